@@ -1,0 +1,276 @@
+package format
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// Batch is a decoded batch: either events, in the columns, or definitions.
+// Columns that were not asked for are empty.
+type Batch struct {
+	Rows       int
+	DeltaNs    []uint32
+	Thread     []uint32
+	Func       []uint32
+	Kind       []uint8
+	CPU        []uint16
+	StackBytes []uint32
+	Value      []uint64
+	Defs       []Definition
+
+	bufs [numColumns][]byte
+}
+
+// Definition is a row that defines something.
+type Definition struct {
+	Kind Kind
+	ID   uint32 // of modules, functions and threads
+	Info []byte // JSON
+}
+
+// Columns selects what a Decoder decodes beside the columns that every
+// analysis needs (time, thread, function, kind, stack).
+type Columns struct {
+	CPU   bool
+	Value bool // without it, bases of stacks are still decoded where a batch has any
+}
+
+// Decoder decodes messages. One Decoder serves one goroutine; several may
+// decode messages of one Reader at the same time.
+type Decoder struct {
+	zstd *zstd.Decoder
+	bufs []bufferSpec
+}
+
+type bufferSpec struct{ offset, length int64 }
+
+// NewDecoder makes a Decoder.
+func NewDecoder() (*Decoder, error) {
+	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecodeAllCapLimit(true))
+	if err != nil {
+		return nil, err
+	}
+	return &Decoder{zstd: z}, nil
+}
+
+// Close frees the decoder.
+func (d *Decoder) Close() { d.zstd.Close() }
+
+// Decode decodes m into b, whose memory it uses again. All columns that it
+// fills have b.Rows elements; nothing else about their contents is checked.
+func (d *Decoder) Decode(m *Message, cols Columns, b *Batch) error {
+	*b = Batch{bufs: b.bufs}
+	var ferr error
+	msg := flatRoot(m.meta, &ferr)
+	rb, ok := msg.table(2)
+	if !ok {
+		return errFlatbuf
+	}
+	rows := rb.int64Field(0)
+	if rows < 0 || rows > maxBatchRows {
+		return fmt.Errorf("a batch of %d rows", rows)
+	}
+	b.Rows = int(rows)
+	nodes, n := rb.vector(1, 16)
+	if n != m.layout.fields {
+		return errFlatbuf
+	}
+	start, n := rb.vector(2, 16)
+	if n != m.layout.total {
+		return errFlatbuf
+	}
+	d.bufs = d.bufs[:0]
+	for i := range n {
+		s := bufferSpec{rb.i64(start + 16*i), rb.i64(start + 16*i + 8)}
+		if s.offset < 0 || s.length < 0 || s.offset > int64(len(m.body)) || s.length > int64(len(m.body))-s.offset {
+			return errFlatbuf
+		}
+		d.bufs = append(d.bufs, s)
+	}
+	compressed := false
+	if c, ok := rb.table(3); ok {
+		if codec := c.byteField(0); codec != codecZstd {
+			return fmt.Errorf("compressed with codec %d, not zstd", codec)
+		}
+		compressed = true
+	}
+	for c, spec := range columnSpecs() {
+		node := nodes + 16*m.layout.node[c]
+		if rb.i64(node) != rows || ferr != nil {
+			return errFlatbuf
+		}
+		nulls := rb.i64(node + 8)
+		if spec.bits > 0 && nulls != 0 {
+			return fmt.Errorf("column %s has nulls", spec.name)
+		}
+		if nulls == rows { // info, of a batch of events
+			continue
+		}
+		if column(c) == colCPU && !cols.CPU || column(c) == colInfo {
+			continue
+		}
+		if column(c) == colValue && !cols.Value && !b.needsValue() {
+			continue
+		}
+		data, err := d.buffer(m, m.layout.data[c], compressed, rows*int64(spec.bits/8), b.bufs[c])
+		if err != nil {
+			return fmt.Errorf("column %s: %w", spec.name, err)
+		}
+		b.bufs[c] = data
+		b.setColumn(column(c), data)
+	}
+	infoNode := nodes + 16*m.layout.node[colInfo]
+	if rows > 0 && rb.i64(infoNode+8) != rows {
+		return d.definitions(m, compressed, b)
+	}
+	return nil
+}
+
+// needsValue reports whether a batch has rows whose value the other columns
+// depend on. Columns are decoded in order; the value comes after the kind.
+func (b *Batch) needsValue() bool {
+	for _, k := range b.Kind {
+		if Kind(k) > Pause {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *Batch) setColumn(c column, data []byte) {
+	switch c {
+	case colDeltaNs:
+		b.DeltaNs = sliceOf[uint32](data)
+	case colThread:
+		b.Thread = sliceOf[uint32](data)
+	case colFunc:
+		b.Func = sliceOf[uint32](data)
+	case colKind:
+		b.Kind = data
+	case colCPU:
+		b.CPU = sliceOf[uint16](data)
+	case colStackBytes:
+		b.StackBytes = sliceOf[uint32](data)
+	case colValue:
+		b.Value = sliceOf[uint64](data)
+	}
+}
+
+// definitions reads the info column. The whole batch must be definitions.
+func (d *Decoder) definitions(m *Message, compressed bool, b *Batch) error {
+	at := m.layout.data[colInfo]
+	offsets, err := d.buffer(m, at, compressed, int64(b.Rows+1)*4, nil)
+	if err != nil {
+		return fmt.Errorf("column info: %w", err)
+	}
+	text, err := d.buffer(m, at+1, compressed, -1, nil)
+	if err != nil {
+		return fmt.Errorf("column info: %w", err)
+	}
+	ends := sliceOf[uint32](offsets)
+	for i := range b.Rows {
+		from, to := ends[i], ends[i+1]
+		if from > to || int64(to) > int64(len(text)) {
+			return errors.New("column info: offsets are damaged")
+		}
+		if !Kind(b.Kind[i]).IsDefinition() {
+			return errors.New("definitions and events in one batch")
+		}
+		b.Defs = append(b.Defs, Definition{Kind(b.Kind[i]), uint32(b.Value[i]), text[from:to]})
+	}
+	return nil
+}
+
+// buffer returns buffer i of m, decompressed, in dst's memory if that is
+// large enough. want is its size in bytes, -1 if any.
+func (d *Decoder) buffer(m *Message, i int, compressed bool, want int64, dst []byte) ([]byte, error) {
+	s := d.bufs[i]
+	raw := m.body[s.offset : s.offset+s.length]
+	if want == 0 {
+		return nil, nil
+	}
+	size := int64(len(raw))
+	if compressed && size >= 8 {
+		size = int64(binary.LittleEndian.Uint64(raw))
+		raw = raw[8:]
+		if size == -1 { // stored as it is
+			size, compressed = int64(len(raw)), false
+		}
+	} else if compressed && want < 0 && size == 0 {
+		return nil, nil
+	}
+	if want >= 0 && size < want || size < 0 || size > maxBatchRows*8 {
+		return nil, fmt.Errorf("%d bytes instead of %d", size, want)
+	}
+	// The copy also serves alignment: a body may begin anywhere.
+	dst = grow(dst, int(size)+8)[:0]
+	if !compressed {
+		dst = append(dst, raw...)
+	} else {
+		var err error
+		if dst, err = d.zstd.DecodeAll(raw, dst); err != nil {
+			return nil, err
+		}
+	}
+	if int64(len(dst)) != size {
+		return nil, fmt.Errorf("%d bytes instead of %d", len(dst), size)
+	}
+	if want >= 0 {
+		dst = dst[:want]
+	}
+	return dst, nil
+}
+
+// sliceOf gives the memory of data, which the Go allocator aligned, another type.
+func sliceOf[T uint16 | uint32 | uint64](data []byte) []T {
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(data))), len(data)/int(unsafe.Sizeof(*new(T))))
+}
+
+// Apply adds a definition to the tables. Modules, functions and threads must
+// come in the order of their numbers.
+func (t *Tables) Apply(d Definition) error {
+	var err error
+	switch d.Kind {
+	case KindModule:
+		t.Modules, err = appendJSON(t.Modules, d, true)
+	case KindFunc:
+		t.Funcs, err = appendJSON(t.Funcs, d, true)
+		if err == nil {
+			if f := t.Funcs[len(t.Funcs)-1]; int(f.Module) >= len(t.Modules) {
+				err = fmt.Errorf("function %q is in the unknown module %d", f.Name, f.Module)
+			}
+		}
+	case KindProcess:
+		t.Processes, err = appendJSON(t.Processes, d, false)
+	case KindThread:
+		t.Threads, err = appendJSON(t.Threads, d, true)
+	case KindLoss:
+		t.Losses, err = appendJSON(t.Losses, d, false)
+	case KindLeftOut:
+		t.LeftOut, err = appendJSON(t.LeftOut, d, false)
+	case KindEnd:
+		t.End = new(End)
+		err = json.Unmarshal(d.Info, t.End)
+	default: // a definition of a later version
+	}
+	if err != nil {
+		return fmt.Errorf("definition of a %s: %w", d.Kind, err)
+	}
+	return nil
+}
+
+func appendJSON[T any](list []T, d Definition, numbered bool) ([]T, error) {
+	if numbered && int(d.ID) != len(list) {
+		return list, fmt.Errorf("number %d where %d is due", d.ID, len(list))
+	}
+	var v T
+	if err := json.Unmarshal(d.Info, &v); err != nil {
+		return list, err
+	}
+	return append(list, v), nil
+}

@@ -1,0 +1,79 @@
+package format
+
+import "fmt"
+
+// Kind says what a row of a trace is. Kinds below kindDefinition are events
+// of a thread; the others are definitions, which carry JSON in the info column.
+type Kind uint8
+
+const (
+	// Entry is the entry of a function.
+	Entry Kind = 0
+	// Return is the return of a function; Value is its return value.
+	Return Kind = 1
+	// TailEntry is an entry reached by a tail call: the caller has given up
+	// its frame, but its return is still to be seen, at the same stack pointer.
+	TailEntry Kind = 2
+	// Hit is a pass over a probe that has no return, such as FUNC+0x10.
+	Hit Kind = 3
+	// Pause only moves the thread's clock: a gap too long for one delta_ns.
+	Pause Kind = 4
+	// StackBase only sets the thread's stack base to Value; stack_bytes of the
+	// thread's following rows count downwards from it.
+	StackBase Kind = 5
+
+	kindDefinition Kind = 16
+
+	// KindModule defines a Module, KindFunc a Func, and so on.
+	KindModule  Kind = 16
+	KindFunc    Kind = 17
+	KindProcess Kind = 18
+	KindThread  Kind = 19
+	KindLoss    Kind = 20
+	KindLeftOut Kind = 21
+	KindEnd     Kind = 22
+)
+
+func kindNames() map[Kind]string {
+	return map[Kind]string{
+		Entry: "entry", Return: "return", TailEntry: "tail-entry", Hit: "hit", Pause: "pause", StackBase: "stack-base",
+		KindModule: "module", KindFunc: "func", KindProcess: "process", KindThread: "thread", KindLoss: "loss",
+		KindLeftOut: "left-out", KindEnd: "end",
+	}
+}
+
+func (k Kind) String() string {
+	if name, ok := kindNames()[k]; ok {
+		return name
+	}
+	return fmt.Sprintf("kind(%d)", uint8(k))
+}
+
+// IsEvent reports whether the kind is something that a probe saw: an entry, a
+// return or a hit.
+func (k Kind) IsEvent() bool { return k <= Hit }
+
+// IsEntry reports whether the kind begins a call.
+func (k Kind) IsEntry() bool { return k == Entry || k == TailEntry }
+
+// IsDefinition reports whether the row defines something instead of being an
+// event of a thread.
+func (k Kind) IsDefinition() bool { return k >= kindDefinition }
+
+// ThreadID numbers the threads of a trace in the order of their definition.
+// A kernel thread ID that is used again gets a new ThreadID.
+type ThreadID uint32
+
+// FuncID numbers the functions of a trace in the order of their definition.
+type FuncID uint32
+
+// Event is one event as the recorder hands it to a Writer.
+type Event struct {
+	TimeNs uint64 // since Meta.Start.MonoNs
+	SP     uint64 // stack pointer at the function's entry, for returns too; 0 unknown
+	Value  uint64 // return value of a Return, else 0
+	Thread ThreadID
+	Func   FuncID
+	CPU    uint16
+	Kind   Kind
+}

@@ -1,0 +1,298 @@
+package format
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+)
+
+// Limits on what a file may ask of its reader.
+const (
+	maxMetadataBytes = 64 << 20
+	maxBatchRows     = 4 << 20
+	maxBodyBytes     = 1 << 30
+	maxFields        = 64
+)
+
+// Sentinels of Open and NewReader.
+var (
+	// ErrNotTrace: the file is no Arrow file, or one that utrace did not write.
+	ErrNotTrace = errors.New("not a utrace trace")
+	// ErrNewer: the file is of a later version of the format than this reader knows.
+	ErrNewer = errors.New("trace is of a newer format")
+)
+
+// magic opens and closes an Arrow file.
+// https://arrow.apache.org/docs/format/Columnar.html#ipc-file-format
+const magic = "ARROW1"
+
+// Message types and compression codecs of Message.fbs and their like.
+const (
+	messageSchema      = 1
+	messageRecordBatch = 3
+	codecZstd          = 1
+	typeInt            = 2
+	typeUtf8           = 5
+)
+
+// Reader reads a trace batch by batch, from front to back. It does not need
+// the footer: a file whose writer was killed is read up to its last complete
+// batch.
+type Reader struct {
+	src    io.ReaderAt
+	size   int64
+	pos    int64
+	close  func() error
+	meta   Meta
+	layout layout
+	done   bool
+	damage string
+}
+
+// layout says in which buffers of a batch each column lies.
+type layout struct {
+	fields int
+	node   [numColumns]int // index among the fields
+	data   [numColumns]int // index of the data (utf8: offsets) among the buffers
+	total  int             // buffers in all
+}
+
+// Open opens the trace at path.
+func Open(path string) (*Reader, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s: not a regular file", path)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	r, err := NewReader(f, info.Size())
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	r.close = f.Close
+	return r, nil
+}
+
+// NewReader reads the trace in the size bytes of src. It returns ErrNotTrace
+// or ErrNewer, wrapped, for files that it cannot read.
+func NewReader(src io.ReaderAt, size int64) (*Reader, error) {
+	r := &Reader{src: src, size: size, close: func() error { return nil }}
+	head := make([]byte, 8)
+	if n, err := src.ReadAt(head, 0); err != nil && err != io.EOF {
+		return nil, err
+	} else if n == 0 {
+		return nil, fmt.Errorf("%w: the file is empty", ErrNotTrace)
+	} else if !bytes.HasPrefix(head[:n], []byte(magic)) {
+		return nil, fmt.Errorf("%w: it does not start like an Arrow file", ErrNotTrace)
+	}
+	r.pos = 8
+	var m Message
+	err := r.next(&m)
+	switch {
+	case err == io.EOF:
+		return nil, fmt.Errorf("%w: nothing was written to it yet", ErrNotTrace)
+	case err != nil:
+		return nil, fmt.Errorf("%w: its schema cannot be read: %w", ErrNotTrace, err)
+	}
+	if err := r.readSchema(m.meta); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Close closes the file that Open opened.
+func (r *Reader) Close() error { return r.close() }
+
+// Meta returns what the recorder wrote at the start.
+func (r *Reader) Meta() Meta { return r.meta }
+
+// Damage says, once Next has returned io.EOF, why the trace ends early: ""
+// for one that was completed.
+func (r *Reader) Damage() string { return r.damage }
+
+// Offset returns the position in the file behind the last message read.
+func (r *Reader) Offset() int64 { return r.pos }
+
+// Message is an Arrow message as it lies in the file. A Message may be used
+// again for another Next once its Decode has returned.
+type Message struct {
+	meta, body []byte
+	layout     *layout
+	offset     int64
+}
+
+// Next reads the next batch into m without decoding it. It returns io.EOF at
+// the end of the file, also of one that was cut off; see Damage.
+func (r *Reader) Next(m *Message) error {
+	if r.done {
+		return io.EOF
+	}
+	err := r.next(m)
+	if err == nil {
+		var ferr error
+		if flatRoot(m.meta, &ferr).byteField(1) != messageRecordBatch {
+			err = fmt.Errorf("at byte %d: an unexpected kind of message", m.offset)
+		}
+	}
+	if err != nil {
+		r.done = true
+		if err != io.EOF {
+			r.damage = err.Error()
+		}
+		return io.EOF
+	}
+	m.layout = &r.layout
+	return nil
+}
+
+// Fail makes a batch that could not be decoded the end of the trace.
+func (r *Reader) Fail(m *Message, err error) {
+	r.done = true
+	r.damage = fmt.Sprintf("at byte %d: %v", m.offset, err)
+}
+
+// next reads a message of any type. It returns io.EOF at the end-of-stream
+// marker, and an error that says what is missing where the file was cut off.
+func (r *Reader) next(m *Message) error {
+	m.offset = r.pos
+	if r.pos == r.size {
+		return errors.New("it was not completed: the recorder was stopped before it could finish the file")
+	}
+	var head [8]byte
+	if _, err := r.src.ReadAt(head[:], r.pos); err != nil {
+		return r.cutOff(err)
+	}
+	if binary.LittleEndian.Uint32(head[:]) != 0xffffffff {
+		return fmt.Errorf("at byte %d: no message where one should begin", r.pos)
+	}
+	metaLen := int64(binary.LittleEndian.Uint32(head[4:]))
+	if metaLen == 0 {
+		return io.EOF
+	}
+	if metaLen > r.size-r.pos-8 {
+		return r.cutOff(io.ErrUnexpectedEOF)
+	}
+	if metaLen > maxMetadataBytes {
+		return fmt.Errorf("at byte %d: a message header of %d bytes", r.pos, metaLen)
+	}
+	m.meta = grow(m.meta, int(metaLen))
+	if _, err := r.src.ReadAt(m.meta, r.pos+8); err != nil {
+		return r.cutOff(err)
+	}
+	var ferr error
+	bodyLen := flatRoot(m.meta, &ferr).int64Field(3)
+	switch {
+	case ferr != nil:
+		return fmt.Errorf("at byte %d: %w", r.pos, ferr)
+	case bodyLen < 0 || bodyLen > maxBodyBytes:
+		return fmt.Errorf("at byte %d: a message of %d bytes", r.pos, bodyLen)
+	case bodyLen > r.size-r.pos-8-metaLen:
+		return r.cutOff(io.ErrUnexpectedEOF)
+	}
+	m.body = grow(m.body, int(bodyLen))
+	if _, err := r.src.ReadAt(m.body, r.pos+8+metaLen); err != nil && bodyLen > 0 {
+		return r.cutOff(err)
+	}
+	r.pos += 8 + metaLen + bodyLen
+	return nil
+}
+
+func (r *Reader) cutOff(err error) error {
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return fmt.Errorf("it ends in the middle of a batch at byte %d: the recorder was stopped, or the file was cut", r.pos)
+	}
+	return fmt.Errorf("at byte %d: %w", r.pos, err)
+}
+
+func grow(b []byte, n int) []byte {
+	if cap(b) < n {
+		return make([]byte, n)
+	}
+	return b[:n]
+}
+
+// readSchema checks the schema and finds the columns in it. Columns that it
+// does not know are passed over, so that a later version may add some.
+func (r *Reader) readSchema(meta []byte) error {
+	var ferr error
+	msg := flatRoot(meta, &ferr)
+	if ferr == nil && msg.byteField(1) != messageSchema {
+		return fmt.Errorf("%w: it does not begin with a schema", ErrNotTrace)
+	}
+	schema, ok := msg.table(2)
+	if !ok {
+		return fmt.Errorf("%w: it has no schema", ErrNotTrace)
+	}
+	values := map[string]string{}
+	for _, kv := range schema.tables(2) {
+		values[kv.stringField(0)] = kv.stringField(1)
+	}
+	fields := schema.tables(1)
+	if ferr != nil {
+		return fmt.Errorf("%w: its schema is damaged", ErrNotTrace)
+	}
+	text, ok := values[versionKey]
+	if !ok {
+		return fmt.Errorf("%w: an Arrow file that something else wrote", ErrNotTrace)
+	}
+	version, err := strconv.Atoi(text)
+	if err != nil || version < 1 {
+		return fmt.Errorf("%w: format version %q", ErrNotTrace, text)
+	}
+	if version > Version {
+		return fmt.Errorf("%w: version %d, this utrace reads up to %d: use a newer utrace", ErrNewer, version, Version)
+	}
+	if err := json.Unmarshal([]byte(values[metaKey]), &r.meta); err != nil {
+		return fmt.Errorf("%w: its metadata is damaged: %w", ErrNotTrace, err)
+	}
+	if len(fields) > maxFields {
+		return fmt.Errorf("%w: %d columns", ErrNotTrace, len(fields))
+	}
+	found := map[string]bool{}
+	r.layout.fields = len(fields)
+	for i, f := range fields {
+		bits, signed := 0, false
+		switch f.byteField(2) {
+		case typeInt:
+			if t, ok := f.table(3); ok {
+				bits, signed = t.int32Field(0), t.byteField(1) != 0
+			}
+		case typeUtf8:
+		default:
+			return fmt.Errorf("%w: column %q is of an unknown type", ErrNotTrace, f.stringField(0))
+		}
+		name := f.stringField(0)
+		for c, spec := range columnSpecs() {
+			if spec.name == name && spec.bits == bits && !signed && !found[name] {
+				found[name] = true
+				r.layout.node[c] = i
+				r.layout.data[c] = r.layout.total + 1
+			}
+		}
+		r.layout.total += 2
+		if bits == 0 {
+			r.layout.total++
+		}
+	}
+	if ferr != nil {
+		return fmt.Errorf("%w: its schema is damaged", ErrNotTrace)
+	}
+	for _, spec := range columnSpecs() {
+		if !found[spec.name] {
+			return fmt.Errorf("%w: it has no column %q of the right type", ErrNotTrace, spec.name)
+		}
+	}
+	return nil
+}

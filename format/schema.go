@@ -1,0 +1,66 @@
+package format
+
+import (
+	"github.com/apache/arrow/go/v15/arrow"
+)
+
+// Version is the version of the format that this package writes. A reader
+// refuses files of a later one.
+const Version = 1
+
+// Keys of the schema's metadata.
+const (
+	versionKey = "utrace.version" // decimal Version
+	metaKey    = "utrace"         // Meta as JSON
+	docKey     = "doc"            // on a field: what the column holds
+)
+
+// column is an index into the columns of the schema.
+type column int
+
+const (
+	colDeltaNs column = iota
+	colThread
+	colFunc
+	colKind
+	colCPU
+	colStackBytes
+	colValue
+	colInfo
+	numColumns
+)
+
+// columnSpec describes one column; writer and reader both go by it.
+type columnSpec struct {
+	name string
+	typ  arrow.DataType
+	bits int // width of the integer, 0 for utf8
+	doc  string
+}
+
+func columnSpecs() [numColumns]columnSpec {
+	return [numColumns]columnSpec{
+		colDeltaNs:    {"delta_ns", arrow.PrimitiveTypes.Uint32, 32, "nanoseconds since the previous row of the same thread; the running sum over a thread is the time since the start"},
+		colThread:     {"thread", arrow.PrimitiveTypes.Uint32, 32, "thread, see the rows of kind 19"},
+		colFunc:       {"func", arrow.PrimitiveTypes.Uint32, 32, "function, see the rows of kind 17"},
+		colKind:       {"kind", arrow.PrimitiveTypes.Uint8, 8, "0 entry, 1 return, 2 entry by tail call, 3 hit, 4 pause, 5 stack base; 16 module, 17 func, 18 process, 19 thread, 20 loss, 21 left out, 22 end"},
+		colCPU:        {"cpu", arrow.PrimitiveTypes.Uint16, 16, "processor"},
+		colStackBytes: {"stack_bytes", arrow.PrimitiveTypes.Uint32, 32, "bytes from the stack pointer at the function's entry up to the thread's stack base: deeper is larger, 0 is unknown"},
+		colValue:      {"value", arrow.PrimitiveTypes.Uint64, 64, "return value of a return, base address of a stack base"},
+		colInfo:       {"info", arrow.BinaryTypes.String, 0, "JSON of a definition, null for events"},
+	}
+}
+
+func newSchema(meta string, version string) *arrow.Schema {
+	var fields []arrow.Field
+	for c, spec := range columnSpecs() {
+		fields = append(fields, arrow.Field{
+			Name:     spec.name,
+			Type:     spec.typ,
+			Nullable: column(c) == colInfo,
+			Metadata: arrow.MetadataFrom(map[string]string{docKey: spec.doc}),
+		})
+	}
+	md := arrow.NewMetadata([]string{versionKey, metaKey}, []string{version, meta})
+	return arrow.NewSchema(fields, &md)
+}

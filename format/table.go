@@ -1,0 +1,113 @@
+package format
+
+// Anchor ties the trace's clock to the wall clock at one moment.
+type Anchor struct {
+	MonoNs int64 `json:"mono_ns"` // CLOCK_MONOTONIC
+	WallNs int64 `json:"wall_ns"` // since 1970-01-01 UTC
+}
+
+// Meta is what is known when a recording starts. It is kept in the metadata of
+// the Arrow schema under the key "utrace".
+type Meta struct {
+	Recorder  string   `json:"recorder"` // version of utrace
+	Host      string   `json:"host"`
+	Kernel    string   `json:"kernel"`
+	Arch      string   `json:"arch"`              // GOARCH
+	Args      []string `json:"args"`              // the recorder's command line
+	Command   []string `json:"command,omitempty"` // the command that it started
+	PIDs      []int    `json:"pids,omitempty"`    // the processes that were asked for
+	Probes    []string `json:"probes,omitempty"`
+	CPUs      int      `json:"cpus"`
+	RingBytes int      `json:"ring_bytes"` // per CPU
+	Start     Anchor   `json:"start"`      // event times count from Start.MonoNs
+}
+
+// ModuleID numbers the modules of a trace in the order of their definition.
+type ModuleID uint32
+
+// Segment is an executable segment of a module's file.
+type Segment struct {
+	Addr    uint64 `json:"addr"` // virtual address as the file has it
+	FileOff uint64 `json:"file_off"`
+	Size    uint64 `json:"size"` // bytes
+}
+
+// Module is an executable or shared library with probes in it.
+type Module struct {
+	Path     string    `json:"path"`
+	BuildID  string    `json:"build_id,omitempty"` // hexadecimal
+	Segments []Segment `json:"segments,omitempty"`
+}
+
+// Func is a function (or, with Hit set, a single instruction) that was probed.
+type Func struct {
+	Name     string   `json:"name"`             // for people: demangled, without parameters
+	Symbol   string   `json:"symbol,omitempty"` // as the symbol table has it, where that differs
+	Module   ModuleID `json:"module"`
+	Addr     uint64   `json:"addr"` // virtual address as the file has it
+	Size     uint64   `json:"size,omitempty"`
+	File     string   `json:"file,omitempty"` // source file, from DWARF or the symbol table
+	Line     int      `json:"line,omitempty"`
+	Hit      bool     `json:"hit,omitempty"`       // a place within a function: hits have no return
+	NoReturn bool     `json:"no_return,omitempty"` // entries only: its return could not be probed safely
+}
+
+// Process is a process that an event came from.
+type Process struct {
+	PID  int      `json:"pid"`
+	Comm string   `json:"comm"`
+	Args []string `json:"args,omitempty"`
+}
+
+// Thread is a thread that an event came from.
+type Thread struct {
+	PID  int    `json:"pid"`
+	TID  int    `json:"tid"`
+	Comm string `json:"comm"`
+}
+
+// Loss counts what one CPU could not record between two moments because its
+// ring was full. Times count from Meta.Start.MonoNs.
+type Loss struct {
+	CPU     int    `json:"cpu"`
+	FirstNs uint64 `json:"first_ns"`
+	LastNs  uint64 `json:"last_ns"`
+	Entries uint64 `json:"entries"`
+	Returns uint64 `json:"returns"`
+}
+
+// LeftOut is a function that was asked for and not probed, and why.
+type LeftOut struct {
+	Name   string `json:"name"`
+	Module string `json:"module"` // path
+	Addr   uint64 `json:"addr"`
+	Reason string `json:"reason"`
+}
+
+// FuncLoss counts the lost events of one function.
+type FuncLoss struct {
+	Func    FuncID `json:"func"`
+	Entries uint64 `json:"entries"`
+	Returns uint64 `json:"returns"`
+}
+
+// End closes a trace that was completed.
+type End struct {
+	Stop     Anchor     `json:"stop"`
+	Reason   string     `json:"reason"` // why the recording ended
+	Events   uint64     `json:"events"` // events in the file
+	Entries  uint64     `json:"entries"`
+	Lost     uint64     `json:"lost"` // events seen by a probe and not in the file
+	FuncLost []FuncLoss `json:"func_lost,omitempty"`
+}
+
+// Tables holds the definitions of a trace that have been read so far.
+type Tables struct {
+	Modules   []Module
+	Funcs     []Func
+	Processes []Process
+	Threads   []Thread
+	Losses    []Loss
+	LeftOut   []LeftOut
+	End       *End // nil until the end of a complete trace
+}

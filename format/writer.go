@@ -1,0 +1,368 @@
+package format
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"unsafe"
+
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/ipc"
+	"github.com/apache/arrow/go/v15/arrow/memory"
+)
+
+// BatchRows is the number of events after which a Writer writes a batch by
+// itself.
+const BatchRows = 128 << 10
+
+// ErrClosed is returned by a Writer that was closed or has failed before.
+var ErrClosed = errors.New("trace writer is closed")
+
+// File is what a Writer needs of an *os.File.
+type File interface {
+	io.WriteSeeker
+	Truncate(size int64) error
+}
+
+// Writer writes a trace. After an error of the file (a full disk) the file is
+// cut back to its last complete batch and every later call returns an error.
+type Writer struct {
+	file   File
+	out    *countingWriter
+	arrow  *ipc.FileWriter
+	schema *arrow.Schema
+	err    error // sticky
+
+	size    int64 // bytes of complete batches in the file
+	events  uint64
+	entries uint64
+
+	pending []Event
+	threads []writerThread
+	counts  struct{ modules, funcs uint32 }
+	rows    rows
+	defs    []definition
+	sorted  []Event // scratch of Flush, as are the next two
+	dirty   []ThreadID
+	slots   []uint32
+}
+
+// writerThread is the running state of one thread's rows.
+type writerThread struct {
+	timeNs uint64 // of its last row
+	base   uint64 // stack base in force, 0 before the first
+	rows   uint32 // pending
+}
+
+// definition is a row that is not an event.
+type definition struct {
+	kind Kind
+	id   uint32
+	info string
+}
+
+// rows are the columns of a batch being built.
+type rows struct {
+	deltaNs, thread, fn, stackBytes []uint32
+	kind                            []uint8
+	cpu                             []uint16
+	value                           []uint64
+}
+
+// stackWindow is how far above the first stack pointer of a thread its base is
+// put, so that returns to callers seen later still lie below it.
+const stackWindow = 1 << 20
+
+// NewWriter starts a trace in the empty file f.
+func NewWriter(f File, meta Meta) (*Writer, error) {
+	text, err := json.Marshal(meta)
+	if err != nil {
+		return nil, fmt.Errorf("trace metadata: %w", err)
+	}
+	w := &Writer{file: f, schema: newSchema(string(text), strconv.Itoa(Version))}
+	w.out = &countingWriter{w: bufio.NewWriterSize(f, 1<<20), seek: f}
+	w.arrow, err = ipc.NewFileWriter(w.out, ipc.WithSchema(w.schema), ipc.WithZstd())
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// Size returns the bytes of the file so far, complete batches only.
+func (w *Writer) Size() int64 { return w.size }
+
+// Events returns the number of events appended, and how many of them were entries.
+func (w *Writer) Events() (events, entries uint64) { return w.events, w.entries }
+
+// AddModule defines a module.
+func (w *Writer) AddModule(m Module) ModuleID {
+	id := w.counts.modules
+	w.counts.modules++
+	w.define(KindModule, id, m)
+	return ModuleID(id)
+}
+
+// AddFunc defines a function; its module must have been defined.
+func (w *Writer) AddFunc(f Func) FuncID {
+	id := w.counts.funcs
+	w.counts.funcs++
+	w.define(KindFunc, id, f)
+	return FuncID(id)
+}
+
+// AddProcess defines a process, before its first thread.
+func (w *Writer) AddProcess(p Process) { w.define(KindProcess, 0, p) }
+
+// AddThread defines a thread.
+func (w *Writer) AddThread(t Thread) ThreadID {
+	id := len(w.threads)
+	w.threads = append(w.threads, writerThread{})
+	w.define(KindThread, uint32(id), t)
+	return ThreadID(id)
+}
+
+// AddLoss reports lost events.
+func (w *Writer) AddLoss(l Loss) { w.define(KindLoss, 0, l) }
+
+// AddLeftOut reports a function that was asked for and is not probed.
+func (w *Writer) AddLeftOut(l LeftOut) { w.define(KindLeftOut, 0, l) }
+
+func (w *Writer) define(kind Kind, id uint32, value any) {
+	info, err := json.Marshal(value)
+	if err != nil {
+		w.fail(fmt.Errorf("trace definition %s: %w", kind, err))
+		return
+	}
+	w.defs = append(w.defs, definition{kind, id, string(info)})
+}
+
+// Append adds an event. Events of one thread must come in the order of their
+// times; threads may be interleaved in any way.
+func (w *Writer) Append(e Event) error {
+	if w.err != nil {
+		return w.err
+	}
+	w.pending = append(w.pending, e)
+	w.events++
+	if e.Kind.IsEntry() {
+		w.entries++
+	}
+	t := &w.threads[e.Thread]
+	if t.rows == 0 {
+		w.dirty = append(w.dirty, e.Thread)
+	}
+	t.rows++
+	if len(w.pending) >= BatchRows {
+		return w.Flush()
+	}
+	return nil
+}
+
+// Flush writes what is pending as complete batches: first the definitions,
+// then the events sorted by thread. When it returns nil, the file up to here
+// survives the death of the process.
+func (w *Writer) Flush() error {
+	if w.err != nil {
+		return w.err
+	}
+	if len(w.defs) > 0 {
+		for chunk := range slices.Chunk(w.defs, BatchRows) {
+			w.writeDefinitions(chunk)
+		}
+		w.defs = w.defs[:0]
+	}
+	if len(w.pending) > 0 {
+		w.writeEvents()
+	}
+	if w.err == nil {
+		if err := w.out.w.Flush(); err != nil {
+			w.fail(err)
+		}
+	}
+	if w.err != nil {
+		return w.err
+	}
+	w.size = w.out.n
+	return nil
+}
+
+// Close writes what is pending, the end and the footer. It does not close the file.
+func (w *Writer) Close(end End) error {
+	if w.err != nil {
+		return w.err
+	}
+	end.Events, end.Entries = w.events, w.entries
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	w.define(KindEnd, 0, end)
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	err := w.arrow.Close()
+	if err == nil {
+		err = w.out.w.Flush()
+	}
+	if err != nil {
+		return w.fail(err)
+	}
+	w.size = w.out.n
+	w.err = ErrClosed
+	return nil
+}
+
+// fail makes err stick and cuts the file back to its last complete batch.
+func (w *Writer) fail(err error) error {
+	w.err = fmt.Errorf("write trace: %w", err)
+	if terr := w.file.Truncate(w.size); terr != nil {
+		w.err = errors.Join(w.err, terr)
+	}
+	return w.err
+}
+
+// writeEvents turns the pending events into a batch.
+//
+//  1. A counting sort by thread, which keeps the order within each.
+//  2. Per thread, times become differences and stack pointers become
+//     distances from the stack base; rows are put in where they do not fit.
+func (w *Writer) writeEvents() {
+	slices.Sort(w.dirty)
+	w.slots = slices.Grow(w.slots[:0], len(w.threads))[:len(w.threads)]
+	next := uint32(0)
+	for _, id := range w.dirty {
+		w.slots[id] = next
+		next += w.threads[id].rows
+		w.threads[id].rows = 0
+	}
+	w.sorted = slices.Grow(w.sorted[:0], len(w.pending))[:len(w.pending)]
+	for i := range w.pending {
+		e := &w.pending[i]
+		w.sorted[w.slots[e.Thread]] = *e
+		w.slots[e.Thread]++
+	}
+	w.pending, w.dirty = w.pending[:0], w.dirty[:0]
+
+	r := &w.rows
+	r.reset()
+	for i := range w.sorted {
+		e := &w.sorted[i]
+		t := &w.threads[e.Thread]
+		if e.TimeNs < t.timeNs {
+			e.TimeNs = t.timeNs // one thread's events never go back; see Append
+		}
+		for e.TimeNs-t.timeNs > math.MaxUint32 {
+			r.add(math.MaxUint32, e.Thread, Event{Kind: Pause, CPU: e.CPU})
+			t.timeNs += math.MaxUint32
+		}
+		if e.SP != 0 && (e.SP >= t.base || t.base-e.SP > math.MaxUint32) {
+			t.base = max(e.SP, e.SP+stackWindow)
+			r.add(0, e.Thread, Event{Kind: StackBase, CPU: e.CPU, Value: t.base})
+		}
+		var depth uint32
+		if e.SP != 0 {
+			depth = uint32(t.base - e.SP)
+		}
+		r.addAt(uint32(e.TimeNs-t.timeNs), depth, e)
+		t.timeNs = e.TimeNs
+	}
+	w.write(r, nil)
+}
+
+func (w *Writer) writeDefinitions(defs []definition) {
+	r := &w.rows
+	r.reset()
+	b := array.NewStringBuilder(memory.DefaultAllocator)
+	defer b.Release()
+	for _, d := range defs {
+		var thread, fn uint32
+		switch d.kind {
+		case KindThread:
+			thread = d.id
+		case KindFunc:
+			fn = d.id
+		}
+		r.add(0, ThreadID(thread), Event{Kind: d.kind, Func: FuncID(fn), Value: uint64(d.id)})
+		b.Append(d.info)
+	}
+	info := b.NewArray()
+	defer info.Release()
+	w.write(r, info)
+}
+
+// write writes a batch; info is nil for events, which have none.
+func (w *Writer) write(r *rows, info arrow.Array) {
+	if w.err != nil {
+		return
+	}
+	n := len(r.kind)
+	if info == nil {
+		info = array.MakeArrayOfNull(memory.DefaultAllocator, arrow.BinaryTypes.String, n)
+		defer info.Release()
+	}
+	cols := [numColumns]arrow.Array{colInfo: info}
+	specs := columnSpecs()
+	for c, data := range map[column][]byte{
+		colDeltaNs: bytesOf(r.deltaNs), colThread: bytesOf(r.thread), colFunc: bytesOf(r.fn), colKind: r.kind,
+		colCPU: bytesOf(r.cpu), colStackBytes: bytesOf(r.stackBytes), colValue: bytesOf(r.value),
+	} {
+		d := array.NewData(specs[c].typ, n, []*memory.Buffer{nil, memory.NewBufferBytes(data)}, nil, 0, 0)
+		cols[c] = array.MakeFromData(d)
+		d.Release()
+		defer cols[c].Release()
+	}
+	rec := array.NewRecord(w.schema, cols[:], int64(n))
+	defer rec.Release()
+	if err := w.arrow.Write(rec); err != nil {
+		w.fail(err)
+	}
+}
+
+func (r *rows) reset() {
+	r.deltaNs, r.thread, r.fn, r.stackBytes = r.deltaNs[:0], r.thread[:0], r.fn[:0], r.stackBytes[:0]
+	r.kind, r.cpu, r.value = r.kind[:0], r.cpu[:0], r.value[:0]
+}
+
+func (r *rows) add(deltaNs uint32, thread ThreadID, e Event) {
+	e.Thread = thread
+	r.addAt(deltaNs, 0, &e)
+}
+
+func (r *rows) addAt(deltaNs, stackBytes uint32, e *Event) {
+	r.deltaNs = append(r.deltaNs, deltaNs)
+	r.thread = append(r.thread, uint32(e.Thread))
+	r.fn = append(r.fn, uint32(e.Func))
+	r.kind = append(r.kind, uint8(e.Kind))
+	r.cpu = append(r.cpu, e.CPU)
+	r.stackBytes = append(r.stackBytes, stackBytes)
+	r.value = append(r.value, e.Value)
+}
+
+// bytesOf gives the memory of v; Arrow and all machines utrace runs on are
+// little-endian.
+func bytesOf[T uint16 | uint32 | uint64](v []T) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), len(v)*int(unsafe.Sizeof(*new(T))))
+}
+
+// countingWriter counts what goes through it. Seek is only asked for the
+// position at the start.
+type countingWriter struct {
+	w    *bufio.Writer
+	seek io.Seeker
+	n    int64
+}
+
+func (c *countingWriter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
+}
+
+func (c *countingWriter) Seek(offset int64, whence int) (int64, error) {
+	return c.seek.Seek(offset, whence)
+}
