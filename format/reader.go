@@ -179,7 +179,7 @@ func (r *Reader) next(m *Message) error {
 	}
 	metaLen := int64(binary.LittleEndian.Uint32(head[4:]))
 	if metaLen == 0 {
-		return io.EOF
+		return r.checkFooter()
 	}
 	if metaLen > r.size-r.pos-8 {
 		return r.cutOff(io.ErrUnexpectedEOF)
@@ -207,6 +207,16 @@ func (r *Reader) next(m *Message) error {
 	}
 	r.pos += 8 + metaLen + bodyLen
 	return nil
+}
+
+// checkFooter looks for the end of the file behind the end of the stream. This
+// Reader has no use for the footer, but other programs cannot do without.
+func (r *Reader) checkFooter() error {
+	tail := make([]byte, len(magic))
+	if _, err := r.src.ReadAt(tail, r.size-int64(len(tail))); err != nil || string(tail) != magic {
+		return errors.New("its footer is missing: nothing is lost, but other programs will not open it")
+	}
+	return io.EOF
 }
 
 func (r *Reader) cutOff(err error) error {

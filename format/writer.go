@@ -26,9 +26,13 @@ var ErrClosed = errors.New("trace writer is closed")
 
 // File is what a Writer needs of an *os.File.
 type File interface {
-	io.WriteSeeker
+	io.Writer
 	Truncate(size int64) error
 }
+
+// endOfStream ends the batches, ahead of the footer. Arrow's own writer leaves
+// it out of files, and without it only the footer could tell a complete file.
+const endOfStream = "\xff\xff\xff\xff\x00\x00\x00\x00"
 
 // Writer writes a trace. After an error of the file (a full disk) the file is
 // cut back to its last complete batch and every later call returns an error.
@@ -86,7 +90,7 @@ func NewWriter(f File, meta Meta) (*Writer, error) {
 		return nil, fmt.Errorf("trace metadata: %w", err)
 	}
 	w := &Writer{file: f, schema: newSchema(string(text), strconv.Itoa(Version))}
-	w.out = &countingWriter{w: bufio.NewWriterSize(f, 1<<20), seek: f}
+	w.out = &countingWriter{w: bufio.NewWriterSize(f, 1<<20)}
 	w.arrow, err = ipc.NewFileWriter(w.out, ipc.WithSchema(w.schema), ipc.WithZstd())
 	if err != nil {
 		return nil, err
@@ -205,7 +209,10 @@ func (w *Writer) Close(end End) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	err := w.arrow.Close()
+	_, err := io.WriteString(w.out, endOfStream)
+	if err == nil {
+		err = w.arrow.Close()
+	}
 	if err == nil {
 		err = w.out.w.Flush()
 	}
@@ -349,12 +356,11 @@ func bytesOf[T uint16 | uint32 | uint64](v []T) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), len(v)*int(unsafe.Sizeof(*new(T))))
 }
 
-// countingWriter counts what goes through it. Seek is only asked for the
-// position at the start.
+// countingWriter counts what goes through it and answers questions for the
+// position with that count; it cannot move.
 type countingWriter struct {
-	w    *bufio.Writer
-	seek io.Seeker
-	n    int64
+	w *bufio.Writer
+	n int64
 }
 
 func (c *countingWriter) Write(p []byte) (int, error) {
@@ -364,5 +370,8 @@ func (c *countingWriter) Write(p []byte) (int, error) {
 }
 
 func (c *countingWriter) Seek(offset int64, whence int) (int64, error) {
-	return c.seek.Seek(offset, whence)
+	if offset != 0 || whence != io.SeekCurrent {
+		return 0, errors.ErrUnsupported
+	}
+	return c.n, nil
 }
