@@ -2,6 +2,7 @@ package format
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,8 +18,8 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/memory"
 )
 
-// BatchRows is the number of events after which a Writer writes a batch by
-// itself.
+// BatchRows is the number of events at which a batch is best flushed: larger
+// ones compress no better and cost memory.
 const BatchRows = 128 << 10
 
 // ErrClosed is returned by a Writer that was closed or has failed before.
@@ -146,8 +147,9 @@ func (w *Writer) define(kind Kind, id uint32, value any) {
 	w.defs = append(w.defs, definition{kind, id, string(info)})
 }
 
-// Append adds an event. Events of one thread must come in the order of their
-// times; threads may be interleaved in any way.
+// Append adds an event to the next batch. Within a batch events may come in
+// any order; those of one thread must not be older than what an earlier batch
+// has of it.
 func (w *Writer) Append(e Event) error {
 	if w.err != nil {
 		return w.err
@@ -162,11 +164,11 @@ func (w *Writer) Append(e Event) error {
 		w.dirty = append(w.dirty, e.Thread)
 	}
 	t.rows++
-	if len(w.pending) >= BatchRows {
-		return w.Flush()
-	}
 	return nil
 }
+
+// Pending returns the number of events that the next Flush will write.
+func (w *Writer) Pending() int { return len(w.pending) }
 
 // Flush writes what is pending as complete batches: first the definitions,
 // then the events sorted by thread. When it returns nil, the file up to here
@@ -236,7 +238,9 @@ func (w *Writer) fail(err error) error {
 // writeEvents turns the pending events into a batch.
 //
 //  1. A counting sort by thread, which keeps the order within each.
-//  2. Per thread, times become differences and stack pointers become
+//  2. Per thread, a sort by time where they did not come that way: a thread
+//     that moved from one CPU to another.
+//  3. Per thread, times become differences and stack pointers become
 //     distances from the stack base; rows are put in where they do not fit.
 func (w *Writer) writeEvents() {
 	slices.Sort(w.dirty)
@@ -253,6 +257,11 @@ func (w *Writer) writeEvents() {
 		w.sorted[w.slots[e.Thread]] = *e
 		w.slots[e.Thread]++
 	}
+	from := uint32(0)
+	for _, id := range w.dirty {
+		sortByTime(w.sorted[from:w.slots[id]])
+		from = w.slots[id]
+	}
 	w.pending, w.dirty = w.pending[:0], w.dirty[:0]
 
 	r := &w.rows
@@ -261,7 +270,7 @@ func (w *Writer) writeEvents() {
 		e := &w.sorted[i]
 		t := &w.threads[e.Thread]
 		if e.TimeNs < t.timeNs {
-			e.TimeNs = t.timeNs // one thread's events never go back; see Append
+			e.TimeNs = t.timeNs // against Append's rule: keep the order, at least
 		}
 		for e.TimeNs-t.timeNs > math.MaxUint32 {
 			r.add(math.MaxUint32, e.Thread, Event{Kind: Pause, CPU: e.CPU})
@@ -279,6 +288,13 @@ func (w *Writer) writeEvents() {
 		t.timeNs = e.TimeNs
 	}
 	w.write(r, nil)
+}
+
+func sortByTime(events []Event) {
+	byTime := func(a, b Event) int { return cmp.Compare(a.TimeNs, b.TimeNs) }
+	if !slices.IsSortedFunc(events, byTime) {
+		slices.SortStableFunc(events, byTime)
+	}
 }
 
 func (w *Writer) writeDefinitions(defs []definition) {

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
+/* Registers at a probe, by architecture. Layouts are those of the kernel's
+ * arch/x86/include/uapi/asm/ptrace.h and arch/arm64/include/uapi/asm/ptrace.h. */
+#ifndef UTRACE_ARCH_H
+#define UTRACE_ARCH_H
+
+#if defined(__TARGET_ARCH_x86)
+
+struct pt_regs {
+	__u64 r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di;
+	__u64 orig_ax, ip, cs, flags, sp, ss;
+};
+
+#define REGS_SP(regs) ((regs)->sp)
+#define REGS_RESULT(regs) ((regs)->ax)
+/* A return has taken the return address off the stack. */
+#define RETURN_POPS 8
+
+static __always_inline __u64 return_address(struct pt_regs *regs)
+{
+	__u64 addr = 1;
+
+	bpf_probe_read_user(&addr, sizeof(addr), (void *)regs->sp);
+	return addr;
+}
+
+#elif defined(__TARGET_ARCH_arm64)
+
+struct pt_regs {
+	__u64 regs[31];
+	__u64 sp, pc, pstate;
+};
+
+#define REGS_SP(regs) ((regs)->sp)
+#define REGS_RESULT(regs) ((regs)->regs[0])
+#define RETURN_POPS 0
+
+static __always_inline __u64 return_address(struct pt_regs *regs)
+{
+	return regs->regs[30];
+}
+
+#else
+#error "unknown architecture"
+#endif
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
+/* The contract between the programs in the kernel and the recorder: what lies
+ * in the rings and in the maps. event.go reads the same bytes. */
+#ifndef UTRACE_EVENT_H
+#define UTRACE_EVENT_H
+
+typedef unsigned char __u8;
+typedef unsigned short __u16;
+typedef unsigned int __u32;
+typedef unsigned long long __u64;
+typedef short __s16;
+typedef int __s32;
+typedef long long __s64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u32 __wsum;
+
+/* The first field of every record. The kinds of events are those of the trace
+ * format. */
+enum record_kind {
+	KIND_ENTRY = 0,
+	KIND_RETURN = 1,
+	KIND_TAIL_ENTRY = 2,
+	KIND_HIT = 3,
+	KIND_LOSS = 20,
+};
+
+/* One pass over a probe. */
+struct event {
+	__u32 kind;
+	__u32 func;
+	__u64 time_ns; /* CLOCK_MONOTONIC */
+	__u64 sp;      /* stack pointer at the function's entry, for returns too */
+	__u64 value;   /* return value of a return */
+	__u32 pid;     /* in the first PID namespace, as is tid */
+	__u32 tid;
+};
+
+/* What one CPU could not record since its last loss record. */
+struct loss {
+	__u32 kind; /* KIND_LOSS */
+	__u32 reserved;
+	__u64 first_ns, last_ns; /* CLOCK_MONOTONIC */
+	__u64 entries, returns;  /* hits count as entries */
+};
+
+/* What was lost of one function. */
+struct func_loss {
+	__u64 entries, returns;
+};
+
+/* A probe's cookie is its function and, in the upper half, the kind of record
+ * that it makes. */
+#define COOKIE_KIND_SHIFT 32
+
+_Static_assert(sizeof(struct event) == 40, "read by event.go");
+_Static_assert(sizeof(struct loss) == 40, "read by event.go");
+
+#endif

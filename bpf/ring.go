@@ -1,0 +1,80 @@
+//go:build linux
+
+package bpf
+
+import (
+	"fmt"
+	"os"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+)
+
+// Header bits of a record in a BPF ring buffer, include/uapi/linux/bpf.h.
+const (
+	ringBusy      = 1 << 31
+	ringDiscarded = 1 << 30
+	ringHeader    = 8
+)
+
+// commitEvery is after how many records the kernel is given their room back.
+const commitEvery = 1024
+
+// Ring reads a BPF ring buffer in place. Its memory is laid out as
+// kernel/bpf/ringbuf.c has it: a page with the consumer's position, a page
+// with the producer's, and the data, mapped twice in a row so that no record
+// is ever broken at the end.
+type Ring struct {
+	consumer, producer []byte // mappings
+	data               []byte
+	mask               uint64
+}
+
+func newRing(m *ebpf.Map) (*Ring, error) {
+	size, page := int(m.MaxEntries()), os.Getpagesize()
+	consumer, err := unix.Mmap(m.FD(), 0, page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, fmt.Errorf("map ring: %w", err)
+	}
+	producer, err := unix.Mmap(m.FD(), int64(page), page+2*size, unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		unix.Munmap(consumer)
+		return nil, fmt.Errorf("map ring: %w", err)
+	}
+	return &Ring{consumer: consumer, producer: producer, data: producer[page:], mask: uint64(size - 1)}, nil
+}
+
+func (r *Ring) close() {
+	unix.Munmap(r.consumer)
+	unix.Munmap(r.producer)
+}
+
+// Drain hands every record to fn that was in the ring when Drain was called;
+// the record is valid during the call only. It reports whether it came to the
+// end of them: a record that a probe is just writing holds up those behind it.
+// filled is the part of the ring that was in use, 0 to 1.
+func (r *Ring) Drain(fn func(rec *[RecordBytes]byte)) (done bool, filled float64) {
+	pos := (*uint64)(unsafe.Pointer(unsafe.SliceData(r.consumer)))
+	from := atomic.LoadUint64(pos)
+	end := atomic.LoadUint64((*uint64)(unsafe.Pointer(unsafe.SliceData(r.producer))))
+	at := from
+	for n := 1; at < end; n++ {
+		rec := r.data[at&r.mask:]
+		head := atomic.LoadUint32((*uint32)(unsafe.Pointer(unsafe.SliceData(rec))))
+		if head&ringBusy != 0 {
+			break
+		}
+		size := uint64(head &^ (ringBusy | ringDiscarded))
+		if head&ringDiscarded == 0 && size == RecordBytes {
+			fn((*[RecordBytes]byte)(rec[ringHeader:]))
+		}
+		at += (ringHeader + size + 7) &^ 7
+		if n%commitEvery == 0 {
+			atomic.StoreUint64(pos, at)
+		}
+	}
+	atomic.StoreUint64(pos, at)
+	return at >= end, float64(end-from) / float64(r.mask+1)
+}

@@ -1,0 +1,165 @@
+//go:build ignore
+
+// SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0)
+/* The probes: each pass over one puts a record into the ring of its CPU. */
+#include "event.h"
+
+/* From include/uapi/linux/bpf.h, as far as it is used here. */
+enum {
+	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
+	BPF_MAP_TYPE_RINGBUF = 27,
+};
+enum { BPF_RB_NO_WAKEUP = 1 };
+
+#include <bpf/bpf_helpers.h>
+#include "arch.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* Set before loading. */
+const volatile __u32 own_tgid;     /* the recorder itself, never recorded */
+const volatile __u8 filter_tgids;  /* only processes in tgids */
+
+/* Nothing is recorded before all probes are attached, nor after the end. */
+volatile __u8 enabled;
+
+struct ring {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096); /* set before loading */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1); /* CPUs, set before loading */
+	__type(key, __u32);
+	__array(values, struct ring);
+} rings SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, __u8);
+} tgids SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct loss);
+} losses SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* functions, set before loading */
+	__type(key, __u32);
+	__type(value, struct func_loss);
+} func_losses SEC(".maps");
+
+/* Counts an event that found no room. Another thread may interrupt this one
+ * on the same CPU, so the counters are atomic. */
+static __always_inline void count_loss(struct loss *loss, __u32 func, __u32 kind, __u64 now)
+{
+	struct func_loss *fl = bpf_map_lookup_elem(&func_losses, &func);
+
+	__sync_val_compare_and_swap(&loss->first_ns, 0, now);
+	loss->last_ns = now;
+	if (kind == KIND_RETURN) {
+		__sync_fetch_and_add(&loss->returns, 1);
+		if (fl)
+			__sync_fetch_and_add(&fl->returns, 1);
+	} else {
+		__sync_fetch_and_add(&loss->entries, 1);
+		if (fl)
+			__sync_fetch_and_add(&fl->entries, 1);
+	}
+}
+
+/* Puts what was lost on this CPU into the ring, ahead of the next event. */
+static __always_inline void report_loss(void *ring, struct loss *loss)
+{
+	struct loss *rec = bpf_ringbuf_reserve(ring, sizeof(*rec), 0);
+
+	if (!rec)
+		return;
+	rec->kind = KIND_LOSS;
+	rec->reserved = 0;
+	rec->last_ns = loss->last_ns;
+	rec->first_ns = __sync_lock_test_and_set(&loss->first_ns, 0);
+	rec->entries = __sync_lock_test_and_set(&loss->entries, 0);
+	rec->returns = __sync_lock_test_and_set(&loss->returns, 0);
+	bpf_ringbuf_submit(rec, BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline int record(__u32 func, __u32 kind, __u64 sp, __u64 value)
+{
+	__u64 id, now;
+	__u32 tgid, cpu, zero = 0;
+	struct event *event = 0;
+	struct loss *loss;
+	void *ring;
+
+	id = bpf_get_current_pid_tgid();
+	tgid = id >> 32;
+	if (filter_tgids ? !bpf_map_lookup_elem(&tgids, &tgid) : tgid == own_tgid)
+		return 0;
+	loss = bpf_map_lookup_elem(&losses, &zero);
+	if (!loss)
+		return 0;
+	now = bpf_ktime_get_ns();
+	cpu = bpf_get_smp_processor_id();
+	ring = bpf_map_lookup_elem(&rings, &cpu);
+	if (ring) {
+		if (loss->first_ns)
+			report_loss(ring, loss);
+		event = bpf_ringbuf_reserve(ring, sizeof(*event), 0);
+	}
+	if (!event) {
+		count_loss(loss, func, kind, now);
+		return 0;
+	}
+	event->kind = kind;
+	event->func = func;
+	event->time_ns = now;
+	event->sp = sp;
+	event->value = value;
+	event->pid = tgid;
+	event->tid = id;
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+/* A function's entry, one of its return instructions, or any instruction. */
+SEC("uprobe.multi")
+int on_instruction(struct pt_regs *regs)
+{
+	__u64 cookie, value = 0;
+	__u32 kind;
+
+	if (!enabled)
+		return 0;
+	cookie = bpf_get_attach_cookie(regs);
+	kind = cookie >> COOKIE_KIND_SHIFT;
+	if (kind == KIND_ENTRY) {
+		/* A caller that jumped here has left its own return address, which
+		 * its return probe has replaced by that of the kernel's trampoline: the
+		 * first byte of a page (xol_area in kernel/events/uprobes.c). */
+		if ((return_address(regs) & 4095) == 0)
+			kind = KIND_TAIL_ENTRY;
+	} else if (kind == KIND_RETURN) {
+		value = REGS_RESULT(regs);
+	}
+	return record(cookie, kind, REGS_SP(regs), value);
+}
+
+/* A function's return, by way of the trampoline. */
+SEC("uretprobe.multi")
+int on_return(struct pt_regs *regs)
+{
+	if (!enabled)
+		return 0;
+	return record(bpf_get_attach_cookie(regs), KIND_RETURN, REGS_SP(regs) - RETURN_POPS, REGS_RESULT(regs));
+}
