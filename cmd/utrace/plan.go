@@ -1,0 +1,97 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"utrace/record"
+)
+
+func newPlanCommand() *cobra.Command {
+	var f targetFlags
+	cmd := &cobra.Command{
+		Use:   "plan [flags] [-- COMMAND ARG...]",
+		Short: "Show what record would attach, and what it would leave out and why",
+		Long: `Resolve the probes as utrace record does with the same flags, attach nothing, run
+nothing, and print each function with its address, how its return would be seen, and the file;
+then what would be left out, and why.
+
+RETURN is how the return of a function is seen:
+  uretprobe  the kernel replaces the return address: cheap
+  ret        a probe on each return instruction, where exceptions may unwind through the function
+             or the thread may switch stacks: a replaced return address would break the program
+  none       not at all: calls are counted, without a duration
+  -          a single instruction: passes are counted
+
+` + probeHelp,
+		Example: `  sudo utrace plan -p 1234 -e 'c:malloc'
+  utrace plan -e '/usr/bin/python3.11:PyEval_*'`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := f.config(args)
+			if err != nil {
+				return err
+			}
+			plan, err := record.NewPlan(cfg)
+			if err != nil {
+				return recordError(err)
+			}
+			defer plan.Close()
+			return printPlan(cmd.OutOrStdout(), plan)
+		},
+	}
+	f.add(cmd.Flags())
+	// The flags of record that do not change what is attached are accepted, so
+	// that a command line can be tried by exchanging one word.
+	newRecordCommand().Flags().VisitAll(func(flag *pflag.Flag) {
+		if cmd.Flags().Lookup(flag.Name) == nil {
+			flag.Hidden = true
+			cmd.Flags().AddFlag(flag)
+		}
+	})
+	return cmd
+}
+
+func printPlan(w io.Writer, plan *record.Plan) error {
+	for _, m := range plan.Modules {
+		where := "every process"
+		if len(m.PIDs) > 0 {
+			where = "process " + strings.Trim(strings.ReplaceAll(fmt.Sprint(m.PIDs), " ", ", "), "[]")
+		} else if plan.Command() {
+			where = "the command"
+		}
+		fmt.Fprintf(w, "# %s, build ID %s, in %s: %d functions\n", escape(m.Path), orNone(m.BuildID), where, len(m.Funcs))
+		fmt.Fprintf(w, "# %-16s %-10s %-9s %s\n", "ADDRESS", "OFFSET", "RETURN", "FUNCTION")
+		for _, fn := range m.Funcs {
+			by := fn.ReturnBy.String()
+			if fn.Hit {
+				by = "-"
+			}
+			note := ""
+			if fn.Why != "" {
+				note = "  # " + fn.Why
+			}
+			fmt.Fprintf(w, "0x%016x 0x%08x %-9s %s%s\n", fn.Addr, fn.FileOff, by, escape(fn.Name), escape(note))
+		}
+	}
+	if len(plan.LeftOut) > 0 {
+		fmt.Fprintf(w, "# left out: %d\n", len(plan.LeftOut))
+		for _, l := range plan.LeftOut {
+			fmt.Fprintf(w, "0x%016x %s (%s): %s\n", l.Addr, escape(l.Name), escape(l.Module), l.Reason)
+		}
+	}
+	_, err := fmt.Fprintf(w, "# %d functions in %d files would be probed, %d left out\n", plan.Funcs(), len(plan.Modules), len(plan.LeftOut))
+	return err
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}

@@ -1,0 +1,175 @@
+//go:build linux
+
+package record
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"utrace/bpf"
+	"utrace/format"
+)
+
+// Intervals at which rings are drained: the shorter the fuller they are found.
+const (
+	minDrain = time.Millisecond
+	maxDrain = 50 * time.Millisecond
+	// wantedFill is how full a ring should be when it is drained.
+	wantedFill = 0.1
+)
+
+const (
+	// maxBatch bounds a batch, whatever a round has found.
+	maxBatch = 8 * format.BatchRows
+	// maxHeld bounds the memory for events that wait for an older one.
+	maxHeld = 64 * format.BatchRows
+)
+
+// drainer moves events from the rings to the trace.
+//
+// A thread that moves to another CPU leaves events in two rings. They are put
+// back in order thus: before a round, note the time T; drain every ring to
+// the end that it had. A thread's events are written one after another, so
+// of those older than T all have now been read, unless a ring was held up by
+// a record still being written; then T of that ring stays what it was in its
+// last complete round. Events older than the least T are released to the
+// trace; the others are held for a later round. So every batch is complete up to
+// a moment, and batches follow each other in time.
+type drainer struct {
+	rings   []*bpf.Ring
+	w       *format.Writer
+	threads *threads
+	startNs uint64 // CLOCK_MONOTONIC of the trace's time 0
+
+	takes      []func(rec *[bpf.RecordBytes]byte) // by ring
+	complete   []uint64                           // by ring: all events before this time have been read
+	held, late []format.Event                     // late is scratch
+	lost       lostCount
+	interval   time.Duration
+}
+
+type lostCount struct{ entries, returns uint64 }
+
+func newDrainer(rings []*bpf.Ring, w *format.Writer, startNs uint64) *drainer {
+	d := &drainer{rings: rings, w: w, threads: newThreads(w), startNs: startNs, complete: make([]uint64, len(rings)), interval: minDrain}
+	for cpu := range rings {
+		d.takes = append(d.takes, d.take(cpu))
+	}
+	return d
+}
+
+// round drains all rings once and releases what is complete. It sets the
+// interval after which the next round is due.
+func (d *drainer) round() error {
+	now := monotonicNs()
+	var fullest float64
+	for i, ring := range d.rings {
+		done, filled := ring.Drain(d.takes[i])
+		if done {
+			d.complete[i] = now
+		}
+		fullest = max(fullest, filled)
+	}
+	switch {
+	case fullest > wantedFill:
+		d.interval = max(d.interval/2, minDrain)
+	case fullest < wantedFill/4:
+		d.interval = min(d.interval*2, maxDrain)
+	}
+	if len(d.held) > maxHeld {
+		return d.release(math.MaxUint64)
+	}
+	return d.release(sinceStart(slices.Min(d.complete), d.startNs))
+}
+
+// take returns what handles the records of one CPU's ring.
+func (d *drainer) take(cpu int) func(rec *[bpf.RecordBytes]byte) {
+	return func(rec *[bpf.RecordBytes]byte) {
+		if bpf.IsLoss(rec) {
+			d.addLoss(cpu, bpf.DecodeLoss(rec))
+			return
+		}
+		var e bpf.Event
+		e.Decode(rec)
+		d.held = append(d.held, format.Event{
+			TimeNs: sinceStart(e.TimeNs, d.startNs), SP: e.SP, Value: e.Value,
+			Thread: d.threads.id(e.PID, e.TID), Func: e.Func, CPU: uint16(cpu), Kind: e.Kind,
+		})
+	}
+}
+
+// release hands the events before a time (since the start) to the writer, in
+// batches of a bounded size.
+func (d *drainer) release(before uint64) error {
+	d.late = d.late[:0]
+	ready := d.held[:0]
+	for _, e := range d.held {
+		if e.TimeNs < before {
+			ready = append(ready, e)
+		} else {
+			d.late = append(d.late, e)
+		}
+	}
+	if len(ready) > maxBatch {
+		slices.SortStableFunc(ready, func(a, b format.Event) int { return cmp.Compare(a.TimeNs, b.TimeNs) })
+	}
+	for chunk := range slices.Chunk(ready, maxBatch) {
+		for i := range chunk {
+			if err := d.w.Append(chunk[i]); err != nil {
+				return err
+			}
+		}
+		if d.w.Pending() >= format.BatchRows {
+			if err := d.w.Flush(); err != nil {
+				return err
+			}
+		}
+	}
+	d.held = append(d.held[:0], d.late...)
+	return nil
+}
+
+// finish drains the rings a last time, after the probes have gone quiet, and
+// counts what was lost and never reported.
+func (d *drainer) finish(objs *bpf.Objects) error {
+	if err := d.round(); err != nil {
+		return err
+	}
+	if err := d.release(math.MaxUint64); err != nil {
+		return err
+	}
+	losses, err := objs.Losses()
+	if err != nil {
+		return err
+	}
+	for cpu, l := range losses {
+		d.addLoss(cpu, l)
+	}
+	return nil
+}
+
+func (d *drainer) addLoss(cpu int, l bpf.Loss) {
+	if l.Entries+l.Returns == 0 {
+		return
+	}
+	d.lost.entries += l.Entries
+	d.lost.returns += l.Returns
+	d.w.AddLoss(format.Loss{CPU: cpu, FirstNs: sinceStart(l.FirstNs, d.startNs), LastNs: sinceStart(l.LastNs, d.startNs), Entries: l.Entries, Returns: l.Returns})
+}
+
+func sinceStart(ns, startNs uint64) uint64 {
+	if ns < startNs {
+		return 0
+	}
+	return ns - startNs
+}
+
+func monotonicNs() uint64 {
+	var ts unix.Timespec
+	unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
+	return uint64(ts.Nano())
+}

@@ -1,0 +1,218 @@
+//go:build linux
+
+package record
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"utrace/record/internal/target"
+)
+
+// image is an executable or library of a target, opened.
+type image struct {
+	path string // as people know it
+	open string // a path that the kernel resolves to the same file
+	file *target.File
+	key  fileKey
+	pids []int // attach in these processes only; empty: in all
+}
+
+type fileKey struct{ dev, ino uint64 }
+
+// scope is where the functions of probes are looked for: the images of one
+// running process, those that a command will have, or none of its own (the
+// whole system).
+type scope struct {
+	pid     int // 0 before a command is started, and for the system
+	program *image
+	libs    []*image
+	finder  *target.Libraries
+}
+
+// images opens files, each once.
+type images struct {
+	byKey map[fileKey]*image
+}
+
+// get opens the file that open names; path is how to call it. A process is
+// added to those in which it will be probed.
+func (s *images) get(path, open string, pid int) (*image, error) {
+	var st syscall.Stat_t
+	if err := syscall.Stat(open, &st); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	key := fileKey{uint64(st.Dev), st.Ino}
+	img := s.byKey[key]
+	if img == nil {
+		file, err := target.Open(open)
+		if err != nil {
+			return nil, err
+		}
+		img = &image{path: path, open: open, file: file, key: key}
+		s.byKey[key] = img
+	}
+	if pid != 0 && !slices.Contains(img.pids, pid) {
+		img.pids = append(img.pids, pid)
+	}
+	return img, nil
+}
+
+func (s *images) close() {
+	for _, img := range s.byKey {
+		img.file.Close()
+	}
+}
+
+// processScope is the scope of a running process.
+func (s *images) processScope(pid int) (*scope, error) {
+	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		if _, serr := os.Stat(fmt.Sprintf("/proc/%d", pid)); serr == nil {
+			return nil, fmt.Errorf("process %d is a kernel thread or has ended: it has no program", pid)
+		}
+		return nil, fmt.Errorf("no process %d", pid)
+	case err != nil:
+		return nil, fmt.Errorf("process %d: %w", pid, err)
+	}
+	maps, err := target.Mappings(pid)
+	if err != nil {
+		return nil, fmt.Errorf("process %d: %w", pid, err)
+	}
+	sc := &scope{pid: pid, finder: target.NewLibraries(nil)}
+	program, err := s.get(strings.TrimSuffix(exe, " (deleted)"), fmt.Sprintf("/proc/%d/exe", pid), pid)
+	if err != nil {
+		return nil, fmt.Errorf("process %d: %w", pid, err)
+	}
+	sc.program = program
+	seen := map[fileKey]bool{program.key: true}
+	for _, m := range maps {
+		open := ""
+		if m.Exec {
+			open = m.OpenPath(pid)
+		}
+		key := fileKey{m.Dev, m.Inode}
+		if open == "" || seen[key] {
+			continue
+		}
+		seen[key] = true
+		if img, err := s.get(m.Path, open, pid); err == nil { // else it is mapped, but no library
+			sc.libs = append(sc.libs, img)
+		}
+	}
+	return sc, nil
+}
+
+// maxInterpreters is how deep the kernel follows scripts that name scripts as
+// their interpreter (BINPRM_MAX_RECURSION of fs/exec.c).
+const maxInterpreters = 5
+
+// commandScope is the scope that a command will have, by the rules of the
+// dynamic linker; nothing is run to find out.
+func (s *images) commandScope(command, env []string) (*scope, error) {
+	path, err := exec.LookPath(command[0])
+	if err != nil && !errors.Is(err, exec.ErrDot) {
+		return nil, fmt.Errorf("command: %w", err)
+	}
+	for range maxInterpreters {
+		interp, err := scriptInterpreter(path)
+		if err != nil {
+			return nil, fmt.Errorf("command: %w", err)
+		}
+		if interp == "" {
+			break
+		}
+		path = interp
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return nil, err
+	}
+	sc := &scope{finder: target.NewLibraries(env)}
+	if sc.program, err = s.get(path, path, 0); err != nil {
+		return nil, fmt.Errorf("command: %w", err)
+	}
+	libs, _ := sc.finder.Closure(sc.program.file)
+	for _, lib := range libs {
+		if img, err := s.get(lib, lib, 0); err == nil {
+			sc.libs = append(sc.libs, img)
+		}
+	}
+	return sc, nil
+}
+
+// scriptInterpreter returns the program behind "#!", or "".
+func scriptInterpreter(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	line, err := bufio.NewReaderSize(f, 256).ReadSlice('\n') // BINPRM_BUF_SIZE
+	if len(line) < 2 || string(line[:2]) != "#!" {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s: the first line of the script is too long", path)
+	}
+	words := strings.Fields(string(line[2:]))
+	if len(words) == 0 {
+		return "", fmt.Errorf("%s: the script names no interpreter", path)
+	}
+	return words[0], nil
+}
+
+// find returns the images that a probe speaks of.
+func (s *images) find(sc *scope, p *Probe) ([]*image, error) {
+	switch {
+	case p.Path != "":
+		open := p.Path
+		if sc.pid != 0 {
+			if _, err := os.Stat(fmt.Sprintf("/proc/%d/root%s", sc.pid, p.Path)); err == nil {
+				open = fmt.Sprintf("/proc/%d/root%s", sc.pid, p.Path)
+			}
+		}
+		for _, img := range append(sc.libs, sc.program) {
+			if img != nil && img.path == p.Path {
+				return []*image{img}, nil
+			}
+		}
+		img, err := s.get(p.Path, open, sc.pid)
+		if err != nil {
+			return nil, fmt.Errorf("%w %q: %w", ErrProbe, p.Text, err)
+		}
+		return []*image{img}, nil
+	case p.Lib != "":
+		var list []*image
+		for _, img := range append(sc.libs, sc.program) {
+			if img != nil && target.LibraryMatches(p.Lib, img.path, img.file.Soname) {
+				list = append(list, img)
+			}
+		}
+		if len(list) > 0 {
+			return list, nil
+		}
+		path, ok := sc.finder.Find(p.Lib) // it may be loaded later
+		if !ok {
+			return nil, fmt.Errorf("%w %q: no library %q is mapped or known to the dynamic linker; write /path/to/file:FUNC for one elsewhere", ErrProbe, p.Text, p.Lib)
+		}
+		img, err := s.get(path, path, sc.pid)
+		if err != nil {
+			return nil, fmt.Errorf("%w %q: %w", ErrProbe, p.Text, err)
+		}
+		return []*image{img}, nil
+	case sc.program != nil:
+		return []*image{sc.program}, nil
+	}
+	return nil, fmt.Errorf("%w %q: a function of which program? Add -p PID or a command, or write LIB:%s or /path/to/file:%s", ErrProbe, p.Text, p.Text, p.Text)
+}

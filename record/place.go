@@ -1,0 +1,191 @@
+package record
+
+import (
+	"debug/elf"
+	"fmt"
+	"strings"
+
+	"utrace/record/internal/target"
+)
+
+// ReturnBy says how the return of a function is seen.
+type ReturnBy int
+
+const (
+	// ByTrampoline: the kernel replaces the return address at the entry
+	// (a uretprobe). Cheap, but the replaced address stops a C++ exception or a
+	// Rust panic from unwinding, which aborts the program, and goes wrong where
+	// the thread switches stacks in between.
+	ByTrampoline ReturnBy = iota
+	// ByInstruction: a probe on each return instruction. Always safe, but each is
+	// an instruction that the kernel must step over.
+	ByInstruction
+	// Never: the entry only.
+	Never
+)
+
+func (r ReturnBy) String() string {
+	switch r {
+	case ByTrampoline:
+		return "uretprobe"
+	case ByInstruction:
+		return "ret"
+	}
+	return "none"
+}
+
+// placement is where the probes of a function go.
+type placement struct {
+	by      ReturnBy
+	returns []target.Addr // with ByInstruction
+	why     string        // for by, where that is not ByTrampoline
+}
+
+// hazards are the properties of a file, and of the program that it belongs
+// to, that decide whether its functions' return addresses may be replaced.
+type hazards struct {
+	why       string // "" for none
+	callbacks bool   // the program may throw through functions that call it back
+}
+
+// newHazards looks at a file and at the program that it is used by, nil if
+// that is not known.
+func newHazards(file, program *target.File) hazards {
+	h := hazards{callbacks: true}
+	if program != nil {
+		_, h.callbacks = program.Unwinds()
+	}
+	if why, ok := file.Unwinds(); ok {
+		h.why = "exceptions may unwind through it (" + why + ")"
+	} else if why, ok := file.SwitchesStacks(); ok {
+		h.why = "it may switch stacks (" + why + ")"
+	}
+	return h
+}
+
+// place decides where to probe a function, or why not to (leftOut).
+//
+//  1. Code that is not entered by a call has no return address: no probe.
+//  2. An instruction that the kernel refuses: no probe.
+//  3. A function that returns twice, unwinds, or asks who called it: the entry only.
+//  4. In a file without hazards, and for leaf functions anywhere: the
+//     trampoline. Nothing can unwind or switch stacks below a leaf.
+//  5. Else the return instructions, if all of the function can be decoded.
+func place(file *target.File, fn target.Func, h hazards) (p placement, leftOut string) {
+	names := append([]string{fn.Name}, fn.Aliases...)
+	for _, name := range names {
+		if why := notCalled(name); why != "" {
+			return p, why
+		}
+	}
+	if fn.Addr == file.Entry {
+		return p, "the program's entry point: nothing calls it, it has no return address"
+	}
+	head, err := file.Code(fn.Addr, 1)
+	if err != nil {
+		return p, "its code is not in the file"
+	}
+	if why := refusedByKernel(file.Machine, file, fn.Addr, head); why != "" {
+		return p, why
+	}
+	exits, err := file.Exits(fn)
+	if err == nil && exits.SelfEntry {
+		return p, "a loop leads back to its first instruction: passes and calls cannot be told apart"
+	}
+	for _, name := range names {
+		why := unsafeReturn(name)
+		if why == "" && h.callbacks {
+			why = callsBack(name)
+		}
+		if why != "" {
+			return placement{by: Never, why: why}, ""
+		}
+	}
+	switch {
+	case h.why == "" || err == nil && !exits.Calls && !exits.Outside:
+		return placement{by: ByTrampoline}, ""
+	case err != nil:
+		return placement{by: Never, why: h.why + ", and " + err.Error()}, ""
+	case len(exits.Returns) == 0:
+		return placement{by: Never, why: h.why + ", and it has no return instruction"}, ""
+	}
+	return placement{by: ByInstruction, returns: exits.Returns, why: h.why}, ""
+}
+
+// notCalled names code that carries a function's symbol and is not entered by
+// a call: a return address in it would be somebody's data.
+func notCalled(name string) string {
+	if i := strings.LastIndex(name, ".cold"); i > 0 && strings.Trim(name[i+len(".cold"):], ".0123456789") == "" {
+		return "the cold part of a function: it is jumped into, it has no return address"
+	}
+	switch name {
+	case "_start", "__start", "_dl_start_user", "_dl_start", "_rt0_amd64_linux":
+		return "the program's entry point: nothing calls it, it has no return address"
+	case "__restore_rt", "__restore", "__kernel_rt_sigreturn":
+		return "the way back from signal handlers: it has no return address"
+	case "_dl_runtime_resolve", "_dl_runtime_resolve_fxsave", "_dl_runtime_resolve_xsave", "_dl_runtime_resolve_xsavec",
+		"_dl_runtime_profile_sse", "_dl_runtime_profile_avx", "_dl_runtime_profile_avx512",
+		"_dl_tlsdesc_return", "_dl_tlsdesc_undefweak", "_dl_tlsdesc_dynamic", "__tlsdesc_static", "__tlsdesc_dynamic":
+		return "a trampoline of the dynamic linker with a calling convention of its own"
+	case "__fentry__", "mcount", "_mcount", "__cyg_profile_func_enter", "__cyg_profile_func_exit":
+		return "a hook of another profiler"
+	}
+	return ""
+}
+
+// unsafeReturn names functions that do not return the ordinary way, once and to
+// their caller, or that look at their return address.
+func unsafeReturn(name string) string {
+	switch strings.TrimLeft(name, "_") {
+	case "setjmp", "sigsetjmp", "savectx", "vfork", "getcontext", "rfork":
+		return "it returns twice"
+	case "setcontext", "swapcontext", "makecontext", "longjmp", "siglongjmp", "longjmp_chk", "libc_longjmp", "libc_siglongjmp",
+		"start_context", "jump_fcontext", "ontop_fcontext", "make_fcontext":
+		return "it switches stacks"
+	case "clone", "clone2", "clone3", "clone_internal":
+		return "it returns on another stack"
+	case "dlopen", "dlmopen", "dlsym", "dlvsym", "dlerror", "dl_sym", "dl_vsym", "dl_mcount_wrapper", "libc_dlopen_mode":
+		return "it asks for its caller by its return address"
+	case "Unwind_RaiseException", "Unwind_Resume", "Unwind_Resume_or_Rethrow", "Unwind_ForcedUnwind", "Unwind_Backtrace",
+		"Unwind_Find_FDE", "cxa_throw", "cxa_rethrow", "backtrace", "gxx_personality_v0", "pthread_unwind", "pthread_exit":
+		return "it unwinds the stack"
+	}
+	return ""
+}
+
+// callsBack names functions of C libraries that call functions of a program
+// that may throw an exception through them.
+func callsBack(name string) string {
+	switch strings.TrimLeft(name, "_") {
+	case "qsort", "qsort_r", "bsearch", "lsearch", "lfind", "tsearch", "twalk", "twalk_r", "tdestroy",
+		"pthread_once", "pthread_once_slow", "call_once", "dl_iterate_phdr", "ftw", "ftw64", "nftw", "nftw64",
+		"scandir", "scandir64", "glob", "glob64":
+		return "it calls the program back, which may throw through it"
+	}
+	return ""
+}
+
+// refusedByKernel says whether the kernel would refuse a breakpoint, from the
+// lists in arch/x86/kernel/uprobes.c (is_prefix_bad, good_insns_64). What is not in
+// here is found out when attaching.
+func refusedByKernel(machine elf.Machine, file *target.File, a target.Addr, head []byte) string {
+	if machine != elf.EM_X86_64 {
+		return ""
+	}
+	for ; len(head) == 1; a++ {
+		switch b := head[0]; b {
+		case 0x66, 0x67, 0xf2, 0xf3, 0x64, 0x65: // prefixes that are fine
+			var err error
+			if head, err = file.Code(a+1, 1); err != nil {
+				return ""
+			}
+		case 0xf0, 0x26, 0x2e, 0x36, 0x3e:
+			return fmt.Sprintf("the kernel refuses a breakpoint on its first instruction (prefix %#x)", b)
+		case 0xcc, 0xcd, 0xce, 0xcf, 0xf1, 0xf4, 0xfa, 0xfb, 0x6c, 0x6d, 0x6e, 0x6f, 0xe4, 0xe5, 0xe6, 0xe7, 0xec, 0xed, 0xee, 0xef:
+			return fmt.Sprintf("the kernel refuses a breakpoint on its first instruction (opcode %#x)", b)
+		default:
+			return ""
+		}
+	}
+	return ""
+}

@@ -1,0 +1,399 @@
+//go:build linux
+
+package record
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"utrace/format"
+	"utrace/record/internal/target"
+)
+
+// ErrNothing is wrapped when what was asked for leaves nothing to probe.
+var ErrNothing = errors.New("nothing to probe")
+
+// Plan is what a recording will attach, and what it leaves out.
+type Plan struct {
+	Modules []*PlannedModule // by path
+	LeftOut []format.LeftOut // by module and address
+
+	program *image // of the command, nil if none
+	images  images
+}
+
+// PlannedModule is a file with functions to probe.
+type PlannedModule struct {
+	Path    string
+	BuildID string
+	PIDs    []int         // attached in these processes only; empty: in all, or in the command
+	Funcs   []PlannedFunc // by address
+
+	image *image
+}
+
+// PlannedFunc is a function, or a single instruction, to probe.
+type PlannedFunc struct {
+	Name       string // for people
+	Symbol     string
+	Addr       uint64 // where the entry is probed: virtual address as the file has it
+	FileOff    uint64 // the same place as an offset into the file
+	Size       uint64
+	SourceFile string // "" where neither debug information nor the symbol table tells
+	Line       int    // 0 without debug information, and in a Plan that is not being recorded
+	Hit        bool   // an instruction: it has no return
+	ReturnBy   ReturnBy
+	Returns    []uint64 // file offsets of the return instructions, with ByInstruction
+	Why        string   // reason for ReturnBy, where there is something to say
+}
+
+// Close closes the files of the plan.
+func (p *Plan) Close() { p.images.close() }
+
+// Command reports whether the plan is for a command that is yet to be started.
+func (p *Plan) Command() bool { return p.program != nil }
+
+// Funcs returns the number of functions in the plan.
+func (p *Plan) Funcs() int {
+	n := 0
+	for _, m := range p.Modules {
+		n += len(m.Funcs)
+	}
+	return n
+}
+
+// NewPlan resolves the probes of a Config. It attaches nothing and runs
+// nothing. Errors wrap ErrProbe where the text of a probe is at fault and
+// ErrNothing where all that it matches is left out.
+//
+//  1. Parse the probes. Without any: all functions of the program.
+//  2. Open the files of each target: its program, its libraries.
+//  3. For each file, collect the probes that speak of it.
+//  4. Match its functions, take away the excluded, place the rest.
+func NewPlan(cfg Config) (*Plan, error) {
+	p := &Plan{images: images{byKey: map[fileKey]*image{}}}
+	if err := p.resolve(cfg); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Plan) resolve(cfg Config) error {
+	texts := cfg.Probes
+	probes := make([]*Probe, 0, len(texts)+1)
+	includes := 0
+	for _, text := range texts {
+		probe, err := ParseProbe(text)
+		if err != nil {
+			return err
+		}
+		if !probe.Exclude {
+			includes++
+		}
+		probes = append(probes, probe)
+	}
+	if includes == 0 {
+		if len(cfg.PIDs) == 0 && len(cfg.Command) == 0 {
+			return fmt.Errorf("%w: say what to record: -p PID, a COMMAND, or -e /path/to/file:FUNC", ErrNothing)
+		}
+		all, err := ParseProbe("*")
+		if err != nil {
+			return err
+		}
+		probes = append(probes, all)
+	}
+
+	scopes, err := p.scopes(cfg)
+	if err != nil {
+		return err
+	}
+	wanted := map[*image][]*Probe{}
+	programs := map[*image]*target.File{}
+	for _, sc := range scopes {
+		for _, probe := range probes {
+			list, err := p.images.find(sc, probe)
+			if err != nil {
+				if probe.Exclude { // nothing there to leave out
+					continue
+				}
+				return err
+			}
+			for _, img := range list {
+				if !slices.Contains(wanted[img], probe) {
+					wanted[img] = append(wanted[img], probe)
+				}
+				if sc.program != nil {
+					programs[img] = sc.program.file
+				}
+			}
+		}
+	}
+	matched := map[*Probe]bool{}
+	for img, list := range wanted {
+		if err := p.addModule(img, list, programs[img], matched); err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(p.Modules, func(a, b *PlannedModule) int { return cmp.Compare(a.Path, b.Path) })
+	slices.SortFunc(p.LeftOut, func(a, b format.LeftOut) int {
+		return cmp.Or(cmp.Compare(a.Module, b.Module), cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.Name, b.Name))
+	})
+	for _, probe := range probes {
+		if !probe.Exclude && !matched[probe] {
+			return noMatch(probe, wanted, scopes)
+		}
+	}
+	if len(p.Modules) == 0 {
+		if len(p.LeftOut) > 0 {
+			first := p.LeftOut[0]
+			return fmt.Errorf("%w: all %d functions were left out, such as %s: %s", ErrNothing, len(p.LeftOut), first.Name, first.Reason)
+		}
+		return fmt.Errorf("%w: every function is excluded", ErrNothing)
+	}
+	return nil
+}
+
+func (p *Plan) scopes(cfg Config) ([]*scope, error) {
+	var list []*scope
+	seen := map[int]bool{}
+	for _, pid := range cfg.PIDs {
+		if seen[pid] {
+			continue
+		}
+		seen[pid] = true
+		sc, err := p.images.processScope(pid)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, sc)
+	}
+	if len(cfg.Command) > 0 {
+		sc, err := p.images.commandScope(cfg.Command, os.Environ())
+		if err != nil {
+			return nil, err
+		}
+		p.program = sc.program
+		list = append(list, sc)
+	}
+	if len(list) == 0 {
+		list = append(list, &scope{finder: target.NewLibraries(nil)})
+	}
+	return list, nil
+}
+
+// noMatch explains a probe that matches no function.
+func noMatch(probe *Probe, wanted map[*image][]*Probe, scopes []*scope) error {
+	var files []string
+	for img, probes := range wanted {
+		if slices.Contains(probes, probe) {
+			funcs, err := img.file.Funcs()
+			what := fmt.Sprintf("%s (%d functions", img.path, len(funcs))
+			if err != nil {
+				what = fmt.Sprintf("%s (symbols cannot be read: %v", img.path, err)
+			} else if img.file.Stripped() {
+				what += ", stripped: only what it exports has a name"
+			}
+			files = append(files, what+")")
+		}
+	}
+	slices.Sort(files)
+	hint := ""
+	if probe.Path == "" && probe.Lib == "" && probe.pattern != nil && probe.pattern.literal != "" {
+		for _, sc := range scopes {
+			for _, img := range sc.libs {
+				funcs, _ := img.file.Funcs()
+				if slices.ContainsFunc(funcs, func(fn target.Func) bool { _, ok := probe.pattern.match(fn); return ok }) {
+					hint = fmt.Sprintf("; %s has it: write %s:%s", img.path, baseName(img.path), probe.Text)
+				}
+			}
+		}
+	}
+	return fmt.Errorf("%w %q: no such function in %s%s", ErrProbe, probe.Text, strings.Join(files, ", "), hint)
+}
+
+func baseName(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
+
+// addModule plans the probes of one file. What is left out counts as matched:
+// the reason is told.
+func (p *Plan) addModule(img *image, probes []*Probe, program *target.File, matched map[*Probe]bool) error {
+	funcs, err := img.file.Funcs()
+	if err != nil {
+		return fmt.Errorf("%s: symbols: %w", img.path, err)
+	}
+	m := &PlannedModule{Path: img.path, BuildID: img.file.BuildID, PIDs: img.pids, image: img}
+	h := newHazards(img.file, program)
+	leaveOut := func(name string, a target.Addr, why string) {
+		p.LeftOut = append(p.LeftOut, format.LeftOut{Name: name, Module: img.path, Addr: uint64(a), Reason: why})
+	}
+	for _, fn := range funcs {
+		symbol, ok := selectFunc(fn, probes, matched)
+		if !ok {
+			continue
+		}
+		placed, why := place(img.file, fn, h)
+		off, mapped := img.file.FileOff(fn.Addr)
+		if why == "" && !mapped {
+			why = "its code is not in the file"
+		}
+		if why != "" {
+			leaveOut(target.DemangleNoParams(symbol), fn.Addr, why)
+			continue
+		}
+		pf := PlannedFunc{
+			Name: target.DemangleNoParams(symbol), Symbol: symbol, Addr: uint64(fn.Addr), FileOff: uint64(off),
+			Size: fn.Size, SourceFile: fn.SourceFile, ReturnBy: placed.by, Why: placed.why,
+		}
+		for _, a := range placed.returns {
+			if off, ok := img.file.FileOff(a); ok {
+				pf.Returns = append(pf.Returns, uint64(off))
+			}
+		}
+		m.Funcs = append(m.Funcs, pf)
+	}
+	for _, fn := range img.file.IFuncs() {
+		if symbol, ok := selectFunc(fn, probes, matched); ok {
+			leaveOut(symbol, fn.Addr, "an indirect function: the code there only chooses the implementation; probe that instead")
+		}
+	}
+	for _, probe := range probes {
+		if probe.addr != nil || probe.delta != 0 {
+			p.addInstructions(m, probe, funcs, matched, leaveOut)
+		}
+	}
+	distinguish(m.Funcs)
+	slices.SortStableFunc(m.Funcs, func(a, b PlannedFunc) int { return cmp.Compare(a.Addr, b.Addr) })
+	if len(m.Funcs) > 0 {
+		p.Modules = append(p.Modules, m)
+	}
+	return nil
+}
+
+// selectFunc reports whether the probes select a function, and by which of its symbols.
+func selectFunc(fn target.Func, probes []*Probe, matched map[*Probe]bool) (symbol string, ok bool) {
+	excluded := false
+	for _, probe := range probes {
+		switch {
+		case probe.addr != nil && *probe.addr == fn.Addr && !probe.Exclude:
+			matched[probe], symbol, ok = true, fn.Name, true
+		case probe.pattern == nil || probe.delta != 0:
+		default:
+			if name, hit := probe.pattern.match(fn); hit {
+				matched[probe] = true
+				if probe.Exclude {
+					excluded = true
+				} else if !ok || probe.pattern.literal != "" {
+					symbol, ok = name, true
+				}
+			}
+		}
+	}
+	return symbol, ok && !excluded
+}
+
+// addInstructions plans the probes on single instructions: FUNC+OFFSET, and
+// addresses at which no function begins.
+func (p *Plan) addInstructions(m *PlannedModule, probe *Probe, funcs []target.Func, matched map[*Probe]bool, leaveOut func(string, target.Addr, string)) {
+	add := func(fn target.Func, symbol string, a target.Addr) {
+		matched[probe] = true
+		name := fmt.Sprintf("%s+%#x", target.DemangleNoParams(symbol), uint64(a-fn.Addr))
+		off, mapped := m.image.file.FileOff(a)
+		ok, err := m.image.file.IsInstruction(fn, a)
+		switch {
+		case !mapped:
+			leaveOut(name, a, "its code is not in the file")
+		case err != nil:
+			leaveOut(name, a, err.Error())
+		case !ok:
+			leaveOut(name, a, "in the middle of an instruction: a breakpoint there would corrupt it")
+		default:
+			head, _ := m.image.file.Code(a, 1)
+			if why := refusedByKernel(m.image.file.Machine, m.image.file, a, head); why != "" {
+				leaveOut(name, a, why)
+				return
+			}
+			m.Funcs = append(m.Funcs, PlannedFunc{Name: name, Symbol: symbol, Addr: uint64(a), FileOff: uint64(off), SourceFile: fn.SourceFile, Hit: true, ReturnBy: Never})
+		}
+	}
+	if probe.addr != nil {
+		a := *probe.addr
+		fn, ok := m.image.file.FuncAt(a)
+		switch {
+		case ok && fn.Addr == a: // a function: selectFunc has it
+		case ok:
+			add(fn, fn.Name, a)
+		default:
+			matched[probe] = true
+			leaveOut(fmt.Sprintf("%#x", uint64(a)), a, "no symbol covers this address: whether an instruction begins there cannot be told")
+		}
+		return
+	}
+	for _, fn := range funcs {
+		if symbol, ok := probe.pattern.match(fn); ok {
+			if probe.delta >= fn.Size {
+				matched[probe] = true
+				leaveOut(symbol, fn.Addr, fmt.Sprintf("it is %d bytes long: +%#x is beyond its end", fn.Size, probe.delta))
+				continue
+			}
+			add(fn, symbol, fn.Addr+target.Addr(probe.delta))
+		}
+	}
+}
+
+// distinguish gives functions that would read the same, such as overloads,
+// their parameters back.
+func distinguish(funcs []PlannedFunc) {
+	symbols := map[string]string{}
+	same := map[string]bool{}
+	for _, fn := range funcs {
+		if other, ok := symbols[fn.Name]; ok && other != fn.Symbol {
+			same[fn.Name] = true
+		}
+		symbols[fn.Name] = fn.Symbol
+	}
+	for i, fn := range funcs {
+		if same[fn.Name] && !fn.Hit {
+			funcs[i].Name = target.Demangle(fn.Symbol)
+		}
+	}
+}
+
+// readLines looks up the source lines of all functions.
+func (p *Plan) readLines() {
+	for _, m := range p.Modules {
+		lines, err := m.image.file.Lines()
+		if err != nil {
+			continue // no debug information: no lines
+		}
+		for i := range m.Funcs {
+			fn := &m.Funcs[i]
+			if path, line, ok := lines.Func(target.Addr(fn.Addr)); ok {
+				fn.SourceFile, fn.Line = path, line
+			}
+		}
+	}
+}
+
+// define writes a module and its functions to a trace, in the order that
+// numbers them like their probes.
+func (m *PlannedModule) define(w *format.Writer) {
+	module := format.Module{Path: m.Path, BuildID: m.BuildID}
+	for _, seg := range m.image.file.Segments {
+		module.Segments = append(module.Segments, format.Segment{Addr: uint64(seg.Addr), FileOff: uint64(seg.FileOff), Size: seg.MemSize})
+	}
+	id := w.AddModule(module)
+	for _, fn := range m.Funcs {
+		f := format.Func{
+			Name: fn.Name, Module: id, Addr: fn.Addr, Size: fn.Size, File: fn.SourceFile, Line: fn.Line,
+			Hit: fn.Hit, NoReturn: !fn.Hit && fn.ReturnBy == Never,
+		}
+		if fn.Symbol != fn.Name {
+			f.Symbol = fn.Symbol
+		}
+		w.AddFunc(f)
+	}
+}

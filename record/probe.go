@@ -1,0 +1,221 @@
+package record
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"utrace/record/internal/target"
+)
+
+// ErrProbe is wrapped by errors that are about one probe, and ErrSyntax by those that are about its text.
+var (
+	ErrProbe  = errors.New("probe")
+	ErrSyntax = errors.New("wrong syntax")
+)
+
+// Probe is a parsed PROBE of the command line: which functions, in which files.
+type Probe struct {
+	Text    string // as it was written
+	Exclude bool   // leaves out what it matches
+	Path    string // of the file; or
+	Lib     string // the library; neither: the program itself
+
+	pattern *pattern     // names to match, unless
+	addr    *target.Addr // an address is given
+	delta   uint64       // bytes into the function
+}
+
+// ParseProbe parses
+//
+//	[!][uprobe:|uretprobe:|u:|ur:][/path:|LIB:]FUNC[+OFFSET] or ...:0xADDRESS
+//
+// where FUNC is a name, a glob or a /regular expression/. A "::" is part of a
+// name. Errors wrap ErrProbe and ErrSyntax and say what is wrong.
+func ParseProbe(text string) (*Probe, error) {
+	p := &Probe{Text: text}
+	rest := strings.TrimSpace(text)
+	fail := func(format string, args ...any) (*Probe, error) {
+		return nil, fmt.Errorf("%w %q: %w: %s", ErrProbe, text, ErrSyntax, fmt.Sprintf(format, args...))
+	}
+	if after, ok := strings.CutPrefix(rest, "!"); ok {
+		p.Exclude, rest = true, strings.TrimSpace(after)
+	}
+	if strings.HasPrefix(rest, "usdt:") {
+		return fail("static probes (usdt:) cannot be recorded yet")
+	}
+	for _, prefix := range []string{"uprobe:", "uretprobe:", "u:", "ur:"} {
+		if after, ok := strings.CutPrefix(rest, prefix); ok {
+			rest = after
+			break
+		}
+	}
+	file, name := splitFile(rest)
+	if strings.HasPrefix(file, "/") {
+		p.Path = filepath.Clean(file)
+	} else {
+		p.Lib = file
+	}
+	switch {
+	case name == "" && file == "":
+		return fail("it is empty; expected FUNC, LIB:FUNC or /path/to/file:FUNC")
+	case name == "":
+		return fail("no function after %q; use '*' for all of them", file+":")
+	}
+	for _, later := range []string{" -> ", " if ", " => "} {
+		if strings.Contains(name, later) {
+			return fail("%q: arguments, return types, conditions and spans cannot be recorded yet", strings.TrimSpace(later))
+		}
+	}
+	if addr, ok := strings.CutPrefix(name, "0x"); ok {
+		v, err := strconv.ParseUint(addr, 16, 64)
+		if err != nil {
+			return fail("%q is not a hexadecimal address", name)
+		}
+		p.addr = (*target.Addr)(&v)
+		return p, nil
+	}
+	if !isRegexp(name) {
+		if fn, off, ok := cutLast(name, "+"); ok && strings.HasPrefix(off, "0x") || ok && isDigits(off) {
+			v, err := strconv.ParseUint(off, 0, 32)
+			if err != nil {
+				return fail("%q is not an offset into a function", "+"+off)
+			}
+			name, p.delta = fn, v
+		}
+	}
+	var err error
+	if p.pattern, err = newPattern(name); err != nil {
+		return fail("%v", err)
+	}
+	return p, nil
+}
+
+// splitFile splits "FILE:NAME" at the first colon that is no part of "::" and
+// not inside a /regular expression/.
+func splitFile(s string) (file, name string) {
+	if isRegexp(s) && !strings.Contains(s, ":") {
+		return "", s
+	}
+	for i := 0; i < len(s); i++ {
+		if s[i] != ':' {
+			continue
+		}
+		if i+1 < len(s) && s[i+1] == ':' {
+			i++
+			continue
+		}
+		return s[:i], s[i+1:]
+	}
+	return "", s
+}
+
+func isRegexp(s string) bool { return len(s) > 2 && s[0] == '/' && s[len(s)-1] == '/' }
+
+func isDigits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i > 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
+
+// pattern matches names of functions.
+type pattern struct {
+	literal string         // or
+	re      *regexp.Regexp // of a glob or a regular expression
+	all     bool           // "*"
+}
+
+func newPattern(text string) (*pattern, error) {
+	switch {
+	case text == "*":
+		return &pattern{all: true}, nil
+	case isRegexp(text):
+		re, err := regexp.Compile(text[1 : len(text)-1])
+		if err != nil {
+			return nil, fmt.Errorf("regular expression: %w", err)
+		}
+		return &pattern{re: re}, nil
+	case strings.ContainsAny(text, "*?["):
+		re, err := globRegexp(text)
+		if err != nil {
+			return nil, err
+		}
+		return &pattern{re: re}, nil
+	}
+	return &pattern{literal: text}, nil
+}
+
+// globRegexp translates a glob: * any text, ? any character, [a-z] [!a-z] sets.
+// A '[' that is not closed, as in "operator[", stands for itself.
+func globRegexp(glob string) (*regexp.Regexp, error) {
+	var b strings.Builder
+	b.WriteString(`\A(?s:`)
+	for i := 0; i < len(glob); i++ {
+		switch c := glob[i]; c {
+		case '*':
+			b.WriteString(".*")
+		case '?':
+			b.WriteString(".")
+		case '[':
+			end := strings.IndexByte(glob[i+1:], ']')
+			if end <= 0 {
+				b.WriteString(`\[`)
+				continue
+			}
+			set := glob[i+1 : i+1+end]
+			if set[0] == '!' {
+				set = "^" + set[1:]
+			}
+			b.WriteString("[" + strings.ReplaceAll(set, `\`, `\\`) + "]")
+			i += end + 1
+		default:
+			b.WriteString(regexp.QuoteMeta(string(c)))
+		}
+	}
+	b.WriteString(`)\z`)
+	re, err := regexp.Compile(b.String())
+	if err != nil {
+		return nil, fmt.Errorf("glob: %w", err)
+	}
+	return re, nil
+}
+
+func (p *pattern) matchString(name string) bool {
+	if p.re != nil {
+		return p.re.MatchString(name)
+	}
+	return p.all || p.literal == name
+}
+
+// match reports whether the pattern names a function: by one of its symbols,
+// or by what they read demangled, with or without parameters. It returns the
+// symbol it matched.
+func (p *pattern) match(fn target.Func) (symbol string, ok bool) {
+	if p.all {
+		return fn.Name, true
+	}
+	for i := -1; i < len(fn.Aliases); i++ {
+		name := fn.Name
+		if i >= 0 {
+			name = fn.Aliases[i]
+		}
+		if p.matchString(name) {
+			return name, true
+		}
+		if !strings.HasPrefix(name, "_") { // neither C++ nor Rust
+			continue
+		}
+		if full := target.Demangle(name); full != name {
+			if p.matchString(full) || p.matchString(target.DemangleNoParams(name)) {
+				return name, true
+			}
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,336 @@
+//go:build linux
+
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"utrace/bpf"
+	"utrace/format"
+)
+
+// Config says what to record, and where to.
+type Config struct {
+	PIDs      []int
+	Command   []string      // to start; may be empty
+	Probes    []string      // see ParseProbe
+	Duration  time.Duration // 0: until the targets end or the context is done
+	Output    string
+	Force     bool  // replace an output file that is not a trace
+	MaxBytes  int64 // stop at this size of the file; 0: no limit
+	RingBytes int   // per CPU: a power of two and a multiple of the page size
+	Version   string
+	Args      []string // the recorder's own command line, for the trace
+
+	// Progress is called a few times a second, if it is not nil.
+	Progress func(Progress)
+}
+
+// Progress is the state of a running recording.
+type Progress struct {
+	Elapsed time.Duration
+	Events  uint64
+	Lost    uint64
+	Bytes   int64
+}
+
+// Summary tells what was recorded.
+type Summary struct {
+	Reason      string // why the recording ended
+	Duration    time.Duration
+	Events      uint64
+	Calls       uint64 // entries
+	LostEntries uint64
+	LostReturns uint64
+	Bytes       int64
+	Modules     int
+	Funcs       int
+	LeftOut     []format.LeftOut
+	CommandPID  int
+	Command     *os.ProcessState // nil while the command is running, or without one
+}
+
+// Reasons for the end of a recording.
+const (
+	reasonDuration  = "the duration is over"
+	reasonInterrupt = "interrupted"
+	reasonTargets   = "the recorded processes have ended"
+	reasonCommand   = "the command has ended"
+	reasonSize      = "the file has reached its maximum size"
+)
+
+// flushEvery is the longest that an event stays out of the file.
+const flushEvery = 500 * time.Millisecond
+
+// progressEvery is how often Progress is called.
+const progressEvery = 250 * time.Millisecond
+
+// drainNice is the priority of the thread that empties the rings: it must get
+// a CPU even if the traced threads want them all, for what does not fit is lost.
+const drainNice = -15
+
+// Run records until the duration is over, the context is done, the targets
+// have ended or the file is full. The context's end is a regular one. When an
+// error cuts the recording short, the trace up to there is complete on disk.
+func Run(ctx context.Context, cfg Config) (sum *Summary, err error) {
+	plan, err := NewPlan(cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer plan.Close()
+	return plan.run(ctx, cfg)
+}
+
+// recording is what is open while recording.
+type recording struct {
+	cfg     Config
+	plan    *Plan
+	objs    *bpf.Objects
+	command *command
+	links   links
+	file    *os.File
+	w       *format.Writer
+	drainer *drainer
+	start   format.Anchor
+}
+
+// run goes through the stages of a recording:
+//
+//  1. prepare: check the kernel, create the file, start the command, stopped.
+//  2. load the programs, attach the probes, write what is known to the file.
+//  3. activate: note the time, turn the probes on, let the command run.
+//  4. drain until the end; turn the probes off; drain what is left.
+//  5. detach and complete the file.
+func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
+	r := &recording{cfg: cfg, plan: p}
+	defer func() {
+		if cerr := r.close(); err == nil && cerr != nil {
+			err = cerr
+		}
+	}()
+	if err := bpf.Check(); err != nil {
+		return nil, err
+	}
+	p.readLines()
+	if r.file, err = createOutput(cfg.Output, cfg.Force); err != nil {
+		return nil, fmt.Errorf("output: %w", err)
+	}
+	defer func() {
+		if r.w == nil { // nothing was written
+			err = errors.Join(err, os.Remove(cfg.Output))
+		}
+	}()
+	if len(cfg.Command) > 0 {
+		if r.command, err = startCommand(cfg.Command); err != nil {
+			return nil, err
+		}
+		// Whatever goes wrong up to its release, it has not run yet.
+		defer func() {
+			if sum == nil && r.command != nil {
+				r.command.discard()
+			}
+		}()
+	}
+	targets := cfg.PIDs
+	if r.command != nil {
+		targets = append([]int{r.command.pid}, targets...)
+	}
+	if r.objs, err = bpf.Load(bpf.Options{RingBytes: cfg.RingBytes, Funcs: p.Funcs(), TGIDs: targets}); err != nil {
+		return nil, err
+	}
+	if err := r.attach(); err != nil {
+		return nil, err
+	}
+	if err := r.begin(); err != nil {
+		return nil, err
+	}
+	var gone <-chan struct{}
+	if len(targets) > 0 {
+		if gone, err = watchExit(targets); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.objs.Enable(true); err != nil {
+		return nil, fmt.Errorf("turn on the probes: %w", err)
+	}
+	if r.command != nil {
+		if err := r.command.release(); err != nil {
+			return nil, err
+		}
+	}
+	reason, runErr := r.loop(ctx, gone)
+	sum, err = r.finish(reason)
+	return sum, errors.Join(runErr, err)
+}
+
+// attach attaches all modules, and takes note of what the kernel refused.
+func (r *recording) attach() error {
+	first := 0
+	for _, m := range r.plan.Modules {
+		pids := m.PIDs
+		if r.command != nil {
+			pids = append(pids[:len(pids):len(pids)], r.command.pid)
+		}
+		attached, refused, err := attach(r.objs, m, format.FuncID(first), pids)
+		if err != nil {
+			return fmt.Errorf("attach to %s: %w", m.Path, err)
+		}
+		r.links = append(r.links, attached...)
+		for i, err := range refused {
+			fn := m.Funcs[i]
+			r.plan.LeftOut = append(r.plan.LeftOut, format.LeftOut{Name: fn.Name, Module: m.Path, Addr: fn.Addr, Reason: fmt.Sprintf("the kernel refuses a breakpoint there: %v", err)})
+		}
+		first += len(m.Funcs)
+	}
+	if len(r.links) == 0 {
+		return fmt.Errorf("%w: the kernel refused all probes, such as %s: %s", ErrNothing, r.plan.LeftOut[0].Name, r.plan.LeftOut[0].Reason)
+	}
+	return nil
+}
+
+// begin writes what is known before the first event.
+func (r *recording) begin() (err error) {
+	var uts unix.Utsname
+	unix.Uname(&uts)
+	host, _ := os.Hostname()
+	r.start = now()
+	r.w, err = format.NewWriter(r.file, format.Meta{
+		Recorder: r.cfg.Version, Host: host, Kernel: unix.ByteSliceToString(uts.Release[:]), Arch: runtime.GOARCH,
+		Args: r.cfg.Args, Command: r.cfg.Command, PIDs: r.cfg.PIDs, Probes: r.cfg.Probes,
+		CPUs: runtime.NumCPU(), RingBytes: r.cfg.RingBytes, Start: r.start,
+	})
+	if err != nil {
+		return err
+	}
+	for _, m := range r.plan.Modules {
+		m.define(r.w)
+	}
+	for _, l := range r.plan.LeftOut {
+		r.w.AddLeftOut(l)
+	}
+	r.drainer = newDrainer(r.objs.Rings, r.w, uint64(r.start.MonoNs))
+	return r.w.Flush()
+}
+
+// loop drains the rings until there is a reason to stop.
+func (r *recording) loop(ctx context.Context, gone <-chan struct{}) (reason string, err error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	tid := unix.Gettid()
+	if old, err := unix.Getpriority(unix.PRIO_PROCESS, tid); err == nil {
+		if unix.Setpriority(unix.PRIO_PROCESS, tid, drainNice) == nil {
+			defer unix.Setpriority(unix.PRIO_PROCESS, tid, 20-old) // the system call returns 20 - nice
+		}
+	}
+
+	started := time.Now()
+	var end <-chan time.Time
+	if r.cfg.Duration > 0 {
+		timer := time.NewTimer(r.cfg.Duration)
+		defer timer.Stop()
+		end = timer.C
+	}
+	tick := time.NewTimer(0)
+	defer tick.Stop()
+	flushed, shown := started, started
+	for {
+		select {
+		case <-ctx.Done():
+			return reasonInterrupt, nil
+		case <-end:
+			return reasonDuration, nil
+		case <-gone:
+			if r.command != nil {
+				return reasonCommand, nil
+			}
+			return reasonTargets, nil
+		case now := <-tick.C:
+			if err := r.drainer.round(); err != nil {
+				return "", err
+			}
+			if now.Sub(flushed) >= flushEvery {
+				if err := r.w.Flush(); err != nil {
+					return "", err
+				}
+				flushed = now
+			}
+			if r.cfg.Progress != nil && now.Sub(shown) >= progressEvery {
+				shown = now
+				events, _ := r.w.Events()
+				lost := r.drainer.lost
+				r.cfg.Progress(Progress{Elapsed: now.Sub(started), Events: events, Lost: lost.entries + lost.returns, Bytes: r.w.Size()})
+			}
+			if r.cfg.MaxBytes > 0 && r.w.Size() >= r.cfg.MaxBytes {
+				return reasonSize, nil
+			}
+			tick.Reset(r.drainer.interval)
+		}
+	}
+}
+
+// finish turns the probes off, drains what they left, detaches them and
+// completes the file.
+func (r *recording) finish(reason string) (*Summary, error) {
+	stop := now()
+	if err := r.objs.Enable(false); err != nil {
+		return nil, fmt.Errorf("turn off the probes: %w", err)
+	}
+	drainErr := r.drainer.finish(r.objs)
+	if err := r.detach(); err != nil {
+		return nil, err
+	}
+	funcLost, err := r.objs.FuncLosses(r.plan.Funcs())
+	if err != nil {
+		return nil, err
+	}
+	lost := r.drainer.lost
+	closeErr := r.w.Close(format.End{Stop: stop, Reason: reason, Lost: lost.entries + lost.returns, FuncLost: funcLost})
+	if drainErr != nil {
+		closeErr = nil // the same error once more
+	}
+	events, calls := r.w.Events()
+	sum := &Summary{
+		Reason: reason, Duration: time.Duration(stop.MonoNs - r.start.MonoNs), Events: events, Calls: calls,
+		LostEntries: lost.entries, LostReturns: lost.returns, Bytes: r.w.Size(),
+		Modules: len(r.plan.Modules), Funcs: r.plan.Funcs(), LeftOut: r.plan.LeftOut,
+	}
+	if r.command != nil {
+		sum.CommandPID = r.command.pid
+		if reason == reasonCommand {
+			sum.Command = r.command.wait()
+		}
+	}
+	return sum, errors.Join(drainErr, closeErr)
+}
+
+func (r *recording) detach() error {
+	err := r.links.close()
+	r.links = nil
+	if err != nil {
+		return fmt.Errorf("detach: %w", err)
+	}
+	return nil
+}
+
+func (r *recording) close() error {
+	errs := []error{r.detach()}
+	if r.objs != nil {
+		errs = append(errs, r.objs.Close())
+	}
+	if r.file != nil {
+		errs = append(errs, r.file.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// now reads both clocks.
+func now() format.Anchor {
+	return format.Anchor{MonoNs: int64(monotonicNs()), WallNs: time.Now().UnixNano()}
+}
