@@ -1,45 +1,303 @@
 package format
 
 import (
+	"bufio"
+	"bytes"
+	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strings"
 	"testing"
+
+	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/ipc"
 )
 
-func TestQuick(t *testing.T) {
-	f, _ := os.Create(filepath.Join(t.TempDir(), "a"))
-	w, err := NewWriter(f, Meta{Host: "h"})
+// memFile is a File in memory that can be full.
+type memFile struct {
+	bytes.Buffer
+	limit int
+}
+
+var errFull = errors.New("no space left on device")
+
+func (m *memFile) Write(p []byte) (int, error) {
+	if m.limit > 0 && m.Len()+len(p) > m.limit {
+		n, _ := m.Buffer.Write(p[:m.limit-m.Len()])
+		return n, errFull
+	}
+	return m.Buffer.Write(p)
+}
+
+func (m *memFile) Truncate(size int64) error {
+	m.Buffer.Truncate(int(size))
+	return nil
+}
+
+// example has a row of every kind.
+const example = `
+meta {"recorder":"test","host":"h","kernel":"6.18","arch":"amd64","args":["utrace"],"cpus":2,"ring_bytes":4096,"start":{"mono_ns":5,"wall_ns":7}}
+module {"path":"/bin/prog","build_id":"abcd","segments":[{"addr":4096,"file_off":4096,"size":100}]}
+func {"name":"main","module":0,"addr":4096,"file":"main.c","line":3}
+func {"name":"ns::work","symbol":"_ZN2ns4workEi","module":0,"addr":4112}
+func {"name":"main+0x4","module":0,"addr":4100,"hit":true}
+process {"pid":10,"comm":"prog","args":["prog","-x"]}
+thread {"pid":10,"tid":10,"comm":"prog"}
+thread {"pid":10,"tid":11,"comm":"worker"}
+left-out {"name":"_start","module":"/bin/prog","addr":4000,"reason":"entry point"}
+100 0 entry 0 sp=0x7ffe00001000
+150 0 hit 2 sp=0x7ffe00001000
+200 0 entry 1 sp=0x7ffe00000f00 cpu=1
+210 0 tail-entry 1 sp=0x7ffe00000f00 cpu=1
+120 1 entry 1 sp=0x7f0000001000
+300 0 return 1 sp=0x7ffe00000f00 value=0xffffffffffffffff cpu=1
+flush
+loss {"cpu":1,"first_ns":400,"last_ns":500,"entries":3,"returns":2}
+20000000000 1 return 1 sp=0x7f0000001000 value=0x7
+20000000100 1 entry 1 sp=0x55d000000000
+20000000200 1 entry 1
+flush
+end {"stop":{"mono_ns":30000000005,"wall_ns":30000000007},"reason":"test","events":0,"entries":0,"lost":5,"func_lost":[{"func":1,"entries":3,"returns":2}]}
+`
+
+func fromText(t testing.TB, text string) *bytes.Reader {
+	t.Helper()
+	f := &memFile{}
+	if err := ReadText(strings.NewReader(text), f); err != nil {
+		t.Fatal(err)
+	}
+	return bytes.NewReader(f.Bytes())
+}
+
+func toText(t testing.TB, src *bytes.Reader) string {
+	t.Helper()
+	r, err := NewReader(src, src.Size())
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := w.AddModule(Module{Path: "/x"})
-	fn := w.AddFunc(Func{Name: "f", Module: m})
-	th := w.AddThread(Thread{PID: 1, TID: 2})
-	for i := range 300000 {
-		w.Append(Event{TimeNs: uint64(i) * 100, SP: 0x7fff0000, Thread: th, Func: fn, Kind: Kind(i % 2)})
-	}
-	if err := w.Close(End{Reason: "x"}); err != nil {
+	var b strings.Builder
+	if err := WriteText(&b, r); err != nil {
 		t.Fatal(err)
 	}
-	r, err := Open(f.Name())
+	return b.String()
+}
+
+func TestTextRoundTrip(t *testing.T) {
+	once := toText(t, fromText(t, example))
+	if twice := toText(t, fromText(t, once)); once != twice {
+		t.Errorf("text changed on its way through a trace:\n%s\n%s", once, twice)
+	}
+	for _, want := range []string{
+		"100 0 entry 0 sp=0x7ffe00001000\n150 0 hit 2",
+		"300 0 return 1 sp=0x7ffe00000f00 value=0xffffffffffffffff cpu=1\n120 1 entry 1 sp=0x7f0000001000\n",
+		"20000000000 1 return 1 sp=0x7f0000001000 value=0x7\n20000000100 1 entry 1 sp=0x55d000000000\n20000000200 1 entry 1\n",
+		`"events":9,"entries":6`,
+	} {
+		if !strings.Contains(once, want) {
+			t.Errorf("%q is not in:\n%s", want, once)
+		}
+	}
+}
+
+func TestValidate(t *testing.T) {
+	src := fromText(t, example)
+	r, err := NewReader(src, src.Size())
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, _ := NewDecoder()
-	var msg Message
-	var b Batch
-	var tab Tables
-	n := 0
-	for r.Next(&msg) == nil {
-		if err := d.Decode(&msg, Columns{}, &b); err != nil {
+	if err := Validate(r); err != nil {
+		t.Error(err)
+	}
+	for name, change := range map[string][2]string{
+		"unknown function":  {"entry 0 ", "entry 7 "},
+		"hit of a function": {"hit 2", "hit 1"},
+		"value of an entry": {"cpu=1\n210", "cpu=1 value=3\n210"},
+		"unknown process":   {`thread {"pid":10,"tid":11`, `thread {"pid":12,"tid":11`},
+		"loss of nothing":   {`"entries":3,"returns":2}` + "\n2", `"entries":0,"returns":0}` + "\n2"},
+		"no end":            {example[strings.Index(example, "end {"):], ""},
+	} {
+		text := strings.Replace(example, change[0], change[1], 1)
+		if text == example {
+			t.Fatalf("%s: nothing changed", name)
+		}
+		src := fromText(t, text)
+		r, err := NewReader(src, src.Size())
+		if err != nil {
 			t.Fatal(err)
 		}
-		for _, def := range b.Defs {
-			if err := tab.Apply(def); err != nil {
-				t.Fatal(err)
-			}
+		if err := Validate(r); err == nil {
+			t.Errorf("%s: accepted", name)
 		}
-		n += b.Rows
 	}
-	t.Log(n, r.Damage(), tab, w.Size())
+}
+
+// TestArrowReadsIt reads the file by its footer with Arrow's own reader.
+func TestArrowReadsIt(t *testing.T) {
+	r, err := ipc.NewFileReader(fromText(t, example))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if v, _ := r.Schema().Metadata().GetValue("utrace.version"); v != "1" {
+		t.Errorf("version %q", v)
+	}
+	kinds := map[uint8]int{}
+	timeNs := map[uint32]uint64{}
+	for i := range r.NumRecords() {
+		rec, err := r.Record(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for row := range int(rec.NumRows()) {
+			kinds[rec.Column(3).(*array.Uint8).Value(row)]++
+			timeNs[rec.Column(1).(*array.Uint32).Value(row)] += uint64(rec.Column(0).(*array.Uint32).Value(row))
+		}
+	}
+	want := map[uint8]int{0: 5, 1: 2, 2: 1, 3: 1, 4: 4, 5: 3, 16: 1, 17: 3, 18: 1, 19: 2, 20: 1, 21: 1, 22: 1}
+	if !reflect.DeepEqual(kinds, want) {
+		t.Errorf("kinds %v, want %v", kinds, want)
+	}
+	if want := map[uint32]uint64{0: 300, 1: 20000000200}; !reflect.DeepEqual(timeNs, want) {
+		t.Errorf("sums of delta_ns %v, want %v", timeNs, want)
+	}
+}
+
+// TestUnorderedWithinBatch: a thread that moves from one CPU to another comes
+// in two pieces.
+func TestUnorderedWithinBatch(t *testing.T) {
+	text := toText(t, fromText(t, example))
+	shuffled := strings.Replace(example, "100 0 entry 0 sp=0x7ffe00001000\n", "", 1)
+	shuffled = strings.Replace(shuffled, "flush\nloss", "100 0 entry 0 sp=0x7ffe00001000\nflush\nloss", 1)
+	if got := toText(t, fromText(t, shuffled)); got != text {
+		t.Errorf("got:\n%s\nwant:\n%s", got, text)
+	}
+}
+
+// TestCutOff cuts a trace at every byte: what is left is read as a prefix of
+// the whole, or refused with an error that says so.
+func TestCutOff(t *testing.T) {
+	whole := fromText(t, example)
+	data := make([]byte, whole.Size())
+	whole.ReadAt(data, 0)
+	full := toText(t, whole)
+	for n := range data {
+		r, err := NewReader(bytes.NewReader(data[:n]), int64(n))
+		if err != nil {
+			if !errors.Is(err, ErrNotTrace) {
+				t.Fatalf("cut at %d: %v", n, err)
+			}
+			continue
+		}
+		var b strings.Builder
+		if err := WriteText(&b, r); err != nil {
+			t.Fatalf("cut at %d: %v", n, err)
+		}
+		if !strings.HasPrefix(full, b.String()) {
+			t.Fatalf("cut at %d: not a prefix:\n%s", n, b.String())
+		}
+		if r.Damage() == "" {
+			t.Fatalf("cut at %d: not noticed", n)
+		}
+	}
+}
+
+// TestDiskFull: whatever the moment, what is left is a trace up to its last complete batch.
+func TestDiskFull(t *testing.T) {
+	size := int(fromText(t, example).Size())
+	for limit := 1; limit < size; limit += 7 {
+		f := &memFile{limit: limit}
+		if err := ReadText(strings.NewReader(example), f); !errors.Is(err, errFull) {
+			t.Fatalf("limit %d: error %v", limit, err)
+		}
+		if f.Len() == 0 {
+			continue
+		}
+		r, err := NewReader(bytes.NewReader(f.Bytes()), int64(f.Len()))
+		if err != nil {
+			t.Fatalf("limit %d: %v", limit, err)
+		}
+		if err := WriteText(&strings.Builder{}, r); err != nil {
+			t.Fatalf("limit %d: %v", limit, err)
+		}
+	}
+}
+
+func TestRefused(t *testing.T) {
+	newer := &memFile{}
+	w, err := ipc.NewFileWriter(&countingWriter{w: bufio.NewWriterSize(newer, 1)}, ipc.WithSchema(newSchema("{}", "2")))
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	random := make([]byte, 4096)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range random {
+		random[i] = byte(rng.Uint32())
+	}
+	for name, c := range map[string]struct {
+		data []byte
+		want error
+	}{
+		"empty":  {nil, ErrNotTrace},
+		"text":   {[]byte("hello, this is no trace"), ErrNotTrace},
+		"random": {random, ErrNotTrace},
+		"magic":  {append([]byte("ARROW1\x00\x00"), random...), ErrNotTrace},
+		"newer":  {newer.Bytes(), ErrNewer},
+	} {
+		_, err := NewReader(bytes.NewReader(c.data), int64(len(c.data)))
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: error %v, want %v", name, err, c.want)
+		}
+	}
+}
+
+func TestOpenDirectory(t *testing.T) {
+	if _, err := Open(t.TempDir()); err == nil {
+		t.Error("a directory was opened")
+	}
+	if _, err := Open(filepath.Join(t.TempDir(), "none")); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
+}
+
+// FuzzReader reads damaged traces: any error will do, a panic or a huge
+// allocation will not.
+func FuzzReader(f *testing.F) {
+	src := fromText(f, example)
+	data := make([]byte, src.Size())
+	src.ReadAt(data, 0)
+	f.Add(data)
+	f.Add(data[:len(data)/2])
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := NewReader(bytes.NewReader(data), int64(len(data)))
+		if err != nil {
+			return
+		}
+		Validate(r)
+	})
+}
+
+// FuzzText parses damaged text.
+func FuzzText(f *testing.F) {
+	f.Add(example)
+	f.Fuzz(func(t *testing.T, text string) {
+		out := &memFile{}
+		if ReadText(strings.NewReader(text), out) != nil {
+			return
+		}
+		if out.Len() == 0 { // nothing but meta
+			return
+		}
+		r, err := NewReader(bytes.NewReader(out.Bytes()), int64(out.Len()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := WriteText(&strings.Builder{}, r); err != nil {
+			t.Fatal(err)
+		}
+	})
 }

@@ -150,11 +150,11 @@ func (w *Writer) define(kind Kind, id uint32, value any) {
 // Append adds an event to the next batch. Within a batch events may come in
 // any order; those of one thread must not be older than what an earlier batch
 // has of it.
-func (w *Writer) Append(e Event) error {
+func (w *Writer) Append(e *Event) error {
 	if w.err != nil {
 		return w.err
 	}
-	w.pending = append(w.pending, e)
+	w.pending = append(w.pending, *e)
 	w.events++
 	if e.Kind.IsEntry() {
 		w.entries++

@@ -1,0 +1,108 @@
+package format
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Validate reads a trace to its end and holds it against every rule of the
+// format, also those that a reader does not depend on. It is for tests of
+// writers.
+func Validate(r *Reader) error {
+	v := validator{processes: map[int]bool{}}
+	err := eachBatch(r, func(b *Batch, tables *Tables, clocks []clock) error {
+		if v.ended {
+			return errors.New("a batch after the end")
+		}
+		if b.Rows == 0 {
+			return errors.New("an empty batch")
+		}
+		if len(b.Defs) > 0 {
+			return v.definitions(b, tables)
+		}
+		return v.events(b, tables, clocks)
+	})
+	switch {
+	case err != nil:
+		return err
+	case r.Damage() != "":
+		return errors.New(r.Damage())
+	case !v.ended:
+		return errors.New("no end")
+	}
+	return nil
+}
+
+type validator struct {
+	processes       map[int]bool
+	eventRows       uint64
+	entries         uint64
+	threads, losses int
+	ended           bool
+}
+
+func (v *validator) definitions(b *Batch, tables *Tables) error {
+	for i, d := range b.Defs {
+		if _, known := kindNames()[d.Kind]; !known {
+			return fmt.Errorf("definition of unknown %s", d.Kind)
+		}
+		if b.DeltaNs[i] != 0 || b.StackBytes[i] != 0 {
+			return fmt.Errorf("definition of a %s with a time or a stack", d.Kind)
+		}
+	}
+	for _, p := range tables.Processes {
+		v.processes[p.PID] = true
+	}
+	for _, t := range tables.Threads[v.threads:] {
+		if !v.processes[t.PID] {
+			return fmt.Errorf("thread %d is of the unknown process %d", t.TID, t.PID)
+		}
+	}
+	v.threads = len(tables.Threads)
+	for _, l := range tables.Losses[v.losses:] {
+		if l.FirstNs > l.LastNs || l.Entries+l.Returns == 0 {
+			return fmt.Errorf("a loss of nothing, or one that ends before it begins: %+v", l)
+		}
+	}
+	v.losses = len(tables.Losses)
+	if end := tables.End; end != nil {
+		v.ended = true
+		if end.Events != v.eventRows || end.Entries != v.entries {
+			return fmt.Errorf("the end counts %d events, %d entries; there are %d, %d", end.Events, end.Entries, v.eventRows, v.entries)
+		}
+	}
+	return nil
+}
+
+func (v *validator) events(b *Batch, tables *Tables, clocks []clock) error {
+	for i := range b.Rows {
+		if i > 0 && b.Thread[i] < b.Thread[i-1] {
+			return fmt.Errorf("row %d: thread %d after %d: not sorted", i, b.Thread[i], b.Thread[i-1])
+		}
+		c := &clocks[b.Thread[i]]
+		e := c.event(b, i)
+		fail := func(what string) error { return fmt.Errorf("row %d (%s): %s", i, e.Kind, what) }
+		switch {
+		case e.Kind == Pause || e.Kind == StackBase:
+			if b.StackBytes[i] != 0 || e.Func != 0 {
+				return fail("more than a time or a base")
+			}
+			continue
+		case !e.Kind.IsEvent():
+			return fail("unknown kind")
+		case int(e.Func) >= len(tables.Funcs):
+			return fail("unknown function")
+		case b.StackBytes[i] != 0 && c.base == 0:
+			return fail("a stack pointer without a base")
+		case e.Kind != Return && e.Value != 0:
+			return fail("a value")
+		case (e.Kind == Hit) != tables.Funcs[e.Func].Hit:
+			return fail("not what its function has")
+		}
+		v.eventRows++
+		if e.Kind.IsEntry() {
+			v.entries++
+		}
+	}
+	return nil
+}
