@@ -1,0 +1,148 @@
+package target
+
+import (
+	"debug/elf"
+	"errors"
+	"fmt"
+	"sort"
+)
+
+// maxFuncSize is the largest function that is decoded, in bytes. The largest real ones are generated parsers
+// and interpreters, below 1 MiB.
+const maxFuncSize = 4 << 20
+
+// ErrUndecodable means that a function holds bytes that are not instructions which this package knows: data in the
+// code, or a newer instruction set. Nothing is guessed then. The error is an *UndecodableError.
+var ErrUndecodable = errors.New("cannot decode")
+
+// UndecodableError says where decoding stopped. It matches ErrUndecodable.
+type UndecodableError struct {
+	Func string
+	Addr Addr
+}
+
+func (e *UndecodableError) Error() string {
+	return fmt.Sprintf("%s: %v the instruction at %#x", e.Func, ErrUndecodable, uint64(e.Addr))
+}
+
+func (e *UndecodableError) Is(target error) bool { return target == ErrUndecodable }
+
+// Exits says where a function can be left.
+type Exits struct {
+	// Returns are the addresses of the return instructions and of the tail calls: direct unconditional jumps to the start of
+	// another function or into the procedure linkage table.
+	Returns []Addr
+	// Calls says that the function contains a call, a tail call or an indirect jump: it is not a leaf.
+	Calls bool
+	// Indirect says that it contains an indirect jump: a switch table or a tail call, which cannot be told apart.
+	Indirect bool
+	// SelfEntry says that a jump inside leads back to the first byte: a probe there fires more than once a call.
+	SelfEntry bool
+	// Outside says that a branch leaves the function without being in Returns: to a .cold part, which may return or
+	// come back; into the middle of another function; or under a condition (jcc) to another function. With Outside
+	// or Indirect, Returns may not be all ways out.
+	Outside bool
+}
+
+// Exits decodes fn from its first to its last byte. The error is an *UndecodableError, ErrNoCode or ErrTooLarge (4 MiB).
+func (f *File) Exits(fn Func) (Exits, error) {
+	var e Exits
+	end := fn.Addr + Addr(fn.Size)
+	err := f.walk(fn, func(at Addr, in inst) bool {
+		switch in.flow {
+		case flowReturn:
+			e.Returns = append(e.Returns, at)
+		case flowCall, flowCallIndirect:
+			e.Calls = true
+		case flowJumpIndirect:
+			e.Calls, e.Indirect = true, true
+		case flowJump, flowBranch:
+			switch {
+			case in.target == fn.Addr:
+				e.SelfEntry = true
+			case in.target >= fn.Addr && in.target < end:
+			case in.flow == flowJump && f.isTailCall(fn, in.target):
+				e.Returns = append(e.Returns, at)
+				e.Calls = true
+			default:
+				e.Outside = true
+			}
+		}
+		return true
+	})
+	if err != nil {
+		return Exits{}, err
+	}
+	return e, nil
+}
+
+// IsInstruction says whether an instruction of fn starts at a. The errors are those of Exits.
+func (f *File) IsInstruction(fn Func, a Addr) (bool, error) {
+	if a < fn.Addr || uint64(a-fn.Addr) >= fn.Size {
+		return false, nil
+	}
+	found := false
+	err := f.walk(fn, func(at Addr, _ inst) bool {
+		found = at == a
+		return at < a
+	})
+	return found, err
+}
+
+// walk calls visit for each instruction of fn until it returns false.
+func (f *File) walk(fn Func, visit func(Addr, inst) bool) error {
+	code, err := f.Code(fn.Addr, fn.Size)
+	if err != nil {
+		return fmt.Errorf("%s: %w", fn.Name, err)
+	}
+	decode := decodeX86
+	if f.Machine == elf.EM_AARCH64 {
+		decode = decodeARM64
+	}
+	for at := fn.Addr; len(code) > 0; {
+		in, ok := decode(code, at)
+		if !ok {
+			if fn.SizeGuessed && zero(code) { // padding up to the next function
+				return nil
+			}
+			return &UndecodableError{Func: fn.Name, Addr: at}
+		}
+		if !visit(at, in) {
+			return nil
+		}
+		code = code[in.len:]
+		at += Addr(in.len)
+	}
+	return nil
+}
+
+func zero(b []byte) bool {
+	for _, c := range b {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// isTailCall says whether a jump from fn to target, outside it, is a tail call. A jump to or from a .cold part stays in
+// one function.
+func (f *File) isTailCall(fn Func, target Addr) bool {
+	if fn.Cold() {
+		return false
+	}
+	for _, s := range f.plt {
+		if uint64(target) >= s.Addr && uint64(target)-s.Addr < s.Size {
+			return true
+		}
+	}
+	t, err := f.funcs()
+	if err != nil {
+		return false
+	}
+	starts := func(fs []Func) bool {
+		i := sort.Search(len(fs), func(i int) bool { return fs[i].Addr >= target })
+		return i < len(fs) && fs[i].Addr == target && !fs[i].Cold()
+	}
+	return starts(t.funcs) || starts(t.ifuncs)
+}

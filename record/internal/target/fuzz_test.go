@@ -1,0 +1,127 @@
+package target
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// maxFuzzTime is what one small input may take at most, on a machine that does other things, too.
+const maxFuzzTime = 5 * time.Second
+
+// FuzzOpen reads everything there is to read from a mutated ELF file.
+func FuzzOpen(f *testing.F) {
+	for _, path := range fixtures(f) {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		start := time.Now()
+		readAll(t, b)
+		if d := time.Since(start); d > maxFuzzTime {
+			t.Errorf("took %v", d)
+		}
+	})
+}
+
+func readAll(t *testing.T, b []byte) {
+	f, err := newFile(bytes.NewReader(b), uint64(len(b)), "fuzz")
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	f.Unwinds()
+	f.SwitchesStacks()
+	f.IFuncs()
+	funcs, err := f.Funcs()
+	if err != nil {
+		return
+	}
+	lines, linesErr := f.Lines()
+	for i, fn := range funcs {
+		if off, ok := f.FileOff(fn.Addr); !ok {
+			t.Errorf("%s at %#x has no offset", fn.Name, fn.Addr)
+		} else if _, ok := f.Addr(off); !ok {
+			t.Errorf("offset %#x has no address", off)
+		}
+		if i > 0 && funcs[i-1].Addr >= fn.Addr {
+			t.Errorf("not sorted: %#x before %#x", funcs[i-1].Addr, fn.Addr)
+		}
+		Demangle(fn.Name)
+		DemangleNoParams(fn.Name)
+		if linesErr == nil {
+			lines.Func(fn.Addr)
+		}
+		e, err := f.Exits(fn)
+		if err != nil {
+			continue
+		}
+		for _, r := range e.Returns {
+			if r < fn.Addr || uint64(r-fn.Addr) >= fn.Size {
+				t.Errorf("%s: return at %#x is outside", fn.Name, r)
+			}
+		}
+	}
+	if linesErr == nil {
+		for _, s := range f.Segments {
+			lines.Func(s.Addr)
+		}
+	}
+}
+
+func FuzzMaps(f *testing.F) {
+	f.Add("55d0a0000000-55d0a0001000 r-xp 00001000 fd:01 1234                       /usr/bin/a b\n")
+	f.Add("7f0000002000-7f0000003000 r--s 00000000 00:05 99    /tmp/x\\012y (deleted)\n")
+	f.Add("7f0000000000-7f0000001000 rw-p 00000000 00:00 0 \n")
+	f.Add("-  :  \n")
+	f.Fuzz(func(t *testing.T, s string) {
+		maps, err := parseMaps(strings.NewReader(s))
+		if err != nil {
+			return
+		}
+		for _, m := range maps {
+			if m.Start > m.End {
+				t.Errorf("%+v", m)
+			}
+		}
+	})
+}
+
+func FuzzLdCache(f *testing.F) {
+	f.Add(cacheFile(false, "libz.so.1", "/lib/libz.so.1"))
+	f.Add(cacheFile(true, "libz.so.1", "/lib/libz.so.1", "libc.so.6", "/lib/libc.so.6"))
+	f.Add([]byte("ld.so-1.7.0\x00\xff\xff\xff\xff"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		entries, err := parseCache(b)
+		if err == nil && len(entries) > len(b)/24 {
+			t.Errorf("%d entries in %d bytes", len(entries), len(b))
+		}
+	})
+}
+
+// FuzzDecode: an instruction is never longer than the bytes there are, nor than 15, and needs all of its own.
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte("\xf3\x0f\x1e\xfa"))
+	f.Add([]byte("\x62\xf1\x7c\x48\x58\xc2"))
+	f.Add([]byte("\x66\x2e\x0f\x1f\x84\x00\x00\x00\x00\x00"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		in, ok := decodeX86(b, 0)
+		if !ok {
+			return
+		}
+		if in.len <= 0 || in.len > len(b) || in.len > maxInst {
+			t.Fatalf("%d bytes of %d", in.len, len(b))
+		}
+		if _, ok := decodeX86(b[:in.len-1], 0); ok {
+			t.Errorf("decodes without its last byte")
+		}
+		if again, ok := decodeX86(b[:in.len], 0); !ok || again != in {
+			t.Errorf("depends on what follows")
+		}
+	})
+}

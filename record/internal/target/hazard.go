@@ -1,0 +1,128 @@
+package target
+
+import (
+	"bytes"
+	"debug/elf"
+	"strings"
+)
+
+// Symbols by which exceptions and panics show. The personality routine is named by the unwind tables of every function that
+// has a destructor, a catch or a Drop to run; the others start, catch and pass on an exception.
+//
+// _Unwind_Resume and __gcc_personality_v0 are not among them: plain C compiled with -fexceptions, for
+// __attribute__((cleanup)) under thread cancellation, has them too, as has every static executable (in
+// glibc's own copy of the unwinder).
+func unwindSymbols() []string {
+	return []string{
+		"__cxa_throw", "__cxa_rethrow", "__cxa_begin_catch", "__gxx_personality_v0", "rust_eh_personality",
+		"__gnat_personality_v0", "__objc_personality_v0", "__gdc_personality_v0", "_d_eh_personality",
+	}
+}
+
+// throwSymbols raise an exception in the words of the Itanium C++ ABI (part I, level I). Who imports one of them is a language runtime
+// (stripped Rust programs do), who exports one is the unwinder itself.
+func throwSymbols() []string {
+	return []string{"_Unwind_RaiseException", "_Unwind_Resume_or_Rethrow", "_Unwind_ForcedUnwind"}
+}
+
+// Unwinds says whether C++ exceptions, Rust panics or their like may unwind through frames of this file, and which
+// symbol, library or string says so. An unwinder that meets a return probe's trampoline in place of a return address aborts the program.
+//
+// The rule, first match:
+//  1. it imports or defines one of unwindSymbols: C++, Rust, Ada, Objective-C, D;
+//  2. it imports or exports one of throwSymbols: a stripped Rust program, or the unwinder;
+//  3. it needs a C++ runtime library: frames without a destructor have no personality, but libstdc++ throws through them;
+//  4. it is static and stripped, and its data holds a string that only libstdc++, libc++abi or Rust's runtime has.
+//
+// Plain C is not flagged, with -fexceptions or static or both, nor is glibc.
+func (f *File) Unwinds() (why string, ok bool) {
+	t, err := f.symbols()
+	if err != nil {
+		return "symbols cannot be read", true
+	}
+	if why, ok := f.Imports(unwindSymbols()...); ok {
+		return why, true
+	}
+	if why, ok := t.defines(false, unwindSymbols()...); ok {
+		return why, true
+	}
+	if why, ok := f.Imports(throwSymbols()...); ok {
+		return why, true
+	}
+	if why, ok := t.defines(true, throwSymbols()...); ok {
+		return why, true
+	}
+	for _, lib := range f.Needed {
+		if strings.HasPrefix(lib, "libstdc++.so") || strings.HasPrefix(lib, "libc++.so") || strings.HasPrefix(lib, "libc++abi.so") {
+			return lib, true
+		}
+	}
+	if f.Interp == "" && len(f.Needed) == 0 && f.Stripped() && f.Soname == "" {
+		return f.dataHolds(runtimeStrings())
+	}
+	return "", false
+}
+
+// runtimeStrings are in the read-only data of every program that holds the runtime in question: the mangled type names of
+// C++ runtimes, and what Rust's panic handler prints or looks up.
+func runtimeStrings() []string {
+	return []string{"St9exception\x00", "St9type_info\x00", "RUST_BACKTRACE"}
+}
+
+// dataHolds looks for the strings in the read-only data of the file, as far as 256 MiB.
+func (f *File) dataHolds(wanted []string) (string, bool) {
+	const chunk, overlap = 1 << 20, 32
+	for _, p := range f.elf.Progs {
+		if p.Type != elf.PT_LOAD || p.Flags&elf.PF_W != 0 {
+			continue
+		}
+		end := p.Off + min(p.Filesz, 256<<20)
+		for off := p.Off; off < end && off < f.size; off += chunk {
+			b := f.readAt(off, min(chunk+overlap, end-off))
+			for _, w := range wanted {
+				if bytes.Contains(b, []byte(w)) {
+					return strings.TrimRight(w, "\x00"), true
+				}
+			}
+		}
+	}
+	return "", false
+}
+
+// switchSymbols leave one stack for another: ucontext, Boost.Context, libco, libaco, Marcel-style coroutine libraries. The last
+// gives signal handlers a stack of their own, which many programs do that otherwise never switch.
+func switchSymbols() []string {
+	return []string{
+		"swapcontext", "setcontext", "makecontext",
+		"jump_fcontext", "ontop_fcontext", "make_fcontext",
+		"co_switch", "co_swtch", "co_swap", "coctx_swap", "aco_resume", "acosw", "coro_transfer", "coroutine_resume", "mco_resume",
+		"__splitstack_setcontext",
+		"sigaltstack",
+	}
+}
+
+// SwitchesStacks says whether the program may run on several stacks in one thread, and which symbol says so. Then a
+// lower stack pointer does not mean a deeper call. sigaltstack is reported only if nothing else is found: the switch
+// happens in signal handlers only.
+//
+// The rule: the file imports one of switchSymbols, or defines it, unless it is the C library itself (it exports
+// __libc_start_main, as glibc and musl do), which must define them for others.
+func (f *File) SwitchesStacks() (why string, ok bool) {
+	t, err := f.symbols()
+	if err != nil {
+		return "symbols cannot be read", true
+	}
+	_, libc := t.defines(true, "__libc_start_main")
+	for _, name := range switchSymbols() {
+		if t.imports[name] {
+			return name, true
+		}
+		if libc {
+			continue
+		}
+		if _, ok := t.defines(false, name); ok {
+			return name, true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,132 @@
+package target
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// sectionHeader returns the header of a section in the bytes of an ELF file.
+func sectionHeader(t *testing.T, b []byte, name string) []byte {
+	t.Helper()
+	f, err := elf.NewFile(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range f.Sections {
+		if s.Name == name {
+			return b[binary.LittleEndian.Uint64(b[40:])+64*uint64(i):]
+		}
+	}
+	t.Fatalf("no section %s", name)
+	return nil
+}
+
+func TestLargeSectionsAreRefused(t *testing.T) {
+	le := binary.LittleEndian
+	for _, c := range []struct {
+		section string
+		read    func(f *File) error
+	}{
+		{".symtab", func(f *File) error { _, err := f.Funcs(); return err }},
+		{".strtab", func(f *File) error { _, err := f.Funcs(); return err }},
+		{".dynsym", func(f *File) error { _, err := f.Funcs(); return err }},
+		{".debug_info", func(f *File) error { _, err := f.Lines(); return err }},
+		{".debug_str", func(f *File) error { _, err := f.Lines(); return err }},
+	} {
+		b, err := os.ReadFile(filepath.Join(elfDir, "pie.elf"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		le.PutUint64(sectionHeader(t, b, c.section)[32:], 1<<40)
+		f, err := newFile(bytes.NewReader(b), uint64(len(b)), "large")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.read(f); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("%s: %v", c.section, err)
+		}
+		if why, ok := f.Unwinds(); !ok && c.section[1] != 'd' {
+			t.Errorf("%s: unreadable symbols do not count as a hazard: %q", c.section, why)
+		}
+	}
+	// A compressed section that claims to expand to 2^40 bytes.
+	b, err := os.ReadFile(filepath.Join(elfDir, "cet.elf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	le.PutUint64(b[le.Uint64(sectionHeader(t, b, ".debug_info")[24:])+8:], 1<<40)
+	f, err := newFile(bytes.NewReader(b), uint64(len(b)), "bomb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Lines(); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("compressed: %v", err)
+	}
+}
+
+// unitOf returns .debug_info with one version 4 unit of the DIEs.
+func unitOf(dies []byte) []byte {
+	b := binary.LittleEndian.AppendUint32(nil, uint32(len(dies)+7))
+	b = append(b, 4, 0, 0, 0, 0, 0, 8)
+	return append(b, dies...)
+}
+
+func TestHostileDWARF(t *testing.T) {
+	const subprogram, children = tagSubprogram, 1
+	deep := append([]byte{1, tagCompileUnit, children, 0, 0, 2, subprogram, children, 0, 0}, 0)
+	backward := []byte{
+		1, tagCompileUnit, children, 0, 0,
+		2, subprogram, children, attrSibling, formRef1, 0, 0, 0,
+	}
+	wide := []byte{1, tagCompileUnit, children, 0, 0, 2, subprogram, 0}
+	for range maxAttrs - 1 {
+		wide = append(wide, attrDeclLine, formImplicitConst, 7)
+	}
+	wide = append(wide, 0, 0, 0)
+	units := func(unit []byte, n int) []byte { return bytes.Repeat(unit, n) }
+	for _, c := range []struct {
+		name string
+		data dwarfData
+	}{
+		{"unit shorter than its header", dwarfData{info: []byte{4, 0, 0, 0, 5, 0, 1, 8}, abbrev: deep}},
+		{"nesting", dwarfData{info: unitOf(append([]byte{1}, bytes.Repeat([]byte{2}, 20<<20)...)), abbrev: deep}},
+		{"sibling that leads back", dwarfData{info: unitOf([]byte{1, 2, 11, 2, 11, 0, 0}), abbrev: backward}},
+		{"attributes without bytes", dwarfData{info: unitOf(append([]byte{1}, bytes.Repeat([]byte{2}, 20<<20)...)), abbrev: wide}},
+		{"many units with one large abbreviation table", dwarfData{
+			info:   units(unitOf([]byte{1, 0}), 1<<20),
+			abbrev: bytes.Repeat([]byte{1, tagCompileUnit, 0, 0, 0}, 4<<20),
+		}},
+		{"overlapping line programs", dwarfData{
+			line: bytes.Repeat([]byte{0x80}, 8<<20), info: overlapping(100_000),
+			abbrev: []byte{1, tagCompileUnit, 0, attrStmtList, formData4, 0, 0, 0},
+		}},
+		{"an endless string", dwarfData{
+			str: bytes.Repeat([]byte{'a'}, 16<<20), info: units(unitOf([]byte{1, 0, 0, 0, 0}), 100_000),
+			abbrev: []byte{1, tagCompileUnit, 0, attrCompDir, formStrp, 0, 0, 0},
+		}},
+	} {
+		start := time.Now()
+		l := newLines(&c.data)
+		l.Func(0x1000)
+		if d := time.Since(start); d > maxFuzzTime {
+			t.Errorf("%s: took %v", c.name, d)
+		} else {
+			t.Logf("%s: %v", c.name, d)
+		}
+	}
+}
+
+// overlapping returns n units, each with its own offset of a line program.
+func overlapping(n int) []byte {
+	var out []byte
+	for i := range n {
+		out = append(out, unitOf(binary.LittleEndian.AppendUint32([]byte{1}, uint32(i)))...)
+	}
+	return out
+}
