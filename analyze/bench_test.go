@@ -1,0 +1,159 @@
+package analyze
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"testing"
+
+	"utrace/format"
+)
+
+// benchEvents is the size of the traces of the benchmarks; UTRACE_BENCH_EVENTS
+// sets another.
+func benchEvents(b *testing.B) int {
+	text := os.Getenv("UTRACE_BENCH_EVENTS")
+	if text == "" {
+		return 10_000_000
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
+
+// BenchmarkReport measures the report over a trace of nested calls.
+func BenchmarkReport(b *testing.B) {
+	for _, threads := range []int{1, 8} {
+		b.Run(fmt.Sprintf("threads=%d", threads), func(b *testing.B) {
+			n := benchEvents(b)
+			path := filepath.Join(b.TempDir(), "trace.arrow")
+			writeCalls(b, path, n, threads)
+			info, err := os.Stat(path)
+			if err != nil {
+				b.Fatal(err)
+			}
+			forgetPeak()
+			before := cpuSeconds()
+			for b.Loop() {
+				r, err := Report([]string{path}, Options{})
+				if err != nil || r.Trace.Events != uint64(n) {
+					b.Fatal(err, r.Trace, r.Warnings)
+				}
+			}
+			cpu := cpuSeconds() - before
+			events := float64(n) * float64(b.N)
+			b.ReportMetric(events/b.Elapsed().Seconds()/1e6, "Mevents/s")
+			b.ReportMetric(cpu*1e9/events, "cpu-ns/event")
+			b.ReportMetric(float64(info.Size())/float64(n), "bytes/event")
+			b.ReportMetric(peakMiB(), "peak-MiB")
+		})
+	}
+}
+
+// writeCalls writes a trace of n events: threads of a server of 300 functions
+// that call each other down to 24 levels. Each function calls what it called the
+// last time, with one call in eight left out or taken at random.
+func writeCalls(tb testing.TB, path string, n, threads int) {
+	f, err := os.Create(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer f.Close()
+	w, err := format.NewWriter(f, format.Meta{Host: "bench"})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	m := w.AddModule(format.Module{Path: "/usr/bin/bench"})
+	const funcs = 300
+	for i := range funcs {
+		w.AddFunc(format.Func{Name: fmt.Sprintf("f%d", i), Module: m, Addr: uint64(i) * 64})
+	}
+	type call struct {
+		fn    format.FuncID
+		sp    uint64
+		calls int // made so far
+	}
+	stacks := make([][]call, threads)
+	for i := range stacks {
+		w.AddThread(format.Thread{PID: 1, TID: 1 + i, Comm: "bench"})
+		stacks[i] = []call{{fn: format.FuncID(i % funcs), sp: 0x7fff_0000}} // was running before
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	now := uint64(0)
+	th := 0
+	for i := range n {
+		if i%256 == 0 {
+			th = rng.IntN(threads)
+		}
+		now += 200 + rng.Uint64()%64
+		st := stacks[th]
+		top := &st[len(st)-1]
+		e := format.Event{TimeNs: now, Thread: format.ThreadID(th), CPU: uint16(th)}
+		left := int(top.fn)%5 - top.calls // calls that it still makes
+		if len(st) == 24 {
+			left = 0
+		}
+		top.calls++
+		luck := rng.IntN(8)
+		switch {
+		case len(st) == 1 || left > 0 && luck != 0:
+			fn := (top.fn*7 + 1 + format.FuncID(top.calls)) % funcs
+			if luck == 1 {
+				fn = format.FuncID(rng.IntN(funcs))
+			}
+			e.Func, e.SP, e.Kind = fn, top.sp-48-uint64(top.fn%4)*16, format.Entry
+			st = append(st, call{fn: fn, sp: e.SP})
+		default:
+			e.Func, e.SP, e.Kind = top.fn, top.sp, format.Return
+			st = st[:len(st)-1]
+		}
+		stacks[th] = st
+		if err := w.Append(&e); err != nil {
+			tb.Fatal(err)
+		}
+		if w.Pending() >= format.BatchRows {
+			if err := w.Flush(); err != nil {
+				tb.Fatal(err)
+			}
+		}
+	}
+	if err := w.Close(format.End{Stop: format.Anchor{MonoNs: int64(now)}}); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// peakMiB is the most memory that the process has had, 0 where it is unknown.
+func peakMiB() float64 {
+	status, _ := os.ReadFile("/proc/self/status")
+	for line := range strings.Lines(string(status)) {
+		if kib, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			n, _ := strconv.ParseFloat(strings.Fields(kib)[0], 64)
+			return n / 1024
+		}
+	}
+	return 0
+}
+
+// forgetPeak makes peakMiB start again from what is in use now.
+func forgetPeak() {
+	debug.FreeOSMemory()
+	os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // proc(5); without effect elsewhere
+}
+
+// cpuSeconds is the processor time that the process has used in user mode, in
+// steps of 10 ms; 0 where it is unknown.
+func cpuSeconds() float64 {
+	stat, _ := os.ReadFile("/proc/self/stat")
+	_, rest, ok := strings.Cut(string(stat), ") ")
+	if !ok {
+		return 0
+	}
+	ticks, _ := strconv.ParseFloat(strings.Fields(rest)[11], 64)
+	return ticks / 100
+}

@@ -1,0 +1,130 @@
+package analyze
+
+import (
+	"math/bits"
+	"time"
+)
+
+// subBuckets is the number of buckets to an octave. A bucket is at most 1/64 of
+// its lower bound wide and is represented by its middle, so a quantile is wrong
+// by at most 1/128, 0.8%.
+const subBuckets = 64
+
+// histogramPages is enough for every uint64: the values below 64, then an
+// octave a page.
+const histogramPages = 1 + 64 - 6
+
+// Histogram is a distribution of durations: quantiles with a relative error of
+// at most 1%; count, sum, minimum and maximum exact. Merging histograms gives
+// the same as adding all values to one. The zero value is empty and ready.
+type Histogram struct {
+	count    uint64
+	sum      int64
+	min, max int64 // valid when count > 0
+	pages    [histogramPages]*[subBuckets]uint64
+}
+
+// Add counts a duration. Negative ones count as 0.
+func (h *Histogram) Add(d time.Duration) {
+	v := max(int64(d), 0)
+	if h.count == 0 || v < h.min {
+		h.min = v
+	}
+	h.max = max(h.max, v)
+	h.count++
+	h.sum += v
+	// Pages 0 and 1 are exact (0..63 and 64..127); page p holds the values of
+	// 6+p bits, of which the upper 7 select the bucket.
+	page, bucket := 0, uint64(v)
+	if bucket >= subBuckets {
+		page = bits.Len64(bucket) - 6
+		bucket >>= uint(page - 1)
+	}
+	p := h.pages[page]
+	if p == nil {
+		p = new([subBuckets]uint64)
+		h.pages[page] = p
+	}
+	p[bucket%subBuckets]++
+}
+
+// Merge adds all that other holds.
+func (h *Histogram) Merge(other *Histogram) {
+	if other.count == 0 {
+		return
+	}
+	if h.count == 0 || other.min < h.min {
+		h.min = other.min
+	}
+	h.max = max(h.max, other.max)
+	h.count += other.count
+	h.sum += other.sum
+	for i, from := range other.pages {
+		if from == nil {
+			continue
+		}
+		if h.pages[i] == nil {
+			h.pages[i] = new([subBuckets]uint64)
+		}
+		for b, n := range from {
+			h.pages[i][b] += n
+		}
+	}
+}
+
+// Count returns the number of durations.
+func (h *Histogram) Count() uint64 { return h.count }
+
+// Sum returns the sum of all durations.
+func (h *Histogram) Sum() time.Duration { return time.Duration(h.sum) }
+
+// Min returns the smallest duration, 0 if there is none.
+func (h *Histogram) Min() time.Duration { return time.Duration(h.min) }
+
+// Max returns the largest duration, 0 if there is none.
+func (h *Histogram) Max() time.Duration { return time.Duration(h.max) }
+
+// Mean returns the arithmetic mean, 0 if there is none.
+func (h *Histogram) Mean() time.Duration {
+	if h.count == 0 {
+		return 0
+	}
+	return time.Duration(h.sum / int64(h.count))
+}
+
+// Quantile returns the smallest duration that perMille thousandths of all are
+// no longer than (500 is the median), with a relative error of at most 1%; 0 if
+// there is none.
+func (h *Histogram) Quantile(perMille uint64) time.Duration {
+	if h.count == 0 {
+		return 0
+	}
+	rank := max(1, h.count/1000*perMille+(h.count%1000*perMille+999)/1000)
+	if rank >= h.count {
+		return h.Max()
+	}
+	if rank == 1 {
+		return h.Min()
+	}
+	seen := uint64(0)
+	for page, counts := range h.pages {
+		if counts == nil {
+			continue
+		}
+		for bucket, n := range counts {
+			if seen += n; seen >= rank {
+				return time.Duration(min(max(bucketMiddle(page, bucket), h.min), h.max))
+			}
+		}
+	}
+	return h.Max()
+}
+
+// bucketMiddle returns the value that stands for all values of a bucket.
+func bucketMiddle(page, bucket int) int64 {
+	if page == 0 {
+		return int64(bucket)
+	}
+	width := int64(1) << (page - 1)
+	return (subBuckets+int64(bucket))*width + width/2
+}

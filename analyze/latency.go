@@ -1,0 +1,82 @@
+package analyze
+
+import (
+	"time"
+
+	"utrace/format"
+)
+
+// Stats are the figures of one function. The zero value has no calls.
+type Stats struct {
+	Calls      uint64        // entries seen, and hits
+	Incomplete uint64        // those of the entries whose own return was not seen
+	Total      time.Duration // once per outermost call of a recursive function
+	Self       time.Duration // without the traced callees
+	Durations  Histogram     // of the complete calls
+}
+
+// Merge adds the figures of the same function from elsewhere.
+func (s *Stats) Merge(other *Stats) {
+	s.Calls += other.Calls
+	s.Incomplete += other.Incomplete
+	s.Total += other.Total
+	s.Self += other.Self
+	s.Durations.Merge(&other.Durations)
+}
+
+// latency is the view that sums up the calls of each function.
+type latency struct {
+	opts    *Options
+	stats   []*Stats // by function, nil for those never called
+	tooDeep uint64   // incomplete calls that the kernel's limit explains
+}
+
+func (l *latency) define(funcs []format.Func) {
+	l.stats = append(l.stats, make([]*Stats, len(funcs)-len(l.stats))...)
+}
+
+func (l *latency) of(fn format.FuncID) *Stats {
+	s := l.stats[fn]
+	if s == nil {
+		s = new(Stats)
+		l.stats[fn] = s
+	}
+	return s
+}
+
+func (l *latency) enter(*thread, *frame, *frame) {}
+
+func (l *latency) hit(t *thread, fn format.FuncID) {
+	if !l.opts.outside(t.nowNs) {
+		l.of(fn).Calls++
+	}
+}
+
+// leave counts a call. The total of a recursive function is that of its
+// outermost call if that one is complete (and selected), else that of the
+// outermost ones inside it that are.
+func (l *latency) leave(t *thread, f *frame, state State) {
+	inner := f.innerNs
+	if !l.opts.outside(f.startNs) {
+		s := l.of(f.fn)
+		s.Calls++
+		if state == Complete {
+			inner = t.nowNs - f.startNs
+			s.Durations.Add(time.Duration(inner))
+			s.Self += time.Duration(inner - f.childNs)
+		} else {
+			s.Incomplete++
+			if f.returns > maxReturnProbes && !f.noReturn {
+				l.tooDeep++
+			}
+		}
+	}
+	if inner == 0 {
+		return
+	}
+	if f.outer == none {
+		l.of(f.fn).Total += time.Duration(inner)
+	} else {
+		t.frames[f.outer].innerNs += inner
+	}
+}

@@ -1,0 +1,94 @@
+package analyze
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"utrace/format"
+)
+
+// Options selects what an analysis looks at. The zero value is everything.
+type Options struct {
+	Function *Pattern // calls of the functions that match; nil for all
+	PIDs     []int    // of these processes; empty for all
+	TIDs     []int    // of these threads; empty for all
+	// Calls that begin at From or later and before To, since the start of the
+	// trace, with all of their duration. To 0 is no limit.
+	From, To time.Duration
+}
+
+// thread reports whether a thread is selected.
+func (o *Options) thread(t format.Thread) bool {
+	return (len(o.PIDs) == 0 || slices.Contains(o.PIDs, t.PID)) && (len(o.TIDs) == 0 || slices.Contains(o.TIDs, t.TID))
+}
+
+// outside reports whether a call that begins at ns is not selected.
+func (o *Options) outside(ns int64) bool {
+	return ns < int64(o.From) || o.To != 0 && ns >= int64(o.To)
+}
+
+// selection decides which calls a view shows.
+type selection struct {
+	opts    *Options
+	matches []bool // by function
+}
+
+func (s *selection) define(funcs []format.Func) {
+	for len(s.matches) < len(funcs) {
+		s.matches = append(s.matches, s.opts.Function.function(&funcs[len(s.matches)]))
+	}
+}
+
+// enter decides on a call: one is shown if it begins in the time asked for, and
+// it or a call around it is of a function asked for.
+func (s *selection) enter(f, parent *frame) {
+	f.matched = s.matches[f.fn] || parent != nil && parent.matched
+	f.hidden = !f.matched || s.opts.outside(f.startNs)
+}
+
+// Pattern matches names: a glob such as SSL_*, or a /regular expression/.
+type Pattern struct {
+	glob   string
+	regexp *regexp.Regexp
+}
+
+// ParsePattern reads a pattern. A regular expression matches anywhere in a
+// name, a glob matches the whole of it; * in a glob also matches slashes.
+func ParsePattern(text string) (*Pattern, error) {
+	if len(text) >= 2 && text[0] == '/' && text[len(text)-1] == '/' {
+		re, err := regexp.Compile(text[1 : len(text)-1])
+		if err != nil {
+			return nil, fmt.Errorf("pattern %s: %w", text, err)
+		}
+		return &Pattern{regexp: re}, nil
+	}
+	glob := hideSlashes(text)
+	if _, err := path.Match(glob, ""); err != nil {
+		return nil, fmt.Errorf("pattern %q: %w", text, err)
+	}
+	return &Pattern{glob: glob}, nil
+}
+
+// Match reports whether a name matches. A nil Pattern matches everything.
+func (p *Pattern) Match(name string) bool {
+	switch {
+	case p == nil:
+		return true
+	case p.regexp != nil:
+		return p.regexp.MatchString(name)
+	}
+	ok, err := path.Match(p.glob, hideSlashes(name))
+	return ok && err == nil
+}
+
+// function reports whether a function matches by its name or its symbol.
+func (p *Pattern) function(f *format.Func) bool {
+	return p.Match(f.Name) || p != nil && f.Symbol != "" && p.Match(f.Symbol)
+}
+
+// hideSlashes keeps path.Match from treating slashes in names as separators.
+func hideSlashes(s string) string { return strings.ReplaceAll(s, "/", "\x00") }

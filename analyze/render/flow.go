@@ -1,0 +1,166 @@
+package render
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+
+	"utrace/analyze"
+	"utrace/format"
+)
+
+// maxHeld is how many lines wait for it to be known whether a call has others
+// inside; one that does for longer is shown as if it had.
+const maxHeld = 64 << 10
+
+// Flow writes the calls of traces in the order of time, in the layout of uftrace
+// replay or, with arrows, of uflow. It returns the warnings about the traces.
+func Flow(w io.Writer, paths []string, opts analyze.Options, arrows bool) (warnings []string, err error) {
+	out := bufio.NewWriterSize(w, 1<<16)
+	title := "# DURATION     TID     FUNCTION"
+	if arrows {
+		title = fmt.Sprintf("%-3s %-6s %-6s %-12s %s", "CPU", "PID", "TID", "TIME(us)", "METHOD")
+	}
+	fmt.Fprintln(out, title)
+	for _, path := range paths {
+		if len(paths) > 1 {
+			fmt.Fprintf(out, "# file %s\n", path)
+		}
+		f := &braces{out: out, waiting: map[format.ThreadID]int{}}
+		visit := f.step
+		if arrows {
+			visit = func(s *analyze.Step) error { return writeArrow(out, s) }
+		}
+		w, err := analyze.Flow(path, opts, arrows, visit)
+		for _, text := range w {
+			if len(paths) > 1 {
+				text = path + ": " + text
+			}
+			warnings = append(warnings, text)
+		}
+		if err == nil {
+			err = f.flush()
+		}
+		if err != nil {
+			out.Flush()
+			return warnings, err
+		}
+	}
+	return warnings, out.Flush()
+}
+
+// braces writes uftrace's layout. The line of a call is held back until the
+// thread's next step tells whether the call has others inside; the lines of
+// other threads queue up behind it.
+type braces struct {
+	out     *bufio.Writer
+	held    []heldLine
+	first   int                     // number of held[0], counted from the start
+	waiting map[format.ThreadID]int // number of the line that waits for the thread's next step
+}
+
+type heldLine struct {
+	step    analyze.Step // for a waiting line
+	text    string
+	waiting bool
+}
+
+func (f *braces) step(s *analyze.Step) error {
+	entered, waits := f.waiting[s.ThreadID]
+	if waits {
+		delete(f.waiting, s.ThreadID)
+		line := &f.held[entered-f.first]
+		line.waiting = false
+		if s.Kind == analyze.Leave && (s.State == analyze.Complete || s.State == analyze.NoReturn) {
+			line.text = braceLine(s, s.Func.Name+"();")
+			return f.release()
+		}
+		line.text = braceLine(&line.step, opening(&line.step))
+	}
+	switch s.Kind {
+	case analyze.Enter:
+		f.waiting[s.ThreadID] = f.first + len(f.held)
+		f.held = append(f.held, heldLine{step: *s, waiting: true})
+	case analyze.Hit:
+		f.held = append(f.held, heldLine{text: braceLine(s, s.Func.Name+"();")})
+	case analyze.Leave:
+		f.held = append(f.held, heldLine{text: braceLine(s, "} /* "+s.Func.Name+ending(s.State)+" */")})
+	}
+	return f.release()
+}
+
+func opening(s *analyze.Step) string { return s.Func.Name + "() {" }
+
+// ending tells how a call ended whose return was not seen.
+func ending(s analyze.State) string {
+	switch s {
+	case analyze.Unwound:
+		return ": unwound"
+	case analyze.Open:
+		return ": open at the end"
+	case analyze.NoReturn:
+		return ": return not probed"
+	}
+	return ""
+}
+
+// release writes the lines up to the first that waits.
+func (f *braces) release() error {
+	n := 0
+	for ; n < len(f.held); n++ {
+		line := &f.held[n]
+		if line.waiting {
+			if len(f.held)-n <= maxHeld {
+				break
+			}
+			delete(f.waiting, line.step.ThreadID)
+			line.text = braceLine(&line.step, opening(&line.step))
+		}
+		if _, err := f.out.WriteString(line.text); err != nil {
+			return err
+		}
+	}
+	f.first += n
+	f.held = f.held[n:]
+	return nil
+}
+
+// flush writes what is left.
+func (f *braces) flush() error {
+	for i := range f.held {
+		line := &f.held[i]
+		if line.waiting {
+			line.text, line.waiting = braceLine(&line.step, opening(&line.step)), false
+		}
+	}
+	return f.release()
+}
+
+// maxIndent keeps lines of deep recursions from growing without limit.
+const maxIndent = 512
+
+func indent(depth int) string { return strings.Repeat("  ", min(depth, maxIndent)) }
+
+func braceLine(s *analyze.Step, text string) string {
+	duration := ""
+	if s.Kind == analyze.Leave && s.State == analyze.Complete {
+		duration = aligned(s.Duration)
+	}
+	return fmt.Sprintf("%11s [%6d] | %s%s\n", duration, s.Thread.TID, indent(s.Depth), text)
+}
+
+// writeArrow writes a line of uflow's layout. The end of a call whose return was
+// not seen is not shown.
+func writeArrow(out *bufio.Writer, s *analyze.Step) error {
+	arrow := "->"
+	if s.Kind == analyze.Leave {
+		arrow = "<-"
+		if s.State != analyze.Complete {
+			return nil
+		}
+	}
+	_, err := fmt.Fprintf(out, "%-3d %-6d %-6d %-12s %s%s %s\n", s.CPU, s.Thread.PID, s.Thread.TID,
+		fmt.Sprintf("%d.%03d", s.At.Microseconds(), s.At.Nanoseconds()%1000), indent(s.Depth), arrow, s.Func.Name)
+	return err
+}

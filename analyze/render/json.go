@@ -1,0 +1,76 @@
+package render
+
+import (
+	"encoding/json"
+	"io"
+	"strings"
+
+	"utrace/analyze"
+)
+
+// jsonReport is the report for programs. Its keys are a contract: keys may be
+// added, none may change. Times are in nanoseconds.
+type jsonReport struct {
+	Trace     jsonTrace      `json:"trace"`
+	Functions []jsonFunction `json:"functions"`
+	Warnings  []string       `json:"warnings"`
+}
+
+type jsonTrace struct {
+	File       string `json:"file"`
+	Host       string `json:"host"`
+	Kernel     string `json:"kernel"`
+	Command    string `json:"command"`
+	Start      string `json:"start"` // RFC 3339, UTC
+	DurationNs int64  `json:"duration_ns"`
+	Events     uint64 `json:"events"`
+	Lost       uint64 `json:"lost"`
+	PIDs       []int  `json:"pids"`
+}
+
+type jsonFunction struct {
+	Name       string `json:"name"`
+	Module     string `json:"module"`
+	File       string `json:"file"`
+	Line       int    `json:"line"`
+	Calls      uint64 `json:"calls"`
+	Incomplete uint64 `json:"incomplete"`
+	TotalNs    int64  `json:"total_ns"`
+	SelfNs     int64  `json:"self_ns"`
+	MinNs      int64  `json:"min_ns"`
+	AvgNs      int64  `json:"avg_ns"`
+	P50Ns      int64  `json:"p50_ns"`
+	P90Ns      int64  `json:"p90_ns"`
+	P99Ns      int64  `json:"p99_ns"`
+	P999Ns     int64  `json:"p999_ns"`
+	MaxNs      int64  `json:"max_ns"`
+	Errors     uint64 `json:"errors"`
+}
+
+// JSON writes the report as one object.
+func JSON(w io.Writer, r *analyze.Result) error {
+	t := &r.Trace
+	out := jsonReport{
+		Trace: jsonTrace{
+			File: strings.Join(t.Files, ", "), Host: strings.Join(t.Hosts, ", "), Kernel: strings.Join(t.Kernels, ", "),
+			Command: strings.Join(t.Commands, "; "), Start: t.Start.Format("2006-01-02T15:04:05.000000000Z"),
+			DurationNs: int64(t.Duration), Events: t.Events, Lost: t.Lost, PIDs: append([]int{}, t.PIDs...),
+		},
+		Functions: []jsonFunction{},
+		Warnings:  append([]string{}, r.Warnings...),
+	}
+	for i := range r.Rows {
+		row := &r.Rows[i]
+		d := &row.Durations
+		out.Functions = append(out.Functions, jsonFunction{
+			Name: row.Name, Module: row.Module, File: row.File, Line: row.Line,
+			Calls: row.Calls, Incomplete: row.Incomplete, TotalNs: int64(row.Total), SelfNs: int64(row.Self),
+			MinNs: int64(d.Min()), AvgNs: int64(d.Mean()), P50Ns: int64(d.Quantile(500)), P90Ns: int64(d.Quantile(900)),
+			P99Ns: int64(d.Quantile(990)), P999Ns: int64(d.Quantile(999)), MaxNs: int64(d.Max()),
+		})
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(out)
+}

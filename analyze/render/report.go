@@ -1,0 +1,126 @@
+// Package render writes the results of package analyze as text, JSON and
+// files for other programs.
+package render
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"utrace/analyze"
+)
+
+// Report writes the header and the function table.
+func Report(w io.Writer, r *analyze.Result) error {
+	out := bufio.NewWriter(w)
+	header(out, &r.Trace)
+	fmt.Fprintln(out)
+	table(out, r.Rows)
+	incomplete(out, r.Rows)
+	return out.Flush()
+}
+
+// header writes what was recorded, a fact a line.
+func header(w io.Writer, t *analyze.Trace) {
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(w, "# %-9s %s\n", name, value)
+		}
+	}
+	line("file", strings.Join(t.Files, ", "))
+	line("host", strings.Join(t.Hosts, ", "))
+	line("kernel", strings.Join(t.Kernels, ", "))
+	line("command", strings.Join(t.Commands, "; "))
+	line("started", t.Start.Format(time.RFC3339Nano))
+	line("duration", analyze.FormatDuration(t.Duration))
+	line("events", fmt.Sprint(t.Events))
+	line("lost", fmt.Sprint(t.Lost))
+	line("left out", fmt.Sprint(t.LeftOut))
+	line("threads", fmt.Sprint(t.Threads))
+}
+
+// mostNamed is how many functions the list of incomplete calls names.
+const mostNamed = 20
+
+// incomplete lists the functions with incomplete calls, most first.
+func incomplete(w io.Writer, rows []analyze.Row) {
+	var list []*analyze.Row
+	for i := range rows {
+		if rows[i].Incomplete > 0 {
+			list = append(list, &rows[i])
+		}
+	}
+	if len(list) == 0 {
+		return
+	}
+	slices.SortStableFunc(list, func(a, b *analyze.Row) int { return cmp.Compare(b.Incomplete, a.Incomplete) })
+	var names []string
+	for _, row := range list[:min(mostNamed, len(list))] {
+		names = append(names, fmt.Sprintf("%s %d", row.Label, row.Incomplete))
+	}
+	rest := ""
+	if more := len(list) - len(names); more > 0 {
+		rest = fmt.Sprintf(", and of %d more functions", more)
+	}
+	fmt.Fprintf(w, "\nincomplete calls (not in the times): %s%s\n", strings.Join(names, ", "), rest)
+}
+
+func columns() []string {
+	return []string{"Total time", "Self time", "Calls", "Avg", "P50", "P90", "P99", "P99.9", "Max"}
+}
+
+func table(w io.Writer, rows []analyze.Row) {
+	lines := [][]string{columns()}
+	for i := range rows {
+		lines = append(lines, cells(&rows[i].Stats))
+	}
+	widths := make([]int, len(columns()))
+	for _, cells := range lines {
+		for i, cell := range cells {
+			widths[i] = max(widths[i], len(cell), 10)
+		}
+	}
+	for i, cells := range lines {
+		fmt.Fprint(w, "  ")
+		for c, cell := range cells {
+			fmt.Fprintf(w, "%*s  ", widths[c], cell)
+		}
+		if i > 0 {
+			fmt.Fprintln(w, rows[i-1].Label)
+			continue
+		}
+		fmt.Fprintln(w, "Function")
+		fmt.Fprint(w, "  ")
+		for _, width := range widths {
+			fmt.Fprint(w, strings.Repeat("=", width), "  ")
+		}
+		fmt.Fprintln(w, strings.Repeat("=", 20))
+	}
+}
+
+// cells are the figures of a row, "-" where no call was complete.
+func cells(s *analyze.Stats) []string {
+	d := &s.Durations
+	line := []string{"-", "-", fmt.Sprint(s.Calls), "-", "-", "-", "-", "-", "-"}
+	if d.Count() > 0 {
+		line[0], line[1] = aligned(s.Total), aligned(s.Self)
+		for i, v := range []time.Duration{d.Mean(), d.Quantile(500), d.Quantile(900), d.Quantile(990), d.Quantile(999), d.Max()} {
+			line[3+i] = aligned(v)
+		}
+	}
+	return line
+}
+
+// aligned writes a duration so that all units in a column are equally wide, as
+// uftrace does.
+func aligned(d time.Duration) string {
+	text := analyze.FormatDuration(d)
+	if number, ok := strings.CutSuffix(text, " s"); ok {
+		return number + "  s"
+	}
+	return text
+}

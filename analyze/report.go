@@ -1,0 +1,53 @@
+package analyze
+
+// Report analyzes traces into one report, sorted by total time. Functions of
+// different traces are the same when build ID (or path), address and name are.
+// It fails for a file that is not a trace; one that is damaged is analyzed as
+// far as it goes, with a warning.
+func Report(paths []string, opts Options) (*Result, error) {
+	sum := newSummary(paths)
+	fns := newFunctions()
+	var stats []*Stats
+	tooDeep := uint64(0)
+	for _, path := range paths {
+		src, err := openSource(path)
+		if err != nil {
+			return nil, err
+		}
+		views := make([]view, shards())
+		for i := range views {
+			views[i] = &latency{opts: &opts}
+		}
+		t, err := src.pair(&opts, views)
+		src.close()
+		if err != nil {
+			return nil, err
+		}
+		sum.add(path, src, t)
+		for _, v := range views {
+			l := v.(*latency)
+			tooDeep += l.tooDeep
+			for fn, s := range l.stats {
+				if s == nil || !opts.Function.function(&src.tables.Funcs[fn]) {
+					continue
+				}
+				i := fns.add(&src.tables.Funcs[fn], src.tables.Modules)
+				for len(stats) <= i {
+					stats = append(stats, new(Stats))
+				}
+				stats[i].Merge(s)
+			}
+		}
+	}
+	if tooDeep > 0 {
+		sum.warn("", "%s more than %d traced calls deep: the Linux kernel follows no more nested return probes than that in one thread",
+			plural(tooDeep, "incomplete call was", "incomplete calls were"), maxReturnProbes)
+	}
+	r := &Result{Trace: sum.result(), Warnings: sum.warnings}
+	for i, s := range stats {
+		r.Rows = append(r.Rows, Row{Function: fns.list[i], Stats: *s})
+	}
+	r.setLabels()
+	r.Sort("total")
+	return r, nil
+}

@@ -1,0 +1,169 @@
+package analyze
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"utrace/format"
+)
+
+// Function identifies a function, across traces.
+type Function struct {
+	Name    string // for people
+	Symbol  string // as the symbol table has it
+	Module  string // path
+	BuildID string
+	Addr    uint64 // virtual address as the file has it
+	File    string // source file, "" if unknown
+	Line    int
+	Segment format.Segment // of the module, in which the function is; zero if unknown
+}
+
+// Row is a function with its figures.
+type Row struct {
+	Function
+	Stats
+	Label string // the name and, if others have the same, what tells it apart
+}
+
+// Trace describes what was analyzed: one trace, or several.
+type Trace struct {
+	Files    []string
+	Hosts    []string
+	Kernels  []string
+	Commands []string
+	Start    time.Time     // of the first recording
+	Duration time.Duration // to the end of the last
+	Events   uint64        // in the files
+	Lost     uint64        // seen by a probe, but not in the files
+	LeftOut  int           // functions that were asked for and not probed
+	Threads  int           // that events came from
+	PIDs     []int         // ascending
+}
+
+// Result is a report: what was called, how often and how long. The same traces
+// give the same Result.
+type Result struct {
+	Trace    Trace
+	Rows     []Row // functions called at least once
+	Warnings []string
+}
+
+// SortKey says what rows are sorted by.
+type SortKey string
+
+// sortKeys tells what each key compares. Larger values come first.
+func sortKeys() map[SortKey]func(*Row) int64 {
+	return map[SortKey]func(*Row) int64{
+		"total": func(r *Row) int64 { return int64(r.Total) },
+		"self":  func(r *Row) int64 { return int64(r.Self) },
+		"calls": func(r *Row) int64 { return int64(r.Calls) },
+		"avg":   func(r *Row) int64 { return int64(r.Durations.Mean()) },
+		"p50":   func(r *Row) int64 { return int64(r.Durations.Quantile(500)) },
+		"p90":   func(r *Row) int64 { return int64(r.Durations.Quantile(900)) },
+		"p99":   func(r *Row) int64 { return int64(r.Durations.Quantile(990)) },
+		"max":   func(r *Row) int64 { return int64(r.Durations.Max()) },
+		"name":  func(*Row) int64 { return 0 },
+	}
+}
+
+// ParseSortKey reads a key: total, self, calls, avg, p50, p90, p99, max or name.
+func ParseSortKey(text string) (SortKey, error) {
+	if _, ok := sortKeys()[SortKey(text)]; !ok {
+		return "", fmt.Errorf("cannot sort by %q: want total, self, calls, avg, p50, p90, p99, max or name", text)
+	}
+	return SortKey(text), nil
+}
+
+// Sort sorts the rows by key, those with equal values by name, module and address.
+func (r *Result) Sort(key SortKey) {
+	value := sortKeys()[key]
+	if value == nil {
+		value = sortKeys()["total"]
+	}
+	type ranked struct {
+		row   Row
+		value int64
+	}
+	list := make([]ranked, len(r.Rows))
+	for i := range r.Rows {
+		list[i] = ranked{r.Rows[i], value(&r.Rows[i])}
+	}
+	slices.SortFunc(list, func(a, b ranked) int {
+		return cmp.Or(cmp.Compare(b.value, a.value), compareFunctions(&a.row.Function, &b.row.Function))
+	})
+	for i := range list {
+		r.Rows[i] = list[i].row
+	}
+}
+
+func compareFunctions(a, b *Function) int {
+	return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Module, b.Module), cmp.Compare(a.Addr, b.Addr),
+		strings.Compare(a.BuildID, b.BuildID))
+}
+
+// functionKey is what makes functions of different traces the same.
+type functionKey struct {
+	module string // build ID, or the path if it has none
+	addr   uint64
+	name   string
+}
+
+// functions numbers the functions of all traces of an analysis.
+type functions struct {
+	list  []Function
+	index map[functionKey]int
+}
+
+func newFunctions() *functions { return &functions{index: map[functionKey]int{}} }
+
+// add returns the number of a function of a trace.
+func (fs *functions) add(f *format.Func, modules []format.Module) int {
+	m := &modules[f.Module]
+	key := functionKey{cmp.Or(m.BuildID, m.Path), f.Addr, f.Name}
+	if i, ok := fs.index[key]; ok {
+		return i
+	}
+	i := len(fs.list)
+	fs.index[key] = i
+	fn := Function{
+		Name: f.Name, Symbol: f.Symbol, Module: m.Path, BuildID: m.BuildID, Addr: f.Addr, File: f.File, Line: f.Line,
+	}
+	for _, s := range m.Segments {
+		if f.Addr >= s.Addr && f.Addr-s.Addr < s.Size {
+			fn.Segment = s
+		}
+	}
+	fs.list = append(fs.list, fn)
+	return i
+}
+
+// setLabels gives functions of the same name the module's file name, and those
+// of the same module their place in the source, or else their address.
+func (r *Result) setLabels() {
+	type module struct{ name, base string }
+	names, modules := map[string]int{}, map[module]int{}
+	for i := range r.Rows {
+		f := &r.Rows[i].Function
+		names[f.Name]++
+		modules[module{f.Name, filepath.Base(f.Module)}]++
+	}
+	for i := range r.Rows {
+		f := &r.Rows[i].Function
+		base := filepath.Base(f.Module)
+		switch {
+		case names[f.Name] == 1:
+			r.Rows[i].Label = f.Name
+		case modules[module{f.Name, base}] == 1:
+			r.Rows[i].Label = fmt.Sprintf("%s [%s]", f.Name, base)
+		case f.File != "":
+			r.Rows[i].Label = fmt.Sprintf("%s [%s %s:%d]", f.Name, base, filepath.Base(f.File), f.Line)
+		default:
+			r.Rows[i].Label = fmt.Sprintf("%s [%s %#x]", f.Name, base, f.Addr)
+		}
+	}
+}

@@ -1,0 +1,236 @@
+package analyze
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+
+	"utrace/format"
+)
+
+// Limits on the definitions of a trace.
+const (
+	maxDefinitions     = 1 << 20 // of each kind
+	maxDefinitionBytes = 128 << 20
+)
+
+// source reads the events of one trace, decoded by several goroutines, in the
+// order of the file.
+type source struct {
+	reader *format.Reader
+	meta   format.Meta
+	tables format.Tables
+	defs   int    // bytes of all definitions
+	events uint64 // so far
+}
+
+// batch is a batch of events. It belongs to whoever it was handed to until
+// they release it.
+type batch struct {
+	format.Batch
+	runs    []run
+	funcs   uint32 // all function numbers are below
+	events  uint64
+	message format.Message
+	ready   chan error // filled when decoded
+	users   atomic.Int32
+	free    chan<- *batch
+}
+
+// run is a stretch of rows from..to, all of one thread.
+type run struct {
+	thread   format.ThreadID
+	from, to int
+}
+
+// release gives up one of the holds on the batch.
+func (b *batch) release() {
+	if b.users.Add(-1) == 0 {
+		b.free <- b
+	}
+}
+
+func openSource(path string) (*source, error) {
+	r, err := format.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return &source{reader: r, meta: printableMeta(r.Meta())}, nil
+}
+
+func (s *source) close() { s.reader.Close() }
+
+// each hands the batches of events to consume, one after another, with one hold
+// on each. The definitions ahead of a batch are in s.tables by then. A batch
+// that cannot be read ends the trace there; damage then says why. An error of
+// consume ends the run and is returned.
+//
+// The reader goroutine passes each batch to the decoders and, in the order of
+// the file, to the calling goroutine, which waits for it to be decoded. Batches
+// go around: there is a fixed number of them.
+func (s *source) each(cols format.Columns, consume func(*batch) error) error {
+	workers := min(runtime.GOMAXPROCS(0), maxShards)
+	count := 3*workers + 2
+	free := make(chan *batch, count)
+	jobs := make(chan *batch, count)
+	ordered := make(chan *batch, count)
+	quit := make(chan struct{})
+	for range workers {
+		d, err := format.NewDecoder()
+		if err != nil {
+			close(jobs)
+			return fmt.Errorf("decoder: %w", err)
+		}
+		go func() {
+			defer d.Close()
+			for b := range jobs {
+				err := d.Decode(&b.message, cols, &b.Batch)
+				if err == nil && len(b.Defs) == 0 {
+					err = b.inspect()
+				}
+				b.ready <- err
+			}
+		}()
+	}
+	for range count {
+		free <- &batch{ready: make(chan error, 1), free: free}
+	}
+	go s.readAll(free, jobs, ordered, quit)
+
+	for b := range ordered {
+		err := <-b.ready
+		b.users.Store(1)
+		if err == nil {
+			err = s.accept(b)
+		}
+		if err != nil {
+			stop(quit, ordered)
+			s.reader.Fail(&b.message, err)
+			return nil
+		}
+		if len(b.Defs) > 0 {
+			b.release()
+		} else if err := consume(b); err != nil {
+			stop(quit, ordered)
+			return err
+		}
+	}
+	return nil
+}
+
+// stop ends the reader goroutine and waits for it.
+func stop(quit chan<- struct{}, ordered <-chan *batch) {
+	close(quit)
+	for range ordered {
+	}
+}
+
+func (s *source) readAll(free <-chan *batch, jobs, ordered chan<- *batch, quit <-chan struct{}) {
+	defer close(ordered)
+	defer close(jobs)
+	for {
+		select {
+		case <-quit:
+			return
+		case b := <-free:
+			if s.reader.Next(&b.message) != nil {
+				return
+			}
+			jobs <- b
+			ordered <- b
+		}
+	}
+}
+
+// damage says, after each, why the trace ends early: "" if it does not.
+func (s *source) damage() string { return printable(s.reader.Damage()) }
+
+// inspect finds the runs and the bounds of a decoded batch.
+func (b *batch) inspect() error {
+	b.runs, b.funcs, b.events = b.runs[:0], 0, 0
+	threads := b.Thread
+	for from := 0; from < len(threads); {
+		to := from + 1
+		for to < len(threads) && threads[to] == threads[from] {
+			to++
+		}
+		if from > 0 && threads[from] < threads[from-1] {
+			return errors.New("its rows are not sorted by thread")
+		}
+		b.runs = append(b.runs, run{format.ThreadID(threads[from]), from, to})
+		from = to
+	}
+	last := uint32(0)
+	for _, fn := range b.Func {
+		last = max(last, fn)
+	}
+	if last >= maxDefinitions {
+		return fmt.Errorf("function %d is not defined", last)
+	}
+	b.funcs = last + 1
+	for _, k := range b.Kind {
+		if format.Kind(k) <= format.Hit {
+			b.events++
+		}
+	}
+	return nil
+}
+
+// accept applies the definitions of a batch, or checks its events against those
+// that came before.
+func (s *source) accept(b *batch) error {
+	for _, def := range b.Defs {
+		if err := s.define(def); err != nil {
+			return err
+		}
+	}
+	if len(b.Defs) > 0 || b.Rows == 0 {
+		return nil
+	}
+	if int(b.funcs) > len(s.tables.Funcs) {
+		return fmt.Errorf("function %d is not defined", b.funcs-1)
+	}
+	if last := b.runs[len(b.runs)-1].thread; int(last) >= len(s.tables.Threads) {
+		return fmt.Errorf("thread %d is not defined", last)
+	}
+	s.events += b.events
+	return nil
+}
+
+// define applies one definition, within the limits, and makes its text fit for
+// a terminal.
+func (s *source) define(def format.Definition) error {
+	t := &s.tables
+	s.defs += len(def.Info)
+	most := max(len(t.Modules), len(t.Funcs), len(t.Processes), len(t.Threads), len(t.Losses), len(t.LeftOut))
+	if s.defs > maxDefinitionBytes || most >= maxDefinitions {
+		return errors.New("too many definitions")
+	}
+	if err := t.Apply(def); err != nil {
+		return err
+	}
+	switch def.Kind {
+	case format.KindModule:
+		m := &t.Modules[len(t.Modules)-1]
+		m.Path, m.BuildID = printable(m.Path), printable(m.BuildID)
+	case format.KindFunc:
+		f := &t.Funcs[len(t.Funcs)-1]
+		f.Name, f.Symbol, f.File = printable(f.Name), printable(f.Symbol), printable(f.File)
+		if f.Name == "" {
+			f.Name = fmt.Sprintf("%#x", f.Addr)
+		}
+	case format.KindProcess:
+		p := &t.Processes[len(t.Processes)-1]
+		p.Comm = printable(p.Comm)
+	case format.KindThread:
+		th := &t.Threads[len(t.Threads)-1]
+		th.Comm = printable(th.Comm)
+	case format.KindLeftOut:
+		l := &t.LeftOut[len(t.LeftOut)-1]
+		l.Name, l.Module, l.Reason = printable(l.Name), printable(l.Module), printable(l.Reason)
+	case format.KindEnd:
+		t.End.Reason = printable(t.End.Reason)
+	}
+	return nil
+}

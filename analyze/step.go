@@ -1,0 +1,196 @@
+package analyze
+
+import (
+	"time"
+
+	"utrace/format"
+)
+
+// Step is one thing that happens in a flow of calls.
+type Step struct {
+	Kind     StepKind
+	State    State         // of a Leave
+	CPU      uint16        // only if Flow was asked for it
+	Depth    int           // shown calls around it
+	At       time.Duration // since the start of the trace
+	Duration time.Duration // of a Leave that is Complete
+	ThreadID format.ThreadID
+	Thread   *format.Thread
+	Func     *format.Func
+}
+
+// StepKind says what a Step is.
+type StepKind uint8
+
+const (
+	// Enter: a call begins.
+	Enter StepKind = iota
+	// Leave: a call is over, or is known to be over.
+	Leave
+	// Hit: a point was passed.
+	Hit
+)
+
+// Flow visits what happened in a trace in the order of time, all threads
+// together. Calls that are open at the end are left there, thread by thread. An
+// error of visit ends the flow and is returned. The Steps' pointers stay valid.
+// Flow returns the warnings about the trace.
+func Flow(path string, opts Options, cpu bool, visit func(*Step) error) (warnings []string, err error) {
+	src, err := openSource(path)
+	if err != nil {
+		return nil, err
+	}
+	defer src.close()
+	v := &steps{selection: selection{opts: &opts}, visit: visit}
+	m := &merger{pairer: newPairer(v)}
+	err = src.each(format.Columns{CPU: cpu}, func(b *batch) error {
+		m.batch(b, src, &opts)
+		b.release()
+		return v.err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var sum tally
+	for _, t := range m.threads {
+		if t != nil {
+			m.pairer.finish(t)
+			sum.lastNs = max(sum.lastNs, t.nowNs)
+		}
+	}
+	sum.orphans, sum.skipped = m.pairer.orphans, m.pairer.skipped
+	s := newSummary([]string{path})
+	s.add(path, src, sum)
+	return s.warnings, v.err
+}
+
+// steps is the view that tells a visitor of each step.
+type steps struct {
+	selection
+	funcs []format.Func
+	cpu   uint16
+	visit func(*Step) error
+	err   error // the first of visit; it is not called again
+}
+
+func (s *steps) define(funcs []format.Func) {
+	s.funcs = funcs
+	s.selection.define(funcs)
+}
+
+// enter counts in node the shown calls up to f.
+func (s *steps) enter(t *thread, f, parent *frame) {
+	s.selection.enter(f, parent)
+	if parent != nil {
+		f.node = parent.node
+	}
+	if f.hidden {
+		return
+	}
+	s.step(t, &Step{Kind: Enter, Func: &s.funcs[f.fn], Depth: int(f.node)})
+	f.node++
+}
+
+func (s *steps) leave(t *thread, f *frame, state State) {
+	if f.hidden {
+		return
+	}
+	st := &Step{Kind: Leave, State: state, Func: &s.funcs[f.fn], Depth: int(f.node) - 1}
+	if state == Complete {
+		st.Duration = time.Duration(t.nowNs - f.startNs)
+	}
+	s.step(t, st)
+}
+
+func (s *steps) hit(t *thread, fn format.FuncID) {
+	f := frame{fn: fn, startNs: t.nowNs}
+	var parent *frame
+	if n := len(t.frames); n > 0 {
+		parent = &t.frames[n-1]
+		f.node = parent.node
+	}
+	if s.selection.enter(&f, parent); !f.hidden {
+		s.step(t, &Step{Kind: Hit, Func: &s.funcs[fn], Depth: int(f.node)})
+	}
+}
+
+func (s *steps) step(t *thread, st *Step) {
+	if s.err != nil {
+		return
+	}
+	st.At, st.ThreadID, st.Thread, st.CPU = time.Duration(t.nowNs), t.id, &t.info, s.cpu
+	s.err = s.visit(st)
+}
+
+// merger pairs the events of all threads in the order of time. Batches are in
+// that order already; within one it takes, again and again, the earliest of the
+// threads' next rows.
+type merger struct {
+	pairer  *pairer
+	threads []*thread
+	heap    []cursor
+}
+
+// cursor is where one run of a batch stands.
+type cursor struct {
+	nextNs int64 // time of row from
+	thread *thread
+	run
+}
+
+func (c *cursor) before(other *cursor) bool {
+	return c.nextNs < other.nextNs || c.nextNs == other.nextNs && c.run.thread < other.run.thread
+}
+
+func (m *merger) batch(b *batch, src *source, opts *Options) {
+	m.pairer.define(src.tables.Funcs)
+	m.threads = append(m.threads, make([]*thread, len(src.tables.Threads)-len(m.threads))...)
+	m.heap = m.heap[:0]
+	for _, r := range b.runs {
+		info := src.tables.Threads[r.thread]
+		if !opts.thread(info) {
+			continue
+		}
+		t := m.threads[r.thread]
+		if t == nil {
+			t = &thread{id: r.thread, info: info}
+			m.threads[r.thread] = t
+		}
+		m.heap = append(m.heap, cursor{t.nowNs + int64(b.DeltaNs[r.from]), t, r})
+	}
+	for i := len(m.heap)/2 - 1; i >= 0; i-- {
+		m.sink(i)
+	}
+	v := m.pairer.view.(*steps)
+	for len(m.heap) > 0 {
+		c := &m.heap[0]
+		if len(b.CPU) > 0 {
+			v.cpu = b.CPU[c.from]
+		}
+		m.pairer.process(c.thread, &b.Batch, c.from, c.from+1)
+		if c.from++; c.from < c.to {
+			c.nextNs = c.thread.nowNs + int64(b.DeltaNs[c.from])
+		} else {
+			*c = m.heap[len(m.heap)-1]
+			m.heap = m.heap[:len(m.heap)-1]
+		}
+		m.sink(0)
+	}
+}
+
+// sink restores the heap below i.
+func (m *merger) sink(i int) {
+	for {
+		least := i
+		for child := 2*i + 1; child <= 2*i+2 && child < len(m.heap); child++ {
+			if m.heap[child].before(&m.heap[least]) {
+				least = child
+			}
+		}
+		if least == i {
+			return
+		}
+		m.heap[i], m.heap[least] = m.heap[least], m.heap[i]
+		i = least
+	}
+}

@@ -1,0 +1,164 @@
+package analyze
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"utrace/format"
+)
+
+// mostWarned is how many functions a warning names.
+const mostWarned = 5
+
+// summary gathers what is to be said of the traces as a whole.
+type summary struct {
+	trace    Trace
+	stop     time.Time
+	pids     map[int]bool
+	warnings []string
+	several  bool // traces
+}
+
+func newSummary(paths []string) *summary {
+	return &summary{pids: map[int]bool{}, several: len(paths) > 1}
+}
+
+// add takes in a trace that was read to its end.
+func (s *summary) add(path string, src *source, sum tally) {
+	path = printable(path)
+	tr, t, meta := &s.trace, &src.tables, &src.meta
+	tr.Files = append(tr.Files, path)
+	tr.Hosts = appendNew(tr.Hosts, meta.Host)
+	tr.Kernels = appendNew(tr.Kernels, meta.Kernel)
+	tr.Commands = appendNew(tr.Commands, strings.Join(meta.Command, " "))
+	tr.Events += src.events
+	tr.LeftOut += len(t.LeftOut)
+	tr.Threads += len(t.Threads)
+	start := time.Unix(0, meta.Start.WallNs).UTC()
+	stop := start.Add(time.Duration(sum.lastNs))
+	if t.End != nil {
+		stop = start.Add(time.Duration(t.End.Stop.MonoNs - meta.Start.MonoNs))
+	}
+	if len(tr.Files) == 1 || start.Before(tr.Start) {
+		tr.Start = start
+	}
+	if len(tr.Files) == 1 || stop.After(s.stop) {
+		s.stop = stop
+	}
+	for _, pid := range meta.PIDs {
+		s.pids[pid] = true
+	}
+	for _, th := range t.Threads {
+		s.pids[th.PID] = true
+	}
+	if damage := src.damage(); damage != "" {
+		s.warn(path, "trace is not complete: %s", damage)
+	}
+	s.addLoss(path, t)
+	if sum.orphans > 0 {
+		s.warn(path, "%s seen whose entry was not: calls that had begun before the recording, or lost entries", plural(sum.orphans, "return was", "returns were"))
+	}
+	if sum.skipped > 0 {
+		s.warn(path, "%s nested too deeply to be followed: counted as incomplete", plural(sum.skipped, "call was", "calls were"))
+	}
+}
+
+// addLoss says how much was lost, when, and of what.
+func (s *summary) addLoss(path string, t *format.Tables) {
+	var entries, returns uint64
+	first, last := uint64(0), uint64(0)
+	for i, l := range t.Losses {
+		entries += l.Entries
+		returns += l.Returns
+		if i == 0 || l.FirstNs < first {
+			first = l.FirstNs
+		}
+		last = max(last, l.LastNs)
+	}
+	lost := entries + returns
+	if t.End != nil {
+		lost = t.End.Lost
+	}
+	s.trace.Lost += lost
+	if lost == 0 {
+		return
+	}
+	when := ""
+	if len(t.Losses) > 0 {
+		when = fmt.Sprintf(" between %s and %s after the start, %s of them",
+			FormatDuration(time.Duration(first)), FormatDuration(time.Duration(last)), plural(entries, "entry", "entries"))
+	}
+	s.warn(path, "%s lost%s", plural(lost, "event was", "events were"), when)
+	if t.End == nil {
+		return
+	}
+	worst := slices.Clone(t.End.FuncLost)
+	slices.SortStableFunc(worst, func(a, b format.FuncLoss) int {
+		return cmp.Or(cmp.Compare(b.Entries, a.Entries), cmp.Compare(a.Func, b.Func))
+	})
+	for i, l := range worst {
+		if l.Entries == 0 || int(l.Func) >= len(t.Funcs) {
+			continue
+		}
+		if i >= mostWarned {
+			s.warn(path, "entries of other functions were lost, too")
+			break
+		}
+		verb := "were"
+		if l.Entries == 1 {
+			verb = "was"
+		}
+		s.warn(path, "%s of %s %s lost", plural(l.Entries, "entry", "entries"), t.Funcs[l.Func].Name, verb)
+	}
+}
+
+// warn adds a warning, which names the trace if there are several.
+func (s *summary) warn(path, text string, args ...any) {
+	text = fmt.Sprintf(text, args...)
+	if s.several && path != "" {
+		text = path + ": " + text
+	}
+	if !slices.Contains(s.warnings, text) {
+		s.warnings = append(s.warnings, text)
+	}
+}
+
+// result returns the description of all traces.
+func (s *summary) result() Trace {
+	tr := s.trace
+	tr.Duration = max(0, s.stop.Sub(tr.Start))
+	for pid := range s.pids {
+		tr.PIDs = append(tr.PIDs, pid)
+	}
+	slices.Sort(tr.PIDs)
+	return tr
+}
+
+func appendNew(list []string, s string) []string {
+	if s == "" || slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
+}
+
+func plural(n uint64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// FormatDuration writes a duration in us, ms or s with three decimals.
+func FormatDuration(d time.Duration) string {
+	switch {
+	case d < time.Millisecond:
+		return fmt.Sprintf("%d.%03d us", d/1e3, d%1e3)
+	case d < time.Second:
+		return fmt.Sprintf("%d.%03d ms", d/1e6, d/1e3%1e3)
+	default:
+		return fmt.Sprintf("%d.%03d s", d/1e9, d/1e6%1e3)
+	}
+}

@@ -1,0 +1,296 @@
+package analyze
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"utrace/format"
+)
+
+// Limits of call trees. Neither loses a call: see callPaths.child.
+const (
+	maxPath  = 512     // calls from a root down
+	maxNodes = 1 << 20 // of a tree
+)
+
+// Names of the nodes that stand for what the limits cut off.
+const (
+	truncatedName = "[truncated]" // the outer calls of paths that are too long
+	leftOutName   = "[left out]"  // the outer calls of paths that are too many
+)
+
+// Tree is the calls of traces summed up by call path. The same traces give the
+// same Tree.
+type Tree struct {
+	Threads  []ThreadTree
+	Trace    Trace
+	Warnings []string
+}
+
+// ThreadTree is the part of a Tree that belongs to one thread, or to all.
+type ThreadTree struct {
+	Label Label
+	Roots []*Node
+}
+
+// Label tells threads apart; the zero Label is all of them.
+type Label struct {
+	PID, TID        int
+	Process, Thread string // names
+}
+
+// Node is a function reached by one path of calls, with the figures of its
+// calls on that path. Children come by total time, longest first.
+type Node struct {
+	Function   *Function
+	Calls      uint64
+	Incomplete uint64
+	Total      time.Duration // of the complete calls
+	Self       time.Duration
+	Children   []*Node
+}
+
+// CallTree sums up traces by call path, all threads together.
+func CallTree(paths []string, opts Options) (*Tree, error) { return buildTree(paths, &opts, false) }
+
+func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
+	sum := newSummary(paths)
+	fns := newFunctions()
+	all := newCallPaths(opts, byThread)
+	for _, path := range paths {
+		src, err := openSource(path)
+		if err != nil {
+			return nil, err
+		}
+		views := make([]view, shards())
+		for i := range views {
+			views[i] = newCallPaths(opts, byThread)
+		}
+		t, err := src.pair(opts, views)
+		src.close()
+		if err != nil {
+			return nil, err
+		}
+		sum.add(path, src, t)
+		numbers := make([]uint32, len(src.tables.Funcs))
+		for i := range numbers {
+			numbers[i] = uint32(fns.add(&src.tables.Funcs[i], src.tables.Modules))
+		}
+		names := map[int]string{}
+		for _, p := range src.tables.Processes {
+			names[p.PID] = p.Comm
+		}
+		for _, v := range views {
+			all.merge(v.(*callPaths), numbers, names)
+		}
+	}
+	if all.crowded {
+		sum.warn("", "more than %d call paths: the calls of further ones are shown below %s", maxNodes, leftOutName)
+	}
+	return &Tree{Threads: all.build(fns.list), Trace: sum.result(), Warnings: sum.warnings}, nil
+}
+
+// Numbers of nodes that are no function.
+const (
+	fnTruncated = math.MaxUint32 - iota
+	fnLeftOut
+	fnRoot
+)
+
+// callPaths is the view that sums up calls by path.
+type callPaths struct {
+	selection
+	byThread bool
+	nodes    []pathNode // parents before their children; the first is not used
+	index    map[pathKey]uint32
+	roots    map[Label]uint32
+	crowded  bool // maxNodes was reached
+}
+
+type pathNode struct {
+	pathKey
+	depth      uint32
+	calls      uint64
+	incomplete uint64
+	totalNs    int64
+	selfNs     int64
+}
+
+// pathKey is what makes two calls take the same node: that of their caller, and
+// their function.
+type pathKey struct{ parent, fn uint32 }
+
+func newCallPaths(opts *Options, byThread bool) *callPaths {
+	return &callPaths{
+		selection: selection{opts: opts}, byThread: byThread,
+		nodes: make([]pathNode, 1), index: map[pathKey]uint32{}, roots: map[Label]uint32{},
+	}
+}
+
+// root returns the node of no call, in which the outermost ones of a thread are.
+func (c *callPaths) root(l Label) uint32 {
+	if !c.byThread {
+		l = Label{}
+	}
+	at, ok := c.roots[l]
+	if !ok {
+		at = uint32(len(c.nodes))
+		c.nodes = append(c.nodes, pathNode{pathKey: pathKey{fn: fnRoot}})
+		c.roots[l] = at
+	}
+	return at
+}
+
+// child returns the node of fn called from parent.
+//
+// A path that would become too long loses its outer half: what remains is below
+// a node "[truncated]". When there are too many nodes, new ones are made only
+// for functions directly below a node "[left out]". So the figures of each
+// function still add up.
+func (c *callPaths) child(parent, fn uint32) uint32 {
+	key := pathKey{parent, fn}
+	if at, ok := c.index[key]; ok {
+		return at
+	}
+	var at uint32
+	switch p := &c.nodes[parent]; {
+	case p.depth >= maxPath:
+		at = c.child(c.truncated(parent), fn)
+	case len(c.nodes) >= maxNodes && p.fn != fnLeftOut && fn != fnLeftOut:
+		c.crowded = true
+		at = c.child(c.child(c.root(Label{}), fnLeftOut), fn)
+		return at // without a place in the index, which must not grow
+	default:
+		at = uint32(len(c.nodes))
+		c.nodes = append(c.nodes, pathNode{pathKey: key, depth: p.depth + 1})
+	}
+	c.index[key] = at
+	return at
+}
+
+// truncated returns the node of the inner half of a path.
+func (c *callPaths) truncated(at uint32) uint32 {
+	var inner []uint32
+	for ; c.nodes[at].fn != fnRoot; at = c.nodes[at].parent {
+		if len(inner) < maxPath/2 {
+			inner = append(inner, c.nodes[at].fn)
+		}
+	}
+	at = c.child(at, fnTruncated)
+	for _, fn := range slices.Backward(inner) {
+		at = c.child(at, fn)
+	}
+	return at
+}
+
+func (c *callPaths) enter(t *thread, f, parent *frame) {
+	c.selection.enter(f, parent)
+	if parent != nil {
+		f.node = parent.node
+	} else {
+		if t.root == 0 {
+			t.root = c.root(Label{PID: t.info.PID, TID: t.info.TID, Thread: t.info.Comm})
+		}
+		f.node = t.root
+	}
+	if !f.hidden {
+		f.node = c.child(f.node, uint32(f.fn))
+	}
+}
+
+func (c *callPaths) leave(t *thread, f *frame, state State) {
+	if f.hidden {
+		return
+	}
+	n := &c.nodes[f.node]
+	n.calls++
+	if state == Complete {
+		d := t.nowNs - f.startNs
+		n.totalNs += d
+		n.selfNs += d - f.childNs
+	} else {
+		n.incomplete++
+	}
+}
+
+func (c *callPaths) hit(t *thread, fn format.FuncID) {
+	f := frame{fn: fn, startNs: t.nowNs}
+	var parent *frame
+	if n := len(t.frames); n > 0 {
+		parent = &t.frames[n-1]
+	}
+	if c.enter(t, &f, parent); !f.hidden {
+		c.nodes[f.node].calls++
+	}
+}
+
+// merge adds the paths of a part of a trace, whose functions have other numbers
+// here.
+func (c *callPaths) merge(part *callPaths, numbers []uint32, processes map[int]string) {
+	here := make([]uint32, len(part.nodes))
+	for l, at := range part.roots {
+		l.Process = processes[l.PID]
+		here[at] = c.root(l)
+	}
+	for i := 1; i < len(part.nodes); i++ {
+		n := &part.nodes[i]
+		if n.fn == fnRoot {
+			continue
+		}
+		fn := n.fn
+		if int(fn) < len(numbers) {
+			fn = numbers[fn]
+		}
+		here[i] = c.child(here[n.parent], fn)
+		to := &c.nodes[here[i]]
+		to.calls += n.calls
+		to.incomplete += n.incomplete
+		to.totalNs += n.totalNs
+		to.selfNs += n.selfNs
+	}
+	c.crowded = c.crowded || part.crowded
+}
+
+// build makes the tree for users, in an order that only the figures decide.
+func (c *callPaths) build(fns []Function) []ThreadTree {
+	nodes := make([]Node, len(c.nodes))
+	truncated, leftOut := &Function{Name: truncatedName}, &Function{Name: leftOutName}
+	for i := len(c.nodes) - 1; i > 0; i-- { // children before their parents
+		from, n := &c.nodes[i], &nodes[i]
+		n.Calls, n.Incomplete = from.calls, from.incomplete
+		n.Total, n.Self = time.Duration(from.totalNs), time.Duration(from.selfNs)
+		slices.SortFunc(n.Children, compareNodes)
+		switch from.fn {
+		case fnRoot:
+			continue
+		case fnTruncated, fnLeftOut:
+			n.Function = truncated
+			if from.fn == fnLeftOut {
+				n.Function = leftOut
+			}
+			for _, child := range n.Children {
+				n.Total += child.Total
+			}
+		default:
+			n.Function = &fns[from.fn]
+		}
+		nodes[from.parent].Children = append(nodes[from.parent].Children, n)
+	}
+	var list []ThreadTree
+	for l, at := range c.roots {
+		if len(nodes[at].Children) > 0 {
+			list = append(list, ThreadTree{l, nodes[at].Children})
+		}
+	}
+	slices.SortFunc(list, func(a, b ThreadTree) int {
+		return cmp.Or(cmp.Compare(a.Label.PID, b.Label.PID), cmp.Compare(a.Label.TID, b.Label.TID),
+			cmp.Compare(a.Label.Process, b.Label.Process), cmp.Compare(a.Label.Thread, b.Label.Thread))
+	})
+	return list
+}
+
+func compareNodes(a, b *Node) int {
+	return cmp.Or(cmp.Compare(b.Total, a.Total), compareFunctions(a.Function, b.Function))
+}

@@ -1,0 +1,149 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"utrace/analyze"
+	"utrace/analyze/render"
+)
+
+// analyzeFlags are the flags of the subcommand as they are on the command line.
+type analyzeFlags struct {
+	flow, pprof    string
+	tree, json     bool
+	sort, function string
+	top            int
+	pids, tids     []int
+	from, to       time.Duration
+}
+
+func newAnalyzeCommand() *cobra.Command {
+	var f analyzeFlags
+	cmd := &cobra.Command{
+		Use:   "analyze [flags] TRACE...",
+		Short: "Show what a trace holds: calls, latencies, call flow, profiles",
+		Long: `Analyze reads one or more traces and shows what was called, in which order, and
+where the time went. Without a view flag it prints the report: a header and a
+table of the functions with their latencies. Several traces give one report.
+
+Total time counts a recursive function once per outermost call; self time leaves
+out the traced callees. Only complete calls have a duration: calls whose return
+was not seen are counted, and listed as incomplete. Percentiles are wrong by at
+most 1%; the other figures are exact.
+
+Results go to standard output, warnings to standard error.`,
+		Example: `  utrace analyze trace.arrow
+  utrace analyze --sort p99 --top 20 trace.arrow
+  utrace analyze --flow --from 1.5s --to 1.6s --tid 4711 trace.arrow
+  utrace analyze --tree --function 'handle_*' trace.arrow
+  utrace analyze --pprof out.pb.gz trace.arrow && go tool pprof -http=: out.pb.gz
+  utrace analyze --json monday.arrow tuesday.arrow`,
+		Args: usageArgs(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runAnalyze(cmd.OutOrStdout(), cmd.ErrOrStderr(), args, &f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&f.flow, "flow", "", "print the calls in the order of time, in uftrace's `LAYOUT`, or with --flow=arrows in uflow's")
+	flags.Lookup("flow").NoOptDefVal = "braces"
+	flags.BoolVar(&f.tree, "tree", false, "print the calls summed up by call path")
+	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
+	flags.StringVar(&f.pprof, "pprof", "", "write a profile for pprof to `FILE`")
+	flags.StringVar(&f.sort, "sort", "total", "sort the report by `KEY`: total, self, calls, avg, p50, p90, p99, max or name")
+	flags.IntVar(&f.top, "top", 0, "only the first `N` functions of the report")
+	flags.StringVar(&f.function, "function", "", "only functions that match `PATTERN`, a glob or a /regular expression/; in --flow, --tree and --pprof with all that they call")
+	flags.IntSliceVar(&f.pids, "pid", nil, "only this process (`PID`); repeatable")
+	flags.IntSliceVar(&f.tids, "tid", nil, "only this thread (`TID`); repeatable")
+	flags.DurationVar(&f.from, "from", 0, "only calls that begin this long after the start (`TIME`, such as 1.5s), or later")
+	flags.DurationVar(&f.to, "to", 0, "only calls that begin before this long after the start (`TIME`)")
+	return cmd
+}
+
+// options checks the flags.
+func (f *analyzeFlags) options() (analyze.Options, analyze.SortKey, error) {
+	opts := analyze.Options{PIDs: f.pids, TIDs: f.tids, From: f.from, To: f.to}
+	key, err := analyze.ParseSortKey(f.sort)
+	switch {
+	case err != nil:
+	case f.flow != "" && f.flow != "braces" && f.flow != "arrows":
+		err = fmt.Errorf("--flow=%s: want --flow or --flow=arrows", f.flow)
+	case f.top < 0:
+		err = fmt.Errorf("--top %d: want a positive number", f.top)
+	case f.from < 0 || f.to < 0 || f.to != 0 && f.to <= f.from:
+		err = fmt.Errorf("--from %v --to %v: want 0 <= from < to", f.from, f.to)
+	case f.function != "":
+		opts.Function, err = analyze.ParsePattern(f.function)
+	}
+	if err != nil {
+		return opts, key, usageError{err}
+	}
+	return opts, key, nil
+}
+
+// runAnalyze prints the views that were asked for, each from a pass of its own
+// over the traces, and then all warnings.
+func runAnalyze(out, errOut io.Writer, paths []string, f *analyzeFlags) error {
+	opts, key, err := f.options()
+	if err != nil {
+		return err
+	}
+	var warnings []string
+	defer func() {
+		for i, text := range warnings {
+			if !slices.Contains(warnings[:i], text) {
+				fmt.Fprintf(errOut, "utrace: warning: %s\n", text)
+			}
+		}
+	}()
+	if f.flow != "" {
+		w, err := render.Flow(out, paths, opts, f.flow == "arrows")
+		warnings = append(warnings, w...)
+		if err != nil {
+			return err
+		}
+	}
+	if f.tree {
+		tree, err := analyze.CallTree(paths, opts)
+		if err != nil {
+			return err
+		}
+		warnings = append(warnings, tree.Warnings...)
+		if err := render.Tree(out, tree); err != nil {
+			return err
+		}
+	}
+	if f.pprof != "" {
+		profile, w, err := analyze.Profile(paths, opts)
+		if err != nil {
+			return err
+		}
+		warnings = append(warnings, w...)
+		if err := render.Profile(f.pprof, profile); err != nil {
+			return err
+		}
+	}
+	if !f.json && (f.flow != "" || f.tree) {
+		return nil
+	}
+	result, err := analyze.Report(paths, opts)
+	if err != nil {
+		return err
+	}
+	warnings = append(warnings, result.Warnings...)
+	result.Sort(key)
+	if f.top > 0 {
+		result.Rows = result.Rows[:min(f.top, len(result.Rows))]
+	}
+	if f.json {
+		return render.JSON(out, result)
+	}
+	return render.Report(out, result)
+}
