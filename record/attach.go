@@ -37,13 +37,16 @@ func (l links) close() error {
 // returns the functions whose entry the kernel refused, by their index, with
 // its reason. A return instruction that is refused costs the function its return.
 //
-// The order does not matter: nothing is recorded before all is attached.
+// Nothing is recorded before all is attached, so the order matters in one case only:
+// a function whose first instruction already leaves it (a jump to another function).
+// Of several probes on one instruction the kernel runs the latest first
+// (consumer_add in kernel/events/uprobes.c), so the entry must come after the return.
 func attach(objs *bpf.Objects, m *PlannedModule, first format.FuncID, pids []int) (attached links, refused map[int]error, err error) {
 	ex, err := link.OpenExecutable(m.image.open)
 	if err != nil {
 		return nil, nil, err
 	}
-	var entries, trampolines, returns []site
+	var entries, trampolines, returns, early []site
 	for i, fn := range m.Funcs {
 		id := first + format.FuncID(i)
 		kind := format.Entry
@@ -56,7 +59,12 @@ func attach(objs *bpf.Objects, m *PlannedModule, first format.FuncID, pids []int
 			trampolines = append(trampolines, site{fn.FileOff, bpf.Cookie(id, format.Return), i})
 		case ByInstruction:
 			for _, off := range fn.Returns {
-				returns = append(returns, site{off, bpf.Cookie(id, format.Return), i})
+				s := site{off, bpf.Cookie(id, format.Return), i}
+				if off == fn.FileOff {
+					early = append(early, s)
+				} else {
+					returns = append(returns, s)
+				}
 			}
 		}
 	}
@@ -66,6 +74,7 @@ func attach(objs *bpf.Objects, m *PlannedModule, first format.FuncID, pids []int
 	a := attacher{ex: ex, refused: map[int]error{}}
 	for _, pid := range pids {
 		a.pid = uint32(pid)
+		a.attach(early, objs.OnInstruction, ex.UprobeMulti)
 		a.attach(entries, objs.OnInstruction, ex.UprobeMulti)
 		a.attach(without(trampolines, a.refused), objs.OnReturn, ex.UretprobeMulti)
 		refused := a.refused

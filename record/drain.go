@@ -105,31 +105,29 @@ func (d *drainer) take(cpu int) func(rec *[bpf.RecordBytes]byte) {
 // release hands the events before a time (since the start) to the writer, in
 // batches of a bounded size.
 func (d *drainer) release(before uint64) error {
+	if len(d.held) > maxBatch {
+		slices.SortStableFunc(d.held, func(a, b format.Event) int { return cmp.Compare(a.TimeNs, b.TimeNs) })
+	}
 	d.late = d.late[:0]
-	ready := d.held[:0]
-	for _, e := range d.held {
-		if e.TimeNs < before {
-			ready = append(ready, e)
-		} else {
-			d.late = append(d.late, e)
+	for i := range d.held {
+		e := &d.held[i]
+		if e.TimeNs >= before {
+			d.late = append(d.late, *e)
+			continue
 		}
-	}
-	if len(ready) > maxBatch {
-		slices.SortStableFunc(ready, func(a, b format.Event) int { return cmp.Compare(a.TimeNs, b.TimeNs) })
-	}
-	for chunk := range slices.Chunk(ready, maxBatch) {
-		for i := range chunk {
-			if err := d.w.Append(chunk[i]); err != nil {
-				return err
-			}
+		if err := d.w.Append(e); err != nil {
+			return err
 		}
-		if d.w.Pending() >= format.BatchRows {
+		if d.w.Pending() >= maxBatch {
 			if err := d.w.Flush(); err != nil {
 				return err
 			}
 		}
 	}
 	d.held = append(d.held[:0], d.late...)
+	if d.w.Pending() >= format.BatchRows {
+		return d.w.Flush()
+	}
 	return nil
 }
 

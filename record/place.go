@@ -38,7 +38,7 @@ func (r ReturnBy) String() string {
 type placement struct {
 	by      ReturnBy
 	returns []target.Addr // with ByInstruction
-	why     string        // for by, where that is not ByTrampoline
+	why     string        // with Never
 }
 
 // hazards are the properties of a file, and of the program that it belongs
@@ -109,7 +109,7 @@ func place(file *target.File, fn target.Func, h hazards) (p placement, leftOut s
 	case len(exits.Returns) == 0:
 		return placement{by: Never, why: h.why + ", and it has no return instruction"}, ""
 	}
-	return placement{by: ByInstruction, returns: exits.Returns, why: h.why}, ""
+	return placement{by: ByInstruction, returns: exits.Returns}, ""
 }
 
 // notCalled names code that carries a function's symbol and is not entered by

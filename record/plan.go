@@ -32,6 +32,7 @@ type PlannedModule struct {
 	BuildID string
 	PIDs    []int         // attached in these processes only; empty: in all, or in the command
 	Funcs   []PlannedFunc // by address
+	Hazard  string        // why some returns are seen by instructions, "" if none need to be
 
 	image *image
 }
@@ -48,7 +49,7 @@ type PlannedFunc struct {
 	Hit        bool   // an instruction: it has no return
 	ReturnBy   ReturnBy
 	Returns    []uint64 // file offsets of the return instructions, with ByInstruction
-	Why        string   // reason for ReturnBy, where there is something to say
+	Why        string   // reason, where ReturnBy is Never
 }
 
 // Close closes the files of the plan.
@@ -227,12 +228,17 @@ func (p *Plan) addModule(img *image, probes []*Probe, program *target.File, matc
 	}
 	m := &PlannedModule{Path: img.path, BuildID: img.file.BuildID, PIDs: img.pids, image: img}
 	h := newHazards(img.file, program)
+	m.Hazard = h.why
 	leaveOut := func(name string, a target.Addr, why string) {
 		p.LeftOut = append(p.LeftOut, format.LeftOut{Name: name, Module: img.path, Addr: uint64(a), Reason: why})
 	}
 	for _, fn := range funcs {
 		symbol, ok := selectFunc(fn, probes, matched)
 		if !ok {
+			continue
+		}
+		if isStartup(symbol) && !slices.ContainsFunc(probes, func(p *Probe) bool { return p.names(symbol) }) {
+			leaveOut(symbol, fn.Addr, "start-up code of the compiler: ask for it by its name")
 			continue
 		}
 		placed, why := place(img.file, fn, h)
@@ -271,6 +277,17 @@ func (p *Plan) addModule(img *image, probes []*Probe, program *target.File, matc
 		p.Modules = append(p.Modules, m)
 	}
 	return nil
+}
+
+// isStartup tells the functions that every program has from its compiler, and
+// that nobody means by "all functions".
+func isStartup(symbol string) bool {
+	switch symbol {
+	case "_init", "_fini", "frame_dummy", "register_tm_clones", "deregister_tm_clones",
+		"__do_global_dtors_aux", "__do_global_ctors_aux", "_dl_relocate_static_pie":
+		return true
+	}
+	return false
 }
 
 // selectFunc reports whether the probes select a function, and by which of its symbols.

@@ -94,6 +94,11 @@ func ParseProbe(text string) (*Probe, error) {
 	return p, nil
 }
 
+// names reports whether the probe selects a function by its very name.
+func (p *Probe) names(symbol string) bool {
+	return !p.Exclude && p.pattern != nil && p.pattern.literal == symbol
+}
+
 // splitFile splits "FILE:NAME" at the first colon that is no part of "::" and
 // not inside a /regular expression/.
 func splitFile(s string) (file, name string) {

@@ -66,6 +66,9 @@ func printPlan(w io.Writer, plan *record.Plan) error {
 			where = "the command"
 		}
 		fmt.Fprintf(w, "# %s, build ID %s, in %s: %d functions\n", escape(m.Path), orNone(m.BuildID), where, len(m.Funcs))
+		if m.Hazard != "" {
+			fmt.Fprintf(w, "# %s: returns are seen by their instructions\n", escape(m.Hazard))
+		}
 		fmt.Fprintf(w, "# %-16s %-10s %-9s %s\n", "ADDRESS", "OFFSET", "RETURN", "FUNCTION")
 		for _, fn := range m.Funcs {
 			by := fn.ReturnBy.String()
