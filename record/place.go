@@ -81,11 +81,10 @@ func place(file *target.File, fn target.Func, h hazards) (p placement, leftOut s
 	if fn.Addr == file.Entry {
 		return p, "the program's entry point: nothing calls it, it has no return address"
 	}
-	head, err := file.Code(fn.Addr, 1)
-	if err != nil {
+	if _, ok := file.FileOff(fn.Addr); !ok {
 		return p, "its code is not in the file"
 	}
-	if why := refusedByKernel(file.Machine, file, fn.Addr, head); why != "" {
+	if why := refusedByKernel(file, fn.Addr); why != "" {
 		return p, why
 	}
 	exits, err := file.Exits(fn)
@@ -168,24 +167,24 @@ func callsBack(name string) string {
 // refusedByKernel says whether the kernel would refuse a breakpoint, from the
 // lists in arch/x86/kernel/uprobes.c (is_prefix_bad, good_insns_64). What is not in
 // here is found out when attaching.
-func refusedByKernel(machine elf.Machine, file *target.File, a target.Addr, head []byte) string {
-	if machine != elf.EM_X86_64 {
+func refusedByKernel(file *target.File, a target.Addr) string {
+	if file.Machine != elf.EM_X86_64 {
 		return ""
 	}
-	for ; len(head) == 1; a++ {
-		switch b := head[0]; b {
+	for {
+		code, err := file.Code(a, 1)
+		if err != nil {
+			return ""
+		}
+		switch b := code[0]; b {
 		case 0x66, 0x67, 0xf2, 0xf3, 0x64, 0x65: // prefixes that are fine
-			var err error
-			if head, err = file.Code(a+1, 1); err != nil {
-				return ""
-			}
+			a++
 		case 0xf0, 0x26, 0x2e, 0x36, 0x3e:
-			return fmt.Sprintf("the kernel refuses a breakpoint on its first instruction (prefix %#x)", b)
+			return fmt.Sprintf("the kernel refuses a breakpoint on this instruction (prefix %#x)", b)
 		case 0xcc, 0xcd, 0xce, 0xcf, 0xf1, 0xf4, 0xfa, 0xfb, 0x6c, 0x6d, 0x6e, 0x6f, 0xe4, 0xe5, 0xe6, 0xe7, 0xec, 0xed, 0xee, 0xef:
-			return fmt.Sprintf("the kernel refuses a breakpoint on its first instruction (opcode %#x)", b)
+			return fmt.Sprintf("the kernel refuses a breakpoint on this instruction (opcode %#x)", b)
 		default:
 			return ""
 		}
 	}
-	return ""
 }

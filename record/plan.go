@@ -21,6 +21,7 @@ var ErrNothing = errors.New("nothing to probe")
 type Plan struct {
 	Modules []*PlannedModule // by path
 	LeftOut []format.LeftOut // by module and address
+	Startup []string         // start-up code of the compiler, which "all functions" does not mean
 
 	program *image // of the command, nil if none
 	images  images
@@ -141,6 +142,7 @@ func (p *Plan) resolve(cfg Config) error {
 		}
 	}
 	slices.SortFunc(p.Modules, func(a, b *PlannedModule) int { return cmp.Compare(a.Path, b.Path) })
+	slices.Sort(p.Startup)
 	slices.SortFunc(p.LeftOut, func(a, b format.LeftOut) int {
 		return cmp.Or(cmp.Compare(a.Module, b.Module), cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.Name, b.Name))
 	})
@@ -238,14 +240,11 @@ func (p *Plan) addModule(img *image, probes []*Probe, program *target.File, matc
 			continue
 		}
 		if isStartup(symbol) && !slices.ContainsFunc(probes, func(p *Probe) bool { return p.names(symbol) }) {
-			leaveOut(symbol, fn.Addr, "start-up code of the compiler: ask for it by its name")
+			p.Startup = append(p.Startup, symbol)
 			continue
 		}
 		placed, why := place(img.file, fn, h)
-		off, mapped := img.file.FileOff(fn.Addr)
-		if why == "" && !mapped {
-			why = "its code is not in the file"
-		}
+		off, _ := img.file.FileOff(fn.Addr)
 		if why != "" {
 			leaveOut(target.DemangleNoParams(symbol), fn.Addr, why)
 			continue
@@ -283,7 +282,7 @@ func (p *Plan) addModule(img *image, probes []*Probe, program *target.File, matc
 // that nobody means by "all functions".
 func isStartup(symbol string) bool {
 	switch symbol {
-	case "_init", "_fini", "frame_dummy", "register_tm_clones", "deregister_tm_clones",
+	case "_start", "_init", "_fini", "frame_dummy", "register_tm_clones", "deregister_tm_clones",
 		"__do_global_dtors_aux", "__do_global_ctors_aux", "_dl_relocate_static_pie":
 		return true
 	}
@@ -328,8 +327,7 @@ func (p *Plan) addInstructions(m *PlannedModule, probe *Probe, funcs []target.Fu
 		case !ok:
 			leaveOut(name, a, "in the middle of an instruction: a breakpoint there would corrupt it")
 		default:
-			head, _ := m.image.file.Code(a, 1)
-			if why := refusedByKernel(m.image.file.Machine, m.image.file, a, head); why != "" {
+			if why := refusedByKernel(m.image.file, a); why != "" {
 				leaveOut(name, a, why)
 				return
 			}

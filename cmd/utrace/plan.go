@@ -82,6 +82,9 @@ func printPlan(w io.Writer, plan *record.Plan) error {
 			fmt.Fprintf(w, "0x%016x 0x%08x %-9s %s%s\n", fn.Addr, fn.FileOff, by, escape(fn.Name), escape(note))
 		}
 	}
+	if len(plan.Startup) > 0 {
+		fmt.Fprintf(w, "# start-up code, probed only if named: %s\n", escape(strings.Join(plan.Startup, " ")))
+	}
 	if len(plan.LeftOut) > 0 {
 		fmt.Fprintf(w, "# left out: %d\n", len(plan.LeftOut))
 		for _, l := range plan.LeftOut {

@@ -1,0 +1,50 @@
+# make build     the program, ./utrace
+# make demo      record a real program and print the analysis
+# make test      all tests; those that need the kernel run as root
+# make lint      formatting, go vet, staticcheck
+# make generate  the BPF objects again (needs clang-19, llvm-19, libbpf-dev)
+# make fuzz      every fuzz target for FUZZTIME each
+# make bench     every benchmark
+
+GO       ?= go
+FUZZTIME ?= 20s
+SUDO     := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
+
+.PHONY: build demo test lint generate fuzz bench
+
+build: | have-go
+	CGO_ENABLED=0 $(GO) build -trimpath -o utrace ./cmd/utrace
+
+demo: build
+	@testdata/demo.sh ./utrace
+
+# Without root, BPF or one of the programs that results are compared with, tests
+# say in a line why they are skipped.
+test: | have-go
+	@for tool in gcc g++ objdump valgrind uftrace; do \
+		command -v $$tool >/dev/null || echo "make test: no $$tool: tests that need it are skipped"; done
+	@[ "$$(id -u)" = 0 ] || [ -n "$(SUDO)" ] || echo "make test: neither root nor sudo: tests that need the kernel are skipped"
+	$(if $(SUDO),$(SUDO) -E env "PATH=$$PATH") $(GO) test -timeout 20m ./...
+
+lint: | have-go
+	@test -z "$$(gofmt -l .)" || { echo "not formatted by gofmt:"; gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+generate: | have-go
+	@for tool in clang-19 llvm-strip-19; do command -v $$tool >/dev/null || \
+		{ echo "make generate: no $$tool: apt-get install clang-19 llvm-19 libbpf-dev"; exit 1; }; done
+	$(GO) generate ./bpf
+
+fuzz: | have-go
+	@set -e; for package in ./format ./analyze ./record ./record/internal/target; do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep ^Fuzz); do \
+			echo "$$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package | tail -n 2; done; done
+
+bench: | have-go
+	$(if $(SUDO),$(SUDO) -E env "PATH=$$PATH") $(GO) test -run '^$$' -bench . -benchtime 1x ./...
+
+have-go:
+	@command -v $(GO) >/dev/null || { echo "make: no go: install Go 1.26 or newer from https://go.dev/dl"; exit 1; }
+.PHONY: have-go

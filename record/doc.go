@@ -1,0 +1,45 @@
+// Package record attaches probes to functions and writes what they see into a
+// trace.
+//
+//		probes, targets  →  Plan: files, functions, places  →  attach  →  drain rings  →  format.Writer
+//
+//	 1. A probe is parsed (probe.go) and looked up in the images of its target:
+//	    the mapped files of a process, the libraries that the dynamic linker
+//	    would load for a command, or a file by its path (image.go).
+//	 2. A function is placed (place.go): which instructions get a breakpoint, how its
+//	    return is seen, or why it is left out. All this is a Plan, and attaches
+//	    nothing (plan.go).
+//	 3. Run starts the command, stopped (command.go), loads the BPF programs, attaches
+//	    with as few links as the kernel allows (attach.go), and turns the probes on at once.
+//	 4. A drainer empties the rings on a timer and puts the events of each thread
+//	    back in order (drain.go); threads and processes are named as they appear (process.go).
+//	 5. At the end the probes are turned off, the rings drained and the file completed.
+//
+// # Privileges and kernels
+//
+// Recording needs root, or CAP_BPF and CAP_PERFMON (to load and attach), and
+// CAP_SYS_PTRACE (to read the maps of other users' processes), and Linux 6.6, which
+// brought uprobe_multi links; bpf.Check says what is missing. Below 6.10 such a
+// link's process filter misses threads, so the programs filter by process, too.
+//
+// # Why a return is not always seen by a return probe
+//
+// A return probe of the kernel (uretprobe) puts the address of its trampoline in the
+// place of the return address. Seen on Linux 6.18: a C++ exception that
+// unwinds through such a frame ends the program ("terminate called"), since no unwind
+// table knows the trampoline; a program that calls swapcontext between entry and return
+// runs astray, since the kernel keeps return addresses as a stack a thread. So a file that
+// can throw, or switches stacks, gets probes on its return instructions instead. They
+// change nothing in the program, but the kernel must step over each, which costs
+// 10 us in a virtual machine and 1 us on metal, where a uretprobe costs 0.5.
+// Leaf functions keep the cheap kind: nothing unwinds or switches below them.
+//
+// longjmp is harmless: the kernel drops the frames that it has left. So is code
+// in a language without exceptions that calls back into one with, except where an
+// exception passes through it; the functions of the C library that are used like that
+// (qsort, pthread_once and such) are probed at their entry only, in programs that can throw.
+//
+// Note: no probe is put where a return address could not be told: the cold parts of functions, which
+// are jumped into; the entry point; signal trampolines; functions with a loop back to
+// their first instruction. The list of names in place.go is part of the safety of the tool.
+package record

@@ -1,0 +1,119 @@
+package record
+
+import (
+	"errors"
+	"testing"
+
+	"utrace/record/internal/target"
+)
+
+func TestParseProbe(t *testing.T) {
+	for _, c := range []struct {
+		text            string
+		path, lib, name string // name is one that it must match
+		delta           uint64
+		addr            target.Addr
+		exclude         bool
+	}{
+		{text: "main", name: "main"},
+		{text: "*", name: "anything"},
+		{text: "!main.hot*", name: "main.hotter", exclude: true},
+		{text: "c:getaddrinfo", lib: "c", name: "getaddrinfo"},
+		{text: "libfoo.so.1:bar", lib: "libfoo.so.1", name: "bar"},
+		{text: "/usr/lib/libc.so.6:mall*", path: "/usr/lib/libc.so.6", name: "malloc"},
+		{text: "/usr//lib/../lib/libc.so.6:malloc", path: "/usr/lib/libc.so.6", name: "malloc"},
+		{text: "uprobe:/bin/bash:readline", path: "/bin/bash", name: "readline"},
+		{text: "uretprobe:libc:free", lib: "libc", name: "free"},
+		{text: "u:c:free", lib: "c", name: "free"},
+		{text: "/^SSL_(read|write)$/", name: "SSL_write"},
+		{text: "ssl:/^SSL_/", lib: "ssl", name: "SSL_new"},
+		{text: "/opt/x/libssl.so:/^SSL_/", path: "/opt/x/libssl.so", name: "SSL_new"},
+		{text: "/std::.*/", name: "std::sort"},
+		{text: "ns::Class::method", name: "ns::Class::method"},
+		{text: "::global", name: "::global"},
+		{text: "libx.so:ns::f", lib: "libx.so", name: "ns::f"},
+		{text: "operator[]", name: "operator[]"},
+		{text: "f[!0-9]", name: "fx"},
+		{text: "work+0x10", name: "work", delta: 16},
+		{text: "work+12", name: "work", delta: 12},
+		{text: "operator+", name: "operator+"},
+		{text: ":0x1234", addr: 0x1234},
+		{text: "/bin/app:0x4a10", path: "/bin/app", addr: 0x4a10},
+		{text: "c:0xff", lib: "c", addr: 0xff},
+	} {
+		p, err := ParseProbe(c.text)
+		if err != nil {
+			t.Errorf("%s: %v", c.text, err)
+			continue
+		}
+		if p.Path != c.path || p.Lib != c.lib || p.delta != c.delta || p.Exclude != c.exclude {
+			t.Errorf("%s: %+v", c.text, p)
+		}
+		if c.addr != 0 {
+			if p.addr == nil || *p.addr != c.addr {
+				t.Errorf("%s: address %v", c.text, p.addr)
+			}
+		} else if !p.pattern.matchString(c.name) {
+			t.Errorf("%s does not match %s", c.text, c.name)
+		}
+	}
+}
+
+func TestParseProbeErrors(t *testing.T) {
+	for _, text := range []string{"", "!", " ", "c:", "/bin/x:", "usdt:a:b", "c:0x", "c:0xzz", "/(/", "f[z-a]", "f+0xfffffffff", "f(x:u32) -> s32", "f if x > 3", "a => b"} {
+		if p, err := ParseProbe(text); !errors.Is(err, ErrSyntax) || !errors.Is(err, ErrProbe) {
+			t.Errorf("%q: %+v, %v", text, p, err)
+		}
+	}
+}
+
+func TestMatchNames(t *testing.T) {
+	cxx := target.Func{Name: "_ZN2ns5Class6methodEid", Aliases: []string{"_ZN2ns5Class5aliasEv"}}
+	rust := target.Func{Name: "_ZN4core3fmt5write17h0123456789abcdefE"}
+	for _, c := range []struct {
+		fn   target.Func
+		text string
+		want bool
+	}{
+		{cxx, "_ZN2ns5Class6methodEid", true},
+		{cxx, "ns::Class::method", true},
+		{cxx, "ns::Class::method(int, double)", true},
+		{cxx, "ns::Class::*", true},
+		{cxx, "ns::Class::alias", true},
+		{cxx, "method", false},
+		{cxx, "ns::Class::metho", false},
+		{rust, "core::fmt::write", true},
+		{rust, "/^core::fmt::/", true},
+		{rust, "core::fmt", false},
+	} {
+		p, err := ParseProbe(c.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, got := p.pattern.match(c.fn); got != c.want {
+			t.Errorf("%s matches %s: %v", c.text, c.fn.Name, got)
+		}
+	}
+}
+
+func FuzzParseProbe(f *testing.F) {
+	for _, text := range []string{"main", "c:f*", "/a/b:f+0x10", "!/x::y/", "uprobe:c:0x12", "f[!a-z]\\", "libx.so:ns::f(int)"} {
+		f.Add(text)
+	}
+	fn := target.Func{Name: "_ZN2ns5Class6methodEid"}
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := ParseProbe(text)
+		if err != nil {
+			if !errors.Is(err, ErrSyntax) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if (p.pattern == nil) == (p.addr == nil) {
+			t.Fatalf("%+v", p)
+		}
+		if p.pattern != nil {
+			p.pattern.match(fn)
+		}
+	})
+}
