@@ -37,10 +37,12 @@ generate: | have-go
 	$(GO) generate ./bpf
 
 fuzz: | have-go
-	@set -e; for package in ./format ./analyze ./record ./record/internal/target; do \
+	@log=$$(mktemp); trap 'rm -f $$log' EXIT; \
+	for package in ./format ./analyze ./record ./record/internal/target; do \
 		for target in $$($(GO) test -list '^Fuzz' $$package | grep ^Fuzz); do \
-			echo "$$package $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package | tail -n 2; done; done
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package >$$log 2>&1 || \
+				{ cat $$log; exit 1; }; \
+			echo "$$package $$target: $$(grep execs: $$log | tail -n 1)"; done; done
 
 bench: | have-go
 	$(if $(SUDO),$(SUDO) -E env "PATH=$$PATH") $(GO) test -run '^$$' -bench . -benchtime 1x ./...

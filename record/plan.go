@@ -283,7 +283,8 @@ func (p *Plan) addModule(img *image, probes []*Probe, program *target.File, matc
 func isStartup(symbol string) bool {
 	switch symbol {
 	case "_start", "_init", "_fini", "frame_dummy", "register_tm_clones", "deregister_tm_clones",
-		"__do_global_dtors_aux", "__do_global_ctors_aux", "_dl_relocate_static_pie":
+		"__do_global_dtors_aux", "__do_global_ctors_aux", "_dl_relocate_static_pie",
+		"__libc_csu_init", "__libc_csu_fini", "__gmon_start__", "atexit", "at_quick_exit":
 		return true
 	}
 	return false
