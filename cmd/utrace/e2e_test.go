@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 }
 
 // needKernel skips a test where probes cannot be attached.
-func needKernel(t *testing.T) {
+func needKernel(t testing.TB) {
 	t.Helper()
 	if err := bpf.Check(); err != nil {
 		t.Skipf("needs root and BPF: %v", err)
@@ -53,7 +53,7 @@ func needKernel(t *testing.T) {
 }
 
 // needTool skips a test that compares with a program that is not installed.
-func needTool(t *testing.T, name string) {
+func needTool(t testing.TB, name string) {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
 		t.Skipf("needs %s: %v", name, err)
@@ -61,7 +61,7 @@ func needTool(t *testing.T, name string) {
 }
 
 // target builds a program of testdata/targets.
-func target(t *testing.T, source string, flags ...string) string {
+func target(t testing.TB, source string, flags ...string) string {
 	t.Helper()
 	compiler := "gcc"
 	if strings.HasSuffix(source, ".cpp") {
@@ -77,7 +77,7 @@ func target(t *testing.T, source string, flags ...string) string {
 }
 
 // utrace runs utrace and returns its outputs; any exit status is fine with it.
-func utrace(t *testing.T, args ...string) (stdout, stderr string, status int) {
+func utrace(t testing.TB, args ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	cmd := exec.Command(utracePath, args...)
@@ -123,7 +123,7 @@ func (r *report) incomplete() map[string]uint64 {
 	return m
 }
 
-func analyzeTrace(t *testing.T, trace string) *report {
+func analyzeTrace(t testing.TB, trace string) *report {
 	t.Helper()
 	stdout, stderr, status := utrace(t, "analyze", "--json", trace)
 	if status != 0 {
