@@ -32,7 +32,8 @@
 // can throw, or switches stacks, gets probes on its return instructions instead. They
 // change nothing in the program, but the kernel must step over each, which costs
 // 10 us in a virtual machine and 1 us on metal, where a uretprobe costs 0.5.
-// Leaf functions keep the cheap kind: nothing unwinds or switches below them.
+// Leaf functions keep the cheap kind: nothing unwinds or switches below them. Go
+// programs get return instructions for all functions: the runtime moves stacks at any time.
 //
 // longjmp is harmless: the kernel drops the frames that it has left. So is code
 // in a language without exceptions that calls back into one with, except where an

@@ -45,6 +45,7 @@ type placement struct {
 // to, that decide whether its functions' return addresses may be replaced.
 type hazards struct {
 	why       string // "" for none
+	leaves    bool   // leaf functions are in danger, too
 	callbacks bool   // the program may throw through functions that call it back
 }
 
@@ -55,7 +56,10 @@ func newHazards(file, program *target.File) hazards {
 	if program != nil {
 		_, h.callbacks = program.Unwinds()
 	}
-	if why, ok := file.Unwinds(); ok {
+	if file.IsGo() {
+		// A leaf can be preempted, and its stack moved then.
+		h.why, h.leaves = "Go moves its stacks", true
+	} else if why, ok := file.Unwinds(); ok {
 		h.why = "exceptions may unwind through it (" + why + ")"
 	} else if why, ok := file.SwitchesStacks(); ok {
 		h.why = "it may switch stacks (" + why + ")"
@@ -68,7 +72,7 @@ func newHazards(file, program *target.File) hazards {
 //  1. Code that is not entered by a call has no return address: no probe.
 //  2. An instruction that the kernel refuses: no probe.
 //  3. A function that returns twice, unwinds, or asks who called it: the entry only.
-//  4. In a file without hazards, and for leaf functions anywhere: the
+//  4. In a file without hazards, and for leaf functions anywhere but in Go: the
 //     trampoline. Nothing can unwind or switch stacks below a leaf.
 //  5. Else the return instructions, if all of the function can be decoded.
 func place(file *target.File, fn target.Func, h hazards) (p placement, leftOut string) {
@@ -101,7 +105,7 @@ func place(file *target.File, fn target.Func, h hazards) (p placement, leftOut s
 		}
 	}
 	switch {
-	case h.why == "" || err == nil && !exits.Calls && !exits.Outside:
+	case h.why == "" || !h.leaves && err == nil && !exits.Calls && !exits.Outside:
 		return placement{by: ByTrampoline}, ""
 	case err != nil:
 		return placement{by: Never, why: h.why + ", and " + err.Error()}, ""

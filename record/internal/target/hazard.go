@@ -126,3 +126,14 @@ func (f *File) SwitchesStacks() (why string, ok bool) {
 	}
 	return "", false
 }
+
+// IsGo says whether the file is a program or library of Go's own toolchain, by the sections that its linker makes and that
+// strip leaves in place. The runtime moves the stacks of goroutines and looks at every return address on them.
+func (f *File) IsGo() bool {
+	for _, name := range []string{".gopclntab", ".data.rel.ro.gopclntab", ".go.buildinfo"} {
+		if f.elf.Section(name) != nil {
+			return true
+		}
+	}
+	return false
+}
