@@ -36,6 +36,7 @@ func (r ReturnBy) String() string {
 
 // placement is where the probes of a function go.
 type placement struct {
+	entry   entrySite
 	by      ReturnBy
 	returns []target.Addr // with ByInstruction
 	why     string        // with Never
@@ -70,12 +71,12 @@ func newHazards(file, program *target.File) hazards {
 // place decides where to probe a function, or why not to (leftOut).
 //
 //  1. Code that is not entered by a call has no return address: no probe.
-//  2. An instruction that the kernel refuses: no probe.
+//  2. The site of the entry: see findEntry. If the kernel refuses it: no probe.
 //  3. A function that returns twice, unwinds, or asks who called it: the entry only.
 //  4. In a file without hazards, and for leaf functions anywhere but in Go: the
 //     trampoline. Nothing can unwind or switch stacks below a leaf.
 //  5. Else the return instructions, if all of the function can be decoded.
-func place(file *target.File, fn target.Func, h hazards) (p placement, leftOut string) {
+func place(file *target.File, fn target.Func, h hazards, k kernelSites, naive bool) (p placement, leftOut string) {
 	names := append([]string{fn.Name}, fn.Aliases...)
 	for _, name := range names {
 		if why := notCalled(name); why != "" {
@@ -88,12 +89,16 @@ func place(file *target.File, fn target.Func, h hazards) (p placement, leftOut s
 	if _, ok := file.FileOff(fn.Addr); !ok {
 		return p, "its code is not in the file"
 	}
-	if why := refusedByKernel(file, fn.Addr); why != "" {
-		return p, why
-	}
 	exits, err := file.Exits(fn)
 	if err == nil && exits.SelfEntry {
 		return p, "a loop leads back to its first instruction: passes and calls cannot be told apart"
+	}
+	p.entry = entrySite{addr: fn.Addr, class: Stepped, why: "as asked for"}
+	if !naive {
+		p.entry = entryOf(file, fn, exits, err, k)
+	}
+	if why := refusedByKernel(file, p.entry.addr); why != "" {
+		return p, why
 	}
 	for _, name := range names {
 		why := unsafeReturn(name)
@@ -101,18 +106,21 @@ func place(file *target.File, fn target.Func, h hazards) (p placement, leftOut s
 			why = callsBack(name)
 		}
 		if why != "" {
-			return placement{by: Never, why: why}, ""
+			p.by, p.why = Never, why
+			return p, ""
 		}
 	}
 	switch {
 	case h.why == "" || !h.leaves && err == nil && !exits.Calls && !exits.Outside:
-		return placement{by: ByTrampoline}, ""
+		p.by = ByTrampoline
 	case err != nil:
-		return placement{by: Never, why: h.why + ", and " + err.Error()}, ""
+		p.by, p.why = Never, h.why+", and "+err.Error()
 	case len(exits.Returns) == 0:
-		return placement{by: Never, why: h.why + ", and it has no return instruction"}, ""
+		p.by, p.why = Never, h.why+", and it has no return instruction"
+	default:
+		p.by, p.returns = ByInstruction, exits.Returns
 	}
-	return placement{by: ByInstruction, returns: exits.Returns}, ""
+	return p, ""
 }
 
 // notCalled names code that carries a function's symbol and is not entered by

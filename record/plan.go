@@ -4,11 +4,14 @@ package record
 
 import (
 	"cmp"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"utrace/format"
 	"utrace/record/internal/target"
@@ -25,6 +28,8 @@ type Plan struct {
 
 	program *image // of the command, nil if none
 	images  images
+	sites   kernelSites
+	naive   bool // probe every entry at its first byte
 }
 
 // PlannedModule is a file with functions to probe.
@@ -42,12 +47,15 @@ type PlannedModule struct {
 type PlannedFunc struct {
 	Name       string // for people
 	Symbol     string
-	Addr       uint64 // where the entry is probed: virtual address as the file has it
-	FileOff    uint64 // the same place as an offset into the file
+	Addr       uint64 // virtual address as the file has it
 	Size       uint64
-	SourceFile string // "" where neither debug information nor the symbol table tells
-	Line       int    // 0 without debug information, and in a Plan that is not being recorded
-	Hit        bool   // an instruction: it has no return
+	Site       uint64    // address of the breakpoint for the entry
+	FileOff    uint64    // the same place as an offset into the file
+	Class      SiteClass // what the kernel makes of it
+	SiteWhy    string    // why the site is not a cheaper one, "" if it is cheap
+	SourceFile string    // "" where neither debug information nor the symbol table tells
+	Line       int       // 0 without debug information, and in a Plan that is not being recorded
+	Hit        bool      // an instruction: it has no return
 	ReturnBy   ReturnBy
 	Returns    []uint64 // file offsets of the return instructions, with ByInstruction
 	Why        string   // reason, where ReturnBy is Never
@@ -77,7 +85,7 @@ func (p *Plan) Funcs() int {
 //  3. For each file, collect the probes that speak of it.
 //  4. Match its functions, take away the excluded, place the rest.
 func NewPlan(cfg Config) (*Plan, error) {
-	p := &Plan{images: images{byKey: map[fileKey]*image{}}}
+	p := &Plan{images: images{byKey: map[fileKey]*image{}}, sites: runningKernel(), naive: cfg.PlaceAtEntry}
 	if err := p.resolve(cfg); err != nil {
 		p.Close()
 		return nil, err
@@ -243,15 +251,16 @@ func (p *Plan) addModule(img *image, probes []*Probe, program *target.File, matc
 			p.Startup = append(p.Startup, symbol)
 			continue
 		}
-		placed, why := place(img.file, fn, h)
-		off, _ := img.file.FileOff(fn.Addr)
+		placed, why := place(img.file, fn, h, p.sites, p.naive)
+		off, _ := img.file.FileOff(placed.entry.addr)
 		if why != "" {
 			leaveOut(target.DemangleNoParams(symbol), fn.Addr, why)
 			continue
 		}
 		pf := PlannedFunc{
-			Name: target.DemangleNoParams(symbol), Symbol: symbol, Addr: uint64(fn.Addr), FileOff: uint64(off),
-			Size: fn.Size, SourceFile: fn.SourceFile, ReturnBy: placed.by, Why: placed.why,
+			Name: target.DemangleNoParams(symbol), Symbol: symbol, Addr: uint64(fn.Addr), Size: fn.Size,
+			Site: uint64(placed.entry.addr), FileOff: uint64(off), Class: placed.entry.class, SiteWhy: placed.entry.why,
+			SourceFile: fn.SourceFile, ReturnBy: placed.by, Why: placed.why,
 		}
 		for _, a := range placed.returns {
 			if off, ok := img.file.FileOff(a); ok {
@@ -332,7 +341,7 @@ func (p *Plan) addInstructions(m *PlannedModule, probe *Probe, funcs []target.Fu
 				leaveOut(name, a, why)
 				return
 			}
-			m.Funcs = append(m.Funcs, PlannedFunc{Name: name, Symbol: symbol, Addr: uint64(a), FileOff: uint64(off), SourceFile: fn.SourceFile, Hit: true, ReturnBy: Never})
+			m.Funcs = append(m.Funcs, PlannedFunc{Name: name, Symbol: symbol, Addr: uint64(a), Site: uint64(a), FileOff: uint64(off), Class: p.classAt(m.image.file, a), SourceFile: fn.SourceFile, Hit: true, ReturnBy: Never})
 		}
 	}
 	if probe.addr != nil {
@@ -358,6 +367,25 @@ func (p *Plan) addInstructions(m *PlannedModule, probe *Probe, funcs []target.Fu
 			add(fn, symbol, fn.Addr+target.Addr(probe.delta))
 		}
 	}
+}
+
+// classAt classifies a single instruction.
+func (p *Plan) classAt(file *target.File, a target.Addr) SiteClass {
+	code, err := file.Code(a, 5)
+	if err != nil || file.Machine != elf.EM_X86_64 {
+		return Stepped
+	}
+	return classify(code, a, p.sites)
+}
+
+// runningKernel says which sites the running kernel treats specially.
+func runningKernel() kernelSites {
+	var uts unix.Utsname
+	var major, minor int
+	if unix.Uname(&uts) == nil {
+		fmt.Sscanf(unix.ByteSliceToString(uts.Release[:]), "%d.%d", &major, &minor)
+	}
+	return newKernelSites(major, minor)
 }
 
 // distinguish gives functions that would read the same, such as overloads,

@@ -18,16 +18,17 @@ import (
 
 // Config says what to record, and where to.
 type Config struct {
-	PIDs      []int
-	Command   []string      // to start; may be empty
-	Probes    []string      // see ParseProbe
-	Duration  time.Duration // 0: until the targets end or the context is done
-	Output    string
-	Force     bool  // replace an output file that is not a trace
-	MaxBytes  int64 // stop at this size of the file; 0: no limit
-	RingBytes int   // per CPU: a power of two and a multiple of the page size
-	Version   string
-	Args      []string // the recorder's own command line, for the trace
+	PIDs         []int
+	Command      []string      // to start; may be empty
+	Probes       []string      // see ParseProbe
+	PlaceAtEntry bool          // probe functions at their first byte, not at the cheapest place
+	Duration     time.Duration // 0: until the targets end or the context is done
+	Output       string
+	Force        bool  // replace an output file that is not a trace
+	MaxBytes     int64 // stop at this size of the file; 0: no limit
+	RingBytes    int   // per CPU: a power of two and a multiple of the page size
+	Version      string
+	Args         []string // the recorder's own command line, for the trace
 
 	// Progress is called a few times a second, if it is not nil.
 	Progress func(Progress)

@@ -68,7 +68,9 @@ func target(t testing.TB, source string, flags ...string) string {
 		compiler = "g++"
 	}
 	needTool(t, compiler)
-	out := filepath.Join(t.TempDir(), strings.TrimSuffix(source, filepath.Ext(source)))
+	dir := t.TempDir()
+	t.Setenv("GMON_OUT_PREFIX", dir+"/gmon") // programs built with -pg leave a file at their end
+	out := filepath.Join(dir, strings.TrimSuffix(source, filepath.Ext(source)))
 	args := append([]string{"-g", "-w", "-o", out, "../../testdata/targets/" + source, "-lpthread"}, flags...)
 	if text, err := exec.Command(compiler, args...).CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", source, err, text)
@@ -588,7 +590,7 @@ func TestPlanEqualsNM(t *testing.T) {
 			t.Fatalf("status %d\n%s", status, stderr)
 		}
 		got := map[string]string{}
-		for _, m := range regexp.MustCompile(`(?m)^(0x[0-9a-f]+) 0x[0-9a-f]+ \S+ +(\w+)$`).FindAllStringSubmatch(stdout, -1) {
+		for _, m := range regexp.MustCompile(`(?m)^(0x[0-9a-f]+) \+\d+ +\S+ +[0-9.]+ us +\S+ +(\w+)(?:  #.*)?$`).FindAllStringSubmatch(stdout, -1) {
 			got[m[2]] = m[1]
 		}
 		for _, name := range []string{"main", "leaf", "middle", "outer", "fib", "is_odd", "is_even", "hidden", "make_big", "compare"} {

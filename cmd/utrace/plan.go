@@ -22,6 +22,12 @@ func newPlanCommand() *cobra.Command {
 nothing, and print each function with its address, how its return would be seen, and the file;
 then what would be left out, and why.
 
+SITE is how many bytes behind the function's entry its breakpoint stands, at the cheapest instruction
+that is safe; CLASS what the kernel makes of that instruction:
+  nop5      a 5-byte nop, which it replaces by a call: no trap (Linux 6.18)
+  emulated  push, jmp, call, nop: it does the instruction's work itself
+  stepped   any other: it runs a copy, with a second trap behind it
+COST is what a call takes longer while its entry and return are recorded, typically, on such a machine.
 RETURN is how the return of a function is seen:
   uretprobe  the kernel replaces the return address: cheap
   ret        a probe on each return instruction, where exceptions may unwind through the function
@@ -58,6 +64,7 @@ RETURN is how the return of a function is seen:
 }
 
 func printPlan(w io.Writer, plan *record.Plan) error {
+	costs := record.TypicalCosts()
 	for _, m := range plan.Modules {
 		where := "every process"
 		if len(m.PIDs) > 0 {
@@ -69,17 +76,23 @@ func printPlan(w io.Writer, plan *record.Plan) error {
 		if m.Hazard != "" {
 			fmt.Fprintf(w, "# %s: returns are seen by their instructions\n", escape(m.Hazard))
 		}
-		fmt.Fprintf(w, "# %-16s %-10s %-9s %s\n", "ADDRESS", "OFFSET", "RETURN", "FUNCTION")
+		fmt.Fprintf(w, "# %-16s %-5s %-9s %-8s %-9s %s\n", "ADDRESS", "SITE", "CLASS", "COST", "RETURN", "FUNCTION")
 		for _, fn := range m.Funcs {
 			by := fn.ReturnBy.String()
 			if fn.Hit {
 				by = "-"
 			}
-			note := ""
-			if fn.Why != "" {
-				note = "  # " + fn.Why
+			var notes []string
+			for _, why := range []string{fn.SiteWhy, fn.Why} {
+				if why != "" {
+					notes = append(notes, why)
+				}
 			}
-			fmt.Fprintf(w, "0x%016x 0x%08x %-9s %s%s\n", fn.Addr, fn.FileOff, by, escape(fn.Name), escape(note))
+			note := ""
+			if len(notes) > 0 {
+				note = "  # " + strings.Join(notes, "; ")
+			}
+			fmt.Fprintf(w, "0x%016x +%-4d %-9s %-8s %-9s %s%s\n", fn.Addr, fn.Site-fn.Addr, fn.Class, costs.Call(fn), by, escape(fn.Name), escape(note))
 		}
 	}
 	if len(plan.Startup) > 0 {

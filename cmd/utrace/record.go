@@ -40,11 +40,13 @@ func (b *byteSize) Set(text string) error {
 type targetFlags struct {
 	pids   []int
 	probes []string
+	place  string
 }
 
 func (f *targetFlags) add(flags *pflag.FlagSet) {
 	flags.IntSliceVarP(&f.pids, "pid", "p", nil, "record this running `PID`, with all its threads; repeatable")
 	flags.StringArrayVarP(&f.probes, "probe", "e", nil, "probe these functions; repeatable (default: all functions of the program)")
+	flags.StringVar(&f.place, "place", "cheapest", "where to probe entries: at the cheapest safe instruction, or at the first byte (`entry`)")
 	flags.SetInterspersed(false) // what follows the command belongs to it
 }
 
@@ -54,7 +56,10 @@ func (f *targetFlags) config(command []string) (record.Config, error) {
 			return record.Config{}, usageError{fmt.Errorf("%d is not a process ID", pid)}
 		}
 	}
-	return record.Config{PIDs: f.pids, Probes: f.probes, Command: command}, nil
+	if f.place != "cheapest" && f.place != "entry" {
+		return record.Config{}, usageError{fmt.Errorf("--place %s: it is cheapest or entry", f.place)}
+	}
+	return record.Config{PIDs: f.pids, Probes: f.probes, Command: command, PlaceAtEntry: f.place == "entry"}, nil
 }
 
 const probeHelp = `Probes:
@@ -97,7 +102,7 @@ It needs root (or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE) and Linux 6.6 or newer.`
 			if err != nil {
 				return err
 			}
-			cfg.PIDs, cfg.Probes, cfg.Command = c.PIDs, c.Probes, c.Command
+			cfg.PIDs, cfg.Probes, cfg.Command, cfg.PlaceAtEntry = c.PIDs, c.Probes, c.Command, c.PlaceAtEntry
 			cfg.MaxBytes, cfg.RingBytes = int64(maxSize), int(ringSize)
 			if page := os.Getpagesize(); cfg.RingBytes < page || cfg.RingBytes&(cfg.RingBytes-1) != 0 || cfg.RingBytes > 1<<30 {
 				return usageError{fmt.Errorf("--ring-size %s: it must be a power of two from %d bytes to 1GiB", &ringSize, page)}

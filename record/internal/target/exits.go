@@ -42,6 +42,8 @@ type Exits struct {
 	// come back; into the middle of another function; or under a condition (jcc) to another function. With Outside
 	// or Indirect, Returns may not be all ways out.
 	Outside bool
+	// Targets are the addresses in the function, beyond its first, that its own branches lead to, in the order of the branches.
+	Targets []Addr
 }
 
 // Exits decodes fn from its first to its last byte. The error is an *UndecodableError, ErrNoCode or ErrTooLarge (4 MiB).
@@ -61,6 +63,7 @@ func (f *File) Exits(fn Func) (Exits, error) {
 			case in.target == fn.Addr:
 				e.SelfEntry = true
 			case in.target >= fn.Addr && in.target < end:
+				e.Targets = append(e.Targets, in.target)
 			case in.flow == flowJump && f.isTailCall(fn, in.target):
 				e.Returns = append(e.Returns, at)
 				e.Calls = true
