@@ -13,6 +13,8 @@ struct pt_regs {
 
 #define REGS_SP(regs) ((regs)->sp)
 #define REGS_RESULT(regs) ((regs)->ax)
+/* Where Go keeps its goroutine (ABIInternal, since 1.17). */
+#define REGS_G(regs) ((regs)->r14)
 /* A return has taken the return address off the stack. */
 #define RETURN_POPS 8
 
@@ -33,6 +35,7 @@ struct pt_regs {
 
 #define REGS_SP(regs) ((regs)->sp)
 #define REGS_RESULT(regs) ((regs)->regs[0])
+#define REGS_G(regs) ((regs)->regs[28])
 #define RETURN_POPS 0
 
 static __always_inline __u64 return_address(struct pt_regs *regs)

@@ -6,22 +6,23 @@ import (
 	"utrace/format"
 )
 
-// RecordBytes is the size of every record in a ring.
-const RecordBytes = 40
+// Sizes of the records in a ring.
+const (
+	recordBytes  = 40 // struct event, struct loss
+	goEventBytes = 48 // struct go_event
+)
 
 // kindLoss marks a struct loss; see event.h.
 const kindLoss = 20
 
-// cookieKindShift is COOKIE_KIND_SHIFT of event.h.
-const cookieKindShift = 32
-
 // Cookie makes the cookie of a probe: which function it belongs to and which
-// kind of event a pass over it is.
-func Cookie(fn format.FuncID, kind format.Kind) uint64 {
-	return uint64(fn) | uint64(kind)<<cookieKindShift
+// kind of event a pass over it is. goid is 0, or where a Go program's goroutines
+// have their number. See COOKIE_KIND and COOKIE_GOID of event.h.
+func Cookie(fn format.FuncID, kind format.Kind, goid uint16) uint64 {
+	return uint64(fn) | uint64(kind)<<32 | uint64(goid)<<48
 }
 
-// Event is struct event of event.h.
+// Event is struct event or struct go_event of event.h.
 type Event struct {
 	Kind   format.Kind
 	Func   format.FuncID
@@ -30,6 +31,7 @@ type Event struct {
 	Value  uint64
 	PID    uint32
 	TID    uint32
+	GoID   uint64 // 0 unless on a goroutine's stack; then SP counts from the top of that
 }
 
 // Loss is struct loss of event.h.
@@ -39,12 +41,13 @@ type Loss struct {
 }
 
 // IsLoss reports whether a record is a Loss; otherwise it is an Event.
-func IsLoss(rec *[RecordBytes]byte) bool {
+func IsLoss(rec []byte) bool {
 	return binary.NativeEndian.Uint32(rec[:]) == kindLoss
 }
 
 // Decode reads the event in a record.
-func (e *Event) Decode(rec *[RecordBytes]byte) {
+func (e *Event) Decode(rec []byte) {
+	_ = rec[recordBytes-1]
 	e.Kind = format.Kind(binary.NativeEndian.Uint32(rec[0:]))
 	e.Func = format.FuncID(binary.NativeEndian.Uint32(rec[4:]))
 	e.TimeNs = binary.NativeEndian.Uint64(rec[8:])
@@ -52,10 +55,14 @@ func (e *Event) Decode(rec *[RecordBytes]byte) {
 	e.Value = binary.NativeEndian.Uint64(rec[24:])
 	e.PID = binary.NativeEndian.Uint32(rec[32:])
 	e.TID = binary.NativeEndian.Uint32(rec[36:])
+	e.GoID = 0
+	if len(rec) >= goEventBytes {
+		e.GoID = binary.NativeEndian.Uint64(rec[40:])
+	}
 }
 
 // DecodeLoss reads the loss in a record.
-func DecodeLoss(rec *[RecordBytes]byte) Loss {
+func DecodeLoss(rec []byte) Loss {
 	return Loss{
 		FirstNs: binary.NativeEndian.Uint64(rec[8:]),
 		LastNs:  binary.NativeEndian.Uint64(rec[16:]),

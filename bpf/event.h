@@ -36,6 +36,14 @@ struct event {
 	__u32 tid;
 };
 
+/* One pass over a probe in Go code, on a goroutine's stack: sp is the number of
+ * bytes from the stack pointer up to the top of that stack, which stays the same when the
+ * runtime moves the stack. */
+struct go_event {
+	struct event event;
+	__u64 goid;
+};
+
 /* What one CPU could not record since its last loss record. */
 struct loss {
 	__u32 kind; /* KIND_LOSS */
@@ -49,10 +57,12 @@ struct func_loss {
 	__u64 entries, returns;
 };
 
-/* A probe's cookie is its function and, in the upper half, the kind of record
- * that it makes. */
-#define COOKIE_KIND_SHIFT 32
+/* A probe's cookie is its function in the lower half; then the kind of record
+ * that it makes; then, for Go code, the offset of goid in the runtime's struct g. */
+#define COOKIE_KIND(cookie) ((__u32)((cookie) >> 32) & 0xffff)
+#define COOKIE_GOID(cookie) ((__u32)((cookie) >> 48))
 
+_Static_assert(sizeof(struct go_event) == 48, "read by event.go");
 _Static_assert(sizeof(struct event) == 40, "read by event.go");
 _Static_assert(sizeof(struct loss) == 40, "read by event.go");
 

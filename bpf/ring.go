@@ -55,7 +55,7 @@ func (r *Ring) close() {
 // the record is valid during the call only. It reports whether it came to the
 // end of them: a record that a probe is just writing holds up those behind it.
 // filled is the part of the ring that was in use, 0 to 1.
-func (r *Ring) Drain(fn func(rec *[RecordBytes]byte)) (done bool, filled float64) {
+func (r *Ring) Drain(fn func(rec []byte)) (done bool, filled float64) {
 	pos := (*uint64)(unsafe.Pointer(unsafe.SliceData(r.consumer)))
 	from := atomic.LoadUint64(pos)
 	end := atomic.LoadUint64((*uint64)(unsafe.Pointer(unsafe.SliceData(r.producer))))
@@ -67,8 +67,8 @@ func (r *Ring) Drain(fn func(rec *[RecordBytes]byte)) (done bool, filled float64
 			break
 		}
 		size := uint64(head &^ (ringBusy | ringDiscarded))
-		if head&ringDiscarded == 0 && size == RecordBytes {
-			fn((*[RecordBytes]byte)(rec[ringHeader:]))
+		if head&ringDiscarded == 0 && size >= recordBytes {
+			fn(rec[ringHeader : ringHeader+size])
 		}
 		at += (ringHeader + size + 7) &^ 7
 		if n%commitEvery == 0 {

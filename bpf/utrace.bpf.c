@@ -94,7 +94,8 @@ static __always_inline void report_loss(void *ring, struct loss *loss)
 	bpf_ringbuf_submit(rec, BPF_RB_NO_WAKEUP);
 }
 
-static __always_inline int record(__u32 func, __u32 kind, __u64 sp, __u64 value)
+/* goid is 0, or the goroutine for a struct go_event. */
+static __always_inline int record(__u32 func, __u32 kind, __u64 sp, __u64 value, __u64 goid)
 {
 	__u64 id, now;
 	__u32 tgid, cpu, zero = 0;
@@ -115,7 +116,16 @@ static __always_inline int record(__u32 func, __u32 kind, __u64 sp, __u64 value)
 	if (ring) {
 		if (loss->first_ns)
 			report_loss(ring, loss);
-		event = bpf_ringbuf_reserve(ring, sizeof(*event), 0);
+		if (goid) {
+			struct go_event *go = bpf_ringbuf_reserve(ring, sizeof(*go), 0);
+
+			if (go) {
+				go->goid = goid;
+				event = &go->event;
+			}
+		} else {
+			event = bpf_ringbuf_reserve(ring, sizeof(*event), 0);
+		}
 	}
 	if (!event) {
 		count_loss(loss, func, kind, now);
@@ -132,17 +142,37 @@ static __always_inline int record(__u32 func, __u32 kind, __u64 sp, __u64 value)
 	return 0;
 }
 
+/* The goroutine whose stack sp is on, and sp's distance from the top of it in *below;
+ * 0 on any other stack. The register may hold anything in code that is not
+ * Go's own; that sp lies in the stack tells. struct g begins with stack.lo, stack.hi
+ * (runtime/runtime2.go). */
+static __always_inline __u64 goroutine(struct pt_regs *regs, __u32 goid_offset, __u64 *below)
+{
+	__u64 g = REGS_G(regs), sp = REGS_SP(regs), goid = 0;
+	struct {
+		__u64 lo, hi;
+	} stack;
+
+	if (bpf_probe_read_user(&stack, sizeof(stack), (void *)g) || sp <= stack.lo || sp > stack.hi)
+		return 0;
+	if (bpf_probe_read_user(&goid, sizeof(goid), (void *)(g + goid_offset)))
+		return 0;
+	*below = stack.hi - sp;
+	return goid;
+}
+
 /* A function's entry, one of its return instructions, or any instruction. */
 SEC("uprobe.multi")
 int on_instruction(struct pt_regs *regs)
 {
-	__u64 cookie, value = 0;
+	__u64 cookie, value = 0, sp, goid = 0;
 	__u32 kind;
 
 	if (!enabled)
 		return 0;
 	cookie = bpf_get_attach_cookie(regs);
-	kind = cookie >> COOKIE_KIND_SHIFT;
+	kind = COOKIE_KIND(cookie);
+	sp = REGS_SP(regs);
 	if (kind == KIND_ENTRY) {
 		/* A caller that jumped here has left its own return address, which
 		 * its return probe has replaced by that of the kernel's trampoline: the
@@ -152,7 +182,9 @@ int on_instruction(struct pt_regs *regs)
 	} else if (kind == KIND_RETURN) {
 		value = REGS_RESULT(regs);
 	}
-	return record(cookie, kind, REGS_SP(regs), value);
+	if (COOKIE_GOID(cookie))
+		goid = goroutine(regs, COOKIE_GOID(cookie), &sp);
+	return record(cookie, kind, sp, value, goid);
 }
 
 /* A function's return, by way of the trampoline. */
@@ -161,5 +193,5 @@ int on_return(struct pt_regs *regs)
 {
 	if (!enabled)
 		return 0;
-	return record(bpf_get_attach_cookie(regs), KIND_RETURN, REGS_SP(regs) - RETURN_POPS, REGS_RESULT(regs));
+	return record(bpf_get_attach_cookie(regs), KIND_RETURN, REGS_SP(regs) - RETURN_POPS, REGS_RESULT(regs), 0);
 }

@@ -59,11 +59,12 @@ type Process struct {
 	Args []string `json:"args,omitempty"`
 }
 
-// Thread is a thread that an event came from.
+// Thread is a thread that events came from, or a goroutine of a Go program.
 type Thread struct {
-	PID  int    `json:"pid"`
-	TID  int    `json:"tid"`
-	Comm string `json:"comm"`
+	PID       int    `json:"pid"`
+	TID       int    `json:"tid"` // of a goroutine: the thread that it was first seen on
+	Comm      string `json:"comm"`
+	Goroutine uint64 `json:"goroutine,omitempty"` // its number, 0 for a thread
 }
 
 // Loss counts what one CPU could not record between two moments because its

@@ -53,13 +53,13 @@ func attach(objs *bpf.Objects, m *PlannedModule, first format.FuncID, pids []int
 		if fn.Hit {
 			kind = format.Hit
 		}
-		entries = append(entries, site{fn.FileOff, bpf.Cookie(id, kind), i})
+		entries = append(entries, site{fn.FileOff, bpf.Cookie(id, kind, m.Goid), i})
 		switch fn.ReturnBy {
 		case ByTrampoline:
-			trampolines = append(trampolines, site{fn.FileOff, bpf.Cookie(id, format.Return), i})
+			trampolines = append(trampolines, site{fn.FileOff, bpf.Cookie(id, format.Return, m.Goid), i})
 		case ByInstruction:
 			for _, off := range fn.Returns {
-				s := site{off, bpf.Cookie(id, format.Return), i}
+				s := site{off, bpf.Cookie(id, format.Return, m.Goid), i}
 				if off == fn.FileOff {
 					early = append(early, s)
 				} else {

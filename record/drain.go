@@ -45,12 +45,16 @@ type drainer struct {
 	threads *threads
 	startNs uint64 // CLOCK_MONOTONIC of the trace's time 0
 
-	takes      []func(rec *[bpf.RecordBytes]byte) // by ring
-	complete   []uint64                           // by ring: all events before this time have been read
-	held, late []format.Event                     // late is scratch
+	takes      []func(rec []byte) // by ring
+	complete   []uint64           // by ring: all events before this time have been read
+	held, late []format.Event     // late is scratch
 	lost       lostCount
 	interval   time.Duration
 }
+
+// goStackTop is where the top of every goroutine's stack is put in a trace: their
+// real addresses change.
+const goStackTop = 1 << 40
 
 type lostCount struct{ entries, returns uint64 }
 
@@ -87,17 +91,20 @@ func (d *drainer) round() error {
 }
 
 // take returns what handles the records of one CPU's ring.
-func (d *drainer) take(cpu int) func(rec *[bpf.RecordBytes]byte) {
-	return func(rec *[bpf.RecordBytes]byte) {
+func (d *drainer) take(cpu int) func(rec []byte) {
+	return func(rec []byte) {
 		if bpf.IsLoss(rec) {
 			d.addLoss(cpu, bpf.DecodeLoss(rec))
 			return
 		}
 		var e bpf.Event
 		e.Decode(rec)
+		if e.GoID != 0 {
+			e.SP = goStackTop - e.SP
+		}
 		d.held = append(d.held, format.Event{
 			TimeNs: sinceStart(e.TimeNs, d.startNs), SP: e.SP, Value: e.Value,
-			Thread: d.threads.id(e.PID, e.TID), Func: e.Func, CPU: uint16(cpu), Kind: e.Kind,
+			Thread: d.threads.id(e.PID, e.TID, e.GoID), Func: e.Func, CPU: uint16(cpu), Kind: e.Kind,
 		})
 	}
 }

@@ -167,22 +167,29 @@ func isArgument(reg x86asm.Reg) bool {
 }
 
 // entryOf finds the site of a function's entry in its file. Without exits, where the function
-// could not be decoded to its end, nothing is known of its branches: the entry.
-func entryOf(file *target.File, fn target.Func, exits target.Exits, err error, k kernelSites) entrySite {
+// could not be decoded to its end, nothing is known of its branches: the entry. It
+// reports false for a Go function without a place that is passed once a call.
+func entryOf(file *target.File, fn target.Func, exits target.Exits, err error, isGo bool, k kernelSites) (site entrySite, ok bool) {
 	if err != nil {
-		return entrySite{addr: fn.Addr, why: err.Error()}
+		return entrySite{addr: fn.Addr, why: err.Error()}, true
 	}
 	if file.Machine != elf.EM_X86_64 {
-		return entrySite{addr: fn.Addr, why: "sites are chosen on x86-64 only"}
+		return entrySite{addr: fn.Addr, why: "sites are chosen on x86-64 only"}, !isGo || !exits.SelfEntry
 	}
 	code, err := file.Code(fn.Addr, fn.Size)
 	if err != nil {
-		return entrySite{addr: fn.Addr, why: err.Error()}
+		return entrySite{addr: fn.Addr, why: err.Error()}, true
 	}
-	site := findEntry(code, fn.Addr, exits.Targets, false, k)
+	if isGo {
+		if site, ok = findGoEntry(code, fn.Addr, exits.Targets, exits.SelfEntry, k); !ok {
+			return site, false
+		}
+	} else {
+		site = findEntry(code, fn.Addr, exits.Targets, false, k)
+	}
 	// Two decoders must agree on where the instructions begin.
 	if ok, err := file.IsInstruction(fn, site.addr); !ok || err != nil {
-		return entrySite{addr: fn.Addr, why: "its first instructions are not all understood"}
+		return entrySite{addr: fn.Addr, why: "its first instructions are not all understood"}, !isGo || !exits.SelfEntry
 	}
-	return site
+	return site, true
 }

@@ -3,6 +3,7 @@ package record
 import (
 	"debug/elf"
 	"fmt"
+	"slices"
 	"strings"
 
 	"utrace/record/internal/target"
@@ -46,7 +47,8 @@ type placement struct {
 // to, that decide whether its functions' return addresses may be replaced.
 type hazards struct {
 	why       string // "" for none
-	leaves    bool   // leaf functions are in danger, too
+	isGo      bool   // leaf functions are in danger, too
+	goid      uint16 // with isGo: see goidOffset
 	callbacks bool   // the program may throw through functions that call it back
 }
 
@@ -59,7 +61,7 @@ func newHazards(file, program *target.File) hazards {
 	}
 	if file.IsGo() {
 		// A leaf can be preempted, and its stack moved then.
-		h.why, h.leaves = "Go moves its stacks", true
+		h.why, h.isGo, h.goid = "Go moves its stacks", true, goidOffset(file.GoVersion())
 	} else if why, ok := file.Unwinds(); ok {
 		h.why = "exceptions may unwind through it (" + why + ")"
 	} else if why, ok := file.SwitchesStacks(); ok {
@@ -90,12 +92,24 @@ func place(file *target.File, fn target.Func, h hazards, k kernelSites, naive bo
 		return p, "its code is not in the file"
 	}
 	exits, err := file.Exits(fn)
-	if err == nil && exits.SelfEntry {
+	if h.isGo {
+		switch {
+		case h.goid == 0:
+			return p, "this version of Go is not known: its goroutines cannot be told apart"
+		case slices.ContainsFunc(names, isOldABI):
+			return p, "assembly with Go's old calling convention: its goroutine cannot be told"
+		case err != nil:
+			return p, err.Error()
+		}
+	} else if err == nil && exits.SelfEntry {
 		return p, "a loop leads back to its first instruction: passes and calls cannot be told apart"
 	}
 	p.entry = entrySite{addr: fn.Addr, class: Stepped, why: "as asked for"}
-	if !naive {
-		p.entry = entryOf(file, fn, exits, err, k)
+	if h.isGo || !naive {
+		var ok bool
+		if p.entry, ok = entryOf(file, fn, exits, err, h.isGo, k); !ok {
+			return p, "a loop leads back to its first instruction: passes and calls cannot be told apart"
+		}
 	}
 	if why := refusedByKernel(file, p.entry.addr); why != "" {
 		return p, why
@@ -111,7 +125,7 @@ func place(file *target.File, fn target.Func, h hazards, k kernelSites, naive bo
 		}
 	}
 	switch {
-	case h.why == "" || !h.leaves && err == nil && !exits.Calls && !exits.Outside:
+	case h.why == "" || !h.isGo && err == nil && !exits.Calls && !exits.Outside:
 		p.by = ByTrampoline
 	case err != nil:
 		p.by, p.why = Never, h.why+", and "+err.Error()

@@ -39,6 +39,7 @@ type PlannedModule struct {
 	PIDs    []int         // attached in these processes only; empty: in all, or in the command
 	Funcs   []PlannedFunc // by address
 	Hazard  string        // why some returns are seen by instructions, "" if none need to be
+	Goid    uint16        // of a Go program: where a goroutine has its number, in bytes
 
 	image *image
 }
@@ -238,7 +239,7 @@ func (p *Plan) addModule(img *image, probes []*Probe, program *target.File, matc
 	}
 	m := &PlannedModule{Path: img.path, BuildID: img.file.BuildID, PIDs: img.pids, image: img}
 	h := newHazards(img.file, program)
-	m.Hazard = h.why
+	m.Hazard, m.Goid = h.why, h.goid
 	leaveOut := func(name string, a target.Addr, why string) {
 		p.LeftOut = append(p.LeftOut, format.LeftOut{Name: name, Module: img.path, Addr: uint64(a), Reason: why})
 	}

@@ -13,35 +13,47 @@ import (
 	"utrace/format"
 )
 
-// threads numbers the threads that events come from, and defines them and
-// their processes in the trace as they appear.
+// threads numbers the threads, and in Go programs the goroutines, that events
+// come from, and defines them and their processes in the trace as they appear.
 type threads struct {
 	w      *format.Writer
-	byTID  map[uint32]format.ThreadID
+	ids    map[flowKey]format.ThreadID
 	pids   map[uint32]bool
-	last   uint32 // the latest thread, which is most often the next one, too
+	last   flowKey // the latest, which is most often the next one, too
 	lastID format.ThreadID
 }
 
-func newThreads(w *format.Writer) *threads {
-	return &threads{w: w, byTID: map[uint32]format.ThreadID{}, pids: map[uint32]bool{}}
+// flowKey names a thread, or a goroutine by its process and number.
+type flowKey struct {
+	id   uint32 // thread ID, or process ID of a goroutine
+	goid uint64 // 0 for a thread
 }
 
-// id returns the number of a thread.
-func (t *threads) id(pid, tid uint32) format.ThreadID {
-	if tid == t.last && tid != 0 {
+func newThreads(w *format.Writer) *threads {
+	return &threads{w: w, ids: map[flowKey]format.ThreadID{}, pids: map[uint32]bool{}}
+}
+
+// id returns the number of a thread, or of a goroutine if goid is not 0.
+func (t *threads) id(pid, tid uint32, goid uint64) format.ThreadID {
+	key := flowKey{tid, goid}
+	if goid != 0 {
+		key.id = pid
+	}
+	if key == t.last && tid != 0 {
 		return t.lastID
 	}
-	id, ok := t.byTID[tid]
+	id, ok := t.ids[key]
 	if !ok {
 		if !t.pids[pid] {
 			t.pids[pid] = true
 			t.w.AddProcess(readProcess(int(pid)))
 		}
-		id = t.w.AddThread(readThread(int(pid), int(tid)))
-		t.byTID[tid] = id
+		thread := readThread(int(pid), int(tid))
+		thread.Goroutine = goid
+		id = t.w.AddThread(thread)
+		t.ids[key] = id
 	}
-	t.last, t.lastID = tid, id
+	t.last, t.lastID = key, id
 	return id
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"utrace/analyze"
@@ -147,7 +148,7 @@ func braceLine(s *analyze.Step, text string) string {
 	if s.Kind == analyze.Leave && s.State == analyze.Complete {
 		duration = aligned(s.Duration)
 	}
-	return fmt.Sprintf("%11s [%6d] | %s%s\n", duration, s.Thread.TID, indent(s.Depth), text)
+	return fmt.Sprintf("%11s [%6s] | %s%s\n", duration, flowName(s.Thread), indent(s.Depth), text)
 }
 
 // writeArrow writes a line of uflow's layout. The end of a call whose return was
@@ -160,7 +161,15 @@ func writeArrow(out *bufio.Writer, s *analyze.Step) error {
 			return nil
 		}
 	}
-	_, err := fmt.Fprintf(out, "%-3d %-6d %-6d %-12s %s%s %s\n", s.CPU, s.Thread.PID, s.Thread.TID,
+	_, err := fmt.Fprintf(out, "%-3d %-6d %-6s %-12s %s%s %s\n", s.CPU, s.Thread.PID, flowName(s.Thread),
 		fmt.Sprintf("%d.%03d", s.At.Microseconds(), s.At.Nanoseconds()%1000), indent(s.Depth), arrow, s.Func.Name)
 	return err
+}
+
+// flowName is a thread's ID, or a goroutine's number behind a g.
+func flowName(t *format.Thread) string {
+	if t.Goroutine != 0 {
+		return fmt.Sprintf("g%d", t.Goroutine)
+	}
+	return strconv.Itoa(t.TID)
 }

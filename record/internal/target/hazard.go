@@ -2,6 +2,7 @@ package target
 
 import (
 	"bytes"
+	"debug/buildinfo"
 	"debug/elf"
 	"strings"
 )
@@ -136,4 +137,16 @@ func (f *File) IsGo() bool {
 		}
 	}
 	return false
+}
+
+// GoVersion returns the version of Go that the file was built with, such as "go1.26.1", "" if it does not say.
+func (f *File) GoVersion() (version string) {
+	guard(func() error {
+		info, err := buildinfo.Read(f.r)
+		if err == nil {
+			version = info.GoVersion
+		}
+		return err
+	})
+	return version
 }

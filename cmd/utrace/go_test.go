@@ -1,0 +1,91 @@
+//go:build linux
+
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestGo records Go programs of every version that can be had: each goroutine
+// is a flow of its own, across the growth of its stack, threads, panics.
+func TestGo(t *testing.T) {
+	needKernel(t)
+	for _, version := range []string{"go1.20.14", "go1.22.12", "go1.23.4", "go1.24.0", "go1.25.0", "local"} {
+		t.Run(version, func(t *testing.T) {
+			dir := t.TempDir()
+			source, err := os.ReadFile("../../testdata/targets/goroutines/main.go")
+			if err != nil {
+				t.Fatal(err)
+			}
+			os.WriteFile(dir+"/main.go", source, 0o600)
+			os.WriteFile(dir+"/go.mod", []byte("module target\n\ngo 1.20\n"), 0o600)
+			env := append(os.Environ(), "GOTOOLCHAIN="+version, "GOFLAGS=", "CGO_ENABLED=0")
+			has := exec.Command("go", "version")
+			has.Env, has.Dir = env, dir
+			if text, err := has.CombinedOutput(); err != nil {
+				t.Skipf("this toolchain cannot be had: %v\n%s", err, text)
+			}
+			bin := filepath.Join(dir, "target")
+			build := exec.Command("go", "build", "-o", bin, ".")
+			build.Env, build.Dir = env, dir
+			if text, err := build.CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, text)
+			}
+			trace := filepath.Join(dir, "trace.arrow")
+			stdout, stderr, status := utrace(t, "record", "-o", trace, "-e", "main.*", bin)
+			if status != 0 || stdout != "ok\n" {
+				t.Fatalf("status %d, output %q\n%s", status, stdout, stderr)
+			}
+			validate(t, trace)
+			r := analyzeTrace(t, trace)
+			if r.Trace.Lost != 0 {
+				t.Skipf("%d events lost", r.Trace.Lost)
+			}
+			// work(i) calls grow with n = i%100, or n = (i+1)%100 for even i, which are those that panic:
+			// the odd numbers up to 99 twice. grow(n) makes n+1 calls and one of leaf.
+			grows := uint64(0)
+			for n := uint64(1); n < 100; n += 2 {
+				grows += 2 * (n + 1)
+			}
+			wantCounts(t, "calls", r.calls(), map[string]uint64{
+				"main.main": 1, "main.work": 800, "main.recovers": 800, "main.panics": 800,
+				"main.grow": 8 * grows, "main.leaf": 800 + 800 + 400,
+			})
+			wantCounts(t, "incomplete calls", r.incomplete(), map[string]uint64{
+				"main.main": 0, "main.work": 0, "main.panics": 400, "main.grow": 0, "main.leaf": 0,
+			})
+			generic := uint64(0)
+			for name, n := range r.calls() {
+				if strings.HasPrefix(name, "main.generic[") {
+					generic += n
+				}
+			}
+			if generic != 1600 {
+				t.Errorf("%d calls of main.generic, want 1600", generic)
+			}
+		})
+	}
+}
+
+// TestGoRuntime: all functions of a Go program, the runtime's included, can be
+// probed without harm.
+func TestGoRuntime(t *testing.T) {
+	needKernel(t)
+	bin := filepath.Join(t.TempDir(), "target")
+	build := exec.Command("go", "build", "-o", bin, "../../testdata/targets/goroutines/main.go")
+	if text, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	for range 3 {
+		trace := filepath.Join(t.TempDir(), "trace.arrow")
+		stdout, stderr, status := utrace(t, "record", "-o", trace, bin)
+		if status != 0 || stdout != "ok\n" {
+			t.Fatalf("status %d, output %q\n%s", status, stdout, stderr)
+		}
+		validate(t, trace)
+	}
+}
