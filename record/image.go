@@ -34,6 +34,7 @@ type scope struct {
 	pid     int // 0 before a command is started, and for the system
 	program *image
 	libs    []*image
+	partial bool // some libraries were not found
 	finder  *target.Libraries
 }
 
@@ -142,7 +143,8 @@ func (s *images) commandScope(command, env []string) (*scope, error) {
 	if sc.program, err = s.get(path, path, 0); err != nil {
 		return nil, fmt.Errorf("command: %w", err)
 	}
-	libs, _ := sc.finder.Closure(sc.program.file)
+	libs, missing := sc.finder.Closure(sc.program.file)
+	sc.partial = len(missing) > 0
 	for _, lib := range libs {
 		if img, err := s.get(lib, lib, 0); err == nil {
 			sc.libs = append(sc.libs, img)
@@ -215,4 +217,31 @@ func (s *images) find(sc *scope, p *Probe) ([]*image, error) {
 		return []*image{sc.program}, nil
 	}
 	return nil, fmt.Errorf("%w %q: a function of which program? Add -p PID or a command, or write LIB:%s or /path/to/file:%s", ErrProbe, p.Text, p.Text, p.Text)
+}
+
+// surroundings looks at all files of the scope.
+func (sc *scope) surroundings() surroundings {
+	if sc.program == nil {
+		return surroundings{unknown: true}
+	}
+	files := []*target.File{sc.program.file}
+	for _, lib := range sc.libs {
+		files = append(files, lib.file)
+	}
+	s := newSurroundings(files)
+	s.unknown = sc.partial
+	return s
+}
+
+// ofProgram returns the surroundings of a program in any process that runs it.
+func (s *images) ofProgram(program *image, finder *target.Libraries) surroundings {
+	sc := &scope{program: program}
+	libs, missing := finder.Closure(program.file)
+	sc.partial = len(missing) > 0
+	for _, lib := range libs {
+		if img, err := s.get(lib, lib, 0); err == nil {
+			sc.libs = append(sc.libs, img)
+		}
+	}
+	return sc.surroundings()
 }

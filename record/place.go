@@ -43,40 +43,13 @@ type placement struct {
 	why     string        // with Never
 }
 
-// hazards are the properties of a file, and of the program that it belongs
-// to, that decide whether its functions' return addresses may be replaced.
-type hazards struct {
-	why       string // "" for none
-	isGo      bool   // leaf functions are in danger, too
-	goid      uint16 // with isGo: see goidOffset
-	callbacks bool   // the program may throw through functions that call it back
-}
-
-// newHazards looks at a file and at the program that it is used by, nil if
-// that is not known.
-func newHazards(file, program *target.File) hazards {
-	h := hazards{callbacks: true}
-	if program != nil {
-		_, h.callbacks = program.Unwinds()
-	}
-	if file.IsGo() {
-		// A leaf can be preempted, and its stack moved then.
-		h.why, h.isGo, h.goid = "Go moves its stacks", true, goidOffset(file.GoVersion())
-	} else if why, ok := file.Unwinds(); ok {
-		h.why = "exceptions may unwind through it (" + why + ")"
-	} else if why, ok := file.SwitchesStacks(); ok {
-		h.why = "it may switch stacks (" + why + ")"
-	}
-	return h
-}
-
 // place decides where to probe a function, or why not to (leftOut).
 //
 //  1. Code that is not entered by a call has no return address: no probe.
 //  2. The site of the entry: see findEntry. If the kernel refuses it: no probe.
 //  3. A function that returns twice, unwinds, or asks who called it: the entry only.
-//  4. In a file without hazards, and for leaf functions anywhere but in Go: the
-//     trampoline. Nothing can unwind or switch stacks below a leaf.
+//  4. In a file without hazards, and for leaf functions unless a signal handler may run on top of
+//     them (hazards.leaves): the trampoline. Nothing else can unwind or switch stacks below a leaf.
 //  5. Else the return instructions, if all of the function can be decoded.
 func place(file *target.File, fn target.Func, h hazards, k kernelSites, naive bool) (p placement, leftOut string) {
 	names := append([]string{fn.Name}, fn.Aliases...)
@@ -125,7 +98,7 @@ func place(file *target.File, fn target.Func, h hazards, k kernelSites, naive bo
 		}
 	}
 	switch {
-	case h.why == "" || !h.isGo && err == nil && !exits.Calls && !exits.Outside:
+	case h.why == "" || !h.leaves && err == nil && !exits.Calls && !exits.Outside:
 		p.by = ByTrampoline
 	case err != nil:
 		p.by, p.why = Never, h.why+", and "+err.Error()
@@ -207,6 +180,10 @@ func refusedByKernel(file *target.File, a target.Addr) string {
 			a++
 		case 0xf0, 0x26, 0x2e, 0x36, 0x3e:
 			return fmt.Sprintf("the kernel refuses a breakpoint on this instruction (prefix %#x)", b)
+		case 0xc4, 0xc5, 0x62, 0x8f:
+			// VEX, EVEX, XOP: Linux 6.18 looks at the opcode behind the prefix as if there were no
+			// prefix. Seen: vpbroadcastb (7a) taken for jp, vfnmadd132ss (9d) for wait.
+			return "the kernel mistakes an AVX instruction for another one"
 		case 0xcc, 0xcd, 0xce, 0xcf, 0xf1, 0xf4, 0xfa, 0xfb, 0x6c, 0x6d, 0x6e, 0x6f, 0xe4, 0xe5, 0xe6, 0xe7, 0xec, 0xed, 0xee, 0xef:
 			return fmt.Sprintf("the kernel refuses a breakpoint on this instruction (opcode %#x)", b)
 		default:

@@ -21,7 +21,7 @@ func placeAll(t *testing.T, name string) (placed map[string]placement, leftOut m
 		t.Fatal(err)
 	}
 	placed, leftOut = map[string]placement{}, map[string]string{}
-	h := newHazards(file, file)
+	h := newHazards(file, newSurroundings([]*target.File{file}))
 	for _, fn := range funcs {
 		p, why := place(file, fn, h, newKernelSites(6, 18), false)
 		if why != "" {
@@ -113,7 +113,7 @@ func TestRefusedByKernel(t *testing.T) {
 	defer file.Close()
 	funcs, _ := file.Funcs()
 	off, _ := file.FileOff(funcs[0].Addr)
-	for code, want := range map[string]bool{"\x55": false, "\xf3\x0f\x1e\xfa": false, "\xf0\x48\x0f\xc1": true, "\xf4": true, "\xcc": true, "\x66\x2e\x0f\x1f": true, "\x2e\x66": true} {
+	for code, want := range map[string]bool{"\x55": false, "\xf3\x0f\x1e\xfa": false, "\xf0\x48\x0f\xc1": true, "\xf4": true, "\xcc": true, "\x66\x2e\x0f\x1f": true, "\x2e\x66": true, "\xc5\xf8\x57": true, "\x62\xe2\x7d\x28\x7a": true} {
 		path := t.TempDir() + "/elf"
 		patched := append([]byte{}, bin...)
 		copy(patched[off:], code)

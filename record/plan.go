@@ -124,8 +124,9 @@ func (p *Plan) resolve(cfg Config) error {
 		return err
 	}
 	wanted := map[*image][]*Probe{}
-	programs := map[*image]*target.File{}
+	around := map[*image]surroundings{}
 	for _, sc := range scopes {
+		surrounding := sc.surroundings()
 		for _, probe := range probes {
 			list, err := p.images.find(sc, probe)
 			if err != nil {
@@ -138,15 +139,16 @@ func (p *Plan) resolve(cfg Config) error {
 				if !slices.Contains(wanted[img], probe) {
 					wanted[img] = append(wanted[img], probe)
 				}
-				if sc.program != nil {
-					programs[img] = sc.program.file
+				around[img] = around[img].or(surrounding)
+				if sc.program == nil && img.file.Interp != "" {
+					around[img] = p.images.ofProgram(img, sc.finder)
 				}
 			}
 		}
 	}
 	matched := map[*Probe]bool{}
 	for img, list := range wanted {
-		if err := p.addModule(img, list, programs[img], matched); err != nil {
+		if err := p.addModule(img, list, around[img], matched); err != nil {
 			return err
 		}
 	}
@@ -232,13 +234,13 @@ func baseName(path string) string { return path[strings.LastIndexByte(path, '/')
 
 // addModule plans the probes of one file. What is left out counts as matched:
 // the reason is told.
-func (p *Plan) addModule(img *image, probes []*Probe, program *target.File, matched map[*Probe]bool) error {
+func (p *Plan) addModule(img *image, probes []*Probe, around surroundings, matched map[*Probe]bool) error {
 	funcs, err := img.file.Funcs()
 	if err != nil {
 		return fmt.Errorf("%s: symbols: %w", img.path, err)
 	}
 	m := &PlannedModule{Path: img.path, BuildID: img.file.BuildID, PIDs: img.pids, image: img}
-	h := newHazards(img.file, program)
+	h := newHazards(img.file, around)
 	m.Hazard, m.Goid = h.why, h.goid
 	leaveOut := func(name string, a target.Addr, why string) {
 		p.LeftOut = append(p.LeftOut, format.LeftOut{Name: name, Module: img.path, Addr: uint64(a), Reason: why})

@@ -119,7 +119,11 @@ func (c *closure) add(lib *File, loader *object) {
 //  6. the default directories. Neither 5 nor 6 if o was linked with -z nodefaultlib.
 func (c *closure) search(name string, o *object) *File {
 	if strings.Contains(name, "/") {
-		return c.open(expand(name, o.File))
+		path, err := filepath.Abs(expand(name, o.File)) // relative to the working directory, as ld.so takes it
+		if err != nil {
+			return nil
+		}
+		return c.open(path)
 	}
 	var dirs []string
 	if o.RunPath == nil {
