@@ -158,7 +158,7 @@ func (p *Plan) resolve(cfg Config) error {
 		return cmp.Or(cmp.Compare(a.Module, b.Module), cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.Name, b.Name))
 	})
 	for _, probe := range probes {
-		if !probe.Exclude && !matched[probe] {
+		if !matched[probe] && len(wanted) > 0 {
 			return noMatch(probe, wanted, scopes)
 		}
 	}
@@ -278,7 +278,7 @@ func (p *Plan) addModule(img *image, probes []*Probe, around surroundings, match
 		}
 	}
 	for _, probe := range probes {
-		if probe.addr != nil || probe.delta != 0 {
+		if !probe.Exclude && (probe.addr != nil || probe.delta != 0) {
 			p.addInstructions(m, probe, funcs, matched, leaveOut)
 		}
 	}
@@ -307,8 +307,13 @@ func selectFunc(fn target.Func, probes []*Probe, matched map[*Probe]bool) (symbo
 	excluded := false
 	for _, probe := range probes {
 		switch {
-		case probe.addr != nil && *probe.addr == fn.Addr && !probe.Exclude:
-			matched[probe], symbol, ok = true, fn.Name, true
+		case probe.addr != nil && *probe.addr == fn.Addr:
+			matched[probe] = true
+			if probe.Exclude {
+				excluded = true
+			} else if !ok {
+				symbol, ok = fn.Name, true
+			}
 		case probe.pattern == nil || probe.delta != 0:
 		default:
 			if name, hit := probe.pattern.match(fn); hit {

@@ -31,7 +31,7 @@ type Probe struct {
 
 // ParseProbe parses
 //
-//	[!][uprobe:|uretprobe:|u:|ur:][/path:|LIB:]FUNC[+OFFSET] or ...:0xADDRESS
+//	[!][uprobe:|uretprobe:|u:|ur:][/path:|./path:|LIB:]FUNC[+OFFSET] or ...:0xADDRESS
 //
 // where FUNC is a name, a glob or a /regular expression/. A "::" is part of a
 // name. Errors wrap ErrProbe and ErrSyntax and say what is wrong.
@@ -54,9 +54,16 @@ func ParseProbe(text string) (*Probe, error) {
 		}
 	}
 	file, name := splitFile(rest)
-	if strings.HasPrefix(file, "/") {
+	switch {
+	case strings.HasPrefix(file, "/"):
 		p.Path = filepath.Clean(file)
-	} else {
+	case strings.HasPrefix(file, "./"), strings.HasPrefix(file, "../"):
+		path, err := filepath.Abs(file)
+		if err != nil {
+			return fail("%v", err)
+		}
+		p.Path = path
+	default:
 		p.Lib = file
 	}
 	switch {
@@ -86,6 +93,9 @@ func ParseProbe(text string) (*Probe, error) {
 			}
 			name, p.delta = fn, v
 		}
+	}
+	if p.Exclude && p.delta != 0 {
+		return fail("an exclusion names a function, not a place in it")
 	}
 	var err error
 	if p.pattern, err = newPattern(name); err != nil {

@@ -32,6 +32,9 @@ type Config struct {
 
 	// Progress is called a few times a second, if it is not nil.
 	Progress func(Progress)
+	// AwaitCommand is called, if it is not nil, when the context has ended and the trace is
+	// complete, while the command may still be running. It reports whether it has seen the command's end.
+	AwaitCommand func(ended <-chan struct{}) bool
 }
 
 // Progress is the state of a running recording.
@@ -64,6 +67,7 @@ const (
 	reasonInterrupt = "interrupted"
 	reasonTargets   = "the recorded processes have ended"
 	reasonCommand   = "the command has ended"
+	reasonError     = "the trace could not be written"
 	reasonSize      = "the file has reached its maximum size"
 )
 
@@ -168,7 +172,15 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	}
 	reason, runErr := r.loop(ctx, gone)
 	sum, err = r.finish(reason)
-	return sum, errors.Join(runErr, err)
+	if runErr != nil { // what it led to while finishing is no news
+		return sum, runErr
+	}
+	if r.command != nil && sum != nil && reason == reasonInterrupt && cfg.AwaitCommand != nil {
+		if cfg.AwaitCommand(gone) {
+			sum.Command = r.command.wait()
+		}
+	}
+	return sum, err
 }
 
 // attach attaches all modules, and takes note of what the kernel refused.
@@ -254,11 +266,11 @@ func (r *recording) loop(ctx context.Context, gone <-chan struct{}) (reason stri
 			return reasonTargets, nil
 		case now := <-tick.C:
 			if err := r.drainer.round(); err != nil {
-				return "", err
+				return reasonError, err
 			}
 			if now.Sub(flushed) >= flushEvery {
 				if err := r.w.Flush(); err != nil {
-					return "", err
+					return reasonError, err
 				}
 				flushed = now
 			}

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"time"
 
@@ -121,6 +122,11 @@ func runAnalyze(out, errOut io.Writer, paths []string, f *analyzeFlags) error {
 		}
 	}
 	if f.pprof != "" {
+		for _, path := range paths {
+			if sameFile(path, f.pprof) {
+				return usageError{fmt.Errorf("--pprof %s: that is the trace itself", f.pprof)}
+			}
+		}
 		profile, w, err := analyze.Profile(paths, opts)
 		if err != nil {
 			return err
@@ -146,4 +152,10 @@ func runAnalyze(out, errOut io.Writer, paths []string, f *analyzeFlags) error {
 		return render.JSON(out, result)
 	}
 	return render.Report(out, result)
+}
+
+func sameFile(a, b string) bool {
+	ai, aerr := os.Stat(a)
+	bi, berr := os.Stat(b)
+	return aerr == nil && berr == nil && os.SameFile(ai, bi)
 }

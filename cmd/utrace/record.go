@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -25,14 +26,59 @@ import (
 // byteSize is a flag such as 8MiB.
 type byteSize int64
 
-func (b *byteSize) String() string { return strings.ReplaceAll(humanize.IBytes(uint64(*b)), " ", "") }
-func (b *byteSize) Type() string   { return "SIZE" }
+func (b *byteSize) String() string {
+	if *b == 0 {
+		return ""
+	}
+	return strings.ReplaceAll(humanize.IBytes(uint64(*b)), " ", "")
+}
+func (b *byteSize) Type() string { return "SIZE" }
 func (b *byteSize) Set(text string) error {
 	n, err := humanize.ParseBytes(text)
 	if err != nil || n > 1<<62 {
 		return fmt.Errorf("%q is not a size such as 8MiB or 1GB", text)
 	}
 	*b = byteSize(n)
+	return nil
+}
+
+// pidList is a flag that may be repeated, or hold several separated by commas.
+type pidList []int
+
+func (l *pidList) String() string {
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(*l), " ", ","), "[]")
+}
+func (l *pidList) Type() string { return "PID" }
+func (l *pidList) Set(text string) error {
+	for _, word := range strings.Split(text, ",") {
+		pid, err := strconv.Atoi(word)
+		if err != nil || pid <= 0 {
+			return fmt.Errorf("%q is not a process ID", word)
+		}
+		*l = append(*l, pid)
+	}
+	return nil
+}
+
+// seconds is a flag such as 30s, 1m30s, or 30 for as many seconds.
+type seconds time.Duration
+
+func (s *seconds) String() string {
+	if *s == 0 {
+		return ""
+	}
+	return time.Duration(*s).String()
+}
+func (s *seconds) Type() string { return "TIME" }
+func (s *seconds) Set(text string) error {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		d, err = time.ParseDuration(text + "s")
+	}
+	if err != nil {
+		return fmt.Errorf("%q is not a time such as 30s or 1m30s", text)
+	}
+	*s = seconds(d)
 	return nil
 }
 
@@ -44,18 +90,13 @@ type targetFlags struct {
 }
 
 func (f *targetFlags) add(flags *pflag.FlagSet) {
-	flags.IntSliceVarP(&f.pids, "pid", "p", nil, "record this running `PID`, with all its threads; repeatable")
+	flags.VarP((*pidList)(&f.pids), "pid", "p", "record this running `PID`, with all its threads; repeatable")
 	flags.StringArrayVarP(&f.probes, "probe", "e", nil, "probe these functions; repeatable (default: all functions of the program)")
 	flags.StringVar(&f.place, "place", "cheapest", "where to probe entries: at the cheapest safe instruction, or at the first byte (`entry`)")
 	flags.SetInterspersed(false) // what follows the command belongs to it
 }
 
 func (f *targetFlags) config(command []string) (record.Config, error) {
-	for _, pid := range f.pids {
-		if pid <= 0 {
-			return record.Config{}, usageError{fmt.Errorf("%d is not a process ID", pid)}
-		}
-	}
 	if f.place != "cheapest" && f.place != "entry" {
 		return record.Config{}, usageError{fmt.Errorf("--place %s: it is cheapest or entry", f.place)}
 	}
@@ -105,7 +146,7 @@ It needs root (or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE) and Linux 6.6 or newer.`
 			cfg.PIDs, cfg.Probes, cfg.Command, cfg.PlaceAtEntry = c.PIDs, c.Probes, c.Command, c.PlaceAtEntry
 			cfg.MaxBytes, cfg.RingBytes = int64(maxSize), int(ringSize)
 			if page := os.Getpagesize(); cfg.RingBytes < page || cfg.RingBytes&(cfg.RingBytes-1) != 0 || cfg.RingBytes > 1<<30 {
-				return usageError{fmt.Errorf("--ring-size %s: it must be a power of two from %d bytes to 1GiB", &ringSize, page)}
+				return usageError{fmt.Errorf("--ring-size of %d bytes: it must be a power of two from %d bytes to 1GiB", cfg.RingBytes, page)}
 			}
 			if cfg.Duration < 0 {
 				return usageError{fmt.Errorf("--duration %s: it must not be negative", cfg.Duration)}
@@ -116,7 +157,7 @@ It needs root (or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE) and Linux 6.6 or newer.`
 	}
 	flags := cmd.Flags()
 	f.add(flags)
-	flags.DurationVarP(&cfg.Duration, "duration", "d", 0, "how long to record, such as 30s (default: until the command or the processes end, or Ctrl-C)")
+	flags.VarP((*seconds)(&cfg.Duration), "duration", "d", "how long to record, such as 30s (default: until the command or the processes end, or Ctrl-C)")
 	flags.StringVarP(&cfg.Output, "output", "o", "trace.arrow", "write the trace to this `FILE`")
 	flags.BoolVar(&cfg.Force, "force", false, "replace an output file that is not a trace")
 	flags.Var(&maxSize, "max-size", "stop when the file reaches this `SIZE`, such as 1GiB (default: no limit)")
@@ -128,8 +169,21 @@ func runRecord(ctx context.Context, stderr io.Writer, cfg record.Config) error {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	signals := make(chan os.Signal, 4)
+	for _, sig := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(sig) { // as under nohup: ignored for the command, too
+			signal.Notify(signals, sig)
+		}
+	}
+	defer signal.Stop(signals)
+	first := make(chan os.Signal, 1)
+	go func() {
+		first <- <-signals
+		stop()
+	}()
+	cfg.AwaitCommand = func(ended <-chan struct{}) bool { return awaitCommand(stderr, <-first, signals, ended) }
 	done := func() {}
 	if term.IsTerminal(int(os.Stderr.Fd())) {
 		cfg.Progress, done = progressLine(stderr, cfg.Duration)
@@ -143,6 +197,29 @@ func runRecord(ctx context.Context, stderr io.Writer, cfg record.Config) error {
 		return recordError(err)
 	}
 	return commandStatus(stderr, cfg, sum)
+}
+
+// awaitCommand waits for a command that a Ctrl-C may have ended, until a second
+// signal. After another signal than that of Ctrl-C, which went to utrace alone, it only looks.
+func awaitCommand(w io.Writer, sig os.Signal, signals <-chan os.Signal, ended <-chan struct{}) bool {
+	var patience <-chan time.Time
+	if sig != syscall.SIGINT {
+		patience = time.After(100 * time.Millisecond)
+	} else {
+		select {
+		case <-ended:
+			return true
+		case <-time.After(500 * time.Millisecond):
+			fmt.Fprintln(w, "utrace: the trace is complete; waiting for the command to end (Ctrl-C again: leave it)")
+		}
+	}
+	select {
+	case <-ended:
+		return true
+	case <-signals:
+	case <-patience:
+	}
+	return false
 }
 
 // recordError sorts the errors of record: a wrong probe is a wrong usage.
