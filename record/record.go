@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,6 +27,7 @@ type Config struct {
 	Force     bool  // replace an output file that is not a trace
 	MaxBytes  int64 // stop at this size of the file; 0: no limit
 	RingBytes int   // per CPU: a power of two and a multiple of the page size
+	Attach    bpf.Method
 	Version   string
 	Args      []string // the recorder's own command line, for the trace
 
@@ -93,6 +95,7 @@ type recording struct {
 	cfg     Config
 	plan    *Plan
 	objs    *bpf.Objects
+	method  bpf.Method
 	command *command
 	links   links
 	file    *os.File
@@ -115,7 +118,7 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 			err = cerr
 		}
 	}()
-	if err := bpf.Check(); err != nil {
+	if r.method, err = cfg.Attach.Choose(len(cfg.PIDs)+len(cfg.Command) > 0); err != nil {
 		return nil, err
 	}
 	p.readLines()
@@ -142,7 +145,7 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	if r.command != nil {
 		targets = append([]int{r.command.pid}, targets...)
 	}
-	if r.objs, err = bpf.Load(bpf.Options{RingBytes: cfg.RingBytes, Funcs: p.Funcs(), TGIDs: targets}); err != nil {
+	if r.objs, err = bpf.Load(bpf.Options{RingBytes: cfg.RingBytes, Funcs: p.Funcs(), TGIDs: targets, Method: r.method}); err != nil {
 		return nil, err
 	}
 	if err := r.attach(); err != nil {
@@ -170,15 +173,31 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	return sum, errors.Join(runErr, err)
 }
 
+// pids returns the processes to attach a module in; none: in all.
+func (r *recording) pids(m *PlannedModule) []int {
+	if r.command == nil {
+		return m.PIDs
+	}
+	return append(slices.Clone(m.PIDs), r.command.pid)
+}
+
 // attach attaches all modules, and takes note of what the kernel refused.
 func (r *recording) attach() error {
+	if r.method == bpf.Perf {
+		sites := 0
+		for _, m := range r.plan.Modules {
+			sites += m.countSites() * max(1, len(r.pids(m)))
+		}
+		if room, err := reserveFiles(sites); err != nil {
+			return err
+		} else if room < sites {
+			return fmt.Errorf("%d probes need a perf event and a link each, and the limit of open files has room for %d: probe fewer functions, or raise the limit (ulimit -n, sysctl fs.nr_open)", sites, room)
+		}
+	}
 	first := 0
 	for _, m := range r.plan.Modules {
-		pids := m.PIDs
-		if r.command != nil {
-			pids = append(pids[:len(pids):len(pids)], r.command.pid)
-		}
-		attached, refused, err := attach(r.objs, m, format.FuncID(first), pids)
+		pids := r.pids(m)
+		attached, refused, err := attach(r.objs, r.method, m, format.FuncID(first), pids)
 		if err != nil {
 			return fmt.Errorf("attach to %s: %w", m.Path, err)
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"utrace/bpf"
 	"utrace/record"
 )
 
@@ -40,11 +41,13 @@ func (b *byteSize) Set(text string) error {
 type targetFlags struct {
 	pids   []int
 	probes []string
+	attach string
 }
 
 func (f *targetFlags) add(flags *pflag.FlagSet) {
 	flags.IntSliceVarP(&f.pids, "pid", "p", nil, "record this running `PID`, with all its threads; repeatable")
 	flags.StringArrayVarP(&f.probes, "probe", "e", nil, "probe these functions; repeatable (default: all functions of the program)")
+	flags.StringVar(&f.attach, "attach", "auto", "how to attach: multi (links for many probes, Linux 6.6), perf (perf events, Linux 5.15), or auto")
 	flags.SetInterspersed(false) // what follows the command belongs to it
 }
 
@@ -54,7 +57,11 @@ func (f *targetFlags) config(command []string) (record.Config, error) {
 			return record.Config{}, usageError{fmt.Errorf("%d is not a process ID", pid)}
 		}
 	}
-	return record.Config{PIDs: f.pids, Probes: f.probes, Command: command}, nil
+	method, err := bpf.ParseMethod(f.attach)
+	if err != nil {
+		return record.Config{}, usageError{fmt.Errorf("--attach: %w", err)}
+	}
+	return record.Config{PIDs: f.pids, Probes: f.probes, Command: command, Attach: method}, nil
 }
 
 const probeHelp = `Probes:
@@ -88,7 +95,8 @@ the duration is over, with the processes or the command, or on Ctrl-C; the trace
 A command that is still running then is left alone. Its exit status becomes that of utrace.
 
 ` + probeHelp + `
-It needs root (or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE) and Linux 6.6 or newer.`,
+It needs root (or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE) and Linux ` + bpf.Floor + ` or newer: utrace doctor
+says what this machine allows.`,
 		Example: `  sudo utrace record -d 30s -p 1234
   sudo utrace record -e 'parse_*' -e 'db_*' -- ./server --port 8080
   sudo utrace record -d 10s -e /usr/lib/x86_64-linux-gnu/libc.so.6:getaddrinfo`,
@@ -97,7 +105,7 @@ It needs root (or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE) and Linux 6.6 or newer.`
 			if err != nil {
 				return err
 			}
-			cfg.PIDs, cfg.Probes, cfg.Command = c.PIDs, c.Probes, c.Command
+			cfg.PIDs, cfg.Probes, cfg.Command, cfg.Attach = c.PIDs, c.Probes, c.Command, c.Attach
 			cfg.MaxBytes, cfg.RingBytes = int64(maxSize), int(ringSize)
 			if page := os.Getpagesize(); cfg.RingBytes < page || cfg.RingBytes&(cfg.RingBytes-1) != 0 || cfg.RingBytes > 1<<30 {
 				return usageError{fmt.Errorf("--ring-size %s: it must be a power of two from %d bytes to 1GiB", &ringSize, page)}
