@@ -43,7 +43,8 @@ func (m Method) Choose(oneProcess bool) (Method, error) {
 // choose is Choose for a kernel that has the features that has returns nil for:
 //
 //  1. What both methods need.
-//  2. Multi, if asked for or better: it is, unless it would miss threads.
+//  2. Multi, unless it would miss threads. A link for all processes would not; but
+//     what is safe in one program (see package record) can end another.
 //  3. Perf.
 func (m Method) choose(oneProcess bool, has func(*Feature) error) (Method, error) {
 	for _, f := range []*Feature{Programs, RingBuffer, Atomics, Cookies} {
@@ -53,7 +54,7 @@ func (m Method) choose(oneProcess bool, has func(*Feature) error) (Method, error
 	}
 	if m != Perf {
 		err := has(UprobeMulti)
-		if err == nil && m == Auto && oneProcess {
+		if err == nil && oneProcess {
 			err = has(ThreadFilter)
 		}
 		if err == nil {
@@ -75,7 +76,7 @@ func cannot(err error) error {
 	switch {
 	case errors.Is(err, os.ErrPermission):
 		return fmt.Errorf("%w: no permission to load BPF programs: run it as root (sudo), or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE", ErrUnsupported)
-	case errors.As(err, &missing) && missing.Feature == UprobeMulti:
+	case errors.As(err, &missing) && (missing.Feature == UprobeMulti || missing.Feature == ThreadFilter):
 		return fmt.Errorf("%w like this: %w; perf events (--attach=perf) do without", ErrUnsupported, err)
 	case errors.As(err, &missing):
 		return fmt.Errorf("%w: %w; utrace needs Linux %s or newer, built with CONFIG_BPF_SYSCALL, CONFIG_BPF_EVENTS and CONFIG_UPROBE_EVENTS", ErrUnsupported, err, Floor)

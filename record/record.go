@@ -33,6 +33,8 @@ type Config struct {
 
 	// Progress is called a few times a second, if it is not nil.
 	Progress func(Progress)
+	// Notice is called with what is good to know while it happens, if it is not nil.
+	Notice func(text string)
 }
 
 // Progress is the state of a running recording.
@@ -110,7 +112,7 @@ type recording struct {
 //  2. load the programs, attach the probes, write what is known to the file.
 //  3. activate: note the time, turn the probes on, let the command run.
 //  4. drain until the end; turn the probes off; drain what is left.
-//  5. detach and complete the file.
+//  5. complete the file and detach.
 func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	r := &recording{cfg: cfg, plan: p}
 	defer func() {
@@ -208,6 +210,7 @@ func (r *recording) attach() error {
 		}
 		first += len(m.Funcs)
 	}
+	r.noticeDetach("when the recording ends, detaching")
 	if len(r.links) == 0 {
 		return fmt.Errorf("%w: the kernel refused all probes, such as %s: %s", ErrNothing, r.plan.LeftOut[0].Name, r.plan.LeftOut[0].Reason)
 	}
@@ -294,17 +297,14 @@ func (r *recording) loop(ctx context.Context, gone <-chan struct{}) (reason stri
 	}
 }
 
-// finish turns the probes off, drains what they left, detaches them and
-// completes the file.
+// finish turns the probes off, drains what they left, completes the file and
+// detaches them, which can take long (perfCloseTime).
 func (r *recording) finish(reason string) (*Summary, error) {
 	stop := now()
 	if err := r.objs.Enable(false); err != nil {
 		return nil, fmt.Errorf("turn off the probes: %w", err)
 	}
 	drainErr := r.drainer.finish(r.objs)
-	if err := r.detach(); err != nil {
-		return nil, err
-	}
 	funcLost, err := r.objs.FuncLosses(r.plan.Funcs())
 	if err != nil {
 		return nil, err
@@ -313,6 +313,10 @@ func (r *recording) finish(reason string) (*Summary, error) {
 	closeErr := r.w.Close(format.End{Stop: stop, Reason: reason, Lost: lost.entries + lost.returns, FuncLost: funcLost})
 	if drainErr != nil {
 		closeErr = nil // the same error once more
+	}
+	r.noticeDetach("the trace is complete; detaching")
+	if err := r.detach(); err != nil {
+		return nil, err
 	}
 	events, calls := r.w.Events()
 	sum := &Summary{
@@ -327,6 +331,14 @@ func (r *recording) finish(reason string) (*Summary, error) {
 		}
 	}
 	return sum, errors.Join(drainErr, closeErr)
+}
+
+// noticeDetach tells that detaching takes a while, if it does.
+func (r *recording) noticeDetach(what string) {
+	lasts := time.Duration(len(r.links)) * perfCloseTime
+	if r.method == bpf.Perf && lasts > 5*time.Second && r.cfg.Notice != nil {
+		r.cfg.Notice(fmt.Sprintf("%s %d probes from perf events takes about %s", what, len(r.links), lasts.Round(time.Second)))
+	}
 }
 
 func (r *recording) detach() error {

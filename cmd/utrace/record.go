@@ -137,6 +137,7 @@ func runRecord(ctx context.Context, stderr io.Writer, cfg record.Config) error {
 	if term.IsTerminal(int(os.Stderr.Fd())) {
 		cfg.Progress, done = progressLine(stderr, cfg.Duration)
 	}
+	cfg.Notice = func(text string) { fmt.Fprintf(stderr, "utrace: %s\n", escape(text)) }
 	sum, err := record.Run(ctx, cfg)
 	done()
 	if sum != nil {
