@@ -98,6 +98,8 @@ type recording struct {
 	plan    *Plan
 	objs    *bpf.Objects
 	method  bpf.Method
+	targets []int // processes; empty: all
+	halved  []int // those of which only the beginning is recorded, see leaderGone
 	command *command
 	links   links
 	file    *os.File
@@ -147,6 +149,7 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	if r.command != nil {
 		targets = append([]int{r.command.pid}, targets...)
 	}
+	r.targets = targets
 	if r.objs, err = bpf.Load(bpf.Options{RingBytes: cfg.RingBytes, Funcs: p.Funcs(), TGIDs: targets, Method: r.method}); err != nil {
 		return nil, err
 	}
@@ -282,6 +285,7 @@ func (r *recording) loop(ctx context.Context, gone <-chan struct{}) (reason stri
 					return "", err
 				}
 				flushed = now
+				r.watchLeaders()
 			}
 			if r.cfg.Progress != nil && now.Sub(shown) >= progressEvery {
 				shown = now
@@ -293,6 +297,21 @@ func (r *recording) loop(ctx context.Context, gone <-chan struct{}) (reason stri
 				return reasonSize, nil
 			}
 			tick.Reset(r.drainer.interval)
+		}
+	}
+}
+
+// watchLeaders finds the processes that perf events do not see any more.
+func (r *recording) watchLeaders() {
+	if r.method != bpf.Perf {
+		return
+	}
+	for _, pid := range r.targets {
+		if !slices.Contains(r.halved, pid) && leaderGone(pid) {
+			r.halved = append(r.halved, pid)
+			if r.cfg.Notice != nil {
+				r.cfg.Notice(fmt.Sprintf("warning: the first thread of process %d has ended: perf events do not see the others from now on", pid))
+			}
 		}
 	}
 }
@@ -310,7 +329,11 @@ func (r *recording) finish(reason string) (*Summary, error) {
 		return nil, err
 	}
 	lost := r.drainer.lost
-	closeErr := r.w.Close(format.End{Stop: stop, Reason: reason, Lost: lost.entries + lost.returns, FuncLost: funcLost})
+	ended := reason
+	for _, pid := range r.halved {
+		ended += fmt.Sprintf("; process %d was recorded only until its first thread ended", pid)
+	}
+	closeErr := r.w.Close(format.End{Stop: stop, Reason: ended, Lost: lost.entries + lost.returns, FuncLost: funcLost})
 	if drainErr != nil {
 		closeErr = nil // the same error once more
 	}
@@ -320,7 +343,7 @@ func (r *recording) finish(reason string) (*Summary, error) {
 	}
 	events, calls := r.w.Events()
 	sum := &Summary{
-		Reason: reason, Duration: time.Duration(stop.MonoNs - r.start.MonoNs), Events: events, Calls: calls,
+		Reason: ended, Duration: time.Duration(stop.MonoNs - r.start.MonoNs), Events: events, Calls: calls,
 		LostEntries: lost.entries, LostReturns: lost.returns, Bytes: r.w.Size(),
 		Modules: len(r.plan.Modules), Funcs: r.plan.Funcs(), LeftOut: r.plan.LeftOut,
 	}

@@ -126,6 +126,30 @@ int main(int argc, char **argv) { return argc > 5 ? trap() : good(-1); }`), 0o60
 	}
 }
 
+// TestFirstThreadEnds: a process may live on without its first thread. Perf events
+// see it no more; that must be told.
+func TestFirstThreadEnds(t *testing.T) {
+	ways := methods(t)
+	needTool(t, "gcc")
+	src, bin := filepath.Join(t.TempDir(), "first.c"), filepath.Join(t.TempDir(), "first")
+	os.WriteFile(src, []byte(`#include <pthread.h>
+#include <unistd.h>
+__attribute__((noinline)) int tick(int x) { return x + 1; }
+void *run(void *a) { for (int i = 0; i < 150; i++) { tick(i); usleep(10000); } return 0; }
+int main(void) { pthread_t t; pthread_create(&t, 0, run, 0); usleep(200000); pthread_exit(0); }`), 0o600)
+	if text, err := exec.Command("gcc", "-O0", "-o", bin, src, "-lpthread").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	for _, m := range ways {
+		trace := filepath.Join(t.TempDir(), "trace.arrow")
+		_, stderr, status := utrace(t, "record", "--attach", m.String(), "-e", "tick", "-o", trace, "--", bin)
+		calls, told := analyzeTrace(t, trace).calls()["tick"], strings.Contains(stderr, "only until its first thread ended")
+		if status != 0 || calls < 150 && !told || calls == 150 && told || m == bpf.Multi && calls != 150 {
+			t.Errorf("--attach=%s: status %d, %d calls of 150\n%s", m, status, calls, stderr)
+		}
+	}
+}
+
 // TestTooManyPerfEvents: where the limit of open files cannot be raised, the
 // error says how many probes there is room for.
 func TestTooManyPerfEvents(t *testing.T) {
