@@ -35,8 +35,7 @@ The exit status is 0 if recording works, and 1 if it does not.`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if selfTest > 0 {
-				callSelfTested(selfTest)
-				return nil
+				return callSelfTested(selfTest)
 			}
 			if !diagnose(cmd.Context(), cmd.OutOrStdout()) {
 				return exitError(1)
@@ -306,8 +305,12 @@ var selfTestCount int
 //go:nosplit
 func selfTested() { selfTestCount++ }
 
-func callSelfTested(times int) {
+func callSelfTested(times int) error {
 	for range times {
 		selfTested()
 	}
+	if selfTestCount != times {
+		return fmt.Errorf("%d calls made of %d", selfTestCount, times)
+	}
+	return nil
 }

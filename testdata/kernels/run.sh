@@ -13,13 +13,14 @@ for tool in qemu-system-x86_64 cpio gcc; do
 done
 
 # The kernel is unpacked, not installed.
-mkdir -p "$dir"
-vmlinuz=$(find "$dir/kernel" -name 'vmlinuz-6.1*-cloud-amd64' 2>/dev/null | head -n 1)
+mkdir -p "$dir/kernel"
+vmlinuz=$(find "$dir/kernel" -name 'vmlinuz-6.1*-cloud-amd64')
 if [ -z "$vmlinuz" ]; then
 	package=$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends: linux-image-6\.1/ { print $2; exit }')
 	[ -n "$package" ] || { echo "$0: apt knows no linux-image-cloud-amd64 6.1: it is of Debian 12; apt-get update?"; exit 1; }
+	rm -f "$dir"/*.deb
 	(cd "$dir" && apt-get -q -o APT::Sandbox::User="$(id -un)" download "$package" && dpkg -x "$package"_*.deb kernel && rm "$package"_*.deb)
-	vmlinuz=$(find "$dir/kernel" -name 'vmlinuz-6.1*-cloud-amd64' | head -n 1)
+	vmlinuz=$(find "$dir/kernel" -name 'vmlinuz-6.1*-cloud-amd64')
 fi
 
 rm -rf "$root"
