@@ -1,6 +1,7 @@
 # make build     the program, ./utrace
 # make demo      record a real program and print the analysis
 # make test      all tests; those that need the kernel run as root
+# make test-kernels  Debian 12's kernel in a virtual machine (needs qemu-system-x86, cpio)
 # make lint      formatting, go vet, staticcheck
 # make generate  the BPF objects again (needs clang-19, llvm-19, libbpf-dev)
 # make fuzz      every fuzz target for FUZZTIME each
@@ -10,7 +11,7 @@ GO       ?= go
 FUZZTIME ?= 20s
 SUDO     := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: build demo test lint generate fuzz bench
+.PHONY: build demo test test-kernels lint generate fuzz bench
 
 build: | have-go
 	CGO_ENABLED=0 $(GO) build -trimpath -o utrace ./cmd/utrace
@@ -25,6 +26,9 @@ test: | have-go
 		command -v $$tool >/dev/null || echo "make test: no $$tool: tests that need it are skipped"; done
 	@[ "$$(id -u)" = 0 ] || [ -n "$(SUDO)" ] || echo "make test: neither root nor sudo: tests that need the kernel are skipped"
 	$(if $(SUDO),$(SUDO) -E env "PATH=$$PATH") $(GO) test -timeout 20m ./...
+
+test-kernels: | have-go
+	testdata/kernels/run.sh out/kernels
 
 lint: | have-go
 	@test -z "$$(gofmt -l .)" || { echo "not formatted by gofmt:"; gofmt -l .; exit 1; }

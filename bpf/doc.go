@@ -13,6 +13,11 @@
 // the first and the last, which is put into the ring as a record of its own
 // as soon as there is room again; and per function.
 //
+// The kernel floor is Linux 5.15 (Floor). What else a kernel has is probed, not
+// told from its version (Feature), and decides how the programs are attached (Method):
+// they are loaded for uprobe_multi links, or for perf events, which want no attach type. A process
+// is filtered in the programs, whatever the way.
+//
 // The objects for amd64 and arm64 are committed, so that building utrace needs
 // no clang; go generate makes them again. They use no kernel type but the
 // registers at the probe, so they need no BTF of the running kernel.

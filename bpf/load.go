@@ -15,9 +15,10 @@ import (
 
 // Options are fixed when the programs are loaded.
 type Options struct {
-	RingBytes int   // of each CPU's ring: a power of two and a multiple of the page size
-	Funcs     int   // how many functions there can be
-	TGIDs     []int // record only these processes; empty: all but this one
+	RingBytes int    // of each CPU's ring: a power of two and a multiple of the page size
+	Funcs     int    // how many functions there can be
+	TGIDs     []int  // record only these processes; empty: all but this one
+	Method    Method // how the programs will be attached; not Auto
 }
 
 // Objects are the loaded programs and maps.
@@ -38,6 +39,11 @@ func Load(o Options) (_ *Objects, err error) {
 	spec, err := loadUtrace()
 	if err != nil {
 		return nil, err
+	}
+	if o.Method == Perf {
+		for _, prog := range spec.Programs {
+			prog.AttachType = ebpf.AttachNone
+		}
 	}
 	cpus, err := ebpf.PossibleCPU()
 	if err != nil {

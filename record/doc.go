@@ -18,9 +18,22 @@
 // # Privileges and kernels
 //
 // Recording needs root, or CAP_BPF and CAP_PERFMON (to load and attach), and
-// CAP_SYS_PTRACE (to read the maps of other users' processes), and Linux 6.6, which
-// brought uprobe_multi links; bpf.Check says what is missing. Below 6.10 such a
-// link's process filter misses threads, so the programs filter by process, too.
+// CAP_SYS_PTRACE (to read the maps of other users' processes), and Linux 5.15.
+// There are two ways to attach (attach.go), of which bpf.Method.Choose takes the first
+// that the kernel has:
+//
+//   - uprobe_multi links, since 6.6: one link for thousands of probes. Until 6.10 the
+//     process filter of such a link let the first thread pass only (commit 46ba0e49b642, which
+//     stable kernels took, too), so where that is missing, single processes are recorded in the other way.
+//     A link for all processes, filtered by the programs, would see the threads; it would
+//     also put return probes into programs for which nobody has checked that they bear them.
+//   - Perf-event uprobes with a cookie, since 5.15: a perf event and a link, two open files,
+//     for every probe. Closing one takes the kernel 40 to 80 ms, and it does one after the
+//     other, so a recording of thousands of functions detaches for minutes, after its trace
+//     is complete. Since the repair of CVE-2025-38466 they need CAP_SYS_ADMIN. When the first thread of a
+//     process ends before others, they see no more of it; the trace then says so.
+//
+// In both the kernel has a consumer for each probe, and runs those of one instruction from the latest to the first.
 //
 // # Why a return is not always seen by a return probe
 //

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -27,6 +28,7 @@ type Config struct {
 	Force        bool  // replace an output file that is not a trace
 	MaxBytes     int64 // stop at this size of the file; 0: no limit
 	RingBytes    int   // per CPU: a power of two and a multiple of the page size
+	Attach       bpf.Method
 	Version      string
 	Args         []string // the recorder's own command line, for the trace
 
@@ -35,6 +37,8 @@ type Config struct {
 	// AwaitCommand is called, if it is not nil, when the context has ended and the trace is
 	// complete, while the command may still be running. It reports whether it has seen the command's end.
 	AwaitCommand func(ended <-chan struct{}) bool
+	// Notice is called with what is good to know while it happens, if it is not nil.
+	Notice func(text string)
 }
 
 // Progress is the state of a running recording.
@@ -98,6 +102,9 @@ type recording struct {
 	cfg     Config
 	plan    *Plan
 	objs    *bpf.Objects
+	method  bpf.Method
+	targets []int // processes; empty: all
+	halved  []int // those of which only the beginning is recorded, see leaderGone
 	command *command
 	links   links
 	file    *os.File
@@ -112,7 +119,7 @@ type recording struct {
 //  2. load the programs, attach the probes, write what is known to the file.
 //  3. activate: note the time, turn the probes on, let the command run.
 //  4. drain until the end; turn the probes off; drain what is left.
-//  5. detach and complete the file.
+//  5. complete the file and detach.
 func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	r := &recording{cfg: cfg, plan: p}
 	defer func() {
@@ -120,7 +127,7 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 			err = cerr
 		}
 	}()
-	if err := bpf.Check(); err != nil {
+	if r.method, err = cfg.Attach.Choose(len(cfg.PIDs)+len(cfg.Command) > 0); err != nil {
 		return nil, err
 	}
 	p.readLines()
@@ -147,7 +154,8 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	if r.command != nil {
 		targets = append([]int{r.command.pid}, targets...)
 	}
-	if r.objs, err = bpf.Load(bpf.Options{RingBytes: cfg.RingBytes, Funcs: p.Funcs(), TGIDs: targets}); err != nil {
+	r.targets = targets
+	if r.objs, err = bpf.Load(bpf.Options{RingBytes: cfg.RingBytes, Funcs: p.Funcs(), TGIDs: targets, Method: r.method}); err != nil {
 		return nil, err
 	}
 	if err := r.attach(); err != nil {
@@ -183,15 +191,31 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	return sum, err
 }
 
+// pids returns the processes to attach a module in; none: in all.
+func (r *recording) pids(m *PlannedModule) []int {
+	if r.command == nil {
+		return m.PIDs
+	}
+	return append(slices.Clone(m.PIDs), r.command.pid)
+}
+
 // attach attaches all modules, and takes note of what the kernel refused.
 func (r *recording) attach() error {
+	if r.method == bpf.Perf {
+		sites := 0
+		for _, m := range r.plan.Modules {
+			sites += m.countSites() * max(1, len(r.pids(m)))
+		}
+		if room, err := reserveFiles(sites); err != nil {
+			return err
+		} else if room < sites {
+			return fmt.Errorf("%d probes need a perf event and a link each, and the limit of open files has room for %d: probe fewer functions, or raise the limit (ulimit -n, sysctl fs.nr_open)", sites, room)
+		}
+	}
 	first := 0
 	for _, m := range r.plan.Modules {
-		pids := m.PIDs
-		if r.command != nil {
-			pids = append(pids[:len(pids):len(pids)], r.command.pid)
-		}
-		attached, refused, err := attach(r.objs, m, format.FuncID(first), pids)
+		pids := r.pids(m)
+		attached, refused, err := attach(r.objs, r.method, m, format.FuncID(first), pids)
 		if err != nil {
 			return fmt.Errorf("attach to %s: %w", m.Path, err)
 		}
@@ -202,6 +226,7 @@ func (r *recording) attach() error {
 		}
 		first += len(m.Funcs)
 	}
+	r.noticeDetach("when the recording ends, detaching")
 	if len(r.links) == 0 {
 		return fmt.Errorf("%w: the kernel refused all probes, such as %s: %s", ErrNothing, r.plan.LeftOut[0].Name, r.plan.LeftOut[0].Reason)
 	}
@@ -273,6 +298,7 @@ func (r *recording) loop(ctx context.Context, gone <-chan struct{}) (reason stri
 					return reasonError, err
 				}
 				flushed = now
+				r.watchLeaders()
 			}
 			if r.cfg.Progress != nil && now.Sub(shown) >= progressEvery {
 				shown = now
@@ -288,29 +314,49 @@ func (r *recording) loop(ctx context.Context, gone <-chan struct{}) (reason stri
 	}
 }
 
-// finish turns the probes off, drains what they left, detaches them and
-// completes the file.
+// watchLeaders finds the processes that perf events do not see any more.
+func (r *recording) watchLeaders() {
+	if r.method != bpf.Perf {
+		return
+	}
+	for _, pid := range r.targets {
+		if !slices.Contains(r.halved, pid) && leaderGone(pid) {
+			r.halved = append(r.halved, pid)
+			if r.cfg.Notice != nil {
+				r.cfg.Notice(fmt.Sprintf("warning: the first thread of process %d has ended: perf events do not see the others from now on", pid))
+			}
+		}
+	}
+}
+
+// finish turns the probes off, drains what they left, completes the file and
+// detaches them, which can take long (perfCloseTime).
 func (r *recording) finish(reason string) (*Summary, error) {
 	stop := now()
 	if err := r.objs.Enable(false); err != nil {
 		return nil, fmt.Errorf("turn off the probes: %w", err)
 	}
 	drainErr := r.drainer.finish(r.objs)
-	if err := r.detach(); err != nil {
-		return nil, err
-	}
 	funcLost, err := r.objs.FuncLosses(r.plan.Funcs())
 	if err != nil {
 		return nil, err
 	}
 	lost := r.drainer.lost
-	closeErr := r.w.Close(format.End{Stop: stop, Reason: reason, Lost: lost.entries + lost.returns, FuncLost: funcLost})
+	ended := reason
+	for _, pid := range r.halved {
+		ended += fmt.Sprintf("; process %d was recorded only until its first thread ended", pid)
+	}
+	closeErr := r.w.Close(format.End{Stop: stop, Reason: ended, Lost: lost.entries + lost.returns, FuncLost: funcLost})
 	if drainErr != nil {
 		closeErr = nil // the same error once more
 	}
+	r.noticeDetach("the trace is complete; detaching")
+	if err := r.detach(); err != nil {
+		return nil, err
+	}
 	events, calls := r.w.Events()
 	sum := &Summary{
-		Reason: reason, Duration: time.Duration(stop.MonoNs - r.start.MonoNs), Events: events, Calls: calls,
+		Reason: ended, Duration: time.Duration(stop.MonoNs - r.start.MonoNs), Events: events, Calls: calls,
 		LostEntries: lost.entries, LostReturns: lost.returns, Bytes: r.w.Size(),
 		Modules: len(r.plan.Modules), Funcs: r.plan.Funcs(), LeftOut: r.plan.LeftOut,
 	}
@@ -321,6 +367,14 @@ func (r *recording) finish(reason string) (*Summary, error) {
 		}
 	}
 	return sum, errors.Join(drainErr, closeErr)
+}
+
+// noticeDetach tells that detaching takes a while, if it does.
+func (r *recording) noticeDetach(what string) {
+	lasts := time.Duration(len(r.links)) * perfCloseTime
+	if r.method == bpf.Perf && lasts > 5*time.Second && r.cfg.Notice != nil {
+		r.cfg.Notice(fmt.Sprintf("%s %d probes from perf events takes about %s", what, len(r.links), lasts.Round(time.Second)))
+	}
 }
 
 func (r *recording) detach() error {

@@ -51,7 +51,8 @@ a rebuild or a restart, records every call into a file, and rebuilds from it the
 flow of calls and the distribution of their latencies.
 
   sudo utrace record -d 30s -p PID       record the functions of a process
-  utrace analyze trace.arrow             where does the time go?`,
+  utrace analyze trace.arrow             where does the time go?
+  sudo utrace doctor                     does recording work on this machine?`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          usageArgs(cobra.NoArgs),
@@ -61,7 +62,7 @@ flow of calls and the distribution of their latencies.
 		},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newRecordCommand(), newPlanCommand(), newAnalyzeCommand(), newVersionCommand())
+	root.AddCommand(newRecordCommand(), newPlanCommand(), newAnalyzeCommand(), newDoctorCommand(), newVersionCommand())
 	return root
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"utrace/bpf"
 	"utrace/record"
 )
 
@@ -87,12 +88,14 @@ type targetFlags struct {
 	pids   []int
 	probes []string
 	place  string
+	attach string
 }
 
 func (f *targetFlags) add(flags *pflag.FlagSet) {
 	flags.VarP((*pidList)(&f.pids), "pid", "p", "record this running `PID`, with all its threads; repeatable")
 	flags.StringArrayVarP(&f.probes, "probe", "e", nil, "probe these functions; repeatable (default: all functions of the program)")
 	flags.StringVar(&f.place, "place", "cheapest", "where to probe entries: at the cheapest safe instruction, or at the first byte (`entry`)")
+	flags.StringVar(&f.attach, "attach", "auto", "how to attach: multi (links for many probes, Linux 6.6), perf (perf events, Linux 5.15), or auto")
 	flags.SetInterspersed(false) // what follows the command belongs to it
 }
 
@@ -100,7 +103,11 @@ func (f *targetFlags) config(command []string) (record.Config, error) {
 	if f.place != "cheapest" && f.place != "entry" {
 		return record.Config{}, usageError{fmt.Errorf("--place %s: it is cheapest or entry", f.place)}
 	}
-	return record.Config{PIDs: f.pids, Probes: f.probes, Command: command, PlaceAtEntry: f.place == "entry"}, nil
+	method, err := bpf.ParseMethod(f.attach)
+	if err != nil {
+		return record.Config{}, usageError{fmt.Errorf("--attach: %w", err)}
+	}
+	return record.Config{PIDs: f.pids, Probes: f.probes, Command: command, Attach: method, PlaceAtEntry: f.place == "entry"}, nil
 }
 
 const probeHelp = `Probes:
@@ -134,7 +141,8 @@ the duration is over, with the processes or the command, or on Ctrl-C; the trace
 A command that is still running then is left alone. Its exit status becomes that of utrace.
 
 ` + probeHelp + `
-It needs root (or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE) and Linux 6.6 or newer.`,
+It needs root (or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE) and Linux ` + bpf.Floor + ` or newer: utrace doctor
+says what this machine allows.`,
 		Example: `  sudo utrace record -d 30s -p 1234
   sudo utrace record -e 'parse_*' -e 'db_*' -- ./server --port 8080
   sudo utrace record -d 10s -e /usr/lib/x86_64-linux-gnu/libc.so.6:getaddrinfo`,
@@ -143,7 +151,8 @@ It needs root (or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE) and Linux 6.6 or newer.`
 			if err != nil {
 				return err
 			}
-			cfg.PIDs, cfg.Probes, cfg.Command, cfg.PlaceAtEntry = c.PIDs, c.Probes, c.Command, c.PlaceAtEntry
+			cfg.PIDs, cfg.Probes, cfg.Command = c.PIDs, c.Probes, c.Command
+			cfg.PlaceAtEntry, cfg.Attach = c.PlaceAtEntry, c.Attach
 			cfg.MaxBytes, cfg.RingBytes = int64(maxSize), int(ringSize)
 			if page := os.Getpagesize(); cfg.RingBytes < page || cfg.RingBytes&(cfg.RingBytes-1) != 0 || cfg.RingBytes > 1<<30 {
 				return usageError{fmt.Errorf("--ring-size of %d bytes: it must be a power of two from %d bytes to 1GiB", cfg.RingBytes, page)}
@@ -188,6 +197,7 @@ func runRecord(ctx context.Context, stderr io.Writer, cfg record.Config) error {
 	if term.IsTerminal(int(os.Stderr.Fd())) {
 		cfg.Progress, done = progressLine(stderr, cfg.Duration)
 	}
+	cfg.Notice = func(text string) { fmt.Fprintf(stderr, "utrace: %s\n", escape(text)) }
 	sum, err := record.Run(ctx, cfg)
 	done()
 	if sum != nil {

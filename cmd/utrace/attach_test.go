@@ -1,0 +1,212 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"utrace/bpf"
+)
+
+// Both ways to attach see the same calls. (On a kernel without uprobe_multi links,
+// every other test uses perf events, too: see testdata/kernels.)
+
+// methods are the ways that this kernel has.
+func methods(t *testing.T) []bpf.Method {
+	t.Helper()
+	needKernel(t)
+	var list []bpf.Method
+	for _, m := range []bpf.Method{bpf.Multi, bpf.Perf} {
+		if _, err := m.Choose(true); err != nil {
+			t.Logf("--attach=%s: %v", m, err)
+			continue
+		}
+		list = append(list, m)
+	}
+	return list
+}
+
+func TestAttach(t *testing.T) {
+	ways := methods(t)
+	for _, c := range []struct {
+		source, flag, arg, probes string
+	}{
+		{"calls.c", "-O0", "50", "*"},
+		{"calls.c", "-O2", "50", "*"},
+		{"threads.c", "-O0", "50", "*"},
+		{"threads.c", "-O2", "50", "work step take"},
+		{"jumps.c", "-O0", "jump", "try_jump deep*"}, {"jumps.c", "-O2", "jump", "try_jump deep*"},
+		{"jumps.c", "-O0", "thread", "thread_main in_thread leave_thread"}, {"jumps.c", "-O2", "thread", "thread_main in_thread leave_thread"},
+		{"jumps.c", "-O0", "exit", "main in_process leave_process"}, {"jumps.c", "-O2", "exit", "main in_process leave_process"},
+		{"jumps.c", "-O0", "signal", "raise_inside on_signal*"}, {"jumps.c", "-O2", "signal", "raise_inside on_signal*"},
+		{"jumps.c", "-O0", "altstack", "raise_inside on_signal*"}, {"jumps.c", "-O2", "altstack", "raise_inside on_signal*"},
+		{"jumps.c", "-O0", "alloca", "with_alloca fill"}, {"jumps.c", "-O2", "alloca", "with_alloca fill"},
+		{"jumps.c", "-O0", "tail", "tail_*"}, {"jumps.c", "-O2", "tail", "tail_*"},
+		{"exceptions.cpp", "-O2", "", "app::*"},
+	} {
+		t.Run(c.source+c.flag+c.arg, func(t *testing.T) {
+			bin := target(t, c.source, c.flag)
+			var probes []string
+			for probe := range strings.FieldsSeq(c.probes) { // few: the kernel takes 0.1 s to detach each
+				probes = append(probes, "-e", probe)
+			}
+			var first *report
+			for _, m := range ways {
+				r := recordCommand(t, append([]string{"--attach", m.String()}, probes...), bin, c.arg)
+				if r.Trace.Lost > 0 || len(r.calls()) == 0 {
+					t.Errorf("--attach=%s: %d functions, %d lost events", m, len(r.calls()), r.Trace.Lost)
+				}
+				if first == nil {
+					first = r
+				}
+				if !maps.Equal(r.calls(), first.calls()) || !maps.Equal(r.incomplete(), first.incomplete()) {
+					t.Errorf("--attach=%s: calls %v, incomplete %v;\n--attach=%s: calls %v, incomplete %v",
+						m, r.calls(), r.incomplete(), ways[0], first.calls(), first.incomplete())
+				}
+			}
+		})
+	}
+}
+
+func TestAttachInAllProcesses(t *testing.T) {
+	for _, m := range methods(t) {
+		bin := target(t, "calls.c", "-O0")
+		trace := filepath.Join(t.TempDir(), "trace.arrow")
+		rec := exec.Command(utracePath, "record", "--attach", m.String(), "-o", trace, "-e", bin+":fib", "-e", bin+":outer")
+		var stderr bytes.Buffer
+		rec.Stderr = &stderr
+		if err := rec.Start(); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, func() bool { info, err := os.Stat(trace); return err == nil && info.Size() > 0 })
+		time.Sleep(300 * time.Millisecond)
+		for range 3 {
+			if err := exec.Command(bin, "2").Run(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		rec.Process.Signal(os.Interrupt)
+		if err := rec.Wait(); err != nil {
+			t.Fatalf("--attach=%s: %v\n%s", m, err, &stderr)
+		}
+		validate(t, trace)
+		wantCounts(t, m.String()+": calls", analyzeTrace(t, trace).calls(), map[string]uint64{"fib": 3 * 2 * 67, "outer": 3 * 2})
+	}
+}
+
+// TestAttachRefused: a function that the kernel refuses is named, whichever the way; the others are recorded.
+func TestAttachRefused(t *testing.T) {
+	ways := methods(t)
+	src, bin := filepath.Join(t.TempDir(), "trap.c"), filepath.Join(t.TempDir(), "trap")
+	needTool(t, "gcc")
+	// The kernel takes a breakpoint that is there already for one of its own.
+	os.WriteFile(src, []byte(`__attribute__((noinline)) int good(int x) { return x + 1; }
+__asm__(".globl trap\n.type trap, @function\ntrap: int3\nret\n.size trap, .-trap\n");
+int trap(void);
+int main(int argc, char **argv) { return argc > 5 ? trap() : good(-1); }`), 0o600)
+	if text, err := exec.Command("gcc", "-O1", "-o", bin, src).CombinedOutput(); err != nil {
+		t.Skipf("%v\n%s", err, text)
+	}
+	for _, m := range ways {
+		trace := filepath.Join(t.TempDir(), "trace.arrow")
+		_, stderr, status := utrace(t, "record", "--attach", m.String(), "-o", trace, "--", bin)
+		if status != 0 || !strings.Contains(stderr, "trap") {
+			t.Errorf("--attach=%s: status %d\n%s", m, status, stderr)
+			continue
+		}
+		wantCounts(t, m.String()+": calls", analyzeTrace(t, trace).calls(), map[string]uint64{"good": 1, "main": 1})
+	}
+}
+
+// TestFirstThreadEnds: a process may live on without its first thread. Perf events
+// see it no more; that must be told.
+func TestFirstThreadEnds(t *testing.T) {
+	ways := methods(t)
+	needTool(t, "gcc")
+	src, bin := filepath.Join(t.TempDir(), "first.c"), filepath.Join(t.TempDir(), "first")
+	os.WriteFile(src, []byte(`#include <pthread.h>
+#include <unistd.h>
+__attribute__((noinline)) int tick(int x) { return x + 1; }
+void *run(void *a) { for (int i = 0; i < 150; i++) { tick(i); usleep(10000); } return 0; }
+int main(void) { pthread_t t; pthread_create(&t, 0, run, 0); usleep(200000); pthread_exit(0); }`), 0o600)
+	if text, err := exec.Command("gcc", "-O0", "-o", bin, src, "-lpthread").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	for _, m := range ways {
+		trace := filepath.Join(t.TempDir(), "trace.arrow")
+		_, stderr, status := utrace(t, "record", "--attach", m.String(), "-e", "tick", "-o", trace, "--", bin)
+		calls, told := analyzeTrace(t, trace).calls()["tick"], strings.Contains(stderr, "only until its first thread ended")
+		if status != 0 || calls < 150 && !told || calls == 150 && told || m == bpf.Multi && calls != 150 {
+			t.Errorf("--attach=%s: status %d, %d calls of 150\n%s", m, status, calls, stderr)
+		}
+	}
+}
+
+// TestTooManyPerfEvents: where the limit of open files cannot be raised, the
+// error says how many probes there is room for.
+func TestTooManyPerfEvents(t *testing.T) {
+	if !slices.Contains(methods(t), bpf.Perf) {
+		t.Skip("this kernel has no perf-event uprobes")
+	}
+	needTool(t, "setpriv")
+	needTool(t, "prlimit")
+	bin := target(t, "calls.c", "-O0")
+	for _, c := range []struct {
+		files  string
+		status int
+		want   string
+	}{{"1000:1000", 0, ""}, {"100:100", 1, "room for"}} {
+		cmd := exec.Command("setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource", "prlimit", "--nofile="+c.files,
+			utracePath, "record", "--attach=perf", "-o", filepath.Join(t.TempDir(), "trace.arrow"), bin, "1")
+		text, err := cmd.CombinedOutput()
+		if cmd.ProcessState.ExitCode() != c.status || !strings.Contains(string(text), c.want) {
+			t.Errorf("%s files: %v\n%s", c.files, err, text)
+		}
+	}
+}
+
+func TestAttachUsage(t *testing.T) {
+	if _, stderr, status := utrace(t, "record", "--attach=magic", "true"); status != 2 || !strings.Contains(stderr, "auto, multi or perf") {
+		t.Errorf("status %d\n%s", status, stderr)
+	}
+	if _, stderr, status := utrace(t, "plan", "--attach=perf", target(t, "calls.c", "-O0")); status != 0 {
+		t.Errorf("status %d\n%s", status, stderr)
+	}
+}
+
+func TestDoctor(t *testing.T) {
+	stdout, _, status := utrace(t, "doctor")
+	if works := !strings.Contains(stdout, "FAIL"); works != (status == 0) {
+		t.Errorf("status %d\n%s", status, stdout)
+	}
+	for line := range strings.Lines(stdout) {
+		if word, _, _ := strings.Cut(line, " "); word != "ok" && word != "warn" && word != "FAIL" {
+			t.Errorf("not a result: %q", line)
+		}
+	}
+	needKernel(t)
+	if status != 0 || !strings.Contains(stdout, "100 calls made, 100 recorded") {
+		t.Errorf("status %d\n%s", status, stdout)
+	}
+}
+
+// TestDoctorWithoutPrivileges: every line is there, and says what to do.
+func TestDoctorWithoutPrivileges(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root, to be somebody else")
+	}
+	needTool(t, "setpriv")
+	cmd := exec.Command("setpriv", "--bounding-set=-all", "--inh-caps=-all", utracePath, "doctor")
+	text, _ := cmd.Output()
+	if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(text), "FAIL  privileges") || !strings.Contains(string(text), "sudo") {
+		t.Errorf("%v\n%s", cmd.ProcessState, text)
+	}
+}

@@ -1,0 +1,70 @@
+//go:build linux
+
+package record
+
+import (
+	"errors"
+	"maps"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+)
+
+// TestRefusedSites: whatever the size of a batch, the sites that the kernel
+// refuses are found, and all others are attached once.
+func TestRefusedSites(t *testing.T) {
+	for _, batch := range []int{1, 3, 100} {
+		for _, bad := range [][]int{nil, {0}, {9}, {2, 3, 7}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}} {
+			var sites []site
+			for i := range 10 {
+				sites = append(sites, site{fn: i})
+			}
+			var attached []int
+			a := attacher{batch: batch, refused: map[int]error{}}
+			a.attach(sites, func(list []site) (link.Link, error) {
+				if len(list) == 0 || len(list) > batch {
+					t.Fatalf("a link for %d sites, at most %d fit", len(list), batch)
+				}
+				for _, s := range list {
+					if slices.Contains(bad, s.fn) {
+						return nil, unix.ENOTSUP
+					}
+				}
+				for _, s := range list {
+					attached = append(attached, s.fn)
+				}
+				return nil, nil
+			})
+			refused := slices.Sorted(maps.Keys(a.refused))
+			if a.err != nil || !slices.Equal(refused, bad) {
+				t.Errorf("batch %d: refused %v, want %v; %v", batch, refused, bad, a.err)
+			}
+			for i := range 10 {
+				if want := !slices.Contains(bad, i); slices.Contains(attached, i) != want {
+					t.Errorf("batch %d, refused %v: attached %v", batch, bad, attached)
+				}
+			}
+			if len(attached)+len(bad) != 10 || len(a.links) > len(attached) {
+				t.Errorf("batch %d: attached %v with %d links", batch, attached, len(a.links))
+			}
+		}
+	}
+}
+
+// What no other site would fare better with ends the attempt.
+func TestAttachGivesUp(t *testing.T) {
+	for pid, failure := range map[int]error{0: unix.EPERM, os.Getpid(): unix.EMFILE, 1 << 30: unix.ESRCH} {
+		tries := 0
+		a := attacher{batch: 1, pid: pid, refused: map[int]error{}}
+		a.attach(make([]site, 5), func([]site) (link.Link, error) { tries++; return nil, failure })
+		if a.err == nil || tries != 1 || len(a.refused) > 0 {
+			t.Errorf("%v: %v after %d tries, refused %v", failure, a.err, tries, a.refused)
+		}
+		if pid != 1<<30 && !errors.Is(a.err, failure) {
+			t.Errorf("%v instead of %v", a.err, failure)
+		}
+	}
+}

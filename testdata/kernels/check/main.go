@@ -1,0 +1,230 @@
+//go:build linux
+
+// Command check records programs whose calls are known by number, and compares.
+// As the first process of a virtual machine it sets the machine up before, and
+// turns it off after. Its last line is PASS or FAIL.
+//
+//	check DIR    utrace and the programs that run.sh has built are in DIR
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// counts are calls by function.
+type counts map[string]uint64
+
+// check is one recording.
+type check struct {
+	command    string
+	calls      counts
+	incomplete counts // all others are complete
+	inAll      int    // record every process, and run the command so many times
+}
+
+func (c check) String() string {
+	if c.inAll > 0 {
+		return fmt.Sprintf("%s, %d times, in all processes", c.command, c.inAll)
+	}
+	return c.command
+}
+
+const rounds = 10
+
+var checks = []check{
+	{command: "calls-O0 10", calls: counts{ // fib(8) makes 67 calls
+		"main": 1, "outer": rounds, "middle": 3 * rounds, "leaf": 7 * rounds, "fib": 67 * rounds,
+		"is_even": 6 * rounds, "is_odd": 5 * rounds, "hidden": rounds, "make_big": rounds}},
+	{command: "calls-O2 10", calls: counts{ // gcc puts some calls of fib into fib itself
+		"main": 1, "outer": rounds, "middle": 3 * rounds, "leaf": 7 * rounds,
+		"is_even": 6 * rounds, "is_odd": 5 * rounds, "make_big": rounds}},
+	{command: "calls-O0 10", inAll: 3, calls: counts{"fib": 3 * 67 * rounds, "outer": 3 * rounds}},
+	{command: "threads-O0 10", calls: counts{
+		"runner": 8, "work": 10 * rounds, "step": 20 * rounds, "worker": 4, "serve": rounds, "give": rounds, "take": rounds + 4}},
+	{command: "jumps-O0 jump", calls: counts{"try_jump": 50, "deep1": 50, "deep5": 50},
+		incomplete: counts{"deep1": 25, "deep2": 25, "deep3": 25, "deep4": 25, "deep5": 25}},
+	{command: "jumps-O2 jump", calls: counts{"try_jump": 50, "deep1": 50, "deep5": 50},
+		incomplete: counts{"deep1": 25, "deep2": 25, "deep3": 25, "deep4": 25, "deep5": 25}},
+	{command: "jumps-O0 thread", calls: counts{"thread_main": 50, "in_thread": 50},
+		incomplete: counts{"thread_main": 50, "in_thread": 50, "leave_thread": 50}},
+	{command: "jumps-O0 exit", calls: counts{"in_process": 1}, incomplete: counts{"main": 1, "in_process": 1, "leave_process": 1}},
+	{command: "jumps-O0 signal", calls: counts{"raise_inside": 50, "on_signal": 50, "on_signal_inner": 50}},
+	{command: "jumps-O2 signal", calls: counts{"raise_inside": 50, "on_signal": 50, "on_signal_inner": 50}},
+	{command: "jumps-O0 altstack", calls: counts{"raise_inside": 50, "on_signal": 50, "on_signal_inner": 50}},
+	{command: "jumps-O2 alloca", calls: counts{"with_alloca": 50, "fill": 50}},
+	{command: "jumps-O2 tail", calls: counts{"tail_start": 50, "tail_middle": 50, "tail_end": 50}},
+}
+
+func main() {
+	machine := os.Getpid() == 1
+	if machine {
+		setUp()
+	}
+	err := run(os.Args[len(os.Args)-1])
+	verdict := "PASS"
+	if err != nil {
+		fmt.Printf("check: %v\n", err)
+		verdict = "FAIL"
+	}
+	fmt.Println(verdict)
+	if machine {
+		unix.Sync()
+		unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
+	}
+	if err != nil {
+		os.Exit(1)
+	}
+}
+
+// setUp makes the file systems that an init makes.
+func setUp() {
+	os.Args = []string{"init", "/"}
+	for _, m := range []struct{ dir, fs string }{{"/proc", "proc"}, {"/sys", "sysfs"}, {"/tmp", "tmpfs"}, {"/dev", "devtmpfs"}} {
+		os.MkdirAll(m.dir, 0o755)
+		if err := unix.Mount("none", m.dir, m.fs, 0, ""); err != nil {
+			fmt.Printf("mount %s: %v\n", m.dir, err)
+		}
+	}
+}
+
+func run(dir string) error {
+	tmp, err := os.MkdirTemp("", "check")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	u := &utrace{path: filepath.Join(dir, "utrace"), dir: dir, trace: filepath.Join(tmp, "trace.arrow")}
+	doctor, err := exec.Command(u.path, "doctor").CombinedOutput()
+	fmt.Printf("%s", doctor)
+	if err != nil {
+		return fmt.Errorf("utrace doctor: %w", err)
+	}
+	ways := []string{"auto"}
+	if !bytes.Contains(doctor, []byte("way to attach        perf")) {
+		ways = append(ways, "perf")
+	}
+	failed := 0
+	for _, way := range ways {
+		for _, c := range checks {
+			began := time.Now()
+			err := u.check(way, c)
+			result := "ok"
+			if err != nil {
+				failed++
+				result = err.Error()
+			}
+			fmt.Printf("%-4s  %s: %s (%.1f s)\n", way, c, result, time.Since(began).Seconds())
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d recordings failed", failed)
+	}
+	return nil
+}
+
+type utrace struct{ path, dir, trace string }
+
+// check makes one recording and compares it.
+func (u *utrace) check(way string, c check) error {
+	os.Remove(u.trace)
+	words := strings.Fields(c.command)
+	bin := filepath.Join(u.dir, words[0])
+	args := []string{"record", "--attach", way, "-o", u.trace}
+	for _, list := range []counts{c.calls, c.incomplete} {
+		for name := range list {
+			args = append(args, "-e", bin+":"+name)
+		}
+	}
+	var err error
+	if c.inAll > 0 {
+		err = u.recordAll(args, c.inAll, bin, words[1:])
+	} else {
+		err = output(exec.Command(u.path, append(append(args, "--", bin), words[1:]...)...))
+	}
+	if err != nil {
+		return err
+	}
+	return u.compare(c)
+}
+
+// recordAll records all processes while a command runs a few times.
+func (u *utrace) recordAll(args []string, times int, bin string, words []string) error {
+	rec := exec.Command(u.path, args...)
+	var text bytes.Buffer
+	rec.Stderr = &text
+	if err := rec.Start(); err != nil {
+		return err
+	}
+	// The file has its first bytes just before the probes are turned on.
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		if info, err := os.Stat(u.trace); err == nil && info.Size() > 0 {
+			break
+		}
+	}
+	time.Sleep(time.Second)
+	for range times {
+		if err := output(exec.Command(bin, words...)); err != nil {
+			return err
+		}
+	}
+	rec.Process.Signal(os.Interrupt)
+	if err := rec.Wait(); err != nil {
+		return fmt.Errorf("%v: %w: %s", rec, err, &text)
+	}
+	return nil
+}
+
+func output(cmd *exec.Cmd) error {
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%v: %w: %s", cmd, err, text)
+	}
+	return nil
+}
+
+func (u *utrace) compare(c check) error {
+	text, err := exec.Command(u.path, "analyze", "--json", u.trace).Output()
+	if err != nil {
+		return fmt.Errorf("analyze: %w", err)
+	}
+	var report struct {
+		Trace     struct{ Lost uint64 }
+		Functions []struct {
+			Name              string
+			Calls, Incomplete uint64
+		}
+	}
+	if err := json.Unmarshal(text, &report); err != nil {
+		return err
+	}
+	var wrong []string
+	if report.Trace.Lost > 0 {
+		wrong = append(wrong, fmt.Sprintf("%d events lost", report.Trace.Lost))
+	}
+	calls, incomplete := counts{}, counts{}
+	for _, f := range report.Functions {
+		calls[f.Name], incomplete[f.Name] = f.Calls, f.Incomplete
+	}
+	for name, want := range c.calls {
+		if calls[name] != want {
+			wrong = append(wrong, fmt.Sprintf("%d calls of %s, want %d", calls[name], name, want))
+		}
+	}
+	for name, got := range incomplete {
+		if want := c.incomplete[name]; got != want {
+			wrong = append(wrong, fmt.Sprintf("%d incomplete calls of %s, want %d", got, name, want))
+		}
+	}
+	if len(wrong) > 0 {
+		return fmt.Errorf("WRONG: %s", strings.Join(wrong, ", "))
+	}
+	return nil
+}
