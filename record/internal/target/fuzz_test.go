@@ -2,7 +2,9 @@ package target
 
 import (
 	"bytes"
+	"debug/elf"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +15,8 @@ const maxFuzzTime = 5 * time.Second
 
 // FuzzOpen reads everything there is to read from a mutated ELF file.
 func FuzzOpen(f *testing.F) {
-	for _, path := range fixtures(f) {
+	split, _ := filepath.Glob(filepath.Join(splitDir, "*.elf"))
+	for _, path := range append(fixtures(f), split...) {
 		b, err := os.ReadFile(path)
 		if err != nil {
 			f.Fatal(err)
@@ -122,6 +125,50 @@ func FuzzDecode(f *testing.F) {
 		}
 		if again, ok := decodeX86(b[:in.len], 0); !ok || again != in {
 			t.Errorf("depends on what follows")
+		}
+	})
+}
+
+func FuzzFrames(f *testing.F) {
+	for _, name := range []string{"pie", "nopie", "arm64"} {
+		file := open(f, filepath.Join(splitDir, name+".elf"))
+		data, addr, err := file.ehFrame()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data, addr, name == "arm64")
+	}
+	f.Fuzz(func(t *testing.T, data []byte, addr uint64, arm bool) {
+		machine := elf.EM_X86_64
+		if arm {
+			machine = elf.EM_AARCH64
+		}
+		for _, fr := range parseFrames(data, addr, machine) {
+			if fr.size == 0 || fr.end() < fr.start {
+				t.Errorf("%+v", fr)
+			}
+		}
+	})
+}
+
+func FuzzDebugLink(f *testing.F) {
+	f.Add([]byte("a.debug\x00\x01\x02\x03\x04"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if name, _, ok := parseDebugLink(b); ok && (name == "" || strings.Contains(name, "/")) {
+			t.Errorf("%q", name)
+		}
+	})
+}
+
+func FuzzUnpack(f *testing.F) {
+	packed, err := packedFixture(f)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(packed)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if out, err := unpack(b, 1<<20); err == nil && len(out) > 1<<20 {
+			t.Errorf("%d bytes", len(out))
 		}
 	})
 }

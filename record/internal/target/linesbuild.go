@@ -237,7 +237,10 @@ func (b *linesBuilder) readDIE(c *cursor, ab *abbrev, at uint64) (sibling uint64
 		case attrDeclLine:
 			line = b.unit.value(c, a)
 		case attrAbstractOrigin, attrSpecification:
-			s.origin = b.unit.value(c, a)
+			v := b.unit.value(c, a)
+			if a.form != formGNURefAlt && a.form != formRefSup4 && a.form != formRefSup8 { // those are in another file
+				s.origin = v
+			}
 		default:
 			b.unit.value(c, a)
 		}
