@@ -47,6 +47,7 @@ type hazards struct {
 	why       string // "" for none
 	leaves    bool   // leaf functions are in danger, too
 	callbacks bool   // the program may throw through functions that call it back
+	nameless  string // why a function without a name may be one of those that unsafeReturn names; "" if it cannot
 }
 
 // newHazards looks at a file and at the program that it is used by, nil if
@@ -64,6 +65,13 @@ func newHazards(file, program *target.File) hazards {
 	} else if why, ok := file.SwitchesStacks(); ok {
 		h.why = "it may switch stacks (" + why + ")"
 	}
+	if h.why == "" && file.Stripped() {
+		if why, ok := file.HoldsLibc(); ok {
+			h.nameless = "a function without a name may be setjmp or its like (" + why + ")"
+		} else if at, ok := file.LoadsStackPointer(); ok {
+			h.nameless = fmt.Sprintf("it may switch stacks (the code at %#x loads the stack pointer)", uint64(at))
+		}
+	}
 	return h
 }
 
@@ -73,7 +81,8 @@ func newHazards(file, program *target.File) hazards {
 //  2. An instruction that the kernel refuses: no probe.
 //  3. A function that returns twice, unwinds, or asks who called it: the entry only.
 //  4. In a file without hazards, and for leaf functions anywhere but in Go: the
-//     trampoline. Nothing can unwind or switch stacks below a leaf.
+//     trampoline. Nothing can unwind or switch stacks below a leaf. But a leaf
+//     without a name may be what switches stacks.
 //  5. Else the return instructions, if all of the function can be decoded.
 func place(file *target.File, fn target.Func, h hazards) (p placement, leftOut string) {
 	names := append([]string{fn.Name}, fn.Aliases...)
@@ -104,13 +113,20 @@ func place(file *target.File, fn target.Func, h hazards) (p placement, leftOut s
 			return placement{by: Never, why: why}, ""
 		}
 	}
+	why, leaves := h.why, h.leaves
+	if fn.Recovered {
+		leaves = true
+		if why == "" {
+			why = h.nameless
+		}
+	}
 	switch {
-	case h.why == "" || !h.leaves && err == nil && !exits.Calls && !exits.Outside:
+	case why == "" || !leaves && err == nil && !exits.Calls && !exits.Outside:
 		return placement{by: ByTrampoline}, ""
 	case err != nil:
-		return placement{by: Never, why: h.why + ", and " + err.Error()}, ""
+		return placement{by: Never, why: why + ", and " + err.Error()}, ""
 	case len(exits.Returns) == 0:
-		return placement{by: Never, why: h.why + ", and it has no return instruction"}, ""
+		return placement{by: Never, why: why + ", and it has no return instruction"}, ""
 	}
 	return placement{by: ByInstruction, returns: exits.Returns}, ""
 }

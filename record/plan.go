@@ -199,7 +199,7 @@ func noMatch(probe *Probe, wanted map[*image][]*Probe, scopes []*scope) error {
 			if err != nil {
 				what = fmt.Sprintf("%s (symbols cannot be read: %v", img.path, err)
 			} else if img.file.Stripped() {
-				what += ", stripped: only what it exports has a name"
+				what += ", stripped: only what it exports has a name, other functions are called sub_ADDRESS"
 			}
 			files = append(files, what+")")
 		}
@@ -231,6 +231,9 @@ func (p *Plan) addModule(img *image, probes []*Probe, program *target.File, matc
 	m := &PlannedModule{Path: img.path, BuildID: img.file.BuildID, PIDs: img.pids, image: img}
 	h := newHazards(img.file, program)
 	m.Hazard = h.why
+	if m.Hazard == "" && h.nameless != "" && slices.ContainsFunc(funcs, func(fn target.Func) bool { return fn.Recovered }) {
+		m.Hazard = h.nameless
+	}
 	leaveOut := func(name string, a target.Addr, why string) {
 		p.LeftOut = append(p.LeftOut, format.LeftOut{Name: name, Module: img.path, Addr: uint64(a), Reason: why})
 	}
@@ -344,7 +347,7 @@ func (p *Plan) addInstructions(m *PlannedModule, probe *Probe, funcs []target.Fu
 			add(fn, fn.Name, a)
 		default:
 			matched[probe] = true
-			leaveOut(fmt.Sprintf("%#x", uint64(a)), a, "no symbol covers this address: whether an instruction begins there cannot be told")
+			leaveOut(fmt.Sprintf("%#x", uint64(a)), a, "no function is known to cover this address: whether an instruction begins there cannot be told")
 		}
 		return
 	}
