@@ -3,6 +3,7 @@ package target
 import (
 	"bytes"
 	"debug/elf"
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"strings"
@@ -171,4 +172,51 @@ func FuzzUnpack(f *testing.F) {
 			t.Errorf("%d bytes", len(out))
 		}
 	})
+}
+
+func FuzzPclntab(f *testing.F) {
+	_, bare := buildGo(f, false)
+	file := open(f, bare)
+	data, err := file.sectionData(file.elf.Section(".gopclntab"), maxPclntab)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(smallPclntab(data))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		table, err := parsePclntab(b)
+		if err != nil {
+			return
+		}
+		start := time.Now()
+		if n := len(table.funcs()); n > len(b)/8 {
+			t.Errorf("%d functions in %d bytes", n, len(b))
+		}
+		if d := time.Since(start); d > maxFuzzTime {
+			t.Errorf("took %v", d)
+		}
+	})
+}
+
+// smallPclntab makes a table of the first functions of a large one.
+func smallPclntab(b []byte) []byte {
+	const funcs, part = 3, 256
+	le := binary.LittleEndian
+	out := append([]byte(nil), b[:pclnHeader]...)
+	le.PutUint64(out[8:], funcs)
+	for i := 3; i < 8; i++ { // the first bytes of each table
+		from := le.Uint64(b[8+8*i:])
+		le.PutUint64(out[8+8*i:], uint64(len(out)))
+		if i == 7 {
+			at := len(out)
+			out = append(out, b[from:from+8*funcs+4]...)
+			for n := range uint64(funcs) {
+				desc := from + uint64(le.Uint32(b[from+8*n+4:]))
+				le.PutUint32(out[at+8*int(n)+4:], uint32(len(out)-at))
+				out = append(out, b[desc:desc+44]...)
+			}
+			break
+		}
+		out = append(out, b[from:from+part]...)
+	}
+	return out
 }

@@ -55,10 +55,14 @@ type lineAt struct {
 	decl decl
 }
 
-// Lines reads the debugging information of the file or of its separate debug file, in a single pass. The error is
+// Lines reads the debugging information of the file or of its separate debug file, in a single pass. A Go program without
+// any has the lines of its functions in a table for stack traces. The error is
 // ErrNoDWARF, ErrMalformed, or ErrTooLarge if it takes more than 1 GiB.
 func (f *File) Lines() (*Lines, error) {
 	d, err := f.dwarf()
+	if errors.Is(err, ErrNoDWARF) && f.IsGo() {
+		return f.goLines()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}

@@ -244,6 +244,8 @@ func (f *File) readFuncs() (*funcTable, error) {
 	syms := slices.Clone(t.defined)
 	slices.SortFunc(syms, byAddr)
 	if f.Stripped() {
+		syms = append(syms, f.goSymbols()...)
+		slices.SortFunc(syms, byAddr)
 		syms = append(syms, f.recoverFuncs(syms)...)
 		slices.SortFunc(syms, byAddr)
 	}
