@@ -1,18 +1,19 @@
 package target
 
 import (
-	"bytes"
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
+	"strings"
 )
 
 // Limits on Go's function table.
 const (
 	maxPclntab   = 1 << 30
 	maxGoFuncs   = 8 << 20
-	maxRelocs    = 64 << 20 // bytes of relocations that are searched
-	maxModuleSet = 1 << 30  // bytes of data that are searched for the module's description
+	maxGoNames   = 512 << 20 // bytes of names that are read; overlapping ones count each
+	maxRelocs    = 64 << 20  // bytes of relocations that are searched
+	maxModuleSet = 1 << 30   // bytes of data that are searched for the module's description
 )
 
 // pclntab is the function table that the linker of Go puts into every program, for stack traces (runtime/symtab.go; debug/gosym
@@ -33,6 +34,9 @@ type pclntab struct {
 	text  uint64 // where offsets of functions start; 0 means to be found in the module's description
 
 	names, cutab, filetab, pctab, pcln uint64
+
+	strings string // data, for the names to be parts of
+	read    int    // bytes of names so far
 }
 
 // goFunc is a function of the table.
@@ -52,7 +56,7 @@ func parsePclntab(b []byte) (*pclntab, error) {
 		return nil, fmt.Errorf("%w: Go function table of %d bytes", ErrMalformed, len(b))
 	}
 	le := binary.LittleEndian
-	t := &pclntab{data: b}
+	t := &pclntab{data: b, strings: string(b)}
 	switch magic := le.Uint32(b); magic {
 	case 0xfffffff0:
 		t.order = 118
@@ -89,12 +93,18 @@ func (t *pclntab) u32(off uint64) uint64 {
 
 // str returns the NUL-terminated string at off.
 func (t *pclntab) str(off uint64) string {
-	if off >= uint64(len(t.data)) {
+	if off >= uint64(len(t.strings)) || t.read > maxGoNames {
 		return ""
 	}
-	b := t.data[off:]
-	n := bytes.IndexByte(b[:min(len(b), maxSymbolName)], 0)
-	return string(b[:max(n, 0)])
+	s := t.strings[off:]
+	s = s[:min(len(s), maxSymbolName)]
+	n := strings.IndexByte(s, 0)
+	if n < 0 {
+		t.read += len(s)
+		return ""
+	}
+	t.read += n
+	return s[:n]
 }
 
 // funcs returns the functions, in the order of the table, which is that of addresses. It leaves out those that lie.
