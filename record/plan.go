@@ -194,6 +194,9 @@ func noMatch(probe *Probe, wanted map[*image][]*Probe, scopes []*scope) error {
 	var files []string
 	for img, probes := range wanted {
 		if slices.Contains(probes, probe) {
+			if why := optimizedAway(img.file, probe); why != "" {
+				return fmt.Errorf("%w %q: %s of %s", ErrProbe, probe.Text, why, img.path)
+			}
 			funcs, err := img.file.Funcs()
 			what := fmt.Sprintf("%s (%d functions", img.path, len(funcs))
 			if err != nil {
@@ -217,6 +220,54 @@ func noMatch(probe *Probe, wanted map[*image][]*Probe, scopes []*scope) error {
 		}
 	}
 	return fmt.Errorf("%w %q: no such function in %s%s", ErrProbe, probe.Text, strings.Join(files, ", "), hint)
+}
+
+// optimizedAway says what has become of a function of the source that has no
+// symbol, "" if the debugging information knows of none.
+func optimizedAway(file *target.File, probe *Probe) string {
+	if probe.pattern == nil || probe.pattern.literal == "" {
+		return ""
+	}
+	funcs, _ := file.Funcs()
+	var clones []string
+	for _, fn := range funcs {
+		if strings.HasPrefix(fn.Name, probe.pattern.literal+".") && !fn.Cold() {
+			clones = append(clones, fn.Name)
+		}
+	}
+	if len(clones) > 0 {
+		return "the compiler has changed it: probe " + shortList(clones, 0)
+	}
+	inlined, ok, err := file.Inlined(func(name string) bool {
+		_, ok := probe.pattern.match(target.Func{Name: name})
+		return ok
+	})
+	switch {
+	case err != nil || !ok || inlined.Own:
+		return ""
+	case len(inlined.In) == 0:
+		return "it exists only inlined, and not in any function that has a name"
+	}
+	return "it exists only inlined, in " + shortList(inlined.In, inlined.More)
+}
+
+// shortList lists the first names of a list that has more of them.
+func shortList(names []string, more int) string {
+	const shown = 8
+	if n := len(names); n > shown {
+		names, more = names[:shown], more+n-shown
+	}
+	var b strings.Builder
+	for i, name := range names {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(target.DemangleNoParams(name))
+	}
+	if more > 0 {
+		fmt.Fprintf(&b, " and %d more", more)
+	}
+	return b.String()
 }
 
 func baseName(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }

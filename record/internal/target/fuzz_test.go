@@ -42,6 +42,7 @@ func readAll(t *testing.T, b []byte) {
 	f.Unwinds()
 	f.SwitchesStacks()
 	f.IFuncs()
+	f.Inlined(func(name string) bool { return len(name)%2 == 0 })
 	funcs, err := f.Funcs()
 	if err != nil {
 		return

@@ -238,7 +238,7 @@ func (b *linesBuilder) readDIE(c *cursor, ab *abbrev, at uint64) (sibling uint64
 			line = b.unit.value(c, a)
 		case attrAbstractOrigin, attrSpecification:
 			v := b.unit.value(c, a)
-			if a.form != formGNURefAlt && a.form != formRefSup4 && a.form != formRefSup8 { // those are in another file
+			if refersInside(a) {
 				s.origin = v
 			}
 		default:
