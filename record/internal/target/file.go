@@ -25,7 +25,7 @@ var (
 	ErrTooLarge = errors.New("too large")
 	// ErrDebugFile means a file of debugging information, as they lie in /usr/lib/debug: it has the headers of the file
 	// that it was split from, and none of its code.
-	ErrDebugFile = errors.New("a separate debug file, without code")
+	ErrDebugFile = errors.New("a separate debug file has no code: name the program or library that it belongs to")
 	// ErrNoCode means that an address lies in no file-backed part of an executable segment.
 	ErrNoCode = errors.New("no code at this address")
 )
