@@ -73,9 +73,9 @@ func (f *File) inPLT(a Addr) bool {
 }
 
 // unlikelyParts finds those of the frames starts that are not functions but parts of one, moved out of line (NAME.cold)
-// before it has put anything on its stack: to the unwind tables they look like functions. Nobody calls such a part and
-// nothing points to it. Its function jumps to it, under a condition; or the part jumps back; or it never returns, as
-// no function does that is reached by a tail call.
+// before it has put anything on its stack: to the unwind tables they look like functions. Nobody calls such a part, no
+// instruction has its address, and no word of data. Its function jumps to it, under a condition or by a jump table; or the part
+// jumps back; or it never returns, as no function does that is reached by a tail call.
 //
 // A function that is never called or pointed to, and to which others jump under a condition, as Clang makes tail
 // calls, is taken for such a part, too. That is the safe side.
@@ -84,17 +84,20 @@ func (f *File) unlikelyParts(frames []frame, starts []int) map[int]bool {
 	for i := range frames {
 		s.read(i)
 	}
-	suspects := map[uint64]int{}
+	uncalled := map[uint64]int{}
 	for _, i := range starts {
-		jumped := s.seen[i]&(byJump|byBranch) != 0
-		if jumped && s.seen[i]&(byCall|byAddress) == 0 && (s.seen[i]&byBranch != 0 || s.neverReturns(i)) {
-			suspects[frames[i].start] = i
+		if s.seen[i]&(byCall|byAddress) == 0 {
+			uncalled[frames[i].start] = i
 		}
 	}
-	f.dropPointedTo(suspects)
+	s.readPointers(uncalled)
 	out := map[int]bool{}
-	for _, i := range suspects {
-		out[i] = true
+	for _, i := range uncalled {
+		switch how := s.seen[i]; {
+		case how&byPointer != 0:
+		case how&(byBranch|byTable) != 0, how&byJump != 0 && s.neverReturns(i):
+			out[i] = true
+		}
 	}
 	return out
 }
@@ -106,7 +109,9 @@ const (
 	byCall reference = 1 << iota
 	byJump           // from another frame
 	byBranch
-	byAddress
+	byAddress // in an instruction
+	byPointer // in data
+	byTable   // in data, among pointers into the middle of frames
 )
 
 // sweep decodes all frames once.
@@ -221,22 +226,52 @@ func addressARM64(b []byte, at Addr, pages *[32]Addr) (Addr, bool) {
 	return 0, false
 }
 
-// dropPointedTo deletes the suspects to which a word of data points: in tables of pointers, or in the relocations that
-// fill them when the program starts (Elf64_Rela has the address in its last word).
-func (f *File) dropPointedTo(suspects map[uint64]int) {
+// readPointers notes to which of some frames words of data point: in tables of pointers, or in the relocations that fill
+// them when the program starts (Elf64_Rela has the address in its last word). The table of a switch has pointers into the
+// middle of a function beside it, or the same once more.
+func (s *sweep) readPointers(starts map[uint64]int) {
 	const chunk = 1 << 20
-	for _, p := range f.elf.Progs {
+	if len(starts) == 0 {
+		return
+	}
+	for _, p := range s.f.elf.Progs {
 		if p.Type != elf.PT_LOAD {
 			continue
 		}
-		end := min(p.Off+min(p.Filesz, maxPointers), f.size)
-		for off := (p.Off + 7) &^ 7; off < end && len(suspects) > 0; off += chunk {
-			b := f.readAt(off, min(chunk, end-off))
-			for ; len(b) >= 8; b = b[8:] {
-				delete(suspects, binary.LittleEndian.Uint64(b))
+		end := min(p.Off+min(p.Filesz, maxPointers), s.f.size)
+		for off := (p.Off + 7) &^ 7; off < end; off += chunk {
+			b := s.f.readAt(off, min(chunk, end-off))
+			word := func(at int) uint64 {
+				if at < 0 || at+8 > len(b) {
+					return 0
+				}
+				return binary.LittleEndian.Uint64(b[at:])
+			}
+			for at := 0; at+8 <= len(b); at += 8 {
+				i, ok := starts[word(at)]
+				if !ok {
+					continue
+				}
+				labels := 0
+				for _, beside := range [2]uint64{word(at - 8), word(at + 8)} {
+					if beside == word(at) || s.isMiddle(beside) {
+						labels++
+					}
+				}
+				if labels == 2 || labels == 1 && s.seen[i]&(byBranch|byJump) != 0 {
+					s.seen[i] |= byTable
+				} else {
+					s.seen[i] |= byPointer
+				}
 			}
 		}
 	}
+}
+
+// isMiddle says whether a is inside a frame, and not its start.
+func (s *sweep) isMiddle(a uint64) bool {
+	i, ok := s.find(a)
+	return ok && s.frames[i].start != a
 }
 
 // maxPointers bounds the bytes of a segment that are searched for pointers.

@@ -2,6 +2,7 @@ package target
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -123,5 +124,67 @@ func TestDamagedFrames(t *testing.T) {
 			damaged[i] = c
 			parseFrames(damaged, addr, f.Machine)
 		}
+	}
+}
+
+// The C library as it is installed, compared with its debug file where that is installed, too.
+func TestRecoveredOfLibc(t *testing.T) {
+	const path = "/lib/x86_64-linux-gnu/libc.so.6"
+	if _, err := os.Stat(path); err != nil {
+		t.Skip("not on this machine")
+	}
+	debug := open(t, path).DebugPath()
+	if debug == "" {
+		t.Skip("needs the debug file of libc (libc6-dbg)")
+	}
+	out, err := exec.Command("readelf", "-sW", debug).Output()
+	if err != nil {
+		t.Skipf("needs readelf: %v", err)
+	}
+	symbols := map[Addr]string{}
+	for line := range strings.Lines(string(out)) {
+		word := strings.Fields(line)
+		if len(word) < 8 || word[3] != "FUNC" && word[3] != "IFUNC" && word[3] != "NOTYPE" || word[6] == "UND" {
+			continue
+		}
+		a, err := strconv.ParseUint(word[1], 16, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name := symbols[Addr(a)]; name == "" || isCold(name) {
+			symbols[Addr(a)] = word[7]
+		}
+	}
+	f := withoutDebug(t, path)
+	funcs, err := f.Funcs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	exported, recovered := map[Addr]bool{}, map[Addr]bool{}
+	wrong := 0
+	for _, fn := range slices.Concat(funcs, f.IFuncs()) {
+		if !fn.Recovered {
+			exported[fn.Addr] = true
+			continue
+		}
+		recovered[fn.Addr] = true
+		if name := symbols[fn.Addr]; name == "" || isCold(name) {
+			wrong++
+			t.Logf("%s is %q", fn.Name, name)
+		}
+	}
+	missing := 0
+	for a, name := range symbols {
+		if s := f.codeSection(a); s == nil || s.Name != ".text" || isCold(name) || exported[a] {
+			continue
+		}
+		if !recovered[a] && !startup(name) {
+			missing++
+			t.Logf("%s at %#x is missing", name, a)
+		}
+	}
+	t.Logf("%d recovered, %d of them wrong, %d missing", len(recovered), wrong, missing)
+	if len(recovered) < 1000 || wrong > 2 || missing*100 > len(recovered) {
+		t.Error("too few agree")
 	}
 }
