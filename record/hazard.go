@@ -1,6 +1,7 @@
 package record
 
 import (
+	"fmt"
 	"strings"
 
 	"utrace/record/internal/target"
@@ -12,6 +13,7 @@ type hazards struct {
 	why       string // "" for none
 	leaves    bool   // leaf functions are in danger, too
 	callbacks bool   // the program may throw through functions that call it back
+	nameless  string // why a function without a name may be one of those that unsafeReturn names; "" if it cannot
 	isGo      bool
 	goid      uint16 // with isGo: see goidOffset
 }
@@ -49,8 +51,8 @@ func newSurroundings(files []*target.File) surroundings {
 			}
 		}
 		if i == 0 && s.switches == "" {
-			if fn, ok := f.LoadsStackPointer(); ok {
-				s.switches = "it may switch stacks (" + fn + " sets the stack pointer)"
+			if at, ok := f.LoadsStackPointer(); ok {
+				s.switches = fmt.Sprintf("it may switch stacks (the code at %#x loads the stack pointer)", uint64(at))
 			}
 		}
 		if _, ok := f.Imports("sigaltstack"); ok && s.altstack == "" {
@@ -86,6 +88,13 @@ func newHazards(file *target.File, s surroundings) hazards {
 		h.why = s.switches
 	case s.unknown:
 		h.why = "what else is in its process is not known: it may throw through it"
+	}
+	if h.why == "" && file.Stripped() {
+		if why, ok := file.HoldsLibc(); ok {
+			h.nameless = "a function without a name may be setjmp or its like (" + why + ")"
+		} else if at, ok := file.LoadsStackPointer(); ok {
+			h.nameless = fmt.Sprintf("it may switch stacks (the code at %#x loads the stack pointer)", uint64(at))
+		}
 	}
 	return h
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"utrace/record/internal/target"
 )
 
@@ -31,21 +33,23 @@ type fileKey struct{ dev, ino uint64 }
 // running process, those that a command will have, or none of its own (the
 // whole system).
 type scope struct {
-	pid     int // 0 before a command is started, and for the system
+	pid     int    // 0 before a command is started, and for the system
+	root    string // a way to the root directory of the process, "" if that is ours
 	program *image
 	libs    []*image
-	partial bool // some libraries were not found
-	finder  *target.Libraries
+	partial bool              // some libraries were not found
+	finder  *target.Libraries // in our root directory
 }
 
 // images opens files, each once.
 type images struct {
 	byKey map[fileKey]*image
+	held  []*os.File // to be closed: image.open leads through them
 }
 
-// get opens the file that open names; path is how to call it. A process is
-// added to those in which it will be probed.
-func (s *images) get(path, open string, pid int) (*image, error) {
+// get opens the file that open names; path is how to call it. The process of
+// the scope, if it has one, is added to those in which it will be probed.
+func (s *images) get(sc *scope, path, open string) (*image, error) {
 	var st syscall.Stat_t
 	if err := syscall.Stat(open, &st); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -53,15 +57,15 @@ func (s *images) get(path, open string, pid int) (*image, error) {
 	key := fileKey{uint64(st.Dev), st.Ino}
 	img := s.byKey[key]
 	if img == nil {
-		file, err := target.Open(open)
+		file, err := target.OpenAs(open, path, sc.root)
 		if err != nil {
 			return nil, err
 		}
 		img = &image{path: path, open: open, file: file, key: key}
 		s.byKey[key] = img
 	}
-	if pid != 0 && !slices.Contains(img.pids, pid) {
-		img.pids = append(img.pids, pid)
+	if sc.pid != 0 && !slices.Contains(img.pids, sc.pid) {
+		img.pids = append(img.pids, sc.pid)
 	}
 	return img, nil
 }
@@ -69,6 +73,9 @@ func (s *images) get(path, open string, pid int) (*image, error) {
 func (s *images) close() {
 	for _, img := range s.byKey {
 		img.file.Close()
+	}
+	for _, file := range s.held {
+		file.Close()
 	}
 }
 
@@ -88,8 +95,8 @@ func (s *images) processScope(pid int) (*scope, error) {
 	if err != nil {
 		return nil, fmt.Errorf("process %d: %w", pid, err)
 	}
-	sc := &scope{pid: pid, finder: target.NewLibraries(nil)}
-	program, err := s.get(strings.TrimSuffix(exe, " (deleted)"), fmt.Sprintf("/proc/%d/exe", pid), pid)
+	sc := &scope{pid: pid, root: otherRoot(pid), finder: target.NewLibraries(nil)}
+	program, err := s.get(sc, strings.TrimSuffix(exe, " (deleted)"), fmt.Sprintf("/proc/%d/exe", pid))
 	if err != nil {
 		return nil, fmt.Errorf("process %d: %w", pid, err)
 	}
@@ -105,11 +112,49 @@ func (s *images) processScope(pid int) (*scope, error) {
 			continue
 		}
 		seen[key] = true
-		if img, err := s.get(m.Path, open, pid); err == nil { // else it is mapped, but no library
+		if img, err := s.get(sc, m.Path, open); err == nil { // else it is mapped, but no library
 			sc.libs = append(sc.libs, img)
 		}
 	}
 	return sc, nil
+}
+
+// otherRoot returns a way to the root directory of a process that has been
+// given another one than ours: by chroot, or in a container. Else it is "".
+func otherRoot(pid int) string {
+	root := fmt.Sprintf("/proc/%d/root", pid)
+	var ours, theirs syscall.Stat_t
+	if syscall.Stat("/", &ours) != nil || syscall.Stat(root, &theirs) != nil {
+		return ""
+	}
+	ourMounts, _ := os.Readlink("/proc/self/ns/mnt")
+	theirMounts, _ := os.Readlink(fmt.Sprintf("/proc/%d/ns/mnt", pid))
+	if ours.Dev == theirs.Dev && ours.Ino == theirs.Ino && ourMounts == theirMounts {
+		return ""
+	}
+	return root
+}
+
+// inRoot returns a path that opens the file which the process of the scope
+// would open as path. Symbolic links on the way stay inside its root directory, which
+// they would leave on a way through /proc/PID/root. A file that is not there is
+// taken for one of ours: people copy paths from both sides.
+func (s *images) inRoot(sc *scope, path string) string {
+	if sc.root == "" {
+		return path
+	}
+	dir, err := unix.Open(sc.root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return path
+	}
+	defer unix.Close(dir)
+	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT} // Linux 5.6
+	fd, err := unix.Openat2(dir, path, &how)
+	if err != nil {
+		return path
+	}
+	s.held = append(s.held, os.NewFile(uintptr(fd), path))
+	return fmt.Sprintf("/proc/self/fd/%d", fd)
 }
 
 // maxInterpreters is how deep the kernel follows scripts that name scripts as
@@ -140,13 +185,13 @@ func (s *images) commandScope(command, env []string) (*scope, error) {
 		return nil, err
 	}
 	sc := &scope{finder: target.NewLibraries(env)}
-	if sc.program, err = s.get(path, path, 0); err != nil {
+	if sc.program, err = s.get(sc, path, path); err != nil {
 		return nil, fmt.Errorf("command: %w", err)
 	}
 	libs, missing := sc.finder.Closure(sc.program.file)
 	sc.partial = len(missing) > 0
 	for _, lib := range libs {
-		if img, err := s.get(lib, lib, 0); err == nil {
+		if img, err := s.get(sc, lib, lib); err == nil {
 			sc.libs = append(sc.libs, img)
 		}
 	}
@@ -178,18 +223,12 @@ func scriptInterpreter(path string) (string, error) {
 func (s *images) find(sc *scope, p *Probe) ([]*image, error) {
 	switch {
 	case p.Path != "":
-		open := p.Path
-		if sc.pid != 0 {
-			if _, err := os.Stat(fmt.Sprintf("/proc/%d/root%s", sc.pid, p.Path)); err == nil {
-				open = fmt.Sprintf("/proc/%d/root%s", sc.pid, p.Path)
-			}
-		}
 		for _, img := range append(sc.libs, sc.program) {
 			if img != nil && img.path == p.Path {
 				return []*image{img}, nil
 			}
 		}
-		img, err := s.get(p.Path, open, sc.pid)
+		img, err := s.get(sc, p.Path, s.inRoot(sc, p.Path))
 		if err != nil {
 			return nil, fmt.Errorf("%w %q: %w", ErrProbe, p.Text, err)
 		}
@@ -204,11 +243,14 @@ func (s *images) find(sc *scope, p *Probe) ([]*image, error) {
 		if len(list) > 0 {
 			return list, nil
 		}
+		if sc.root != "" {
+			return nil, fmt.Errorf("%w %q: no library %q is mapped by process %d, and it has a root directory of its own; write /path/to/file:FUNC, as the process would, for one that is loaded later", ErrProbe, p.Text, p.Lib, sc.pid)
+		}
 		path, ok := sc.finder.Find(p.Lib) // it may be loaded later
 		if !ok {
 			return nil, fmt.Errorf("%w %q: no library %q is mapped or known to the dynamic linker; write /path/to/file:FUNC for one elsewhere", ErrProbe, p.Text, p.Lib)
 		}
-		img, err := s.get(path, path, sc.pid)
+		img, err := s.get(sc, path, path)
 		if err != nil {
 			return nil, fmt.Errorf("%w %q: %w", ErrProbe, p.Text, err)
 		}
@@ -239,7 +281,7 @@ func (s *images) ofProgram(program *image, finder *target.Libraries) surrounding
 	libs, missing := finder.Closure(program.file)
 	sc.partial = len(missing) > 0
 	for _, lib := range libs {
-		if img, err := s.get(lib, lib, 0); err == nil {
+		if img, err := s.get(sc, lib, lib); err == nil {
 			sc.libs = append(sc.libs, img)
 		}
 	}

@@ -49,7 +49,8 @@ type placement struct {
 //  2. The site of the entry: see findEntry. If the kernel refuses it: no probe.
 //  3. A function that returns twice, unwinds, or asks who called it: the entry only.
 //  4. In a file without hazards, and for leaf functions unless a signal handler may run on top of
-//     them (hazards.leaves): the trampoline. Nothing else can unwind or switch stacks below a leaf.
+//     them (hazards.leaves): the trampoline. Nothing else can unwind or switch stacks below a leaf. But a leaf
+//     without a name may be what switches stacks.
 //  5. Else the return instructions, if all of the function can be decoded.
 func place(file *target.File, fn target.Func, h hazards, k kernelSites, naive bool) (p placement, leftOut string) {
 	names := append([]string{fn.Name}, fn.Aliases...)
@@ -97,13 +98,20 @@ func place(file *target.File, fn target.Func, h hazards, k kernelSites, naive bo
 			return p, ""
 		}
 	}
+	why, leaves := h.why, h.leaves
+	if fn.Recovered {
+		leaves = true
+		if why == "" {
+			why = h.nameless
+		}
+	}
 	switch {
-	case h.why == "" || !h.leaves && err == nil && !exits.Calls && !exits.Outside:
+	case why == "" || !leaves && err == nil && !exits.Calls && !exits.Outside:
 		p.by = ByTrampoline
 	case err != nil:
-		p.by, p.why = Never, h.why+", and "+err.Error()
+		p.by, p.why = Never, why+", and "+err.Error()
 	case len(exits.Returns) == 0:
-		p.by, p.why = Never, h.why+", and it has no return instruction"
+		p.by, p.why = Never, why+", and it has no return instruction"
 	default:
 		p.by, p.returns = ByInstruction, exits.Returns
 	}

@@ -205,12 +205,15 @@ func noMatch(probe *Probe, wanted map[*image][]*Probe, scopes []*scope) error {
 	var files []string
 	for img, probes := range wanted {
 		if slices.Contains(probes, probe) {
+			if why := optimizedAway(img.file, probe); why != "" {
+				return fmt.Errorf("%w %q: %s of %s", ErrProbe, probe.Text, why, img.path)
+			}
 			funcs, err := img.file.Funcs()
 			what := fmt.Sprintf("%s (%d functions", img.path, len(funcs))
 			if err != nil {
 				what = fmt.Sprintf("%s (symbols cannot be read: %v", img.path, err)
 			} else if img.file.Stripped() {
-				what += ", stripped: only what it exports has a name"
+				what += ", stripped: only what it exports has a name, other functions are called sub_ADDRESS"
 			}
 			files = append(files, what+")")
 		}
@@ -230,6 +233,54 @@ func noMatch(probe *Probe, wanted map[*image][]*Probe, scopes []*scope) error {
 	return fmt.Errorf("%w %q: no such function in %s%s", ErrProbe, probe.Text, strings.Join(files, ", "), hint)
 }
 
+// optimizedAway says what has become of a function of the source that has no
+// symbol, "" if the debugging information knows of none.
+func optimizedAway(file *target.File, probe *Probe) string {
+	if probe.pattern == nil || probe.pattern.literal == "" {
+		return ""
+	}
+	funcs, _ := file.Funcs()
+	var clones []string
+	for _, fn := range funcs {
+		if strings.HasPrefix(fn.Name, probe.pattern.literal+".") && !fn.Cold() {
+			clones = append(clones, fn.Name)
+		}
+	}
+	if len(clones) > 0 {
+		return "the compiler has changed it: probe " + shortList(clones, 0)
+	}
+	inlined, ok, err := file.Inlined(func(name string) bool {
+		_, ok := probe.pattern.match(target.Func{Name: name})
+		return ok
+	})
+	switch {
+	case err != nil || !ok || inlined.Own:
+		return ""
+	case len(inlined.In) == 0:
+		return "it exists only inlined, and not in any function that has a name"
+	}
+	return "it exists only inlined, in " + shortList(inlined.In, inlined.More)
+}
+
+// shortList lists the first names of a list that has more of them.
+func shortList(names []string, more int) string {
+	const shown = 8
+	if n := len(names); n > shown {
+		names, more = names[:shown], more+n-shown
+	}
+	var b strings.Builder
+	for i, name := range names {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(target.DemangleNoParams(name))
+	}
+	if more > 0 {
+		fmt.Fprintf(&b, " and %d more", more)
+	}
+	return b.String()
+}
+
 func baseName(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
 
 // addModule plans the probes of one file. What is left out counts as matched:
@@ -242,6 +293,9 @@ func (p *Plan) addModule(img *image, probes []*Probe, around surroundings, match
 	m := &PlannedModule{Path: img.path, BuildID: img.file.BuildID, PIDs: img.pids, image: img}
 	h := newHazards(img.file, around)
 	m.Hazard, m.Goid = h.why, h.goid
+	if m.Hazard == "" && h.nameless != "" && slices.ContainsFunc(funcs, func(fn target.Func) bool { return fn.Recovered }) {
+		m.Hazard = h.nameless
+	}
 	leaveOut := func(name string, a target.Addr, why string) {
 		p.LeftOut = append(p.LeftOut, format.LeftOut{Name: name, Module: img.path, Addr: uint64(a), Reason: why})
 	}
@@ -361,7 +415,7 @@ func (p *Plan) addInstructions(m *PlannedModule, probe *Probe, funcs []target.Fu
 			add(fn, fn.Name, a)
 		default:
 			matched[probe] = true
-			leaveOut(fmt.Sprintf("%#x", uint64(a)), a, "no symbol covers this address: whether an instruction begins there cannot be told")
+			leaveOut(fmt.Sprintf("%#x", uint64(a)), a, "no function is known to cover this address: whether an instruction begins there cannot be told")
 		}
 		return
 	}

@@ -4,6 +4,7 @@ package record
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -55,6 +56,22 @@ func (t *threads) id(pid, tid uint32, goid uint64) format.ThreadID {
 	}
 	t.last, t.lastID = key, id
 	return id
+}
+
+// ErrPIDNamespace means that this process sees other process IDs than the
+// kernel reports.
+var ErrPIDNamespace = errors.New("utrace runs in a PID namespace of its own (a container), where processes have other IDs than the kernel reports: run it on the host, or in the host's PID namespace (docker run --pid=host)")
+
+// checkPIDNamespace returns ErrPIDNamespace outside of the initial PID
+// namespace, whose inode number is fixed (PROC_PID_INIT_INO of
+// include/linux/proc_ns.h, since Linux 3.8). bpf_get_current_pid_tgid knows that namespace
+// only: nothing would be recorded elsewhere. Without /proc it cannot be told.
+func checkPIDNamespace() error {
+	const initial = "pid:[4026531836]"
+	if ns, err := os.Readlink("/proc/self/ns/pid"); err == nil && ns != initial {
+		return ErrPIDNamespace
+	}
+	return nil
 }
 
 // maxArgs bounds how much of a command line is kept.

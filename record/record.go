@@ -130,6 +130,9 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	if r.method, err = cfg.Attach.Choose(len(cfg.PIDs)+len(cfg.Command) > 0); err != nil {
 		return nil, err
 	}
+	if err := checkPIDNamespace(); err != nil {
+		return nil, err
+	}
 	p.readLines()
 	if r.file, err = createOutput(cfg.Output, cfg.Force); err != nil {
 		return nil, fmt.Errorf("output: %w", err)

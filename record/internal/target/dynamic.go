@@ -19,6 +19,10 @@ func (f *File) readNotes() {
 			}
 		}
 	}
+	f.readNoteSections()
+}
+
+func (f *File) readNoteSections() {
 	for _, s := range f.elf.Sections {
 		if s.Type == elf.SHT_NOTE && s.Name == ".note.gnu.build-id" && s.FileSize <= maxNote {
 			if f.findBuildID(f.readAt(s.Offset, s.FileSize), s.Addralign) {

@@ -134,10 +134,8 @@ func (f *File) isTailCall(fn Func, target Addr) bool {
 	if fn.Cold() {
 		return false
 	}
-	for _, s := range f.plt {
-		if uint64(target) >= s.Addr && uint64(target)-s.Addr < s.Size {
-			return true
-		}
+	if f.inPLT(target) {
+		return true
 	}
 	t, err := f.funcs()
 	if err != nil {

@@ -23,6 +23,9 @@ var (
 	ErrMalformed = errors.New("malformed ELF file")
 	// ErrTooLarge means that a part of the file is beyond the limits of this package.
 	ErrTooLarge = errors.New("too large")
+	// ErrDebugFile means a file of debugging information, as they lie in /usr/lib/debug: it has the headers of the file
+	// that it was split from, and none of its code.
+	ErrDebugFile = errors.New("a separate debug file has no code: name the program or library that it belongs to")
 	// ErrNoCode means that an address lies in no file-backed part of an executable segment.
 	ErrNoCode = errors.New("no code at this address")
 )
@@ -77,46 +80,61 @@ type File struct {
 
 	symbols func() (*symbolTable, error)
 	funcs   func() (*funcTable, error)
+
+	root     string // see OpenAs
+	debugDir string
+	debug    func() *File // separate debug file, or nil
+	mini     func() *File // embedded symbol table, or nil
+	opened   []*File      // by debug, to be closed
 }
 
 // Open opens the ELF file at path, which must be a regular file. The errors are those of the file system,
 // ErrNotELF, ErrUnsupported, ErrMalformed and ErrTooLarge. Symbols and line tables are read when first asked for.
-func Open(path string) (*File, error) {
+// A separate debug file is ErrDebugFile.
+func Open(path string) (*File, error) { return OpenAs(path, path, "") }
+
+// OpenAs opens the file at path, which may be a way through /proc, and calls it name: a separate debug file is
+// looked for where the file of that name would have it, first below the directory root, if that is not "", then below /.
+func OpenAs(path, name, root string) (*File, error) {
+	f, err := openFile(path, name, newFile)
+	if err != nil {
+		return nil, err
+	}
+	f.root = root
+	return f, nil
+}
+
+// openFile opens a regular file and hands it to read, with the name it is to have.
+func openFile(path, name string, read func(r io.ReaderAt, size uint64, name string) (*File, error)) (*File, error) {
 	// O_NONBLOCK: opening a FIFO that somebody planted must not wait for a writer.
 	h, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
-	f, err := openHandle(h, path)
+	f, err := func() (*File, error) {
+		st, err := h.Stat()
+		if err != nil {
+			return nil, err
+		}
+		if !st.Mode().IsRegular() {
+			return nil, fmt.Errorf("not a regular file: %w", ErrNotELF)
+		}
+		return read(h, uint64(st.Size()), name)
+	}()
 	if err != nil {
 		h.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return f, nil
-}
-
-func openHandle(h *os.File, path string) (*File, error) {
-	st, err := h.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !st.Mode().IsRegular() {
-		return nil, fmt.Errorf("not a regular file: %w", ErrNotELF)
-	}
-	f, err := newFile(h, uint64(st.Size()), path)
-	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	f.close = h.Close
 	return f, nil
 }
 
-// newFile reads the headers of an ELF file of size bytes.
-func newFile(r io.ReaderAt, size uint64, path string) (*File, error) {
+// readHeaders reads what all ELF files have, debug files too.
+func readHeaders(r io.ReaderAt, size uint64, path string) (*File, error) {
 	if err := checkHeader(r, size); err != nil {
 		return nil, err
 	}
-	f := &File{Path: path, r: r, size: size}
+	f := &File{Path: path, r: r, size: size, debugDir: debugDir}
 	err := guard(func() (err error) {
 		f.elf, err = elf.NewFile(r)
 		return err
@@ -125,6 +143,18 @@ func newFile(r io.ReaderAt, size uint64, path string) (*File, error) {
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	f.Machine, f.Entry = f.elf.Machine, Addr(f.elf.Entry)
+	return f, nil
+}
+
+// newFile reads the headers of an ELF file of size bytes.
+func newFile(r io.ReaderAt, size uint64, path string) (*File, error) {
+	f, err := readHeaders(r, size, path)
+	if err != nil {
+		return nil, err
+	}
+	if f.lacksCode() {
+		return nil, ErrDebugFile
+	}
 	if err := f.readSegments(); err != nil {
 		return nil, err
 	}
@@ -133,11 +163,16 @@ func newFile(r io.ReaderAt, size uint64, path string) (*File, error) {
 	f.readDynamic()
 	f.symbols = sync.OnceValues(f.readSymbols)
 	f.funcs = sync.OnceValues(f.readFuncs)
+	f.debug = sync.OnceValue(f.openDebug)
+	f.mini = sync.OnceValue(f.readMini)
 	return f, nil
 }
 
 // Close closes the file. Nothing that was returned before becomes invalid.
 func (f *File) Close() error {
+	for _, d := range f.opened {
+		d.Close()
+	}
 	if f.close == nil {
 		return nil
 	}

@@ -2,7 +2,10 @@ package target
 
 import (
 	"bytes"
+	"debug/elf"
+	"encoding/binary"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +16,8 @@ const maxFuzzTime = 5 * time.Second
 
 // FuzzOpen reads everything there is to read from a mutated ELF file.
 func FuzzOpen(f *testing.F) {
-	for _, path := range fixtures(f) {
+	split, _ := filepath.Glob(filepath.Join(splitDir, "*.elf"))
+	for _, path := range append(fixtures(f), split...) {
 		b, err := os.ReadFile(path)
 		if err != nil {
 			f.Fatal(err)
@@ -38,6 +42,7 @@ func readAll(t *testing.T, b []byte) {
 	f.Unwinds()
 	f.SwitchesStacks()
 	f.IFuncs()
+	f.Inlined(func(name string) bool { return len(name)%2 == 0 })
 	funcs, err := f.Funcs()
 	if err != nil {
 		return
@@ -124,4 +129,95 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("depends on what follows")
 		}
 	})
+}
+
+func FuzzFrames(f *testing.F) {
+	for _, name := range []string{"pie", "nopie", "arm64"} {
+		file := open(f, filepath.Join(splitDir, name+".elf"))
+		data, addr, err := file.ehFrame()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data, addr, name == "arm64")
+	}
+	f.Fuzz(func(t *testing.T, data []byte, addr uint64, arm bool) {
+		machine := elf.EM_X86_64
+		if arm {
+			machine = elf.EM_AARCH64
+		}
+		for _, fr := range parseFrames(data, addr, machine) {
+			if fr.size == 0 || fr.end() < fr.start {
+				t.Errorf("%+v", fr)
+			}
+		}
+	})
+}
+
+func FuzzDebugLink(f *testing.F) {
+	f.Add([]byte("a.debug\x00\x01\x02\x03\x04"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if name, _, ok := parseDebugLink(b); ok && (name == "" || strings.Contains(name, "/")) {
+			t.Errorf("%q", name)
+		}
+	})
+}
+
+func FuzzUnpack(f *testing.F) {
+	packed, err := packedFixture(f)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(packed)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if out, err := unpack(b, 1<<20); err == nil && len(out) > 1<<20 {
+			t.Errorf("%d bytes", len(out))
+		}
+	})
+}
+
+func FuzzPclntab(f *testing.F) {
+	_, bare := buildGo(f, false)
+	file := open(f, bare)
+	data, err := file.sectionData(file.elf.Section(".gopclntab"), maxPclntab)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(smallPclntab(data))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		table, err := parsePclntab(b)
+		if err != nil {
+			return
+		}
+		start := time.Now()
+		if n := len(table.funcs()); n > len(b)/8 {
+			t.Errorf("%d functions in %d bytes", n, len(b))
+		}
+		if d := time.Since(start); d > maxFuzzTime {
+			t.Errorf("took %v", d)
+		}
+	})
+}
+
+// smallPclntab makes a table of the first functions of a large one.
+func smallPclntab(b []byte) []byte {
+	const funcs, part = 3, 256
+	le := binary.LittleEndian
+	out := append([]byte(nil), b[:pclnHeader]...)
+	le.PutUint64(out[8:], funcs)
+	for i := 3; i < 8; i++ { // the first bytes of each table
+		from := le.Uint64(b[8+8*i:])
+		le.PutUint64(out[8+8*i:], uint64(len(out)))
+		if i == 7 {
+			at := len(out)
+			out = append(out, b[from:from+8*funcs+4]...)
+			for n := range uint64(funcs) {
+				desc := from + uint64(le.Uint32(b[from+8*n+4:]))
+				le.PutUint32(out[at+8*int(n)+4:], uint32(len(out)-at))
+				out = append(out, b[desc:desc+44]...)
+			}
+			break
+		}
+		out = append(out, b[from:from+part]...)
+	}
+	return out
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"debug/buildinfo"
 	"debug/elf"
+	"encoding/binary"
 	"strings"
 )
 
@@ -126,6 +127,98 @@ func (f *File) SwitchesStacks() (why string, ok bool) {
 		}
 	}
 	return "", false
+}
+
+// HoldsLibc says whether functions of a C library may be in the file, and why: it is static, or the library itself, or its dynamic linker.
+func (f *File) HoldsLibc() (why string, ok bool) {
+	if f.Interp == "" && len(f.Needed) == 0 {
+		return "it needs no library", true
+	}
+	t, err := f.symbols()
+	if err != nil {
+		return "symbols cannot be read", true
+	}
+	return t.defines(true, "__libc_start_main")
+}
+
+// LoadsStackPointer looks for an instruction that takes the stack pointer from an argument or from where one
+// points to, and says where the first is: what switches stacks must do that, and SwitchesStacks
+// may not know its name. Compiled code takes it from its frame (rbp) or its stack only. The code is that of functions
+// and, since assembly often has neither symbols nor unwind tables, that between them.
+func (f *File) LoadsStackPointer() (at Addr, ok bool) {
+	funcs, err := f.Funcs()
+	if err != nil {
+		return 0, false
+	}
+	for _, s := range f.code {
+		start := Addr(s.Addr)
+		end := start + Addr(s.Size)
+		for len(funcs) > 0 && funcs[0].Addr < start {
+			funcs = funcs[1:]
+		}
+		for start < end {
+			fn := Func{Addr: start, Size: uint64(end - start)} // what is between two functions
+			if len(funcs) > 0 && funcs[0].Addr < end {
+				fn.Size = uint64(funcs[0].Addr - start)
+			}
+			if fn.Size == 0 {
+				fn, funcs = funcs[0], funcs[1:]
+			}
+			if start += Addr(max(fn.Size, 1)); setsStackByDesign(fn.Name) {
+				continue
+			}
+			if at, ok := f.loadsStackPointer(fn); ok {
+				return at, true
+			}
+			if len(funcs) > 0 && funcs[0].Addr < start { // they overlap
+				start = funcs[0].Addr
+			}
+		}
+	}
+	return 0, false
+}
+
+func (f *File) loadsStackPointer(fn Func) (found Addr, ok bool) {
+	code, err := f.Code(fn.Addr, fn.Size)
+	if err != nil {
+		return 0, false
+	}
+	sets := setsStackX86
+	if f.Machine == elf.EM_AARCH64 {
+		sets = setsStackARM64
+	}
+	f.walk(fn, func(at Addr, in inst) bool {
+		found, ok = at, sets(code[at-fn.Addr:][:in.len])
+		return !ok
+	})
+	return found, ok
+}
+
+// setsStackX86 matches mov (%reg),%rsp for any reg but rsp, rbp and rip, and mov %reg,%rsp for the registers of arguments.
+func setsStackX86(b []byte) bool {
+	if len(b) < 3 || b[0]&0xf8 != 0x48 { // REX.W
+		return false
+	}
+	const rsp, rbp = 4, 5
+	rex, mod, reg, rm := b[0], b[2]>>6, b[2]>>3&7, b[2]&7
+	extended := rex&1 != 0
+	switch {
+	case b[1] == 0x8b && rex&4 == 0 && reg == rsp && mod == 3, b[1] == 0x89 && !extended && rm == rsp && mod == 3:
+		from, high := rm, extended
+		if b[1] == 0x89 {
+			from, high = reg, rex&4 != 0
+		}
+		return !high && (from == 7 || from == 6) || high && from <= 1 // rdi, rsi, r8, r9
+	case b[1] == 0x8b && rex&4 == 0 && reg == rsp:
+		return extended && rm != rsp || rm != rsp && rm != rbp
+	}
+	return false
+}
+
+// setsStackARM64 matches add sp, xN, #imm, which mov sp, xN is, for the registers of arguments.
+func setsStackARM64(b []byte) bool {
+	w := binary.LittleEndian.Uint32(b)
+	return w&0xff80001f == 0x9100001f && w>>5&31 < 8
 }
 
 // IsGo says whether the file is a program or library of Go's own toolchain, by the sections that its linker makes and that

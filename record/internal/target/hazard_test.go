@@ -1,6 +1,7 @@
 package target
 
 import (
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"testing"
@@ -75,6 +76,45 @@ func TestHazardRules(t *testing.T) {
 		}
 		if why, ok := f.SwitchesStacks(); ok != c.switches {
 			t.Errorf("%s: SwitchesStacks: %q, %v", c.name, why, ok)
+		}
+	}
+}
+
+// What switches stacks in a file without names is found by its code, with unwind tables or without.
+func TestLoadsStackPointer(t *testing.T) {
+	for _, c := range []struct {
+		code string
+		want bool
+	}{
+		{"\x48\x8b\x26", true},                  // mov (%rsi),%rsp
+		{"\x48\x8b\xa7\xa0\x00\x00\x00", true},  // mov 0xa0(%rdi),%rsp
+		{"\x49\x8b\x20", true},                  // mov (%r8),%rsp
+		{"\x48\x89\xfc", true},                  // mov %rdi,%rsp
+		{"\x4c\x89\xc4", true},                  // mov %r8,%rsp
+		{"\x48\x8b\xe6", true},                  // mov %rsi,%rsp
+		{"\x48\x89\xec", false},                 // mov %rbp,%rsp
+		{"\x4c\x89\xe4", false},                 // mov %r12,%rsp
+		{"\x48\x8b\x64\x24\x08", false},         // mov 8(%rsp),%rsp
+		{"\x48\x8b\x65\xd0", false},             // mov -0x30(%rbp),%rsp
+		{"\x48\x8b\x2e", false},                 // mov (%rsi),%rbp
+		{"\x4c\x8b\x26", false},                 // mov (%rsi),%r12
+		{"\x48\x89\x27", false},                 // mov %rsp,(%rdi)
+		{"\x48\x8b\x25\x00\x00\x00\x00", false}, // mov 0(%rip),%rsp
+	} {
+		if got := setsStackX86([]byte(c.code)); got != c.want {
+			t.Errorf("% x: %v", c.code, got)
+		}
+	}
+	le := binary.LittleEndian
+	for word, want := range map[uint32]bool{
+		0x9100003f: true,  // mov sp, x1
+		0x910003bf: false, // mov sp, x29
+		0x9100013f: false, // mov sp, x9
+		0x910043ff: false, // add sp, sp, #16
+		0x910003fd: false, // mov x29, sp
+	} {
+		if got := setsStackARM64(le.AppendUint32(nil, word)); got != want {
+			t.Errorf("%#x: %v", word, got)
 		}
 	}
 }

@@ -55,10 +55,14 @@ type lineAt struct {
 	decl decl
 }
 
-// Lines reads the debugging information, in a single pass. Separate debug files are not looked for. The error is
+// Lines reads the debugging information of the file or of its separate debug file, in a single pass. A Go program without
+// any has the lines of its functions in a table for stack traces. The error is
 // ErrNoDWARF, ErrMalformed, or ErrTooLarge if it takes more than 1 GiB.
 func (f *File) Lines() (*Lines, error) {
-	d, err := f.readDWARF()
+	d, err := f.dwarf()
+	if errors.Is(err, ErrNoDWARF) && f.IsGo() {
+		return f.goLines()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
@@ -79,6 +83,17 @@ func newLines(d *dwarfData) *Lines {
 	// The rest, most of the bytes, is not needed again.
 	l.data = &dwarfData{line: d.line, lineStr: d.lineStr, str: d.str, strOffsets: d.strOffsets}
 	return l
+}
+
+// dwarf reads the sections of the file, or those of its separate debug file if it has none.
+func (f *File) dwarf() (*dwarfData, error) {
+	d, err := f.readDWARF()
+	if errors.Is(err, ErrNoDWARF) {
+		if from := f.debug(); from != nil {
+			return from.readDWARF()
+		}
+	}
+	return d, err
 }
 
 func (f *File) readDWARF() (*dwarfData, error) {

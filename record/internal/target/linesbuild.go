@@ -237,7 +237,10 @@ func (b *linesBuilder) readDIE(c *cursor, ab *abbrev, at uint64) (sibling uint64
 		case attrDeclLine:
 			line = b.unit.value(c, a)
 		case attrAbstractOrigin, attrSpecification:
-			s.origin = b.unit.value(c, a)
+			v := b.unit.value(c, a)
+			if refersInside(a) {
+				s.origin = v
+			}
 		default:
 			b.unit.value(c, a)
 		}
@@ -281,21 +284,27 @@ func (n *fileNames) number(p *lineProgram, i uint64, known map[uint64]uint32) ui
 	if id, ok := known[i]; ok {
 		return id
 	}
+	id := uint32(0)
+	if i < uint64(len(p.files)) && n.work < maxPathWork {
+		name := p.file(i)
+		n.work += len(name)
+		id = n.add(name)
+		known[i] = id
+	}
+	return id
+}
+
+// add returns the number of a file, 0 for the empty name and beyond the limit.
+func (n *fileNames) add(name string) uint32 {
 	if n.byName == nil {
 		n.byName = map[string]uint32{}
 	}
-	id := uint32(0)
-	if i < uint64(len(p.files)) && n.bytes < maxFileNames && n.work < maxPathWork {
-		name := p.file(i)
-		n.work += len(name)
-		id = n.byName[name]
-		if id == 0 && name != "" {
-			n.names = append(n.names, name)
-			n.bytes += len(name)
-			id = uint32(len(n.names))
-			n.byName[name] = id
-		}
-		known[i] = id
+	id := n.byName[name]
+	if id == 0 && name != "" && n.bytes < maxFileNames {
+		n.names = append(n.names, name)
+		n.bytes += len(name)
+		id = uint32(len(n.names))
+		n.byName[name] = id
 	}
 	return id
 }

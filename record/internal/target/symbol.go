@@ -32,6 +32,9 @@ type Func struct {
 	SourceFile string
 	// Global says that one of the names is global or weak.
 	Global bool
+	// Recovered says that no symbol names the function: the unwind tables tell where it begins and ends. Its name is sub_
+	// and its address in hexadecimal.
+	Recovered bool
 }
 
 // Cold says that this is not a function that anybody calls, but the unlikely part of one, which compilers move out of line
@@ -51,6 +54,8 @@ type symbol struct {
 	bind  elf.SymBind
 	ifunc bool
 	dyn   bool // from .dynsym
+
+	recovered bool // not a symbol at all: see recover.go
 }
 
 type symbolTable struct {
@@ -65,9 +70,12 @@ type funcTable struct {
 	ifuncs []Func
 }
 
-// Funcs returns the functions that the file defines, from .symtab and .dynsym, sorted by address: symbols of type
-// STT_FUNC in the file-backed part of an executable segment. Indirect functions are not among them (see IFuncs). A
-// stripped file has only those that it exports. The error is ErrMalformed or ErrTooLarge.
+// Funcs returns the functions that the file defines, sorted by address: symbols of type STT_FUNC in the file-backed part of an
+// executable segment, from .symtab and .dynsym. Indirect functions are not among them (see IFuncs).
+//
+// A file without .symtab has that of its separate debug file, or the one embedded in it. If there is neither, it has the
+// functions of Go's own table, and those that the unwind tables tell of and no name covers (Func.Recovered).
+// The error is ErrMalformed or ErrTooLarge.
 func (f *File) Funcs() ([]Func, error) {
 	t, err := f.funcs()
 	if err != nil {
@@ -100,14 +108,25 @@ func (f *File) FuncAt(a Addr) (Func, bool) {
 	return t.funcs[i], true
 }
 
-// HasSymtab says whether the file has a full symbol table (.symtab), with its local functions.
+// HasSymtab says whether the file itself has a full symbol table (.symtab), with its local functions.
 func (f *File) HasSymtab() bool {
 	s := f.elf.SectionByType(elf.SHT_SYMTAB)
-	return s != nil && s.Size > symSize
+	return s != nil && s.Type != elf.SHT_NOBITS && s.Size > symSize
 }
 
-// Stripped is the opposite of HasSymtab: only exported functions are known.
-func (f *File) Stripped() bool { return !f.HasSymtab() }
+// Stripped says that there is no full symbol table for the file anywhere: only exported functions have their names.
+func (f *File) Stripped() bool { return f.symtabFile() == nil }
+
+// symtabFile returns the file that holds the full symbol table of f, nil if there is none.
+func (f *File) symtabFile() *File {
+	if f.HasSymtab() {
+		return f
+	}
+	if d := f.debug(); d != nil && d.HasSymtab() {
+		return d
+	}
+	return f.mini()
+}
 
 // Imports says whether the file imports (has undefined in its dynamic symbol table) one of the names, and which one.
 func (f *File) Imports(names ...string) (string, bool) {
@@ -135,12 +154,13 @@ func (t *symbolTable) defines(exported bool, names ...string) (string, bool) {
 
 func (f *File) readSymbols() (*symbolTable, error) {
 	t := &symbolTable{imports: map[string]bool{}, files: []string{""}}
-	for _, typ := range []elf.SectionType{elf.SHT_SYMTAB, elf.SHT_DYNSYM} {
-		s := f.elf.SectionByType(typ)
-		if s == nil || s.Type == elf.SHT_NOBITS {
-			continue
+	if from := f.symtabFile(); from != nil {
+		if err := from.readSymbolSection(t, from.elf.SectionByType(elf.SHT_SYMTAB), f); err != nil && from == f {
+			return nil, fmt.Errorf("symbols of %s: %w", f.Path, err)
 		}
-		if err := f.readSymbolSection(t, s); err != nil {
+	}
+	if s := f.elf.SectionByType(elf.SHT_DYNSYM); s != nil {
+		if err := f.readSymbolSection(t, s, f); err != nil {
 			return nil, fmt.Errorf("symbols of %s: %w", f.Path, err)
 		}
 	}
@@ -149,7 +169,8 @@ func (f *File) readSymbols() (*symbolTable, error) {
 
 const symSize = 24 // sizeof(Elf64_Sym): name u32, info u8, other u8, section u16, value u64, size u64
 
-func (f *File) readSymbolSection(t *symbolTable, s *elf.Section) error {
+// readSymbolSection adds the symbols of a section of f, which are about the code of the file of.
+func (f *File) readSymbolSection(t *symbolTable, s *elf.Section, of *File) error {
 	if int(s.Link) >= len(f.elf.Sections) {
 		return fmt.Errorf("%w: section %s names string table %d", ErrMalformed, s.Name, s.Link)
 	}
@@ -189,7 +210,7 @@ func (f *File) readSymbolSection(t *symbolTable, s *elf.Section) error {
 		if bind == elf.STB_LOCAL {
 			sym.file = file
 		}
-		if _, ok := f.FileOff(Addr(sym.addr)); ok {
+		if _, ok := of.FileOff(Addr(sym.addr)); ok {
 			t.defined = append(t.defined, sym)
 		}
 	}
@@ -217,10 +238,17 @@ func (f *File) readFuncs() (*funcTable, error) {
 	if err != nil {
 		return nil, err
 	}
-	syms := slices.Clone(t.defined)
-	slices.SortFunc(syms, func(a, b symbol) int {
+	byAddr := func(a, b symbol) int {
 		return cmp.Or(cmp.Compare(a.addr, b.addr), cmpPreference(a, b), cmp.Compare(b.file, a.file))
-	})
+	}
+	syms := slices.Clone(t.defined)
+	slices.SortFunc(syms, byAddr)
+	if f.Stripped() {
+		syms = append(syms, f.goSymbols()...)
+		slices.SortFunc(syms, byAddr)
+		syms = append(syms, f.recoverFuncs(syms)...)
+		slices.SortFunc(syms, byAddr)
+	}
 	out := &funcTable{}
 	for len(syms) > 0 {
 		n := 1
@@ -245,10 +273,12 @@ func (f *File) readFuncs() (*funcTable, error) {
 // cmpPreference orders the symbols of one address: the best name first.
 func cmpPreference(a, b symbol) int {
 	rank := func(s symbol) int {
-		switch s.bind {
-		case elf.STB_LOCAL:
+		switch {
+		case s.recovered:
+			return 3
+		case s.bind == elf.STB_LOCAL:
 			return 2
-		case elf.STB_WEAK:
+		case s.bind == elf.STB_WEAK:
 			return 1
 		}
 		return 0
@@ -265,8 +295,14 @@ func cmpPreference(a, b symbol) int {
 
 // newFunc makes one Func of the symbols of one address, best name first; next is where the next function starts.
 func (f *File) newFunc(t *symbolTable, syms []symbol, next uint64) (fn Func, ifunc bool) {
-	fn = Func{Addr: Addr(syms[0].addr), Name: syms[0].name, SourceFile: t.files[syms[0].file]}
+	fn = Func{Addr: Addr(syms[0].addr), Name: syms[0].name, SourceFile: t.files[syms[0].file], Recovered: syms[0].recovered}
 	for _, s := range syms {
+		if s.recovered && !fn.Recovered { // it knows the size, should the symbols not
+			if fn.Size == 0 {
+				fn.Size = s.size
+			}
+			continue
+		}
 		fn.Size = max(fn.Size, s.size)
 		fn.Global = fn.Global || s.bind != elf.STB_LOCAL
 		ifunc = ifunc || s.ifunc

@@ -2,6 +2,7 @@ package target
 
 import (
 	"debug/elf"
+	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -38,3 +39,10 @@ func fixture(t testing.TB, name string) *File {
 func hexAddr(a Addr) string { return strconv.FormatUint(uint64(a), 16) }
 
 func elfBind(n int) elf.SymBind { return elf.SymBind(n) }
+
+func writeFile(t testing.TB, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,7 +1,6 @@
 package target
 
 import (
-	"debug/elf"
 	"strings"
 )
 
@@ -50,63 +49,12 @@ func (f *File) Throws() (why string, ok bool) {
 	return "", false
 }
 
-// LoadsStackPointer says whether code of the file puts a value into the stack pointer that is not made from the stack or
-// frame pointer, and in which function: home-made coroutines do. Arrays of variable length may, too. The functions of
-// the C library that do, in static programs, are not meant. x86-64 only.
-func (f *File) LoadsStackPointer() (function string, ok bool) {
-	funcs, err := f.Funcs()
-	if err != nil || f.Machine != elf.EM_X86_64 {
-		return "", false
-	}
-	for _, fn := range funcs {
-		if setsStackByDesign(fn.Name) {
-			continue
-		}
-		code, err := f.Code(fn.Addr, fn.Size)
-		if err != nil {
-			continue
-		}
-		found := false
-		f.walk(fn, func(at Addr, _ inst) bool {
-			found = loadsRSP(code[at-fn.Addr:])
-			return !found
-		})
-		if found {
-			return fn.Name, true
-		}
-	}
-	return "", false
-}
-
+// setsStackByDesign names what does in the C library and the unwinder, in static programs.
 func setsStackByDesign(name string) bool {
 	for _, part := range []string{"longjmp", "_Unwind_", "_dl_", "clone", "_start", "restore_rt", "setcontext", "swapcontext", "morestack", "call_on_stack"} {
 		if strings.Contains(name, part) {
 			return true
 		}
-	}
-	return false
-}
-
-// loadsRSP recognises mov to %rsp from a register other than %rbp or from memory not addressed by %rbp,
-// xchg with %rsp and pop %rsp (Intel SDM, volume 2: opcodes 89, 8B, 87, 5C with REX.W).
-func loadsRSP(code []byte) bool {
-	const rsp, rbp = 4, 5
-	if len(code) > 0 && code[0] == 0x5c {
-		return true
-	}
-	if len(code) < 3 || code[0]&0xf8 != 0x48 {
-		return false
-	}
-	rexR, rexB := code[0]&4 != 0, code[0]&1 != 0
-	mod, reg, rm := code[2]>>6, code[2]>>3&7, code[2]&7
-	toRSP := reg == rsp && !rexR
-	switch code[1] {
-	case 0x89:
-		return mod == 3 && rm == rsp && !rexB && !(reg == rbp && !rexR)
-	case 0x8b:
-		return toRSP && !(rm == rbp && !rexB && mod != 0)
-	case 0x87:
-		return toRSP || mod == 3 && rm == rsp && !rexB
 	}
 	return false
 }

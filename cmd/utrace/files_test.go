@@ -1,0 +1,370 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// These tests record files as they lie about on real machines: deleted, replaced,
+// in other root directories, stripped, with their symbols elsewhere.
+
+// waiting is a running testdata/targets/ondemand.c.
+type waiting struct {
+	pid   int
+	stdin io.Writer
+}
+
+// startWaiting starts a program, by way of others that exec it, and waits until it is ready.
+// With fork it is the child of the command.
+func startWaiting(t *testing.T, fork bool, command ...string) *waiting {
+	t.Helper()
+	cmd := exec.Command(command[0], command[1:]...)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		stdin.Close() // it ends
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	if line, err := bufio.NewReader(stdout).ReadString('\n'); line != "ready\n" {
+		t.Skipf("%v does not run here: %q, %v", command, line, err)
+	}
+	w := &waiting{pid: cmd.Process.Pid, stdin: stdin}
+	if fork {
+		children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", w.pid, w.pid))
+		if err != nil {
+			t.Skipf("the child cannot be found: %v", err)
+		}
+		if w.pid, err = strconv.Atoi(strings.TrimSpace(string(children))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	go func() { // a zombie has not ended
+		if !fork {
+			cmd.Wait()
+		}
+	}()
+	return w
+}
+
+// rounds is how often a waiting program calls.
+const rounds = 100
+
+// record attaches to the program, lets it run to its end, and returns its calls.
+func (w *waiting) record(t *testing.T, flags ...string) map[string]uint64 {
+	t.Helper()
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	cmd := exec.Command(utracePath, append([]string{"record", "-p", strconv.Itoa(w.pid), "-o", trace, "-d", "20s"}, flags...)...)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if st, err := os.Stat(trace); err == nil && st.Size() > 0 { // written once the probes are attached
+			break
+		}
+		select {
+		case err := <-ended:
+			t.Fatalf("record: %v\n%s", err, stderr.String())
+		default:
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the recording does not begin")
+		}
+	}
+	time.Sleep(300 * time.Millisecond) // until they are turned on
+	fmt.Fprintln(w.stdin, rounds)
+	if err := <-ended; err != nil {
+		t.Fatalf("record: %v\n%s", err, stderr.String())
+	}
+	validate(t, trace)
+	r := analyzeTrace(t, trace)
+	if n := len(r.incomplete()); n > 1 { // main has begun before the recording
+		t.Errorf("incomplete calls: %v", r.incomplete())
+	}
+	return r.calls()
+}
+
+// copyFile copies a program.
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	b, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, b, 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func runTool(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	needTool(t, name)
+	out, err := exec.Command(name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %v: %v\n%s", name, args, err, out)
+	}
+	return string(out)
+}
+
+// onDemand builds the program and starts a copy of it.
+func onDemand(t *testing.T, flags ...string) (w *waiting, path string) {
+	t.Helper()
+	path = target(t, "ondemand.c", append([]string{"-O2"}, flags...)...)
+	return startWaiting(t, false, path), path
+}
+
+// The name of the program leads to another one by now: the probes belong into the one that runs.
+func TestDeletedProgram(t *testing.T) {
+	needKernel(t)
+	for _, c := range []struct {
+		how    string
+		change func(path string)
+	}{
+		{"deleted", func(path string) { os.Remove(path) }},
+		{"replaced", func(path string) {
+			os.Remove(path)
+			copyFile(t, target(t, "calls.c", "-O0"), path)
+		}},
+	} {
+		t.Run(c.how, func(t *testing.T) {
+			w, path := onDemand(t)
+			c.change(path)
+			wantCounts(t, "calls", w.record(t, "-e", "outer", "-e", path+":inner"), map[string]uint64{"outer": rounds, "inner": rounds})
+		})
+	}
+}
+
+func TestDeletedLibrary(t *testing.T) {
+	needKernel(t)
+	for _, replace := range []bool{false, true} {
+		dir := t.TempDir()
+		lib := filepath.Join(dir, "libondemand.so")
+		build := func(n string) {
+			runTool(t, "gcc", "-shared", "-fPIC", "-O2", "-DLIB="+n, "-o", lib, "../../testdata/targets/ondemand.c")
+		}
+		build("1")
+		bin := target(t, "ondemand.c", "-DUSE_LIB", lib, "-Wl,-rpath,"+dir)
+		w := startWaiting(t, false, bin)
+		os.Remove(lib)
+		if replace {
+			build("1000000")
+		}
+		wantCounts(t, "calls", w.record(t, "-e", "ondemand:lib_*", "-e", "outer"), map[string]uint64{"lib_outer": rounds, "lib_inner": rounds, "outer": rounds})
+	}
+}
+
+// In another root directory the path of the program, and a symbolic link there, mean what they mean to the process.
+func TestOtherRoot(t *testing.T) {
+	needKernel(t)
+	needTool(t, "chroot")
+	needTool(t, "unshare")
+	static := target(t, "ondemand.c", "-O2", "-static")
+	for _, c := range []struct {
+		name  string
+		fork  bool
+		enter []string
+	}{
+		{"chroot", false, []string{"chroot"}},
+		{"mount namespace", false, []string{"unshare", "-m", "chroot"}},
+		{"PID namespace", true, []string{"unshare", "-m", "-p", "-f", "--kill-child", "chroot"}},
+	} {
+		for _, file := range []string{"", "/bin/app:", "/app:", "/links/app:"} {
+			t.Run(c.name+" "+file, func(t *testing.T) {
+				root := t.TempDir()
+				copyFile(t, static, filepath.Join(root, "bin/app"))
+				os.Symlink("/bin/app", filepath.Join(root, "app")) // there is no such file on our side
+				os.Symlink("/bin", filepath.Join(root, "links"))
+				w := startWaiting(t, c.fork, append(c.enter, root, "/bin/app")...)
+				wantCounts(t, "calls", w.record(t, "-e", file+"outer", "-e", file+"inner"), map[string]uint64{"outer": rounds, "inner": rounds})
+			})
+		}
+	}
+}
+
+// In a PID namespace of our own the kernel's process IDs are not ours.
+func TestOwnPIDNamespace(t *testing.T) {
+	needKernel(t)
+	needTool(t, "unshare")
+	out, err := exec.Command("unshare", "-p", "-f", "--mount-proc", utracePath, "record", "-o", filepath.Join(t.TempDir(), "trace.arrow"), "/bin/true").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "PID namespace") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// addresses returns the addresses of functions, as nm prints them without zeros in front.
+func addresses(t *testing.T, path string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for line := range strings.Lines(runTool(t, "nm", path)) {
+		if word := strings.Fields(line); len(word) == 3 {
+			out[word[2]] = strings.TrimLeft(word[0], "0")
+		}
+	}
+	return out
+}
+
+// What is probed in a stripped program is what the same program has there with its symbols.
+func TestStripped(t *testing.T) {
+	needKernel(t)
+	for _, c := range []struct {
+		name  string
+		flags []string
+	}{{"pie", nil}, {"no pie", []string{"-no-pie"}}, {"cet", []string{"-fcf-protection"}}, {"static", []string{"-static"}}} {
+		full := target(t, "ondemand.c", append([]string{"-O2"}, c.flags...)...)
+		at := addresses(t, full)
+		outer, inner := "sub_"+at["outer"], "sub_"+at["inner"]
+		bin := filepath.Join(t.TempDir(), "stripped")
+		runTool(t, "strip", "-o", bin, full)
+		for how, probes := range map[string][]string{
+			"all":     {"-e", "*"},
+			"address": {"-e", bin + ":0x" + at["outer"], "-e", bin + ":0x" + at["inner"]},
+			"name":    {"-e", outer, "-e", inner},
+			"glob":    {"-e", "sub_" + at["outer"][:2] + "*"},
+		} {
+			if c.name == "static" && (how == "all" || how == "glob") {
+				continue // all of the C library
+			}
+			t.Run(c.name+" "+how, func(t *testing.T) {
+				calls := startWaiting(t, false, bin).record(t, probes...)
+				wantCounts(t, "calls", calls, map[string]uint64{outer: rounds, inner: rounds})
+				for name := range calls {
+					if !strings.HasPrefix(name, "sub_") {
+						t.Errorf("%s is a function of a stripped file", name)
+					}
+				}
+			})
+		}
+		t.Run(c.name+" instruction", func(t *testing.T) {
+			const ret = 3 // the function is lea 1(%rdi),%eax; ret: nothing points to it, so it needs no endbr64
+			calls := startWaiting(t, false, bin).record(t, "-e", fmt.Sprintf("%s+%d", inner, ret))
+			wantCounts(t, "passes", calls, map[string]uint64{fmt.Sprintf("%s+%#x", inner, ret): rounds})
+			_, stderr, status := utrace(t, "plan", "-e", fmt.Sprintf("%s:%s+%d", bin, inner, ret-1))
+			if status == 0 || !strings.Contains(stderr, "in the middle of an instruction") {
+				t.Errorf("status %d: %s", status, stderr)
+			}
+		})
+	}
+}
+
+// A debug file gives a stripped program its names and lines back.
+func TestDebugFiles(t *testing.T) {
+	needKernel(t)
+	for _, how := range []string{"build ID", "debug link", "debug link in .debug"} {
+		t.Run(how, func(t *testing.T) {
+			// Another build each time: another build ID.
+			bin := target(t, "ondemand.c", "-O2", "-Wl,--build-id=sha1", fmt.Sprintf("-DUNUSED=%d", time.Now().UnixNano()), "-g3")
+			debug := bin + ".debug"
+			runTool(t, "objcopy", "--only-keep-debug", bin, debug)
+			if how != "build ID" {
+				runTool(t, "objcopy", "--add-gnu-debuglink="+debug, bin)
+			}
+			runTool(t, "strip", bin)
+			switch how {
+			case "build ID":
+				installDebugFile(t, bin, debug)
+				os.Remove(debug)
+			case "debug link in .debug":
+				copyFile(t, debug, filepath.Join(filepath.Dir(bin), ".debug", filepath.Base(debug)))
+				os.Remove(debug)
+			}
+			if symbols := runTool(t, "nm", bin); !strings.Contains(symbols, "no symbols") {
+				t.Fatal("it is not stripped")
+			}
+			trace := filepath.Join(t.TempDir(), "trace.arrow")
+			cmd := exec.Command(utracePath, "record", "-o", trace, "-e", "outer", "-e", "inner", bin)
+			cmd.Stdin = strings.NewReader(strconv.Itoa(rounds))
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			r := analyzeTrace(t, trace)
+			wantCounts(t, "calls", r.calls(), map[string]uint64{"outer": rounds, "inner": rounds})
+			for _, fn := range r.Functions {
+				if !strings.HasSuffix(fn.File, "ondemand.c") || fn.Line == 0 {
+					t.Errorf("%s is at %q line %d", fn.Name, fn.File, fn.Line)
+				}
+			}
+		})
+	}
+}
+
+// installDebugFile puts a debug file where a distribution would, until the end of the test.
+func installDebugFile(t *testing.T, bin, debug string) {
+	t.Helper()
+	id := ""
+	for line := range strings.Lines(runTool(t, "readelf", "-n", bin)) {
+		if _, after, ok := strings.Cut(line, "Build ID: "); ok {
+			id = strings.TrimSpace(after)
+		}
+	}
+	if len(id) < 4 {
+		t.Fatal("no build ID")
+	}
+	path := filepath.Join("/usr/lib/debug/.build-id", id[:2], id[2:]+".debug")
+	if _, err := os.Stat(path); err == nil {
+		t.Fatalf("%s exists", path)
+	}
+	t.Cleanup(func() {
+		os.Remove(path)
+		os.Remove(filepath.Dir(path)) // if it is empty
+	})
+	copyFile(t, debug, path)
+}
+
+// A stripped Go program has its names.
+func TestStrippedGo(t *testing.T) {
+	needKernel(t)
+	dir := t.TempDir()
+	source := filepath.Join(dir, "main.go")
+	os.WriteFile(source, []byte("package main\n\n//go:noinline\nfunc double(n int) int { return n * 2 }\n\nfunc main() {\n\tsum := 0\n\tfor i := range 100 {\n\t\tsum += double(i)\n\t}\n\tprintln(sum)\n}\n"), 0o600)
+	bin := filepath.Join(dir, "prog")
+	runTool(t, "go", "build", "-ldflags=-s -w", "-o", bin, source)
+	r := recordCommand(t, []string{"-e", "main.double"}, bin)
+	wantCounts(t, "calls", r.calls(), map[string]uint64{"main.double": 100})
+	if f := r.Functions[0]; !strings.HasSuffix(f.File, "main.go") || f.Line != 4 {
+		t.Errorf("%s:%d", f.File, f.Line)
+	}
+}
+
+func TestOnlyInlined(t *testing.T) {
+	needTool(t, "gcc")
+	bin := filepath.Join(t.TempDir(), "split")
+	runTool(t, "gcc", "-O2", "-g", "-o", bin, "../../testdata/elf/src/split.c")
+	_, stderr, status := utrace(t, "plan", "-e", bin+":inlined_twice")
+	if status == 0 || !strings.Contains(stderr, "only inlined, in first_user, second_user") {
+		t.Errorf("status %d: %s", status, stderr)
+	}
+	if _, stderr, status := utrace(t, "plan", "-e", bin+":no_such_function"); status == 0 || !strings.Contains(stderr, "no such function") {
+		t.Errorf("status %d: %s", status, stderr)
+	}
+	_, stderr, status = utrace(t, "plan", "-e", "../../testdata/elf/split/pie.debug:main")
+	if status == 0 {
+		t.Errorf("status %d: %s", status, stderr)
+	}
+}
