@@ -32,8 +32,8 @@ test-kernels: | have-go
 
 lint: | have-go
 	@test -z "$$(gofmt -l .)" || { echo "not formatted by gofmt:"; gofmt -l .; exit 1; }
-	$(GO) vet ./...
-	$(GO) tool staticcheck ./...
+	$(GO) vet ./... ./testdata/kernels/check
+	$(GO) tool staticcheck ./... ./testdata/kernels/check
 
 generate: | have-go
 	@for tool in clang-19 llvm-strip-19; do command -v $$tool >/dev/null || \

@@ -28,7 +28,7 @@
 //     A link for all processes, filtered by the programs, would see the threads; it would
 //     also put return probes into programs for which nobody has checked that they bear them.
 //   - Perf-event uprobes with a cookie, since 5.15: a perf event and a link, two open files,
-//     for every probe. Closing one takes the kernel 40 to 80 ms, and it does one after the
+//     for every probe. Closing one takes the kernel 40 to 125 ms, and it does one after the
 //     other, so a recording of thousands of functions detaches for minutes, after its trace
 //     is complete. Since the repair of CVE-2025-38466 they need CAP_SYS_ADMIN. When the first thread of a
 //     process ends before others, they see no more of it; the trace then says so.

@@ -219,6 +219,9 @@ func (r *recording) attach() error {
 	for _, m := range r.plan.Modules {
 		pids := r.pids(m)
 		attached, refused, err := attach(r.objs, r.method, m, format.FuncID(first), pids)
+		if r.method == bpf.Perf && errors.Is(err, os.ErrPermission) {
+			return fmt.Errorf("attach to %s: %w: perf-event uprobes need CAP_SYS_ADMIN since the repair of CVE-2025-38466: run utrace as root", m.Path, err)
+		}
 		if err != nil {
 			return fmt.Errorf("attach to %s: %w", m.Path, err)
 		}
@@ -376,7 +379,7 @@ func (r *recording) finish(reason string) (*Summary, error) {
 func (r *recording) noticeDetach(what string) {
 	lasts := time.Duration(len(r.links)) * perfCloseTime
 	if r.method == bpf.Perf && lasts > 5*time.Second && r.cfg.Notice != nil {
-		r.cfg.Notice(fmt.Sprintf("%s %d probes from perf events takes about %s", what, len(r.links), lasts.Round(time.Second)))
+		r.cfg.Notice(fmt.Sprintf("%s %d probes from perf events can take %s", what, len(r.links), lasts.Round(time.Second)))
 	}
 }
 

@@ -173,6 +173,19 @@ func TestTooManyPerfEvents(t *testing.T) {
 	}
 }
 
+// TestPerfEventsWithoutPrivilege: the capabilities that suffice for uprobe_multi do
+// not for perf events.
+func TestPerfEventsWithoutPrivilege(t *testing.T) {
+	methods(t)
+	needTool(t, "setpriv")
+	bin := target(t, "calls.c", "-O0")
+	cmd := exec.Command("setpriv", "--bounding-set=-all,+bpf,+perfmon,+sys_ptrace", "--inh-caps=-all",
+		utracePath, "record", "--attach=perf", "-e", "fib", "-o", filepath.Join(t.TempDir(), "trace.arrow"), bin, "1")
+	if text, err := cmd.CombinedOutput(); err != nil && !strings.Contains(string(text), "CAP_SYS_ADMIN") {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
 func TestAttachUsage(t *testing.T) {
 	if _, stderr, status := utrace(t, "record", "--attach=magic", "true"); status != 2 || !strings.Contains(stderr, "auto, multi or perf") {
 		t.Errorf("status %d\n%s", status, stderr)
