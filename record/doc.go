@@ -48,6 +48,10 @@
 // Leaf functions keep the cheap kind: nothing unwinds or switches below them. Go
 // programs get return instructions for all functions: the runtime moves stacks at any time.
 //
+// In a stripped file the functions that must not get a return probe (setjmp, swapcontext)
+// cannot be told by their names. There, functions without a name get return instructions, too, if the file
+// may hold a C library or has code that loads the stack pointer as only a switch of stacks does.
+//
 // longjmp is harmless: the kernel drops the frames that it has left. So is code
 // in a language without exceptions that calls back into one with, except where an
 // exception passes through it; the functions of the C library that are used like that

@@ -118,7 +118,8 @@ const probeHelp = `Probes:
   ...:0x1234             the function or instruction at an address as objdump and nm print it
 FUNC is a name, a glob ('SSL_*', '*') or a /regular expression/. C++ and Rust functions
 are found by mangled or demangled name, with or without parameters. A leading !
-leaves out: -e '*' -e '!*hot*'. The spellings uprobe:FILE:FUNC and
+leaves out: -e '*' -e '!*hot*'. A function that has no name in a stripped file, nor in
+an installed debug file, is called sub_ and its address: sub_4a10. The spellings uprobe:FILE:FUNC and
 uretprobe:FILE:FUNC of bpftrace are understood; each records entry and return.
 `
 

@@ -5,6 +5,33 @@
 // [Addr] is a virtual address in the file, as nm and objdump print it; [FileOff] is an offset into the file, as
 // the kernel wants it for a uprobe.
 //
+// # Where names come from
+//
+// What people run is mostly stripped: Debian's python3.11 exports 1,475 of its 6,813 functions, the others have no name. So
+// there are four sources, the first that has something wins (symbol.go):
+//
+//  1. .symtab of the file;
+//  2. .symtab of its separate debug file, found by build ID or debug link (debugfile.go), which has the DWARF, too; it
+//     must be of the same build, and is never itself a target: it has addresses, and no code;
+//  3. a symbol table embedded in the file, compressed (.gnu_debugdata, minidebug.go);
+//  4. Go's table for stack traces, which survives every stripping and has source lines (pclntab.go), and the unwind tables,
+//     by which exceptions, debuggers and profilers find their way (frame.go, recover.go).
+//
+// .dynsym is read in any case. The unwind tables know where functions begin and end, not what they are called: such a
+// function is named sub_ADDRESS ([Func.Recovered]). They have an entry for the unlikely part of a function that compilers
+// move out of line, too, which is not entered by a call. Most of these are known by their unwind rules (rules.go), those that
+// are jumped to before anything is on the stack by how code and data refer to them. Measured on files of Debian 12 without
+// their symbols, against those symbols: of libc's 1,414 local functions 1,410 are found, and nothing else; of
+// python3.11's 5,338 (link-time and profile-guided optimisation) 5,332, and two unlikely parts; every one of the 2,200 and 1,475 starts that .dynsym
+// exports, but one, has an entry. What has none is assembly whose author wrote none, and code that is made at run time.
+//
+// A function without a name has no safe name either: what may not get a return probe (setjmp, swapcontext) is known by
+// its name elsewhere. [File.HoldsLibc] and [File.LoadsStackPointer] tell where that matters.
+//
+// A function that exists only inlined has no address at all: [File.Inlined] says into which others it was put.
+//
+// # Limits
+//
 // The files are owned by the user who is traced, while the reader may be root. Every parser is therefore bounded in time
 // and memory, whatever the bytes say: a section has a size limit, a count is checked against the bytes that must
 // back it, an offset that leads back is not followed. What passes a limit is an error ([ErrTooLarge]) or, where a part is

@@ -41,6 +41,8 @@ func readAll(t *testing.T, b []byte) {
 	defer f.Close()
 	f.Unwinds()
 	f.SwitchesStacks()
+	f.LoadsStackPointer()
+	f.HoldsLibc()
 	f.IFuncs()
 	f.Inlined(func(name string) bool { return len(name)%2 == 0 })
 	funcs, err := f.Funcs()

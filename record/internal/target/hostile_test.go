@@ -130,3 +130,49 @@ func overlapping(n int) []byte {
 	}
 	return out
 }
+
+// Many unwind entries that each claim all of the code are read in bounded time.
+func TestOverlappingFrames(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join(splitDir, "pie.elf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	le := binary.LittleEndian
+	plain, err := newFile(bytes.NewReader(b), uint64(len(b)), "plain")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := plain.elf.Section(".text")
+	// A table behind the end of the file: one common entry, then frames of one byte's distance.
+	const frames = 500_000
+	addr := uint64(1 << 32)
+	table := []byte{16, 0, 0, 0, 0, 0, 0, 0, 1, 'z', 'R', 0, 1, 0x78, 16, 1, 0x04, 0x0c, 7, 8}
+	for i := range uint64(frames) {
+		at := len(table)
+		table = le.AppendUint32(table, 24)
+		table = le.AppendUint32(table, uint32(at+4))
+		table = le.AppendUint64(table, text.Addr+i%text.Size)
+		table = le.AppendUint64(table, text.Size-i%text.Size)
+		table = append(table, 0, 0, 0, 0)
+	}
+	h := sectionHeader(t, b, ".eh_frame")
+	le.PutUint64(h[16:], addr)
+	le.PutUint64(h[24:], uint64(len(b)))
+	le.PutUint64(h[32:], uint64(len(table)))
+	b = append(b, table...)
+	f, err := newFile(bytes.NewReader(b), uint64(len(b)), "overlapping")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.debugDir = t.TempDir()
+	start := time.Now()
+	funcs, err := f.Funcs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.LoadsStackPointer()
+	t.Logf("%d functions in %v", len(funcs), time.Since(start))
+	if d := time.Since(start); d > maxFuzzTime || len(funcs) < 100 {
+		t.Errorf("%d functions took %v", len(funcs), d)
+	}
+}

@@ -216,10 +216,12 @@ func (f *File) goText(table uint64) (uint64, bool) {
 	}
 	var want [8]byte
 	binary.LittleEndian.PutUint64(want[:], table)
+	left := uint64(maxModuleSet)
 	for _, s := range f.elf.Sections {
-		if s.Type != elf.SHT_PROGBITS || s.Flags&elf.SHF_WRITE == 0 || s.Size > maxModuleSet {
+		if s.Type != elf.SHT_PROGBITS || s.Flags&elf.SHF_WRITE == 0 || s.FileSize > left {
 			continue
 		}
+		left -= s.FileSize
 		b := f.readAt(s.Offset, s.FileSize)
 		for i := 0; i+words*8 <= len(b); i += 8 {
 			if [8]byte(b[i:]) == want {
@@ -243,14 +245,16 @@ func (f *File) relativeRelocs() map[uint64]uint64 {
 	if f.Machine == elf.EM_AARCH64 {
 		relative = uint64(elf.R_AARCH64_RELATIVE)
 	}
+	left := uint64(maxRelocs)
 	for _, s := range f.elf.Sections {
 		if s.Type != elf.SHT_RELA || s.Flags&elf.SHF_ALLOC == 0 {
 			continue
 		}
-		b, err := f.sectionData(s, maxRelocs)
+		b, err := f.sectionData(s, left)
 		if err != nil {
 			continue
 		}
+		left -= uint64(len(b))
 		le := binary.LittleEndian
 		for ; len(b) >= 24; b = b[24:] {
 			if le.Uint64(b[8:]) == relative {

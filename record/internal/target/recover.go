@@ -40,7 +40,11 @@ func (f *File) recoverFuncs(known []symbol) []symbol {
 	unlikely := f.unlikelyParts(frames, starts)
 	var out []symbol
 	for _, i := range starts {
-		if fr := frames[i]; !unlikely[i] {
+		fr := frames[i]
+		if i+1 < len(frames) {
+			fr.size = min(fr.size, frames[i+1].start-fr.start) // they overlap in damaged files only
+		}
+		if !unlikely[i] {
 			out = append(out, symbol{
 				name: fmt.Sprintf("sub_%x", fr.start), addr: fr.start, size: fr.size, bind: elf.STB_LOCAL, recovered: true,
 			})
@@ -231,14 +235,14 @@ func addressARM64(b []byte, at Addr, pages *[32]Addr) (Addr, bool) {
 // middle of a function beside it, or the same once more.
 func (s *sweep) readPointers(starts map[uint64]int) {
 	const chunk = 1 << 20
-	if len(starts) == 0 {
-		return
-	}
+	left := uint64(maxPointers)
 	for _, p := range s.f.elf.Progs {
-		if p.Type != elf.PT_LOAD {
+		if p.Type != elf.PT_LOAD || p.Off >= s.f.size || len(starts) == 0 {
 			continue
 		}
-		end := min(p.Off+min(p.Filesz, maxPointers), s.f.size)
+		n := min(p.Filesz, s.f.size-p.Off, left)
+		left -= n
+		end := p.Off + n
 		for off := (p.Off + 7) &^ 7; off < end; off += chunk {
 			b := s.f.readAt(off, min(chunk, end-off))
 			word := func(at int) uint64 {
@@ -274,5 +278,5 @@ func (s *sweep) isMiddle(a uint64) bool {
 	return ok && s.frames[i].start != a
 }
 
-// maxPointers bounds the bytes of a segment that are searched for pointers.
+// maxPointers bounds the bytes that are searched for pointers.
 const maxPointers = 1 << 30
