@@ -10,39 +10,158 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"utrace/bpf"
 	"utrace/format"
 )
 
 // threads numbers the threads that events come from, and defines them and
 // their processes in the trace as they appear.
+//
+// A thread ID of the kernel is used again after its thread has ended, and a
+// thread that executes another program begins anew, on a new stack. Each such
+// life gets a number of its own. Events and what the kernel tells of tasks come in passes:
+// first the tasks up to a moment (task), then the events up to the same (id),
+// then the end of the pass (settle). An event belongs to the first life of its
+// thread that ends after it.
 type threads struct {
-	w      *format.Writer
-	byTID  map[uint32]format.ThreadID
-	pids   map[uint32]bool
-	last   uint32 // the latest thread, which is most often the next one, too
-	lastID format.ThreadID
+	w         *format.Writer
+	lives     map[uint32]*life    // by TID: those that have not ended
+	ended     map[uint32][]*life  // by TID: those that end in this pass, in order
+	processes map[uint32]*process // by PID: those that have not ended
+	last      uint32              // the latest thread, which is most often the next one, too
+	lastID    format.ThreadID
+}
+
+// life is a thread from its start or exec to its exec or end.
+type life struct {
+	process *process
+	id      format.ThreadID
+	defined bool   // id is valid
+	comm    string // as the kernel told at its end
+	endNs   uint64 // CLOCK_MONOTONIC
+}
+
+// process is a process from its start or exec to its exec or end.
+type process struct {
+	comm    string // as the kernel told, "" if it did not yet
+	defined bool
+	tids    map[uint32]bool // with lives
 }
 
 func newThreads(w *format.Writer) *threads {
-	return &threads{w: w, byTID: map[uint32]format.ThreadID{}, pids: map[uint32]bool{}}
+	return &threads{w: w, lives: map[uint32]*life{}, ended: map[uint32][]*life{}, processes: map[uint32]*process{}}
 }
 
-// id returns the number of a thread.
-func (t *threads) id(pid, tid uint32) format.ThreadID {
+// task takes note of what happened to a task.
+func (t *threads) task(rec *bpf.Task) {
+	t.last = 0
+	switch rec.Kind {
+	case bpf.TaskFork:
+		t.endProcess(rec.PID, rec.TimeNs) // of which the end was not told
+		t.processes[rec.PID] = &process{comm: rec.Comm, tids: map[uint32]bool{}}
+	case bpf.TaskExec:
+		t.end(rec.PID, rec.Other, rec.TimeNs, "")
+		t.end(rec.PID, rec.TID, rec.TimeNs, "")
+		t.endProcess(rec.PID, rec.TimeNs)
+		t.processes[rec.PID] = &process{comm: rec.Comm, tids: map[uint32]bool{}}
+	case bpf.TaskThreadExit:
+		t.end(rec.PID, rec.TID, rec.TimeNs, rec.Comm)
+	case bpf.TaskProcessExit:
+		t.end(rec.PID, rec.TID, rec.TimeNs, rec.Comm)
+		t.endProcess(rec.PID, rec.TimeNs)
+	}
+}
+
+// end ends the life of a thread, also one of which no event has been seen yet.
+func (t *threads) end(pid, tid uint32, ns uint64, comm string) {
+	l := t.lives[tid]
+	if l == nil {
+		if n := len(t.ended[tid]); n > 0 && t.ended[tid][n-1].endNs == ns {
+			return // the thread that executes another program was the first of its process
+		}
+		l = &life{process: t.process(pid)}
+	}
+	l.endNs, l.comm = ns, comm
+	delete(t.lives, tid)
+	delete(l.process.tids, tid)
+	t.ended[tid] = append(t.ended[tid], l)
+}
+
+func (t *threads) endProcess(pid uint32, ns uint64) {
+	p := t.processes[pid]
+	if p == nil {
+		return
+	}
+	for tid := range p.tids {
+		t.end(pid, tid, ns, "")
+	}
+	delete(t.processes, pid)
+}
+
+func (t *threads) process(pid uint32) *process {
+	p := t.processes[pid]
+	if p == nil {
+		p = &process{tids: map[uint32]bool{}}
+		t.processes[pid] = p
+	}
+	return p
+}
+
+// id returns the number of the thread that an event at ns comes from.
+func (t *threads) id(pid, tid uint32, ns uint64) format.ThreadID {
 	if tid == t.last && tid != 0 {
 		return t.lastID
 	}
-	id, ok := t.byTID[tid]
-	if !ok {
-		if !t.pids[pid] {
-			t.pids[pid] = true
-			t.w.AddProcess(readProcess(int(pid)))
+	for _, l := range t.ended[tid] {
+		if ns <= l.endNs {
+			return t.define(l, pid, tid)
 		}
-		id = t.w.AddThread(readThread(int(pid), int(tid)))
-		t.byTID[tid] = id
 	}
-	t.last, t.lastID = tid, id
+	l := t.lives[tid]
+	if l == nil {
+		l = &life{process: t.process(pid)}
+		l.process.tids[tid] = true
+		t.lives[tid] = l
+	}
+	id := t.define(l, pid, tid)
+	if len(t.ended[tid]) == 0 {
+		t.last, t.lastID = tid, id
+	}
 	return id
+}
+
+// settle forgets the lives that have ended in this pass.
+func (t *threads) settle() { clear(t.ended) }
+
+// define returns the number of a life. Names are those that the kernel told; those of
+// what is still running are read from /proc.
+func (t *threads) define(l *life, pid, tid uint32) format.ThreadID {
+	if l.defined {
+		return l.id
+	}
+	if p := l.process; !p.defined {
+		def := readProcess(int(pid))
+		switch {
+		case p.comm == "" && l.endNs != 0 && pid == tid:
+			p.comm = l.comm
+		case p.comm == "":
+			p.comm = def.Comm
+		case p.comm != def.Comm:
+			def.Args = nil // of another program
+		}
+		def.Comm = p.comm
+		t.w.AddProcess(def)
+		p.defined = true
+	}
+	th := format.Thread{PID: int(pid), TID: int(tid), Comm: l.comm}
+	if th.Comm == "" && l.endNs == 0 {
+		th.Comm = readComm(fmt.Sprintf("/proc/%d/task/%d/comm", pid, tid))
+	}
+	if th.Comm == "" {
+		th.Comm = l.process.comm
+	}
+	l.id, l.defined = t.w.AddThread(th), true
+	return l.id
 }
 
 // maxArgs bounds how much of a command line is kept.
@@ -55,16 +174,6 @@ func readProcess(pid int) format.Process {
 		p.Args = strings.Split(string(bytes.TrimRight(args, "\x00")), "\x00")
 	}
 	return p
-}
-
-// readThread reads a thread's name; that of one that is gone already is that
-// of its process.
-func readThread(pid, tid int) format.Thread {
-	comm := readComm(fmt.Sprintf("/proc/%d/task/%d/comm", pid, tid))
-	if comm == "" {
-		comm = readComm(fmt.Sprintf("/proc/%d/comm", pid))
-	}
-	return format.Thread{PID: pid, TID: tid, Comm: comm}
 }
 
 func readComm(path string) string {

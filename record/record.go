@@ -215,7 +215,7 @@ func (r *recording) begin() (err error) {
 	for _, l := range r.plan.LeftOut {
 		r.w.AddLeftOut(l)
 	}
-	r.drainer = newDrainer(r.objs.Rings, r.w, uint64(r.start.MonoNs))
+	r.drainer = newDrainer(r.objs.Rings, r.objs.Tasks, r.w, uint64(r.start.MonoNs))
 	return r.w.Flush()
 }
 
