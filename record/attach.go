@@ -33,7 +33,7 @@ func (l links) close() error {
 	return errors.Join(errs...)
 }
 
-// attach attaches a module's probes; its functions are numbered from first. It
+// attach attaches a module's probes. It
 // returns the functions whose entry the kernel refused, by their index, with
 // its reason. A return instruction that is refused costs the function its return.
 //
@@ -41,14 +41,14 @@ func (l links) close() error {
 // a function whose first instruction already leaves it (a jump to another function).
 // Of several probes on one instruction the kernel runs the latest first
 // (consumer_add in kernel/events/uprobes.c), so the entry must come after the return.
-func attach(objs *bpf.Objects, m *PlannedModule, first format.FuncID, pids []int) (attached links, refused map[int]error, err error) {
+func attach(objs *bpf.Objects, m *PlannedModule, pids []int) (attached links, refused map[int]error, err error) {
 	ex, err := link.OpenExecutable(m.image.open)
 	if err != nil {
 		return nil, nil, err
 	}
 	var entries, trampolines, returns, early []site
 	for i, fn := range m.Funcs {
-		id := first + format.FuncID(i)
+		id := m.first + format.FuncID(i)
 		kind := format.Entry
 		if fn.Hit {
 			kind = format.Hit

@@ -61,7 +61,8 @@ type drainer struct {
 	lost       lostCount
 	interval   time.Duration
 
-	definitions definitions
+	definitions  definitions
+	processEnded bool // a process that is recorded; for others to clear
 	// onTask, unless nil, is told of each task that is released.
 	onTask func(*bpf.Task)
 }
@@ -146,7 +147,9 @@ func (d *drainer) take(cpu int) func(rec *[bpf.RecordBytes]byte) {
 }
 
 func (d *drainer) takeTask(rec *[bpf.RecordBytes]byte) {
-	d.heldTasks = append(d.heldTasks, bpf.DecodeTask(rec))
+	task := bpf.DecodeTask(rec)
+	d.processEnded = d.processEnded || task.Kind == bpf.TaskProcessExit
+	d.heldTasks = append(d.heldTasks, task)
 }
 
 // release hands the events before a time (CLOCK_MONOTONIC) to the writer, in

@@ -23,8 +23,22 @@ type Plan struct {
 	LeftOut []format.LeftOut // by module and address
 	Startup []string         // start-up code of the compiler, which "all functions" does not mean
 
+	// Pending are the probes that name nothing yet, each as an error that says so. What they name
+	// may be in a program that is executed later, or a library that is loaded later.
+	Pending []error
+
 	program *image // of the command, nil if none
 	images  images
+	follow  bool
+	probes  []*Probe
+	pending []*Probe
+	// planned are the probes that have been looked up in each file, and the addresses of the functions found.
+	planned map[fileVersion]*plannedFile
+}
+
+type plannedFile struct {
+	probes []*Probe
+	addrs  map[uint64]bool
 }
 
 // PlannedModule is a file with functions to probe.
@@ -36,6 +50,7 @@ type PlannedModule struct {
 	Hazard  string        // why some returns are seen by instructions, "" if none need to be
 
 	image *image
+	first format.FuncID // of Funcs, while recording
 }
 
 // PlannedFunc is a function, or a single instruction, to probe.
@@ -59,6 +74,9 @@ func (p *Plan) Close() { p.images.close() }
 // Command reports whether the plan is for a command that is yet to be started.
 func (p *Plan) Command() bool { return p.program != nil }
 
+// Follow reports whether children are recorded, too.
+func (p *Plan) Follow() bool { return p.follow }
+
 // Funcs returns the number of functions in the plan.
 func (p *Plan) Funcs() int {
 	n := 0
@@ -66,6 +84,14 @@ func (p *Plan) Funcs() int {
 		n += len(m.Funcs)
 	}
 	return n
+}
+
+// canGrow reports whether the probes may speak of files that appear while recording:
+// programs that are executed, libraries that are loaded.
+func (p *Plan) canGrow() bool {
+	return slices.ContainsFunc(p.probes, func(probe *Probe) bool {
+		return !probe.Exclude && probe.Path == "" && (probe.Lib != "" || p.follow)
+	})
 }
 
 // NewPlan resolves the probes of a Config. It attaches nothing and runs
@@ -77,7 +103,7 @@ func (p *Plan) Funcs() int {
 //  3. For each file, collect the probes that speak of it.
 //  4. Match its functions, take away the excluded, place the rest.
 func NewPlan(cfg Config) (*Plan, error) {
-	p := &Plan{images: images{byKey: map[fileKey]*image{}}}
+	p := &Plan{images: newImages(), follow: cfg.Follow, planned: map[fileVersion]*plannedFile{}}
 	if err := p.resolve(cfg); err != nil {
 		p.Close()
 		return nil, err
@@ -110,17 +136,25 @@ func (p *Plan) resolve(cfg Config) error {
 		probes = append(probes, all)
 	}
 
+	p.probes = probes
+
 	scopes, err := p.scopes(cfg)
 	if err != nil {
 		return err
 	}
+	targets := len(cfg.PIDs) > 0 || len(cfg.Command) > 0
 	wanted := map[*image][]*Probe{}
 	programs := map[*image]*target.File{}
+	missing := map[*Probe]error{}
 	for _, sc := range scopes {
 		for _, probe := range probes {
 			list, err := p.images.find(sc, probe)
 			if err != nil {
 				if probe.Exclude { // nothing there to leave out
+					continue
+				}
+				if targets && errors.Is(err, errNoLibrary) {
+					missing[probe] = err
 					continue
 				}
 				return err
@@ -129,7 +163,7 @@ func (p *Plan) resolve(cfg Config) error {
 				if !slices.Contains(wanted[img], probe) {
 					wanted[img] = append(wanted[img], probe)
 				}
-				if sc.program != nil {
+				if sc.program != nil && (!p.follow || img == sc.program) {
 					programs[img] = sc.program.file
 				}
 			}
@@ -147,11 +181,21 @@ func (p *Plan) resolve(cfg Config) error {
 		return cmp.Or(cmp.Compare(a.Module, b.Module), cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.Name, b.Name))
 	})
 	for _, probe := range probes {
-		if !probe.Exclude && !matched[probe] {
-			return noMatch(probe, wanted, scopes)
+		if probe.Exclude || matched[probe] {
+			continue
 		}
+		err := missing[probe]
+		if err == nil {
+			err = noMatch(probe, wanted, scopes)
+		}
+		inProgram := probe.Path == "" && probe.Lib == ""
+		if missing[probe] == nil && !(p.follow && inProgram) {
+			return err
+		}
+		p.pending = append(p.pending, probe)
+		p.Pending = append(p.Pending, err)
 	}
-	if len(p.Modules) == 0 {
+	if len(p.Modules) == 0 && len(p.Pending) == 0 {
 		if len(p.LeftOut) > 0 {
 			first := p.LeftOut[0]
 			return fmt.Errorf("%w: all %d functions were left out, such as %s: %s", ErrNothing, len(p.LeftOut), first.Name, first.Reason)
@@ -228,7 +272,16 @@ func (p *Plan) addModule(img *image, probes []*Probe, program *target.File, matc
 	if err != nil {
 		return fmt.Errorf("%s: symbols: %w", img.path, err)
 	}
-	m := &PlannedModule{Path: img.path, BuildID: img.file.BuildID, PIDs: img.pids, image: img}
+	done := p.planned[img.ver]
+	if done == nil {
+		done = &plannedFile{addrs: map[uint64]bool{}}
+		p.planned[img.ver] = done
+	}
+	done.probes = probes
+	m := &PlannedModule{Path: img.path, BuildID: img.file.BuildID, image: img}
+	if !p.follow {
+		m.PIDs = img.pids
+	}
 	h := newHazards(img.file, program)
 	m.Hazard = h.why
 	leaveOut := func(name string, a target.Addr, why string) {
@@ -236,7 +289,7 @@ func (p *Plan) addModule(img *image, probes []*Probe, program *target.File, matc
 	}
 	for _, fn := range funcs {
 		symbol, ok := selectFunc(fn, probes, matched)
-		if !ok {
+		if !ok || done.addrs[uint64(fn.Addr)] {
 			continue
 		}
 		if isStartup(symbol) && !slices.ContainsFunc(probes, func(p *Probe) bool { return p.names(symbol) }) {
@@ -270,12 +323,61 @@ func (p *Plan) addModule(img *image, probes []*Probe, program *target.File, matc
 			p.addInstructions(m, probe, funcs, matched, leaveOut)
 		}
 	}
+	m.Funcs = slices.DeleteFunc(m.Funcs, func(fn PlannedFunc) bool { return done.addrs[fn.Addr] })
+	for _, fn := range m.Funcs {
+		done.addrs[fn.Addr] = true
+	}
 	distinguish(m.Funcs)
 	slices.SortStableFunc(m.Funcs, func(a, b PlannedFunc) int { return cmp.Compare(a.Addr, b.Addr) })
 	if len(m.Funcs) > 0 {
 		p.Modules = append(p.Modules, m)
 	}
 	return nil
+}
+
+// extend plans what the probes name in the files of a scope that has appeared while
+// recording, as far as it is new, and returns the new modules. It is for one goroutine at a time.
+func (p *Plan) extend(files *images, sc *scope) (added []*PlannedModule) {
+	wanted := map[*image][]*Probe{}
+	var order []*image
+	for _, probe := range p.probes {
+		list, err := files.find(sc, probe)
+		if err != nil {
+			continue // still not there
+		}
+		for _, img := range list {
+			if wanted[img] == nil {
+				order = append(order, img)
+			}
+			wanted[img] = append(wanted[img], probe)
+		}
+	}
+	before := len(p.Modules)
+	matched := map[*Probe]bool{}
+	for _, img := range order {
+		probes := wanted[img]
+		if done := p.planned[img.ver]; done != nil {
+			fresh := slices.DeleteFunc(slices.Clone(probes), func(probe *Probe) bool { return slices.Contains(done.probes, probe) })
+			if len(fresh) == 0 {
+				continue
+			}
+			probes = append(slices.Clone(done.probes), fresh...)
+		}
+		program := sc.program.file
+		if p.follow && img != sc.program {
+			program = nil
+		}
+		if err := p.addModule(img, probes, program, matched); err != nil {
+			p.LeftOut = append(p.LeftOut, format.LeftOut{Name: "*", Module: img.path, Reason: err.Error()})
+		}
+	}
+	for i := len(p.pending) - 1; i >= 0; i-- {
+		if matched[p.pending[i]] {
+			p.pending = slices.Delete(p.pending, i, i+1)
+			p.Pending = slices.Delete(p.Pending, i, i+1)
+		}
+	}
+	return p.Modules[before:]
 }
 
 // isStartup tells the functions that every program has from its compiler, and
@@ -381,35 +483,46 @@ func distinguish(funcs []PlannedFunc) {
 // readLines looks up the source lines of all functions.
 func (p *Plan) readLines() {
 	for _, m := range p.Modules {
-		lines, err := m.image.file.Lines()
-		if err != nil {
-			continue // no debug information: no lines
-		}
-		for i := range m.Funcs {
-			fn := &m.Funcs[i]
-			if path, line, ok := lines.Func(target.Addr(fn.Addr)); ok {
-				fn.SourceFile, fn.Line = path, line
-			}
+		m.readLines()
+	}
+}
+
+func (m *PlannedModule) readLines() {
+	lines, err := m.image.file.Lines()
+	if err != nil {
+		return // no debug information: no lines
+	}
+	for i := range m.Funcs {
+		fn := &m.Funcs[i]
+		if path, line, ok := lines.Func(target.Addr(fn.Addr)); ok {
+			fn.SourceFile, fn.Line = path, line
 		}
 	}
 }
 
-// define writes a module and its functions to a trace, in the order that
-// numbers them like their probes.
-func (m *PlannedModule) define(w *format.Writer) {
+// define returns what writes a module and its functions to a trace, in the
+// order that numbers them like their probes.
+func (m *PlannedModule) define() func(*format.Writer) {
 	module := format.Module{Path: m.Path, BuildID: m.BuildID}
 	for _, seg := range m.image.file.Segments {
 		module.Segments = append(module.Segments, format.Segment{Addr: uint64(seg.Addr), FileOff: uint64(seg.FileOff), Size: seg.MemSize})
 	}
-	id := w.AddModule(module)
+	var funcs []format.Func
 	for _, fn := range m.Funcs {
 		f := format.Func{
-			Name: fn.Name, Module: id, Addr: fn.Addr, Size: fn.Size, File: fn.SourceFile, Line: fn.Line,
+			Name: fn.Name, Addr: fn.Addr, Size: fn.Size, File: fn.SourceFile, Line: fn.Line,
 			Hit: fn.Hit, NoReturn: !fn.Hit && fn.ReturnBy == Never,
 		}
 		if fn.Symbol != fn.Name {
 			f.Symbol = fn.Symbol
 		}
-		w.AddFunc(f)
+		funcs = append(funcs, f)
+	}
+	return func(w *format.Writer) {
+		id := w.AddModule(module)
+		for _, f := range funcs {
+			f.Module = id
+			w.AddFunc(f)
+		}
 	}
 }

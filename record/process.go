@@ -184,6 +184,17 @@ func readComm(path string) string {
 	return strings.TrimSuffix(string(text), "\n")
 }
 
+// hasEnded reports whether a process has ended, be it waited for or not.
+func hasEnded(pid int) bool {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return err == unix.ESRCH
+	}
+	defer unix.Close(fd)
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+	return err == nil && n > 0
+}
+
 // watchExit returns a channel that is closed when all the processes have ended.
 func watchExit(pids []int) (<-chan struct{}, error) {
 	var fds []unix.PollFd

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,6 +21,7 @@ import (
 type Config struct {
 	PIDs      []int
 	Command   []string      // to start; may be empty
+	Follow    bool          // children of these, too, and what they execute
 	Probes    []string      // see ParseProbe
 	Duration  time.Duration // 0: until the targets end or the context is done
 	Output    string
@@ -31,6 +33,8 @@ type Config struct {
 
 	// Progress is called a few times a second, if it is not nil.
 	Progress func(Progress)
+	// Notice, if it is not nil, is called before the recording starts with what the user should know by then.
+	Notice func(string)
 }
 
 // Progress is the state of a running recording.
@@ -53,8 +57,9 @@ type Summary struct {
 	Modules     int
 	Funcs       int
 	LeftOut     []format.LeftOut
+	Warnings    []string // what is missing in the trace
 	CommandPID  int
-	Command     *os.ProcessState // nil while the command is running, or without one
+	Command     *syscall.WaitStatus // nil while the command is running, or without one
 }
 
 // Reasons for the end of a recording.
@@ -92,6 +97,7 @@ func Run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 type recording struct {
 	cfg     Config
 	plan    *Plan
+	targets []int // processes to begin with
 	objs    *bpf.Objects
 	command *command
 	links   links
@@ -99,6 +105,8 @@ type recording struct {
 	w       *format.Writer
 	drainer *drainer
 	start   format.Anchor
+
+	follower *follower // nil if nothing can appear that probes speak of
 }
 
 // run goes through the stages of a recording:
@@ -138,11 +146,18 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 			}
 		}()
 	}
-	targets := cfg.PIDs
+	r.targets = cfg.PIDs
 	if r.command != nil {
-		targets = append([]int{r.command.pid}, targets...)
+		r.targets = append([]int{r.command.pid}, r.targets...)
 	}
-	if r.objs, err = bpf.Load(bpf.Options{RingBytes: cfg.RingBytes, Funcs: p.Funcs(), TGIDs: targets}); err != nil {
+	if len(r.targets) > 0 && p.canGrow() {
+		r.follower = newFollower(r)
+	}
+	room := p.Funcs()
+	if r.follower != nil {
+		room += laterFuncs
+	}
+	if r.objs, err = bpf.Load(bpf.Options{RingBytes: cfg.RingBytes, Funcs: room, TGIDs: r.targets, Follow: cfg.Follow}); err != nil {
 		return nil, err
 	}
 	if err := r.attach(); err != nil {
@@ -152,22 +167,66 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 		return nil, err
 	}
 	var gone <-chan struct{}
-	if len(targets) > 0 {
-		if gone, err = watchExit(targets); err != nil {
+	if len(r.targets) > 0 && !cfg.Follow {
+		if gone, err = watchExit(r.targets); err != nil {
 			return nil, err
+		}
+	}
+	for _, err := range p.Pending {
+		if cfg.Notice != nil && len(cfg.Probes) > 0 {
+			cfg.Notice(fmt.Sprintf("%v: looking for it in what is executed and loaded from now on", err))
 		}
 	}
 	if err := r.objs.Enable(true); err != nil {
 		return nil, fmt.Errorf("turn on the probes: %w", err)
 	}
-	if r.command != nil {
-		if err := r.command.release(); err != nil {
-			return nil, err
-		}
+	if err := r.release(); err != nil {
+		return nil, err
 	}
 	reason, runErr := r.loop(ctx, gone)
 	sum, err = r.finish(reason)
 	return sum, errors.Join(runErr, err)
+}
+
+// release lets the command run and watches for what appears from now on.
+func (r *recording) release() error {
+	follow := r.cfg.Follow
+	for _, pid := range r.cfg.PIDs {
+		if follow && hasEnded(pid) { // perhaps before it was watched
+			if err := r.objs.Unfollow(pid); err != nil {
+				return err
+			}
+		}
+	}
+	if r.follower != nil {
+		r.follower.watch()
+		r.drainer.onTask = func(rec *bpf.Task) {
+			if rec.Kind == bpf.TaskExec {
+				select {
+				case r.follower.execs <- int(rec.PID):
+				default: // it will be looked at within a second
+				}
+			}
+		}
+	}
+	switch {
+	case r.command == nil:
+		return nil
+	case follow && r.follower != nil:
+		return r.command.trace(func(pid int) { r.follower.execed(pid, false) })
+	}
+	return r.command.release()
+}
+
+// stopFollowing leaves the processes alone. What is left of the recording is
+// for one goroutine again.
+func (r *recording) stopFollowing() {
+	if r.command != nil {
+		r.command.stopTracing()
+	}
+	if r.follower != nil {
+		r.follower.close()
+	}
 }
 
 // attach attaches all modules, and takes note of what the kernel refused.
@@ -178,19 +237,48 @@ func (r *recording) attach() error {
 		if r.command != nil {
 			pids = append(pids[:len(pids):len(pids)], r.command.pid)
 		}
-		attached, refused, err := attach(r.objs, m, format.FuncID(first), pids)
-		if err != nil {
-			return fmt.Errorf("attach to %s: %w", m.Path, err)
+		if r.cfg.Follow {
+			pids = nil
 		}
-		r.links = append(r.links, attached...)
-		for i, err := range refused {
-			fn := m.Funcs[i]
-			r.plan.LeftOut = append(r.plan.LeftOut, format.LeftOut{Name: fn.Name, Module: m.Path, Addr: fn.Addr, Reason: fmt.Sprintf("the kernel refuses a breakpoint there: %v", err)})
+		m.first = format.FuncID(first)
+		if err := r.attachModule(m, pids); err != nil {
+			return err
 		}
 		first += len(m.Funcs)
 	}
-	if len(r.links) == 0 {
+	if len(r.links) == 0 && len(r.plan.Pending) == 0 {
 		return fmt.Errorf("%w: the kernel refused all probes, such as %s: %s", ErrNothing, r.plan.LeftOut[0].Name, r.plan.LeftOut[0].Reason)
+	}
+	return nil
+}
+
+// attachModule attaches a module in some processes, or in all.
+func (r *recording) attachModule(m *PlannedModule, pids []int) error {
+	attached, refused, err := attach(r.objs, m, pids)
+	if err != nil {
+		return fmt.Errorf("attach to %s: %w", m.Path, err)
+	}
+	r.links = append(r.links, attached...)
+	for i, err := range refused {
+		fn := m.Funcs[i]
+		r.plan.LeftOut = append(r.plan.LeftOut, format.LeftOut{Name: fn.Name, Module: m.Path, Addr: fn.Addr, Reason: fmt.Sprintf("the kernel refuses a breakpoint there: %v", err)})
+	}
+	return nil
+}
+
+// attachLater attaches a module that was found while recording, in all processes
+// that are recorded and have not ended.
+func (r *recording) attachLater(m *PlannedModule) error {
+	if r.cfg.Follow {
+		return r.attachModule(m, nil)
+	}
+	for _, pid := range r.targets {
+		if hasEnded(pid) {
+			continue
+		}
+		if err := r.attachModule(m, []int{pid}); err != nil && !hasEnded(pid) {
+			return err
+		}
 	}
 	return nil
 }
@@ -210,7 +298,7 @@ func (r *recording) begin() (err error) {
 		return err
 	}
 	for _, m := range r.plan.Modules {
-		m.define(r.w)
+		m.define()(r.w)
 	}
 	for _, l := range r.plan.LeftOut {
 		r.w.AddLeftOut(l)
@@ -231,6 +319,10 @@ func (r *recording) loop(ctx context.Context, gone <-chan struct{}) (reason stri
 	}
 
 	started := time.Now()
+	ended := reasonTargets
+	if r.command != nil {
+		ended = reasonCommand
+	}
 	var end <-chan time.Time
 	if r.cfg.Duration > 0 {
 		timer := time.NewTimer(r.cfg.Duration)
@@ -239,7 +331,7 @@ func (r *recording) loop(ctx context.Context, gone <-chan struct{}) (reason stri
 	}
 	tick := time.NewTimer(0)
 	defer tick.Stop()
-	flushed, shown := started, started
+	flushed, shown, counted := started, started, started
 	for {
 		select {
 		case <-ctx.Done():
@@ -247,10 +339,7 @@ func (r *recording) loop(ctx context.Context, gone <-chan struct{}) (reason stri
 		case <-end:
 			return reasonDuration, nil
 		case <-gone:
-			if r.command != nil {
-				return reasonCommand, nil
-			}
-			return reasonTargets, nil
+			return ended, nil
 		case now := <-tick.C:
 			if err := r.drainer.round(); err != nil {
 				return "", err
@@ -267,6 +356,15 @@ func (r *recording) loop(ctx context.Context, gone <-chan struct{}) (reason stri
 				lost := r.drainer.lost
 				r.cfg.Progress(Progress{Elapsed: now.Sub(started), Events: events, Lost: lost.entries + lost.returns, Bytes: r.w.Size()})
 			}
+			if r.cfg.Follow && (r.drainer.processEnded || now.Sub(counted) >= time.Second) {
+				r.drainer.processEnded, counted = false, now
+				switch left, err := r.objs.AnyFollowed(); {
+				case err != nil:
+					return "", err
+				case !left:
+					return ended, nil
+				}
+			}
 			if r.cfg.MaxBytes > 0 && r.w.Size() >= r.cfg.MaxBytes {
 				return reasonSize, nil
 			}
@@ -282,6 +380,7 @@ func (r *recording) finish(reason string) (*Summary, error) {
 	if err := r.objs.Enable(false); err != nil {
 		return nil, fmt.Errorf("turn off the probes: %w", err)
 	}
+	r.stopFollowing()
 	drainErr := r.drainer.finish(r.objs)
 	if err := r.detach(); err != nil {
 		return nil, err
@@ -303,11 +402,39 @@ func (r *recording) finish(reason string) (*Summary, error) {
 	}
 	if r.command != nil {
 		sum.CommandPID = r.command.pid
-		if reason == reasonCommand {
-			sum.Command = r.command.wait()
+		sum.Command = r.command.wait(reason == reasonCommand)
+	}
+	warnings, missing, err := r.missing()
+	sum.Warnings = warnings
+	return sum, errors.Join(drainErr, closeErr, err, missing)
+}
+
+// missing tells what the trace lacks of what was asked for. If it lacks
+// everything, that is an error.
+func (r *recording) missing() (warnings []string, nothing, err error) {
+	unfollowed, records, err := r.objs.TaskLosses()
+	if err != nil {
+		return nil, nil, err
+	}
+	if unfollowed > 0 {
+		warnings = append(warnings, fmt.Sprintf("%d child processes were not followed: there were too many at a time", unfollowed))
+	}
+	if records > 0 {
+		warnings = append(warnings, fmt.Sprintf("%d notices of the kernel of processes that began or ended were lost: threads may be mixed up or named wrongly", records))
+	}
+	if r.follower != nil {
+		warnings = append(warnings, r.follower.late...)
+		if err := r.follower.err; err != nil {
+			warnings = append(warnings, fmt.Sprintf("not probed: %v", err))
 		}
 	}
-	return sum, errors.Join(drainErr, closeErr)
+	if len(r.plan.Modules) == 0 {
+		return warnings, errors.Join(r.plan.Pending...), nil
+	}
+	for _, err := range r.plan.Pending {
+		warnings = append(warnings, fmt.Sprintf("%v, nor in anything executed or loaded since", err))
+	}
+	return warnings, nil, nil
 }
 
 func (r *recording) detach() error {
@@ -320,6 +447,7 @@ func (r *recording) detach() error {
 }
 
 func (r *recording) close() error {
+	r.stopFollowing()
 	errs := []error{r.detach()}
 	if r.objs != nil {
 		errs = append(errs, r.objs.Close())
