@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -23,13 +24,35 @@ type site struct {
 }
 
 // links are the attached probes of a recording.
-type links []link.Link
+type links struct {
+	returns []link.Link // return probes of the kernel's kind
+	others  []link.Link
+}
 
+func (l links) empty() bool { return len(l.returns)+len(l.others) == 0 }
+
+func (l *links) add(more links) {
+	l.returns = append(l.returns, more.returns...)
+	l.others = append(l.others, more.others...)
+}
+
+// close detaches all probes, the return probes first and all at once.
+//
+// The kernel waits for calls that a return probe is following to return, unless none has been
+// started in their thread for 100 ms (ri_timer in kernel/events/uprobes.c, since
+// 6.13; each call sets it back). Seen on Linux 6.18: detached one link after the other, a
+// program that calls a traced function every 10 ms kept the recorder until its main had returned.
 func (l links) close() error {
-	var errs []error
-	for _, link := range l {
-		errs = append(errs, link.Close())
+	return errors.Join(closeAll(l.returns), closeAll(l.others))
+}
+
+func closeAll(list []link.Link) error {
+	errs := make([]error, len(list))
+	var closed sync.WaitGroup
+	for i, l := range list {
+		closed.Go(func() { errs[i] = l.Close() })
 	}
+	closed.Wait()
 	return errors.Join(errs...)
 }
 
@@ -44,7 +67,7 @@ func (l links) close() error {
 func attach(objs *bpf.Objects, m *PlannedModule, pids []int) (attached links, refused map[int]error, err error) {
 	ex, err := link.OpenExecutable(m.image.open)
 	if err != nil {
-		return nil, nil, err
+		return links{}, nil, err
 	}
 	var entries, trampolines, returns, early []site
 	for i, fn := range m.Funcs {
@@ -71,7 +94,7 @@ func attach(objs *bpf.Objects, m *PlannedModule, pids []int) (attached links, re
 	if len(pids) == 0 {
 		pids = []int{0} // every process
 	}
-	a := attacher{ex: ex, refused: map[int]error{}}
+	a := attacher{objs: objs, ex: ex, refused: map[int]error{}}
 	for _, pid := range pids {
 		a.pid = uint32(pid)
 		a.attach(early, objs.OnInstruction, ex.UprobeMulti)
@@ -85,7 +108,7 @@ func attach(objs *bpf.Objects, m *PlannedModule, pids []int) (attached links, re
 		}
 		a.refused = refused
 		if a.err != nil {
-			return nil, nil, errors.Join(a.err, a.links.close())
+			return links{}, nil, errors.Join(a.err, a.links.close())
 		}
 	}
 	return a.links, a.refused, nil
@@ -103,6 +126,7 @@ func without(sites []site, refused map[int]error) []site {
 
 // attacher attaches sites of one file in one process.
 type attacher struct {
+	objs    *bpf.Objects
 	ex      *link.Executable
 	pid     uint32
 	links   links
@@ -126,7 +150,11 @@ func (a *attacher) attach(sites []site, prog *ebpf.Program, multi attachFunc) {
 	l, err := multi(nil, prog, opts)
 	switch {
 	case err == nil:
-		a.links = append(a.links, l)
+		if prog == a.objs.OnReturn {
+			a.links.returns = append(a.links.returns, l)
+		} else {
+			a.links.others = append(a.links.others, l)
+		}
 	case errors.Is(err, os.ErrNotExist) && a.pid != 0:
 		a.err = fmt.Errorf("process %d ended before it could be recorded", a.pid)
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES), errors.Is(err, unix.ENOMEM), errors.Is(err, unix.EMFILE):

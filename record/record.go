@@ -246,7 +246,7 @@ func (r *recording) attach() error {
 		}
 		first += len(m.Funcs)
 	}
-	if len(r.links) == 0 && len(r.plan.Pending) == 0 {
+	if r.links.empty() && len(r.plan.Pending) == 0 {
 		return fmt.Errorf("%w: the kernel refused all probes, such as %s: %s", ErrNothing, r.plan.LeftOut[0].Name, r.plan.LeftOut[0].Reason)
 	}
 	return nil
@@ -258,7 +258,7 @@ func (r *recording) attachModule(m *PlannedModule, pids []int) error {
 	if err != nil {
 		return fmt.Errorf("attach to %s: %w", m.Path, err)
 	}
-	r.links = append(r.links, attached...)
+	r.links.add(attached)
 	for i, err := range refused {
 		fn := m.Funcs[i]
 		r.plan.LeftOut = append(r.plan.LeftOut, format.LeftOut{Name: fn.Name, Module: m.Path, Addr: fn.Addr, Reason: fmt.Sprintf("the kernel refuses a breakpoint there: %v", err)})
@@ -439,7 +439,7 @@ func (r *recording) missing() (warnings []string, nothing, err error) {
 
 func (r *recording) detach() error {
 	err := r.links.close()
-	r.links = nil
+	r.links = links{}
 	if err != nil {
 		return fmt.Errorf("detach: %w", err)
 	}
