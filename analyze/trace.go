@@ -59,7 +59,7 @@ func (s *summary) add(path string, src *source, sum tally) {
 	}
 	s.addLoss(path, t)
 	if sum.orphans > 0 {
-		s.warn(path, "%s seen whose entry was not: calls that had begun before the recording, or lost entries", plural(sum.orphans, "return was", "returns were"))
+		s.warn(path, "%s seen whose entry was not: calls that had begun before the recording or before a fork, or lost entries", plural(sum.orphans, "return was", "returns were"))
 	}
 	if sum.skipped > 0 {
 		s.warn(path, "%s nested too deeply to be followed: counted as incomplete", plural(sum.skipped, "call was", "calls were"))

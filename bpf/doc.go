@@ -18,9 +18,15 @@
 // they are loaded for uprobe_multi links, or for perf events, which want no attach type. A process
 // is filtered in the programs, whatever the way.
 //
+// Three more programs, at tracepoints of the scheduler, watch what processes do: fork, exec and
+// exit. A child of a process that is followed joins the set of those recorded before it
+// runs, and leaves it when its last thread has exited. Their records go into one ring of
+// their own: a flood of events cannot displace them.
+//
 // The objects for amd64 and arm64 are committed, so that building utrace needs
-// no clang; go generate makes them again. They use no kernel type but the
-// registers at the probe, so they need no BTF of the running kernel.
+// no clang; go generate makes them again. The probes use no kernel type but the
+// registers, and so need no BTF of the running kernel; the watchers of tasks read three fields that the
+// loader finds by BTF, and are left out where there is none.
 //
 // The code in C is licensed under Apache-2.0 or GPL-2.0, at your choice.
 package bpf

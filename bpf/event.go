@@ -1,6 +1,7 @@
 package bpf
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"utrace/format"
@@ -20,6 +21,43 @@ const kindLoss = 20
 // have their number. See COOKIE_KIND and COOKIE_GOID of event.h.
 func Cookie(fn format.FuncID, kind format.Kind, goid uint16) uint64 {
 	return uint64(fn) | uint64(kind)<<32 | uint64(goid)<<48
+}
+
+// TaskKind is enum task_kind of event.h.
+type TaskKind uint32
+
+const (
+	// TaskFork: a process has been made; nothing of it has run yet.
+	TaskFork TaskKind = 1
+	// TaskExec: a process runs another program, with a single thread.
+	TaskExec TaskKind = 2
+	// TaskThreadExit: a thread has ended.
+	TaskThreadExit TaskKind = 3
+	// TaskProcessExit: a process has ended, and its last thread with it.
+	TaskProcessExit TaskKind = 4
+)
+
+// Task is struct task of event.h.
+type Task struct {
+	Kind   TaskKind
+	Other  uint32 // of TaskFork the parent; of TaskExec the former ID of the thread
+	TimeNs uint64 // CLOCK_MONOTONIC
+	Comm   string
+	PID    uint32
+	TID    uint32
+}
+
+// DecodeTask reads a record of the ring of tasks.
+func DecodeTask(rec []byte) Task {
+	comm, _, _ := bytes.Cut(rec[16:32], []byte{0})
+	return Task{
+		Kind:   TaskKind(binary.NativeEndian.Uint32(rec[0:])),
+		Other:  binary.NativeEndian.Uint32(rec[4:]),
+		TimeNs: binary.NativeEndian.Uint64(rec[8:]),
+		Comm:   string(comm),
+		PID:    binary.NativeEndian.Uint32(rec[32:]),
+		TID:    binary.NativeEndian.Uint32(rec[36:]),
+	}
 }
 
 // Event is struct event or struct go_event of event.h.

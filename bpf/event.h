@@ -44,6 +44,24 @@ struct go_event {
 	__u64 goid;
 };
 
+/* What happens to tasks. These records have a ring of their own, so that no
+ * flood of events can displace them. */
+enum task_kind {
+	TASK_FORK = 1, /* a process has been made; nothing of it has run yet */
+	TASK_EXEC = 2, /* a process runs another program, with one thread */
+	TASK_THREAD_EXIT = 3,
+	TASK_PROCESS_EXIT = 4, /* its last thread has ended, which is also told by this */
+};
+
+struct task {
+	__u32 kind;
+	__u32 other;   /* of TASK_FORK the parent; of TASK_EXEC the former ID of the thread */
+	__u64 time_ns; /* CLOCK_MONOTONIC */
+	__u8 comm[16]; /* the name of the thread; of TASK_FORK and TASK_EXEC that of the process, too */
+	__u32 pid;     /* in the first PID namespace, as are tid and other */
+	__u32 tid;
+};
+
 /* What one CPU could not record since its last loss record. */
 struct loss {
 	__u32 kind; /* KIND_LOSS */
@@ -64,6 +82,7 @@ struct func_loss {
 
 _Static_assert(sizeof(struct go_event) == 48, "read by event.go");
 _Static_assert(sizeof(struct event) == 40, "read by event.go");
+_Static_assert(sizeof(struct task) == 40, "read by event.go");
 _Static_assert(sizeof(struct loss) == 40, "read by event.go");
 
 #endif

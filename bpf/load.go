@@ -9,6 +9,8 @@ import (
 	"slices"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
 
 	"utrace/format"
 )
@@ -16,8 +18,9 @@ import (
 // Options are fixed when the programs are loaded.
 type Options struct {
 	RingBytes int    // of each CPU's ring: a power of two and a multiple of the page size
-	Funcs     int    // how many functions there can be
+	Funcs     int    // how many functions there can be; the losses of further ones are counted, but not by function
 	TGIDs     []int  // record only these processes; empty: all but this one
+	Follow    bool   // record the children of TGIDs, too, from their first instruction
 	Method    Method // how the programs will be attached; not Auto
 }
 
@@ -27,14 +30,20 @@ type Objects struct {
 	OnReturn      *ebpf.Program // for returns
 
 	Rings []*Ring // by CPU
+	Tasks *Ring   // what happens to recorded processes, see Task; nil where the kernel does not tell
 
+	tgids      *ebpf.Map
 	losses     *ebpf.Map
 	funcLosses *ebpf.Map
 	enabled    *ebpf.Variable
+	unfollowed *ebpf.Variable
+	lostTasks  *ebpf.Variable
 	closers    []interface{ Close() error }
 }
 
-// Load loads the programs, disabled. An error of the verifier is wrapped.
+// Load loads the programs, disabled. An error of the verifier is wrapped. What
+// happens to tasks is watched from then on: that needs BTF of the running kernel, without
+// which there are no Tasks, and to Follow is ErrUnsupported.
 func Load(o Options) (_ *Objects, err error) {
 	spec, err := loadUtrace()
 	if err != nil {
@@ -60,6 +69,16 @@ func Load(o Options) (_ *Objects, err error) {
 		return nil, err
 	}
 
+	hasBTF := true
+	if _, err := btf.LoadKernelSpec(); err != nil {
+		if o.Follow {
+			return nil, fmt.Errorf("%w: children cannot be followed without BTF of the kernel (CONFIG_DEBUG_INFO_BTF): %w", ErrUnsupported, err)
+		}
+		hasBTF = false
+		for _, tp := range taskProbes() {
+			delete(spec.Programs, tp.program)
+		}
+	}
 	coll, err := ebpf.NewCollection(spec)
 	if err != nil {
 		return nil, fmt.Errorf("load BPF programs: %w", err)
@@ -69,19 +88,39 @@ func Load(o Options) (_ *Objects, err error) {
 		OnReturn:      coll.Programs[utraceProgOnReturn],
 		losses:        coll.Maps[utraceMapLosses],
 		funcLosses:    coll.Maps[utraceMapFuncLosses],
+		tgids:         coll.Maps[utraceMapTgids],
 		enabled:       coll.Variables[utraceVarEnabled],
+		unfollowed:    coll.Variables[utraceVarUnfollowed],
+		lostTasks:     coll.Variables[utraceVarLostTasks],
 	}
 	for _, m := range coll.Maps {
 		objs.closers = append(objs.closers, m)
 	}
-	objs.closers = append(objs.closers, objs.OnInstruction, objs.OnReturn)
+	for _, prog := range coll.Programs {
+		objs.closers = append(objs.closers, prog)
+	}
 	defer func() {
 		if err != nil {
 			objs.Close()
 		}
 	}()
+	if hasBTF {
+		if objs.Tasks, err = newRing(coll.Maps[utraceMapTasks]); err != nil {
+			return nil, err
+		}
+		for _, tp := range taskProbes() {
+			if tp.program == utraceProgOnFork && !o.Follow {
+				continue
+			}
+			l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: tp.name, Program: coll.Programs[tp.program]})
+			if err != nil {
+				return nil, fmt.Errorf("attach to tracepoint %s: %w", tp.name, err)
+			}
+			objs.closers = append(objs.closers, l)
+		}
+	}
 	for _, tgid := range o.TGIDs {
-		if err := coll.Maps[utraceMapTgids].Put(uint32(tgid), uint8(1)); err != nil {
+		if err := objs.tgids.Put(uint32(tgid), uint8(1)); err != nil {
 			return nil, fmt.Errorf("filter of processes: %w", err)
 		}
 	}
@@ -101,6 +140,61 @@ func Load(o Options) (_ *Objects, err error) {
 		objs.Rings = append(objs.Rings, r)
 	}
 	return objs, nil
+}
+
+// taskProbe is a program that watches tasks, and its tracepoint: raw ones, which
+// need no tracefs to be mounted.
+type taskProbe struct{ program, name string }
+
+func taskProbes() []taskProbe {
+	return []taskProbe{
+		{utraceProgOnFork, "sched_process_fork"},
+		{utraceProgOnExec, "sched_process_exec"},
+		{utraceProgOnExit, "sched_process_exit"},
+	}
+}
+
+// Unfollow takes a process off the list of those recorded.
+func (o *Objects) Unfollow(tgid int) error {
+	if err := o.tgids.Delete(uint32(tgid)); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+		return fmt.Errorf("filter of processes: %w", err)
+	}
+	return nil
+}
+
+// Followed returns the processes that are being recorded, children that have
+// been added included, in no order. What the kernel changes meanwhile may show or not.
+func (o *Objects) Followed() ([]int, error) {
+	var list []int
+	var tgid uint32
+	var v uint8
+	it := o.tgids.Iterate()
+	for it.Next(&tgid, &v) {
+		list = append(list, int(tgid))
+	}
+	if err := it.Err(); err != nil && !errors.Is(err, ebpf.ErrIterationAborted) {
+		return nil, fmt.Errorf("filter of processes: %w", err)
+	}
+	return list, nil
+}
+
+// AnyFollowed reports whether a process is left that is being recorded.
+func (o *Objects) AnyFollowed() (bool, error) {
+	var tgid uint32
+	switch err := o.tgids.NextKey(nil, &tgid); {
+	case errors.Is(err, ebpf.ErrKeyNotExist):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("filter of processes: %w", err)
+	}
+	return true, nil
+}
+
+// TaskLosses returns how many children were not followed, for there were too many
+// processes, and how many records the ring of tasks had no room for.
+func (o *Objects) TaskLosses() (unfollowed, records uint64, err error) {
+	err = errors.Join(o.unfollowed.Get(&unfollowed), o.lostTasks.Get(&records))
+	return unfollowed, records, err
 }
 
 // Enable turns recording on or off.
@@ -132,7 +226,7 @@ func (o *Objects) Losses() ([]Loss, error) {
 // FuncLosses returns the functions, of the first n, that have lost events.
 func (o *Objects) FuncLosses(n int) ([]format.FuncLoss, error) {
 	var list []format.FuncLoss
-	for id := range n {
+	for id := range min(n, int(o.funcLosses.MaxEntries())) {
 		var c struct{ Entries, Returns uint64 }
 		if err := o.funcLosses.Lookup(uint32(id), &c); err != nil {
 			return nil, fmt.Errorf("read losses of functions: %w", err)
@@ -150,6 +244,10 @@ func (o *Objects) Close() error {
 		r.close()
 	}
 	o.Rings = nil
+	if o.Tasks != nil {
+		o.Tasks.close()
+		o.Tasks = nil
+	}
 	var errs []error
 	for _, c := range slices.Backward(o.closers) {
 		errs = append(errs, c.Close())

@@ -1,7 +1,8 @@
 //go:build ignore
 
 // SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0)
-/* The probes: each pass over one puts a record into the ring of its CPU. */
+/* The probes: each pass over one puts a record into the ring of its CPU. And what
+ * follows processes: what happens to tasks goes into a ring of its own. */
 #include "event.h"
 
 /* From include/uapi/linux/bpf.h, as far as it is used here. */
@@ -13,9 +14,30 @@ enum {
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
 enum { BPF_RB_NO_WAKEUP = 1 };
+enum { BPF_NOEXIST = 1 };
 
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
 #include "arch.h"
+
+/* From include/linux/sched.h and sched/signal.h, as far as it is used here: the
+ * loader finds the fields in the BTF of the running kernel. */
+struct signal_struct {
+	struct {
+		int counter;
+	} live; /* threads that have not begun to exit */
+} __attribute__((preserve_access_index));
+
+struct task_struct {
+	int tgid;
+	char comm[16];
+	struct signal_struct *signal;
+} __attribute__((preserve_access_index));
+
+/* From include/uapi/linux/bpf.h. */
+struct bpf_raw_tracepoint_args {
+	__u64 args[0];
+};
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -25,6 +47,9 @@ const volatile __u8 filter_tgids;  /* only processes in tgids */
 
 /* Nothing is recorded before all probes are attached, nor after the end. */
 volatile __u8 enabled;
+
+/* Children that found no room in tgids, and records that found none in tasks. */
+volatile __u64 unfollowed, lost_tasks;
 
 struct ring {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -44,6 +69,11 @@ struct {
 	__type(key, __u32);
 	__type(value, __u8);
 } tgids SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} tasks SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -94,6 +124,12 @@ static __always_inline void report_loss(void *ring, struct loss *loss)
 	bpf_ringbuf_submit(rec, BPF_RB_NO_WAKEUP);
 }
 
+/* Whether events of the process are recorded. */
+static __always_inline int recorded(__u32 tgid)
+{
+	return filter_tgids ? bpf_map_lookup_elem(&tgids, &tgid) != 0 : tgid != own_tgid;
+}
+
 /* goid is 0, or the goroutine for a struct go_event. */
 static __always_inline int record(__u32 func, __u32 kind, __u64 sp, __u64 value, __u64 goid)
 {
@@ -105,7 +141,7 @@ static __always_inline int record(__u32 func, __u32 kind, __u64 sp, __u64 value,
 
 	id = bpf_get_current_pid_tgid();
 	tgid = id >> 32;
-	if (filter_tgids ? !bpf_map_lookup_elem(&tgids, &tgid) : tgid == own_tgid)
+	if (!recorded(tgid))
 		return 0;
 	loss = bpf_map_lookup_elem(&losses, &zero);
 	if (!loss)
@@ -194,4 +230,89 @@ int on_return(struct pt_regs *regs)
 	if (!enabled)
 		return 0;
 	return record(bpf_get_attach_cookie(regs), KIND_RETURN, REGS_SP(regs) - RETURN_POPS, REGS_RESULT(regs), 0);
+}
+
+static __always_inline struct task *new_task(__u32 kind, __u64 id, __u32 other)
+{
+	struct task *rec = bpf_ringbuf_reserve(&tasks, sizeof(*rec), 0);
+
+	if (!rec) {
+		__sync_fetch_and_add(&lost_tasks, 1);
+		return 0;
+	}
+	rec->kind = kind;
+	rec->other = other;
+	rec->time_ns = bpf_ktime_get_ns();
+	rec->pid = id >> 32;
+	rec->tid = id;
+	return rec;
+}
+
+/* Called by the parent before the child can run (kernel_clone in
+ * kernel/fork.c), so that not one call of the child is missed.
+ * Arguments: parent, child. */
+SEC("raw_tp/sched_process_fork")
+int on_fork(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *child = (void *)ctx->args[1];
+	__u32 parent = bpf_get_current_pid_tgid() >> 32;
+	__u32 tgid = BPF_CORE_READ(child, tgid);
+	struct task *rec;
+	__u8 one = 1;
+
+	if (tgid == parent || !recorded(parent)) /* a thread, or nobody's child */
+		return 0;
+	if (bpf_map_update_elem(&tgids, &tgid, &one, BPF_NOEXIST)) {
+		__sync_fetch_and_add(&unfollowed, 1);
+		return 0;
+	}
+	rec = new_task(TASK_FORK, (__u64)tgid << 32 | tgid, parent);
+	if (!rec)
+		return 0;
+	BPF_CORE_READ_INTO(&rec->comm, child, comm);
+	bpf_ringbuf_submit(rec, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+/* Called when the new program is in place and named, before it runs
+ * (exec_binprm in fs/exec.c). Arguments: task, its former thread ID, bprm. */
+SEC("raw_tp/sched_process_exec")
+int on_exec(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct task *rec;
+
+	if (!recorded(id >> 32))
+		return 0;
+	rec = new_task(TASK_EXEC, id, ctx->args[1]);
+	if (!rec)
+		return 0;
+	bpf_get_current_comm(&rec->comm, sizeof(rec->comm));
+	bpf_ringbuf_submit(rec, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+/* Called by each thread, when it is past its last instruction, and has been
+ * taken off signal->live (do_exit in kernel/exit.c). Argument: task. Two
+ * threads that exit at once may both find themselves the last. */
+SEC("raw_tp/sched_process_exit")
+int on_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *task = (void *)ctx->args[0];
+	__u64 id = bpf_get_current_pid_tgid();
+	__u32 tgid = id >> 32, kind = TASK_THREAD_EXIT;
+	struct task *rec;
+
+	if (!recorded(tgid))
+		return 0;
+	if (BPF_CORE_READ(task, signal, live.counter) == 0) {
+		kind = TASK_PROCESS_EXIT;
+		bpf_map_delete_elem(&tgids, &tgid);
+	}
+	rec = new_task(kind, id, 0);
+	if (!rec)
+		return 0;
+	bpf_get_current_comm(&rec->comm, sizeof(rec->comm));
+	bpf_ringbuf_submit(rec, BPF_RB_NO_WAKEUP);
+	return 0;
 }

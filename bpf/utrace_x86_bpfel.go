@@ -19,12 +19,18 @@ const (
 	utraceMapFuncLosses     = "func_losses"
 	utraceMapLosses         = "losses"
 	utraceMapRings          = "rings"
+	utraceMapTasks          = "tasks"
 	utraceMapTgids          = "tgids"
+	utraceProgOnExec        = "on_exec"
+	utraceProgOnExit        = "on_exit"
+	utraceProgOnFork        = "on_fork"
 	utraceProgOnInstruction = "on_instruction"
 	utraceProgOnReturn      = "on_return"
 	utraceVarEnabled        = "enabled"
 	utraceVarFilterTgids    = "filter_tgids"
+	utraceVarLostTasks      = "lost_tasks"
 	utraceVarOwnTgid        = "own_tgid"
+	utraceVarUnfollowed     = "unfollowed"
 )
 
 // loadUtrace returns the embedded CollectionSpec for utrace.
@@ -69,6 +75,9 @@ type utraceSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type utraceProgramSpecs struct {
+	OnExec        *ebpf.ProgramSpec `ebpf:"on_exec"`
+	OnExit        *ebpf.ProgramSpec `ebpf:"on_exit"`
+	OnFork        *ebpf.ProgramSpec `ebpf:"on_fork"`
 	OnInstruction *ebpf.ProgramSpec `ebpf:"on_instruction"`
 	OnReturn      *ebpf.ProgramSpec `ebpf:"on_return"`
 }
@@ -80,6 +89,7 @@ type utraceMapSpecs struct {
 	FuncLosses *ebpf.MapSpec `ebpf:"func_losses"`
 	Losses     *ebpf.MapSpec `ebpf:"losses"`
 	Rings      *ebpf.MapSpec `ebpf:"rings"`
+	Tasks      *ebpf.MapSpec `ebpf:"tasks"`
 	Tgids      *ebpf.MapSpec `ebpf:"tgids"`
 }
 
@@ -89,7 +99,9 @@ type utraceMapSpecs struct {
 type utraceVariableSpecs struct {
 	Enabled     *ebpf.VariableSpec `ebpf:"enabled"`
 	FilterTgids *ebpf.VariableSpec `ebpf:"filter_tgids"`
+	LostTasks   *ebpf.VariableSpec `ebpf:"lost_tasks"`
 	OwnTgid     *ebpf.VariableSpec `ebpf:"own_tgid"`
+	Unfollowed  *ebpf.VariableSpec `ebpf:"unfollowed"`
 }
 
 // utraceObjects contains all objects after they have been loaded into the kernel.
@@ -115,6 +127,7 @@ type utraceMaps struct {
 	FuncLosses *ebpf.Map `ebpf:"func_losses"`
 	Losses     *ebpf.Map `ebpf:"losses"`
 	Rings      *ebpf.Map `ebpf:"rings"`
+	Tasks      *ebpf.Map `ebpf:"tasks"`
 	Tgids      *ebpf.Map `ebpf:"tgids"`
 }
 
@@ -123,6 +136,7 @@ func (m *utraceMaps) Close() error {
 		m.FuncLosses,
 		m.Losses,
 		m.Rings,
+		m.Tasks,
 		m.Tgids,
 	)
 }
@@ -133,19 +147,27 @@ func (m *utraceMaps) Close() error {
 type utraceVariables struct {
 	Enabled     *ebpf.Variable `ebpf:"enabled"`
 	FilterTgids *ebpf.Variable `ebpf:"filter_tgids"`
+	LostTasks   *ebpf.Variable `ebpf:"lost_tasks"`
 	OwnTgid     *ebpf.Variable `ebpf:"own_tgid"`
+	Unfollowed  *ebpf.Variable `ebpf:"unfollowed"`
 }
 
 // utracePrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to loadUtraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type utracePrograms struct {
+	OnExec        *ebpf.Program `ebpf:"on_exec"`
+	OnExit        *ebpf.Program `ebpf:"on_exit"`
+	OnFork        *ebpf.Program `ebpf:"on_fork"`
 	OnInstruction *ebpf.Program `ebpf:"on_instruction"`
 	OnReturn      *ebpf.Program `ebpf:"on_return"`
 }
 
 func (p *utracePrograms) Close() error {
 	return _UtraceClose(
+		p.OnExec,
+		p.OnExit,
+		p.OnFork,
 		p.OnInstruction,
 		p.OnReturn,
 	)

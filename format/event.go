@@ -61,7 +61,8 @@ func (k Kind) IsEntry() bool { return k == Entry || k == TailEntry }
 func (k Kind) IsDefinition() bool { return k >= kindDefinition }
 
 // ThreadID numbers the threads of a trace in the order of their definition.
-// A kernel thread ID that is used again gets a new ThreadID.
+// A kernel thread ID that is used again gets a new ThreadID, and so does a
+// thread that executes another program.
 type ThreadID uint32
 
 // FuncID numbers the functions of a trace in the order of their definition.

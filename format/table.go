@@ -52,7 +52,8 @@ type Func struct {
 	NoReturn bool     `json:"no_return,omitempty"` // entries only: its return could not be probed safely
 }
 
-// Process is a process that an event came from.
+// Process is a process that an event came from. One that executes another program,
+// and a PID that is used again, are defined again.
 type Process struct {
 	PID  int      `json:"pid"`
 	Comm string   `json:"comm"`

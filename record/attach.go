@@ -30,7 +30,43 @@ type site struct {
 }
 
 // links are the attached probes of a recording.
-type links []link.Link
+type links struct {
+	returns []link.Link // return probes of the kernel's kind
+	others  []link.Link
+}
+
+func (l links) count() int { return len(l.returns) + len(l.others) }
+
+func (l *links) add(more links) {
+	l.returns = append(l.returns, more.returns...)
+	l.others = append(l.others, more.others...)
+}
+
+// close detaches all probes, the return probes first and all at once.
+//
+// The kernel waits for calls that a return probe is following to return, unless none has been
+// started in their thread for 100 ms (ri_timer in kernel/events/uprobes.c, since
+// 6.13; each call sets it back). Seen on Linux 6.18: detached one link after the other, a
+// program that calls a traced function every 10 ms kept the recorder until its main had returned.
+// Perf events wait together for what does not need event_mutex: with a hundred of them that takes a third less.
+func (l links) close() error {
+	return errors.Join(closeAll(l.returns), closeAll(l.others))
+}
+
+func closeAll(list []link.Link) error {
+	errs := make([]error, len(list))
+	var wg sync.WaitGroup
+	var next atomic.Int64
+	for range min(closers, len(list)) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(list)); i = next.Add(1) - 1 {
+				errs[i] = list[i].Close()
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
 
 // closers is how many links are closed at the same time.
 const closers = 64
@@ -39,23 +75,6 @@ const closers = 64
 // waits for several RCU grace periods, one event after the other (perf_uprobe_destroy
 // holds event_mutex). Measured with 2,000: 44 ms each on Linux 6.1, emulated; 125 ms on 6.18.
 const perfCloseTime = 125 * time.Millisecond
-
-// close detaches. Several links are closed at the same time, so that they wait together
-// for what does not need event_mutex: with a hundred perf events that takes a third less.
-func (l links) close() error {
-	errs := make([]error, len(l))
-	var wg sync.WaitGroup
-	var next atomic.Int64
-	for range min(closers, len(l)) {
-		wg.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(l)); i = next.Add(1) - 1 {
-				errs[i] = l[i].Close()
-			}
-		})
-	}
-	wg.Wait()
-	return errors.Join(errs...)
-}
 
 // way attaches one program to sites of a file, in one process or (0) in all, with one link.
 type way struct {
@@ -159,7 +178,7 @@ func (m *PlannedModule) countSites() int {
 	return n
 }
 
-// attach attaches a module's probes; its functions are numbered from first. It
+// attach attaches a module's probes. It
 // returns the functions whose entry the kernel refused, by their index, with
 // its reason. A return instruction that is refused costs the function its return.
 //
@@ -167,14 +186,14 @@ func (m *PlannedModule) countSites() int {
 // a function whose first instruction already leaves it (a jump to another function).
 // Of several probes on one instruction the kernel runs the latest first
 // (consumer_add in kernel/events/uprobes.c), so the entry must come after the return.
-func attach(objs *bpf.Objects, method bpf.Method, m *PlannedModule, first format.FuncID, pids []int) (attached links, refused map[int]error, err error) {
+func attach(objs *bpf.Objects, method bpf.Method, m *PlannedModule, pids []int) (attached links, refused map[int]error, err error) {
 	ex, err := link.OpenExecutable(m.image.open)
 	if err != nil {
-		return nil, nil, err
+		return links{}, nil, err
 	}
 	var entries, trampolines, returns, early []site
 	for i, fn := range m.Funcs {
-		id := first + format.FuncID(i)
+		id := m.first + format.FuncID(i)
 		kind := format.Entry
 		if fn.Hit {
 			kind = format.Hit
@@ -203,18 +222,18 @@ func attach(objs *bpf.Objects, method bpf.Method, m *PlannedModule, first format
 		a.pid = pid
 		onInstruction := func(sites []site) (link.Link, error) { return w.uprobe(ex, objs.OnInstruction, sites, pid) }
 		onReturn := func(sites []site) (link.Link, error) { return w.uretprobe(ex, objs.OnReturn, sites, pid) }
-		a.attach(early, onInstruction)
-		a.attach(entries, onInstruction)
-		a.attach(without(trampolines, a.refused), onReturn)
+		a.attach(early, &a.links.others, onInstruction)
+		a.attach(entries, &a.links.others, onInstruction)
+		a.attach(without(trampolines, a.refused), &a.links.returns, onReturn)
 		refused := a.refused
 		a.refused = map[int]error{}
-		a.attach(without(returns, refused), onInstruction)
+		a.attach(without(returns, refused), &a.links.others, onInstruction)
 		for i := range a.refused {
 			m.Funcs[i].ReturnBy, m.Funcs[i].Why = Never, "the kernel refuses a breakpoint on its return instruction"
 		}
 		a.refused = refused
 		if a.err != nil {
-			return nil, nil, errors.Join(a.err, a.links.close())
+			return links{}, nil, errors.Join(a.err, a.links.close())
 		}
 	}
 	return a.links, a.refused, nil
@@ -241,7 +260,7 @@ type attacher struct {
 
 // attach attaches all sites with as few links as can be. One site that the kernel
 // refuses fails the whole link, without a word which; then each half is tried by itself.
-func (a *attacher) attach(sites []site, with func([]site) (link.Link, error)) {
+func (a *attacher) attach(sites []site, to *[]link.Link, with func([]site) (link.Link, error)) {
 	for batch := range slices.Chunk(sites, min(a.batch, max(1, len(sites)))) {
 		if a.err != nil {
 			return
@@ -249,7 +268,7 @@ func (a *attacher) attach(sites []site, with func([]site) (link.Link, error)) {
 		l, err := with(batch)
 		switch {
 		case err == nil:
-			a.links = append(a.links, l)
+			*to = append(*to, l)
 		case a.pid != 0 && !alive(a.pid):
 			a.err = fmt.Errorf("process %d ended before it could be recorded", a.pid)
 		case slices.ContainsFunc(hopeless, func(e error) bool { return errors.Is(err, e) }):
@@ -258,8 +277,8 @@ func (a *attacher) attach(sites []site, with func([]site) (link.Link, error)) {
 			a.refused[batch[0].fn] = err
 		default:
 			half := len(batch) / 2
-			a.attach(batch[:half], with)
-			a.attach(batch[half:], with)
+			a.attach(batch[:half], to, with)
+			a.attach(batch[half:], to, with)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func TestRefusedSites(t *testing.T) {
 			}
 			var attached []int
 			a := attacher{batch: batch, refused: map[int]error{}}
-			a.attach(sites, func(list []site) (link.Link, error) {
+			a.attach(sites, &a.links.others, func(list []site) (link.Link, error) {
 				if len(list) == 0 || len(list) > batch {
 					t.Fatalf("a link for %d sites, at most %d fit", len(list), batch)
 				}
@@ -47,8 +47,8 @@ func TestRefusedSites(t *testing.T) {
 					t.Errorf("batch %d, refused %v: attached %v", batch, bad, attached)
 				}
 			}
-			if len(attached)+len(bad) != 10 || len(a.links) > len(attached) {
-				t.Errorf("batch %d: attached %v with %d links", batch, attached, len(a.links))
+			if len(attached)+len(bad) != 10 || a.links.count() > len(attached) {
+				t.Errorf("batch %d: attached %v with %d links", batch, attached, a.links.count())
 			}
 		}
 	}
@@ -59,7 +59,7 @@ func TestAttachGivesUp(t *testing.T) {
 	for pid, failure := range map[int]error{0: unix.EPERM, os.Getpid(): unix.EMFILE, 1 << 30: unix.ESRCH} {
 		tries := 0
 		a := attacher{batch: 1, pid: pid, refused: map[int]error{}}
-		a.attach(make([]site, 5), func([]site) (link.Link, error) { tries++; return nil, failure })
+		a.attach(make([]site, 5), &a.links.others, func([]site) (link.Link, error) { tries++; return nil, failure })
 		if a.err == nil || tries != 1 || len(a.refused) > 0 {
 			t.Errorf("%v: %v after %d tries, refused %v", failure, a.err, tries, a.refused)
 		}

@@ -11,20 +11,29 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // command is the program that a recording starts, held before its first
-// instruction until release.
+// instruction until release or trace.
 type command struct {
-	cmd     *exec.Cmd
-	pid     int
-	resume  chan bool
-	resumed chan error
+	cmd *exec.Cmd
+	pid int
+
+	calls chan func() // to be called by the thread that is the command's tracer
+	quit  chan struct{}
+	ended chan struct{}       // closed when that thread has ended
+	state *syscall.WaitStatus // once ended is closed: how the command has ended, if the thread was told
+
+	stop     sync.Once
+	released bool
 }
 
 // startCommand starts a command and stops it where execve has just put its
-// program into memory: it is traced (ptrace) up to there, and not beyond. Under sudo
+// program into memory: it is traced (ptrace) up to there. Under sudo
 // it runs as the user who called sudo.
 func startCommand(args []string) (*command, error) {
 	cmd := exec.Command(args[0], args[1:]...)
@@ -35,12 +44,10 @@ func startCommand(args []string) (*command, error) {
 			return nil, err
 		}
 	}
-	c := &command{cmd: cmd, resume: make(chan bool), resumed: make(chan error)}
+	c := &command{cmd: cmd, calls: make(chan func()), quit: make(chan struct{}), ended: make(chan struct{})}
 	started := make(chan error)
-	go func() {
-		// Only the thread that is the tracer may stop tracing.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
+	go onThread(func() {
+		defer close(c.ended)
 		err := cmd.Start()
 		if err == nil {
 			var status syscall.WaitStatus
@@ -49,10 +56,15 @@ func startCommand(args []string) (*command, error) {
 			}
 		}
 		started <- err
-		if err == nil && <-c.resume {
-			c.resumed <- syscall.PtraceDetach(cmd.Process.Pid)
+		if err != nil {
+			return
 		}
-	}()
+		select {
+		case fn := <-c.calls:
+			fn()
+		case <-c.quit:
+		}
+	})
 	if err := <-started; err != nil {
 		return nil, fmt.Errorf("start command: %w", err)
 	}
@@ -60,26 +72,86 @@ func startCommand(args []string) (*command, error) {
 	return c, nil
 }
 
+// onThread calls fn on a thread of its own, which ends with fn. The kernel then
+// lets go of all that the thread traces. The main thread would not end.
+func onThread(fn func()) {
+	runtime.LockOSThread()
+	if unix.Gettid() != os.Getpid() {
+		fn()
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		fn()
+	}()
+	<-done
+	runtime.UnlockOSThread()
+}
+
 // release lets the command run.
 func (c *command) release() error {
-	c.resume <- true
-	if err := <-c.resumed; err != nil {
+	detached := make(chan error)
+	c.calls <- func() { detached <- syscall.PtraceDetach(c.pid) }
+	if err := <-detached; err != nil {
 		return fmt.Errorf("start command: %w", err)
 	}
+	c.released = true
 	return nil
 }
 
-// discard ends a command that was never released: nothing of it has run.
+// trace lets the command run and stays the tracer of it and its children, until
+// stopTracing. execed is called for each program that one of them executes, while it is held
+// before its first instruction.
+func (c *command) trace(execed func(pid int)) error {
+	started := make(chan error)
+	c.calls <- func() {
+		t := tracer{command: c.pid, execed: execed}
+		err := t.seize(c.pid)
+		started <- err
+		if err == nil {
+			c.state = t.run(c.quit)
+		}
+	}
+	if err := <-started; err != nil {
+		return fmt.Errorf("start command: %w", err)
+	}
+	c.released = true
+	return nil
+}
+
+// stopTracing lets all processes go that trace holds.
+func (c *command) stopTracing() {
+	c.stop.Do(func() { close(c.quit) })
+	<-c.ended
+}
+
+// discard ends a command, unless it was released: nothing of it has run.
 func (c *command) discard() {
-	close(c.resume)
+	if c.released {
+		return
+	}
 	c.cmd.Process.Kill()
+	c.stopTracing()
 	c.cmd.Wait()
 }
 
-// wait waits for the command to end.
-func (c *command) wait() *os.ProcessState {
+// wait returns how the command has ended, after stopTracing. While it has not,
+// it waits, or returns nil.
+func (c *command) wait(block bool) *syscall.WaitStatus {
+	if c.state != nil {
+		return c.state
+	}
+	if !block && !hasEnded(c.pid) {
+		return nil
+	}
 	c.cmd.Wait()
-	return c.cmd.ProcessState
+	if c.cmd.ProcessState == nil {
+		return nil
+	}
+	status := c.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	return &status
 }
 
 // runAs makes a command run as a user, with that user's groups and environment.

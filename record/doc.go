@@ -12,8 +12,31 @@
 //	 3. Run starts the command, stopped (command.go), loads the BPF programs, attaches
 //	    with as few links as the kernel allows (attach.go), and turns the probes on at once.
 //	 4. A drainer empties the rings on a timer and puts the events of each thread
-//	    back in order (drain.go); threads and processes are named as they appear (process.go).
+//	    back in order (drain.go); threads and processes are named as they appear, and
+//	    told apart from later ones with the same ID (process.go).
 //	 5. At the end the probes are turned off, the rings drained and the file completed.
+//
+// # Following
+//
+// The kernel side keeps the set of recorded processes: a child joins it before it
+// runs. A uprobe_multi link with a process ID reaches only that process, so with Config.Follow
+// the links are for all processes and the programs in the kernel filter. The price: whoever else runs a
+// probed file hits the breakpoints, too, and pays about 1 us a time for nothing.
+//
+// FUNC and LIB:FUNC speak of each program that is executed (follow.go). Its first calls must
+// not be missed: the thread that has started the command stays its tracer
+// (tracer.go), as strace is, and holds each process at exec until the new program is planned, defined and
+// attached. Nobody else can debug the command meanwhile, and a fork and exec takes 1 ms more. Where
+// all probes name a file by its path, there is nothing to look up and no tracer. Where the recorder is not the tracer
+// (a running process), a program is looked up when the kernel's record of the
+// exec is read, up to 50 ms later. Libraries are looked for in the mappings of each process, once a second.
+// The summary says what was attached late. The drainer alone uses the writer: it takes the definitions of what
+// was found over a queue, which they enter before the probes are attached.
+//
+// Since a library is shared by programs that are not known yet, its functions are placed as if
+// any of them could throw exceptions through it.
+//
+// A recording that follows ends with the last process, not with the command.
 //
 // # Privileges and kernels
 //
@@ -34,6 +57,9 @@
 //     process ends before others, they see no more of it; the trace then says so.
 //
 // In both the kernel has a consumer for each probe, and runs those of one instruction from the latest to the first.
+//
+// Following needs BTF of the kernel (CONFIG_DEBUG_INFO_BTF), for three fields of its tasks. Without it, and without
+// following, the end of threads is not told, and a thread ID that is used again continues the old thread.
 //
 // # Why a return is not always seen by a return probe
 //

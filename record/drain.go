@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -29,6 +30,12 @@ const (
 	maxHeld = 64 * format.BatchRows
 )
 
+// heldEvent is an event that waits for older ones. It names its thread as the kernel does.
+type heldEvent struct {
+	bpf.Event
+	cpu uint16
+}
+
 // drainer moves events from the rings to the trace.
 //
 // A thread that moves to another CPU leaves events in two rings. They are put
@@ -38,18 +45,50 @@ const (
 // a record still being written; then T of that ring stays what it was in its
 // last complete round. Events older than the least T are released to the
 // trace; the others are held for a later round. So every batch is complete up to
-// a moment, and batches follow each other in time.
+// a moment, and batches follow each other in time. What happens to tasks comes
+// through one more ring, by the same rule, and is released ahead of the events.
 type drainer struct {
 	rings   []*bpf.Ring
+	tasks   *bpf.Ring // nil if the kernel does not tell
 	w       *format.Writer
 	threads *threads
 	startNs uint64 // CLOCK_MONOTONIC of the trace's time 0
 
 	takes      []func(rec []byte) // by ring
-	complete   []uint64           // by ring: all events before this time have been read
-	held, late []format.Event     // late is scratch
+	complete   []uint64           // by ring, the tasks' last: all before this time has been read
+	held, late []heldEvent        // late is scratch
+	heldTasks  []bpf.Task
 	lost       lostCount
 	interval   time.Duration
+
+	definitions  definitions
+	processEnded bool // a process that is recorded; for others to clear
+	// onTask, unless nil, is told of each task that is released.
+	onTask func(*bpf.Task)
+}
+
+// definitions are what other goroutines have found out while recording, on its way to the
+// writer, which belongs to the drainer.
+type definitions struct {
+	mu    sync.Mutex
+	queue []func(*format.Writer)
+}
+
+// add has fn write definitions. It is called in the order of add, and before
+// any event is written that occurs after add has returned.
+func (d *definitions) add(fn func(*format.Writer)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.queue = append(d.queue, fn)
+}
+
+func (d *definitions) write(w *format.Writer) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, fn := range d.queue {
+		fn(w)
+	}
+	d.queue = d.queue[:0]
 }
 
 // goStackTop is where the top of every goroutine's stack is put in a trace: their
@@ -58,8 +97,11 @@ const goStackTop = 1 << 40
 
 type lostCount struct{ entries, returns uint64 }
 
-func newDrainer(rings []*bpf.Ring, w *format.Writer, startNs uint64) *drainer {
-	d := &drainer{rings: rings, w: w, threads: newThreads(w), startNs: startNs, complete: make([]uint64, len(rings)), interval: minDrain}
+func newDrainer(rings []*bpf.Ring, tasks *bpf.Ring, w *format.Writer, startNs uint64) *drainer {
+	d := &drainer{rings: rings, tasks: tasks, w: w, threads: newThreads(w), startNs: startNs, complete: make([]uint64, len(rings)), interval: minDrain}
+	if tasks != nil {
+		d.complete = append(d.complete, 0)
+	}
 	for cpu := range rings {
 		d.takes = append(d.takes, d.take(cpu))
 	}
@@ -78,6 +120,11 @@ func (d *drainer) round() error {
 		}
 		fullest = max(fullest, filled)
 	}
+	if d.tasks != nil {
+		if done, _ := d.tasks.Drain(d.takeTask); done {
+			d.complete[len(d.rings)] = now
+		}
+	}
 	switch {
 	case fullest > wantedFill:
 		d.interval = max(d.interval/2, minDrain)
@@ -87,7 +134,7 @@ func (d *drainer) round() error {
 	if len(d.held) > maxHeld {
 		return d.release(math.MaxUint64)
 	}
-	return d.release(sinceStart(slices.Min(d.complete), d.startNs))
+	return d.release(slices.Min(d.complete))
 }
 
 // take returns what handles the records of one CPU's ring.
@@ -97,23 +144,26 @@ func (d *drainer) take(cpu int) func(rec []byte) {
 			d.addLoss(cpu, bpf.DecodeLoss(rec))
 			return
 		}
-		var e bpf.Event
+		e := heldEvent{cpu: uint16(cpu)}
 		e.Decode(rec)
-		if e.GoID != 0 {
-			e.SP = goStackTop - e.SP
-		}
-		d.held = append(d.held, format.Event{
-			TimeNs: sinceStart(e.TimeNs, d.startNs), SP: e.SP, Value: e.Value,
-			Thread: d.threads.id(e.PID, e.TID, e.GoID), Func: e.Func, CPU: uint16(cpu), Kind: e.Kind,
-		})
+		d.held = append(d.held, e)
 	}
 }
 
-// release hands the events before a time (since the start) to the writer, in
+func (d *drainer) takeTask(rec []byte) {
+	task := bpf.DecodeTask(rec)
+	d.processEnded = d.processEnded || task.Kind == bpf.TaskProcessExit
+	d.heldTasks = append(d.heldTasks, task)
+}
+
+// release hands the events before a time (CLOCK_MONOTONIC) to the writer, in
 // batches of a bounded size.
 func (d *drainer) release(before uint64) error {
+	d.definitions.write(d.w)
+	d.releaseTasks(before)
+	defer d.threads.settle()
 	if len(d.held) > maxBatch {
-		slices.SortStableFunc(d.held, func(a, b format.Event) int { return cmp.Compare(a.TimeNs, b.TimeNs) })
+		slices.SortStableFunc(d.held, func(a, b heldEvent) int { return cmp.Compare(a.TimeNs, b.TimeNs) })
 	}
 	d.late = d.late[:0]
 	for i := range d.held {
@@ -122,7 +172,14 @@ func (d *drainer) release(before uint64) error {
 			d.late = append(d.late, *e)
 			continue
 		}
-		if err := d.w.Append(e); err != nil {
+		if e.GoID != 0 {
+			e.SP = goStackTop - e.SP
+		}
+		err := d.w.Append(&format.Event{
+			TimeNs: sinceStart(e.TimeNs, d.startNs), SP: e.SP, Value: e.Value,
+			Thread: d.threads.id(e.PID, e.TID, e.GoID, e.TimeNs), Func: e.Func, CPU: e.cpu, Kind: e.Kind,
+		})
+		if err != nil {
 			return err
 		}
 		if d.w.Pending() >= maxBatch {
@@ -136,6 +193,23 @@ func (d *drainer) release(before uint64) error {
 		return d.w.Flush()
 	}
 	return nil
+}
+
+func (d *drainer) releaseTasks(before uint64) {
+	if len(d.heldTasks) == 0 {
+		return
+	}
+	slices.SortStableFunc(d.heldTasks, func(a, b bpf.Task) int { return cmp.Compare(a.TimeNs, b.TimeNs) })
+	n := 0
+	for n < len(d.heldTasks) && d.heldTasks[n].TimeNs < before {
+		rec := &d.heldTasks[n]
+		d.threads.task(rec)
+		if d.onTask != nil {
+			d.onTask(rec)
+		}
+		n++
+	}
+	d.heldTasks = append(d.heldTasks[:0], d.heldTasks[n:]...)
 }
 
 // finish drains the rings a last time, after the probes have gone quiet, and

@@ -81,13 +81,13 @@ func newHazards(file *target.File, s surroundings) hazards {
 		h.why = "it may switch stacks (" + switches + ")"
 	case s.altstack != "":
 		h.why = s.altstack
+	case s.unknown:
+		h.why = "what else is in its process is not known"
 	case file.IsLibc(): // its functions neither throw nor switch; for callbacks see callsBack
 	case s.throws != "":
 		h.why = s.throws
 	case s.switches != "":
 		h.why = s.switches
-	case s.unknown:
-		h.why = "what else is in its process is not known: it may throw through it"
 	}
 	if h.why == "" && file.Stripped() {
 		if why, ok := file.HoldsLibc(); ok {

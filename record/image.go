@@ -24,10 +24,19 @@ type image struct {
 	open string // a path that the kernel resolves to the same file
 	file *target.File
 	key  fileKey
+	ver  fileVersion
 	pids []int // attach in these processes only; empty: in all
 }
 
 type fileKey struct{ dev, ino uint64 }
+
+// fileVersion tells a file from another that has got its inode number since.
+type fileVersion struct {
+	fileKey
+	size, changedNs int64
+}
+
+func newImages() images { return images{byKey: map[fileKey]*image{}} }
 
 // scope is where the functions of probes are looked for: the images of one
 // running process, those that a command will have, or none of its own (the
@@ -37,6 +46,7 @@ type scope struct {
 	root    string // a way to the root directory of the process, "" if that is ours
 	program *image
 	libs    []*image
+	around  *surroundings     // once they have been looked at
 	partial bool              // some libraries were not found
 	finder  *target.Libraries // in our root directory
 }
@@ -61,7 +71,7 @@ func (s *images) get(sc *scope, path, open string) (*image, error) {
 		if err != nil {
 			return nil, err
 		}
-		img = &image{path: path, open: open, file: file, key: key}
+		img = &image{path: path, open: open, file: file, key: key, ver: fileVersion{key, st.Size, st.Ctim.Nano()}}
 		s.byKey[key] = img
 	}
 	if sc.pid != 0 && !slices.Contains(img.pids, sc.pid) {
@@ -96,7 +106,7 @@ func (s *images) processScope(pid int) (*scope, error) {
 		return nil, fmt.Errorf("process %d: %w", pid, err)
 	}
 	sc := &scope{pid: pid, root: otherRoot(pid), finder: target.NewLibraries(nil)}
-	program, err := s.get(sc, strings.TrimSuffix(exe, " (deleted)"), fmt.Sprintf("/proc/%d/exe", pid))
+	program, err := s.get(sc, strings.TrimSuffix(exe, " (deleted)"), openExe(pid, exe))
 	if err != nil {
 		return nil, fmt.Errorf("process %d: %w", pid, err)
 	}
@@ -157,6 +167,60 @@ func (s *images) inRoot(sc *scope, path string) string {
 	return fmt.Sprintf("/proc/self/fd/%d", fd)
 }
 
+// openExe returns a path that opens the program of a process: exe, where the link
+// in /proc points, if that is still the same file, for it lasts longer than the process.
+func openExe(pid int, exe string) string {
+	link := fmt.Sprintf("/proc/%d/exe", pid)
+	a, errA := os.Stat(link)
+	b, errB := os.Stat(exe)
+	if errA == nil && errB == nil && os.SameFile(a, b) {
+		return exe
+	}
+	return link
+}
+
+// execScope is the scope of a process that has just executed a program, and not
+// yet loaded its libraries: those that the dynamic linker will load for it. It is
+// nil for a program that known says is known.
+func (s *images) execScope(pid int, known func(program *image, env []string) bool) (*scope, error) {
+	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	if err != nil {
+		return nil, err
+	}
+	sc := &scope{pid: pid, root: otherRoot(pid), finder: target.NewLibraries(nil)}
+	program, err := s.get(sc, strings.TrimSuffix(exe, " (deleted)"), openExe(pid, exe))
+	if err != nil {
+		return nil, err
+	}
+	env := environ(pid)
+	if known(program, env) {
+		return nil, nil
+	}
+	sc.program, sc.finder = program, target.NewLibraries(env)
+	s.addClosure(sc)
+	return sc, nil
+}
+
+// addClosure adds the libraries that the program of a scope will load.
+func (s *images) addClosure(sc *scope) {
+	libs, missing := sc.finder.Closure(sc.program.file)
+	sc.partial = len(missing) > 0
+	for _, lib := range libs {
+		if img, err := s.get(sc, lib, s.inRoot(sc, lib)); err == nil {
+			sc.libs = append(sc.libs, img)
+		}
+	}
+}
+
+// environ returns the environment that a process was started with.
+func environ(pid int) []string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	if err != nil {
+		return nil
+	}
+	return strings.Split(string(text), "\x00")
+}
+
 // maxInterpreters is how deep the kernel follows scripts that name scripts as
 // their interpreter (BINPRM_MAX_RECURSION of fs/exec.c).
 const maxInterpreters = 5
@@ -188,13 +252,7 @@ func (s *images) commandScope(command, env []string) (*scope, error) {
 	if sc.program, err = s.get(sc, path, path); err != nil {
 		return nil, fmt.Errorf("command: %w", err)
 	}
-	libs, missing := sc.finder.Closure(sc.program.file)
-	sc.partial = len(missing) > 0
-	for _, lib := range libs {
-		if img, err := s.get(sc, lib, lib); err == nil {
-			sc.libs = append(sc.libs, img)
-		}
-	}
+	s.addClosure(sc)
 	return sc, nil
 }
 
@@ -219,7 +277,11 @@ func scriptInterpreter(path string) (string, error) {
 	return words[0], nil
 }
 
-// find returns the images that a probe speaks of.
+// errNoLibrary is wrapped where a library is not known: a process may still load it.
+var errNoLibrary = errors.New("no library")
+
+// find returns the images that a probe speaks of. The error wraps errNoLibrary
+// or is about the probe.
 func (s *images) find(sc *scope, p *Probe) ([]*image, error) {
 	switch {
 	case p.Path != "":
@@ -248,7 +310,7 @@ func (s *images) find(sc *scope, p *Probe) ([]*image, error) {
 		}
 		path, ok := sc.finder.Find(p.Lib) // it may be loaded later
 		if !ok {
-			return nil, fmt.Errorf("%w %q: no library %q is mapped or known to the dynamic linker; write /path/to/file:FUNC for one elsewhere", ErrProbe, p.Text, p.Lib)
+			return nil, fmt.Errorf("%w %q: %w %q is mapped or known to the dynamic linker; write /path/to/file:FUNC for one elsewhere", ErrProbe, p.Text, errNoLibrary, p.Lib)
 		}
 		img, err := s.get(sc, path, path)
 		if err != nil {
@@ -266,24 +328,22 @@ func (sc *scope) surroundings() surroundings {
 	if sc.program == nil {
 		return surroundings{unknown: true}
 	}
+	if sc.around != nil {
+		return *sc.around
+	}
 	files := []*target.File{sc.program.file}
 	for _, lib := range sc.libs {
 		files = append(files, lib.file)
 	}
 	s := newSurroundings(files)
 	s.unknown = sc.partial
+	sc.around = &s
 	return s
 }
 
 // ofProgram returns the surroundings of a program in any process that runs it.
 func (s *images) ofProgram(program *image, finder *target.Libraries) surroundings {
-	sc := &scope{program: program}
-	libs, missing := finder.Closure(program.file)
-	sc.partial = len(missing) > 0
-	for _, lib := range libs {
-		if img, err := s.get(sc, lib, lib); err == nil {
-			sc.libs = append(sc.libs, img)
-		}
-	}
+	sc := &scope{program: program, finder: finder}
+	s.addClosure(sc)
 	return sc.surroundings()
 }

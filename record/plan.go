@@ -26,10 +26,24 @@ type Plan struct {
 	LeftOut []format.LeftOut // by module and address
 	Startup []string         // start-up code of the compiler, which "all functions" does not mean
 
+	// Pending are the probes that name nothing yet, each as an error that says so. What they name
+	// may be in a program that is executed later, or a library that is loaded later.
+	Pending []error
+
 	program *image // of the command, nil if none
 	images  images
 	sites   kernelSites
 	naive   bool // probe every entry at its first byte
+	follow  bool
+	probes  []*Probe
+	pending []*Probe
+	// planned are the probes that have been looked up in each file, and the addresses of the functions found.
+	planned map[fileVersion]*plannedFile
+}
+
+type plannedFile struct {
+	probes []*Probe
+	addrs  map[uint64]bool
 }
 
 // PlannedModule is a file with functions to probe.
@@ -42,6 +56,7 @@ type PlannedModule struct {
 	Goid    uint16        // of a Go program: where a goroutine has its number, in bytes
 
 	image *image
+	first format.FuncID // of Funcs, while recording
 }
 
 // PlannedFunc is a function, or a single instruction, to probe.
@@ -68,6 +83,9 @@ func (p *Plan) Close() { p.images.close() }
 // Command reports whether the plan is for a command that is yet to be started.
 func (p *Plan) Command() bool { return p.program != nil }
 
+// Follow reports whether children are recorded, too.
+func (p *Plan) Follow() bool { return p.follow }
+
 // Funcs returns the number of functions in the plan.
 func (p *Plan) Funcs() int {
 	n := 0
@@ -75,6 +93,14 @@ func (p *Plan) Funcs() int {
 		n += len(m.Funcs)
 	}
 	return n
+}
+
+// canGrow reports whether the probes may speak of files that appear while recording:
+// programs that are executed, libraries that are loaded.
+func (p *Plan) canGrow() bool {
+	return slices.ContainsFunc(p.probes, func(probe *Probe) bool {
+		return !probe.Exclude && probe.Path == "" && (probe.Lib != "" || p.follow)
+	})
 }
 
 // NewPlan resolves the probes of a Config. It attaches nothing and runs
@@ -86,7 +112,7 @@ func (p *Plan) Funcs() int {
 //  3. For each file, collect the probes that speak of it.
 //  4. Match its functions, take away the excluded, place the rest.
 func NewPlan(cfg Config) (*Plan, error) {
-	p := &Plan{images: images{byKey: map[fileKey]*image{}}, sites: runningKernel(), naive: cfg.PlaceAtEntry}
+	p := &Plan{images: newImages(), follow: cfg.Follow, planned: map[fileVersion]*plannedFile{}, sites: runningKernel(), naive: cfg.PlaceAtEntry}
 	if err := p.resolve(cfg); err != nil {
 		p.Close()
 		return nil, err
@@ -119,12 +145,16 @@ func (p *Plan) resolve(cfg Config) error {
 		probes = append(probes, all)
 	}
 
+	p.probes = probes
+
 	scopes, err := p.scopes(cfg)
 	if err != nil {
 		return err
 	}
+	targets := len(cfg.PIDs) > 0 || len(cfg.Command) > 0
 	wanted := map[*image][]*Probe{}
 	around := map[*image]surroundings{}
+	missing := map[*Probe]error{}
 	for _, sc := range scopes {
 		surrounding := sc.surroundings()
 		for _, probe := range probes {
@@ -133,11 +163,19 @@ func (p *Plan) resolve(cfg Config) error {
 				if probe.Exclude { // nothing there to leave out
 					continue
 				}
+				if targets && errors.Is(err, errNoLibrary) {
+					missing[probe] = err
+					continue
+				}
 				return err
 			}
 			for _, img := range list {
 				if !slices.Contains(wanted[img], probe) {
 					wanted[img] = append(wanted[img], probe)
+				}
+				surrounding := surrounding
+				if p.follow && img != sc.program { // it is probed in every process that maps it
+					surrounding.unknown = true
 				}
 				around[img] = around[img].or(surrounding)
 				if sc.program == nil && img.file.Interp != "" {
@@ -158,11 +196,24 @@ func (p *Plan) resolve(cfg Config) error {
 		return cmp.Or(cmp.Compare(a.Module, b.Module), cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.Name, b.Name))
 	})
 	for _, probe := range probes {
-		if !matched[probe] && len(wanted) > 0 {
-			return noMatch(probe, wanted, scopes)
+		if matched[probe] || probe.Exclude && p.canGrow() {
+			continue
 		}
+		err := missing[probe]
+		if err == nil {
+			err = noMatch(probe, wanted, scopes)
+		}
+		inProgram := probe.Path == "" && probe.Lib == ""
+		if probe.Exclude && len(wanted) == 0 {
+			continue
+		}
+		if probe.Exclude || missing[probe] == nil && !(p.follow && inProgram) {
+			return err
+		}
+		p.pending = append(p.pending, probe)
+		p.Pending = append(p.Pending, err)
 	}
-	if len(p.Modules) == 0 {
+	if len(p.Modules) == 0 && len(p.Pending) == 0 {
 		if len(p.LeftOut) > 0 {
 			first := p.LeftOut[0]
 			return fmt.Errorf("%w: all %d functions were left out, such as %s: %s", ErrNothing, len(p.LeftOut), first.Name, first.Reason)
@@ -290,7 +341,16 @@ func (p *Plan) addModule(img *image, probes []*Probe, around surroundings, match
 	if err != nil {
 		return fmt.Errorf("%s: symbols: %w", img.path, err)
 	}
-	m := &PlannedModule{Path: img.path, BuildID: img.file.BuildID, PIDs: img.pids, image: img}
+	done := p.planned[img.ver]
+	if done == nil {
+		done = &plannedFile{addrs: map[uint64]bool{}}
+		p.planned[img.ver] = done
+	}
+	done.probes = probes
+	m := &PlannedModule{Path: img.path, BuildID: img.file.BuildID, image: img}
+	if !p.follow {
+		m.PIDs = img.pids
+	}
 	h := newHazards(img.file, around)
 	m.Hazard, m.Goid = h.why, h.goid
 	if m.Hazard == "" && h.nameless != "" && slices.ContainsFunc(funcs, func(fn target.Func) bool { return fn.Recovered }) {
@@ -301,7 +361,7 @@ func (p *Plan) addModule(img *image, probes []*Probe, around surroundings, match
 	}
 	for _, fn := range funcs {
 		symbol, ok := selectFunc(fn, probes, matched)
-		if !ok {
+		if !ok || done.addrs[uint64(fn.Addr)] {
 			continue
 		}
 		if isStartup(symbol) && !slices.ContainsFunc(probes, func(p *Probe) bool { return p.names(symbol) }) {
@@ -336,12 +396,59 @@ func (p *Plan) addModule(img *image, probes []*Probe, around surroundings, match
 			p.addInstructions(m, probe, funcs, matched, leaveOut)
 		}
 	}
+	m.Funcs = slices.DeleteFunc(m.Funcs, func(fn PlannedFunc) bool { return done.addrs[fn.Addr] })
+	for _, fn := range m.Funcs {
+		done.addrs[fn.Addr] = true
+	}
 	distinguish(m.Funcs)
 	slices.SortStableFunc(m.Funcs, func(a, b PlannedFunc) int { return cmp.Compare(a.Addr, b.Addr) })
 	if len(m.Funcs) > 0 {
 		p.Modules = append(p.Modules, m)
 	}
 	return nil
+}
+
+// extend plans what the probes name in the files of a scope that has appeared while
+// recording, as far as it is new, and returns the new modules. It is for one goroutine at a time.
+func (p *Plan) extend(files *images, sc *scope) (added []*PlannedModule) {
+	wanted := map[*image][]*Probe{}
+	var order []*image
+	for _, probe := range p.probes {
+		list, err := files.find(sc, probe)
+		if err != nil {
+			continue // still not there
+		}
+		for _, img := range list {
+			if wanted[img] == nil {
+				order = append(order, img)
+			}
+			wanted[img] = append(wanted[img], probe)
+		}
+	}
+	before := len(p.Modules)
+	matched := map[*Probe]bool{}
+	for _, img := range order {
+		probes := wanted[img]
+		if done := p.planned[img.ver]; done != nil {
+			fresh := slices.DeleteFunc(slices.Clone(probes), func(probe *Probe) bool { return slices.Contains(done.probes, probe) })
+			if len(fresh) == 0 {
+				continue
+			}
+			probes = append(slices.Clone(done.probes), fresh...)
+		}
+		around := sc.surroundings()
+		around.unknown = around.unknown || p.follow && img != sc.program
+		if err := p.addModule(img, probes, around, matched); err != nil {
+			p.LeftOut = append(p.LeftOut, format.LeftOut{Name: "*", Module: img.path, Reason: err.Error()})
+		}
+	}
+	for i := len(p.pending) - 1; i >= 0; i-- {
+		if matched[p.pending[i]] {
+			p.pending = slices.Delete(p.pending, i, i+1)
+			p.Pending = slices.Delete(p.Pending, i, i+1)
+		}
+	}
+	return p.Modules[before:]
 }
 
 // isStartup tells the functions that every program has from its compiler, and
@@ -471,35 +578,46 @@ func distinguish(funcs []PlannedFunc) {
 // readLines looks up the source lines of all functions.
 func (p *Plan) readLines() {
 	for _, m := range p.Modules {
-		lines, err := m.image.file.Lines()
-		if err != nil {
-			continue // no debug information: no lines
-		}
-		for i := range m.Funcs {
-			fn := &m.Funcs[i]
-			if path, line, ok := lines.Func(target.Addr(fn.Addr)); ok {
-				fn.SourceFile, fn.Line = path, line
-			}
+		m.readLines()
+	}
+}
+
+func (m *PlannedModule) readLines() {
+	lines, err := m.image.file.Lines()
+	if err != nil {
+		return // no debug information: no lines
+	}
+	for i := range m.Funcs {
+		fn := &m.Funcs[i]
+		if path, line, ok := lines.Func(target.Addr(fn.Addr)); ok {
+			fn.SourceFile, fn.Line = path, line
 		}
 	}
 }
 
-// define writes a module and its functions to a trace, in the order that
-// numbers them like their probes.
-func (m *PlannedModule) define(w *format.Writer) {
+// define returns what writes a module and its functions to a trace, in the
+// order that numbers them like their probes.
+func (m *PlannedModule) define() func(*format.Writer) {
 	module := format.Module{Path: m.Path, BuildID: m.BuildID}
 	for _, seg := range m.image.file.Segments {
 		module.Segments = append(module.Segments, format.Segment{Addr: uint64(seg.Addr), FileOff: uint64(seg.FileOff), Size: seg.MemSize})
 	}
-	id := w.AddModule(module)
+	var funcs []format.Func
 	for _, fn := range m.Funcs {
 		f := format.Func{
-			Name: fn.Name, Module: id, Addr: fn.Addr, Size: fn.Size, File: fn.SourceFile, Line: fn.Line,
+			Name: fn.Name, Addr: fn.Addr, Size: fn.Size, File: fn.SourceFile, Line: fn.Line,
 			Hit: fn.Hit, NoReturn: !fn.Hit && fn.ReturnBy == Never,
 		}
 		if fn.Symbol != fn.Name {
 			f.Symbol = fn.Symbol
 		}
-		w.AddFunc(f)
+		funcs = append(funcs, f)
+	}
+	return func(w *format.Writer) {
+		id := w.AddModule(module)
+		for _, f := range funcs {
+			f.Module = id
+			w.AddFunc(f)
+		}
 	}
 }

@@ -6,56 +6,202 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
+	"utrace/bpf"
 	"utrace/format"
 )
 
-// threads numbers the threads, and in Go programs the goroutines, that events
-// come from, and defines them and their processes in the trace as they appear.
+// threads numbers the threads that events come from, and defines them and
+// their processes in the trace as they appear.
+//
+// A thread ID of the kernel is used again after its thread has ended, and a
+// thread that executes another program begins anew, on a new stack. Each such
+// life gets a number of its own. Events and what the kernel tells of tasks come in passes:
+// first the tasks up to a moment (task), then the events up to the same (id),
+// then the end of the pass (settle). An event belongs to the first life of its
+// thread that ends after it.
 type threads struct {
-	w      *format.Writer
-	ids    map[flowKey]format.ThreadID
-	pids   map[uint32]bool
-	last   flowKey // the latest, which is most often the next one, too
-	lastID format.ThreadID
+	w         *format.Writer
+	lives     map[uint32]*life    // by TID: those that have not ended
+	routines  map[goKey]*life     // by process and number: goroutines
+	ended     map[uint32][]*life  // by TID: those that end in this pass, in order
+	gone      map[uint32]bool     // by PID: processes that end in this pass
+	processes map[uint32]*process // by PID: those that have not ended
+	last      uint32              // the latest thread, which is most often the next one, too
+	lastID    format.ThreadID
 }
 
-// flowKey names a thread, or a goroutine by its process and number.
-type flowKey struct {
-	id   uint32 // thread ID, or process ID of a goroutine
-	goid uint64 // 0 for a thread
+// life is a thread from its start or exec to its exec or end.
+type life struct {
+	process *process
+	id      format.ThreadID
+	goid    uint64 // of a goroutine, which ends with its process
+	defined bool   // id is valid
+	comm    string // as the kernel told at its end
+	endNs   uint64 // CLOCK_MONOTONIC
+}
+
+// process is a process from its start or exec to its exec or end.
+type process struct {
+	comm    string // as the kernel told, "" if it did not yet
+	defined bool
+	tids    map[uint32]bool // with lives
 }
 
 func newThreads(w *format.Writer) *threads {
-	return &threads{w: w, ids: map[flowKey]format.ThreadID{}, pids: map[uint32]bool{}}
+	return &threads{w: w, lives: map[uint32]*life{}, routines: map[goKey]*life{}, gone: map[uint32]bool{}, ended: map[uint32][]*life{}, processes: map[uint32]*process{}}
 }
 
-// id returns the number of a thread, or of a goroutine if goid is not 0.
-func (t *threads) id(pid, tid uint32, goid uint64) format.ThreadID {
-	key := flowKey{tid, goid}
-	if goid != 0 {
-		key.id = pid
+// task takes note of what happened to a task.
+func (t *threads) task(rec *bpf.Task) {
+	t.last = 0
+	switch rec.Kind {
+	case bpf.TaskFork:
+		t.endProcess(rec.PID, rec.TimeNs) // of which the end was not told
+		t.processes[rec.PID] = &process{comm: rec.Comm, tids: map[uint32]bool{}}
+	case bpf.TaskExec:
+		t.end(rec.PID, rec.Other, rec.TimeNs, "")
+		t.end(rec.PID, rec.TID, rec.TimeNs, "")
+		t.endProcess(rec.PID, rec.TimeNs)
+		t.processes[rec.PID] = &process{comm: rec.Comm, tids: map[uint32]bool{}}
+	case bpf.TaskThreadExit:
+		t.end(rec.PID, rec.TID, rec.TimeNs, rec.Comm)
+	case bpf.TaskProcessExit:
+		t.end(rec.PID, rec.TID, rec.TimeNs, rec.Comm)
+		t.endProcess(rec.PID, rec.TimeNs)
 	}
-	if key == t.last && tid != 0 {
+}
+
+// end ends the life of a thread, also one of which no event has been seen yet.
+func (t *threads) end(pid, tid uint32, ns uint64, comm string) {
+	l := t.lives[tid]
+	if l == nil {
+		if n := len(t.ended[tid]); n > 0 && t.ended[tid][n-1].endNs == ns {
+			return // the thread that executes another program was the first of its process
+		}
+		l = &life{process: t.process(pid)}
+	}
+	l.endNs, l.comm = ns, comm
+	delete(t.lives, tid)
+	delete(l.process.tids, tid)
+	t.ended[tid] = append(t.ended[tid], l)
+}
+
+func (t *threads) endProcess(pid uint32, ns uint64) {
+	p := t.processes[pid]
+	if p == nil {
+		return
+	}
+	for tid := range p.tids {
+		t.end(pid, tid, ns, "")
+	}
+	t.gone[pid] = true
+	delete(t.processes, pid)
+}
+
+func (t *threads) process(pid uint32) *process {
+	p := t.processes[pid]
+	if p == nil {
+		p = &process{tids: map[uint32]bool{}}
+		t.processes[pid] = p
+	}
+	return p
+}
+
+// goKey names a goroutine.
+type goKey struct {
+	pid  uint32
+	goid uint64
+}
+
+// goroutine returns the number of a goroutine; tid is the thread that it is
+// first seen on. Its life ends with the pass in which that of its process ends.
+func (t *threads) goroutine(pid, tid uint32, goid uint64) format.ThreadID {
+	key := goKey{pid, goid}
+	l := t.routines[key]
+	if l == nil {
+		p := t.processes[pid]
+		if ended := t.ended[tid]; p == nil && len(ended) > 0 {
+			p = ended[len(ended)-1].process
+		}
+		if p == nil {
+			p = t.process(pid)
+		}
+		l = &life{process: p, goid: goid}
+		t.routines[key] = l
+	}
+	return t.define(l, pid, tid)
+}
+
+// id returns the number of the thread that an event at ns comes from, or of its goroutine if goid is not 0.
+func (t *threads) id(pid, tid uint32, goid, ns uint64) format.ThreadID {
+	if goid != 0 {
+		return t.goroutine(pid, tid, goid)
+	}
+	if tid == t.last && tid != 0 {
 		return t.lastID
 	}
-	id, ok := t.ids[key]
-	if !ok {
-		if !t.pids[pid] {
-			t.pids[pid] = true
-			t.w.AddProcess(readProcess(int(pid)))
+	for _, l := range t.ended[tid] {
+		if ns <= l.endNs {
+			return t.define(l, pid, tid)
 		}
-		thread := readThread(int(pid), int(tid))
-		thread.Goroutine = goid
-		id = t.w.AddThread(thread)
-		t.ids[key] = id
 	}
-	t.last, t.lastID = key, id
+	l := t.lives[tid]
+	if l == nil {
+		l = &life{process: t.process(pid)}
+		l.process.tids[tid] = true
+		t.lives[tid] = l
+	}
+	id := t.define(l, pid, tid)
+	if len(t.ended[tid]) == 0 {
+		t.last, t.lastID = tid, id
+	}
 	return id
+}
+
+// settle forgets the lives that have ended in this pass.
+func (t *threads) settle() {
+	if len(t.gone) > 0 {
+		maps.DeleteFunc(t.routines, func(key goKey, _ *life) bool { return t.gone[key.pid] })
+	}
+	clear(t.gone)
+	clear(t.ended)
+}
+
+// define returns the number of a life. Names are those that the kernel told; those of
+// what is still running are read from /proc.
+func (t *threads) define(l *life, pid, tid uint32) format.ThreadID {
+	if l.defined {
+		return l.id
+	}
+	if p := l.process; !p.defined {
+		def := readProcess(int(pid))
+		switch {
+		case p.comm == "" && l.endNs != 0 && pid == tid:
+			p.comm = l.comm
+		case p.comm == "":
+			p.comm = def.Comm
+		case p.comm != def.Comm:
+			def.Args = nil // of another program
+		}
+		def.Comm = p.comm
+		t.w.AddProcess(def)
+		p.defined = true
+	}
+	th := format.Thread{PID: int(pid), TID: int(tid), Comm: l.comm, Goroutine: l.goid}
+	if th.Comm == "" && l.endNs == 0 {
+		th.Comm = readComm(fmt.Sprintf("/proc/%d/task/%d/comm", pid, tid))
+	}
+	if th.Comm == "" {
+		th.Comm = l.process.comm
+	}
+	l.id, l.defined = t.w.AddThread(th), true
+	return l.id
 }
 
 // ErrPIDNamespace means that this process sees other process IDs than the
@@ -86,16 +232,6 @@ func readProcess(pid int) format.Process {
 	return p
 }
 
-// readThread reads a thread's name; that of one that is gone already is that
-// of its process.
-func readThread(pid, tid int) format.Thread {
-	comm := readComm(fmt.Sprintf("/proc/%d/task/%d/comm", pid, tid))
-	if comm == "" {
-		comm = readComm(fmt.Sprintf("/proc/%d/comm", pid))
-	}
-	return format.Thread{PID: pid, TID: tid, Comm: comm}
-}
-
 // leaderGone reports whether the first thread of a process has ended, and others have
 // not. The kernel then takes the probes of perf events out of the process: it compares the
 // memory of a thread with that of the first one, which is gone (__uprobe_perf_filter in kernel/trace/trace_uprobe.c).
@@ -118,6 +254,17 @@ func readComm(path string) string {
 		return ""
 	}
 	return strings.TrimSuffix(string(text), "\n")
+}
+
+// hasEnded reports whether a process has ended, be it waited for or not.
+func hasEnded(pid int) bool {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return err == unix.ESRCH
+	}
+	defer unix.Close(fd)
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+	return err == nil && n > 0
 }
 
 // watchExit returns a channel that is closed when all the processes have ended.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -21,6 +22,7 @@ import (
 type Config struct {
 	PIDs         []int
 	Command      []string      // to start; may be empty
+	Follow       bool          // children of these, too, and what they execute
 	Probes       []string      // see ParseProbe
 	PlaceAtEntry bool          // probe functions at their first byte, not at the cheapest place
 	Duration     time.Duration // 0: until the targets end or the context is done
@@ -61,8 +63,9 @@ type Summary struct {
 	Modules     int
 	Funcs       int
 	LeftOut     []format.LeftOut
+	Warnings    []string // what is missing in the trace
 	CommandPID  int
-	Command     *os.ProcessState // nil while the command is running, or without one
+	Command     *syscall.WaitStatus // nil while the command is running, or without one
 }
 
 // Reasons for the end of a recording.
@@ -103,7 +106,7 @@ type recording struct {
 	plan    *Plan
 	objs    *bpf.Objects
 	method  bpf.Method
-	targets []int // processes; empty: all
+	targets []int // processes to begin with; empty: all
 	halved  []int // those of which only the beginning is recorded, see leaderGone
 	command *command
 	links   links
@@ -111,6 +114,8 @@ type recording struct {
 	w       *format.Writer
 	drainer *drainer
 	start   format.Anchor
+
+	follower *follower // nil if nothing can appear that probes speak of
 }
 
 // run goes through the stages of a recording:
@@ -153,12 +158,18 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 			}
 		}()
 	}
-	targets := cfg.PIDs
+	r.targets = cfg.PIDs
 	if r.command != nil {
-		targets = append([]int{r.command.pid}, targets...)
+		r.targets = append([]int{r.command.pid}, r.targets...)
 	}
-	r.targets = targets
-	if r.objs, err = bpf.Load(bpf.Options{RingBytes: cfg.RingBytes, Funcs: p.Funcs(), TGIDs: targets, Method: r.method}); err != nil {
+	if len(r.targets) > 0 && p.canGrow() {
+		r.follower = newFollower(r)
+	}
+	room := p.Funcs()
+	if r.follower != nil {
+		room += laterFuncs
+	}
+	if r.objs, err = bpf.Load(bpf.Options{RingBytes: cfg.RingBytes, Funcs: room, TGIDs: r.targets, Follow: cfg.Follow, Method: r.method}); err != nil {
 		return nil, err
 	}
 	if err := r.attach(); err != nil {
@@ -168,27 +179,30 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 		return nil, err
 	}
 	var gone <-chan struct{}
-	if len(targets) > 0 {
-		if gone, err = watchExit(targets); err != nil {
+	if len(r.targets) > 0 && !cfg.Follow {
+		if gone, err = watchExit(r.targets); err != nil {
 			return nil, err
+		}
+	}
+	for _, err := range p.Pending {
+		if cfg.Notice != nil && len(cfg.Probes) > 0 {
+			cfg.Notice(fmt.Sprintf("%v: looking for it in what is executed and loaded from now on", err))
 		}
 	}
 	if err := r.objs.Enable(true); err != nil {
 		return nil, fmt.Errorf("turn on the probes: %w", err)
 	}
-	if r.command != nil {
-		if err := r.command.release(); err != nil {
-			return nil, err
-		}
+	if err := r.release(); err != nil {
+		return nil, err
 	}
 	reason, runErr := r.loop(ctx, gone)
 	sum, err = r.finish(reason)
 	if runErr != nil { // what it led to while finishing is no news
 		return sum, runErr
 	}
-	if r.command != nil && sum != nil && reason == reasonInterrupt && cfg.AwaitCommand != nil {
-		if cfg.AwaitCommand(gone) {
-			sum.Command = r.command.wait()
+	if r.command != nil && sum != nil && sum.Command == nil && reason == reasonInterrupt && cfg.AwaitCommand != nil {
+		if ended, werr := watchExit([]int{r.command.pid}); werr == nil && cfg.AwaitCommand(ended) {
+			sum.Command = r.command.wait(true)
 		}
 	}
 	return sum, err
@@ -200,6 +214,47 @@ func (r *recording) pids(m *PlannedModule) []int {
 		return m.PIDs
 	}
 	return append(slices.Clone(m.PIDs), r.command.pid)
+}
+
+// release lets the command run and watches for what appears from now on.
+func (r *recording) release() error {
+	follow := r.cfg.Follow
+	for _, pid := range r.cfg.PIDs {
+		if follow && hasEnded(pid) { // perhaps before it was watched
+			if err := r.objs.Unfollow(pid); err != nil {
+				return err
+			}
+		}
+	}
+	if r.follower != nil {
+		r.follower.watch()
+		r.drainer.onTask = func(rec *bpf.Task) {
+			if rec.Kind == bpf.TaskExec {
+				select {
+				case r.follower.execs <- int(rec.PID):
+				default: // it will be looked at within a second
+				}
+			}
+		}
+	}
+	switch {
+	case r.command == nil:
+		return nil
+	case follow && r.follower != nil:
+		return r.command.trace(func(pid int) { r.follower.execed(pid, false) })
+	}
+	return r.command.release()
+}
+
+// stopFollowing leaves the processes alone. What is left of the recording is
+// for one goroutine again.
+func (r *recording) stopFollowing() {
+	if r.command != nil {
+		r.command.stopTracing()
+	}
+	if r.follower != nil {
+		r.follower.close()
+	}
 }
 
 // attach attaches all modules, and takes note of what the kernel refused.
@@ -218,23 +273,52 @@ func (r *recording) attach() error {
 	first := 0
 	for _, m := range r.plan.Modules {
 		pids := r.pids(m)
-		attached, refused, err := attach(r.objs, r.method, m, format.FuncID(first), pids)
-		if r.method == bpf.Perf && errors.Is(err, os.ErrPermission) {
-			return fmt.Errorf("attach to %s: %w: perf-event uprobes need CAP_SYS_ADMIN since the repair of CVE-2025-38466: run utrace as root", m.Path, err)
+		if r.cfg.Follow {
+			pids = nil
 		}
-		if err != nil {
-			return fmt.Errorf("attach to %s: %w", m.Path, err)
-		}
-		r.links = append(r.links, attached...)
-		for i, err := range refused {
-			fn := m.Funcs[i]
-			r.plan.LeftOut = append(r.plan.LeftOut, format.LeftOut{Name: fn.Name, Module: m.Path, Addr: fn.Addr, Reason: fmt.Sprintf("the kernel refuses a breakpoint there: %v", err)})
+		m.first = format.FuncID(first)
+		if err := r.attachModule(m, pids); err != nil {
+			return err
 		}
 		first += len(m.Funcs)
 	}
 	r.noticeDetach("when the recording ends, detaching")
-	if len(r.links) == 0 {
+	if r.links.count() == 0 && len(r.plan.Pending) == 0 {
 		return fmt.Errorf("%w: the kernel refused all probes, such as %s: %s", ErrNothing, r.plan.LeftOut[0].Name, r.plan.LeftOut[0].Reason)
+	}
+	return nil
+}
+
+// attachModule attaches a module in some processes, or in all.
+func (r *recording) attachModule(m *PlannedModule, pids []int) error {
+	attached, refused, err := attach(r.objs, r.method, m, pids)
+	if r.method == bpf.Perf && errors.Is(err, os.ErrPermission) {
+		return fmt.Errorf("attach to %s: %w: perf-event uprobes need CAP_SYS_ADMIN since the repair of CVE-2025-38466: run utrace as root", m.Path, err)
+	}
+	if err != nil {
+		return fmt.Errorf("attach to %s: %w", m.Path, err)
+	}
+	r.links.add(attached)
+	for i, err := range refused {
+		fn := m.Funcs[i]
+		r.plan.LeftOut = append(r.plan.LeftOut, format.LeftOut{Name: fn.Name, Module: m.Path, Addr: fn.Addr, Reason: fmt.Sprintf("the kernel refuses a breakpoint there: %v", err)})
+	}
+	return nil
+}
+
+// attachLater attaches a module that was found while recording, in all processes
+// that are recorded and have not ended.
+func (r *recording) attachLater(m *PlannedModule) error {
+	if r.cfg.Follow {
+		return r.attachModule(m, nil)
+	}
+	for _, pid := range r.targets {
+		if hasEnded(pid) {
+			continue
+		}
+		if err := r.attachModule(m, []int{pid}); err != nil && !hasEnded(pid) {
+			return err
+		}
 	}
 	return nil
 }
@@ -254,12 +338,12 @@ func (r *recording) begin() (err error) {
 		return err
 	}
 	for _, m := range r.plan.Modules {
-		m.define(r.w)
+		m.define()(r.w)
 	}
 	for _, l := range r.plan.LeftOut {
 		r.w.AddLeftOut(l)
 	}
-	r.drainer = newDrainer(r.objs.Rings, r.w, uint64(r.start.MonoNs))
+	r.drainer = newDrainer(r.objs.Rings, r.objs.Tasks, r.w, uint64(r.start.MonoNs))
 	return r.w.Flush()
 }
 
@@ -275,6 +359,10 @@ func (r *recording) loop(ctx context.Context, gone <-chan struct{}) (reason stri
 	}
 
 	started := time.Now()
+	ended := reasonTargets
+	if r.command != nil {
+		ended = reasonCommand
+	}
 	var end <-chan time.Time
 	if r.cfg.Duration > 0 {
 		timer := time.NewTimer(r.cfg.Duration)
@@ -283,7 +371,7 @@ func (r *recording) loop(ctx context.Context, gone <-chan struct{}) (reason stri
 	}
 	tick := time.NewTimer(0)
 	defer tick.Stop()
-	flushed, shown := started, started
+	flushed, shown, counted := started, started, started
 	for {
 		select {
 		case <-ctx.Done():
@@ -291,10 +379,7 @@ func (r *recording) loop(ctx context.Context, gone <-chan struct{}) (reason stri
 		case <-end:
 			return reasonDuration, nil
 		case <-gone:
-			if r.command != nil {
-				return reasonCommand, nil
-			}
-			return reasonTargets, nil
+			return ended, nil
 		case now := <-tick.C:
 			if err := r.drainer.round(); err != nil {
 				return reasonError, err
@@ -312,6 +397,15 @@ func (r *recording) loop(ctx context.Context, gone <-chan struct{}) (reason stri
 				lost := r.drainer.lost
 				r.cfg.Progress(Progress{Elapsed: now.Sub(started), Events: events, Lost: lost.entries + lost.returns, Bytes: r.w.Size()})
 			}
+			if r.cfg.Follow && (r.drainer.processEnded || now.Sub(counted) >= time.Second) {
+				r.drainer.processEnded, counted = false, now
+				switch left, err := r.objs.AnyFollowed(); {
+				case err != nil:
+					return "", err
+				case !left:
+					return ended, nil
+				}
+			}
 			if r.cfg.MaxBytes > 0 && r.w.Size() >= r.cfg.MaxBytes {
 				return reasonSize, nil
 			}
@@ -322,7 +416,7 @@ func (r *recording) loop(ctx context.Context, gone <-chan struct{}) (reason stri
 
 // watchLeaders finds the processes that perf events do not see any more.
 func (r *recording) watchLeaders() {
-	if r.method != bpf.Perf {
+	if r.method != bpf.Perf || r.cfg.Follow { // following attaches in all processes, whatever their first thread does
 		return
 	}
 	for _, pid := range r.targets {
@@ -342,6 +436,7 @@ func (r *recording) finish(reason string) (*Summary, error) {
 	if err := r.objs.Enable(false); err != nil {
 		return nil, fmt.Errorf("turn off the probes: %w", err)
 	}
+	r.stopFollowing()
 	drainErr := r.drainer.finish(r.objs)
 	funcLost, err := r.objs.FuncLosses(r.plan.Funcs())
 	if err != nil {
@@ -368,24 +463,52 @@ func (r *recording) finish(reason string) (*Summary, error) {
 	}
 	if r.command != nil {
 		sum.CommandPID = r.command.pid
-		if reason == reasonCommand {
-			sum.Command = r.command.wait()
+		sum.Command = r.command.wait(reason == reasonCommand)
+	}
+	warnings, missing, err := r.missing()
+	sum.Warnings = warnings
+	return sum, errors.Join(drainErr, closeErr, err, missing)
+}
+
+// missing tells what the trace lacks of what was asked for. If it lacks
+// everything, that is an error.
+func (r *recording) missing() (warnings []string, nothing, err error) {
+	unfollowed, records, err := r.objs.TaskLosses()
+	if err != nil {
+		return nil, nil, err
+	}
+	if unfollowed > 0 {
+		warnings = append(warnings, fmt.Sprintf("%d child processes were not followed: there were too many at a time", unfollowed))
+	}
+	if records > 0 {
+		warnings = append(warnings, fmt.Sprintf("%d notices of the kernel of processes that began or ended were lost: threads may be mixed up or named wrongly", records))
+	}
+	if r.follower != nil {
+		warnings = append(warnings, r.follower.late...)
+		if err := r.follower.err; err != nil {
+			warnings = append(warnings, fmt.Sprintf("not probed: %v", err))
 		}
 	}
-	return sum, errors.Join(drainErr, closeErr)
+	if len(r.plan.Modules) == 0 {
+		return warnings, errors.Join(r.plan.Pending...), nil
+	}
+	for _, err := range r.plan.Pending {
+		warnings = append(warnings, fmt.Sprintf("%v, nor in anything executed or loaded since", err))
+	}
+	return warnings, nil, nil
 }
 
 // noticeDetach tells that detaching takes a while, if it does.
 func (r *recording) noticeDetach(what string) {
-	lasts := time.Duration(len(r.links)) * perfCloseTime
+	lasts := time.Duration(r.links.count()) * perfCloseTime
 	if r.method == bpf.Perf && lasts > 5*time.Second && r.cfg.Notice != nil {
-		r.cfg.Notice(fmt.Sprintf("%s %d probes from perf events can take %s", what, len(r.links), lasts.Round(time.Second)))
+		r.cfg.Notice(fmt.Sprintf("%s %d probes from perf events can take %s", what, r.links.count(), lasts.Round(time.Second)))
 	}
 }
 
 func (r *recording) detach() error {
 	err := r.links.close()
-	r.links = nil
+	r.links = links{}
 	if err != nil {
 		return fmt.Errorf("detach: %w", err)
 	}
@@ -393,6 +516,7 @@ func (r *recording) detach() error {
 }
 
 func (r *recording) close() error {
+	r.stopFollowing()
 	errs := []error{r.detach()}
 	if r.objs != nil {
 		errs = append(errs, r.objs.Close())

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -48,6 +49,9 @@ RETURN is how the return of a function is seen:
 				return recordError(err)
 			}
 			defer plan.Close()
+			if len(plan.Modules) == 0 {
+				return recordError(errors.Join(plan.Pending...))
+			}
 			return printPlan(cmd.OutOrStdout(), plan)
 		},
 	}
@@ -71,6 +75,9 @@ func printPlan(w io.Writer, plan *record.Plan) error {
 			where = "process " + strings.Trim(strings.ReplaceAll(fmt.Sprint(m.PIDs), " ", ", "), "[]")
 		} else if plan.Command() {
 			where = "the command"
+		}
+		if plan.Follow() {
+			where += " and its children"
 		}
 		fmt.Fprintf(w, "# %s, build ID %s, in %s: %d functions\n", escape(m.Path), orNone(m.BuildID), where, len(m.Funcs))
 		if m.Hazard != "" {
@@ -103,6 +110,9 @@ func printPlan(w io.Writer, plan *record.Plan) error {
 		for _, l := range plan.LeftOut {
 			fmt.Fprintf(w, "0x%016x %s (%s): %s\n", l.Addr, escape(l.Name), escape(l.Module), l.Reason)
 		}
+	}
+	for _, err := range plan.Pending {
+		fmt.Fprintf(w, "# looked for in what is executed and loaded later: %s\n", escape(err.Error()))
 	}
 	_, err := fmt.Fprintf(w, "# %d functions in %d files would be probed, %d left out\n", plan.Funcs(), len(plan.Modules), len(plan.LeftOut))
 	return err

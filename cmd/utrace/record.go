@@ -85,10 +85,12 @@ func (s *seconds) Set(text string) error {
 
 // targetFlags are the flags that record and plan have in common.
 type targetFlags struct {
-	pids   []int
-	probes []string
-	place  string
-	attach string
+	pids     []int
+	probes   []string
+	place    string
+	attach   string
+	follow   bool
+	noFollow bool
 }
 
 func (f *targetFlags) add(flags *pflag.FlagSet) {
@@ -96,6 +98,8 @@ func (f *targetFlags) add(flags *pflag.FlagSet) {
 	flags.StringArrayVarP(&f.probes, "probe", "e", nil, "probe these functions; repeatable (default: all functions of the program)")
 	flags.StringVar(&f.place, "place", "cheapest", "where to probe entries: at the cheapest safe instruction, or at the first byte (`entry`)")
 	flags.StringVar(&f.attach, "attach", "auto", "how to attach: multi (links for many probes, Linux 6.6), perf (perf events, Linux 5.15), or auto")
+	flags.BoolVar(&f.follow, "follow", false, "record children, too, over fork and exec (default for a COMMAND)")
+	flags.BoolVar(&f.noFollow, "no-follow", false, "record no children of a COMMAND")
 	flags.SetInterspersed(false) // what follows the command belongs to it
 }
 
@@ -107,7 +111,14 @@ func (f *targetFlags) config(command []string) (record.Config, error) {
 	if err != nil {
 		return record.Config{}, usageError{fmt.Errorf("--attach: %w", err)}
 	}
-	return record.Config{PIDs: f.pids, Probes: f.probes, Command: command, Attach: method, PlaceAtEntry: f.place == "entry"}, nil
+	switch {
+	case f.follow && f.noFollow:
+		return record.Config{}, usageError{errors.New("--follow and --no-follow exclude each other")}
+	case f.follow && len(f.pids) == 0 && len(command) == 0:
+		return record.Config{}, usageError{errors.New("--follow needs a process to begin with: -p PID or a COMMAND; without one, every process is recorded")}
+	}
+	follow := f.follow || len(command) > 0 && !f.noFollow
+	return record.Config{PIDs: f.pids, Probes: f.probes, Command: command, Follow: follow, Attach: method, PlaceAtEntry: f.place == "entry"}, nil
 }
 
 const probeHelp = `Probes:
@@ -141,6 +152,14 @@ Without a probe (-e) all functions of the program itself are recorded. Recording
 the duration is over, with the processes or the command, or on Ctrl-C; the trace is kept.
 A command that is still running then is left alone. Its exit status becomes that of utrace.
 
+Children of a command are recorded, too (--no-follow: they are not), those of a process with --follow:
+from their first instruction, and FUNC and LIB:FUNC also mean the programs that they execute. For
+that, utrace is the debugger (ptrace) of a command: a program is held until its
+probes are in place, and no other debugger can attach. Of what a process given by -p executes, the
+calls before its probes are in place are missing. Other processes that run the same files are not recorded,
+but hit the breakpoints, too, and become slower; with --no-follow, or -p alone, they do not.
+A library loaded while recording is found within a second.
+
 ` + probeHelp + `
 It needs root (or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE) and Linux ` + bpf.Floor + ` or newer: utrace doctor
 says what this machine allows.`,
@@ -152,7 +171,7 @@ says what this machine allows.`,
 			if err != nil {
 				return err
 			}
-			cfg.PIDs, cfg.Probes, cfg.Command = c.PIDs, c.Probes, c.Command
+			cfg.PIDs, cfg.Probes, cfg.Command, cfg.Follow = c.PIDs, c.Probes, c.Command, c.Follow
 			cfg.PlaceAtEntry, cfg.Attach = c.PlaceAtEntry, c.Attach
 			cfg.MaxBytes, cfg.RingBytes = int64(maxSize), int(ringSize)
 			if page := os.Getpagesize(); cfg.RingBytes < page || cfg.RingBytes&(cfg.RingBytes-1) != 0 || cfg.RingBytes > 1<<30 {
@@ -278,6 +297,9 @@ func printSummary(w io.Writer, cfg record.Config, s *record.Summary) {
 		l := s.LeftOut[0]
 		fmt.Fprintf(w, "utrace: %d functions were left out, such as %s: %s (utrace plan lists them)\n", n, escape(l.Name), l.Reason)
 	}
+	for _, text := range s.Warnings {
+		fmt.Fprintf(w, "utrace: warning: %s\n", escape(text))
+	}
 	if s.Events == 0 {
 		fmt.Fprintln(w, "utrace: no call was seen: did the process do anything, and does it run these functions? (utrace plan shows what was probed)")
 	}
@@ -293,8 +315,7 @@ func commandStatus(w io.Writer, cfg record.Config, s *record.Summary) error {
 		fmt.Fprintf(w, "utrace: the command (process %d) is still running\n", s.CommandPID)
 		return nil
 	}
-	status := s.Command.Sys().(syscall.WaitStatus)
-	switch {
+	switch status := s.Command; {
 	case status.Signaled():
 		fmt.Fprintf(w, "utrace: the command was ended by a signal: %s\n", status.Signal())
 	case status.ExitStatus() != 0:

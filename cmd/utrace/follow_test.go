@@ -1,0 +1,416 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// These tests record more than one process: children, what they execute, and
+// what happens to them when they are signalled or the recorder dies.
+
+// recordTree records a command with its children, and returns the trace, and
+// the command's standard output and status.
+func recordTree(t *testing.T, flags []string, command ...string) (trace, stdout string, status int) {
+	t.Helper()
+	trace = filepath.Join(t.TempDir(), "trace.arrow")
+	args := append([]string{"record", "-o", trace}, flags...)
+	stdout, stderr, status := utrace(t, append(append(args, "--"), command...)...)
+	validate(t, trace)
+	if r := analyzeTrace(t, trace); r.Trace.Lost != 0 {
+		t.Errorf("%d events lost", r.Trace.Lost)
+	}
+	if strings.Contains(stderr, "warning") {
+		t.Errorf("warnings:\n%s", stderr)
+	}
+	return trace, stdout, status
+}
+
+// analyzePID returns the report of one process.
+func analyzePID(t *testing.T, trace string, pid int) *report {
+	t.Helper()
+	stdout, stderr, status := utrace(t, "analyze", "--json", "--pid", strconv.Itoa(pid), trace)
+	if status != 0 {
+		t.Fatalf("analyze: status %d\n%s", status, stderr)
+	}
+	var r report
+	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
+		t.Fatal(err)
+	}
+	return &r
+}
+
+// claims reads lines "NAME PID CALLS" and adds up the calls by process.
+func claims(t *testing.T, text string) (calls map[int]uint64, processes map[string]int) {
+	t.Helper()
+	calls, processes = map[int]uint64{}, map[string]int{}
+	for _, m := range regexp.MustCompile(`(?m)^(\S+) (\d+) (\d+)$`).FindAllStringSubmatch(text, -1) {
+		pid, _ := strconv.Atoi(m[2])
+		n, _ := strconv.ParseUint(m[3], 10, 64)
+		calls[pid] += n
+		processes[m[1]]++
+	}
+	if len(calls) == 0 {
+		t.Fatalf("no process has said anything: %q", text)
+	}
+	return calls, processes
+}
+
+func TestFollowChildren(t *testing.T) {
+	needKernel(t)
+	bin := target(t, "family.c", "-O1")
+	for _, c := range []struct {
+		how   string
+		count int
+		names map[string]int
+		extra uint64 // calls of each child that nobody counts
+	}{
+		{how: "fork", count: 20, names: map[string]int{"fork": 20, "parent": 1}},
+		{how: "vfork", count: 20, names: map[string]int{"child": 20, "parent": 1}, extra: 1},
+		{how: "spawn", count: 20, names: map[string]int{"child": 20, "parent": 1}},
+		{how: "clone", count: 20, names: map[string]int{"clone": 20, "parent": 1}},
+		{how: "tree", count: 4, names: map[string]int{"node": 30, "parent": 1}},
+		{how: "orphan", count: 2, names: map[string]int{"orphan": 2, "parent": 1}},
+		{how: "late", count: 1, names: map[string]int{"late": 1, "parent": 1}},
+		{how: "exec-thread", count: 5, names: map[string]int{"before": 5, "exec-thread": 5, "parent": 1}},
+	} {
+		for _, probes := range [][]string{{"-e", "work", "-e", "job"}, {"-e", bin + ":work", "-e", bin + ":job"}} {
+			t.Run(c.how+"/"+filepath.Base(probes[1]), func(t *testing.T) {
+				trace, stdout, status := recordTree(t, probes, bin, c.how, strconv.Itoa(c.count))
+				if status != 0 {
+					t.Errorf("status %d", status)
+				}
+				calls, names := claims(t, stdout)
+				for name, n := range c.names {
+					if names[name] != n {
+						t.Errorf("%d processes say that they are %s, want %d:\n%s", names[name], name, n, stdout)
+					}
+				}
+				jobs := uint64(0)
+				for pid, want := range calls {
+					if strings.Contains(stdout, fmt.Sprintf("child %d ", pid)) {
+						want += c.extra
+					}
+					r := analyzePID(t, trace, pid)
+					if got := r.calls()["work"]; got != want {
+						t.Errorf("process %d: %d calls of work, want %d", pid, got, want)
+					}
+					if len(r.incomplete()) > 0 {
+						t.Errorf("process %d: incomplete calls %v", pid, r.incomplete())
+					}
+					jobs += r.calls()["job"]
+				}
+				if all := analyzeTrace(t, trace).calls()["job"]; all != jobs || all != uint64(strings.Count(stdout, "\n")) {
+					t.Errorf("%d calls of job in all, %d by process, want %d", all, jobs, strings.Count(stdout, "\n"))
+				}
+			})
+		}
+	}
+}
+
+func TestNoFollow(t *testing.T) {
+	needKernel(t)
+	trace, stdout, _ := recordTree(t, []string{"--no-follow", "-e", "work"}, target(t, "family.c", "-O1"), "fork", "5")
+	calls, _ := claims(t, stdout)
+	if got := analyzeTrace(t, trace).calls()["work"]; got != 4 || len(calls) != 6 {
+		t.Errorf("%d calls, want the 4 of the parent; processes %v", got, calls)
+	}
+}
+
+// TestFollowPIDReuse: a process that gets the PID of an earlier one does not
+// continue what that has left open.
+func TestFollowPIDReuse(t *testing.T) {
+	needKernel(t)
+	const count = 12
+	trace, stdout, _ := recordTree(t, []string{"-e", "work", "-e", "job", "-e", "leave"}, target(t, "family.c", "-O1"), "reuse", strconv.Itoa(count))
+	calls, _ := claims(t, stdout)
+	if len(calls) > count {
+		t.Skipf("every child has got a PID of its own: %v", calls)
+	}
+	t.Logf("%d PIDs for %d processes", len(calls), count+1)
+	stdout, stderr, status := utrace(t, "analyze", trace)
+	if want := fmt.Sprintf("# threads   %d\n", count+1); status != 0 || !strings.Contains(stdout, want) {
+		t.Errorf("status %d, want %q:\n%s%s", status, want, stdout, stderr)
+	}
+	r := analyzeTrace(t, trace)
+	wantCounts(t, "calls", r.calls(), map[string]uint64{"leave": count, "work": 3*count + 4, "job": count + 1})
+	wantCounts(t, "incomplete calls", r.incomplete(), map[string]uint64{"leave": count, "work": 0, "job": 0})
+	tree, _, _ := utrace(t, "analyze", "--tree", trace)
+	if n := strings.Count(tree, "leave"); n != 1 {
+		t.Errorf("leave is in %d places:\n%s", n, tree)
+	}
+}
+
+// TestFollowPrograms: the functions of the program itself are those of each program.
+func TestFollowPrograms(t *testing.T) {
+	needKernel(t)
+	calls, family, ticks := target(t, "calls.c", "-O0"), target(t, "family.c", "-O1"), target(t, "ticks.c", "-O1")
+	script := fmt.Sprintf("%s 2; %s job x 5; %s 3; exec %s 1", calls, family, ticks, calls)
+	trace, _, status := recordTree(t, nil, "sh", "-c", script)
+	if status != 0 {
+		t.Errorf("status %d", status)
+	}
+	// fib(8) makes 67 calls.
+	wantCounts(t, "calls", analyzeTrace(t, trace).calls(), map[string]uint64{"fib": 3 * 67, "outer": 3, "work": 5, "job": 1, "tick": 3, "main": 4})
+
+	trace, _, _ = recordTree(t, []string{"-e", "fib", "-e", "tick"}, "sh", "-c", script)
+	wantCounts(t, "calls", analyzeTrace(t, trace).calls(), map[string]uint64{"fib": 3 * 67, "tick": 3, "main": 0})
+}
+
+// TestFollowPipeline: a script that executes a pipeline of five programs, each of
+// which counts its calls of malloc. The shell itself calls malloc, too: bpftrace counts those.
+func TestFollowPipeline(t *testing.T) {
+	needKernel(t)
+	bin := target(t, "mallocs.c", "-O1")
+	script := filepath.Join(t.TempDir(), "script.sh")
+	links := make([]string, 5)
+	for i := range links {
+		links[i] = fmt.Sprintf("%s %d", bin, 100*(i+1))
+	}
+	os.WriteFile(script, []byte("#!/bin/sh\necho begin | "+strings.Join(links, " | ")+"\n"), 0o700)
+
+	// The shell calls malloc in the child, too, before it executes the program.
+	counts := func(text string, of func(pid int) uint64) (extra []uint64) {
+		t.Helper()
+		lines := regexp.MustCompile(`(?m)^(\d+) (\d+)$`).FindAllStringSubmatch(text, -1)
+		if len(lines) != 5 {
+			t.Fatalf("%d programs:\n%s", len(lines), text)
+		}
+		for _, m := range lines {
+			pid, _ := strconv.Atoi(m[1])
+			n, _ := strconv.ParseUint(m[2], 10, 64)
+			extra = append(extra, of(pid)-n)
+		}
+		return extra
+	}
+	trace, stdout, _ := recordTree(t, []string{"--follow", "-e", "c:malloc"}, script)
+	ours := counts(stdout, func(pid int) uint64 { return analyzePID(t, trace, pid).calls()["malloc"] })
+	all := analyzeTrace(t, trace).calls()["malloc"]
+
+	needTool(t, "bpftrace")
+	libc := regexp.MustCompile(`\S*/libc\.so\.6`).FindString(runText(t, "ldd", bin))
+	cmd := exec.Command("bpftrace", "-e", fmt.Sprintf(`uprobe:%s:malloc { @[pid] = count(); }`, libc), "-c", "/bin/sh "+script)
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	cmd.Run()
+	theirs := map[int]uint64{}
+	for _, m := range regexp.MustCompile(`@\[(\d+)\]: (\d+)`).FindAllStringSubmatch(out.String(), -1) {
+		pid, _ := strconv.Atoi(m[1])
+		theirs[pid], _ = strconv.ParseUint(m[2], 10, 64)
+	}
+	if len(theirs) == 0 {
+		t.Skipf("bpftrace has counted nothing:\n%s", &out)
+	}
+	want := counts(out.String(), func(pid int) uint64 { return theirs[pid] })
+	if fmt.Sprint(ours) != fmt.Sprint(want) {
+		t.Errorf("calls beyond those that each program makes: %v, bpftrace counts %v", ours, want)
+	}
+	t.Logf("%d calls in all, beyond the programs' own %v", all, ours)
+}
+
+func runText(t *testing.T, command ...string) string {
+	t.Helper()
+	text, err := exec.Command(command[0], command[1:]...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%q: %v\n%s", command, err, text)
+	}
+	return string(text)
+}
+
+// TestFollowPID: children of a process that was running already.
+func TestFollowPID(t *testing.T) {
+	needKernel(t)
+	bin := target(t, "family.c", "-O1")
+	sh, out := start(t, "sh", "-c", fmt.Sprintf("sleep 1; %s fork 3; %s job x 5; sleep 2", bin, bin))
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	_, stderr, status := utrace(t, "record", "--follow", "-p", strconv.Itoa(sh.Process.Pid), "-e", bin+":work", "-o", trace)
+	if status != 0 || !strings.Contains(stderr, "have ended") {
+		t.Errorf("status %d\n%s", status, stderr)
+	}
+	validate(t, trace)
+	calls, _ := claims(t, out.String())
+	for pid, want := range calls {
+		if got := analyzePID(t, trace, pid).calls()["work"]; got != want {
+			t.Errorf("process %d: %d calls of work, want %d", pid, got, want)
+		}
+	}
+}
+
+// TestFollowPIDPrograms: of what a running process executes, some calls are
+// missing, and the summary says so.
+func TestFollowPIDPrograms(t *testing.T) {
+	needKernel(t)
+	sh, _ := start(t, "sh", "-c", "sleep 1; "+target(t, "ticks.c", "-O1")+" 100; sleep 0.1")
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	_, stderr, status := utrace(t, "record", "--follow", "-p", strconv.Itoa(sh.Process.Pid), "-e", "tick", "-o", trace)
+	if status != 0 || !strings.Contains(stderr, "its calls before that are missing") {
+		t.Errorf("status %d\n%s", status, stderr)
+	}
+	if got := analyzeTrace(t, trace).calls()["tick"]; got < 70 || got > 100 {
+		t.Errorf("%d calls of tick, want nearly 100", got)
+	}
+}
+
+func TestLibraryLoadedLater(t *testing.T) {
+	needKernel(t)
+	host := target(t, "later.c", "-DHOST", "-ldl")
+	lib := filepath.Join(t.TempDir(), "liblater.so")
+	runText(t, "gcc", "-shared", "-fPIC", "-O1", "-o", lib, "../../testdata/targets/later.c")
+	for _, flag := range []string{"--follow", "--no-follow"} {
+		trace := filepath.Join(t.TempDir(), "trace.arrow")
+		_, stderr, status := utrace(t, "record", flag, "-o", trace, "-e", "liblater.so:later_*", "-e", "!liblater.so:later_inner", host, lib)
+		if status != 0 || !regexp.MustCompile(`liblater.so: 1 functions attached [012]\.\d s after the start`).MatchString(stderr) {
+			t.Errorf("%s: status %d\n%s", flag, status, stderr)
+		}
+		validate(t, trace)
+		if got := analyzeTrace(t, trace).calls(); got["later_entry"] < 100 || got["later_inner"] != 0 {
+			t.Errorf("%s: calls %v", flag, got)
+		}
+	}
+}
+
+// TestNeverThere: what is not there in the end is an error, or a warning if
+// something else was.
+func TestNeverThere(t *testing.T) {
+	needKernel(t)
+	bin := target(t, "family.c", "-O1")
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	_, stderr, status := utrace(t, "record", "-o", trace, "-e", "no_such_function", "sh", "-c", bin+" fork")
+	if status != 1 || !strings.Contains(stderr, "no such function") {
+		t.Errorf("status %d\n%s", status, stderr)
+	}
+	_, stderr, status = utrace(t, "record", "-o", trace, "-e", "no_such_function", "-e", "work", "sh", "-c", bin+" fork")
+	if status != 0 || !strings.Contains(stderr, `warning: probe "no_such_function": no such function`) {
+		t.Errorf("status %d\n%s", status, stderr)
+	}
+}
+
+// TestDurationWithOpenCalls: the recording ends in time although main is open, and a
+// function is called all the time.
+func TestDurationWithOpenCalls(t *testing.T) {
+	needKernel(t)
+	bin := target(t, "ticks.c", "-O1")
+	trace, done := filepath.Join(t.TempDir(), "trace.arrow"), filepath.Join(t.TempDir(), "done")
+	stderr, err := os.Create(filepath.Join(t.TempDir(), "stderr")) // a pipe would be waited for
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stderr.Close()
+	began := time.Now()
+	rec := exec.Command(utracePath, "record", "-d", "300ms", "-o", trace, "sh", "-c", bin+" 300; echo $? >"+done)
+	rec.Stderr = stderr
+	err = rec.Run()
+	text, _ := os.ReadFile(stderr.Name())
+	if took := time.Since(began); err != nil || took > 2500*time.Millisecond || !strings.Contains(string(text), "still running") {
+		t.Errorf("%v after %v\n%s", err, took, text)
+	}
+	waitFor(t, func() bool { text, _ := os.ReadFile(done); return string(text) == "5\n" })
+}
+
+// TestFollowSignals: what processes do to each other by signals, and what their parents
+// see of it, is the same as without a recorder.
+func TestFollowSignals(t *testing.T) {
+	needKernel(t)
+	needTool(t, "bash")
+	bin := target(t, "ticks.c", "-O1")
+	for _, script := range []string{
+		`set -m; %[1]s 300 & sleep 0.2; kill -STOP %%1; sleep 0.2; jobs; kill -CONT %%1; sleep 0.2; jobs; kill -TERM %%1; wait %%1; echo status $?`,
+		`%[1]s 300 & p=$!; sleep 0.2; kill -TSTP $p; sleep 0.2; grep -c 'State:.*(stopped)\|State:.*(tracing stop)' /proc/$p/status; kill -CONT $p; wait $p; echo status $?`,
+		`trap 'echo usr1' USR1; kill -USR1 $$; trap '' USR1; kill -USR1 $$; (kill -KILL $BASHPID); echo status $?`,
+		`trap 'echo chld' CHLD; (exit 3); wait; echo status $?`,
+		`for i in 1 2 3; do timeout 0.1 sleep 5; echo status $?; done`,
+		`(ulimit -c 0; kill -SEGV $BASHPID); echo status $?; %[1]s 1; exit 17`,
+		`{ sleep 0.1; echo through; } | cat | { read x; echo $x; }; kill -TERM $$`,
+	} {
+		script = fmt.Sprintf(script, bin)
+		plain := exec.Command("bash", "-c", script)
+		want, _ := plain.Output()
+		trace := filepath.Join(t.TempDir(), "trace.arrow")
+		got, stderr, status := utrace(t, "record", "-o", trace, "-e", "tick", "-e", "c:malloc", "bash", "-c", script)
+		wantStatus := max(plain.ProcessState.ExitCode(), 0) // the death by a signal is told, not handed on
+		if got != string(want) || status != wantStatus {
+			t.Errorf("%s\nprints %q with status %d, want %q with %d\n%s", script, got, status, want, wantStatus, stderr)
+		}
+		validate(t, trace)
+	}
+}
+
+// TestInterruptGroup: Ctrl-C goes to the recorder and to all that it has started.
+func TestInterruptGroup(t *testing.T) {
+	needKernel(t)
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	rec := exec.Command(utracePath, "record", "-o", trace, "-e", "tick", "sh", "-c",
+		"trap 'echo trapped; exit 9' INT; "+target(t, "ticks.c", "-O1")+" 1000; echo after")
+	var out bytes.Buffer
+	rec.Stdout = &out
+	rec.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := rec.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Second)
+	syscall.Kill(-rec.Process.Pid, syscall.SIGINT)
+	rec.Wait()
+	if out.String() != "trapped\n" {
+		t.Errorf("the command prints %q", &out)
+	}
+	validate(t, trace)
+	if got := analyzeTrace(t, trace).calls()["tick"]; got < 10 {
+		t.Errorf("%d calls", got)
+	}
+}
+
+// TestFollowRecorderKilled: the processes run on, stopped ones included.
+func TestFollowRecorderKilled(t *testing.T) {
+	needKernel(t)
+	bin := target(t, "ticks.c", "-O1")
+	for range 5 {
+		done := filepath.Join(t.TempDir(), "done")
+		trace := filepath.Join(t.TempDir(), "trace.arrow")
+		rec := exec.Command(utracePath, "record", "-o", trace, "-e", "tick", "sh", "-c",
+			fmt.Sprintf("for i in 1 2 3 4 5 6 7 8; do %s 10; done; %s 30; echo $? >%s", bin, bin, done))
+		if err := rec.Start(); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, func() bool { info, err := os.Stat(trace); return err == nil && info.Size() > 0 })
+		time.Sleep(400 * time.Millisecond)
+		rec.Process.Kill()
+		rec.Wait()
+		waitFor(t, func() bool { text, _ := os.ReadFile(done); return string(text) == "5\n" })
+		if calls := analyzeTrace(t, trace).calls(); calls["tick"] == 0 {
+			t.Errorf("calls %v", calls)
+		}
+	}
+}
+
+// TestFollowNames: threads have the names of the programs that they run, also
+// when they are gone before anybody could look.
+func TestFollowNames(t *testing.T) {
+	needKernel(t)
+	bin := target(t, "family.c", "-O1")
+	dir := t.TempDir()
+	for _, name := range []string{"alpha", "beta", "gamma"} {
+		os.Symlink(bin, filepath.Join(dir, name))
+	}
+	trace, _, _ := recordTree(t, []string{"-e", bin + ":work"}, "sh", "-c", fmt.Sprintf("cd %s; for p in alpha beta gamma; do ./$p job x 2; done", dir))
+	profile := filepath.Join(dir, "out.pb.gz")
+	if _, stderr, status := utrace(t, "analyze", "--pprof", profile, trace); status != 0 {
+		t.Fatal(stderr)
+	}
+	out := runText(t, "go", "tool", "pprof", "-traces", profile)
+	for _, name := range []string{"alpha", "beta", "gamma"} {
+		if !strings.Contains(out, name) {
+			t.Errorf("no %s in:\n%s", name, out)
+		}
+	}
+}

@@ -1,0 +1,191 @@
+//go:build linux
+
+package record
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"utrace/format"
+)
+
+// lookEvery is how often processes are looked at for libraries that they have
+// loaded meanwhile.
+const lookEvery = time.Second
+
+// laterFuncs is how many functions there is room for that are found while recording.
+const laterFuncs = 1 << 18
+
+// follower finds what appears while recording, and has it probed: the programs that processes
+// execute, and the libraries that they load. It learns of a program
+//
+//   - from the tracer of a command, which holds the process meanwhile: no call is lost;
+//   - from the kernel's record, when the program is already running;
+//
+// and of a library by looking at the mappings of each process once a second.
+type follower struct {
+	r      *recording
+	execs  chan int // PIDs
+	quit   chan struct{}
+	stop   sync.Once
+	closed sync.WaitGroup
+
+	mu       sync.Mutex // for all below, and for the plan and the links of the recording
+	err      error
+	programs map[programKey]bool // that have been resolved
+	looked   map[int]uint64      // by PID: hash of the executable mappings
+	late     []string
+	hash     maphash.Hash
+}
+
+// programKey is what the libraries of a program depend on.
+type programKey struct {
+	file    fileVersion
+	libPath string
+}
+
+func newFollower(r *recording) *follower {
+	return &follower{
+		r: r, execs: make(chan int, 1024), quit: make(chan struct{}),
+		programs: map[programKey]bool{}, looked: map[int]uint64{},
+	}
+}
+
+// watch looks at the processes until close.
+func (f *follower) watch() {
+	f.closed.Go(func() {
+		tick := time.NewTicker(lookEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-f.quit:
+				return
+			case pid := <-f.execs:
+				if !tracedByUs(pid) { // else the tracer calls execed
+					f.execed(pid, true)
+				}
+			case <-tick.C:
+				f.lookAll()
+			}
+		}
+	})
+}
+
+// close returns when nothing is being looked at any more.
+func (f *follower) close() {
+	f.stop.Do(func() { close(f.quit) })
+	f.closed.Wait()
+}
+
+// tracedByUs reports whether a thread of this process traces the process.
+func tracedByUs(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return false
+	}
+	_, rest, _ := bytes.Cut(text, []byte("\nTracerPid:\t"))
+	tid, _, _ := bytes.Cut(rest, []byte("\n"))
+	_, err = os.Stat("/proc/self/task/" + string(tid))
+	return err == nil && string(tid) != "0"
+}
+
+// execed finds the probes in the program that a process has just executed, and
+// in the libraries that it will load. running says that it has not been held.
+func (f *follower) execed(pid int, running bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	files := newImages()
+	defer files.close()
+	sc, err := files.execScope(pid, func(program *image, env []string) bool {
+		key := programKey{file: program.ver}
+		for _, kv := range env {
+			if strings.HasPrefix(kv, "LD_LIBRARY_PATH=") {
+				key.libPath = kv
+			}
+		}
+		known := f.programs[key]
+		f.programs[key] = true
+		return known
+	})
+	if err != nil || sc == nil { // it has ended, is no ELF file, or is known
+		return
+	}
+	f.extend(&files, sc, running)
+}
+
+// lookAll looks at all processes that are being recorded.
+func (f *follower) lookAll() {
+	pids, err := f.r.objs.Followed()
+	if err != nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	looked := make(map[int]uint64, len(pids))
+	for _, pid := range pids {
+		looked[pid] = f.look(pid)
+	}
+	f.looked = looked
+}
+
+// look finds the probes in what a process has mapped since the last look, and
+// returns the hash of its executable mappings.
+func (f *follower) look(pid int) uint64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+	if err != nil {
+		return 0
+	}
+	f.hash.Reset()
+	for line := range bytes.Lines(text) {
+		if _, perm, ok := bytes.Cut(line, []byte(" ")); ok && len(perm) > 2 && perm[2] == 'x' {
+			f.hash.Write(line)
+		}
+	}
+	sum := f.hash.Sum64()
+	if sum == f.looked[pid] {
+		return sum
+	}
+	files := newImages()
+	defer files.close()
+	sc, err := files.processScope(pid)
+	if err != nil {
+		return 0
+	}
+	f.extend(&files, sc, true)
+	return sum
+}
+
+// extend plans, defines and attaches what is new in a scope. Definitions go ahead of
+// the first event, so a return instruction that the kernel refuses is found out
+// too late to be told in them.
+func (f *follower) extend(files *images, sc *scope, late bool) {
+	r := f.r
+	funcs, leftOut := r.plan.Funcs(), len(r.plan.LeftOut)
+	for _, m := range r.plan.extend(files, sc) {
+		m.readLines()
+		m.first = format.FuncID(funcs)
+		funcs += len(m.Funcs)
+		r.drainer.definitions.add(m.define())
+		if err := r.attachLater(m); err != nil {
+			f.err = errors.Join(f.err, err)
+			continue
+		}
+		if late {
+			f.late = append(f.late, fmt.Sprintf("%s: %d functions attached %.1f s after the start, when it was found in process %d: its calls before that are missing",
+				m.Path, len(m.Funcs), time.Duration(monotonicNs()-uint64(r.start.MonoNs)).Seconds(), sc.pid))
+		}
+	}
+	if fresh := r.plan.LeftOut[leftOut:]; len(fresh) > 0 {
+		r.drainer.definitions.add(func(w *format.Writer) {
+			for _, l := range fresh {
+				w.AddLeftOut(l)
+			}
+		})
+	}
+}

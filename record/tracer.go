@@ -1,0 +1,106 @@
+//go:build linux
+
+package record
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// tracer holds every program that a command or one of its children executes
+// until its probes are in place. It is a debugger (ptrace(2)) that does nothing else: it
+// passes signals on, lets stopped processes be stopped, and does not outlive the
+// recording. If the recorder dies, its processes run on.
+//
+// All of it must be called by the thread that has started the command. What the thread traces is
+// let go when it ends.
+type tracer struct {
+	command int // PID
+	execed  func(pid int)
+	state   *syscall.WaitStatus // of the command, once it has ended
+}
+
+const traceOptions = unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEEXEC
+
+// waitOptions: tracees that are threads, too, but none of other threads of the recorder.
+const waitOptions = unix.WALL | unix.WNOTHREAD
+
+// seize turns the old kind of tracing, by which a command is started, into the new
+// (PTRACE_SEIZE), which alone can tell a process that is stopped by a signal from one that
+// receives it. In between a signal keeps the command where it is.
+func (t *tracer) seize(pid int) error {
+	if err := ptrace(unix.PTRACE_DETACH, pid, uintptr(unix.SIGSTOP)); err != nil {
+		return fmt.Errorf("ptrace detach: %w", err)
+	}
+	defer unix.Kill(pid, unix.SIGCONT)
+	if err := ptrace(unix.PTRACE_SEIZE, pid, traceOptions); err != nil {
+		return fmt.Errorf("ptrace seize: %w", err)
+	}
+	return nil
+}
+
+// run serves the tracees until there are none, or quit is closed. It returns
+// how the command has ended, nil if it was not told.
+func (t *tracer) run(quit <-chan struct{}) *syscall.WaitStatus {
+	changed := make(chan os.Signal, 1)
+	signal.Notify(changed, unix.SIGCHLD)
+	defer signal.Stop(changed)
+	for t.serve() {
+		select {
+		case <-changed:
+		case <-quit:
+			return t.state
+		}
+	}
+	return t.state
+}
+
+// serve handles what has happened since it was called last. It reports
+// whether any tracee is left.
+func (t *tracer) serve() bool {
+	for {
+		var status syscall.WaitStatus
+		tid, err := syscall.Wait4(-1, &status, waitOptions|unix.WNOHANG, nil)
+		switch {
+		case err == syscall.EINTR:
+		case err != nil:
+			return false
+		case tid == 0:
+			return true
+		case status.Stopped():
+			t.stopped(tid, status)
+		case tid == t.command:
+			t.state = &status
+		}
+	}
+}
+
+// stopped lets a tracee go on, after what it has stopped for. The errors of
+// ptrace are not looked at: the tracee has been killed meanwhile.
+func (t *tracer) stopped(tid int, status syscall.WaitStatus) {
+	sig := status.StopSignal()
+	switch event := int(status) >> 16; event {
+	case 0: // a signal is about to be delivered
+		ptrace(unix.PTRACE_CONT, tid, uintptr(sig))
+		return
+	case unix.PTRACE_EVENT_STOP:
+		if sig == unix.SIGSTOP || sig == unix.SIGTSTP || sig == unix.SIGTTIN || sig == unix.SIGTTOU {
+			ptrace(unix.PTRACE_LISTEN, tid, 0) // it stays stopped until SIGCONT
+			return
+		}
+	case unix.PTRACE_EVENT_EXEC:
+		t.execed(tid) // the thread that executes a program becomes the first of its process
+	}
+	ptrace(unix.PTRACE_CONT, tid, 0)
+}
+
+func ptrace(request, tid int, data uintptr) error {
+	if _, _, errno := unix.Syscall6(unix.SYS_PTRACE, uintptr(request), uintptr(tid), 0, data, 0, 0); errno != 0 {
+		return errno
+	}
+	return nil
+}
