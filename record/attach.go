@@ -46,11 +46,19 @@ func (l links) close() error {
 	return errors.Join(closeAll(l.returns), closeAll(l.others))
 }
 
+// maxClosing bounds the threads that wait for the kernel.
+const maxClosing = 1000
+
 func closeAll(list []link.Link) error {
 	errs := make([]error, len(list))
+	free := make(chan struct{}, maxClosing)
 	var closed sync.WaitGroup
 	for i, l := range list {
-		closed.Go(func() { errs[i] = l.Close() })
+		free <- struct{}{}
+		closed.Go(func() {
+			errs[i] = l.Close()
+			<-free
+		})
 	}
 	closed.Wait()
 	return errors.Join(errs...)
