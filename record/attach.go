@@ -53,6 +53,10 @@ func (l links) close() error {
 	return errors.Join(closeAll(l.returns), closeAll(l.others))
 }
 
+// closers is how many links are closed at the same time, each by a thread that
+// waits for the kernel.
+const closers = 1000
+
 func closeAll(list []link.Link) error {
 	errs := make([]error, len(list))
 	var wg sync.WaitGroup
@@ -68,8 +72,6 @@ func closeAll(list []link.Link) error {
 	return errors.Join(errs...)
 }
 
-// closers is how many links are closed at the same time.
-const closers = 64
 
 // perfCloseTime is how long it can take to close one of many perf events: the kernel
 // waits for several RCU grace periods, one event after the other (perf_uprobe_destroy

@@ -1,0 +1,113 @@
+//go:build linux
+
+package record
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"utrace/bpf"
+	"utrace/format"
+)
+
+// noPID is above what the kernel hands out (PID_MAX_LIMIT in include/linux/threads.h).
+const noPID = 4 << 20
+
+// TestThreadLives: each life of a thread ID has its own number and the name that the kernel
+// told, in whatever order the events of a pass come.
+func TestThreadLives(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "trace.arrow")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	w, err := format.NewWriter(f, format.Meta{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	th := newThreads(w)
+	const p, q, thread = noPID + 1, noPID + 2, noPID + 3
+	id := func(pid, tid uint32, ns uint64, want format.ThreadID) {
+		t.Helper()
+		if got := th.id(pid, tid, 0, ns); got != want {
+			t.Errorf("thread %d at %d: number %d, want %d", tid-noPID, ns, got, want)
+		}
+	}
+	task := func(kind bpf.TaskKind, pid, tid, other uint32, ns uint64, comm string) {
+		th.task(&bpf.Task{Kind: kind, PID: pid, TID: tid, Other: other, TimeNs: ns, Comm: comm})
+	}
+
+	// p is forked, executes "first", and ends; q gets to be "second".
+	task(bpf.TaskFork, p, p, q, 100, "shell")
+	task(bpf.TaskExec, p, p, p, 200, "first")
+	task(bpf.TaskProcessExit, p, p, 0, 300, "renamed")
+	task(bpf.TaskFork, p, p, q, 400, "again")
+	id(p, p, 450, 0)
+	id(p, p, 250, 1)
+	id(p, p, 150, 2)
+	id(p, p, 451, 0)
+	id(p, p, 300, 1)
+	th.settle()
+
+	// Without anything told, they stay what they are. A second thread executes a
+	// program, and becomes the first.
+	id(p, p, 500, 0)
+	id(p, thread, 510, 3)
+	th.settle()
+	task(bpf.TaskThreadExit, p, p, 0, 600, "leader")
+	task(bpf.TaskExec, p, p, thread, 610, "other")
+	id(p, thread, 605, 3)
+	id(p, p, 620, 4)
+	id(p, p, 590, 0)
+	th.settle()
+	id(p, p, 630, 4)
+
+	// The end of a process ends all its threads, and no other's.
+	id(q, q, 640, 5)
+	id(p, thread, 640, 6)
+	th.settle()
+	task(bpf.TaskProcessExit, p, p, 0, 700, "other")
+	th.settle()
+	id(p, thread, 710, 7)
+	id(p, p, 710, 8)
+	id(q, q, 710, 5)
+
+	if err := w.Close(format.End{}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := format.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var tables format.Tables
+	d, err := format.NewDecoder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	var m format.Message
+	var b format.Batch
+	for r.Next(&m) == nil {
+		if err := d.Decode(&m, format.Columns{}, &b); err != nil {
+			t.Fatal(err)
+		}
+		for _, def := range b.Defs {
+			if err := tables.Apply(def); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var names []string
+	for _, thread := range tables.Threads[:5] {
+		names = append(names, thread.Comm)
+	}
+	want := []string{"again", "renamed", "shell", "again", "other"}
+	for i := range want {
+		if names[i] != want[i] {
+			t.Errorf("thread %d is called %q, want %q", i, names[i], want[i])
+		}
+	}
+}
