@@ -67,12 +67,18 @@
 // place of the return address. Seen on Linux 6.18: a C++ exception that
 // unwinds through such a frame ends the program ("terminate called"), since no unwind
 // table knows the trampoline; a program that calls swapcontext between entry and return
-// runs astray, since the kernel keeps return addresses as a stack a thread. So a file that
-// can throw, or switches stacks, gets probes on its return instructions instead. They
-// change nothing in the program, but the kernel must step over each, which costs
-// 10 us in a virtual machine and 1 us on metal, where a uretprobe costs 0.5.
-// Leaf functions keep the cheap kind: nothing unwinds or switches below them. Go
-// programs get return instructions for all functions: the runtime moves stacks at any time.
+// runs astray, since the kernel keeps return addresses as a stack a thread; a signal
+// handler on a stack that lies above that of the function it interrupts makes the
+// kernel forget the function, which ends with SIGILL. So where one of these can happen, functions get
+// probes on their return instructions instead. They change nothing in the program, but the kernel must step
+// over each, which costs 10 us in a virtual machine and 1 us on metal, where a uretprobe costs 0.5.
+//
+// That is a property of the process, not of a file (hazard.go): a library in C++ throws through
+// a program in C. All files of the process count, mapped or needed, but for the C library, and for
+// libcrypto's asynchronous jobs; where the process is not known (a library in every process, or
+// with following), the worst is assumed. Leaf functions keep the cheap kind in a process without signal handlers:
+// nothing unwinds or switches below them. Go programs get return instructions for all
+// functions: the runtime moves stacks at any time.
 //
 // In a stripped file the functions that must not get a return probe (setjmp, swapcontext)
 // cannot be told by their names. There, functions without a name get return instructions, too, if the file

@@ -70,7 +70,7 @@ func target(t testing.TB, source string, flags ...string) string {
 	needTool(t, compiler)
 	dir := t.TempDir()
 	t.Setenv("GMON_OUT_PREFIX", dir+"/gmon") // programs built with -pg leave a file at their end
-	out := filepath.Join(dir, strings.TrimSuffix(source, filepath.Ext(source)))
+	out := filepath.Join(dir, strings.TrimSuffix(filepath.Base(source), filepath.Ext(source)))
 	args := append([]string{"-g", "-w", "-o", out, "../../testdata/targets/" + source, "-lpthread"}, flags...)
 	if text, err := exec.Command(compiler, args...).CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", source, err, text)

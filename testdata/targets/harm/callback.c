@@ -1,0 +1,17 @@
+/* C between two frames of C++: thrower.cpp throws through it. */
+#include <stdio.h>
+
+void thrower(int);
+int run(void (*)(int), int);
+static volatile int sink;
+
+__attribute__((noinline)) void inner(int v) { thrower(v); sink++; }
+__attribute__((noinline)) void outer(int v) { inner(v); sink++; }
+int main(void)
+{
+	int sum = 0;
+	for (int i = 0; i < 10; i++)
+		sum += run(outer, i);
+	printf("sum %d\n", sum);
+	return 3;
+}
