@@ -72,7 +72,6 @@ func closeAll(list []link.Link) error {
 	return errors.Join(errs...)
 }
 
-
 // perfCloseTime is how long it can take to close one of many perf events: the kernel
 // waits for several RCU grace periods, one event after the other (perf_uprobe_destroy
 // holds event_mutex). Measured with 2,000: 44 ms each on Linux 6.1, emulated; 125 ms on 6.18.
@@ -86,10 +85,21 @@ type way struct {
 	uretprobe func(ex *link.Executable, prog *ebpf.Program, sites []site, pid int) (link.Link, error)
 }
 
-// ways are the two that the kernel has. Both keep to the order of attach: each
+// newWay returns one of the two that the kernel has. Both keep to the order of attach: each
 // makes a consumer of its own for each site.
-var ways = map[bpf.Method]way{
-	bpf.Multi: {
+func newWay(method bpf.Method) way {
+	if method == bpf.Perf {
+		return way{
+			batch: 1,
+			uprobe: func(ex *link.Executable, prog *ebpf.Program, sites []site, pid int) (link.Link, error) {
+				return ex.Uprobe("", prog, perfOptions(sites[0], pid))
+			},
+			uretprobe: func(ex *link.Executable, prog *ebpf.Program, sites []site, pid int) (link.Link, error) {
+				return ex.Uretprobe("", prog, perfOptions(sites[0], pid))
+			},
+		}
+	}
+	return way{
 		batch: math.MaxInt,
 		uprobe: func(ex *link.Executable, prog *ebpf.Program, sites []site, pid int) (link.Link, error) {
 			return ex.UprobeMulti(nil, prog, multiOptions(sites, pid))
@@ -97,16 +107,7 @@ var ways = map[bpf.Method]way{
 		uretprobe: func(ex *link.Executable, prog *ebpf.Program, sites []site, pid int) (link.Link, error) {
 			return ex.UretprobeMulti(nil, prog, multiOptions(sites, pid))
 		},
-	},
-	bpf.Perf: {
-		batch: 1,
-		uprobe: func(ex *link.Executable, prog *ebpf.Program, sites []site, pid int) (link.Link, error) {
-			return ex.Uprobe("", prog, perfOptions(sites[0], pid))
-		},
-		uretprobe: func(ex *link.Executable, prog *ebpf.Program, sites []site, pid int) (link.Link, error) {
-			return ex.Uretprobe("", prog, perfOptions(sites[0], pid))
-		},
-	},
+	}
 }
 
 func multiOptions(sites []site, pid int) *link.UprobeMultiOptions {
@@ -218,7 +219,7 @@ func attach(objs *bpf.Objects, method bpf.Method, m *PlannedModule, pids []int) 
 	if len(pids) == 0 {
 		pids = []int{0} // every process
 	}
-	w := ways[method]
+	w := newWay(method)
 	a := attacher{batch: w.batch, refused: map[int]error{}}
 	for _, pid := range pids {
 		a.pid = pid
@@ -273,7 +274,7 @@ func (a *attacher) attach(sites []site, to *[]link.Link, with func([]site) (link
 			*to = append(*to, l)
 		case a.pid != 0 && !alive(a.pid):
 			a.err = fmt.Errorf("process %d ended before it could be recorded", a.pid)
-		case slices.ContainsFunc(hopeless, func(e error) bool { return errors.Is(err, e) }):
+		case hopeless(err):
 			a.err = err
 		case len(batch) == 1:
 			a.refused[batch[0].fn] = err
@@ -285,7 +286,9 @@ func (a *attacher) attach(sites []site, to *[]link.Link, with func([]site) (link
 	}
 }
 
-// hopeless are the errors that no other site would fare better with.
-var hopeless = []error{unix.EPERM, unix.EACCES, unix.ENOMEM, unix.EMFILE, unix.ENFILE}
+// hopeless reports whether no other site would fare better.
+func hopeless(err error) bool {
+	return slices.ContainsFunc([]error{unix.EPERM, unix.EACCES, unix.ENOMEM, unix.EMFILE, unix.ENFILE}, func(e error) bool { return errors.Is(err, e) })
+}
 
 func alive(pid int) bool { return unix.Kill(pid, 0) != unix.ESRCH }
