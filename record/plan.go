@@ -4,7 +4,6 @@ package record
 
 import (
 	"cmp"
-	"debug/elf"
 	"errors"
 	"fmt"
 	"os"
@@ -44,37 +43,6 @@ type Plan struct {
 type plannedFile struct {
 	probes []*Probe
 	addrs  map[uint64]bool
-}
-
-// PlannedModule is a file with functions to probe.
-type PlannedModule struct {
-	Path    string
-	BuildID string
-	PIDs    []int         // attached in these processes only; empty: in all, or in the command
-	Funcs   []PlannedFunc // by address
-	Hazard  string        // why some returns are seen by instructions, "" if none need to be
-	Goid    uint16        // of a Go program: where a goroutine has its number, in bytes
-
-	image *image
-	first format.FuncID // of Funcs, while recording
-}
-
-// PlannedFunc is a function, or a single instruction, to probe.
-type PlannedFunc struct {
-	Name       string // for people
-	Symbol     string
-	Addr       uint64 // virtual address as the file has it
-	Size       uint64
-	Site       uint64    // address of the breakpoint for the entry
-	FileOff    uint64    // the same place as an offset into the file
-	Class      SiteClass // what the kernel makes of it
-	SiteWhy    string    // why the site is not a cheaper one, "" if it is cheap
-	SourceFile string    // "" where neither debug information nor the symbol table tells
-	Line       int       // 0 without debug information, and in a Plan that is not being recorded
-	Hit        bool      // an instruction: it has no return
-	ReturnBy   ReturnBy
-	Returns    []uint64 // file offsets of the return instructions, with ByInstruction
-	Why        string   // reason, where ReturnBy is Never
 }
 
 // Close closes the files of the plan.
@@ -251,87 +219,6 @@ func (p *Plan) scopes(cfg Config) ([]*scope, error) {
 	return list, nil
 }
 
-// noMatch explains a probe that matches no function.
-func noMatch(probe *Probe, wanted map[*image][]*Probe, scopes []*scope) error {
-	var files []string
-	for img, probes := range wanted {
-		if slices.Contains(probes, probe) {
-			if why := optimizedAway(img.file, probe); why != "" {
-				return fmt.Errorf("%w %q: %s of %s", ErrProbe, probe.Text, why, img.path)
-			}
-			funcs, err := img.file.Funcs()
-			what := fmt.Sprintf("%s (%d functions", img.path, len(funcs))
-			if err != nil {
-				what = fmt.Sprintf("%s (symbols cannot be read: %v", img.path, err)
-			} else if img.file.Stripped() {
-				what += ", stripped: only what it exports has a name, other functions are called sub_ADDRESS"
-			}
-			files = append(files, what+")")
-		}
-	}
-	slices.Sort(files)
-	hint := ""
-	if probe.Path == "" && probe.Lib == "" && probe.pattern != nil && probe.pattern.literal != "" {
-		for _, sc := range scopes {
-			for _, img := range sc.libs {
-				funcs, _ := img.file.Funcs()
-				if slices.ContainsFunc(funcs, func(fn target.Func) bool { _, ok := probe.pattern.match(fn); return ok }) {
-					hint = fmt.Sprintf("; %s has it: write %s:%s", img.path, baseName(img.path), probe.Text)
-				}
-			}
-		}
-	}
-	return fmt.Errorf("%w %q: no such function in %s%s", ErrProbe, probe.Text, strings.Join(files, ", "), hint)
-}
-
-// optimizedAway says what has become of a function of the source that has no
-// symbol, "" if the debugging information knows of none.
-func optimizedAway(file *target.File, probe *Probe) string {
-	if probe.pattern == nil || probe.pattern.literal == "" {
-		return ""
-	}
-	funcs, _ := file.Funcs()
-	var clones []string
-	for _, fn := range funcs {
-		if strings.HasPrefix(fn.Name, probe.pattern.literal+".") && !fn.Cold() {
-			clones = append(clones, fn.Name)
-		}
-	}
-	if len(clones) > 0 {
-		return "the compiler has changed it: probe " + shortList(clones, 0)
-	}
-	inlined, ok, err := file.Inlined(func(name string) bool {
-		_, ok := probe.pattern.match(target.Func{Name: name})
-		return ok
-	})
-	switch {
-	case err != nil || !ok || inlined.Own:
-		return ""
-	case len(inlined.In) == 0:
-		return "it exists only inlined, and not in any function that has a name"
-	}
-	return "it exists only inlined, in " + shortList(inlined.In, inlined.More)
-}
-
-// shortList lists the first names of a list that has more of them.
-func shortList(names []string, more int) string {
-	const shown = 8
-	if n := len(names); n > shown {
-		names, more = names[:shown], more+n-shown
-	}
-	var b strings.Builder
-	for i, name := range names {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(target.DemangleNoParams(name))
-	}
-	if more > 0 {
-		fmt.Fprintf(&b, " and %d more", more)
-	}
-	return b.String()
-}
-
 func baseName(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
 
 // addModule plans the probes of one file. What is left out counts as matched:
@@ -451,102 +338,6 @@ func (p *Plan) extend(files *images, sc *scope) (added []*PlannedModule) {
 	return p.Modules[before:]
 }
 
-// isStartup tells the functions that every program has from its compiler, and
-// that nobody means by "all functions".
-func isStartup(symbol string) bool {
-	switch symbol {
-	case "_start", "_init", "_fini", "frame_dummy", "register_tm_clones", "deregister_tm_clones",
-		"__do_global_dtors_aux", "__do_global_ctors_aux", "_dl_relocate_static_pie",
-		"__libc_csu_init", "__libc_csu_fini", "__gmon_start__", "atexit", "at_quick_exit":
-		return true
-	}
-	return false
-}
-
-// selectFunc reports whether the probes select a function, and by which of its symbols.
-func selectFunc(fn target.Func, probes []*Probe, matched map[*Probe]bool) (symbol string, ok bool) {
-	excluded := false
-	for _, probe := range probes {
-		switch {
-		case probe.addr != nil && *probe.addr == fn.Addr:
-			matched[probe] = true
-			if probe.Exclude {
-				excluded = true
-			} else if !ok {
-				symbol, ok = fn.Name, true
-			}
-		case probe.pattern == nil || probe.delta != 0:
-		default:
-			if name, hit := probe.pattern.match(fn); hit {
-				matched[probe] = true
-				if probe.Exclude {
-					excluded = true
-				} else if !ok || probe.pattern.literal != "" {
-					symbol, ok = name, true
-				}
-			}
-		}
-	}
-	return symbol, ok && !excluded
-}
-
-// addInstructions plans the probes on single instructions: FUNC+OFFSET, and
-// addresses at which no function begins.
-func (p *Plan) addInstructions(m *PlannedModule, probe *Probe, funcs []target.Func, matched map[*Probe]bool, leaveOut func(string, target.Addr, string)) {
-	add := func(fn target.Func, symbol string, a target.Addr) {
-		matched[probe] = true
-		name := fmt.Sprintf("%s+%#x", target.DemangleNoParams(symbol), uint64(a-fn.Addr))
-		off, mapped := m.image.file.FileOff(a)
-		ok, err := m.image.file.IsInstruction(fn, a)
-		switch {
-		case !mapped:
-			leaveOut(name, a, "its code is not in the file")
-		case err != nil:
-			leaveOut(name, a, err.Error())
-		case !ok:
-			leaveOut(name, a, "in the middle of an instruction: a breakpoint there would corrupt it")
-		default:
-			if why := refusedByKernel(m.image.file, a); why != "" {
-				leaveOut(name, a, why)
-				return
-			}
-			m.Funcs = append(m.Funcs, PlannedFunc{Name: name, Symbol: symbol, Addr: uint64(a), Site: uint64(a), FileOff: uint64(off), Class: p.classAt(m.image.file, a), SourceFile: fn.SourceFile, Hit: true, ReturnBy: Never})
-		}
-	}
-	if probe.addr != nil {
-		a := *probe.addr
-		fn, ok := m.image.file.FuncAt(a)
-		switch {
-		case ok && fn.Addr == a: // a function: selectFunc has it
-		case ok:
-			add(fn, fn.Name, a)
-		default:
-			matched[probe] = true
-			leaveOut(fmt.Sprintf("%#x", uint64(a)), a, "no function is known to cover this address: whether an instruction begins there cannot be told")
-		}
-		return
-	}
-	for _, fn := range funcs {
-		if symbol, ok := probe.pattern.match(fn); ok {
-			if probe.delta >= fn.Size {
-				matched[probe] = true
-				leaveOut(symbol, fn.Addr, fmt.Sprintf("it is %d bytes long: +%#x is beyond its end", fn.Size, probe.delta))
-				continue
-			}
-			add(fn, symbol, fn.Addr+target.Addr(probe.delta))
-		}
-	}
-}
-
-// classAt classifies a single instruction.
-func (p *Plan) classAt(file *target.File, a target.Addr) SiteClass {
-	code, err := file.Code(a, 5)
-	if err != nil || file.Machine != elf.EM_X86_64 {
-		return Stepped
-	}
-	return classify(code, a, p.sites)
-}
-
 // runningKernel says which sites the running kernel treats specially.
 func runningKernel() kernelSites {
 	var uts unix.Utsname
@@ -557,67 +348,9 @@ func runningKernel() kernelSites {
 	return newKernelSites(major, minor)
 }
 
-// distinguish gives functions that would read the same, such as overloads,
-// their parameters back.
-func distinguish(funcs []PlannedFunc) {
-	symbols := map[string]string{}
-	same := map[string]bool{}
-	for _, fn := range funcs {
-		if other, ok := symbols[fn.Name]; ok && other != fn.Symbol {
-			same[fn.Name] = true
-		}
-		symbols[fn.Name] = fn.Symbol
-	}
-	for i, fn := range funcs {
-		if same[fn.Name] && !fn.Hit {
-			funcs[i].Name = target.Demangle(fn.Symbol)
-		}
-	}
-}
-
 // readLines looks up the source lines of all functions.
 func (p *Plan) readLines() {
 	for _, m := range p.Modules {
 		m.readLines()
-	}
-}
-
-func (m *PlannedModule) readLines() {
-	lines, err := m.image.file.Lines()
-	if err != nil {
-		return // no debug information: no lines
-	}
-	for i := range m.Funcs {
-		fn := &m.Funcs[i]
-		if path, line, ok := lines.Func(target.Addr(fn.Addr)); ok {
-			fn.SourceFile, fn.Line = path, line
-		}
-	}
-}
-
-// define returns what writes a module and its functions to a trace, in the
-// order that numbers them like their probes.
-func (m *PlannedModule) define() func(*format.Writer) {
-	module := format.Module{Path: m.Path, BuildID: m.BuildID}
-	for _, seg := range m.image.file.Segments {
-		module.Segments = append(module.Segments, format.Segment{Addr: uint64(seg.Addr), FileOff: uint64(seg.FileOff), Size: seg.MemSize})
-	}
-	var funcs []format.Func
-	for _, fn := range m.Funcs {
-		f := format.Func{
-			Name: fn.Name, Addr: fn.Addr, Size: fn.Size, File: fn.SourceFile, Line: fn.Line,
-			Hit: fn.Hit, NoReturn: !fn.Hit && fn.ReturnBy == Never,
-		}
-		if fn.Symbol != fn.Name {
-			f.Symbol = fn.Symbol
-		}
-		funcs = append(funcs, f)
-	}
-	return func(w *format.Writer) {
-		id := w.AddModule(module)
-		for _, f := range funcs {
-			f.Module = id
-			w.AddFunc(f)
-		}
 	}
 }

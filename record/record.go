@@ -9,7 +9,6 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,56 +16,6 @@ import (
 	"utrace/bpf"
 	"utrace/format"
 )
-
-// Config says what to record, and where to.
-type Config struct {
-	PIDs         []int
-	Command      []string      // to start; may be empty
-	Follow       bool          // children of these, too, and what they execute
-	Probes       []string      // see ParseProbe
-	PlaceAtEntry bool          // probe functions at their first byte, not at the cheapest place
-	Duration     time.Duration // 0: until the targets end or the context is done
-	Output       string
-	Force        bool  // replace an output file that is not a trace
-	MaxBytes     int64 // stop at this size of the file; 0: no limit
-	RingBytes    int   // per CPU: a power of two and a multiple of the page size
-	Attach       bpf.Method
-	Version      string
-	Args         []string // the recorder's own command line, for the trace
-
-	// Progress is called a few times a second, if it is not nil.
-	Progress func(Progress)
-	// AwaitCommand is called, if it is not nil, when the context has ended and the trace is
-	// complete, while the command may still be running. It reports whether it has seen the command's end.
-	AwaitCommand func(ended <-chan struct{}) bool
-	// Notice is called with what is good to know while it happens, if it is not nil.
-	Notice func(text string)
-}
-
-// Progress is the state of a running recording.
-type Progress struct {
-	Elapsed time.Duration
-	Events  uint64
-	Lost    uint64
-	Bytes   int64
-}
-
-// Summary tells what was recorded.
-type Summary struct {
-	Reason      string // why the recording ended
-	Duration    time.Duration
-	Events      uint64
-	Calls       uint64 // entries
-	LostEntries uint64
-	LostReturns uint64
-	Bytes       int64
-	Modules     int
-	Funcs       int
-	LeftOut     []format.LeftOut
-	Warnings    []string // what is missing in the trace
-	CommandPID  int
-	Command     *syscall.WaitStatus // nil while the command is running, or without one
-}
 
 // Reasons for the end of a recording.
 const (

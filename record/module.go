@@ -1,0 +1,79 @@
+//go:build linux
+
+package record
+
+import (
+	"utrace/format"
+	"utrace/record/internal/target"
+)
+
+// PlannedModule is a file with functions to probe.
+type PlannedModule struct {
+	Path    string
+	BuildID string
+	PIDs    []int         // attached in these processes only; empty: in all, or in the command
+	Funcs   []PlannedFunc // by address
+	Hazard  string        // why some returns are seen by instructions, "" if none need to be
+	Goid    uint16        // of a Go program: where a goroutine has its number, in bytes
+
+	image *image
+	first format.FuncID // of Funcs, while recording
+}
+
+// PlannedFunc is a function, or a single instruction, to probe.
+type PlannedFunc struct {
+	Name       string // for people
+	Symbol     string
+	Addr       uint64 // virtual address as the file has it
+	Size       uint64
+	Site       uint64    // address of the breakpoint for the entry
+	FileOff    uint64    // the same place as an offset into the file
+	Class      SiteClass // what the kernel makes of it
+	SiteWhy    string    // why the site is not a cheaper one, "" if it is cheap
+	SourceFile string    // "" where neither debug information nor the symbol table tells
+	Line       int       // 0 without debug information, and in a Plan that is not being recorded
+	Hit        bool      // an instruction: it has no return
+	ReturnBy   ReturnBy
+	Returns    []uint64 // file offsets of the return instructions, with ByInstruction
+	Why        string   // reason, where ReturnBy is Never
+}
+
+func (m *PlannedModule) readLines() {
+	lines, err := m.image.file.Lines()
+	if err != nil {
+		return // no debug information: no lines
+	}
+	for i := range m.Funcs {
+		fn := &m.Funcs[i]
+		if path, line, ok := lines.Func(target.Addr(fn.Addr)); ok {
+			fn.SourceFile, fn.Line = path, line
+		}
+	}
+}
+
+// define returns what writes a module and its functions to a trace, in the
+// order that numbers them like their probes.
+func (m *PlannedModule) define() func(*format.Writer) {
+	module := format.Module{Path: m.Path, BuildID: m.BuildID}
+	for _, seg := range m.image.file.Segments {
+		module.Segments = append(module.Segments, format.Segment{Addr: uint64(seg.Addr), FileOff: uint64(seg.FileOff), Size: seg.MemSize})
+	}
+	var funcs []format.Func
+	for _, fn := range m.Funcs {
+		f := format.Func{
+			Name: fn.Name, Addr: fn.Addr, Size: fn.Size, File: fn.SourceFile, Line: fn.Line,
+			Hit: fn.Hit, NoReturn: !fn.Hit && fn.ReturnBy == Never,
+		}
+		if fn.Symbol != fn.Name {
+			f.Symbol = fn.Symbol
+		}
+		funcs = append(funcs, f)
+	}
+	return func(w *format.Writer) {
+		id := w.AddModule(module)
+		for _, f := range funcs {
+			f.Module = id
+			w.AddFunc(f)
+		}
+	}
+}
