@@ -1,11 +1,15 @@
 // A panic in every second call, caught two frames up.
-use std::hint::black_box;
+
+// Keeps the optimiser from knowing a value; std::hint::black_box came with 1.66.
+fn black_box<T: Copy>(value: T) -> T {
+    unsafe { std::ptr::read_volatile(&value) }
+}
 
 struct Guard;
 impl Drop for Guard {
     #[inline(never)]
     fn drop(&mut self) {
-        black_box(());
+        black_box(0);
     }
 }
 
