@@ -654,7 +654,9 @@ func flows(replay string) []string {
 			byThread[m[1]] = &strings.Builder{}
 			order = append(order, m[1])
 		}
-		byThread[m[1]].WriteString(m[2] + "\n")
+		// uftrace folds a call into one line if nothing of another thread comes in between.
+		line := regexp.MustCompile(`^( *)(\S+)\(\);$`).ReplaceAllString(m[2], "$1$2() {\n$1} /* $2 */")
+		byThread[m[1]].WriteString(line + "\n")
 	}
 	var list []string
 	for _, id := range order {
