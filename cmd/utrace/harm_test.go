@@ -5,6 +5,7 @@ package main
 import (
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -13,6 +14,10 @@ import (
 // wrong place, would break behave as they do alone.
 func TestHarmless(t *testing.T) {
 	needKernel(t)
+	needTool(t, "g++")
+	if runtime.GOARCH != "amd64" {
+		t.Skip("the programs have assembly of x86-64")
+	}
 	throws := filepath.Join(t.TempDir(), "libthrows.so")
 	if text, err := exec.Command("g++", "-O1", "-shared", "-fPIC", "-o", throws, "../../testdata/targets/harm/thrower.cpp").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, text)
