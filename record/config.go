@@ -26,6 +26,8 @@ type Config struct {
 	Version      string
 	Args         []string // the recorder's own command line, for the trace
 
+	// Started is called, if it is not nil, once the command, if any, has been started.
+	Started func()
 	// Progress is called a few times a second, if it is not nil.
 	Progress func(Progress)
 	// AwaitCommand is called, if it is not nil, when the context has ended and the trace is

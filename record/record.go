@@ -107,6 +107,9 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 			}
 		}()
 	}
+	if cfg.Started != nil {
+		cfg.Started()
+	}
 	r.targets = cfg.PIDs
 	if r.command != nil {
 		r.targets = append([]int{r.command.pid}, r.targets...)

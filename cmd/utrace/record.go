@@ -201,9 +201,11 @@ func runRecord(ctx context.Context, stderr io.Writer, cfg record.Config) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	signals := make(chan os.Signal, 4)
-	for _, sig := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
-		if !signal.Ignored(sig) { // as under nohup: ignored for the command, too
-			signal.Notify(signals, sig)
+	// What is ignored now stays ignored in the command, as it is not caught before that has started.
+	cfg.Started = func() {
+		signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+		if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+			signal.Notify(signals, syscall.SIGHUP)
 		}
 	}
 	defer signal.Stop(signals)

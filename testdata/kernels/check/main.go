@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -176,7 +177,7 @@ func (u *utrace) recordAll(args []string, times int, bin string, words []string)
 			return err
 		}
 	}
-	rec.Process.Signal(os.Interrupt)
+	rec.Process.Signal(syscall.SIGTERM)
 	if err := rec.Wait(); err != nil {
 		return fmt.Errorf("%v: %w: %s", rec, err, &text)
 	}
