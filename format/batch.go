@@ -23,6 +23,9 @@ type Batch struct {
 	Value      []uint64
 	Defs       []Definition
 
+	argEnds []uint32 // see Args: where the text of each row ends, behind that of the row before; empty without
+	argText []byte
+
 	bufs [numColumns][]byte
 }
 
@@ -38,6 +41,16 @@ type Definition struct {
 type Columns struct {
 	CPU   bool
 	Value bool // without it, bases of stacks are still decoded where a batch has any
+	Args  bool
+}
+
+// Args returns the JSON array of the values that the event in a row carries, "" if it carries
+// none. It is valid as long as the batch.
+func (b *Batch) Args(row int) []byte {
+	if len(b.argEnds) == 0 {
+		return nil
+	}
+	return b.argText[b.argEnds[row]:b.argEnds[row+1]]
 }
 
 // Decoder decodes messages. One Decoder serves one goroutine; several may
@@ -100,6 +113,9 @@ func (d *Decoder) Decode(m *Message, cols Columns, b *Batch) error {
 		compressed = true
 	}
 	for c, spec := range columnSpecs() {
+		if m.layout.node[c] < 0 {
+			continue
+		}
 		node := nodes + 16*m.layout.node[c]
 		if rb.i64(node) != rows || ferr != nil {
 			return errFlatbuf
@@ -111,7 +127,15 @@ func (d *Decoder) Decode(m *Message, cols Columns, b *Batch) error {
 		if nulls == rows { // info, of a batch of events
 			continue
 		}
-		if column(c) == colCPU && !cols.CPU || column(c) == colInfo {
+		if column(c) == colCPU && !cols.CPU || column(c) == colInfo || column(c) == colArgs && !cols.Args {
+			continue
+		}
+		if column(c) == colArgs {
+			ends, text, err := d.texts(m, m.layout.data[c], compressed, b.Rows)
+			if err != nil {
+				return fmt.Errorf("column %s: %w", spec.name, err)
+			}
+			b.argEnds, b.argText = ends, text
 			continue
 		}
 		if column(c) == colValue && !cols.Value && !b.needsValue() {
@@ -163,27 +187,36 @@ func (b *Batch) setColumn(c column, data []byte) {
 
 // definitions reads the info column. The whole batch must be definitions.
 func (d *Decoder) definitions(m *Message, compressed bool, b *Batch) error {
-	at := m.layout.data[colInfo]
-	offsets, err := d.buffer(m, at, compressed, int64(b.Rows+1)*4, nil)
+	ends, text, err := d.texts(m, m.layout.data[colInfo], compressed, b.Rows)
 	if err != nil {
 		return fmt.Errorf("column info: %w", err)
 	}
-	text, err := d.buffer(m, at+1, compressed, -1, nil)
-	if err != nil {
-		return fmt.Errorf("column info: %w", err)
-	}
-	ends := sliceOf[uint32](offsets)
 	for i := range b.Rows {
-		from, to := ends[i], ends[i+1]
-		if from > to || int64(to) > int64(len(text)) {
-			return errors.New("column info: offsets are damaged")
-		}
 		if !Kind(b.Kind[i]).IsDefinition() {
 			return errors.New("definitions and events in one batch")
 		}
-		b.Defs = append(b.Defs, Definition{Kind(b.Kind[i]), uint32(b.Value[i]), text[from:to]})
+		b.Defs = append(b.Defs, Definition{Kind(b.Kind[i]), uint32(b.Value[i]), text[ends[i]:ends[i+1]]})
 	}
 	return nil
+}
+
+// texts reads a column of utf8 whose offsets are buffer i of m, and checks that row r is
+// text[ends[r]:ends[r+1]].
+func (d *Decoder) texts(m *Message, i int, compressed bool, rows int) (ends []uint32, text []byte, err error) {
+	offsets, err := d.buffer(m, i, compressed, int64(rows+1)*4, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	if text, err = d.buffer(m, i+1, compressed, -1, nil); err != nil {
+		return nil, nil, err
+	}
+	ends = sliceOf[uint32](offsets)
+	for r := range rows {
+		if ends[r] > ends[r+1] || int64(ends[r+1]) > int64(len(text)) {
+			return nil, nil, errors.New("offsets are damaged")
+		}
+	}
+	return ends, text, nil
 }
 
 // buffer returns buffer i of m, decompressed, in dst's memory if that is

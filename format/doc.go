@@ -4,7 +4,7 @@
 // # The file
 //
 // A trace is an Apache Arrow IPC file, its buffers compressed with zstd. All its
-// batches have one schema, and no column but info has nulls:
+// batches have one schema, and no column but info and args has nulls:
 //
 //	delta_ns     uint32  nanoseconds since the previous row of the same thread
 //	thread       uint32  which thread
@@ -14,6 +14,7 @@
 //	stack_bytes  uint32  distance of the stack pointer from the thread's stack base
 //	value        uint64  a return value, or a stack base
 //	info         utf8    JSON of a definition
+//	args         utf8    JSON array of the values that an event carries
 //
 // A batch holds either events or definitions. The rows of events are sorted by
 // thread, and by time within each; the batches follow each other in time.
@@ -33,6 +34,11 @@
 // column itself and in value, and info is the JSON of the struct of that
 // name. Further kinds define modules (numbered by value), processes, losses, functions left
 // out, and the end, which is the last row of a trace that was completed.
+//
+// Values. What the events of a function carry is described by its args, for entries and hits, and
+// results, for returns. In the column args they stand in that order: a number; true or false; a
+// string; null for what could not be read. A string that is not valid UTF-8 is an object
+// {"bytes":"…"} in base64, and one that was longer than it was to be recorded {"text":"…","cut":true} (or bytes).
 //
 // The metadata of the schema hold under "utrace.version" the version of the
 // format, and under "utrace" what was known at the start, as the JSON of Meta.

@@ -77,4 +77,6 @@ type Event struct {
 	Func   FuncID
 	CPU    uint16
 	Kind   Kind
+
+	args uint32 // see Writer.AppendArgs: which of the writer's pending ones, counted from 1
 }

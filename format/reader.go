@@ -57,7 +57,7 @@ type Reader struct {
 // layout says in which buffers of a batch each column lies.
 type layout struct {
 	fields int
-	node   [numColumns]int // index among the fields
+	node   [numColumns]int // index among the fields, -1 for a column that the file does not have
 	data   [numColumns]int // index of the data (utf8: offsets) among the buffers
 	total  int             // buffers in all
 }
@@ -299,8 +299,12 @@ func (r *Reader) readSchema(meta []byte) error {
 	if ferr != nil {
 		return fmt.Errorf("%w: its schema is damaged", ErrNotTrace)
 	}
-	for _, spec := range columnSpecs() {
-		if !found[spec.name] {
+	for c, spec := range columnSpecs() {
+		switch {
+		case found[spec.name]:
+		case column(c) == colArgs: // which the first writers of version 1 did not have
+			r.layout.node[c] = -1
+		default:
 			return fmt.Errorf("%w: it has no column %q of the right type", ErrNotTrace, spec.name)
 		}
 	}

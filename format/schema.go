@@ -27,6 +27,7 @@ const (
 	colStackBytes
 	colValue
 	colInfo
+	colArgs
 	numColumns
 )
 
@@ -48,16 +49,17 @@ func columnSpecs() [numColumns]columnSpec {
 		colStackBytes: {"stack_bytes", arrow.PrimitiveTypes.Uint32, 32, "bytes from the stack pointer at the function's entry up to the thread's stack base: deeper is larger, 0 is unknown"},
 		colValue:      {"value", arrow.PrimitiveTypes.Uint64, 64, "return value of a return, base address of a stack base"},
 		colInfo:       {"info", arrow.BinaryTypes.String, 0, "JSON of a definition, null for events"},
+		colArgs:       {"args", arrow.BinaryTypes.String, 0, "JSON array of the values that an event carries, in the order of its function's args; null if it carries none"},
 	}
 }
 
 func newSchema(meta string, version string) *arrow.Schema {
 	var fields []arrow.Field
-	for c, spec := range columnSpecs() {
+	for _, spec := range columnSpecs() {
 		fields = append(fields, arrow.Field{
 			Name:     spec.name,
 			Type:     spec.typ,
-			Nullable: column(c) == colInfo,
+			Nullable: spec.bits == 0,
 			Metadata: arrow.MetadataFrom(map[string]string{docKey: spec.doc}),
 		})
 	}

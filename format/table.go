@@ -50,6 +50,15 @@ type Func struct {
 	Line     int      `json:"line,omitempty"`
 	Hit      bool     `json:"hit,omitempty"`       // a place within a function: hits have no return
 	NoReturn bool     `json:"no_return,omitempty"` // entries only: its return could not be probed safely
+	Static   string   `json:"static,omitempty"`    // of a static probe, or a span between two: PROVIDER:NAME of where it begins
+	Args     []Arg    `json:"args,omitempty"`      // what its entries or hits carry
+	Results  []Arg    `json:"results,omitempty"`   // what its returns carry
+}
+
+// Arg describes a value that the events of a function carry.
+type Arg struct {
+	Name string `json:"name"`
+	Type string `json:"type"` // as in a probe: str, u32, s64, x64, ptr, bool, char, f64 …
 }
 
 // Process is a process that an event came from. One that executes another program,
@@ -66,6 +75,10 @@ type Thread struct {
 	TID       int    `json:"tid"` // of a goroutine: the thread that it was first seen on
 	Comm      string `json:"comm"`
 	Goroutine uint64 `json:"goroutine,omitempty"` // its number, 0 for a thread
+	// Lane is not 0 for spans that are told apart by an argument and may overlap, or end on another
+	// thread than they began on. Those of a process that run at the same time are in lanes
+	// 1, 2, 3 …, each of which is a Thread of its own; TID is the thread that first began one.
+	Lane int `json:"lane,omitempty"`
 }
 
 // Loss counts what one CPU could not record between two moments because its

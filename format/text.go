@@ -17,7 +17,7 @@ import (
 //	flush
 //
 // An event is its time in ns since the start, thread, kind, function, and
-// what of the rest is not zero. flush ends a batch. Empty lines and lines that
+// what of the rest is not zero; last, behind args=, the JSON array of what it carries. flush ends a batch. Empty lines and lines that
 // begin with # say nothing.
 
 // maxTextLine bounds a line of text, in bytes.
@@ -85,6 +85,7 @@ func (w *Writer) addText(word, rest string) error {
 	case "left-out":
 		return addJSON(info, w.AddLeftOut)
 	}
+	rest, args, _ := strings.Cut(rest, " args=")
 	e, err := parseEvent(word, rest)
 	if err != nil {
 		return err
@@ -92,7 +93,18 @@ func (w *Writer) addText(word, rest string) error {
 	if int(e.Thread) >= len(w.threads) {
 		return fmt.Errorf("thread %d is not defined", e.Thread)
 	}
-	return w.Append(&e)
+	if args == "" {
+		return w.Append(&e)
+	}
+	if !isArray(args) {
+		return fmt.Errorf("args=%s is not a JSON array", args)
+	}
+	return w.AppendArgs(&e, args)
+}
+
+func isArray(text string) bool {
+	var list []json.RawMessage
+	return json.Unmarshal([]byte(text), &list) == nil && list != nil
 }
 
 func addJSON[T any](info []byte, add func(T)) error {
@@ -172,6 +184,9 @@ func WriteText(w io.Writer, r *Reader) error {
 				if e.CPU != 0 {
 					fmt.Fprintf(out, " cpu=%d", e.CPU)
 				}
+				if args := b.Args(i); len(args) > 0 {
+					fmt.Fprintf(out, " args=%s", args)
+				}
 				out.WriteByte('\n')
 			}
 			fmt.Fprintln(out, "flush")
@@ -215,7 +230,7 @@ func eachBatch(r *Reader, fn func(b *Batch, tables *Tables, clocks []clock) erro
 		clocks []clock
 	)
 	for r.Next(&m) == nil {
-		err := d.Decode(&m, Columns{CPU: true, Value: true}, &b)
+		err := d.Decode(&m, Columns{CPU: true, Value: true, Args: true}, &b)
 		for _, def := range b.Defs {
 			if err == nil {
 				err = tables.Apply(def)

@@ -94,6 +94,8 @@ func (v *validator) events(b *Batch, tables *Tables, clocks []clock) error {
 			return fail("unknown function")
 		case b.StackBytes[i] != 0 && c.base == 0:
 			return fail("a stack pointer without a base")
+		case len(b.Args(i)) > 0 && !isArray(string(b.Args(i))):
+			return fail("values that are no JSON array")
 		case e.Kind != Return && e.Value != 0:
 			return fail("a value")
 		case (e.Kind == Hit) != tables.Funcs[e.Func].Hit:

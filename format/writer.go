@@ -49,6 +49,7 @@ type Writer struct {
 	entries uint64
 
 	pending []Event
+	args    []string // of the pending events
 	threads []writerThread
 	counts  struct{ modules, funcs uint32 }
 	rows    rows
@@ -78,6 +79,7 @@ type rows struct {
 	kind                            []uint8
 	cpu                             []uint16
 	value                           []uint64
+	args                            []uint32 // into Writer.args, counted from 1; empty if no row has any
 }
 
 // stackWindow is how far above the first stack pointer of a thread its base is
@@ -165,6 +167,14 @@ func (w *Writer) Append(e *Event) error {
 	}
 	t.rows++
 	return nil
+}
+
+// AppendArgs is Append for an event that carries values: args is a JSON array of them.
+func (w *Writer) AppendArgs(e *Event, args string) error {
+	w.args = append(w.args, args)
+	with := *e
+	with.args = uint32(len(w.args))
+	return w.Append(&with)
 }
 
 // Pending returns the number of events that the next Flush will write.
@@ -288,6 +298,7 @@ func (w *Writer) writeEvents() {
 		t.timeNs = e.TimeNs
 	}
 	w.write(r, nil)
+	w.args = w.args[:0]
 }
 
 func sortByTime(events []Event) {
@@ -328,7 +339,9 @@ func (w *Writer) write(r *rows, info arrow.Array) {
 		info = array.MakeArrayOfNull(memory.DefaultAllocator, arrow.BinaryTypes.String, n)
 		defer info.Release()
 	}
-	cols := [numColumns]arrow.Array{colInfo: info}
+	args := w.argsColumn(r)
+	defer args.Release()
+	cols := [numColumns]arrow.Array{colInfo: info, colArgs: args}
 	specs := columnSpecs()
 	for c, data := range map[column][]byte{
 		colDeltaNs: bytesOf(r.deltaNs), colThread: bytesOf(r.thread), colFunc: bytesOf(r.fn), colKind: r.kind,
@@ -346,9 +359,28 @@ func (w *Writer) write(r *rows, info arrow.Array) {
 	}
 }
 
+// argsColumn returns the column of the values that events carry.
+func (w *Writer) argsColumn(r *rows) arrow.Array {
+	n := len(r.kind)
+	if len(w.args) == 0 || len(r.args) == 0 {
+		return array.MakeArrayOfNull(memory.DefaultAllocator, arrow.BinaryTypes.String, n)
+	}
+	b := array.NewStringBuilder(memory.DefaultAllocator)
+	defer b.Release()
+	b.Reserve(n)
+	for _, i := range r.args {
+		if i == 0 {
+			b.AppendNull()
+		} else {
+			b.Append(w.args[i-1])
+		}
+	}
+	return b.NewArray()
+}
+
 func (r *rows) reset() {
 	r.deltaNs, r.thread, r.fn, r.stackBytes = r.deltaNs[:0], r.thread[:0], r.fn[:0], r.stackBytes[:0]
-	r.kind, r.cpu, r.value = r.kind[:0], r.cpu[:0], r.value[:0]
+	r.kind, r.cpu, r.value, r.args = r.kind[:0], r.cpu[:0], r.value[:0], r.args[:0]
 }
 
 func (r *rows) add(deltaNs uint32, thread ThreadID, e Event) {
@@ -364,6 +396,7 @@ func (r *rows) addAt(deltaNs, stackBytes uint32, e *Event) {
 	r.cpu = append(r.cpu, e.CPU)
 	r.stackBytes = append(r.stackBytes, stackBytes)
 	r.value = append(r.value, e.Value)
+	r.args = append(r.args, e.args)
 }
 
 // bytesOf gives the memory of v; Arrow and all machines utrace runs on are
