@@ -11,6 +11,15 @@ import (
 const (
 	recordBytes  = 40 // struct event, struct loss
 	goEventBytes = 48 // struct go_event
+
+	namedEventBytes = 48  // struct named_event
+	argsEventBytes  = 152 // struct args_event, without its texts
+)
+
+// Bits in the kind of a record, see static.h.
+const (
+	kindArgs  = 0x100
+	kindNamed = 0x200
 )
 
 // kindLoss marks a struct loss; see event.h.
@@ -72,6 +81,56 @@ type Event struct {
 	GoID   uint64 // 0 unless on a goroutine's stack; then SP counts from the top of that
 }
 
+// Values are what an event with arguments carries. Bytes of texts are valid as long as the record.
+type Values struct {
+	Name       uint64 // what stands for the name that its arguments make, from now on; 0 if they make none
+	Known      bool   // that name has been told before: there is nothing else
+	unreadable uint16
+	args       uint8
+	values     [MaxArgs]uint64
+	texts      []byte
+}
+
+// Len returns the number of arguments.
+func (v *Values) Len() int { return int(v.args) }
+
+// Readable reports whether argument i could be read.
+func (v *Values) Readable(i int) bool { return i < int(v.args) && v.unreadable>>i&1 == 0 }
+
+// Number returns argument i, extended to 64 bits.
+func (v *Values) Number(i int) uint64 { return v.values[i] }
+
+// Text returns the bytes of argument i, which is one of AsString or AsBytes.
+func (v *Values) Text(i int) []byte {
+	from, n := v.values[i]>>32, v.values[i]&0xffffffff
+	if from > uint64(len(v.texts)) || n > uint64(len(v.texts))-from {
+		return nil
+	}
+	return v.texts[from : from+n]
+}
+
+// DecodeValues reads what an event carries beside the Event. It reports whether it carries any.
+func (v *Values) DecodeValues(rec []byte) bool {
+	switch kind := binary.NativeEndian.Uint32(rec[0:]); {
+	case kind&kindNamed != 0 && len(rec) >= namedEventBytes:
+		*v = Values{Name: binary.NativeEndian.Uint64(rec[40:]), Known: true}
+	case kind&kindArgs != 0 && len(rec) >= argsEventBytes:
+		*v = Values{
+			Name:       binary.NativeEndian.Uint64(rec[40:]),
+			unreadable: binary.NativeEndian.Uint16(rec[48:]),
+			args:       min(rec[50], MaxArgs),
+			texts:      rec[argsEventBytes:],
+		}
+		for i := range v.values {
+			v.values[i] = binary.NativeEndian.Uint64(rec[56+8*i:])
+		}
+		v.texts = v.texts[:min(len(v.texts), int(binary.NativeEndian.Uint32(rec[52:])))]
+	default:
+		return false
+	}
+	return true
+}
+
 // Loss is struct loss of event.h.
 type Loss struct {
 	FirstNs, LastNs  uint64 // CLOCK_MONOTONIC
@@ -94,7 +153,7 @@ func (e *Event) Decode(rec []byte) {
 	e.PID = binary.NativeEndian.Uint32(rec[32:])
 	e.TID = binary.NativeEndian.Uint32(rec[36:])
 	e.GoID = 0
-	if len(rec) >= goEventBytes {
+	if len(rec) == goEventBytes && rec[1] == 0 { // else its Values are there
 		e.GoID = binary.NativeEndian.Uint64(rec[40:])
 	}
 }

@@ -5,6 +5,7 @@ package bpf
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"slices"
 
@@ -22,12 +23,14 @@ type Options struct {
 	TGIDs     []int  // record only these processes; empty: all but this one
 	Follow    bool   // record the children of TGIDs, too, from their first instruction
 	Method    Method // how the programs will be attached; not Auto
+	Sites     int    // how many sites with arguments there can be
 }
 
 // Objects are the loaded programs and maps.
 type Objects struct {
 	OnInstruction *ebpf.Program // for probes on an instruction; see Cookie
 	OnReturn      *ebpf.Program // for returns
+	OnStatic      *ebpf.Program // for sites with arguments, see AddSite; nil without Options.Sites
 
 	Rings []*Ring // by CPU
 	Tasks *Ring   // what happens to recorded processes, see Task; nil where the kernel does not tell
@@ -38,6 +41,8 @@ type Objects struct {
 	enabled    *ebpf.Variable
 	unfollowed *ebpf.Variable
 	lostTasks  *ebpf.Variable
+	sites      *ebpf.Map
+	numSites   uint32
 	closers    []interface{ Close() error }
 }
 
@@ -69,6 +74,9 @@ func Load(o Options) (_ *Objects, err error) {
 		return nil, err
 	}
 
+	if err := prepareSites(spec, o.Sites, cpus); err != nil {
+		return nil, err
+	}
 	hasBTF := true
 	if _, err := btf.LoadKernelSpec(); err != nil {
 		if o.Follow {
@@ -86,6 +94,8 @@ func Load(o Options) (_ *Objects, err error) {
 	objs := &Objects{
 		OnInstruction: coll.Programs[utraceProgOnInstruction],
 		OnReturn:      coll.Programs[utraceProgOnReturn],
+		OnStatic:      coll.Programs[utraceProgOnStatic],
+		sites:         coll.Maps[utraceMapSites],
 		losses:        coll.Maps[utraceMapLosses],
 		funcLosses:    coll.Maps[utraceMapFuncLosses],
 		tgids:         coll.Maps[utraceMapTgids],
@@ -140,6 +150,23 @@ func Load(o Options) (_ *Objects, err error) {
 		objs.Rings = append(objs.Rings, r)
 	}
 	return objs, nil
+}
+
+// scratchesPerCPU is SCRATCHES of static.h.
+const scratchesPerCPU = 4
+
+// prepareSites makes room for sites, or leaves out what only they need.
+func prepareSites(spec *ebpf.CollectionSpec, sites, cpus int) error {
+	if sites == 0 {
+		delete(spec.Programs, utraceProgOnStatic)
+		for _, name := range []string{utraceMapSites, utraceMapScratches, utraceMapNames, utraceMapGates} {
+			delete(spec.Maps, name)
+		}
+		return nil
+	}
+	spec.Maps[utraceMapSites].MaxEntries = uint32(sites)
+	spec.Maps[utraceMapScratches].MaxEntries = uint32(cpus * scratchesPerCPU)
+	return spec.Variables[utraceVarNameSeed].Set(rand.Uint64())
 }
 
 // taskProbe is a program that watches tasks, and its tracepoint: raw ones, which

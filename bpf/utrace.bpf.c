@@ -10,6 +10,7 @@ enum {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
@@ -231,6 +232,8 @@ int on_return(struct pt_regs *regs)
 		return 0;
 	return record(bpf_get_attach_cookie(regs), KIND_RETURN, REGS_SP(regs) - RETURN_POPS, REGS_RESULT(regs), 0);
 }
+
+#include "static.h"
 
 static __always_inline struct task *new_task(__u32 kind, __u64 id, __u32 other)
 {

@@ -17,8 +17,12 @@ import (
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	utraceMapFuncLosses     = "func_losses"
+	utraceMapGates          = "gates"
 	utraceMapLosses         = "losses"
+	utraceMapNames          = "names"
 	utraceMapRings          = "rings"
+	utraceMapScratches      = "scratches"
+	utraceMapSites          = "sites"
 	utraceMapTasks          = "tasks"
 	utraceMapTgids          = "tgids"
 	utraceProgOnExec        = "on_exec"
@@ -26,9 +30,11 @@ const (
 	utraceProgOnFork        = "on_fork"
 	utraceProgOnInstruction = "on_instruction"
 	utraceProgOnReturn      = "on_return"
+	utraceProgOnStatic      = "on_static"
 	utraceVarEnabled        = "enabled"
 	utraceVarFilterTgids    = "filter_tgids"
 	utraceVarLostTasks      = "lost_tasks"
+	utraceVarNameSeed       = "name_seed"
 	utraceVarOwnTgid        = "own_tgid"
 	utraceVarUnfollowed     = "unfollowed"
 )
@@ -80,6 +86,7 @@ type utraceProgramSpecs struct {
 	OnFork        *ebpf.ProgramSpec `ebpf:"on_fork"`
 	OnInstruction *ebpf.ProgramSpec `ebpf:"on_instruction"`
 	OnReturn      *ebpf.ProgramSpec `ebpf:"on_return"`
+	OnStatic      *ebpf.ProgramSpec `ebpf:"on_static"`
 }
 
 // utraceMapSpecs contains maps before they are loaded into the kernel.
@@ -87,8 +94,12 @@ type utraceProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type utraceMapSpecs struct {
 	FuncLosses *ebpf.MapSpec `ebpf:"func_losses"`
+	Gates      *ebpf.MapSpec `ebpf:"gates"`
 	Losses     *ebpf.MapSpec `ebpf:"losses"`
+	Names      *ebpf.MapSpec `ebpf:"names"`
 	Rings      *ebpf.MapSpec `ebpf:"rings"`
+	Scratches  *ebpf.MapSpec `ebpf:"scratches"`
+	Sites      *ebpf.MapSpec `ebpf:"sites"`
 	Tasks      *ebpf.MapSpec `ebpf:"tasks"`
 	Tgids      *ebpf.MapSpec `ebpf:"tgids"`
 }
@@ -100,6 +111,7 @@ type utraceVariableSpecs struct {
 	Enabled     *ebpf.VariableSpec `ebpf:"enabled"`
 	FilterTgids *ebpf.VariableSpec `ebpf:"filter_tgids"`
 	LostTasks   *ebpf.VariableSpec `ebpf:"lost_tasks"`
+	NameSeed    *ebpf.VariableSpec `ebpf:"name_seed"`
 	OwnTgid     *ebpf.VariableSpec `ebpf:"own_tgid"`
 	Unfollowed  *ebpf.VariableSpec `ebpf:"unfollowed"`
 }
@@ -125,8 +137,12 @@ func (o *utraceObjects) Close() error {
 // It can be passed to loadUtraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type utraceMaps struct {
 	FuncLosses *ebpf.Map `ebpf:"func_losses"`
+	Gates      *ebpf.Map `ebpf:"gates"`
 	Losses     *ebpf.Map `ebpf:"losses"`
+	Names      *ebpf.Map `ebpf:"names"`
 	Rings      *ebpf.Map `ebpf:"rings"`
+	Scratches  *ebpf.Map `ebpf:"scratches"`
+	Sites      *ebpf.Map `ebpf:"sites"`
 	Tasks      *ebpf.Map `ebpf:"tasks"`
 	Tgids      *ebpf.Map `ebpf:"tgids"`
 }
@@ -134,8 +150,12 @@ type utraceMaps struct {
 func (m *utraceMaps) Close() error {
 	return _UtraceClose(
 		m.FuncLosses,
+		m.Gates,
 		m.Losses,
+		m.Names,
 		m.Rings,
+		m.Scratches,
+		m.Sites,
 		m.Tasks,
 		m.Tgids,
 	)
@@ -148,6 +168,7 @@ type utraceVariables struct {
 	Enabled     *ebpf.Variable `ebpf:"enabled"`
 	FilterTgids *ebpf.Variable `ebpf:"filter_tgids"`
 	LostTasks   *ebpf.Variable `ebpf:"lost_tasks"`
+	NameSeed    *ebpf.Variable `ebpf:"name_seed"`
 	OwnTgid     *ebpf.Variable `ebpf:"own_tgid"`
 	Unfollowed  *ebpf.Variable `ebpf:"unfollowed"`
 }
@@ -161,6 +182,7 @@ type utracePrograms struct {
 	OnFork        *ebpf.Program `ebpf:"on_fork"`
 	OnInstruction *ebpf.Program `ebpf:"on_instruction"`
 	OnReturn      *ebpf.Program `ebpf:"on_return"`
+	OnStatic      *ebpf.Program `ebpf:"on_static"`
 }
 
 func (p *utracePrograms) Close() error {
@@ -170,6 +192,7 @@ func (p *utracePrograms) Close() error {
 		p.OnFork,
 		p.OnInstruction,
 		p.OnReturn,
+		p.OnStatic,
 	)
 }
 

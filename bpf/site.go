@@ -1,0 +1,136 @@
+package bpf
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"utrace/format"
+)
+
+// Limits of a Site, see static.h.
+const (
+	MaxArgs    = 12
+	MaxConds   = 16
+	MaxPattern = 64   // bytes of a text in a condition
+	MaxText    = 4094 // bytes of an argument's text
+)
+
+// ArgFrom says where an argument is when the probe is passed.
+type ArgFrom uint8
+
+// See enum arg_from of static.h.
+const (
+	FromConstant ArgFrom = 0
+	FromRegister ArgFrom = 1
+	FromMemory   ArgFrom = 2
+)
+
+// ArgAs says what an argument is.
+type ArgAs uint8
+
+// See enum arg_as of static.h.
+const (
+	AsNumber ArgAs = 0
+	AsString ArgAs = 1 // an address of bytes up to a NUL
+	AsBytes  ArgAs = 2 // an address of as many bytes as argument LengthArg says
+)
+
+// NoRegister stands for no base or index.
+const NoRegister = 255
+
+// Arg is struct arg of static.h: how to fetch an argument.
+type Arg struct {
+	From        ArgFrom
+	As          ArgAs
+	Size        uint8 // bytes of the number or address
+	Signed      bool
+	Base, Index uint8 // words of struct pt_regs
+	Shift       uint8 // of the index, or to the right of a register's value; bits
+	LengthArg   uint8
+	Max         uint32 // bytes of a text, with a NUL
+	_           uint32
+	Disp        int64
+}
+
+// CondOp is a comparison.
+type CondOp uint8
+
+// See enum cond_op of static.h.
+const (
+	CondEqual       CondOp = 0
+	CondLess        CondOp = 1
+	CondLessOrEqual CondOp = 2
+	CondText        CondOp = 3
+	CondGlob        CondOp = 4
+)
+
+// Instead of an index of the next comparison.
+const (
+	CondKeep = 254
+	CondDrop = 255
+)
+
+// Instead of an argument.
+const (
+	CondPID  = 240
+	CondTID  = 241
+	CondComm = 242
+)
+
+// Cond is struct cond of static.h: a comparison, and what follows from it.
+type Cond struct {
+	Op      CondOp
+	Arg     uint8
+	Signed  bool
+	Length  uint8 // of Text
+	Yes, No uint8
+	_       [2]uint8
+	Value   uint64
+	Text    [MaxPattern]byte
+}
+
+// SiteFlags are bits.
+type SiteFlags uint8
+
+// See static.h.
+const (
+	SiteNamed SiteFlags = 1 // the arguments of Named are the name of a function
+	SiteGated SiteFlags = 2 // what happens to a return was decided at the entry
+	SiteKeyed SiteFlags = 4 // argument Key tells calls apart
+)
+
+// Site is struct site of static.h: what to do at a probe with arguments.
+type Site struct {
+	Func     format.FuncID // as the programs number them
+	Kind     format.Kind
+	NumArgs  uint8
+	NumConds uint8
+	Flags    SiteFlags
+	Named    uint16 // mask of arguments
+	Key      uint8
+	_        [5]uint8
+	Args     [MaxArgs]Arg
+	Conds    [MaxConds]Cond
+}
+
+// AddSite makes a site known to the programs and returns the cookie of its probe.
+func (o *Objects) AddSite(s *Site) (cookie uint64, err error) {
+	if o.sites == nil || o.numSites >= o.sites.MaxEntries() {
+		return 0, errors.New("too many static probes")
+	}
+	var b bytes.Buffer
+	if err := binary.Write(&b, binary.NativeEndian, s); err != nil {
+		return 0, err
+	}
+	at := o.numSites
+	if err := o.sites.Put(at, b.Bytes()); err != nil {
+		return 0, fmt.Errorf("table of static probes: %w", err)
+	}
+	o.numSites++
+	return uint64(at), nil
+}
+
+// QuietCookie is the cookie of a probe that does nothing: it is there to raise a semaphore.
+const QuietCookie = 0xffffffff

@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
+/* Sites with arguments: static probes (USDT). What to do at a site is data, an entry of the
+ * map sites: how to fetch its arguments, which events to keep, and which of
+ * the arguments are the name of a function. Included by utrace.bpf.c. */
+#ifndef UTRACE_STATIC_H
+#define UTRACE_STATIC_H
+
+enum {
+	MAX_ARGS = 12,
+	MAX_CONDS = 16,
+	MAX_PATTERN = 64,   /* bytes of a text in a condition */
+	MAX_TEXT = 4096,    /* bytes of an argument's text, with its NUL */
+	TEXT_BYTES = 12288, /* of the texts of an event; the last MAX_TEXT of them only end one */
+	MAX_MATCHED = 256,  /* bytes of a text that a glob looks at */
+	MAX_NAME = 1024,    /* bytes of a text that count for a name */
+	SCRATCHES = 4,      /* events that are being made at the same time on a CPU: they can be interrupted */
+	COMM_BYTES = 16,
+	REGISTERS = sizeof(struct pt_regs) / 8,
+};
+
+/* Keeps the compiler from computing something else than what was just checked. */
+#define USE_AS_IS(v) asm volatile("" : "+r"(v))
+
+/* Where an argument is. */
+enum arg_from {
+	ARG_CONSTANT = 0, /* disp */
+	ARG_REGISTER = 1, /* base */
+	ARG_MEMORY = 2,   /* base + (index << shift) + disp */
+};
+
+/* What an argument is. */
+enum arg_as {
+	AS_NUMBER = 0,
+	AS_STRING = 1, /* the address of bytes up to a NUL */
+	AS_BYTES = 2,  /* the address of as many bytes as argument length_arg says */
+};
+
+enum { NO_REGISTER = 255 };
+
+struct arg {
+	__u8 from;      /* enum arg_from */
+	__u8 as;        /* enum arg_as */
+	__u8 size;      /* of the number or address: 1, 2, 4 or 8 bytes */
+	__u8 is_signed;
+	__u8 base, index; /* words of struct pt_regs, or NO_REGISTER */
+	__u8 shift;       /* of index; for a register how far its value is shifted to the right, in bits */
+	__u8 length_arg;
+	__u32 max; /* bytes of a text to fetch, with its NUL, at most MAX_TEXT */
+	__u32 reserved;
+	__s64 disp;
+};
+
+/* One comparison. Its outcome says which one is next, or how the whole condition ends. */
+enum cond_op {
+	COND_EQUAL = 0,
+	COND_LESS = 1,
+	COND_LESS_OR_EQUAL = 2,
+	COND_TEXT = 3, /* equal to text */
+	COND_GLOB = 4, /* matches text, with * and ? */
+};
+enum { COND_KEEP = 254, COND_DROP = 255 }; /* instead of an index */
+enum { COND_PID = 240, COND_TID = 241, COND_COMM = 242 }; /* instead of an argument */
+
+struct cond {
+	__u8 op;
+	__u8 arg;
+	__u8 is_signed;
+	__u8 length; /* of text */
+	__u8 yes, no;
+	__u8 reserved[2];
+	__u64 value;
+	char text[MAX_PATTERN];
+};
+
+enum {
+	SITE_NAMED = 1, /* the arguments of the mask named are the name of a function */
+	SITE_GATED = 2, /* what happens to a return was decided at the entry */
+	SITE_KEYED = 4, /* argument key tells calls apart */
+};
+
+struct site {
+	__u32 func;
+	__u8 kind; /* enum record_kind */
+	__u8 args, conds;
+	__u8 flags;
+	__u16 named;
+	__u8 key;
+	__u8 reserved[5];
+	struct arg arg[MAX_ARGS];
+	struct cond cond[MAX_CONDS];
+};
+
+/* An event with arguments. */
+struct args_event {
+	struct event event; /* value: that of argument key */
+	__u64 name;         /* with SITE_NAMED what stands for the name from now on, else 0 */
+	__u16 unreadable;   /* mask of arguments */
+	__u8 args;
+	__u8 reserved;
+	__u32 bytes;            /* of texts */
+	__u64 values[MAX_ARGS]; /* of a text: its offset in texts in the upper half, its bytes in the lower */
+};
+
+/* An event of a function whose name has been told before. */
+struct named_event {
+	struct event event;
+	__u64 name;
+};
+
+/* The record kinds of these, added to the kind of the event. */
+enum { KIND_ARGS = 0x100, KIND_NAMED = 0x200 };
+
+_Static_assert(sizeof(struct arg) == 24, "made by site.go");
+_Static_assert(sizeof(struct cond) == 80, "made by site.go");
+_Static_assert(sizeof(struct site) == 16 + 12 * 24 + 16 * 80, "made by site.go");
+_Static_assert(sizeof(struct args_event) == 152, "read by event.go");
+_Static_assert(sizeof(struct named_event) == 48, "read by event.go");
+
+/* Where match_text stands. */
+struct match {
+	__u32 at, end; /* in texts */
+	__u32 pattern_at;
+	__u32 star, tried; /* the last * and how far it reaches */
+	__u32 reserved;
+};
+
+struct scratch {
+	__u32 busy;
+	__u32 reserved;
+	__u64 regs[REGISTERS];
+	struct match match;
+	struct args_event event;
+	char texts[TEXT_BYTES] __attribute__((aligned(8))); /* follow the event in the ring */
+};
+
+/* Calls of a thread whose entries were dropped or kept, the innermost in the lowest bit. */
+struct gate {
+	__u64 kept;
+	__u64 depth;
+};
+
+struct gate_key {
+	__u32 tid, func;
+};
+
+const volatile __u64 name_seed; /* set before loading */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* set before loading */
+	__type(key, __u32);
+	__type(value, struct site);
+} sites SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SCRATCHES); /* for each CPU, set before loading */
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+/* The names that have been told. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, __u8);
+} names SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct gate_key);
+	__type(value, struct gate);
+} gates SEC(".maps");
+
+/* A program runs to its end on one CPU, but others may run there in between: each
+ * has a scratch of its own. */
+static __always_inline struct scratch *take_scratch(__u32 cpu)
+{
+	for (int i = 0; i < SCRATCHES; i++) {
+		__u32 at = cpu * SCRATCHES + i;
+		struct scratch *s = bpf_map_lookup_elem(&scratches, &at);
+
+		if (s && !__sync_lock_test_and_set(&s->busy, 1))
+			return s;
+	}
+	return 0;
+}
+
+static __always_inline __u64 cut_to_size(__u64 v, __u8 size, __u8 is_signed)
+{
+	__u32 bits = 64 - 8 * (size & 15);
+
+	if (bits == 0 || bits >= 64)
+		return v;
+	v <<= bits;
+	return is_signed ? (__u64)((__s64)v >> bits) : v >> bits;
+}
+
+static __always_inline __u64 read_register(struct scratch *s, __u8 reg)
+{
+	return reg < REGISTERS ? s->regs[reg] : 0;
+}
+
+/* Fetches the number or address that argument i is into s->event.values. This and what follows up to
+ * match_text are functions that the verifier looks at by themselves, once. */
+__attribute__((noinline)) int fetch_number(struct scratch *s, const struct arg *arg, __u32 i)
+{
+	__u64 v, at;
+
+	if (!s || !arg || i >= MAX_ARGS)
+		return -1;
+	v = arg->disp;
+	if (arg->from == ARG_REGISTER) {
+		v = read_register(s, arg->base) >> (arg->shift & 63);
+	} else if (arg->from == ARG_MEMORY) {
+		at = v + read_register(s, arg->base) + (read_register(s, arg->index) << (arg->shift & 63));
+		v = 0;
+		if (bpf_probe_read_user(&v, arg->size & 15 ? arg->size & 7 ? arg->size & 7 : 8 : 8, (void *)at))
+			return -1;
+	}
+	s->event.values[i] = cut_to_size(v, arg->size, arg->is_signed);
+	return 0;
+}
+
+/* Replaces the address of a text, argument i, by where its bytes are in s->texts: behind
+ * those of the texts before it. */
+__attribute__((noinline)) int fetch_text(struct scratch *s, const struct arg *arg, __u32 i)
+{
+	__u64 max, pos, address;
+	long n;
+
+	if (!s || !arg || i >= MAX_ARGS)
+		return -1;
+	address = s->event.values[i];
+	pos = (s->event.bytes + 7) & ~7; /* for hash_text */
+	max = arg->max;
+	if (max == 0 || max > MAX_TEXT)
+		max = MAX_TEXT;
+	if (pos > TEXT_BYTES - MAX_TEXT) /* no room */
+		return -1;
+	if (arg->as == AS_BYTES) {
+		__u32 l = arg->length_arg;
+		__u64 length;
+
+		if (l >= MAX_ARGS)
+			return -1;
+		length = s->event.values[l];
+		if ((__s64)length < 0)
+			return -1;
+		if (length < max)
+			max = length;
+		if (max > 0 && bpf_probe_read_user(s->texts + pos, max, (void *)address))
+			return -1;
+		n = max;
+	} else {
+		n = bpf_probe_read_user_str(s->texts + pos, max, (void *)address);
+		if (n <= 0)
+			return -1;
+		n--; /* the NUL */
+	}
+	s->event.values[i] = pos << 32 | n;
+	s->event.bytes = pos + n;
+	return 0;
+}
+
+/* Mixes up to MAX_NAME bytes into a hash. The seed is a secret of the recording: what a traced
+ * program chooses to call its functions cannot be made to collide. */
+__attribute__((noinline)) __u64 hash_text(struct scratch *s, __u32 from, __u32 length, __u64 hash)
+{
+	__u32 i;
+
+	if (!s)
+		return 0;
+	if (length > MAX_NAME)
+		length = MAX_NAME;
+	hash ^= length;
+	for (i = 0; i < MAX_NAME; i += 8) {
+		__u64 at = from + i, word;
+		__u32 left;
+
+		USE_AS_IS(at);
+		if (i >= length || at > TEXT_BYTES - 8)
+			break;
+		word = *(__u64 *)(s->texts + (at & ~7ULL));
+		left = length - i;
+		if (left < 8)
+			word &= (1ULL << (8 * left)) - 1;
+		hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
+		hash ^= hash >> 32;
+		hash = (hash ^ name_seed) * 0xd6e8feb86659fd93ULL;
+		hash ^= hash >> 29;
+	}
+	return hash;
+}
+
+enum matched { MATCH_GOES_ON = 0, MATCH_YES = 1, MATCH_NO = 2 };
+
+/* One step of match_text: the next byte of the text and of the pattern. */
+__attribute__((noinline)) int match_step(struct scratch *s, const struct cond *c)
+{
+	struct match *m;
+	__u64 j, at;
+	char p, t;
+
+	if (!s || !c)
+		return MATCH_NO;
+	m = &s->match;
+	if (m->at >= m->end && m->pattern_at >= c->length)
+		return MATCH_YES;
+	j = m->pattern_at;
+	if (j < c->length && j < MAX_PATTERN) {
+		p = c->text[j];
+		if (p == '*' && c->op == COND_GLOB) {
+			m->star = j;
+			m->tried = m->at;
+			m->pattern_at = j + 1;
+			return MATCH_GOES_ON;
+		}
+		at = m->at;
+		if (at < m->end && at < TEXT_BYTES) {
+			t = s->texts[at];
+			if (p == t || (p == '?' && c->op == COND_GLOB)) {
+				m->at++;
+				m->pattern_at++;
+				return MATCH_GOES_ON;
+			}
+		}
+	}
+	if (m->star >= MAX_PATTERN || m->tried >= m->end)
+		return MATCH_NO;
+	/* The last * takes one byte more. */
+	m->pattern_at = m->star + 1;
+	m->tried++;
+	m->at = m->tried;
+	return MATCH_GOES_ON;
+}
+
+/* Whether a text matches that of a condition. */
+__attribute__((noinline)) int match_text(struct scratch *s, const struct cond *c, __u32 from, __u32 length)
+{
+	if (!s || !c)
+		return 0;
+	if (c->op == COND_TEXT && length != c->length)
+		return 0;
+	if (length > MAX_MATCHED)
+		length = MAX_MATCHED;
+	s->match = (struct match){.at = from, .end = from + length, .star = MAX_PATTERN};
+	for (int n = 0; n < 4 * MAX_MATCHED; n++) {
+		int matched = match_step(s, c);
+
+		if (matched)
+			return matched == MATCH_YES;
+	}
+	return 0;
+}
+
+/* Whether a comparison holds. Of what could not be read none does. */
+__attribute__((noinline)) int compare(struct scratch *s, const struct cond *c, __u64 id)
+{
+	__u64 v = 0, want;
+	__u32 arg;
+
+	if (!s || !c)
+		return 0;
+	want = c->value;
+	arg = c->arg;
+	if (arg == COND_PID) {
+		v = id >> 32;
+	} else if (arg == COND_TID) {
+		v = (__u32)id;
+	} else if (arg == COND_COMM) {
+		char comm[COMM_BYTES] = {};
+		__u32 n = 0;
+
+		bpf_get_current_comm(comm, sizeof(comm));
+		__builtin_memcpy(s->texts + TEXT_BYTES - COMM_BYTES, comm, sizeof(comm));
+		while (n < COMM_BYTES && comm[n])
+			n++;
+		v = (__u64)(TEXT_BYTES - COMM_BYTES) << 32 | n;
+	} else if (arg < MAX_ARGS) {
+		if (s->event.unreadable >> arg & 1)
+			return 0;
+		v = s->event.values[arg];
+	}
+	switch (c->op) {
+	case COND_EQUAL:
+		return v == want;
+	case COND_LESS:
+		return c->is_signed ? (__s64)v < (__s64)want : v < want;
+	case COND_LESS_OR_EQUAL:
+		return c->is_signed ? (__s64)v <= (__s64)want : v <= want;
+	case COND_TEXT:
+	case COND_GLOB:
+		return match_text(s, c, v >> 32, v);
+	}
+	return 0;
+}
+
+/* Whether the event in s is to be kept. */
+static __always_inline int wanted(struct scratch *s, const struct site *site, __u64 id)
+{
+	__u32 at = 0;
+
+	if (site->conds == 0)
+		return 1;
+	for (int n = 0; n < MAX_CONDS; n++) {
+		const struct cond *c;
+
+		if (at >= MAX_CONDS)
+			break;
+		c = &site->cond[at];
+		at = compare(s, c, id) ? c->yes : c->no;
+	}
+	return at == COND_KEEP;
+}
+
+/* Has the end of a call share what was decided at its entry. */
+static __always_inline int gated(const struct site *site, __u64 id, int keep)
+{
+	struct gate_key key = {.tid = id, .func = site->func};
+	struct gate *gate = bpf_map_lookup_elem(&gates, &key);
+	struct gate first = {};
+
+	if (site->kind == KIND_RETURN) {
+		if (!gate || gate->depth == 0)
+			return 0;
+		keep = gate->kept & 1;
+		gate->kept >>= 1;
+		gate->depth--;
+		return keep;
+	}
+	if (!gate) {
+		first.kept = keep;
+		first.depth = 1;
+		bpf_map_update_elem(&gates, &key, &first, 0);
+		return keep;
+	}
+	gate->kept = gate->kept << 1 | keep;
+	gate->depth++;
+	return keep;
+}
+
+/* What could not be read goes into memory at once: the verifier must not follow each
+ * combination of arguments. */
+static __always_inline void fetch_args(struct pt_regs *regs, struct scratch *s, const struct site *site)
+{
+	struct args_event *e = &s->event;
+
+	bpf_probe_read_kernel(s->regs, sizeof(s->regs), regs);
+	e->unreadable = 0;
+	e->bytes = 0;
+	for (__u32 i = 0; i < MAX_ARGS; i++) {
+		if (i >= site->args)
+			break;
+		e->values[i] = 0;
+		if (fetch_number(s, &site->arg[i], i))
+			e->unreadable |= 1 << i;
+	}
+	for (__u32 i = 0; i < MAX_ARGS; i++) {
+		if (i >= site->args)
+			break;
+		if (site->arg[i].as == AS_NUMBER || e->unreadable >> i & 1)
+			continue;
+		if (fetch_text(s, &site->arg[i], i))
+			e->unreadable |= 1 << i;
+	}
+}
+
+/* What stands for the name that the arguments make: a hash of the bytes as they are now, on every
+ * call. Nothing is remembered by address, where another name may lie by then. */
+static __always_inline __u64 name_of(struct scratch *s, const struct site *site)
+{
+	__u64 hash = name_seed ^ site->func;
+
+	for (int i = 0; i < MAX_ARGS; i++) {
+		__u64 v;
+
+		if (i >= site->args)
+			break;
+		if (!(site->named >> i & 1))
+			continue;
+		v = s->event.values[i];
+		if (s->event.unreadable >> i & 1)
+			hash = hash * 31 + 1;
+		else if (site->arg[i].as == AS_NUMBER)
+			hash = (hash ^ v) * 0x9e3779b97f4a7c15ULL;
+		else
+			hash = hash_text(s, v >> 32, v, hash);
+	}
+	return hash ? hash : 1;
+}
+
+/* Makes the event of a site in a scratch and puts it into the ring. */
+static __always_inline long put_static(void *ring, struct scratch *s, const struct site *site)
+{
+	struct args_event *e = &s->event;
+	__u64 bytes = e->bytes;
+	__u8 told = 1;
+	long err;
+
+	e->name = 0;
+	if (site->flags & SITE_NAMED) {
+		e->name = name_of(s, site);
+		if (bpf_map_lookup_elem(&names, &e->name)) {
+			struct named_event *n = bpf_ringbuf_reserve(ring, sizeof(*n), 0);
+
+			if (!n)
+				return -1;
+			n->event = e->event;
+			n->event.kind |= KIND_NAMED;
+			n->name = e->name;
+			bpf_ringbuf_submit(n, BPF_RB_NO_WAKEUP);
+			return 0;
+		}
+	}
+	if (site->args == 0) {
+		struct event *plain = bpf_ringbuf_reserve(ring, sizeof(*plain), 0);
+
+		if (!plain)
+			return -1;
+		*plain = e->event;
+		bpf_ringbuf_submit(plain, BPF_RB_NO_WAKEUP);
+		return 0;
+	}
+	e->event.kind |= KIND_ARGS;
+	if (bytes > TEXT_BYTES)
+		bytes = TEXT_BYTES;
+	err = bpf_ringbuf_output(ring, e, sizeof(*e) + bytes, BPF_RB_NO_WAKEUP);
+	if (!err && e->name)
+		bpf_map_update_elem(&names, &e->name, &told, 0);
+	return err;
+}
+
+SEC("uprobe.multi")
+int on_static(struct pt_regs *regs)
+{
+	__u64 id = bpf_get_current_pid_tgid(), now;
+	__u32 tgid = id >> 32, at, cpu, zero = 0;
+	struct site *site;
+	struct loss *loss;
+	struct scratch *s;
+	void *ring;
+	int keep;
+
+	if (!enabled || !recorded(tgid))
+		return 0;
+	at = bpf_get_attach_cookie(regs);
+	site = bpf_map_lookup_elem(&sites, &at);
+	loss = bpf_map_lookup_elem(&losses, &zero);
+	if (!site || !loss)
+		return 0;
+	now = bpf_ktime_get_ns();
+	cpu = bpf_get_smp_processor_id();
+	ring = bpf_map_lookup_elem(&rings, &cpu);
+	s = take_scratch(cpu);
+	if (!ring || !s) {
+		count_loss(loss, site->func, site->kind, now);
+		if (s)
+			s->busy = 0;
+		return 0;
+	}
+	s->event.event = (struct event){
+		.kind = site->kind, .func = site->func, .time_ns = now, .pid = tgid, .tid = id,
+	};
+	s->event.args = site->args;
+	fetch_args(regs, s, site);
+	if (site->flags & SITE_KEYED) {
+		__u32 key = site->key;
+
+		if (key < MAX_ARGS)
+			s->event.event.value = s->event.values[key];
+	}
+	keep = wanted(s, site, id);
+	if (site->flags & SITE_GATED)
+		keep = gated(site, id, keep);
+	if (keep) {
+		if (loss->first_ns)
+			report_loss(ring, loss);
+		if (put_static(ring, s, site))
+			count_loss(loss, site->func, site->kind, now);
+	}
+	s->busy = 0;
+	return 0;
+}
+
+#endif
