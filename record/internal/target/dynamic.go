@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"io"
+	"iter"
 	"math"
 	"strings"
 )
@@ -32,29 +33,46 @@ func (f *File) readNoteSections() {
 	}
 }
 
-// findBuildID walks notes: name size, descriptor size, type, then name and descriptor, each padded to the
-// alignment of the segment, which is 4 or 8 (gABI, "Note Section").
 func (f *File) findBuildID(b []byte, align uint64) bool {
 	const ntGNUBuildID = 3
+	for n := range notes(b, align) {
+		if n.typ == ntGNUBuildID && n.owner == "GNU\x00" && len(n.desc) > 0 && len(n.desc) <= 64 {
+			f.BuildID = hex.EncodeToString(n.desc)
+			return true
+		}
+	}
+	return false
+}
+
+// note is an entry of a note section or segment.
+type note struct {
+	owner string // with its NUL
+	typ   uint32
+	desc  []byte
+}
+
+// notes walks notes up to the first that is cut short: name size, descriptor size, type, then name and descriptor, each
+// padded to the alignment, which is 4 or 8 (gABI, "Note Section").
+func notes(b []byte, align uint64) iter.Seq[note] {
 	if align != 8 {
 		align = 4
 	}
-	padded := func(n uint32) uint64 { return (uint64(n) + align - 1) &^ (align - 1) }
-	for len(b) >= 12 {
-		le := binary.LittleEndian
-		nameSize, descSize, typ := le.Uint32(b), le.Uint32(b[4:]), le.Uint32(b[8:])
-		// With 8-byte alignment the descriptor starts at a multiple of 8 from the note's header of 12 bytes.
-		desc := padded(12 + min(nameSize, maxNote))
-		if desc+uint64(descSize) > uint64(len(b)) {
-			return false
+	padded := func(n uint64) uint64 { return (n + align - 1) &^ (align - 1) }
+	return func(yield func(note) bool) {
+		for len(b) >= 12 {
+			le := binary.LittleEndian
+			nameSize, descSize, typ := uint64(le.Uint32(b)), uint64(le.Uint32(b[4:])), le.Uint32(b[8:])
+			// With 8-byte alignment the descriptor starts at a multiple of 8 from the note's header of 12 bytes.
+			desc := padded(12 + nameSize)
+			if desc+descSize > uint64(len(b)) {
+				return
+			}
+			if !yield(note{string(b[12 : 12+nameSize]), typ, b[desc : desc+descSize]}) {
+				return
+			}
+			b = b[min(desc+padded(descSize), uint64(len(b))):]
 		}
-		if typ == ntGNUBuildID && nameSize == 4 && string(b[12:16]) == "GNU\x00" && descSize > 0 && descSize <= 64 {
-			f.BuildID = hex.EncodeToString(b[desc : desc+uint64(descSize)])
-			return true
-		}
-		b = b[min(desc+padded(descSize), uint64(len(b))):]
 	}
-	return false
 }
 
 // readDynamic reads PT_INTERP and PT_DYNAMIC. The section headers are not needed. What cannot be read is left empty.

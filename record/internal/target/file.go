@@ -80,6 +80,7 @@ type File struct {
 
 	symbols func() (*symbolTable, error)
 	funcs   func() (*funcTable, error)
+	static  func() ([]StaticProbe, error)
 
 	root     string // see OpenAs
 	debugDir string
@@ -163,6 +164,7 @@ func newFile(r io.ReaderAt, size uint64, path string) (*File, error) {
 	f.readDynamic()
 	f.symbols = sync.OnceValues(f.readSymbols)
 	f.funcs = sync.OnceValues(f.readFuncs)
+	f.static = sync.OnceValues(f.readStatic)
 	f.debug = sync.OnceValue(f.openDebug)
 	f.mini = sync.OnceValue(f.readMini)
 	return f, nil
@@ -284,6 +286,13 @@ func (f *File) FileOff(a Addr) (FileOff, bool) {
 		}
 	}
 	return 0, false
+}
+
+// DataOff returns the offset in the file of the byte at a, and whether a lies in the file-backed part of any segment
+// that is loaded: of code or of data, as semaphores are.
+func (f *File) DataOff(a Addr) (FileOff, bool) {
+	off, ok := f.loadedOff(uint64(a))
+	return FileOff(off), ok && off < f.size
 }
 
 // Addr is the inverse of FileOff.

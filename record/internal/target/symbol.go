@@ -169,20 +169,27 @@ func (f *File) readSymbols() (*symbolTable, error) {
 
 const symSize = 24 // sizeof(Elf64_Sym): name u32, info u8, other u8, section u16, value u64, size u64
 
-// readSymbolSection adds the symbols of a section of f, which are about the code of the file of.
-func (f *File) readSymbolSection(t *symbolTable, s *elf.Section, of *File) error {
+// symbolSection returns the symbols of a section, and the string that their names are parts of.
+func (f *File) symbolSection(s *elf.Section) (table []byte, names string, err error) {
 	if int(s.Link) >= len(f.elf.Sections) {
-		return fmt.Errorf("%w: section %s names string table %d", ErrMalformed, s.Name, s.Link)
+		return nil, "", fmt.Errorf("%w: section %s names string table %d", ErrMalformed, s.Name, s.Link)
 	}
-	table, err := f.sectionData(s, maxSymtab)
-	if err != nil {
-		return err
+	if table, err = f.sectionData(s, maxSymtab); err != nil {
+		return nil, "", err
 	}
 	strtab, err := f.sectionData(f.elf.Sections[s.Link], maxStrtab)
 	if err != nil {
+		return nil, "", err
+	}
+	return table, string(strtab), nil
+}
+
+// readSymbolSection adds the symbols of a section of f, which are about the code of the file of.
+func (f *File) readSymbolSection(t *symbolTable, s *elf.Section, of *File) error {
+	table, names, err := f.symbolSection(s)
+	if err != nil {
 		return err
 	}
-	names := string(strtab) // the names are parts of this one string
 	dyn := s.Type == elf.SHT_DYNSYM
 	file := uint32(0)
 	le := binary.LittleEndian
