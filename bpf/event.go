@@ -109,6 +109,18 @@ func (v *Values) Text(i int) []byte {
 	return v.texts[from : from+n]
 }
 
+// HasValues reports whether the record of an event carries Values.
+func HasValues(rec []byte) bool {
+	return binary.NativeEndian.Uint32(rec[0:])&(kindArgs|kindNamed) != 0
+}
+
+// Clone returns a copy that does not depend on the record.
+func (v *Values) Clone() Values {
+	c := *v
+	c.texts = bytes.Clone(v.texts)
+	return c
+}
+
 // DecodeValues reads what an event carries beside the Event. It reports whether it carries any.
 func (v *Values) DecodeValues(rec []byte) bool {
 	switch kind := binary.NativeEndian.Uint32(rec[0:]); {
@@ -145,7 +157,7 @@ func IsLoss(rec []byte) bool {
 // Decode reads the event in a record.
 func (e *Event) Decode(rec []byte) {
 	_ = rec[recordBytes-1]
-	e.Kind = format.Kind(binary.NativeEndian.Uint32(rec[0:]))
+	e.Kind = format.Kind(rec[0]) // above it are kindArgs and kindNamed
 	e.Func = format.FuncID(binary.NativeEndian.Uint32(rec[4:]))
 	e.TimeNs = binary.NativeEndian.Uint64(rec[8:])
 	e.SP = binary.NativeEndian.Uint64(rec[16:])

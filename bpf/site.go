@@ -25,6 +25,7 @@ const (
 	FromConstant ArgFrom = 0
 	FromRegister ArgFrom = 1
 	FromMemory   ArgFrom = 2
+	FromNowhere  ArgFrom = 3 // it cannot be read
 )
 
 // ArgAs says what an argument is.

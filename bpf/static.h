@@ -26,6 +26,7 @@ enum arg_from {
 	ARG_CONSTANT = 0, /* disp */
 	ARG_REGISTER = 1, /* base */
 	ARG_MEMORY = 2,   /* base + (index << shift) + disp */
+	ARG_NOWHERE = 3,  /* it cannot be read */
 };
 
 /* What an argument is. */
@@ -210,6 +211,8 @@ __attribute__((noinline)) int fetch_number(struct scratch *s, const struct arg *
 	__u64 v, at;
 
 	if (!s || !arg || i >= MAX_ARGS)
+		return -1;
+	if (arg->from == ARG_NOWHERE)
 		return -1;
 	v = arg->disp;
 	if (arg->from == ARG_REGISTER) {

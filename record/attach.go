@@ -24,9 +24,10 @@ import (
 
 // site is a place for a breakpoint.
 type site struct {
-	fileOff uint64
-	cookie  uint64
-	fn      int // index into the module's Funcs
+	fileOff      uint64
+	cookie       uint64
+	fn           int    // index into the module's Funcs
+	semaphoreOff uint64 // file offset of what counts its users, 0 for none
 }
 
 // links are the attached probes of a recording.
@@ -115,12 +116,16 @@ func multiOptions(sites []site, pid int) *link.UprobeMultiOptions {
 	for _, s := range sites {
 		opts.Addresses = append(opts.Addresses, s.fileOff)
 		opts.Cookies = append(opts.Cookies, s.cookie)
+		opts.RefCtrOffsets = append(opts.RefCtrOffsets, s.semaphoreOff)
+	}
+	if !slices.ContainsFunc(sites, func(s site) bool { return s.semaphoreOff != 0 }) {
+		opts.RefCtrOffsets = nil
 	}
 	return opts
 }
 
 func perfOptions(s site, pid int) *link.UprobeOptions {
-	return &link.UprobeOptions{Address: s.fileOff, Cookie: s.cookie, PID: pid}
+	return &link.UprobeOptions{Address: s.fileOff, Cookie: s.cookie, PID: pid, RefCtrOffset: s.semaphoreOff}
 }
 
 // filesPerSite is what a perf event and its link take of the limit of open files.
@@ -169,8 +174,9 @@ func PerfRoom() (int, error) {
 
 // countSites returns how many sites attach would attach in one process.
 func (m *PlannedModule) countSites() int {
-	n := len(m.Funcs)
+	n := len(m.Funcs) + len(m.Raised)
 	for _, fn := range m.Funcs {
+		n += max(0, len(fn.Statics)-1)
 		switch fn.ReturnBy {
 		case ByTrampoline:
 			n++
@@ -194,20 +200,31 @@ func attach(objs *bpf.Objects, method bpf.Method, m *PlannedModule, pids []int) 
 	if err != nil {
 		return links{}, nil, err
 	}
-	var entries, trampolines, returns, early []site
+	var entries, trampolines, returns, early, statics []site
+	for _, raised := range m.Raised {
+		statics = append(statics, site{fileOff: raised.FileOff, cookie: bpf.QuietCookie, fn: -1, semaphoreOff: raised.SemaphoreOff})
+	}
 	for i, fn := range m.Funcs {
 		id := m.first + format.FuncID(i)
+		if len(fn.Statics) > 0 {
+			more, err := staticSites(objs, fn.Statics, id, i)
+			if err != nil {
+				return links{}, nil, err
+			}
+			statics = append(statics, more...)
+			continue
+		}
 		kind := format.Entry
 		if fn.Hit {
 			kind = format.Hit
 		}
-		entries = append(entries, site{fn.FileOff, bpf.Cookie(id, kind, m.Goid), i})
+		entries = append(entries, site{fileOff: fn.FileOff, cookie: bpf.Cookie(id, kind, m.Goid), fn: i})
 		switch fn.ReturnBy {
 		case ByTrampoline:
-			trampolines = append(trampolines, site{fn.FileOff, bpf.Cookie(id, format.Return, m.Goid), i})
+			trampolines = append(trampolines, site{fileOff: fn.FileOff, cookie: bpf.Cookie(id, format.Return, m.Goid), fn: i})
 		case ByInstruction:
 			for _, off := range fn.Returns {
-				s := site{off, bpf.Cookie(id, format.Return, m.Goid), i}
+				s := site{fileOff: off, cookie: bpf.Cookie(id, format.Return, m.Goid), fn: i}
 				if off == fn.FileOff {
 					early = append(early, s)
 				} else {
@@ -228,7 +245,9 @@ func attach(objs *bpf.Objects, method bpf.Method, m *PlannedModule, pids []int) 
 		a.attach(early, &a.links.others, onInstruction)
 		a.attach(entries, &a.links.others, onInstruction)
 		a.attach(without(trampolines, a.refused), &a.links.returns, onReturn)
+		a.attach(statics, &a.links.others, func(sites []site) (link.Link, error) { return w.uprobe(ex, objs.OnStatic, sites, pid) })
 		refused := a.refused
+		delete(refused, -1)
 		a.refused = map[int]error{}
 		a.attach(without(returns, refused), &a.links.others, onInstruction)
 		for i := range a.refused {
@@ -240,6 +259,21 @@ func attach(objs *bpf.Objects, method bpf.Method, m *PlannedModule, pids []int) 
 		}
 	}
 	return a.links, a.refused, nil
+}
+
+// staticSites makes the locations of a static probe known to the kernel's programs.
+func staticSites(objs *bpf.Objects, locations []StaticSite, id format.FuncID, fn int) ([]site, error) {
+	var sites []site
+	for _, loc := range locations {
+		s := loc.site
+		s.Func = id
+		cookie, err := objs.AddSite(&s)
+		if err != nil {
+			return nil, err
+		}
+		sites = append(sites, site{fileOff: loc.FileOff, cookie: cookie, fn: fn, semaphoreOff: loc.SemaphoreOff})
+	}
+	return sites, nil
 }
 
 func without(sites []site, refused map[int]error) []site {

@@ -30,10 +30,15 @@ const (
 	maxHeld = 64 * format.BatchRows
 )
 
+// untilEnd is a time after all others.
+const untilEnd = math.MaxUint64
+
 // heldEvent is an event that waits for older ones. It names its thread as the kernel does.
 type heldEvent struct {
 	bpf.Event
-	cpu uint16
+	values uint32 // which of drainer.values, counted from 1
+	cpu    uint16
+	tries  uint8 // how often its name was not known
 }
 
 // drainer moves events from the rings to the trace.
@@ -52,11 +57,17 @@ type drainer struct {
 	tasks   *bpf.Ring // nil if the kernel does not tell
 	w       *format.Writer
 	threads *threads
+	catalog *catalog
+	lanes   lanes
 	startNs uint64 // CLOCK_MONOTONIC of the trace's time 0
 
 	takes      []func(rec []byte) // by ring
 	complete   []uint64           // by ring, the tasks' last: all before this time has been read
 	held, late []heldEvent        // late is scratch
+	values     []bpf.Values       // of held events
+	unused     []uint32           // of values, counted from 1
+	names      []heldName
+	json       []byte // scratch
 	heldTasks  []bpf.Task
 	lost       lostCount
 	interval   time.Duration
@@ -71,22 +82,22 @@ type drainer struct {
 // writer, which belongs to the drainer.
 type definitions struct {
 	mu    sync.Mutex
-	queue []func(*format.Writer)
+	queue []func(*catalog)
 }
 
 // add has fn write definitions. It is called in the order of add, and before
 // any event is written that occurs after add has returned.
-func (d *definitions) add(fn func(*format.Writer)) {
+func (d *definitions) add(fn func(*catalog)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.queue = append(d.queue, fn)
 }
 
-func (d *definitions) write(w *format.Writer) {
+func (d *definitions) write(c *catalog) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, fn := range d.queue {
-		fn(w)
+		fn(c)
 	}
 	d.queue = d.queue[:0]
 }
@@ -98,7 +109,7 @@ const goStackTop = 1 << 40
 type lostCount struct{ entries, returns uint64 }
 
 func newDrainer(rings []*bpf.Ring, tasks *bpf.Ring, w *format.Writer, startNs uint64) *drainer {
-	d := &drainer{rings: rings, tasks: tasks, w: w, threads: newThreads(w), startNs: startNs, complete: make([]uint64, len(rings)), interval: minDrain}
+	d := &drainer{rings: rings, tasks: tasks, w: w, threads: newThreads(w), catalog: newCatalog(w), lanes: lanes{}, startNs: startNs, complete: make([]uint64, len(rings)), interval: minDrain}
 	if tasks != nil {
 		d.complete = append(d.complete, 0)
 	}
@@ -132,7 +143,7 @@ func (d *drainer) round() error {
 		d.interval = min(d.interval*2, maxDrain)
 	}
 	if len(d.held) > maxHeld {
-		return d.release(math.MaxUint64)
+		return d.release(untilEnd)
 	}
 	return d.release(slices.Min(d.complete))
 }
@@ -146,6 +157,9 @@ func (d *drainer) take(cpu int) func(rec []byte) {
 		}
 		e := heldEvent{cpu: uint16(cpu)}
 		e.Decode(rec)
+		if bpf.HasValues(rec) {
+			e.values = d.hold(e.Func, rec)
+		}
 		d.held = append(d.held, e)
 	}
 }
@@ -159,10 +173,14 @@ func (d *drainer) takeTask(rec []byte) {
 // release hands the events before a time (CLOCK_MONOTONIC) to the writer, in
 // batches of a bounded size.
 func (d *drainer) release(before uint64) error {
-	d.definitions.write(d.w)
+	d.definitions.write(d.catalog)
+	for i := range d.names {
+		d.catalog.name(d.names[i].fn, &d.names[i].values)
+	}
+	d.names = d.names[:0]
 	d.releaseTasks(before)
 	defer d.threads.settle()
-	if len(d.held) > maxBatch {
+	if len(d.held) > maxBatch || d.catalog.keyed {
 		slices.SortStableFunc(d.held, func(a, b heldEvent) int { return cmp.Compare(a.TimeNs, b.TimeNs) })
 	}
 	d.late = d.late[:0]
@@ -172,15 +190,22 @@ func (d *drainer) release(before uint64) error {
 			d.late = append(d.late, *e)
 			continue
 		}
-		if e.GoID != 0 {
-			e.SP = goStackTop - e.SP
-		}
-		err := d.w.Append(&format.Event{
-			TimeNs: sinceStart(e.TimeNs, d.startNs), SP: e.SP, Value: e.Value,
-			Thread: d.threads.id(e.PID, e.TID, e.GoID, e.TimeNs), Func: e.Func, CPU: e.cpu, Kind: e.Kind,
-		})
-		if err != nil {
-			return err
+		fn := &d.catalog.funcs[e.Func]
+		if e.values != 0 || fn.planned.keyed {
+			if err := d.releaseStatic(e, fn, before); err != nil {
+				return err
+			}
+		} else {
+			if e.GoID != 0 {
+				e.SP = goStackTop - e.SP
+			}
+			err := d.w.Append(&format.Event{
+				TimeNs: sinceStart(e.TimeNs, d.startNs), SP: e.SP, Value: e.Value,
+				Thread: d.threads.id(e.PID, e.TID, e.GoID, e.TimeNs), Func: fn.id, CPU: e.cpu, Kind: e.Kind,
+			})
+			if err != nil {
+				return err
+			}
 		}
 		if d.w.Pending() >= maxBatch {
 			if err := d.w.Flush(); err != nil {
@@ -218,7 +243,7 @@ func (d *drainer) finish(objs *bpf.Objects) error {
 	if err := d.round(); err != nil {
 		return err
 	}
-	if err := d.release(math.MaxUint64); err != nil {
+	if err := d.release(untilEnd); err != nil {
 		return err
 	}
 	losses, err := objs.Losses()

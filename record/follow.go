@@ -171,7 +171,7 @@ func (f *follower) extend(files *images, sc *scope, late bool) {
 		m.readLines()
 		m.first = format.FuncID(funcs)
 		funcs += len(m.Funcs)
-		r.drainer.definitions.add(m.define())
+		r.drainer.definitions.add(func(c *catalog) { c.add(m) })
 		if err := r.attachLater(m); err != nil {
 			f.err = errors.Join(f.err, err)
 			continue
@@ -182,9 +182,9 @@ func (f *follower) extend(files *images, sc *scope, late bool) {
 		}
 	}
 	if fresh := r.plan.LeftOut[leftOut:]; len(fresh) > 0 {
-		r.drainer.definitions.add(func(w *format.Writer) {
+		r.drainer.definitions.add(func(c *catalog) {
 			for _, l := range fresh {
-				w.AddLeftOut(l)
+				c.w.AddLeftOut(l)
 			}
 		})
 	}

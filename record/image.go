@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -36,7 +37,7 @@ type fileVersion struct {
 	size, changedNs int64
 }
 
-func newImages() images { return images{byKey: map[fileKey]*image{}} }
+func newImages() images { return images{byKey: map[fileKey]*image{}, failed: map[fileKey]bool{}} }
 
 // scope is where the functions of probes are looked for: the images of one
 // running process, those that a command will have, or none of its own (the
@@ -53,8 +54,9 @@ type scope struct {
 
 // images opens files, each once.
 type images struct {
-	byKey map[fileKey]*image
-	held  []*os.File // to be closed: image.open leads through them
+	byKey  map[fileKey]*image
+	failed map[fileKey]bool // mapped files that cannot be opened as programs
+	held   []*os.File       // to be closed: image.open leads through them
 }
 
 // get opens the file that open names; path is how to call it. The process of
@@ -127,6 +129,47 @@ func (s *images) processScope(pid int) (*scope, error) {
 		}
 	}
 	return sc, nil
+}
+
+// systemScope is the scope of the whole machine: whatever a process has mapped.
+func (s *images) systemScope() *scope {
+	system := &scope{finder: target.NewLibraries(nil)}
+	for _, pid := range processes() {
+		maps, err := target.Mappings(pid)
+		if err != nil { // it has ended
+			continue
+		}
+		sc := &scope{root: otherRoot(pid)}
+		for _, m := range maps {
+			if !m.Exec || s.failed[fileKey{m.Dev, m.Inode}] {
+				continue
+			}
+			open := m.OpenPath(pid)
+			if open == "" {
+				continue
+			}
+			img, err := s.get(sc, m.Path, open)
+			switch {
+			case err != nil:
+				s.failed[fileKey{m.Dev, m.Inode}] = true
+			case !slices.Contains(system.libs, img):
+				system.libs = append(system.libs, img)
+			}
+		}
+	}
+	return system
+}
+
+// processes returns the IDs of all processes but this one.
+func processes() []int {
+	entries, _ := os.ReadDir("/proc")
+	var pids []int
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil && pid != os.Getpid() {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
 
 // otherRoot returns a way to the root directory of a process that has been
@@ -277,6 +320,18 @@ func scriptInterpreter(path string) (string, error) {
 	return words[0], nil
 }
 
+// errNoStatic is wrapped where no file has the static probe that is asked for: a process may
+// still load one.
+var errNoStatic = errors.New("no such static probe")
+
+// all returns the program and the libraries.
+func (sc *scope) all() []*image {
+	if sc.program == nil {
+		return sc.libs
+	}
+	return append([]*image{sc.program}, sc.libs...)
+}
+
 // errNoLibrary is wrapped where a library is not known: a process may still load it.
 var errNoLibrary = errors.New("no library")
 
@@ -285,8 +340,8 @@ var errNoLibrary = errors.New("no library")
 func (s *images) find(sc *scope, p *Probe) ([]*image, error) {
 	switch {
 	case p.Path != "":
-		for _, img := range append(sc.libs, sc.program) {
-			if img != nil && img.path == p.Path {
+		for _, img := range sc.all() {
+			if img.path == p.Path {
 				return []*image{img}, nil
 			}
 		}
@@ -297,8 +352,8 @@ func (s *images) find(sc *scope, p *Probe) ([]*image, error) {
 		return []*image{img}, nil
 	case p.Lib != "":
 		var list []*image
-		for _, img := range append(sc.libs, sc.program) {
-			if img != nil && target.LibraryMatches(p.Lib, img.path, img.file.Soname) {
+		for _, img := range sc.all() {
+			if target.LibraryMatches(p.Lib, img.path, img.file.Soname) {
 				list = append(list, img)
 			}
 		}
@@ -317,6 +372,17 @@ func (s *images) find(sc *scope, p *Probe) ([]*image, error) {
 			return nil, fmt.Errorf("%w %q: %w", ErrProbe, p.Text, err)
 		}
 		return []*image{img}, nil
+	case p.static != nil:
+		var list []*image
+		for _, img := range sc.all() {
+			if hasStatic(img.file, p.static) {
+				list = append(list, img)
+			}
+		}
+		if len(list) == 0 {
+			return nil, noStatic(p, []*scope{sc})
+		}
+		return list, nil
 	case sc.program != nil:
 		return []*image{sc.program}, nil
 	}

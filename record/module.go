@@ -14,6 +14,7 @@ type PlannedModule struct {
 	PIDs    []int         // attached in these processes only; empty: in all, or in the command
 	Funcs   []PlannedFunc // by address
 	Hazard  string        // why some returns are seen by instructions, "" if none need to be
+	Raised  []StaticSite  // where probes do nothing but raise a semaphore
 	Goid    uint16        // of a Go program: where a goroutine has its number, in bytes
 
 	image *image
@@ -36,6 +37,13 @@ type PlannedFunc struct {
 	ReturnBy   ReturnBy
 	Returns    []uint64 // file offsets of the return instructions, with ByInstruction
 	Why        string   // reason, where ReturnBy is Never
+
+	Static  string       // of a static probe, or a span: PROVIDER:NAME of where it begins
+	Statics []StaticSite // then all its locations, those that end the span included
+	args    []argument   // that are recorded at its entries or hits
+	results []argument   // at its returns
+	keyed   bool         // an argument tells its calls apart
+	names   nameStyle    // the functions that it stands for
 }
 
 func (m *PlannedModule) readLines() {
@@ -51,29 +59,24 @@ func (m *PlannedModule) readLines() {
 	}
 }
 
-// define returns what writes a module and its functions to a trace, in the
-// order that numbers them like their probes.
-func (m *PlannedModule) define() func(*format.Writer) {
+// describe returns the module for a trace.
+func (m *PlannedModule) describe() format.Module {
 	module := format.Module{Path: m.Path, BuildID: m.BuildID}
 	for _, seg := range m.image.file.Segments {
 		module.Segments = append(module.Segments, format.Segment{Addr: uint64(seg.Addr), FileOff: uint64(seg.FileOff), Size: seg.MemSize})
 	}
-	var funcs []format.Func
-	for _, fn := range m.Funcs {
-		f := format.Func{
-			Name: fn.Name, Addr: fn.Addr, Size: fn.Size, File: fn.SourceFile, Line: fn.Line,
-			Hit: fn.Hit, NoReturn: !fn.Hit && fn.ReturnBy == Never,
-		}
-		if fn.Symbol != fn.Name {
-			f.Symbol = fn.Symbol
-		}
-		funcs = append(funcs, f)
+	return module
+}
+
+// describe returns the function for a trace, in which its module has a number.
+func (fn *PlannedFunc) describe(module format.ModuleID) format.Func {
+	f := format.Func{
+		Name: fn.Name, Module: module, Addr: fn.Addr, Size: fn.Size, File: fn.SourceFile, Line: fn.Line,
+		Hit: fn.Hit, NoReturn: !fn.Hit && fn.ReturnBy == Never && len(fn.Statics) == 0,
+		Static: fn.Static, Args: describe(fn.args), Results: describe(fn.results),
 	}
-	return func(w *format.Writer) {
-		id := w.AddModule(module)
-		for _, f := range funcs {
-			f.Module = id
-			w.AddFunc(f)
-		}
+	if fn.Symbol != fn.Name {
+		f.Symbol = fn.Symbol
 	}
+	return f
 }

@@ -41,8 +41,9 @@ type Plan struct {
 }
 
 type plannedFile struct {
-	probes []*Probe
-	addrs  map[uint64]bool
+	probes  []*Probe
+	addrs   map[uint64]bool
+	statics map[string]bool // static probes, see addStatics
 }
 
 // Close closes the files of the plan.
@@ -63,11 +64,28 @@ func (p *Plan) Funcs() int {
 	return n
 }
 
+// laterSites is how many sites of static probes there is room for that are found while recording.
+const laterSites = 1 << 12
+
+// countStatics returns how many sites of static probes there can be.
+func (p *Plan) countStatics(later bool) int {
+	n := 0
+	for _, m := range p.Modules {
+		for _, fn := range m.Funcs {
+			n += len(fn.Statics) * max(1, len(m.PIDs)+1)
+		}
+	}
+	if later && slices.ContainsFunc(p.probes, func(probe *Probe) bool { return probe.static != nil }) {
+		n += laterSites
+	}
+	return n
+}
+
 // canGrow reports whether the probes may speak of files that appear while recording:
 // programs that are executed, libraries that are loaded.
 func (p *Plan) canGrow() bool {
 	return slices.ContainsFunc(p.probes, func(probe *Probe) bool {
-		return !probe.Exclude && probe.Path == "" && (probe.Lib != "" || p.follow)
+		return !probe.Exclude && probe.Path == "" && (probe.Lib != "" || probe.static != nil || p.follow)
 	})
 }
 
@@ -131,7 +149,7 @@ func (p *Plan) resolve(cfg Config) error {
 				if probe.Exclude { // nothing there to leave out
 					continue
 				}
-				if targets && errors.Is(err, errNoLibrary) {
+				if targets && (errors.Is(err, errNoLibrary) || errors.Is(err, errNoStatic)) {
 					missing[probe] = err
 					continue
 				}
@@ -168,10 +186,14 @@ func (p *Plan) resolve(cfg Config) error {
 			continue
 		}
 		err := missing[probe]
-		if err == nil {
+		switch {
+		case err != nil:
+		case probe.static != nil:
+			err = noStatic(probe, scopes)
+		default:
 			err = noMatch(probe, wanted, scopes)
 		}
-		inProgram := probe.Path == "" && probe.Lib == ""
+		inProgram := probe.Path == "" && probe.Lib == "" && probe.static == nil
 		if probe.Exclude && len(wanted) == 0 {
 			continue
 		}
@@ -214,7 +236,11 @@ func (p *Plan) scopes(cfg Config) ([]*scope, error) {
 		list = append(list, sc)
 	}
 	if len(list) == 0 {
-		list = append(list, &scope{finder: target.NewLibraries(nil)})
+		if slices.ContainsFunc(p.probes, func(probe *Probe) bool { return probe.Path == "" }) {
+			list = append(list, p.images.systemScope())
+		} else {
+			list = append(list, &scope{finder: target.NewLibraries(nil)})
+		}
 	}
 	return list, nil
 }
@@ -224,13 +250,9 @@ func baseName(path string) string { return path[strings.LastIndexByte(path, '/')
 // addModule plans the probes of one file. What is left out counts as matched:
 // the reason is told.
 func (p *Plan) addModule(img *image, probes []*Probe, around surroundings, matched map[*Probe]bool) error {
-	funcs, err := img.file.Funcs()
-	if err != nil {
-		return fmt.Errorf("%s: symbols: %w", img.path, err)
-	}
 	done := p.planned[img.ver]
 	if done == nil {
-		done = &plannedFile{addrs: map[uint64]bool{}}
+		done = &plannedFile{addrs: map[uint64]bool{}, statics: map[string]bool{}}
 		p.planned[img.ver] = done
 	}
 	done.probes = probes
@@ -238,20 +260,44 @@ func (p *Plan) addModule(img *image, probes []*Probe, around surroundings, match
 	if !p.follow {
 		m.PIDs = img.pids
 	}
+	leaveOut := func(name string, a target.Addr, why string) {
+		p.LeftOut = append(p.LeftOut, format.LeftOut{Name: name, Module: img.path, Addr: uint64(a), Reason: why})
+	}
+	isStatic := func(probe *Probe) bool { return probe.static != nil }
+	if !slices.ContainsFunc(probes, func(probe *Probe) bool { return !isStatic(probe) }) {
+		// no functions to look for
+	} else if err := p.addFuncs(m, probes, around, done, matched, leaveOut); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(probes, isStatic) {
+		if err := p.addStatics(m, probes, done, matched, leaveOut); err != nil {
+			return err
+		}
+	}
+	if len(m.Funcs) > 0 {
+		p.Modules = append(p.Modules, m)
+	}
+	return nil
+}
+
+// addFuncs plans the functions of a file.
+func (p *Plan) addFuncs(m *PlannedModule, probes []*Probe, around surroundings, done *plannedFile, matched map[*Probe]bool, leaveOut func(string, target.Addr, string)) error {
+	img := m.image
+	funcs, err := img.file.Funcs()
+	if err != nil {
+		return fmt.Errorf("%s: symbols: %w", img.path, err)
+	}
 	h := newHazards(img.file, around)
 	m.Hazard, m.Goid = h.why, h.goid
 	if m.Hazard == "" && h.nameless != "" && slices.ContainsFunc(funcs, func(fn target.Func) bool { return fn.Recovered }) {
 		m.Hazard = h.nameless
-	}
-	leaveOut := func(name string, a target.Addr, why string) {
-		p.LeftOut = append(p.LeftOut, format.LeftOut{Name: name, Module: img.path, Addr: uint64(a), Reason: why})
 	}
 	for _, fn := range funcs {
 		symbol, ok := selectFunc(fn, probes, matched)
 		if !ok || done.addrs[uint64(fn.Addr)] {
 			continue
 		}
-		if isStartup(symbol) && !slices.ContainsFunc(probes, func(p *Probe) bool { return p.names(symbol) }) {
+		if isStartup(symbol) && !slices.ContainsFunc(probes, func(p *Probe) bool { return p.isName(symbol) }) {
 			p.Startup = append(p.Startup, symbol)
 			continue
 		}
@@ -289,9 +335,6 @@ func (p *Plan) addModule(img *image, probes []*Probe, around surroundings, match
 	}
 	distinguish(m.Funcs)
 	slices.SortStableFunc(m.Funcs, func(a, b PlannedFunc) int { return cmp.Compare(a.Addr, b.Addr) })
-	if len(m.Funcs) > 0 {
-		p.Modules = append(p.Modules, m)
-	}
 	return nil
 }
 

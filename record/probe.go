@@ -17,7 +17,7 @@ var (
 	ErrSyntax = errors.New("wrong syntax")
 )
 
-// Probe is a parsed PROBE of the command line: which functions, in which files.
+// Probe is a parsed PROBE of the command line: which functions or static probes, in which files.
 type Probe struct {
 	Text    string // as it was written
 	Exclude bool   // leaves out what it matches
@@ -27,11 +27,24 @@ type Probe struct {
 	pattern *pattern     // names to match, unless
 	addr    *target.Addr // an address is given
 	delta   uint64       // bytes into the function
+
+	static *staticPattern // static probes to match, instead of all these
+	values values
+	spans  spanRule
+	names  nameStyle // what the values of these probes are the name of; noNames: they are values
+}
+
+// values are what a probe records beside the fact that it was passed, and when.
+type values struct {
+	args []argument
+	all  bool // all that the static probe itself describes
+	cond *condition
 }
 
 // ParseProbe parses
 //
 //	[!][uprobe:|uretprobe:|u:|ur:][/path:|./path:|LIB:]FUNC[+OFFSET] or ...:0xADDRESS
+//	[!]usdt:[/path:|./path:|LIB:][PROVIDER:]NAME [(ARGUMENTS)] [if CONDITION] [=> PROVIDER:NAME [on ARGUMENT]]
 //
 // where FUNC is a name, a glob or a /regular expression/. A "::" is part of a
 // name. Errors wrap ErrProbe and ErrSyntax and say what is wrong.
@@ -44,8 +57,13 @@ func ParseProbe(text string) (*Probe, error) {
 	if after, ok := strings.CutPrefix(rest, "!"); ok {
 		p.Exclude, rest = true, strings.TrimSpace(after)
 	}
-	if strings.HasPrefix(rest, "usdt:") {
-		return fail("static probes (usdt:) cannot be recorded yet")
+	for _, prefix := range []string{"usdt:", "U:"} {
+		if after, ok := strings.CutPrefix(rest, prefix); ok {
+			if err := p.parseStatic(after); err != nil {
+				return fail("%v", err)
+			}
+			return p, nil
+		}
 	}
 	for _, prefix := range []string{"uprobe:", "uretprobe:", "u:", "ur:"} {
 		if after, ok := strings.CutPrefix(rest, prefix); ok {
@@ -54,17 +72,8 @@ func ParseProbe(text string) (*Probe, error) {
 		}
 	}
 	file, name := splitFile(rest)
-	switch {
-	case strings.HasPrefix(file, "/"):
-		p.Path = filepath.Clean(file)
-	case strings.HasPrefix(file, "./"), strings.HasPrefix(file, "../"):
-		path, err := filepath.Abs(file)
-		if err != nil {
-			return fail("%v", err)
-		}
-		p.Path = path
-	default:
-		p.Lib = file
+	if err := p.setFile(file); err != nil {
+		return fail("%v", err)
 	}
 	switch {
 	case name == "" && file == "":
@@ -74,7 +83,7 @@ func ParseProbe(text string) (*Probe, error) {
 	}
 	for _, later := range []string{" -> ", " if ", " => "} {
 		if strings.Contains(name, later) {
-			return fail("%q: arguments, return types, conditions and spans cannot be recorded yet", strings.TrimSpace(later))
+			return fail("%q: arguments, return types and conditions of functions cannot be recorded yet, only those of static probes (usdt:)", strings.TrimSpace(later))
 		}
 	}
 	if addr, ok := strings.CutPrefix(name, "0x"); ok {
@@ -104,8 +113,21 @@ func ParseProbe(text string) (*Probe, error) {
 	return p, nil
 }
 
-// names reports whether the probe selects a function by its very name.
-func (p *Probe) names(symbol string) bool {
+// setFile reads the part of a probe that says in which file to look.
+func (p *Probe) setFile(file string) (err error) {
+	switch {
+	case strings.HasPrefix(file, "/"):
+		p.Path = filepath.Clean(file)
+	case strings.HasPrefix(file, "./"), strings.HasPrefix(file, "../"):
+		p.Path, err = filepath.Abs(file)
+	default:
+		p.Lib = file
+	}
+	return err
+}
+
+// isName reports whether the probe selects a function by its very name.
+func (p *Probe) isName(symbol string) bool {
 	return !p.Exclude && p.pattern != nil && p.pattern.literal == symbol
 }
 

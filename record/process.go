@@ -28,7 +28,7 @@ import (
 type threads struct {
 	w         *format.Writer
 	lives     map[uint32]*life    // by TID: those that have not ended
-	routines  map[goKey]*life     // by process and number: goroutines
+	routines  map[goKey]*life     // goroutines and lanes
 	ended     map[uint32][]*life  // by TID: those that end in this pass, in order
 	gone      map[uint32]bool     // by PID: processes that end in this pass
 	processes map[uint32]*process // by PID: those that have not ended
@@ -40,7 +40,8 @@ type threads struct {
 type life struct {
 	process *process
 	id      format.ThreadID
-	goid    uint64 // of a goroutine, which ends with its process
+	goid    uint64 // of a goroutine, which ends with its process, as does
+	lane    int    // a lane
 	defined bool   // id is valid
 	comm    string // as the kernel told at its end
 	endNs   uint64 // CLOCK_MONOTONIC
@@ -113,16 +114,26 @@ func (t *threads) process(pid uint32) *process {
 	return p
 }
 
-// goKey names a goroutine.
+// goKey names a goroutine, or a lane.
 type goKey struct {
 	pid  uint32
 	goid uint64
+	lane int
 }
 
 // goroutine returns the number of a goroutine; tid is the thread that it is
 // first seen on. Its life ends with the pass in which that of its process ends.
 func (t *threads) goroutine(pid, tid uint32, goid uint64) format.ThreadID {
-	key := goKey{pid, goid}
+	return t.routine(goKey{pid: pid, goid: goid}, tid)
+}
+
+// lane returns the number of a lane of a process, see format.Thread; otherwise it is like goroutine.
+func (t *threads) lane(pid, tid uint32, lane int) format.ThreadID {
+	return t.routine(goKey{pid: pid, lane: lane}, tid)
+}
+
+func (t *threads) routine(key goKey, tid uint32) format.ThreadID {
+	pid := key.pid
 	l := t.routines[key]
 	if l == nil {
 		p := t.processes[pid]
@@ -132,7 +143,7 @@ func (t *threads) goroutine(pid, tid uint32, goid uint64) format.ThreadID {
 		if p == nil {
 			p = t.process(pid)
 		}
-		l = &life{process: p, goid: goid}
+		l = &life{process: p, goid: key.goid, lane: key.lane}
 		t.routines[key] = l
 	}
 	return t.define(l, pid, tid)
@@ -193,7 +204,7 @@ func (t *threads) define(l *life, pid, tid uint32) format.ThreadID {
 		t.w.AddProcess(def)
 		p.defined = true
 	}
-	th := format.Thread{PID: int(pid), TID: int(tid), Comm: l.comm, Goroutine: l.goid}
+	th := format.Thread{PID: int(pid), TID: int(tid), Comm: l.comm, Goroutine: l.goid, Lane: l.lane}
 	if th.Comm == "" && l.endNs == 0 {
 		th.Comm = readComm(fmt.Sprintf("/proc/%d/task/%d/comm", pid, tid))
 	}

@@ -121,7 +121,9 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	if r.follower != nil {
 		room += laterFuncs
 	}
-	if r.objs, err = bpf.Load(bpf.Options{RingBytes: cfg.RingBytes, Funcs: room, TGIDs: r.targets, Follow: cfg.Follow, Method: r.method}); err != nil {
+	if r.objs, err = bpf.Load(bpf.Options{
+		RingBytes: cfg.RingBytes, Funcs: room, TGIDs: r.targets, Follow: cfg.Follow, Method: r.method, Sites: p.countStatics(r.follower != nil),
+	}); err != nil {
 		return nil, err
 	}
 	if err := r.attach(); err != nil {
@@ -289,13 +291,13 @@ func (r *recording) begin() (err error) {
 	if err != nil {
 		return err
 	}
+	r.drainer = newDrainer(r.objs.Rings, r.objs.Tasks, r.w, uint64(r.start.MonoNs))
 	for _, m := range r.plan.Modules {
-		m.define()(r.w)
+		r.drainer.catalog.add(m)
 	}
 	for _, l := range r.plan.LeftOut {
 		r.w.AddLeftOut(l)
 	}
-	r.drainer = newDrainer(r.objs.Rings, r.objs.Tasks, r.w, uint64(r.start.MonoNs))
 	return r.w.Flush()
 }
 
@@ -393,6 +395,9 @@ func (r *recording) finish(reason string) (*Summary, error) {
 	funcLost, err := r.objs.FuncLosses(r.plan.Funcs())
 	if err != nil {
 		return nil, err
+	}
+	for i := range funcLost {
+		funcLost[i].Func = r.drainer.catalog.funcs[funcLost[i].Func].id
 	}
 	lost := r.drainer.lost
 	ended := reason

@@ -305,6 +305,17 @@ func (f *File) Addr(o FileOff) (Addr, bool) {
 	return 0, false
 }
 
+// InitAddr returns the address of code that runs once, when the file is loaded: of section .init, or else the entry
+// point.
+func (f *File) InitAddr() (Addr, bool) {
+	a := f.Entry
+	if s := f.elf.Section(".init"); s != nil && s.Size > 0 {
+		a = Addr(s.Addr)
+	}
+	_, ok := f.FileOff(a)
+	return a, ok && a != 0
+}
+
 // room returns the number of file-backed bytes from a to the end of its executable segment, 0 if a is in none.
 func (f *File) room(a Addr) uint64 {
 	for _, s := range f.Segments {

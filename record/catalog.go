@@ -1,0 +1,93 @@
+//go:build linux
+
+package record
+
+import (
+	"utrace/bpf"
+	"utrace/format"
+)
+
+// maxNames bounds the functions that an interpreter's probes may name: a program can make up any number.
+const maxNames = 1 << 18
+
+// catalog knows what the numbers of functions in the kernel's records stand for in the trace. The two
+// differ, since functions of interpreters get a number when their name is first seen.
+type catalog struct {
+	w     *format.Writer
+	funcs []probedFunc // by the number in records
+	named map[nameKey]format.FuncID
+	keyed bool // spans of a function are told apart by an argument
+}
+
+// probedFunc is a function, or a static probe, as the trace has it.
+type probedFunc struct {
+	id      format.FuncID
+	module  format.ModuleID
+	planned *PlannedFunc
+	others  format.FuncID // what maxNames leaves without a name; 0 before there are any
+}
+
+// nameKey is what a record has for a name.
+type nameKey struct {
+	fn   format.FuncID // number in records
+	hash uint64
+}
+
+func newCatalog(w *format.Writer) *catalog {
+	return &catalog{w: w, named: map[nameKey]format.FuncID{}}
+}
+
+// add defines a module and its functions, in the order that numbers them like their probes.
+func (c *catalog) add(m *PlannedModule) {
+	id := c.w.AddModule(m.describe())
+	for i := range m.Funcs {
+		fn := &m.Funcs[i]
+		c.funcs = append(c.funcs, probedFunc{id: c.w.AddFunc(fn.describe(id)), module: id, planned: fn})
+		c.keyed = c.keyed || fn.keyed
+	}
+}
+
+// name defines the function that the values of an interpreter's probe are the name of.
+func (c *catalog) name(fn format.FuncID, v *bpf.Values) {
+	if int(fn) >= len(c.funcs) {
+		return
+	}
+	key := nameKey{fn, v.Name}
+	if _, ok := c.named[key]; ok {
+		return
+	}
+	probed := &c.funcs[fn]
+	if len(c.named) >= maxNames {
+		if probed.others == 0 {
+			probed.others = c.w.AddFunc(format.Func{Name: "[further functions]", Module: probed.module, Static: probed.planned.Static})
+		}
+		return
+	}
+	style := probed.planned.names
+	parts := style.parts()
+	text := func(i int) string {
+		if i < 0 || !v.Readable(i) {
+			return ""
+		}
+		return string(v.Text(i))
+	}
+	f := format.Func{Module: probed.module, Static: probed.planned.Static, File: text(parts.file)}
+	f.Name = style.join(text(parts.class), text(parts.function), f.File)
+	if f.Name == "" {
+		f.Name = "[no name]"
+	}
+	if parts.line >= 0 && v.Readable(parts.line) {
+		f.Line = max(0, int(int32(v.Number(parts.line))))
+	}
+	c.named[key] = c.w.AddFunc(f)
+}
+
+// function returns the function that a name in a record stands for. It reports false where the record
+// that tells the name has not been read yet.
+func (c *catalog) function(fn format.FuncID, hash uint64) (format.FuncID, bool) {
+	id, ok := c.named[nameKey{fn, hash}]
+	if !ok && c.funcs[fn].others != 0 {
+		return c.funcs[fn].others, true
+	}
+	return id, ok
+}

@@ -1,0 +1,142 @@
+//go:build linux
+
+package record
+
+import (
+	"utrace/bpf"
+	"utrace/format"
+)
+
+// maxTries is how many rounds an event waits for the record that tells the name of its function. That
+// record was in a ring before the event was, but in that of another CPU.
+const maxTries = 5
+
+// heldName is a record that tells the name of a function.
+type heldName struct {
+	fn     format.FuncID // number in records
+	values bpf.Values
+}
+
+// hold keeps the values of an event in d.values, and returns which they are, counted from 1.
+func (d *drainer) hold(fn format.FuncID, rec []byte) uint32 {
+	var v bpf.Values
+	if !v.DecodeValues(rec) {
+		return 0
+	}
+	switch {
+	case v.Known:
+	case v.Name != 0:
+		d.names = append(d.names, heldName{fn, v.Clone()})
+		v = bpf.Values{Name: v.Name, Known: true}
+	default:
+		v = v.Clone()
+	}
+	if n := len(d.unused); n > 0 {
+		at := d.unused[n-1]
+		d.unused = d.unused[:n-1]
+		d.values[at-1] = v
+		return at
+	}
+	d.values = append(d.values, v)
+	return uint32(len(d.values))
+}
+
+// releaseStatic hands an event of a static probe to the writer.
+func (d *drainer) releaseStatic(e *heldEvent, fn *probedFunc, before uint64) error {
+	out := format.Event{TimeNs: sinceStart(e.TimeNs, d.startNs), Func: fn.id, CPU: e.cpu, Kind: e.Kind}
+	args := ""
+	if e.values != 0 {
+		v := &d.values[e.values-1]
+		if v.Name != 0 {
+			id, ok := d.catalog.function(e.Func, v.Name)
+			if !ok && e.tries < maxTries && before != untilEnd {
+				late := *e
+				late.tries++
+				d.late = append(d.late, late)
+				return nil
+			}
+			if ok {
+				out.Func = id
+			}
+		} else {
+			args = d.encode(e, fn.planned, v)
+		}
+		d.unused = append(d.unused, e.values)
+	}
+	if fn.planned.keyed {
+		if lane := d.lanes.lane(e, e.Func); lane > 0 {
+			out.Thread = d.threads.lane(e.PID, e.TID, lane)
+			return d.appendStatic(&out, args)
+		}
+	}
+	out.Thread = d.threads.id(e.PID, e.TID, 0, e.TimeNs)
+	return d.appendStatic(&out, args)
+}
+
+func (d *drainer) appendStatic(e *format.Event, args string) error {
+	if args == "" {
+		return d.w.Append(e)
+	}
+	return d.w.AppendArgs(e, args)
+}
+
+// encode returns the JSON of what an event carries, "" for nothing.
+func (d *drainer) encode(e *heldEvent, fn *PlannedFunc, v *bpf.Values) string {
+	args := fn.args
+	if e.Kind == format.Return {
+		args = fn.results
+	}
+	d.json = appendValues(d.json[:0], args, v)
+	if len(d.json) <= len("[]") {
+		return ""
+	}
+	return string(d.json)
+}
+
+// lanes puts spans that run at the same time into lanes 1, 2, 3 … of their process.
+type lanes map[uint32]*processLanes // by PID
+
+type processLanes struct {
+	open map[laneKey]int
+	busy []bool // by lane, from 1
+}
+
+// laneKey is what the beginning and the end of a span have in common.
+type laneKey struct {
+	fn  format.FuncID // number in records
+	key uint64
+}
+
+// maxLanes bounds the spans of a process that run at the same time.
+const maxLanes = 1 << 16
+
+// lane returns the lane of a span that begins or ends; 0 for an end whose beginning was not seen.
+func (l lanes) lane(e *heldEvent, fn format.FuncID) int {
+	p := l[e.PID]
+	if p == nil {
+		p = &processLanes{open: map[laneKey]int{}, busy: []bool{true}}
+		l[e.PID] = p
+	}
+	key := laneKey{fn, e.Value}
+	n, open := p.open[key]
+	if e.Kind == format.Return {
+		if open {
+			delete(p.open, key)
+			p.busy[n] = false
+		}
+		return n
+	}
+	if open { // it begins once more: its end was not seen
+		return n
+	}
+	for n = 1; n < len(p.busy) && p.busy[n]; n++ {
+	}
+	switch {
+	case n >= maxLanes:
+		return 0
+	case n == len(p.busy):
+		p.busy = append(p.busy, true)
+	}
+	p.busy[n], p.open[key] = true, n
+	return n
+}

@@ -1,0 +1,416 @@
+//go:build linux
+
+package record
+
+import (
+	"cmp"
+	"debug/elf"
+	"fmt"
+	"math/bits"
+	"slices"
+
+	"utrace/bpf"
+	"utrace/format"
+	"utrace/record/internal/target"
+)
+
+// StaticSite is a location of a static probe, and what to do there.
+type StaticSite struct {
+	Addr         uint64 // virtual address as the file has it
+	FileOff      uint64
+	SemaphoreOff uint64 // as an offset into the file, 0 for none
+	Class        SiteClass
+	site         bpf.Site // but for Func
+}
+
+// staticName is what locations of one static probe have in common.
+type staticName struct{ provider, name string }
+
+func (n staticName) String() string { return n.provider + ":" + n.name }
+
+// staticPlan plans the static probes of one file.
+type staticPlan struct {
+	file   *target.File
+	sites  kernelSites
+	groups map[staticName][]target.StaticProbe
+	order  []staticName
+}
+
+func newStaticPlan(file *target.File, sites kernelSites) (*staticPlan, error) {
+	list, err := file.StaticProbes()
+	s := &staticPlan{file: file, sites: sites, groups: map[staticName][]target.StaticProbe{}}
+	for _, p := range list {
+		if _, ok := file.FileOff(p.Addr); !ok { // in a part that the linker has thrown away
+			continue
+		}
+		n := staticName{p.Provider, p.Name}
+		if s.groups[n] == nil {
+			s.order = append(s.order, n)
+		}
+		s.groups[n] = append(s.groups[n], p)
+	}
+	return s, err
+}
+
+// hasStatic reports whether a file has a static probe that the pattern matches.
+func hasStatic(file *target.File, pattern *staticPattern) bool {
+	list, _ := file.StaticProbes()
+	return slices.ContainsFunc(list, func(p target.StaticProbe) bool { return pattern.match(p.Provider, p.Name) })
+}
+
+// addStatics plans the static probes of a file:
+//
+//  1. Which probes select each of its names; of those that record nothing special one is enough.
+//  2. Names that end a span are no probes of their own.
+//  3. Each location gets a site with the operands that it has.
+func (p *Plan) addStatics(m *PlannedModule, probes []*Probe, done *plannedFile, matched map[*Probe]bool, leaveOut func(string, target.Addr, string)) error {
+	s, err := newStaticPlan(m.image.file, p.sites)
+	if err != nil {
+		leaveOut("*", 0, err.Error())
+	}
+	excluded := func(n staticName) bool {
+		return slices.ContainsFunc(probes, func(p *Probe) bool {
+			return p.Exclude && p.static != nil && p.static.match(n.provider, n.name)
+		})
+	}
+	selected := map[staticName][]*Probe{}
+	for _, n := range s.order {
+		for _, probe := range probes {
+			if probe.static == nil || !probe.static.match(n.provider, n.name) {
+				continue
+			}
+			matched[probe] = true
+			if !probe.Exclude && !excluded(n) {
+				selected[n] = append(selected[n], probe)
+			}
+		}
+		selected[n] = mostSpecial(selected[n])
+	}
+	ends := map[staticName]bool{}
+	type planned struct {
+		begin staticName
+		probe *Probe
+		span  string
+		ends  []staticName
+	}
+	var list []planned
+	for _, n := range s.order {
+		for _, probe := range selected[n] {
+			pl := planned{begin: n, probe: probe}
+			pl.ends, pl.span = s.ends(n, probe, excluded)
+			for _, end := range pl.ends {
+				ends[end] = true
+			}
+			list = append(list, pl)
+		}
+	}
+	for _, pl := range list {
+		key := pl.begin.String() + " " + pl.probe.Text
+		if done.statics[key] || ends[pl.begin] && !pl.probe.spans.none {
+			continue
+		}
+		var results []argument
+		if len(pl.ends) > 0 {
+			for _, probe := range selected[pl.ends[0]] {
+				results = probe.values.args
+			}
+		}
+		fn, err := s.function(pl.begin, pl.probe, pl.span, pl.ends, results)
+		if err != nil {
+			if pl.probe.static.literal() && len(pl.probe.values.args) > 0 {
+				return fmt.Errorf("%w %q: %s: %w", ErrProbe, pl.probe.Text, m.Path, err)
+			}
+			leaveOut(pl.begin.String(), s.groups[pl.begin][0].Addr, err.Error())
+			continue
+		}
+		m.Funcs = append(m.Funcs, fn)
+		done.statics[key] = true
+		s.addRaised(m, pl.begin)
+	}
+	return nil
+}
+
+// mostSpecial leaves of the probes that select a name those that say what to record, or else
+// the first.
+func mostSpecial(probes []*Probe) []*Probe {
+	var special []*Probe
+	for _, p := range probes {
+		v := p.values
+		if len(v.args) > 0 || v.all || v.cond != nil || p.spans != (spanRule{}) {
+			special = append(special, p)
+		}
+	}
+	if len(special) > 0 {
+		return special
+	}
+	return probes[:min(1, len(probes))]
+}
+
+// ends returns the probes that end what a probe begins, and the name of the span.
+func (s *staticPlan) ends(n staticName, probe *Probe, excluded func(staticName) bool) (ends []staticName, span string) {
+	usual, span := usualEnds(n.name)
+	if span == "" {
+		span = n.name
+	}
+	switch {
+	case probe.spans.none:
+		return nil, n.name
+	case probe.spans.ends != nil:
+		for _, other := range s.order {
+			if other != n && probe.spans.ends.match(other.provider, other.name) && !excluded(other) {
+				ends = append(ends, other)
+			}
+		}
+		return ends, span
+	}
+	for _, name := range usual {
+		if end := (staticName{n.provider, name}); s.groups[end] != nil && !excluded(end) {
+			return []staticName{end}, span
+		}
+	}
+	return nil, n.name
+}
+
+// function plans a static probe, or the span that it begins.
+func (s *staticPlan) function(begin staticName, probe *Probe, span string, ends []staticName, results []argument) (PlannedFunc, error) {
+	locations := s.groups[begin]
+	args := probe.values.args
+	if probe.values.all {
+		args = describedArguments(locations[0].Args, args)
+	}
+	if probe.spans.ends != nil && len(ends) == 0 {
+		return PlannedFunc{}, fmt.Errorf("no static probe ends the span (=>)")
+	}
+	fn := PlannedFunc{
+		Name: span, Symbol: begin.String(), Addr: uint64(locations[0].Addr), Site: uint64(locations[0].Addr), Static: begin.String(),
+		Hit: len(ends) == 0, ReturnBy: Never, args: args, results: results, names: probe.names,
+	}
+	template := bpf.Site{Kind: format.Hit}
+	if !fn.Hit {
+		template.Kind = format.Entry
+	}
+	if probe.names != noNames {
+		template.Flags |= bpf.SiteNamed
+		template.Named = probe.names.mask()
+		fn.args = nil // they are its name
+	}
+	if probe.values.cond != nil && !fn.Hit {
+		template.Flags |= bpf.SiteGated
+	}
+	end := template
+	conds, err := probe.values.cond.compile(args)
+	if err != nil {
+		return fn, err
+	}
+	template.NumConds = uint8(copy(template.Conds[:], conds))
+	if probe.spans.key != "" {
+		at, _, err := findArgument(args, probe.spans.key, valueType{})
+		if err != nil {
+			return fn, err
+		}
+		template.Flags |= bpf.SiteKeyed
+		template.Key = uint8(at)
+		// The end has it under the same name, or in the same place.
+		if _, _, err := findArgument(results, probe.spans.key, valueType{}); err != nil {
+			key := args[at]
+			key.hidden = true
+			results = append(slices.Clone(results), key)
+		}
+		at, _, err = findArgument(results, probe.spans.key, valueType{})
+		if err != nil {
+			at = len(results) - 1
+		}
+		end.Flags |= bpf.SiteKeyed
+		end.Key = uint8(at)
+		fn.results, fn.keyed = results, true
+	}
+	if fn.Statics, err = s.locate(begin, args, template); err != nil {
+		return fn, err
+	}
+	fn.FileOff, fn.Class = fn.Statics[0].FileOff, fn.Statics[0].Class
+	end.Kind = format.Return
+	for _, n := range ends {
+		endArgs := results
+		if probe.names != noNames { // an entry and its return have the same name
+			endArgs = args
+		}
+		sites, err := s.locate(n, endArgs, end)
+		if err != nil {
+			return fn, fmt.Errorf("%s, which ends it: %w", n, err)
+		}
+		fn.Statics = append(fn.Statics, sites...)
+	}
+	return fn, nil
+}
+
+// describedArguments returns all arguments that a probe has itself, with the types that its operands tell;
+// more are hidden ones.
+func describedArguments(ops []target.Operand, more []argument) []argument {
+	var args []argument
+	for i, op := range ops[:min(len(ops), bpf.MaxArgs)] {
+		letter, kind := "u", kindNumber
+		switch {
+		case op.Float:
+			letter, kind = "f", kindFloat
+		case op.Signed:
+			letter = "s"
+		}
+		args = append(args, argument{
+			name: fmt.Sprintf("arg%d", i+1), pos: i, described: true,
+			typ: valueType{name: fmt.Sprintf("%s%d", letter, 8*op.Size), kind: kind, size: op.Size, signed: op.Signed},
+		})
+	}
+	return append(args, more...)
+}
+
+// locate returns the sites of all locations of a probe, with the operands that each has for the arguments.
+func (s *staticPlan) locate(n staticName, args []argument, template bpf.Site) ([]StaticSite, error) {
+	var sites []StaticSite
+	unreadable := make([]int, len(args)) // locations, by argument
+	why := make([]string, len(args))
+	if len(args) > bpf.MaxArgs {
+		return nil, fmt.Errorf("%d arguments, those of conditions and lengths included: %d are the most", len(args), bpf.MaxArgs)
+	}
+	for _, loc := range s.groups[n] {
+		off, _ := s.file.FileOff(loc.Addr)
+		st := StaticSite{Addr: uint64(loc.Addr), FileOff: uint64(off), Class: s.class(loc.Addr), site: template}
+		if loc.Semaphore != 0 {
+			sem, ok := s.file.DataOff(loc.Semaphore)
+			if !ok {
+				return nil, fmt.Errorf("its semaphore at %#x is not in the file", uint64(loc.Semaphore))
+			}
+			st.SemaphoreOff = uint64(sem)
+		}
+		st.site.NumArgs = uint8(len(args))
+		for i, a := range args {
+			if a.pos >= len(loc.Args) {
+				return nil, fmt.Errorf("%s has %d arguments (%s), no %d", n, len(loc.Args), loc.ArgText, a.pos+1)
+			}
+			op := loc.Args[a.pos]
+			if op.Unreadable != "" {
+				unreadable[i]++
+				why[i] = op.Text + ": " + op.Unreadable
+			}
+			st.site.Args[i] = fetchArg(a, op, loc.Addr, s.file.Machine)
+			if a.typ.kind == kindBuffer {
+				at, _, err := findArgument(args, a.typ.length, valueType{})
+				if err != nil {
+					return nil, err
+				}
+				st.site.Args[i].LengthArg = uint8(at)
+			}
+		}
+		sites = append(sites, st)
+	}
+	for i, a := range args {
+		if unreadable[i] == len(sites) && !a.described {
+			return nil, fmt.Errorf("%s: argument %d (%s) cannot be read: %s", n, a.pos+1, a.name, why[i])
+		}
+	}
+	return sites, nil
+}
+
+// class says how the kernel treats the instruction of a location.
+func (s *staticPlan) class(a target.Addr) SiteClass {
+	code, err := s.file.Code(a, 1)
+	if err != nil || s.file.Machine != elf.EM_X86_64 {
+		return Stepped
+	}
+	if more, err := s.file.Code(a, 5); err == nil {
+		code = more
+	}
+	return classify(code, a, s.sites)
+}
+
+// fetchArg says how to fetch an argument from an operand of the location at addr.
+func fetchArg(a argument, op target.Operand, addr target.Addr, machine elf.Machine) bpf.Arg {
+	arg := bpf.Arg{Size: op.Size, Signed: op.Signed, Base: uint8(op.Base), Index: uint8(op.Index), Disp: op.Disp}
+	switch {
+	case op.Unreadable != "":
+		arg.From = bpf.FromNowhere
+	case op.Kind == target.Constant:
+		arg.From = bpf.FromConstant
+	case op.Kind == target.InRegister:
+		arg.From = bpf.FromRegister
+		if op.HighByte {
+			arg.Shift = 8
+		}
+	default:
+		arg.From = bpf.FromMemory
+		arg.Shift = uint8(bits.TrailingZeros8(max(1, op.Scale)))
+		if op.Relative { // the site is as far from it as in the file
+			arg.Base = pcRegister(machine)
+			arg.Disp = op.Disp - int64(addr)
+		}
+	}
+	switch t := a.typ; {
+	case t.kind == kindText:
+		arg.As, arg.Max = bpf.AsString, uint32(t.max)+2 // with the NUL, and one more, by which a longer text is known
+	case t.kind == kindBuffer:
+		arg.As, arg.Max = bpf.AsBytes, uint32(t.max)
+	case t.size != 0 && t.size <= arg.Size:
+		arg.Size, arg.Signed = t.size, t.signed
+	}
+	return arg
+}
+
+// pcRegister returns which word of struct pt_regs is the program counter.
+func pcRegister(machine elf.Machine) uint8 {
+	if machine == elf.EM_AARCH64 {
+		return 32
+	}
+	return 16
+}
+
+// addRaised has the semaphores of other probes raised without which a probe does not work.
+//
+// CPython 3.11 passes function__entry only while it interprets on its tracing path, which it takes while
+// the semaphore of line is above zero. A probe on line would trap on every line. The semaphore is raised
+// by a probe on an instruction that is executed once, when the file is loaded.
+func (s *staticPlan) addRaised(m *PlannedModule, n staticName) {
+	if n.provider != "python" || n.name != "function__entry" {
+		return
+	}
+	line := s.groups[staticName{"python", "line"}]
+	quiet, ok := s.file.InitAddr()
+	if len(line) == 0 || line[0].Semaphore == 0 || !ok {
+		return
+	}
+	sem, semOK := s.file.DataOff(line[0].Semaphore)
+	off, offOK := s.file.FileOff(quiet)
+	raised := StaticSite{Addr: uint64(quiet), FileOff: uint64(off), SemaphoreOff: uint64(sem)}
+	if semOK && offOK && !slices.ContainsFunc(m.Raised, func(r StaticSite) bool { return r.SemaphoreOff == raised.SemaphoreOff }) {
+		m.Raised = append(m.Raised, raised)
+	}
+}
+
+// noStatic explains a probe that matches no static probe.
+func noStatic(probe *Probe, scopes []*scope) error {
+	var near []string
+	files, total := 0, 0
+	for _, sc := range scopes {
+		for _, img := range sc.all() {
+			list, _ := img.file.StaticProbes()
+			if len(list) == 0 {
+				continue
+			}
+			files++
+			for _, p := range list {
+				total++
+				n := staticName{p.Provider, p.Name}.String()
+				if !slices.Contains(near, n) {
+					near = append(near, n)
+				}
+			}
+		}
+	}
+	slices.SortFunc(near, cmp.Compare[string])
+	hint := ""
+	if probe.static.literal() {
+		hint = similar(probe.static.provider.literal+":"+probe.static.name.literal, near)
+	}
+	if total == 0 {
+		return fmt.Errorf("%w %q: %w: none of the files that were looked at has any", ErrProbe, probe.Text, errNoStatic)
+	}
+	return fmt.Errorf("%w %q: %w among the %d of %d files (utrace list shows them)%s", ErrProbe, probe.Text, errNoStatic, total, files, hint)
+}

@@ -1,0 +1,88 @@
+package record
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"math"
+	"strconv"
+	"unicode/utf8"
+
+	"utrace/bpf"
+)
+
+// appendValues appends the JSON array of what an event carries, by the rules of package format.
+func appendValues(dst []byte, args []argument, v *bpf.Values) []byte {
+	dst = append(dst, '[')
+	first := true
+	for i, a := range args {
+		if a.hidden {
+			continue
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = appendValue(dst, a.typ, v, i)
+	}
+	return append(dst, ']')
+}
+
+func appendValue(dst []byte, t valueType, v *bpf.Values, i int) []byte {
+	if !v.Readable(i) {
+		return append(dst, "null"...)
+	}
+	n := v.Number(i)
+	switch t.kind {
+	case kindText, kindBuffer:
+		return appendText(dst, v.Text(i), t.max)
+	case kindBool:
+		return strconv.AppendBool(dst, n != 0)
+	case kindChar:
+		return appendText(dst, []byte{byte(n)}, 1)
+	case kindFloat:
+		f := math.Float64frombits(n)
+		if t.size == 4 {
+			f = float64(math.Float32frombits(uint32(n)))
+		}
+		text, err := json.Marshal(f)
+		if err != nil { // infinite, or not a number
+			text = strconv.AppendQuote(nil, strconv.FormatFloat(f, 'g', -1, 64))
+		}
+		return append(dst, text...)
+	}
+	if t.signed {
+		return strconv.AppendInt(dst, int64(n), 10)
+	}
+	return strconv.AppendUint(dst, n, 10)
+}
+
+// appendText appends bytes, of which max were to be recorded.
+func appendText(dst, text []byte, max int) []byte {
+	cut := len(text) > max
+	if cut {
+		text = text[:max]
+		for n := len(text); n > len(text)-utf8.UTFMax && n > 0; n-- { // not in the middle of a character
+			if r, size := utf8.DecodeLastRune(text[:n]); r != utf8.RuneError || size != 1 {
+				if n > len(text)-utf8.UTFMax && utf8.Valid(text[:n]) {
+					text = text[:n]
+				}
+				break
+			}
+		}
+	}
+	if utf8.Valid(text) {
+		quoted, _ := json.Marshal(string(text)) // of a string: no error
+		if !cut {
+			return append(dst, quoted...)
+		}
+		dst = append(append(dst, `{"text":`...), quoted...)
+	} else {
+		dst = append(dst, `{"bytes":"`...)
+		dst = base64.StdEncoding.AppendEncode(dst, text)
+		dst = append(dst, '"')
+	}
+	if cut {
+		dst = append(dst, `,"cut":true`...)
+	}
+	return append(dst, '}')
+}
