@@ -102,7 +102,7 @@ func (r *Result) Sort(key SortKey) {
 }
 
 func compareFunctions(a, b *Function) int {
-	return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Module, b.Module), cmp.Compare(a.Addr, b.Addr),
+	return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Module, b.Module), cmp.Compare(a.Addr, b.Addr), strings.Compare(a.File, b.File),
 		strings.Compare(a.BuildID, b.BuildID))
 }
 
@@ -111,6 +111,7 @@ type functionKey struct {
 	module string // build ID, or the path if it has none
 	addr   uint64
 	name   string
+	file   string // of a function of an interpreter, which has no address
 }
 
 // functions numbers the functions of all traces of an analysis.
@@ -124,7 +125,10 @@ func newFunctions() *functions { return &functions{index: map[functionKey]int{}}
 // add returns the number of a function of a trace.
 func (fs *functions) add(f *format.Func, modules []format.Module) int {
 	m := &modules[f.Module]
-	key := functionKey{cmp.Or(m.BuildID, m.Path), f.Addr, f.Name}
+	key := functionKey{cmp.Or(m.BuildID, m.Path), f.Addr, f.Name, ""}
+	if f.Addr == 0 {
+		key.file = f.File
+	}
 	if i, ok := fs.index[key]; ok {
 		return i
 	}
@@ -158,6 +162,8 @@ func (r *Result) setLabels() {
 		switch {
 		case names[f.Name] == 1:
 			r.Rows[i].Label = f.Name
+		case f.Addr == 0 && f.File != "": // of an interpreter
+			r.Rows[i].Label = fmt.Sprintf("%s [%s:%d]", f.Name, f.File, f.Line)
 		case modules[module{f.Name, base}] == 1:
 			r.Rows[i].Label = fmt.Sprintf("%s [%s]", f.Name, base)
 		case f.File != "":

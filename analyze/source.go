@@ -217,6 +217,7 @@ func (s *source) define(def format.Definition) error {
 	case format.KindFunc:
 		f := &t.Funcs[len(t.Funcs)-1]
 		f.Name, f.Symbol, f.File = printable(f.Name), printable(f.Symbol), printable(f.File)
+		f.Static = printable(f.Static)
 		if f.Name == "" {
 			f.Name = fmt.Sprintf("%#x", f.Addr)
 		}

@@ -17,6 +17,9 @@ type Step struct {
 	ThreadID format.ThreadID
 	Thread   *format.Thread
 	Func     *format.Func
+	// Args are the values that an Enter or a Hit carries, as they stand in a call in C, and Results those of a
+	// Leave that is Complete; "" for none.
+	Args, Results string
 }
 
 // StepKind says what a Step is.
@@ -43,7 +46,7 @@ func Flow(path string, opts Options, cpu bool, visit func(*Step) error) (warning
 	defer src.close()
 	v := &steps{selection: selection{opts: &opts}, visit: visit}
 	m := &merger{pairer: newPairer(v)}
-	err = src.each(format.Columns{CPU: cpu}, func(b *batch) error {
+	err = src.each(format.Columns{CPU: cpu, Args: true}, func(b *batch) error {
 		m.batch(b, src, &opts)
 		b.release()
 		return v.err
@@ -69,6 +72,7 @@ type steps struct {
 	selection
 	funcs []format.Func
 	cpu   uint16
+	args  []byte // of the row in hand
 	visit func(*Step) error
 	err   error // the first of visit; it is not called again
 }
@@ -87,7 +91,8 @@ func (s *steps) enter(t *thread, f, parent *frame) {
 	if f.hidden {
 		return
 	}
-	s.step(t, &Step{Kind: Enter, Func: &s.funcs[f.fn], Depth: int(f.node)})
+	fn := &s.funcs[f.fn]
+	s.step(t, &Step{Kind: Enter, Func: fn, Depth: int(f.node), Args: formatValues(fn.Args, s.args)})
 	f.node++
 }
 
@@ -98,6 +103,7 @@ func (s *steps) leave(t *thread, f *frame, state State) {
 	st := &Step{Kind: Leave, State: state, Func: &s.funcs[f.fn], Depth: int(f.node) - 1}
 	if state == Complete {
 		st.Duration = time.Duration(t.nowNs - f.startNs)
+		st.Results = formatValues(st.Func.Results, s.args)
 	}
 	s.step(t, st)
 }
@@ -110,7 +116,8 @@ func (s *steps) hit(t *thread, fn format.FuncID) {
 		f.node = parent.node
 	}
 	if s.selection.enter(&f, parent); !f.hidden {
-		s.step(t, &Step{Kind: Hit, Func: &s.funcs[fn], Depth: int(f.node)})
+		fn := &s.funcs[fn]
+		s.step(t, &Step{Kind: Hit, Func: fn, Depth: int(f.node), Args: formatValues(fn.Args, s.args)})
 	}
 }
 
@@ -167,6 +174,7 @@ func (m *merger) batch(b *batch, src *source, opts *Options) {
 		if len(b.CPU) > 0 {
 			v.cpu = b.CPU[c.from]
 		}
+		v.args = b.Args(c.from)
 		m.pairer.process(c.thread, &b.Batch, c.from, c.from+1)
 		if c.from++; c.from < c.to {
 			c.nextNs = c.thread.nowNs + int64(b.DeltaNs[c.from])

@@ -100,6 +100,7 @@ const (
 	SiteNamed SiteFlags = 1 // the arguments of Named are the name of a function
 	SiteGated SiteFlags = 2 // what happens to a return was decided at the entry
 	SiteKeyed SiteFlags = 4 // argument Key tells calls apart
+	SiteFrame SiteFlags = 8 // the stack pointer is the same where a call begins and where it ends
 )
 
 // Site is struct site of static.h: what to do at a probe with arguments.

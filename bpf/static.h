@@ -77,6 +77,7 @@ enum {
 	SITE_NAMED = 1, /* the arguments of the mask named are the name of a function */
 	SITE_GATED = 2, /* what happens to a return was decided at the entry */
 	SITE_KEYED = 4, /* argument key tells calls apart */
+	SITE_FRAME = 8, /* the stack pointer is the same where a call begins and where it ends */
 };
 
 struct site {
@@ -569,6 +570,8 @@ int on_static(struct pt_regs *regs)
 	};
 	s->event.args = site->args;
 	fetch_args(regs, s, site);
+	if (site->flags & SITE_FRAME)
+		s->event.event.sp = REGS_SP(regs);
 	if (site->flags & SITE_KEYED) {
 		__u32 key = site->key;
 

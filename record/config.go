@@ -16,6 +16,7 @@ type Config struct {
 	Command      []string      // to start; may be empty
 	Follow       bool          // children of these, too, and what they execute
 	Probes       []string      // see ParseProbe
+	Presets      []string      // names of Presets, beside Probes
 	PlaceAtEntry bool          // probe functions at their first byte, not at the cheapest place
 	Duration     time.Duration // 0: until the targets end or the context is done
 	Output       string

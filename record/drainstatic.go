@@ -43,7 +43,7 @@ func (d *drainer) hold(fn format.FuncID, rec []byte) uint32 {
 
 // releaseStatic hands an event of a static probe to the writer.
 func (d *drainer) releaseStatic(e *heldEvent, fn *probedFunc, before uint64) error {
-	out := format.Event{TimeNs: sinceStart(e.TimeNs, d.startNs), Func: fn.id, CPU: e.cpu, Kind: e.Kind}
+	out := format.Event{TimeNs: sinceStart(e.TimeNs, d.startNs), Func: fn.id, CPU: e.cpu, Kind: e.Kind, SP: e.SP}
 	args := ""
 	if e.values != 0 {
 		v := &d.values[e.values-1]

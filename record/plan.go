@@ -120,6 +120,18 @@ func (p *Plan) resolve(cfg Config) error {
 		}
 		probes = append(probes, probe)
 	}
+	for _, name := range cfg.Presets {
+		preset, err := findPreset(name)
+		if err != nil {
+			return err
+		}
+		list, err := preset.parse()
+		if err != nil {
+			return err
+		}
+		probes = append(probes, list...)
+		includes += len(list)
+	}
 	if includes == 0 {
 		if len(cfg.PIDs) == 0 && len(cfg.Command) == 0 {
 			return fmt.Errorf("%w: say what to record: -p PID, a COMMAND, or -e /path/to/file:FUNC", ErrNothing)
@@ -147,6 +159,10 @@ func (p *Plan) resolve(cfg Config) error {
 			list, err := p.images.find(sc, probe)
 			if err != nil {
 				if probe.Exclude { // nothing there to leave out
+					continue
+				}
+				if probe.preset != "" {
+					missing[probe] = err
 					continue
 				}
 				if targets && (errors.Is(err, errNoLibrary) || errors.Is(err, errNoStatic)) {
@@ -181,8 +197,18 @@ func (p *Plan) resolve(cfg Config) error {
 	slices.SortFunc(p.LeftOut, func(a, b format.LeftOut) int {
 		return cmp.Or(cmp.Compare(a.Module, b.Module), cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.Name, b.Name))
 	})
+	presets := map[string]bool{} // that match something
+	for probe := range matched {
+		presets[probe.preset] = true
+	}
 	for _, probe := range probes {
-		if matched[probe] || probe.Exclude && p.canGrow() {
+		if matched[probe] || probe.Exclude && p.canGrow() || probe.preset != "" && presets[probe.preset] {
+			continue
+		}
+		if probe.preset != "" {
+			p.pending = append(p.pending, probe)
+			presets[probe.preset] = true // it is said once
+			p.Pending = append(p.Pending, fmt.Errorf("preset %s: nothing there has any of its probes", probe.preset))
 			continue
 		}
 		err := missing[probe]

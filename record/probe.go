@@ -31,6 +31,7 @@ type Probe struct {
 	static *staticPattern // static probes to match, instead of all these
 	values values
 	spans  spanRule
+	preset string    // that it is part of, "" if it was written by the user
 	names  nameStyle // what the values of these probes are the name of; noNames: they are values
 }
 

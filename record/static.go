@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"debug/elf"
 	"fmt"
+	"maps"
 	"math/bits"
 	"slices"
 
@@ -197,6 +198,9 @@ func (s *staticPlan) function(begin staticName, probe *Probe, span string, ends 
 	if probe.values.cond != nil && !fn.Hit {
 		template.Flags |= bpf.SiteGated
 	}
+	if probe.names != pythonNames && s.sameFunctions(begin, ends) {
+		template.Flags |= bpf.SiteFrame
+	}
 	end := template
 	conds, err := probe.values.cond.compile(args)
 	if err != nil {
@@ -241,6 +245,30 @@ func (s *staticPlan) function(begin staticName, probe *Probe, span string, ends 
 		fn.Statics = append(fn.Statics, sites...)
 	}
 	return fn, nil
+}
+
+// sameFunctions reports whether a span ends in the functions that it begins in. Then the stack pointer is the
+// same at both, which pairs them even where an error has jumped over the end. Not so in an interpreter that runs
+// calls of its own language in one frame, as CPython 3.11 does.
+func (s *staticPlan) sameFunctions(begin staticName, ends []staticName) bool {
+	starts := func(n staticName) map[target.Addr]bool {
+		set := map[target.Addr]bool{}
+		for _, loc := range s.groups[n] {
+			fn, ok := s.file.FuncAt(loc.Addr)
+			if !ok {
+				return nil
+			}
+			set[fn.Addr] = true
+		}
+		return set
+	}
+	first := starts(begin)
+	for _, end := range ends {
+		if !maps.Equal(first, starts(end)) {
+			return false
+		}
+	}
+	return len(ends) > 0 && len(first) > 0
 }
 
 // describedArguments returns all arguments that a probe has itself, with the types that its operands tell;

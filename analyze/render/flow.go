@@ -74,7 +74,7 @@ func (f *braces) step(s *analyze.Step) error {
 		line := &f.held[entered-f.first]
 		line.waiting = false
 		if s.Kind == analyze.Leave && (s.State == analyze.Complete || s.State == analyze.NoReturn) {
-			line.text = braceLine(s, s.Func.Name+"();")
+			line.text = braceLine(s, call(&line.step)+result(s)+";")
 			return f.release()
 		}
 		line.text = braceLine(&line.step, opening(&line.step))
@@ -84,14 +84,28 @@ func (f *braces) step(s *analyze.Step) error {
 		f.waiting[s.ThreadID] = f.first + len(f.held)
 		f.held = append(f.held, heldLine{step: *s, waiting: true})
 	case analyze.Hit:
-		f.held = append(f.held, heldLine{text: braceLine(s, s.Func.Name+"();")})
+		f.held = append(f.held, heldLine{text: braceLine(s, call(s)+";")})
 	case analyze.Leave:
-		f.held = append(f.held, heldLine{text: braceLine(s, "} /* "+s.Func.Name+ending(s.State)+" */")})
+		f.held = append(f.held, heldLine{text: braceLine(s, "}"+result(s)+" /* "+s.Func.Name+ending(s.State)+" */")})
 	}
 	return f.release()
 }
 
-func opening(s *analyze.Step) string { return s.Func.Name + "() {" }
+func opening(s *analyze.Step) string { return call(s) + " {" }
+
+// call writes a call with what it carries.
+func call(s *analyze.Step) string { return s.Func.Name + "(" + s.Args + ")" }
+
+// result writes what the end of a call carries, as uftrace does.
+func result(s *analyze.Step) string {
+	switch {
+	case s.Results == "":
+		return ""
+	case len(s.Func.Results) > 1:
+		return " = (" + s.Results + ")"
+	}
+	return " = " + s.Results
+}
 
 // ending tells how a call ended whose return was not seen.
 func ending(s analyze.State) string {
@@ -162,12 +176,23 @@ func writeArrow(out *bufio.Writer, s *analyze.Step) error {
 		}
 	}
 	_, err := fmt.Fprintf(out, "%-3d %-6d %-6s %-12s %s%s %s\n", s.CPU, s.Thread.PID, flowName(s.Thread),
-		fmt.Sprintf("%d.%03d", s.At.Microseconds(), s.At.Nanoseconds()%1000), indent(s.Depth), arrow, s.Func.Name)
+		fmt.Sprintf("%d.%03d", s.At.Microseconds(), s.At.Nanoseconds()%1000), indent(s.Depth), arrow, arrowName(s))
 	return err
 }
 
-// flowName is a thread's ID, or a goroutine's number behind a g.
+// arrowName is a function's name, and behind it what a call carries.
+func arrowName(s *analyze.Step) string {
+	if s.Args == "" {
+		return s.Func.Name + result(s)
+	}
+	return call(s)
+}
+
+// flowName is a thread's ID, a goroutine's number behind a g, or a lane's behind an s.
 func flowName(t *format.Thread) string {
+	if t.Lane != 0 {
+		return fmt.Sprintf("s%d", t.Lane)
+	}
 	if t.Goroutine != 0 {
 		return fmt.Sprintf("g%d", t.Goroutine)
 	}

@@ -87,6 +87,7 @@ func (s *seconds) Set(text string) error {
 type targetFlags struct {
 	pids     []int
 	probes   []string
+	presets  []string
 	place    string
 	attach   string
 	follow   bool
@@ -96,6 +97,7 @@ type targetFlags struct {
 func (f *targetFlags) add(flags *pflag.FlagSet) {
 	flags.VarP((*pidList)(&f.pids), "pid", "p", "record this running `PID`, with all its threads; repeatable")
 	flags.StringArrayVarP(&f.probes, "probe", "e", nil, "probe these functions; repeatable (default: all functions of the program)")
+	flags.StringSliceVar(&f.presets, "preset", nil, "a `NAME`d set of probes: python, postgres, dns … (utrace list --presets); repeatable")
 	flags.StringVar(&f.place, "place", "cheapest", "where to probe entries: at the cheapest safe instruction, or at the first byte (`entry`)")
 	flags.StringVar(&f.attach, "attach", "auto", "how to attach: multi (links for many probes, Linux 6.6), perf (perf events, Linux 5.15), or auto")
 	flags.BoolVar(&f.follow, "follow", false, "record children, too, over fork and exec (default for a COMMAND)")
@@ -118,7 +120,7 @@ func (f *targetFlags) config(command []string) (record.Config, error) {
 		return record.Config{}, usageError{errors.New("--follow needs a process to begin with: -p PID or a COMMAND; without one, every process is recorded")}
 	}
 	follow := f.follow || len(command) > 0 && !f.noFollow
-	return record.Config{PIDs: f.pids, Probes: f.probes, Command: command, Follow: follow, Attach: method, PlaceAtEntry: f.place == "entry"}, nil
+	return record.Config{PIDs: f.pids, Probes: f.probes, Presets: f.presets, Command: command, Follow: follow, Attach: method, PlaceAtEntry: f.place == "entry"}, nil
 }
 
 const probeHelp = `Probes:
@@ -127,11 +129,23 @@ const probeHelp = `Probes:
   /path/to/file:FUNC     a function in that file; without PID and COMMAND in every process
   ...:FUNC+0x10          an instruction in a function: passes over it are counted, there is no return
   ...:0x1234             the function or instruction at an address as objdump and nm print it
+  usdt:PROVIDER:NAME     a static probe of the program or of any library that it maps; usdt:/path:PROVIDER:NAME of
+                         that file (utrace list shows what there is)
 FUNC is a name, a glob ('SSL_*', '*') or a /regular expression/. C++ and Rust functions
 are found by mangled or demangled name, with or without parameters. A leading !
 leaves out: -e '*' -e '!*hot*'. A function that has no name in a stripped file, nor in
 an installed debug file, is called sub_ and its address: sub_4a10. The spellings uprobe:FILE:FUNC and
 uretprobe:FILE:FUNC of bpftrace are understood; each records entry and return.
+
+Behind a static probe may stand, in this order:
+  (ip:str, size:u32)     arguments to record, NAME:TYPE or TYPE: s8 to s64, u8 to u64, x8 to x64, ptr, bool, char,
+                         f32, f64, str, str[BYTES], buf[LENGTH-ARG]; (...) is all of them, as numbers
+  if CONDITION           keep only what it is true of, decided in the kernel: == != < <= > >= =~"glob" && || !
+                         over arguments by name or arg1, arg2 …, pid, tid, comm
+  => PROVIDER:NAME       the probe that ends what this one begins; => NAME on ARG for spans that overlap and that
+                         an argument tells apart; => none for none
+A probe whose name ends in start, entry, begin or enter, and that has one for the end beside it (done, return,
+end, exit), is recorded together with it as a call with a duration.
 `
 
 func newRecordCommand() *cobra.Command {
@@ -171,7 +185,7 @@ says what this machine allows.`,
 			if err != nil {
 				return err
 			}
-			cfg.PIDs, cfg.Probes, cfg.Command, cfg.Follow = c.PIDs, c.Probes, c.Command, c.Follow
+			cfg.PIDs, cfg.Probes, cfg.Presets, cfg.Command, cfg.Follow = c.PIDs, c.Probes, c.Presets, c.Command, c.Follow
 			cfg.PlaceAtEntry, cfg.Attach = c.PlaceAtEntry, c.Attach
 			cfg.MaxBytes, cfg.RingBytes = int64(maxSize), int(ringSize)
 			if page := os.Getpagesize(); cfg.RingBytes < page || cfg.RingBytes&(cfg.RingBytes-1) != 0 || cfg.RingBytes > 1<<30 {

@@ -1,0 +1,86 @@
+//go:build linux
+
+package record
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Preset is a named set of probes.
+type Preset struct {
+	Name  string
+	About string // for people, one line
+	// Probes are in the language of ParseProbe. Those that name nothing in a target are passed over, as long
+	// as another one of the preset does.
+	Probes []PresetProbe
+}
+
+// PresetProbe is a probe of a preset.
+type PresetProbe struct {
+	Text  string
+	names nameStyle
+}
+
+// Presets returns all presets, by name.
+func Presets() []Preset {
+	plain := func(texts ...string) (list []PresetProbe) {
+		for _, text := range texts {
+			list = append(list, PresetProbe{Text: text})
+		}
+		return list
+	}
+	named := func(text string, names nameStyle) []PresetProbe { return []PresetProbe{{text, names}} }
+	return []Preset{
+		{"dns", "name resolution: getaddrinfo and its like in the C library", plain(
+			"c:getaddrinfo", "c:getnameinfo", "c:gethostbyname*", "c:gethostbyaddr*", "c:res_*query", "c:res_*search")},
+		{"io", "reading, writing and waiting for files and sockets through the C library", plain(
+			"c:/^(open|openat|open64|openat64|close|read|write|pread|pwrite|pread64|pwrite64|readv|writev|recv|recvfrom|recvmsg|send|sendto|sendmsg|connect|accept|accept4|poll|ppoll|select|pselect|epoll_wait|epoll_pwait|fsync|fdatasync|sendfile)$/")},
+		{"java", "methods, garbage collection and class loading of OpenJDK (methods need -XX:+ExtendedDTraceProbes)", append(named(
+			"usdt:hotspot:method__entry(thread:s64, class:buf[class_len], class_len:s32, method:buf[method_len], method_len:s32)", javaNames), plain(
+			"usdt:hotspot:gc__begin(full:bool)", "usdt:hotspot:class__loaded(class:buf[class_len], class_len:s32)")...)},
+		{"malloc", "allocation in the C library", plain("c:/^(malloc|calloc|realloc|free|posix_memalign|aligned_alloc)$/")},
+		{"php", "functions, requests and compilation of PHP (functions need USE_ZEND_DTRACE=1 in the environment)", append(named(
+			"usdt:php:function__entry(func:str, file:str[500], line:s32, class:str)", phpNames), plain(
+			"usdt:php:request__startup(file:str[500], uri:str[500], method:str) => php:request__shutdown",
+			"usdt:php:compile__file__entry(opened:str, file:str[500])")...)},
+		{"postgres", "queries, transactions, waiting for locks and buffer reads of PostgreSQL", plain(
+			"usdt:postgresql:query__start(query:str[1000])", "usdt:postgresql:query__execute__start",
+			"usdt:postgresql:transaction__start(lxid:u32) => postgresql:/^transaction__(commit|abort)$/ on lxid",
+			"usdt:postgresql:lock__wait__start(db:u32, relation:u32)", "usdt:postgresql:lwlock__wait__start(tranche:str, mode:s32)",
+			"usdt:postgresql:buffer__read__start")},
+		{"python", "functions, garbage collection and imports of CPython 3.6 to 3.11", append(named(
+			"usdt:python:function__entry(file:str[500], func:str, line:s32)", pythonNames), plain(
+			"usdt:python:gc__start(generation:s32)", "usdt:python:import__find__load__start(module:str)")...)},
+		{"sqlite", "statements of SQLite through its library", plain(
+			"sqlite3:/^sqlite3_(open|open_v2|prepare_v2|prepare_v3|step|exec|finalize|close|close_v2)$/")},
+		{"tls", "handshakes, reading and writing of OpenSSL", plain(
+			"ssl:/^SSL_(do_handshake|connect|accept|read|read_ex|write|write_ex|shutdown)$/")},
+	}
+}
+
+// findPreset returns the preset of a name.
+func findPreset(name string) (Preset, error) {
+	var names []string
+	for _, p := range Presets() {
+		if p.Name == name {
+			return p, nil
+		}
+		names = append(names, p.Name)
+	}
+	return Preset{}, fmt.Errorf("%w: no preset is called %q%s; there are %s", ErrProbe, name, similar(name, names), strings.Join(names, ", "))
+}
+
+// parse returns the probes of a preset.
+func (p Preset) parse() ([]*Probe, error) {
+	var list []*Probe
+	for _, text := range p.Probes {
+		probe, err := ParseProbe(text.Text)
+		if err != nil {
+			return nil, fmt.Errorf("preset %s: %w", p.Name, err)
+		}
+		probe.names, probe.preset = text.names, p.Name
+		list = append(list, probe)
+	}
+	return list, nil
+}
