@@ -18,10 +18,10 @@ import (
 // readelfStatic returns the static probes of a file as readelf prints them, one a line, sorted, with prelink undone, and their names.
 func readelfStatic(t *testing.T, path string) (lines []string, names map[string]bool) {
 	t.Helper()
-	readelf := func(flag string) string {
-		out, err := exec.Command("readelf", "-W", flag, path).Output()
+	readelf := func(flags string) string {
+		out, err := exec.Command("readelf", flags, path).Output()
 		if err != nil {
-			t.Fatalf("readelf %s %s: %v", flag, path, err)
+			t.Fatalf("readelf %s %s: %v", flags, path, err)
 		}
 		return string(out)
 	}
@@ -33,7 +33,7 @@ func readelfStatic(t *testing.T, path string) (lines []string, names map[string]
 		return n
 	}
 	base := uint64(0)
-	if m := regexp.MustCompile(`\.stapsdt\.base +PROGBITS +([0-9a-f]+)`).FindStringSubmatch(readelf("-S")); m != nil {
+	if m := regexp.MustCompile(`\.stapsdt\.base +PROGBITS +([0-9a-f]+)`).FindStringSubmatch(readelf("-SW")); m != nil {
 		base = hex(m[1])
 	}
 	note := regexp.MustCompile(`(?m)^    Provider: (.*)\n    Name: (.*)\n    Location: 0x([0-9a-f]+), Base: 0x([0-9a-f]+), Semaphore: 0x([0-9a-f]+)\n    Arguments: ?(.*)$`)
