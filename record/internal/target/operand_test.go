@@ -208,9 +208,9 @@ func TestUnreadableOperands(t *testing.T) {
 
 func TestSplitOperands(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                                         "",
-		"8@%rdi":                                   "8@%rdi",
-		"-4@%edi  8@(%rsp) ":                       "-4@%edi|8@(%rsp)",
+		"":                   "",
+		"8@%rdi":             "8@%rdi",
+		"-4@%edi  8@(%rsp) ": "-4@%edi|8@(%rsp)",
 		"8@[x0, 16] -4@w1 4@[x0, w1, uxtw 2] -4@5": "8@[x0, 16]|-4@w1|4@[x0, w1, uxtw 2]|-4@5",
 		"1@-96(%rbp, %rax, 8) 8@$1":                "1@-96(%rbp, %rax, 8)|8@$1",
 		"8@%st(1) 8@%rax":                          "8@%st(1)|8@%rax",
