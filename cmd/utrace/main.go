@@ -62,7 +62,7 @@ flow of calls and the distribution of their latencies.
 		},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newRecordCommand(), newPlanCommand(), newAnalyzeCommand(), newDoctorCommand(), newVersionCommand())
+	root.AddCommand(newRecordCommand(), newPlanCommand(), newListCommand(), newAnalyzeCommand(), newDoctorCommand(), newVersionCommand())
 	return root
 }
 
