@@ -195,7 +195,11 @@ func (f *File) findVariablesIn(s *elf.Section, names map[string]*variable) {
 		if section == elf.SHN_UNDEF || section == elf.SHN_ABS || typ == elf.STT_FILE || typ == elf.STT_SECTION {
 			continue
 		}
-		v := names[symbolName(strtab, le.Uint32(b))]
+		name := symbolName(strtab, le.Uint32(b))
+		if len(name) > maxString { // no operand is as long, and hashing it would cost
+			continue
+		}
+		v := names[name]
 		if v == nil {
 			continue
 		}
