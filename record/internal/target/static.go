@@ -13,7 +13,7 @@ import (
 // Limits on the notes of static probes. The largest known file (libjvm.so) has 531 of them in 60 KiB, and sys/sdt.h writes at most
 // 12 operands.
 const (
-	maxStaticNotes = 4 << 20 // bytes
+	maxStaticNotes = 2 << 20 // bytes
 	maxOperands    = 32
 )
 
