@@ -47,7 +47,9 @@ struct arg {
 	__u8 shift;       /* of index; for a register how far its value is shifted to the right, in bits */
 	__u8 length_arg;
 	__u32 max; /* bytes of a text to fetch, with its NUL, at most MAX_TEXT */
-	__u32 reserved;
+	__u8 index_low; /* only the lower half of the index counts, */
+	__u8 index_signed; /* which is signed */
+	__u8 reserved[2];
 	__s64 disp;
 };
 
@@ -228,7 +230,7 @@ static __always_inline __u64 read_register(struct scratch *s, __u8 reg)
  * match_text are functions that the verifier looks at by themselves, once. */
 __attribute__((noinline)) int fetch_number(struct scratch *s, const struct arg *arg, __u32 i)
 {
-	__u64 v, at;
+	__u64 v, at, index;
 	__u32 size;
 
 	if (!s || !arg || i >= MAX_ARGS)
@@ -239,7 +241,10 @@ __attribute__((noinline)) int fetch_number(struct scratch *s, const struct arg *
 	if (arg->from == ARG_REGISTER) {
 		v = read_register(s, arg->base) >> (arg->shift & 63);
 	} else if (arg->from == ARG_MEMORY) {
-		at = v + read_register(s, arg->base) + (read_register(s, arg->index) << (arg->shift & 63));
+		index = read_register(s, arg->index);
+		if (arg->index_low)
+			index = cut_to_size(index, 4, arg->index_signed);
+		at = v + read_register(s, arg->base) + (index << (arg->shift & 63));
 		v = 0;
 		size = arg->size & 7 ? arg->size & 7 : 8;
 		if (bpf_probe_read_user(&v, size, (void *)at) && (fault_in(at) || bpf_probe_read_user(&v, size, (void *)at)))
