@@ -9,12 +9,9 @@ import (
 
 // Sizes of the records in a ring.
 const (
-	recordBytes  = 40 // struct event, struct loss
+	recordBytes  = 40 // struct event
 	goEventBytes = 48 // struct go_event
 )
-
-// kindLoss marks a struct loss; see event.h.
-const kindLoss = 20
 
 // Cookie makes the cookie of a probe: which function it belongs to and which
 // kind of event a pass over it is. goid is 0, or where a Go program's goroutines
@@ -78,15 +75,10 @@ type Loss struct {
 	Entries, Returns uint64
 }
 
-// IsLoss reports whether a record is a Loss; otherwise it is an Event.
-func IsLoss(rec []byte) bool {
-	return binary.NativeEndian.Uint32(rec[:]) == kindLoss
-}
-
 // Decode reads the event in a record.
 func (e *Event) Decode(rec []byte) {
 	_ = rec[recordBytes-1]
-	e.Kind = format.Kind(binary.NativeEndian.Uint32(rec[0:]))
+	e.Kind = format.Kind(binary.NativeEndian.Uint32(rec[0:])) // its lowest byte
 	e.Func = format.FuncID(binary.NativeEndian.Uint32(rec[4:]))
 	e.TimeNs = binary.NativeEndian.Uint64(rec[8:])
 	e.SP = binary.NativeEndian.Uint64(rec[16:])
@@ -96,15 +88,5 @@ func (e *Event) Decode(rec []byte) {
 	e.GoID = 0
 	if len(rec) >= goEventBytes {
 		e.GoID = binary.NativeEndian.Uint64(rec[40:])
-	}
-}
-
-// DecodeLoss reads the loss in a record.
-func DecodeLoss(rec []byte) Loss {
-	return Loss{
-		FirstNs: binary.NativeEndian.Uint64(rec[8:]),
-		LastNs:  binary.NativeEndian.Uint64(rec[16:]),
-		Entries: binary.NativeEndian.Uint64(rec[24:]),
-		Returns: binary.NativeEndian.Uint64(rec[32:]),
 	}
 }

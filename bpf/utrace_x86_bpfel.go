@@ -16,7 +16,9 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	utraceMapEvents         = "events"
 	utraceMapFuncLosses     = "func_losses"
+	utraceMapLanes          = "lanes"
 	utraceMapLosses         = "losses"
 	utraceMapRings          = "rings"
 	utraceMapTasks          = "tasks"
@@ -28,7 +30,9 @@ const (
 	utraceProgOnReturn      = "on_return"
 	utraceVarEnabled        = "enabled"
 	utraceVarFilterTgids    = "filter_tgids"
+	utraceVarLaneEvents     = "lane_events"
 	utraceVarLostTasks      = "lost_tasks"
+	utraceVarOnlyTgid       = "only_tgid"
 	utraceVarOwnTgid        = "own_tgid"
 	utraceVarUnfollowed     = "unfollowed"
 )
@@ -86,7 +90,9 @@ type utraceProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type utraceMapSpecs struct {
+	Events     *ebpf.MapSpec `ebpf:"events"`
 	FuncLosses *ebpf.MapSpec `ebpf:"func_losses"`
+	Lanes      *ebpf.MapSpec `ebpf:"lanes"`
 	Losses     *ebpf.MapSpec `ebpf:"losses"`
 	Rings      *ebpf.MapSpec `ebpf:"rings"`
 	Tasks      *ebpf.MapSpec `ebpf:"tasks"`
@@ -99,7 +105,9 @@ type utraceMapSpecs struct {
 type utraceVariableSpecs struct {
 	Enabled     *ebpf.VariableSpec `ebpf:"enabled"`
 	FilterTgids *ebpf.VariableSpec `ebpf:"filter_tgids"`
+	LaneEvents  *ebpf.VariableSpec `ebpf:"lane_events"`
 	LostTasks   *ebpf.VariableSpec `ebpf:"lost_tasks"`
+	OnlyTgid    *ebpf.VariableSpec `ebpf:"only_tgid"`
 	OwnTgid     *ebpf.VariableSpec `ebpf:"own_tgid"`
 	Unfollowed  *ebpf.VariableSpec `ebpf:"unfollowed"`
 }
@@ -124,7 +132,9 @@ func (o *utraceObjects) Close() error {
 //
 // It can be passed to loadUtraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type utraceMaps struct {
+	Events     *ebpf.Map `ebpf:"events"`
 	FuncLosses *ebpf.Map `ebpf:"func_losses"`
+	Lanes      *ebpf.Map `ebpf:"lanes"`
 	Losses     *ebpf.Map `ebpf:"losses"`
 	Rings      *ebpf.Map `ebpf:"rings"`
 	Tasks      *ebpf.Map `ebpf:"tasks"`
@@ -133,7 +143,9 @@ type utraceMaps struct {
 
 func (m *utraceMaps) Close() error {
 	return _UtraceClose(
+		m.Events,
 		m.FuncLosses,
+		m.Lanes,
 		m.Losses,
 		m.Rings,
 		m.Tasks,
@@ -147,7 +159,9 @@ func (m *utraceMaps) Close() error {
 type utraceVariables struct {
 	Enabled     *ebpf.Variable `ebpf:"enabled"`
 	FilterTgids *ebpf.Variable `ebpf:"filter_tgids"`
+	LaneEvents  *ebpf.Variable `ebpf:"lane_events"`
 	LostTasks   *ebpf.Variable `ebpf:"lost_tasks"`
+	OnlyTgid    *ebpf.Variable `ebpf:"only_tgid"`
 	OwnTgid     *ebpf.Variable `ebpf:"own_tgid"`
 	Unfollowed  *ebpf.Variable `ebpf:"unfollowed"`
 }

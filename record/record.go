@@ -295,7 +295,7 @@ func (r *recording) begin() (err error) {
 	for _, l := range r.plan.LeftOut {
 		r.w.AddLeftOut(l)
 	}
-	r.drainer = newDrainer(r.objs.Rings, r.objs.Tasks, r.w, uint64(r.start.MonoNs))
+	r.drainer = newDrainer(r.objs, r.w, uint64(r.start.MonoNs))
 	return r.w.Flush()
 }
 
@@ -389,7 +389,7 @@ func (r *recording) finish(reason string) (*Summary, error) {
 		return nil, fmt.Errorf("turn off the probes: %w", err)
 	}
 	r.stopFollowing()
-	drainErr := r.drainer.finish(r.objs)
+	drainErr := r.drainer.finish()
 	funcLost, err := r.objs.FuncLosses(r.plan.Funcs())
 	if err != nil {
 		return nil, err
