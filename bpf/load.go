@@ -33,7 +33,7 @@ type Objects struct {
 	Lanes  []*Lane // events, by CPU
 	Rings  []*Ring // larger records, such as events of Go code, by CPU
 	Losses *Losses
-	Tasks *Ring   // what happens to recorded processes, see Task; nil where the kernel does not tell
+	Tasks  *Ring // what happens to recorded processes, see Task; nil where the kernel does not tell
 
 	tgids      *ebpf.Map
 	funcLosses *ebpf.Map

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -96,7 +97,7 @@ func timeCalls(b *testing.B, bin, fn string, attach func(pid int) (detach func()
 	return ns
 }
 
-// awaitBreakpoint waits until there is a breakpoint in the function, and then some, for
+// awaitBreakpoint waits until there is a breakpoint in the first bytes of the function, and then some, for
 // that of the return may come later.
 func awaitBreakpoint(b *testing.B, bin, fn string, pid int) {
 	b.Helper()
@@ -106,6 +107,9 @@ func awaitBreakpoint(b *testing.B, bin, fn string, pid int) {
 	}
 	defer file.Close()
 	symbols, err := file.Symbols()
+	if errors.Is(err, elf.ErrNoSymbols) {
+		symbols, err = file.DynamicSymbols()
+	}
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -119,7 +123,7 @@ func awaitBreakpoint(b *testing.B, bin, fn string, pid int) {
 	}
 	defer mem.Close()
 	const int3 = 0xcc
-	code := make([]byte, symbols[i].Size)
+	code := make([]byte, min(symbols[i].Size, 16))
 	for range 300 {
 		maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
 		if err != nil {
@@ -154,7 +158,7 @@ func background(b *testing.B, name string, args ...string) (stop func()) {
 	})
 	return func() {
 		b.Helper()
-		timer := time.AfterFunc(5*time.Second, func() { cmd.Process.Signal(os.Interrupt) })
+		timer := time.AfterFunc(2*time.Second, func() { cmd.Process.Signal(os.Interrupt) })
 		defer timer.Stop()
 		if err := cmd.Wait(); err != nil {
 			b.Fatalf("%s: %v\n%s", name, err, out.String())
