@@ -16,8 +16,10 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	utraceMapEvents         = "events"
 	utraceMapFuncLosses     = "func_losses"
 	utraceMapGates          = "gates"
+	utraceMapLanes          = "lanes"
 	utraceMapLosses         = "losses"
 	utraceMapNames          = "names"
 	utraceMapRings          = "rings"
@@ -33,9 +35,11 @@ const (
 	utraceProgOnStatic      = "on_static"
 	utraceVarEnabled        = "enabled"
 	utraceVarFilterTgids    = "filter_tgids"
+	utraceVarLaneEvents     = "lane_events"
 	utraceVarLostTasks      = "lost_tasks"
 	utraceVarMayFault       = "may_fault"
 	utraceVarNameSeed       = "name_seed"
+	utraceVarOnlyTgid       = "only_tgid"
 	utraceVarOwnTgid        = "own_tgid"
 	utraceVarUnfollowed     = "unfollowed"
 )
@@ -94,8 +98,10 @@ type utraceProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type utraceMapSpecs struct {
+	Events     *ebpf.MapSpec `ebpf:"events"`
 	FuncLosses *ebpf.MapSpec `ebpf:"func_losses"`
 	Gates      *ebpf.MapSpec `ebpf:"gates"`
+	Lanes      *ebpf.MapSpec `ebpf:"lanes"`
 	Losses     *ebpf.MapSpec `ebpf:"losses"`
 	Names      *ebpf.MapSpec `ebpf:"names"`
 	Rings      *ebpf.MapSpec `ebpf:"rings"`
@@ -111,9 +117,11 @@ type utraceMapSpecs struct {
 type utraceVariableSpecs struct {
 	Enabled     *ebpf.VariableSpec `ebpf:"enabled"`
 	FilterTgids *ebpf.VariableSpec `ebpf:"filter_tgids"`
+	LaneEvents  *ebpf.VariableSpec `ebpf:"lane_events"`
 	LostTasks   *ebpf.VariableSpec `ebpf:"lost_tasks"`
 	MayFault    *ebpf.VariableSpec `ebpf:"may_fault"`
 	NameSeed    *ebpf.VariableSpec `ebpf:"name_seed"`
+	OnlyTgid    *ebpf.VariableSpec `ebpf:"only_tgid"`
 	OwnTgid     *ebpf.VariableSpec `ebpf:"own_tgid"`
 	Unfollowed  *ebpf.VariableSpec `ebpf:"unfollowed"`
 }
@@ -138,8 +146,10 @@ func (o *utraceObjects) Close() error {
 //
 // It can be passed to loadUtraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type utraceMaps struct {
+	Events     *ebpf.Map `ebpf:"events"`
 	FuncLosses *ebpf.Map `ebpf:"func_losses"`
 	Gates      *ebpf.Map `ebpf:"gates"`
+	Lanes      *ebpf.Map `ebpf:"lanes"`
 	Losses     *ebpf.Map `ebpf:"losses"`
 	Names      *ebpf.Map `ebpf:"names"`
 	Rings      *ebpf.Map `ebpf:"rings"`
@@ -151,8 +161,10 @@ type utraceMaps struct {
 
 func (m *utraceMaps) Close() error {
 	return _UtraceClose(
+		m.Events,
 		m.FuncLosses,
 		m.Gates,
+		m.Lanes,
 		m.Losses,
 		m.Names,
 		m.Rings,
@@ -169,9 +181,11 @@ func (m *utraceMaps) Close() error {
 type utraceVariables struct {
 	Enabled     *ebpf.Variable `ebpf:"enabled"`
 	FilterTgids *ebpf.Variable `ebpf:"filter_tgids"`
+	LaneEvents  *ebpf.Variable `ebpf:"lane_events"`
 	LostTasks   *ebpf.Variable `ebpf:"lost_tasks"`
 	MayFault    *ebpf.Variable `ebpf:"may_fault"`
 	NameSeed    *ebpf.Variable `ebpf:"name_seed"`
+	OnlyTgid    *ebpf.Variable `ebpf:"only_tgid"`
 	OwnTgid     *ebpf.Variable `ebpf:"own_tgid"`
 	Unfollowed  *ebpf.Variable `ebpf:"unfollowed"`
 }

@@ -204,7 +204,7 @@ says what this machine allows.`,
 	flags.StringVarP(&cfg.Output, "output", "o", "trace.arrow", "write the trace to this `FILE`")
 	flags.BoolVar(&cfg.Force, "force", false, "replace an output file that is not a trace")
 	flags.Var(&maxSize, "max-size", "stop when the file reaches this `SIZE`, such as 1GiB (default: no limit)")
-	flags.Var(&ringSize, "ring-size", "buffer between kernel and recorder, a CPU; a power of two")
+	flags.Var(&ringSize, "ring-size", "each buffer between kernel and recorder, two a CPU; a power of two")
 	return cmd
 }
 
