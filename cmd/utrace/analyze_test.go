@@ -133,7 +133,7 @@ func TestFlowEqualsUftrace(t *testing.T) {
 			t.Fatal(err)
 		}
 		trace := dir + "/trace.arrow"
-		if _, stderr, status := utrace(t, "record", "-o", trace, "--", bin, "3"); status != 0 {
+		if _, stderr, status := utrace(t, "record", "-e", "*", "-o", trace, "--", bin, "3"); status != 0 {
 			t.Fatalf("status %d\n%s", status, stderr)
 		}
 		flow, stderr, status := utrace(t, "analyze", "--flow", trace)
@@ -186,7 +186,7 @@ func TestPprof(t *testing.T) {
 	needKernel(t)
 	dir := t.TempDir()
 	trace, out := dir+"/trace.arrow", dir+"/out.pb.gz"
-	if _, stderr, status := utrace(t, "record", "-o", trace, "--", target(t, "threads.c", "-O0"), "100"); status != 0 {
+	if _, stderr, status := utrace(t, "record", "-e", "*", "-o", trace, "--", target(t, "threads.c", "-O0"), "100"); status != 0 {
 		t.Fatalf("status %d\n%s", status, stderr)
 	}
 	if _, stderr, status := utrace(t, "analyze", "--pprof", out, trace); status != 0 {

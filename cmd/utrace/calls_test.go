@@ -47,19 +47,18 @@ func TestCountsEqualCallgrind(t *testing.T) {
 	for _, c := range []struct {
 		source string
 		flags  []string
-		probes []string
 	}{
-		{"calls.c", []string{"-O0"}, nil},
-		{"calls.c", []string{"-O2"}, []string{"-e", "*"}},
-		{"calls.c", []string{"-O1", "-no-pie"}, []string{"-e", "*"}},
-		{"calls.c", []string{"-O2", "-fcf-protection"}, nil},
-		{"threads.c", []string{"-O0"}, nil},
-		{"threads.c", []string{"-O2"}, []string{"-e", "*"}},
+		{"calls.c", []string{"-O0"}},
+		{"calls.c", []string{"-O2"}},
+		{"calls.c", []string{"-O1", "-no-pie"}},
+		{"calls.c", []string{"-O2", "-fcf-protection"}},
+		{"threads.c", []string{"-O0"}},
+		{"threads.c", []string{"-O2"}},
 	} {
 		t.Run(c.source+strings.Join(c.flags, ""), func(t *testing.T) {
 			bin := target(t, c.source, c.flags...)
 			want := callgrind(t, bin, "200")
-			r := recordCommand(t, c.probes, bin, "200")
+			r := recordCommand(t, []string{"-e", "*"}, bin, "200")
 			if r.Trace.Lost != 0 {
 				t.Fatalf("%d events lost", r.Trace.Lost)
 			}
@@ -95,7 +94,7 @@ func TestFramesLeftWithoutReturn(t *testing.T) {
 	} {
 		for _, opt := range []string{"-O0", "-O2"} {
 			t.Run(c.how+opt, func(t *testing.T) {
-				r := recordCommand(t, nil, target(t, "jumps.c", opt), c.how)
+				r := recordCommand(t, []string{"-e", "*"}, target(t, "jumps.c", opt), c.how)
 				wantCounts(t, "calls", r.calls(), c.calls)
 				got := r.incomplete()
 				wantCounts(t, "incomplete calls", got, c.incomplete)
@@ -115,7 +114,7 @@ func TestFramesLeftWithoutReturn(t *testing.T) {
 // A return probe of the kernel's own kind would abort this program.
 func TestExceptions(t *testing.T) {
 	needKernel(t)
-	r := recordCommand(t, nil, target(t, "exceptions.cpp", "-O2"))
+	r := recordCommand(t, []string{"-e", "*"}, target(t, "exceptions.cpp", "-O2"))
 	wantCounts(t, "calls", r.calls(), map[string]uint64{"app::catches": 50, "app::passes(int)": 50, "app::passes(double)": 50, "app::fails": 50, "main": 1})
 	wantCounts(t, "incomplete calls", r.incomplete(), map[string]uint64{"app::catches": 0, "app::passes(int)": 25, "app::passes(double)": 25, "app::fails": 25, "main": 0})
 }
@@ -123,7 +122,7 @@ func TestExceptions(t *testing.T) {
 // A return probe of the kernel's own kind would send this program astray.
 func TestCoroutines(t *testing.T) {
 	needKernel(t)
-	r := recordCommand(t, nil, target(t, "coroutines.c", "-O1"))
+	r := recordCommand(t, []string{"-e", "*"}, target(t, "coroutines.c", "-O1"))
 	wantCounts(t, "calls", r.calls(), map[string]uint64{"resume": 63, "body": 3, "part": 60, "before": 60, "yield": 60, "main": 1})
 	wantCounts(t, "incomplete calls", r.incomplete(), map[string]uint64{"resume": 0, "before": 0, "main": 0})
 }

@@ -157,7 +157,7 @@ func TestFollowPrograms(t *testing.T) {
 	needKernel(t)
 	calls, family, ticks := target(t, "calls.c", "-O0"), target(t, "family.c", "-O1"), target(t, "ticks.c", "-O1")
 	script := fmt.Sprintf("%s 2; %s job x 5; %s 3; exec %s 1", calls, family, ticks, calls)
-	trace, _, status := recordTree(t, nil, "sh", "-c", script)
+	trace, _, status := recordTree(t, []string{"-e", "*"}, "sh", "-c", script)
 	if status != 0 {
 		t.Errorf("status %d", status)
 	}
@@ -308,7 +308,7 @@ func TestDurationWithOpenCalls(t *testing.T) {
 	}
 	defer stderr.Close()
 	began := time.Now()
-	rec := exec.Command(utracePath, "record", "-d", "300ms", "-o", trace, "sh", "-c", bin+" 300; echo $? >"+done)
+	rec := exec.Command(utracePath, "record", "-e", "*", "-d", "300ms", "-o", trace, "sh", "-c", bin+" 300; echo $? >"+done)
 	rec.Stderr = stderr
 	err = rec.Run()
 	text, _ := os.ReadFile(stderr.Name())

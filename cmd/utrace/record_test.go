@@ -26,7 +26,7 @@ func TestAttachInTheMiddle(t *testing.T) {
 	service, _ := start(t, target(t, "service.c", "-O0"), "200")
 	time.Sleep(300 * time.Millisecond)
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	_, stderr, status := utrace(t, "record", "-d", "1s", "-p", strconv.Itoa(service.Process.Pid), "-o", trace)
+	_, stderr, status := utrace(t, "record", "-e", "*", "-d", "1s", "-p", strconv.Itoa(service.Process.Pid), "-o", trace)
 	if status != 0 {
 		t.Fatalf("status %d\n%s", status, stderr)
 	}
@@ -91,7 +91,7 @@ func TestTargetKilled(t *testing.T) {
 	time.AfterFunc(1500*time.Millisecond, func() { service.Process.Kill() })
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
 	go service.Wait()
-	_, stderr, status := utrace(t, "record", "-p", strconv.Itoa(service.Process.Pid), "-o", trace)
+	_, stderr, status := utrace(t, "record", "-e", "*", "-p", strconv.Itoa(service.Process.Pid), "-o", trace)
 	if status != 0 || !strings.Contains(stderr, "have ended") {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
@@ -113,7 +113,7 @@ int main(int argc, char **argv) { fprintf(stderr, "to stderr: %s\n", argv[1]); c
 		t.Fatalf("%v\n%s", err, text)
 	}
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	cmd := exec.Command(utracePath, "record", "-o", trace, bin, "--argument")
+	cmd := exec.Command(utracePath, "record", "-e", "*", "-o", trace, bin, "--argument")
 	var stdout, stderr bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader("through\n"), &stdout, &stderr
 	cmd.Run()
@@ -272,7 +272,7 @@ func TestMaxSize(t *testing.T) {
 	needKernel(t)
 	service, _ := start(t, target(t, "service.c", "-O0"))
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	_, stderr, status := utrace(t, "record", "--max-size", "200KiB", "-p", strconv.Itoa(service.Process.Pid), "-o", trace)
+	_, stderr, status := utrace(t, "record", "-e", "*", "--max-size", "200KiB", "-p", strconv.Itoa(service.Process.Pid), "-o", trace)
 	if status != 0 || !strings.Contains(stderr, "maximum size") {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
@@ -288,7 +288,7 @@ func TestDiskFull(t *testing.T) {
 	defer syscall.Unmount(dir, syscall.MNT_DETACH)
 	service, _ := start(t, target(t, "service.c", "-O0"))
 	trace := filepath.Join(dir, "trace.arrow")
-	_, stderr, status := utrace(t, "record", "-d", "20s", "-p", strconv.Itoa(service.Process.Pid), "-o", trace)
+	_, stderr, status := utrace(t, "record", "-e", "*", "-d", "20s", "-p", strconv.Itoa(service.Process.Pid), "-o", trace)
 	if status != 1 || !strings.Contains(stderr, "no space left on device") {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
