@@ -532,7 +532,7 @@ static __always_inline long put_static(void *ring, struct scratch *s, const stru
 	if (bytes > TEXT_BYTES)
 		bytes = TEXT_BYTES;
 	err = bpf_ringbuf_output(ring, e, sizeof(*e) + bytes, BPF_RB_NO_WAKEUP);
-	if (!err && e->name)
+	if (!err && e->name && site->kind != KIND_RETURN) /* the line of a return is not that of the function */
 		bpf_map_update_elem(&names, &e->name, &told, 0);
 	return err;
 }

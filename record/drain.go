@@ -158,7 +158,7 @@ func (d *drainer) take(cpu int) func(rec []byte) {
 		e := heldEvent{cpu: uint16(cpu)}
 		e.Decode(rec)
 		if bpf.HasValues(rec) {
-			e.values = d.hold(e.Func, rec)
+			d.hold(&e, rec)
 		}
 		d.held = append(d.held, e)
 	}

@@ -17,16 +17,19 @@ type heldName struct {
 	values bpf.Values
 }
 
-// hold keeps the values of an event in d.values, and returns which they are, counted from 1.
-func (d *drainer) hold(fn format.FuncID, rec []byte) uint32 {
+// hold keeps the values of an event in d.values.
+func (d *drainer) hold(e *heldEvent, rec []byte) {
 	var v bpf.Values
 	if !v.DecodeValues(rec) {
-		return 0
+		return
 	}
 	switch {
 	case v.Known:
+	case v.Name != 0 && e.Kind == format.Return: // it has the line of the end; the entry was not seen
+		v = bpf.Values{Name: v.Name, Known: true}
+		e.tries = maxTries
 	case v.Name != 0:
-		d.names = append(d.names, heldName{fn, v.Clone()})
+		d.names = append(d.names, heldName{e.Func, v.Clone()})
 		v = bpf.Values{Name: v.Name, Known: true}
 	default:
 		v = v.Clone()
@@ -35,10 +38,11 @@ func (d *drainer) hold(fn format.FuncID, rec []byte) uint32 {
 		at := d.unused[n-1]
 		d.unused = d.unused[:n-1]
 		d.values[at-1] = v
-		return at
+		e.values = at
+		return
 	}
 	d.values = append(d.values, v)
-	return uint32(len(d.values))
+	e.values = uint32(len(d.values))
 }
 
 // releaseStatic hands an event of a static probe to the writer.

@@ -48,8 +48,12 @@ func (s nameStyle) join(class, function, file string) string {
 	base := file[strings.LastIndexByte(file, '/')+1:]
 	switch s {
 	case pythonNames: // as bcc's uflow and its like
-		if base == "" {
+		switch base {
+		case "":
 			return function
+		case "__init__.py": // of which package
+			parent := strings.TrimSuffix(file, "/"+base)
+			base = parent[strings.LastIndexByte(parent, '/')+1:] + "/" + base
 		}
 		return base + "." + function
 	case phpNames:
@@ -60,6 +64,7 @@ func (s nameStyle) join(class, function, file string) string {
 			return class + "::" + function
 		}
 	case javaNames:
+		class, _, _ = strings.Cut(class, "+0x") // a lambda's has an address that differs from run to run
 		return strings.ReplaceAll(class, "/", ".") + "." + function
 	case rubyNames:
 		if class != "" {
