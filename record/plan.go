@@ -267,7 +267,6 @@ func (p *Plan) scopes(cfg Config) ([]*scope, error) {
 		if err != nil {
 			return nil, err
 		}
-		sc.follow = cfg.Follow
 		list = append(list, sc)
 	}
 	if len(cfg.Command) > 0 {

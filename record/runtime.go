@@ -19,6 +19,7 @@ import (
 // addProblems takes note of what of the presets cannot be recorded in a scope, and returns what is new.
 func (p *Plan) addProblems(sc *scope) (added []string) {
 	before := len(p.Problems)
+	sc.follow = p.follow
 	for _, preset := range p.presets {
 		for _, text := range preset.problems(sc) {
 			if text = fmt.Sprintf("preset %s: %s", preset.Name, text); !slices.Contains(p.Problems, text) {
