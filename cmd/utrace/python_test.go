@@ -133,8 +133,7 @@ func TestPythonServer(t *testing.T) {
 	if err := rec.Start(); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, func() bool { _, err := os.Stat(trace); return err == nil })
-	time.Sleep(time.Second) // until the probes are on
+	awaitTrace(t, trace, &stderr)
 	for range requests {
 		server.get(t)
 	}

@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -166,6 +167,20 @@ func recordRunning(t *testing.T, preset string, env []string, command ...string)
 	}
 	validate(t, trace)
 	return stderr, analyzeTrace(t, trace)
+}
+
+// awaitTrace waits until a recorder has its probes on.
+func awaitTrace(t testing.TB, trace string, stderr fmt.Stringer) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if info, err := os.Stat(trace); err == nil && info.Size() > 0 { // it writes what it knows when all are attached
+			time.Sleep(500 * time.Millisecond)
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the recorder does not begin\n%s", stderr)
+		}
+	}
 }
 
 // TestInternedNames: a name is never that of what lay at the same address before.
