@@ -34,6 +34,7 @@ const (
 	utraceVarEnabled        = "enabled"
 	utraceVarFilterTgids    = "filter_tgids"
 	utraceVarLostTasks      = "lost_tasks"
+	utraceVarMayFault       = "may_fault"
 	utraceVarNameSeed       = "name_seed"
 	utraceVarOwnTgid        = "own_tgid"
 	utraceVarUnfollowed     = "unfollowed"
@@ -111,6 +112,7 @@ type utraceVariableSpecs struct {
 	Enabled     *ebpf.VariableSpec `ebpf:"enabled"`
 	FilterTgids *ebpf.VariableSpec `ebpf:"filter_tgids"`
 	LostTasks   *ebpf.VariableSpec `ebpf:"lost_tasks"`
+	MayFault    *ebpf.VariableSpec `ebpf:"may_fault"`
 	NameSeed    *ebpf.VariableSpec `ebpf:"name_seed"`
 	OwnTgid     *ebpf.VariableSpec `ebpf:"own_tgid"`
 	Unfollowed  *ebpf.VariableSpec `ebpf:"unfollowed"`
@@ -168,6 +170,7 @@ type utraceVariables struct {
 	Enabled     *ebpf.Variable `ebpf:"enabled"`
 	FilterTgids *ebpf.Variable `ebpf:"filter_tgids"`
 	LostTasks   *ebpf.Variable `ebpf:"lost_tasks"`
+	MayFault    *ebpf.Variable `ebpf:"may_fault"`
 	NameSeed    *ebpf.Variable `ebpf:"name_seed"`
 	OwnTgid     *ebpf.Variable `ebpf:"own_tgid"`
 	Unfollowed  *ebpf.Variable `ebpf:"unfollowed"`

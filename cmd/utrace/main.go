@@ -52,6 +52,7 @@ flow of calls and the distribution of their latencies.
 
   sudo utrace record -d 30s -p PID       record the functions of a process
   utrace analyze trace.arrow             where does the time go?
+  utrace list -p PID                     which static probes does a process have?
   sudo utrace doctor                     does recording work on this machine?`,
 		SilenceErrors: true,
 		SilenceUsage:  true,

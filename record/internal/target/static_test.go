@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // readelfStatic returns the static probes of a file as readelf prints them, one a line, sorted, with prelink undone, and their names.
@@ -204,6 +205,20 @@ func TestStaticNotes(t *testing.T) {
 		}
 		if p := probes[0]; p.Addr != c.addr || p.Semaphore != c.semapore || len(p.Args) != len(refs) {
 			t.Errorf("%s: %+v", c.name, p)
+		}
+	}
+}
+
+// As many notes and operands as the limits allow are read in bounded time.
+func TestHostileStaticNotes(t *testing.T) {
+	for _, operands := range []string{strings.Repeat("a ", maxOperands), strings.Repeat("(", maxString), strings.Repeat("+", maxString), strings.Repeat("1+", maxString/2), ""} {
+		one := staticNote("stapsdt\x00", 3, staticDesc(0, 0, 0, "p\x00n\x00"+operands+"\x00"))
+		start := time.Now()
+		probes, _, _ := parseStaticNotes(bytes.Repeat(one, maxStaticNotes/len(one)), elf.EM_X86_64, nil)
+		if d := time.Since(start); d > maxFuzzTime {
+			t.Errorf("%d notes took %v", len(probes), d)
+		} else {
+			t.Logf("%d notes in %v", len(probes), d)
 		}
 	}
 }
