@@ -218,9 +218,7 @@ func (f *follower) addKnown(pid int) (fresh bool) {
 // too late to be told in them.
 func (f *follower) extend(files *images, sc *scope, late bool) {
 	r := f.r
-	for _, text := range r.plan.addProblems(sc) {
-		f.late = append(f.late, text)
-	}
+	f.late = append(f.late, r.plan.addProblems(sc)...)
 	funcs, leftOut := r.plan.Funcs(), len(r.plan.LeftOut)
 	for _, m := range r.plan.extend(files, sc) {
 		m.readLines()
