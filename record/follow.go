@@ -218,7 +218,7 @@ func (f *follower) addKnown(pid int) (fresh bool) {
 // too late to be told in them.
 func (f *follower) extend(files *images, sc *scope, late bool) {
 	r := f.r
-	f.late = append(f.late, r.plan.addProblems(sc)...)
+	f.late = append(f.late, r.plan.addProblems(sc, true)...)
 	funcs, leftOut := r.plan.Funcs(), len(r.plan.LeftOut)
 	for _, m := range r.plan.extend(files, sc) {
 		m.readLines()

@@ -39,6 +39,7 @@ type Plan struct {
 	follow  bool
 	probes  []*Probe
 	presets []Preset
+	told    map[string]map[fileVersion]bool // by preset: files whose problems have been told
 	pending []*Probe
 	// planned are the probes that have been looked up in each file, and the addresses of the functions found.
 	planned map[fileVersion]*plannedFile
@@ -102,7 +103,7 @@ func (p *Plan) canGrow() bool {
 //  3. For each file, collect the probes that speak of it.
 //  4. Match its functions, take away the excluded, place the rest.
 func NewPlan(cfg Config) (*Plan, error) {
-	p := &Plan{images: newImages(), follow: cfg.Follow, planned: map[fileVersion]*plannedFile{}, sites: runningKernel(), naive: cfg.PlaceAtEntry}
+	p := &Plan{images: newImages(), follow: cfg.Follow, planned: map[fileVersion]*plannedFile{}, told: map[string]map[fileVersion]bool{}, sites: runningKernel(), naive: cfg.PlaceAtEntry}
 	if err := p.resolve(cfg); err != nil {
 		p.Close()
 		return nil, err
@@ -197,7 +198,7 @@ func (p *Plan) resolve(cfg Config) error {
 		}
 	}
 	for _, sc := range scopes {
-		p.addProblems(sc)
+		p.addProblems(sc, false)
 	}
 	matched := map[*Probe]bool{}
 	for img, list := range wanted {

@@ -457,8 +457,12 @@ func (r *recording) missing() (warnings []string, nothing, err error) {
 	if len(r.plan.Modules) == 0 {
 		return warnings, errors.Join(r.plan.Pending...), nil
 	}
+	since := ""
+	if r.follower != nil {
+		since = ", nor in anything executed or loaded since"
+	}
 	for _, err := range r.plan.Pending {
-		warnings = append(warnings, fmt.Sprintf("%v, nor in anything executed or loaded since", err))
+		warnings = append(warnings, err.Error()+since)
 	}
 	return warnings, nil, nil
 }

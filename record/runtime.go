@@ -16,12 +16,26 @@ import (
 	"utrace/record/internal/target"
 )
 
-// addProblems takes note of what of the presets cannot be recorded in a scope, and returns what is new.
-func (p *Plan) addProblems(sc *scope) (added []string) {
+// addProblems takes note of what of the presets cannot be recorded in a scope, and returns what is new. Of a file that has
+// appeared later it is said once, not for each process.
+func (p *Plan) addProblems(sc *scope, later bool) (added []string) {
 	before := len(p.Problems)
 	sc.follow = p.follow
 	for _, preset := range p.presets {
-		for _, text := range preset.problems(sc) {
+		told := p.told[preset.Name]
+		if told == nil {
+			told = map[fileVersion]bool{}
+			p.told[preset.Name] = told
+		}
+		for _, img := range sc.all() {
+			if later && told[img.ver] {
+				continue
+			}
+			text := preset.problem(sc, img)
+			if text == "" {
+				continue
+			}
+			told[img.ver] = true
 			if text = fmt.Sprintf("preset %s: %s", preset.Name, text); !slices.Contains(p.Problems, text) {
 				p.Problems = append(p.Problems, text)
 			}
@@ -30,20 +44,21 @@ func (p *Plan) addProblems(sc *scope) (added []string) {
 	return p.Problems[before:]
 }
 
-// problems says what of a preset cannot be recorded in a scope, and why, a line for each file and reason.
-func (p Preset) problems(sc *scope) (list []string) {
-	check := map[string]func(*scope, *image) string{
-		"java": javaProblem, "php": phpProblem, "postgres": postgresProblem, "python": pythonProblem, "ruby": rubyProblem,
-	}[p.Name]
-	if check == nil {
-		return nil
+// problem says what of a preset cannot be recorded in a file of a scope, and why, "" if nothing is known to be missing.
+func (p Preset) problem(sc *scope, img *image) string {
+	switch p.Name {
+	case "java":
+		return javaProblem(sc, img)
+	case "php":
+		return phpProblem(sc, img)
+	case "postgres":
+		return postgresProblem(sc, img)
+	case "python":
+		return pythonProblem(sc, img)
+	case "ruby":
+		return rubyProblem(sc, img)
 	}
-	for _, img := range sc.all() {
-		if text := check(sc, img); text != "" {
-			list = append(list, text)
-		}
-	}
-	return list
+	return ""
 }
 
 // pythonVersion is the version of CPython that a file holds.

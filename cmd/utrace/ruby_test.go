@@ -38,9 +38,18 @@ func TestRuby(t *testing.T) {
 func TestRubyWithoutTracePoint(t *testing.T) {
 	needKernel(t)
 	needTool(t, ruby)
+	const want = "methods are passed to probes only while the program has TracePoint.new(:call, :return) enabled"
 	r := recordRuntime(t, "ruby", nil, ruby, runtimeFile(t, "calls.rb"))
-	if strings.Count(r.stderr, "methods are passed to probes only while the program has TracePoint.new(:call, :return) enabled") != 1 {
+	if strings.Count(r.stderr, want) != 1 {
 		t.Error(r.stderr)
+	}
+	stderr, report := recordRunning(t, "ruby", nil, ruby, runtimeFile(t, "sleeper.rb"))
+	if strings.Count(stderr, want) != 1 {
+		t.Errorf("calls %v\n%s", report.calls(), stderr)
+	}
+	stderr, report = recordRunning(t, "ruby", []string{"TRACEPOINT=1"}, ruby, runtimeFile(t, "sleeper.rb"))
+	if strings.Contains(stderr, want) || report.calls()["Object#nap"] < 10 {
+		t.Errorf("calls %v\n%s", report.calls(), stderr)
 	}
 }
 
