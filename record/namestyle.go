@@ -52,14 +52,16 @@ func (s nameStyle) join(class, function, file string) string {
 		case "":
 			return function
 		case "__init__.py": // of which package
-			parent := strings.TrimSuffix(file, "/"+base)
-			base = parent[strings.LastIndexByte(parent, '/')+1:] + "/" + base
+			dir := file[:len(file)-len(base)]
+			base = file[strings.LastIndexByte(strings.TrimSuffix(dir, "/"), '/')+1:]
 		}
 		return base + "." + function
 	case phpNames:
 		switch {
-		case function == "":
+		case function == "": // eval
 			return base
+		case function == "main" && class == "": // the top level of each file has this name
+			return base + ":main"
 		case class != "":
 			return class + "::" + function
 		}
