@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"utrace/record"
 )
 
 // Tests of runtimes of languages record programs that count their own calls, in files of testdata/targets/runtimes.
@@ -195,4 +197,25 @@ func TestInternedNames(t *testing.T) {
 		}
 	}
 	wantNesting(t, r.trace)
+}
+
+// TestListPresets: each preset has a line, and its probes are such that -e takes.
+func TestListPresets(t *testing.T) {
+	stdout, _, status := utrace(t, "list", "--presets")
+	if status != 0 {
+		t.Fatal(status)
+	}
+	for _, name := range []string{"dns", "io", "java", "malloc", "php", "postgres", "python", "ruby", "sqlite", "tls"} {
+		if !strings.Contains("\n"+stdout, "\n"+name+" ") {
+			t.Errorf("no preset %s in\n%s", name, stdout)
+		}
+	}
+	stdout, _, _ = utrace(t, "list", "--presets", "-v")
+	for line := range strings.Lines(stdout) {
+		if text, ok := strings.CutPrefix(line, "  -e '"); ok {
+			if _, err := record.ParseProbe(strings.TrimSuffix(text, "'\n")); err != nil {
+				t.Error(err)
+			}
+		}
+	}
 }
