@@ -3,8 +3,10 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -182,6 +184,39 @@ func TestPostgresLocks(t *testing.T) {
 		}
 	}
 	t.Errorf("nobody waited: %v", r.calls())
+}
+
+// TestPostgresOpenSession: --follow records the children that the postmaster has already, too.
+func TestPostgresOpenSession(t *testing.T) {
+	p := startPostgres(t)
+	session := p.command("psql", "-qXAt")
+	stdin, err := session.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := session.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := session.Start(); err != nil {
+		t.Fatal(err)
+	}
+	answers := bufio.NewScanner(stdout)
+	ask := func(query string) {
+		t.Helper()
+		io.WriteString(stdin, query+";\n")
+		if !answers.Scan() {
+			t.Fatalf("no answer to %s", query)
+		}
+	}
+	ask("select 1")
+	trace, r := p.record(t, func() { ask("select 42"); ask("select 43") })
+	stdin.Close()
+	session.Wait()
+	wantCounts(t, "calls", r.calls(), map[string]uint64{"query": 2, "query__execute": 2})
+	if stdout, _, _ := utrace(t, "analyze", "--flow", trace); !strings.Contains(stdout, `query("select 42;")`) {
+		t.Errorf("no query in\n%s", stdout)
+	}
 }
 
 // TestPostgresLatency compares how long statements are executed with what the server says. Each takes some milliseconds.
