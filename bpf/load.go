@@ -24,6 +24,7 @@ type Options struct {
 	Follow    bool   // record the children of TGIDs, too, from their first instruction
 	Method    Method // how the programs will be attached; not Auto
 	Sites     int    // how many sites with arguments there can be
+	Limited   bool   // count the hits of each function in each process, see Hits
 }
 
 // Objects are the loaded programs and maps.
@@ -43,6 +44,9 @@ type Objects struct {
 	lostTasks  *ebpf.Variable
 	sites      *ebpf.Map
 	numSites   uint32
+	hits       *ebpf.Map
+	takenOff   *ebpf.Map
+	uncounted  *ebpf.Variable
 	closers    []interface{ Close() error }
 }
 
@@ -77,6 +81,9 @@ func Load(o Options) (_ *Objects, err error) {
 	if err := prepareSites(spec, o.Sites, cpus); err != nil {
 		return nil, err
 	}
+	if err := prepareLimit(spec, o); err != nil {
+		return nil, err
+	}
 	hasBTF := true
 	if _, err := btf.LoadKernelSpec(); err != nil {
 		if o.Follow {
@@ -102,6 +109,9 @@ func Load(o Options) (_ *Objects, err error) {
 		enabled:       coll.Variables[utraceVarEnabled],
 		unfollowed:    coll.Variables[utraceVarUnfollowed],
 		lostTasks:     coll.Variables[utraceVarLostTasks],
+		hits:          coll.Maps[utraceMapHits],
+		takenOff:      coll.Maps[utraceMapTakenOff],
+		uncounted:     coll.Variables[utraceVarUncounted],
 	}
 	for _, m := range coll.Maps {
 		objs.closers = append(objs.closers, m)
@@ -130,8 +140,8 @@ func Load(o Options) (_ *Objects, err error) {
 		}
 	}
 	for _, tgid := range o.TGIDs {
-		if err := objs.tgids.Put(uint32(tgid), uint8(1)); err != nil {
-			return nil, fmt.Errorf("filter of processes: %w", err)
+		if err := objs.Follow(tgid); err != nil {
+			return nil, err
 		}
 	}
 	for cpu := range cpus {
@@ -179,6 +189,14 @@ func taskProbes() []taskProbe {
 		{utraceProgOnExec, "sched_process_exec"},
 		{utraceProgOnExit, "sched_process_exit"},
 	}
+}
+
+// Follow puts a process on the list of those recorded.
+func (o *Objects) Follow(tgid int) error {
+	if err := o.tgids.Put(uint32(tgid), uint8(1)); err != nil {
+		return fmt.Errorf("filter of processes: %w", err)
+	}
+	return nil
 }
 
 // Unfollow takes a process off the list of those recorded.
@@ -233,12 +251,14 @@ func (o *Objects) Enable(on bool) error {
 	return o.enabled.Set(v)
 }
 
+// cLoss is struct loss of event.h.
+type cLoss struct {
+	Kind, Reserved                    uint32
+	FirstNs, LastNs, Entries, Returns uint64
+}
+
 // Losses returns, by CPU, what was lost and not yet put into its ring.
 func (o *Objects) Losses() ([]Loss, error) {
-	type cLoss struct {
-		Kind, Reserved                    uint32
-		FirstNs, LastNs, Entries, Returns uint64
-	}
 	var perCPU []cLoss
 	if err := o.losses.Lookup(uint32(0), &perCPU); err != nil {
 		return nil, fmt.Errorf("read losses: %w", err)

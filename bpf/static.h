@@ -556,6 +556,8 @@ int on_static(struct pt_regs *regs)
 	if (!site || !loss)
 		return 0;
 	now = bpf_ktime_get_ns();
+	if (limited && !count_hit(tgid, site->func, site->kind))
+		return 0;
 	cpu = bpf_get_smp_processor_id();
 	ring = bpf_map_lookup_elem(&rings, &cpu);
 	s = take_scratch(cpu);

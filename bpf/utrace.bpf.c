@@ -9,6 +9,7 @@
 enum {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PERCPU_HASH = 5,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
@@ -20,6 +21,7 @@ enum { BPF_NOEXIST = 1 };
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include "arch.h"
+#include "limit.h"
 
 /* From include/linux/sched.h and sched/signal.h, as far as it is used here: the
  * loader finds the fields in the BTF of the running kernel. */
@@ -144,10 +146,12 @@ static __always_inline int record(__u32 func, __u32 kind, __u64 sp, __u64 value,
 	tgid = id >> 32;
 	if (!recorded(tgid))
 		return 0;
+	now = bpf_ktime_get_ns();
+	if (limited && !count_hit(tgid, func, kind))
+		return 0;
 	loss = bpf_map_lookup_elem(&losses, &zero);
 	if (!loss)
 		return 0;
-	now = bpf_ktime_get_ns();
 	cpu = bpf_get_smp_processor_id();
 	ring = bpf_map_lookup_elem(&rings, &cpu);
 	if (ring) {

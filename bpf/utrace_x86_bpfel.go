@@ -18,11 +18,13 @@ import (
 const (
 	utraceMapFuncLosses     = "func_losses"
 	utraceMapGates          = "gates"
+	utraceMapHits           = "hits"
 	utraceMapLosses         = "losses"
 	utraceMapNames          = "names"
 	utraceMapRings          = "rings"
 	utraceMapScratches      = "scratches"
 	utraceMapSites          = "sites"
+	utraceMapTakenOff       = "taken_off"
 	utraceMapTasks          = "tasks"
 	utraceMapTgids          = "tgids"
 	utraceProgOnExec        = "on_exec"
@@ -33,9 +35,11 @@ const (
 	utraceProgOnStatic      = "on_static"
 	utraceVarEnabled        = "enabled"
 	utraceVarFilterTgids    = "filter_tgids"
+	utraceVarLimited        = "limited"
 	utraceVarLostTasks      = "lost_tasks"
 	utraceVarNameSeed       = "name_seed"
 	utraceVarOwnTgid        = "own_tgid"
+	utraceVarUncounted      = "uncounted"
 	utraceVarUnfollowed     = "unfollowed"
 )
 
@@ -95,11 +99,13 @@ type utraceProgramSpecs struct {
 type utraceMapSpecs struct {
 	FuncLosses *ebpf.MapSpec `ebpf:"func_losses"`
 	Gates      *ebpf.MapSpec `ebpf:"gates"`
+	Hits       *ebpf.MapSpec `ebpf:"hits"`
 	Losses     *ebpf.MapSpec `ebpf:"losses"`
 	Names      *ebpf.MapSpec `ebpf:"names"`
 	Rings      *ebpf.MapSpec `ebpf:"rings"`
 	Scratches  *ebpf.MapSpec `ebpf:"scratches"`
 	Sites      *ebpf.MapSpec `ebpf:"sites"`
+	TakenOff   *ebpf.MapSpec `ebpf:"taken_off"`
 	Tasks      *ebpf.MapSpec `ebpf:"tasks"`
 	Tgids      *ebpf.MapSpec `ebpf:"tgids"`
 }
@@ -110,9 +116,11 @@ type utraceMapSpecs struct {
 type utraceVariableSpecs struct {
 	Enabled     *ebpf.VariableSpec `ebpf:"enabled"`
 	FilterTgids *ebpf.VariableSpec `ebpf:"filter_tgids"`
+	Limited     *ebpf.VariableSpec `ebpf:"limited"`
 	LostTasks   *ebpf.VariableSpec `ebpf:"lost_tasks"`
 	NameSeed    *ebpf.VariableSpec `ebpf:"name_seed"`
 	OwnTgid     *ebpf.VariableSpec `ebpf:"own_tgid"`
+	Uncounted   *ebpf.VariableSpec `ebpf:"uncounted"`
 	Unfollowed  *ebpf.VariableSpec `ebpf:"unfollowed"`
 }
 
@@ -138,11 +146,13 @@ func (o *utraceObjects) Close() error {
 type utraceMaps struct {
 	FuncLosses *ebpf.Map `ebpf:"func_losses"`
 	Gates      *ebpf.Map `ebpf:"gates"`
+	Hits       *ebpf.Map `ebpf:"hits"`
 	Losses     *ebpf.Map `ebpf:"losses"`
 	Names      *ebpf.Map `ebpf:"names"`
 	Rings      *ebpf.Map `ebpf:"rings"`
 	Scratches  *ebpf.Map `ebpf:"scratches"`
 	Sites      *ebpf.Map `ebpf:"sites"`
+	TakenOff   *ebpf.Map `ebpf:"taken_off"`
 	Tasks      *ebpf.Map `ebpf:"tasks"`
 	Tgids      *ebpf.Map `ebpf:"tgids"`
 }
@@ -151,11 +161,13 @@ func (m *utraceMaps) Close() error {
 	return _UtraceClose(
 		m.FuncLosses,
 		m.Gates,
+		m.Hits,
 		m.Losses,
 		m.Names,
 		m.Rings,
 		m.Scratches,
 		m.Sites,
+		m.TakenOff,
 		m.Tasks,
 		m.Tgids,
 	)
@@ -167,9 +179,11 @@ func (m *utraceMaps) Close() error {
 type utraceVariables struct {
 	Enabled     *ebpf.Variable `ebpf:"enabled"`
 	FilterTgids *ebpf.Variable `ebpf:"filter_tgids"`
+	Limited     *ebpf.Variable `ebpf:"limited"`
 	LostTasks   *ebpf.Variable `ebpf:"lost_tasks"`
 	NameSeed    *ebpf.Variable `ebpf:"name_seed"`
 	OwnTgid     *ebpf.Variable `ebpf:"own_tgid"`
+	Uncounted   *ebpf.Variable `ebpf:"uncounted"`
 	Unfollowed  *ebpf.Variable `ebpf:"unfollowed"`
 }
 

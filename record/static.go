@@ -124,9 +124,9 @@ func (p *Plan) addStatics(m *PlannedModule, probes []*Probe, done *plannedFile, 
 			leaveOut(pl.begin.String(), s.groups[pl.begin][0].Addr, err.Error())
 			continue
 		}
+		fn.Raised = s.raised(pl.begin)
 		m.Funcs = append(m.Funcs, fn)
 		done.statics[key] = true
-		s.addRaised(m, pl.begin)
 	}
 	return nil
 }
@@ -390,26 +390,26 @@ func pcRegister(machine elf.Machine) uint8 {
 	return 16
 }
 
-// addRaised has the semaphores of other probes raised without which a probe does not work.
+// raised returns where to raise the semaphores of other probes without which a probe does not work.
 //
 // CPython 3.11 passes function__entry only while it interprets on its tracing path, which it takes while
 // the semaphore of line is above zero. A probe on line would trap on every line. The semaphore is raised
 // by a probe on an instruction that is executed once, when the file is loaded.
-func (s *staticPlan) addRaised(m *PlannedModule, n staticName) {
+func (s *staticPlan) raised(n staticName) []StaticSite {
 	if n.provider != "python" || n.name != "function__entry" {
-		return
+		return nil
 	}
 	line := s.groups[staticName{"python", "line"}]
 	quiet, ok := s.file.InitAddr()
 	if len(line) == 0 || line[0].Semaphore == 0 || !ok {
-		return
+		return nil
 	}
 	sem, semOK := s.file.DataOff(line[0].Semaphore)
 	off, offOK := s.file.FileOff(quiet)
-	raised := StaticSite{Addr: uint64(quiet), FileOff: uint64(off), SemaphoreOff: uint64(sem)}
-	if semOK && offOK && !slices.ContainsFunc(m.Raised, func(r StaticSite) bool { return r.SemaphoreOff == raised.SemaphoreOff }) {
-		m.Raised = append(m.Raised, raised)
+	if !semOK || !offOK {
+		return nil
 	}
+	return []StaticSite{{Addr: uint64(quiet), FileOff: uint64(off), SemaphoreOff: uint64(sem)}}
 }
 
 // noStatic explains a probe that matches no static probe.
