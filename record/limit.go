@@ -234,7 +234,8 @@ func (r *recording) takenOff() ([]TakenOff, error) {
 	r.correctHits(counts)
 	var list []TakenOff
 	for fn, off := range r.limiter.off {
-		list = append(list, TakenOff{Name: r.planned(fn).Name, Off: off})
+		f := r.planned(fn)
+		list = append(list, TakenOff{Name: cmp.Or(f.Static, f.Name), Off: off})
 	}
 	slices.SortFunc(list, func(a, b TakenOff) int {
 		return cmp.Or(cmp.Compare(b.Off.Hits, a.Off.Hits), cmp.Compare(a.Off.Func, b.Off.Func))
