@@ -46,15 +46,12 @@ func formatValue(typ string, raw json.RawMessage) string {
 		if json.Unmarshal(raw, &s) != nil {
 			return "?"
 		}
-		if typ == "char" {
-			return "'" + strings.Trim(strconv.Quote(s), `"`) + "'"
-		}
 		if strings.HasPrefix(typ, "f") { // infinite, or not a number
 			return printable(s)
 		}
-		return strconv.Quote(s)
+		return quote(typ, s)
 	case '{':
-		return formatObject(raw)
+		return formatObject(typ, raw)
 	case 'n':
 		return "?"
 	}
@@ -68,7 +65,7 @@ func formatValue(typ string, raw json.RawMessage) string {
 }
 
 // formatObject writes a text that is cut, or is not UTF-8.
-func formatObject(raw json.RawMessage) string {
+func formatObject(typ string, raw json.RawMessage) string {
 	var o struct {
 		Text  *string `json:"text"`
 		Bytes *string `json:"bytes"`
@@ -80,13 +77,13 @@ func formatObject(raw json.RawMessage) string {
 	text := ""
 	switch {
 	case o.Text != nil:
-		text = strconv.Quote(*o.Text)
+		text = quote(typ, *o.Text)
 	case o.Bytes != nil:
 		b, err := base64.StdEncoding.DecodeString(*o.Bytes)
 		if err != nil {
 			return "?"
 		}
-		text = strconv.Quote(string(b))
+		text = quote(typ, string(b))
 	default:
 		return "?"
 	}
@@ -94,4 +91,13 @@ func formatObject(raw json.RawMessage) string {
 		text += "..."
 	}
 	return text
+}
+
+// quote puts a text, or a char, into quotes, with escapes for what is not printable.
+func quote(typ, s string) string {
+	quoted := strconv.Quote(s)
+	if typ == "char" {
+		return "'" + quoted[1:len(quoted)-1] + "'"
+	}
+	return quoted
 }

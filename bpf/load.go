@@ -12,6 +12,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
 
 	"utrace/format"
 )
@@ -94,7 +95,7 @@ func Load(o Options) (_ *Objects, err error) {
 			delete(spec.Programs, tp.program)
 		}
 	}
-	coll, err := ebpf.NewCollection(spec)
+	coll, err := newCollection(spec)
 	if err != nil {
 		return nil, fmt.Errorf("load BPF programs: %w", err)
 	}
@@ -160,6 +161,23 @@ func Load(o Options) (_ *Objects, err error) {
 		objs.Rings = append(objs.Rings, r)
 	}
 	return objs, nil
+}
+
+// newCollection loads the programs; that for sites with arguments as one that may sleep, if the kernel
+// can have that (uprobes: Linux 6.0).
+func newCollection(spec *ebpf.CollectionSpec) (*ebpf.Collection, error) {
+	if spec.Programs[utraceProgOnStatic] == nil {
+		return ebpf.NewCollection(spec)
+	}
+	sleeping := spec.Copy()
+	sleeping.Programs[utraceProgOnStatic].Flags |= unix.BPF_F_SLEEPABLE
+	if err := sleeping.Variables[utraceVarMayFault].Set(uint8(1)); err != nil {
+		return nil, err
+	}
+	if coll, err := ebpf.NewCollection(sleeping); err == nil {
+		return coll, nil
+	}
+	return ebpf.NewCollection(spec)
 }
 
 // scratchesPerCPU is SCRATCHES of static.h.

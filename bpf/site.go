@@ -51,7 +51,9 @@ type Arg struct {
 	Shift       uint8 // of the index, or to the right of a register's value; bits
 	LengthArg   uint8
 	Max         uint32 // bytes of a text, with a NUL
-	_           uint32
+	IndexLow    bool   // only the lower half of the index counts,
+	IndexSigned bool   // which is signed
+	_           [2]uint8
 	Disp        int64
 }
 

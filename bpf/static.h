@@ -47,7 +47,9 @@ struct arg {
 	__u8 shift;       /* of index; for a register how far its value is shifted to the right, in bits */
 	__u8 length_arg;
 	__u32 max; /* bytes of a text to fetch, with its NUL, at most MAX_TEXT */
-	__u32 reserved;
+	__u8 index_low; /* only the lower half of the index counts, */
+	__u8 index_signed; /* which is signed */
+	__u8 reserved[2];
 	__s64 disp;
 };
 
@@ -145,7 +147,9 @@ struct gate_key {
 	__u32 tid, func;
 };
 
-const volatile __u64 name_seed; /* set before loading */
+/* Set before loading. */
+const volatile __u64 name_seed;
+const volatile __u8 may_fault; /* on_static may sleep: a page that is not in memory is brought in */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -200,6 +204,23 @@ static __always_inline __u64 cut_to_size(__u64 v, __u8 size, __u8 is_signed)
 	return is_signed ? (__u64)((__s64)v >> bits) : v >> bits;
 }
 
+enum { PAGE_BYTES = 4096, MAX_FAULTS = 3 };
+
+/* Brings the page of an address into memory. A string that nobody has looked at since its file was
+ * mapped, or since a fork, is not there. */
+static __always_inline int fault_in(__u64 address)
+{
+	__u8 byte;
+
+	return may_fault ? bpf_copy_from_user(&byte, sizeof(byte), (void *)address) : -1;
+}
+
+/* Reads the bytes of a text; for a string up to its NUL. */
+static __always_inline long read_text(void *to, __u64 size, __u64 address, __u8 as)
+{
+	return as == AS_BYTES ? bpf_probe_read_user(to, size, (void *)address) : bpf_probe_read_user_str(to, size, (void *)address);
+}
+
 static __always_inline __u64 read_register(struct scratch *s, __u8 reg)
 {
 	return reg < REGISTERS ? s->regs[reg] : 0;
@@ -209,7 +230,8 @@ static __always_inline __u64 read_register(struct scratch *s, __u8 reg)
  * match_text are functions that the verifier looks at by themselves, once. */
 __attribute__((noinline)) int fetch_number(struct scratch *s, const struct arg *arg, __u32 i)
 {
-	__u64 v, at;
+	__u64 v, at, index;
+	__u32 size;
 
 	if (!s || !arg || i >= MAX_ARGS)
 		return -1;
@@ -219,9 +241,13 @@ __attribute__((noinline)) int fetch_number(struct scratch *s, const struct arg *
 	if (arg->from == ARG_REGISTER) {
 		v = read_register(s, arg->base) >> (arg->shift & 63);
 	} else if (arg->from == ARG_MEMORY) {
-		at = v + read_register(s, arg->base) + (read_register(s, arg->index) << (arg->shift & 63));
+		index = read_register(s, arg->index);
+		if (arg->index_low)
+			index = cut_to_size(index, 4, arg->index_signed);
+		at = v + read_register(s, arg->base) + (index << (arg->shift & 63));
 		v = 0;
-		if (bpf_probe_read_user(&v, arg->size & 15 ? arg->size & 7 ? arg->size & 7 : 8 : 8, (void *)at))
+		size = arg->size & 7 ? arg->size & 7 : 8;
+		if (bpf_probe_read_user(&v, size, (void *)at) && (fault_in(at) || bpf_probe_read_user(&v, size, (void *)at)))
 			return -1;
 	}
 	s->event.values[i] = cut_to_size(v, arg->size, arg->is_signed);
@@ -255,15 +281,19 @@ __attribute__((noinline)) int fetch_text(struct scratch *s, const struct arg *ar
 			return -1;
 		if (length < max)
 			max = length;
-		if (max > 0 && bpf_probe_read_user(s->texts + pos, max, (void *)address))
-			return -1;
-		n = max;
-	} else {
-		n = bpf_probe_read_user_str(s->texts + pos, max, (void *)address);
-		if (n <= 0)
-			return -1;
-		n--; /* the NUL */
 	}
+	n = max > 0 ? read_text(s->texts + pos, max, address, arg->as) : 0;
+	for (int page = 0; n < 0 && page < MAX_FAULTS; page++) {
+		if (fault_in(page ? (address & ~(PAGE_BYTES - 1ULL)) + page * PAGE_BYTES : address))
+			break;
+		n = read_text(s->texts + pos, max, address, arg->as);
+	}
+	if (n < 0 || n > MAX_TEXT)
+		return -1;
+	if (arg->as == AS_BYTES)
+		n = max;
+	else if (n > 0)
+		n--; /* the NUL */
 	s->event.values[i] = pos << 32 | n;
 	s->event.bytes = pos + n;
 	return 0;

@@ -37,6 +37,7 @@ const (
 	utraceVarFilterTgids    = "filter_tgids"
 	utraceVarLimited        = "limited"
 	utraceVarLostTasks      = "lost_tasks"
+	utraceVarMayFault       = "may_fault"
 	utraceVarNameSeed       = "name_seed"
 	utraceVarOwnTgid        = "own_tgid"
 	utraceVarUncounted      = "uncounted"
@@ -118,6 +119,7 @@ type utraceVariableSpecs struct {
 	FilterTgids *ebpf.VariableSpec `ebpf:"filter_tgids"`
 	Limited     *ebpf.VariableSpec `ebpf:"limited"`
 	LostTasks   *ebpf.VariableSpec `ebpf:"lost_tasks"`
+	MayFault    *ebpf.VariableSpec `ebpf:"may_fault"`
 	NameSeed    *ebpf.VariableSpec `ebpf:"name_seed"`
 	OwnTgid     *ebpf.VariableSpec `ebpf:"own_tgid"`
 	Uncounted   *ebpf.VariableSpec `ebpf:"uncounted"`
@@ -181,6 +183,7 @@ type utraceVariables struct {
 	FilterTgids *ebpf.Variable `ebpf:"filter_tgids"`
 	Limited     *ebpf.Variable `ebpf:"limited"`
 	LostTasks   *ebpf.Variable `ebpf:"lost_tasks"`
+	MayFault    *ebpf.Variable `ebpf:"may_fault"`
 	NameSeed    *ebpf.Variable `ebpf:"name_seed"`
 	OwnTgid     *ebpf.Variable `ebpf:"own_tgid"`
 	Uncounted   *ebpf.Variable `ebpf:"uncounted"`

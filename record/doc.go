@@ -16,6 +16,8 @@
 //	    told apart from later ones with the same ID (process.go).
 //	 5. At the end the probes are turned off, the rings drained and the file completed.
 //
+// What there is to probe, List tells without a Plan (list.go).
+//
 // # Following
 //
 // The kernel side keeps the set of recorded processes: a child joins it before it

@@ -13,11 +13,16 @@ import (
 	"time"
 
 	"utrace/format"
+	"utrace/record/internal/target"
 )
 
-// lookEvery is how often processes are looked at for libraries that they have
-// loaded meanwhile.
-const lookEvery = time.Second
+// Processes are looked at for libraries that they have loaded meanwhile: once a second, and
+// more often as long as a probe names nothing yet; but for a tenth of the time at most.
+const (
+	lookEvery        = time.Second
+	lookEveryPending = 50 * time.Millisecond
+	lookShare        = 10
+)
 
 // laterFuncs is how many functions there is room for that are found while recording.
 const laterFuncs = 1 << 18
@@ -40,8 +45,15 @@ type follower struct {
 	err      error
 	programs map[programKey]bool // that have been resolved
 	looked   map[int]uint64      // by PID: hash of the executable mappings
+	known    map[mappedFile]bool // that have been looked at in some process
 	late     []string
 	hash     maphash.Hash
+}
+
+// mappedFile tells files in mappings apart.
+type mappedFile struct {
+	fileKey
+	path string
 }
 
 // programKey is what the libraries of a program depend on.
@@ -51,17 +63,23 @@ type programKey struct {
 }
 
 func newFollower(r *recording) *follower {
-	return &follower{
+	f := &follower{
 		r: r, execs: make(chan int, 1024), quit: make(chan struct{}),
-		programs: map[programKey]bool{}, looked: map[int]uint64{},
+		programs: map[programKey]bool{}, looked: map[int]uint64{}, known: map[mappedFile]bool{},
 	}
+	if len(r.targets) == 0 { // the plan is for all of them
+		for _, img := range r.plan.images.byKey {
+			f.known[mappedFile{img.key, img.path}] = true
+		}
+	}
+	return f
 }
 
 // watch looks at the processes until close.
 func (f *follower) watch() {
 	f.closed.Go(func() {
-		tick := time.NewTicker(lookEvery)
-		defer tick.Stop()
+		next := time.NewTimer(lookEveryPending)
+		defer next.Stop()
 		for {
 			select {
 			case <-f.quit:
@@ -70,8 +88,13 @@ func (f *follower) watch() {
 				if !tracedByUs(pid) { // else the tracer calls execed
 					f.execed(pid, true)
 				}
-			case <-tick.C:
-				f.lookAll()
+			case <-next.C:
+				start := time.Now()
+				every := lookEvery
+				if f.lookAll() {
+					every = lookEveryPending
+				}
+				next.Reset(max(every, lookShare*time.Since(start)))
 			}
 		}
 	})
@@ -119,11 +142,15 @@ func (f *follower) execed(pid int, running bool) {
 	f.extend(&files, sc, running)
 }
 
-// lookAll looks at all processes that are being recorded.
-func (f *follower) lookAll() {
-	pids, err := f.r.objs.Followed()
-	if err != nil {
-		return
+// lookAll looks at all processes that are being recorded. It reports whether some probe
+// still names nothing.
+func (f *follower) lookAll() (pending bool) {
+	pids := processes()
+	if len(f.r.targets) > 0 {
+		var err error
+		if pids, err = f.r.objs.Followed(); err != nil {
+			return false
+		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -132,6 +159,7 @@ func (f *follower) lookAll() {
 		looked[pid] = f.look(pid)
 	}
 	f.looked = looked
+	return len(f.r.plan.Pending) > 0
 }
 
 // look finds the probes in what a process has mapped since the last look, and
@@ -151,6 +179,9 @@ func (f *follower) look(pid int) uint64 {
 	if sum == f.looked[pid] {
 		return sum
 	}
+	if !f.addKnown(pid) {
+		return sum
+	}
 	files := newImages()
 	defer files.close()
 	sc, err := files.processScope(pid)
@@ -159,6 +190,24 @@ func (f *follower) look(pid int) uint64 {
 	}
 	f.extend(&files, sc, true)
 	return sum
+}
+
+// addKnown reports whether a process has mapped a file that had not been looked at in any.
+func (f *follower) addKnown(pid int) (fresh bool) {
+	maps, err := target.Mappings(pid)
+	if err != nil {
+		return false
+	}
+	for _, m := range maps {
+		if !m.Exec || m.Inode == 0 {
+			continue
+		}
+		// The inode number of a file that is deleted can soon be that of another.
+		key := mappedFile{fileKey{m.Dev, m.Inode}, m.Path}
+		fresh = fresh || m.Deleted || !f.known[key] && !f.r.plan.images.failed[key.fileKey]
+		f.known[key] = true
+	}
+	return fresh
 }
 
 // extend plans, defines and attaches what is new in a scope. Definitions go ahead of

@@ -165,7 +165,7 @@ func (p *Plan) resolve(cfg Config) error {
 					missing[probe] = err
 					continue
 				}
-				if targets && (errors.Is(err, errNoLibrary) || errors.Is(err, errNoStatic)) {
+				if targets && errors.Is(err, errNoLibrary) || errors.Is(err, errNoStatic) {
 					missing[probe] = err
 					continue
 				}

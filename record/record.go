@@ -116,7 +116,7 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	if r.command != nil {
 		r.targets = append([]int{r.command.pid}, r.targets...)
 	}
-	if len(r.targets) > 0 && p.canGrow() {
+	if p.canGrow() {
 		r.follower = newFollower(r)
 	}
 	room := p.Funcs()
@@ -204,7 +204,7 @@ func (r *recording) release() error {
 	if r.follower != nil {
 		r.follower.watch()
 		r.drainer.onTask = func(rec *bpf.Task) {
-			if rec.Kind == bpf.TaskExec {
+			if rec.Kind == bpf.TaskExec && len(r.targets) > 0 {
 				select {
 				case r.follower.execs <- int(rec.PID):
 				default: // it will be looked at within a second
@@ -284,7 +284,7 @@ func (r *recording) attachModule(m *PlannedModule, pids []int) error {
 // attachLater attaches a module that was found while recording, in all processes
 // that are recorded and have not ended.
 func (r *recording) attachLater(m *PlannedModule) error {
-	if r.cfg.Follow {
+	if r.cfg.Follow || len(r.targets) == 0 {
 		return r.attachModule(m, nil)
 	}
 	for _, pid := range r.targets {

@@ -366,6 +366,7 @@ func fetchArg(a argument, op target.Operand, addr target.Addr, machine elf.Machi
 	default:
 		arg.From = bpf.FromMemory
 		arg.Shift = uint8(bits.TrailingZeros8(max(1, op.Scale)))
+		arg.IndexLow, arg.IndexSigned = op.IndexLow, op.IndexSigned
 		if op.Relative { // the site is as far from it as in the file
 			arg.Base = pcRegister(machine)
 			arg.Disp = op.Disp - int64(addr)

@@ -52,6 +52,7 @@ flow of calls and the distribution of their latencies.
 
   sudo utrace record -d 30s -p PID       record the functions of a process
   utrace analyze trace.arrow             where does the time go?
+  utrace list -p PID                     which static probes does a process have?
   sudo utrace doctor                     does recording work on this machine?`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -62,7 +63,7 @@ flow of calls and the distribution of their latencies.
 		},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newRecordCommand(), newPlanCommand(), newAnalyzeCommand(), newDoctorCommand(), newVersionCommand())
+	root.AddCommand(newRecordCommand(), newPlanCommand(), newListCommand(), newAnalyzeCommand(), newDoctorCommand(), newVersionCommand())
 	return root
 }
 

@@ -30,6 +30,12 @@
 //
 // A function that exists only inlined has no address at all: [File.Inlined] says into which others it was put.
 //
+// # Static probes
+//
+// A static probe (USDT) is a note about an instruction, a nop: where it is, what it is called, which counter (its semaphore) the program
+// looks at before it comes there, and where the arguments are then, as the assembler would write it (static.go, operand.go). Variables
+// are in notes by name, so the symbols of data matter for them. What cannot be fetched says why ([Operand.Unreadable]).
+//
 // # Limits
 //
 // The files are owned by the user who is traced, while the reader may be root. Every parser is therefore bounded in time

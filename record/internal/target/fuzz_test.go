@@ -44,6 +44,7 @@ func readAll(t *testing.T, b []byte) {
 	f.LoadsStackPointer()
 	f.HoldsLibc()
 	f.IFuncs()
+	f.StaticProbes()
 	f.Inlined(func(name string) bool { return len(name)%2 == 0 })
 	funcs, err := f.Funcs()
 	if err != nil {

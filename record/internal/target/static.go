@@ -13,7 +13,7 @@ import (
 // Limits on the notes of static probes. The largest known file (libjvm.so) has 531 of them in 60 KiB, and sys/sdt.h writes at most
 // 12 operands.
 const (
-	maxStaticNotes = 4 << 20 // bytes
+	maxStaticNotes = 2 << 20 // bytes
 	maxOperands    = 32
 )
 
@@ -195,7 +195,11 @@ func (f *File) findVariablesIn(s *elf.Section, names map[string]*variable) {
 		if section == elf.SHN_UNDEF || section == elf.SHN_ABS || typ == elf.STT_FILE || typ == elf.STT_SECTION {
 			continue
 		}
-		v := names[symbolName(strtab, le.Uint32(b))]
+		name := symbolName(strtab, le.Uint32(b))
+		if len(name) > maxString { // no operand is as long, and hashing it would cost
+			continue
+		}
+		v := names[name]
 		if v == nil {
 			continue
 		}

@@ -13,15 +13,16 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // readelfStatic returns the static probes of a file as readelf prints them, one a line, sorted, with prelink undone, and their names.
 func readelfStatic(t *testing.T, path string) (lines []string, names map[string]bool) {
 	t.Helper()
-	readelf := func(flag string) string {
-		out, err := exec.Command("readelf", "-W", flag, path).Output()
+	readelf := func(flags string) string {
+		out, err := exec.Command("readelf", flags, path).Output()
 		if err != nil {
-			t.Fatalf("readelf %s %s: %v", flag, path, err)
+			t.Fatalf("readelf %s %s: %v", flags, path, err)
 		}
 		return string(out)
 	}
@@ -33,7 +34,7 @@ func readelfStatic(t *testing.T, path string) (lines []string, names map[string]
 		return n
 	}
 	base := uint64(0)
-	if m := regexp.MustCompile(`\.stapsdt\.base +PROGBITS +([0-9a-f]+)`).FindStringSubmatch(readelf("-S")); m != nil {
+	if m := regexp.MustCompile(`\.stapsdt\.base +PROGBITS +([0-9a-f]+)`).FindStringSubmatch(readelf("-SW")); m != nil {
 		base = hex(m[1])
 	}
 	note := regexp.MustCompile(`(?m)^    Provider: (.*)\n    Name: (.*)\n    Location: 0x([0-9a-f]+), Base: 0x([0-9a-f]+), Semaphore: 0x([0-9a-f]+)\n    Arguments: ?(.*)$`)
@@ -208,6 +209,20 @@ func TestStaticNotes(t *testing.T) {
 	}
 }
 
+// As many notes and operands as the limits allow are read in bounded time.
+func TestHostileStaticNotes(t *testing.T) {
+	for _, operands := range []string{strings.Repeat("a ", maxOperands), strings.Repeat("(", maxString), strings.Repeat("+", maxString), strings.Repeat("1+", maxString/2), ""} {
+		one := staticNote("stapsdt\x00", 3, staticDesc(0, 0, 0, "p\x00n\x00"+operands+"\x00"))
+		start := time.Now()
+		probes, _, _ := parseStaticNotes(bytes.Repeat(one, maxStaticNotes/len(one)), elf.EM_X86_64, nil)
+		if d := time.Since(start); d > maxFuzzTime {
+			t.Errorf("%d notes took %v", len(probes), d)
+		} else {
+			t.Logf("%d notes in %v", len(probes), d)
+		}
+	}
+}
+
 // FuzzStatic reads the notes of a section.
 func FuzzStatic(f *testing.F) {
 	f.Add(staticNote("stapsdt\x00", 3, staticDesc(0x1000, 0x2000, 0x3000, "python\x00gc__start\x00-4@%edi 8@8(%rsp)\x00")), uint64(0x2000), false)
@@ -271,5 +286,93 @@ int main(void) { STAP_PROBE2(test, vars, counter, local); return 0; }
 	}
 	if _, err := os.Stat(debug); err != nil {
 		t.Error(err)
+	}
+}
+
+// Static probes of 0 to 12 arguments as compilers place them: what readelf prints, and globals at the address that nm prints.
+func TestStaticsOfCompilers(t *testing.T) {
+	needsTool(t, "gcc", "readelf", "nm")
+	counts := []string{"none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"}
+	for _, build := range []string{
+		"gcc -O0", "gcc -O1", "gcc -O2", "gcc -O3 -DSEMAPHORES", "gcc -O2 -static", "gcc -O2 -fPIE -pie", "gcc -O2 -fno-pie -no-pie",
+		"g++ -x c++ -O2 -DSEMAPHORES", "clang-19 -O0", "clang-19 -O2", "clang-19 -O3 -DSEMAPHORES", "clang-19 -O2 -fno-pie -no-pie",
+	} {
+		t.Run(build, func(t *testing.T) {
+			cc := strings.Fields(build)
+			needsTool(t, cc[0])
+			bin := filepath.Join(t.TempDir(), "statics")
+			if out, err := exec.Command(cc[0], append(cc[1:], "-w", "-o", bin, "../../../testdata/targets/statics.c")...).CombinedOutput(); err != nil {
+				if bytes.Contains(out, []byte("sdt.h")) {
+					t.Skip("no sys/sdt.h (systemtap-sdt-dev)")
+				}
+				t.Fatalf("%v\n%s", err, out)
+			}
+			probes := compareStatic(t, bin)
+			variables := symbolsOf(t, bin)
+			f := open(t, bin)
+			many := 0
+			for _, p := range probes {
+				if n := slices.Index(counts, p.Name); n >= 0 && len(p.Args) != n {
+					t.Errorf("%s has %d arguments", p.Name, len(p.Args))
+				}
+				if p.Name == "many" {
+					many++
+				}
+				if _, ok := f.DataOff(p.Semaphore); (ok && p.Semaphore != 0) != strings.Contains(build, "SEMAPHORES") {
+					t.Errorf("%s: semaphore at %#x", p.Name, p.Semaphore)
+				}
+				for _, a := range p.Args {
+					checkOperand(t, p.Name, a, variables)
+				}
+			}
+			if many != 32 {
+				t.Errorf("%d locations of one name", many)
+			}
+		})
+	}
+}
+
+func symbolsOf(t *testing.T, bin string) map[string]Addr {
+	t.Helper()
+	out, err := exec.Command("nm", bin).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	symbols := map[string]Addr{}
+	for line := range strings.Lines(string(out)) {
+		var addr uint64
+		var typ, name string
+		if n, _ := fmt.Sscanf(line, "%x %s %s", &addr, &typ, &name); n == 3 {
+			symbols[name] = Addr(addr)
+		}
+	}
+	return symbols
+}
+
+// checkOperand: what cannot be read is so for a reason, and a global lies where nm says.
+func checkOperand(t *testing.T, probe string, a Operand, symbols map[string]Addr) {
+	t.Helper()
+	for part, why := range map[string]string{".L": "label", "@tpoff": threadLocal, "%xmm": notGeneral} {
+		if strings.Contains(a.Text, part) {
+			if !strings.Contains(a.Unreadable, why) {
+				t.Errorf("%s: %s: %q, want %q", probe, a.Text, a.Unreadable, why)
+			}
+			return
+		}
+	}
+	if a.Unreadable != "" {
+		t.Errorf("%s: %s: %s", probe, a.Text, a.Unreadable)
+	}
+	_, place, _ := strings.Cut(a.Text, "@")
+	place, _, _ = strings.Cut(place, "(")
+	name := regexp.MustCompile(`[A-Za-z_]\w*`).FindString(place)
+	if addr, ok := symbols[name]; ok && a.Kind == InMemory {
+		delta := 0
+		fmt.Sscan(regexp.MustCompile(`-?\b[0-9]+`).FindString(place), &delta)
+		if !a.Relative || a.Disp != int64(addr)+int64(delta) {
+			t.Errorf("%s: %s is at %#x: %+v", probe, a.Text, addr, a)
+		}
+	} else if a.Relative {
+		t.Errorf("%s: %s: %+v", probe, a.Text, a)
 	}
 }

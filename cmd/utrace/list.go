@@ -1,0 +1,204 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"utrace/record"
+)
+
+func newListCommand() *cobra.Command {
+	var pid pidList
+	var functions, verbose bool
+	cmd := &cobra.Command{
+		Use:   "list [flags] [-p PID | BINARY] [PATTERN]",
+		Short: "List static probes (USDT), or functions, of files and processes",
+		Long: `Print the static probes of a program or library, a line each:
+
+  PATH PROVIDER:NAME
+
+or with -l its functions: PATH FUNC. Nothing is attached or run.
+
+BINARY is a path, or the name of a program in $PATH. With -p it is the program and all libraries that the process
+maps now, deleted ones too (libstapsdt makes such). With neither it is all programs and libraries that
+run on this machine, each file once; without root, those of your own processes.
+
+PATTERN selects: a name, a glob or a /regular expression/, for PROVIDER:NAME or NAME; with -l for the name of
+the function, mangled or not. An argument alone is a BINARY if there is such a file, else a
+PATTERN; '/^name$/' is always a pattern.
+
+With -v a static probe has a line for each of its locations: the address in the file, that of the semaphore (a counter
+that switches the probe on), and the operands, which are the arguments: SIZE@PLACE, where SIZE is in bytes,
+negative if signed, and PLACE a register, memory or a constant, as the assembler has it.`,
+		Example: `  utrace list /usr/bin/python3.11
+  utrace list -v python3.11 'gc__*'
+  sudo utrace list -p 1234
+  sudo utrace list 'postgresql:query__*'
+  utrace list -l /lib/x86_64-linux-gnu/libc.so.6 'str*'`,
+		Args: usageArgs(cobra.MaximumNArgs(2)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := listConfig(pid, args)
+			if err != nil {
+				return err
+			}
+			cfg.Functions = functions
+			list, err := record.List(cfg)
+			if err != nil {
+				return listError(cfg, err)
+			}
+			for _, text := range list.Warnings {
+				fmt.Fprintf(cmd.ErrOrStderr(), "utrace: warning: %s\n", escape(text))
+			}
+			if len(list.Files) == 0 {
+				return errors.New(escape(nothingListed(cfg, list)))
+			}
+			return printListing(cmd.OutOrStdout(), list, verbose)
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.VarP(&pid, "pid", "p", "list what process `PID` maps")
+	flags.BoolVarP(&functions, "functions", "l", false, "list functions, not static probes")
+	flags.BoolVarP(&verbose, "verbose", "v", false, "print semaphores, locations and operands; sizes and addresses of functions")
+	return cmd
+}
+
+// listConfig sorts the arguments into BINARY and PATTERN.
+func listConfig(pid pidList, args []string) (cfg record.ListConfig, err error) {
+	switch {
+	case len(pid) > 1:
+		return cfg, usageError{errors.New("-p: list takes one process")}
+	case len(pid) == 1 && len(args) > 1:
+		return cfg, usageError{fmt.Errorf("-p PID and BINARY %q exclude each other", args[0])}
+	case len(pid) == 1:
+		cfg.PID = pid[0]
+	case len(args) == 1 && binaryPath(args[0]) != "" || len(args) == 2:
+		if cfg.Path = binaryPath(args[0]); cfg.Path == "" {
+			return cfg, fmt.Errorf("no file %q, and no such program in $PATH", args[0])
+		}
+		args = args[1:]
+	}
+	if len(args) > 0 {
+		cfg.Pattern = args[0]
+	}
+	return cfg, nil
+}
+
+// binaryPath returns the file that a BINARY names, "" if it names none.
+func binaryPath(name string) string {
+	if st, err := os.Stat(name); err == nil && !st.IsDir() {
+		return name
+	}
+	if path, err := exec.LookPath(name); err == nil && !strings.Contains(name, "/") {
+		return path
+	}
+	return ""
+}
+
+func listError(cfg record.ListConfig, err error) error {
+	if errors.Is(err, record.ErrSyntax) {
+		return usageError{err}
+	}
+	if interp := interpreter(cfg.Path); interp != "" {
+		return fmt.Errorf("%w, but a script; it is run by %q", err, interp)
+	}
+	return err
+}
+
+// interpreter returns what follows "#!" in a script.
+func interpreter(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	line, _ := bufio.NewReader(io.LimitReader(f, 256)).ReadString('\n')
+	text, ok := strings.CutPrefix(line, "#!")
+	if !ok {
+		return ""
+	}
+	return strings.TrimSpace(text)
+}
+
+// nothingListed tells why there is nothing to print.
+func nothingListed(cfg record.ListConfig, list *record.Listing) string {
+	what, where := "static probes", fmt.Sprintf("the %d files that run on this machine", list.Searched)
+	if cfg.Functions {
+		what = "functions"
+	}
+	switch {
+	case cfg.PID != 0:
+		where = fmt.Sprintf("the %d files that process %d maps", list.Searched, cfg.PID)
+	case cfg.Path != "":
+		where = cfg.Path
+	}
+	if list.Total > 0 {
+		return fmt.Sprintf("none of the %d %s in %s matches %q", list.Total, what, where, cfg.Pattern)
+	}
+	text := fmt.Sprintf("no %s in %s", what, where)
+	if cfg.Path != "" && !cfg.Functions {
+		if libs := record.LibrariesWithStaticProbes(cfg.Path); len(libs) > 0 {
+			text += "; libraries that it loads have some: " + strings.Join(libs, ", ")
+		}
+	}
+	return text
+}
+
+func printListing(out io.Writer, list *record.Listing, verbose bool) error {
+	w := bufio.NewWriter(out)
+	for _, file := range list.Files {
+		path := escape(filepath.Clean(file.Path))
+		for _, p := range file.Probes {
+			fmt.Fprintf(w, "%s %s\n", path, escape(p.Provider+":"+p.Name))
+			if verbose {
+				printLocations(w, p)
+			}
+		}
+		for _, fn := range file.Funcs {
+			fmt.Fprintf(w, "%s %s", path, escape(fn.Name))
+			if verbose {
+				fmt.Fprintf(w, " [%#x, %d bytes", fn.Addr, fn.Size)
+				if fn.Indirect {
+					fmt.Fprint(w, ", indirect")
+				}
+				fmt.Fprint(w, "]")
+			}
+			fmt.Fprintln(w)
+		}
+	}
+	return w.Flush()
+}
+
+func printLocations(w io.Writer, p record.ListedProbe) {
+	for _, loc := range p.Locations {
+		semaphore := "no semaphore"
+		if loc.Semaphore != 0 {
+			semaphore = fmt.Sprintf("semaphore %#x", loc.Semaphore)
+		}
+		var args, notes []string
+		for _, a := range loc.Args {
+			args = append(args, a.Operand)
+			if a.Unreadable != "" {
+				notes = append(notes, a.Operand+" cannot be read: "+a.Unreadable)
+			}
+		}
+		line := "no arguments"
+		if len(args) > 0 {
+			line = strings.Join(args, " ")
+		}
+		if len(notes) > 0 {
+			line += "  # " + strings.Join(notes, "; ")
+		}
+		fmt.Fprintf(w, "  location %#x, %s: %s\n", loc.Addr, semaphore, escape(line))
+	}
+}

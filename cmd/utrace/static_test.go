@@ -1,0 +1,326 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// These tests record static probes of programs that say themselves what is to be seen.
+
+// recordStatic records a command and returns the calls that --flow shows, in order, without their times,
+// and the command's output.
+func recordStatic(t *testing.T, flags []string, command ...string) (calls []string, trace, stdout string) {
+	t.Helper()
+	needKernel(t)
+	trace = filepath.Join(t.TempDir(), "trace.arrow")
+	args := append([]string{"record", "-o", trace}, flags...)
+	stdout, stderr, status := utrace(t, append(append(args, "--"), command...)...)
+	if status != 0 {
+		t.Fatalf("record: status %d\n%s", status, stderr)
+	}
+	validate(t, trace)
+	return flowLines(t, trace), trace, stdout
+}
+
+// flowLines returns what --flow shows behind the times and threads.
+func flowLines(t *testing.T, trace string) (lines []string) {
+	t.Helper()
+	flow, stderr, status := utrace(t, "analyze", "--flow", trace)
+	if status != 0 {
+		t.Fatalf("analyze: status %d\n%s", status, stderr)
+	}
+	for line := range strings.Lines(flow) {
+		if _, call, ok := strings.Cut(line, "] | "); ok {
+			lines = append(lines, strings.TrimRight(call, "\n"))
+		}
+	}
+	return lines
+}
+
+func outputLines(text string) []string { return strings.Split(strings.TrimRight(text, "\n"), "\n") }
+
+// needHeader skips a test that builds programs with sys/sdt.h.
+func needHeader(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat("/usr/include/x86_64-linux-gnu/sys/sdt.h"); err != nil {
+		if _, err := os.Stat("/usr/include/sys/sdt.h"); err != nil {
+			t.Skip("needs sys/sdt.h (Debian: systemtap-sdt-dev)")
+		}
+	}
+}
+
+func compare(t *testing.T, got, want []string) {
+	t.Helper()
+	if slices.Equal(got, want) {
+		return
+	}
+	for i := range max(len(got), len(want)) {
+		g, w := "", ""
+		if i < len(got) {
+			g = got[i]
+		}
+		if i < len(want) {
+			w = want[i]
+		}
+		if g != w {
+			t.Fatalf("%d lines, want %d; line %d:\n got %s\nwant %s", len(got), len(want), i+1, g, w)
+		}
+	}
+}
+
+// TestStaticValues compares the recorded arguments with what the program says they are, for 0 to 12 arguments in
+// all places that an operand can name, 32 locations of one name among them.
+func TestStaticValues(t *testing.T) {
+	needHeader(t)
+	for _, flags := range []string{"-O0", "-O1", "-O2", "-O3", "-O2 -static", "-O2 -fPIE -pie", "-O2 -no-pie", "-Os -m64"} {
+		t.Run(flags, func(t *testing.T) {
+			program := target(t, "values.c", strings.Fields(flags)...)
+			got, _, stdout := recordStatic(t, []string{"-e", "usdt:values:*(...)", "-e", "!usdt:values:in_memory"}, program, "4")
+			compare(t, got, outputLines(stdout))
+		})
+	}
+	program := target(t, "values.c", "-O2")
+	got, _, stdout := recordStatic(t, []string{"--attach=perf", "-e", "usdt:values:*(...)", "-e", "!usdt:values:in_memory"}, program, "2")
+	compare(t, got, outputLines(stdout))
+	got, _, _ = recordStatic(t, []string{"-e", "usdt:values:in_memory(d:f64, f:f32)"}, program, "2")
+	compare(t, got, []string{"in_memory(-0.25, 1.5);", "in_memory(-0.25, 1.5);"})
+	got, _, _ = recordStatic(t, []string{"-e", "usdt:values:two(u8, x8)", "-e", "usdt:values:seven(bool, c:char, x16, u16, x32, s32, ptr)"}, program, "1")
+	compare(t, got, []string{"two(255, 0xfa);", `seven(true, '\xfa', 0xfed4, 60000, 0xfffeee90, -294967296, 0x8000000000000000);`})
+}
+
+func TestStaticTexts(t *testing.T) {
+	needHeader(t)
+	program := target(t, "texts.c", "-O2")
+	got, trace, _ := recordStatic(t, []string{
+		"-e", "usdt:texts:lengthy(s:str, n:s32)", "-e", "usdt:texts:plain(s:str)", "-e", "usdt:texts:nasty(s:str[4000])", "-e", "usdt:texts:null(s:str)",
+		"-e", "usdt:texts:wild(str)", "-e", "usdt:texts:counted(s:buf[n], n:u16)", "-e", "usdt:texts:negative(s:buf[arg2])", "-e", "usdt:texts:fits(s:str)", "-e", "usdt:texts:overruns(s:str)",
+		"-e", "usdt:texts:vector(...)",
+	}, program)
+	letters := ""
+	for i := range 200 {
+		letters += string(rune('a' + i%26))
+	}
+	compare(t, got, []string{
+		`lengthy("` + letters + `"..., 12);`, `plain("café");`, `nasty("\xff\x1b[31mred\n\"q\"\\");`, "null(?);", "wild(?);",
+		`counted("ab\x00cd", 5);`, "negative(?);", `fits("end");`, "overruns(?);", "vector(?, 7);",
+	})
+	for _, view := range [][]string{{"--json"}, {"--tree"}, {"--pprof", filepath.Join(t.TempDir(), "p.pb.gz")}} {
+		if stdout, stderr, status := utrace(t, append(append([]string{"analyze"}, view...), trace)...); status != 0 || strings.Contains(stdout, "\x1b") {
+			t.Errorf("%v: status %d\n%s%s", view, status, stdout, stderr)
+		}
+	}
+	_, stderr, status := utrace(t, "record", "-o", trace, "-e", "usdt:texts:vector(f64, s32)", "--", program)
+	if status == 0 || !strings.Contains(stderr, "vector or floating-point register") {
+		t.Errorf("a vector register asked for: status %d\n%s", status, stderr)
+	}
+}
+
+// TestStaticConditions holds conditions against what they say, worked out here.
+func TestStaticConditions(t *testing.T) {
+	needHeader(t)
+	program := target(t, "values.c", "-O2")
+	all, _, _ := recordStatic(t, []string{"-e", "usdt:values:many(n:s32, v:s32, e:s32)"}, program, "8")
+	type values struct{ n, v, e int64 }
+	var list []values
+	for _, line := range all {
+		var v values
+		if _, err := fmt.Sscanf(line, "many(%d, %d, %d);", &v.n, &v.v, &v.e); err != nil {
+			t.Fatal(line, err)
+		}
+		list = append(list, v)
+	}
+	if len(list) != 8*32 {
+		t.Fatalf("%d passes, not %d", len(list), 8*32)
+	}
+	for text, want := range map[string]func(v values) bool{
+		"n == 3":                           func(v values) bool { return v.n == 3 },
+		"n != 3":                           func(v values) bool { return v.n != 3 },
+		"e < -7":                           func(v values) bool { return v.e < -7 },
+		"e >= 2 && n < 20":                 func(v values) bool { return v.e >= 2 && v.n < 20 },
+		"e <= -5 || n > 30":                func(v values) bool { return v.e <= -5 || v.n > 30 },
+		"!(n == 1 || n == 2) && !(v > 40)": func(v values) bool { return !(v.n == 1 || v.n == 2) && !(v.v > 40) },
+		"n && e":                           func(v values) bool { return v.n != 0 && v.e != 0 },
+		"arg3 == -1 || arg1 == 0x1f":       func(v values) bool { return v.e == -1 || v.n == 31 },
+		`comm == "values" && n == 5`:       func(v values) bool { return v.n == 5 },
+		`comm =~ "val*" && n == 5`:         func(v values) bool { return v.n == 5 },
+		`comm == "value" || n == 6`:        func(v values) bool { return v.n == 6 },
+		"pid == 1 || n == 7":               func(v values) bool { return v.n == 7 },
+		"n==0||n==2||n==4||n==6||n==8||n==10||n==12||n==14||n==16||n==18||n==20||n==22||n==24||n==26||n==28||n==30": func(v values) bool { return v.n%2 == 0 },
+	} {
+		t.Run(text, func(t *testing.T) {
+			got, _, _ := recordStatic(t, []string{"-e", "usdt:values:many(n:s32, v:s32, e:s32) if " + text}, program, "8")
+			var expected []string
+			for i, v := range list {
+				if want(v) {
+					expected = append(expected, all[i])
+				}
+			}
+			compare(t, got, expected)
+		})
+	}
+	texts := target(t, "texts.c", "-O2")
+	for text, want := range map[string]bool{
+		`s == "café"`: true, `s == "caf"`: false, `s != "café"`: false, `s =~ "c*é"`: true, `s =~ "*af*"`: true, `s =~ "c?f??"`: true, `s =~ "c?f?"`: false,
+		`s =~ "*"`: true, `s =~ ""`: false, `s =~ "**caf**"`: true, `s =~ "*x*"`: false, `arg1 == "café"`: true, `s =~ "caf?*?"`: true, `s =~ "*é*é"`: false,
+	} {
+		got, _, _ := recordStatic(t, []string{"-e", "usdt:texts:plain(s:str) if " + text}, texts)
+		if (len(got) == 1) != want {
+			t.Errorf("if %s: kept %v, want %v", text, got, want)
+		}
+	}
+}
+
+// TestStaticSpans records spans that nest, that an error jumps over, and that overlap.
+func TestStaticSpans(t *testing.T) {
+	needHeader(t)
+	program := target(t, "spans.c", "-O2")
+	calls, trace, _ := recordStatic(t, []string{"-e", "usdt:spans:*__start(n:s32, how:str)", "-e", "usdt:spans:*__begin", "-e", "usdt:spans:query__done(n:s32, result:s32)"}, program, "6")
+	want := []string{}
+	for n := range 6 {
+		how, ending := "good", fmt.Sprintf("} = (%d, %d) /* query */", n, 100+n)
+		second := "  step();"
+		if n%3 == 2 {
+			how, ending, second = "bad", "} /* query: unwound */", ""
+		}
+		want = append(want, fmt.Sprintf(`query(%d, %q) {`, n, how), "  step();")
+		if second != "" {
+			want = append(want, second)
+		} else {
+			want = append(want, "  step() {", "  } /* step: unwound */")
+		}
+		if n == 5 { // the last error is followed by nothing that shows that it is over
+			want[len(want)-1], ending = "  } /* step: open at the end */", "} /* query: open at the end */"
+		}
+		want = append(want, ending)
+	}
+	compare(t, calls, want)
+	r := analyzeTrace(t, trace)
+	if c, i := r.calls(), r.incomplete(); c["query"] != 6 || i["query"] != 2 || c["step"] != 12 || i["step"] != 2 {
+		t.Errorf("calls %v, incomplete %v", c, i)
+	}
+
+	calls, trace, _ = recordStatic(t, []string{"-e", "usdt:spans:request__accepted(server:s32, id:u64) => spans:request__finished on id"}, program, "6")
+	want = nil
+	for n := range 6 {
+		want = append(want, fmt.Sprintf("request__accepted(7, %d);", 1000+n))
+	}
+	compare(t, calls, want)
+	if r := analyzeTrace(t, trace); r.calls()["request__accepted"] != 6 || len(r.incomplete()) != 0 || r.Functions[0].P50Ns < 5e6 {
+		t.Errorf("%+v", r)
+	}
+
+	// A condition on the beginning decides on the end, too.
+	calls, _, _ = recordStatic(t, []string{"-e", `usdt:spans:query__start(n:s32, how:str) if how == "good" && n > 0`}, program, "6")
+	compare(t, calls, []string{`query(1, "good");`, `query(3, "good");`, `query(4, "good");`})
+	calls, _, _ = recordStatic(t, []string{"-e", "usdt:spans:query__start(n:s32) => none"}, program, "3")
+	compare(t, calls, []string{"query__start(0);", "query__start(1);", "query__start(2);"})
+}
+
+// TestStaticLater records a provider that a program creates while it runs, in an object that is unlinked once it is loaded.
+func TestStaticLater(t *testing.T) {
+	needKernel(t)
+	program := target(t, "provider.c", "-O2")
+	for _, how := range []string{"before", "command", "pid", "machine"} {
+		t.Run(how, func(t *testing.T) {
+			trace := filepath.Join(t.TempDir(), "trace.arrow")
+			probes := []string{"-e", "usdt:simplehttp:file_transfer(ip:str, path:str, size:u32)", "-e", "usdt:simplehttp:args_6(...)"}
+			rounds, interval := 40, 50
+			command := exec.Command(program, "-l", strconv.Itoa(rounds), strconv.Itoa(interval), "1000")
+			if how == "before" {
+				command = exec.Command(program, strconv.Itoa(rounds), strconv.Itoa(interval), "1000")
+			}
+			if how == "command" {
+				stdout, stderr, _ := utrace(t, append(append([]string{"record", "-o", trace}, probes...), append([]string{"--"}, command.Args...)...)...)
+				checkProvider(t, trace, stdout, stderr)
+				return
+			}
+			output := filepath.Join(t.TempDir(), "out")
+			file, err := os.Create(output)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.Close()
+			command.Stdout = file
+			args := append([]string{"record", "-o", trace}, probes...)
+			if how == "machine" {
+				args = append(args, "-d", "6s")
+				time.AfterFunc(time.Second, func() { command.Start() })
+			} else {
+				if err := command.Start(); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(300 * time.Millisecond) // the provider is there, or not yet
+				args = append(args, "-p", strconv.Itoa(command.Process.Pid))
+			}
+			done := make(chan string)
+			go func() {
+				_, stderr, _ := utrace(t, args...)
+				done <- stderr
+			}()
+			stderr := <-done
+			command.Wait()
+			text, _ := os.ReadFile(output)
+			checkProvider(t, trace, string(text), stderr)
+		})
+	}
+}
+
+// checkProvider holds what was recorded against what the provider has printed: the last rounds must all be there.
+func checkProvider(t *testing.T, trace, stdout, stderr string) {
+	t.Helper()
+	var want []string
+	for lines := bufio.NewScanner(strings.NewReader(stdout)); lines.Scan(); {
+		words := strings.Fields(lines.Text())
+		switch {
+		case len(words) == 4 && words[0] == "file_transfer":
+			want = append(want, fmt.Sprintf("file_transfer(%q, %q, %s);", strings.Trim(words[1], `"`), strings.Trim(words[2], `"`), words[3]))
+		case len(words) == 7 && words[0] == "args_6":
+			want = append(want, "args_6("+strings.Join(words[1:], ", ")+");")
+		}
+	}
+	got := flowLines(t, trace)
+	if len(got) < 20 || len(got) > len(want) {
+		t.Fatalf("%d of %d passes recorded\n%s", len(got), len(want), stderr)
+	}
+	compare(t, got, want[len(want)-len(got):])
+}
+
+// TestCopyfile: each download calls shutil.copyfile once, among thousands of other calls.
+func TestCopyfile(t *testing.T) {
+	const python = "/usr/bin/python3.11"
+	needTool(t, python)
+	dir := t.TempDir()
+	script := filepath.Join(dir, "download.py")
+	if err := os.WriteFile(script, []byte(`
+import json, os, shutil, sys
+for i in range(7):
+    with open("source", "w") as f:
+        json.dump([list(range(i))] * 10, f)
+    shutil.copyfile("source", "copy%d" % i)
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	got, trace, _ := recordStatic(t, []string{"-e", `usdt:python:function__entry(file:str, func:str, line:s32) if func == "copyfile"`}, python, script)
+	if len(got) != 7 {
+		t.Fatalf("%d lines, want 7: %s", len(got), strings.Join(got, "\n"))
+	}
+	for _, line := range got {
+		if !strings.HasPrefix(line, `function("/usr/lib/python3.11/shutil.py", "copyfile", `) {
+			t.Error(line)
+		}
+	}
+	if r := analyzeTrace(t, trace); r.calls()["function"] != 7 || len(r.incomplete()) != 0 || r.Trace.Events != 14 {
+		t.Errorf("%+v", r)
+	}
+}
