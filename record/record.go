@@ -46,6 +46,11 @@ func Run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 		return nil, err
 	}
 	defer plan.Close()
+	if cfg.Notice != nil {
+		for _, text := range plan.Choices() {
+			cfg.Notice(text)
+		}
+	}
 	return plan.run(ctx, cfg)
 }
 
@@ -306,7 +311,7 @@ func (r *recording) begin() (err error) {
 	r.start = now()
 	r.w, err = format.NewWriter(r.file, format.Meta{
 		Recorder: r.cfg.Version, Host: host, Kernel: unix.ByteSliceToString(uts.Release[:]), Arch: runtime.GOARCH,
-		Args: r.cfg.Args, Command: r.cfg.Command, PIDs: r.cfg.PIDs, Probes: r.cfg.Probes,
+		Args: r.cfg.Args, Command: r.cfg.Command, PIDs: r.cfg.PIDs, Probes: r.cfg.Probes, Presets: r.plan.presets(r.cfg),
 		CPUs: runtime.NumCPU(), RingBytes: r.cfg.RingBytes, Start: r.start,
 		MaxOverheadPercent: 100 * r.cfg.MaxOverhead, Costs: r.costs.describe(),
 	})
