@@ -143,7 +143,7 @@ func analyzeTrace(t testing.TB, trace string) *report {
 func recordCommand(t *testing.T, flags []string, command ...string) *report {
 	t.Helper()
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	args := append([]string{"record", "-o", trace}, flags...)
+	args := append([]string{"record", "--max-overhead=none", "-o", trace}, flags...)
 	_, stderr, status := utrace(t, append(append(args, "--"), command...)...)
 	if status != 0 {
 		t.Fatalf("record: status %d\n%s", status, stderr)
@@ -322,7 +322,7 @@ func TestAttachInTheMiddle(t *testing.T) {
 	service, _ := start(t, target(t, "service.c", "-O0"), "200")
 	time.Sleep(300 * time.Millisecond)
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	_, stderr, status := utrace(t, "record", "-d", "1s", "-p", strconv.Itoa(service.Process.Pid), "-o", trace)
+	_, stderr, status := utrace(t, "record", "--max-overhead=none", "-d", "1s", "-p", strconv.Itoa(service.Process.Pid), "-o", trace)
 	if status != 0 {
 		t.Fatalf("status %d\n%s", status, stderr)
 	}
@@ -396,7 +396,7 @@ func TestTargetKilled(t *testing.T) {
 	time.AfterFunc(1500*time.Millisecond, func() { service.Process.Kill() })
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
 	go service.Wait()
-	_, stderr, status := utrace(t, "record", "-p", strconv.Itoa(service.Process.Pid), "-o", trace)
+	_, stderr, status := utrace(t, "record", "--max-overhead=none", "-p", strconv.Itoa(service.Process.Pid), "-o", trace)
 	if status != 0 || !strings.Contains(stderr, "have ended") {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
@@ -418,7 +418,7 @@ int main(int argc, char **argv) { fprintf(stderr, "to stderr: %s\n", argv[1]); c
 		t.Fatalf("%v\n%s", err, text)
 	}
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	cmd := exec.Command(utracePath, "record", "-o", trace, bin, "--argument")
+	cmd := exec.Command(utracePath, "record", "--max-overhead=none", "-o", trace, bin, "--argument")
 	var stdout, stderr bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader("through\n"), &stdout, &stderr
 	cmd.Run()
@@ -447,7 +447,7 @@ int main(void) { printf("%d %d %s", (int)getuid(), (int)getgid(), getenv("USER")
 	if text, err := exec.Command("gcc", "-o", bin, src).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	cmd := exec.Command(utracePath, "record", "-o", trace, bin)
+	cmd := exec.Command(utracePath, "record", "--max-overhead=none", "-o", trace, bin)
 	cmd.Env = append(os.Environ(), "SUDO_UID=65534", "SUDO_GID=65534", "SUDO_USER=nobody")
 	out, err := cmd.Output()
 	if err != nil || string(out) != "65534 65534 nobody" {
@@ -617,7 +617,7 @@ func TestFlowEqualsUftrace(t *testing.T) {
 			t.Fatal(err)
 		}
 		trace := dir + "/trace.arrow"
-		if _, stderr, status := utrace(t, "record", "-o", trace, "--", bin, "3"); status != 0 {
+		if _, stderr, status := utrace(t, "record", "--max-overhead=none", "-o", trace, "--", bin, "3"); status != 0 {
 			t.Fatalf("status %d\n%s", status, stderr)
 		}
 		flow, stderr, status := utrace(t, "analyze", "--flow", trace)
@@ -670,7 +670,7 @@ func TestPprof(t *testing.T) {
 	needKernel(t)
 	dir := t.TempDir()
 	trace, out := dir+"/trace.arrow", dir+"/out.pb.gz"
-	if _, stderr, status := utrace(t, "record", "-o", trace, "--", target(t, "threads.c", "-O0"), "100"); status != 0 {
+	if _, stderr, status := utrace(t, "record", "--max-overhead=none", "-o", trace, "--", target(t, "threads.c", "-O0"), "100"); status != 0 {
 		t.Fatalf("status %d\n%s", status, stderr)
 	}
 	if _, stderr, status := utrace(t, "analyze", "--pprof", out, trace); status != 0 {
@@ -734,19 +734,19 @@ func TestOutputFile(t *testing.T) {
 	bin := target(t, "calls.c", "-O0")
 	precious := filepath.Join(dir, "precious")
 	os.WriteFile(precious, []byte("not a trace"), 0o600)
-	_, stderr, status := utrace(t, "record", "-o", precious, bin)
+	_, stderr, status := utrace(t, "record", "--max-overhead=none", "-o", precious, bin)
 	if text, _ := os.ReadFile(precious); status != 1 || string(text) != "not a trace" || !strings.Contains(stderr, "--force") {
 		t.Errorf("status %d, file %q\n%s", status, text, stderr)
 	}
 	link := filepath.Join(dir, "link")
 	os.Symlink(precious, link)
-	if _, stderr, status := utrace(t, "record", "--force", "-o", link, bin); status != 1 {
+	if _, stderr, status := utrace(t, "record", "--max-overhead=none", "--force", "-o", link, bin); status != 1 {
 		t.Errorf("through a link: status %d\n%s", status, stderr)
 	}
-	if _, stderr, status := utrace(t, "record", "--force", "-o", precious, bin); status != 0 {
+	if _, stderr, status := utrace(t, "record", "--max-overhead=none", "--force", "-o", precious, bin); status != 0 {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
-	if _, stderr, status := utrace(t, "record", "-o", precious, bin); status != 0 {
+	if _, stderr, status := utrace(t, "record", "--max-overhead=none", "-o", precious, bin); status != 0 {
 		t.Errorf("over a trace: status %d\n%s", status, stderr)
 	}
 	validate(t, precious)
@@ -756,7 +756,7 @@ func TestMaxSize(t *testing.T) {
 	needKernel(t)
 	service, _ := start(t, target(t, "service.c", "-O0"))
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	_, stderr, status := utrace(t, "record", "--max-size", "200KiB", "-p", strconv.Itoa(service.Process.Pid), "-o", trace)
+	_, stderr, status := utrace(t, "record", "--max-overhead=none", "--max-size", "200KiB", "-p", strconv.Itoa(service.Process.Pid), "-o", trace)
 	if status != 0 || !strings.Contains(stderr, "maximum size") {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
@@ -772,7 +772,7 @@ func TestDiskFull(t *testing.T) {
 	defer syscall.Unmount(dir, syscall.MNT_DETACH)
 	service, _ := start(t, target(t, "service.c", "-O0"))
 	trace := filepath.Join(dir, "trace.arrow")
-	_, stderr, status := utrace(t, "record", "-d", "20s", "-p", strconv.Itoa(service.Process.Pid), "-o", trace)
+	_, stderr, status := utrace(t, "record", "--max-overhead=none", "-d", "20s", "-p", strconv.Itoa(service.Process.Pid), "-o", trace)
 	if status != 1 || !strings.Contains(stderr, "no space left on device") {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
@@ -790,7 +790,7 @@ func TestUsage(t *testing.T) {
 		{nil, 2, "no command given"},
 		{[]string{"nonsense"}, 2, "nonsense"},
 		{[]string{"record", "--nonsense"}, 2, "--nonsense"},
-		{[]string{"record"}, 1, "say what to record"},
+		{[]string{"record", "--max-overhead", "5", "true"}, 2, "not a part of the CPU time"},
 		{[]string{"record", "-p", "-3"}, 2, "not a process ID"},
 		{[]string{"record", "-p", "999999999"}, 1, "no process"},
 		{[]string{"record", "--ring-size", "5000", "true"}, 2, "power of two"},
