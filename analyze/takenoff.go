@@ -11,7 +11,7 @@ import (
 // TakenOff is a function that was taken off while a trace was recorded, since it cost a process too much.
 // Nothing of it was recorded after At.
 type TakenOff struct {
-	Name     string // of a static probe PROVIDER:NAME
+	Name     string        // of a static probe PROVIDER:NAME
 	Module   string        // path
 	At       time.Duration // since the start of its trace
 	Hits     uint64        // passes over its probes up to then, in all processes

@@ -4,11 +4,8 @@ package record
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
-	"math"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -40,9 +37,15 @@ type limiter struct {
 	windows  map[uint32]*window // by PID
 	before   map[uint32]time.Duration
 	past     map[format.FuncID]uint64 // hits in processes that have ended
-	off      map[format.FuncID]format.TakenOff
+	off      map[format.FuncID]*offFunc
 	due      time.Time
 	interval time.Duration
+}
+
+// offFunc is a function that was taken off.
+type offFunc struct {
+	format.TakenOff
+	told bool // in the trace
 }
 
 // window is what a process had used, and had hit, when it was last judged.
@@ -63,7 +66,7 @@ type verdict struct {
 func newLimiter(maxOverhead float64, costs Costs) *limiter {
 	l := &limiter{
 		max: maxOverhead, costs: costs, cpu: cpuTime, windows: map[uint32]*window{}, before: map[uint32]time.Duration{},
-		past: map[format.FuncID]uint64{}, off: map[format.FuncID]format.TakenOff{}, due: time.Now().Add(minCheck), interval: minCheck,
+		past: map[format.FuncID]uint64{}, off: map[format.FuncID]*offFunc{}, due: time.Now().Add(minCheck), interval: minCheck,
 	}
 	for _, pid := range processes() {
 		if used, ok := cpuTime(uint32(pid)); ok {
@@ -145,167 +148,6 @@ func (l *limiter) hits(counts map[bpf.HitsKey]bpf.Hits, fn format.FuncID) uint64
 		}
 	}
 	return sum
-}
-
-// limit takes off what costs too much, when it is time to look.
-func (r *recording) limit(now time.Time) error {
-	l := r.limiter
-	if l == nil || now.Before(l.due) {
-		return nil
-	}
-	l.interval = min(2*l.interval, maxCheck)
-	defer func() { l.due = now.Add(l.interval) }()
-	counts, err := r.objs.Hits()
-	if err != nil {
-		return err
-	}
-	r.correctHits(counts)
-	verdicts, gone := l.judge(counts, r.planned)
-	for _, pid := range gone {
-		for key, h := range counts {
-			if key.TGID != pid {
-				continue
-			}
-			l.past[key.Func] += h.Entries + h.Returns
-			if err := r.objs.ForgetHits(key); err != nil {
-				return err
-			}
-		}
-	}
-	return r.takeOff(verdicts)
-}
-
-// planned returns the function of a number in records, nil for that of the calibration.
-func (r *recording) planned(fn format.FuncID) *PlannedFunc {
-	if funcs := r.drainer.catalog.funcs; int(fn) < len(funcs) {
-		return funcs[fn].planned
-	}
-	return nil
-}
-
-// takeOff takes functions off: from one moment on they record nothing in any process, and then
-// their breakpoints are removed, while the recording goes on.
-func (r *recording) takeOff(verdicts []verdict) error {
-	if len(verdicts) == 0 {
-		return nil
-	}
-	for _, v := range verdicts {
-		if err := r.objs.TakeOff(v.fn); err != nil {
-			return err
-		}
-		percent := 100 * float64(v.spent) / float64(v.used)
-		r.limiter.off[v.fn] = format.TakenOff{
-			Func: r.drainer.catalog.funcs[v.fn].id, TimeNs: sinceStart(monotonicNs(), uint64(r.start.MonoNs)), PID: int(v.pid), OverheadPercent: math.Round(10*percent) / 10,
-			Reason: fmt.Sprintf("its hits cost process %d (%s) %.1f%% of %.0f ms of CPU time; the limit for all is %.4g%%",
-				v.pid, readComm(fmt.Sprintf("/proc/%d/comm", v.pid)), percent, v.used.Seconds()*1e3, 100*r.limiter.max),
-		}
-	}
-	counts, err := r.objs.Hits()
-	if err != nil {
-		return err
-	}
-	r.correctHits(counts)
-	r.probes.remove(verdicts)
-	return nil
-}
-
-// correctHits brings the hits of what is off up to date. The programs may still have been counting some when it
-// was taken off.
-func (r *recording) correctHits(counts map[bpf.HitsKey]bpf.Hits) {
-	for _, fn := range slices.Sorted(maps.Keys(r.limiter.off)) {
-		off := r.limiter.off[fn]
-		if hits := r.limiter.hits(counts, fn); hits != off.Hits {
-			off.Hits = hits
-			r.limiter.off[fn] = off
-			r.w.AddTakenOff(off)
-		}
-	}
-}
-
-// takenOff brings the trace up to date at the end, and returns what is off, by its name.
-func (r *recording) takenOff() ([]TakenOff, error) {
-	if r.limiter == nil {
-		return nil, nil
-	}
-	counts, err := r.objs.Hits()
-	if err != nil {
-		return nil, err
-	}
-	r.correctHits(counts)
-	var list []TakenOff
-	for fn, off := range r.limiter.off {
-		f := r.planned(fn)
-		list = append(list, TakenOff{Name: cmp.Or(f.Static, f.Name), Off: off})
-	}
-	slices.SortFunc(list, func(a, b TakenOff) int {
-		return cmp.Or(cmp.Compare(b.Off.Hits, a.Off.Hits), cmp.Compare(a.Off.Func, b.Off.Func))
-	})
-	return list, nil
-}
-
-// attachedProbes are the links of a recording. Those of functions that are taken off are closed while it
-// goes on, which can take as long as a call that a return probe follows.
-type attachedProbes struct {
-	mu      sync.Mutex
-	links   links
-	off     map[format.FuncID]bool
-	closing sync.WaitGroup
-	err     error // of closing
-}
-
-func (p *attachedProbes) add(more links) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.links.add(more)
-	for fn := range p.off { // taken off while this was being attached
-		p.closeLocked(p.links.take(fn))
-	}
-}
-
-func (p *attachedProbes) remove(verdicts []verdict) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.off == nil {
-		p.off = map[format.FuncID]bool{}
-	}
-	var taken links
-	for _, v := range verdicts {
-		p.off[v.fn] = true
-		taken.add(p.links.take(v.fn))
-	}
-	p.closeLocked(taken)
-}
-
-// closeLocked closes links at the same time: a breakpoint stays until its last link is closed.
-func (p *attachedProbes) closeLocked(taken links) {
-	all := append(taken.returns, taken.others...)
-	if len(all) == 0 {
-		return
-	}
-	p.closing.Go(func() {
-		if err := closeAll(all); err != nil {
-			p.mu.Lock()
-			p.err = cmp.Or(p.err, err)
-			p.mu.Unlock()
-		}
-	})
-}
-
-func (p *attachedProbes) count() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.links.count()
-}
-
-// close detaches all that is left.
-func (p *attachedProbes) close() error {
-	p.mu.Lock()
-	left := p.links
-	p.links = links{}
-	p.mu.Unlock()
-	err := left.close()
-	p.closing.Wait()
-	return cmp.Or(err, p.err)
 }
 
 // cpuTime returns the CPU time that a process has used, in all its threads, those that have ended included. It

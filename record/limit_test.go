@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cilium/ebpf/link"
+
 	"utrace/bpf"
 	"utrace/format"
 )
@@ -36,7 +38,7 @@ func TestJudge(t *testing.T) {
 		})
 		for _, v := range verdicts {
 			off = append(off, fmt.Sprintf("%d by %d: %v of %v", v.fn, v.pid, v.spent, v.used))
-			l.off[v.fn] = format.TakenOff{}
+			l.off[v.fn] = &offFunc{}
 		}
 		return off, gone
 	}
@@ -103,6 +105,48 @@ func TestHitCosts(t *testing.T) {
 	} {
 		if entry, ret := c.Hits(&test.fn); entry != test.entry || ret != test.ret {
 			t.Errorf("%+v: %d and %d, want %d and %d", test.fn, entry, ret, test.entry, test.ret)
+		}
+	}
+}
+
+// TestShare: functions that share links are the same for attach, for countLinks and for the catalog.
+func TestShare(t *testing.T) {
+	m := &PlannedModule{Funcs: []PlannedFunc{
+		{FileOff: 10, ReturnBy: ByTrampoline}, {FileOff: 20, ReturnBy: ByInstruction, Returns: []uint64{25, 26}}, {FileOff: 30, ReturnBy: Never}, {FileOff: 40, ReturnBy: ByTrampoline}, {FileOff: 50, ReturnBy: Never},
+	}}
+	for share, want := range map[int]struct {
+		links  int      // 5 for entries, or less, and those for returns
+		groups []string // of entries
+	}{
+		1: {8, []string{"0: 0", "1: 1", "2: 2", "3: 3", "4: 4"}},
+		2: {6, []string{"0: 0 1", "2: 2 3", "4: 4"}},
+		4: {4, []string{"0: 0 1 2 3", "4: 4"}},
+		8: {3, []string{"0: 0 1 2 3 4"}},
+	} {
+		if n := m.countLinks(share); n != want.links {
+			t.Errorf("shared by %d: %d links, want %d", share, n, want.links)
+		}
+		var sites []site
+		for i := range m.Funcs {
+			sites = append(sites, site{fn: i})
+		}
+		var attached []probeLink
+		var groups []string
+		a := attacher{batch: 100, share: share, refused: map[int]error{}}
+		a.attach(sites, &attached, func(batch []site) (link.Link, error) {
+			text := fmt.Sprintf("%d:", a.group(batch[0].fn))
+			for _, s := range batch {
+				text += fmt.Sprintf(" %d", s.fn)
+			}
+			groups = append(groups, text)
+			return nil, nil
+		})
+		if !slices.Equal(groups, want.groups) {
+			t.Errorf("shared by %d: %q, want %q", share, groups, want.groups)
+		}
+		l := links{others: attached}
+		if taken := l.take(0); len(taken.others) != 1 || len(l.others) != len(groups)-1 {
+			t.Errorf("shared by %d: %d links taken, %d left", share, len(taken.others), len(l.others))
 		}
 	}
 }

@@ -18,6 +18,7 @@ type PlannedModule struct {
 
 	image *image
 	first format.FuncID // of Funcs, while recording
+	share int           // see attach
 }
 
 // PlannedFunc is a function, or a single instruction, to probe.

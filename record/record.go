@@ -239,16 +239,19 @@ func (r *recording) stopFollowing() {
 
 // attach attaches all modules, and takes note of what the kernel refused.
 func (r *recording) attach() error {
-	if r.method == bpf.Perf || r.cfg.MaxOverhead > 0 {
+	if r.method == bpf.Perf {
 		sites := 0
 		for _, m := range r.plan.Modules {
 			sites += m.countSites() * max(1, len(r.pids(m)))
 		}
-		if room, err := reserveFiles(sites); err != nil {
+		if room, err := reserveFiles(filesPerSite * sites); err != nil {
 			return err
-		} else if room < sites {
-			return fmt.Errorf("%d probes need a perf event or a link each, and the limit of open files has room for %d: probe fewer functions, raise the limit (ulimit -n, sysctl fs.nr_open), or do without --max-overhead", sites, room)
+		} else if room < filesPerSite*sites {
+			return fmt.Errorf("%d probes need a perf event and a link each, and the limit of open files has room for %d: probe fewer functions, or raise the limit (ulimit -n, sysctl fs.nr_open)", sites, room/filesPerSite)
 		}
+	}
+	if err := r.shareLinks(r.plan.Modules); err != nil {
+		return err
 	}
 	first := 0
 	for _, m := range r.plan.Modules {
@@ -271,7 +274,7 @@ func (r *recording) attach() error {
 
 // attachModule attaches a module in some processes, or in all.
 func (r *recording) attachModule(m *PlannedModule, pids []int) error {
-	attached, refused, err := attach(r.objs, r.method, m, pids, r.cfg.MaxOverhead > 0)
+	attached, refused, err := attach(r.objs, r.method, m, pids, m.share)
 	if r.method == bpf.Perf && errors.Is(err, os.ErrPermission) {
 		return fmt.Errorf("attach to %s: %w: perf-event uprobes need CAP_SYS_ADMIN since the repair of CVE-2025-38466: run utrace as root", m.Path, err)
 	}
