@@ -197,8 +197,19 @@ func newRecordCommand() *cobra.Command {
 
 The functions are those of a running process (-p), of a command that is started with
 the probes in place before its first instruction, or of a file in every process of the machine.
-Without a probe (-e) all functions of the program itself are recorded. Recording ends when
-the duration is over, with the processes or the command, or on Ctrl-C; the trace is kept.
+Without a probe (-e, --preset) all functions of the program itself are recorded, and of a
+script in Python, PHP or Java its functions. Without a PID and a COMMAND, either, utrace looks at what
+runs on the machine and chooses presets for it: languages, PostgreSQL, and the libraries that resolve names,
+encrypt, and keep data (SQLite). It says what it has chosen, and what it could not and why; if there is
+nothing, that is an error.
+
+What utrace has chosen must not slow down a process by more than --max-overhead. Once a second, and sooner at the
+start, the hits of all probes in a process, at the cost of a hit measured on this machine, are held against the
+CPU time that the process has used since. If they are over the limit, the function that
+costs most is taken off, in all processes, and so on until the rest fits. The trace says when, and how
+many hits it had; its calls count only up to then. A process is judged when it has used 10 ms of CPU time.
+
+Recording ends when the duration is over, with the processes or the command, or on Ctrl-C; the trace is kept.
 A command that is still running then is left alone. Its exit status becomes that of utrace.
 
 Children of a command are recorded, too (--no-follow: they are not), those of a process with --follow:
@@ -212,7 +223,8 @@ A library loaded while recording is found within a second.
 ` + probeHelp + `
 It needs root (or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE) and Linux ` + bpf.Floor + ` or newer: utrace doctor
 says what this machine allows.`,
-		Example: `  sudo utrace record -d 30s -p 1234
+		Example: `  sudo utrace record -d 30s
+  sudo utrace record -d 30s -p 1234
   sudo utrace record -e 'parse_*' -e 'db_*' -- ./server --port 8080
   sudo utrace record -d 10s -e /usr/lib/x86_64-linux-gnu/libc.so.6:getaddrinfo`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -357,6 +369,9 @@ func printSummary(w io.Writer, cfg record.Config, s *record.Summary) {
 			break
 		}
 		fmt.Fprintf(w, "utrace: %s was taken off after %.2f s and %s hits: %s\n", escape(off.Name), float64(off.Off.TimeNs)/1e9, count(off.Off.Hits), escape(off.Off.Reason))
+	}
+	if len(s.TakenOff) > 0 {
+		fmt.Fprintln(w, "utrace: a larger --max-overhead keeps them longer (none: to the end, at any cost)")
 	}
 	if n := len(s.LeftOut); n > 0 {
 		l := s.LeftOut[0]
