@@ -128,8 +128,12 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	if r.follower != nil {
 		room += laterFuncs
 	}
+	sites := p.countStatics(r.follower != nil)
+	if sites > 0 && cfg.MaxOverhead > 0 {
+		sites++ // of the calibration
+	}
 	if r.objs, err = bpf.Load(bpf.Options{
-		RingBytes: cfg.RingBytes, Funcs: room, TGIDs: r.targets, Follow: cfg.Follow, Method: r.method, Sites: p.countStatics(r.follower != nil),
+		RingBytes: cfg.RingBytes, Funcs: room, TGIDs: r.targets, Follow: cfg.Follow, Method: r.method, Sites: sites,
 		Limited: cfg.MaxOverhead > 0,
 	}); err != nil {
 		return nil, err

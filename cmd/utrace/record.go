@@ -123,37 +123,6 @@ func (f *targetFlags) config(command []string) (record.Config, error) {
 	return record.Config{PIDs: f.pids, Probes: f.probes, Presets: f.presets, Command: command, Follow: follow, Attach: method, PlaceAtEntry: f.place == "entry"}, nil
 }
 
-// overhead is a flag such as 5% or 0.05.
-type overhead float64
-
-func (o *overhead) String() string { return fmt.Sprintf("%.4g%%", 100*float64(*o)) }
-func (o *overhead) Type() string   { return "PART" }
-func (o *overhead) Set(text string) error {
-	if text == "none" {
-		*o = 0
-		return nil
-	}
-	number, percent := strings.CutSuffix(text, "%")
-	part, err := strconv.ParseFloat(number, 64)
-	if percent {
-		part /= 100
-	}
-	if err != nil || !(part >= 0 && part < 1) {
-		return fmt.Errorf("%q is not a part of the CPU time such as 5%% or 0.05, nor none", text)
-	}
-	*o = overhead(part)
-	return nil
-}
-
-// calibrator returns the command line that measures what probes cost, nil if this program's file is not known.
-func calibrator() []string {
-	exe, err := os.Executable()
-	if err != nil {
-		return nil
-	}
-	return []string{exe, "doctor", "--calibrate"}
-}
-
 const probeHelp = `Probes:
   FUNC                   a function of the program itself (of PID or COMMAND)
   LIB:FUNC               a function of a library: c:malloc, ssl:SSL_read, libfoo.so.1:bar
@@ -178,9 +147,6 @@ Behind a static probe may stand, in this order:
 A probe whose name ends in start, entry, begin or enter, and that has one for the end beside it (done, return,
 end, exit), is recorded together with it as a call with a duration.
 `
-
-// defaultOverhead is the limit where utrace itself has chosen what to probe.
-const defaultOverhead = 0.05
 
 func newRecordCommand() *cobra.Command {
 	var (
@@ -345,9 +311,6 @@ func progressLine(w io.Writer, duration time.Duration) (show func(record.Progres
 	return show, func() { bar.Finish() }
 }
 
-// mostTakenOff is how many functions that were taken off the summary names.
-const mostTakenOff = 5
-
 func printSummary(w io.Writer, cfg record.Config, s *record.Summary) {
 	count := func(n uint64) string { return humanize.Comma(int64(n)) }
 	seconds := s.Duration.Seconds()
@@ -363,16 +326,7 @@ func printSummary(w io.Writer, cfg record.Config, s *record.Summary) {
 		fmt.Fprintf(w, "utrace: warning: %s entries and %s returns were lost: the rings were full; the trace says where. Probe less, or use a larger --ring-size\n",
 			count(s.LostEntries), count(s.LostReturns))
 	}
-	for i, off := range s.TakenOff {
-		if i == mostTakenOff {
-			fmt.Fprintf(w, "utrace: %d more functions were taken off; the report lists them\n", len(s.TakenOff)-i)
-			break
-		}
-		fmt.Fprintf(w, "utrace: %s was taken off after %.2f s and %s hits: %s\n", escape(off.Name), float64(off.Off.TimeNs)/1e9, count(off.Off.Hits), escape(off.Off.Reason))
-	}
-	if len(s.TakenOff) > 0 {
-		fmt.Fprintln(w, "utrace: a larger --max-overhead keeps them longer (none: to the end, at any cost)")
-	}
+	printTakenOff(w, s.TakenOff)
 	if n := len(s.LeftOut); n > 0 {
 		l := s.LeftOut[0]
 		fmt.Fprintf(w, "utrace: %d functions were left out, such as %s: %s (utrace plan lists them)\n", n, escape(l.Name), l.Reason)
