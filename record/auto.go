@@ -188,8 +188,8 @@ func (p *Plan) autoProbes(scopes []*scope) ([]*Probe, error) {
 	return append(probes, programs...), nil
 }
 
-// presets returns the names of all presets in use.
-func (p *Plan) presets(cfg Config) []string {
+// presetNames returns the names of all presets in use.
+func (p *Plan) presetNames(cfg Config) []string {
 	names := slices.Clone(cfg.Presets)
 	for _, c := range p.Chosen {
 		names = append(names, c.Preset)
