@@ -47,6 +47,7 @@ type frame struct {
 	matched  bool   // it, or a frame that it is in, is of a function asked for
 	hidden   bool
 	noReturn bool
+	placed   bool // its own stack pointer is known
 }
 
 // thread is the state of one traced thread.
@@ -86,11 +87,15 @@ type view interface {
 //     frame is complete. If not, the return is an orphan: its entry was not seen.
 //  3. Without a stack pointer an entry ends nothing, and its frame shares the
 //     fate of the one below; a return takes the nearest open call of its function.
-//  4. What is left at the end of the trace is open.
+//  4. A frame on top without a stack pointer is over once its function was taken off: no return will come.
+//  5. What is left at the end of the trace is open.
 type pairer struct {
 	view     view
-	noReturn []bool // by function
-	room     int    // frames that may still be allocated
+	noReturn []bool                  // by function
+	offNs    map[format.FuncID]int64 // when functions were taken off; empty most often
+	offs     int                     // how many definitions of that are in offNs, of how many functions
+	offFuncs int
+	room     int // frames that may still be allocated
 
 	orphans uint64
 	skipped uint64 // calls without a frame because of the limits
@@ -106,6 +111,33 @@ func (p *pairer) define(funcs []format.Func) {
 	p.view.define(funcs)
 }
 
+// takeOff makes functions known that were taken off. Its functions must have been defined.
+func (p *pairer) takeOff(list []format.TakenOff, funcs []format.Func) {
+	if len(list) == 0 || len(list) == p.offs && len(funcs) == p.offFuncs {
+		return
+	}
+	p.offs, p.offFuncs = len(list), len(funcs)
+	p.offNs = map[format.FuncID]int64{}
+	offs := newTakenOff(list, funcs)
+	for id := range funcs {
+		if off := offs.of(format.FuncID(id), &funcs[id]); off != nil {
+			p.offNs[format.FuncID(id)] = int64(min(off.TimeNs, maxTimeNs))
+		}
+	}
+}
+
+// dropOff is rule 4.
+func (p *pairer) dropOff(t *thread) {
+	for len(t.frames) > 0 {
+		top := &t.frames[len(t.frames)-1]
+		off, ok := p.offNs[top.fn]
+		if top.placed || !ok || t.nowNs <= off {
+			return
+		}
+		p.end(t, Unwound)
+	}
+}
+
 // process takes the rows from..to of b, all of which are of thread t and name
 // functions that are known.
 func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
@@ -115,6 +147,9 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 	depths := b.StackBytes[from:to][:len(deltas)]
 	for i, delta := range deltas {
 		t.nowNs += int64(delta)
+		if len(p.offNs) > 0 {
+			p.dropOff(t)
+		}
 		sp := uint64(0)
 		if depths[i] != 0 {
 			sp = t.base - uint64(depths[i])
@@ -143,7 +178,7 @@ func (p *pairer) enter(t *thread, fn format.FuncID, sp, gone uint64) {
 			p.end(t, Unwound)
 		}
 	}
-	f := frame{sp: sp, startNs: t.nowNs, fn: fn}
+	f := frame{sp: sp, startNs: t.nowNs, fn: fn, placed: sp != 0}
 	var parent *frame
 	if n := len(t.frames); n > 0 {
 		parent = &t.frames[n-1]
@@ -219,7 +254,7 @@ func (p *pairer) end(t *thread, state State) {
 	t.skipped = 0
 }
 
-// finish is rule 4.
+// finish is rule 5.
 func (p *pairer) finish(t *thread) {
 	for len(t.frames) > 0 {
 		p.end(t, Open)

@@ -177,7 +177,7 @@ func FuzzPairing(f *testing.F) {
 		p.process(th, &b, half, len(b.Kind))
 		p.finish(th)
 		for fn, want := range m.stats() {
-			got := *l.of(format.FuncID(fn))
+			got := *l.of(new(thread), format.FuncID(fn))
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("function %d: got %s, want %s", fn, figures(&got), figures(&want))
 			}
@@ -216,7 +216,7 @@ func TestTooDeep(t *testing.T) {
 		}
 		p.process(th, &b, 0, 2*n)
 		p.finish(th)
-		s := l.of(0)
+		s := l.of(new(thread), 0)
 		kept := s.Durations.Count()
 		if s.Calls != n || s.Calls-s.Incomplete != kept || p.skipped != n-kept || kept == 0 || kept > 1000 {
 			t.Errorf("known %v: calls %d, incomplete %d, kept %d, skipped %d", known, s.Calls, s.Incomplete, kept, p.skipped)

@@ -27,28 +27,39 @@ func (s *Stats) Merge(other *Stats) {
 // latency is the view that sums up the calls of each function.
 type latency struct {
 	opts    *Options
-	stats   []*Stats // by function, nil for those never called
-	tooDeep uint64   // incomplete calls that the kernel's limit explains
+	stats   []*callStats // by function, nil for those never called
+	tooDeep uint64       // incomplete calls that the kernel's limit explains
+}
+
+// callStats are the figures of a function, and the processes that called it.
+type callStats struct {
+	Stats
+	last int // PID
+	pids map[int]bool
 }
 
 func (l *latency) define(funcs []format.Func) {
-	l.stats = append(l.stats, make([]*Stats, len(funcs)-len(l.stats))...)
+	l.stats = append(l.stats, make([]*callStats, len(funcs)-len(l.stats))...)
 }
 
-func (l *latency) of(fn format.FuncID) *Stats {
+func (l *latency) of(t *thread, fn format.FuncID) *Stats {
 	s := l.stats[fn]
 	if s == nil {
-		s = new(Stats)
+		s = &callStats{pids: map[int]bool{}}
 		l.stats[fn] = s
 	}
-	return s
+	if pid := t.info.PID; s.last != pid {
+		s.last = pid
+		s.pids[pid] = true
+	}
+	return &s.Stats
 }
 
 func (l *latency) enter(*thread, *frame, *frame) {}
 
 func (l *latency) hit(t *thread, fn format.FuncID) {
 	if !l.opts.outside(t.nowNs) {
-		l.of(fn).Calls++
+		l.of(t, fn).Calls++
 	}
 }
 
@@ -58,7 +69,7 @@ func (l *latency) hit(t *thread, fn format.FuncID) {
 func (l *latency) leave(t *thread, f *frame, state State) {
 	inner := f.innerNs
 	if !l.opts.outside(f.startNs) {
-		s := l.of(f.fn)
+		s := l.of(t, f.fn)
 		s.Calls++
 		if state == Complete {
 			inner = t.nowNs - f.startNs
@@ -75,7 +86,7 @@ func (l *latency) leave(t *thread, f *frame, state State) {
 		return
 	}
 	if f.outer == none {
-		l.of(f.fn).Total += time.Duration(inner)
+		l.of(t, f.fn).Total += time.Duration(inner)
 	} else {
 		t.frames[f.outer].innerNs += inner
 	}

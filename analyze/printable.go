@@ -43,7 +43,7 @@ func isPrintable(s string) bool {
 
 func printableMeta(m format.Meta) format.Meta {
 	m.Host, m.Kernel, m.Recorder, m.Arch = printable(m.Host), printable(m.Kernel), printable(m.Recorder), printable(m.Arch)
-	m.Command, m.Args, m.Probes = printables(m.Command), printables(m.Args), printables(m.Probes)
+	m.Command, m.Args, m.Probes, m.Presets = printables(m.Command), printables(m.Args), printables(m.Probes), printables(m.Presets)
 	return m
 }
 

@@ -1,5 +1,13 @@
 package analyze
 
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"utrace/format"
+)
+
 // Report analyzes traces into one report, sorted by total time. Functions of
 // different traces are the same when build ID (or path), address and name are.
 // It fails for a file that is not a trace; one that is damaged is analyzed as
@@ -7,7 +15,7 @@ package analyze
 func Report(paths []string, opts Options) (*Result, error) {
 	sum := newSummary(paths)
 	fns := newFunctions()
-	var stats []*Stats
+	var rows []*Row
 	tooDeep := uint64(0)
 	for _, path := range paths {
 		src, err := openSource(path)
@@ -24,6 +32,7 @@ func Report(paths []string, opts Options) (*Result, error) {
 			return nil, err
 		}
 		sum.add(path, src, t)
+		offs := newTakenOff(src.tables.TakenOff, src.tables.Funcs)
 		for _, v := range views {
 			l := v.(*latency)
 			tooDeep += l.tooDeep
@@ -31,11 +40,16 @@ func Report(paths []string, opts Options) (*Result, error) {
 				if s == nil || !opts.Function.function(&src.tables.Funcs[fn]) {
 					continue
 				}
-				i := fns.add(&src.tables.Funcs[fn], src.tables.Modules)
-				for len(stats) <= i {
-					stats = append(stats, new(Stats))
+				f := &src.tables.Funcs[fn]
+				i := fns.add(f, src.tables.Modules)
+				for len(rows) <= i {
+					rows = append(rows, new(Row))
 				}
-				stats[i].Merge(s)
+				rows[i].Stats.Merge(&s.Stats)
+				rows[i].PIDs = slices.AppendSeq(rows[i].PIDs, maps.Keys(s.pids))
+				if off := offs.of(format.FuncID(fn), f); off != nil && rows[i].TakenOff == 0 {
+					rows[i].TakenOff = max(1, time.Duration(min(off.TimeNs, maxTimeNs)))
+				}
 			}
 		}
 	}
@@ -44,8 +58,11 @@ func Report(paths []string, opts Options) (*Result, error) {
 			plural(tooDeep, "incomplete call was", "incomplete calls were"), maxReturnProbes)
 	}
 	r := &Result{Trace: sum.result(), Warnings: sum.warnings}
-	for i, s := range stats {
-		r.Rows = append(r.Rows, Row{Function: fns.list[i], Stats: *s})
+	for i, row := range rows {
+		row.Function = fns.list[i]
+		slices.Sort(row.PIDs)
+		row.PIDs = slices.Compact(row.PIDs)
+		r.Rows = append(r.Rows, *row)
 	}
 	r.setLabels()
 	r.Sort("total")

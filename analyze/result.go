@@ -28,6 +28,10 @@ type Row struct {
 	Function
 	Stats
 	Label string // the name and, if others have the same, what tells it apart
+	// TakenOff says when the function was taken off while recording, counted from the start of its trace, in
+	// the first trace in which it was: its figures are of the time before. 0 if it was not.
+	TakenOff time.Duration
+	PIDs     []int // the processes that called it, ascending
 }
 
 // Trace describes what was analyzed: one trace, or several.
@@ -41,8 +45,18 @@ type Trace struct {
 	Events   uint64        // in the files
 	Lost     uint64        // seen by a probe, but not in the files
 	LeftOut  int           // functions that were asked for and not probed
+	TakenOff []TakenOff    // by trace and time
 	Threads  int           // that events came from
 	PIDs     []int         // ascending
+	// Processes are those that events came from, by PID. One that has executed another program is there twice.
+	Processes []Process
+}
+
+// Process is a process of a trace.
+type Process struct {
+	PID     int
+	Name    string
+	Command string // its command line, "" if unknown
 }
 
 // Result is a report: what was called, how often and how long. The same traces

@@ -29,6 +29,7 @@ type share struct {
 	runs    []run
 	funcs   []format.Func
 	threads []format.Thread
+	off     []format.TakenOff
 }
 
 // tally is what a run over a trace counts beside its views.
@@ -62,7 +63,7 @@ func (s *source) pair(opts *Options, views []view) (tally, error) {
 		for i, runs := range parts {
 			if len(runs) > 0 {
 				b.users.Add(1)
-				shards[i].work <- share{b, runs, s.tables.Funcs, s.tables.Threads}
+				shards[i].work <- share{b, runs, s.tables.Funcs, s.tables.Threads, s.tables.TakenOff}
 			}
 		}
 		b.release()
@@ -88,6 +89,7 @@ func newShard(v view) *shard {
 func (sh *shard) run() {
 	for w := range sh.work {
 		sh.pairer.define(w.funcs)
+		sh.pairer.takeOff(w.off, w.funcs)
 		for _, r := range w.runs {
 			t := sh.thread(r.thread, w.threads)
 			sh.pairer.process(t, &w.batch.Batch, r.from, r.to)

@@ -203,7 +203,7 @@ func (s *source) accept(b *batch) error {
 func (s *source) define(def format.Definition) error {
 	t := &s.tables
 	s.defs += len(def.Info)
-	most := max(len(t.Modules), len(t.Funcs), len(t.Processes), len(t.Threads), len(t.Losses), len(t.LeftOut))
+	most := max(len(t.Modules), len(t.Funcs), len(t.Processes), len(t.Threads), len(t.Losses), len(t.LeftOut), len(t.TakenOff))
 	if s.defs > maxDefinitionBytes || most >= maxDefinitions {
 		return errors.New("too many definitions")
 	}
@@ -223,13 +223,16 @@ func (s *source) define(def format.Definition) error {
 		}
 	case format.KindProcess:
 		p := &t.Processes[len(t.Processes)-1]
-		p.Comm = printable(p.Comm)
+		p.Comm, p.Args = printable(p.Comm), printables(p.Args)
 	case format.KindThread:
 		th := &t.Threads[len(t.Threads)-1]
 		th.Comm = printable(th.Comm)
 	case format.KindLeftOut:
 		l := &t.LeftOut[len(t.LeftOut)-1]
 		l.Name, l.Module, l.Reason = printable(l.Name), printable(l.Module), printable(l.Reason)
+	case format.KindTakenOff:
+		off := &t.TakenOff[len(t.TakenOff)-1]
+		off.Reason = printable(off.Reason)
 	case format.KindEnd:
 		t.End.Reason = printable(t.End.Reason)
 	}

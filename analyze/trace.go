@@ -54,10 +54,14 @@ func (s *summary) add(path string, src *source, sum tally) {
 	for _, th := range t.Threads {
 		s.pids[th.PID] = true
 	}
+	for _, p := range t.Processes {
+		tr.Processes = append(tr.Processes, Process{p.PID, p.Comm, strings.Join(p.Args, " ")})
+	}
 	if damage := src.damage(); damage != "" {
 		s.warn(path, "trace is not complete: %s", damage)
 	}
 	s.addLoss(path, t)
+	s.addTakenOff(path, t)
 	if sum.orphans > 0 {
 		s.warn(path, "%s seen whose entry was not: calls that had begun before the recording or before a fork, or lost entries", plural(sum.orphans, "return was", "returns were"))
 	}
@@ -134,6 +138,10 @@ func (s *summary) result() Trace {
 		tr.PIDs = append(tr.PIDs, pid)
 	}
 	slices.Sort(tr.PIDs)
+	slices.SortStableFunc(tr.Processes, func(a, b Process) int {
+		return cmp.Or(cmp.Compare(a.PID, b.PID), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Command, b.Command))
+	})
+	tr.Processes = slices.Compact(tr.Processes)
 	return tr
 }
 

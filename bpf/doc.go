@@ -22,6 +22,9 @@
 // they are loaded for uprobe_multi links, or for perf events, which want no attach type. A process
 // is filtered in the programs, whatever the way.
 //
+// With a limit of overhead the programs also count hits by process and function, and can
+// be told to record nothing more of a function (limit.h).
+//
 // Three more programs, at tracepoints of the scheduler, watch what processes do: fork, exec and
 // exit. A child of a process that is followed joins the set of those recorded before it
 // runs, and leaves it when its last thread has exited. Their records go into one ring of

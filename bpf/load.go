@@ -26,6 +26,7 @@ type Options struct {
 	Follow    bool   // record the children of TGIDs, too, from their first instruction
 	Method    Method // how the programs will be attached; not Auto
 	Sites     int    // how many sites with arguments there can be
+	Limited   bool   // count the hits of each function in each process, see Hits
 }
 
 // Objects are the loaded programs and maps.
@@ -46,6 +47,9 @@ type Objects struct {
 	lostTasks  *ebpf.Variable
 	sites      *ebpf.Map
 	numSites   uint32
+	hits       *ebpf.Map
+	takenOff   *ebpf.Map
+	uncounted  *ebpf.Variable
 	closers    []interface{ Close() error }
 }
 
@@ -78,7 +82,7 @@ func Load(o Options) (_ *Objects, err error) {
 	spec.Maps[utraceMapLanes].MaxEntries = uint32(cpus)
 	spec.Maps[utraceMapLosses].MaxEntries = uint32(cpus)
 	only := 0
-	if len(o.TGIDs) == 1 && !o.Follow {
+	if len(o.TGIDs) == 1 && !o.Follow && !o.Limited { // Limited calibrates in another process
 		only = o.TGIDs[0]
 	}
 	if err := errors.Join(
@@ -91,6 +95,9 @@ func Load(o Options) (_ *Objects, err error) {
 	}
 
 	if err := prepareSites(spec, o.Sites, cpus); err != nil {
+		return nil, err
+	}
+	if err := prepareLimit(spec, o); err != nil {
 		return nil, err
 	}
 	hasBTF := true
@@ -117,6 +124,9 @@ func Load(o Options) (_ *Objects, err error) {
 		enabled:       coll.Variables[utraceVarEnabled],
 		unfollowed:    coll.Variables[utraceVarUnfollowed],
 		lostTasks:     coll.Variables[utraceVarLostTasks],
+		hits:          coll.Maps[utraceMapHits],
+		takenOff:      coll.Maps[utraceMapTakenOff],
+		uncounted:     coll.Variables[utraceVarUncounted],
 	}
 	for _, m := range coll.Maps {
 		objs.closers = append(objs.closers, m)
@@ -145,8 +155,8 @@ func Load(o Options) (_ *Objects, err error) {
 		}
 	}
 	for _, tgid := range o.TGIDs {
-		if err := objs.tgids.Put(uint32(tgid), uint8(1)); err != nil {
-			return nil, fmt.Errorf("filter of processes: %w", err)
+		if err := objs.Follow(tgid); err != nil {
+			return nil, err
 		}
 	}
 	if err := objs.newLanes(coll, cpus); err != nil {
@@ -214,6 +224,14 @@ func taskProbes() []taskProbe {
 		{utraceProgOnExec, "sched_process_exec"},
 		{utraceProgOnExit, "sched_process_exit"},
 	}
+}
+
+// Follow puts a process on the list of those recorded.
+func (o *Objects) Follow(tgid int) error {
+	if err := o.tgids.Put(uint32(tgid), uint8(1)); err != nil {
+		return fmt.Errorf("filter of processes: %w", err)
+	}
+	return nil
 }
 
 // Unfollow takes a process off the list of those recorded.

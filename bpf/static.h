@@ -578,6 +578,8 @@ int on_static(struct pt_regs *regs)
 	if (!site)
 		return 0;
 	now = bpf_ktime_get_ns();
+	if (limited && !count_hit(id >> 32, site->func, site->kind))
+		return 0;
 	cpu = bpf_get_smp_processor_id();
 	s = take_scratch(cpu);
 	if (!s) {

@@ -9,6 +9,7 @@
 enum {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PERCPU_HASH = 5,
 	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_RINGBUF = 27,
@@ -20,6 +21,7 @@ enum { BPF_F_MMAPABLE = 1 << 10 };
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include "arch.h"
+#include "limit.h"
 
 /* From include/linux/sched.h and sched/signal.h, as far as it is used here: the
  * loader finds the fields in the BTF of the running kernel. */
@@ -185,6 +187,8 @@ static __always_inline int record(__u32 func, __u32 kind, __u64 sp, __u64 value)
 	if (!recorded(id >> 32))
 		return 0;
 	now = bpf_ktime_get_ns();
+	if (limited && !count_hit(id >> 32, func, kind))
+		return 0;
 	cpu = bpf_get_smp_processor_id();
 	event = new_event(cpu, &lap);
 	if (!event) {
@@ -206,6 +210,8 @@ static __always_inline int record_go(__u32 func, __u32 kind, __u64 sp, __u64 val
 	if (!recorded(id >> 32))
 		return 0;
 	now = bpf_ktime_get_ns();
+	if (limited && !count_hit(id >> 32, func, kind))
+		return 0;
 	cpu = bpf_get_smp_processor_id();
 	ring = bpf_map_lookup_elem(&rings, &cpu);
 	if (ring)

@@ -19,12 +19,14 @@ const (
 	utraceMapEvents         = "events"
 	utraceMapFuncLosses     = "func_losses"
 	utraceMapGates          = "gates"
+	utraceMapHits           = "hits"
 	utraceMapLanes          = "lanes"
 	utraceMapLosses         = "losses"
 	utraceMapNames          = "names"
 	utraceMapRings          = "rings"
 	utraceMapScratches      = "scratches"
 	utraceMapSites          = "sites"
+	utraceMapTakenOff       = "taken_off"
 	utraceMapTasks          = "tasks"
 	utraceMapTgids          = "tgids"
 	utraceProgOnExec        = "on_exec"
@@ -36,11 +38,13 @@ const (
 	utraceVarEnabled        = "enabled"
 	utraceVarFilterTgids    = "filter_tgids"
 	utraceVarLaneEvents     = "lane_events"
+	utraceVarLimited        = "limited"
 	utraceVarLostTasks      = "lost_tasks"
 	utraceVarMayFault       = "may_fault"
 	utraceVarNameSeed       = "name_seed"
 	utraceVarOnlyTgid       = "only_tgid"
 	utraceVarOwnTgid        = "own_tgid"
+	utraceVarUncounted      = "uncounted"
 	utraceVarUnfollowed     = "unfollowed"
 )
 
@@ -101,12 +105,14 @@ type utraceMapSpecs struct {
 	Events     *ebpf.MapSpec `ebpf:"events"`
 	FuncLosses *ebpf.MapSpec `ebpf:"func_losses"`
 	Gates      *ebpf.MapSpec `ebpf:"gates"`
+	Hits       *ebpf.MapSpec `ebpf:"hits"`
 	Lanes      *ebpf.MapSpec `ebpf:"lanes"`
 	Losses     *ebpf.MapSpec `ebpf:"losses"`
 	Names      *ebpf.MapSpec `ebpf:"names"`
 	Rings      *ebpf.MapSpec `ebpf:"rings"`
 	Scratches  *ebpf.MapSpec `ebpf:"scratches"`
 	Sites      *ebpf.MapSpec `ebpf:"sites"`
+	TakenOff   *ebpf.MapSpec `ebpf:"taken_off"`
 	Tasks      *ebpf.MapSpec `ebpf:"tasks"`
 	Tgids      *ebpf.MapSpec `ebpf:"tgids"`
 }
@@ -118,11 +124,13 @@ type utraceVariableSpecs struct {
 	Enabled     *ebpf.VariableSpec `ebpf:"enabled"`
 	FilterTgids *ebpf.VariableSpec `ebpf:"filter_tgids"`
 	LaneEvents  *ebpf.VariableSpec `ebpf:"lane_events"`
+	Limited     *ebpf.VariableSpec `ebpf:"limited"`
 	LostTasks   *ebpf.VariableSpec `ebpf:"lost_tasks"`
 	MayFault    *ebpf.VariableSpec `ebpf:"may_fault"`
 	NameSeed    *ebpf.VariableSpec `ebpf:"name_seed"`
 	OnlyTgid    *ebpf.VariableSpec `ebpf:"only_tgid"`
 	OwnTgid     *ebpf.VariableSpec `ebpf:"own_tgid"`
+	Uncounted   *ebpf.VariableSpec `ebpf:"uncounted"`
 	Unfollowed  *ebpf.VariableSpec `ebpf:"unfollowed"`
 }
 
@@ -149,12 +157,14 @@ type utraceMaps struct {
 	Events     *ebpf.Map `ebpf:"events"`
 	FuncLosses *ebpf.Map `ebpf:"func_losses"`
 	Gates      *ebpf.Map `ebpf:"gates"`
+	Hits       *ebpf.Map `ebpf:"hits"`
 	Lanes      *ebpf.Map `ebpf:"lanes"`
 	Losses     *ebpf.Map `ebpf:"losses"`
 	Names      *ebpf.Map `ebpf:"names"`
 	Rings      *ebpf.Map `ebpf:"rings"`
 	Scratches  *ebpf.Map `ebpf:"scratches"`
 	Sites      *ebpf.Map `ebpf:"sites"`
+	TakenOff   *ebpf.Map `ebpf:"taken_off"`
 	Tasks      *ebpf.Map `ebpf:"tasks"`
 	Tgids      *ebpf.Map `ebpf:"tgids"`
 }
@@ -164,12 +174,14 @@ func (m *utraceMaps) Close() error {
 		m.Events,
 		m.FuncLosses,
 		m.Gates,
+		m.Hits,
 		m.Lanes,
 		m.Losses,
 		m.Names,
 		m.Rings,
 		m.Scratches,
 		m.Sites,
+		m.TakenOff,
 		m.Tasks,
 		m.Tgids,
 	)
@@ -182,11 +194,13 @@ type utraceVariables struct {
 	Enabled     *ebpf.Variable `ebpf:"enabled"`
 	FilterTgids *ebpf.Variable `ebpf:"filter_tgids"`
 	LaneEvents  *ebpf.Variable `ebpf:"lane_events"`
+	Limited     *ebpf.Variable `ebpf:"limited"`
 	LostTasks   *ebpf.Variable `ebpf:"lost_tasks"`
 	MayFault    *ebpf.Variable `ebpf:"may_fault"`
 	NameSeed    *ebpf.Variable `ebpf:"name_seed"`
 	OnlyTgid    *ebpf.Variable `ebpf:"only_tgid"`
 	OwnTgid     *ebpf.Variable `ebpf:"own_tgid"`
+	Uncounted   *ebpf.Variable `ebpf:"uncounted"`
 	Unfollowed  *ebpf.Variable `ebpf:"unfollowed"`
 }
 

@@ -286,6 +286,8 @@ func (t *Tables) Apply(d Definition) error {
 		t.Losses, err = appendJSON(t.Losses, d, false)
 	case KindLeftOut:
 		t.LeftOut, err = appendJSON(t.LeftOut, d, false)
+	case KindTakenOff:
+		t.TakenOff, err = appendJSON(t.TakenOff, d, false)
 	case KindEnd:
 		t.End = new(End)
 		err = json.Unmarshal(d.Info, t.End)

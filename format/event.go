@@ -32,13 +32,15 @@ const (
 	KindLoss    Kind = 20
 	KindLeftOut Kind = 21
 	KindEnd     Kind = 22
+	// KindTakenOff defines a TakenOff.
+	KindTakenOff Kind = 23
 )
 
 func kindNames() map[Kind]string {
 	return map[Kind]string{
 		Entry: "entry", Return: "return", TailEntry: "tail-entry", Hit: "hit", Pause: "pause", StackBase: "stack-base",
 		KindModule: "module", KindFunc: "func", KindProcess: "process", KindThread: "thread", KindLoss: "loss",
-		KindLeftOut: "left-out", KindEnd: "end",
+		KindLeftOut: "left-out", KindEnd: "end", KindTakenOff: "taken-off",
 	}
 }
 

@@ -55,6 +55,7 @@ left-out {"name":"_start","module":"/bin/prog","addr":4000,"reason":"entry point
 300 0 return 1 sp=0x7ffe00000f00 value=0xffffffffffffffff cpu=1
 flush
 loss {"cpu":1,"first_ns":400,"last_ns":500,"entries":3,"returns":2}
+taken-off {"func":2,"time_ns":600,"hits":7,"pid":10,"overhead_percent":12.5,"reason":"its hits cost process 10 (prog) 12.5% of 11 ms of CPU time; the limit for all is 5%"}
 20000000000 1 return 1 sp=0x7f0000001000 value=0x7
 20000000100 1 entry 1 sp=0x55d000000000
 20000000200 1 entry 1
@@ -115,7 +116,10 @@ func TestValidate(t *testing.T) {
 		"hit of a function": {"hit 2", "hit 1"},
 		"value of an entry": {"cpu=1\n210", "cpu=1 value=3\n210"},
 		"unknown process":   {`thread {"pid":10,"tid":11`, `thread {"pid":12,"tid":11`},
-		"loss of nothing":   {`"entries":3,"returns":2}` + "\n2", `"entries":0,"returns":0}` + "\n2"},
+		"loss of nothing":   {`"entries":3,"returns":2}` + "\nt", `"entries":0,"returns":0}` + "\nt"},
+		"unknown taken off": {`taken-off {"func":2`, `taken-off {"func":9`},
+		"call after it":     {`taken-off {"func":2`, `taken-off {"func":1`},
+		"taken off twice":   {"taken-off {", `taken-off {"func":2,"time_ns":500,"hits":7,"pid":10,"overhead_percent":1,"reason":""}` + "\ntaken-off {"},
 		"no end":            {example[strings.Index(example, "end {"):], ""},
 	} {
 		text := strings.Replace(example, change[0], change[1], 1)
@@ -155,7 +159,7 @@ func TestArrowReadsIt(t *testing.T) {
 			timeNs[rec.Column(1).(*array.Uint32).Value(row)] += uint64(rec.Column(0).(*array.Uint32).Value(row))
 		}
 	}
-	want := map[uint8]int{0: 5, 1: 2, 2: 1, 3: 1, 4: 4, 5: 3, 16: 1, 17: 3, 18: 1, 19: 2, 20: 1, 21: 1, 22: 1}
+	want := map[uint8]int{0: 5, 1: 2, 2: 1, 3: 1, 4: 4, 5: 3, 16: 1, 17: 3, 18: 1, 19: 2, 20: 1, 21: 1, 22: 1, 23: 1}
 	if !reflect.DeepEqual(kinds, want) {
 		t.Errorf("kinds %v, want %v", kinds, want)
 	}

@@ -17,9 +17,23 @@ type Meta struct {
 	Command   []string `json:"command,omitempty"` // the command that it started
 	PIDs      []int    `json:"pids,omitempty"`    // the processes that were asked for
 	Probes    []string `json:"probes,omitempty"`
+	Presets   []string `json:"presets,omitempty"` // those that utrace has chosen included
 	CPUs      int      `json:"cpus"`
 	RingBytes int      `json:"ring_bytes"` // per CPU
 	Start     Anchor   `json:"start"`      // event times count from Start.MonoNs
+
+	MaxOverheadPercent float64 `json:"max_overhead_percent,omitempty"` // of the CPU time of each process; 0: no limit
+	Costs              *Costs  `json:"costs,omitempty"`                // nil where they were not needed
+}
+
+// Costs are what a hit of a probe costs the thread that makes it, its record included.
+type Costs struct {
+	Measured     bool  `json:"measured"` // when the recording started; else they are typical ones
+	NopCallNs    int64 `json:"nop5_ns"`  // on a nop of 5 bytes that the kernel replaces by a call
+	EmulatedNs   int64 `json:"emulated_ns"`
+	SteppedNs    int64 `json:"stepped_ns"`
+	TrampolineNs int64 `json:"trampoline_ns"` // a return by way of the kernel's trampoline
+	ArgsNs       int64 `json:"args_ns"`       // in addition, where a static probe has arguments
 }
 
 // ModuleID numbers the modules of a trace in the order of their definition.
@@ -99,6 +113,17 @@ type LeftOut struct {
 	Reason string `json:"reason"`
 }
 
+// TakenOff is a function, or static probe, that was taken off while recording, since it cost a process
+// too much. Nothing of it is in the trace behind TimeNs. It may be defined twice; the later one counts.
+type TakenOff struct {
+	Func            FuncID  `json:"func"`             // of a static probe that others are named by: its own
+	TimeNs          uint64  `json:"time_ns"`          // since Meta.Start.MonoNs
+	Hits            uint64  `json:"hits"`             // passes over its probes up to then, in all processes, whatever became of their events
+	PID             int     `json:"pid"`              // the process that was over the limit
+	OverheadPercent float64 `json:"overhead_percent"` // what its hits cost, of the CPU time of the process
+	Reason          string  `json:"reason"`           // for people
+}
+
 // FuncLoss counts the lost events of one function.
 type FuncLoss struct {
 	Func    FuncID `json:"func"`
@@ -124,5 +149,6 @@ type Tables struct {
 	Threads   []Thread
 	Losses    []Loss
 	LeftOut   []LeftOut
+	TakenOff  []TakenOff
 	End       *End // nil until the end of a complete trace
 }

@@ -9,7 +9,7 @@ import (
 // format, also those that a reader does not depend on. It is for tests of
 // writers.
 func Validate(r *Reader) error {
-	v := validator{processes: map[int]bool{}}
+	v := validator{processes: map[int]bool{}, off: map[FuncID]uint64{}}
 	err := eachBatch(r, func(b *Batch, tables *Tables, clocks []clock) error {
 		if v.ended {
 			return errors.New("a batch after the end")
@@ -38,6 +38,8 @@ type validator struct {
 	eventRows       uint64
 	entries         uint64
 	threads, losses int
+	takenOff        int
+	off             map[FuncID]uint64 // when, of functions taken off
 	ended           bool
 }
 
@@ -65,6 +67,16 @@ func (v *validator) definitions(b *Batch, tables *Tables) error {
 		}
 	}
 	v.losses = len(tables.Losses)
+	for _, t := range tables.TakenOff[v.takenOff:] {
+		if int(t.Func) >= len(tables.Funcs) {
+			return fmt.Errorf("function %d was taken off and is not defined", t.Func)
+		}
+		if at, ok := v.off[t.Func]; ok && at != t.TimeNs {
+			return fmt.Errorf("function %d was taken off twice", t.Func)
+		}
+		v.off[t.Func] = t.TimeNs
+	}
+	v.takenOff = len(tables.TakenOff)
 	if end := tables.End; end != nil {
 		v.ended = true
 		if end.Events != v.eventRows || end.Entries != v.entries {
@@ -100,6 +112,9 @@ func (v *validator) events(b *Batch, tables *Tables, clocks []clock) error {
 			return fail("a value")
 		case (e.Kind == Hit) != tables.Funcs[e.Func].Hit:
 			return fail("not what its function has")
+		}
+		if off, ok := v.off[e.Func]; ok && e.TimeNs > off {
+			return fail("its function was taken off before")
 		}
 		v.eventRows++
 		if e.Kind.IsEntry() {

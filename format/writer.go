@@ -140,6 +140,9 @@ func (w *Writer) AddLoss(l Loss) { w.define(KindLoss, 0, l) }
 // AddLeftOut reports a function that was asked for and is not probed.
 func (w *Writer) AddLeftOut(l LeftOut) { w.define(KindLeftOut, 0, l) }
 
+// AddTakenOff reports a function that is probed no longer.
+func (w *Writer) AddTakenOff(t TakenOff) { w.define(KindTakenOff, 0, t) }
+
 func (w *Writer) define(kind Kind, id uint32, value any) {
 	info, err := json.Marshal(value)
 	if err != nil {

@@ -25,6 +25,8 @@ type probedFunc struct {
 	module  format.ModuleID
 	planned *PlannedFunc
 	others  format.FuncID // what maxNames leaves without a name; 0 before there are any
+	first   format.FuncID // of those that share its links, by the number in records, as is
+	next    format.FuncID // the one behind the last of them
 }
 
 // nameKey is what a record has for a name.
@@ -40,11 +42,22 @@ func newCatalog(w *format.Writer) *catalog {
 // add defines a module and its functions, in the order that numbers them like their probes.
 func (c *catalog) add(m *PlannedModule) {
 	id := c.w.AddModule(m.describe())
+	start := len(c.funcs)
 	for i := range m.Funcs {
 		fn := &m.Funcs[i]
-		c.funcs = append(c.funcs, probedFunc{id: c.w.AddFunc(fn.describe(id)), module: id, planned: fn})
+		share := max(1, m.share)
+		first := i / share * share
+		c.funcs = append(c.funcs, probedFunc{
+			id: c.w.AddFunc(fn.describe(id)), module: id, planned: fn,
+			first: format.FuncID(start + first), next: format.FuncID(start + min(first+share, len(m.Funcs))),
+		})
 		c.keyed = c.keyed || fn.keyed
 	}
+}
+
+// group returns the functions that share the links of one: from first to the one before next.
+func (c *catalog) group(fn format.FuncID) (first, next format.FuncID) {
+	return c.funcs[fn].first, c.funcs[fn].next
 }
 
 // name defines the function that the values of an interpreter's probe are the name of.

@@ -3,6 +3,8 @@
 package record
 
 import (
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -24,8 +26,13 @@ type Config struct {
 	MaxBytes     int64 // stop at this size of the file; 0: no limit
 	RingBytes    int   // of each of two buffers per CPU: a power of two and a multiple of the page size
 	Attach       bpf.Method
-	Version      string
-	Args         []string // the recorder's own command line, for the trace
+	// MaxOverhead is how much of the CPU time of a process its probes may cost, 1 for all of it, before functions are
+	// taken off; 0: whatever they cost.
+	MaxOverhead float64
+	// Calibrator is a command line that runs ServeCalibration; without it typical costs are taken.
+	Calibrator []string
+	Version    string
+	Args       []string // the recorder's own command line, for the trace
 
 	// Started is called, if it is not nil, once the command, if any, has been started.
 	Started func()
@@ -36,6 +43,11 @@ type Config struct {
 	AwaitCommand func(ended <-chan struct{}) bool
 	// Notice is called with what is good to know while it happens, if it is not nil.
 	Notice func(text string)
+}
+
+// NamesProbes reports whether the Config says what to probe. Otherwise that is for utrace to choose.
+func (c *Config) NamesProbes() bool {
+	return len(c.Presets) > 0 || slices.ContainsFunc(c.Probes, func(text string) bool { return !strings.HasPrefix(text, "!") })
 }
 
 // Progress is the state of a running recording.
@@ -58,7 +70,14 @@ type Summary struct {
 	Modules     int
 	Funcs       int
 	LeftOut     []format.LeftOut
-	Warnings    []string // what is missing in the trace
+	TakenOff    []TakenOff // most hits first
+	Warnings    []string   // what is missing in the trace
 	CommandPID  int
 	Command     *syscall.WaitStatus // nil while the command is running, or without one
+}
+
+// TakenOff is a function that was taken off while recording.
+type TakenOff struct {
+	Name string
+	Off  format.TakenOff
 }

@@ -7,13 +7,17 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"utrace/format"
 )
 
-// Costs are what hits of probes typically cost on one sort of machine, with
+// Costs are what hits of probes cost the thread that makes them, with
 // their record in the ring.
 type Costs struct {
+	Measured                   bool          // on this machine; else typical for its sort
 	NopCall, Emulated, Stepped time.Duration // a hit, by the class of its site
 	Trampoline                 time.Duration // a return by way of the trampoline
+	Args                       time.Duration // more, for a static probe with arguments
 }
 
 // TypicalCosts returns the costs on machines like this one, to plan with: they
@@ -22,19 +26,60 @@ type Costs struct {
 // where a trap costs more, those seen on an AMD EPYC with Linux 6.18; a record is 0.15 us of each.
 func TypicalCosts() Costs {
 	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil && bytes.Contains(info, []byte(" hypervisor")) {
-		return Costs{NopCall: 700, Emulated: 1050, Stepped: 10200, Trampoline: 600}
+		return Costs{NopCall: 700, Emulated: 1050, Stepped: 10200, Trampoline: 600, Args: 1000}
 	}
-	return Costs{NopCall: 290, Emulated: 480, Stepped: 1060, Trampoline: 450}
+	return Costs{NopCall: 290, Emulated: 480, Stepped: 1060, Trampoline: 450, Args: 600}
+}
+
+// class returns what a hit of a site costs.
+func (c Costs) class(class SiteClass) time.Duration {
+	switch class {
+	case NopCall:
+		return c.NopCall
+	case Emulated:
+		return c.Emulated
+	}
+	return c.Stepped
+}
+
+// Hits returns what an entry, or hit, of a function costs, and what a return does.
+func (c Costs) Hits(fn *PlannedFunc) (entry, ret time.Duration) {
+	for _, s := range fn.Statics {
+		d := c.class(s.Class)
+		if s.site.NumArgs > 0 {
+			d += c.Args
+		}
+		if s.site.Kind == format.Return {
+			ret = max(ret, d)
+		} else {
+			entry = max(entry, d)
+		}
+	}
+	if len(fn.Statics) > 0 {
+		return entry, ret
+	}
+	switch fn.ReturnBy {
+	case ByTrampoline:
+		ret = c.Trampoline
+	case ByInstruction:
+		ret = c.Stepped
+	}
+	return c.class(fn.Class), ret
 }
 
 // Call returns what recording one call of a function costs, entry and return, as text.
 func (c Costs) Call(fn PlannedFunc) string {
-	d := map[SiteClass]time.Duration{NopCall: c.NopCall, Emulated: c.Emulated, Stepped: c.Stepped}[fn.Class]
-	switch fn.ReturnBy {
-	case ByTrampoline:
-		d += c.Trampoline
-	case ByInstruction:
-		d += c.Stepped
+	entry, ret := c.Hits(&fn)
+	return fmt.Sprintf("%.1f us", (entry+ret).Seconds()*1e6)
+}
+
+// describe returns the costs for a trace, nil for none.
+func (c *Costs) describe() *format.Costs {
+	if c == nil {
+		return nil
 	}
-	return fmt.Sprintf("%.1f us", d.Seconds()*1e6)
+	return &format.Costs{
+		Measured: c.Measured, NopCallNs: c.NopCall.Nanoseconds(), EmulatedNs: c.Emulated.Nanoseconds(), SteppedNs: c.Stepped.Nanoseconds(),
+		TrampolineNs: c.Trampoline.Nanoseconds(), ArgsNs: c.Args.Nanoseconds(),
+	}
 }

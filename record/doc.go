@@ -18,6 +18,29 @@
 //
 // What there is to probe, List tells without a Plan (list.go).
 //
+// # Choosing, and the limit of overhead
+//
+// Where nothing says what to probe, utrace chooses (auto.go): for the machine the presets that fit what
+// runs, for an interpreter that of its language, for another program all its functions. Nobody knows
+// how hot these are, so Config.MaxOverhead takes functions off while recording:
+//
+//  1. Before anything is attached, a process of our own calls functions with each class of site, with the programs of the
+//     recording attached, and says what a hit costs in CPU time (calibration.go). TypicalCosts can be wrong by a factor of 7 in a virtual machine.
+//  2. The programs count hits by process and function, be their events recorded, lost or dropped by a
+//     condition (bpf/limit.h). Nothing is counted without a limit. With one, the cost of counting was lost in the noise (200,000
+//     calls at 7.7 us each, 5 times).
+//  3. The drainer compares (limit.go), and takes off what costs most (takeoff.go): a flag ends the function's
+//     records at one moment in all threads, so that no return is seen whose entry was not; then its links are closed,
+//     which can take until pending calls return, while the recording goes on. For that each function has links of its own, or,
+//     where the limit of open files is too low, a few functions share theirs and go together.
+//  4. Calls that are open at that moment are incomplete. The reader of the trace ends those without a stack pointer.
+//
+// With bpf.Perf on Linux 6.13 and newer (which has better ways) a breakpoint can stay, unrecorded, until calls return that
+// other return probes follow: closing a perf event waits for them with event_mutex held.
+//
+// Not counted: what a semaphore costs that is raised (CPython 3.11 interprets without calls 4 times as slowly), and the hits
+// of processes that are not recorded.
+//
 // # Following
 //
 // The kernel side keeps the set of recorded processes: a child joins it before it
@@ -112,7 +135,7 @@
 // Which probes a runtime passes depends on how it was built and started. runtime.go finds that out from what the file exports and
 // from the memory of the process (memory.go). What it relies on, with the versions that were tried:
 //
-//   - CPython 3.11.2 passes functions only on its tracing path, which the semaphore of the probe "line" turns on (static.go: addRaised).
+//   - CPython 3.11.2 passes functions only on its tracing path, which the semaphore of the probe "line" turns on (runtime.go: raised).
 //     Python calls Python in one frame of C, so the stack pointer says nothing; entries and returns are complete and nest, also for
 //     generators, exceptions and interpreters in one process, but not for greenlets.
 //   - PHP 8.2 looks at USE_ZEND_DTRACE when it starts. php-fpm overwrites the environment that others see, so zend_dtrace_enabled is read.

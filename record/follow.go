@@ -224,6 +224,9 @@ func (f *follower) extend(files *images, sc *scope, late bool) {
 		m.readLines()
 		m.first = format.FuncID(funcs)
 		funcs += len(m.Funcs)
+		if err := r.shareLinks([]*PlannedModule{m}); err != nil {
+			f.err = errors.Join(f.err, err)
+		}
 		r.drainer.definitions.add(func(c *catalog) { c.add(m) })
 		if err := r.attachLater(m); err != nil {
 			f.err = errors.Join(f.err, err)

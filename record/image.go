@@ -138,25 +138,9 @@ func (s *images) processScope(pid int) (*scope, error) {
 // systemScope is the scope of the whole machine: whatever a process has mapped.
 func (s *images) systemScope() *scope {
 	system := &scope{finder: target.NewLibraries(nil)}
-	for _, pid := range processes() {
-		maps, err := target.Mappings(pid)
-		if err != nil { // it has ended
-			continue
-		}
-		sc := &scope{root: otherRoot(pid)}
-		for _, m := range maps {
-			if !m.Exec || s.failed[fileKey{m.Dev, m.Inode}] {
-				continue
-			}
-			open := m.OpenPath(pid)
-			if open == "" {
-				continue
-			}
-			img, err := s.get(sc, m.Path, open)
-			switch {
-			case err != nil:
-				s.failed[fileKey{m.Dev, m.Inode}] = true
-			case !slices.Contains(system.libs, img):
+	for _, r := range s.running() {
+		for _, img := range r.files {
+			if !slices.Contains(system.libs, img) {
 				system.libs = append(system.libs, img)
 			}
 		}

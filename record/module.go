@@ -14,11 +14,11 @@ type PlannedModule struct {
 	PIDs    []int         // attached in these processes only; empty: in all, or in the command
 	Funcs   []PlannedFunc // by address
 	Hazard  string        // why some returns are seen by instructions, "" if none need to be
-	Raised  []StaticSite  // where probes do nothing but raise a semaphore
 	Goid    uint16        // of a Go program: where a goroutine has its number, in bytes
 
 	image *image
 	first format.FuncID // of Funcs, while recording
+	share int           // see attach
 }
 
 // PlannedFunc is a function, or a single instruction, to probe.
@@ -40,6 +40,7 @@ type PlannedFunc struct {
 
 	Static  string       // of a static probe, or a span: PROVIDER:NAME of where it begins
 	Statics []StaticSite // then all its locations, those that end the span included
+	Raised  []StaticSite // where probes do nothing but raise a semaphore, without which it does not work
 	args    []argument   // that are recorded at its entries or hits
 	results []argument   // at its returns
 	keyed   bool         // an argument tells its calls apart

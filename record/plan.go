@@ -25,6 +25,11 @@ type Plan struct {
 	LeftOut []format.LeftOut // by module and address
 	Startup []string         // start-up code of the compiler, which "all functions" does not mean
 
+	// Chosen are the presets that utrace has chosen itself, as nothing was asked for, and Passed what it has
+	// passed over, and why.
+	Chosen []Choice
+	Passed []string
+
 	// Pending are the probes that name nothing yet, each as an error that says so. What they name
 	// may be in a program that is executed later, or a library that is loaded later.
 	Pending []error
@@ -98,8 +103,8 @@ func (p *Plan) canGrow() bool {
 // nothing. Errors wrap ErrProbe where the text of a probe is at fault and
 // ErrNothing where all that it matches is left out.
 //
-//  1. Parse the probes. Without any: all functions of the program.
-//  2. Open the files of each target: its program, its libraries.
+//  1. Parse the probes, and open the files of each target: its program, its libraries.
+//  2. Without any probe, choose them (auto.go).
 //  3. For each file, collect the probes that speak of it.
 //  4. Match its functions, take away the excluded, place the rest.
 func NewPlan(cfg Config) (*Plan, error) {
@@ -138,22 +143,20 @@ func (p *Plan) resolve(cfg Config) error {
 		probes = append(probes, list...)
 		includes += len(list)
 	}
+	scopes, err := p.targetScopes(cfg)
+	if err != nil {
+		return err
+	}
 	if includes == 0 {
-		if len(cfg.PIDs) == 0 && len(cfg.Command) == 0 {
-			return fmt.Errorf("%w: say what to record: -p PID, a COMMAND, or -e /path/to/file:FUNC", ErrNothing)
-		}
-		all, err := ParseProbe("*")
+		chosen, err := p.autoProbes(scopes)
 		if err != nil {
 			return err
 		}
-		probes = append(probes, all)
+		probes = append(probes, chosen...)
 	}
-
 	p.probes = probes
-
-	scopes, err := p.scopes(cfg)
-	if err != nil {
-		return err
+	if len(scopes) == 0 {
+		scopes = []*scope{p.machineScope()}
 	}
 	targets := len(cfg.PIDs) > 0 || len(cfg.Command) > 0
 	wanted := map[*image][]*Probe{}
@@ -191,7 +194,7 @@ func (p *Plan) resolve(cfg Config) error {
 					surrounding.unknown = true
 				}
 				around[img] = around[img].or(surrounding)
-				if sc.program == nil && img.file.Interp != "" {
+				if sc.program == nil && img.file.Interp != "" && img.file.Soname == "" { // a program; the C library can be run, too
 					around[img] = p.images.ofProgram(img, sc.finder)
 				}
 			}
@@ -256,7 +259,8 @@ func (p *Plan) resolve(cfg Config) error {
 	return nil
 }
 
-func (p *Plan) scopes(cfg Config) ([]*scope, error) {
+// targetScopes returns the scopes of the processes and the command; none for the whole machine.
+func (p *Plan) targetScopes(cfg Config) ([]*scope, error) {
 	var list []*scope
 	seen := map[int]bool{}
 	for _, pid := range cfg.PIDs {
@@ -278,14 +282,15 @@ func (p *Plan) scopes(cfg Config) ([]*scope, error) {
 		p.program = sc.program
 		list = append(list, sc)
 	}
-	if len(list) == 0 {
-		if slices.ContainsFunc(p.probes, func(probe *Probe) bool { return probe.Path == "" }) {
-			list = append(list, p.images.systemScope())
-		} else {
-			list = append(list, &scope{finder: target.NewLibraries(nil)})
-		}
-	}
 	return list, nil
+}
+
+// machineScope is the scope of all processes, or of none where the probes name their files.
+func (p *Plan) machineScope() *scope {
+	if slices.ContainsFunc(p.probes, func(probe *Probe) bool { return probe.Path == "" }) {
+		return p.images.systemScope()
+	}
+	return &scope{finder: target.NewLibraries(nil)}
 }
 
 func baseName(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }

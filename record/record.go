@@ -49,6 +49,11 @@ func Run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 		return nil, err
 	}
 	defer plan.Close()
+	if cfg.Notice != nil {
+		for _, text := range plan.Choices() {
+			cfg.Notice(text)
+		}
+	}
 	return plan.run(ctx, cfg)
 }
 
@@ -61,7 +66,9 @@ type recording struct {
 	targets []int // processes to begin with; empty: all
 	halved  []int // those of which only the beginning is recorded, see leaderGone
 	command *command
-	links   links
+	probes  attachedProbes
+	limiter *limiter // nil without a limit
+	costs   *Costs   // with a limit
 	file    *os.File
 	w       *format.Writer
 	drainer *drainer
@@ -124,10 +131,23 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	if r.follower != nil {
 		room += laterFuncs
 	}
+	sites := p.countStatics(r.follower != nil)
+	if sites > 0 && cfg.MaxOverhead > 0 {
+		sites++ // of the calibration
+	}
 	if r.objs, err = bpf.Load(bpf.Options{
-		RingBytes: cfg.RingBytes, Funcs: room, TGIDs: r.targets, Follow: cfg.Follow, Method: r.method, Sites: p.countStatics(r.follower != nil),
+		RingBytes: cfg.RingBytes, Funcs: room, TGIDs: r.targets, Follow: cfg.Follow, Method: r.method, Sites: sites,
+		Limited: cfg.MaxOverhead > 0,
 	}); err != nil {
 		return nil, err
+	}
+	if cfg.MaxOverhead > 0 {
+		costs, err := r.calibrate(format.FuncID(room))
+		if err != nil {
+			costs = TypicalCosts()
+			r.notice("what a hit of a probe costs was not measured: %v; taking what it typically costs", err)
+		}
+		r.costs = &costs
 	}
 	if err := r.attach(); err != nil {
 		return nil, err
@@ -147,9 +167,12 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 		}
 	}
 	for _, err := range p.Pending {
-		if cfg.Notice != nil && len(cfg.Probes) > 0 {
-			cfg.Notice(fmt.Sprintf("%v: looking for it in what is executed and loaded from now on", err))
+		if len(cfg.Probes) > 0 {
+			r.notice("%v: looking for it in what is executed and loaded from now on", err)
 		}
+	}
+	if r.costs != nil {
+		r.limiter = newLimiter(cfg.MaxOverhead, *r.costs)
 	}
 	if err := r.objs.Enable(true); err != nil {
 		return nil, fmt.Errorf("turn on the probes: %w", err)
@@ -168,6 +191,13 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 		}
 	}
 	return sum, err
+}
+
+// notice tells what is good to know.
+func (r *recording) notice(text string, args ...any) {
+	if r.cfg.Notice != nil {
+		r.cfg.Notice(fmt.Sprintf(text, args...))
+	}
 }
 
 // pids returns the processes to attach a module in; none: in all.
@@ -226,11 +256,14 @@ func (r *recording) attach() error {
 		for _, m := range r.plan.Modules {
 			sites += m.countSites() * max(1, len(r.pids(m)))
 		}
-		if room, err := reserveFiles(sites); err != nil {
+		if room, err := reserveFiles(filesPerSite * sites); err != nil {
 			return err
-		} else if room < sites {
-			return fmt.Errorf("%d probes need a perf event and a link each, and the limit of open files has room for %d: probe fewer functions, or raise the limit (ulimit -n, sysctl fs.nr_open)", sites, room)
+		} else if room < filesPerSite*sites {
+			return fmt.Errorf("%d probes need a perf event and a link each, and the limit of open files has room for %d: probe fewer functions, or raise the limit (ulimit -n, sysctl fs.nr_open)", sites, room/filesPerSite)
 		}
+	}
+	if err := r.shareLinks(r.plan.Modules); err != nil {
+		return err
 	}
 	first := 0
 	for _, m := range r.plan.Modules {
@@ -245,7 +278,7 @@ func (r *recording) attach() error {
 		first += len(m.Funcs)
 	}
 	r.noticeDetach("when the recording ends, detaching")
-	if r.links.count() == 0 && len(r.plan.Pending) == 0 {
+	if r.probes.count() == 0 && len(r.plan.Pending) == 0 {
 		return fmt.Errorf("%w: the kernel refused all probes, such as %s: %s", ErrNothing, r.plan.LeftOut[0].Name, r.plan.LeftOut[0].Reason)
 	}
 	return nil
@@ -253,14 +286,14 @@ func (r *recording) attach() error {
 
 // attachModule attaches a module in some processes, or in all.
 func (r *recording) attachModule(m *PlannedModule, pids []int) error {
-	attached, refused, err := attach(r.objs, r.method, m, pids)
+	attached, refused, err := attach(r.objs, r.method, m, pids, m.share)
 	if r.method == bpf.Perf && errors.Is(err, os.ErrPermission) {
 		return fmt.Errorf("attach to %s: %w: perf-event uprobes need CAP_SYS_ADMIN since the repair of CVE-2025-38466: run utrace as root", m.Path, err)
 	}
 	if err != nil {
 		return fmt.Errorf("attach to %s: %w", m.Path, err)
 	}
-	r.links.add(attached)
+	r.probes.add(attached)
 	for i, err := range refused {
 		fn := m.Funcs[i]
 		r.plan.LeftOut = append(r.plan.LeftOut, format.LeftOut{Name: fn.Name, Module: m.Path, Addr: fn.Addr, Reason: fmt.Sprintf("the kernel refuses a breakpoint there: %v", err)})
@@ -293,8 +326,9 @@ func (r *recording) begin() (err error) {
 	r.start = now()
 	r.w, err = format.NewWriter(r.file, format.Meta{
 		Recorder: r.cfg.Version, Host: host, Kernel: unix.ByteSliceToString(uts.Release[:]), Arch: runtime.GOARCH,
-		Args: r.cfg.Args, Command: r.cfg.Command, PIDs: r.cfg.PIDs, Probes: r.cfg.Probes,
+		Args: r.cfg.Args, Command: r.cfg.Command, PIDs: r.cfg.PIDs, Probes: r.cfg.Probes, Presets: r.plan.presetNames(r.cfg),
 		CPUs: runtime.NumCPU(), RingBytes: r.cfg.RingBytes, Start: r.start,
+		MaxOverheadPercent: 100 * r.cfg.MaxOverhead, Costs: r.costs.describe(),
 	})
 	if err != nil {
 		return err
@@ -346,6 +380,9 @@ func (r *recording) loop(ctx context.Context, gone <-chan struct{}) (reason stri
 			if err := r.drainer.round(); err != nil {
 				return reasonError, err
 			}
+			if err := r.limit(now); err != nil {
+				return reasonError, err
+			}
 			if now.Sub(flushed) >= flushEvery {
 				if err := r.w.Flush(); err != nil {
 					return reasonError, err
@@ -384,9 +421,7 @@ func (r *recording) watchLeaders() {
 	for _, pid := range r.targets {
 		if !slices.Contains(r.halved, pid) && leaderGone(pid) {
 			r.halved = append(r.halved, pid)
-			if r.cfg.Notice != nil {
-				r.cfg.Notice(fmt.Sprintf("warning: the first thread of process %d has ended: perf events do not see the others from now on", pid))
-			}
+			r.notice("warning: the first thread of process %d has ended: perf events do not see the others from now on", pid)
 		}
 	}
 }
@@ -412,6 +447,10 @@ func (r *recording) finish(reason string) (*Summary, error) {
 	for _, pid := range r.halved {
 		ended += fmt.Sprintf("; process %d was recorded only until its first thread ended", pid)
 	}
+	off, err := r.takenOff()
+	if err != nil {
+		return nil, err
+	}
 	closeErr := r.w.Close(format.End{Stop: stop, Reason: ended, Lost: lost.entries + lost.returns, FuncLost: funcLost})
 	if drainErr != nil {
 		closeErr = nil // the same error once more
@@ -424,7 +463,7 @@ func (r *recording) finish(reason string) (*Summary, error) {
 	sum := &Summary{
 		Reason: ended, Duration: time.Duration(stop.MonoNs - r.start.MonoNs), Events: events, Calls: calls,
 		LostEntries: lost.entries, LostReturns: lost.returns, Bytes: r.w.Size(),
-		Modules: len(r.plan.Modules), Funcs: r.plan.Funcs(), LeftOut: r.plan.LeftOut,
+		Modules: len(r.plan.Modules), Funcs: r.plan.Funcs(), LeftOut: r.plan.LeftOut, TakenOff: off,
 	}
 	if r.command != nil {
 		sum.CommandPID = r.command.pid
@@ -448,6 +487,11 @@ func (r *recording) missing() (warnings []string, nothing, err error) {
 	if records > 0 {
 		warnings = append(warnings, fmt.Sprintf("%d notices of the kernel of processes that began or ended were lost: threads may be mixed up or named wrongly", records))
 	}
+	if uncounted, err := r.objs.Uncounted(); err != nil {
+		return nil, nil, err
+	} else if uncounted > 0 {
+		warnings = append(warnings, fmt.Sprintf("%d hits were not held against the limit of overhead: there were too many processes and functions", uncounted))
+	}
 	if r.follower != nil {
 		warnings = append(warnings, r.follower.late...)
 		if err := r.follower.err; err != nil {
@@ -469,16 +513,14 @@ func (r *recording) missing() (warnings []string, nothing, err error) {
 
 // noticeDetach tells that detaching takes a while, if it does.
 func (r *recording) noticeDetach(what string) {
-	lasts := time.Duration(r.links.count()) * perfCloseTime
-	if r.method == bpf.Perf && lasts > 5*time.Second && r.cfg.Notice != nil {
-		r.cfg.Notice(fmt.Sprintf("%s %d probes from perf events can take %s", what, r.links.count(), lasts.Round(time.Second)))
+	lasts := time.Duration(r.probes.count()) * perfCloseTime
+	if r.method == bpf.Perf && lasts > 5*time.Second {
+		r.notice("%s %d probes from perf events can take %s", what, r.probes.count(), lasts.Round(time.Second))
 	}
 }
 
 func (r *recording) detach() error {
-	err := r.links.close()
-	r.links = links{}
-	if err != nil {
+	if err := r.probes.close(); err != nil {
 		return fmt.Errorf("detach: %w", err)
 	}
 	return nil

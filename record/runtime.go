@@ -302,27 +302,27 @@ func startedLibraries(program *image) []string {
 	return nil
 }
 
-// addRaised has the semaphores of other probes raised without which a probe does not work.
+// raised returns where to raise the semaphores of other probes without which a probe does not work.
 //
 // CPython 3.11, alone, passes function__entry only while it interprets on its tracing path, which it takes while
 // the semaphore of line is above zero. A probe on line would trap on every line. The semaphore is raised
 // by a probe on an instruction that is executed once, when the file is loaded.
-func (s *staticPlan) addRaised(m *PlannedModule, n staticName) {
+func (s *staticPlan) raised(n staticName) []StaticSite {
 	if n.provider != "python" || n.name != "function__entry" {
-		return
+		return nil
 	}
 	if v, _ := pythonIn(s.file); v != (pythonVersion{3, 11}) {
-		return
+		return nil
 	}
 	line := s.groups[staticName{"python", "line"}]
 	quiet, ok := s.file.InitAddr()
 	if len(line) == 0 || line[0].Semaphore == 0 || !ok {
-		return
+		return nil
 	}
 	sem, semOK := s.file.DataOff(line[0].Semaphore)
 	off, offOK := s.file.FileOff(quiet)
-	raised := StaticSite{Addr: uint64(quiet), FileOff: uint64(off), SemaphoreOff: uint64(sem)}
-	if semOK && offOK && !slices.ContainsFunc(m.Raised, func(r StaticSite) bool { return r.SemaphoreOff == raised.SemaphoreOff }) {
-		m.Raised = append(m.Raised, raised)
+	if !semOK || !offOK {
+		return nil
 	}
+	return []StaticSite{{Addr: uint64(quiet), FileOff: uint64(off), SemaphoreOff: uint64(sem)}}
 }

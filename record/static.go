@@ -127,9 +127,9 @@ func (p *Plan) addStatics(m *PlannedModule, probes []*Probe, done *plannedFile, 
 			leaveOut(pl.begin.String(), s.groups[pl.begin][0].Addr, err.Error())
 			continue
 		}
+		fn.Raised = s.raised(pl.begin)
 		m.Funcs = append(m.Funcs, fn)
 		done.statics[key] = true
-		s.addRaised(m, pl.begin)
 	}
 	return nil
 }

@@ -26,6 +26,18 @@ type jsonTrace struct {
 	Events     uint64 `json:"events"`
 	Lost       uint64 `json:"lost"`
 	PIDs       []int  `json:"pids"`
+
+	TakenOff []jsonTakenOff `json:"taken_off"` // functions that were taken off while recording
+}
+
+type jsonTakenOff struct {
+	Name            string  `json:"name"`
+	Module          string  `json:"module"`
+	TimeNs          int64   `json:"time_ns"` // since the start
+	Hits            uint64  `json:"hits"`
+	PID             int     `json:"pid"`
+	OverheadPercent float64 `json:"overhead_percent"`
+	Reason          string  `json:"reason"`
 }
 
 type jsonFunction struct {
@@ -45,6 +57,8 @@ type jsonFunction struct {
 	P999Ns     int64  `json:"p999_ns"`
 	MaxNs      int64  `json:"max_ns"`
 	Errors     uint64 `json:"errors"`
+	TakenOffNs int64  `json:"taken_off_ns"` // since the start: calls after it were not recorded; 0: it was not taken off
+	PIDs       []int  `json:"pids"`
 }
 
 // JSON writes the report as one object.
@@ -55,9 +69,13 @@ func JSON(w io.Writer, r *analyze.Result) error {
 			File: strings.Join(t.Files, ", "), Host: strings.Join(t.Hosts, ", "), Kernel: strings.Join(t.Kernels, ", "),
 			Command: strings.Join(t.Commands, "; "), Start: t.Start.Format("2006-01-02T15:04:05.000000000Z"),
 			DurationNs: int64(t.Duration), Events: t.Events, Lost: t.Lost, PIDs: append([]int{}, t.PIDs...),
+			TakenOff: []jsonTakenOff{},
 		},
 		Functions: []jsonFunction{},
 		Warnings:  append([]string{}, r.Warnings...),
+	}
+	for _, off := range t.TakenOff {
+		out.Trace.TakenOff = append(out.Trace.TakenOff, jsonTakenOff{off.Name, off.Module, int64(off.At), off.Hits, off.PID, off.Overhead, off.Reason})
 	}
 	for i := range r.Rows {
 		row := &r.Rows[i]
@@ -67,6 +85,7 @@ func JSON(w io.Writer, r *analyze.Result) error {
 			Calls: row.Calls, Incomplete: row.Incomplete, TotalNs: int64(row.Total), SelfNs: int64(row.Self),
 			MinNs: int64(d.Min()), AvgNs: int64(d.Mean()), P50Ns: int64(d.Quantile(500)), P90Ns: int64(d.Quantile(900)),
 			P99Ns: int64(d.Quantile(990)), P999Ns: int64(d.Quantile(999)), MaxNs: int64(d.Max()),
+			TakenOffNs: int64(row.TakenOff), PIDs: append([]int{}, row.PIDs...),
 		})
 	}
 	enc := json.NewEncoder(w)

@@ -19,7 +19,7 @@ func Report(w io.Writer, r *analyze.Result) error {
 	out := bufio.NewWriter(w)
 	header(out, &r.Trace)
 	fmt.Fprintln(out)
-	table(out, r.Rows)
+	table(out, r.Rows, newProcessNames(&r.Trace))
 	incomplete(out, r.Rows)
 	return out.Flush()
 }
@@ -40,7 +40,11 @@ func header(w io.Writer, t *analyze.Trace) {
 	line("events", fmt.Sprint(t.Events))
 	line("lost", fmt.Sprint(t.Lost))
 	line("left out", fmt.Sprint(t.LeftOut))
+	if n := len(t.TakenOff); n > 0 {
+		line("taken off", fmt.Sprintf("%d functions, which cost too much: marked with *, their calls count only up to then", n))
+	}
 	line("threads", fmt.Sprint(t.Threads))
+	processes(line, t.Processes)
 }
 
 // mostNamed is how many functions the list of incomplete calls names.
@@ -73,7 +77,14 @@ func columns() []string {
 	return []string{"Total time", "Self time", "Calls", "Avg", "P50", "P90", "P99", "P99.9", "Max"}
 }
 
-func table(w io.Writer, rows []analyze.Row) {
+func table(w io.Writer, rows []analyze.Row, names processNames) {
+	labels := []string{"Function"}
+	for i := range rows {
+		labels = append(labels, rows[i].Label+takenOff(&rows[i]))
+	}
+	if names != nil {
+		names.addTo(labels, rows)
+	}
 	lines := [][]string{columns()}
 	for i := range rows {
 		lines = append(lines, cells(&rows[i].Stats))
@@ -89,17 +100,24 @@ func table(w io.Writer, rows []analyze.Row) {
 		for c, cell := range cells {
 			fmt.Fprintf(w, "%*s  ", widths[c], cell)
 		}
+		fmt.Fprintln(w, labels[i])
 		if i > 0 {
-			fmt.Fprintln(w, rows[i-1].Label)
 			continue
 		}
-		fmt.Fprintln(w, "Function")
 		fmt.Fprint(w, "  ")
 		for _, width := range widths {
 			fmt.Fprint(w, strings.Repeat("=", width), "  ")
 		}
 		fmt.Fprintln(w, strings.Repeat("=", 20))
 	}
+}
+
+// takenOff is what stands behind the name of a function that was taken off.
+func takenOff(r *analyze.Row) string {
+	if r.TakenOff == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" * first %s only", analyze.FormatDuration(r.TakenOff))
 }
 
 // cells are the figures of a row, "-" where no call was complete.

@@ -39,6 +39,9 @@ out the traced callees. Only complete calls have a duration: calls whose return
 was not seen are counted, and listed as incomplete. Percentiles are wrong by at
 most 1%; the other figures are exact.
 
+A function marked with * was taken off while recording (utrace record --max-overhead): its figures
+are those of the time before.
+
 Results go to standard output, warnings to standard error.`,
 		Example: `  utrace analyze trace.arrow
   utrace analyze --sort p99 --top 20 trace.arrow

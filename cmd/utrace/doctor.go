@@ -22,6 +22,7 @@ import (
 
 func newDoctorCommand() *cobra.Command {
 	var selfTest int
+	var calibrate bool
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Show what this kernel, these privileges and this machine allow",
@@ -34,8 +35,11 @@ func newDoctorCommand() *cobra.Command {
 The exit status is 0 if recording works, and 1 if it does not.`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if selfTest > 0 {
+			switch {
+			case selfTest > 0:
 				return callSelfTested(selfTest)
+			case calibrate:
+				return record.ServeCalibration(cmd.InOrStdin(), cmd.OutOrStdout())
 			}
 			if !diagnose(cmd.Context(), cmd.OutOrStdout()) {
 				return exitError(1)
@@ -45,6 +49,8 @@ The exit status is 0 if recording works, and 1 if it does not.`,
 	}
 	cmd.Flags().IntVar(&selfTest, "self-test", 0, "call the function that is recorded, so many times")
 	cmd.Flags().MarkHidden("self-test")
+	cmd.Flags().BoolVar(&calibrate, "calibrate", false, "call functions of which the recorder measures what it costs to probe them")
+	cmd.Flags().MarkHidden("calibrate")
 	return cmd
 }
 

@@ -74,7 +74,7 @@ const rounds = 100
 func (w *waiting) record(t *testing.T, flags ...string) map[string]uint64 {
 	t.Helper()
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	cmd := exec.Command(utracePath, append([]string{"record", "-p", strconv.Itoa(w.pid), "-o", trace, "-d", "20s"}, flags...)...)
+	cmd := exec.Command(utracePath, append([]string{"record", "--max-overhead=none", "-p", strconv.Itoa(w.pid), "-o", trace, "-d", "20s"}, flags...)...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
@@ -212,7 +212,7 @@ func TestOtherRoot(t *testing.T) {
 func TestOwnPIDNamespace(t *testing.T) {
 	needKernel(t)
 	needTool(t, "unshare")
-	out, err := exec.Command("unshare", "-p", "-f", "--mount-proc", utracePath, "record", "-o", filepath.Join(t.TempDir(), "trace.arrow"), "/bin/true").CombinedOutput()
+	out, err := exec.Command("unshare", "-p", "-f", "--mount-proc", utracePath, "record", "--max-overhead=none", "-o", filepath.Join(t.TempDir(), "trace.arrow"), "/bin/true").CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "PID namespace") {
 		t.Errorf("%v\n%s", err, out)
 	}

@@ -74,6 +74,9 @@ RETURN is how the return of a function is seen:
 
 func printPlan(w io.Writer, plan *record.Plan) error {
 	costs := record.TypicalCosts()
+	for _, text := range plan.Choices() {
+		fmt.Fprintf(w, "# %s\n", escape(text))
+	}
 	for _, m := range plan.Modules {
 		where := "every process"
 		if len(m.PIDs) > 0 {

@@ -159,6 +159,7 @@ func newRecordCommand() *cobra.Command {
 		cfg      record.Config
 		maxSize  byteSize
 		ringSize = byteSize(8 << 20)
+		limit    = overhead(defaultOverhead)
 	)
 	cmd := &cobra.Command{
 		Use:   "record [flags] [-- COMMAND ARG...]",
@@ -167,8 +168,19 @@ func newRecordCommand() *cobra.Command {
 
 The functions are those of a running process (-p), of a command that is started with
 the probes in place before its first instruction, or of a file in every process of the machine.
-Without a probe (-e) all functions of the program itself are recorded. Recording ends when
-the duration is over, with the processes or the command, or on Ctrl-C; the trace is kept.
+Without a probe (-e, --preset) all functions of the program itself are recorded, and of a
+script in Python, PHP or Java its functions. Without a PID and a COMMAND, either, utrace looks at what
+runs on the machine and chooses presets for it: languages, PostgreSQL, and the libraries that resolve names,
+encrypt, and keep data (SQLite). It says what it has chosen, and what it could not and why; if there is
+nothing, that is an error.
+
+What utrace has chosen must not slow down a process by more than --max-overhead. Once a second, and sooner at the
+start, the hits of all probes in a process, at the cost of a hit measured on this machine, are held against the
+CPU time that the process has used since. If they are over the limit, the function that
+costs most is taken off, in all processes, and so on until the rest fits. The trace says when, and how
+many hits it had; its calls count only up to then. A process is judged when it has used 10 ms of CPU time.
+
+Recording ends when the duration is over, with the processes or the command, or on Ctrl-C; the trace is kept.
 A command that is still running then is left alone. Its exit status becomes that of utrace.
 
 Children of a command are recorded, too (--no-follow: they are not), those of a process with --follow:
@@ -182,7 +194,8 @@ A library loaded while recording is found within a second.
 ` + probeHelp + `
 It needs root (or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE) and Linux ` + bpf.Floor + ` or newer: utrace doctor
 says what this machine allows.`,
-		Example: `  sudo utrace record -d 30s -p 1234
+		Example: `  sudo utrace record -d 30s
+  sudo utrace record -d 30s -p 1234
   sudo utrace record -d 10s -p 1234 --preset python
   sudo utrace record -e 'parse_*' -e 'db_*' -- ./server --port 8080
   sudo utrace record -d 10s -e /usr/lib/x86_64-linux-gnu/libc.so.6:getaddrinfo`,
@@ -200,7 +213,10 @@ says what this machine allows.`,
 			if cfg.Duration < 0 {
 				return usageError{fmt.Errorf("--duration %s: it must not be negative", cfg.Duration)}
 			}
-			cfg.Args, cfg.Version = os.Args, version()
+			if cfg.MaxOverhead = float64(limit); c.NamesProbes() && !cmd.Flags().Changed("max-overhead") {
+				cfg.MaxOverhead = 0
+			}
+			cfg.Args, cfg.Version, cfg.Calibrator = os.Args, version(), calibrator()
 			return runRecord(cmd.Context(), cmd.ErrOrStderr(), cfg)
 		},
 	}
@@ -210,6 +226,7 @@ says what this machine allows.`,
 	flags.StringVarP(&cfg.Output, "output", "o", "trace.arrow", "write the trace to this `FILE`")
 	flags.BoolVar(&cfg.Force, "force", false, "replace an output file that is not a trace")
 	flags.Var(&maxSize, "max-size", "stop when the file reaches this `SIZE`, such as 1GiB (default: no limit)")
+	flags.Var(&limit, "max-overhead", "take off a function whose probes cost a process more than this `PART` of its CPU time, such as 5% or 0.05; none: never\n(default: none for probes that you name)")
 	flags.Var(&ringSize, "ring-size", "each buffer between kernel and recorder, two a CPU; a power of two")
 	return cmd
 }
@@ -315,6 +332,7 @@ func printSummary(w io.Writer, cfg record.Config, s *record.Summary) {
 		fmt.Fprintf(w, "utrace: warning: %s entries and %s returns were lost: the rings were full; the trace says where. Probe less, or use a larger --ring-size\n",
 			count(s.LostEntries), count(s.LostReturns))
 	}
+	printTakenOff(w, s.TakenOff)
 	if n := len(s.LeftOut); n > 0 {
 		l := s.LeftOut[0]
 		fmt.Fprintf(w, "utrace: %d functions were left out, such as %s: %s (utrace plan lists them)\n", n, escape(l.Name), l.Reason)

@@ -120,9 +120,9 @@ func attachEmptyStatics(b *testing.B, cfg record.Config) (detach func()) {
 		if len(m.PIDs) > 0 {
 			opts.PID = uint32(m.PIDs[0])
 		}
-		sites := slices.Clone(m.Raised)
+		var sites []record.StaticSite
 		for _, fn := range m.Funcs {
-			sites = append(sites, fn.Statics...)
+			sites = slices.Concat(sites, fn.Statics, fn.Raised)
 		}
 		for _, site := range sites {
 			opts.Addresses = append(opts.Addresses, site.FileOff)

@@ -1,0 +1,58 @@
+//go:build linux
+
+package record
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// filesPerSite is what a perf event and its link take of the limit of open files.
+const filesPerSite = 2
+
+// spareFiles is how many files a recorder opens for all else.
+const spareFiles = 64
+
+// reserveFiles raises the limit of open files, as far as it must and may, for a
+// number of further ones. A command that was started before keeps its
+// own limit. It returns for how many there is room now.
+func reserveFiles(files int) (room int, err error) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 0, fmt.Errorf("limit of open files: %w", err)
+	}
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return 0, err
+	}
+	used := len(open) + spareFiles
+	if need := uint64(used + files); need > limit.Cur {
+		// Up to fs.nr_open with CAP_SYS_RESOURCE, up to the upper limit without.
+		for _, most := range []uint64{max(need, limit.Max), max(limit.Max, openMax()), limit.Max} {
+			raised := unix.Rlimit{Cur: min(need, most), Max: most}
+			if unix.Setrlimit(unix.RLIMIT_NOFILE, &raised) == nil {
+				limit = raised
+				break
+			}
+		}
+	}
+	return max(0, int(min(limit.Cur, math.MaxInt32))-used), nil
+}
+
+// openMax returns how many files the system lets any process open.
+func openMax() uint64 {
+	text, _ := os.ReadFile("/proc/sys/fs/nr_open")
+	n, _ := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64)
+	return n
+}
+
+// PerfRoom returns how many probes bpf.Perf can attach: each takes two open files.
+func PerfRoom() (int, error) {
+	room, err := reserveFiles(int(min(openMax(), math.MaxInt32)))
+	return room / filesPerSite, err
+}
