@@ -5,13 +5,15 @@
 # make lint      formatting, go vet, staticcheck
 # make generate  the BPF objects again (needs clang-19, llvm-19, libbpf-dev)
 # make fuzz      every fuzz target for FUZZTIME each
+# make soak      a Go server under load, five times for SOAK
 # make bench     every benchmark; make bench-probes what a probe costs, by site, with bpftrace beside it
 
 GO       ?= go
 FUZZTIME ?= 20s
+SOAK     ?= 10m
 SUDO     := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: build demo test test-kernels lint generate fuzz bench bench-probes
+.PHONY: build demo test test-kernels lint generate fuzz soak bench bench-probes
 
 build: | have-go
 	CGO_ENABLED=0 $(GO) build -trimpath -o utrace ./cmd/utrace
@@ -22,7 +24,7 @@ demo: build
 # Without root, BPF or one of the programs that results are compared with, tests
 # say in a line why they are skipped.
 test: | have-go
-	@for tool in gcc g++ objdump valgrind uftrace; do \
+	@for tool in gcc g++ clang-19 objdump valgrind uftrace bpftrace; do \
 		command -v $$tool >/dev/null || echo "make test: no $$tool: tests that need it are skipped"; done
 	@[ "$$(id -u)" = 0 ] || [ -n "$(SUDO)" ] || echo "make test: neither root nor sudo: tests that need the kernel are skipped"
 	$(if $(SUDO),$(SUDO) -E env "PATH=$$PATH") $(GO) test -timeout 20m ./...
@@ -49,6 +51,9 @@ fuzz: | have-go
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package >$$log 2>&1 || \
 				grep -q '^    context deadline exceeded$$' $$log || { cat $$log; exit 1; }; \
 			echo "$$package $$target: $$(grep execs: $$log | tail -n 1)"; done; done
+
+soak: | have-go
+	$(if $(SUDO),$(SUDO) -E env "PATH=$$PATH") UTRACE_SOAK=$(SOAK) $(GO) test -timeout 3h -v -run TestGoServer ./cmd/utrace
 
 bench-probes: | have-go
 	$(if $(SUDO),$(SUDO) -E env "PATH=$$PATH") $(GO) test -run "^$$" -bench "BenchmarkProbes" -benchtime 1x ./cmd/utrace

@@ -26,6 +26,13 @@ static __always_inline __u64 return_address(struct pt_regs *regs)
 	return addr;
 }
 
+/* Stores value when all that was stored before can be seen: x86 keeps the order of stores. */
+static __always_inline void publish(__u32 *to, __u32 value)
+{
+	__asm__ __volatile__("" ::: "memory");
+	*(volatile __u32 *)to = value;
+}
+
 #elif defined(__TARGET_ARCH_arm64)
 
 struct pt_regs {
@@ -41,6 +48,11 @@ struct pt_regs {
 static __always_inline __u64 return_address(struct pt_regs *regs)
 {
 	return regs->regs[30];
+}
+
+static __always_inline void publish(__u32 *to, __u32 value)
+{
+	__sync_lock_test_and_set(to, value); /* in BPF a full barrier */
 }
 
 #else

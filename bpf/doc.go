@@ -1,17 +1,21 @@
 // Package bpf holds the programs that run in the kernel, and loads them.
 //
-// event.h is the contract: the records in the rings, the maps, the cookie of a
+// event.h is the contract: the records, the maps, the cookie of a
 // probe. utrace.bpf.c has two programs, one for probes on instructions and one
 // for returns that the kernel catches through its trampoline. Both put one
-// fixed-size record into the ring of the CPU that they run on and never wake
+// fixed-size record into memory of the CPU that they run on and never wake
 // anybody: measured on Linux 6.18, a wake-up costs 8 to 12 us, ten times
-// the probe itself. The recorder drains the rings on a timer instead (Ring),
-// reading them in place: a record is 40 bytes, and copying each through
-// cilium/ebpf's ringbuf.Reader costs as much as everything else that is done with it.
+// the probe itself. The recorder empties it on a timer instead, reading in place.
+//
+// That memory is a lane (Lane): a part of an array that the recorder maps. A place in it is taken by one
+// compare and swap, and the first field, written last, says that the record is complete.
+// The kernel's own ring buffer (Ring) takes two calls and a lock for the same, which were half of what
+// recording added to an empty program; it is left to records of other sizes: those of Go code,
+// and of what happens to tasks. Records of one thread can be in several buffers; their times tell their order.
 //
 // An event that finds no room is counted, twice: per CPU, with the time of
-// the first and the last, which is put into the ring as a record of its own
-// as soon as there is room again; and per function.
+// the first and the last, in memory that the recorder maps and takes from each time (Losses); and per
+// function.
 //
 // The kernel floor is Linux 5.15 (Floor). What else a kernel has is probed, not
 // told from its version (Feature), and decides how the programs are attached (Method):

@@ -9,21 +9,17 @@ import (
 
 // Sizes of the records in a ring.
 const (
-	recordBytes  = 40 // struct event, struct loss
+	recordBytes  = 40 // struct event
 	goEventBytes = 48 // struct go_event
 
-	namedEventBytes = 48  // struct named_event
-	argsEventBytes  = 152 // struct args_event, without its texts
+	argsEventBytes = 152 // struct args_event, without its texts
 )
 
-// Bits in the kind of a record, see static.h.
+// Bits in the kind of a record, see event.h.
 const (
-	kindArgs  = 0x100
-	kindNamed = 0x200
+	kindNamed = 0x80
+	kindArgs  = 0x100 // in a ring only
 )
-
-// kindLoss marks a struct loss; see event.h.
-const kindLoss = 20
 
 // Cookie makes the cookie of a probe: which function it belongs to and which
 // kind of event a pass over it is. goid is 0, or where a Go program's goroutines
@@ -72,6 +68,7 @@ func DecodeTask(rec []byte) Task {
 // Event is struct event or struct go_event of event.h.
 type Event struct {
 	Kind   format.Kind
+	Named  bool // Value stands for the name of the function
 	Func   format.FuncID
 	TimeNs uint64 // CLOCK_MONOTONIC
 	SP     uint64
@@ -84,7 +81,6 @@ type Event struct {
 // Values are what an event with arguments carries. Bytes of texts are valid as long as the record.
 type Values struct {
 	Name       uint64 // what stands for the name that its arguments make, from now on; 0 if they make none
-	Known      bool   // that name has been told before: there is nothing else
 	unreadable uint16
 	args       uint8
 	values     [MaxArgs]uint64
@@ -109,11 +105,6 @@ func (v *Values) Text(i int) []byte {
 	return v.texts[from : from+n]
 }
 
-// HasValues reports whether the record of an event carries Values.
-func HasValues(rec []byte) bool {
-	return binary.NativeEndian.Uint32(rec[0:])&(kindArgs|kindNamed) != 0
-}
-
 // Clone returns a copy that does not depend on the record.
 func (v *Values) Clone() Values {
 	c := *v
@@ -121,25 +112,21 @@ func (v *Values) Clone() Values {
 	return c
 }
 
-// DecodeValues reads what an event carries beside the Event. It reports whether it carries any.
+// DecodeValues reads what a record of a ring carries beside the Event. It reports whether it carries any.
 func (v *Values) DecodeValues(rec []byte) bool {
-	switch kind := binary.NativeEndian.Uint32(rec[0:]); {
-	case kind&kindNamed != 0 && len(rec) >= namedEventBytes:
-		*v = Values{Name: binary.NativeEndian.Uint64(rec[40:]), Known: true}
-	case kind&kindArgs != 0 && len(rec) >= argsEventBytes:
-		*v = Values{
-			Name:       binary.NativeEndian.Uint64(rec[40:]),
-			unreadable: binary.NativeEndian.Uint16(rec[48:]),
-			args:       min(rec[50], MaxArgs),
-			texts:      rec[argsEventBytes:],
-		}
-		for i := range v.values {
-			v.values[i] = binary.NativeEndian.Uint64(rec[56+8*i:])
-		}
-		v.texts = v.texts[:min(len(v.texts), int(binary.NativeEndian.Uint32(rec[52:])))]
-	default:
+	if binary.NativeEndian.Uint32(rec[0:])&kindArgs == 0 || len(rec) < argsEventBytes {
 		return false
 	}
+	*v = Values{
+		Name:       binary.NativeEndian.Uint64(rec[40:]),
+		unreadable: binary.NativeEndian.Uint16(rec[48:]),
+		args:       min(rec[50], MaxArgs),
+		texts:      rec[argsEventBytes:],
+	}
+	for i := range v.values {
+		v.values[i] = binary.NativeEndian.Uint64(rec[56+8*i:])
+	}
+	v.texts = v.texts[:min(len(v.texts), int(binary.NativeEndian.Uint32(rec[52:])))]
 	return true
 }
 
@@ -149,15 +136,11 @@ type Loss struct {
 	Entries, Returns uint64
 }
 
-// IsLoss reports whether a record is a Loss; otherwise it is an Event.
-func IsLoss(rec []byte) bool {
-	return binary.NativeEndian.Uint32(rec[:]) == kindLoss
-}
-
 // Decode reads the event in a record.
 func (e *Event) Decode(rec []byte) {
 	_ = rec[recordBytes-1]
-	e.Kind = format.Kind(rec[0]) // above it are kindArgs and kindNamed
+	e.Kind = format.Kind(rec[0] &^ kindNamed)
+	e.Named = rec[0]&kindNamed != 0
 	e.Func = format.FuncID(binary.NativeEndian.Uint32(rec[4:]))
 	e.TimeNs = binary.NativeEndian.Uint64(rec[8:])
 	e.SP = binary.NativeEndian.Uint64(rec[16:])
@@ -167,15 +150,5 @@ func (e *Event) Decode(rec []byte) {
 	e.GoID = 0
 	if len(rec) == goEventBytes && rec[1] == 0 { // else its Values are there
 		e.GoID = binary.NativeEndian.Uint64(rec[40:])
-	}
-}
-
-// DecodeLoss reads the loss in a record.
-func DecodeLoss(rec []byte) Loss {
-	return Loss{
-		FirstNs: binary.NativeEndian.Uint64(rec[8:]),
-		LastNs:  binary.NativeEndian.Uint64(rec[16:]),
-		Entries: binary.NativeEndian.Uint64(rec[24:]),
-		Returns: binary.NativeEndian.Uint64(rec[32:]),
 	}
 }

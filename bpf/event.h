@@ -15,17 +15,19 @@ typedef __u16 __be16;
 typedef __u32 __be32;
 typedef __u32 __wsum;
 
-/* The first field of every record. The kinds of events are those of the trace
+/* In the first field of every record. The kinds of events are those of the trace
  * format. */
 enum record_kind {
 	KIND_ENTRY = 0,
 	KIND_RETURN = 1,
 	KIND_TAIL_ENTRY = 2,
 	KIND_HIT = 3,
-	KIND_LOSS = 20,
+	KIND_NAMED = 0x80, /* beside one of these: value stands for the name of the function */
+	KIND_ARGS = 0x100, /* in a ring: a struct args_event, see static.h */
 };
 
-/* One pass over a probe. */
+/* One pass over a probe. In a lane the upper three bytes of kind say which lap the
+ * record is of (LAP). */
 struct event {
 	__u32 kind;
 	__u32 func;
@@ -35,6 +37,18 @@ struct event {
 	__u32 pid;     /* in the first PID namespace, as is tid */
 	__u32 tid;
 };
+
+/* Where a CPU's lane of events is written and read. A position is the number of the lap in
+ * its upper half, and a place in the lane in the lower half. */
+struct lane {
+	__u64 head; /* the next to be written, by the programs */
+	__u64 unused[7];
+	__u64 tail; /* the next to be read, by the recorder: in another cache line */
+	__u64 unused2[7];
+};
+
+/* What tells a record that is complete from one of the lap before. The first lap has 1. */
+#define LAP(position) ((__u32)(((position) >> 32) + 1) << 8)
 
 /* One pass over a probe in Go code, on a goroutine's stack: sp is the number of
  * bytes from the stack pointer up to the top of that stack, which stays the same when the
@@ -62,12 +76,11 @@ struct task {
 	__u32 tid;
 };
 
-/* What one CPU could not record since its last loss record. */
+/* What one CPU could not record since the recorder last took this. */
 struct loss {
-	__u32 kind; /* KIND_LOSS */
-	__u32 reserved;
 	__u64 first_ns, last_ns; /* CLOCK_MONOTONIC */
 	__u64 entries, returns;  /* hits count as entries */
+	__u64 unused[4];         /* a cache line */
 };
 
 /* What was lost of one function. */
@@ -83,6 +96,7 @@ struct func_loss {
 _Static_assert(sizeof(struct go_event) == 48, "read by event.go");
 _Static_assert(sizeof(struct event) == 40, "read by event.go");
 _Static_assert(sizeof(struct task) == 40, "read by event.go");
-_Static_assert(sizeof(struct loss) == 40, "read by event.go");
+_Static_assert(sizeof(struct loss) == 64, "read by lane.go");
+_Static_assert(sizeof(struct lane) == 128, "read by lane.go");
 
 #endif

@@ -5,6 +5,7 @@ package bpf
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -19,7 +20,7 @@ import (
 
 // Options are fixed when the programs are loaded.
 type Options struct {
-	RingBytes int    // of each CPU's ring: a power of two and a multiple of the page size
+	RingBytes int    // of each CPU's lane, and of its ring: a power of two and a multiple of the page size
 	Funcs     int    // how many functions there can be; the losses of further ones are counted, but not by function
 	TGIDs     []int  // record only these processes; empty: all but this one
 	Follow    bool   // record the children of TGIDs, too, from their first instruction
@@ -34,11 +35,12 @@ type Objects struct {
 	OnReturn      *ebpf.Program // for returns
 	OnStatic      *ebpf.Program // for sites with arguments, see AddSite; nil without Options.Sites
 
-	Rings []*Ring // by CPU
-	Tasks *Ring   // what happens to recorded processes, see Task; nil where the kernel does not tell
+	Lanes  []*Lane // events, by CPU
+	Rings  []*Ring // larger records, such as events of Go code, by CPU
+	Losses *Losses
+	Tasks  *Ring // what happens to recorded processes, see Task; nil where the kernel does not tell
 
 	tgids      *ebpf.Map
-	losses     *ebpf.Map
 	funcLosses *ebpf.Map
 	enabled    *ebpf.Variable
 	unfollowed *ebpf.Variable
@@ -72,7 +74,20 @@ func Load(o Options) (_ *Objects, err error) {
 	ring.MaxEntries = uint32(o.RingBytes)
 	spec.Maps[utraceMapRings].MaxEntries = uint32(cpus)
 	spec.Maps[utraceMapFuncLosses].MaxEntries = uint32(max(1, o.Funcs))
+	room := o.RingBytes / recordBytes
+	if room*cpus > math.MaxInt32 {
+		return nil, fmt.Errorf("rings of %d bytes are too large for %d CPUs", o.RingBytes, cpus)
+	}
+	spec.Maps[utraceMapEvents].MaxEntries = uint32(room * cpus)
+	spec.Maps[utraceMapLanes].MaxEntries = uint32(cpus)
+	spec.Maps[utraceMapLosses].MaxEntries = uint32(cpus)
+	only := 0
+	if len(o.TGIDs) == 1 && !o.Follow && !o.Limited { // another one is recorded to measure what hits cost
+		only = o.TGIDs[0]
+	}
 	if err := errors.Join(
+		spec.Variables[utraceVarOnlyTgid].Set(uint32(only)),
+		spec.Variables[utraceVarLaneEvents].Set(uint32(room)),
 		spec.Variables[utraceVarOwnTgid].Set(uint32(os.Getpid())),
 		spec.Variables[utraceVarFilterTgids].Set(uint8(min(1, len(o.TGIDs)))),
 	); err != nil {
@@ -104,7 +119,6 @@ func Load(o Options) (_ *Objects, err error) {
 		OnReturn:      coll.Programs[utraceProgOnReturn],
 		OnStatic:      coll.Programs[utraceProgOnStatic],
 		sites:         coll.Maps[utraceMapSites],
-		losses:        coll.Maps[utraceMapLosses],
 		funcLosses:    coll.Maps[utraceMapFuncLosses],
 		tgids:         coll.Maps[utraceMapTgids],
 		enabled:       coll.Variables[utraceVarEnabled],
@@ -144,6 +158,9 @@ func Load(o Options) (_ *Objects, err error) {
 		if err := objs.Follow(tgid); err != nil {
 			return nil, err
 		}
+	}
+	if err := objs.newLanes(coll, cpus); err != nil {
+		return nil, err
 	}
 	for cpu := range cpus {
 		m, err := ebpf.NewMap(ring)
@@ -269,25 +286,6 @@ func (o *Objects) Enable(on bool) error {
 	return o.enabled.Set(v)
 }
 
-// cLoss is struct loss of event.h.
-type cLoss struct {
-	Kind, Reserved                    uint32
-	FirstNs, LastNs, Entries, Returns uint64
-}
-
-// Losses returns, by CPU, what was lost and not yet put into its ring.
-func (o *Objects) Losses() ([]Loss, error) {
-	var perCPU []cLoss
-	if err := o.losses.Lookup(uint32(0), &perCPU); err != nil {
-		return nil, fmt.Errorf("read losses: %w", err)
-	}
-	var list []Loss
-	for _, l := range perCPU {
-		list = append(list, Loss{l.FirstNs, l.LastNs, l.Entries, l.Returns})
-	}
-	return list, nil
-}
-
 // FuncLosses returns the functions, of the first n, that have lost events.
 func (o *Objects) FuncLosses(n int) ([]format.FuncLoss, error) {
 	var list []format.FuncLoss
@@ -303,7 +301,7 @@ func (o *Objects) FuncLosses(n int) ([]format.FuncLoss, error) {
 	return list, nil
 }
 
-// Close frees everything. Rings must not be used any more.
+// Close frees everything. Lanes, Rings and Losses must not be used any more.
 func (o *Objects) Close() error {
 	for _, r := range o.Rings {
 		r.close()

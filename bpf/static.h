@@ -94,7 +94,7 @@ struct site {
 	struct cond cond[MAX_CONDS];
 };
 
-/* An event with arguments. */
+/* An event with arguments. Its kind has KIND_ARGS. */
 struct args_event {
 	struct event event; /* value: that of argument key */
 	__u64 name;         /* with SITE_NAMED what stands for the name from now on, else 0 */
@@ -105,20 +105,10 @@ struct args_event {
 	__u64 values[MAX_ARGS]; /* of a text: its offset in texts in the upper half, its bytes in the lower */
 };
 
-/* An event of a function whose name has been told before. */
-struct named_event {
-	struct event event;
-	__u64 name;
-};
-
-/* The record kinds of these, added to the kind of the event. */
-enum { KIND_ARGS = 0x100, KIND_NAMED = 0x200 };
-
 _Static_assert(sizeof(struct arg) == 24, "made by site.go");
 _Static_assert(sizeof(struct cond) == 80, "made by site.go");
 _Static_assert(sizeof(struct site) == 16 + 12 * 24 + 16 * 80, "made by site.go");
 _Static_assert(sizeof(struct args_event) == 152, "read by event.go");
-_Static_assert(sizeof(struct named_event) == 48, "read by event.go");
 
 /* Where match_text stands. */
 struct match {
@@ -526,39 +516,42 @@ static __always_inline __u64 name_of(struct scratch *s, const struct site *site)
 	return hash ? hash : 1;
 }
 
-/* Makes the event of a site in a scratch and puts it into the ring. */
-static __always_inline long put_static(void *ring, struct scratch *s, const struct site *site)
+/* Puts the event of a site, in a scratch, where the recorder reads it: with its arguments into the
+ * ring, without into the lane. */
+static __always_inline long put_static(__u32 cpu, struct scratch *s, const struct site *site)
 {
 	struct args_event *e = &s->event;
 	__u64 bytes = e->bytes;
+	__u32 kind = site->kind, lap;
+	int plain = site->args == 0;
 	__u8 told = 1;
+	void *ring;
 	long err;
 
 	e->name = 0;
 	if (site->flags & SITE_NAMED) {
-		e->name = name_of(s, site);
-		if (bpf_map_lookup_elem(&names, &e->name)) {
-			struct named_event *n = bpf_ringbuf_reserve(ring, sizeof(*n), 0);
-
-			if (!n)
-				return -1;
-			n->event = e->event;
-			n->event.kind |= KIND_NAMED;
-			n->name = e->name;
-			bpf_ringbuf_submit(n, BPF_RB_NO_WAKEUP);
-			return 0;
-		}
+		e->name = e->event.value = name_of(s, site);
+		kind |= KIND_NAMED;
+		plain = bpf_map_lookup_elem(&names, &e->name) != 0;
 	}
-	if (site->args == 0) {
-		struct event *plain = bpf_ringbuf_reserve(ring, sizeof(*plain), 0);
+	if (plain) {
+		struct event *event = new_event(cpu, &lap);
 
-		if (!plain)
+		if (!event)
 			return -1;
-		*plain = e->event;
-		bpf_ringbuf_submit(plain, BPF_RB_NO_WAKEUP);
+		event->func = e->event.func;
+		event->time_ns = e->event.time_ns;
+		event->sp = e->event.sp;
+		event->value = e->event.value;
+		event->pid = e->event.pid;
+		event->tid = e->event.tid;
+		publish(&event->kind, lap | kind);
 		return 0;
 	}
-	e->event.kind |= KIND_ARGS;
+	ring = bpf_map_lookup_elem(&rings, &cpu);
+	if (!ring)
+		return -1;
+	e->event.kind = kind | KIND_ARGS;
 	if (bytes > TEXT_BYTES)
 		bytes = TEXT_BYTES;
 	err = bpf_ringbuf_output(ring, e, sizeof(*e) + bytes, BPF_RB_NO_WAKEUP);
@@ -571,35 +564,27 @@ SEC("uprobe.multi")
 int on_static(struct pt_regs *regs)
 {
 	__u64 id = bpf_get_current_pid_tgid(), now;
-	__u32 tgid = id >> 32, at, cpu, zero = 0;
+	__u32 at, cpu;
 	struct site *site;
-	struct loss *loss;
 	struct scratch *s;
-	void *ring;
 	int keep;
 
-	if (!enabled || !recorded(tgid))
+	if (!enabled || !recorded(id >> 32))
 		return 0;
 	at = bpf_get_attach_cookie(regs);
 	site = bpf_map_lookup_elem(&sites, &at);
-	loss = bpf_map_lookup_elem(&losses, &zero);
-	if (!site || !loss)
+	if (!site)
 		return 0;
 	now = bpf_ktime_get_ns();
-	if (limited && !count_hit(tgid, site->func, site->kind))
+	if (limited && !count_hit(id >> 32, site->func, site->kind))
 		return 0;
 	cpu = bpf_get_smp_processor_id();
-	ring = bpf_map_lookup_elem(&rings, &cpu);
 	s = take_scratch(cpu);
-	if (!ring || !s) {
-		count_loss(loss, site->func, site->kind, now);
-		if (s)
-			s->busy = 0;
+	if (!s) {
+		count_loss(cpu, site->func, site->kind, now);
 		return 0;
 	}
-	s->event.event = (struct event){
-		.kind = site->kind, .func = site->func, .time_ns = now, .pid = tgid, .tid = id,
-	};
+	s->event.event = (struct event){.func = site->func, .time_ns = now, .pid = id >> 32, .tid = id};
 	s->event.args = site->args;
 	fetch_args(regs, s, site);
 	if (site->flags & SITE_FRAME)
@@ -613,12 +598,8 @@ int on_static(struct pt_regs *regs)
 	keep = wanted(s, site, id);
 	if (site->flags & SITE_GATED)
 		keep = gated(site, id, keep);
-	if (keep) {
-		if (loss->first_ns)
-			report_loss(ring, loss);
-		if (put_static(ring, s, site))
-			count_loss(loss, site->func, site->kind, now);
-	}
+	if (keep && put_static(cpu, s, site))
+		count_loss(cpu, site->func, site->kind, now);
 	s->busy = 0;
 	return 0;
 }

@@ -1,7 +1,7 @@
 //go:build ignore
 
 // SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0)
-/* The probes: each pass over one puts a record into the ring of its CPU. And what
+/* The probes: each pass over one puts a record into the lane or ring of its CPU. And what
  * follows processes: what happens to tasks goes into a ring of its own. */
 #include "event.h"
 
@@ -10,13 +10,13 @@ enum {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_HASH = 5,
-	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
 enum { BPF_RB_NO_WAKEUP = 1 };
 enum { BPF_NOEXIST = 1 };
+enum { BPF_F_MMAPABLE = 1 << 10 };
 
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
@@ -47,6 +47,8 @@ char LICENSE[] SEC("license") = "GPL";
 /* Set before loading. */
 const volatile __u32 own_tgid;     /* the recorder itself, never recorded */
 const volatile __u8 filter_tgids;  /* only processes in tgids */
+const volatile __u32 only_tgid;    /* unless 0: only this process, without a look at tgids */
+const volatile __u32 lane_events;  /* room in the lane of each CPU */
 
 /* Nothing is recorded before all probes are attached, nor after the end. */
 volatile __u8 enabled;
@@ -54,6 +56,25 @@ volatile __u8 enabled;
 /* Children that found no room in tgids, and records that found none in tasks. */
 volatile __u64 unfollowed, lost_tasks;
 
+/* The events of all but Go code, in a lane for each CPU: memory that the recorder maps, written
+ * without a lock or a call. A ring costs three times as much. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* CPUs * lane_events, set before loading */
+	__type(key, __u32);
+	__type(value, struct event);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* CPUs, set before loading */
+	__type(key, __u32);
+	__type(value, struct lane);
+} lanes SEC(".maps");
+
+/* Larger records. */
 struct ring {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096); /* set before loading */
@@ -79,8 +100,9 @@ struct {
 } tasks SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* CPUs, set before loading */
 	__type(key, __u32);
 	__type(value, struct loss);
 } losses SEC(".maps");
@@ -93,11 +115,14 @@ struct {
 } func_losses SEC(".maps");
 
 /* Counts an event that found no room. Another thread may interrupt this one
- * on the same CPU, so the counters are atomic. */
-static __always_inline void count_loss(struct loss *loss, __u32 func, __u32 kind, __u64 now)
+ * on the same CPU, and the recorder takes the counters, so they are atomic. */
+static __always_inline void count_loss(__u32 cpu, __u32 func, __u32 kind, __u64 now)
 {
+	struct loss *loss = bpf_map_lookup_elem(&losses, &cpu);
 	struct func_loss *fl = bpf_map_lookup_elem(&func_losses, &func);
 
+	if (!loss)
+		return;
 	__sync_val_compare_and_swap(&loss->first_ns, 0, now);
 	loss->last_ns = now;
 	if (kind == KIND_RETURN) {
@@ -111,75 +136,94 @@ static __always_inline void count_loss(struct loss *loss, __u32 func, __u32 kind
 	}
 }
 
-/* Puts what was lost on this CPU into the ring, ahead of the next event. */
-static __always_inline void report_loss(void *ring, struct loss *loss)
+/* Takes a place in the CPU's lane, and says for which lap. 0 if there is no room. Only a thread that
+ * interrupts this one can be faster; 16 of them in a row count as no room. */
+static __always_inline struct event *new_event(__u32 cpu, __u32 *lap)
 {
-	struct loss *rec = bpf_ringbuf_reserve(ring, sizeof(*rec), 0);
+	struct lane *lane = bpf_map_lookup_elem(&lanes, &cpu);
 
-	if (!rec)
-		return;
-	rec->kind = KIND_LOSS;
-	rec->reserved = 0;
-	rec->last_ns = loss->last_ns;
-	rec->first_ns = __sync_lock_test_and_set(&loss->first_ns, 0);
-	rec->entries = __sync_lock_test_and_set(&loss->entries, 0);
-	rec->returns = __sync_lock_test_and_set(&loss->returns, 0);
-	bpf_ringbuf_submit(rec, BPF_RB_NO_WAKEUP);
+	if (!lane)
+		return 0;
+	for (int i = 0; i < 16; i++) {
+		__u64 head = *(volatile __u64 *)&lane->head;
+		__u32 place = head;
+		__u64 next = place + 1 == lane_events ? ((head >> 32) + 1) << 32 : head + 1;
+
+		if (head - *(volatile __u64 *)&lane->tail == 1ULL << 32)
+			return 0;
+		if (__sync_val_compare_and_swap(&lane->head, head, next) == head) {
+			place += cpu * lane_events;
+			*lap = LAP(head);
+			return bpf_map_lookup_elem(&events, &place);
+		}
+	}
+	return 0;
 }
 
 /* Whether events of the process are recorded. */
 static __always_inline int recorded(__u32 tgid)
 {
+	if (only_tgid)
+		return tgid == only_tgid;
 	return filter_tgids ? bpf_map_lookup_elem(&tgids, &tgid) != 0 : tgid != own_tgid;
 }
 
-/* goid is 0, or the goroutine for a struct go_event. */
-static __always_inline int record(__u32 func, __u32 kind, __u64 sp, __u64 value, __u64 goid)
+static __always_inline void fill(struct event *event, __u32 func, __u64 now, __u64 sp, __u64 value, __u64 id)
 {
-	__u64 id, now;
-	__u32 tgid, cpu, zero = 0;
-	struct event *event = 0;
-	struct loss *loss;
-	void *ring;
-
-	id = bpf_get_current_pid_tgid();
-	tgid = id >> 32;
-	if (!recorded(tgid))
-		return 0;
-	now = bpf_ktime_get_ns();
-	if (limited && !count_hit(tgid, func, kind))
-		return 0;
-	loss = bpf_map_lookup_elem(&losses, &zero);
-	if (!loss)
-		return 0;
-	cpu = bpf_get_smp_processor_id();
-	ring = bpf_map_lookup_elem(&rings, &cpu);
-	if (ring) {
-		if (loss->first_ns)
-			report_loss(ring, loss);
-		if (goid) {
-			struct go_event *go = bpf_ringbuf_reserve(ring, sizeof(*go), 0);
-
-			if (go) {
-				go->goid = goid;
-				event = &go->event;
-			}
-		} else {
-			event = bpf_ringbuf_reserve(ring, sizeof(*event), 0);
-		}
-	}
-	if (!event) {
-		count_loss(loss, func, kind, now);
-		return 0;
-	}
-	event->kind = kind;
 	event->func = func;
 	event->time_ns = now;
 	event->sp = sp;
 	event->value = value;
-	event->pid = tgid;
+	event->pid = id >> 32;
 	event->tid = id;
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline int record(__u32 func, __u32 kind, __u64 sp, __u64 value)
+{
+	__u64 id = bpf_get_current_pid_tgid(), now;
+	__u32 cpu, lap;
+	struct event *event;
+
+	if (!recorded(id >> 32))
+		return 0;
+	now = bpf_ktime_get_ns();
+	if (limited && !count_hit(id >> 32, func, kind))
+		return 0;
+	cpu = bpf_get_smp_processor_id();
+	event = new_event(cpu, &lap);
+	if (!event) {
+		count_loss(cpu, func, kind, now);
+		return 0;
+	}
+	fill(event, func, now, sp, value, id);
+	publish(&event->kind, lap | kind);
+	return 0;
+}
+
+static __always_inline int record_go(__u32 func, __u32 kind, __u64 sp, __u64 value, __u64 goid)
+{
+	__u64 id = bpf_get_current_pid_tgid(), now;
+	__u32 cpu;
+	struct go_event *go = 0;
+	void *ring;
+
+	if (!recorded(id >> 32))
+		return 0;
+	now = bpf_ktime_get_ns();
+	if (limited && !count_hit(id >> 32, func, kind))
+		return 0;
+	cpu = bpf_get_smp_processor_id();
+	ring = bpf_map_lookup_elem(&rings, &cpu);
+	if (ring)
+		go = bpf_ringbuf_reserve(ring, sizeof(*go), 0);
+	if (!go) {
+		count_loss(cpu, func, kind, now);
+		return 0;
+	}
+	fill(&go->event, func, now, sp, value, id);
+	go->event.kind = kind;
+	go->goid = goid;
+	bpf_ringbuf_submit(go, BPF_RB_NO_WAKEUP);
 	return 0;
 }
 
@@ -225,7 +269,9 @@ int on_instruction(struct pt_regs *regs)
 	}
 	if (COOKIE_GOID(cookie))
 		goid = goroutine(regs, COOKIE_GOID(cookie), &sp);
-	return record(cookie, kind, sp, value, goid);
+	if (goid)
+		return record_go(cookie, kind, sp, value, goid);
+	return record(cookie, kind, sp, value);
 }
 
 /* A function's return, by way of the trampoline. */
@@ -234,7 +280,7 @@ int on_return(struct pt_regs *regs)
 {
 	if (!enabled)
 		return 0;
-	return record(bpf_get_attach_cookie(regs), KIND_RETURN, REGS_SP(regs) - RETURN_POPS, REGS_RESULT(regs), 0);
+	return record(bpf_get_attach_cookie(regs), KIND_RETURN, REGS_SP(regs) - RETURN_POPS, REGS_RESULT(regs));
 }
 
 #include "static.h"

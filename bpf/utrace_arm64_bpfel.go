@@ -16,9 +16,11 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	utraceMapEvents         = "events"
 	utraceMapFuncLosses     = "func_losses"
 	utraceMapGates          = "gates"
 	utraceMapHits           = "hits"
+	utraceMapLanes          = "lanes"
 	utraceMapLosses         = "losses"
 	utraceMapNames          = "names"
 	utraceMapRings          = "rings"
@@ -35,10 +37,12 @@ const (
 	utraceProgOnStatic      = "on_static"
 	utraceVarEnabled        = "enabled"
 	utraceVarFilterTgids    = "filter_tgids"
+	utraceVarLaneEvents     = "lane_events"
 	utraceVarLimited        = "limited"
 	utraceVarLostTasks      = "lost_tasks"
 	utraceVarMayFault       = "may_fault"
 	utraceVarNameSeed       = "name_seed"
+	utraceVarOnlyTgid       = "only_tgid"
 	utraceVarOwnTgid        = "own_tgid"
 	utraceVarUncounted      = "uncounted"
 	utraceVarUnfollowed     = "unfollowed"
@@ -98,9 +102,11 @@ type utraceProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type utraceMapSpecs struct {
+	Events     *ebpf.MapSpec `ebpf:"events"`
 	FuncLosses *ebpf.MapSpec `ebpf:"func_losses"`
 	Gates      *ebpf.MapSpec `ebpf:"gates"`
 	Hits       *ebpf.MapSpec `ebpf:"hits"`
+	Lanes      *ebpf.MapSpec `ebpf:"lanes"`
 	Losses     *ebpf.MapSpec `ebpf:"losses"`
 	Names      *ebpf.MapSpec `ebpf:"names"`
 	Rings      *ebpf.MapSpec `ebpf:"rings"`
@@ -117,10 +123,12 @@ type utraceMapSpecs struct {
 type utraceVariableSpecs struct {
 	Enabled     *ebpf.VariableSpec `ebpf:"enabled"`
 	FilterTgids *ebpf.VariableSpec `ebpf:"filter_tgids"`
+	LaneEvents  *ebpf.VariableSpec `ebpf:"lane_events"`
 	Limited     *ebpf.VariableSpec `ebpf:"limited"`
 	LostTasks   *ebpf.VariableSpec `ebpf:"lost_tasks"`
 	MayFault    *ebpf.VariableSpec `ebpf:"may_fault"`
 	NameSeed    *ebpf.VariableSpec `ebpf:"name_seed"`
+	OnlyTgid    *ebpf.VariableSpec `ebpf:"only_tgid"`
 	OwnTgid     *ebpf.VariableSpec `ebpf:"own_tgid"`
 	Uncounted   *ebpf.VariableSpec `ebpf:"uncounted"`
 	Unfollowed  *ebpf.VariableSpec `ebpf:"unfollowed"`
@@ -146,9 +154,11 @@ func (o *utraceObjects) Close() error {
 //
 // It can be passed to loadUtraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type utraceMaps struct {
+	Events     *ebpf.Map `ebpf:"events"`
 	FuncLosses *ebpf.Map `ebpf:"func_losses"`
 	Gates      *ebpf.Map `ebpf:"gates"`
 	Hits       *ebpf.Map `ebpf:"hits"`
+	Lanes      *ebpf.Map `ebpf:"lanes"`
 	Losses     *ebpf.Map `ebpf:"losses"`
 	Names      *ebpf.Map `ebpf:"names"`
 	Rings      *ebpf.Map `ebpf:"rings"`
@@ -161,9 +171,11 @@ type utraceMaps struct {
 
 func (m *utraceMaps) Close() error {
 	return _UtraceClose(
+		m.Events,
 		m.FuncLosses,
 		m.Gates,
 		m.Hits,
+		m.Lanes,
 		m.Losses,
 		m.Names,
 		m.Rings,
@@ -181,10 +193,12 @@ func (m *utraceMaps) Close() error {
 type utraceVariables struct {
 	Enabled     *ebpf.Variable `ebpf:"enabled"`
 	FilterTgids *ebpf.Variable `ebpf:"filter_tgids"`
+	LaneEvents  *ebpf.Variable `ebpf:"lane_events"`
 	Limited     *ebpf.Variable `ebpf:"limited"`
 	LostTasks   *ebpf.Variable `ebpf:"lost_tasks"`
 	MayFault    *ebpf.Variable `ebpf:"may_fault"`
 	NameSeed    *ebpf.Variable `ebpf:"name_seed"`
+	OnlyTgid    *ebpf.Variable `ebpf:"only_tgid"`
 	OwnTgid     *ebpf.Variable `ebpf:"own_tgid"`
 	Uncounted   *ebpf.Variable `ebpf:"uncounted"`
 	Unfollowed  *ebpf.Variable `ebpf:"unfollowed"`

@@ -89,10 +89,10 @@ type Thread struct {
 	TID       int    `json:"tid"` // of a goroutine: the thread that it was first seen on
 	Comm      string `json:"comm"`
 	Goroutine uint64 `json:"goroutine,omitempty"` // its number, 0 for a thread
-	// Lane is not 0 for spans that are told apart by an argument and may overlap, or end on another
-	// thread than they began on. Those of a process that run at the same time are in lanes
+	// Track is not 0 for spans that are told apart by an argument and may overlap, or end on another
+	// thread than they began on. Those of a process that run at the same time are in tracks
 	// 1, 2, 3 …, each of which is a Thread of its own; TID is the thread that first began one.
-	Lane int `json:"lane,omitempty"`
+	Track int `json:"track,omitempty"`
 }
 
 // Loss counts what one CPU could not record between two moments because its

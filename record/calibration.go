@@ -76,7 +76,9 @@ func (r *recording) calibrate(fn format.FuncID) (Costs, error) {
 	if err == nil {
 		err = replies.Decode(&ns)
 	}
-	if err := errors.Join(err, r.objs.Enable(false), r.objs.Discard()); err != nil {
+	err = errors.Join(err, r.objs.Enable(false))
+	r.objs.Discard()
+	if err != nil {
 		return Costs{}, fmt.Errorf("its process: %w", err)
 	}
 	return newCosts(ns), nil

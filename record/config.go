@@ -24,7 +24,7 @@ type Config struct {
 	Output       string
 	Force        bool  // replace an output file that is not a trace
 	MaxBytes     int64 // stop at this size of the file; 0: no limit
-	RingBytes    int   // per CPU: a power of two and a multiple of the page size
+	RingBytes    int   // of each of two buffers per CPU: a power of two and a multiple of the page size
 	Attach       bpf.Method
 	// MaxOverhead is how much of the CPU time of a process its probes may cost, 1 for all of it, before functions are
 	// taken off; 0: whatever they cost.

@@ -15,11 +15,11 @@ import (
 	"utrace/format"
 )
 
-// Intervals at which rings are drained: the shorter the fuller they are found.
+// Intervals at which the buffers are drained: the shorter the fuller they are found.
 const (
 	minDrain = time.Millisecond
 	maxDrain = 50 * time.Millisecond
-	// wantedFill is how full a ring should be when it is drained.
+	// wantedFill is how full a buffer should be when it is drained.
 	wantedFill = 0.1
 )
 
@@ -41,31 +41,29 @@ type heldEvent struct {
 	tries  uint8 // how often its name was not known
 }
 
-// drainer moves events from the rings to the trace.
+// drainer moves events from the lanes and rings to the trace.
 //
-// A thread that moves to another CPU leaves events in two rings. They are put
-// back in order thus: before a round, note the time T; drain every ring to
+// A thread that moves to another CPU leaves events in two lanes or rings (buffers). They are put
+// back in order thus: before a round, note the time T; drain every buffer to
 // the end that it had. A thread's events are written one after another, so
-// of those older than T all have now been read, unless a ring was held up by
-// a record still being written; then T of that ring stays what it was in its
+// of those older than T all have now been read, unless a buffer was held up by
+// a record still being written; then T of that buffer stays what it was in its
 // last complete round. Events older than the least T are released to the
 // trace; the others are held for a later round. So every batch is complete up to
 // a moment, and batches follow each other in time. What happens to tasks comes
 // through one more ring, by the same rule, and is released ahead of the events.
 type drainer struct {
-	rings   []*bpf.Ring
-	tasks   *bpf.Ring // nil if the kernel does not tell
+	buffers []buffer
+	losses  *bpf.Losses
 	w       *format.Writer
 	threads *threads
 	catalog *catalog
-	lanes   lanes
+	tracks  tracks
 	startNs uint64 // CLOCK_MONOTONIC of the trace's time 0
 
-	takes      []func(rec []byte) // by ring
-	complete   []uint64           // by ring, the tasks' last: all before this time has been read
-	held, late []heldEvent        // late is scratch
-	values     []bpf.Values       // of held events
-	unused     []uint32           // of values, counted from 1
+	held, late []heldEvent  // late is scratch
+	values     []bpf.Values // of held events
+	unused     []uint32     // of values, counted from 1
 	names      []heldName
 	json       []byte // scratch
 	heldTasks  []bpf.Task
@@ -76,6 +74,13 @@ type drainer struct {
 	processEnded bool // a process that is recorded; for others to clear
 	// onTask, unless nil, is told of each task that is released.
 	onTask func(*bpf.Task)
+}
+
+// buffer is one of those that the programs in the kernel fill.
+type buffer struct {
+	drain    func(fn func(rec []byte)) (done bool, filled float64)
+	take     func(rec []byte)
+	complete uint64 // all before this time has been read
 }
 
 // definitions are what other goroutines have found out while recording, on its way to the
@@ -108,34 +113,36 @@ const goStackTop = 1 << 40
 
 type lostCount struct{ entries, returns uint64 }
 
-func newDrainer(rings []*bpf.Ring, tasks *bpf.Ring, w *format.Writer, startNs uint64) *drainer {
-	d := &drainer{rings: rings, tasks: tasks, w: w, threads: newThreads(w), catalog: newCatalog(w), lanes: lanes{}, startNs: startNs, complete: make([]uint64, len(rings)), interval: minDrain}
-	if tasks != nil {
-		d.complete = append(d.complete, 0)
+func newDrainer(objs *bpf.Objects, w *format.Writer, startNs uint64) *drainer {
+	d := &drainer{losses: objs.Losses, w: w, threads: newThreads(w), catalog: newCatalog(w), tracks: tracks{}, startNs: startNs, interval: minDrain}
+	for cpu, lane := range objs.Lanes {
+		d.buffers = append(d.buffers, buffer{drain: lane.Drain, take: d.take(cpu)})
 	}
-	for cpu := range rings {
-		d.takes = append(d.takes, d.take(cpu))
+	for cpu, ring := range objs.Rings {
+		d.buffers = append(d.buffers, buffer{drain: ring.Drain, take: d.takeLarge(cpu)})
+	}
+	if objs.Tasks != nil { // else the kernel does not tell
+		d.buffers = append(d.buffers, buffer{drain: objs.Tasks.Drain, take: d.takeTask})
 	}
 	return d
 }
 
-// round drains all rings once and releases what is complete. It sets the
+// round drains all buffers once and releases what is complete. It sets the
 // interval after which the next round is due.
 func (d *drainer) round() error {
 	now := monotonicNs()
 	var fullest float64
-	for i, ring := range d.rings {
-		done, filled := ring.Drain(d.takes[i])
+	complete := uint64(math.MaxUint64)
+	for i := range d.buffers {
+		b := &d.buffers[i]
+		done, filled := b.drain(b.take)
 		if done {
-			d.complete[i] = now
+			b.complete = now
 		}
+		complete = min(complete, b.complete)
 		fullest = max(fullest, filled)
 	}
-	if d.tasks != nil {
-		if done, _ := d.tasks.Drain(d.takeTask); done {
-			d.complete[len(d.rings)] = now
-		}
-	}
+	d.losses.Take(d.addLoss)
 	switch {
 	case fullest > wantedFill:
 		d.interval = max(d.interval/2, minDrain)
@@ -145,21 +152,24 @@ func (d *drainer) round() error {
 	if len(d.held) > maxHeld {
 		return d.release(untilEnd)
 	}
-	return d.release(slices.Min(d.complete))
+	return d.release(complete)
 }
 
-// take returns what handles the records of one CPU's ring.
+// take returns what handles the events of one CPU.
 func (d *drainer) take(cpu int) func(rec []byte) {
 	return func(rec []byte) {
-		if bpf.IsLoss(rec) {
-			d.addLoss(cpu, bpf.DecodeLoss(rec))
-			return
-		}
 		e := heldEvent{cpu: uint16(cpu)}
 		e.Decode(rec)
-		if bpf.HasValues(rec) {
-			e.values = d.hold(e.Func, rec)
-		}
+		d.held = append(d.held, e)
+	}
+}
+
+// takeLarge returns what handles those that may carry values.
+func (d *drainer) takeLarge(cpu int) func(rec []byte) {
+	return func(rec []byte) {
+		e := heldEvent{cpu: uint16(cpu)}
+		e.Decode(rec)
+		e.values = d.hold(e.Func, rec)
 		d.held = append(d.held, e)
 	}
 }
@@ -191,7 +201,7 @@ func (d *drainer) release(before uint64) error {
 			continue
 		}
 		fn := &d.catalog.funcs[e.Func]
-		if e.values != 0 || fn.planned.keyed {
+		if e.values != 0 || e.Named || fn.planned.keyed {
 			if err := d.releaseStatic(e, fn, before); err != nil {
 				return err
 			}
@@ -237,29 +247,15 @@ func (d *drainer) releaseTasks(before uint64) {
 	d.heldTasks = append(d.heldTasks[:0], d.heldTasks[n:]...)
 }
 
-// finish drains the rings a last time, after the probes have gone quiet, and
-// counts what was lost and never reported.
-func (d *drainer) finish(objs *bpf.Objects) error {
+// finish drains the buffers a last time, after the probes have gone quiet.
+func (d *drainer) finish() error {
 	if err := d.round(); err != nil {
 		return err
 	}
-	if err := d.release(untilEnd); err != nil {
-		return err
-	}
-	losses, err := objs.Losses()
-	if err != nil {
-		return err
-	}
-	for cpu, l := range losses {
-		d.addLoss(cpu, l)
-	}
-	return nil
+	return d.release(untilEnd)
 }
 
 func (d *drainer) addLoss(cpu int, l bpf.Loss) {
-	if l.Entries+l.Returns == 0 {
-		return
-	}
 	d.lost.entries += l.Entries
 	d.lost.returns += l.Returns
 	d.w.AddLoss(format.Loss{CPU: cpu, FirstNs: sinceStart(l.FirstNs, d.startNs), LastNs: sinceStart(l.LastNs, d.startNs), Entries: l.Entries, Returns: l.Returns})

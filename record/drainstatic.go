@@ -17,19 +17,17 @@ type heldName struct {
 	values bpf.Values
 }
 
-// hold keeps the values of an event in d.values, and returns which they are, counted from 1.
+// hold keeps the values of a record of a ring in d.values, and returns which they are, counted from 1; 0 if it carries
+// none, or the name of a function only.
 func (d *drainer) hold(fn format.FuncID, rec []byte) uint32 {
 	var v bpf.Values
 	if !v.DecodeValues(rec) {
 		return 0
 	}
-	switch {
-	case v.Known:
-	case v.Name != 0:
-		d.names = append(d.names, heldName{fn, v.Clone()})
-		v = bpf.Values{Name: v.Name, Known: true}
-	default:
-		v = v.Clone()
+	v = v.Clone()
+	if v.Name != 0 {
+		d.names = append(d.names, heldName{fn, v})
+		return 0
 	}
 	if n := len(d.unused); n > 0 {
 		at := d.unused[n-1]
@@ -43,29 +41,27 @@ func (d *drainer) hold(fn format.FuncID, rec []byte) uint32 {
 
 // releaseStatic hands an event of a static probe to the writer.
 func (d *drainer) releaseStatic(e *heldEvent, fn *probedFunc, before uint64) error {
-	out := format.Event{TimeNs: sinceStart(e.TimeNs, d.startNs), Func: fn.id, CPU: e.cpu, Kind: e.Kind, SP: e.SP}
+	out := format.Event{TimeNs: sinceStart(e.TimeNs, d.startNs), SP: e.SP, Func: fn.id, CPU: e.cpu, Kind: e.Kind}
 	args := ""
-	if e.values != 0 {
-		v := &d.values[e.values-1]
-		if v.Name != 0 {
-			id, ok := d.catalog.function(e.Func, v.Name)
-			if !ok && e.tries < maxTries && before != untilEnd {
-				late := *e
-				late.tries++
-				d.late = append(d.late, late)
-				return nil
-			}
-			if ok {
-				out.Func = id
-			}
-		} else {
-			args = d.encode(e, fn.planned, v)
+	if e.Named {
+		id, ok := d.catalog.function(e.Func, e.Value)
+		if !ok && e.tries < maxTries && before != untilEnd {
+			late := *e
+			late.tries++
+			d.late = append(d.late, late)
+			return nil
 		}
+		if ok {
+			out.Func = id
+		}
+	}
+	if e.values != 0 {
+		args = d.encode(e, fn.planned, &d.values[e.values-1])
 		d.unused = append(d.unused, e.values)
 	}
 	if fn.planned.keyed {
-		if lane := d.lanes.lane(e, e.Func); lane > 0 {
-			out.Thread = d.threads.lane(e.PID, e.TID, lane)
+		if track := d.tracks.track(e, e.Func); track > 0 {
+			out.Thread = d.threads.track(e.PID, e.TID, track)
 			return d.appendStatic(&out, args)
 		}
 	}
@@ -93,31 +89,31 @@ func (d *drainer) encode(e *heldEvent, fn *PlannedFunc, v *bpf.Values) string {
 	return string(d.json)
 }
 
-// lanes puts spans that run at the same time into lanes 1, 2, 3 … of their process.
-type lanes map[uint32]*processLanes // by PID
+// tracks puts spans that run at the same time into tracks 1, 2, 3 … of their process.
+type tracks map[uint32]*processTracks // by PID
 
-type processLanes struct {
-	open map[laneKey]int
-	busy []bool // by lane, from 1
+type processTracks struct {
+	open map[trackKey]int
+	busy []bool // by track, from 1
 }
 
-// laneKey is what the beginning and the end of a span have in common.
-type laneKey struct {
+// trackKey is what the beginning and the end of a span have in common.
+type trackKey struct {
 	fn  format.FuncID // number in records
 	key uint64
 }
 
-// maxLanes bounds the spans of a process that run at the same time.
-const maxLanes = 1 << 16
+// maxTracks bounds the spans of a process that run at the same time.
+const maxTracks = 1 << 16
 
-// lane returns the lane of a span that begins or ends; 0 for an end whose beginning was not seen.
-func (l lanes) lane(e *heldEvent, fn format.FuncID) int {
+// track returns the track of a span that begins or ends; 0 for an end whose beginning was not seen.
+func (l tracks) track(e *heldEvent, fn format.FuncID) int {
 	p := l[e.PID]
 	if p == nil {
-		p = &processLanes{open: map[laneKey]int{}, busy: []bool{true}}
+		p = &processTracks{open: map[trackKey]int{}, busy: []bool{true}}
 		l[e.PID] = p
 	}
-	key := laneKey{fn, e.Value}
+	key := trackKey{fn, e.Value}
 	n, open := p.open[key]
 	if e.Kind == format.Return {
 		if open {
@@ -132,7 +128,7 @@ func (l lanes) lane(e *heldEvent, fn format.FuncID) int {
 	for n = 1; n < len(p.busy) && p.busy[n]; n++ {
 	}
 	switch {
-	case n >= maxLanes:
+	case n >= maxTracks:
 		return 0
 	case n == len(p.busy):
 		p.busy = append(p.busy, true)

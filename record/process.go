@@ -28,7 +28,7 @@ import (
 type threads struct {
 	w         *format.Writer
 	lives     map[uint32]*life    // by TID: those that have not ended
-	routines  map[goKey]*life     // goroutines and lanes
+	routines  map[goKey]*life     // goroutines and tracks
 	ended     map[uint32][]*life  // by TID: those that end in this pass, in order
 	gone      map[uint32]bool     // by PID: processes that end in this pass
 	processes map[uint32]*process // by PID: those that have not ended
@@ -41,7 +41,7 @@ type life struct {
 	process *process
 	id      format.ThreadID
 	goid    uint64 // of a goroutine, which ends with its process, as does
-	lane    int    // a lane
+	track   int    // a track
 	defined bool   // id is valid
 	comm    string // as the kernel told at its end
 	endNs   uint64 // CLOCK_MONOTONIC
@@ -114,11 +114,11 @@ func (t *threads) process(pid uint32) *process {
 	return p
 }
 
-// goKey names a goroutine, or a lane.
+// goKey names a goroutine, or a track.
 type goKey struct {
-	pid  uint32
-	goid uint64
-	lane int
+	pid   uint32
+	goid  uint64
+	track int
 }
 
 // goroutine returns the number of a goroutine; tid is the thread that it is
@@ -127,9 +127,9 @@ func (t *threads) goroutine(pid, tid uint32, goid uint64) format.ThreadID {
 	return t.routine(goKey{pid: pid, goid: goid}, tid)
 }
 
-// lane returns the number of a lane of a process, see format.Thread; otherwise it is like goroutine.
-func (t *threads) lane(pid, tid uint32, lane int) format.ThreadID {
-	return t.routine(goKey{pid: pid, lane: lane}, tid)
+// track returns the number of a track of a process, see format.Thread; otherwise it is like goroutine.
+func (t *threads) track(pid, tid uint32, track int) format.ThreadID {
+	return t.routine(goKey{pid: pid, track: track}, tid)
 }
 
 func (t *threads) routine(key goKey, tid uint32) format.ThreadID {
@@ -143,7 +143,7 @@ func (t *threads) routine(key goKey, tid uint32) format.ThreadID {
 		if p == nil {
 			p = t.process(pid)
 		}
-		l = &life{process: p, goid: key.goid, lane: key.lane}
+		l = &life{process: p, goid: key.goid, track: key.track}
 		t.routines[key] = l
 	}
 	return t.define(l, pid, tid)
@@ -204,7 +204,7 @@ func (t *threads) define(l *life, pid, tid uint32) format.ThreadID {
 		t.w.AddProcess(def)
 		p.defined = true
 	}
-	th := format.Thread{PID: int(pid), TID: int(tid), Comm: l.comm, Goroutine: l.goid, Lane: l.lane}
+	th := format.Thread{PID: int(pid), TID: int(tid), Comm: l.comm, Goroutine: l.goid, Track: l.track}
 	if th.Comm == "" && l.endNs == 0 {
 		th.Comm = readComm(fmt.Sprintf("/proc/%d/task/%d/comm", pid, tid))
 	}

@@ -325,7 +325,7 @@ func (r *recording) begin() (err error) {
 	if err != nil {
 		return err
 	}
-	r.drainer = newDrainer(r.objs.Rings, r.objs.Tasks, r.w, uint64(r.start.MonoNs))
+	r.drainer = newDrainer(r.objs, r.w, uint64(r.start.MonoNs))
 	for _, m := range r.plan.Modules {
 		r.drainer.catalog.add(m)
 	}
@@ -426,7 +426,7 @@ func (r *recording) finish(reason string) (*Summary, error) {
 		return nil, fmt.Errorf("turn off the probes: %w", err)
 	}
 	r.stopFollowing()
-	drainErr := r.drainer.finish(r.objs)
+	drainErr := r.drainer.finish()
 	funcLost, err := r.objs.FuncLosses(r.plan.Funcs())
 	if err != nil {
 		return nil, err

@@ -188,10 +188,10 @@ func arrowName(s *analyze.Step) string {
 	return call(s)
 }
 
-// flowName is a thread's ID, a goroutine's number behind a g, or a lane's behind an s.
+// flowName is a thread's ID, a goroutine's number behind a g, or a track's behind an s.
 func flowName(t *format.Thread) string {
-	if t.Lane != 0 {
-		return fmt.Sprintf("s%d", t.Lane)
+	if t.Track != 0 {
+		return fmt.Sprintf("s%d", t.Track)
 	}
 	if t.Goroutine != 0 {
 		return fmt.Sprintf("g%d", t.Goroutine)

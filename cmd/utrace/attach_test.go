@@ -117,7 +117,7 @@ int main(int argc, char **argv) { return argc > 5 ? trap() : good(-1); }`), 0o60
 	}
 	for _, m := range ways {
 		trace := filepath.Join(t.TempDir(), "trace.arrow")
-		_, stderr, status := utrace(t, "record", "--max-overhead=none", "--attach", m.String(), "-o", trace, "--", bin)
+		_, stderr, status := utrace(t, "record", "-e", "*", "--attach", m.String(), "-o", trace, "--", bin)
 		if status != 0 || !strings.Contains(stderr, "trap") {
 			t.Errorf("--attach=%s: status %d\n%s", m, status, stderr)
 			continue
@@ -165,7 +165,7 @@ func TestTooManyPerfEvents(t *testing.T) {
 		want   string
 	}{{"1000:1000", 0, ""}, {"100:100", 1, "room for"}} {
 		cmd := exec.Command("setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource", "prlimit", "--nofile="+c.files,
-			utracePath, "record", "--max-overhead=none", "--attach=perf", "-o", filepath.Join(t.TempDir(), "trace.arrow"), bin, "1")
+			utracePath, "record", "-e", "*", "--attach=perf", "-o", filepath.Join(t.TempDir(), "trace.arrow"), bin, "1")
 		text, err := cmd.CombinedOutput()
 		if cmd.ProcessState.ExitCode() != c.status || !strings.Contains(string(text), c.want) {
 			t.Errorf("%s files: %v\n%s", c.files, err, text)

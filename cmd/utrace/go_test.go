@@ -82,7 +82,7 @@ func TestGoRuntime(t *testing.T) {
 		t.Fatalf("%v\n%s", err, text)
 	}
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	stdout, stderr, status := utrace(t, "record", "--max-overhead=none", "-o", trace, bin)
+	stdout, stderr, status := utrace(t, "record", "-e", "*", "-o", trace, bin)
 	if status != 0 || stdout != "ok\n" {
 		t.Fatalf("status %d, output %q\n%s", status, stdout, stderr)
 	}

@@ -14,61 +14,135 @@ import (
 )
 
 // TestSitesAreInstructions: every site chosen in the libraries and programs of
-// this machine is where objdump says that an instruction begins.
+// this machine, and in a Rust and a Go program, is where objdump says that an instruction begins.
 func TestSitesAreInstructions(t *testing.T) {
 	needTool(t, "objdump")
-	var files []string
 	for _, glob := range []string{
 		"/lib/x86_64-linux-gnu/libc.so.6", "/lib/x86_64-linux-gnu/libm.so.6", "/usr/lib/x86_64-linux-gnu/libstdc++.so.6",
 		"/usr/lib/x86_64-linux-gnu/libcrypto.so.3", "/usr/lib/x86_64-linux-gnu/libsqlite3.so.0", "/usr/bin/python3.11",
 		"/usr/lib/postgresql/*/bin/postgres",
 	} {
 		found, _ := filepath.Glob(glob)
-		files = append(files, found...)
+		if len(found) == 0 {
+			t.Logf("there is no %s", glob)
+		}
+		for _, file := range found {
+			wantInstructions(t, file, 100)
+		}
 	}
-	if len(files) == 0 {
-		t.Skip("none of the files is here")
+	t.Run("go", func(t *testing.T) { wantInstructions(t, buildServer(t), 5000) })
+	t.Run("go stripped", func(t *testing.T) { wantInstructions(t, buildServer(t, "-ldflags=-s -w"), 5000) })
+	t.Run("rust", func(t *testing.T) {
+		needTool(t, "rustc")
+		for _, opt := range []string{"opt-level=0", "opt-level=3"} {
+			bin := filepath.Join(t.TempDir(), "panics")
+			runText(t, "rustc", "-g", "-C", opt, "-o", bin, "../../testdata/targets/panics.rs")
+			wantInstructions(t, bin, 100)
+		}
+	})
+}
+
+// wantInstructions compares the sites in a file, at least so many, with objdump's instructions.
+func wantInstructions(t *testing.T, file string, atLeast int) {
+	t.Helper()
+	stdout, stderr, status := utrace(t, "plan", "-e", file+":*")
+	if status != 0 {
+		t.Errorf("%s: status %d\n%s", file, status, stderr)
+		return
 	}
-	siteLine := regexp.MustCompile(`^0x([0-9a-f]+) \+(\d+) +(\w+) `)
-	for _, file := range files {
-		stdout, stderr, status := utrace(t, "plan", "-e", file+":*")
-		if status != 0 {
-			t.Errorf("%s: status %d\n%s", file, status, stderr)
-			continue
+	sites := map[uint64]uint64{} // and the function
+	classes := map[string]int{}
+	for line := range strings.Lines(stdout) {
+		if m := regexp.MustCompile(`^0x([0-9a-f]+) \+(\d+) +(\w+) `).FindStringSubmatch(line); m != nil {
+			addr, _ := strconv.ParseUint(m[1], 16, 64)
+			off, _ := strconv.ParseUint(m[2], 10, 64)
+			sites[addr+off] = addr
+			classes[m[3]]++
 		}
-		sites := map[uint64]uint64{} // and the function
-		classes := map[string]int{}
-		for line := range strings.Lines(stdout) {
-			if m := siteLine.FindStringSubmatch(line); m != nil {
-				addr, _ := strconv.ParseUint(m[1], 16, 64)
-				off, _ := strconv.ParseUint(m[2], 10, 64)
-				sites[addr+off] = addr
-				classes[m[3]]++
+	}
+	if len(sites) < atLeast {
+		t.Errorf("%s: only %d sites", file, len(sites))
+	}
+	cmd := exec.Command("objdump", "-d", "--no-show-raw-insn", file)
+	out, err := cmd.StdoutPipe()
+	if err != nil || cmd.Start() != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		text, _, ok := strings.Cut(strings.TrimSpace(lines.Text()), ":")
+		if addr, err := strconv.ParseUint(text, 16, 64); ok && err == nil {
+			delete(sites, addr)
+		}
+	}
+	cmd.Wait()
+	// objdump loses its place in data between functions: ask it once more.
+	for site, fn := range sites {
+		out, err := exec.Command("objdump", "-d", "--no-show-raw-insn", fmt.Sprintf("--start-address=%#x", fn), fmt.Sprintf("--stop-address=%#x", site+16), file).Output()
+		if err != nil || !strings.Contains(string(out), fmt.Sprintf(" %x:\t", site)) {
+			t.Errorf("%s: no instruction begins at %#x (%v)", file, site, err)
+		}
+	}
+	t.Logf("%s: %v", filepath.Base(file), classes)
+}
+
+// wantCountsAlike records a command with the cheapest sites and with the first bytes: the calls must be the same.
+func wantCountsAlike(t *testing.T, atLeast int, probes []string, command ...string) {
+	t.Helper()
+	cheap := recordCommand(t, probes, command...)
+	naive := recordCommand(t, append([]string{"--place", "entry"}, probes...), command...)
+	if got, want := fmt.Sprint(cheap.calls(), cheap.incomplete()), fmt.Sprint(naive.calls(), naive.incomplete()); got != want || len(naive.calls()) < atLeast {
+		t.Errorf("calls and incomplete calls\n%s, at the entry\n%s", got, want)
+	}
+	t.Logf("%d events of %d functions", cheap.Trace.Events, len(cheap.Functions))
+}
+
+// TestPlacesByCompiler: the sites in what gcc and clang make are instructions, and count alike.
+func TestPlacesByCompiler(t *testing.T) {
+	needTool(t, "objdump")
+	for _, compiler := range []string{"gcc", "clang-19"} {
+		for _, opt := range []string{"-O0", "-O1", "-O2", "-O3"} {
+			for _, flags := range [][]string{{"-fcf-protection=none", "-fPIE", "-pie"}, {"-fcf-protection=full", "-fPIE", "-pie"}, {"-fcf-protection=full", "-static"}} {
+				t.Run(compiler+opt+strings.Join(flags, ""), func(t *testing.T) {
+					needTool(t, compiler)
+					bin := filepath.Join(t.TempDir(), "calls")
+					runText(t, append([]string{compiler, "-g", "-w", opt, "-o", bin, "../../testdata/targets/calls.c"}, flags...)...)
+					wantInstructions(t, bin, 10)
+					needKernel(t)
+					wantCountsAlike(t, 6, []string{"-e", "/^(main|leaf|middle|outer|fib|is_.*|hidden|make_big|compare)$/"}, bin, "20")
+				})
 			}
 		}
-		if len(sites) < 100 {
-			t.Errorf("%s: only %d sites", file, len(sites))
-		}
-		cmd := exec.Command("objdump", "-d", "--no-show-raw-insn", file)
-		out, err := cmd.StdoutPipe()
-		if err != nil || cmd.Start() != nil {
-			t.Fatal(err)
-		}
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			text, _, ok := strings.Cut(strings.TrimSpace(lines.Text()), ":")
-			if addr, err := strconv.ParseUint(text, 16, 64); ok && err == nil {
-				delete(sites, addr)
+	}
+}
+
+// TestPlacesInRealPrograms: programs of the distribution count alike, too.
+func TestPlacesInRealPrograms(t *testing.T) {
+	needKernel(t)
+	needTool(t, "setarch")
+	postgres, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
+	for _, c := range []struct {
+		probes, command []string
+		atLeast         int
+	}{
+		{[]string{"-e", "sqlite3:*"}, []string{"/usr/bin/sqlite3", ":memory:",
+			"create table t(a integer primary key, b text); insert into t select value, hex(value) from generate_series(1,100); create index i on t(b); select max(b) from t where b like '%3%';"}, 500},
+		{[]string{"-e", "crypto:EVP_*", "-e", "crypto:OSSL_*", "-e", "crypto:CRYPTO_*", "-e", "crypto:*sha256*"}, []string{"/usr/bin/openssl", "dgst", "-sha256", "/proc/self/exe"}, 100},
+		{[]string{"-e", "python3.11:PyUnicode_*", "-e", "python3.11:PyDict_*", "-e", "python3.11:PyObject_*"},
+			[]string{"/usr/bin/env", "PYTHONHASHSEED=0", "/usr/bin/python3.11", "-S", "-c", "print(sum(len(str(i)) for i in range(500)))"}, 50},
+		{[]string{"-e", "postgres:*"}, append(postgres, "--describe-config"), 40},
+	} {
+		t.Run(filepath.Base(c.command[0]), func(t *testing.T) {
+			for _, word := range c.command {
+				if strings.HasPrefix(word, "/usr/bin/") {
+					needTool(t, word)
+				}
 			}
-		}
-		cmd.Wait()
-		// objdump loses its place in data between functions: ask it once more.
-		for site, fn := range sites {
-			out, err := exec.Command("objdump", "-d", "--no-show-raw-insn", fmt.Sprintf("--start-address=%#x", fn), fmt.Sprintf("--stop-address=%#x", site+16), file).Output()
-			if err != nil || !strings.Contains(string(out), fmt.Sprintf(" %x:\t", site)) {
-				t.Errorf("%s: no instruction begins at %#x (%v)", file, site, err)
+			if c.command[0] == "--describe-config" {
+				t.Skip("needs postgres")
 			}
-		}
-		t.Logf("%s: %v", file, classes)
+			// Addresses that differ would make the hash tables of programs differ.
+			wantCountsAlike(t, c.atLeast, c.probes, append([]string{"setarch", "-R"}, c.command...)...)
+		})
 	}
 }
 
@@ -80,22 +154,15 @@ func TestPlacesCountAlike(t *testing.T) {
 		arg    string
 		flags  []string
 	}{
-		{"calls.c", "50", []string{"-O0", "-fcf-protection"}}, {"calls.c", "50", []string{"-O1", "-fcf-protection"}},
-		{"calls.c", "50", []string{"-O2", "-fcf-protection"}}, {"calls.c", "50", []string{"-O3"}},
-		{"calls.c", "50", []string{"-O2", "-fpatchable-function-entry=1"}}, {"calls.c", "50", []string{"-O2", "-static"}},
+		{"calls.c", "50", []string{"-O2", "-fpatchable-function-entry=1"}},
 		{"calls.c", "50", []string{"-O2", "-pg", "-mfentry", "-mnop-mcount", "-fno-pie", "-no-pie"}},
 		{"jumps.c", "jump", []string{"-O2", "-fcf-protection"}}, {"jumps.c", "tail", []string{"-O2", "-fcf-protection"}},
 		{"coroutines.c", "", []string{"-O2", "-fcf-protection"}}, {"exceptions.cpp", "", []string{"-O2", "-fcf-protection"}},
 	} {
 		t.Run(c.source+c.arg+strings.Join(c.flags, ""), func(t *testing.T) {
 			bin := target(t, c.source, c.flags...)
-			// In a static program "all functions" are thousands of libc's.
 			probes := []string{"-e", "/^(main|leaf|middle|outer|fib|is_.*|hidden|make_big|compare|deep.|try_.*|tail_.*|app::.*|body|part|before|yield|resume)$/"}
-			cheap := recordCommand(t, probes, bin, c.arg)
-			naive := recordCommand(t, append([]string{"--place", "entry"}, probes...), bin, c.arg)
-			if got, want := fmt.Sprint(cheap.calls(), cheap.incomplete()), fmt.Sprint(naive.calls(), naive.incomplete()); got != want || len(naive.calls()) < 4 {
-				t.Errorf("calls and incomplete calls\n%s, at the entry\n%s", got, want)
-			}
+			wantCountsAlike(t, 4, probes, bin, c.arg)
 		})
 	}
 }

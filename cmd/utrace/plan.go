@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -52,7 +53,11 @@ RETURN is how the return of a function is seen:
 			if len(plan.Modules) == 0 {
 				return recordError(errors.Join(plan.Pending...))
 			}
-			return printPlan(cmd.OutOrStdout(), plan)
+			out := bufio.NewWriter(cmd.OutOrStdout())
+			if err := printPlan(out, plan); err != nil {
+				return err
+			}
+			return out.Flush()
 		},
 	}
 	f.add(cmd.Flags())

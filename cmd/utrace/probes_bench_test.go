@@ -3,10 +3,18 @@
 package main
 
 import (
+	"bytes"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,64 +23,152 @@ import (
 	"github.com/cilium/ebpf/link"
 )
 
-// BenchmarkProbes measures what a call costs a program while its entry and
-// return are probed, by how the function begins: nothing attached (alone), an empty program at the
-// site that utrace chooses (floor), utrace recording, and bpftrace counting.
+// BenchmarkProbes measures what a call costs a program, in its own processor time, while
+// its entry and return are probed, by how the function begins: an empty program at the
+// site that utrace chooses (floor), utrace recording, and bpftrace counting. They take turns, each on a
+// process of its own that waits until it is attached; medians are reported, of times and of
+// ratios within a turn.
 func BenchmarkProbes(b *testing.B) {
 	needKernel(b)
+	needTool(b, "bpftrace")
 	bin := target(b, "sites.c", "-O1")
-	const seconds = "2"
+	const turns = 7
 	for _, fn := range []string{"begins_push", "begins_endbr64", "begins_nop5", "begins_mov"} {
-		run := func(b *testing.B, name string, args ...string) float64 {
-			b.Helper()
-			out, err := exec.Command(name, args...).Output()
-			if err != nil {
-				b.Fatalf("%s: %v", name, err)
-			}
-			ns := regexp.MustCompile(`(?m)^[0-9]+\.[0-9]$`).FindString(string(out))
-			v, err := strconv.ParseFloat(ns, 64)
-			if err != nil {
-				b.Fatalf("%s prints %q", name, out)
-			}
-			return v
-		}
-		report := func(b *testing.B, ns func() float64) {
+		b.Run(fn, func(b *testing.B) {
+			trace := filepath.Join(b.TempDir(), "trace.arrow")
+			script := "uprobe:" + bin + ":" + fn + " { @e = count(); } uretprobe:" + bin + ":" + fn + " { @r = count(); }"
 			for b.Loop() {
-				b.ReportMetric(ns(), "ns/call")
+				var floor, ours, theirs, toFloor, toBpftrace []float64
+				for i := range turns {
+					f := timeCalls(b, bin, fn, func(pid int) func() { return attachEmpty(b, bin, fn, pid) })
+					u := timeCalls(b, bin, fn, func(pid int) func() {
+						return background(b, utracePath, "record", "--force", "-o", trace, "-e", fn, "-p", strconv.Itoa(pid))
+					})
+					t := timeCalls(b, bin, fn, func(pid int) func() {
+						return background(b, "bpftrace", "-p", strconv.Itoa(pid), "-e", script)
+					})
+					if r := analyzeTrace(b, trace); r.Trace.Lost > 0 || i == 0 && r.calls()[fn] == 0 {
+						b.Errorf("%d calls, %d events lost", r.calls()[fn], r.Trace.Lost)
+					}
+					floor, ours, theirs = append(floor, f), append(ours, u), append(theirs, t)
+					toFloor, toBpftrace = append(toFloor, u/f), append(toBpftrace, u/t)
+				}
+				b.ReportMetric(median(floor), "floor-ns/call")
+				b.ReportMetric(median(ours), "utrace-ns/call")
+				b.ReportMetric(median(theirs), "bpftrace-ns/call")
+				b.ReportMetric(median(toFloor), "utrace/floor")
+				b.ReportMetric(median(toBpftrace), "utrace/bpftrace")
 			}
 			b.ReportMetric(0, "ns/op")
-		}
-		b.Run(fn+"/alone", func(b *testing.B) { report(b, func() float64 { return run(b, bin, fn, seconds) }) })
-		b.Run(fn+"/floor", func(b *testing.B) {
-			detach := attachEmpty(b, bin, fn)
-			defer detach()
-			report(b, func() float64 { return run(b, bin, fn, seconds) })
-		})
-		b.Run(fn+"/utrace", func(b *testing.B) {
-			trace := filepath.Join(b.TempDir(), "trace.arrow")
-			report(b, func() float64 {
-				return run(b, utracePath, "record", "--no-follow", "-e", fn, "-o", trace, "--", bin, fn, seconds)
-			})
-		})
-		b.Run(fn+"/bpftrace", func(b *testing.B) {
-			needTool(b, "bpftrace")
-			report(b, func() float64 {
-				probe := exec.Command("bpftrace", "-e", "uprobe:"+bin+":"+fn+" { @e = count(); } uretprobe:"+bin+":"+fn+" { @r = count(); }")
-				if err := probe.Start(); err != nil {
-					b.Fatal(err)
-				}
-				defer probe.Wait()
-				defer probe.Process.Kill()
-				time.Sleep(2 * time.Second) // until it has attached
-				return run(b, bin, fn, seconds)
-			})
 		})
 	}
 }
 
-// attachEmpty attaches a program that does nothing, at the place and in the way that
+func median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	return v[len(v)/2]
+}
+
+// timeCalls starts the program, attaches to it, and returns what a call costs it.
+func timeCalls(b *testing.B, bin, fn string, attach func(pid int) (detach func())) float64 {
+	b.Helper()
+	cmd := exec.Command(bin, fn, "0.5", "wait")
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	detach := attach(cmd.Process.Pid)
+	awaitBreakpoint(b, bin, fn, cmd.Process.Pid)
+	io.WriteString(stdin, "\n")
+	err = cmd.Wait()
+	detach()
+	if err != nil {
+		b.Fatal(err)
+	}
+	ns, err := strconv.ParseFloat(strings.TrimSpace(out.String()), 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return ns
+}
+
+// awaitBreakpoint waits until there is a breakpoint in the first bytes of the function, and then some, for
+// that of the return may come later.
+func awaitBreakpoint(b *testing.B, bin, fn string, pid int) {
+	b.Helper()
+	file, err := elf.Open(bin)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer file.Close()
+	symbols, err := file.Symbols()
+	if errors.Is(err, elf.ErrNoSymbols) {
+		symbols, err = file.DynamicSymbols()
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	i := slices.IndexFunc(symbols, func(s elf.Symbol) bool { return s.Name == fn })
+	if i < 0 {
+		b.Fatalf("no symbol %s", fn)
+	}
+	mem, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer mem.Close()
+	const int3 = 0xcc
+	code := make([]byte, min(symbols[i].Size, 16))
+	for range 300 {
+		maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if row := regexp.MustCompile(`(?m)^([0-9a-f]+)-\S+ \S+ 00000000 .*` + regexp.QuoteMeta(bin) + `$`).FindSubmatch(maps); row != nil {
+			base, _ := strconv.ParseInt(string(row[1]), 16, 64)
+			if _, err := mem.ReadAt(code, base+int64(symbols[i].Value)); err == nil && slices.Contains(code, int3) {
+				time.Sleep(300 * time.Millisecond)
+				return
+			}
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	b.Fatalf("no breakpoint in %s after 30 s", fn)
+}
+
+// background starts a program that ends when its target does, or else is
+// interrupted by what is returned, which waits for it.
+func background(b *testing.B, name string, args ...string) (stop func()) {
+	b.Helper()
+	cmd := exec.Command(name, args...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if b.Failed() {
+			b.Logf("%s: %s", name, out.String())
+		}
+	})
+	return func() {
+		b.Helper()
+		timer := time.AfterFunc(2*time.Second, func() { cmd.Process.Signal(os.Interrupt) })
+		defer timer.Stop()
+		if err := cmd.Wait(); err != nil {
+			b.Fatalf("%s: %v\n%s", name, err, out.String())
+		}
+	}
+}
+
+// attachEmpty attaches a program that does nothing to a process, at the place and in the way that
 // utrace plan says.
-func attachEmpty(b *testing.B, bin, fn string) (detach func()) {
+func attachEmpty(b *testing.B, bin, fn string, pid int) (detach func()) {
 	b.Helper()
 	stdout, stderr, status := utrace(b, "plan", "--no-follow", "-e", fn, bin)
 	row := regexp.MustCompile(`(?m)^0x([0-9a-f]+) \+(\d+) .*uretprobe +` + fn).FindStringSubmatch(stdout)
@@ -94,8 +190,9 @@ func attachEmpty(b *testing.B, bin, fn string) (detach func()) {
 		if err != nil {
 			b.Fatal(err)
 		}
+		defer empty.Close() // the link keeps it
 		// A position-independent program has its code at the same offset as its address.
-		l, err := multi(nil, empty, &link.UprobeMultiOptions{Addresses: []uint64{addr + site}})
+		l, err := multi(nil, empty, &link.UprobeMultiOptions{Addresses: []uint64{addr + site}, PID: uint32(pid)})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -221,7 +221,7 @@ says what this machine allows.`,
 	flags.BoolVar(&cfg.Force, "force", false, "replace an output file that is not a trace")
 	flags.Var(&maxSize, "max-size", "stop when the file reaches this `SIZE`, such as 1GiB (default: no limit)")
 	flags.Var(&limit, "max-overhead", "take off a function whose probes cost a process more than this `PART` of its CPU time, such as 5% or 0.05; none: never\n(default: none for probes that you name)")
-	flags.Var(&ringSize, "ring-size", "buffer between kernel and recorder, a CPU; a power of two")
+	flags.Var(&ringSize, "ring-size", "each buffer between kernel and recorder, two a CPU; a power of two")
 	return cmd
 }
 

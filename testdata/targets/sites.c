@@ -1,5 +1,6 @@
-/* Calls one function, named by the first argument, for as many seconds as the second
- * says, and prints nanoseconds a call. The functions differ in how they begin. */
+/* Calls one function, named by the first argument, for as many seconds of processor time as the second
+ * says, and prints nanoseconds a call. With a third argument it waits for a line of input before. The functions
+ * differ in how they begin. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@ FUNCTION(begins_mov, "mov %rax,%rdx\nlea -8(%rsp),%rsp\nmov %rbp,(%rsp)");
 static double now(void)
 {
 	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
 	return t.tv_sec + t.tv_nsec * 1e-9;
 }
 
@@ -27,8 +28,13 @@ int main(int argc, char **argv)
 		!strcmp(argv[1], "begins_push") ? begins_push :
 		!strcmp(argv[1], "begins_endbr64") ? begins_endbr64 :
 		!strcmp(argv[1], "begins_nop5") ? begins_nop5 : begins_mov;
-	double start = now(), end = start + (argc > 2 ? atof(argv[2]) : 1);
+	double start, end;
 	long n = 0;
+
+	if (argc > 3)
+		getchar();
+	start = now();
+	end = start + (argc > 2 ? atof(argv[2]) : 1);
 
 	while (now() < end)
 		for (int i = 0; i < 1000; i++, n++)

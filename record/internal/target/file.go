@@ -87,6 +87,12 @@ type File struct {
 	debug    func() *File // separate debug file, or nil
 	mini     func() *File // embedded symbol table, or nil
 	opened   []*File      // by debug, to be closed
+
+	read struct { // the code that was read last: functions are mostly asked for in the order of their addresses
+		sync.Mutex
+		off  FileOff
+		code []byte
+	}
 }
 
 // Open opens the ELF file at path, which must be a regular file. The errors are those of the file system,
@@ -326,6 +332,8 @@ func (f *File) room(a Addr) uint64 {
 	return 0
 }
 
+const codeBlock = 16 << 10 // bytes that are read at once
+
 // Code reads n bytes of machine code at a. The error is ErrNoCode if they do not all lie in one executable
 // segment, ErrTooLarge above 4 MiB, or one of reading.
 func (f *File) Code(a Addr, n uint64) ([]byte, error) {
@@ -336,11 +344,17 @@ func (f *File) Code(a Addr, n uint64) ([]byte, error) {
 	if n > maxFuncSize {
 		return nil, fmt.Errorf("%d bytes of code at %#x: %w", n, uint64(a), ErrTooLarge)
 	}
-	b := make([]byte, n)
-	if _, err := f.r.ReadAt(b, int64(off)); err != nil {
-		return nil, fmt.Errorf("read code at %#x: %w", uint64(a), err)
+	f.read.Lock()
+	defer f.read.Unlock()
+	if have := uint64(len(f.read.code)); off < f.read.off || n > have || uint64(off-f.read.off) > have-n {
+		b := make([]byte, min(max(n, codeBlock), f.room(a)))
+		if _, err := f.r.ReadAt(b, int64(off)); err != nil {
+			return nil, fmt.Errorf("read code at %#x: %w", uint64(a), err)
+		}
+		f.read.off, f.read.code = off, b
 	}
-	return b, nil
+	at := uint64(off - f.read.off)
+	return f.read.code[at : at+n : at+n], nil
 }
 
 // sectionData reads a whole section, decompressed. It is an error if it holds more than limit bytes.

@@ -89,6 +89,24 @@ func TestHostileDWARF(t *testing.T) {
 		wide = append(wide, attrDeclLine, formImplicitConst, 7)
 	}
 	wide = append(wide, 0, 0, 0)
+	// A function at an address, which refers to another DIE of its unit for its name and line.
+	refers := func(form byte) []byte {
+		return []byte{
+			1, tagCompileUnit, children, 0, 0,
+			2, subprogram, 0, attrLowPC, formAddr, attrSpecification, form, 0, 0, 0,
+		}
+	}
+	at := []byte{2, 0, 0x10, 0, 0, 0, 0, 0, 0} // up to the reference
+	refTo := func(offsets ...byte) []byte {
+		dies := []byte{1}
+		for _, o := range offsets {
+			dies = append(append(dies, at...), o)
+		}
+		return unitOf(append(dies, 0))
+	}
+	indirect := func(n int) []byte { // forms that say that the form follows
+		return unitOf(append(append([]byte{1}, at...), bytes.Repeat([]byte{formIndirect}, n)...))
+	}
 	units := func(unit []byte, n int) []byte { return bytes.Repeat(unit, n) }
 	for _, c := range []struct {
 		name string
@@ -97,6 +115,10 @@ func TestHostileDWARF(t *testing.T) {
 		{"unit shorter than its header", dwarfData{info: []byte{4, 0, 0, 0, 5, 0, 1, 8}, abbrev: deep}},
 		{"nesting", dwarfData{info: unitOf(append([]byte{1}, bytes.Repeat([]byte{2}, 20<<20)...)), abbrev: deep}},
 		{"sibling that leads back", dwarfData{info: unitOf([]byte{1, 2, 11, 2, 11, 0, 0}), abbrev: backward}},
+		{"a function that refers to itself", dwarfData{info: refTo(12), abbrev: refers(formRef1)}},
+		{"functions that refer to each other", dwarfData{info: refTo(22, 12), abbrev: refers(formRef1)}},
+		{"a function that refers behind its unit", dwarfData{info: refTo(255), abbrev: refers(formRef1)}},
+		{"a form that is indirect, and so on", dwarfData{info: indirect(20 << 20), abbrev: refers(formIndirect)}},
 		{"attributes without bytes", dwarfData{info: unitOf(append([]byte{1}, bytes.Repeat([]byte{2}, 20<<20)...)), abbrev: wide}},
 		{"many units with one large abbreviation table", dwarfData{
 			info:   units(unitOf([]byte{1, 0}), 1<<20),
@@ -114,6 +136,9 @@ func TestHostileDWARF(t *testing.T) {
 		start := time.Now()
 		l := newLines(&c.data)
 		l.Func(0x1000)
+		search := inlinedSearch{match: func(string) bool { return true }, dies: map[uint64]bool{}, names: map[string]bool{}, in: map[Addr]bool{}}
+		search.Lines, search.abbrevs = &Lines{data: &c.data}, map[uint64]*abbrevs{}
+		search.run()
 		if d := time.Since(start); d > maxFuzzTime {
 			t.Errorf("%s: took %v", c.name, d)
 		} else {

@@ -16,7 +16,8 @@ func (f *File) IsLibc() bool {
 
 // Throws says whether code of this file starts exceptions or panics, which may then unwind through the frames of every other
 // file of the process, and by which symbol. The libraries that implement unwinding are not meant, only those who use them. Out of memory
-// (operator new of an allocator) does not count: nobody calls that from below a callback.
+// (operator new of an allocator) does not count: nobody calls that from below a callback. Nor does the mutex that
+// jemalloc takes there, which throws a system_error if it cannot be locked.
 func (f *File) Throws() (why string, ok bool) {
 	for _, runtime := range []string{"libstdc++.so", "libgcc_s.so", "libc++.so", "libc++abi.so", "libunwind.so"} {
 		if strings.HasPrefix(f.Soname, runtime) {
@@ -34,9 +35,12 @@ func (f *File) Throws() (why string, ok bool) {
 	if why, ok := t.defines(false, names[:3]...); ok { // a static C program has the unwinder of glibc itself
 		return why, true
 	}
+	_, allocates := t.defines(true, "_Znwm")
+	allocator := allocates && f.Soname != ""
 	for name := range t.imports {
 		// std::__throw_length_error and its like; bad_alloc is out of memory
-		if strings.HasPrefix(name, "_ZSt") && strings.Contains(name, "__throw_") && !strings.Contains(name, "bad_alloc") {
+		if strings.HasPrefix(name, "_ZSt") && strings.Contains(name, "__throw_") && !strings.Contains(name, "bad_alloc") &&
+			!(allocator && strings.Contains(name, "system_error")) {
 			return name, true
 		}
 	}

@@ -1,0 +1,192 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// These tests probe more functions than most programs have, with limits of processor time
+// (what other processes do at the same time does not count) and memory.
+
+// usage runs utrace and returns what it prints and takes.
+func usage(t *testing.T, args ...string) (text string, cpu time.Duration, maxBytes int64) {
+	t.Helper()
+	cmd := exec.Command(utracePath, args...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%q: %v\n%.2000s", args, err, out)
+	}
+	return string(out), cpuTime(cmd), cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+}
+
+func cpuTime(cmd *exec.Cmd) time.Duration {
+	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+}
+
+const parts, functions = 360, 300 // make 100 MB
+
+// buildLarge builds a program of 100 MB with debug information: a source, compiled once, with a prefix to all of its
+// names in each copy.
+func buildLarge(t *testing.T) string {
+	t.Helper()
+	needTool(t, "gcc")
+	needTool(t, "objcopy")
+	dir := t.TempDir()
+	var source strings.Builder
+	for i := range functions {
+		fmt.Fprintf(&source, `
+struct s%[1]d { int a; long b; char *name; struct s%[1]d *next; double d[%[1]d %% 7 + 1]; enum { E%[1]d, F%[1]d = %[1]d } kind; };
+static inline int twice%[1]d(int n) { int r = 2 * n; return r + %[1]d; }
+__attribute__((noinline)) int f%[1]d(struct s%[1]d *p, int n, const char *text)
+{
+	int sum = n;
+	for (int i = 0; i < n; i++) {
+		long here = p->b + i;
+		if (text[i %% 3] == 'x' && here > sum)
+			sum += twice%[1]d(here);
+		else {
+			struct s%[1]d copy = *p;
+			sum -= copy.a + (int)copy.d[0];
+		}
+	}
+	return sum;
+}
+`, i)
+	}
+	os.WriteFile(dir+"/part.c", []byte(source.String()), 0o600)
+	os.WriteFile(dir+"/main.c", []byte("int p1_f7(void *, int, char *), p99_f3(void *, int, char *);\nint main(void) { return p1_f7(0, 0, 0) + p99_f3(0, 0, 0); }\n"), 0o600)
+	runText(t, "gcc", "-g", "-O1", "-c", "-o", dir+"/part.o", dir+"/part.c")
+	var wg sync.WaitGroup
+	link := []string{"gcc", "-o", dir + "/large", dir + "/main.c"}
+	for i := range parts {
+		part := fmt.Sprintf("%s/part%d.o", dir, i)
+		link = append(link, part)
+		wg.Go(func() {
+			if out, err := exec.Command("objcopy", fmt.Sprintf("--prefix-symbols=p%d_", i), dir+"/part.o", part).CombinedOutput(); err != nil {
+				t.Errorf("objcopy: %v\n%s", err, out)
+			}
+		})
+	}
+	wg.Wait()
+	runText(t, link...)
+	return dir + "/large"
+}
+
+func TestLargeProgram(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a program of 100 MB")
+	}
+	bin := buildLarge(t)
+	info, err := os.Stat(bin)
+	if err != nil || info.Size() < 100e6 {
+		t.Fatalf("%d bytes, %v", info.Size(), err)
+	}
+	within := func(limit time.Duration, what string, cpu time.Duration, maxBytes int64) {
+		t.Helper()
+		t.Logf("%s: %v, %d MiB", what, cpu, maxBytes>>20)
+		if cpu > limit || maxBytes > 1<<30 {
+			t.Errorf("%s takes %v and %d MiB", what, cpu, maxBytes>>20)
+		}
+	}
+	text, cpu, maxBytes := usage(t, "plan", bin)
+	within(5*time.Second, "plan", cpu, maxBytes)
+	if want := fmt.Sprintf("# %d functions", parts*functions+1); !strings.Contains(text, want) {
+		t.Errorf("not %q", want)
+	}
+	text, cpu, maxBytes = usage(t, "plan", "-e", "twice9", "-e", "p5_f9", bin) // it is looked for in all of the DWARF
+	within(5*time.Second, "plan of an inlined function", cpu, maxBytes)
+	if !strings.Contains(text, "only inlined") {
+		t.Errorf("not told: %s", text)
+	}
+	needKernel(t)
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	_, cpu, maxBytes = usage(t, "record", "-e", "*", "-o", trace, bin)
+	within(20*time.Second, "record", cpu, maxBytes)
+	wantCounts(t, "calls", analyzeTrace(t, trace).calls(), map[string]uint64{"main": 1, "p1_f7": 1, "p99_f3": 1})
+}
+
+// attachPostgres records all functions of a process of postgres, and returns how long it takes
+// until they are attached, and from the end of the recording to that of utrace.
+func attachPostgres(t testing.TB) (attach, detach, cpu time.Duration, functions int) {
+	t.Helper()
+	needKernel(t)
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
+	if len(found) == 0 {
+		t.Skip("needs postgres")
+	}
+	// It writes 50 kB into a pipe that has room for 4, and that nobody reads.
+	postgres := exec.Command(found[0], "--describe-config")
+	pipe, err := postgres.StdoutPipe()
+	if err == nil {
+		_, err = unix.FcntlInt(pipe.(*os.File).Fd(), unix.F_SETPIPE_SZ, 4096)
+	}
+	if err == nil {
+		err = postgres.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer postgres.Wait()
+	defer pipe.Close()
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	rec := exec.Command(utracePath, "record", "-e", "*", "-o", trace, "-p", strconv.Itoa(postgres.Process.Pid))
+	var stderr strings.Builder
+	rec.Stderr = &stderr
+	began := time.Now()
+	if err := rec.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for { // written once the probes are attached
+		if info, err := os.Stat(trace); err == nil && info.Size() > 0 {
+			break
+		}
+		if time.Since(began) > time.Minute {
+			rec.Process.Kill()
+			t.Fatal("nothing is attached after a minute")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	attach = time.Since(began)
+	time.Sleep(100 * time.Millisecond)
+	began = time.Now()
+	rec.Process.Signal(os.Interrupt)
+	if err := rec.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, &stderr)
+	}
+	detach = time.Since(began)
+	if m := regexp.MustCompile(`of ([0-9,]+) functions`).FindStringSubmatch(stderr.String()); m != nil {
+		functions, _ = strconv.Atoi(strings.ReplaceAll(m[1], ",", ""))
+	}
+	return attach, detach, cpuTime(rec), functions
+}
+
+func TestAttachPostgres(t *testing.T) {
+	attach, detach, cpu, functions := attachPostgres(t)
+	t.Logf("%d functions: attached in %v, detached in %v, %v of processor time in all", functions, attach, detach, cpu)
+	if functions < 9_000 || cpu > 4*time.Second {
+		t.Errorf("%d functions took %v of processor time", functions, cpu)
+	}
+}
+
+func BenchmarkAttachPostgres(b *testing.B) {
+	for b.Loop() {
+		attach, detach, _, functions := attachPostgres(b)
+		b.ReportMetric(attach.Seconds(), "attach-s")
+		b.ReportMetric(detach.Seconds(), "detach-s")
+		b.ReportMetric(float64(functions), "functions")
+	}
+	b.ReportMetric(0, "ns/op")
+}
