@@ -176,6 +176,8 @@ func (r *Result) setLabels() {
 		switch {
 		case names[f.Name] == 1:
 			r.Rows[i].Label = f.Name
+		case f.Addr == 0 && f.File != "" && f.Line == 0: // of an interpreter: a whole file
+			r.Rows[i].Label = fmt.Sprintf("%s [%s]", f.Name, f.File)
 		case f.Addr == 0 && f.File != "": // of an interpreter
 			r.Rows[i].Label = fmt.Sprintf("%s [%s:%d]", f.Name, f.File, f.Line)
 		case modules[module{f.Name, base}] == 1:

@@ -84,7 +84,7 @@ func (o *Objects) TakeOff(fn format.FuncID) error {
 	return nil
 }
 
-// Discard throws away what has been recorded, and lost, so far. Nothing must be being recorded.
+// Discard throws away what has been recorded, and lost, so far.
 func (o *Objects) Discard() {
 	for _, lane := range o.Lanes {
 		lane.Drain(func([]byte) {})

@@ -82,7 +82,7 @@ func Load(o Options) (_ *Objects, err error) {
 	spec.Maps[utraceMapLanes].MaxEntries = uint32(cpus)
 	spec.Maps[utraceMapLosses].MaxEntries = uint32(cpus)
 	only := 0
-	if len(o.TGIDs) == 1 && !o.Follow && !o.Limited { // another one is recorded to measure what hits cost
+	if len(o.TGIDs) == 1 && !o.Follow && !o.Limited { // Limited calibrates in another process
 		only = o.TGIDs[0]
 	}
 	if err := errors.Join(

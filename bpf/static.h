@@ -472,9 +472,11 @@ static __always_inline void fetch_args(struct pt_regs *regs, struct scratch *s, 
 {
 	struct args_event *e = &s->event;
 
-	bpf_probe_read_kernel(s->regs, sizeof(s->regs), regs);
 	e->unreadable = 0;
 	e->bytes = 0;
+	if (site->args == 0)
+		return;
+	bpf_probe_read_kernel(s->regs, sizeof(s->regs), regs);
 	for (__u32 i = 0; i < MAX_ARGS; i++) {
 		if (i >= site->args)
 			break;
@@ -555,7 +557,7 @@ static __always_inline long put_static(__u32 cpu, struct scratch *s, const struc
 	if (bytes > TEXT_BYTES)
 		bytes = TEXT_BYTES;
 	err = bpf_ringbuf_output(ring, e, sizeof(*e) + bytes, BPF_RB_NO_WAKEUP);
-	if (!err && e->name)
+	if (!err && e->name && site->kind != KIND_RETURN) /* the line of a return is not that of the function */
 		bpf_map_update_elem(&names, &e->name, &told, 0);
 	return err;
 }

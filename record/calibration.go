@@ -76,11 +76,10 @@ func (r *recording) calibrate(fn format.FuncID) (Costs, error) {
 	if err == nil {
 		err = replies.Decode(&ns)
 	}
-	err = errors.Join(err, r.objs.Enable(false))
-	r.objs.Discard()
-	if err != nil {
+	if err := errors.Join(err, r.objs.Enable(false)); err != nil {
 		return Costs{}, fmt.Errorf("its process: %w", err)
 	}
+	r.objs.Discard()
 	return newCosts(ns), nil
 }
 

@@ -117,4 +117,31 @@
 // Note: no probe is put where a return address could not be told: the cold parts of functions, which
 // are jumped into; the entry point; signal trampolines; functions with a loop back to
 // their first instruction. The list of names in place.go is part of the safety of the tool.
+//
+// # Runtimes of languages
+//
+// Interpreters have static probes that pass the name of the function that is called. What they pass is not
+// recorded with each call: the program in the kernel makes a number of 64 bits from the bytes of the name and sends that; with
+// the first call of a function it sends the bytes, too (bpf/static.h: name_of, put_static), and the drainer defines
+// a function of the trace (catalog.go). It must not be wrong when memory is used again, so
+//
+//   - the number comes from the bytes, read at every call: an address is never taken for a name;
+//   - it is mixed with a secret of the recording, so that no program can choose names that have the same number;
+//   - what could not be sent is not counted as sent, and is sent with the next call;
+//   - only an entry tells a name, since the line of a return is not where the function begins.
+//
+// An event may be read before the bytes of its name, when they are in the ring of another CPU: it waits for them (drainstatic.go).
+//
+// Which probes a runtime passes depends on how it was built and started. runtime.go finds that out from what the file exports and
+// from the memory of the process (memory.go). What it relies on, with the versions that were tried:
+//
+//   - CPython 3.11.2 passes functions only on its tracing path, which the semaphore of the probe "line" turns on (runtime.go: raised).
+//     Python calls Python in one frame of C, so the stack pointer says nothing; entries and returns are complete and nest, also for
+//     generators, exceptions and interpreters in one process, but not for greenlets.
+//   - PHP 8.2 looks at USE_ZEND_DTRACE when it starts. php-fpm overwrites the environment that others see, so zend_dtrace_enabled is read.
+//   - HotSpot 17 and 25: the flag DTraceMethodProbes is found by the tables for debuggers (gHotSpotVMStructs). Strings have a
+//     length and no end. The launcher loads libjvm.so with dlopen: it is planned ahead of that (startedLibraries).
+//   - Ruby 3.1 passes methods while ruby_vm_event_flags has the bits of calls and returns. Its methods in C are refused (harm).
+//   - PostgreSQL 15 passes query__execute__start twice for statements that change data: only PortalRun's counts. The end of a query that
+//     fails is jumped over, so both ends of a span are paired by the stack pointer (sameFunctions).
 package record

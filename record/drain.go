@@ -169,7 +169,7 @@ func (d *drainer) takeLarge(cpu int) func(rec []byte) {
 	return func(rec []byte) {
 		e := heldEvent{cpu: uint16(cpu)}
 		e.Decode(rec)
-		e.values = d.hold(e.Func, rec)
+		d.hold(&e, rec)
 		d.held = append(d.held, e)
 	}
 }

@@ -17,26 +17,30 @@ type heldName struct {
 	values bpf.Values
 }
 
-// hold keeps the values of a record of a ring in d.values, and returns which they are, counted from 1; 0 if it carries
-// none, or the name of a function only.
-func (d *drainer) hold(fn format.FuncID, rec []byte) uint32 {
+// hold keeps what a record of a ring carries until its event is released: its values, or the name of its function.
+func (d *drainer) hold(e *heldEvent, rec []byte) {
 	var v bpf.Values
 	if !v.DecodeValues(rec) {
-		return 0
+		return
 	}
 	v = v.Clone()
 	if v.Name != 0 {
-		d.names = append(d.names, heldName{fn, v})
-		return 0
+		if e.Kind == format.Return { // it has the line of the end; the entry was not seen
+			e.tries = maxTries
+		} else {
+			d.names = append(d.names, heldName{e.Func, v})
+		}
+		return
 	}
 	if n := len(d.unused); n > 0 {
 		at := d.unused[n-1]
 		d.unused = d.unused[:n-1]
 		d.values[at-1] = v
-		return at
+		e.values = at
+		return
 	}
 	d.values = append(d.values, v)
-	return uint32(len(d.values))
+	e.values = uint32(len(d.values))
 }
 
 // releaseStatic hands an event of a static probe to the writer.

@@ -8,6 +8,9 @@ import (
 	"fmt"
 	"hash/maphash"
 	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -215,6 +218,7 @@ func (f *follower) addKnown(pid int) (fresh bool) {
 // too late to be told in them.
 func (f *follower) extend(files *images, sc *scope, late bool) {
 	r := f.r
+	f.late = append(f.late, r.plan.addProblems(sc, true)...)
 	funcs, leftOut := r.plan.Funcs(), len(r.plan.LeftOut)
 	for _, m := range r.plan.extend(files, sc) {
 		m.readLines()
@@ -240,4 +244,31 @@ func (f *follower) extend(files *images, sc *scope, late bool) {
 			}
 		})
 	}
+}
+
+// withDescendants adds the processes that descend from others.
+func withDescendants(pids []int) []int {
+	all := slices.Clone(pids)
+	for i := 0; i < len(all); i++ {
+		for _, child := range children(all[i]) {
+			if !slices.Contains(all, child) {
+				all = append(all, child)
+			}
+		}
+	}
+	return all
+}
+
+// children returns the processes that a process has forked and that are still there.
+func children(pid int) (list []int) {
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/[0-9]*/children", pid))
+	for _, path := range tasks { // of each thread, CONFIG_PROC_CHILDREN
+		text, _ := os.ReadFile(path)
+		for _, word := range strings.Fields(string(text)) {
+			if child, err := strconv.Atoi(word); err == nil {
+				list = append(list, child)
+			}
+		}
+	}
+	return list
 }

@@ -27,6 +27,8 @@ type image struct {
 	key  fileKey
 	ver  fileVersion
 	pids []int // attach in these processes only; empty: in all
+
+	refused string // why names of functions must not be looked at, see harm
 }
 
 type fileKey struct{ dev, ino uint64 }
@@ -49,6 +51,8 @@ type scope struct {
 	libs    []*image
 	around  *surroundings     // once they have been looked at
 	partial bool              // some libraries were not found
+	command *invocation       // of a program that has not run yet
+	follow  bool              // children of the process are recorded, too
 	finder  *target.Libraries // in our root directory
 }
 
@@ -224,6 +228,8 @@ func (s *images) execScope(pid int, known func(program *image, env []string) boo
 		return nil, nil
 	}
 	sc.program, sc.finder = program, target.NewLibraries(env)
+	args, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	sc.command = &invocation{strings.Split(string(args), "\x00"), env}
 	s.addClosure(sc)
 	return sc, nil
 }
@@ -232,7 +238,7 @@ func (s *images) execScope(pid int, known func(program *image, env []string) boo
 func (s *images) addClosure(sc *scope) {
 	libs, missing := sc.finder.Closure(sc.program.file)
 	sc.partial = len(missing) > 0
-	for _, lib := range libs {
+	for _, lib := range append(libs, startedLibraries(sc.program)...) {
 		if img, err := s.get(sc, lib, s.inRoot(sc, lib)); err == nil {
 			sc.libs = append(sc.libs, img)
 		}
@@ -275,7 +281,7 @@ func (s *images) commandScope(command, env []string) (*scope, error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, err
 	}
-	sc := &scope{finder: target.NewLibraries(env)}
+	sc := &scope{finder: target.NewLibraries(env), command: &invocation{command, env}}
 	if sc.program, err = s.get(sc, path, path); err != nil {
 		return nil, fmt.Errorf("command: %w", err)
 	}

@@ -48,18 +48,25 @@ func (s nameStyle) join(class, function, file string) string {
 	base := file[strings.LastIndexByte(file, '/')+1:]
 	switch s {
 	case pythonNames: // as bcc's uflow and its like
-		if base == "" {
+		switch base {
+		case "":
 			return function
+		case "__init__.py": // of which package
+			dir := file[:len(file)-len(base)]
+			base = file[strings.LastIndexByte(strings.TrimSuffix(dir, "/"), '/')+1:]
 		}
 		return base + "." + function
 	case phpNames:
 		switch {
-		case function == "":
+		case function == "": // eval
 			return base
+		case function == "main" && class == "": // the top level of each file has this name
+			return base + ":main"
 		case class != "":
 			return class + "::" + function
 		}
 	case javaNames:
+		class, _, _ = strings.Cut(class, "+0x") // a lambda's has an address that differs from run to run
 		return strings.ReplaceAll(class, "/", ".") + "." + function
 	case rubyNames:
 		if class != "" {

@@ -34,12 +34,17 @@ type Plan struct {
 	// may be in a program that is executed later, or a library that is loaded later.
 	Pending []error
 
+	// Problems say what of the presets cannot be recorded, and why.
+	Problems []string
+
 	program *image // of the command, nil if none
 	images  images
 	sites   kernelSites
 	naive   bool // probe every entry at its first byte
 	follow  bool
 	probes  []*Probe
+	presets []Preset
+	told    map[string]map[fileVersion]bool // by preset: files whose problems have been told
 	pending []*Probe
 	// planned are the probes that have been looked up in each file, and the addresses of the functions found.
 	planned map[fileVersion]*plannedFile
@@ -103,7 +108,7 @@ func (p *Plan) canGrow() bool {
 //  3. For each file, collect the probes that speak of it.
 //  4. Match its functions, take away the excluded, place the rest.
 func NewPlan(cfg Config) (*Plan, error) {
-	p := &Plan{images: newImages(), follow: cfg.Follow, planned: map[fileVersion]*plannedFile{}, sites: runningKernel(), naive: cfg.PlaceAtEntry}
+	p := &Plan{images: newImages(), follow: cfg.Follow, planned: map[fileVersion]*plannedFile{}, told: map[string]map[fileVersion]bool{}, sites: runningKernel(), naive: cfg.PlaceAtEntry}
 	if err := p.resolve(cfg); err != nil {
 		p.Close()
 		return nil, err
@@ -134,6 +139,7 @@ func (p *Plan) resolve(cfg Config) error {
 		if err != nil {
 			return err
 		}
+		p.presets = append(p.presets, preset)
 		probes = append(probes, list...)
 		includes += len(list)
 	}
@@ -158,6 +164,7 @@ func (p *Plan) resolve(cfg Config) error {
 	missing := map[*Probe]error{}
 	for _, sc := range scopes {
 		surrounding := sc.surroundings()
+		checked := map[*image]bool{}
 		for _, probe := range probes {
 			list, err := p.images.find(sc, probe)
 			if err != nil {
@@ -175,6 +182,10 @@ func (p *Plan) resolve(cfg Config) error {
 				return err
 			}
 			for _, img := range list {
+				if probe.static != nil && !checked[img] {
+					checked[img] = true
+					sc.refuse(img)
+				}
 				if !slices.Contains(wanted[img], probe) {
 					wanted[img] = append(wanted[img], probe)
 				}
@@ -188,6 +199,9 @@ func (p *Plan) resolve(cfg Config) error {
 				}
 			}
 		}
+	}
+	for _, sc := range scopes {
+		p.addProblems(sc, false)
 	}
 	matched := map[*Probe]bool{}
 	for img, list := range wanted {
@@ -209,6 +223,9 @@ func (p *Plan) resolve(cfg Config) error {
 			continue
 		}
 		if probe.preset != "" {
+			if len(p.Modules) == 0 && len(p.Problems) > 0 {
+				return fmt.Errorf("%w: %s", ErrNothing, strings.Join(p.Problems, "; "))
+			}
 			p.pending = append(p.pending, probe)
 			presets[probe.preset] = true // it is said once
 			p.Pending = append(p.Pending, fmt.Errorf("preset %s: nothing there has any of its probes", probe.preset))
@@ -382,6 +399,7 @@ func (p *Plan) extend(files *images, sc *scope) (added []*PlannedModule) {
 		for _, img := range list {
 			if wanted[img] == nil {
 				order = append(order, img)
+				sc.refuse(img)
 			}
 			wanted[img] = append(wanted[img], probe)
 		}

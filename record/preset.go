@@ -20,6 +20,8 @@ type Preset struct {
 type PresetProbe struct {
 	Text  string
 	names nameStyle
+	// within, unless it is "", is the function whose locations of a static probe count, where there are some.
+	within string
 }
 
 // Presets returns all presets, by name.
@@ -30,28 +32,35 @@ func Presets() []Preset {
 		}
 		return list
 	}
-	named := func(text string, names nameStyle) []PresetProbe { return []PresetProbe{{text, names}} }
+	named := func(text string, names nameStyle) []PresetProbe { return []PresetProbe{{Text: text, names: names}} }
 	return []Preset{
 		{"dns", "name resolution: getaddrinfo and its like in the C library", plain(
 			"c:getaddrinfo", "c:getnameinfo", "c:gethostbyname*", "c:gethostbyaddr*", "c:res_*query", "c:res_*search")},
 		{"io", "reading, writing and waiting for files and sockets through the C library", plain(
 			"c:/^(open|openat|open64|openat64|close|read|write|pread|pwrite|pread64|pwrite64|readv|writev|recv|recvfrom|recvmsg|send|sendto|sendmsg|connect|accept|accept4|poll|ppoll|select|pselect|epoll_wait|epoll_pwait|fsync|fdatasync|sendfile)$/")},
-		{"java", "methods, garbage collection and class loading of OpenJDK (methods need -XX:+ExtendedDTraceProbes)", append(named(
+		{"java", "methods, garbage collection and class loading of OpenJDK (methods need -XX:+DTraceMethodProbes)", append(named(
 			"usdt:hotspot:method__entry(thread:s64, class:buf[class_len], class_len:s32, method:buf[method_len], method_len:s32)", javaNames), plain(
 			"usdt:hotspot:gc__begin(full:bool)", "usdt:hotspot:class__loaded(class:buf[class_len], class_len:s32)")...)},
 		{"malloc", "allocation in the C library", plain("c:/^(malloc|calloc|realloc|free|posix_memalign|aligned_alloc)$/")},
 		{"php", "functions, requests and compilation of PHP (functions need USE_ZEND_DTRACE=1 in the environment)", append(named(
 			"usdt:php:function__entry(func:str, file:str[500], line:s32, class:str)", phpNames), plain(
-			"usdt:php:request__startup(file:str[500], uri:str[500], method:str) => php:request__shutdown",
+			"usdt:php:request__startup(file:str[500], uri:str[500], method:str)",
 			"usdt:php:compile__file__entry(opened:str, file:str[500])")...)},
-		{"postgres", "queries, transactions, waiting for locks and buffer reads of PostgreSQL", plain(
-			"usdt:postgresql:query__start(query:str[1000])", "usdt:postgresql:query__execute__start",
+		{"postgres", "queries and their execution, transactions, waiting for locks, reading from disk in PostgreSQL", append([]PresetProbe{
+			// What INSERT and its like execute is passed once more inside.
+			{Text: "usdt:postgresql:query__execute__start", within: "PortalRun"}}, plain(
+			"usdt:postgresql:query__start(query:str[1000])",
 			"usdt:postgresql:transaction__start(lxid:u32) => postgresql:/^transaction__(commit|abort)$/ on lxid",
-			"usdt:postgresql:lock__wait__start(db:u32, relation:u32)", "usdt:postgresql:lwlock__wait__start(tranche:str, mode:s32)",
-			"usdt:postgresql:buffer__read__start")},
+			"usdt:postgresql:lock__wait__start(database:u32, relation:u32)", "usdt:postgresql:lwlock__wait__start(tranche:str, mode:s32)",
+			// Most reads of buffers find them in memory, and take less than a probe.
+			"usdt:postgresql:smgr__md__read__start(fork:s32, block:u32, tablespace:u32, database:u32, relation:u32)")...)},
 		{"python", "functions, garbage collection and imports of CPython 3.6 to 3.11", append(named(
 			"usdt:python:function__entry(file:str[500], func:str, line:s32)", pythonNames), plain(
 			"usdt:python:gc__start(generation:s32)", "usdt:python:import__find__load__start(module:str)")...)},
+		{"ruby", "methods, garbage collection, require, parsing and exceptions of Ruby (methods while TracePoint.new(:call, :return) is enabled)", append(named(
+			"usdt:ruby:method__entry(class:str, method:str, file:str[500], line:s32)", rubyNames), plain(
+			"usdt:ruby:gc__mark__begin", "usdt:ruby:gc__sweep__begin", "usdt:ruby:require__entry(name:str[500])", "usdt:ruby:load__entry(name:str[500])",
+			"usdt:ruby:parse__begin(file:str[500], line:s32)", "usdt:ruby:raise(class:str, file:str[500], line:s32)")...)},
 		{"sqlite", "statements of SQLite through its library", plain(
 			"sqlite3:/^sqlite3_(open|open_v2|prepare_v2|prepare_v3|step|exec|finalize|close|close_v2)$/")},
 		{"tls", "handshakes, reading and writing of OpenSSL", plain(
@@ -79,7 +88,7 @@ func (p Preset) parse() ([]*Probe, error) {
 		if err != nil {
 			return nil, fmt.Errorf("preset %s: %w", p.Name, err)
 		}
-		probe.names, probe.preset = text.names, p.Name
+		probe.names, probe.within, probe.preset = text.names, text.within, p.Name
 		list = append(list, probe)
 	}
 	return list, nil

@@ -32,6 +32,7 @@ type Probe struct {
 	values values
 	spans  spanRule
 	preset string    // that it is part of, "" if it was written by the user
+	within string    // see PresetProbe
 	names  nameStyle // what the values of these probes are the name of; noNames: they are values
 }
 

@@ -41,6 +41,9 @@ const drainNice = -15
 // have ended or the file is full. The context's end is a regular one. When an
 // error cuts the recording short, the trace up to there is complete on disk.
 func Run(ctx context.Context, cfg Config) (sum *Summary, err error) {
+	if cfg.Follow {
+		cfg.PIDs = withDescendants(cfg.PIDs)
+	}
 	plan, err := NewPlan(cfg)
 	if err != nil {
 		return nil, err
@@ -156,6 +159,11 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	if len(r.targets) > 0 && !cfg.Follow {
 		if gone, err = watchExit(r.targets); err != nil {
 			return nil, err
+		}
+	}
+	for _, text := range p.Problems {
+		if cfg.Notice != nil {
+			cfg.Notice("warning: " + text)
 		}
 	}
 	for _, err := range p.Pending {
@@ -493,8 +501,12 @@ func (r *recording) missing() (warnings []string, nothing, err error) {
 	if len(r.plan.Modules) == 0 {
 		return warnings, errors.Join(r.plan.Pending...), nil
 	}
+	since := ""
+	if r.follower != nil {
+		since = ", nor in anything executed or loaded since"
+	}
 	for _, err := range r.plan.Pending {
-		warnings = append(warnings, fmt.Sprintf("%v, nor in anything executed or loaded since", err))
+		warnings = append(warnings, err.Error()+since)
 	}
 	return warnings, nil, nil
 }

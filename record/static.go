@@ -70,7 +70,7 @@ func (p *Plan) addStatics(m *PlannedModule, probes []*Probe, done *plannedFile, 
 		leaveOut("*", 0, err.Error())
 	}
 	excluded := func(n staticName) bool {
-		return slices.ContainsFunc(probes, func(p *Probe) bool {
+		return m.image.harm(n) != "" || slices.ContainsFunc(probes, func(p *Probe) bool {
 			return p.Exclude && p.static != nil && p.static.match(n.provider, n.name)
 		})
 	}
@@ -84,6 +84,9 @@ func (p *Plan) addStatics(m *PlannedModule, probes []*Probe, done *plannedFile, 
 			if !probe.Exclude && !excluded(n) {
 				selected[n] = append(selected[n], probe)
 			}
+		}
+		if why := m.image.harm(n); why != "" && slices.ContainsFunc(probes, func(p *Probe) bool { return !p.Exclude && p.static != nil && p.static.match(n.provider, n.name) }) {
+			leaveOut(n.String(), s.groups[n][0].Addr, why)
 		}
 		selected[n] = mostSpecial(selected[n])
 	}
@@ -174,7 +177,7 @@ func (s *staticPlan) ends(n staticName, probe *Probe, excluded func(staticName) 
 
 // function plans a static probe, or the span that it begins.
 func (s *staticPlan) function(begin staticName, probe *Probe, span string, ends []staticName, results []argument) (PlannedFunc, error) {
-	locations := s.groups[begin]
+	locations := s.locations(begin, probe)
 	args := probe.values.args
 	if probe.values.all {
 		args = describedArguments(locations[0].Args, args)
@@ -198,7 +201,7 @@ func (s *staticPlan) function(begin staticName, probe *Probe, span string, ends 
 	if probe.values.cond != nil && !fn.Hit {
 		template.Flags |= bpf.SiteGated
 	}
-	if probe.names != pythonNames && s.sameFunctions(begin, ends) {
+	if probe.names != pythonNames && s.sameFunctions(begin, ends, probe) {
 		template.Flags |= bpf.SiteFrame
 	}
 	end := template
@@ -228,7 +231,7 @@ func (s *staticPlan) function(begin staticName, probe *Probe, span string, ends 
 		end.Key = uint8(at)
 		fn.results, fn.keyed = results, true
 	}
-	if fn.Statics, err = s.locate(begin, args, template); err != nil {
+	if fn.Statics, err = s.locate(begin, probe, args, template); err != nil {
 		return fn, err
 	}
 	fn.FileOff, fn.Class = fn.Statics[0].FileOff, fn.Statics[0].Class
@@ -238,7 +241,7 @@ func (s *staticPlan) function(begin staticName, probe *Probe, span string, ends 
 		if probe.names != noNames { // an entry and its return have the same name
 			endArgs = args
 		}
-		sites, err := s.locate(n, endArgs, end)
+		sites, err := s.locate(n, probe, endArgs, end)
 		if err != nil {
 			return fn, fmt.Errorf("%s, which ends it: %w", n, err)
 		}
@@ -247,13 +250,29 @@ func (s *staticPlan) function(begin staticName, probe *Probe, span string, ends 
 	return fn, nil
 }
 
+// locations returns the locations of a static probe that count for a probe.
+func (s *staticPlan) locations(n staticName, probe *Probe) []target.StaticProbe {
+	all := s.groups[n]
+	if probe.within == "" {
+		return all
+	}
+	inside := slices.DeleteFunc(slices.Clone(all), func(loc target.StaticProbe) bool {
+		fn, ok := s.file.FuncAt(loc.Addr)
+		return !ok || fn.Name != probe.within
+	})
+	if len(inside) == 0 {
+		return all
+	}
+	return inside
+}
+
 // sameFunctions reports whether a span ends in the functions that it begins in. Then the stack pointer is the
 // same at both, which pairs them even where an error has jumped over the end. Not so in an interpreter that runs
 // calls of its own language in one frame, as CPython 3.11 does.
-func (s *staticPlan) sameFunctions(begin staticName, ends []staticName) bool {
+func (s *staticPlan) sameFunctions(begin staticName, ends []staticName, probe *Probe) bool {
 	starts := func(n staticName) map[target.Addr]bool {
 		set := map[target.Addr]bool{}
-		for _, loc := range s.groups[n] {
+		for _, loc := range s.locations(n, probe) {
 			fn, ok := s.file.FuncAt(loc.Addr)
 			if !ok {
 				return nil
@@ -292,14 +311,14 @@ func describedArguments(ops []target.Operand, more []argument) []argument {
 }
 
 // locate returns the sites of all locations of a probe, with the operands that each has for the arguments.
-func (s *staticPlan) locate(n staticName, args []argument, template bpf.Site) ([]StaticSite, error) {
+func (s *staticPlan) locate(n staticName, probe *Probe, args []argument, template bpf.Site) ([]StaticSite, error) {
 	var sites []StaticSite
 	unreadable := make([]int, len(args)) // locations, by argument
 	why := make([]string, len(args))
 	if len(args) > bpf.MaxArgs {
 		return nil, fmt.Errorf("%d arguments, those of conditions and lengths included: %d are the most", len(args), bpf.MaxArgs)
 	}
-	for _, loc := range s.groups[n] {
+	for _, loc := range s.locations(n, probe) {
 		off, _ := s.file.FileOff(loc.Addr)
 		st := StaticSite{Addr: uint64(loc.Addr), FileOff: uint64(off), Class: s.class(loc.Addr), site: template}
 		if loc.Semaphore != 0 {
@@ -389,28 +408,6 @@ func pcRegister(machine elf.Machine) uint8 {
 		return 32
 	}
 	return 16
-}
-
-// raised returns where to raise the semaphores of other probes without which a probe does not work.
-//
-// CPython 3.11 passes function__entry only while it interprets on its tracing path, which it takes while
-// the semaphore of line is above zero. A probe on line would trap on every line. The semaphore is raised
-// by a probe on an instruction that is executed once, when the file is loaded.
-func (s *staticPlan) raised(n staticName) []StaticSite {
-	if n.provider != "python" || n.name != "function__entry" {
-		return nil
-	}
-	line := s.groups[staticName{"python", "line"}]
-	quiet, ok := s.file.InitAddr()
-	if len(line) == 0 || line[0].Semaphore == 0 || !ok {
-		return nil
-	}
-	sem, semOK := s.file.DataOff(line[0].Semaphore)
-	off, offOK := s.file.FileOff(quiet)
-	if !semOK || !offOK {
-		return nil
-	}
-	return []StaticSite{{Addr: uint64(quiet), FileOff: uint64(off), SemaphoreOff: uint64(sem)}}
 }
 
 // noStatic explains a probe that matches no static probe.

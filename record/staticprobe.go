@@ -234,6 +234,7 @@ func usualEnds(begin string) (ends []string, span string) {
 		{"entry", []string{"return", "exit"}},
 		{"begin", []string{"end", "done"}},
 		{"enter", []string{"exit", "leave", "return"}},
+		{"startup", []string{"shutdown"}},
 	} {
 		stem, ok := strings.CutSuffix(begin, pair.begin)
 		span = strings.TrimRight(stem, "_-")

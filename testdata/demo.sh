@@ -19,8 +19,8 @@ elif [ -n "$sudo" ] && ! sudo -n true 2>/dev/null; then
 elif ! "${CC:-cc}" -O1 -g -o "$out/demo" "$here/targets/demo.c" -lpthread; then
 	exit 1
 else
-	say "sudo utrace record -o demo.arrow -e '*' ./demo"
-	if $sudo "$utrace" record -o "$out/demo.arrow" -e '*' "$out/demo"; then
+	say "sudo utrace record -e '*' -o demo.arrow ./demo"
+	if $sudo "$utrace" record -e '*' -o "$out/demo.arrow" "$out/demo"; then
 		trace=$out/demo.arrow
 	else
 		echo "demo: nothing can be recorded here: analysing a recorded trace instead"

@@ -25,7 +25,7 @@ import (
 func recordTree(t *testing.T, flags []string, command ...string) (trace, stdout string, status int) {
 	t.Helper()
 	trace = filepath.Join(t.TempDir(), "trace.arrow")
-	args := append([]string{"record", "-o", trace}, flags...)
+	args := append([]string{"record", "--max-overhead=none", "-o", trace}, flags...)
 	stdout, stderr, status := utrace(t, append(append(args, "--"), command...)...)
 	validate(t, trace)
 	if r := analyzeTrace(t, trace); r.Trace.Lost != 0 {

@@ -19,7 +19,7 @@ import (
 
 func newListCommand() *cobra.Command {
 	var pid pidList
-	var functions, verbose bool
+	var functions, verbose, presets bool
 	cmd := &cobra.Command{
 		Use:   "list [flags] [-p PID | BINARY] [PATTERN]",
 		Short: "List static probes (USDT), or functions, of files and processes",
@@ -39,14 +39,20 @@ PATTERN; '/^name$/' is always a pattern.
 
 With -v a static probe has a line for each of its locations: the address in the file, that of the semaphore (a counter
 that switches the probe on), and the operands, which are the arguments: SIZE@PLACE, where SIZE is in bytes,
-negative if signed, and PLACE a register, memory or a constant, as the assembler has it.`,
+negative if signed, and PLACE a register, memory or a constant, as the assembler has it.
+
+--presets prints NAME ABOUT of each set of probes that record --preset takes.`,
 		Example: `  utrace list /usr/bin/python3.11
   utrace list -v python3.11 'gc__*'
   sudo utrace list -p 1234
   sudo utrace list 'postgresql:query__*'
+  utrace list --presets
   utrace list -l /lib/x86_64-linux-gnu/libc.so.6 'str*'`,
 		Args: usageArgs(cobra.MaximumNArgs(2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if presets {
+				return printPresets(cmd.OutOrStdout(), verbose)
+			}
 			cfg, err := listConfig(pid, args)
 			if err != nil {
 				return err
@@ -69,8 +75,23 @@ negative if signed, and PLACE a register, memory or a constant, as the assembler
 	flags.SortFlags = false
 	flags.VarP(&pid, "pid", "p", "list what process `PID` maps")
 	flags.BoolVarP(&functions, "functions", "l", false, "list functions, not static probes")
+	flags.BoolVar(&presets, "presets", false, "list the sets of probes that record --preset knows; with -v the probes of each")
 	flags.BoolVarP(&verbose, "verbose", "v", false, "print semaphores, locations and operands; sizes and addresses of functions")
 	return cmd
+}
+
+// printPresets writes a line for each preset, NAME and what it is about.
+func printPresets(w io.Writer, verbose bool) error {
+	out := bufio.NewWriter(w)
+	for _, p := range record.Presets() {
+		fmt.Fprintf(out, "%-8s %s\n", p.Name, p.About)
+		for _, probe := range p.Probes {
+			if verbose {
+				fmt.Fprintf(out, "  -e '%s'\n", probe.Text)
+			}
+		}
+	}
+	return out.Flush()
 }
 
 // listConfig sorts the arguments into BINARY and PATTERN.

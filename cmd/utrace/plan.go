@@ -119,6 +119,9 @@ func printPlan(w io.Writer, plan *record.Plan) error {
 			fmt.Fprintf(w, "0x%016x %s (%s): %s\n", l.Addr, escape(l.Name), escape(l.Module), l.Reason)
 		}
 	}
+	for _, text := range plan.Problems {
+		fmt.Fprintf(w, "# %s\n", escape(text))
+	}
 	for _, err := range plan.Pending {
 		fmt.Fprintf(w, "# looked for in what is executed and loaded later: %s\n", escape(err.Error()))
 	}

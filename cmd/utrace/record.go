@@ -146,6 +146,11 @@ Behind a static probe may stand, in this order:
                          an argument tells apart; => none for none
 A probe whose name ends in start, entry, begin or enter, and that has one for the end beside it (done, return,
 end, exit), is recorded together with it as a call with a duration.
+
+--preset NAME is a set of probes: python, php, java and ruby record functions under the names that the language gives
+them, postgres queries, transactions and waits, others functions of libraries (utrace list --presets). What a runtime does
+not pass to probes, as it was built or started, is said when the recording begins. PostgreSQL works in
+children of its postmaster: -p POSTMASTER --follow, or no -p for the whole machine.
 `
 
 func newRecordCommand() *cobra.Command {
@@ -191,6 +196,7 @@ It needs root (or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE) and Linux ` + bpf.Floor 
 says what this machine allows.`,
 		Example: `  sudo utrace record -d 30s
   sudo utrace record -d 30s -p 1234
+  sudo utrace record -d 10s -p 1234 --preset python
   sudo utrace record -e 'parse_*' -e 'db_*' -- ./server --port 8080
   sudo utrace record -d 10s -e /usr/lib/x86_64-linux-gnu/libc.so.6:getaddrinfo`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -139,7 +139,7 @@ func (u *utrace) check(way string, c check) error {
 	os.Remove(u.trace)
 	words := strings.Fields(c.command)
 	bin := filepath.Join(u.dir, words[0])
-	args := []string{"record", "--attach", way, "-o", u.trace}
+	args := []string{"record", "--max-overhead=none", "--attach", way, "-o", u.trace}
 	for _, list := range []counts{c.calls, c.incomplete} {
 		for name := range list {
 			args = append(args, "-e", bin+":"+name)

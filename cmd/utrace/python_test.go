@@ -1,0 +1,254 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+const python = "/usr/bin/python3.11"
+
+func needPython(t testing.TB) {
+	t.Helper()
+	needKernel(t)
+	if _, err := os.Stat(python); err != nil {
+		t.Skipf("needs Debian's python3.11: %v", err)
+	}
+}
+
+// inFile returns what functions of a Python file are called there.
+func inFile(file string) func(string) string {
+	return func(function string) string {
+		name, ok := strings.CutPrefix(function, file+".")
+		if !ok {
+			return ""
+		}
+		return name
+	}
+}
+
+// TestPython: threads, generators, asyncio and exceptions. The names and counts are those that the program
+// counts itself, and those that sys.setprofile reports.
+func TestPython(t *testing.T) {
+	needPython(t)
+	script := runtimeFile(t, "calls.py")
+	r := recordRuntime(t, "python", nil, python, script)
+	r.wantOwnCounts(t, inFile("calls.py"))
+
+	var profiled bytes.Buffer
+	cmd := exec.Command(python, runtimeFile(t, "profiled.py"), script)
+	cmd.Stderr = &profiled
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	want, got := countLines(t, profiled.String()), map[string]uint64{}
+	lines := map[string]int{}
+	for _, f := range r.report.Functions {
+		if f.File == script {
+			got[inFile("calls.py")(f.Name)] += f.Calls
+			lines[f.Name] = f.Line
+		}
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("calls %v, sys.setprofile reports %v", got, want)
+	}
+	if lines["calls.py.fib"] != 13 || lines["calls.py.child"] != 40 {
+		t.Errorf("lines %v", lines)
+	}
+	wantNesting(t, r.trace)
+}
+
+func TestPythonRecursion(t *testing.T) {
+	needPython(t)
+	r := recordRuntime(t, "python", nil, python, runtimeFile(t, "fib.py"))
+	wantCounts(t, "calls", r.report.calls(), map[string]uint64{"fib.py.fib": 8361, "fib.py.<module>": 1})
+	wantCounts(t, "incomplete calls", r.report.incomplete(), map[string]uint64{"fib.py.fib": 0})
+	wantNesting(t, r.trace, "--function", "fib.py.*")
+	stdout, _, _ := utrace(t, "analyze", "--flow", "--function", "fib.py.fib", r.trace)
+	deepest := 0
+	for line := range strings.Lines(stdout) {
+		if _, text, ok := strings.Cut(line, "| "); ok {
+			deepest = max(deepest, (len(text)-len(strings.TrimLeft(text, " ")))/2)
+		}
+	}
+	if deepest != 17 { // fib(18) to fib(1)
+		t.Errorf("calls of fib nest %d deep, want 17", deepest)
+	}
+}
+
+func TestPythonInterpreters(t *testing.T) {
+	needPython(t)
+	r := recordRuntime(t, "python", nil, python, runtimeFile(t, "interpreters.py"))
+	wantCounts(t, "calls", r.report.calls(), map[string]uint64{"interpreters.py.run": 6, "<string>.inside": 6 * 5 * 4})
+	wantCounts(t, "incomplete calls", r.report.incomplete(), map[string]uint64{"<string>.inside": 0})
+	wantNesting(t, r.trace)
+}
+
+// TestPythonGreenlets: a switch of greenlets is silent, so their calls seem to lie inside each other. All are
+// counted, with their durations, but where one ends inside another that one is cut short.
+func TestPythonGreenlets(t *testing.T) {
+	needPython(t)
+	if exec.Command(python, "-c", "import greenlet").Run() != nil {
+		t.Skip("needs python3-greenlet")
+	}
+	r := recordRuntime(t, "python", nil, python, runtimeFile(t, "greenlets.py"))
+	wantCounts(t, "calls", r.report.calls(), map[string]uint64{"greenlets.py.x": 4, "greenlets.py.y": 4, "greenlets.py.a": 1, "greenlets.py.b": 1})
+}
+
+// TestPythonRunning attaches in the middle: the ends of functions that were on the stack are no calls.
+func TestPythonRunning(t *testing.T) {
+	needPython(t)
+	stderr, r := recordRunning(t, "python", nil, python, runtimeFile(t, "busy.py"))
+	calls := r.calls()
+	if calls["busy.py.work"] < 100 || calls["busy.py.loop"] != 0 || calls["busy.py.outer"] != 0 {
+		t.Errorf("calls %v\n%s", calls, stderr)
+	}
+	for _, f := range r.Functions {
+		if f.Name == "busy.py.work" && (f.Line != 6 || f.Incomplete > 1) {
+			t.Errorf("work: line %d, %d incomplete", f.Line, f.Incomplete)
+		}
+	}
+}
+
+// TestPythonServer: each request is a call of do_GET; the flow is that of each thread.
+func TestPythonServer(t *testing.T) {
+	needPython(t)
+	server := startPythonServer(t)
+	const requests = 300
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	rec := exec.Command(utracePath, "record", "-o", trace, "--preset", "python", "-p", strconv.Itoa(server.pid))
+	var stderr bytes.Buffer
+	rec.Stderr = &stderr
+	if err := rec.Start(); err != nil {
+		t.Fatal(err)
+	}
+	awaitTrace(t, trace, &stderr)
+	for range requests {
+		server.get(t)
+	}
+	time.Sleep(200 * time.Millisecond)
+	rec.Process.Signal(os.Interrupt)
+	if err := rec.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, stderr.String())
+	}
+	validate(t, trace)
+	r := analyzeTrace(t, trace)
+	if r.Trace.Lost != 0 {
+		t.Skipf("%d events lost", r.Trace.Lost)
+	}
+	wantCounts(t, "calls", r.calls(), map[string]uint64{
+		"server.py.do_GET": requests, "server.py.send_head": requests, "socketserver.py.process_request_thread": requests,
+	})
+	wantCounts(t, "incomplete calls", r.incomplete(), map[string]uint64{"server.py.do_GET": 0, "socketserver.py.service_actions": 0})
+	stdout, _, _ := utrace(t, "analyze", "--flow=arrows", trace)
+	for _, want := range []string{"-> socketserver.py.service_actions\n", "-> selectors.py.select\n", "  <- threading.py.__exit__\n", "  -> server.py.do_GET\n"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("the flow has no %q", want)
+		}
+	}
+	out := filepath.Join(t.TempDir(), "out.pb.gz")
+	if _, text, status := utrace(t, "analyze", "--pprof", out, trace); status != 0 {
+		t.Fatal(text)
+	}
+	list := runTool(t, "go", "tool", "pprof", "-raw", out)
+	if !strings.Contains(list, "server.py.do_GET /usr/lib/python3.11/http/server.py:") {
+		t.Errorf("the profile has no line for do_GET")
+	}
+}
+
+// TestPythonWithoutProbes: one line says what cannot be recorded, and why.
+func TestPythonWithoutProbes(t *testing.T) {
+	needKernel(t)
+	t.Run("CPython 3.12", func(t *testing.T) {
+		bin := target(t, "runtimes/python312.c", "-rdynamic")
+		_, stderr, status := utrace(t, "record", "-o", t.TempDir()+"/trace.arrow", "--preset", "python", "--", bin)
+		want := "utrace: warning: preset python: " + bin + ": CPython 3.12 has no probes of functions (3.12 to 3.14 compile none: cpython issues 98894, 104280): only garbage collection and imports can be recorded\n"
+		if status != 0 || strings.Count(stderr, want) != 1 {
+			t.Errorf("status %d\n%s", status, stderr)
+		}
+	})
+	t.Run("without dtrace", func(t *testing.T) {
+		bin := target(t, "runtimes/python312.c", "-rdynamic", "-DWITHOUT")
+		_, stderr, status := utrace(t, "record", "-o", t.TempDir()+"/trace.arrow", "--preset", "python", "--", bin)
+		want := "utrace: nothing to probe: preset python: " + bin + ": this CPython was built without --with-dtrace: it has no probes\n"
+		if status != 1 || stderr != want {
+			t.Errorf("status %d\n%s", status, stderr)
+		}
+	})
+}
+
+// TestPythonNotUTF8: the probes of a function whose file has a name that is not UTF-8 break the program. They
+// are not attached.
+func TestPythonNotUTF8(t *testing.T) {
+	needPython(t)
+	script := filepath.Join(t.TempDir(), "\xff.py")
+	if err := os.WriteFile(script, []byte("def f(): return 1\nprint(f())\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	stdout, stderr, status := utrace(t, "record", "-o", trace, "--preset", "python", "--", python, script)
+	if status != 0 || stdout != "1\n" || !strings.Contains(stderr, "not UTF-8") {
+		t.Errorf("status %d, output %q\n%s", status, stdout, stderr)
+	}
+}
+
+// pythonServer is Python's http.server.
+type pythonServer struct {
+	pid int
+	url string
+}
+
+func startPythonServer(t testing.TB) *pythonServer {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(dir+"/page.html", bytes.Repeat([]byte("x"), 2000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	l.Close()
+	cmd := exec.Command(python, "-m", "http.server", "--bind", "127.0.0.1", strconv.Itoa(port))
+	cmd.Dir = dir
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	s := &pythonServer{cmd.Process.Pid, fmt.Sprintf("http://127.0.0.1:%d/page.html", port)}
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if resp, err := http.Get(s.url); err == nil {
+			resp.Body.Close()
+			return s
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("http.server does not answer")
+		}
+	}
+}
+
+// get makes a request, with a connection of its own.
+func (s *pythonServer) get(t testing.TB) {
+	t.Helper()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
+	resp, err := client.Get(s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if text, err := io.ReadAll(resp.Body); err != nil || len(text) != 2000 {
+		t.Fatalf("%d bytes, %v", len(text), err)
+	}
+}

@@ -1,0 +1,196 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/link"
+
+	"utrace/record"
+)
+
+// sideBySide measures a rate of something alone, while utrace records it as cfg says, with an empty program at the
+// same sites (the floor), and while bpftrace runs a script, in turn, and reports what each leaves of the first:
+// medians of the rounds.
+func sideBySide(b *testing.B, cfg record.Config, script string, rate func() float64) {
+	const rounds = 5
+	var flags []string
+	for _, pid := range cfg.PIDs {
+		flags = append(flags, "-p", strconv.Itoa(pid))
+	}
+	for _, probe := range cfg.Probes {
+		flags = append(flags, "-e", probe)
+	}
+	for _, preset := range cfg.Presets {
+		flags = append(flags, "--preset", preset)
+	}
+	for b.Loop() {
+		var alone, traced, floor, printed, lost, events []float64
+		for range rounds {
+			rate() // warm up
+			alone = append(alone, rate())
+
+			trace := filepath.Join(b.TempDir(), "trace.arrow")
+			rec := exec.Command(utracePath, append([]string{"record", "-o", trace, "--force"}, flags...)...)
+			var stderr bytes.Buffer
+			rec.Stderr = &stderr
+			if err := rec.Start(); err != nil {
+				b.Fatal(err)
+			}
+			awaitTrace(b, trace, &stderr)
+			traced = append(traced, rate())
+			rec.Process.Signal(os.Interrupt)
+			if err := rec.Wait(); err != nil {
+				b.Fatalf("%v\n%s", err, stderr.String())
+			}
+			r := analyzeTrace(b, trace)
+			lost = append(lost, float64(r.Trace.Lost))
+			events = append(events, float64(r.Trace.Events))
+
+			detach := attachEmptyStatics(b, cfg)
+			floor = append(floor, rate())
+			detach()
+
+			if _, err := exec.LookPath("bpftrace"); err == nil {
+				probe := exec.Command("bpftrace", "-e", script)
+				if err := probe.Start(); err != nil { // its output goes to /dev/null
+					b.Fatal(err)
+				}
+				time.Sleep(2 * time.Second) // until it has attached
+				printed = append(printed, rate())
+				probe.Process.Kill()
+				probe.Wait()
+			}
+		}
+		b.ReportMetric(median(alone), "alone/s")
+		b.ReportMetric(median(traced)/median(alone), "utrace-keeps")
+		b.ReportMetric(median(floor)/median(alone), "floor-keeps")
+		if len(printed) > 0 {
+			b.ReportMetric(median(printed)/median(alone), "bpftrace-keeps")
+		}
+		sum := 0.0
+		for _, n := range lost {
+			sum += n
+		}
+		b.ReportMetric(sum, "lost")
+		b.ReportMetric(median(events), "events")
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// attachEmptyStatics attaches a program that does nothing where utrace would attach static probes, and raises the
+// same semaphores.
+func attachEmptyStatics(b *testing.B, cfg record.Config) (detach func()) {
+	b.Helper()
+	plan, err := record.NewPlan(cfg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer plan.Close()
+	empty, err := ebpf.NewProgram(&ebpf.ProgramSpec{
+		Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceUprobeMulti, License: "GPL",
+		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var links []link.Link
+	for _, m := range plan.Modules {
+		ex, err := link.OpenExecutable(m.Path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		opts := link.UprobeMultiOptions{}
+		if len(m.PIDs) > 0 {
+			opts.PID = uint32(m.PIDs[0])
+		}
+		var sites []record.StaticSite
+		for _, fn := range m.Funcs {
+			sites = slices.Concat(sites, fn.Statics, fn.Raised)
+		}
+		for _, site := range sites {
+			opts.Addresses = append(opts.Addresses, site.FileOff)
+			opts.RefCtrOffsets = append(opts.RefCtrOffsets, site.SemaphoreOff)
+		}
+		l, err := ex.UprobeMulti(nil, empty, &opts)
+		if err != nil {
+			b.Fatal(err)
+		}
+		links = append(links, l)
+	}
+	return func() {
+		for _, l := range links {
+			l.Close()
+		}
+		empty.Close()
+	}
+}
+
+// BenchmarkPythonServer: requests/s of Python's http.server, with all its functions recorded, and
+// with bpftrace printing the returns.
+func BenchmarkPythonServer(b *testing.B) {
+	needPython(b)
+	s := startPythonServer(b)
+	pid := strconv.Itoa(s.pid)
+	script := "usdt:" + python + ":python:function__return /pid == " + pid + "/ { printf(\"%s %s\\n\", str(arg0), str(arg1)); }"
+	sideBySide(b, record.Config{Presets: []string{"python"}, PIDs: []int{s.pid}}, script, s.requests)
+}
+
+// requests returns the requests/s of four clients that ask for a page again and again.
+func (s *pythonServer) requests() float64 {
+	const lasts = 2 * time.Second
+	address := strings.TrimSuffix(strings.TrimPrefix(s.url, "http://"), "/page.html")
+	var n atomic.Int64
+	var clients sync.WaitGroup
+	start := time.Now()
+	for range 4 {
+		clients.Go(func() {
+			for time.Since(start) < lasts {
+				conn, err := net.Dial("tcp", address)
+				if err != nil {
+					continue
+				}
+				io.WriteString(conn, "GET /page.html HTTP/1.0\r\n\r\n")
+				if got, _ := io.Copy(io.Discard, conn); got > 2000 {
+					n.Add(1)
+				}
+				conn.Close()
+			}
+		})
+	}
+	clients.Wait()
+	return float64(n.Load()) / time.Since(start).Seconds()
+}
+
+// BenchmarkPostgres: transactions/s of pgbench -S, with the queries recorded, and with bpftrace printing their
+// beginnings and ends.
+func BenchmarkPostgres(b *testing.B) {
+	p := startPostgres(b)
+	const at = "usdt:" + postgresBin + "/postgres:postgresql:query__"
+	script := at + `start { printf("start %d\n", tid); } ` + at + `done { printf("done %d\n", tid); }`
+	tps := regexp.MustCompile(`(?m)^tps = ([0-9.]+)`)
+	sideBySide(b, record.Config{Probes: []string{at + "start"}}, script, func() float64 {
+		out := p.pgbench(b, "-n", "-S", "-c", "2", "-T", "2")
+		rate, err := strconv.ParseFloat(tps.FindStringSubmatch(out)[1], 64)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return rate
+	})
+}

@@ -1,0 +1,221 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"utrace/record"
+)
+
+// Tests of runtimes of languages record programs that count their own calls, in files of testdata/targets/runtimes.
+
+// runtimeFile returns the absolute path of a program.
+func runtimeFile(t testing.TB, name string) string {
+	t.Helper()
+	path, err := filepath.Abs("../../testdata/targets/runtimes/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// recording is what came of recording a command.
+type recording struct {
+	stdout, stderr string
+	trace          string
+	report         *report
+}
+
+// recordRuntime records a command with a preset. The trace must be flawless, and the command end well.
+func recordRuntime(t *testing.T, preset string, env []string, command ...string) *recording {
+	t.Helper()
+	r := &recording{trace: filepath.Join(t.TempDir(), "trace.arrow")}
+	cmd := exec.Command(utracePath, append([]string{"record", "-o", r.trace, "--preset", preset, "--"}, command...)...)
+	cmd.Env = append(os.Environ(), env...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("record: %v\n%s", err, errs.String())
+	}
+	validate(t, r.trace)
+	r.stdout, r.stderr, r.report = out.String(), errs.String(), analyzeTrace(t, r.trace)
+	if r.report.Trace.Lost != 0 {
+		t.Skipf("%d events lost", r.report.Trace.Lost)
+	}
+	return r
+}
+
+// countLines reads what a program prints of its own calls: lines of NAME COUNT.
+func countLines(t *testing.T, text string) map[string]uint64 {
+	t.Helper()
+	counts := map[string]uint64{}
+	for line := range strings.Lines(text) {
+		words := strings.Fields(line)
+		if len(words) != 2 {
+			continue
+		}
+		if n, err := strconv.ParseUint(words[1], 10, 64); err == nil {
+			counts[words[0]] = n
+		}
+	}
+	if len(counts) == 0 {
+		t.Fatalf("no counts in %q", text)
+	}
+	return counts
+}
+
+// wantOwnCounts checks that the functions of a source file have the calls that the program has counted, all of which
+// have returned. name makes what the program calls a function of what utrace does.
+func (r *recording) wantOwnCounts(t *testing.T, name func(function string) string) {
+	t.Helper()
+	calls, incomplete := map[string]uint64{}, map[string]uint64{}
+	for _, f := range r.report.Functions {
+		if n := name(f.Name); n != "" {
+			calls[n] += f.Calls
+			incomplete[n] += f.Incomplete
+		}
+	}
+	wantCounts(t, "calls", calls, countLines(t, r.stdout))
+	for n, count := range incomplete {
+		if count != 0 {
+			t.Errorf("%d incomplete calls of %s", count, n)
+		}
+	}
+}
+
+// wantNesting checks that what happens in each thread is a tree: what --flow=arrows shows ends in the order in
+// which it began, at its depth.
+func wantNesting(t *testing.T, trace string, flags ...string) {
+	t.Helper()
+	stdout, stderr, status := utrace(t, append(append([]string{"analyze", "--flow=arrows"}, flags...), trace)...)
+	if status != 0 {
+		t.Fatalf("analyze: status %d\n%s", status, stderr)
+	}
+	stacks := map[string][]string{}
+	for line := range strings.Lines(stdout) {
+		head, name, enters := strings.Cut(line, "-> ")
+		if !enters {
+			head, name, _ = strings.Cut(line, "<- ")
+		}
+		words := strings.Fields(head)
+		if len(words) < 4 || words[0] == "CPU" {
+			continue
+		}
+		name, _, _ = strings.Cut(strings.TrimSpace(name), "(")
+		stack := stacks[words[2]]
+		switch {
+		case enters:
+			stacks[words[2]] = append(stack, name)
+		case len(stack) == 0 || stack[len(stack)-1] != name:
+			t.Fatalf("%s ends inside %v", name, stack)
+		default:
+			stacks[words[2]] = stack[:len(stack)-1]
+		}
+	}
+	for tid, stack := range stacks {
+		if len(stack) > 0 {
+			t.Errorf("thread %s: %v has not ended", tid, stack)
+		}
+	}
+}
+
+// recordRunning starts a program that prints "ready" and goes on until its input ends, records it for a second, and
+// returns what record prints and the report.
+func recordRunning(t *testing.T, preset string, env []string, command ...string) (stderr string, r *report) {
+	t.Helper()
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Env = append(os.Environ(), env...)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	if line, _ := bufio.NewReader(stdout).ReadString('\n'); line != "ready\n" {
+		t.Fatalf("the program prints %q", line)
+	}
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	_, stderr, status := utrace(t, "record", "-d", "1s", "-o", trace, "--preset", preset, "-p", strconv.Itoa(cmd.Process.Pid))
+	if status != 0 {
+		t.Fatalf("record: status %d\n%s", status, stderr)
+	}
+	stdin.Write([]byte("\n"))
+	stdin.Close()
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("the program: %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the program does not end")
+	}
+	validate(t, trace)
+	return stderr, analyzeTrace(t, trace)
+}
+
+// awaitTrace waits until a recorder has its probes on.
+func awaitTrace(t testing.TB, trace string, stderr fmt.Stringer) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if info, err := os.Stat(trace); err == nil && info.Size() > 0 { // it writes what it knows when all are attached
+			time.Sleep(500 * time.Millisecond)
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the recorder does not begin\n%s", stderr)
+		}
+	}
+}
+
+// TestInternedNames: a name is never that of what lay at the same address before.
+func TestInternedNames(t *testing.T) {
+	needKernel(t)
+	r := recordRuntime(t, "python", nil, target(t, "runtimes/names.c", "-O1"))
+	r.wantOwnCounts(t, func(function string) string { return function })
+	for _, f := range r.report.Functions {
+		number := strings.TrimLeft(f.Name[strings.IndexByte(f.Name, '.'):], ".pyfx")
+		if f.Name != "function" && number != strconv.Itoa(f.Line) {
+			t.Errorf("%s begins in line %d", f.Name, f.Line)
+		}
+	}
+	wantNesting(t, r.trace)
+}
+
+// TestListPresets: each preset has a line, and its probes are such that -e takes.
+func TestListPresets(t *testing.T) {
+	stdout, _, status := utrace(t, "list", "--presets")
+	if status != 0 {
+		t.Fatal(status)
+	}
+	for _, name := range []string{"dns", "io", "java", "malloc", "php", "postgres", "python", "ruby", "sqlite", "tls"} {
+		if !strings.Contains("\n"+stdout, "\n"+name+" ") {
+			t.Errorf("no preset %s in\n%s", name, stdout)
+		}
+	}
+	stdout, _, _ = utrace(t, "list", "--presets", "-v")
+	for line := range strings.Lines(stdout) {
+		if text, ok := strings.CutPrefix(line, "  -e '"); ok {
+			if _, err := record.ParseProbe(strings.TrimSuffix(text, "'\n")); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}

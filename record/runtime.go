@@ -1,0 +1,328 @@
+//go:build linux
+
+package record
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"utrace/record/internal/target"
+)
+
+// addProblems takes note of what of the presets cannot be recorded in a scope, and returns what is new. Of a file that has
+// appeared later it is said once, not for each process.
+func (p *Plan) addProblems(sc *scope, later bool) (added []string) {
+	before := len(p.Problems)
+	sc.follow = p.follow
+	for _, preset := range p.presets {
+		told := p.told[preset.Name]
+		if told == nil {
+			told = map[fileVersion]bool{}
+			p.told[preset.Name] = told
+		}
+		for _, img := range sc.all() {
+			if later && told[img.ver] {
+				continue
+			}
+			text := preset.problem(sc, img)
+			if text == "" {
+				continue
+			}
+			told[img.ver] = true
+			if text = fmt.Sprintf("preset %s: %s", preset.Name, text); !slices.Contains(p.Problems, text) {
+				p.Problems = append(p.Problems, text)
+			}
+		}
+	}
+	return p.Problems[before:]
+}
+
+// problem says what of a preset cannot be recorded in a file of a scope, and why, "" if nothing is known to be missing.
+func (p Preset) problem(sc *scope, img *image) string {
+	switch p.Name {
+	case "java":
+		return javaProblem(sc, img)
+	case "php":
+		return phpProblem(sc, img)
+	case "postgres":
+		return postgresProblem(sc, img)
+	case "python":
+		return pythonProblem(sc, img)
+	case "ruby":
+		return rubyProblem(sc, img)
+	}
+	return ""
+}
+
+// pythonVersion is the version of CPython that a file holds.
+type pythonVersion struct{ major, minor int }
+
+func (v pythonVersion) String() string { return fmt.Sprintf("CPython %d.%d", v.major, v.minor) }
+
+// pythonIn returns the version of the CPython in a file: a program or libpython. Since 3.11 a constant tells it, before
+// that only names do; it is 0.0 where they do not.
+func pythonIn(file *target.File) (v pythonVersion, ok bool) {
+	if a, has := file.Exported("Py_Version"); has {
+		if b := file.Data(a, 8); b != nil {
+			n := binary.LittleEndian.Uint64(b)
+			return pythonVersion{int(n >> 24 & 0xff), int(n >> 16 & 0xff)}, true
+		}
+	}
+	if _, has := file.Exported("Py_GetVersion"); !has {
+		return v, false
+	}
+	for _, name := range []string{file.Soname, filepath.Base(file.Path)} {
+		if m := regexp.MustCompile(`^(?:lib)?python(\d)\.(\d+)`).FindStringSubmatch(name); m != nil {
+			v.major, _ = strconv.Atoi(m[1])
+			v.minor, _ = strconv.Atoi(m[2])
+			break
+		}
+	}
+	return v, true
+}
+
+// pythonProblem: CPython has its probes if it was built with them, as Debian's is, and 3.12 to 3.14
+// lack those of functions even then.
+func pythonProblem(_ *scope, img *image) string {
+	v, ok := pythonIn(img.file)
+	switch {
+	case img.refused != "":
+		return img.path + ": " + img.refused
+	case !ok || hasStatic(img.file, literalStatic("python", "function__entry")):
+		return ""
+	case !hasStatic(img.file, literalStatic("python", "gc__start")):
+		return img.path + ": this CPython was built without --with-dtrace: it has no probes"
+	case v.major == 3 && v.minor >= 12:
+		return fmt.Sprintf("%s: %s has no probes of functions (3.12 to 3.14 compile none: cpython issues 98894, 104280): only garbage collection and imports can be recorded", img.path, v)
+	}
+	return img.path + ": this CPython has no probes of functions"
+}
+
+// literalStatic is the pattern of one static probe.
+func literalStatic(provider, name string) *staticPattern {
+	return &staticPattern{&pattern{literal: provider}, &pattern{literal: name}}
+}
+
+// phpProblem: PHP passes the probes of functions if USE_ZEND_DTRACE was set when it started; it exports what it
+// has found. php-fpm overwrites the environment that others see.
+func phpProblem(sc *scope, img *image) string {
+	off, ok := img.file.Exported("zend_dtrace_enabled")
+	if !ok {
+		if _, php := img.file.Exported("zend_parse_parameters"); php {
+			return img.path + ": this PHP was built without --enable-dtrace: it has no probes"
+		}
+		return ""
+	}
+	without := func(who string) string {
+		return who + ": functions, compilation and errors need USE_ZEND_DTRACE=1 in the environment when PHP starts (of php-fpm: that of its service); without it only requests and exceptions are recorded"
+	}
+	if sc.command != nil {
+		if n, _ := strconv.Atoi(sc.command.variable("USE_ZEND_DTRACE")); n <= 0 {
+			return without(img.path)
+		}
+		return ""
+	}
+	for _, pid := range sc.mapping(img) {
+		mem := openMemory(pid, img)
+		if mem == nil {
+			continue
+		}
+		b := mem.read(mem.addr(off), 1)
+		mem.close()
+		if b != nil && b[0] == 0 {
+			return without(fmt.Sprintf("process %d (%s)", pid, img.path))
+		}
+	}
+	return ""
+}
+
+// javaFlags turn the probes of methods on; the latter also others. It is gone in JDK 25.
+var javaFlags = []string{"DTraceMethodProbes", "ExtendedDTraceProbes"}
+
+// javaProblem: HotSpot passes the probes of methods if a flag was set when it started.
+func javaProblem(sc *scope, img *image) string {
+	if _, ok := img.file.Exported("gHotSpotVMStructs"); !ok {
+		return ""
+	}
+	if !hasStatic(img.file, literalStatic("hotspot", "method__entry")) {
+		return img.path + ": this JVM was built without --enable-dtrace: it has no probes of methods"
+	}
+	without := func(who string) string {
+		return who + ": methods need -XX:+DTraceMethodProbes on the command line of the JVM, or in JAVA_TOOL_OPTIONS when it starts; without it only garbage collection and class loading are recorded"
+	}
+	if c := sc.command; c != nil {
+		text := strings.Join(c.args, " ")
+		for _, name := range []string{"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"} {
+			text += " " + c.variable(name)
+		}
+		for _, flag := range javaFlags {
+			if strings.Contains(text, "-XX:+"+flag) {
+				return ""
+			}
+		}
+		if strings.Contains(text, "-XX:Flags=") || strings.Contains(text, "-XX:VMOptionsFile=") || strings.Contains(text, " @") {
+			return "" // it may be there
+		}
+		return without(img.path)
+	}
+	for _, pid := range sc.mapping(img) {
+		mem := openMemory(pid, img)
+		if mem == nil {
+			continue
+		}
+		on, known := mem.jvmFlag("DTraceMethodProbes")
+		mem.close()
+		if known && !on {
+			return without(fmt.Sprintf("process %d (%s)", pid, img.path))
+		}
+	}
+	return ""
+}
+
+// postgresProblem: the queries are those of children of the process that people know.
+func postgresProblem(sc *scope, img *image) string {
+	if sc.pid == 0 || sc.follow || img != sc.program || !hasStatic(img.file, literalStatic("postgresql", "query__start")) {
+		return ""
+	}
+	if kids := children(sc.pid); len(kids) > 0 {
+		return fmt.Sprintf("process %d is the postmaster, which runs no queries; its %d children do: add --follow, or leave out -p to record every process", sc.pid, len(kids))
+	}
+	return ""
+}
+
+// rubyProblem: Ruby passes the probes of methods only while some part of the program traces calls and returns
+// (RUBY_EVENT_CALL 8 and RUBY_EVENT_RETURN 16 in a variable that it exports; since 2.5, Ruby bug 14582).
+func rubyProblem(sc *scope, img *image) string {
+	off, ok := img.file.Exported("ruby_vm_event_flags")
+	if !ok || !hasStatic(img.file, literalStatic("ruby", "method__entry")) {
+		return ""
+	}
+	const without = ": methods are passed to probes only while the program has TracePoint.new(:call, :return) enabled; without it only garbage collection, require, load, parsing and exceptions are recorded"
+	if sc.command != nil {
+		return img.path + without
+	}
+	for _, pid := range sc.mapping(img) {
+		mem := openMemory(pid, img)
+		if mem == nil {
+			continue
+		}
+		b := mem.read(mem.addr(off), 1)
+		mem.close()
+		if b != nil && b[0]&24 != 24 {
+			return fmt.Sprintf("process %d (%s)%s", pid, img.path, without)
+		}
+	}
+	return ""
+}
+
+// refuse finds out which static probes of a file must not be attached in a scope: those that would break
+// the program.
+//
+// CPython encodes the names of a function when it passes a probe, and a name that cannot be encoded
+// leaves an exception behind that breaks the program (SystemError; seen with 3.11).
+func (sc *scope) refuse(img *image) {
+	if !hasStatic(img.file, literalStatic("python", "function__entry")) {
+		return
+	}
+	const why = "%s not UTF-8: CPython breaks a program whose names its probes cannot encode"
+	if c := sc.command; c != nil && !c.isUTF8() {
+		img.refused = fmt.Sprintf(why, "the command line is")
+	}
+	for _, pid := range sc.mapping(img) {
+		args, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		dir, _ := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
+		if !utf8.Valid(args) || !utf8.ValidString(dir) {
+			img.refused = fmt.Sprintf(why, fmt.Sprintf("the command line or the directory of process %d is", pid))
+		}
+	}
+}
+
+// harm says why a static probe of the file must not be attached, "" if it may.
+//
+// The probes of Ruby's methods in C ask for the name of each class; that of a class of the interpreter itself has
+// been freed by the first garbage collection (rb_dtrace_setup; 3.1: 12 of 12 programs that go on to use alias crash).
+func (img *image) harm(n staticName) string {
+	switch {
+	case n.provider == "python" && (strings.HasPrefix(n.name, "function__") || n.name == "line" || strings.HasPrefix(n.name, "import__")):
+		return img.refused
+	case n.provider == "ruby" && strings.HasPrefix(n.name, "cmethod__"):
+		return "it crashes Ruby: use after free in rb_dtrace_setup after a garbage collection"
+	}
+	return ""
+}
+
+// invocation is how a program is started.
+type invocation struct{ args, env []string }
+
+// variable returns the value of a variable of the environment.
+func (c *invocation) variable(name string) string {
+	for _, kv := range slices.Backward(c.env) {
+		if v, ok := strings.CutPrefix(kv, name+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+func (c *invocation) isUTF8() bool {
+	dir, _ := os.Getwd()
+	return utf8.ValidString(strings.Join(c.args, " ")) && utf8.ValidString(dir)
+}
+
+// mapping returns the running processes of a scope that have mapped a file.
+func (sc *scope) mapping(img *image) (pids []int) {
+	if sc.pid != 0 {
+		return []int{sc.pid}
+	}
+	if sc.program != nil {
+		return nil
+	}
+	for _, pid := range processes() {
+		if m := openMemory(pid, img); m != nil {
+			m.close()
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// startedLibraries are libraries that a program always loads when it starts, though the dynamic linker
+// does not know: the java launcher finds its JVM from where it lies itself.
+func startedLibraries(program *image) []string {
+	if dir := filepath.Dir(program.path); filepath.Base(dir) == "bin" && slices.Contains(program.file.Needed, "libjli.so") {
+		return []string{filepath.Join(dir, "../lib/server/libjvm.so")}
+	}
+	return nil
+}
+
+// raised returns where to raise the semaphores of other probes without which a probe does not work.
+//
+// CPython 3.11, alone, passes function__entry only while it interprets on its tracing path, which it takes while
+// the semaphore of line is above zero. A probe on line would trap on every line. The semaphore is raised
+// by a probe on an instruction that is executed once, when the file is loaded.
+func (s *staticPlan) raised(n staticName) []StaticSite {
+	if n.provider != "python" || n.name != "function__entry" {
+		return nil
+	}
+	if v, _ := pythonIn(s.file); v != (pythonVersion{3, 11}) {
+		return nil
+	}
+	line := s.groups[staticName{"python", "line"}]
+	quiet, ok := s.file.InitAddr()
+	if len(line) == 0 || line[0].Semaphore == 0 || !ok {
+		return nil
+	}
+	sem, semOK := s.file.DataOff(line[0].Semaphore)
+	off, offOK := s.file.FileOff(quiet)
+	if !semOK || !offOK {
+		return nil
+	}
+	return []StaticSite{{Addr: uint64(quiet), FileOff: uint64(off), SemaphoreOff: uint64(sem)}}
+}
