@@ -1,7 +1,7 @@
 // Package bpf holds the programs that run in the kernel, and loads them.
 //
 // event.h is the contract: the records, the maps, the cookie of a
-// probe. utrace.bpf.c has two programs, one for probes on instructions and one
+// probe. utrace.bpf.c has two programs for functions, one for probes on instructions and one
 // for returns that the kernel catches through its trampoline. Both put one
 // fixed-size record into memory of the CPU that they run on and never wake
 // anybody: measured on Linux 6.18, a wake-up costs 8 to 12 us, ten times
@@ -22,10 +22,16 @@
 // they are loaded for uprobe_multi links, or for perf events, which want no attach type. A process
 // is filtered in the programs, whatever the way.
 //
+// A fourth program serves sites with arguments, static probes (static.h, fetch.h, match.h, Site): what to fetch
+// and to compare is data. It is loaded only where there are such sites, and may sleep where the kernel has that (6.0): a
+// text that is not in memory is brought in. Programs may interrupt each other on a CPU, so each takes a scratch of its own.
+// What has no arguments to tell goes into the lane, the rest into the ring. Loops over memory are functions that the verifier looks at
+// once, and keep their state in memory, of which it knows nothing: otherwise it follows more than a million instructions.
+//
 // With a limit of overhead the programs also count hits by process and function, and can
 // be told to record nothing more of a function (limit.h).
 //
-// Three more programs, at tracepoints of the scheduler, watch what processes do: fork, exec and
+// Three programs, at tracepoints of the scheduler, watch what processes do: fork, exec and
 // exit. A child of a process that is followed joins the set of those recorded before it
 // runs, and leaves it when its last thread has exited. Their records go into one ring of
 // their own: a flood of events cannot displace them.

@@ -54,7 +54,7 @@
 // attached. Nobody else can debug the command meanwhile, and a fork and exec takes 1 ms more. Where
 // all probes name a file by its path, there is nothing to look up and no tracer. Where the recorder is not the tracer
 // (a running process), a program is looked up when the kernel's record of the
-// exec is read, up to 50 ms later. Libraries are looked for in the mappings of each process, once a second.
+// exec is read, up to 50 ms later. Libraries are looked for in the mappings of each process, once a second or more often.
 // The summary says what was attached late. The drainer alone uses the writer: it takes the definitions of what
 // was found over a queue, which they enter before the probes are attached.
 //
@@ -117,6 +117,23 @@
 // Note: no probe is put where a return address could not be told: the cold parts of functions, which
 // are jumped into; the entry point; signal trampolines; functions with a loop back to
 // their first instruction. The list of names in place.go is part of the safety of the tool.
+//
+// # Static probes
+//
+// The notes of static probes (USDT) say where each is and where its arguments are (target.StaticProbe). A probe that is
+// asked for becomes a function of the plan (static.go): a hit, or a span if another one ends it. Each of its locations
+// is a site of its own with the operands that it has there (bpf.Site): to fetch them, to decide on a
+// condition and to tell a name is data, for one program. Semaphores are raised by the kernel, as reference counters of the
+// uprobes, in each process that maps the file, also later.
+//
+// A span that begins and ends in the same functions of the file is paired by the stack pointer, as calls are: an error that jumps
+// over its end does not make the next one lie in it. Other spans have none, and nest by their names. With a
+// condition the kernel keeps for each thread which of its open spans are dropped, 64 deep, so that their ends are, too.
+// Spans that an argument tells apart (=> … on) may overlap and end on other threads: the drainer
+// puts those that run at the same time into tracks, which are threads of the trace, as goroutines are (drainstatic.go).
+//
+// Objects that a program makes and loads while it runs (libstapsdt), mostly unlinked by then, are found by looking at its mappings:
+// every 50 ms while a probe names nothing yet (follow.go).
 //
 // # Runtimes of languages
 //

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
+/* How the arguments of a site are fetched. Included by static.h. */
+#ifndef UTRACE_FETCH_H
+#define UTRACE_FETCH_H
+
+static __always_inline __u64 cut_to_size(__u64 v, __u8 size, __u8 is_signed)
+{
+	__u32 bits = 64 - 8 * (size & 15);
+
+	if (bits == 0 || bits >= 64)
+		return v;
+	v <<= bits;
+	return is_signed ? (__u64)((__s64)v >> bits) : v >> bits;
+}
+
+enum { PAGE_BYTES = 4096, MAX_FAULTS = 3 };
+
+/* Brings the page of an address into memory. A string that nobody has looked at since its file was
+ * mapped, or since a fork, is not there. */
+static __always_inline int fault_in(__u64 address)
+{
+	__u8 byte;
+
+	return may_fault ? bpf_copy_from_user(&byte, sizeof(byte), (void *)address) : -1;
+}
+
+/* Reads the bytes of a text; for a string up to its NUL. */
+static __always_inline long read_text(void *to, __u64 size, __u64 address, __u8 as)
+{
+	return as == AS_BYTES ? bpf_probe_read_user(to, size, (void *)address) : bpf_probe_read_user_str(to, size, (void *)address);
+}
+
+static __always_inline __u64 read_register(struct scratch *s, __u8 reg)
+{
+	return reg < REGISTERS ? s->regs[reg] : 0;
+}
+
+/* Fetches the number or address that argument i is into s->event.values. This and what follows up to
+ * match_text are functions that the verifier looks at by themselves, once. */
+__attribute__((noinline)) int fetch_number(struct scratch *s, const struct arg *arg, __u32 i)
+{
+	__u64 v, at, index, size;
+
+	if (!s || !arg || i >= MAX_ARGS)
+		return -1;
+	if (arg->from == ARG_NOWHERE)
+		return -1;
+	v = arg->disp;
+	if (arg->from == ARG_REGISTER) {
+		v = read_register(s, arg->base) >> (arg->shift & 63);
+	} else if (arg->from == ARG_MEMORY) {
+		index = read_register(s, arg->index);
+		if (arg->index_low)
+			index = cut_to_size(index, 4, arg->index_signed);
+		at = v + read_register(s, arg->base) + (index << (arg->shift & 63));
+		v = 0;
+		size = arg->size & 15;
+		USE_AS_IS(size);
+		if (size > sizeof(v))
+			return -1;
+		if (bpf_probe_read_user(&v, size, (void *)at) && (fault_in(at) || bpf_probe_read_user(&v, size, (void *)at)))
+			return -1;
+	}
+	s->event.values[i] = cut_to_size(v, arg->size, arg->is_signed);
+	return 0;
+}
+
+/* Replaces the address of a text, argument i, by where its bytes are in s->texts: behind
+ * those of the texts before it. */
+__attribute__((noinline)) int fetch_text(struct scratch *s, const struct arg *arg, __u32 i)
+{
+	__u64 max, pos, address;
+	long n;
+
+	if (!s || !arg || i >= MAX_ARGS)
+		return -1;
+	address = s->event.values[i];
+	pos = (s->event.bytes + 7) & ~7; /* for hash_text */
+	max = arg->max;
+	if (max == 0 || max > MAX_TEXT)
+		max = MAX_TEXT;
+	if (pos > TEXT_BYTES - MAX_TEXT) /* no room */
+		return -1;
+	if (arg->as == AS_BYTES) {
+		__u32 l = arg->length_arg;
+		__u64 length;
+
+		if (l >= MAX_ARGS)
+			return -1;
+		length = s->event.values[l];
+		if ((__s64)length < 0)
+			return -1;
+		if (length < max)
+			max = length;
+	}
+	USE_AS_IS(max); /* Linux 6.1 learns nothing from the comparison with length */
+	if (max > MAX_TEXT)
+		max = MAX_TEXT;
+	n = max > 0 ? read_text(s->texts + pos, max, address, arg->as) : 0;
+	for (int page = 0; n < 0 && page < MAX_FAULTS; page++) {
+		if (fault_in(page ? (address & ~(PAGE_BYTES - 1ULL)) + page * PAGE_BYTES : address))
+			break;
+		n = read_text(s->texts + pos, max, address, arg->as);
+	}
+	if (n < 0 || n > MAX_TEXT)
+		return -1;
+	if (arg->as == AS_BYTES)
+		n = max;
+	else if (n > 0)
+		n--; /* the NUL */
+	s->event.values[i] = pos << 32 | n;
+	s->event.bytes = pos + n;
+	return 0;
+}
+
+/* What could not be read goes into memory at once: the verifier must not follow each
+ * combination of arguments. */
+static __always_inline void fetch_args(struct pt_regs *regs, struct scratch *s, const struct site *site)
+{
+	struct args_event *e = &s->event;
+
+	e->unreadable = 0;
+	e->bytes = 0;
+	if (site->args == 0)
+		return;
+	bpf_probe_read_kernel(s->regs, sizeof(s->regs), regs);
+	for (__u32 i = 0; i < MAX_ARGS; i++) {
+		if (i >= site->args)
+			break;
+		e->values[i] = 0;
+		if (fetch_number(s, &site->arg[i], i))
+			e->unreadable |= 1 << i;
+	}
+	for (__u32 i = 0; i < MAX_ARGS; i++) {
+		if (i >= site->args)
+			break;
+		if (site->arg[i].as == AS_NUMBER || e->unreadable >> i & 1)
+			continue;
+		if (fetch_text(s, &site->arg[i], i))
+			e->unreadable |= 1 << i;
+	}
+}
+
+#endif
