@@ -220,8 +220,7 @@ static __always_inline __u64 read_register(struct scratch *s, __u8 reg)
  * match_text are functions that the verifier looks at by themselves, once. */
 __attribute__((noinline)) int fetch_number(struct scratch *s, const struct arg *arg, __u32 i)
 {
-	__u64 v, at, index;
-	__u32 size;
+	__u64 v, at, index, size;
 
 	if (!s || !arg || i >= MAX_ARGS)
 		return -1;
@@ -236,7 +235,10 @@ __attribute__((noinline)) int fetch_number(struct scratch *s, const struct arg *
 			index = cut_to_size(index, 4, arg->index_signed);
 		at = v + read_register(s, arg->base) + (index << (arg->shift & 63));
 		v = 0;
-		size = arg->size & 7 ? arg->size & 7 : 8;
+		size = arg->size & 15;
+		USE_AS_IS(size);
+		if (size > sizeof(v))
+			return -1;
 		if (bpf_probe_read_user(&v, size, (void *)at) && (fault_in(at) || bpf_probe_read_user(&v, size, (void *)at)))
 			return -1;
 	}
@@ -272,6 +274,9 @@ __attribute__((noinline)) int fetch_text(struct scratch *s, const struct arg *ar
 		if (length < max)
 			max = length;
 	}
+	USE_AS_IS(max); /* Linux 6.1 learns nothing from the comparison with length */
+	if (max > MAX_TEXT)
+		max = MAX_TEXT;
 	n = max > 0 ? read_text(s->texts + pos, max, address, arg->as) : 0;
 	for (int page = 0; n < 0 && page < MAX_FAULTS; page++) {
 		if (fault_in(page ? (address & ~(PAGE_BYTES - 1ULL)) + page * PAGE_BYTES : address))

@@ -269,10 +269,13 @@ func (p *Plan) targetScopes(cfg Config) ([]*scope, error) {
 		}
 		seen[pid] = true
 		sc, err := p.images.processScope(pid)
-		if err != nil {
+		switch {
+		case err == nil:
+			list = append(list, sc)
+		case len(list) > 0 && cfg.Follow && hasEnded(pid): // a child of those before, see withDescendants
+		default:
 			return nil, err
 		}
-		list = append(list, sc)
 	}
 	if len(cfg.Command) > 0 {
 		sc, err := p.images.commandScope(cfg.Command, os.Environ())

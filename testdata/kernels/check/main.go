@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -30,9 +31,14 @@ type check struct {
 	calls      counts
 	incomplete counts // all others are complete
 	inAll      int    // record every process, and run the command so many times
+	static     string // what follows the name of static probes; the program says what they must record
+	kept       string // only those lines of it that begin so
 }
 
 func (c check) String() string {
+	if c.static != "" {
+		return c.command + ", static probes" + c.static
+	}
 	if c.inAll > 0 {
 		return fmt.Sprintf("%s, %d times, in all processes", c.command, c.inAll)
 	}
@@ -62,6 +68,9 @@ var checks = []check{
 	{command: "jumps-O2 signal", calls: counts{"raise_inside": 50, "on_signal": 50, "on_signal_inner": 50}},
 	{command: "jumps-O0 altstack", calls: counts{"raise_inside": 50, "on_signal": 50, "on_signal_inner": 50}},
 	{command: "jumps-O2 alloca", calls: counts{"with_alloca": 50, "fill": 50}},
+	{command: "values-O0 2", static: "*(...)"},
+	{command: "values-O2 2", static: "*(...)"},
+	{command: "values-O2 4", static: `many(n:s32, v:s32, e:s32) if n == 7 && comm =~ "val*2"`, kept: "many(7, "},
 	{command: "jumps-O2 tail", calls: counts{"tail_start": 50, "tail_middle": 50, "tail_end": 50}},
 }
 
@@ -145,6 +154,9 @@ func (u *utrace) check(way string, c check) error {
 			args = append(args, "-e", bin+":"+name)
 		}
 	}
+	if c.static != "" {
+		return u.checkStatic(c, args, bin, words[1:])
+	}
 	var err error
 	if c.inAll > 0 {
 		err = u.recordAll(args, c.inAll, bin, words[1:])
@@ -155,6 +167,36 @@ func (u *utrace) check(way string, c check) error {
 		return err
 	}
 	return u.compare(c)
+}
+
+// checkStatic records static probes and compares them with what the program prints.
+func (u *utrace) checkStatic(c check, args []string, bin string, words []string) error {
+	args = append(args, "-e", "usdt:"+bin+":values:"+c.static, "-e", "!usdt:"+bin+":values:in_memory")
+	cmd := exec.Command(u.path, append(append(args, "--", bin), words...)...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%v: %w: %s", cmd, err, &stderr)
+	}
+	flow, err := exec.Command(u.path, "analyze", "--flow", u.trace).Output()
+	if err != nil {
+		return fmt.Errorf("analyze: %w", err)
+	}
+	var got, want []string
+	for line := range strings.Lines(string(flow)) {
+		if _, call, ok := strings.Cut(line, "] | "); ok {
+			got = append(got, call)
+		}
+	}
+	for line := range strings.Lines(stdout.String()) {
+		if strings.HasPrefix(line, c.kept) {
+			want = append(want, line)
+		}
+	}
+	if !slices.Equal(got, want) || len(want) == 0 {
+		return fmt.Errorf("WRONG: %d passes, want %d: %.200q, want %.200q", len(got), len(want), got, want)
+	}
+	return nil
 }
 
 // recordAll records all processes while a command runs a few times.
