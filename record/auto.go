@@ -45,6 +45,7 @@ func choosers() []chooser {
 	return []chooser{
 		{preset: "python", language: "Python", program: regexp.MustCompile(`^python[0-9.]*$`), provider: "python", probe: "function__entry"},
 		{preset: "php", language: "PHP", program: regexp.MustCompile(`^php(-fpm|-cgi)?[0-9.]*$`), provider: "php", probe: "function__entry"},
+		{preset: "ruby", language: "Ruby", program: regexp.MustCompile(`^ruby[0-9.]*$`), provider: "ruby", probe: "method__entry"},
 		{preset: "java", language: "Java", program: regexp.MustCompile(`^java$`), provider: "hotspot", probe: "method__entry"},
 		{preset: "postgres", provider: "postgresql", probe: "query__start"},
 		{preset: "tls", library: "ssl"},
@@ -93,18 +94,21 @@ func choose(list []running) (chosen []Choice, passed []string) {
 		}
 		choice := Choice{Preset: c.preset, About: preset.About}
 		var fitting []running
+		var without []string
 		for _, r := range list {
 			ok, why := c.fits(r)
 			if ok {
 				fitting = append(fitting, r)
 			} else if why != "" {
-				passed = append(passed, fmt.Sprintf("%s: %s", r, why))
+				without = append(without, fmt.Sprintf("%s: %s", r, why))
 			}
 		}
-		if len(fitting) > 0 {
-			choice.Processes = byName(fitting)
-			chosen = append(chosen, choice)
+		if len(fitting) == 0 {
+			passed = append(passed, without...)
+			continue
 		}
+		choice.Processes = byName(fitting) // Plan.Problems tells of the others
+		chosen = append(chosen, choice)
 	}
 	return chosen, passed
 }
@@ -151,6 +155,7 @@ func (p *Plan) autoProbes(scopes []*scope) ([]*Probe, error) {
 			if err != nil {
 				return nil, err
 			}
+			p.presets = append(p.presets, preset)
 			probes = append(probes, more...)
 		}
 		return probes, nil
@@ -179,6 +184,7 @@ func (p *Plan) autoProbes(scopes []*scope) ([]*Probe, error) {
 		if err != nil {
 			return nil, err
 		}
+		p.presets = append(p.presets, *preset)
 		probes = append(probes, more...)
 	}
 	if len(probes) == 0 { // all their programs, also those executed later
