@@ -97,7 +97,9 @@ func TestMatchNames(t *testing.T) {
 }
 
 func FuzzParseProbe(f *testing.F) {
-	for _, text := range []string{"main", "c:f*", "/a/b:f+0x10", "!/x::y/", "uprobe:c:0x12", "f[!a-z]\\", "libx.so:ns::f(int)"} {
+	for _, text := range []string{"main", "c:f*", "/a/b:f+0x10", "!/x::y/", "uprobe:c:0x12", "f[!a-z]\\", "libx.so:ns::f(int)",
+		"usdt:a:b", "usdt:/x/y:a:b*", "!usdt:libx:/a|b/:c", "usdt:a:b(ip:str[20], size:u32, x16, d:f64, b:buf[size])", "U:x::b(...)",
+		`usdt:a:b(s:str) if s =~ "x*" && !(arg2 == -1 || arg3 < 'c') || pid != 0x10 => a:/c|d/ on arg4`, `usdt:a:b if comm == "=>" => none`} {
 		f.Add(text)
 	}
 	fn := target.Func{Name: "_ZN2ns5Class6methodEid"}
@@ -107,6 +109,10 @@ func FuzzParseProbe(f *testing.F) {
 			if !errors.Is(err, ErrSyntax) {
 				t.Fatal(err)
 			}
+			return
+		}
+		if p.static != nil {
+			checkValues(t, p)
 			return
 		}
 		if (p.pattern == nil) == (p.addr == nil) {
