@@ -22,6 +22,9 @@ import (
 // ones compress no better and cost memory.
 const BatchRows = 128 << 10
 
+// BatchArgs is the number of bytes of values at which a batch must be flushed.
+const BatchArgs = 8 << 20
+
 // ErrClosed is returned by a Writer that was closed or has failed before.
 var ErrClosed = errors.New("trace writer is closed")
 
@@ -50,6 +53,7 @@ type Writer struct {
 
 	pending []Event
 	args    []string // of the pending events
+	argSize int      // bytes of args
 	threads []writerThread
 	counts  struct{ modules, funcs uint32 }
 	rows    rows
@@ -175,6 +179,7 @@ func (w *Writer) Append(e *Event) error {
 // AppendArgs is Append for an event that carries values: args is a JSON array of them.
 func (w *Writer) AppendArgs(e *Event, args string) error {
 	w.args = append(w.args, args)
+	w.argSize += len(args)
 	with := *e
 	with.args = uint32(len(w.args))
 	return w.Append(&with)
@@ -182,6 +187,10 @@ func (w *Writer) AppendArgs(e *Event, args string) error {
 
 // Pending returns the number of events that the next Flush will write.
 func (w *Writer) Pending() int { return len(w.pending) }
+
+// PendingArgs returns the bytes of the values that the next Flush will write. A Reader refuses a batch with more than
+// 32 MiB of them: flush in time (BatchArgs).
+func (w *Writer) PendingArgs() int { return w.argSize }
 
 // Flush writes what is pending as complete batches: first the definitions,
 // then the events sorted by thread. When it returns nil, the file up to here
@@ -301,7 +310,7 @@ func (w *Writer) writeEvents() {
 		t.timeNs = e.TimeNs
 	}
 	w.write(r, nil)
-	w.args = w.args[:0]
+	w.args, w.argSize = w.args[:0], 0
 }
 
 func sortByTime(events []Event) {
