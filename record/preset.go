@@ -54,6 +54,8 @@ func Presets() []Preset {
 			"usdt:postgresql:lock__wait__start(database:u32, relation:u32)", "usdt:postgresql:lwlock__wait__start(tranche:str, mode:s32)",
 			// Most reads of buffers find them in memory, and take less than a probe.
 			"usdt:postgresql:smgr__md__read__start(fork:s32, block:u32, tablespace:u32, database:u32, relation:u32)")...)},
+		{"postgres-buffers", "every read of a buffer of PostgreSQL, also of those that are in memory: more of them than of all else together", plain(
+			"usdt:postgresql:buffer__read__start(fork:s32, block:u32, tablespace:u32, database:u32, relation:u32)")},
 		{"python", "functions, garbage collection and imports of CPython 3.6 to 3.11", append(named(
 			"usdt:python:function__entry(file:str[500], func:str, line:s32)", pythonNames), plain(
 			"usdt:python:gc__start(generation:s32)", "usdt:python:import__find__load__start(module:str)")...)},

@@ -84,7 +84,7 @@ negative if signed, and PLACE a register, memory or a constant, as the assembler
 func printPresets(w io.Writer, verbose bool) error {
 	out := bufio.NewWriter(w)
 	for _, p := range record.Presets() {
-		fmt.Fprintf(out, "%-8s %s\n", p.Name, p.About)
+		fmt.Fprintf(out, "%-16s %s\n", p.Name, p.About)
 		for _, probe := range p.Probes {
 			if verbose {
 				fmt.Fprintf(out, "  -e '%s'\n", probe.Text)
