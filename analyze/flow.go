@@ -81,7 +81,9 @@ type view interface {
 //
 //  1. An entry ends, as unwound, the frames on top that lie deeper in the stack
 //     than it does, and those at the same depth, unless it is a tail call, whose
-//     caller shares its place and returns after it.
+//     caller shares its place and returns after it. A span between static probes shares its place with others
+//     that begin in the same call of a function: at its own depth it ends an earlier span of the same probe only, and what
+//     is in that.
 //  2. A return ends the frames that lie deeper, as unwound. If its function has
 //     a frame at its depth, then the frames above that one are unwound and the
 //     frame is complete. If not, the return is an orphan: its entry was not seen.
@@ -92,6 +94,8 @@ type view interface {
 type pairer struct {
 	view     view
 	noReturn []bool                  // by function
+	static   []uint32                // by function: which static probe begins it, counted from 1; 0 for none
+	statics  map[string]uint32       // those numbers
 	offNs    map[format.FuncID]int64 // when functions were taken off; empty most often
 	offs     int                     // how many definitions of that are in offNs, of how many functions
 	offFuncs int
@@ -107,6 +111,7 @@ func newPairer(v view) *pairer { return &pairer{view: v, room: maxFrames} }
 func (p *pairer) define(funcs []format.Func) {
 	for _, f := range funcs[len(p.noReturn):] {
 		p.noReturn = append(p.noReturn, f.NoReturn)
+		p.static = append(p.static, p.staticID(f.Static))
 	}
 	p.view.define(funcs)
 }
@@ -157,7 +162,11 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 		fn := format.FuncID(funcs[i])
 		switch format.Kind(kinds[i]) {
 		case format.Entry:
-			p.enter(t, fn, sp, sp)
+			if p.static[fn] != 0 && sp != 0 {
+				p.enterSpan(t, fn, sp)
+			} else {
+				p.enter(t, fn, sp, sp)
+			}
 		case format.TailEntry:
 			p.enter(t, fn, sp, sp-1)
 		case format.Return:
@@ -169,6 +178,39 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 		}
 	}
 	t.nowNs = min(t.nowNs, maxTimeNs)
+}
+
+// staticID numbers the static probes that begin spans.
+func (p *pairer) staticID(static string) uint32 {
+	if static == "" {
+		return 0
+	}
+	if p.statics == nil {
+		p.statics = map[string]uint32{}
+	}
+	id, ok := p.statics[static]
+	if !ok {
+		id = uint32(len(p.statics) + 1)
+		p.statics[static] = id
+	}
+	return id
+}
+
+// enterSpan is rule 1 for a span.
+func (p *pairer) enterSpan(t *thread, fn format.FuncID, sp uint64) {
+	for len(t.frames) > 0 && t.frames[len(t.frames)-1].sp < sp {
+		p.end(t, Unwound)
+	}
+	keep := len(t.frames)
+	for i := keep - 1; i >= 0 && t.frames[i].sp == sp; i-- {
+		if p.static[t.frames[i].fn] == p.static[fn] {
+			keep = i
+		}
+	}
+	for len(t.frames) > keep {
+		p.end(t, Unwound)
+	}
+	p.enter(t, fn, sp, sp-1)
 }
 
 // enter is rules 1 and 3: frames at gone or deeper are over.

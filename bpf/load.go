@@ -204,7 +204,7 @@ const scratchesPerCPU = 4
 func prepareSites(spec *ebpf.CollectionSpec, sites, cpus int) error {
 	if sites == 0 {
 		delete(spec.Programs, utraceProgOnStatic)
-		for _, name := range []string{utraceMapSites, utraceMapScratches, utraceMapNames, utraceMapGates} {
+		for _, name := range []string{utraceMapSites, utraceMapScratches, utraceMapNames, utraceMapGates, utraceMapNoGate} {
 			delete(spec.Maps, name)
 		}
 		return nil

@@ -13,6 +13,7 @@ enum {
 	TEXT_BYTES = 12288, /* of the texts of an event; the last MAX_TEXT of them only end one */
 	MAX_MATCHED = 256,  /* bytes of a text that a glob looks at */
 	MAX_NAME = 1024,    /* bytes of a text that count for a name */
+	MAX_GATED = 2048,   /* nested calls of which it is known whether they are kept */
 	SCRATCHES = 4,      /* events that are being made at the same time on a CPU: they can be interrupted */
 	COMM_BYTES = 16,
 	REGISTERS = sizeof(struct pt_regs) / 8,
@@ -127,10 +128,10 @@ struct scratch {
 	char texts[TEXT_BYTES] __attribute__((aligned(8))); /* follow the event in the ring */
 };
 
-/* Calls of a thread whose entries were dropped or kept, the innermost in the lowest bit. */
+/* Open calls of a thread, a bit each from the outermost on: whether their entries were kept. */
 struct gate {
-	__u64 kept;
 	__u64 depth;
+	__u64 kept[MAX_GATED / 64];
 };
 
 struct gate_key {
@@ -165,10 +166,18 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
+	__uint(max_entries, 16384);
 	__type(key, struct gate_key);
 	__type(value, struct gate);
 } gates SEC(".maps");
+
+/* A gate of no calls: too large for a program's stack. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct gate);
+} no_gate SEC(".maps");
 
 /* A program runs to its end on one CPU, but others may run there in between: each
  * has a scratch of its own. */
@@ -217,29 +226,42 @@ __attribute__((noinline)) __u64 hash_text(struct scratch *s, __u32 from, __u32 l
 	return hash;
 }
 
-/* Has the end of a call share what was decided at its entry. */
+/* Has the end of a call share what was decided at its entry. Calls that are nested too deeply are dropped. */
 static __always_inline int gated(const struct site *site, __u64 id, int keep)
 {
 	struct gate_key key = {.tid = id, .func = site->func};
 	struct gate *gate = bpf_map_lookup_elem(&gates, &key);
-	struct gate first = {};
+	__u64 depth, bit, at;
 
 	if (site->kind == KIND_RETURN) {
 		if (!gate || gate->depth == 0)
 			return 0;
-		keep = gate->kept & 1;
-		gate->kept >>= 1;
-		gate->depth--;
-		return keep;
+		depth = --gate->depth;
+	} else {
+		if (!gate) {
+			__u32 zero = 0;
+			struct gate *none = bpf_map_lookup_elem(&no_gate, &zero);
+
+			if (!none)
+				return 0;
+			bpf_map_update_elem(&gates, &key, none, BPF_NOEXIST);
+			gate = bpf_map_lookup_elem(&gates, &key);
+			if (!gate)
+				return 0;
+		}
+		depth = gate->depth++;
 	}
-	if (!gate) {
-		first.kept = keep;
-		first.depth = 1;
-		bpf_map_update_elem(&gates, &key, &first, 0);
-		return keep;
-	}
-	gate->kept = gate->kept << 1 | keep;
-	gate->depth++;
+	at = depth / 64;
+	USE_AS_IS(at);
+	if (at >= MAX_GATED / 64)
+		return 0;
+	bit = 1ULL << (depth & 63);
+	if (site->kind == KIND_RETURN)
+		return (gate->kept[at] & bit) != 0;
+	if (keep)
+		gate->kept[at] |= bit;
+	else
+		gate->kept[at] &= ~bit;
 	return keep;
 }
 

@@ -23,6 +23,7 @@ const (
 	utraceMapLanes          = "lanes"
 	utraceMapLosses         = "losses"
 	utraceMapNames          = "names"
+	utraceMapNoGate         = "no_gate"
 	utraceMapRings          = "rings"
 	utraceMapScratches      = "scratches"
 	utraceMapSites          = "sites"
@@ -109,6 +110,7 @@ type utraceMapSpecs struct {
 	Lanes      *ebpf.MapSpec `ebpf:"lanes"`
 	Losses     *ebpf.MapSpec `ebpf:"losses"`
 	Names      *ebpf.MapSpec `ebpf:"names"`
+	NoGate     *ebpf.MapSpec `ebpf:"no_gate"`
 	Rings      *ebpf.MapSpec `ebpf:"rings"`
 	Scratches  *ebpf.MapSpec `ebpf:"scratches"`
 	Sites      *ebpf.MapSpec `ebpf:"sites"`
@@ -161,6 +163,7 @@ type utraceMaps struct {
 	Lanes      *ebpf.Map `ebpf:"lanes"`
 	Losses     *ebpf.Map `ebpf:"losses"`
 	Names      *ebpf.Map `ebpf:"names"`
+	NoGate     *ebpf.Map `ebpf:"no_gate"`
 	Rings      *ebpf.Map `ebpf:"rings"`
 	Scratches  *ebpf.Map `ebpf:"scratches"`
 	Sites      *ebpf.Map `ebpf:"sites"`
@@ -178,6 +181,7 @@ func (m *utraceMaps) Close() error {
 		m.Lanes,
 		m.Losses,
 		m.Names,
+		m.NoGate,
 		m.Rings,
 		m.Scratches,
 		m.Sites,

@@ -42,10 +42,10 @@ func Presets() []Preset {
 			"usdt:hotspot:method__entry(thread:s64, class:buf[class_len], class_len:s32, method:buf[method_len], method_len:s32)", javaNames), plain(
 			"usdt:hotspot:gc__begin(full:bool)", "usdt:hotspot:class__loaded(class:buf[class_len], class_len:s32)")...)},
 		{"malloc", "allocation in the C library", plain("c:/^(malloc|calloc|realloc|free|posix_memalign|aligned_alloc)$/")},
-		{"php", "functions, requests and compilation of PHP (functions need USE_ZEND_DTRACE=1 in the environment)", append(named(
+		{"php", "functions, requests, compilation and exceptions of PHP (functions need USE_ZEND_DTRACE=1 in the environment)", append(named(
 			"usdt:php:function__entry(func:str, file:str[500], line:s32, class:str)", phpNames), plain(
 			"usdt:php:request__startup(file:str[500], uri:str[500], method:str)",
-			"usdt:php:compile__file__entry(opened:str, file:str[500])")...)},
+			"usdt:php:compile__file__entry(opened:str, file:str[500])", "usdt:php:exception__thrown(class:str)")...)},
 		{"postgres", "queries and their execution, transactions, waiting for locks, reading from disk in PostgreSQL", append([]PresetProbe{
 			// What INSERT and its like execute is passed once more inside.
 			{Text: "usdt:postgresql:query__execute__start", within: "PortalRun"}}, plain(

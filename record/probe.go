@@ -54,7 +54,7 @@ func ParseProbe(text string) (*Probe, error) {
 	p := &Probe{Text: text}
 	rest := strings.TrimSpace(text)
 	fail := func(format string, args ...any) (*Probe, error) {
-		return nil, fmt.Errorf("%w %q: %w: %s", ErrProbe, text, ErrSyntax, fmt.Sprintf(format, args...))
+		return nil, fmt.Errorf("%w %q: %w: %s", ErrProbe, shorten(text), ErrSyntax, fmt.Sprintf(format, args...))
 	}
 	if after, ok := strings.CutPrefix(rest, "!"); ok {
 		p.Exclude, rest = true, strings.TrimSpace(after)
@@ -113,6 +113,15 @@ func ParseProbe(text string) (*Probe, error) {
 		return fail("%v", err)
 	}
 	return p, nil
+}
+
+// shorten keeps a message about a long text readable.
+func shorten(text string) string {
+	const most = 200
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 // setFile reads the part of a probe that says in which file to look.

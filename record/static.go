@@ -117,6 +117,9 @@ func (p *Plan) addStatics(m *PlannedModule, probes []*Probe, done *plannedFile, 
 		if len(pl.ends) > 0 {
 			for _, probe := range selected[pl.ends[0]] {
 				results = probe.values.args
+				if probe.values.all {
+					results = describedArguments(s.groups[pl.ends[0]][0].Args, results)
+				}
 			}
 		}
 		fn, err := s.function(pl.begin, pl.probe, pl.span, pl.ends, results)
@@ -396,6 +399,7 @@ func fetchArg(a argument, op target.Operand, addr target.Addr, machine elf.Machi
 		arg.As, arg.Max = bpf.AsString, uint32(t.max)+2 // with the NUL, and one more, by which a longer text is known
 	case t.kind == kindBuffer:
 		arg.As, arg.Max = bpf.AsBytes, uint32(t.max)
+	case t.kind == kindBool: // all of it counts
 	case t.size != 0 && t.size <= arg.Size:
 		arg.Size, arg.Signed = t.size, t.signed
 	}

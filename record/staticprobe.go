@@ -149,7 +149,7 @@ func (p *Probe) parseStaticTail(tail string) error {
 			_, err = cond.compile(p.values.args)
 		}
 		if err != nil {
-			return fmt.Errorf("condition %q: %w", strings.TrimSpace(text), err)
+			return fmt.Errorf("condition %q: %w", shorten(strings.TrimSpace(text)), err)
 		}
 		p.values.cond, tail = cond, end
 	}

@@ -219,6 +219,27 @@ func TestStaticSpans(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 
+	// Spans of two probes in one call of a function, at the same depth.
+	calls, _, _ = recordStatic(t, []string{"-e", "usdt:spans:outer__*(...)", "-e", "usdt:spans:inner__enter(n:s32)"}, program, "4")
+	compare(t, calls, []string{
+		"outer(0) {", "  inner(0);", "} = 0 /* outer */",
+		"outer(1) {", "  inner(1) {", "  } /* inner: unwound */", "} = 1 /* outer */",
+		"outer(2) {", "  inner(2);", "} /* outer: unwound */",
+		"outer(3) {", "  inner(3);", "} = 3 /* outer */",
+	})
+
+	// What a condition drops may nest deeply: 0, 100, 200, … calls.
+	calls, _, _ = recordStatic(t, []string{"-e", "usdt:spans:nest__entry(n:s32) if n == 0 || n == 100 || n == 800"}, program, "10")
+	want = []string{"nest(0);"}
+	for n := 1; n < 10; n++ {
+		if n >= 8 {
+			want = append(want, "nest(800) {", "  nest(100) {", "    nest(0);", "  } /* nest */", "} /* nest */")
+		} else {
+			want = append(want, "nest(100) {", "  nest(0);", "} /* nest */")
+		}
+	}
+	compare(t, calls, want)
+
 	// A condition on the beginning decides on the end, too.
 	calls, _, _ = recordStatic(t, []string{"-e", `usdt:spans:query__start(n:s32, how:str) if how == "good" && n > 0`}, program, "6")
 	compare(t, calls, []string{`query(1, "good");`, `query(3, "good");`, `query(4, "good");`})

@@ -40,6 +40,26 @@ static void *finish(void *many)
 	return 0;
 }
 
+/* Two in one frame, of which the inner one is left out now and then, and the outer one, too. */
+__attribute__((noinline)) static void both(int n)
+{
+	DTRACE_PROBE1(spans, outer__enter, n);
+	DTRACE_PROBE1(spans, inner__enter, n);
+	if (n % 4 != 1)
+		DTRACE_PROBE1(spans, inner__exit, n);
+	if (n % 4 != 2)
+		DTRACE_PROBE1(spans, outer__exit, n);
+}
+
+/* Calls nested deeply, of which a condition keeps few. */
+__attribute__((noinline)) static void nest(int n)
+{
+	DTRACE_PROBE1(spans, nest__entry, n);
+	if (n > 0)
+		nest(n - 1);
+	DTRACE_PROBE1(spans, nest__return, n);
+}
+
 int main(int argc, char **argv)
 {
 	volatile int rounds = argc > 1 ? atoi(argv[1]) : 9;
@@ -47,6 +67,10 @@ int main(int argc, char **argv)
 		if (!setjmp(top))
 			query(n);
 	pthread_t t;
+	for (int n = 0; n < rounds; n++)
+		both(n);
+	for (int n = 0; n < rounds; n++)
+		nest(100 * n);
 	for (long i = 0; i < rounds; i++) {
 		DTRACE_PROBE2(spans, request__accepted, 7, 1000 + i);
 		usleep(1000);
