@@ -370,7 +370,7 @@ func (s *images) find(sc *scope, p *Probe) ([]*image, error) {
 			}
 		}
 		if len(list) == 0 {
-			return nil, noStatic(p, []*scope{sc})
+			return nil, noStatic(p, sc.all())
 		}
 		return list, nil
 	case sc.program != nil:

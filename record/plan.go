@@ -235,7 +235,13 @@ func (p *Plan) resolve(cfg Config) error {
 		switch {
 		case err != nil:
 		case probe.static != nil:
-			err = noStatic(probe, scopes)
+			var looked []*image
+			for img, list := range wanted {
+				if slices.Contains(list, probe) {
+					looked = append(looked, img)
+				}
+			}
+			err = noStatic(probe, looked)
 		default:
 			err = noMatch(probe, wanted, scopes)
 		}

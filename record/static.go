@@ -414,23 +414,21 @@ func pcRegister(machine elf.Machine) uint8 {
 	return 16
 }
 
-// noStatic explains a probe that matches no static probe.
-func noStatic(probe *Probe, scopes []*scope) error {
+// noStatic explains a probe that matches no static probe of the files in which it was looked for.
+func noStatic(probe *Probe, looked []*image) error {
 	var near []string
 	files, total := 0, 0
-	for _, sc := range scopes {
-		for _, img := range sc.all() {
-			list, _ := img.file.StaticProbes()
-			if len(list) == 0 {
-				continue
-			}
-			files++
-			for _, p := range list {
-				total++
-				n := staticName{p.Provider, p.Name}.String()
-				if !slices.Contains(near, n) {
-					near = append(near, n)
-				}
+	for _, img := range looked {
+		list, _ := img.file.StaticProbes()
+		if len(list) == 0 {
+			continue
+		}
+		files++
+		for _, p := range list {
+			total++
+			n := staticName{p.Provider, p.Name}.String()
+			if !slices.Contains(near, n) {
+				near = append(near, n)
 			}
 		}
 	}

@@ -35,6 +35,7 @@ RETURN is how the return of a function is seen:
   ret        a probe on each return instruction, where exceptions may unwind through the function
              or the thread may switch stacks: a replaced return address would break the program
   none       not at all: calls are counted, without a duration
+  static     a static probe ends the span
   -          a single instruction: passes are counted
 
 ` + probeHelp,
@@ -94,8 +95,11 @@ func printPlan(w io.Writer, plan *record.Plan) error {
 		fmt.Fprintf(w, "# %-16s %-5s %-9s %-8s %-9s %s\n", "ADDRESS", "SITE", "CLASS", "COST", "RETURN", "FUNCTION")
 		for _, fn := range m.Funcs {
 			by := fn.ReturnBy.String()
-			if fn.Hit {
+			switch {
+			case fn.Hit:
 				by = "-"
+			case fn.Static != "":
+				by = "static"
 			}
 			var notes []string
 			for _, why := range []string{fn.SiteWhy, fn.Why} {
