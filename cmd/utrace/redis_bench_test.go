@@ -15,11 +15,13 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"utrace/record"
 )
 
 // BenchmarkRedis measures what is left of the throughput of a redis-server under redis-benchmark
 // while every entry and return of two functions is recorded, and while bpftrace
-// prints them. They take turns with the server alone; medians are reported. Redis counts its
+// prints them, or an empty program is at the same places. They take turns with the server alone; medians are reported. Redis counts its
 // commands: the trace must hold each.
 func BenchmarkRedis(b *testing.B) {
 	needKernel(b)
@@ -35,7 +37,7 @@ func BenchmarkRedis(b *testing.B) {
 			"uretprobe:" + s.path + ":" + fn + " { printf(\"%lu %d return " + fn + "\\n\", nsecs, tid); } "
 	}
 	for b.Loop() {
-		var alone, ours, theirs []float64
+		var alone, floor, ours, theirs []float64
 		for range turns {
 			base := s.throughput(b)
 			detach := background(b, utracePath, "record", "--force", "-o", trace, "-e", "processCommand", "-e", "call", "-p", strconv.Itoa(s.pid))
@@ -50,13 +52,18 @@ func BenchmarkRedis(b *testing.B) {
 			if calls := r.calls(); calls["processCommand"] != want || calls["call"] != want || r.Trace.Lost > 0 || len(r.incomplete()) > 0 {
 				b.Errorf("%d commands, recorded calls %v, incomplete %v, %d events lost", want, calls, r.incomplete(), r.Trace.Lost)
 			}
+			detach = attachFloor(b, record.Config{PIDs: []int{s.pid}, Probes: []string{"processCommand", "call"}})
+			empty := s.throughput(b)
+			detach()
 			detach = background(b, "bpftrace", "-p", strconv.Itoa(s.pid), "-e", script)
 			awaitBreakpoint(b, s.path, "processCommand", s.pid)
 			printed := s.throughput(b)
 			detach()
-			alone, ours, theirs = append(alone, base), append(ours, recorded/base), append(theirs, printed/base)
+			alone, floor = append(alone, base), append(floor, empty/base)
+			ours, theirs = append(ours, recorded/base), append(theirs, printed/base)
 		}
 		b.ReportMetric(median(alone), "alone-requests/s")
+		b.ReportMetric(median(floor), "floor/alone")
 		b.ReportMetric(median(ours), "utrace/alone")
 		b.ReportMetric(median(theirs), "bpftrace/alone")
 	}

@@ -63,7 +63,7 @@ func sideBySide(b *testing.B, cfg record.Config, script string, rate func() floa
 			lost = append(lost, float64(r.Trace.Lost))
 			events = append(events, float64(r.Trace.Events))
 
-			detach := attachEmptyStatics(b, cfg)
+			detach := attachFloor(b, cfg)
 			floor = append(floor, rate())
 			detach()
 
@@ -94,9 +94,9 @@ func sideBySide(b *testing.B, cfg record.Config, script string, rate func() floa
 	b.ReportMetric(0, "ns/op")
 }
 
-// attachEmptyStatics attaches a program that does nothing where utrace would attach static probes, and raises the
-// same semaphores.
-func attachEmptyStatics(b *testing.B, cfg record.Config) (detach func()) {
+// attachFloor attaches a program that does nothing where utrace would attach, and raises the same semaphores. Return
+// instructions are left out.
+func attachFloor(b *testing.B, cfg record.Config) (detach func()) {
 	b.Helper()
 	plan, err := record.NewPlan(cfg)
 	if err != nil {
@@ -116,23 +116,34 @@ func attachEmptyStatics(b *testing.B, cfg record.Config) (detach func()) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		opts := link.UprobeMultiOptions{}
+		var opts, returns link.UprobeMultiOptions
 		if len(m.PIDs) > 0 {
-			opts.PID = uint32(m.PIDs[0])
+			opts.PID, returns.PID = uint32(m.PIDs[0]), uint32(m.PIDs[0])
 		}
-		var sites []record.StaticSite
 		for _, fn := range m.Funcs {
-			sites = slices.Concat(sites, fn.Statics, fn.Raised)
-		}
-		for _, site := range sites {
-			opts.Addresses = append(opts.Addresses, site.FileOff)
-			opts.RefCtrOffsets = append(opts.RefCtrOffsets, site.SemaphoreOff)
+			sites := slices.Concat(fn.Statics, fn.Raised)
+			if len(fn.Statics) == 0 {
+				sites = append(sites, record.StaticSite{FileOff: fn.FileOff})
+			}
+			for _, site := range sites {
+				opts.Addresses = append(opts.Addresses, site.FileOff)
+				opts.RefCtrOffsets = append(opts.RefCtrOffsets, site.SemaphoreOff)
+			}
+			if fn.ReturnBy == record.ByTrampoline {
+				returns.Addresses = append(returns.Addresses, fn.FileOff)
+			}
 		}
 		l, err := ex.UprobeMulti(nil, empty, &opts)
 		if err != nil {
 			b.Fatal(err)
 		}
 		links = append(links, l)
+		if len(returns.Addresses) > 0 {
+			if l, err = ex.UretprobeMulti(nil, empty, &returns); err != nil {
+				b.Fatal(err)
+			}
+			links = append(links, l)
+		}
 	}
 	return func() {
 		for _, l := range links {
