@@ -142,7 +142,7 @@ func (f *follower) execed(pid int, running bool) {
 	if err != nil || sc == nil { // it has ended, is no ELF file, or is known
 		return
 	}
-	f.extend(&files, sc, running)
+	f.extend(&files, sc, running, nil)
 }
 
 // lookAll looks at all processes that are being recorded. It reports whether some probe
@@ -191,7 +191,11 @@ func (f *follower) look(pid int) uint64 {
 	if err != nil {
 		return 0
 	}
-	f.extend(&files, sc, true)
+	var held *image
+	if tracedByUs(pid) { // it is just executing its program: the tracer waits to have it looked at
+		held = sc.program
+	}
+	f.extend(&files, sc, true, held)
 	return sum
 }
 
@@ -215,8 +219,8 @@ func (f *follower) addKnown(pid int) (fresh bool) {
 
 // extend plans, defines and attaches what is new in a scope. Definitions go ahead of
 // the first event, so a return instruction that the kernel refuses is found out
-// too late to be told in them.
-func (f *follower) extend(files *images, sc *scope, late bool) {
+// too late to be told in them. late says that the process runs, but for a program that is held.
+func (f *follower) extend(files *images, sc *scope, late bool, held *image) {
 	r := f.r
 	f.late = append(f.late, r.plan.addProblems(sc, true)...)
 	funcs, leftOut := r.plan.Funcs(), len(r.plan.LeftOut)
@@ -232,7 +236,7 @@ func (f *follower) extend(files *images, sc *scope, late bool) {
 			f.err = errors.Join(f.err, err)
 			continue
 		}
-		if late {
+		if late && m.image != held {
 			f.late = append(f.late, fmt.Sprintf("%s: %d functions attached %.1f s after the start, when it was found in process %d: its calls before that are missing",
 				m.Path, len(m.Funcs), time.Duration(monotonicNs()-uint64(r.start.MonoNs)).Seconds(), sc.pid))
 		}
