@@ -50,6 +50,12 @@ type frame struct {
 	placed   bool // its own stack pointer is known
 }
 
+// durationNs is how long a call that ends now, and is complete, has lasted.
+func (f *frame) durationNs(t *thread) int64 { return t.nowNs - f.startNs }
+
+// selfNs is that without its direct callees that are complete.
+func (f *frame) selfNs(t *thread) int64 { return f.durationNs(t) - f.childNs }
+
 // thread is the state of one traced thread.
 type thread struct {
 	id      format.ThreadID
@@ -288,7 +294,7 @@ func (p *pairer) end(t *thread, state State) {
 	if n > 0 {
 		inside := f.childNs
 		if state == Complete {
-			inside = t.nowNs - f.startNs
+			inside = f.durationNs(t)
 		}
 		t.frames[n-1].childNs += inside
 	}

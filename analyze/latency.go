@@ -72,9 +72,9 @@ func (l *latency) leave(t *thread, f *frame, state State) {
 		s := l.of(t, f.fn)
 		s.Calls++
 		if state == Complete {
-			inner = t.nowNs - f.startNs
+			inner = f.durationNs(t)
 			s.Durations.Add(time.Duration(inner))
-			s.Self += time.Duration(inner - f.childNs)
+			s.Self += time.Duration(f.selfNs(t))
 		} else {
 			s.Incomplete++
 			if f.returns > maxReturnProbes && !f.noReturn {

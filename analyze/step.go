@@ -102,7 +102,7 @@ func (s *steps) leave(t *thread, f *frame, state State) {
 	}
 	st := &Step{Kind: Leave, State: state, Func: &s.funcs[f.fn], Depth: int(f.node) - 1}
 	if state == Complete {
-		st.Duration = time.Duration(t.nowNs - f.startNs)
+		st.Duration = time.Duration(f.durationNs(t))
 		st.Results = formatValues(st.Func.Results, s.args)
 	}
 	s.step(t, st)

@@ -207,9 +207,8 @@ func (c *callPaths) leave(t *thread, f *frame, state State) {
 	n := &c.nodes[f.node]
 	n.calls++
 	if state == Complete {
-		d := t.nowNs - f.startNs
-		n.totalNs += d
-		n.selfNs += d - f.childNs
+		n.totalNs += f.durationNs(t)
+		n.selfNs += f.selfNs(t)
 	} else {
 		n.incomplete++
 	}
