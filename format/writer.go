@@ -295,6 +295,10 @@ func (w *Writer) writeEvents() {
 			e.TimeNs = t.timeNs // against Append's rule: keep the order, at least
 		}
 		for e.TimeNs-t.timeNs > math.MaxUint32 {
+			if len(r.deltaNs) >= BatchRows { // years of silence
+				w.write(r, nil)
+				r.reset()
+			}
 			r.add(math.MaxUint32, e.Thread, Event{Kind: Pause, CPU: e.CPU})
 			t.timeNs += math.MaxUint32
 		}
