@@ -23,7 +23,7 @@ enum record_kind {
 	KIND_TAIL_ENTRY = 2,
 	KIND_HIT = 3,
 	KIND_NAMED = 0x80, /* beside one of these: value stands for the name of the function */
-	KIND_ARGS = 0x100, /* in a ring: a struct args_event, see static.h */
+	KIND_ARGS = 0x100, /* in a ring: a struct args_event, see site.h */
 };
 
 /* One pass over a probe. In a lane the upper three bytes of kind say which lap the

@@ -33,7 +33,7 @@ type Options struct {
 type Objects struct {
 	OnInstruction *ebpf.Program // for probes on an instruction; see Cookie
 	OnReturn      *ebpf.Program // for returns
-	OnStatic      *ebpf.Program // for sites with arguments, see AddSite; nil without Options.Sites
+	OnSite      *ebpf.Program // for sites with arguments, see AddSite; nil without Options.Sites
 
 	Lanes  []*Lane // events, by CPU
 	Rings  []*Ring // larger records, such as events of Go code, by CPU
@@ -117,7 +117,7 @@ func Load(o Options) (_ *Objects, err error) {
 	objs := &Objects{
 		OnInstruction: coll.Programs[utraceProgOnInstruction],
 		OnReturn:      coll.Programs[utraceProgOnReturn],
-		OnStatic:      coll.Programs[utraceProgOnStatic],
+		OnSite:      coll.Programs[utraceProgOnSite],
 		sites:         coll.Maps[utraceMapSites],
 		funcLosses:    coll.Maps[utraceMapFuncLosses],
 		tgids:         coll.Maps[utraceMapTgids],
@@ -183,11 +183,11 @@ func Load(o Options) (_ *Objects, err error) {
 // newCollection loads the programs; that for sites with arguments as one that may sleep, if the kernel
 // can have that (uprobes: Linux 6.0).
 func newCollection(spec *ebpf.CollectionSpec) (*ebpf.Collection, error) {
-	if spec.Programs[utraceProgOnStatic] == nil {
+	if spec.Programs[utraceProgOnSite] == nil {
 		return ebpf.NewCollection(spec)
 	}
 	sleeping := spec.Copy()
-	sleeping.Programs[utraceProgOnStatic].Flags |= unix.BPF_F_SLEEPABLE
+	sleeping.Programs[utraceProgOnSite].Flags |= unix.BPF_F_SLEEPABLE
 	if err := sleeping.Variables[utraceVarMayFault].Set(uint8(1)); err != nil {
 		return nil, err
 	}
@@ -197,14 +197,14 @@ func newCollection(spec *ebpf.CollectionSpec) (*ebpf.Collection, error) {
 	return ebpf.NewCollection(spec)
 }
 
-// scratchesPerCPU is SCRATCHES of static.h.
+// scratchesPerCPU is SCRATCHES of site.h.
 const scratchesPerCPU = 4
 
 // prepareSites makes room for sites, or leaves out what only they need.
 func prepareSites(spec *ebpf.CollectionSpec, sites, cpus int) error {
 	if sites == 0 {
-		delete(spec.Programs, utraceProgOnStatic)
-		for _, name := range []string{utraceMapSites, utraceMapScratches, utraceMapNames, utraceMapGates, utraceMapNoGate} {
+		delete(spec.Programs, utraceProgOnSite)
+		for _, name := range []string{utraceMapSites, utraceMapScratches, utraceMapNames, utraceMapGates, utraceMapNoGate, utraceMapKeptCalls} {
 			delete(spec.Maps, name)
 		}
 		return nil

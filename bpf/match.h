@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
-/* Whether the event of a site is to be kept. Included by static.h. */
+/* Whether the event of a site is to be kept. Included by site.h. */
 #ifndef UTRACE_MATCH_H
 #define UTRACE_MATCH_H
 

@@ -20,6 +20,7 @@ const (
 	utraceMapFuncLosses     = "func_losses"
 	utraceMapGates          = "gates"
 	utraceMapHits           = "hits"
+	utraceMapKeptCalls      = "kept_calls"
 	utraceMapLanes          = "lanes"
 	utraceMapLosses         = "losses"
 	utraceMapNames          = "names"
@@ -35,7 +36,7 @@ const (
 	utraceProgOnFork        = "on_fork"
 	utraceProgOnInstruction = "on_instruction"
 	utraceProgOnReturn      = "on_return"
-	utraceProgOnStatic      = "on_static"
+	utraceProgOnSite        = "on_site"
 	utraceVarEnabled        = "enabled"
 	utraceVarFilterTgids    = "filter_tgids"
 	utraceVarLaneEvents     = "lane_events"
@@ -96,7 +97,7 @@ type utraceProgramSpecs struct {
 	OnFork        *ebpf.ProgramSpec `ebpf:"on_fork"`
 	OnInstruction *ebpf.ProgramSpec `ebpf:"on_instruction"`
 	OnReturn      *ebpf.ProgramSpec `ebpf:"on_return"`
-	OnStatic      *ebpf.ProgramSpec `ebpf:"on_static"`
+	OnSite        *ebpf.ProgramSpec `ebpf:"on_site"`
 }
 
 // utraceMapSpecs contains maps before they are loaded into the kernel.
@@ -107,6 +108,7 @@ type utraceMapSpecs struct {
 	FuncLosses *ebpf.MapSpec `ebpf:"func_losses"`
 	Gates      *ebpf.MapSpec `ebpf:"gates"`
 	Hits       *ebpf.MapSpec `ebpf:"hits"`
+	KeptCalls  *ebpf.MapSpec `ebpf:"kept_calls"`
 	Lanes      *ebpf.MapSpec `ebpf:"lanes"`
 	Losses     *ebpf.MapSpec `ebpf:"losses"`
 	Names      *ebpf.MapSpec `ebpf:"names"`
@@ -160,6 +162,7 @@ type utraceMaps struct {
 	FuncLosses *ebpf.Map `ebpf:"func_losses"`
 	Gates      *ebpf.Map `ebpf:"gates"`
 	Hits       *ebpf.Map `ebpf:"hits"`
+	KeptCalls  *ebpf.Map `ebpf:"kept_calls"`
 	Lanes      *ebpf.Map `ebpf:"lanes"`
 	Losses     *ebpf.Map `ebpf:"losses"`
 	Names      *ebpf.Map `ebpf:"names"`
@@ -178,6 +181,7 @@ func (m *utraceMaps) Close() error {
 		m.FuncLosses,
 		m.Gates,
 		m.Hits,
+		m.KeptCalls,
 		m.Lanes,
 		m.Losses,
 		m.Names,
@@ -217,7 +221,7 @@ type utracePrograms struct {
 	OnFork        *ebpf.Program `ebpf:"on_fork"`
 	OnInstruction *ebpf.Program `ebpf:"on_instruction"`
 	OnReturn      *ebpf.Program `ebpf:"on_return"`
-	OnStatic      *ebpf.Program `ebpf:"on_static"`
+	OnSite        *ebpf.Program `ebpf:"on_site"`
 }
 
 func (p *utracePrograms) Close() error {
@@ -227,7 +231,7 @@ func (p *utracePrograms) Close() error {
 		p.OnFork,
 		p.OnInstruction,
 		p.OnReturn,
-		p.OnStatic,
+		p.OnSite,
 	)
 }
 

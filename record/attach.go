@@ -250,7 +250,7 @@ func attach(objs *bpf.Objects, method bpf.Method, m *PlannedModule, pids []int, 
 		a.attach(early, &a.links.others, onInstruction)
 		a.attach(entries, &a.links.others, onInstruction)
 		a.attach(without(trampolines, a.refused), &a.links.returns, onReturn)
-		onStatic := func(sites []site) (link.Link, error) { return w.uprobe(ex, objs.OnStatic, sites, pid) }
+		onStatic := func(sites []site) (link.Link, error) { return w.uprobe(ex, objs.OnSite, sites, pid) }
 		a.attach(statics, &a.links.others, onStatic)
 		refused := a.refused
 		a.refused = map[int]error{}

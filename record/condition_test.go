@@ -113,7 +113,7 @@ func TestCompile(t *testing.T) {
 	}
 }
 
-// decide does what wanted of bpf/static.h does with numbers.
+// decide does what wanted of bpf/site.h does with numbers.
 func decide(conds []bpf.Cond, values []uint64) bool {
 	at := uint8(0)
 	for at < bpf.CondKeep {

@@ -140,7 +140,7 @@
 //
 // Interpreters have static probes that pass the name of the function that is called. What they pass is not
 // recorded with each call: the program in the kernel makes a number of 64 bits from the bytes of the name and sends that; with
-// the first call of a function it sends the bytes, too (bpf/static.h: name_of, put_static), and the drainer defines
+// the first call of a function it sends the bytes, too (bpf/site.h: name_of, put_site), and the drainer defines
 // a function of the trace (catalog.go). It must not be wrong when memory is used again, so
 //
 //   - the number comes from the bytes, read at every call: an address is never taken for a name;
