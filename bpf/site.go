@@ -85,6 +85,8 @@ const (
 	CondPID  = 240
 	CondTID  = 241
 	CondComm = 242
+	// CondDuration is how long the call has lasted, in nanoseconds; it is Late.
+	CondDuration = 243
 )
 
 // Cond is struct cond of site.h: a comparison, and what follows from it.
@@ -94,7 +96,8 @@ type Cond struct {
 	Signed  bool
 	Length  uint8 // of Text
 	Yes, No uint8
-	_       [2]uint8
+	Late    bool // of the arguments of the return
+	_       uint8
 	Value   uint64
 	Text    [MaxPattern]byte
 }

@@ -69,7 +69,10 @@ func (d *drainer) releaseStatic(e *heldEvent, fn *probedFunc, before uint64) err
 			return d.appendStatic(&out, args)
 		}
 	}
-	out.Thread = d.threads.id(e.PID, e.TID, 0, e.TimeNs)
+	if e.GoID != 0 {
+		out.SP = goStackTop - e.SP
+	}
+	out.Thread = d.threads.id(e.PID, e.TID, e.GoID, e.TimeNs)
 	return d.appendStatic(&out, args)
 }
 

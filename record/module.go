@@ -3,6 +3,7 @@
 package record
 
 import (
+	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/internal/target"
 )
@@ -41,10 +42,30 @@ type PlannedFunc struct {
 	Static  string       // of a static probe, or a span: PROVIDER:NAME of where it begins
 	Statics []StaticSite // then all its locations, those that end the span included
 	Raised  []StaticSite // where probes do nothing but raise a semaphore, without which it does not work
+	entry   *bpf.Site    // of a function, what to do at its entry beside noting it, nil for nothing;
+	exit    *bpf.Site    // and at its return
 	args    []argument   // that are recorded at its entries or hits
 	results []argument   // at its returns
 	keyed   bool         // an argument tells its calls apart
 	names   nameStyle    // the functions that it stands for
+}
+
+// bindValues finds what a probe wants of the function beside the time.
+func (fn *PlannedFunc) bindValues(file *target.File, f target.Func, probe *Probe, h hazards) error {
+	if !probe.values.any() {
+		return nil
+	}
+	s := signature{file: file, fn: f, site: target.Addr(fn.Site), isGo: h.isGo}
+	b, err := s.bind(&probe.values, fn.ReturnBy != Never)
+	if err != nil {
+		return err
+	}
+	fn.args, fn.results = b.args, b.results
+	fn.entry, fn.exit = b.sites(fn.Hit, s.site, file.Machine, h.goid)
+	if fn.exit != nil && fn.ReturnBy == ByTrampoline {
+		fn.exit.Flags |= bpf.SiteTrampoline
+	}
+	return nil
 }
 
 func (m *PlannedModule) readLines() {

@@ -74,18 +74,25 @@ func (p *Plan) Funcs() int {
 	return n
 }
 
-// laterSites is how many sites of static probes there is room for that are found while recording.
+// laterSites is how many sites of countDataSites there is room for that are found while recording.
 const laterSites = 1 << 12
 
-// countStatics returns how many sites of static probes there can be.
-func (p *Plan) countStatics(later bool) int {
+// countDataSites returns how many sites there can be that are data for the program in the kernel (bpf.Site).
+func (p *Plan) countDataSites(later bool) int {
 	n := 0
 	for _, m := range p.Modules {
 		for _, fn := range m.Funcs {
-			n += len(fn.Statics) * max(1, len(m.PIDs)+1)
+			sites := len(fn.Statics)
+			if fn.entry != nil {
+				sites++
+			}
+			if fn.exit != nil {
+				sites++
+			}
+			n += sites * max(1, len(m.PIDs)+1)
 		}
 	}
-	if later && slices.ContainsFunc(p.probes, func(probe *Probe) bool { return probe.static != nil }) {
+	if later && slices.ContainsFunc(p.probes, func(probe *Probe) bool { return probe.static != nil || probe.values.any() }) {
 		n += laterSites
 	}
 	return n
@@ -350,15 +357,15 @@ func (p *Plan) addFuncs(m *PlannedModule, probes []*Probe, around surroundings, 
 		m.Hazard = h.nameless
 	}
 	for _, fn := range funcs {
-		symbol, ok := selectFunc(fn, probes, matched)
-		if !ok || done.addrs[uint64(fn.Addr)] {
+		symbol, by := selectFunc(fn, probes, matched)
+		if by == nil || done.addrs[uint64(fn.Addr)] {
 			continue
 		}
 		if isStartup(symbol) && !slices.ContainsFunc(probes, func(p *Probe) bool { return p.isName(symbol) }) {
 			p.Startup = append(p.Startup, symbol)
 			continue
 		}
-		placed, why := place(img.file, fn, h, p.sites, p.naive)
+		placed, why := place(img.file, fn, h, p.sites, p.naive, by.values.any())
 		off, _ := img.file.FileOff(placed.entry.addr)
 		if why != "" {
 			leaveOut(target.DemangleNoParams(symbol), fn.Addr, why)
@@ -374,10 +381,17 @@ func (p *Plan) addFuncs(m *PlannedModule, probes []*Probe, around surroundings, 
 				pf.Returns = append(pf.Returns, uint64(off))
 			}
 		}
+		if err := pf.bindValues(img.file, fn, by, h); err != nil {
+			if by.pattern == nil || by.pattern.literal != "" {
+				return fmt.Errorf("%w %q: %s of %s: %w", ErrProbe, by.Text, pf.Name, img.path, err)
+			}
+			leaveOut(pf.Name, fn.Addr, err.Error())
+			continue
+		}
 		m.Funcs = append(m.Funcs, pf)
 	}
 	for _, fn := range img.file.IFuncs() {
-		if symbol, ok := selectFunc(fn, probes, matched); ok {
+		if symbol, by := selectFunc(fn, probes, matched); by != nil {
 			leaveOut(symbol, fn.Addr, "an indirect function: the code there only chooses the implementation; probe that instead")
 		}
 	}

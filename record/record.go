@@ -131,7 +131,7 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	if r.follower != nil {
 		room += laterFuncs
 	}
-	sites := p.countStatics(r.follower != nil)
+	sites := p.countDataSites(r.follower != nil)
 	if sites > 0 && cfg.MaxOverhead > 0 {
 		sites++ // of the calibration
 	}

@@ -104,17 +104,26 @@ func isStartup(symbol string) bool {
 	return false
 }
 
-// selectFunc reports whether the probes select a function, and by which of its symbols.
-func selectFunc(fn target.Func, probes []*Probe, matched map[*Probe]bool) (symbol string, ok bool) {
+// selectFunc returns the probe that selects a function, and by which of its symbols. Of several it is the first that wants
+// arguments or the like. nil: none does.
+func selectFunc(fn target.Func, probes []*Probe, matched map[*Probe]bool) (symbol string, by *Probe) {
 	excluded := false
+	choose := func(probe *Probe) {
+		if by == nil || probe.values.any() && !by.values.any() {
+			by = probe
+		}
+	}
 	for _, probe := range probes {
 		switch {
 		case probe.addr != nil && *probe.addr == fn.Addr:
 			matched[probe] = true
 			if probe.Exclude {
 				excluded = true
-			} else if !ok {
-				symbol, ok = fn.Name, true
+			} else {
+				if by == nil {
+					symbol = fn.Name
+				}
+				choose(probe)
 			}
 		case probe.pattern == nil || probe.delta != 0:
 		default:
@@ -122,13 +131,19 @@ func selectFunc(fn target.Func, probes []*Probe, matched map[*Probe]bool) (symbo
 				matched[probe] = true
 				if probe.Exclude {
 					excluded = true
-				} else if !ok || probe.pattern.literal != "" {
-					symbol, ok = name, true
+				} else {
+					if by == nil || probe.pattern.literal != "" {
+						symbol = name
+					}
+					choose(probe)
 				}
 			}
 		}
 	}
-	return symbol, ok && !excluded
+	if excluded {
+		return symbol, nil
+	}
+	return symbol, by
 }
 
 // addInstructions plans the probes on single instructions: FUNC+OFFSET, and

@@ -188,6 +188,14 @@ func (s *staticPlan) function(begin staticName, probe *Probe, span string, ends 
 	if probe.spans.ends != nil && len(ends) == 0 {
 		return PlannedFunc{}, fmt.Errorf("no static probe ends the span (=>)")
 	}
+	cond, args, err := probe.values.cond.bind(args, findArgument, endings{})
+	if err != nil {
+		return PlannedFunc{}, err
+	}
+	conds, err := cond.compile()
+	if err != nil {
+		return PlannedFunc{}, err
+	}
 	fn := PlannedFunc{
 		Name: span, Symbol: begin.String(), Addr: uint64(locations[0].Addr), Site: uint64(locations[0].Addr), Static: begin.String(),
 		Hit: len(ends) == 0, ReturnBy: Never, args: args, results: results, names: probe.names,
@@ -208,10 +216,6 @@ func (s *staticPlan) function(begin staticName, probe *Probe, span string, ends 
 		template.Flags |= bpf.SiteFrame
 	}
 	end := template
-	conds, err := probe.values.cond.compile(args)
-	if err != nil {
-		return fn, err
-	}
 	template.NumConds = uint8(copy(template.Conds[:], conds))
 	if probe.spans.key != "" {
 		at, _, err := findArgument(args, probe.spans.key, valueType{})
@@ -342,12 +346,8 @@ func (s *staticPlan) locate(n staticName, probe *Probe, args []argument, templat
 				why[i] = op.Text + ": " + op.Unreadable
 			}
 			st.site.Args[i] = fetchArg(a, op, loc.Addr, s.file.Machine)
-			if a.typ.kind == kindBuffer {
-				at, _, err := findArgument(args, a.typ.length, valueType{})
-				if err != nil {
-					return nil, err
-				}
-				st.site.Args[i].LengthArg = uint8(at)
+			if a.lengthAt > 0 {
+				st.site.Args[i].LengthArg = uint8(a.lengthAt - 1)
 			}
 		}
 		sites = append(sites, st)
@@ -399,6 +399,9 @@ func fetchArg(a argument, op target.Operand, addr target.Addr, machine elf.Machi
 		arg.As, arg.Max = bpf.AsString, uint32(t.max)+2 // with the NUL, and one more, by which a longer text is known
 	case t.kind == kindBuffer:
 		arg.As, arg.Max = bpf.AsBytes, uint32(t.max)
+		if t.isText { // one more, by which a longer text is known
+			arg.Max++
+		}
 	case t.kind == kindBool: // all of it counts
 	case t.size != 0 && t.size <= arg.Size:
 		arg.Size, arg.Signed = t.size, t.signed
