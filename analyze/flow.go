@@ -18,6 +18,9 @@ const (
 	Open
 	// NoReturn: returns of the function are not probed.
 	NoReturn
+	// Dropped: its return was seen, and it did not meet a condition that is decided then. Its figures are with those of
+	// the calls of which nothing was recorded (format.Dropped).
+	Dropped
 )
 
 // Limits on what a trace may make a pairer keep.
@@ -176,7 +179,9 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 		case format.TailEntry:
 			p.enter(t, fn, sp, sp-1)
 		case format.Return:
-			p.leave(t, fn, sp)
+			p.leave(t, fn, sp, Complete)
+		case format.DroppedReturn:
+			p.leave(t, fn, sp, Dropped)
 		case format.Hit:
 			p.view.hit(t, fn)
 		case format.StackBase:
@@ -253,12 +258,12 @@ func (p *pairer) enter(t *thread, fn format.FuncID, sp, gone uint64) {
 	p.view.enter(t, &t.frames[len(t.frames)-1], parent)
 }
 
-// leave is rules 2 and 3.
-func (p *pairer) leave(t *thread, fn format.FuncID, sp uint64) {
+// leave is rules 2 and 3; state is Complete or Dropped.
+func (p *pairer) leave(t *thread, fn format.FuncID, sp uint64, state State) {
 	if n := len(t.frames); n > 0 && sp != 0 {
 		// Nearly always it is the top frame that returns.
 		if top := &t.frames[n-1]; top.sp == sp && top.fn == fn && !top.noReturn {
-			p.end(t, Complete)
+			p.end(t, state)
 			return
 		}
 	}
@@ -279,7 +284,7 @@ func (p *pairer) leave(t *thread, fn format.FuncID, sp uint64) {
 	for len(t.frames)-1 > int(top) {
 		p.end(t, Unwound)
 	}
-	p.end(t, Complete)
+	p.end(t, state)
 }
 
 // end ends the top frame.
@@ -293,7 +298,7 @@ func (p *pairer) end(t *thread, state State) {
 	p.view.leave(t, f, state)
 	if n > 0 {
 		inside := f.childNs
-		if state == Complete {
+		if state == Complete || state == Dropped {
 			inside = f.durationNs(t)
 		}
 		t.frames[n-1].childNs += inside

@@ -12,7 +12,10 @@ type Stats struct {
 	Incomplete uint64        // those of the entries whose own return was not seen
 	Total      time.Duration // once per outermost call of a recursive function
 	Self       time.Duration // without the traced callees
-	Durations  Histogram     // of the complete calls
+	Durations  Histogram     // of the complete calls, but for those that were dropped
+	// Dropped are those of the calls that did not meet a condition which is decided at the return, such as --slower-than.
+	Dropped    uint64
+	DroppedSum time.Duration // how long they took
 }
 
 // Merge adds the figures of the same function from elsewhere.
@@ -22,6 +25,28 @@ func (s *Stats) Merge(other *Stats) {
 	s.Total += other.Total
 	s.Self += other.Self
 	s.Durations.Merge(&other.Durations)
+	s.Dropped += other.Dropped
+	s.DroppedSum += other.DroppedSum
+}
+
+// Mean returns the average of the complete calls, dropped ones included.
+func (s *Stats) Mean() time.Duration {
+	n := s.Durations.Count() + s.Dropped
+	if n == 0 {
+		return 0
+	}
+	return time.Duration((float64(s.Durations.Sum()) + float64(s.DroppedSum)) / float64(n))
+}
+
+// drop adds calls that are in a trace as a number only.
+func (s *Stats) drop(d *format.Dropped) {
+	ns := func(v uint64) time.Duration { return time.Duration(min(v, maxTimeNs)) }
+	s.Calls += d.Complete + d.Incomplete
+	s.Incomplete += d.Incomplete
+	s.Dropped += d.Complete
+	s.DroppedSum += ns(d.SumNs)
+	s.Total += ns(d.TotalNs)
+	s.Self += ns(d.SelfNs) - ns(d.InsideNs)
 }
 
 // latency is the view that sums up the calls of each function.
@@ -67,6 +92,9 @@ func (l *latency) hit(t *thread, fn format.FuncID) {
 // outermost call if that one is complete (and selected), else that of the
 // outermost ones inside it that are.
 func (l *latency) leave(t *thread, f *frame, state State) {
+	if state == Dropped {
+		return
+	}
 	inner := f.innerNs
 	if !l.opts.outside(f.startNs) {
 		s := l.of(t, f.fn)

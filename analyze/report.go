@@ -33,6 +33,13 @@ func Report(paths []string, opts Options) (*Result, error) {
 		}
 		sum.add(path, src, t)
 		offs := newTakenOff(src.tables.TakenOff, src.tables.Funcs)
+		row := func(fn format.FuncID) *Row {
+			i := fns.add(&src.tables.Funcs[fn], src.tables.Modules)
+			for len(rows) <= i {
+				rows = append(rows, new(Row))
+			}
+			return rows[i]
+		}
 		for _, v := range views {
 			l := v.(*latency)
 			tooDeep += l.tooDeep
@@ -41,17 +48,15 @@ func Report(paths []string, opts Options) (*Result, error) {
 					continue
 				}
 				f := &src.tables.Funcs[fn]
-				i := fns.add(f, src.tables.Modules)
-				for len(rows) <= i {
-					rows = append(rows, new(Row))
-				}
-				rows[i].Stats.Merge(&s.Stats)
-				rows[i].PIDs = slices.AppendSeq(rows[i].PIDs, maps.Keys(s.pids))
-				if off := offs.of(format.FuncID(fn), f); off != nil && rows[i].TakenOff == 0 {
-					rows[i].TakenOff = max(1, time.Duration(min(off.TimeNs, maxTimeNs)))
+				r := row(format.FuncID(fn))
+				r.Stats.Merge(&s.Stats)
+				r.PIDs = slices.AppendSeq(r.PIDs, maps.Keys(s.pids))
+				if off := offs.of(format.FuncID(fn), f); off != nil && r.TakenOff == 0 {
+					r.TakenOff = max(1, time.Duration(min(off.TimeNs, maxTimeNs)))
 				}
 			}
 		}
+		sum.addDropped(path, src, &opts, row)
 	}
 	if tooDeep > 0 {
 		sum.warn("", "%s more than %d traced calls deep: the Linux kernel follows no more nested return probes than that in one thread",

@@ -44,10 +44,13 @@ type Trace struct {
 	Duration time.Duration // to the end of the last
 	Events   uint64        // in the files
 	Lost     uint64        // seen by a probe, but not in the files
-	LeftOut  int           // functions that were asked for and not probed
-	TakenOff []TakenOff    // by trace and time
-	Threads  int           // that events came from
-	PIDs     []int         // ascending
+	Dropped  uint64        // complete calls that are in the files as numbers only, see Stats.Dropped
+	// SlowerThan is how long a call must have taken to be kept; 0 where all were, or it depends on the function.
+	SlowerThan time.Duration
+	LeftOut    int        // functions that were asked for and not probed
+	TakenOff   []TakenOff // by trace and time
+	Threads    int        // that events came from
+	PIDs       []int      // ascending
 	// Processes are those that events came from, by PID. One that has executed another program is there twice.
 	Processes []Process
 }
@@ -76,7 +79,7 @@ func sortKeys() map[SortKey]func(*Row) int64 {
 		"total": func(r *Row) int64 { return int64(r.Total) },
 		"self":  func(r *Row) int64 { return int64(r.Self) },
 		"calls": func(r *Row) int64 { return int64(r.Calls) },
-		"avg":   func(r *Row) int64 { return int64(r.Durations.Mean()) },
+		"avg":   func(r *Row) int64 { return int64(r.Mean()) },
 		"p50":   func(r *Row) int64 { return int64(r.Durations.Quantile(500)) },
 		"p90":   func(r *Row) int64 { return int64(r.Durations.Quantile(900)) },
 		"p99":   func(r *Row) int64 { return int64(r.Durations.Quantile(990)) },

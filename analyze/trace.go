@@ -37,6 +37,7 @@ func (s *summary) add(path string, src *source, sum tally) {
 	tr.Events += src.events
 	tr.LeftOut += len(t.LeftOut)
 	tr.Threads += len(t.Threads)
+	tr.SlowerThan = max(tr.SlowerThan, slowerThan(meta))
 	start := time.Unix(0, meta.Start.WallNs).UTC()
 	stop := start.Add(time.Duration(sum.lastNs))
 	if t.End != nil {

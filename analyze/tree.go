@@ -201,7 +201,7 @@ func (c *callPaths) enter(t *thread, f, parent *frame) {
 }
 
 func (c *callPaths) leave(t *thread, f *frame, state State) {
-	if f.hidden {
+	if f.hidden || state == Dropped {
 		return
 	}
 	n := &c.nodes[f.node]

@@ -19,6 +19,7 @@ const (
 const (
 	kindNamed = 0x80
 	kindArgs  = 0x100 // in a ring only
+	kindName  = 0x200 // with these two: nothing has happened
 )
 
 // Cookie makes the cookie of a probe: which function it belongs to and which
@@ -81,6 +82,7 @@ type Event struct {
 // Values are what an event with arguments carries. Bytes of texts are valid as long as the record.
 type Values struct {
 	Name       uint64 // what stands for the name that its arguments make, from now on; 0 if they make none
+	NameOnly   bool   // nothing has happened but that
 	unreadable uint16
 	args       uint8
 	values     [MaxArgs]uint64
@@ -119,6 +121,7 @@ func (v *Values) DecodeValues(rec []byte) bool {
 	}
 	*v = Values{
 		Name:       binary.NativeEndian.Uint64(rec[40:]),
+		NameOnly:   binary.NativeEndian.Uint32(rec[0:])&kindName != 0,
 		unreadable: binary.NativeEndian.Uint16(rec[56:]),
 		args:       min(rec[58], MaxArgs),
 		texts:      rec[argsEventBytes:],

@@ -22,8 +22,10 @@ enum record_kind {
 	KIND_RETURN = 1,
 	KIND_TAIL_ENTRY = 2,
 	KIND_HIT = 3,
+	KIND_DROPPED = 9, /* a return like any other, of a call that a condition has dropped */
 	KIND_NAMED = 0x80, /* beside one of these: value stands for the name of the function */
 	KIND_ARGS = 0x100, /* in a ring: a struct args_event, see site.h */
+	KIND_NAME = 0x200, /* with these two: nothing has happened, the arguments tell the name that name stands for */
 };
 
 /* One pass over a probe. In a lane the upper three bytes of kind say which lap the

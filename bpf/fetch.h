@@ -128,6 +128,21 @@ __attribute__((noinline)) int fetch_text(struct scratch *s, const struct arg *ar
 	return 0;
 }
 
+/* Gives up the texts that do not fit into the first bytes. */
+__attribute__((noinline)) int cut_texts(struct scratch *s, const struct site *site)
+{
+	if (!s || !site)
+		return 0;
+	for (__u32 i = 0; i < MAX_ARGS; i++) {
+		__u64 v = s->event.values[i];
+
+		if (i < site->args && site->arg[i].as != AS_NUMBER && (v >> 32) + (__u32)v > KEPT_TEXT_BYTES)
+			s->event.unreadable |= 1 << i;
+	}
+	s->event.bytes = KEPT_TEXT_BYTES;
+	return 0;
+}
+
 /* What could not be read goes into memory at once: the verifier must not follow each
  * combination of arguments. */
 static __always_inline void fetch_args(struct pt_regs *regs, struct scratch *s, const struct site *site)

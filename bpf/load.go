@@ -27,13 +27,16 @@ type Options struct {
 	Method    Method // how the programs will be attached; not Auto
 	Sites     int    // how many sites with arguments there can be
 	Limited   bool   // count the hits of each function in each process, see Hits
+	// FollowCalls follows calls from their entry to their return, where conditions are decided at the return: all
+	// sites of functions must be SiteFollowed.
+	FollowCalls bool
 }
 
 // Objects are the loaded programs and maps.
 type Objects struct {
 	OnInstruction *ebpf.Program // for probes on an instruction; see Cookie
 	OnReturn      *ebpf.Program // for returns
-	OnSite      *ebpf.Program // for sites with arguments, see AddSite; nil without Options.Sites
+	OnSite        *ebpf.Program // for sites with arguments, see AddSite; nil without Options.Sites
 
 	Lanes  []*Lane // events, by CPU
 	Rings  []*Ring // larger records, such as events of Go code, by CPU
@@ -50,7 +53,10 @@ type Objects struct {
 	hits       *ebpf.Map
 	takenOff   *ebpf.Map
 	uncounted  *ebpf.Variable
-	closers    []interface{ Close() error }
+
+	threadsCalls, openCalls, openArgs, dropped *ebpf.Map // nil unless calls are followed
+	uncountedDrops                             *ebpf.Variable
+	closers                                    []interface{ Close() error }
 }
 
 // Load loads the programs, disabled. An error of the verifier is wrapped. What
@@ -97,7 +103,7 @@ func Load(o Options) (_ *Objects, err error) {
 	if err := prepareSites(spec, o.Sites, cpus); err != nil {
 		return nil, err
 	}
-	if err := prepareLimit(spec, o); err != nil {
+	if err := errors.Join(prepareCalls(spec, o), prepareLimit(spec, o)); err != nil {
 		return nil, err
 	}
 	hasBTF := true
@@ -117,7 +123,7 @@ func Load(o Options) (_ *Objects, err error) {
 	objs := &Objects{
 		OnInstruction: coll.Programs[utraceProgOnInstruction],
 		OnReturn:      coll.Programs[utraceProgOnReturn],
-		OnSite:      coll.Programs[utraceProgOnSite],
+		OnSite:        coll.Programs[utraceProgOnSite],
 		sites:         coll.Maps[utraceMapSites],
 		funcLosses:    coll.Maps[utraceMapFuncLosses],
 		tgids:         coll.Maps[utraceMapTgids],
@@ -127,6 +133,11 @@ func Load(o Options) (_ *Objects, err error) {
 		hits:          coll.Maps[utraceMapHits],
 		takenOff:      coll.Maps[utraceMapTakenOff],
 		uncounted:     coll.Variables[utraceVarUncounted],
+	}
+	if o.FollowCalls {
+		objs.threadsCalls, objs.openCalls = coll.Maps[utraceMapThreadsCalls], coll.Maps[utraceMapOpenCalls]
+		objs.openArgs, objs.dropped = coll.Maps[utraceMapOpenArgs], coll.Maps[utraceMapDropped]
+		objs.uncountedDrops = coll.Variables[utraceVarUncountedDrops]
 	}
 	for _, m := range coll.Maps {
 		objs.closers = append(objs.closers, m)
@@ -191,10 +202,15 @@ func newCollection(spec *ebpf.CollectionSpec) (*ebpf.Collection, error) {
 	if err := sleeping.Variables[utraceVarMayFault].Set(uint8(1)); err != nil {
 		return nil, err
 	}
-	if coll, err := ebpf.NewCollection(sleeping); err == nil {
+	coll, err := ebpf.NewCollection(sleeping)
+	if err == nil {
 		return coll, nil
 	}
-	return ebpf.NewCollection(spec)
+	// Since Linux 6.17 it may sleep or not be loaded at all: then this error is the one that tells.
+	if coll, other := ebpf.NewCollection(spec); other == nil {
+		return coll, nil
+	}
+	return nil, err
 }
 
 // scratchesPerCPU is SCRATCHES of site.h.

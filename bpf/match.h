@@ -87,6 +87,8 @@ __attribute__((noinline)) int compare(struct scratch *s, const struct cond *c, _
 		while (n < COMM_BYTES && comm[n])
 			n++;
 		v = (__u64)(TEXT_BYTES - COMM_BYTES) << 32 | n;
+	} else if (arg == COND_DURATION) {
+		v = s->follow.duration;
 	} else if (arg < MAX_ARGS) {
 		if (s->event.unreadable >> arg & 1)
 			return 0;

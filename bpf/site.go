@@ -107,13 +107,15 @@ type SiteFlags uint16
 
 // See site.h.
 const (
-	SiteNamed      SiteFlags = 1  // the arguments of Named are the name of a function
-	SiteGated      SiteFlags = 2  // what happens to a return was decided at the entry
-	SiteKeyed      SiteFlags = 4  // argument Key tells calls apart
-	SiteFrame      SiteFlags = 8  // the stack pointer is the same where a call begins and where it ends
-	SiteFunction   SiteFlags = 16 // the entry of a function, or its return
-	SiteTrampoline SiteFlags = 32 // a return that the kernel's trampoline sees
-	SitePaired     SiteFlags = 64 // as SiteGated, for a function
+	SiteNamed      SiteFlags = 1   // the arguments of Named are the name of a function
+	SiteGated      SiteFlags = 2   // what happens to a return was decided at the entry
+	SiteKeyed      SiteFlags = 4   // argument Key tells calls apart
+	SiteFrame      SiteFlags = 8   // the stack pointer is the same where a call begins and where it ends
+	SiteFunction   SiteFlags = 16  // the entry of a function, or its return
+	SiteTrampoline SiteFlags = 32  // a return that the kernel's trampoline sees
+	SitePaired     SiteFlags = 64  // as SiteGated, for a function
+	SiteFollowed   SiteFlags = 128 // see calls.h; then neither of the two before
+	SiteEndless    SiteFlags = 256 // of a function whose return is not seen
 )
 
 // Site is struct site of site.h: what to do at a probe with arguments.

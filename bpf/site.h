@@ -11,6 +11,7 @@ enum {
 	MAX_PATTERN = 64,   /* bytes of a text in a condition */
 	MAX_TEXT = 4096,    /* bytes of an argument's text, with its NUL */
 	TEXT_BYTES = 12288, /* of the texts of an event; the last MAX_TEXT of them only end one */
+	KEPT_TEXT_BYTES = 2048, /* of those of a call that is open */
 	MAX_MATCHED = 256,  /* bytes of a text that a glob looks at */
 	MAX_NAME = 1024,    /* bytes of a text that count for a name */
 	MAX_GATED = 2048,   /* nested calls of which it is known whether they are kept */
@@ -69,7 +70,7 @@ enum cond_op {
 	COND_GLOB = 4, /* matches text, with * and ? */
 };
 enum { COND_KEEP = 254, COND_DROP = 255 }; /* instead of an index */
-enum { COND_PID = 240, COND_TID = 241, COND_COMM = 242 }; /* instead of an argument */
+enum { COND_PID = 240, COND_TID = 241, COND_COMM = 242, COND_DURATION = 243 }; /* instead of an argument */
 
 struct cond {
 	__u8 op;
@@ -77,7 +78,8 @@ struct cond {
 	__u8 is_signed;
 	__u8 length; /* of text */
 	__u8 yes, no;
-	__u8 reserved[2];
+	__u8 late; /* of the arguments of the return */
+	__u8 reserved;
 	__u64 value;
 	char text[MAX_PATTERN];
 };
@@ -90,6 +92,8 @@ enum {
 	SITE_FUNCTION = 16,   /* a function's entry, or return: value is what it returns */
 	SITE_TRAMPOLINE = 32, /* a return by way of the trampoline */
 	SITE_PAIRED = 64,     /* as SITE_GATED, for a function: its calls are told apart by the stack pointer */
+	SITE_FOLLOWED = 128,  /* see calls.h; then neither of the two before */
+	SITE_ENDLESS = 256,   /* of a function whose return is not seen */
 };
 
 struct site {
@@ -130,9 +134,23 @@ struct match {
 	__u32 reserved;
 };
 
+/* What calls.h knows of the thread that the event is of. */
+struct follow {
+	__u64 thread, sp, name;
+	__u64 gone;     /* open calls up to this stack pointer are over */
+	__u64 duration; /* of the call that returns */
+	__u32 tgid, cpu;
+	__u32 depth, written;
+	__u32 found, at;
+	__u16 held;
+	__u8 is_found, is_dropped, recursive;
+	__u8 reserved[3];
+};
+
 struct scratch {
 	__u32 busy;
 	__u32 reserved;
+	struct follow follow;
 	__u64 regs[REGISTERS];
 	struct match match;
 	struct args_event event;
@@ -344,6 +362,8 @@ static __always_inline __u64 name_of(struct scratch *s, const struct site *site)
 	return hash ? hash : 1;
 }
 
+#include "calls.h"
+
 /* Puts the event of a site, in a scratch, where the recorder reads it: with its arguments into the
  * ring, without into the lane. */
 static __always_inline long put_site(__u32 cpu, struct scratch *s, const struct site *site)
@@ -362,6 +382,8 @@ static __always_inline long put_site(__u32 cpu, struct scratch *s, const struct 
 		kind |= KIND_NAMED;
 		plain = bpf_map_lookup_elem(&names, &e->name) != 0;
 	}
+	if (kind == KIND_DROPPED)
+		plain = e->goid == 0;
 	if (plain) {
 		struct event *event = new_event(cpu, &lap);
 
@@ -438,6 +460,19 @@ int on_site(struct pt_regs *regs)
 
 		if (k < MAX_ARGS)
 			s->event.event.value = s->event.values[k];
+	}
+	if (follow_calls && site->flags & SITE_FOLLOWED) {
+		s->follow.thread = key.thread;
+		s->follow.tgid = key.tgid;
+		s->follow.sp = sp;
+		s->follow.cpu = cpu;
+		keep = follow(s, site, id);
+		if (keep < 0)
+			count_loss(cpu, site->func, kind, now);
+		if (keep > 0 && put_site(cpu, s, site))
+			count_loss(cpu, site->func, kind, now);
+		s->busy = 0;
+		return 0;
 	}
 	keep = wanted(s, site, id);
 	if (site->flags & SITE_GATED)

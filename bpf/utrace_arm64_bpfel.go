@@ -16,6 +16,7 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	utraceMapDropped        = "dropped"
 	utraceMapEvents         = "events"
 	utraceMapFuncLosses     = "func_losses"
 	utraceMapGates          = "gates"
@@ -25,12 +26,15 @@ const (
 	utraceMapLosses         = "losses"
 	utraceMapNames          = "names"
 	utraceMapNoGate         = "no_gate"
+	utraceMapOpenArgs       = "open_args"
+	utraceMapOpenCalls      = "open_calls"
 	utraceMapRings          = "rings"
 	utraceMapScratches      = "scratches"
 	utraceMapSites          = "sites"
 	utraceMapTakenOff       = "taken_off"
 	utraceMapTasks          = "tasks"
 	utraceMapTgids          = "tgids"
+	utraceMapThreadsCalls   = "threads_calls"
 	utraceProgOnExec        = "on_exec"
 	utraceProgOnExit        = "on_exit"
 	utraceProgOnFork        = "on_fork"
@@ -39,6 +43,7 @@ const (
 	utraceProgOnSite        = "on_site"
 	utraceVarEnabled        = "enabled"
 	utraceVarFilterTgids    = "filter_tgids"
+	utraceVarFollowCalls    = "follow_calls"
 	utraceVarLaneEvents     = "lane_events"
 	utraceVarLimited        = "limited"
 	utraceVarLostTasks      = "lost_tasks"
@@ -47,6 +52,7 @@ const (
 	utraceVarOnlyTgid       = "only_tgid"
 	utraceVarOwnTgid        = "own_tgid"
 	utraceVarUncounted      = "uncounted"
+	utraceVarUncountedDrops = "uncounted_drops"
 	utraceVarUnfollowed     = "unfollowed"
 )
 
@@ -104,38 +110,44 @@ type utraceProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type utraceMapSpecs struct {
-	Events     *ebpf.MapSpec `ebpf:"events"`
-	FuncLosses *ebpf.MapSpec `ebpf:"func_losses"`
-	Gates      *ebpf.MapSpec `ebpf:"gates"`
-	Hits       *ebpf.MapSpec `ebpf:"hits"`
-	KeptCalls  *ebpf.MapSpec `ebpf:"kept_calls"`
-	Lanes      *ebpf.MapSpec `ebpf:"lanes"`
-	Losses     *ebpf.MapSpec `ebpf:"losses"`
-	Names      *ebpf.MapSpec `ebpf:"names"`
-	NoGate     *ebpf.MapSpec `ebpf:"no_gate"`
-	Rings      *ebpf.MapSpec `ebpf:"rings"`
-	Scratches  *ebpf.MapSpec `ebpf:"scratches"`
-	Sites      *ebpf.MapSpec `ebpf:"sites"`
-	TakenOff   *ebpf.MapSpec `ebpf:"taken_off"`
-	Tasks      *ebpf.MapSpec `ebpf:"tasks"`
-	Tgids      *ebpf.MapSpec `ebpf:"tgids"`
+	Dropped      *ebpf.MapSpec `ebpf:"dropped"`
+	Events       *ebpf.MapSpec `ebpf:"events"`
+	FuncLosses   *ebpf.MapSpec `ebpf:"func_losses"`
+	Gates        *ebpf.MapSpec `ebpf:"gates"`
+	Hits         *ebpf.MapSpec `ebpf:"hits"`
+	KeptCalls    *ebpf.MapSpec `ebpf:"kept_calls"`
+	Lanes        *ebpf.MapSpec `ebpf:"lanes"`
+	Losses       *ebpf.MapSpec `ebpf:"losses"`
+	Names        *ebpf.MapSpec `ebpf:"names"`
+	NoGate       *ebpf.MapSpec `ebpf:"no_gate"`
+	OpenArgs     *ebpf.MapSpec `ebpf:"open_args"`
+	OpenCalls    *ebpf.MapSpec `ebpf:"open_calls"`
+	Rings        *ebpf.MapSpec `ebpf:"rings"`
+	Scratches    *ebpf.MapSpec `ebpf:"scratches"`
+	Sites        *ebpf.MapSpec `ebpf:"sites"`
+	TakenOff     *ebpf.MapSpec `ebpf:"taken_off"`
+	Tasks        *ebpf.MapSpec `ebpf:"tasks"`
+	Tgids        *ebpf.MapSpec `ebpf:"tgids"`
+	ThreadsCalls *ebpf.MapSpec `ebpf:"threads_calls"`
 }
 
 // utraceVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type utraceVariableSpecs struct {
-	Enabled     *ebpf.VariableSpec `ebpf:"enabled"`
-	FilterTgids *ebpf.VariableSpec `ebpf:"filter_tgids"`
-	LaneEvents  *ebpf.VariableSpec `ebpf:"lane_events"`
-	Limited     *ebpf.VariableSpec `ebpf:"limited"`
-	LostTasks   *ebpf.VariableSpec `ebpf:"lost_tasks"`
-	MayFault    *ebpf.VariableSpec `ebpf:"may_fault"`
-	NameSeed    *ebpf.VariableSpec `ebpf:"name_seed"`
-	OnlyTgid    *ebpf.VariableSpec `ebpf:"only_tgid"`
-	OwnTgid     *ebpf.VariableSpec `ebpf:"own_tgid"`
-	Uncounted   *ebpf.VariableSpec `ebpf:"uncounted"`
-	Unfollowed  *ebpf.VariableSpec `ebpf:"unfollowed"`
+	Enabled        *ebpf.VariableSpec `ebpf:"enabled"`
+	FilterTgids    *ebpf.VariableSpec `ebpf:"filter_tgids"`
+	FollowCalls    *ebpf.VariableSpec `ebpf:"follow_calls"`
+	LaneEvents     *ebpf.VariableSpec `ebpf:"lane_events"`
+	Limited        *ebpf.VariableSpec `ebpf:"limited"`
+	LostTasks      *ebpf.VariableSpec `ebpf:"lost_tasks"`
+	MayFault       *ebpf.VariableSpec `ebpf:"may_fault"`
+	NameSeed       *ebpf.VariableSpec `ebpf:"name_seed"`
+	OnlyTgid       *ebpf.VariableSpec `ebpf:"only_tgid"`
+	OwnTgid        *ebpf.VariableSpec `ebpf:"own_tgid"`
+	Uncounted      *ebpf.VariableSpec `ebpf:"uncounted"`
+	UncountedDrops *ebpf.VariableSpec `ebpf:"uncounted_drops"`
+	Unfollowed     *ebpf.VariableSpec `ebpf:"unfollowed"`
 }
 
 // utraceObjects contains all objects after they have been loaded into the kernel.
@@ -158,25 +170,30 @@ func (o *utraceObjects) Close() error {
 //
 // It can be passed to loadUtraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type utraceMaps struct {
-	Events     *ebpf.Map `ebpf:"events"`
-	FuncLosses *ebpf.Map `ebpf:"func_losses"`
-	Gates      *ebpf.Map `ebpf:"gates"`
-	Hits       *ebpf.Map `ebpf:"hits"`
-	KeptCalls  *ebpf.Map `ebpf:"kept_calls"`
-	Lanes      *ebpf.Map `ebpf:"lanes"`
-	Losses     *ebpf.Map `ebpf:"losses"`
-	Names      *ebpf.Map `ebpf:"names"`
-	NoGate     *ebpf.Map `ebpf:"no_gate"`
-	Rings      *ebpf.Map `ebpf:"rings"`
-	Scratches  *ebpf.Map `ebpf:"scratches"`
-	Sites      *ebpf.Map `ebpf:"sites"`
-	TakenOff   *ebpf.Map `ebpf:"taken_off"`
-	Tasks      *ebpf.Map `ebpf:"tasks"`
-	Tgids      *ebpf.Map `ebpf:"tgids"`
+	Dropped      *ebpf.Map `ebpf:"dropped"`
+	Events       *ebpf.Map `ebpf:"events"`
+	FuncLosses   *ebpf.Map `ebpf:"func_losses"`
+	Gates        *ebpf.Map `ebpf:"gates"`
+	Hits         *ebpf.Map `ebpf:"hits"`
+	KeptCalls    *ebpf.Map `ebpf:"kept_calls"`
+	Lanes        *ebpf.Map `ebpf:"lanes"`
+	Losses       *ebpf.Map `ebpf:"losses"`
+	Names        *ebpf.Map `ebpf:"names"`
+	NoGate       *ebpf.Map `ebpf:"no_gate"`
+	OpenArgs     *ebpf.Map `ebpf:"open_args"`
+	OpenCalls    *ebpf.Map `ebpf:"open_calls"`
+	Rings        *ebpf.Map `ebpf:"rings"`
+	Scratches    *ebpf.Map `ebpf:"scratches"`
+	Sites        *ebpf.Map `ebpf:"sites"`
+	TakenOff     *ebpf.Map `ebpf:"taken_off"`
+	Tasks        *ebpf.Map `ebpf:"tasks"`
+	Tgids        *ebpf.Map `ebpf:"tgids"`
+	ThreadsCalls *ebpf.Map `ebpf:"threads_calls"`
 }
 
 func (m *utraceMaps) Close() error {
 	return _UtraceClose(
+		m.Dropped,
 		m.Events,
 		m.FuncLosses,
 		m.Gates,
@@ -186,12 +203,15 @@ func (m *utraceMaps) Close() error {
 		m.Losses,
 		m.Names,
 		m.NoGate,
+		m.OpenArgs,
+		m.OpenCalls,
 		m.Rings,
 		m.Scratches,
 		m.Sites,
 		m.TakenOff,
 		m.Tasks,
 		m.Tgids,
+		m.ThreadsCalls,
 	)
 }
 
@@ -199,17 +219,19 @@ func (m *utraceMaps) Close() error {
 //
 // It can be passed to loadUtraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type utraceVariables struct {
-	Enabled     *ebpf.Variable `ebpf:"enabled"`
-	FilterTgids *ebpf.Variable `ebpf:"filter_tgids"`
-	LaneEvents  *ebpf.Variable `ebpf:"lane_events"`
-	Limited     *ebpf.Variable `ebpf:"limited"`
-	LostTasks   *ebpf.Variable `ebpf:"lost_tasks"`
-	MayFault    *ebpf.Variable `ebpf:"may_fault"`
-	NameSeed    *ebpf.Variable `ebpf:"name_seed"`
-	OnlyTgid    *ebpf.Variable `ebpf:"only_tgid"`
-	OwnTgid     *ebpf.Variable `ebpf:"own_tgid"`
-	Uncounted   *ebpf.Variable `ebpf:"uncounted"`
-	Unfollowed  *ebpf.Variable `ebpf:"unfollowed"`
+	Enabled        *ebpf.Variable `ebpf:"enabled"`
+	FilterTgids    *ebpf.Variable `ebpf:"filter_tgids"`
+	FollowCalls    *ebpf.Variable `ebpf:"follow_calls"`
+	LaneEvents     *ebpf.Variable `ebpf:"lane_events"`
+	Limited        *ebpf.Variable `ebpf:"limited"`
+	LostTasks      *ebpf.Variable `ebpf:"lost_tasks"`
+	MayFault       *ebpf.Variable `ebpf:"may_fault"`
+	NameSeed       *ebpf.Variable `ebpf:"name_seed"`
+	OnlyTgid       *ebpf.Variable `ebpf:"only_tgid"`
+	OwnTgid        *ebpf.Variable `ebpf:"own_tgid"`
+	Uncounted      *ebpf.Variable `ebpf:"uncounted"`
+	UncountedDrops *ebpf.Variable `ebpf:"uncounted_drops"`
+	Unfollowed     *ebpf.Variable `ebpf:"unfollowed"`
 }
 
 // utracePrograms contains all programs after they have been loaded into the kernel.

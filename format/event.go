@@ -21,6 +21,9 @@ const (
 	// StackBase only sets the thread's stack base to Value; stack_bytes of the
 	// thread's following rows count downwards from it.
 	StackBase Kind = 5
+	// DroppedReturn is the return of a call that did not meet a condition which is decided at the return; its entry is there
+	// since it contains what did. See Dropped.
+	DroppedReturn Kind = 9
 
 	kindDefinition Kind = 16
 
@@ -34,6 +37,8 @@ const (
 	KindEnd     Kind = 22
 	// KindTakenOff defines a TakenOff.
 	KindTakenOff Kind = 23
+	// KindDropped defines a Dropped.
+	KindDropped Kind = 25
 )
 
 func kindNames() map[Kind]string {
@@ -41,6 +46,7 @@ func kindNames() map[Kind]string {
 		Entry: "entry", Return: "return", TailEntry: "tail-entry", Hit: "hit", Pause: "pause", StackBase: "stack-base",
 		KindModule: "module", KindFunc: "func", KindProcess: "process", KindThread: "thread", KindLoss: "loss",
 		KindLeftOut: "left-out", KindEnd: "end", KindTakenOff: "taken-off",
+		DroppedReturn: "dropped-return", KindDropped: "dropped",
 	}
 }
 
@@ -53,7 +59,7 @@ func (k Kind) String() string {
 
 // IsEvent reports whether the kind is something that a probe saw: an entry, a
 // return or a hit.
-func (k Kind) IsEvent() bool { return k <= Hit }
+func (k Kind) IsEvent() bool { return k <= Hit || k == DroppedReturn }
 
 // IsEntry reports whether the kind begins a call.
 func (k Kind) IsEntry() bool { return k == Entry || k == TailEntry }

@@ -144,6 +144,9 @@ func (w *Writer) AddLoss(l Loss) { w.define(KindLoss, 0, l) }
 // AddLeftOut reports a function that was asked for and is not probed.
 func (w *Writer) AddLeftOut(l LeftOut) { w.define(KindLeftOut, 0, l) }
 
+// AddDropped reports calls that were not kept.
+func (w *Writer) AddDropped(d Dropped) { w.define(KindDropped, 0, d) }
+
 // AddTakenOff reports a function that is probed no longer.
 func (w *Writer) AddTakenOff(t TakenOff) { w.define(KindTakenOff, 0, t) }
 

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"text/scanner"
+	"time"
 	"unicode"
 
 	"utrace/bpf"
@@ -24,6 +25,7 @@ type condition struct {
 	text   string
 	isText bool
 	isTime bool // number is nanoseconds, as in 10ms
+	isOurs bool // name is never that of an argument
 	offset int  // in the text of the condition
 
 	// Of a bound one: which argument, or a bpf.Cond…; late says of the result, when the function returns, and typ what it is.
@@ -314,7 +316,7 @@ func (c *condition) bind(args []argument, find finder, ends endings) (bound *con
 	}
 	at := 0
 	switch {
-	case isSpecial && !named:
+	case isSpecial && (!named || c.isOurs):
 		switch {
 		case c.isText != (special == bpf.CondComm):
 			return fail("%s is compared with a %s", c.name, map[bool]string{true: "number", false: `"text"`}[c.isText])
@@ -399,9 +401,22 @@ func (c *condition) numeral() string {
 	return strconv.FormatUint(c.number, 10)
 }
 
-// isLate reports whether a bound condition can only be decided when the function returns.
-func (c *condition) isLate() bool {
-	return c != nil && (c.late || c.a.isLate() || c.b.isLate())
+// waits reports whether a condition speaks of what is only known when the function returns. That an argument is called so is
+// left out of account.
+func (c *condition) waits() bool {
+	return c != nil && (c.name == "ret" || c.name == "duration" || c.a.waits() || c.b.waits())
+}
+
+// slower returns a condition that calls meet that meet c, if any, and take at least so long.
+func (c *condition) slower(than time.Duration) *condition {
+	if than <= 0 {
+		return c
+	}
+	long := &condition{op: opNot, a: &condition{op: opLess, name: "duration", number: uint64(than), isTime: true, isOurs: true}}
+	if c == nil {
+		return long
+	}
+	return &condition{op: opAnd, a: c, b: long}
 }
 
 // compile turns a bound condition into comparisons for the kernel. The first one comes first; each says which is the

@@ -16,7 +16,7 @@ func checkValues(t *testing.T, p *Probe) {
 	if len(args) > bpf.MaxArgs {
 		t.Fatalf("%q: %d arguments", p.Text, len(args))
 	}
-	cond, args, err := p.values.cond.bind(args, findArgument, endings{})
+	cond, args, err := p.values.cond.bind(args, findArgument, endings{duration: true})
 	if err != nil {
 		t.Fatalf("%q: %v", p.Text, err)
 	}
@@ -107,7 +107,7 @@ func TestCompile(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkValues(t, p)
-		cond, _, _ := p.values.cond.bind(p.values.args, findArgument, endings{})
+		cond, _, _ := p.values.cond.bind(p.values.args, findArgument, endings{duration: true})
 		conds, _ := cond.compile()
 		for n := range 8 {
 			v := [3]uint64{uint64(n & 1), uint64(n >> 1 & 1), uint64(n >> 2)}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -42,6 +43,7 @@ type Plan struct {
 	sites   kernelSites
 	naive   bool // probe every entry at its first byte
 	follow  bool
+	slower  time.Duration // see Config.SlowerThan
 	probes  []*Probe
 	presets []Preset
 	told    map[string]map[fileVersion]bool // by preset: files whose problems have been told
@@ -64,6 +66,12 @@ func (p *Plan) Command() bool { return p.program != nil }
 
 // Follow reports whether children are recorded, too.
 func (p *Plan) Follow() bool { return p.follow }
+
+// followsCalls reports whether calls are followed from their entry to their return in the kernel, since it depends on the return
+// whether some are kept.
+func (p *Plan) followsCalls() bool {
+	return p.slower > 0 || slices.ContainsFunc(p.probes, func(probe *Probe) bool { return probe.values.cond.waits() })
+}
 
 // Funcs returns the number of functions in the plan.
 func (p *Plan) Funcs() int {
@@ -115,7 +123,7 @@ func (p *Plan) canGrow() bool {
 //  3. For each file, collect the probes that speak of it.
 //  4. Match its functions, take away the excluded, place the rest.
 func NewPlan(cfg Config) (*Plan, error) {
-	p := &Plan{images: newImages(), follow: cfg.Follow, planned: map[fileVersion]*plannedFile{}, told: map[string]map[fileVersion]bool{}, sites: runningKernel(), naive: cfg.PlaceAtEntry}
+	p := &Plan{images: newImages(), follow: cfg.Follow, slower: cfg.SlowerThan, planned: map[fileVersion]*plannedFile{}, told: map[string]map[fileVersion]bool{}, sites: runningKernel(), naive: cfg.PlaceAtEntry}
 	if err := p.resolve(cfg); err != nil {
 		p.Close()
 		return nil, err
@@ -381,7 +389,11 @@ func (p *Plan) addFuncs(m *PlannedModule, probes []*Probe, around surroundings, 
 				pf.Returns = append(pf.Returns, uint64(off))
 			}
 		}
-		if err := pf.bindValues(img.file, fn, by, h); err != nil {
+		if p.slower > 0 && pf.ReturnBy == Never {
+			leaveOut(pf.Name, fn.Addr, "its return is not seen, so that it is not known how long it takes (--slower-than): "+pf.Why)
+			continue
+		}
+		if err := p.bindValues(&pf, img.file, fn, by, h); err != nil {
 			if by.pattern == nil || by.pattern.literal != "" {
 				return fmt.Errorf("%w %q: %s of %s: %w", ErrProbe, by.Text, pf.Name, img.path, err)
 			}

@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"time"
 
 	"utrace/bpf"
 	"utrace/format"
@@ -23,11 +24,11 @@ type signature struct {
 type boundValues struct {
 	args, results []argument
 	conds         []bpf.Cond
-	late          bool // the condition can only be decided when the function returns
 }
 
-// bind finds the values of a probe. returns says that the function's return is seen.
-func (s *signature) bind(v *values, returns bool) (b boundValues, err error) {
+// bind finds the values of a probe. returns says that the function's return is seen; slowerThan, unless it is 0, is how long
+// calls must take to be kept.
+func (s *signature) bind(v *values, returns bool, slowerThan time.Duration) (b boundValues, err error) {
 	if !returns && (v.result != nil || v.results) {
 		return b, errors.New("its return is not seen, so what it returns cannot be recorded")
 	}
@@ -42,11 +43,10 @@ func (s *signature) bind(v *values, returns bool) (b boundValues, err error) {
 	if returns {
 		ends.find = s.findResult
 	}
-	cond, args, err := v.cond.bind(b.args, s.findArgument, ends)
+	cond, args, err := v.cond.slower(slowerThan).bind(b.args, s.findArgument, ends)
 	if err != nil {
 		return b, fmt.Errorf("condition: %w", err)
 	}
-	b.late = cond.isLate()
 	if b.conds, err = cond.compile(); err != nil {
 		return b, fmt.Errorf("condition: %w", err)
 	}
@@ -171,29 +171,28 @@ func (b *boundValues) fetch(list []argument, site *bpf.Site, addr target.Addr, m
 
 // sites returns what to do at the entry of a function, and at its return. Either is nil where nothing but the time is
 // wanted.
-func (b *boundValues) sites(hit bool, addr target.Addr, machine elf.Machine, goid uint16) (entry, exit *bpf.Site) {
-	template := bpf.Site{Flags: bpf.SiteFunction | bpf.SiteFrame, GoID: goid}
-	if len(b.args) > 0 || len(b.conds) > 0 {
-		entry = &bpf.Site{}
-		*entry = template
-		entry.NumConds = uint8(copy(entry.Conds[:], b.conds))
-		b.fetch(b.args, entry, addr, machine)
+func (b *boundValues) sites(template bpf.Site, hit bool, addr target.Addr, machine elf.Machine) (entry, exit *bpf.Site) {
+	followed := template.Flags&bpf.SiteFollowed != 0
+	if !hit && !followed && len(b.conds) > 0 {
+		template.Flags |= bpf.SitePaired
 	}
-	if hit {
-		if entry != nil {
-			entry.Kind = format.Hit
+	template.NumConds = uint8(copy(template.Conds[:], b.conds))
+	if len(b.args) > 0 || len(b.conds) > 0 || followed {
+		with := template
+		if hit {
+			with.Kind = format.Hit
 		}
-		return entry, nil
+		b.fetch(b.args, &with, addr, machine)
+		entry = &with
 	}
-	if len(b.results) > 0 || len(b.conds) > 0 {
-		exit = &bpf.Site{}
-		*exit = template
-		exit.Kind = format.Return
-		b.fetch(b.results, exit, addr, machine)
-	}
-	if len(b.conds) > 0 {
-		entry.Flags |= bpf.SitePaired
-		exit.Flags |= bpf.SitePaired
+	if !hit && (len(b.results) > 0 || len(b.conds) > 0 || followed) {
+		with := template
+		with.Kind = format.Return
+		if !followed { // they have been decided on at the entry
+			with.NumConds = 0
+		}
+		b.fetch(b.results, &with, addr, machine)
+		exit = &with
 	}
 	return entry, exit
 }

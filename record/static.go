@@ -5,10 +5,12 @@ package record
 import (
 	"cmp"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"maps"
 	"math/bits"
 	"slices"
+	"time"
 
 	"utrace/bpf"
 	"utrace/format"
@@ -33,6 +35,8 @@ func (n staticName) String() string { return n.provider + ":" + n.name }
 type staticPlan struct {
 	file   *target.File
 	sites  kernelSites
+	follow bool          // see Plan.followsCalls
+	slower time.Duration // see Config.SlowerThan
 	groups map[staticName][]target.StaticProbe
 	order  []staticName
 }
@@ -66,6 +70,7 @@ func hasStatic(file *target.File, pattern *staticPattern) bool {
 //  3. Each location gets a site with the operands that it has.
 func (p *Plan) addStatics(m *PlannedModule, probes []*Probe, done *plannedFile, matched map[*Probe]bool, leaveOut func(string, target.Addr, string)) error {
 	s, err := newStaticPlan(m.image.file, p.sites)
+	s.follow, s.slower = p.followsCalls(), p.slower
 	if err != nil {
 		leaveOut("*", 0, err.Error())
 	}
@@ -188,7 +193,15 @@ func (s *staticPlan) function(begin staticName, probe *Probe, span string, ends 
 	if probe.spans.ends != nil && len(ends) == 0 {
 		return PlannedFunc{}, fmt.Errorf("no static probe ends the span (=>)")
 	}
-	cond, args, err := probe.values.cond.bind(args, findArgument, endings{})
+	keyed := probe.spans.key != "" && len(ends) > 0
+	if keyed && (s.slower > 0 || probe.values.cond.waits()) {
+		return PlannedFunc{}, errors.New("a span that an argument tells apart is not followed to its end in the kernel: it cannot be kept or not by its duration")
+	}
+	least := s.slower
+	if len(ends) == 0 {
+		least = 0
+	}
+	cond, args, err := probe.values.cond.slower(least).bind(args, findArgument, endings{duration: len(ends) > 0})
 	if err != nil {
 		return PlannedFunc{}, err
 	}
@@ -209,7 +222,10 @@ func (s *staticPlan) function(begin staticName, probe *Probe, span string, ends 
 		template.Named = probe.names.mask()
 		fn.args = nil // they are its name
 	}
-	if probe.values.cond != nil && !fn.Hit {
+	switch {
+	case s.follow && !keyed:
+		template.Flags |= bpf.SiteFollowed
+	case cond != nil && !fn.Hit:
 		template.Flags |= bpf.SiteGated
 	}
 	if probe.names != pythonNames && s.sameFunctions(begin, ends, probe) {
@@ -217,6 +233,9 @@ func (s *staticPlan) function(begin staticName, probe *Probe, span string, ends 
 	}
 	end := template
 	template.NumConds = uint8(copy(template.Conds[:], conds))
+	if template.Flags&bpf.SiteFollowed != 0 { // what is left of it is decided there
+		end = template
+	}
 	if probe.spans.key != "" {
 		at, _, err := findArgument(args, probe.spans.key, valueType{})
 		if err != nil {

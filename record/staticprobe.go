@@ -144,7 +144,7 @@ func (p *Probe) parseStaticTail(tail string) error {
 		cond, err := parseCondition(text)
 		bound := cond
 		if err == nil {
-			bound, p.values.args, err = cond.bind(p.values.args, findArgument, endings{})
+			bound, p.values.args, err = cond.bind(p.values.args, findArgument, endings{duration: true})
 		}
 		if err == nil {
 			_, err = bound.compile()

@@ -39,6 +39,7 @@ func header(w io.Writer, t *analyze.Trace) {
 	line("duration", analyze.FormatDuration(t.Duration))
 	line("events", fmt.Sprint(t.Events))
 	line("lost", fmt.Sprint(t.Lost))
+	line("kept", t.Kept())
 	line("left out", fmt.Sprint(t.LeftOut))
 	if n := len(t.TakenOff); n > 0 {
 		line("taken off", fmt.Sprintf("%d functions, which cost too much: marked with *, their calls count only up to then", n))
@@ -124,10 +125,12 @@ func takenOff(r *analyze.Row) string {
 func cells(s *analyze.Stats) []string {
 	d := &s.Durations
 	line := []string{"-", "-", fmt.Sprint(s.Calls), "-", "-", "-", "-", "-", "-"}
+	if d.Count()+s.Dropped > 0 {
+		line[0], line[1], line[3] = aligned(s.Total), aligned(s.Self), aligned(s.Mean())
+	}
 	if d.Count() > 0 {
-		line[0], line[1] = aligned(s.Total), aligned(s.Self)
-		for i, v := range []time.Duration{d.Mean(), d.Quantile(500), d.Quantile(900), d.Quantile(990), d.Quantile(999), d.Max()} {
-			line[3+i] = aligned(v)
+		for i, v := range []time.Duration{d.Quantile(500), d.Quantile(900), d.Quantile(990), d.Quantile(999), d.Max()} {
+			line[4+i] = aligned(v)
 		}
 	}
 	return line

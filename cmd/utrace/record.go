@@ -92,12 +92,14 @@ type targetFlags struct {
 	attach   string
 	follow   bool
 	noFollow bool
+	slower   time.Duration
 }
 
 func (f *targetFlags) add(flags *pflag.FlagSet) {
 	flags.VarP((*pidList)(&f.pids), "pid", "p", "record this running `PID`, with all its threads; repeatable")
 	flags.StringArrayVarP(&f.probes, "probe", "e", nil, "probe these functions; repeatable (default: all functions of the program)")
 	flags.StringSliceVar(&f.presets, "preset", nil, "a `NAME`d set of probes: python, postgres, dns … (utrace list --presets); repeatable")
+	flags.DurationVar(&f.slower, "slower-than", 0, "keep only calls that take at least this `TIME`, such as 1ms; of the others their number and time")
 	flags.StringVar(&f.place, "place", "cheapest", "where to probe entries: at the cheapest safe instruction, or at the first byte (`entry`)")
 	flags.StringVar(&f.attach, "attach", "auto", "how to attach: multi (links for many probes, Linux 6.6), perf (perf events, Linux 5.15), or auto")
 	flags.BoolVar(&f.follow, "follow", false, "record children, too, over fork and exec (default for a COMMAND)")
@@ -119,8 +121,11 @@ func (f *targetFlags) config(command []string) (record.Config, error) {
 	case f.follow && len(f.pids) == 0 && len(command) == 0:
 		return record.Config{}, usageError{errors.New("--follow needs a process to begin with: -p PID or a COMMAND; without one, every process is recorded")}
 	}
+	if f.slower < 0 {
+		return record.Config{}, usageError{fmt.Errorf("--slower-than %s: it must not be negative", f.slower)}
+	}
 	follow := f.follow || len(command) > 0 && !f.noFollow
-	return record.Config{PIDs: f.pids, Probes: f.probes, Presets: f.presets, Command: command, Follow: follow, Attach: method, PlaceAtEntry: f.place == "entry"}, nil
+	return record.Config{PIDs: f.pids, Probes: f.probes, Presets: f.presets, Command: command, Follow: follow, Attach: method, PlaceAtEntry: f.place == "entry", SlowerThan: f.slower}, nil
 }
 
 const probeHelp = `Probes:
@@ -205,7 +210,7 @@ says what this machine allows.`,
 				return err
 			}
 			cfg.PIDs, cfg.Probes, cfg.Presets, cfg.Command, cfg.Follow = c.PIDs, c.Probes, c.Presets, c.Command, c.Follow
-			cfg.PlaceAtEntry, cfg.Attach = c.PlaceAtEntry, c.Attach
+			cfg.PlaceAtEntry, cfg.Attach, cfg.SlowerThan = c.PlaceAtEntry, c.Attach, c.SlowerThan
 			cfg.MaxBytes, cfg.RingBytes = int64(maxSize), int(ringSize)
 			if page := os.Getpagesize(); cfg.RingBytes < page || cfg.RingBytes&(cfg.RingBytes-1) != 0 || cfg.RingBytes > 1<<30 {
 				return usageError{fmt.Errorf("--ring-size of %d bytes: it must be a power of two from %d bytes to 1GiB", cfg.RingBytes, page)}
