@@ -221,7 +221,8 @@ func (w *walk) notTrivial(t dwarfType, depth int) bool {
 		name := string(c.name)
 		switch c.tag {
 		case tagSubprogram:
-			found = strings.HasPrefix(name, "~") && !c.artificial || name == withoutTemplate(t.name) && !c.artificial && w.copies(c, t)
+			written := !c.artificial && !c.defaulted
+			found = written && (strings.HasPrefix(name, "~") || name == withoutTemplate(t.name) && w.copies(c, t))
 		case tagMember:
 			found = strings.HasPrefix(name, "_vptr")
 		}

@@ -50,6 +50,8 @@ const (
 	attrCallAllCalls     = 0x7a
 	attrAlignment        = 0x88
 	attrLoclistsBase     = 0x8c
+	attrDeleted          = 0x8a
+	attrDefaulted        = 0x8b
 	attrGNUVector        = 0x2107
 	attrGNUAllTailCalls  = 0x2116
 	attrGNUAllCallSites  = 0x2117
@@ -110,6 +112,7 @@ type die struct {
 	hasLowPC                                    bool
 	artificial, declaration, external, result   bool
 	vector, embedded, optimised, classSignature bool
+	defaulted                                   bool // or deleted: a special member function that nobody has written
 }
 
 // readDIE reads the entry at ref. ok is false if there is none or it is malformed.
@@ -214,6 +217,10 @@ func (d *debugInfo) readAttr(c *cursor, e *die, a attrForm) {
 		e.external = u.value(c, a) != 0
 	case attrVariableParam:
 		e.result = u.value(c, a) != 0
+	case attrDefaulted:
+		e.defaulted = u.value(c, a) == 1 // in the class
+	case attrDeleted:
+		e.defaulted = u.value(c, a) != 0
 	case attrGNUVector:
 		e.vector = u.value(c, a) != 0
 	case attrGoEmbeddedField:

@@ -23,9 +23,12 @@ const (
 	opBitPiece       = 0x9d
 	opImplicitValue  = 0x9e
 	opStackValue     = 0x9f
+	opImplicitPtr    = 0xa0
 	opAddrx          = 0xa1
 	opEntryValue     = 0xa3
+	opGNUImplicitPtr = 0xf2
 	opGNUEntryValue  = 0xf3
+	opGNUParamRef    = 0xfa
 	opFormTLSAddress = 0x9b
 	opGNUTLSAddress  = 0xe0
 
@@ -104,6 +107,8 @@ func (ev *evaluator) run(code []byte) place {
 			pending, some = part{kind: partNumber, expr: constantExpr(int64(c.uint(n)))}, true
 		case op == opFormTLSAddress || op == opGNUTLSAddress:
 			return missing(ev.size, whyThreadLocal)
+		case op == opImplicitPtr || op == opGNUImplicitPtr || op == opGNUParamRef:
+			return missing(ev.size, whyGone)
 		default:
 			if !ev.step(&c, op) {
 				return missing(ev.size, whyNotInPlace)

@@ -33,7 +33,7 @@ func (v Value) Member(path string) (Value, error) {
 		}
 	}
 	for range stars {
-		if err := m.follow("*" + m.name); err != nil {
+		if err := m.follow(); err != nil {
 			return Value{}, err
 		}
 		m.name = "*" + m.name
@@ -66,7 +66,7 @@ func (m *memberWalk) step(path string) (string, error) {
 		t := m.typeOf(m.ref)
 		switch pointer := t.shape == shapePointer || t.shape == shapeReference; {
 		case pointer:
-			if err := m.follow(m.name); err != nil {
+			if err := m.follow(); err != nil {
 				return "", err
 			}
 		case arrow:
@@ -96,9 +96,13 @@ func (m *memberWalk) step(path string) (string, error) {
 	return "", fmt.Errorf("%w: %q: ->MEMBER, .MEMBER or [NUMBER] is expected", ErrMember, path)
 }
 
-// follow goes to what a pointer points to.
-func (m *memberWalk) follow(name string) error {
+// follow goes to what a pointer points to. A reference stands for what it refers to.
+func (m *memberWalk) follow() error {
 	t := m.typeOf(m.ref)
+	if to := m.typeOf(t.elem); t.shape == shapeReference && to.shape == shapePointer {
+		m.toMemory(t.elem, 8, 0)
+		t = to
+	}
 	if t.shape != shapePointer && t.shape != shapeReference {
 		return fmt.Errorf("%w: %s is no pointer, but %s", ErrMember, m.name, m.typeName(m.ref))
 	}
@@ -124,6 +128,11 @@ func (m *memberWalk) toMemory(ref typeRef, size uint64, off int64) {
 // index goes to an element of an array, of a slice, or of the array that a pointer points to.
 func (m *memberWalk) index(n uint64) error {
 	t := m.typeOf(m.ref)
+	if t.shape == shapeReference {
+		to := m.typeOf(t.elem)
+		m.toMemory(t.elem, to.size, 0)
+		t = to
+	}
 	size := m.typeOf(t.elem).size
 	switch {
 	case t.shape == shapeArray:

@@ -38,3 +38,19 @@ func TestSignatureC(t *testing.T) {
 		})
 	}
 }
+
+func TestSignatureCPlusPlus(t *testing.T) {
+	for _, c := range []string{
+		"g++ -g -O0", "g++ -g -O2", "g++ -g -O2 -gdwarf-4", "g++ -g -O0 -gdwarf-4", "g++ -g -O2 -D_GLIBCXX_USE_CXX11_ABI=0", "g++ -g -O2 -fdebug-types-section -gdwarf-4",
+		"clang++-19 -g -O0", "clang++-19 -g -O2", "clang++-19 -g -O2 -fstandalone-debug", "clang++-19 -g -O2 -gdwarf-4",
+	} {
+		t.Run(c, func(t *testing.T) {
+			path := build(t, append(strings.Fields(c), "-std=c++17", "testdata/values.cc")...)
+			same, differ := compareWithProgram(t, path, false)
+			t.Logf("%d values", same)
+			for _, d := range differ {
+				t.Error(d)
+			}
+		})
+	}
+}

@@ -340,10 +340,8 @@ func (w *walk) describeCPlusPlus(v *Value, t dwarfType, p place) bool {
 			v.Kind, v.Why = Unknown, "this library's std::string keeps short texts in a way that is not read"
 			return true
 		}
-		pointer, ok := w.memberNamed(w.typeOf(data.typ), "_M_p")
-		if !ok {
-			return false
-		}
+		// Its type may be only declared. It is the pointer and the allocator, which is empty or, rarely, behind it.
+		pointer, _ := w.memberNamed(w.typeOf(data.typ), "_M_p")
 		length, ok := w.memberNamed(t, "_M_string_length")
 		if ok {
 			v.counted(Text, p, data.off+pointer.off, length.off)

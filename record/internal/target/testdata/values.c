@@ -9,7 +9,9 @@
 // clang passes nothing for a parameter that the function does not use, if it can see that.
 #ifdef __clang__
 #define NOINLINE __attribute__((noinline, weak))
+#define LOCAL static __attribute__((noinline))
 #else
+#define LOCAL static __attribute__((noinline, noclone, noipa))
 #define NOINLINE __attribute__((noinline, noclone))
 #endif
 #define S(f, path, format, value) printf(f " " path " " format "\n", value)
@@ -51,7 +53,7 @@ NOINLINE enum color t_enum(enum color c, int (*f)(int)) { sink++; return c; }
 NOINLINE int t_variadic(const char *format, int n, ...) { va_list ap; va_start(ap, n); int x = va_arg(ap, int); va_end(ap); sink++; return x; }
 NOINLINE int t_array(int list[4], int m[2][3], const char names[2][8]) { sink++; return list[0] + m[1][2] + names[0][0]; }
 NOINLINE float t_single(_Complex double z, float f) { sink++; return f; }
-static __attribute__((noinline)) int t_local(struct node *n, int depth, const char *why) { sink += depth; return n->i + (int)strlen(why); }
+LOCAL int t_local(struct node *n, int depth, const char *why) { sink += depth; return n->i + (int)strlen(why); }
 
 // A copy is made of it for its one argument, or its argument is taken apart.
 static __attribute__((noinline)) int t_clone(struct node *n, int mode, int unused) { sink += mode; return n->i + n->in[1].level; }
