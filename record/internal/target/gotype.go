@@ -1,0 +1,6 @@
+package target
+
+import "errors"
+
+// GoTypeName is
+func (f *File) GoTypeName(addr Addr) (string, error) { return "", errors.New("todo") }
