@@ -46,7 +46,7 @@ func formatValue(typ string, raw json.RawMessage) string {
 		if json.Unmarshal(raw, &s) != nil {
 			return "?"
 		}
-		if strings.HasPrefix(typ, "f") { // infinite, or not a number
+		if strings.HasPrefix(typ, "enum ") || typ == "type" || strings.HasPrefix(typ, "f") { // names; infinite, or not a number
 			return printable(s)
 		}
 		return quote(typ, s)

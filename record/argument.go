@@ -23,6 +23,7 @@ type valueType struct {
 	max    int    // bytes of a text
 	length string // of a buffer: the argument that says how many bytes it has
 	isText bool   // of a buffer: its bytes are a text
+	array  int    // of a text that lies in an array: bytes of that, 0 for others
 
 	names map[int64]string // of an enum
 }
@@ -166,9 +167,9 @@ func parseArgument(text string, at int, ofFunction bool) (a argument, err error)
 	name, typ, named := strings.Cut(text, ":")
 	name = strings.TrimSpace(name)
 	if !named {
-		if a.typ, err = parseType(text); err == nil {
-			a.name, a.pos = fmt.Sprintf("arg%d", at+1), at
-			return a, nil
+		typ, err := parseType(text)
+		if err == nil {
+			return argument{name: fmt.Sprintf("arg%d", at+1), pos: at, typ: typ}, nil
 		}
 		if !ofFunction {
 			return a, err

@@ -37,6 +37,11 @@ func appendValue(dst []byte, t valueType, v *bpf.Values, i int) []byte {
 		return appendText(dst, v.Text(i), t.max)
 	case kindBool:
 		return strconv.AppendBool(dst, n != 0)
+	case kindEnum:
+		if name, ok := t.names[int64(n)]; ok {
+			quoted, _ := json.Marshal(name) // of a string: no error
+			return append(dst, quoted...)
+		}
 	case kindChar:
 		return appendText(dst, []byte{byte(n)}, 1)
 	case kindFloat:

@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"utrace/bpf"
@@ -18,6 +19,10 @@ type signature struct {
 	fn   target.Func
 	site target.Addr // where its entry is probed: all is still as it was when it was called
 	isGo bool
+
+	debug    *target.Signature // nil if there is none
+	debugErr error
+	looked   bool
 }
 
 // boundValues are the values of a probe, found in one function.
@@ -32,40 +37,204 @@ func (s *signature) bind(v *values, returns bool, slowerThan time.Duration) (b b
 	if !returns && (v.result != nil || v.results) {
 		return b, errors.New("its return is not seen, so what it returns cannot be recorded")
 	}
-	b.args = v.args
-	if b.args, err = s.addLengths(b.args); err != nil {
+	if b.args, err = s.bindArguments(v); err != nil {
 		return b, err
 	}
-	if v.result != nil {
-		b.results = []argument{{name: "ret", typ: *v.result}}
+	if b.results, err = s.bindResults(v); err != nil {
+		return b, err
 	}
 	ends := endings{list: &b.results, duration: returns}
 	if returns {
 		ends.find = s.findResult
 	}
+	if !returns {
+		slowerThan = 0
+	}
 	cond, args, err := v.cond.slower(slowerThan).bind(b.args, s.findArgument, ends)
+	if err == nil {
+		b.args = args
+		b.conds, err = cond.compile()
+	}
 	if err != nil {
-		return b, fmt.Errorf("condition: %w", err)
+		return b, fmt.Errorf("condition %q: %w", shorten(v.condText), err)
 	}
-	if b.conds, err = cond.compile(); err != nil {
-		return b, fmt.Errorf("condition: %w", err)
+	if n := max(len(b.args), len(b.results)); n > bpf.MaxArgs {
+		return b, fmt.Errorf("%d values, those of conditions and lengths included: %d are the most", n, bpf.MaxArgs)
 	}
-	if b.args, err = s.place(args, s.parameterPlace); err != nil {
-		return b, err
-	}
-	b.results, err = s.place(b.results, s.resultPlace)
-	return b, err
+	return b, nil
 }
 
-// addLengths has the arguments that say how long others are fetched, too.
-func (s *signature) addLengths(args []argument) ([]argument, error) {
-	args, _, err := addLengths(append([]argument(nil), args...))
-	return args, err
+// known returns what the debug information says of the function.
+func (s *signature) known() (*target.Signature, error) {
+	if !s.looked {
+		s.looked = true
+		s.debug, s.debugErr = s.file.Signature(s.fn, s.site)
+	}
+	return s.debug, s.debugErr
 }
 
-// findArgument is findArgument for a function.
+// bindArguments finds the arguments that a probe records, and the hidden ones that have their lengths.
+func (s *signature) bindArguments(v *values) (list []argument, err error) {
+	if v.all {
+		debug, err := s.known()
+		if err != nil {
+			return nil, fmt.Errorf("(...): %w: name the arguments, as in (name:str, size:u32)", err)
+		}
+		return s.allOf(debug.Params, "arg"), nil
+	}
+	for _, a := range v.args {
+		if list, err = s.bindArgument(list, a, v.args); err != nil {
+			return nil, err
+		}
+	}
+	for i := range list {
+		if list[i].typ.kind != kindBuffer || list[i].typ.length == "" {
+			continue
+		}
+		at, more, err := s.findArgument(list, list[i].typ.length, valueType{name: "s64", signed: true})
+		if err != nil {
+			return nil, err
+		}
+		if list = more; list[at].typ.hasBytes() || list[at].typ.kind == kindFloat {
+			return nil, fmt.Errorf("%q is not a number of bytes", list[i].typ.length)
+		}
+		list[i].lengthAt = at + 1
+	}
+	return list, nil
+}
+
+// bindArgument finds one of the arguments that were asked for, declared.
+func (s *signature) bindArgument(list []argument, a argument, declared []argument) ([]argument, error) {
+	debug, err := s.known()
+	untyped := a.typ.name == ""
+	if a.path != nil && err == nil {
+		v, ferr := s.follow(debug, *a.path)
+		if ferr == nil {
+			return appendValueAs(list, a, v)
+		}
+		if untyped || a.path.steps != "" || !errors.Is(ferr, target.ErrMember) {
+			return nil, ferr
+		}
+	}
+	if untyped || a.path != nil && a.path.steps != "" {
+		return nil, fmt.Errorf("%s: its type and place are not known: %w: say it, as in (name:str, size:u32)", a.name, err)
+	}
+	if err == nil {
+		if a.pos >= len(debug.Params) {
+			return nil, fmt.Errorf("%s: the function has %d arguments", a.name, len(debug.Params))
+		}
+		return appendValueAs(list, a, debug.Params[a.pos])
+	}
+	word := a.pos
+	if s.isGo { // a string is two words
+		for _, other := range declared {
+			if other.pos < a.pos && other.typ.kind == kindText {
+				word++
+			}
+		}
+	}
+	return s.appendWord(list, a, word, s.parameterPlace)
+}
+
+// bindResults finds what a probe records of what the function returns.
+func (s *signature) bindResults(v *values) (list []argument, err error) {
+	debug, err := s.known()
+	switch {
+	case v.results && err != nil:
+		return nil, fmt.Errorf("-> ...: %w: say the type, as in -> s32", err)
+	case v.results && len(debug.Results) == 0:
+		return nil, errors.New("-> ...: it returns nothing")
+	case v.results:
+		return s.allOf(debug.Results, "ret"), nil
+	case v.result == nil:
+		return nil, nil
+	}
+	a := argument{name: "ret", typ: *v.result}
+	if err == nil && len(debug.Results) > 0 {
+		return appendValueAs(nil, a, debug.Results[0])
+	}
+	if err == nil {
+		return nil, errors.New("->: it returns nothing")
+	}
+	return s.appendWord(nil, a, 0, s.resultPlace)
+}
+
+// allOf returns all values that can be fetched, as far as there is room.
+func (s *signature) allOf(values []target.Value, name string) (list []argument) {
+	for i, v := range values {
+		a := argument{name: v.Name, described: true}
+		if a.name == "" || name == "ret" && len(values) == 1 || strings.HasPrefix(a.name, "~") {
+			if a.name = name; name == "arg" || len(values) > 1 {
+				a.name = fmt.Sprintf("%s%d", name, i+1)
+			}
+		}
+		for _, part := range v.Parts() {
+			with := a
+			with.name += strings.TrimPrefix(part.Name, v.Name)
+			if more, err := appendValueAs(list, with, part); err == nil && len(more) <= bpf.MaxArgs {
+				list = more
+			}
+		}
+	}
+	return list
+}
+
+// follow returns what a path leads to.
+func (s *signature) follow(debug *target.Signature, p path) (target.Value, error) {
+	v, err := debug.Find(p.name)
+	if err != nil {
+		return v, err
+	}
+	if p.steps == "" {
+		return v, nil
+	}
+	if v, err = v.Member(p.steps); err != nil {
+		return v, fmt.Errorf("%s: %w", p, err)
+	}
+	return v, nil
+}
+
+// findArgument finds an argument for a condition or a length: one that is recorded, or else a hidden one.
 func (s *signature) findArgument(args []argument, name string, like valueType) (int, []argument, error) {
-	return findArgument(args, name, like)
+	for i, a := range args {
+		if a.name == name && (!a.hidden || a.typ.hasBytes() == like.hasBytes()) {
+			return i, args, nil
+		}
+	}
+	debug, err := s.known()
+	n, numbered := argumentNumber(name)
+	switch {
+	case numbered && (n < 1 || err == nil && n > len(debug.Params)):
+		return 0, args, fmt.Errorf("no argument is called %q: the function has %d", name, len(debug.Params))
+	case numbered && err != nil:
+		a := argument{name: name, pos: n - 1, typ: like, hidden: true}
+		with, err := s.appendWord(args, a, a.pos, s.parameterPlace)
+		return len(args), with, err
+	case err != nil:
+		names := make([]string, 0, len(args))
+		for _, a := range args {
+			names = append(names, a.name)
+		}
+		return 0, args, fmt.Errorf("no argument is called %q%s: %w", name, similar(name, names), err)
+	}
+	var v target.Value
+	if numbered {
+		v = debug.Params[n-1]
+	} else {
+		p, perr := parsePath(name)
+		if perr != nil {
+			return 0, args, perr
+		}
+		if v, err = s.follow(debug, p); err != nil {
+			return 0, args, err
+		}
+	}
+	a := argument{name: name, hidden: true}
+	if like.kind == kindText && (v.Kind == target.Pointer || v.Kind == target.Int) {
+		a.typ = like
+	}
+	with, err := appendValueAs(args, a, v)
+	return len(args), with, err
 }
 
 // findResult finds what the function returns.
@@ -73,46 +242,132 @@ func (s *signature) findResult(list []argument, name string, like valueType) (in
 	if len(list) > 0 {
 		return 0, list, nil
 	}
-	return 0, list, errors.New("what the function returns is not known: say it, as in -> s32")
+	debug, err := s.known()
+	switch {
+	case err != nil:
+		return 0, list, fmt.Errorf("of which type ret is, is not known: %w: say it, as in -> s32", err)
+	case len(debug.Results) == 0:
+		return 0, list, errors.New("ret: the function returns nothing")
+	}
+	with, err := appendValueAs(nil, argument{name: name, hidden: true}, debug.Results[0])
+	return 0, with, err
 }
 
-// place says of each value where it is. It adds a hidden one for each length of a Go string.
-func (s *signature) place(list []argument, place func(word int) (target.Operand, error)) ([]argument, error) {
-	placed := append([]argument(nil), list...)
-	for i := range list {
-		a := &placed[i]
-		word := a.pos
-		if s.isGo { // a string is two words
-			for _, other := range list {
-				if other.pos < a.pos && other.typ.kind == kindText {
-					word++
-				}
-			}
-		}
-		var err error
-		if a.typ.kind == kindFloat {
-			return nil, fmt.Errorf("%s: it is in a floating-point register, which a probe cannot read", a.name)
-		}
-		if a.op, err = place(word); err != nil {
+// appendWord appends an argument that is in a word of the calling convention; a Go string has two.
+func (s *signature) appendWord(list []argument, a argument, word int, place func(word int) (target.Operand, error)) ([]argument, error) {
+	var err error
+	if a.typ.kind == kindFloat {
+		return nil, fmt.Errorf("%s: it is in a floating-point register, which a probe cannot read", a.name)
+	}
+	if a.op, err = place(word); err != nil {
+		return nil, fmt.Errorf("%s: %w", a.name, err)
+	}
+	if a.typ.size != 0 && !a.typ.hasBytes() {
+		a.op.Size, a.op.Signed = a.typ.size, a.typ.signed
+	}
+	at := len(list)
+	list = append(append([]argument(nil), list...), a)
+	if s.isGo && a.typ.kind == kindText {
+		length, err := place(word + 1)
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", a.name, err)
 		}
-		if a.typ.size != 0 && !a.typ.hasBytes() {
-			a.op.Size, a.op.Signed = a.typ.size, a.typ.signed
+		list = appendLength(list, at, length)
+	}
+	return list, nil
+}
+
+// appendLength makes an argument a text of a length that is elsewhere.
+func appendLength(list []argument, at int, length target.Operand) []argument {
+	a := &list[at]
+	list = append(list, argument{
+		name: "len(" + a.name + ")", pos: a.pos, hidden: true, op: length, described: a.described,
+		typ: valueType{name: "s64", signed: true, size: 8},
+	})
+	list[at].typ.isText = list[at].typ.kind == kindText
+	list[at].typ.kind, list[at].lengthAt = kindBuffer, len(list)
+	return list
+}
+
+// appendValueAs appends an argument that the debug information knows, with the type that was asked for, if any.
+func appendValueAs(list []argument, a argument, v target.Value) ([]argument, error) {
+	if v.Why != "" {
+		return nil, fmt.Errorf("%s (%s): %s", a.name, v.TypeName, v.Why)
+	}
+	a.op = v.At
+	asked := a.typ.name != ""
+	if !asked {
+		var err error
+		if a.typ, err = typeOf(v); err != nil {
+			return nil, fmt.Errorf("%s: %w", a.name, err)
 		}
-		if s.isGo && a.typ.kind == kindText {
-			length := argument{name: "len(" + a.name + ")", pos: a.pos, hidden: true, typ: valueType{name: "s64", signed: true, size: 8}}
-			if length.op, err = place(word + 1); err != nil {
-				return nil, fmt.Errorf("%s: %w", a.name, err)
+	}
+	counted := v.Length != nil && v.Kind != target.CString
+	switch {
+	case v.Kind == target.Aggregate:
+		return nil, fmt.Errorf("%s (%s): record its members, as in %s.NAME", a.name, v.TypeName, a.name)
+	case v.Kind == target.Slice && !asked:
+		a.op = *v.Length
+	case a.typ.kind == kindFloat && v.Kind != target.Float && a.op.Kind == target.InRegister:
+		return nil, fmt.Errorf("%s: it is a %s, not a floating-point number", a.name, v.TypeName)
+	case a.typ.hasBytes() && counted && a.typ.length == "":
+		list = append(append([]argument(nil), list...), a)
+		return appendLength(list, len(list)-1, *v.Length), nil
+	case a.typ.kind == kindText && v.Kind == target.CString && v.Length != nil && v.Length.Kind == target.Constant: // an array
+		a.typ.array = max(1, min(int(v.Length.Disp), bpf.MaxText))
+	case asked && !a.typ.hasBytes():
+		a.op.Size, a.op.Signed = a.typ.size, a.typ.signed
+		if v.At.Kind == target.InRegister && a.op.Size > 8-v.At.Shift/8 {
+			a.op.Size = v.At.Size
+		}
+	}
+	return append(append([]argument(nil), list...), a), nil
+}
+
+// typeOf returns the type of the probe language for a value.
+func typeOf(v target.Value) (valueType, error) {
+	t := valueType{size: v.At.Size, signed: v.At.Signed}
+	letter := "u"
+	if t.signed {
+		letter = "s"
+	}
+	switch v.Kind {
+	case target.Int:
+		t.name = fmt.Sprintf("%s%d", letter, 8*t.size)
+	case target.Bool:
+		t.name, t.kind = "bool", kindBool
+	case target.Char:
+		if t.name, t.kind = "char", kindChar; t.size != 1 {
+			t.name, t.kind = fmt.Sprintf("%s%d", letter, 8*t.size), kindNumber
+		}
+	case target.Float:
+		t.name, t.kind = fmt.Sprintf("f%d", 8*t.size), kindFloat
+	case target.Enum:
+		t.name, t.kind, t.names = v.TypeName, kindEnum, map[int64]string{}
+		if !strings.HasPrefix(t.name, "enum ") {
+			t.name = "enum " + t.name
+		}
+		for _, e := range v.Enum {
+			if _, ok := t.names[e.Value]; !ok {
+				t.names[e.Value] = e.Name
 			}
-			placed = append(placed, length)
-			a.typ.kind, a.typ.isText, a.lengthAt = kindBuffer, true, len(placed)
-			placed[i] = *a
 		}
+	case target.Pointer:
+		t.name, t.kind = "ptr", kindHex
+	case target.CString, target.Text:
+		t.name, t.kind, t.max = "str", kindText, defaultText
+	case target.Bytes:
+		t.name, t.kind, t.max = "buf", kindBuffer, defaultText
+	case target.Slice:
+		t.name, t.size, t.signed = "s64", 8, true
+	case target.Interface:
+		t.name, t.kind = "type", kindTypeName
+	case target.Aggregate:
+		t.name = v.TypeName
+	default:
+		return t, fmt.Errorf("its type (%s) is not understood", v.TypeName)
 	}
-	if len(placed) > bpf.MaxArgs {
-		return nil, fmt.Errorf("%d arguments, those of conditions and lengths included: %d are the most", len(placed), bpf.MaxArgs)
-	}
-	return placed, nil
+	return t, nil
 }
 
 // Words of struct pt_regs, see target.Register.

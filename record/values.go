@@ -8,11 +8,12 @@ import (
 
 // values are what a probe records beside the fact that it was passed, and when.
 type values struct {
-	args    []argument
-	all     bool       // all that the static probe, or the debug information of the function, describes
-	result  *valueType // what a function returns
-	results bool       // all that it returns, as the debug information describes it
-	cond    *condition
+	args     []argument
+	all      bool       // all that the static probe, or the debug information of the function, describes
+	result   *valueType // what a function returns
+	results  bool       // all that it returns, as the debug information describes it
+	cond     *condition
+	condText string
 }
 
 // any reports whether there is more to record than the fact.
@@ -41,7 +42,7 @@ func (v *values) parse(args, result, cond string) (err error) {
 		}
 		v.result = &typ
 	}
-	if cond != "" {
+	if v.condText = cond; cond != "" {
 		if v.cond, err = parseCondition(cond); err != nil {
 			return fmt.Errorf("condition %q: %w", shorten(strings.TrimSpace(cond)), err)
 		}
