@@ -25,7 +25,8 @@ type valueType struct {
 	isText bool   // of a buffer: its bytes are a text
 	array  int    // of a text that lies in an array: bytes of that, 0 for others
 
-	names map[int64]string // of an enum
+	names    map[int64]string            // of an enum
+	typeName func(address uint64) string // of a type of Go
 }
 
 type valueKind uint8

@@ -29,6 +29,9 @@ func appendValues(dst []byte, args []argument, v *bpf.Values) []byte {
 
 func appendValue(dst []byte, t valueType, v *bpf.Values, i int) []byte {
 	if !v.Readable(i) {
+		if t.kind == kindTypeName { // there is no type at nil
+			return append(dst, `"nil"`...)
+		}
 		return append(dst, "null"...)
 	}
 	n := v.Number(i)
@@ -37,6 +40,13 @@ func appendValue(dst []byte, t valueType, v *bpf.Values, i int) []byte {
 		return appendText(dst, v.Text(i), t.max)
 	case kindBool:
 		return strconv.AppendBool(dst, n != 0)
+	case kindTypeName:
+		name := "nil"
+		if n != 0 {
+			name = t.typeName(n)
+		}
+		quoted, _ := json.Marshal(name) // of a string: no error
+		return append(dst, quoted...)
 	case kindEnum:
 		if name, ok := t.names[int64(n)]; ok {
 			quoted, _ := json.Marshal(name) // of a string: no error

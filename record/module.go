@@ -46,8 +46,10 @@ type PlannedFunc struct {
 	exit    *bpf.Site    // and at its return
 	args    []argument   // that are recorded at its entries or hits
 	results []argument   // at its returns
-	keyed   bool         // an argument tells its calls apart
-	names   nameStyle    // the functions that it stands for
+	// Values says of what is recorded of a function beside the time what it is and where: "n:s32 in %edi, 4 bytes".
+	Values []string
+	keyed  bool      // an argument tells its calls apart
+	names  nameStyle // the functions that it stands for
 }
 
 // bindValues finds what a probe wants of a function beside the time.
@@ -62,6 +64,7 @@ func (p *Plan) bindValues(fn *PlannedFunc, file *target.File, f target.Func, pro
 		return err
 	}
 	fn.args, fn.results = b.args, b.results
+	fn.Values = b.describe(probe.values.condText, file.Machine)
 	template := bpf.Site{Flags: bpf.SiteFunction | bpf.SiteFrame, GoID: h.goid}
 	if follow {
 		template.Flags |= bpf.SiteFollowed

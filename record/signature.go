@@ -451,3 +451,20 @@ func (b *boundValues) sites(template bpf.Site, hit bool, addr target.Addr, machi
 	}
 	return entry, exit
 }
+
+// describe says for people what the values are and where.
+func (b *boundValues) describe(cond string, machine elf.Machine) (list []string) {
+	add := func(values []argument, arrow string) {
+		for _, a := range values {
+			if !a.hidden {
+				list = append(list, fmt.Sprintf("%s%s:%s in %s", arrow, a.name, a.typ.name, a.op.PlaceName(machine)))
+			}
+		}
+	}
+	add(b.args, "")
+	add(b.results, "-> ")
+	if cond != "" {
+		list = append(list, "if "+cond)
+	}
+	return list
+}
