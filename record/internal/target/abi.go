@@ -107,6 +107,7 @@ type leaf struct {
 	x87       bool
 	vector    bool
 	bits      bool // a bit field
+	array     bool // in an array
 }
 
 // leaves calls fn for each number in a type, at its offset. It returns why this is not possible, "" if it is.
@@ -139,11 +140,15 @@ func (w *walk) leaves(ref typeRef, off uint64, depth int, fn func(leaf)) string 
 			return ""
 		}
 		elem := w.typeOf(t.elem)
+		inArray := func(l leaf) {
+			l.array = true
+			fn(l)
+		}
 		for i := range t.count {
 			if i > 64 {
 				return "its type is too large"
 			}
-			if why := w.leaves(t.elem, off+i*elem.size, depth+1, fn); why != "" {
+			if why := w.leaves(t.elem, off+i*elem.size, depth+1, inArray); why != "" {
 				return why
 			}
 		}

@@ -1,11 +1,26 @@
 package target
 
+import (
+	"slices"
+	"strings"
+)
+
+// goDictionaryName is what the dictionary is called without optimisation; else it is not shown.
+const goDictionaryName = ".dict"
+
 // assignGo gives parameters and results their places by Go's internal calling convention (cmd/compile/abi-internal.md): each is in
 // registers as a whole, number by number, or else on the stack. Before Go 1.17, and without registers, all are on the stack.
 func (w *walk) assignGo(f function, registers bool) (params, results []place) {
 	a := goAssignment{walk: w, registers: registers, stack: stackArea{base: regSP, start: 8}} // behind the return address
 	a.begin()
-	for _, p := range f.params {
+	dictionary := goDictionary(f.name)
+	if slices.ContainsFunc(f.params, func(p parameter) bool { return p.name == goDictionaryName }) {
+		dictionary = -1
+	}
+	for i, p := range f.params {
+		if i == dictionary {
+			a.word()
+		}
 		params = append(params, a.place(p.typ))
 	}
 	a.stack.next = alignUp(a.stack.next, 8)
@@ -31,6 +46,32 @@ func (a *goAssignment) begin() {
 		a.ints = intRegisters{regAX, regBX, regCX, regDI, regSI, regR8, regR9, regR10, regR11}
 		a.floats = 15
 	}
+}
+
+// word passes over a parameter of one word that the debugging information does not show.
+func (a *goAssignment) word() {
+	if a.ints.take() == NoRegister {
+		a.stack.take(8, 8)
+	}
+}
+
+// goDictionary returns which parameter comes behind the dictionary of types that a generic function gets, by the name of the function; -1 if it gets
+// none. "f[go.shape.int]" has it first, the method "(*t[go.shape.int]).m" behind the receiver; "f[go.shape.int].func1" is a closure, which knows
+// it already.
+func goDictionary(name string) int {
+	if !strings.Contains(name, "[go.shape.") {
+		return -1
+	}
+	rest := name[strings.LastIndexByte(name, ']')+1:]
+	_, inner, closure := strings.Cut(rest, ".func")
+	closure = closure && inner != "" && inner[0] >= '0' && inner[0] <= '9'
+	switch {
+	case closure || strings.HasPrefix(rest, ".gowrap") || strings.HasPrefix(rest, ".deferwrap") || strings.HasPrefix(rest, "-range"):
+		return -1
+	case rest == "":
+		return 0
+	}
+	return 1
 }
 
 func (a *goAssignment) place(ref typeRef) place {

@@ -1,118 +1,129 @@
 package target
 
-// assignRust gives parameters and the result their places as rustc does (compiler/rustc_ty_utils/src/abi.rs). Rust does not specify it. What
-// holds since years: a number is in a register; so are the two numbers of a type that has just two, each in its own; what is larger than
-// two words is passed by its address. What may be otherwise is said to be not known.
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// assignRust gives parameters and the result their places as rustc does (compiler/rustc_ty_utils/src/abi.rs). Rust does not specify it. A
+// number is in a register; so are the two numbers of a type that has just two, each in its own. Other types of up to 8 bytes are in one register, as they
+// are in memory; larger ones are passed by their address. Enumerations with data are the one or the other, which the debugging information does not tell, unless they
+// fill one aligned word.
 func (w *walk) assignRust(f function) (params, results []place) {
-	a := rustAssignment{walk: w, ints: intRegisters{regDI, regSI, regDX, regCX, regR8, regR9}, floats: 8, stack: stackArea{base: regSP, start: 8}}
-	if len(f.results) > 0 {
-		p := f.results[0]
-		t := w.typeOf(p.typ)
-		list, why := a.numbers(p.typ)
-		switch {
-		case t.size > 16 && t.shape != shapeUnknownType:
-			results = []place{inMemory(t.size, registerExpr(regAX))}
-			a.ints.take()
-		case why != "":
-			results = []place{missing(t.size, why)}
-		case len(list) <= 2:
-			r := rustAssignment{walk: w, ints: intRegisters{regAX, regDX}, floats: 2}
-			results = []place{r.place(list, t.size)}
-		default:
-			registers := intRegisters{regAX, regDX}
-			var out place
-			for off := uint64(0); off < t.size; off += 8 {
-				out = append(out, part{off: off, size: 8, kind: partNumber, expr: registerExpr(registers.take())})
-			}
-			results = []place{out}
-		}
+	a := rustAssignment{
+		walk: w, foreign: !strings.HasPrefix(f.name, "_ZN") && !strings.HasPrefix(f.name, "_R"),
+		ints: intRegisters{regDI, regSI, regDX, regCX, regR8, regR9}, floats: 8, stack: &stackArea{base: regSP, start: 8},
 	}
 	lost := ""
+	if len(f.results) > 0 {
+		var where place
+		var hidden bool
+		r := rustAssignment{walk: w, foreign: a.foreign, ints: intRegisters{regAX, regDX}, floats: 2}
+		t := w.typeOf(f.results[0].typ)
+		if where, hidden, lost = r.value(f.results[0].typ, t); lost != "" {
+			where = missing(t.size, lost)
+		}
+		if t.size <= 8 { // never by an address, which would come before the parameters
+			lost = ""
+		}
+		if hidden {
+			where = inMemory(t.size, registerExpr(regAX))
+			a.ints.take()
+		}
+		results = []place{where}
+	}
 	for _, p := range f.params {
 		t := w.typeOf(p.typ)
-		where := missing(t.size, lost)
+		where := place(nil)
 		if lost == "" {
-			if where, lost = a.parameter(p.typ, t); lost != "" {
-				where = missing(t.size, lost)
-			}
+			where, _, lost = a.value(p.typ, t)
+		}
+		if lost != "" {
+			where = missing(t.size, lost)
 		}
 		params = append(params, where)
 	}
 	return params, results
 }
 
+// rustAssignment has the registers that are not used yet. Without a stack what does not fit into them is returned in memory.
 type rustAssignment struct {
 	*walk
-	ints   intRegisters
-	floats int
-	stack  stackArea
+	foreign bool // the function may have the convention of C, by its name
+	ints    intRegisters
+	floats  int
+	stack   *stackArea
 }
 
 const whyRust = "how Rust passes this type, or one before it, is not specified"
 
-// numbers returns the numbers in a type.
-func (a *rustAssignment) numbers(ref typeRef) (list []leaf, why string) {
+// value places a value. hidden says that it is passed by its address; why tells what is not known.
+func (a *rustAssignment) value(ref typeRef, t dwarfType) (where place, hidden bool, why string) {
+	if t.shape == shapeUnknownType || t.shape == shapeVoid {
+		return nil, false, whyRust
+	}
+	if t.size == 0 {
+		return missing(0, "it is empty"), false, ""
+	}
+	var list []leaf
+	array, wide := false, false
 	why = a.leaves(ref, 0, 0, func(l leaf) {
-		if l.size > 8 {
-			list = append(list, l, l, l) // wide integers and vectors are left to location lists
-		}
-		if len(list) < 64 {
+		array = array || l.array
+		wide = wide || l.size > 8
+		if len(list) < 3 {
 			list = append(list, l)
 		}
 	})
-	if why != "" {
-		why = whyRust
-	}
-	return list, why
-}
-
-func (a *rustAssignment) parameter(ref typeRef, t dwarfType) (place, string) {
-	list, why := a.numbers(ref)
+	pair := why == "" && !array && len(list) <= 2
 	switch {
-	case t.shape == shapeUnknownType || t.shape == shapeVoid:
-		return nil, whyRust
-	case t.size == 0:
-		return missing(0, "it is empty"), ""
-	case t.size > 16:
-		address, _ := a.place([]leaf{{size: 8}}, 8).number(0)
-		return inMemory(t.size, address), ""
-	case why != "":
-		return nil, why
-	case len(list) <= 2:
-		return a.place(list, t.size), ""
-	case t.size <= 8: // packed into one
-		return a.place([]leaf{{size: 8}}, 8), ""
+	case wide && t.size <= 32: // 128 bits, and vectors
+		return nil, false, whyRust
+	case t.shape == shapeStruct && a.foreign && t.size <= 16 && !(pair && t.size == 8*uint64(len(list))):
+		return nil, false, whyRust
+	case pair:
+		slices.SortFunc(list, func(a, b leaf) int { return cmp.Compare(a.off, b.off) })
+		if where, ok := a.numbers(list); ok {
+			return where, false, ""
+		}
+		return nil, false, whyRust
+	case t.size <= 8 && (why == "" || t.size == a.alignOf(ref)):
+		where, ok := a.numbers([]leaf{{size: 8}})
+		if !ok {
+			return nil, false, whyRust
+		}
+		return where, false, ""
+	case t.size <= 16 && (why != "" || rustVersion(t.unit.producer) < 95):
+		return nil, false, whyRust
+	case a.stack == nil:
+		return nil, true, ""
 	}
-	return nil, whyRust
+	pointer, _ := a.numbers([]leaf{{size: 8}})
+	address, _ := pointer.number(0)
+	return inMemory(t.size, address), true, ""
 }
 
-// place gives each number a register, or a place on the stack.
-func (a *rustAssignment) place(list []leaf, size uint64) place {
-	var out place
+// numbers gives each number a register, or a place on the stack.
+func (a *rustAssignment) numbers(list []leaf) (out place, ok bool) {
 	for _, l := range list {
 		p := part{off: l.off, size: l.size}
+		r := NoRegister
 		if l.float {
-			if a.floats--; a.floats >= 0 {
-				p.why = whyVector
-				out = append(out, p)
-				continue
-			}
-		} else if r := a.ints.take(); r != NoRegister {
+			a.floats--
+			p.why = whyVector
+		} else {
+			r = a.ints.take()
+		}
+		switch {
+		case l.float && a.floats >= 0:
+		case r != NoRegister:
 			p.kind, p.expr = partNumber, registerExpr(r)
-			out = append(out, p)
-			continue
+		case a.stack == nil:
+			return nil, false
+		default:
+			p.kind, p.expr = partMemory, a.stack.take(8, 8)[0].expr
 		}
-		if a.stack.base != regSP {
-			return missing(size, whyRust)
-		}
-		where := a.stack.take(8, 8)
-		p.kind, p.expr = partMemory, where[0].expr
 		out = append(out, p)
 	}
-	for i := range out { // by offset
-		for j := i; j > 0 && out[j].off < out[j-1].off; j-- {
-			out[j], out[j-1] = out[j-1], out[j]
-		}
-	}
-	return out
+	return out, true
 }

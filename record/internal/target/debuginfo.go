@@ -47,6 +47,7 @@ type infoUnit struct {
 
 	once      sync.Once
 	functions []functionDIE // by address
+	optimised bool          // some variable moves while a function runs
 }
 
 // functionDIE is a subprogram with code that begins at addr.
@@ -302,6 +303,9 @@ func (d *debugInfo) readFunctions(u *infoUnit) {
 				}
 			case a.attr == attrRanges && ab.tag == tagSubprogram:
 				starts = u.rangeStarts(d.data, uint64(a.form), u.value(&c, a), starts)
+			case a.attr == attrLocation && !isBlock(a):
+				u.optimised = true
+				u.value(&c, a)
 			default:
 				u.value(&c, a)
 			}

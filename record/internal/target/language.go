@@ -34,19 +34,24 @@ func llvmVersion(producer string) int {
 		n, _ := strconv.Atoi(major)
 		return max(n, 1)
 	}
-	if _, rest, ok = strings.Cut(producer, "rustc version 1."); ok {
-		minor, _, _ := strings.Cut(rest, ".")
-		n, _ := strconv.Atoi(minor)
-		switch {
-		case n >= 87:
-			return 20
-		case n >= 65:
-			return 15
-		}
+	switch n := rustVersion(producer); {
+	case n >= 87:
+		return 20
+	case n >= 65:
+		return 15
+	case n > 0:
 		return 1
 	}
 	if strings.Contains(producer, "LLVM") {
 		return 1
 	}
 	return 0
+}
+
+// rustVersion returns N of rustc version 1.N; 0 if it was another compiler.
+func rustVersion(producer string) int {
+	_, rest, _ := strings.Cut(producer, "rustc version 1.")
+	minor, _, _ := strings.Cut(rest, ".")
+	n, _ := strconv.Atoi(minor)
+	return n
 }

@@ -29,11 +29,13 @@ type parameter struct {
 // function is what the debugging information says of a function.
 type function struct {
 	unit       *infoUnit
+	name       string
 	params     []parameter
 	results    []parameter // of Go: all; else one, of which only the type counts
 	noCall     bool        // DW_CC_nocall: it is called in a way of its own
 	external   bool
 	optimised  bool
+	declared   bool // apart from its definition
 	frameIsCFA bool
 }
 
@@ -62,7 +64,7 @@ func (f *File) Signature(fn Func, at Addr) (*Signature, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s: %w: debugging information of %s", f.Path, ErrMalformed, fn.Name)
 	}
-	function := w.function(e)
+	function := w.function(e, fn.Name)
 	s := w.places(function, fn, at)
 	if w.spent > maxWalk {
 		return nil, fmt.Errorf("%s: debugging information of %s: %w", f.Path, fn.Name, ErrTooLarge)
@@ -110,8 +112,8 @@ func (w *walk) origins(e die) []die {
 }
 
 // function reads the parameters and the result of a subprogram.
-func (w *walk) function(e die) function {
-	f := function{unit: e.unit, optimised: e.optimised}
+func (w *walk) function(e die, name string) function {
+	f := function{unit: e.unit, name: name, optimised: e.optimised || e.unit.optimised}
 	chain := w.origins(e)
 	f.frameIsCFA = len(e.frameBase) == 1 && e.frameBase[0] == opCallFrameCFA
 	var typ dieRef
@@ -119,6 +121,7 @@ func (w *walk) function(e die) function {
 	for _, o := range chain {
 		f.noCall = f.noCall || o.convention == callNoCall
 		f.external = f.external || o.external
+		f.declared = f.declared || o.declaration
 		f.optimised = f.optimised || o.optimised
 		if typ.unit == nil {
 			typ, outside = o.typ, o.outside && o.origin.unit == nil
@@ -208,6 +211,9 @@ func (w *walk) places(f function, fn Func, at Addr) *Signature {
 	}
 	s.Source = conv.name
 	for i, p := range f.params {
+		if f.unit.language == languageGo && p.name == goDictionaryName {
+			continue
+		}
 		size := w.typeOf(p.typ).size
 		where := w.entryPlace(f, p, size, fn, at)
 		switch {
@@ -295,8 +301,7 @@ func (w *walk) doubt(f function, fn Func) string {
 	case isClone(fn.Name, ".isra.", ".constprop.", ".part.", ".specialized."):
 		return "optimised out: " + fn.Name + " is a copy that the compiler has changed"
 	}
-	version := llvmVersion(f.unit.producer)
-	if version != 0 && version < 20 && f.optimised && !f.external {
+	if f.changedSilently(20) {
 		return "LLVM may have changed how this local function is called, and does not say"
 	}
 	return ""
@@ -309,12 +314,17 @@ func (w *walk) resultDoubt(f function, fn Func) string {
 		return "the compiler has changed how this function is called"
 	case isClone(fn.Name, ".isra.", ".part."):
 		return fn.Name + " is a copy that the compiler has changed: it may return something else"
-	}
-	version := llvmVersion(f.unit.producer)
-	if version != 0 && version < 15 && f.optimised && !f.external {
+	case f.changedSilently(15):
 		return "LLVM may have changed what this local function returns, and does not say"
 	}
 	return ""
+}
+
+// changedSilently says whether LLVM may have dropped or changed parameters or results of a function that is not called from elsewhere. Since a version it
+// says so (DW_CC_nocall), but not of functions that are declared elsewhere, as methods are.
+func (f *function) changedSilently(since int) bool {
+	version := llvmVersion(f.unit.producer)
+	return version != 0 && f.optimised && !f.external && (version < since || f.declared)
 }
 
 // isClone says whether GCC has made a function from another, by the name that it gives such a copy.
