@@ -22,17 +22,25 @@ func formatValues(defs []format.Arg, raw []byte) string {
 	}
 	var b strings.Builder
 	for i, v := range values {
-		if i > 0 {
-			b.WriteString(", ")
-		}
 		typ := ""
 		if i < len(defs) {
 			typ = defs[i].Type
+		}
+		switch {
+		case typ == errnoType && string(v) == "0": // it has not failed
+			continue
+		case typ == errnoType:
+			b.WriteString(" ")
+		case i > 0:
+			b.WriteString(", ")
 		}
 		b.WriteString(formatValue(typ, v))
 	}
 	return b.String()
 }
+
+// errnoType is the type of a value that says why a call has failed, 0 if it has not.
+const errnoType = "errno"
 
 // formatValue writes one value of a type of the probe language.
 func formatValue(typ string, raw json.RawMessage) string {
@@ -46,7 +54,7 @@ func formatValue(typ string, raw json.RawMessage) string {
 		if json.Unmarshal(raw, &s) != nil {
 			return "?"
 		}
-		if strings.HasPrefix(typ, "enum ") || typ == "type" || strings.HasPrefix(typ, "f") { // names; infinite, or not a number
+		if strings.HasPrefix(typ, "enum ") || typ == "type" || typ == errnoType || strings.HasPrefix(typ, "f") { // names; infinite, or not a number
 			return printable(s)
 		}
 		return quote(typ, s)

@@ -44,7 +44,7 @@ static __always_inline int read_memory(__u64 *to, __u64 size, __u64 address)
 
 static __always_inline __u64 read_register(struct scratch *s, __u8 reg)
 {
-	return reg < REGISTERS ? s->regs[reg] : 0;
+	return reg < ALL_REGISTERS ? s->regs[reg] : 0;
 }
 
 /* Fetches the number or address that argument i is into s->event.values. This and what follows up to
@@ -153,7 +153,7 @@ static __always_inline void fetch_args(struct pt_regs *regs, struct scratch *s, 
 	e->bytes = 0;
 	if (site->args == 0)
 		return;
-	bpf_probe_read_kernel(s->regs, sizeof(s->regs), regs);
+	bpf_probe_read_kernel(s->regs, sizeof(*regs), regs);
 	for (__u32 i = 0; i < MAX_ARGS; i++) {
 		if (i >= site->args)
 			break;

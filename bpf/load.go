@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
 
 	"github.com/cilium/ebpf"
@@ -107,7 +108,11 @@ func Load(o Options) (_ *Objects, err error) {
 		return nil, err
 	}
 	hasBTF := true
-	if _, err := btf.LoadKernelSpec(); err != nil {
+	if kernel, err := btf.LoadKernelSpec(); err == nil {
+		if err := spec.Variables[utraceVarTlsOffset].Set(tlsOffset(kernel)); err != nil {
+			return nil, err
+		}
+	} else {
 		if o.Follow {
 			return nil, fmt.Errorf("%w: children cannot be followed without BTF of the kernel (CONFIG_DEBUG_INFO_BTF): %w", ErrUnsupported, err)
 		}
@@ -213,6 +218,27 @@ func newCollection(spec *ebpf.CollectionSpec) (*ebpf.Collection, error) {
 	return nil, err
 }
 
+// tlsOffset returns where in a task of the kernel it says from where a thread's own variables are counted, 0 if that is not
+// known: thread.fsbase on x86-64 (arch/x86/include/asm/processor.h).
+func tlsOffset(kernel *btf.Spec) uint32 {
+	var task *btf.Struct
+	if runtime.GOARCH != "amd64" || kernel.TypeByName("task_struct", &task) != nil {
+		return 0
+	}
+	for _, m := range task.Members {
+		thread, ok := btf.UnderlyingType(m.Type).(*btf.Struct)
+		if m.Name != "thread" || !ok {
+			continue
+		}
+		for _, base := range thread.Members {
+			if base.Name == "fsbase" {
+				return m.Offset.Bytes() + base.Offset.Bytes()
+			}
+		}
+	}
+	return 0
+}
+
 // scratchesPerCPU is SCRATCHES of site.h.
 const scratchesPerCPU = 4
 
@@ -220,7 +246,7 @@ const scratchesPerCPU = 4
 func prepareSites(spec *ebpf.CollectionSpec, sites, cpus int) error {
 	if sites == 0 {
 		delete(spec.Programs, utraceProgOnSite)
-		for _, name := range []string{utraceMapSites, utraceMapScratches, utraceMapNames, utraceMapGates, utraceMapNoGate, utraceMapKeptCalls} {
+		for _, name := range []string{utraceMapSites, utraceMapScratches, utraceMapNames, utraceMapGates, utraceMapNoGate, utraceMapKeptCalls, utraceMapEntryPlaces} {
 			delete(spec.Maps, name)
 		}
 		return nil

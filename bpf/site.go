@@ -40,6 +40,12 @@ const (
 	AsBytes  ArgAs = 2 // an address of as many bytes as argument LengthArg says
 )
 
+// Registers that are none of the processor's, as words of struct pt_regs on x86-64: see site.h.
+const (
+	RegisterTLS   = 21
+	RegisterEntry = 22
+)
+
 // NoRegister stands for no base or index.
 const NoRegister = 255
 
@@ -116,6 +122,7 @@ const (
 	SitePaired     SiteFlags = 64  // as SiteGated, for a function
 	SiteFollowed   SiteFlags = 128 // see calls.h; then neither of the two before
 	SiteEndless    SiteFlags = 256 // of a function whose return is not seen
+	SiteThread     SiteFlags = 512 // RegisterTLS and RegisterEntry are wanted at the return
 )
 
 // Site is struct site of site.h: what to do at a probe with arguments.

@@ -41,7 +41,12 @@ enum arg_as {
 	AS_BYTES = 2,  /* the address of as many bytes as argument length_arg says */
 };
 
-enum { NO_REGISTER = 255 };
+enum {
+	REGISTER_TLS = REGISTERS,       /* where the thread's own variables are counted from */
+	REGISTER_ENTRY = REGISTERS + 1, /* where the entry of the function was probed */
+	ALL_REGISTERS,
+	NO_REGISTER = 255,
+};
 
 struct arg {
 	__u8 from;      /* enum arg_from */
@@ -94,6 +99,7 @@ enum {
 	SITE_PAIRED = 64,     /* as SITE_GATED, for a function: its calls are told apart by the stack pointer */
 	SITE_FOLLOWED = 128,  /* see calls.h; then neither of the two before */
 	SITE_ENDLESS = 256,   /* of a function whose return is not seen */
+	SITE_THREAD = 512,    /* REGISTER_TLS and REGISTER_ENTRY are wanted at the return */
 };
 
 struct site {
@@ -151,7 +157,7 @@ struct scratch {
 	__u32 busy;
 	__u32 reserved;
 	struct follow follow;
-	__u64 regs[REGISTERS];
+	__u64 regs[ALL_REGISTERS];
 	struct match match;
 	struct args_event event;
 	char texts[TEXT_BYTES] __attribute__((aligned(8))); /* follow the event in the ring */
@@ -169,6 +175,7 @@ struct gate_key {
 
 /* Set before loading. */
 const volatile __u64 name_seed;
+const volatile __u32 tls_offset; /* in struct task_struct of the running kernel, of what REGISTER_TLS is; 0: unknown */
 const volatile __u8 may_fault; /* on_site may sleep: a page that is not in memory is brought in */
 
 struct {
@@ -213,6 +220,18 @@ struct {
 	__type(key, struct kept_key);
 	__type(value, __u32); /* how many have this place: a function can jump to itself */
 } kept_calls SEC(".maps");
+
+/* Where the entries of functions were probed last, in each process: at a return nothing tells where the file is mapped. */
+struct entry_key {
+	__u32 tgid, func;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct entry_key);
+	__type(value, __u64);
+} entry_places SEC(".maps");
 
 /* A gate of no calls: too large for a program's stack. */
 struct {
@@ -364,6 +383,24 @@ static __always_inline __u64 name_of(struct scratch *s, const struct site *site)
 
 #include "calls.h"
 
+/* Sets the registers that are none of the processor's. */
+static __always_inline void find_thread(struct pt_regs *regs, struct scratch *s, __u32 kind, struct entry_key key)
+{
+	__u64 ip = REGS_IP(regs), *last;
+
+	if (kind != KIND_RETURN) {
+		last = bpf_map_lookup_elem(&entry_places, &key);
+		if (!last || *last != ip)
+			bpf_map_update_elem(&entry_places, &key, &ip, 0);
+		return;
+	}
+	s->regs[REGISTER_TLS] = s->regs[REGISTER_ENTRY] = 0;
+	bpf_probe_read_kernel(&s->regs[REGISTER_TLS], 8, (void *)(bpf_get_current_task() + tls_offset));
+	last = bpf_map_lookup_elem(&entry_places, &key);
+	if (last)
+		s->regs[REGISTER_ENTRY] = *last;
+}
+
 /* Puts the event of a site, in a scratch, where the recorder reads it: with its arguments into the
  * ring, without into the lane. */
 static __always_inline long put_site(__u32 cpu, struct scratch *s, const struct site *site)
@@ -454,6 +491,8 @@ int on_site(struct pt_regs *regs)
 	s->event.event = (struct event){.kind = kind, .func = site->func, .time_ns = now, .sp = sp, .value = value, .pid = id >> 32, .tid = id};
 	s->event.goid = goid;
 	s->event.args = site->args;
+	if (site->flags & SITE_THREAD)
+		find_thread(regs, s, kind, (struct entry_key){.tgid = id >> 32, .func = site->func});
 	fetch_args(regs, s, site);
 	if (site->flags & SITE_KEYED) {
 		__u32 k = site->key;

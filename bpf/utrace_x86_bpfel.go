@@ -17,6 +17,7 @@ import (
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	utraceMapDropped        = "dropped"
+	utraceMapEntryPlaces    = "entry_places"
 	utraceMapEvents         = "events"
 	utraceMapFuncLosses     = "func_losses"
 	utraceMapGates          = "gates"
@@ -51,6 +52,7 @@ const (
 	utraceVarNameSeed       = "name_seed"
 	utraceVarOnlyTgid       = "only_tgid"
 	utraceVarOwnTgid        = "own_tgid"
+	utraceVarTlsOffset      = "tls_offset"
 	utraceVarUncounted      = "uncounted"
 	utraceVarUncountedDrops = "uncounted_drops"
 	utraceVarUnfollowed     = "unfollowed"
@@ -111,6 +113,7 @@ type utraceProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type utraceMapSpecs struct {
 	Dropped      *ebpf.MapSpec `ebpf:"dropped"`
+	EntryPlaces  *ebpf.MapSpec `ebpf:"entry_places"`
 	Events       *ebpf.MapSpec `ebpf:"events"`
 	FuncLosses   *ebpf.MapSpec `ebpf:"func_losses"`
 	Gates        *ebpf.MapSpec `ebpf:"gates"`
@@ -145,6 +148,7 @@ type utraceVariableSpecs struct {
 	NameSeed       *ebpf.VariableSpec `ebpf:"name_seed"`
 	OnlyTgid       *ebpf.VariableSpec `ebpf:"only_tgid"`
 	OwnTgid        *ebpf.VariableSpec `ebpf:"own_tgid"`
+	TlsOffset      *ebpf.VariableSpec `ebpf:"tls_offset"`
 	Uncounted      *ebpf.VariableSpec `ebpf:"uncounted"`
 	UncountedDrops *ebpf.VariableSpec `ebpf:"uncounted_drops"`
 	Unfollowed     *ebpf.VariableSpec `ebpf:"unfollowed"`
@@ -171,6 +175,7 @@ func (o *utraceObjects) Close() error {
 // It can be passed to loadUtraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type utraceMaps struct {
 	Dropped      *ebpf.Map `ebpf:"dropped"`
+	EntryPlaces  *ebpf.Map `ebpf:"entry_places"`
 	Events       *ebpf.Map `ebpf:"events"`
 	FuncLosses   *ebpf.Map `ebpf:"func_losses"`
 	Gates        *ebpf.Map `ebpf:"gates"`
@@ -194,6 +199,7 @@ type utraceMaps struct {
 func (m *utraceMaps) Close() error {
 	return _UtraceClose(
 		m.Dropped,
+		m.EntryPlaces,
 		m.Events,
 		m.FuncLosses,
 		m.Gates,
@@ -229,6 +235,7 @@ type utraceVariables struct {
 	NameSeed       *ebpf.Variable `ebpf:"name_seed"`
 	OnlyTgid       *ebpf.Variable `ebpf:"only_tgid"`
 	OwnTgid        *ebpf.Variable `ebpf:"own_tgid"`
+	TlsOffset      *ebpf.Variable `ebpf:"tls_offset"`
 	Uncounted      *ebpf.Variable `ebpf:"uncounted"`
 	UncountedDrops *ebpf.Variable `ebpf:"uncounted_drops"`
 	Unfollowed     *ebpf.Variable `ebpf:"unfollowed"`

@@ -41,6 +41,7 @@ const (
 	kindBuffer
 	kindEnum     // shown by its names
 	kindTypeName // of Go: the address of a type, shown as its name
+	kindErrno    // why a function of the C library has failed
 )
 
 // hasBytes reports whether a value is bytes that an address leads to.

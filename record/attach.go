@@ -238,15 +238,22 @@ func attach(objs *bpf.Objects, method bpf.Method, m *PlannedModule, pids []int, 
 		if err != nil {
 			return links{}, nil, err
 		}
-		entry.fn, exit.fn = i, i
+		jump, err := newSite(objs, resultless(fn.exit), id, format.Return, m.Goid)
+		if err != nil {
+			return links{}, nil, err
+		}
+		entry.fn, exit.fn, jump.fn = i, i, i
 		entry.fileOff, exit.fileOff = fn.FileOff, fn.FileOff
 		entries = append(entries, entry)
 		switch fn.ReturnBy {
 		case ByTrampoline:
 			trampolines = append(trampolines, exit)
 		case ByInstruction:
-			for _, off := range fn.Returns {
+			for at, off := range fn.Returns {
 				s := exit
+				if fn.jumps[at] {
+					s = jump
+				}
 				s.fileOff = off
 				if off == fn.FileOff {
 					early = append(early, s)
@@ -305,6 +312,18 @@ func newSite(objs *bpf.Objects, data *bpf.Site, id format.FuncID, kind format.Ki
 	s.data = true
 	s.cookie, err = objs.AddSite(&with)
 	return s, err
+}
+
+// resultless returns what to do where a function jumps to another one, which then returns for it: what it returns is not known yet.
+func resultless(exit *bpf.Site) *bpf.Site {
+	if exit == nil {
+		return nil
+	}
+	with := *exit
+	for i := range with.Args[:with.NumArgs] {
+		with.Args[i].From = bpf.FromNowhere
+	}
+	return &with
 }
 
 // program returns the program for sites, all of which are of one kind: this one, unless they are data.

@@ -1,3 +1,5 @@
+//go:build linux
+
 package record
 
 import (
@@ -5,7 +7,10 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
+	"syscall"
 	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
 
 	"utrace/bpf"
 )
@@ -22,9 +27,24 @@ func appendValues(dst []byte, args []argument, v *bpf.Values) []byte {
 			dst = append(dst, ',')
 		}
 		first = false
+		if a.typ.kind == kindErrno && !failed(args[0].typ, v) {
+			dst = append(dst, '0')
+			continue
+		}
 		dst = appendValue(dst, a.typ, v, i)
 	}
 	return append(dst, ']')
+}
+
+// failed reports whether the first of the values, what a function returned, says that it has failed.
+func failed(t valueType, v *bpf.Values) bool {
+	switch t.kind {
+	case kindNumber:
+		return v.Readable(0) && int64(v.Number(0)) < 0
+	case kindHex:
+		return v.Readable(0) && v.Number(0) == 0
+	}
+	return !v.Readable(0) // a text at no address
 }
 
 func appendValue(dst []byte, t valueType, v *bpf.Values, i int) []byte {
@@ -40,6 +60,10 @@ func appendValue(dst []byte, t valueType, v *bpf.Values, i int) []byte {
 		return appendText(dst, v.Text(i), t.max)
 	case kindBool:
 		return strconv.AppendBool(dst, n != 0)
+	case kindErrno:
+		if name := unix.ErrnoName(syscall.Errno(n)); name != "" {
+			return strconv.AppendQuote(dst, name)
+		}
 	case kindTypeName:
 		name := "nil"
 		if n != 0 {

@@ -38,6 +38,7 @@ type PlannedFunc struct {
 	ReturnBy   ReturnBy
 	Returns    []uint64 // file offsets of the return instructions, with ByInstruction
 	Why        string   // reason, where ReturnBy is Never
+	jumps      []bool   // by Returns: it is a jump to another function, which then returns for this one
 
 	Static  string       // of a static probe, or a span: PROVIDER:NAME of where it begins
 	Statics []StaticSite // then all its locations, those that end the span included

@@ -4,6 +4,7 @@ package record
 
 import (
 	"cmp"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"os"
@@ -95,7 +96,7 @@ func (p *Plan) countDataSites(later bool) int {
 				sites++
 			}
 			if fn.exit != nil {
-				sites++
+				sites += 2
 			}
 			n += sites * max(1, len(m.PIDs)+1)
 		}
@@ -387,6 +388,7 @@ func (p *Plan) addFuncs(m *PlannedModule, probes []*Probe, around surroundings, 
 		for _, a := range placed.returns {
 			if off, ok := img.file.FileOff(a); ok {
 				pf.Returns = append(pf.Returns, uint64(off))
+				pf.jumps = append(pf.jumps, !isReturn(img.file, a))
 			}
 		}
 		if p.slower > 0 && pf.ReturnBy == Never {
@@ -419,6 +421,19 @@ func (p *Plan) addFuncs(m *PlannedModule, probes []*Probe, around surroundings, 
 	distinguish(m.Funcs)
 	slices.SortStableFunc(m.Funcs, func(a, b PlannedFunc) int { return cmp.Compare(a.Addr, b.Addr) })
 	return nil
+}
+
+// isReturn reports whether an instruction by which a function ends is a return; else it is a jump to another one.
+func isReturn(file *target.File, a target.Addr) bool {
+	if file.Machine != elf.EM_X86_64 {
+		code, err := file.Code(a, 4)
+		return err == nil && len(code) == 4 && code[3]&0xfe == 0xd6 // ret, retaa, retab
+	}
+	code, err := file.Code(a, 1)
+	if err == nil && (code[0] == 0xf3 || code[0] == 0xf2) { // rep, bnd
+		code, err = file.Code(a+1, 1)
+	}
+	return err == nil && (code[0] == 0xc3 || code[0] == 0xc2)
 }
 
 // extend plans what the probes name in the files of a scope that has appeared while

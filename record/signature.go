@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,6 +59,9 @@ func (s *signature) bind(v *values, returns bool, slowerThan time.Duration) (b b
 	if err != nil {
 		return b, fmt.Errorf("condition %q: %w", shorten(v.condText), err)
 	}
+	if v.result != nil || v.results {
+		b.results = s.addErrno(b.results)
+	}
 	if n := max(len(b.args), len(b.results)); n > bpf.MaxArgs {
 		return b, fmt.Errorf("%d values, those of conditions and lengths included: %d are the most", n, bpf.MaxArgs)
 	}
@@ -110,7 +114,7 @@ func (s *signature) bindArgument(list []argument, a argument, declared []argumen
 	if a.path != nil && err == nil {
 		v, ferr := s.follow(debug, *a.path)
 		if ferr == nil {
-			return appendValueAs(list, a, v)
+			return s.appendValueAs(list, a, v)
 		}
 		if untyped || a.path.steps != "" || !errors.Is(ferr, target.ErrMember) {
 			return nil, ferr
@@ -123,7 +127,7 @@ func (s *signature) bindArgument(list []argument, a argument, declared []argumen
 		if a.pos >= len(debug.Params) {
 			return nil, fmt.Errorf("%s: the function has %d arguments", a.name, len(debug.Params))
 		}
-		return appendValueAs(list, a, debug.Params[a.pos])
+		return s.appendValueAs(list, a, debug.Params[a.pos])
 	}
 	word := a.pos
 	if s.isGo { // a string is two words
@@ -151,12 +155,32 @@ func (s *signature) bindResults(v *values) (list []argument, err error) {
 	}
 	a := argument{name: "ret", typ: *v.result}
 	if err == nil && len(debug.Results) > 0 {
-		return appendValueAs(nil, a, debug.Results[0])
+		return s.appendValueAs(nil, a, debug.Results[0])
 	}
 	if err == nil {
 		return nil, errors.New("->: it returns nothing")
 	}
 	return s.appendWord(nil, a, 0, s.resultPlace)
+}
+
+// addErrno adds to what a function of the C library returns, if it can tell a failure, why it has failed.
+func (s *signature) addErrno(results []argument) []argument {
+	if len(results) != 1 || !results[0].typ.tellsFailure() {
+		return results
+	}
+	slot, ok := s.file.ErrnoSlot()
+	if !ok {
+		return results
+	}
+	return append(results, argument{
+		name: "errno", described: true, typ: valueType{name: "errno", kind: kindErrno, size: 4, signed: true},
+		op: target.Operand{Text: "errno", Disp: int64(slot - s.site)},
+	})
+}
+
+// tellsFailure reports whether a result can be one that means failure: negative, or no address.
+func (t valueType) tellsFailure() bool {
+	return t.kind == kindNumber && t.signed || t.kind == kindHex || t.kind == kindText
 }
 
 // allOf returns all values that can be fetched, as far as there is room.
@@ -171,7 +195,7 @@ func (s *signature) allOf(values []target.Value, name string) (list []argument) 
 		for _, part := range v.Parts() {
 			with := a
 			with.name += strings.TrimPrefix(part.Name, v.Name)
-			if more, err := appendValueAs(list, with, part); err == nil && len(more) <= bpf.MaxArgs {
+			if more, err := s.appendValueAs(list, with, part); err == nil && len(more) <= bpf.MaxArgs {
 				list = more
 			}
 		}
@@ -233,7 +257,7 @@ func (s *signature) findArgument(args []argument, name string, like valueType) (
 	if like.kind == kindText && (v.Kind == target.Pointer || v.Kind == target.Int) {
 		a.typ = like
 	}
-	with, err := appendValueAs(args, a, v)
+	with, err := s.appendValueAs(args, a, v)
 	return len(args), with, err
 }
 
@@ -249,7 +273,7 @@ func (s *signature) findResult(list []argument, name string, like valueType) (in
 	case len(debug.Results) == 0:
 		return 0, list, errors.New("ret: the function returns nothing")
 	}
-	with, err := appendValueAs(nil, argument{name: name, hidden: true}, debug.Results[0])
+	with, err := s.appendValueAs(nil, argument{name: name, hidden: true}, debug.Results[0])
 	return 0, with, err
 }
 
@@ -290,7 +314,7 @@ func appendLength(list []argument, at int, length target.Operand) []argument {
 }
 
 // appendValueAs appends an argument that the debug information knows, with the type that was asked for, if any.
-func appendValueAs(list []argument, a argument, v target.Value) ([]argument, error) {
+func (s *signature) appendValueAs(list []argument, a argument, v target.Value) ([]argument, error) {
 	if v.Why != "" {
 		return nil, fmt.Errorf("%s (%s): %s", a.name, v.TypeName, v.Why)
 	}
@@ -300,6 +324,9 @@ func appendValueAs(list []argument, a argument, v target.Value) ([]argument, err
 		var err error
 		if a.typ, err = typeOf(v); err != nil {
 			return nil, fmt.Errorf("%s: %w", a.name, err)
+		}
+		if a.typ.kind == kindTypeName {
+			a.typ.typeName = goTypeNames(s.file)
 		}
 	}
 	counted := v.Length != nil && v.Kind != target.CString
@@ -323,6 +350,28 @@ func appendValueAs(list []argument, a argument, v target.Value) ([]argument, err
 	}
 	return append(append([]argument(nil), list...), a), nil
 }
+
+// goTypeNames returns what tells the names of the types of a Go program by their addresses, for one goroutine. In a program that is
+// loaded elsewhere than its file says the address itself stands for it.
+func goTypeNames(file *target.File) func(address uint64) string {
+	known := map[uint64]string{}
+	return func(address uint64) string {
+		name, ok := known[address]
+		if !ok {
+			var err error
+			if name, err = file.GoTypeName(target.Addr(address)); err != nil {
+				name = fmt.Sprintf("%#x", address)
+			}
+			if len(known) < maxTypeNames {
+				known[address] = name
+			}
+		}
+		return name
+	}
+}
+
+// maxTypeNames bounds the names of types that are kept.
+const maxTypeNames = 1 << 14
 
 // typeOf returns the type of the probe language for a value.
 func typeOf(v target.Value) (valueType, error) {
@@ -428,11 +477,15 @@ func (b *boundValues) fetch(list []argument, site *bpf.Site, addr target.Addr, m
 // wanted.
 func (b *boundValues) sites(template bpf.Site, hit bool, addr target.Addr, machine elf.Machine) (entry, exit *bpf.Site) {
 	followed := template.Flags&bpf.SiteFollowed != 0
+	errno := slices.ContainsFunc(b.results, func(a argument) bool { return a.typ.kind == kindErrno })
+	if errno {
+		template.Flags |= bpf.SiteThread
+	}
 	if !hit && !followed && len(b.conds) > 0 {
 		template.Flags |= bpf.SitePaired
 	}
 	template.NumConds = uint8(copy(template.Conds[:], b.conds))
-	if len(b.args) > 0 || len(b.conds) > 0 || followed {
+	if len(b.args) > 0 || len(b.conds) > 0 || followed || errno {
 		with := template
 		if hit {
 			with.Kind = format.Hit

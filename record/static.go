@@ -393,6 +393,12 @@ func (s *staticPlan) class(a target.Addr) SiteClass {
 
 // fetchArg says how to fetch an argument from an operand of the location at addr.
 func fetchArg(a argument, op target.Operand, addr target.Addr, machine elf.Machine) bpf.Arg {
+	if a.typ.kind == kindErrno {
+		return bpf.Arg{
+			From: bpf.FromMemory, Size: 4, Signed: true, Base: bpf.RegisterEntry, Index: bpf.RegisterTLS,
+			NumDerefs: 1, Derefs: [bpf.MaxDerefs]int32{int32(op.Disp)},
+		}
+	}
 	arg := bpf.Arg{Size: op.Size, Signed: op.Signed, Base: uint8(op.Base), Index: uint8(op.Index), Disp: op.Disp}
 	switch {
 	case op.Unreadable != "":

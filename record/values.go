@@ -76,6 +76,9 @@ func cutFunction(text string) (head, whole, args, result, cond string, err error
 			return "", "", "", "", "", errors.New("->: the type of what the function returns is expected behind it, or ... for what the debug information says")
 		}
 	}
+	if strings.Contains(rest, " => ") {
+		return "", "", "", "", "", errors.New("=> is for static probes (usdt:); a function ends with its return")
+	}
 	rest = strings.TrimSpace(rest)
 	whole = rest
 	if open := openingParenthesis(rest); open >= 0 {

@@ -101,7 +101,7 @@ func result(s *analyze.Step) string {
 	switch {
 	case s.Results == "":
 		return ""
-	case len(s.Func.Results) > 1:
+	case len(s.Func.Results) > 1 && s.Func.Results[1].Type != "errno":
 		return " = (" + s.Results + ")"
 	}
 	return " = " + s.Results
