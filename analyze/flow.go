@@ -23,6 +23,9 @@ const (
 	Dropped
 )
 
+// Returned reports whether the return of the call was seen, so that its duration is known.
+func (s State) Returned() bool { return s == Complete || s == Dropped }
+
 // Limits on what a trace may make a pairer keep.
 const (
 	maxDepth  = 1 << 20 // open frames of a thread
@@ -298,7 +301,7 @@ func (p *pairer) end(t *thread, state State) {
 	p.view.leave(t, f, state)
 	if n > 0 {
 		inside := f.childNs
-		if state == Complete || state == Dropped {
+		if state.Returned() {
 			inside = f.durationNs(t)
 		}
 		t.frames[n-1].childNs += inside

@@ -13,7 +13,7 @@ type Step struct {
 	CPU      uint16        // only if Flow was asked for it
 	Depth    int           // shown calls around it
 	At       time.Duration // since the start of the trace
-	Duration time.Duration // of a Leave that is Complete
+	Duration time.Duration // of a Leave that has Returned
 	ThreadID format.ThreadID
 	Thread   *format.Thread
 	Func     *format.Func
@@ -101,7 +101,7 @@ func (s *steps) leave(t *thread, f *frame, state State) {
 		return
 	}
 	st := &Step{Kind: Leave, State: state, Func: &s.funcs[f.fn], Depth: int(f.node) - 1}
-	if state == Complete {
+	if state.Returned() {
 		st.Duration = time.Duration(f.durationNs(t))
 		st.Results = formatValues(st.Func.Results, s.args)
 	}

@@ -82,6 +82,9 @@ func (o *Objects) OpenCalls() ([]OpenCall, error) {
 			Kind: format.Kind(v.Kind), Named: v.Name != 0, Func: format.FuncID(v.Func), TimeNs: v.TimeNs, SP: v.SP, Value: v.Name,
 			PID: key.TGID, TID: v.TID, GoID: v.GoID,
 		}}
+		if v.GoID != 0 {
+			c.SP = goStackTop - v.SP
+		}
 		if v.Args != 0 {
 			var b bytes.Buffer
 			if err := binary.Write(&b, binary.NativeEndian, &key); err != nil {
@@ -99,6 +102,9 @@ func (o *Objects) OpenCalls() ([]OpenCall, error) {
 	}
 	return list, it.Err()
 }
+
+// goStackTop is GO_STACK_TOP of calls.h.
+const goStackTop = 1 << 40
 
 // threadKey is struct thread_key of calls.h.
 type threadKey struct {

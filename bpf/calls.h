@@ -15,6 +15,9 @@
 
 enum { MAX_STEPS = 512 }; /* open calls that one event may end, or have written */
 
+/* Where the top of every goroutine's stack is put, so that stack pointers fall with the depth there, too. */
+#define GO_STACK_TOP (1ULL << 40)
+
 /* Set before loading. */
 const volatile __u8 follow_calls;
 
@@ -52,7 +55,7 @@ enum call_state {
 };
 
 struct open_call {
-	__u64 sp;
+	__u64 sp;   /* on the stack of a goroutine counted from GO_STACK_TOP */
 	__u64 name; /* of SITE_NAMED */
 	__u64 time_ns;
 	__u64 child_ns;   /* of the calls in it that are complete */
@@ -233,7 +236,7 @@ static __always_inline long put_call(struct follow *f, struct open_call *c, stru
 				bytes = KEPT_TEXT_BYTES;
 			return bpf_ringbuf_output(ring, a, sizeof(a->event) + bytes, BPF_RB_NO_WAKEUP);
 		}
-		go.event = (struct event){.kind = kind, .func = c->func, .time_ns = c->time_ns, .sp = c->sp, .value = c->name, .pid = f->tgid, .tid = c->tid};
+		go.event = (struct event){.kind = kind, .func = c->func, .time_ns = c->time_ns, .sp = c->goid ? GO_STACK_TOP - c->sp : c->sp, .value = c->name, .pid = f->tgid, .tid = c->tid};
 		go.goid = c->goid;
 		return bpf_ringbuf_output(ring, &go, sizeof(go), BPF_RB_NO_WAKEUP);
 	}

@@ -503,7 +503,7 @@ int on_site(struct pt_regs *regs)
 	if (follow_calls && site->flags & SITE_FOLLOWED) {
 		s->follow.thread = key.thread;
 		s->follow.tgid = key.tgid;
-		s->follow.sp = sp;
+		s->follow.sp = goid ? GO_STACK_TOP - sp : sp;
 		s->follow.cpu = cpu;
 		keep = follow(s, site, id);
 		if (keep < 0)

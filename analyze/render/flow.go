@@ -107,7 +107,7 @@ func result(s *analyze.Step) string {
 	return " = " + s.Results
 }
 
-// ending tells how a call ended whose return was not seen.
+// ending tells how a call ended that is not complete.
 func ending(s analyze.State) string {
 	switch s {
 	case analyze.Unwound:
@@ -116,6 +116,8 @@ func ending(s analyze.State) string {
 		return ": open at the end"
 	case analyze.NoReturn:
 		return ": return not probed"
+	case analyze.Dropped:
+		return ": dropped"
 	}
 	return ""
 }
@@ -159,7 +161,7 @@ func indent(depth int) string { return strings.Repeat("  ", min(depth, maxIndent
 
 func braceLine(s *analyze.Step, text string) string {
 	duration := ""
-	if s.Kind == analyze.Leave && s.State == analyze.Complete {
+	if s.Kind == analyze.Leave && s.State.Returned() {
 		duration = aligned(s.Duration)
 	}
 	return fmt.Sprintf("%11s [%6s] | %s%s\n", duration, flowName(s.Thread), indent(s.Depth), text)
@@ -171,7 +173,7 @@ func writeArrow(out *bufio.Writer, s *analyze.Step) error {
 	arrow := "->"
 	if s.Kind == analyze.Leave {
 		arrow = "<-"
-		if s.State != analyze.Complete {
+		if !s.State.Returned() {
 			return nil
 		}
 	}
