@@ -114,7 +114,7 @@ type leaf struct {
 func (w *walk) leaves(ref typeRef, off uint64, depth int, fn func(leaf)) string {
 	t := w.typeOf(ref)
 	if depth == maxTypeDepth || !w.spend(1) {
-		return "its type is too deep"
+		return whyTooDeep
 	}
 	switch t.shape {
 	case shapeBase:
