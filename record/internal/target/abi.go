@@ -19,7 +19,7 @@ func (w *walk) convention(f function) convention {
 	language := f.unit.language
 	switch {
 	case w.machine == elf.EM_X86_64 && language == languageGo:
-		name, registers := "Go's calling convention", strings.Contains(f.unit.producer, "regabi")
+		name, registers := "Go's calling convention", strings.Contains(f.unit.producer, "regabi") && !strings.HasSuffix(f.name, ".abi0")
 		return convention{name: name, first: true, assign: func(f function) ([]place, []place) {
 			return w.assignGo(f, registers)
 		}}
@@ -114,7 +114,7 @@ type leaf struct {
 func (w *walk) leaves(ref typeRef, off uint64, depth int, fn func(leaf)) string {
 	t := w.typeOf(ref)
 	if depth == maxTypeDepth || !w.spend(1) {
-		return "its type is too deep"
+		return whyTooDeep
 	}
 	switch t.shape {
 	case shapeBase:

@@ -59,7 +59,7 @@ func (a *goAssignment) word() {
 // none. "f[go.shape.int]" has it first, the method "(*t[go.shape.int]).m" behind the receiver; "f[go.shape.int].func1" is a closure, which knows
 // it already.
 func goDictionary(name string) int {
-	if !strings.Contains(name, "[go.shape.") {
+	if !strings.Contains(name, "[go.shape.") || strings.HasPrefix(name, "type:") { // type:.eq.T compares two T
 		return -1
 	}
 	rest := name[strings.LastIndexByte(name, ']')+1:]

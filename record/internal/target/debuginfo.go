@@ -11,7 +11,7 @@ import (
 const (
 	maxUnitRanges = 4 << 20 // entries of all range lists
 	maxTypeUnits  = 1 << 20
-	maxWalk       = 1 << 20 // DIEs that one question may look at
+	maxWalk       = 1 << 18 // DIEs that one question may look at
 	maxSameRange  = 64      // units that claim one address
 )
 
@@ -60,6 +60,7 @@ type functionDIE struct {
 type walk struct {
 	*debugInfo
 	spent int
+	depth int // of types whose size is asked for
 }
 
 func (w *walk) spend(n int) bool {

@@ -33,6 +33,7 @@ type function struct {
 	params     []parameter
 	results    []parameter // of Go: all; else one, of which only the type counts
 	noCall     bool        // DW_CC_nocall: it is called in a way of its own
+	special    bool        // a calling convention of its own, as ms_abi
 	external   bool
 	optimised  bool
 	declared   bool // apart from its definition
@@ -120,6 +121,7 @@ func (w *walk) function(e die, name string) function {
 	outside := false
 	for _, o := range chain {
 		f.noCall = f.noCall || o.convention == callNoCall
+		f.special = f.special || o.convention > callNoCall
 		f.external = f.external || o.external
 		f.declared = f.declared || o.declaration
 		f.optimised = f.optimised || o.optimised
@@ -215,19 +217,15 @@ func (w *walk) places(f function, fn Func, at Addr) *Signature {
 			continue
 		}
 		size := w.typeOf(p.typ).size
-		where := w.entryPlace(f, p, size, fn, at)
+		where, exact := w.entryPlace(f, p, size, fn, at)
 		switch {
-		case conv.first && byConvention[i].known(size), where.known(size):
-			if conv.first {
-				where = byConvention[i]
-			}
-		case conv.why != "":
-			if len(where) == 0 {
-				where = missing(size, conv.why)
-			}
-		case doubt == "":
+		case exact && where.known(size) && !(conv.first && byConvention[i].known(size)):
+		case conv.why == "" && doubt == "":
 			where = byConvention[i]
-		case len(where) == 0:
+		case len(where) > 0:
+		case conv.why != "":
+			where = missing(size, conv.why)
+		default:
 			where = missing(size, doubt)
 		}
 		s.Params = append(s.Params, w.newParameter(p, where))
@@ -257,47 +255,57 @@ func (w *walk) newParameter(p parameter, where place) Value {
 	return w.newValue(p.name, p.typ, where)
 }
 
-// entryPlace says where a parameter is at the entry, by the location that the compiler gives for it. It is empty if that does not say.
-// Without optimisation the one location of a parameter is its place in the frame, which it is copied to later.
-func (w *walk) entryPlace(f function, p parameter, size uint64, fn Func, at Addr) place {
+// entryPlace says where a parameter is at the entry, by the location that the compiler gives for it; it is empty if that does not say. It is exact if
+// it comes from a location list. The one location of a parameter without a list is mostly its place in the frame, to which it is copied later, or that of the longest
+// part of its life (seen with GCC 12): of those only registers of parameters and the frame of the caller count.
+func (w *walk) entryPlace(f function, p parameter, size uint64, fn Func, at Addr) (where place, exact bool) {
 	e := p.entry
 	state := entryState{machine: w.machine, frameIsCFA: f.frameIsCFA}
 	switch {
 	case !p.located:
-		return nil
+		return nil, false
 	case e.hasConst && !e.hasLocation:
-		return place{{size: 8, kind: partNumber, expr: constantExpr(e.constant)}}
+		return place{{size: 8, kind: partNumber, expr: constantExpr(e.constant)}}, false
 	case e.hasList:
 		code, ok := w.listEntry(f.unit, e.list, uint64(fn.Addr))
 		if !ok {
 			code, ok = w.listEntry(f.unit, e.list, uint64(at))
 		}
 		if !ok {
-			return missing(size, whyGone)
+			return missing(size, whyGone), true
 		}
-		return w.evalLocation(f.unit, code, size, state)
+		return w.evalLocation(f.unit, code, size, state), true
 	case len(e.location) == 0:
-		return missing(size, whyGone)
+		return missing(size, whyGone), false
 	}
-	where := w.evalLocation(f.unit, e.location, size, state)
+	where = w.evalLocation(f.unit, e.location, size, state)
 	for _, part := range where {
-		inFrame := part.expr.base == regBP || part.expr.base == regSP
-		if w.machine == elf.EM_AARCH64 {
-			inFrame = part.expr.base == 29 || part.expr.base == aarch64SP
-		}
-		ofCaller := f.frameIsCFA && part.expr.base == regSP && part.expr.disp >= 8 && e.location[0] == opFbreg
-		if part.kind != partMissing && inFrame && !ofCaller {
-			return nil
+		base := part.expr.base
+		ofCaller := f.frameIsCFA && base == state.cfa().base && part.expr.disp >= state.cfa().disp && e.location[0] == opFbreg
+		if part.kind != partMissing && !ofCaller && base != NoRegister && !slices.Contains(w.passing(), base) {
+			return nil, false
 		}
 	}
-	return where
+	return where, false
 }
+
+// passing returns the registers that parameters are passed in.
+func (w *walk) passing() []Register {
+	if w.machine == elf.EM_AARCH64 {
+		return []Register{0, 1, 2, 3, 4, 5, 6, 7}
+	}
+	return []Register{regDI, regSI, regDX, regCX, regR8, regR9}
+}
+
+const whySpecial = "this function has a calling convention of its own"
 
 // doubt tells why the calling convention does not hold for the parameters of a function, "" if it does.
 func (w *walk) doubt(f function, fn Func) string {
 	switch {
 	case f.noCall:
 		return "optimised out: the compiler has changed how this function is called"
+	case f.special:
+		return whySpecial
 	case isClone(fn.Name, ".isra.", ".constprop.", ".part.", ".specialized."):
 		return "optimised out: " + fn.Name + " is a copy that the compiler has changed"
 	}
@@ -312,6 +320,8 @@ func (w *walk) resultDoubt(f function, fn Func) string {
 	switch {
 	case f.noCall:
 		return "the compiler has changed how this function is called"
+	case f.special:
+		return whySpecial
 	case isClone(fn.Name, ".isra.", ".part."):
 		return fn.Name + " is a copy that the compiler has changed: it may return something else"
 	case f.changedSilently(15):

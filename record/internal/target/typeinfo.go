@@ -47,6 +47,11 @@ type dwarfType struct {
 
 // typeOf reads a type and passes over the typedefs and qualifiers around it.
 func (w *walk) typeOf(ref typeRef) dwarfType {
+	if w.depth == maxTypeDepth {
+		return dwarfType{shape: shapeUnknownType, why: whyTooDeep}
+	}
+	w.depth++ // the size of an array is that of its elements, which may be arrays
+	defer func() { w.depth-- }()
 	alias := ""
 	for range maxTypeChain {
 		if ref.unit == nil {
@@ -76,8 +81,10 @@ func (w *walk) typeOf(ref typeRef) dwarfType {
 		}
 		ref = typeRef{dieRef: e.typ}
 	}
-	return dwarfType{shape: shapeUnknownType, why: "its type is too deep"}
+	return dwarfType{shape: shapeUnknownType, why: whyTooDeep}
 }
+
+const whyTooDeep = "its type is too deep"
 
 const whyOutside = "its type is in another file of debugging information (dwz), which is not read"
 
