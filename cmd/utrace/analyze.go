@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,12 +18,33 @@ import (
 
 // analyzeFlags are the flags of the subcommand as they are on the command line.
 type analyzeFlags struct {
-	flow, pprof    string
+	flow           flowLayout
+	pprof          string
 	tree, json     bool
 	sort, function string
 	top            int
 	pids, tids     []int
 	from, to       time.Duration
+}
+
+// flowLayout is the flag --flow, which needs no value.
+type flowLayout string
+
+func (l *flowLayout) String() string { return string(*l) }
+
+// Type has the help show a flag without a value.
+func (l *flowLayout) Type() string { return "bool" }
+
+func (l *flowLayout) Set(text string) error {
+	switch text {
+	case "true", "braces":
+		*l = "braces"
+	case "arrows":
+		*l = "arrows"
+	default:
+		return errors.New("want --flow or --flow=arrows")
+	}
+	return nil
 }
 
 func newAnalyzeCommand() *cobra.Command {
@@ -56,8 +78,8 @@ Results go to standard output, warnings to standard error.`,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&f.flow, "flow", "", "print the calls in the order of time, in uftrace's `LAYOUT`, or with --flow=arrows in uflow's")
-	flags.Lookup("flow").NoOptDefVal = "braces"
+	flags.Var(&f.flow, "flow", "print the calls in the order of time, in uftrace's layout; --flow=arrows: in uflow's")
+	flags.Lookup("flow").NoOptDefVal = "true"
 	flags.BoolVar(&f.tree, "tree", false, "print the calls summed up by call path")
 	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
 	flags.StringVar(&f.pprof, "pprof", "", "write a profile for pprof to `FILE`")
@@ -77,8 +99,6 @@ func (f *analyzeFlags) options() (analyze.Options, analyze.SortKey, error) {
 	key, err := analyze.ParseSortKey(f.sort)
 	switch {
 	case err != nil:
-	case f.flow != "" && f.flow != "braces" && f.flow != "arrows":
-		err = fmt.Errorf("--flow=%s: want --flow or --flow=arrows", f.flow)
 	case f.top < 0:
 		err = fmt.Errorf("--top %d: want a positive number", f.top)
 	case f.from < 0 || f.to < 0 || f.to != 0 && f.to <= f.from:
@@ -97,6 +117,9 @@ func (f *analyzeFlags) options() (analyze.Options, analyze.SortKey, error) {
 func runAnalyze(out, errOut io.Writer, paths []string, f *analyzeFlags) error {
 	opts, key, err := f.options()
 	if err != nil {
+		return err
+	}
+	if err := oneOfEach(paths); err != nil {
 		return err
 	}
 	var warnings []string
@@ -155,6 +178,24 @@ func runAnalyze(out, errOut io.Writer, paths []string, f *analyzeFlags) error {
 		return render.JSON(out, result)
 	}
 	return render.Report(out, result)
+}
+
+// oneOfEach refuses a trace that is given twice: its calls would count twice.
+func oneOfEach(paths []string) error {
+	var before []os.FileInfo
+	for i, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		for k, other := range before {
+			if os.SameFile(info, other) {
+				return usageError{fmt.Errorf("%s and %s are the same file: its calls would count twice", paths[k], paths[i])}
+			}
+		}
+		before = append(before, info)
+	}
+	return nil
 }
 
 func sameFile(a, b string) bool {

@@ -51,9 +51,14 @@ func analyzeCommand(args ...string) (stdout, stderr string, err error) {
 
 func TestAnalyzeUsage(t *testing.T) {
 	trace := traceFile(t, "nesting")
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(trace, link); err != nil {
+		t.Fatal(err)
+	}
 	for _, args := range [][]string{
 		{}, {"--sort", "size", trace}, {"--flow=curly", trace}, {"--function", "/(/", trace}, {"--top", "-1", trace},
 		{"--from", "2s", "--to", "1s", trace}, {"--hist", trace}, {"--pid", "x", trace},
+		{trace, trace}, {trace, link},
 	} {
 		if _, _, err := analyzeCommand(args...); !errors.As(err, new(usageError)) {
 			t.Errorf("analyze %q: %v is no usage error", args, err)
@@ -99,7 +104,7 @@ func TestAnalyzeViews(t *testing.T) {
 
 func TestAnalyzeSelection(t *testing.T) {
 	trace := traceFile(t, "threads")
-	out, _, err := analyzeCommand("--json", "--sort", "name", "--top", "2", "--tid", "101", trace, trace)
+	out, _, err := analyzeCommand("--json", "--sort", "name", "--top", "2", "--tid", "101", trace, traceFile(t, "threads"))
 	if err != nil {
 		t.Fatal(err)
 	}
