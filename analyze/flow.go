@@ -60,12 +60,24 @@ func (f *frame) selfNs(t *thread) int64 { return f.durationNs(t) - f.childNs }
 type thread struct {
 	id      format.ThreadID
 	info    format.Thread
+	process string        // name of the program that its process ran when the thread was first seen
+	batch   *format.Batch // that the row in hand is in, nil if there is none
+	row     int
 	nowNs   int64  // time of the row in hand, since the start of the trace
 	base    uint64 // stack base in force
 	frames  []frame
 	open    openCalls
 	skipped uint64 // calls on top of frames that were too many to keep
 	root    uint32 // of the views
+}
+
+// args returns the JSON array of what the row in hand carries, nil for nothing. It is valid during
+// a call of a view. The row is that of the call in enter and hit, and in leave if the call is complete.
+func (t *thread) args() []byte {
+	if t.batch == nil {
+		return nil
+	}
+	return t.batch.Args(t.row)
 }
 
 // view is told what happens in the threads that a pairer serves. Frames are
@@ -156,7 +168,9 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 	kinds := b.Kind[from:to][:len(deltas)]
 	funcs := b.Func[from:to][:len(deltas)]
 	depths := b.StackBytes[from:to][:len(deltas)]
+	t.batch = b
 	for i, delta := range deltas {
+		t.row = from + i
 		t.nowNs += int64(delta)
 		if len(p.offNs) > 0 {
 			p.dropOff(t)
@@ -183,6 +197,7 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 			t.base = b.Value[from+i]
 		}
 	}
+	t.batch = nil
 	t.nowNs = min(t.nowNs, maxTimeNs)
 }
 

@@ -68,7 +68,7 @@ func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 		for i := range views {
 			views[i] = newCallPaths(opts, byThread)
 		}
-		t, err := src.pair(opts, views)
+		t, err := src.pair(opts, format.Columns{}, views)
 		src.close()
 		if err != nil {
 			return nil, err
@@ -78,12 +78,8 @@ func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 		for i := range numbers {
 			numbers[i] = uint32(fns.add(&src.tables.Funcs[i], src.tables.Modules))
 		}
-		names := map[int]string{}
-		for _, p := range src.tables.Processes {
-			names[p.PID] = p.Comm
-		}
 		for _, v := range views {
-			all.merge(v.(*callPaths), numbers, names)
+			all.merge(v.(*callPaths), numbers)
 		}
 	}
 	if all.crowded {
@@ -191,7 +187,7 @@ func (c *callPaths) enter(t *thread, f, parent *frame) {
 		f.node = parent.node
 	} else {
 		if t.root == 0 {
-			t.root = c.root(Label{PID: t.info.PID, TID: t.info.TID, Thread: t.info.Comm})
+			t.root = c.root(Label{PID: t.info.PID, TID: t.info.TID, Process: t.process, Thread: t.info.Comm})
 		}
 		f.node = t.root
 	}
@@ -227,10 +223,9 @@ func (c *callPaths) hit(t *thread, fn format.FuncID) {
 
 // merge adds the paths of a part of a trace, whose functions have other numbers
 // here.
-func (c *callPaths) merge(part *callPaths, numbers []uint32, processes map[int]string) {
+func (c *callPaths) merge(part *callPaths, numbers []uint32) {
 	here := make([]uint32, len(part.nodes))
 	for l, at := range part.roots {
-		l.Process = processes[l.PID]
 		here[at] = c.root(l)
 	}
 	for i := 1; i < len(part.nodes); i++ {
