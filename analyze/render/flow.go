@@ -11,6 +11,9 @@ import (
 	"utrace/format"
 )
 
+// bracesTitle is the first line of uftrace's layout.
+const bracesTitle = "# DURATION     TID     FUNCTION"
+
 // maxHeld is how many lines wait for it to be known whether a call has others
 // inside; one that does for longer is shown as if it had.
 const maxHeld = 64 << 10
@@ -19,7 +22,7 @@ const maxHeld = 64 << 10
 // replay or, with arrows, of uflow. It returns the warnings about the traces.
 func Flow(w io.Writer, paths []string, opts analyze.Options, arrows bool) (warnings []string, err error) {
 	out := bufio.NewWriterSize(w, 1<<16)
-	title := "# DURATION     TID     FUNCTION"
+	title := bracesTitle
 	if arrows {
 		title = fmt.Sprintf("%-3s %-6s %-6s %-12s %s", "CPU", "PID", "TID", "TIME(us)", "METHOD")
 	}

@@ -22,7 +22,7 @@ type analyzeFlags struct {
 	pprof          string
 	tree, json     bool
 	sort, function string
-	top            int
+	top, slowest   int
 	pids, tids     []int
 	from, to       time.Duration
 }
@@ -81,6 +81,7 @@ Results go to standard output, warnings to standard error.`,
 	flags.Var(&f.flow, "flow", "print the calls in the order of time, in uftrace's layout; --flow=arrows: in uflow's")
 	flags.Lookup("flow").NoOptDefVal = "true"
 	flags.BoolVar(&f.tree, "tree", false, "print the calls summed up by call path")
+	flags.IntVar(&f.slowest, "slowest", 0, "print the `N` slowest calls (of the functions that --function names), each with what is below it")
 	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
 	flags.StringVar(&f.pprof, "pprof", "", "write a profile for pprof to `FILE`")
 	flags.StringVar(&f.sort, "sort", "total", "sort the report by `KEY`: total, self, calls, avg, p50, p90, p99, max or name")
@@ -99,6 +100,8 @@ func (f *analyzeFlags) options() (analyze.Options, analyze.SortKey, error) {
 	key, err := analyze.ParseSortKey(f.sort)
 	switch {
 	case err != nil:
+	case f.slowest < 0:
+		err = fmt.Errorf("--slowest %d: want a positive number", f.slowest)
 	case f.top < 0:
 		err = fmt.Errorf("--top %d: want a positive number", f.top)
 	case f.from < 0 || f.to < 0 || f.to != 0 && f.to <= f.from:
@@ -147,6 +150,16 @@ func runAnalyze(out, errOut io.Writer, paths []string, f *analyzeFlags) error {
 			return err
 		}
 	}
+	if f.slowest > 0 {
+		slow, err := analyze.Slowest(paths, f.slowest, opts)
+		if err != nil {
+			return err
+		}
+		warnings = append(warnings, slow.Warnings...)
+		if err := render.Slowest(out, slow); err != nil {
+			return err
+		}
+	}
 	if f.pprof != "" {
 		for _, path := range paths {
 			if sameFile(path, f.pprof) {
@@ -162,7 +175,7 @@ func runAnalyze(out, errOut io.Writer, paths []string, f *analyzeFlags) error {
 			return err
 		}
 	}
-	if !f.json && (f.flow != "" || f.tree) {
+	if !f.json && (f.flow != "" || f.tree || f.slowest > 0) {
 		return nil
 	}
 	result, err := analyze.Report(paths, opts)
