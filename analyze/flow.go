@@ -43,6 +43,7 @@ type frame struct {
 	fn       format.FuncID
 	outer    int32  // index of the next outer open frame of the same function, or none
 	returns  uint32 // return probes that the kernel follows up to this frame, its own included
+	group    uint32 // see grouping
 	node     uint32 // of the views, as are the next two
 	matched  bool   // it, or a frame that it is in, is of a function asked for
 	hidden   bool
@@ -69,6 +70,14 @@ type thread struct {
 	open    openCalls
 	skipped uint64 // calls on top of frames that were too many to keep
 	root    uint32 // of the views
+}
+
+// top returns the innermost open call, nil if there is none.
+func (t *thread) top() *frame {
+	if n := len(t.frames); n > 0 {
+		return &t.frames[n-1]
+	}
+	return nil
 }
 
 // args returns the JSON array of what the row in hand carries, nil for nothing. It is valid during

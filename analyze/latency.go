@@ -27,11 +27,12 @@ func (s *Stats) Merge(other *Stats) {
 // latency is the view that sums up the calls of each function.
 type latency struct {
 	opts    *Options
-	stats   []*callStats // by function, nil for those never called
+	groups  *grouping
+	stats   []*callStats // by group, nil for those never called
 	tooDeep uint64       // incomplete calls that the kernel's limit explains
 }
 
-// callStats are the figures of a function, and the processes that called it.
+// callStats are the figures of a group, and the processes that called it.
 type callStats struct {
 	Stats
 	last int // PID
@@ -39,14 +40,24 @@ type callStats struct {
 }
 
 func (l *latency) define(funcs []format.Func) {
-	l.stats = append(l.stats, make([]*callStats, len(funcs)-len(l.stats))...)
+	l.groups.define(funcs)
+	l.grow(l.groups.count(len(funcs)))
 }
 
-func (l *latency) of(t *thread, fn format.FuncID) *Stats {
-	s := l.stats[fn]
+func (l *latency) grow(n int) {
+	if n > len(l.stats) {
+		l.stats = append(l.stats, make([]*callStats, n-len(l.stats))...)
+	}
+}
+
+func (l *latency) of(t *thread, group uint32) *Stats {
+	if int(group) >= len(l.stats) {
+		l.grow(l.groups.count(0))
+	}
+	s := l.stats[group]
 	if s == nil {
 		s = &callStats{pids: map[int]bool{}}
-		l.stats[fn] = s
+		l.stats[group] = s
 	}
 	if pid := t.info.PID; s.last != pid {
 		s.last = pid
@@ -55,21 +66,25 @@ func (l *latency) of(t *thread, fn format.FuncID) *Stats {
 	return &s.Stats
 }
 
-func (l *latency) enter(*thread, *frame, *frame) {}
+func (l *latency) enter(t *thread, f, parent *frame) { l.groups.enter(t, f, parent) }
 
 func (l *latency) hit(t *thread, fn format.FuncID) {
-	if !l.opts.outside(t.nowNs) {
-		l.of(t, fn).Calls++
+	if l.opts.outside(t.nowNs) {
+		return
 	}
+	f := frame{fn: fn}
+	l.groups.enter(t, &f, t.top())
+	l.of(t, f.group).Calls++
 }
 
 // leave counts a call. The total of a recursive function is that of its
 // outermost call if that one is complete (and selected), else that of the
 // outermost ones inside it that are.
 func (l *latency) leave(t *thread, f *frame, state State) {
+	l.groups.leave(t, f, state)
 	inner := f.innerNs
 	if !l.opts.outside(f.startNs) {
-		s := l.of(t, f.fn)
+		s := l.of(t, f.group)
 		s.Calls++
 		if state == Complete {
 			inner = f.durationNs(t)
@@ -86,7 +101,7 @@ func (l *latency) leave(t *thread, f *frame, state State) {
 		return
 	}
 	if f.outer == none {
-		l.of(t, f.fn).Total += time.Duration(inner)
+		l.of(t, f.group).Total += time.Duration(inner)
 	} else {
 		t.frames[f.outer].innerNs += inner
 	}

@@ -19,6 +19,22 @@ type Options struct {
 	// Calls that begin at From or later and before To, since the start of the
 	// trace, with all of their duration. To 0 is no limit.
 	From, To time.Duration
+	// By groups the calls of each function: "pid", "tid", "comm", or the name of an argument or a result, where "ret" is the
+	// first result; "" does not group. See grouping for which calls have a value.
+	By string
+}
+
+// views returns how many views share a trace. One sees the values in the order of the file on every machine.
+func (o *Options) views() int {
+	if o.By != "" {
+		return 1
+	}
+	return shards()
+}
+
+// columns returns the columns that grouping needs.
+func (o *Options) columns() format.Columns {
+	return format.Columns{Args: o.By != "" && !isThreadKey(o.By)}
 }
 
 // thread reports whether a thread is selected.

@@ -15,6 +15,8 @@ import (
 func Report(paths []string, opts Options) (*Result, error) {
 	sum := newSummary(paths)
 	fns := newFunctions()
+	values := newValueTable(opts.By)
+	index := map[rowKey]int{}
 	var rows []*Row
 	tooDeep := uint64(0)
 	for _, path := range paths {
@@ -22,11 +24,11 @@ func Report(paths []string, opts Options) (*Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		views := make([]view, shards())
+		views := make([]view, opts.views())
 		for i := range views {
-			views[i] = &latency{opts: &opts}
+			views[i] = &latency{opts: &opts, groups: newGrouping(values)}
 		}
-		t, err := src.pair(&opts, format.Columns{}, views)
+		t, err := src.pair(&opts, opts.columns(), views)
 		src.close()
 		if err != nil {
 			return nil, err
@@ -36,14 +38,21 @@ func Report(paths []string, opts Options) (*Result, error) {
 		for _, v := range views {
 			l := v.(*latency)
 			tooDeep += l.tooDeep
-			for fn, s := range l.stats {
-				if s == nil || !opts.Function.function(&src.tables.Funcs[fn]) {
+			for n, s := range l.stats {
+				if s == nil {
 					continue
 				}
-				f := &src.tables.Funcs[fn]
-				i := fns.add(f, src.tables.Modules)
-				for len(rows) <= i {
-					rows = append(rows, new(Row))
+				g := l.groups.of(n)
+				fn, f := int(g.fn), &src.tables.Funcs[g.fn]
+				if !opts.Function.function(f) {
+					continue
+				}
+				key := rowKey{fns.add(f, src.tables.Modules), g.value}
+				i, ok := index[key]
+				if !ok {
+					i = len(rows)
+					index[key] = i
+					rows = append(rows, &Row{Function: fns.list[key.fn], Value: values.list[g.value]})
 				}
 				rows[i].Stats.Merge(&s.Stats)
 				rows[i].PIDs = slices.AppendSeq(rows[i].PIDs, maps.Keys(s.pids))
@@ -57,9 +66,9 @@ func Report(paths []string, opts Options) (*Result, error) {
 		sum.warn("", "%s more than %d traced calls deep: the Linux kernel follows no more nested return probes than that in one thread",
 			plural(tooDeep, "incomplete call was", "incomplete calls were"), maxReturnProbes)
 	}
-	r := &Result{Trace: sum.result(), Warnings: sum.warnings}
-	for i, row := range rows {
-		row.Function = fns.list[i]
+	values.warn(sum)
+	r := &Result{Trace: sum.result(), By: opts.By, Warnings: sum.warnings}
+	for _, row := range rows {
 		slices.Sort(row.PIDs)
 		row.PIDs = slices.Compact(row.PIDs)
 		r.Rows = append(r.Rows, *row)
@@ -67,4 +76,10 @@ func Report(paths []string, opts Options) (*Result, error) {
 	r.setLabels()
 	r.Sort("total")
 	return r, nil
+}
+
+// rowKey is what makes figures go to the same row: the function's number among those of all traces, and the value's.
+type rowKey struct {
+	fn    int
+	value uint32
 }

@@ -28,6 +28,7 @@ type Row struct {
 	Function
 	Stats
 	Label string // the name and, if others have the same, what tells it apart
+	Value Value  // that its calls have in common, where the report is grouped
 	// TakenOff says when the function was taken off while recording, counted from the start of its trace, in
 	// the first trace in which it was: its figures are of the time before. 0 if it was not.
 	TakenOff time.Duration
@@ -63,7 +64,8 @@ type Process struct {
 // give the same Result.
 type Result struct {
 	Trace    Trace
-	Rows     []Row // functions called at least once
+	By       string // what the rows are grouped by, see Options; "" for functions only
+	Rows     []Row  // functions called at least once
 	Warnings []string
 }
 
@@ -108,7 +110,7 @@ func (r *Result) Sort(key SortKey) {
 		list[i] = ranked{r.Rows[i], value(&r.Rows[i])}
 	}
 	slices.SortFunc(list, func(a, b ranked) int {
-		return cmp.Or(cmp.Compare(b.value, a.value), compareFunctions(&a.row.Function, &b.row.Function))
+		return cmp.Or(cmp.Compare(b.value, a.value), compareFunctions(&a.row.Function, &b.row.Function), compareValues(&a.row.Value, &b.row.Value))
 	})
 	for i := range list {
 		r.Rows[i] = list[i].row
@@ -165,10 +167,14 @@ func (fs *functions) add(f *format.Func, modules []format.Module) int {
 func (r *Result) setLabels() {
 	type module struct{ name, base string }
 	names, modules := map[string]int{}, map[module]int{}
+	counted := map[Function]bool{}
 	for i := range r.Rows {
 		f := &r.Rows[i].Function
-		names[f.Name]++
-		modules[module{f.Name, filepath.Base(f.Module)}]++
+		if !counted[*f] {
+			counted[*f] = true
+			names[f.Name]++
+			modules[module{f.Name, filepath.Base(f.Module)}]++
+		}
 	}
 	for i := range r.Rows {
 		f := &r.Rows[i].Function

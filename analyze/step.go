@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"strconv"
 	"time"
 
 	"utrace/format"
@@ -33,6 +34,17 @@ const (
 	// Hit: a point was passed.
 	Hit
 )
+
+// FlowName tells the threads of a flow apart: a thread's ID, a goroutine's number behind a g, or a track's behind an s.
+func FlowName(t *format.Thread) string {
+	switch {
+	case t.Track != 0:
+		return "s" + strconv.Itoa(t.Track)
+	case t.Goroutine != 0:
+		return "g" + strconv.FormatUint(t.Goroutine, 10)
+	}
+	return strconv.Itoa(t.TID)
+}
 
 // Flow visits what happened in a trace in the order of time, all threads
 // together. Calls that are open at the end are left there, thread by thread. An
@@ -109,9 +121,8 @@ func (s *steps) leave(t *thread, f *frame, state State) {
 
 func (s *steps) hit(t *thread, fn format.FuncID) {
 	f := frame{fn: fn, startNs: t.nowNs}
-	var parent *frame
-	if n := len(t.frames); n > 0 {
-		parent = &t.frames[n-1]
+	parent := t.top()
+	if parent != nil {
 		f.node = parent.node
 	}
 	if s.selection.enter(&f, parent); !f.hidden {

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	"utrace/analyze"
@@ -165,7 +164,7 @@ func braceLine(s *analyze.Step, text string) string {
 	if s.Kind == analyze.Leave && s.State == analyze.Complete {
 		duration = aligned(s.Duration)
 	}
-	return fmt.Sprintf("%11s [%6s] | %s%s\n", duration, flowName(s.Thread), indent(s.Depth), text)
+	return fmt.Sprintf("%11s [%6s] | %s%s\n", duration, analyze.FlowName(s.Thread), indent(s.Depth), text)
 }
 
 // writeArrow writes a line of uflow's layout. The end of a call whose return was
@@ -178,7 +177,7 @@ func writeArrow(out *bufio.Writer, s *analyze.Step) error {
 			return nil
 		}
 	}
-	_, err := fmt.Fprintf(out, "%-3d %-6d %-6s %-12s %s%s %s\n", s.CPU, s.Thread.PID, flowName(s.Thread),
+	_, err := fmt.Fprintf(out, "%-3d %-6d %-6s %-12s %s%s %s\n", s.CPU, s.Thread.PID, analyze.FlowName(s.Thread),
 		fmt.Sprintf("%d.%03d", s.At.Microseconds(), s.At.Nanoseconds()%1000), indent(s.Depth), arrow, arrowName(s))
 	return err
 }
@@ -189,15 +188,4 @@ func arrowName(s *analyze.Step) string {
 		return s.Func.Name + result(s)
 	}
 	return call(s)
-}
-
-// flowName is a thread's ID, a goroutine's number behind a g, or a track's behind an s.
-func flowName(t *format.Thread) string {
-	if t.Track != 0 {
-		return fmt.Sprintf("s%d", t.Track)
-	}
-	if t.Goroutine != 0 {
-		return fmt.Sprintf("g%d", t.Goroutine)
-	}
-	return strconv.Itoa(t.TID)
 }

@@ -59,6 +59,8 @@ type jsonFunction struct {
 	Errors     uint64 `json:"errors"`
 	TakenOffNs int64  `json:"taken_off_ns"` // since the start: calls after it were not recorded; 0: it was not taken off
 	PIDs       []int  `json:"pids"`
+
+	By map[string]any `json:"by,omitempty"` // the value that its calls have in common; null: it could not be read
 }
 
 // JSON writes the report as one object.
@@ -87,6 +89,9 @@ func JSON(w io.Writer, r *analyze.Result) error {
 			P99Ns: int64(d.Quantile(990)), P999Ns: int64(d.Quantile(999)), MaxNs: int64(d.Max()),
 			TakenOffNs: int64(row.TakenOff), PIDs: append([]int{}, row.PIDs...),
 		})
+		if row.Value.Text != "" {
+			out.Functions[i].By = map[string]any{r.By: row.Value.Plain}
+		}
 	}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)

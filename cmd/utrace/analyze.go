@@ -22,6 +22,7 @@ type analyzeFlags struct {
 	pprof          string
 	tree, json     bool
 	sort, function string
+	by             string
 	top, slowest   int
 	pids, tids     []int
 	from, to       time.Duration
@@ -87,6 +88,7 @@ Results go to standard output, warnings to standard error.`,
 	flags.StringVar(&f.sort, "sort", "total", "sort the report by `KEY`: total, self, calls, avg, p50, p90, p99, max or name")
 	flags.IntVar(&f.top, "top", 0, "only the first `N` functions of the report")
 	flags.StringVar(&f.function, "function", "", "only functions that match `PATTERN`, a glob or a /regular expression/; in --flow, --tree and --pprof with all that they call")
+	flags.StringVar(&f.by, "by", "", "group the report, --tree and --pprof by `KEY`: pid, tid, comm, or the name of a recorded argument or result (ret: the result)")
 	flags.IntSliceVar(&f.pids, "pid", nil, "only this process (`PID`); repeatable")
 	flags.IntSliceVar(&f.tids, "tid", nil, "only this thread (`TID`); repeatable")
 	flags.DurationVar(&f.from, "from", 0, "only calls that begin this long after the start (`TIME`, such as 1.5s), or later")
@@ -96,7 +98,7 @@ Results go to standard output, warnings to standard error.`,
 
 // options checks the flags.
 func (f *analyzeFlags) options() (analyze.Options, analyze.SortKey, error) {
-	opts := analyze.Options{PIDs: f.pids, TIDs: f.tids, From: f.from, To: f.to}
+	opts := analyze.Options{PIDs: f.pids, TIDs: f.tids, From: f.from, To: f.to, By: f.by}
 	key, err := analyze.ParseSortKey(f.sort)
 	switch {
 	case err != nil:
