@@ -89,6 +89,14 @@ func (t *thread) args() []byte {
 	return t.batch.Args(t.row)
 }
 
+// value returns the return register of the row in hand, if the column was asked for.
+func (t *thread) value() (uint64, bool) {
+	if t.batch == nil || len(t.batch.Value) == 0 {
+		return 0, false
+	}
+	return t.batch.Value[t.row], true
+}
+
 // view is told what happens in the threads that a pairer serves. Frames are
 // only valid during the call.
 type view interface {

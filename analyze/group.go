@@ -161,7 +161,8 @@ func (g *grouping) define(funcs []format.Func) {
 	}
 }
 
-// findValue finds an argument of a function by its name, or a result. "ret" is the first result, whatever it is called.
+// findValue finds an argument of a function by its name, or a result. Where nothing else is called so, "ret" is the first
+// result, and "arg2" the second argument that was recorded.
 func findValue(f *format.Func, name string) place {
 	named := func(a format.Arg) bool { return a.Name == name }
 	if i := slices.IndexFunc(f.Args, named); i >= 0 {
@@ -170,6 +171,11 @@ func findValue(f *format.Func, name string) place {
 	i := slices.IndexFunc(f.Results, named)
 	if i < 0 && name == "ret" && len(f.Results) > 0 {
 		i = 0
+	}
+	if n, ok := strings.CutPrefix(name, "arg"); ok && i < 0 {
+		if n, err := strconv.Atoi(n); err == nil && n > 0 && n <= len(f.Args) {
+			return place{index: n - 1}
+		}
 	}
 	return place{index: i, result: true}
 }

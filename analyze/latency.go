@@ -11,6 +11,7 @@ type Stats struct {
 	Calls      uint64        // entries seen, and hits
 	Incomplete uint64        // those of the entries whose own return was not seen
 	Total      time.Duration // once per outermost call of a recursive function
+	Errors     uint64        // complete calls that have failed, see ErrorRule
 	Self       time.Duration // without the traced callees
 	Durations  Histogram     // of the complete calls
 }
@@ -19,6 +20,7 @@ type Stats struct {
 func (s *Stats) Merge(other *Stats) {
 	s.Calls += other.Calls
 	s.Incomplete += other.Incomplete
+	s.Errors += other.Errors
 	s.Total += other.Total
 	s.Self += other.Self
 	s.Durations.Merge(&other.Durations)
@@ -28,8 +30,9 @@ func (s *Stats) Merge(other *Stats) {
 type latency struct {
 	opts    *Options
 	groups  *grouping
-	stats   []*callStats // by group, nil for those never called
-	tooDeep uint64       // incomplete calls that the kernel's limit explains
+	checks  []*errorCheck // by function, nil for those whose calls cannot fail
+	stats   []*callStats  // by group, nil for those never called
+	tooDeep uint64        // incomplete calls that the kernel's limit explains
 }
 
 // callStats are the figures of a group, and the processes that called it.
@@ -41,6 +44,9 @@ type callStats struct {
 
 func (l *latency) define(funcs []format.Func) {
 	l.groups.define(funcs)
+	for i := len(l.checks); i < len(funcs); i++ {
+		l.checks = append(l.checks, newErrorCheck(&funcs[i], l.opts.Errors))
+	}
 	l.grow(l.groups.count(len(funcs)))
 }
 
@@ -66,7 +72,13 @@ func (l *latency) of(t *thread, group uint32) *Stats {
 	return &s.Stats
 }
 
-func (l *latency) enter(t *thread, f, parent *frame) { l.groups.enter(t, f, parent) }
+// enter keeps in node what an errorCheck decides at the entry.
+func (l *latency) enter(t *thread, f, parent *frame) {
+	l.groups.enter(t, f, parent)
+	if check := l.checks[f.fn]; check != nil {
+		f.node = check.enter(t)
+	}
+}
 
 func (l *latency) hit(t *thread, fn format.FuncID) {
 	if l.opts.outside(t.nowNs) {
@@ -90,6 +102,9 @@ func (l *latency) leave(t *thread, f *frame, state State) {
 			inner = f.durationNs(t)
 			s.Durations.Add(time.Duration(inner))
 			s.Self += time.Duration(f.selfNs(t))
+			if check := l.checks[f.fn]; check != nil && check.failed(t, f.node) {
+				s.Errors++
+			}
 		} else {
 			s.Incomplete++
 			if f.returns > maxReturnProbes && !f.noReturn {

@@ -17,6 +17,7 @@ func Report(paths []string, opts Options) (*Result, error) {
 	fns := newFunctions()
 	values := newValueTable(opts.By)
 	index := map[rowKey]int{}
+	ruled := make([]bool, len(opts.Errors)) // which rules are about a function
 	var rows []*Row
 	tooDeep := uint64(0)
 	for _, path := range paths {
@@ -28,12 +29,15 @@ func Report(paths []string, opts Options) (*Result, error) {
 		for i := range views {
 			views[i] = &latency{opts: &opts, groups: newGrouping(values)}
 		}
-		t, err := src.pair(&opts, opts.columns(), views)
+		t, err := src.pair(&opts, format.Columns{Args: true, Value: needsValue(opts.Errors)}, views)
 		src.close()
 		if err != nil {
 			return nil, err
 		}
 		sum.add(path, src, t)
+		for i, rule := range opts.Errors {
+			ruled[i] = ruled[i] || rule.appliesTo(src.tables.Funcs)
+		}
 		offs := newTakenOff(src.tables.TakenOff, src.tables.Funcs)
 		for _, v := range views {
 			l := v.(*latency)
@@ -67,6 +71,11 @@ func Report(paths []string, opts Options) (*Result, error) {
 			plural(tooDeep, "incomplete call was", "incomplete calls were"), maxReturnProbes)
 	}
 	values.warn(sum)
+	for i, rule := range opts.Errors {
+		if !ruled[i] {
+			sum.warn("", "--error '%s' is about no function of the trace: none that matches has such arguments or results", printable(rule.text))
+		}
+	}
 	r := &Result{Trace: sum.result(), By: opts.By, Warnings: sum.warnings}
 	for _, row := range rows {
 		slices.Sort(row.PIDs)

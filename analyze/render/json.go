@@ -87,7 +87,7 @@ func JSON(w io.Writer, r *analyze.Result) error {
 			Calls: row.Calls, Incomplete: row.Incomplete, TotalNs: int64(row.Total), SelfNs: int64(row.Self),
 			MinNs: int64(d.Min()), AvgNs: int64(d.Mean()), P50Ns: int64(d.Quantile(500)), P90Ns: int64(d.Quantile(900)),
 			P99Ns: int64(d.Quantile(990)), P999Ns: int64(d.Quantile(999)), MaxNs: int64(d.Max()),
-			TakenOffNs: int64(row.TakenOff), PIDs: append([]int{}, row.PIDs...),
+			Errors: row.Errors, TakenOffNs: int64(row.TakenOff), PIDs: append([]int{}, row.PIDs...),
 		})
 		if row.Value.Text != "" {
 			out.Functions[i].By = map[string]any{r.By: row.Value.Plain}

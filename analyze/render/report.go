@@ -81,8 +81,12 @@ func rowName(r *analyze.Row, by string) string {
 	return r.Label + " " + by + "=" + cut(r.Value.Text, mostValue)
 }
 
-func columns() []string {
-	return []string{"Total time", "Self time", "Calls", "Avg", "P50", "P90", "P99", "P99.9", "Max"}
+func columns(errors bool) []string {
+	list := []string{"Total time", "Self time", "Calls", "Avg", "P50", "P90", "P99", "P99.9", "Max"}
+	if errors {
+		list = append(list, "Errors")
+	}
+	return list
 }
 
 func table(w io.Writer, r *analyze.Result, names processNames) {
@@ -97,11 +101,16 @@ func table(w io.Writer, r *analyze.Result, names processNames) {
 	if names != nil {
 		addColumn(labels, "Process", func(i int) string { return names.list(rows[i].PIDs) })
 	}
-	lines := [][]string{columns()}
+	errors := slices.ContainsFunc(rows, func(r analyze.Row) bool { return r.Errors > 0 })
+	lines := [][]string{columns(errors)}
 	for i := range rows {
-		lines = append(lines, cells(&rows[i].Stats))
+		line := cells(&rows[i].Stats)
+		if errors {
+			line = append(line, fmt.Sprint(rows[i].Errors))
+		}
+		lines = append(lines, line)
 	}
-	widths := make([]int, len(columns()))
+	widths := make([]int, len(lines[0]))
 	for _, cells := range lines {
 		for i, cell := range cells {
 			widths[i] = max(widths[i], len(cell), 10)

@@ -23,6 +23,7 @@ type analyzeFlags struct {
 	tree, json     bool
 	sort, function string
 	by             string
+	errors         []string
 	top, slowest   int
 	pids, tids     []int
 	from, to       time.Duration
@@ -85,10 +86,11 @@ Results go to standard output, warnings to standard error.`,
 	flags.IntVar(&f.slowest, "slowest", 0, "print the `N` slowest calls (of the functions that --function names), each with what is below it")
 	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
 	flags.StringVar(&f.pprof, "pprof", "", "write a profile for pprof to `FILE`")
-	flags.StringVar(&f.sort, "sort", "total", "sort the report by `KEY`: total, self, calls, avg, p50, p90, p99, max or name")
+	flags.StringVar(&f.sort, "sort", "total", "sort the report by `KEY`: total, self, calls, avg, p50, p90, p99, max, errors or name")
 	flags.IntVar(&f.top, "top", 0, "only the first `N` functions of the report")
 	flags.StringVar(&f.function, "function", "", "only functions that match `PATTERN`, a glob or a /regular expression/; in --flow, --tree and --pprof with all that they call")
 	flags.StringVar(&f.by, "by", "", "group the report, --tree and --pprof by `KEY`: pid, tid, comm, or the name of a recorded argument or result (ret: the result)")
+	flags.StringArrayVar(&f.errors, "error", nil, "count calls as errors by `RULE`, a condition such as 'ret < 0' or 'malloc: ret == 0' on the functions that have what it names; repeatable")
 	flags.IntSliceVar(&f.pids, "pid", nil, "only this process (`PID`); repeatable")
 	flags.IntSliceVar(&f.tids, "tid", nil, "only this thread (`TID`); repeatable")
 	flags.DurationVar(&f.from, "from", 0, "only calls that begin this long after the start (`TIME`, such as 1.5s), or later")
@@ -110,6 +112,13 @@ func (f *analyzeFlags) options() (analyze.Options, analyze.SortKey, error) {
 		err = fmt.Errorf("--from %v --to %v: want 0 <= from < to", f.from, f.to)
 	case f.function != "":
 		opts.Function, err = analyze.ParsePattern(f.function)
+	}
+	for _, text := range f.errors {
+		rule, ruleErr := analyze.ParseErrorRule(text)
+		if ruleErr != nil && err == nil {
+			err = fmt.Errorf("--error: %w", ruleErr)
+		}
+		opts.Errors = append(opts.Errors, rule)
 	}
 	if err != nil {
 		return opts, key, usageError{err}
