@@ -17,6 +17,7 @@ const (
 	maxValues     = 10_000
 	maxValueBytes = 64 << 20
 	maxGroups     = 20_000 // pairs of a function and a value
+	maxKnownBytes = 256    // of a value whose reading is remembered
 )
 
 // otherValues is the name of the values that the limits cut off.
@@ -125,7 +126,10 @@ type grouping struct {
 	funcs   []format.Func
 	groups  []group
 	index   map[group]uint32
-	threads map[format.ThreadID]uint32 // values of threads
+	threads map[format.ThreadID]uint32   // values of threads
+	known   map[string]map[string]uint32 // values, by type, as they stand in the file: reading one is slow
+
+	spellings int // in known
 }
 
 // place is where a call has the value.
@@ -139,7 +143,7 @@ func newGrouping(values *valueTable) *grouping {
 	if values.by == "" {
 		return nil
 	}
-	return &grouping{values: values, index: map[group]uint32{}, threads: map[format.ThreadID]uint32{}}
+	return &grouping{values: values, index: map[group]uint32{}, threads: map[format.ThreadID]uint32{}, known: map[string]map[string]uint32{}}
 }
 
 func (g *grouping) define(funcs []format.Func) {
@@ -277,7 +281,20 @@ func (g *grouping) read(t *thread, typ string, index int) uint32 {
 	if !ok {
 		return noValue
 	}
-	return g.values.add(Value{formatValue(typ, raw), plainValue(raw)})
+	known := g.known[typ]
+	if n, ok := known[string(raw)]; ok {
+		return n
+	}
+	n := g.values.add(Value{formatValue(typ, raw), plainValue(raw)})
+	if len(raw) <= maxKnownBytes && g.spellings < 2*maxValues {
+		g.spellings++
+		if known == nil {
+			known = map[string]uint32{}
+			g.known[typ] = known
+		}
+		known[string(raw)] = n
+	}
+	return n
 }
 
 // plainValue returns a value for programs.
