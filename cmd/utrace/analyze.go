@@ -66,11 +66,23 @@ most 1%; the other figures are exact.
 A function marked with * was taken off while recording (utrace record --max-overhead): its figures
 are those of the time before.
 
+With --by, a call belongs to the value of the nearest call around it, itself
+included, that has the argument; a result is of its own call only. ? stands for
+what could not be read, - for calls without a value.
+
+Errors are complete calls with a negative result or a null pointer, where the
+result was recorded with its type, or with an errno. An --error RULE replaces
+that for the functions that it is about: [PATTERN: ]CONDITION, with == != < <= >
+>= =~"glob" && || ! over arguments and results by name; ret is the result or, if
+none was recorded, the return register as a signed number.
+
 Results go to standard output, warnings to standard error.`,
 		Example: `  utrace analyze trace.arrow
   utrace analyze --sort p99 --top 20 trace.arrow
   utrace analyze --flow --from 1.5s --to 1.6s --tid 4711 trace.arrow
   utrace analyze --tree --function 'handle_*' trace.arrow
+  utrace analyze --slowest 5 --function 'handle_*' trace.arrow
+  utrace analyze --by node --error 'ret != 0' trace.arrow
   utrace analyze --pprof out.pb.gz trace.arrow && go tool pprof -http=: out.pb.gz
   utrace analyze --json monday.arrow tuesday.arrow`,
 		Args: usageArgs(cobra.MinimumNArgs(1)),
