@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -94,8 +95,11 @@ func collectFlows(path string, file int, opts *Options, ranked []rankedCall, lis
 		return err
 	}
 	for i, c := range ranked {
-		if c.file != file || int(c.thread) >= len(src.tables.Threads) || int(c.fn) >= len(src.tables.Funcs) {
+		if c.file != file {
 			continue
+		}
+		if int(c.thread) >= len(src.tables.Threads) || int(c.fn) >= len(src.tables.Funcs) {
+			return fmt.Errorf("%s has changed while it was read", printable(path))
 		}
 		fn, flow := &src.tables.Funcs[c.fn], flows[c.callKey]
 		call := SlowCall{

@@ -29,6 +29,9 @@ type analyzeFlags struct {
 	from, to       time.Duration
 }
 
+// maxSlowest bounds what is kept of slow calls, and how many of them a call is looked at for that lies inside them.
+const maxSlowest = 10_000
+
 // flowLayout is the flag --flow, which needs no value.
 type flowLayout string
 
@@ -116,8 +119,8 @@ func (f *analyzeFlags) options() (analyze.Options, analyze.SortKey, error) {
 	key, err := analyze.ParseSortKey(f.sort)
 	switch {
 	case err != nil:
-	case f.slowest < 0:
-		err = fmt.Errorf("--slowest %d: want a positive number", f.slowest)
+	case f.slowest < 0 || f.slowest > maxSlowest:
+		err = fmt.Errorf("--slowest %d: want 1 to %d", f.slowest, maxSlowest)
 	case f.top < 0:
 		err = fmt.Errorf("--top %d: want a positive number", f.top)
 	case f.from < 0 || f.to < 0 || f.to != 0 && f.to <= f.from:

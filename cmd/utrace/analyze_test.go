@@ -58,7 +58,7 @@ func TestAnalyzeUsage(t *testing.T) {
 	for _, args := range [][]string{
 		{}, {"--sort", "size", trace}, {"--flow=curly", trace}, {"--function", "/(/", trace}, {"--top", "-1", trace},
 		{"--from", "2s", "--to", "1s", trace}, {"--hist", trace}, {"--pid", "x", trace},
-		{trace, trace}, {trace, link}, {"--slowest", "-1", trace}, {"--error", "ret <", trace}, {"--error", "[: ret < 0", trace},
+		{trace, trace}, {trace, link}, {"--slowest", "-1", trace}, {"--slowest", "10001", trace}, {"--error", "ret <", trace}, {"--error", "[: ret < 0", trace},
 	} {
 		if _, _, err := analyzeCommand(args...); !errors.As(err, new(usageError)) {
 			t.Errorf("analyze %q: %v is no usage error", args, err)
