@@ -15,6 +15,23 @@ type ErrorRule struct {
 	cond     *condition
 }
 
+// ParseErrorRules parses the rules of an analysis, see ParseErrorRule.
+func ParseErrorRules(texts []string) (rules []*ErrorRule, err error) {
+	comparisons := 0
+	for _, text := range texts {
+		rule, err := ParseErrorRule(text)
+		if err != nil {
+			return nil, err
+		}
+		rules = append(rules, rule)
+		comparisons += rule.cond.comparisons()
+	}
+	if comparisons > maxEntryBits {
+		return nil, fmt.Errorf("%d comparisons: %d are the most", comparisons, maxEntryBits)
+	}
+	return rules, nil
+}
+
 // ParseErrorRule parses "[PATTERN: ]CONDITION", such as "ret < 0" or "malloc: ret == 0 && size > 0". Names are those of arguments
 // and results; "ret" is the first result or, of a function without any, what the return register held, as a signed number.
 func ParseErrorRule(text string) (*ErrorRule, error) {
@@ -59,6 +76,16 @@ func (r *ErrorRule) appliesTo(funcs []format.Func) bool {
 		}
 	}
 	return false
+}
+
+func (c *condition) comparisons() int {
+	switch {
+	case c.op > opNot:
+		return 1
+	case c.b == nil:
+		return c.a.comparisons()
+	}
+	return c.a.comparisons() + c.b.comparisons()
 }
 
 // maxEntryBits is how many comparisons with arguments the rules of a function can have.

@@ -130,6 +130,18 @@ func TestErrorRuleMistakes(t *testing.T) {
 	}
 }
 
+func TestErrorRules(t *testing.T) {
+	many := "ret" + strings.Repeat(" || ret", maxEntryBits-1)
+	if rules, err := ParseErrorRules([]string{many}); err != nil || len(rules) != 1 {
+		t.Errorf("%d rules: %v", len(rules), err)
+	}
+	for _, texts := range [][]string{{many + " || ret"}, {many, "n"}, {"ret", "ret <"}} {
+		if _, err := ParseErrorRules(texts); err == nil {
+			t.Errorf("%d rules: no error", len(texts))
+		}
+	}
+}
+
 // FuzzErrorRule: any rule is refused or can be decided, whatever a call carries.
 func FuzzErrorRule(f *testing.F) {
 	for _, text := range []string{"ret < 0", "f: a->b == 'x' && !(ret >= -5 || s =~ \"a*\")", "*p.x[3] != 1.5", `/(/: ret`, "arg1 == \"\x00", "ret == `a`"} {

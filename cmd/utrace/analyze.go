@@ -128,12 +128,10 @@ func (f *analyzeFlags) options() (analyze.Options, analyze.SortKey, error) {
 	case f.function != "":
 		opts.Function, err = analyze.ParsePattern(f.function)
 	}
-	for _, text := range f.errors {
-		rule, ruleErr := analyze.ParseErrorRule(text)
-		if ruleErr != nil && err == nil {
-			err = fmt.Errorf("--error: %w", ruleErr)
+	if err == nil {
+		if opts.Errors, err = analyze.ParseErrorRules(f.errors); err != nil {
+			err = fmt.Errorf("--error: %w", err)
 		}
-		opts.Errors = append(opts.Errors, rule)
 	}
 	if err != nil {
 		return opts, key, usageError{err}
