@@ -141,8 +141,8 @@ func defaultErrors(f *format.Func) (list []*condition) {
 		list = append(list, &condition{op: opLess, name: "ret"})
 	}
 	for _, r := range f.Results[1:] {
-		if r.Name == "errno" {
-			list = append(list, &condition{op: opNotEqual, name: "errno"})
+		if r.Type == errnoType {
+			list = append(list, &condition{op: opNotEqual, name: r.Name})
 		}
 	}
 	return list

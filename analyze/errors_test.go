@@ -11,7 +11,7 @@ import (
 const errorTrace = `
 module {"path": "/bin/prog"}
 func {"name": "read", "module": 0, "addr": 1, "args": [{"name": "fd", "type": "s32"}, {"name": "req->len", "type": "u64"}], "results": [{"name": "ret", "type": "s64"}]}
-func {"name": "malloc", "module": 0, "addr": 2, "args": [{"name": "size", "type": "u64"}], "results": [{"name": "ret", "type": "ptr"}, {"name": "errno", "type": "s32"}]}
+func {"name": "malloc", "module": 0, "addr": 2, "args": [{"name": "size", "type": "u64"}], "results": [{"name": "ret", "type": "ptr"}, {"name": "errno", "type": "errno"}]}
 func {"name": "hash", "module": 0, "addr": 3, "results": [{"name": "ret", "type": "u32"}]}
 func {"name": "raw", "module": 0, "addr": 4}
 func {"name": "open", "module": 0, "addr": 5, "args": [{"name": "path", "type": "str"}, {"name": "how", "type": "char"}], "results": [{"name": "ret", "type": "s32"}]}
@@ -25,7 +25,7 @@ thread {"pid": 7, "tid": 7, "comm": "prog"}
 // returns are what the calls carry: the number of the function, its arguments, its results, and the return register.
 var errorReturns = []struct{ fn, args, results, value string }{
 	{"0", "[3, 100]", "[100]", "0x64"}, {"0", "[3, 100]", "[-1]", "0xffffffffffffffff"}, {"0", "[-1, 0]", "[0]", "0"}, {"0", "[4, 18446744073709551615]", "[null]", "0"},
-	{"1", "[8]", "[4096, null]", "0x1000"}, {"1", "[0]", "[0, null]", "0"}, {"1", "[99]", "[0, 12]", "0"}, {"1", "[7]", "[16, 5]", "0x10"}, {"1", "[1]", "[null, null]", "0"},
+	{"1", "[8]", "[4096, 0]", "0x1000"}, {"1", "[0]", "[0, 0]", "0"}, {"1", "[99]", `[0, "ENOMEM"]`, "0"}, {"1", "[7]", "[16, 5]", "0x10"}, {"1", "[1]", "[null, null]", "0"},
 	{"2", "", "[4294967295]", "0xffffffff"}, {"2", "", "[0]", "0"},
 	{"3", "", "", "0xfffffffffffffffe"}, {"3", "", "", "0"}, {"3", "", "", "5"},
 	{"4", `["/etc/passwd", "r"]`, "[3]", "3"}, {"4", `["/srv/x/", "w"]`, "[-2]", "0xfffffffe"}, {"4", `[{"text": "/srv/long", "cut": true}, "r"]`, "[-2]", "0xfffffffe"}, {"4", `[null, "r"]`, "[-13]", "0"},
@@ -61,7 +61,7 @@ func TestErrors(t *testing.T) {
 		{[]string{"req->len > 9223372036854775807"}, "malloc 3, open 3, read 1"},
 		{[]string{"malloc: ret == 0 && size > 0"}, "malloc 1, open 3, read 1"},
 		{[]string{"malloc: !(size > 7)"}, "malloc 3, open 3, read 1"},
-		{[]string{"malloc: errno == 12 || errno == 5"}, "malloc 2, open 3, read 1"},
+		{[]string{"malloc: errno == \"ENOMEM\" || errno == 5"}, "malloc 2, open 3, read 1"},
 		{[]string{"malloc: errno"}, "malloc 2, open 3, read 1"},
 		{[]string{"hash: ret == 0xffffffff"}, "hash 1, malloc 3, open 3, read 1"},
 		{[]string{"hash: ret == -1"}, "malloc 3, open 3, read 1"},

@@ -69,6 +69,9 @@ func element(array []byte, index int) ([]byte, bool) {
 	return nil, false
 }
 
+// errnoType is the type of a value that says why a call has failed, 0 if it has not.
+const errnoType = "errno"
+
 // formatValue writes one value of a type of the probe language.
 func formatValue(typ string, raw json.RawMessage) string {
 	raw = bytes.TrimSpace(raw)
@@ -81,7 +84,7 @@ func formatValue(typ string, raw json.RawMessage) string {
 		if json.Unmarshal(raw, &s) != nil {
 			return "?"
 		}
-		if strings.HasPrefix(typ, "f") || strings.HasPrefix(typ, "enum") { // infinite, or not a number; a name
+		if strings.HasPrefix(typ, "enum ") || typ == "type" || typ == errnoType || strings.HasPrefix(typ, "f") { // names; infinite, or not a number
 			return printable(s)
 		}
 		return quote(typ, s)
