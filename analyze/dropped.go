@@ -30,7 +30,7 @@ func newDropped(list []format.Dropped, opts *Options) (selected droppedCalls, kn
 }
 
 // addDropped adds the calls of a trace that were dropped to its rows.
-func (s *summary) addDropped(path string, src *source, opts *Options, row func(fn format.FuncID) *Row) {
+func (s *summary) addDropped(path string, src *source, opts *Options, values *valueTable, row func(fn format.FuncID, value uint32) *Row) {
 	list, known := newDropped(src.tables.Dropped, opts)
 	if len(list) == 0 {
 		return
@@ -44,7 +44,11 @@ func (s *summary) addDropped(path string, src *source, opts *Options, row func(f
 		if int(d.Func) >= len(src.tables.Funcs) || !opts.Function.function(&src.tables.Funcs[d.Func]) {
 			continue
 		}
-		r := row(d.Func)
+		value := uint32(noValue) // of a call that was dropped no value is known, only the process
+		if opts.By == "pid" {
+			value = values.add(threadValue(&format.Thread{PID: d.PID}, opts.By))
+		}
+		r := row(d.Func, value)
 		r.drop(d)
 		r.PIDs = append(r.PIDs, d.PID)
 		s.trace.Dropped += d.Complete

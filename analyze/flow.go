@@ -49,6 +49,7 @@ type frame struct {
 	fn       format.FuncID
 	outer    int32  // index of the next outer open frame of the same function, or none
 	returns  uint32 // return probes that the kernel follows up to this frame, its own included
+	group    uint32 // see grouping
 	node     uint32 // of the views, as are the next two
 	matched  bool   // it, or a frame that it is in, is of a function asked for
 	hidden   bool
@@ -66,12 +67,40 @@ func (f *frame) selfNs(t *thread) int64 { return f.durationNs(t) - f.childNs }
 type thread struct {
 	id      format.ThreadID
 	info    format.Thread
+	process string        // name of the program that its process ran when the thread was first seen
+	batch   *format.Batch // that the row in hand is in, nil if there is none
+	row     int
 	nowNs   int64  // time of the row in hand, since the start of the trace
 	base    uint64 // stack base in force
 	frames  []frame
 	open    openCalls
 	skipped uint64 // calls on top of frames that were too many to keep
 	root    uint32 // of the views
+}
+
+// top returns the innermost open call, nil if there is none.
+func (t *thread) top() *frame {
+	if n := len(t.frames); n > 0 {
+		return &t.frames[n-1]
+	}
+	return nil
+}
+
+// args returns the JSON array of what the row in hand carries, nil for nothing. It is valid during
+// a call of a view. The row is that of the call in enter and hit, and in leave if the call is complete.
+func (t *thread) args() []byte {
+	if t.batch == nil {
+		return nil
+	}
+	return t.batch.Args(t.row)
+}
+
+// value returns the return register of the row in hand, if the column was asked for.
+func (t *thread) value() (uint64, bool) {
+	if t.batch == nil || len(t.batch.Value) == 0 {
+		return 0, false
+	}
+	return t.batch.Value[t.row], true
 }
 
 // view is told what happens in the threads that a pairer serves. Frames are
@@ -162,7 +191,9 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 	kinds := b.Kind[from:to][:len(deltas)]
 	funcs := b.Func[from:to][:len(deltas)]
 	depths := b.StackBytes[from:to][:len(deltas)]
+	t.batch = b
 	for i, delta := range deltas {
+		t.row = from + i
 		t.nowNs += int64(delta)
 		if len(p.offNs) > 0 {
 			p.dropOff(t)
@@ -191,6 +222,7 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 			t.base = b.Value[from+i]
 		}
 	}
+	t.batch = nil
 	t.nowNs = min(t.nowNs, maxTimeNs)
 }
 

@@ -28,6 +28,7 @@ type Row struct {
 	Function
 	Stats
 	Label string // the name and, if others have the same, what tells it apart
+	Value Value  // that its calls have in common, where the report is grouped
 	// TakenOff says when the function was taken off while recording, counted from the start of its trace, in
 	// the first trace in which it was: its figures are of the time before. 0 if it was not.
 	TakenOff time.Duration
@@ -66,7 +67,8 @@ type Process struct {
 // give the same Result.
 type Result struct {
 	Trace    Trace
-	Rows     []Row // functions called at least once
+	By       string // what the rows are grouped by, see Options; "" for functions only
+	Rows     []Row  // functions called at least once
 	Warnings []string
 }
 
@@ -76,22 +78,23 @@ type SortKey string
 // sortKeys tells what each key compares. Larger values come first.
 func sortKeys() map[SortKey]func(*Row) int64 {
 	return map[SortKey]func(*Row) int64{
-		"total": func(r *Row) int64 { return int64(r.Total) },
-		"self":  func(r *Row) int64 { return int64(r.Self) },
-		"calls": func(r *Row) int64 { return int64(r.Calls) },
-		"avg":   func(r *Row) int64 { return int64(r.Mean()) },
-		"p50":   func(r *Row) int64 { return int64(r.Durations.Quantile(500)) },
-		"p90":   func(r *Row) int64 { return int64(r.Durations.Quantile(900)) },
-		"p99":   func(r *Row) int64 { return int64(r.Durations.Quantile(990)) },
-		"max":   func(r *Row) int64 { return int64(r.Durations.Max()) },
-		"name":  func(*Row) int64 { return 0 },
+		"total":  func(r *Row) int64 { return int64(r.Total) },
+		"self":   func(r *Row) int64 { return int64(r.Self) },
+		"calls":  func(r *Row) int64 { return int64(r.Calls) },
+		"avg":    func(r *Row) int64 { return int64(r.Mean()) },
+		"p50":    func(r *Row) int64 { return int64(r.Durations.Quantile(500)) },
+		"p90":    func(r *Row) int64 { return int64(r.Durations.Quantile(900)) },
+		"p99":    func(r *Row) int64 { return int64(r.Durations.Quantile(990)) },
+		"max":    func(r *Row) int64 { return int64(r.Durations.Max()) },
+		"errors": func(r *Row) int64 { return int64(r.Errors) },
+		"name":   func(*Row) int64 { return 0 },
 	}
 }
 
-// ParseSortKey reads a key: total, self, calls, avg, p50, p90, p99, max or name.
+// ParseSortKey reads a key: total, self, calls, avg, p50, p90, p99, max, errors or name.
 func ParseSortKey(text string) (SortKey, error) {
 	if _, ok := sortKeys()[SortKey(text)]; !ok {
-		return "", fmt.Errorf("cannot sort by %q: want total, self, calls, avg, p50, p90, p99, max or name", text)
+		return "", fmt.Errorf("cannot sort by %q: want total, self, calls, avg, p50, p90, p99, max, errors or name", text)
 	}
 	return SortKey(text), nil
 }
@@ -111,7 +114,7 @@ func (r *Result) Sort(key SortKey) {
 		list[i] = ranked{r.Rows[i], value(&r.Rows[i])}
 	}
 	slices.SortFunc(list, func(a, b ranked) int {
-		return cmp.Or(cmp.Compare(b.value, a.value), compareFunctions(&a.row.Function, &b.row.Function))
+		return cmp.Or(cmp.Compare(b.value, a.value), compareFunctions(&a.row.Function, &b.row.Function), compareValues(&a.row.Value, &b.row.Value))
 	})
 	for i := range list {
 		r.Rows[i] = list[i].row
@@ -168,10 +171,14 @@ func (fs *functions) add(f *format.Func, modules []format.Module) int {
 func (r *Result) setLabels() {
 	type module struct{ name, base string }
 	names, modules := map[string]int{}, map[module]int{}
+	counted := map[Function]bool{}
 	for i := range r.Rows {
 		f := &r.Rows[i].Function
-		names[f.Name]++
-		modules[module{f.Name, filepath.Base(f.Module)}]++
+		if !counted[*f] {
+			counted[*f] = true
+			names[f.Name]++
+			modules[module{f.Name, filepath.Base(f.Module)}]++
+		}
 	}
 	for i := range r.Rows {
 		f := &r.Rows[i].Function

@@ -29,6 +29,7 @@ type share struct {
 	runs    []run
 	funcs   []format.Func
 	threads []format.Thread
+	process []string // by thread
 	off     []format.TakenOff
 }
 
@@ -40,8 +41,8 @@ type tally struct {
 }
 
 // pair pairs all events of the selected threads and tells the views, each of
-// which sees some of the threads.
-func (s *source) pair(opts *Options, views []view) (tally, error) {
+// which sees some of the threads, with the columns that the views need.
+func (s *source) pair(opts *Options, cols format.Columns, views []view) (tally, error) {
 	var wg sync.WaitGroup
 	shards := make([]*shard, len(views))
 	for i, v := range views {
@@ -49,7 +50,7 @@ func (s *source) pair(opts *Options, views []view) (tally, error) {
 		wg.Go(shards[i].run)
 	}
 	selected := []bool{}
-	err := s.each(format.Columns{}, func(b *batch) error {
+	err := s.each(cols, func(b *batch) error {
 		for _, t := range s.tables.Threads[len(selected):] {
 			selected = append(selected, opts.thread(t))
 		}
@@ -63,7 +64,7 @@ func (s *source) pair(opts *Options, views []view) (tally, error) {
 		for i, runs := range parts {
 			if len(runs) > 0 {
 				b.users.Add(1)
-				shards[i].work <- share{b, runs, s.tables.Funcs, s.tables.Threads, s.tables.TakenOff}
+				shards[i].work <- share{b, runs, s.tables.Funcs, s.tables.Threads, s.processes, s.tables.TakenOff}
 			}
 		}
 		b.release()
@@ -91,7 +92,7 @@ func (sh *shard) run() {
 		sh.pairer.define(w.funcs)
 		sh.pairer.takeOff(w.off, w.funcs)
 		for _, r := range w.runs {
-			t := sh.thread(r.thread, w.threads)
+			t := sh.thread(r.thread, &w)
 			sh.pairer.process(t, &w.batch.Batch, r.from, r.to)
 			sh.lastNs = max(sh.lastNs, t.nowNs)
 		}
@@ -102,10 +103,10 @@ func (sh *shard) run() {
 	}
 }
 
-func (sh *shard) thread(id format.ThreadID, threads []format.Thread) *thread {
+func (sh *shard) thread(id format.ThreadID, w *share) *thread {
 	t := sh.threads[id]
 	if t == nil {
-		t = &thread{id: id, info: threads[id]}
+		t = &thread{id: id, info: w.threads[id], process: w.process[id]}
 		sh.threads[id] = t
 	}
 	return t

@@ -23,6 +23,9 @@ type source struct {
 	tables format.Tables
 	defs   int    // bytes of all definitions
 	events uint64 // so far
+
+	comms     map[int]string // of the processes, by PID: the program that each runs at this place in the file
+	processes []string       // by thread: the program of its process
 }
 
 // batch is a batch of events. It belongs to whoever it was handed to until
@@ -56,7 +59,7 @@ func openSource(path string) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &source{reader: r, meta: printableMeta(r.Meta())}, nil
+	return &source{reader: r, meta: printableMeta(r.Meta()), comms: map[int]string{}}, nil
 }
 
 func (s *source) close() { s.reader.Close() }
@@ -224,9 +227,11 @@ func (s *source) define(def format.Definition) error {
 	case format.KindProcess:
 		p := &t.Processes[len(t.Processes)-1]
 		p.Comm, p.Args = printable(p.Comm), printables(p.Args)
+		s.comms[p.PID] = p.Comm
 	case format.KindThread:
 		th := &t.Threads[len(t.Threads)-1]
 		th.Comm = printable(th.Comm)
+		s.processes = append(s.processes, s.comms[th.PID])
 	case format.KindLeftOut:
 		l := &t.LeftOut[len(t.LeftOut)-1]
 		l.Name, l.Module, l.Reason = printable(l.Name), printable(l.Module), printable(l.Reason)

@@ -62,6 +62,8 @@ type jsonFunction struct {
 	Dropped    uint64 `json:"dropped"`      // of the calls: complete, in the sums and the average, not in the percentiles, min and max
 	TakenOffNs int64  `json:"taken_off_ns"` // since the start: calls after it were not recorded; 0: it was not taken off
 	PIDs       []int  `json:"pids"`
+
+	By map[string]any `json:"by,omitempty"` // the value that its calls have in common; null: it could not be read
 }
 
 // JSON writes the report as one object.
@@ -88,8 +90,11 @@ func JSON(w io.Writer, r *analyze.Result) error {
 			Calls: row.Calls, Incomplete: row.Incomplete, TotalNs: int64(row.Total), SelfNs: int64(row.Self),
 			MinNs: int64(d.Min()), AvgNs: int64(row.Mean()), P50Ns: int64(d.Quantile(500)), P90Ns: int64(d.Quantile(900)),
 			P99Ns: int64(d.Quantile(990)), P999Ns: int64(d.Quantile(999)), MaxNs: int64(d.Max()),
-			Dropped: row.Dropped, TakenOffNs: int64(row.TakenOff), PIDs: append([]int{}, row.PIDs...),
+			Errors: row.Errors, Dropped: row.Dropped, TakenOffNs: int64(row.TakenOff), PIDs: append([]int{}, row.PIDs...),
 		})
+		if row.Value.Text != "" {
+			out.Functions[i].By = map[string]any{r.By: row.Value.Plain}
+		}
 	}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)

@@ -19,8 +19,8 @@ func Report(w io.Writer, r *analyze.Result) error {
 	out := bufio.NewWriter(w)
 	header(out, &r.Trace)
 	fmt.Fprintln(out)
-	table(out, r.Rows, newProcessNames(&r.Trace))
-	incomplete(out, r.Rows)
+	table(out, r, newProcessNames(&r.Trace))
+	incomplete(out, r.Rows, r.By)
 	return out.Flush()
 }
 
@@ -52,7 +52,7 @@ func header(w io.Writer, t *analyze.Trace) {
 const mostNamed = 20
 
 // incomplete lists the functions with incomplete calls, most first.
-func incomplete(w io.Writer, rows []analyze.Row) {
+func incomplete(w io.Writer, rows []analyze.Row, by string) {
 	var list []*analyze.Row
 	for i := range rows {
 		if rows[i].Incomplete > 0 {
@@ -65,7 +65,7 @@ func incomplete(w io.Writer, rows []analyze.Row) {
 	slices.SortStableFunc(list, func(a, b *analyze.Row) int { return cmp.Compare(b.Incomplete, a.Incomplete) })
 	var names []string
 	for _, row := range list[:min(mostNamed, len(list))] {
-		names = append(names, fmt.Sprintf("%s %d", row.Label, row.Incomplete))
+		names = append(names, fmt.Sprintf("%s %d", rowName(row, by), row.Incomplete))
 	}
 	rest := ""
 	if more := len(list) - len(names); more > 0 {
@@ -74,23 +74,44 @@ func incomplete(w io.Writer, rows []analyze.Row) {
 	fmt.Fprintf(w, "\nincomplete calls (not in the times): %s%s\n", strings.Join(names, ", "), rest)
 }
 
-func columns() []string {
-	return []string{"Total time", "Self time", "Calls", "Avg", "P50", "P90", "P99", "P99.9", "Max"}
+// rowName is the label of a row with the value that it is grouped by.
+func rowName(r *analyze.Row, by string) string {
+	if r.Value.Text == "" {
+		return r.Label
+	}
+	return r.Label + " " + by + "=" + cut(r.Value.Text, mostValue)
 }
 
-func table(w io.Writer, rows []analyze.Row, names processNames) {
+func columns(errors bool) []string {
+	list := []string{"Total time", "Self time", "Calls", "Avg", "P50", "P90", "P99", "P99.9", "Max"}
+	if errors {
+		list = append(list, "Errors")
+	}
+	return list
+}
+
+func table(w io.Writer, r *analyze.Result, names processNames) {
+	rows := r.Rows
 	labels := []string{"Function"}
 	for i := range rows {
 		labels = append(labels, rows[i].Label+takenOff(&rows[i]))
 	}
+	if r.By != "" {
+		addColumn(labels, r.By, func(i int) string { return cut(cmp.Or(rows[i].Value.Text, "-"), mostValue) })
+	}
 	if names != nil {
-		names.addTo(labels, rows)
+		addColumn(labels, "Process", func(i int) string { return names.list(rows[i].PIDs) })
 	}
-	lines := [][]string{columns()}
+	errors := slices.ContainsFunc(rows, func(r analyze.Row) bool { return r.Errors > 0 })
+	lines := [][]string{columns(errors)}
 	for i := range rows {
-		lines = append(lines, cells(&rows[i].Stats))
+		line := cells(&rows[i].Stats)
+		if errors {
+			line = append(line, fmt.Sprint(rows[i].Errors))
+		}
+		lines = append(lines, line)
 	}
-	widths := make([]int, len(columns()))
+	widths := make([]int, len(lines[0]))
 	for _, cells := range lines {
 		for i, cell := range cells {
 			widths[i] = max(widths[i], len(cell), 10)
