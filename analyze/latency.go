@@ -58,7 +58,7 @@ func (l *latency) of(t *thread, fn format.FuncID) *Stats {
 func (l *latency) enter(*thread, *frame, *frame) {}
 
 func (l *latency) hit(t *thread, fn format.FuncID) {
-	if !l.opts.outside(t.nowNs) {
+	if l.opts.Min == 0 && !l.opts.outside(t.nowNs) {
 		l.of(t, fn).Calls++
 	}
 }
@@ -68,7 +68,7 @@ func (l *latency) hit(t *thread, fn format.FuncID) {
 // outermost ones inside it that are.
 func (l *latency) leave(t *thread, f *frame, state State) {
 	inner := f.innerNs
-	if !l.opts.outside(f.startNs) {
+	if !l.opts.outside(f.startNs) && !l.opts.short(t, f, state) {
 		s := l.of(t, f.fn)
 		s.Calls++
 		if state == Complete {

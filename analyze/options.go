@@ -19,6 +19,16 @@ type Options struct {
 	// Calls that begin at From or later and before To, since the start of the
 	// trace, with all of their duration. To 0 is no limit.
 	From, To time.Duration
+	// Calls that are complete and took at least Min. Of a flow or a tree, the calls around them as well. 0 for all.
+	Min time.Duration
+}
+
+// nothingMatches is the warning of an analysis that shows nothing.
+func (o *Options) nothingMatches() string {
+	if o.Function == nil && len(o.PIDs)+len(o.TIDs) == 0 && o.From == 0 && o.To == 0 && o.Min == 0 {
+		return "no calls were recorded"
+	}
+	return "no call matches what was selected (function, process, thread, time, duration)"
 }
 
 // thread reports whether a thread is selected.
@@ -29,6 +39,11 @@ func (o *Options) thread(t format.Thread) bool {
 // outside reports whether a call that begins at ns is not selected.
 func (o *Options) outside(ns int64) bool {
 	return ns < int64(o.From) || o.To != 0 && ns >= int64(o.To)
+}
+
+// short reports whether a call that ends is not selected, as it took less than Min or has no duration.
+func (o *Options) short(t *thread, f *frame, state State) bool {
+	return o.Min > 0 && (state != Complete || f.durationNs(t) < int64(o.Min))
 }
 
 // selection decides which calls a view shows.

@@ -57,6 +57,9 @@ func Report(paths []string, opts Options) (*Result, error) {
 		sum.warn("", "%s more than %d traced calls deep: the Linux kernel follows no more nested return probes than that in one thread",
 			plural(tooDeep, "incomplete call was", "incomplete calls were"), maxReturnProbes)
 	}
+	if len(rows) == 0 {
+		sum.warn("", "%s", opts.nothingMatches())
+	}
 	r := &Result{Trace: sum.result(), Warnings: sum.warnings}
 	for i, row := range rows {
 		row.Function = fns.list[i]

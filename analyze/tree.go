@@ -89,7 +89,11 @@ func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 	if all.crowded {
 		sum.warn("", "more than %d call paths: the calls of further ones are shown below %s", maxNodes, leftOutName)
 	}
-	return &Tree{Threads: all.build(fns.list), Trace: sum.result(), Warnings: sum.warnings}, nil
+	threads := all.build(fns.list)
+	if len(threads) == 0 {
+		sum.warn("", "%s", opts.nothingMatches())
+	}
+	return &Tree{Threads: threads, Trace: sum.result(), Warnings: sum.warnings}, nil
 }
 
 // Numbers of nodes that are no function.
@@ -201,7 +205,7 @@ func (c *callPaths) enter(t *thread, f, parent *frame) {
 }
 
 func (c *callPaths) leave(t *thread, f *frame, state State) {
-	if f.hidden {
+	if f.hidden || c.opts.short(t, f, state) {
 		return
 	}
 	n := &c.nodes[f.node]
@@ -215,6 +219,9 @@ func (c *callPaths) leave(t *thread, f *frame, state State) {
 }
 
 func (c *callPaths) hit(t *thread, fn format.FuncID) {
+	if c.opts.Min > 0 {
+		return
+	}
 	f := frame{fn: fn, startNs: t.nowNs}
 	var parent *frame
 	if n := len(t.frames); n > 0 {
@@ -261,6 +268,9 @@ func (c *callPaths) build(fns []Function) []ThreadTree {
 		n.Calls, n.Incomplete = from.calls, from.incomplete
 		n.Total, n.Self = time.Duration(from.totalNs), time.Duration(from.selfNs)
 		slices.SortFunc(n.Children, compareNodes)
+		if from.calls == 0 && len(n.Children) == 0 { // all were too short
+			continue
+		}
 		switch from.fn {
 		case fnRoot:
 			continue
