@@ -178,19 +178,11 @@ func (g *heatGrid) heatmap() Heatmap {
 			}
 		}
 		if n := len(m.Rows); n > 0 {
-			m.Rows[n-1].Low, m.Rows[n-1].High = octaveBounds(o)
+			m.Rows[n-1].Low, m.Rows[n-1].High = OctaveStart(o), OctaveStart(o+1)-1
 		}
 	}
 	for n := len(m.Rows); n > 0 && m.Rows[n-1].Calls == [HeatmapSlices]uint64{}; n-- {
 		m.Rows = m.Rows[:n-1]
 	}
 	return m
-}
-
-// octaveBounds returns the shortest and the longest duration of an octave.
-func octaveBounds(o int) (low, high time.Duration) {
-	if o == 0 {
-		return 0, 1
-	}
-	return 1 << o, 1<<(o+1) - 1
 }

@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"math"
 	"math/bits"
 	"time"
 )
@@ -140,6 +141,14 @@ func (h *Histogram) Octaves() [octaves]uint64 {
 		}
 	}
 	return counts
+}
+
+// OctaveStart returns the shortest duration of an octave, as Octaves numbers them.
+func OctaveStart(o int) time.Duration {
+	if o == 0 {
+		return 0
+	}
+	return time.Duration(min(1<<o, uint64(math.MaxInt64)))
 }
 
 // octave returns the number of the octave of a duration.

@@ -10,16 +10,18 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"utrace/analyze"
 )
 
-// Report writes the header and the function table.
-func Report(w io.Writer, r *analyze.Result) error {
+// Report writes the header and the function table; with sparks, a column with a sparkline of each function's
+// distribution stands ahead of its name.
+func Report(w io.Writer, r *analyze.Result, sparks bool) error {
 	out := bufio.NewWriter(w)
 	header(out, &r.Trace)
 	fmt.Fprintln(out)
-	table(out, r.Rows, newProcessNames(&r.Trace))
+	table(out, r.Rows, newProcessNames(&r.Trace), sparks)
 	incomplete(out, r.Rows)
 	return out.Flush()
 }
@@ -41,7 +43,7 @@ func header(w io.Writer, t *analyze.Trace) {
 	line("lost", fmt.Sprint(t.Lost))
 	line("left out", fmt.Sprint(t.LeftOut))
 	if n := len(t.TakenOff); n > 0 {
-		line("taken off", fmt.Sprintf("%d functions, which cost too much: marked with *, their calls count only up to then", n))
+		line("taken off", count(uint64(n), "function, which cost too much: marked with *, its", "functions, which cost too much: marked with *, their")+" calls count only up to then")
 	}
 	line("threads", fmt.Sprint(t.Threads))
 	processes(line, t.Processes)
@@ -68,7 +70,7 @@ func incomplete(w io.Writer, rows []analyze.Row) {
 	}
 	rest := ""
 	if more := len(list) - len(names); more > 0 {
-		rest = fmt.Sprintf(", and of %d more functions", more)
+		rest = ", and of " + count(uint64(more), "more function", "more functions")
 	}
 	fmt.Fprintf(w, "\nincomplete calls (not in the times): %s%s\n", strings.Join(names, ", "), rest)
 }
@@ -77,7 +79,7 @@ func columns() []string {
 	return []string{"Total time", "Self time", "Calls", "Avg", "P50", "P90", "P99", "P99.9", "Max"}
 }
 
-func table(w io.Writer, rows []analyze.Row, names processNames) {
+func table(w io.Writer, rows []analyze.Row, names processNames, sparks bool) {
 	labels := []string{"Function"}
 	for i := range rows {
 		labels = append(labels, rows[i].Label+takenOff(&rows[i]))
@@ -89,10 +91,19 @@ func table(w io.Writer, rows []analyze.Row, names processNames) {
 	for i := range rows {
 		lines = append(lines, cells(&rows[i].Stats))
 	}
-	widths := make([]int, len(columns()))
+	scale := ""
+	if sparks {
+		var list []string
+		list, scale = sparklines(rows)
+		lines[0] = append(lines[0], fmt.Sprintf("%-*s", sparkWidth, "Distribution"))
+		for i, line := range list {
+			lines[i+1] = append(lines[i+1], line)
+		}
+	}
+	widths := make([]int, len(lines[0]))
 	for _, cells := range lines {
 		for i, cell := range cells {
-			widths[i] = max(widths[i], len(cell), 10)
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell), 10)
 		}
 	}
 	for i, cells := range lines {
@@ -109,6 +120,9 @@ func table(w io.Writer, rows []analyze.Row, names processNames) {
 			fmt.Fprint(w, strings.Repeat("=", width), "  ")
 		}
 		fmt.Fprintln(w, strings.Repeat("=", 20))
+	}
+	if scale != "" {
+		fmt.Fprintf(w, "\ndistribution: %s\n", scale)
 	}
 }
 
