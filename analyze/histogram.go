@@ -175,7 +175,7 @@ func bucketFloor(page, bucket int) int64 {
 	if page == 0 {
 		return int64(bucket)
 	}
-	return (subBuckets + int64(bucket)) << (page - 1)
+	return int64(min(uint64(subBuckets+bucket)<<(page-1), math.MaxInt64))
 }
 
 // bucketMiddle returns the value that stands for all values of a bucket.
