@@ -57,7 +57,8 @@ at least that long. --flow, --tree and the files show these, and the calls that
 they were made from where those have no return.
 
 --trace-event writes at most a million calls, the longest of the selected ones:
-viewers open no more. It says so, and from which duration on.
+viewers open no more. It says so, and from which duration on. --heatmap FUNC does
+not look at --function, and --hist FUNC not at --top.
 
 Results go to standard output, warnings to standard error.`,
 		Example: `  utrace analyze trace.arrow

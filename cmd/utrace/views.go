@@ -56,8 +56,8 @@ func newResults(paths []string, opts analyze.Options, key analyze.SortKey, heatm
 	}
 }
 
-// views lists all views in the order in which they are written. Those after the first that are for programs
-// show the same report.
+// views lists all views in the order in which they are written. The report as text is the last, unless another
+// one is on standard output.
 func (f *analyzeFlags) views(paths []string, opts analyze.Options, res *results) []view {
 	report := func(render func(io.Writer, *analyze.Result) error) func(io.Writer) ([]string, error) {
 		return func(w io.Writer) ([]string, error) {
