@@ -106,7 +106,7 @@ func (l *latency) enter(t *thread, f, parent *frame) {
 }
 
 func (l *latency) hit(t *thread, fn format.FuncID) {
-	if l.opts.outside(t.nowNs) {
+	if l.opts.Min > 0 || l.opts.outside(t.nowNs) {
 		return
 	}
 	f := frame{fn: fn}
@@ -123,7 +123,7 @@ func (l *latency) leave(t *thread, f *frame, state State) {
 		return
 	}
 	inner := f.innerNs
-	if !l.opts.outside(f.startNs) {
+	if !l.opts.outside(f.startNs) && !l.opts.short(t, f, state) {
 		s := l.of(t, f.group)
 		s.Calls++
 		if state == Complete {
