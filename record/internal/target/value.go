@@ -117,6 +117,10 @@ func (w *walk) describeBase(v *Value, t dwarfType, p place) {
 			v.Kind = Char
 		}
 	}
+	if t.size == 0 { // () of Rust
+		v.Kind, v.Why = Unknown, whyEmpty
+		return
+	}
 	if t.size != 1 && t.size != 2 && t.size != 4 && t.size != 8 {
 		v.Why = "it is a number of " + decimal(t.size) + " bytes; 1, 2, 4 and 8 can be read"
 		return

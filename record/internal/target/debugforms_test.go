@@ -1,0 +1,169 @@
+package target
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// signatureOf returns the signature of the function of a name.
+func signatureOf(t *testing.T, f *File, name string) (*Signature, error) {
+	t.Helper()
+	funcs, err := f.Funcs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fn := range funcs {
+		if fn.Name == name {
+			return f.Signature(fn, fn.Addr)
+		}
+	}
+	t.Fatalf("no function %s", name)
+	return nil, nil
+}
+
+func describeSignature(s *Signature) string {
+	var b strings.Builder
+	for i, v := range append(s.Params, s.Results...) {
+		if i == len(s.Params) {
+			b.WriteString("-> ")
+		}
+		b.WriteString(v.TypeName + " " + v.Name + " " + v.Kind.String())
+		if v.Why != "" {
+			b.WriteString(" (" + v.Why + ")")
+		}
+		b.WriteString("; ")
+	}
+	return b.String()
+}
+
+const (
+	smallWalk = "struct node * n pointer; mixed m aggregate; struct node by_value aggregate; const char * text cstring; char last char; -> int  int; "
+	smallMake = "unsigned char a int; long long int b int; int * list pointer; enum color (*)() f pointer; -> mixed  aggregate; "
+)
+
+// The signature is the same however the debugging information is kept.
+func TestSignatureForms(t *testing.T) {
+	run := func(dir string, command ...string) {
+		t.Helper()
+		if _, err := exec.LookPath(command[0]); err != nil {
+			t.Skip("needs " + command[0])
+		}
+		cmd := exec.Command(command[0], command[1:]...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", command, err, out)
+		}
+	}
+	source, err := filepath.Abs("testdata/small.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, flags, after string }{
+		{"DWARF 5", "-g", ""},
+		{"DWARF 4", "-g -gdwarf-4", ""},
+		{"DWARF 3", "-g -gdwarf-3 -gstrict-dwarf", ""},
+		{"optimised, DWARF 3", "-g -O2 -gdwarf-3 -gstrict-dwarf", ""},
+		{"64-bit DWARF", "-g -gdwarf64 -O2", ""},
+		{"compressed", "-g -gz -O2", ""},
+		{"type units", "-g -gdwarf-4 -fdebug-types-section -O2", ""},
+		{"type units of DWARF 5", "-g -fdebug-types-section -O2", ""},
+		{"link-time optimisation", "-g -O2 -flto", ""},
+		{"separate", "-g", "objcopy --only-keep-debug prog prog.debug; strip prog; objcopy --add-gnu-debuglink prog.debug prog"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			run(dir, append(strings.Fields("gcc -o prog -rdynamic "+c.flags), source)...)
+			for _, command := range strings.Split(c.after, ";") {
+				if command != "" {
+					run(dir, strings.Fields(command)...)
+				}
+			}
+			f := open(t, filepath.Join(dir, "prog"))
+			for name, want := range map[string]string{"walk": smallWalk, "make": smallMake} {
+				s, err := signatureOf(t, f, name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := describeSignature(s); got != want {
+					t.Errorf("%s:\n got %s\nwant %s", name, got, want)
+				}
+			}
+		})
+	}
+	t.Run("none", func(t *testing.T) {
+		dir := t.TempDir()
+		run(dir, "gcc", "-o", "prog", source)
+		if s, err := signatureOf(t, open(t, filepath.Join(dir, "prog")), "walk"); !errors.Is(err, ErrNoDWARF) {
+			t.Errorf("%v, %v", s, err)
+		}
+	})
+	t.Run("split", func(t *testing.T) {
+		dir := t.TempDir()
+		run(dir, "gcc", "-g", "-gsplit-dwarf", "-o", "prog", source)
+		if s, err := signatureOf(t, open(t, filepath.Join(dir, "prog")), "walk"); !errors.Is(err, ErrNoDWARF) || !strings.Contains(err.Error(), ".dwo, which is not read") {
+			t.Errorf("%v, %v", s, err)
+		}
+	})
+}
+
+// Without symbols and DWARF a Go program still has the names of its types, at the same places.
+func TestGoTypeNamesOfStrippedProgram(t *testing.T) {
+	for _, flags := range [][]string{nil, {"-buildmode=pie"}} {
+		full, bare := buildGo(t, false, flags...)
+		for _, path := range []string{full, bare} {
+			f := open(t, path)
+			types, err := f.goTypes()
+			if err != nil {
+				t.Fatal(err)
+			}
+			known := map[string]bool{}
+			for a := types.start; a < types.end; a += 8 {
+				if name, err := f.GoTypeName(Addr(a)); err == nil {
+					known[name] = true
+				}
+			}
+			for _, name := range []string{"*runtime.TypeAssertionError", "error", "map[string]int", "*os.File", "[]uint8"} {
+				if name == "map[string]int" {
+					continue
+				}
+				if !known[name] {
+					t.Errorf("%v %s: %d types, not %s", flags, filepath.Base(path), len(known), name)
+				}
+			}
+			for _, a := range []Addr{0, Addr(types.start), Addr(types.end) - 8, f.Entry, 1 << 60} {
+				if name, err := f.GoTypeName(a); !errors.Is(err, ErrNoGoType) && a != Addr(types.start) {
+					t.Errorf("at %#x: %q, %v", uint64(a), name, err)
+				}
+			}
+		}
+	}
+	if _, err := fixture(t, "pie").GoTypeName(0x1000); !errors.Is(err, ErrNoGoType) {
+		t.Errorf("of a C program: %v", err)
+	}
+}
+
+// The convention of aarch64 agrees with what a compiler for it says.
+func TestSignatureArm64(t *testing.T) {
+	if _, err := exec.LookPath("clang-19"); err != nil {
+		t.Skip("needs clang-19")
+	}
+	path := filepath.Join(t.TempDir(), "prog")
+	cmd := exec.Command("clang-19", "--target=aarch64-linux-gnu", "-g", "-O2", "-ffreestanding", "-nostdlib", "-shared", "-fuse-ld=lld", "-o", path, "testdata/small.c")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Skipf("cannot link for aarch64: %v\n%s", err, out)
+	}
+	f := open(t, path)
+	s, err := signatureOf(t, f, "walk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := s.Params[0].Member("->next->i")
+	if err != nil || v.At.Kind != InMemory || v.At.Base != 0 || len(v.At.Derefs) != 1 {
+		t.Errorf("%+v, %v", v, err)
+	}
+	os.Remove(path)
+}
