@@ -200,7 +200,7 @@ func mergeSysV(a, b sysVClass) sysVClass {
 // byReference says whether objects of a type are passed by their address, because they cannot be copied byte by byte (Itanium C++ ABI, 1.1). Compilers
 // say so; for those that do not, what makes it so is looked for.
 func (w *walk) byReference(t dwarfType) bool {
-	if isDeclaredString(t) {
+	if w.isDeclaredString(t) {
 		return true
 	}
 	return t.unit != nil && isCPlusPlus(t.unit.language) && w.notTrivial(t, 0)

@@ -199,3 +199,40 @@ func TestSignatureArm64(t *testing.T) {
 		}
 	}
 }
+
+// A type that is only declared where it is used is found where it is defined.
+func TestSignatureOfDeclaredTypes(t *testing.T) {
+	dir := t.TempDir()
+	files := map[string]string{
+		"main.cc": "namespace app { struct hidden; struct outer { struct inner; }; }\nstruct hidden;\nextern \"C\" int use(app::hidden *h, app::outer::inner *i, struct hidden *other, struct nowhere *n);\n" +
+			"__attribute__((noinline)) int use(app::hidden *h, app::outer::inner *i, hidden *other, nowhere *n) { return h && i && other && n; }\nint main() { return use(0, 0, 0, 0); }\n",
+		"other.cc": "struct hidden { int wrong; } one;\nnamespace app { struct hidden { long pad; int port; } two; struct outer { struct inner { char c; }; }; outer::inner three; }\n",
+	}
+	args := []string{"-g", "-std=c++17"}
+	for name, text := range files {
+		writeFile(t, filepath.Join(dir, name), text)
+		args = append(args, filepath.Join(dir, name))
+	}
+	f := open(t, build(t, append([]string{"g++"}, args...)...))
+	s, err := signatureOf(t, f, "use")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"h->port": "", "i->c": "", "other->wrong": "",
+		"h->wrong": `no such member: hidden has no member "wrong"; it has pad, port`,
+		"n->x":     "no such member \"x\": n has no known members: the debugging information does not say what is in its type",
+	} {
+		name, member, _ := strings.Cut(path, "->")
+		v, err := s.Find(name)
+		if err == nil {
+			v, err = v.Member("->" + member)
+		}
+		if want == "" && err != nil || want != "" && (err == nil || err.Error() != want) {
+			t.Errorf("%s: %+v, %v", path, v.At, err)
+		}
+		if path == "h->port" && v.At.Disp != 8 {
+			t.Errorf("%s: %+v", path, v.At)
+		}
+	}
+}
