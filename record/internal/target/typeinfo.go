@@ -72,6 +72,12 @@ func (w *walk) typeOf(ref typeRef) dwarfType {
 				ref = typeRef{dieRef: e.origin}
 				continue
 			}
+			if e.declaration {
+				if def, ok := w.definition(e); ok {
+					ref = typeRef{dieRef: def}
+					continue
+				}
+			}
 			t := w.bareType(e, ref.dims)
 			t.alias = alias
 			return t
