@@ -13,14 +13,31 @@ import (
 // It fails for a file that is not a trace; one that is damaged is analyzed as
 // far as it goes, with a warning.
 func Report(paths []string, opts Options) (*Result, error) {
+	r, _, err := report(paths, opts)
+	if err != nil {
+		return nil, err
+	}
+	r.Sort("total")
+	return r, nil
+}
+
+// part is what a report knows of one of its traces.
+type part struct {
+	rows   []int32 // by function: its row, none if it was not called
+	lastNs int64   // time of the last event
+}
+
+// report is Report without the sorting.
+func report(paths []string, opts Options) (*Result, []part, error) {
 	sum := newSummary(paths)
+	var parts []part
 	fns := newFunctions()
 	var rows []*Row
 	tooDeep := uint64(0)
 	for _, path := range paths {
 		src, err := openSource(path)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		views := make([]view, shards())
 		for i := range views {
@@ -29,9 +46,10 @@ func Report(paths []string, opts Options) (*Result, error) {
 		t, err := src.pair(&opts, views)
 		src.close()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		sum.add(path, src, t)
+		p := part{slices.Repeat([]int32{none}, len(src.tables.Funcs)), t.lastNs}
 		offs := newTakenOff(src.tables.TakenOff, src.tables.Funcs)
 		for _, v := range views {
 			l := v.(*latency)
@@ -42,6 +60,7 @@ func Report(paths []string, opts Options) (*Result, error) {
 				}
 				f := &src.tables.Funcs[fn]
 				i := fns.add(f, src.tables.Modules)
+				p.rows[fn] = int32(i)
 				for len(rows) <= i {
 					rows = append(rows, new(Row))
 				}
@@ -52,6 +71,7 @@ func Report(paths []string, opts Options) (*Result, error) {
 				}
 			}
 		}
+		parts = append(parts, p)
 	}
 	if tooDeep > 0 {
 		sum.warn("", "%s more than %d traced calls deep: the Linux kernel follows no more nested return probes than that in one thread",
@@ -65,6 +85,5 @@ func Report(paths []string, opts Options) (*Result, error) {
 		r.Rows = append(r.Rows, *row)
 	}
 	r.setLabels()
-	r.Sort("total")
-	return r, nil
+	return r, parts, nil
 }
