@@ -63,7 +63,7 @@ flow of calls and the distribution of their latencies.
 		},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newRecordCommand(), newPlanCommand(), newListCommand(), newAnalyzeCommand(), newDiffCommand(), newDoctorCommand(), newVersionCommand())
+	root.AddCommand(newRecordCommand(), newPlanCommand(), newListCommand(), newAnalyzeCommand(), newDiffCommand(), newExportCommand(), newDoctorCommand(), newVersionCommand())
 	return root
 }
 
