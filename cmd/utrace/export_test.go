@@ -73,10 +73,16 @@ func export(t *testing.T, traces ...string) string {
 	return out
 }
 
-// TestExportEqualsReport: README.md's query, run in DuckDB on what export writes, gives each figure of each function
-// of the report. Percentiles may differ by the 1% that the report's may be wrong by.
-func TestExportEqualsReport(t *testing.T) {
+// TestExport has the file read by DuckDB.
+func TestExport(t *testing.T) {
 	query := duckDB(t)
+	t.Run("report", func(t *testing.T) { exportEqualsReport(t, query) })
+	t.Run("rows", func(t *testing.T) { exportRows(t, query) })
+}
+
+// exportEqualsReport: README.md's query, run in DuckDB on what export writes, gives each figure of each function
+// of the report. Percentiles may differ by the 1% that the report's may be wrong by.
+func exportEqualsReport(t *testing.T, query func(string) []map[string]any) {
 	texts, err := filepath.Glob("../../testdata/traces/*.txt")
 	if err != nil || len(texts) == 0 {
 		t.Fatal("no traces", err)
@@ -136,30 +142,48 @@ func compareRows(t *testing.T, got, want []map[string]any) {
 	}
 }
 
-// TestExportRows: every column of every kind of row, as DuckDB reads it.
-func TestExportRows(t *testing.T) {
-	query := duckDB(t)
+// exportRows: every column of every kind of row, as DuckDB reads it.
+func exportRows(t *testing.T, query func(string) []map[string]any) {
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
 	writeText(t, trace, `
 meta {"host":"box","start":{"mono_ns":5,"wall_ns":1700000000000000000}}
-module 0 {"path":"/bin/app","build_id":"ab12"}
-func 0 {"name":"fact","module":0,"addr":4096,"file":"app.c","line":7,"args":[{"name":"n","type":"u32"},{"name":"who","type":"str"}],"results":[{"name":"ret","type":"u64"}]}
-func 1 {"name":"point","module":0,"addr":8192,"hit":true,"args":[{"name":"","type":"ptr"}]}
+module {"path":"/bin/app","build_id":"ab12"}
+func {"name":"fact","module":0,"addr":4096,"file":"app.c","line":7,"args":[{"name":"n","type":"u32"},{"name":"who","type":"str"}],"results":[{"name":"ret","type":"u64"}]}
+func {"name":"point","module":0,"addr":8192,"hit":true,"args":[{"name":"","type":"ptr"}]}
+func {"name":"abort","module":0,"addr":9000,"no_return":true}
 process {"pid":10,"comm":"app"}
-thread 0 {"pid":10,"tid":11,"comm":"worker","goroutine":3}
-1000 0 entry 0 sp=0x7000 args=[2,"a\u001b\u009b"]
+thread {"pid":10,"tid":11,"comm":"worker","goroutine":3}
+thread {"pid":10,"tid":12,"comm":"main"}
+1000 0 entry 0 sp=0x7000 args=[2,"a\u001b󠀁"]
 2000 0 entry 0 sp=0x6000 args=[1,null]
 2500 0 hit 1 sp=0x5000 args=[64]
-4000 0 return 0 sp=0x6000 value=0x1 args=[1]
-9000 0 entry 1 sp=0x5000
+4000 0 return 0 sp=0x6000 args=[1]
+5000 0 entry 2 sp=0x6000
+6000 1 entry 0 sp=0x9000
+9000 0 return 0 sp=0x7000
 `)
-	rows := query("select *, epoch_us(start_time) as us from '" + export(t, trace) + "' order by start_ns")
+	rows := query("select *, epoch_us(start_time)::varchar as us from '" + export(t, trace) + "' order by start_ns")
 	var got []string
 	for _, r := range rows {
-		got = append(got, fmt.Sprint(r["host"], r["us"], r["start_ns"], r["duration_ns"], r["self_ns"], r["total_ns"], r["depth"], r["function"], r["module"],
-			r["build_id"], r["address"], r["file"], r["line"], r["pid"], r["tid"], r["process"], r["thread"], r["goroutine"], r["arguments"], r["results"], r["state"]))
+		var values []string
+		for _, column := range strings.Fields("function us start_ns duration_ns self_ns total_ns depth address line tid thread goroutine arguments results state") {
+			values = append(values, fmt.Sprint(r[column]))
+		}
+		got = append(got, strings.Join(values, " "))
+		if same := fmt.Sprint(r["trace"], r["host"], r["module"], r["build_id"], r["pid"], r["process"]); same != fmt.Sprint(trace, "box", "/bin/app", "ab12", 10, "app") {
+			t.Error(same)
+		}
 	}
-	t.Log(strings.Join(got, "\n"))
+	want := []string{
+		`fact 1700000000000001 1000 8000 6000 8000 0 4096 7 11 worker 3 {"n":2,"who":"a\u001b\u009b\udb40\udc01"} <nil> complete`,
+		`fact 1700000000000002 2000 2000 2000 0 1 4096 7 11 worker 3 {"n":1,"who":null} {"ret":1} complete`,
+		`point 1700000000000002 2500 <nil> <nil> 0 2 8192 0 11 worker 3 {"arg1":64} <nil> hit`,
+		`abort 1700000000000005 5000 <nil> <nil> 0 1 9000 0 11 worker 3 <nil> <nil> noreturn`,
+		`fact 1700000000000006 6000 <nil> <nil> 0 0 4096 7 12 main <nil> <nil> <nil> open`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
 }
 
 func writeText(t *testing.T, path, text string) {
