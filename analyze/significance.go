@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -202,21 +203,21 @@ func judge(tests []test, least float64, byRuns bool) map[Metric]float64 {
 	shifts := map[Metric]float64{}
 	count := [numMetrics]int{}
 	for m := range numMetrics {
-		var logs []float64
+		var changes []weighted
 		for i := range tests {
-			if tests[i].delta.metric == m {
-				logs = append(logs, tests[i].log)
+			if t := &tests[i]; t.delta.metric == m {
+				changes = append(changes, weighted{t.log, t.weight()})
 			}
 		}
-		count[m] = len(logs)
+		count[m] = len(changes)
 		between := noise{0, maxFreedom}
 		if !byRuns {
-			if len(logs) >= leastFunctions {
-				shifts[m] = median(logs)
-				for i, l := range logs {
-					logs[i] = math.Abs(l - shifts[m])
+			if len(changes) >= leastFunctions {
+				shifts[m] = median(changes)
+				for i := range changes {
+					changes[i].value = math.Abs(changes[i].value - shifts[m])
 				}
-				between = noise{1.4826 * median(logs), float64(len(logs) - 1)}
+				between = noise{1.4826 * median(changes), float64(len(changes) - 1)}
 			}
 			between = between.plus(noise{m.runNoise(shifts[m]), maxFreedom})
 		}
@@ -240,6 +241,19 @@ func judge(tests []test, least float64, byRuns bool) map[Metric]float64 {
 	return shifts
 }
 
+// weight is what a change counts for in the shift: how well a P50 is known differs much between functions that
+// compute and such that wait. Tails differ in the noise between runs, which is not known of a single one.
+func (t *test) weight() float64 {
+	if t.delta.metric != P50 {
+		return 1
+	}
+	own := 0.0
+	for _, n := range t.noise {
+		own = max(own, n.err)
+	}
+	return 1 / (own*own + runNoise*runNoise)
+}
+
 // runNoise is what a metric differs by between two runs of a program, where all functions have shifted.
 func (m Metric) runNoise(shift float64) float64 {
 	switch m {
@@ -251,8 +265,26 @@ func (m Metric) runNoise(shift float64) float64 {
 	return math.Hypot(runNoise, shift)
 }
 
-func median(list []float64) float64 {
-	list = slices.Sorted(slices.Values(list))
-	n := len(list)
-	return (list[(n-1)/2] + list[n/2]) / 2
+// weighted is a value that counts for more or less.
+type weighted struct{ value, weight float64 }
+
+// median is the value that half of the weight is on either side of.
+func median(list []weighted) float64 {
+	list = slices.Clone(list)
+	slices.SortFunc(list, func(a, b weighted) int { return cmp.Compare(a.value, b.value) })
+	half := 0.0
+	for _, w := range list {
+		half += w.weight / 2
+	}
+	seen := 0.0
+	for i, w := range list {
+		seen += w.weight
+		if math.Abs(seen-half) < 1e-9*half && i+1 < len(list) {
+			return (w.value + list[i+1].value) / 2
+		}
+		if seen > half {
+			return w.value
+		}
+	}
+	return list[len(list)-1].value
 }
