@@ -194,21 +194,27 @@ func jsonValues(defs []format.Arg, raw []byte) string {
 		return ""
 	}
 	var values []json.RawMessage
-	if json.Unmarshal(raw, &values) != nil {
+	if json.Unmarshal(raw, &values) != nil || len(values) == 0 {
 		return ""
 	}
 	var b bytes.Buffer
+	b.WriteByte('{')
 	used := map[string]bool{}
 	for i, value := range values {
 		name := ""
 		if i < len(defs) {
 			name = printable(defs[i].Name)
 		}
-		if name == "" || used[name] {
+		if name == "" {
 			name = fmt.Sprintf("arg%d", i+1)
 		}
+		for used[name] {
+			name += "_"
+		}
 		used[name] = true
-		b.WriteString(separator(i))
+		if i > 0 {
+			b.WriteByte(',')
+		}
 		key, err := json.Marshal(name)
 		if err != nil {
 			return ""
@@ -223,13 +229,6 @@ func jsonValues(defs []format.Arg, raw []byte) string {
 	return escapeJSON(b.Bytes())
 }
 
-func separator(i int) string {
-	if i == 0 {
-		return "{"
-	}
-	return ","
-}
-
 // escapeJSON writes characters that are not printable, which can only be inside of strings, as \u escapes.
 func escapeJSON(text []byte) string {
 	if isPrintable(string(text)) {
@@ -239,7 +238,7 @@ func escapeJSON(text []byte) string {
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)
 		switch {
-		case strconv.IsPrint(r):
+		case strconv.IsPrint(r) && (r != utf8.RuneError || size > 1):
 			out = append(out, text[:size]...)
 		case r > 0xffff:
 			r -= 0x10000
