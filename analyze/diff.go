@@ -146,12 +146,13 @@ func compare(before, after *side, least float64) *Comparison {
 // tests are those of a function on both sides for which there is enough to know the noise.
 func (c *Comparison) tests(ch *Change, before, after *side, p pair) []test {
 	var tests []test
+	own := min(ch.Old.ownShare(), ch.New.ownShare())
 	for m := range Max {
 		d := &ch.Deltas[m]
 		if d.Old <= 0 || d.New <= 0 {
 			continue
 		}
-		t := test{delta: d, log: math.Log(float64(d.New) / float64(d.Old))}
+		t := test{delta: d, log: math.Log(float64(d.New) / float64(d.Old)), own: own}
 		sizes := blockSizes()
 		if c.ByRuns {
 			sizes = []int{numSlices}
@@ -176,6 +177,14 @@ func (c *Comparison) tests(ch *Change, before, after *side, p pair) []test {
 		}
 	}
 	return tests
+}
+
+// ownShare is the share of the time of the complete calls that is not their callees'.
+func (r *Row) ownShare() float64 {
+	if sum := r.Durations.Sum(); sum > 0 {
+		return float64(r.Self) / float64(sum)
+	}
+	return 0
 }
 
 // of is the metric of a row of so many traces.

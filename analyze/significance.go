@@ -29,6 +29,7 @@ type noise struct{ err, freedom float64 }
 type test struct {
 	delta *Delta
 	log   float64 // logarithm of new over old
+	own   float64 // the share of the function's time that is its own, not its callees'
 	noise []noise // by size of block, from the slices or the runs
 	p     float64
 }
@@ -212,12 +213,12 @@ func judge(tests []test, least float64, byRuns bool) map[Metric]float64 {
 		count[m] = len(changes)
 		between := noise{0, maxFreedom}
 		if !byRuns {
-			if len(changes) >= leastFunctions {
+			if n := number(changes); n >= leastFunctions {
 				shifts[m] = median(changes)
 				for i := range changes {
 					changes[i].value = math.Abs(changes[i].value - shifts[m])
 				}
-				between = noise{1.4826 * median(changes), float64(len(changes) - 1)}
+				between = noise{1.4826 * median(changes), n - 1}
 			}
 			between = between.plus(noise{m.runNoise(shifts[m]), maxFreedom})
 		}
@@ -241,17 +242,22 @@ func judge(tests []test, least float64, byRuns bool) map[Metric]float64 {
 	return shifts
 }
 
-// weight is what a change counts for in the shift: how well a P50 is known differs much between functions that
-// compute and such that wait. Tails differ in the noise between runs, which is not known of a single one.
+// weight is what a change counts for in the shift of all. The time of a function that mostly waits for its callees
+// says what they say. And how well a P50 is known differs much between functions that compute and such that wait; tails differ in
+// the noise between runs, which is not known of a single one.
 func (t *test) weight() float64 {
-	if t.delta.metric != P50 {
-		return 1
+	weight := 1.0
+	if m := t.delta.metric; m != Calls && m != Self {
+		weight = t.own
 	}
-	own := 0.0
-	for _, n := range t.noise {
-		own = max(own, n.err)
+	if t.delta.metric == P50 {
+		err := 0.0
+		for _, n := range t.noise {
+			err = max(err, n.err)
+		}
+		weight /= err*err + runNoise*runNoise
 	}
-	return 1 / (own*own + runNoise*runNoise)
+	return weight
 }
 
 // runNoise is what a metric differs by between two runs of a program, where all functions have shifted.
@@ -267,6 +273,19 @@ func (m Metric) runNoise(shift float64) float64 {
 
 // weighted is a value that counts for more or less.
 type weighted struct{ value, weight float64 }
+
+// number is how many values of equal weight would say as much.
+func number(list []weighted) float64 {
+	sum, squares := 0.0, 0.0
+	for _, w := range list {
+		sum += w.weight
+		squares += w.weight * w.weight
+	}
+	if squares == 0 {
+		return 0
+	}
+	return sum * sum / squares
+}
 
 // median is the value that half of the weight is on either side of.
 func median(list []weighted) float64 {
