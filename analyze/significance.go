@@ -11,12 +11,13 @@ import (
 // Constants of the method; the package's documentation says where they are from.
 const (
 	alpha          = 0.05                      // the most that the chances of all functions and metrics to err may add up to
-	medianWeight   = 0.8                       // the share of alpha that goes to P50
+	medianWeight   = 0.9                       // the share of alpha that goes to P50
 	leastRuns      = 3                         // traces of either side that show the noise between runs
 	leastFunctions = 3                         // that show the noise between functions
 	leastBlocks    = 8                         // with calls, of either side
 	leastBeyond    = 5                         // calls on either side of a quantile
 	runNoise       = 0.04                      // between two runs of a program, which neither of them shows
+	runShare       = 0.02                      // of the calls above a quantile: so many more or fewer are above it in another run
 	runNoiseOfTail = 0.2                       // the same, of P90 and P99
 	maxFreedom     = 1e6                       // stands for infinite degrees of freedom
 	quantileNoise  = 1 / (subBuckets * 3.4641) // of a value somewhere in its bucket: its width over the root of 12
@@ -130,6 +131,9 @@ func (s *side) noiseOf(row int, m Metric, size int, up bool) noise {
 	}
 	switch m {
 	case P50, P90, P99:
+		if size < numSlices {
+			n.err = math.Hypot(n.err, runShare*float64(1000-quantiles()[m-P50])/1000)
+		}
 		return noiseOfQuantile(&s.result.Rows[row].Durations, quantiles()[m-P50], n, up)
 	}
 	if estimate <= 0 {
