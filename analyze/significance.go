@@ -13,12 +13,14 @@ const (
 	alpha          = 0.05                      // the most that the chances of all functions and metrics to err may add up to
 	medianWeight   = 0.9                       // the share of alpha that goes to P50
 	leastRuns      = 3                         // traces of either side that show the noise between runs
-	leastFunctions = 3                         // that show the noise between functions
+	leastFunctions = 2.5                       // that show the noise between functions; see number
 	leastBlocks    = 8                         // with calls, of either side
 	leastBeyond    = 5                         // calls on either side of a quantile
 	runNoise       = 0.04                      // between two runs of a program, which neither of them shows
-	runShare       = 0.02                      // of the calls above a quantile: so many more or fewer are above it in another run
 	runNoiseOfTail = 0.2                       // the same, of P90 and P99
+	runShare       = 0.02                      // of the calls above a quantile: so many more or fewer are above it in another run
+	unrestShare    = 0.03                      // the same, for each unit of unrest above calm
+	calm           = 0.4                       // what a quiet machine may have of it
 	maxFreedom     = 1e6                       // stands for infinite degrees of freedom
 	quantileNoise  = 1 / (subBuckets * 3.4641) // of a value somewhere in its bucket: its width over the root of 12
 )
@@ -132,7 +134,8 @@ func (s *side) noiseOf(row int, m Metric, size int, up bool) noise {
 	switch m {
 	case P50, P90, P99:
 		if size < numSlices {
-			n.err = math.Hypot(n.err, runShare*float64(1000-quantiles()[m-P50])/1000)
+			above := float64(1000-quantiles()[m-P50]) / 1000
+			n.err = math.Hypot(n.err, above*(runShare+unrestShare*max(0, s.unrest-calm)))
 		}
 		return noiseOfQuantile(&s.result.Rows[row].Durations, quantiles()[m-P50], n, up)
 	}
@@ -273,6 +276,22 @@ func (m Metric) runNoise(shift float64) float64 {
 		return math.Hypot(runNoiseOfTail, 2*shift)
 	}
 	return math.Hypot(runNoise, shift)
+}
+
+// measureUnrest is how much longer than P50 the calls are on average, as a logarithm and by the median of the
+// functions: much where the machine does other things.
+func measureUnrest(rows []Row) float64 {
+	var list []weighted
+	for i := range rows {
+		r := &rows[i]
+		if p50 := r.Durations.Quantile(500); p50 > 0 {
+			list = append(list, weighted{math.Log(float64(r.Durations.Mean()) / float64(p50)), r.ownShare()})
+		}
+	}
+	if number(list) == 0 {
+		return 0
+	}
+	return max(0, median(list))
 }
 
 // weighted is a value that counts for more or less.

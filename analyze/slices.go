@@ -91,6 +91,7 @@ func (s *slice) add(other *slice) {
 // side is one side of a comparison: its traces, summed up, and how each function's calls lie in time.
 type side struct {
 	result *Result
+	unrest float64           // see measureUnrest
 	slices []map[int][]slice // by row, then by trace: numSlices each; nil for traces without the function
 }
 
@@ -100,7 +101,7 @@ func readSide(paths []string, opts Options) (*side, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &side{result: r, slices: make([]map[int][]slice, len(r.Rows))}
+	s := &side{result: r, unrest: measureUnrest(r.Rows), slices: make([]map[int][]slice, len(r.Rows))}
 	limits := make([][3]int64, len(r.Rows))
 	for i := range r.Rows {
 		s.slices[i] = map[int][]slice{}

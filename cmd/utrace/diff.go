@@ -62,9 +62,9 @@ where names are ambiguous. Calls, total and self time are per trace.`,
 			case dash < 0 && len(args) == 2:
 				dash = 1
 			case dash < 0:
-				return usageError{fmt.Errorf("%d traces: want OLD NEW, or several as OLD... -- NEW...", len(args))}
+				return usageError{fmt.Errorf("%d traces: want OLD NEW, or OLD... -- NEW... for several", len(args))}
 			case dash == 0 || dash == len(args):
-				return usageError{errors.New("want traces on both sides of --")}
+				return usageError{errors.New("want traces before and after the --")}
 			}
 			f.oldPaths, f.newPaths = args[:dash], args[dash:]
 			return nil

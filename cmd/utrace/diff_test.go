@@ -64,8 +64,8 @@ func TestDiffCommand(t *testing.T) {
 		{[]string{"--fail-if", "p50", one, two}, 2, "", "want METRIC > CHANGE"},
 		{[]string{"--min-change", "x", one, two}, 2, "", "want a percentage"},
 		{[]string{one}, 2, "", "want OLD NEW"},
-		{[]string{one, two, slow}, 2, "", "OLD... -- NEW..."},
-		{[]string{one, "--"}, 2, "", "both sides"},
+		{[]string{one, two, slow}, 2, "", "OLD... -- NEW... for several"},
+		{[]string{one, "--"}, 2, "", "before and after"},
 		{[]string{"--pprof", one, one, two}, 2, "", "one of the traces"},
 	} {
 		stdout, stderr, status := utrace(t, append([]string{"diff"}, c.args...)...)

@@ -154,7 +154,7 @@ func {"name":"abort","module":0,"addr":9000,"no_return":true}
 process {"pid":10,"comm":"app"}
 thread {"pid":10,"tid":11,"comm":"worker","goroutine":3}
 thread {"pid":10,"tid":12,"comm":"main"}
-1000 0 entry 0 sp=0x7000 args=[2,"a\u001b󠀁"]
+1000 0 entry 0 sp=0x7000 args=[2,"a\u001b`+"\u009b\U000e0001"+`"]
 2000 0 entry 0 sp=0x6000 args=[1,null]
 2500 0 hit 1 sp=0x5000 args=[64]
 4000 0 return 0 sp=0x6000 args=[1]
