@@ -23,8 +23,8 @@ func diffMetrics() []analyze.Metric {
 	return []analyze.Metric{analyze.Calls, analyze.Total, analyze.Self, analyze.P50, analyze.P99}
 }
 
-// Diff writes a comparison: what was compared, and a table of the functions.
-func Diff(w io.Writer, c *analyze.Comparison) error {
+// Diff writes a comparison: what was compared, and a table of the first top functions.
+func Diff(w io.Writer, c *analyze.Comparison, top int) error {
 	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, "# old     %s\n", diffSide(&c.Old))
 	fmt.Fprintf(out, "# new     %s\n", diffSide(&c.New))
@@ -49,7 +49,7 @@ func Diff(w io.Writer, c *analyze.Comparison) error {
 		}
 	}
 	fmt.Fprintf(out, "# result  %d of %d functions changed significantly: those with *\n\n", significant, len(c.Changes))
-	diffTable(out, c.Changes)
+	diffTable(out, c.Changes[:top])
 	return out.Flush()
 }
 

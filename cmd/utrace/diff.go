@@ -39,7 +39,7 @@ time and from how the functions' changes differ; what all functions have changed
 by counts as the machine's. One run does not show how runs differ, so a tail (P90,
 P99) must change a lot to count. Three or more traces a side do show it: then
 nothing is taken off, and smaller changes count. Record old and new in turns.
-In 19 of 20 comparisons of a program with itself nothing is marked.
+A program compared with itself gets a mark in one of 20 tries; on a machine that is overloaded, in more.
 
 --fail-if is for scripts. It holds for significant changes only, and looks at
 the change beyond that of all functions. If one holds, the exit status is 1 and
@@ -138,13 +138,15 @@ func runDiff(out, errOut io.Writer, f *diffFlags) error {
 		}
 		verdicts = append(verdicts, render.Verdict{Condition: cond, Met: met})
 	}
+	top := len(c.Changes)
 	if f.top > 0 {
-		c.Changes = c.Changes[:min(f.top, len(c.Changes))]
+		top = min(top, f.top)
 	}
 	if f.json {
+		c.Changes = c.Changes[:top]
 		err = render.DiffJSON(out, c, verdicts)
 	} else {
-		err = render.Diff(out, c)
+		err = render.Diff(out, c, top)
 	}
 	if err != nil || len(messages) == 0 {
 		return err
