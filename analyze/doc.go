@@ -60,7 +60,7 @@
 // different hours and loads may differ in truth: in up to a fifth of such pairs a function that sleeps had another P50 or P90.
 // What was rejected: the mean instead of P50 as the main figure (a neighbour moves it by half), and tests
 // without 2 and 3, which called 2 in 5 of all pairs different. BenchmarkDiff
-// measures both rates anew; on other recordings than those, at a load above 15: no false alarm in 20, 18 of 20 found.
+// measures both rates anew; on other recordings than those, begun at a load of 20: no false alarm in 20, 18 of 20 found.
 //
 // # Calls as a table
 //
