@@ -34,6 +34,8 @@ const (
 	KindEnd     Kind = 22
 	// KindTakenOff defines a TakenOff.
 	KindTakenOff Kind = 23
+	// KindCalibration defines a Calibration.
+	KindCalibration Kind = 24
 )
 
 func kindNames() map[Kind]string {
@@ -41,6 +43,7 @@ func kindNames() map[Kind]string {
 		Entry: "entry", Return: "return", TailEntry: "tail-entry", Hit: "hit", Pause: "pause", StackBase: "stack-base",
 		KindModule: "module", KindFunc: "func", KindProcess: "process", KindThread: "thread", KindLoss: "loss",
 		KindLeftOut: "left-out", KindEnd: "end", KindTakenOff: "taken-off",
+		KindCalibration: "calibration",
 	}
 }
 

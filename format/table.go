@@ -67,6 +67,9 @@ type Func struct {
 	Static   string   `json:"static,omitempty"`    // of a static probe, or a span between two: PROVIDER:NAME of where it begins
 	Args     []Arg    `json:"args,omitempty"`      // what its entries or hits carry
 	Results  []Arg    `json:"results,omitempty"`   // what its returns carry
+	// The classes of its sites: where a Calibration has the same two, it tells what recording it costs. Empty: not known.
+	EntryClass  string `json:"entry_class,omitempty"`
+	ReturnClass string `json:"return_class,omitempty"`
 }
 
 // Arg describes a value that the events of a function carry.
@@ -124,6 +127,29 @@ type TakenOff struct {
 	Reason          string  `json:"reason"`           // for people
 }
 
+// Calibration is what hits were found to cost at one moment, in a process of the recorder's own. There is one of when the
+// recording began, and more of while it lasted.
+type Calibration struct {
+	TimeNs uint64     `json:"time_ns"` // since Meta.Start.MonoNs
+	Sites  []SiteCost `json:"sites"`
+}
+
+// SiteCost is what calls of functions cost whose sites are of some class. An iqr_ns is the distance of the quartiles of
+// the figure, which is a median.
+type SiteCost struct {
+	Entry  string `json:"entry"`            // as Func.EntryClass has it
+	Return string `json:"return,omitempty"` // as Func.ReturnClass has it
+	// EntryNs is what an entry, or hit, takes from its thread, before and after its time is taken.
+	EntryNs    int64 `json:"entry_ns"`
+	EntryIQRNs int64 `json:"entry_iqr_ns"`
+	// InsideNs is what a call that does nothing lasts: what its hits take between the times that are taken at entry and return.
+	InsideNs    int64 `json:"inside_ns,omitempty"`
+	InsideIQRNs int64 `json:"inside_iqr_ns,omitempty"`
+	// CallNs is what entry and return take together.
+	CallNs    int64 `json:"call_ns,omitempty"`
+	CallIQRNs int64 `json:"call_iqr_ns,omitempty"`
+}
+
 // FuncLoss counts the lost events of one function.
 type FuncLoss struct {
 	Func    FuncID `json:"func"`
@@ -150,5 +176,7 @@ type Tables struct {
 	Losses    []Loss
 	LeftOut   []LeftOut
 	TakenOff  []TakenOff
-	End       *End // nil until the end of a complete trace
+	// Calibrations come in the order of time.
+	Calibrations []Calibration
+	End          *End // nil until the end of a complete trace
 }

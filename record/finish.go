@@ -19,6 +19,7 @@ func (r *recording) finish(reason string) (*Summary, error) {
 		return nil, fmt.Errorf("turn off the probes: %w", err)
 	}
 	r.stopFollowing()
+	r.watch.stop(r)
 	drainErr := r.drainer.finish()
 	funcLost, err := r.objs.FuncLosses(r.plan.Funcs())
 	if err != nil {

@@ -69,6 +69,7 @@ type recording struct {
 	probes  attachedProbes
 	limiter *limiter // nil without a limit
 	costs   *Costs   // with a limit
+	watch   costWatch
 	file    *os.File
 	w       *format.Writer
 	drainer *drainer
@@ -132,23 +133,13 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 		room += laterFuncs
 	}
 	sites := p.countStatics(r.follower != nil)
-	if sites > 0 && cfg.MaxOverhead > 0 {
-		sites++ // of the calibration
-	}
 	if r.objs, err = bpf.Load(bpf.Options{
 		RingBytes: cfg.RingBytes, Funcs: room, TGIDs: r.targets, Follow: cfg.Follow, Method: r.method, Sites: sites,
 		Limited: cfg.MaxOverhead > 0,
 	}); err != nil {
 		return nil, err
 	}
-	if cfg.MaxOverhead > 0 {
-		costs, err := r.calibrate(format.FuncID(room))
-		if err != nil {
-			costs = TypicalCosts()
-			r.notice("what a hit of a probe costs was not measured: %v; taking what it typically costs", err)
-		}
-		r.costs = &costs
-	}
+	r.calibrate()
 	if err := r.attach(); err != nil {
 		return nil, err
 	}
@@ -180,6 +171,7 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	if err := r.release(); err != nil {
 		return nil, err
 	}
+	r.watch.start(r)
 	reason, runErr := r.loop(ctx, gone)
 	sum, err = r.finish(reason)
 	if runErr != nil { // what it led to while finishing is no news
@@ -340,6 +332,9 @@ func (r *recording) begin() (err error) {
 	for _, l := range r.plan.LeftOut {
 		r.w.AddLeftOut(l)
 	}
+	if r.watch.first != nil {
+		r.w.AddCalibration(format.Calibration{Sites: r.watch.first})
+	}
 	return r.w.Flush()
 }
 
@@ -435,7 +430,7 @@ func (r *recording) detach() error {
 
 func (r *recording) close() error {
 	r.stopFollowing()
-	errs := []error{r.detach()}
+	errs := []error{r.watch.close(), r.detach()}
 	if r.objs != nil {
 		errs = append(errs, r.objs.Close())
 	}

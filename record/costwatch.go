@@ -1,0 +1,107 @@
+//go:build linux
+
+package record
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"utrace/format"
+)
+
+// costWatch measures what hits cost: when the recording begins, again and again while it lasts, and at its end.
+// Without a calibrator it does nothing.
+type costWatch struct {
+	calibrator *calibrator
+	first      []format.SiteCost
+	quit       chan struct{}
+	running    sync.WaitGroup
+	err        error // of the watching goroutine
+}
+
+// calibrate measures what hits cost here before anything is attached. Where that cannot be, durations will be as measured,
+// and a limit goes by what hits typically cost.
+func (r *recording) calibrate() {
+	w := &r.watch
+	var err error
+	if w.calibrator, err = r.newCalibrator(); err == nil {
+		w.first, err = w.calibrator.measure(firstCalls)
+	}
+	if err != nil {
+		w.close()
+	}
+	switch {
+	case r.cfg.MaxOverhead > 0:
+		costs := newCosts(w.first)
+		if err != nil {
+			costs = TypicalCosts()
+			r.notice("what a hit of a probe costs was not measured: %v; taking what it typically costs", err)
+		}
+		r.costs = &costs
+	case err != nil:
+		r.notice("what a hit of a probe costs was not measured: %v; it will not be subtracted from the times", err)
+	}
+}
+
+// start watches the costs. A definition in the trace tells of each time.
+func (w *costWatch) start(r *recording) {
+	if w.calibrator == nil {
+		return
+	}
+	w.quit = make(chan struct{})
+	w.running.Go(func() {
+		tick := time.NewTicker(calibrateEvery)
+		defer tick.Stop()
+		for w.err == nil {
+			select {
+			case <-w.quit:
+				return
+			case <-tick.C:
+				w.err = w.once(r)
+			}
+		}
+	})
+}
+
+func (w *costWatch) once(r *recording) error {
+	sites, err := w.calibrator.measure(laterCalls)
+	if err == nil {
+		c := format.Calibration{TimeNs: sinceStart(monotonicNs(), uint64(r.start.MonoNs)), Sites: sites}
+		r.drainer.definitions.add(func(catalog *catalog) { catalog.w.AddCalibration(c) })
+	}
+	return err
+}
+
+// stop measures a last time.
+func (w *costWatch) stop(r *recording) {
+	if w.quit == nil {
+		return
+	}
+	close(w.quit)
+	w.running.Wait()
+	w.quit = nil
+	if w.err == nil {
+		w.err = w.once(r)
+	}
+	if w.err != nil {
+		r.notice("warning: what a hit of a probe costs was not watched to the end: %v", w.err)
+	}
+}
+
+// close ends the calibrator's process.
+func (w *costWatch) close() error {
+	if w.calibrator == nil {
+		return nil
+	}
+	if w.quit != nil { // an error has cut the recording short
+		close(w.quit)
+		w.running.Wait()
+	}
+	err := w.calibrator.close()
+	w.calibrator = nil
+	if err != nil {
+		return errors.Join(errors.New("detach from the process that measures costs"), err)
+	}
+	return nil
+}
