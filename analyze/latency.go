@@ -12,7 +12,12 @@ type Stats struct {
 	Incomplete uint64        // those of the entries whose own return was not seen
 	Total      time.Duration // once per outermost call of a recursive function
 	Self       time.Duration // without the traced callees
-	Durations  Histogram     // of the complete calls
+	Durations  Histogram     // of the complete calls that are not uncertain
+	Subtracted time.Duration // from these calls: what probes took
+	// Uncertain are complete calls during which events were lost, perhaps their own returns and the entries of other
+	// calls. Total and Self hold UncertainTime of them.
+	Uncertain     uint64
+	UncertainTime time.Duration
 }
 
 // Merge adds the figures of the same function from elsewhere.
@@ -22,6 +27,9 @@ func (s *Stats) Merge(other *Stats) {
 	s.Total += other.Total
 	s.Self += other.Self
 	s.Durations.Merge(&other.Durations)
+	s.Subtracted += other.Subtracted
+	s.Uncertain += other.Uncertain
+	s.UncertainTime += other.UncertainTime
 }
 
 // latency is the view that sums up the calls of each function.
@@ -73,7 +81,13 @@ func (l *latency) leave(t *thread, f *frame, state State) {
 		s.Calls++
 		if state == Complete {
 			inner = f.durationNs(t)
-			s.Durations.Add(time.Duration(inner))
+			if f.uncertain {
+				s.Uncertain++
+				s.UncertainTime += time.Duration(inner)
+			} else {
+				s.Durations.Add(time.Duration(inner))
+				s.Subtracted += time.Duration(f.measuredNs(t) - inner)
+			}
 			s.Self += time.Duration(f.selfNs(t))
 		} else {
 			s.Incomplete++

@@ -19,12 +19,16 @@ type Options struct {
 	// Calls that begin at From or later and before To, since the start of the
 	// trace, with all of their duration. To 0 is no limit.
 	From, To time.Duration
+	Raw      bool // durations as measured: what probes took is not subtracted
 }
 
 // thread reports whether a thread is selected.
 func (o *Options) thread(t format.Thread) bool {
 	return (len(o.PIDs) == 0 || slices.Contains(o.PIDs, t.PID)) && (len(o.TIDs) == 0 || slices.Contains(o.TIDs, t.TID))
 }
+
+// all reports whether calls of all threads and times are selected.
+func (o *Options) all() bool { return len(o.PIDs) == 0 && len(o.TIDs) == 0 && o.From == 0 && o.To == 0 }
 
 // outside reports whether a call that begins at ns is not selected.
 func (o *Options) outside(ns int64) bool {

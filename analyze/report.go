@@ -31,7 +31,8 @@ func Report(paths []string, opts Options) (*Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		sum.add(path, src, t)
+		sum.add(path, src, t, &opts)
+		parts := unresolved(src.tables.Calibrations)
 		offs := newTakenOff(src.tables.TakenOff, src.tables.Funcs)
 		for _, v := range views {
 			l := v.(*latency)
@@ -42,14 +43,21 @@ func Report(paths []string, opts Options) (*Result, error) {
 				}
 				f := &src.tables.Funcs[fn]
 				i := fns.add(f, src.tables.Modules)
-				for len(rows) <= i {
-					rows = append(rows, new(Row))
-				}
+				rows = grow(rows, i)
 				rows[i].Stats.Merge(&s.Stats)
 				rows[i].PIDs = slices.AppendSeq(rows[i].PIDs, maps.Keys(s.pids))
+				part := max(parts[costClass{f.EntryClass, f.ReturnClass}], minUnresolved)
+				rows[i].unresolved += time.Duration(part * float64(s.Subtracted))
 				if off := offs.of(format.FuncID(fn), f); off != nil && rows[i].TakenOff == 0 {
 					rows[i].TakenOff = max(1, time.Duration(min(off.TimeNs, maxTimeNs)))
 				}
+			}
+		}
+		for _, l := range lostCalls(&src.tables) {
+			if f := &src.tables.Funcs[l.Func]; opts.all() && opts.Function.function(f) {
+				i := fns.add(f, src.tables.Modules)
+				rows = grow(rows, i)
+				rows[i].Lost += l.Entries
 			}
 		}
 	}
@@ -60,6 +68,9 @@ func Report(paths []string, opts Options) (*Result, error) {
 	r := &Result{Trace: sum.result(), Warnings: sum.warnings}
 	for i, row := range rows {
 		row.Function = fns.list[i]
+		if n := row.Durations.Count(); n > 0 { // the median, for a few calls that were interrupted say nothing of the others
+			row.BelowResolution = row.Durations.Quantile(500) < row.unresolved/time.Duration(n)
+		}
 		slices.Sort(row.PIDs)
 		row.PIDs = slices.Compact(row.PIDs)
 		r.Rows = append(r.Rows, *row)
@@ -67,4 +78,12 @@ func Report(paths []string, opts Options) (*Result, error) {
 	r.setLabels()
 	r.Sort("total")
 	return r, nil
+}
+
+// grow makes room for row i.
+func grow(rows []*Row, i int) []*Row {
+	for len(rows) <= i {
+		rows = append(rows, new(Row))
+	}
+	return rows
 }

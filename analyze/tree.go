@@ -73,7 +73,7 @@ func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 		if err != nil {
 			return nil, err
 		}
-		sum.add(path, src, t)
+		sum.add(path, src, t, opts)
 		numbers := make([]uint32, len(src.tables.Funcs))
 		for i := range numbers {
 			numbers[i] = uint32(fns.add(&src.tables.Funcs[i], src.tables.Modules))

@@ -19,6 +19,7 @@ import (
 type analyzeFlags struct {
 	flow, pprof    string
 	tree, json     bool
+	raw            bool
 	sort, function string
 	top            int
 	pids, tids     []int
@@ -38,6 +39,11 @@ Total time counts a recursive function once per outermost call; self time leaves
 out the traced callees. Only complete calls have a duration: calls whose return
 was not seen are counted, and listed as incomplete. Percentiles are wrong by at
 most 1%; the other figures are exact.
+
+What the probes themselves took was measured when the trace was recorded, and is subtracted from
+all times; the header says how much (--raw: not subtracted). A function marked with ~ is too short for
+that: what is left of its times is less than what the cost is known by. Calls during which
+events were lost are in total and self time only, and listed as uncertain.
 
 A function marked with * was taken off while recording (utrace record --max-overhead): its figures
 are those of the time before.
@@ -66,6 +72,7 @@ Results go to standard output, warnings to standard error.`,
 	flags.StringVar(&f.function, "function", "", "only functions that match `PATTERN`, a glob or a /regular expression/; in --flow, --tree and --pprof with all that they call")
 	flags.IntSliceVar(&f.pids, "pid", nil, "only this process (`PID`); repeatable")
 	flags.IntSliceVar(&f.tids, "tid", nil, "only this thread (`TID`); repeatable")
+	flags.BoolVar(&f.raw, "raw", false, "durations as measured: what the probes took is not subtracted")
 	flags.DurationVar(&f.from, "from", 0, "only calls that begin this long after the start (`TIME`, such as 1.5s), or later")
 	flags.DurationVar(&f.to, "to", 0, "only calls that begin before this long after the start (`TIME`)")
 	return cmd
@@ -73,7 +80,7 @@ Results go to standard output, warnings to standard error.`,
 
 // options checks the flags.
 func (f *analyzeFlags) options() (analyze.Options, analyze.SortKey, error) {
-	opts := analyze.Options{PIDs: f.pids, TIDs: f.tids, From: f.from, To: f.to}
+	opts := analyze.Options{PIDs: f.pids, TIDs: f.tids, From: f.from, To: f.to, Raw: f.raw}
 	key, err := analyze.ParseSortKey(f.sort)
 	switch {
 	case err != nil:
