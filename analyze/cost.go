@@ -23,14 +23,14 @@ const (
 // callCost is what the probes of a function take from a call of it and from those around it, in ns. It is
 // zero where that is not known.
 type callCost struct {
-	inside   int64 // in the call's own duration
-	complete int64 // further, in those of the calls around it, if its return was seen
-	gone     int64 // the same, if it was not
-	orphan   int64 // of a return whose entry was not seen
+	inside   int32 // in the call's own duration
+	complete int32 // further, in those of the calls around it, if its return was seen
+	gone     int32 // the same, if it was not
+	orphan   int32 // of a return whose entry was not seen
 }
 
 // hit is what an entry, or a hit, takes that has no return.
-func (c *callCost) hit() int64 { return c.inside + c.gone }
+func (c *callCost) hit() int64 { return int64(c.inside) + int64(c.gone) }
 
 // costClass is what decides on the cost of a call.
 type costClass struct{ entry, ret string }
@@ -42,6 +42,8 @@ type costs struct {
 	index   map[costClass]int
 	recent  [][]format.SiteCost
 	seen    int // calibrations
+
+	interrupts []float64 // of the recent ones: what interrupts add to costs, as a part of them
 }
 
 // define makes functions known, those that already are included.
@@ -76,6 +78,10 @@ func (c *costs) calibrate(list []format.Calibration) {
 		return
 	}
 	for _, cal := range list[c.seen:] {
+		if cal.QuietNs > 0 && cal.InterruptNs >= 0 {
+			c.interrupts = append(c.interrupts, float64(cal.InterruptNs)/float64(cal.QuietNs))
+			c.interrupts = c.interrupts[max(0, len(c.interrupts)-recentCalibrations):]
+		}
 		for _, site := range cal.Sites {
 			if !plausible(&site) {
 				continue
@@ -110,14 +116,20 @@ func (c *costs) update(fn int) {
 	if len(recent) == 0 {
 		return
 	}
-	entry := medianOf(recent, func(s *format.SiteCost) int64 { return s.EntryNs })
+	// A call's own duration is without interrupts most often, the sum over many inner ones is not.
+	interrupts := 0.0 // the least, since the process that calibrates is often held up by others, too
+	if len(c.interrupts) > 0 {
+		interrupts = min(slices.Min(c.interrupts), 1)
+	}
+	whole := func(ns int64) int64 { return ns + int64(float64(ns)*interrupts) }
+	entry := whole(medianOf(recent, func(s *format.SiteCost) int64 { return s.EntryNs }))
 	if recent[0].Return == "" {
-		c.byFunc[fn] = callCost{gone: entry}
+		c.byFunc[fn] = callCost{gone: int32(entry)}
 		return
 	}
 	inside := medianOf(recent, func(s *format.SiteCost) int64 { return s.InsideNs })
-	call := max(inside, medianOf(recent, func(s *format.SiteCost) int64 { return s.CallNs }))
-	c.byFunc[fn] = callCost{inside: inside, complete: call - inside, gone: entry - inside, orphan: max(0, call-entry)}
+	call := max(inside, whole(medianOf(recent, func(s *format.SiteCost) int64 { return s.CallNs })))
+	c.byFunc[fn] = callCost{inside: int32(inside), complete: int32(call - inside), gone: int32(entry - inside), orphan: int32(max(0, call-entry))}
 }
 
 func medianOf(list []format.SiteCost, value func(*format.SiteCost) int64) int64 {

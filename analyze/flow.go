@@ -270,7 +270,7 @@ func (p *pairer) enter(t *thread, fn format.FuncID, sp, gone uint64) {
 			p.end(t, Unwound)
 		}
 	}
-	f := frame{sp: sp, startNs: t.nowNs, costNs: p.costs.byFunc[fn].inside, fn: fn, placed: sp != 0}
+	f := frame{sp: sp, startNs: t.nowNs, costNs: int64(p.costs.byFunc[fn].inside), fn: fn, placed: sp != 0}
 	var parent *frame
 	if n := len(t.frames); n > 0 {
 		parent = &t.frames[n-1]
@@ -329,7 +329,7 @@ func (p *pairer) leave(t *thread, fn format.FuncID, sp uint64) {
 // orphan counts a return whose entry was not seen.
 func (p *pairer) orphan(t *thread, fn format.FuncID) {
 	p.orphans++
-	p.spend(t, p.costs.byFunc[fn].orphan)
+	p.spend(t, int64(p.costs.byFunc[fn].orphan))
 }
 
 // end ends the top frame.
@@ -341,10 +341,10 @@ func (p *pairer) end(t *thread, state State) {
 	}
 	t.open.slot(f.fn).top = f.outer
 	cost := &p.costs.byFunc[f.fn]
-	inside, raw, spent := f.childNs, f.rawNs, f.costNs+cost.gone
+	inside, raw, spent := f.childNs, f.rawNs, f.costNs+int64(cost.gone)
 	if state == Complete {
-		inside, raw, spent = f.durationNs(t), f.measuredNs(t), f.costNs+cost.complete
-		if p.losses.touch(f.startNs, t.nowNs) {
+		inside, raw, spent = f.durationNs(t), f.measuredNs(t), f.costNs+int64(cost.complete)
+		if p.losses.list != nil && p.losses.touch(f.startNs, t.nowNs) {
 			f.uncertain = true
 			t.uncertain++
 		}

@@ -9,11 +9,11 @@ import (
 // Stats are the figures of one function. The zero value has no calls.
 type Stats struct {
 	Calls      uint64        // entries seen, and hits
-	Incomplete uint64        // those of the entries whose own return was not seen
 	Total      time.Duration // once per outermost call of a recursive function
 	Self       time.Duration // without the traced callees
+	Subtracted time.Duration // from the calls in Durations: what probes took
 	Durations  Histogram     // of the complete calls that are not uncertain
-	Subtracted time.Duration // from these calls: what probes took
+	Incomplete uint64        // those of the entries whose own return was not seen
 	// Uncertain are complete calls during which events were lost, perhaps their own returns and the entries of other
 	// calls. Total and Self hold UncertainTime of them.
 	Uncertain     uint64

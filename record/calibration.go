@@ -25,11 +25,16 @@ const (
 	calibrationTime = 2 * time.Second
 	// calibrationRing is the room for the records of one function's calls.
 	calibrationRing = 64 << 10
-	// firstCalls and laterCalls are how often a function is called when the recording begins, and while it lasts.
-	firstCalls, laterCalls = 200, 50
+	// calibrationCalls is how often a function is called each time.
+	calibrationCalls = 50
+	// firstCalibrations is how many there are when the recording begins: a reader takes the median of the latest few.
+	firstCalibrations = 5
 	// unsettled is the part of the calls that does not count: caches and predictors have to learn, and the kernel rewrites a nop
 	// of 5 bytes when it is first hit.
 	unsettled = 0.2
+	// longestInterrupt is the longest that the kernel is taken to do other work for without letting another process run. A
+	// virtual machine can need 50 us for a tick of its clock.
+	longestInterrupt = 100 * time.Microsecond
 	// calibrateEvery is how often costs are measured while recording.
 	calibrateEvery = time.Second
 )
@@ -125,30 +130,29 @@ func (fn *PlannedFunc) siteKinds(goCode bool) (entry, ret siteKind) {
 	return siteKind(fn.Class.String()) + suffix, ret
 }
 
-// neededTests are those for the functions of the plan, or all, where more can come or a limit is to be kept.
-func (r *recording) neededTests() []calibrationTest {
-	needed := map[siteKind]map[siteKind]bool{}
-	need := func(entry, ret siteKind) {
-		for _, k := range []siteKind{"", ret} { // an entry is also measured alone
-			if needed[entry] == nil {
-				needed[entry] = map[siteKind]bool{}
-			}
-			needed[entry][k] = true
-		}
+// firstTests are what is tried when the recording begins: what the functions of the plan need, or everything, where more
+// can come or a limit is to be kept.
+func (r *recording) firstTests() []calibrationTest {
+	if r.follower == nil && r.cfg.MaxOverhead == 0 {
+		return r.usedTests()
 	}
+	statics := r.plan.countStatics(r.follower != nil) > 0
+	return slices.DeleteFunc(calibrationTests(), func(t calibrationTest) bool { return t.function >= calibrate.Static && !statics })
+}
+
+// usedTests are those for the functions of the plan.
+func (r *recording) usedTests() []calibrationTest {
+	used := map[siteKind]map[siteKind]bool{}
 	for _, m := range r.plan.Modules {
 		for i := range m.Funcs {
-			need(m.Funcs[i].siteKinds(m.Goid != 0))
+			entry, ret := m.Funcs[i].siteKinds(m.Goid != 0)
+			if used[entry] == nil {
+				used[entry] = map[siteKind]bool{"": true} // each is also measured alone
+			}
+			used[entry][ret] = true
 		}
 	}
-	all := r.follower != nil || r.cfg.MaxOverhead > 0
-	statics := r.plan.countStatics(r.follower != nil) > 0
-	return slices.DeleteFunc(calibrationTests(), func(t calibrationTest) bool {
-		if all {
-			return t.function >= calibrate.Static && !statics
-		}
-		return !needed[t.entry][t.ret]
-	})
+	return slices.DeleteFunc(calibrationTests(), func(t calibrationTest) bool { return !used[t.entry][t.ret] })
 }
 
 // newCalibrator starts a process on the processors of the first target, and attaches to it.
@@ -159,7 +163,7 @@ func (r *recording) newCalibrator() (c *calibrator, err error) {
 	case r.method == bpf.Perf:
 		return nil, errors.New("perf events take too long to detach")
 	}
-	c = &calibrator{cmd: exec.Command(r.cfg.Calibrator[0], r.cfg.Calibrator[1:]...), tests: r.neededTests()}
+	c = &calibrator{cmd: exec.Command(r.cfg.Calibrator[0], r.cfg.Calibrator[1:]...), tests: r.firstTests()}
 	c.cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1") // no signals in functions that are probed
 	in, err := c.cmd.StdinPipe()
 	if err != nil {
@@ -295,25 +299,31 @@ func (c *calibrator) attach(places []calibrate.Place) error {
 // costs as much as.
 const goStackHigh = 8
 
+// keep leaves out the other tests from now on, unless none would be left.
+func (c *calibrator) keep(tests []calibrationTest) {
+	if len(tests) > 0 {
+		c.tests = tests
+	}
+}
+
 // watch kills the process if it takes too long, unless what is returned is called before.
 func (c *calibrator) watch() (done func()) {
 	watchdog := time.AfterFunc(calibrationTime, func() { c.cmd.Process.Kill() })
 	return func() { watchdog.Stop() }
 }
 
-// measure returns what hits cost now, from so many calls of each function.
-func (c *calibrator) measure(calls int) ([]format.SiteCost, error) {
+// measure returns what hits cost now.
+func (c *calibrator) measure() (cal format.Calibration, err error) {
 	defer c.watch()()
-	var list []format.SiteCost
 	entries := map[siteKind]format.SiteCost{}
 	for _, t := range c.tests {
-		if err := c.run(t.function, calls); err != nil {
-			return nil, err
+		if err := c.run(t.function, calibrationCalls); err != nil {
+			return cal, err
 		}
 		cost := format.SiteCost{Entry: string(t.entry), Return: string(t.ret)}
 		periods, inside := c.durations(t.ret != "")
 		if len(periods) == 0 || t.ret != "" && len(inside) == 0 {
-			return nil, fmt.Errorf("the probes of its function %d were not seen", t.function)
+			return cal, fmt.Errorf("the probes of its function %d were not seen", t.function)
 		}
 		if t.ret == "" {
 			cost.EntryNs, cost.EntryIQRNs = quartiles(periods)
@@ -323,9 +333,17 @@ func (c *calibrator) measure(calls int) ([]format.SiteCost, error) {
 			cost.InsideNs, cost.InsideIQRNs = quartiles(inside)
 			cost.CallNs, cost.CallIQRNs = quartiles(periods)
 		}
-		list = append(list, cost)
+		cal.Sites = append(cal.Sites, cost)
+		median := periods[len(periods)/2]
+		for _, ns := range periods {
+			if ns <= median+longestInterrupt.Nanoseconds() {
+				cal.QuietNs += median
+				cal.InterruptNs += ns - median
+			}
+		}
 	}
-	return list, nil
+	cal.InterruptNs = max(0, cal.InterruptNs)
+	return cal, nil
 }
 
 // run has a function called and reads the events of that.

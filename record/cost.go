@@ -74,12 +74,19 @@ func (c Costs) Call(fn PlannedFunc) string {
 }
 
 // newCosts takes from what was measured what a limit goes by.
-func newCosts(sites []format.SiteCost) Costs {
+func newCosts(list []format.Calibration) Costs {
 	of := func(entry, ret siteKind) (c format.SiteCost) {
-		for _, s := range sites {
-			if s.Entry == string(entry) && s.Return == string(ret) {
-				c = s
+		var entries, calls []int64
+		for _, cal := range list {
+			for _, s := range cal.Sites {
+				if s.Entry == string(entry) && s.Return == string(ret) {
+					entries, calls = append(entries, s.EntryNs), append(calls, s.CallNs)
+				}
 			}
+		}
+		if len(entries) > 0 {
+			c.EntryNs, _ = quartiles(entries)
+			c.CallNs, _ = quartiles(calls)
 		}
 		return c
 	}

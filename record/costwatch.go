@@ -14,7 +14,7 @@ import (
 // Without a calibrator it does nothing.
 type costWatch struct {
 	calibrator *calibrator
-	first      []format.SiteCost
+	first      []format.Calibration
 	quit       chan struct{}
 	running    sync.WaitGroup
 	err        error // of the watching goroutine
@@ -26,16 +26,25 @@ func (r *recording) calibrate() {
 	w := &r.watch
 	var err error
 	if w.calibrator, err = r.newCalibrator(); err == nil {
-		w.first, err = w.calibrator.measure(firstCalls)
+		for range firstCalibrations {
+			var cal format.Calibration
+			if cal, err = w.calibrator.measure(); err != nil {
+				break
+			}
+			w.first = append(w.first, cal)
+		}
+		w.calibrator.keep(r.usedTests())
 	}
 	if err != nil {
+		w.first = nil
 		w.close()
 	}
 	switch {
 	case r.cfg.MaxOverhead > 0:
-		costs := newCosts(w.first)
-		if err != nil {
-			costs = TypicalCosts()
+		costs := TypicalCosts()
+		if err == nil {
+			costs = newCosts(w.first)
+		} else {
 			r.notice("what a hit of a probe costs was not measured: %v; taking what it typically costs", err)
 		}
 		r.costs = &costs
@@ -65,9 +74,9 @@ func (w *costWatch) start(r *recording) {
 }
 
 func (w *costWatch) once(r *recording) error {
-	sites, err := w.calibrator.measure(laterCalls)
+	c, err := w.calibrator.measure()
 	if err == nil {
-		c := format.Calibration{TimeNs: sinceStart(monotonicNs(), uint64(r.start.MonoNs)), Sites: sites}
+		c.TimeNs = sinceStart(monotonicNs(), uint64(r.start.MonoNs))
 		r.drainer.definitions.add(func(catalog *catalog) { catalog.w.AddCalibration(c) })
 	}
 	return err

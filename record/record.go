@@ -332,8 +332,8 @@ func (r *recording) begin() (err error) {
 	for _, l := range r.plan.LeftOut {
 		r.w.AddLeftOut(l)
 	}
-	if r.watch.first != nil {
-		r.w.AddCalibration(format.Calibration{Sites: r.watch.first})
+	for _, cal := range r.watch.first {
+		r.w.AddCalibration(cal)
 	}
 	return r.w.Flush()
 }
