@@ -12,6 +12,9 @@ import (
 // disturbed; all of them would not follow a machine that becomes slower.
 const recentCalibrations = 5
 
+// interruptCalibrations is the same for interrupts, which are rare: their sum over so many counts.
+const interruptCalibrations = 20
+
 // Bounds of the part of what was subtracted from calls that is not resolved: what is left must be more than that. The
 // lower one is what compensation is wrong by at worst in BenchmarkCompensation where hits take most of the time; where
 // calibrations scatter more, it is their spread.
@@ -43,7 +46,7 @@ type costs struct {
 	recent  [][]format.SiteCost
 	seen    int // calibrations
 
-	interrupts []float64 // of the recent ones: what interrupts add to costs, as a part of them
+	quietNs, interruptNs []int64 // of the latest interruptCalibrations
 }
 
 // define makes functions known, those that already are included.
@@ -79,8 +82,8 @@ func (c *costs) calibrate(list []format.Calibration) {
 	}
 	for _, cal := range list[c.seen:] {
 		if cal.QuietNs > 0 && cal.InterruptNs >= 0 {
-			c.interrupts = append(c.interrupts, float64(cal.InterruptNs)/float64(cal.QuietNs))
-			c.interrupts = c.interrupts[max(0, len(c.interrupts)-recentCalibrations):]
+			from := max(0, len(c.quietNs)+1-interruptCalibrations)
+			c.quietNs, c.interruptNs = append(c.quietNs, min(cal.QuietNs, maxTimeNs/interruptCalibrations))[from:], append(c.interruptNs, min(cal.InterruptNs, maxTimeNs/interruptCalibrations))[from:]
 		}
 		for _, site := range cal.Sites {
 			if !plausible(&site) {
@@ -117,10 +120,7 @@ func (c *costs) update(fn int) {
 		return
 	}
 	// A call's own duration is without interrupts most often, the sum over many inner ones is not.
-	interrupts := 0.0 // the least, since the process that calibrates is often held up by others, too
-	if len(c.interrupts) > 0 {
-		interrupts = min(slices.Min(c.interrupts), 1)
-	}
+	interrupts := c.interrupts()
 	whole := func(ns int64) int64 { return ns + int64(float64(ns)*interrupts) }
 	entry := whole(medianOf(recent, func(s *format.SiteCost) int64 { return s.EntryNs }))
 	if recent[0].Return == "" {
@@ -130,6 +130,15 @@ func (c *costs) update(fn int) {
 	inside := medianOf(recent, func(s *format.SiteCost) int64 { return s.InsideNs })
 	call := max(inside, whole(medianOf(recent, func(s *format.SiteCost) int64 { return s.CallNs })))
 	c.byFunc[fn] = callCost{inside: int32(inside), complete: int32(call - inside), gone: int32(entry - inside), orphan: int32(max(0, call-entry))}
+}
+
+// interrupts is what interrupts add to the cost of hits, as a part of it.
+func (c *costs) interrupts() float64 {
+	var quiet, more int64
+	for i := range c.quietNs {
+		quiet, more = quiet+c.quietNs[i], more+c.interruptNs[i]
+	}
+	return min(float64(more)/float64(max(quiet, 1)), 1)
 }
 
 func medianOf(list []format.SiteCost, value func(*format.SiteCost) int64) int64 {

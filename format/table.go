@@ -133,8 +133,8 @@ type Calibration struct {
 	TimeNs uint64     `json:"time_ns"` // since Meta.Start.MonoNs
 	Sites  []SiteCost `json:"sites"`
 	// QuietNs is how long all calls would have taken with every hit at its median, and InterruptNs how much longer they took, since
-	// the kernel had other work to do meanwhile, those left out that took so long that the process must have waited. A program
-	// loses the same part of its time, and so the more of it the longer it is in probes.
+	// the kernel had other work to do meanwhile (not those during which another thread ran). A program loses the same part of its
+	// time, and so the more of it the longer it is in probes.
 	QuietNs     int64 `json:"quiet_ns"`
 	InterruptNs int64 `json:"interrupt_ns"`
 }

@@ -3,6 +3,7 @@
 package record
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,9 +33,6 @@ const (
 	// unsettled is the part of the calls that does not count: caches and predictors have to learn, and the kernel rewrites a nop
 	// of 5 bytes when it is first hit.
 	unsettled = 0.2
-	// longestInterrupt is the longest that the kernel is taken to do other work for without letting another process run. A
-	// virtual machine can need 50 us for a tick of its clock.
-	longestInterrupt = 100 * time.Microsecond
 	// calibrateEvery is how often costs are measured while recording.
 	calibrateEvery = time.Second
 )
@@ -317,7 +315,8 @@ func (c *calibrator) measure() (cal format.Calibration, err error) {
 	defer c.watch()()
 	entries := map[siteKind]format.SiteCost{}
 	for _, t := range c.tests {
-		if err := c.run(t.function, calibrationCalls); err != nil {
+		switches, err := c.run(t.function, calibrationCalls)
+		if err != nil {
 			return cal, err
 		}
 		cost := format.SiteCost{Entry: string(t.entry), Return: string(t.ret)}
@@ -334,27 +333,24 @@ func (c *calibrator) measure() (cal format.Calibration, err error) {
 			cost.CallNs, cost.CallIQRNs = quartiles(periods)
 		}
 		cal.Sites = append(cal.Sites, cost)
-		median := periods[len(periods)/2]
-		for _, ns := range periods {
-			if ns <= median+longestInterrupt.Nanoseconds() {
-				cal.QuietNs += median
-				cal.InterruptNs += ns - median
-			}
+		median := periods[len(periods)/2] // quartiles has sorted them; the longest are those in which others ran
+		for _, ns := range periods[:max(0, len(periods)-int(switches))] {
+			cal.QuietNs += median
+			cal.InterruptNs += ns - median
 		}
 	}
 	cal.InterruptNs = max(0, cal.InterruptNs)
 	return cal, nil
 }
 
-// run has a function called and reads the events of that.
-func (c *calibrator) run(function, calls int) error {
-	want := calibrate.Request{Function: function, Calls: calls}
-	var done calibrate.Request
-	if err := c.in.Encode(want); err != nil {
-		return fmt.Errorf("its process: %w", err)
+// run has a function called and reads the events of that. It returns how often the process lost its processor.
+func (c *calibrator) run(function, calls int) (switches int64, err error) {
+	if err := c.in.Encode(calibrate.Request{Function: function, Calls: calls}); err != nil {
+		return 0, fmt.Errorf("its process: %w", err)
 	}
+	var done calibrate.Reply
 	if err := c.replies.Decode(&done); err != nil {
-		return fmt.Errorf("its process: %w", err)
+		return 0, fmt.Errorf("its process: %w", err)
 	}
 	c.events = c.events[:0]
 	take := func(rec []byte) {
@@ -369,8 +365,8 @@ func (c *calibrator) run(function, calls int) error {
 	for _, ring := range c.objs.Rings {
 		ring.Drain(take)
 	}
-	slices.SortStableFunc(c.events, func(a, b bpf.Event) int { return int(int64(a.TimeNs - b.TimeNs)) })
-	return nil
+	slices.SortStableFunc(c.events, func(a, b bpf.Event) int { return cmp.Compare(a.TimeNs, b.TimeNs) })
+	return done.Switches, nil
 }
 
 // durations returns the times from each entry to the next, and from each entry to its return.

@@ -19,6 +19,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // The functions, by the class of the instruction at their entry, and that of what their return is seen by, if it is.
@@ -59,6 +61,12 @@ type Request struct {
 	Calls    int
 }
 
+// Reply tells that they are done.
+type Reply struct {
+	Request
+	Switches int64 // how often the thread lost its processor meanwhile
+}
+
 // maxCalls bounds a Request.
 const maxCalls = 1 << 20
 
@@ -68,7 +76,7 @@ var functions [Functions]uintptr
 // call calls a function.
 func call(function uintptr)
 
-// Serve writes the Places of all functions, and then, for each Request that it reads, what is read from it, as JSON.
+// Serve writes the Places of all functions, and then, for each Request that it reads, a Reply, as JSON.
 func Serve(r io.Reader, w io.Writer) error {
 	runtime.LockOSThread()
 	debug.SetGCPercent(-1)
@@ -100,13 +108,21 @@ func Serve(r io.Reader, w io.Writer) error {
 			return fmt.Errorf("cannot call function %d %d times", req.Function, req.Calls)
 		}
 		at := functions[req.Function]
+		before := switches()
 		for range req.Calls {
 			call(at)
 		}
-		if err := out.Encode(req); err != nil {
+		if err := out.Encode(Reply{req, switches() - before}); err != nil {
 			return err
 		}
 	}
+}
+
+// switches returns how often this thread has lost its processor.
+func switches() int64 {
+	var usage unix.Rusage
+	unix.Getrusage(unix.RUSAGE_THREAD, &usage)
+	return usage.Nvcsw + usage.Nivcsw
 }
 
 // probed returns where a function has its probes, in bytes from its beginning.

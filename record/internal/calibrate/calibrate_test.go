@@ -42,11 +42,11 @@ func TestServe(t *testing.T) {
 		}
 	}
 	for i := range Functions {
-		var done Request
+		var done Reply
 		if err := json.NewEncoder(ask).Encode(Request{i, 10}); err != nil {
 			t.Fatal(err)
 		}
-		if err := replies.Decode(&done); err != nil || done != (Request{i, 10}) {
+		if err := replies.Decode(&done); err != nil || done.Request != (Request{i, 10}) {
 			t.Fatalf("%+v, %v", done, err)
 		}
 	}
