@@ -154,14 +154,14 @@ func (r *recording) usedTests() []calibrationTest {
 }
 
 // newCalibrator starts a process on the processors of the first target, and attaches to it.
-func (r *recording) newCalibrator() (c *calibrator, err error) {
+func (r *recording) newCalibrator() (_ *calibrator, err error) {
 	switch {
 	case len(r.cfg.Calibrator) == 0:
 		return nil, errors.New("there is no program to do it with")
 	case r.method == bpf.Perf:
 		return nil, errors.New("perf events take too long to detach")
 	}
-	c = &calibrator{cmd: exec.Command(r.cfg.Calibrator[0], r.cfg.Calibrator[1:]...), tests: r.firstTests()}
+	c := &calibrator{cmd: exec.Command(r.cfg.Calibrator[0], r.cfg.Calibrator[1:]...), tests: r.firstTests()}
 	c.cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1") // no signals in functions that are probed
 	in, err := c.cmd.StdinPipe()
 	if err != nil {
@@ -186,15 +186,10 @@ func (r *recording) newCalibrator() (c *calibrator, err error) {
 	if len(r.targets) > 0 {
 		var cpus unix.CPUSet
 		if unix.SchedGetaffinity(r.targets[0], &cpus) == nil {
-			err = setAffinity(pid, &cpus)
+			if err = setAffinity(pid, &cpus); err != nil {
+				return nil, fmt.Errorf("its process: %w", err)
+			}
 		}
-	}
-	var places []calibrate.Place
-	if err = errors.Join(err, c.replies.Decode(&places)); err != nil {
-		return nil, fmt.Errorf("its process: %w", err)
-	}
-	if len(places) != calibrate.Functions {
-		return nil, errors.New("its process is of another version")
 	}
 	sites := 0
 	for _, t := range c.tests {
@@ -206,13 +201,23 @@ func (r *recording) newCalibrator() (c *calibrator, err error) {
 		RingBytes: calibrationRing, Funcs: calibrate.Functions, TGIDs: []int{pid}, Follow: r.cfg.Follow || len(r.targets) > 1, Method: r.method,
 		Sites: sites, Limited: r.cfg.MaxOverhead > 0, NoTasks: true,
 	}
-	if c.objs, err = bpf.Load(opts); err != nil {
+	if c.objs, err = bpf.Load(opts); err != nil { // meanwhile the process starts
 		return nil, err
+	}
+	var places []calibrate.Place
+	if err = c.replies.Decode(&places); err != nil {
+		return nil, fmt.Errorf("its process: %w", err)
+	}
+	if len(places) != calibrate.Functions {
+		return nil, errors.New("its process is of another version")
 	}
 	if err = c.attach(places); err != nil {
 		return nil, err
 	}
-	return c, c.objs.Enable(true)
+	if err = c.objs.Enable(true); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // setAffinity pins all threads of a process.
