@@ -20,8 +20,11 @@ type lossWindows struct {
 	seen int // losses
 }
 
-// add takes note of losses, those that are already known included. They come nearly in the order of time, so
-// only the last windows grow; one far out of order makes a window that is too long, never one too short.
+// mostUnordered is how far from the end a window may have its place: those of a round of the recorder come by CPU.
+const mostUnordered = 256
+
+// add takes note of losses, those that are already known included. They come nearly in the order of time; one far
+// out of order makes a window that is too long, never one too short.
 func (w *lossWindows) add(losses []format.Loss) {
 	if len(losses) <= w.seen {
 		return
@@ -29,12 +32,17 @@ func (w *lossWindows) add(losses []format.Loss) {
 	for _, l := range losses[w.seen:] {
 		next := LossWindow{time.Duration(min(l.FirstNs, maxTimeNs)), time.Duration(min(l.LastNs, maxTimeNs)), l.Entries, l.Returns}
 		next.To = max(next.To, next.From)
-		for n := len(w.list) - 1; n >= 0 && w.list[n].To >= next.From; n-- {
-			last := w.list[n]
-			next = LossWindow{min(next.From, last.From), max(next.To, last.To), next.Entries + last.Entries, next.Returns + last.Returns}
-			w.list = w.list[:n]
+		to := len(w.list)
+		for to > max(0, len(w.list)-mostUnordered) && w.list[to-1].From > next.To {
+			to--
 		}
-		w.list = append(w.list, next)
+		from := to
+		for from > 0 && w.list[from-1].To >= next.From {
+			from--
+			last := w.list[from]
+			next = LossWindow{min(next.From, last.From), max(next.To, last.To), next.Entries + last.Entries, next.Returns + last.Returns}
+		}
+		w.list = slices.Replace(w.list, from, to, next)
 	}
 	w.seen = len(losses)
 }
