@@ -1,8 +1,8 @@
 package analyze
 
 import (
-	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"utrace/format"
@@ -203,40 +203,13 @@ func unresolved(list []format.Calibration) map[costClass]float64 {
 	return parts
 }
 
-// addMoved warns where what a call costs has moved by half or more while recording.
-func (s *summary) addMoved(path string, list []format.Calibration) {
-	type moved struct {
-		class     costClass
-		from, to  int64
-		factor    float64
-		worstOnly bool
-	}
-	var worst moved
-	c := costs{index: map[costClass]int{}}
-	first := map[costClass]int64{}
-	for n := range list {
-		c.calibrate(list[:n+1])
-		if n+1 < recentCalibrations && n+1 < len(list) {
-			continue
-		}
-		for class, i := range c.index {
-			now := medianOf(c.recent[i], func(s *format.SiteCost) int64 { return max(s.CallNs, s.EntryNs) })
-			from, ok := first[class]
-			if !ok {
-				first[class] = now
-				continue
-			}
-			factor := float64(max(now, from, 1)) / float64(max(min(now, from), 1))
-			if cmp.Or(cmp.Compare(factor, worst.factor), cmp.Compare(worst.class.entry+worst.class.ret, class.entry+class.ret)) > 0 {
-				worst = moved{class: class, from: from, to: now, factor: factor}
-			}
-		}
-	}
-	if worst.factor >= movedFactor {
-		s.warn(path, "what a call costs by its probes moved from %s to %s while recording (sites %s, %s): what is subtracted follows within some seconds",
-			FormatDuration(time.Duration(worst.from)), FormatDuration(time.Duration(worst.to)), printable(worst.class.entry), printable(worst.class.ret))
-	}
-}
-
 // movedFactor is by how much costs must have moved to be worth a warning.
 const movedFactor = 1.5
+
+// addMoved warns where what hits cost has moved while recording.
+func (s *summary) addMoved(path string, list []format.Calibration) {
+	if m := format.NewMoved(list); m.Factor() >= movedFactor {
+		s.warn(path, "what the probes of a call cost moved from %s to %s while recording (sites %s): what is subtracted follows within some seconds",
+			FormatDuration(time.Duration(m.FromNs)), FormatDuration(time.Duration(m.ToNs)), printable(strings.TrimSpace(m.Entry+" "+m.Return)))
+	}
+}

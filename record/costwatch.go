@@ -4,6 +4,7 @@ package record
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 // Without a calibrator it does nothing.
 type costWatch struct {
 	calibrator *calibrator
-	first      []format.Calibration
+	list       []format.Calibration
 	quit       chan struct{}
 	running    sync.WaitGroup
 	err        error // of the watching goroutine
@@ -31,19 +32,19 @@ func (r *recording) calibrate() {
 			if cal, err = w.calibrator.measure(); err != nil {
 				break
 			}
-			w.first = append(w.first, cal)
+			w.list = append(w.list, cal)
 		}
 		w.calibrator.keep(r.usedTests())
 	}
 	if err != nil {
-		w.first = nil
+		w.list = nil
 		w.close()
 	}
 	switch {
 	case r.cfg.MaxOverhead > 0:
 		costs := TypicalCosts()
 		if err == nil {
-			costs = newCosts(w.first)
+			costs = newCosts(w.list)
 		} else {
 			r.notice("what a hit of a probe costs was not measured: %v; taking what it typically costs", err)
 		}
@@ -76,6 +77,7 @@ func (w *costWatch) start(r *recording) {
 func (w *costWatch) once(r *recording) error {
 	c, err := w.calibrator.measure()
 	if err == nil {
+		w.list = append(w.list, c)
 		c.TimeNs = sinceStart(monotonicNs(), uint64(r.start.MonoNs))
 		r.drainer.definitions.add(func(catalog *catalog) { catalog.w.AddCalibration(c) })
 	}
@@ -96,6 +98,19 @@ func (w *costWatch) stop(r *recording) {
 	if w.err != nil {
 		r.notice("warning: what a hit of a probe costs was not watched to the end: %v", w.err)
 	}
+}
+
+// movedFactor is by how much costs must have moved to be worth a warning.
+const movedFactor = 1.5
+
+// moved says whether what hits cost has moved while recording, "" if not.
+func (w *costWatch) moved() string {
+	m := format.NewMoved(w.list)
+	if m.Factor() < movedFactor {
+		return ""
+	}
+	return fmt.Sprintf("what the probes of a call cost moved from %.1f to %.1f us while recording: the machine was not the same all the time",
+		float64(m.FromNs)/1e3, float64(m.ToNs)/1e3)
 }
 
 // close ends the calibrator's process.

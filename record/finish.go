@@ -56,6 +56,9 @@ func (r *recording) finish(reason string) (*Summary, error) {
 		sum.Command = r.command.wait(reason == reasonCommand)
 	}
 	warnings, missing, err := r.missing()
+	if text := r.watch.moved(); text != "" {
+		warnings = append(warnings, text)
+	}
 	sum.Warnings = warnings
 	return sum, errors.Join(drainErr, closeErr, err, missing)
 }

@@ -332,7 +332,7 @@ func (r *recording) begin() (err error) {
 	for _, l := range r.plan.LeftOut {
 		r.w.AddLeftOut(l)
 	}
-	for _, cal := range r.watch.first {
+	for _, cal := range r.watch.list {
 		r.w.AddCalibration(cal)
 	}
 	return r.w.Flush()

@@ -61,7 +61,7 @@ func probes(p *analyze.ProbeCost) string {
 		analyze.FormatDuration(p.Hits), percent(p.Hits, p.Traced), analyze.FormatDuration(p.Traced),
 		analyze.FormatDuration(p.Subtracted), analyze.FormatDuration(p.Inside))
 	if p.Unknown > 0 {
-		text += fmt.Sprintf("; not known for %d functions", p.Unknown)
+		text += fmt.Sprintf("; not known for %d of the functions", p.Unknown)
 	}
 	return text
 }
