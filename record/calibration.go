@@ -33,8 +33,9 @@ const (
 	// unsettled is the part of the calls that does not count: caches and predictors have to learn, and the kernel rewrites a nop
 	// of 5 bytes when it is first hit.
 	unsettled = 0.2
-	// calibrateEvery is how often costs are measured while recording.
-	calibrateEvery = time.Second
+	// Intervals at which costs are measured while recording: from the first to the second, each twice as long as the one
+	// before. What is measured before the first batch is written counts for that batch, too.
+	minCalibrate, maxCalibrate = 50 * time.Millisecond, time.Second
 )
 
 // ServeCalibration is what a process does that Config.Calibrator starts.

@@ -61,13 +61,11 @@ func (w *costWatch) start(r *recording) {
 	}
 	w.quit = make(chan struct{})
 	w.running.Go(func() {
-		tick := time.NewTicker(calibrateEvery)
-		defer tick.Stop()
-		for w.err == nil {
+		for interval := minCalibrate; w.err == nil; interval = min(2*interval, maxCalibrate) {
 			select {
 			case <-w.quit:
 				return
-			case <-tick.C:
+			case <-time.After(interval):
 				w.err = w.once(r)
 			}
 		}
