@@ -8,7 +8,7 @@ import (
 	"utrace/format"
 )
 
-// recentCalibrations is how many calibrations, the latest ones, a cost is the median of. One alone can be
+// recentCalibrations is how many calibrations, the latest ones, make a cost. One alone can be
 // disturbed; all of them would not follow a machine that becomes slower.
 const recentCalibrations = 5
 
@@ -122,13 +122,13 @@ func (c *costs) update(fn int) {
 	// A call's own duration is without interrupts most often, the sum over many inner ones is not.
 	interrupts := c.interrupts()
 	whole := func(ns int64) int64 { return ns + int64(float64(ns)*interrupts) }
-	entry := whole(medianOf(recent, func(s *format.SiteCost) int64 { return s.EntryNs }))
+	entry := whole(leastOf(recent, func(s *format.SiteCost) int64 { return s.EntryNs }))
 	if recent[0].Return == "" {
 		c.byFunc[fn] = callCost{gone: int32(entry)}
 		return
 	}
-	inside := medianOf(recent, func(s *format.SiteCost) int64 { return s.InsideNs })
-	call := max(inside, whole(medianOf(recent, func(s *format.SiteCost) int64 { return s.CallNs })))
+	inside := leastOf(recent, func(s *format.SiteCost) int64 { return s.InsideNs })
+	call := max(inside, whole(leastOf(recent, func(s *format.SiteCost) int64 { return s.CallNs })))
 	c.byFunc[fn] = callCost{inside: int32(inside), complete: int32(call - inside), gone: int32(entry - inside), orphan: int32(max(0, call-entry))}
 }
 
@@ -141,13 +141,14 @@ func (c *costs) interrupts() float64 {
 	return min(float64(more)/float64(max(quiet, 1)), 1)
 }
 
-func medianOf(list []format.SiteCost, value func(*format.SiteCost) int64) int64 {
+// leastOf returns the lower quartile of some values: what disturbs a calibration makes costs larger, never smaller.
+func leastOf(list []format.SiteCost, value func(*format.SiteCost) int64) int64 {
 	var values []int64
 	for i := range list {
 		values = append(values, value(&list[i]))
 	}
 	slices.Sort(values)
-	return values[len(values)/2]
+	return values[len(values)/4]
 }
 
 // ProbeCost is what the probes took while traces were recorded, as far as their events are in the traces.

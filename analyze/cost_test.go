@@ -118,7 +118,7 @@ func TestMovedCosts(t *testing.T) {
 	if s.addMoved("", list); len(s.warnings) != 0 {
 		t.Errorf("warnings %q", s.warnings)
 	}
-	for range 3 {
+	for range 4 {
 		list = append(list, format.Calibration{Sites: sites(3000), QuietNs: 100, InterruptNs: 10})
 	}
 	c.calibrate(list)

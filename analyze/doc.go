@@ -38,7 +38,7 @@
 // room for is not subtracted from it, but from the calls around it, if they have room. FuzzPairing holds that against a
 // model. --raw subtracts nothing.
 //
-// Costs are medians of the latest five calibrations that precede a batch: the recorder makes five when it begins, and one a
+// Costs come from the latest five calibrations that precede a batch, the lower quartile of these: the recorder makes five when it begins, and then one a
 // second, so that a machine that becomes slower is followed. Inner cost has a share added for interrupts, which the same calibrations see: the
 // more time a program spends in probes, the more of them fall into that. A call's own cost has not, since most calls meet none.
 //
