@@ -27,13 +27,18 @@ func benchEvents(b *testing.B) int {
 	return n
 }
 
-// BenchmarkReport measures the report over a trace of nested calls.
+// benchCosts makes a trace of writeCalls one in which there is something to subtract.
+func benchCosts() format.Calibration {
+	return format.Calibration{QuietNs: 100, InterruptNs: 10, Sites: []format.SiteCost{{Entry: "emulated", Return: "trampoline", EntryNs: 60, InsideNs: 30, CallNs: 100}}}
+}
+
+// BenchmarkReport measures the report over a trace of nested calls, with the cost of probes subtracted.
 func BenchmarkReport(b *testing.B) {
 	for _, threads := range []int{1, 8} {
 		b.Run(fmt.Sprintf("threads=%d", threads), func(b *testing.B) {
 			n := benchEvents(b)
 			path := filepath.Join(b.TempDir(), "trace.arrow")
-			writeCalls(b, path, n, threads)
+			writeCalls(b, path, n, threads, benchCosts())
 			info, err := os.Stat(path)
 			if err != nil {
 				b.Fatal(err)
@@ -59,7 +64,7 @@ func BenchmarkReport(b *testing.B) {
 // writeCalls writes a trace of n events: threads of a server of 300 functions
 // that call each other down to 24 levels. Each function calls what it called the
 // last time, with one call in eight left out or taken at random.
-func writeCalls(tb testing.TB, path string, n, threads int) {
+func writeCalls(tb testing.TB, path string, n, threads int, costs ...format.Calibration) {
 	f, err := os.Create(path)
 	if err != nil {
 		tb.Fatal(err)
@@ -72,7 +77,10 @@ func writeCalls(tb testing.TB, path string, n, threads int) {
 	m := w.AddModule(format.Module{Path: "/usr/bin/bench"})
 	const funcs = 300
 	for i := range funcs {
-		w.AddFunc(format.Func{Name: fmt.Sprintf("f%d", i), Module: m, Addr: uint64(i) * 64})
+		w.AddFunc(format.Func{Name: fmt.Sprintf("f%d", i), Module: m, Addr: uint64(i) * 64, EntryClass: "emulated", ReturnClass: "trampoline"})
+	}
+	for _, c := range costs {
+		w.AddCalibration(c)
 	}
 	type call struct {
 		fn    format.FuncID

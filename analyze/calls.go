@@ -23,6 +23,7 @@ type Call struct {
 	Process   string // its name
 	Hit       bool   // a passage through a point: State says nothing
 	State     State
+	Uncertain bool          // events were lost meanwhile: how long it took is not known
 	Begin     time.Time     // by the wall clock
 	Start     time.Duration // since the start of the trace
 	Duration  time.Duration // of a Complete call
@@ -64,6 +65,8 @@ func visitCalls(path string, opts *Options, fns *functions, sum *summary, visit 
 		defer b.release()
 		p.define(src.tables.Funcs)
 		p.takeOff(src.tables.TakenOff, src.tables.Funcs)
+		p.costs.calibrate(src.costs(opts))
+		p.losses.add(src.tables.Losses)
 		threads = append(threads, v.begin(len(threads))...)
 		for _, r := range b.runs {
 			t := threads[r.thread]
@@ -83,10 +86,10 @@ func visitCalls(path string, opts *Options, fns *functions, sum *summary, visit 
 	var end tally
 	for _, t := range threads {
 		p.finish(t)
-		end.lastNs = max(end.lastNs, t.nowNs)
+		end.thread(t)
 	}
-	end.orphans, end.skipped = p.orphans, p.skipped
-	sum.add(path, src, end)
+	end.pairer(p)
+	sum.add(path, src, end, opts)
 	if v.dropped > 0 {
 		sum.warn(path, "the arguments of %s are left out: those of calls open at the same time take more than %d MiB",
 			plural(v.dropped, "call", "calls"), maxHeldBytes>>20)
@@ -162,16 +165,19 @@ func (v *calls) leave(t *thread, f *frame, state State) {
 	c := &v.call
 	c.Hit, c.State, c.Depth, c.Arguments = false, state, depth, arguments
 	c.Duration, c.Self, c.Total, c.Results = 0, s.Self-self, s.Total-total, ""
+	c.Uncertain = f.uncertain
 	if state == Complete {
 		c.Duration = time.Duration(f.durationNs(t))
 		c.Results = jsonValues(v.src.tables.Funcs[f.fn].Results, v.args)
 	}
-	v.tell(t, f.fn, f.startNs)
+	if state != Dropped { // of those the trace has the number only
+		v.tell(t, f.fn, f.startNs)
+	}
 }
 
 func (v *calls) hit(t *thread, fn format.FuncID) {
 	c := &v.call
-	c.Hit, c.State, c.Depth = true, Complete, len(v.open[t.id])
+	c.Hit, c.Uncertain, c.State, c.Depth = true, false, Complete, len(v.open[t.id])
 	c.Arguments, c.Results = jsonValues(v.src.tables.Funcs[fn].Args, v.args), ""
 	c.Duration, c.Self, c.Total = 0, 0, 0
 	v.tell(t, fn, t.nowNs)

@@ -45,6 +45,8 @@ type frame struct {
 	sp       uint64 // of the frame below it, where its own is not known
 	startNs  int64
 	childNs  int64 // spent in direct callees that are complete
+	rawNs    int64 // the same as measured
+	costNs   int64 // what probes took in it up to now, its own included
 	innerNs  int64 // total of the complete calls of the same function inside, while this one may not complete
 	fn       format.FuncID
 	outer    int32  // index of the next outer open frame of the same function, or none
@@ -55,10 +57,16 @@ type frame struct {
 	hidden   bool
 	noReturn bool
 	placed   bool // its own stack pointer is known
+	// uncertain, once it has ended: events were lost meanwhile, perhaps its return and the entry of another call.
+	uncertain bool
 }
 
-// durationNs is how long a call that ends now, and is complete, has lasted.
-func (f *frame) durationNs(t *thread) int64 { return t.nowNs - f.startNs }
+// durationNs is how long a call that ends now, and is complete, has lasted, without what the probes took in
+// it, and not less than its callees.
+func (f *frame) durationNs(t *thread) int64 { return max(f.measuredNs(t)-f.costNs, f.childNs) }
+
+// measuredNs is the same with what the probes took.
+func (f *frame) measuredNs(t *thread) int64 { return t.nowNs - f.startNs }
 
 // selfNs is that without its direct callees that are complete.
 func (f *frame) selfNs(t *thread) int64 { return f.durationNs(t) - f.childNs }
@@ -70,12 +78,15 @@ type thread struct {
 	process string        // name of the program that its process ran when the thread was first seen
 	batch   *format.Batch // that the row in hand is in, nil if there is none
 	row     int
-	nowNs   int64  // time of the row in hand, since the start of the trace
+	firstNs int64  // time of the first event, since the start of the trace; 0: there was none yet
+	nowNs   int64  // time of the row in hand
 	base    uint64 // stack base in force
 	frames  []frame
 	open    openCalls
 	skipped uint64 // calls on top of frames that were too many to keep
 	root    uint32 // of the views
+
+	uncertain uint64 // calls
 }
 
 // top returns the innermost open call, nil if there is none.
@@ -132,8 +143,13 @@ type view interface {
 //     fate of the one below; a return takes the nearest open call of its function.
 //  4. A frame on top without a stack pointer is over once its function was taken off: no return will come.
 //  5. What is left at the end of the trace is open.
+//
+// What the probes took is known by costs: see frame.durationNs, and the package's documentation. A
+// complete call is uncertain if events were lost between its entry and its return.
 type pairer struct {
 	view     view
+	costs    costs
+	losses   lossWindows
 	noReturn []bool                  // by function
 	static   []uint32                // by function: which static probe begins it, counted from 1; 0 for none
 	statics  map[string]uint32       // those numbers
@@ -144,6 +160,8 @@ type pairer struct {
 
 	orphans uint64
 	skipped uint64 // calls without a frame because of the limits
+	// Of the outermost complete calls: as measured, and without the cost of probes. And the cost of all hits.
+	insideNs, correctedNs, hitNs int64
 }
 
 func newPairer(v view) *pairer { return &pairer{view: v, room: maxFrames} }
@@ -154,6 +172,7 @@ func (p *pairer) define(funcs []format.Func) {
 		p.noReturn = append(p.noReturn, f.NoReturn)
 		p.static = append(p.static, p.staticID(f.Static))
 	}
+	p.costs.define(funcs)
 	p.view.define(funcs)
 }
 
@@ -192,6 +211,9 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 	funcs := b.Func[from:to][:len(deltas)]
 	depths := b.StackBytes[from:to][:len(deltas)]
 	t.batch = b
+	if t.firstNs == 0 {
+		t.begin(deltas, kinds)
+	}
 	for i, delta := range deltas {
 		t.row = from + i
 		t.nowNs += int64(delta)
@@ -218,12 +240,34 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 			p.leave(t, fn, sp, Dropped)
 		case format.Hit:
 			p.view.hit(t, fn)
+			p.spend(t, p.costs.byFunc[fn].hit())
 		case format.StackBase:
 			t.base = b.Value[from+i]
 		}
 	}
 	t.batch = nil
 	t.nowNs = min(t.nowNs, maxTimeNs)
+}
+
+// begin notes when the first event of a thread occurs.
+func (t *thread) begin(deltas []uint32, kinds []uint8) {
+	at := t.nowNs
+	for i, delta := range deltas {
+		at += int64(delta)
+		if format.Kind(kinds[i]).IsEvent() {
+			t.firstNs = max(1, min(at, maxTimeNs))
+			return
+		}
+	}
+}
+
+// spend adds what a hit took to the call that it lies in.
+func (p *pairer) spend(t *thread, ns int64) {
+	if n := len(t.frames); n > 0 {
+		t.frames[n-1].costNs += ns
+	} else {
+		p.hitNs += ns
+	}
 }
 
 // staticID numbers the static probes that begin spans.
@@ -266,7 +310,7 @@ func (p *pairer) enter(t *thread, fn format.FuncID, sp, gone uint64) {
 			p.end(t, Unwound)
 		}
 	}
-	f := frame{sp: sp, startNs: t.nowNs, fn: fn, placed: sp != 0}
+	f := frame{sp: sp, startNs: t.nowNs, costNs: int64(p.costs.byFunc[fn].inside), fn: fn, placed: sp != 0}
 	var parent *frame
 	if n := len(t.frames); n > 0 {
 		parent = &t.frames[n-1]
@@ -308,18 +352,24 @@ func (p *pairer) leave(t *thread, fn format.FuncID, sp uint64, state State) {
 		}
 	} else if t.skipped > 0 {
 		t.skipped--
-		p.orphans++
+		p.orphan(t, fn)
 		return
 	}
 	top := t.open.slot(fn).top
 	if top == none || sp != 0 && t.frames[top].sp != sp || p.noReturn[fn] {
-		p.orphans++
+		p.orphan(t, fn)
 		return
 	}
 	for len(t.frames)-1 > int(top) {
 		p.end(t, Unwound)
 	}
 	p.end(t, state)
+}
+
+// orphan counts a return whose entry was not seen.
+func (p *pairer) orphan(t *thread, fn format.FuncID) {
+	p.orphans++
+	p.spend(t, int64(p.costs.byFunc[fn].orphan))
 }
 
 // end ends the top frame.
@@ -330,13 +380,25 @@ func (p *pairer) end(t *thread, state State) {
 		state = NoReturn
 	}
 	t.open.slot(f.fn).top = f.outer
+	cost := &p.costs.byFunc[f.fn]
+	inside, raw, spent := f.childNs, f.rawNs, f.costNs+int64(cost.gone)
+	if state.Returned() {
+		inside, raw, spent = f.durationNs(t), f.measuredNs(t), f.costNs+int64(cost.complete)
+		if p.losses.list != nil && p.losses.touch(f.startNs, t.nowNs) {
+			f.uncertain = true
+			t.uncertain++
+		}
+	}
 	p.view.leave(t, f, state)
 	if n > 0 {
-		inside := f.childNs
-		if state.Returned() {
-			inside = f.durationNs(t)
-		}
-		t.frames[n-1].childNs += inside
+		parent := &t.frames[n-1]
+		parent.childNs += inside
+		parent.rawNs += raw
+		parent.costNs += spent
+	} else {
+		p.correctedNs += inside
+		p.insideNs += raw
+		p.hitNs += spent
 	}
 	t.frames = t.frames[:n]
 	t.skipped = 0
@@ -374,4 +436,5 @@ func (p *pairer) skip(t *thread, f frame, parent *frame) {
 		state = NoReturn
 	}
 	p.view.leave(t, &f, state)
+	p.spend(t, p.costs.byFunc[f.fn].hit())
 }

@@ -17,6 +17,7 @@ type modelCall struct {
 	state      State
 	parent     *modelCall
 	children   []*modelCall
+	hits       int64 // cost of hits directly inside that are no calls
 }
 
 // model pairs by the letter of the rules, keeps every call, and counts
@@ -26,6 +27,8 @@ type model struct {
 	calls   []*modelCall
 	hits    [modelFuncs]uint64
 	orphans uint64
+	costs   [modelFuncs]format.SiteCost
+	outside int64 // cost of hits outside calls
 }
 
 const (
@@ -84,16 +87,77 @@ func (m *model) ret(now int64, fn uint32, sp uint64) {
 		}
 	}
 	m.orphans++
+	if fn != modelNoReturn {
+		m.hit(m.costs[fn].CallNs - m.costs[fn].EntryNs)
+	}
 }
 
-// inside is the time that a call takes from its parent's self time.
-func (c *modelCall) inside() int64 {
-	if c.state == Complete {
-		return c.end - c.start
+// hit is a hit that costs some time and begins or ends no call.
+func (m *model) hit(cost int64) {
+	if n := len(m.stack); n > 0 {
+		m.stack[n-1].hits += cost
+	} else {
+		m.outside += cost
 	}
+}
+
+// within is the cost of all hits inside a call, without its own.
+func (m *model) within(c *modelCall) int64 {
+	sum := c.hits
+	for _, child := range c.children {
+		sum += m.spent(child)
+	}
+	return sum
+}
+
+// spent is that with its own.
+func (m *model) spent(c *modelCall) int64 {
+	if c.state == Complete {
+		return m.within(c) + m.costs[c.fn].CallNs
+	}
+	return m.within(c) + m.costs[c.fn].EntryNs
+}
+
+// callees is the time of a call that is its direct callees', or the callees' of those that are not complete.
+func (m *model) callees(c *modelCall) int64 {
 	sum := int64(0)
 	for _, child := range c.children {
-		sum += child.inside()
+		if child.state == Complete {
+			sum += m.duration(child)
+		} else {
+			sum += m.callees(child)
+		}
+	}
+	return sum
+}
+
+// duration is what a complete call lasted without the cost of probes, and never less than its callees.
+func (m *model) duration(c *modelCall) int64 {
+	return max(c.end-c.start-m.costs[c.fn].InsideNs-m.within(c), m.callees(c))
+}
+
+// inCalls sums up over the outermost complete calls what they lasted, measured and corrected.
+func (m *model) inCalls() (measured, corrected int64) {
+	for _, c := range m.calls {
+		outermost := c.state == Complete
+		for p := c.parent; p != nil; p = p.parent {
+			outermost = outermost && p.state != Complete
+		}
+		if outermost {
+			measured += c.end - c.start
+			corrected += m.duration(c)
+		}
+	}
+	return measured, corrected
+}
+
+// all is the cost of all hits.
+func (m *model) all() int64 {
+	sum := m.outside
+	for _, c := range m.calls {
+		if c.parent == nil {
+			sum += m.spent(c)
+		}
 	}
 	return sum
 }
@@ -119,21 +183,30 @@ func (m *model) stats() []Stats {
 			s.Incomplete++
 			continue
 		}
-		d := c.end - c.start
+		d := m.duration(c)
+		s.Subtracted += time.Duration(c.end - c.start - d)
 		s.Durations.Add(time.Duration(d))
 		if c.outermost() {
 			s.Total += time.Duration(d)
 		}
-		s.Self += time.Duration(d)
-		for _, child := range c.children {
-			s.Self -= time.Duration(child.inside())
-		}
+		s.Self += time.Duration(d - m.callees(c))
 	}
 	return stats
 }
 
+// modelSites are classes of sites whose costs, in the scale of the events' distances, are large for some functions and
+// small for others.
+func modelSites() (sites [modelFuncs]format.SiteCost) {
+	for fn := range sites {
+		n := int64(fn)
+		sites[fn] = format.SiteCost{Entry: fmt.Sprint(fn), Return: "return", EntryNs: 2 * n, InsideNs: n * n / 2, CallNs: n*n/2 + 3*n}
+	}
+	sites[modelNoReturn] = format.SiteCost{Entry: fmt.Sprint(modelNoReturn), EntryNs: 4}
+	return sites
+}
+
 // FuzzPairing compares the pairer with the model on sequences of events, two
-// bytes each.
+// bytes each. In both, the self times add up to the outermost calls without what was subtracted.
 func FuzzPairing(f *testing.F) {
 	f.Add([]byte{0x00, 0x11, 0x01, 0x12, 0x20, 0x12, 0x20, 0x11})
 	f.Add([]byte{0x00, 0x01, 0x03, 0x02, 0x01, 0x83, 0x10, 0x04, 0x21, 0x90, 0x05, 0x06, 0x07})
@@ -141,11 +214,15 @@ func FuzzPairing(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		funcs := make([]format.Func, modelFuncs)
 		funcs[modelNoReturn].NoReturn = true
+		m := model{costs: modelSites()}
+		for fn := range funcs {
+			funcs[fn].EntryClass, funcs[fn].ReturnClass = m.costs[fn].Entry, m.costs[fn].Return
+		}
 		l := &latency{opts: &Options{}}
 		p := newPairer(l)
 		p.define(funcs)
+		p.costs.calibrate([]format.Calibration{{Sites: m.costs[:]}})
 		th := &thread{}
-		var m model
 		var b format.Batch
 		now := int64(0)
 		for i := 0; i+1 < len(data); i += 2 {
@@ -165,6 +242,7 @@ func FuzzPairing(f *testing.F) {
 				m.ret(now, fn, sp)
 			case format.Hit:
 				m.hits[fn]++
+				m.hit(m.costs[fn].EntryNs)
 			}
 			b.DeltaNs, b.Kind = append(b.DeltaNs, delta), append(b.Kind, uint8(kind))
 			b.Func, b.StackBytes = append(b.Func, fn), append(b.StackBytes, depth)
@@ -181,6 +259,15 @@ func FuzzPairing(f *testing.F) {
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("function %d: got %s, want %s", fn, figures(&got), figures(&want))
 			}
+		}
+		measured, corrected := m.inCalls()
+		self := time.Duration(0)
+		for fn := range funcs {
+			self += l.of(new(thread), uint32(fn)).Self
+		}
+		if p.insideNs != measured || p.correctedNs != corrected || int64(self) != corrected || p.hitNs != m.all() {
+			t.Errorf("outermost calls of %d ns, corrected %d, self times %d, all hits %d; want %d, %d, %d, %d",
+				p.insideNs, p.correctedNs, self, p.hitNs, measured, corrected, corrected, m.all())
 		}
 		if p.orphans != m.orphans {
 			t.Errorf("%d orphans, want %d", p.orphans, m.orphans)

@@ -49,7 +49,7 @@ func Heatmaps(paths []string, opts Options) ([]Heatmap, []string, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		sum.add(path, src, t)
+		sum.add(path, src, t, &opts)
 		for _, v := range views {
 			for fn, grid := range v.(*heat).grids {
 				if grid == nil {
@@ -101,7 +101,7 @@ func (h *heat) enter(*thread, *frame, *frame) {}
 func (h *heat) hit(*thread, format.FuncID) {}
 
 func (h *heat) leave(t *thread, f *frame, state State) {
-	if state != Complete || !h.matches[f.fn] || h.opts.outside(f.startNs) || h.opts.short(t, f, state) {
+	if state != Complete || f.uncertain || !h.matches[f.fn] || h.opts.outside(f.startNs) || h.opts.short(t, f, state) {
 		return
 	}
 	if h.grids[f.fn] == nil {

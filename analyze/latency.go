@@ -13,7 +13,12 @@ type Stats struct {
 	Total      time.Duration // once per outermost call of a recursive function
 	Errors     uint64        // complete calls that have failed, see ErrorRule
 	Self       time.Duration // without the traced callees
-	Durations  Histogram     // of the complete calls, but for those that were dropped
+	Subtracted time.Duration // from the calls in Durations: what probes took
+	Durations  Histogram     // of the complete calls that are neither uncertain nor dropped
+	// Uncertain are complete calls during which events were lost, perhaps their own returns and the entries of other
+	// calls. Total and Self hold UncertainTime of them.
+	Uncertain     uint64
+	UncertainTime time.Duration
 	// Dropped are those of the calls that did not meet a condition which is decided at the return, such as --slower-than.
 	Dropped    uint64
 	DroppedSum time.Duration // how long they took
@@ -27,6 +32,9 @@ func (s *Stats) Merge(other *Stats) {
 	s.Total += other.Total
 	s.Self += other.Self
 	s.Durations.Merge(&other.Durations)
+	s.Subtracted += other.Subtracted
+	s.Uncertain += other.Uncertain
+	s.UncertainTime += other.UncertainTime
 	s.Dropped += other.Dropped
 	s.DroppedSum += other.DroppedSum
 }
@@ -128,7 +136,13 @@ func (l *latency) leave(t *thread, f *frame, state State) {
 		s.Calls++
 		if state == Complete {
 			inner = f.durationNs(t)
-			s.Durations.Add(time.Duration(inner))
+			if f.uncertain {
+				s.Uncertain++
+				s.UncertainTime += time.Duration(inner)
+			} else {
+				s.Durations.Add(time.Duration(inner))
+				s.Subtracted += time.Duration(f.measuredNs(t) - inner)
+			}
 			s.Self += time.Duration(f.selfNs(t))
 			if check := l.checks[f.fn]; check != nil && check.failed(t, f.node) {
 				s.Errors++

@@ -27,6 +27,7 @@ type Options struct {
 	Errors []*ErrorRule
 	// Calls that are complete and took at least Min. Of a flow or a tree, the calls around them as well. 0 for all.
 	Min time.Duration
+	Raw bool // durations as measured: what probes took is not subtracted
 }
 
 // views returns how many views share a trace. One sees the values in the order of the file on every machine.
@@ -54,6 +55,9 @@ func (o *Options) nothingMatches() string {
 func (o *Options) thread(t format.Thread) bool {
 	return (len(o.PIDs) == 0 || slices.Contains(o.PIDs, t.PID)) && (len(o.TIDs) == 0 || slices.Contains(o.TIDs, t.TID))
 }
+
+// all reports whether calls of all threads and times are selected.
+func (o *Options) all() bool { return len(o.PIDs) == 0 && len(o.TIDs) == 0 && o.From == 0 && o.To == 0 }
 
 // outside reports whether a call that begins at ns is not selected.
 func (o *Options) outside(ns int64) bool {

@@ -51,11 +51,12 @@ func report(paths []string, opts Options) (*Result, []part, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		sum.add(path, src, t)
+		sum.add(path, src, t, &opts)
 		for i, rule := range opts.Errors {
 			ruled[i] = ruled[i] || rule.appliesTo(src.tables.Funcs)
 		}
 		p := part{slices.Repeat([]int32{none}, len(src.tables.Funcs)), t.lastNs}
+		resolution := unresolved(src.tables.Calibrations)
 		offs := newTakenOff(src.tables.TakenOff, src.tables.Funcs)
 		row := func(fn format.FuncID, value uint32) *Row {
 			key := rowKey{fns.add(&src.tables.Funcs[fn], src.tables.Modules), value}
@@ -82,10 +83,17 @@ func report(paths []string, opts Options) (*Result, []part, error) {
 				r := row(g.fn, g.value)
 				p.rows[g.fn] = int32(index[rowKey{fns.add(f, src.tables.Modules), g.value}])
 				r.Stats.Merge(&s.Stats)
+				part := max(resolution[costClass{f.EntryClass, f.ReturnClass}], minUnresolved)
+				r.unresolved += time.Duration(part * float64(s.Subtracted))
 				r.PIDs = slices.AppendSeq(r.PIDs, maps.Keys(s.pids))
 				if off := offs.of(g.fn, f); off != nil && r.TakenOff == 0 {
 					r.TakenOff = max(1, time.Duration(min(off.TimeNs, maxTimeNs)))
 				}
+			}
+		}
+		for _, l := range lostCalls(&src.tables) {
+			if opts.all() && opts.Function.function(&src.tables.Funcs[l.Func]) {
+				row(l.Func, noValue).Lost += l.Entries
 			}
 		}
 		sum.addDropped(path, src, &opts, values, row)
@@ -106,6 +114,9 @@ func report(paths []string, opts Options) (*Result, []part, error) {
 	}
 	r := &Result{Trace: sum.result(), By: opts.By, Warnings: sum.warnings}
 	for _, row := range rows {
+		if n := row.Durations.Count(); n > 0 { // the median, for a few calls that were interrupted say nothing of the others
+			row.BelowResolution = row.Durations.Quantile(500) < row.unresolved/time.Duration(n)
+		}
 		slices.Sort(row.PIDs)
 		row.PIDs = slices.Compact(row.PIDs)
 		r.Rows = append(r.Rows, *row)
@@ -118,4 +129,12 @@ func report(paths []string, opts Options) (*Result, []part, error) {
 type rowKey struct {
 	fn    int
 	value uint32
+}
+
+// grow makes room for row i.
+func grow(rows []*Row, i int) []*Row {
+	for len(rows) <= i {
+		rows = append(rows, new(Row))
+	}
+	return rows
 }

@@ -32,7 +32,12 @@ type Row struct {
 	// TakenOff says when the function was taken off while recording, counted from the start of its trace, in
 	// the first trace in which it was: its figures are of the time before. 0 if it was not.
 	TakenOff time.Duration
-	PIDs     []int // the processes that called it, ascending
+	PIDs     []int  // the processes that called it, ascending
+	Lost     uint64 // entries that are not in the traces; not counted unless all threads and times are selected
+	// BelowResolution: what is left of its calls is less than what the cost of its probes may be wrong by.
+	BelowResolution bool
+
+	unresolved time.Duration // of what was subtracted
 }
 
 // Trace describes what was analyzed: one trace, or several.
@@ -52,6 +57,9 @@ type Trace struct {
 	TakenOff   []TakenOff // by trace and time
 	Threads    int        // that events came from
 	PIDs       []int      // ascending
+	Probes     ProbeCost
+	Losses     []LossWindow    // by trace and time
+	Touched    []TouchedThread // most uncertain calls first
 	// Processes are those that events came from, by PID. One that has executed another program is there twice.
 	Processes []Process
 }
@@ -68,7 +76,7 @@ type Process struct {
 type Result struct {
 	Trace    Trace
 	By       string // what the rows are grouped by, see Options; "" for functions only
-	Rows     []Row  // functions called at least once
+	Rows     []Row  // functions called at least once; if all is selected, also those of which all calls were lost
 	Warnings []string
 }
 

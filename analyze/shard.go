@@ -19,7 +19,6 @@ type shard struct {
 	pairer  *pairer
 	threads map[format.ThreadID]*thread
 	work    chan share
-	lastNs  int64
 }
 
 // share is the part of a batch that is for one shard, with the definitions as
@@ -31,6 +30,8 @@ type share struct {
 	threads []format.Thread
 	process []string // by thread
 	off     []format.TakenOff
+	costs   []format.Calibration
+	losses  []format.Loss
 }
 
 // tally is what a run over a trace counts beside its views.
@@ -38,6 +39,38 @@ type tally struct {
 	lastNs  int64 // time of the last row of the selected threads
 	orphans uint64
 	skipped uint64
+
+	tracedNs                     int64 // of all threads, from the first event of each to its last
+	insideNs, correctedNs, hitNs int64 // see pairer
+	touched                      []TouchedThread
+}
+
+// thread takes in a thread that was read to its end.
+func (t *tally) thread(th *thread) {
+	t.lastNs = max(t.lastNs, th.nowNs)
+	if th.firstNs > 0 {
+		t.tracedNs += max(0, th.nowNs-th.firstNs)
+	}
+	if th.uncertain > 0 {
+		t.touched = append(t.touched, TouchedThread{th.info.PID, th.info.TID, th.info.Comm, th.uncertain})
+	}
+}
+
+// pairer takes in what a pairer counts.
+func (t *tally) pairer(p *pairer) {
+	t.orphans += p.orphans
+	t.skipped += p.skipped
+	t.insideNs += p.insideNs
+	t.correctedNs += p.correctedNs
+	t.hitNs += p.hitNs
+}
+
+// costs returns the calibrations read so far, none if times are to be as measured.
+func (s *source) costs(opts *Options) []format.Calibration {
+	if opts.Raw {
+		return nil
+	}
+	return s.tables.Calibrations
 }
 
 // pair pairs all events of the selected threads and tells the views, each of
@@ -64,7 +97,7 @@ func (s *source) pair(opts *Options, cols format.Columns, views []view) (tally, 
 		for i, runs := range parts {
 			if len(runs) > 0 {
 				b.users.Add(1)
-				shards[i].work <- share{b, runs, s.tables.Funcs, s.tables.Threads, s.processes, s.tables.TakenOff}
+				shards[i].work <- share{b, runs, s.tables.Funcs, s.tables.Threads, s.processes, s.tables.TakenOff, s.costs(opts), s.tables.Losses}
 			}
 		}
 		b.release()
@@ -76,9 +109,10 @@ func (s *source) pair(opts *Options, cols format.Columns, views []view) (tally, 
 	wg.Wait()
 	var sum tally
 	for _, sh := range shards {
-		sum.lastNs = max(sum.lastNs, sh.lastNs)
-		sum.orphans += sh.pairer.orphans
-		sum.skipped += sh.pairer.skipped
+		for _, t := range sh.threads {
+			sum.thread(t)
+		}
+		sum.pairer(sh.pairer)
 	}
 	return sum, err
 }
@@ -91,10 +125,11 @@ func (sh *shard) run() {
 	for w := range sh.work {
 		sh.pairer.define(w.funcs)
 		sh.pairer.takeOff(w.off, w.funcs)
+		sh.pairer.costs.calibrate(w.costs)
+		sh.pairer.losses.add(w.losses)
 		for _, r := range w.runs {
 			t := sh.thread(r.thread, &w)
 			sh.pairer.process(t, &w.batch.Batch, r.from, r.to)
-			sh.lastNs = max(sh.lastNs, t.nowNs)
 		}
 		w.batch.release()
 	}

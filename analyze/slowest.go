@@ -55,7 +55,7 @@ func Slowest(paths []string, n int, opts Options) (*SlowCalls, error) {
 		if err != nil {
 			return nil, err
 		}
-		sum.add(path, src, t)
+		sum.add(path, src, t, &opts)
 		for _, v := range views {
 			all.merge(&v.(*slowest).ranking)
 		}

@@ -79,15 +79,15 @@ func Flow(path string, opts Options, cpu bool, visit func(*Step) error) (warning
 	for _, t := range m.threads {
 		if t != nil {
 			m.pairer.finish(t)
-			sum.lastNs = max(sum.lastNs, t.nowNs)
+			sum.thread(t)
 		}
 	}
 	if v.err == nil {
 		v.err = long.flush()
 	}
-	sum.orphans, sum.skipped = m.pairer.orphans, m.pairer.skipped
+	sum.pairer(m.pairer)
 	s := newSummary([]string{path})
-	s.add(path, src, sum)
+	s.add(path, src, sum, &opts)
 	if !seen {
 		s.warn("", "%s", opts.nothingMatches())
 	}
@@ -177,6 +177,8 @@ func (c *cursor) before(other *cursor) bool {
 func (m *merger) batch(b *batch, src *source, opts *Options) {
 	m.pairer.define(src.tables.Funcs)
 	m.pairer.takeOff(src.tables.TakenOff, src.tables.Funcs)
+	m.pairer.costs.calibrate(src.costs(opts))
+	m.pairer.losses.add(src.tables.Losses)
 	m.threads = append(m.threads, make([]*thread, len(src.tables.Threads)-len(m.threads))...)
 	m.heap = m.heap[:0]
 	for _, r := range b.runs {

@@ -27,7 +27,7 @@ func newSummary(paths []string) *summary {
 }
 
 // add takes in a trace that was read to its end.
-func (s *summary) add(path string, src *source, sum tally) {
+func (s *summary) add(path string, src *source, sum tally, opts *Options) {
 	path = printable(path)
 	tr, t, meta := &s.trace, &src.tables, &src.meta
 	tr.Files = append(tr.Files, path)
@@ -61,7 +61,10 @@ func (s *summary) add(path string, src *source, sum tally) {
 	if damage := src.damage(); damage != "" {
 		s.warn(path, "trace is not complete: %s", damage)
 	}
+	s.trace.Probes.add(src, &sum, opts.Raw)
+	s.addMoved(path, t.Calibrations)
 	s.addLoss(path, t)
+	s.trace.Touched = append(s.trace.Touched, sum.touched...)
 	s.addTakenOff(path, t)
 	if sum.orphans > 0 {
 		s.warn(path, "%s seen whose entry was not: calls that had begun before the recording or before a fork, or lost entries", plural(sum.orphans, "return was", "returns were"))
@@ -91,6 +94,9 @@ func (s *summary) addLoss(path string, t *format.Tables) {
 	if lost == 0 {
 		return
 	}
+	var windows lossWindows
+	windows.add(slices.SortedStableFunc(slices.Values(t.Losses), func(a, b format.Loss) int { return cmp.Compare(a.FirstNs, b.FirstNs) }))
+	s.trace.Losses = append(s.trace.Losses, windows.list...)
 	when := ""
 	if len(t.Losses) > 0 {
 		when = fmt.Sprintf(" between %s and %s after the start, %s of them",
@@ -99,6 +105,9 @@ func (s *summary) addLoss(path string, t *format.Tables) {
 	s.warn(path, "%s lost%s", plural(lost, "event was", "events were"), when)
 	if t.End == nil {
 		return
+	}
+	if s.trace.Probes.Known && !s.trace.Probes.Raw {
+		s.warn(path, "what the probes of lost events took is not subtracted: calls around them are shown too long")
 	}
 	worst := slices.Clone(t.End.FuncLost)
 	slices.SortStableFunc(worst, func(a, b format.FuncLoss) int {
@@ -143,6 +152,9 @@ func (s *summary) result() Trace {
 		return cmp.Or(cmp.Compare(a.PID, b.PID), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Command, b.Command))
 	})
 	tr.Processes = slices.Compact(tr.Processes)
+	slices.SortFunc(tr.Touched, func(a, b TouchedThread) int {
+		return cmp.Or(cmp.Compare(b.Uncertain, a.Uncertain), cmp.Compare(a.PID, b.PID), cmp.Compare(a.TID, b.TID), cmp.Compare(a.Name, b.Name))
+	})
 	return tr
 }
 

@@ -78,7 +78,7 @@ func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 		if err != nil {
 			return nil, err
 		}
-		sum.add(path, src, t)
+		sum.add(path, src, t, opts)
 		for _, v := range views {
 			part := v.(*callPaths)
 			numbers := make([]uint32, part.groups.count(len(src.tables.Funcs)))

@@ -83,14 +83,3 @@ func (o *Objects) TakeOff(fn format.FuncID) error {
 	}
 	return nil
 }
-
-// Discard throws away what has been recorded, and lost, so far.
-func (o *Objects) Discard() {
-	for _, lane := range o.Lanes {
-		lane.Drain(func([]byte) {})
-	}
-	for _, ring := range o.Rings {
-		ring.Drain(func([]byte) {})
-	}
-	o.Losses.Take(func(int, Loss) {})
-}

@@ -28,6 +28,7 @@ type Options struct {
 	Method    Method // how the programs will be attached; not Auto
 	Sites     int    // how many sites with arguments there can be
 	Limited   bool   // count the hits of each function in each process, see Hits
+	NoTasks   bool   // do not watch what happens to tasks
 	// FollowCalls follows calls from their entry to their return, where conditions are decided at the return: all
 	// sites of functions must be SiteFollowed.
 	FollowCalls bool
@@ -89,7 +90,7 @@ func Load(o Options) (_ *Objects, err error) {
 	spec.Maps[utraceMapLanes].MaxEntries = uint32(cpus)
 	spec.Maps[utraceMapLosses].MaxEntries = uint32(cpus)
 	only := 0
-	if len(o.TGIDs) == 1 && !o.Follow && !o.Limited { // Limited calibrates in another process
+	if len(o.TGIDs) == 1 && !o.Follow {
 		only = o.TGIDs[0]
 	}
 	if err := errors.Join(
@@ -107,16 +108,18 @@ func Load(o Options) (_ *Objects, err error) {
 	if err := errors.Join(prepareCalls(spec, o), prepareLimit(spec, o)); err != nil {
 		return nil, err
 	}
-	hasBTF := true
-	if kernel, err := btf.LoadKernelSpec(); err == nil {
+	tasks := !o.NoTasks
+	kernel, err := btf.LoadKernelSpec()
+	if err == nil {
 		if err := spec.Variables[utraceVarTlsOffset].Set(tlsOffset(kernel)); err != nil {
 			return nil, err
 		}
-	} else {
-		if o.Follow {
+	}
+	if err != nil || !tasks {
+		if o.Follow && tasks {
 			return nil, fmt.Errorf("%w: children cannot be followed without BTF of the kernel (CONFIG_DEBUG_INFO_BTF): %w", ErrUnsupported, err)
 		}
-		hasBTF = false
+		tasks = false
 		for _, tp := range taskProbes() {
 			delete(spec.Programs, tp.program)
 		}
@@ -155,7 +158,7 @@ func Load(o Options) (_ *Objects, err error) {
 			objs.Close()
 		}
 	}()
-	if hasBTF {
+	if tasks {
 		if objs.Tasks, err = newRing(coll.Maps[utraceMapTasks]); err != nil {
 			return nil, err
 		}

@@ -124,7 +124,8 @@ static __always_inline void count_loss(__u32 cpu, __u32 func, __u32 kind, __u64 
 	if (!loss)
 		return;
 	__sync_val_compare_and_swap(&loss->first_ns, 0, now);
-	loss->last_ns = now;
+	if (now > loss->last_ns)
+		loss->last_ns = now;
 	if (kind == KIND_RETURN) {
 		__sync_fetch_and_add(&loss->returns, 1);
 		if (fl)

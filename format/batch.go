@@ -290,6 +290,8 @@ func (t *Tables) Apply(d Definition) error {
 		t.TakenOff, err = appendJSON(t.TakenOff, d, false)
 	case KindDropped:
 		t.Dropped, err = appendJSON(t.Dropped, d, false)
+	case KindCalibration:
+		t.Calibrations, err = appendJSON(t.Calibrations, d, false)
 	case KindEnd:
 		t.End = new(End)
 		err = json.Unmarshal(d.Info, t.End)

@@ -33,7 +33,10 @@
 // a row of kind 19 (Thread) or 17 (Func), in an earlier batch: the number is in the
 // column itself and in value, and info is the JSON of the struct of that
 // name. Further kinds define modules (numbered by value), processes, losses, functions left
-// out, functions taken off while recording, and the end, which is the last row of a trace that was completed.
+// out, functions taken off while recording, what hits cost, and the end, which is the last row of a trace that was completed.
+//
+// Cost. A Calibration says what the hits of each class of sites cost when it was made; entry_class and return_class of a Func name the
+// classes of its sites. It counts for the batches of events behind it.
 //
 // Values. What the events of a function carry is described by its args, for entries and hits, and
 // results, for returns. In the column args they stand in that order: a number; true or false; a

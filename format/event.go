@@ -37,6 +37,8 @@ const (
 	KindEnd     Kind = 22
 	// KindTakenOff defines a TakenOff.
 	KindTakenOff Kind = 23
+	// KindCalibration defines a Calibration.
+	KindCalibration Kind = 24
 	// KindDropped defines a Dropped.
 	KindDropped Kind = 25
 )
@@ -47,6 +49,7 @@ func kindNames() map[Kind]string {
 		KindModule: "module", KindFunc: "func", KindProcess: "process", KindThread: "thread", KindLoss: "loss",
 		KindLeftOut: "left-out", KindEnd: "end", KindTakenOff: "taken-off",
 		DroppedReturn: "dropped-return", KindDropped: "dropped",
+		KindCalibration: "calibration",
 	}
 }
 

@@ -68,6 +68,9 @@ type Func struct {
 	Static   string   `json:"static,omitempty"`    // of a static probe, or a span between two: PROVIDER:NAME of where it begins
 	Args     []Arg    `json:"args,omitempty"`      // what its entries or hits carry
 	Results  []Arg    `json:"results,omitempty"`   // what its returns carry
+	// The classes of its sites: where a Calibration has the same two, it tells what recording it costs. Empty: not known.
+	EntryClass  string `json:"entry_class,omitempty"`
+	ReturnClass string `json:"return_class,omitempty"`
 }
 
 // Arg describes a value that the events of a function carry.
@@ -140,6 +143,34 @@ type Dropped struct {
 	InsideNs uint64 `json:"inside_ns,omitempty"`
 }
 
+// Calibration is what hits were found to cost at one moment, in a process of the recorder's own. There is one of when the
+// recording began, and more of while it lasted.
+type Calibration struct {
+	TimeNs uint64     `json:"time_ns"` // since Meta.Start.MonoNs
+	Sites  []SiteCost `json:"sites"`
+	// QuietNs is how long all calls would have taken with every hit at its median, and InterruptNs how much longer they took, since
+	// the kernel had other work to do meanwhile (not those during which another thread ran). A program loses the same part of its
+	// time, and so the more of it the longer it is in probes.
+	QuietNs     int64 `json:"quiet_ns"`
+	InterruptNs int64 `json:"interrupt_ns"`
+}
+
+// SiteCost is what calls of functions cost whose sites are of some class. An iqr_ns is the distance of the quartiles of
+// the figure, which is a median.
+type SiteCost struct {
+	Entry  string `json:"entry"`            // as Func.EntryClass has it
+	Return string `json:"return,omitempty"` // as Func.ReturnClass has it
+	// EntryNs is what an entry, or hit, takes from its thread, before and after its time is taken.
+	EntryNs    int64 `json:"entry_ns"`
+	EntryIQRNs int64 `json:"entry_iqr_ns"`
+	// InsideNs is what a call that does nothing lasts: what its hits take between the times that are taken at entry and return.
+	InsideNs    int64 `json:"inside_ns,omitempty"`
+	InsideIQRNs int64 `json:"inside_iqr_ns,omitempty"`
+	// CallNs is what entry and return take together.
+	CallNs    int64 `json:"call_ns,omitempty"`
+	CallIQRNs int64 `json:"call_iqr_ns,omitempty"`
+}
+
 // FuncLoss counts the lost events of one function.
 type FuncLoss struct {
 	Func    FuncID `json:"func"`
@@ -167,5 +198,7 @@ type Tables struct {
 	LeftOut   []LeftOut
 	TakenOff  []TakenOff
 	Dropped   []Dropped
-	End       *End // nil until the end of a complete trace
+	// Calibrations come in the order of time.
+	Calibrations []Calibration
+	End          *End // nil until the end of a complete trace
 }

@@ -150,6 +150,9 @@ func (w *Writer) AddDropped(d Dropped) { w.define(KindDropped, 0, d) }
 // AddTakenOff reports a function that is probed no longer.
 func (w *Writer) AddTakenOff(t TakenOff) { w.define(KindTakenOff, 0, t) }
 
+// AddCalibration reports what hits cost.
+func (w *Writer) AddCalibration(c Calibration) { w.define(KindCalibration, 0, c) }
+
 func (w *Writer) define(kind Kind, id uint32, value any) {
 	info, err := json.Marshal(value)
 	if err != nil {

@@ -3,126 +3,412 @@
 package record
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"slices"
 	"time"
 
 	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
 
 	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/internal/calibrate"
 )
 
-// calibrationTime is the longest that the costs may take to be measured. It takes 50 ms, most of
-// them to detach.
-const calibrationTime = 2 * time.Second
+const (
+	// calibrationTime is the longest that costs may take to be measured.
+	calibrationTime = 2 * time.Second
+	// calibrationRing is the room for the records of one function's calls.
+	calibrationRing = 64 << 10
+	// calibrationCalls is how often a function is called each time.
+	calibrationCalls = 50
+	// firstCalibrations is how many there are when the recording begins: a reader takes the median of the latest few.
+	firstCalibrations = 5
+	// unsettled is the part of the calls that does not count: caches and predictors have to learn, and the kernel rewrites a nop
+	// of 5 bytes when it is first hit.
+	unsettled = 0.2
+	// Intervals at which costs are measured while recording: from the first to the second, each twice as long as the one
+	// before. What is measured before the first batch is written counts for that batch, too.
+	minCalibrate, maxCalibrate = 50 * time.Millisecond, time.Second
+)
 
 // ServeCalibration is what a process does that Config.Calibrator starts.
 func ServeCalibration(r io.Reader, w io.Writer) error { return calibrate.Serve(r, w) }
 
-// calibrate returns what a hit costs here, in a process of its own, with the programs of the recording.
-// Nothing else must be attached yet; fn is a number of no function. What it has recorded is thrown away.
-func (r *recording) calibrate(fn format.FuncID) (Costs, error) {
+// calibrator measures what hits cost here and now, in a process of its own. It has programs and buffers of
+// its own, of the same making and with the same settings as those of the recording, so nothing of it gets into
+// the trace, or into the counts.
+type calibrator struct {
+	cmd      *exec.Cmd
+	in       *json.Encoder
+	inPipe   io.Closer
+	replies  *json.Decoder
+	objs     *bpf.Objects
+	attached []probeLink
+	tests    []calibrationTest
+	events   []bpf.Event // scratch
+}
+
+// calibrationTest is a function that a calibrator calls, and what is learned from it.
+type calibrationTest struct {
+	function   int
+	entry, ret siteKind
+}
+
+// siteKind is the class of a site and the payload of its record, as format.Func has it. Empty: none, or not known.
+type siteKind string
+
+// Kinds of sites that are calibrated. The names of SiteClass stand for C code without arguments.
+const (
+	kindTrampoline siteKind = "trampoline"
+	kindStatic     siteKind = "static"      // an emulated nop with the program for static probes
+	kindStaticArgs siteKind = "static-args" // the same, with texts as arguments
+	kindGo         siteKind = "-go"         // behind the name of a SiteClass: code of Go
+)
+
+func calibrationTests() []calibrationTest {
+	nop5, emulated, stepped := siteKind(NopCall.String()), siteKind(Emulated.String()), siteKind(Stepped.String())
+	return []calibrationTest{
+		{calibrate.NopCall, nop5, ""},
+		{calibrate.NopCallTrampoline, nop5, kindTrampoline},
+		{calibrate.NopCallStepped, nop5, stepped},
+		{calibrate.Emulated, emulated, ""},
+		{calibrate.EmulatedTrampoline, emulated, kindTrampoline},
+		{calibrate.EmulatedStepped, emulated, stepped},
+		{calibrate.Stepped, stepped, ""},
+		{calibrate.SteppedTrampoline, stepped, kindTrampoline},
+		{calibrate.SteppedStepped, stepped, stepped},
+		{calibrate.EmulatedGo, emulated + kindGo, ""},
+		{calibrate.EmulatedGoStepped, emulated + kindGo, stepped + kindGo},
+		{calibrate.SteppedGo, stepped + kindGo, ""},
+		{calibrate.SteppedGoStepped, stepped + kindGo, stepped + kindGo},
+		{calibrate.Static, kindStatic, ""},
+		{calibrate.StaticSpan, kindStatic, kindStatic},
+		{calibrate.StaticArgs, kindStaticArgs, ""},
+		{calibrate.StaticArgsSpan, kindStaticArgs, kindStatic},
+		{calibrate.StaticSpanArgs, kindStatic, kindStaticArgs},
+		{calibrate.StaticArgsSpanArgs, kindStaticArgs, kindStaticArgs},
+	}
+}
+
+// siteKinds returns the kinds of a function's sites, for a Calibration.
+func (fn *PlannedFunc) siteKinds(goCode bool) (entry, ret siteKind) {
+	for _, s := range fn.Statics {
+		kind := kindStatic
+		if s.site.NumArgs > 0 {
+			kind = kindStaticArgs
+		}
+		if s.Class != Emulated {
+			return "", ""
+		}
+		if s.site.Kind == format.Return {
+			ret = max(ret, kind)
+		} else {
+			entry = max(entry, kind)
+		}
+	}
+	if len(fn.Statics) > 0 {
+		return entry, ret
+	}
+	suffix := siteKind("")
+	if goCode {
+		suffix = kindGo
+	}
+	switch fn.ReturnBy {
+	case ByTrampoline:
+		ret = kindTrampoline
+	case ByInstruction:
+		ret = siteKind(Stepped.String()) + suffix
+	}
+	return siteKind(fn.Class.String()) + suffix, ret
+}
+
+// firstTests are what is tried when the recording begins: what the functions of the plan need, or everything, where more
+// can come or a limit is to be kept.
+func (r *recording) firstTests() []calibrationTest {
+	if r.follower == nil && r.cfg.MaxOverhead == 0 {
+		return r.usedTests()
+	}
+	statics := r.plan.countDataSites(r.follower != nil) > 0
+	return slices.DeleteFunc(calibrationTests(), func(t calibrationTest) bool { return t.function >= calibrate.Static && !statics })
+}
+
+// usedTests are those for the functions of the plan.
+func (r *recording) usedTests() []calibrationTest {
+	used := map[siteKind]map[siteKind]bool{}
+	for _, m := range r.plan.Modules {
+		for i := range m.Funcs {
+			entry, ret := m.Funcs[i].siteKinds(m.Goid != 0)
+			if used[entry] == nil {
+				used[entry] = map[siteKind]bool{"": true} // each is also measured alone
+			}
+			used[entry][ret] = true
+		}
+	}
+	return slices.DeleteFunc(calibrationTests(), func(t calibrationTest) bool { return !used[t.entry][t.ret] })
+}
+
+// newCalibrator starts a process on the processors of the first target, and attaches to it.
+func (r *recording) newCalibrator() (_ *calibrator, err error) {
 	switch {
 	case len(r.cfg.Calibrator) == 0:
-		return Costs{}, errors.New("there is no program to do it with")
+		return nil, errors.New("there is no program to do it with")
 	case r.method == bpf.Perf:
-		return Costs{}, errors.New("perf events take too long to detach")
+		return nil, errors.New("perf events take too long to detach")
 	}
-	cmd := exec.Command(r.cfg.Calibrator[0], r.cfg.Calibrator[1:]...)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return Costs{}, err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return Costs{}, err
-	}
-	if err := cmd.Start(); err != nil {
-		return Costs{}, err
-	}
-	defer func() {
-		in.Close()
-		cmd.Process.Kill()
-		cmd.Wait()
-	}()
-	watchdog := time.AfterFunc(calibrationTime, func() { cmd.Process.Kill() })
-	defer watchdog.Stop()
-
-	replies := json.NewDecoder(out)
-	var at, ns calibrate.Sites
-	if err := replies.Decode(&at); err != nil {
-		return Costs{}, fmt.Errorf("its process: %w", err)
-	}
-	attached, err := attachCalibration(r.objs, cmd.Process.Pid, at, fn)
-	defer closeAll(attached)
-	if err != nil {
-		return Costs{}, err
-	}
-	if len(r.targets) > 0 {
-		if err := r.objs.Follow(cmd.Process.Pid); err != nil {
-			return Costs{}, err
-		}
-		defer r.objs.Unfollow(cmd.Process.Pid)
-	}
-	if err := r.objs.Enable(true); err != nil {
-		return Costs{}, err
-	}
-	_, err = in.Write([]byte{'\n'})
-	if err == nil {
-		err = replies.Decode(&ns)
-	}
-	if err := errors.Join(err, r.objs.Enable(false)); err != nil {
-		return Costs{}, fmt.Errorf("its process: %w", err)
-	}
-	r.objs.Discard()
-	return newCosts(ns), nil
-}
-
-// newCosts works out the costs from what calls have taken.
-func newCosts(ns calibrate.Sites) Costs {
-	d := func(ns uint64) time.Duration { return time.Duration(ns) }
-	c := Costs{Measured: true, NopCall: d(ns.NopCall), Emulated: d(ns.Emulated), Stepped: d(ns.Stepped)}
-	c.Trampoline = max(0, d(ns.Returning)-c.Emulated)
-	if ns.Static > 0 {
-		c.Args = max(0, d(ns.Static)-c.Emulated)
-	}
-	return c
-}
-
-// attachCalibration attaches probes to the functions of package calibrate. Those attached are returned
-// with an error, too.
-func attachCalibration(objs *bpf.Objects, pid int, at calibrate.Sites, fn format.FuncID) (attached []probeLink, err error) {
-	ex, err := link.OpenExecutable(fmt.Sprintf("/proc/%d/exe", pid))
+	c := &calibrator{cmd: exec.Command(r.cfg.Calibrator[0], r.cfg.Calibrator[1:]...), tests: r.firstTests()}
+	c.cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1") // no signals in functions that are probed
+	in, err := c.cmd.StdinPipe()
 	if err != nil {
 		return nil, err
+	}
+	c.inPipe = in
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.cmd.Start(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			c.close()
+		}
+	}()
+	defer c.watch()()
+	c.in, c.replies = json.NewEncoder(in), json.NewDecoder(out)
+	pid := c.cmd.Process.Pid
+	if len(r.targets) > 0 {
+		var cpus unix.CPUSet
+		if unix.SchedGetaffinity(r.targets[0], &cpus) == nil {
+			if err = setAffinity(pid, &cpus); err != nil {
+				return nil, fmt.Errorf("its process: %w", err)
+			}
+		}
+	}
+	sites := 0
+	for _, t := range c.tests {
+		if t.function >= calibrate.Static {
+			sites += 2
+		}
+	}
+	opts := bpf.Options{
+		RingBytes: calibrationRing, Funcs: calibrate.Functions, TGIDs: []int{pid}, Follow: r.cfg.Follow || len(r.targets) > 1, Method: r.method,
+		Sites: sites, Limited: r.cfg.MaxOverhead > 0, NoTasks: true,
+	}
+	if c.objs, err = bpf.Load(opts); err != nil { // meanwhile the process starts
+		return nil, err
+	}
+	var places []calibrate.Place
+	if err = c.replies.Decode(&places); err != nil {
+		return nil, fmt.Errorf("its process: %w", err)
+	}
+	if len(places) != calibrate.Functions {
+		return nil, errors.New("its process is of another version")
+	}
+	if err = c.attach(places); err != nil {
+		return nil, err
+	}
+	if err = c.objs.Enable(true); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// setAffinity pins all threads of a process.
+func setAffinity(pid int, cpus *unix.CPUSet) error {
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		return err
+	}
+	for _, task := range tasks {
+		var tid int
+		if _, err := fmt.Sscan(task.Name(), &tid); err == nil {
+			unix.SchedSetaffinity(tid, cpus) // a thread that has ended, or processors that are gone, are no harm
+		}
+	}
+	return nil
+}
+
+// attach attaches the probes of all tests.
+func (c *calibrator) attach(places []calibrate.Place) error {
+	pid := c.cmd.Process.Pid
+	ex, err := link.OpenExecutable(fmt.Sprintf("/proc/%d/exe", pid))
+	if err != nil {
+		return err
+	}
+	var instructions, trampolines, statics []site
+	for _, t := range c.tests {
+		at, fn, goid := places[t.function], format.FuncID(t.function), uint16(0)
+		switch {
+		case t.function >= calibrate.Static:
+			for _, s := range []struct {
+				off  uint64
+				kind siteKind
+				as   format.Kind
+			}{{at.Entry, t.entry, format.Entry}, {at.Return, t.ret, format.Return}} {
+				if s.kind == "" {
+					continue
+				}
+				its := bpf.Site{Func: fn, Kind: s.as, Flags: bpf.SiteFrame}
+				if s.kind == kindStaticArgs {
+					text := bpf.Arg{From: bpf.FromRegister, As: bpf.AsString, Size: 8, Base: calibrate.TextRegister, Index: bpf.NoRegister, Max: 100}
+					its.NumArgs, its.Args = 2, [bpf.MaxArgs]bpf.Arg{text, text}
+				}
+				cookie, err := c.objs.AddSite(&its)
+				if err != nil {
+					return err
+				}
+				statics = append(statics, site{fileOff: s.off, cookie: cookie})
+			}
+			continue
+		case t.function >= calibrate.EmulatedGo:
+			goid = goStackHigh
+		}
+		instructions = append(instructions, site{fileOff: at.Entry, cookie: bpf.Cookie(fn, format.Entry, goid)})
+		switch t.ret {
+		case "":
+		case kindTrampoline:
+			trampolines = append(trampolines, site{fileOff: at.Entry, cookie: bpf.Cookie(fn, format.Return, 0)})
+		default:
+			instructions = append(instructions, site{fileOff: at.Return, cookie: bpf.Cookie(fn, format.Return, goid)})
+		}
 	}
 	w := newWay(bpf.Multi)
 	add := func(l link.Link, err error) error {
 		if err == nil {
-			attached = append(attached, probeLink{l, fn})
+			c.attached = append(c.attached, probeLink{Link: l})
 		}
 		return err
 	}
-	entry := bpf.Cookie(fn, format.Entry, 0)
-	sites := []site{{fileOff: at.NopCall, cookie: entry}, {fileOff: at.Emulated, cookie: entry}, {fileOff: at.Stepped, cookie: entry}, {fileOff: at.Returning, cookie: entry}}
-	if err := add(w.uprobe(ex, objs.OnInstruction, sites, pid)); err != nil {
-		return attached, err
+	if len(instructions) > 0 {
+		err = errors.Join(err, add(w.uprobe(ex, c.objs.OnInstruction, instructions, pid)))
 	}
-	if err := add(w.uretprobe(ex, objs.OnReturn, []site{{fileOff: at.Returning, cookie: bpf.Cookie(fn, format.Return, 0)}}, pid)); err != nil {
-		return attached, err
+	if len(trampolines) > 0 {
+		err = errors.Join(err, add(w.uretprobe(ex, c.objs.OnReturn, trampolines, pid)))
 	}
-	if objs.OnSite == nil {
-		return attached, nil
+	if len(statics) > 0 {
+		err = errors.Join(err, add(w.uprobe(ex, c.objs.OnSite, statics, pid)))
 	}
-	text := bpf.Arg{From: bpf.FromRegister, As: bpf.AsString, Size: 8, Base: calibrate.TextRegister, Index: bpf.NoRegister, Max: 100}
-	cookie, err := objs.AddSite(&bpf.Site{Func: fn, Kind: format.Hit, NumArgs: 2, Args: [bpf.MaxArgs]bpf.Arg{text, text}})
-	if err != nil {
-		return attached, err
+	return err
+}
+
+// goStackHigh is the offset of stack.hi in the runtime's struct g. It is read in the place of goid, which any other number
+// costs as much as.
+const goStackHigh = 8
+
+// keep leaves out the other tests from now on, unless none would be left.
+func (c *calibrator) keep(tests []calibrationTest) {
+	if len(tests) > 0 {
+		c.tests = tests
 	}
-	return attached, add(w.uprobe(ex, objs.OnSite, []site{{fileOff: at.Static, cookie: cookie}}, pid))
+}
+
+// watch kills the process if it takes too long, unless what is returned is called before.
+func (c *calibrator) watch() (done func()) {
+	watchdog := time.AfterFunc(calibrationTime, func() { c.cmd.Process.Kill() })
+	return func() { watchdog.Stop() }
+}
+
+// measure returns what hits cost now.
+func (c *calibrator) measure() (cal format.Calibration, err error) {
+	defer c.watch()()
+	entries := map[siteKind]format.SiteCost{}
+	for _, t := range c.tests {
+		switches, err := c.run(t.function, calibrationCalls)
+		if err != nil {
+			return cal, err
+		}
+		cost := format.SiteCost{Entry: string(t.entry), Return: string(t.ret)}
+		periods, inside := c.durations(t.ret != "")
+		if len(periods) == 0 || t.ret != "" && len(inside) == 0 {
+			return cal, fmt.Errorf("the probes of its function %d were not seen", t.function)
+		}
+		if t.ret == "" {
+			cost.EntryNs, cost.EntryIQRNs = quartiles(periods)
+			entries[t.entry] = cost
+		} else {
+			cost.EntryNs, cost.EntryIQRNs = entries[t.entry].EntryNs, entries[t.entry].EntryIQRNs
+			cost.InsideNs, cost.InsideIQRNs = quartiles(inside)
+			cost.CallNs, cost.CallIQRNs = quartiles(periods)
+		}
+		cal.Sites = append(cal.Sites, cost)
+		median := periods[len(periods)/2] // quartiles has sorted them; the longest are those in which others ran
+		for _, ns := range periods[:max(0, len(periods)-int(switches))] {
+			cal.QuietNs += median
+			cal.InterruptNs += ns - median
+		}
+	}
+	cal.InterruptNs = max(0, cal.InterruptNs)
+	return cal, nil
+}
+
+// run has a function called and reads the events of that. It returns how often the process lost its processor.
+func (c *calibrator) run(function, calls int) (switches int64, err error) {
+	if err := c.in.Encode(calibrate.Request{Function: function, Calls: calls}); err != nil {
+		return 0, fmt.Errorf("its process: %w", err)
+	}
+	var done calibrate.Reply
+	if err := c.replies.Decode(&done); err != nil {
+		return 0, fmt.Errorf("its process: %w", err)
+	}
+	c.events = c.events[:0]
+	take := func(rec []byte) {
+		var e bpf.Event
+		if e.Decode(rec); int(e.Func) == function {
+			c.events = append(c.events, e)
+		}
+	}
+	for _, lane := range c.objs.Lanes {
+		lane.Drain(take)
+	}
+	for _, ring := range c.objs.Rings {
+		ring.Drain(take)
+	}
+	slices.SortStableFunc(c.events, func(a, b bpf.Event) int { return cmp.Compare(a.TimeNs, b.TimeNs) })
+	return done.Switches, nil
+}
+
+// durations returns the times from each entry to the next, and from each entry to its return.
+func (c *calibrator) durations(returns bool) (periods, inside []int64) {
+	var last *bpf.Event // entry
+	for i := range c.events {
+		e := &c.events[i]
+		switch {
+		case !e.Kind.IsEntry():
+			if last != nil && c.events[i-1].Kind.IsEntry() {
+				inside = append(inside, int64(e.TimeNs-last.TimeNs))
+			}
+		default:
+			if last != nil && c.events[i-1].Kind.IsEntry() != returns {
+				periods = append(periods, int64(e.TimeNs-last.TimeNs))
+			}
+			last = e
+		}
+	}
+	return periods[int(unsettled*float64(len(periods))):], inside[int(unsettled*float64(len(inside))):]
+}
+
+// quartiles returns the median, and the distance of the quartiles.
+func quartiles(ns []int64) (median, iqr int64) {
+	slices.Sort(ns)
+	return ns[len(ns)/2], ns[len(ns)*3/4] - ns[len(ns)/4]
+}
+
+// close ends the process and detaches from it.
+func (c *calibrator) close() error {
+	c.inPipe.Close()
+	c.cmd.Process.Kill()
+	c.cmd.Wait()
+	err := closeAll(c.attached)
+	if c.objs != nil {
+		err = errors.Join(err, c.objs.Close())
+	}
+	return err
 }

@@ -48,7 +48,7 @@ func (c *catalog) add(m *PlannedModule) {
 		share := max(1, m.share)
 		first := i / share * share
 		c.funcs = append(c.funcs, probedFunc{
-			id: c.w.AddFunc(fn.describe(id)), module: id, planned: fn,
+			id: c.w.AddFunc(fn.describe(id, m.Goid != 0)), module: id, planned: fn,
 			first: format.FuncID(start + first), next: format.FuncID(start + min(first+share, len(m.Funcs))),
 		})
 		c.keyed = c.keyed || fn.keyed
@@ -84,7 +84,8 @@ func (c *catalog) name(fn format.FuncID, v *bpf.Values) {
 		}
 		return string(v.Text(i))
 	}
-	f := format.Func{Module: probed.module, Static: probed.planned.Static, File: text(parts.file)}
+	entry, ret := probed.planned.siteKinds(false)
+	f := format.Func{Module: probed.module, Static: probed.planned.Static, File: text(parts.file), EntryClass: string(entry), ReturnClass: string(ret)}
 	f.Name = style.join(text(parts.class), text(parts.function), f.File)
 	if f.Name == "" {
 		f.Name = "[no name]"

@@ -73,6 +73,32 @@ func (c Costs) Call(fn PlannedFunc) string {
 	return fmt.Sprintf("%.1f us", (entry+ret).Seconds()*1e6)
 }
 
+// newCosts takes from what was measured what a limit goes by.
+func newCosts(list []format.Calibration) Costs {
+	of := func(entry, ret siteKind) (c format.SiteCost) {
+		var entries, calls []int64
+		for _, cal := range list {
+			for _, s := range cal.Sites {
+				if s.Entry == string(entry) && s.Return == string(ret) {
+					entries, calls = append(entries, s.EntryNs), append(calls, s.CallNs)
+				}
+			}
+		}
+		if len(entries) > 0 {
+			c.EntryNs, _ = quartiles(entries)
+			c.CallNs, _ = quartiles(calls)
+		}
+		return c
+	}
+	class := func(c SiteClass) time.Duration { return time.Duration(of(siteKind(c.String()), "").EntryNs) }
+	c := Costs{Measured: true, NopCall: class(NopCall), Emulated: class(Emulated), Stepped: class(Stepped)}
+	c.Trampoline = max(0, time.Duration(of(siteKind(Emulated.String()), kindTrampoline).CallNs)-c.Emulated)
+	if args := of(kindStaticArgs, ""); args.EntryNs > 0 {
+		c.Args = max(0, time.Duration(args.EntryNs)-c.Emulated)
+	}
+	return c
+}
+
 // describe returns the costs for a trace, nil for none.
 func (c *Costs) describe() *format.Costs {
 	if c == nil {

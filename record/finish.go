@@ -19,6 +19,7 @@ func (r *recording) finish(reason string) (*Summary, error) {
 		return nil, fmt.Errorf("turn off the probes: %w", err)
 	}
 	r.stopFollowing()
+	r.watch.stop(r)
 	drainErr := r.drainer.round()
 	dropped, err := r.settleCalls(stop)
 	if err != nil {
@@ -65,6 +66,9 @@ func (r *recording) finish(reason string) (*Summary, error) {
 		sum.Command = r.command.wait(reason == reasonCommand)
 	}
 	warnings, missing, err := r.missing()
+	if text := r.watch.moved(); text != "" {
+		warnings = append(warnings, text)
+	}
 	sum.Warnings = warnings
 	return sum, errors.Join(drainErr, closeErr, err, missing)
 }

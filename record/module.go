@@ -103,11 +103,13 @@ func (m *PlannedModule) describe() format.Module {
 }
 
 // describe returns the function for a trace, in which its module has a number.
-func (fn *PlannedFunc) describe(module format.ModuleID) format.Func {
+func (fn *PlannedFunc) describe(module format.ModuleID, goCode bool) format.Func {
+	entry, ret := fn.siteKinds(goCode)
 	f := format.Func{
 		Name: fn.Name, Module: module, Addr: fn.Addr, Size: fn.Size, File: fn.SourceFile, Line: fn.Line,
 		Hit: fn.Hit, NoReturn: !fn.Hit && fn.ReturnBy == Never && len(fn.Statics) == 0,
 		Static: fn.Static, Args: describe(fn.args), Results: describe(fn.results),
+		EntryClass: string(entry), ReturnClass: string(ret),
 	}
 	if fn.Symbol != fn.Name {
 		f.Symbol = fn.Symbol

@@ -69,6 +69,7 @@ type recording struct {
 	probes  attachedProbes
 	limiter *limiter // nil without a limit
 	costs   *Costs   // with a limit
+	watch   costWatch
 	file    *os.File
 	w       *format.Writer
 	drainer *drainer
@@ -134,23 +135,13 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 		room += laterFuncs
 	}
 	sites := p.countDataSites(r.follower != nil)
-	if sites > 0 && cfg.MaxOverhead > 0 {
-		sites++ // of the calibration
-	}
 	if r.objs, err = bpf.Load(bpf.Options{
 		RingBytes: cfg.RingBytes, Funcs: room, TGIDs: r.targets, Follow: cfg.Follow, Method: r.method, Sites: sites, FollowCalls: p.followsCalls(),
 		Limited: cfg.MaxOverhead > 0,
 	}); err != nil {
 		return nil, err
 	}
-	if cfg.MaxOverhead > 0 {
-		costs, err := r.calibrate(format.FuncID(room))
-		if err != nil {
-			costs = TypicalCosts()
-			r.notice("what a hit of a probe costs was not measured: %v; taking what it typically costs", err)
-		}
-		r.costs = &costs
-	}
+	r.calibrate()
 	if err := r.attach(); err != nil {
 		return nil, err
 	}
@@ -182,6 +173,7 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	if err := r.release(); err != nil {
 		return nil, err
 	}
+	r.watch.start(r)
 	reason, runErr := r.loop(ctx, gone)
 	sum, err = r.finish(reason)
 	if runErr != nil { // what it led to while finishing is no news
@@ -342,6 +334,9 @@ func (r *recording) begin() (err error) {
 	for _, l := range r.plan.LeftOut {
 		r.w.AddLeftOut(l)
 	}
+	for _, cal := range r.watch.list {
+		r.w.AddCalibration(cal)
+	}
 	return r.w.Flush()
 }
 
@@ -437,7 +432,7 @@ func (r *recording) detach() error {
 
 func (r *recording) close() error {
 	r.stopFollowing()
-	errs := []error{r.detach()}
+	errs := []error{r.watch.close(), r.detach()}
 	if r.objs != nil {
 		errs = append(errs, r.objs.Close())
 	}

@@ -30,6 +30,34 @@ type jsonTrace struct {
 	SlowerThanNs int64 `json:"slower_than_ns"`
 
 	TakenOff []jsonTakenOff `json:"taken_off"` // functions that were taken off while recording
+	Probes   jsonProbes     `json:"probes"`
+	Losses   []jsonLoss     `json:"losses"`
+	Touched  []jsonTouched  `json:"touched_threads"`
+}
+
+// jsonProbes is what the probes took.
+type jsonProbes struct {
+	Known        bool  `json:"known"`
+	HitsNs       int64 `json:"hits_ns"`       // all hits
+	TracedNs     int64 `json:"traced_ns"`     // of all threads, from the first event of each to its last
+	InsideNs     int64 `json:"inside_ns"`     // outermost complete calls, as measured
+	SubtractedNs int64 `json:"subtracted_ns"` // from them
+}
+
+// jsonLoss is a time, since the start, in which events were lost.
+type jsonLoss struct {
+	FromNs  int64  `json:"from_ns"`
+	ToNs    int64  `json:"to_ns"`
+	Entries uint64 `json:"entries"`
+	Returns uint64 `json:"returns"`
+}
+
+// jsonTouched is a thread with calls that a loss may have touched.
+type jsonTouched struct {
+	PID       int    `json:"pid"`
+	TID       int    `json:"tid"`
+	Name      string `json:"name"`
+	Uncertain uint64 `json:"uncertain"`
 }
 
 type jsonTakenOff struct {
@@ -64,6 +92,11 @@ type jsonFunction struct {
 	PIDs       []int  `json:"pids"`
 
 	By map[string]any `json:"by,omitempty"` // the value that its calls have in common; null: it could not be read
+	// Complete calls during which events were lost: in total_ns and self_ns, not in the figures from min_ns to max_ns.
+	Uncertain       uint64 `json:"uncertain"`
+	UncertainNs     int64  `json:"uncertain_ns"`
+	Lost            uint64 `json:"lost"` // entries that are not in the trace
+	BelowResolution bool   `json:"below_resolution"`
 }
 
 // JSON writes the report as one object.
@@ -74,13 +107,21 @@ func JSON(w io.Writer, r *analyze.Result) error {
 			File: strings.Join(t.Files, ", "), Host: strings.Join(t.Hosts, ", "), Kernel: strings.Join(t.Kernels, ", "),
 			Command: strings.Join(t.Commands, "; "), Start: t.Start.Format("2006-01-02T15:04:05.000000000Z"),
 			DurationNs: int64(t.Duration), Events: t.Events, Lost: t.Lost, PIDs: append([]int{}, t.PIDs...),
-			SlowerThanNs: int64(t.SlowerThan), TakenOff: []jsonTakenOff{},
+			SlowerThanNs: int64(t.SlowerThan),
+			TakenOff:     []jsonTakenOff{}, Losses: []jsonLoss{}, Touched: []jsonTouched{},
+			Probes: jsonProbes{t.Probes.Known, int64(t.Probes.Hits), int64(t.Probes.Traced), int64(t.Probes.Inside), int64(t.Probes.Subtracted)},
 		},
 		Functions: []jsonFunction{},
 		Warnings:  append([]string{}, r.Warnings...),
 	}
 	for _, off := range t.TakenOff {
 		out.Trace.TakenOff = append(out.Trace.TakenOff, jsonTakenOff{off.Name, off.Module, int64(off.At), off.Hits, off.PID, off.Overhead, off.Reason})
+	}
+	for _, l := range t.Losses {
+		out.Trace.Losses = append(out.Trace.Losses, jsonLoss{int64(l.From), int64(l.To), l.Entries, l.Returns})
+	}
+	for _, th := range t.Touched {
+		out.Trace.Touched = append(out.Trace.Touched, jsonTouched(th))
 	}
 	for i := range r.Rows {
 		out.Functions = append(out.Functions, newJSONFunction(&r.Rows[i], r.By))
@@ -100,6 +141,7 @@ func newJSONFunction(row *analyze.Row, by string) jsonFunction {
 		MinNs: int64(d.Min()), AvgNs: int64(row.Mean()), P50Ns: int64(d.Quantile(500)), P90Ns: int64(d.Quantile(900)),
 		P99Ns: int64(d.Quantile(990)), P999Ns: int64(d.Quantile(999)), MaxNs: int64(d.Max()),
 		Errors: row.Errors, Dropped: row.Dropped, TakenOffNs: int64(row.TakenOff), PIDs: append([]int{}, row.PIDs...),
+		Uncertain: row.Uncertain, UncertainNs: int64(row.UncertainTime), Lost: row.Lost, BelowResolution: row.BelowResolution,
 	}
 	if row.Value.Text != "" {
 		fn.By = map[string]any{by: row.Value.Plain}

@@ -47,6 +47,11 @@ func callColumns() []callColumn {
 			return get(c), !c.Hit && c.State == analyze.Complete
 		}}
 	}
+	certain := func(name string, get func(*analyze.Call) int64) callColumn {
+		return callColumn{name: name, optional: true, int64: func(c *analyze.Call) (int64, bool) {
+			return get(c), !c.Hit && c.State == analyze.Complete && !c.Uncertain
+		}}
+	}
 	values := func(name string, get func(*analyze.Call) string) callColumn {
 		return callColumn{name: name, optional: true, text: func(c *analyze.Call) (string, bool) { return get(c), get(c) != "" }}
 	}
@@ -60,7 +65,7 @@ func callColumns() []callColumn {
 		text("host", func(c *analyze.Call) string { return c.Host }),
 		begin,
 		long("start_ns", func(c *analyze.Call) int64 { return int64(c.Start) }),
-		complete("duration_ns", func(c *analyze.Call) int64 { return int64(c.Duration) }),
+		certain("duration_ns", func(c *analyze.Call) int64 { return int64(c.Duration) }),
 		complete("self_ns", func(c *analyze.Call) int64 { return int64(c.Self) }),
 		long("total_ns", func(c *analyze.Call) int64 { return int64(c.Total) }),
 		number("depth", func(c *analyze.Call) int32 { return int32(c.Depth) }),
@@ -85,6 +90,8 @@ func callState(c *analyze.Call) string {
 	switch {
 	case c.Hit:
 		return "hit"
+	case c.Uncertain:
+		return "uncertain"
 	case c.State == analyze.Complete:
 		return "complete"
 	case c.State == analyze.Unwound:

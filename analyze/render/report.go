@@ -23,6 +23,7 @@ func Report(w io.Writer, r *analyze.Result, sparks bool) error {
 	fmt.Fprintln(out)
 	table(out, r, newProcessNames(&r.Trace), sparks)
 	incomplete(out, r.Rows, r.By)
+	uncertain(out, r)
 	return out.Flush()
 }
 
@@ -46,8 +47,76 @@ func header(w io.Writer, t *analyze.Trace) {
 	if n := len(t.TakenOff); n > 0 {
 		line("taken off", count(uint64(n), "function, which cost too much: marked with *, its", "functions, which cost too much: marked with *, their")+" calls count only up to then")
 	}
+	line("probes", probes(&t.Probes))
 	line("threads", fmt.Sprint(t.Threads))
 	processes(line, t.Processes)
+}
+
+// probes says what the probes took, and what was done about it.
+func probes(p *analyze.ProbeCost) string {
+	switch {
+	case p.Raw:
+		return "what they took is in the times (--raw)"
+	case !p.Known:
+		return "what they took was not measured: it is in the times"
+	}
+	text := fmt.Sprintf("took %s, %s of the %s between the first and the last event of each thread; subtracted %s of %s in traced calls",
+		analyze.FormatDuration(p.Hits), percent(p.Hits, p.Traced), analyze.FormatDuration(p.Traced),
+		analyze.FormatDuration(p.Subtracted), analyze.FormatDuration(p.Inside))
+	if p.Unknown > 0 {
+		text += fmt.Sprintf("; not known for %d of the functions", p.Unknown)
+	}
+	return text
+}
+
+func percent(part, all time.Duration) string {
+	if all <= 0 {
+		return "0.0%"
+	}
+	return fmt.Sprintf("%.1f%%", 100*float64(part)/float64(all))
+}
+
+// mostWindows is how many times of losses the report names.
+const mostWindows = 10
+
+// uncertain lists the calls that losses of events may have touched, and when they occurred.
+func uncertain(w io.Writer, r *analyze.Result) {
+	if len(r.Trace.Losses) == 0 {
+		return
+	}
+	var names, threads, windows []string
+	list := slices.Collect(func(yield func(*analyze.Row) bool) {
+		for i := range r.Rows {
+			if row := &r.Rows[i]; row.Uncertain > 0 && !yield(row) {
+				return
+			}
+		}
+	})
+	slices.SortStableFunc(list, func(a, b *analyze.Row) int { return cmp.Compare(b.Uncertain, a.Uncertain) })
+	for _, row := range list {
+		names = append(names, fmt.Sprintf("%s %d (%s of %s)", row.Label, row.Uncertain, analyze.FormatDuration(row.UncertainTime), analyze.FormatDuration(row.Total)))
+	}
+	for _, t := range r.Trace.Touched {
+		threads = append(threads, fmt.Sprintf("%s %d (%d)", t.Name, t.TID, t.Uncertain))
+	}
+	var all time.Duration
+	for _, l := range r.Trace.Losses {
+		all += l.To - l.From
+		windows = append(windows, fmt.Sprintf("%s to %s (%d)", analyze.FormatDuration(l.From), analyze.FormatDuration(l.To), l.Entries+l.Returns))
+	}
+	if len(names) > 0 {
+		fmt.Fprintf(w, "\nuncertain calls, for events were lost meanwhile (in Total and Self time, in no other figure): %s\n", some(names, mostNamed))
+		fmt.Fprintf(w, "uncertain calls by thread: %s\n", some(threads, mostNamed))
+	}
+	fmt.Fprintf(w, "\nevents were lost in %d stretches of time, %s in all, of any thread at most as long: %s\n", len(windows), analyze.FormatDuration(all), some(windows, mostWindows))
+}
+
+// some joins the first n of a list.
+func some(list []string, n int) string {
+	if len(list) <= n {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s, and %d more", strings.Join(list[:n], ", "), len(list)-n)
 }
 
 // mostNamed is how many functions the list of incomplete calls names.
@@ -96,7 +165,7 @@ func table(w io.Writer, r *analyze.Result, names processNames, sparks bool) {
 	rows := r.Rows
 	labels := []string{"Function"}
 	for i := range rows {
-		labels = append(labels, rows[i].Label+takenOff(&rows[i]))
+		labels = append(labels, unresolved(&rows[i])+rows[i].Label+takenOff(&rows[i]))
 	}
 	if r.By != "" {
 		addColumn(labels, r.By, func(i int) string { return cut(cmp.Or(rows[i].Value.Text, "-"), mostValue) })
@@ -148,6 +217,14 @@ func table(w io.Writer, r *analyze.Result, names processNames, sparks bool) {
 	}
 }
 
+// unresolved is what stands before the name of a function whose times are less than what is known of its probes' cost.
+func unresolved(r *analyze.Row) string {
+	if r.BelowResolution {
+		return "~"
+	}
+	return ""
+}
+
 // takenOff is what stands behind the name of a function that was taken off.
 func takenOff(r *analyze.Row) string {
 	if r.TakenOff == 0 {
@@ -160,8 +237,11 @@ func takenOff(r *analyze.Row) string {
 func cells(s *analyze.Stats) []string {
 	d := &s.Durations
 	line := []string{"-", "-", fmt.Sprint(s.Calls), "-", "-", "-", "-", "-", "-"}
+	if d.Count()+s.Uncertain+s.Dropped > 0 {
+		line[0], line[1] = aligned(s.Total), aligned(s.Self)
+	}
 	if d.Count()+s.Dropped > 0 {
-		line[0], line[1], line[3] = aligned(s.Total), aligned(s.Self), aligned(s.Mean())
+		line[3] = aligned(s.Mean())
 	}
 	if d.Count() > 0 {
 		for i, v := range []time.Duration{d.Quantile(500), d.Quantile(900), d.Quantile(990), d.Quantile(999), d.Max()} {

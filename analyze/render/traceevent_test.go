@@ -94,7 +94,7 @@ func TestTraceEvents(t *testing.T) {
 		}
 		sum := int64(0)
 		for _, row := range report(t, path).Rows {
-			sum += int64(row.Durations.Sum())
+			sum += int64(row.Durations.Sum() + row.UncertainTime)
 			calls[row.Name] -= row.Calls
 			if calls[row.Name] == 0 {
 				delete(calls, row.Name)

@@ -23,7 +23,7 @@ type analyzeFlags struct {
 	pprof, folded, flame   string
 	heatmapSVG, traceEvent string
 	tree, json, csv        bool
-	spark, sparkSet        bool
+	spark, sparkSet, raw   bool
 	sort, function, by     string
 	errors                 []string
 	top, slowest           int
@@ -70,6 +70,11 @@ Total time counts a recursive function once per outermost call; self time leaves
 out the traced callees. Only complete calls have a duration: calls whose return
 was not seen are counted, and listed as incomplete. Percentiles are wrong by at
 most 1%; the other figures are exact.
+
+What the probes themselves took was measured when the trace was recorded, and is subtracted from
+all times; the header says how much (--raw: not subtracted). A function marked with ~ is too short for
+that: what is left of its times is less than what the cost is known by. Calls during which
+events were lost are in total and self time only, and listed as uncertain.
 
 A function marked with * was taken off while recording (utrace record --max-overhead): its figures
 are those of the time before.
@@ -139,6 +144,7 @@ Results go to standard output, warnings to standard error.`,
 	flags.StringArrayVar(&f.errors, "error", nil, "count calls as errors by `RULE`, a condition such as 'ret < 0' or 'malloc: ret == 0' on the functions that have what it names; repeatable")
 	flags.IntSliceVar(&f.pids, "pid", nil, "only this process (`PID`); repeatable")
 	flags.IntSliceVar(&f.tids, "tid", nil, "only this thread (`TID`); repeatable")
+	flags.BoolVar(&f.raw, "raw", false, "durations as measured: what the probes took is not subtracted")
 	flags.DurationVar(&f.from, "from", 0, "only calls that begin this long after the start (`TIME`, such as 1.5s), or later")
 	flags.DurationVar(&f.to, "to", 0, "only calls that begin before this long after the start (`TIME`)")
 	flags.DurationVar(&f.min, "min", 0, "only complete calls that took at least this long (`DURATION`, such as 1ms)")
@@ -147,7 +153,7 @@ Results go to standard output, warnings to standard error.`,
 
 // options checks the flags.
 func (f *analyzeFlags) options() (analyze.Options, analyze.SortKey, error) {
-	opts := analyze.Options{PIDs: f.pids, TIDs: f.tids, From: f.from, To: f.to, Min: f.min, By: f.by}
+	opts := analyze.Options{PIDs: f.pids, TIDs: f.tids, From: f.from, To: f.to, Min: f.min, By: f.by, Raw: f.raw}
 	key, err := analyze.ParseSortKey(f.sort)
 	switch {
 	case err != nil:

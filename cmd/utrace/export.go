@@ -31,7 +31,7 @@ more traces than one machine wants to read. Rows come as calls end, thread by th
   function, module, build_id, address, file, line
   pid, tid, process, thread, goroutine
   arguments, results      JSON objects, null if none were recorded
-  state                   complete, open (at the end of the trace), unwound (its return was not seen),
+  state                   complete, uncertain (events were lost meanwhile), open (at the end of the trace), unwound (its return was not seen),
                           noreturn (its returns are not probed), hit (a point, which has no duration)
 
 The report's figures are sums over the rows; README.md has the query.`,

@@ -5,16 +5,16 @@
 // runtime happens in them.
 //
 //  1. Serve says where the functions are, as offsets into the file of the program.
-//  2. The recorder attaches probes there, and says so by a byte.
-//  3. Serve calls each function many times and says what a call took.
+//  2. The recorder attaches probes there.
+//  3. On each Request, Serve calls a function many times in a row. The records of the probes say what that took.
+//  4. It ends with its input.
 package calibrate
 
 import (
-	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -23,28 +23,60 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Sites has a value for each function.
-type Sites struct {
-	NopCall, Emulated, Stepped uint64 // by the class of the instruction to probe
-	Returning                  uint64 // to be probed at its entry, which is like Emulated, and at its return
-	Static                     uint64 // a nop, with the address of a text in register TextRegister
-}
-
-// The calls of each function: the fastest of rounds counts, for others want the processor, too.
+// The functions, by the class of the instruction at their entry, and that of what their return is seen by, if it is.
+// In those called Go the probes are for code of Go; those called Static have no probe at their first byte but at
+// two nops, behind an instruction that loads the address of a text into TextRegister.
 const (
-	rounds = 5
-	calls  = 100
+	NopCall = iota
+	NopCallTrampoline
+	NopCallStepped
+	Emulated
+	EmulatedTrampoline
+	EmulatedStepped
+	Stepped
+	SteppedTrampoline
+	SteppedStepped
+	EmulatedGo
+	EmulatedGoStepped
+	SteppedGo
+	SteppedGoStepped
+	Static
+	StaticSpan
+	StaticArgs
+	StaticArgsSpan
+	StaticSpanArgs
+	StaticArgsSpanArgs
+
+	Functions // how many there are
 )
 
-func nopCall()
-func emulated()
-func stepped()
-func returning()
-func static()
-func addresses() (nopCall, emulated, stepped, returning, static uintptr)
+// Place is where a function has its probes, as offsets into the file.
+type Place struct {
+	Entry, Return uint64
+}
 
-// Serve is one run: it writes the file offsets of Sites, reads a byte, and writes the nanoseconds
-// that a call of each takes.
+// Request asks for calls.
+type Request struct {
+	Function int
+	Calls    int
+}
+
+// Reply tells that they are done.
+type Reply struct {
+	Request
+	Switches int64 // how often the thread lost its processor meanwhile
+}
+
+// maxCalls bounds a Request.
+const maxCalls = 1 << 20
+
+// functions are the addresses of the functions.
+var functions [Functions]uintptr
+
+// call calls a function.
+func call(function uintptr)
+
+// Serve writes the Places of all functions, and then, for each Request that it reads, a Reply, as JSON.
 func Serve(r io.Reader, w io.Writer) error {
 	runtime.LockOSThread()
 	debug.SetGCPercent(-1)
@@ -52,44 +84,58 @@ func Serve(r io.Reader, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var at Sites
-	a, b, c, d, e := addresses()
-	for addr, off := range map[uintptr]*uint64{a: &at.NopCall, b: &at.Emulated, c: &at.Stepped, d: &at.Returning, e: &at.Static} {
-		if *off, err = fileOff(string(maps), uint64(addr)); err != nil {
+	places := make([]Place, Functions)
+	for i, addr := range functions {
+		off, err := fileOff(string(maps), uint64(addr))
+		if err != nil {
+			return err
+		}
+		begin, end := probed(i)
+		places[i] = Place{off + begin, off + end}
+	}
+	in, out := json.NewDecoder(r), json.NewEncoder(w)
+	if err := out.Encode(places); err != nil {
+		return err
+	}
+	for {
+		var req Request
+		switch err := in.Decode(&req); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("read what to call: %w", err)
+		case req.Function < 0 || req.Function >= Functions || req.Calls < 0 || req.Calls > maxCalls:
+			return fmt.Errorf("cannot call function %d %d times", req.Function, req.Calls)
+		}
+		at := functions[req.Function]
+		before := switches()
+		for range req.Calls {
+			call(at)
+		}
+		if err := out.Encode(Reply{req, switches() - before}); err != nil {
 			return err
 		}
 	}
-	out := json.NewEncoder(w)
-	if err := out.Encode(at); err != nil {
-		return err
-	}
-	if _, err := bufio.NewReader(r).ReadByte(); err != nil {
-		return fmt.Errorf("wait for the probes: %w", err)
-	}
-	return out.Encode(Sites{
-		NopCall: measure(nopCall), Emulated: measure(emulated), Stepped: measure(stepped), Returning: measure(returning), Static: measure(static),
-	})
 }
 
-// measure returns how much CPU time a call takes, in ns.
-func measure(fn func()) uint64 {
-	fn() // the kernel rewrites a nop of 5 bytes when it is first hit
-	best := int64(math.MaxInt64)
-	for range rounds {
-		start := threadTime()
-		for range calls {
-			fn()
-		}
-		best = min(best, threadTime()-start)
-	}
-	return uint64(best / calls)
+// switches returns how often this thread has lost its processor.
+func switches() int64 {
+	var usage unix.Rusage
+	unix.Getrusage(unix.RUSAGE_THREAD, &usage)
+	return usage.Nvcsw + usage.Nivcsw
 }
 
-// threadTime returns the CPU time that this thread has used, in ns.
-func threadTime() int64 {
-	var ts unix.Timespec
-	unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts)
-	return ts.Nano()
+// probed returns where a function has its probes, in bytes from its beginning.
+func probed(function int) (begin, end uint64) {
+	switch {
+	case function >= Static:
+		return staticBegin, staticEnd
+	case function <= NopCallStepped:
+		return 0, nopCallReturn
+	case function >= Stepped && function <= SteppedStepped, function >= SteppedGo:
+		return 0, steppedReturn
+	}
+	return 0, emulatedReturn
 }
 
 // fileOff turns an address of this process into an offset into the file that is mapped there.

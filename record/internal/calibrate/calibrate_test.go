@@ -5,33 +5,53 @@ package calibrate
 import (
 	"encoding/json"
 	"io"
-	"strings"
+	"os"
+	"runtime"
 	"testing"
 )
 
-// TestServe runs it without probes.
+// Serve must tell different places, at which the instructions are that the recorder takes them for, and answer
+// each request.
 func TestServe(t *testing.T) {
 	r, w := io.Pipe()
+	requests, ask := io.Pipe()
 	failed := make(chan error, 1)
-	go func() { failed <- Serve(strings.NewReader("\n"), w) }()
+	go func() { failed <- Serve(requests, w) }()
 	replies := json.NewDecoder(r)
-	var at, ns Sites
-	for _, reply := range []*Sites{&at, &ns} {
-		if err := replies.Decode(reply); err != nil {
+	var places []Place
+	if err := replies.Decode(&places); err != nil {
+		t.Fatal(err)
+	}
+	if len(places) != Functions {
+		t.Fatalf("%d places", len(places))
+	}
+	exe, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[uint64]bool{}
+	for i, p := range places {
+		for _, off := range []uint64{p.Entry, p.Return} {
+			if seen[off] || off >= uint64(len(exe)) {
+				t.Errorf("function %d: file offset %#x twice, or outside the file", i, off)
+			}
+			seen[off] = true
+		}
+		if ret := exe[p.Return]; runtime.GOARCH == "amd64" && i < Static && ret != 0xc3 {
+			t.Errorf("function %d: %#x is no return instruction", i, ret)
+		}
+	}
+	for i := range Functions {
+		var done Reply
+		if err := json.NewEncoder(ask).Encode(Request{i, 10}); err != nil {
 			t.Fatal(err)
 		}
+		if err := replies.Decode(&done); err != nil || done.Request != (Request{i, 10}) {
+			t.Fatalf("%+v, %v", done, err)
+		}
 	}
+	ask.Close()
 	if err := <-failed; err != nil {
 		t.Error(err)
-	}
-	seen := map[uint64]bool{0: true}
-	for _, off := range []uint64{at.NopCall, at.Emulated, at.Stepped, at.Returning, at.Static} {
-		if seen[off] {
-			t.Errorf("file offset %#x twice, or unknown: %+v", off, at)
-		}
-		seen[off] = true
-	}
-	if ns.Emulated > 1000 {
-		t.Errorf("a call of an empty function takes %d ns", ns.Emulated)
 	}
 }

@@ -1,49 +1,99 @@
 #include "textflag.h"
 
-// func nopCall()
-TEXT ·nopCall(SB), NOSPLIT|NOFRAME, $0-0
-	BYTE $0x0f; BYTE $0x1f; BYTE $0x44; BYTE $0x00; BYTE $0x00 // nop of 5 bytes
-	RET
+// Functions that are probed: at their first byte, those called static behind an instruction, and some at their return,
+// see sites_amd64.go.
 
-// func emulated()
-TEXT ·emulated(SB), NOSPLIT|NOFRAME, $0-0
-	BYTE $0x55 // push %rbp
-	BYTE $0x5d // pop %rbp
-	RET
+#define NOPCALL BYTE $0x0f; BYTE $0x1f; BYTE $0x44; BYTE $0x00; BYTE $0x00; RET // nop of 5 bytes
+#define EMULATED BYTE $0x55; BYTE $0x5d; RET // push %rbp; pop %rbp
+#define STEPPED BYTE $0x48; BYTE $0x89; BYTE $0xc0; RET // mov %rax,%rax
+#define STATIC LEAQ text<>(SB), AX; BYTE $0x90; BYTE $0x90; RET // 7 bytes, nop, nop
 
-// func stepped()
-TEXT ·stepped(SB), NOSPLIT|NOFRAME, $0-0
-	BYTE $0x48; BYTE $0x89; BYTE $0xc0 // mov %rax,%rax
-	RET
+TEXT nopCall<>(SB), NOSPLIT|NOFRAME, $0-0
+	NOPCALL
 
-// func returning()
-TEXT ·returning(SB), NOSPLIT|NOFRAME, $0-0
-	BYTE $0x55 // push %rbp
-	BYTE $0x5d // pop %rbp
-	RET
+TEXT nopCallTrampoline<>(SB), NOSPLIT|NOFRAME, $0-0
+	NOPCALL
 
-// func static()
-TEXT ·static(SB), NOSPLIT|NOFRAME, $0-0
-	LEAQ text<>(SB), AX // 7 bytes
-	BYTE $0x90          // nop
-	RET
+TEXT nopCallStepped<>(SB), NOSPLIT|NOFRAME, $0-0
+	NOPCALL
+
+TEXT emulated<>(SB), NOSPLIT|NOFRAME, $0-0
+	EMULATED
+
+TEXT emulatedTrampoline<>(SB), NOSPLIT|NOFRAME, $0-0
+	EMULATED
+
+TEXT emulatedStepped<>(SB), NOSPLIT|NOFRAME, $0-0
+	EMULATED
+
+TEXT stepped<>(SB), NOSPLIT|NOFRAME, $0-0
+	STEPPED
+
+TEXT steppedTrampoline<>(SB), NOSPLIT|NOFRAME, $0-0
+	STEPPED
+
+TEXT steppedStepped<>(SB), NOSPLIT|NOFRAME, $0-0
+	STEPPED
+
+TEXT emulatedGo<>(SB), NOSPLIT|NOFRAME, $0-0
+	EMULATED
+
+TEXT emulatedGoStepped<>(SB), NOSPLIT|NOFRAME, $0-0
+	EMULATED
+
+TEXT steppedGo<>(SB), NOSPLIT|NOFRAME, $0-0
+	STEPPED
+
+TEXT steppedGoStepped<>(SB), NOSPLIT|NOFRAME, $0-0
+	STEPPED
+
+TEXT static<>(SB), NOSPLIT|NOFRAME, $0-0
+	STATIC
+
+TEXT staticSpan<>(SB), NOSPLIT|NOFRAME, $0-0
+	STATIC
+
+TEXT staticArgs<>(SB), NOSPLIT|NOFRAME, $0-0
+	STATIC
+
+TEXT staticArgsSpan<>(SB), NOSPLIT|NOFRAME, $0-0
+	STATIC
+
+TEXT staticSpanArgs<>(SB), NOSPLIT|NOFRAME, $0-0
+	STATIC
+
+TEXT staticArgsSpanArgs<>(SB), NOSPLIT|NOFRAME, $0-0
+	STATIC
 
 DATA text<>+0(SB)/8, $"cost of "
 DATA text<>+8(SB)/8, $"static p"
 DATA text<>+16(SB)/8, $"robes\x00\x00\x00"
 GLOBL text<>(SB), RODATA|NOPTR, $24
 
-// func addresses() (nopCall, emulated, stepped, returning, static uintptr)
-TEXT ·addresses(SB), NOSPLIT, $0-40
-	LEAQ ·nopCall(SB), AX
-	MOVQ AX, nopCall+0(FP)
-	LEAQ ·emulated(SB), AX
-	MOVQ AX, emulated+8(FP)
-	LEAQ ·stepped(SB), AX
-	MOVQ AX, stepped+16(FP)
-	LEAQ ·returning(SB), AX
-	MOVQ AX, returning+24(FP)
-	LEAQ ·static(SB), AX
-	ADDQ $7, AX
-	MOVQ AX, static+32(FP)
+// In the order of the constants of calibrate.go.
+DATA ·functions+0(SB)/8, $nopCall<>(SB)
+DATA ·functions+8(SB)/8, $nopCallTrampoline<>(SB)
+DATA ·functions+16(SB)/8, $nopCallStepped<>(SB)
+DATA ·functions+24(SB)/8, $emulated<>(SB)
+DATA ·functions+32(SB)/8, $emulatedTrampoline<>(SB)
+DATA ·functions+40(SB)/8, $emulatedStepped<>(SB)
+DATA ·functions+48(SB)/8, $stepped<>(SB)
+DATA ·functions+56(SB)/8, $steppedTrampoline<>(SB)
+DATA ·functions+64(SB)/8, $steppedStepped<>(SB)
+DATA ·functions+72(SB)/8, $emulatedGo<>(SB)
+DATA ·functions+80(SB)/8, $emulatedGoStepped<>(SB)
+DATA ·functions+88(SB)/8, $steppedGo<>(SB)
+DATA ·functions+96(SB)/8, $steppedGoStepped<>(SB)
+DATA ·functions+104(SB)/8, $static<>(SB)
+DATA ·functions+112(SB)/8, $staticSpan<>(SB)
+DATA ·functions+120(SB)/8, $staticArgs<>(SB)
+DATA ·functions+128(SB)/8, $staticArgsSpan<>(SB)
+DATA ·functions+136(SB)/8, $staticSpanArgs<>(SB)
+DATA ·functions+144(SB)/8, $staticArgsSpanArgs<>(SB)
+GLOBL ·functions(SB), NOPTR, $152
+
+// func call(function uintptr)
+TEXT ·call(SB), NOSPLIT, $8-8
+	MOVQ function+0(FP), AX
+	CALL AX
 	RET

@@ -1,0 +1,216 @@
+package analyze
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"utrace/format"
+)
+
+// recentCalibrations is how many calibrations, the latest ones, make a cost. One alone can be
+// disturbed; all of them would not follow a machine that becomes slower.
+const recentCalibrations = 5
+
+// interruptCalibrations is the same for interrupts, which are rare: their sum over so many counts.
+const interruptCalibrations = 20
+
+// Bounds of the part of what was subtracted from calls that is not resolved: what is left must be more than that. The
+// lower one is what compensation is wrong by at worst in BenchmarkCompensation where hits take most of the time; where
+// calibrations scatter more, it is their spread.
+const (
+	minUnresolved = 0.25
+	maxUnresolved = 1
+)
+
+// callCost is what the probes of a function take from a call of it and from those around it, in ns. It is
+// zero where that is not known.
+type callCost struct {
+	inside   int32 // in the call's own duration
+	complete int32 // further, in those of the calls around it, if its return was seen
+	gone     int32 // the same, if it was not
+	orphan   int32 // of a return whose entry was not seen
+}
+
+// hit is what an entry, or a hit, takes that has no return.
+func (c *callCost) hit() int64 { return int64(c.inside) + int64(c.gone) }
+
+// costClass is what decides on the cost of a call.
+type costClass struct{ entry, ret string }
+
+// costs knows what hits cost at the time of the rows in hand.
+type costs struct {
+	byFunc  []callCost
+	classes []int // by function: into recent, or none
+	index   map[costClass]int
+	recent  [][]format.SiteCost
+	seen    int // calibrations
+
+	quietNs, interruptNs []int64 // of the latest interruptCalibrations
+}
+
+// define makes functions known, those that already are included.
+func (c *costs) define(funcs []format.Func) {
+	if c.index == nil {
+		c.index = map[costClass]int{}
+	}
+	for i := len(c.byFunc); i < len(funcs); i++ {
+		class := none
+		if key := (costClass{funcs[i].EntryClass, funcs[i].ReturnClass}); key.entry != "" {
+			class = c.class(key)
+		}
+		c.classes = append(c.classes, class)
+		c.byFunc = append(c.byFunc, callCost{})
+		c.update(i)
+	}
+}
+
+func (c *costs) class(key costClass) int {
+	i, ok := c.index[key]
+	if !ok {
+		i = len(c.recent)
+		c.index[key] = i
+		c.recent = append(c.recent, nil)
+	}
+	return i
+}
+
+// calibrate takes note of calibrations, those that are already known included. From the next row on they count.
+func (c *costs) calibrate(list []format.Calibration) {
+	if len(list) <= c.seen {
+		return
+	}
+	for _, cal := range list[c.seen:] {
+		if cal.QuietNs > 0 && cal.InterruptNs >= 0 {
+			from := max(0, len(c.quietNs)+1-interruptCalibrations)
+			c.quietNs, c.interruptNs = append(c.quietNs, min(cal.QuietNs, maxTimeNs/interruptCalibrations))[from:], append(c.interruptNs, min(cal.InterruptNs, maxTimeNs/interruptCalibrations))[from:]
+		}
+		for _, site := range cal.Sites {
+			if !plausible(&site) {
+				continue
+			}
+			i := c.class(costClass{site.Entry, site.Return})
+			recent := append(c.recent[i], site)
+			c.recent[i] = recent[max(0, len(recent)-recentCalibrations):]
+		}
+	}
+	c.seen = len(list)
+	for i := range c.byFunc {
+		c.update(i)
+	}
+}
+
+// maxCostNs is the most that a hit may cost: 10 ms.
+const maxCostNs = 1e7
+
+// plausible keeps numbers out that could not have been measured.
+func plausible(s *format.SiteCost) bool {
+	if s.Entry == "" || s.EntryNs < 0 || s.EntryNs > maxCostNs {
+		return false
+	}
+	return s.Return == "" || s.InsideNs >= 0 && s.CallNs <= 2*maxCostNs && s.InsideNs <= s.CallNs
+}
+
+func (c *costs) update(fn int) {
+	if c.classes[fn] == none {
+		return
+	}
+	recent := c.recent[c.classes[fn]]
+	if len(recent) == 0 {
+		return
+	}
+	// A call's own duration is without interrupts most often, the sum over many inner ones is not.
+	interrupts := c.interrupts()
+	whole := func(ns int64) int64 { return ns + int64(float64(ns)*interrupts) }
+	entry := whole(leastOf(recent, func(s *format.SiteCost) int64 { return s.EntryNs }))
+	if recent[0].Return == "" {
+		c.byFunc[fn] = callCost{gone: int32(entry)}
+		return
+	}
+	inside := leastOf(recent, func(s *format.SiteCost) int64 { return s.InsideNs })
+	call := max(inside, whole(leastOf(recent, func(s *format.SiteCost) int64 { return s.CallNs })))
+	c.byFunc[fn] = callCost{inside: int32(inside), complete: int32(call - inside), gone: int32(entry - inside), orphan: int32(max(0, call-entry))}
+}
+
+// interrupts is what interrupts add to the cost of hits, as a part of it.
+func (c *costs) interrupts() float64 {
+	var quiet, more int64
+	for i := range c.quietNs {
+		quiet, more = quiet+c.quietNs[i], more+c.interruptNs[i]
+	}
+	return min(float64(more)/float64(max(quiet, 1)), 1)
+}
+
+// leastOf returns the lower quartile of some values: what disturbs a calibration makes costs larger, never smaller.
+func leastOf(list []format.SiteCost, value func(*format.SiteCost) int64) int64 {
+	var values []int64
+	for i := range list {
+		values = append(values, value(&list[i]))
+	}
+	slices.Sort(values)
+	return values[len(values)/4]
+}
+
+// ProbeCost is what the probes took while traces were recorded, as far as their events are in the traces.
+type ProbeCost struct {
+	Known      bool // calibrations tell the cost of at least one of the functions
+	Raw        bool // it was not to be subtracted
+	Hits       time.Duration
+	Traced     time.Duration // of all threads, from the first event of each to its last
+	Inside     time.Duration // outermost complete calls, as measured
+	Subtracted time.Duration // from them
+	Unknown    int           // functions for which the cost is not known
+}
+
+func (p *ProbeCost) add(src *source, sum *tally, raw bool) {
+	p.Raw = raw
+	p.Hits += time.Duration(sum.hitNs)
+	p.Traced += time.Duration(sum.tracedNs)
+	p.Inside += time.Duration(sum.insideNs)
+	p.Subtracted += time.Duration(sum.insideNs - sum.correctedNs)
+	known := map[costClass]bool{}
+	for _, cal := range src.tables.Calibrations {
+		for i := range cal.Sites {
+			if s := &cal.Sites[i]; plausible(s) {
+				known[costClass{s.Entry, s.Return}] = true
+			}
+		}
+	}
+	for i := range src.tables.Funcs {
+		if f := &src.tables.Funcs[i]; known[costClass{f.EntryClass, f.ReturnClass}] {
+			p.Known = true
+		} else {
+			p.Unknown++
+		}
+	}
+}
+
+// unresolved tells for each class which part of what was subtracted is not resolved.
+func unresolved(list []format.Calibration) map[costClass]float64 {
+	spreads := map[costClass][]float64{}
+	for _, cal := range list {
+		for i := range cal.Sites {
+			if s := &cal.Sites[i]; s.InsideNs > 0 {
+				class := costClass{s.Entry, s.Return}
+				spreads[class] = append(spreads[class], float64(s.InsideIQRNs)/float64(s.InsideNs))
+			}
+		}
+	}
+	parts := map[costClass]float64{}
+	for class, list := range spreads {
+		slices.Sort(list)
+		parts[class] = min(max(list[len(list)/2], minUnresolved), maxUnresolved)
+	}
+	return parts
+}
+
+// movedFactor is by how much costs must have moved to be worth a warning.
+const movedFactor = 1.5
+
+// addMoved warns where what hits cost has moved while recording.
+func (s *summary) addMoved(path string, list []format.Calibration) {
+	if m := format.NewMoved(list); m.Factor() >= movedFactor {
+		s.warn(path, "what the probes of a call cost moved from %s to %s while recording (sites %s): what is subtracted follows within some seconds",
+			FormatDuration(time.Duration(m.FromNs)), FormatDuration(time.Duration(m.ToNs)), printable(strings.TrimSpace(m.Entry+" "+m.Return)))
+	}
+}

@@ -1,0 +1,209 @@
+package analyze
+
+import (
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"utrace/format"
+)
+
+// writeTrace makes a trace of text.
+func writeTrace(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "trace.arrow")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := format.ReadText(strings.NewReader(text), f); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// costTrace has outer call inner twice, with a hit between; their costs are calibrated, those of other are not.
+const costTrace = `meta {"start":{"mono_ns":0,"wall_ns":0}}
+module {"path":"/bin/prog"}
+func {"name":"outer","module":0,"addr":1,"entry_class":"emulated","return_class":"trampoline"}
+func {"name":"inner","module":0,"addr":2,"entry_class":"nop5","return_class":"trampoline"}
+func {"name":"point","module":0,"addr":3,"hit":true,"entry_class":"emulated"}
+func {"name":"other","module":0,"addr":4}
+calibration {"time_ns":0,"quiet_ns":100,"interrupt_ns":0,"sites":[{"entry":"emulated","entry_ns":300,"entry_iqr_ns":5},{"entry":"emulated","return":"trampoline","entry_ns":300,"inside_ns":100,"call_ns":400},{"entry":"nop5","return":"trampoline","entry_ns":50,"inside_ns":40,"call_ns":90}]}
+process {"pid":1,"comm":"prog"}
+thread {"pid":1,"tid":1,"comm":"prog"}
+1000 0 entry 0 sp=0x1000
+2000 0 entry 1 sp=0xf00
+3040 0 return 1 sp=0xf00
+3500 0 hit 2
+4000 0 entry 1 sp=0xf00
+4030 0 return 1 sp=0xf00
+5000 0 entry 3 sp=0xe00
+5500 0 return 3 sp=0xe00
+9000 0 return 0 sp=0x1000
+end {"stop":{"mono_ns":10000,"wall_ns":10000}}
+`
+
+// What was subtracted must be, to the nanosecond, what the calibration says: of a call the part inside, of those around
+// it all of it; nothing below zero; nothing for functions that are not known; and nothing with Raw.
+func TestCompensation(t *testing.T) {
+	path := writeTrace(t, costTrace)
+	for _, raw := range []bool{false, true} {
+		r, err := Report([]string{path}, Options{Raw: raw})
+		if err != nil {
+			t.Fatal(err)
+		}
+		type figures struct{ total, self, min, max time.Duration }
+		want := map[string]figures{
+			"outer": {8000 - 100 - 2*90 - 300, 8000 - 100 - 2*90 - 300 - 1000 - 500, 7420, 7420}, // the second inner call is too short: 30 of 40 ns
+			"inner": {1000, 1000, 0, 1000},
+			"other": {500, 500, 500, 500},
+			"point": {},
+		}
+		probes := ProbeCost{Known: true, Hits: 400 + 2*90 + 300, Traced: 8000, Inside: 8000, Subtracted: 580, Unknown: 1}
+		if raw {
+			want = map[string]figures{"outer": {8000, 8000 - 1040 - 30 - 500, 8000, 8000}, "inner": {1070, 1070, 30, 1040}, "other": {500, 500, 500, 500}, "point": {}}
+			probes = ProbeCost{Known: true, Raw: true, Traced: 8000, Inside: 8000, Unknown: 1}
+		}
+		for i := range r.Rows {
+			row := &r.Rows[i]
+			got := figures{row.Total, row.Self, row.Durations.Min(), row.Durations.Max()}
+			if got != want[row.Name] {
+				t.Errorf("raw %v: %s: %v, want %v", raw, row.Name, got, want[row.Name])
+			}
+		}
+		if r.Trace.Probes != probes {
+			t.Errorf("raw %v: %+v, want %+v", raw, r.Trace.Probes, probes)
+		}
+	}
+}
+
+// A function of which less is left than the cost is known by is marked, one with as long calls at a cheaper site is not.
+func TestBelowResolution(t *testing.T) {
+	text := strings.ReplaceAll(costTrace, `"inside_ns":40`, `"inside_ns":1000`)
+	text = strings.ReplaceAll(text, `"call_ns":90`, `"call_ns":2000`)
+	r, err := Report([]string{writeTrace(t, text)}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range r.Rows {
+		if row := &r.Rows[i]; row.BelowResolution != (row.Name == "inner") {
+			t.Errorf("%s of %v, %v subtracted: below resolution %v", row.Name, row.Durations.Quantile(500), row.Subtracted, row.BelowResolution)
+		}
+	}
+}
+
+// Costs that move are followed, and warned of.
+func TestMovedCosts(t *testing.T) {
+	sites := func(call int64) []format.SiteCost {
+		return []format.SiteCost{{Entry: "emulated", Return: "trampoline", EntryNs: call / 2, InsideNs: call / 4, CallNs: call}}
+	}
+	var list []format.Calibration
+	var c costs
+	c.define([]format.Func{{EntryClass: "emulated", ReturnClass: "trampoline"}})
+	for i, call := range []int64{1000, 1010, 4000, 990, 1000, 1000} { // one is disturbed
+		list = append(list, format.Calibration{TimeNs: uint64(i), Sites: sites(call), QuietNs: 100, InterruptNs: 10})
+	}
+	c.calibrate(list)
+	if want := (callCost{inside: 250, complete: 850, gone: 300, orphan: 550}); c.byFunc[0] != want {
+		t.Errorf("%+v, want %+v", c.byFunc[0], want)
+	}
+	s := newSummary(nil)
+	if s.addMoved("", list); len(s.warnings) != 0 {
+		t.Errorf("warnings %q", s.warnings)
+	}
+	for range 4 {
+		list = append(list, format.Calibration{Sites: sites(3000), QuietNs: 100, InterruptNs: 10})
+	}
+	c.calibrate(list)
+	if want := int32(750); c.byFunc[0].inside != want {
+		t.Errorf("inside %d, want %d", c.byFunc[0].inside, want)
+	}
+	if s.addMoved("", list); len(s.warnings) != 1 || !strings.Contains(s.warnings[0], "from 1.000 us to 3.000 us") {
+		t.Errorf("warnings %q", s.warnings)
+	}
+}
+
+// The percentiles of the report must be those of the exact durations of the same trace, within 1%, measured and corrected.
+func TestPercentilesAgainstTrace(t *testing.T) {
+	var names []string
+	for name := range shapes() {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	path := filepath.Join(t.TempDir(), "trace.arrow")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	w, err := format.NewWriter(f, format.Meta{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := w.AddModule(format.Module{Path: "/bin/prog"})
+	w.AddCalibration(format.Calibration{Sites: []format.SiteCost{{Entry: "emulated", Return: "trampoline", EntryNs: 200, InsideNs: 90, CallNs: 300}}})
+	w.AddProcess(format.Process{PID: 1})
+	const calls = 1500
+	for i, name := range names {
+		fn := w.AddFunc(format.Func{Name: name, Module: m, Addr: uint64(i + 1), EntryClass: "emulated", ReturnClass: "trampoline"})
+		th := w.AddThread(format.Thread{PID: 1, TID: i + 1})
+		rng := rand.New(rand.NewPCG(11, uint64(i)))
+		now := uint64(0)
+		for range calls {
+			d := uint64(min(max(shapes()[name](rng), 0), 1e12))
+			for _, e := range []format.Event{{TimeNs: now, Kind: format.Entry}, {TimeNs: now + d, Kind: format.Return}} {
+				e.SP, e.Thread, e.Func = 0x1000, th, fn
+				if err := w.Append(&e); err != nil {
+					t.Fatal(err)
+				}
+			}
+			now += d + 10
+		}
+	}
+	if err := w.Close(format.End{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, raw := range []bool{false, true} {
+		opts := Options{Raw: raw}
+		exact := map[string][]time.Duration{}
+		if _, err := Flow(path, opts, false, func(s *Step) error {
+			if s.Kind == Leave {
+				exact[s.Func.Name] = append(exact[s.Func.Name], s.Duration)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		r, err := Report([]string{path}, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(names) < 20 || len(r.Rows) != len(names) {
+			t.Fatalf("%d shapes, %d rows", len(names), len(r.Rows))
+		}
+		for i := range r.Rows {
+			row := &r.Rows[i]
+			values := exact[row.Name]
+			slices.Sort(values)
+			if len(values) != calls {
+				t.Fatalf("%s: %d calls", row.Name, len(values))
+			}
+			for _, perMille := range []uint64{500, 900, 990, 999} {
+				want := values[(perMille*calls+999)/1000-1]
+				if got := row.Durations.Quantile(perMille); math.Abs(float64(got-want)) > 0.01*float64(want) {
+					t.Errorf("raw %v: %s: P%v is %d, want %d", raw, row.Name, float64(perMille)/10, got, want)
+				}
+			}
+			if row.Durations.Max() != values[calls-1] || row.Durations.Min() != values[0] {
+				t.Errorf("raw %v: %s: from %d to %d, want %d to %d", raw, row.Name, row.Durations.Min(), row.Durations.Max(), values[0], values[calls-1])
+			}
+		}
+	}
+}

@@ -1,0 +1,73 @@
+package analyze
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"utrace/format"
+)
+
+// LossWindow is a time in which events were lost.
+type LossWindow struct {
+	From, To         time.Duration // since the start of its trace: of the first event lost, and of the last
+	Entries, Returns uint64
+}
+
+// lossWindows are the times in which events were lost, on any CPU, in order and apart from each other.
+type lossWindows struct {
+	list []LossWindow
+	seen int // losses
+}
+
+// mostUnordered is how far from the end a window may have its place: those of a round of the recorder come by CPU.
+const mostUnordered = 256
+
+// add takes note of losses, those that are already known included. They come nearly in the order of time; one far
+// out of order makes a window that is too long, never one too short.
+func (w *lossWindows) add(losses []format.Loss) {
+	if len(losses) <= w.seen {
+		return
+	}
+	for _, l := range losses[w.seen:] {
+		next := LossWindow{time.Duration(min(l.FirstNs, maxTimeNs)), time.Duration(min(l.LastNs, maxTimeNs)), l.Entries, l.Returns}
+		next.To = max(next.To, next.From)
+		to := len(w.list)
+		for to > max(0, len(w.list)-mostUnordered) && w.list[to-1].From > next.To {
+			to--
+		}
+		from := to
+		for from > 0 && w.list[from-1].To >= next.From {
+			from--
+			last := w.list[from]
+			next = LossWindow{min(next.From, last.From), max(next.To, last.To), next.Entries + last.Entries, next.Returns + last.Returns}
+		}
+		w.list = slices.Replace(w.list, from, to, next)
+	}
+	w.seen = len(losses)
+}
+
+// touch reports whether a window lies between two moments, or in part.
+func (w *lossWindows) touch(fromNs, toNs int64) bool {
+	n := len(w.list)
+	if n == 0 || int64(w.list[n-1].To) < fromNs {
+		return false
+	}
+	i, _ := slices.BinarySearchFunc(w.list, fromNs, func(w LossWindow, from int64) int { return cmp.Compare(int64(w.To), from) })
+	return int64(w.list[i].From) <= toNs
+}
+
+// TouchedThread is a thread with calls that a loss of events may have touched.
+type TouchedThread struct {
+	PID, TID  int
+	Name      string
+	Uncertain uint64 // calls
+}
+
+// lostCalls returns the functions of which entries were lost.
+func lostCalls(t *format.Tables) []format.FuncLoss {
+	if t.End == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(t.End.FuncLost), func(l format.FuncLoss) bool { return l.Entries == 0 || int(l.Func) >= len(t.Funcs) })
+}

@@ -1,0 +1,49 @@
+package format
+
+import (
+	"slices"
+	"strings"
+)
+
+// recentCalibrations is how many calibrations make a cost: their median. One alone can be disturbed.
+const recentCalibrations = 5
+
+// Moved is how what hits cost has changed while recording.
+type Moved struct {
+	Entry, Return string // class of the sites
+	FromNs, ToNs  int64  // of a call, or hit: at first, and when it was farthest from that
+}
+
+// Factor is by how much it has changed, up or down: at least 1.
+func (m *Moved) Factor() float64 {
+	return float64(max(m.FromNs, m.ToNs, 1)) / float64(max(min(m.FromNs, m.ToNs), 1))
+}
+
+// NewMoved finds the class of sites whose cost has changed most. Each cost is the median of five calibrations in a row.
+func NewMoved(list []Calibration) Moved {
+	type class struct{ entry, ret string }
+	first, recent := map[class]int64{}, map[class][]int64{}
+	var most Moved
+	for _, cal := range list {
+		for i := range cal.Sites {
+			s := &cal.Sites[i]
+			key := class{s.Entry, s.Return}
+			costs := append(recent[key], max(s.CallNs, s.EntryNs))
+			recent[key] = costs[max(0, len(costs)-recentCalibrations):]
+			if len(recent[key]) < recentCalibrations {
+				continue
+			}
+			now := slices.Sorted(slices.Values(recent[key]))[recentCalibrations/2]
+			from, ok := first[key]
+			if !ok {
+				first[key] = now
+				continue
+			}
+			m := Moved{key.entry, key.ret, from, now}
+			if m.Factor() > most.Factor() || m.Factor() == most.Factor() && strings.Compare(m.Entry+m.Return, most.Entry+most.Return) < 0 {
+				most = m
+			}
+		}
+	}
+	return most
+}
