@@ -27,6 +27,7 @@ type Options struct {
 	Method    Method // how the programs will be attached; not Auto
 	Sites     int    // how many sites with arguments there can be
 	Limited   bool   // count the hits of each function in each process, see Hits
+	Sched     bool   // record when threads that have had an event leave a CPU, run again and are woken
 }
 
 // Objects are the loaded programs and maps.
@@ -55,7 +56,7 @@ type Objects struct {
 
 // Load loads the programs, disabled. An error of the verifier is wrapped. What
 // happens to tasks is watched from then on: that needs BTF of the running kernel, without
-// which there are no Tasks, and to Follow is ErrUnsupported.
+// which there are no Tasks, and to Follow or to record Sched is ErrUnsupported.
 func Load(o Options) (_ *Objects, err error) {
 	spec, err := loadUtrace()
 	if err != nil {
@@ -63,7 +64,9 @@ func Load(o Options) (_ *Objects, err error) {
 	}
 	if o.Method == Perf {
 		for _, prog := range spec.Programs {
-			prog.AttachType = ebpf.AttachNone
+			if prog.Type == ebpf.Kprobe {
+				prog.AttachType = ebpf.AttachNone
+			}
 		}
 	}
 	cpus, err := ebpf.PossibleCPU()
@@ -100,10 +103,16 @@ func Load(o Options) (_ *Objects, err error) {
 	if err := prepareLimit(spec, o); err != nil {
 		return nil, err
 	}
+	if err := prepareSched(spec, o.Sched); err != nil {
+		return nil, err
+	}
 	hasBTF := true
 	if _, err := btf.LoadKernelSpec(); err != nil {
 		if o.Follow {
 			return nil, fmt.Errorf("%w: children cannot be followed without BTF of the kernel (CONFIG_DEBUG_INFO_BTF): %w", ErrUnsupported, err)
+		}
+		if o.Sched {
+			return nil, fmt.Errorf("%w: switches of threads cannot be recorded without BTF of the kernel (CONFIG_DEBUG_INFO_BTF): %w", ErrUnsupported, err)
 		}
 		hasBTF = false
 		for _, tp := range taskProbes() {
@@ -152,6 +161,11 @@ func Load(o Options) (_ *Objects, err error) {
 				return nil, fmt.Errorf("attach to tracepoint %s: %w", tp.name, err)
 			}
 			objs.closers = append(objs.closers, l)
+		}
+	}
+	if o.Sched {
+		if err := objs.watchSched(coll); err != nil {
+			return nil, err
 		}
 	}
 	for _, tgid := range o.TGIDs {

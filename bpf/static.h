@@ -351,6 +351,8 @@ int on_static(struct pt_regs *regs)
 	now = bpf_ktime_get_ns();
 	if (limited && !count_hit(id >> 32, site->func, site->kind))
 		return 0;
+	if (!(site->flags & SITE_KEYED)) /* else a call is of no thread */
+		see(id);
 	cpu = bpf_get_smp_processor_id();
 	s = take_scratch(cpu);
 	if (!s) {

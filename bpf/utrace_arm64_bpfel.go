@@ -26,6 +26,7 @@ const (
 	utraceMapNoGate         = "no_gate"
 	utraceMapRings          = "rings"
 	utraceMapScratches      = "scratches"
+	utraceMapSeen           = "seen"
 	utraceMapSites          = "sites"
 	utraceMapTakenOff       = "taken_off"
 	utraceMapTasks          = "tasks"
@@ -36,6 +37,8 @@ const (
 	utraceProgOnInstruction = "on_instruction"
 	utraceProgOnReturn      = "on_return"
 	utraceProgOnStatic      = "on_static"
+	utraceProgOnSwitch      = "on_switch"
+	utraceProgOnWaking      = "on_waking"
 	utraceVarEnabled        = "enabled"
 	utraceVarFilterTgids    = "filter_tgids"
 	utraceVarLaneEvents     = "lane_events"
@@ -45,6 +48,7 @@ const (
 	utraceVarNameSeed       = "name_seed"
 	utraceVarOnlyTgid       = "only_tgid"
 	utraceVarOwnTgid        = "own_tgid"
+	utraceVarSched          = "sched"
 	utraceVarUncounted      = "uncounted"
 	utraceVarUnfollowed     = "unfollowed"
 )
@@ -97,6 +101,8 @@ type utraceProgramSpecs struct {
 	OnInstruction *ebpf.ProgramSpec `ebpf:"on_instruction"`
 	OnReturn      *ebpf.ProgramSpec `ebpf:"on_return"`
 	OnStatic      *ebpf.ProgramSpec `ebpf:"on_static"`
+	OnSwitch      *ebpf.ProgramSpec `ebpf:"on_switch"`
+	OnWaking      *ebpf.ProgramSpec `ebpf:"on_waking"`
 }
 
 // utraceMapSpecs contains maps before they are loaded into the kernel.
@@ -113,6 +119,7 @@ type utraceMapSpecs struct {
 	NoGate     *ebpf.MapSpec `ebpf:"no_gate"`
 	Rings      *ebpf.MapSpec `ebpf:"rings"`
 	Scratches  *ebpf.MapSpec `ebpf:"scratches"`
+	Seen       *ebpf.MapSpec `ebpf:"seen"`
 	Sites      *ebpf.MapSpec `ebpf:"sites"`
 	TakenOff   *ebpf.MapSpec `ebpf:"taken_off"`
 	Tasks      *ebpf.MapSpec `ebpf:"tasks"`
@@ -132,6 +139,7 @@ type utraceVariableSpecs struct {
 	NameSeed    *ebpf.VariableSpec `ebpf:"name_seed"`
 	OnlyTgid    *ebpf.VariableSpec `ebpf:"only_tgid"`
 	OwnTgid     *ebpf.VariableSpec `ebpf:"own_tgid"`
+	Sched       *ebpf.VariableSpec `ebpf:"sched"`
 	Uncounted   *ebpf.VariableSpec `ebpf:"uncounted"`
 	Unfollowed  *ebpf.VariableSpec `ebpf:"unfollowed"`
 }
@@ -166,6 +174,7 @@ type utraceMaps struct {
 	NoGate     *ebpf.Map `ebpf:"no_gate"`
 	Rings      *ebpf.Map `ebpf:"rings"`
 	Scratches  *ebpf.Map `ebpf:"scratches"`
+	Seen       *ebpf.Map `ebpf:"seen"`
 	Sites      *ebpf.Map `ebpf:"sites"`
 	TakenOff   *ebpf.Map `ebpf:"taken_off"`
 	Tasks      *ebpf.Map `ebpf:"tasks"`
@@ -184,6 +193,7 @@ func (m *utraceMaps) Close() error {
 		m.NoGate,
 		m.Rings,
 		m.Scratches,
+		m.Seen,
 		m.Sites,
 		m.TakenOff,
 		m.Tasks,
@@ -204,6 +214,7 @@ type utraceVariables struct {
 	NameSeed    *ebpf.Variable `ebpf:"name_seed"`
 	OnlyTgid    *ebpf.Variable `ebpf:"only_tgid"`
 	OwnTgid     *ebpf.Variable `ebpf:"own_tgid"`
+	Sched       *ebpf.Variable `ebpf:"sched"`
 	Uncounted   *ebpf.Variable `ebpf:"uncounted"`
 	Unfollowed  *ebpf.Variable `ebpf:"unfollowed"`
 }
@@ -218,6 +229,8 @@ type utracePrograms struct {
 	OnInstruction *ebpf.Program `ebpf:"on_instruction"`
 	OnReturn      *ebpf.Program `ebpf:"on_return"`
 	OnStatic      *ebpf.Program `ebpf:"on_static"`
+	OnSwitch      *ebpf.Program `ebpf:"on_switch"`
+	OnWaking      *ebpf.Program `ebpf:"on_waking"`
 }
 
 func (p *utracePrograms) Close() error {
@@ -228,6 +241,8 @@ func (p *utracePrograms) Close() error {
 		p.OnInstruction,
 		p.OnReturn,
 		p.OnStatic,
+		p.OnSwitch,
+		p.OnWaking,
 	)
 }
 

@@ -225,6 +225,7 @@ says what this machine allows.`,
 	flags.VarP((*seconds)(&cfg.Duration), "duration", "d", "how long to record, such as 30s (default: until the command or the processes end, or Ctrl-C)")
 	flags.StringVarP(&cfg.Output, "output", "o", "trace.arrow", "write the trace to this `FILE`")
 	flags.BoolVar(&cfg.Force, "force", false, "replace an output file that is not a trace")
+	flags.BoolVar(&cfg.Sched, "sched", false, "record also when the threads that call something run, wait for a CPU and are blocked, and who wakes them")
 	flags.Var(&maxSize, "max-size", "stop when the file reaches this `SIZE`, such as 1GiB (default: no limit)")
 	flags.Var(&limit, "max-overhead", "take off a function whose probes cost a process more than this `PART` of its CPU time, such as 5% or 0.05; none: never\n(default: none for probes that you name)")
 	flags.Var(&ringSize, "ring-size", "each buffer between kernel and recorder, two a CPU; a power of two")
@@ -331,6 +332,9 @@ func printSummary(w io.Writer, cfg record.Config, s *record.Summary) {
 	if s.LostEntries+s.LostReturns > 0 {
 		fmt.Fprintf(w, "utrace: warning: %s entries and %s returns were lost: the rings were full; the trace says where. Probe less, or use a larger --ring-size\n",
 			count(s.LostEntries), count(s.LostReturns))
+	}
+	if cfg.Sched {
+		fmt.Fprintf(w, "utrace: %s switches and wakeups of threads, %s lost\n", count(s.Sched), count(s.LostSched))
 	}
 	printTakenOff(w, s.TakenOff)
 	if n := len(s.LeftOut); n > 0 {
