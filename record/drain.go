@@ -190,7 +190,7 @@ func (d *drainer) release(before uint64) error {
 	d.names = d.names[:0]
 	d.releaseTasks(before)
 	defer d.threads.settle()
-	if len(d.held) > maxBatch || d.catalog.keyed || len(d.values) > len(d.unused) {
+	if d.w.Pending()+len(d.held) > maxBatch || d.catalog.keyed || len(d.values) > len(d.unused) {
 		slices.SortStableFunc(d.held, func(a, b heldEvent) int { return cmp.Compare(a.TimeNs, b.TimeNs) })
 	}
 	d.late = d.late[:0]
