@@ -65,6 +65,7 @@ type thread struct {
 	frames  []frame
 	open    openCalls
 	skipped uint64 // calls on top of frames that were too many to keep
+	sched   *sched // nil where the scheduler was not recorded
 	root    uint32 // of the views
 }
 
@@ -99,12 +100,15 @@ type view interface {
 //  5. What is left at the end of the trace is open.
 type pairer struct {
 	view     view
+	waited   func(*thread, *Wait)    // is told when threads run again; nil for nobody
 	noReturn []bool                  // by function
 	static   []uint32                // by function: which static probe begins it, counted from 1; 0 for none
 	statics  map[string]uint32       // those numbers
 	offNs    map[format.FuncID]int64 // when functions were taken off; empty most often
 	offs     int                     // how many definitions of that are in offNs, of how many functions
 	offFuncs int
+	sched    bool // the scheduler was recorded
+	losses   switchLosses
 	room     int // frames that may still be allocated
 
 	orphans uint64
@@ -156,8 +160,15 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 	kinds := b.Kind[from:to][:len(deltas)]
 	funcs := b.Func[from:to][:len(deltas)]
 	depths := b.StackBytes[from:to][:len(deltas)]
+	if p.sched && t.sched == nil {
+		t.sched = newSched(&t.info, &p.losses)
+	}
 	for i, delta := range deltas {
 		t.nowNs += int64(delta)
+		if kind := format.Kind(kinds[i]); kind.IsSched() {
+			p.switched(t, kind, b.Value[from+i])
+			continue
+		}
 		if len(p.offNs) > 0 {
 			p.dropOff(t)
 		}
@@ -184,6 +195,16 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 		}
 	}
 	t.nowNs = min(t.nowNs, maxTimeNs)
+}
+
+// switched takes a row of the scheduler.
+func (p *pairer) switched(t *thread, kind format.Kind, value uint64) {
+	if t.sched == nil {
+		return
+	}
+	if w := t.sched.row(t.nowNs, kind, value); w != nil && p.waited != nil {
+		p.waited(t, w)
+	}
 }
 
 // staticID numbers the static probes that begin spans.
@@ -250,6 +271,7 @@ func (p *pairer) enter(t *thread, fn format.FuncID, sp, gone uint64) {
 	f.outer = slot.top
 	slot.top = int32(len(t.frames))
 	t.frames = append(t.frames, f)
+	t.sched.push(t.nowNs)
 	p.view.enter(t, &t.frames[len(t.frames)-1], parent)
 }
 
@@ -290,7 +312,9 @@ func (p *pairer) end(t *thread, state State) {
 		state = NoReturn
 	}
 	t.open.slot(f.fn).top = f.outer
+	t.sched.reach(t.nowNs)
 	p.view.leave(t, f, state)
+	t.sched.pop(state)
 	if n > 0 {
 		inside := f.childNs
 		if state == Complete {

@@ -13,7 +13,15 @@ type Stats struct {
 	Total      time.Duration // once per outermost call of a recursive function
 	Self       time.Duration // without the traced callees
 	Durations  Histogram     // of the complete calls
+	Waits      Waits         // in Total; see Trace.Sched
+	SelfWaits  Waits         // in Self
 }
+
+// CPU returns the part of Total that was spent on a processor.
+func (s *Stats) CPU() time.Duration { return s.Waits.CPU(s.Total) }
+
+// SelfCPU returns the part of Self that was spent on a processor.
+func (s *Stats) SelfCPU() time.Duration { return s.SelfWaits.CPU(s.Self) }
 
 // Merge adds the figures of the same function from elsewhere.
 func (s *Stats) Merge(other *Stats) {
@@ -22,6 +30,8 @@ func (s *Stats) Merge(other *Stats) {
 	s.Total += other.Total
 	s.Self += other.Self
 	s.Durations.Merge(&other.Durations)
+	s.Waits.Add(other.Waits)
+	s.SelfWaits.Add(other.SelfWaits)
 }
 
 // latency is the view that sums up the calls of each function.
@@ -67,7 +77,7 @@ func (l *latency) hit(t *thread, fn format.FuncID) {
 // outermost call if that one is complete (and selected), else that of the
 // outermost ones inside it that are.
 func (l *latency) leave(t *thread, f *frame, state State) {
-	inner := f.innerNs
+	inner, waits := f.innerNs, t.sched.inner()
 	if !l.opts.outside(f.startNs) {
 		s := l.of(t, f.fn)
 		s.Calls++
@@ -75,6 +85,9 @@ func (l *latency) leave(t *thread, f *frame, state State) {
 			inner = f.durationNs(t)
 			s.Durations.Add(time.Duration(inner))
 			s.Self += time.Duration(f.selfNs(t))
+			var self Waits
+			waits, self = t.sched.waits()
+			s.SelfWaits.Add(self)
 		} else {
 			s.Incomplete++
 			if f.returns > maxReturnProbes && !f.noReturn {
@@ -86,8 +99,11 @@ func (l *latency) leave(t *thread, f *frame, state State) {
 		return
 	}
 	if f.outer == none {
-		l.of(t, f.fn).Total += time.Duration(inner)
+		s := l.of(t, f.fn)
+		s.Total += time.Duration(inner)
+		s.Waits.Add(waits)
 	} else {
 		t.frames[f.outer].innerNs += inner
+		t.sched.addInner(f.outer, waits)
 	}
 }

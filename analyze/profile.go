@@ -10,7 +10,8 @@ import (
 const moduleSpan = 1 << 40
 
 // Profile makes a pprof profile of traces: calls/count, and wall/nanoseconds,
-// the self time of the complete calls. Samples are labelled with process and
+// the self time of the complete calls. Where the scheduler was recorded, also cpu/nanoseconds and offcpu/nanoseconds, the
+// parts of it that were spent on and off a processor, as far as they are known. Samples are labelled with process and
 // thread. It also returns the warnings about the traces.
 func Profile(paths []string, opts Options) (*profile.Profile, []string, error) {
 	tree, err := buildTree(paths, &opts, true)
@@ -37,6 +38,7 @@ type profileBuilder struct {
 	bases     map[string]uint64 // of the modules, by build ID and path
 	mappings  map[mappingKey]*profile.Mapping
 	locations map[*Function]*profile.Location
+	sched     bool // with cpu and offcpu
 	label     sampleLabels
 	stack     []*profile.Location // root first
 }
@@ -53,9 +55,14 @@ type sampleLabels struct {
 
 func newProfileBuilder(t *Trace) *profileBuilder {
 	wall := &profile.ValueType{Type: "wall", Unit: "nanoseconds"}
+	types := []*profile.ValueType{{Type: "calls", Unit: "count"}, wall}
+	if t.Sched {
+		types = append(types, &profile.ValueType{Type: "cpu", Unit: wall.Unit}, &profile.ValueType{Type: "offcpu", Unit: wall.Unit})
+	}
 	return &profileBuilder{
+		sched: t.Sched,
 		profile: &profile.Profile{
-			SampleType:        []*profile.ValueType{{Type: "calls", Unit: "count"}, wall},
+			SampleType:        types,
 			DefaultSampleType: wall.Type,
 			PeriodType:        wall,
 			Period:            1,
@@ -74,6 +81,9 @@ func (b *profileBuilder) samples(nodes []*Node) {
 		b.stack = append(b.stack, b.location(n.Function))
 		if n.Calls > 0 {
 			s := &profile.Sample{Value: []int64{int64(n.Calls), int64(n.Self)}, Label: b.label.text, NumLabel: b.label.nums}
+			if b.sched {
+				s.Value = append(s.Value, int64(n.SelfWaits.CPU(n.Self)), int64(n.SelfWaits.OffCPU()))
+			}
 			for i := len(b.stack) - 1; i >= 0; i-- { // pprof has the leaf first
 				s.Location = append(s.Location, b.stack[i])
 			}

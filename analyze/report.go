@@ -45,6 +45,9 @@ func Report(paths []string, opts Options) (*Result, error) {
 				for len(rows) <= i {
 					rows = append(rows, new(Row))
 				}
+				if !src.meta.Sched {
+					s.Waits, s.SelfWaits = Waits{Unknown: s.Total}, Waits{Unknown: s.Self}
+				}
 				rows[i].Stats.Merge(&s.Stats)
 				rows[i].PIDs = slices.AppendSeq(rows[i].PIDs, maps.Keys(s.pids))
 				if off := offs.of(format.FuncID(fn), f); off != nil && rows[i].TakenOff == 0 {

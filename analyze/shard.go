@@ -30,6 +30,7 @@ type share struct {
 	funcs   []format.Func
 	threads []format.Thread
 	off     []format.TakenOff
+	losses  []format.Loss
 }
 
 // tally is what a run over a trace counts beside its views.
@@ -46,6 +47,7 @@ func (s *source) pair(opts *Options, views []view) (tally, error) {
 	shards := make([]*shard, len(views))
 	for i, v := range views {
 		shards[i] = newShard(v)
+		shards[i].pairer.sched = s.meta.Sched
 		wg.Go(shards[i].run)
 	}
 	selected := []bool{}
@@ -63,7 +65,7 @@ func (s *source) pair(opts *Options, views []view) (tally, error) {
 		for i, runs := range parts {
 			if len(runs) > 0 {
 				b.users.Add(1)
-				shards[i].work <- share{b, runs, s.tables.Funcs, s.tables.Threads, s.tables.TakenOff}
+				shards[i].work <- share{b, runs, s.tables.Funcs, s.tables.Threads, s.tables.TakenOff, s.tables.Losses}
 			}
 		}
 		b.release()
@@ -90,6 +92,7 @@ func (sh *shard) run() {
 	for w := range sh.work {
 		sh.pairer.define(w.funcs)
 		sh.pairer.takeOff(w.off, w.funcs)
+		sh.pairer.losses.add(w.losses)
 		for _, r := range w.runs {
 			t := sh.thread(r.thread, w.threads)
 			sh.pairer.process(t, &w.batch.Batch, r.from, r.to)

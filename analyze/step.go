@@ -9,11 +9,12 @@ import (
 // Step is one thing that happens in a flow of calls.
 type Step struct {
 	Kind     StepKind
+	Wait     *Wait         // of a Waited, which Duration is the sum of
 	State    State         // of a Leave
 	CPU      uint16        // only if Flow was asked for it
 	Depth    int           // shown calls around it
 	At       time.Duration // since the start of the trace
-	Duration time.Duration // of a Leave that is Complete
+	Duration time.Duration // of a Leave that is Complete, and of a Waited
 	ThreadID format.ThreadID
 	Thread   *format.Thread
 	Func     *format.Func
@@ -32,6 +33,8 @@ const (
 	Leave
 	// Hit: a point was passed.
 	Hit
+	// Waited: the thread was off the processor, and runs again.
+	Waited
 )
 
 // Flow visits what happened in a trace in the order of time, all threads
@@ -46,6 +49,7 @@ func Flow(path string, opts Options, cpu bool, visit func(*Step) error) (warning
 	defer src.close()
 	v := &steps{selection: selection{opts: &opts}, visit: visit}
 	m := &merger{pairer: newPairer(v)}
+	m.pairer.sched, m.pairer.waited = src.meta.Sched, v.waited
 	err = src.each(format.Columns{CPU: cpu, Args: true}, func(b *batch) error {
 		m.batch(b, src, &opts)
 		b.release()
@@ -121,6 +125,13 @@ func (s *steps) hit(t *thread, fn format.FuncID) {
 	}
 }
 
+// waited tells of a wait in a shown call.
+func (s *steps) waited(t *thread, w *Wait) {
+	if n := len(t.frames); n > 0 && !t.frames[n-1].hidden {
+		s.step(t, &Step{Kind: Waited, Wait: w, Duration: w.Runnable + w.Blocked + w.Unknown, Depth: int(t.frames[n-1].node)})
+	}
+}
+
 func (s *steps) step(t *thread, st *Step) {
 	if s.err != nil {
 		return
@@ -152,6 +163,7 @@ func (c *cursor) before(other *cursor) bool {
 func (m *merger) batch(b *batch, src *source, opts *Options) {
 	m.pairer.define(src.tables.Funcs)
 	m.pairer.takeOff(src.tables.TakenOff, src.tables.Funcs)
+	m.pairer.losses.add(src.tables.Losses)
 	m.threads = append(m.threads, make([]*thread, len(src.tables.Threads)-len(m.threads))...)
 	m.heap = m.heap[:0]
 	for _, r := range b.runs {

@@ -35,6 +35,8 @@ func (s *summary) add(path string, src *source, sum tally) {
 	tr.Kernels = appendNew(tr.Kernels, meta.Kernel)
 	tr.Commands = appendNew(tr.Commands, strings.Join(meta.Command, " "))
 	tr.Events += src.events
+	tr.Switches += src.switches
+	tr.Sched = tr.Sched || meta.Sched
 	tr.LeftOut += len(t.LeftOut)
 	tr.Threads += len(t.Threads)
 	start := time.Unix(0, meta.Start.WallNs).UTC()
@@ -61,6 +63,7 @@ func (s *summary) add(path string, src *source, sum tally) {
 		s.warn(path, "trace is not complete: %s", damage)
 	}
 	s.addLoss(path, t)
+	s.addSched(path, src)
 	s.addTakenOff(path, t)
 	if sum.orphans > 0 {
 		s.warn(path, "%s seen whose entry was not: calls that had begun before the recording or before a fork, or lost entries", plural(sum.orphans, "return was", "returns were"))

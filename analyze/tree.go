@@ -49,6 +49,7 @@ type Node struct {
 	Incomplete uint64
 	Total      time.Duration // of the complete calls
 	Self       time.Duration
+	SelfWaits  Waits // in Self; see Trace.Sched
 	Children   []*Node
 }
 
@@ -83,7 +84,7 @@ func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 			names[p.PID] = p.Comm
 		}
 		for _, v := range views {
-			all.merge(v.(*callPaths), numbers, names)
+			all.merge(v.(*callPaths), numbers, names, src.meta.Sched)
 		}
 	}
 	if all.crowded {
@@ -116,6 +117,7 @@ type pathNode struct {
 	incomplete uint64
 	totalNs    int64
 	selfNs     int64
+	selfWaits  Waits
 }
 
 // pathKey is what makes two calls take the same node: that of their caller, and
@@ -209,6 +211,8 @@ func (c *callPaths) leave(t *thread, f *frame, state State) {
 	if state == Complete {
 		n.totalNs += f.durationNs(t)
 		n.selfNs += f.selfNs(t)
+		_, self := t.sched.waits()
+		n.selfWaits.Add(self)
 	} else {
 		n.incomplete++
 	}
@@ -227,7 +231,7 @@ func (c *callPaths) hit(t *thread, fn format.FuncID) {
 
 // merge adds the paths of a part of a trace, whose functions have other numbers
 // here.
-func (c *callPaths) merge(part *callPaths, numbers []uint32, processes map[int]string) {
+func (c *callPaths) merge(part *callPaths, numbers []uint32, processes map[int]string, sched bool) {
 	here := make([]uint32, len(part.nodes))
 	for l, at := range part.roots {
 		l.Process = processes[l.PID]
@@ -243,11 +247,15 @@ func (c *callPaths) merge(part *callPaths, numbers []uint32, processes map[int]s
 			fn = numbers[fn]
 		}
 		here[i] = c.child(here[n.parent], fn)
+		if !sched {
+			n.selfWaits = Waits{Unknown: time.Duration(n.selfNs)}
+		}
 		to := &c.nodes[here[i]]
 		to.calls += n.calls
 		to.incomplete += n.incomplete
 		to.totalNs += n.totalNs
 		to.selfNs += n.selfNs
+		to.selfWaits.Add(n.selfWaits)
 	}
 	c.crowded = c.crowded || part.crowded
 }
@@ -259,7 +267,7 @@ func (c *callPaths) build(fns []Function) []ThreadTree {
 	for i := len(c.nodes) - 1; i > 0; i-- { // children before their parents
 		from, n := &c.nodes[i], &nodes[i]
 		n.Calls, n.Incomplete = from.calls, from.incomplete
-		n.Total, n.Self = time.Duration(from.totalNs), time.Duration(from.selfNs)
+		n.Total, n.Self, n.SelfWaits = time.Duration(from.totalNs), time.Duration(from.selfNs), from.selfWaits
 		slices.SortFunc(n.Children, compareNodes)
 		switch from.fn {
 		case fnRoot:

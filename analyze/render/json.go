@@ -25,6 +25,7 @@ type jsonTrace struct {
 	DurationNs int64  `json:"duration_ns"`
 	Events     uint64 `json:"events"`
 	Lost       uint64 `json:"lost"`
+	Switches   uint64 `json:"switches"` // how often threads left a processor; 0 where the scheduler was not recorded
 	PIDs       []int  `json:"pids"`
 
 	TakenOff []jsonTakenOff `json:"taken_off"` // functions that were taken off while recording
@@ -59,6 +60,31 @@ type jsonFunction struct {
 	Errors     uint64 `json:"errors"`
 	TakenOffNs int64  `json:"taken_off_ns"` // since the start: calls after it were not recorded; 0: it was not taken off
 	PIDs       []int  `json:"pids"`
+
+	*jsonWaits // nil where the scheduler was not recorded
+}
+
+// jsonWaits is how total_ns divides, and self_ns. What is in none of the parts is not known.
+type jsonWaits struct {
+	CPUNs          int64 `json:"cpu_ns"`
+	RunnableNs     int64 `json:"runnable_ns"`
+	BlockedNs      int64 `json:"blocked_ns"`
+	UnknownNs      int64 `json:"unknown_ns"`
+	SelfCPUNs      int64 `json:"self_cpu_ns"`
+	SelfRunnableNs int64 `json:"self_runnable_ns"`
+	SelfBlockedNs  int64 `json:"self_blocked_ns"`
+	SelfUnknownNs  int64 `json:"self_unknown_ns"`
+}
+
+func newJSONWaits(t *analyze.Trace, s *analyze.Stats) *jsonWaits {
+	if !t.Sched {
+		return nil
+	}
+	return &jsonWaits{
+		CPUNs: int64(s.CPU()), RunnableNs: int64(s.Waits.Runnable), BlockedNs: int64(s.Waits.Blocked), UnknownNs: int64(s.Waits.Unknown),
+		SelfCPUNs: int64(s.SelfCPU()), SelfRunnableNs: int64(s.SelfWaits.Runnable), SelfBlockedNs: int64(s.SelfWaits.Blocked),
+		SelfUnknownNs: int64(s.SelfWaits.Unknown),
+	}
 }
 
 // JSON writes the report as one object.
@@ -68,7 +94,7 @@ func JSON(w io.Writer, r *analyze.Result) error {
 		Trace: jsonTrace{
 			File: strings.Join(t.Files, ", "), Host: strings.Join(t.Hosts, ", "), Kernel: strings.Join(t.Kernels, ", "),
 			Command: strings.Join(t.Commands, "; "), Start: t.Start.Format("2006-01-02T15:04:05.000000000Z"),
-			DurationNs: int64(t.Duration), Events: t.Events, Lost: t.Lost, PIDs: append([]int{}, t.PIDs...),
+			DurationNs: int64(t.Duration), Events: t.Events, Lost: t.Lost, Switches: t.Switches, PIDs: append([]int{}, t.PIDs...),
 			TakenOff: []jsonTakenOff{},
 		},
 		Functions: []jsonFunction{},
@@ -86,6 +112,7 @@ func JSON(w io.Writer, r *analyze.Result) error {
 			MinNs: int64(d.Min()), AvgNs: int64(d.Mean()), P50Ns: int64(d.Quantile(500)), P90Ns: int64(d.Quantile(900)),
 			P99Ns: int64(d.Quantile(990)), P999Ns: int64(d.Quantile(999)), MaxNs: int64(d.Max()),
 			TakenOffNs: int64(row.TakenOff), PIDs: append([]int{}, row.PIDs...),
+			jsonWaits: newJSONWaits(t, &row.Stats),
 		})
 	}
 	enc := json.NewEncoder(w)

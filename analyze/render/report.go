@@ -19,7 +19,7 @@ func Report(w io.Writer, r *analyze.Result) error {
 	out := bufio.NewWriter(w)
 	header(out, &r.Trace)
 	fmt.Fprintln(out)
-	table(out, r.Rows, newProcessNames(&r.Trace))
+	table(out, r)
 	incomplete(out, r.Rows)
 	return out.Flush()
 }
@@ -39,6 +39,9 @@ func header(w io.Writer, t *analyze.Trace) {
 	line("duration", analyze.FormatDuration(t.Duration))
 	line("events", fmt.Sprint(t.Events))
 	line("lost", fmt.Sprint(t.Lost))
+	if t.Sched {
+		line("switches", fmt.Sprint(t.Switches))
+	}
 	line("left out", fmt.Sprint(t.LeftOut))
 	if n := len(t.TakenOff); n > 0 {
 		line("taken off", fmt.Sprintf("%d functions, which cost too much: marked with *, their calls count only up to then", n))
@@ -77,19 +80,43 @@ func columns() []string {
 	return []string{"Total time", "Self time", "Calls", "Avg", "P50", "P90", "P99", "P99.9", "Max"}
 }
 
-func table(w io.Writer, rows []analyze.Row, names processNames) {
+// waitColumns are the parts of the total time, as far as they are of interest.
+func waitColumns(r *analyze.Result) []string {
+	if !r.Trace.Sched {
+		return nil
+	}
+	list := []string{"On CPU", "Runnable", "Blocked"}
+	if slices.ContainsFunc(r.Rows, func(row analyze.Row) bool { return row.Waits.Unknown > 0 }) {
+		list = append(list, "Not known")
+	}
+	return list
+}
+
+// waitCells are the first n of them.
+func waitCells(s *analyze.Stats, n int) []string {
+	line := []string{"-", "-", "-", "-"}
+	if s.Durations.Count() > 0 {
+		for i, v := range []time.Duration{s.CPU(), s.Waits.Runnable, s.Waits.Blocked, s.Waits.Unknown} {
+			line[i] = aligned(v)
+		}
+	}
+	return line[:n]
+}
+
+func table(w io.Writer, r *analyze.Result) {
+	rows, waits := r.Rows, waitColumns(r)
 	labels := []string{"Function"}
 	for i := range rows {
 		labels = append(labels, rows[i].Label+takenOff(&rows[i]))
 	}
-	if names != nil {
+	if names := newProcessNames(&r.Trace); names != nil {
 		names.addTo(labels, rows)
 	}
-	lines := [][]string{columns()}
+	lines := [][]string{append(columns(), waits...)}
 	for i := range rows {
-		lines = append(lines, cells(&rows[i].Stats))
+		lines = append(lines, append(cells(&rows[i].Stats), waitCells(&rows[i].Stats, len(waits))...))
 	}
-	widths := make([]int, len(columns()))
+	widths := make([]int, len(lines[0]))
 	for _, cells := range lines {
 		for i, cell := range cells {
 			widths[i] = max(widths[i], len(cell), 10)

@@ -39,6 +39,11 @@ out the traced callees. Only complete calls have a duration: calls whose return
 was not seen are counted, and listed as incomplete. Percentiles are wrong by at
 most 1%; the other figures are exact.
 
+Where utrace record --sched has recorded the scheduler, the total time of each function is
+divided: on CPU; runnable, when it waited for a processor; blocked, when it slept or waited for something
+else. --flow then shows each wait, and who ended it; --pprof has the parts of the self time: cpu, and
+offcpu for the other two.
+
 A function marked with * was taken off while recording (utrace record --max-overhead): its figures
 are those of the time before.
 
@@ -61,7 +66,7 @@ Results go to standard output, warnings to standard error.`,
 	flags.BoolVar(&f.tree, "tree", false, "print the calls summed up by call path")
 	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
 	flags.StringVar(&f.pprof, "pprof", "", "write a profile for pprof to `FILE`")
-	flags.StringVar(&f.sort, "sort", "total", "sort the report by `KEY`: total, self, calls, avg, p50, p90, p99, max or name")
+	flags.StringVar(&f.sort, "sort", "total", "sort the report by `KEY`: total, self, calls, avg, p50, p90, p99, max, cpu, runnable, blocked or name")
 	flags.IntVar(&f.top, "top", 0, "only the first `N` functions of the report")
 	flags.StringVar(&f.function, "function", "", "only functions that match `PATTERN`, a glob or a /regular expression/; in --flow, --tree and --pprof with all that they call")
 	flags.IntSliceVar(&f.pids, "pid", nil, "only this process (`PID`); repeatable")

@@ -1,0 +1,141 @@
+/* Four functions that sleep, wait for a lock, read a slow pipe and spin, and a fifth of which two threads compete
+ * for one CPU. The program measures each itself and prints: name, wall time, CPU time, time that the thread was
+ * runnable but did not run, in nanoseconds. */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NOINLINE __attribute__((noinline, noipa))
+
+enum { ROUNDS = 20, PERIOD_US = 10000 };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int slow[2], turn[2];
+
+static long now(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return t.tv_sec * 1000000000L + t.tv_nsec;
+}
+
+/* How long this thread has waited for a CPU: proc(5), schedstat. */
+static long run_delay(void)
+{
+	long cpu, delay = -1;
+	FILE *f = fopen("/proc/thread-self/schedstat", "r");
+
+	if (f) {
+		if (fscanf(f, "%ld %ld", &cpu, &delay) != 2)
+			delay = -1;
+		fclose(f);
+	}
+	return delay;
+}
+
+static void spin(long cpu_us)
+{
+	long end = now(CLOCK_THREAD_CPUTIME_ID) + cpu_us * 1000;
+
+	while (now(CLOCK_THREAD_CPUTIME_ID) < end)
+		;
+}
+
+NOINLINE void sleeper(void) { usleep(PERIOD_US); }
+
+NOINLINE void locker(void)
+{
+	pthread_mutex_lock(&lock);
+	pthread_mutex_unlock(&lock);
+}
+
+NOINLINE void reader(void)
+{
+	char byte;
+
+	if (read(slow[0], &byte, 1) != 1)
+		perror("read");
+}
+
+NOINLINE void spinner(void) { spin(PERIOD_US); }
+NOINLINE void contender(void) { spin(PERIOD_US); }
+
+/* Takes the lock for a while, whenever it is told to, and says when it has it. */
+static void *holder(void *arg)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		pthread_mutex_lock(&lock);
+		if (write(turn[1], "x", 1) != 1)
+			perror("write");
+		usleep(PERIOD_US);
+		pthread_mutex_unlock(&lock);
+		usleep(1000);
+	}
+	return NULL;
+}
+
+static void *writer(void *arg)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		usleep(PERIOD_US);
+		if (write(slow[1], "x", 1) != 1)
+			perror("write");
+	}
+	return NULL;
+}
+
+static void measure(const char *name, void (*call)(void), int wait_turn)
+{
+	long wall = 0, cpu = 0, delay = 0;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		char byte;
+
+		if (wait_turn && read(turn[0], &byte, 1) != 1)
+			perror("read");
+		long delay0 = run_delay(), cpu0 = now(CLOCK_THREAD_CPUTIME_ID), wall0 = now(CLOCK_MONOTONIC);
+
+		call();
+		wall += now(CLOCK_MONOTONIC) - wall0;
+		cpu += now(CLOCK_THREAD_CPUTIME_ID) - cpu0;
+		delay += run_delay() - delay0;
+	}
+	printf("%s %ld %ld %ld\n", name, wall, cpu, delay);
+}
+
+static void *contend(void *arg)
+{
+	measure("contender", contender, 0);
+	return NULL;
+}
+
+int main(void)
+{
+	pthread_t thread[2];
+	cpu_set_t one;
+
+	if (pipe(slow) || pipe(turn))
+		return 1;
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	measure("sleeper", sleeper, 0);
+	pthread_create(&thread[0], NULL, holder, NULL);
+	measure("locker", locker, 1);
+	pthread_join(thread[0], NULL);
+	pthread_create(&thread[0], NULL, writer, NULL);
+	measure("reader", reader, 0);
+	pthread_join(thread[0], NULL);
+	measure("spinner", spinner, 0);
+
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	sched_setaffinity(0, sizeof(one), &one);
+	for (int i = 0; i < 2; i++)
+		pthread_create(&thread[i], NULL, contend, NULL);
+	for (int i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	return 0;
+}
