@@ -1,0 +1,127 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+type waitsReport struct {
+	Trace struct {
+		Events, Lost, Switches uint64
+	}
+	Functions []struct {
+		Name       string
+		Calls      uint64
+		TotalNs    int64 `json:"total_ns"`
+		CPUNs      int64 `json:"cpu_ns"`
+		RunnableNs int64 `json:"runnable_ns"`
+		BlockedNs  int64 `json:"blocked_ns"`
+		UnknownNs  int64 `json:"unknown_ns"`
+	}
+}
+
+// measured is what testdata/targets/waits.c says of a function itself: by its own clocks, and by the kernel's count of
+// the time that a thread has waited for a processor.
+type measured struct{ wall, cpu, delay int64 }
+
+// Where the time of functions that sleep, wait for a lock, read a slow pipe, spin, and compete for a processor goes
+// is told within 5% of their time.
+func TestSchedSplitsTime(t *testing.T) {
+	needKernel(t)
+	program := target(t, "waits.c", "-O2")
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	probes := []string{}
+	for _, name := range []string{"sleeper", "locker", "reader", "spinner", "contender"} {
+		probes = append(probes, "-e", name)
+	}
+	out, stderr, status := utrace(t, append(append([]string{"record", "--sched", "-o", trace}, probes...), "--", program)...)
+	if status != 0 {
+		t.Fatalf("status %d\n%s", status, stderr)
+	}
+	validate(t, trace)
+	truth := map[string]measured{}
+	for line := range strings.Lines(out) {
+		var name string
+		var m measured
+		if _, err := fmt.Sscan(line, &name, &m.wall, &m.cpu, &m.delay); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		sum := truth[name]
+		truth[name] = measured{sum.wall + m.wall, sum.cpu + m.cpu, sum.delay + m.delay}
+	}
+	text, stderr, status := utrace(t, "analyze", "--json", trace)
+	if status != 0 {
+		t.Fatal(stderr)
+	}
+	var r waitsReport
+	if err := json.Unmarshal([]byte(text), &r); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Functions) != 5 || r.Trace.Lost != 0 || r.Trace.Switches < 80 {
+		t.Fatalf("%d functions, %d lost, %d switches\n%s", len(r.Functions), r.Trace.Lost, r.Trace.Switches, text)
+	}
+	for _, f := range r.Functions {
+		want := truth[f.Name]
+		t.Logf("%-9s total %d, on CPU %d (%d), runnable %d (%d), blocked %d (%d), unknown %d", f.Name, f.TotalNs,
+			f.CPUNs, want.cpu, f.RunnableNs, want.delay, f.BlockedNs, want.wall-want.cpu-want.delay, f.UnknownNs)
+		if f.CPUNs+f.RunnableNs+f.BlockedNs+f.UnknownNs != f.TotalNs {
+			t.Errorf("%s: the parts are not the whole", f.Name)
+		}
+		near := func(what string, got, want int64) {
+			if d := got - want; max(d, -d) > f.TotalNs/20 {
+				t.Errorf("%s: %s %d ns, the program says %d, of %d", f.Name, what, got, want, f.TotalNs)
+			}
+		}
+		near("on CPU", f.CPUNs, want.cpu)
+		near("runnable", f.RunnableNs, want.delay)
+		near("blocked", f.BlockedNs, want.wall-want.cpu-want.delay)
+	}
+
+	flow, _, _ := utrace(t, "analyze", "--flow", trace)
+	for what, pattern := range map[string]string{
+		"the end of a sleep":  `sleeper\(\) \{\n.*/\* linux:schedule: blocked \d+\.\d+ ms, woken by an interrupt`,
+		"the holder's unlock": `locker\(\) \{\n(.*\n)*?.*/\* linux:schedule: blocked \d+\.\d+ ms, woken by \d+ \*/`,
+		"the writer's write":  `reader\(\) \{\n(.*\n)*?.*/\* linux:schedule: blocked \d+\.\d+ ms, woken by \d+ \*/`,
+		"a preemption":        `contender\(\) \{\n(.*\n)*?.*/\* linux:schedule \(pre-empted\) \*/`,
+	} {
+		if !regexp.MustCompile(pattern).MatchString(flow) {
+			t.Errorf("%s is not in the flow", what)
+		}
+	}
+
+	profile := filepath.Join(t.TempDir(), "profile.pb.gz")
+	if _, stderr, status := utrace(t, "analyze", "--pprof", profile, trace); status != 0 {
+		t.Fatal(stderr)
+	}
+	for sample, first := range map[string]string{"cpu": "contender", "offcpu": "contender|sleeper|locker|reader"} {
+		top, err := exec.Command("go", "tool", "pprof", "-sample_index="+sample, "-top", profile).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !regexp.MustCompile(`(?m)^.*flat%.*\n.* (` + first + `)$`).Match(top) {
+			t.Errorf("%s:\n%s", sample, top)
+		}
+	}
+}
+
+// Without --sched nothing of the scheduler is in the trace, nor in what is shown of it.
+func TestNoSched(t *testing.T) {
+	needKernel(t)
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	if _, stderr, status := utrace(t, "record", "-o", trace, "-e", "sleeper", "--", target(t, "waits.c")); status != 0 {
+		t.Fatal(stderr)
+	}
+	text, _, _ := utrace(t, "analyze", "--json", trace)
+	table, _, _ := utrace(t, "analyze", trace)
+	if slices.ContainsFunc([]string{"cpu_ns", "blocked_ns", "Blocked"}, func(s string) bool { return strings.Contains(text+table, s) }) {
+		t.Errorf("%s\n%s", text, table)
+	}
+}
