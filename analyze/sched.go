@@ -225,10 +225,10 @@ func (s *summary) addSched(path string, src *source) {
 		lost += l.Sched
 	}
 	if lost > 0 {
-		s.warn(path, "%s lost: what threads did around them is not known, and in none of on CPU, runnable and blocked", plural(lost, "switch or wakeup of a thread was", "switches and wakeups of threads were"))
+		s.warn(path, "%s lost: where threads were around that is not known", plural(lost, "switch or wakeup of a thread was", "switches and wakeups of threads were"))
 	}
-	if slices.ContainsFunc(src.tables.Threads, func(t format.Thread) bool { return t.Goroutine != 0 }) {
-		s.warn(path, "of calls on goroutines it is not known how their time divides: the kernel schedules threads, between which goroutines move")
+	if slices.ContainsFunc(src.tables.Threads, func(t format.Thread) bool { return t.Goroutine != 0 || t.Track != 0 }) {
+		s.warn(path, "the time of calls on goroutines, and of spans that may overlap, is not divided: the kernel schedules threads")
 	}
 }
 

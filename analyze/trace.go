@@ -77,12 +77,15 @@ func (s *summary) add(path string, src *source, sum tally) {
 func (s *summary) addLoss(path string, t *format.Tables) {
 	var entries, returns uint64
 	first, last := uint64(0), uint64(0)
-	for i, l := range t.Losses {
-		entries += l.Entries
-		returns += l.Returns
-		if i == 0 || l.FirstNs < first {
+	for _, l := range t.Losses {
+		if l.Entries+l.Returns == 0 {
+			continue
+		}
+		if entries+returns == 0 || l.FirstNs < first {
 			first = l.FirstNs
 		}
+		entries += l.Entries
+		returns += l.Returns
 		last = max(last, l.LastNs)
 	}
 	lost := entries + returns
@@ -94,7 +97,7 @@ func (s *summary) addLoss(path string, t *format.Tables) {
 		return
 	}
 	when := ""
-	if len(t.Losses) > 0 {
+	if entries+returns > 0 {
 		when = fmt.Sprintf(" between %s and %s after the start, %s of them",
 			FormatDuration(time.Duration(first)), FormatDuration(time.Duration(last)), plural(entries, "entry", "entries"))
 	}

@@ -25,7 +25,7 @@ type jsonTrace struct {
 	DurationNs int64  `json:"duration_ns"`
 	Events     uint64 `json:"events"`
 	Lost       uint64 `json:"lost"`
-	Switches   uint64 `json:"switches"` // how often threads left a processor; 0 where the scheduler was not recorded
+	Switches   uint64 `json:"switches,omitempty"` // how often threads left a processor; 0 where the scheduler was not recorded
 	PIDs       []int  `json:"pids"`
 
 	TakenOff []jsonTakenOff `json:"taken_off"` // functions that were taken off while recording
