@@ -165,11 +165,8 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 	}
 	for i, delta := range deltas {
 		t.nowNs += int64(delta)
-		if kind := format.Kind(kinds[i]); kind.IsSched() {
-			p.switched(t, kind, b.Value[from+i])
-			continue
-		}
-		if len(p.offNs) > 0 {
+		kind := format.Kind(kinds[i])
+		if len(p.offNs) > 0 && !kind.IsSched() {
 			p.dropOff(t)
 		}
 		sp := uint64(0)
@@ -177,7 +174,7 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 			sp = t.base - uint64(depths[i])
 		}
 		fn := format.FuncID(funcs[i])
-		switch format.Kind(kinds[i]) {
+		switch kind {
 		case format.Entry:
 			if p.static[fn] != 0 && sp != 0 {
 				p.enterSpan(t, fn, sp)
@@ -192,6 +189,8 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 			p.view.hit(t, fn)
 		case format.StackBase:
 			t.base = b.Value[from+i]
+		case format.SchedOut, format.SchedIn, format.Wakeup:
+			p.switched(t, kind, b.Value[from+i])
 		}
 	}
 	t.nowNs = min(t.nowNs, maxTimeNs)
@@ -271,7 +270,9 @@ func (p *pairer) enter(t *thread, fn format.FuncID, sp, gone uint64) {
 	f.outer = slot.top
 	slot.top = int32(len(t.frames))
 	t.frames = append(t.frames, f)
-	t.sched.push(t.nowNs)
+	if t.sched != nil {
+		t.sched.push(t.nowNs)
+	}
 	p.view.enter(t, &t.frames[len(t.frames)-1], parent)
 }
 
@@ -312,9 +313,13 @@ func (p *pairer) end(t *thread, state State) {
 		state = NoReturn
 	}
 	t.open.slot(f.fn).top = f.outer
-	t.sched.reach(t.nowNs)
+	if t.sched != nil {
+		t.sched.reach(t.nowNs)
+	}
 	p.view.leave(t, f, state)
-	t.sched.pop(state)
+	if t.sched != nil {
+		t.sched.pop(state)
+	}
 	if n > 0 {
 		inside := f.childNs
 		if state == Complete {

@@ -77,7 +77,10 @@ func (l *latency) hit(t *thread, fn format.FuncID) {
 // outermost call if that one is complete (and selected), else that of the
 // outermost ones inside it that are.
 func (l *latency) leave(t *thread, f *frame, state State) {
-	inner, waits := f.innerNs, t.sched.inner()
+	inner := f.innerNs
+	if t.sched != nil {
+		l.leaveWaits(t, f, state)
+	}
 	if !l.opts.outside(f.startNs) {
 		s := l.of(t, f.fn)
 		s.Calls++
@@ -85,9 +88,6 @@ func (l *latency) leave(t *thread, f *frame, state State) {
 			inner = f.durationNs(t)
 			s.Durations.Add(time.Duration(inner))
 			s.Self += time.Duration(f.selfNs(t))
-			var self Waits
-			waits, self = t.sched.waits()
-			s.SelfWaits.Add(self)
 		} else {
 			s.Incomplete++
 			if f.returns > maxReturnProbes && !f.noReturn {
@@ -99,11 +99,28 @@ func (l *latency) leave(t *thread, f *frame, state State) {
 		return
 	}
 	if f.outer == none {
-		s := l.of(t, f.fn)
-		s.Total += time.Duration(inner)
-		s.Waits.Add(waits)
+		l.of(t, f.fn).Total += time.Duration(inner)
 	} else {
 		t.frames[f.outer].innerNs += inner
-		t.sched.addInner(f.outer, waits)
+	}
+}
+
+// leaveWaits does for the waits of a call what leave does for its time.
+func (l *latency) leaveWaits(t *thread, f *frame, state State) {
+	if n := len(t.frames); n == 0 || f != &t.frames[n-1] { // one that was skipped
+		return
+	}
+	inner := t.sched.frames[len(t.sched.frames)-1].inner
+	if state == Complete && !l.opts.outside(f.startNs) {
+		total, self := t.sched.waits()
+		inner = total
+		l.of(t, f.fn).SelfWaits.Add(self)
+	}
+	switch {
+	case inner == Waits{}:
+	case f.outer == none:
+		l.of(t, f.fn).Waits.Add(inner)
+	default:
+		t.sched.frames[f.outer].inner.Add(inner)
 	}
 }

@@ -94,9 +94,6 @@ func newSched(t *format.Thread, losses *switchLosses) *sched {
 
 // reach accounts for the time up to now, when the thread is on a processor.
 func (s *sched) reach(nowNs int64) {
-	if s == nil {
-		return
-	}
 	switch {
 	case s.unknown || s.losses.touch(s.sinceNs, nowNs):
 		s.sum.Unknown += time.Duration(nowNs - s.sinceNs)
@@ -152,19 +149,13 @@ func (s *sched) in(nowNs int64) *Wait {
 
 // push begins a frame.
 func (s *sched) push(nowNs int64) {
-	if s == nil {
-		return
-	}
 	s.reach(nowNs)
 	s.frames = append(s.frames, schedFrame{began: s.sum})
 }
 
 // waits returns those of the top frame, up to its end: all, and without those of its direct callees that
-// are complete. A thread that is not followed has none.
+// are complete.
 func (s *sched) waits() (total, self Waits) {
-	if s == nil {
-		return total, self
-	}
 	top := &s.frames[len(s.frames)-1]
 	total = s.sum.minus(top.began)
 	return total, total.minus(top.children)
@@ -172,32 +163,11 @@ func (s *sched) waits() (total, self Waits) {
 
 // longest returns the longest that the top frame was blocked in one piece.
 func (s *sched) longest() Wait {
-	if s == nil {
-		return Wait{}
-	}
 	return s.frames[len(s.frames)-1].longest
-}
-
-// inner returns the waits of the time innerNs of the top frame.
-func (s *sched) inner() Waits {
-	if s == nil || len(s.frames) == 0 {
-		return Waits{}
-	}
-	return s.frames[len(s.frames)-1].inner
-}
-
-// addInner adds to those of a frame, by its index.
-func (s *sched) addInner(at int32, w Waits) {
-	if s != nil {
-		s.frames[at].inner.Add(w)
-	}
 }
 
 // pop ends the top frame.
 func (s *sched) pop(state State) {
-	if s == nil {
-		return
-	}
 	inside, _ := s.waits()
 	n := len(s.frames) - 1
 	top := &s.frames[n]

@@ -211,8 +211,10 @@ func (c *callPaths) leave(t *thread, f *frame, state State) {
 	if state == Complete {
 		n.totalNs += f.durationNs(t)
 		n.selfNs += f.selfNs(t)
-		_, self := t.sched.waits()
-		n.selfWaits.Add(self)
+		if t.sched != nil {
+			_, self := t.sched.waits()
+			n.selfWaits.Add(self)
+		}
 	} else {
 		n.incomplete++
 	}
