@@ -62,7 +62,7 @@ NOINLINE void reader(void)
 }
 
 NOINLINE void spinner(void) { spin(PERIOD_US); }
-NOINLINE void contender(void) { spin(PERIOD_US); }
+NOINLINE void contender(void) { spin(PERIOD_US * ROUNDS / 4); }
 
 /* Takes the lock for a while, whenever it is told to, and says when it has it. */
 static void *holder(void *arg)
@@ -89,11 +89,11 @@ static void *writer(void *arg)
 }
 
 /* All calls are measured at once, since to look at the clocks takes time, too; or, if each has to wait for its turn, one by one. */
-static void measure(const char *name, void (*call)(void), int wait_turn)
+static void measure(const char *name, void (*call)(void), int rounds, int wait_turn)
 {
 	long wall = 0, cpu = 0, delay = 0;
 
-	for (int done = 0; done < ROUNDS;) {
+	for (int done = 0; done < rounds;) {
 		char byte;
 
 		if (wait_turn && read(turn[0], &byte, 1) != 1)
@@ -102,7 +102,7 @@ static void measure(const char *name, void (*call)(void), int wait_turn)
 
 		do
 			call();
-		while (++done < ROUNDS && !wait_turn);
+		while (++done < rounds && !wait_turn);
 		wall += now(CLOCK_MONOTONIC) - wall0;
 		cpu += now(CLOCK_THREAD_CPUTIME_ID) - cpu0;
 		delay += run_delay() - delay0;
@@ -112,7 +112,7 @@ static void measure(const char *name, void (*call)(void), int wait_turn)
 
 static void *contend(void *arg)
 {
-	measure("contender", contender, 0);
+	measure("contender", contender, 4, 0);
 	return NULL;
 }
 
@@ -124,14 +124,14 @@ int main(void)
 	if (pipe(slow) || pipe(turn))
 		return 1;
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	measure("sleeper", sleeper, 0);
+	measure("sleeper", sleeper, ROUNDS, 0);
 	pthread_create(&thread[0], NULL, holder, NULL);
-	measure("locker", locker, 1);
+	measure("locker", locker, ROUNDS, 1);
 	pthread_join(thread[0], NULL);
 	pthread_create(&thread[0], NULL, writer, NULL);
-	measure("reader", reader, 0);
+	measure("reader", reader, ROUNDS, 0);
 	pthread_join(thread[0], NULL);
-	measure("spinner", spinner, 0);
+	measure("spinner", spinner, ROUNDS, 0);
 
 	CPU_ZERO(&one);
 	CPU_SET(sched_getcpu(), &one);
