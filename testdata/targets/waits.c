@@ -2,6 +2,7 @@
  * for one CPU. The program measures each itself and prints: name, wall time, CPU time, time that the thread was
  * runnable but did not run, in nanoseconds. */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -23,16 +24,16 @@ static long now(clockid_t clock)
 	return t.tv_sec * 1000000000L + t.tv_nsec;
 }
 
-/* How long this thread has waited for a CPU: proc(5), schedstat. */
-static long run_delay(void)
+/* How long the thread has waited for a CPU, of which the file is /proc/thread-self/schedstat. */
+static long run_delay(int file)
 {
-	long cpu, delay = -1;
-	FILE *f = fopen("/proc/thread-self/schedstat", "r");
+	char text[100];
+	long cpu, delay = 0;
+	ssize_t n = pread(file, text, sizeof(text) - 1, 0);
 
-	if (f) {
-		if (fscanf(f, "%ld %ld", &cpu, &delay) != 2)
-			delay = -1;
-		fclose(f);
+	if (n > 0) {
+		text[n] = 0;
+		sscanf(text, "%ld %ld", &cpu, &delay);
 	}
 	return delay;
 }
@@ -92,21 +93,23 @@ static void *writer(void *arg)
 static void measure(const char *name, void (*call)(void), int rounds, int wait_turn)
 {
 	long wall = 0, cpu = 0, delay = 0;
+	int file = open("/proc/thread-self/schedstat", O_RDONLY);
 
 	for (int done = 0; done < rounds;) {
 		char byte;
 
 		if (wait_turn && read(turn[0], &byte, 1) != 1)
 			perror("read");
-		long delay0 = run_delay(), cpu0 = now(CLOCK_THREAD_CPUTIME_ID), wall0 = now(CLOCK_MONOTONIC);
+		long delay0 = run_delay(file), cpu0 = now(CLOCK_THREAD_CPUTIME_ID), wall0 = now(CLOCK_MONOTONIC);
 
 		do
 			call();
 		while (++done < rounds && !wait_turn);
 		wall += now(CLOCK_MONOTONIC) - wall0;
 		cpu += now(CLOCK_THREAD_CPUTIME_ID) - cpu0;
-		delay += run_delay() - delay0;
+		delay += run_delay(file) - delay0;
 	}
+	close(file);
 	printf("%s %ld %ld %ld\n", name, wall, cpu, delay);
 }
 
