@@ -65,8 +65,8 @@ func (w Waker) String() string {
 //
 // Time is accounted for in stretches, each from one row of the thread to the next that matters. A stretch in which
 // switches may have been lost is not known, nor one at whose end the thread is not where it must be: it calls something, and
-// its return to a processor was not seen. Some kernels leave out switches now and then: in a virtual machine with
-// Linux 6.18 one in 5,000, by the kernel's own trace.
+// its return to a processor was not seen. A kernel may leave out switches: in a virtual machine with
+// Linux 6.18 one in some thousands was missing, in the kernel's own trace of sched_switch (tracefs), too.
 type sched struct {
 	sum     Waits // up to sinceNs
 	sinceNs int64

@@ -183,6 +183,9 @@ many hits it had; its calls count only up to then. A process is judged when it h
 Recording ends when the duration is over, with the processes or the command, or on Ctrl-C; the trace is kept.
 A command that is still running then is left alone. Its exit status becomes that of utrace.
 
+With --sched the trace also says when threads run, wait for a processor and are blocked, and who wakes them: utrace
+analyze divides the time of calls. That is so from the first call of a thread on, and not for goroutines. It needs BTF of the kernel.
+
 Children of a command are recorded, too (--no-follow: they are not), those of a process with --follow:
 from their first instruction, and FUNC and LIB:FUNC also mean the programs that they execute. For
 that, utrace is the debugger (ptrace) of a command: a program is held until its

@@ -5,6 +5,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -180,4 +181,27 @@ func timeSwitches(b *testing.B, bin, fn string, attach func(pid int) (detach fun
 		awaitBreakpoint(b, bin, fn, pid)
 		return detach
 	})
+}
+
+// Where records of the scheduler found no room, the trace says so, and no part of the time is more than the program can have had.
+func TestSchedLoss(t *testing.T) {
+	needKernel(t)
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	_, stderr, status := utrace(t, "record", "--sched", "--ring-size", strconv.Itoa(os.Getpagesize()), "-o", trace, "-e", "leaf", "--", target(t, "flood.c"), "1")
+	if status != 0 || !regexp.MustCompile(`switches and wakeups of threads, [1-9][\d,]* lost`).MatchString(stderr) {
+		t.Fatalf("status %d\n%s", status, stderr)
+	}
+	validate(t, trace)
+	text, warnings, _ := utrace(t, "analyze", "--json", trace)
+	var r waitsReport
+	if err := json.Unmarshal([]byte(text), &r); err != nil {
+		t.Fatal(err)
+	}
+	f := r.Functions[0]
+	if f.UnknownNs == 0 || f.CPUNs+f.RunnableNs+f.BlockedNs+f.UnknownNs != f.TotalNs {
+		t.Errorf("%+v", f)
+	}
+	if !strings.Contains(warnings, "switches and wakeups of threads were lost") {
+		t.Error(warnings)
+	}
 }
