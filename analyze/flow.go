@@ -99,17 +99,17 @@ type view interface {
 //  4. A frame on top without a stack pointer is over once its function was taken off: no return will come.
 //  5. What is left at the end of the trace is open.
 type pairer struct {
-	view     view
-	waited   func(*thread, *Wait)    // is told when threads run again; nil for nobody
-	noReturn []bool                  // by function
-	static   []uint32                // by function: which static probe begins it, counted from 1; 0 for none
-	statics  map[string]uint32       // those numbers
-	offNs    map[format.FuncID]int64 // when functions were taken off; empty most often
-	offs     int                     // how many definitions of that are in offNs, of how many functions
-	offFuncs int
-	sched    bool // the scheduler was recorded
-	losses   switchLosses
-	room     int // frames that may still be allocated
+	view        view
+	waited      func(*thread, *Wait)    // is told when threads run again; nil for nobody
+	noReturn    []bool                  // by function
+	static      []uint32                // by function: which static probe begins it, counted from 1; 0 for none
+	statics     map[string]uint32       // those numbers
+	offNs       map[format.FuncID]int64 // when functions were taken off; empty most often
+	offs        int                     // how many definitions of that are in offNs, of how many functions
+	offFuncs    int
+	sched       bool // the scheduler was recorded
+	schedLosses switchLosses
+	room        int // frames that may still be allocated
 
 	orphans uint64
 	skipped uint64 // calls without a frame because of the limits
@@ -161,7 +161,7 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 	funcs := b.Func[from:to][:len(deltas)]
 	depths := b.StackBytes[from:to][:len(deltas)]
 	if p.sched && t.sched == nil {
-		t.sched = newSched(&t.info, &p.losses)
+		t.sched = newSched(&t.info, &p.schedLosses)
 	}
 	for i, delta := range deltas {
 		t.nowNs += int64(delta)

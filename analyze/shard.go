@@ -92,7 +92,7 @@ func (sh *shard) run() {
 	for w := range sh.work {
 		sh.pairer.define(w.funcs)
 		sh.pairer.takeOff(w.off, w.funcs)
-		sh.pairer.losses.add(w.losses)
+		sh.pairer.schedLosses.add(w.losses)
 		for _, r := range w.runs {
 			t := sh.thread(r.thread, w.threads)
 			sh.pairer.process(t, &w.batch.Batch, r.from, r.to)
