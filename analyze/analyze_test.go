@@ -218,7 +218,7 @@ func finishedSteps(t *testing.T, path string) (list []string) {
 
 // A deep recursion must not make the tree deep, nor lose a call.
 func TestTreeOfDeepRecursion(t *testing.T) {
-	c := newCallPaths(&Options{}, true)
+	c := newCallPaths(&Options{}, true, nil)
 	p := newPairer(c)
 	p.define(make([]format.Func, 2))
 	th := &thread{}
@@ -245,7 +245,7 @@ func TestTreeOfDeepRecursion(t *testing.T) {
 			walk(node.Children, depth+1)
 		}
 	}
-	walk(c.build(make([]Function, 2))[0].Roots, 1)
+	walk(c.build(make([]Function, 2), []rowKey{{fn: 0}, {fn: 1}}, make([]Value, 1))[0].Roots, 1)
 	if calls != n || self != 2*n-1 {
 		t.Errorf("%d calls of %v", calls, self)
 	}
@@ -317,6 +317,12 @@ func FuzzAnalyze(f *testing.F) {
 			return
 		}
 		if _, _, err := Profile([]string{path}, Options{}); err != nil {
+			t.Error(err)
+		}
+		if _, _, err := Profile([]string{path}, Options{By: "ret"}); err != nil {
+			t.Error(err)
+		}
+		if _, err := Slowest([]string{path}, 10, Options{}); err != nil {
 			t.Error(err)
 		}
 		if _, err := Flow(path, Options{}, true, func(*Step) error { return nil }); err != nil {

@@ -14,9 +14,15 @@
 //  5. The parts are merged, those of several traces too, and sorted by what they
 //     show, so that the same traces give the same output on every machine.
 //
-// Memory grows with threads, the depth of their stacks, functions and call
-// paths, never with events. Each view is a pass of its own over the trace:
+// Memory grows with threads, the depth of their stacks, functions (by value: up
+// to a limit) and call paths, never with events. Each view is a pass of its own over the trace:
 // decoding is cheap next to keeping what another pass would need.
+//
+// What events carry is looked at only where it is shown, decides whether a call
+// has failed (errorCheck), or which group it belongs to (grouping). A report by
+// value takes one goroutine, so that the values that are kept when there are too many are
+// the same on every machine. The slowest calls take two passes: only when they are known
+// is anything kept of what is below them.
 //
 // Only complete calls have durations. A call whose return was not seen is
 // counted, and the time of complete calls inside it still is not its caller's

@@ -18,7 +18,13 @@ const (
 	Open
 	// NoReturn: returns of the function are not probed.
 	NoReturn
+	// Dropped: its return was seen, and it did not meet a condition that is decided then. Its figures are with those of
+	// the calls of which nothing was recorded (format.Dropped).
+	Dropped
 )
+
+// Returned reports whether the return of the call was seen, so that its duration is known.
+func (s State) Returned() bool { return s == Complete || s == Dropped }
 
 // Limits on what a trace may make a pairer keep.
 const (
@@ -43,6 +49,7 @@ type frame struct {
 	fn       format.FuncID
 	outer    int32  // index of the next outer open frame of the same function, or none
 	returns  uint32 // return probes that the kernel follows up to this frame, its own included
+	group    uint32 // see grouping
 	node     uint32 // of the views, as are the next two
 	matched  bool   // it, or a frame that it is in, is of a function asked for
 	hidden   bool
@@ -60,6 +67,9 @@ func (f *frame) selfNs(t *thread) int64 { return f.durationNs(t) - f.childNs }
 type thread struct {
 	id      format.ThreadID
 	info    format.Thread
+	process string        // name of the program that its process ran when the thread was first seen
+	batch   *format.Batch // that the row in hand is in, nil if there is none
+	row     int
 	nowNs   int64  // time of the row in hand, since the start of the trace
 	base    uint64 // stack base in force
 	frames  []frame
@@ -67,6 +77,31 @@ type thread struct {
 	skipped uint64 // calls on top of frames that were too many to keep
 	sched   *sched // nil where the scheduler was not recorded
 	root    uint32 // of the views
+}
+
+// top returns the innermost open call, nil if there is none.
+func (t *thread) top() *frame {
+	if n := len(t.frames); n > 0 {
+		return &t.frames[n-1]
+	}
+	return nil
+}
+
+// args returns the JSON array of what the row in hand carries, nil for nothing. It is valid during
+// a call of a view. The row is that of the call in enter and hit, and in leave if the call is complete.
+func (t *thread) args() []byte {
+	if t.batch == nil {
+		return nil
+	}
+	return t.batch.Args(t.row)
+}
+
+// value returns the return register of the row in hand, if the column was asked for.
+func (t *thread) value() (uint64, bool) {
+	if t.batch == nil || len(t.batch.Value) == 0 {
+		return 0, false
+	}
+	return t.batch.Value[t.row], true
 }
 
 // view is told what happens in the threads that a pairer serves. Frames are
@@ -163,7 +198,9 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 	if p.sched && t.sched == nil {
 		t.sched = newSched(&t.info, &p.schedLosses)
 	}
+	t.batch = b
 	for i, delta := range deltas {
+		t.row = from + i
 		t.nowNs += int64(delta)
 		kind := format.Kind(kinds[i])
 		if len(p.offNs) > 0 && !kind.IsSched() {
@@ -184,7 +221,9 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 		case format.TailEntry:
 			p.enter(t, fn, sp, sp-1)
 		case format.Return:
-			p.leave(t, fn, sp)
+			p.leave(t, fn, sp, Complete)
+		case format.DroppedReturn:
+			p.leave(t, fn, sp, Dropped)
 		case format.Hit:
 			p.view.hit(t, fn)
 		case format.StackBase:
@@ -193,6 +232,7 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 			p.switched(t, kind, b.Value[from+i])
 		}
 	}
+	t.batch = nil
 	t.nowNs = min(t.nowNs, maxTimeNs)
 }
 
@@ -276,12 +316,12 @@ func (p *pairer) enter(t *thread, fn format.FuncID, sp, gone uint64) {
 	p.view.enter(t, &t.frames[len(t.frames)-1], parent)
 }
 
-// leave is rules 2 and 3.
-func (p *pairer) leave(t *thread, fn format.FuncID, sp uint64) {
+// leave is rules 2 and 3; state is Complete or Dropped.
+func (p *pairer) leave(t *thread, fn format.FuncID, sp uint64, state State) {
 	if n := len(t.frames); n > 0 && sp != 0 {
 		// Nearly always it is the top frame that returns.
 		if top := &t.frames[n-1]; top.sp == sp && top.fn == fn && !top.noReturn {
-			p.end(t, Complete)
+			p.end(t, state)
 			return
 		}
 	}
@@ -302,7 +342,7 @@ func (p *pairer) leave(t *thread, fn format.FuncID, sp uint64) {
 	for len(t.frames)-1 > int(top) {
 		p.end(t, Unwound)
 	}
-	p.end(t, Complete)
+	p.end(t, state)
 }
 
 // end ends the top frame.
@@ -322,7 +362,7 @@ func (p *pairer) end(t *thread, state State) {
 	}
 	if n > 0 {
 		inside := f.childNs
-		if state == Complete {
+		if state.Returned() {
 			inside = f.durationNs(t)
 		}
 		t.frames[n-1].childNs += inside

@@ -177,7 +177,7 @@ func FuzzPairing(f *testing.F) {
 		p.process(th, &b, half, len(b.Kind))
 		p.finish(th)
 		for fn, want := range m.stats() {
-			got := *l.of(new(thread), format.FuncID(fn))
+			got := *l.of(new(thread), uint32(fn))
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("function %d: got %s, want %s", fn, figures(&got), figures(&want))
 			}

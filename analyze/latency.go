@@ -11,8 +11,12 @@ type Stats struct {
 	Calls      uint64        // entries seen, and hits
 	Incomplete uint64        // those of the entries whose own return was not seen
 	Total      time.Duration // once per outermost call of a recursive function
+	Errors     uint64        // complete calls that have failed, see ErrorRule
 	Self       time.Duration // without the traced callees
-	Durations  Histogram     // of the complete calls
+	Durations  Histogram     // of the complete calls, but for those that were dropped
+	// Dropped are those of the calls that did not meet a condition which is decided at the return, such as --slower-than.
+	Dropped    uint64
+	DroppedSum time.Duration // how long they took
 	Waits      Waits         // in Total; see Trace.Sched
 	SelfWaits  Waits         // in Self
 }
@@ -27,21 +31,48 @@ func (s *Stats) SelfCPU() time.Duration { return s.SelfWaits.CPU(s.Self) }
 func (s *Stats) Merge(other *Stats) {
 	s.Calls += other.Calls
 	s.Incomplete += other.Incomplete
+	s.Errors += other.Errors
 	s.Total += other.Total
 	s.Self += other.Self
 	s.Durations.Merge(&other.Durations)
 	s.Waits.Add(other.Waits)
 	s.SelfWaits.Add(other.SelfWaits)
+	s.Dropped += other.Dropped
+	s.DroppedSum += other.DroppedSum
+}
+
+// Mean returns the average of the complete calls, dropped ones included.
+func (s *Stats) Mean() time.Duration {
+	n := s.Durations.Count() + s.Dropped
+	if n == 0 {
+		return 0
+	}
+	return time.Duration((float64(s.Durations.Sum()) + float64(s.DroppedSum)) / float64(n))
+}
+
+// drop adds calls that are in a trace as a number only.
+func (s *Stats) drop(d *format.Dropped) {
+	ns := func(v uint64) time.Duration { return time.Duration(min(v, maxTimeNs)) }
+	s.Calls += d.Complete + d.Incomplete
+	s.Incomplete += d.Incomplete
+	s.Dropped += d.Complete
+	s.DroppedSum += ns(d.SumNs)
+	s.Total += ns(d.TotalNs)
+	s.Self += ns(d.SelfNs) - ns(d.InsideNs)
+	s.Waits.Unknown += ns(d.TotalNs)
+	s.SelfWaits.Unknown += ns(d.SelfNs)
 }
 
 // latency is the view that sums up the calls of each function.
 type latency struct {
 	opts    *Options
-	stats   []*callStats // by function, nil for those never called
-	tooDeep uint64       // incomplete calls that the kernel's limit explains
+	groups  *grouping
+	checks  []*errorCheck // by function, nil for those whose calls cannot fail
+	stats   []*callStats  // by group, nil for those never called
+	tooDeep uint64        // incomplete calls that the kernel's limit explains
 }
 
-// callStats are the figures of a function, and the processes that called it.
+// callStats are the figures of a group, and the processes that called it.
 type callStats struct {
 	Stats
 	last int // PID
@@ -49,14 +80,27 @@ type callStats struct {
 }
 
 func (l *latency) define(funcs []format.Func) {
-	l.stats = append(l.stats, make([]*callStats, len(funcs)-len(l.stats))...)
+	l.groups.define(funcs)
+	for i := len(l.checks); i < len(funcs); i++ {
+		l.checks = append(l.checks, newErrorCheck(&funcs[i], l.opts.Errors))
+	}
+	l.grow(l.groups.count(len(funcs)))
 }
 
-func (l *latency) of(t *thread, fn format.FuncID) *Stats {
-	s := l.stats[fn]
+func (l *latency) grow(n int) {
+	if n > len(l.stats) {
+		l.stats = append(l.stats, make([]*callStats, n-len(l.stats))...)
+	}
+}
+
+func (l *latency) of(t *thread, group uint32) *Stats {
+	if int(group) >= len(l.stats) {
+		l.grow(l.groups.count(0))
+	}
+	s := l.stats[group]
 	if s == nil {
 		s = &callStats{pids: map[int]bool{}}
-		l.stats[fn] = s
+		l.stats[group] = s
 	}
 	if pid := t.info.PID; s.last != pid {
 		s.last = pid
@@ -65,29 +109,45 @@ func (l *latency) of(t *thread, fn format.FuncID) *Stats {
 	return &s.Stats
 }
 
-func (l *latency) enter(*thread, *frame, *frame) {}
+// enter keeps in node what an errorCheck decides at the entry.
+func (l *latency) enter(t *thread, f, parent *frame) {
+	l.groups.enter(t, f, parent)
+	if check := l.checks[f.fn]; check != nil {
+		f.node = check.enter(t)
+	}
+}
 
 func (l *latency) hit(t *thread, fn format.FuncID) {
-	if !l.opts.outside(t.nowNs) {
-		l.of(t, fn).Calls++
+	if l.opts.outside(t.nowNs) {
+		return
 	}
+	f := frame{fn: fn}
+	l.groups.enter(t, &f, t.top())
+	l.of(t, f.group).Calls++
 }
 
 // leave counts a call. The total of a recursive function is that of its
 // outermost call if that one is complete (and selected), else that of the
 // outermost ones inside it that are.
 func (l *latency) leave(t *thread, f *frame, state State) {
+	l.groups.leave(t, f, state)
+	if state == Dropped {
+		return
+	}
 	inner := f.innerNs
 	if t.sched != nil {
 		l.leaveWaits(t, f, state)
 	}
 	if !l.opts.outside(f.startNs) {
-		s := l.of(t, f.fn)
+		s := l.of(t, f.group)
 		s.Calls++
 		if state == Complete {
 			inner = f.durationNs(t)
 			s.Durations.Add(time.Duration(inner))
 			s.Self += time.Duration(f.selfNs(t))
+			if check := l.checks[f.fn]; check != nil && check.failed(t, f.node) {
+				s.Errors++
+			}
 		} else {
 			s.Incomplete++
 			if f.returns > maxReturnProbes && !f.noReturn {
@@ -99,7 +159,7 @@ func (l *latency) leave(t *thread, f *frame, state State) {
 		return
 	}
 	if f.outer == none {
-		l.of(t, f.fn).Total += time.Duration(inner)
+		l.of(t, f.group).Total += time.Duration(inner)
 	} else {
 		t.frames[f.outer].innerNs += inner
 	}
@@ -114,12 +174,12 @@ func (l *latency) leaveWaits(t *thread, f *frame, state State) {
 	if state == Complete && !l.opts.outside(f.startNs) {
 		total, self := t.sched.waits()
 		inner = total
-		l.of(t, f.fn).SelfWaits.Add(self)
+		l.of(t, f.group).SelfWaits.Add(self)
 	}
 	switch {
 	case inner == Waits{}:
 	case f.outer == none:
-		l.of(t, f.fn).Waits.Add(inner)
+		l.of(t, f.group).Waits.Add(inner)
 	default:
 		t.sched.frames[f.outer].inner.Add(inner)
 	}

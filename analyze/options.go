@@ -19,6 +19,25 @@ type Options struct {
 	// Calls that begin at From or later and before To, since the start of the
 	// trace, with all of their duration. To 0 is no limit.
 	From, To time.Duration
+	// By groups the calls of each function: "pid", "tid", "comm", or the name of an argument or a result, where "ret" is the
+	// first result; "" does not group. See grouping for which calls have a value.
+	By string
+	// Errors say which calls have failed, instead of what is taken for an error without a rule: a negative or null result, or an
+	// errno. A function's call has failed if one of the rules that apply to it says so.
+	Errors []*ErrorRule
+}
+
+// views returns how many views share a trace. One sees the values in the order of the file on every machine.
+func (o *Options) views() int {
+	if o.By != "" {
+		return 1
+	}
+	return shards()
+}
+
+// columns returns the columns that grouping needs.
+func (o *Options) columns() format.Columns {
+	return format.Columns{Args: o.By != "" && !isThreadKey(o.By)}
 }
 
 // thread reports whether a thread is selected.
@@ -66,6 +85,10 @@ func ParsePattern(text string) (*Pattern, error) {
 		}
 		return &Pattern{regexp: re}, nil
 	}
+	return parseGlob(text)
+}
+
+func parseGlob(text string) (*Pattern, error) {
 	glob := hideSlashes(text)
 	if _, err := path.Match(glob, ""); err != nil {
 		return nil, fmt.Errorf("pattern %q: %w", text, err)

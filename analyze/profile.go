@@ -1,6 +1,8 @@
 package analyze
 
 import (
+	"encoding/json"
+
 	"github.com/google/pprof/profile"
 )
 
@@ -18,13 +20,10 @@ func Profile(paths []string, opts Options) (*profile.Profile, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	b := newProfileBuilder(&tree.Trace)
+	b := newProfileBuilder(&tree.Trace, tree.By)
 	for i := range tree.Threads {
 		t := &tree.Threads[i]
-		b.label = sampleLabels{
-			text: map[string][]string{"process": {t.Label.Process}, "thread": {t.Label.Thread}},
-			nums: map[string][]int64{"pid": {int64(t.Label.PID)}, "tid": {int64(t.Label.TID)}},
-		}
+		b.setThread(&t.Label)
 		b.samples(t.Roots)
 	}
 	if err := b.profile.CheckValid(); err != nil {
@@ -38,9 +37,11 @@ type profileBuilder struct {
 	bases     map[string]uint64 // of the modules, by build ID and path
 	mappings  map[mappingKey]*profile.Mapping
 	locations map[*Function]*profile.Location
-	sched     bool // with cpu and offcpu
-	label     sampleLabels
-	stack     []*profile.Location // root first
+	sched     bool   // with cpu and offcpu
+	by        string // what the nodes are grouped by
+	thread    *Label
+	labels    map[string]sampleLabels // of the thread, by the text of the value
+	stack     []*profile.Location     // root first
 }
 
 type mappingKey struct {
@@ -53,7 +54,7 @@ type sampleLabels struct {
 	nums map[string][]int64
 }
 
-func newProfileBuilder(t *Trace) *profileBuilder {
+func newProfileBuilder(t *Trace, by string) *profileBuilder {
 	wall := &profile.ValueType{Type: "wall", Unit: "nanoseconds"}
 	types := []*profile.ValueType{{Type: "calls", Unit: "count"}, wall}
 	if t.Sched {
@@ -69,10 +70,42 @@ func newProfileBuilder(t *Trace) *profileBuilder {
 			TimeNanos:         t.Start.UnixNano(),
 			DurationNanos:     int64(t.Duration),
 		},
+		by:        by,
 		bases:     map[string]uint64{},
 		mappings:  map[mappingKey]*profile.Mapping{},
 		locations: map[*Function]*profile.Location{},
 	}
+}
+
+func (b *profileBuilder) setThread(l *Label) { b.thread, b.labels = l, map[string]sampleLabels{} }
+
+// label returns the labels of samples of the thread whose calls have a value in common: a number where it is one that a
+// profile can hold, else a text.
+func (b *profileBuilder) label(v *Value) sampleLabels {
+	l, ok := b.labels[v.Text]
+	if ok {
+		return l
+	}
+	l = sampleLabels{
+		text: map[string][]string{"process": {b.thread.Process}, "thread": {b.thread.Thread}},
+		nums: map[string][]int64{"pid": {int64(b.thread.PID)}, "tid": {int64(b.thread.TID)}},
+	}
+	switch plain := v.Plain.(type) {
+	case json.Number:
+		if n, err := plain.Int64(); err == nil {
+			l.nums[b.by] = []int64{n}
+		} else {
+			l.text[b.by] = []string{v.Text}
+		}
+	case string:
+		l.text[b.by] = []string{plain}
+	default:
+		if v.Text != "" {
+			l.text[b.by] = []string{v.Text}
+		}
+	}
+	b.labels[v.Text] = l
+	return l
 }
 
 // samples adds a sample for each node below the stack.
@@ -80,7 +113,8 @@ func (b *profileBuilder) samples(nodes []*Node) {
 	for _, n := range nodes {
 		b.stack = append(b.stack, b.location(n.Function))
 		if n.Calls > 0 {
-			s := &profile.Sample{Value: []int64{int64(n.Calls), int64(n.Self)}, Label: b.label.text, NumLabel: b.label.nums}
+			label := b.label(&n.Value)
+			s := &profile.Sample{Value: []int64{int64(n.Calls), int64(n.Self)}, Label: label.text, NumLabel: label.nums}
 			if b.sched {
 				s.Value = append(s.Value, int64(n.SelfWaits.CPU(n.Self)), int64(n.SelfWaits.OffCPU()))
 			}

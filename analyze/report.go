@@ -15,6 +15,9 @@ import (
 func Report(paths []string, opts Options) (*Result, error) {
 	sum := newSummary(paths)
 	fns := newFunctions()
+	values := newValueTable(opts.By)
+	index := map[rowKey]int{}
+	ruled := make([]bool, len(opts.Errors)) // which rules are about a function
 	var rows []*Row
 	tooDeep := uint64(0)
 	for _, path := range paths {
@@ -22,47 +25,67 @@ func Report(paths []string, opts Options) (*Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		views := make([]view, shards())
+		views := make([]view, opts.views())
 		for i := range views {
-			views[i] = &latency{opts: &opts}
+			views[i] = &latency{opts: &opts, groups: newGrouping(values)}
 		}
-		t, err := src.pair(&opts, views)
+		t, err := src.pair(&opts, format.Columns{Args: true, Value: needsValue(opts.Errors)}, views)
 		src.close()
 		if err != nil {
 			return nil, err
 		}
 		sum.add(path, src, t)
+		for i, rule := range opts.Errors {
+			ruled[i] = ruled[i] || rule.appliesTo(src.tables.Funcs)
+		}
 		offs := newTakenOff(src.tables.TakenOff, src.tables.Funcs)
+		row := func(fn format.FuncID, value uint32) *Row {
+			key := rowKey{fns.add(&src.tables.Funcs[fn], src.tables.Modules), value}
+			i, ok := index[key]
+			if !ok {
+				i = len(rows)
+				index[key] = i
+				rows = append(rows, &Row{Function: fns.list[key.fn], Value: values.list[value]})
+			}
+			return rows[i]
+		}
 		for _, v := range views {
 			l := v.(*latency)
 			tooDeep += l.tooDeep
-			for fn, s := range l.stats {
-				if s == nil || !opts.Function.function(&src.tables.Funcs[fn]) {
+			for n, s := range l.stats {
+				if s == nil {
 					continue
 				}
-				f := &src.tables.Funcs[fn]
-				i := fns.add(f, src.tables.Modules)
-				for len(rows) <= i {
-					rows = append(rows, new(Row))
+				g := l.groups.of(n)
+				f := &src.tables.Funcs[g.fn]
+				if !opts.Function.function(f) {
+					continue
 				}
 				if !src.meta.Sched {
 					s.Waits, s.SelfWaits = Waits{Unknown: s.Total}, Waits{Unknown: s.Self}
 				}
-				rows[i].Stats.Merge(&s.Stats)
-				rows[i].PIDs = slices.AppendSeq(rows[i].PIDs, maps.Keys(s.pids))
-				if off := offs.of(format.FuncID(fn), f); off != nil && rows[i].TakenOff == 0 {
-					rows[i].TakenOff = max(1, time.Duration(min(off.TimeNs, maxTimeNs)))
+				r := row(g.fn, g.value)
+				r.Stats.Merge(&s.Stats)
+				r.PIDs = slices.AppendSeq(r.PIDs, maps.Keys(s.pids))
+				if off := offs.of(g.fn, f); off != nil && r.TakenOff == 0 {
+					r.TakenOff = max(1, time.Duration(min(off.TimeNs, maxTimeNs)))
 				}
 			}
 		}
+		sum.addDropped(path, src, &opts, values, row)
 	}
 	if tooDeep > 0 {
 		sum.warn("", "%s more than %d traced calls deep: the Linux kernel follows no more nested return probes than that in one thread",
 			plural(tooDeep, "incomplete call was", "incomplete calls were"), maxReturnProbes)
 	}
-	r := &Result{Trace: sum.result(), Warnings: sum.warnings}
-	for i, row := range rows {
-		row.Function = fns.list[i]
+	values.warn(sum)
+	for i, rule := range opts.Errors {
+		if !ruled[i] {
+			sum.warn("", "--error '%s' is about no function of the trace: none that matches has such arguments or results", printable(rule.text))
+		}
+	}
+	r := &Result{Trace: sum.result(), By: opts.By, Warnings: sum.warnings}
+	for _, row := range rows {
 		slices.Sort(row.PIDs)
 		row.PIDs = slices.Compact(row.PIDs)
 		r.Rows = append(r.Rows, *row)
@@ -70,4 +93,10 @@ func Report(paths []string, opts Options) (*Result, error) {
 	r.setLabels()
 	r.Sort("total")
 	return r, nil
+}
+
+// rowKey is what makes figures go to the same row: the function's number among those of all traces, and the value's.
+type rowKey struct {
+	fn    int
+	value uint32
 }

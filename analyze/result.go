@@ -28,6 +28,7 @@ type Row struct {
 	Function
 	Stats
 	Label string // the name and, if others have the same, what tells it apart
+	Value Value  // that its calls have in common, where the report is grouped
 	// TakenOff says when the function was taken off while recording, counted from the start of its trace, in
 	// the first trace in which it was: its figures are of the time before. 0 if it was not.
 	TakenOff time.Duration
@@ -46,10 +47,13 @@ type Trace struct {
 	Sched    bool          // rows of the scheduler tell how times divide, in one of the traces at least
 	Switches uint64        // how often threads left a processor
 	Lost     uint64        // seen by a probe, but not in the files
-	LeftOut  int           // functions that were asked for and not probed
-	TakenOff []TakenOff    // by trace and time
-	Threads  int           // that events came from
-	PIDs     []int         // ascending
+	Dropped  uint64        // complete calls that are in the files as numbers only, see Stats.Dropped
+	// SlowerThan is how long a call must have taken to be kept; 0 where all were, or it depends on the function.
+	SlowerThan time.Duration
+	LeftOut    int        // functions that were asked for and not probed
+	TakenOff   []TakenOff // by trace and time
+	Threads    int        // that events came from
+	PIDs       []int      // ascending
 	// Processes are those that events came from, by PID. One that has executed another program is there twice.
 	Processes []Process
 }
@@ -65,7 +69,8 @@ type Process struct {
 // give the same Result.
 type Result struct {
 	Trace    Trace
-	Rows     []Row // functions called at least once
+	By       string // what the rows are grouped by, see Options; "" for functions only
+	Rows     []Row  // functions called at least once
 	Warnings []string
 }
 
@@ -78,7 +83,7 @@ func sortKeys() map[SortKey]func(*Row) int64 {
 		"total":    func(r *Row) int64 { return int64(r.Total) },
 		"self":     func(r *Row) int64 { return int64(r.Self) },
 		"calls":    func(r *Row) int64 { return int64(r.Calls) },
-		"avg":      func(r *Row) int64 { return int64(r.Durations.Mean()) },
+		"avg":      func(r *Row) int64 { return int64(r.Mean()) },
 		"p50":      func(r *Row) int64 { return int64(r.Durations.Quantile(500)) },
 		"p90":      func(r *Row) int64 { return int64(r.Durations.Quantile(900)) },
 		"p99":      func(r *Row) int64 { return int64(r.Durations.Quantile(990)) },
@@ -86,14 +91,15 @@ func sortKeys() map[SortKey]func(*Row) int64 {
 		"runnable": func(r *Row) int64 { return int64(r.Waits.Runnable) },
 		"blocked":  func(r *Row) int64 { return int64(r.Waits.Blocked) },
 		"max":      func(r *Row) int64 { return int64(r.Durations.Max()) },
+		"errors":   func(r *Row) int64 { return int64(r.Errors) },
 		"name":     func(*Row) int64 { return 0 },
 	}
 }
 
-// ParseSortKey reads a key: total, self, calls, avg, p50, p90, p99, max, cpu, runnable, blocked or name.
+// ParseSortKey reads a key: total, self, calls, avg, p50, p90, p99, max, errors, cpu, runnable, blocked or name.
 func ParseSortKey(text string) (SortKey, error) {
 	if _, ok := sortKeys()[SortKey(text)]; !ok {
-		return "", fmt.Errorf("cannot sort by %q: want total, self, calls, avg, p50, p90, p99, max, cpu, runnable, blocked or name", text)
+		return "", fmt.Errorf("cannot sort by %q: want total, self, calls, avg, p50, p90, p99, max, errors, cpu, runnable, blocked or name", text)
 	}
 	return SortKey(text), nil
 }
@@ -113,7 +119,7 @@ func (r *Result) Sort(key SortKey) {
 		list[i] = ranked{r.Rows[i], value(&r.Rows[i])}
 	}
 	slices.SortFunc(list, func(a, b ranked) int {
-		return cmp.Or(cmp.Compare(b.value, a.value), compareFunctions(&a.row.Function, &b.row.Function))
+		return cmp.Or(cmp.Compare(b.value, a.value), compareFunctions(&a.row.Function, &b.row.Function), compareValues(&a.row.Value, &b.row.Value))
 	})
 	for i := range list {
 		r.Rows[i] = list[i].row
@@ -170,10 +176,14 @@ func (fs *functions) add(f *format.Func, modules []format.Module) int {
 func (r *Result) setLabels() {
 	type module struct{ name, base string }
 	names, modules := map[string]int{}, map[module]int{}
+	counted := map[Function]bool{}
 	for i := range r.Rows {
 		f := &r.Rows[i].Function
-		names[f.Name]++
-		modules[module{f.Name, filepath.Base(f.Module)}]++
+		if !counted[*f] {
+			counted[*f] = true
+			names[f.Name]++
+			modules[module{f.Name, filepath.Base(f.Module)}]++
+		}
 	}
 	for i := range r.Rows {
 		f := &r.Rows[i].Function

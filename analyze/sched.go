@@ -171,7 +171,7 @@ func (s *sched) pop(state State) {
 	inside, _ := s.waits()
 	n := len(s.frames) - 1
 	top := &s.frames[n]
-	if state != Complete {
+	if !state.Returned() {
 		inside = top.children
 	}
 	s.frames = s.frames[:n]

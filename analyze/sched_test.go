@@ -139,7 +139,7 @@ func TestSchedAgainstCount(t *testing.T) {
 		th := &thread{base: 1 << 40}
 		p.process(th, &m.batch, 0, len(m.batch.Kind))
 		for fn := range uint32(3) {
-			s := l.of(th, format.FuncID(fn))
+			s := l.of(th, fn)
 			if s.Waits != m.total[fn] || s.SelfWaits != m.self[fn] {
 				t.Fatalf("seed %d, function %d: %+v, self %+v; want %+v, self %+v", seed, fn, s.Waits, s.SelfWaits, m.total[fn], m.self[fn])
 			}

@@ -29,6 +29,7 @@ type share struct {
 	runs    []run
 	funcs   []format.Func
 	threads []format.Thread
+	process []string // by thread
 	off     []format.TakenOff
 	losses  []format.Loss
 }
@@ -41,8 +42,8 @@ type tally struct {
 }
 
 // pair pairs all events of the selected threads and tells the views, each of
-// which sees some of the threads.
-func (s *source) pair(opts *Options, views []view) (tally, error) {
+// which sees some of the threads, with the columns that the views need.
+func (s *source) pair(opts *Options, cols format.Columns, views []view) (tally, error) {
 	var wg sync.WaitGroup
 	shards := make([]*shard, len(views))
 	for i, v := range views {
@@ -51,7 +52,7 @@ func (s *source) pair(opts *Options, views []view) (tally, error) {
 		wg.Go(shards[i].run)
 	}
 	selected := []bool{}
-	err := s.each(format.Columns{}, func(b *batch) error {
+	err := s.each(cols, func(b *batch) error {
 		for _, t := range s.tables.Threads[len(selected):] {
 			selected = append(selected, opts.thread(t))
 		}
@@ -65,7 +66,7 @@ func (s *source) pair(opts *Options, views []view) (tally, error) {
 		for i, runs := range parts {
 			if len(runs) > 0 {
 				b.users.Add(1)
-				shards[i].work <- share{b, runs, s.tables.Funcs, s.tables.Threads, s.tables.TakenOff, s.tables.Losses}
+				shards[i].work <- share{b, runs, s.tables.Funcs, s.tables.Threads, s.processes, s.tables.TakenOff, s.tables.Losses}
 			}
 		}
 		b.release()
@@ -94,7 +95,7 @@ func (sh *shard) run() {
 		sh.pairer.takeOff(w.off, w.funcs)
 		sh.pairer.schedLosses.add(w.losses)
 		for _, r := range w.runs {
-			t := sh.thread(r.thread, w.threads)
+			t := sh.thread(r.thread, &w)
 			sh.pairer.process(t, &w.batch.Batch, r.from, r.to)
 			sh.lastNs = max(sh.lastNs, t.nowNs)
 		}
@@ -105,10 +106,10 @@ func (sh *shard) run() {
 	}
 }
 
-func (sh *shard) thread(id format.ThreadID, threads []format.Thread) *thread {
+func (sh *shard) thread(id format.ThreadID, w *share) *thread {
 	t := sh.threads[id]
 	if t == nil {
-		t = &thread{id: id, info: threads[id]}
+		t = &thread{id: id, info: w.threads[id], process: w.process[id]}
 		sh.threads[id] = t
 	}
 	return t

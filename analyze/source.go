@@ -24,7 +24,9 @@ type source struct {
 	defs   int    // bytes of all definitions
 	events uint64 // so far
 
-	switches uint64 // so far
+	switches  uint64         // so far
+	comms     map[int]string // of the processes, by PID: the program that each runs at this place in the file
+	processes []string       // by thread: the program of its process
 }
 
 // batch is a batch of events. It belongs to whoever it was handed to until
@@ -59,7 +61,7 @@ func openSource(path string) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &source{reader: r, meta: printableMeta(r.Meta())}, nil
+	return &source{reader: r, meta: printableMeta(r.Meta()), comms: map[int]string{}}, nil
 }
 
 func (s *source) close() { s.reader.Close() }
@@ -210,7 +212,7 @@ func (s *source) accept(b *batch) error {
 func (s *source) define(def format.Definition) error {
 	t := &s.tables
 	s.defs += len(def.Info)
-	most := max(len(t.Modules), len(t.Funcs), len(t.Processes), len(t.Threads), len(t.Losses), len(t.LeftOut), len(t.TakenOff))
+	most := max(len(t.Modules), len(t.Funcs), len(t.Processes), len(t.Threads), len(t.Losses), len(t.LeftOut), len(t.TakenOff), len(t.Dropped))
 	if s.defs > maxDefinitionBytes || most >= maxDefinitions {
 		return errors.New("too many definitions")
 	}
@@ -231,9 +233,11 @@ func (s *source) define(def format.Definition) error {
 	case format.KindProcess:
 		p := &t.Processes[len(t.Processes)-1]
 		p.Comm, p.Args = printable(p.Comm), printables(p.Args)
+		s.comms[p.PID] = p.Comm
 	case format.KindThread:
 		th := &t.Threads[len(t.Threads)-1]
 		th.Comm = printable(th.Comm)
+		s.processes = append(s.processes, s.comms[th.PID])
 	case format.KindLeftOut:
 		l := &t.LeftOut[len(t.LeftOut)-1]
 		l.Name, l.Module, l.Reason = printable(l.Name), printable(l.Module), printable(l.Reason)

@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"strconv"
 	"time"
 
 	"utrace/format"
@@ -14,7 +15,7 @@ type Step struct {
 	CPU      uint16        // only if Flow was asked for it
 	Depth    int           // shown calls around it
 	At       time.Duration // since the start of the trace
-	Duration time.Duration // of a Leave that is Complete, and of a Waited
+	Duration time.Duration // of a Leave that has Returned, and of a Waited
 	ThreadID format.ThreadID
 	Thread   *format.Thread
 	Func     *format.Func
@@ -36,6 +37,17 @@ const (
 	// Waited: the thread was off the processor, and runs again.
 	Waited
 )
+
+// FlowName tells the threads of a flow apart: a thread's ID, a goroutine's number behind a g, or a track's behind an s.
+func FlowName(t *format.Thread) string {
+	switch {
+	case t.Track != 0:
+		return "s" + strconv.Itoa(t.Track)
+	case t.Goroutine != 0:
+		return "g" + strconv.FormatUint(t.Goroutine, 10)
+	}
+	return strconv.Itoa(t.TID)
+}
 
 // Flow visits what happened in a trace in the order of time, all threads
 // together. Calls that are open at the end are left there, thread by thread. An
@@ -76,7 +88,6 @@ type steps struct {
 	selection
 	funcs []format.Func
 	cpu   uint16
-	args  []byte // of the row in hand
 	visit func(*Step) error
 	err   error // the first of visit; it is not called again
 }
@@ -96,7 +107,7 @@ func (s *steps) enter(t *thread, f, parent *frame) {
 		return
 	}
 	fn := &s.funcs[f.fn]
-	s.step(t, &Step{Kind: Enter, Func: fn, Depth: int(f.node), Args: formatValues(fn.Args, s.args)})
+	s.step(t, &Step{Kind: Enter, Func: fn, Depth: int(f.node), Args: formatValues(fn.Args, t.args())})
 	f.node++
 }
 
@@ -105,23 +116,22 @@ func (s *steps) leave(t *thread, f *frame, state State) {
 		return
 	}
 	st := &Step{Kind: Leave, State: state, Func: &s.funcs[f.fn], Depth: int(f.node) - 1}
-	if state == Complete {
+	if state.Returned() {
 		st.Duration = time.Duration(f.durationNs(t))
-		st.Results = formatValues(st.Func.Results, s.args)
+		st.Results = formatValues(st.Func.Results, t.args())
 	}
 	s.step(t, st)
 }
 
 func (s *steps) hit(t *thread, fn format.FuncID) {
 	f := frame{fn: fn, startNs: t.nowNs}
-	var parent *frame
-	if n := len(t.frames); n > 0 {
-		parent = &t.frames[n-1]
+	parent := t.top()
+	if parent != nil {
 		f.node = parent.node
 	}
 	if s.selection.enter(&f, parent); !f.hidden {
 		fn := &s.funcs[fn]
-		s.step(t, &Step{Kind: Hit, Func: fn, Depth: int(f.node), Args: formatValues(fn.Args, s.args)})
+		s.step(t, &Step{Kind: Hit, Func: fn, Depth: int(f.node), Args: formatValues(fn.Args, t.args())})
 	}
 }
 
@@ -173,7 +183,7 @@ func (m *merger) batch(b *batch, src *source, opts *Options) {
 		}
 		t := m.threads[r.thread]
 		if t == nil {
-			t = &thread{id: r.thread, info: info}
+			t = &thread{id: r.thread, info: info, process: src.processes[r.thread]}
 			m.threads[r.thread] = t
 		}
 		m.heap = append(m.heap, cursor{t.nowNs + int64(b.DeltaNs[r.from]), t, r})
@@ -187,7 +197,6 @@ func (m *merger) batch(b *batch, src *source, opts *Options) {
 		if len(b.CPU) > 0 {
 			v.cpu = b.CPU[c.from]
 		}
-		v.args = b.Args(c.from)
 		m.pairer.process(c.thread, &b.Batch, c.from, c.from+1)
 		if c.from++; c.from < c.to {
 			c.nextNs = c.thread.nowNs + int64(b.DeltaNs[c.from])

@@ -39,6 +39,7 @@ func (s *summary) add(path string, src *source, sum tally) {
 	tr.Sched = tr.Sched || meta.Sched
 	tr.LeftOut += len(t.LeftOut)
 	tr.Threads += len(t.Threads)
+	tr.SlowerThan = max(tr.SlowerThan, slowerThan(meta))
 	start := time.Unix(0, meta.Start.WallNs).UTC()
 	stop := start.Add(time.Duration(sum.lastNs))
 	if t.End != nil {

@@ -26,6 +26,7 @@ const (
 type Tree struct {
 	Threads  []ThreadTree
 	Trace    Trace
+	By       string // what the nodes are grouped by, see Options
 	Warnings []string
 }
 
@@ -45,6 +46,7 @@ type Label struct {
 // calls on that path. Children come by total time, longest first.
 type Node struct {
 	Function   *Function
+	Value      Value // that its calls have in common, where the tree is grouped
 	Calls      uint64
 	Incomplete uint64
 	Total      time.Duration // of the complete calls
@@ -59,38 +61,47 @@ func CallTree(paths []string, opts Options) (*Tree, error) { return buildTree(pa
 func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 	sum := newSummary(paths)
 	fns := newFunctions()
-	all := newCallPaths(opts, byThread)
+	values := newValueTable(opts.By)
+	all := newCallPaths(opts, byThread, nil)
+	var list []rowKey
+	index := map[rowKey]uint32{}
 	for _, path := range paths {
 		src, err := openSource(path)
 		if err != nil {
 			return nil, err
 		}
-		views := make([]view, shards())
+		views := make([]view, opts.views())
 		for i := range views {
-			views[i] = newCallPaths(opts, byThread)
+			views[i] = newCallPaths(opts, byThread, newGrouping(values))
 		}
-		t, err := src.pair(opts, views)
+		t, err := src.pair(opts, opts.columns(), views)
 		src.close()
 		if err != nil {
 			return nil, err
 		}
 		sum.add(path, src, t)
-		numbers := make([]uint32, len(src.tables.Funcs))
-		for i := range numbers {
-			numbers[i] = uint32(fns.add(&src.tables.Funcs[i], src.tables.Modules))
-		}
-		names := map[int]string{}
-		for _, p := range src.tables.Processes {
-			names[p.PID] = p.Comm
-		}
 		for _, v := range views {
-			all.merge(v.(*callPaths), numbers, names, src.meta.Sched)
+			part := v.(*callPaths)
+			numbers := make([]uint32, part.groups.count(len(src.tables.Funcs)))
+			for i := range numbers {
+				g := part.groups.of(i)
+				key := rowKey{fns.add(&src.tables.Funcs[g.fn], src.tables.Modules), g.value}
+				n, ok := index[key]
+				if !ok {
+					n = uint32(len(list))
+					index[key] = n
+					list = append(list, key)
+				}
+				numbers[i] = n
+			}
+			all.merge(part, numbers, src.meta.Sched)
 		}
 	}
 	if all.crowded {
 		sum.warn("", "more than %d call paths: the calls of further ones are shown below %s", maxNodes, leftOutName)
 	}
-	return &Tree{Threads: all.build(fns.list), Trace: sum.result(), Warnings: sum.warnings}, nil
+	values.warn(sum)
+	return &Tree{Threads: all.build(fns.list, list, values.list), Trace: sum.result(), By: opts.By, Warnings: sum.warnings}, nil
 }
 
 // Numbers of nodes that are no function.
@@ -103,6 +114,7 @@ const (
 // callPaths is the view that sums up calls by path.
 type callPaths struct {
 	selection
+	groups   *grouping
 	byThread bool
 	nodes    []pathNode // parents before their children; the first is not used
 	index    map[pathKey]uint32
@@ -122,11 +134,14 @@ type pathNode struct {
 
 // pathKey is what makes two calls take the same node: that of their caller, and
 // their function.
-type pathKey struct{ parent, fn uint32 }
+type pathKey struct {
+	parent uint32
+	fn     uint32 // or the number of its group
+}
 
-func newCallPaths(opts *Options, byThread bool) *callPaths {
+func newCallPaths(opts *Options, byThread bool, groups *grouping) *callPaths {
 	return &callPaths{
-		selection: selection{opts: opts}, byThread: byThread,
+		selection: selection{opts: opts}, byThread: byThread, groups: groups,
 		nodes: make([]pathNode, 1), index: map[pathKey]uint32{}, roots: map[Label]uint32{},
 	}
 }
@@ -187,24 +202,35 @@ func (c *callPaths) truncated(at uint32) uint32 {
 	return at
 }
 
+func (c *callPaths) define(funcs []format.Func) {
+	c.selection.define(funcs)
+	c.groups.define(funcs)
+}
+
 func (c *callPaths) enter(t *thread, f, parent *frame) {
 	c.selection.enter(f, parent)
+	c.groups.enter(t, f, parent)
 	if parent != nil {
 		f.node = parent.node
 	} else {
 		if t.root == 0 {
-			t.root = c.root(Label{PID: t.info.PID, TID: t.info.TID, Thread: t.info.Comm})
+			t.root = c.root(Label{PID: t.info.PID, TID: t.info.TID, Process: t.process, Thread: t.info.Comm})
 		}
 		f.node = t.root
 	}
 	if !f.hidden {
-		f.node = c.child(f.node, uint32(f.fn))
+		f.node = c.child(f.node, f.group)
 	}
 }
 
 func (c *callPaths) leave(t *thread, f *frame, state State) {
-	if f.hidden {
+	if f.hidden || state == Dropped {
 		return
+	}
+	before := f.group
+	if c.groups.leave(t, f, state); f.group != before {
+		// What it returned is not known of the calls inside it: they stay where they are.
+		f.node = c.child(c.nodes[f.node].parent, f.group)
 	}
 	n := &c.nodes[f.node]
 	n.calls++
@@ -222,21 +248,16 @@ func (c *callPaths) leave(t *thread, f *frame, state State) {
 
 func (c *callPaths) hit(t *thread, fn format.FuncID) {
 	f := frame{fn: fn, startNs: t.nowNs}
-	var parent *frame
-	if n := len(t.frames); n > 0 {
-		parent = &t.frames[n-1]
-	}
-	if c.enter(t, &f, parent); !f.hidden {
+	if c.enter(t, &f, t.top()); !f.hidden {
 		c.nodes[f.node].calls++
 	}
 }
 
-// merge adds the paths of a part of a trace, whose functions have other numbers
-// here.
-func (c *callPaths) merge(part *callPaths, numbers []uint32, processes map[int]string, sched bool) {
+// merge adds the paths of a part of a trace, whose functions and groups have other
+// numbers here.
+func (c *callPaths) merge(part *callPaths, numbers []uint32, sched bool) {
 	here := make([]uint32, len(part.nodes))
 	for l, at := range part.roots {
-		l.Process = processes[l.PID]
 		here[at] = c.root(l)
 	}
 	for i := 1; i < len(part.nodes); i++ {
@@ -263,7 +284,7 @@ func (c *callPaths) merge(part *callPaths, numbers []uint32, processes map[int]s
 }
 
 // build makes the tree for users, in an order that only the figures decide.
-func (c *callPaths) build(fns []Function) []ThreadTree {
+func (c *callPaths) build(fns []Function, groups []rowKey, values []Value) []ThreadTree {
 	nodes := make([]Node, len(c.nodes))
 	truncated, leftOut := &Function{Name: truncatedName}, &Function{Name: leftOutName}
 	for i := len(c.nodes) - 1; i > 0; i-- { // children before their parents
@@ -283,7 +304,8 @@ func (c *callPaths) build(fns []Function) []ThreadTree {
 				n.Total += child.Total
 			}
 		default:
-			n.Function = &fns[from.fn]
+			g := groups[from.fn]
+			n.Function, n.Value = &fns[g.fn], values[g.value]
 		}
 		nodes[from.parent].Children = append(nodes[from.parent].Children, n)
 	}
@@ -301,5 +323,5 @@ func (c *callPaths) build(fns []Function) []ThreadTree {
 }
 
 func compareNodes(a, b *Node) int {
-	return cmp.Or(cmp.Compare(b.Total, a.Total), compareFunctions(a.Function, b.Function))
+	return cmp.Or(cmp.Compare(b.Total, a.Total), compareFunctions(a.Function, b.Function), compareValues(&a.Value, &b.Value))
 }

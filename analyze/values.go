@@ -22,17 +22,60 @@ func formatValues(defs []format.Arg, raw []byte) string {
 	}
 	var b strings.Builder
 	for i, v := range values {
-		if i > 0 {
-			b.WriteString(", ")
-		}
 		typ := ""
 		if i < len(defs) {
 			typ = defs[i].Type
+		}
+		switch {
+		case typ == errnoType && string(v) == "0": // it has not failed
+			continue
+		case typ == errnoType:
+			b.WriteString(" ")
+		case i > 0:
+			b.WriteString(", ")
 		}
 		b.WriteString(formatValue(typ, v))
 	}
 	return b.String()
 }
+
+// element returns an element of a JSON array, without reading the others; false if there is none. It is not known
+// to be valid.
+func element(array []byte, index int) ([]byte, bool) {
+	array = bytes.TrimSpace(array)
+	if len(array) < 2 || array[0] != '[' {
+		return nil, false
+	}
+	depth, from, quoted := 0, 1, false
+	for at := 1; at < len(array); at++ {
+		c := array[at]
+		switch {
+		case quoted && c == '\\':
+			at++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case depth == 0 && (c == ',' || c == ']'):
+			if index == 0 {
+				value := bytes.TrimSpace(array[from:at])
+				return value, len(value) > 0
+			}
+			if c == ']' {
+				return nil, false
+			}
+			index--
+			from = at + 1
+		case c == '[' || c == '{':
+			depth++
+		case c == ']' || c == '}':
+			depth--
+		}
+	}
+	return nil, false
+}
+
+// errnoType is the type of a value that says why a call has failed, 0 if it has not.
+const errnoType = "errno"
 
 // formatValue writes one value of a type of the probe language.
 func formatValue(typ string, raw json.RawMessage) string {
@@ -46,7 +89,7 @@ func formatValue(typ string, raw json.RawMessage) string {
 		if json.Unmarshal(raw, &s) != nil {
 			return "?"
 		}
-		if strings.HasPrefix(typ, "f") { // infinite, or not a number
+		if strings.HasPrefix(typ, "enum ") || typ == "type" || typ == errnoType || strings.HasPrefix(typ, "f") { // names; infinite, or not a number
 			return printable(s)
 		}
 		return quote(typ, s)
@@ -65,32 +108,38 @@ func formatValue(typ string, raw json.RawMessage) string {
 }
 
 // formatObject writes a text that is cut, or is not UTF-8.
-func formatObject(typ string, raw json.RawMessage) string {
+func formatObject(typ string, raw []byte) string {
+	text, cut, ok := objectText(raw)
+	switch {
+	case !ok:
+		return "?"
+	case cut:
+		return quote(typ, text) + cutMark
+	}
+	return quote(typ, text)
+}
+
+// cutMark stands behind a text that was longer than it was to be recorded.
+const cutMark = "..."
+
+// objectText reads a text that is cut, or is not UTF-8.
+func objectText(raw []byte) (text string, cut, ok bool) {
 	var o struct {
 		Text  *string `json:"text"`
 		Bytes *string `json:"bytes"`
 		Cut   bool    `json:"cut"`
 	}
 	if json.Unmarshal(raw, &o) != nil {
-		return "?"
+		return "", false, false
 	}
-	text := ""
 	switch {
 	case o.Text != nil:
-		text = quote(typ, *o.Text)
+		return *o.Text, o.Cut, true
 	case o.Bytes != nil:
 		b, err := base64.StdEncoding.DecodeString(*o.Bytes)
-		if err != nil {
-			return "?"
-		}
-		text = quote(typ, string(b))
-	default:
-		return "?"
+		return string(b), o.Cut, err == nil
 	}
-	if o.Cut {
-		text += "..."
-	}
-	return text
+	return "", false, false
 }
 
 // quote puts a text, or a char, into quotes, with escapes for what is not printable.

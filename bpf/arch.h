@@ -12,6 +12,7 @@ struct pt_regs {
 };
 
 #define REGS_SP(regs) ((regs)->sp)
+#define REGS_IP(regs) ((regs)->ip)
 #define REGS_RESULT(regs) ((regs)->ax)
 /* Where Go keeps its goroutine (ABIInternal, since 1.17). */
 #define REGS_G(regs) ((regs)->r14)
@@ -46,6 +47,7 @@ struct pt_regs {
 };
 
 #define REGS_SP(regs) ((regs)->sp)
+#define REGS_IP(regs) ((regs)->pc)
 #define REGS_RESULT(regs) ((regs)->regs[0])
 #define REGS_G(regs) ((regs)->regs[28])
 #define MAX_STACK (64 << 10)

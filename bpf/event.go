@@ -12,13 +12,14 @@ const (
 	recordBytes  = 40 // struct event
 	goEventBytes = 48 // struct go_event
 
-	argsEventBytes = 152 // struct args_event, without its texts
+	argsEventBytes = 160 // struct args_event, without its texts
 )
 
 // Bits in the kind of a record, see event.h.
 const (
 	kindNamed = 0x80
 	kindArgs  = 0x100 // in a ring only
+	kindName  = 0x200 // with these two: nothing has happened
 )
 
 // Cookie makes the cookie of a probe: which function it belongs to and which
@@ -81,6 +82,7 @@ type Event struct {
 // Values are what an event with arguments carries. Bytes of texts are valid as long as the record.
 type Values struct {
 	Name       uint64 // what stands for the name that its arguments make, from now on; 0 if they make none
+	NameOnly   bool   // nothing has happened but that
 	unreadable uint16
 	args       uint8
 	values     [MaxArgs]uint64
@@ -119,14 +121,15 @@ func (v *Values) DecodeValues(rec []byte) bool {
 	}
 	*v = Values{
 		Name:       binary.NativeEndian.Uint64(rec[40:]),
-		unreadable: binary.NativeEndian.Uint16(rec[48:]),
-		args:       min(rec[50], MaxArgs),
+		NameOnly:   binary.NativeEndian.Uint32(rec[0:])&kindName != 0,
+		unreadable: binary.NativeEndian.Uint16(rec[56:]),
+		args:       min(rec[58], MaxArgs),
 		texts:      rec[argsEventBytes:],
 	}
 	for i := range v.values {
-		v.values[i] = binary.NativeEndian.Uint64(rec[56+8*i:])
+		v.values[i] = binary.NativeEndian.Uint64(rec[64+8*i:])
 	}
-	v.texts = v.texts[:min(len(v.texts), int(binary.NativeEndian.Uint32(rec[52:])))]
+	v.texts = v.texts[:min(len(v.texts), int(binary.NativeEndian.Uint32(rec[60:])))]
 	return true
 }
 
@@ -149,7 +152,10 @@ func (e *Event) Decode(rec []byte) {
 	e.PID = binary.NativeEndian.Uint32(rec[32:])
 	e.TID = binary.NativeEndian.Uint32(rec[36:])
 	e.GoID = 0
-	if len(rec) == goEventBytes && rec[1] == 0 { // else its Values are there
+	switch withArgs := binary.NativeEndian.Uint32(rec[0:])&kindArgs != 0; {
+	case !withArgs && len(rec) == goEventBytes:
 		e.GoID = binary.NativeEndian.Uint64(rec[40:])
+	case withArgs && len(rec) >= argsEventBytes:
+		e.GoID = binary.NativeEndian.Uint64(rec[48:])
 	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
-/* How the arguments of a site are fetched. Included by static.h. */
+/* How the arguments of a site are fetched. Included by site.h. */
 #ifndef UTRACE_FETCH_H
 #define UTRACE_FETCH_H
 
@@ -30,16 +30,28 @@ static __always_inline long read_text(void *to, __u64 size, __u64 address, __u8 
 	return as == AS_BYTES ? bpf_probe_read_user(to, size, (void *)address) : bpf_probe_read_user_str(to, size, (void *)address);
 }
 
+/* Reads at most 8 bytes. */
+static __always_inline int read_memory(__u64 *to, __u64 size, __u64 address)
+{
+	*to = 0;
+	USE_AS_IS(size);
+	if (size > sizeof(*to))
+		return -1;
+	if (!bpf_probe_read_user(to, size, (void *)address))
+		return 0;
+	return fault_in(address) || bpf_probe_read_user(to, size, (void *)address) ? -1 : 0;
+}
+
 static __always_inline __u64 read_register(struct scratch *s, __u8 reg)
 {
-	return reg < REGISTERS ? s->regs[reg] : 0;
+	return reg < ALL_REGISTERS ? s->regs[reg] : 0;
 }
 
 /* Fetches the number or address that argument i is into s->event.values. This and what follows up to
  * match_text are functions that the verifier looks at by themselves, once. */
 __attribute__((noinline)) int fetch_number(struct scratch *s, const struct arg *arg, __u32 i)
 {
-	__u64 v, at, index, size;
+	__u64 v, at, index;
 
 	if (!s || !arg || i >= MAX_ARGS)
 		return -1;
@@ -48,17 +60,20 @@ __attribute__((noinline)) int fetch_number(struct scratch *s, const struct arg *
 	v = arg->disp;
 	if (arg->from == ARG_REGISTER) {
 		v = read_register(s, arg->base) >> (arg->shift & 63);
-	} else if (arg->from == ARG_MEMORY) {
+	} else if (arg->from == ARG_MEMORY || arg->from == ARG_ADDRESS) {
+		at = read_register(s, arg->base);
+		for (int k = 0; k < MAX_DEREFS; k++) {
+			if (k >= arg->derefs)
+				break;
+			if (read_memory(&v, 8, at + arg->deref[k]))
+				return -1;
+			at = v;
+		}
 		index = read_register(s, arg->index);
 		if (arg->index_low)
 			index = cut_to_size(index, 4, arg->index_signed);
-		at = v + read_register(s, arg->base) + (index << (arg->shift & 63));
-		v = 0;
-		size = arg->size & 15;
-		USE_AS_IS(size);
-		if (size > sizeof(v))
-			return -1;
-		if (bpf_probe_read_user(&v, size, (void *)at) && (fault_in(at) || bpf_probe_read_user(&v, size, (void *)at)))
+		v = at + (index << (arg->shift & 63)) + arg->disp;
+		if (arg->from == ARG_MEMORY && read_memory(&v, arg->size & 15, v))
 			return -1;
 	}
 	s->event.values[i] = cut_to_size(v, arg->size, arg->is_signed);
@@ -113,6 +128,21 @@ __attribute__((noinline)) int fetch_text(struct scratch *s, const struct arg *ar
 	return 0;
 }
 
+/* Gives up the texts that do not fit into the first bytes. */
+__attribute__((noinline)) int cut_texts(struct scratch *s, const struct site *site)
+{
+	if (!s || !site)
+		return 0;
+	for (__u32 i = 0; i < MAX_ARGS; i++) {
+		__u64 v = s->event.values[i];
+
+		if (i < site->args && site->arg[i].as != AS_NUMBER && (v >> 32) + (__u32)v > KEPT_TEXT_BYTES)
+			s->event.unreadable |= 1 << i;
+	}
+	s->event.bytes = KEPT_TEXT_BYTES;
+	return 0;
+}
+
 /* What could not be read goes into memory at once: the verifier must not follow each
  * combination of arguments. */
 static __always_inline void fetch_args(struct pt_regs *regs, struct scratch *s, const struct site *site)
@@ -123,7 +153,7 @@ static __always_inline void fetch_args(struct pt_regs *regs, struct scratch *s, 
 	e->bytes = 0;
 	if (site->args == 0)
 		return;
-	bpf_probe_read_kernel(s->regs, sizeof(s->regs), regs);
+	bpf_probe_read_kernel(s->regs, sizeof(*regs), regs);
 	for (__u32 i = 0; i < MAX_ARGS; i++) {
 		if (i >= site->args)
 			break;

@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
 
 	"github.com/cilium/ebpf"
@@ -28,13 +29,16 @@ type Options struct {
 	Sites     int    // how many sites with arguments there can be
 	Limited   bool   // count the hits of each function in each process, see Hits
 	Sched     bool   // record when threads that have had an event leave a CPU, run again and are woken
+	// FollowCalls follows calls from their entry to their return, where conditions are decided at the return: all
+	// sites of functions must be SiteFollowed.
+	FollowCalls bool
 }
 
 // Objects are the loaded programs and maps.
 type Objects struct {
 	OnInstruction *ebpf.Program // for probes on an instruction; see Cookie
 	OnReturn      *ebpf.Program // for returns
-	OnStatic      *ebpf.Program // for sites with arguments, see AddSite; nil without Options.Sites
+	OnSite        *ebpf.Program // for sites with arguments, see AddSite; nil without Options.Sites
 
 	Lanes  []*Lane // events, by CPU
 	Rings  []*Ring // larger records, such as events of Go code, by CPU
@@ -51,7 +55,10 @@ type Objects struct {
 	hits       *ebpf.Map
 	takenOff   *ebpf.Map
 	uncounted  *ebpf.Variable
-	closers    []interface{ Close() error }
+
+	threadsCalls, openCalls, openArgs, dropped *ebpf.Map // nil unless calls are followed
+	uncountedDrops                             *ebpf.Variable
+	closers                                    []interface{ Close() error }
 }
 
 // Load loads the programs, disabled. An error of the verifier is wrapped. What
@@ -100,14 +107,18 @@ func Load(o Options) (_ *Objects, err error) {
 	if err := prepareSites(spec, o.Sites, cpus); err != nil {
 		return nil, err
 	}
-	if err := prepareLimit(spec, o); err != nil {
+	if err := errors.Join(prepareCalls(spec, o), prepareLimit(spec, o)); err != nil {
 		return nil, err
 	}
 	if err := prepareSched(spec, o.Sched); err != nil {
 		return nil, err
 	}
 	hasBTF := true
-	if _, err := btf.LoadKernelSpec(); err != nil {
+	if kernel, err := btf.LoadKernelSpec(); err == nil {
+		if err := spec.Variables[utraceVarTlsOffset].Set(tlsOffset(kernel)); err != nil {
+			return nil, err
+		}
+	} else {
 		if o.Follow {
 			return nil, fmt.Errorf("%w: children cannot be followed without BTF of the kernel (CONFIG_DEBUG_INFO_BTF): %w", ErrUnsupported, err)
 		}
@@ -126,7 +137,7 @@ func Load(o Options) (_ *Objects, err error) {
 	objs := &Objects{
 		OnInstruction: coll.Programs[utraceProgOnInstruction],
 		OnReturn:      coll.Programs[utraceProgOnReturn],
-		OnStatic:      coll.Programs[utraceProgOnStatic],
+		OnSite:        coll.Programs[utraceProgOnSite],
 		sites:         coll.Maps[utraceMapSites],
 		funcLosses:    coll.Maps[utraceMapFuncLosses],
 		tgids:         coll.Maps[utraceMapTgids],
@@ -136,6 +147,11 @@ func Load(o Options) (_ *Objects, err error) {
 		hits:          coll.Maps[utraceMapHits],
 		takenOff:      coll.Maps[utraceMapTakenOff],
 		uncounted:     coll.Variables[utraceVarUncounted],
+	}
+	if o.FollowCalls {
+		objs.threadsCalls, objs.openCalls = coll.Maps[utraceMapThreadsCalls], coll.Maps[utraceMapOpenCalls]
+		objs.openArgs, objs.dropped = coll.Maps[utraceMapOpenArgs], coll.Maps[utraceMapDropped]
+		objs.uncountedDrops = coll.Variables[utraceVarUncountedDrops]
 	}
 	for _, m := range coll.Maps {
 		objs.closers = append(objs.closers, m)
@@ -197,28 +213,54 @@ func Load(o Options) (_ *Objects, err error) {
 // newCollection loads the programs; that for sites with arguments as one that may sleep, if the kernel
 // can have that (uprobes: Linux 6.0).
 func newCollection(spec *ebpf.CollectionSpec) (*ebpf.Collection, error) {
-	if spec.Programs[utraceProgOnStatic] == nil {
+	if spec.Programs[utraceProgOnSite] == nil {
 		return ebpf.NewCollection(spec)
 	}
 	sleeping := spec.Copy()
-	sleeping.Programs[utraceProgOnStatic].Flags |= unix.BPF_F_SLEEPABLE
+	sleeping.Programs[utraceProgOnSite].Flags |= unix.BPF_F_SLEEPABLE
 	if err := sleeping.Variables[utraceVarMayFault].Set(uint8(1)); err != nil {
 		return nil, err
 	}
-	if coll, err := ebpf.NewCollection(sleeping); err == nil {
+	coll, err := ebpf.NewCollection(sleeping)
+	if err == nil {
 		return coll, nil
 	}
-	return ebpf.NewCollection(spec)
+	// Since Linux 6.17 it may sleep or not be loaded at all: then this error is the one that tells.
+	if coll, other := ebpf.NewCollection(spec); other == nil {
+		return coll, nil
+	}
+	return nil, err
 }
 
-// scratchesPerCPU is SCRATCHES of static.h.
+// tlsOffset returns where in a task of the kernel it says from where a thread's own variables are counted, 0 if that is not
+// known: thread.fsbase on x86-64 (arch/x86/include/asm/processor.h).
+func tlsOffset(kernel *btf.Spec) uint32 {
+	var task *btf.Struct
+	if runtime.GOARCH != "amd64" || kernel.TypeByName("task_struct", &task) != nil {
+		return 0
+	}
+	for _, m := range task.Members {
+		thread, ok := btf.UnderlyingType(m.Type).(*btf.Struct)
+		if m.Name != "thread" || !ok {
+			continue
+		}
+		for _, base := range thread.Members {
+			if base.Name == "fsbase" {
+				return m.Offset.Bytes() + base.Offset.Bytes()
+			}
+		}
+	}
+	return 0
+}
+
+// scratchesPerCPU is SCRATCHES of site.h.
 const scratchesPerCPU = 4
 
 // prepareSites makes room for sites, or leaves out what only they need.
 func prepareSites(spec *ebpf.CollectionSpec, sites, cpus int) error {
 	if sites == 0 {
-		delete(spec.Programs, utraceProgOnStatic)
-		for _, name := range []string{utraceMapSites, utraceMapScratches, utraceMapNames, utraceMapGates, utraceMapNoGate} {
+		delete(spec.Programs, utraceProgOnSite)
+		for _, name := range []string{utraceMapSites, utraceMapScratches, utraceMapNames, utraceMapGates, utraceMapNoGate, utraceMapKeptCalls, utraceMapEntryPlaces} {
 			delete(spec.Maps, name)
 		}
 		return nil

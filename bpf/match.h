@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
-/* Whether the event of a site is to be kept. Included by static.h. */
+/* Whether the event of a site is to be kept. Included by site.h. */
 #ifndef UTRACE_MATCH_H
 #define UTRACE_MATCH_H
 
@@ -87,6 +87,8 @@ __attribute__((noinline)) int compare(struct scratch *s, const struct cond *c, _
 		while (n < COMM_BYTES && comm[n])
 			n++;
 		v = (__u64)(TEXT_BYTES - COMM_BYTES) << 32 | n;
+	} else if (arg == COND_DURATION) {
+		v = s->follow.duration;
 	} else if (arg < MAX_ARGS) {
 		if (s->event.unreadable >> arg & 1)
 			return 0;

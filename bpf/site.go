@@ -9,39 +9,47 @@ import (
 	"utrace/format"
 )
 
-// Limits of a Site, see static.h.
+// Limits of a Site, see site.h.
 const (
 	MaxArgs    = 12
 	MaxConds   = 16
 	MaxPattern = 64   // bytes of a text in a condition
 	MaxText    = 4094 // bytes of an argument's text
+	MaxDerefs  = 3    // pointers on the way to an argument
 )
 
 // ArgFrom says where an argument is when the probe is passed.
 type ArgFrom uint8
 
-// See enum arg_from of static.h.
+// See enum arg_from of site.h.
 const (
 	FromConstant ArgFrom = 0
 	FromRegister ArgFrom = 1
 	FromMemory   ArgFrom = 2
 	FromNowhere  ArgFrom = 3 // it cannot be read
+	FromAddress  ArgFrom = 4 // what FromMemory reads from, itself
 )
 
 // ArgAs says what an argument is.
 type ArgAs uint8
 
-// See enum arg_as of static.h.
+// See enum arg_as of site.h.
 const (
 	AsNumber ArgAs = 0
 	AsString ArgAs = 1 // an address of bytes up to a NUL
 	AsBytes  ArgAs = 2 // an address of as many bytes as argument LengthArg says
 )
 
+// Registers that are none of the processor's, as words of struct pt_regs on x86-64: see site.h.
+const (
+	RegisterTLS   = 21
+	RegisterEntry = 22
+)
+
 // NoRegister stands for no base or index.
 const NoRegister = 255
 
-// Arg is struct arg of static.h: how to fetch an argument.
+// Arg is struct arg of site.h: how to fetch an argument.
 type Arg struct {
 	From        ArgFrom
 	As          ArgAs
@@ -53,14 +61,17 @@ type Arg struct {
 	Max         uint32 // bytes of a text, with a NUL
 	IndexLow    bool   // only the lower half of the index counts,
 	IndexSigned bool   // which is signed
-	_           [2]uint8
+	NumDerefs   uint8
+	_           uint8
 	Disp        int64
+	Derefs      [MaxDerefs]int32 // FromMemory: how far behind the address so far the next pointer is
+	_           uint32
 }
 
 // CondOp is a comparison.
 type CondOp uint8
 
-// See enum cond_op of static.h.
+// See enum cond_op of site.h.
 const (
 	CondEqual       CondOp = 0
 	CondLess        CondOp = 1
@@ -80,41 +91,51 @@ const (
 	CondPID  = 240
 	CondTID  = 241
 	CondComm = 242
+	// CondDuration is how long the call has lasted, in nanoseconds; it is Late.
+	CondDuration = 243
 )
 
-// Cond is struct cond of static.h: a comparison, and what follows from it.
+// Cond is struct cond of site.h: a comparison, and what follows from it.
 type Cond struct {
 	Op      CondOp
 	Arg     uint8
 	Signed  bool
 	Length  uint8 // of Text
 	Yes, No uint8
-	_       [2]uint8
+	Late    bool // of the arguments of the return
+	_       uint8
 	Value   uint64
 	Text    [MaxPattern]byte
 }
 
 // SiteFlags are bits.
-type SiteFlags uint8
+type SiteFlags uint16
 
-// See static.h.
+// See site.h.
 const (
-	SiteNamed SiteFlags = 1 // the arguments of Named are the name of a function
-	SiteGated SiteFlags = 2 // what happens to a return was decided at the entry
-	SiteKeyed SiteFlags = 4 // argument Key tells calls apart
-	SiteFrame SiteFlags = 8 // the stack pointer is the same where a call begins and where it ends
+	SiteNamed      SiteFlags = 1   // the arguments of Named are the name of a function
+	SiteGated      SiteFlags = 2   // what happens to a return was decided at the entry
+	SiteKeyed      SiteFlags = 4   // argument Key tells calls apart
+	SiteFrame      SiteFlags = 8   // the stack pointer is the same where a call begins and where it ends
+	SiteFunction   SiteFlags = 16  // the entry of a function, or its return
+	SiteTrampoline SiteFlags = 32  // a return that the kernel's trampoline sees
+	SitePaired     SiteFlags = 64  // as SiteGated, for a function
+	SiteFollowed   SiteFlags = 128 // see calls.h; then neither of the two before
+	SiteEndless    SiteFlags = 256 // of a function whose return is not seen
+	SiteThread     SiteFlags = 512 // RegisterTLS and RegisterEntry are wanted at the return
 )
 
-// Site is struct site of static.h: what to do at a probe with arguments.
+// Site is struct site of site.h: what to do at a probe with arguments.
 type Site struct {
 	Func     format.FuncID // as the programs number them
 	Kind     format.Kind
 	NumArgs  uint8
 	NumConds uint8
-	Flags    SiteFlags
-	Named    uint16 // mask of arguments
 	Key      uint8
-	_        [5]uint8
+	Named    uint16 // mask of arguments
+	Flags    SiteFlags
+	GoID     uint16 // see Cookie
+	_        uint16
 	Args     [MaxArgs]Arg
 	Conds    [MaxConds]Cond
 }

@@ -294,7 +294,7 @@ int on_return(struct pt_regs *regs)
 	return record(bpf_get_attach_cookie(regs), KIND_RETURN, REGS_SP(regs) - RETURN_POPS, REGS_RESULT(regs));
 }
 
-#include "static.h"
+#include "site.h"
 
 static __always_inline struct task *new_task(__u32 kind, __u64 id, __u32 other)
 {

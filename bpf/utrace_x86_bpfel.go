@@ -16,14 +16,19 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	utraceMapDropped        = "dropped"
+	utraceMapEntryPlaces    = "entry_places"
 	utraceMapEvents         = "events"
 	utraceMapFuncLosses     = "func_losses"
 	utraceMapGates          = "gates"
 	utraceMapHits           = "hits"
+	utraceMapKeptCalls      = "kept_calls"
 	utraceMapLanes          = "lanes"
 	utraceMapLosses         = "losses"
 	utraceMapNames          = "names"
 	utraceMapNoGate         = "no_gate"
+	utraceMapOpenArgs       = "open_args"
+	utraceMapOpenCalls      = "open_calls"
 	utraceMapRings          = "rings"
 	utraceMapScratches      = "scratches"
 	utraceMapSeen           = "seen"
@@ -31,16 +36,18 @@ const (
 	utraceMapTakenOff       = "taken_off"
 	utraceMapTasks          = "tasks"
 	utraceMapTgids          = "tgids"
+	utraceMapThreadsCalls   = "threads_calls"
 	utraceProgOnExec        = "on_exec"
 	utraceProgOnExit        = "on_exit"
 	utraceProgOnFork        = "on_fork"
 	utraceProgOnInstruction = "on_instruction"
 	utraceProgOnReturn      = "on_return"
-	utraceProgOnStatic      = "on_static"
+	utraceProgOnSite        = "on_site"
 	utraceProgOnSwitch      = "on_switch"
 	utraceProgOnWaking      = "on_waking"
 	utraceVarEnabled        = "enabled"
 	utraceVarFilterTgids    = "filter_tgids"
+	utraceVarFollowCalls    = "follow_calls"
 	utraceVarLaneEvents     = "lane_events"
 	utraceVarLimited        = "limited"
 	utraceVarLostTasks      = "lost_tasks"
@@ -49,7 +56,9 @@ const (
 	utraceVarOnlyTgid       = "only_tgid"
 	utraceVarOwnTgid        = "own_tgid"
 	utraceVarSched          = "sched"
+	utraceVarTlsOffset      = "tls_offset"
 	utraceVarUncounted      = "uncounted"
+	utraceVarUncountedDrops = "uncounted_drops"
 	utraceVarUnfollowed     = "unfollowed"
 )
 
@@ -100,7 +109,7 @@ type utraceProgramSpecs struct {
 	OnFork        *ebpf.ProgramSpec `ebpf:"on_fork"`
 	OnInstruction *ebpf.ProgramSpec `ebpf:"on_instruction"`
 	OnReturn      *ebpf.ProgramSpec `ebpf:"on_return"`
-	OnStatic      *ebpf.ProgramSpec `ebpf:"on_static"`
+	OnSite        *ebpf.ProgramSpec `ebpf:"on_site"`
 	OnSwitch      *ebpf.ProgramSpec `ebpf:"on_switch"`
 	OnWaking      *ebpf.ProgramSpec `ebpf:"on_waking"`
 }
@@ -109,39 +118,48 @@ type utraceProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type utraceMapSpecs struct {
-	Events     *ebpf.MapSpec `ebpf:"events"`
-	FuncLosses *ebpf.MapSpec `ebpf:"func_losses"`
-	Gates      *ebpf.MapSpec `ebpf:"gates"`
-	Hits       *ebpf.MapSpec `ebpf:"hits"`
-	Lanes      *ebpf.MapSpec `ebpf:"lanes"`
-	Losses     *ebpf.MapSpec `ebpf:"losses"`
-	Names      *ebpf.MapSpec `ebpf:"names"`
-	NoGate     *ebpf.MapSpec `ebpf:"no_gate"`
-	Rings      *ebpf.MapSpec `ebpf:"rings"`
-	Scratches  *ebpf.MapSpec `ebpf:"scratches"`
-	Seen       *ebpf.MapSpec `ebpf:"seen"`
-	Sites      *ebpf.MapSpec `ebpf:"sites"`
-	TakenOff   *ebpf.MapSpec `ebpf:"taken_off"`
-	Tasks      *ebpf.MapSpec `ebpf:"tasks"`
-	Tgids      *ebpf.MapSpec `ebpf:"tgids"`
+	Dropped      *ebpf.MapSpec `ebpf:"dropped"`
+	EntryPlaces  *ebpf.MapSpec `ebpf:"entry_places"`
+	Events       *ebpf.MapSpec `ebpf:"events"`
+	FuncLosses   *ebpf.MapSpec `ebpf:"func_losses"`
+	Gates        *ebpf.MapSpec `ebpf:"gates"`
+	Hits         *ebpf.MapSpec `ebpf:"hits"`
+	KeptCalls    *ebpf.MapSpec `ebpf:"kept_calls"`
+	Lanes        *ebpf.MapSpec `ebpf:"lanes"`
+	Losses       *ebpf.MapSpec `ebpf:"losses"`
+	Names        *ebpf.MapSpec `ebpf:"names"`
+	NoGate       *ebpf.MapSpec `ebpf:"no_gate"`
+	OpenArgs     *ebpf.MapSpec `ebpf:"open_args"`
+	OpenCalls    *ebpf.MapSpec `ebpf:"open_calls"`
+	Rings        *ebpf.MapSpec `ebpf:"rings"`
+	Scratches    *ebpf.MapSpec `ebpf:"scratches"`
+	Seen         *ebpf.MapSpec `ebpf:"seen"`
+	Sites        *ebpf.MapSpec `ebpf:"sites"`
+	TakenOff     *ebpf.MapSpec `ebpf:"taken_off"`
+	Tasks        *ebpf.MapSpec `ebpf:"tasks"`
+	Tgids        *ebpf.MapSpec `ebpf:"tgids"`
+	ThreadsCalls *ebpf.MapSpec `ebpf:"threads_calls"`
 }
 
 // utraceVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type utraceVariableSpecs struct {
-	Enabled     *ebpf.VariableSpec `ebpf:"enabled"`
-	FilterTgids *ebpf.VariableSpec `ebpf:"filter_tgids"`
-	LaneEvents  *ebpf.VariableSpec `ebpf:"lane_events"`
-	Limited     *ebpf.VariableSpec `ebpf:"limited"`
-	LostTasks   *ebpf.VariableSpec `ebpf:"lost_tasks"`
-	MayFault    *ebpf.VariableSpec `ebpf:"may_fault"`
-	NameSeed    *ebpf.VariableSpec `ebpf:"name_seed"`
-	OnlyTgid    *ebpf.VariableSpec `ebpf:"only_tgid"`
-	OwnTgid     *ebpf.VariableSpec `ebpf:"own_tgid"`
-	Sched       *ebpf.VariableSpec `ebpf:"sched"`
-	Uncounted   *ebpf.VariableSpec `ebpf:"uncounted"`
-	Unfollowed  *ebpf.VariableSpec `ebpf:"unfollowed"`
+	Enabled        *ebpf.VariableSpec `ebpf:"enabled"`
+	FilterTgids    *ebpf.VariableSpec `ebpf:"filter_tgids"`
+	FollowCalls    *ebpf.VariableSpec `ebpf:"follow_calls"`
+	LaneEvents     *ebpf.VariableSpec `ebpf:"lane_events"`
+	Limited        *ebpf.VariableSpec `ebpf:"limited"`
+	LostTasks      *ebpf.VariableSpec `ebpf:"lost_tasks"`
+	MayFault       *ebpf.VariableSpec `ebpf:"may_fault"`
+	NameSeed       *ebpf.VariableSpec `ebpf:"name_seed"`
+	OnlyTgid       *ebpf.VariableSpec `ebpf:"only_tgid"`
+	OwnTgid        *ebpf.VariableSpec `ebpf:"own_tgid"`
+	Sched          *ebpf.VariableSpec `ebpf:"sched"`
+	TlsOffset      *ebpf.VariableSpec `ebpf:"tls_offset"`
+	Uncounted      *ebpf.VariableSpec `ebpf:"uncounted"`
+	UncountedDrops *ebpf.VariableSpec `ebpf:"uncounted_drops"`
+	Unfollowed     *ebpf.VariableSpec `ebpf:"unfollowed"`
 }
 
 // utraceObjects contains all objects after they have been loaded into the kernel.
@@ -164,33 +182,44 @@ func (o *utraceObjects) Close() error {
 //
 // It can be passed to loadUtraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type utraceMaps struct {
-	Events     *ebpf.Map `ebpf:"events"`
-	FuncLosses *ebpf.Map `ebpf:"func_losses"`
-	Gates      *ebpf.Map `ebpf:"gates"`
-	Hits       *ebpf.Map `ebpf:"hits"`
-	Lanes      *ebpf.Map `ebpf:"lanes"`
-	Losses     *ebpf.Map `ebpf:"losses"`
-	Names      *ebpf.Map `ebpf:"names"`
-	NoGate     *ebpf.Map `ebpf:"no_gate"`
-	Rings      *ebpf.Map `ebpf:"rings"`
-	Scratches  *ebpf.Map `ebpf:"scratches"`
-	Seen       *ebpf.Map `ebpf:"seen"`
-	Sites      *ebpf.Map `ebpf:"sites"`
-	TakenOff   *ebpf.Map `ebpf:"taken_off"`
-	Tasks      *ebpf.Map `ebpf:"tasks"`
-	Tgids      *ebpf.Map `ebpf:"tgids"`
+	Dropped      *ebpf.Map `ebpf:"dropped"`
+	EntryPlaces  *ebpf.Map `ebpf:"entry_places"`
+	Events       *ebpf.Map `ebpf:"events"`
+	FuncLosses   *ebpf.Map `ebpf:"func_losses"`
+	Gates        *ebpf.Map `ebpf:"gates"`
+	Hits         *ebpf.Map `ebpf:"hits"`
+	KeptCalls    *ebpf.Map `ebpf:"kept_calls"`
+	Lanes        *ebpf.Map `ebpf:"lanes"`
+	Losses       *ebpf.Map `ebpf:"losses"`
+	Names        *ebpf.Map `ebpf:"names"`
+	NoGate       *ebpf.Map `ebpf:"no_gate"`
+	OpenArgs     *ebpf.Map `ebpf:"open_args"`
+	OpenCalls    *ebpf.Map `ebpf:"open_calls"`
+	Rings        *ebpf.Map `ebpf:"rings"`
+	Scratches    *ebpf.Map `ebpf:"scratches"`
+	Seen         *ebpf.Map `ebpf:"seen"`
+	Sites        *ebpf.Map `ebpf:"sites"`
+	TakenOff     *ebpf.Map `ebpf:"taken_off"`
+	Tasks        *ebpf.Map `ebpf:"tasks"`
+	Tgids        *ebpf.Map `ebpf:"tgids"`
+	ThreadsCalls *ebpf.Map `ebpf:"threads_calls"`
 }
 
 func (m *utraceMaps) Close() error {
 	return _UtraceClose(
+		m.Dropped,
+		m.EntryPlaces,
 		m.Events,
 		m.FuncLosses,
 		m.Gates,
 		m.Hits,
+		m.KeptCalls,
 		m.Lanes,
 		m.Losses,
 		m.Names,
 		m.NoGate,
+		m.OpenArgs,
+		m.OpenCalls,
 		m.Rings,
 		m.Scratches,
 		m.Seen,
@@ -198,6 +227,7 @@ func (m *utraceMaps) Close() error {
 		m.TakenOff,
 		m.Tasks,
 		m.Tgids,
+		m.ThreadsCalls,
 	)
 }
 
@@ -205,18 +235,21 @@ func (m *utraceMaps) Close() error {
 //
 // It can be passed to loadUtraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type utraceVariables struct {
-	Enabled     *ebpf.Variable `ebpf:"enabled"`
-	FilterTgids *ebpf.Variable `ebpf:"filter_tgids"`
-	LaneEvents  *ebpf.Variable `ebpf:"lane_events"`
-	Limited     *ebpf.Variable `ebpf:"limited"`
-	LostTasks   *ebpf.Variable `ebpf:"lost_tasks"`
-	MayFault    *ebpf.Variable `ebpf:"may_fault"`
-	NameSeed    *ebpf.Variable `ebpf:"name_seed"`
-	OnlyTgid    *ebpf.Variable `ebpf:"only_tgid"`
-	OwnTgid     *ebpf.Variable `ebpf:"own_tgid"`
-	Sched       *ebpf.Variable `ebpf:"sched"`
-	Uncounted   *ebpf.Variable `ebpf:"uncounted"`
-	Unfollowed  *ebpf.Variable `ebpf:"unfollowed"`
+	Enabled        *ebpf.Variable `ebpf:"enabled"`
+	FilterTgids    *ebpf.Variable `ebpf:"filter_tgids"`
+	FollowCalls    *ebpf.Variable `ebpf:"follow_calls"`
+	LaneEvents     *ebpf.Variable `ebpf:"lane_events"`
+	Limited        *ebpf.Variable `ebpf:"limited"`
+	LostTasks      *ebpf.Variable `ebpf:"lost_tasks"`
+	MayFault       *ebpf.Variable `ebpf:"may_fault"`
+	NameSeed       *ebpf.Variable `ebpf:"name_seed"`
+	OnlyTgid       *ebpf.Variable `ebpf:"only_tgid"`
+	OwnTgid        *ebpf.Variable `ebpf:"own_tgid"`
+	Sched          *ebpf.Variable `ebpf:"sched"`
+	TlsOffset      *ebpf.Variable `ebpf:"tls_offset"`
+	Uncounted      *ebpf.Variable `ebpf:"uncounted"`
+	UncountedDrops *ebpf.Variable `ebpf:"uncounted_drops"`
+	Unfollowed     *ebpf.Variable `ebpf:"unfollowed"`
 }
 
 // utracePrograms contains all programs after they have been loaded into the kernel.
@@ -228,7 +261,7 @@ type utracePrograms struct {
 	OnFork        *ebpf.Program `ebpf:"on_fork"`
 	OnInstruction *ebpf.Program `ebpf:"on_instruction"`
 	OnReturn      *ebpf.Program `ebpf:"on_return"`
-	OnStatic      *ebpf.Program `ebpf:"on_static"`
+	OnSite        *ebpf.Program `ebpf:"on_site"`
 	OnSwitch      *ebpf.Program `ebpf:"on_switch"`
 	OnWaking      *ebpf.Program `ebpf:"on_waking"`
 }
@@ -240,7 +273,7 @@ func (p *utracePrograms) Close() error {
 		p.OnFork,
 		p.OnInstruction,
 		p.OnReturn,
-		p.OnStatic,
+		p.OnSite,
 		p.OnSwitch,
 		p.OnWaking,
 	)

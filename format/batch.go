@@ -288,6 +288,8 @@ func (t *Tables) Apply(d Definition) error {
 		t.LeftOut, err = appendJSON(t.LeftOut, d, false)
 	case KindTakenOff:
 		t.TakenOff, err = appendJSON(t.TakenOff, d, false)
+	case KindDropped:
+		t.Dropped, err = appendJSON(t.Dropped, d, false)
 	case KindEnd:
 		t.End = new(End)
 		err = json.Unmarshal(d.Info, t.End)

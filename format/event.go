@@ -31,6 +31,9 @@ const (
 	// is just going to sleep, and also for a thread that then does not. Value is the ID of the thread that did it, 0 for
 	// the idle one, with WakeupInInterrupt added if not this thread did it but an interrupt.
 	Wakeup Kind = 8
+	// DroppedReturn is the return of a call that did not meet a condition which is decided at the return; its entry is there
+	// since it contains what did. See Dropped.
+	DroppedReturn Kind = 9
 
 	kindDefinition Kind = 16
 
@@ -44,6 +47,8 @@ const (
 	KindEnd     Kind = 22
 	// KindTakenOff defines a TakenOff.
 	KindTakenOff Kind = 23
+	// KindDropped defines a Dropped.
+	KindDropped Kind = 25
 )
 
 // WakeupInInterrupt is in the Value of a Wakeup that came from an interrupt (of a timer, a device, the network) while
@@ -56,6 +61,7 @@ func kindNames() map[Kind]string {
 		SchedOut: "sched-out", SchedIn: "sched-in", Wakeup: "wakeup",
 		KindModule: "module", KindFunc: "func", KindProcess: "process", KindThread: "thread", KindLoss: "loss",
 		KindLeftOut: "left-out", KindEnd: "end", KindTakenOff: "taken-off",
+		DroppedReturn: "dropped-return", KindDropped: "dropped",
 	}
 }
 
@@ -68,7 +74,7 @@ func (k Kind) String() string {
 
 // IsEvent reports whether the kind is something that a probe saw: an entry, a
 // return or a hit.
-func (k Kind) IsEvent() bool { return k <= Hit }
+func (k Kind) IsEvent() bool { return k <= Hit || k == DroppedReturn }
 
 // IsSched reports whether the kind is something that the scheduler did with the thread.
 func (k Kind) IsSched() bool { return k >= SchedOut && k <= Wakeup }

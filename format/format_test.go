@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -263,6 +264,28 @@ func TestRefused(t *testing.T) {
 		if !errors.Is(err, c.want) {
 			t.Errorf("%s: error %v, want %v", name, err, c.want)
 		}
+	}
+}
+
+// TestLongPause has an event after a silence that takes more rows than a batch may have.
+func TestLongPause(t *testing.T) {
+	const day = 24 * 3600e9
+	text, _, _ := strings.Cut(example, "entry")
+	text = text[:strings.LastIndex(text, "\n")+1]
+	file := fromText(t, text+fmt.Sprintf("%d 0 entry 0\n", uint64(300*day)))
+	r, err := NewReader(file, file.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	if err := WriteText(&out, r); err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("%d 0 entry 0", uint64(300*day)); !strings.Contains(out.String(), want) {
+		t.Errorf("no %q in\n%s", want, out.String())
+	}
+	if err := ReadText(strings.NewReader(text+"99999999999999999 0 entry 0\n"), &memFile{}); err == nil {
+		t.Error("an event after years was read")
 	}
 }
 

@@ -23,6 +23,7 @@ type Meta struct {
 	Start     Anchor   `json:"start"`           // event times count from Start.MonoNs
 	Sched     bool     `json:"sched,omitempty"` // the rows of a thread tell when it ran, see SchedOut
 
+	SlowerThanNs       int64   `json:"slower_than_ns,omitempty"`       // only calls at least this long were kept; 0: all
 	MaxOverheadPercent float64 `json:"max_overhead_percent,omitempty"` // of the CPU time of each process; 0: no limit
 	Costs              *Costs  `json:"costs,omitempty"`                // nil where they were not needed
 }
@@ -126,6 +127,21 @@ type TakenOff struct {
 	Reason          string  `json:"reason"`           // for people
 }
 
+// Dropped counts the calls of a function in a process that did not meet a condition that is decided at the return, such as
+// duration > 1ms. Nothing else of them is in the trace, but for DroppedReturns. Of several for the same two the last counts.
+type Dropped struct {
+	Func       FuncID `json:"func"`
+	PID        int    `json:"pid"`
+	Complete   uint64 `json:"complete"`
+	Incomplete uint64 `json:"incomplete,omitempty"` // no return was seen
+	SumNs      uint64 `json:"sum_ns"`               // of the complete ones
+	TotalNs    uint64 `json:"total_ns"`             // the same, without those inside of a call of the same function, dropped or not
+	SelfNs     uint64 `json:"self_ns"`              // without the probed calls in them
+	// InsideNs is something else: the time of other calls, which were dropped, directly inside of those calls of this function
+	// that were not.
+	InsideNs uint64 `json:"inside_ns,omitempty"`
+}
+
 // FuncLoss counts the lost events of one function.
 type FuncLoss struct {
 	Func    FuncID `json:"func"`
@@ -153,5 +169,6 @@ type Tables struct {
 	Losses    []Loss
 	LeftOut   []LeftOut
 	TakenOff  []TakenOff
+	Dropped   []Dropped
 	End       *End // nil until the end of a complete trace
 }

@@ -8,11 +8,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // The text twin of a trace, for tests and for people. A line each:
 //
-//	meta {…}     first; the others are module, func, process, thread, loss, left-out, taken-off, end
+//	meta {…}     first; the others are module, func, process, thread, loss, left-out, taken-off, dropped, end
 //	1500 0 return 3 sp=0x7ffc00 value=0x5 cpu=1
 //	flush
 //
@@ -22,6 +23,9 @@ import (
 
 // maxTextLine bounds a line of text, in bytes.
 const maxTextLine = 1 << 20
+
+// maxTextNs is the latest time of an event in text, a year: each gap in it becomes rows of kind Pause.
+const maxTextNs = 365 * 24 * uint64(time.Hour)
 
 // ReadText turns text into a trace, written to f. Errors name the line.
 func ReadText(text io.Reader, f File) error {
@@ -86,6 +90,8 @@ func (w *Writer) addText(word, rest string) error {
 		return addJSON(info, w.AddLeftOut)
 	case "taken-off":
 		return addJSON(info, w.AddTakenOff)
+	case "dropped":
+		return addJSON(info, w.AddDropped)
 	}
 	rest, args, _ := strings.Cut(rest, " args=")
 	e, err := parseEvent(word, rest)
@@ -130,7 +136,9 @@ func parseEvent(word, rest string) (e Event, err error) {
 		}
 		return n
 	}
-	e.TimeNs = number(fields[0], 64)
+	if e.TimeNs = number(fields[0], 64); err == nil && e.TimeNs > maxTextNs {
+		err = fmt.Errorf("%d ns are more than a year", e.TimeNs)
+	}
 	e.Thread = ThreadID(number(fields[1], 32))
 	e.Func = FuncID(number(fields[3], 32))
 	known := false

@@ -40,6 +40,7 @@ type validator struct {
 	sched           uint64
 	threads, losses int
 	takenOff        int
+	dropped         int
 	off             map[FuncID]uint64 // when, of functions taken off
 	ended           bool
 }
@@ -78,6 +79,15 @@ func (v *validator) definitions(b *Batch, tables *Tables) error {
 		v.off[t.Func] = t.TimeNs
 	}
 	v.takenOff = len(tables.TakenOff)
+	for _, d := range tables.Dropped[v.dropped:] {
+		if int(d.Func) >= len(tables.Funcs) {
+			return fmt.Errorf("calls of function %d were dropped, which is not defined", d.Func)
+		}
+		if d.TotalNs > d.SumNs || d.SelfNs > d.SumNs {
+			return fmt.Errorf("dropped calls with a part longer than the whole: %+v", d)
+		}
+	}
+	v.dropped = len(tables.Dropped)
 	if end := tables.End; end != nil {
 		v.ended = true
 		if end.Events != v.eventRows || end.Entries != v.entries || end.Sched != v.sched {

@@ -148,6 +148,9 @@ func (w *Writer) AddLoss(l Loss) { w.define(KindLoss, 0, l) }
 // AddLeftOut reports a function that was asked for and is not probed.
 func (w *Writer) AddLeftOut(l LeftOut) { w.define(KindLeftOut, 0, l) }
 
+// AddDropped reports calls that were not kept.
+func (w *Writer) AddDropped(d Dropped) { w.define(KindDropped, 0, d) }
+
 // AddTakenOff reports a function that is probed no longer.
 func (w *Writer) AddTakenOff(t TakenOff) { w.define(KindTakenOff, 0, t) }
 
@@ -304,6 +307,10 @@ func (w *Writer) writeEvents() {
 			e.TimeNs = t.timeNs // against Append's rule: keep the order, at least
 		}
 		for e.TimeNs-t.timeNs > math.MaxUint32 {
+			if len(r.deltaNs) >= BatchRows { // years of silence
+				w.write(r, nil)
+				r.reset()
+			}
 			r.add(math.MaxUint32, e.Thread, Event{Kind: Pause, CPU: e.CPU})
 			t.timeNs += math.MaxUint32
 		}

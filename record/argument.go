@@ -8,6 +8,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/target"
 )
 
 // defaultText is how many bytes of a string are recorded unless str[N] says otherwise.
@@ -21,6 +22,11 @@ type valueType struct {
 	signed bool   // of a number
 	max    int    // bytes of a text
 	length string // of a buffer: the argument that says how many bytes it has
+	isText bool   // of a buffer: its bytes are a text
+	array  int    // of a text that lies in an array: bytes of that, 0 for others
+
+	names    map[int64]string            // of an enum
+	typeName func(address uint64) string // of a type of Go
 }
 
 type valueKind uint8
@@ -33,10 +39,13 @@ const (
 	kindFloat
 	kindText
 	kindBuffer
+	kindEnum     // shown by its names
+	kindTypeName // of Go: the address of a type, shown as its name
+	kindErrno    // why a function of the C library has failed
 )
 
-// isText reports whether a value is bytes that an address leads to.
-func (t valueType) isText() bool { return t.kind == kindText || t.kind == kindBuffer }
+// hasBytes reports whether a value is bytes that an address leads to.
+func (t valueType) hasBytes() bool { return t.kind == kindText || t.kind == kindBuffer }
 
 // parseType parses
 //
@@ -111,16 +120,22 @@ func typeNames() []string {
 // argument is an argument that a probe fetches.
 type argument struct {
 	name   string // "arg1" for the first one if the probe gives it none
-	pos    int    // which of the operands of a static probe, from 0
+	pos    int    // which of the operands of a static probe, or of the parameters of a function, from 0
+	path   *path  // of a function, where a parameter is named rather than counted
 	typ    valueType
 	hidden bool // fetched for a condition or a length, not recorded
+
+	// Of a function, once they are known: where it is, and which of the arguments, counted from 1, has its length, 0 for none.
+	op       target.Operand
+	lengthAt int
 
 	described bool // nobody has asked for it by itself: it is not recorded where it cannot be read
 }
 
-// parseArguments parses "NAME:TYPE, TYPE, …", what is between the parentheses of a probe. "..."
-// is all, with the types that the probe itself gives.
-func parseArguments(text string) (args []argument, all bool, err error) {
+// parseArguments parses "NAME:TYPE, TYPE, …", what is between the parentheses of a probe; of a function also NAME and
+// paths such as req->len, whose types the debug information has. "..." is all, with the types that the probe itself
+// gives.
+func parseArguments(text string, ofFunction bool) (args []argument, all bool, err error) {
 	text = strings.TrimSpace(text)
 	switch text {
 	case "...":
@@ -128,29 +143,72 @@ func parseArguments(text string) (args []argument, all bool, err error) {
 	case "":
 		return nil, false, nil
 	}
-	for i, part := range strings.Split(text, ",") {
-		name, typ, named := strings.Cut(strings.TrimSpace(part), ":")
-		a := argument{name: strings.TrimSpace(name), pos: i}
-		if !named {
-			a.name, typ = fmt.Sprintf("arg%d", i+1), name
-		}
-		if !isName(a.name) {
-			return nil, false, fmt.Errorf("argument %d: %q is not a name", i+1, a.name)
+	for i, part := range splitArguments(text) {
+		a, err := parseArgument(strings.TrimSpace(part), i, ofFunction)
+		if err != nil {
+			return nil, false, fmt.Errorf("argument %d: %w", i+1, err)
 		}
 		for _, other := range args {
 			if other.name == a.name {
 				return nil, false, fmt.Errorf("two arguments are called %q", a.name)
 			}
 		}
-		if a.typ, err = parseType(strings.TrimSpace(typ)); err != nil {
-			return nil, false, fmt.Errorf("argument %d: %w", i+1, err)
-		}
 		args = append(args, a)
 	}
 	if len(args) > bpf.MaxArgs {
 		return nil, false, fmt.Errorf("%d arguments: there can be %d", len(args), bpf.MaxArgs)
 	}
+	if ofFunction { // its debug information may know more
+		return args, false, nil
+	}
 	return addLengths(args)
+}
+
+// parseArgument parses the argument at a place in the list, counted from 0.
+func parseArgument(text string, at int, ofFunction bool) (a argument, err error) {
+	name, typ, named := strings.Cut(text, ":")
+	name = strings.TrimSpace(name)
+	if !named {
+		typ, err := parseType(text)
+		if err == nil {
+			return argument{name: fmt.Sprintf("arg%d", at+1), pos: at, typ: typ}, nil
+		}
+		if !ofFunction {
+			return a, err
+		}
+	}
+	p, pathErr := parsePath(name)
+	switch {
+	case pathErr != nil && ofFunction:
+		return a, pathErr
+	case pathErr != nil || p.steps != "" && !ofFunction:
+		return a, fmt.Errorf("%q is not a name", name)
+	}
+	a.name, a.pos, a.path = name, at, &p
+	if !named {
+		return a, nil
+	}
+	if n, ok := argumentNumber(name); ok {
+		if n < 1 || n > bpf.MaxArgs {
+			return a, fmt.Errorf("%s: the arguments are arg1 to arg%d", name, bpf.MaxArgs)
+		}
+		a.pos, a.path = n-1, nil
+	}
+	a.typ, err = parseType(strings.TrimSpace(typ))
+	return a, err
+}
+
+// argumentNumber returns N of argN.
+func argumentNumber(name string) (n int, ok bool) {
+	digits, ok := strings.CutPrefix(name, "arg")
+	if !ok || !isDigits(digits) {
+		return 0, false
+	}
+	n, err := strconv.Atoi(digits)
+	if err != nil {
+		n = 0
+	}
+	return n, true
 }
 
 // addLengths has the arguments that say how long others are fetched, too.
@@ -164,9 +222,10 @@ func addLengths(args []argument) ([]argument, bool, error) {
 			return nil, false, err
 		}
 		args = more
-		if args[at].typ.isText() || args[at].typ.kind == kindFloat {
+		if args[at].typ.hasBytes() || args[at].typ.kind == kindFloat {
 			return nil, false, fmt.Errorf("%q is not a number of bytes", args[i].typ.length)
 		}
+		args[i].lengthAt = at + 1
 	}
 	return args, false, nil
 }
@@ -179,13 +238,12 @@ func findArgument(args []argument, name string, like valueType) (at int, with []
 			return i, args, nil
 		}
 	}
-	if digits, ok := strings.CutPrefix(name, "arg"); ok && isDigits(digits) {
-		n, err := strconv.Atoi(digits)
-		if err != nil || n < 1 || n > bpf.MaxArgs {
+	if n, ok := argumentNumber(name); ok {
+		if n < 1 || n > bpf.MaxArgs {
 			return 0, args, fmt.Errorf("%s: the arguments are arg1 to arg%d", name, bpf.MaxArgs)
 		}
 		for i, a := range args {
-			if a.pos == n-1 && a.typ.isText() == like.isText() {
+			if a.pos == n-1 && a.typ.hasBytes() == like.hasBytes() {
 				return i, args, nil
 			}
 		}

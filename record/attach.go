@@ -3,6 +3,7 @@
 package record
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -24,6 +25,7 @@ type site struct {
 	fileOff      uint64
 	cookie       uint64
 	fn           int    // index into the module's Funcs
+	data         bool   // for the program that goes by a bpf.Site
 	semaphoreOff uint64 // file offset of what counts its users, 0 for none
 }
 
@@ -168,8 +170,13 @@ func (m *PlannedModule) countLinks(share int) (n int) {
 			switch {
 			case len(fn.Statics) > 0:
 				kinds["static"] = true
+			case fn.entry != nil:
+				kinds["entry with values"] = true
 			default:
 				kinds["entry"] = true
+			}
+			if fn.exit != nil {
+				kinds["exit with values"] = true
 			}
 			if len(fn.Raised) > 0 {
 				kinds["raised"] = true
@@ -223,13 +230,31 @@ func attach(objs *bpf.Objects, method bpf.Method, m *PlannedModule, pids []int, 
 		if fn.Hit {
 			kind = format.Hit
 		}
-		entries = append(entries, site{fileOff: fn.FileOff, cookie: bpf.Cookie(id, kind, m.Goid), fn: i})
+		entry, err := newSite(objs, fn.entry, id, kind, m.Goid)
+		if err != nil {
+			return links{}, nil, err
+		}
+		exit, err := newSite(objs, fn.exit, id, format.Return, m.Goid)
+		if err != nil {
+			return links{}, nil, err
+		}
+		jump, err := newSite(objs, resultless(fn.exit), id, format.Return, m.Goid)
+		if err != nil {
+			return links{}, nil, err
+		}
+		entry.fn, exit.fn, jump.fn = i, i, i
+		entry.fileOff, exit.fileOff = fn.FileOff, fn.FileOff
+		entries = append(entries, entry)
 		switch fn.ReturnBy {
 		case ByTrampoline:
-			trampolines = append(trampolines, site{fileOff: fn.FileOff, cookie: bpf.Cookie(id, format.Return, m.Goid), fn: i})
+			trampolines = append(trampolines, exit)
 		case ByInstruction:
-			for _, off := range fn.Returns {
-				s := site{fileOff: off, cookie: bpf.Cookie(id, format.Return, m.Goid), fn: i}
+			for at, off := range fn.Returns {
+				s := exit
+				if fn.jumps[at] {
+					s = jump
+				}
+				s.fileOff = off
 				if off == fn.FileOff {
 					early = append(early, s)
 				} else {
@@ -238,6 +263,11 @@ func attach(objs *bpf.Objects, method bpf.Method, m *PlannedModule, pids []int, 
 			}
 		}
 	}
+	for _, list := range [][]site{entries, trampolines, returns, early} { // a link has one program
+		slices.SortStableFunc(list, func(a, b site) int {
+			return cmp.Or(cmp.Compare(group(a.fn, share), group(b.fn, share)), compareBools(a.data, b.data))
+		})
+	}
 	if len(pids) == 0 {
 		pids = []int{0} // every process
 	}
@@ -245,12 +275,16 @@ func attach(objs *bpf.Objects, method bpf.Method, m *PlannedModule, pids []int, 
 	a := attacher{batch: w.batch, first: m.first, share: share, refused: map[int]error{}}
 	for _, pid := range pids {
 		a.pid = pid
-		onInstruction := func(sites []site) (link.Link, error) { return w.uprobe(ex, objs.OnInstruction, sites, pid) }
-		onReturn := func(sites []site) (link.Link, error) { return w.uretprobe(ex, objs.OnReturn, sites, pid) }
+		onInstruction := func(sites []site) (link.Link, error) {
+			return w.uprobe(ex, program(objs, objs.OnInstruction, sites), sites, pid)
+		}
+		onReturn := func(sites []site) (link.Link, error) {
+			return w.uretprobe(ex, program(objs, objs.OnReturn, sites), sites, pid)
+		}
 		a.attach(early, &a.links.others, onInstruction)
 		a.attach(entries, &a.links.others, onInstruction)
 		a.attach(without(trampolines, a.refused), &a.links.returns, onReturn)
-		onStatic := func(sites []site) (link.Link, error) { return w.uprobe(ex, objs.OnStatic, sites, pid) }
+		onStatic := func(sites []site) (link.Link, error) { return w.uprobe(ex, objs.OnSite, sites, pid) }
 		a.attach(statics, &a.links.others, onStatic)
 		refused := a.refused
 		a.refused = map[int]error{}
@@ -266,6 +300,38 @@ func attach(objs *bpf.Objects, method bpf.Method, m *PlannedModule, pids []int, 
 		}
 	}
 	return a.links, a.refused, nil
+}
+
+// newSite returns a site of a function, whose place is still to be set.
+func newSite(objs *bpf.Objects, data *bpf.Site, id format.FuncID, kind format.Kind, goid uint16) (s site, err error) {
+	if data == nil {
+		return site{cookie: bpf.Cookie(id, kind, goid)}, nil
+	}
+	with := *data
+	with.Func = id
+	s.data = true
+	s.cookie, err = objs.AddSite(&with)
+	return s, err
+}
+
+// resultless returns what to do where a function jumps to another one, which then returns for it: what it returns is not known yet.
+func resultless(exit *bpf.Site) *bpf.Site {
+	if exit == nil {
+		return nil
+	}
+	with := *exit
+	for i := range with.Args[:with.NumArgs] {
+		with.Args[i].From = bpf.FromNowhere
+	}
+	return &with
+}
+
+// program returns the program for sites, all of which are of one kind: this one, unless they are data.
+func program(objs *bpf.Objects, plain *ebpf.Program, sites []site) *ebpf.Program {
+	if sites[0].data {
+		return objs.OnSite
+	}
+	return plain
 }
 
 // staticSites makes the locations of a static probe known to the kernel's programs.
@@ -294,11 +360,21 @@ func without(sites []site, refused map[int]error) []site {
 }
 
 // group returns the first of the functions that share links with one, by their indexes.
-func (a *attacher) group(fn int) int {
-	if a.share == 0 {
+func group(fn, share int) int {
+	if share == 0 {
 		return 0
 	}
-	return fn / a.share * a.share
+	return fn / share * share
+}
+
+func compareBools(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }
 
 // attacher attaches sites of one file in one process.
@@ -325,12 +401,15 @@ func (a *attacher) attach(sites []site, to *[]probeLink, with func([]site) (link
 				n = i
 			}
 		}
+		if i := slices.IndexFunc(sites[:n], func(s site) bool { return s.data != sites[0].data }); i > 0 {
+			n = i
+		}
 		batch := sites[:n]
 		sites = sites[n:]
 		l, err := with(batch)
 		switch {
 		case err == nil:
-			*to = append(*to, probeLink{l, a.first + format.FuncID(a.group(batch[0].fn))})
+			*to = append(*to, probeLink{l, a.first + format.FuncID(group(batch[0].fn, a.share))})
 		case a.pid != 0 && !alive(a.pid):
 			a.err = fmt.Errorf("process %d ended before it could be recorded", a.pid)
 		case hopeless(err):

@@ -116,7 +116,7 @@ func attachCalibration(objs *bpf.Objects, pid int, at calibrate.Sites, fn format
 	if err := add(w.uretprobe(ex, objs.OnReturn, []site{{fileOff: at.Returning, cookie: bpf.Cookie(fn, format.Return, 0)}}, pid)); err != nil {
 		return attached, err
 	}
-	if objs.OnStatic == nil {
+	if objs.OnSite == nil {
 		return attached, nil
 	}
 	text := bpf.Arg{From: bpf.FromRegister, As: bpf.AsString, Size: 8, Base: calibrate.TextRegister, Index: bpf.NoRegister, Max: 100}
@@ -124,5 +124,5 @@ func attachCalibration(objs *bpf.Objects, pid int, at calibrate.Sites, fn format
 	if err != nil {
 		return attached, err
 	}
-	return attached, add(w.uprobe(ex, objs.OnStatic, []site{{fileOff: at.Static, cookie: cookie}}, pid))
+	return attached, add(w.uprobe(ex, objs.OnSite, []site{{fileOff: at.Static, cookie: cookie}}, pid))
 }

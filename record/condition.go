@@ -1,10 +1,15 @@
 package record
 
 import (
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"text/scanner"
+	"time"
+	"unicode"
 
 	"utrace/bpf"
 )
@@ -14,12 +19,19 @@ import (
 type condition struct {
 	op     condOp
 	a, b   *condition // of and, or; a also of not
-	name   string     // of a comparison: the argument
+	name   string     // of a comparison: the argument, or the path to what is compared
 	number uint64
 	signed bool // number was written with a minus
 	text   string
 	isText bool
-	offset int // in the text of the condition
+	isTime bool // number is nanoseconds, as in 10ms
+	isOurs bool // name is never that of an argument
+	offset int  // in the text of the condition
+
+	// Of a bound one: which argument, or a bpf.Cond…; late says of the result, when the function returns, and typ what it is.
+	arg  uint8
+	late bool
+	typ  valueType
 }
 
 type condOp uint8
@@ -42,11 +54,12 @@ const maxConditionDepth = 100
 //	CONDITION = AND { "||" AND }     AND = NOT { "&&" NOT }     NOT = { "!" } ( "(" CONDITION ")" | COMPARISON )
 //	COMPARISON = NAME [ ("==" | "!=" | "<" | "<=" | ">" | ">=" | "=~") VALUE ]
 //
-// where VALUE is a number, a 'c'haracter or a "text". A NAME by itself is true unless it is 0.
+// where NAME may be a path such as req->len, and VALUE is a number, a time such as 1.5ms, a 'c'haracter or a "text". A
+// NAME by itself is true unless it is 0.
 func parseCondition(text string) (*condition, error) {
 	p := &conditionParser{}
 	p.s.Init(strings.NewReader(text))
-	p.s.Mode = scanner.ScanIdents | scanner.ScanInts | scanner.ScanChars | scanner.ScanStrings | scanner.ScanRawStrings
+	p.s.Mode = scanner.ScanIdents | scanner.ScanInts | scanner.ScanFloats | scanner.ScanChars | scanner.ScanStrings | scanner.ScanRawStrings
 	p.s.Error = func(_ *scanner.Scanner, msg string) { p.fail("%s", msg) }
 	p.next()
 	c := p.or(0)
@@ -119,6 +132,8 @@ func (p *conditionParser) not(depth int) *condition {
 }
 
 func (p *conditionParser) comparison() *condition {
+	c := &condition{offset: p.s.Position.Offset}
+	star := p.accept("*")
 	if p.tok != scanner.Ident {
 		what := "the end"
 		if p.tok != scanner.EOF {
@@ -127,8 +142,10 @@ func (p *conditionParser) comparison() *condition {
 		p.fail("the name of an argument is expected, not %s", what)
 		return nil
 	}
-	c := &condition{name: p.s.TokenText(), offset: p.s.Position.Offset}
-	p.next()
+	c.name = p.path()
+	if star {
+		c.name = "*" + c.name
+	}
 	not, swapped := false, false
 	switch {
 	case p.accept("=="):
@@ -156,14 +173,77 @@ func (p *conditionParser) comparison() *condition {
 	return c
 }
 
+// path reads NAME{->NAME|.NAME|[NUMBER]}.
+func (p *conditionParser) path() string {
+	name := p.s.TokenText()
+	p.next()
+	for p.err == nil {
+		switch {
+		case p.tok == '-' && p.s.Peek() == '>':
+			p.accept("->")
+			name += "->" + p.s.TokenText()
+		case p.accept("."):
+			name += "." + p.s.TokenText()
+		case p.accept("["):
+			name += "[" + p.s.TokenText() + "]"
+			if p.tok != scanner.Int {
+				p.fail("a number is expected in the brackets")
+				return name
+			}
+			p.next()
+			if p.tok != ']' {
+				p.fail("a ] is missing")
+				return name
+			}
+			p.next()
+			continue
+		default:
+			return name
+		}
+		if p.tok != scanner.Ident {
+			p.fail("the name of a member is expected behind %q", strings.TrimSuffix(name, p.s.TokenText()))
+			return name
+		}
+		p.next()
+	}
+	return name
+}
+
+// time reads the unit behind a number, and returns nanoseconds.
+func (p *conditionParser) time(number string) uint64 {
+	p.next()
+	v, err := strconv.ParseFloat(number, 64)
+	ns := v * unit(p.s.TokenText())
+	switch {
+	case err != nil || unit(p.s.TokenText()) == 0:
+		p.fail("%s%s is neither a number nor a time, such as 10us, 1.5ms or 2s", number, p.s.TokenText())
+	case ns >= 1<<62:
+		p.fail("%s%s is too long a time", number, p.s.TokenText())
+	default:
+		return uint64(ns)
+	}
+	return 0
+}
+
+// unit returns how many nanoseconds a unit of time has, 0 for what is none.
+func unit(name string) float64 {
+	return map[string]float64{"ns": 1, "us": 1e3, "µs": 1e3, "μs": 1e3, "ms": 1e6, "s": 1e9}[name]
+}
+
 // value reads what a comparison compares with.
 func (p *conditionParser) value(c *condition) {
 	negative := p.accept("-")
 	text := p.s.TokenText()
 	var err error
+	read := p.tok
 	switch p.tok {
-	case scanner.Int:
-		if negative {
+	case scanner.Int, scanner.Float:
+		if unicode.IsLetter(p.s.Peek()) {
+			c.isTime = true
+			c.number = p.time(text)
+		} else if p.tok == scanner.Float {
+			p.fail("%s: a whole number is expected, or a time such as 1.5ms", text)
+		} else if negative {
 			var v int64
 			v, err = strconv.ParseInt("-"+text, 0, 64)
 			c.number, c.signed = uint64(v), true
@@ -183,12 +263,16 @@ func (p *conditionParser) value(c *condition) {
 		return
 	}
 	switch {
+	case errors.Is(err, strconv.ErrRange):
+		p.fail("%s is not a number of 64 bits", text)
 	case err != nil:
-		p.fail("%s: %v", text, err)
-	case negative && p.tok != scanner.Int:
+		p.fail("%s is not understood", text)
+	case negative && (read != scanner.Int || c.isTime):
 		p.fail("a - in front of %s", text)
 	case c.op == opGlob && !c.isText:
 		p.fail("=~ compares with a \"pattern\"")
+	case c.op == opGlob && strings.Contains(c.text, "["):
+		p.fail("%q: patterns here know * and ?, and no [sets]", c.text)
 	case c.isText && c.op != opEqual && c.op != opGlob:
 		p.fail("a text is compared by ==, != or =~")
 	case c.isText && len(c.text) > bpf.MaxPattern:
@@ -197,62 +281,152 @@ func (p *conditionParser) value(c *condition) {
 	p.next()
 }
 
-// bind finds the arguments that a condition names, and adds those that are only named by their number.
-func (c *condition) bind(args []argument) ([]argument, error) {
+// finder returns which of the arguments has a name, which it may add as a hidden one; see findArgument.
+type finder func(args []argument, name string, like valueType) (at int, with []argument, err error)
+
+// endings are what conditions can compare when a function returns, or a span ends.
+type endings struct {
+	list     *[]argument // of the function
+	find     finder      // nil: there are none
+	duration bool        // there is an end, so that there is a duration
+}
+
+// bind finds the arguments that a condition names, and adds those that are not recorded as hidden ones. It returns a
+// condition that can be compiled.
+func (c *condition) bind(args []argument, find finder, ends endings) (bound *condition, with []argument, err error) {
 	if c == nil {
-		return args, nil
+		return nil, args, nil
 	}
+	b := *c
 	if c.op <= opNot {
-		args, err := c.a.bind(args)
-		if err != nil || c.b == nil {
-			return args, err
+		if b.a, args, err = c.a.bind(args, find, ends); err != nil || c.b == nil {
+			return &b, args, err
 		}
-		return c.b.bind(args)
+		b.b, args, err = c.b.bind(args, find, ends)
+		return &b, args, err
 	}
-	if special, ok := specialArgument(c.name, args); ok {
-		if c.isText != (special == bpf.CondComm) {
-			return args, fmt.Errorf("at %d: %s is compared with a %s", c.offset+1, c.name, map[bool]string{true: "number", false: `"text"`}[c.isText])
-		}
-		return args, nil
+	fail := func(format string, values ...any) (*condition, []argument, error) {
+		return nil, args, fmt.Errorf("at %d: %w", c.offset+1, fmt.Errorf(format, values...))
 	}
+	named := slices.ContainsFunc(args, func(a argument) bool { return a.name == c.name && !a.hidden })
+	special, isSpecial := map[string]uint8{"pid": bpf.CondPID, "tid": bpf.CondTID, "comm": bpf.CondComm, "duration": bpf.CondDuration}[c.name]
 	like := valueType{name: "s64", signed: true} // and its size as the probe has it
 	if c.isText {
 		like = valueType{name: "str", kind: kindText, size: 8, max: defaultText}
 	}
-	at, args, err := findArgument(args, c.name, like)
-	if err != nil {
-		return args, fmt.Errorf("at %d: %w", c.offset+1, err)
+	at := 0
+	switch {
+	case isSpecial && (!named || c.isOurs):
+		switch {
+		case c.isText != (special == bpf.CondComm):
+			return fail("%s is compared with a %s", c.name, map[bool]string{true: "number", false: `"text"`}[c.isText])
+		case special == bpf.CondDuration && !ends.duration:
+			return fail("duration: a probe that has no return has none")
+		case special == bpf.CondDuration && !c.isTime && c.number != 0:
+			return fail("duration is compared with a time, such as 10ms")
+		}
+		b.arg, b.late, b.typ = special, special == bpf.CondDuration, valueType{name: "u64", size: 8}
+		return &b, args, nil
+	case c.name == "ret" && !named && ends.find != nil:
+		if at, *ends.list, err = ends.find(*ends.list, c.name, like); err != nil {
+			return fail("%w", err)
+		}
+		b.late, b.typ = true, (*ends.list)[at].typ
+	default:
+		if at, args, err = find(args, c.name, like); err != nil {
+			return fail("%w", err)
+		}
+		b.typ = args[at].typ
 	}
-	switch typ := args[at].typ; {
+	b.arg = uint8(at)
+	switch typ := b.typ; {
+	case c.isTime:
+		return fail("%s is compared with a time: only duration is one", c.name)
 	case typ.kind == kindFloat:
-		err = fmt.Errorf("at %d: %s is a floating-point number: the kernel cannot compare those", c.offset+1, c.name)
-	case typ.isText() && !c.isText:
-		err = fmt.Errorf("at %d: %s is a text: compare it with a \"text\"", c.offset+1, c.name)
-	case !typ.isText() && c.isText:
-		err = fmt.Errorf("at %d: %s is a number (%s), not a text: declare it as str", c.offset+1, c.name, typ.name)
+		return fail("%s is a floating-point number: the kernel cannot compare those", c.name)
+	case typ.kind == kindEnum && c.isText:
+		return b.bindEnum(args)
+	case typ.kind == kindTypeName:
+		return fail("%s is a type, which the kernel does not know by its name", c.name)
+	case typ.hasBytes() && !c.isText:
+		return fail("%s is a text: compare it with a \"text\"", c.name)
+	case !typ.hasBytes() && c.isText:
+		return fail("%s is a number (%s), not a text: declare it as str", c.name, typ.name)
+	case c.op == opLess && c.number == 0 && !typ.signed:
+		return fail("%s (%s) is never below 0", c.name, typ.name)
+	case !c.isText && !typ.holds(c.number, c.signed):
+		return fail("%s (%s) is never compared with %s: it does not hold such numbers", c.name, typ.name, c.numeral())
 	}
-	return args, err
+	return &b, args, nil
 }
 
-// specialArgument returns what stands for pid, tid and comm, unless arguments are called so.
-func specialArgument(name string, args []argument) (uint8, bool) {
-	for _, a := range args {
-		if a.name == name {
-			return 0, false
+// bindEnum compares an enum with one of its names.
+func (c *condition) bindEnum(args []argument) (*condition, []argument, error) {
+	names := slices.Sorted(maps.Values(c.typ.names))
+	for value, name := range c.typ.names {
+		if name == c.text && c.op == opEqual {
+			c.isText, c.text, c.number, c.signed = false, "", uint64(value), value < 0
+			return c, args, nil
 		}
 	}
-	special, ok := map[string]uint8{"pid": bpf.CondPID, "tid": bpf.CondTID, "comm": bpf.CondComm}[name]
-	return special, ok
+	if c.op == opGlob {
+		return nil, args, fmt.Errorf("at %d: %s is an enum, which is compared by == and !=", c.offset+1, c.name)
+	}
+	return nil, args, fmt.Errorf("at %d: %s has no value %q%s", c.offset+1, c.name, c.text, similar(c.text, names))
 }
 
-// compile turns a condition, which bind has been called for with these arguments, into comparisons for
-// the kernel. The first one comes first; each says which is the next.
-func (c *condition) compile(args []argument) ([]bpf.Cond, error) {
+// holds reports whether a number that was written so can be a value of the type; where its size is not known, all can.
+func (t valueType) holds(number uint64, negative bool) bool {
+	bits := 8 * t.size
+	switch {
+	case bits == 0 || bits > 64, t.kind == kindHex:
+		return true
+	case t.kind == kindBool:
+		return !negative && number <= 1
+	case negative && !t.signed: // as in C: all bits set for -1
+		return int64(number) >= -1<<(bits-1)
+	case negative:
+		return int64(number) >= -1<<(bits-1)
+	case t.signed:
+		return number <= 1<<(bits-1)-1
+	}
+	return bits == 64 || number <= 1<<bits-1
+}
+
+// numeral is the number of a comparison as people write it.
+func (c *condition) numeral() string {
+	if c.signed {
+		return strconv.FormatInt(int64(c.number), 10)
+	}
+	return strconv.FormatUint(c.number, 10)
+}
+
+// waits reports whether a condition speaks of what is only known when the function returns. That an argument is called so is
+// left out of account.
+func (c *condition) waits() bool {
+	return c != nil && (c.name == "ret" || c.name == "duration" || c.a.waits() || c.b.waits())
+}
+
+// slower returns a condition that calls meet that meet c, if any, and take at least so long.
+func (c *condition) slower(than time.Duration) *condition {
+	if than <= 0 {
+		return c
+	}
+	long := &condition{op: opNot, a: &condition{op: opLess, name: "duration", number: uint64(than), isTime: true, isOurs: true}}
+	if c == nil {
+		return long
+	}
+	return &condition{op: opAnd, a: c, b: long}
+}
+
+// compile turns a bound condition into comparisons for the kernel. The first one comes first; each says which is the
+// next.
+func (c *condition) compile() ([]bpf.Cond, error) {
 	if c == nil {
 		return nil, nil
 	}
 	var list []bpf.Cond // in reverse: what a comparison leads to comes before it
-	c.emit(args, &list, bpf.CondKeep, bpf.CondDrop)
+	c.emit(&list, bpf.CondKeep, bpf.CondDrop)
 	if len(list) > bpf.MaxConds {
 		return nil, fmt.Errorf("%d comparisons: %d are the most", len(list), bpf.MaxConds)
 	}
@@ -272,28 +446,22 @@ func (c *condition) compile(args []argument) ([]bpf.Cond, error) {
 }
 
 // emit appends the comparisons of a condition, and returns which of them is the first to be made.
-func (c *condition) emit(args []argument, list *[]bpf.Cond, yes, no uint8) uint8 {
+func (c *condition) emit(list *[]bpf.Cond, yes, no uint8) uint8 {
 	if len(*list) > bpf.MaxConds { // too many: compile says so
 		return no
 	}
 	switch c.op {
 	case opAnd:
-		return c.a.emit(args, list, c.b.emit(args, list, yes, no), no)
+		return c.a.emit(list, c.b.emit(list, yes, no), no)
 	case opOr:
-		return c.a.emit(args, list, yes, c.b.emit(args, list, yes, no))
+		return c.a.emit(list, yes, c.b.emit(list, yes, no))
 	case opNot:
-		return c.a.emit(args, list, no, yes)
+		return c.a.emit(list, no, yes)
 	}
-	cond := bpf.Cond{Yes: yes, No: no, Value: c.number}
-	if special, ok := specialArgument(c.name, args); ok {
-		cond.Arg = special
-	} else {
-		at, _, _ := findArgument(args, c.name, valueType{kind: map[bool]valueKind{true: kindText}[c.isText]})
-		typ := args[at].typ
-		cond.Arg, cond.Signed = uint8(at), typ.signed
-		if bits := 8 * typ.size; c.signed && !typ.signed && bits > 0 && bits < 64 { // as in C
-			cond.Value &= 1<<bits - 1
-		}
+	cond := bpf.Cond{Yes: yes, No: no, Value: c.number, Arg: c.arg, Signed: c.typ.signed, Late: c.late}
+	bits := 8 * c.typ.size
+	if bits > 0 && bits < 64 && c.signed && !c.typ.signed { // as in C
+		cond.Value &= 1<<bits - 1
 	}
 	switch c.op {
 	case opEqual:

@@ -16,7 +16,11 @@ func checkValues(t *testing.T, p *Probe) {
 	if len(args) > bpf.MaxArgs {
 		t.Fatalf("%q: %d arguments", p.Text, len(args))
 	}
-	conds, err := p.values.cond.compile(args)
+	cond, args, err := p.values.cond.bind(args, findArgument, endings{duration: true})
+	if err != nil {
+		t.Fatalf("%q: %v", p.Text, err)
+	}
+	conds, err := cond.compile()
 	if err != nil || len(conds) > bpf.MaxConds || (len(conds) == 0) != (p.values.cond == nil) {
 		t.Fatalf("%q: %d comparisons, %v", p.Text, len(conds), err)
 	}
@@ -103,7 +107,8 @@ func TestCompile(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkValues(t, p)
-		conds, _ := p.values.cond.compile(p.values.args)
+		cond, _, _ := p.values.cond.bind(p.values.args, findArgument, endings{duration: true})
+		conds, _ := cond.compile()
 		for n := range 8 {
 			v := [3]uint64{uint64(n & 1), uint64(n >> 1 & 1), uint64(n >> 2)}
 			if got := decide(conds, v[:]); got != want(v[0] == 1, v[1] == 1, v[2] == 1) {
@@ -113,7 +118,7 @@ func TestCompile(t *testing.T) {
 	}
 }
 
-// decide does what wanted of bpf/static.h does with numbers.
+// decide does what wanted of bpf/site.h does with numbers.
 func decide(conds []bpf.Cond, values []uint64) bool {
 	at := uint8(0)
 	for at < bpf.CondKeep {

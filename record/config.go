@@ -20,6 +20,7 @@ type Config struct {
 	Probes       []string      // see ParseProbe
 	Presets      []string      // names of Presets, beside Probes
 	PlaceAtEntry bool          // probe functions at their first byte, not at the cheapest place
+	SlowerThan   time.Duration // keep only calls at least this long; 0: all
 	Duration     time.Duration // 0: until the targets end or the context is done
 	Output       string
 	Force        bool  // replace an output file that is not a trace

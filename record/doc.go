@@ -153,11 +153,26 @@
 // Objects that a program makes and loads while it runs (libstapsdt), mostly unlinked by then, are found by looking at its mappings:
 // every 50 ms while a probe names nothing yet (follow.go).
 //
+// # Arguments and results of functions
+//
+// What a probe wants of a function is looked up for each function that it matches (signature.go): in the debug information, which knows types and, by
+// location lists or the calling convention, the places at the chosen site (target.Signature); or else by the calling convention
+// alone, by position. Sites are chosen before any argument register is overwritten (entry.go). The result is a bpf.Site for the entry and one for
+// the return: data, as for static probes.
+//
+// A condition on arguments is decided at the entry; the kernel keeps the calls that it has kept by thread, stack pointer and function, and
+// their returns look there. One on ret or duration, as of --slower-than, is decided at the return (bpf/calls.h). Then the kernel follows all
+// calls of the recording with the rules of the analyzer, writes entries late, and counts what it drops (dropped.go): calls, their sum, what is
+// outermost, what is their own, and what is inside of calls that were kept, so that the report can be that of all calls.
+//
+// Note: the first way to defer that was thought of, one record for the whole call at its return, breaks the order of a thread's events, and so
+// every flow; a late entry does not, as long as all that is around it has been written before anything inside it is.
+//
 // # Runtimes of languages
 //
 // Interpreters have static probes that pass the name of the function that is called. What they pass is not
 // recorded with each call: the program in the kernel makes a number of 64 bits from the bytes of the name and sends that; with
-// the first call of a function it sends the bytes, too (bpf/static.h: name_of, put_static), and the drainer defines
+// the first call of a function it sends the bytes, too (bpf/site.h: name_of, put_site), and the drainer defines
 // a function of the trace (catalog.go). It must not be wrong when memory is used again, so
 //
 //   - the number comes from the bytes, read at every call: an address is never taken for a name;

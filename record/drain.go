@@ -169,8 +169,9 @@ func (d *drainer) takeLarge(cpu int) func(rec []byte) {
 	return func(rec []byte) {
 		e := heldEvent{cpu: uint16(cpu)}
 		e.Decode(rec)
-		d.hold(&e, rec)
-		d.held = append(d.held, e)
+		if d.hold(&e, rec) {
+			d.held = append(d.held, e)
+		}
 	}
 }
 
@@ -250,14 +251,6 @@ func (d *drainer) releaseTasks(before uint64) {
 		n++
 	}
 	d.heldTasks = append(d.heldTasks[:0], d.heldTasks[n:]...)
-}
-
-// finish drains the buffers a last time, after the probes have gone quiet.
-func (d *drainer) finish() error {
-	if err := d.round(); err != nil {
-		return err
-	}
-	return d.release(untilEnd)
 }
 
 func (d *drainer) addLoss(cpu int, l bpf.Loss) {

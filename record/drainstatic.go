@@ -17,21 +17,29 @@ type heldName struct {
 	values bpf.Values
 }
 
-// hold keeps what a record of a ring carries until its event is released: its values, or the name of its function.
-func (d *drainer) hold(e *heldEvent, rec []byte) {
+// hold keeps what a record of a ring carries until its event is released: its values, or the name of its function. It reports
+// whether there is an event.
+func (d *drainer) hold(e *heldEvent, rec []byte) bool {
 	var v bpf.Values
 	if !v.DecodeValues(rec) {
-		return
+		return true
 	}
 	v = v.Clone()
-	if v.Name != 0 {
-		if e.Kind == format.Return { // it has the line of the end; the entry was not seen
-			e.tries = maxTries
-		} else {
-			d.names = append(d.names, heldName{e.Func, v})
-		}
-		return
+	switch {
+	case v.NameOnly:
+		d.names = append(d.names, heldName{e.Func, v})
+		return false
+	case v.Name != 0 && e.Kind == format.Return: // it has the line of the end; the entry was not seen
+		e.tries = maxTries
+	case v.Name != 0:
+		d.names = append(d.names, heldName{e.Func, v})
+	default:
+		d.holdValues(e, v)
 	}
+	return true
+}
+
+func (d *drainer) holdValues(e *heldEvent, v bpf.Values) {
 	if n := len(d.unused); n > 0 {
 		at := d.unused[n-1]
 		d.unused = d.unused[:n-1]
@@ -41,6 +49,15 @@ func (d *drainer) hold(e *heldEvent, rec []byte) {
 	}
 	d.values = append(d.values, v)
 	e.values = uint32(len(d.values))
+}
+
+// holdCall holds the entry of a call that is still open. Those of a thread come in order.
+func (d *drainer) holdCall(call *bpf.OpenCall) {
+	e := heldEvent{Event: call.Event}
+	if call.Values != nil {
+		d.holdValues(&e, call.Values.Clone())
+	}
+	d.held = append(d.held, e)
 }
 
 // releaseStatic hands an event of a static probe to the writer.
@@ -69,7 +86,10 @@ func (d *drainer) releaseStatic(e *heldEvent, fn *probedFunc, before uint64) err
 			return d.appendStatic(&out, args)
 		}
 	}
-	out.Thread = d.threads.id(e.PID, e.TID, 0, e.TimeNs)
+	if e.GoID != 0 {
+		out.SP = goStackTop - e.SP
+	}
+	out.Thread = d.threads.id(e.PID, e.TID, e.GoID, e.TimeNs)
 	return d.appendStatic(&out, args)
 }
 
@@ -83,7 +103,7 @@ func (d *drainer) appendStatic(e *format.Event, args string) error {
 // encode returns the JSON of what an event carries, "" for nothing.
 func (d *drainer) encode(e *heldEvent, fn *PlannedFunc, v *bpf.Values) string {
 	args := fn.args
-	if e.Kind == format.Return {
+	if e.Kind == format.Return || e.Kind == format.DroppedReturn {
 		args = fn.results
 	}
 	d.json = appendValues(d.json[:0], args, v)

@@ -65,17 +65,17 @@ const maxEntrySteps = 16
 //  2. The first instruction that the kernel emulates, if it is reached in a
 //     straight line from the entry: nothing before it leaves the line, moves the
 //     stack pointer (a return probe needs the return address on top, pairing needs
-//     the value at the entry) or overwrites an argument that is wanted; and no
+//     the value at the entry) or overwrites an argument that is to be kept; and no
 //     branch leads to it or to an instruction before it, which would count twice.
 //  3. Otherwise, or if anything on the way is not understood, the entry itself.
-func findEntry(code []byte, entry target.Addr, branches []target.Addr, keepArgs bool, k kernelSites) entrySite {
+func findEntry(code []byte, entry target.Addr, branches []target.Addr, keep keptArgs, k kernelSites) entrySite {
 	at := 0
 	for range maxEntrySteps {
 		class := classify(code[at:], entry+target.Addr(at), k)
 		if class != Stepped {
 			return entrySite{addr: entry + target.Addr(at), class: class}
 		}
-		n, why := passOver(code[at:], keepArgs)
+		n, why := passOver(code[at:], keep)
 		if why != "" {
 			return entrySite{addr: entry, why: why}
 		}
@@ -117,7 +117,7 @@ const endbr64 = "\xf3\x0f\x1e\xfa"
 
 // passOver returns the length of the instruction at the start of code, if a site may lie behind
 // it, or why it may not.
-func passOver(code []byte, keepArgs bool) (n int, why string) {
+func passOver(code []byte, keep keptArgs) (n int, why string) {
 	if len(code) >= 4 && string(code[:4]) == endbr64 {
 		return 4, ""
 	}
@@ -148,20 +148,30 @@ func passOver(code []byte, keepArgs bool) (n int, why string) {
 	switch {
 	case reg == x86asm.RSP || reg == x86asm.ESP || reg == x86asm.SP || reg == x86asm.SPB:
 		return 0, "its stack pointer moves before a cheaper instruction"
-	case keepArgs && isArgument(reg):
+	case keep.has(reg):
 		return 0, "an argument is overwritten before a cheaper instruction"
 	}
 	return inst.Len, ""
 }
 
-// isArgument reports whether a register carries one of the first six integer
-// arguments (System V ABI, AMD64 supplement, 3.2.3).
-func isArgument(reg x86asm.Reg) bool {
+// keptArgs says which registers carry arguments that must still be there at the site.
+type keptArgs uint8
+
+const (
+	keepNoArgs keptArgs = iota
+	keepArgs            // the first six integer arguments (System V ABI, AMD64 supplement, 3.2.3)
+	keepGoArgs          // the first nine (cmd/compile/abi-internal.md)
+)
+
+func (k keptArgs) has(reg x86asm.Reg) bool {
 	switch reg {
+	case x86asm.RAX, x86asm.EAX, x86asm.AX, x86asm.AL, x86asm.AH, x86asm.RBX, x86asm.EBX, x86asm.BX, x86asm.BL, x86asm.BH,
+		x86asm.R10, x86asm.R10L, x86asm.R10W, x86asm.R10B, x86asm.R11, x86asm.R11L, x86asm.R11W, x86asm.R11B:
+		return k == keepGoArgs
 	case x86asm.RDI, x86asm.EDI, x86asm.DI, x86asm.DIB, x86asm.RSI, x86asm.ESI, x86asm.SI, x86asm.SIB,
 		x86asm.RDX, x86asm.EDX, x86asm.DX, x86asm.DL, x86asm.DH, x86asm.RCX, x86asm.ECX, x86asm.CX, x86asm.CL, x86asm.CH,
 		x86asm.R8, x86asm.R8L, x86asm.R8W, x86asm.R8B, x86asm.R9, x86asm.R9L, x86asm.R9W, x86asm.R9B:
-		return true
+		return k != keepNoArgs
 	}
 	return false
 }
@@ -169,7 +179,7 @@ func isArgument(reg x86asm.Reg) bool {
 // entryOf finds the site of a function's entry in its file. Without exits, where the function
 // could not be decoded to its end, nothing is known of its branches: the entry. It
 // reports false for a Go function without a place that is passed once a call.
-func entryOf(file *target.File, fn target.Func, exits target.Exits, err error, isGo bool, k kernelSites) (site entrySite, ok bool) {
+func entryOf(file *target.File, fn target.Func, exits target.Exits, err error, isGo, args bool, k kernelSites) (site entrySite, ok bool) {
 	if err != nil {
 		return entrySite{addr: fn.Addr, why: err.Error()}, true
 	}
@@ -181,11 +191,15 @@ func entryOf(file *target.File, fn target.Func, exits target.Exits, err error, i
 		return entrySite{addr: fn.Addr, why: err.Error()}, true
 	}
 	if isGo {
-		if site, ok = findGoEntry(code, fn.Addr, exits.Targets, exits.SelfEntry, k); !ok {
+		if site, ok = findGoEntry(code, fn.Addr, exits.Targets, exits.SelfEntry, args, k); !ok {
 			return site, false
 		}
 	} else {
-		site = findEntry(code, fn.Addr, exits.Targets, false, k)
+		keep := keepNoArgs
+		if args {
+			keep = keepArgs
+		}
+		site = findEntry(code, fn.Addr, exits.Targets, keep, k)
 	}
 	// Two decoders must agree on where the instructions begin.
 	if ok, err := file.IsInstruction(fn, site.addr); !ok || err != nil {

@@ -15,7 +15,7 @@ func TestFindEntry(t *testing.T) {
 		name     string
 		code     string // hexadecimal
 		branches []target.Addr
-		keepArgs bool
+		keepArgs keptArgs
 		site     target.Addr
 		class    SiteClass
 		why      string
@@ -37,9 +37,11 @@ func TestFindEntry(t *testing.T) {
 		{name: "a branch before the push", code: "4889f8 488b17 55", branches: []target.Addr{entry + 3}, site: entry, why: "branch"},
 		{name: "a branch behind the push", code: "4889f8 55 488b17", branches: []target.Addr{entry + 4}, site: entry + 3, class: Emulated},
 		{name: "arguments not wanted", code: "89f7 55", site: entry + 2, class: Emulated},
-		{name: "arguments wanted", code: "89f7 55", keepArgs: true, site: entry, why: "argument"},
-		{name: "lea %rdi,8(%rdi) with arguments", code: "488d7f08 55", keepArgs: true, site: entry, why: "argument"},
-		{name: "store of an argument with arguments", code: "893c24 55", keepArgs: true, site: entry + 3, class: Emulated},
+		{name: "arguments wanted", code: "89f7 55", keepArgs: keepArgs, site: entry, why: "argument"},
+		{name: "lea %rdi,8(%rdi) with arguments", code: "488d7f08 55", keepArgs: keepArgs, site: entry, why: "argument"},
+		{name: "store of an argument with arguments", code: "893c24 55", keepArgs: keepArgs, site: entry + 3, class: Emulated},
+		{name: "mov of eax with arguments of C", code: "89d8 55", keepArgs: keepArgs, site: entry + 2, class: Emulated},
+		{name: "mov of eax with arguments of Go", code: "89d8 55", keepArgs: keepGoArgs, site: entry, why: "argument"},
 		{name: "mul: writes what it does not name", code: "48f7e6 55", site: entry, why: "MUL"},
 		{name: "syscall", code: "0f05 55", site: entry, why: "SYSCALL"},
 		{name: "string instruction", code: "f348ab 55", site: entry, why: "STOSQ"},
@@ -78,7 +80,7 @@ func TestClassByKernel(t *testing.T) {
 func FuzzFindEntry(f *testing.F) {
 	f.Add([]byte("\xf3\x0f\x1e\xfa\x55"))
 	f.Fuzz(func(t *testing.T, code []byte) {
-		got := findEntry(code, 0x1000, nil, true, newKernelSites(6, 18))
+		got := findEntry(code, 0x1000, nil, keepArgs, newKernelSites(6, 18))
 		if got.addr < 0x1000 || got.addr > 0x1000+target.Addr(len(code)) || got.class == Stepped && got.addr != 0x1000 {
 			t.Fatalf("%+v", got)
 		}

@@ -19,7 +19,17 @@ func (r *recording) finish(reason string) (*Summary, error) {
 		return nil, fmt.Errorf("turn off the probes: %w", err)
 	}
 	r.stopFollowing()
-	drainErr := r.drainer.finish()
+	drainErr := r.drainer.round()
+	dropped, err := r.settleCalls(stop)
+	if err != nil {
+		return nil, err
+	}
+	if drainErr == nil {
+		drainErr = r.drainer.release(untilEnd)
+	}
+	for _, d := range dropped {
+		r.w.AddDropped(d)
+	}
 	funcLost, err := r.objs.FuncLosses(r.plan.Funcs())
 	if err != nil {
 		return nil, err
@@ -77,6 +87,9 @@ func (r *recording) missing() (warnings []string, nothing, err error) {
 		return nil, nil, err
 	} else if uncounted > 0 {
 		warnings = append(warnings, fmt.Sprintf("%d hits were not held against the limit of overhead: there were too many processes and functions", uncounted))
+	}
+	if r.uncountedDrops > 0 {
+		warnings = append(warnings, fmt.Sprintf("%d calls that were not kept are not in the numbers and times of their functions, either: there were too many functions and processes", r.uncountedDrops))
 	}
 	if r.follower != nil {
 		warnings = append(warnings, r.follower.late...)

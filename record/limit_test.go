@@ -134,7 +134,7 @@ func TestShare(t *testing.T) {
 		var groups []string
 		a := attacher{batch: 100, share: share, refused: map[int]error{}}
 		a.attach(sites, &attached, func(batch []site) (link.Link, error) {
-			text := fmt.Sprintf("%d:", a.group(batch[0].fn))
+			text := fmt.Sprintf("%d:", group(batch[0].fn, a.share))
 			for _, s := range batch {
 				text += fmt.Sprintf(" %d", s.fn)
 			}

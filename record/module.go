@@ -3,6 +3,7 @@
 package record
 
 import (
+	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/internal/target"
 )
@@ -37,14 +38,46 @@ type PlannedFunc struct {
 	ReturnBy   ReturnBy
 	Returns    []uint64 // file offsets of the return instructions, with ByInstruction
 	Why        string   // reason, where ReturnBy is Never
+	jumps      []bool   // by Returns: it is a jump to another function, which then returns for this one
 
 	Static  string       // of a static probe, or a span: PROVIDER:NAME of where it begins
 	Statics []StaticSite // then all its locations, those that end the span included
 	Raised  []StaticSite // where probes do nothing but raise a semaphore, without which it does not work
+	entry   *bpf.Site    // of a function, what to do at its entry beside noting it, nil for nothing;
+	exit    *bpf.Site    // and at its return
 	args    []argument   // that are recorded at its entries or hits
 	results []argument   // at its returns
-	keyed   bool         // an argument tells its calls apart
-	names   nameStyle    // the functions that it stands for
+	// Values says of what is recorded of a function beside the time what it is and where: "n:s32 in %edi, 4 bytes".
+	Values []string
+	keyed  bool      // an argument tells its calls apart
+	names  nameStyle // the functions that it stands for
+}
+
+// bindValues finds what a probe wants of a function beside the time.
+func (p *Plan) bindValues(fn *PlannedFunc, file *target.File, f target.Func, probe *Probe, h hazards) error {
+	follow := p.followsCalls()
+	if !probe.values.any() && !follow {
+		return nil
+	}
+	s := signature{file: file, fn: f, site: target.Addr(fn.Site), isGo: h.isGo}
+	b, err := s.bind(&probe.values, fn.ReturnBy != Never, p.slower)
+	if err != nil {
+		return err
+	}
+	fn.args, fn.results = b.args, b.results
+	fn.Values = b.describe(probe.values.condText, file.Machine)
+	template := bpf.Site{Flags: bpf.SiteFunction | bpf.SiteFrame, GoID: h.goid}
+	if follow {
+		template.Flags |= bpf.SiteFollowed
+	}
+	if fn.ReturnBy == Never {
+		template.Flags |= bpf.SiteEndless
+	}
+	fn.entry, fn.exit = b.sites(template, fn.Hit, s.site, file.Machine)
+	if fn.exit != nil && fn.ReturnBy == ByTrampoline {
+		fn.exit.Flags |= bpf.SiteTrampoline
+	}
+	return nil
 }
 
 func (m *PlannedModule) readLines() {

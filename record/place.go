@@ -43,7 +43,7 @@ type placement struct {
 	why     string        // with Never
 }
 
-// place decides where to probe a function, or why not to (leftOut).
+// place decides where to probe a function, or why not to (leftOut); args says that its arguments are wanted.
 //
 //  1. Code that is not entered by a call has no return address: no probe.
 //  2. The site of the entry: see findEntry. If the kernel refuses it: no probe.
@@ -52,7 +52,7 @@ type placement struct {
 //     them (hazards.leaves): the trampoline. Nothing else can unwind or switch stacks below a leaf. But a leaf
 //     without a name may be what switches stacks.
 //  5. Else the return instructions, if all of the function can be decoded.
-func place(file *target.File, fn target.Func, h hazards, k kernelSites, naive bool) (p placement, leftOut string) {
+func place(file *target.File, fn target.Func, h hazards, k kernelSites, naive, args bool) (p placement, leftOut string) {
 	names := append([]string{fn.Name}, fn.Aliases...)
 	for _, name := range names {
 		if why := notCalled(name); why != "" {
@@ -81,7 +81,7 @@ func place(file *target.File, fn target.Func, h hazards, k kernelSites, naive bo
 	p.entry = entrySite{addr: fn.Addr, class: Stepped, why: "as asked for"}
 	if h.isGo || !naive {
 		var ok bool
-		if p.entry, ok = entryOf(file, fn, exits, err, h.isGo, k); !ok {
+		if p.entry, ok = entryOf(file, fn, exits, err, h.isGo, args, k); !ok {
 			return p, "a loop leads back to its first instruction: passes and calls cannot be told apart"
 		}
 	}

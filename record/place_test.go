@@ -23,7 +23,7 @@ func placeAll(t *testing.T, name string) (placed map[string]placement, leftOut m
 	placed, leftOut = map[string]placement{}, map[string]string{}
 	h := newHazards(file, newSurroundings([]*target.File{file}))
 	for _, fn := range funcs {
-		p, why := place(file, fn, h, newKernelSites(6, 18), false)
+		p, why := place(file, fn, h, newKernelSites(6, 18), false, false)
 		if why != "" {
 			leftOut[fn.Name] = why
 		} else {

@@ -4,11 +4,13 @@ package record
 
 import (
 	"cmp"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -42,6 +44,7 @@ type Plan struct {
 	sites   kernelSites
 	naive   bool // probe every entry at its first byte
 	follow  bool
+	slower  time.Duration // see Config.SlowerThan
 	probes  []*Probe
 	presets []Preset
 	told    map[string]map[fileVersion]bool // by preset: files whose problems have been told
@@ -65,6 +68,12 @@ func (p *Plan) Command() bool { return p.program != nil }
 // Follow reports whether children are recorded, too.
 func (p *Plan) Follow() bool { return p.follow }
 
+// followsCalls reports whether calls are followed from their entry to their return in the kernel, since it depends on the return
+// whether some are kept.
+func (p *Plan) followsCalls() bool {
+	return p.slower > 0 || slices.ContainsFunc(p.probes, func(probe *Probe) bool { return probe.values.cond.waits() })
+}
+
 // Funcs returns the number of functions in the plan.
 func (p *Plan) Funcs() int {
 	n := 0
@@ -74,18 +83,25 @@ func (p *Plan) Funcs() int {
 	return n
 }
 
-// laterSites is how many sites of static probes there is room for that are found while recording.
+// laterSites is how many sites of countDataSites there is room for that are found while recording.
 const laterSites = 1 << 12
 
-// countStatics returns how many sites of static probes there can be.
-func (p *Plan) countStatics(later bool) int {
+// countDataSites returns how many sites there can be that are data for the program in the kernel (bpf.Site).
+func (p *Plan) countDataSites(later bool) int {
 	n := 0
 	for _, m := range p.Modules {
 		for _, fn := range m.Funcs {
-			n += len(fn.Statics) * max(1, len(m.PIDs)+1)
+			sites := len(fn.Statics)
+			if fn.entry != nil {
+				sites++
+			}
+			if fn.exit != nil {
+				sites += 2
+			}
+			n += sites * max(1, len(m.PIDs)+1)
 		}
 	}
-	if later && slices.ContainsFunc(p.probes, func(probe *Probe) bool { return probe.static != nil }) {
+	if later && slices.ContainsFunc(p.probes, func(probe *Probe) bool { return probe.static != nil || probe.values.any() }) {
 		n += laterSites
 	}
 	return n
@@ -108,7 +124,7 @@ func (p *Plan) canGrow() bool {
 //  3. For each file, collect the probes that speak of it.
 //  4. Match its functions, take away the excluded, place the rest.
 func NewPlan(cfg Config) (*Plan, error) {
-	p := &Plan{images: newImages(), follow: cfg.Follow, planned: map[fileVersion]*plannedFile{}, told: map[string]map[fileVersion]bool{}, sites: runningKernel(), naive: cfg.PlaceAtEntry}
+	p := &Plan{images: newImages(), follow: cfg.Follow, slower: cfg.SlowerThan, planned: map[fileVersion]*plannedFile{}, told: map[string]map[fileVersion]bool{}, sites: runningKernel(), naive: cfg.PlaceAtEntry}
 	if err := p.resolve(cfg); err != nil {
 		p.Close()
 		return nil, err
@@ -350,15 +366,15 @@ func (p *Plan) addFuncs(m *PlannedModule, probes []*Probe, around surroundings, 
 		m.Hazard = h.nameless
 	}
 	for _, fn := range funcs {
-		symbol, ok := selectFunc(fn, probes, matched)
-		if !ok || done.addrs[uint64(fn.Addr)] {
+		symbol, by := selectFunc(fn, probes, matched)
+		if by == nil || done.addrs[uint64(fn.Addr)] {
 			continue
 		}
 		if isStartup(symbol) && !slices.ContainsFunc(probes, func(p *Probe) bool { return p.isName(symbol) }) {
 			p.Startup = append(p.Startup, symbol)
 			continue
 		}
-		placed, why := place(img.file, fn, h, p.sites, p.naive)
+		placed, why := place(img.file, fn, h, p.sites, p.naive, by.values.any())
 		off, _ := img.file.FileOff(placed.entry.addr)
 		if why != "" {
 			leaveOut(target.DemangleNoParams(symbol), fn.Addr, why)
@@ -372,12 +388,24 @@ func (p *Plan) addFuncs(m *PlannedModule, probes []*Probe, around surroundings, 
 		for _, a := range placed.returns {
 			if off, ok := img.file.FileOff(a); ok {
 				pf.Returns = append(pf.Returns, uint64(off))
+				pf.jumps = append(pf.jumps, !isReturn(img.file, a))
 			}
+		}
+		if p.slower > 0 && pf.ReturnBy == Never {
+			leaveOut(pf.Name, fn.Addr, "its return is not seen, so that it is not known how long it takes (--slower-than): "+pf.Why)
+			continue
+		}
+		if err := p.bindValues(&pf, img.file, fn, by, h); err != nil {
+			if by.pattern == nil || by.pattern.literal != "" {
+				return fmt.Errorf("%w %q: %s of %s: %w", ErrProbe, by.Text, pf.Name, img.path, err)
+			}
+			leaveOut(pf.Name, fn.Addr, err.Error())
+			continue
 		}
 		m.Funcs = append(m.Funcs, pf)
 	}
 	for _, fn := range img.file.IFuncs() {
-		if symbol, ok := selectFunc(fn, probes, matched); ok {
+		if symbol, by := selectFunc(fn, probes, matched); by != nil {
 			leaveOut(symbol, fn.Addr, "an indirect function: the code there only chooses the implementation; probe that instead")
 		}
 	}
@@ -393,6 +421,19 @@ func (p *Plan) addFuncs(m *PlannedModule, probes []*Probe, around surroundings, 
 	distinguish(m.Funcs)
 	slices.SortStableFunc(m.Funcs, func(a, b PlannedFunc) int { return cmp.Compare(a.Addr, b.Addr) })
 	return nil
+}
+
+// isReturn reports whether an instruction by which a function ends is a return; else it is a jump to another one.
+func isReturn(file *target.File, a target.Addr) bool {
+	if file.Machine != elf.EM_X86_64 {
+		code, err := file.Code(a, 4)
+		return err == nil && len(code) == 4 && code[3]&0xfe == 0xd6 // ret, retaa, retab
+	}
+	code, err := file.Code(a, 1)
+	if err == nil && (code[0] == 0xf3 || code[0] == 0xf2) { // rep, bnd
+		code, err = file.Code(a+1, 1)
+	}
+	return err == nil && (code[0] == 0xc3 || code[0] == 0xc2)
 }
 
 // extend plans what the probes name in the files of a scope that has appeared while

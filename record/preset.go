@@ -35,9 +35,12 @@ func Presets() []Preset {
 	named := func(text string, names nameStyle) []PresetProbe { return []PresetProbe{{Text: text, names: names}} }
 	return []Preset{
 		{"dns", "name resolution: getaddrinfo and its like in the C library", plain(
-			"c:getaddrinfo", "c:getnameinfo", "c:gethostbyname*", "c:gethostbyaddr*", "c:res_*query", "c:res_*search")},
+			"c:getaddrinfo(node:str, service:str) -> s32", "c:getnameinfo", "c:gethostbyname*(name:str)", "c:gethostbyaddr*", "c:res_*query", "c:res_*search")},
+		{"go-http", "requests that a Go program serves and makes with net/http", plain(
+			`/^net/http\.(serverHandler\.ServeHTTP|\(\*Client\)\.do|\(\*Transport\)\.RoundTrip)$/`)},
 		{"io", "reading, writing and waiting for files and sockets through the C library", plain(
-			"c:/^(open|openat|open64|openat64|close|read|write|pread|pwrite|pread64|pwrite64|readv|writev|recv|recvfrom|recvmsg|send|sendto|sendmsg|connect|accept|accept4|poll|ppoll|select|pselect|epoll_wait|epoll_pwait|fsync|fdatasync|sendfile)$/")},
+			"c:/^open(64)?$/(path:str[500]) -> s32", "c:/^openat(64)?$/(dir:s32, path:str[500]) -> s32",
+			"c:/^(close|read|write|pread|pwrite|pread64|pwrite64|readv|writev|recv|recvfrom|recvmsg|send|sendto|sendmsg|connect|accept|accept4|poll|ppoll|select|pselect|epoll_wait|epoll_pwait|fsync|fdatasync|sendfile)$/")},
 		{"java", "methods, garbage collection and class loading of OpenJDK (methods need -XX:+DTraceMethodProbes)", append(named(
 			"usdt:hotspot:method__entry(thread:s64, class:buf[class_len], class_len:s32, method:buf[method_len], method_len:s32)", javaNames), plain(
 			"usdt:hotspot:gc__begin(full:bool)", "usdt:hotspot:class__loaded(class:buf[class_len], class_len:s32)")...)},
@@ -64,7 +67,8 @@ func Presets() []Preset {
 			"usdt:ruby:gc__mark__begin", "usdt:ruby:gc__sweep__begin", "usdt:ruby:require__entry(name:str[500])", "usdt:ruby:load__entry(name:str[500])",
 			"usdt:ruby:parse__begin(file:str[500], line:s32)", "usdt:ruby:raise(class:str, file:str[500], line:s32)")...)},
 		{"sqlite", "statements of SQLite through its library", plain(
-			"sqlite3:/^sqlite3_(open|open_v2|prepare_v2|prepare_v3|step|exec|finalize|close|close_v2)$/")},
+			"sqlite3:/^sqlite3_open(_v2)?$/(file:str[500]) -> s32", "sqlite3:/^sqlite3_(exec|prepare_v2|prepare_v3)$/(db:ptr, sql:str[1000]) -> s32",
+			"sqlite3:/^sqlite3_(step|finalize|close|close_v2)$/")},
 		{"tls", "handshakes, reading and writing of OpenSSL", plain(
 			"ssl:/^SSL_(do_handshake|connect|accept|read|read_ex|write|write_ex|shutdown)$/")},
 	}

@@ -27,6 +27,9 @@ type Probe struct {
 	pattern *pattern     // names to match, unless
 	addr    *target.Addr // an address is given
 	delta   uint64       // bytes into the function
+	// overload matches the names together with what has been read as the arguments to record: in "f(Point)" these may be
+	// the parameters of a C++ function. nil if they can be nothing else. A file that has such a function decides.
+	overload *pattern
 
 	static *staticPattern // static probes to match, instead of all these
 	values values
@@ -36,16 +39,9 @@ type Probe struct {
 	names  nameStyle // what the values of these probes are the name of; noNames: they are values
 }
 
-// values are what a probe records beside the fact that it was passed, and when.
-type values struct {
-	args []argument
-	all  bool // all that the static probe itself describes
-	cond *condition
-}
-
 // ParseProbe parses
 //
-//	[!][uprobe:|uretprobe:|u:|ur:][/path:|./path:|LIB:]FUNC[+OFFSET] or ...:0xADDRESS
+//	[!][uprobe:|uretprobe:|u:|ur:][/path:|./path:|LIB:]FUNC[+OFFSET] or ...:0xADDRESS [(ARGUMENTS)] [-> TYPE] [if CONDITION]
 //	[!]usdt:[/path:|./path:|LIB:][PROVIDER:]NAME [(ARGUMENTS)] [if CONDITION] [=> PROVIDER:NAME [on ARGUMENT]]
 //
 // where FUNC is a name, a glob or a /regular expression/. A "::" is part of a
@@ -73,7 +69,14 @@ func ParseProbe(text string) (*Probe, error) {
 			break
 		}
 	}
-	file, name := splitFile(rest)
+	head, whole, argText, result, cond, err := cutFunction(rest)
+	if err == nil {
+		err = p.values.parse(argText, result, cond)
+	}
+	if err != nil {
+		return fail("%v", err)
+	}
+	file, name := splitFile(head)
 	if err := p.setFile(file); err != nil {
 		return fail("%v", err)
 	}
@@ -83,10 +86,8 @@ func ParseProbe(text string) (*Probe, error) {
 	case name == "":
 		return fail("no function after %q; use '*' for all of them", file+":")
 	}
-	for _, later := range []string{" -> ", " if ", " => "} {
-		if strings.Contains(name, later) {
-			return fail("%q: arguments, return types and conditions of functions cannot be recorded yet, only those of static probes (usdt:)", strings.TrimSpace(later))
-		}
+	if p.Exclude && p.values.any() {
+		return fail("an exclusion only names functions")
 	}
 	if addr, ok := strings.CutPrefix(name, "0x"); ok {
 		v, err := strconv.ParseUint(addr, 16, 64)
@@ -108,9 +109,17 @@ func ParseProbe(text string) (*Probe, error) {
 	if p.Exclude && p.delta != 0 {
 		return fail("an exclusion names a function, not a place in it")
 	}
-	var err error
+	if p.delta != 0 && (len(p.values.args) > 0 || p.values.all || p.values.result != nil || p.values.results) {
+		return fail("arguments are where a function is entered: in the middle of it they may be anywhere")
+	}
 	if p.pattern, err = newPattern(name); err != nil {
 		return fail("%v", err)
+	}
+	if whole != head {
+		_, name := splitFile(whole)
+		if p.overload, err = newPattern(name); err != nil {
+			p.overload = nil
+		}
 	}
 	return p, nil
 }

@@ -60,7 +60,7 @@ func TestParseProbe(t *testing.T) {
 }
 
 func TestParseProbeErrors(t *testing.T) {
-	for _, text := range []string{"", "!", " ", "c:", "/bin/x:", "c:0x", "c:0xzz", "/(/", "f[z-a]", "f+0xfffffffff", "f(x:u32) -> s32", "f if x > 3", "a => b"} {
+	for _, text := range []string{"", "!", " ", "c:", "/bin/x:", "c:0x", "c:0xzz", "/(/", "f[z-a]", "f+0xfffffffff", "f(x:u33) -> s32", "f(x:u32) ->", "f if x >", "f if", "f(x:u32", "f+4(x:u32)", "!f(x:u32)", "f -> buf[n]", "f if x > 3 3", "a => b"} {
 		if p, err := ParseProbe(text); !errors.Is(err, ErrSyntax) || !errors.Is(err, ErrProbe) {
 			t.Errorf("%q: %+v, %v", text, p, err)
 		}

@@ -74,6 +74,8 @@ type recording struct {
 	drainer *drainer
 	start   format.Anchor
 
+	uncountedDrops uint64
+
 	follower *follower // nil if nothing can appear that probes speak of
 }
 
@@ -131,12 +133,12 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	if r.follower != nil {
 		room += laterFuncs
 	}
-	sites := p.countStatics(r.follower != nil)
+	sites := p.countDataSites(r.follower != nil)
 	if sites > 0 && cfg.MaxOverhead > 0 {
 		sites++ // of the calibration
 	}
 	if r.objs, err = bpf.Load(bpf.Options{
-		RingBytes: cfg.RingBytes, Funcs: room, TGIDs: r.targets, Follow: cfg.Follow, Method: r.method, Sites: sites,
+		RingBytes: cfg.RingBytes, Funcs: room, TGIDs: r.targets, Follow: cfg.Follow, Method: r.method, Sites: sites, FollowCalls: p.followsCalls(),
 		Limited: cfg.MaxOverhead > 0, Sched: cfg.Sched,
 	}); err != nil {
 		return nil, err
@@ -328,7 +330,7 @@ func (r *recording) begin() (err error) {
 		Recorder: r.cfg.Version, Host: host, Kernel: unix.ByteSliceToString(uts.Release[:]), Arch: runtime.GOARCH,
 		Args: r.cfg.Args, Command: r.cfg.Command, PIDs: r.cfg.PIDs, Probes: r.cfg.Probes, Presets: r.plan.presetNames(r.cfg),
 		CPUs: runtime.NumCPU(), RingBytes: r.cfg.RingBytes, Start: r.start,
-		Sched: r.cfg.Sched, MaxOverheadPercent: 100 * r.cfg.MaxOverhead, Costs: r.costs.describe(),
+		Sched: r.cfg.Sched, SlowerThanNs: int64(r.cfg.SlowerThan), MaxOverheadPercent: 100 * r.cfg.MaxOverhead, Costs: r.costs.describe(),
 	})
 	if err != nil {
 		return err

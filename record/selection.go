@@ -30,7 +30,7 @@ func noMatch(probe *Probe, wanted map[*image][]*Probe, scopes []*scope) error {
 		}
 	}
 	slices.Sort(files)
-	hint := ""
+	hint := nearest(probe, wanted)
 	if probe.Path == "" && probe.Lib == "" && probe.pattern != nil && probe.pattern.literal != "" {
 		for _, sc := range scopes {
 			for _, img := range sc.libs {
@@ -43,6 +43,31 @@ func noMatch(probe *Probe, wanted map[*image][]*Probe, scopes []*scope) error {
 	}
 	return fmt.Errorf("%w %q: no such function in %s%s", ErrProbe, probe.Text, strings.Join(files, ", "), hint)
 }
+
+// nearest suggests a function whose name is like the one that a probe names.
+func nearest(probe *Probe, wanted map[*image][]*Probe) string {
+	if probe.pattern == nil || probe.pattern.literal == "" {
+		return ""
+	}
+	name := target.DemangleNoParams(probe.pattern.literal)
+	var names []string
+	for img, probes := range wanted {
+		funcs, _ := img.file.Funcs()
+		if !slices.Contains(probes, probe) || len(funcs) > mostCompared {
+			continue
+		}
+		for _, fn := range funcs {
+			if other := target.DemangleNoParams(fn.Name); max(len(other), len(name))-min(len(other), len(name)) <= len(name)/2 {
+				names = append(names, other)
+			}
+		}
+	}
+	slices.Sort(names)
+	return similar(name, names)
+}
+
+// mostCompared bounds the names that a wrong one is compared with.
+const mostCompared = 100000
 
 // optimizedAway says what has become of a function of the source that has no
 // symbol, "" if the debugging information knows of none.
@@ -104,17 +129,26 @@ func isStartup(symbol string) bool {
 	return false
 }
 
-// selectFunc reports whether the probes select a function, and by which of its symbols.
-func selectFunc(fn target.Func, probes []*Probe, matched map[*Probe]bool) (symbol string, ok bool) {
+// selectFunc returns the probe that selects a function, and by which of its symbols. Of several it is the first that wants
+// arguments or the like. nil: none does.
+func selectFunc(fn target.Func, probes []*Probe, matched map[*Probe]bool) (symbol string, by *Probe) {
 	excluded := false
+	choose := func(probe *Probe) {
+		if by == nil || probe.values.any() && !by.values.any() {
+			by = probe
+		}
+	}
 	for _, probe := range probes {
 		switch {
 		case probe.addr != nil && *probe.addr == fn.Addr:
 			matched[probe] = true
 			if probe.Exclude {
 				excluded = true
-			} else if !ok {
-				symbol, ok = fn.Name, true
+			} else {
+				if by == nil {
+					symbol = fn.Name
+				}
+				choose(probe)
 			}
 		case probe.pattern == nil || probe.delta != 0:
 		default:
@@ -122,13 +156,19 @@ func selectFunc(fn target.Func, probes []*Probe, matched map[*Probe]bool) (symbo
 				matched[probe] = true
 				if probe.Exclude {
 					excluded = true
-				} else if !ok || probe.pattern.literal != "" {
-					symbol, ok = name, true
+				} else {
+					if by == nil || probe.pattern.literal != "" {
+						symbol = name
+					}
+					choose(probe)
 				}
 			}
 		}
 	}
-	return symbol, ok && !excluded
+	if excluded {
+		return symbol, nil
+	}
+	return symbol, by
 }
 
 // addInstructions plans the probes on single instructions: FUNC+OFFSET, and

@@ -5,10 +5,12 @@ package record
 import (
 	"cmp"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"maps"
 	"math/bits"
 	"slices"
+	"time"
 
 	"utrace/bpf"
 	"utrace/format"
@@ -33,6 +35,8 @@ func (n staticName) String() string { return n.provider + ":" + n.name }
 type staticPlan struct {
 	file   *target.File
 	sites  kernelSites
+	follow bool          // see Plan.followsCalls
+	slower time.Duration // see Config.SlowerThan
 	groups map[staticName][]target.StaticProbe
 	order  []staticName
 }
@@ -66,6 +70,7 @@ func hasStatic(file *target.File, pattern *staticPattern) bool {
 //  3. Each location gets a site with the operands that it has.
 func (p *Plan) addStatics(m *PlannedModule, probes []*Probe, done *plannedFile, matched map[*Probe]bool, leaveOut func(string, target.Addr, string)) error {
 	s, err := newStaticPlan(m.image.file, p.sites)
+	s.follow, s.slower = p.followsCalls(), p.slower
 	if err != nil {
 		leaveOut("*", 0, err.Error())
 	}
@@ -188,6 +193,22 @@ func (s *staticPlan) function(begin staticName, probe *Probe, span string, ends 
 	if probe.spans.ends != nil && len(ends) == 0 {
 		return PlannedFunc{}, fmt.Errorf("no static probe ends the span (=>)")
 	}
+	keyed := probe.spans.key != "" && len(ends) > 0
+	if keyed && (s.slower > 0 || probe.values.cond.waits()) {
+		return PlannedFunc{}, errors.New("a span that an argument tells apart is not followed to its end in the kernel: it cannot be kept or not by its duration")
+	}
+	least := s.slower
+	if len(ends) == 0 {
+		least = 0
+	}
+	cond, args, err := probe.values.cond.slower(least).bind(args, findArgument, endings{duration: len(ends) > 0})
+	if err != nil {
+		return PlannedFunc{}, err
+	}
+	conds, err := cond.compile()
+	if err != nil {
+		return PlannedFunc{}, err
+	}
 	fn := PlannedFunc{
 		Name: span, Symbol: begin.String(), Addr: uint64(locations[0].Addr), Site: uint64(locations[0].Addr), Static: begin.String(),
 		Hit: len(ends) == 0, ReturnBy: Never, args: args, results: results, names: probe.names,
@@ -201,18 +222,20 @@ func (s *staticPlan) function(begin staticName, probe *Probe, span string, ends 
 		template.Named = probe.names.mask()
 		fn.args = nil // they are its name
 	}
-	if probe.values.cond != nil && !fn.Hit {
+	switch {
+	case s.follow && !keyed:
+		template.Flags |= bpf.SiteFollowed
+	case cond != nil && !fn.Hit:
 		template.Flags |= bpf.SiteGated
 	}
 	if probe.names != pythonNames && s.sameFunctions(begin, ends, probe) {
 		template.Flags |= bpf.SiteFrame
 	}
 	end := template
-	conds, err := probe.values.cond.compile(args)
-	if err != nil {
-		return fn, err
-	}
 	template.NumConds = uint8(copy(template.Conds[:], conds))
+	if template.Flags&bpf.SiteFollowed != 0 { // what is left of it is decided there
+		end = template
+	}
 	if probe.spans.key != "" {
 		at, _, err := findArgument(args, probe.spans.key, valueType{})
 		if err != nil {
@@ -342,12 +365,8 @@ func (s *staticPlan) locate(n staticName, probe *Probe, args []argument, templat
 				why[i] = op.Text + ": " + op.Unreadable
 			}
 			st.site.Args[i] = fetchArg(a, op, loc.Addr, s.file.Machine)
-			if a.typ.kind == kindBuffer {
-				at, _, err := findArgument(args, a.typ.length, valueType{})
-				if err != nil {
-					return nil, err
-				}
-				st.site.Args[i].LengthArg = uint8(at)
+			if a.lengthAt > 0 {
+				st.site.Args[i].LengthArg = uint8(a.lengthAt - 1)
 			}
 		}
 		sites = append(sites, st)
@@ -374,6 +393,12 @@ func (s *staticPlan) class(a target.Addr) SiteClass {
 
 // fetchArg says how to fetch an argument from an operand of the location at addr.
 func fetchArg(a argument, op target.Operand, addr target.Addr, machine elf.Machine) bpf.Arg {
+	if a.typ.kind == kindErrno {
+		return bpf.Arg{
+			From: bpf.FromMemory, Size: 4, Signed: true, Base: bpf.RegisterEntry, Index: bpf.RegisterTLS,
+			NumDerefs: 1, Derefs: [bpf.MaxDerefs]int32{int32(op.Disp)},
+		}
+	}
 	arg := bpf.Arg{Size: op.Size, Signed: op.Signed, Base: uint8(op.Base), Index: uint8(op.Index), Disp: op.Disp}
 	switch {
 	case op.Unreadable != "":
@@ -381,29 +406,57 @@ func fetchArg(a argument, op target.Operand, addr target.Addr, machine elf.Machi
 	case op.Kind == target.Constant:
 		arg.From = bpf.FromConstant
 	case op.Kind == target.InRegister:
-		arg.From = bpf.FromRegister
+		arg.From, arg.Shift = bpf.FromRegister, op.Shift
 		if op.HighByte {
 			arg.Shift = 8
 		}
 	default:
 		arg.From = bpf.FromMemory
+		if op.Kind == target.AddressOf {
+			arg.From = bpf.FromAddress
+		}
 		arg.Shift = uint8(bits.TrailingZeros8(max(1, op.Scale)))
 		arg.IndexLow, arg.IndexSigned = op.IndexLow, op.IndexSigned
 		if op.Relative { // the site is as far from it as in the file
 			arg.Base = pcRegister(machine)
 			arg.Disp = op.Disp - int64(addr)
 		}
+		if !setDerefs(&arg, op.Derefs) {
+			arg.From = bpf.FromNowhere
+		}
 	}
 	switch t := a.typ; {
 	case t.kind == kindText:
 		arg.As, arg.Max = bpf.AsString, uint32(t.max)+2 // with the NUL, and one more, by which a longer text is known
+		if t.array > 0 && t.array <= t.max {            // which need not end with a NUL
+			arg.Max = uint32(t.array) + 1
+		}
 	case t.kind == kindBuffer:
 		arg.As, arg.Max = bpf.AsBytes, uint32(t.max)
+		if t.isText { // one more, by which a longer text is known
+			arg.Max++
+		}
 	case t.kind == kindBool: // all of it counts
 	case t.size != 0 && t.size <= arg.Size:
 		arg.Size, arg.Signed = t.size, t.signed
 	}
 	return arg
+}
+
+// setDerefs says which pointers lead to an argument: there each is added to before it is followed, here behind it. It reports
+// false for what the kernel's program has no room for.
+func setDerefs(arg *bpf.Arg, derefs []int64) bool {
+	if len(derefs) > bpf.MaxDerefs {
+		return false
+	}
+	for i, next := range derefs {
+		if arg.Disp != int64(int32(arg.Disp)) || arg.Index != bpf.NoRegister {
+			return false
+		}
+		arg.Derefs[i], arg.Disp = int32(arg.Disp), next
+		arg.NumDerefs++
+	}
+	return true
 }
 
 // pcRegister returns which word of struct pt_regs is the program counter.

@@ -127,7 +127,7 @@ func (p *Probe) parseStaticTail(tail string) error {
 		if !ok {
 			return errors.New("the parenthesis of the arguments is not closed")
 		}
-		args, all, err := parseArguments(inside)
+		args, all, err := parseArguments(inside, false)
 		if err != nil {
 			return err
 		}
@@ -142,11 +142,12 @@ func (p *Probe) parseStaticTail(tail string) error {
 			text, end = rest[:at], rest[at:]
 		}
 		cond, err := parseCondition(text)
+		bound := cond
 		if err == nil {
-			p.values.args, err = cond.bind(p.values.args)
+			bound, p.values.args, err = cond.bind(p.values.args, findArgument, endings{duration: true})
 		}
 		if err == nil {
-			_, err = cond.compile(p.values.args)
+			_, err = bound.compile()
 		}
 		if err != nil {
 			return fmt.Errorf("condition %q: %w", shorten(strings.TrimSpace(text)), err)
@@ -191,7 +192,7 @@ func (p *Probe) parseSpan(text string) error {
 	if err != nil {
 		return fmt.Errorf("on %s: %w", p.spans.key, err)
 	}
-	if args[at].typ.isText() {
+	if args[at].typ.hasBytes() {
 		return fmt.Errorf("on %s: a span is told apart by a number or an address, not by a text", p.spans.key)
 	}
 	p.values.args = args

@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	"utrace/analyze"
 	"utrace/format"
 )
+
+// bracesTitle is the first line of uftrace's layout.
+const bracesTitle = "# DURATION     TID     FUNCTION"
 
 // maxHeld is how many lines wait for it to be known whether a call has others
 // inside; one that does for longer is shown as if it had.
@@ -19,7 +21,7 @@ const maxHeld = 64 << 10
 // replay or, with arrows, of uflow. It returns the warnings about the traces.
 func Flow(w io.Writer, paths []string, opts analyze.Options, arrows bool) (warnings []string, err error) {
 	out := bufio.NewWriterSize(w, 1<<16)
-	title := "# DURATION     TID     FUNCTION"
+	title := bracesTitle
 	if arrows {
 		title = fmt.Sprintf("%-3s %-6s %-6s %-12s %s", "CPU", "PID", "TID", "TIME(us)", "METHOD")
 	}
@@ -118,13 +120,13 @@ func result(s *analyze.Step) string {
 	switch {
 	case s.Results == "":
 		return ""
-	case len(s.Func.Results) > 1:
+	case len(s.Func.Results) > 1 && s.Func.Results[1].Type != "errno":
 		return " = (" + s.Results + ")"
 	}
 	return " = " + s.Results
 }
 
-// ending tells how a call ended whose return was not seen.
+// ending tells how a call ended that is not complete.
 func ending(s analyze.State) string {
 	switch s {
 	case analyze.Unwound:
@@ -133,6 +135,8 @@ func ending(s analyze.State) string {
 		return ": open at the end"
 	case analyze.NoReturn:
 		return ": return not probed"
+	case analyze.Dropped:
+		return ": dropped"
 	}
 	return ""
 }
@@ -176,10 +180,10 @@ func indent(depth int) string { return strings.Repeat("  ", min(depth, maxIndent
 
 func braceLine(s *analyze.Step, text string) string {
 	duration := ""
-	if s.Kind == analyze.Leave && s.State == analyze.Complete || s.Kind == analyze.Waited {
+	if s.Kind == analyze.Leave && s.State.Returned() || s.Kind == analyze.Waited {
 		duration = aligned(s.Duration)
 	}
-	return fmt.Sprintf("%11s [%6s] | %s%s\n", duration, flowName(s.Thread), indent(s.Depth), text)
+	return fmt.Sprintf("%11s [%6s] | %s%s\n", duration, analyze.FlowName(s.Thread), indent(s.Depth), text)
 }
 
 // writeArrow writes a line of uflow's layout. The end of a call whose return was
@@ -191,11 +195,11 @@ func writeArrow(out *bufio.Writer, s *analyze.Step) error {
 	}
 	if s.Kind == analyze.Leave {
 		arrow = "<-"
-		if s.State != analyze.Complete {
+		if !s.State.Returned() {
 			return nil
 		}
 	}
-	_, err := fmt.Fprintf(out, "%-3d %-6d %-6s %-12s %s%s %s\n", s.CPU, s.Thread.PID, flowName(s.Thread),
+	_, err := fmt.Fprintf(out, "%-3d %-6d %-6s %-12s %s%s %s\n", s.CPU, s.Thread.PID, analyze.FlowName(s.Thread),
 		fmt.Sprintf("%d.%03d", s.At.Microseconds(), s.At.Nanoseconds()%1000), indent(s.Depth), arrow, arrowName(s))
 	return err
 }
@@ -206,15 +210,4 @@ func arrowName(s *analyze.Step) string {
 		return s.Func.Name + result(s)
 	}
 	return call(s)
-}
-
-// flowName is a thread's ID, a goroutine's number behind a g, or a track's behind an s.
-func flowName(t *format.Thread) string {
-	if t.Track != 0 {
-		return fmt.Sprintf("s%d", t.Track)
-	}
-	if t.Goroutine != 0 {
-		return fmt.Sprintf("g%d", t.Goroutine)
-	}
-	return strconv.Itoa(t.TID)
 }

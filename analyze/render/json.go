@@ -27,6 +27,8 @@ type jsonTrace struct {
 	Lost       uint64 `json:"lost"`
 	Switches   uint64 `json:"switches,omitempty"` // how often threads left a processor; 0 where the scheduler was not recorded
 	PIDs       []int  `json:"pids"`
+	// Calls that took less were not kept; 0: all were, or it depends on the function.
+	SlowerThanNs int64 `json:"slower_than_ns"`
 
 	TakenOff []jsonTakenOff `json:"taken_off"` // functions that were taken off while recording
 }
@@ -58,8 +60,11 @@ type jsonFunction struct {
 	P999Ns     int64  `json:"p999_ns"`
 	MaxNs      int64  `json:"max_ns"`
 	Errors     uint64 `json:"errors"`
+	Dropped    uint64 `json:"dropped"`      // of the calls: complete, in the sums and the average, not in the percentiles, min and max
 	TakenOffNs int64  `json:"taken_off_ns"` // since the start: calls after it were not recorded; 0: it was not taken off
 	PIDs       []int  `json:"pids"`
+
+	By map[string]any `json:"by,omitempty"` // the value that its calls have in common; null: it could not be read
 
 	*jsonWaits // nil where the scheduler was not recorded
 }
@@ -95,7 +100,7 @@ func JSON(w io.Writer, r *analyze.Result) error {
 			File: strings.Join(t.Files, ", "), Host: strings.Join(t.Hosts, ", "), Kernel: strings.Join(t.Kernels, ", "),
 			Command: strings.Join(t.Commands, "; "), Start: t.Start.Format("2006-01-02T15:04:05.000000000Z"),
 			DurationNs: int64(t.Duration), Events: t.Events, Lost: t.Lost, Switches: t.Switches, PIDs: append([]int{}, t.PIDs...),
-			TakenOff: []jsonTakenOff{},
+			SlowerThanNs: int64(t.SlowerThan), TakenOff: []jsonTakenOff{},
 		},
 		Functions: []jsonFunction{},
 		Warnings:  append([]string{}, r.Warnings...),
@@ -109,11 +114,14 @@ func JSON(w io.Writer, r *analyze.Result) error {
 		out.Functions = append(out.Functions, jsonFunction{
 			Name: row.Name, Module: row.Module, File: row.File, Line: row.Line,
 			Calls: row.Calls, Incomplete: row.Incomplete, TotalNs: int64(row.Total), SelfNs: int64(row.Self),
-			MinNs: int64(d.Min()), AvgNs: int64(d.Mean()), P50Ns: int64(d.Quantile(500)), P90Ns: int64(d.Quantile(900)),
+			MinNs: int64(d.Min()), AvgNs: int64(row.Mean()), P50Ns: int64(d.Quantile(500)), P90Ns: int64(d.Quantile(900)),
 			P99Ns: int64(d.Quantile(990)), P999Ns: int64(d.Quantile(999)), MaxNs: int64(d.Max()),
-			TakenOffNs: int64(row.TakenOff), PIDs: append([]int{}, row.PIDs...),
+			Errors: row.Errors, Dropped: row.Dropped, TakenOffNs: int64(row.TakenOff), PIDs: append([]int{}, row.PIDs...),
 			jsonWaits: newJSONWaits(t, &row.Stats),
 		})
+		if row.Value.Text != "" {
+			out.Functions[i].By = map[string]any{r.By: row.Value.Plain}
+		}
 	}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)

@@ -13,6 +13,7 @@ const (
 	mostProcesses = 20  // that the header lists
 	mostCommand   = 100 // characters of a command line
 	mostNames     = 3   // of programs in a line of the table
+	mostValue     = 100 // characters of a value that calls are grouped by
 	mostLabel     = 60  // characters of a label up to which the columns are aligned
 )
 
@@ -59,8 +60,8 @@ func newProcessNames(t *analyze.Trace) processNames {
 	return names
 }
 
-// addTo adds to the labels of a table's lines, the first of which is the title, the programs that called the function.
-func (n processNames) addTo(labels []string, rows []analyze.Row) {
+// addColumn adds a column to the labels of a table's lines, the first of which is the title.
+func addColumn(labels []string, title string, cell func(row int) string) {
 	width := 0
 	for _, label := range labels {
 		if w := utf8.RuneCountInString(label); w <= mostLabel {
@@ -68,9 +69,9 @@ func (n processNames) addTo(labels []string, rows []analyze.Row) {
 		}
 	}
 	for i := range labels {
-		text := "Process"
+		text := title
 		if i > 0 {
-			text = n.list(rows[i-1].PIDs)
+			text = cell(i - 1)
 		}
 		labels[i] += strings.Repeat(" ", max(0, width-utf8.RuneCountInString(labels[i]))) + "  " + text
 	}

@@ -19,8 +19,8 @@ func Report(w io.Writer, r *analyze.Result) error {
 	out := bufio.NewWriter(w)
 	header(out, &r.Trace)
 	fmt.Fprintln(out)
-	table(out, r)
-	incomplete(out, r.Rows)
+	table(out, r, newProcessNames(&r.Trace))
+	incomplete(out, r.Rows, r.By)
 	return out.Flush()
 }
 
@@ -42,6 +42,7 @@ func header(w io.Writer, t *analyze.Trace) {
 	if t.Sched {
 		line("switches", fmt.Sprint(t.Switches))
 	}
+	line("kept", t.Kept())
 	line("left out", fmt.Sprint(t.LeftOut))
 	if n := len(t.TakenOff); n > 0 {
 		line("taken off", fmt.Sprintf("%d functions, which cost too much: marked with *, their calls count only up to then", n))
@@ -54,7 +55,7 @@ func header(w io.Writer, t *analyze.Trace) {
 const mostNamed = 20
 
 // incomplete lists the functions with incomplete calls, most first.
-func incomplete(w io.Writer, rows []analyze.Row) {
+func incomplete(w io.Writer, rows []analyze.Row, by string) {
 	var list []*analyze.Row
 	for i := range rows {
 		if rows[i].Incomplete > 0 {
@@ -67,7 +68,7 @@ func incomplete(w io.Writer, rows []analyze.Row) {
 	slices.SortStableFunc(list, func(a, b *analyze.Row) int { return cmp.Compare(b.Incomplete, a.Incomplete) })
 	var names []string
 	for _, row := range list[:min(mostNamed, len(list))] {
-		names = append(names, fmt.Sprintf("%s %d", row.Label, row.Incomplete))
+		names = append(names, fmt.Sprintf("%s %d", rowName(row, by), row.Incomplete))
 	}
 	rest := ""
 	if more := len(list) - len(names); more > 0 {
@@ -76,8 +77,12 @@ func incomplete(w io.Writer, rows []analyze.Row) {
 	fmt.Fprintf(w, "\nincomplete calls (not in the times): %s%s\n", strings.Join(names, ", "), rest)
 }
 
-func columns() []string {
-	return []string{"Total time", "Self time", "Calls", "Avg", "P50", "P90", "P99", "P99.9", "Max"}
+// rowName is the label of a row with the value that it is grouped by.
+func rowName(r *analyze.Row, by string) string {
+	if r.Value.Text == "" {
+		return r.Label
+	}
+	return r.Label + " " + by + "=" + cut(r.Value.Text, mostValue)
 }
 
 // waitColumns are the parts of the total time, as far as they are of interest.
@@ -88,6 +93,14 @@ func waitColumns(r *analyze.Result) []string {
 	list := []string{"On CPU", "Runnable", "Blocked"}
 	if slices.ContainsFunc(r.Rows, func(row analyze.Row) bool { return row.Waits.Unknown > 0 }) {
 		list = append(list, "Not known")
+	}
+	return list
+}
+
+func columns(errors bool) []string {
+	list := []string{"Total time", "Self time", "Calls", "Avg", "P50", "P90", "P99", "P99.9", "Max"}
+	if errors {
+		list = append(list, "Errors")
 	}
 	return list
 }
@@ -103,18 +116,27 @@ func waitCells(s *analyze.Stats, n int) []string {
 	return line[:n]
 }
 
-func table(w io.Writer, r *analyze.Result) {
-	rows, waits := r.Rows, waitColumns(r)
+func table(w io.Writer, r *analyze.Result, names processNames) {
+	rows := r.Rows
 	labels := []string{"Function"}
 	for i := range rows {
 		labels = append(labels, rows[i].Label+takenOff(&rows[i]))
 	}
-	if names := newProcessNames(&r.Trace); names != nil {
-		names.addTo(labels, rows)
+	if r.By != "" {
+		addColumn(labels, r.By, func(i int) string { return cut(cmp.Or(rows[i].Value.Text, "-"), mostValue) })
 	}
-	lines := [][]string{append(columns(), waits...)}
+	if names != nil {
+		addColumn(labels, "Process", func(i int) string { return names.list(rows[i].PIDs) })
+	}
+	errors := slices.ContainsFunc(rows, func(r analyze.Row) bool { return r.Errors > 0 })
+	waits := waitColumns(r)
+	lines := [][]string{append(columns(errors), waits...)}
 	for i := range rows {
-		lines = append(lines, append(cells(&rows[i].Stats), waitCells(&rows[i].Stats, len(waits))...))
+		line := cells(&rows[i].Stats)
+		if errors {
+			line = append(line, fmt.Sprint(rows[i].Errors))
+		}
+		lines = append(lines, append(line, waitCells(&rows[i].Stats, len(waits))...))
 	}
 	widths := make([]int, len(lines[0]))
 	for _, cells := range lines {
@@ -151,10 +173,12 @@ func takenOff(r *analyze.Row) string {
 func cells(s *analyze.Stats) []string {
 	d := &s.Durations
 	line := []string{"-", "-", fmt.Sprint(s.Calls), "-", "-", "-", "-", "-", "-"}
+	if d.Count()+s.Dropped > 0 {
+		line[0], line[1], line[3] = aligned(s.Total), aligned(s.Self), aligned(s.Mean())
+	}
 	if d.Count() > 0 {
-		line[0], line[1] = aligned(s.Total), aligned(s.Self)
-		for i, v := range []time.Duration{d.Mean(), d.Quantile(500), d.Quantile(900), d.Quantile(990), d.Quantile(999), d.Max()} {
-			line[3+i] = aligned(v)
+		for i, v := range []time.Duration{d.Quantile(500), d.Quantile(900), d.Quantile(990), d.Quantile(999), d.Max()} {
+			line[4+i] = aligned(v)
 		}
 	}
 	return line

@@ -2,6 +2,7 @@ package render
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -11,7 +12,7 @@ import (
 
 // Tree writes calls summed up by call path in the layout of uftrace graph.
 func Tree(w io.Writer, t *analyze.Tree) error {
-	out := &treeWriter{out: bufio.NewWriter(w)}
+	out := &treeWriter{out: bufio.NewWriter(w), by: t.By}
 	fmt.Fprintln(out.out, "# TOTAL TIME   FUNCTION")
 	first := true
 	for _, thread := range t.Threads {
@@ -20,7 +21,7 @@ func Tree(w io.Writer, t *analyze.Tree) error {
 				fmt.Fprintln(out.out)
 			}
 			first = false
-			out.node(root, false)
+			out.node(root, "", false)
 		}
 	}
 	return out.out.Flush()
@@ -28,17 +29,21 @@ func Tree(w io.Writer, t *analyze.Tree) error {
 
 type treeWriter struct {
 	out  *bufio.Writer
+	by   string // what values the nodes have
 	bars []bool // by level of indentation: whether a line goes on there
 }
 
-// node writes a node and what is below it. One of several siblings is a branch;
+// node writes a node and what is below it, with its value where that is not its caller's. One of several siblings is a branch;
 // an only child stands right below its parent.
-func (t *treeWriter) node(n *analyze.Node, branch bool) {
+func (t *treeWriter) node(n *analyze.Node, around string, branch bool) {
 	total := ""
 	if n.Total > 0 {
 		total = aligned(n.Total)
 	}
 	name := n.Function.Name
+	if n.Value.Text != around {
+		name += " " + t.by + "=" + cut(cmp.Or(n.Value.Text, "-"), mostValue)
+	}
 	calls := ""
 	if n.Calls > 0 {
 		calls = fmt.Sprintf("(%d) ", n.Calls)
@@ -54,7 +59,7 @@ func (t *treeWriter) node(n *analyze.Node, branch bool) {
 		if several && last {
 			t.bars[level] = false
 		}
-		t.node(child, several)
+		t.node(child, n.Value.Text, several)
 		if !last {
 			t.line("", false, "")
 		}

@@ -51,9 +51,14 @@ func analyzeCommand(args ...string) (stdout, stderr string, err error) {
 
 func TestAnalyzeUsage(t *testing.T) {
 	trace := traceFile(t, "nesting")
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(trace, link); err != nil {
+		t.Fatal(err)
+	}
 	for _, args := range [][]string{
 		{}, {"--sort", "size", trace}, {"--flow=curly", trace}, {"--function", "/(/", trace}, {"--top", "-1", trace},
 		{"--from", "2s", "--to", "1s", trace}, {"--hist", trace}, {"--pid", "x", trace},
+		{trace, trace}, {trace, link}, {"--slowest", "-1", trace}, {"--slowest", "10001", trace}, {"--error", "ret <", trace}, {"--error", "[: ret < 0", trace},
 	} {
 		if _, _, err := analyzeCommand(args...); !errors.As(err, new(usageError)) {
 			t.Errorf("analyze %q: %v is no usage error", args, err)
@@ -99,7 +104,7 @@ func TestAnalyzeViews(t *testing.T) {
 
 func TestAnalyzeSelection(t *testing.T) {
 	trace := traceFile(t, "threads")
-	out, _, err := analyzeCommand("--json", "--sort", "name", "--top", "2", "--tid", "101", trace, trace)
+	out, _, err := analyzeCommand("--json", "--sort", "name", "--top", "2", "--tid", "101", trace, traceFile(t, "threads"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,6 +158,42 @@ func TestFlowEqualsUftrace(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: flow:\n%s\nuftrace replay:\n%s", source, flow, replay)
 		}
+	}
+}
+
+// TestAnalyzeValues: what a recorded program says of its queries decides about groups, errors and the flow of the slowest.
+func TestAnalyzeValues(t *testing.T) {
+	needHeader(t)
+	program := target(t, "spans.c", "-O2")
+	_, trace, _ := recordStatic(t, []string{"-e", "usdt:spans:query__start(n:s32, how:str)", "-e", "usdt:spans:query__done(n:s32, result:s32)", "-e", "usdt:spans:step__begin"}, program, "6")
+	var r struct {
+		Functions []struct {
+			Name                      string
+			Calls, Incomplete, Errors int
+			By                        map[string]any
+		}
+	}
+	out, stderr, status := utrace(t, "analyze", "--json", "--sort", "name", "--by", "how", "--error", "query: result > 101", trace)
+	if status != 0 {
+		t.Fatalf("status %d\n%s", status, stderr)
+	}
+	if err := json.Unmarshal([]byte(out), &r); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range r.Functions {
+		got = append(got, fmt.Sprintf("%s %v %d %d %d", f.Name, f.By, f.Calls, f.Incomplete, f.Errors))
+	}
+	// Every third of the six queries is bad: its second step, and it itself, do not come to an end. Query n returns 100 + n.
+	want := []string{"query map[how:bad] 2 2 0", "query map[how:good] 4 0 2", "step map[how:bad] 4 2 0", "step map[how:good] 8 0 0"}
+	compare(t, got, want)
+	out, stderr, status = utrace(t, "analyze", "--slowest", "1", "--function", "query", trace)
+	if status != 0 {
+		t.Fatalf("status %d\n%s", status, stderr)
+	}
+	m := regexp.MustCompile(`(?s)^# 1 slowest of 4 calls\n\n# 1 of 1 +([\d.]+ .s)  query\((\d), "good"\) = \((\d), 10(\d)\)\n.*\n +\[ *\d+\] \| query\(\d, "good"\) \{\n.*\| {3}step\(\);\n.*\| {3}step\(\);\n +([\d.]+ .s) `).FindStringSubmatch(out)
+	if m == nil || m[1] != m[5] || m[2] != m[3] || m[2] != m[4] {
+		t.Errorf("%q in\n%s", m, out)
 	}
 }
 

@@ -27,7 +27,7 @@ func main() {
 }
 
 func run() int {
-	err := newRootCommand().Execute()
+	cmd, err := newRootCommand().ExecuteC()
 	var exit exitError
 	switch {
 	case err == nil:
@@ -35,7 +35,7 @@ func run() int {
 	case errors.As(err, &exit):
 		return int(exit)
 	case errors.As(err, new(usageError)):
-		fmt.Fprintf(os.Stderr, "utrace: %v\nTry \"utrace --help\".\n", err)
+		fmt.Fprintf(os.Stderr, "utrace: %v\nTry \"%s --help\".\n", err, cmd.CommandPath())
 		return 2
 	}
 	fmt.Fprintf(os.Stderr, "utrace: %v\n", err)

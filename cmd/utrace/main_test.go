@@ -226,3 +226,18 @@ func TestUsage(t *testing.T) {
 		}
 	}
 }
+
+// TestUsageMessage: what is said of wrong usage leads to the help of the command that it is about.
+func TestUsageMessage(t *testing.T) {
+	for command, args := range map[string][]string{
+		"utrace analyze": {"analyze", "--flow=curly", "x"}, "utrace record": {"record", "--ring-size", "7"}, "utrace": {"unknown"},
+	} {
+		_, stderr, status := utrace(t, args...)
+		if want := fmt.Sprintf("Try \"%s --help\".\n", command); status != 2 || !strings.HasSuffix(stderr, want) {
+			t.Errorf("%q: status %d, no %q in\n%s", args, status, want, stderr)
+		}
+	}
+	if help, _, _ := utrace(t, "analyze", "--help"); strings.Contains(help, `[="`) {
+		t.Errorf("a flag is shown with its default in quotes:\n%s", help)
+	}
+}

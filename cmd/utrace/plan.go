@@ -112,6 +112,9 @@ func printPlan(w io.Writer, plan *record.Plan) error {
 				note = "  # " + strings.Join(notes, "; ")
 			}
 			fmt.Fprintf(w, "0x%016x +%-4d %-9s %-8s %-9s %s%s\n", fn.Addr, fn.Site-fn.Addr, fn.Class, costs.Call(fn), by, escape(fn.Name), escape(note))
+			for _, value := range fn.Values {
+				fmt.Fprintf(w, "#   %s\n", escape(value))
+			}
 		}
 	}
 	if len(plan.Startup) > 0 {

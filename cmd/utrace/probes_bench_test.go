@@ -64,6 +64,43 @@ func BenchmarkProbes(b *testing.B) {
 	}
 }
 
+// BenchmarkDrop measures what a call costs that is dropped in the kernel, beside an empty program at the same places: by
+// a condition on an argument, on two, by a text, and by its duration. They take turns.
+func BenchmarkDrop(b *testing.B) {
+	needKernel(b)
+	bin := target(b, "sites.c", "-O1")
+	const turns = 7
+	for _, fn := range []string{"begins_push", "begins_nop5"} {
+		for name, probe := range map[string][]string{
+			"number":   {"-e", fn + " if arg1 == 123456789012345"},
+			"two":      {"-e", fn + " if arg1 != 123456789012345 && arg2 == 123456789012345"},
+			"text":     {"-e", fn + `(ptr, ptr, name:str) if name =~ "*.internal"`},
+			"duration": {"-e", fn, "--slower-than", "10s"},
+		} {
+			b.Run(fn+"/"+name, func(b *testing.B) {
+				trace := filepath.Join(b.TempDir(), "trace.arrow")
+				for b.Loop() {
+					var floor, ours, toFloor []float64
+					for range turns {
+						f := timeCalls(b, bin, fn, func(pid int) func() { return attachEmpty(b, bin, fn, pid) })
+						u := timeCalls(b, bin, fn, func(pid int) func() {
+							return background(b, utracePath, append([]string{"record", "--force", "-o", trace, "-p", strconv.Itoa(pid)}, probe...)...)
+						})
+						if r := analyzeTrace(b, trace); r.Trace.Events > 0 || r.Trace.Lost > 0 {
+							b.Errorf("%d events, %d lost", r.Trace.Events, r.Trace.Lost)
+						}
+						floor, ours, toFloor = append(floor, f), append(ours, u), append(toFloor, u/f)
+					}
+					b.ReportMetric(median(floor), "floor-ns/call")
+					b.ReportMetric(median(ours), "utrace-ns/call")
+					b.ReportMetric(median(toFloor), "utrace/floor")
+				}
+				b.ReportMetric(0, "ns/op")
+			})
+		}
+	}
+}
+
 func median(v []float64) float64 {
 	v = slices.Sorted(slices.Values(v))
 	return v[len(v)/2]

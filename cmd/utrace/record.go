@@ -92,12 +92,14 @@ type targetFlags struct {
 	attach   string
 	follow   bool
 	noFollow bool
+	slower   time.Duration
 }
 
 func (f *targetFlags) add(flags *pflag.FlagSet) {
 	flags.VarP((*pidList)(&f.pids), "pid", "p", "record this running `PID`, with all its threads; repeatable")
-	flags.StringArrayVarP(&f.probes, "probe", "e", nil, "probe these functions; repeatable (default: all functions of the program)")
+	flags.StringArrayVarP(&f.probes, "probe", "e", nil, "`PROBE` these functions, see below; repeatable (default: all functions of the program)")
 	flags.StringSliceVar(&f.presets, "preset", nil, "a `NAME`d set of probes: python, postgres, dns … (utrace list --presets); repeatable")
+	flags.DurationVar(&f.slower, "slower-than", 0, "keep only calls that take at least this `TIME`, such as 1ms; of the others their number and time")
 	flags.StringVar(&f.place, "place", "cheapest", "where to probe entries: at the cheapest safe instruction, or at the first byte (`entry`)")
 	flags.StringVar(&f.attach, "attach", "auto", "how to attach: multi (links for many probes, Linux 6.6), perf (perf events, Linux 5.15), or auto")
 	flags.BoolVar(&f.follow, "follow", false, "record children, too, over fork and exec (default for a COMMAND)")
@@ -119,8 +121,11 @@ func (f *targetFlags) config(command []string) (record.Config, error) {
 	case f.follow && len(f.pids) == 0 && len(command) == 0:
 		return record.Config{}, usageError{errors.New("--follow needs a process to begin with: -p PID or a COMMAND; without one, every process is recorded")}
 	}
+	if f.slower < 0 {
+		return record.Config{}, usageError{fmt.Errorf("--slower-than %s: it must not be negative", f.slower)}
+	}
 	follow := f.follow || len(command) > 0 && !f.noFollow
-	return record.Config{PIDs: f.pids, Probes: f.probes, Presets: f.presets, Command: command, Follow: follow, Attach: method, PlaceAtEntry: f.place == "entry"}, nil
+	return record.Config{PIDs: f.pids, Probes: f.probes, Presets: f.presets, Command: command, Follow: follow, Attach: method, PlaceAtEntry: f.place == "entry", SlowerThan: f.slower}, nil
 }
 
 const probeHelp = `Probes:
@@ -137,13 +142,20 @@ leaves out: -e '*' -e '!*hot*'. A function that has no name in a stripped file, 
 an installed debug file, is called sub_ and its address: sub_4a10. The spellings uprobe:FILE:FUNC and
 uretprobe:FILE:FUNC of bpftrace are understood; each records entry and return.
 
-Behind a static probe may stand, in this order:
+Behind it may stand, in this order:
   (ip:str, size:u32)     arguments to record, NAME:TYPE or TYPE: s8 to s64, u8 to u64, x8 to x64, ptr, bool, char,
-                         f32, f64, str, str[BYTES], buf[LENGTH-ARG]; (...) is all of them, as numbers
+                         f32, f64, str, str[BYTES], buf[LENGTH-ARG]; arg2:u32 is the second one. Of a function with debug
+                         information (DWARF) also names and paths without a type: (path, req->headers[2].name, *count);
+                         (...) is all that the debug information, or the note of a static probe, describes
+  -> s32                 of a function: what it returns; -> ... as the debug information describes it. Of a function of the
+                         C library that fails, errno is recorded with it
   if CONDITION           keep only what it is true of, decided in the kernel: == != < <= > >= =~"glob" && || !
-                         over arguments by name or arg1, arg2 …, pid, tid, comm
-  => PROVIDER:NAME       the probe that ends what this one begins; => NAME on ARG for spans that overlap and that
-                         an argument tells apart; => none for none
+                         over arguments by name, path or arg1, arg2 …, pid, tid, comm; ret, what a function returns;
+                         duration, as in duration > 1.5ms. At most 16 comparisons, texts of at most 64 bytes
+  => PROVIDER:NAME       of a static probe: the probe that ends what this one begins; => NAME on ARG for spans that overlap
+                         and that an argument tells apart; => none for none
+Without debug information the arguments of a function are counted among those in integer registers, and then on the stack;
+floating-point numbers are in registers that a probe cannot read. A value that cannot be read is shown as ?. At most 12 values.
 A probe whose name ends in start, entry, begin or enter, and that has one for the end beside it (done, return,
 end, exit), is recorded together with it as a call with a duration.
 
@@ -194,6 +206,10 @@ calls before its probes are in place are missing. Other processes that run the s
 but hit the breakpoints, too, and become slower; with --no-follow, or -p alone, they do not.
 A library loaded while recording is found within a second.
 
+With --slower-than, or a condition on ret or duration, calls are followed to their return in the kernel, and only then written,
+if they are kept: together with the calls around them, so that the flow is whole. Of the others their number and times are
+known: the report's calls, average and totals are of all calls, its percentiles of those that were kept.
+
 ` + probeHelp + `
 It needs root (or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE) and Linux ` + bpf.Floor + ` or newer: utrace doctor
 says what this machine allows.`,
@@ -201,6 +217,8 @@ says what this machine allows.`,
   sudo utrace record -d 30s -p 1234
   sudo utrace record -d 10s -p 1234 --preset python
   sudo utrace record -e 'parse_*' -e 'db_*' -- ./server --port 8080
+  sudo utrace record -d 30s -e 'c:getaddrinfo(node:str) -> s32 if ret != 0 || duration > 100ms'
+  sudo utrace record -d 30s -p 1234 --slower-than 10ms
   sudo utrace record -d 10s -e /usr/lib/x86_64-linux-gnu/libc.so.6:getaddrinfo`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := f.config(args)
@@ -208,7 +226,7 @@ says what this machine allows.`,
 				return err
 			}
 			cfg.PIDs, cfg.Probes, cfg.Presets, cfg.Command, cfg.Follow = c.PIDs, c.Probes, c.Presets, c.Command, c.Follow
-			cfg.PlaceAtEntry, cfg.Attach = c.PlaceAtEntry, c.Attach
+			cfg.PlaceAtEntry, cfg.Attach, cfg.SlowerThan = c.PlaceAtEntry, c.Attach, c.SlowerThan
 			cfg.MaxBytes, cfg.RingBytes = int64(maxSize), int(ringSize)
 			if page := os.Getpagesize(); cfg.RingBytes < page || cfg.RingBytes&(cfg.RingBytes-1) != 0 || cfg.RingBytes > 1<<30 {
 				return usageError{fmt.Errorf("--ring-size of %d bytes: it must be a power of two from %d bytes to 1GiB", cfg.RingBytes, page)}

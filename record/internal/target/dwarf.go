@@ -139,6 +139,7 @@ func (c *cursor) str() []byte {
 // dwarfData are the sections, decompressed.
 type dwarfData struct {
 	abbrev, info, line, str, lineStr, addr, strOffsets, ranges, rnglists []byte
+	loc, loclists, types                                                 []byte // read for signatures only
 }
 
 // abbrev is the shape of a debugging information entry (DIE).

@@ -81,6 +81,8 @@ type File struct {
 	symbols func() (*symbolTable, error)
 	funcs   func() (*funcTable, error)
 	static  func() ([]StaticProbe, error)
+	types   func() (*debugInfo, error)
+	goTypes func() (goTypes, error)
 
 	root     string // see OpenAs
 	debugDir string
@@ -171,6 +173,8 @@ func newFile(r io.ReaderAt, size uint64, path string) (*File, error) {
 	f.symbols = sync.OnceValues(f.readSymbols)
 	f.funcs = sync.OnceValues(f.readFuncs)
 	f.static = sync.OnceValues(f.readStatic)
+	f.goTypes = sync.OnceValues(f.readGoTypes)
+	f.types = sync.OnceValues(f.readDebugInfo)
 	f.debug = sync.OnceValue(f.openDebug)
 	f.mini = sync.OnceValue(f.readMini)
 	return f, nil

@@ -175,8 +175,8 @@ func (u *unit) rangeStarts(d *dwarfData, form, value uint64, to []uint64) []uint
 	}
 	base := u.lowPC
 	for range maxEntries {
-		start, isRange, end := u.rangeEntry(&c, d, &base)
-		if end || c.bad || len(to) == maxParts {
+		start, _, isRange, last := u.rangeEntry(&c, d, &base)
+		if last || c.bad || len(to) == maxParts {
 			break
 		}
 		if isRange {
@@ -186,15 +186,15 @@ func (u *unit) rangeStarts(d *dwarfData, form, value uint64, to []uint64) []uint
 	return to
 }
 
-// rangeEntry reads one entry of a range list. It is a range, a new base address, or the end of the list.
-func (u *unit) rangeEntry(c *cursor, d *dwarfData, base *uint64) (start uint64, isRange, end bool) {
+// rangeEntry reads one entry of a range list. It is a range from start up to end, a new base address, or the last of the list.
+func (u *unit) rangeEntry(c *cursor, d *dwarfData, base *uint64) (start, end uint64, isRange, last bool) {
 	if u.version < 5 {
 		lo, hi := c.uint(u.addrSize), c.uint(u.addrSize)
 		if lo == 1<<(8*u.addrSize)-1 { // all ones; 8 bytes of them by overflow
 			*base = hi
-			return 0, false, false
+			return 0, 0, false, false
 		}
-		return *base + lo, true, lo == 0 && hi == 0
+		return *base + lo, *base + hi, true, lo == 0 && hi == 0
 	}
 	const (
 		baseAddressx, startxEndx, startxLength         = 1, 2, 3
@@ -203,26 +203,27 @@ func (u *unit) rangeEntry(c *cursor, d *dwarfData, base *uint64) (start uint64, 
 	switch c.byte() {
 	case baseAddressx:
 		*base = u.indexed(d.addr, u.addrBase, c.uleb(), u.addrSize)
-		return 0, false, false
-	case startxEndx, startxLength:
+		return 0, 0, false, false
+	case startxEndx:
 		start = u.indexed(d.addr, u.addrBase, c.uleb(), u.addrSize)
-		c.uleb()
+		end = u.indexed(d.addr, u.addrBase, c.uleb(), u.addrSize)
+	case startxLength:
+		start = u.indexed(d.addr, u.addrBase, c.uleb(), u.addrSize)
+		end = start + c.uleb()
 	case offsetPair:
-		start = *base + c.uleb()
-		c.uleb()
+		start, end = *base+c.uleb(), *base+c.uleb()
 	case baseAddress:
 		*base = c.uint(u.addrSize)
-		return 0, false, false
+		return 0, 0, false, false
 	case startEnd:
-		start = c.uint(u.addrSize)
-		c.skip(u.addrSize)
+		start, end = c.uint(u.addrSize), c.uint(u.addrSize)
 	case startLength:
 		start = c.uint(u.addrSize)
-		c.uleb()
+		end = start + c.uleb()
 	default: // the end of the list, or what we do not know
-		return 0, false, true
+		return 0, 0, false, true
 	}
-	return start, true, false
+	return start, end, true, false
 }
 
 // indexed returns number i, of size bytes, of a table at base in a section; 0 beyond its end.

@@ -5,6 +5,7 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -65,6 +66,7 @@ func readAll(t *testing.T, b []byte) {
 		if linesErr == nil {
 			lines.Func(fn.Addr)
 		}
+		readSignature(t, f, fn)
 		e, err := f.Exits(fn)
 		if err != nil {
 			continue
@@ -80,6 +82,80 @@ func readAll(t *testing.T, b []byte) {
 			lines.Func(s.Addr)
 		}
 	}
+}
+
+// readSignature reads the signature of a function and follows the first members of its parameters.
+func readSignature(t *testing.T, f *File, fn Func) {
+	s, err := f.Signature(fn, fn.Addr+4)
+	if err != nil {
+		return
+	}
+	for _, v := range append(s.Params, s.Results...) {
+		checkValue(t, v)
+		s.Find(v.Name + "x")
+		for _, path := range []string{"*", "**", "[3]", "->x", ".x", ".next->next->next->next", "[1][1].x"} {
+			if m, err := v.Member(path); err == nil {
+				checkValue(t, m)
+			}
+		}
+	}
+}
+
+// checkValue: a value that can be fetched can be fetched within the limits.
+func checkValue(t *testing.T, v Value) {
+	ops := []Operand{v.At}
+	if v.Length != nil {
+		ops = append(ops, *v.Length)
+	}
+	for _, op := range ops {
+		if v.Why != "" || v.Kind == Aggregate {
+			continue
+		}
+		size := op.Size == 1 || op.Size == 2 || op.Size == 4 || op.Size == 8
+		if !size || len(op.Derefs) > MaxLoads-1 || op.Shift > 56 || op.Kind == InRegister && op.Base > 31 {
+			t.Errorf("%s %s: %+v", v.TypeName, v.Name, op)
+		}
+	}
+}
+
+// FuzzSignature reads signatures from mutated debugging information.
+func FuzzSignature(f *testing.F) {
+	for _, command := range [][]string{{"gcc", "-g", "-O2"}, {"gcc", "-g", "-O0", "-gdwarf-4"}, {"clang-19", "-g", "-O2"}} {
+		if _, err := exec.LookPath(command[0]); err != nil {
+			continue
+		}
+		path := filepath.Join(f.TempDir(), "prog")
+		if out, err := exec.Command(command[0], append(command[1:], "-o", path, "testdata/small.c")...).CombinedOutput(); err != nil {
+			f.Fatalf("%v\n%s", err, out)
+		}
+		file := open(f, path)
+		d, err := file.types()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(d.data.abbrev, d.data.info, d.data.str, d.data.loc, d.data.loclists, d.data.addr, false)
+	}
+	f.Fuzz(func(t *testing.T, abbrev, info, str, loc, loclists, addr []byte, arm bool) {
+		start := time.Now()
+		machine := elf.EM_X86_64
+		if arm {
+			machine = elf.EM_AARCH64
+		}
+		d := newDebugInfo(&dwarfData{abbrev: abbrev, info: info, str: str, loc: loc, loclists: loclists, addr: addr}, machine)
+		file := &File{Path: "fuzz", types: func() (*debugInfo, error) { return d, nil }}
+		for i, u := range d.units {
+			u.once.Do(func() { d.readFunctions(u) })
+			for _, fn := range u.functions[:min(len(u.functions), 20)] {
+				readSignature(t, file, Func{Addr: fn.addr, Name: "f"})
+			}
+			if i == 20 {
+				break
+			}
+		}
+		if d := time.Since(start); d > maxFuzzTime {
+			t.Errorf("took %v", d)
+		}
+	})
 }
 
 func FuzzMaps(f *testing.F) {

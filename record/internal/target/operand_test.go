@@ -2,6 +2,7 @@ package target
 
 import (
 	"debug/elf"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -39,7 +40,7 @@ func testOperands(t *testing.T, machine elf.Machine, cases []operandCase) {
 	for _, c := range cases {
 		c.want.Text = c.text
 		got, ref := parseOperand(c.text, machine)
-		if got != c.want || ref.name != c.symbol.name || ref.low12 != c.symbol.low12 {
+		if !reflect.DeepEqual(got, c.want) || ref.name != c.symbol.name || ref.low12 != c.symbol.low12 {
 			t.Errorf("%s:\n got %+v %+v\nwant %+v %+v", c.text, got, ref, c.want, c.symbol)
 		}
 	}
@@ -250,7 +251,7 @@ func FuzzOperand(f *testing.F) {
 			if !size || !scale || !base || !index || op.Relative && (op.Kind != InMemory || refs[i].name == "") {
 				t.Errorf("%q: %+v %+v", text, op, refs[i])
 			}
-			if again, _ := parseOperand(op.Text, machine); again != op {
+			if again, _ := parseOperand(op.Text, machine); !reflect.DeepEqual(again, op) {
 				t.Errorf("%q alone: %+v, not %+v", op.Text, again, op)
 			}
 		}

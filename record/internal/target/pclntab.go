@@ -48,7 +48,11 @@ type goFunc struct {
 	line   uint32
 }
 
-const pclnHeader = 8 + 8*8
+const (
+	pclnHeader   = 8 + 8*8
+	pclnMagic118 = 0xfffffff0
+	pclnMagic120 = 0xfffffff1
+)
 
 // parsePclntab reads the header. Layouts of Go before 1.18, and others that are not known, are ErrUnsupported.
 func parsePclntab(b []byte) (*pclntab, error) {
@@ -58,9 +62,9 @@ func parsePclntab(b []byte) (*pclntab, error) {
 	le := binary.LittleEndian
 	t := &pclntab{data: b, strings: string(b)}
 	switch magic := le.Uint32(b); magic {
-	case 0xfffffff0:
+	case pclnMagic118:
 		t.order = 118
-	case 0xfffffff1:
+	case pclnMagic120:
 		t.order = 120
 	default:
 		return nil, fmt.Errorf("%w: Go function table with magic %#x", ErrUnsupported, magic)
@@ -180,15 +184,31 @@ func (f *File) goTable() (*pclntab, error) {
 	return nil, nil
 }
 
-// goText returns the address of the start of Go's text, from the description of the module (moduledata of runtime/symtab.go), whose
-// first word points to the function table, and whose words 20 and 22 are the first function and the start of the text
-// (since Go 1.18). With cgo, C functions come before it in .text. The header of the table has it too, but in a
-// position-independent program only after relocation, and since Go 1.26 not at all.
+// goText returns the address of the start of Go's text. With cgo, C functions come before it in .text. The header of the table has it too, but
+// in a position-independent program only after relocation, and since Go 1.26 not at all.
 func (f *File) goText(table uint64) (uint64, bool) {
-	const minpc, text, words = 20, 22, 24
+	word, ok := f.goModule(table)
+	if !ok {
+		return 0, false
+	}
+	return word(goModuleText), true
+}
+
+// Words of the description of the module (moduledata of runtime/symtab.go, since Go 1.18). Go 1.20 has put two before the types.
+const (
+	goModuleMinPC    = 20
+	goModuleText     = 22
+	goModuleTypes118 = 35
+	goModuleTypes120 = 37
+	goModuleWords    = 39 // that are used here
+)
+
+// goModule finds the description of the module, whose first word points to the function table, and returns a function that gives its
+// words as they are in a process, but for the load bias.
+func (f *File) goModule(table uint64) (word func(i uint64) uint64, ok bool) {
 	relocs := f.relativeRelocs()
-	try := func(at uint64) (uint64, bool) {
-		word := func(i uint64) uint64 {
+	try := func(at uint64) bool {
+		word = func(i uint64) uint64 {
 			if v, ok := relocs[at+8*i]; ok {
 				return v
 			}
@@ -198,20 +218,18 @@ func (f *File) goText(table uint64) (uint64, bool) {
 			}
 			return 0
 		}
-		start, first := word(text), word(minpc)
+		start, first := word(goModuleText), word(goModuleMinPC)
 		_, ok := f.FileOff(Addr(start))
-		return start, ok && word(0) == table && first >= start
+		return ok && word(0) == table && first >= start
 	}
 	if s := f.elf.Section(".go.module"); s != nil { // since Go 1.26
-		if start, ok := try(s.Addr); ok {
-			return start, true
+		if try(s.Addr) {
+			return word, true
 		}
 	}
 	for at, v := range relocs {
-		if v == table {
-			if start, ok := try(at); ok {
-				return start, true
-			}
+		if v == table && try(at) {
+			return word, true
 		}
 	}
 	var want [8]byte
@@ -223,15 +241,13 @@ func (f *File) goText(table uint64) (uint64, bool) {
 		}
 		left -= s.FileSize
 		b := f.readAt(s.Offset, s.FileSize)
-		for i := 0; i+words*8 <= len(b); i += 8 {
-			if [8]byte(b[i:]) == want {
-				if start, ok := try(s.Addr + uint64(i)); ok {
-					return start, true
-				}
+		for i := 0; i+goModuleWords*8 <= len(b); i += 8 {
+			if [8]byte(b[i:]) == want && try(s.Addr+uint64(i)) {
+				return word, true
 			}
 		}
 	}
-	return 0, false
+	return nil, false
 }
 
 // relativeRelocs returns what the dynamic linker writes at which addresses, from R_*_RELATIVE relocations (Elf64_Rela: offset, info,

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -278,7 +279,7 @@ int main(void) { STAP_PROBE2(test, vars, counter, local); return 0; }
 	}
 	run("objcopy", "--add-gnu-debuglink", debug, bin)
 	linked, err := open(t, bin).StaticProbes()
-	if err != nil || linked[0].Args[0] != whole[0].Args[0] {
+	if err != nil || !reflect.DeepEqual(linked[0].Args[0], whole[0].Args[0]) {
 		t.Errorf("with its debug file: %+v, want %+v (%v)", linked, whole, err)
 	}
 	if _, err := Open(debug); err == nil || !strings.Contains(err.Error(), ErrDebugFile.Error()) {

@@ -1,3 +1,5 @@
+//go:build linux
+
 package record
 
 import (
@@ -5,7 +7,10 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
+	"syscall"
 	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
 
 	"utrace/bpf"
 )
@@ -22,13 +27,31 @@ func appendValues(dst []byte, args []argument, v *bpf.Values) []byte {
 			dst = append(dst, ',')
 		}
 		first = false
+		if a.typ.kind == kindErrno && !failed(args[0].typ, v) {
+			dst = append(dst, '0')
+			continue
+		}
 		dst = appendValue(dst, a.typ, v, i)
 	}
 	return append(dst, ']')
 }
 
+// failed reports whether the first of the values, what a function returned, says that it has failed.
+func failed(t valueType, v *bpf.Values) bool {
+	switch t.kind {
+	case kindNumber:
+		return v.Readable(0) && int64(v.Number(0)) < 0
+	case kindHex:
+		return v.Readable(0) && v.Number(0) == 0
+	}
+	return !v.Readable(0) // a text at no address
+}
+
 func appendValue(dst []byte, t valueType, v *bpf.Values, i int) []byte {
 	if !v.Readable(i) {
+		if t.kind == kindTypeName { // there is no type at nil
+			return append(dst, `"nil"`...)
+		}
 		return append(dst, "null"...)
 	}
 	n := v.Number(i)
@@ -37,6 +60,22 @@ func appendValue(dst []byte, t valueType, v *bpf.Values, i int) []byte {
 		return appendText(dst, v.Text(i), t.max)
 	case kindBool:
 		return strconv.AppendBool(dst, n != 0)
+	case kindErrno:
+		if name := unix.ErrnoName(syscall.Errno(n)); name != "" {
+			return strconv.AppendQuote(dst, name)
+		}
+	case kindTypeName:
+		name := "nil"
+		if n != 0 {
+			name = t.typeName(n)
+		}
+		quoted, _ := json.Marshal(name) // of a string: no error
+		return append(dst, quoted...)
+	case kindEnum:
+		if name, ok := t.names[int64(n)]; ok {
+			quoted, _ := json.Marshal(name) // of a string: no error
+			return append(dst, quoted...)
+		}
 	case kindChar:
 		return appendText(dst, []byte{byte(n)}, 1)
 	case kindFloat:

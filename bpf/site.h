@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
-/* Sites with arguments: static probes (USDT). What to do at a site is data, an entry of the
- * map sites: how to fetch its arguments, which events to keep, and which of
- * the arguments are the name of a function. Included by utrace.bpf.c. */
-#ifndef UTRACE_STATIC_H
-#define UTRACE_STATIC_H
+/* Sites with arguments, results or conditions: static probes (USDT), and functions of which more than the
+ * time is wanted. What to do at a site is data, an entry of the map sites: how to fetch its arguments, which
+ * events to keep, and which of the arguments are the name of a function. Included by utrace.bpf.c. */
+#ifndef UTRACE_SITE_H
+#define UTRACE_SITE_H
 
 enum {
 	MAX_ARGS = 12,
@@ -11,9 +11,11 @@ enum {
 	MAX_PATTERN = 64,   /* bytes of a text in a condition */
 	MAX_TEXT = 4096,    /* bytes of an argument's text, with its NUL */
 	TEXT_BYTES = 12288, /* of the texts of an event; the last MAX_TEXT of them only end one */
+	KEPT_TEXT_BYTES = 2048, /* of those of a call that is open */
 	MAX_MATCHED = 256,  /* bytes of a text that a glob looks at */
 	MAX_NAME = 1024,    /* bytes of a text that count for a name */
 	MAX_GATED = 2048,   /* nested calls of which it is known whether they are kept */
+	MAX_DEREFS = 3,     /* pointers on the way to an argument */
 	SCRATCHES = 4,      /* events that are being made at the same time on a CPU: they can be interrupted */
 	COMM_BYTES = 16,
 	REGISTERS = sizeof(struct pt_regs) / 8,
@@ -26,8 +28,10 @@ enum {
 enum arg_from {
 	ARG_CONSTANT = 0, /* disp */
 	ARG_REGISTER = 1, /* base */
-	ARG_MEMORY = 2,   /* base + (index << shift) + disp */
+	ARG_MEMORY = 2,   /* at an address, which is base; for each of deref what a pointer so far behind it
+			   * holds; then + (index << shift) + disp */
 	ARG_NOWHERE = 3,  /* it cannot be read */
+	ARG_ADDRESS = 4,  /* such an address itself */
 };
 
 /* What an argument is. */
@@ -37,7 +41,12 @@ enum arg_as {
 	AS_BYTES = 2,  /* the address of as many bytes as argument length_arg says */
 };
 
-enum { NO_REGISTER = 255 };
+enum {
+	REGISTER_TLS = REGISTERS,       /* where the thread's own variables are counted from */
+	REGISTER_ENTRY = REGISTERS + 1, /* where the entry of the function was probed */
+	ALL_REGISTERS,
+	NO_REGISTER = 255,
+};
 
 struct arg {
 	__u8 from;      /* enum arg_from */
@@ -50,8 +59,11 @@ struct arg {
 	__u32 max; /* bytes of a text to fetch, with its NUL, at most MAX_TEXT */
 	__u8 index_low; /* only the lower half of the index counts, */
 	__u8 index_signed; /* which is signed */
-	__u8 reserved[2];
+	__u8 derefs;       /* how many of deref there are */
+	__u8 reserved;
 	__s64 disp;
+	__s32 deref[MAX_DEREFS];
+	__u32 reserved2;
 };
 
 /* One comparison. Its outcome says which one is next, or how the whole condition ends. */
@@ -63,7 +75,7 @@ enum cond_op {
 	COND_GLOB = 4, /* matches text, with * and ? */
 };
 enum { COND_KEEP = 254, COND_DROP = 255 }; /* instead of an index */
-enum { COND_PID = 240, COND_TID = 241, COND_COMM = 242 }; /* instead of an argument */
+enum { COND_PID = 240, COND_TID = 241, COND_COMM = 242, COND_DURATION = 243 }; /* instead of an argument */
 
 struct cond {
 	__u8 op;
@@ -71,7 +83,8 @@ struct cond {
 	__u8 is_signed;
 	__u8 length; /* of text */
 	__u8 yes, no;
-	__u8 reserved[2];
+	__u8 late; /* of the arguments of the return */
+	__u8 reserved;
 	__u64 value;
 	char text[MAX_PATTERN];
 };
@@ -81,24 +94,32 @@ enum {
 	SITE_GATED = 2, /* what happens to a return was decided at the entry */
 	SITE_KEYED = 4, /* argument key tells calls apart */
 	SITE_FRAME = 8, /* the stack pointer is the same where a call begins and where it ends */
+	SITE_FUNCTION = 16,   /* a function's entry, or return: value is what it returns */
+	SITE_TRAMPOLINE = 32, /* a return by way of the trampoline */
+	SITE_PAIRED = 64,     /* as SITE_GATED, for a function: its calls are told apart by the stack pointer */
+	SITE_FOLLOWED = 128,  /* see calls.h; then neither of the two before */
+	SITE_ENDLESS = 256,   /* of a function whose return is not seen */
+	SITE_THREAD = 512,    /* REGISTER_TLS and REGISTER_ENTRY are wanted at the return */
 };
 
 struct site {
 	__u32 func;
 	__u8 kind; /* enum record_kind */
 	__u8 args, conds;
-	__u8 flags;
-	__u16 named;
 	__u8 key;
-	__u8 reserved[5];
+	__u16 named;
+	__u16 flags;
+	__u16 goid; /* see COOKIE_GOID */
+	__u16 reserved;
 	struct arg arg[MAX_ARGS];
 	struct cond cond[MAX_CONDS];
 };
 
 /* An event with arguments. Its kind has KIND_ARGS. */
 struct args_event {
-	struct event event; /* value: that of argument key */
+	struct event event; /* value: that of argument key, or what a function returns */
 	__u64 name;         /* with SITE_NAMED what stands for the name from now on, else 0 */
+	__u64 goid;         /* as in struct go_event; 0 for none */
 	__u16 unreadable;   /* mask of arguments */
 	__u8 args;
 	__u8 reserved;
@@ -106,10 +127,10 @@ struct args_event {
 	__u64 values[MAX_ARGS]; /* of a text: its offset in texts in the upper half, its bytes in the lower */
 };
 
-_Static_assert(sizeof(struct arg) == 24, "made by site.go");
+_Static_assert(sizeof(struct arg) == 40, "made by site.go");
 _Static_assert(sizeof(struct cond) == 80, "made by site.go");
-_Static_assert(sizeof(struct site) == 16 + 12 * 24 + 16 * 80, "made by site.go");
-_Static_assert(sizeof(struct args_event) == 152, "read by event.go");
+_Static_assert(sizeof(struct site) == 16 + 12 * 40 + 16 * 80, "made by site.go");
+_Static_assert(sizeof(struct args_event) == 160, "read by event.go");
 
 /* Where match_text stands. */
 struct match {
@@ -119,10 +140,24 @@ struct match {
 	__u32 reserved;
 };
 
+/* What calls.h knows of the thread that the event is of. */
+struct follow {
+	__u64 thread, sp, name;
+	__u64 gone;     /* open calls up to this stack pointer are over */
+	__u64 duration; /* of the call that returns */
+	__u32 tgid, cpu;
+	__u32 depth, written;
+	__u32 found, at;
+	__u16 held;
+	__u8 is_found, is_dropped, recursive;
+	__u8 reserved[3];
+};
+
 struct scratch {
 	__u32 busy;
 	__u32 reserved;
-	__u64 regs[REGISTERS];
+	struct follow follow;
+	__u64 regs[ALL_REGISTERS];
 	struct match match;
 	struct args_event event;
 	char texts[TEXT_BYTES] __attribute__((aligned(8))); /* follow the event in the ring */
@@ -140,7 +175,8 @@ struct gate_key {
 
 /* Set before loading. */
 const volatile __u64 name_seed;
-const volatile __u8 may_fault; /* on_static may sleep: a page that is not in memory is brought in */
+const volatile __u32 tls_offset; /* in struct task_struct of the running kernel, of what REGISTER_TLS is; 0: unknown */
+const volatile __u8 may_fault; /* on_site may sleep: a page that is not in memory is brought in */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -170,6 +206,32 @@ struct {
 	__type(key, struct gate_key);
 	__type(value, struct gate);
 } gates SEC(".maps");
+
+/* Calls of functions whose entries were kept under a condition. */
+struct kept_key {
+	__u64 thread; /* or goroutine */
+	__u64 sp;
+	__u32 func, tgid;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct kept_key);
+	__type(value, __u32); /* how many have this place: a function can jump to itself */
+} kept_calls SEC(".maps");
+
+/* Where the entries of functions were probed last, in each process: at a return nothing tells where the file is mapped. */
+struct entry_key {
+	__u32 tgid, func;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct entry_key);
+	__type(value, __u64);
+} entry_places SEC(".maps");
 
 /* A gate of no calls: too large for a program's stack. */
 struct {
@@ -265,6 +327,36 @@ static __always_inline int gated(const struct site *site, __u64 id, int keep)
 	return keep;
 }
 
+/* Has the return of a function share what was decided at its entry. A call that was left without a return
+ * has its place taken by the next one there. */
+static __always_inline int paired(__u32 kind, const struct kept_key *key, int keep)
+{
+	__u32 *n, one = 1;
+
+	if (kind == KIND_ENTRY) {
+		if (keep)
+			bpf_map_update_elem(&kept_calls, key, &one, 0);
+		else
+			bpf_map_delete_elem(&kept_calls, key);
+		return keep;
+	}
+	n = bpf_map_lookup_elem(&kept_calls, key);
+	if (kind == KIND_TAIL_ENTRY) {
+		if (keep && n)
+			++*n;
+		else if (keep)
+			bpf_map_update_elem(&kept_calls, key, &one, 0);
+		return keep;
+	}
+	if (!n)
+		return 0;
+	if (*n > 1)
+		--*n;
+	else
+		bpf_map_delete_elem(&kept_calls, key);
+	return 1;
+}
+
 /* What stands for the name that the arguments make: a hash of the bytes as they are now, on every
  * call. Nothing is remembered by address, where another name may lie by then. */
 static __always_inline __u64 name_of(struct scratch *s, const struct site *site)
@@ -289,14 +381,34 @@ static __always_inline __u64 name_of(struct scratch *s, const struct site *site)
 	return hash ? hash : 1;
 }
 
+#include "calls.h"
+
+/* Sets the registers that are none of the processor's. */
+static __always_inline void find_thread(struct pt_regs *regs, struct scratch *s, __u32 kind, struct entry_key key)
+{
+	__u64 ip = REGS_IP(regs), *last;
+
+	if (kind != KIND_RETURN) {
+		last = bpf_map_lookup_elem(&entry_places, &key);
+		if (!last || *last != ip)
+			bpf_map_update_elem(&entry_places, &key, &ip, 0);
+		return;
+	}
+	s->regs[REGISTER_TLS] = s->regs[REGISTER_ENTRY] = 0;
+	bpf_probe_read_kernel(&s->regs[REGISTER_TLS], 8, (void *)(bpf_get_current_task() + tls_offset));
+	last = bpf_map_lookup_elem(&entry_places, &key);
+	if (last)
+		s->regs[REGISTER_ENTRY] = *last;
+}
+
 /* Puts the event of a site, in a scratch, where the recorder reads it: with its arguments into the
  * ring, without into the lane. */
-static __always_inline long put_static(__u32 cpu, struct scratch *s, const struct site *site)
+static __always_inline long put_site(__u32 cpu, struct scratch *s, const struct site *site)
 {
 	struct args_event *e = &s->event;
 	__u64 bytes = e->bytes;
-	__u32 kind = site->kind, lap;
-	int plain = site->args == 0;
+	__u32 kind = e->event.kind, lap;
+	int plain = site->args == 0 && e->goid == 0;
 	__u8 told = 1;
 	void *ring;
 	long err;
@@ -307,6 +419,8 @@ static __always_inline long put_static(__u32 cpu, struct scratch *s, const struc
 		kind |= KIND_NAMED;
 		plain = bpf_map_lookup_elem(&names, &e->name) != 0;
 	}
+	if (kind == KIND_DROPPED)
+		plain = e->goid == 0;
 	if (plain) {
 		struct event *event = new_event(cpu, &lap);
 
@@ -334,10 +448,11 @@ static __always_inline long put_static(__u32 cpu, struct scratch *s, const struc
 }
 
 SEC("uprobe.multi")
-int on_static(struct pt_regs *regs)
+int on_site(struct pt_regs *regs)
 {
-	__u64 id = bpf_get_current_pid_tgid(), now;
-	__u32 at, cpu;
+	__u64 id = bpf_get_current_pid_tgid(), now, sp = 0, value = 0, goid = 0;
+	struct kept_key key;
+	__u32 at, cpu, kind;
 	struct site *site;
 	struct scratch *s;
 	int keep;
@@ -349,32 +464,64 @@ int on_static(struct pt_regs *regs)
 	if (!site)
 		return 0;
 	now = bpf_ktime_get_ns();
-	if (limited && !count_hit(id >> 32, site->func, site->kind))
+	kind = site->kind;
+	if (limited && !count_hit(id >> 32, site->func, kind))
 		return 0;
-	if (!(site->flags & SITE_KEYED)) /* else a call is of no thread */
+	if (site->flags & SITE_FRAME)
+		sp = REGS_SP(regs);
+	if (site->flags & SITE_TRAMPOLINE)
+		sp -= RETURN_POPS;
+	if (site->flags & SITE_FUNCTION) {
+		if (kind == KIND_RETURN)
+			value = REGS_RESULT(regs);
+		else if (kind == KIND_ENTRY && (return_address(regs) & 4095) == 0) /* see on_instruction */
+			kind = KIND_TAIL_ENTRY;
+		if (site->goid)
+			goid = goroutine(regs, site->goid, &sp);
+	}
+	key = (struct kept_key){.thread = goid ? goid : (__u32)id, .sp = sp, .func = site->func, .tgid = id >> 32};
+	if (site->flags & SITE_PAIRED && kind == KIND_RETURN && !paired(kind, &key, 0))
+		return 0;
+	if (!goid && !(site->flags & SITE_KEYED)) /* else the call is of no thread */
 		see(id);
 	cpu = bpf_get_smp_processor_id();
 	s = take_scratch(cpu);
 	if (!s) {
-		count_loss(cpu, site->func, site->kind, now);
+		count_loss(cpu, site->func, kind, now);
 		return 0;
 	}
-	s->event.event = (struct event){.func = site->func, .time_ns = now, .pid = id >> 32, .tid = id};
+	s->event.event = (struct event){.kind = kind, .func = site->func, .time_ns = now, .sp = sp, .value = value, .pid = id >> 32, .tid = id};
+	s->event.goid = goid;
 	s->event.args = site->args;
+	if (site->flags & SITE_THREAD)
+		find_thread(regs, s, kind, (struct entry_key){.tgid = id >> 32, .func = site->func});
 	fetch_args(regs, s, site);
-	if (site->flags & SITE_FRAME)
-		s->event.event.sp = REGS_SP(regs);
 	if (site->flags & SITE_KEYED) {
-		__u32 key = site->key;
+		__u32 k = site->key;
 
-		if (key < MAX_ARGS)
-			s->event.event.value = s->event.values[key];
+		if (k < MAX_ARGS)
+			s->event.event.value = s->event.values[k];
+	}
+	if (follow_calls && site->flags & SITE_FOLLOWED) {
+		s->follow.thread = key.thread;
+		s->follow.tgid = key.tgid;
+		s->follow.sp = goid ? GO_STACK_TOP - sp : sp;
+		s->follow.cpu = cpu;
+		keep = follow(s, site, id);
+		if (keep < 0)
+			count_loss(cpu, site->func, kind, now);
+		if (keep > 0 && put_site(cpu, s, site))
+			count_loss(cpu, site->func, kind, now);
+		s->busy = 0;
+		return 0;
 	}
 	keep = wanted(s, site, id);
 	if (site->flags & SITE_GATED)
 		keep = gated(site, id, keep);
-	if (keep && put_static(cpu, s, site))
-		count_loss(cpu, site->func, site->kind, now);
+	if (site->flags & SITE_PAIRED && kind != KIND_RETURN)
+		keep = paired(kind, &key, keep);
+	if (keep && put_site(cpu, s, site))
+		count_loss(cpu, site->func, kind, now);
 	s->busy = 0;
 	return 0;
 }

@@ -1,0 +1,263 @@
+package analyze
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"utrace/format"
+)
+
+// ErrorRule says which calls of some functions have failed.
+type ErrorRule struct {
+	text     string
+	function *Pattern // nil for all that have what the condition names
+	cond     *condition
+}
+
+// ParseErrorRules parses the rules of an analysis, see ParseErrorRule.
+func ParseErrorRules(texts []string) (rules []*ErrorRule, err error) {
+	comparisons := 0
+	for _, text := range texts {
+		rule, err := ParseErrorRule(text)
+		if err != nil {
+			return nil, err
+		}
+		rules = append(rules, rule)
+		comparisons += rule.cond.comparisons()
+	}
+	if comparisons > maxEntryBits {
+		return nil, fmt.Errorf("%d comparisons: %d are the most", comparisons, maxEntryBits)
+	}
+	return rules, nil
+}
+
+// ParseErrorRule parses "[PATTERN: ]CONDITION", such as "ret < 0" or "malloc: ret == 0 && size > 0". Names are those of arguments
+// and results; "ret" is the first result or, of a function without any, what the return register held, as a signed number.
+func ParseErrorRule(text string) (*ErrorRule, error) {
+	r := &ErrorRule{text: text}
+	cond := text
+	if head, rest, ok := strings.Cut(text, ": "); ok && !strings.ContainsAny(head, "\"'`") {
+		var err error
+		if r.function, err = ParsePattern(strings.TrimSpace(head)); err != nil {
+			return nil, err
+		}
+		cond = rest
+	}
+	var err error
+	if r.cond, err = parseCondition(cond); err != nil {
+		return nil, fmt.Errorf("condition %q: %w", cond, err)
+	}
+	return r, nil
+}
+
+// needsValue reports whether rules may look at return registers.
+func needsValue(rules []*ErrorRule) bool {
+	for _, r := range rules {
+		if r.cond.names("ret") {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *condition) names(name string) bool {
+	if c.op <= opNot {
+		return c.a.names(name) || c.b != nil && c.b.names(name)
+	}
+	return c.name == name
+}
+
+// appliesTo reports whether a rule is about one of some functions.
+func (r *ErrorRule) appliesTo(funcs []format.Func) bool {
+	for i := range funcs {
+		if check := new(errorCheck); r.function.function(&funcs[i]) && check.bind(r.cond, &funcs[i]) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *condition) comparisons() int {
+	switch {
+	case c.op > opNot:
+		return 1
+	case c.b == nil:
+		return c.a.comparisons()
+	}
+	return c.a.comparisons() + c.b.comparisons()
+}
+
+// maxEntryBits is how many comparisons with arguments the rules of a function can have.
+const maxEntryBits = 32
+
+// errorCheck decides whether calls of one function have failed. What it compares arguments with is decided
+// at the entry, and kept as bits.
+type errorCheck struct {
+	conds   []*boundCondition // one of which is true of a failed call
+	entries []*boundCondition // the comparisons with arguments, by bit
+}
+
+// boundCondition is a condition whose names are places in what the events of a function carry.
+type boundCondition struct {
+	*condition
+	a, b  *boundCondition
+	place place
+	typ   string
+	raw   bool // it is the return register
+	bit   int  // of a comparison with an argument
+}
+
+// newErrorCheck returns nil for a function whose calls cannot fail. Rules that name what the function does not have are not
+// about it. Without any that is, negative numbers, null pointers and an errno are errors.
+func newErrorCheck(f *format.Func, rules []*ErrorRule) *errorCheck {
+	check := &errorCheck{}
+	for _, r := range rules {
+		if r.function.function(f) {
+			check.add(r.cond, f)
+		}
+	}
+	if len(check.conds) == 0 {
+		for _, c := range defaultErrors(f) {
+			check.add(c, f)
+		}
+	}
+	if len(check.conds) == 0 {
+		return nil
+	}
+	return check
+}
+
+// defaultErrors returns what is an error of a function without a rule of its own. What the end of a span carries is no result
+// in this sense.
+func defaultErrors(f *format.Func) (list []*condition) {
+	if len(f.Results) == 0 || f.Static != "" {
+		return nil
+	}
+	switch f.Results[0].Type {
+	case "ptr":
+		list = append(list, &condition{op: opEqual, name: "ret"})
+	case "s8", "s16", "s32", "s64":
+		list = append(list, &condition{op: opLess, name: "ret"})
+	}
+	for _, r := range f.Results[1:] {
+		if r.Type == errnoType {
+			list = append(list, &condition{op: opNotEqual, name: r.Name})
+		}
+	}
+	return list
+}
+
+func (e *errorCheck) add(c *condition, f *format.Func) {
+	entries := len(e.entries)
+	if b := e.bind(c, f); b != nil {
+		e.conds = append(e.conds, b)
+	} else {
+		e.entries = e.entries[:entries]
+	}
+}
+
+// bind returns nil if a name is not one of the function's.
+func (e *errorCheck) bind(c *condition, f *format.Func) *boundCondition {
+	b := &boundCondition{condition: c}
+	if c.op <= opNot {
+		if b.a = e.bind(c.a, f); b.a == nil {
+			return nil
+		}
+		if c.b != nil {
+			if b.b = e.bind(c.b, f); b.b == nil {
+				return nil
+			}
+		}
+		return b
+	}
+	b.place = findValue(f, c.name)
+	switch {
+	case b.place.index < 0 && c.name == "ret" && len(f.Results) == 0 && !f.Hit && !f.NoReturn:
+		b.raw = true
+	case b.place.index < 0:
+		return nil
+	case b.place.result:
+		b.typ = f.Results[b.place.index].Type
+	case len(e.entries) == maxEntryBits:
+		return nil
+	default:
+		b.typ = f.Args[b.place.index].Type
+		b.bit = len(e.entries)
+		e.entries = append(e.entries, b)
+	}
+	return b
+}
+
+// enter decides the comparisons with arguments of a call that begins.
+func (e *errorCheck) enter(t *thread) (bits uint32) {
+	for _, b := range e.entries {
+		if b.holds(t) {
+			bits |= 1 << b.bit
+		}
+	}
+	return bits
+}
+
+// failed reports whether a complete call, whose return is in hand, has failed.
+func (e *errorCheck) failed(t *thread, bits uint32) bool {
+	for _, b := range e.conds {
+		if b.decide(t, bits) {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *boundCondition) decide(t *thread, bits uint32) bool {
+	switch {
+	case b.op == opAnd:
+		return b.a.decide(t, bits) && b.b.decide(t, bits)
+	case b.op == opOr:
+		return b.a.decide(t, bits) || b.b.decide(t, bits)
+	case b.op == opNot:
+		return !b.a.decide(t, bits)
+	case b.raw || b.place.result:
+		return b.holds(t)
+	}
+	return bits>>b.bit&1 != 0
+}
+
+// holds makes a comparison with what the row in hand carries. It is false for what could not be read.
+func (b *boundCondition) holds(t *thread) bool {
+	if b.raw {
+		value, ok := t.value()
+		return ok && b.compare(signedNumber(int64(value)), "", false)
+	}
+	raw, ok := element(t.args(), b.place.index)
+	if !ok {
+		return false
+	}
+	switch raw[0] {
+	case 't':
+		return b.compare(number{magnitude: 1}, "", false)
+	case 'f':
+		return b.compare(number{}, "", false)
+	case '"':
+		var text string
+		return json.Unmarshal(raw, &text) == nil && b.compareText(text)
+	case '{':
+		text, _, ok := objectText(raw)
+		return ok && b.compareText(text)
+	case 'n':
+		return false
+	}
+	n, ok := parseNumber(string(raw))
+	return ok && b.compare(n, "", false)
+}
+
+// compareText compares a text; a char is a number, too.
+func (b *boundCondition) compareText(text string) bool {
+	if b.typ == "char" && !b.isText && len(text) > 0 {
+		return b.compare(number{magnitude: uint64(text[0])}, "", false)
+	}
+	if !b.isText { // a NAME by itself, or a number that is none
+		return b.op == opNotEqual && b.number == number{} && text != ""
+	}
+	return b.compare(number{}, text, true)
+}

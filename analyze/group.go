@@ -1,0 +1,326 @@
+package analyze
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"utrace/format"
+)
+
+// Limits of a grouping. Calls of further values count as those of otherValues.
+const (
+	maxValues     = 10_000
+	maxValueBytes = 64 << 20
+	maxGroups     = 20_000 // pairs of a function and a value
+	maxKnownBytes = 256    // of a value whose reading is remembered
+)
+
+// otherValues is the name of the values that the limits cut off.
+const otherValues = "[other values]"
+
+// Value is what calls are grouped by.
+type Value struct {
+	// Text is the value as it stands in a call in C: a number, a "text" in quotes, ? for what could not be read.
+	// It is "" for calls that have none.
+	Text string
+	// Plain is the value for programs: a string, json.Number or bool; nil for what could not be read.
+	Plain any
+}
+
+// compareValues sorts numbers by what they are, and all else by its text.
+func compareValues(a, b *Value) int {
+	x, xok := a.Plain.(json.Number)
+	y, yok := b.Plain.(json.Number)
+	if xok && yok {
+		m, _ := x.Float64()
+		n, _ := y.Float64()
+		if c := cmp.Compare(m, n); c != 0 {
+			return c
+		}
+	}
+	return strings.Compare(a.Text, b.Text)
+}
+
+// Numbers of values in a valueTable.
+const (
+	noValue = iota
+	otherValue
+)
+
+// valueTable numbers the values of all traces of an analysis.
+type valueTable struct {
+	by      string
+	list    []Value
+	index   map[string]uint32 // by text
+	bytes   int
+	groups  int // pairs of a function and a value, of all traces
+	crowded bool
+	found   bool            // a function has the argument or result
+	names   map[string]bool // of all arguments and results
+}
+
+func newValueTable(by string) *valueTable {
+	return &valueTable{
+		by: by, list: []Value{noValue: {}, otherValue: {otherValues, otherValues}},
+		index: map[string]uint32{}, names: map[string]bool{},
+	}
+}
+
+func (v *valueTable) add(value Value) uint32 {
+	n, ok := v.index[value.Text]
+	switch {
+	case ok:
+		return n
+	case len(v.list) >= maxValues || v.bytes > maxValueBytes:
+		v.crowded = true
+		return otherValue
+	}
+	n = uint32(len(v.list))
+	v.list = append(v.list, value)
+	v.index[value.Text] = n
+	v.bytes += len(value.Text)
+	return n
+}
+
+// warn tells of limits that were reached, and of a name that nothing has.
+func (v *valueTable) warn(s *summary) {
+	if v.crowded {
+		s.warn("", "--by %s: more values than can be told apart: the calls of further ones are shown as %s", v.by, otherValues)
+	}
+	if v.by == "" || v.found || isThreadKey(v.by) {
+		return
+	}
+	var names []string
+	for name := range v.names {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	has := "no arguments or results were recorded"
+	if n := len(names); n > 0 {
+		has = "those recorded are " + strings.Join(names[:min(n, mostWarned)], ", ")
+		if n > mostWarned {
+			has += fmt.Sprintf(" and %d more", n-mostWarned)
+		}
+	}
+	s.warn("", "--by %s: no function has such an argument or result: %s", printable(v.by), has)
+}
+
+func isThreadKey(by string) bool { return by == "pid" || by == "tid" || by == "comm" }
+
+// group is a function, with a value where calls are grouped.
+type group struct {
+	fn    format.FuncID
+	value uint32
+}
+
+// grouping numbers the groups of one trace. A call belongs to the value of the nearest call around it, itself included, that
+// has the argument; a result is of its own call only. A nil grouping has one group for each function, with its number.
+type grouping struct {
+	values  *valueTable
+	places  []place // by function
+	funcs   []format.Func
+	groups  []group
+	index   map[group]uint32
+	threads map[format.ThreadID]uint32   // values of threads
+	known   map[string]map[string]uint32 // values, by type, as they stand in the file: reading one is slow
+
+	spellings int // in known
+}
+
+// place is where a call has the value.
+type place struct {
+	index  int // among the arguments, or results; -1 for a call that has none
+	result bool
+}
+
+// newGrouping returns nil where there is nothing to group by.
+func newGrouping(values *valueTable) *grouping {
+	if values.by == "" {
+		return nil
+	}
+	return &grouping{values: values, index: map[group]uint32{}, threads: map[format.ThreadID]uint32{}, known: map[string]map[string]uint32{}}
+}
+
+func (g *grouping) define(funcs []format.Func) {
+	if g == nil {
+		return
+	}
+	g.funcs = funcs
+	for i := len(g.places); i < len(funcs); i++ {
+		p := findValue(&funcs[i], g.values.by)
+		g.places = append(g.places, p)
+		g.values.found = g.values.found || p.index >= 0
+		for _, list := range [][]format.Arg{funcs[i].Args, funcs[i].Results} {
+			for _, a := range list {
+				if len(g.values.names) < maxValues {
+					g.values.names[printable(a.Name)] = true
+				}
+			}
+		}
+	}
+}
+
+// findValue finds an argument of a function by its name, or a result. Where nothing else is called so, "ret" is the first
+// result, and "arg2" the second argument that was recorded.
+func findValue(f *format.Func, name string) place {
+	named := func(a format.Arg) bool { return a.Name == name }
+	if i := slices.IndexFunc(f.Args, named); i >= 0 {
+		return place{index: i}
+	}
+	i := slices.IndexFunc(f.Results, named)
+	if i < 0 && name == "ret" && len(f.Results) > 0 {
+		i = 0
+	}
+	if n, ok := strings.CutPrefix(name, "arg"); ok && i < 0 {
+		if n, err := strconv.Atoi(n); err == nil && n > 0 && n <= len(f.Args) {
+			return place{index: n - 1}
+		}
+	}
+	return place{index: i, result: true}
+}
+
+// enter decides on the group of a call.
+func (g *grouping) enter(t *thread, f, parent *frame) {
+	if g == nil {
+		f.group = uint32(f.fn)
+	} else {
+		g.decide(t, f, parent)
+	}
+}
+
+func (g *grouping) decide(t *thread, f, parent *frame) {
+	value := uint32(noValue)
+	p := g.places[f.fn]
+	switch {
+	case isThreadKey(g.values.by):
+		value = g.thread(t)
+	case p.index >= 0 && !p.result:
+		value = g.read(t, g.funcs[f.fn].Args[p.index].Type, p.index)
+	case p.index < 0 && parent != nil:
+		value = g.groups[parent.group].value
+	}
+	f.group = g.number(group{f.fn, value})
+}
+
+// leave decides anew where calls are grouped by what they return.
+func (g *grouping) leave(t *thread, f *frame, state State) {
+	if g != nil && state == Complete {
+		g.decideAgain(t, f)
+	}
+}
+
+func (g *grouping) decideAgain(t *thread, f *frame) {
+	if p := g.places[f.fn]; p.index >= 0 && p.result && !isThreadKey(g.values.by) {
+		f.group = g.number(group{f.fn, g.read(t, g.funcs[f.fn].Results[p.index].Type, p.index)})
+	}
+}
+
+func (g *grouping) number(key group) uint32 {
+	n, ok := g.index[key]
+	if ok {
+		return n
+	}
+	if g.values.groups >= maxGroups && key.value != noValue && key.value != otherValue {
+		g.values.crowded = true
+		return g.number(group{key.fn, otherValue})
+	}
+	n = uint32(len(g.groups))
+	g.groups = append(g.groups, key)
+	g.index[key] = n
+	g.values.groups++
+	return n
+}
+
+// of returns the function and the value of a group.
+func (g *grouping) of(number int) group {
+	if g == nil {
+		return group{fn: format.FuncID(number)}
+	}
+	return g.groups[number]
+}
+
+// count returns how many groups there are, of so many functions.
+func (g *grouping) count(funcs int) int {
+	if g == nil {
+		return funcs
+	}
+	return len(g.groups)
+}
+
+// thread returns the number of the value of a thread.
+func (g *grouping) thread(t *thread) uint32 {
+	n, ok := g.threads[t.id]
+	if !ok {
+		n = g.values.add(threadValue(&t.info, g.values.by))
+		g.threads[t.id] = n
+	}
+	return n
+}
+
+func threadValue(t *format.Thread, by string) Value {
+	text := FlowName(t)
+	switch {
+	case by == "comm":
+		return Value{t.Comm, t.Comm}
+	case by == "pid":
+		text = strconv.Itoa(t.PID)
+	case t.Goroutine != 0 || t.Track != 0:
+		return Value{text, text}
+	}
+	return Value{text, json.Number(text)}
+}
+
+// read returns the number of one of the values that the row in hand carries.
+func (g *grouping) read(t *thread, typ string, index int) uint32 {
+	raw, ok := element(t.args(), index)
+	if !ok {
+		return noValue
+	}
+	known := g.known[typ]
+	if n, ok := known[string(raw)]; ok {
+		return n
+	}
+	n := g.values.add(Value{formatValue(typ, raw), plainValue(raw)})
+	if len(raw) <= maxKnownBytes && g.spellings < 2*maxValues {
+		g.spellings++
+		if known == nil {
+			known = map[string]uint32{}
+			g.known[typ] = known
+		}
+		known[string(raw)] = n
+	}
+	return n
+}
+
+// plainValue returns a value for programs.
+func plainValue(raw []byte) any {
+	switch {
+	case !json.Valid(raw):
+		return nil
+	case raw[0] == '"':
+		var s string
+		if json.Unmarshal(raw, &s) != nil {
+			return nil
+		}
+		return printable(s)
+	case raw[0] == '{':
+		text, cut, ok := objectText(raw)
+		switch {
+		case !ok:
+			return nil
+		case cut:
+			return printable(text) + cutMark
+		}
+		return printable(text)
+	case raw[0] == 't' || raw[0] == 'f':
+		return raw[0] == 't'
+	case bytes.ContainsAny(raw[:1], "-0123456789"):
+		return json.Number(raw)
+	}
+	return nil
+}

@@ -1,0 +1,299 @@
+package analyze
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"utrace/format"
+)
+
+// writeValues writes a trace of random calls on three threads: "outer" and "both" take a host, both and "inner" return a number,
+// "point" is a hit with a host, and "plain" has nothing.
+func writeValues(t testing.TB, path string, calls, hosts int) {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString(`meta {}
+module {"path": "/bin/prog"}
+func {"name": "outer", "module": 0, "addr": 1, "args": [{"name": "n", "type": "u32"}, {"name": "host", "type": "str"}]}
+func {"name": "both", "module": 0, "addr": 2, "args": [{"name": "host", "type": "str"}], "results": [{"name": "ret", "type": "s32"}]}
+func {"name": "inner", "module": 0, "addr": 3, "results": [{"name": "ret", "type": "s64"}]}
+func {"name": "plain", "module": 0, "addr": 4}
+func {"name": "point", "module": 0, "addr": 5, "hit": true, "args": [{"name": "host", "type": "str"}]}
+process {"pid": 7, "comm": "prog"}
+thread {"pid": 7, "tid": 7, "comm": "main"}
+thread {"pid": 7, "tid": 8, "comm": "worker"}
+thread {"pid": 7, "tid": 9, "comm": "worker"}
+`)
+	rng := rand.New(rand.NewPCG(3, 4))
+	var stacks [3][]int
+	now := 0
+	host := func() string { return fmt.Sprintf(`"host,]%d \"x\""`, rng.IntN(hosts)) }
+	for range calls {
+		th := rng.IntN(3)
+		st := &stacks[th]
+		now += 1 + rng.IntN(1000)
+		sp := 0x10000 - 16*len(*st)
+		switch fn := rng.IntN(5); {
+		case fn == 4:
+			fmt.Fprintf(&b, "%d %d hit 4 args=[%s]\n", now, th, host())
+		case len(*st) < 6 && rng.IntN(2) == 0:
+			*st = append(*st, fn)
+			args := []string{fmt.Sprintf(" args=[%d, %s]", rng.IntN(3), host()), fmt.Sprintf(" args=[%s]", host()), "", ""}[fn]
+			fmt.Fprintf(&b, "%d %d entry %d sp=%#x%s\n", now, th, fn, sp, args)
+		case len(*st) > 0:
+			fn := (*st)[len(*st)-1]
+			*st = (*st)[:len(*st)-1]
+			if rng.IntN(10) == 0 { // it is lost
+				continue
+			}
+			args := ""
+			if fn == 1 || fn == 2 {
+				args = fmt.Sprintf(" args=[%d]", rng.IntN(4)-2)
+			}
+			fmt.Fprintf(&b, "%d %d return %d sp=%#x%s\n", now, th, fn, sp+16, args)
+		}
+	}
+	b.WriteString("end {}\n")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := format.ReadText(strings.NewReader(b.String()), f); err != nil {
+		t.Fatal(err)
+	}
+}
+
+type groupFigures struct {
+	Calls, Complete uint64
+	Durations, Self time.Duration
+}
+
+// groupsOfFlow works out the figures of each function and value from what Flow shows.
+func groupsOfFlow(t *testing.T, path, by string) map[string]groupFigures {
+	t.Helper()
+	type call struct {
+		value  string
+		inside time.Duration
+	}
+	figures := map[string]groupFigures{}
+	open := map[format.ThreadID][]call{}
+	_, err := Flow(path, Options{}, false, func(s *Step) error {
+		stack := open[s.ThreadID]
+		value := ""
+		switch name := s.Func.Name; {
+		case by == "tid":
+			value = fmt.Sprint(s.Thread.TID)
+		case by == "comm":
+			value = s.Thread.Comm
+		case by == "ret":
+		case name == "outer":
+			_, value, _ = strings.Cut(s.Args, ", ")
+		case name == "both" || name == "point":
+			value = s.Args
+		case len(stack) > 0:
+			value = stack[len(stack)-1].value
+		}
+		count := func(value string, f groupFigures) {
+			key := s.Func.Name + " " + value
+			sum := figures[key]
+			sum.Calls += f.Calls
+			sum.Complete += f.Complete
+			sum.Durations += f.Durations
+			sum.Self += f.Self
+			figures[key] = sum
+		}
+		switch s.Kind {
+		case Hit:
+			count(value, groupFigures{Calls: 1})
+		case Enter:
+			stack = append(stack, call{value: value})
+		case Leave:
+			top := stack[len(stack)-1]
+			stack = stack[:len(stack)-1]
+			inside := top.inside
+			if s.State == Complete {
+				if by == "ret" {
+					top.value = s.Results
+				}
+				inside = s.Duration
+				count(top.value, groupFigures{1, 1, s.Duration, s.Duration - top.inside})
+			} else {
+				count(top.value, groupFigures{Calls: 1})
+			}
+			if len(stack) > 0 {
+				stack[len(stack)-1].inside += inside
+			}
+		}
+		open[s.ThreadID] = stack
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return figures
+}
+
+func TestGroups(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "trace")
+	writeValues(t, path, 20_000, 5)
+	plain, err := Report([]string{path}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, by := range []string{"host", "ret", "tid", "comm"} {
+		r, err := Report([]string{path}, Options{By: by})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]groupFigures{}
+		totals := map[string]time.Duration{}
+		for i := range r.Rows {
+			row := &r.Rows[i]
+			got[row.Name+" "+row.Value.Text] = groupFigures{row.Calls, row.Calls - row.Incomplete, row.Durations.Sum(), row.Self}
+			if row.Name == "point" {
+				got[row.Name+" "+row.Value.Text] = groupFigures{Calls: row.Calls}
+			}
+			totals[row.Name] += row.Total
+		}
+		want := groupsOfFlow(t, path, by)
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("by %s:\n%v\nwant:\n%v", by, got, want)
+		}
+		for i := range plain.Rows {
+			if row := &plain.Rows[i]; totals[row.Name] != row.Total {
+				t.Errorf("by %s: the totals of %s add up to %v, without groups it is %v", by, row.Name, totals[row.Name], row.Total)
+			}
+		}
+		checkLabels(t, path, by, want)
+	}
+}
+
+// checkLabels holds the samples of a profile, by label, against the figures of groups.
+func checkLabels(t *testing.T, path, by string, want map[string]groupFigures) {
+	t.Helper()
+	p, _, err := Profile([]string{path}, Options{By: by})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]groupFigures{}
+	for _, s := range p.Sample {
+		value := ""
+		if text, ok := s.Label[by]; ok {
+			value = text[0]
+			if by == "host" {
+				value = fmt.Sprintf("%q", value)
+			}
+		} else if n, ok := s.NumLabel[by]; ok {
+			value = fmt.Sprint(n[0])
+		}
+		key := s.Location[0].Line[0].Function.Name + " " + value
+		sum := got[key]
+		sum.Calls += uint64(s.Value[0])
+		sum.Self += time.Duration(s.Value[1])
+		got[key] = sum
+	}
+	for key, sum := range want {
+		if g := got[key]; g.Calls != sum.Calls || g.Self != sum.Self {
+			t.Errorf("profile by %s: %s has %v, want %v", by, key, g, sum)
+		}
+		delete(got, key)
+	}
+	if len(got) > 0 {
+		t.Errorf("profile by %s: more: %v", by, got)
+	}
+}
+
+// Values without end go into one row, no call is lost, and the result does not depend on the number of processors.
+func TestManyValues(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "trace")
+	writeValues(t, path, 80_000, 1<<30)
+	plain, err := Report([]string{path}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := func(r *Result) (n uint64) {
+		for i := range r.Rows {
+			n += r.Rows[i].Calls
+		}
+		return n
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	one, err := Report([]string{path}, Options{By: "host"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtime.GOMAXPROCS(4)
+	four, err := Report([]string{path}, Options{By: "host"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(one, four) {
+		t.Error("one processor and four give different reports")
+	}
+	others := 0
+	for i := range one.Rows {
+		if one.Rows[i].Value.Text == otherValues {
+			others++
+		}
+	}
+	if others != 5 || len(one.Rows) > maxGroups+2*5 || calls(one) != calls(plain) {
+		t.Errorf("%d rows, %d of other values, %d calls of %d", len(one.Rows), others, calls(one), calls(plain))
+	}
+	if len(one.Warnings) == 0 || !strings.Contains(strings.Join(one.Warnings, "\n"), otherValues) {
+		t.Errorf("no warning: %q", one.Warnings)
+	}
+}
+
+func TestGroupByUnknown(t *testing.T) {
+	r, err := Report([]string{fromText(t, slowTrace)}, Options{By: "pth"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "--by pth: no function has such an argument or result: those recorded are n, p, path, ret, x"
+	if len(r.Warnings) != 1 || r.Warnings[0] != want {
+		t.Errorf("%q, want %q", r.Warnings, want)
+	}
+}
+
+func TestValues(t *testing.T) {
+	for _, c := range []struct {
+		typ, raw, text string
+		plain          any
+	}{
+		{"s32", "-5", "-5", json.Number("-5")}, {"ptr", "4096", "0x1000", json.Number("4096")}, {"u64", "18446744073709551615", "18446744073709551615", json.Number("18446744073709551615")},
+		{"str", `"a\u001b[31m\"b"`, `"a\x1b[31m\"b"`, `a\x1b[31m"b`}, {"str", "null", "?", nil}, {"bool", "true", "true", true},
+		{"str", `{"text": "abc", "cut": true}`, `"abc"...`, "abc..."}, {"buf[n]", `{"bytes": "AP8="}`, `"\x00\xff"`, `\x00\xff`},
+		{"buf[n]", `{"bytes": "!"}`, "?", nil}, {"char", `"x"`, "'x'", "x"}, {"f64", `"NaN"`, "NaN", "NaN"}, {"enum color", `"RED"`, "RED", "RED"},
+		{"s32", "12x", "12x", nil}, {"s32", "[1]", "[1]", nil},
+	} {
+		if text, plain := formatValue(c.typ, []byte(c.raw)), plainValue([]byte(c.raw)); text != c.text || !reflect.DeepEqual(plain, c.plain) {
+			t.Errorf("%s %s: %s and %#v, want %s and %#v", c.typ, c.raw, text, plain, c.text, c.plain)
+		}
+	}
+}
+
+// FuzzElement: of a valid array, element finds what encoding/json finds.
+func FuzzElement(f *testing.F) {
+	for _, text := range []string{`[]`, `[1]`, ` [ "a,]\"\\" , {"x": [1, "}"]}, null ] `, `[1`, `["`, `[1,]`, `["\`, `[[]`, `[}]`, `[,]`} {
+		f.Add([]byte(text), 1)
+	}
+	f.Fuzz(func(t *testing.T, text []byte, index int) {
+		got, ok := element(text, index)
+		var list []json.RawMessage
+		if json.Unmarshal(text, &list) != nil || list == nil {
+			return
+		}
+		if want := index >= 0 && index < len(list); ok != want || ok && string(got) != string(list[index]) {
+			t.Errorf("%q: element %d is %q, %v", text, index, got, ok)
+		}
+	})
+}

@@ -1,0 +1,55 @@
+package analyze
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"utrace/format"
+)
+
+// fromText writes a trace from its text twin, behind a meta line.
+func fromText(t testing.TB, text string) string {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), "trace.arrow"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := format.ReadText(strings.NewReader("meta {}\n"+text), f); err != nil {
+		t.Fatal(err)
+	}
+	return f.Name()
+}
+
+// A process that executes another program has samples of both, each under its own name.
+func TestProfileNamesPrograms(t *testing.T) {
+	path := fromText(t, `
+module {"path": "/bin/sh"}
+func {"name": "fork", "module": 0, "addr": 1}
+func {"name": "main", "module": 0, "addr": 2}
+process {"pid": 7, "comm": "sh"}
+thread {"pid": 7, "tid": 7, "comm": "sh"}
+10 0 entry 0 sp=0x1000
+20 0 return 0 sp=0x1000
+flush
+process {"pid": 7, "comm": "ls"}
+thread {"pid": 7, "tid": 7, "comm": "ls"}
+30 1 entry 1 sp=0x1000
+40 1 return 1 sp=0x1000
+end {}`)
+	p, _, err := Profile([]string{path}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range p.Sample {
+		got = append(got, s.Location[0].Line[0].Function.Name+" "+s.Label["process"][0])
+	}
+	slices.Sort(got)
+	if want := []string{"fork sh", "main ls"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

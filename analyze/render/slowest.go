@@ -1,0 +1,70 @@
+package render
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"utrace/analyze"
+	"utrace/format"
+)
+
+// Slowest writes the slowest calls, each with its circumstances and, in the layout of Flow, what is below it.
+func Slowest(w io.Writer, s *analyze.SlowCalls) error {
+	out := bufio.NewWriter(w)
+	fmt.Fprintf(out, "# %d slowest of %d calls\n", len(s.Calls), s.Of)
+	for i := range s.Calls {
+		c := &s.Calls[i]
+		fmt.Fprintln(out)
+		line := func(name, value string) { fmt.Fprintf(out, "# %-9s %s\n", name, value) }
+		line(fmt.Sprintf("%d of %d", i+1, len(s.Calls)), analyze.FormatDuration(c.Duration)+"  "+slowName(c))
+		if len(s.Trace.Files) > 1 {
+			line("file", c.File)
+		}
+		line("began", c.Began.Format(time.RFC3339Nano)+", "+analyze.FormatDuration(c.Start)+" after the start")
+		line("process", strings.TrimRight(fmt.Sprintf("%d %s", c.Thread.PID, c.Process), " "))
+		line("thread", strings.TrimRight(threadName(&c.Thread)+" "+c.Thread.Comm, " "))
+		if err := slowFlow(out, c); err != nil {
+			return err
+		}
+	}
+	return out.Flush()
+}
+
+// slowName is a call with its values.
+func slowName(c *analyze.SlowCall) string {
+	end := analyze.Step{Func: c.Function, Results: c.Results}
+	return c.Function.Name + "(" + c.Args + ")" + result(&end)
+}
+
+// threadName says what kind of flow a thread is.
+func threadName(t *format.Thread) string {
+	switch {
+	case t.Track != 0:
+		return fmt.Sprintf("track %d of spans that overlap, first on thread %d", t.Track, t.TID)
+	case t.Goroutine != 0:
+		return fmt.Sprintf("goroutine %d, first on thread %d", t.Goroutine, t.TID)
+	}
+	return fmt.Sprint(t.TID)
+}
+
+func slowFlow(out *bufio.Writer, c *analyze.SlowCall) error {
+	if len(c.Flow) > 0 {
+		fmt.Fprintln(out, bracesTitle)
+	}
+	f := &braces{out: out, waiting: map[format.ThreadID]int{}}
+	for i := range c.Flow {
+		if err := f.step(&c.Flow[i]); err != nil {
+			return err
+		}
+	}
+	if err := f.flush(); err != nil {
+		return err
+	}
+	if c.Omitted > 0 {
+		fmt.Fprintf(out, "# not shown: %d calls below it, the longest of which took %s\n", c.Omitted, analyze.FormatDuration(c.OmittedMost))
+	}
+	return nil
+}

@@ -1,0 +1,200 @@
+package analyze
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"utrace/format"
+)
+
+// SlowCalls are the slowest calls of traces, slowest first. The same traces give the same SlowCalls.
+type SlowCalls struct {
+	Calls    []SlowCall
+	Of       uint64 // complete calls of the functions asked for
+	Trace    Trace
+	Warnings []string
+}
+
+// SlowCall is a call, and what happened inside it.
+type SlowCall struct {
+	File     string // the trace that it is in
+	Function *format.Func
+	Module   string // path
+	Process  string // name of the program
+	Thread   format.Thread
+	Start    time.Duration // since the start of its trace
+	Began    time.Time
+	Duration time.Duration
+	// Args and Results are the values of the call as they stand in a call in C; "" for none.
+	Args, Results string
+	// Flow is the call and what is below it, in the order of time. Where much is, it holds the longest calls,
+	// and those that they are in.
+	Flow        []Step
+	Omitted     uint64        // calls and hits below it that Flow does not hold
+	OmittedMost time.Duration // none of them took longer
+}
+
+// Slowest finds the n slowest complete calls of the functions asked for. It reads each trace twice: the first pass finds
+// the calls, the second what is below them. Memory grows with n, threads and the depth of their stacks.
+func Slowest(paths []string, n int, opts Options) (*SlowCalls, error) {
+	sum := newSummary(paths)
+	all := &ranking{most: n}
+	for i, path := range paths {
+		src, err := openSource(path)
+		if err != nil {
+			return nil, err
+		}
+		views := make([]view, shards())
+		for k := range views {
+			views[k] = &slowest{opts: &opts, ranking: ranking{most: n}, file: i}
+		}
+		t, err := src.pair(&opts, format.Columns{}, views)
+		src.close()
+		if err != nil {
+			return nil, err
+		}
+		sum.add(path, src, t)
+		for _, v := range views {
+			all.merge(&v.(*slowest).ranking)
+		}
+	}
+	all.cut()
+	result := &SlowCalls{Calls: make([]SlowCall, len(all.calls)), Of: all.of}
+	for i, path := range paths {
+		if err := collectFlows(path, i, &opts, all.calls, result.Calls); err != nil {
+			return nil, err
+		}
+	}
+	result.Trace, result.Warnings = sum.result(), sum.warnings
+	return result, nil
+}
+
+// collectFlows makes the calls of one trace, which stand in the list at their ranks.
+func collectFlows(path string, file int, opts *Options, ranked []rankedCall, list []SlowCall) error {
+	flows := map[callKey]*callFlow{}
+	for _, c := range ranked {
+		if c.file == file {
+			flows[c.callKey] = &callFlow{}
+		}
+	}
+	if len(flows) == 0 {
+		return nil
+	}
+	src, err := openSource(path)
+	if err != nil {
+		return err
+	}
+	defer src.close()
+	views := make([]view, shards())
+	for i := range views {
+		views[i] = newSlowFlows(flows)
+	}
+	if _, err := src.pair(opts, format.Columns{Args: true}, views); err != nil {
+		return err
+	}
+	for i, c := range ranked {
+		if c.file != file {
+			continue
+		}
+		if int(c.thread) >= len(src.tables.Threads) || int(c.fn) >= len(src.tables.Funcs) {
+			return fmt.Errorf("%s has changed while it was read", printable(path))
+		}
+		fn, flow := &src.tables.Funcs[c.fn], flows[c.callKey]
+		call := SlowCall{
+			File: printable(path), Function: fn, Module: src.tables.Modules[fn.Module].Path,
+			Process: src.processes[c.thread], Thread: src.tables.Threads[c.thread],
+			Start: time.Duration(c.startNs), Duration: time.Duration(c.durationNs),
+			Began: time.Unix(0, src.meta.Start.WallNs).UTC().Add(time.Duration(c.startNs)),
+		}
+		call.Flow = flow.steps(c.thread, src.tables)
+		call.Omitted, call.OmittedMost = flow.omitted, time.Duration(flow.omittedNs)
+		if n := len(call.Flow); n > 0 {
+			call.Args, call.Results = call.Flow[0].Args, call.Flow[n-1].Results
+		}
+		list[i] = call
+	}
+	return nil
+}
+
+// callKey finds a call again in another pass over its trace: calls and hits of a thread are numbered.
+type callKey struct {
+	thread  format.ThreadID
+	number  uint32
+	startNs int64
+}
+
+type rankedCall struct {
+	callKey
+	durationNs int64
+	file       int
+	fn         format.FuncID
+}
+
+func compareSlowness(a, b rankedCall) int {
+	return cmp.Or(cmp.Compare(b.durationNs, a.durationNs), cmp.Compare(a.file, b.file), cmp.Compare(a.startNs, b.startNs),
+		cmp.Compare(a.thread, b.thread), cmp.Compare(a.number, b.number))
+}
+
+// ranking keeps the slowest calls, and at times as many others, since it is cut when it is twice as long as it may be.
+type ranking struct {
+	most  int
+	of    uint64 // calls that were added
+	atNs  int64  // faster calls need not be added
+	calls []rankedCall
+}
+
+func (r *ranking) add(c rankedCall) {
+	if r.of++; c.durationNs < r.atNs {
+		return
+	}
+	if r.calls = append(r.calls, c); len(r.calls) >= 2*r.most {
+		r.cut()
+	}
+}
+
+func (r *ranking) cut() {
+	slices.SortFunc(r.calls, compareSlowness)
+	if len(r.calls) > r.most {
+		r.calls = r.calls[:r.most]
+		r.atNs = r.calls[r.most-1].durationNs
+	}
+}
+
+func (r *ranking) merge(part *ranking) {
+	for _, c := range part.calls {
+		r.add(c)
+	}
+	r.of += part.of - uint64(len(part.calls))
+}
+
+// slowest is the view that finds the slowest calls.
+type slowest struct {
+	ranking
+	opts    *Options
+	matches []bool // by function
+	file    int
+}
+
+func (s *slowest) define(funcs []format.Func) {
+	for len(s.matches) < len(funcs) {
+		s.matches = append(s.matches, s.opts.Function.function(&funcs[len(s.matches)]))
+	}
+}
+
+func (s *slowest) enter(t *thread, f, _ *frame) { f.node = t.nextNumber() }
+
+func (s *slowest) hit(t *thread, _ format.FuncID) { t.nextNumber() }
+
+func (s *slowest) leave(t *thread, f *frame, state State) {
+	if state == Complete && s.matches[f.fn] && !s.opts.outside(f.startNs) {
+		s.add(rankedCall{callKey{t.id, f.node, f.startNs}, f.durationNs(t), s.file, f.fn})
+	}
+}
+
+// nextNumber numbers the calls and hits of a thread.
+func (t *thread) nextNumber() uint32 {
+	t.root++
+	return t.root
+}

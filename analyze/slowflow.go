@@ -1,0 +1,209 @@
+package analyze
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"utrace/format"
+)
+
+// Bounds of what is kept of the flow below a slow call.
+const (
+	maxBelow     = 50       // calls and hits
+	maxArgsBytes = 16 << 10 // of what a call or a return carries, as the file has it
+	maxOpenBytes = 64 << 20 // of what open calls carry, in all
+)
+
+// notKept stands for values that are too long.
+const notKept = "..."
+
+// slowFlows is the view that collects what is below calls that are known to be slow.
+type slowFlows struct {
+	wanted map[callKey]*callFlow // of all threads: each flow is filled by the view that sees its thread
+	open   map[format.ThreadID]*openFlows
+	room   int // bytes that may still be kept of open calls
+}
+
+// openFlows are the slow calls that a thread is in.
+type openFlows struct {
+	flows []*callFlow
+	args  [][]byte // that each call carries, from the outermost slow one on
+}
+
+// callFlow is a slow call, as the first of its calls, and what is below it.
+type callFlow struct {
+	level     int // slow calls' frames around it
+	calls     []flowCall
+	atNs      int64 // shorter calls need not be added
+	omitted   uint64
+	omittedNs int64
+}
+
+type flowCall struct {
+	startNs, endNs int64
+	durationNs     int64 // of a complete one
+	depth          int   // below the slow call
+	number         uint32
+	fn             format.FuncID
+	state          State
+	hit            bool
+	args, results  []byte
+}
+
+func newSlowFlows(wanted map[callKey]*callFlow) *slowFlows {
+	return &slowFlows{wanted: wanted, open: map[format.ThreadID]*openFlows{}, room: maxOpenBytes}
+}
+
+func (s *slowFlows) define([]format.Func) {}
+
+func (s *slowFlows) enter(t *thread, f, _ *frame) {
+	f.node = t.nextNumber()
+	open := s.open[t.id]
+	if flow := s.wanted[callKey{t.id, f.node, f.startNs}]; flow != nil {
+		if open == nil {
+			open = &openFlows{}
+			s.open[t.id] = open
+		}
+		flow.level = len(open.args)
+		open.flows = append(open.flows, flow)
+	}
+	if open == nil {
+		return
+	}
+	args := keep(t.args())
+	if len(args) > s.room {
+		args = []byte(notKept)
+	}
+	s.room -= len(args)
+	open.args = append(open.args, args)
+}
+
+func (s *slowFlows) leave(t *thread, f *frame, state State) {
+	open := s.open[t.id]
+	if open == nil {
+		return
+	}
+	level := len(open.args) - 1
+	args := open.args[level]
+	open.args = open.args[:level]
+	s.room += len(args)
+	c := flowCall{startNs: f.startNs, endNs: t.nowNs, number: f.node, fn: f.fn, state: state, args: args}
+	if state == Complete {
+		c.durationNs = f.durationNs(t)
+	}
+	for _, flow := range open.flows {
+		flow.add(t, c, level)
+	}
+	if last := len(open.flows) - 1; open.flows[last].level == level {
+		open.flows = open.flows[:last]
+	}
+	if len(open.flows) == 0 {
+		delete(s.open, t.id)
+	}
+}
+
+func (s *slowFlows) hit(t *thread, fn format.FuncID) {
+	number := t.nextNumber()
+	open := s.open[t.id]
+	if open == nil {
+		return
+	}
+	c := flowCall{startNs: t.nowNs, endNs: t.nowNs, number: number, fn: fn, hit: true, args: keep(t.args())}
+	for _, flow := range open.flows {
+		flow.add(t, c, len(open.args))
+	}
+}
+
+// add takes in a call, if it is one of the longest. How long is the time from its entry to the row that ended it: so a call
+// is never shorter than those inside it, and those that are kept have their callers.
+func (c *callFlow) add(t *thread, call flowCall, level int) {
+	if call.endNs-call.startNs < c.atNs {
+		c.omit(&call)
+		return
+	}
+	call.depth = level - c.level
+	if call.state == Complete && !call.hit {
+		call.results = keep(t.args())
+	}
+	if c.calls = append(c.calls, call); len(c.calls) >= 2*maxBelow {
+		c.cut()
+	}
+}
+
+func (c *callFlow) omit(call *flowCall) {
+	c.omitted++
+	c.omittedNs = max(c.omittedNs, call.durationNs)
+}
+
+func (c *callFlow) cut() {
+	if len(c.calls) <= maxBelow+1 {
+		return
+	}
+	slices.SortFunc(c.calls, func(a, b flowCall) int {
+		return cmp.Or(cmp.Compare(b.endNs-b.startNs, a.endNs-a.startNs), cmp.Compare(a.depth, b.depth), cmp.Compare(a.number, b.number))
+	})
+	for i := maxBelow + 1; i < len(c.calls); i++ {
+		c.omit(&c.calls[i])
+		c.calls[i] = flowCall{}
+	}
+	c.calls = c.calls[:maxBelow+1]
+	c.atNs = c.calls[maxBelow].endNs - c.calls[maxBelow].startNs
+}
+
+// steps returns the flow in the order of time.
+func (c *callFlow) steps(id format.ThreadID, tables format.Tables) []Step {
+	c.cut()
+	slices.SortFunc(c.calls, func(a, b flowCall) int {
+		return cmp.Or(cmp.Compare(a.startNs, b.startNs), cmp.Compare(a.number, b.number))
+	})
+	var steps []Step
+	step := func(kind StepKind, call *flowCall, ns int64) *Step {
+		steps = append(steps, Step{
+			Kind: kind, Depth: call.depth, At: time.Duration(ns),
+			ThreadID: id, Thread: &tables.Threads[id], Func: &tables.Funcs[call.fn],
+		})
+		return &steps[len(steps)-1]
+	}
+	var open []*flowCall
+	leave := func(depth int) {
+		for len(open) > 0 && open[len(open)-1].depth >= depth {
+			call := open[len(open)-1]
+			open = open[:len(open)-1]
+			s := step(Leave, call, call.endNs)
+			if s.State = call.state; s.State == Complete {
+				s.Duration = time.Duration(call.durationNs)
+				s.Results = keptValues(s.Func.Results, call.results)
+			}
+		}
+	}
+	for i := range c.calls {
+		call := &c.calls[i]
+		leave(call.depth)
+		kind := Enter
+		if call.hit {
+			kind = Hit
+		} else {
+			open = append(open, call)
+		}
+		s := step(kind, call, call.startNs)
+		s.Args = keptValues(s.Func.Args, call.args)
+	}
+	leave(0)
+	return steps
+}
+
+// keep copies what a row carries, unless it is too long.
+func keep(args []byte) []byte {
+	if len(args) > maxArgsBytes {
+		return []byte(notKept)
+	}
+	return slices.Clone(args)
+}
+
+func keptValues(defs []format.Arg, kept []byte) string {
+	if string(kept) == notKept {
+		return notKept
+	}
+	return formatValues(defs, kept)
+}

@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
+/* Calls that are followed from their entry to their return, where a condition can only be decided at the return: on what the
+ * function returns, or how long it took. Then all sites are followed, as the entry of a call that is kept is
+ * written late, and what happens in a thread must stay in its order:
+ *
+ *  1. A thread has a stack of open calls, paired by the stack pointer as the analyzer pairs them.
+ *  2. Before anything of the thread is written, so are the entries of the open calls around it: what has been written is the
+ *     outer part of the stack.
+ *  3. A call that is not kept leaves its number and time behind, by function and process (dropped). If its entry has been
+ *     written, for something inside that is kept, its return is written as KIND_DROPPED.
+ *
+ * Included by site.h. */
+#ifndef UTRACE_CALLS_H
+#define UTRACE_CALLS_H
+
+enum { MAX_STEPS = 512 }; /* open calls that one event may end, or have written */
+
+/* Where the top of every goroutine's stack is put, so that stack pointers fall with the depth there, too. */
+#define GO_STACK_TOP (1ULL << 40)
+
+/* Set before loading. */
+const volatile __u8 follow_calls;
+
+/* Calls that found no room among dropped. */
+volatile __u64 uncounted_drops;
+
+struct thread_key {
+	__u64 thread; /* or goroutine */
+	__u32 tgid;
+	__u32 reserved;
+};
+
+struct thread_calls {
+	__u32 depth;
+	__u32 written; /* of them, from the outermost on */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct thread_key);
+	__type(value, struct thread_calls);
+} threads_calls SEC(".maps");
+
+struct call_key {
+	__u64 thread;
+	__u32 tgid;
+	__u32 depth;
+};
+
+enum call_state {
+	CALL_UNDECIDED = 0,
+	CALL_KEPT = 1,
+	CALL_UNWANTED = 2, /* its entry did not meet the condition: as if it were not there */
+};
+
+struct open_call {
+	__u64 sp;   /* on the stack of a goroutine counted from GO_STACK_TOP */
+	__u64 name; /* of SITE_NAMED */
+	__u64 time_ns;
+	__u64 child_ns;   /* of the calls in it that are complete */
+	__u64 dropped_ns; /* those of them of which nothing is written */
+	__u64 below;      /* a bit for each function that is open around it, some share one */
+	__u64 goid;
+	__u32 func;
+	__u32 tid;
+	__u16 held; /* mask of the comparisons of its entry that held */
+	__u8 kind;
+	__u8 state;
+	__u8 args; /* it has values, in open_args */
+	__u8 reserved[3];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct call_key);
+	__type(value, struct open_call);
+} open_calls SEC(".maps");
+
+struct open_args {
+	struct args_event event;
+	char texts[KEPT_TEXT_BYTES];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct call_key);
+	__type(value, struct open_args);
+} open_args SEC(".maps");
+
+struct dropped_key {
+	__u64 name;
+	__u32 func, tgid;
+};
+
+/* Calls of a function that were not kept. */
+struct dropped_calls {
+	__u64 complete;
+	__u64 incomplete; /* without a return */
+	__u64 sum_ns;     /* of the complete ones */
+	__u64 total_ns;   /* without those inside of a call of the same function */
+	__u64 self_ns;    /* without the calls in them */
+	__u64 inside_ns;  /* another thing: of calls not kept, directly inside of those of this function that were */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct dropped_key);
+	__type(value, struct dropped_calls);
+} dropped SEC(".maps");
+
+_Static_assert(sizeof(struct open_call) == 72, "read by calls.go");
+_Static_assert(sizeof(struct dropped_calls) == 48, "read by calls.go");
+
+static __always_inline struct dropped_calls *dropped_of(struct follow *f, __u32 func, __u64 name)
+{
+	struct dropped_key key = {.name = name, .func = func, .tgid = f->tgid};
+	struct dropped_calls none = {}, *d = bpf_map_lookup_elem(&dropped, &key);
+
+	if (!d) {
+		bpf_map_update_elem(&dropped, &key, &none, BPF_NOEXIST);
+		d = bpf_map_lookup_elem(&dropped, &key);
+	}
+	if (!d)
+		__sync_fetch_and_add(&uncounted_drops, 1);
+	return d;
+}
+
+static __always_inline struct open_call *call_at(struct follow *f, __u32 depth)
+{
+	struct call_key key = {.thread = f->thread, .tgid = f->tgid, .depth = depth};
+
+	return bpf_map_lookup_elem(&open_calls, &key);
+}
+
+/* Takes the innermost call off the stack: its return will not be seen. */
+static __always_inline void unwind(struct follow *f, struct open_call *c)
+{
+	struct dropped_calls *d;
+	struct open_call *outer;
+
+	f->depth--;
+	if (f->depth > 0) {
+		outer = call_at(f, f->depth - 1);
+		if (outer) {
+			outer->child_ns += c->child_ns;
+			outer->dropped_ns += c->dropped_ns;
+		}
+	}
+	if (f->written > f->depth) {
+		f->written = f->depth;
+	} else if (c->state == CALL_UNDECIDED) {
+		d = dropped_of(f, c->func, c->name);
+		if (d)
+			__sync_fetch_and_add(&d->incomplete, 1);
+	}
+}
+
+/* Ends the innermost call if it lies no higher than f->gone. It reports whether there may be more. */
+__attribute__((noinline)) int unwind_one(struct scratch *s)
+{
+	struct open_call *c;
+
+	if (!s || s->follow.depth == 0)
+		return 0;
+	c = call_at(&s->follow, s->follow.depth - 1);
+	if (!c) {
+		s->follow.depth--;
+		return 1;
+	}
+	if (c->sp == 0 || c->sp > s->follow.gone)
+		return 0;
+	unwind(&s->follow, c);
+	return 1;
+}
+
+/* Ends the innermost call unless it is the one at f->found. */
+__attribute__((noinline)) int unwind_to(struct scratch *s)
+{
+	struct open_call *c;
+
+	if (!s || s->follow.depth == 0 || s->follow.depth - 1 <= s->follow.found)
+		return 0;
+	c = call_at(&s->follow, s->follow.depth - 1);
+	if (c)
+		unwind(&s->follow, c);
+	else
+		s->follow.depth--;
+	return 1;
+}
+
+/* Looks at the call at f->found, from the innermost on. It reports whether to look further: 0 with f->is_found or not. */
+__attribute__((noinline)) int find_one(struct scratch *s)
+{
+	struct follow *f;
+	struct open_call *c;
+
+	if (!s || s->follow.found == 0)
+		return 0;
+	f = &s->follow;
+	f->found--;
+	c = call_at(f, f->found);
+	if (!c)
+		return 1;
+	if (c->func == s->event.event.func && c->name == f->name && (f->sp == 0 || c->sp == f->sp)) {
+		f->is_found = 1;
+		return 0;
+	}
+	return f->sp == 0 || c->sp == f->sp || c->sp == 0;
+}
+
+/* Writes the entry of a call. */
+static __always_inline long put_call(struct follow *f, struct open_call *c, struct call_key *key)
+{
+	__u32 cpu = f->cpu, lap, kind = c->kind | (c->name ? KIND_NAMED : 0);
+	struct go_event go;
+	struct event *event;
+	void *ring;
+
+	if (c->args || c->goid) {
+		ring = bpf_map_lookup_elem(&rings, &cpu);
+		if (!ring)
+			return -1;
+		if (c->args) {
+			struct open_args *a = bpf_map_lookup_elem(&open_args, key);
+			__u64 bytes;
+
+			if (!a)
+				return -1;
+			bytes = a->event.bytes;
+			USE_AS_IS(bytes);
+			if (bytes > KEPT_TEXT_BYTES)
+				bytes = KEPT_TEXT_BYTES;
+			return bpf_ringbuf_output(ring, a, sizeof(a->event) + bytes, BPF_RB_NO_WAKEUP);
+		}
+		go.event = (struct event){.kind = kind, .func = c->func, .time_ns = c->time_ns, .sp = c->goid ? GO_STACK_TOP - c->sp : c->sp, .value = c->name, .pid = f->tgid, .tid = c->tid};
+		go.goid = c->goid;
+		return bpf_ringbuf_output(ring, &go, sizeof(go), BPF_RB_NO_WAKEUP);
+	}
+	event = new_event(cpu, &lap);
+	if (!event)
+		return -1;
+	event->func = c->func;
+	event->time_ns = c->time_ns;
+	event->sp = c->sp;
+	event->value = c->name;
+	event->pid = f->tgid;
+	event->tid = c->tid;
+	publish(&event->kind, lap | kind);
+	return 0;
+}
+
+/* Writes the entry of the outermost call of which it has not been. It reports whether there may be more. */
+__attribute__((noinline)) int write_one(struct scratch *s)
+{
+	struct call_key key;
+	struct open_call *c;
+
+	if (!s || s->follow.written >= s->follow.depth)
+		return 0;
+	key = (struct call_key){.thread = s->follow.thread, .tgid = s->follow.tgid, .depth = s->follow.written};
+	s->follow.written++;
+	c = bpf_map_lookup_elem(&open_calls, &key);
+	if (c && c->state != CALL_UNWANTED && put_call(&s->follow, c, &key))
+		count_loss(s->follow.cpu, c->func, c->kind, c->time_ns);
+	return 1;
+}
+
+/* Looks for a call of the same function around the one that has just been found, with f->at. */
+__attribute__((noinline)) int look_outside(struct scratch *s)
+{
+	struct open_call *c;
+
+	if (!s || s->follow.at == 0)
+		return 0;
+	s->follow.at--;
+	c = call_at(&s->follow, s->follow.at);
+	if (c && c->state != CALL_UNWANTED && c->func == s->event.event.func && c->name == s->follow.name) {
+		s->follow.recursive = 1;
+		return 0;
+	}
+	return 1;
+}
+
+static __always_inline __u64 func_bit(__u32 func, __u64 name)
+{
+	return 1ULL << ((func ^ name ^ (name >> 32)) & 63);
+}
+
+/* Makes comparison i, if it is one of the entry. Its outcome goes into memory, where the verifier does not follow it. */
+__attribute__((noinline)) int compare_entry(struct scratch *s, const struct site *site, __u32 i, __u64 id)
+{
+	if (!s || !site || i >= MAX_CONDS)
+		return 0;
+	if (!site->cond[i].late && compare(s, &site->cond[i], id))
+		s->follow.held |= 1 << i;
+	return 0;
+}
+
+/* Takes the step from comparison f->at to the next: at the return those of the entry count as they were. It reports whether
+ * there is one. */
+__attribute__((noinline)) int decide_one(struct scratch *s, const struct site *site, __u64 id)
+{
+	__u32 at;
+	int holds;
+
+	if (!s || !site)
+		return 0;
+	at = s->follow.at;
+	if (at >= MAX_CONDS)
+		return 0;
+	if (!site->cond[at].late)
+		holds = s->follow.held >> at & 1;
+	else if (site->kind == KIND_RETURN)
+		holds = compare(s, &site->cond[at], id);
+	else
+		return 0;
+	s->follow.at = holds ? site->cond[at].yes : site->cond[at].no;
+	return 1;
+}
+
+/* What the comparisons say: COND_KEEP, COND_DROP, or, at the entry, which one must wait for the return. */
+static __always_inline __u32 decide(struct scratch *s, const struct site *site, __u64 id)
+{
+	if (site->conds == 0)
+		return COND_KEEP;
+	s->follow.at = 0;
+	if (site->kind != KIND_RETURN) {
+		s->follow.held = 0;
+		for (__u32 i = 0; i < MAX_CONDS; i++) {
+			if (i >= site->conds)
+				break;
+			compare_entry(s, site, i, id);
+		}
+	}
+	for (int n = 0; n < MAX_CONDS; n++) {
+		if (!decide_one(s, site, id))
+			break;
+	}
+	return s->follow.at;
+}
+
+/* Tells the name that the values of an event make, without the event. */
+static __always_inline void tell_name(struct scratch *s)
+{
+	struct args_event *e = &s->event;
+	__u32 cpu = s->follow.cpu, kind = e->event.kind;
+	__u64 bytes = e->bytes;
+	__u8 told = 1;
+	void *ring;
+
+	if (bpf_map_lookup_elem(&names, &e->name))
+		return;
+	ring = bpf_map_lookup_elem(&rings, &cpu);
+	if (!ring)
+		return;
+	if (bytes > TEXT_BYTES)
+		bytes = TEXT_BYTES;
+	e->event.kind = KIND_NAME | KIND_NAMED | KIND_ARGS;
+	if (!bpf_ringbuf_output(ring, e, sizeof(*e) + bytes, BPF_RB_NO_WAKEUP))
+		bpf_map_update_elem(&names, &e->name, &told, 0);
+	e->event.kind = kind;
+}
+
+/* A call is entered: its event is in s. */
+__attribute__((noinline)) int follow_entry(struct scratch *s, const struct site *site, __u64 id)
+{
+	struct call_key key;
+	struct open_call *outer, c;
+	struct follow *f;
+	__u32 decided;
+
+	if (!s || !site)
+		return 0;
+	f = &s->follow;
+	f->gone = s->event.event.kind == KIND_ENTRY && site->flags & SITE_FUNCTION ? f->sp : f->sp - 1;
+	for (int i = 0; f->sp && i < MAX_STEPS; i++) {
+		if (!unwind_one(s))
+			break;
+	}
+	decided = decide(s, site, id);
+	c = (struct open_call){.sp = f->sp, .name = f->name, .time_ns = s->event.event.time_ns, .func = s->event.event.func, .tid = id, .goid = s->event.goid,
+		.held = f->held, .kind = s->event.event.kind, .args = site->args && !(site->flags & SITE_NAMED)};
+	if (decided >= COND_KEEP)
+		c.state = decided == COND_KEEP ? CALL_KEPT : CALL_UNWANTED;
+	outer = f->depth > 0 ? call_at(f, f->depth - 1) : 0;
+	if (outer)
+		c.below = outer->below | func_bit(outer->func, outer->name);
+	key = (struct call_key){.thread = f->thread, .tgid = f->tgid, .depth = f->depth};
+	if (bpf_map_update_elem(&open_calls, &key, &c, 0))
+		return -1;
+	if (decided == COND_DROP) {
+		f->depth++;
+		return 0;
+	}
+	if (decided == COND_KEEP) {
+		for (int i = 0; i < MAX_STEPS; i++) {
+			if (!write_one(s))
+				break;
+		}
+		f->depth++;
+		f->written = f->depth;
+		return 1;
+	}
+	if (c.args) {
+		if (s->event.bytes > KEPT_TEXT_BYTES)
+			cut_texts(s, site);
+		s->event.event.kind = c.kind | KIND_ARGS;
+		bpf_map_update_elem(&open_args, &key, &s->event, 0);
+	}
+	f->depth++;
+	return 0;
+}
+
+/* A call returns: the event is in s. It reports whether to write it; with f->is_dropped as KIND_DROPPED. */
+__attribute__((noinline)) int follow_return(struct scratch *s, const struct site *site, __u64 id)
+{
+	struct open_call *c, *outer;
+	struct dropped_calls *d;
+	struct follow *f;
+	__u64 lasted;
+	int keep, written;
+
+	if (!s || !site)
+		return 0;
+	f = &s->follow;
+	f->gone = f->sp - 1;
+	for (int i = 0; f->sp && i < MAX_STEPS; i++) {
+		if (!unwind_one(s))
+			break;
+	}
+	f->found = f->depth;
+	f->is_found = 0;
+	for (int i = 0; i < MAX_STEPS; i++) {
+		if (!find_one(s))
+			break;
+	}
+	if (!f->is_found) /* its entry was before the recording */
+		return site->conds == 0;
+	for (int i = 0; i < MAX_STEPS; i++) {
+		if (!unwind_to(s))
+			break;
+	}
+	c = call_at(f, f->found);
+	if (!c)
+		return 0;
+	lasted = s->event.event.time_ns - c->time_ns;
+	f->duration = lasted;
+	f->held = c->held;
+	keep = c->state == CALL_KEPT || (c->state == CALL_UNDECIDED && decide(s, site, id) == COND_KEEP);
+	if (keep) {
+		for (int i = 0; i < MAX_STEPS; i++) {
+			if (!write_one(s))
+				break;
+		}
+	}
+	written = f->written > f->found;
+	f->depth = f->found;
+	if (f->written > f->depth)
+		f->written = f->depth;
+	outer = f->depth > 0 ? call_at(f, f->depth - 1) : 0;
+	if (c->state == CALL_UNWANTED) {
+		if (outer) {
+			outer->child_ns += c->child_ns;
+			outer->dropped_ns += c->dropped_ns;
+		}
+		return 0;
+	}
+	if (outer) {
+		outer->child_ns += lasted;
+		if (!written)
+			outer->dropped_ns += lasted;
+	}
+	if (keep && c->dropped_ns == 0)
+		return 1;
+	d = dropped_of(f, c->func, c->name);
+	if (!d)
+		return keep;
+	if (keep) {
+		__sync_fetch_and_add(&d->inside_ns, c->dropped_ns);
+		return 1;
+	}
+	f->recursive = 0;
+	if (c->below & func_bit(c->func, c->name)) {
+		f->at = f->depth;
+		for (int i = 0; i < MAX_STEPS; i++) {
+			if (!look_outside(s))
+				break;
+		}
+	}
+	__sync_fetch_and_add(&d->complete, 1);
+	__sync_fetch_and_add(&d->sum_ns, lasted);
+	__sync_fetch_and_add(&d->self_ns, lasted - c->child_ns);
+	if (!f->recursive)
+		__sync_fetch_and_add(&d->total_ns, lasted);
+	f->is_dropped = written;
+	return written;
+}
+
+/* Follows a call, or what happens in one: its event is in s. It reports whether to write that. */
+static __always_inline int follow(struct scratch *s, const struct site *site, __u64 id)
+{
+	struct thread_key key = {.thread = s->follow.thread, .tgid = s->follow.tgid};
+	struct thread_calls none = {}, *t = bpf_map_lookup_elem(&threads_calls, &key);
+	__u32 kind = s->event.event.kind;
+	int keep;
+
+	if (!t) {
+		bpf_map_update_elem(&threads_calls, &key, &none, BPF_NOEXIST);
+		t = bpf_map_lookup_elem(&threads_calls, &key);
+	}
+	if (!t)
+		return -1;
+	s->follow.depth = t->depth;
+	s->follow.written = t->written;
+	s->follow.is_dropped = 0;
+	s->follow.name = 0;
+	if (site->flags & SITE_NAMED) {
+		s->follow.name = s->event.name = name_of(s, site);
+		if (kind != KIND_RETURN)
+			tell_name(s);
+	}
+	if (kind == KIND_RETURN) {
+		keep = follow_return(s, site, id);
+	} else if (kind == KIND_HIT || site->flags & SITE_ENDLESS) {
+		keep = wanted(s, site, id);
+		for (int i = 0; keep && i < MAX_STEPS; i++) {
+			if (!write_one(s))
+				break;
+		}
+	} else {
+		keep = follow_entry(s, site, id);
+	}
+	t->depth = s->follow.depth;
+	t->written = s->follow.written;
+	if (s->follow.is_dropped)
+		s->event.event.kind = KIND_DROPPED;
+	return keep;
+}
+
+#endif

@@ -1,0 +1,151 @@
+//go:build linux
+
+package record
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"utrace/bpf"
+	"utrace/format"
+)
+
+// droppedKey tells whose calls were dropped, as the kernel numbers them.
+type droppedKey struct {
+	fn   format.FuncID
+	pid  uint32
+	name uint64
+}
+
+// settleCalls decides on the calls that are open when the recording stops, hands those that are kept to the drainer, and
+// returns what was dropped in all. Probes must be off, and the buffers drained.
+func (r *recording) settleCalls(stop format.Anchor) ([]format.Dropped, error) {
+	if !r.plan.followsCalls() {
+		return nil, nil
+	}
+	list, uncounted, err := r.objs.Dropped()
+	if err != nil {
+		return nil, fmt.Errorf("read what was dropped: %w", err)
+	}
+	r.uncountedDrops = uncounted
+	dropped := map[droppedKey]*bpf.Dropped{}
+	for i := range list {
+		d := &list[i]
+		dropped[droppedKey{d.Func, d.TGID, d.Name}] = d
+	}
+	open, err := r.objs.OpenCalls()
+	if err != nil {
+		return nil, fmt.Errorf("read the open calls: %w", err)
+	}
+	for _, c := range keepOpen(open, r.drainer.catalog, uint64(stop.MonoNs)) {
+		if c.kept {
+			r.drainer.holdCall(c.call)
+			continue
+		}
+		key := droppedKey{c.call.Func, c.call.PID, 0}
+		if c.call.Named {
+			key.name = c.call.Value
+		}
+		if dropped[key] == nil {
+			dropped[key] = &bpf.Dropped{Func: key.fn, TGID: key.pid, Name: key.name}
+		}
+		dropped[key].Incomplete++
+	}
+	var out []format.Dropped
+	for _, d := range dropped {
+		if int(d.Func) >= len(r.drainer.catalog.funcs) {
+			continue
+		}
+		id := r.drainer.catalog.funcs[d.Func].id
+		if d.Name != 0 {
+			named, ok := r.drainer.catalog.function(d.Func, d.Name)
+			if !ok {
+				continue
+			}
+			id = named
+		}
+		out = append(out, format.Dropped{
+			Func: id, PID: int(d.TGID), Complete: d.Complete, Incomplete: d.Incomplete,
+			SumNs: d.SumNs, TotalNs: d.TotalNs, SelfNs: d.SelfNs, InsideNs: d.InsideNs,
+		})
+	}
+	slices.SortFunc(out, func(a, b format.Dropped) int { return cmp.Or(cmp.Compare(a.Func, b.Func), cmp.Compare(a.PID, b.PID)) })
+	return out, nil
+}
+
+// openCall is a call that is open at the end.
+type openCall struct {
+	call *bpf.OpenCall
+	kept bool
+}
+
+// keepOpen decides on open calls: they have lasted until now, and returned nothing. One around a call that is kept is kept. They
+// are returned by time.
+func keepOpen(open []bpf.OpenCall, c *catalog, nowNs uint64) []openCall {
+	type thread struct {
+		pid  uint32
+		id   uint64
+		isGo bool
+	}
+	of := func(call *bpf.OpenCall) thread {
+		if call.GoID != 0 {
+			return thread{call.PID, call.GoID, true}
+		}
+		return thread{call.PID, uint64(call.TID), false}
+	}
+	deepest := map[thread]uint32{} // that is kept, counted from 1
+	list := make([]openCall, len(open))
+	for i := range open {
+		call := &open[i]
+		list[i].call = call
+		if int(call.Func) < len(c.funcs) && decideOpen(c.funcs[call.Func].planned.conditions(), call.Held, nowNs-call.TimeNs) {
+			deepest[of(call)] = max(deepest[of(call)], call.Depth+1)
+		}
+	}
+	for i := range list {
+		call := list[i].call
+		list[i].kept = call.Depth < deepest[of(call)]
+	}
+	slices.SortFunc(list, func(a, b openCall) int {
+		return cmp.Or(cmp.Compare(a.call.TimeNs, b.call.TimeNs), cmp.Compare(a.call.Depth, b.call.Depth))
+	})
+	return list
+}
+
+// decideOpen is what the kernel does (decide in bpf/calls.h) for a call that has not returned.
+func decideOpen(conds []bpf.Cond, held uint16, lastedNs uint64) bool {
+	at := uint8(0)
+	for int(at) < len(conds) {
+		c := &conds[at]
+		holds := held>>at&1 != 0
+		if c.Late {
+			holds = false
+			if c.Arg == bpf.CondDuration {
+				switch c.Op {
+				case bpf.CondEqual:
+					holds = lastedNs == c.Value
+				case bpf.CondLess:
+					holds = lastedNs < c.Value
+				case bpf.CondLessOrEqual:
+					holds = lastedNs <= c.Value
+				}
+			}
+		}
+		if at = c.No; holds {
+			at = c.Yes
+		}
+	}
+	return at == bpf.CondKeep
+}
+
+// conditions returns the comparisons of a function or span.
+func (fn *PlannedFunc) conditions() []bpf.Cond {
+	switch {
+	case fn.entry != nil:
+		return fn.entry.Conds[:fn.entry.NumConds]
+	case len(fn.Statics) > 0:
+		return fn.Statics[0].site.Conds[:fn.Statics[0].site.NumConds]
+	}
+	return nil
+}
