@@ -345,3 +345,28 @@ func writeText(t testing.TB, path, text string) {
 		t.Fatal(err)
 	}
 }
+
+// A slow call knows what it spent its time with, and who ended the longest wait.
+func TestSchedSlowest(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "trace.arrow")
+	for _, recorded := range []bool{true, false} {
+		writeText(t, path, fmt.Sprintf(schedTrace, recorded))
+		pattern, err := ParsePattern("blocked")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := Slowest([]string{path}, 1, Options{TIDs: []int{1}, Function: pattern})
+		if err != nil || len(s.Calls) != 1 {
+			t.Fatal(s, err)
+		}
+		c := s.Calls[0]
+		want := SlowCall{Sched: recorded}
+		if recorded {
+			want.Waits = Waits{Runnable: 100, Blocked: 300}
+			want.Longest = Wait{want.Waits, Waker{Known: true, Interrupt: true}}
+		}
+		if c.Sched != want.Sched || c.Waits != want.Waits || c.Longest != want.Longest {
+			t.Errorf("%v %+v %+v, want %v %+v %+v", c.Sched, c.Waits, c.Longest, want.Sched, want.Waits, want.Longest)
+		}
+	}
+}

@@ -99,6 +99,11 @@ func TestSchedSplitsTime(t *testing.T) {
 		}
 	}
 
+	slowest, _, _ := utrace(t, "analyze", "--slowest", "1", "--function", "locker", trace)
+	if !regexp.MustCompile(`(?m)^# spent     \d+\.\d+ ms blocked, .*; longest blocked for \d+\.\d+ ms, woken by \d+$`).MatchString(slowest) {
+		t.Errorf("slowest:\n%s", slowest)
+	}
+
 	profile := filepath.Join(t.TempDir(), "profile.pb.gz")
 	if _, stderr, status := utrace(t, "analyze", "--pprof", profile, trace); status != 0 {
 		t.Fatal(stderr)
