@@ -77,8 +77,11 @@ func TestSchedSplitsTime(t *testing.T) {
 		if f.CPUNs+f.RunnableNs+f.BlockedNs+f.UnknownNs != f.TotalNs {
 			t.Errorf("%s: the parts are not the whole", f.Name)
 		}
+		if f.UnknownNs > f.TotalNs/10 { // the kernel leaves out a switch now and then
+			t.Errorf("%s: %d of %d ns are not known", f.Name, f.UnknownNs, f.TotalNs)
+		}
 		near := func(what string, got, want int64) {
-			if d := got - want; max(d, -d) > f.TotalNs/20 {
+			if d := got - want; max(d, -d) > f.TotalNs/20+f.UnknownNs {
 				t.Errorf("%s: %s %d ns, the program says %d, of %d", f.Name, what, got, want, f.TotalNs)
 			}
 		}

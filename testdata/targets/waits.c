@@ -38,6 +38,23 @@ static long run_delay(int file)
 	return delay;
 }
 
+struct times {
+	long wall, cpu, delay;
+};
+
+/* All at one moment: the thread has not been preempted in between. */
+static struct times look(int file)
+{
+	struct times t;
+
+	do {
+		t.delay = run_delay(file);
+		t.cpu = now(CLOCK_THREAD_CPUTIME_ID);
+		t.wall = now(CLOCK_MONOTONIC);
+	} while (t.delay != run_delay(file));
+	return t;
+}
+
 static void spin(long cpu_us)
 {
 	long end = now(CLOCK_THREAD_CPUTIME_ID) + cpu_us * 1000;
@@ -92,7 +109,7 @@ static void *writer(void *arg)
 /* All calls are measured at once, since to look at the clocks takes time, too; or, if each has to wait for its turn, one by one. */
 static void measure(const char *name, void (*call)(void), int rounds, int wait_turn)
 {
-	long wall = 0, cpu = 0, delay = 0;
+	struct times sum = {0}, from, to;
 	int file = open("/proc/thread-self/schedstat", O_RDONLY);
 
 	for (int done = 0; done < rounds;) {
@@ -100,17 +117,17 @@ static void measure(const char *name, void (*call)(void), int rounds, int wait_t
 
 		if (wait_turn && read(turn[0], &byte, 1) != 1)
 			perror("read");
-		long delay0 = run_delay(file), cpu0 = now(CLOCK_THREAD_CPUTIME_ID), wall0 = now(CLOCK_MONOTONIC);
-
+		from = look(file);
 		do
 			call();
 		while (++done < rounds && !wait_turn);
-		wall += now(CLOCK_MONOTONIC) - wall0;
-		cpu += now(CLOCK_THREAD_CPUTIME_ID) - cpu0;
-		delay += run_delay(file) - delay0;
+		to = look(file);
+		sum.wall += to.wall - from.wall;
+		sum.cpu += to.cpu - from.cpu;
+		sum.delay += to.delay - from.delay;
 	}
 	close(file);
-	printf("%s %ld %ld %ld\n", name, wall, cpu, delay);
+	printf("%s %ld %ld %ld\n", name, sum.wall, sum.cpu, sum.delay);
 }
 
 static void *contend(void *arg)
