@@ -177,7 +177,7 @@ func (c *callFlow) steps(id format.ThreadID, tables format.Tables) []Step {
 			call := open[len(open)-1]
 			open = open[:len(open)-1]
 			s := step(Leave, call, call.endNs)
-			if s.State = call.state; s.State == Complete {
+			if s.State = call.state; s.State.Returned() {
 				s.Duration = time.Duration(call.durationNs)
 				s.Results = keptValues(s.Func.Results, call.results)
 			}
