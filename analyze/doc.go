@@ -14,6 +14,9 @@
 //  5. The parts are merged, those of several traces too, and sorted by what they
 //     show, so that the same traces give the same output on every machine.
 //
+// With Options.Min a flow holds steps back until it is known which calls are long enough, 65,536 at most. A heatmap does not
+// know how long the trace is: it halves its resolution whenever it runs out of slices.
+//
 // Memory grows with threads, the depth of their stacks, functions (by value: up
 // to a limit) and call paths, never with events. Each view is a pass of its own over the trace:
 // decoding is cheap next to keeping what another pass would need.

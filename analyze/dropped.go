@@ -32,7 +32,7 @@ func newDropped(list []format.Dropped, opts *Options) (selected droppedCalls, kn
 // addDropped adds the calls of a trace that were dropped to its rows.
 func (s *summary) addDropped(path string, src *source, opts *Options, values *valueTable, row func(fn format.FuncID, value uint32) *Row) {
 	list, known := newDropped(src.tables.Dropped, opts)
-	if len(list) == 0 {
+	if len(list) == 0 || opts.Min > 0 { // how long each was is not known
 		return
 	}
 	if !known {

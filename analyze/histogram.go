@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"math"
 	"math/bits"
 	"time"
 )
@@ -118,6 +119,63 @@ func (h *Histogram) Quantile(perMille uint64) time.Duration {
 		}
 	}
 	return h.Max()
+}
+
+// octaves is how many powers of two a duration may have: 0 and 1, then 2..3, 4..7 and so on.
+const octaves = 64
+
+// Octaves returns how many durations have i+1 binary digits (0 has one): [0] counts 0 and 1 ns,
+// [1] 2 and 3 ns, [2] 4 to 7 ns. The counts are exact.
+func (h *Histogram) Octaves() [octaves]uint64 {
+	var counts [octaves]uint64
+	for page, buckets := range h.pages {
+		if buckets == nil {
+			continue
+		}
+		for b, n := range buckets {
+			if page == 0 {
+				counts[octave(int64(b))] += n
+			} else {
+				counts[page+5] += n
+			}
+		}
+	}
+	return counts
+}
+
+// OctaveStart returns the shortest duration of an octave, as Octaves numbers them.
+func OctaveStart(o int) time.Duration {
+	if o == 0 {
+		return 0
+	}
+	return time.Duration(min(1<<o, uint64(math.MaxInt64)))
+}
+
+// octave returns the number of the octave of a duration.
+func octave(ns int64) int { return max(1, bits.Len64(uint64(ns))) - 1 }
+
+// Longest returns a duration such that about most of all are at least as long, and not more.
+func (h *Histogram) Longest(most uint64) time.Duration {
+	seen := uint64(0)
+	for page := len(h.pages) - 1; page >= 0; page-- {
+		if h.pages[page] == nil {
+			continue
+		}
+		for b := subBuckets - 1; b >= 0; b-- {
+			if seen += h.pages[page][b]; seen > most {
+				return time.Duration(bucketFloor(page, b+1))
+			}
+		}
+	}
+	return 0
+}
+
+// bucketFloor returns the smallest value of a bucket, or of the one after it in the next octave.
+func bucketFloor(page, bucket int) int64 {
+	if page == 0 {
+		return int64(bucket)
+	}
+	return int64(min(uint64(subBuckets+bucket)<<(page-1), math.MaxInt64))
 }
 
 // bucketMiddle returns the value that stands for all values of a bucket.

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -97,5 +98,38 @@ func TestHistogramEmpty(t *testing.T) {
 	h.Merge(&other)
 	if h.Count() != 0 || h.Min() != 0 || h.Max() != 0 || h.Mean() != 0 || h.Quantile(500) != 0 {
 		t.Error("an empty histogram has values")
+	}
+}
+
+// TestOctaves: the counts are those of the binary digits, and Longest selects no more than asked for.
+func TestOctaves(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	var h Histogram
+	var want [octaves]uint64
+	var values []time.Duration
+	for range 10_000 {
+		v := rng.Int64() >> rng.IntN(63)
+		want[max(1, len(strconv.FormatInt(v, 2)))-1]++
+		h.Add(time.Duration(v))
+		values = append(values, time.Duration(v))
+	}
+	if got := h.Octaves(); got != want {
+		t.Errorf("%v, want %v", got, want)
+	}
+	for _, most := range []uint64{1, 10, 100, 5000, 9999, 10_000, 20_000} {
+		least, n := h.Longest(most), uint64(0)
+		for _, v := range values {
+			if v >= least {
+				n++
+			}
+		}
+		if n > most || most >= 100 && n < min(most, 10_000)*8/10 {
+			t.Errorf("%d of at least %v, want %d at most", n, least, most)
+		}
+	}
+	for o := range octaves {
+		if start := OctaveStart(o); octave(int64(start)) != o && o < octaves-1 || o > 0 && octave(int64(start)-1) != o-1 && o < octaves-1 {
+			t.Errorf("octave %d starts at %d", o, start)
+		}
 	}
 }

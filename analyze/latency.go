@@ -118,7 +118,7 @@ func (l *latency) enter(t *thread, f, parent *frame) {
 }
 
 func (l *latency) hit(t *thread, fn format.FuncID) {
-	if l.opts.outside(t.nowNs) {
+	if l.opts.Min > 0 || l.opts.outside(t.nowNs) {
 		return
 	}
 	f := frame{fn: fn}
@@ -138,7 +138,7 @@ func (l *latency) leave(t *thread, f *frame, state State) {
 	if t.sched != nil {
 		l.leaveWaits(t, f, state)
 	}
-	if !l.opts.outside(f.startNs) {
+	if !l.opts.outside(f.startNs) && !l.opts.short(t, f, state) {
 		s := l.of(t, f.group)
 		s.Calls++
 		if state == Complete {
@@ -171,7 +171,7 @@ func (l *latency) leaveWaits(t *thread, f *frame, state State) {
 		return
 	}
 	inner := t.sched.frames[len(t.sched.frames)-1].inner
-	if state == Complete && !l.opts.outside(f.startNs) {
+	if state == Complete && !l.opts.outside(f.startNs) && !l.opts.short(t, f, state) {
 		total, self := t.sched.waits()
 		inner = total
 		l.of(t, f.group).SelfWaits.Add(self)

@@ -25,6 +25,8 @@ type Options struct {
 	// Errors say which calls have failed, instead of what is taken for an error without a rule: a negative or null result, or an
 	// errno. A function's call has failed if one of the rules that apply to it says so.
 	Errors []*ErrorRule
+	// Calls that are complete and took at least Min. Of a flow or a tree, the calls around them as well. 0 for all.
+	Min time.Duration
 }
 
 // views returns how many views share a trace. One sees the values in the order of the file on every machine.
@@ -40,6 +42,14 @@ func (o *Options) columns() format.Columns {
 	return format.Columns{Args: o.By != "" && !isThreadKey(o.By)}
 }
 
+// nothingMatches is the warning of an analysis that shows nothing.
+func (o *Options) nothingMatches() string {
+	if o.Function == nil && len(o.PIDs)+len(o.TIDs) == 0 && o.From == 0 && o.To == 0 && o.Min == 0 {
+		return "no calls were recorded"
+	}
+	return "no call matches what was selected (function, process, thread, time, duration)"
+}
+
 // thread reports whether a thread is selected.
 func (o *Options) thread(t format.Thread) bool {
 	return (len(o.PIDs) == 0 || slices.Contains(o.PIDs, t.PID)) && (len(o.TIDs) == 0 || slices.Contains(o.TIDs, t.TID))
@@ -48,6 +58,11 @@ func (o *Options) thread(t format.Thread) bool {
 // outside reports whether a call that begins at ns is not selected.
 func (o *Options) outside(ns int64) bool {
 	return ns < int64(o.From) || o.To != 0 && ns >= int64(o.To)
+}
+
+// short reports whether a call that ends is not selected, as it took less than Min or has no duration.
+func (o *Options) short(t *thread, f *frame, state State) bool {
+	return o.Min > 0 && (state != Complete || f.durationNs(t) < int64(o.Min))
 }
 
 // selection decides which calls a view shows.

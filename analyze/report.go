@@ -78,6 +78,9 @@ func Report(paths []string, opts Options) (*Result, error) {
 		sum.warn("", "%s more than %d traced calls deep: the Linux kernel follows no more nested return probes than that in one thread",
 			plural(tooDeep, "incomplete call was", "incomplete calls were"), maxReturnProbes)
 	}
+	if len(rows) == 0 {
+		sum.warn("", "%s", opts.nothingMatches())
+	}
 	values.warn(sum)
 	for i, rule := range opts.Errors {
 		if !ruled[i] {

@@ -126,6 +126,17 @@ func (r *Result) Sort(key SortKey) {
 	}
 }
 
+// Select returns the rows of the functions that match.
+func (r *Result) Select(p *Pattern) []Row {
+	var rows []Row
+	for i := range r.Rows {
+		if f := &r.Rows[i].Function; p.Match(f.Name) || f.Symbol != "" && p.Match(f.Symbol) {
+			rows = append(rows, r.Rows[i])
+		}
+	}
+	return rows
+}
+
 func compareFunctions(a, b *Function) int {
 	return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Module, b.Module), cmp.Compare(a.Addr, b.Addr), strings.Compare(a.File, b.File),
 		strings.Compare(a.BuildID, b.BuildID))

@@ -50,8 +50,9 @@ func FlowName(t *format.Thread) string {
 }
 
 // Flow visits what happened in a trace in the order of time, all threads
-// together. Calls that are open at the end are left there, thread by thread. An
-// error of visit ends the flow and is returned. The Steps' pointers stay valid.
+// together. Calls that are open at the end are left there, thread by thread. With
+// Options.Min a step comes once it is known which of the calls that began before it took that
+// long; Hits do not come. An error of visit ends the flow and is returned. The Steps' pointers stay valid.
 // Flow returns the warnings about the trace.
 func Flow(path string, opts Options, cpu bool, visit func(*Step) error) (warnings []string, err error) {
 	src, err := openSource(path)
@@ -59,7 +60,15 @@ func Flow(path string, opts Options, cpu bool, visit func(*Step) error) (warning
 		return nil, err
 	}
 	defer src.close()
-	v := &steps{selection: selection{opts: &opts}, visit: visit}
+	seen := false
+	v := &steps{selection: selection{opts: &opts}, visit: func(s *Step) error {
+		seen = true
+		return visit(s)
+	}}
+	long := newLongCalls(opts.Min, v.visit)
+	if opts.Min > 0 {
+		v.visit = long.step
+	}
 	m := &merger{pairer: newPairer(v)}
 	m.pairer.sched, m.pairer.waited = src.meta.Sched, v.waited
 	err = src.each(format.Columns{CPU: cpu, Args: true}, func(b *batch) error {
@@ -77,9 +86,15 @@ func Flow(path string, opts Options, cpu bool, visit func(*Step) error) (warning
 			sum.lastNs = max(sum.lastNs, t.nowNs)
 		}
 	}
+	if v.err == nil {
+		v.err = long.flush()
+	}
 	sum.orphans, sum.skipped = m.pairer.orphans, m.pairer.skipped
 	s := newSummary([]string{path})
 	s.add(path, src, sum)
+	if !seen {
+		s.warn("", "%s", opts.nothingMatches())
+	}
 	return s.warnings, v.err
 }
 

@@ -101,7 +101,11 @@ func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 		sum.warn("", "more than %d call paths: the calls of further ones are shown below %s", maxNodes, leftOutName)
 	}
 	values.warn(sum)
-	return &Tree{Threads: all.build(fns.list, list, values.list), Trace: sum.result(), By: opts.By, Warnings: sum.warnings}, nil
+	threads := all.build(fns.list, list, values.list)
+	if len(threads) == 0 {
+		sum.warn("", "%s", opts.nothingMatches())
+	}
+	return &Tree{Threads: threads, Trace: sum.result(), By: opts.By, Warnings: sum.warnings}, nil
 }
 
 // Numbers of nodes that are no function.
@@ -224,7 +228,7 @@ func (c *callPaths) enter(t *thread, f, parent *frame) {
 }
 
 func (c *callPaths) leave(t *thread, f *frame, state State) {
-	if f.hidden || state == Dropped {
+	if f.hidden || state == Dropped || c.opts.short(t, f, state) {
 		return
 	}
 	before := f.group
@@ -247,6 +251,9 @@ func (c *callPaths) leave(t *thread, f *frame, state State) {
 }
 
 func (c *callPaths) hit(t *thread, fn format.FuncID) {
+	if c.opts.Min > 0 {
+		return
+	}
 	f := frame{fn: fn, startNs: t.nowNs}
 	if c.enter(t, &f, t.top()); !f.hidden {
 		c.nodes[f.node].calls++
@@ -292,6 +299,9 @@ func (c *callPaths) build(fns []Function, groups []rowKey, values []Value) []Thr
 		n.Calls, n.Incomplete = from.calls, from.incomplete
 		n.Total, n.Self, n.SelfWaits = time.Duration(from.totalNs), time.Duration(from.selfNs), from.selfWaits
 		slices.SortFunc(n.Children, compareNodes)
+		if from.calls == 0 && len(n.Children) == 0 { // all were too short
+			continue
+		}
 		switch from.fn {
 		case fnRoot:
 			continue

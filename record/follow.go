@@ -15,6 +15,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"utrace/format"
 	"utrace/record/internal/target"
 )
@@ -237,8 +239,8 @@ func (f *follower) extend(files *images, sc *scope, late bool, held *image) {
 			continue
 		}
 		if late && m.image != held {
-			f.late = append(f.late, fmt.Sprintf("%s: %d functions attached %.1f s after the start, when it was found in process %d: its calls before that are missing",
-				m.Path, len(m.Funcs), time.Duration(monotonicNs()-uint64(r.start.MonoNs)).Seconds(), sc.pid))
+			f.late = append(f.late, fmt.Sprintf("%s: %s attached %.1f s after the start, when it was found in process %d: its calls before that are missing",
+				m.Path, english.Plural(len(m.Funcs), "function", ""), time.Duration(monotonicNs()-uint64(r.start.MonoNs)).Seconds(), sc.pid))
 		}
 	}
 	if fresh := r.plan.LeftOut[leftOut:]; len(fresh) > 0 {

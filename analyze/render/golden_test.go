@@ -79,7 +79,7 @@ func views(t *testing.T, paths []string, opts analyze.Options) []byte {
 	r, err := analyze.Report(paths, opts)
 	check(err)
 	fmt.Fprintln(&out, "== report")
-	check(Report(&out, r))
+	check(Report(&out, r, false))
 	fmt.Fprintln(&out, "== warnings")
 	for _, text := range r.Warnings {
 		fmt.Fprintln(&out, text)

@@ -109,22 +109,27 @@ func JSON(w io.Writer, r *analyze.Result) error {
 		out.Trace.TakenOff = append(out.Trace.TakenOff, jsonTakenOff{off.Name, off.Module, int64(off.At), off.Hits, off.PID, off.Overhead, off.Reason})
 	}
 	for i := range r.Rows {
-		row := &r.Rows[i]
-		d := &row.Durations
-		out.Functions = append(out.Functions, jsonFunction{
-			Name: row.Name, Module: row.Module, File: row.File, Line: row.Line,
-			Calls: row.Calls, Incomplete: row.Incomplete, TotalNs: int64(row.Total), SelfNs: int64(row.Self),
-			MinNs: int64(d.Min()), AvgNs: int64(row.Mean()), P50Ns: int64(d.Quantile(500)), P90Ns: int64(d.Quantile(900)),
-			P99Ns: int64(d.Quantile(990)), P999Ns: int64(d.Quantile(999)), MaxNs: int64(d.Max()),
-			Errors: row.Errors, Dropped: row.Dropped, TakenOffNs: int64(row.TakenOff), PIDs: append([]int{}, row.PIDs...),
-			jsonWaits: newJSONWaits(t, &row.Stats),
-		})
-		if row.Value.Text != "" {
-			out.Functions[i].By = map[string]any{r.By: row.Value.Plain}
-		}
+		out.Functions = append(out.Functions, newJSONFunction(&r.Rows[i], r))
 	}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(out)
+}
+
+// newJSONFunction returns a row of a report.
+func newJSONFunction(row *analyze.Row, r *analyze.Result) jsonFunction {
+	d := &row.Durations
+	fn := jsonFunction{
+		Name: row.Name, Module: row.Module, File: row.File, Line: row.Line,
+		Calls: row.Calls, Incomplete: row.Incomplete, TotalNs: int64(row.Total), SelfNs: int64(row.Self),
+		MinNs: int64(d.Min()), AvgNs: int64(row.Mean()), P50Ns: int64(d.Quantile(500)), P90Ns: int64(d.Quantile(900)),
+		P99Ns: int64(d.Quantile(990)), P999Ns: int64(d.Quantile(999)), MaxNs: int64(d.Max()),
+		Errors: row.Errors, Dropped: row.Dropped, TakenOffNs: int64(row.TakenOff), PIDs: append([]int{}, row.PIDs...),
+		jsonWaits: newJSONWaits(&r.Trace, &row.Stats),
+	}
+	if row.Value.Text != "" {
+		fn.By = map[string]any{r.By: row.Value.Plain}
+	}
+	return fn
 }

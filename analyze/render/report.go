@@ -10,16 +10,18 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"utrace/analyze"
 )
 
-// Report writes the header and the function table.
-func Report(w io.Writer, r *analyze.Result) error {
+// Report writes the header and the function table; with sparks, a column with a sparkline of each function's
+// distribution stands ahead of its name.
+func Report(w io.Writer, r *analyze.Result, sparks bool) error {
 	out := bufio.NewWriter(w)
 	header(out, &r.Trace)
 	fmt.Fprintln(out)
-	table(out, r, newProcessNames(&r.Trace))
+	table(out, r, newProcessNames(&r.Trace), sparks)
 	incomplete(out, r.Rows, r.By)
 	return out.Flush()
 }
@@ -45,7 +47,7 @@ func header(w io.Writer, t *analyze.Trace) {
 	line("kept", t.Kept())
 	line("left out", fmt.Sprint(t.LeftOut))
 	if n := len(t.TakenOff); n > 0 {
-		line("taken off", fmt.Sprintf("%d functions, which cost too much: marked with *, their calls count only up to then", n))
+		line("taken off", count(uint64(n), "function, which cost too much: marked with *, its", "functions, which cost too much: marked with *, their")+" calls count only up to then")
 	}
 	line("threads", fmt.Sprint(t.Threads))
 	processes(line, t.Processes)
@@ -72,7 +74,7 @@ func incomplete(w io.Writer, rows []analyze.Row, by string) {
 	}
 	rest := ""
 	if more := len(list) - len(names); more > 0 {
-		rest = fmt.Sprintf(", and of %d more functions", more)
+		rest = ", and of " + count(uint64(more), "more function", "more functions")
 	}
 	fmt.Fprintf(w, "\nincomplete calls (not in the times): %s%s\n", strings.Join(names, ", "), rest)
 }
@@ -116,7 +118,7 @@ func waitCells(s *analyze.Stats, n int) []string {
 	return line[:n]
 }
 
-func table(w io.Writer, r *analyze.Result, names processNames) {
+func table(w io.Writer, r *analyze.Result, names processNames, sparks bool) {
 	rows := r.Rows
 	labels := []string{"Function"}
 	for i := range rows {
@@ -138,10 +140,19 @@ func table(w io.Writer, r *analyze.Result, names processNames) {
 		}
 		lines = append(lines, append(line, waitCells(&rows[i].Stats, len(waits))...))
 	}
+	scale := ""
+	if sparks {
+		var list []string
+		list, scale = sparklines(rows)
+		lines[0] = append(lines[0], fmt.Sprintf("%-*s", sparkWidth, "Distribution"))
+		for i, line := range list {
+			lines[i+1] = append(lines[i+1], line)
+		}
+	}
 	widths := make([]int, len(lines[0]))
 	for _, cells := range lines {
 		for i, cell := range cells {
-			widths[i] = max(widths[i], len(cell), 10)
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell), 10)
 		}
 	}
 	for i, cells := range lines {
@@ -158,6 +169,9 @@ func table(w io.Writer, r *analyze.Result, names processNames) {
 			fmt.Fprint(w, strings.Repeat("=", width), "  ")
 		}
 		fmt.Fprintln(w, strings.Repeat("=", 20))
+	}
+	if scale != "" {
+		fmt.Fprintf(w, "\ndistribution: %s\n", scale)
 	}
 }
 

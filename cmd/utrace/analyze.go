@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"time"
@@ -13,21 +14,25 @@ import (
 	"github.com/spf13/cobra"
 
 	"utrace/analyze"
-	"utrace/analyze/render"
 )
 
 // analyzeFlags are the flags of the subcommand as they are on the command line.
 type analyzeFlags struct {
-	flow           flowLayout
-	pprof          string
-	tree, json     bool
-	sort, function string
-	by             string
-	errors         []string
-	top, slowest   int
-	pids, tids     []int
-	from, to       time.Duration
+	flow                   flowLayout
+	hist, heatmap          string
+	pprof, folded, flame   string
+	heatmapSVG, traceEvent string
+	tree, json, csv        bool
+	spark, sparkSet        bool
+	sort, function, by     string
+	errors                 []string
+	top, slowest           int
+	pids, tids             []int
+	from, to, min          time.Duration
 }
+
+// everyFunction is the value of --hist without a function.
+const everyFunction = "*"
 
 // maxSlowest bounds what is kept of slow calls, and how many of them a call is looked at for that lies inside them.
 const maxSlowest = 10_000
@@ -84,6 +89,17 @@ that for the functions that it is about: [PATTERN: ]CONDITION, with == != < <= >
 >= =~"glob" && || ! over arguments and results by name; ret is the result or, if
 none was recorded, the return register as a signed number.
 
+Views are combined by giving several flags. FILE is written beside the report,
+readable for its owner only; - is standard output, without the report then.
+
+With --min, the report, --hist and --heatmap count only complete calls that took
+at least that long. --flow, --tree and the files show these, and the calls that
+they were made from where those have no return.
+
+--trace-event writes at most a million calls, the longest of the selected ones:
+viewers open no more. It says so, and from which duration on. --heatmap FUNC does
+not look at --function, and --hist FUNC not at --top.
+
 Results go to standard output, warnings to standard error.`,
 		Example: `  utrace analyze trace.arrow
   utrace analyze --sort p99 --top 20 trace.arrow
@@ -91,10 +107,16 @@ Results go to standard output, warnings to standard error.`,
   utrace analyze --tree --function 'handle_*' trace.arrow
   utrace analyze --slowest 5 --function 'handle_*' trace.arrow
   utrace analyze --by node --error 'ret != 0' trace.arrow
+  utrace analyze --hist handle_request trace.arrow
+  utrace analyze --heatmap handle_request --heatmap-svg heat.svg trace.arrow
+  utrace analyze --flow --min 1ms trace.arrow
+  utrace analyze --folded - trace.arrow | flamegraph.pl --countname ns > flame.svg
   utrace analyze --pprof out.pb.gz trace.arrow && go tool pprof -http=: out.pb.gz
   utrace analyze --json monday.arrow tuesday.arrow`,
 		Args: usageArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			f.sparkSet = cmd.Flags().Changed("spark")
+			args = f.histArgument(args)
 			return runAnalyze(cmd.OutOrStdout(), cmd.ErrOrStderr(), args, &f)
 		},
 	}
@@ -104,23 +126,33 @@ Results go to standard output, warnings to standard error.`,
 	flags.Lookup("flow").NoOptDefVal = "true"
 	flags.BoolVar(&f.tree, "tree", false, "print the calls summed up by call path")
 	flags.IntVar(&f.slowest, "slowest", 0, "print the `N` slowest calls (of the functions that --function names), each with what is below it")
+	flags.StringVar(&f.hist, "hist", "", "print the distribution of latencies as bcc does, of functions that match `FUNC`, else of all in the report")
+	flags.Lookup("hist").NoOptDefVal = everyFunction
+	flags.StringVar(&f.heatmap, "heatmap", "", "print how the latency of functions that match `FUNC` changes over time")
 	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
+	flags.BoolVar(&f.csv, "csv", false, "print the functions of the report as CSV, with the keys of JSON")
+	flags.BoolVar(&f.spark, "spark", false, "in the report, draw each distribution in a column ahead of the function (default on a terminal)")
+	flags.StringVar(&f.heatmapSVG, "heatmap-svg", "", "write what --heatmap prints to `FILE`, as SVG")
 	flags.StringVar(&f.pprof, "pprof", "", "write a profile for pprof to `FILE`")
+	flags.StringVar(&f.folded, "folded", "", "write folded stacks with the self time in ns to `FILE`, for flamegraph.pl and speedscope")
+	flags.StringVar(&f.flame, "flame", "", "write a flame graph to `FILE`, as SVG")
+	flags.StringVar(&f.traceEvent, "trace-event", "", "write trace events to `FILE`, for Perfetto and chrome://tracing; with --top only calls of these functions")
 	flags.StringVar(&f.sort, "sort", "total", "sort the report by `KEY`: total, self, calls, avg, p50, p90, p99, max, errors, cpu, runnable, blocked or name")
 	flags.IntVar(&f.top, "top", 0, "only the first `N` functions of the report")
-	flags.StringVar(&f.function, "function", "", "only functions that match `PATTERN`, a glob or a /regular expression/; in --flow, --tree and --pprof with all that they call")
+	flags.StringVar(&f.function, "function", "", "only functions that match `PATTERN`, a glob or a /regular expression/; in --flow, --tree and the files with all that they call")
 	flags.StringVar(&f.by, "by", "", "group the report, --tree and --pprof by `KEY`: pid, tid, comm, or the name of a recorded argument or result (ret: the result)")
 	flags.StringArrayVar(&f.errors, "error", nil, "count calls as errors by `RULE`, a condition such as 'ret < 0' or 'malloc: ret == 0' on the functions that have what it names; repeatable")
 	flags.IntSliceVar(&f.pids, "pid", nil, "only this process (`PID`); repeatable")
 	flags.IntSliceVar(&f.tids, "tid", nil, "only this thread (`TID`); repeatable")
 	flags.DurationVar(&f.from, "from", 0, "only calls that begin this long after the start (`TIME`, such as 1.5s), or later")
 	flags.DurationVar(&f.to, "to", 0, "only calls that begin before this long after the start (`TIME`)")
+	flags.DurationVar(&f.min, "min", 0, "only complete calls that took at least this long (`DURATION`, such as 1ms)")
 	return cmd
 }
 
 // options checks the flags.
 func (f *analyzeFlags) options() (analyze.Options, analyze.SortKey, error) {
-	opts := analyze.Options{PIDs: f.pids, TIDs: f.tids, From: f.from, To: f.to, By: f.by}
+	opts := analyze.Options{PIDs: f.pids, TIDs: f.tids, From: f.from, To: f.to, Min: f.min, By: f.by}
 	key, err := analyze.ParseSortKey(f.sort)
 	switch {
 	case err != nil:
@@ -130,6 +162,10 @@ func (f *analyzeFlags) options() (analyze.Options, analyze.SortKey, error) {
 		err = fmt.Errorf("--top %d: want a positive number", f.top)
 	case f.from < 0 || f.to < 0 || f.to != 0 && f.to <= f.from:
 		err = fmt.Errorf("--from %v --to %v: want 0 <= from < to", f.from, f.to)
+	case f.min < 0:
+		err = fmt.Errorf("--min %v: want a positive duration", f.min)
+	case f.heatmapSVG != "" && f.heatmap == "":
+		err = errors.New("--heatmap-svg: of which functions? Add --heatmap FUNC")
 	case f.function != "":
 		opts.Function, err = analyze.ParsePattern(f.function)
 	}
@@ -144,14 +180,43 @@ func (f *analyzeFlags) options() (analyze.Options, analyze.SortKey, error) {
 	return opts, key, nil
 }
 
-// runAnalyze prints the views that were asked for, each from a pass of its own
-// over the traces, and then all warnings.
+// histArgument takes the function of "--hist FUNC" from the arguments: the one that is no file, beside others
+// that are.
+func (f *analyzeFlags) histArgument(args []string) []string {
+	if f.hist != everyFunction {
+		return args
+	}
+	function := -1
+	for i, arg := range args {
+		if _, err := os.Stat(arg); errors.Is(err, fs.ErrNotExist) {
+			if function >= 0 {
+				return args
+			}
+			function = i
+		}
+	}
+	if function < 0 || len(args) == 1 {
+		return args
+	}
+	f.hist = args[function]
+	return slices.Delete(slices.Clone(args), function, function+1)
+}
+
+// runAnalyze writes the views that were asked for, and then all warnings.
 func runAnalyze(out, errOut io.Writer, paths []string, f *analyzeFlags) error {
 	opts, key, err := f.options()
 	if err != nil {
 		return err
 	}
 	if err := oneOfEach(paths); err != nil {
+		return err
+	}
+	heatmap, err := analyze.ParsePattern(f.heatmap)
+	if err != nil {
+		return usageError{fmt.Errorf("--heatmap: %w", err)}
+	}
+	views := f.views(paths, opts, newResults(paths, opts, key, heatmap))
+	if err := checkFiles(paths, views); err != nil {
 		return err
 	}
 	var warnings []string
@@ -162,64 +227,34 @@ func runAnalyze(out, errOut io.Writer, paths []string, f *analyzeFlags) error {
 			}
 		}
 	}()
-	if f.flow != "" {
-		w, err := render.Flow(out, paths, opts, f.flow == "arrows")
+	for i := range views {
+		w, err := views[i].show(out)
 		warnings = append(warnings, w...)
 		if err != nil {
 			return err
 		}
 	}
-	if f.tree {
-		tree, err := analyze.CallTree(paths, opts)
-		if err != nil {
-			return err
+	return nil
+}
+
+// checkFiles refuses to write over a trace, and two views to one file.
+func checkFiles(paths []string, views []view) error {
+	files := map[string]string{}
+	for _, v := range views {
+		if v.file == "" {
+			continue
 		}
-		warnings = append(warnings, tree.Warnings...)
-		if err := render.Tree(out, tree); err != nil {
-			return err
+		if other := files[v.file]; other != "" {
+			return usageError{fmt.Errorf("--%s and --%s: both to %s", other, v.flag, v.file)}
 		}
-	}
-	if f.slowest > 0 {
-		slow, err := analyze.Slowest(paths, f.slowest, opts)
-		if err != nil {
-			return err
-		}
-		warnings = append(warnings, slow.Warnings...)
-		if err := render.Slowest(out, slow); err != nil {
-			return err
-		}
-	}
-	if f.pprof != "" {
+		files[v.file] = v.flag
 		for _, path := range paths {
-			if sameFile(path, f.pprof) {
-				return usageError{fmt.Errorf("--pprof %s: that is the trace itself", f.pprof)}
+			if sameFile(path, v.file) {
+				return usageError{fmt.Errorf("--%s %s: that is the trace itself", v.flag, v.file)}
 			}
 		}
-		profile, w, err := analyze.Profile(paths, opts)
-		if err != nil {
-			return err
-		}
-		warnings = append(warnings, w...)
-		if err := render.Profile(f.pprof, profile); err != nil {
-			return err
-		}
 	}
-	if !f.json && (f.flow != "" || f.tree || f.slowest > 0) {
-		return nil
-	}
-	result, err := analyze.Report(paths, opts)
-	if err != nil {
-		return err
-	}
-	warnings = append(warnings, result.Warnings...)
-	result.Sort(key)
-	if f.top > 0 {
-		result.Rows = result.Rows[:min(f.top, len(result.Rows))]
-	}
-	if f.json {
-		return render.JSON(out, result)
-	}
-	return render.Report(out, result)
+	return nil
 }
 
 // oneOfEach refuses a trace that is given twice: its calls would count twice.

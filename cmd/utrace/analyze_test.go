@@ -57,14 +57,17 @@ func TestAnalyzeUsage(t *testing.T) {
 	}
 	for _, args := range [][]string{
 		{}, {"--sort", "size", trace}, {"--flow=curly", trace}, {"--function", "/(/", trace}, {"--top", "-1", trace},
-		{"--from", "2s", "--to", "1s", trace}, {"--hist", trace}, {"--pid", "x", trace},
+		{"--from", "2s", "--to", "1s", trace}, {"--view", trace}, {"--pid", "x", trace},
 		{trace, trace}, {trace, link}, {"--slowest", "-1", trace}, {"--slowest", "10001", trace}, {"--error", "ret <", trace}, {"--error", "[: ret < 0", trace},
+		{"--min", "-1s", trace}, {"--hist=/(/", trace}, {"--heatmap", "/(/", trace}, {"--heatmap-svg", "x.svg", trace},
+		{"--folded", trace, trace}, {"--flame", trace, trace}, {"--trace-event", trace, trace}, {"--heatmap", "*", "--heatmap-svg", trace, trace},
+		{"--folded", "x", "--flame", "x", trace},
 	} {
 		if _, _, err := analyzeCommand(args...); !errors.As(err, new(usageError)) {
 			t.Errorf("analyze %q: %v is no usage error", args, err)
 		}
 	}
-	for _, args := range [][]string{{"/does/not/exist"}, {os.Args[0]}, {"--pprof", "/does/not/exist/p", trace}} {
+	for _, args := range [][]string{{"/does/not/exist"}, {os.Args[0]}, {"--pprof", "/does/not/exist/p", trace}, {"--hist", "nothing", trace}} {
 		if _, _, err := analyzeCommand(args...); err == nil || errors.As(err, new(usageError)) {
 			t.Errorf("analyze %q: %v is a usage error", args, err)
 		}
@@ -99,6 +102,75 @@ func TestAnalyzeViews(t *testing.T) {
 	}
 	if names, err := filepath.Glob(filepath.Join(filepath.Dir(pb), ".*")); err != nil || len(names) > 0 {
 		t.Errorf("left behind: %v", names)
+	}
+}
+
+// TestAnalyzeHist: the function is a value or, beside files, an argument.
+func TestAnalyzeHist(t *testing.T) {
+	trace := traceFile(t, "nesting")
+	want, _, err := analyzeCommand("--hist=b", trace)
+	if err != nil || strings.Count(want, "Function = b\n") != 1 || strings.Count(want, "Function") != 1 {
+		t.Fatalf("%v\n%s", err, want)
+	}
+	for _, args := range [][]string{{"--hist", "b", trace}, {trace, "--hist", "b"}, {"--hist", "b", trace, "--top", "1"}} {
+		if got, _, err := analyzeCommand(args...); err != nil || got != want {
+			t.Errorf("%q: %v\n%s", args, err, got)
+		}
+	}
+	for n, args := range map[int][]string{3: {"--hist", trace}, 1: {"--hist", "--top", "1", trace}, 2: {"--hist", trace, "--function", "[ab]"}} {
+		if got, _, err := analyzeCommand(args...); err != nil || strings.Count(got, "Function = ") != n {
+			t.Errorf("%q: %v\n%s", args, err, got)
+		}
+	}
+}
+
+// TestAnalyzeFiles: files are beside the report, for their owner only; - is standard output alone.
+func TestAnalyzeFiles(t *testing.T) {
+	trace, dir := traceFile(t, "nesting"), t.TempDir()
+	table, _, err := analyzeCommand(trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, flag := range []string{"pprof", "folded", "flame", "trace-event"} {
+		path := filepath.Join(dir, flag)
+		out, _, err := analyzeCommand("--"+flag, path, trace)
+		if err != nil || out != table {
+			t.Errorf("--%s: %v\n%s", flag, err, out)
+		}
+		info, err := os.Stat(path)
+		if err != nil || info.Mode() != 0o600 {
+			t.Fatal(info, err)
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, _, err := analyzeCommand("--"+flag, "-", trace); err != nil || out != string(want) {
+			t.Errorf("--%s -: %v\n%q", flag, err, out)
+		}
+	}
+	svg := filepath.Join(dir, "heat.svg")
+	out, _, err := analyzeCommand("--heatmap", "b", "--heatmap-svg", svg, "--csv", trace)
+	if err != nil || !strings.HasPrefix(out, "# b: ") || !strings.Contains(out, "\nname,module,") || strings.Contains(out, "Total time") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if _, err := os.Stat(svg); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAnalyzeNothing: an empty view is explained.
+func TestAnalyzeNothing(t *testing.T) {
+	trace := traceFile(t, "nesting")
+	for _, view := range []string{"--json", "--flow", "--tree", "--heatmap=*"} {
+		for _, selection := range []string{"--function=zzz*", "--tid=1", "--min=1h"} {
+			if view == "--heatmap=*" && strings.HasPrefix(selection, "--function") {
+				continue // it has a function of its own
+			}
+			if _, warnings, err := analyzeCommand(view, selection, trace); err != nil || !strings.Contains(warnings, "no call matches what was selected") {
+				t.Errorf("%s %s: %v, %q", view, selection, err, warnings)
+			}
+		}
 	}
 }
 

@@ -219,7 +219,7 @@ func TestLibraryLoadedLater(t *testing.T) {
 	for _, flag := range []string{"--follow", "--no-follow"} {
 		trace := filepath.Join(t.TempDir(), "trace.arrow")
 		_, stderr, status := utrace(t, "record", flag, "-o", trace, "-e", "liblater.so:later_*", "-e", "!liblater.so:later_inner", host, lib)
-		if status != 0 || !regexp.MustCompile(`liblater.so: 1 functions attached [012]\.\d s after the start`).MatchString(stderr) {
+		if status != 0 || !regexp.MustCompile(`liblater.so: 1 function attached [012]\.\d s after the start`).MatchString(stderr) {
 			t.Errorf("%s: status %d\n%s", flag, status, stderr)
 		}
 		validate(t, trace)

@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/dustin/go-humanize/english"
+
 	"utrace/record"
 )
 
@@ -88,7 +90,7 @@ func printPlan(w io.Writer, plan *record.Plan) error {
 		if plan.Follow() {
 			where += " and its children"
 		}
-		fmt.Fprintf(w, "# %s, build ID %s, in %s: %d functions\n", escape(m.Path), orNone(m.BuildID), where, len(m.Funcs))
+		fmt.Fprintf(w, "# %s, build ID %s, in %s: %s\n", escape(m.Path), orNone(m.BuildID), where, english.Plural(len(m.Funcs), "function", ""))
 		if m.Hazard != "" {
 			fmt.Fprintf(w, "# %s: returns are seen by their instructions\n", escape(m.Hazard))
 		}
@@ -132,7 +134,7 @@ func printPlan(w io.Writer, plan *record.Plan) error {
 	for _, err := range plan.Pending {
 		fmt.Fprintf(w, "# looked for in what is executed and loaded later: %s\n", escape(err.Error()))
 	}
-	_, err := fmt.Fprintf(w, "# %d functions in %d files would be probed, %d left out\n", plan.Funcs(), len(plan.Modules), len(plan.LeftOut))
+	_, err := fmt.Fprintf(w, "# %s in %s would be probed, %d left out\n", english.Plural(plan.Funcs(), "function", ""), english.Plural(len(plan.Modules), "file", ""), len(plan.LeftOut))
 	return err
 }
 

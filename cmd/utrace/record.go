@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -342,8 +343,8 @@ func progressLine(w io.Writer, duration time.Duration) (show func(record.Progres
 func printSummary(w io.Writer, cfg record.Config, s *record.Summary) {
 	count := func(n uint64) string { return humanize.Comma(int64(n)) }
 	seconds := s.Duration.Seconds()
-	fmt.Fprintf(w, "utrace: recorded %s events (%s calls) of %s functions in %.1f s: %s\n",
-		count(s.Events), count(s.Calls), humanize.Comma(int64(s.Funcs)), seconds, s.Reason)
+	fmt.Fprintf(w, "utrace: recorded %s (%s) of %s in %.1f s: %s\n", english.Plural(int(s.Events), "event", ""),
+		english.Plural(int(s.Calls), "call", ""), english.Plural(s.Funcs, "function", ""), seconds, s.Reason)
 	perEvent := ""
 	if s.Events > 0 {
 		perEvent = fmt.Sprintf(", %.2f bytes/event", float64(s.Bytes)/float64(s.Events))
@@ -360,7 +361,7 @@ func printSummary(w io.Writer, cfg record.Config, s *record.Summary) {
 	printTakenOff(w, s.TakenOff)
 	if n := len(s.LeftOut); n > 0 {
 		l := s.LeftOut[0]
-		fmt.Fprintf(w, "utrace: %d functions were left out, such as %s: %s (utrace plan lists them)\n", n, escape(l.Name), l.Reason)
+		fmt.Fprintf(w, "utrace: %d %s left out, such as %s: %s (utrace plan lists them)\n", n, english.PluralWord(n, "function was", "functions were"), escape(l.Name), l.Reason)
 	}
 	for _, text := range s.Warnings {
 		fmt.Fprintf(w, "utrace: warning: %s\n", escape(text))

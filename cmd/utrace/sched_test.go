@@ -107,6 +107,16 @@ func TestSchedSplitsTime(t *testing.T) {
 		t.Errorf("slowest:\n%s", slowest)
 	}
 
+	for pattern, args := range map[string][]string{
+		`,cpu_ns,runnable_ns,blocked_ns,(?s:.*)\nsleeper,`:          {"--csv"},
+		`"name":"linux:schedule","ph":"X",.*"waker":"woken by \d+"`: {"--trace-event", "-", "--function", "locker"},
+		`/\* linux:schedule: blocked `:                              {"--flow", "--min", "5ms"},
+	} {
+		if out, stderr, status := utrace(t, append(append([]string{"analyze"}, args...), trace)...); status != 0 || !regexp.MustCompile(pattern).MatchString(out) {
+			t.Errorf("%v: status %d, want %s\n%.1000s\n%s", args, status, pattern, out, stderr)
+		}
+	}
+
 	profile := filepath.Join(t.TempDir(), "profile.pb.gz")
 	if _, stderr, status := utrace(t, "analyze", "--pprof", profile, trace); status != 0 {
 		t.Fatal(stderr)

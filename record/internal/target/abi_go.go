@@ -78,7 +78,7 @@ func (a *goAssignment) place(ref typeRef) place {
 	t := a.typeOf(ref)
 	if t.size == 0 && t.shape != shapeUnknownType {
 		a.stack.next = alignUp(a.stack.next, a.alignOf(ref))
-		return missing(0, "it is empty")
+		return missing(0, whyEmpty)
 	}
 	ints, floats := a.ints, a.floats
 	if out, ok := a.inRegisters(nil, ref, 0, 0); ok && a.registers {

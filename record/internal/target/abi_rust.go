@@ -64,7 +64,7 @@ func (a *rustAssignment) value(ref typeRef, t dwarfType) (where place, hidden bo
 		return nil, false, whyRust
 	}
 	if t.size == 0 {
-		return missing(0, "it is empty"), false, ""
+		return missing(0, whyEmpty), false, ""
 	}
 	var list []leaf
 	array, wide := false, false

@@ -62,7 +62,7 @@ func (w *walk) assignSysV(f function) (params, results []place) {
 // placeSysV places one parameter: in registers if there are enough for all of it, else on the stack.
 func placeSysV(size, align uint64, classes []sysVClass, registers *intRegisters, vectors *int, stack *stackArea) place {
 	if len(classes) == 0 {
-		return missing(size, "it is empty")
+		return missing(size, whyEmpty)
 	}
 	ints, floats := 0, 0
 	for _, c := range classes {
@@ -105,7 +105,7 @@ func (w *walk) sysVResult(p parameter) (where place, hidden bool) {
 	case why != "":
 		return missing(t.size, why), false
 	case len(classes) == 0:
-		return missing(t.size, "it is empty"), false
+		return missing(t.size, whyEmpty), false
 	case classes[0] == classMemory:
 		return inMemory(t.size, registerExpr(regAX)), true
 	}
@@ -200,7 +200,7 @@ func mergeSysV(a, b sysVClass) sysVClass {
 // byReference says whether objects of a type are passed by their address, because they cannot be copied byte by byte (Itanium C++ ABI, 1.1). Compilers
 // say so; for those that do not, what makes it so is looked for.
 func (w *walk) byReference(t dwarfType) bool {
-	if isDeclaredString(t) {
+	if w.isDeclaredString(t) {
 		return true
 	}
 	return t.unit != nil && isCPlusPlus(t.unit.language) && w.notTrivial(t, 0)

@@ -26,6 +26,8 @@ type debugInfo struct {
 	tables    map[uint64]*abbrevs
 	tableSize uint64
 	entries   int // of range lists, read so far
+
+	definitions func() map[definitionKey]dieRef
 }
 
 // unitRange is code of a unit: addresses from start up to end. reach is the greatest end so far, in the order of starts.
@@ -61,6 +63,9 @@ type walk struct {
 	*debugInfo
 	spent int
 	depth int // of types whose size is asked for
+
+	define  bool // look for the definitions of types that are only declared
+	defined map[dieRef]dieRef
 }
 
 func (w *walk) spend(n int) bool {
@@ -100,6 +105,7 @@ func (f *File) readDebugInfo() (*debugInfo, error) {
 // newDebugInfo reads the header and the first DIE of each unit. What is malformed is left out, with all that follows.
 func newDebugInfo(data *dwarfData, machine elf.Machine) *debugInfo {
 	d := &debugInfo{data: data, machine: machine, typeUnits: map[uint64]dieRef{}, tables: map[uint64]*abbrevs{}}
+	d.definitions = sync.OnceValue(d.readDefinitions)
 	d.readUnits(data.types)
 	d.readUnits(data.info)
 	sort.SliceStable(d.ranges, func(i, j int) bool { return d.ranges[i].start < d.ranges[j].start })

@@ -24,55 +24,62 @@ const (
 	tagRvalueReference   = 0x42
 	tagAtomicType        = 0x47
 	tagParameterPack     = 0x4107 // GNU
+)
 
-	attrLocation         = 0x02
-	attrByteSize         = 0x0b
-	attrBitOffset        = 0x0c
-	attrBitSize          = 0x0d
-	attrHighPC           = 0x12
-	attrLanguage         = 0x13
-	attrConstValue       = 0x1c
-	attrProducer         = 0x25
-	attrUpperBound       = 0x2f
-	attrArtificial       = 0x34
-	attrCallingConv      = 0x36
-	attrCount            = 0x37
-	attrMemberLocation   = 0x38
-	attrDeclaration      = 0x3c
-	attrEncoding         = 0x3e
-	attrExternal         = 0x3f
-	attrFrameBase        = 0x40
-	attrType             = 0x49
-	attrVariableParam    = 0x4b
-	attrSignature        = 0x69
-	attrDataBitOffset    = 0x6b
-	attrDwoName          = 0x76
-	attrCallAllCalls     = 0x7a
-	attrAlignment        = 0x88
-	attrLoclistsBase     = 0x8c
-	attrDeleted          = 0x8a
-	attrDefaulted        = 0x8b
-	attrGNUVector        = 0x2107
-	attrGNUAllTailCalls  = 0x2116
-	attrGNUAllCallSites  = 0x2117
-	attrGNUDwoName       = 0x2130
-	attrGoKind           = 0x2900
-	attrGoEmbeddedField  = 0x2903
-	encAddress           = 0x01
-	encBoolean           = 0x02
-	encComplexFloat      = 0x03
-	encFloat             = 0x04
-	encSigned            = 0x05
-	encSignedChar        = 0x06
-	encUnsignedChar      = 0x08
-	encUTF               = 0x10
-	callPassByReference  = 4
-	callPassByValue      = 5
-	callNoCall           = 3
-	languageRust         = 0x1c
-	languageGo           = 0x16
-	languageAssembler    = 0x8001
-	languageGoogleRender = 0x8e57
+// Attributes of those.
+const (
+	attrLocation        = 0x02
+	attrByteSize        = 0x0b
+	attrBitOffset       = 0x0c
+	attrBitSize         = 0x0d
+	attrHighPC          = 0x12
+	attrLanguage        = 0x13
+	attrConstValue      = 0x1c
+	attrProducer        = 0x25
+	attrUpperBound      = 0x2f
+	attrArtificial      = 0x34
+	attrCallingConv     = 0x36
+	attrCount           = 0x37
+	attrMemberLocation  = 0x38
+	attrDeclaration     = 0x3c
+	attrEncoding        = 0x3e
+	attrExternal        = 0x3f
+	attrFrameBase       = 0x40
+	attrType            = 0x49
+	attrVariableParam   = 0x4b
+	attrSignature       = 0x69
+	attrDataBitOffset   = 0x6b
+	attrDwoName         = 0x76
+	attrCallAllCalls    = 0x7a
+	attrAlignment       = 0x88
+	attrLoclistsBase    = 0x8c
+	attrDeleted         = 0x8a
+	attrDefaulted       = 0x8b
+	attrGNUVector       = 0x2107
+	attrGNUAllTailCalls = 0x2116
+	attrGNUAllCallSites = 0x2117
+	attrGNUDwoName      = 0x2130
+	attrGoKind          = 0x2900
+	attrGoEmbeddedField = 0x2903
+)
+
+// Values of DW_AT_encoding, DW_AT_calling_convention and DW_AT_language.
+const (
+	encBoolean      = 0x02
+	encComplexFloat = 0x03
+	encFloat        = 0x04
+	encSigned       = 0x05
+	encSignedChar   = 0x06
+	encUnsignedChar = 0x08
+	encUTF          = 0x10
+
+	callNoCall          = 3
+	callPassByReference = 4
+	callPassByValue     = 5
+
+	languageGo        = 0x16
+	languageRust      = 0x1c
+	languageAssembler = 0x8001
 )
 
 // dieRef is a DIE of .debug_info or .debug_types: its unit and its offset in the section. The zero value is no DIE, which as a type
@@ -316,8 +323,8 @@ func plusConstant(expr []byte) (off uint64, computed bool) {
 	return off, c.bad || c.left() > 0
 }
 
-// children calls fn for each child of e, until it returns false. The entries below the children are passed over. It returns false if the
-// budget of the walk was used up.
+// children calls fn for each child of e, until it returns false. The entries below the children are passed over. It ends early if the
+// budget of the walk is used up.
 func (w *walk) children(e die, fn func(child die) bool) {
 	if !e.children {
 		return

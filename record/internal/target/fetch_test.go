@@ -332,8 +332,14 @@ func (tr *tracer) run(path string) string {
 		tr.hit(addr)
 		mem.WriteAt([]byte{tr.saved[addr]}, int64(addr))
 		syscall.PtraceSetRegs(pid, &regs)
-		syscall.PtraceSingleStep(pid)
-		if wait(); status.Exited() {
+		for { // a signal that comes before the step is delivered after it
+			syscall.PtraceSingleStep(pid)
+			if wait(); !status.Stopped() || status.StopSignal() == syscall.SIGTRAP {
+				break
+			}
+			sig = int(status.StopSignal())
+		}
+		if !status.Stopped() {
 			break
 		}
 		mem.WriteAt([]byte{0xcc}, int64(addr))

@@ -22,7 +22,7 @@ func (v Value) Member(path string) (Value, error) {
 	if v.info == nil || len(path) > maxPath {
 		return Value{}, fmt.Errorf("%s: %w", path, ErrMember)
 	}
-	w := &walk{debugInfo: v.info}
+	w := &walk{debugInfo: v.info, define: true, defined: map[dieRef]dieRef{}}
 	m := memberWalk{walk: w, ref: v.typ, place: v.place, name: v.Name}
 	rest := strings.TrimLeft(path, "*")
 	stars := len(path) - len(rest)

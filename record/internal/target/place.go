@@ -62,6 +62,7 @@ const (
 	whyGone        = "optimised out: it is nowhere when the function is entered"
 	whyVector      = "it is in a floating-point register, which a probe cannot read"
 	whyDeep        = "it takes more than 4 loads from memory"
+	whyEmpty       = "it is empty"
 	whySplit       = "it is in several places"
 	whyNotInPlace  = "the compiler says where it is in a way that is not understood"
 	whyNotMemory   = "it is in registers, and has no address"

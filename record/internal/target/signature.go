@@ -265,7 +265,13 @@ func (w *walk) entryPlace(f function, p parameter, size uint64, fn Func, at Addr
 	case !p.located:
 		return nil, false
 	case e.hasConst && !e.hasLocation:
-		return place{{size: 8, kind: partNumber, expr: constantExpr(e.constant)}}, false
+		if n := uint64(len(e.constBlock)); n > 8 {
+			return missing(size, whyNotInPlace), false
+		} else if n > 0 {
+			c := cursor{b: e.constBlock}
+			e.constant = int64(c.uint(n))
+		}
+		return place{{size: 8, kind: partNumber, expr: constantExpr(e.constant)}}, true
 	case e.hasList:
 		code, ok := w.listEntry(f.unit, e.list, uint64(fn.Addr))
 		if !ok {

@@ -39,8 +39,7 @@ type dwarfType struct {
 	size  uint64
 	elem  typeRef // of a pointer, an array, an enumeration; zero is void
 	count uint64  // of an array: elements, 0 if not known
-	alias string  // the name of the outermost typedef, "" if there is none
-	name  string  // its own
+	name  string
 	dims  int
 	why   string // why it is shapeUnknownType
 }
@@ -52,32 +51,31 @@ func (w *walk) typeOf(ref typeRef) dwarfType {
 	}
 	w.depth++ // the size of an array is that of its elements, which may be arrays
 	defer func() { w.depth-- }()
-	alias := ""
 	for range maxTypeChain {
 		if ref.unit == nil {
-			return dwarfType{shape: shapeVoid, alias: alias}
+			return dwarfType{shape: shapeVoid}
 		}
 		e, ok := w.readDIE(ref.dieRef)
 		if !ok || !w.spend(1) {
 			return dwarfType{shape: shapeUnknownType, why: "its type cannot be read"}
 		}
 		switch e.tag {
-		case tagTypedef:
-			if alias == "" {
-				alias = string(e.name)
-			}
-		case tagConstType, tagVolatileType, tagRestrictType, tagAtomicType:
+		case tagTypedef, tagConstType, tagVolatileType, tagRestrictType, tagAtomicType:
 		default:
 			if e.classSignature && e.origin.unit != nil {
 				ref = typeRef{dieRef: e.origin}
 				continue
 			}
-			t := w.bareType(e, ref.dims)
-			t.alias = alias
-			return t
+			if e.declaration {
+				if def, ok := w.definition(e); ok {
+					ref = typeRef{dieRef: def}
+					continue
+				}
+			}
+			return w.bareType(e, ref.dims)
 		}
 		if e.outside {
-			return dwarfType{shape: shapeUnknownType, alias: alias, why: whyOutside}
+			return dwarfType{shape: shapeUnknownType, why: whyOutside}
 		}
 		ref = typeRef{dieRef: e.typ}
 	}

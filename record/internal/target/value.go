@@ -117,6 +117,10 @@ func (w *walk) describeBase(v *Value, t dwarfType, p place) {
 			v.Kind = Char
 		}
 	}
+	if t.size == 0 { // () of Rust
+		v.Kind, v.Why = Unknown, whyEmpty
+		return
+	}
 	if t.size != 1 && t.size != 2 && t.size != 4 && t.size != 8 {
 		v.Why = "it is a number of " + decimal(t.size) + " bytes; 1, 2, 4 and 8 can be read"
 		return
@@ -371,14 +375,16 @@ func (w *walk) describeCPlusPlus(v *Value, t dwarfType, p place) bool {
 // describeDeclared knows what is only declared: clang leaves out std::string where the library has it. That of the C++11 ABI of
 // libstdc++ is {char *, size_t length, …}, which cannot change.
 func (w *walk) describeDeclared(v *Value, t dwarfType, p place) bool {
-	if isDeclaredString(t) {
+	if w.isDeclaredString(t) {
 		v.counted(Text, p, 0, 8)
 		return true
 	}
 	return false
 }
 
-// isDeclaredString says whether a type that is only declared is std::__cxx11::basic_string<char>.
-func isDeclaredString(t dwarfType) bool {
-	return t.unit != nil && t.declaration && isCPlusPlus(t.unit.language) && strings.HasPrefix(t.name, "basic_string<char,")
+// isDeclaredString says whether a type that is only declared is that std::string.
+func (w *walk) isDeclaredString(t dwarfType) bool {
+	const prefix = "basic_string<char,"
+	return t.unit != nil && t.declaration && isCPlusPlus(t.unit.language) && strings.HasPrefix(t.name, prefix) &&
+		strings.HasPrefix(w.qualifiedName(t.die), "std::__cxx11::"+prefix)
 }

@@ -1,0 +1,188 @@
+package analyze
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"utrace/format"
+)
+
+// HeatmapSlices is the most slices of time that a Heatmap has.
+const HeatmapSlices = 64
+
+// Heatmap is how the latency of a function changes over time. Of several traces, each
+// counts from its own start.
+type Heatmap struct {
+	Function
+	Label  string        // as in a Row
+	From   time.Duration // start of the first slice of time, since the start of the trace
+	Slice  time.Duration // length of a slice
+	Slices int           // up to the last call
+	Calls  uint64        // in all
+	Rows   []HeatmapRow  // from the shortest to the longest, with none left out between them
+}
+
+// HeatmapRow counts the complete calls whose duration is in Low..High.
+type HeatmapRow struct {
+	Low, High time.Duration
+	Calls     [HeatmapSlices]uint64 // by the slice in which the call began
+}
+
+// Heatmaps analyzes when the calls of each selected function began and how long they took. The functions come
+// by name. It also returns the warnings about the traces.
+func Heatmaps(paths []string, opts Options) ([]Heatmap, []string, error) {
+	sum := newSummary(paths)
+	fns := newFunctions()
+	var grids []*heatGrid
+	for _, path := range paths {
+		src, err := openSource(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		views := make([]view, shards())
+		for i := range views {
+			views[i] = &heat{opts: &opts}
+		}
+		t, err := src.pair(&opts, format.Columns{}, views)
+		src.close()
+		if err != nil {
+			return nil, nil, err
+		}
+		sum.add(path, src, t)
+		for _, v := range views {
+			for fn, grid := range v.(*heat).grids {
+				if grid == nil {
+					continue
+				}
+				i := fns.add(&src.tables.Funcs[fn], src.tables.Modules)
+				for len(grids) <= i {
+					grids = append(grids, newHeatGrid(&opts))
+				}
+				grids[i].merge(grid)
+			}
+		}
+	}
+	if len(grids) == 0 {
+		sum.warn("", "%s", opts.nothingMatches())
+	}
+	r := Result{Rows: make([]Row, len(grids))}
+	for i := range grids {
+		r.Rows[i].Function = fns.list[i]
+	}
+	r.setLabels()
+	maps := make([]Heatmap, len(grids))
+	for i, grid := range grids {
+		maps[i] = grid.heatmap()
+		maps[i].Function, maps[i].Label = fns.list[i], r.Rows[i].Label
+	}
+	slices.SortFunc(maps, func(a, b Heatmap) int {
+		return cmp.Or(cmp.Compare(a.Label, b.Label), compareFunctions(&a.Function, &b.Function))
+	})
+	return maps, sum.warnings, nil
+}
+
+// heat is the view that fills a grid for each function asked for.
+type heat struct {
+	opts    *Options
+	matches []bool
+	grids   []*heatGrid // by function, nil for those without complete calls
+}
+
+func (h *heat) define(funcs []format.Func) {
+	for i := len(h.matches); i < len(funcs); i++ {
+		h.matches = append(h.matches, h.opts.Function.function(&funcs[i]))
+		h.grids = append(h.grids, nil)
+	}
+}
+
+func (h *heat) enter(*thread, *frame, *frame) {}
+
+func (h *heat) hit(*thread, format.FuncID) {}
+
+func (h *heat) leave(t *thread, f *frame, state State) {
+	if state != Complete || !h.matches[f.fn] || h.opts.outside(f.startNs) || h.opts.short(t, f, state) {
+		return
+	}
+	if h.grids[f.fn] == nil {
+		h.grids[f.fn] = newHeatGrid(h.opts)
+	}
+	h.grids[f.fn].add(f.startNs, octave(f.durationNs(t)), 1)
+}
+
+// heatGrid counts calls by when they began and how long they took. The end of the trace is not known ahead, so
+// slices begin at 1 ns and are merged in pairs whenever there would be too many.
+type heatGrid struct {
+	fromNs  int64
+	sliceNs int64
+	rows    [octaves]*[HeatmapSlices]uint64
+}
+
+func newHeatGrid(opts *Options) *heatGrid { return &heatGrid{fromNs: int64(opts.From), sliceNs: 1} }
+
+func (g *heatGrid) add(startNs int64, row int, calls uint64) {
+	for (startNs-g.fromNs)/g.sliceNs >= HeatmapSlices {
+		g.widen()
+	}
+	if g.rows[row] == nil {
+		g.rows[row] = new([HeatmapSlices]uint64)
+	}
+	g.rows[row][(startNs-g.fromNs)/g.sliceNs] += calls
+}
+
+// widen doubles the slices.
+func (g *heatGrid) widen() {
+	g.sliceNs *= 2
+	for _, row := range g.rows {
+		if row == nil {
+			continue
+		}
+		for i := range HeatmapSlices / 2 {
+			row[i] = row[2*i] + row[2*i+1]
+		}
+		clear(row[HeatmapSlices/2:])
+	}
+}
+
+func (g *heatGrid) merge(other *heatGrid) {
+	for g.sliceNs < other.sliceNs {
+		g.widen()
+	}
+	for r, row := range other.rows {
+		if row == nil {
+			continue
+		}
+		for i, calls := range row {
+			if calls > 0 {
+				g.add(other.fromNs+int64(i)*other.sliceNs, r, calls)
+			}
+		}
+	}
+}
+
+// heatmap makes the grid for users.
+func (g *heatGrid) heatmap() Heatmap {
+	m := Heatmap{From: time.Duration(g.fromNs), Slice: time.Duration(g.sliceNs)}
+	for o, counts := range g.rows {
+		if counts == nil {
+			if len(m.Rows) > 0 {
+				m.Rows = append(m.Rows, HeatmapRow{})
+			}
+		} else {
+			m.Rows = append(m.Rows, HeatmapRow{Calls: *counts})
+			for i, calls := range counts {
+				m.Calls += calls
+				if calls > 0 {
+					m.Slices = max(m.Slices, i+1)
+				}
+			}
+		}
+		if n := len(m.Rows); n > 0 {
+			m.Rows[n-1].Low, m.Rows[n-1].High = OctaveStart(o), OctaveStart(o+1)-1
+		}
+	}
+	for n := len(m.Rows); n > 0 && m.Rows[n-1].Calls == [HeatmapSlices]uint64{}; n-- {
+		m.Rows = m.Rows[:n-1]
+	}
+	return m
+}

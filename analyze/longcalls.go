@@ -1,0 +1,88 @@
+package analyze
+
+import (
+	"container/list"
+	"time"
+
+	"utrace/format"
+)
+
+// maxHeldSteps is how many steps wait for it to be known whether a call is long enough; one that they wait for
+// any longer counts as if it were.
+const maxHeldSteps = 64 << 10
+
+// longCalls passes on the steps of the calls that took at least min, and of those around them. What a call
+// takes is known when it is over, so it holds back all later steps that are to be shown, in order.
+type longCalls struct {
+	min   time.Duration
+	visit func(*Step) error
+	held  *list.List                      // of *heldStep
+	open  map[format.ThreadID][]*heldStep // calls, outermost first
+}
+
+type heldStep struct {
+	*Step
+	shown bool
+	at    *list.Element
+}
+
+func newLongCalls(min time.Duration, visit func(*Step) error) *longCalls {
+	return &longCalls{min: min, visit: visit, held: list.New(), open: map[format.ThreadID][]*heldStep{}}
+}
+
+func (l *longCalls) step(s *Step) error {
+	open := l.open[s.ThreadID]
+	switch s.Kind {
+	case Enter:
+		h := l.hold(s, false)
+		l.open[s.ThreadID] = append(open, h)
+	case Waited: // so long that the calls around it are, too
+		if s.Duration < l.min {
+			break
+		}
+		for _, call := range open {
+			call.shown = true
+		}
+		l.hold(s, true)
+	case Leave:
+		last := len(open) - 1
+		call := open[last]
+		l.open[s.ThreadID] = open[:last]
+		if s.State == Complete && s.Duration >= l.min {
+			for i := last; i >= 0 && !open[i].shown; i-- {
+				open[i].shown = true
+			}
+		}
+		if call.shown {
+			l.hold(s, true)
+		} else {
+			l.held.Remove(call.at)
+		}
+	}
+	return l.release(maxHeldSteps)
+}
+
+func (l *longCalls) hold(s *Step, shown bool) *heldStep {
+	h := &heldStep{Step: s, shown: shown}
+	h.at = l.held.PushBack(h)
+	return h
+}
+
+// release passes on the steps up to the first whose call may be too short, and more if too many are held.
+func (l *longCalls) release(most int) error {
+	for l.held.Len() > 0 {
+		h := l.held.Front().Value.(*heldStep)
+		if !h.shown && l.held.Len() <= most {
+			return nil
+		}
+		h.shown = true
+		l.held.Remove(h.at)
+		if err := l.visit(h.Step); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// flush passes on what is left.
+func (l *longCalls) flush() error { return l.release(maxHeldSteps) }

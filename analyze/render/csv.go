@@ -1,0 +1,63 @@
+package render
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"iter"
+	"reflect"
+	"strings"
+
+	"utrace/analyze"
+)
+
+// CSV writes the report as comma-separated values (RFC 4180). The columns are the keys that the functions have
+// in JSON; lists have spaces between their elements.
+func CSV(w io.Writer, r *analyze.Result) error {
+	out := csv.NewWriter(w)
+	var line []string
+	for field := range columnsOf(newJSONFunction(&analyze.Row{}, r)) {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		line = append(line, name)
+	}
+	if err := out.Write(line); err != nil {
+		return err
+	}
+	for i := range r.Rows {
+		line = line[:0]
+		for _, value := range columnsOf(newJSONFunction(&r.Rows[i], r)) {
+			text := fmt.Sprint(value)
+			switch value.Kind() {
+			case reflect.Slice:
+				text = strings.Trim(text, "[]")
+			case reflect.Map: // what the report is grouped by
+				text = r.Rows[i].Value.Text
+			}
+			line = append(line, text)
+		}
+		if err := out.Write(line); err != nil {
+			return err
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// columnsOf returns the fields of a function, those of what it embeds included.
+func columnsOf(fn jsonFunction) iter.Seq2[reflect.StructField, reflect.Value] {
+	return func(yield func(reflect.StructField, reflect.Value) bool) {
+		for field, value := range reflect.ValueOf(fn).Fields() {
+			if !field.Anonymous && !yield(field, value) {
+				return
+			}
+		}
+		if fn.jsonWaits == nil {
+			return
+		}
+		for field, value := range reflect.ValueOf(*fn.jsonWaits).Fields() {
+			if !yield(field, value) {
+				return
+			}
+		}
+	}
+}

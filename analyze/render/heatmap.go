@@ -1,0 +1,64 @@
+package render
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"time"
+
+	"utrace/analyze"
+)
+
+// shades are for more and more calls, on a scale of the logarithm.
+const shades = ".:-=+*#%@"
+
+// Heatmap writes how the latency of functions changes over time: a line for each power of two, longest first, a
+// character for each slice of time.
+func Heatmap(w io.Writer, maps []analyze.Heatmap) error {
+	out := bufio.NewWriter(w)
+	for i := range maps {
+		if i > 0 {
+			fmt.Fprintln(out)
+		}
+		m := &maps[i]
+		most := mostCalls(m)
+		fmt.Fprintf(out, "# %s: complete calls by latency (up) and by when they began (right)\n", m.Label)
+		for r := len(m.Rows) - 1; r >= 0; r-- {
+			row := &m.Rows[r]
+			line, calls := make([]byte, m.Slices), uint64(0)
+			for s := range line {
+				line[s] = ' '
+				if n := row.Calls[s]; n > 0 {
+					line[s] = shades[int(intensity(n, most)*float64(len(shades)-1))]
+					calls += n
+				}
+			}
+			fmt.Fprintf(out, "%11s |%s| %d\n", aligned(row.Low), line, calls)
+		}
+		from, to := analyze.FormatDuration(m.From), analyze.FormatDuration(m.From+time.Duration(m.Slices)*m.Slice)
+		fmt.Fprintf(out, "%11s +%s+\n", "", strings.Repeat("-", m.Slices))
+		fmt.Fprintf(out, "%11s  %-*s%s\n", "", max(m.Slices-len(to), len(from)+1), from, to)
+		fmt.Fprintf(out, "# a character is %s; %s is 1 to %d calls\n", analyze.FormatDuration(m.Slice), shades, most)
+	}
+	return out.Flush()
+}
+
+func mostCalls(m *analyze.Heatmap) uint64 {
+	most := uint64(0)
+	for i := range m.Rows {
+		for _, n := range m.Rows[i].Calls {
+			most = max(most, n)
+		}
+	}
+	return most
+}
+
+// intensity is 0 for one call and 1 for the most.
+func intensity(calls, most uint64) float64 {
+	if most <= 1 {
+		return 1
+	}
+	return min(1, math.Log(float64(calls))/math.Log(float64(most)))
+}

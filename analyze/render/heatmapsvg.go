@@ -1,0 +1,77 @@
+package render
+
+import (
+	"bufio"
+	"fmt"
+	"html"
+	"io"
+	"time"
+
+	"utrace/analyze"
+)
+
+// Measures of a heatmap in an SVG file, in pixels.
+const (
+	heatCell   = 14
+	heatLeft   = 90
+	heatTop    = 34 // title, and space above it
+	heatBottom = 30 // axis of time
+	heatWidth  = heatLeft + analyze.HeatmapSlices*heatCell + 20
+)
+
+// HeatmapSVG writes heatmaps as a picture, one below the other, each cell with its figures as a tooltip.
+func HeatmapSVG(w io.Writer, maps []analyze.Heatmap) error {
+	out := bufio.NewWriter(w)
+	height := 10
+	for i := range maps {
+		height += heatTop + len(maps[i].Rows)*heatCell + heatBottom
+	}
+	fmt.Fprintf(out, `<?xml version="1.0" encoding="UTF-8"?>
+<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %[1]d %[2]d" font-family="monospace" font-size="11">
+<rect width="100%%" height="100%%" fill="#ffffff"/>
+`, heatWidth, height)
+	y := 0
+	for i := range maps {
+		y = heatmapSVG(out, &maps[i], y)
+	}
+	fmt.Fprintln(out, "</svg>")
+	return out.Flush()
+}
+
+// heatmapSVG writes one from y on, and returns where it ends.
+func heatmapSVG(w io.Writer, m *analyze.Heatmap, y int) int {
+	most := mostCalls(m)
+	fmt.Fprintf(w, "<text x=\"%d\" y=\"%d\" font-size=\"13\">%s: %s by latency and when they began</text>\n", heatLeft, y+heatTop-12,
+		html.EscapeString(m.Label), count(m.Calls, "complete call", "complete calls"))
+	y += heatTop
+	for r := len(m.Rows) - 1; r >= 0; r-- {
+		row := &m.Rows[r]
+		fmt.Fprintf(w, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text>\n", heatLeft-6, y+heatCell-3, analyze.FormatDuration(row.Low))
+		for s, n := range row.Calls[:m.Slices] {
+			if n == 0 {
+				continue
+			}
+			light := 88 - 68*intensity(n, most)
+			at := m.From + time.Duration(s)*m.Slice
+			fmt.Fprintf(w, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"hsl(14,85%%,%.0f%%)\"><title>%s of %s to %s, %s to %s after the start</title></rect>\n",
+				heatLeft+s*heatCell, y, heatCell-1, heatCell-1, light, count(n, "call", "calls"), analyze.FormatDuration(row.Low),
+				analyze.FormatDuration(row.High), analyze.FormatDuration(at), analyze.FormatDuration(at+m.Slice))
+		}
+		y += heatCell
+	}
+	right := heatLeft + m.Slices*heatCell
+	fmt.Fprintf(w, "<path d=\"M%d %dH%d\" stroke=\"#666666\"/>\n", heatLeft, y, right)
+	fmt.Fprintf(w, "<text x=\"%d\" y=\"%d\">%s</text>\n", heatLeft, y+14, analyze.FormatDuration(m.From))
+	if m.Slices > 16 {
+		fmt.Fprintf(w, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text>\n", right, y+14, analyze.FormatDuration(m.From+time.Duration(m.Slices)*m.Slice))
+	}
+	return y + heatBottom
+}
+
+// count writes a number and what it counts.
+func count(n uint64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

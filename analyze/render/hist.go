@@ -1,0 +1,51 @@
+package render
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+
+	"utrace/analyze"
+)
+
+// Hist writes the distribution of the complete calls of each row, as bcc's funclatency -F prints it
+// (print_log2_hist in bcc's table.py). Rows without complete calls are left out.
+func Hist(w io.Writer, rows []analyze.Row) error {
+	out := bufio.NewWriter(w)
+	for i := range rows {
+		d := &rows[i].Durations
+		if d.Count() == 0 {
+			continue
+		}
+		fmt.Fprintf(out, "\nFunction = %s\n", rows[i].Label)
+		hist(out, d.Octaves())
+		fmt.Fprintf(out, "\navg = %d nsecs, total: %d nsecs, count: %d\n", d.Mean(), d.Sum(), d.Count())
+	}
+	return out.Flush()
+}
+
+// bcc writes buckets up to this one (counted from 0) with 40 stars, longer ones wider with 20.
+const mostNarrow = 31
+
+func hist(w io.Writer, counts [64]uint64) {
+	last, most := 0, uint64(0)
+	for i := range len(counts) {
+		if counts[i] > 0 {
+			last, most = i, max(most, counts[i])
+		}
+	}
+	title, line, width := "     %-19s : count     distribution\n", "%10d -> %-10d : %-8d |%-*s|\n", 40
+	if last > mostNarrow {
+		title, line, width = "               %-29s : count     distribution\n", "%20d -> %-20d : %-8d |%-*s|\n", 20
+	}
+	fmt.Fprintf(w, title, "nsecs")
+	for i := range last + 1 {
+		low, high := uint64(1)<<i, uint64(1)<<(i+1)-1
+		if i == 0 {
+			low = 0
+		}
+		stars := int(float64(width) * float64(counts[i]) / float64(most))
+		fmt.Fprintf(w, line, low, high, counts[i], width, strings.Repeat("*", stars))
+	}
+}

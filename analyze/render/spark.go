@@ -1,0 +1,54 @@
+package render
+
+import (
+	"strings"
+
+	"utrace/analyze"
+)
+
+// sparkWidth is the width of the column of sparklines.
+const sparkWidth = 16
+
+// sparklines draws the distribution of each row, in as many characters for all: each stands for one power of two
+// of the duration, or for as many as are needed for the range of all rows. It also returns that range.
+func sparklines(rows []analyze.Row) (lines []string, scale string) {
+	low, high := 64, -1
+	counts := make([][64]uint64, len(rows))
+	for i := range rows {
+		counts[i] = rows[i].Durations.Octaves()
+		for o, n := range counts[i] {
+			if n > 0 {
+				low, high = min(low, o), max(high, o)
+			}
+		}
+	}
+	step := max(1, (high-low+sparkWidth)/sparkWidth)
+	for i := range counts {
+		lines = append(lines, sparkline(counts[i][min(low, high+1):high+1], step))
+	}
+	if high < 0 {
+		return lines, ""
+	}
+	from, to := analyze.OctaveStart(low), analyze.OctaveStart(high+1)
+	return lines, analyze.FormatDuration(from) + " to " + analyze.FormatDuration(to) + ", " + count(uint64(step), "power", "powers") + " of two a character"
+}
+
+// sparkline has no spaces, so that the number of a line's fields is always the same.
+func sparkline(counts []uint64, step int) string {
+	bars := []rune("▁▂▃▄▅▆▇█")
+	var sums [sparkWidth]uint64
+	most := uint64(1)
+	for o, n := range counts {
+		sums[o/step] += n
+		most = max(most, sums[o/step])
+	}
+	var b strings.Builder
+	for _, n := range sums {
+		if n == 0 {
+			b.WriteByte('.')
+		} else {
+			b.WriteRune(bars[int(float64(n)/float64(most)*float64(len(bars)-1))])
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,231 @@
+package render
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"utrace/analyze"
+	"utrace/format"
+)
+
+// mostTraceEvents is how many calls a file of trace events holds: viewers read it as a whole.
+const mostTraceEvents = 1_000_000
+
+// firstOwnTID is the first thread number that Linux never gives (PID_MAX_LIMIT in include/linux/threads.h is
+// 2^22): goroutines, and spans that may overlap, take theirs from here.
+const firstOwnTID = 1 << 22
+
+// TraceEvent writes calls as trace events, which Perfetto and chrome://tracing read (the JSON Object Format of
+// the Trace Event Format): a complete event (X) for each call, an instant event (i) for each hit, and metadata with the names of threads and
+// processes. Of several traces, each starts at 0. Only functions that are in the rows of only are written, if it
+// is not nil. Of more than a million calls, only the longest are: a warning tells which.
+func TraceEvent(w io.Writer, paths []string, opts analyze.Options, only []analyze.Row, processes []analyze.Process) (warnings []string, err error) {
+	return traceEvents(w, paths, opts, only, processes, mostTraceEvents)
+}
+
+func traceEvents(w io.Writer, paths []string, opts analyze.Options, only []analyze.Row, processes []analyze.Process, most uint64) (warnings []string, err error) {
+	keep := keepRows(only)
+	durations, others, err := analyze.Durations(paths, opts, keep)
+	if err != nil {
+		return nil, err
+	}
+	if all := durations.Count() + others; all > most {
+		opts.Min = max(opts.Min, durations.Longest(most), 1)
+		warnings = append(warnings, fmt.Sprintf("trace events: of %d calls only those of at least %s are there, as viewers open no more than %d: choose with --from and --to, --min, --function or --top",
+			all, analyze.FormatDuration(opts.Min), most))
+	}
+	e := &eventWriter{out: bufio.NewWriterSize(w, 1<<16), keep: keep, most: most, processes: map[int]string{}}
+	for _, p := range processes {
+		e.processes[p.PID] = p.Name
+	}
+	e.out.WriteString(`{"displayTimeUnit": "ns", "traceEvents": [`)
+	for i, path := range paths {
+		e.file = i
+		e.open, e.known = map[format.ThreadID][]*analyze.Step{}, map[format.ThreadID]bool{}
+		e.named = map[int]bool{}
+		w, err := analyze.Flow(path, opts, false, e.step)
+		for _, text := range w {
+			if len(paths) > 1 {
+				text = path + ": " + text
+			}
+			warnings = append(warnings, text)
+		}
+		if err != nil {
+			return warnings, err
+		}
+	}
+	if e.dropped > 0 {
+		warnings = append(warnings, fmt.Sprintf("trace events: %s left out after the first %d", count(e.dropped, "call was", "calls were"), most))
+	}
+	e.out.WriteString("\n]}\n")
+	return warnings, e.out.Flush()
+}
+
+// keepRows reports which functions rows have; nil is all of them.
+func keepRows(rows []analyze.Row) func(*format.Func) bool {
+	if rows == nil {
+		return nil
+	}
+	type key struct {
+		name, file string
+		addr       uint64
+	}
+	have := map[key]bool{}
+	for i := range rows {
+		have[key{rows[i].Name, rows[i].File, rows[i].Addr}] = true
+	}
+	return func(f *format.Func) bool { return have[key{f.Name, f.File, f.Addr}] }
+}
+
+type eventWriter struct {
+	out       *bufio.Writer
+	keep      func(*format.Func) bool
+	processes map[int]string
+	file      int                                 // number of the trace
+	open      map[format.ThreadID][]*analyze.Step // calls, outermost first
+	known     map[format.ThreadID]bool            // threads that have their metadata
+	named     map[int]bool                        // processes that have
+	events    uint64
+	most      uint64
+	dropped   uint64
+	begun     bool
+}
+
+// traceEvent is an event as the format has it.
+type traceEvent struct {
+	Name  string          `json:"name"`
+	Phase string          `json:"ph"`
+	TsUs  json.RawMessage `json:"ts,omitempty"`
+	DurUs json.RawMessage `json:"dur,omitempty"`
+	PID   int             `json:"pid"`
+	TID   int             `json:"tid"`
+	Scope string          `json:"s,omitempty"`
+	Args  map[string]any  `json:"args,omitempty"`
+}
+
+func (e *eventWriter) step(s *analyze.Step) error {
+	var from *analyze.Step
+	switch s.Kind {
+	case analyze.Enter:
+		e.open[s.ThreadID] = append(e.open[s.ThreadID], s)
+		return nil
+	case analyze.Waited:
+		return e.waited(s)
+	case analyze.Leave:
+		open := e.open[s.ThreadID]
+		from = open[len(open)-1]
+		e.open[s.ThreadID] = open[:len(open)-1]
+	}
+	if e.keep != nil && !e.keep(s.Func) {
+		return nil
+	}
+	if e.events++; e.events > e.most {
+		e.dropped++
+		return nil
+	}
+	if err := e.metadata(s); err != nil {
+		return err
+	}
+	event := traceEvent{Name: s.Func.Name, PID: e.pid(s.Thread), TID: tid(s), Args: map[string]any{}}
+	if from == nil {
+		event.Phase, event.Scope, event.TsUs = "i", "t", microseconds(s.At)
+		from = s
+	} else {
+		event.Phase, event.TsUs, event.DurUs = "X", microseconds(from.At), microseconds(s.At-from.At)
+	}
+	if s.Kind == analyze.Leave && s.State == analyze.Complete && s.Duration != s.At-from.At {
+		event.Args["duration_ns"] = int64(s.Duration) // less what probes cost, which would not nest in time
+	}
+	if from.Args != "" {
+		event.Args["arguments"] = from.Args
+	}
+	if s.Results != "" {
+		event.Args["result"] = s.Results
+	}
+	if s.Kind == analyze.Leave && s.State != analyze.Complete {
+		event.Args["end"] = endingNames()[s.State]
+	}
+	return e.write(&event)
+}
+
+// waited writes a wait as a part of the call that it is in.
+func (e *eventWriter) waited(s *analyze.Step) error {
+	if e.keep != nil { // for single functions
+		return nil
+	}
+	if e.events++; e.events > e.most {
+		e.dropped++
+		return nil
+	}
+	if err := e.metadata(s); err != nil {
+		return err
+	}
+	return e.write(&traceEvent{
+		Name: "linux:schedule", Phase: "X", TsUs: microseconds(s.At - s.Duration), DurUs: microseconds(s.Duration), PID: e.pid(s.Thread), TID: tid(s),
+		Args: map[string]any{"blocked_ns": int64(s.Wait.Blocked), "runnable_ns": int64(s.Wait.Runnable), "unknown_ns": int64(s.Wait.Unknown), "waker": s.Wait.Waker.String()},
+	})
+}
+
+// endingNames tell why the end of a call is not that of its return.
+func endingNames() map[analyze.State]string {
+	return map[analyze.State]string{
+		analyze.Unwound:  "unwound: its return was not seen; it ended at this time or before",
+		analyze.Open:     "open at the end of its thread's events",
+		analyze.NoReturn: "return not probed; it ended at this time or before",
+	}
+}
+
+// metadata names a thread, and its process, before its first event.
+func (e *eventWriter) metadata(s *analyze.Step) error {
+	pid := e.pid(s.Thread)
+	if !e.named[pid] {
+		e.named[pid] = true
+		if err := e.write(&traceEvent{Name: "process_name", Phase: "M", PID: pid, TID: tid(s), Args: map[string]any{"name": e.processes[s.Thread.PID]}}); err != nil {
+			return err
+		}
+	}
+	if e.known[s.ThreadID] {
+		return nil
+	}
+	e.known[s.ThreadID] = true
+	name := s.Thread.Comm
+	switch {
+	case s.Thread.Goroutine != 0:
+		name = fmt.Sprintf("goroutine %d", s.Thread.Goroutine)
+	case s.Thread.Track != 0:
+		name = fmt.Sprintf("spans %d", s.Thread.Track)
+	}
+	return e.write(&traceEvent{Name: "thread_name", Phase: "M", PID: pid, TID: tid(s), Args: map[string]any{"name": name}})
+}
+
+// pid keeps the processes of several traces apart: those of the first have their own number.
+func (e *eventWriter) pid(t *format.Thread) int { return t.PID + e.file*firstOwnTID }
+
+func tid(s *analyze.Step) int {
+	if s.Thread.Goroutine != 0 || s.Thread.Track != 0 {
+		return firstOwnTID + int(s.ThreadID)
+	}
+	return s.Thread.TID
+}
+
+func (e *eventWriter) write(event *traceEvent) error {
+	if e.begun {
+		e.out.WriteByte(',')
+	}
+	e.begun = true
+	text, err := json.Marshal(event)
+	if err != nil {
+		return err
+	}
+	e.out.WriteByte('\n')
+	_, err = e.out.Write(text)
+	return err
+}
+
+// microseconds writes a time in us with the ns as a fraction.
+func microseconds(d time.Duration) json.RawMessage {
+	return json.RawMessage(fmt.Sprintf("%d.%03d", d/time.Microsecond, d%time.Microsecond))
+}

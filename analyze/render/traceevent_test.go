@@ -1,0 +1,180 @@
+package render
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"utrace/analyze"
+)
+
+// parsed is a trace event as a viewer reads it.
+type parsed struct {
+	Name string
+	Ph   string
+	Ts   *float64
+	Dur  *float64
+	Pid  *int
+	Tid  *int
+	S    string
+	Args map[string]any
+}
+
+func (p *parsed) startNs() int64 { return int64(math.Round(*p.Ts * 1000)) }
+
+func (p *parsed) endNs() int64 { return p.startNs() + int64(math.Round(*p.Dur*1000)) }
+
+func parseEvents(t *testing.T, data []byte) []parsed {
+	t.Helper()
+	var file struct {
+		DisplayTimeUnit string
+		TraceEvents     []parsed
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&file); err != nil || file.DisplayTimeUnit != "ns" {
+		t.Fatalf("%v in\n%s", err, data)
+	}
+	return file.TraceEvents
+}
+
+func writeEvents(t *testing.T, paths []string, opts analyze.Options, only []analyze.Row, most uint64) ([]parsed, []string) {
+	t.Helper()
+	var out bytes.Buffer
+	w, err := traceEvents(&out, paths, opts, only, []analyze.Process{{PID: 100, Name: "prog"}}, most)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parseEvents(t, out.Bytes()), w
+}
+
+// TestTraceEvents: events have what the format asks for, nest within each thread, and are the calls of the report.
+func TestTraceEvents(t *testing.T) {
+	for _, name := range traces() {
+		path := trace(t, name)
+		events, _ := writeEvents(t, []string{path}, analyze.Options{}, nil, 1000)
+		calls, total := map[string]uint64{}, int64(0)
+		named := map[string]bool{}
+		threads := map[[2]int][]parsed{}
+		for _, e := range events {
+			if e.Pid == nil || e.Tid == nil {
+				t.Fatalf("%s: no pid or tid: %+v", name, e)
+			}
+			id := [2]int{*e.Pid, *e.Tid}
+			switch e.Ph {
+			case "M":
+				if text, ok := e.Args["name"].(string); !ok || text == "" {
+					t.Errorf("%s: %+v", name, e)
+				}
+				named[e.Name] = true
+				continue
+			case "X":
+				if e.Ts == nil || e.Dur == nil {
+					t.Fatalf("%s: %+v", name, e)
+				}
+				threads[id] = append(threads[id], e)
+				if e.Args["end"] == nil {
+					total += int64(math.Round(*e.Dur * 1000))
+				}
+			case "i":
+				if e.Ts == nil || e.S != "t" {
+					t.Errorf("%s: %+v", name, e)
+				}
+			default:
+				t.Errorf("%s: phase %q", name, e.Ph)
+			}
+			calls[e.Name]++
+		}
+		if !named["process_name"] || !named["thread_name"] {
+			t.Errorf("%s: names of %v only", name, named)
+		}
+		sum := int64(0)
+		for _, row := range report(t, path).Rows {
+			sum += int64(row.Durations.Sum())
+			calls[row.Name] -= row.Calls
+			if calls[row.Name] == 0 {
+				delete(calls, row.Name)
+			}
+		}
+		if len(calls) > 0 && name != "names" || total != sum {
+			t.Errorf("%s: calls differ by %v; %d ns, want %d", name, calls, total, sum)
+		}
+		for id, list := range threads {
+			slices.SortStableFunc(list, func(a, b parsed) int {
+				return cmp.Or(cmp.Compare(a.startNs(), b.startNs()), cmp.Compare(b.endNs(), a.endNs()))
+			})
+			var open []parsed
+			for _, e := range list {
+				for len(open) > 0 && open[len(open)-1].endNs() <= e.startNs() {
+					open = open[:len(open)-1]
+				}
+				if len(open) > 0 && e.endNs() > open[len(open)-1].endNs() {
+					t.Errorf("%s: thread %v: %+v ends after %+v", name, id, e, open[len(open)-1])
+				}
+				open = append(open, e)
+			}
+		}
+	}
+}
+
+// TestTraceEventsCut: of too many calls the longest are kept, and it is said.
+func TestTraceEventsCut(t *testing.T) {
+	path := trace(t, "threads")
+	all, warnings := writeEvents(t, []string{path}, analyze.Options{}, nil, 1000)
+	if len(warnings) > 0 {
+		t.Errorf("%q", warnings)
+	}
+	var durations []float64
+	for _, e := range all {
+		if e.Ph == "X" && e.Args["end"] == nil {
+			durations = append(durations, *e.Dur)
+		}
+	}
+	slices.Sort(durations)
+	events, warnings := writeEvents(t, []string{path}, analyze.Options{}, nil, 3)
+	calls := 0
+	for _, e := range events {
+		if e.Ph == "X" {
+			calls++
+			if *e.Dur < durations[len(durations)-3] {
+				t.Errorf("%+v is not among the longest of %v", e, durations)
+			}
+		}
+	}
+	if calls == 0 || calls > 3 || len(warnings) == 0 || !strings.Contains(warnings[0], "only those of at least") {
+		t.Errorf("%d calls; %q", calls, warnings)
+	}
+	r := report(t, path)
+	only := r.Rows[:1]
+	events, warnings = writeEvents(t, []string{path}, analyze.Options{}, only, 1000)
+	n := uint64(0)
+	for _, e := range events {
+		if e.Ph != "M" {
+			n++
+			if e.Name != only[0].Name {
+				t.Errorf("%+v", e)
+			}
+		}
+	}
+	if n != only[0].Calls || len(warnings) > 0 {
+		t.Errorf("%d calls of %s, want %d; %q", n, only[0].Name, only[0].Calls, warnings)
+	}
+}
+
+// TestTraceEventsOfSeveral: processes of the same number stay apart.
+func TestTraceEventsOfSeveral(t *testing.T) {
+	one, _ := writeEvents(t, []string{trace(t, "nesting")}, analyze.Options{}, nil, 1000)
+	path := trace(t, "nesting")
+	two, _ := writeEvents(t, []string{path, path}, analyze.Options{}, nil, 1000)
+	pids := map[int]int{}
+	for _, e := range two {
+		pids[*e.Pid]++
+	}
+	if len(two) != 2*len(one) || len(pids) != 2 || pids[100] != len(one) {
+		t.Errorf("%d events, %d of each trace: %v", len(two), len(one), pids)
+	}
+}

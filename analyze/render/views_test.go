@@ -1,0 +1,318 @@
+package render
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"utrace/analyze"
+)
+
+// trace writes a trace of testdata/traces, and returns its path.
+func trace(t *testing.T, name string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name+".arrow")
+	writeTrace(t, filepath.Join("..", "..", "testdata", "traces", name+".txt"), path)
+	return path
+}
+
+// traces are those of testdata/traces whose names, threads and ends of calls differ.
+func traces() []string {
+	return []string{"nesting", "names", "threads", "recursion", "open", "longjmp", "noreturn", "coroutine", "lost", "deep"}
+}
+
+func report(t *testing.T, path string) *analyze.Result {
+	t.Helper()
+	r, err := analyze.Report([]string{path}, analyze.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestHist: the lines are those of bcc's print_log2_hist (bcc's table.py) for the same values.
+func TestHist(t *testing.T) {
+	var row, long, none analyze.Row
+	row.Label, long.Label, none.Label = "f", "sleep", "never"
+	for ns, n := range map[time.Duration]int{0: 1, 1: 1, 2: 3, 5: 9, 7: 1, 40: 4} {
+		for range n {
+			row.Durations.Add(ns)
+		}
+	}
+	long.Durations.Add(5 * time.Second)
+	var out strings.Builder
+	if err := Hist(&out, []analyze.Row{row, none, long}); err != nil {
+		t.Fatal(err)
+	}
+	want := `
+Function = f
+     nsecs               : count     distribution
+         0 -> 1          : 2        |********                                |
+         2 -> 3          : 3        |************                            |
+         4 -> 7          : 10       |****************************************|
+         8 -> 15         : 0        |                                        |
+        16 -> 31         : 0        |                                        |
+        32 -> 63         : 4        |****************                        |
+
+avg = 11 nsecs, total: 219 nsecs, count: 19
+
+Function = sleep
+               nsecs                         : count     distribution
+                   0 -> 1                    : 0        |                    |
+`
+	if got := out.String(); !strings.HasPrefix(got, want) || strings.Contains(got, "never") ||
+		!strings.Contains(got, "          4294967296 -> 8589934591           : 1        |********************|\n") {
+		t.Errorf("%s", got)
+	}
+}
+
+// TestFolded: the values of a path's last function add up to its self time, on paths that cannot be misread.
+func TestFolded(t *testing.T) {
+	for _, name := range traces() {
+		path := trace(t, name)
+		tree, err := analyze.CallTree([]string{path}, analyze.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out strings.Builder
+		if err := Folded(&out, tree); err != nil {
+			t.Fatal(err)
+		}
+		self := map[string]int64{}
+		for line := range strings.Lines(out.String()) {
+			at := strings.LastIndexByte(line, ' ') // as flamegraph.pl reads it
+			ns, err := strconv.ParseInt(strings.TrimSuffix(line[at+1:], "\n"), 10, 64)
+			if err != nil {
+				t.Fatalf("%s: %q: %v", name, line, err)
+			}
+			frames := strings.Split(line[:at], ";")
+			self[frames[len(frames)-1]] += ns
+		}
+		want := map[string]int64{}
+		for _, row := range report(t, path).Rows {
+			if row.Self > 0 {
+				want[row.Name] += int64(row.Self)
+			}
+		}
+		if fmt.Sprint(self) != fmt.Sprint(want) {
+			t.Errorf("%s: %v, want %v\n%s", name, self, want, out.String())
+		}
+	}
+}
+
+func TestFoldedEscapes(t *testing.T) {
+	leaf := &analyze.Node{Function: &analyze.Function{Name: "g<A;B>(a b)"}, Self: 7}
+	root := &analyze.Node{Function: &analyze.Function{Name: "L;f"}, Children: []*analyze.Node{leaf}}
+	var out strings.Builder
+	if err := Folded(&out, &analyze.Tree{Threads: []analyze.ThreadTree{{Roots: []*analyze.Node{root}}}}); err != nil {
+		t.Fatal(err)
+	}
+	if out.String() != "L:f;g<A:B>(a b) 7\n" {
+		t.Errorf("%q", out.String())
+	}
+}
+
+// TestCSV: header and fields are the keys and values of JSON.
+func TestCSV(t *testing.T) {
+	for _, name := range traces() {
+		r := report(t, trace(t, name))
+		var text, object bytes.Buffer
+		if err := CSV(&text, r); err != nil {
+			t.Fatal(err)
+		}
+		if err := JSON(&object, r); err != nil {
+			t.Fatal(err)
+		}
+		var want struct{ Functions []map[string]any }
+		dec := json.NewDecoder(&object)
+		dec.UseNumber()
+		if err := dec.Decode(&want); err != nil {
+			t.Fatal(err)
+		}
+		lines, err := csv.NewReader(&text).ReadAll()
+		if err != nil || len(lines) != len(want.Functions)+1 {
+			t.Fatalf("%s: %d lines: %v", name, len(lines), err)
+		}
+		for i, f := range want.Functions {
+			if _, ok := f["by"]; !ok {
+				f["by"] = "" // a column in every line, a key where the report is grouped
+			}
+			if len(lines[0]) != len(f) {
+				t.Errorf("%d columns, %d keys", len(lines[0]), len(f))
+			}
+			for c, key := range lines[0] {
+				value := fmt.Sprint(f[key])
+				if _, ok := f[key].([]any); ok {
+					value = strings.Trim(value, "[]")
+				}
+				if lines[i+1][c] != value {
+					t.Errorf("%s: %s of function %d is %q, want %q", name, key, i, lines[i+1][c], value)
+				}
+			}
+		}
+	}
+}
+
+// texts parses XML strictly and returns the text of all elements of a name.
+func texts(t *testing.T, data []byte, element string) []string {
+	t.Helper()
+	var list []string
+	dec := xml.NewDecoder(bytes.NewReader(data))
+	for {
+		token, err := dec.Token()
+		if err == io.EOF {
+			return list
+		}
+		if err != nil {
+			t.Fatalf("%v in\n%s", err, data)
+		}
+		if start, ok := token.(xml.StartElement); ok {
+			for _, attr := range start.Attr {
+				if strings.HasPrefix(attr.Name.Local, "on") || attr.Name.Local == "href" || attr.Name.Local == "src" {
+					t.Errorf("attribute %s=%q", attr.Name.Local, attr.Value)
+				}
+			}
+			if start.Name.Local == element {
+				var text string
+				if err := dec.DecodeElement(&text, &start); err != nil {
+					t.Fatal(err)
+				}
+				list = append(list, text)
+			}
+		}
+	}
+}
+
+// TestPictures: SVG is well-formed, holds each function with its figures, and nothing that a name has put there.
+func TestPictures(t *testing.T) {
+	for _, name := range traces() {
+		path := trace(t, name)
+		tree, err := analyze.CallTree([]string{path}, analyze.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var flame, heat bytes.Buffer
+		if err := Flame(&flame, tree); err != nil {
+			t.Fatal(err)
+		}
+		titles := texts(t, flame.Bytes(), "title")
+		self := time.Duration(0)
+		for _, row := range report(t, path).Rows {
+			self += row.Self
+			want := row.Name + ": "
+			if row.Self > 0 && !slices.ContainsFunc(titles, func(s string) bool { return strings.HasPrefix(s, want) }) {
+				t.Errorf("%s: no %q in %q", name, want, titles)
+			}
+		}
+		if want := "all: " + analyze.FormatDuration(self) + ", 100.00%"; self > 0 && titles[0] != want {
+			t.Errorf("%s: %q, want %q", name, titles[0], want)
+		}
+		if scripts := texts(t, flame.Bytes(), "script"); len(scripts) != 1 || !strings.Contains(scripts[0], flameScript) {
+			t.Errorf("%s: %d scripts", name, len(scripts))
+		}
+		maps, _, err := analyze.Heatmaps([]string{path}, analyze.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := HeatmapSVG(&heat, maps); err != nil {
+			t.Fatal(err)
+		}
+		if texts(t, heat.Bytes(), "script") != nil {
+			t.Errorf("%s: a script in a heatmap", name)
+		}
+		complete, cells := uint64(0), 0
+		for _, row := range report(t, path).Rows {
+			complete += row.Durations.Count()
+		}
+		for _, title := range texts(t, heat.Bytes(), "title") {
+			n, err := strconv.Atoi(strings.Fields(title)[0])
+			if err != nil {
+				t.Fatal(title)
+			}
+			cells += n
+		}
+		if uint64(cells) != complete {
+			t.Errorf("%s: %d calls in the heatmaps, want %d", name, cells, complete)
+		}
+		var text strings.Builder
+		if err := Heatmap(&text, maps); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(text.String()) {
+			if at := strings.LastIndex(line, "| "); at >= 0 && !strings.HasPrefix(line, "#") {
+				calls, err := strconv.Atoi(strings.TrimSpace(line[at+2:]))
+				if err != nil {
+					t.Fatal(line)
+				}
+				cells -= calls
+			}
+		}
+		if cells != 0 {
+			t.Errorf("%s: the text has %d calls less than the picture", name, cells)
+		}
+	}
+}
+
+func TestPictureNames(t *testing.T) {
+	name := `"/><script>alert(1)</script>]]>&'`
+	fn := analyze.Function{Name: name}
+	tree := &analyze.Tree{Threads: []analyze.ThreadTree{{Roots: []*analyze.Node{{Function: &fn, Calls: 1, Total: 9, Self: 9}}}}}
+	var flame, heat bytes.Buffer
+	if err := Flame(&flame, tree); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(texts(t, flame.Bytes(), "script")); n != 1 {
+		t.Errorf("%d scripts", n)
+	}
+	if titles := texts(t, flame.Bytes(), "title"); !strings.HasPrefix(titles[len(titles)-1], name+": ") {
+		t.Errorf("%q", titles)
+	}
+	if err := HeatmapSVG(&heat, []analyze.Heatmap{{Label: name, Slice: 1, Slices: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if texts(t, heat.Bytes(), "script") != nil || !strings.HasPrefix(texts(t, heat.Bytes(), "text")[0], name+": ") {
+		t.Errorf("%s", heat.Bytes())
+	}
+}
+
+// TestSparklines: the column is one field ahead of the name, and the columns to the left are as without it.
+func TestSparklines(t *testing.T) {
+	for _, name := range traces() {
+		r := report(t, trace(t, name))
+		var plain, sparks strings.Builder
+		if err := Report(&plain, r, false); err != nil {
+			t.Fatal(err)
+		}
+		if err := Report(&sparks, r, true); err != nil {
+			t.Fatal(err)
+		}
+		with := strings.Split(sparks.String(), "\n")
+		for i, line := range strings.Split(plain.String(), "\n") {
+			if line == "" && i > 12 {
+				break // below the table
+			}
+			if line == "" || line[0] == '#' || strings.Contains(line, "Function") {
+				continue
+			}
+			runes := []rune(with[i])
+			spark := string(runes[len([]rune(line[:2+9*12])):][:sparkWidth])
+			if got := strings.Replace(with[i], spark+"  ", "", 1); got != line || strings.ContainsAny(spark, " ") {
+				t.Errorf("%s: %q with %q, want %q", name, got, spark, line)
+			}
+		}
+	}
+	var counts [64]uint64
+	counts[10], counts[12], counts[25] = 8, 4, 1
+	if got := sparkline(counts[10:26], 1); got != "█.▄............▁" {
+		t.Errorf("%s", got)
+	}
+}

@@ -1,0 +1,188 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"golang.org/x/term"
+
+	"utrace/analyze"
+	"utrace/analyze/render"
+)
+
+// view is one way to show traces. write returns warnings about the traces.
+type view struct {
+	flag  string
+	shown bool   // on standard output, in place of the report
+	file  string // or in this file, "-" for standard output
+	write func(io.Writer) ([]string, error)
+}
+
+// results are what several views show; each is a pass over the traces when it is asked for.
+type results struct {
+	report func() (*analyze.Result, error) // sorted
+	tree   func() (*analyze.Tree, error)
+	maps   func() ([]analyze.Heatmap, []string, error)
+}
+
+func newResults(paths []string, opts analyze.Options, key analyze.SortKey, heatmap *analyze.Pattern) *results {
+	type heatmaps struct {
+		maps     []analyze.Heatmap
+		warnings []string
+	}
+	maps := sync.OnceValues(func() (heatmaps, error) {
+		of := opts
+		of.Function = heatmap
+		m, w, err := analyze.Heatmaps(paths, of)
+		return heatmaps{m, w}, err
+	})
+	return &results{
+		report: sync.OnceValues(func() (*analyze.Result, error) {
+			r, err := analyze.Report(paths, opts)
+			if err == nil {
+				r.Sort(key)
+			}
+			return r, err
+		}),
+		tree: sync.OnceValues(func() (*analyze.Tree, error) { return analyze.CallTree(paths, opts) }),
+		maps: func() ([]analyze.Heatmap, []string, error) {
+			m, err := maps()
+			return m.maps, m.warnings, err
+		},
+	}
+}
+
+// views lists all views in the order in which they are written. The report as text is the last, unless another
+// one is on standard output.
+func (f *analyzeFlags) views(paths []string, opts analyze.Options, res *results) []view {
+	report := func(render func(io.Writer, *analyze.Result) error) func(io.Writer) ([]string, error) {
+		return func(w io.Writer) ([]string, error) {
+			r, err := res.report()
+			if err != nil {
+				return nil, err
+			}
+			cut := *r
+			cut.Rows = f.first(r.Rows)
+			return r.Warnings, render(w, &cut)
+		}
+	}
+	tree := func(render func(io.Writer, *analyze.Tree) error) func(io.Writer) ([]string, error) {
+		return func(w io.Writer) ([]string, error) {
+			t, err := res.tree()
+			if err != nil {
+				return nil, err
+			}
+			return t.Warnings, render(w, t)
+		}
+	}
+	heatmap := func(render func(io.Writer, []analyze.Heatmap) error) func(io.Writer) ([]string, error) {
+		return func(w io.Writer) ([]string, error) {
+			maps, warnings, err := res.maps()
+			if err != nil {
+				return nil, err
+			}
+			return warnings, render(w, maps)
+		}
+	}
+	list := []view{
+		{flag: "flow", shown: f.flow != "", write: func(w io.Writer) ([]string, error) { return render.Flow(w, paths, opts, f.flow == "arrows") }},
+		{flag: "tree", shown: f.tree, write: tree(render.Tree)},
+		{flag: "hist", shown: f.hist != "", write: func(w io.Writer) ([]string, error) { return f.writeHist(w, res) }},
+		{flag: "slowest", shown: f.slowest > 0, write: func(w io.Writer) ([]string, error) { return f.writeSlowest(w, paths, opts) }},
+		{flag: "heatmap", shown: f.heatmap != "", write: heatmap(render.Heatmap)},
+		{flag: "heatmap-svg", file: f.heatmapSVG, write: heatmap(render.HeatmapSVG)},
+		{flag: "pprof", file: f.pprof, write: func(w io.Writer) ([]string, error) {
+			p, warnings, err := analyze.Profile(paths, opts)
+			if err != nil {
+				return nil, err
+			}
+			return warnings, p.Write(w)
+		}},
+		{flag: "folded", file: f.folded, write: tree(render.Folded)},
+		{flag: "flame", file: f.flame, write: tree(render.Flame)},
+		{flag: "trace-event", file: f.traceEvent, write: func(w io.Writer) ([]string, error) { return f.writeTraceEvent(w, paths, opts, res) }},
+		{flag: "json", shown: f.json, write: report(render.JSON)},
+		{flag: "csv", shown: f.csv, write: report(render.CSV)},
+	}
+	for i := range list {
+		if list[i].shown || list[i].file == "-" {
+			return list
+		}
+	}
+	return append(list, view{shown: true, write: report(func(w io.Writer, r *analyze.Result) error {
+		return render.Report(w, r, f.spark || f.terminal(w))
+	})})
+}
+
+// terminal reports whether sparklines are shown without being asked for.
+func (f *analyzeFlags) terminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && !f.sparkSet && term.IsTerminal(int(file.Fd()))
+}
+
+// first is the rows that --top leaves.
+func (f *analyzeFlags) first(rows []analyze.Row) []analyze.Row {
+	if f.top > 0 {
+		return rows[:min(f.top, len(rows))]
+	}
+	return rows
+}
+
+// writeHist writes the distributions of the functions that --hist names, or of all that the report shows.
+func (f *analyzeFlags) writeHist(w io.Writer, res *results) ([]string, error) {
+	r, err := res.report()
+	if err != nil {
+		return nil, err
+	}
+	if f.hist == everyFunction {
+		return r.Warnings, render.Hist(w, f.first(r.Rows))
+	}
+	pattern, err := analyze.ParsePattern(f.hist)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--hist: %w", err)}
+	}
+	rows := r.Select(pattern)
+	if len(rows) == 0 {
+		return r.Warnings, fmt.Errorf("--hist %s: no such file, and no function that was called matches", f.hist)
+	}
+	return r.Warnings, render.Hist(w, rows)
+}
+
+func (f *analyzeFlags) writeSlowest(w io.Writer, paths []string, opts analyze.Options) ([]string, error) {
+	slow, err := analyze.Slowest(paths, f.slowest, opts)
+	if err != nil {
+		return nil, err
+	}
+	return slow.Warnings, render.Slowest(w, slow)
+}
+
+func (f *analyzeFlags) writeTraceEvent(w io.Writer, paths []string, opts analyze.Options, res *results) ([]string, error) {
+	r, err := res.report()
+	if err != nil {
+		return nil, err
+	}
+	var only []analyze.Row
+	if f.top > 0 {
+		only = f.first(r.Rows)
+	}
+	return render.TraceEvent(w, paths, opts, only, r.Trace.Processes)
+}
+
+// show writes a view to where it belongs, and returns the warnings about the traces.
+func (v *view) show(out io.Writer) (warnings []string, err error) {
+	if v.shown || v.file == "-" {
+		return v.write(out)
+	}
+	if v.file == "" {
+		return nil, nil
+	}
+	err = render.File(v.file, func(w io.Writer) error {
+		warnings, err = v.write(w)
+		return err
+	})
+	return warnings, err
+}
