@@ -26,6 +26,7 @@ demo: build
 test: | have-go
 	@for tool in gcc g++ clang-19 objdump valgrind uftrace bpftrace; do \
 		command -v $$tool >/dev/null || echo "make test: no $$tool: tests that need it are skipped"; done
+	@$(GO) build -C testdata/duckdb -o /dev/null . || echo "make test: no DuckDB: the test that asks it is skipped"
 	@[ "$$(id -u)" = 0 ] || [ -n "$(SUDO)" ] || echo "make test: neither root nor sudo: tests that need the kernel are skipped"
 	$(if $(SUDO),$(SUDO) -E env "PATH=$$PATH") $(GO) test -timeout 20m ./...
 

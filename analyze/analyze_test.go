@@ -328,5 +328,11 @@ func FuzzAnalyze(f *testing.F) {
 		if _, err := Flow(path, Options{}, true, func(*Step) error { return nil }); err != nil {
 			t.Error(err)
 		}
+		if _, err := EachCall([]string{path}, Options{}, func(*Call) error { return nil }); err != nil {
+			t.Error(err)
+		}
+		if _, err := Diff([]string{path}, []string{path}, Options{}, 0); err != nil {
+			t.Error(err)
+		}
 	})
 }

@@ -100,11 +100,16 @@ func (h *Histogram) Quantile(perMille uint64) time.Duration {
 	if h.count == 0 {
 		return 0
 	}
-	rank := max(1, h.count/1000*perMille+(h.count%1000*perMille+999)/1000)
+	return h.rank(h.count/1000*perMille + (h.count%1000*perMille+999)/1000)
+}
+
+// rank returns the duration that so many of all are no longer than, counted from 1; that of
+// the shortest for 0. There must be one.
+func (h *Histogram) rank(rank uint64) time.Duration {
 	if rank >= h.count {
 		return h.Max()
 	}
-	if rank == 1 {
+	if rank <= 1 {
 		return h.Min()
 	}
 	seen := uint64(0)

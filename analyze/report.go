@@ -13,7 +13,24 @@ import (
 // It fails for a file that is not a trace; one that is damaged is analyzed as
 // far as it goes, with a warning.
 func Report(paths []string, opts Options) (*Result, error) {
+	r, _, err := report(paths, opts)
+	if err != nil {
+		return nil, err
+	}
+	r.Sort("total")
+	return r, nil
+}
+
+// part is what a report knows of one of its traces.
+type part struct {
+	rows   []int32 // by function: its row, none if it was not called
+	lastNs int64   // time of the last event
+}
+
+// report is Report without the sorting.
+func report(paths []string, opts Options) (*Result, []part, error) {
 	sum := newSummary(paths)
+	var parts []part
 	fns := newFunctions()
 	values := newValueTable(opts.By)
 	index := map[rowKey]int{}
@@ -23,7 +40,7 @@ func Report(paths []string, opts Options) (*Result, error) {
 	for _, path := range paths {
 		src, err := openSource(path)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		views := make([]view, opts.views())
 		for i := range views {
@@ -32,12 +49,13 @@ func Report(paths []string, opts Options) (*Result, error) {
 		t, err := src.pair(&opts, format.Columns{Args: true, Value: needsValue(opts.Errors)}, views)
 		src.close()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		sum.add(path, src, t)
 		for i, rule := range opts.Errors {
 			ruled[i] = ruled[i] || rule.appliesTo(src.tables.Funcs)
 		}
+		p := part{slices.Repeat([]int32{none}, len(src.tables.Funcs)), t.lastNs}
 		offs := newTakenOff(src.tables.TakenOff, src.tables.Funcs)
 		row := func(fn format.FuncID, value uint32) *Row {
 			key := rowKey{fns.add(&src.tables.Funcs[fn], src.tables.Modules), value}
@@ -65,6 +83,7 @@ func Report(paths []string, opts Options) (*Result, error) {
 					s.Waits, s.SelfWaits = Waits{Unknown: s.Total}, Waits{Unknown: s.Self}
 				}
 				r := row(g.fn, g.value)
+				p.rows[g.fn] = int32(index[rowKey{fns.add(f, src.tables.Modules), g.value}])
 				r.Stats.Merge(&s.Stats)
 				r.PIDs = slices.AppendSeq(r.PIDs, maps.Keys(s.pids))
 				if off := offs.of(g.fn, f); off != nil && r.TakenOff == 0 {
@@ -73,6 +92,7 @@ func Report(paths []string, opts Options) (*Result, error) {
 			}
 		}
 		sum.addDropped(path, src, &opts, values, row)
+		parts = append(parts, p)
 	}
 	if tooDeep > 0 {
 		sum.warn("", "%s more than %d traced calls deep: the Linux kernel follows no more nested return probes than that in one thread",
@@ -94,8 +114,7 @@ func Report(paths []string, opts Options) (*Result, error) {
 		r.Rows = append(r.Rows, *row)
 	}
 	r.setLabels()
-	r.Sort("total")
-	return r, nil
+	return r, parts, nil
 }
 
 // rowKey is what makes figures go to the same row: the function's number among those of all traces, and the value's.

@@ -17,7 +17,7 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// exitError ends utrace with the exit status of the command it ran.
+// exitError ends utrace with the exit status of the command it ran, or after it has said why itself.
 type exitError int
 
 func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
@@ -63,7 +63,7 @@ flow of calls and the distribution of their latencies.
 		},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newRecordCommand(), newPlanCommand(), newListCommand(), newAnalyzeCommand(), newDoctorCommand(), newVersionCommand())
+	root.AddCommand(newRecordCommand(), newPlanCommand(), newListCommand(), newAnalyzeCommand(), newDiffCommand(), newExportCommand(), newDoctorCommand(), newVersionCommand())
 	return root
 }
 

@@ -1,0 +1,253 @@
+package analyze
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"utrace/format"
+)
+
+// maxHeldBytes bounds the values of open calls that are kept until the calls end.
+const maxHeldBytes = 256 << 20
+
+// Call is one call, or one hit, with all that is known of it.
+type Call struct {
+	Trace     string // file
+	Host      string
+	Function  *Function
+	Thread    *format.Thread
+	Process   string // its name
+	Hit       bool   // a passage through a point: State says nothing
+	State     State
+	Begin     time.Time     // by the wall clock
+	Start     time.Duration // since the start of the trace
+	Duration  time.Duration // of a Complete call
+	Self      time.Duration // of a Complete call
+	Total     time.Duration // what it adds to the total time of its function, see EachCall
+	Depth     int           // calls around it
+	Arguments string        // JSON object, "" if it carries none
+	Results   string        // the same, of a Complete call
+}
+
+// EachCall visits every call of traces when it ends, batch by batch and thread by thread; those that are open at the
+// end come last. An error of visit ends it and is returned. The Call is only valid during the visit. EachCall returns the
+// warnings about the traces.
+//
+// The figures of a Report are sums over them. Its total time counts a recursive function once per outermost call, so
+// that Total is 0 for a call inside another of its function. An outermost call has its duration; one that is not
+// complete stands for the complete ones inside it.
+func EachCall(paths []string, opts Options, visit func(*Call) error) (warnings []string, err error) {
+	sum := newSummary(paths)
+	fns := newFunctions()
+	for _, path := range paths {
+		if err := visitCalls(path, &opts, fns, sum, visit); err != nil {
+			return nil, err
+		}
+	}
+	return sum.warnings, nil
+}
+
+func visitCalls(path string, opts *Options, fns *functions, sum *summary, visit func(*Call) error) error {
+	src, err := openSource(path)
+	if err != nil {
+		return err
+	}
+	defer src.close()
+	v := &calls{latency: latency{opts: opts}, src: src, fns: fns, visit: visit, call: Call{Trace: printable(path), Host: src.meta.Host}}
+	p := newPairer(v)
+	var threads []*thread
+	err = src.each(format.Columns{Args: true}, func(b *batch) error {
+		defer b.release()
+		p.define(src.tables.Funcs)
+		p.takeOff(src.tables.TakenOff, src.tables.Funcs)
+		threads = append(threads, v.begin(len(threads))...)
+		for _, r := range b.runs {
+			t := threads[r.thread]
+			if !opts.thread(t.info) {
+				continue
+			}
+			for row := r.from; row < r.to && v.err == nil; row++ {
+				v.args = b.Args(row)
+				p.process(t, &b.Batch, row, row+1)
+			}
+		}
+		return v.err
+	})
+	if err != nil {
+		return err
+	}
+	var end tally
+	for _, t := range threads {
+		p.finish(t)
+		end.lastNs = max(end.lastNs, t.nowNs)
+	}
+	end.orphans, end.skipped = p.orphans, p.skipped
+	sum.add(path, src, end)
+	if v.dropped > 0 {
+		sum.warn(path, "the arguments of %s are left out: those of calls open at the same time take more than %d MiB",
+			plural(v.dropped, "call", "calls"), maxHeldBytes>>20)
+	}
+	return v.err
+}
+
+// calls is the view that tells a visitor of each call. What counts, and how, is up to latency.
+type calls struct {
+	latency
+	src       *source
+	fns       *functions
+	numbers   []int      // by function: its number in fns
+	open      [][]string // by thread: the arguments of its open calls
+	processes []string   // by thread: the name of its process
+	held      int        // bytes in open
+	dropped   uint64
+	args      []byte // of the row in hand
+	call      Call
+	visit     func(*Call) error
+	err       error // the first of visit; it is not called again
+}
+
+func (v *calls) define(funcs []format.Func) {
+	v.latency.define(funcs)
+	for i := len(v.numbers); i < len(funcs); i++ {
+		v.numbers = append(v.numbers, v.fns.add(&funcs[i], v.src.tables.Modules))
+	}
+}
+
+// begin makes the threads known that have been defined since there were so many.
+func (v *calls) begin(known int) []*thread {
+	var threads []*thread
+	for id := known; id < len(v.src.tables.Threads); id++ {
+		info := v.src.tables.Threads[id]
+		threads = append(threads, &thread{id: format.ThreadID(id), info: info})
+		name := ""
+		for _, p := range v.src.tables.Processes {
+			if p.PID == info.PID {
+				name = p.Comm // a thread is defined after its process
+			}
+		}
+		v.processes = append(v.processes, name)
+		v.open = append(v.open, nil)
+	}
+	return threads
+}
+
+func (v *calls) enter(t *thread, f, parent *frame) {
+	v.latency.enter(t, f, parent)
+	text := ""
+	if len(v.args) > 0 {
+		text = jsonValues(v.src.tables.Funcs[f.fn].Args, v.args)
+		if v.held+len(text) > maxHeldBytes {
+			text = ""
+			v.dropped++
+		}
+		v.held += len(text)
+	}
+	v.open[t.id] = append(v.open[t.id], text)
+}
+
+func (v *calls) leave(t *thread, f *frame, state State) {
+	open := v.open[t.id]
+	depth := len(open) - 1
+	arguments := open[depth]
+	v.open[t.id] = open[:depth]
+	v.held -= len(arguments)
+
+	s := v.of(t, uint32(f.fn))
+	total, self := s.Total, s.Self
+	v.latency.leave(t, f, state)
+	c := &v.call
+	c.Hit, c.State, c.Depth, c.Arguments = false, state, depth, arguments
+	c.Duration, c.Self, c.Total, c.Results = 0, s.Self-self, s.Total-total, ""
+	if state == Complete {
+		c.Duration = time.Duration(f.durationNs(t))
+		c.Results = jsonValues(v.src.tables.Funcs[f.fn].Results, v.args)
+	}
+	v.tell(t, f.fn, f.startNs)
+}
+
+func (v *calls) hit(t *thread, fn format.FuncID) {
+	c := &v.call
+	c.Hit, c.State, c.Depth = true, Complete, len(v.open[t.id])
+	c.Arguments, c.Results = jsonValues(v.src.tables.Funcs[fn].Args, v.args), ""
+	c.Duration, c.Self, c.Total = 0, 0, 0
+	v.tell(t, fn, t.nowNs)
+}
+
+func (v *calls) tell(t *thread, fn format.FuncID, startNs int64) {
+	if v.err != nil || !v.opts.Function.function(&v.src.tables.Funcs[fn]) {
+		return
+	}
+	c := &v.call
+	c.Function, c.Thread, c.Process = &v.fns.list[v.numbers[fn]], &t.info, v.processes[t.id]
+	c.Start = time.Duration(startNs)
+	c.Begin = time.Unix(0, v.src.meta.Start.WallNs).UTC().Add(c.Start)
+	v.err = v.visit(c)
+}
+
+// jsonValues makes an object of the array of values that an event carries, with the names of its definition. What
+// is not printable is escaped as JSON does, so that the text is safe and the values are as recorded.
+func jsonValues(defs []format.Arg, raw []byte) string {
+	if len(raw) == 0 {
+		return ""
+	}
+	var values []json.RawMessage
+	if json.Unmarshal(raw, &values) != nil || len(values) == 0 {
+		return ""
+	}
+	var b bytes.Buffer
+	b.WriteByte('{')
+	used := map[string]bool{}
+	for i, value := range values {
+		name := ""
+		if i < len(defs) {
+			name = printable(defs[i].Name)
+		}
+		if name == "" {
+			name = fmt.Sprintf("arg%d", i+1)
+		}
+		for used[name] {
+			name += "_"
+		}
+		used[name] = true
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		key, err := json.Marshal(name)
+		if err != nil {
+			return ""
+		}
+		b.Write(key)
+		b.WriteByte(':')
+		if json.Compact(&b, value) != nil {
+			return ""
+		}
+	}
+	b.WriteByte('}')
+	return escapeJSON(b.Bytes())
+}
+
+// escapeJSON writes characters that are not printable, which can only be inside of strings, as \u escapes.
+func escapeJSON(text []byte) string {
+	if isPrintable(string(text)) {
+		return string(text)
+	}
+	out := make([]byte, 0, len(text)+16)
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		switch {
+		case strconv.IsPrint(r) && (r != utf8.RuneError || size > 1):
+			out = append(out, text[:size]...)
+		case r > 0xffff:
+			r -= 0x10000
+			out = fmt.Appendf(out, `\u%04x\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+		text = text[size:]
+	}
+	return string(out)
+}

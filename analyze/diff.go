@@ -1,0 +1,291 @@
+package analyze
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Metric is a figure of a function that a Comparison compares.
+type Metric uint8
+
+// The metrics: calls are a number, all others nanoseconds.
+const (
+	Calls Metric = iota
+	Total
+	Self
+	Avg
+	P50
+	P90
+	P99
+	Max
+	numMetrics
+)
+
+func metricNames() [numMetrics]string {
+	return [numMetrics]string{"calls", "total", "self", "avg", "p50", "p90", "p99", "max"}
+}
+
+func (m Metric) String() string { return metricNames()[m] }
+
+// Delta is a metric of a function on both sides.
+type Delta struct {
+	Old, New int64   // calls, total and self per trace
+	Shift    float64 // what all functions have changed by, and this one with them: 0.1 is 10% more
+	// P is how likely it is that, with nothing changed, any function of the comparison shows as clear a change as
+	// this one. 1 where it could not be tested.
+	P           float64
+	Tested      bool // there was enough to know the noise
+	Significant bool
+	metric      Metric
+}
+
+// Relative is the change beyond the shift: 0.1 is 10% more. Infinite if there was nothing before.
+func (d *Delta) Relative() float64 {
+	switch {
+	case d.Old == d.New && d.Shift == 0:
+		return 0
+	case d.Old == 0:
+		return math.Inf(1)
+	}
+	return float64(d.New)/(float64(d.Old)*(1+d.Shift)) - 1
+}
+
+// Absolute is the change beyond the shift, in calls or nanoseconds.
+func (d *Delta) Absolute() int64 {
+	return d.New - int64(math.Round(float64(d.Old)*(1+d.Shift)))
+}
+
+// Change is a function, on both sides or on one.
+type Change struct {
+	Function        // as it is on the new side, if it is there
+	Label    string // the name and, if others have the same, what tells it apart
+	Old, New *Row   // nil on the side where it was not called
+	Deltas   [numMetrics]Delta
+}
+
+// Significant reports whether any metric has changed significantly.
+func (c *Change) Significant() bool {
+	for i := range c.Deltas {
+		if c.Deltas[i].Significant {
+			return true
+		}
+	}
+	return false
+}
+
+// Comparison is what changed from some traces to others. The same traces give the same Comparison. Significant
+// changes come first, then those on one side only; within them, the larger change of self time.
+type Comparison struct {
+	Old, New Trace
+	Changes  []Change
+	Shifts   map[Metric]float64 // of all functions; empty if there are enough traces, or too few functions, to know one
+	ByRuns   bool               // the noise is that between the traces of a side, not that within them
+	Warnings []string
+}
+
+// Diff compares traces. least is the least relative change that matters, such as 0.05. Functions are the same if
+// name, file name of the module and file name of the source are, or if the name is the only one of its kind.
+func Diff(oldPaths, newPaths []string, opts Options, least float64) (*Comparison, error) {
+	before, err := readSide(oldPaths, opts)
+	if err != nil {
+		return nil, err
+	}
+	after, err := readSide(newPaths, opts)
+	if err != nil {
+		return nil, err
+	}
+	return compare(before, after, least), nil
+}
+
+func compare(before, after *side, least float64) *Comparison {
+	olds, news := len(before.result.Trace.Files), len(after.result.Trace.Files)
+	c := &Comparison{Old: before.result.Trace, New: after.result.Trace, ByRuns: olds >= leastRuns && news >= leastRuns}
+	for _, w := range before.result.Warnings {
+		c.Warnings = append(c.Warnings, "old: "+w)
+	}
+	for _, w := range after.result.Warnings {
+		c.Warnings = append(c.Warnings, "new: "+w)
+	}
+	pairs := match(before.result.Rows, after.result.Rows)
+	c.Changes = make([]Change, len(pairs))
+	var tests []test
+	for i, p := range pairs {
+		ch := &c.Changes[i]
+		if p.old != none {
+			ch.Old = &before.result.Rows[p.old]
+			ch.Function, ch.Label = ch.Old.Function, ch.Old.Label
+		}
+		if p.new != none {
+			ch.New = &after.result.Rows[p.new]
+			ch.Function, ch.Label = ch.New.Function, ch.New.Label
+		}
+		for m := range numMetrics {
+			ch.Deltas[m] = Delta{Old: m.of(ch.Old, olds), New: m.of(ch.New, news), P: 1, metric: m}
+		}
+		if ch.Old != nil && ch.New != nil {
+			tests = append(tests, c.tests(ch, before, after, p)...)
+		}
+	}
+	c.Shifts = judge(tests, least, c.ByRuns)
+	for i := range c.Changes {
+		for m, log := range c.Shifts {
+			c.Changes[i].Deltas[m].Shift = math.Expm1(log)
+		}
+	}
+	for m, log := range c.Shifts {
+		c.Shifts[m] = math.Expm1(log)
+	}
+	c.sort()
+	return c
+}
+
+// tests are those of a function on both sides for which there is enough to know the noise.
+func (c *Comparison) tests(ch *Change, before, after *side, p pair) []test {
+	var tests []test
+	own := min(ch.Old.ownShare(), ch.New.ownShare())
+	for m := range Max {
+		d := &ch.Deltas[m]
+		if d.Old <= 0 || d.New <= 0 {
+			continue
+		}
+		t := test{delta: d, log: math.Log(float64(d.New) / float64(d.Old)), own: own}
+		sizes := blockSizes()
+		if c.ByRuns {
+			sizes = []int{numSlices}
+		}
+		for _, size := range sizes {
+			up := t.log > 0
+			n := before.noiseOf(p.old, m, size, up).plus(after.noiseOf(p.new, m, size, !up))
+			if n.freedom == 0 {
+				break
+			}
+			t.noise = append(t.noise, n)
+		}
+		if len(t.noise) > 0 {
+			tests = append(tests, t)
+		}
+	}
+	if c.ByRuns {
+		oldLog, oldNoise := before.logMax(p.old)
+		newLog, newNoise := after.logMax(p.new)
+		if n := oldNoise.plus(newNoise); n.freedom > 0 {
+			tests = append(tests, test{delta: &ch.Deltas[Max], log: newLog - oldLog, noise: []noise{n}})
+		}
+	}
+	return tests
+}
+
+// ownShare is the share of the time of the complete calls that is not their callees'.
+func (r *Row) ownShare() float64 {
+	if sum := r.Durations.Sum(); sum > 0 {
+		return float64(r.Self) / float64(sum)
+	}
+	return 0
+}
+
+// of is the metric of a row of so many traces.
+func (m Metric) of(r *Row, traces int) int64 {
+	if r == nil {
+		return 0
+	}
+	each := func(sum int64) int64 { return (sum + int64(traces)/2) / int64(traces) }
+	switch m {
+	case Calls:
+		return each(int64(r.Calls))
+	case Total:
+		return each(int64(r.Total))
+	case Self:
+		return each(int64(r.Self))
+	case Avg:
+		return int64(r.Durations.Mean())
+	case P50, P90, P99:
+		return int64(r.Durations.Quantile(quantiles()[m-P50]))
+	}
+	return int64(r.Durations.Max())
+}
+
+// sort puts first what matters most.
+func (c *Comparison) sort() {
+	rank := func(ch *Change) int {
+		switch {
+		case ch.Significant():
+			return 0
+		case ch.Old == nil || ch.New == nil:
+			return 1
+		}
+		return 2
+	}
+	size := func(ch *Change) int64 {
+		d := ch.Deltas[Self].Absolute()
+		return max(d, -d)
+	}
+	slices.SortFunc(c.Changes, func(a, b Change) int {
+		return cmp.Or(cmp.Compare(rank(&a), rank(&b)), cmp.Compare(size(&b), size(&a)), compareFunctions(&a.Function, &b.Function))
+	})
+}
+
+// pair is the rows of a function on both sides, none on the side where it was not called.
+type pair struct{ old, new int }
+
+// match finds the functions that are on both sides. Addresses and build IDs differ from build to build, and
+// directories from machine to machine.
+func match(before, after []Row) []pair {
+	keys := []func(*Row) string{
+		func(r *Row) string {
+			return r.Name + "\x00" + filepath.Base(r.Module) + "\x00" + r.File + fmt.Sprint("\x00", r.Addr)
+		},
+		func(r *Row) string { return r.Name + "\x00" + filepath.Base(r.Module) + "\x00" + filepath.Base(r.File) },
+		func(r *Row) string { return r.Name + "\x00" + strings.SplitN(filepath.Base(r.Module), ".so", 2)[0] },
+		func(r *Row) string { return r.Name },
+	}
+	var pairs []pair
+	matchedOld, matchedNew := make([]bool, len(before)), make([]bool, len(after))
+	for _, key := range keys {
+		olds, news := unique(before, matchedOld, key), unique(after, matchedNew, key)
+		for i := range before {
+			if matchedOld[i] {
+				continue
+			}
+			k := key(&before[i])
+			j, ok := news[k]
+			if _, only := olds[k]; !ok || !only {
+				continue
+			}
+			matchedOld[i], matchedNew[j] = true, true
+			pairs = append(pairs, pair{i, j})
+		}
+	}
+	for i, done := range matchedOld {
+		if !done {
+			pairs = append(pairs, pair{i, none})
+		}
+	}
+	for j, done := range matchedNew {
+		if !done {
+			pairs = append(pairs, pair{none, j})
+		}
+	}
+	return pairs
+}
+
+// unique indexes the rows that are not matched yet and have a key that no other of them has.
+func unique(rows []Row, matched []bool, key func(*Row) string) map[string]int {
+	index, count := map[string]int{}, map[string]int{}
+	for i := range rows {
+		if !matched[i] {
+			k := key(&rows[i])
+			index[k] = i
+			count[k]++
+		}
+	}
+	for k, n := range count {
+		if n > 1 {
+			delete(index, k)
+		}
+	}
+	return index
+}

@@ -1,0 +1,250 @@
+package analyze
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"utrace/format"
+)
+
+// workload makes traces of a program that calls each of its functions in turn.
+type workload struct {
+	funcs  int
+	rounds int
+	factor func(fn int) float64 // how much longer than it should a function takes; nil for all alike
+	seed   uint64
+}
+
+func (wl *workload) write(t *testing.T, name string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	w, err := format.NewWriter(f, format.Meta{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := w.AddModule(format.Module{Path: "/bin/app"})
+	for i := range wl.funcs {
+		w.AddFunc(format.Func{Name: fmt.Sprint("f", i), Module: m, Addr: uint64(i)})
+	}
+	w.AddThread(format.Thread{PID: 1, TID: 1})
+	rng := rand.New(rand.NewPCG(wl.seed, 1))
+	now := 0.0
+	append := func(kind format.Kind, fn int) {
+		e := format.Event{TimeNs: uint64(now), SP: 0x7000, Func: format.FuncID(fn), Kind: kind}
+		if err := w.Append(&e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range wl.rounds {
+		for fn := range wl.funcs {
+			d := float64(10_000*(fn+1)) * (1 + 0.1*rng.ExpFloat64())
+			if wl.factor != nil {
+				d *= wl.factor(fn)
+			}
+			append(format.Entry, fn)
+			now += d
+			append(format.Return, fn)
+		}
+	}
+	if err := w.Close(format.End{}); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func diff(t *testing.T, before, after []string) *Comparison {
+	t.Helper()
+	c, err := Diff(before, after, Options{}, 0.05)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func significantNames(c *Comparison) (names []string) {
+	for i := range c.Changes {
+		if c.Changes[i].Significant() {
+			names = append(names, c.Changes[i].Name)
+		}
+	}
+	return names
+}
+
+func slower(fn int, factor float64) func(int) float64 {
+	return func(f int) float64 {
+		if f == fn {
+			return factor
+		}
+		return 1
+	}
+}
+
+func TestDiffFindsWhatChanged(t *testing.T) {
+	all := func(int) float64 { return 1.15 }
+	for name, c := range map[string]struct {
+		factor func(int) float64
+		want   []string
+		shift  float64
+	}{
+		"nothing":            {nil, nil, 0},
+		"one":                {slower(3, 1.2), []string{"f3"}, 0},
+		"one is faster":      {slower(5, 0.8), []string{"f5"}, 0},
+		"too little to care": {slower(3, 1.03), nil, 0},
+		"the machine":        {all, nil, 0.15},
+		"both":               {func(fn int) float64 { return 1.15 * slower(2, 1.25)(fn) }, []string{"f2"}, 0.15},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := workload{funcs: 8, rounds: 2000, seed: 1}
+			after := workload{funcs: 8, rounds: 2000, seed: 2, factor: c.factor}
+			got := diff(t, []string{before.write(t, "old")}, []string{after.write(t, "new")})
+			if names := significantNames(got); !slices.Equal(names, c.want) {
+				t.Errorf("significant: %v, want %v", names, c.want)
+			}
+			if len(c.want) > 0 && got.Changes[0].Name != c.want[0] {
+				t.Errorf("%s comes first", got.Changes[0].Name)
+			}
+			if shift := got.Shifts[P50]; math.Abs(shift-c.shift) > 0.02 {
+				t.Errorf("shift %v, want %v", shift, c.shift)
+			}
+		})
+	}
+}
+
+// With enough traces a side the runs themselves tell what is noise: a change of all functions is one of the program, a change
+// of one function that comes and goes from run to run is none.
+func TestDiffOfSeveralRuns(t *testing.T) {
+	side := func(seed uint64, factors ...func(int) float64) (paths []string) {
+		for i, factor := range factors {
+			wl := workload{funcs: 4, rounds: 500, seed: seed + uint64(i), factor: factor}
+			paths = append(paths, wl.write(t, fmt.Sprint(i)))
+		}
+		return paths
+	}
+	same := func(int) float64 { return 1 }
+	all := func(int) float64 { return 1.15 }
+	restless := func(factor float64) func(int) float64 { return slower(1, factor) }
+	if c := diff(t, side(1, same, same, same, same), side(10, all, all, all, all)); len(significantNames(c)) != 4 || !c.ByRuns || len(c.Shifts) != 0 {
+		t.Errorf("all functions are slower: %v, shifts %v", significantNames(c), c.Shifts)
+	}
+	old := side(20, restless(1), restless(1.6), restless(1.1), restless(1.4))
+	if c := diff(t, old, side(30, restless(1.7), restless(1.2), restless(1.9), restless(1.3))); len(significantNames(c)) != 0 {
+		t.Errorf("%v differs from run to run", significantNames(c))
+	}
+	// Figures are per trace.
+	c := diff(t, side(1, same, same), side(1, same))
+	for i := range c.Changes {
+		if d := c.Changes[i].Deltas[Calls]; d.Old != 500 || d.New != 500 {
+			t.Errorf("%s: %d and %d calls a trace", c.Changes[i].Name, d.Old, d.New)
+		}
+	}
+}
+
+func TestDiffFigures(t *testing.T) {
+	before := wholeTrace(t, `
+meta {}
+module {"path":"/v1/app"}
+func {"name":"stays","module":0,"addr":1}
+func {"name":"goes","module":0,"addr":2}
+thread {"pid":1,"tid":1}
+0 0 entry 0 sp=0x7000
+10 0 entry 0 sp=0x6000
+30 0 return 0 sp=0x6000
+100 0 return 0 sp=0x7000
+100 0 entry 1 sp=0x7000
+150 0 return 1 sp=0x7000
+`)
+	after := wholeTrace(t, `
+meta {}
+module {"path":"/v2/app"}
+func {"name":"comes","module":0,"addr":1}
+func {"name":"stays","module":0,"addr":2}
+thread {"pid":1,"tid":1}
+0 0 entry 1 sp=0x7000
+300 0 return 1 sp=0x7000
+300 0 entry 0 sp=0x7000
+301 0 return 0 sp=0x7000
+`)
+	c := diff(t, []string{before}, []string{after})
+	if len(c.Changes) != 3 || len(significantNames(c)) != 0 {
+		t.Fatalf("%+v", c.Changes)
+	}
+	got := map[string][numMetrics][2]int64{}
+	for i := range c.Changes {
+		ch := &c.Changes[i]
+		var values [numMetrics][2]int64
+		for m := range ch.Deltas {
+			values[m] = [2]int64{ch.Deltas[m].Old, ch.Deltas[m].New}
+		}
+		got[fmt.Sprint(ch.Name, ch.Old != nil, ch.New != nil)] = values
+	}
+	want := map[string][numMetrics][2]int64{
+		"staystrue true":  {{2, 1}, {100, 300}, {100, 300}, {60, 300}, {20, 300}, {100, 300}, {100, 300}, {100, 300}},
+		"goestrue false":  {{1, 0}, {50, 0}, {50, 0}, {50, 0}, {50, 0}, {50, 0}, {50, 0}, {50, 0}},
+		"comesfalse true": {{0, 1}, {0, 1}, {0, 1}, {0, 1}, {0, 1}, {0, 1}, {0, 1}, {0, 1}},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+	if _, err := Diff([]string{before}, []string{"/does/not/exist"}, Options{}, 0); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+}
+
+func TestMatch(t *testing.T) {
+	row := func(name, module, file string, addr uint64) Row {
+		return Row{Function: Function{Name: name, Module: module, File: file, Addr: addr}}
+	}
+	before := []Row{
+		row("main", "/old/server-1", "main.c", 10),
+		row("init", "/old/libx.so.1", "", 1),
+		row("step", "/old/app", "/build/1/a.c", 5),
+		row("step", "/old/app", "/build/1/b.c", 6),
+		row("twin", "/old/app", "", 7),
+		row("twin", "/old/app", "", 8),
+	}
+	after := []Row{
+		row("step", "/new/app", "/build/2/b.c", 50),
+		row("step", "/new/app", "/build/2/a.c", 60),
+		row("twin", "/new/app", "", 8),
+		row("twin", "/new/app", "", 9),
+		row("init", "/new/libx.so.2", "", 2),
+		row("main", "/new/server-2", "main.c", 20),
+	}
+	got := map[pair]bool{}
+	for _, p := range match(before, after) {
+		got[p] = true
+	}
+	// One twin is at the same address; what is left of them is the only one of its name on either side.
+	want := map[pair]bool{{0, 5}: true, {1, 4}: true, {2, 1}: true, {3, 0}: true, {5, 2}: true, {4, 3}: true}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// fromText makes a trace of its text.
+func wholeTrace(t *testing.T, text string) string {
+	t.Helper()
+	out, err := os.Create(filepath.Join(t.TempDir(), "trace"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	if err := format.ReadText(strings.NewReader(text), out); err != nil {
+		t.Fatal(err)
+	}
+	return out.Name()
+}

@@ -1,0 +1,138 @@
+package analyze
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Condition is what a change must not be, such as "p99 > +10%".
+type Condition struct {
+	text     string
+	function *Pattern
+	metric   Metric
+	less     bool
+	percent  bool
+	limit    float64 // per cent, calls or nanoseconds
+}
+
+func (c *Condition) String() string { return c.text }
+
+// ParseCondition reads a condition: [PATTERN:] METRIC >|< CHANGE, where the change is in per cent (+10%) or absolute
+// (+1ms, for calls +100). Whatever it says, a change that is not significant does not meet it.
+func ParseCondition(text string) (*Condition, error) {
+	c := &Condition{text: text}
+	rest := text
+	at := strings.LastIndexAny(rest, "<>")
+	if at < 0 {
+		return nil, fmt.Errorf("condition %q: want METRIC > CHANGE or METRIC < CHANGE, such as 'p99 > +10%%'", text)
+	}
+	left, change := strings.TrimSpace(rest[:at]), strings.TrimSpace(rest[at+1:])
+	c.less = rest[at] == '<'
+	if colon := strings.LastIndex(left, ":"); colon >= 0 {
+		var err error
+		if c.function, err = ParsePattern(strings.TrimSpace(left[:colon])); err != nil {
+			return nil, fmt.Errorf("condition %q: %w", text, err)
+		}
+		left = strings.TrimSpace(left[colon+1:])
+	}
+	names := metricNames()
+	m := slices.Index(names[:], left)
+	if m < 0 {
+		return nil, fmt.Errorf("condition %q: no metric %q: want one of %s", text, left, strings.Join(names[:], ", "))
+	}
+	c.metric = Metric(m)
+	if err := c.parseChange(change); err != nil {
+		return nil, fmt.Errorf("condition %q: %w", text, err)
+	}
+	return c, nil
+}
+
+func (c *Condition) parseChange(text string) error {
+	if number, ok := strings.CutSuffix(text, "%"); ok {
+		c.percent = true
+		v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("%q is no percentage", text)
+		}
+		c.limit = v
+		return nil
+	}
+	if c.metric == Calls {
+		v, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return fmt.Errorf("%q is no change of a number of calls: want +10%% or +100", text)
+		}
+		c.limit = float64(v)
+		return nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return fmt.Errorf("%q is no change of a time: want +10%% or +1ms", text)
+	}
+	c.limit = float64(d)
+	return nil
+}
+
+// Check returns the changes that meet the condition. It fails if the condition says nothing about the comparison: no
+// function that it is for is on both sides, or of none is there enough to know the noise.
+func (c *Condition) Check(cmp *Comparison) ([]*Change, error) {
+	var met []*Change
+	matched, tested := 0, 0
+	for i := range cmp.Changes {
+		ch := &cmp.Changes[i]
+		if ch.Old == nil || ch.New == nil || !c.function.Match(ch.Name) && (ch.Symbol == "" || !c.function.Match(ch.Symbol)) {
+			continue
+		}
+		matched++
+		d := &ch.Deltas[c.metric]
+		if d.Tested {
+			tested++
+		}
+		if d.Significant && c.met(d) {
+			met = append(met, ch)
+		}
+	}
+	switch {
+	case matched == 0:
+		return nil, fmt.Errorf("condition %q: no function that it is for was called on both sides", c.text)
+	case tested == 0 && c.metric == Max && !cmp.ByRuns:
+		return nil, fmt.Errorf("condition %q: the longest call is known from one call only: give at least %d traces of either side", c.text, leastRuns)
+	case tested == 0:
+		return nil, fmt.Errorf("condition %q: too few calls to tell a change of %s from noise: record for longer, or more traces", c.text, c.metric)
+	}
+	return met, nil
+}
+
+func (c *Condition) met(d *Delta) bool {
+	change := float64(d.Absolute())
+	if c.percent {
+		change = 100 * d.Relative()
+	}
+	if c.less {
+		return change < c.limit
+	}
+	return change > c.limit
+}
+
+// Describe says how a change meets the condition.
+func (c *Condition) Describe(ch *Change) string {
+	d := &ch.Deltas[c.metric]
+	value := func(v int64) string {
+		if c.metric == Calls {
+			return fmt.Sprint(v)
+		}
+		return FormatDuration(time.Duration(v))
+	}
+	text := fmt.Sprintf("%s: %s from %s to %s", ch.Label, c.metric, value(d.Old), value(d.New))
+	if d.Old > 0 {
+		text += fmt.Sprintf(", %+.1f%%", 100*d.Relative())
+		if d.Shift != 0 {
+			text += fmt.Sprintf(" beyond the %+.1f%% of all functions", 100*d.Shift)
+		}
+	}
+	return text + fmt.Sprintf(" (--fail-if %q)", c.text)
+}

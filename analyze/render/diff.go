@@ -1,0 +1,239 @@
+package render
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"time"
+
+	"utrace/analyze"
+)
+
+// Verdict is a condition and what it says of a comparison.
+type Verdict struct {
+	Condition *analyze.Condition
+	Met       []*analyze.Change
+}
+
+// diffMetrics are those of the table.
+func diffMetrics() []analyze.Metric {
+	return []analyze.Metric{analyze.Calls, analyze.Total, analyze.Self, analyze.P50, analyze.P99}
+}
+
+// Diff writes a comparison: what was compared, and a table of the first top functions.
+func Diff(w io.Writer, c *analyze.Comparison, top int) error {
+	out := bufio.NewWriter(w)
+	fmt.Fprintf(out, "# old     %s\n", diffSide(&c.Old))
+	fmt.Fprintf(out, "# new     %s\n", diffSide(&c.New))
+	if len(c.Shifts) > 0 {
+		var shifts []string
+		for m := analyze.Calls; m <= analyze.P99; m++ {
+			if shift, ok := c.Shifts[m]; ok {
+				shifts = append(shifts, fmt.Sprintf("%s %+.1f%%", m, 100*shift))
+			}
+		}
+		fmt.Fprintf(out, "# shift   %s: the median of all functions, which counts as the machine's\n", strings.Join(shifts, ", "))
+	}
+	if c.ByRuns {
+		fmt.Fprintln(out, "# noise   as the traces of a side differ")
+	} else {
+		fmt.Fprintln(out, "# noise   as each trace varies in time, and as functions shift apart; three or more traces a side show more")
+	}
+	significant := 0
+	for i := range c.Changes {
+		if c.Changes[i].Significant() {
+			significant++
+		}
+	}
+	fmt.Fprintf(out, "# result  %d of %d functions changed significantly: those with *\n\n", significant, len(c.Changes))
+	diffTable(out, c.Changes[:top])
+	return out.Flush()
+}
+
+func diffSide(t *analyze.Trace) string {
+	text := fmt.Sprintf("%s: %s, %d events", strings.Join(t.Files, ", "), analyze.FormatDuration(t.Duration), t.Events)
+	if n := len(t.Files); n > 1 {
+		text = fmt.Sprintf("%s: %d traces, %d events", strings.Join(t.Files, ", "), n, t.Events)
+	}
+	if len(t.Commands) > 0 {
+		text += ", " + cut(strings.Join(t.Commands, "; "), mostCommand)
+	}
+	return text
+}
+
+// diffTable writes three columns a metric: old, new, and the change, with * where it is significant.
+func diffTable(w io.Writer, changes []analyze.Change) {
+	metrics := diffMetrics()
+	lines := [][]string{{}}
+	for range metrics {
+		lines[0] = append(lines[0], "old", "new", "change")
+	}
+	for i := range changes {
+		var line []string
+		for _, m := range metrics {
+			line = append(line, diffCells(&changes[i], m)...)
+		}
+		lines = append(lines, line)
+	}
+	widths := make([]int, 3*len(metrics))
+	for _, line := range lines {
+		for i, cell := range line {
+			widths[i] = max(widths[i], len(cell), 6)
+		}
+	}
+	titles := map[analyze.Metric]string{
+		analyze.Calls: "Calls", analyze.Total: "Total time", analyze.Self: "Self time", analyze.P50: "P50", analyze.P99: "P99",
+	}
+	for i, m := range metrics {
+		width := widths[3*i] + widths[3*i+1] + widths[3*i+2] + 2
+		left := (width - len(titles[m]) - 2) / 2
+		fmt.Fprintf(w, "  %s %s %s", strings.Repeat("=", left), titles[m], strings.Repeat("=", width-left-len(titles[m])-2))
+	}
+	fmt.Fprintln(w)
+	for i, line := range lines {
+		for c, cell := range line {
+			if c%3 == 0 {
+				fmt.Fprint(w, " ")
+			}
+			fmt.Fprintf(w, " %*s", widths[c], cell)
+		}
+		if i == 0 {
+			fmt.Fprintln(w, "  Function")
+		} else {
+			fmt.Fprintln(w, " ", changes[i-1].Label)
+		}
+	}
+}
+
+func diffCells(ch *analyze.Change, m analyze.Metric) []string {
+	d := &ch.Deltas[m]
+	value := func(r *analyze.Row, v int64) string {
+		switch {
+		case r == nil, m != analyze.Calls && r.Durations.Count() == 0:
+			return "-"
+		case m == analyze.Calls:
+			return fmt.Sprint(v)
+		}
+		return aligned(time.Duration(v))
+	}
+	return []string{value(ch.Old, d.Old), value(ch.New, d.New), diffChange(ch, d)}
+}
+
+// diffChange writes a change as it was measured, in per cent.
+func diffChange(ch *analyze.Change, d *analyze.Delta) string {
+	switch {
+	case ch.Old == nil:
+		return "new"
+	case ch.New == nil:
+		return "gone"
+	case d.Old == 0 && d.New == 0:
+		return "-"
+	}
+	text := "more"
+	if d.Old != 0 {
+		text = fmt.Sprintf("%+.1f%%", 100*(float64(d.New)/float64(d.Old)-1))
+	}
+	if d.Significant {
+		return text + "*"
+	}
+	return text + " "
+}
+
+// jsonDiff is a comparison for programs. Its keys are a contract, as those of jsonReport.
+type jsonDiff struct {
+	Old       jsonDiffSide       `json:"old"`
+	New       jsonDiffSide       `json:"new"`
+	Shifts    map[string]float64 `json:"shift_percent"` // by metric
+	ByRuns    bool               `json:"by_runs"`
+	Functions []jsonChange       `json:"functions"`
+	Failed    []jsonFailure      `json:"failed"`
+	Warnings  []string           `json:"warnings"`
+}
+
+type jsonDiffSide struct {
+	Files      []string `json:"files"`
+	DurationNs int64    `json:"duration_ns"`
+	Events     uint64   `json:"events"`
+	Lost       uint64   `json:"lost"`
+}
+
+type jsonChange struct {
+	Name        string               `json:"name"`
+	Module      string               `json:"module"`
+	File        string               `json:"file"`
+	Line        int                  `json:"line"`
+	State       string               `json:"state"` // both, new or gone
+	Significant bool                 `json:"significant"`
+	Metrics     map[string]jsonDelta `json:"metrics"`
+}
+
+type jsonDelta struct {
+	Old           int64    `json:"old"` // nanoseconds, or calls; calls, total and self per trace
+	New           int64    `json:"new"`
+	ChangePercent *float64 `json:"change_percent"` // as measured; null if there was nothing before
+	BeyondPercent *float64 `json:"beyond_percent"` // beyond the shift
+	P             float64  `json:"p"`              // see analyze.Delta
+	Tested        bool     `json:"tested"`
+	Significant   bool     `json:"significant"`
+}
+
+type jsonFailure struct {
+	Condition string   `json:"condition"`
+	Functions []string `json:"functions"`
+}
+
+// DiffJSON writes a comparison, and which conditions it meets, as one object.
+func DiffJSON(w io.Writer, c *analyze.Comparison, verdicts []Verdict) error {
+	side := func(t *analyze.Trace) jsonDiffSide {
+		return jsonDiffSide{append([]string{}, t.Files...), int64(t.Duration), t.Events, t.Lost}
+	}
+	out := jsonDiff{
+		Old: side(&c.Old), New: side(&c.New), Shifts: map[string]float64{}, ByRuns: c.ByRuns,
+		Functions: []jsonChange{}, Failed: []jsonFailure{}, Warnings: append([]string{}, c.Warnings...),
+	}
+	for m, shift := range c.Shifts {
+		out.Shifts[m.String()] = 100 * shift
+	}
+	percent := func(v float64) *float64 {
+		if v *= 100; !math.IsInf(v, 0) && !math.IsNaN(v) {
+			return &v
+		}
+		return nil
+	}
+	for i := range c.Changes {
+		ch := &c.Changes[i]
+		f := jsonChange{
+			Name: ch.Name, Module: ch.Module, File: ch.File, Line: ch.Line, State: "both",
+			Significant: ch.Significant(), Metrics: map[string]jsonDelta{},
+		}
+		if ch.Old == nil {
+			f.State = "new"
+		} else if ch.New == nil {
+			f.State = "gone"
+		}
+		for m := range ch.Deltas {
+			d := &ch.Deltas[m]
+			f.Metrics[analyze.Metric(m).String()] = jsonDelta{
+				d.Old, d.New, percent(float64(d.New)/float64(d.Old) - 1), percent(d.Relative()), d.P, d.Tested, d.Significant,
+			}
+		}
+		out.Functions = append(out.Functions, f)
+	}
+	for _, v := range verdicts {
+		if len(v.Met) == 0 {
+			continue
+		}
+		f := jsonFailure{Condition: v.Condition.String()}
+		for _, ch := range v.Met {
+			f.Functions = append(f.Functions, ch.Label)
+		}
+		out.Failed = append(out.Failed, f)
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(out)
+}
