@@ -111,6 +111,9 @@ func report(paths []string, opts Options) (*Result, []part, error) {
 	for _, row := range rows {
 		slices.Sort(row.PIDs)
 		row.PIDs = slices.Compact(row.PIDs)
+		if !r.Trace.Sched {
+			row.Waits, row.SelfWaits = Waits{}, Waits{}
+		}
 		r.Rows = append(r.Rows, *row)
 	}
 	r.setLabels()
