@@ -65,6 +65,9 @@ func Report(paths []string, opts Options) (*Result, error) {
 		row.Function = fns.list[i]
 		slices.Sort(row.PIDs)
 		row.PIDs = slices.Compact(row.PIDs)
+		if !r.Trace.Sched {
+			row.Waits, row.SelfWaits = Waits{}, Waits{}
+		}
 		r.Rows = append(r.Rows, *row)
 	}
 	r.setLabels()
