@@ -107,6 +107,13 @@
 // a return and an entry. Its duration is in total and self time, so that these still add up, and in no distribution; the report
 // lists such calls by function and thread, and the times.
 //
+// Where the scheduler was recorded, a thread's time is accounted for from one of its rows to the next (sched.go): on a
+// processor, runnable, blocked, or not known, as around lost switches. Each frame remembers the sums at its beginning, so that
+// what a call waited is a difference, and recursion and self times work as for the time itself; what is left of the
+// duration is the time on a processor. A sleep is blocked until the wakeup, and runnable from then on until the thread runs. Goroutines,
+// and spans that may overlap, are not threads: nothing is known of them. Calls of one trace that has no scheduler, in a report with
+// another that has, are not known, either.
+//
 // Traces come from anywhere. All text in them is made printable when it is read;
 // what a trace may define, nest or branch has limits, which are warned of when
 // they are reached. A trace that is damaged ends at the damage, with a warning.

@@ -84,6 +84,7 @@ type thread struct {
 	frames  []frame
 	open    openCalls
 	skipped uint64 // calls on top of frames that were too many to keep
+	sched   *sched // nil where the scheduler was not recorded
 	root    uint32 // of the views
 
 	uncertain uint64 // calls
@@ -147,16 +148,19 @@ type view interface {
 // What the probes took is known by costs: see frame.durationNs, and the package's documentation. A
 // complete call is uncertain if events were lost between its entry and its return.
 type pairer struct {
-	view     view
-	costs    costs
-	losses   lossWindows
-	noReturn []bool                  // by function
-	static   []uint32                // by function: which static probe begins it, counted from 1; 0 for none
-	statics  map[string]uint32       // those numbers
-	offNs    map[format.FuncID]int64 // when functions were taken off; empty most often
-	offs     int                     // how many definitions of that are in offNs, of how many functions
-	offFuncs int
-	room     int // frames that may still be allocated
+	view        view
+	costs       costs
+	losses      lossWindows
+	waited      func(*thread, *Wait)    // is told when threads run again; nil for nobody
+	noReturn    []bool                  // by function
+	static      []uint32                // by function: which static probe begins it, counted from 1; 0 for none
+	statics     map[string]uint32       // those numbers
+	offNs       map[format.FuncID]int64 // when functions were taken off; empty most often
+	offs        int                     // how many definitions of that are in offNs, of how many functions
+	offFuncs    int
+	sched       bool // the scheduler was recorded
+	schedLosses switchLosses
+	room        int // frames that may still be allocated
 
 	orphans uint64
 	skipped uint64 // calls without a frame because of the limits
@@ -210,6 +214,9 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 	kinds := b.Kind[from:to][:len(deltas)]
 	funcs := b.Func[from:to][:len(deltas)]
 	depths := b.StackBytes[from:to][:len(deltas)]
+	if p.sched && t.sched == nil {
+		t.sched = newSched(&t.info, &p.schedLosses)
+	}
 	t.batch = b
 	if t.firstNs == 0 {
 		t.begin(deltas, kinds)
@@ -217,7 +224,8 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 	for i, delta := range deltas {
 		t.row = from + i
 		t.nowNs += int64(delta)
-		if len(p.offNs) > 0 {
+		kind := format.Kind(kinds[i])
+		if len(p.offNs) > 0 && !kind.IsSched() {
 			p.dropOff(t)
 		}
 		sp := uint64(0)
@@ -225,7 +233,7 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 			sp = t.base - uint64(depths[i])
 		}
 		fn := format.FuncID(funcs[i])
-		switch format.Kind(kinds[i]) {
+		switch kind {
 		case format.Entry:
 			if p.static[fn] != 0 && sp != 0 {
 				p.enterSpan(t, fn, sp)
@@ -243,6 +251,8 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 			p.spend(t, p.costs.byFunc[fn].hit())
 		case format.StackBase:
 			t.base = b.Value[from+i]
+		case format.SchedOut, format.SchedIn, format.Wakeup:
+			p.switched(t, kind, b.Value[from+i])
 		}
 	}
 	t.batch = nil
@@ -267,6 +277,16 @@ func (p *pairer) spend(t *thread, ns int64) {
 		t.frames[n-1].costNs += ns
 	} else {
 		p.hitNs += ns
+	}
+}
+
+// switched takes a row of the scheduler.
+func (p *pairer) switched(t *thread, kind format.Kind, value uint64) {
+	if t.sched == nil {
+		return
+	}
+	if w := t.sched.row(t.nowNs, kind, value); w != nil && p.waited != nil {
+		p.waited(t, w)
 	}
 }
 
@@ -334,6 +354,9 @@ func (p *pairer) enter(t *thread, fn format.FuncID, sp, gone uint64) {
 	f.outer = slot.top
 	slot.top = int32(len(t.frames))
 	t.frames = append(t.frames, f)
+	if t.sched != nil {
+		t.sched.push(t.nowNs)
+	}
 	p.view.enter(t, &t.frames[len(t.frames)-1], parent)
 }
 
@@ -380,6 +403,9 @@ func (p *pairer) end(t *thread, state State) {
 		state = NoReturn
 	}
 	t.open.slot(f.fn).top = f.outer
+	if t.sched != nil {
+		t.sched.reach(t.nowNs)
+	}
 	cost := &p.costs.byFunc[f.fn]
 	inside, raw, spent := f.childNs, f.rawNs, f.costNs+int64(cost.gone)
 	if state.Returned() {
@@ -390,6 +416,9 @@ func (p *pairer) end(t *thread, state State) {
 		}
 	}
 	p.view.leave(t, f, state)
+	if t.sched != nil {
+		t.sched.pop(state)
+	}
 	if n > 0 {
 		parent := &t.frames[n-1]
 		parent.childNs += inside

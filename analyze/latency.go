@@ -22,7 +22,15 @@ type Stats struct {
 	// Dropped are those of the calls that did not meet a condition which is decided at the return, such as --slower-than.
 	Dropped    uint64
 	DroppedSum time.Duration // how long they took
+	Waits      Waits         // in Total; see Trace.Sched
+	SelfWaits  Waits         // in Self
 }
+
+// CPU returns the part of Total that was spent on a processor.
+func (s *Stats) CPU() time.Duration { return s.Waits.CPU(s.Total) }
+
+// SelfCPU returns the part of Self that was spent on a processor.
+func (s *Stats) SelfCPU() time.Duration { return s.SelfWaits.CPU(s.Self) }
 
 // Merge adds the figures of the same function from elsewhere.
 func (s *Stats) Merge(other *Stats) {
@@ -35,6 +43,8 @@ func (s *Stats) Merge(other *Stats) {
 	s.Subtracted += other.Subtracted
 	s.Uncertain += other.Uncertain
 	s.UncertainTime += other.UncertainTime
+	s.Waits.Add(other.Waits)
+	s.SelfWaits.Add(other.SelfWaits)
 	s.Dropped += other.Dropped
 	s.DroppedSum += other.DroppedSum
 }
@@ -57,6 +67,8 @@ func (s *Stats) drop(d *format.Dropped) {
 	s.DroppedSum += ns(d.SumNs)
 	s.Total += ns(d.TotalNs)
 	s.Self += ns(d.SelfNs) - ns(d.InsideNs)
+	s.Waits.Unknown += ns(d.TotalNs)
+	s.SelfWaits.Unknown += ns(d.SelfNs)
 }
 
 // latency is the view that sums up the calls of each function.
@@ -131,6 +143,9 @@ func (l *latency) leave(t *thread, f *frame, state State) {
 		return
 	}
 	inner := f.innerNs
+	if t.sched != nil {
+		l.leaveWaits(t, f, state)
+	}
 	if !l.opts.outside(f.startNs) && !l.opts.short(t, f, state) {
 		s := l.of(t, f.group)
 		s.Calls++
@@ -161,5 +176,25 @@ func (l *latency) leave(t *thread, f *frame, state State) {
 		l.of(t, f.group).Total += time.Duration(inner)
 	} else {
 		t.frames[f.outer].innerNs += inner
+	}
+}
+
+// leaveWaits does for the waits of a call what leave does for its time.
+func (l *latency) leaveWaits(t *thread, f *frame, state State) {
+	if n := len(t.frames); n == 0 || f != &t.frames[n-1] { // one that was skipped
+		return
+	}
+	inner := t.sched.frames[len(t.sched.frames)-1].inner
+	if state == Complete && !l.opts.outside(f.startNs) && !l.opts.short(t, f, state) {
+		total, self := t.sched.waits()
+		inner = total
+		l.of(t, f.group).SelfWaits.Add(self)
+	}
+	switch {
+	case inner == Waits{}:
+	case f.outer == none:
+		l.of(t, f.group).Waits.Add(inner)
+	default:
+		t.sched.frames[f.outer].inner.Add(inner)
 	}
 }

@@ -36,6 +36,14 @@ func (l *longCalls) step(s *Step) error {
 	case Enter:
 		h := l.hold(s, false)
 		l.open[s.ThreadID] = append(open, h)
+	case Waited: // so long that the calls around it are, too
+		if s.Duration < l.min {
+			break
+		}
+		for _, call := range open {
+			call.shown = true
+		}
+		l.hold(s, true)
 	case Leave:
 		last := len(open) - 1
 		call := open[last]

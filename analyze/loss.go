@@ -30,6 +30,9 @@ func (w *lossWindows) add(losses []format.Loss) {
 		return
 	}
 	for _, l := range losses[w.seen:] {
+		if l.Entries+l.Returns == 0 { // of the scheduler: see switchLosses
+			continue
+		}
 		next := LossWindow{time.Duration(min(l.FirstNs, maxTimeNs)), time.Duration(min(l.LastNs, maxTimeNs)), l.Entries, l.Returns}
 		next.To = max(next.To, next.From)
 		to := len(w.list)

@@ -12,7 +12,8 @@ import (
 const moduleSpan = 1 << 40
 
 // Profile makes a pprof profile of traces: calls/count, and wall/nanoseconds,
-// the self time of the complete calls. Samples are labelled with process and
+// the self time of the complete calls. Where the scheduler was recorded, also cpu/nanoseconds and offcpu/nanoseconds, the
+// parts of it that were spent on and off a processor, as far as they are known. Samples are labelled with process and
 // thread. It also returns the warnings about the traces.
 func Profile(paths []string, opts Options) (*profile.Profile, []string, error) {
 	tree, err := buildTree(paths, &opts, true)
@@ -36,6 +37,7 @@ type profileBuilder struct {
 	bases     map[string]uint64 // of the modules, by build ID and path
 	mappings  map[mappingKey]*profile.Mapping
 	locations map[*Function]*profile.Location
+	sched     bool   // with cpu and offcpu
 	by        string // what the nodes are grouped by
 	thread    *Label
 	labels    map[string]sampleLabels // of the thread, by the text of the value
@@ -54,9 +56,14 @@ type sampleLabels struct {
 
 func newProfileBuilder(t *Trace, by string) *profileBuilder {
 	wall := &profile.ValueType{Type: "wall", Unit: "nanoseconds"}
+	types := []*profile.ValueType{{Type: "calls", Unit: "count"}, wall}
+	if t.Sched {
+		types = append(types, &profile.ValueType{Type: "cpu", Unit: wall.Unit}, &profile.ValueType{Type: "offcpu", Unit: wall.Unit})
+	}
 	return &profileBuilder{
+		sched: t.Sched,
 		profile: &profile.Profile{
-			SampleType:        []*profile.ValueType{{Type: "calls", Unit: "count"}, wall},
+			SampleType:        types,
 			DefaultSampleType: wall.Type,
 			PeriodType:        wall,
 			Period:            1,
@@ -108,6 +115,9 @@ func (b *profileBuilder) samples(nodes []*Node) {
 		if n.Calls > 0 {
 			label := b.label(&n.Value)
 			s := &profile.Sample{Value: []int64{int64(n.Calls), int64(n.Self)}, Label: label.text, NumLabel: label.nums}
+			if b.sched {
+				s.Value = append(s.Value, int64(n.SelfWaits.CPU(n.Self)), int64(n.SelfWaits.OffCPU()))
+			}
 			for i := len(b.stack) - 1; i >= 0; i-- { // pprof has the leaf first
 				s.Location = append(s.Location, b.stack[i])
 			}

@@ -80,6 +80,9 @@ func report(paths []string, opts Options) (*Result, []part, error) {
 				if !opts.Function.function(f) {
 					continue
 				}
+				if !src.meta.Sched {
+					s.Waits, s.SelfWaits = Waits{Unknown: s.Total}, Waits{Unknown: s.Self}
+				}
 				r := row(g.fn, g.value)
 				p.rows[g.fn] = int32(index[rowKey{fns.add(f, src.tables.Modules), g.value}])
 				r.Stats.Merge(&s.Stats)
@@ -119,6 +122,9 @@ func report(paths []string, opts Options) (*Result, []part, error) {
 		}
 		slices.Sort(row.PIDs)
 		row.PIDs = slices.Compact(row.PIDs)
+		if !r.Trace.Sched {
+			row.Waits, row.SelfWaits = Waits{}, Waits{}
+		}
 		r.Rows = append(r.Rows, *row)
 	}
 	r.setLabels()

@@ -49,6 +49,8 @@ type Trace struct {
 	Start    time.Time     // of the first recording
 	Duration time.Duration // to the end of the last
 	Events   uint64        // in the files
+	Sched    bool          // rows of the scheduler tell how times divide, in one of the traces at least
+	Switches uint64        // how often threads left a processor
 	Lost     uint64        // seen by a probe, but not in the files
 	Dropped  uint64        // complete calls that are in the files as numbers only, see Stats.Dropped
 	// SlowerThan is how long a call must have taken to be kept; 0 where all were, or it depends on the function.
@@ -86,23 +88,26 @@ type SortKey string
 // sortKeys tells what each key compares. Larger values come first.
 func sortKeys() map[SortKey]func(*Row) int64 {
 	return map[SortKey]func(*Row) int64{
-		"total":  func(r *Row) int64 { return int64(r.Total) },
-		"self":   func(r *Row) int64 { return int64(r.Self) },
-		"calls":  func(r *Row) int64 { return int64(r.Calls) },
-		"avg":    func(r *Row) int64 { return int64(r.Mean()) },
-		"p50":    func(r *Row) int64 { return int64(r.Durations.Quantile(500)) },
-		"p90":    func(r *Row) int64 { return int64(r.Durations.Quantile(900)) },
-		"p99":    func(r *Row) int64 { return int64(r.Durations.Quantile(990)) },
-		"max":    func(r *Row) int64 { return int64(r.Durations.Max()) },
-		"errors": func(r *Row) int64 { return int64(r.Errors) },
-		"name":   func(*Row) int64 { return 0 },
+		"total":    func(r *Row) int64 { return int64(r.Total) },
+		"self":     func(r *Row) int64 { return int64(r.Self) },
+		"calls":    func(r *Row) int64 { return int64(r.Calls) },
+		"avg":      func(r *Row) int64 { return int64(r.Mean()) },
+		"p50":      func(r *Row) int64 { return int64(r.Durations.Quantile(500)) },
+		"p90":      func(r *Row) int64 { return int64(r.Durations.Quantile(900)) },
+		"p99":      func(r *Row) int64 { return int64(r.Durations.Quantile(990)) },
+		"cpu":      func(r *Row) int64 { return int64(r.CPU()) },
+		"runnable": func(r *Row) int64 { return int64(r.Waits.Runnable) },
+		"blocked":  func(r *Row) int64 { return int64(r.Waits.Blocked) },
+		"max":      func(r *Row) int64 { return int64(r.Durations.Max()) },
+		"errors":   func(r *Row) int64 { return int64(r.Errors) },
+		"name":     func(*Row) int64 { return 0 },
 	}
 }
 
-// ParseSortKey reads a key: total, self, calls, avg, p50, p90, p99, max, errors or name.
+// ParseSortKey reads a key: total, self, calls, avg, p50, p90, p99, max, errors, cpu, runnable, blocked or name.
 func ParseSortKey(text string) (SortKey, error) {
 	if _, ok := sortKeys()[SortKey(text)]; !ok {
-		return "", fmt.Errorf("cannot sort by %q: want total, self, calls, avg, p50, p90, p99, max, errors or name", text)
+		return "", fmt.Errorf("cannot sort by %q: want total, self, calls, avg, p50, p90, p99, max, errors, cpu, runnable, blocked or name", text)
 	}
 	return SortKey(text), nil
 }

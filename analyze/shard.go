@@ -80,6 +80,7 @@ func (s *source) pair(opts *Options, cols format.Columns, views []view) (tally, 
 	shards := make([]*shard, len(views))
 	for i, v := range views {
 		shards[i] = newShard(v)
+		shards[i].pairer.sched = s.meta.Sched
 		wg.Go(shards[i].run)
 	}
 	selected := []bool{}
@@ -127,6 +128,7 @@ func (sh *shard) run() {
 		sh.pairer.takeOff(w.off, w.funcs)
 		sh.pairer.costs.calibrate(w.costs)
 		sh.pairer.losses.add(w.losses)
+		sh.pairer.schedLosses.add(w.losses)
 		for _, r := range w.runs {
 			t := sh.thread(r.thread, &w)
 			sh.pairer.process(t, &w.batch.Batch, r.from, r.to)

@@ -29,6 +29,9 @@ type SlowCall struct {
 	Duration time.Duration
 	// Args and Results are the values of the call as they stand in a call in C; "" for none.
 	Args, Results string
+	Sched         bool // the scheduler was recorded: the next two are known
+	Waits         Waits
+	Longest       Wait // the longest that it was blocked in one piece
 	// Flow is the call and what is below it, in the order of time. Where much is, it holds the longest calls,
 	// and those that they are in.
 	Flow        []Step
@@ -106,6 +109,7 @@ func collectFlows(path string, file int, opts *Options, ranked []rankedCall, lis
 			File: printable(path), Function: fn, Module: src.tables.Modules[fn.Module].Path,
 			Process: src.processes[c.thread], Thread: src.tables.Threads[c.thread],
 			Start: time.Duration(c.startNs), Duration: time.Duration(c.durationNs),
+			Sched: src.meta.Sched, Waits: flow.waits, Longest: flow.longest,
 			Began: time.Unix(0, src.meta.Start.WallNs).UTC().Add(time.Duration(c.startNs)),
 		}
 		call.Flow = flow.steps(c.thread, src.tables)

@@ -38,6 +38,8 @@ type callFlow struct {
 	atNs      int64 // shorter calls need not be added
 	omitted   uint64
 	omittedNs int64
+	waits     Waits
+	longest   Wait
 }
 
 type flowCall struct {
@@ -96,6 +98,10 @@ func (s *slowFlows) leave(t *thread, f *frame, state State) {
 		flow.add(t, c, level)
 	}
 	if last := len(open.flows) - 1; open.flows[last].level == level {
+		if t.sched != nil {
+			open.flows[last].waits, _ = t.sched.waits()
+			open.flows[last].longest = t.sched.longest()
+		}
 		open.flows = open.flows[:last]
 	}
 	if len(open.flows) == 0 {

@@ -24,6 +24,7 @@ type source struct {
 	defs   int    // bytes of all definitions
 	events uint64 // so far
 
+	switches  uint64         // so far
 	comms     map[int]string // of the processes, by PID: the program that each runs at this place in the file
 	processes []string       // by thread: the program of its process
 }
@@ -35,6 +36,7 @@ type batch struct {
 	runs    []run
 	funcs   uint32 // all function numbers are below
 	events  uint64
+	offs    uint64 // how often threads left a processor
 	message format.Message
 	ready   chan error // filled when decoded
 	users   atomic.Int32
@@ -151,7 +153,7 @@ func (s *source) damage() string { return printable(s.reader.Damage()) }
 
 // inspect finds the runs and the bounds of a decoded batch.
 func (b *batch) inspect() error {
-	b.runs, b.funcs, b.events = b.runs[:0], 0, 0
+	b.runs, b.funcs, b.events, b.offs = b.runs[:0], 0, 0, 0
 	threads := b.Thread
 	for from := 0; from < len(threads); {
 		to := from + 1
@@ -173,8 +175,11 @@ func (b *batch) inspect() error {
 	}
 	b.funcs = last + 1
 	for _, k := range b.Kind {
-		if format.Kind(k) <= format.Hit {
+		switch kind := format.Kind(k); {
+		case kind.IsEvent():
 			b.events++
+		case kind == format.SchedOut:
+			b.offs++
 		}
 	}
 	return nil
@@ -198,6 +203,7 @@ func (s *source) accept(b *batch) error {
 		return fmt.Errorf("thread %d is not defined", last)
 	}
 	s.events += b.events
+	s.switches += b.offs
 	return nil
 }
 

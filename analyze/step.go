@@ -10,11 +10,12 @@ import (
 // Step is one thing that happens in a flow of calls.
 type Step struct {
 	Kind     StepKind
+	Wait     *Wait         // of a Waited, which Duration is the sum of
 	State    State         // of a Leave
 	CPU      uint16        // only if Flow was asked for it
 	Depth    int           // shown calls around it
 	At       time.Duration // since the start of the trace
-	Duration time.Duration // of a Leave that has Returned
+	Duration time.Duration // of a Leave that has Returned, and of a Waited
 	ThreadID format.ThreadID
 	Thread   *format.Thread
 	Func     *format.Func
@@ -33,6 +34,8 @@ const (
 	Leave
 	// Hit: a point was passed.
 	Hit
+	// Waited: the thread was off the processor, and runs again.
+	Waited
 )
 
 // FlowName tells the threads of a flow apart: a thread's ID, a goroutine's number behind a g, or a track's behind an s.
@@ -67,6 +70,7 @@ func Flow(path string, opts Options, cpu bool, visit func(*Step) error) (warning
 		v.visit = long.step
 	}
 	m := &merger{pairer: newPairer(v)}
+	m.pairer.sched, m.pairer.waited = src.meta.Sched, v.waited
 	err = src.each(format.Columns{CPU: cpu, Args: true}, func(b *batch) error {
 		m.batch(b, src, &opts)
 		b.release()
@@ -146,6 +150,13 @@ func (s *steps) hit(t *thread, fn format.FuncID) {
 	}
 }
 
+// waited tells of a wait in a shown call.
+func (s *steps) waited(t *thread, w *Wait) {
+	if n := len(t.frames); n > 0 && !t.frames[n-1].hidden {
+		s.step(t, &Step{Kind: Waited, Wait: w, Duration: w.Runnable + w.Blocked + w.Unknown, Depth: int(t.frames[n-1].node)})
+	}
+}
+
 func (s *steps) step(t *thread, st *Step) {
 	if s.err != nil {
 		return
@@ -179,6 +190,7 @@ func (m *merger) batch(b *batch, src *source, opts *Options) {
 	m.pairer.takeOff(src.tables.TakenOff, src.tables.Funcs)
 	m.pairer.costs.calibrate(src.costs(opts))
 	m.pairer.losses.add(src.tables.Losses)
+	m.pairer.schedLosses.add(src.tables.Losses)
 	m.threads = append(m.threads, make([]*thread, len(src.tables.Threads)-len(m.threads))...)
 	m.heap = m.heap[:0]
 	for _, r := range b.runs {

@@ -35,6 +35,8 @@ func (s *summary) add(path string, src *source, sum tally, opts *Options) {
 	tr.Kernels = appendNew(tr.Kernels, meta.Kernel)
 	tr.Commands = appendNew(tr.Commands, strings.Join(meta.Command, " "))
 	tr.Events += src.events
+	tr.Switches += src.switches
+	tr.Sched = tr.Sched || meta.Sched
 	tr.LeftOut += len(t.LeftOut)
 	tr.Threads += len(t.Threads)
 	tr.SlowerThan = max(tr.SlowerThan, slowerThan(meta))
@@ -65,6 +67,7 @@ func (s *summary) add(path string, src *source, sum tally, opts *Options) {
 	s.addMoved(path, t.Calibrations)
 	s.addLoss(path, t)
 	s.trace.Touched = append(s.trace.Touched, sum.touched...)
+	s.addSched(path, src)
 	s.addTakenOff(path, t)
 	if sum.orphans > 0 {
 		s.warn(path, "%s seen whose entry was not: calls that had begun before the recording or before a fork, or lost entries", plural(sum.orphans, "return was", "returns were"))
@@ -78,12 +81,15 @@ func (s *summary) add(path string, src *source, sum tally, opts *Options) {
 func (s *summary) addLoss(path string, t *format.Tables) {
 	var entries, returns uint64
 	first, last := uint64(0), uint64(0)
-	for i, l := range t.Losses {
-		entries += l.Entries
-		returns += l.Returns
-		if i == 0 || l.FirstNs < first {
+	for _, l := range t.Losses {
+		if l.Entries+l.Returns == 0 {
+			continue
+		}
+		if entries+returns == 0 || l.FirstNs < first {
 			first = l.FirstNs
 		}
+		entries += l.Entries
+		returns += l.Returns
 		last = max(last, l.LastNs)
 	}
 	lost := entries + returns
@@ -98,7 +104,7 @@ func (s *summary) addLoss(path string, t *format.Tables) {
 	windows.add(slices.SortedStableFunc(slices.Values(t.Losses), func(a, b format.Loss) int { return cmp.Compare(a.FirstNs, b.FirstNs) }))
 	s.trace.Losses = append(s.trace.Losses, windows.list...)
 	when := ""
-	if len(t.Losses) > 0 {
+	if entries+returns > 0 {
 		when = fmt.Sprintf(" between %s and %s after the start, %s of them",
 			FormatDuration(time.Duration(first)), FormatDuration(time.Duration(last)), plural(entries, "entry", "entries"))
 	}

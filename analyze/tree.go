@@ -51,6 +51,7 @@ type Node struct {
 	Incomplete uint64
 	Total      time.Duration // of the complete calls
 	Self       time.Duration
+	SelfWaits  Waits // in Self; see Trace.Sched
 	Children   []*Node
 }
 
@@ -93,7 +94,7 @@ func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 				}
 				numbers[i] = n
 			}
-			all.merge(part, numbers)
+			all.merge(part, numbers, src.meta.Sched)
 		}
 	}
 	if all.crowded {
@@ -132,6 +133,7 @@ type pathNode struct {
 	incomplete uint64
 	totalNs    int64
 	selfNs     int64
+	selfWaits  Waits
 }
 
 // pathKey is what makes two calls take the same node: that of their caller, and
@@ -239,6 +241,10 @@ func (c *callPaths) leave(t *thread, f *frame, state State) {
 	if state == Complete {
 		n.totalNs += f.durationNs(t)
 		n.selfNs += f.selfNs(t)
+		if t.sched != nil {
+			_, self := t.sched.waits()
+			n.selfWaits.Add(self)
+		}
 	} else {
 		n.incomplete++
 	}
@@ -256,7 +262,7 @@ func (c *callPaths) hit(t *thread, fn format.FuncID) {
 
 // merge adds the paths of a part of a trace, whose functions and groups have other
 // numbers here.
-func (c *callPaths) merge(part *callPaths, numbers []uint32) {
+func (c *callPaths) merge(part *callPaths, numbers []uint32, sched bool) {
 	here := make([]uint32, len(part.nodes))
 	for l, at := range part.roots {
 		here[at] = c.root(l)
@@ -271,11 +277,15 @@ func (c *callPaths) merge(part *callPaths, numbers []uint32) {
 			fn = numbers[fn]
 		}
 		here[i] = c.child(here[n.parent], fn)
+		if !sched {
+			n.selfWaits = Waits{Unknown: time.Duration(n.selfNs)}
+		}
 		to := &c.nodes[here[i]]
 		to.calls += n.calls
 		to.incomplete += n.incomplete
 		to.totalNs += n.totalNs
 		to.selfNs += n.selfNs
+		to.selfWaits.Add(n.selfWaits)
 	}
 	c.crowded = c.crowded || part.crowded
 }
@@ -287,7 +297,7 @@ func (c *callPaths) build(fns []Function, groups []rowKey, values []Value) []Thr
 	for i := len(c.nodes) - 1; i > 0; i-- { // children before their parents
 		from, n := &c.nodes[i], &nodes[i]
 		n.Calls, n.Incomplete = from.calls, from.incomplete
-		n.Total, n.Self = time.Duration(from.totalNs), time.Duration(from.selfNs)
+		n.Total, n.Self, n.SelfWaits = time.Duration(from.totalNs), time.Duration(from.selfNs), from.selfWaits
 		slices.SortFunc(n.Children, compareNodes)
 		if from.calls == 0 && len(n.Children) == 0 { // all were too short
 			continue

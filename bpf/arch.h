@@ -16,6 +16,11 @@ struct pt_regs {
 #define REGS_RESULT(regs) ((regs)->ax)
 /* Where Go keeps its goroutine (ABIInternal, since 1.17). */
 #define REGS_G(regs) ((regs)->r14)
+/* A kernel stack is not larger, and no other begins so close above it (THREAD_SIZE, THREAD_ALIGN). */
+#define MAX_STACK (32 << 10)
+/* Whether the task came into the kernel by an interrupt or exception, not by a system call
+ * (arch/x86/entry/entry_64.S). Needed where interrupts of user code run on the stack of the task. */
+#define USER_INTERRUPTED(regs) ((__s64)(regs)->orig_ax == -1)
 /* A return has taken the return address off the stack. */
 #define RETURN_POPS 8
 
@@ -45,6 +50,8 @@ struct pt_regs {
 #define REGS_IP(regs) ((regs)->pc)
 #define REGS_RESULT(regs) ((regs)->regs[0])
 #define REGS_G(regs) ((regs)->regs[28])
+#define MAX_STACK (64 << 10)
+#define USER_INTERRUPTED(regs) 0
 #define RETURN_POPS 0
 
 static __always_inline __u64 return_address(struct pt_regs *regs)

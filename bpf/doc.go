@@ -36,9 +36,11 @@
 // runs, and leaves it when its last thread has exited. Their records go into one ring of
 // their own: a flood of events cannot displace them.
 //
+// Two more, loaded only for Options.Sched, tell when threads that have had an event leave a CPU, may run and run (sched.h).
+//
 // The objects for amd64 and arm64 are committed, so that building utrace needs
 // no clang; go generate makes them again. The probes use no kernel type but the
-// registers, and so need no BTF of the running kernel; the watchers of tasks read three fields that the
+// registers, and so need no BTF of the running kernel; the watchers of tasks and of the scheduler read a few fields that the
 // loader finds by BTF, and are left out where there is none.
 //
 // The code in C is licensed under Apache-2.0 or GPL-2.0, at your choice.

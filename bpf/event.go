@@ -137,6 +137,7 @@ func (v *Values) DecodeValues(rec []byte) bool {
 type Loss struct {
 	FirstNs, LastNs  uint64 // CLOCK_MONOTONIC
 	Entries, Returns uint64
+	Sched            uint64 // records of the scheduler
 }
 
 // Decode reads the event in a record.

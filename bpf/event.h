@@ -22,11 +22,16 @@ enum record_kind {
 	KIND_RETURN = 1,
 	KIND_TAIL_ENTRY = 2,
 	KIND_HIT = 3,
+	KIND_SCHED_OUT = 6, /* a thread leaves its CPU; value: its state, 0 if it could run on */
+	KIND_SCHED_IN = 7,  /* it runs again */
+	KIND_WAKEUP = 8,    /* it may run again; value: the thread that does it, and WAKEUP_IN_INTERRUPT */
 	KIND_DROPPED = 9, /* a return like any other, of a call that a condition has dropped */
 	KIND_NAMED = 0x80, /* beside one of these: value stands for the name of the function */
 	KIND_ARGS = 0x100, /* in a ring: a struct args_event, see site.h */
 	KIND_NAME = 0x200, /* with these two: nothing has happened, the arguments tell the name that name stands for */
 };
+
+#define WAKEUP_IN_INTERRUPT (1ULL << 32)
 
 /* One pass over a probe. In a lane the upper three bytes of kind say which lap the
  * record is of (LAP). */
@@ -82,7 +87,8 @@ struct task {
 struct loss {
 	__u64 first_ns, last_ns; /* CLOCK_MONOTONIC */
 	__u64 entries, returns;  /* hits count as entries */
-	__u64 unused[4];         /* a cache line */
+	__u64 sched;             /* records of switches and wakeups */
+	__u64 unused[3];         /* a cache line */
 };
 
 /* What was lost of one function. */

@@ -96,12 +96,12 @@ type Losses struct {
 func (l *Losses) Take(fn func(cpu int, lost Loss)) {
 	for cpu := range l.cpus {
 		at := cpu * lossBytes
-		first, last, entries, returns := l.mem.word(at), l.mem.word(at+8), l.mem.word(at+16), l.mem.word(at+24)
-		if atomic.LoadUint64(entries)+atomic.LoadUint64(returns) == 0 {
+		first, last, entries, returns, sched := l.mem.word(at), l.mem.word(at+8), l.mem.word(at+16), l.mem.word(at+24), l.mem.word(at+32)
+		if atomic.LoadUint64(entries)+atomic.LoadUint64(returns)+atomic.LoadUint64(sched) == 0 {
 			continue
 		}
 		lost := Loss{
-			Entries: atomic.SwapUint64(entries, 0), Returns: atomic.SwapUint64(returns, 0),
+			Entries: atomic.SwapUint64(entries, 0), Returns: atomic.SwapUint64(returns, 0), Sched: atomic.SwapUint64(sched, 0),
 			FirstNs: atomic.SwapUint64(first, 0), LastNs: atomic.LoadUint64(last),
 		}
 		if lost.FirstNs == 0 { // it went with the call before

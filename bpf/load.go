@@ -29,6 +29,7 @@ type Options struct {
 	Sites     int    // how many sites with arguments there can be
 	Limited   bool   // count the hits of each function in each process, see Hits
 	NoTasks   bool   // do not watch what happens to tasks
+	Sched     bool   // record when threads that have had an event leave a CPU, run again and are woken
 	// FollowCalls follows calls from their entry to their return, where conditions are decided at the return: all
 	// sites of functions must be SiteFollowed.
 	FollowCalls bool
@@ -63,7 +64,7 @@ type Objects struct {
 
 // Load loads the programs, disabled. An error of the verifier is wrapped. What
 // happens to tasks is watched from then on: that needs BTF of the running kernel, without
-// which there are no Tasks, and to Follow is ErrUnsupported.
+// which there are no Tasks, and to Follow or to record Sched is ErrUnsupported.
 func Load(o Options) (_ *Objects, err error) {
 	spec, err := loadUtrace()
 	if err != nil {
@@ -71,7 +72,9 @@ func Load(o Options) (_ *Objects, err error) {
 	}
 	if o.Method == Perf {
 		for _, prog := range spec.Programs {
-			prog.AttachType = ebpf.AttachNone
+			if prog.Type == ebpf.Kprobe {
+				prog.AttachType = ebpf.AttachNone
+			}
 		}
 	}
 	cpus, err := ebpf.PossibleCPU()
@@ -108,6 +111,9 @@ func Load(o Options) (_ *Objects, err error) {
 	if err := errors.Join(prepareCalls(spec, o), prepareLimit(spec, o)); err != nil {
 		return nil, err
 	}
+	if err := prepareSched(spec, o.Sched); err != nil {
+		return nil, err
+	}
 	tasks := !o.NoTasks
 	kernel, err := btf.LoadKernelSpec()
 	if err == nil {
@@ -118,6 +124,9 @@ func Load(o Options) (_ *Objects, err error) {
 	if err != nil || !tasks {
 		if o.Follow && tasks {
 			return nil, fmt.Errorf("%w: children cannot be followed without BTF of the kernel (CONFIG_DEBUG_INFO_BTF): %w", ErrUnsupported, err)
+		}
+		if o.Sched {
+			return nil, fmt.Errorf("%w: switches of threads cannot be recorded without BTF of the kernel (CONFIG_DEBUG_INFO_BTF): %w", ErrUnsupported, err)
 		}
 		tasks = false
 		for _, tp := range taskProbes() {
@@ -171,6 +180,11 @@ func Load(o Options) (_ *Objects, err error) {
 				return nil, fmt.Errorf("attach to tracepoint %s: %w", tp.name, err)
 			}
 			objs.closers = append(objs.closers, l)
+		}
+	}
+	if o.Sched {
+		if err := objs.watchSched(coll); err != nil {
+			return nil, err
 		}
 	}
 	for _, tgid := range o.TGIDs {

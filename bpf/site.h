@@ -482,6 +482,8 @@ int on_site(struct pt_regs *regs)
 	key = (struct kept_key){.thread = goid ? goid : (__u32)id, .sp = sp, .func = site->func, .tgid = id >> 32};
 	if (site->flags & SITE_PAIRED && kind == KIND_RETURN && !paired(kind, &key, 0))
 		return 0;
+	if (!goid && !(site->flags & SITE_KEYED)) /* else the call is of no thread */
+		see(id);
 	cpu = bpf_get_smp_processor_id();
 	s = take_scratch(cpu);
 	if (!s) {

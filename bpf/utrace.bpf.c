@@ -32,6 +32,9 @@ struct signal_struct {
 } __attribute__((preserve_access_index));
 
 struct task_struct {
+	unsigned int __state; /* since Linux 5.14 */
+	void *stack;
+	int pid;
 	int tgid;
 	char comm[16];
 	struct signal_struct *signal;
@@ -114,6 +117,13 @@ struct {
 	__type(value, struct func_loss);
 } func_losses SEC(".maps");
 
+static __always_inline void count_time(struct loss *loss, __u64 now)
+{
+	__sync_val_compare_and_swap(&loss->first_ns, 0, now);
+	if (now > loss->last_ns)
+		loss->last_ns = now;
+}
+
 /* Counts an event that found no room. Another thread may interrupt this one
  * on the same CPU, and the recorder takes the counters, so they are atomic. */
 static __always_inline void count_loss(__u32 cpu, __u32 func, __u32 kind, __u64 now)
@@ -123,9 +133,7 @@ static __always_inline void count_loss(__u32 cpu, __u32 func, __u32 kind, __u64 
 
 	if (!loss)
 		return;
-	__sync_val_compare_and_swap(&loss->first_ns, 0, now);
-	if (now > loss->last_ns)
-		loss->last_ns = now;
+	count_time(loss, now);
 	if (kind == KIND_RETURN) {
 		__sync_fetch_and_add(&loss->returns, 1);
 		if (fl)
@@ -179,6 +187,8 @@ static __always_inline void fill(struct event *event, __u32 func, __u64 now, __u
 	event->tid = id;
 }
 
+#include "sched.h"
+
 static __always_inline int record(__u32 func, __u32 kind, __u64 sp, __u64 value)
 {
 	__u64 id = bpf_get_current_pid_tgid(), now;
@@ -190,6 +200,7 @@ static __always_inline int record(__u32 func, __u32 kind, __u64 sp, __u64 value)
 	now = bpf_ktime_get_ns();
 	if (limited && !count_hit(id >> 32, func, kind))
 		return 0;
+	see(id);
 	cpu = bpf_get_smp_processor_id();
 	event = new_event(cpu, &lap);
 	if (!event) {
@@ -336,6 +347,8 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 	__u64 id = bpf_get_current_pid_tgid();
 	struct task *rec;
 
+	unsee(id);
+	unsee(ctx->args[1]);
 	if (!recorded(id >> 32))
 		return 0;
 	rec = new_task(TASK_EXEC, id, ctx->args[1]);
@@ -357,6 +370,7 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
 	__u32 tgid = id >> 32, kind = TASK_THREAD_EXIT;
 	struct task *rec;
 
+	unsee(id);
 	if (!recorded(tgid))
 		return 0;
 	if (BPF_CORE_READ(task, signal, live.counter) == 0) {

@@ -31,6 +31,7 @@ const (
 	utraceMapOpenCalls      = "open_calls"
 	utraceMapRings          = "rings"
 	utraceMapScratches      = "scratches"
+	utraceMapSeen           = "seen"
 	utraceMapSites          = "sites"
 	utraceMapTakenOff       = "taken_off"
 	utraceMapTasks          = "tasks"
@@ -42,6 +43,8 @@ const (
 	utraceProgOnInstruction = "on_instruction"
 	utraceProgOnReturn      = "on_return"
 	utraceProgOnSite        = "on_site"
+	utraceProgOnSwitch      = "on_switch"
+	utraceProgOnWaking      = "on_waking"
 	utraceVarEnabled        = "enabled"
 	utraceVarFilterTgids    = "filter_tgids"
 	utraceVarFollowCalls    = "follow_calls"
@@ -52,6 +55,7 @@ const (
 	utraceVarNameSeed       = "name_seed"
 	utraceVarOnlyTgid       = "only_tgid"
 	utraceVarOwnTgid        = "own_tgid"
+	utraceVarSched          = "sched"
 	utraceVarTlsOffset      = "tls_offset"
 	utraceVarUncounted      = "uncounted"
 	utraceVarUncountedDrops = "uncounted_drops"
@@ -106,6 +110,8 @@ type utraceProgramSpecs struct {
 	OnInstruction *ebpf.ProgramSpec `ebpf:"on_instruction"`
 	OnReturn      *ebpf.ProgramSpec `ebpf:"on_return"`
 	OnSite        *ebpf.ProgramSpec `ebpf:"on_site"`
+	OnSwitch      *ebpf.ProgramSpec `ebpf:"on_switch"`
+	OnWaking      *ebpf.ProgramSpec `ebpf:"on_waking"`
 }
 
 // utraceMapSpecs contains maps before they are loaded into the kernel.
@@ -127,6 +133,7 @@ type utraceMapSpecs struct {
 	OpenCalls    *ebpf.MapSpec `ebpf:"open_calls"`
 	Rings        *ebpf.MapSpec `ebpf:"rings"`
 	Scratches    *ebpf.MapSpec `ebpf:"scratches"`
+	Seen         *ebpf.MapSpec `ebpf:"seen"`
 	Sites        *ebpf.MapSpec `ebpf:"sites"`
 	TakenOff     *ebpf.MapSpec `ebpf:"taken_off"`
 	Tasks        *ebpf.MapSpec `ebpf:"tasks"`
@@ -148,6 +155,7 @@ type utraceVariableSpecs struct {
 	NameSeed       *ebpf.VariableSpec `ebpf:"name_seed"`
 	OnlyTgid       *ebpf.VariableSpec `ebpf:"only_tgid"`
 	OwnTgid        *ebpf.VariableSpec `ebpf:"own_tgid"`
+	Sched          *ebpf.VariableSpec `ebpf:"sched"`
 	TlsOffset      *ebpf.VariableSpec `ebpf:"tls_offset"`
 	Uncounted      *ebpf.VariableSpec `ebpf:"uncounted"`
 	UncountedDrops *ebpf.VariableSpec `ebpf:"uncounted_drops"`
@@ -189,6 +197,7 @@ type utraceMaps struct {
 	OpenCalls    *ebpf.Map `ebpf:"open_calls"`
 	Rings        *ebpf.Map `ebpf:"rings"`
 	Scratches    *ebpf.Map `ebpf:"scratches"`
+	Seen         *ebpf.Map `ebpf:"seen"`
 	Sites        *ebpf.Map `ebpf:"sites"`
 	TakenOff     *ebpf.Map `ebpf:"taken_off"`
 	Tasks        *ebpf.Map `ebpf:"tasks"`
@@ -213,6 +222,7 @@ func (m *utraceMaps) Close() error {
 		m.OpenCalls,
 		m.Rings,
 		m.Scratches,
+		m.Seen,
 		m.Sites,
 		m.TakenOff,
 		m.Tasks,
@@ -235,6 +245,7 @@ type utraceVariables struct {
 	NameSeed       *ebpf.Variable `ebpf:"name_seed"`
 	OnlyTgid       *ebpf.Variable `ebpf:"only_tgid"`
 	OwnTgid        *ebpf.Variable `ebpf:"own_tgid"`
+	Sched          *ebpf.Variable `ebpf:"sched"`
 	TlsOffset      *ebpf.Variable `ebpf:"tls_offset"`
 	Uncounted      *ebpf.Variable `ebpf:"uncounted"`
 	UncountedDrops *ebpf.Variable `ebpf:"uncounted_drops"`
@@ -251,6 +262,8 @@ type utracePrograms struct {
 	OnInstruction *ebpf.Program `ebpf:"on_instruction"`
 	OnReturn      *ebpf.Program `ebpf:"on_return"`
 	OnSite        *ebpf.Program `ebpf:"on_site"`
+	OnSwitch      *ebpf.Program `ebpf:"on_switch"`
+	OnWaking      *ebpf.Program `ebpf:"on_waking"`
 }
 
 func (p *utracePrograms) Close() error {
@@ -261,6 +274,8 @@ func (p *utracePrograms) Close() error {
 		p.OnInstruction,
 		p.OnReturn,
 		p.OnSite,
+		p.OnSwitch,
+		p.OnWaking,
 	)
 }
 

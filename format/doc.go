@@ -29,6 +29,11 @@
 // stack pointer is that at the function's entry; for a return it is adjusted, so
 // that a call's entry and its return have the same one.
 //
+// The scheduler. With Meta.Sched, rows of the kinds 6 (SchedOut), 7 (SchedIn) and 8 (Wakeup) tell when a thread that has
+// had an event leaves its processor, runs again, and may run again: between 6 and 8 it is blocked, if the value of 6, its
+// state, is not 0; up to 7 it waits for a processor. These rows have func 0 and are not counted as events. Threads with a goroutine
+// or a track have none: the scheduler knows only threads.
+//
 // Definitions. What a number in the columns thread or func stands for is said by
 // a row of kind 19 (Thread) or 17 (Func), in an earlier batch: the number is in the
 // column itself and in value, and info is the JSON of the struct of that
@@ -45,8 +50,8 @@
 //
 // The metadata of the schema hold under "utrace.version" the version of the
 // format, and under "utrace" what was known at the start, as the JSON of Meta.
-// Within a version, columns of integers or of utf8 may be added at the end, and members to
-// the JSON; readers pass over what they do not know. Any other change makes a new version.
+// Within a version, columns of integers or of utf8 may be added at the end, kinds of rows, and members to
+// the JSON; readers pass over what they do not know, but for the times of such rows. Any other change makes a new version.
 //
 // Before the footer stands the end-of-stream marker. A Reader goes from front to
 // back and needs no footer: after a kill -9 or on a full disk the file is read up to its last

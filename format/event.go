@@ -21,6 +21,16 @@ const (
 	// StackBase only sets the thread's stack base to Value; stack_bytes of the
 	// thread's following rows count downwards from it.
 	StackBase Kind = 5
+	// SchedOut is the moment at which a thread leaves its processor. Value is 0 if it could run on (it was
+	// preempted, or gave way), else it is blocked, and Value is its state as the kernel has it: 1 interruptible sleep, 2
+	// uninterruptible, or others.
+	SchedOut Kind = 6
+	// SchedIn is the moment at which a thread runs again.
+	SchedIn Kind = 7
+	// Wakeup is the moment at which a thread may run again. It can come shortly before the SchedOut of a thread that
+	// is just going to sleep, and also for a thread that then does not. Value is the ID of the thread that did it, 0 for
+	// the idle one, with WakeupInInterrupt added if not this thread did it but an interrupt.
+	Wakeup Kind = 8
 	// DroppedReturn is the return of a call that did not meet a condition which is decided at the return; its entry is there
 	// since it contains what did. See Dropped.
 	DroppedReturn Kind = 9
@@ -43,9 +53,14 @@ const (
 	KindDropped Kind = 25
 )
 
+// WakeupInInterrupt is in the Value of a Wakeup that came from an interrupt (of a timer, a device, the network) while
+// the thread happened to run there. What a thread sends to another over the loopback network is handled like an interrupt, too.
+const WakeupInInterrupt = 1 << 32
+
 func kindNames() map[Kind]string {
 	return map[Kind]string{
 		Entry: "entry", Return: "return", TailEntry: "tail-entry", Hit: "hit", Pause: "pause", StackBase: "stack-base",
+		SchedOut: "sched-out", SchedIn: "sched-in", Wakeup: "wakeup",
 		KindModule: "module", KindFunc: "func", KindProcess: "process", KindThread: "thread", KindLoss: "loss",
 		KindLeftOut: "left-out", KindEnd: "end", KindTakenOff: "taken-off",
 		DroppedReturn: "dropped-return", KindDropped: "dropped",
@@ -63,6 +78,9 @@ func (k Kind) String() string {
 // IsEvent reports whether the kind is something that a probe saw: an entry, a
 // return or a hit.
 func (k Kind) IsEvent() bool { return k <= Hit || k == DroppedReturn }
+
+// IsSched reports whether the kind is something that the scheduler did with the thread.
+func (k Kind) IsSched() bool { return k >= SchedOut && k <= Wakeup }
 
 // IsEntry reports whether the kind begins a call.
 func (k Kind) IsEntry() bool { return k == Entry || k == TailEntry }
@@ -83,10 +101,10 @@ type FuncID uint32
 type Event struct {
 	TimeNs uint64 // since Meta.Start.MonoNs
 	SP     uint64 // stack pointer at the function's entry, for returns too; 0 unknown
-	Value  uint64 // return value of a Return, else 0
+	Value  uint64 // of a Return, SchedOut or Wakeup, else 0
 	Thread ThreadID
-	Func   FuncID
-	CPU    uint16
+	Func   FuncID // 0 for what the scheduler did
+	CPU    uint16 // of a Wakeup that of the waker
 	Kind   Kind
 
 	args uint32 // see Writer.AppendArgs: which of the writer's pending ones, counted from 1

@@ -53,9 +53,12 @@ left-out {"name":"_start","module":"/bin/prog","addr":4000,"reason":"entry point
 200 0 entry 1 sp=0x7ffe00000f00 cpu=1
 210 0 tail-entry 1 sp=0x7ffe00000f00 cpu=1
 120 1 entry 1 sp=0x7f0000001000
+220 0 sched-out 0 value=0x1 cpu=1
+240 0 wakeup 0 value=0x10000000b
+250 0 sched-in 0 cpu=1
 300 0 return 1 sp=0x7ffe00000f00 value=0xffffffffffffffff cpu=1
 flush
-loss {"cpu":1,"first_ns":400,"last_ns":500,"entries":3,"returns":2}
+loss {"cpu":1,"first_ns":400,"last_ns":500,"entries":3,"returns":2,"sched":4}
 taken-off {"func":2,"time_ns":600,"hits":7,"pid":10,"overhead_percent":12.5,"reason":"its hits cost process 10 (prog) 12.5% of 11 ms of CPU time; the limit for all is 5%"}
 20000000000 1 return 1 sp=0x7f0000001000 value=0x7
 20000000100 1 entry 1 sp=0x55d000000000
@@ -95,7 +98,8 @@ func TestTextRoundTrip(t *testing.T) {
 		"100 0 entry 0 sp=0x7ffe00001000\n150 0 hit 2",
 		"300 0 return 1 sp=0x7ffe00000f00 value=0xffffffffffffffff cpu=1\n120 1 entry 1 sp=0x7f0000001000\n",
 		"20000000000 1 return 1 sp=0x7f0000001000 value=0x7\n20000000100 1 entry 1 sp=0x55d000000000\n20000000200 1 entry 1\n",
-		`"events":9,"entries":6`,
+		"220 0 sched-out 0 value=0x1 cpu=1\n240 0 wakeup 0 value=0x10000000b\n250 0 sched-in 0 cpu=1\n",
+		`"events":9,"entries":6,"sched":3`,
 	} {
 		if !strings.Contains(once, want) {
 			t.Errorf("%q is not in:\n%s", want, once)
@@ -117,7 +121,10 @@ func TestValidate(t *testing.T) {
 		"hit of a function": {"hit 2", "hit 1"},
 		"value of an entry": {"cpu=1\n210", "cpu=1 value=3\n210"},
 		"unknown process":   {`thread {"pid":10,"tid":11`, `thread {"pid":12,"tid":11`},
-		"loss of nothing":   {`"entries":3,"returns":2}` + "\nt", `"entries":0,"returns":0}` + "\nt"},
+		"loss of nothing":   {`"entries":3,"returns":2,"sched":4}` + "\nt", `"entries":0,"returns":0}` + "\nt"},
+		"switch of a call":  {"sched-out 0 ", "sched-out 1 "},
+		"stack of a switch": {"250 0 sched-in 0 ", "250 0 sched-in 0 sp=0x7ffe00000f00 "},
+		"value of a switch": {"250 0 sched-in 0 ", "250 0 sched-in 0 value=1 "},
 		"unknown taken off": {`taken-off {"func":2`, `taken-off {"func":9`},
 		"call after it":     {`taken-off {"func":2`, `taken-off {"func":1`},
 		"taken off twice":   {"taken-off {", `taken-off {"func":2,"time_ns":500,"hits":7,"pid":10,"overhead_percent":1,"reason":""}` + "\ntaken-off {"},
@@ -160,7 +167,7 @@ func TestArrowReadsIt(t *testing.T) {
 			timeNs[rec.Column(1).(*array.Uint32).Value(row)] += uint64(rec.Column(0).(*array.Uint32).Value(row))
 		}
 	}
-	want := map[uint8]int{0: 5, 1: 2, 2: 1, 3: 1, 4: 4, 5: 3, 16: 1, 17: 3, 18: 1, 19: 2, 20: 1, 21: 1, 22: 1, 23: 1}
+	want := map[uint8]int{0: 5, 1: 2, 2: 1, 3: 1, 4: 4, 5: 3, 6: 1, 7: 1, 8: 1, 16: 1, 17: 3, 18: 1, 19: 2, 20: 1, 21: 1, 22: 1, 23: 1}
 	if !reflect.DeepEqual(kinds, want) {
 		t.Errorf("kinds %v, want %v", kinds, want)
 	}

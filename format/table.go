@@ -19,8 +19,9 @@ type Meta struct {
 	Probes    []string `json:"probes,omitempty"`
 	Presets   []string `json:"presets,omitempty"` // those that utrace has chosen included
 	CPUs      int      `json:"cpus"`
-	RingBytes int      `json:"ring_bytes"` // per CPU
-	Start     Anchor   `json:"start"`      // event times count from Start.MonoNs
+	RingBytes int      `json:"ring_bytes"`      // per CPU
+	Start     Anchor   `json:"start"`           // event times count from Start.MonoNs
+	Sched     bool     `json:"sched,omitempty"` // the rows of a thread tell when it ran, see SchedOut
 
 	SlowerThanNs       int64   `json:"slower_than_ns,omitempty"`       // only calls at least this long were kept; 0: all
 	MaxOverheadPercent float64 `json:"max_overhead_percent,omitempty"` // of the CPU time of each process; 0: no limit
@@ -107,6 +108,7 @@ type Loss struct {
 	LastNs  uint64 `json:"last_ns"`
 	Entries uint64 `json:"entries"`
 	Returns uint64 `json:"returns"`
+	Sched   uint64 `json:"sched,omitempty"` // rows of the scheduler
 }
 
 // LeftOut is a function that was asked for and not probed, and why.
@@ -184,7 +186,8 @@ type End struct {
 	Reason   string     `json:"reason"` // why the recording ended
 	Events   uint64     `json:"events"` // events in the file
 	Entries  uint64     `json:"entries"`
-	Lost     uint64     `json:"lost"` // events seen by a probe and not in the file
+	Sched    uint64     `json:"sched,omitempty"` // rows of the scheduler, which are no events
+	Lost     uint64     `json:"lost"`            // events seen by a probe and not in the file
 	FuncLost []FuncLoss `json:"func_lost,omitempty"`
 }
 

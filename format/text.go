@@ -17,7 +17,7 @@ import (
 //	1500 0 return 3 sp=0x7ffc00 value=0x5 cpu=1
 //	flush
 //
-// An event is its time in ns since the start, thread, kind, function, and
+// An event, or what the scheduler did, is its time in ns since the start, thread, kind, function, and
 // what of the rest is not zero; last, behind args=, the JSON array of what it carries. flush ends a batch. Empty lines and lines that
 // begin with # say nothing.
 
@@ -145,7 +145,7 @@ func parseEvent(word, rest string) (e Event, err error) {
 	e.Func = FuncID(number(fields[3], 32))
 	known := false
 	for kind, name := range kindNames() {
-		if name == fields[2] && kind.IsEvent() {
+		if name == fields[2] && (kind.IsEvent() || kind.IsSched()) {
 			e.Kind, known = kind, true
 		}
 	}
@@ -183,7 +183,7 @@ func WriteText(w io.Writer, r *Reader) error {
 		if len(b.Defs) == 0 {
 			for i := range b.Rows {
 				e := clocks[b.Thread[i]].event(b, i)
-				if !e.Kind.IsEvent() {
+				if !e.Kind.IsEvent() && !e.Kind.IsSched() {
 					continue
 				}
 				fmt.Fprintf(out, "%d %d %s %d", e.TimeNs, e.Thread, e.Kind, e.Func)

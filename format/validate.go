@@ -37,6 +37,7 @@ type validator struct {
 	processes       map[int]bool
 	eventRows       uint64
 	entries         uint64
+	sched           uint64
 	threads, losses int
 	takenOff        int
 	dropped         int
@@ -63,7 +64,7 @@ func (v *validator) definitions(b *Batch, tables *Tables) error {
 	}
 	v.threads = len(tables.Threads)
 	for _, l := range tables.Losses[v.losses:] {
-		if l.FirstNs > l.LastNs || l.Entries+l.Returns == 0 {
+		if l.FirstNs > l.LastNs || l.Entries+l.Returns+l.Sched == 0 {
 			return fmt.Errorf("a loss of nothing, or one that ends before it begins: %+v", l)
 		}
 	}
@@ -89,8 +90,9 @@ func (v *validator) definitions(b *Batch, tables *Tables) error {
 	v.dropped = len(tables.Dropped)
 	if end := tables.End; end != nil {
 		v.ended = true
-		if end.Events != v.eventRows || end.Entries != v.entries {
-			return fmt.Errorf("the end counts %d events, %d entries; there are %d, %d", end.Events, end.Entries, v.eventRows, v.entries)
+		if end.Events != v.eventRows || end.Entries != v.entries || end.Sched != v.sched {
+			return fmt.Errorf("the end counts %d events, %d entries, %d rows of the scheduler; there are %d, %d, %d",
+				end.Events, end.Entries, end.Sched, v.eventRows, v.entries, v.sched)
 		}
 	}
 	return nil
@@ -109,6 +111,12 @@ func (v *validator) events(b *Batch, tables *Tables, clocks []clock) error {
 			if b.StackBytes[i] != 0 || e.Func != 0 {
 				return fail("more than a time or a base")
 			}
+			continue
+		case e.Kind.IsSched():
+			if b.StackBytes[i] != 0 || e.Func != 0 || len(b.Args(i)) > 0 || e.Kind == SchedIn && e.Value != 0 {
+				return fail("more than a time, a processor and a state or waker")
+			}
+			v.sched++
 			continue
 		case !e.Kind.IsEvent():
 			return fail("unknown kind")

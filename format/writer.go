@@ -50,6 +50,7 @@ type Writer struct {
 	size    int64 // bytes of complete batches in the file
 	events  uint64
 	entries uint64
+	sched   uint64
 
 	pending []Event
 	args    []string // of the pending events
@@ -107,6 +108,9 @@ func NewWriter(f File, meta Meta) (*Writer, error) {
 
 // Size returns the bytes of the file so far, complete batches only.
 func (w *Writer) Size() int64 { return w.size }
+
+// Sched returns the number of rows appended that tell what the scheduler did. They do not count as events.
+func (w *Writer) Sched() uint64 { return w.sched }
 
 // Events returns the number of events appended, and how many of them were entries.
 func (w *Writer) Events() (events, entries uint64) { return w.events, w.entries }
@@ -170,9 +174,14 @@ func (w *Writer) Append(e *Event) error {
 		return w.err
 	}
 	w.pending = append(w.pending, *e)
-	w.events++
-	if e.Kind.IsEntry() {
+	switch {
+	case e.Kind.IsSched():
+		w.sched++
+	case e.Kind.IsEntry():
 		w.entries++
+		fallthrough
+	default:
+		w.events++
 	}
 	t := &w.threads[e.Thread]
 	if t.rows == 0 {
@@ -231,7 +240,7 @@ func (w *Writer) Close(end End) error {
 	if w.err != nil {
 		return w.err
 	}
-	end.Events, end.Entries = w.events, w.entries
+	end.Events, end.Entries, end.Sched = w.events, w.entries, w.sched
 	if err := w.Flush(); err != nil {
 		return err
 	}

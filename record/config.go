@@ -32,6 +32,7 @@ type Config struct {
 	MaxOverhead float64
 	// Calibrator is a command line that runs ServeCalibration; without it typical costs are taken.
 	Calibrator []string
+	Sched      bool // record when the threads that call something run, could run and are blocked
 	Version    string
 	Args       []string // the recorder's own command line, for the trace
 
@@ -65,6 +66,8 @@ type Summary struct {
 	Duration    time.Duration
 	Events      uint64
 	Calls       uint64 // entries
+	Sched       uint64 // rows of the scheduler, see Config.Sched
+	LostSched   uint64
 	LostEntries uint64
 	LostReturns uint64
 	Bytes       int64

@@ -81,6 +81,23 @@
 //
 // A recording that follows ends with the last process, not with the command.
 //
+// # Running and waiting
+//
+// With Config.Sched, programs at sched_switch and sched_waking tell when a thread leaves its CPU, may run again, and
+// runs (bpf/sched.h). They go into the same lanes as the events. Only threads that have had an event are looked at, which the
+// probes note in a bit for each thread ID. What costs a switch is a record for each such thread: see BenchmarkSwitches.
+//
+// The order within a thread holds (drain.go), although its wakeups are written on the CPU of the waker: the tracepoint
+// comes before the thread can run, so everything that it does later is written later. A thread that is just going to sleep, or
+// that does not sleep after all, runs meanwhile; of those a reader must expect a wakeup that comes too early, or is none.
+//
+// The state of a thread is read from the task, not from the argument prev_state of newer kernels: that is the state
+// the thread wanted, and with a signal pending it stays runnable. Wakeups by an interrupt are told from those by the thread
+// that it interrupted: it has a stack of its own, or, on x86 in user code, the registers of the task say so. A packet that a
+// thread sends to another on the same machine is delivered like an interrupt, so both are told: the interrupt and the thread.
+//
+// Goroutines have no such rows, nor have tracks: the kernel does not know them, and what a thread does is not what they do.
+//
 // # Privileges and kernels
 //
 // Recording needs root, or CAP_BPF and CAP_PERFMON (to load and attach), and
@@ -101,7 +118,7 @@
 //
 // In both the kernel has a consumer for each probe, and runs those of one instruction from the latest to the first.
 //
-// Following needs BTF of the kernel (CONFIG_DEBUG_INFO_BTF), for three fields of its tasks. Without it, and without
+// Following and Config.Sched need BTF of the kernel (CONFIG_DEBUG_INFO_BTF), for a few fields of its tasks. Without it, and without
 // following, the end of threads is not told, and a thread ID that is used again continues the old thread.
 //
 // # Why a return is not always seen by a return probe

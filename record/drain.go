@@ -111,7 +111,7 @@ func (d *definitions) write(c *catalog) {
 // real addresses change.
 const goStackTop = 1 << 40
 
-type lostCount struct{ entries, returns uint64 }
+type lostCount struct{ entries, returns, sched uint64 }
 
 func newDrainer(objs *bpf.Objects, w *format.Writer, startNs uint64) *drainer {
 	d := &drainer{losses: objs.Losses, w: w, threads: newThreads(w), catalog: newCatalog(w), tracks: tracks{}, startNs: startNs, interval: minDrain}
@@ -191,7 +191,7 @@ func (d *drainer) release(before uint64) error {
 	d.names = d.names[:0]
 	d.releaseTasks(before)
 	defer d.threads.settle()
-	if len(d.held) > maxBatch || d.catalog.keyed || len(d.values) > len(d.unused) {
+	if d.w.Pending()+len(d.held) > maxBatch || d.catalog.keyed || len(d.values) > len(d.unused) {
 		slices.SortStableFunc(d.held, func(a, b heldEvent) int { return cmp.Compare(a.TimeNs, b.TimeNs) })
 	}
 	d.late = d.late[:0]
@@ -201,22 +201,8 @@ func (d *drainer) release(before uint64) error {
 			d.late = append(d.late, *e)
 			continue
 		}
-		fn := &d.catalog.funcs[e.Func]
-		if e.values != 0 || e.Named || fn.planned.keyed {
-			if err := d.releaseStatic(e, fn, before); err != nil {
-				return err
-			}
-		} else {
-			if e.GoID != 0 {
-				e.SP = goStackTop - e.SP
-			}
-			err := d.w.Append(&format.Event{
-				TimeNs: sinceStart(e.TimeNs, d.startNs), SP: e.SP, Value: e.Value,
-				Thread: d.threads.id(e.PID, e.TID, e.GoID, e.TimeNs), Func: fn.id, CPU: e.cpu, Kind: e.Kind,
-			})
-			if err != nil {
-				return err
-			}
+		if err := d.releaseEvent(e, before); err != nil {
+			return err
 		}
 		if d.w.Pending() >= maxBatch || d.w.PendingArgs() >= format.BatchArgs {
 			if err := d.w.Flush(); err != nil {
@@ -229,6 +215,25 @@ func (d *drainer) release(before uint64) error {
 		return d.w.Flush()
 	}
 	return nil
+}
+
+// releaseEvent hands an event to the writer.
+func (d *drainer) releaseEvent(e *heldEvent, before uint64) error {
+	var id format.FuncID
+	if !e.Kind.IsSched() {
+		fn := &d.catalog.funcs[e.Func]
+		if e.values != 0 || e.Named || fn.planned.keyed {
+			return d.releaseStatic(e, fn, before)
+		}
+		id = fn.id
+	}
+	if e.GoID != 0 {
+		e.SP = goStackTop - e.SP
+	}
+	return d.w.Append(&format.Event{
+		TimeNs: sinceStart(e.TimeNs, d.startNs), SP: e.SP, Value: e.Value,
+		Thread: d.threads.id(e.PID, e.TID, e.GoID, e.TimeNs), Func: id, CPU: e.cpu, Kind: e.Kind,
+	})
 }
 
 func (d *drainer) releaseTasks(before uint64) {
@@ -251,7 +256,8 @@ func (d *drainer) releaseTasks(before uint64) {
 func (d *drainer) addLoss(cpu int, l bpf.Loss) {
 	d.lost.entries += l.Entries
 	d.lost.returns += l.Returns
-	d.w.AddLoss(format.Loss{CPU: cpu, FirstNs: sinceStart(l.FirstNs, d.startNs), LastNs: sinceStart(l.LastNs, d.startNs), Entries: l.Entries, Returns: l.Returns})
+	d.lost.sched += l.Sched
+	d.w.AddLoss(format.Loss{CPU: cpu, FirstNs: sinceStart(l.FirstNs, d.startNs), LastNs: sinceStart(l.LastNs, d.startNs), Entries: l.Entries, Returns: l.Returns, Sched: l.Sched})
 }
 
 func sinceStart(ns, startNs uint64) uint64 {

@@ -56,8 +56,9 @@ func (r *recording) finish(reason string) (*Summary, error) {
 		return nil, err
 	}
 	events, calls := r.w.Events()
+	sched := r.w.Sched()
 	sum := &Summary{
-		Reason: ended, Duration: time.Duration(stop.MonoNs - r.start.MonoNs), Events: events, Calls: calls,
+		Reason: ended, Duration: time.Duration(stop.MonoNs - r.start.MonoNs), Events: events, Calls: calls, Sched: sched, LostSched: lost.sched,
 		LostEntries: lost.entries, LostReturns: lost.returns, Bytes: r.w.Size(),
 		Modules: len(r.plan.Modules), Funcs: r.plan.Funcs(), LeftOut: r.plan.LeftOut, TakenOff: off,
 	}

@@ -137,7 +137,7 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	sites := p.countDataSites(r.follower != nil)
 	if r.objs, err = bpf.Load(bpf.Options{
 		RingBytes: cfg.RingBytes, Funcs: room, TGIDs: r.targets, Follow: cfg.Follow, Method: r.method, Sites: sites, FollowCalls: p.followsCalls(),
-		Limited: cfg.MaxOverhead > 0,
+		Limited: cfg.MaxOverhead > 0, Sched: cfg.Sched,
 	}); err != nil {
 		return nil, err
 	}
@@ -322,7 +322,7 @@ func (r *recording) begin() (err error) {
 		Recorder: r.cfg.Version, Host: host, Kernel: unix.ByteSliceToString(uts.Release[:]), Arch: runtime.GOARCH,
 		Args: r.cfg.Args, Command: r.cfg.Command, PIDs: r.cfg.PIDs, Probes: r.cfg.Probes, Presets: r.plan.presetNames(r.cfg),
 		CPUs: runtime.NumCPU(), RingBytes: r.cfg.RingBytes, Start: r.start,
-		SlowerThanNs: int64(r.cfg.SlowerThan), MaxOverheadPercent: 100 * r.cfg.MaxOverhead, Costs: r.costs.describe(),
+		Sched: r.cfg.Sched, SlowerThanNs: int64(r.cfg.SlowerThan), MaxOverheadPercent: 100 * r.cfg.MaxOverhead, Costs: r.costs.describe(),
 	})
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"iter"
 	"reflect"
 	"strings"
 
@@ -15,7 +16,7 @@ import (
 func CSV(w io.Writer, r *analyze.Result) error {
 	out := csv.NewWriter(w)
 	var line []string
-	for field := range reflect.TypeFor[jsonFunction]().Fields() {
+	for field := range columnsOf(newJSONFunction(&analyze.Row{}, r)) {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		line = append(line, name)
 	}
@@ -24,7 +25,7 @@ func CSV(w io.Writer, r *analyze.Result) error {
 	}
 	for i := range r.Rows {
 		line = line[:0]
-		for _, value := range reflect.ValueOf(newJSONFunction(&r.Rows[i], r.By)).Fields() {
+		for _, value := range columnsOf(newJSONFunction(&r.Rows[i], r)) {
 			text := fmt.Sprint(value)
 			switch value.Kind() {
 			case reflect.Slice:
@@ -40,4 +41,23 @@ func CSV(w io.Writer, r *analyze.Result) error {
 	}
 	out.Flush()
 	return out.Error()
+}
+
+// columnsOf returns the fields of a function, those of what it embeds included.
+func columnsOf(fn jsonFunction) iter.Seq2[reflect.StructField, reflect.Value] {
+	return func(yield func(reflect.StructField, reflect.Value) bool) {
+		for field, value := range reflect.ValueOf(fn).Fields() {
+			if !field.Anonymous && !yield(field, value) {
+				return
+			}
+		}
+		if fn.jsonWaits == nil {
+			return
+		}
+		for field, value := range reflect.ValueOf(*fn.jsonWaits).Fields() {
+			if !yield(field, value) {
+				return
+			}
+		}
+	}
 }

@@ -87,6 +87,8 @@ func (f *braces) step(s *analyze.Step) error {
 		f.held = append(f.held, heldLine{step: *s, waiting: true})
 	case analyze.Hit:
 		f.held = append(f.held, heldLine{text: braceLine(s, call(s)+";")})
+	case analyze.Waited:
+		f.held = append(f.held, heldLine{text: braceLine(s, "/* linux:schedule"+waited(s.Wait)+" */")})
 	case analyze.Leave:
 		f.held = append(f.held, heldLine{text: braceLine(s, "}"+result(s)+" /* "+s.Func.Name+ending(s.State)+" */")})
 	}
@@ -94,6 +96,21 @@ func (f *braces) step(s *analyze.Step) error {
 }
 
 func opening(s *analyze.Step) string { return call(s) + " {" }
+
+// waited tells why a thread was off the processor. uftrace says the first of it.
+func waited(w *analyze.Wait) string {
+	switch {
+	case w.Unknown > 0:
+		return ": switches were lost"
+	case w.Blocked == 0 && !w.Waker.Known:
+		return " (pre-empted)"
+	}
+	text := ": blocked " + analyze.FormatDuration(w.Blocked)
+	if w.Waker.Known {
+		text += ", " + w.Waker.String()
+	}
+	return text
+}
 
 // call writes a call with what it carries.
 func call(s *analyze.Step) string { return s.Func.Name + "(" + s.Args + ")" }
@@ -163,16 +180,19 @@ func indent(depth int) string { return strings.Repeat("  ", min(depth, maxIndent
 
 func braceLine(s *analyze.Step, text string) string {
 	duration := ""
-	if s.Kind == analyze.Leave && s.State.Returned() {
+	if s.Kind == analyze.Leave && s.State.Returned() || s.Kind == analyze.Waited {
 		duration = aligned(s.Duration)
 	}
 	return fmt.Sprintf("%11s [%6s] | %s%s\n", duration, analyze.FlowName(s.Thread), indent(s.Depth), text)
 }
 
 // writeArrow writes a line of uflow's layout. The end of a call whose return was
-// not seen is not shown.
+// not seen is not shown, nor are waits.
 func writeArrow(out *bufio.Writer, s *analyze.Step) error {
 	arrow := "->"
+	if s.Kind == analyze.Waited {
+		return nil
+	}
 	if s.Kind == analyze.Leave {
 		arrow = "<-"
 		if !s.State.Returned() {

@@ -25,6 +25,7 @@ type jsonTrace struct {
 	DurationNs int64  `json:"duration_ns"`
 	Events     uint64 `json:"events"`
 	Lost       uint64 `json:"lost"`
+	Switches   uint64 `json:"switches,omitempty"` // how often threads left a processor; 0 where the scheduler was not recorded
 	PIDs       []int  `json:"pids"`
 	// Calls that took less were not kept; 0: all were, or it depends on the function.
 	SlowerThanNs int64 `json:"slower_than_ns"`
@@ -97,6 +98,31 @@ type jsonFunction struct {
 	UncertainNs     int64  `json:"uncertain_ns"`
 	Lost            uint64 `json:"lost"` // entries that are not in the trace
 	BelowResolution bool   `json:"below_resolution"`
+
+	*jsonWaits // nil where the scheduler was not recorded
+}
+
+// jsonWaits is how total_ns divides, and self_ns. What is in none of the parts is not known.
+type jsonWaits struct {
+	CPUNs          int64 `json:"cpu_ns"`
+	RunnableNs     int64 `json:"runnable_ns"`
+	BlockedNs      int64 `json:"blocked_ns"`
+	UnknownNs      int64 `json:"unknown_ns"`
+	SelfCPUNs      int64 `json:"self_cpu_ns"`
+	SelfRunnableNs int64 `json:"self_runnable_ns"`
+	SelfBlockedNs  int64 `json:"self_blocked_ns"`
+	SelfUnknownNs  int64 `json:"self_unknown_ns"`
+}
+
+func newJSONWaits(t *analyze.Trace, s *analyze.Stats) *jsonWaits {
+	if !t.Sched {
+		return nil
+	}
+	return &jsonWaits{
+		CPUNs: int64(s.CPU()), RunnableNs: int64(s.Waits.Runnable), BlockedNs: int64(s.Waits.Blocked), UnknownNs: int64(s.Waits.Unknown),
+		SelfCPUNs: int64(s.SelfCPU()), SelfRunnableNs: int64(s.SelfWaits.Runnable), SelfBlockedNs: int64(s.SelfWaits.Blocked),
+		SelfUnknownNs: int64(s.SelfWaits.Unknown),
+	}
 }
 
 // JSON writes the report as one object.
@@ -106,7 +132,7 @@ func JSON(w io.Writer, r *analyze.Result) error {
 		Trace: jsonTrace{
 			File: strings.Join(t.Files, ", "), Host: strings.Join(t.Hosts, ", "), Kernel: strings.Join(t.Kernels, ", "),
 			Command: strings.Join(t.Commands, "; "), Start: t.Start.Format("2006-01-02T15:04:05.000000000Z"),
-			DurationNs: int64(t.Duration), Events: t.Events, Lost: t.Lost, PIDs: append([]int{}, t.PIDs...),
+			DurationNs: int64(t.Duration), Events: t.Events, Lost: t.Lost, Switches: t.Switches, PIDs: append([]int{}, t.PIDs...),
 			SlowerThanNs: int64(t.SlowerThan),
 			TakenOff:     []jsonTakenOff{}, Losses: []jsonLoss{}, Touched: []jsonTouched{},
 			Probes: jsonProbes{t.Probes.Known, int64(t.Probes.Hits), int64(t.Probes.Traced), int64(t.Probes.Inside), int64(t.Probes.Subtracted)},
@@ -124,7 +150,7 @@ func JSON(w io.Writer, r *analyze.Result) error {
 		out.Trace.Touched = append(out.Trace.Touched, jsonTouched(th))
 	}
 	for i := range r.Rows {
-		out.Functions = append(out.Functions, newJSONFunction(&r.Rows[i], r.By))
+		out.Functions = append(out.Functions, newJSONFunction(&r.Rows[i], r))
 	}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
@@ -132,8 +158,8 @@ func JSON(w io.Writer, r *analyze.Result) error {
 	return enc.Encode(out)
 }
 
-// newJSONFunction returns a row, grouped by what.
-func newJSONFunction(row *analyze.Row, by string) jsonFunction {
+// newJSONFunction returns a row of a report.
+func newJSONFunction(row *analyze.Row, r *analyze.Result) jsonFunction {
 	d := &row.Durations
 	fn := jsonFunction{
 		Name: row.Name, Module: row.Module, File: row.File, Line: row.Line,
@@ -142,9 +168,10 @@ func newJSONFunction(row *analyze.Row, by string) jsonFunction {
 		P99Ns: int64(d.Quantile(990)), P999Ns: int64(d.Quantile(999)), MaxNs: int64(d.Max()),
 		Errors: row.Errors, Dropped: row.Dropped, TakenOffNs: int64(row.TakenOff), PIDs: append([]int{}, row.PIDs...),
 		Uncertain: row.Uncertain, UncertainNs: int64(row.UncertainTime), Lost: row.Lost, BelowResolution: row.BelowResolution,
+		jsonWaits: newJSONWaits(&r.Trace, &row.Stats),
 	}
 	if row.Value.Text != "" {
-		fn.By = map[string]any{by: row.Value.Plain}
+		fn.By = map[string]any{r.By: row.Value.Plain}
 	}
 	return fn
 }

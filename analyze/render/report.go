@@ -42,6 +42,9 @@ func header(w io.Writer, t *analyze.Trace) {
 	line("duration", analyze.FormatDuration(t.Duration))
 	line("events", fmt.Sprint(t.Events))
 	line("lost", fmt.Sprint(t.Lost))
+	if t.Sched {
+		line("switches", fmt.Sprint(t.Switches))
+	}
 	line("kept", t.Kept())
 	line("left out", fmt.Sprint(t.LeftOut))
 	if n := len(t.TakenOff); n > 0 {
@@ -153,12 +156,35 @@ func rowName(r *analyze.Row, by string) string {
 	return r.Label + " " + by + "=" + cut(r.Value.Text, mostValue)
 }
 
+// waitColumns are the parts of the total time, as far as they are of interest.
+func waitColumns(r *analyze.Result) []string {
+	if !r.Trace.Sched {
+		return nil
+	}
+	list := []string{"On CPU", "Runnable", "Blocked"}
+	if slices.ContainsFunc(r.Rows, func(row analyze.Row) bool { return row.Waits.Unknown > 0 }) {
+		list = append(list, "Not known")
+	}
+	return list
+}
+
 func columns(errors bool) []string {
 	list := []string{"Total time", "Self time", "Calls", "Avg", "P50", "P90", "P99", "P99.9", "Max"}
 	if errors {
 		list = append(list, "Errors")
 	}
 	return list
+}
+
+// waitCells are the first n of them.
+func waitCells(s *analyze.Stats, n int) []string {
+	line := []string{"-", "-", "-", "-"}
+	if s.Durations.Count() > 0 {
+		for i, v := range []time.Duration{s.CPU(), s.Waits.Runnable, s.Waits.Blocked, s.Waits.Unknown} {
+			line[i] = aligned(v)
+		}
+	}
+	return line[:n]
 }
 
 func table(w io.Writer, r *analyze.Result, names processNames, sparks bool) {
@@ -174,13 +200,14 @@ func table(w io.Writer, r *analyze.Result, names processNames, sparks bool) {
 		addColumn(labels, "Process", func(i int) string { return names.list(rows[i].PIDs) })
 	}
 	errors := slices.ContainsFunc(rows, func(r analyze.Row) bool { return r.Errors > 0 })
-	lines := [][]string{columns(errors)}
+	waits := waitColumns(r)
+	lines := [][]string{append(columns(errors), waits...)}
 	for i := range rows {
 		line := cells(&rows[i].Stats)
 		if errors {
 			line = append(line, fmt.Sprint(rows[i].Errors))
 		}
-		lines = append(lines, line)
+		lines = append(lines, append(line, waitCells(&rows[i].Stats, len(waits))...))
 	}
 	scale := ""
 	if sparks {

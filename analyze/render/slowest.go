@@ -2,8 +2,10 @@ package render
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,11 +28,39 @@ func Slowest(w io.Writer, s *analyze.SlowCalls) error {
 		line("began", c.Began.Format(time.RFC3339Nano)+", "+analyze.FormatDuration(c.Start)+" after the start")
 		line("process", strings.TrimRight(fmt.Sprintf("%d %s", c.Thread.PID, c.Process), " "))
 		line("thread", strings.TrimRight(threadName(&c.Thread)+" "+c.Thread.Comm, " "))
+		if c.Sched {
+			line("spent", spent(c))
+		}
 		if err := slowFlow(out, c); err != nil {
 			return err
 		}
 	}
 	return out.Flush()
+}
+
+// spent tells what a call spent its time with, most of it first, and who ended the longest wait.
+func spent(c *analyze.SlowCall) string {
+	w := &c.Waits
+	type part struct {
+		name string
+		time time.Duration
+	}
+	parts := []part{{"blocked", w.Blocked}, {"runnable", w.Runnable}, {"on CPU", w.CPU(c.Duration)}, {"not known", w.Unknown}}
+	slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(b.time, a.time) })
+	var list []string
+	for _, p := range parts {
+		if p.time > 0 {
+			list = append(list, analyze.FormatDuration(p.time)+" "+p.name)
+		}
+	}
+	text := strings.Join(list, ", ")
+	if longest := c.Longest; longest.Blocked > 0 {
+		text += "; longest blocked for " + analyze.FormatDuration(longest.Blocked)
+		if longest.Waker.Known {
+			text += ", " + longest.Waker.String()
+		}
+	}
+	return text
 }
 
 // slowName is a call with its values.

@@ -112,6 +112,8 @@ func (e *eventWriter) step(s *analyze.Step) error {
 	case analyze.Enter:
 		e.open[s.ThreadID] = append(e.open[s.ThreadID], s)
 		return nil
+	case analyze.Waited:
+		return e.waited(s)
 	case analyze.Leave:
 		open := e.open[s.ThreadID]
 		from = open[len(open)-1]
@@ -147,6 +149,24 @@ func (e *eventWriter) step(s *analyze.Step) error {
 		event.Args["end"] = endingNames()[s.State]
 	}
 	return e.write(&event)
+}
+
+// waited writes a wait as a part of the call that it is in.
+func (e *eventWriter) waited(s *analyze.Step) error {
+	if e.keep != nil { // for single functions
+		return nil
+	}
+	if e.events++; e.events > e.most {
+		e.dropped++
+		return nil
+	}
+	if err := e.metadata(s); err != nil {
+		return err
+	}
+	return e.write(&traceEvent{
+		Name: "linux:schedule", Phase: "X", TsUs: microseconds(s.At - s.Duration), DurUs: microseconds(s.Duration), PID: e.pid(s.Thread), TID: tid(s),
+		Args: map[string]any{"blocked_ns": int64(s.Wait.Blocked), "runnable_ns": int64(s.Wait.Runnable), "unknown_ns": int64(s.Wait.Unknown), "waker": s.Wait.Waker.String()},
+	})
 }
 
 // endingNames tell why the end of a call is not that of its return.

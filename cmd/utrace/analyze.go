@@ -76,6 +76,11 @@ all times; the header says how much (--raw: not subtracted). A function marked w
 that: what is left of its times is less than what the cost is known by. Calls during which
 events were lost are in total and self time only, and listed as uncertain.
 
+Where utrace record --sched has recorded the scheduler, the total time of each function is
+divided: on CPU; runnable, when it waited for a processor; blocked, when it slept or waited for something
+else. --flow then shows each wait, and who ended it; --pprof has the parts of the self time: cpu, and
+offcpu for the other two.
+
 A function marked with * was taken off while recording (utrace record --max-overhead): its figures
 are those of the time before.
 
@@ -137,7 +142,7 @@ Results go to standard output, warnings to standard error.`,
 	flags.StringVar(&f.folded, "folded", "", "write folded stacks with the self time in ns to `FILE`, for flamegraph.pl and speedscope")
 	flags.StringVar(&f.flame, "flame", "", "write a flame graph to `FILE`, as SVG")
 	flags.StringVar(&f.traceEvent, "trace-event", "", "write trace events to `FILE`, for Perfetto and chrome://tracing; with --top only calls of these functions")
-	flags.StringVar(&f.sort, "sort", "total", "sort the report by `KEY`: total, self, calls, avg, p50, p90, p99, max, errors or name")
+	flags.StringVar(&f.sort, "sort", "total", "sort the report by `KEY`: total, self, calls, avg, p50, p90, p99, max, errors, cpu, runnable, blocked or name")
 	flags.IntVar(&f.top, "top", 0, "only the first `N` functions of the report")
 	flags.StringVar(&f.function, "function", "", "only functions that match `PATTERN`, a glob or a /regular expression/; in --flow, --tree and the files with all that they call")
 	flags.StringVar(&f.by, "by", "", "group the report, --tree and --pprof by `KEY`: pid, tid, comm, or the name of a recorded argument or result (ret: the result)")

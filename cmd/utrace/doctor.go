@@ -259,9 +259,9 @@ func checkPIDNamespace() finding {
 
 func checkBTF() finding {
 	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
-		return ok("absent, not needed")
+		return warn("absent: neither --follow, which is the default for a COMMAND, nor --sched (a kernel with CONFIG_DEBUG_INFO_BTF)")
 	}
-	return ok("present, not needed")
+	return ok("present: for --follow and --sched")
 }
 
 // selfTestCalls is how often the self-test calls its function.

@@ -109,7 +109,16 @@ func median(v []float64) float64 {
 // timeCalls starts the program, attaches to it, and returns what a call costs it.
 func timeCalls(b *testing.B, bin, fn string, attach func(pid int) (detach func())) float64 {
 	b.Helper()
-	cmd := exec.Command(bin, fn, "0.5", "wait")
+	return timeWaiting(b, exec.Command(bin, fn, "0.5", "wait"), func(pid int) func() {
+		detach := attach(pid)
+		awaitBreakpoint(b, bin, fn, pid)
+		return detach
+	})
+}
+
+// timeWaiting starts a program that waits for a line, attaches to it, and returns the number that it prints.
+func timeWaiting(b *testing.B, cmd *exec.Cmd, attach func(pid int) (detach func())) float64 {
+	b.Helper()
 	var out bytes.Buffer
 	cmd.Stdout = &out
 	stdin, err := cmd.StdinPipe()
@@ -120,7 +129,6 @@ func timeCalls(b *testing.B, bin, fn string, attach func(pid int) (detach func()
 		b.Fatal(err)
 	}
 	detach := attach(cmd.Process.Pid)
-	awaitBreakpoint(b, bin, fn, cmd.Process.Pid)
 	io.WriteString(stdin, "\n")
 	err = cmd.Wait()
 	detach()

@@ -196,6 +196,9 @@ many hits it had; its calls count only up to then. A process is judged when it h
 Recording ends when the duration is over, with the processes or the command, or on Ctrl-C; the trace is kept.
 A command that is still running then is left alone. Its exit status becomes that of utrace.
 
+With --sched the trace also says when threads run, wait for a processor and are blocked, and who wakes them: utrace
+analyze divides the time of calls. That is so from the first call of a thread on, and not for goroutines. It needs BTF of the kernel.
+
 Children of a command are recorded, too (--no-follow: they are not), those of a process with --follow:
 from their first instruction, and FUNC and LIB:FUNC also mean the programs that they execute. For
 that, utrace is the debugger (ptrace) of a command: a program is held until its
@@ -244,6 +247,7 @@ says what this machine allows.`,
 	flags.VarP((*seconds)(&cfg.Duration), "duration", "d", "how long to record, such as 30s (default: until the command or the processes end, or Ctrl-C)")
 	flags.StringVarP(&cfg.Output, "output", "o", "trace.arrow", "write the trace to this `FILE`")
 	flags.BoolVar(&cfg.Force, "force", false, "replace an output file that is not a trace")
+	flags.BoolVar(&cfg.Sched, "sched", false, "record also when the threads that call something run, wait for a CPU and are blocked, and who wakes them")
 	flags.Var(&maxSize, "max-size", "stop when the file reaches this `SIZE`, such as 1GiB (default: no limit)")
 	flags.Var(&limit, "max-overhead", "take off a function whose probes cost a process more than this `PART` of its CPU time, such as 5% or 0.05; none: never\n(default: none for probes that you name)")
 	flags.Var(&ringSize, "ring-size", "each buffer between kernel and recorder, two a CPU; a power of two")
@@ -350,6 +354,9 @@ func printSummary(w io.Writer, cfg record.Config, s *record.Summary) {
 	if s.LostEntries+s.LostReturns > 0 {
 		fmt.Fprintf(w, "utrace: warning: %s entries and %s returns were lost: the rings were full; the trace says where. Probe less, or use a larger --ring-size\n",
 			count(s.LostEntries), count(s.LostReturns))
+	}
+	if cfg.Sched {
+		fmt.Fprintf(w, "utrace: %s switches and wakeups of threads, %s lost\n", count(s.Sched), count(s.LostSched))
 	}
 	printTakenOff(w, s.TakenOff)
 	if n := len(s.LeftOut); n > 0 {

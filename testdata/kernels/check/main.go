@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,9 +34,13 @@ type check struct {
 	inAll      int    // record every process, and run the command so many times
 	static     string // what follows the name of static probes; the program says what they must record
 	kept       string // only those lines of it that begin so
+	sched      bool   // record how the time of the functions divides; the program says what of it is right
 }
 
 func (c check) String() string {
+	if c.sched {
+		return c.command + ", running and waiting"
+	}
 	if c.static != "" {
 		return c.command + ", static probes" + c.static
 	}
@@ -71,6 +76,7 @@ var checks = []check{
 	{command: "values-O0 2", static: "*(...)"},
 	{command: "values-O2 2", static: "*(...)"},
 	{command: "values-O2 4", static: `many(n:s32, v:s32, e:s32) if n == 7 && comm =~ "val*2"`, kept: "many(7, "},
+	{command: "waits-O2", sched: true, calls: counts{"sleeper": 20, "locker": 20, "reader": 20, "spinner": 20, "contender": 8}},
 	{command: "jumps-O2 tail", calls: counts{"tail_start": 50, "tail_middle": 50, "tail_end": 50}},
 }
 
@@ -154,6 +160,16 @@ func (u *utrace) check(way string, c check) error {
 			args = append(args, "-e", bin+":"+name)
 		}
 	}
+	if c.sched {
+		var err error
+		for range 3 { // the clocks of an emulated machine differ when its host is busy
+			if err = u.checkSched(c, append(args, "--sched"), bin); err == nil {
+				break
+			}
+			os.Remove(u.trace)
+		}
+		return err
+	}
 	if c.static != "" {
 		return u.checkStatic(c, args, bin, words[1:])
 	}
@@ -195,6 +211,54 @@ func (u *utrace) checkStatic(c check, args []string, bin string, words []string)
 	}
 	if !slices.Equal(got, want) || len(want) == 0 {
 		return fmt.Errorf("WRONG: %d passes, want %d: %.200q, want %.200q", len(got), len(want), got, want)
+	}
+	return nil
+}
+
+// checkSched compares how times divide with what the program measures itself. The parts may be wrong by
+// 10% of the time: the hits are outside of it, and cost 1 ms each in an emulated machine.
+func (u *utrace) checkSched(c check, args []string, bin string) error {
+	cmd := exec.Command(u.path, append(args, "--", bin)...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%v: %w: %s", cmd, err, &stderr)
+	}
+	if err := u.compare(c); err != nil {
+		return err
+	}
+	text, err := exec.Command(u.path, "analyze", "--json", u.trace).Output()
+	if err != nil {
+		return fmt.Errorf("analyze: %w", err)
+	}
+	var report struct {
+		Functions []struct {
+			Name       string
+			TotalNs    float64 `json:"total_ns"`
+			CPUNs      float64 `json:"cpu_ns"`
+			RunnableNs float64 `json:"runnable_ns"`
+			BlockedNs  float64 `json:"blocked_ns"`
+		}
+	}
+	if err := json.Unmarshal(text, &report); err != nil {
+		return err
+	}
+	type parts struct{ cpu, runnable, blocked float64 }
+	want := map[string]parts{}
+	for line := range strings.Lines(stdout.String()) {
+		var name string
+		var wall, cpu, delay float64
+		if _, err := fmt.Sscan(line, &name, &wall, &cpu, &delay); err != nil {
+			return fmt.Errorf("%q: %w", line, err)
+		}
+		sum := want[name]
+		want[name] = parts{sum.cpu + cpu, sum.runnable + delay, sum.blocked + wall - cpu - delay}
+	}
+	for _, f := range report.Functions {
+		got, want := parts{f.CPUNs, f.RunnableNs, f.BlockedNs}, want[f.Name]
+		if worst := max(math.Abs(got.cpu-want.cpu), math.Abs(got.runnable-want.runnable), math.Abs(got.blocked-want.blocked)); worst > f.TotalNs/10 {
+			return fmt.Errorf("WRONG: %s, of %.0f ns: %.0f, want %.0f", f.Name, f.TotalNs, got, want)
+		}
 	}
 	return nil
 }

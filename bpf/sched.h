@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
+/* When a traced thread runs, waits for a CPU, or is blocked. Loaded only where that is recorded.
+ * Included by utrace.bpf.c. */
+#ifndef UTRACE_SCHED_H
+#define UTRACE_SCHED_H
+
+const volatile __u8 sched; /* set before loading: switches are recorded */
+
+enum {
+	MAX_TIDS = 1 << 22, /* PID_MAX_LIMIT of include/linux/threads.h */
+};
+
+/* A bit for each thread ID: whether an event of the thread has been seen. Others are not looked at: a switch
+ * between two of them costs two loads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_TIDS / 64); /* 1 where switches are not recorded, set before loading */
+	__type(key, __u32);
+	__type(value, __u64);
+} seen SEC(".maps");
+
+/* Has the switches of a thread recorded from now on. */
+static __always_inline void see(__u32 tid)
+{
+	__u32 at = tid / 64;
+	__u64 bit = 1ULL << (tid & 63), *word;
+
+	if (!sched)
+		return;
+	word = bpf_map_lookup_elem(&seen, &at);
+	if (word && !(*word & bit))
+		__sync_fetch_and_or(word, bit);
+}
+
+/* Undoes see: the thread ends, or begins anew with another program. */
+static __always_inline void unsee(__u32 tid)
+{
+	__u32 at = tid / 64;
+	__u64 *word;
+
+	if (!sched)
+		return;
+	word = bpf_map_lookup_elem(&seen, &at);
+	if (word)
+		__sync_fetch_and_and(word, ~(1ULL << (tid & 63)));
+}
+
+static __always_inline int is_seen(__u32 tid)
+{
+	__u32 at = tid / 64;
+	__u64 *word = bpf_map_lookup_elem(&seen, &at);
+
+	return word && *word >> (tid & 63) & 1;
+}
+
+static __always_inline void record_sched(struct task_struct *task, __u32 kind, __u64 now, __u64 value)
+{
+	__u32 cpu = bpf_get_smp_processor_id(), lap;
+	struct event *event = new_event(cpu, &lap);
+
+	if (!event) {
+		struct loss *loss = bpf_map_lookup_elem(&losses, &cpu);
+
+		if (loss) {
+			count_time(loss, now);
+			__sync_fetch_and_add(&loss->sched, 1);
+		}
+		return;
+	}
+	fill(event, 0, now, 0, value, (__u64)task->tgid << 32 | (__u32)task->pid);
+	publish(&event->kind, lap | kind);
+}
+
+/* Arguments: whether prev was preempted, prev, next. prev_state, which newer kernels add, is what prev wanted, not
+ * what became of it: where a signal is pending it stays runnable. */
+SEC("tp_btf/sched_switch")
+int on_switch(__u64 *args)
+{
+	struct task_struct *prev = (void *)args[1], *next = (void *)args[2];
+	int preempted = args[0], out, in;
+	__u64 now;
+
+	if (!enabled)
+		return 0;
+	out = is_seen(prev->pid);
+	in = is_seen(next->pid);
+	if (!out && !in)
+		return 0;
+	now = bpf_ktime_get_ns();
+	if (out)
+		record_sched(prev, KIND_SCHED_OUT, now, preempted ? 0 : prev->__state);
+	if (in)
+		record_sched(next, KIND_SCHED_IN, now, 0);
+	return 0;
+}
+
+/* Whether an interrupt runs, and not the task itself. Interrupts have a stack of their own, but on x86
+ * not those of user code. The verifier takes no sum of pointers, but the difference of two. */
+static __always_inline int in_interrupt(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u64 stack = (__u64)task->stack, at;
+
+	if (USER_INTERRUPTED((struct pt_regs *)bpf_task_pt_regs(task)))
+		return 1;
+	asm volatile("%0 = r10; %0 -= %1" : "=&r"(at) : "r"(task));
+	return at + bpf_get_current_task() - stack >= MAX_STACK;
+}
+
+/* Called by the waker, before the task can run. It may not have left its CPU yet.
+ * Argument: the task. */
+SEC("tp_btf/sched_waking")
+int on_waking(__u64 *args)
+{
+	struct task_struct *task = (void *)args[0];
+
+	__u64 waker;
+
+	if (!enabled || !is_seen(task->pid))
+		return 0;
+	waker = (__u32)bpf_get_current_pid_tgid();
+	if (in_interrupt())
+		waker |= WAKEUP_IN_INTERRUPT;
+	record_sched(task, KIND_WAKEUP, bpf_ktime_get_ns(), waker);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,225 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+type waitsReport struct {
+	Trace struct {
+		Events, Lost, Switches uint64
+	}
+	Functions []struct {
+		Name       string
+		Calls      uint64
+		TotalNs    int64 `json:"total_ns"`
+		CPUNs      int64 `json:"cpu_ns"`
+		RunnableNs int64 `json:"runnable_ns"`
+		BlockedNs  int64 `json:"blocked_ns"`
+		UnknownNs  int64 `json:"unknown_ns"`
+	}
+}
+
+// measured is what testdata/targets/waits.c says of a function itself: by its own clocks, and by the kernel's count of
+// the time that a thread has waited for a processor.
+type measured struct{ wall, cpu, delay int64 }
+
+// Where the time of functions that sleep, wait for a lock, read a slow pipe, spin, and compete for a processor goes
+// is told within 5% of their time.
+func TestSchedSplitsTime(t *testing.T) {
+	needKernel(t)
+	program := target(t, "waits.c", "-O2")
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	probes := []string{}
+	for _, name := range []string{"sleeper", "locker", "reader", "spinner", "contender"} {
+		probes = append(probes, "-e", name)
+	}
+	out, stderr, status := utrace(t, append(append([]string{"record", "--sched", "-o", trace}, probes...), "--", program)...)
+	if status != 0 {
+		t.Fatalf("status %d\n%s", status, stderr)
+	}
+	validate(t, trace)
+	truth := map[string]measured{}
+	for line := range strings.Lines(out) {
+		var name string
+		var m measured
+		if _, err := fmt.Sscan(line, &name, &m.wall, &m.cpu, &m.delay); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		sum := truth[name]
+		truth[name] = measured{sum.wall + m.wall, sum.cpu + m.cpu, sum.delay + m.delay}
+	}
+	text, stderr, status := utrace(t, "analyze", "--json", trace)
+	if status != 0 {
+		t.Fatal(stderr)
+	}
+	var r waitsReport
+	if err := json.Unmarshal([]byte(text), &r); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Functions) != 5 || r.Trace.Lost != 0 || r.Trace.Switches < 80 {
+		t.Fatalf("%d functions, %d lost, %d switches\n%s", len(r.Functions), r.Trace.Lost, r.Trace.Switches, text)
+	}
+	for _, f := range r.Functions {
+		want := truth[f.Name]
+		t.Logf("%-9s total %d, on CPU %d (%d), runnable %d (%d), blocked %d (%d), unknown %d", f.Name, f.TotalNs,
+			f.CPUNs, want.cpu, f.RunnableNs, want.delay, f.BlockedNs, want.wall-want.cpu-want.delay, f.UnknownNs)
+		if f.CPUNs+f.RunnableNs+f.BlockedNs+f.UnknownNs != f.TotalNs {
+			t.Errorf("%s: the parts are not the whole", f.Name)
+		}
+		if f.UnknownNs > f.TotalNs/10 { // the kernel leaves out a switch now and then
+			t.Errorf("%s: %d of %d ns are not known", f.Name, f.UnknownNs, f.TotalNs)
+		}
+		near := func(what string, got, want int64) {
+			if d := got - want; max(d, -d) > f.TotalNs/20+f.UnknownNs {
+				t.Errorf("%s: %s %d ns, the program says %d, of %d", f.Name, what, got, want, f.TotalNs)
+			}
+		}
+		near("on CPU", f.CPUNs, want.cpu)
+		near("runnable", f.RunnableNs, want.delay)
+		near("blocked", f.BlockedNs, want.wall-want.cpu-want.delay)
+	}
+
+	flow, _, _ := utrace(t, "analyze", "--flow", trace)
+	for what, pattern := range map[string]string{
+		"the end of a sleep":  `sleeper\(\) \{\n.*/\* linux:schedule: blocked \d+\.\d+ ms, woken by an interrupt`,
+		"the holder's unlock": `locker\(\) \{\n(.*\n)*?.*/\* linux:schedule: blocked \d+\.\d+ ms, woken by \d+ \*/`,
+		"the writer's write":  `reader\(\) \{\n(.*\n)*?.*/\* linux:schedule: blocked \d+\.\d+ ms, woken by \d+ \*/`,
+		"a preemption":        `contender\(\) \{\n(.*\n)*?.*/\* linux:schedule \(pre-empted\) \*/`,
+	} {
+		if !regexp.MustCompile(pattern).MatchString(flow) {
+			t.Errorf("%s is not in the flow", what)
+		}
+	}
+
+	slowest, _, _ := utrace(t, "analyze", "--slowest", "1", "--function", "locker", trace)
+	if !regexp.MustCompile(`(?m)^# spent     \d+\.\d+ ms blocked, .*; longest blocked for \d+\.\d+ ms, woken by \d+$`).MatchString(slowest) {
+		t.Errorf("slowest:\n%s", slowest)
+	}
+
+	for pattern, args := range map[string][]string{
+		`,cpu_ns,runnable_ns,blocked_ns,(?s:.*)\nsleeper,`:          {"--csv"},
+		`"name":"linux:schedule","ph":"X",.*"waker":"woken by \d+"`: {"--trace-event", "-", "--function", "locker"},
+		`/\* linux:schedule: blocked `:                              {"--flow", "--min", "5ms"},
+	} {
+		if out, stderr, status := utrace(t, append(append([]string{"analyze"}, args...), trace)...); status != 0 || !regexp.MustCompile(pattern).MatchString(out) {
+			t.Errorf("%v: status %d, want %s\n%.1000s\n%s", args, status, pattern, out, stderr)
+		}
+	}
+
+	profile := filepath.Join(t.TempDir(), "profile.pb.gz")
+	if _, stderr, status := utrace(t, "analyze", "--pprof", profile, trace); status != 0 {
+		t.Fatal(stderr)
+	}
+	for sample, first := range map[string]string{"cpu": "contender", "offcpu": "contender|sleeper|locker|reader"} {
+		top, err := exec.Command("go", "tool", "pprof", "-sample_index="+sample, "-top", profile).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !regexp.MustCompile(`(?m)^.*flat%.*\n.* (` + first + `)$`).Match(top) {
+			t.Errorf("%s:\n%s", sample, top)
+		}
+	}
+}
+
+// Without --sched nothing of the scheduler is in the trace, nor in what is shown of it.
+func TestNoSched(t *testing.T) {
+	needKernel(t)
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	if _, stderr, status := utrace(t, "record", "-o", trace, "-e", "sleeper", "--", target(t, "waits.c")); status != 0 {
+		t.Fatal(stderr)
+	}
+	text, _, _ := utrace(t, "analyze", "--json", trace)
+	table, _, _ := utrace(t, "analyze", trace)
+	if slices.ContainsFunc([]string{"cpu_ns", "blocked_ns", "Blocked"}, func(s string) bool { return strings.Contains(text+table, s) }) {
+		t.Errorf("%s\n%s", text, table)
+	}
+}
+
+// BenchmarkSwitches measures what a switch between two threads costs them, in their processor time: not recorded, recorded
+// without the scheduler, with it, and with it where only other threads are recorded. They take turns; medians are
+// reported, of times and of what they add within a turn.
+func BenchmarkSwitches(b *testing.B) {
+	needKernel(b)
+	bin := target(b, "switches.c", "-O1")
+	trace := filepath.Join(b.TempDir(), "trace.arrow")
+	record := func(fn string, flags ...string) func(pid int) func() {
+		return func(pid int) func() {
+			args := append([]string{"record", "--force", "-o", trace, "-e", fn, "-p", strconv.Itoa(pid)}, flags...)
+			return background(b, utracePath, args...)
+		}
+	}
+	const turns = 7
+	for b.Loop() {
+		times, added := map[string][]float64{}, map[string][]float64{}
+		for range turns {
+			idle := timeSwitches(b, bin, "", nil)
+			for name, attach := range map[string]func(int) func(){
+				"without": record("begins"), "sched": record("begins", "--sched"), "others": record("never", "--sched"),
+			} {
+				fn := "begins"
+				if name == "others" {
+					fn = "never"
+				}
+				ns := timeSwitches(b, bin, fn, attach)
+				times[name] = append(times[name], ns)
+				added[name] = append(added[name], ns-idle)
+			}
+			times["idle"] = append(times["idle"], idle)
+		}
+		for name, list := range times {
+			b.ReportMetric(median(list), name+"-ns/switch")
+		}
+		for name, list := range added {
+			b.ReportMetric(median(list), name+"-added-ns")
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// timeSwitches is timeCalls for switches.c; attach may be nil.
+func timeSwitches(b *testing.B, bin, fn string, attach func(pid int) (detach func())) float64 {
+	b.Helper()
+	cmd := exec.Command(bin, "0.5")
+	return timeWaiting(b, cmd, func(pid int) func() {
+		if attach == nil {
+			return func() {}
+		}
+		detach := attach(pid)
+		awaitBreakpoint(b, bin, fn, pid)
+		return detach
+	})
+}
+
+// Where records of the scheduler found no room, the trace says so, and no part of the time is more than the program can have had.
+func TestSchedLoss(t *testing.T) {
+	needKernel(t)
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	_, stderr, status := utrace(t, "record", "--sched", "--ring-size", strconv.Itoa(os.Getpagesize()), "-o", trace, "-e", "leaf", "--", target(t, "flood.c"), "1")
+	if status != 0 || !regexp.MustCompile(`switches and wakeups of threads, [1-9][\d,]* lost`).MatchString(stderr) {
+		t.Fatalf("status %d\n%s", status, stderr)
+	}
+	validate(t, trace)
+	text, warnings, _ := utrace(t, "analyze", "--json", trace)
+	var r waitsReport
+	if err := json.Unmarshal([]byte(text), &r); err != nil {
+		t.Fatal(err)
+	}
+	f := r.Functions[0]
+	if f.UnknownNs == 0 || f.CPUNs+f.RunnableNs+f.BlockedNs+f.UnknownNs != f.TotalNs {
+		t.Errorf("%+v", f)
+	}
+	if !strings.Contains(warnings, "switches and wakeups of threads were lost") {
+		t.Error(warnings)
+	}
+}
