@@ -13,6 +13,7 @@ struct pt_regs {
 
 #define REGS_SP(regs) ((regs)->sp)
 #define REGS_RESULT(regs) ((regs)->ax)
+#define REGS_FP(regs) ((regs)->bp)
 /* Where Go keeps its goroutine (ABIInternal, since 1.17). */
 #define REGS_G(regs) ((regs)->r14)
 /* A return has taken the return address off the stack. */
@@ -42,6 +43,7 @@ struct pt_regs {
 
 #define REGS_SP(regs) ((regs)->sp)
 #define REGS_RESULT(regs) ((regs)->regs[0])
+#define REGS_FP(regs) ((regs)->regs[29])
 #define REGS_G(regs) ((regs)->regs[28])
 #define RETURN_POPS 0
 

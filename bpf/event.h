@@ -24,6 +24,7 @@ enum record_kind {
 	KIND_HIT = 3,
 	KIND_NAMED = 0x80, /* beside one of these: value stands for the name of the function */
 	KIND_ARGS = 0x100, /* in a ring: a struct args_event, see static.h */
+	KIND_STACK = 0x200, /* in a ring: a struct stack_event, see stack.h */
 };
 
 /* One pass over a probe. In a lane the upper three bytes of kind say which lap the
@@ -33,7 +34,7 @@ struct event {
 	__u32 func;
 	__u64 time_ns; /* CLOCK_MONOTONIC */
 	__u64 sp;      /* stack pointer at the function's entry, for returns too */
-	__u64 value;   /* return value of a return */
+	__u64 value;   /* return value of a return; of an entry what stands for its stack, see stack.h */
 	__u32 pid;     /* in the first PID namespace, as is tid */
 	__u32 tid;
 };

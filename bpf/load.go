@@ -26,6 +26,7 @@ type Options struct {
 	Follow    bool   // record the children of TGIDs, too, from their first instruction
 	Method    Method // how the programs will be attached; not Auto
 	Sites     int    // how many sites with arguments there can be
+	Stacks    bool   // record the stack of callers at entries, see Stack
 	Limited   bool   // count the hits of each function in each process, see Hits
 }
 
@@ -98,6 +99,9 @@ func Load(o Options) (_ *Objects, err error) {
 		return nil, err
 	}
 	if err := prepareLimit(spec, o); err != nil {
+		return nil, err
+	}
+	if err := prepareStacks(spec, o.Stacks); err != nil {
 		return nil, err
 	}
 	hasBTF := true

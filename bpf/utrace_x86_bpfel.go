@@ -30,6 +30,7 @@ const (
 	utraceMapTakenOff       = "taken_off"
 	utraceMapTasks          = "tasks"
 	utraceMapTgids          = "tgids"
+	utraceMapToldStacks     = "told_stacks"
 	utraceProgOnExec        = "on_exec"
 	utraceProgOnExit        = "on_exit"
 	utraceProgOnFork        = "on_fork"
@@ -45,6 +46,8 @@ const (
 	utraceVarNameSeed       = "name_seed"
 	utraceVarOnlyTgid       = "only_tgid"
 	utraceVarOwnTgid        = "own_tgid"
+	utraceVarStackSeed      = "stack_seed"
+	utraceVarStacks         = "stacks"
 	utraceVarUncounted      = "uncounted"
 	utraceVarUnfollowed     = "unfollowed"
 )
@@ -117,6 +120,7 @@ type utraceMapSpecs struct {
 	TakenOff   *ebpf.MapSpec `ebpf:"taken_off"`
 	Tasks      *ebpf.MapSpec `ebpf:"tasks"`
 	Tgids      *ebpf.MapSpec `ebpf:"tgids"`
+	ToldStacks *ebpf.MapSpec `ebpf:"told_stacks"`
 }
 
 // utraceVariableSpecs contains global variables before they are loaded into the kernel.
@@ -132,6 +136,8 @@ type utraceVariableSpecs struct {
 	NameSeed    *ebpf.VariableSpec `ebpf:"name_seed"`
 	OnlyTgid    *ebpf.VariableSpec `ebpf:"only_tgid"`
 	OwnTgid     *ebpf.VariableSpec `ebpf:"own_tgid"`
+	StackSeed   *ebpf.VariableSpec `ebpf:"stack_seed"`
+	Stacks      *ebpf.VariableSpec `ebpf:"stacks"`
 	Uncounted   *ebpf.VariableSpec `ebpf:"uncounted"`
 	Unfollowed  *ebpf.VariableSpec `ebpf:"unfollowed"`
 }
@@ -170,6 +176,7 @@ type utraceMaps struct {
 	TakenOff   *ebpf.Map `ebpf:"taken_off"`
 	Tasks      *ebpf.Map `ebpf:"tasks"`
 	Tgids      *ebpf.Map `ebpf:"tgids"`
+	ToldStacks *ebpf.Map `ebpf:"told_stacks"`
 }
 
 func (m *utraceMaps) Close() error {
@@ -188,6 +195,7 @@ func (m *utraceMaps) Close() error {
 		m.TakenOff,
 		m.Tasks,
 		m.Tgids,
+		m.ToldStacks,
 	)
 }
 
@@ -204,6 +212,8 @@ type utraceVariables struct {
 	NameSeed    *ebpf.Variable `ebpf:"name_seed"`
 	OnlyTgid    *ebpf.Variable `ebpf:"only_tgid"`
 	OwnTgid     *ebpf.Variable `ebpf:"own_tgid"`
+	StackSeed   *ebpf.Variable `ebpf:"stack_seed"`
+	Stacks      *ebpf.Variable `ebpf:"stacks"`
 	Uncounted   *ebpf.Variable `ebpf:"uncounted"`
 	Unfollowed  *ebpf.Variable `ebpf:"unfollowed"`
 }

@@ -34,13 +34,15 @@ const (
 	KindEnd     Kind = 22
 	// KindTakenOff defines a TakenOff.
 	KindTakenOff Kind = 23
+	// KindStack defines a Stack.
+	KindStack Kind = 24
 )
 
 func kindNames() map[Kind]string {
 	return map[Kind]string{
 		Entry: "entry", Return: "return", TailEntry: "tail-entry", Hit: "hit", Pause: "pause", StackBase: "stack-base",
 		KindModule: "module", KindFunc: "func", KindProcess: "process", KindThread: "thread", KindLoss: "loss",
-		KindLeftOut: "left-out", KindEnd: "end", KindTakenOff: "taken-off",
+		KindLeftOut: "left-out", KindEnd: "end", KindTakenOff: "taken-off", KindStack: "stack",
 	}
 }
 
@@ -70,11 +72,14 @@ type ThreadID uint32
 // FuncID numbers the functions of a trace in the order of their definition.
 type FuncID uint32
 
+// StackID numbers the stacks of a trace in the order of their definition, from 1. 0 is no stack.
+type StackID uint32
+
 // Event is one event as the recorder hands it to a Writer.
 type Event struct {
 	TimeNs uint64 // since Meta.Start.MonoNs
 	SP     uint64 // stack pointer at the function's entry, for returns too; 0 unknown
-	Value  uint64 // return value of a Return, else 0
+	Value  uint64 // return value of a Return; StackID of an entry
 	Thread ThreadID
 	Func   FuncID
 	CPU    uint16

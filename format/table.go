@@ -124,6 +124,19 @@ type TakenOff struct {
 	Reason          string  `json:"reason"`           // for people
 }
 
+// Stack is a place in a function from which a call was made, and what called that function. An entry's Value is the
+// place that it was called from. Places that have one caller's stack in common share its rows.
+type Stack struct {
+	Func FuncID `json:"func"`
+	Addr uint64 `json:"addr"` // return address: where the function goes on, as its file has it
+	Line int    `json:"line,omitempty"` // of the call, in the Func's File
+	// Outer is the place that the function was called from, defined before this one; 0 if it is not known.
+	Outer StackID `json:"outer,omitempty"`
+}
+
+// MaxStack is the number of places on a stack; what lies further out is not recorded.
+const MaxStack = 127
+
 // FuncLoss counts the lost events of one function.
 type FuncLoss struct {
 	Func    FuncID `json:"func"`
@@ -150,5 +163,6 @@ type Tables struct {
 	Losses    []Loss
 	LeftOut   []LeftOut
 	TakenOff  []TakenOff
+	Stacks    []Stack // by StackID-1
 	End       *End // nil until the end of a complete trace
 }

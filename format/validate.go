@@ -40,6 +40,8 @@ type validator struct {
 	threads, losses int
 	takenOff        int
 	off             map[FuncID]uint64 // when, of functions taken off
+	depths          []int             // of stacks
+	stack           uint64            // the highest that an entry has
 	ended           bool
 }
 
@@ -77,8 +79,21 @@ func (v *validator) definitions(b *Batch, tables *Tables) error {
 		v.off[t.Func] = t.TimeNs
 	}
 	v.takenOff = len(tables.TakenOff)
+	for _, s := range tables.Stacks[len(v.depths):] {
+		depth := 1
+		if s.Outer != 0 {
+			depth += v.depths[s.Outer-1]
+		}
+		if depth > MaxStack {
+			return fmt.Errorf("stack %d is of more than %d places", len(v.depths)+1, MaxStack)
+		}
+		v.depths = append(v.depths, depth)
+	}
 	if end := tables.End; end != nil {
 		v.ended = true
+		if v.stack > uint64(len(tables.Stacks)) {
+			return fmt.Errorf("an entry has stack %d, which is not defined", v.stack)
+		}
 		if end.Events != v.eventRows || end.Entries != v.entries {
 			return fmt.Errorf("the end counts %d events, %d entries; there are %d, %d", end.Events, end.Entries, v.eventRows, v.entries)
 		}
@@ -108,7 +123,7 @@ func (v *validator) events(b *Batch, tables *Tables, clocks []clock) error {
 			return fail("a stack pointer without a base")
 		case len(b.Args(i)) > 0 && !isArray(string(b.Args(i))):
 			return fail("values that are no JSON array")
-		case e.Kind != Return && e.Value != 0:
+		case e.Kind == Hit && e.Value != 0:
 			return fail("a value")
 		case (e.Kind == Hit) != tables.Funcs[e.Func].Hit:
 			return fail("not what its function has")
@@ -118,6 +133,7 @@ func (v *validator) events(b *Batch, tables *Tables, clocks []clock) error {
 		}
 		v.eventRows++
 		if e.Kind.IsEntry() {
+			v.stack = max(v.stack, e.Value)
 			v.entries++
 		}
 	}
