@@ -31,8 +31,10 @@ type Config struct {
 	MaxOverhead float64
 	// Calibrator is a command line that runs ServeCalibration; without it typical costs are taken.
 	Calibrator []string
-	Version    string
-	Args       []string // the recorder's own command line, for the trace
+	// Stacks asks for the stack of callers at each entry, by frame pointers.
+	Stacks  bool
+	Version string
+	Args    []string // the recorder's own command line, for the trace
 
 	// Started is called, if it is not nil, once the command, if any, has been started.
 	Started func()

@@ -36,6 +36,10 @@ func (r *recording) finish(reason string) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
+	var stackWarnings []string
+	if s := r.drainer.stacks; s != nil && drainErr == nil {
+		stackWarnings = s.define(r.w, r.drainer.catalog)
+	}
 	closeErr := r.w.Close(format.End{Stop: stop, Reason: ended, Lost: lost.entries + lost.returns, FuncLost: funcLost})
 	if drainErr != nil {
 		closeErr = nil // the same error once more
@@ -55,7 +59,7 @@ func (r *recording) finish(reason string) (*Summary, error) {
 		sum.Command = r.command.wait(reason == reasonCommand)
 	}
 	warnings, missing, err := r.missing()
-	sum.Warnings = warnings
+	sum.Warnings = append(warnings, stackWarnings...)
 	return sum, errors.Join(drainErr, closeErr, err, missing)
 }
 

@@ -137,7 +137,7 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	}
 	if r.objs, err = bpf.Load(bpf.Options{
 		RingBytes: cfg.RingBytes, Funcs: room, TGIDs: r.targets, Follow: cfg.Follow, Method: r.method, Sites: sites,
-		Limited: cfg.MaxOverhead > 0,
+		Limited: cfg.MaxOverhead > 0, Stacks: cfg.Stacks,
 	}); err != nil {
 		return nil, err
 	}
@@ -232,10 +232,22 @@ func (r *recording) release() error {
 	switch {
 	case r.command == nil:
 		return nil
-	case follow && r.follower != nil:
-		return r.command.trace(func(pid int) { r.follower.execed(pid, false) })
+	case follow && (r.follower != nil || r.cfg.Stacks):
+		return r.command.trace(r.tracer())
 	}
 	return r.command.release()
+}
+
+// tracer returns what holds the command and its children where something is to be found out about them.
+func (r *recording) tracer() *tracer {
+	t := &tracer{}
+	if r.follower != nil {
+		t.execed = func(pid int) { r.follower.execed(pid, false) }
+	}
+	if s := r.drainer.stacks; s != nil {
+		t.exiting = s.code.remember
+	}
+	return t
 }
 
 // stopFollowing leaves the processes alone. What is left of the recording is
@@ -334,6 +346,9 @@ func (r *recording) begin() (err error) {
 		return err
 	}
 	r.drainer = newDrainer(r.objs, r.w, uint64(r.start.MonoNs))
+	if r.cfg.Stacks {
+		r.drainer.stacks = newStacks()
+	}
 	for _, m := range r.plan.Modules {
 		r.drainer.catalog.add(m)
 	}
@@ -438,6 +453,9 @@ func (r *recording) close() error {
 	errs := []error{r.detach()}
 	if r.objs != nil {
 		errs = append(errs, r.objs.Close())
+	}
+	if r.drainer != nil && r.drainer.stacks != nil {
+		r.drainer.stacks.close()
 	}
 	if r.file != nil {
 		errs = append(errs, r.file.Close())

@@ -92,6 +92,7 @@ type targetFlags struct {
 	attach   string
 	follow   bool
 	noFollow bool
+	stacks   bool
 }
 
 func (f *targetFlags) add(flags *pflag.FlagSet) {
@@ -102,6 +103,7 @@ func (f *targetFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.attach, "attach", "auto", "how to attach: multi (links for many probes, Linux 6.6), perf (perf events, Linux 5.15), or auto")
 	flags.BoolVar(&f.follow, "follow", false, "record children, too, over fork and exec (default for a COMMAND)")
 	flags.BoolVar(&f.noFollow, "no-follow", false, "record no children of a COMMAND")
+	flags.BoolVar(&f.stacks, "stack", false, "record the stack of callers at each entry, by frame pointers")
 	flags.SetInterspersed(false) // what follows the command belongs to it
 }
 
@@ -120,7 +122,7 @@ func (f *targetFlags) config(command []string) (record.Config, error) {
 		return record.Config{}, usageError{errors.New("--follow needs a process to begin with: -p PID or a COMMAND; without one, every process is recorded")}
 	}
 	follow := f.follow || len(command) > 0 && !f.noFollow
-	return record.Config{PIDs: f.pids, Probes: f.probes, Presets: f.presets, Command: command, Follow: follow, Attach: method, PlaceAtEntry: f.place == "entry"}, nil
+	return record.Config{PIDs: f.pids, Probes: f.probes, Presets: f.presets, Command: command, Follow: follow, Attach: method, PlaceAtEntry: f.place == "entry", Stacks: f.stacks}, nil
 }
 
 const probeHelp = `Probes:
@@ -205,7 +207,7 @@ says what this machine allows.`,
 				return err
 			}
 			cfg.PIDs, cfg.Probes, cfg.Presets, cfg.Command, cfg.Follow = c.PIDs, c.Probes, c.Presets, c.Command, c.Follow
-			cfg.PlaceAtEntry, cfg.Attach = c.PlaceAtEntry, c.Attach
+			cfg.PlaceAtEntry, cfg.Attach, cfg.Stacks = c.PlaceAtEntry, c.Attach, c.Stacks
 			cfg.MaxBytes, cfg.RingBytes = int64(maxSize), int(ringSize)
 			if page := os.Getpagesize(); cfg.RingBytes < page || cfg.RingBytes&(cfg.RingBytes-1) != 0 || cfg.RingBytes > 1<<30 {
 				return usageError{fmt.Errorf("--ring-size of %d bytes: it must be a power of two from %d bytes to 1GiB", cfg.RingBytes, page)}
