@@ -46,9 +46,11 @@ __attribute__((noinline)) __u64 walk_stack(__u64 returns_to, __u64 frame, __u64 
 
 	for (__u32 i = 0; i < MAX_FRAMES; i++) {
 		__u64 at = f.outer;
+		struct stack_event *e = to;
 
-		if (to)
-			to->returns_to[i] = f.returns_to;
+		asm volatile("" : "+r"(e)); /* the compiler must not go ahead of the comparison with 0 */
+		if (e)
+			e->returns_to[i] = f.returns_to;
 		n = i + 1;
 		hash = (hash ^ f.returns_to) * 0x9e3779b97f4a7c15ULL;
 		hash ^= hash >> 32;

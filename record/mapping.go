@@ -11,6 +11,9 @@ import (
 	"utrace/record/internal/target"
 )
 
+// pageBytes is what the address of the kernel's trampoline for returns is a multiple of.
+const pageBytes = 4096
+
 // rereadAfter is how old mappings must be to be read again for an address that is in none of them.
 const rereadAfter = 10 * time.Millisecond
 
@@ -114,7 +117,11 @@ func (s *codeMaps) find(p *processCode, ret, ns uint64) (codeAddr, bool) {
 		s.read(p)
 		p.readNs = now
 	}
-	return s.lookUp(p, p.code, ret)
+	at, ok := s.lookUp(p, p.code, ret)
+	if !ok && ret%pageBytes == 0 { // mapped since
+		return codeAddr{file: s.name(returnProbeName)}, true
+	}
+	return at, ok
 }
 
 // read reads the mappings of a process: of one that has ended, those that were remembered, or those of its parent.
@@ -179,7 +186,6 @@ func (s *codeMaps) file(p *processCode, m *mappedCode) *stackFile {
 	if f := s.files[key]; f != nil && m.Inode != 0 {
 		return f
 	}
-	name := m.Path
 	if open := m.OpenPath(int(p.pid)); open != "" {
 		f := &stackFile{name: m.Path}
 		if img, err := s.images.get(&scope{root: otherRoot(int(p.pid))}, m.Path, open); err == nil {
@@ -188,14 +194,21 @@ func (s *codeMaps) file(p *processCode, m *mappedCode) *stackFile {
 		s.files[key] = f
 		return f
 	}
-	switch name {
+	switch m.Path {
 	case "[uprobes]":
-		name = returnProbeName
+		return s.name(returnProbeName)
 	case "":
-		name = anonymousName
+		return s.name(anonymousName)
 	}
-	if s.named[name] == nil {
-		s.named[name] = &stackFile{name: name}
+	return s.name(m.Path)
+}
+
+// name returns what is called so and is no file.
+func (s *codeMaps) name(name string) *stackFile {
+	f := s.named[name]
+	if f == nil {
+		f = &stackFile{name: name}
+		s.named[name] = f
 	}
-	return s.named[name]
+	return f
 }
