@@ -61,6 +61,7 @@ type thread struct {
 	id      format.ThreadID
 	info    format.Thread
 	nowNs   int64  // time of the row in hand, since the start of the trace
+	stack   uint64 // of the entry in hand, if the columns have it; see format.Stack
 	base    uint64 // stack base in force
 	frames  []frame
 	open    openCalls
@@ -166,6 +167,10 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 			sp = t.base - uint64(depths[i])
 		}
 		fn := format.FuncID(funcs[i])
+		t.stack = 0
+		if len(b.Value) > 0 && format.Kind(kinds[i]).IsEntry() {
+			t.stack = b.Value[from+i]
+		}
 		switch format.Kind(kinds[i]) {
 		case format.Entry:
 			if p.static[fn] != 0 && sp != 0 {

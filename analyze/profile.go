@@ -10,14 +10,18 @@ import (
 const moduleSpan = 1 << 40
 
 // Profile makes a pprof profile of traces: calls/count, and wall/nanoseconds,
-// the self time of the complete calls. Samples are labelled with process and
+// the self time of the complete calls. Below the traced functions are those that have led to them, where the trace has
+// stacks, and between them those that were not traced; they have no time of their own. Samples are labelled with process and
 // thread. It also returns the warnings about the traces.
 func Profile(paths []string, opts Options) (*profile.Profile, []string, error) {
-	tree, err := buildTree(paths, &opts, true)
+	tree, err := buildTree(paths, &opts, true, true)
 	if err != nil {
 		return nil, nil, err
 	}
 	b := newProfileBuilder(&tree.Trace)
+	for i := range tree.Threads {
+		b.called(tree.Threads[i].Roots)
+	}
 	for i := range tree.Threads {
 		t := &tree.Threads[i]
 		b.label = sampleLabels{
@@ -65,6 +69,17 @@ func newProfileBuilder(t *Trace) *profileBuilder {
 		bases:     map[string]uint64{},
 		mappings:  map[mappingKey]*profile.Mapping{},
 		locations: map[*Function]*profile.Location{},
+	}
+}
+
+// called makes the locations of the functions that were traced, ahead of those that have led to them: pprof takes the first
+// file for the program.
+func (b *profileBuilder) called(nodes []*Node) {
+	for _, n := range nodes {
+		if n.Calls > 0 {
+			b.location(n.Function)
+		}
+		b.called(n.Children)
 	}
 }
 

@@ -26,7 +26,7 @@ func Report(paths []string, opts Options) (*Result, error) {
 		for i := range views {
 			views[i] = &latency{opts: &opts}
 		}
-		t, err := src.pair(&opts, views)
+		t, err := src.pair(&opts, format.Columns{}, views)
 		src.close()
 		if err != nil {
 			return nil, err

@@ -40,8 +40,8 @@ type tally struct {
 }
 
 // pair pairs all events of the selected threads and tells the views, each of
-// which sees some of the threads.
-func (s *source) pair(opts *Options, views []view) (tally, error) {
+// which sees some of the threads, with the columns that the views need.
+func (s *source) pair(opts *Options, cols format.Columns, views []view) (tally, error) {
 	var wg sync.WaitGroup
 	shards := make([]*shard, len(views))
 	for i, v := range views {
@@ -49,7 +49,7 @@ func (s *source) pair(opts *Options, views []view) (tally, error) {
 		wg.Go(shards[i].run)
 	}
 	selected := []bool{}
-	err := s.each(format.Columns{}, func(b *batch) error {
+	err := s.each(cols, func(b *batch) error {
 		for _, t := range s.tables.Threads[len(selected):] {
 			selected = append(selected, opts.thread(t))
 		}

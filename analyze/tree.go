@@ -53,9 +53,14 @@ type Node struct {
 }
 
 // CallTree sums up traces by call path, all threads together.
-func CallTree(paths []string, opts Options) (*Tree, error) { return buildTree(paths, &opts, false) }
+func CallTree(paths []string, opts Options) (*Tree, error) {
+	return buildTree(paths, &opts, false, false)
+}
 
-func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
+// buildTree sums up traces by call path, by thread if so wanted. With callers, the functions that have led to a call and were not
+// traced are on the paths, as far as the stack of its entry tells: all that are around an outermost call, and those
+// between a call and the traced one that it is in. They have no figures.
+func buildTree(paths []string, opts *Options, byThread, callers bool) (*Tree, error) {
 	sum := newSummary(paths)
 	fns := newFunctions()
 	all := newCallPaths(opts, byThread)
@@ -68,7 +73,7 @@ func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 		for i := range views {
 			views[i] = newCallPaths(opts, byThread)
 		}
-		t, err := src.pair(opts, views)
+		t, err := src.pair(opts, format.Columns{Value: callers}, views)
 		src.close()
 		if err != nil {
 			return nil, err
@@ -83,7 +88,7 @@ func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 			names[p.PID] = p.Comm
 		}
 		for _, v := range views {
-			all.merge(v.(*callPaths), numbers, names)
+			all.merge(v.(*callPaths), numbers, src.tables.Stacks, names)
 		}
 	}
 	if all.crowded {
@@ -97,6 +102,8 @@ const (
 	fnTruncated = math.MaxUint32 - iota
 	fnLeftOut
 	fnRoot
+	// fnStack and above are stacks, of a part of a trace: they are told only at its end, and become functions in merge.
+	fnStack uint32 = 1 << 31
 )
 
 // callPaths is the view that sums up calls by path.
@@ -196,6 +203,9 @@ func (c *callPaths) enter(t *thread, f, parent *frame) {
 		f.node = t.root
 	}
 	if !f.hidden {
+		if t.stack != 0 && t.stack < maxDefinitions && len(c.nodes) < maxNodes {
+			f.node = c.child(f.node, fnStack+uint32(t.stack))
+		}
 		f.node = c.child(f.node, uint32(f.fn))
 	}
 }
@@ -227,7 +237,7 @@ func (c *callPaths) hit(t *thread, fn format.FuncID) {
 
 // merge adds the paths of a part of a trace, whose functions have other numbers
 // here.
-func (c *callPaths) merge(part *callPaths, numbers []uint32, processes map[int]string) {
+func (c *callPaths) merge(part *callPaths, numbers []uint32, stacks []format.Stack, processes map[int]string) {
 	here := make([]uint32, len(part.nodes))
 	for l, at := range part.roots {
 		l.Process = processes[l.PID]
@@ -239,8 +249,12 @@ func (c *callPaths) merge(part *callPaths, numbers []uint32, processes map[int]s
 			continue
 		}
 		fn := n.fn
-		if int(fn) < len(numbers) {
+		switch {
+		case int(fn) < len(numbers):
 			fn = numbers[fn]
+		case fn >= fnStack && fn < fnStack+maxDefinitions:
+			here[i] = c.callers(here[n.parent], fn-fnStack, numbers, stacks)
+			continue
 		}
 		here[i] = c.child(here[n.parent], fn)
 		to := &c.nodes[here[i]]
@@ -250,6 +264,34 @@ func (c *callPaths) merge(part *callPaths, numbers []uint32, processes map[int]s
 		to.selfNs += n.selfNs
 	}
 	c.crowded = c.crowded || part.crowded
+}
+
+// callers returns the node of a call's caller: that of the functions on a stack, from the one that parent stands for on. Where that one is
+// not on the stack, only the direct caller is known to be inside of it.
+func (c *callPaths) callers(parent, stack uint32, numbers []uint32, stacks []format.Stack) uint32 {
+	around := c.nodes[parent].fn
+	var inner []uint32
+	found := around == fnRoot
+	for stack != 0 && int(stack) <= len(stacks) && len(inner) < format.MaxStack {
+		s := &stacks[stack-1]
+		fn := numbers[s.Func]
+		if fn == around {
+			found = true
+			break
+		}
+		if s.Addr == 0 && len(inner) == 0 && !found { // who knows what jumped there
+			return parent
+		}
+		inner = append(inner, fn)
+		stack = uint32(s.Outer)
+	}
+	if !found {
+		inner = inner[:min(len(inner), 1)]
+	}
+	for _, fn := range slices.Backward(inner) {
+		parent = c.child(parent, fn)
+	}
+	return parent
 }
 
 // build makes the tree for users, in an order that only the figures decide.

@@ -128,7 +128,7 @@ type TakenOff struct {
 // place that it was called from. Places that have one caller's stack in common share its rows.
 type Stack struct {
 	Func FuncID `json:"func"`
-	Addr uint64 `json:"addr"`           // return address: where the function goes on, as its file has it
+	Addr uint64 `json:"addr"`           // return address: where the function goes on, as its file has it; 0 of what is in no file
 	Line int    `json:"line,omitempty"` // of the call, in the Func's File
 	// Outer is the place that the function was called from, defined before this one; 0 if it is not known.
 	Outer StackID `json:"outer,omitempty"`
