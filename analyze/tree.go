@@ -42,7 +42,8 @@ type Label struct {
 }
 
 // Node is a function reached by one path of calls, with the figures of its
-// calls on that path. Children come by total time, longest first.
+// calls on that path. Children come by total time, longest first. One that was not traced, and is there since a stack
+// tells of it, has no calls; its total is that of its children.
 type Node struct {
 	Function   *Function
 	Calls      uint64
@@ -54,13 +55,12 @@ type Node struct {
 
 // CallTree sums up traces by call path, all threads together.
 func CallTree(paths []string, opts Options) (*Tree, error) {
-	return buildTree(paths, &opts, false, false)
+	return buildTree(paths, &opts, false)
 }
 
-// buildTree sums up traces by call path, by thread if so wanted. With callers, the functions that have led to a call and were not
-// traced are on the paths, as far as the stack of its entry tells: all that are around an outermost call, and those
-// between a call and the traced one that it is in. They have no figures.
-func buildTree(paths []string, opts *Options, byThread, callers bool) (*Tree, error) {
+// buildTree sums up traces by call path, by thread if so wanted. In a trace with stacks the functions that have led to a call and
+// were not traced are on the paths: all that are around an outermost call, and those between a call and the traced one that it is in.
+func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 	sum := newSummary(paths)
 	fns := newFunctions()
 	all := newCallPaths(opts, byThread)
@@ -71,9 +71,11 @@ func buildTree(paths []string, opts *Options, byThread, callers bool) (*Tree, er
 		}
 		views := make([]view, shards())
 		for i := range views {
-			views[i] = newCallPaths(opts, byThread)
+			part := newCallPaths(opts, byThread)
+			part.stacks = src.meta.Stacks
+			views[i] = part
 		}
-		t, err := src.pair(opts, format.Columns{Value: callers}, views)
+		t, err := src.pair(opts, format.Columns{Value: src.meta.Stacks}, views)
 		src.close()
 		if err != nil {
 			return nil, err
@@ -110,6 +112,7 @@ const (
 type callPaths struct {
 	selection
 	byThread bool
+	stacks   bool       // entries have stacks
 	nodes    []pathNode // parents before their children; the first is not used
 	index    map[pathKey]uint32
 	roots    map[Label]uint32
@@ -203,7 +206,7 @@ func (c *callPaths) enter(t *thread, f, parent *frame) {
 		f.node = t.root
 	}
 	if !f.hidden {
-		if t.stack != 0 && t.stack < maxDefinitions && len(c.nodes) < maxNodes {
+		if c.stacks && t.stack != 0 && t.stack < maxDefinitions && len(c.nodes) < maxNodes {
 			f.node = c.child(f.node, fnStack+uint32(t.stack))
 		}
 		f.node = c.child(f.node, uint32(f.fn))
@@ -311,11 +314,12 @@ func (c *callPaths) build(fns []Function) []ThreadTree {
 			if from.fn == fnLeftOut {
 				n.Function = leftOut
 			}
-			for _, child := range n.Children {
-				n.Total += child.Total
-			}
+			n.Total = childrenTotal(n)
 		default:
 			n.Function = &fns[from.fn]
+			if from.calls == 0 {
+				n.Total = childrenTotal(n)
+			}
 		}
 		nodes[from.parent].Children = append(nodes[from.parent].Children, n)
 	}
@@ -330,6 +334,13 @@ func (c *callPaths) build(fns []Function) []ThreadTree {
 			cmp.Compare(a.Label.Process, b.Label.Process), cmp.Compare(a.Label.Thread, b.Label.Thread))
 	})
 	return list
+}
+
+func childrenTotal(n *Node) (sum time.Duration) {
+	for _, child := range n.Children {
+		sum += child.Total
+	}
+	return sum
 }
 
 func compareNodes(a, b *Node) int {

@@ -19,8 +19,9 @@ type Meta struct {
 	Probes    []string `json:"probes,omitempty"`
 	Presets   []string `json:"presets,omitempty"` // those that utrace has chosen included
 	CPUs      int      `json:"cpus"`
-	RingBytes int      `json:"ring_bytes"` // per CPU
-	Start     Anchor   `json:"start"`      // event times count from Start.MonoNs
+	RingBytes int      `json:"ring_bytes"`       // per CPU
+	Start     Anchor   `json:"start"`            // event times count from Start.MonoNs
+	Stacks    bool     `json:"stacks,omitempty"` // entries have the Stack that they were called from
 
 	MaxOverheadPercent float64 `json:"max_overhead_percent,omitempty"` // of the CPU time of each process; 0: no limit
 	Costs              *Costs  `json:"costs,omitempty"`                // nil where they were not needed

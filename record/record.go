@@ -339,7 +339,7 @@ func (r *recording) begin() (err error) {
 	r.w, err = format.NewWriter(r.file, format.Meta{
 		Recorder: r.cfg.Version, Host: host, Kernel: unix.ByteSliceToString(uts.Release[:]), Arch: runtime.GOARCH,
 		Args: r.cfg.Args, Command: r.cfg.Command, PIDs: r.cfg.PIDs, Probes: r.cfg.Probes, Presets: r.plan.presetNames(r.cfg),
-		CPUs: runtime.NumCPU(), RingBytes: r.cfg.RingBytes, Start: r.start,
+		CPUs: runtime.NumCPU(), RingBytes: r.cfg.RingBytes, Start: r.start, Stacks: r.cfg.Stacks,
 		MaxOverheadPercent: 100 * r.cfg.MaxOverhead, Costs: r.costs.describe(),
 	})
 	if err != nil {
