@@ -1,8 +1,8 @@
-/* Chains of callers that are known: each line that it prints is a chain, the innermost function first. Compiled with frame pointers.
- * work is the function to trace, and leaf below it. */
+/* Chains of callers that are known: to work, and from there through between to leaf. With an argument it goes through them
+ * so many times, every 10 ms. */
 #include <pthread.h>
-#include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 static volatile int sink;
 
@@ -48,15 +48,19 @@ static void *thread(void *arg)
 	return arg;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	pthread_t t;
 
-	for (int i = 0; i < 100; i++)
-		two();
-	for (int i = 0; i < 10; i++)
-		again(3);
-	pthread_create(&t, 0, thread, 0);
-	pthread_join(t, 0);
+	for (int rounds = argc > 1 ? atoi(argv[1]) : 1; rounds > 0; rounds--) {
+		for (int i = 0; i < 100; i++)
+			two();
+		for (int i = 0; i < 10; i++)
+			again(3);
+		pthread_create(&t, 0, thread, 0);
+		pthread_join(t, 0);
+		if (argc > 1)
+			usleep(10000);
+	}
 	return 0;
 }
