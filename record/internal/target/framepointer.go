@@ -10,7 +10,6 @@ import (
 // Bounds of KeepsFramePointers.
 const (
 	sampledFuncs  = 500
-	minCallerSize = 32       // bytes: smaller functions seldom call others
 	maxCallerSize = 64 << 10 // bytes that are looked at for a call
 	prologueSize  = 256      // bytes that are looked at for what sets up a frame, which need not come first
 )
@@ -98,7 +97,7 @@ func (f *File) KeepsFramePointers() bool {
 	step := max(1, len(funcs)/sampledFuncs)
 	for i := 0; i < len(funcs); i += step {
 		fn := funcs[i]
-		if fn.Size < minCallerSize || !f.makesCalls(fn) {
+		if !f.makesCalls(fn) {
 			continue
 		}
 		callers++
