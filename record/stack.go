@@ -11,7 +11,7 @@ import (
 	"utrace/record/internal/target"
 )
 
-// maxStacks bounds the places on stacks that a trace has, see format.Stack.
+// maxStacks bounds the places on stacks that a trace has, see format.Stack, and the stacks of a process.
 const maxStacks = 1 << 19
 
 // stacks turns the stacks of the kernel's records into those of a trace. A record is looked at as soon as it is read, for
@@ -63,14 +63,20 @@ func (s *stacks) add(rec *bpf.Stack) {
 		}
 		addrs = append(addrs, at)
 	}
+	known := s.known[rec.PID]
+	if known == nil {
+		known = map[uint64]format.StackID{}
+		s.known[rec.PID] = known
+	}
+	if len(s.places)+len(addrs) > maxStacks || len(known) >= maxStacks {
+		s.crowded = true
+		return
+	}
 	id := format.StackID(0)
 	for _, at := range slices.Backward(addrs) {
 		id = s.number(stackPlace{at, id})
 	}
-	if s.known[rec.PID] == nil {
-		s.known[rec.PID] = map[uint64]format.StackID{}
-	}
-	s.known[rec.PID][rec.ID] = id
+	known[rec.ID] = id
 }
 
 func (s *stacks) followsCall(at codeAddr) bool {
@@ -79,6 +85,9 @@ func (s *stacks) followsCall(at codeAddr) bool {
 	}
 	is, ok := s.calls[at]
 	if !ok {
+		if len(s.calls) >= maxStacks {
+			clear(s.calls)
+		}
 		is = at.file.image.file.FollowsCall(target.Addr(at.addr))
 		s.calls[at] = is
 	}
@@ -87,16 +96,11 @@ func (s *stacks) followsCall(at codeAddr) bool {
 
 func (s *stacks) number(p stackPlace) format.StackID {
 	id, ok := s.index[p]
-	switch {
-	case ok:
-		return id
-	case len(s.places) >= maxStacks:
-		s.crowded = true
-		return p.outer
+	if !ok {
+		s.places = append(s.places, p)
+		id = format.StackID(len(s.places))
+		s.index[p] = id
 	}
-	s.places = append(s.places, p)
-	id = format.StackID(len(s.places))
-	s.index[p] = id
 	return id
 }
 
@@ -124,10 +128,10 @@ func (s *stacks) define(w *format.Writer, c *catalog) []string {
 	}
 	var warnings []string
 	if s.without > 0 {
-		warnings = append(warnings, fmt.Sprintf("%d calls have no stack: there was no room for it in the rings, or the process had ended before its mappings could be read", s.without))
+		warnings = append(warnings, fmt.Sprintf("calls without a stack: %d (no room for it in the rings, or the process had ended before its mappings could be read)", s.without))
 	}
 	if s.crowded {
-		warnings = append(warnings, fmt.Sprintf("stacks have too many different places (more than %d): some lack inner callers", maxStacks))
+		warnings = append(warnings, fmt.Sprintf("there were too many different stacks, of more than %d places: calls with further ones have none", maxStacks))
 	}
 	return append(warnings, funcs.withoutFramePointers()...)
 }

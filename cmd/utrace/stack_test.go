@@ -86,7 +86,7 @@ func TestStacks(t *testing.T) {
 			if want := stacksPaths(); !maps.Equal(paths, want) {
 				t.Errorf("paths %v\nwant %v", paths, want)
 			}
-			if strings.Contains(stderr, "frame pointers") || strings.Contains(stderr, "have no stack") {
+			if strings.Contains(stderr, "frame pointers") || strings.Contains(stderr, "without a stack") {
 				t.Errorf("it says:\n%s", stderr)
 			}
 		})
