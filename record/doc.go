@@ -52,7 +52,7 @@
 // not be missed: the thread that has started the command stays its tracer
 // (tracer.go), as strace is, and holds each process at exec until the new program is planned, defined and
 // attached. Nobody else can debug the command meanwhile, and a fork and exec takes 1 ms more. Where
-// all probes name a file by its path, there is nothing to look up and no tracer. Where the recorder is not the tracer
+// all probes name a file by its path, and no stacks are recorded, there is nothing to look up and no tracer. Where the recorder is not the tracer
 // (a running process), a program is looked up when the kernel's record of the
 // exec is read, up to 50 ms later. Libraries are looked for in the mappings of each process, once a second or more often.
 // The summary says what was attached late. The drainer alone uses the writer: it takes the definitions of what
