@@ -301,6 +301,13 @@ func FuzzAnalyze(f *testing.F) {
 		f.Add(data)
 		f.Add(data[:len(data)*2/3])
 	}
+	stacks := filepath.Join(dir, "stacks")
+	writeText(f, stacks, readStacks(f))
+	data, err := os.ReadFile(stacks)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		path := filepath.Join(t.TempDir(), "trace")
 		if err := os.WriteFile(path, data, 0o600); err != nil {

@@ -14,10 +14,19 @@ import (
 	"utrace/format"
 )
 
-// profileOf returns the samples of a trace in text: by their path, the innermost function first, calls and self time.
-func profileOf(t *testing.T, text string) map[string][2]int64 {
+// readStacks returns a trace with stacks, in text.
+func readStacks(t testing.TB) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "trace.arrow")
+	text, err := os.ReadFile("../testdata/traces/stacks.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// writeText writes a trace in text as a file.
+func writeText(t testing.TB, path, text string) {
+	t.Helper()
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
@@ -26,6 +35,13 @@ func profileOf(t *testing.T, text string) map[string][2]int64 {
 	if err := format.ReadText(strings.NewReader(text), f); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// profileOf returns the samples of a trace in text: by their path, the innermost function first, calls and self time.
+func profileOf(t *testing.T, text string) map[string][2]int64 {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "trace.arrow")
+	writeText(t, path, text)
 	p, _, err := Profile([]string{path}, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -43,10 +59,7 @@ func profileOf(t *testing.T, text string) map[string][2]int64 {
 }
 
 func TestCallersInProfile(t *testing.T) {
-	text, err := os.ReadFile("../testdata/traces/stacks.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := readStacks(t)
 	const work = "work < one < main"
 	want := map[string][2]int64{
 		work:                       {1, 900 - 100 - 100 - 100 - 100},
@@ -56,7 +69,7 @@ func TestCallersInProfile(t *testing.T) {
 		"leaf": {1, 50},  // no stack
 		"work": {1, 100}, // one that is not defined
 	}
-	got := profileOf(t, string(text))
+	got := profileOf(t, text)
 	if !maps.Equal(got, want) {
 		t.Errorf("samples %v, want %v", got, want)
 	}
@@ -65,7 +78,7 @@ func TestCallersInProfile(t *testing.T) {
 	for v := range maps.Values(got) {
 		sum[0], sum[1] = sum[0]+v[0], sum[1]+v[1]
 	}
-	without := regexp.MustCompile(`(?m) value=\d+$`).ReplaceAllString(string(text), "")
+	without := regexp.MustCompile(`(?m) value=\d+$`).ReplaceAllString(text, "")
 	for v := range maps.Values(profileOf(t, without)) {
 		plain[0], plain[1] = plain[0]+v[0], plain[1]+v[1]
 	}
@@ -76,20 +89,10 @@ func TestCallersInProfile(t *testing.T) {
 
 // TestProfileOfProgram: pprof takes the first mapping for the program, and that is the file of the traced functions.
 func TestProfileOfProgram(t *testing.T) {
-	text, err := os.ReadFile("../testdata/traces/stacks.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	changed := strings.Replace(string(text), `{"func":2,"addr":5010,"line":11}`, `{"func":5,"addr":110}`, 1) // start calls one
+	text := readStacks(t)
+	changed := strings.Replace(text, `{"func":2,"addr":5010,"line":11}`, `{"func":5,"addr":110}`, 1) // start calls one
 	path := filepath.Join(t.TempDir(), "trace.arrow")
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if err := format.ReadText(strings.NewReader(changed), f); err != nil {
-		t.Fatal(err)
-	}
+	writeText(t, path, changed)
 	p, _, err := Profile([]string{path}, Options{})
 	if err != nil {
 		t.Fatal(err)
