@@ -136,8 +136,11 @@ func (s *stacks) define(w *format.Writer, c *catalog) []string {
 	return append(warnings, funcs.withoutFramePointers()...)
 }
 
-// addStackProblems tells of the programs and the files with probes in which stacks end early.
+// addStackProblems tells of the programs and the files with probes in which stacks end early, and of probes that have none.
 func (p *Plan) addStackProblems() {
+	if p.countStatics(false) > 0 {
+		p.Problems = append(p.Problems, "static probes have no stacks: only entries of functions do")
+	}
 	files := slices.Clone(p.programs)
 	for _, m := range p.Modules {
 		files = append(files, m.image)

@@ -193,7 +193,7 @@ calls before its probes are in place are missing. Other processes that run the s
 but hit the breakpoints, too, and become slower; with --no-follow, or -p alone, they do not.
 A library loaded while recording is found within a second.
 
---stack records the stack of callers at each entry, each different one once: the profile and the tree of analyze then have the
+--stack records the stack of callers at each entry of a function, each different one once: the profile and the tree of analyze then have the
 functions that have led to the traced ones. It goes by frame pointers. Go programs keep them, others if they are built
 with -fno-omit-frame-pointer; where they are missing, utrace says so, and only the direct caller is known.
 
