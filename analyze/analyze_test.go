@@ -303,7 +303,9 @@ func FuzzAnalyze(f *testing.F) {
 	}
 	path := filepath.Join(dir, "sched")
 	writeText(f, path, fmt.Sprintf(schedTrace, true))
-	data, err := os.ReadFile(path)
+	stacks := filepath.Join(dir, "stacks")
+	writeText(f, stacks, readStacks(f))
+	data, err := os.ReadFile(stacks)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -14,6 +14,10 @@
 //  5. The parts are merged, those of several traces too, and sorted by what they
 //     show, so that the same traces give the same output on every machine.
 //
+// In a trace with stacks, call paths also have the functions that were not traced and have led to a call (callPaths.callers): the whole
+// stack of an entry around an outermost call, and within another traced call what is between that and the entry. A stack is
+// taken by its number while events are read, and looked up when all definitions have been.
+//
 // With Options.Min a flow holds steps back until it is known which calls are long enough, 65,536 at most. A heatmap does not
 // know how long the trace is: it halves its resolution whenever it runs out of slices.
 //

@@ -80,6 +80,7 @@ type thread struct {
 	row     int
 	firstNs int64  // time of the first event, since the start of the trace; 0: there was none yet
 	nowNs   int64  // time of the row in hand
+	stack   uint64 // of the entry in hand, if the columns have it; see format.Stack
 	base    uint64 // stack base in force
 	frames  []frame
 	open    openCalls
@@ -233,6 +234,10 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 			sp = t.base - uint64(depths[i])
 		}
 		fn := format.FuncID(funcs[i])
+		t.stack = 0
+		if len(b.Value) > 0 && kind.IsEntry() {
+			t.stack = b.Value[from+i]
+		}
 		switch kind {
 		case format.Entry:
 			if p.static[fn] != 0 && sp != 0 {

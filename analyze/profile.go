@@ -13,7 +13,9 @@ const moduleSpan = 1 << 40
 
 // Profile makes a pprof profile of traces: calls/count, and wall/nanoseconds,
 // the self time of the complete calls. Where the scheduler was recorded, also cpu/nanoseconds and offcpu/nanoseconds, the
-// parts of it that were spent on and off a processor, as far as they are known. Samples are labelled with process and
+// parts of it that were spent on and off a processor, as far as they are known.
+// Below the traced functions are those that have led to them, where the trace has stacks, and between them those that were not
+// traced; they have no time of their own. Samples are labelled with process and
 // thread. It also returns the warnings about the traces.
 func Profile(paths []string, opts Options) (*profile.Profile, []string, error) {
 	tree, err := buildTree(paths, &opts, true)
@@ -21,6 +23,9 @@ func Profile(paths []string, opts Options) (*profile.Profile, []string, error) {
 		return nil, nil, err
 	}
 	b := newProfileBuilder(&tree.Trace, tree.By)
+	for i := range tree.Threads {
+		b.called(tree.Threads[i].Roots)
+	}
 	for i := range tree.Threads {
 		t := &tree.Threads[i]
 		b.setThread(&t.Label)
@@ -106,6 +111,17 @@ func (b *profileBuilder) label(v *Value) sampleLabels {
 	}
 	b.labels[v.Text] = l
 	return l
+}
+
+// called makes the locations of the functions that were traced, ahead of those that have led to them: pprof takes the first
+// file for the program.
+func (b *profileBuilder) called(nodes []*Node) {
+	for _, n := range nodes {
+		if n.Calls > 0 {
+			b.location(n.Function)
+		}
+		b.called(n.Children)
+	}
 }
 
 // samples adds a sample for each node below the stack.

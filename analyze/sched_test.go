@@ -3,9 +3,7 @@ package analyze
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -331,18 +329,6 @@ func TestLongestWait(t *testing.T) {
 	s.pop(Unwound)
 	if got := s.longest(); got.Blocked != 40*time.Nanosecond || got.Waker.TID != 2 {
 		t.Errorf("outside: %+v", got)
-	}
-}
-
-func writeText(t testing.TB, path, text string) {
-	t.Helper()
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if err := format.ReadText(strings.NewReader(text), f); err != nil {
-		t.Fatal(err)
 	}
 }
 

@@ -212,7 +212,7 @@ func (s *source) accept(b *batch) error {
 func (s *source) define(def format.Definition) error {
 	t := &s.tables
 	s.defs += len(def.Info)
-	most := max(len(t.Modules), len(t.Funcs), len(t.Processes), len(t.Threads), len(t.Losses), len(t.LeftOut), len(t.TakenOff), len(t.Dropped))
+	most := max(len(t.Modules), len(t.Funcs), len(t.Processes), len(t.Threads), len(t.Losses), len(t.LeftOut), len(t.TakenOff), len(t.Dropped), len(t.Stacks))
 	if s.defs > maxDefinitionBytes || most >= maxDefinitions {
 		return errors.New("too many definitions")
 	}

@@ -43,7 +43,8 @@ type Label struct {
 }
 
 // Node is a function reached by one path of calls, with the figures of its
-// calls on that path. Children come by total time, longest first.
+// calls on that path. Children come by total time, longest first. One that was not traced, and is there since a stack
+// tells of it, has no calls; its total is that of its children.
 type Node struct {
 	Function   *Function
 	Value      Value // that its calls have in common, where the tree is grouped
@@ -56,8 +57,12 @@ type Node struct {
 }
 
 // CallTree sums up traces by call path, all threads together.
-func CallTree(paths []string, opts Options) (*Tree, error) { return buildTree(paths, &opts, false) }
+func CallTree(paths []string, opts Options) (*Tree, error) {
+	return buildTree(paths, &opts, false)
+}
 
+// buildTree sums up traces by call path, by thread if so wanted. In a trace with stacks the functions that have led to a call and
+// were not traced are on the paths: all that are around an outermost call, and those between a call and the traced one that it is in.
 func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 	sum := newSummary(paths)
 	fns := newFunctions()
@@ -72,9 +77,13 @@ func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 		}
 		views := make([]view, opts.views())
 		for i := range views {
-			views[i] = newCallPaths(opts, byThread, newGrouping(values))
+			part := newCallPaths(opts, byThread, newGrouping(values))
+			part.stacks = src.meta.Stacks && opts.By == ""
+			views[i] = part
 		}
-		t, err := src.pair(opts, opts.columns(), views)
+		columns := opts.columns()
+		columns.Value = src.meta.Stacks
+		t, err := src.pair(opts, columns, views)
 		src.close()
 		if err != nil {
 			return nil, err
@@ -94,7 +103,7 @@ func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 				}
 				numbers[i] = n
 			}
-			all.merge(part, numbers, src.meta.Sched)
+			all.merge(part, numbers, src.tables.Stacks, src.meta.Sched)
 		}
 	}
 	if all.crowded {
@@ -113,6 +122,8 @@ const (
 	fnTruncated = math.MaxUint32 - iota
 	fnLeftOut
 	fnRoot
+	// fnStack and above are stacks, of a part of a trace: they are told only at its end, and become functions in merge.
+	fnStack uint32 = 1 << 31
 )
 
 // callPaths is the view that sums up calls by path.
@@ -120,6 +131,7 @@ type callPaths struct {
 	selection
 	groups   *grouping
 	byThread bool
+	stacks   bool       // entries have stacks
 	nodes    []pathNode // parents before their children; the first is not used
 	index    map[pathKey]uint32
 	roots    map[Label]uint32
@@ -223,6 +235,9 @@ func (c *callPaths) enter(t *thread, f, parent *frame) {
 		f.node = t.root
 	}
 	if !f.hidden {
+		if c.stacks && t.stack != 0 && t.stack < maxDefinitions && len(c.nodes) < maxNodes {
+			f.node = c.child(f.node, fnStack+uint32(t.stack))
+		}
 		f.node = c.child(f.node, f.group)
 	}
 }
@@ -262,7 +277,7 @@ func (c *callPaths) hit(t *thread, fn format.FuncID) {
 
 // merge adds the paths of a part of a trace, whose functions and groups have other
 // numbers here.
-func (c *callPaths) merge(part *callPaths, numbers []uint32, sched bool) {
+func (c *callPaths) merge(part *callPaths, numbers []uint32, stacks []format.Stack, sched bool) {
 	here := make([]uint32, len(part.nodes))
 	for l, at := range part.roots {
 		here[at] = c.root(l)
@@ -273,8 +288,12 @@ func (c *callPaths) merge(part *callPaths, numbers []uint32, sched bool) {
 			continue
 		}
 		fn := n.fn
-		if int(fn) < len(numbers) {
+		switch {
+		case int(fn) < len(numbers):
 			fn = numbers[fn]
+		case fn >= fnStack && fn < fnStack+maxDefinitions:
+			here[i] = c.callers(here[n.parent], fn-fnStack, numbers, stacks)
+			continue
 		}
 		here[i] = c.child(here[n.parent], fn)
 		if !sched {
@@ -288,6 +307,34 @@ func (c *callPaths) merge(part *callPaths, numbers []uint32, sched bool) {
 		to.selfWaits.Add(n.selfWaits)
 	}
 	c.crowded = c.crowded || part.crowded
+}
+
+// callers returns the node of a call's caller: that of the functions on a stack, from the one that parent stands for on. Where that one is
+// not on the stack, only the direct caller is known to be inside of it.
+func (c *callPaths) callers(parent, stack uint32, numbers []uint32, stacks []format.Stack) uint32 {
+	around := c.nodes[parent].fn
+	var inner []uint32
+	found := around == fnRoot
+	for stack != 0 && int(stack) <= len(stacks) && len(inner) < format.MaxStack {
+		s := &stacks[stack-1]
+		fn := numbers[s.Func]
+		if fn == around {
+			found = true
+			break
+		}
+		if s.Addr == 0 && len(inner) == 0 && !found { // who knows what jumped there
+			return parent
+		}
+		inner = append(inner, fn)
+		stack = uint32(s.Outer)
+	}
+	if !found {
+		inner = inner[:min(len(inner), 1)]
+	}
+	for _, fn := range slices.Backward(inner) {
+		parent = c.child(parent, fn)
+	}
+	return parent
 }
 
 // build makes the tree for users, in an order that only the figures decide.
@@ -310,12 +357,13 @@ func (c *callPaths) build(fns []Function, groups []rowKey, values []Value) []Thr
 			if from.fn == fnLeftOut {
 				n.Function = leftOut
 			}
-			for _, child := range n.Children {
-				n.Total += child.Total
-			}
+			n.Total = childrenTotal(n)
 		default:
 			g := groups[from.fn]
 			n.Function, n.Value = &fns[g.fn], values[g.value]
+			if from.calls == 0 {
+				n.Total = childrenTotal(n)
+			}
 		}
 		nodes[from.parent].Children = append(nodes[from.parent].Children, n)
 	}
@@ -330,6 +378,13 @@ func (c *callPaths) build(fns []Function, groups []rowKey, values []Value) []Thr
 			cmp.Compare(a.Label.Process, b.Label.Process), cmp.Compare(a.Label.Thread, b.Label.Thread))
 	})
 	return list
+}
+
+func childrenTotal(n *Node) (sum time.Duration) {
+	for _, child := range n.Children {
+		sum += child.Total
+	}
+	return sum
 }
 
 func compareNodes(a, b *Node) int {

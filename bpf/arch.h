@@ -14,6 +14,7 @@ struct pt_regs {
 #define REGS_SP(regs) ((regs)->sp)
 #define REGS_IP(regs) ((regs)->ip)
 #define REGS_RESULT(regs) ((regs)->ax)
+#define REGS_FP(regs) ((regs)->bp)
 /* Where Go keeps its goroutine (ABIInternal, since 1.17). */
 #define REGS_G(regs) ((regs)->r14)
 /* A kernel stack is not larger, and no other begins so close above it (THREAD_SIZE, THREAD_ALIGN). */
@@ -49,6 +50,7 @@ struct pt_regs {
 #define REGS_SP(regs) ((regs)->sp)
 #define REGS_IP(regs) ((regs)->pc)
 #define REGS_RESULT(regs) ((regs)->regs[0])
+#define REGS_FP(regs) ((regs)->regs[29])
 #define REGS_G(regs) ((regs)->regs[28])
 #define MAX_STACK (64 << 10)
 #define USER_INTERRUPTED(regs) 0

@@ -28,6 +28,12 @@
 // What has no arguments to tell goes into the lane, the rest into the ring. Loops over memory are functions that the verifier looks at
 // once, and keep their state in memory, of which it knows nothing: otherwise it follows more than a million instructions.
 //
+// Stacks of callers are recorded once each (stack.h): at an entry the return addresses are mixed into a number of 64 bits, which
+// the event has as its value, and only with a number that has not been told the addresses go into the ring, ahead of it. The map
+// of the kernel for stacks (BPF_MAP_TYPE_STACK_TRACE) has room for one stack a bucket: of two that fall into the same, one is
+// lost. And the kernel's walk leaves out the direct caller of a function that is just entered, or does not, by the version
+// of the kernel and the instruction at the entry. Measured in the program: 0.2 us, and 15 to 30 ns for each frame.
+//
 // With a limit of overhead the programs also count hits by process and function, and can
 // be told to record nothing more of a function (limit.h).
 //

@@ -29,6 +29,7 @@ enum record_kind {
 	KIND_NAMED = 0x80, /* beside one of these: value stands for the name of the function */
 	KIND_ARGS = 0x100, /* in a ring: a struct args_event, see site.h */
 	KIND_NAME = 0x200, /* with these two: nothing has happened, the arguments tell the name that name stands for */
+	KIND_STACK = 0x400, /* in a ring: a struct stack_event, see stack.h */
 };
 
 #define WAKEUP_IN_INTERRUPT (1ULL << 32)
@@ -40,7 +41,7 @@ struct event {
 	__u32 func;
 	__u64 time_ns; /* CLOCK_MONOTONIC */
 	__u64 sp;      /* stack pointer at the function's entry, for returns too */
-	__u64 value;   /* return value of a return */
+	__u64 value;   /* return value of a return; of an entry what stands for its stack, see stack.h */
 	__u32 pid;     /* in the first PID namespace, as is tid */
 	__u32 tid;
 };

@@ -27,6 +27,7 @@ type Options struct {
 	Follow    bool   // record the children of TGIDs, too, from their first instruction
 	Method    Method // how the programs will be attached; not Auto
 	Sites     int    // how many sites with arguments there can be
+	Stacks    bool   // record the stack of callers at entries, see Stack
 	Limited   bool   // count the hits of each function in each process, see Hits
 	NoTasks   bool   // do not watch what happens to tasks
 	Sched     bool   // record when threads that have had an event leave a CPU, run again and are woken
@@ -109,6 +110,9 @@ func Load(o Options) (_ *Objects, err error) {
 		return nil, err
 	}
 	if err := errors.Join(prepareCalls(spec, o), prepareLimit(spec, o)); err != nil {
+		return nil, err
+	}
+	if err := prepareStacks(spec, o.Stacks); err != nil {
 		return nil, err
 	}
 	if err := prepareSched(spec, o.Sched); err != nil {

@@ -188,8 +188,9 @@ static __always_inline void fill(struct event *event, __u32 func, __u64 now, __u
 }
 
 #include "sched.h"
+#include "stack.h"
 
-static __always_inline int record(__u32 func, __u32 kind, __u64 sp, __u64 value)
+static __always_inline int record(struct pt_regs *regs, __u32 func, __u32 kind, __u64 sp, __u64 value)
 {
 	__u64 id = bpf_get_current_pid_tgid(), now;
 	__u32 cpu, lap;
@@ -197,6 +198,8 @@ static __always_inline int record(__u32 func, __u32 kind, __u64 sp, __u64 value)
 
 	if (!recorded(id >> 32))
 		return 0;
+	if (stacks && (kind == KIND_ENTRY || kind == KIND_TAIL_ENTRY))
+		value = stack_of(regs); /* ahead of the call's time */
 	now = bpf_ktime_get_ns();
 	if (limited && !count_hit(id >> 32, func, kind))
 		return 0;
@@ -212,7 +215,7 @@ static __always_inline int record(__u32 func, __u32 kind, __u64 sp, __u64 value)
 	return 0;
 }
 
-static __always_inline int record_go(__u32 func, __u32 kind, __u64 sp, __u64 value, __u64 goid)
+static __always_inline int record_go(struct pt_regs *regs, __u32 func, __u32 kind, __u64 sp, __u64 value, __u64 goid)
 {
 	__u64 id = bpf_get_current_pid_tgid(), now;
 	__u32 cpu;
@@ -221,6 +224,8 @@ static __always_inline int record_go(__u32 func, __u32 kind, __u64 sp, __u64 val
 
 	if (!recorded(id >> 32))
 		return 0;
+	if (stacks && (kind == KIND_ENTRY || kind == KIND_TAIL_ENTRY))
+		value = stack_of(regs); /* ahead of the call's time */
 	now = bpf_ktime_get_ns();
 	if (limited && !count_hit(id >> 32, func, kind))
 		return 0;
@@ -282,8 +287,8 @@ int on_instruction(struct pt_regs *regs)
 	if (COOKIE_GOID(cookie))
 		goid = goroutine(regs, COOKIE_GOID(cookie), &sp);
 	if (goid)
-		return record_go(cookie, kind, sp, value, goid);
-	return record(cookie, kind, sp, value);
+		return record_go(regs, cookie, kind, sp, value, goid);
+	return record(regs, cookie, kind, sp, value);
 }
 
 /* A function's return, by way of the trampoline. */
@@ -292,7 +297,7 @@ int on_return(struct pt_regs *regs)
 {
 	if (!enabled)
 		return 0;
-	return record(bpf_get_attach_cookie(regs), KIND_RETURN, REGS_SP(regs) - RETURN_POPS, REGS_RESULT(regs));
+	return record(regs, bpf_get_attach_cookie(regs), KIND_RETURN, REGS_SP(regs) - RETURN_POPS, REGS_RESULT(regs));
 }
 
 #include "site.h"

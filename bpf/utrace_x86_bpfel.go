@@ -37,6 +37,7 @@ const (
 	utraceMapTasks          = "tasks"
 	utraceMapTgids          = "tgids"
 	utraceMapThreadsCalls   = "threads_calls"
+	utraceMapToldStacks     = "told_stacks"
 	utraceProgOnExec        = "on_exec"
 	utraceProgOnExit        = "on_exit"
 	utraceProgOnFork        = "on_fork"
@@ -56,6 +57,8 @@ const (
 	utraceVarOnlyTgid       = "only_tgid"
 	utraceVarOwnTgid        = "own_tgid"
 	utraceVarSched          = "sched"
+	utraceVarStackSeed      = "stack_seed"
+	utraceVarStacks         = "stacks"
 	utraceVarTlsOffset      = "tls_offset"
 	utraceVarUncounted      = "uncounted"
 	utraceVarUncountedDrops = "uncounted_drops"
@@ -139,6 +142,7 @@ type utraceMapSpecs struct {
 	Tasks        *ebpf.MapSpec `ebpf:"tasks"`
 	Tgids        *ebpf.MapSpec `ebpf:"tgids"`
 	ThreadsCalls *ebpf.MapSpec `ebpf:"threads_calls"`
+	ToldStacks   *ebpf.MapSpec `ebpf:"told_stacks"`
 }
 
 // utraceVariableSpecs contains global variables before they are loaded into the kernel.
@@ -156,6 +160,8 @@ type utraceVariableSpecs struct {
 	OnlyTgid       *ebpf.VariableSpec `ebpf:"only_tgid"`
 	OwnTgid        *ebpf.VariableSpec `ebpf:"own_tgid"`
 	Sched          *ebpf.VariableSpec `ebpf:"sched"`
+	StackSeed      *ebpf.VariableSpec `ebpf:"stack_seed"`
+	Stacks         *ebpf.VariableSpec `ebpf:"stacks"`
 	TlsOffset      *ebpf.VariableSpec `ebpf:"tls_offset"`
 	Uncounted      *ebpf.VariableSpec `ebpf:"uncounted"`
 	UncountedDrops *ebpf.VariableSpec `ebpf:"uncounted_drops"`
@@ -203,6 +209,7 @@ type utraceMaps struct {
 	Tasks        *ebpf.Map `ebpf:"tasks"`
 	Tgids        *ebpf.Map `ebpf:"tgids"`
 	ThreadsCalls *ebpf.Map `ebpf:"threads_calls"`
+	ToldStacks   *ebpf.Map `ebpf:"told_stacks"`
 }
 
 func (m *utraceMaps) Close() error {
@@ -228,6 +235,7 @@ func (m *utraceMaps) Close() error {
 		m.Tasks,
 		m.Tgids,
 		m.ThreadsCalls,
+		m.ToldStacks,
 	)
 }
 
@@ -246,6 +254,8 @@ type utraceVariables struct {
 	OnlyTgid       *ebpf.Variable `ebpf:"only_tgid"`
 	OwnTgid        *ebpf.Variable `ebpf:"own_tgid"`
 	Sched          *ebpf.Variable `ebpf:"sched"`
+	StackSeed      *ebpf.Variable `ebpf:"stack_seed"`
+	Stacks         *ebpf.Variable `ebpf:"stacks"`
 	TlsOffset      *ebpf.Variable `ebpf:"tls_offset"`
 	Uncounted      *ebpf.Variable `ebpf:"uncounted"`
 	UncountedDrops *ebpf.Variable `ebpf:"uncounted_drops"`

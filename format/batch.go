@@ -292,6 +292,8 @@ func (t *Tables) Apply(d Definition) error {
 		t.Dropped, err = appendJSON(t.Dropped, d, false)
 	case KindCalibration:
 		t.Calibrations, err = appendJSON(t.Calibrations, d, false)
+	case KindStack:
+		err = t.addStack(d)
 	case KindEnd:
 		t.End = new(End)
 		err = json.Unmarshal(d.Info, t.End)
@@ -300,6 +302,23 @@ func (t *Tables) Apply(d Definition) error {
 	if err != nil {
 		return fmt.Errorf("definition of a %s: %w", d.Kind, err)
 	}
+	return nil
+}
+
+// addStack adds a stack, whose chain of callers ends: each was defined before.
+func (t *Tables) addStack(d Definition) error {
+	d.ID-- // they count from 1
+	stacks, err := appendJSON(t.Stacks, d, true)
+	if err != nil {
+		return err
+	}
+	switch s := stacks[len(stacks)-1]; {
+	case int(s.Func) >= len(t.Funcs):
+		return fmt.Errorf("it is in the unknown function %d", s.Func)
+	case int(s.Outer) >= len(stacks):
+		return fmt.Errorf("its caller %d was not defined before", s.Outer)
+	}
+	t.Stacks = stacks
 	return nil
 }
 

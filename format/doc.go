@@ -12,7 +12,7 @@
 //	kind         uint8   what the row is, see Kind
 //	cpu          uint16  on which processor
 //	stack_bytes  uint32  distance of the stack pointer from the thread's stack base
-//	value        uint64  a return value, or a stack base
+//	value        uint64  a return value, a stack base, or an entry's stack
 //	info         utf8    JSON of a definition
 //	args         utf8    JSON array of the values that an event carries
 //
@@ -38,10 +38,15 @@
 // a row of kind 19 (Thread) or 17 (Func), in an earlier batch: the number is in the
 // column itself and in value, and info is the JSON of the struct of that
 // name. Further kinds define modules (numbered by value), processes, losses, functions left
-// out, functions taken off while recording, what hits cost, and the end, which is the last row of a trace that was completed.
+// out, functions taken off while recording, what hits cost, stacks, and the end, which is the last row of a trace that was completed.
 //
 // Cost. A Calibration says what the hits of each class of sites cost when it was made; entry_class and return_class of a Func name the
 // classes of its sites. It counts for the batches of events behind it.
+//
+// Stacks. In the column value an entry may have the number of a row of kind 26 (Stack, numbered by value from 1): the place that it
+// was called from, whose own caller is the Stack that it names, and so on. What stacks have in common is there once. They
+// are found out when the recording ends: an entry may come before the definition of its stack, and a trace that was
+// not completed has none of them.
 //
 // Values. What the events of a function carry is described by its args, for entries and hits, and
 // results, for returns. In the column args they stand in that order: a number; true or false; a

@@ -51,6 +51,8 @@ const (
 	KindCalibration Kind = 24
 	// KindDropped defines a Dropped.
 	KindDropped Kind = 25
+	// KindStack defines a Stack.
+	KindStack Kind = 26
 )
 
 // WakeupInInterrupt is in the Value of a Wakeup that came from an interrupt (of a timer, a device, the network) while
@@ -64,7 +66,7 @@ func kindNames() map[Kind]string {
 		KindModule: "module", KindFunc: "func", KindProcess: "process", KindThread: "thread", KindLoss: "loss",
 		KindLeftOut: "left-out", KindEnd: "end", KindTakenOff: "taken-off",
 		DroppedReturn: "dropped-return", KindDropped: "dropped",
-		KindCalibration: "calibration",
+		KindCalibration: "calibration", KindStack: "stack",
 	}
 }
 
@@ -97,11 +99,14 @@ type ThreadID uint32
 // FuncID numbers the functions of a trace in the order of their definition.
 type FuncID uint32
 
+// StackID numbers the stacks of a trace in the order of their definition, from 1. 0 is no stack.
+type StackID uint32
+
 // Event is one event as the recorder hands it to a Writer.
 type Event struct {
 	TimeNs uint64 // since Meta.Start.MonoNs
 	SP     uint64 // stack pointer at the function's entry, for returns too; 0 unknown
-	Value  uint64 // of a Return, SchedOut or Wakeup, else 0
+	Value  uint64 // of a Return, SchedOut or Wakeup; StackID of an entry; else 0
 	Thread ThreadID
 	Func   FuncID // 0 for what the scheduler did
 	CPU    uint16 // of a Wakeup that of the waker

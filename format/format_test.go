@@ -62,8 +62,10 @@ loss {"cpu":1,"first_ns":400,"last_ns":500,"entries":3,"returns":2,"sched":4}
 taken-off {"func":2,"time_ns":600,"hits":7,"pid":10,"overhead_percent":12.5,"reason":"its hits cost process 10 (prog) 12.5% of 11 ms of CPU time; the limit for all is 5%"}
 20000000000 1 return 1 sp=0x7f0000001000 value=0x7
 20000000100 1 entry 1 sp=0x55d000000000
-20000000200 1 entry 1
+20000000200 1 entry 1 value=0x2
 flush
+stack {"func":0,"addr":4105,"line":4}
+stack {"func":1,"addr":4120,"outer":1}
 end {"stop":{"mono_ns":30000000005,"wall_ns":30000000007},"reason":"test","events":0,"entries":0,"lost":5,"func_lost":[{"func":1,"entries":3,"returns":2}]}
 `
 
@@ -97,8 +99,9 @@ func TestTextRoundTrip(t *testing.T) {
 	for _, want := range []string{
 		"100 0 entry 0 sp=0x7ffe00001000\n150 0 hit 2",
 		"300 0 return 1 sp=0x7ffe00000f00 value=0xffffffffffffffff cpu=1\n120 1 entry 1 sp=0x7f0000001000\n",
-		"20000000000 1 return 1 sp=0x7f0000001000 value=0x7\n20000000100 1 entry 1 sp=0x55d000000000\n20000000200 1 entry 1\n",
+		"20000000000 1 return 1 sp=0x7f0000001000 value=0x7\n20000000100 1 entry 1 sp=0x55d000000000\n20000000200 1 entry 1 value=0x2\n",
 		"220 0 sched-out 0 value=0x1 cpu=1\n240 0 wakeup 0 value=0x10000000b\n250 0 sched-in 0 cpu=1\n",
+		`stack {"func":0,"addr":4105,"line":4}` + "\n" + `stack {"func":1,"addr":4120,"outer":1}` + "\n",
 		`"events":9,"entries":6,"sched":3`,
 	} {
 		if !strings.Contains(once, want) {
@@ -119,7 +122,9 @@ func TestValidate(t *testing.T) {
 	for name, change := range map[string][2]string{
 		"unknown function":  {"entry 0 ", "entry 7 "},
 		"hit of a function": {"hit 2", "hit 1"},
-		"value of an entry": {"cpu=1\n210", "cpu=1 value=3\n210"},
+		"unknown stack":     {"cpu=1\n210", "cpu=1 value=3\n210"},
+		"value of a hit":    {"hit 2 sp=0x7ffe00001000", "hit 2 sp=0x7ffe00001000 value=1"},
+		"stack too deep":    {"stack {", chain(MaxStack+1) + "stack {"},
 		"unknown process":   {`thread {"pid":10,"tid":11`, `thread {"pid":12,"tid":11`},
 		"loss of nothing":   {`"entries":3,"returns":2,"sched":4}` + "\nt", `"entries":0,"returns":0}` + "\nt"},
 		"switch of a call":  {"sched-out 0 ", "sched-out 1 "},
@@ -141,6 +146,34 @@ func TestValidate(t *testing.T) {
 		}
 		if err := Validate(r); err == nil {
 			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// chain is the definitions of a stack of n places.
+func chain(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "stack {\"func\":0,\"addr\":1,\"outer\":%d}\n", i)
+	}
+	return b.String()
+}
+
+// TestStacks: the chain of callers of a stack ends, whatever a trace says.
+func TestStacks(t *testing.T) {
+	for name, change := range map[string][2]string{
+		"":                                    {"", ""},
+		"its caller 2 was not defined before": {`"outer":1`, `"outer":2`},
+		"its caller 9 was not defined before": {`"outer":1`, `"outer":9`},
+		"it is in the unknown function 3":     {`stack {"func":0`, `stack {"func":3`},
+	} {
+		src := fromText(t, strings.Replace(example, change[0], change[1], 1))
+		r, err := NewReader(src, src.Size())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := WriteText(&strings.Builder{}, r); name == "" && err != nil || name != "" && (err == nil || !strings.Contains(err.Error(), name)) {
+			t.Errorf("error %v, want %q", err, name)
 		}
 	}
 }
@@ -167,7 +200,7 @@ func TestArrowReadsIt(t *testing.T) {
 			timeNs[rec.Column(1).(*array.Uint32).Value(row)] += uint64(rec.Column(0).(*array.Uint32).Value(row))
 		}
 	}
-	want := map[uint8]int{0: 5, 1: 2, 2: 1, 3: 1, 4: 4, 5: 3, 6: 1, 7: 1, 8: 1, 16: 1, 17: 3, 18: 1, 19: 2, 20: 1, 21: 1, 22: 1, 23: 1}
+	want := map[uint8]int{0: 5, 1: 2, 2: 1, 3: 1, 4: 4, 5: 3, 6: 1, 7: 1, 8: 1, 16: 1, 17: 3, 18: 1, 19: 2, 20: 1, 21: 1, 22: 1, 23: 1, 26: 2}
 	if !reflect.DeepEqual(kinds, want) {
 		t.Errorf("kinds %v, want %v", kinds, want)
 	}

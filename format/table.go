@@ -19,9 +19,10 @@ type Meta struct {
 	Probes    []string `json:"probes,omitempty"`
 	Presets   []string `json:"presets,omitempty"` // those that utrace has chosen included
 	CPUs      int      `json:"cpus"`
-	RingBytes int      `json:"ring_bytes"`      // per CPU
-	Start     Anchor   `json:"start"`           // event times count from Start.MonoNs
-	Sched     bool     `json:"sched,omitempty"` // the rows of a thread tell when it ran, see SchedOut
+	RingBytes int      `json:"ring_bytes"`       // per CPU
+	Start     Anchor   `json:"start"`            // event times count from Start.MonoNs
+	Sched     bool     `json:"sched,omitempty"`  // the rows of a thread tell when it ran, see SchedOut
+	Stacks    bool     `json:"stacks,omitempty"` // entries have the Stack that they were called from
 
 	SlowerThanNs       int64   `json:"slower_than_ns,omitempty"`       // only calls at least this long were kept; 0: all
 	MaxOverheadPercent float64 `json:"max_overhead_percent,omitempty"` // of the CPU time of each process; 0: no limit
@@ -173,6 +174,19 @@ type SiteCost struct {
 	CallIQRNs int64 `json:"call_iqr_ns,omitempty"`
 }
 
+// Stack is a place in a function from which a call was made, and what called that function. An entry's Value is the
+// place that it was called from. Places that have one caller's stack in common share its rows.
+type Stack struct {
+	Func FuncID `json:"func"`
+	Addr uint64 `json:"addr"`           // return address: where the function goes on, as its file has it; 0 of what is in no file
+	Line int    `json:"line,omitempty"` // of the call, in the Func's File
+	// Outer is the place that the function was called from, defined before this one; 0 if it is not known.
+	Outer StackID `json:"outer,omitempty"`
+}
+
+// MaxStack is the number of places on a stack; what lies further out is not recorded.
+const MaxStack = 127
+
 // FuncLoss counts the lost events of one function.
 type FuncLoss struct {
 	Func    FuncID `json:"func"`
@@ -201,6 +215,7 @@ type Tables struct {
 	LeftOut   []LeftOut
 	TakenOff  []TakenOff
 	Dropped   []Dropped
+	Stacks    []Stack // by StackID-1
 	// Calibrations come in the order of time.
 	Calibrations []Calibration
 	End          *End // nil until the end of a complete trace

@@ -13,7 +13,7 @@ import (
 
 // The text twin of a trace, for tests and for people. A line each:
 //
-//	meta {…}     first; the others are module, func, process, thread, loss, left-out, taken-off, calibration, dropped, end
+//	meta {…}     first; the others are module, func, process, thread, loss, left-out, taken-off, calibration, dropped, stack, end
 //	1500 0 return 3 sp=0x7ffc00 value=0x5 cpu=1
 //	flush
 //
@@ -94,6 +94,8 @@ func (w *Writer) addText(word, rest string) error {
 		return addJSON(info, w.AddDropped)
 	case "calibration":
 		return addJSON(info, w.AddCalibration)
+	case "stack":
+		return addJSON(info, func(s Stack) { w.AddStack(s) })
 	}
 	rest, args, _ := strings.Cut(rest, " args=")
 	e, err := parseEvent(word, rest)

@@ -42,6 +42,8 @@ type validator struct {
 	takenOff        int
 	dropped         int
 	off             map[FuncID]uint64 // when, of functions taken off
+	depths          []int             // of stacks
+	stack           uint64            // the highest that an entry has
 	ended           bool
 }
 
@@ -88,8 +90,21 @@ func (v *validator) definitions(b *Batch, tables *Tables) error {
 		}
 	}
 	v.dropped = len(tables.Dropped)
+	for _, s := range tables.Stacks[len(v.depths):] {
+		depth := 1
+		if s.Outer != 0 {
+			depth += v.depths[s.Outer-1]
+		}
+		if depth > MaxStack {
+			return fmt.Errorf("stack %d is of more than %d places", len(v.depths)+1, MaxStack)
+		}
+		v.depths = append(v.depths, depth)
+	}
 	if end := tables.End; end != nil {
 		v.ended = true
+		if v.stack > uint64(len(tables.Stacks)) {
+			return fmt.Errorf("an entry has stack %d, which is not defined", v.stack)
+		}
 		if end.Events != v.eventRows || end.Entries != v.entries || end.Sched != v.sched {
 			return fmt.Errorf("the end counts %d events, %d entries, %d rows of the scheduler; there are %d, %d, %d",
 				end.Events, end.Entries, end.Sched, v.eventRows, v.entries, v.sched)
@@ -126,7 +141,7 @@ func (v *validator) events(b *Batch, tables *Tables, clocks []clock) error {
 			return fail("a stack pointer without a base")
 		case len(b.Args(i)) > 0 && !isArray(string(b.Args(i))):
 			return fail("values that are no JSON array")
-		case e.Kind != Return && e.Value != 0:
+		case e.Kind == Hit && e.Value != 0:
 			return fail("a value")
 		case (e.Kind == Hit) != tables.Funcs[e.Func].Hit:
 			return fail("not what its function has")
@@ -136,6 +151,7 @@ func (v *validator) events(b *Batch, tables *Tables, clocks []clock) error {
 		}
 		v.eventRows++
 		if e.Kind.IsEntry() {
+			v.stack = max(v.stack, e.Value)
 			v.entries++
 		}
 	}

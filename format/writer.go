@@ -56,7 +56,7 @@ type Writer struct {
 	args    []string // of the pending events
 	argSize int      // bytes of args
 	threads []writerThread
-	counts  struct{ modules, funcs uint32 }
+	counts  struct{ modules, funcs, stacks uint32 }
 	rows    rows
 	defs    []definition
 	sorted  []Event // scratch of Flush, as are the next two
@@ -156,6 +156,13 @@ func (w *Writer) AddTakenOff(t TakenOff) { w.define(KindTakenOff, 0, t) }
 
 // AddCalibration reports what hits cost.
 func (w *Writer) AddCalibration(c Calibration) { w.define(KindCalibration, 0, c) }
+
+// AddStack defines a stack; its function and what lies outside of it must have been defined. Events that have it may come before.
+func (w *Writer) AddStack(s Stack) StackID {
+	w.counts.stacks++
+	w.define(KindStack, w.counts.stacks, s)
+	return StackID(w.counts.stacks)
+}
 
 func (w *Writer) define(kind Kind, id uint32, value any) {
 	info, err := json.Marshal(value)

@@ -16,6 +16,7 @@ type catalog struct {
 	w     *format.Writer
 	funcs []probedFunc // by the number in records
 	named map[nameKey]format.FuncID
+	files map[fileVersion]format.ModuleID
 	keyed bool // spans of a function are told apart by an argument
 }
 
@@ -36,12 +37,15 @@ type nameKey struct {
 }
 
 func newCatalog(w *format.Writer) *catalog {
-	return &catalog{w: w, named: map[nameKey]format.FuncID{}}
+	return &catalog{w: w, named: map[nameKey]format.FuncID{}, files: map[fileVersion]format.ModuleID{}}
 }
 
 // add defines a module and its functions, in the order that numbers them like their probes.
 func (c *catalog) add(m *PlannedModule) {
 	id := c.w.AddModule(m.describe())
+	if _, ok := c.files[m.image.ver]; !ok {
+		c.files[m.image.ver] = id
+	}
 	start := len(c.funcs)
 	for i := range m.Funcs {
 		fn := &m.Funcs[i]

@@ -102,12 +102,11 @@ func (c *command) release() error {
 }
 
 // trace lets the command run and stays the tracer of it and its children, until
-// stopTracing. execed is called for each program that one of them executes, while it is held
-// before its first instruction.
-func (c *command) trace(execed func(pid int)) error {
+// stopTracing.
+func (c *command) trace(t *tracer) error {
 	started := make(chan error)
 	c.calls <- func() {
-		t := tracer{command: c.pid, execed: execed}
+		t.command = c.pid
 		err := t.seize(c.pid)
 		started <- err
 		if err == nil {

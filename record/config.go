@@ -32,9 +32,11 @@ type Config struct {
 	MaxOverhead float64
 	// Calibrator is a command line that runs ServeCalibration; without it typical costs are taken.
 	Calibrator []string
-	Sched      bool // record when the threads that call something run, could run and are blocked
-	Version    string
-	Args       []string // the recorder's own command line, for the trace
+	// Stacks asks for the stack of callers at each entry, by frame pointers.
+	Stacks  bool
+	Sched   bool // record when the threads that call something run, could run and are blocked
+	Version string
+	Args    []string // the recorder's own command line, for the trace
 
 	// Started is called, if it is not nil, once the command, if any, has been started.
 	Started func()

@@ -70,7 +70,7 @@
 // not be missed: the thread that has started the command stays its tracer
 // (tracer.go), as strace is, and holds each process at exec until the new program is planned, defined and
 // attached. Nobody else can debug the command meanwhile, and a fork and exec takes 1 ms more. Where
-// all probes name a file by its path, there is nothing to look up and no tracer. Where the recorder is not the tracer
+// all probes name a file by its path, and no stacks are recorded, there is nothing to look up and no tracer. Where the recorder is not the tracer
 // (a running process), a program is looked up when the kernel's record of the
 // exec is read, up to 50 ms later. Libraries are looked for in the mappings of each process, once a second or more often.
 // The summary says what was attached late. The drainer alone uses the writer: it takes the definitions of what
@@ -152,6 +152,22 @@
 // Note: no probe is put where a return address could not be told: the cold parts of functions, which
 // are jumped into; the entry point; signal trampolines; functions with a loop back to
 // their first instruction. The list of names in place.go is part of the safety of the tool.
+//
+// # Stacks of callers
+//
+// With Config.Stacks each entry has the stack of callers, by frame pointers (bpf/stack.h). At the entry of a function that register
+// is still the caller's, and the return address of the caller is on top of the stack. The drainer looks at a stack as soon as it is told
+// (stack.go), since it needs the mappings of the process (mapping.go): the tracer of a command reads them again when a process is
+// about to end, a child that is gone has those of its parent. A process that utrace does not trace and that ends within 50 ms of its
+// first stack can go without, and the summary counts such calls. Names and lines are looked up when the recording ends (caller.go).
+//
+// Code without frame pointers leaves anything in the register. So an address counts only if it is behind a call instruction of a file
+// that is mapped there, or in code that was made at run time; the stack ends at one that is not. The direct caller is right in any case.
+// What is behind a function that sets up no frame may lack callers: plan and summary say of which files that is true. It also ends where
+// a thread changed its stack (signals on another stack, coroutines), at a signal handler, and at 127 places.
+//
+// A return probe hides the return address of the function that it is on: a place "[caller of a probed function]" stands for it. Of a traced
+// function that is known, from its own entry: the kernel puts its probe on the return only after that.
 //
 // # Static probes
 //

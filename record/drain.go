@@ -70,6 +70,10 @@ type drainer struct {
 	lost       lostCount
 	interval   time.Duration
 
+	stacks    *stacks // nil if they are not recorded
+	newStacks []bpf.Stack
+	ended     []uint32 // processes whose stacks are to be forgotten
+
 	definitions  definitions
 	processEnded bool // a process that is recorded; for others to clear
 	// onTask, unless nil, is told of each task that is released.
@@ -143,6 +147,10 @@ func (d *drainer) round() error {
 		fullest = max(fullest, filled)
 	}
 	d.losses.Take(d.addLoss)
+	for i := range d.newStacks {
+		d.stacks.add(&d.newStacks[i])
+	}
+	d.newStacks = d.newStacks[:0]
 	switch {
 	case fullest > wantedFill:
 		d.interval = max(d.interval/2, minDrain)
@@ -167,6 +175,11 @@ func (d *drainer) take(cpu int) func(rec []byte) {
 // takeLarge returns what handles those that may carry values.
 func (d *drainer) takeLarge(cpu int) func(rec []byte) {
 	return func(rec []byte) {
+		var stack bpf.Stack
+		if stack.Decode(rec) {
+			d.newStacks = append(d.newStacks, stack)
+			return
+		}
 		e := heldEvent{cpu: uint16(cpu)}
 		e.Decode(rec)
 		if d.hold(&e, rec) {
@@ -178,6 +191,9 @@ func (d *drainer) takeLarge(cpu int) func(rec []byte) {
 func (d *drainer) takeTask(rec []byte) {
 	task := bpf.DecodeTask(rec)
 	d.processEnded = d.processEnded || task.Kind == bpf.TaskProcessExit
+	if d.stacks != nil {
+		d.stacks.code.task(&task)
+	}
 	d.heldTasks = append(d.heldTasks, task)
 }
 
@@ -190,7 +206,7 @@ func (d *drainer) release(before uint64) error {
 	}
 	d.names = d.names[:0]
 	d.releaseTasks(before)
-	defer d.threads.settle()
+	defer d.settle()
 	if d.w.Pending()+len(d.held) > maxBatch || d.catalog.keyed || len(d.values) > len(d.unused) {
 		slices.SortStableFunc(d.held, func(a, b heldEvent) int { return cmp.Compare(a.TimeNs, b.TimeNs) })
 	}
@@ -230,10 +246,30 @@ func (d *drainer) releaseEvent(e *heldEvent, before uint64) error {
 	if e.GoID != 0 {
 		e.SP = goStackTop - e.SP
 	}
+	if e.Kind.IsEntry() {
+		e.Value = d.stackOf(e)
+	}
 	return d.w.Append(&format.Event{
 		TimeNs: sinceStart(e.TimeNs, d.startNs), SP: e.SP, Value: e.Value,
 		Thread: d.threads.id(e.PID, e.TID, e.GoID, e.TimeNs), Func: id, CPU: e.cpu, Kind: e.Kind,
 	})
+}
+
+// stackOf returns the number of the stack that an entry has.
+func (d *drainer) stackOf(e *heldEvent) uint64 {
+	if d.stacks == nil {
+		return 0
+	}
+	return uint64(d.stacks.id(e.PID, e.Value))
+}
+
+// settle forgets what has ended in this pass.
+func (d *drainer) settle() {
+	for _, pid := range d.ended {
+		d.stacks.forget(pid)
+	}
+	d.ended = d.ended[:0]
+	d.threads.settle()
 }
 
 func (d *drainer) releaseTasks(before uint64) {
@@ -245,6 +281,9 @@ func (d *drainer) releaseTasks(before uint64) {
 	for n < len(d.heldTasks) && d.heldTasks[n].TimeNs < before {
 		rec := &d.heldTasks[n]
 		d.threads.task(rec)
+		if d.stacks != nil && rec.Kind == bpf.TaskProcessExit {
+			d.ended = append(d.ended, rec.PID)
+		}
 		if d.onTask != nil {
 			d.onTask(rec)
 		}

@@ -47,6 +47,10 @@ func (r *recording) finish(reason string) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
+	var stackWarnings []string
+	if s := r.drainer.stacks; s != nil && drainErr == nil {
+		stackWarnings = s.define(r.w, r.drainer.catalog)
+	}
 	closeErr := r.w.Close(format.End{Stop: stop, Reason: ended, Lost: lost.entries + lost.returns, FuncLost: funcLost})
 	if drainErr != nil {
 		closeErr = nil // the same error once more
@@ -70,7 +74,7 @@ func (r *recording) finish(reason string) (*Summary, error) {
 	if text := r.watch.moved(); text != "" {
 		warnings = append(warnings, text)
 	}
-	sum.Warnings = warnings
+	sum.Warnings = append(warnings, stackWarnings...)
 	return sum, errors.Join(drainErr, closeErr, err, missing)
 }
 

@@ -36,19 +36,20 @@ type Plan struct {
 	// may be in a program that is executed later, or a library that is loaded later.
 	Pending []error
 
-	// Problems say what of the presets cannot be recorded, and why.
+	// Problems say what of the presets, or of stacks, cannot be recorded, and why.
 	Problems []string
 
-	program *image // of the command, nil if none
-	images  images
-	sites   kernelSites
-	naive   bool // probe every entry at its first byte
-	follow  bool
-	slower  time.Duration // see Config.SlowerThan
-	probes  []*Probe
-	presets []Preset
-	told    map[string]map[fileVersion]bool // by preset: files whose problems have been told
-	pending []*Probe
+	program  *image   // of the command, nil if none
+	programs []*image // of the command and the processes
+	images   images
+	sites    kernelSites
+	naive    bool // probe every entry at its first byte
+	follow   bool
+	slower   time.Duration // see Config.SlowerThan
+	probes   []*Probe
+	presets  []Preset
+	told     map[string]map[fileVersion]bool // by preset: files whose problems have been told
+	pending  []*Probe
 	// planned are the probes that have been looked up in each file, and the addresses of the functions found.
 	planned map[fileVersion]*plannedFile
 }
@@ -129,6 +130,9 @@ func NewPlan(cfg Config) (*Plan, error) {
 		p.Close()
 		return nil, err
 	}
+	if cfg.Stacks {
+		p.addStackProblems()
+	}
 	return p, nil
 }
 
@@ -171,6 +175,9 @@ func (p *Plan) resolve(cfg Config) error {
 		probes = append(probes, chosen...)
 	}
 	p.probes = probes
+	for _, sc := range scopes {
+		p.programs = append(p.programs, sc.program)
+	}
 	if len(scopes) == 0 {
 		scopes = []*scope{p.machineScope()}
 	}

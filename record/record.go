@@ -137,7 +137,7 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	sites := p.countDataSites(r.follower != nil)
 	if r.objs, err = bpf.Load(bpf.Options{
 		RingBytes: cfg.RingBytes, Funcs: room, TGIDs: r.targets, Follow: cfg.Follow, Method: r.method, Sites: sites, FollowCalls: p.followsCalls(),
-		Limited: cfg.MaxOverhead > 0, Sched: cfg.Sched,
+		Limited: cfg.MaxOverhead > 0, Sched: cfg.Sched, Stacks: cfg.Stacks,
 	}); err != nil {
 		return nil, err
 	}
@@ -226,10 +226,22 @@ func (r *recording) release() error {
 	switch {
 	case r.command == nil:
 		return nil
-	case follow && r.follower != nil:
-		return r.command.trace(func(pid int) { r.follower.execed(pid, false) })
+	case follow && (r.follower != nil || r.cfg.Stacks):
+		return r.command.trace(r.tracer())
 	}
 	return r.command.release()
+}
+
+// tracer returns what holds the command and its children where something is to be found out about them.
+func (r *recording) tracer() *tracer {
+	t := &tracer{}
+	if r.follower != nil {
+		t.execed = func(pid int) { r.follower.execed(pid, false) }
+	}
+	if s := r.drainer.stacks; s != nil {
+		t.exiting = s.code.remember
+	}
+	return t
 }
 
 // stopFollowing leaves the processes alone. What is left of the recording is
@@ -321,13 +333,16 @@ func (r *recording) begin() (err error) {
 	r.w, err = format.NewWriter(r.file, format.Meta{
 		Recorder: r.cfg.Version, Host: host, Kernel: unix.ByteSliceToString(uts.Release[:]), Arch: runtime.GOARCH,
 		Args: r.cfg.Args, Command: r.cfg.Command, PIDs: r.cfg.PIDs, Probes: r.cfg.Probes, Presets: r.plan.presetNames(r.cfg),
-		CPUs: runtime.NumCPU(), RingBytes: r.cfg.RingBytes, Start: r.start,
+		CPUs: runtime.NumCPU(), RingBytes: r.cfg.RingBytes, Start: r.start, Stacks: r.cfg.Stacks,
 		Sched: r.cfg.Sched, SlowerThanNs: int64(r.cfg.SlowerThan), MaxOverheadPercent: 100 * r.cfg.MaxOverhead, Costs: r.costs.describe(),
 	})
 	if err != nil {
 		return err
 	}
 	r.drainer = newDrainer(r.objs, r.w, uint64(r.start.MonoNs))
+	if r.cfg.Stacks {
+		r.drainer.stacks = newStacks()
+	}
 	for _, m := range r.plan.Modules {
 		r.drainer.catalog.add(m)
 	}
@@ -435,6 +450,9 @@ func (r *recording) close() error {
 	errs := []error{r.watch.close(), r.detach()}
 	if r.objs != nil {
 		errs = append(errs, r.objs.Close())
+	}
+	if r.drainer != nil && r.drainer.stacks != nil {
+		r.drainer.stacks.close()
 	}
 	if r.file != nil {
 		errs = append(errs, r.file.Close())

@@ -20,7 +20,10 @@ import (
 // let go when it ends.
 type tracer struct {
 	command int // PID
-	execed  func(pid int)
+	// execed, unless nil, is called for each program that a process executes, while it is held before its first instruction.
+	execed func(pid int)
+	// exiting, unless nil, is called for each process whose first thread is about to end, while its memory is still in place.
+	exiting func(pid int)
 	state   *syscall.WaitStatus // of the command, once it has ended
 }
 
@@ -37,7 +40,11 @@ func (t *tracer) seize(pid int) error {
 		return fmt.Errorf("ptrace detach: %w", err)
 	}
 	defer unix.Kill(pid, unix.SIGCONT)
-	if err := ptrace(unix.PTRACE_SEIZE, pid, traceOptions); err != nil {
+	options := uintptr(traceOptions)
+	if t.exiting != nil {
+		options |= unix.PTRACE_O_TRACEEXIT
+	}
+	if err := ptrace(unix.PTRACE_SEIZE, pid, options); err != nil {
 		return fmt.Errorf("ptrace seize: %w", err)
 	}
 	return nil
@@ -93,7 +100,13 @@ func (t *tracer) stopped(tid int, status syscall.WaitStatus) {
 			return
 		}
 	case unix.PTRACE_EVENT_EXEC:
-		t.execed(tid) // the thread that executes a program becomes the first of its process
+		if t.execed != nil {
+			t.execed(tid) // the thread that executes a program becomes the first of its process
+		}
+	case unix.PTRACE_EVENT_EXIT:
+		if unix.Tgkill(tid, tid, 0) == nil { // it is the first of its process
+			t.exiting(tid)
+		}
 	}
 	ptrace(unix.PTRACE_CONT, tid, 0)
 }

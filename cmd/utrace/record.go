@@ -94,6 +94,7 @@ type targetFlags struct {
 	follow   bool
 	noFollow bool
 	slower   time.Duration
+	stacks   bool
 }
 
 func (f *targetFlags) add(flags *pflag.FlagSet) {
@@ -105,6 +106,7 @@ func (f *targetFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.attach, "attach", "auto", "how to attach: multi (links for many probes, Linux 6.6), perf (perf events, Linux 5.15), or auto")
 	flags.BoolVar(&f.follow, "follow", false, "record children, too, over fork and exec (default for a COMMAND)")
 	flags.BoolVar(&f.noFollow, "no-follow", false, "record no children of a COMMAND")
+	flags.BoolVar(&f.stacks, "stack", false, "record the stack of callers at each entry, by frame pointers")
 	flags.SetInterspersed(false) // what follows the command belongs to it
 }
 
@@ -126,7 +128,10 @@ func (f *targetFlags) config(command []string) (record.Config, error) {
 		return record.Config{}, usageError{fmt.Errorf("--slower-than %s: it must not be negative", f.slower)}
 	}
 	follow := f.follow || len(command) > 0 && !f.noFollow
-	return record.Config{PIDs: f.pids, Probes: f.probes, Presets: f.presets, Command: command, Follow: follow, Attach: method, PlaceAtEntry: f.place == "entry", SlowerThan: f.slower}, nil
+	return record.Config{
+		PIDs: f.pids, Probes: f.probes, Presets: f.presets, Command: command, Follow: follow, Attach: method, PlaceAtEntry: f.place == "entry",
+		SlowerThan: f.slower, Stacks: f.stacks,
+	}, nil
 }
 
 const probeHelp = `Probes:
@@ -211,6 +216,10 @@ With --slower-than, or a condition on ret or duration, calls are followed to the
 if they are kept: together with the calls around them, so that the flow is whole. Of the others their number and times are
 known: the report's calls, average and totals are of all calls, its percentiles of those that were kept.
 
+--stack records the stack of callers at each entry of a function, each different one once: the profile and the tree of analyze then have the
+functions that have led to the traced ones. It goes by frame pointers. Go programs keep them, others if they are built
+with -fno-omit-frame-pointer; where they are missing, utrace says so, and only the direct caller is known.
+
 ` + probeHelp + `
 It needs root (or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE) and Linux ` + bpf.Floor + ` or newer: utrace doctor
 says what this machine allows.`,
@@ -227,7 +236,7 @@ says what this machine allows.`,
 				return err
 			}
 			cfg.PIDs, cfg.Probes, cfg.Presets, cfg.Command, cfg.Follow = c.PIDs, c.Probes, c.Presets, c.Command, c.Follow
-			cfg.PlaceAtEntry, cfg.Attach, cfg.SlowerThan = c.PlaceAtEntry, c.Attach, c.SlowerThan
+			cfg.PlaceAtEntry, cfg.Attach, cfg.SlowerThan, cfg.Stacks = c.PlaceAtEntry, c.Attach, c.SlowerThan, c.Stacks
 			cfg.MaxBytes, cfg.RingBytes = int64(maxSize), int(ringSize)
 			if page := os.Getpagesize(); cfg.RingBytes < page || cfg.RingBytes&(cfg.RingBytes-1) != 0 || cfg.RingBytes > 1<<30 {
 				return usageError{fmt.Errorf("--ring-size of %d bytes: it must be a power of two from %d bytes to 1GiB", cfg.RingBytes, page)}

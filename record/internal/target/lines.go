@@ -142,6 +142,17 @@ func (l *Lines) Func(a Addr) (file string, line int, ok bool) {
 	return file, int(d.line), true
 }
 
+// At returns the source line of the instruction at a.
+func (l *Lines) At(a Addr) (file string, line int, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	d := l.row(uint64(a))
+	if file = l.files.name(d.file); file == "" || d.line == 0 {
+		return "", 0, false
+	}
+	return file, int(d.line), true
+}
+
 // row returns the line of the instruction at addr from the line tables. Of several rows at one address, the first
 // is that of the function's opening, the others are of what was inlined there.
 func (l *Lines) row(addr uint64) decl {

@@ -1,0 +1,150 @@
+//go:build linux
+
+package record
+
+import (
+	"fmt"
+	"slices"
+
+	"utrace/format"
+	"utrace/record/internal/target"
+)
+
+// callers are the functions that are on stacks.
+type callers struct {
+	w       *format.Writer
+	modules map[*stackFile]format.ModuleID
+	probed  map[fileVersion]format.ModuleID
+	funcs   map[funcKey]format.FuncID
+	lines   map[*stackFile]*target.Lines
+	frames  map[*stackFile]*frameCount
+}
+
+type funcKey struct {
+	module format.ModuleID
+	addr   uint64
+}
+
+// frameCount counts functions of a file that are on stacks.
+type frameCount struct {
+	seen         map[uint64]bool // by address
+	all, without int
+}
+
+func newCallers(w *format.Writer, c *catalog) *callers {
+	f := &callers{
+		w: w, modules: map[*stackFile]format.ModuleID{}, probed: c.files, funcs: map[funcKey]format.FuncID{},
+		lines: map[*stackFile]*target.Lines{}, frames: map[*stackFile]*frameCount{},
+	}
+	for _, fn := range c.funcs {
+		if !fn.planned.Hit && fn.planned.Static == "" {
+			f.funcs[funcKey{fn.module, fn.planned.Addr}] = fn.id
+		}
+	}
+	return f
+}
+
+// at returns the function that a return address is in, and the line of the call.
+func (f *callers) at(at codeAddr) (fn format.FuncID, line int) {
+	module := f.module(at.file)
+	if at.file.image == nil {
+		return f.define(funcKey{module, 0}, format.Func{Name: at.file.name, Module: module}), 0
+	}
+	call := target.Addr(at.addr - 1) // a call can be the last instruction of its function
+	found, ok := at.file.image.file.FuncAt(call)
+	if !ok {
+		return f.define(funcKey{module, at.addr}, format.Func{Name: fmt.Sprintf("%#x", uint64(call)), Module: module, Addr: uint64(call)}), 0
+	}
+	key := funcKey{module, uint64(found.Addr)}
+	def := format.Func{
+		Name: target.DemangleNoParams(found.Name), Module: module, Addr: uint64(found.Addr), Size: found.Size, File: found.SourceFile,
+	}
+	if found.Name != def.Name {
+		def.Symbol = found.Name
+	}
+	f.countFrame(at.file, found, key)
+	if lines := f.sourceLines(at.file); lines != nil {
+		if path, n, ok := lines.Func(found.Addr); ok {
+			def.File, def.Line = path, n
+		}
+		if path, n, ok := lines.At(call); ok && path == def.File {
+			line = n
+		}
+	}
+	return f.define(key, def), line
+}
+
+func (f *callers) define(key funcKey, def format.Func) format.FuncID {
+	id, ok := f.funcs[key]
+	if !ok {
+		id = f.w.AddFunc(def)
+		f.funcs[key] = id
+	}
+	return id
+}
+
+func (f *callers) module(file *stackFile) format.ModuleID {
+	id, ok := f.modules[file]
+	if ok {
+		return id
+	}
+	if file.image != nil {
+		id, ok = f.probed[file.image.ver]
+	}
+	switch {
+	case ok:
+	case file.image != nil:
+		id = f.w.AddModule((&PlannedModule{Path: file.image.path, BuildID: file.image.file.BuildID, image: file.image}).describe())
+	default:
+		id = f.w.AddModule(format.Module{Path: file.name})
+	}
+	f.modules[file] = id
+	return id
+}
+
+func (f *callers) sourceLines(file *stackFile) *target.Lines {
+	lines, ok := f.lines[file]
+	if !ok {
+		lines, _ = file.image.file.Lines() // else there is no debug information: no lines
+		f.lines[file] = lines
+	}
+	return lines
+}
+
+// countFrame takes note of whether a function shows its caller, once.
+func (f *callers) countFrame(file *stackFile, fn target.Func, key funcKey) {
+	count := f.frames[file]
+	if count == nil {
+		count = &frameCount{seen: map[uint64]bool{}}
+		f.frames[file] = count
+	}
+	if count.seen[key.addr] || isOutermost(fn.Name) {
+		return
+	}
+	count.seen[key.addr] = true
+	count.all++
+	if !file.image.file.KeepsFramePointer(fn) {
+		count.without++
+	}
+}
+
+// withoutFramePointers names the files whose functions hide their callers.
+func (f *callers) withoutFramePointers() []string {
+	var list []string
+	for file, count := range f.frames {
+		if 2*count.without > count.all {
+			list = append(list, fmt.Sprintf("%s is built without frame pointers (%d of its %d functions on stacks set up none): stacks lack what is outside of these, or end there; build it with -fno-omit-frame-pointer", file.image.path, count.without, count.all))
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// isOutermost reports whether a function has no caller worth knowing.
+func isOutermost(symbol string) bool {
+	switch symbol {
+	case "__libc_start_call_main", "__libc_start_main", "start_thread", "clone", "clone3", "__clone3":
+		return true
+	}
+	return isStartup(symbol)
+}

@@ -1,0 +1,214 @@
+//go:build linux
+
+package record
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"utrace/bpf"
+	"utrace/record/internal/target"
+)
+
+// pageBytes is what the address of the kernel's trampoline for returns is a multiple of.
+const pageBytes = 4096
+
+// rereadAfter is how old mappings must be to be read again for an address that is in none of them.
+const rereadAfter = 10 * time.Millisecond
+
+// codeMaps knows what code is mapped where in the processes that stacks come from. Mappings are read when the first stack
+// of a process is, and kept: the process may have ended when the next one is read.
+type codeMaps struct {
+	images    images
+	files     map[fileKey]*stackFile
+	named     map[string]*stackFile   // what is no file
+	processes map[uint32]*processCode // by PID
+
+	mu     sync.Mutex
+	ending map[uint32][]target.Mapping // by PID, see remember
+}
+
+// stackFile is what is mapped somewhere: a file, or what the kernel or the program puts there.
+type stackFile struct {
+	image *image // nil if it cannot be opened, or is no file
+	name  string
+}
+
+// processCode is the code that is mapped in a process.
+type processCode struct {
+	pid    uint32
+	parent uint32 // that it was forked from while recording; 0 if unknown
+	code   []mappedCode
+	readNs uint64 // CLOCK_MONOTONIC; 0: not yet
+	// Of the program that the process ran before it executed the present one.
+	before []mappedCode
+	execNs uint64
+}
+
+// mappedCode is an executable mapping.
+type mappedCode struct {
+	target.Mapping
+	file *stackFile // nil until it is looked for
+}
+
+func newCodeMaps() codeMaps {
+	return codeMaps{
+		images: newImages(), files: map[fileKey]*stackFile{}, named: map[string]*stackFile{},
+		processes: map[uint32]*processCode{}, ending: map[uint32][]target.Mapping{},
+	}
+}
+
+func (s *codeMaps) close() { s.images.close() }
+
+func (s *codeMaps) process(pid uint32) *processCode {
+	p := s.processes[pid]
+	if p == nil {
+		p = &processCode{pid: pid}
+		s.processes[pid] = p
+	}
+	return p
+}
+
+// task takes note of what happened to a process.
+func (s *codeMaps) task(rec *bpf.Task) {
+	switch rec.Kind {
+	case bpf.TaskFork:
+		s.processes[rec.PID] = &processCode{pid: rec.PID, parent: rec.Other}
+	case bpf.TaskExec:
+		p := s.process(rec.PID)
+		p.before, p.code, p.readNs, p.execNs, p.parent = p.code, nil, 0, rec.TimeNs, 0
+	}
+}
+
+// remember reads the mappings of a process that is about to end. Any goroutine may call it.
+func (s *codeMaps) remember(pid int) {
+	maps, err := target.Mappings(pid)
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ending[uint32(pid)] = slices.DeleteFunc(maps, func(m target.Mapping) bool { return !m.Exec })
+}
+
+func (s *codeMaps) remembered(pid uint32) []target.Mapping {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ending[pid]
+}
+
+func (s *codeMaps) forget(pid uint32) {
+	delete(s.processes, pid)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.ending, pid)
+}
+
+// find returns the place of a return address that a process had on a stack at ns.
+func (s *codeMaps) find(p *processCode, ret, ns uint64) (codeAddr, bool) {
+	if ns < p.execNs {
+		return s.lookUp(p, p.before, ret)
+	}
+	if at, ok := s.lookUp(p, p.code, ret); ok {
+		return at, true
+	}
+	if now := monotonicNs(); p.readNs == 0 || now-p.readNs > uint64(rereadAfter) {
+		s.read(p)
+		p.readNs = now
+	}
+	at, ok := s.lookUp(p, p.code, ret)
+	if !ok && ret%pageBytes == 0 { // mapped since
+		return codeAddr{file: s.name(returnProbeName)}, true
+	}
+	return at, ok
+}
+
+// read reads the mappings of a process: of one that has ended, those that were remembered, or those of its parent.
+func (s *codeMaps) read(p *processCode) {
+	maps, err := target.Mappings(int(p.pid))
+	if err != nil || len(maps) == 0 { // of a process that has ended and was not waited for, too
+		maps = s.remembered(p.pid)
+	}
+	if len(maps) == 0 && len(p.code) == 0 && p.parent != 0 {
+		parent := s.process(p.parent)
+		if len(parent.code) == 0 {
+			s.read(parent)
+		}
+		p.code = parent.code
+		return
+	}
+	var code []mappedCode
+	for _, m := range maps {
+		if m.Exec {
+			code = append(code, mappedCode{Mapping: m})
+		}
+	}
+	if len(code) > 0 {
+		p.code = code
+	}
+}
+
+func (s *codeMaps) lookUp(p *processCode, code []mappedCode, ret uint64) (codeAddr, bool) {
+	call := ret - 1 // a call can be the last instruction of a mapping
+	i, found := slices.BinarySearchFunc(code, call, func(m mappedCode, at uint64) int {
+		switch {
+		case m.End <= at:
+			return -1
+		case m.Start > at:
+			return 1
+		}
+		return 0
+	})
+	if !found {
+		return codeAddr{}, false
+	}
+	m := &code[i]
+	if m.file == nil {
+		m.file = s.file(p, m)
+	}
+	if m.file.image == nil {
+		return codeAddr{m.file, 0}, true
+	}
+	addr, ok := m.file.image.file.Addr(m.FileOff + target.FileOff(call-m.Start))
+	return codeAddr{m.file, uint64(addr) + 1}, ok
+}
+
+// Names of code that is in no file.
+const (
+	returnProbeName = "[caller of a probed function]" // its place on the stack has the address of the kernel's trampoline
+	anonymousName   = "[code made at run time]"
+)
+
+// file finds out what is mapped.
+func (s *codeMaps) file(p *processCode, m *mappedCode) *stackFile {
+	key := fileKey{m.Dev, m.Inode}
+	if f := s.files[key]; f != nil && m.Inode != 0 {
+		return f
+	}
+	if open := m.OpenPath(int(p.pid)); open != "" {
+		f := &stackFile{name: m.Path}
+		if img, err := s.images.get(&scope{root: otherRoot(int(p.pid))}, m.Path, open); err == nil {
+			f.image = img
+		}
+		s.files[key] = f
+		return f
+	}
+	switch m.Path {
+	case "[uprobes]":
+		return s.name(returnProbeName)
+	case "":
+		return s.name(anonymousName)
+	}
+	return s.name(m.Path)
+}
+
+// name returns what is called so and is no file.
+func (s *codeMaps) name(name string) *stackFile {
+	f := s.named[name]
+	if f == nil {
+		f = &stackFile{name: name}
+		s.named[name] = f
+	}
+	return f
+}

@@ -1,0 +1,156 @@
+//go:build linux
+
+package record
+
+import (
+	"fmt"
+	"slices"
+
+	"utrace/bpf"
+	"utrace/format"
+	"utrace/record/internal/target"
+)
+
+// maxStacks bounds the places on stacks that a trace has, see format.Stack, and the stacks of a process.
+const maxStacks = 1 << 19
+
+// stacks turns the stacks of the kernel's records into those of a trace. A record is looked at as soon as it is read, for
+// its process may soon be gone: each return address becomes a place in a file. The names are found out when the recording
+// ends (define), since that takes long.
+//
+// Nothing is believed of what frame pointers lead to: a stack ends where an address is not behind a call instruction
+// of a mapped file. Code that uses the register for something else leaves any number there.
+type stacks struct {
+	code   codeMaps
+	known  map[uint32]map[uint64]format.StackID // by PID and what stands for the stack in events
+	index  map[stackPlace]format.StackID
+	places []stackPlace // by StackID-1
+	calls  map[codeAddr]bool
+
+	without uint64 // entries whose stack was not told, or has no place
+	crowded bool   // maxStacks was reached
+}
+
+// stackPlace is a format.Stack without names.
+type stackPlace struct {
+	codeAddr
+	outer format.StackID
+}
+
+// codeAddr is an address in a file, or in what else is mapped.
+type codeAddr struct {
+	file *stackFile
+	addr uint64
+}
+
+func newStacks() *stacks {
+	return &stacks{
+		code: newCodeMaps(), known: map[uint32]map[uint64]format.StackID{},
+		index: map[stackPlace]format.StackID{}, calls: map[codeAddr]bool{},
+	}
+}
+
+func (s *stacks) close() { s.code.close() }
+
+// add takes a stack that a process has for the first time.
+func (s *stacks) add(rec *bpf.Stack) {
+	var addrs []codeAddr
+	process := s.code.process(rec.PID)
+	for _, ret := range rec.ReturnsTo {
+		at, ok := s.code.find(process, ret, rec.TimeNs)
+		if !ok || !s.followsCall(at) {
+			break
+		}
+		addrs = append(addrs, at)
+	}
+	known := s.known[rec.PID]
+	if known == nil {
+		known = map[uint64]format.StackID{}
+		s.known[rec.PID] = known
+	}
+	if len(s.places)+len(addrs) > maxStacks || len(known) >= maxStacks {
+		s.crowded = true
+		return
+	}
+	id := format.StackID(0)
+	for _, at := range slices.Backward(addrs) {
+		id = s.number(stackPlace{at, id})
+	}
+	known[rec.ID] = id
+}
+
+func (s *stacks) followsCall(at codeAddr) bool {
+	if at.file.image == nil {
+		return true
+	}
+	is, ok := s.calls[at]
+	if !ok {
+		if len(s.calls) >= maxStacks {
+			clear(s.calls)
+		}
+		is = at.file.image.file.FollowsCall(target.Addr(at.addr))
+		s.calls[at] = is
+	}
+	return is
+}
+
+func (s *stacks) number(p stackPlace) format.StackID {
+	id, ok := s.index[p]
+	if !ok {
+		s.places = append(s.places, p)
+		id = format.StackID(len(s.places))
+		s.index[p] = id
+	}
+	return id
+}
+
+// id returns the stack of an event of a process; 0 if it has none.
+func (s *stacks) id(pid uint32, stack uint64) format.StackID {
+	id := s.known[pid][stack]
+	if id == 0 {
+		s.without++
+	}
+	return id
+}
+
+// forget lets go of a process that has ended, when all its events have been seen.
+func (s *stacks) forget(pid uint32) {
+	delete(s.known, pid)
+	s.code.forget(pid)
+}
+
+// define names the places and writes the stacks. It returns what there is to say of them.
+func (s *stacks) define(w *format.Writer, c *catalog) []string {
+	funcs := newCallers(w, c)
+	for _, p := range s.places {
+		fn, line := funcs.at(p.codeAddr)
+		w.AddStack(format.Stack{Func: fn, Addr: p.addr, Line: line, Outer: p.outer})
+	}
+	var warnings []string
+	if s.without > 0 {
+		warnings = append(warnings, fmt.Sprintf("calls without a stack: %d (no room for it in the rings, or the process had ended before its mappings could be read)", s.without))
+	}
+	if s.crowded {
+		warnings = append(warnings, fmt.Sprintf("there were too many different stacks, of more than %d places: calls with further ones have none", maxStacks))
+	}
+	return append(warnings, funcs.withoutFramePointers()...)
+}
+
+// addStackProblems tells of the programs and the files with probes in which stacks end early, and of probes that have none.
+func (p *Plan) addStackProblems() {
+	if p.countDataSites(false) > 0 {
+		p.Problems = append(p.Problems, "static probes, and functions with arguments, results or conditions, have no stacks: only other entries of functions do")
+	}
+	files := slices.Clone(p.programs)
+	for _, m := range p.Modules {
+		files = append(files, m.image)
+	}
+	told := map[*image]bool{}
+	for _, img := range files {
+		if told[img] || img.file.KeepsFramePointers() {
+			continue
+		}
+		told[img] = true
+		p.Problems = append(p.Problems, img.path+" is built without frame pointers: stacks end behind the direct caller in it, or lack callers; build it with -fno-omit-frame-pointer")
+	}
+}
