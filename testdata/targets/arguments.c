@@ -76,7 +76,7 @@ static void numbers(int r)
 	static const uint64_t patterns[] = {0, 1, UINT64_C(0xffffffffffffffff), UINT64_C(0xdeadbeef8000807f), UINT64_C(0x7f7f7f7f7f7f7f80), UINT64_C(0xfedcba9876543210)};
 	for (size_t i = 0; i < sizeof(patterns) / sizeof(*patterns); i++) {
 		uint64_t v = patterns[i] + r;
-		r8(v); ru8(v); r16(v); ru16(v); r32(v); ru32(v); r64(v); ru64(v); rbool(v); rchar(v); rcolor(v); rpointer((void *)v);
+		r8(v); ru8(v); r16(v); ru16(v); r32(v); ru32(v); r64(v); ru64(v); rbool(v); rchar(v); rcolor(v); rpointer(v);
 		say("r8(%" PRIu64 ") = %d;\n", v, (int8_t)v);
 		say("ru8(%" PRIu64 ") = %u;\n", v, (uint8_t)v);
 		say("r16(%" PRIu64 ") = %d;\n", v, (int16_t)v);
@@ -131,7 +131,7 @@ int main(int argc, char **argv)
 		rpacked(q);
 		say("rpacked() = (-7, 200, -16000, 4000000000, %d);\n", -r);
 		rbig(big);
-		say("rbig() = (%d, -2, \"big\");\n", -1 - r);
+		say("rbig() = (%d, -2, \"big\", \"\\a\\b\\t\");\n", -1 - r);
 		rmixed(r);
 		say("rmixed(%d) = %d;\n", r, r);
 	}
