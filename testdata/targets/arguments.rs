@@ -63,7 +63,7 @@ fn main() {
         hidden(owned as fn(_, _) -> _)(s.clone(), vec![b'v'; 3]);
         writeln!(said, "arguments::owned(\"{}\", \"vvv\") = {};", s, s.len()).unwrap();
         hidden(option as fn(Option<u32>, u32) -> u32)(Some(4), r + 3);
-        writeln!(said, "arguments::option({}) = {};", r + 3, r + 3).unwrap();
+        writeln!(said, "arguments::option() = {};", r + 3).unwrap();
         hidden(pairs as fn(Pair, u8) -> Pair)(Pair { a: 7 + r, b: -1 - r as i64 }, 9);
         writeln!(said, "arguments::pairs({}, {}, 9) = ({}, {});", 7 + r, -1 - r as i64, 7 + r, -1 - r as i64).unwrap();
         hidden(rstr as fn(_) -> _)(&"text that is returned"[..10 + r as usize]);
