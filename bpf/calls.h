@@ -405,12 +405,7 @@ __attribute__((noinline)) int follow_entry(struct scratch *s, const struct site 
 		f->written = f->depth;
 		return 1;
 	}
-	if (c.args) {
-		if (s->event.bytes > KEPT_TEXT_BYTES)
-			cut_texts(s, site);
-		s->event.event.kind = c.kind | KIND_ARGS;
-		bpf_map_update_elem(&open_args, &key, &s->event, 0);
-	}
+	f->waits = c.args;
 	f->depth++;
 	return 0;
 }
@@ -500,6 +495,18 @@ __attribute__((noinline)) int follow_return(struct scratch *s, const struct site
 	return written;
 }
 
+/* Keeps the values of the innermost call, whose entry is in s, until it is decided. Not a function that the verifier looks at by
+ * itself: before Linux 6.2 a scratch that is an argument cannot be the value of a map. */
+static __always_inline void keep_values(struct scratch *s, const struct site *site)
+{
+	struct call_key key = {.thread = s->follow.thread, .tgid = s->follow.tgid, .depth = s->follow.depth - 1};
+
+	if (s->event.bytes > KEPT_TEXT_BYTES)
+		cut_texts(s, site);
+	s->event.event.kind |= KIND_ARGS;
+	bpf_map_update_elem(&open_args, &key, &s->event, 0);
+}
+
 /* Follows a call, or what happens in one: its event is in s. It reports whether to write that. */
 static __always_inline int follow(struct scratch *s, const struct site *site, __u64 id)
 {
@@ -517,6 +524,7 @@ static __always_inline int follow(struct scratch *s, const struct site *site, __
 	s->follow.depth = t->depth;
 	s->follow.written = t->written;
 	s->follow.is_dropped = 0;
+	s->follow.waits = 0;
 	s->follow.name = 0;
 	if (site->flags & SITE_NAMED) {
 		s->follow.name = s->event.name = name_of(s, site);
@@ -533,6 +541,8 @@ static __always_inline int follow(struct scratch *s, const struct site *site, __
 		}
 	} else {
 		keep = follow_entry(s, site, id);
+		if (s->follow.waits)
+			keep_values(s, site);
 	}
 	t->depth = s->follow.depth;
 	t->written = s->follow.written;

@@ -150,7 +150,8 @@ struct follow {
 	__u32 found, at;
 	__u16 held;
 	__u8 is_found, is_dropped, recursive;
-	__u8 reserved[3];
+	__u8 waits; /* the call has values, and is not decided on yet */
+	__u8 reserved[2];
 };
 
 struct scratch {

@@ -113,30 +113,34 @@ func keepOpen(open []bpf.OpenCall, c *catalog, nowNs uint64) []openCall {
 	return list
 }
 
-// decideOpen is what the kernel does (decide in bpf/calls.h) for a call that has not returned.
+// decideOpen is what the kernel does (decide in bpf/calls.h) for a call that has not returned. It is kept if it would be
+// whatever it returned.
 func decideOpen(conds []bpf.Cond, held uint16, lastedNs uint64) bool {
-	at := uint8(0)
-	for int(at) < len(conds) {
+	var keep [bpf.MaxConds]bool // from each comparison on; they only lead on
+	after := func(next uint8) bool {
+		return next == bpf.CondKeep || int(next) < len(conds) && keep[next]
+	}
+	for at := len(conds) - 1; at >= 0; at-- {
 		c := &conds[at]
+		yes, no := after(c.Yes), after(c.No)
 		holds := held>>at&1 != 0
-		if c.Late {
-			holds = false
-			if c.Arg == bpf.CondDuration {
-				switch c.Op {
-				case bpf.CondEqual:
-					holds = lastedNs == c.Value
-				case bpf.CondLess:
-					holds = lastedNs < c.Value
-				case bpf.CondLessOrEqual:
-					holds = lastedNs <= c.Value
-				}
-			}
+		switch {
+		case !c.Late:
+		case c.Arg != bpf.CondDuration:
+			keep[at] = yes && no
+			continue
+		case c.Op == bpf.CondEqual:
+			holds = lastedNs == c.Value
+		case c.Op == bpf.CondLess:
+			holds = lastedNs < c.Value
+		default:
+			holds = lastedNs <= c.Value
 		}
-		if at = c.No; holds {
-			at = c.Yes
+		if keep[at] = no; holds {
+			keep[at] = yes
 		}
 	}
-	return at == bpf.CondKeep
+	return len(conds) > 0 && keep[0]
 }
 
 // conditions returns the comparisons of a function or span.

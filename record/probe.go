@@ -151,14 +151,14 @@ func (p *Probe) isName(symbol string) bool {
 	return !p.Exclude && p.pattern != nil && p.pattern.literal == symbol
 }
 
-// splitFile splits "FILE:NAME" at the first colon that is no part of "::" and
-// not inside a /regular expression/.
+// splitFile splits "FILE:NAME" at the first colon that is no part of "::" or of an ABI tag, as in
+// "name[abi:cxx11]", and not inside a /regular expression/.
 func splitFile(s string) (file, name string) {
 	if isRegexp(s) && !strings.Contains(s, ":") {
 		return "", s
 	}
 	for i := 0; i < len(s); i++ {
-		if s[i] != ':' {
+		if s[i] != ':' || strings.HasSuffix(s[:i], "[abi") {
 			continue
 		}
 		if i+1 < len(s) && s[i+1] == ':' {
@@ -189,6 +189,9 @@ type pattern struct {
 }
 
 func newPattern(text string) (*pattern, error) {
+	if !isRegexp(text) {
+		text = target.WithoutABI(text) // which would be a set of a glob
+	}
 	switch {
 	case text == "*":
 		return &pattern{all: true}, nil
@@ -269,7 +272,7 @@ func (p *pattern) match(fn target.Func) (symbol string, ok bool) {
 			continue
 		}
 		if full := target.Demangle(name); full != name {
-			if p.matchString(full) || p.matchString(target.DemangleNoParams(name)) {
+			if p.matchString(full) || p.matchString(target.WithoutABI(full)) || p.matchString(target.DemangleNoParams(name)) {
 				return name, true
 			}
 		}

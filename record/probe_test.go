@@ -69,6 +69,7 @@ func TestParseProbeErrors(t *testing.T) {
 
 func TestMatchNames(t *testing.T) {
 	cxx := target.Func{Name: "_ZN2ns5Class6methodEid", Aliases: []string{"_ZN2ns5Class5aliasEv"}}
+	tagged := target.Func{Name: "_Z7rstringB5cxx11i"} // returns a std::string
 	rust := target.Func{Name: "_ZN4core3fmt5write17h0123456789abcdefE"}
 	for _, c := range []struct {
 		fn   target.Func
@@ -82,6 +83,12 @@ func TestMatchNames(t *testing.T) {
 		{cxx, "ns::Class::alias", true},
 		{cxx, "method", false},
 		{cxx, "ns::Class::metho", false},
+		{tagged, "rstring", true},
+		{tagged, "rstring(int)", true},
+		{tagged, "rstring[abi:cxx11](int)", true},
+		{tagged, "rstring[abi:cxx11]", true},
+		{tagged, "rstr?ng", true},
+		{tagged, "/^rstring.abi/", true},
 		{rust, "core::fmt::write", true},
 		{rust, "/^core::fmt::/", true},
 		{rust, "core::fmt", false},

@@ -16,14 +16,27 @@ func Demangle(symbol string) string {
 }
 
 // DemangleNoParams is Demangle without parameter list, return type and template arguments: "std::vector::push_back".
-// It is what a person types and what a table shows. Several symbols may share it, and compilers' variants of one function
+// It is what a person types and what a table shows, so it has no ABI tags (WithoutABI) either. Several symbols may share it, and compilers' variants of one function
 // (.isra.0, .constprop.0) do; but a .cold part, which is no function, keeps that suffix.
 func DemangleNoParams(symbol string) string {
-	name := demangled(symbol, demangle.NoParams, demangle.NoTemplateParams, demangle.NoEnclosingParams, demangle.MaxLength(maxDemangled))
+	name := WithoutABI(demangled(symbol, demangle.NoParams, demangle.NoTemplateParams, demangle.NoEnclosingParams, demangle.MaxLength(maxDemangled)))
 	if name != symbol && isCold(symbol) {
 		name += ".cold"
 	}
 	return name
+}
+
+// WithoutABI returns a demangled name without ABI tags, which nobody has written in the source: GCC's "name[abi:cxx11](int)" is a
+// function that returns a std::string.
+func WithoutABI(name string) string {
+	for {
+		before, tag, ok := strings.Cut(name, "[abi:")
+		_, after, closed := strings.Cut(tag, "]")
+		if !ok || !closed {
+			return name
+		}
+		name = before + after
+	}
 }
 
 func demangled(symbol string, opts ...demangle.Option) string {

@@ -145,7 +145,20 @@ func (w *walk) function(e die, name string) function {
 	if f.unit.language != languageGo && (typ.unit != nil || outside) {
 		f.results = []parameter{{typ: typeRef{dieRef: typ}, outside: outside}}
 	}
+	if f.inFrame() { // LLVM has left it as it is, whatever has been optimised in its unit
+		f.optimised = e.optimised
+	}
 	return f
+}
+
+// inFrame says whether each parameter has one place, in the frame, which it is copied to when the function has been entered.
+func (f *function) inFrame() bool {
+	for _, p := range f.params {
+		if p.entry.hasList || len(p.entry.location) == 0 || p.entry.location[0] != opFbreg {
+			return false
+		}
+	}
+	return len(f.params) > 0
 }
 
 // parameters returns the parameters that are children of a subprogram. Names and types are mostly those of other DIEs that they refer to.
