@@ -110,7 +110,7 @@ func parseType(text string) (valueType, error) {
 			return t, nil
 		}
 	}
-	return t, fmt.Errorf("%q is not a type: s8 to s64, u8 to u64, x8 to x64, ptr, bool, char, f32, f64, str, str[BYTES] or buf[LENGTH-ARG]%s", text, similar(text, typeNames()))
+	return t, fmt.Errorf("%q is not a type: s8 to s64, u8 to u64, x8 to x64, ptr, bool, char, f32, f64, str, str[BYTES] or buf[LENGTH-ARG]%s", text, target.Nearest(text, typeNames()))
 }
 
 func typeNames() []string {
@@ -256,7 +256,7 @@ func findArgument(args []argument, name string, like valueType) (at int, with []
 	for _, a := range args {
 		names = append(names, a.name)
 	}
-	return 0, args, fmt.Errorf("no argument is called %q%s", name, similar(name, names))
+	return 0, args, fmt.Errorf("no argument is called %q%s", name, target.Nearest(name, names))
 }
 
 func isName(s string) bool {
@@ -266,41 +266,6 @@ func isName(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-// similar suggests the one of names that is closest to a wrong one, as the end of a message.
-func similar(wrong string, names []string) string {
-	best, least := "", 1+len(wrong)/2
-	for _, name := range names {
-		if d := editDistance(wrong, name); d < least {
-			best, least = name, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(" (did you mean %s?)", best)
-}
-
-// editDistance counts the letters to insert, delete or exchange (Levenshtein).
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j+1]+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // describe says what the recorded ones of the arguments are, for a trace.

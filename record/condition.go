@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"utrace/bpf"
+	"utrace/record/internal/target"
 )
 
 // condition is a parsed CONDITION of a probe: either a comparison, or two conditions
@@ -372,7 +373,7 @@ func (c *condition) bindEnum(args []argument) (*condition, []argument, error) {
 	if c.op == opGlob {
 		return nil, args, fmt.Errorf("at %d: %s is an enum, which is compared by == and !=", c.offset+1, c.name)
 	}
-	return nil, args, fmt.Errorf("at %d: %s has no value %q%s", c.offset+1, c.name, c.text, similar(c.text, names))
+	return nil, args, fmt.Errorf("at %d: %s has no value %q%s", c.offset+1, c.name, c.text, target.Nearest(c.text, names))
 }
 
 // holds reports whether a number that was written so can be a value of the type; where its size is not known, all can.

@@ -63,7 +63,7 @@ func nearest(probe *Probe, wanted map[*image][]*Probe) string {
 		}
 	}
 	slices.Sort(names)
-	return similar(name, names)
+	return target.Nearest(name, names)
 }
 
 // mostCompared bounds the names that a wrong one is compared with.

@@ -239,7 +239,7 @@ func (s *signature) findArgument(args []argument, name string, like valueType) (
 		for _, a := range args {
 			names = append(names, a.name)
 		}
-		return 0, args, fmt.Errorf("no argument is called %q%s: %w", name, similar(name, names), err)
+		return 0, args, fmt.Errorf("no argument is called %q%s: %w", name, target.Nearest(name, names), err)
 	}
 	var v target.Value
 	if numbered {

@@ -488,7 +488,7 @@ func noStatic(probe *Probe, looked []*image) error {
 	slices.SortFunc(near, cmp.Compare[string])
 	hint := ""
 	if probe.static.literal() {
-		hint = similar(probe.static.provider.literal+":"+probe.static.name.literal, near)
+		hint = target.Nearest(probe.static.provider.literal+":"+probe.static.name.literal, near)
 	}
 	if total == 0 {
 		return fmt.Errorf("%w %q: %w: none of the files that were looked at has any", ErrProbe, probe.Text, errNoStatic)
