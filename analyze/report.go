@@ -137,10 +137,3 @@ type rowKey struct {
 	value uint32
 }
 
-// grow makes room for row i.
-func grow(rows []*Row, i int) []*Row {
-	for len(rows) <= i {
-		rows = append(rows, new(Row))
-	}
-	return rows
-}
