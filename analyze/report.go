@@ -136,4 +136,3 @@ type rowKey struct {
 	fn    int
 	value uint32
 }
-
