@@ -92,13 +92,16 @@ type report struct {
 		DurationNs   int64 `json:"duration_ns"`
 	}
 	Functions []struct {
-		Name, File          string
-		Line                int
-		Calls, Incomplete   uint64
-		TotalNs             uint64 `json:"total_ns"`
-		SelfNs              uint64 `json:"self_ns"`
-		MinNs, AvgNs, MaxNs uint64
-		P50Ns               uint64 `json:"p50_ns"`
+		Name, File        string
+		Line              int
+		Calls, Incomplete uint64
+		Dropped           uint64
+		TotalNs           uint64 `json:"total_ns"`
+		SelfNs            uint64 `json:"self_ns"`
+		MinNs             uint64 `json:"min_ns"`
+		AvgNs             uint64 `json:"avg_ns"`
+		MaxNs             uint64 `json:"max_ns"`
+		P50Ns             uint64 `json:"p50_ns"`
 	}
 	Warnings []string
 }

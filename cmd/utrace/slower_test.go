@@ -1,0 +1,164 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// slowCalls are the calls of testdata/targets/slow.c in n requests, by function, and those of them that sleep.
+func slowCalls(n int) (calls, slow map[string]uint64) {
+	calls, slow = map[string]uint64{}, map[string]uint64{}
+	sleeps := func(i int) bool { return i%100 == 42 }
+	for i := range n {
+		calls["request"]++
+		calls["middle"]++
+		calls["leaf"] += 2
+		late := sleeps(i) || sleeps(i+1)
+		if late {
+			slow["middle"]++
+			slow["leaf"]++
+		}
+		if i%50 == 7 {
+			calls["thrower"]++
+		}
+		if i%20 == 2 {
+			calls["rec"] += 6
+			calls["leaf"]++
+			if sleeps(i) {
+				slow["rec"] += 6
+				slow["leaf"]++
+			}
+		}
+		if late {
+			slow["request"]++
+		}
+	}
+	return calls, slow
+}
+
+// TestSlowerThan: exactly the slow calls are in the trace, and the number of all.
+func TestSlowerThan(t *testing.T) {
+	needKernel(t)
+	const requests = 1000
+	program := target(t, "slow.c", "-O1")
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	calls, slow := slowCalls(requests)
+	if _, stderr, status := utrace(t, "record", "--force", "-o", trace, "--max-overhead=none", "--slower-than", "1900us", "--", program, fmt.Sprint(requests)); status != 0 {
+		t.Fatal(stderr)
+	}
+	r := analyzeTrace(t, trace)
+	all := r.calls()
+	delete(all, "main")
+	if !maps.Equal(all, calls) {
+		t.Fatalf("calls %v, want %v", all, calls)
+	}
+	for _, f := range r.Functions {
+		if f.Name == "main" {
+			continue
+		}
+		// What else the machine does makes further calls slow: then they have lasted, too.
+		kept := f.Calls - f.Incomplete - f.Dropped
+		if kept < slow[f.Name] || kept > slow[f.Name]+f.Calls/10 || kept > 0 && f.MinNs < 1_850_000 { // what probes took is subtracted
+			t.Errorf("%s: %d kept, want %d; the shortest of %d ns", f.Name, kept, slow[f.Name], f.MinNs)
+		}
+	}
+	for name, n := range r.incomplete() {
+		if name != "thrower" && name != "middle" || n > calls["thrower"] {
+			t.Errorf("%d calls of %s have not returned", n, name)
+		}
+	}
+}
+
+// TestSlowOpenCall: a call that is open at the end and has lasted is in the trace, with those around it.
+func TestSlowOpenCall(t *testing.T) {
+	needKernel(t)
+	program := target(t, "slow.c", "-O1")
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	if _, stderr, status := utrace(t, "record", "--force", "-o", trace, "-d", "2s", "--slower-than", "1s", "--", program, "100", "20"); status != 0 {
+		t.Fatal(stderr)
+	}
+	flow, stderr, status := utrace(t, "analyze", "--flow", trace)
+	if status != 0 {
+		t.Fatal(stderr)
+	}
+	if !regexp.MustCompile(`(?s)main\(\) \{\n.*stuck\(\) \{`).MatchString(flow) || strings.Contains(flow, "request") {
+		t.Errorf("%s%s", flow, stderr)
+	}
+}
+
+// TestHostileTexts: what a program passes is recorded as far as it can be read, and shown so that it does no harm.
+func TestHostileTexts(t *testing.T) {
+	needKernel(t)
+	program := target(t, "hostile.c", "-O1")
+	got, trace, _ := recordStatic(t, []string{"-e", "take(text:str[4094]) -> s32", "-e", "takes(bytes:buf[n], n:s32)"}, program)
+	compare(t, got, []string{
+		`take("plain") = 1;`,
+		`take("` + strings.Repeat("x", 4094) + `") = 1;`,
+		`take("` + strings.Repeat("y", 4094) + `"...) = 1;`,
+		`take(?) = 1;`,
+		`take("across") = 1;`,
+		`take(?) = 1;`,
+		`take(?) = 1;`,
+		`take("\xff\xfe bad") = 1;`,
+		`take("\x1b[31mred\x1b[0m \"quoted\"\n") = 1;`,
+		`takes("a\x00b\x00", 4);`,
+		`takes("", 0);`,
+		`takes(?, -1);`,
+	})
+	stdout, _, status := utrace(t, "analyze", "--json", "--by", "text", trace)
+	if !json.Valid([]byte(stdout)) || status != 0 || strings.Contains(stdout, "\x1b") {
+		t.Errorf("status %d, %q", status, stdout)
+	}
+}
+
+// TestNamesOfHosts is what gethostlatency does: who resolves which name, in every process of the machine.
+func TestNamesOfHosts(t *testing.T) {
+	needKernel(t)
+	needTool(t, "python3")
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	rec, _ := start(t, utracePath, "record", "-o", trace, "-e", "c:getaddrinfo(node:str) -> s32")
+	waitFor(t, func() bool { // the probes are attached when the first batch is written
+		info, err := os.Stat(trace)
+		return err == nil && info.Size() > 0
+	})
+	time.Sleep(time.Second)
+	script := "import socket\nfor i in range(3):\n try: socket.getaddrinfo('localhost', 80)\n except OSError: pass\n"
+	for range 2 {
+		if out, err := exec.Command("python3", "-c", script).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	rec.Process.Signal(os.Interrupt)
+	if err := rec.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	var r struct {
+		Functions []struct {
+			Calls uint64
+			By    map[string]any
+		}
+	}
+	stdout, stderr, status := utrace(t, "analyze", "--json", "--by", "node", trace)
+	if err := json.Unmarshal([]byte(stdout), &r); err != nil || status != 0 {
+		t.Fatalf("%v\n%s", err, stderr)
+	}
+	n := uint64(0)
+	for _, f := range r.Functions {
+		if f.By["node"] == "localhost" {
+			n += f.Calls
+		}
+	}
+	if n < 6 { // others may resolve it, too
+		t.Errorf("localhost was resolved %d times: %s", n, stdout)
+	}
+}
