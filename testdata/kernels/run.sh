@@ -27,7 +27,7 @@ rm -rf "$root"
 mkdir -p "$root"/{proc,sys,dev,tmp}
 CGO_ENABLED=0 go build -trimpath -o "$root/utrace" ./cmd/utrace
 CGO_ENABLED=0 go build -trimpath -o "$root/init" ./testdata/kernels/check
-for source in calls threads jumps values waits; do
+for source in calls threads jumps values waits hostile slow; do
 	for opt in -O0 -O2; do
 		gcc -w -static "$opt" -o "$root/$source$opt" "testdata/targets/$source.c" -lpthread
 	done

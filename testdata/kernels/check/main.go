@@ -30,11 +30,14 @@ type counts map[string]uint64
 type check struct {
 	command    string
 	calls      counts
-	incomplete counts // all others are complete
-	inAll      int    // record every process, and run the command so many times
-	static     string // what follows the name of static probes; the program says what they must record
-	kept       string // only those lines of it that begin so
-	sched      bool   // record how the time of the functions divides; the program says what of it is right
+	incomplete counts   // all others are complete
+	inAll      int      // record every process, and run the command so many times
+	static     string   // what follows the name of static probes; the program says what they must record
+	kept       string   // only those lines of it that begin so
+	probe      string   // a function, with what to record of it and which calls to keep
+	want       []string // what the flow of these is
+	flags      []string // of the recording
+	sched      bool     // record how the time of the functions divides; the program says what of it is right
 }
 
 func (c check) String() string {
@@ -43,6 +46,12 @@ func (c check) String() string {
 	}
 	if c.static != "" {
 		return c.command + ", static probes" + c.static
+	}
+	if c.probe != "" {
+		return c.command + ", " + c.probe
+	}
+	if len(c.flags) > 0 {
+		return c.command + ", " + strings.Join(c.flags, " ")
 	}
 	if c.inAll > 0 {
 		return fmt.Sprintf("%s, %d times, in all processes", c.command, c.inAll)
@@ -76,6 +85,11 @@ var checks = []check{
 	{command: "values-O0 2", static: "*(...)"},
 	{command: "values-O2 2", static: "*(...)"},
 	{command: "values-O2 4", static: `many(n:s32, v:s32, e:s32) if n == 7 && comm =~ "val*2"`, kept: "many(7, "},
+	{command: "hostile-O2", probe: `take(text:str[100]) -> s32 if text =~ "*bad" || text == "plain"`, want: []string{
+		`take("plain") = 1;`, `take("\xff\xfe bad") = 1;`}},
+	{command: "hostile-O2", probe: "takes(bytes:buf[n], n:s32) -> s32 if ret != 0 && duration < 100s", want: []string{
+		`takes("a\x00b\x00", 4) = 4;`, "takes(?, -1) = -1;"}},
+	{command: "slow-O0 100", flags: []string{"--slower-than", "100s"}, calls: counts{"request": 100, "middle": 100, "leaf": 205, "rec": 30}},
 	{command: "waits-O2", sched: true, calls: counts{"sleeper": 20, "locker": 20, "reader": 20, "spinner": 20, "contender": 8}},
 	{command: "jumps-O2 tail", calls: counts{"tail_start": 50, "tail_middle": 50, "tail_end": 50}},
 }
@@ -154,7 +168,7 @@ func (u *utrace) check(way string, c check) error {
 	os.Remove(u.trace)
 	words := strings.Fields(c.command)
 	bin := filepath.Join(u.dir, words[0])
-	args := []string{"record", "--max-overhead=none", "--attach", way, "-o", u.trace}
+	args := append([]string{"record", "--max-overhead=none", "--attach", way, "-o", u.trace}, c.flags...)
 	for _, list := range []counts{c.calls, c.incomplete} {
 		for name := range list {
 			args = append(args, "-e", bin+":"+name)
@@ -173,6 +187,9 @@ func (u *utrace) check(way string, c check) error {
 	if c.static != "" {
 		return u.checkStatic(c, args, bin, words[1:])
 	}
+	if c.probe != "" {
+		return u.checkProbe(c, append(args, "-e", bin+":"+c.probe, "--", bin))
+	}
 	var err error
 	if c.inAll > 0 {
 		err = u.recordAll(args, c.inAll, bin, words[1:])
@@ -183,6 +200,27 @@ func (u *utrace) check(way string, c check) error {
 		return err
 	}
 	return u.compare(c)
+}
+
+// checkProbe records a function and compares the flow.
+func (u *utrace) checkProbe(c check, args []string) error {
+	if err := output(exec.Command(u.path, args...)); err != nil {
+		return err
+	}
+	flow, err := exec.Command(u.path, "analyze", "--flow", u.trace).Output()
+	if err != nil {
+		return fmt.Errorf("analyze: %w", err)
+	}
+	var got []string
+	for line := range strings.Lines(string(flow)) {
+		if _, call, ok := strings.Cut(line, "] | "); ok {
+			got = append(got, strings.TrimSpace(call))
+		}
+	}
+	if !slices.Equal(got, c.want) {
+		return fmt.Errorf("recorded %q, want %q", got, c.want)
+	}
+	return nil
 }
 
 // checkStatic records static probes and compares them with what the program prints.
