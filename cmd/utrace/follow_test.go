@@ -331,7 +331,16 @@ func TestFollowRecorderKilled(t *testing.T) {
 		if err := rec.Start(); err != nil {
 			t.Fatal(err)
 		}
-		waitFor(t, func() bool { info, err := os.Stat(trace); return err == nil && info.Size() > 0 })
+		size := func() int64 {
+			info, err := os.Stat(trace)
+			if err != nil {
+				return 0
+			}
+			return info.Size()
+		}
+		waitFor(t, func() bool { return size() > 0 })
+		start := size() // what is known before the first event
+		waitFor(t, func() bool { return size() > start })
 		time.Sleep(400 * time.Millisecond)
 		rec.Process.Kill()
 		rec.Wait()
