@@ -3,7 +3,6 @@
 package record
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -18,7 +17,8 @@ type costWatch struct {
 	list       []format.Calibration
 	quit       chan struct{}
 	running    sync.WaitGroup
-	err        error // of the watching goroutine
+	err        error // of watching
+	closeErr   error
 }
 
 // calibrate measures what hits cost here before anything is attached. Where that cannot be, durations will be as measured,
@@ -87,6 +87,7 @@ func (w *costWatch) stop(r *recording) {
 	if w.quit == nil {
 		return
 	}
+	defer w.end()
 	close(w.quit)
 	w.running.Wait()
 	w.quit = nil
@@ -111,19 +112,25 @@ func (w *costWatch) moved() string {
 		float64(m.FromNs)/1e3, float64(m.ToNs)/1e3)
 }
 
-// close ends the calibrator's process.
-func (w *costWatch) close() error {
-	if w.calibrator == nil {
-		return nil
+// end ends the calibrator's process, while others go on: detaching takes some time.
+func (w *costWatch) end() {
+	if c := w.calibrator; c != nil {
+		w.calibrator = nil
+		w.running.Go(func() { w.closeErr = c.close() })
 	}
+}
+
+// close waits until all has ended.
+func (w *costWatch) close() error {
 	if w.quit != nil { // an error has cut the recording short
 		close(w.quit)
 		w.running.Wait()
+		w.quit = nil
 	}
-	err := w.calibrator.close()
-	w.calibrator = nil
-	if err != nil {
-		return errors.Join(errors.New("detach from the process that measures costs"), err)
+	w.end()
+	w.running.Wait()
+	if w.closeErr != nil {
+		return fmt.Errorf("detach from the process that measures costs: %w", w.closeErr)
 	}
 	return nil
 }
