@@ -133,6 +133,8 @@ func (s *steps) leave(t *thread, f *frame, state State) {
 	st := &Step{Kind: Leave, State: state, Func: &s.funcs[f.fn], Depth: int(f.node) - 1}
 	if state.Returned() {
 		st.Duration = time.Duration(f.durationNs(t))
+	}
+	if state == Complete {
 		st.Results = formatValues(st.Func.Results, t.args())
 	}
 	s.step(t, st)

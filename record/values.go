@@ -54,13 +54,10 @@ func (v *values) parse(args, result, cond string) (err error) {
 // are part of a C++ name, as in "f(int, char const*)", stay there; whole is the name with those that could be either.
 func cutFunction(text string) (head, whole, args, result, cond string, err error) {
 	head = text
-	tail := ""
-	if end := regexpEnd(text); end > 0 {
-		head, tail = text[:end], text[end:]
-	}
-	rest := head
-	if tail != "" {
-		rest = tail
+	rest := text
+	end := regexpEnd(text)
+	if end > 0 {
+		head, rest = text[:end], text[end:]
 	}
 	if at := indexOutsideText(rest, " if "); at >= 0 {
 		rest, cond = rest[:at], strings.TrimSpace(rest[at+len(" if "):])
@@ -88,7 +85,7 @@ func cutFunction(text string) (head, whole, args, result, cond string, err error
 	} else if strings.Contains(rest, "(") && strings.Count(rest, "(") > strings.Count(rest, ")") {
 		return "", "", "", "", "", errors.New("a parenthesis is not closed")
 	}
-	if tail != "" {
+	if end > 0 {
 		if rest != "" {
 			return "", "", "", "", "", fmt.Errorf("%q is not expected; behind the name come (ARGUMENTS), -> TYPE, if CONDITION, in this order", shorten(rest))
 		}

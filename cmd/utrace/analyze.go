@@ -34,6 +34,21 @@ type analyzeFlags struct {
 // everyFunction is the value of --hist without a function.
 const everyFunction = "*"
 
+// histFunction is the flag --hist, which needs no value.
+type histFunction string
+
+func (h *histFunction) String() string { return string(*h) }
+
+// Type has the help show a flag without a value.
+func (h *histFunction) Type() string { return "bool" }
+
+func (h *histFunction) Set(text string) error {
+	if *h = histFunction(text); text == "true" {
+		*h = everyFunction
+	}
+	return nil
+}
+
 // maxSlowest bounds what is kept of slow calls, and how many of them a call is looked at for that lies inside them.
 const maxSlowest = 10_000
 
@@ -131,8 +146,8 @@ Results go to standard output, warnings to standard error.`,
 	flags.Lookup("flow").NoOptDefVal = "true"
 	flags.BoolVar(&f.tree, "tree", false, "print the calls summed up by call path")
 	flags.IntVar(&f.slowest, "slowest", 0, "print the `N` slowest calls (of the functions that --function names), each with what is below it")
-	flags.StringVar(&f.hist, "hist", "", "print the distribution of latencies as bcc does, of functions that match `FUNC`, else of all in the report")
-	flags.Lookup("hist").NoOptDefVal = everyFunction
+	flags.Var((*histFunction)(&f.hist), "hist", "print the distributions of latencies as bcc does; --hist FUNC: of functions that match")
+	flags.Lookup("hist").NoOptDefVal = "true"
 	flags.StringVar(&f.heatmap, "heatmap", "", "print how the latency of functions that match `FUNC` changes over time")
 	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
 	flags.BoolVar(&f.csv, "csv", false, "print the functions of the report as CSV, with the keys of JSON")

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/dustin/go-humanize"
 )
 
 // These tests probe more functions than most programs have, with limits of processor time
@@ -103,7 +105,7 @@ func TestLargeProgram(t *testing.T) {
 	}
 	text, cpu, maxBytes := usage(t, "plan", bin)
 	within(5*time.Second, "plan", cpu, maxBytes)
-	if want := fmt.Sprintf("# %d functions", parts*functions+1); !strings.Contains(text, want) {
+	if want := "# " + humanize.Comma(parts*functions+1) + " functions"; !strings.Contains(text, want) {
 		t.Errorf("not %q", want)
 	}
 	text, cpu, maxBytes = usage(t, "plan", "-e", "twice9", "-e", "p5_f9", bin) // it is looked for in all of the DWARF
