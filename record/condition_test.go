@@ -21,22 +21,35 @@ func checkValues(t *testing.T, p *Probe) {
 		t.Fatalf("%q: %v", p.Text, err)
 	}
 	conds, err := cond.compile()
-	if err != nil || len(conds) > bpf.MaxConds || (len(conds) == 0) != (p.values.cond == nil) {
+	if err != nil || (len(conds) == 0) != (p.values.cond == nil) {
 		t.Fatalf("%q: %d comparisons, %v", p.Text, len(conds), err)
+	}
+	checkConds(t, p.Text, conds, len(args), 0)
+	for _, a := range args {
+		if a.pos < 0 || a.pos >= bpf.MaxArgs || a.typ.max > bpf.MaxText {
+			t.Fatalf("%q: %+v", p.Text, a)
+		}
+	}
+}
+
+// checkConds holds comparisons against the limits of the programs in the kernel: they only lead on, and name values that there are.
+func checkConds(t *testing.T, text string, conds []bpf.Cond, args, results int) {
+	t.Helper()
+	if len(conds) > bpf.MaxConds || args > bpf.MaxArgs || results > bpf.MaxArgs {
+		t.Fatalf("%q: %d comparisons, %d arguments, %d results", text, len(conds), args, results)
 	}
 	for i, c := range conds {
 		for _, next := range []uint8{c.Yes, c.No} {
 			if next < bpf.CondKeep && (int(next) <= i || int(next) >= len(conds)) {
-				t.Fatalf("%q: comparison %d of %d leads to %d", p.Text, i, len(conds), next)
+				t.Fatalf("%q: comparison %d of %d leads to %d", text, i, len(conds), next)
 			}
 		}
-		if c.Arg < bpf.CondPID && int(c.Arg) >= len(args) {
-			t.Fatalf("%q: comparison %d is of argument %d of %d", p.Text, i, c.Arg, len(args))
+		there := args
+		if c.Late {
+			there = results
 		}
-	}
-	for _, a := range args {
-		if a.pos < 0 || a.pos >= bpf.MaxArgs || a.typ.max > bpf.MaxText {
-			t.Fatalf("%q: %+v", p.Text, a)
+		if c.Arg < bpf.CondPID && int(c.Arg) >= there {
+			t.Fatalf("%q: comparison %d is of value %d of %d", text, i, c.Arg, there)
 		}
 	}
 }

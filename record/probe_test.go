@@ -106,7 +106,9 @@ func TestMatchNames(t *testing.T) {
 func FuzzParseProbe(f *testing.F) {
 	for _, text := range []string{"main", "c:f*", "/a/b:f+0x10", "!/x::y/", "uprobe:c:0x12", "f[!a-z]\\", "libx.so:ns::f(int)",
 		"usdt:a:b", "usdt:/x/y:a:b*", "!usdt:libx:/a|b/:c", "usdt:a:b(ip:str[20], size:u32, x16, d:f64, b:buf[size])", "U:x::b(...)",
-		`usdt:a:b(s:str) if s =~ "x*" && !(arg2 == -1 || arg3 < 'c') || pid != 0x10 => a:/c|d/ on arg4`, `usdt:a:b if comm == "=>" => none`} {
+		`usdt:a:b(s:str) if s =~ "x*" && !(arg2 == -1 || arg3 < 'c') || pid != 0x10 => a:/c|d/ on arg4`, `usdt:a:b if comm == "=>" => none`,
+		"f(a, b:u8, c->d[1].e, *p, ...) -> ...", "f(int)(n) -> s32 if n > 1ms", `c:f(s:str[9], b:buf[n]) -> (...) if !(ret == "x") && duration >= 1.5us`,
+		"operator->(x) -> ptr", "/^f(a|b)/(...) if pid", "f[abi:cxx11](int) -> str", "f(char const*, unsigned int)(s, n)"} {
 		f.Add(text)
 	}
 	fn := target.Func{Name: "_ZN2ns5Class6methodEid"}

@@ -1,0 +1,111 @@
+//go:build linux
+
+package record
+
+import (
+	"debug/elf"
+	"testing"
+	"time"
+
+	"utrace/bpf"
+	"utrace/record/internal/target"
+)
+
+// FuzzBind binds what a probe wants to functions with debugging information, in C and C++, and without: there is an error, or what the
+// programs in the kernel can do.
+func FuzzBind(f *testing.F) {
+	for _, text := range []string{
+		"(...) -> ...", "(a, b:u8) -> s32 if ret < 0", "(n:str, x:buf[arg2], arg3:f64)", `(this->x, *p, a.b[2]) if a->b != 0 && !(duration > 1ms)`,
+		`(s) -> str if s =~ "x*" || ret == "y" || comm == "z"`, "if arg1 == arg2", "(a:str[4095])", "(arg13:u8)", "-> buf[3]", "() -> ", "(a->) if a", "if pid", "(x:buf[x])",
+		"if " + "a==1||a==2||a==3||a==4||a==5||a==6||a==7||a==8||a==9||a==10||a==11||a==12||a==13||a==14||a==15||a==16||a==17",
+	} {
+		f.Add(text, true)
+		f.Add(text, false)
+	}
+	var functions []*signature
+	for _, path := range []string{"../testdata/elf/pie.elf", "../testdata/elf/cxx.elf"} {
+		file, err := target.Open(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Cleanup(func() { file.Close() })
+		funcs, err := file.Funcs()
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, fn := range funcs {
+			s := &signature{file: file, fn: fn, site: fn.Addr}
+			if debug, err := s.known(); err == nil && len(debug.Params) > 0 {
+				functions = append(functions, s, &signature{file: file, fn: fn, site: fn.Addr, looked: true, debugErr: target.ErrNoDWARF})
+			}
+		}
+	}
+	if len(functions) < 4 {
+		f.Fatalf("%d functions", len(functions))
+	}
+	f.Fuzz(func(t *testing.T, text string, returns bool) {
+		p, err := ParseProbe("f" + text)
+		if err != nil || p.static != nil {
+			return
+		}
+		for _, s := range functions {
+			b, err := s.bind(&p.values, returns, time.Millisecond)
+			if err != nil {
+				continue
+			}
+			checkConds(t, text, b.conds, len(b.args), len(b.results))
+			for _, flags := range []bpf.SiteFlags{0, bpf.SiteFollowed} {
+				entry, exit := b.sites(bpf.Site{Flags: flags}, !returns, s.site, elf.EM_X86_64)
+				for _, site := range []*bpf.Site{entry, exit} {
+					if site != nil && (int(site.NumArgs) > bpf.MaxArgs || int(site.NumConds) > bpf.MaxConds) {
+						t.Fatalf("%q: %d values, %d comparisons", text, site.NumArgs, site.NumConds)
+					}
+				}
+			}
+		}
+	})
+}
+
+// TestOpenCalls: a call that has not returned is kept only if it would be, whatever it returned.
+func TestOpenCalls(t *testing.T) {
+	for text, want := range map[string]bool{
+		"ret == 1":                       false,
+		"ret != 1":                       false,
+		"ret >= 1":                       false,
+		"!(ret < 5) || !(ret < 7)":       false,
+		"ret < 5 || ret >= 5":            false, // it is, but that takes more than looking at each by itself
+		"duration > 1ms":                 true,
+		"duration < 1ms":                 false,
+		"duration > 1ms && ret == 1":     false,
+		"duration > 1ms || ret == 1":     true,
+		"ret == 1 || duration > 1ms":     true,
+		"n == 1 && duration > 1ms":       true,
+		"n == 2 && duration > 1ms":       false,
+		"ret == 3 && n == 2 || n == 1":   true,
+		"!(n == 2) && !(duration < 1us)": true,
+	} {
+		p, err := ParseProbe("f(n:u8) -> s32 if " + text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		results := []argument{{name: "ret", typ: *p.values.result}}
+		find := func(list []argument, _ string, _ valueType) (int, []argument, error) { return 0, list, nil }
+		cond, _, err := p.values.cond.bind(p.values.args, findArgument, endings{list: &results, find: find, duration: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		conds, err := cond.compile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		held := uint16(0) // of a call with n == 1
+		for i, c := range conds {
+			if !c.Late && c.Value == 1 {
+				held |= 1 << i
+			}
+		}
+		if got := decideOpen(conds, held, uint64(2*time.Millisecond)); got != want {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+}
