@@ -6,13 +6,14 @@ import (
 	"strings"
 
 	"utrace/format"
+	"utrace/format/condition"
 )
 
 // ErrorRule says which calls of some functions have failed.
 type ErrorRule struct {
 	text     string
 	function *Pattern // nil for all that have what the condition names
-	cond     *condition
+	cond     *condition.Condition
 }
 
 // ParseErrorRules parses the rules of an analysis, see ParseErrorRule.
@@ -24,7 +25,7 @@ func ParseErrorRules(texts []string) (rules []*ErrorRule, err error) {
 			return nil, err
 		}
 		rules = append(rules, rule)
-		comparisons += rule.cond.comparisons()
+		rule.cond.Walk(func(*condition.Condition) { comparisons++ })
 	}
 	if comparisons > maxEntryBits {
 		return nil, fmt.Errorf("%d comparisons: %d are the most", comparisons, maxEntryBits)
@@ -45,27 +46,26 @@ func ParseErrorRule(text string) (*ErrorRule, error) {
 		cond = rest
 	}
 	var err error
-	if r.cond, err = parseCondition(cond); err != nil {
+	if r.cond, err = condition.Parse(cond); err != nil {
 		return nil, fmt.Errorf("condition %q: %w", cond, err)
+	}
+	r.cond.Walk(func(c *condition.Condition) {
+		if c.Value.Kind == condition.IsTime {
+			err = fmt.Errorf("condition %q: at %d: %s is compared with a time: a rule is about what calls carry; use --min for durations", cond, c.Offset+1, c.Name)
+		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	return r, nil
 }
 
 // needsValue reports whether rules may look at return registers.
-func needsValue(rules []*ErrorRule) bool {
+func needsValue(rules []*ErrorRule) (needs bool) {
 	for _, r := range rules {
-		if r.cond.names("ret") {
-			return true
-		}
+		r.cond.Walk(func(c *condition.Condition) { needs = needs || c.Name == "ret" })
 	}
-	return false
-}
-
-func (c *condition) names(name string) bool {
-	if c.op <= opNot {
-		return c.a.names(name) || c.b != nil && c.b.names(name)
-	}
-	return c.name == name
+	return needs
 }
 
 // appliesTo reports whether a rule is about one of some functions.
@@ -76,16 +76,6 @@ func (r *ErrorRule) appliesTo(funcs []format.Func) bool {
 		}
 	}
 	return false
-}
-
-func (c *condition) comparisons() int {
-	switch {
-	case c.op > opNot:
-		return 1
-	case c.b == nil:
-		return c.a.comparisons()
-	}
-	return c.a.comparisons() + c.b.comparisons()
 }
 
 // maxEntryBits is how many comparisons with arguments the rules of a function can have.
@@ -100,12 +90,13 @@ type errorCheck struct {
 
 // boundCondition is a condition whose names are places in what the events of a function carry.
 type boundCondition struct {
-	*condition
-	a, b  *boundCondition
-	place place
-	typ   string
-	raw   bool // it is the return register
-	bit   int  // of a comparison with an argument
+	*condition.Condition
+	a, b    *boundCondition
+	place   place
+	typ     string
+	pattern *Pattern // of Glob and NotGlob
+	raw     bool     // it is the return register
+	bit     int      // of a comparison with an argument
 }
 
 // newErrorCheck returns nil for a function whose calls cannot fail. Rules that name what the function does not have are not
@@ -130,25 +121,25 @@ func newErrorCheck(f *format.Func, rules []*ErrorRule) *errorCheck {
 
 // defaultErrors returns what is an error of a function without a rule of its own. What the end of a span carries is no result
 // in this sense.
-func defaultErrors(f *format.Func) (list []*condition) {
+func defaultErrors(f *format.Func) (list []*condition.Condition) {
 	if len(f.Results) == 0 || f.Static != "" {
 		return nil
 	}
 	switch f.Results[0].Type {
 	case "ptr":
-		list = append(list, &condition{op: opEqual, name: "ret"})
+		list = append(list, &condition.Condition{Op: condition.Equal, Name: "ret"})
 	case "s8", "s16", "s32", "s64":
-		list = append(list, &condition{op: opLess, name: "ret"})
+		list = append(list, &condition.Condition{Op: condition.Less, Name: "ret"})
 	}
 	for _, r := range f.Results[1:] {
 		if r.Type == errnoType {
-			list = append(list, &condition{op: opNotEqual, name: r.Name})
+			list = append(list, &condition.Condition{Op: condition.NotEqual, Name: r.Name})
 		}
 	}
 	return list
 }
 
-func (e *errorCheck) add(c *condition, f *format.Func) {
+func (e *errorCheck) add(c *condition.Condition, f *format.Func) {
 	entries := len(e.entries)
 	if b := e.bind(c, f); b != nil {
 		e.conds = append(e.conds, b)
@@ -158,22 +149,26 @@ func (e *errorCheck) add(c *condition, f *format.Func) {
 }
 
 // bind returns nil if a name is not one of the function's.
-func (e *errorCheck) bind(c *condition, f *format.Func) *boundCondition {
-	b := &boundCondition{condition: c}
-	if c.op <= opNot {
-		if b.a = e.bind(c.a, f); b.a == nil {
+func (e *errorCheck) bind(c *condition.Condition, f *format.Func) *boundCondition {
+	b := &boundCondition{Condition: c}
+	if !c.Op.Compares() {
+		if b.a = e.bind(c.A, f); b.a == nil {
 			return nil
 		}
-		if c.b != nil {
-			if b.b = e.bind(c.b, f); b.b == nil {
-				return nil
-			}
+		if b.b = e.bind(c.B, f); b.b == nil {
+			return nil
 		}
 		return b
 	}
-	b.place = findValue(f, c.name)
+	if c.Op == condition.Glob || c.Op == condition.NotGlob {
+		var err error
+		if b.pattern, err = parseGlob(c.Value.Text); err != nil {
+			return nil
+		}
+	}
+	b.place = findValue(f, c.Name)
 	switch {
-	case b.place.index < 0 && c.name == "ret" && len(f.Results) == 0 && !f.Hit && !f.NoReturn:
+	case b.place.index < 0 && c.Name == "ret" && len(f.Results) == 0 && !f.Hit && !f.NoReturn:
 		b.raw = true
 	case b.place.index < 0:
 		return nil
@@ -211,12 +206,10 @@ func (e *errorCheck) failed(t *thread, bits uint32) bool {
 
 func (b *boundCondition) decide(t *thread, bits uint32) bool {
 	switch {
-	case b.op == opAnd:
+	case b.Op == condition.And:
 		return b.a.decide(t, bits) && b.b.decide(t, bits)
-	case b.op == opOr:
+	case b.Op == condition.Or:
 		return b.a.decide(t, bits) || b.b.decide(t, bits)
-	case b.op == opNot:
-		return !b.a.decide(t, bits)
 	case b.raw || b.place.result:
 		return b.holds(t)
 	}
@@ -227,7 +220,7 @@ func (b *boundCondition) decide(t *thread, bits uint32) bool {
 func (b *boundCondition) holds(t *thread) bool {
 	if b.raw {
 		value, ok := t.value()
-		return ok && b.compare(signedNumber(int64(value)), "", false)
+		return ok && b.compareNumber(condition.Signed(int64(value)))
 	}
 	raw, ok := element(t.args(), b.place.index)
 	if !ok {
@@ -235,9 +228,9 @@ func (b *boundCondition) holds(t *thread) bool {
 	}
 	switch raw[0] {
 	case 't':
-		return b.compare(number{magnitude: 1}, "", false)
+		return b.compareNumber(condition.Number{Magnitude: 1})
 	case 'f':
-		return b.compare(number{}, "", false)
+		return b.compareNumber(condition.Number{})
 	case '"':
 		var text string
 		return json.Unmarshal(raw, &text) == nil && b.compareText(text)
@@ -247,17 +240,45 @@ func (b *boundCondition) holds(t *thread) bool {
 	case 'n':
 		return false
 	}
-	n, ok := parseNumber(string(raw))
-	return ok && b.compare(n, "", false)
+	n, ok := condition.ParseNumber(string(raw))
+	return ok && b.compareNumber(n)
+}
+
+// compareNumber compares a number. None is a text.
+func (b *boundCondition) compareNumber(n condition.Number) bool {
+	return b.Value.Kind != condition.IsText && b.ordered(n.Compare(b.Value.Number))
 }
 
 // compareText compares a text; a char is a number, too.
 func (b *boundCondition) compareText(text string) bool {
-	if b.typ == "char" && !b.isText && len(text) > 0 {
-		return b.compare(number{magnitude: uint64(text[0])}, "", false)
+	switch {
+	case b.pattern != nil:
+		return b.pattern.Match(text) == (b.Op == condition.Glob)
+	case b.Value.Kind == condition.IsText:
+		return b.ordered(strings.Compare(text, b.Value.Text))
+	case b.typ == "char" && len(text) > 0:
+		return b.compareNumber(condition.Number{Magnitude: uint64(text[0])})
+	case b.Value.Number != condition.Number{}: // a number that is none
+		return false
 	}
-	if !b.isText { // a NAME by itself, or a number that is none
-		return b.op == opNotEqual && b.number == number{} && text != ""
+	return b.Op == condition.NotEqual && text != "" || b.Op == condition.Equal && text == "" // a NAME by itself
+}
+
+// ordered says what a comparison makes of a value that is less than, equal to or greater than its own.
+func (b *boundCondition) ordered(order int) bool {
+	switch b.Op {
+	case condition.Equal:
+		return order == 0
+	case condition.NotEqual:
+		return order != 0
+	case condition.Less:
+		return order < 0
+	case condition.LessOrEqual:
+		return order <= 0
+	case condition.Greater:
+		return order > 0
+	case condition.GreaterOrEqual:
+		return order >= 0
 	}
-	return b.compare(number{}, text, true)
+	return false
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"utrace/format"
+	"utrace/format/condition"
 )
 
 // Each function is called once for each return below, with the arguments given there.
@@ -119,8 +120,8 @@ func swapWords(text string) string {
 func TestErrorRuleMistakes(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "the end", "ret": "", "ret <": "at 6", "ret = 5": "not expected", "ret < \"a\"": "a text is compared by", "ret =~ 5": "=~ compares with", "(ret < 0": "a ) is missing",
-		"ret < 0 &&": "the end", "5 < ret": `not "5"`, "a[1 > 0": "a ] is missing", "ret == -'a'": "a - in front", "ret < 99999999999999999999999e999": "too large",
-		"[: ret": "pattern", `p =~ "["`: "pattern", "ret < 0 ret": "not expected", "a: b: ret < 0": "not expected", strings.Repeat("!", 200) + "ret": "nested too deeply",
+		"ret < 0 &&": "the end", "5 < ret": `not "5"`, "a[1 > 0": "a ] is missing", "ret == -'a'": "a - in front", "ret < 99999999999999999999999e999": "not a number",
+		"[: ret": "pattern", `p =~ "["`: "pattern", "ret > 5ms": "a time", "ret < 0 ret": "not expected", "a: b: ret < 0": "not expected", strings.Repeat("!", 200) + "ret": "nested too deeply",
 		"p->": "the end", "ret == 'ab'": "at 8",
 	} {
 		_, err := ParseErrorRule(text)
@@ -158,12 +159,12 @@ func FuzzErrorRule(f *testing.F) {
 			return
 		}
 		for _, b := range append(check.entries, check.conds...) {
-			if b.condition.op <= opNot {
+			if !b.Op.Compares() {
 				continue
 			}
 			b.compareText(args)
-			if n, ok := parseNumber(args); ok {
-				b.compare(n, "", false)
+			if n, ok := condition.ParseNumber(args); ok {
+				b.compareNumber(n)
 			}
 		}
 		check.failed(&thread{}, check.enter(&thread{}))

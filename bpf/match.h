@@ -64,10 +64,11 @@ __attribute__((noinline)) int match_text(struct scratch *s, const struct cond *c
 	return 0;
 }
 
-/* Whether a comparison holds. Of what could not be read none does. */
+/* Whether a comparison holds. Of what could not be read none does, nor its opposite. */
 __attribute__((noinline)) int compare(struct scratch *s, const struct cond *c, __u64 id)
 {
 	__u64 v = 0, want;
+	int holds = 0;
 	__u32 arg;
 
 	if (!s || !c)
@@ -96,16 +97,20 @@ __attribute__((noinline)) int compare(struct scratch *s, const struct cond *c, _
 	}
 	switch (c->op) {
 	case COND_EQUAL:
-		return v == want;
+		holds = v == want;
+		break;
 	case COND_LESS:
-		return c->is_signed ? (__s64)v < (__s64)want : v < want;
+		holds = c->is_signed ? (__s64)v < (__s64)want : v < want;
+		break;
 	case COND_LESS_OR_EQUAL:
-		return c->is_signed ? (__s64)v <= (__s64)want : v <= want;
+		holds = c->is_signed ? (__s64)v <= (__s64)want : v <= want;
+		break;
 	case COND_TEXT:
 	case COND_GLOB:
-		return match_text(s, c, v >> 32, v);
+		holds = match_text(s, c, v >> 32, v);
+		break;
 	}
-	return 0;
+	return holds != (c->negate != 0);
 }
 
 /* Whether the event in s is to be kept. */

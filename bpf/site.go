@@ -103,7 +103,7 @@ type Cond struct {
 	Length  uint8 // of Text
 	Yes, No uint8
 	Late    bool // of the arguments of the return
-	_       uint8
+	Negate  bool // it holds where the comparison does not, but for what could not be read
 	Value   uint64
 	Text    [MaxPattern]byte
 }

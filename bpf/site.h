@@ -83,8 +83,8 @@ struct cond {
 	__u8 is_signed;
 	__u8 length; /* of text */
 	__u8 yes, no;
-	__u8 late; /* of the arguments of the return */
-	__u8 reserved;
+	__u8 late;   /* of the arguments of the return */
+	__u8 negate; /* it holds where the comparison does not, but for what could not be read */
 	__u64 value;
 	char text[MAX_PATTERN];
 };

@@ -90,7 +90,7 @@ func TestOpenCalls(t *testing.T) {
 		}
 		results := []argument{{name: "ret", typ: *p.values.result}}
 		find := func(list []argument, _ string, _ valueType) (int, []argument, error) { return 0, list, nil }
-		cond, _, err := p.values.cond.bind(p.values.args, findArgument, endings{list: &results, find: find, duration: true})
+		cond, _, err := bindCondition(p.values.cond, p.values.args, findArgument, endings{list: &results, find: find, duration: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -100,7 +100,7 @@ func TestOpenCalls(t *testing.T) {
 		}
 		held := uint16(0) // of a call with n == 1
 		for i, c := range conds {
-			if !c.Late && c.Value == 1 {
+			if !c.Late && (c.Value == 1) != c.Negate {
 				held |= 1 << i
 			}
 		}

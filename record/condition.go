@@ -5,281 +5,23 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
-	"text/scanner"
 	"time"
-	"unicode"
 
 	"utrace/bpf"
+	"utrace/format/condition"
 	"utrace/record/internal/target"
 )
 
-// condition is a parsed CONDITION of a probe: either a comparison, or two conditions
-// joined.
-type condition struct {
-	op     condOp
-	a, b   *condition // of and, or; a also of not
-	name   string     // of a comparison: the argument, or the path to what is compared
-	number uint64
-	signed bool // number was written with a minus
-	text   string
-	isText bool
-	isTime bool // number is nanoseconds, as in 10ms
-	isOurs bool // name is never that of an argument
-	offset int  // in the text of the condition
+// boundCondition is a condition of which it is known what its names are.
+type boundCondition struct {
+	*condition.Condition
+	a, b *boundCondition // of And and Or
 
-	// Of a bound one: which argument, or a bpf.Cond…; late says of the result, when the function returns, and typ what it is.
-	arg  uint8
-	late bool
-	typ  valueType
-}
-
-type condOp uint8
-
-const (
-	opAnd condOp = iota
-	opOr
-	opNot
-	opEqual
-	opLess
-	opLessOrEqual
-	opGlob
-)
-
-// maxConditionDepth bounds the parentheses and ! of a condition.
-const maxConditionDepth = 100
-
-// parseCondition parses
-//
-//	CONDITION = AND { "||" AND }     AND = NOT { "&&" NOT }     NOT = { "!" } ( "(" CONDITION ")" | COMPARISON )
-//	COMPARISON = NAME [ ("==" | "!=" | "<" | "<=" | ">" | ">=" | "=~") VALUE ]
-//
-// where NAME may be a path such as req->len, and VALUE is a number, a time such as 1.5ms, a 'c'haracter or a "text". A
-// NAME by itself is true unless it is 0.
-func parseCondition(text string) (*condition, error) {
-	p := &conditionParser{}
-	p.s.Init(strings.NewReader(text))
-	p.s.Mode = scanner.ScanIdents | scanner.ScanInts | scanner.ScanFloats | scanner.ScanChars | scanner.ScanStrings | scanner.ScanRawStrings
-	p.s.Error = func(_ *scanner.Scanner, msg string) { p.fail("%s", msg) }
-	p.next()
-	c := p.or(0)
-	if p.err == nil && p.tok != scanner.EOF {
-		p.fail("%q is not expected here", p.s.TokenText())
-	}
-	return c, p.err
-}
-
-type conditionParser struct {
-	s   scanner.Scanner
-	tok rune
-	err error
-}
-
-func (p *conditionParser) fail(format string, args ...any) {
-	if p.err == nil {
-		p.err = fmt.Errorf("at %d: %s", p.s.Position.Offset+1, fmt.Sprintf(format, args...))
-	}
-}
-
-func (p *conditionParser) next() { p.tok = p.s.Scan() }
-
-// accept takes a token of one or two characters if it comes next.
-func (p *conditionParser) accept(token string) bool {
-	if p.tok != rune(token[0]) {
-		return false
-	}
-	if len(token) == 2 {
-		if p.s.Peek() != rune(token[1]) {
-			return false
-		}
-		p.next()
-	}
-	p.next()
-	return true
-}
-
-func (p *conditionParser) or(depth int) *condition {
-	c := p.and(depth)
-	for p.err == nil && p.accept("||") {
-		c = &condition{op: opOr, a: c, b: p.and(depth)}
-	}
-	return c
-}
-
-func (p *conditionParser) and(depth int) *condition {
-	c := p.not(depth)
-	for p.err == nil && p.accept("&&") {
-		c = &condition{op: opAnd, a: c, b: p.not(depth)}
-	}
-	return c
-}
-
-func (p *conditionParser) not(depth int) *condition {
-	switch {
-	case depth > maxConditionDepth:
-		p.fail("nested too deeply")
-		return nil
-	case p.accept("!"):
-		return &condition{op: opNot, a: p.not(depth + 1)}
-	case p.accept("("):
-		c := p.or(depth + 1)
-		if p.err == nil && !p.accept(")") {
-			p.fail("a ) is missing")
-		}
-		return c
-	}
-	return p.comparison()
-}
-
-func (p *conditionParser) comparison() *condition {
-	c := &condition{offset: p.s.Position.Offset}
-	star := p.accept("*")
-	if p.tok != scanner.Ident {
-		what := "the end"
-		if p.tok != scanner.EOF {
-			what = strconv.Quote(p.s.TokenText())
-		}
-		p.fail("the name of an argument is expected, not %s", what)
-		return nil
-	}
-	c.name = p.path()
-	if star {
-		c.name = "*" + c.name
-	}
-	not, swapped := false, false
-	switch {
-	case p.accept("=="):
-		c.op = opEqual
-	case p.accept("=~"):
-		c.op = opGlob
-	case p.accept("!="):
-		c.op, not = opEqual, true
-	case p.accept("<="):
-		c.op = opLessOrEqual
-	case p.accept(">="):
-		c.op, swapped = opLess, true // not less
-	case p.accept("<"):
-		c.op = opLess
-	case p.accept(">"):
-		c.op, swapped = opLessOrEqual, true
-	default:
-		c.op = opEqual // to 0, and not that
-		return &condition{op: opNot, a: c}
-	}
-	p.value(c)
-	if not || swapped {
-		return &condition{op: opNot, a: c}
-	}
-	return c
-}
-
-// path reads NAME{->NAME|.NAME|[NUMBER]}.
-func (p *conditionParser) path() string {
-	name := p.s.TokenText()
-	p.next()
-	for p.err == nil {
-		switch {
-		case p.tok == '-' && p.s.Peek() == '>':
-			p.accept("->")
-			name += "->" + p.s.TokenText()
-		case p.accept("."):
-			name += "." + p.s.TokenText()
-		case p.accept("["):
-			name += "[" + p.s.TokenText() + "]"
-			if p.tok != scanner.Int {
-				p.fail("a number is expected in the brackets")
-				return name
-			}
-			p.next()
-			if p.tok != ']' {
-				p.fail("a ] is missing")
-				return name
-			}
-			p.next()
-			continue
-		default:
-			return name
-		}
-		if p.tok != scanner.Ident {
-			p.fail("the name of a member is expected behind %q", strings.TrimSuffix(name, p.s.TokenText()))
-			return name
-		}
-		p.next()
-	}
-	return name
-}
-
-// time reads the unit behind a number, and returns nanoseconds.
-func (p *conditionParser) time(number string) uint64 {
-	p.next()
-	v, err := strconv.ParseFloat(number, 64)
-	ns := v * unit(p.s.TokenText())
-	switch {
-	case err != nil || unit(p.s.TokenText()) == 0:
-		p.fail("%s%s is neither a number nor a time, such as 10us, 1.5ms or 2s", number, p.s.TokenText())
-	case ns >= 1<<62:
-		p.fail("%s%s is too long a time", number, p.s.TokenText())
-	default:
-		return uint64(ns)
-	}
-	return 0
-}
-
-// unit returns how many nanoseconds a unit of time has, 0 for what is none.
-func unit(name string) float64 {
-	return map[string]float64{"ns": 1, "us": 1e3, "µs": 1e3, "μs": 1e3, "ms": 1e6, "s": 1e9}[name]
-}
-
-// value reads what a comparison compares with.
-func (p *conditionParser) value(c *condition) {
-	negative := p.accept("-")
-	text := p.s.TokenText()
-	var err error
-	read := p.tok
-	switch p.tok {
-	case scanner.Int, scanner.Float:
-		if unicode.IsLetter(p.s.Peek()) {
-			c.isTime = true
-			c.number = p.time(text)
-		} else if p.tok == scanner.Float {
-			p.fail("%s: a whole number is expected, or a time such as 1.5ms", text)
-		} else if negative {
-			var v int64
-			v, err = strconv.ParseInt("-"+text, 0, 64)
-			c.number, c.signed = uint64(v), true
-		} else {
-			c.number, err = strconv.ParseUint(text, 0, 64)
-		}
-	case scanner.Char:
-		var r rune
-		if r, _, _, err = strconv.UnquoteChar(text[1:], '\''); err == nil {
-			c.number = uint64(r)
-		}
-	case scanner.String, scanner.RawString:
-		c.isText = true
-		c.text, err = strconv.Unquote(text)
-	default:
-		p.fail("a number or a \"text\" is expected behind the comparison")
-		return
-	}
-	switch {
-	case errors.Is(err, strconv.ErrRange):
-		p.fail("%s is not a number of 64 bits", text)
-	case err != nil:
-		p.fail("%s is not understood", text)
-	case negative && (read != scanner.Int || c.isTime):
-		p.fail("a - in front of %s", text)
-	case c.op == opGlob && !c.isText:
-		p.fail("=~ compares with a \"pattern\"")
-	case c.op == opGlob && strings.Contains(c.text, "["):
-		p.fail("%q: patterns here know * and ?, and no [sets]", c.text)
-	case c.isText && c.op != opEqual && c.op != opGlob:
-		p.fail("a text is compared by ==, != or =~")
-	case c.isText && len(c.text) > bpf.MaxPattern:
-		p.fail("a text of %d bytes: %d is the most", len(c.text), bpf.MaxPattern)
-	}
-	p.next()
+	arg    uint8 // of a comparison: which argument, or a bpf.Cond…
+	late   bool  // it is of the result, when the function returns
+	typ    valueType
+	number uint64 // that it is compared with
+	isText bool   // instead of number
 }
 
 // finder returns which of the arguments has a name, which it may add as a hidden one; see findArgument.
@@ -292,88 +34,116 @@ type endings struct {
 	duration bool        // there is an end, so that there is a duration
 }
 
-// bind finds the arguments that a condition names, and adds those that are not recorded as hidden ones. It returns a
-// condition that can be compiled.
-func (c *condition) bind(args []argument, find finder, ends endings) (bound *condition, with []argument, err error) {
+// bindCondition finds the arguments that a condition, or nil, names, and adds those that are not recorded as hidden ones.
+func bindCondition(c *condition.Condition, args []argument, find finder, ends endings) (bound *boundCondition, with []argument, err error) {
 	if c == nil {
 		return nil, args, nil
 	}
-	b := *c
-	if c.op <= opNot {
-		if b.a, args, err = c.a.bind(args, find, ends); err != nil || c.b == nil {
-			return &b, args, err
+	b := &boundCondition{Condition: c}
+	if !c.Op.Compares() {
+		if b.a, args, err = bindCondition(c.A, args, find, ends); err != nil {
+			return nil, args, err
 		}
-		b.b, args, err = c.b.bind(args, find, ends)
-		return &b, args, err
+		b.b, args, err = bindCondition(c.B, args, find, ends)
+		return b, args, err
 	}
-	fail := func(format string, values ...any) (*condition, []argument, error) {
-		return nil, args, fmt.Errorf("at %d: %w", c.offset+1, fmt.Errorf(format, values...))
+	if args, err = b.bindName(args, find, ends); err == nil {
+		err = b.bindValue()
 	}
-	named := slices.ContainsFunc(args, func(a argument) bool { return a.name == c.name && !a.hidden })
-	special, isSpecial := map[string]uint8{"pid": bpf.CondPID, "tid": bpf.CondTID, "comm": bpf.CondComm, "duration": bpf.CondDuration}[c.name]
+	if err != nil {
+		return nil, args, fmt.Errorf("at %d: %w", c.Offset+1, err)
+	}
+	return b, args, nil
+}
+
+// bindName finds what a comparison is of.
+func (c *boundCondition) bindName(args []argument, find finder, ends endings) (with []argument, err error) {
+	named := slices.ContainsFunc(args, func(a argument) bool { return a.name == c.Name && !a.hidden })
+	special, isSpecial := map[string]uint8{"pid": bpf.CondPID, "tid": bpf.CondTID, "comm": bpf.CondComm, "duration": bpf.CondDuration, ownDuration: bpf.CondDuration}[c.Name]
 	like := valueType{name: "s64", signed: true} // and its size as the probe has it
-	if c.isText {
+	if c.Value.Kind == condition.IsText {
 		like = valueType{name: "str", kind: kindText, size: 8, max: defaultText}
 	}
 	at := 0
 	switch {
-	case isSpecial && (!named || c.isOurs):
-		switch {
-		case c.isText != (special == bpf.CondComm):
-			return fail("%s is compared with a %s", c.name, map[bool]string{true: "number", false: `"text"`}[c.isText])
-		case special == bpf.CondDuration && !ends.duration:
-			return fail("duration: a probe that has no return has none")
-		case special == bpf.CondDuration && !c.isTime && c.number != 0:
-			return fail("duration is compared with a time, such as 10ms")
+	case isSpecial && !named:
+		c.arg, c.late, c.typ = special, special == bpf.CondDuration, valueType{name: "u64", size: 8}
+		if special == bpf.CondComm {
+			c.typ = like
 		}
-		b.arg, b.late, b.typ = special, special == bpf.CondDuration, valueType{name: "u64", size: 8}
-		return &b, args, nil
-	case c.name == "ret" && !named && ends.find != nil:
-		if at, *ends.list, err = ends.find(*ends.list, c.name, like); err != nil {
-			return fail("%w", err)
+		if c.late && !ends.duration {
+			return args, errors.New("duration: a probe that has no return has none")
 		}
-		b.late, b.typ = true, (*ends.list)[at].typ
+		return args, nil
+	case c.Name == "ret" && !named && ends.find != nil:
+		if at, *ends.list, err = ends.find(*ends.list, c.Name, like); err != nil {
+			return args, err
+		}
+		c.late, c.typ = true, (*ends.list)[at].typ
 	default:
-		if at, args, err = find(args, c.name, like); err != nil {
-			return fail("%w", err)
+		if at, args, err = find(args, c.Name, like); err != nil {
+			return args, err
 		}
-		b.typ = args[at].typ
+		c.typ = args[at].typ
 	}
-	b.arg = uint8(at)
-	switch typ := b.typ; {
-	case c.isTime:
-		return fail("%s is compared with a time: only duration is one", c.name)
+	c.arg = uint8(at)
+	return args, nil
+}
+
+// bindValue checks what a comparison compares with.
+func (c *boundCondition) bindValue() error {
+	v, n := c.Value, c.Value.Number
+	c.isText = v.Kind == condition.IsText
+	c.number = n.Magnitude
+	if n.Negative {
+		c.number = -n.Magnitude
+	}
+	never := c.Op == condition.Less || c.Op == condition.GreaterOrEqual // below 0
+	switch typ := c.typ; {
+	case c.arg == bpf.CondComm && !c.isText:
+		return errors.New("comm is compared with a \"text\"")
+	case c.arg == bpf.CondPID && c.isText, c.arg == bpf.CondTID && c.isText:
+		return fmt.Errorf("%s is compared with a number", c.Name)
+	case c.arg == bpf.CondDuration:
+		if v.Kind != condition.IsTime && (c.isText || n != condition.Number{}) {
+			return errors.New("duration is compared with a time, such as 10ms")
+		}
+	case v.Kind == condition.IsTime:
+		return fmt.Errorf("%s is compared with a time: only duration is one", c.Name)
+	case n.IsFloat:
+		return fmt.Errorf("%s is compared with %s: a whole number of 64 bits is expected, or a time such as 1.5ms", c.Name, n)
 	case typ.kind == kindFloat:
-		return fail("%s is a floating-point number: the kernel cannot compare those", c.name)
+		return fmt.Errorf("%s is a floating-point number: the kernel cannot compare those", c.Name)
 	case typ.kind == kindEnum && c.isText:
-		return b.bindEnum(args)
+		return c.bindEnum()
 	case typ.kind == kindTypeName:
-		return fail("%s is a type, which the kernel does not know by its name", c.name)
+		return fmt.Errorf("%s is a type, which the kernel does not know by its name", c.Name)
 	case typ.hasBytes() && !c.isText:
-		return fail("%s is a text: compare it with a \"text\"", c.name)
+		return fmt.Errorf("%s is a text: compare it with a \"text\"", c.Name)
 	case !typ.hasBytes() && c.isText:
-		return fail("%s is a number (%s), not a text: declare it as str", c.name, typ.name)
-	case c.op == opLess && c.number == 0 && !typ.signed:
-		return fail("%s (%s) is never below 0", c.name, typ.name)
-	case !c.isText && !typ.holds(c.number, c.signed):
-		return fail("%s (%s) is never compared with %s: it does not hold such numbers", c.name, typ.name, c.numeral())
+		return fmt.Errorf("%s is a number (%s), not a text: declare it as str", c.Name, typ.name)
+	case c.isText && len(v.Text) > bpf.MaxPattern:
+		return fmt.Errorf("a text of %d bytes: %d is the most", len(v.Text), bpf.MaxPattern)
+	case never && !c.isText && n == condition.Number{} && !typ.signed:
+		return fmt.Errorf("%s (%s) is never below 0", c.Name, typ.name)
+	case !c.isText && !typ.holds(c.number, n.Negative):
+		return fmt.Errorf("%s (%s) is never compared with %s: it does not hold such numbers", c.Name, typ.name, n)
 	}
-	return &b, args, nil
+	return nil
 }
 
 // bindEnum compares an enum with one of its names.
-func (c *condition) bindEnum(args []argument) (*condition, []argument, error) {
-	names := slices.Sorted(maps.Values(c.typ.names))
+func (c *boundCondition) bindEnum() error {
+	if c.Op != condition.Equal && c.Op != condition.NotEqual {
+		return fmt.Errorf("%s is an enum, which is compared by == and !=", c.Name)
+	}
 	for value, name := range c.typ.names {
-		if name == c.text && c.op == opEqual {
-			c.isText, c.text, c.number, c.signed = false, "", uint64(value), value < 0
-			return c, args, nil
+		if name == c.Value.Text {
+			c.isText, c.number = false, uint64(value)
+			return nil
 		}
 	}
-	if c.op == opGlob {
-		return nil, args, fmt.Errorf("at %d: %s is an enum, which is compared by == and !=", c.offset+1, c.name)
-	}
-	return nil, args, fmt.Errorf("at %d: %s has no value %q%s", c.offset+1, c.name, c.text, target.Nearest(c.text, names))
+	return fmt.Errorf("%s has no value %q%s", c.Name, c.Value.Text, target.Nearest(c.Value.Text, slices.Sorted(maps.Values(c.typ.names))))
 }
 
 // holds reports whether a number that was written so can be a value of the type; where its size is not known, all can.
@@ -394,35 +164,31 @@ func (t valueType) holds(number uint64, negative bool) bool {
 	return bits == 64 || number <= 1<<bits-1
 }
 
-// numeral is the number of a comparison as people write it.
-func (c *condition) numeral() string {
-	if c.signed {
-		return strconv.FormatInt(int64(c.number), 10)
-	}
-	return strconv.FormatUint(c.number, 10)
-}
-
 // waits reports whether a condition speaks of what is only known when the function returns. That an argument is called so is
 // left out of account.
-func (c *condition) waits() bool {
-	return c != nil && (c.name == "ret" || c.name == "duration" || c.a.waits() || c.b.waits())
+func waits(c *condition.Condition) (late bool) {
+	c.Walk(func(c *condition.Condition) { late = late || c.Name == "ret" || c.Name == "duration" })
+	return late
 }
 
+// ownDuration is a name that no argument has.
+const ownDuration = " duration"
+
 // slower returns a condition that calls meet that meet c, if any, and take at least so long.
-func (c *condition) slower(than time.Duration) *condition {
+func slower(c *condition.Condition, than time.Duration) *condition.Condition {
 	if than <= 0 {
 		return c
 	}
-	long := &condition{op: opNot, a: &condition{op: opLess, name: "duration", number: uint64(than), isTime: true, isOurs: true}}
+	long := &condition.Condition{Op: condition.GreaterOrEqual, Name: ownDuration, Value: condition.Value{Kind: condition.IsTime, Number: condition.Signed(int64(than))}}
 	if c == nil {
 		return long
 	}
-	return &condition{op: opAnd, a: c, b: long}
+	return &condition.Condition{Op: condition.And, A: c, B: long}
 }
 
 // compile turns a bound condition into comparisons for the kernel. The first one comes first; each says which is the
 // next.
-func (c *condition) compile() ([]bpf.Cond, error) {
+func (c *boundCondition) compile() ([]bpf.Cond, error) {
 	if c == nil {
 		return nil, nil
 	}
@@ -447,37 +213,36 @@ func (c *condition) compile() ([]bpf.Cond, error) {
 }
 
 // emit appends the comparisons of a condition, and returns which of them is the first to be made.
-func (c *condition) emit(list *[]bpf.Cond, yes, no uint8) uint8 {
+func (c *boundCondition) emit(list *[]bpf.Cond, yes, no uint8) uint8 {
 	if len(*list) > bpf.MaxConds { // too many: compile says so
 		return no
 	}
-	switch c.op {
-	case opAnd:
+	switch c.Op {
+	case condition.And:
 		return c.a.emit(list, c.b.emit(list, yes, no), no)
-	case opOr:
+	case condition.Or:
 		return c.a.emit(list, yes, c.b.emit(list, yes, no))
-	case opNot:
-		return c.a.emit(list, no, yes)
 	}
 	cond := bpf.Cond{Yes: yes, No: no, Value: c.number, Arg: c.arg, Signed: c.typ.signed, Late: c.late}
-	bits := 8 * c.typ.size
-	if bits > 0 && bits < 64 && c.signed && !c.typ.signed { // as in C
+	if bits := 8 * c.typ.size; bits > 0 && bits < 64 && c.Value.Number.Negative && !c.typ.signed { // as in C
 		cond.Value &= 1<<bits - 1
 	}
-	switch c.op {
-	case opEqual:
-		cond.Op = bpf.CondEqual
-		if c.isText {
-			cond.Op = bpf.CondText
-		}
-	case opLess:
-		cond.Op = bpf.CondLess
-	case opLessOrEqual:
-		cond.Op = bpf.CondLessOrEqual
-	case opGlob:
-		cond.Op = bpf.CondGlob
+	// Of what could not be read no comparison holds: so one that is turned around is told so, instead of exchanging yes and no.
+	switch op := c.Op; {
+	case c.isText && op == condition.Equal, c.isText && op == condition.NotEqual:
+		cond.Op, cond.Negate = bpf.CondText, op == condition.NotEqual
+	case op == condition.Equal, op == condition.NotEqual:
+		cond.Op, cond.Negate = bpf.CondEqual, op == condition.NotEqual
+	case op == condition.Less, op == condition.GreaterOrEqual:
+		cond.Op, cond.Negate = bpf.CondLess, op == condition.GreaterOrEqual
+	case op == condition.LessOrEqual, op == condition.Greater:
+		cond.Op, cond.Negate = bpf.CondLessOrEqual, op == condition.Greater
+	case op == condition.Glob, op == condition.NotGlob:
+		cond.Op, cond.Negate = bpf.CondGlob, op == condition.NotGlob
 	}
-	cond.Length = uint8(copy(cond.Text[:], c.text))
+	if c.isText {
+		cond.Length = uint8(copy(cond.Text[:], c.Value.Text))
+	}
 	*list = append(*list, cond)
 	return uint8(len(*list) - 1)
 }

@@ -16,7 +16,7 @@ func checkValues(t *testing.T, p *Probe) {
 	if len(args) > bpf.MaxArgs {
 		t.Fatalf("%q: %d arguments", p.Text, len(args))
 	}
-	cond, args, err := p.values.cond.bind(args, findArgument, endings{duration: true})
+	cond, args, err := bindCondition(p.values.cond, args, findArgument, endings{duration: true})
 	if err != nil {
 		t.Fatalf("%q: %v", p.Text, err)
 	}
@@ -120,7 +120,7 @@ func TestCompile(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkValues(t, p)
-		cond, _, _ := p.values.cond.bind(p.values.args, findArgument, endings{duration: true})
+		cond, _, _ := bindCondition(p.values.cond, p.values.args, findArgument, endings{duration: true})
 		conds, _ := cond.compile()
 		for n := range 8 {
 			v := [3]uint64{uint64(n & 1), uint64(n >> 1 & 1), uint64(n >> 2)}
@@ -128,24 +128,30 @@ func TestCompile(t *testing.T) {
 				t.Errorf("%s of %v: %v", text, v, got)
 			}
 		}
+		if decide(conds, nil) {
+			t.Errorf("%s holds of what cannot be read", text)
+		}
 	}
 }
 
-// decide does what wanted of bpf/site.h does with numbers.
+// decide does what wanted of bpf/match.h does with numbers, nil if they cannot be read.
 func decide(conds []bpf.Cond, values []uint64) bool {
 	at := uint8(0)
 	for at < bpf.CondKeep {
 		c := conds[at]
 		holds := false
-		switch v := values[c.Arg]; c.Op {
-		case bpf.CondEqual:
-			holds = v == c.Value
-		case bpf.CondLess:
-			holds = v < c.Value
-		case bpf.CondLessOrEqual:
-			holds = v <= c.Value
-		default:
-			panic(fmt.Sprint(c.Op))
+		if values != nil {
+			switch v := values[c.Arg]; c.Op {
+			case bpf.CondEqual:
+				holds = v == c.Value
+			case bpf.CondLess:
+				holds = v < c.Value
+			case bpf.CondLessOrEqual:
+				holds = v <= c.Value
+			default:
+				panic(fmt.Sprint(c.Op))
+			}
+			holds = holds != c.Negate
 		}
 		at = c.No
 		if holds {

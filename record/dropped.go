@@ -136,6 +136,9 @@ func decideOpen(conds []bpf.Cond, held uint16, lastedNs uint64) bool {
 		default:
 			holds = lastedNs <= c.Value
 		}
+		if c.Late && c.Negate {
+			holds = !holds
+		}
 		if keep[at] = no; holds {
 			keep[at] = yes
 		}

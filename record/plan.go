@@ -72,7 +72,7 @@ func (p *Plan) Follow() bool { return p.follow }
 // followsCalls reports whether calls are followed from their entry to their return in the kernel, since it depends on the return
 // whether some are kept.
 func (p *Plan) followsCalls() bool {
-	return p.slower > 0 || slices.ContainsFunc(p.probes, func(probe *Probe) bool { return probe.values.cond.waits() })
+	return p.slower > 0 || slices.ContainsFunc(p.probes, func(probe *Probe) bool { return waits(probe.values.cond) })
 }
 
 // Funcs returns the number of functions in the plan.

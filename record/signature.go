@@ -51,7 +51,7 @@ func (s *signature) bind(v *values, returns bool, slowerThan time.Duration) (b b
 	if !returns {
 		slowerThan = 0
 	}
-	cond, args, err := v.cond.slower(slowerThan).bind(b.args, s.findArgument, ends)
+	cond, args, err := bindCondition(slower(v.cond, slowerThan), b.args, s.findArgument, ends)
 	if err == nil {
 		b.args = args
 		b.conds, err = cond.compile()

@@ -194,14 +194,14 @@ func (s *staticPlan) function(begin staticName, probe *Probe, span string, ends 
 		return PlannedFunc{}, fmt.Errorf("no static probe ends the span (=>)")
 	}
 	keyed := probe.spans.key != "" && len(ends) > 0
-	if keyed && (s.slower > 0 || probe.values.cond.waits()) {
+	if keyed && (s.slower > 0 || waits(probe.values.cond)) {
 		return PlannedFunc{}, errors.New("a span that an argument tells apart is not followed to its end in the kernel: it cannot be kept or not by its duration")
 	}
 	least := s.slower
 	if len(ends) == 0 {
 		least = 0
 	}
-	cond, args, err := probe.values.cond.slower(least).bind(args, findArgument, endings{duration: len(ends) > 0})
+	cond, args, err := bindCondition(slower(probe.values.cond, least), args, findArgument, endings{duration: len(ends) > 0})
 	if err != nil {
 		return PlannedFunc{}, err
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"utrace/format/condition"
 )
 
 // staticPattern matches static probes.
@@ -141,10 +143,10 @@ func (p *Probe) parseStaticTail(tail string) error {
 		if at := indexOutsideText(rest, "=>"); at >= 0 {
 			text, end = rest[:at], rest[at:]
 		}
-		cond, err := parseCondition(text)
-		bound := cond
+		cond, err := condition.Parse(text)
+		var bound *boundCondition
 		if err == nil {
-			bound, p.values.args, err = cond.bind(p.values.args, findArgument, endings{duration: true})
+			bound, p.values.args, err = bindCondition(cond, p.values.args, findArgument, endings{duration: true})
 		}
 		if err == nil {
 			_, err = bound.compile()

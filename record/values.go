@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"utrace/format/condition"
 )
 
 // values are what a probe records beside the fact that it was passed, and when.
@@ -12,7 +14,7 @@ type values struct {
 	all      bool       // all that the static probe, or the debug information of the function, describes
 	result   *valueType // what a function returns
 	results  bool       // all that it returns, as the debug information describes it
-	cond     *condition
+	cond     *condition.Condition
 	condText string
 }
 
@@ -43,7 +45,7 @@ func (v *values) parse(args, result, cond string) (err error) {
 		v.result = &typ
 	}
 	if v.condText = cond; cond != "" {
-		if v.cond, err = parseCondition(cond); err != nil {
+		if v.cond, err = condition.Parse(cond); err != nil {
 			return fmt.Errorf("condition %q: %w", shorten(strings.TrimSpace(cond)), err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -115,6 +116,12 @@ func TestHostileTexts(t *testing.T) {
 		`takes("", 0);`,
 		`takes(?, -1);`,
 	})
+	for _, cond := range []string{`text != "plain"`, `!(text == "plain")`, `!(text =~ "pl*")`} { // none holds of what cannot be read
+		kept, _, _ := recordStatic(t, []string{"-e", "take(text:str[20]) if " + cond}, program)
+		if len(kept) != 5 || slices.Contains(kept, "take(?);") {
+			t.Errorf("%s: %q", cond, kept)
+		}
+	}
 	stdout, _, status := utrace(t, "analyze", "--json", "--by", "text", trace)
 	if !json.Valid([]byte(stdout)) || status != 0 || strings.Contains(stdout, "\x1b") {
 		t.Errorf("status %d, %q", status, stdout)
