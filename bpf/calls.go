@@ -4,6 +4,7 @@ package bpf
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -66,11 +67,11 @@ func (o *Objects) OpenCalls() ([]OpenCall, error) {
 		TGID, Depth uint32
 	}
 	var v struct {
-		SP, Name, TimeNs, ChildNs, DroppedNs, Below, GoID uint64
-		Func, TID                                         uint32
-		Held                                              uint16
-		Kind, State, Args                                 uint8
-		_                                                 [3]uint8
+		SP, Name, Stack, TimeNs, ChildNs, DroppedNs, Below, GoID uint64
+		Func, TID                                                uint32
+		Held                                                     uint16
+		Kind, State, Args                                        uint8
+		_                                                        [3]uint8
 	}
 	it := o.openCalls.Iterate()
 	for it.Next(&key, &v) {
@@ -79,7 +80,7 @@ func (o *Objects) OpenCalls() ([]OpenCall, error) {
 			continue
 		}
 		c := OpenCall{Depth: key.Depth, Held: v.Held, Event: Event{
-			Kind: format.Kind(v.Kind), Named: v.Name != 0, Func: format.FuncID(v.Func), TimeNs: v.TimeNs, SP: v.SP, Value: v.Name,
+			Kind: format.Kind(v.Kind), Named: v.Name != 0, Func: format.FuncID(v.Func), TimeNs: v.TimeNs, SP: v.SP, Value: cmp.Or(v.Name, v.Stack),
 			PID: key.TGID, TID: v.TID, GoID: v.GoID,
 		}}
 		if v.GoID != 0 {

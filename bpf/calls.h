@@ -56,7 +56,8 @@ enum call_state {
 
 struct open_call {
 	__u64 sp;   /* on the stack of a goroutine counted from GO_STACK_TOP */
-	__u64 name; /* of SITE_NAMED */
+	__u64 name;  /* of SITE_NAMED */
+	__u64 stack; /* of callers, see stack.h; 0 if none is wanted */
 	__u64 time_ns;
 	__u64 child_ns;   /* of the calls in it that are complete */
 	__u64 dropped_ns; /* those of them of which nothing is written */
@@ -112,7 +113,7 @@ struct {
 	__type(value, struct dropped_calls);
 } dropped SEC(".maps");
 
-_Static_assert(sizeof(struct open_call) == 72, "read by calls.go");
+_Static_assert(sizeof(struct open_call) == 80, "read by calls.go");
 _Static_assert(sizeof(struct dropped_calls) == 48, "read by calls.go");
 
 static __always_inline struct dropped_calls *dropped_of(struct follow *f, __u32 func, __u64 name)
@@ -236,7 +237,7 @@ static __always_inline long put_call(struct follow *f, struct open_call *c, stru
 				bytes = KEPT_TEXT_BYTES;
 			return bpf_ringbuf_output(ring, a, sizeof(a->event) + bytes, BPF_RB_NO_WAKEUP);
 		}
-		go.event = (struct event){.kind = kind, .func = c->func, .time_ns = c->time_ns, .sp = c->goid ? GO_STACK_TOP - c->sp : c->sp, .value = c->name, .pid = f->tgid, .tid = c->tid};
+		go.event = (struct event){.kind = kind, .func = c->func, .time_ns = c->time_ns, .sp = c->goid ? GO_STACK_TOP - c->sp : c->sp, .value = c->name ? c->name : c->stack, .pid = f->tgid, .tid = c->tid};
 		go.goid = c->goid;
 		return bpf_ringbuf_output(ring, &go, sizeof(go), BPF_RB_NO_WAKEUP);
 	}
@@ -246,7 +247,7 @@ static __always_inline long put_call(struct follow *f, struct open_call *c, stru
 	event->func = c->func;
 	event->time_ns = c->time_ns;
 	event->sp = c->sp;
-	event->value = c->name;
+	event->value = c->name ? c->name : c->stack;
 	event->pid = f->tgid;
 	event->tid = c->tid;
 	publish(&event->kind, lap | kind);
@@ -382,7 +383,7 @@ __attribute__((noinline)) int follow_entry(struct scratch *s, const struct site 
 			break;
 	}
 	decided = decide(s, site, id);
-	c = (struct open_call){.sp = f->sp, .name = f->name, .time_ns = s->event.event.time_ns, .func = s->event.event.func, .tid = id, .goid = s->event.goid,
+	c = (struct open_call){.sp = f->sp, .name = f->name, .stack = s->event.event.value, .time_ns = s->event.event.time_ns, .func = s->event.event.func, .tid = id, .goid = s->event.goid,
 		.held = f->held, .kind = s->event.event.kind, .args = site->args && !(site->flags & SITE_NAMED)};
 	if (decided >= COND_KEEP)
 		c.state = decided == COND_KEEP ? CALL_KEPT : CALL_UNWANTED;

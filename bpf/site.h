@@ -208,6 +208,9 @@ struct {
 	__type(value, struct gate);
 } gates SEC(".maps");
 
+/* Tells the number of a goroutine from that of a thread. */
+#define GOROUTINE (1ULL << 63)
+
 /* Calls of functions whose entries were kept under a condition. */
 struct kept_key {
 	__u64 thread; /* or goroutine */
@@ -464,8 +467,10 @@ int on_site(struct pt_regs *regs)
 	site = bpf_map_lookup_elem(&sites, &at);
 	if (!site)
 		return 0;
-	now = bpf_ktime_get_ns();
 	kind = site->kind;
+	if (stacks && site->flags & SITE_FUNCTION && kind == KIND_ENTRY)
+		value = stack_of(regs); /* ahead of the call's time */
+	now = bpf_ktime_get_ns();
 	if (limited && !count_hit(id >> 32, site->func, kind))
 		return 0;
 	if (site->flags & SITE_FRAME)
@@ -480,7 +485,7 @@ int on_site(struct pt_regs *regs)
 		if (site->goid)
 			goid = goroutine(regs, site->goid, &sp);
 	}
-	key = (struct kept_key){.thread = goid ? goid : (__u32)id, .sp = sp, .func = site->func, .tgid = id >> 32};
+	key = (struct kept_key){.thread = goid ? goid | GOROUTINE : (__u32)id, .sp = sp, .func = site->func, .tgid = id >> 32};
 	if (site->flags & SITE_PAIRED && kind == KIND_RETURN && !paired(kind, &key, 0))
 		return 0;
 	if (!goid && !(site->flags & SITE_KEYED)) /* else the call is of no thread */

@@ -89,6 +89,14 @@ func (d *drainer) releaseStatic(e *heldEvent, fn *probedFunc, before uint64) err
 	if e.GoID != 0 {
 		out.SP = goStackTop - e.SP
 	}
+	if !e.Named && fn.planned.Static == "" { // of a function
+		switch {
+		case e.Kind == format.Return:
+			out.Value = e.Value
+		case e.Kind.IsEntry():
+			out.Value = d.stackOf(e)
+		}
+	}
 	out.Thread = d.threads.id(e.PID, e.TID, e.GoID, e.TimeNs)
 	return d.appendStatic(&out, args)
 }

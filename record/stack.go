@@ -138,8 +138,10 @@ func (s *stacks) define(w *format.Writer, c *catalog) []string {
 
 // addStackProblems tells of the programs and the files with probes in which stacks end early, and of probes that have none.
 func (p *Plan) addStackProblems() {
-	if p.countDataSites(false) > 0 {
-		p.Problems = append(p.Problems, "static probes, and functions with arguments, results or conditions, have no stacks: only other entries of functions do")
+	if slices.ContainsFunc(p.Modules, func(m *PlannedModule) bool {
+		return slices.ContainsFunc(m.Funcs, func(fn PlannedFunc) bool { return fn.Static != "" })
+	}) {
+		p.Problems = append(p.Problems, "static probes have no stacks: only entries of functions do")
 	}
 	files := slices.Clone(p.programs)
 	for _, m := range p.Modules {

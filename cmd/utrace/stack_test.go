@@ -80,6 +80,9 @@ func TestStacks(t *testing.T) {
 		"perf events": {"-e", "work", "-e", "leaf", "--attach", "perf"},
 		"by file":     {"-e", bin + ":work", "-e", bin + ":leaf"},
 		"with limit":  {"-e", "work", "-e", "leaf", "--max-overhead", "99%"},
+		"arguments":   {"-e", "work(n:s32) if n == 7", "-e", "leaf"},
+		"conditions":  {"-e", "work if pid != 1", "-e", "leaf"},
+		"slow calls":  {"-e", "work(arg1:s32)", "-e", "leaf", "--slower-than", "1ns"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			paths, stderr := recordStacks(t, []string{"main", "thread"}, append(flags, "--", bin)...)

@@ -14,7 +14,7 @@ __attribute__((noinline, noclone)) void between(void)
 	sink++;
 }
 
-__attribute__((noinline, noclone)) void work(void)
+__attribute__((noinline, noclone)) void work(int n)
 {
 	between();
 	sink++;
@@ -22,7 +22,7 @@ __attribute__((noinline, noclone)) void work(void)
 
 __attribute__((noinline, noclone)) void one(void)
 {
-	work();
+	work(7);
 	sink++;
 }
 
@@ -37,7 +37,7 @@ __attribute__((noinline, noclone)) void again(int n)
 	if (n > 0)
 		again(n - 1);
 	else
-		work();
+		work(7);
 	sink++;
 }
 
