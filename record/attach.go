@@ -156,7 +156,7 @@ func (m *PlannedModule) countSites() int {
 		case ByTrampoline:
 			n++
 		case ByInstruction:
-			n += len(fn.Returns)
+			n += len(fn.Returns) + len(fn.TailCalls)
 		}
 	}
 	return n
@@ -184,7 +184,7 @@ func (m *PlannedModule) countLinks(share int) (n int) {
 			if fn.ReturnBy != Never {
 				kinds[fn.ReturnBy] = true
 			}
-			if slices.Contains(fn.Returns, fn.FileOff) {
+			if slices.Contains(fn.Returns, fn.FileOff) || slices.Contains(fn.TailCalls, fn.FileOff) {
 				kinds["early"] = true
 			}
 		}
@@ -249,18 +249,17 @@ func attach(objs *bpf.Objects, method bpf.Method, m *PlannedModule, pids []int, 
 		case ByTrampoline:
 			trampolines = append(trampolines, exit)
 		case ByInstruction:
-			for at, off := range fn.Returns {
-				s := exit
-				if fn.jumps[at] {
-					s = jump
-				}
-				s.fileOff = off
-				if off == fn.FileOff {
-					early = append(early, s)
-				} else {
-					returns = append(returns, s)
+			end := func(s site, offs []uint64) {
+				for _, off := range offs {
+					if s.fileOff = off; off == fn.FileOff {
+						early = append(early, s)
+					} else {
+						returns = append(returns, s)
+					}
 				}
 			}
+			end(exit, fn.Returns)
+			end(jump, fn.TailCalls)
 		}
 	}
 	for _, list := range [][]site{entries, trampolines, returns, early} { // a link has one program

@@ -37,10 +37,11 @@ func (r ReturnBy) String() string {
 
 // placement is where the probes of a function go.
 type placement struct {
-	entry   entrySite
-	by      ReturnBy
-	returns []target.Addr // with ByInstruction
-	why     string        // with Never
+	entry entrySite
+	by    ReturnBy
+	// With ByInstruction, by which it ends; see target.Exits.
+	returns, tailCalls []target.Addr
+	why                string // with Never
 }
 
 // place decides where to probe a function, or why not to (leftOut); args says that its arguments are wanted.
@@ -110,10 +111,10 @@ func place(file *target.File, fn target.Func, h hazards, k kernelSites, naive, a
 		p.by = ByTrampoline
 	case err != nil:
 		p.by, p.why = Never, why+", and "+err.Error()
-	case len(exits.Returns) == 0:
+	case len(exits.Returns)+len(exits.TailCalls) == 0:
 		p.by, p.why = Never, why+", and it has no return instruction"
 	default:
-		p.by, p.returns = ByInstruction, exits.Returns
+		p.by, p.returns, p.tailCalls = ByInstruction, exits.Returns, exits.TailCalls
 	}
 	return p, ""
 }

@@ -4,7 +4,6 @@ package record
 
 import (
 	"cmp"
-	"debug/elf"
 	"errors"
 	"fmt"
 	"os"
@@ -392,12 +391,7 @@ func (p *Plan) addFuncs(m *PlannedModule, probes []*Probe, around surroundings, 
 			Site: uint64(placed.entry.addr), FileOff: uint64(off), Class: placed.entry.class, SiteWhy: placed.entry.why,
 			SourceFile: fn.SourceFile, ReturnBy: placed.by, Why: placed.why,
 		}
-		for _, a := range placed.returns {
-			if off, ok := img.file.FileOff(a); ok {
-				pf.Returns = append(pf.Returns, uint64(off))
-				pf.jumps = append(pf.jumps, !isReturn(img.file, a))
-			}
-		}
+		pf.Returns, pf.TailCalls = fileOffs(img.file, placed.returns), fileOffs(img.file, placed.tailCalls)
 		if p.slower > 0 && pf.ReturnBy == Never {
 			leaveOut(pf.Name, fn.Addr, "its return is not seen, so that it is not known how long it takes (--slower-than): "+pf.Why)
 			continue
@@ -430,17 +424,14 @@ func (p *Plan) addFuncs(m *PlannedModule, probes []*Probe, around surroundings, 
 	return nil
 }
 
-// isReturn reports whether an instruction by which a function ends is a return; else it is a jump to another one.
-func isReturn(file *target.File, a target.Addr) bool {
-	if file.Machine != elf.EM_X86_64 {
-		code, err := file.Code(a, 4)
-		return err == nil && len(code) == 4 && code[3]&0xfe == 0xd6 // ret, retaa, retab
+// fileOffs returns where in the file addresses are.
+func fileOffs(file *target.File, addrs []target.Addr) (list []uint64) {
+	for _, a := range addrs {
+		if off, ok := file.FileOff(a); ok {
+			list = append(list, uint64(off))
+		}
 	}
-	code, err := file.Code(a, 1)
-	if err == nil && (code[0] == 0xf3 || code[0] == 0xf2) { // rep, bnd
-		code, err = file.Code(a+1, 1)
-	}
-	return err == nil && (code[0] == 0xc3 || code[0] == 0xc2)
+	return list
 }
 
 // extend plans what the probes name in the files of a scope that has appeared while

@@ -52,7 +52,7 @@ func TestDebugFileIsFound(t *testing.T) {
 			if s := want[fn.Addr]; fn.Recovered || fn.SourceFile != "split.c" || len(s) != 1 || s[0].size != fn.Size {
 				t.Errorf("%s: %s: %+v, nm has %v", name, c.how, fn, s)
 			}
-			if e, err := f.Exits(fn); err != nil || len(e.Returns) == 0 {
+			if e, err := f.Exits(fn); err != nil || len(e.Returns)+len(e.TailCalls) == 0 {
 				t.Errorf("%s: its code cannot be read: %+v, %v", name, e, err)
 			}
 			lines, err := f.Lines()

@@ -29,18 +29,18 @@ func (e *UndecodableError) Is(target error) bool { return target == ErrUndecodab
 
 // Exits says where a function can be left.
 type Exits struct {
-	// Returns are the addresses of the return instructions and of the tail calls: direct unconditional jumps to the start of
-	// another function or into the procedure linkage table.
-	Returns []Addr
+	// Returns are the addresses of the return instructions, and TailCalls those of direct unconditional jumps to the start of
+	// another function or into the procedure linkage table, which then returns for this one.
+	Returns, TailCalls []Addr
 	// Calls says that the function contains a call, a tail call or an indirect jump: it is not a leaf.
 	Calls bool
 	// Indirect says that it contains an indirect jump: a switch table or a tail call, which cannot be told apart.
 	Indirect bool
 	// SelfEntry says that a jump inside leads back to the first byte: a probe there fires more than once a call.
 	SelfEntry bool
-	// Outside says that a branch leaves the function without being in Returns: to a .cold part, which may return or
+	// Outside says that a branch leaves the function without being in TailCalls: to a .cold part, which may return or
 	// come back; into the middle of another function; or under a condition (jcc) to another function. With Outside
-	// or Indirect, Returns may not be all ways out.
+	// or Indirect, the two may not be all ways out.
 	Outside bool
 	// Targets are the addresses in the function, beyond its first, that its own branches lead to, in the order of the branches.
 	Targets []Addr
@@ -65,7 +65,7 @@ func (f *File) Exits(fn Func) (Exits, error) {
 			case in.target >= fn.Addr && in.target < end:
 				e.Targets = append(e.Targets, in.target)
 			case in.flow == flowJump && f.isTailCall(fn, in.target):
-				e.Returns = append(e.Returns, at)
+				e.TailCalls = append(e.TailCalls, at)
 				e.Calls = true
 			default:
 				e.Outside = true

@@ -71,7 +71,7 @@ func readAll(t *testing.T, b []byte) {
 		if err != nil {
 			continue
 		}
-		for _, r := range e.Returns {
+		for _, r := range append(e.Returns, e.TailCalls...) {
 			if r < fn.Addr || uint64(r-fn.Addr) >= fn.Size {
 				t.Errorf("%s: return at %#x is outside", fn.Name, r)
 			}
