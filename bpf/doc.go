@@ -22,7 +22,7 @@
 // they are loaded for uprobe_multi links, or for perf events, which want no attach type. A process
 // is filtered in the programs, whatever the way.
 //
-// A fourth program serves sites with arguments, static probes and functions (site.h, fetch.h, match.h, calls.h, Site): what to fetch
+// A fourth program serves sites with arguments, static probes and functions (site.h, fetch.h, match.h, name.h, gate.h, follow.h, Site): what to fetch
 // and to compare is data. It is loaded only where there are such sites, and may sleep where the kernel has that (6.0): a
 // text that is not in memory is brought in. Programs may interrupt each other on a CPU, so each takes a scratch of its own.
 // What has no arguments to tell goes into the lane, the rest into the ring. Loops over memory are functions that the verifier looks at

@@ -120,7 +120,7 @@ const (
 	SiteFunction   SiteFlags = 16  // the entry of a function, or its return
 	SiteTrampoline SiteFlags = 32  // a return that the kernel's trampoline sees
 	SitePaired     SiteFlags = 64  // as SiteGated, for a function
-	SiteFollowed   SiteFlags = 128 // see calls.h; then neither of the two before
+	SiteFollowed   SiteFlags = 128 // see follow.h; then neither of the two before
 	SiteEndless    SiteFlags = 256 // of a function whose return is not seen
 	SiteThread     SiteFlags = 512 // RegisterTLS and RegisterEntry are wanted at the return
 )

@@ -97,7 +97,7 @@ enum {
 	SITE_FUNCTION = 16,   /* a function's entry, or return: value is what it returns */
 	SITE_TRAMPOLINE = 32, /* a return by way of the trampoline */
 	SITE_PAIRED = 64,     /* as SITE_GATED, for a function: its calls are told apart by the stack pointer */
-	SITE_FOLLOWED = 128,  /* see calls.h; then neither of the two before */
+	SITE_FOLLOWED = 128,  /* see follow.h; then neither of the two before */
 	SITE_ENDLESS = 256,   /* of a function whose return is not seen */
 	SITE_THREAD = 512,    /* REGISTER_TLS and REGISTER_ENTRY are wanted at the return */
 };
@@ -140,7 +140,7 @@ struct match {
 	__u32 reserved;
 };
 
-/* What calls.h knows of the thread that the event is of. */
+/* What follow.h knows of the thread that the event is of. */
 struct follow {
 	__u64 thread, sp, name;
 	__u64 gone;     /* open calls up to this stack pointer are over */
@@ -164,18 +164,7 @@ struct scratch {
 	char texts[TEXT_BYTES] __attribute__((aligned(8))); /* follow the event in the ring */
 };
 
-/* Open calls of a thread, a bit each from the outermost on: whether their entries were kept. */
-struct gate {
-	__u64 depth;
-	__u64 kept[MAX_GATED / 64];
-};
-
-struct gate_key {
-	__u32 tid, func;
-};
-
 /* Set before loading. */
-const volatile __u64 name_seed;
 const volatile __u32 tls_offset; /* in struct task_struct of the running kernel, of what REGISTER_TLS is; 0: unknown */
 const volatile __u8 may_fault; /* on_site may sleep: a page that is not in memory is brought in */
 
@@ -193,38 +182,6 @@ struct {
 	__type(value, struct scratch);
 } scratches SEC(".maps");
 
-/* The names that have been told. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 65536);
-	__type(key, __u64);
-	__type(value, __u8);
-} names SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, struct gate_key);
-	__type(value, struct gate);
-} gates SEC(".maps");
-
-/* Tells the number of a goroutine from that of a thread. */
-#define GOROUTINE (1ULL << 63)
-
-/* Calls of functions whose entries were kept under a condition. */
-struct kept_key {
-	__u64 thread; /* or goroutine */
-	__u64 sp;
-	__u32 func, tgid;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
-	__type(key, struct kept_key);
-	__type(value, __u32); /* how many have this place: a function can jump to itself */
-} kept_calls SEC(".maps");
-
 /* Where the entries of functions were probed last, in each process: at a return nothing tells where the file is mapped. */
 struct entry_key {
 	__u32 tgid, func;
@@ -236,14 +193,6 @@ struct {
 	__type(key, struct entry_key);
 	__type(value, __u64);
 } entry_places SEC(".maps");
-
-/* A gate of no calls: too large for a program's stack. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct gate);
-} no_gate SEC(".maps");
 
 /* A program runs to its end on one CPU, but others may run there in between: each
  * has a scratch of its own. */
@@ -261,131 +210,8 @@ static __always_inline struct scratch *take_scratch(__u32 cpu)
 
 #include "fetch.h"
 #include "match.h"
-
-/* Mixes up to MAX_NAME bytes into a hash. The seed is a secret of the recording: what a traced
- * program chooses to call its functions cannot be made to collide. */
-__attribute__((noinline)) __u64 hash_text(struct scratch *s, __u32 from, __u32 length, __u64 hash)
-{
-	__u32 i;
-
-	if (!s)
-		return 0;
-	if (length > MAX_NAME)
-		length = MAX_NAME;
-	hash ^= length;
-	for (i = 0; i < MAX_NAME; i += 8) {
-		__u64 at = from + i, word;
-		__u32 left;
-
-		USE_AS_IS(at);
-		if (i >= length || at > TEXT_BYTES - 8)
-			break;
-		word = *(__u64 *)(s->texts + (at & ~7ULL));
-		left = length - i;
-		if (left < 8)
-			word &= (1ULL << (8 * left)) - 1;
-		hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
-		hash ^= hash >> 32;
-		hash = (hash ^ name_seed) * 0xd6e8feb86659fd93ULL;
-		hash ^= hash >> 29;
-	}
-	return hash;
-}
-
-/* Has the end of a call share what was decided at its entry. Calls that are nested too deeply are dropped. */
-static __always_inline int gated(const struct site *site, __u64 id, int keep)
-{
-	struct gate_key key = {.tid = id, .func = site->func};
-	struct gate *gate = bpf_map_lookup_elem(&gates, &key);
-	__u64 depth, bit, at;
-
-	if (site->kind == KIND_RETURN) {
-		if (!gate || gate->depth == 0)
-			return 0;
-		depth = --gate->depth;
-	} else {
-		if (!gate) {
-			__u32 zero = 0;
-			struct gate *none = bpf_map_lookup_elem(&no_gate, &zero);
-
-			if (!none)
-				return 0;
-			bpf_map_update_elem(&gates, &key, none, BPF_NOEXIST);
-			gate = bpf_map_lookup_elem(&gates, &key);
-			if (!gate)
-				return 0;
-		}
-		depth = gate->depth++;
-	}
-	at = depth / 64;
-	USE_AS_IS(at);
-	if (at >= MAX_GATED / 64)
-		return 0;
-	bit = 1ULL << (depth & 63);
-	if (site->kind == KIND_RETURN)
-		return (gate->kept[at] & bit) != 0;
-	if (keep)
-		gate->kept[at] |= bit;
-	else
-		gate->kept[at] &= ~bit;
-	return keep;
-}
-
-/* Has the return of a function share what was decided at its entry. A call that was left without a return
- * has its place taken by the next one there. */
-static __always_inline int paired(__u32 kind, const struct kept_key *key, int keep)
-{
-	__u32 *n, one = 1;
-
-	if (kind == KIND_ENTRY) {
-		if (keep)
-			bpf_map_update_elem(&kept_calls, key, &one, 0);
-		else
-			bpf_map_delete_elem(&kept_calls, key);
-		return keep;
-	}
-	n = bpf_map_lookup_elem(&kept_calls, key);
-	if (kind == KIND_TAIL_ENTRY) {
-		if (keep && n)
-			++*n;
-		else if (keep)
-			bpf_map_update_elem(&kept_calls, key, &one, 0);
-		return keep;
-	}
-	if (!n)
-		return 0;
-	if (*n > 1)
-		--*n;
-	else
-		bpf_map_delete_elem(&kept_calls, key);
-	return 1;
-}
-
-/* What stands for the name that the arguments make: a hash of the bytes as they are now, on every
- * call. Nothing is remembered by address, where another name may lie by then. */
-static __always_inline __u64 name_of(struct scratch *s, const struct site *site)
-{
-	__u64 hash = name_seed ^ site->func;
-
-	for (int i = 0; i < MAX_ARGS; i++) {
-		__u64 v;
-
-		if (i >= site->args)
-			break;
-		if (!(site->named >> i & 1))
-			continue;
-		v = s->event.values[i];
-		if (s->event.unreadable >> i & 1)
-			hash = hash * 31 + 1;
-		else if (site->arg[i].as == AS_NUMBER)
-			hash = (hash ^ v) * 0x9e3779b97f4a7c15ULL;
-		else
-			hash = hash_text(s, v >> 32, v, hash);
-	}
-	return hash ? hash : 1;
-}
-
-#include "calls.h"
+#include "name.h"
+#include "gate.h"
 
 /* Sets the registers that are none of the processor's. */
 static __always_inline void find_thread(struct pt_regs *regs, struct scratch *s, __u32 kind, struct entry_key key)
@@ -404,6 +230,8 @@ static __always_inline void find_thread(struct pt_regs *regs, struct scratch *s,
 	if (last)
 		s->regs[REGISTER_ENTRY] = *last;
 }
+
+#include "follow.h"
 
 /* Puts the event of a site, in a scratch, where the recorder reads it: with its arguments into the
  * ring, without into the lane. */

@@ -195,7 +195,7 @@
 // the return: data, as for static probes.
 //
 // A condition on arguments is decided at the entry; the kernel keeps the calls that it has kept by thread, stack pointer and function, and
-// their returns look there. One on ret or duration, as of --slower-than, is decided at the return (bpf/calls.h). Then the kernel follows all
+// their returns look there. One on ret or duration, as of --slower-than, is decided at the return (bpf/follow.h). Then the kernel follows all
 // calls of the recording with the rules of the analyzer, writes entries late, and counts what it drops (dropped.go): calls, their sum, what is
 // outermost, what is their own, and what is inside of calls that were kept, so that the report can be that of all calls.
 //

@@ -113,7 +113,7 @@ func keepOpen(open []bpf.OpenCall, c *catalog, nowNs uint64) []openCall {
 	return list
 }
 
-// decideOpen is what the kernel does (decide in bpf/calls.h) for a call that has not returned. It is kept if it would be
+// decideOpen is what the kernel does (decide in bpf/follow.h) for a call that has not returned. It is kept if it would be
 // whatever it returned.
 func decideOpen(conds []bpf.Cond, held uint16, lastedNs uint64) bool {
 	var keep [bpf.MaxConds]bool // from each comparison on; they only lead on

@@ -53,33 +53,6 @@ type PlannedFunc struct {
 	names  nameStyle // the functions that it stands for
 }
 
-// bindValues finds what a probe wants of a function beside the time.
-func (p *Plan) bindValues(fn *PlannedFunc, file *target.File, f target.Func, probe *Probe, h hazards) error {
-	follow := p.followsCalls()
-	if !probe.values.any() && !follow {
-		return nil
-	}
-	s := signature{file: file, fn: f, site: target.Addr(fn.Site), isGo: h.isGo}
-	b, err := s.bind(&probe.values, fn.ReturnBy != Never, p.slower)
-	if err != nil {
-		return err
-	}
-	fn.args, fn.results = b.args, b.results
-	fn.Values = b.describe(probe.values.condText, file.Machine)
-	template := bpf.Site{Flags: bpf.SiteFunction | bpf.SiteFrame, GoID: h.goid}
-	if follow {
-		template.Flags |= bpf.SiteFollowed
-	}
-	if fn.ReturnBy == Never {
-		template.Flags |= bpf.SiteEndless
-	}
-	fn.entry, fn.exit = b.sites(template, fn.Hit, s.site, file.Machine)
-	if fn.exit != nil && fn.ReturnBy == ByTrampoline {
-		fn.exit.Flags |= bpf.SiteTrampoline
-	}
-	return nil
-}
-
 func (m *PlannedModule) readLines() {
 	lines, err := m.image.file.Lines()
 	if err != nil {

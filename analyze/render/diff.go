@@ -14,7 +14,7 @@ import (
 
 // Verdict is a condition and what it says of a comparison.
 type Verdict struct {
-	Condition *analyze.Condition
+	Condition *analyze.Threshold
 	Met       []*analyze.Change
 }
 

@@ -85,7 +85,7 @@ where names are ambiguous. Calls, total and self time are per trace.`,
 }
 
 // parse checks the flags.
-func (f *diffFlags) parse() (opts analyze.Options, least float64, conditions []*analyze.Condition, err error) {
+func (f *diffFlags) parse() (opts analyze.Options, least float64, conditions []*analyze.Threshold, err error) {
 	least, err = strconv.ParseFloat(strings.TrimSuffix(f.minChange, "%"), 64)
 	switch {
 	case err != nil || !(least >= 0 && least <= 1e6):
@@ -99,7 +99,7 @@ func (f *diffFlags) parse() (opts analyze.Options, least float64, conditions []*
 		return opts, 0, nil, usageError{err}
 	}
 	for _, text := range f.failIf {
-		c, err := analyze.ParseCondition(text)
+		c, err := analyze.ParseThreshold(text)
 		if err != nil {
 			return opts, 0, nil, usageError{fmt.Errorf("--fail-if: %w", err)}
 		}

@@ -35,7 +35,7 @@ func TestConditions(t *testing.T) {
 		"max > 1%":                 "could not: at least 3 traces",
 		"gone: p99 > 1%":           "could not: no function",
 	} {
-		c, err := ParseCondition(text)
+		c, err := ParseThreshold(text)
 		if err != nil {
 			t.Error(err)
 			continue
@@ -56,7 +56,7 @@ func TestConditions(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"", "p99", "p99 > ", "p99 = 3%", "p98 > 1%", "p99 > x%", "p99 > NaN%", "p99 > 10", "calls > 1ms", "/(/: p99 > 1%", "total >> 1%"} {
-		if c, err := ParseCondition(text); err == nil {
+		if c, err := ParseThreshold(text); err == nil {
 			t.Errorf("%q: %+v, no error", text, c)
 		}
 	}

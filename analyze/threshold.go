@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Condition is what a change must not be, such as "p99 > +10%".
-type Condition struct {
+// Threshold is what a change must not be, such as "p99 > +10%".
+type Threshold struct {
 	text     string
 	function *Pattern
 	metric   Metric
@@ -19,12 +19,12 @@ type Condition struct {
 	limit    float64 // per cent, calls or nanoseconds
 }
 
-func (c *Condition) String() string { return c.text }
+func (c *Threshold) String() string { return c.text }
 
-// ParseCondition reads a condition: [PATTERN:] METRIC >|< CHANGE, where the change is in per cent (+10%) or absolute
+// ParseThreshold reads a threshold: [PATTERN:] METRIC >|< CHANGE, where the change is in per cent (+10%) or absolute
 // (+1ms, for calls +100). Whatever it says, a change that is not significant does not meet it.
-func ParseCondition(text string) (*Condition, error) {
-	c := &Condition{text: text}
+func ParseThreshold(text string) (*Threshold, error) {
+	c := &Threshold{text: text}
 	rest := text
 	at := strings.LastIndexAny(rest, "<>")
 	if at < 0 {
@@ -51,7 +51,7 @@ func ParseCondition(text string) (*Condition, error) {
 	return c, nil
 }
 
-func (c *Condition) parseChange(text string) error {
+func (c *Threshold) parseChange(text string) error {
 	if number, ok := strings.CutSuffix(text, "%"); ok {
 		c.percent = true
 		v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
@@ -79,7 +79,7 @@ func (c *Condition) parseChange(text string) error {
 
 // Check returns the changes that meet the condition. It fails if the condition says nothing about the comparison: no
 // function that it is for is on both sides, or of none is there enough to know the noise.
-func (c *Condition) Check(cmp *Comparison) ([]*Change, error) {
+func (c *Threshold) Check(cmp *Comparison) ([]*Change, error) {
 	var met []*Change
 	matched, tested := 0, 0
 	for i := range cmp.Changes {
@@ -107,7 +107,7 @@ func (c *Condition) Check(cmp *Comparison) ([]*Change, error) {
 	return met, nil
 }
 
-func (c *Condition) met(d *Delta) bool {
+func (c *Threshold) met(d *Delta) bool {
 	change := float64(d.Absolute())
 	if c.percent {
 		change = 100 * d.Relative()
@@ -119,7 +119,7 @@ func (c *Condition) met(d *Delta) bool {
 }
 
 // Describe says how a change meets the condition.
-func (c *Condition) Describe(ch *Change) string {
+func (c *Threshold) Describe(ch *Change) string {
 	d := &ch.Deltas[c.metric]
 	value := func(v int64) string {
 		if c.metric == Calls {
