@@ -23,8 +23,7 @@ type debugInfo struct {
 	units     []*infoUnit // of .debug_info, by offset
 	ranges    []unitRange // by start
 	typeUnits map[uint64]dieRef
-	tables    map[uint64]*abbrevs
-	tableSize uint64
+	abbrevs   abbrevTables
 	entries   int // of range lists, read so far
 
 	definitions func() map[definitionKey]dieRef
@@ -104,7 +103,7 @@ func (f *File) readDebugInfo() (*debugInfo, error) {
 
 // newDebugInfo reads the header and the first DIE of each unit. What is malformed is left out, with all that follows.
 func newDebugInfo(data *dwarfData, machine elf.Machine) *debugInfo {
-	d := &debugInfo{data: data, machine: machine, typeUnits: map[uint64]dieRef{}, tables: map[uint64]*abbrevs{}}
+	d := &debugInfo{data: data, machine: machine, typeUnits: map[uint64]dieRef{}}
 	d.definitions = sync.OnceValue(d.readDefinitions)
 	d.readUnits(data.types)
 	d.readUnits(data.info)
@@ -124,7 +123,7 @@ func (d *debugInfo) readUnits(section []byte) {
 		if err != nil {
 			return
 		}
-		u := &infoUnit{unit: h, section: section, table: d.abbrevTable(abbrevOff)}
+		u := &infoUnit{unit: h, section: section, table: d.abbrevs.at(d.data.abbrev, abbrevOff)}
 		isTypes := len(d.data.types) > 0 && len(section) > 0 && &section[0] == &d.data.types[0]
 		if types || isTypes { // the signature of the type and its offset in the unit follow
 			signature, off := c.uint(8), u.start+c.uint(u.offSize)
@@ -143,23 +142,6 @@ func (d *debugInfo) readUnits(section []byte) {
 	}
 }
 
-// abbrevTable returns the table at off; one without entries if there is none.
-func (d *debugInfo) abbrevTable(off uint64) *abbrevs {
-	if t, ok := d.tables[off]; ok {
-		return t
-	}
-	t := &abbrevs{}
-	if off < uint64(len(d.data.abbrev)) && d.tableSize < maxAbbrevs {
-		c := &cursor{b: d.data.abbrev, off: off}
-		if read, err := parseAbbrevs(c, maxAbbrevs-d.tableSize); err == nil {
-			t = read
-		}
-		d.tableSize += c.off - off
-	}
-	d.tables[off] = t
-	return t
-}
-
 // readRoot reads the first DIE of a unit, and its address ranges.
 func (d *debugInfo) readRoot(u *infoUnit) {
 	if u.version >= 5 {
@@ -173,16 +155,12 @@ func (d *debugInfo) readRoot(u *infoUnit) {
 	first := c.off
 	for _, a := range ab.attrs {
 		switch v := u.value(&c, a); a.attr {
-		case attrAddrBase:
-			u.addrBase = v
-		case attrStrOffsetsBase:
-			u.strOffsetBase = v
-		case attrRnglistsBase:
-			u.rnglistsBase = v
 		case attrLoclistsBase:
 			u.loclistsBase = v
 		case attrLanguage:
 			u.language = v
+		default:
+			u.setBase(a.attr, v)
 		}
 	}
 	// Again: an indexed string or address needs the base, which may come behind it.

@@ -161,6 +161,9 @@ type abbrevs struct {
 }
 
 func (a *abbrevs) find(code uint64) *abbrev {
+	if a == nil {
+		return nil
+	}
 	if code-1 < uint64(len(a.dense)) {
 		return &a.dense[code-1]
 	}
@@ -168,6 +171,30 @@ func (a *abbrevs) find(code uint64) *abbrev {
 		return &ab
 	}
 	return nil
+}
+
+// abbrevTables are the abbreviation tables of a file that have been read.
+type abbrevTables struct {
+	tables map[uint64]*abbrevs // by offset; nil of what is none: it is not read again
+	bytes  uint64
+}
+
+// at returns the table at off of a section, nil if there is none, or too many are read.
+func (t *abbrevTables) at(section []byte, off uint64) *abbrevs {
+	if table, ok := t.tables[off]; ok {
+		return table
+	}
+	if off >= uint64(len(section)) || t.bytes >= maxAbbrevs {
+		return nil
+	}
+	if t.tables == nil {
+		t.tables = map[uint64]*abbrevs{}
+	}
+	c := &cursor{b: section, off: off}
+	table, _ := parseAbbrevs(c, maxAbbrevs-t.bytes)
+	t.bytes += c.off - off
+	t.tables[off] = table
+	return table
 }
 
 // parseAbbrevs reads the table at the cursor (DWARF 5, 7.5.3), reading at most budget bytes.
@@ -219,6 +246,18 @@ type unit struct {
 	strOffsetBase uint64
 	rnglistsBase  uint64
 	lowPC         uint64
+}
+
+// setBase takes an attribute of the first DIE of a unit, if it is one that indexed strings, addresses and ranges need.
+func (u *unit) setBase(attr uint16, v uint64) {
+	switch attr {
+	case attrAddrBase:
+		u.addrBase = v
+	case attrStrOffsetsBase:
+		u.strOffsetBase = v
+	case attrRnglistsBase:
+		u.rnglistsBase = v
+	}
 }
 
 // parseUnit reads the unit header at the cursor (DWARF 5, 7.5.1) and leaves the cursor at the first DIE. types is true for a

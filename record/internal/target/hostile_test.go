@@ -137,7 +137,7 @@ func TestHostileDWARF(t *testing.T) {
 		l := newLines(&c.data)
 		l.Func(0x1000)
 		search := inlinedSearch{match: func(string) bool { return true }, dies: map[uint64]bool{}, names: map[string]bool{}, in: map[Addr]bool{}}
-		search.Lines, search.abbrevs = &Lines{data: &c.data}, map[uint64]*abbrevs{}
+		search.Lines = &Lines{data: &c.data}
 		search.run()
 		if d := time.Since(start); d > maxFuzzTime {
 			t.Errorf("%s: took %v", c.name, d)

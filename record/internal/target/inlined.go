@@ -31,7 +31,6 @@ func (f *File) Inlined(match func(name string) bool) (Inlined, bool, error) {
 	}
 	s := inlinedSearch{match: match, dies: map[uint64]bool{}, names: map[string]bool{}, in: map[Addr]bool{}}
 	s.Lines = &Lines{data: d}
-	s.abbrevs = map[uint64]*abbrevs{}
 	for range 2 {
 		known := len(s.dies)
 		s.run()
@@ -84,7 +83,7 @@ func (s *inlinedSearch) run() {
 
 // readUnit walks the DIEs of a unit. function is the one with code that the DIE at hand is in, at depth inside.
 func (s *inlinedSearch) readUnit(c *cursor, u unit, abbrevOff uint64) {
-	table := s.abbrevTable(abbrevOff)
+	table := s.abbrevs.at(s.data.abbrev, abbrevOff)
 	if table == nil {
 		return
 	}
@@ -144,14 +143,8 @@ func (s *inlinedSearch) readUnit(c *cursor, u unit, abbrevOff uint64) {
 // readBases reads of the first DIE of a unit what indexed strings and addresses need.
 func (s *inlinedSearch) readBases(c *cursor, ab *abbrev) {
 	for _, a := range ab.attrs {
-		switch v := s.unit.value(c, a); {
-		case a.attr == attrAddrBase:
-			s.unit.addrBase = v
-		case a.attr == attrStrOffsetsBase:
-			s.unit.strOffsetBase = v
-		case a.attr == attrRnglistsBase:
-			s.unit.rnglistsBase = v
-		case a.attr == attrLowPC && a.form == formAddr:
+		v := s.unit.value(c, a)
+		if s.unit.setBase(a.attr, v); a.attr == attrLowPC && a.form == formAddr {
 			s.unit.lowPC = v
 		}
 	}

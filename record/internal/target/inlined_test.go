@@ -83,7 +83,7 @@ func TestInlinedIsBounded(t *testing.T) {
 	} {
 		start := time.Now()
 		s := inlinedSearch{match: func(string) bool { return true }, dies: map[uint64]bool{}, names: map[string]bool{}, in: map[Addr]bool{}}
-		s.Lines, s.abbrevs = &Lines{data: d}, map[uint64]*abbrevs{}
+		s.Lines = &Lines{data: d}
 		s.run()
 		if took := time.Since(start); took > maxFuzzTime {
 			t.Errorf("took %v", took)

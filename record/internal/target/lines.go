@@ -78,7 +78,7 @@ func (f *File) Lines() (*Lines, error) {
 
 func newLines(d *dwarfData) *Lines {
 	l := &Lines{data: d, decls: map[Addr]decl{}, compDirs: map[uint64][]byte{}}
-	b := linesBuilder{Lines: l, abbrevs: map[uint64]*abbrevs{}, subprogs: map[uint64]subprog{}}
+	b := linesBuilder{Lines: l, subprogs: map[uint64]subprog{}}
 	b.run()
 	// The rest, most of the bytes, is not needed again.
 	l.data = &dwarfData{line: d.line, lineStr: d.lineStr, str: d.str, strOffsets: d.strOffsets}

@@ -22,8 +22,7 @@ const (
 // Offsets only lead forward, a table is read once per unit at most, and the work is counted against the limits.
 type linesBuilder struct {
 	*Lines
-	abbrevs     map[uint64]*abbrevs
-	abbrevBytes uint64
+	abbrevs     abbrevTables
 	headerBytes uint64
 	attrs       uint64
 	subprogs    map[uint64]subprog // by offset of the DIE
@@ -88,7 +87,7 @@ func (b *linesBuilder) resolve(die uint64) decl {
 
 // readUnit walks the DIEs of a unit, from the cursor to the end of its bytes.
 func (b *linesBuilder) readUnit(c *cursor, u unit, abbrevOff uint64) {
-	table := b.abbrevTable(abbrevOff)
+	table := b.abbrevs.at(b.data.abbrev, abbrevOff)
 	if table == nil {
 		b.truncated = true
 		return
@@ -155,21 +154,6 @@ func entered(tag uint64) bool {
 	return false
 }
 
-// abbrevTable returns the table at off, or nil.
-func (b *linesBuilder) abbrevTable(off uint64) *abbrevs {
-	if t, ok := b.abbrevs[off]; ok {
-		return t
-	}
-	if off >= uint64(len(b.data.abbrev)) || b.abbrevBytes >= maxAbbrevs {
-		return nil
-	}
-	c := &cursor{b: b.data.abbrev, off: off}
-	t, _ := parseAbbrevs(c, maxAbbrevs-b.abbrevBytes)
-	b.abbrevBytes += c.off - off
-	b.abbrevs[off] = t // nil, too: it is not read again
-	return t
-}
-
 // readRoot reads the first DIE of a unit, and the header of the line program that it names.
 func (b *linesBuilder) readRoot(c *cursor, ab *abbrev) {
 	u := &b.unit
@@ -178,12 +162,8 @@ func (b *linesBuilder) readRoot(c *cursor, ab *abbrev) {
 		switch v := u.value(c, a); a.attr {
 		case attrStmtList:
 			u.hasLine, u.line = true, v
-		case attrAddrBase:
-			u.addrBase = v
-		case attrStrOffsetsBase:
-			u.strOffsetBase = v
-		case attrRnglistsBase:
-			u.rnglistsBase = v
+		default:
+			u.setBase(a.attr, v)
 		}
 	}
 	// Again: an indexed string or address needs the base, which may come behind it.
