@@ -8,7 +8,8 @@
 // the probe itself. The recorder empties it on a timer instead, reading in place.
 //
 // That memory is a lane (Lane): a part of an array that the recorder maps. A place in it is taken by one
-// compare and swap, and the first field, written last, says that the record is complete.
+// compare and swap, and the first field, written last, says that the record is complete. The recorder begins a lane anew
+// when it has read all of it and a good deal is used: 165 to 200 ns a call less than going around 8 MiB.
 // The kernel's own ring buffer (Ring) takes two calls and a lock for the same, which were half of what
 // recording added to an empty program; it is left to records of other sizes: those of Go code,
 // and of what happens to tasks. Records of one thread can be in several buffers; their times tell their order.

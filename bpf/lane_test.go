@@ -7,23 +7,75 @@ import (
 	"testing"
 )
 
+// laneOf is a lane with room for so many events, and what writes into it as the programs do.
+type laneOf struct {
+	Lane
+	room uint32
+}
+
+func newLane(room uint32) *laneOf {
+	return &laneOf{Lane{head: new(uint64), tail: new(uint64), events: make([]byte, room*recordBytes)}, room}
+}
+
+// take is new_event of utrace.bpf.c.
+func (l *laneOf) take() (p position, ok bool) {
+	p = position(*l.head)
+	if *l.head-*l.tail == 1<<32 {
+		return p, false
+	}
+	*l.head = uint64(p.next(l.room))
+	return p, true
+}
+
+func (l *laneOf) publish(p position, kind uint32) {
+	binary.NativeEndian.PutUint32(l.events[p.place()*recordBytes:], p.tag()<<8|kind)
+}
+
+// TestLaneRestarts fills a lane to a half and reads it: it is begun anew in the next lap, and no program takes more room than there is.
+func TestLaneRestarts(t *testing.T) {
+	const room = 2 * restartPlace
+	l := newLane(room)
+	fill := func(want int) {
+		t.Helper()
+		n := 0
+		for n < want {
+			p, ok := l.take()
+			if !ok {
+				break
+			}
+			l.publish(p, 1)
+			n++
+		}
+		if n != want {
+			t.Fatalf("room for %d events, want %d", n, want)
+		}
+	}
+	drain := func(want int, lap uint64) {
+		t.Helper()
+		n := 0
+		if done, _ := l.Drain(func([]byte) { n++ }); n != want || !done || *l.head != lap<<32 || *l.tail != *l.head {
+			t.Fatalf("read %d events, done %v, head %x, tail %x; want %d, and lap %d", n, done, *l.head, *l.tail, want, lap)
+		}
+	}
+	for lap := uint64(0); lap < 10; lap += 2 {
+		fill(restartPlace)
+		drain(restartPlace, lap+1)
+		// A program that still sees the tail of before.
+		*l.tail = lap<<32 | restartPlace
+		fill(restartPlace)
+		if _, ok := l.take(); ok {
+			t.Fatal("room beyond the old tail")
+		}
+		*l.tail = (lap + 1) << 32
+		drain(restartPlace, lap+2)
+	}
+}
+
 // TestLane writes events as the programs do, into a lane with room for three, and reads them: over
 // its end, when it is full, and when one is not complete.
 func TestLane(t *testing.T) {
 	const room = 3
-	var head, tail uint64
-	l := &Lane{head: &head, tail: &tail, events: make([]byte, room*recordBytes)}
-	take := func() (p position, ok bool) { // new_event of utrace.bpf.c
-		p = position(head)
-		if head-tail == 1<<32 {
-			return p, false
-		}
-		head = uint64(p.next(room))
-		return p, true
-	}
-	publish := func(p position, kind uint32) {
-		binary.NativeEndian.PutUint32(l.events[p.place()*recordBytes:], p.tag()<<8|kind)
-	}
+	l := newLane(room)
 	drain := func(want int, wantDone bool) {
 		t.Helper()
 		n := 0
@@ -34,22 +86,22 @@ func TestLane(t *testing.T) {
 	for lap := range 5 {
 		drain(0, true)
 		for range room {
-			p, ok := take()
+			p, ok := l.take()
 			if !ok {
 				t.Fatalf("lap %d: no room", lap)
 			}
-			publish(p, 1)
+			l.publish(p, 1)
 		}
-		if _, ok := take(); ok {
+		if _, ok := l.take(); ok {
 			t.Fatalf("lap %d: room for too many", lap)
 		}
 		drain(room, true)
 		// One that is incomplete holds up the one behind it.
-		first, _ := take()
-		second, _ := take()
-		publish(second, 1)
+		first, _ := l.take()
+		second, _ := l.take()
+		l.publish(second, 1)
 		drain(0, false)
-		publish(first, 1)
+		l.publish(first, 1)
 		drain(2, true)
 	}
 	if _, filled := l.Drain(func([]byte) {}); filled != 0 {

@@ -18,9 +18,9 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/memory"
 )
 
-// BatchRows is the number of events at which a batch is best flushed: larger
-// ones compress no better and cost memory.
-const BatchRows = 128 << 10
+// BatchRows is the number of events that a batch has at best: each of its columns is then less than a block of
+// zstd, 128 KiB. For a larger one Arrow's compressor takes 16 MiB of new memory a batch, and uses it once.
+const BatchRows = 16000
 
 // BatchArgs is the number of bytes of values at which a batch must be flushed.
 const BatchArgs = 8 << 20

@@ -19,15 +19,17 @@ import (
 const (
 	minDrain = time.Millisecond
 	maxDrain = 50 * time.Millisecond
-	// wantedFill is how full a buffer should be when it is drained.
+	// wantedFill is how full a buffer should be at most when it is drained,
 	wantedFill = 0.1
+	// and wantedEvents how many events all of them should have: so a round fits into a batch.
+	wantedEvents = format.BatchRows / 2
 )
 
 const (
 	// maxBatch bounds a batch, whatever a round has found.
-	maxBatch = 8 * format.BatchRows
+	maxBatch = 1 << 20
 	// maxHeld bounds the memory for events that wait for an older one.
-	maxHeld = 64 * format.BatchRows
+	maxHeld = 8 << 20
 )
 
 // untilEnd is a time after all others.
@@ -151,10 +153,10 @@ func (d *drainer) round() error {
 		d.stacks.add(&d.newStacks[i])
 	}
 	d.newStacks = d.newStacks[:0]
-	switch {
-	case fullest > wantedFill:
+	switch load := max(fullest/wantedFill, float64(len(d.held))/wantedEvents); {
+	case load > 1:
 		d.interval = max(d.interval/2, minDrain)
-	case fullest < wantedFill/4:
+	case load < 0.25:
 		d.interval = min(d.interval*2, maxDrain)
 	}
 	if len(d.held) > maxHeld {
@@ -207,6 +209,11 @@ func (d *drainer) release(before uint64) error {
 	d.names = d.names[:0]
 	d.releaseTasks(before)
 	defer d.settle()
+	if d.w.Pending() > 0 && d.w.Pending()+len(d.held) > format.BatchRows {
+		if err := d.w.Flush(); err != nil {
+			return err
+		}
+	}
 	if d.w.Pending()+len(d.held) > maxBatch || d.catalog.keyed || len(d.values) > len(d.unused) {
 		slices.SortStableFunc(d.held, func(a, b heldEvent) int { return cmp.Compare(a.TimeNs, b.TimeNs) })
 	}
@@ -227,9 +234,6 @@ func (d *drainer) release(before uint64) error {
 		}
 	}
 	d.held = append(d.held[:0], d.late...)
-	if d.w.Pending() >= format.BatchRows {
-		return d.w.Flush()
-	}
 	return nil
 }
 
