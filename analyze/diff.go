@@ -110,6 +110,9 @@ func compare(before, after *side, least float64) *Comparison {
 	for _, w := range after.result.Warnings {
 		c.Warnings = append(c.Warnings, "new: "+w)
 	}
+	if text := keptDiffers(&c.Old, &c.New); text != "" {
+		c.Warnings = append(c.Warnings, text)
+	}
 	pairs := match(before.result.Rows, after.result.Rows)
 	c.Changes = make([]Change, len(pairs))
 	var tests []test
@@ -149,7 +152,7 @@ func (c *Comparison) tests(ch *Change, before, after *side, p pair) []test {
 	own := min(ch.Old.ownShare(), ch.New.ownShare())
 	for m := range Max {
 		d := &ch.Deltas[m]
-		if d.Old <= 0 || d.New <= 0 {
+		if d.Old <= 0 || d.New <= 0 || !c.comparable(ch, m) {
 			continue
 		}
 		t := test{delta: d, log: math.Log(float64(d.New) / float64(d.Old)), own: own}
@@ -169,7 +172,7 @@ func (c *Comparison) tests(ch *Change, before, after *side, p pair) []test {
 			tests = append(tests, t)
 		}
 	}
-	if c.ByRuns {
+	if c.ByRuns && c.comparable(ch, Max) {
 		oldLog, oldNoise := before.logMax(p.old)
 		newLog, newNoise := after.logMax(p.new)
 		if n := oldNoise.plus(newNoise); n.freedom > 0 {
@@ -177,6 +180,35 @@ func (c *Comparison) tests(ch *Change, before, after *side, p pair) []test {
 		}
 	}
 	return tests
+}
+
+// comparable reports whether a metric of a function means the same on both sides, and the traces show how it varies.
+// Where calls were dropped, percentiles are of the others only, and of those that were it is not known when they were.
+func (c *Comparison) comparable(ch *Change, m Metric) bool {
+	switch {
+	case ch.Old.Dropped == 0 && ch.New.Dropped == 0:
+		return true
+	case m >= P50:
+		return ch.Old.Dropped > 0 && ch.New.Dropped > 0 && c.Old.SlowerThan == c.New.SlowerThan
+	}
+	return false
+}
+
+// keptDiffers says that the calls of two sides have met different conditions, "" if they have not.
+func keptDiffers(before, after *Trace) string {
+	which := func(t *Trace) string {
+		switch {
+		case t.Dropped == 0:
+			return "all calls"
+		case t.SlowerThan > 0:
+			return "calls of at least " + FormatDuration(t.SlowerThan)
+		}
+		return "calls that met a condition"
+	}
+	if (before.Dropped == 0) == (after.Dropped == 0) && before.SlowerThan == after.SlowerThan {
+		return ""
+	}
+	return fmt.Sprintf("percentiles and maximum are of %s in the old and of %s in the new: these are not compared", which(before), which(after))
 }
 
 // ownShare is the share of the time of the complete calls that is not their callees'.
@@ -201,7 +233,7 @@ func (m Metric) of(r *Row, traces int) int64 {
 	case Self:
 		return each(int64(r.Self))
 	case Avg:
-		return int64(r.Durations.Mean())
+		return int64(r.Mean())
 	case P50, P90, P99:
 		return int64(r.Durations.Quantile(quantiles()[m-P50]))
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"utrace/format"
 )
@@ -22,6 +23,7 @@ type workload struct {
 	rounds int
 	factor func(fn int) float64 // how much longer than it should a function takes; nil for all alike
 	seed   uint64
+	keep   time.Duration // shorter calls are dropped, as by --slower-than
 }
 
 func (wl *workload) write(t *testing.T, name string) string {
@@ -32,7 +34,7 @@ func (wl *workload) write(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	w, err := format.NewWriter(f, format.Meta{})
+	w, err := format.NewWriter(f, format.Meta{SlowerThanNs: int64(wl.keep)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,15 +51,29 @@ func (wl *workload) write(t *testing.T, name string) string {
 			t.Fatal(err)
 		}
 	}
+	dropped := make([]format.Dropped, wl.funcs)
 	for range wl.rounds {
 		for fn := range wl.funcs {
 			d := float64(10_000*(fn+1)) * (1 + 0.1*rng.ExpFloat64())
 			if wl.factor != nil {
 				d *= wl.factor(fn)
 			}
+			if d < float64(wl.keep) {
+				now += d
+				sum := &dropped[fn]
+				sum.Complete++
+				sum.SumNs += uint64(d)
+				continue
+			}
 			append(format.Entry, fn)
 			now += d
 			append(format.Return, fn)
+		}
+	}
+	for fn, d := range dropped {
+		if d.Complete > 0 {
+			d.Func, d.PID, d.TotalNs, d.SelfNs = format.FuncID(fn), 1, d.SumNs, d.SumNs
+			w.AddDropped(d)
 		}
 	}
 	if err := w.Close(format.End{}); err != nil {
@@ -150,6 +166,43 @@ func TestDiffOfSeveralRuns(t *testing.T) {
 		if d := c.Changes[i].Deltas[Calls]; d.Old != 500 || d.New != 500 {
 			t.Errorf("%s: %d and %d calls a trace", c.Changes[i].Name, d.Old, d.New)
 		}
+	}
+}
+
+// Percentiles of slow calls only say nothing beside those of all calls; calls and times are of all on both sides.
+func TestDiffOfKeptCalls(t *testing.T) {
+	const slow = 45 * time.Microsecond // some calls of f3, and all of the longer ones
+	all := (&workload{funcs: 8, rounds: 2000, seed: 1}).write(t, "all")
+	kept := (&workload{funcs: 8, rounds: 2000, seed: 1, keep: slow}).write(t, "kept")
+	other := (&workload{funcs: 8, rounds: 2000, seed: 2, keep: slow, factor: slower(6, 1.3)}).write(t, "other")
+	c := diff(t, []string{all}, []string{kept})
+	if len(significantNames(c)) > 0 {
+		t.Errorf("significant: %v", significantNames(c))
+	}
+	if text := strings.Join(c.Warnings, "; "); !strings.Contains(text, "of all calls in the old and of calls of at least 45.000 us in the new") {
+		t.Errorf("warnings: %s", text)
+	}
+	for i := range c.Changes {
+		ch := &c.Changes[i]
+		for _, m := range []Metric{Calls, Total, Self, Avg} {
+			if d := &ch.Deltas[m]; math.Abs(d.Relative()) > 0.001 {
+				t.Errorf("%s: %s of %d and %d", ch.Name, m, d.Old, d.New)
+			}
+		}
+		if dropped := ch.New.Dropped > 0; dropped == ch.Deltas[P50].Tested {
+			t.Errorf("%s: %d calls dropped, P50 tested: %v", ch.Name, ch.New.Dropped, ch.Deltas[P50].Tested)
+		}
+	}
+	threshold, err := ParseThreshold("f1: p50 > +10%")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := threshold.Check(c); err == nil || !strings.Contains(err.Error(), "--slower-than") {
+		t.Errorf("a threshold of what cannot be compared: %v", err)
+	}
+	// Where the same calls were kept, they are compared.
+	if c := diff(t, []string{kept}, []string{other}); len(c.Warnings) > 0 || !slices.Equal(significantNames(c), []string{"f6"}) {
+		t.Errorf("significant: %v, warnings: %v", significantNames(c), c.Warnings)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -203,8 +204,12 @@ func background(b *testing.B, name string, args ...string) (stop func()) {
 	})
 	return func() {
 		b.Helper()
-		timer := time.AfterFunc(2*time.Second, func() { cmd.Process.Signal(os.Interrupt) })
-		defer timer.Stop()
+		for after, sig := range map[time.Duration]os.Signal{
+			2 * time.Second: os.Interrupt,
+			time.Minute:     syscall.SIGQUIT, // it hangs: Go tells where
+		} {
+			defer time.AfterFunc(after, func() { cmd.Process.Signal(sig) }).Stop()
+		}
 		if err := cmd.Wait(); err != nil {
 			b.Fatalf("%s: %v\n%s", name, err, out.String())
 		}

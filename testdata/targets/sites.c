@@ -8,7 +8,7 @@
 
 #define FUNCTION(name, first) \
 	__asm__(".globl " #name "\n.type " #name ",@function\n" #name ":\n" first "\nmov %rsp,%rbp\npop %rbp\nret\n.size " #name ",.-" #name "\n"); \
-	void name(void)
+	void name(long, long, const char *)
 
 FUNCTION(begins_push, "push %rbp");
 FUNCTION(begins_endbr64, "endbr64\npush %rbp");
@@ -24,7 +24,7 @@ static double now(void)
 
 int main(int argc, char **argv)
 {
-	void (*fn)(void) = argc < 2 ? 0 :
+	void (*fn)(long, long, const char *) = argc < 2 ? 0 :
 		!strcmp(argv[1], "begins_push") ? begins_push :
 		!strcmp(argv[1], "begins_endbr64") ? begins_endbr64 :
 		!strcmp(argv[1], "begins_nop5") ? begins_nop5 : begins_mov;
@@ -38,7 +38,7 @@ int main(int argc, char **argv)
 
 	while (now() < end)
 		for (int i = 0; i < 1000; i++, n++)
-			fn();
+			fn(n, i, "db-7.eu.example.org");
 	printf("%.1f\n", (now() - start) * 1e9 / n);
 	return 0;
 }
