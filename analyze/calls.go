@@ -40,7 +40,8 @@ type Call struct {
 //
 // The figures of a Report are sums over them. Its total time counts a recursive function once per outermost call, so
 // that Total is 0 for a call inside another of its function. An outermost call has its duration; one that is not
-// complete stands for the complete ones inside it.
+// complete stands for the complete ones inside it. Calls that a condition has dropped are not visited, and one that was kept
+// inside of a dropped one of its function adds nothing to the total: a warning says how many were dropped.
 func EachCall(paths []string, opts Options, visit func(*Call) error) (warnings []string, err error) {
 	sum := newSummary(paths)
 	fns := newFunctions()
@@ -90,6 +91,7 @@ func visitCalls(path string, opts *Options, fns *functions, sum *summary, visit 
 	}
 	end.pairer(p)
 	sum.add(path, src, end, opts)
+	sum.warnDropped(path, src, opts)
 	if v.dropped > 0 {
 		sum.warn(path, "the arguments of %s are left out: those of calls open at the same time take more than %d MiB",
 			plural(v.dropped, "call", "calls"), maxHeldBytes>>20)

@@ -189,7 +189,7 @@ func (c *Comparison) comparable(ch *Change, m Metric) bool {
 	case ch.Old.Dropped == 0 && ch.New.Dropped == 0:
 		return true
 	case m >= P50:
-		return ch.Old.Dropped > 0 && ch.New.Dropped > 0 && c.Old.SlowerThan == c.New.SlowerThan
+		return ch.Old.Dropped > 0 && ch.New.Dropped > 0 && slices.Equal(c.Old.conditions, c.New.conditions)
 	}
 	return false
 }
@@ -205,7 +205,7 @@ func keptDiffers(before, after *Trace) string {
 		}
 		return "calls that met a condition"
 	}
-	if (before.Dropped == 0) == (after.Dropped == 0) && before.SlowerThan == after.SlowerThan {
+	if before.Dropped == 0 && after.Dropped == 0 || before.Dropped > 0 && after.Dropped > 0 && slices.Equal(before.conditions, after.conditions) {
 		return ""
 	}
 	return fmt.Sprintf("percentiles and maximum are of %s in the old and of %s in the new: these are not compared", which(before), which(after))
@@ -213,8 +213,8 @@ func keptDiffers(before, after *Trace) string {
 
 // ownShare is the share of the time of the complete calls that is not their callees'.
 func (r *Row) ownShare() float64 {
-	if sum := r.Durations.Sum(); sum > 0 {
-		return float64(r.Self) / float64(sum)
+	if sum := r.Durations.Sum() + r.UncertainTime + r.DroppedSum; sum > 0 {
+		return min(1, float64(r.Self)/float64(sum))
 	}
 	return 0
 }

@@ -193,12 +193,29 @@ func TestDiffOfKeptCalls(t *testing.T) {
 			t.Errorf("%s: %d calls dropped, P50 tested: %v", ch.Name, ch.New.Dropped, ch.Deltas[P50].Tested)
 		}
 	}
+	for i := range c.Changes {
+		if own := c.Changes[i].New.ownShare(); own > 1 {
+			t.Errorf("%s: a share of %v of its time is its own", c.Changes[i].Name, own)
+		}
+	}
 	threshold, err := ParseThreshold("f1: p50 > +10%")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := threshold.Check(c); err == nil || !strings.Contains(err.Error(), "--slower-than") {
 		t.Errorf("a threshold of what cannot be compared: %v", err)
+	}
+	// The figures that all calls have are in the table, as they are in the report.
+	if d := &c.Changes[slices.IndexFunc(c.Changes, func(ch Change) bool { return ch.Name == "f0" })]; d.New.Durations.Count() != 0 || d.Deltas[Total].New == 0 {
+		t.Errorf("f0, of which all calls were dropped: %+v", d.Deltas[Total])
+	}
+	// A trace of slow calls in which all were slow has all.
+	if c := diff(t, []string{all}, []string{(&workload{funcs: 8, rounds: 2000, seed: 1, keep: 1}).write(t, "slow")}); len(c.Warnings) > 0 {
+		t.Errorf("%q", c.Warnings)
+	}
+	// Others than those of the same condition.
+	if c := diff(t, []string{kept}, []string{(&workload{funcs: 8, rounds: 2000, seed: 1, keep: slow + 1000}).write(t, "slower")}); len(c.Warnings) == 0 {
+		t.Error("no warning of another --slower-than")
 	}
 	// Where the same calls were kept, they are compared.
 	if c := diff(t, []string{kept}, []string{other}); len(c.Warnings) > 0 || !slices.Equal(significantNames(c), []string{"f6"}) {

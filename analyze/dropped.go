@@ -2,6 +2,8 @@ package analyze
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"utrace/format"
@@ -11,8 +13,8 @@ import (
 // when they returned.
 type droppedCalls []format.Dropped
 
-// newDropped returns those of the selected processes. Of parts of processes, or of the time, nothing is known.
-func newDropped(list []format.Dropped, opts *Options) (selected droppedCalls, known bool) {
+// newDropped returns those of the selected processes: the trace has the sums of a process.
+func newDropped(list []format.Dropped, opts *Options) (selected droppedCalls) {
 	type key struct {
 		fn  format.FuncID
 		pid int
@@ -22,25 +24,50 @@ func newDropped(list []format.Dropped, opts *Options) (selected droppedCalls, kn
 		last[key{list[i].Func, list[i].PID}] = i
 	}
 	for i, d := range list {
-		if last[key{d.Func, d.PID}] == i && opts.thread(format.Thread{PID: d.PID}) {
+		if last[key{d.Func, d.PID}] == i && opts.process(d.PID) {
 			selected = append(selected, d)
 		}
 	}
-	return selected, len(opts.TIDs) == 0 && opts.From == 0 && opts.To == 0
+	return selected
+}
+
+// countsDropped reports whether the calls that are selected have those that were dropped among them. Of parts of processes
+// and of the time it is not known, nor how long each was.
+func (o *Options) countsDropped() bool {
+	return len(o.TIDs) == 0 && o.From == 0 && o.To == 0 && o.Min == 0
+}
+
+// warnDropped says that a view has only the calls that were kept.
+func (s *summary) warnDropped(path string, src *source, opts *Options) {
+	var calls uint64
+	for _, d := range newDropped(src.tables.Dropped, opts) {
+		if int(d.Func) < len(src.tables.Funcs) && opts.Function.function(&src.tables.Funcs[d.Func]) {
+			calls += d.Complete + d.Incomplete
+		}
+	}
+	if least := slowerThan(&src.meta); calls == 0 || least > 0 && least <= opts.Min {
+		return
+	}
+	s.warn(path, "%s dropped while recording (--slower-than, or if ret or duration) and not in this view: their time is that of their callers",
+		plural(calls, "call was", "calls were"))
 }
 
 // addDropped adds the calls of a trace that were dropped to its rows.
 func (s *summary) addDropped(path string, src *source, opts *Options, values *valueTable, row func(fn format.FuncID, value uint32) *Row) {
-	list, known := newDropped(src.tables.Dropped, opts)
-	if len(list) == 0 || opts.Min > 0 { // how long each was is not known
+	if !opts.countsDropped() {
+		s.warnDropped(path, src, opts)
 		return
 	}
-	if !known {
-		s.warn(path, "calls that a condition dropped are not counted: of them it is not known in which thread they were, and when")
-		return
-	}
+	list := newDropped(src.tables.Dropped, opts)
+	inside := false
 	for i := range list {
 		d := &list[i]
+		if opts.By != "" && opts.By != "pid" && d.InsideNs > 0 { // it is not known inside of which calls they were
+			inside, d.InsideNs = true, 0
+		}
+		if *d == (format.Dropped{Func: d.Func, PID: d.PID}) {
+			continue
+		}
 		if int(d.Func) >= len(src.tables.Funcs) || !opts.Function.function(&src.tables.Funcs[d.Func]) {
 			continue
 		}
@@ -53,6 +80,28 @@ func (s *summary) addDropped(path string, src *source, opts *Options, values *va
 		r.PIDs = append(r.PIDs, d.PID)
 		s.trace.Dropped += d.Complete
 	}
+	if inside {
+		s.warn(path, "the time of dropped calls inside of others is in these calls' self time: by %s it cannot be told", opts.By)
+	}
+}
+
+// addKept takes in which calls a trace has kept: the last of Files.
+func (t *Trace) addKept(meta *format.Meta) {
+	least := slowerThan(meta)
+	if len(t.Files) == 1 || least == t.SlowerThan {
+		t.SlowerThan = least
+	} else {
+		t.SlowerThan = 0
+	}
+	if least > 0 {
+		t.conditions = appendNew(t.conditions, "--slower-than "+FormatDuration(least))
+	}
+	for _, probe := range meta.Probes {
+		if strings.Contains(probe, " if ") {
+			t.conditions = appendNew(t.conditions, probe)
+		}
+	}
+	slices.Sort(t.conditions)
 }
 
 // Kept says of what calls the distributions are, "" if of all.

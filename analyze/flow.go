@@ -417,7 +417,6 @@ func (p *pairer) end(t *thread, state State) {
 		inside, raw, spent = f.durationNs(t), f.measuredNs(t), f.costNs+int64(cost.complete)
 		if p.losses.list != nil && p.losses.touch(f.startNs, t.nowNs) {
 			f.uncertain = true
-			t.uncertain++
 		}
 	}
 	p.view.leave(t, f, state)

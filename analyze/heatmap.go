@@ -50,6 +50,7 @@ func Heatmaps(paths []string, opts Options) ([]Heatmap, []string, error) {
 			return nil, nil, err
 		}
 		sum.add(path, src, t, &opts)
+		sum.warnDropped(path, src, &opts)
 		for _, v := range views {
 			for fn, grid := range v.(*heat).grids {
 				if grid == nil {

@@ -66,14 +66,21 @@ func (s *Stats) drop(d *format.Dropped) {
 	s.Dropped += d.Complete
 	s.DroppedSum += ns(d.SumNs)
 	s.Total += ns(d.TotalNs)
-	s.Self += ns(d.SelfNs) - ns(d.InsideNs)
+	s.Self += ns(d.SelfNs)
 	s.Waits.Unknown += ns(d.TotalNs)
 	s.SelfWaits.Unknown += ns(d.SelfNs)
+	if d.InsideNs > 0 { // of calls whose returns were lost, it may be more than there is
+		s.Self = max(0, s.Self-ns(d.InsideNs))
+		if s.SelfWaits.sum() > s.Self {
+			s.SelfWaits = Waits{Unknown: s.Self}
+		}
+	}
 }
 
 // latency is the view that sums up the calls of each function.
 type latency struct {
 	opts    *Options
+	matches []bool // by function: whether it is selected
 	groups  *grouping
 	checks  []*errorCheck // by function, nil for those whose calls cannot fail
 	stats   []*callStats  // by group, nil for those never called
@@ -90,6 +97,7 @@ type callStats struct {
 func (l *latency) define(funcs []format.Func) {
 	l.groups.define(funcs)
 	for i := len(l.checks); i < len(funcs); i++ {
+		l.matches = append(l.matches, l.opts.Function.function(&funcs[i]))
 		l.checks = append(l.checks, newErrorCheck(&funcs[i], l.opts.Errors))
 	}
 	l.grow(l.groups.count(len(funcs)))
@@ -139,19 +147,23 @@ func (l *latency) hit(t *thread, fn format.FuncID) {
 // outermost ones inside it that are.
 func (l *latency) leave(t *thread, f *frame, state State) {
 	l.groups.leave(t, f, state)
-	if state == Dropped {
-		return
+	dropped := state == Dropped
+	if dropped && l.opts.countsDropped() {
+		return // in the total of dropped calls is what is inside of them
 	}
 	inner := f.innerNs
 	if t.sched != nil {
 		l.leaveWaits(t, f, state)
 	}
-	if !l.opts.outside(f.startNs) && !l.opts.short(t, f, state) {
+	if !dropped && !l.opts.outside(f.startNs) && !l.opts.short(t, f, state) {
 		s := l.of(t, f.group)
 		s.Calls++
 		if state == Complete {
 			inner = f.durationNs(t)
 			if f.uncertain {
+				if l.matches[f.fn] {
+					t.uncertain++
+				}
 				s.Uncertain++
 				s.UncertainTime += time.Duration(inner)
 			} else {

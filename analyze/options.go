@@ -51,9 +51,12 @@ func (o *Options) nothingMatches() string {
 	return "no call matches what was selected (function, process, thread, time, duration)"
 }
 
+// process reports whether threads of a process can be selected.
+func (o *Options) process(pid int) bool { return len(o.PIDs) == 0 || slices.Contains(o.PIDs, pid) }
+
 // thread reports whether a thread is selected.
 func (o *Options) thread(t format.Thread) bool {
-	return (len(o.PIDs) == 0 || slices.Contains(o.PIDs, t.PID)) && (len(o.TIDs) == 0 || slices.Contains(o.TIDs, t.TID))
+	return o.process(t.PID) && (len(o.TIDs) == 0 || slices.Contains(o.TIDs, t.TID))
 }
 
 // all reports whether calls of all threads and times are selected.

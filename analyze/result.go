@@ -53,8 +53,9 @@ type Trace struct {
 	Switches uint64        // how often threads left a processor
 	Lost     uint64        // seen by a probe, but not in the files
 	Dropped  uint64        // complete calls that are in the files as numbers only, see Stats.Dropped
-	// SlowerThan is how long a call must have taken to be kept; 0 where all were, or it depends on the function.
+	// SlowerThan is how long a call must have taken to be kept; 0 where all were, or it depends on the function or the trace.
 	SlowerThan time.Duration
+	conditions []string   // under which calls were kept, as the recorder was told them, sorted
 	LeftOut    int        // functions that were asked for and not probed
 	TakenOff   []TakenOff // by trace and time
 	Threads    int        // that events came from

@@ -27,9 +27,11 @@ func (w Waits) minus(other Waits) Waits {
 	return Waits{w.Runnable - other.Runnable, w.Blocked - other.Blocked, w.Unknown - other.Unknown}
 }
 
+func (w Waits) sum() time.Duration { return w.Runnable + w.Blocked + w.Unknown }
+
 // CPU returns what is left of the time for a processor.
 func (w *Waits) CPU(of time.Duration) time.Duration {
-	return max(0, of-w.Runnable-w.Blocked-w.Unknown)
+	return max(0, of-w.sum())
 }
 
 // OffCPU returns the time that is known not to have been spent on a processor.

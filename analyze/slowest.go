@@ -59,6 +59,7 @@ func Slowest(paths []string, n int, opts Options) (*SlowCalls, error) {
 			return nil, err
 		}
 		sum.add(path, src, t, &opts)
+		sum.warnDropped(path, src, &opts)
 		for _, v := range views {
 			all.merge(&v.(*slowest).ranking)
 		}
@@ -192,7 +193,7 @@ func (s *slowest) enter(t *thread, f, _ *frame) { f.node = t.nextNumber() }
 func (s *slowest) hit(t *thread, _ format.FuncID) { t.nextNumber() }
 
 func (s *slowest) leave(t *thread, f *frame, state State) {
-	if state == Complete && s.matches[f.fn] && !s.opts.outside(f.startNs) {
+	if state == Complete && !f.uncertain && s.matches[f.fn] && !s.opts.outside(f.startNs) && !s.opts.short(t, f, state) {
 		s.add(rankedCall{callKey{t.id, f.node, f.startNs}, f.durationNs(t), s.file, f.fn})
 	}
 }

@@ -91,7 +91,7 @@ func (s *slowFlows) leave(t *thread, f *frame, state State) {
 	open.args = open.args[:level]
 	s.room += len(args)
 	c := flowCall{startNs: f.startNs, endNs: t.nowNs, number: f.node, fn: f.fn, state: state, args: args}
-	if state == Complete {
+	if state.Returned() {
 		c.durationNs = f.durationNs(t)
 	}
 	for _, flow := range open.flows {

@@ -92,6 +92,7 @@ func Flow(path string, opts Options, cpu bool, visit func(*Step) error) (warning
 	sum.pairer(m.pairer)
 	s := newSummary([]string{path})
 	s.add(path, src, sum, &opts)
+	s.warnDropped(path, src, &opts)
 	if !seen {
 		s.warn("", "%s", opts.nothingMatches())
 	}

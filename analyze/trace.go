@@ -39,7 +39,7 @@ func (s *summary) add(path string, src *source, sum tally, opts *Options) {
 	tr.Sched = tr.Sched || meta.Sched
 	tr.LeftOut += len(t.LeftOut)
 	tr.Threads += len(t.Threads)
-	tr.SlowerThan = max(tr.SlowerThan, slowerThan(meta))
+	tr.addKept(meta)
 	start := time.Unix(0, meta.Start.WallNs).UTC()
 	stop := start.Add(time.Duration(sum.lastNs))
 	if t.End != nil {

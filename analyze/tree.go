@@ -89,6 +89,7 @@ func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 			return nil, err
 		}
 		sum.add(path, src, t, opts)
+		sum.warnDropped(path, src, opts)
 		for _, v := range views {
 			part := v.(*callPaths)
 			numbers := make([]uint32, part.groups.count(len(src.tables.Funcs)))

@@ -108,11 +108,24 @@ func diffTable(w io.Writer, changes []analyze.Change) {
 	}
 }
 
+// hasMetric reports whether a function has calls that a metric is of.
+func hasMetric(s *analyze.Stats, m analyze.Metric) bool {
+	switch m {
+	case analyze.Calls:
+		return true
+	case analyze.Total, analyze.Self:
+		return timed(s)
+	case analyze.Avg:
+		return s.Durations.Count()+s.Dropped > 0
+	}
+	return s.Durations.Count() > 0
+}
+
 func diffCells(ch *analyze.Change, m analyze.Metric) []string {
 	d := &ch.Deltas[m]
 	value := func(r *analyze.Row, v int64) string {
 		switch {
-		case r == nil, m != analyze.Calls && r.Durations.Count() == 0:
+		case r == nil, !hasMetric(&r.Stats, m):
 			return "-"
 		case m == analyze.Calls:
 			return fmt.Sprint(v)

@@ -10,17 +10,20 @@ import (
 )
 
 // Hist writes the distribution of the complete calls of each row, as bcc's funclatency -F prints it
-// (print_log2_hist in bcc's table.py). Rows without complete calls are left out.
-func Hist(w io.Writer, rows []analyze.Row) error {
+// (print_log2_hist in bcc's table.py). by is what they are grouped by, if by anything. Rows without complete calls are left out.
+func Hist(w io.Writer, rows []analyze.Row, by string) error {
 	out := bufio.NewWriter(w)
 	for i := range rows {
 		d := &rows[i].Durations
 		if d.Count() == 0 {
 			continue
 		}
-		fmt.Fprintf(out, "\nFunction = %s\n", rows[i].Label)
+		fmt.Fprintf(out, "\nFunction = %s\n", rowName(&rows[i], by))
 		hist(out, d.Octaves())
 		fmt.Fprintf(out, "\navg = %d nsecs, total: %d nsecs, count: %d\n", d.Mean(), d.Sum(), d.Count())
+		if n := rows[i].Dropped; n > 0 {
+			fmt.Fprintf(out, "of the calls that met their condition; %d more did not\n", n)
+		}
 	}
 	return out.Flush()
 }

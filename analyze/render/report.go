@@ -97,7 +97,7 @@ func uncertain(w io.Writer, r *analyze.Result) {
 	})
 	slices.SortStableFunc(list, func(a, b *analyze.Row) int { return cmp.Compare(b.Uncertain, a.Uncertain) })
 	for _, row := range list {
-		names = append(names, fmt.Sprintf("%s %d (%s of %s)", row.Label, row.Uncertain, analyze.FormatDuration(row.UncertainTime), analyze.FormatDuration(row.Total)))
+		names = append(names, fmt.Sprintf("%s %d (%s of %s)", rowName(row, r.By), row.Uncertain, analyze.FormatDuration(row.UncertainTime), analyze.FormatDuration(row.Total)))
 	}
 	for _, t := range r.Trace.Touched {
 		threads = append(threads, fmt.Sprintf("%s %d (%d)", t.Name, t.TID, t.Uncertain))
@@ -108,7 +108,7 @@ func uncertain(w io.Writer, r *analyze.Result) {
 		windows = append(windows, fmt.Sprintf("%s to %s (%d)", analyze.FormatDuration(l.From), analyze.FormatDuration(l.To), l.Entries+l.Returns))
 	}
 	if len(names) > 0 {
-		fmt.Fprintf(w, "\nuncertain calls, for events were lost meanwhile (in Total and Self time, in no other figure): %s\n", some(names, mostNamed))
+		fmt.Fprintf(w, "\nuncertain calls, for events were lost meanwhile (in Calls, Errors, Total and Self time, in no other figure): %s\n", some(names, mostNamed))
 		fmt.Fprintf(w, "uncertain calls by thread: %s\n", some(threads, mostNamed))
 	}
 	fmt.Fprintf(w, "\nevents were lost in %d stretches of time, %s in all, of any thread at most as long: %s\n", len(windows), analyze.FormatDuration(all), some(windows, mostWindows))
@@ -179,7 +179,7 @@ func columns(errors bool) []string {
 // waitCells are the first n of them.
 func waitCells(s *analyze.Stats, n int) []string {
 	line := []string{"-", "-", "-", "-"}
-	if s.Durations.Count() > 0 {
+	if timed(s) {
 		for i, v := range []time.Duration{s.CPU(), s.Waits.Runnable, s.Waits.Blocked, s.Waits.Unknown} {
 			line[i] = aligned(v)
 		}
@@ -260,11 +260,14 @@ func takenOff(r *analyze.Row) string {
 	return fmt.Sprintf(" * first %s only", analyze.FormatDuration(r.TakenOff))
 }
 
+// timed reports whether there are calls that the total time is of.
+func timed(s *analyze.Stats) bool { return s.Durations.Count()+s.Uncertain+s.Dropped > 0 }
+
 // cells are the figures of a row, "-" where no call was complete.
 func cells(s *analyze.Stats) []string {
 	d := &s.Durations
 	line := []string{"-", "-", fmt.Sprint(s.Calls), "-", "-", "-", "-", "-", "-"}
-	if d.Count()+s.Uncertain+s.Dropped > 0 {
+	if timed(s) {
 		line[0], line[1] = aligned(s.Total), aligned(s.Self)
 	}
 	if d.Count()+s.Dropped > 0 {

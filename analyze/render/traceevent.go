@@ -58,7 +58,7 @@ func traceEvents(w io.Writer, paths []string, opts analyze.Options, only []analy
 		}
 	}
 	if e.dropped > 0 {
-		warnings = append(warnings, fmt.Sprintf("trace events: %s left out after the first %d", count(e.dropped, "call was", "calls were"), most))
+		warnings = append(warnings, fmt.Sprintf("trace events: %s left out after the first %d", count(e.dropped, "call or wait was", "calls and waits were"), most))
 	}
 	e.out.WriteString("\n]}\n")
 	return warnings, e.out.Flush()
@@ -88,7 +88,8 @@ type eventWriter struct {
 	open      map[format.ThreadID][]*analyze.Step // calls, outermost first
 	known     map[format.ThreadID]bool            // threads that have their metadata
 	named     map[int]bool                        // processes that have
-	events    uint64
+	events    uint64                              // calls and hits
+	waits     uint64
 	most      uint64
 	dropped   uint64
 	begun     bool
@@ -156,7 +157,7 @@ func (e *eventWriter) waited(s *analyze.Step) error {
 	if e.keep != nil { // for single functions
 		return nil
 	}
-	if e.events++; e.events > e.most {
+	if e.waits++; e.waits > e.most {
 		e.dropped++
 		return nil
 	}
@@ -175,6 +176,7 @@ func endingNames() map[analyze.State]string {
 		analyze.Unwound:  "unwound: its return was not seen; it ended at this time or before",
 		analyze.Open:     "open at the end of its thread's events",
 		analyze.NoReturn: "return not probed; it ended at this time or before",
+		analyze.Dropped:  "dropped: it did not meet its condition, and is here for the calls inside of it",
 	}
 }
 

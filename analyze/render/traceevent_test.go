@@ -165,6 +165,44 @@ func TestTraceEventsCut(t *testing.T) {
 	}
 }
 
+// TestTraceEventsOfWaits: waits take no room from the calls that they are in, though these are written after them.
+func TestTraceEventsOfWaits(t *testing.T) {
+	path := trace(t, "sched")
+	calls := func(most uint64) (n, waits int) {
+		events, _ := writeEvents(t, []string{path}, analyze.Options{}, nil, most)
+		for _, e := range events {
+			switch {
+			case e.Name == "linux:schedule":
+				waits++
+			case e.Ph == "X":
+				n++
+			}
+		}
+		return n, waits
+	}
+	all, waits := calls(1000)
+	if waits == 0 {
+		t.Fatal("no waits")
+	}
+	if n, _ := calls(uint64(all)); n != all {
+		t.Errorf("with room for %d calls: %d", all, n)
+	}
+}
+
+// TestTraceEventsOfDropped: a call that is there for those inside of it says that it was dropped.
+func TestTraceEventsOfDropped(t *testing.T) {
+	events, _ := writeEvents(t, []string{trace(t, "dropped")}, analyze.Options{}, nil, 1000)
+	n := 0
+	for _, e := range events {
+		if end, _ := e.Args["end"].(string); strings.HasPrefix(end, "dropped") {
+			n++
+		}
+	}
+	if n != 3 {
+		t.Errorf("%d calls were dropped, want 3", n)
+	}
+}
+
 // TestTraceEventsOfSeveral: processes of the same number stay apart.
 func TestTraceEventsOfSeveral(t *testing.T) {
 	one, _ := writeEvents(t, []string{trace(t, "nesting")}, analyze.Options{}, nil, 1000)

@@ -50,7 +50,7 @@ func TestHist(t *testing.T) {
 	}
 	long.Durations.Add(5 * time.Second)
 	var out strings.Builder
-	if err := Hist(&out, []analyze.Row{row, none, long}); err != nil {
+	if err := Hist(&out, []analyze.Row{row, none, long}, ""); err != nil {
 		t.Fatal(err)
 	}
 	want := `
@@ -72,6 +72,39 @@ Function = sleep
 	if got := out.String(); !strings.HasPrefix(got, want) || strings.Contains(got, "never") ||
 		!strings.Contains(got, "          4294967296 -> 8589934591           : 1        |********************|\n") {
 		t.Errorf("%s", got)
+	}
+}
+
+// TestHistGroups: what tells the distributions of a function apart is in their titles, and calls that were dropped are told.
+func TestHistGroups(t *testing.T) {
+	r, err := analyze.Report([]string{trace(t, "values")}, analyze.Options{By: "path"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	if err := Hist(&out, r.Rows, r.By); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "Function = serve path=\"/index.html\"\n") {
+		t.Errorf("%s", out.String())
+	}
+	out.Reset()
+	if err := Hist(&out, report(t, trace(t, "dropped")).Rows, ""); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "count: 2\nof the calls that met their condition; 3 more did not\n") {
+		t.Errorf("%s", out.String())
+	}
+}
+
+// TestUncertainWaits: what is known of how the time divides is shown where no call is certain, too.
+func TestUncertainWaits(t *testing.T) {
+	s := &analyze.Stats{Calls: 1, Uncertain: 1, Total: 3000, UncertainTime: 3000, Waits: analyze.Waits{Blocked: 1000}}
+	if line := waitCells(s, 3); !slices.Equal(line, []string{"2.000 us", "0.000 us", "1.000 us"}) {
+		t.Errorf("%q", line)
+	}
+	if s.Uncertain = 0; waitCells(s, 1)[0] != "-" {
+		t.Error("figures of a function without complete calls")
 	}
 }
 

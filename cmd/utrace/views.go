@@ -139,7 +139,7 @@ func (f *analyzeFlags) writeHist(w io.Writer, res *results) ([]string, error) {
 		return nil, err
 	}
 	if f.hist == everyFunction {
-		return r.Warnings, render.Hist(w, f.first(r.Rows))
+		return r.Warnings, render.Hist(w, f.first(r.Rows), r.By)
 	}
 	pattern, err := analyze.ParsePattern(f.hist)
 	if err != nil {
@@ -149,7 +149,7 @@ func (f *analyzeFlags) writeHist(w io.Writer, res *results) ([]string, error) {
 	if len(rows) == 0 {
 		return r.Warnings, fmt.Errorf("--hist %s: no such file, and no function that was called matches", f.hist)
 	}
-	return r.Warnings, render.Hist(w, rows)
+	return r.Warnings, render.Hist(w, rows, r.By)
 }
 
 func (f *analyzeFlags) writeSlowest(w io.Writer, paths []string, opts analyze.Options) ([]string, error) {

@@ -1,0 +1,161 @@
+package analyze
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// droppedTrace is the trace of dropped calls in testdata/traces, with something else for a part of it.
+func droppedTrace(t *testing.T, replace ...string) string {
+	t.Helper()
+	text, err := os.ReadFile("../testdata/traces/dropped.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wholeTrace(t, strings.NewReplacer(replace...).Replace(string(text)))
+}
+
+// TestDroppedSelections: what is selected decides whether the numbers of dropped calls can be added, and a warning says where they
+// are not.
+func TestDroppedSelections(t *testing.T) {
+	const us = time.Microsecond
+	type figures struct {
+		calls       uint64
+		total, self time.Duration
+	}
+	kept := map[string]figures{"outer": {3, 3800, 1600}, "handle": {2, 16 * us, 16 * us}, "query": {2, 4 * us, 4 * us}}
+	all := map[string]figures{"outer": {3, 3800, 1200}, "handle": {6, 22200, 18200}, "query": {2, 4 * us, 4 * us}, "inner": {3, 900, 900}}
+	for name, c := range map[string]struct {
+		opts    Options
+		want    map[string]figures
+		warning string
+	}{
+		"all":             {Options{}, all, ""},
+		"process":         {Options{PIDs: []int{100}}, all, ""},
+		"another process": {Options{PIDs: []int{101}}, nil, ""},
+		"thread":          {Options{TIDs: []int{100}}, kept, "7 calls were dropped"},
+		"time":            {Options{To: 1}, kept, "7 calls were dropped"},
+		"least":           {Options{Min: 1}, kept, "7 calls were dropped"},
+		"function":        {Options{TIDs: []int{100}, Function: &Pattern{glob: "outer"}}, map[string]figures{"outer": kept["outer"]}, ""},
+		"by thread":       {Options{By: "tid"}, nil, "by tid it cannot be told"},
+		"by process":      {Options{By: "pid"}, all, ""},
+		"by url":          {Options{By: "url"}, nil, "by url it cannot be told"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c.opts.To > 0 {
+				c.opts.To = time.Millisecond
+			}
+			r, err := Report([]string{droppedTrace(t)}, c.opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := map[string]figures{}
+			for i := range r.Rows {
+				row := &r.Rows[i]
+				f := got[row.Name]
+				got[row.Name] = figures{f.calls + row.Calls, f.total + row.Total, f.self + row.Self}
+				if row.Calls == 0 || row.Self < 0 {
+					t.Errorf("%s %s: %d calls, self %v", row.Name, row.Value.Text, row.Calls, row.Self)
+				}
+			}
+			for fn, want := range c.want {
+				if got[fn] != want {
+					t.Errorf("%s: %v, want %v", fn, got[fn], want)
+				}
+			}
+			if c.want != nil && len(got) != len(c.want) {
+				t.Errorf("functions: %v", got)
+			}
+			text := strings.Join(r.Warnings, "; ")
+			if c.warning == "" && strings.Contains(text, "dropped") || !strings.Contains(text, c.warning) {
+				t.Errorf("warnings: %q, want %q", text, c.warning)
+			}
+		})
+	}
+}
+
+// TestDroppedMin: of a trace that has only calls of at least 5 ms, those of at least 5 ms are complete.
+func TestDroppedMin(t *testing.T) {
+	trace := droppedTrace(t, `"cpus"`, `"slower_than_ns": 5000000, "cpus"`)
+	for least, warn := range map[time.Duration]bool{time.Millisecond: true, 5 * time.Millisecond: false, time.Second: false} {
+		r, err := Report([]string{trace}, Options{Min: least})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(strings.Join(r.Warnings, ";"), "dropped"); got != warn {
+			t.Errorf("at least %v: warnings %q", least, r.Warnings)
+		}
+	}
+}
+
+// TestDroppedTooMuchInside: the time of dropped calls is never more than that of the calls that they were in.
+func TestDroppedTooMuchInside(t *testing.T) {
+	r, err := Report([]string{droppedTrace(t, `"inside_ns":400`, `"inside_ns":5000`)}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range r.Rows {
+		if row := &r.Rows[i]; row.Name == "outer" && row.Self != 0 {
+			t.Errorf("self time of outer: %v", row.Self)
+		}
+	}
+}
+
+// TestDroppedInSlowest: below a slow call, a call that was dropped has its duration.
+func TestDroppedInSlowest(t *testing.T) {
+	slow, err := Slowest([]string{droppedTrace(t)}, 1, Options{Function: &Pattern{glob: "outer"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(slow.Calls[0].Flow, func(s Step) bool { return s.Kind == Leave && s.State == Dropped })
+	if i < 0 || slow.Calls[0].Flow[i].Duration != 2200 {
+		t.Errorf("flow: %+v", slow.Calls[0].Flow)
+	}
+}
+
+// TestSlowestIsSelected: calls that losses may have touched are not among the slowest, nor those that are too short.
+func TestSlowestIsSelected(t *testing.T) {
+	text, err := os.ReadFile("../testdata/traces/lost.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for least, want := range map[time.Duration]int{0: 1, 50: 1, 51: 0} { // one call of g, 50 ns, is certain
+		slow, err := Slowest([]string{wholeTrace(t, string(text))}, 10, Options{Min: least})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(slow.Calls) != want || slow.Of != uint64(want) {
+			t.Errorf("at least %v: %d calls of %d: %+v", least, len(slow.Calls), slow.Of, slow.Calls)
+		}
+	}
+}
+
+// TestDroppedViews: the views that have only the calls that were kept say so.
+func TestDroppedViews(t *testing.T) {
+	trace := droppedTrace(t)
+	all := []string{trace}
+	for name, warnings := range map[string]func() ([]string, error){
+		"slowest": func() ([]string, error) {
+			s, err := Slowest(all, 1, Options{})
+			if err == nil && (s.Calls[0].Duration != 9*time.Microsecond || s.Of != 7) {
+				t.Errorf("slowest: %v of %d", s.Calls[0].Duration, s.Of)
+			}
+			return s.Warnings, err
+		},
+		"flow":    func() ([]string, error) { return Flow(trace, Options{}, false, func(*Step) error { return nil }) },
+		"calls":   func() ([]string, error) { return EachCall(all, Options{}, func(*Call) error { return nil }) },
+		"tree":    func() ([]string, error) { tree, err := CallTree(all, Options{}); return tree.Warnings, err },
+		"profile": func() ([]string, error) { _, w, err := Profile(all, Options{}); return w, err },
+	} {
+		w, err := warnings()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := strings.Join(w, ";"); !strings.Contains(text, "7 calls were dropped") {
+			t.Errorf("%s: warnings %q", name, text)
+		}
+	}
+}
