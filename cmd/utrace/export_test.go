@@ -77,6 +77,7 @@ func export(t *testing.T, traces ...string) string {
 func TestExport(t *testing.T) {
 	query := duckDB(t)
 	t.Run("report", func(t *testing.T) { exportEqualsReport(t, query) })
+	t.Run("kept", func(t *testing.T) { exportKept(t, query) })
 	t.Run("rows", func(t *testing.T) { exportRows(t, query) })
 }
 
@@ -92,6 +93,7 @@ func exportEqualsReport(t *testing.T, query func(string) []map[string]any) {
 		name := strings.TrimSuffix(filepath.Base(text), ".txt")
 		cases[name] = []string{traceFile(t, name)}
 	}
+	delete(cases, "dropped") // see exportKept
 	cases["several"] = slices.Concat(cases["nesting"], cases["open"], cases["threads"], cases["recursion"])
 	for name, traces := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -106,6 +108,18 @@ func exportEqualsReport(t *testing.T, query func(string) []map[string]any) {
 			}
 			compareRows(t, got, report.Functions)
 		})
+	}
+}
+
+// exportKept: of calls that a condition dropped a trace has the sums only, so they have no rows, and it is said.
+func exportKept(t *testing.T, query func(string) []map[string]any) {
+	out := filepath.Join(t.TempDir(), "calls.parquet")
+	_, stderr, status := utrace(t, "export", "--parquet", out, traceFile(t, "dropped"))
+	if status != 0 || !strings.Contains(stderr, "7 calls were dropped while recording") {
+		t.Fatalf("status %d: %s", status, stderr)
+	}
+	if rows := query("select state, count(*) as n from '" + out + "' group by state"); len(rows) != 1 || rows[0]["state"] != "complete" || fmt.Sprint(rows[0]["n"]) != "7" {
+		t.Errorf("%v", rows)
 	}
 }
 
