@@ -20,7 +20,7 @@ type Call struct {
 	Host      string
 	Function  *Function
 	Thread    *format.Thread
-	Process   string // its name
+	Process   string // the program that it ran when the thread was first seen
 	Hit       bool   // a passage through a point: State says nothing
 	State     State
 	Uncertain bool          // events were lost meanwhile: how long it took is not known
@@ -67,7 +67,10 @@ func visitCalls(path string, opts *Options, fns *functions, sum *summary, visit 
 		p.takeOff(src.tables.TakenOff, src.tables.Funcs)
 		p.costs.calibrate(src.costs(opts))
 		p.losses.add(src.tables.Losses)
-		threads = append(threads, v.begin(len(threads))...)
+		for id := len(threads); id < len(src.tables.Threads); id++ {
+			threads = append(threads, &thread{id: format.ThreadID(id), info: src.tables.Threads[id], process: src.processes[id]})
+			v.open = append(v.open, nil)
+		}
 		for _, r := range b.runs {
 			t := threads[r.thread]
 			if !opts.thread(t.info) {
@@ -100,17 +103,16 @@ func visitCalls(path string, opts *Options, fns *functions, sum *summary, visit 
 // calls is the view that tells a visitor of each call. What counts, and how, is up to latency.
 type calls struct {
 	latency
-	src       *source
-	fns       *functions
-	numbers   []int      // by function: its number in fns
-	open      [][]string // by thread: the arguments of its open calls
-	processes []string   // by thread: the name of its process
-	held      int        // bytes in open
-	dropped   uint64
-	args      []byte // of the row in hand
-	call      Call
-	visit     func(*Call) error
-	err       error // the first of visit; it is not called again
+	src     *source
+	fns     *functions
+	numbers []int      // by function: its number in fns
+	open    [][]string // by thread: the arguments of its open calls
+	held    int        // bytes in open
+	dropped uint64
+	args    []byte // of the row in hand
+	call    Call
+	visit   func(*Call) error
+	err     error // the first of visit; it is not called again
 }
 
 func (v *calls) define(funcs []format.Func) {
@@ -118,24 +120,6 @@ func (v *calls) define(funcs []format.Func) {
 	for i := len(v.numbers); i < len(funcs); i++ {
 		v.numbers = append(v.numbers, v.fns.add(&funcs[i], v.src.tables.Modules))
 	}
-}
-
-// begin makes the threads known that have been defined since there were so many.
-func (v *calls) begin(known int) []*thread {
-	var threads []*thread
-	for id := known; id < len(v.src.tables.Threads); id++ {
-		info := v.src.tables.Threads[id]
-		threads = append(threads, &thread{id: format.ThreadID(id), info: info})
-		name := ""
-		for _, p := range v.src.tables.Processes {
-			if p.PID == info.PID {
-				name = p.Comm // a thread is defined after its process
-			}
-		}
-		v.processes = append(v.processes, name)
-		v.open = append(v.open, nil)
-	}
-	return threads
 }
 
 func (v *calls) enter(t *thread, f, parent *frame) {
@@ -188,7 +172,7 @@ func (v *calls) tell(t *thread, fn format.FuncID, startNs int64) {
 		return
 	}
 	c := &v.call
-	c.Function, c.Thread, c.Process = &v.fns.list[v.numbers[fn]], &t.info, v.processes[t.id]
+	c.Function, c.Thread, c.Process = &v.fns.list[v.numbers[fn]], &t.info, t.process
 	c.Start = time.Duration(startNs)
 	c.Begin = time.Unix(0, v.src.meta.Start.WallNs).UTC().Add(c.Start)
 	v.err = v.visit(c)

@@ -154,9 +154,7 @@ func (s *summary) result() Trace {
 		tr.PIDs = append(tr.PIDs, pid)
 	}
 	slices.Sort(tr.PIDs)
-	slices.SortStableFunc(tr.Processes, func(a, b Process) int {
-		return cmp.Or(cmp.Compare(a.PID, b.PID), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Command, b.Command))
-	})
+	slices.SortStableFunc(tr.Processes, func(a, b Process) int { return cmp.Compare(a.PID, b.PID) })
 	tr.Processes = slices.Compact(tr.Processes)
 	slices.SortFunc(tr.Touched, func(a, b TouchedThread) int {
 		return cmp.Or(cmp.Compare(b.Uncertain, a.Uncertain), cmp.Compare(a.PID, b.PID), cmp.Compare(a.TID, b.TID), cmp.Compare(a.Name, b.Name))
