@@ -38,38 +38,39 @@ func (c *callCost) hit() int64 { return int64(c.inside) + int64(c.gone) }
 // costClass is what decides on the cost of a call.
 type costClass struct{ entry, ret string }
 
+// maxClasses is how many classes are told apart; a recorder knows some dozens. What is known of further ones does not count.
+const maxClasses = 1024
+
 // costs knows what hits cost at the time of the rows in hand.
 type costs struct {
-	byFunc  []callCost
-	classes []int // by function: into recent, or none
-	index   map[costClass]int
-	recent  [][]format.SiteCost
-	seen    int // calibrations
+	funcs  []int // by function: its class
+	list   []callCost
+	recent [][]format.SiteCost // by class
+	index  map[costClass]int   // the first class is of all functions whose cost is not known
+	seen   int                 // calibrations
 
 	quietNs, interruptNs []int64 // of the latest interruptCalibrations
 }
 
+// of returns the cost of a function's hits.
+func (c *costs) of(fn format.FuncID) *callCost { return &c.list[c.funcs[fn]] }
+
 // define makes functions known, those that already are included.
 func (c *costs) define(funcs []format.Func) {
-	if c.index == nil {
-		c.index = map[costClass]int{}
-	}
-	for i := len(c.byFunc); i < len(funcs); i++ {
-		class := none
-		if key := (costClass{funcs[i].EntryClass, funcs[i].ReturnClass}); key.entry != "" {
-			class = c.class(key)
-		}
-		c.classes = append(c.classes, class)
-		c.byFunc = append(c.byFunc, callCost{})
-		c.update(i)
+	for i := len(c.funcs); i < len(funcs); i++ {
+		c.funcs = append(c.funcs, c.class(costClass{funcs[i].EntryClass, funcs[i].ReturnClass}))
 	}
 }
 
 func (c *costs) class(key costClass) int {
+	if c.index == nil {
+		c.index, c.list, c.recent = map[costClass]int{}, make([]callCost, 1), make([][]format.SiteCost, 1)
+	}
 	i, ok := c.index[key]
-	if !ok {
-		i = len(c.recent)
+	if !ok && key.entry != "" && len(c.list) < maxClasses {
+		i = len(c.list)
 		c.index[key] = i
+		c.list = append(c.list, callCost{})
 		c.recent = append(c.recent, nil)
 	}
 	return i
@@ -86,16 +87,16 @@ func (c *costs) calibrate(list []format.Calibration) {
 			c.quietNs, c.interruptNs = append(c.quietNs, min(cal.QuietNs, maxTimeNs/interruptCalibrations))[from:], append(c.interruptNs, min(cal.InterruptNs, maxTimeNs/interruptCalibrations))[from:]
 		}
 		for _, site := range cal.Sites {
-			if !plausible(&site) {
+			i := c.class(costClass{site.Entry, site.Return})
+			if i == 0 || !plausible(&site) {
 				continue
 			}
-			i := c.class(costClass{site.Entry, site.Return})
 			recent := append(c.recent[i], site)
 			c.recent[i] = recent[max(0, len(recent)-recentCalibrations):]
 		}
 	}
 	c.seen = len(list)
-	for i := range c.byFunc {
+	for i := range c.list {
 		c.update(i)
 	}
 }
@@ -111,11 +112,8 @@ func plausible(s *format.SiteCost) bool {
 	return s.Return == "" || s.InsideNs >= 0 && s.CallNs <= 2*maxCostNs && s.InsideNs <= s.CallNs
 }
 
-func (c *costs) update(fn int) {
-	if c.classes[fn] == none {
-		return
-	}
-	recent := c.recent[c.classes[fn]]
+func (c *costs) update(class int) {
+	recent := c.recent[class]
 	if len(recent) == 0 {
 		return
 	}
@@ -124,12 +122,12 @@ func (c *costs) update(fn int) {
 	whole := func(ns int64) int64 { return ns + int64(float64(ns)*interrupts) }
 	entry := whole(leastOf(recent, func(s *format.SiteCost) int64 { return s.EntryNs }))
 	if recent[0].Return == "" {
-		c.byFunc[fn] = callCost{gone: int32(entry)}
+		c.list[class] = callCost{gone: int32(entry)}
 		return
 	}
 	inside := leastOf(recent, func(s *format.SiteCost) int64 { return s.InsideNs })
 	call := max(inside, whole(leastOf(recent, func(s *format.SiteCost) int64 { return s.CallNs })))
-	c.byFunc[fn] = callCost{inside: int32(inside), complete: int32(call - inside), gone: int32(entry - inside), orphan: int32(max(0, call-entry))}
+	c.list[class] = callCost{inside: int32(inside), complete: int32(call - inside), gone: int32(entry - inside), orphan: int32(max(0, call-entry))}
 }
 
 // interrupts is what interrupts add to the cost of hits, as a part of it.

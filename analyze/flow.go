@@ -253,7 +253,7 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 			p.leave(t, fn, sp, Dropped)
 		case format.Hit:
 			p.view.hit(t, fn)
-			p.spend(t, p.costs.byFunc[fn].hit())
+			p.spend(t, p.costs.of(fn).hit())
 		case format.StackBase:
 			t.base = b.Value[from+i]
 		case format.SchedOut, format.SchedIn, format.Wakeup:
@@ -335,7 +335,7 @@ func (p *pairer) enter(t *thread, fn format.FuncID, sp, gone uint64) {
 			p.end(t, Unwound)
 		}
 	}
-	f := frame{sp: sp, startNs: t.nowNs, costNs: int64(p.costs.byFunc[fn].inside), fn: fn, placed: sp != 0}
+	f := frame{sp: sp, startNs: t.nowNs, costNs: int64(p.costs.of(fn).inside), fn: fn, placed: sp != 0}
 	var parent *frame
 	if n := len(t.frames); n > 0 {
 		parent = &t.frames[n-1]
@@ -397,7 +397,7 @@ func (p *pairer) leave(t *thread, fn format.FuncID, sp uint64, state State) {
 // orphan counts a return whose entry was not seen.
 func (p *pairer) orphan(t *thread, fn format.FuncID) {
 	p.orphans++
-	p.spend(t, int64(p.costs.byFunc[fn].orphan))
+	p.spend(t, int64(p.costs.of(fn).orphan))
 }
 
 // end ends the top frame.
@@ -411,7 +411,7 @@ func (p *pairer) end(t *thread, state State) {
 	if t.sched != nil {
 		t.sched.reach(t.nowNs)
 	}
-	cost := &p.costs.byFunc[f.fn]
+	cost := p.costs.of(f.fn)
 	inside, raw, spent := f.childNs, f.rawNs, f.costNs+int64(cost.gone)
 	if state.Returned() {
 		inside, raw, spent = f.durationNs(t), f.measuredNs(t), f.costNs+int64(cost.complete)
@@ -470,5 +470,5 @@ func (p *pairer) skip(t *thread, f frame, parent *frame) {
 		state = NoReturn
 	}
 	p.view.leave(t, &f, state)
-	p.spend(t, p.costs.byFunc[f.fn].hit())
+	p.spend(t, p.costs.of(f.fn).hit())
 }
