@@ -47,6 +47,7 @@ type costs struct {
 	list   []callCost
 	recent [][]format.SiteCost // by class
 	index  map[costClass]int   // the first class is of all functions whose cost is not known
+	used   []bool              // by function: an event of it came
 	seen   int                 // calibrations
 
 	quietNs, interruptNs []int64 // of the latest interruptCalibrations
@@ -59,6 +60,7 @@ func (c *costs) of(fn format.FuncID) *callCost { return &c.list[c.funcs[fn]] }
 func (c *costs) define(funcs []format.Func) {
 	for i := len(c.funcs); i < len(funcs); i++ {
 		c.funcs = append(c.funcs, c.class(costClass{funcs[i].EntryClass, funcs[i].ReturnClass}))
+		c.used = append(c.used, false)
 	}
 }
 
@@ -152,12 +154,12 @@ func leastOf(list []format.SiteCost, value func(*format.SiteCost) int64) int64 {
 // ProbeCost is what the probes took while traces were recorded, as far as their events are in the traces.
 type ProbeCost struct {
 	Known      bool // calibrations tell the cost of at least one of the functions
-	Raw        bool // it was not to be subtracted
+	Raw        bool // it was not to be subtracted: Hits and Subtracted are 0
 	Hits       time.Duration
 	Traced     time.Duration // of all threads, from the first event of each to its last
 	Inside     time.Duration // outermost complete calls, as measured
 	Subtracted time.Duration // from them
-	Unknown    int           // functions for which the cost is not known
+	Unknown    int           // functions with events for which the cost is not known
 }
 
 func (p *ProbeCost) add(src *source, sum *tally, raw bool) {
@@ -177,7 +179,7 @@ func (p *ProbeCost) add(src *source, sum *tally, raw bool) {
 	for i := range src.tables.Funcs {
 		if f := &src.tables.Funcs[i]; known[costClass{f.EntryClass, f.ReturnClass}] {
 			p.Known = true
-		} else {
+		} else if i < len(sum.used) && sum.used[i] {
 			p.Unknown++
 		}
 	}

@@ -131,6 +131,30 @@ func TestMovedCosts(t *testing.T) {
 	}
 }
 
+// Functions that no event came of, such as callers on stacks, are not among those whose cost is not known. And what is not
+// subtracted is not said to follow costs that have moved.
+func TestProbeCostOfCalled(t *testing.T) {
+	text := strings.ReplaceAll(costTrace, "end {", `flush
+func {"name":"main","module":0,"addr":5}
+func {"name":"silent","module":0,"addr":6}
+end {`)
+	cheap := `calibration {"quiet_ns":100,"sites":[{"entry":"nop5","return":"trampoline","entry_ns":50,"inside_ns":40,"call_ns":90}]}` + "\n"
+	text = strings.ReplaceAll(text, "end {", strings.Repeat(cheap, 5)+strings.Repeat(strings.ReplaceAll(cheap, "0,", "00,"), 5)+"end {")
+	path := writeTrace(t, text)
+	for _, raw := range []bool{false, true} {
+		r, err := Report([]string{path}, Options{Raw: raw})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Trace.Probes.Unknown != 1 || !r.Trace.Probes.Known {
+			t.Errorf("raw %v: %+v", raw, r.Trace.Probes)
+		}
+		if warned := slices.ContainsFunc(r.Warnings, func(s string) bool { return strings.Contains(s, "moved from") }); warned == raw {
+			t.Errorf("raw %v: warnings %q", raw, r.Warnings)
+		}
+	}
+}
+
 // What a calibration takes depends on the classes, which are limited, and not on how many functions there are.
 func TestCostsByClass(t *testing.T) {
 	var c costs

@@ -252,6 +252,7 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 		case format.DroppedReturn:
 			p.leave(t, fn, sp, Dropped)
 		case format.Hit:
+			p.costs.used[fn] = true
 			p.view.hit(t, fn)
 			p.spend(t, p.costs.of(fn).hit())
 		case format.StackBase:
@@ -335,6 +336,7 @@ func (p *pairer) enter(t *thread, fn format.FuncID, sp, gone uint64) {
 			p.end(t, Unwound)
 		}
 	}
+	p.costs.used[fn] = true
 	f := frame{sp: sp, startNs: t.nowNs, costNs: int64(p.costs.of(fn).inside), fn: fn, placed: sp != 0}
 	var parent *frame
 	if n := len(t.frames); n > 0 {
@@ -397,6 +399,7 @@ func (p *pairer) leave(t *thread, fn format.FuncID, sp uint64, state State) {
 // orphan counts a return whose entry was not seen.
 func (p *pairer) orphan(t *thread, fn format.FuncID) {
 	p.orphans++
+	p.costs.used[fn] = true
 	p.spend(t, int64(p.costs.of(fn).orphan))
 }
 

@@ -40,8 +40,9 @@ type tally struct {
 	orphans uint64
 	skipped uint64
 
-	tracedNs                     int64 // of all threads, from the first event of each to its last
-	insideNs, correctedNs, hitNs int64 // see pairer
+	tracedNs                     int64  // of all threads, from the first event of each to its last
+	insideNs, correctedNs, hitNs int64  // see pairer
+	used                         []bool // see costs
 	touched                      []TouchedThread
 }
 
@@ -63,6 +64,10 @@ func (t *tally) pairer(p *pairer) {
 	t.insideNs += p.insideNs
 	t.correctedNs += p.correctedNs
 	t.hitNs += p.hitNs
+	t.used = append(t.used, make([]bool, max(0, len(p.costs.used)-len(t.used)))...)
+	for fn, used := range p.costs.used {
+		t.used[fn] = t.used[fn] || used
+	}
 }
 
 // costs returns the calibrations read so far, none if times are to be as measured.

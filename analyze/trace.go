@@ -64,7 +64,9 @@ func (s *summary) add(path string, src *source, sum tally, opts *Options) {
 		s.warn(path, "trace is not complete: %s", damage)
 	}
 	s.trace.Probes.add(src, &sum, opts.Raw)
-	s.addMoved(path, t.Calibrations)
+	if !opts.Raw {
+		s.addMoved(path, t.Calibrations)
+	}
 	s.addLoss(path, t)
 	s.trace.Touched = append(s.trace.Touched, sum.touched...)
 	s.addSched(path, src)
