@@ -278,20 +278,21 @@ func checkFiles(paths []string, views []view) error {
 	return nil
 }
 
-// oneOfEach refuses a trace that is given twice: its calls would count twice.
+// oneOfEach refuses a trace that is given twice: its calls would count twice. What cannot be read is left to the reader.
 func oneOfEach(paths []string) error {
 	var before []os.FileInfo
-	for i, path := range paths {
+	var names []string
+	for _, path := range paths {
 		info, err := os.Stat(path)
 		if err != nil {
-			return err
+			continue
 		}
-		for k, other := range before {
+		for i, other := range before {
 			if os.SameFile(info, other) {
-				return usageError{fmt.Errorf("%s and %s are the same file: its calls would count twice", paths[k], paths[i])}
+				return usageError{fmt.Errorf("%s and %s are the same file: its calls would count twice", names[i], path)}
 			}
 		}
-		before = append(before, info)
+		before, names = append(before, info), append(names, path)
 	}
 	return nil
 }
