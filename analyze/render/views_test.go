@@ -262,6 +262,29 @@ func TestPictures(t *testing.T) {
 	}
 }
 
+// A flame graph by value names each, where it begins.
+func TestFlameValues(t *testing.T) {
+	fn, inner := analyze.Function{Name: "serve"}, analyze.Function{Name: "read"}
+	var roots []*analyze.Node
+	for _, text := range []string{`"a<b"`, "7", ""} {
+		value := analyze.Value{Text: text}
+		child := &analyze.Node{Function: &inner, Value: value, Calls: 1, Total: 4, Self: 4}
+		roots = append(roots, &analyze.Node{Function: &fn, Value: value, Calls: 1, Total: 9, Self: 5, Children: []*analyze.Node{child}})
+	}
+	var out bytes.Buffer
+	if err := Flame(&out, &analyze.Tree{By: "host", Threads: []analyze.ThreadTree{{Roots: roots}}}); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, title := range texts(t, out.Bytes(), "title") {
+		name, _, _ := strings.Cut(title, ": ")
+		names = append(names, name)
+	}
+	if want := []string{"all", `serve host="a<b"`, "read", "serve host=7", "read", "serve", "read"}; !slices.Equal(names, want) {
+		t.Errorf("frames %q, want %q", names, want)
+	}
+}
+
 func TestPictureNames(t *testing.T) {
 	name := `"/><script>alert(1)</script>]]>&'`
 	fn := analyze.Function{Name: name}

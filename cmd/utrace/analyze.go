@@ -160,7 +160,7 @@ Results go to standard output, warnings to standard error.`,
 	flags.StringVar(&f.sort, "sort", "total", "sort the report by `KEY`: total, self, calls, avg, p50, p90, p99, max, errors, cpu, runnable, blocked or name")
 	flags.IntVar(&f.top, "top", 0, "only the first `N` functions of the report")
 	flags.StringVar(&f.function, "function", "", "only functions that match `PATTERN`, a glob or a /regular expression/; in --flow, --tree and the files with all that they call")
-	flags.StringVar(&f.by, "by", "", "group the report, --tree and --pprof by `KEY`: pid, tid, comm, or the name of a recorded argument or result (ret: the result)")
+	flags.StringVar(&f.by, "by", "", "group the report, --tree, --flame and --pprof by `KEY`: pid, tid, comm, or the name of a recorded argument or result (ret: the result)")
 	flags.StringArrayVar(&f.errors, "error", nil, "count calls as errors by `RULE`, a condition such as 'ret < 0' or 'malloc: ret == 0' on the functions that have what it names; repeatable")
 	flags.IntSliceVar(&f.pids, "pid", nil, "only this process (`PID`); repeatable")
 	flags.IntSliceVar(&f.tids, "tid", nil, "only this thread (`TID`); repeatable")
