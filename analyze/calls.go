@@ -63,10 +63,7 @@ func visitCalls(path string, opts *Options, fns *functions, sum *summary, visit 
 	var threads []*thread
 	err = src.each(format.Columns{Args: true}, func(b *batch) error {
 		defer b.release()
-		p.define(src.tables.Funcs)
-		p.takeOff(src.tables.TakenOff, src.tables.Funcs)
-		p.costs.calibrate(src.costs(opts))
-		p.losses.add(src.tables.Losses)
+		p.learn(src.known(opts))
 		for id := len(threads); id < len(src.tables.Threads); id++ {
 			threads = append(threads, &thread{id: format.ThreadID(id), info: src.tables.Threads[id], process: src.processes[id]})
 			v.open = append(v.open, nil)

@@ -160,7 +160,7 @@ type pairer struct {
 	offs        int                     // how many definitions of that are in offNs, of how many functions
 	offFuncs    int
 	sched       bool // the scheduler was recorded
-	schedLosses switchLosses
+	schedLosses lossWindows
 	room        int // frames that may still be allocated
 
 	orphans uint64
@@ -169,31 +169,8 @@ type pairer struct {
 	insideNs, correctedNs, hitNs int64
 }
 
-func newPairer(v view) *pairer { return &pairer{view: v, room: maxFrames} }
-
-// define makes functions known, those that are already included.
-func (p *pairer) define(funcs []format.Func) {
-	for _, f := range funcs[len(p.noReturn):] {
-		p.noReturn = append(p.noReturn, f.NoReturn)
-		p.static = append(p.static, p.staticID(f.Static))
-	}
-	p.costs.define(funcs)
-	p.view.define(funcs)
-}
-
-// takeOff makes functions known that were taken off. Its functions must have been defined.
-func (p *pairer) takeOff(list []format.TakenOff, funcs []format.Func) {
-	if len(list) == 0 || len(list) == p.offs && len(funcs) == p.offFuncs {
-		return
-	}
-	p.offs, p.offFuncs = len(list), len(funcs)
-	p.offNs = map[format.FuncID]int64{}
-	offs := newTakenOff(list, funcs)
-	for id := range funcs {
-		if off := offs.of(format.FuncID(id), &funcs[id]); off != nil {
-			p.offNs[format.FuncID(id)] = int64(min(off.TimeNs, maxTimeNs))
-		}
-	}
+func newPairer(v view) *pairer {
+	return &pairer{view: v, room: maxFrames, losses: lossWindows{of: ofEvents}, schedLosses: lossWindows{of: ofSwitches}}
 }
 
 // dropOff is rule 4.

@@ -22,16 +22,13 @@ type shard struct {
 }
 
 // share is the part of a batch that is for one shard, with the definitions as
-// they were at that batch: the tables only ever grow at their ends.
+// they were at that batch.
 type share struct {
 	batch   *batch
 	runs    []run
-	funcs   []format.Func
+	known   known
 	threads []format.Thread
 	process []string // by thread
-	off     []format.TakenOff
-	costs   []format.Calibration
-	losses  []format.Loss
 }
 
 // tally is what a run over a trace counts beside its views.
@@ -70,14 +67,6 @@ func (t *tally) pairer(p *pairer) {
 	}
 }
 
-// costs returns the calibrations read so far, none if times are to be as measured.
-func (s *source) costs(opts *Options) []format.Calibration {
-	if opts.Raw {
-		return nil
-	}
-	return s.tables.Calibrations
-}
-
 // pair pairs all events of the selected threads and tells the views, each of
 // which sees some of the threads, with the columns that the views need.
 func (s *source) pair(opts *Options, cols format.Columns, views []view) (tally, error) {
@@ -103,7 +92,7 @@ func (s *source) pair(opts *Options, cols format.Columns, views []view) (tally, 
 		for i, runs := range parts {
 			if len(runs) > 0 {
 				b.users.Add(1)
-				shards[i].work <- share{b, runs, s.tables.Funcs, s.tables.Threads, s.processes, s.tables.TakenOff, s.costs(opts), s.tables.Losses}
+				shards[i].work <- share{b, runs, *s.known(opts), s.tables.Threads, s.processes}
 			}
 		}
 		b.release()
@@ -129,11 +118,7 @@ func newShard(v view) *shard {
 
 func (sh *shard) run() {
 	for w := range sh.work {
-		sh.pairer.define(w.funcs)
-		sh.pairer.takeOff(w.off, w.funcs)
-		sh.pairer.costs.calibrate(w.costs)
-		sh.pairer.losses.add(w.losses)
-		sh.pairer.schedLosses.add(w.losses)
+		sh.pairer.learn(&w.known)
 		for _, r := range w.runs {
 			t := sh.thread(r.thread, &w)
 			sh.pairer.process(t, &w.batch.Batch, r.from, r.to)

@@ -102,7 +102,7 @@ func (s *summary) addLoss(path string, t *format.Tables) {
 	if lost == 0 {
 		return
 	}
-	var windows lossWindows
+	windows := lossWindows{of: ofEvents}
 	windows.add(slices.SortedStableFunc(slices.Values(t.Losses), func(a, b format.Loss) int { return cmp.Compare(a.FirstNs, b.FirstNs) }))
 	s.trace.Losses = append(s.trace.Losses, windows.list...)
 	when := ""
