@@ -67,11 +67,3 @@ func heatmapSVG(w io.Writer, m *analyze.Heatmap, y int) int {
 	}
 	return y + heatBottom
 }
-
-// count writes a number and what it counts.
-func count(n uint64, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}

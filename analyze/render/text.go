@@ -1,0 +1,23 @@
+package render
+
+import "fmt"
+
+// mostValue is how many characters are shown of a value that calls are grouped by.
+const mostValue = 100
+
+// cut shortens a text to a number of characters.
+func cut(text string, most int) string {
+	runes := []rune(text)
+	if len(runes) <= most {
+		return text
+	}
+	return string(runes[:most]) + "…"
+}
+
+// count writes a number and what it counts.
+func count(n uint64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
