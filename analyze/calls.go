@@ -11,7 +11,7 @@ import (
 	"utrace/format"
 )
 
-// maxHeldBytes bounds the values of open calls that are kept until the calls end.
+// maxHeldBytes bounds the values that are kept of open calls, by a view that needs them when the calls end.
 const maxHeldBytes = 256 << 20
 
 // Call is one call, or one hit, with all that is known of it.
