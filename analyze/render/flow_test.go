@@ -28,7 +28,7 @@ func TestFlowHoldsBytes(t *testing.T) {
 	if len(f.held) != 7 {
 		t.Errorf("%d lines are held", len(f.held))
 	}
-	for range 20 {
+	for range 3 {
 		step(analyze.Step{Kind: analyze.Enter, ThreadID: 2, Args: text})
 		step(analyze.Step{Kind: analyze.Leave, ThreadID: 2, Results: text})
 		held := 0
