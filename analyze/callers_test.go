@@ -38,11 +38,11 @@ func writeText(t testing.TB, path, text string) {
 }
 
 // profileOf returns the samples of a trace in text: by their path, the innermost function first, calls and self time.
-func profileOf(t *testing.T, text string) map[string][2]int64 {
+func profileOf(t *testing.T, text string, opts Options) map[string][2]int64 {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "trace.arrow")
 	writeText(t, path, text)
-	p, _, err := Profile([]string{path}, Options{})
+	p, _, err := Profile([]string{path}, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestCallersInProfile(t *testing.T) {
 		"leaf": {1, 50},  // no stack
 		"work": {1, 100}, // one that is not defined
 	}
-	got := profileOf(t, text)
+	got := profileOf(t, text, Options{})
 	if !maps.Equal(got, want) {
 		t.Errorf("samples %v, want %v", got, want)
 	}
@@ -79,11 +79,45 @@ func TestCallersInProfile(t *testing.T) {
 		sum[0], sum[1] = sum[0]+v[0], sum[1]+v[1]
 	}
 	without := regexp.MustCompile(`(?m) value=\d+$`).ReplaceAllString(text, "")
-	for v := range maps.Values(profileOf(t, without)) {
+	for v := range maps.Values(profileOf(t, without, Options{})) {
 		plain[0], plain[1] = plain[0]+v[0], plain[1]+v[1]
 	}
 	if sum != plain {
 		t.Errorf("calls and ns %v, without stacks %v", sum, plain)
+	}
+}
+
+// The callers are there, too, where calls are grouped by a value.
+func TestCallersOfGroups(t *testing.T) {
+	text := readStacks(t)
+	for _, by := range []string{"tid", "n", "nothing"} {
+		changed := strings.Replace(text, `"line":1}`, `"line":1,"args":[{"name":"n","type":"u32"}]}`, 1)
+		changed = strings.Replace(changed, "800 0 entry 0 sp=0xf00 value=4", "800 0 entry 0 sp=0xf00 value=4 args=[7]", 1)
+		if got, want := profileOf(t, changed, Options{By: by}), profileOf(t, changed, Options{}); !maps.Equal(got, want) {
+			t.Errorf("by %s: samples %v, want %v", by, got, want)
+		}
+	}
+	// Between two calls they have the value of the outer one, so that a tree does not tell of another.
+	path := filepath.Join(t.TempDir(), "trace.arrow")
+	writeText(t, path, text)
+	tree, err := CallTree([]string{path}, Options{By: "tid"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	var walk func(list []*Node, path string)
+	walk = func(list []*Node, path string) {
+		for _, n := range list {
+			path := path + " " + n.Function.Name + n.Value.Text
+			if len(n.Children) == 0 {
+				paths = append(paths, path)
+			}
+			walk(n.Children, path)
+		}
+	}
+	walk(tree.Threads[0].Roots, "")
+	if want := " main one work10 between10 work10 between10 leaf10"; !slices.Contains(paths, want) {
+		t.Errorf("%q is not in %q", want, paths)
 	}
 }
 

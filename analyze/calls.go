@@ -11,7 +11,7 @@ import (
 	"utrace/format"
 )
 
-// maxHeldBytes bounds the values of open calls that are kept until the calls end.
+// maxHeldBytes bounds the values that are kept of open calls, by a view that needs them when the calls end.
 const maxHeldBytes = 256 << 20
 
 // Call is one call, or one hit, with all that is known of it.
@@ -20,7 +20,7 @@ type Call struct {
 	Host      string
 	Function  *Function
 	Thread    *format.Thread
-	Process   string // its name
+	Process   string // the program that it ran when the thread was first seen
 	Hit       bool   // a passage through a point: State says nothing
 	State     State
 	Uncertain bool          // events were lost meanwhile: how long it took is not known
@@ -64,11 +64,11 @@ func visitCalls(path string, opts *Options, fns *functions, sum *summary, visit 
 	var threads []*thread
 	err = src.each(format.Columns{Args: true}, func(b *batch) error {
 		defer b.release()
-		p.define(src.tables.Funcs)
-		p.takeOff(src.tables.TakenOff, src.tables.Funcs)
-		p.costs.calibrate(src.costs(opts))
-		p.losses.add(src.tables.Losses)
-		threads = append(threads, v.begin(len(threads))...)
+		p.learn(src.known(opts))
+		for id := len(threads); id < len(src.tables.Threads); id++ {
+			threads = append(threads, &thread{id: format.ThreadID(id), info: src.tables.Threads[id], process: src.processes[id]})
+			v.open = append(v.open, nil)
+		}
 		for _, r := range b.runs {
 			t := threads[r.thread]
 			if !opts.thread(t.info) {
@@ -94,7 +94,7 @@ func visitCalls(path string, opts *Options, fns *functions, sum *summary, visit 
 	sum.warnDropped(path, src, opts)
 	if v.dropped > 0 {
 		sum.warn(path, "the arguments of %s are left out: those of calls open at the same time take more than %d MiB",
-			plural(v.dropped, "call", "calls"), maxHeldBytes>>20)
+			Plural(v.dropped, "call", "calls"), maxHeldBytes>>20)
 	}
 	return v.err
 }
@@ -102,17 +102,16 @@ func visitCalls(path string, opts *Options, fns *functions, sum *summary, visit 
 // calls is the view that tells a visitor of each call. What counts, and how, is up to latency.
 type calls struct {
 	latency
-	src       *source
-	fns       *functions
-	numbers   []int      // by function: its number in fns
-	open      [][]string // by thread: the arguments of its open calls
-	processes []string   // by thread: the name of its process
-	held      int        // bytes in open
-	dropped   uint64
-	args      []byte // of the row in hand
-	call      Call
-	visit     func(*Call) error
-	err       error // the first of visit; it is not called again
+	src     *source
+	fns     *functions
+	numbers []int      // by function: its number in fns
+	open    [][]string // by thread: the arguments of its open calls
+	held    int        // bytes in open
+	dropped uint64
+	args    []byte // of the row in hand
+	call    Call
+	visit   func(*Call) error
+	err     error // the first of visit; it is not called again
 }
 
 func (v *calls) define(funcs []format.Func) {
@@ -120,24 +119,6 @@ func (v *calls) define(funcs []format.Func) {
 	for i := len(v.numbers); i < len(funcs); i++ {
 		v.numbers = append(v.numbers, v.fns.add(&funcs[i], v.src.tables.Modules))
 	}
-}
-
-// begin makes the threads known that have been defined since there were so many.
-func (v *calls) begin(known int) []*thread {
-	var threads []*thread
-	for id := known; id < len(v.src.tables.Threads); id++ {
-		info := v.src.tables.Threads[id]
-		threads = append(threads, &thread{id: format.ThreadID(id), info: info})
-		name := ""
-		for _, p := range v.src.tables.Processes {
-			if p.PID == info.PID {
-				name = p.Comm // a thread is defined after its process
-			}
-		}
-		v.processes = append(v.processes, name)
-		v.open = append(v.open, nil)
-	}
-	return threads
 }
 
 func (v *calls) enter(t *thread, f, parent *frame) {
@@ -190,7 +171,7 @@ func (v *calls) tell(t *thread, fn format.FuncID, startNs int64) {
 		return
 	}
 	c := &v.call
-	c.Function, c.Thread, c.Process = &v.fns.list[v.numbers[fn]], &t.info, v.processes[t.id]
+	c.Function, c.Thread, c.Process = &v.fns.list[v.numbers[fn]], &t.info, t.process
 	c.Start = time.Duration(startNs)
 	c.Begin = time.Unix(0, v.src.meta.Start.WallNs).UTC().Add(c.Start)
 	v.err = v.visit(c)

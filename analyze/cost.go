@@ -38,38 +38,41 @@ func (c *callCost) hit() int64 { return int64(c.inside) + int64(c.gone) }
 // costClass is what decides on the cost of a call.
 type costClass struct{ entry, ret string }
 
+// maxClasses is how many classes are told apart; a recorder knows some dozens. What is known of further ones does not count.
+const maxClasses = 1024
+
 // costs knows what hits cost at the time of the rows in hand.
 type costs struct {
-	byFunc  []callCost
-	classes []int // by function: into recent, or none
-	index   map[costClass]int
-	recent  [][]format.SiteCost
-	seen    int // calibrations
+	funcs  []int // by function: its class
+	list   []callCost
+	recent [][]format.SiteCost // by class
+	index  map[costClass]int   // the first class is of all functions whose cost is not known
+	used   []bool              // by function: an event of it came
+	seen   int                 // calibrations
 
 	quietNs, interruptNs []int64 // of the latest interruptCalibrations
 }
 
+// of returns the cost of a function's hits.
+func (c *costs) of(fn format.FuncID) *callCost { return &c.list[c.funcs[fn]] }
+
 // define makes functions known, those that already are included.
 func (c *costs) define(funcs []format.Func) {
-	if c.index == nil {
-		c.index = map[costClass]int{}
-	}
-	for i := len(c.byFunc); i < len(funcs); i++ {
-		class := none
-		if key := (costClass{funcs[i].EntryClass, funcs[i].ReturnClass}); key.entry != "" {
-			class = c.class(key)
-		}
-		c.classes = append(c.classes, class)
-		c.byFunc = append(c.byFunc, callCost{})
-		c.update(i)
+	for i := len(c.funcs); i < len(funcs); i++ {
+		c.funcs = append(c.funcs, c.class(costClass{funcs[i].EntryClass, funcs[i].ReturnClass}))
+		c.used = append(c.used, false)
 	}
 }
 
 func (c *costs) class(key costClass) int {
+	if c.index == nil {
+		c.index, c.list, c.recent = map[costClass]int{}, make([]callCost, 1), make([][]format.SiteCost, 1)
+	}
 	i, ok := c.index[key]
-	if !ok {
-		i = len(c.recent)
+	if !ok && key.entry != "" && len(c.list) < maxClasses {
+		i = len(c.list)
 		c.index[key] = i
+		c.list = append(c.list, callCost{})
 		c.recent = append(c.recent, nil)
 	}
 	return i
@@ -86,16 +89,16 @@ func (c *costs) calibrate(list []format.Calibration) {
 			c.quietNs, c.interruptNs = append(c.quietNs, min(cal.QuietNs, maxTimeNs/interruptCalibrations))[from:], append(c.interruptNs, min(cal.InterruptNs, maxTimeNs/interruptCalibrations))[from:]
 		}
 		for _, site := range cal.Sites {
-			if !plausible(&site) {
+			i := c.class(costClass{site.Entry, site.Return})
+			if i == 0 || !plausible(&site) {
 				continue
 			}
-			i := c.class(costClass{site.Entry, site.Return})
 			recent := append(c.recent[i], site)
 			c.recent[i] = recent[max(0, len(recent)-recentCalibrations):]
 		}
 	}
 	c.seen = len(list)
-	for i := range c.byFunc {
+	for i := range c.list {
 		c.update(i)
 	}
 }
@@ -111,11 +114,8 @@ func plausible(s *format.SiteCost) bool {
 	return s.Return == "" || s.InsideNs >= 0 && s.CallNs <= 2*maxCostNs && s.InsideNs <= s.CallNs
 }
 
-func (c *costs) update(fn int) {
-	if c.classes[fn] == none {
-		return
-	}
-	recent := c.recent[c.classes[fn]]
+func (c *costs) update(class int) {
+	recent := c.recent[class]
 	if len(recent) == 0 {
 		return
 	}
@@ -124,12 +124,12 @@ func (c *costs) update(fn int) {
 	whole := func(ns int64) int64 { return ns + int64(float64(ns)*interrupts) }
 	entry := whole(leastOf(recent, func(s *format.SiteCost) int64 { return s.EntryNs }))
 	if recent[0].Return == "" {
-		c.byFunc[fn] = callCost{gone: int32(entry)}
+		c.list[class] = callCost{gone: int32(entry)}
 		return
 	}
 	inside := leastOf(recent, func(s *format.SiteCost) int64 { return s.InsideNs })
 	call := max(inside, whole(leastOf(recent, func(s *format.SiteCost) int64 { return s.CallNs })))
-	c.byFunc[fn] = callCost{inside: int32(inside), complete: int32(call - inside), gone: int32(entry - inside), orphan: int32(max(0, call-entry))}
+	c.list[class] = callCost{inside: int32(inside), complete: int32(call - inside), gone: int32(entry - inside), orphan: int32(max(0, call-entry))}
 }
 
 // interrupts is what interrupts add to the cost of hits, as a part of it.
@@ -154,12 +154,12 @@ func leastOf(list []format.SiteCost, value func(*format.SiteCost) int64) int64 {
 // ProbeCost is what the probes took while traces were recorded, as far as their events are in the traces.
 type ProbeCost struct {
 	Known      bool // calibrations tell the cost of at least one of the functions
-	Raw        bool // it was not to be subtracted
+	Raw        bool // it was not to be subtracted: Hits and Subtracted are 0
 	Hits       time.Duration
 	Traced     time.Duration // of all threads, from the first event of each to its last
 	Inside     time.Duration // outermost complete calls, as measured
 	Subtracted time.Duration // from them
-	Unknown    int           // functions for which the cost is not known
+	Unknown    int           // functions with events for which the cost is not known
 }
 
 func (p *ProbeCost) add(src *source, sum *tally, raw bool) {
@@ -179,7 +179,7 @@ func (p *ProbeCost) add(src *source, sum *tally, raw bool) {
 	for i := range src.tables.Funcs {
 		if f := &src.tables.Funcs[i]; known[costClass{f.EntryClass, f.ReturnClass}] {
 			p.Known = true
-		} else {
+		} else if i < len(sum.used) && sum.used[i] {
 			p.Unknown++
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -111,8 +112,8 @@ func TestMovedCosts(t *testing.T) {
 		list = append(list, format.Calibration{TimeNs: uint64(i), Sites: sites(call), QuietNs: 100, InterruptNs: 10})
 	}
 	c.calibrate(list)
-	if want := (callCost{inside: 250, complete: 850, gone: 300, orphan: 550}); c.byFunc[0] != want {
-		t.Errorf("%+v, want %+v", c.byFunc[0], want)
+	if want := (callCost{inside: 250, complete: 850, gone: 300, orphan: 550}); *c.of(0) != want {
+		t.Errorf("%+v, want %+v", *c.of(0), want)
 	}
 	s := newSummary(nil)
 	if s.addMoved("", list); len(s.warnings) != 0 {
@@ -122,11 +123,59 @@ func TestMovedCosts(t *testing.T) {
 		list = append(list, format.Calibration{Sites: sites(3000), QuietNs: 100, InterruptNs: 10})
 	}
 	c.calibrate(list)
-	if want := int32(750); c.byFunc[0].inside != want {
-		t.Errorf("inside %d, want %d", c.byFunc[0].inside, want)
+	if want := int32(750); c.of(0).inside != want {
+		t.Errorf("inside %d, want %d", c.of(0).inside, want)
 	}
 	if s.addMoved("", list); len(s.warnings) != 1 || !strings.Contains(s.warnings[0], "from 1.000 us to 3.000 us") {
 		t.Errorf("warnings %q", s.warnings)
+	}
+}
+
+// Functions that no event came of, such as callers on stacks, are not among those whose cost is not known. And what is not
+// subtracted is not said to follow costs that have moved.
+func TestProbeCostOfCalled(t *testing.T) {
+	text := strings.ReplaceAll(costTrace, "end {", `flush
+func {"name":"main","module":0,"addr":5}
+func {"name":"silent","module":0,"addr":6}
+end {`)
+	cheap := `calibration {"quiet_ns":100,"sites":[{"entry":"nop5","return":"trampoline","entry_ns":50,"inside_ns":40,"call_ns":90}]}` + "\n"
+	text = strings.ReplaceAll(text, "end {", strings.Repeat(cheap, 5)+strings.Repeat(strings.ReplaceAll(cheap, "0,", "00,"), 5)+"end {")
+	path := writeTrace(t, text)
+	for _, raw := range []bool{false, true} {
+		r, err := Report([]string{path}, Options{Raw: raw})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Trace.Probes.Unknown != 1 || !r.Trace.Probes.Known {
+			t.Errorf("raw %v: %+v", raw, r.Trace.Probes)
+		}
+		if warned := slices.ContainsFunc(r.Warnings, func(s string) bool { return strings.Contains(s, "moved from") }); warned == raw {
+			t.Errorf("raw %v: warnings %q", raw, r.Warnings)
+		}
+	}
+}
+
+// What a calibration takes depends on the classes, which are limited, and not on how many functions there are.
+func TestCostsByClass(t *testing.T) {
+	var c costs
+	funcs := make([]format.Func, 10_000)
+	for i := range funcs {
+		funcs[i].EntryClass = []string{"nop5", "emulated", ""}[i%3]
+	}
+	c.define(funcs)
+	cal := format.Calibration{Sites: []format.SiteCost{{Entry: "emulated", EntryNs: 300}}}
+	c.calibrate([]format.Calibration{cal})
+	for i := range funcs {
+		if want := c.of(format.FuncID(i % 3)); c.of(format.FuncID(i)) != want || want.gone != []int32{0, 300, 0}[i%3] {
+			t.Fatalf("function %d costs %+v, want %+v", i, c.of(format.FuncID(i)), want)
+		}
+	}
+	for i := range 2 * maxClasses {
+		cal.Sites = append(cal.Sites, format.SiteCost{Entry: strconv.Itoa(i), EntryNs: 100})
+	}
+	c.calibrate([]format.Calibration{{}, cal})
+	if len(c.list) != maxClasses || len(c.index) != maxClasses-1 {
+		t.Errorf("%d classes", len(c.list))
 	}
 }
 

@@ -18,7 +18,7 @@
 // stack of an entry around an outermost call, and within another traced call what is between that and the entry. A stack is
 // taken by its number while events are read, and looked up when all definitions have been.
 //
-// With Options.Min a flow holds steps back until it is known which calls are long enough, 65,536 at most. A heatmap does not
+// With Options.Min a flow holds steps back until it is known which calls are long enough, 65,536 at most, with 256 MiB of values. A heatmap does not
 // know how long the trace is: it halves its resolution whenever it runs out of slices.
 //
 // Memory grows with threads, the depth of their stacks, functions (by value: up

@@ -49,7 +49,7 @@ func (s *summary) warnDropped(path string, src *source, opts *Options) {
 		return
 	}
 	s.warn(path, "%s dropped while recording (--slower-than, or if ret or duration) and not in this view: their time is that of their callers",
-		plural(calls, "call was", "calls were"))
+		Plural(calls, "call was", "calls were"))
 }
 
 // addDropped adds the calls of a trace that were dropped to its rows.
@@ -113,7 +113,7 @@ func (t *Trace) Kept() string {
 	if t.SlowerThan > 0 {
 		which = "of at least " + FormatDuration(t.SlowerThan)
 	}
-	return fmt.Sprintf("calls %s: percentiles and maximum are of these; calls, times and average of all, %s more", which, plural(t.Dropped, "call", "calls"))
+	return fmt.Sprintf("calls %s: percentiles and maximum are of these; calls, times and average of all, %s more", which, Plural(t.Dropped, "call", "calls"))
 }
 
 // slowerThan is the least duration of the calls that a trace has kept.

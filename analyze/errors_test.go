@@ -95,7 +95,7 @@ func TestErrors(t *testing.T) {
 		got := ""
 		for i := range r.Rows {
 			if n := r.Rows[i].Errors; n > 0 {
-				got += ", " + plural(n, r.Rows[i].Name, r.Rows[i].Name)
+				got += ", " + Plural(n, r.Rows[i].Name, r.Rows[i].Name)
 			}
 		}
 		if got = swapWords(got); got != strings.ReplaceAll(c.want, ", read 0", "") {

@@ -160,7 +160,7 @@ type pairer struct {
 	offs        int                     // how many definitions of that are in offNs, of how many functions
 	offFuncs    int
 	sched       bool // the scheduler was recorded
-	schedLosses switchLosses
+	schedLosses lossWindows
 	room        int // frames that may still be allocated
 
 	orphans uint64
@@ -169,31 +169,8 @@ type pairer struct {
 	insideNs, correctedNs, hitNs int64
 }
 
-func newPairer(v view) *pairer { return &pairer{view: v, room: maxFrames} }
-
-// define makes functions known, those that are already included.
-func (p *pairer) define(funcs []format.Func) {
-	for _, f := range funcs[len(p.noReturn):] {
-		p.noReturn = append(p.noReturn, f.NoReturn)
-		p.static = append(p.static, p.staticID(f.Static))
-	}
-	p.costs.define(funcs)
-	p.view.define(funcs)
-}
-
-// takeOff makes functions known that were taken off. Its functions must have been defined.
-func (p *pairer) takeOff(list []format.TakenOff, funcs []format.Func) {
-	if len(list) == 0 || len(list) == p.offs && len(funcs) == p.offFuncs {
-		return
-	}
-	p.offs, p.offFuncs = len(list), len(funcs)
-	p.offNs = map[format.FuncID]int64{}
-	offs := newTakenOff(list, funcs)
-	for id := range funcs {
-		if off := offs.of(format.FuncID(id), &funcs[id]); off != nil {
-			p.offNs[format.FuncID(id)] = int64(min(off.TimeNs, maxTimeNs))
-		}
-	}
+func newPairer(v view) *pairer {
+	return &pairer{view: v, room: maxFrames, losses: lossWindows{of: ofEvents}, schedLosses: lossWindows{of: ofSwitches}}
 }
 
 // dropOff is rule 4.
@@ -252,8 +229,9 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 		case format.DroppedReturn:
 			p.leave(t, fn, sp, Dropped)
 		case format.Hit:
+			p.costs.used[fn] = true
 			p.view.hit(t, fn)
-			p.spend(t, p.costs.byFunc[fn].hit())
+			p.spend(t, p.costs.of(fn).hit())
 		case format.StackBase:
 			t.base = b.Value[from+i]
 		case format.SchedOut, format.SchedIn, format.Wakeup:
@@ -335,7 +313,8 @@ func (p *pairer) enter(t *thread, fn format.FuncID, sp, gone uint64) {
 			p.end(t, Unwound)
 		}
 	}
-	f := frame{sp: sp, startNs: t.nowNs, costNs: int64(p.costs.byFunc[fn].inside), fn: fn, placed: sp != 0}
+	p.costs.used[fn] = true
+	f := frame{sp: sp, startNs: t.nowNs, costNs: int64(p.costs.of(fn).inside), fn: fn, placed: sp != 0}
 	var parent *frame
 	if n := len(t.frames); n > 0 {
 		parent = &t.frames[n-1]
@@ -397,7 +376,8 @@ func (p *pairer) leave(t *thread, fn format.FuncID, sp uint64, state State) {
 // orphan counts a return whose entry was not seen.
 func (p *pairer) orphan(t *thread, fn format.FuncID) {
 	p.orphans++
-	p.spend(t, int64(p.costs.byFunc[fn].orphan))
+	p.costs.used[fn] = true
+	p.spend(t, int64(p.costs.of(fn).orphan))
 }
 
 // end ends the top frame.
@@ -411,7 +391,7 @@ func (p *pairer) end(t *thread, state State) {
 	if t.sched != nil {
 		t.sched.reach(t.nowNs)
 	}
-	cost := &p.costs.byFunc[f.fn]
+	cost := p.costs.of(f.fn)
 	inside, raw, spent := f.childNs, f.rawNs, f.costNs+int64(cost.gone)
 	if state.Returned() {
 		inside, raw, spent = f.durationNs(t), f.measuredNs(t), f.costNs+int64(cost.complete)
@@ -469,5 +449,5 @@ func (p *pairer) skip(t *thread, f frame, parent *frame) {
 		state = NoReturn
 	}
 	p.view.leave(t, &f, state)
-	p.spend(t, p.costs.byFunc[f.fn].hit())
+	p.spend(t, p.costs.of(f.fn).hit())
 }

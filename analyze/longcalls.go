@@ -7,8 +7,8 @@ import (
 	"utrace/format"
 )
 
-// maxHeldSteps is how many steps wait for it to be known whether a call is long enough; one that they wait for
-// any longer counts as if it were.
+// maxHeldSteps is how many steps wait for it to be known whether a call is long enough, with maxHeldBytes of values; one that
+// they wait for any longer counts as if it were.
 const maxHeldSteps = 64 << 10
 
 // longCalls passes on the steps of the calls that took at least min, and of those around them. What a call
@@ -17,6 +17,7 @@ type longCalls struct {
 	min   time.Duration
 	visit func(*Step) error
 	held  *list.List                      // of *heldStep
+	bytes int                             // of the values in held
 	open  map[format.ThreadID][]*heldStep // calls, outermost first
 }
 
@@ -56,7 +57,7 @@ func (l *longCalls) step(s *Step) error {
 		if call.shown {
 			l.hold(s, true)
 		} else {
-			l.held.Remove(call.at)
+			l.remove(call)
 		}
 	}
 	return l.release(maxHeldSteps)
@@ -65,19 +66,30 @@ func (l *longCalls) step(s *Step) error {
 func (l *longCalls) hold(s *Step, shown bool) *heldStep {
 	h := &heldStep{Step: s, shown: shown}
 	h.at = l.held.PushBack(h)
+	l.bytes += h.bytes()
 	return h
 }
+
+// remove gives up a step, which stays among the open calls while it is open, without its values.
+func (l *longCalls) remove(h *heldStep) {
+	l.held.Remove(h.at)
+	l.bytes -= h.bytes()
+	h.Step = nil
+}
+
+func (h *heldStep) bytes() int { return len(h.Args) + len(h.Results) }
 
 // release passes on the steps up to the first whose call may be too short, and more if too many are held.
 func (l *longCalls) release(most int) error {
 	for l.held.Len() > 0 {
 		h := l.held.Front().Value.(*heldStep)
-		if !h.shown && l.held.Len() <= most {
+		if !h.shown && l.held.Len() <= most && l.bytes <= maxHeldBytes {
 			return nil
 		}
 		h.shown = true
-		l.held.Remove(h.at)
-		if err := l.visit(h.Step); err != nil {
+		step := h.Step
+		l.remove(h)
+		if err := l.visit(step); err != nil {
 			return err
 		}
 	}

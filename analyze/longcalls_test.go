@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -162,5 +163,35 @@ func TestLongCallsBounded(t *testing.T) {
 	}
 	if visited != maxHeldSteps+3 || l.held.Len() > 0 {
 		t.Errorf("%d visited, %d held", visited, l.held.Len())
+	}
+}
+
+// However long the values of steps are, only so many bytes of them are held back, and none of calls that were passed on.
+func TestLongCallsBytes(t *testing.T) {
+	visited := 0
+	l := newLongCalls(10, func(*Step) error { visited++; return nil })
+	step := func(s Step) {
+		if err := l.step(&s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := strings.Repeat("x", maxHeldBytes/10)
+	for range 10 {
+		step(Step{Kind: Enter, ThreadID: 1, Args: text})
+	}
+	if visited != 0 {
+		t.Errorf("%d steps are not held", visited)
+	}
+	for range 5 {
+		step(Step{Kind: Enter, ThreadID: 1, Args: text})
+	}
+	if visited != 5 || l.bytes > maxHeldBytes || l.open[1][0].Step != nil {
+		t.Errorf("%d steps are not held, %d bytes are", visited, l.bytes)
+	}
+	for range 15 {
+		step(Step{Kind: Leave, ThreadID: 1, Duration: 5, Results: text})
+	}
+	if err := l.flush(); err != nil || l.bytes != 0 || l.held.Len() != 0 {
+		t.Errorf("%v: %d bytes are left of %d steps", err, l.bytes, l.held.Len())
 	}
 }

@@ -14,11 +14,17 @@ type LossWindow struct {
 	Entries, Returns uint64
 }
 
-// lossWindows are the times in which events were lost, on any CPU, in order and apart from each other.
+// lossWindows are the times in which something was lost, on any CPU, in order and apart from each other.
 type lossWindows struct {
+	of   func(*format.Loss) bool // which losses are meant
 	list []LossWindow
 	seen int // losses
 }
+
+func ofEvents(l *format.Loss) bool { return l.Entries+l.Returns > 0 }
+
+// ofSwitches is about records of the scheduler.
+func ofSwitches(l *format.Loss) bool { return l.Sched > 0 }
 
 // mostUnordered is how far from the end a window may have its place: those of a round of the recorder come by CPU.
 const mostUnordered = 256
@@ -29,8 +35,9 @@ func (w *lossWindows) add(losses []format.Loss) {
 	if len(losses) <= w.seen {
 		return
 	}
-	for _, l := range losses[w.seen:] {
-		if l.Entries+l.Returns == 0 { // of the scheduler: see switchLosses
+	for i := range losses[w.seen:] {
+		l := &losses[w.seen+i]
+		if !w.of(l) {
 			continue
 		}
 		next := LossWindow{time.Duration(min(l.FirstNs, maxTimeNs)), time.Duration(min(l.LastNs, maxTimeNs)), l.Entries, l.Returns}

@@ -21,7 +21,7 @@ func TestLossWindows(t *testing.T) {
 			}
 			losses = append(losses, format.Loss{FirstNs: first, LastNs: first + rng.Uint64N(15), Entries: 1, Returns: 2})
 		}
-		var w lossWindows
+		w := lossWindows{of: ofEvents}
 		for n := range losses {
 			w.add(losses[:n+1])
 		}

@@ -104,7 +104,7 @@ func report(paths []string, opts Options) (*Result, []part, error) {
 	}
 	if tooDeep > 0 {
 		sum.warn("", "%s more than %d traced calls deep: the Linux kernel follows no more nested return probes than that in one thread",
-			plural(tooDeep, "incomplete call was", "incomplete calls were"), maxReturnProbes)
+			Plural(tooDeep, "incomplete call was", "incomplete calls were"), maxReturnProbes)
 	}
 	if len(rows) == 0 {
 		sum.warn("", "%s", opts.nothingMatches())

@@ -63,7 +63,8 @@ type Trace struct {
 	Probes     ProbeCost
 	Losses     []LossWindow    // by trace and time
 	Touched    []TouchedThread // most uncertain calls first
-	// Processes are those that events came from, by PID. One that has executed another program is there twice.
+	// Processes are those that events came from, by PID. One that has executed another program is there twice, in the order
+	// of time.
 	Processes []Process
 }
 

@@ -1,7 +1,6 @@
 package analyze
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -77,8 +76,8 @@ type sched struct {
 	woken   bool  // since it was last seen to run; it may not have left its processor by then
 	wokenNs int64 // when, the last time
 	waker   uint64
-	unknown bool // nothing is told of it, as of a goroutine
-	losses  *switchLosses
+	unknown bool         // nothing is told of it, as of a goroutine
+	losses  *lossWindows // of switches
 	frames  []schedFrame
 }
 
@@ -90,7 +89,7 @@ type schedFrame struct {
 	longest  Wait  // for which it, or a callee, was blocked
 }
 
-func newSched(t *format.Thread, losses *switchLosses) *sched {
+func newSched(t *format.Thread, losses *lossWindows) *sched {
 	return &sched{unknown: t.Goroutine != 0 || t.Track != 0, losses: losses}
 }
 
@@ -197,59 +196,9 @@ func (s *summary) addSched(path string, src *source) {
 		lost += l.Sched
 	}
 	if lost > 0 {
-		s.warn(path, "%s lost: where threads were around that is not known", plural(lost, "switch or wakeup of a thread was", "switches and wakeups of threads were"))
+		s.warn(path, "%s lost: where threads were around that is not known", Plural(lost, "switch or wakeup of a thread was", "switches and wakeups of threads were"))
 	}
 	if slices.ContainsFunc(src.tables.Threads, func(t format.Thread) bool { return t.Goroutine != 0 || t.Track != 0 }) {
 		s.warn(path, "the time of calls on goroutines, and of spans that may overlap, is not divided: the kernel schedules threads")
 	}
-}
-
-// switchLosses are the times in which records of the scheduler were lost.
-type switchLosses struct {
-	seen    int // losses of the trace
-	windows []lossWindow
-}
-
-// lossWindow is a stretch of time, both ends included.
-type lossWindow struct{ firstNs, lastNs int64 }
-
-// add takes in the losses of a trace, which are those of the last time and further ones. The windows
-// are kept apart from each other and in order.
-func (l *switchLosses) add(list []format.Loss) {
-	old := l.windows
-	from := len(old)
-	for _, loss := range list[l.seen:] {
-		if loss.Sched == 0 {
-			continue
-		}
-		w := lossWindow{int64(min(loss.FirstNs, maxTimeNs)), int64(min(max(loss.FirstNs, loss.LastNs), maxTimeNs))}
-		from = min(from, after(old, w.firstNs))
-		l.windows = append(l.windows, w)
-	}
-	l.seen = len(list)
-	slices.SortFunc(l.windows[from:], func(a, b lossWindow) int { return cmp.Compare(a.firstNs, b.firstNs) })
-	kept := l.windows[:from]
-	for _, w := range l.windows[from:] {
-		if n := len(kept); n > 0 && w.firstNs <= kept[n-1].lastNs {
-			kept[n-1].lastNs = max(kept[n-1].lastNs, w.lastNs)
-		} else {
-			kept = append(kept, w)
-		}
-	}
-	l.windows = kept
-}
-
-// after returns the first window that does not end before a moment.
-func after(windows []lossWindow, ns int64) int {
-	at, _ := slices.BinarySearchFunc(windows, ns, func(w lossWindow, ns int64) int { return cmp.Compare(w.lastNs, ns) })
-	return at
-}
-
-// touch reports whether something may have been lost from one moment to another.
-func (l *switchLosses) touch(fromNs, toNs int64) bool {
-	if len(l.windows) == 0 {
-		return false
-	}
-	at := after(l.windows, fromNs)
-	return at < len(l.windows) && l.windows[at].firstNs <= toNs
 }

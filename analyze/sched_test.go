@@ -282,7 +282,7 @@ func TestSchedSteps(t *testing.T) {
 // Windows of losses are joined, whatever order they come in.
 func TestSwitchLosses(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	var l switchLosses
+	l := lossWindows{of: ofSwitches}
 	var lost [1000]bool
 	var list []format.Loss
 	for range 60 {
@@ -302,7 +302,7 @@ func TestSwitchLosses(t *testing.T) {
 			want = want || is
 		}
 		if l.touch(int64(from), int64(to)) != want {
-			t.Fatalf("%d to %d: want %v of %v", from, to, want, l.windows)
+			t.Fatalf("%d to %d: want %v of %v", from, to, want, l.list)
 		}
 	}
 }
@@ -310,7 +310,7 @@ func TestSwitchLosses(t *testing.T) {
 // The longest time that a call was blocked may lie in what it calls.
 func TestLongestWait(t *testing.T) {
 	var s sched
-	s.losses = new(switchLosses)
+	s.losses = new(lossWindows)
 	sleep := func(from, to int64, waker uint64) {
 		s.row(from, format.SchedOut, 1)
 		s.row(to, format.Wakeup, waker)

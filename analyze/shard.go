@@ -22,16 +22,13 @@ type shard struct {
 }
 
 // share is the part of a batch that is for one shard, with the definitions as
-// they were at that batch: the tables only ever grow at their ends.
+// they were at that batch.
 type share struct {
 	batch   *batch
 	runs    []run
-	funcs   []format.Func
+	known   known
 	threads []format.Thread
 	process []string // by thread
-	off     []format.TakenOff
-	costs   []format.Calibration
-	losses  []format.Loss
 }
 
 // tally is what a run over a trace counts beside its views.
@@ -40,8 +37,9 @@ type tally struct {
 	orphans uint64
 	skipped uint64
 
-	tracedNs                     int64 // of all threads, from the first event of each to its last
-	insideNs, correctedNs, hitNs int64 // see pairer
+	tracedNs                     int64  // of all threads, from the first event of each to its last
+	insideNs, correctedNs, hitNs int64  // see pairer
+	used                         []bool // see costs
 	touched                      []TouchedThread
 }
 
@@ -63,14 +61,10 @@ func (t *tally) pairer(p *pairer) {
 	t.insideNs += p.insideNs
 	t.correctedNs += p.correctedNs
 	t.hitNs += p.hitNs
-}
-
-// costs returns the calibrations read so far, none if times are to be as measured.
-func (s *source) costs(opts *Options) []format.Calibration {
-	if opts.Raw {
-		return nil
+	t.used = append(t.used, make([]bool, max(0, len(p.costs.used)-len(t.used)))...)
+	for fn, used := range p.costs.used {
+		t.used[fn] = t.used[fn] || used
 	}
-	return s.tables.Calibrations
 }
 
 // pair pairs all events of the selected threads and tells the views, each of
@@ -98,7 +92,7 @@ func (s *source) pair(opts *Options, cols format.Columns, views []view) (tally, 
 		for i, runs := range parts {
 			if len(runs) > 0 {
 				b.users.Add(1)
-				shards[i].work <- share{b, runs, s.tables.Funcs, s.tables.Threads, s.processes, s.tables.TakenOff, s.costs(opts), s.tables.Losses}
+				shards[i].work <- share{b, runs, *s.known(opts), s.tables.Threads, s.processes}
 			}
 		}
 		b.release()
@@ -124,11 +118,7 @@ func newShard(v view) *shard {
 
 func (sh *shard) run() {
 	for w := range sh.work {
-		sh.pairer.define(w.funcs)
-		sh.pairer.takeOff(w.off, w.funcs)
-		sh.pairer.costs.calibrate(w.costs)
-		sh.pairer.losses.add(w.losses)
-		sh.pairer.schedLosses.add(w.losses)
+		sh.pairer.learn(&w.known)
 		for _, r := range w.runs {
 			t := sh.thread(r.thread, &w)
 			sh.pairer.process(t, &w.batch.Batch, r.from, r.to)

@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"runtime"
@@ -13,6 +14,7 @@ import (
 const (
 	maxDefinitions     = 1 << 20 // of each kind
 	maxDefinitionBytes = 128 << 20
+	maxObjects         = 4 << 20 // in their JSON: an empty one takes 3 bytes there, and up to 200 in memory
 )
 
 // source reads the events of one trace, decoded by several goroutines, in the
@@ -21,8 +23,10 @@ type source struct {
 	reader *format.Reader
 	meta   format.Meta
 	tables format.Tables
-	defs   int    // bytes of all definitions
-	events uint64 // so far
+	defs   int // bytes of all definitions
+	// objects is how many braces are opened in them: no less than there are objects.
+	objects int
+	events  uint64 // so far
 
 	switches  uint64         // so far
 	comms     map[int]string // of the processes, by PID: the program that each runs at this place in the file
@@ -212,8 +216,10 @@ func (s *source) accept(b *batch) error {
 func (s *source) define(def format.Definition) error {
 	t := &s.tables
 	s.defs += len(def.Info)
-	most := max(len(t.Modules), len(t.Funcs), len(t.Processes), len(t.Threads), len(t.Losses), len(t.LeftOut), len(t.TakenOff), len(t.Dropped), len(t.Stacks))
-	if s.defs > maxDefinitionBytes || most >= maxDefinitions {
+	s.objects += bytes.Count(def.Info, []byte("{"))
+	most := max(len(t.Modules), len(t.Funcs), len(t.Processes), len(t.Threads), len(t.Losses), len(t.LeftOut), len(t.TakenOff), len(t.Dropped),
+		len(t.Stacks), len(t.Calibrations))
+	if s.defs > maxDefinitionBytes || s.objects > maxObjects || most >= maxDefinitions {
 		return errors.New("too many definitions")
 	}
 	if err := t.Apply(def); err != nil {

@@ -189,11 +189,7 @@ func (c *cursor) before(other *cursor) bool {
 }
 
 func (m *merger) batch(b *batch, src *source, opts *Options) {
-	m.pairer.define(src.tables.Funcs)
-	m.pairer.takeOff(src.tables.TakenOff, src.tables.Funcs)
-	m.pairer.costs.calibrate(src.costs(opts))
-	m.pairer.losses.add(src.tables.Losses)
-	m.pairer.schedLosses.add(src.tables.Losses)
+	m.pairer.learn(src.known(opts))
 	m.threads = append(m.threads, make([]*thread, len(src.tables.Threads)-len(m.threads))...)
 	m.heap = m.heap[:0]
 	for _, r := range b.runs {

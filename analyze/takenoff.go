@@ -79,6 +79,6 @@ func (s *summary) addTakenOff(path string, t *format.Tables) {
 			break
 		}
 		s.warn(path, "%s was taken off %s after the start, after %s: %s. What it did later was not recorded",
-			off.Name, FormatDuration(off.At), plural(off.Hits, "hit", "hits"), off.Reason)
+			off.Name, FormatDuration(off.At), Plural(off.Hits, "hit", "hits"), off.Reason)
 	}
 }

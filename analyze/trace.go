@@ -64,16 +64,18 @@ func (s *summary) add(path string, src *source, sum tally, opts *Options) {
 		s.warn(path, "trace is not complete: %s", damage)
 	}
 	s.trace.Probes.add(src, &sum, opts.Raw)
-	s.addMoved(path, t.Calibrations)
+	if !opts.Raw {
+		s.addMoved(path, t.Calibrations)
+	}
 	s.addLoss(path, t)
 	s.trace.Touched = append(s.trace.Touched, sum.touched...)
 	s.addSched(path, src)
 	s.addTakenOff(path, t)
 	if sum.orphans > 0 {
-		s.warn(path, "%s seen whose entry was not: calls that had begun before the recording or before a fork, or lost entries", plural(sum.orphans, "return was", "returns were"))
+		s.warn(path, "%s seen whose entry was not: calls that had begun before the recording or before a fork, or lost entries", Plural(sum.orphans, "return was", "returns were"))
 	}
 	if sum.skipped > 0 {
-		s.warn(path, "%s nested too deeply to be followed: counted as incomplete", plural(sum.skipped, "call was", "calls were"))
+		s.warn(path, "%s nested too deeply to be followed: counted as incomplete", Plural(sum.skipped, "call was", "calls were"))
 	}
 }
 
@@ -100,15 +102,15 @@ func (s *summary) addLoss(path string, t *format.Tables) {
 	if lost == 0 {
 		return
 	}
-	var windows lossWindows
+	windows := lossWindows{of: ofEvents}
 	windows.add(slices.SortedStableFunc(slices.Values(t.Losses), func(a, b format.Loss) int { return cmp.Compare(a.FirstNs, b.FirstNs) }))
 	s.trace.Losses = append(s.trace.Losses, windows.list...)
 	when := ""
 	if entries+returns > 0 {
 		when = fmt.Sprintf(" between %s and %s after the start, %s of them",
-			FormatDuration(time.Duration(first)), FormatDuration(time.Duration(last)), plural(entries, "entry", "entries"))
+			FormatDuration(time.Duration(first)), FormatDuration(time.Duration(last)), Plural(entries, "entry", "entries"))
 	}
-	s.warn(path, "%s lost%s", plural(lost, "event was", "events were"), when)
+	s.warn(path, "%s lost%s", Plural(lost, "event was", "events were"), when)
 	if t.End == nil {
 		return
 	}
@@ -131,7 +133,7 @@ func (s *summary) addLoss(path string, t *format.Tables) {
 		if l.Entries == 1 {
 			verb = "was"
 		}
-		s.warn(path, "%s of %s %s lost", plural(l.Entries, "entry", "entries"), t.Funcs[l.Func].Name, verb)
+		s.warn(path, "%s of %s %s lost", Plural(l.Entries, "entry", "entries"), t.Funcs[l.Func].Name, verb)
 	}
 }
 
@@ -154,9 +156,7 @@ func (s *summary) result() Trace {
 		tr.PIDs = append(tr.PIDs, pid)
 	}
 	slices.Sort(tr.PIDs)
-	slices.SortStableFunc(tr.Processes, func(a, b Process) int {
-		return cmp.Or(cmp.Compare(a.PID, b.PID), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Command, b.Command))
-	})
+	slices.SortStableFunc(tr.Processes, func(a, b Process) int { return cmp.Compare(a.PID, b.PID) })
 	tr.Processes = slices.Compact(tr.Processes)
 	slices.SortFunc(tr.Touched, func(a, b TouchedThread) int {
 		return cmp.Or(cmp.Compare(b.Uncertain, a.Uncertain), cmp.Compare(a.PID, b.PID), cmp.Compare(a.TID, b.TID), cmp.Compare(a.Name, b.Name))
@@ -171,7 +171,8 @@ func appendNew(list []string, s string) []string {
 	return append(list, s)
 }
 
-func plural(n uint64, one, many string) string {
+// Plural writes a number and what it counts.
+func Plural(n uint64, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}

@@ -78,7 +78,7 @@ func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 		views := make([]view, opts.views())
 		for i := range views {
 			part := newCallPaths(opts, byThread, newGrouping(values))
-			part.stacks = src.meta.Stacks && opts.By == ""
+			part.stacks = src.meta.Stacks
 			views[i] = part
 		}
 		columns := opts.columns()
@@ -90,21 +90,31 @@ func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 		}
 		sum.add(path, src, t, opts)
 		sum.warnDropped(path, src, opts)
+		number := func(fn format.FuncID, value uint32) uint32 {
+			key := rowKey{fns.add(&src.tables.Funcs[fn], src.tables.Modules), value}
+			n, ok := index[key]
+			if !ok {
+				n = uint32(len(list))
+				index[key] = n
+				list = append(list, key)
+			}
+			return n
+		}
 		for _, v := range views {
 			part := v.(*callPaths)
 			numbers := make([]uint32, part.groups.count(len(src.tables.Funcs)))
 			for i := range numbers {
 				g := part.groups.of(i)
-				key := rowKey{fns.add(&src.tables.Funcs[g.fn], src.tables.Modules), g.value}
-				n, ok := index[key]
-				if !ok {
-					n = uint32(len(list))
-					index[key] = n
-					list = append(list, key)
-				}
-				numbers[i] = n
+				numbers[i] = number(g.fn, g.value)
 			}
-			all.merge(part, numbers, src.tables.Stacks, src.meta.Sched)
+			callers := func(parent, stack uint32) uint32 {
+				value := uint32(noValue)
+				if around := all.nodes[parent].fn; int(around) < len(list) {
+					value = list[around].value
+				}
+				return all.callers(parent, stack, src.tables.Stacks, func(fn format.FuncID) uint32 { return number(fn, value) })
+			}
+			all.merge(part, numbers, callers, src.meta.Sched)
 		}
 	}
 	if all.crowded {
@@ -277,8 +287,8 @@ func (c *callPaths) hit(t *thread, fn format.FuncID) {
 }
 
 // merge adds the paths of a part of a trace, whose functions and groups have other
-// numbers here.
-func (c *callPaths) merge(part *callPaths, numbers []uint32, stacks []format.Stack, sched bool) {
+// numbers here. callers returns the node of a stack below another node.
+func (c *callPaths) merge(part *callPaths, numbers []uint32, callers func(parent, stack uint32) uint32, sched bool) {
 	here := make([]uint32, len(part.nodes))
 	for l, at := range part.roots {
 		here[at] = c.root(l)
@@ -293,7 +303,7 @@ func (c *callPaths) merge(part *callPaths, numbers []uint32, stacks []format.Sta
 		case int(fn) < len(numbers):
 			fn = numbers[fn]
 		case fn >= fnStack && fn < fnStack+maxDefinitions:
-			here[i] = c.callers(here[n.parent], fn-fnStack, numbers, stacks)
+			here[i] = callers(here[n.parent], fn-fnStack)
 			continue
 		}
 		here[i] = c.child(here[n.parent], fn)
@@ -311,14 +321,15 @@ func (c *callPaths) merge(part *callPaths, numbers []uint32, stacks []format.Sta
 }
 
 // callers returns the node of a call's caller: that of the functions on a stack, from the one that parent stands for on. Where that one is
-// not on the stack, only the direct caller is known to be inside of it.
-func (c *callPaths) callers(parent, stack uint32, numbers []uint32, stacks []format.Stack) uint32 {
+// not on the stack, only the direct caller is known to be inside of it. number numbers functions that have the value of what is
+// around them.
+func (c *callPaths) callers(parent, stack uint32, stacks []format.Stack, number func(format.FuncID) uint32) uint32 {
 	around := c.nodes[parent].fn
 	var inner []uint32
 	found := around == fnRoot
 	for stack != 0 && int(stack) <= len(stacks) && len(inner) < format.MaxStack {
 		s := &stacks[stack-1]
-		fn := numbers[s.Func]
+		fn := number(s.Func)
 		if fn == around {
 			found = true
 			break

@@ -19,31 +19,53 @@
 // A batch holds either events or definitions. The rows of events are sorted by
 // thread, and by time within each; the batches follow each other in time.
 //
+// Kinds of rows. Those below 16 are of a thread:
+//
+//	0   Entry          a function is entered
+//	1   Return         it returns; value is the return value
+//	2   TailEntry      entered by a tail call: the caller's frame is gone, its return is still to come, at the same stack pointer
+//	3   Hit            a probe without a return is passed
+//	4   Pause          nothing but time
+//	5   StackBase      value is the stack base from here on
+//	6   SchedOut       the thread leaves its processor
+//	7   SchedIn        it runs again
+//	8   Wakeup         it may run again
+//	9   DroppedReturn  the return of a call that did not meet a condition, see Dropped
+//
+// From 16 on they are definitions, with the JSON of the struct of that name in info: 16 Module, 17 Func, 18 Process, 19 Thread, 20 Loss,
+// 21 LeftOut, 22 End, 23 TakenOff, 24 Calibration, 25 Dropped, 26 Stack.
+//
 // Time. The running sum of delta_ns over all rows of a thread, from the start of the file, is
 // the time in nanoseconds since the start of the recording. A gap of more than
-// 4.29 s, which one delta cannot hold, is bridged by rows of kind 4 (Pause).
+// 4.29 s, which one delta cannot hold, is bridged by Pauses.
 //
-// Stack. A row of kind 5 (StackBase) says in value from where the stack_bytes
+// Stack. A StackBase says in value from where the stack_bytes
 // of the thread's following rows count down: stack pointer = base - stack_bytes.
 // A thread that changes to a stack elsewhere gets a new base. 0 bytes: unknown. The
 // stack pointer is that at the function's entry; for a return it is adjusted, so
 // that a call's entry and its return have the same one.
 //
-// The scheduler. With Meta.Sched, rows of the kinds 6 (SchedOut), 7 (SchedIn) and 8 (Wakeup) tell when a thread that has
+// The scheduler. With Meta.Sched, rows of the kinds 6, 7 and 8 tell when a thread that has
 // had an event leaves its processor, runs again, and may run again: between 6 and 8 it is blocked, if the value of 6, its
 // state, is not 0; up to 7 it waits for a processor. These rows have func 0 and are not counted as events. Threads with a goroutine
 // or a track have none: the scheduler knows only threads.
 //
 // Definitions. What a number in the columns thread or func stands for is said by
-// a row of kind 19 (Thread) or 17 (Func), in an earlier batch: the number is in the
-// column itself and in value, and info is the JSON of the struct of that
-// name. Further kinds define modules (numbered by value), processes, losses, functions left
-// out, functions taken off while recording, what hits cost, stacks, and the end, which is the last row of a trace that was completed.
+// a Thread or Func, in an earlier batch: the number is in the column itself and in value. Modules and Stacks are numbered by value alone.
+// A function belongs to a Module, a thread to the last Process defined before it with its PID. An End is the last row of a trace that
+// was completed.
+//
+// Calls that are not kept. Where only some calls were to be recorded, by a condition that is decided at the return (duration > 1ms,
+// Meta.SlowerThanNs), the others are numbers: a Dropped has those of a function in a process, and of several for these two the last counts.
+// Such a call has no rows, unless one that was kept lies inside it: then its entry is there, and its return is a DroppedReturn, with
+// the time and stack pointer of a Return. It is among those that Dropped counts. total_ns leaves out the
+// calls inside another of the same function, self_ns the probed calls inside. inside_ns is about the calls of the function that were kept:
+// the time of dropped calls directly inside them, which has no rows and is not their self time.
 //
 // Cost. A Calibration says what the hits of each class of sites cost when it was made; entry_class and return_class of a Func name the
 // classes of its sites. It counts for the batches of events behind it.
 //
-// Stacks. In the column value an entry may have the number of a row of kind 26 (Stack, numbered by value from 1): the place that it
+// Stacks. In the column value an entry may have the number of a Stack, which count from 1: the place that it
 // was called from, whose own caller is the Stack that it names, and so on. What stacks have in common is there once. They
 // are found out when the recording ends: an entry may come before the definition of its stack, and a trace that was
 // not completed has none of them.

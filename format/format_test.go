@@ -69,6 +69,27 @@ stack {"func":1,"addr":4120,"outer":1}
 end {"stop":{"mono_ns":30000000005,"wall_ns":30000000007},"reason":"test","events":0,"entries":0,"lost":5,"func_lost":[{"func":1,"entries":3,"returns":2}]}
 `
 
+// The documentation of the format lists every kind of row there is.
+func TestKindsAreDocumented(t *testing.T) {
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Join(strings.Fields(strings.ReplaceAll(string(doc), "//", " ")), " ")
+	for kind, text := range kindNames() {
+		name := ""
+		for word := range strings.SplitSeq(text, "-") {
+			name += strings.ToUpper(word[:1]) + word[1:]
+		}
+		if want := fmt.Sprintf(" %d %s", kind, name); !strings.Contains(words, want+" ") && !strings.Contains(words, want+",") && !strings.Contains(words, want+".") {
+			t.Errorf("no %q", want)
+		}
+	}
+	if !strings.Contains(words, "inside_ns") {
+		t.Error("no inside_ns")
+	}
+}
+
 func fromText(t testing.TB, text string) *bytes.Reader {
 	t.Helper()
 	f := &memFile{}

@@ -29,7 +29,7 @@ const (
 // Flame writes a tree as a flame graph: callers below callees, as wide as the time that they took. The
 // picture needs nothing from elsewhere.
 func Flame(w io.Writer, t *analyze.Tree) error {
-	f := &flame{out: bufio.NewWriter(w), widths: map[*analyze.Node]time.Duration{}}
+	f := &flame{out: bufio.NewWriter(w), by: t.By, widths: map[*analyze.Node]time.Duration{}}
 	var roots []*analyze.Node
 	for _, thread := range t.Threads {
 		roots = append(roots, thread.Roots...)
@@ -50,7 +50,7 @@ func Flame(w io.Writer, t *analyze.Tree) error {
 	f.frame("all", 0, f.all, 0, 0, 0)
 	x := time.Duration(0)
 	for _, n := range roots {
-		f.node(n, x, 1)
+		f.node(n, x, 1, "")
 		x += f.widths[n]
 	}
 	fmt.Fprintf(f.out, "<script><![CDATA[\n%s]]></script>\n</svg>\n", flameScript)
@@ -59,6 +59,7 @@ func Flame(w io.Writer, t *analyze.Tree) error {
 
 type flame struct {
 	out    *bufio.Writer
+	by     string // what values the nodes have
 	widths map[*analyze.Node]time.Duration
 	all    time.Duration
 	bottom int // y of the lowest row
@@ -76,13 +77,14 @@ func (f *flame) measure(n *analyze.Node) int {
 	return rows + 1
 }
 
-func (f *flame) node(n *analyze.Node, x time.Duration, depth int) {
+// node draws n and what is above it; around is the value of its caller.
+func (f *flame) node(n *analyze.Node, x time.Duration, depth int, around string) {
 	width := f.widths[n]
-	if !f.frame(n.Function.Name, x, width, depth, n.Self, n.Calls) {
+	if !f.frame(nodeName(n, f.by, around), x, width, depth, n.Self, n.Calls) {
 		return
 	}
 	for _, child := range n.Children {
-		f.node(child, x, depth+1)
+		f.node(child, x, depth+1, n.Value.Text)
 		x += f.widths[child]
 	}
 }
@@ -97,7 +99,7 @@ func (f *flame) frame(name string, x, width time.Duration, depth int, self time.
 	y := f.bottom - depth*flameRow
 	title := fmt.Sprintf("%s: %s, %.2f%%", name, analyze.FormatDuration(width), 100*float64(width)/float64(max(1, f.all)))
 	if depth > 0 {
-		title += fmt.Sprintf(", self %s, %s", analyze.FormatDuration(self), count(calls, "call", "calls"))
+		title += fmt.Sprintf(", self %s, %s", analyze.FormatDuration(self), analyze.Plural(calls, "call", "calls"))
 	}
 	fmt.Fprintf(f.out, "<g class=\"frame\" data-name=\"%s\"><title>%s</title><rect x=\"%.2f\" y=\"%d\" width=\"%.2f\" height=\"%d\" fill=\"%s\" rx=\"1\"/><text x=\"%.2f\" y=\"%d\">%s</text></g>\n",
 		html.EscapeString(name), html.EscapeString(title), left, y, wide, flameRow-1, flameColour(name), left+3, y+12, html.EscapeString(fitting(name, wide)))

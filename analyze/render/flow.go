@@ -13,9 +13,12 @@ import (
 // bracesTitle is the first line of uftrace's layout.
 const bracesTitle = "# DURATION     TID     FUNCTION"
 
-// maxHeld is how many lines wait for it to be known whether a call has others
+// Limits on the lines that wait for it to be known whether a call has others
 // inside; one that does for longer is shown as if it had.
-const maxHeld = 64 << 10
+const (
+	maxHeld      = 64 << 10
+	maxHeldBytes = 64 << 20 // of their text
+)
 
 // Flow writes the calls of traces in the order of time, in the layout of uftrace
 // replay or, with arrows, of uflow. It returns the warnings about the traces.
@@ -59,6 +62,7 @@ func Flow(w io.Writer, paths []string, opts analyze.Options, arrows bool) (warni
 type braces struct {
 	out     *bufio.Writer
 	held    []heldLine
+	bytes   int                     // in held
 	first   int                     // number of held[0], counted from the start
 	waiting map[format.ThreadID]int // number of the line that waits for the thread's next step
 }
@@ -74,26 +78,38 @@ func (f *braces) step(s *analyze.Step) error {
 	if waits {
 		delete(f.waiting, s.ThreadID)
 		line := &f.held[entered-f.first]
-		line.waiting = false
 		if s.Kind == analyze.Leave && (s.State == analyze.Complete || s.State == analyze.NoReturn) {
-			line.text = braceLine(s, call(&line.step)+result(s)+";")
+			f.decide(line, braceLine(s, call(&line.step)+result(s)+";"))
 			return f.release()
 		}
-		line.text = braceLine(&line.step, opening(&line.step))
+		f.decide(line, braceLine(&line.step, opening(&line.step)))
 	}
 	switch s.Kind {
 	case analyze.Enter:
 		f.waiting[s.ThreadID] = f.first + len(f.held)
-		f.held = append(f.held, heldLine{step: *s, waiting: true})
+		f.hold(heldLine{step: *s, waiting: true})
 	case analyze.Hit:
-		f.held = append(f.held, heldLine{text: braceLine(s, call(s)+";")})
+		f.hold(heldLine{text: braceLine(s, call(s)+";")})
 	case analyze.Waited:
-		f.held = append(f.held, heldLine{text: braceLine(s, "/* linux:schedule"+waited(s.Wait)+" */")})
+		f.hold(heldLine{text: braceLine(s, "/* linux:schedule"+waited(s.Wait)+" */")})
 	case analyze.Leave:
-		f.held = append(f.held, heldLine{text: braceLine(s, "}"+result(s)+" /* "+s.Func.Name+ending(s.State)+" */")})
+		f.hold(heldLine{text: braceLine(s, "}"+result(s)+" /* "+s.Func.Name+ending(s.State)+" */")})
 	}
 	return f.release()
 }
+
+func (f *braces) hold(line heldLine) {
+	f.held = append(f.held, line)
+	f.bytes += line.bytes()
+}
+
+// decide ends the waiting of a line.
+func (f *braces) decide(line *heldLine, text string) {
+	f.bytes += len(text) - line.bytes()
+	*line = heldLine{text: text}
+}
+
+func (l *heldLine) bytes() int { return len(l.text) + len(l.step.Args) }
 
 func opening(s *analyze.Step) string { return call(s) + " {" }
 
@@ -147,17 +163,19 @@ func (f *braces) release() error {
 	for ; n < len(f.held); n++ {
 		line := &f.held[n]
 		if line.waiting {
-			if len(f.held)-n <= maxHeld {
+			if len(f.held)-n <= maxHeld && f.bytes <= maxHeldBytes {
 				break
 			}
 			delete(f.waiting, line.step.ThreadID)
-			line.text = braceLine(&line.step, opening(&line.step))
+			f.decide(line, braceLine(&line.step, opening(&line.step)))
 		}
+		f.bytes -= line.bytes()
 		if _, err := f.out.WriteString(line.text); err != nil {
 			return err
 		}
 	}
 	f.first += n
+	clear(f.held[:n]) // the array may stay for long
 	f.held = f.held[n:]
 	return nil
 }
@@ -167,7 +185,7 @@ func (f *braces) flush() error {
 	for i := range f.held {
 		line := &f.held[i]
 		if line.waiting {
-			line.text, line.waiting = braceLine(&line.step, opening(&line.step)), false
+			f.decide(line, braceLine(&line.step, opening(&line.step)))
 		}
 	}
 	return f.release()

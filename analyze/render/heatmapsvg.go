@@ -42,7 +42,7 @@ func HeatmapSVG(w io.Writer, maps []analyze.Heatmap) error {
 func heatmapSVG(w io.Writer, m *analyze.Heatmap, y int) int {
 	most := mostCalls(m)
 	fmt.Fprintf(w, "<text x=\"%d\" y=\"%d\" font-size=\"13\">%s: %s by latency and when they began</text>\n", heatLeft, y+heatTop-12,
-		html.EscapeString(m.Label), count(m.Calls, "complete call", "complete calls"))
+		html.EscapeString(m.Label), analyze.Plural(m.Calls, "complete call", "complete calls"))
 	y += heatTop
 	for r := len(m.Rows) - 1; r >= 0; r-- {
 		row := &m.Rows[r]
@@ -54,7 +54,7 @@ func heatmapSVG(w io.Writer, m *analyze.Heatmap, y int) int {
 			light := 88 - 68*intensity(n, most)
 			at := m.From + time.Duration(s)*m.Slice
 			fmt.Fprintf(w, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"hsl(14,85%%,%.0f%%)\"><title>%s of %s to %s, %s to %s after the start</title></rect>\n",
-				heatLeft+s*heatCell, y, heatCell-1, heatCell-1, light, count(n, "call", "calls"), analyze.FormatDuration(row.Low),
+				heatLeft+s*heatCell, y, heatCell-1, heatCell-1, light, analyze.Plural(n, "call", "calls"), analyze.FormatDuration(row.Low),
 				analyze.FormatDuration(row.High), analyze.FormatDuration(at), analyze.FormatDuration(at+m.Slice))
 		}
 		y += heatCell
@@ -66,12 +66,4 @@ func heatmapSVG(w io.Writer, m *analyze.Heatmap, y int) int {
 		fmt.Fprintf(w, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text>\n", right, y+14, analyze.FormatDuration(m.From+time.Duration(m.Slices)*m.Slice))
 	}
 	return y + heatBottom
-}
-
-// count writes a number and what it counts.
-func count(n uint64, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }

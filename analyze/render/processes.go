@@ -3,7 +3,6 @@ package render
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"utrace/analyze"
 )
@@ -13,8 +12,6 @@ const (
 	mostProcesses = 20  // that the header lists
 	mostCommand   = 100 // characters of a command line
 	mostNames     = 3   // of programs in a line of the table
-	mostValue     = 100 // characters of a value that calls are grouped by
-	mostLabel     = 60  // characters of a label up to which the columns are aligned
 )
 
 // processes writes which processes there are, if there are several.
@@ -35,16 +32,7 @@ func processes(line func(name, value string), list []analyze.Process) {
 	}
 }
 
-// cut shortens a text to a number of characters.
-func cut(text string, most int) string {
-	runes := []rune(text)
-	if len(runes) <= most {
-		return text
-	}
-	return string(runes[:most]) + "…"
-}
-
-// processNames has the name of each process; nil where all have the same.
+// processNames has the name of each process, of two programs the later one; nil where all have the same.
 type processNames map[int]string
 
 func newProcessNames(t *analyze.Trace) processNames {
@@ -52,29 +40,12 @@ func newProcessNames(t *analyze.Trace) processNames {
 	several := false
 	for _, p := range t.Processes {
 		several = several || p.Name != t.Processes[0].Name
-		names[p.PID] = p.Name // of two programs, the later one
+		names[p.PID] = p.Name
 	}
 	if !several {
 		return nil
 	}
 	return names
-}
-
-// addColumn adds a column to the labels of a table's lines, the first of which is the title.
-func addColumn(labels []string, title string, cell func(row int) string) {
-	width := 0
-	for _, label := range labels {
-		if w := utf8.RuneCountInString(label); w <= mostLabel {
-			width = max(width, w)
-		}
-	}
-	for i := range labels {
-		text := title
-		if i > 0 {
-			text = cell(i - 1)
-		}
-		labels[i] += strings.Repeat(" ", max(0, width-utf8.RuneCountInString(labels[i]))) + "  " + text
-	}
 }
 
 // list names the programs of some processes.

@@ -48,7 +48,7 @@ func header(w io.Writer, t *analyze.Trace) {
 	line("kept", t.Kept())
 	line("left out", fmt.Sprint(t.LeftOut))
 	if n := len(t.TakenOff); n > 0 {
-		line("taken off", count(uint64(n), "function, which cost too much: marked with *, its", "functions, which cost too much: marked with *, their")+" calls count only up to then")
+		line("taken off", analyze.Plural(uint64(n), "function, which cost too much: marked with *, its", "functions, which cost too much: marked with *, their")+" calls count only up to then")
 	}
 	line("probes", probes(&t.Probes))
 	line("threads", fmt.Sprint(t.Threads))
@@ -143,7 +143,7 @@ func incomplete(w io.Writer, rows []analyze.Row, by string) {
 	}
 	rest := ""
 	if more := len(list) - len(names); more > 0 {
-		rest = ", and of " + count(uint64(more), "more function", "more functions")
+		rest = ", and of " + analyze.Plural(uint64(more), "more function", "more functions")
 	}
 	fmt.Fprintf(w, "\nincomplete calls (not in the times): %s%s\n", strings.Join(names, ", "), rest)
 }

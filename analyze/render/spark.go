@@ -30,7 +30,7 @@ func sparklines(rows []analyze.Row) (lines []string, scale string) {
 		return lines, ""
 	}
 	from, to := analyze.OctaveStart(low), analyze.OctaveStart(high+1)
-	return lines, analyze.FormatDuration(from) + " to " + analyze.FormatDuration(to) + ", " + count(uint64(step), "power", "powers") + " of two a character"
+	return lines, analyze.FormatDuration(from) + " to " + analyze.FormatDuration(to) + ", " + analyze.Plural(uint64(step), "power", "powers") + " of two a character"
 }
 
 // sparkline has no spaces, so that the number of a line's fields is always the same.

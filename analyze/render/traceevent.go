@@ -44,7 +44,7 @@ func traceEvents(w io.Writer, paths []string, opts analyze.Options, only []analy
 	e.out.WriteString(`{"displayTimeUnit": "ns", "traceEvents": [`)
 	for i, path := range paths {
 		e.file = i
-		e.open, e.known = map[format.ThreadID][]*analyze.Step{}, map[format.ThreadID]bool{}
+		e.open, e.held, e.known = map[format.ThreadID][]openCall{}, 0, map[format.ThreadID]bool{}
 		e.named = map[int]bool{}
 		w, err := analyze.Flow(path, opts, false, e.step)
 		for _, text := range w {
@@ -58,7 +58,7 @@ func traceEvents(w io.Writer, paths []string, opts analyze.Options, only []analy
 		}
 	}
 	if e.dropped > 0 {
-		warnings = append(warnings, fmt.Sprintf("trace events: %s left out after the first %d", count(e.dropped, "call or wait was", "calls and waits were"), most))
+		warnings = append(warnings, fmt.Sprintf("trace events: %s left out after the first %d", analyze.Plural(e.dropped, "call or wait was", "calls and waits were"), most))
 	}
 	e.out.WriteString("\n]}\n")
 	return warnings, e.out.Flush()
@@ -80,15 +80,25 @@ func keepRows(rows []analyze.Row) func(*format.Func) bool {
 	return func(f *format.Func) bool { return have[key{f.Name, f.File, f.Addr}] }
 }
 
+// mostHeldBytes bounds the arguments that are kept of open calls; further ones are left out.
+const mostHeldBytes = 256 << 20
+
+// openCall is what a call is written with when it ends.
+type openCall struct {
+	at   time.Duration
+	args string
+}
+
 type eventWriter struct {
 	out       *bufio.Writer
 	keep      func(*format.Func) bool
 	processes map[int]string
-	file      int                                 // number of the trace
-	open      map[format.ThreadID][]*analyze.Step // calls, outermost first
-	known     map[format.ThreadID]bool            // threads that have their metadata
-	named     map[int]bool                        // processes that have
-	events    uint64                              // calls and hits
+	file      int                            // number of the trace
+	open      map[format.ThreadID][]openCall // outermost first
+	held      int                            // bytes of their arguments
+	known     map[format.ThreadID]bool       // threads that have their metadata
+	named     map[int]bool                   // processes that have
+	events    uint64                         // calls and hits
 	waits     uint64
 	most      uint64
 	dropped   uint64
@@ -108,17 +118,23 @@ type traceEvent struct {
 }
 
 func (e *eventWriter) step(s *analyze.Step) error {
-	var from *analyze.Step
+	from := openCall{s.At, s.Args}
 	switch s.Kind {
 	case analyze.Enter:
-		e.open[s.ThreadID] = append(e.open[s.ThreadID], s)
+		if e.held += len(from.args); e.held > mostHeldBytes {
+			e.held -= len(from.args)
+			from.args = ""
+		}
+		e.open[s.ThreadID] = append(e.open[s.ThreadID], from)
 		return nil
 	case analyze.Waited:
 		return e.waited(s)
 	case analyze.Leave:
 		open := e.open[s.ThreadID]
 		from = open[len(open)-1]
+		open[len(open)-1] = openCall{}
 		e.open[s.ThreadID] = open[:len(open)-1]
+		e.held -= len(from.args)
 	}
 	if e.keep != nil && !e.keep(s.Func) {
 		return nil
@@ -131,17 +147,16 @@ func (e *eventWriter) step(s *analyze.Step) error {
 		return err
 	}
 	event := traceEvent{Name: s.Func.Name, PID: e.pid(s.Thread), TID: tid(s), Args: map[string]any{}}
-	if from == nil {
-		event.Phase, event.Scope, event.TsUs = "i", "t", microseconds(s.At)
-		from = s
+	if s.Kind == analyze.Leave {
+		event.Phase, event.TsUs, event.DurUs = "X", microseconds(from.at), microseconds(s.At-from.at)
 	} else {
-		event.Phase, event.TsUs, event.DurUs = "X", microseconds(from.At), microseconds(s.At-from.At)
+		event.Phase, event.Scope, event.TsUs = "i", "t", microseconds(s.At)
 	}
-	if s.Kind == analyze.Leave && s.State == analyze.Complete && s.Duration != s.At-from.At {
+	if s.Kind == analyze.Leave && s.State == analyze.Complete && s.Duration != s.At-from.at {
 		event.Args["duration_ns"] = int64(s.Duration) // less what probes cost, which would not nest in time
 	}
-	if from.Args != "" {
-		event.Args["arguments"] = from.Args
+	if from.args != "" {
+		event.Args["arguments"] = from.args
 	}
 	if s.Results != "" {
 		event.Args["result"] = s.Results

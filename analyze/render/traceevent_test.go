@@ -45,19 +45,24 @@ func parseEvents(t *testing.T, data []byte) []parsed {
 func writeEvents(t *testing.T, paths []string, opts analyze.Options, only []analyze.Row, most uint64) ([]parsed, []string) {
 	t.Helper()
 	var out bytes.Buffer
-	w, err := traceEvents(&out, paths, opts, only, []analyze.Process{{PID: 100, Name: "prog"}}, most)
+	r, err := analyze.Report(paths, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := traceEvents(&out, paths, opts, only, r.Trace.Processes, most)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return parseEvents(t, out.Bytes()), w
 }
 
-// TestTraceEvents: events have what the format asks for, nest within each thread, and are the calls of the report.
+// TestTraceEvents: events have what the format asks for, nest within each thread, and are the calls of the report and the waits of the flow.
 func TestTraceEvents(t *testing.T) {
 	for _, name := range traces() {
 		path := trace(t, name)
 		events, _ := writeEvents(t, []string{path}, analyze.Options{}, nil, 1000)
 		calls, total := map[string]uint64{}, int64(0)
+		var waits, wantWaits [][3]int64
 		named := map[string]bool{}
 		threads := map[[2]int][]parsed{}
 		for _, e := range events {
@@ -77,7 +82,13 @@ func TestTraceEvents(t *testing.T) {
 					t.Fatalf("%s: %+v", name, e)
 				}
 				threads[id] = append(threads[id], e)
-				if e.Args["end"] == nil {
+				if e.Name == "linux:schedule" {
+					waits = append(waits, [3]int64{e.startNs(), e.endNs(), int64(e.Args["blocked_ns"].(float64))})
+					continue
+				}
+				if ns, ok := e.Args["duration_ns"].(float64); ok { // without what the probes took
+					total += int64(ns)
+				} else if e.Args["end"] == nil {
 					total += int64(math.Round(*e.Dur * 1000))
 				}
 			case "i":
@@ -102,6 +113,17 @@ func TestTraceEvents(t *testing.T) {
 		}
 		if len(calls) > 0 && name != "names" || total != sum {
 			t.Errorf("%s: calls differ by %v; %d ns, want %d", name, calls, total, sum)
+		}
+		if _, err := analyze.Flow(path, analyze.Options{}, false, func(s *analyze.Step) error {
+			if s.Kind == analyze.Waited {
+				wantWaits = append(wantWaits, [3]int64{int64(s.At - s.Duration), int64(s.At), int64(s.Wait.Blocked)})
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(waits, wantWaits) || (name == "sched") != (len(waits) > 0) {
+			t.Errorf("%s: waits %v, want %v", name, waits, wantWaits)
 		}
 		for id, list := range threads {
 			slices.SortStableFunc(list, func(a, b parsed) int {

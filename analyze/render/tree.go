@@ -40,10 +40,7 @@ func (t *treeWriter) node(n *analyze.Node, around string, branch bool) {
 	if n.Total > 0 {
 		total = aligned(n.Total)
 	}
-	name := n.Function.Name
-	if n.Value.Text != around {
-		name += " " + t.by + "=" + cut(cmp.Or(n.Value.Text, "-"), mostValue)
-	}
+	name := nodeName(n, t.by, around)
 	calls := ""
 	if n.Calls > 0 {
 		calls = fmt.Sprintf("(%d) ", n.Calls)
@@ -65,6 +62,14 @@ func (t *treeWriter) node(n *analyze.Node, around string, branch bool) {
 		}
 	}
 	t.bars = t.bars[:level]
+}
+
+// nodeName names a function, with its value where that is not the one around it.
+func nodeName(n *analyze.Node, by, around string) string {
+	if n.Value.Text == around {
+		return n.Function.Name
+	}
+	return n.Function.Name + " " + by + "=" + cut(cmp.Or(n.Value.Text, "-"), mostValue)
 }
 
 func (t *treeWriter) line(total string, branch bool, text string) {

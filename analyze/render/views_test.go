@@ -27,7 +27,8 @@ func trace(t *testing.T, name string) string {
 
 // traces are those of testdata/traces whose names, threads and ends of calls differ.
 func traces() []string {
-	return []string{"nesting", "names", "threads", "recursion", "open", "longjmp", "noreturn", "coroutine", "lost", "deep"}
+	return []string{"nesting", "names", "threads", "recursion", "open", "longjmp", "noreturn", "coroutine", "lost", "deep",
+		"sched", "values", "probecost", "takenoff", "stacks", "tailcall"}
 }
 
 func report(t *testing.T, path string) *analyze.Result {
@@ -295,6 +296,29 @@ func TestPictures(t *testing.T) {
 	}
 }
 
+// A flame graph by value names each, where it begins.
+func TestFlameValues(t *testing.T) {
+	fn, inner := analyze.Function{Name: "serve"}, analyze.Function{Name: "read"}
+	var roots []*analyze.Node
+	for _, text := range []string{`"a<b"`, "7", ""} {
+		value := analyze.Value{Text: text}
+		child := &analyze.Node{Function: &inner, Value: value, Calls: 1, Total: 4, Self: 4}
+		roots = append(roots, &analyze.Node{Function: &fn, Value: value, Calls: 1, Total: 9, Self: 5, Children: []*analyze.Node{child}})
+	}
+	var out bytes.Buffer
+	if err := Flame(&out, &analyze.Tree{By: "host", Threads: []analyze.ThreadTree{{Roots: roots}}}); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, title := range texts(t, out.Bytes(), "title") {
+		name, _, _ := strings.Cut(title, ": ")
+		names = append(names, name)
+	}
+	if want := []string{"all", `serve host="a<b"`, "read", "serve host=7", "read", "serve", "read"}; !slices.Equal(names, want) {
+		t.Errorf("frames %q, want %q", names, want)
+	}
+}
+
 func TestPictureNames(t *testing.T) {
 	name := `"/><script>alert(1)</script>]]>&'`
 	fn := analyze.Function{Name: name}
@@ -329,6 +353,8 @@ func TestSparklines(t *testing.T) {
 			t.Fatal(err)
 		}
 		with := strings.Split(sparks.String(), "\n")
+		header := with[slices.IndexFunc(with, func(s string) bool { return strings.Contains(s, "  Function") })]
+		at := strings.Index(header, "Distribution")
 		for i, line := range strings.Split(plain.String(), "\n") {
 			if line == "" && i > 12 {
 				break // below the table
@@ -337,7 +363,7 @@ func TestSparklines(t *testing.T) {
 				continue
 			}
 			runes := []rune(with[i])
-			spark := string(runes[len([]rune(line[:2+9*12])):][:sparkWidth])
+			spark := string(runes[at:][:sparkWidth])
 			if got := strings.Replace(with[i], spark+"  ", "", 1); got != line || strings.ContainsAny(spark, " ") {
 				t.Errorf("%s: %q with %q, want %q", name, got, spark, line)
 			}

@@ -160,7 +160,7 @@ Results go to standard output, warnings to standard error.`,
 	flags.StringVar(&f.sort, "sort", "total", "sort the report by `KEY`: total, self, calls, avg, p50, p90, p99, max, errors, cpu, runnable, blocked or name")
 	flags.IntVar(&f.top, "top", 0, "only the first `N` functions of the report")
 	flags.StringVar(&f.function, "function", "", "only functions that match `PATTERN`, a glob or a /regular expression/; in --flow, --tree and the files with all that they call")
-	flags.StringVar(&f.by, "by", "", "group the report, --tree and --pprof by `KEY`: pid, tid, comm, or the name of a recorded argument or result (ret: the result)")
+	flags.StringVar(&f.by, "by", "", "group the report, --tree, --flame and --pprof by `KEY`: pid, tid, comm, or the name of a recorded argument or result (ret: the result)")
 	flags.StringArrayVar(&f.errors, "error", nil, "count calls as errors by `RULE`, a condition such as 'ret < 0' or 'malloc: ret == 0' on the functions that have what it names; repeatable")
 	flags.IntSliceVar(&f.pids, "pid", nil, "only this process (`PID`); repeatable")
 	flags.IntSliceVar(&f.tids, "tid", nil, "only this thread (`TID`); repeatable")
@@ -278,20 +278,21 @@ func checkFiles(paths []string, views []view) error {
 	return nil
 }
 
-// oneOfEach refuses a trace that is given twice: its calls would count twice.
+// oneOfEach refuses a trace that is given twice: its calls would count twice. What cannot be read is left to the reader.
 func oneOfEach(paths []string) error {
 	var before []os.FileInfo
-	for i, path := range paths {
+	var names []string
+	for _, path := range paths {
 		info, err := os.Stat(path)
 		if err != nil {
-			return err
+			continue
 		}
-		for k, other := range before {
+		for i, other := range before {
 			if os.SameFile(info, other) {
-				return usageError{fmt.Errorf("%s and %s are the same file: its calls would count twice", paths[k], paths[i])}
+				return usageError{fmt.Errorf("%s and %s are the same file: its calls would count twice", names[i], path)}
 			}
 		}
-		before = append(before, info)
+		before, names = append(before, info), append(names, path)
 	}
 	return nil
 }

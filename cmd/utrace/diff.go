@@ -80,7 +80,7 @@ where names are ambiguous. Calls, total and self time are per trace.`,
 	flags.StringVar(&f.function, "function", "", "only functions that match `PATTERN`, a glob or a /regular expression/")
 	flags.IntVar(&f.top, "top", 0, "only the first `N` functions")
 	flags.BoolVar(&f.json, "json", false, "print the comparison as JSON")
-	flags.StringVar(&f.pprof, "pprof", "", "write a profile of the differences for pprof to `FILE`")
+	flags.StringVar(&f.pprof, "pprof", "", "write a profile of the differences for pprof to `FILE`; - is standard output, without the table then")
 	return cmd
 }
 
@@ -90,6 +90,8 @@ func (f *diffFlags) parse() (opts analyze.Options, least float64, conditions []*
 	switch {
 	case err != nil || !(least >= 0 && least <= 1e6):
 		err = fmt.Errorf("--min-change %s: want a percentage, such as 5%%", f.minChange)
+	case f.json && f.pprof == "-":
+		err = errors.New("--json and --pprof -: both to standard output")
 	case f.top < 0:
 		err = fmt.Errorf("--top %d: want a positive number", f.top)
 	case f.function != "":
@@ -114,6 +116,11 @@ func runDiff(out, errOut io.Writer, f *diffFlags) error {
 	if err != nil {
 		return err
 	}
+	for _, side := range [][]string{f.oldPaths, f.newPaths} {
+		if err := oneOfEach(side); err != nil {
+			return err
+		}
+	}
 	c, err := analyze.Diff(f.oldPaths, f.newPaths, opts, least)
 	if err != nil {
 		return fmt.Errorf("could not compare: %w", err)
@@ -122,7 +129,7 @@ func runDiff(out, errOut io.Writer, f *diffFlags) error {
 		fmt.Fprintf(errOut, "utrace: warning: %s\n", text)
 	}
 	if f.pprof != "" {
-		if err := writeDiffProfile(f, opts); err != nil {
+		if err := writeDiffProfile(out, f, opts); err != nil {
 			return err
 		}
 	}
@@ -142,10 +149,11 @@ func runDiff(out, errOut io.Writer, f *diffFlags) error {
 	if f.top > 0 {
 		top = min(top, f.top)
 	}
-	if f.json {
+	switch {
+	case f.json:
 		c.Changes = c.Changes[:top]
 		err = render.DiffJSON(out, c, verdicts)
-	} else {
+	case f.pprof != "-":
 		err = render.Diff(out, c, top)
 	}
 	if err != nil || len(messages) == 0 {
@@ -157,7 +165,7 @@ func runDiff(out, errOut io.Writer, f *diffFlags) error {
 	return exitError(1)
 }
 
-func writeDiffProfile(f *diffFlags, opts analyze.Options) error {
+func writeDiffProfile(out io.Writer, f *diffFlags, opts analyze.Options) error {
 	for _, path := range slices.Concat(f.oldPaths, f.newPaths) {
 		if sameFile(path, f.pprof) {
 			return usageError{fmt.Errorf("--pprof %s: that is one of the traces", f.pprof)}
@@ -166,6 +174,9 @@ func writeDiffProfile(f *diffFlags, opts analyze.Options) error {
 	p, _, err := analyze.DiffProfile(f.oldPaths, f.newPaths, opts)
 	if err != nil {
 		return err
+	}
+	if f.pprof == "-" {
+		return p.Write(out)
 	}
 	return render.File(f.pprof, p.Write)
 }

@@ -55,6 +55,9 @@ func TestDiffCommand(t *testing.T) {
 		{[]string{one, two}, 0, "# result  0 of 4 functions changed significantly", ""},
 		{[]string{one, slow}, 0, "# result  2 of 4 functions", ""},
 		{[]string{one, two, "--", two, one}, 0, "2 traces", ""},
+		{[]string{one, two, "--", slow, slow}, 2, "", "are the same file: its calls would count twice"},
+		{[]string{one, one, "--", slow}, 2, "", "are the same file"},
+		{[]string{"--json", "--pprof", "-", one, two}, 2, "", "both to standard output"},
 		{[]string{"--fail-if", "p50 > +10%", one, two}, 0, "# result", ""},
 		{[]string{"--fail-if", "second: p50 > +10%", one, slow}, 1, "# result", "utrace: failed: second: p50 from 20."},
 		{[]string{"--fail-if", "third: p50 > +10%", one, slow}, 0, "# result", ""},
@@ -110,12 +113,14 @@ func TestDiffProfile(t *testing.T) {
 	if len(diff.Failed) != 1 || diff.Failed[0].Condition != "self > 1ms" || diff.Failed[0].Functions[0] != "second" {
 		t.Errorf("%+v", diff.Failed)
 	}
-	f, err := os.Open(pb)
+	want, err := os.ReadFile(pb)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	p, err := profile.Parse(f)
+	if stdout, stderr, status := utrace(t, "diff", "--fail-if", "self > 1ms", "--pprof", "-", one, slow); stdout != string(want) || status != 1 || !strings.Contains(stderr, "failed: ") {
+		t.Errorf("--pprof -: status %d, %d bytes, want %d\n%s", status, len(stdout), len(want), stderr)
+	}
+	p, err := profile.ParseData(want)
 	if err != nil {
 		t.Fatal(err)
 	}

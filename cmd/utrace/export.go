@@ -40,16 +40,19 @@ The report's figures are sums over the rows; README.md has the query.`,
   duckdb -c "select function, count(*), sum(total_ns) from 'calls.parquet' group by all"`,
 		Args: usageArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runExport(cmd.ErrOrStderr(), path, args)
+			return runExport(cmd.OutOrStdout(), cmd.ErrOrStderr(), path, args)
 		},
 	}
-	cmd.Flags().StringVar(&path, "parquet", "", "the `FILE` to write")
+	cmd.Flags().StringVar(&path, "parquet", "", "the `FILE` to write, - for standard output")
 	return cmd
 }
 
-func runExport(errOut io.Writer, path string, traces []string) error {
+func runExport(out, errOut io.Writer, path string, traces []string) error {
 	if path == "" {
 		return usageError{errors.New("want --parquet FILE")}
+	}
+	if err := oneOfEach(traces); err != nil {
+		return err
 	}
 	for _, trace := range traces {
 		if sameFile(trace, path) {
@@ -57,16 +60,22 @@ func runExport(errOut io.Writer, path string, traces []string) error {
 		}
 	}
 	var warnings []string
-	err := render.File(path, func(out io.Writer) error {
-		w, err := render.NewParquetWriter(out)
+	write := func(w io.Writer) error {
+		table, err := render.NewParquetWriter(w)
 		if err != nil {
 			return err
 		}
-		if warnings, err = analyze.EachCall(traces, analyze.Options{}, w.Write); err != nil {
+		if warnings, err = analyze.EachCall(traces, analyze.Options{}, table.Write); err != nil {
 			return err
 		}
-		return w.Close()
-	})
+		return table.Close()
+	}
+	var err error
+	if path == "-" {
+		err = write(out)
+	} else {
+		err = render.File(path, write)
+	}
 	for _, text := range warnings {
 		fmt.Fprintf(errOut, "utrace: warning: %s\n", text)
 	}

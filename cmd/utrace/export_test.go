@@ -214,11 +214,23 @@ func writeText(t *testing.T, path, text string) {
 
 func TestExportUsage(t *testing.T) {
 	trace := traceFile(t, "nesting")
-	for _, args := range [][]string{{}, {trace}, {"--parquet", "x"}, {"--parquet", trace, trace}} {
+	for _, args := range [][]string{{}, {trace}, {"--parquet", "x"}, {"--parquet", trace, trace}, {"--parquet", "-", trace, trace}} {
 		cmd := newRootCommand()
 		cmd.SetArgs(append([]string{"export"}, args...))
 		if err := cmd.Execute(); !errors.As(err, new(usageError)) {
 			t.Errorf("export %q: %v is no usage error", args, err)
 		}
+	}
+}
+
+// What export writes to standard output is what it writes to a file.
+func TestExportStandardOutput(t *testing.T) {
+	trace := traceFile(t, "nesting")
+	want, err := os.ReadFile(export(t, trace))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stdout, stderr, status := utrace(t, "export", "--parquet", "-", trace); status != 0 || stdout != string(want) {
+		t.Errorf("status %d, %d bytes, want %d\n%s", status, len(stdout), len(want), stderr)
 	}
 }

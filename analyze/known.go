@@ -1,0 +1,54 @@
+package analyze
+
+import "utrace/format"
+
+// known is what a trace has defined up to some batch: its tables only ever grow at their ends.
+type known struct {
+	funcs  []format.Func
+	off    []format.TakenOff
+	costs  []format.Calibration // none if times are to be as measured
+	losses []format.Loss
+}
+
+// known returns what is defined so far.
+func (s *source) known(opts *Options) *known {
+	k := known{funcs: s.tables.Funcs, off: s.tables.TakenOff, losses: s.tables.Losses}
+	if !opts.Raw {
+		k.costs = s.tables.Calibrations
+	}
+	return &k
+}
+
+// learn takes note of what is known ahead of the next rows, what already was included.
+func (p *pairer) learn(k *known) {
+	p.define(k.funcs)
+	p.takeOff(k.off, k.funcs)
+	p.costs.calibrate(k.costs)
+	p.losses.add(k.losses)
+	p.schedLosses.add(k.losses)
+}
+
+// define makes functions known, those that are already included.
+func (p *pairer) define(funcs []format.Func) {
+	for _, f := range funcs[len(p.noReturn):] {
+		p.noReturn = append(p.noReturn, f.NoReturn)
+		p.static = append(p.static, p.staticID(f.Static))
+	}
+	p.costs.define(funcs)
+	p.view.define(funcs)
+}
+
+// takeOff makes functions known that were taken off. Its functions must have been defined.
+func (p *pairer) takeOff(list []format.TakenOff, funcs []format.Func) {
+	if len(list) == 0 || len(list) == p.offs && len(funcs) == p.offFuncs {
+		return
+	}
+	p.offs, p.offFuncs = len(list), len(funcs)
+	p.offNs = map[format.FuncID]int64{}
+	offs := newTakenOff(list, funcs)
+	for id := range funcs {
+		if off := offs.of(format.FuncID(id), &funcs[id]); off != nil {
+			p.offNs[format.FuncID(id)] = int64(min(off.TimeNs, maxTimeNs))
+		}
+	}
+}

@@ -1,0 +1,26 @@
+package render
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// mostLabel is how many characters a label may have for the column behind it to be as far right.
+const mostLabel = 60
+
+// addColumn adds a column to the labels of a table's lines, the first of which is the title.
+func addColumn(labels []string, title string, cell func(row int) string) {
+	width := 0
+	for _, label := range labels {
+		if w := utf8.RuneCountInString(label); w <= mostLabel {
+			width = max(width, w)
+		}
+	}
+	for i := range labels {
+		text := title
+		if i > 0 {
+			text = cell(i - 1)
+		}
+		labels[i] += strings.Repeat(" ", max(0, width-utf8.RuneCountInString(labels[i]))) + "  " + text
+	}
+}

@@ -1,0 +1,45 @@
+package render
+
+import (
+	"bufio"
+	"io"
+	"strings"
+	"testing"
+
+	"utrace/analyze"
+	"utrace/format"
+)
+
+// However long the values of calls are, only so many bytes of lines wait for a call that goes on.
+func TestFlowHoldsBytes(t *testing.T) {
+	f := &braces{out: bufio.NewWriter(io.Discard), waiting: map[format.ThreadID]int{}}
+	fn, thread := &format.Func{Name: "f"}, &format.Thread{}
+	step := func(s analyze.Step) {
+		s.Func, s.Thread = fn, thread
+		if err := f.step(&s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := strings.Repeat("x", maxHeldBytes/8)
+	step(analyze.Step{Kind: analyze.Enter, ThreadID: 1, Args: text})
+	for range 6 {
+		step(analyze.Step{Kind: analyze.Hit, ThreadID: 2, Args: text})
+	}
+	if len(f.held) != 7 {
+		t.Errorf("%d lines are held", len(f.held))
+	}
+	for range 3 {
+		step(analyze.Step{Kind: analyze.Enter, ThreadID: 2, Args: text})
+		step(analyze.Step{Kind: analyze.Leave, ThreadID: 2, Results: text})
+		held := 0
+		for i := range f.held {
+			held += f.held[i].bytes()
+		}
+		if held != f.bytes || held > maxHeldBytes {
+			t.Fatalf("%d bytes are held, %d counted", held, f.bytes)
+		}
+	}
+	if err := f.flush(); err != nil || f.bytes != 0 || len(f.held) != 0 {
+		t.Errorf("%v: %d bytes, %d lines are left", err, f.bytes, len(f.held))
+	}
+}
