@@ -219,7 +219,9 @@ func (s *signature) findArgument(args []argument, name string, like valueType) (
 	debug, err := s.known()
 	n, numbered := argumentNumber(name)
 	switch {
-	case numbered && (n < 1 || err == nil && n > len(debug.Params)):
+	case numbered && n < 1:
+		return 0, args, fmt.Errorf("%s: the arguments are arg1, arg2 and so on", name)
+	case numbered && err == nil && n > len(debug.Params):
 		return 0, args, fmt.Errorf("no argument is called %q: the function has %d", name, len(debug.Params))
 	case numbered && err != nil:
 		a := argument{name: name, pos: n - 1, typ: like, hidden: true}
