@@ -135,6 +135,11 @@ func FuzzSignature(f *testing.F) {
 		}
 		f.Add(d.data.abbrev, d.data.info, d.data.str, d.data.loc, d.data.loclists, d.data.addr, false)
 	}
+	for _, h := range hostileTypes() {
+		if d := h.unit.data(); len(d.info) < 1<<10 { // a large one is slow to mutate
+			f.Add(d.abbrev, d.info, []byte{}, []byte{}, []byte{}, []byte{}, false)
+		}
+	}
 	f.Fuzz(func(t *testing.T, abbrev, info, str, loc, loclists, addr []byte, arm bool) {
 		start := time.Now()
 		machine := elf.EM_X86_64

@@ -29,6 +29,8 @@ var typeAbbrevs = []byte{
 	11, tagEnumerationType, 1, attrByteSize, formData1, 0, 0,
 	12, tagEnumerator, 0, attrName, formString, attrConstValue, formData1, 0, 0,
 	13, tagStructure, 0, attrSignature, formRef4, 0, 0,
+	14, tagMember, 0, attrName, formString, attrType, formRef4, attrMemberLocation, formSdata, 0, 0,
+	15, tagMember, 0, attrName, formString, attrType, formRef4, attrMemberLocation, formData8, 0, 0,
 	0,
 }
 
@@ -58,7 +60,15 @@ func (u *typeUnit) data() *dwarfData {
 	return &dwarfData{info: u.b, abbrev: typeAbbrevs}
 }
 
-func TestHostileTypes(t *testing.T) {
+// hostileType is a type that no compiler writes, and what is to be made of it.
+type hostileType struct {
+	name string
+	unit *typeUnit
+	kind ValueKind
+	why  string
+}
+
+func hostileTypes() []hostileType {
 	const c, cpp = 0x0c, 0x04
 	chain := func(n int) *typeUnit {
 		u := newTypeUnit(c).label("t")
@@ -81,16 +91,18 @@ func TestHostileTypes(t *testing.T) {
 	for range 500_000 {
 		wide.bytes(7, 'a', 0).ref("t").bytes(0)
 	}
+	// A struct of 8 bytes with a number that ends where the struct begins: the offset of its end overflows to 0.
+	before := func(language, abbrev byte, off ...byte) *typeUnit {
+		u := newTypeUnit(language).label("t").bytes(6, 8, abbrev, 'a', 0).ref("long").bytes(off...).bytes(0)
+		return u.label("long").bytes(10, 8, encSigned)
+	}
+	const data8 = 15
+	minus8 := []byte{0xf8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 	names := newTypeUnit(c).label("t").bytes(11, 4)
 	for range 500_000 {
 		names.bytes(12, 'E', 0, 1)
 	}
-	for _, h := range []struct {
-		name string
-		unit *typeUnit
-		kind ValueKind
-		why  string
-	}{
+	return []hostileType{
 		{"a typedef of itself", newTypeUnit(c).label("t").bytes(4).ref("t"), Unknown, "its type is too deep"},
 		{"a long chain of typedefs", chain(100_000), Unknown, "its type is too deep"},
 		{"a short chain of typedefs", chain(20), Int, ""},
@@ -107,7 +119,16 @@ func TestHostileTypes(t *testing.T) {
 		{"no end of enumerators", names, Enum, ""},
 		{"a number of 200 bytes", newTypeUnit(c).label("t").bytes(10, 200, encSigned), Int, "it is a number of 200 bytes; 1, 2, 4 and 8 can be read"},
 		{"a type outside of the unit", newTypeUnit(c), Unknown, "it has no type"},
-	} {
+		{"a member before its struct, sdata", before(c, 14, 0x78), Aggregate, ""},
+		{"a member before its struct, data8", before(c, data8, minus8...), Aggregate, ""},
+		{"a member before its struct in C++", before(cpp, data8, minus8...), Aggregate, ""},
+		{"a member before its struct in Go", before(languageGo, data8, minus8...), Aggregate, ""},
+		{"a member before its struct in Rust", before(languageRust, data8, minus8...), Aggregate, ""},
+	}
+}
+
+func TestHostileTypes(t *testing.T) {
+	for _, h := range hostileTypes() {
 		for _, machine := range []elf.Machine{elf.EM_X86_64, elf.EM_AARCH64} {
 			start := time.Now()
 			d := newDebugInfo(h.unit.data(), machine)
