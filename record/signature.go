@@ -176,14 +176,15 @@ func (t valueType) tellsFailure() bool {
 
 // allOf returns all values that can be fetched, as far as there is room.
 func (s *signature) allOf(values []target.Value, name string) (list []argument) {
-	for i, v := range values {
+	for i, parts := range target.Parts(values) {
+		v := values[i]
 		a := argument{name: v.Name, described: true}
 		if a.name == "" || name == "ret" && len(values) == 1 || strings.HasPrefix(a.name, "~") {
 			if a.name = name; name == "arg" || len(values) > 1 {
 				a.name = fmt.Sprintf("%s%d", name, i+1)
 			}
 		}
-		for _, part := range v.Parts() {
+		for _, part := range parts {
 			with := a
 			with.name += strings.TrimPrefix(part.Name, v.Name)
 			if more, err := s.appendValueAs(list, with, part); err == nil && len(more) <= bpf.MaxArgs {

@@ -87,6 +87,16 @@ func hostileTypes() []hostileType {
 		}
 		return u.bytes(10, 4, encSigned)
 	}
+	// Each struct has the next one 4096 times, and the last is empty: nothing can be recorded, however many members are looked at.
+	empty := newTypeUnit(c).label("t")
+	for _, inner := range []string{"b", "c", "d"} {
+		empty.bytes(6, 16)
+		for range maxMembers {
+			empty.bytes(7, 'a', 0).ref(inner).bytes(0)
+		}
+		empty.bytes(0).label(inner)
+	}
+	empty.bytes(6, 16, 0)
 	wide := newTypeUnit(c).label("t").bytes(6, 16)
 	for range 500_000 {
 		wide.bytes(7, 'a', 0).ref("t").bytes(0)
@@ -115,6 +125,7 @@ func hostileTypes() []hostileType {
 		{"an array of itself", newTypeUnit(c).label("t").bytes(8).ref("t").bytes(9, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 0), Aggregate, ""},
 		{"an array of 2^56", newTypeUnit(c).label("t").bytes(8).ref("n").bytes(9, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 0).label("n").bytes(10, 4, encSigned), Aggregate, ""},
 		{"a declaration of itself", newTypeUnit(c).label("t").bytes(13).ref("t"), Unknown, "its type is too deep"},
+		{"no end of members without members", empty, Aggregate, ""},
 		{"no end of members", wide, Aggregate, ""},
 		{"no end of enumerators", names, Enum, ""},
 		{"a number of 200 bytes", newTypeUnit(c).label("t").bytes(10, 200, encSigned), Int, "it is a number of 200 bytes; 1, 2, 4 and 8 can be read"},
