@@ -1,6 +1,7 @@
 package target
 
 import (
+	"bytes"
 	"debug/elf"
 	"encoding/binary"
 	"strings"
@@ -160,5 +161,50 @@ func TestHostileTypes(t *testing.T) {
 				t.Logf("%s: %v", h.name, took)
 			}
 		}
+	}
+}
+
+// TestHostileDefinitions: the names of types, with those of the namespaces around them, take memory within limits.
+func TestHostileDefinitions(t *testing.T) {
+	const cpp, namespace, structure = 0x04, 2, 3
+	abbrevs := []byte{
+		1, tagCompileUnit, 1, attrLanguage, formData1, 0, 0,
+		namespace, tagNamespace, 1, attrName, formStrp, 0, 0,
+		structure, tagStructure, 0, attrName, formStrp, 0, 0,
+		0,
+	}
+	const length, texts = 4000, 20
+	var str []byte
+	for i := range texts { // each has as many texts as bytes, by where it is begun
+		str = append(append(str, bytes.Repeat([]byte{byte('a' + i)}, length)...), 0)
+	}
+	name := func(b []byte, abbrev byte, at int) []byte {
+		return binary.LittleEndian.AppendUint32(append(b, abbrev), uint32(at))
+	}
+	for _, c := range []struct {
+		name         string
+		scopes, most int
+	}{
+		{"long names", 0, maxDefinitionBytes},
+		{"names in a namespace with a long name", 1, maxDefinitionBytes},
+		{"names in namespaces with long names", 31, 0},
+	} {
+		dies := []byte{1, cpp}
+		for range c.scopes {
+			dies = name(dies, namespace, 0)
+		}
+		for at := range str {
+			dies = name(dies, structure, at)
+		}
+		dies = append(dies, make([]byte, c.scopes+1)...)
+		d := newDebugInfo(&dwarfData{info: unitOf(dies), abbrev: abbrevs, str: str}, elf.EM_X86_64)
+		total := 0
+		for key := range d.definitions() {
+			total += len(key.name)
+		}
+		if total > c.most || c.most > 0 && total == 0 {
+			t.Errorf("%s: %d bytes, want %d at most", c.name, total, c.most)
+		}
+		t.Logf("%s: %d bytes", c.name, total)
 	}
 }
