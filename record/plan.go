@@ -83,8 +83,12 @@ func (p *Plan) Funcs() int {
 	return n
 }
 
-// laterSites is how many sites of countDataSites there is room for that are found while recording.
-const laterSites = 1 << 12
+// How many sites of countDataSites there is room for that are found while recording, three for a function. The kernel has 1,776 bytes
+// for each, be it used or not: 11 MB where some functions need them, 44 MB where all do.
+const (
+	laterSites         = 3 << 11
+	laterFollowedSites = 3 << 13
+)
 
 // countDataSites returns how many sites there can be that are data for the program in the kernel (bpf.Site).
 func (p *Plan) countDataSites(later bool) int {
@@ -101,7 +105,11 @@ func (p *Plan) countDataSites(later bool) int {
 			n += sites * max(1, len(m.PIDs)+1)
 		}
 	}
-	if later && slices.ContainsFunc(p.probes, func(probe *Probe) bool { return probe.static != nil || probe.values.any() }) {
+	switch {
+	case !later:
+	case p.followsCalls():
+		n += laterFollowedSites
+	case slices.ContainsFunc(p.probes, func(probe *Probe) bool { return probe.static != nil || probe.values.any() }):
 		n += laterSites
 	}
 	return n

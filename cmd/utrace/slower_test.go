@@ -80,6 +80,26 @@ func TestSlowerThan(t *testing.T) {
 	}
 }
 
+// TestSlowerThanLater: so it is of a program that a script executes, although nothing is known of it when the recording begins.
+func TestSlowerThanLater(t *testing.T) {
+	needKernel(t)
+	const requests = 200
+	program := target(t, "slow.c", "-O1")
+	script := filepath.Join(t.TempDir(), "script")
+	if err := os.WriteFile(script, fmt.Appendf(nil, "#!/bin/sh\ntrue && %s %d && true\n", program, requests), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	trace, _, status := recordTree(t, []string{"--follow", "--slower-than", "1900us", "-e", "request", "-e", "middle"}, "sh", script)
+	if status != 0 {
+		t.Fatalf("status %d", status)
+	}
+	all, _ := slowCalls(requests)
+	calls := analyzeTrace(t, trace).calls()
+	if want := map[string]uint64{"request": all["request"], "middle": all["middle"]}; !maps.Equal(calls, want) {
+		t.Errorf("calls %v, want %v", calls, want)
+	}
+}
+
 // TestSlowOpenCall: a call that is open at the end and has lasted is in the trace, with those around it.
 func TestSlowOpenCall(t *testing.T) {
 	needKernel(t)
