@@ -200,13 +200,14 @@
 // outermost, what is their own, and what is inside of calls that were kept, so that the report can be that of all calls.
 //
 // Note: the first way to defer that was thought of, one record for the whole call at its return, breaks the order of a thread's events, and so
-// every flow; a late entry does not, as long as all that is around it has been written before anything inside it is.
+// every flow; a late entry does not, as long as all that is around it has been written before anything inside it is. Rows of the scheduler
+// are written at once, and nothing knows then whether what is around them will be kept: both together are refused (ErrLateSched).
 //
 // # Runtimes of languages
 //
 // Interpreters have static probes that pass the name of the function that is called. What they pass is not
 // recorded with each call: the program in the kernel makes a number of 64 bits from the bytes of the name and sends that; with
-// the first call of a function it sends the bytes, too (bpf/site.h: name_of, put_site), and the drainer defines
+// the first call of a function it sends the bytes, too (bpf/name.h: name_of; bpf/site.h: put_site), and the drainer defines
 // a function of the trace (catalog.go). It must not be wrong when memory is used again, so
 //
 //   - the number comes from the bytes, read at every call: an address is never taken for a name;

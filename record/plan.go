@@ -17,8 +17,13 @@ import (
 	"utrace/record/internal/target"
 )
 
-// ErrNothing is wrapped when what was asked for leaves nothing to probe.
-var ErrNothing = errors.New("nothing to probe")
+var (
+	// ErrNothing is wrapped when what was asked for leaves nothing to probe.
+	ErrNothing = errors.New("nothing to probe")
+	// ErrLateSched says that Config.Sched is asked for where calls are followed to their return.
+	ErrLateSched = errors.New("--sched, and --slower-than or a condition on ret or duration, exclude each other: " +
+		"what is kept by its end is written when it ends, behind the switches inside of it; record all calls with --sched, and let utrace analyze choose (--slowest, --min)")
+)
 
 // Plan is what a recording will attach, and what it leaves out.
 type Plan struct {
@@ -124,8 +129,8 @@ func (p *Plan) canGrow() bool {
 }
 
 // NewPlan resolves the probes of a Config. It attaches nothing and runs
-// nothing. Errors wrap ErrProbe where the text of a probe is at fault and
-// ErrNothing where all that it matches is left out.
+// nothing. Errors wrap ErrProbe where the text of a probe is at fault,
+// ErrNothing where all that it matches is left out, or are ErrLateSched.
 //
 //  1. Parse the probes, and open the files of each target: its program, its libraries.
 //  2. Without any probe, choose them (auto.go).
@@ -182,6 +187,9 @@ func (p *Plan) resolve(cfg Config) error {
 		probes = append(probes, chosen...)
 	}
 	p.probes = probes
+	if cfg.Sched && p.followsCalls() {
+		return ErrLateSched
+	}
 	for _, sc := range scopes {
 		p.programs = append(p.programs, sc.program)
 	}

@@ -214,7 +214,8 @@ A library loaded while recording is found within a second.
 
 With --slower-than, or a condition on ret or duration, calls are followed to their return in the kernel, and only then written,
 if they are kept: together with the calls around them, so that the flow is whole. Of the others their number and times are
-known: the report's calls, average and totals are of all calls, its percentiles of those that were kept.
+known: the report's calls, average and totals are of all calls, its percentiles of those that were kept. With --sched
+that is refused: the switches inside of a call would be written before it.
 
 --stack records the stack of callers at each entry of a function, each different one once: the profile and the tree of analyze then have the
 functions that have led to the traced ones. It goes by frame pointers. Go programs keep them, others if they are built
@@ -325,7 +326,7 @@ func awaitCommand(w io.Writer, sig os.Signal, signals <-chan os.Signal, ended <-
 
 // recordError sorts the errors of record: a wrong probe is a wrong usage.
 func recordError(err error) error {
-	if errors.Is(err, record.ErrSyntax) {
+	if errors.Is(err, record.ErrSyntax) || errors.Is(err, record.ErrLateSched) {
 		return usageError{err}
 	}
 	return err
