@@ -56,7 +56,7 @@ func FuzzBind(f *testing.F) {
 			}
 			checkConds(t, text, b.conds, len(b.args), len(b.results))
 			for _, flags := range []bpf.SiteFlags{0, bpf.SiteFollowed} {
-				entry, exit := b.sites(bpf.Site{Flags: flags}, !returns, s.site, elf.EM_X86_64)
+				entry, exit := b.sites(bpf.Site{Flags: flags}, s.site, elf.EM_X86_64)
 				for _, site := range []*bpf.Site{entry, exit} {
 					if site != nil && (int(site.NumArgs) > bpf.MaxArgs || int(site.NumConds) > bpf.MaxConds) {
 						t.Fatalf("%q: %d values, %d comparisons", text, site.NumArgs, site.NumConds)

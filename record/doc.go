@@ -201,7 +201,7 @@
 //
 // Note: the first way to defer that was thought of, one record for the whole call at its return, breaks the order of a thread's events, and so
 // every flow; a late entry does not, as long as all that is around it has been written before anything inside it is. Rows of the scheduler
-// are written at once, and nothing knows then whether what is around them will be kept: both together are refused (ErrLateSched).
+// and passes over instructions are written at once, when nothing knows whether what is around them will be kept: they are refused (ErrLate).
 //
 // # Runtimes of languages
 //

@@ -64,7 +64,9 @@ func (p *Plan) addFuncs(m *PlannedModule, probes []*Probe, around surroundings, 
 	}
 	for _, probe := range probes {
 		if !probe.Exclude && (probe.addr != nil || probe.delta != 0) {
-			p.addInstructions(m, probe, funcs, matched, leaveOut)
+			if err := p.addInstructions(m, probe, funcs, matched, leaveOut); err != nil {
+				return err
+			}
 		}
 	}
 	m.Funcs = slices.DeleteFunc(m.Funcs, func(fn PlannedFunc) bool { return done.addrs[fn.Addr] })
@@ -106,7 +108,7 @@ func (p *Plan) bindValues(fn *PlannedFunc, file *target.File, f target.Func, pro
 	if fn.ReturnBy == Never {
 		template.Flags |= bpf.SiteEndless
 	}
-	fn.entry, fn.exit = b.sites(template, fn.Hit, s.site, file.Machine)
+	fn.entry, fn.exit = b.sites(template, s.site, file.Machine)
 	if fn.exit != nil && fn.ReturnBy == ByTrampoline {
 		fn.exit.Flags |= bpf.SiteTrampoline
 	}

@@ -20,9 +20,8 @@ import (
 var (
 	// ErrNothing is wrapped when what was asked for leaves nothing to probe.
 	ErrNothing = errors.New("nothing to probe")
-	// ErrLateSched says that Config.Sched is asked for where calls are followed to their return.
-	ErrLateSched = errors.New("--sched, and --slower-than or a condition on ret or duration, exclude each other: " +
-		"what is kept by its end is written when it ends, behind the switches inside of it; record all calls with --sched, and let utrace analyze choose (--slowest, --min)")
+	// ErrLate is wrapped where Config.Sched or a probe on an instruction is asked for, and calls are followed to their return.
+	ErrLate = errors.New("it excludes --slower-than, and conditions on ret or duration: a call that is kept by its end is written when it ends, behind what happens inside of it")
 )
 
 // Plan is what a recording will attach, and what it leaves out.
@@ -130,7 +129,7 @@ func (p *Plan) canGrow() bool {
 
 // NewPlan resolves the probes of a Config. It attaches nothing and runs
 // nothing. Errors wrap ErrProbe where the text of a probe is at fault,
-// ErrNothing where all that it matches is left out, or are ErrLateSched.
+// ErrNothing where all that it matches is left out, or ErrLate.
 //
 //  1. Parse the probes, and open the files of each target: its program, its libraries.
 //  2. Without any probe, choose them (auto.go).
@@ -188,7 +187,7 @@ func (p *Plan) resolve(cfg Config) error {
 	}
 	p.probes = probes
 	if cfg.Sched && p.followsCalls() {
-		return ErrLateSched
+		return fmt.Errorf("--sched: %w; record all calls, and let utrace analyze choose (--slowest, --min)", ErrLate)
 	}
 	for _, sc := range scopes {
 		p.programs = append(p.programs, sc.program)

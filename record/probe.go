@@ -31,6 +31,7 @@ type Probe struct {
 	// the parameters of a C++ function. nil if they can be nothing else. A file that has such a function decides.
 	overload *pattern
 
+	behind string         // what stands behind the name
 	static *staticPattern // static probes to match, instead of all these
 	values values
 	spans  spanRule
@@ -69,6 +70,7 @@ func ParseProbe(text string) (*Probe, error) {
 			break
 		}
 	}
+	rest = strings.TrimSpace(rest)
 	head, whole, argText, result, cond, err := cutFunction(rest)
 	if err == nil {
 		err = p.values.parse(argText, result, cond)
@@ -76,6 +78,7 @@ func ParseProbe(text string) (*Probe, error) {
 	if err != nil {
 		return fail("%v", err)
 	}
+	p.behind = strings.TrimSpace(strings.TrimPrefix(rest, head))
 	file, name := splitFile(head)
 	if err := p.setFile(file); err != nil {
 		return fail("%v", err)
@@ -109,8 +112,8 @@ func ParseProbe(text string) (*Probe, error) {
 	if p.Exclude && p.delta != 0 {
 		return fail("an exclusion names a function, not a place in it")
 	}
-	if p.delta != 0 && (len(p.values.args) > 0 || p.values.all || p.values.result != nil || p.values.results) {
-		return fail("arguments are where a function is entered: in the middle of it they may be anywhere")
+	if p.delta != 0 && p.values.any() {
+		return fail("%q: an instruction is given, and %s", shorten(p.behind), whyOfCalls)
 	}
 	if p.pattern, err = newPattern(name); err != nil {
 		return fail("%v", err)
@@ -123,6 +126,9 @@ func ParseProbe(text string) (*Probe, error) {
 	}
 	return p, nil
 }
+
+// whyOfCalls says why single instructions have no values.
+const whyOfCalls = "arguments, results and conditions are of calls: leave them out, or probe the function"
 
 // shorten keeps a message about a long text readable.
 func shorten(text string) string {

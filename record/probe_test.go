@@ -1,8 +1,13 @@
+//go:build linux
+
 package record
 
 import (
 	"errors"
+	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"utrace/record/internal/target"
 )
@@ -60,9 +65,45 @@ func TestParseProbe(t *testing.T) {
 }
 
 func TestParseProbeErrors(t *testing.T) {
-	for _, text := range []string{"", "!", " ", "c:", "/bin/x:", "c:0x", "c:0xzz", "/(/", "f[z-a]", "f+0xfffffffff", "f(x:u33) -> s32", "f(x:u32) ->", "f if x >", "f if", "f(x:u32", "f+4(x:u32)", "!f(x:u32)", "f -> buf[n]", "f if x > 3 3", "a => b"} {
+	for _, text := range []string{"", "!", " ", "c:", "/bin/x:", "c:0x", "c:0xzz", "/(/", "f[z-a]", "f+0xfffffffff", "f(x:u33) -> s32", "f(x:u32) ->", "f if x >", "f if", "f(x:u32", "f+4(x:u32)", "f+4 -> s32", "f+0x10 if pid == 3", "!f(x:u32)", "f -> buf[n]", "f if x > 3 3", "a => b"} {
 		if p, err := ParseProbe(text); !errors.Is(err, ErrSyntax) || !errors.Is(err, ErrProbe) {
 			t.Errorf("%q: %+v, %v", text, p, err)
+		}
+	}
+}
+
+// TestInstructionsHaveNoValues: what stands behind an instruction is not ignored, but refused, with the place in the text.
+func TestInstructionsHaveNoValues(t *testing.T) {
+	path, err := filepath.Abs("../testdata/elf/pie.elf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const main, inside = ":0x720", ":0x722"
+	for _, c := range []struct {
+		probe  string
+		slower time.Duration
+		want   string // in the error; "": there is none
+		is     error
+	}{
+		{probe: inside},
+		{probe: ":main+2"},
+		{probe: main + "(x:s32) if x == 1"},
+		{probe: main, slower: time.Millisecond},
+		{probe: inside + "(x:s32)", want: `"(x:s32)": no function begins at 0x722`, is: ErrProbe},
+		{probe: inside + "(x:s32) -> s32 if pid == 3", want: `"(x:s32) -> s32 if pid == 3": no function begins`, is: ErrProbe},
+		{probe: inside + " if pid == 3", want: `"if pid == 3": no function begins`, is: ErrProbe},
+		{probe: ":main+2 if pid == 3", want: `"if pid == 3": an instruction is given`, is: ErrSyntax},
+		{probe: ":main+2", slower: time.Millisecond, want: "--slower-than", is: ErrLate},
+		{probe: inside, slower: time.Millisecond, want: "--slower-than", is: ErrLate},
+	} {
+		plan, err := NewPlan(Config{Probes: []string{path + c.probe}, SlowerThan: c.slower})
+		switch {
+		case err == nil:
+			if plan.Close(); plan.Funcs() != 1 || c.want != "" {
+				t.Errorf("%s: %d functions, %d left out, want %q", c.probe, plan.Funcs(), len(plan.LeftOut), c.want)
+			}
+		case c.want == "" || !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.want):
+			t.Errorf("%s: %v, want %q", c.probe, err, c.want)
 		}
 	}
 }

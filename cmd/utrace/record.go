@@ -138,7 +138,7 @@ const probeHelp = `Probes:
   FUNC                   a function of the program itself (of PID or COMMAND)
   LIB:FUNC               a function of a library: c:malloc, ssl:SSL_read, libfoo.so.1:bar
   /path/to/file:FUNC     a function in that file; without PID and COMMAND in every process
-  ...:FUNC+0x10          an instruction in a function: passes over it are counted, there is no return
+  ...:FUNC+0x10          an instruction in a function: passes over it are counted, there is no return, and nothing stands behind it
   ...:0x1234             the function or instruction at an address as objdump and nm print it
   usdt:PROVIDER:NAME     a static probe of the program or of any library that it maps; usdt:/path:PROVIDER:NAME of
                          that file (utrace list shows what there is)
@@ -214,8 +214,8 @@ A library loaded while recording is found within a second.
 
 With --slower-than, or a condition on ret or duration, calls are followed to their return in the kernel, and only then written,
 if they are kept: together with the calls around them, so that the flow is whole. Of the others their number and times are
-known: the report's calls, average and totals are of all calls, its percentiles of those that were kept. With --sched
-that is refused: the switches inside of a call would be written before it.
+known: the report's calls, average and totals are of all calls, its percentiles of those that were kept. With --sched, or
+a probe on an instruction, that is refused: what happens inside of a call would be written before it.
 
 --stack records the stack of callers at each entry of a function, each different one once: the profile and the tree of analyze then have the
 functions that have led to the traced ones. It goes by frame pointers. Go programs keep them, others if they are built
@@ -326,7 +326,7 @@ func awaitCommand(w io.Writer, sig os.Signal, signals <-chan os.Signal, ended <-
 
 // recordError sorts the errors of record: a wrong probe is a wrong usage.
 func recordError(err error) error {
-	if errors.Is(err, record.ErrSyntax) || errors.Is(err, record.ErrLateSched) {
+	if errors.Is(err, record.ErrSyntax) || errors.Is(err, record.ErrLate) {
 		return usageError{err}
 	}
 	return err
