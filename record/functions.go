@@ -23,6 +23,11 @@ func (p *Plan) addFuncs(m *PlannedModule, probes []*Probe, around surroundings, 
 	if m.Hazard == "" && h.nameless != "" && slices.ContainsFunc(funcs, func(fn target.Func) bool { return fn.Recovered }) {
 		m.Hazard = h.nameless
 	}
+	asked := probes
+	probes = make([]*Probe, len(asked))
+	for i, probe := range asked {
+		probes[i] = probe.forFuncs(funcs)
+	}
 	for _, fn := range funcs {
 		symbol, by := selectFunc(fn, probes, matched)
 		if by == nil || done.addrs[uint64(fn.Addr)] {
@@ -67,6 +72,11 @@ func (p *Plan) addFuncs(m *PlannedModule, probes []*Probe, around surroundings, 
 			if err := p.addInstructions(m, probe, funcs, matched, leaveOut); err != nil {
 				return err
 			}
+		}
+	}
+	for i, probe := range probes {
+		if matched[probe] {
+			matched[asked[i]] = true
 		}
 	}
 	m.Funcs = slices.DeleteFunc(m.Funcs, func(fn PlannedFunc) bool { return done.addrs[fn.Addr] })

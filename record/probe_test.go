@@ -4,7 +4,9 @@ package record
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -141,6 +143,52 @@ func TestMatchNames(t *testing.T) {
 		if _, got := p.pattern.match(c.fn); got != c.want {
 			t.Errorf("%s matches %s: %v", c.text, c.fn.Name, got)
 		}
+	}
+}
+
+// TestOverloads: names in parentheses are parameters if the file has such a function, else arguments to record.
+func TestOverloads(t *testing.T) {
+	point, number, flag := target.Func{Addr: 1, Name: "_ZN2ns1fE5Point"}, target.Func{Addr: 2, Name: "_ZN2ns1fEi"}, target.Func{Addr: 3, Name: "_ZN2ns1fEb"}
+	for _, c := range []struct {
+		text  string
+		funcs []target.Func
+		want  []string // the functions, and how many arguments of each are recorded
+	}{
+		{"ns::f(Point)", []target.Func{point, number, flag}, []string{"ns::f(Point) 0"}},
+		{"ns::f(Point)", []target.Func{number, flag}, []string{"ns::f(int) 1", "ns::f(bool) 1"}},
+		{"ns::f(bool) -> s32 if ret == 1", []target.Func{point, number, flag}, []string{"ns::f(bool) 0"}},
+		{"ns::*(Point)", []target.Func{point, number}, []string{"ns::f(Point) 0"}},
+		{"ns::f(p)", []target.Func{point}, []string{"ns::f(Point) 1"}},
+		{"ns::f(int)", []target.Func{point, number}, []string{"ns::f(int) 0"}},
+		{"ns::f(Point)(p)", []target.Func{point, number}, []string{"ns::f(Point) 1"}},
+		{"/^ns::f/(p)", []target.Func{point}, []string{"ns::f(Point) 1"}},
+		{"ns::f(p:u32)", []target.Func{point}, []string{"ns::f(Point) 1"}},
+	} {
+		probe, err := ParseProbe(c.text)
+		if err != nil {
+			t.Errorf("%s: %v", c.text, err)
+			continue
+		}
+		probe = probe.forFuncs(c.funcs)
+		var got []string
+		for _, fn := range c.funcs {
+			if symbol, by := selectFunc(fn, []*Probe{probe}, map[*Probe]bool{}); by != nil {
+				got = append(got, fmt.Sprintf("%s %d", target.Demangle(symbol), len(by.values.args)))
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.text, got, c.want)
+		}
+	}
+	not, err := ParseProbe("!ns::f(Point)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := not.pattern.match(point); !ok {
+		t.Error("!ns::f(Point) does not match it")
+	}
+	if _, ok := not.pattern.match(number); ok {
+		t.Error("!ns::f(Point) matches ns::f(int)")
 	}
 }
 

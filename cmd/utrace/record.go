@@ -143,8 +143,8 @@ const probeHelp = `Probes:
   usdt:PROVIDER:NAME     a static probe of the program or of any library that it maps; usdt:/path:PROVIDER:NAME of
                          that file (utrace list shows what there is)
 FUNC is a name, a glob ('SSL_*', '*') or a /regular expression/. C++ and Rust functions
-are found by mangled or demangled name, with or without parameters. A leading !
-leaves out: -e '*' -e '!*hot*'. A function that has no name in a stripped file, nor in
+are found by mangled or demangled name, with or without parameters: f(Point) is that function if the file has it, else f with
+an argument to record. A leading ! leaves out: -e '*' -e '!*hot*'. A function that has no name in a stripped file, nor in
 an installed debug file, is called sub_ and its address: sub_4a10. The spellings uprobe:FILE:FUNC and
 uretprobe:FILE:FUNC of bpftrace are understood; each records entry and return.
 
