@@ -41,9 +41,9 @@ const (
 // ServeCalibration is what a process does that Config.Calibrator starts.
 func ServeCalibration(r io.Reader, w io.Writer) error { return calibrate.Serve(r, w) }
 
-// calibrator measures what hits cost here and now, in a process of its own. It has programs and buffers of
-// its own, of the same making and with the same settings as those of the recording, so nothing of it gets into
-// the trace, or into the counts.
+// calibrator measures what plain hits cost here and now, in a process of its own. It has programs and buffers of
+// its own, of the same making as those of the recording, so nothing of it gets into the trace, or into the counts. Like
+// the recording they filter processes and count hits; stacks, the scheduler and following calls are left out (see doc.go).
 type calibrator struct {
 	cmd      *exec.Cmd
 	in       *json.Encoder

@@ -43,7 +43,7 @@
 // # What hits cost
 //
 // A process of our own (internal/calibrate) has a function for each class of site and payload, and calls the one that it is told many times in
-// a row. The probes on them have programs and buffers of their own, loaded with the settings of the recording, so that nothing of it can get into the
+// a row. The probes on them have programs and buffers of their own, so that nothing of it can get into the
 // trace or its counts (calibration.go). The records alone tell the costs: from an entry to the next passes what a call of a function that does
 // nothing costs in all, from an entry to its return what its duration shows of it, and where only the entry is probed,
 // what an entry costs. That is all that an analysis needs, and needs no clock in the process.
@@ -56,6 +56,12 @@
 // Note: medians, and interrupts apart. On a machine with load, the mean of 50 calls says how often the process was held up. How often it lost its processor
 // is known (getrusage), so as many of the longest calls are left out; what the others take beyond their median is
 // the kernel's other work, 5 to 15% of all time in that virtual machine.
+//
+// These are plain hits: the programs filter processes and count hits as those of the recording do, but leave out three things. The stack of callers
+// (Config.Stacks) costs by its depth, which is not that of the calibrating process; a row of the scheduler (Config.Sched) is written where no hit is;
+// and what it takes to follow a call (Config.SlowerThan, conditions on ret or duration) depends on the calls around it. So none of them
+// is subtracted, nor known to Config.MaxOverhead. The cost of arguments is that of two texts, at a static probe; a limit takes it for the
+// arguments and results of functions, too, and an analysis does not.
 //
 // With bpf.Perf there is none of this: probes take too long to detach. Then nothing is subtracted, and the trace says so.
 //
