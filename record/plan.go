@@ -88,7 +88,7 @@ func (p *Plan) Funcs() int {
 }
 
 // How many sites of countDataSites there is room for that are found while recording, three for a function. The kernel has 1,776 bytes
-// for each, be it used or not: 11 MB where some functions need them, 44 MB where all do.
+// for each, be it used or not: 11 MB where some functions need them, 44 MB where all do. The help of record says how many functions that is.
 const (
 	laterSites         = 3 << 11
 	laterFollowedSites = 3 << 13

@@ -215,7 +215,8 @@ A library loaded while recording is found within a second.
 With --slower-than, or a condition on ret or duration, calls are followed to their return in the kernel, and only then written,
 if they are kept: together with the calls around them, so that the flow is whole. Of the others their number and times are
 known: the report's calls, average and totals are of all calls, its percentiles of those that were kept. With --sched, or
-a probe on an instruction, that is refused: what happens inside of a call would be written before it.
+a probe on an instruction, that is refused: what happens inside of a call would be written before it. In programs and libraries
+that appear while recording there is room for 8,192 functions then, and for 2,048 with other conditions, arguments or results.
 
 --stack records the stack of callers at each entry of a function, each different one once: the profile and the tree of analyze then have the
 functions that have led to the traced ones. It goes by frame pointers. Go programs keep them, others if they are built
