@@ -64,7 +64,8 @@
 //     call, and belongs there. In a virtual machine with two processors and twenty threads that wanted them, averages
 //     were of no use, while medians held.
 //   - Two return probes at one return (tail calls) cost less than two returns.
-//   - Not known, and not subtracted: what it takes to fetch arguments and results of functions, beyond a plain hit; hits that were lost,
+//   - Not known, and not subtracted: what it takes to fetch arguments and results of functions, beyond a plain hit; to walk the stack of callers
+//     (--stack) and to follow calls (--slower-than); hits that were lost,
 //     hits that a condition has dropped, and classes of sites that are
 //     not calibrated (static probes on an instruction that is not emulated). Text arguments are taken to be as long as
 //     those of the calibration.

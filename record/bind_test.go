@@ -4,6 +4,7 @@ package record
 
 import (
 	"debug/elf"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 func FuzzBind(f *testing.F) {
 	for _, text := range []string{
 		"(...) -> ...", "(a, b:u8) -> s32 if ret < 0", "(n:str, x:buf[arg2], arg3:f64)", `(this->x, *p, a.b[2]) if a->b != 0 && !(duration > 1ms)`,
-		`(s) -> str if s =~ "x*" || ret == "y" || comm == "z"`, "if arg1 == arg2", "(a:str[4095])", "(arg13:u8)", "-> buf[3]", "() -> ", "(a->) if a", "if pid", "(x:buf[x])",
+		`(s) -> str if s =~ "x*" || ret == "y" || comm == "z"`, "if arg1 == arg2", "(a:str[4095])", "(arg13:u8)", "-> buf[3]", "() -> ", "(a->) if a", "if pid", "(x:buf[x])", "if arg0 == 1", "(x:buf[arg0])", "if arg99999999999999999999 == 1",
 		"if " + "a==1||a==2||a==3||a==4||a==5||a==6||a==7||a==8||a==9||a==10||a==11||a==12||a==13||a==14||a==15||a==16||a==17",
 	} {
 		f.Add(text, true)
@@ -55,7 +56,7 @@ func FuzzBind(f *testing.F) {
 			}
 			checkConds(t, text, b.conds, len(b.args), len(b.results))
 			for _, flags := range []bpf.SiteFlags{0, bpf.SiteFollowed} {
-				entry, exit := b.sites(bpf.Site{Flags: flags}, !returns, s.site, elf.EM_X86_64)
+				entry, exit := b.sites(bpf.Site{Flags: flags}, s.site, elf.EM_X86_64)
 				for _, site := range []*bpf.Site{entry, exit} {
 					if site != nil && (int(site.NumArgs) > bpf.MaxArgs || int(site.NumConds) > bpf.MaxConds) {
 						t.Fatalf("%q: %d values, %d comparisons", text, site.NumArgs, site.NumConds)
@@ -64,6 +65,23 @@ func FuzzBind(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestArgumentZero: there is no argument 0, with debugging information or without.
+func TestArgumentZero(t *testing.T) {
+	file := &target.File{Machine: elf.EM_X86_64}
+	with := &target.Signature{Params: []target.Value{{Name: "x", Kind: target.Pointer}}}
+	for _, s := range []*signature{{file: file, looked: true, debugErr: target.ErrNoDWARF}, {file: file, looked: true, debug: with}} {
+		for _, text := range []string{"f if arg0 == 1", "f if arg00 == 1", "f(x:buf[arg0])", "f if arg99999999999999999999 == 1"} {
+			p, err := ParseProbe(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err = s.bind(&p.values, true, 0); err == nil || !strings.Contains(err.Error(), "the arguments are arg1, arg2 and so on") {
+				t.Errorf("%s: %v", text, err)
+			}
+		}
+	}
 }
 
 // TestOpenCalls: a call that has not returned is kept only if it would be, whatever it returned.

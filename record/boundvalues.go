@@ -29,25 +29,22 @@ func (b *boundValues) fetch(list []argument, site *bpf.Site, addr target.Addr, m
 
 // sites returns what to do at the entry of a function, and at its return. Either is nil where nothing but the time is
 // wanted.
-func (b *boundValues) sites(template bpf.Site, hit bool, addr target.Addr, machine elf.Machine) (entry, exit *bpf.Site) {
+func (b *boundValues) sites(template bpf.Site, addr target.Addr, machine elf.Machine) (entry, exit *bpf.Site) {
 	followed := template.Flags&bpf.SiteFollowed != 0
 	errno := slices.ContainsFunc(b.results, func(a argument) bool { return a.typ.kind == kindErrno })
 	if errno {
 		template.Flags |= bpf.SiteThread
 	}
-	if !hit && !followed && len(b.conds) > 0 {
+	if !followed && len(b.conds) > 0 {
 		template.Flags |= bpf.SitePaired
 	}
 	template.NumConds = uint8(copy(template.Conds[:], b.conds))
 	if len(b.args) > 0 || len(b.conds) > 0 || followed || errno {
 		with := template
-		if hit {
-			with.Kind = format.Hit
-		}
 		b.fetch(b.args, &with, addr, machine)
 		entry = &with
 	}
-	if !hit && (len(b.results) > 0 || len(b.conds) > 0 || followed) {
+	if len(b.results) > 0 || len(b.conds) > 0 || followed {
 		with := template
 		with.Kind = format.Return
 		if !followed { // they have been decided on at the entry

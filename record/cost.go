@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"utrace/bpf"
 	"utrace/format"
 )
 
@@ -17,7 +18,7 @@ type Costs struct {
 	Measured                   bool          // on this machine; else typical for its sort
 	NopCall, Emulated, Stepped time.Duration // a hit, by the class of its site
 	Trampoline                 time.Duration // a return by way of the trampoline
-	Args                       time.Duration // more, for a static probe with arguments
+	Args                       time.Duration // more, where arguments or results are fetched
 }
 
 // TypicalCosts returns the costs on machines like this one, to plan with: they
@@ -42,13 +43,19 @@ func (c Costs) class(class SiteClass) time.Duration {
 	return c.Stepped
 }
 
-// Hits returns what an entry, or hit, of a function costs, and what a return does.
+// args returns what it costs more to fetch what a site wants.
+func (c Costs) args(s *bpf.Site) time.Duration {
+	if s == nil || s.NumArgs == 0 {
+		return 0
+	}
+	return c.Args
+}
+
+// Hits returns what an entry, or hit, of a function costs, and what a return does, without the stack of callers, and without following
+// the call (Config.SlowerThan).
 func (c Costs) Hits(fn *PlannedFunc) (entry, ret time.Duration) {
 	for _, s := range fn.Statics {
-		d := c.class(s.Class)
-		if s.site.NumArgs > 0 {
-			d += c.Args
-		}
+		d := c.class(s.Class) + c.args(&s.site)
 		if s.site.Kind == format.Return {
 			ret = max(ret, d)
 		} else {
@@ -64,7 +71,7 @@ func (c Costs) Hits(fn *PlannedFunc) (entry, ret time.Duration) {
 	case ByInstruction:
 		ret = c.Stepped
 	}
-	return c.class(fn.Class), ret
+	return c.class(fn.Class) + c.args(fn.entry), ret + c.args(fn.exit)
 }
 
 // Call returns what recording one call of a function costs, entry and return, as text.

@@ -43,7 +43,7 @@
 // # What hits cost
 //
 // A process of our own (internal/calibrate) has a function for each class of site and payload, and calls the one that it is told many times in
-// a row. The probes on them have programs and buffers of their own, loaded with the settings of the recording, so that nothing of it can get into the
+// a row. The probes on them have programs and buffers of their own, so that nothing of it can get into the
 // trace or its counts (calibration.go). The records alone tell the costs: from an entry to the next passes what a call of a function that does
 // nothing costs in all, from an entry to its return what its duration shows of it, and where only the entry is probed,
 // what an entry costs. That is all that an analysis needs, and needs no clock in the process.
@@ -56,6 +56,12 @@
 // Note: medians, and interrupts apart. On a machine with load, the mean of 50 calls says how often the process was held up. How often it lost its processor
 // is known (getrusage), so as many of the longest calls are left out; what the others take beyond their median is
 // the kernel's other work, 5 to 15% of all time in that virtual machine.
+//
+// These are plain hits: the programs filter processes and count hits as those of the recording do, but leave out three things. The stack of callers
+// (Config.Stacks) costs by its depth, which is not that of the calibrating process; a row of the scheduler (Config.Sched) is written where no hit is;
+// and what it takes to follow a call (Config.SlowerThan, conditions on ret or duration) depends on the calls around it. So none of them
+// is subtracted, nor known to Config.MaxOverhead. The cost of arguments is that of two texts, at a static probe; a limit takes it for the
+// arguments and results of functions, too, and an analysis does not.
 //
 // With bpf.Perf there is none of this: probes take too long to detach. Then nothing is subtracted, and the trace says so.
 //
@@ -200,13 +206,14 @@
 // outermost, what is their own, and what is inside of calls that were kept, so that the report can be that of all calls.
 //
 // Note: the first way to defer that was thought of, one record for the whole call at its return, breaks the order of a thread's events, and so
-// every flow; a late entry does not, as long as all that is around it has been written before anything inside it is.
+// every flow; a late entry does not, as long as all that is around it has been written before anything inside it is. Rows of the scheduler
+// and passes over instructions are written at once, when nothing knows whether what is around them will be kept: they are refused (ErrLate).
 //
 // # Runtimes of languages
 //
 // Interpreters have static probes that pass the name of the function that is called. What they pass is not
 // recorded with each call: the program in the kernel makes a number of 64 bits from the bytes of the name and sends that; with
-// the first call of a function it sends the bytes, too (bpf/site.h: name_of, put_site), and the drainer defines
+// the first call of a function it sends the bytes, too (bpf/name.h: name_of; bpf/site.h: put_site), and the drainer defines
 // a function of the trace (catalog.go). It must not be wrong when memory is used again, so
 //
 //   - the number comes from the bytes, read at every call: an address is never taken for a name;

@@ -23,6 +23,11 @@ func (p *Plan) addFuncs(m *PlannedModule, probes []*Probe, around surroundings, 
 	if m.Hazard == "" && h.nameless != "" && slices.ContainsFunc(funcs, func(fn target.Func) bool { return fn.Recovered }) {
 		m.Hazard = h.nameless
 	}
+	asked := probes
+	probes = make([]*Probe, len(asked))
+	for i, probe := range asked {
+		probes[i] = probe.forFuncs(funcs)
+	}
 	for _, fn := range funcs {
 		symbol, by := selectFunc(fn, probes, matched)
 		if by == nil || done.addrs[uint64(fn.Addr)] {
@@ -64,7 +69,14 @@ func (p *Plan) addFuncs(m *PlannedModule, probes []*Probe, around surroundings, 
 	}
 	for _, probe := range probes {
 		if !probe.Exclude && (probe.addr != nil || probe.delta != 0) {
-			p.addInstructions(m, probe, funcs, matched, leaveOut)
+			if err := p.addInstructions(m, probe, funcs, matched, leaveOut); err != nil {
+				return err
+			}
+		}
+	}
+	for i, probe := range probes {
+		if matched[probe] {
+			matched[asked[i]] = true
 		}
 	}
 	m.Funcs = slices.DeleteFunc(m.Funcs, func(fn PlannedFunc) bool { return done.addrs[fn.Addr] })
@@ -106,7 +118,7 @@ func (p *Plan) bindValues(fn *PlannedFunc, file *target.File, f target.Func, pro
 	if fn.ReturnBy == Never {
 		template.Flags |= bpf.SiteEndless
 	}
-	fn.entry, fn.exit = b.sites(template, fn.Hit, s.site, file.Machine)
+	fn.entry, fn.exit = b.sites(template, s.site, file.Machine)
 	if fn.exit != nil && fn.ReturnBy == ByTrampoline {
 		fn.exit.Flags |= bpf.SiteTrampoline
 	}

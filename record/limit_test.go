@@ -100,6 +100,8 @@ func TestHitCosts(t *testing.T) {
 		{PlannedFunc{Class: NopCall, ReturnBy: ByTrampoline}, 1, 1000},
 		{PlannedFunc{Class: Emulated, ReturnBy: ByInstruction}, 10, 100},
 		{PlannedFunc{Class: Stepped, ReturnBy: Never}, 100, 0},
+		{PlannedFunc{Class: NopCall, ReturnBy: ByTrampoline, entry: &bpf.Site{NumArgs: 1}, exit: &bpf.Site{}}, 10001, 1000},
+		{PlannedFunc{Class: Emulated, ReturnBy: ByInstruction, exit: &bpf.Site{NumArgs: 2}}, 10, 10100},
 		{PlannedFunc{Statics: []StaticSite{static(Emulated, format.Hit, 0)}}, 10, 0},
 		{PlannedFunc{Statics: []StaticSite{static(NopCall, format.Entry, 2), static(Stepped, format.Return, 0)}}, 10001, 100},
 	} {

@@ -17,8 +17,12 @@ import (
 	"utrace/record/internal/target"
 )
 
-// ErrNothing is wrapped when what was asked for leaves nothing to probe.
-var ErrNothing = errors.New("nothing to probe")
+var (
+	// ErrNothing is wrapped when what was asked for leaves nothing to probe.
+	ErrNothing = errors.New("nothing to probe")
+	// ErrLate is wrapped where Config.Sched or a probe on an instruction is asked for, and calls are followed to their return.
+	ErrLate = errors.New("it excludes --slower-than, and conditions on ret or duration: a call that is kept by its end is written when it ends, behind what happens inside of it")
+)
 
 // Plan is what a recording will attach, and what it leaves out.
 type Plan struct {
@@ -83,8 +87,12 @@ func (p *Plan) Funcs() int {
 	return n
 }
 
-// laterSites is how many sites of countDataSites there is room for that are found while recording.
-const laterSites = 1 << 12
+// How many sites of countDataSites there is room for that are found while recording, three for a function. The kernel has 1,776 bytes
+// for each, be it used or not: 11 MB where some functions need them, 44 MB where all do. The help of record says how many functions that is.
+const (
+	laterSites         = 3 << 11
+	laterFollowedSites = 3 << 13
+)
 
 // countDataSites returns how many sites there can be that are data for the program in the kernel (bpf.Site).
 func (p *Plan) countDataSites(later bool) int {
@@ -101,7 +109,11 @@ func (p *Plan) countDataSites(later bool) int {
 			n += sites * max(1, len(m.PIDs)+1)
 		}
 	}
-	if later && slices.ContainsFunc(p.probes, func(probe *Probe) bool { return probe.static != nil || probe.values.any() }) {
+	switch {
+	case !later:
+	case p.followsCalls():
+		n += laterFollowedSites
+	case slices.ContainsFunc(p.probes, func(probe *Probe) bool { return probe.static != nil || probe.values.any() }):
 		n += laterSites
 	}
 	return n
@@ -116,8 +128,8 @@ func (p *Plan) canGrow() bool {
 }
 
 // NewPlan resolves the probes of a Config. It attaches nothing and runs
-// nothing. Errors wrap ErrProbe where the text of a probe is at fault and
-// ErrNothing where all that it matches is left out.
+// nothing. Errors wrap ErrProbe where the text of a probe is at fault,
+// ErrNothing where all that it matches is left out, or ErrLate.
 //
 //  1. Parse the probes, and open the files of each target: its program, its libraries.
 //  2. Without any probe, choose them (auto.go).
@@ -174,6 +186,9 @@ func (p *Plan) resolve(cfg Config) error {
 		probes = append(probes, chosen...)
 	}
 	p.probes = probes
+	if cfg.Sched && p.followsCalls() {
+		return fmt.Errorf("--sched: %w; record all calls, and let utrace analyze choose (--slowest, --min)", ErrLate)
+	}
 	for _, sc := range scopes {
 		p.programs = append(p.programs, sc.program)
 	}

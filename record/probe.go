@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,10 +28,11 @@ type Probe struct {
 	pattern *pattern     // names to match, unless
 	addr    *target.Addr // an address is given
 	delta   uint64       // bytes into the function
-	// overload matches the names together with what has been read as the arguments to record: in "f(Point)" these may be
-	// the parameters of a C++ function. nil if they can be nothing else. A file that has such a function decides.
+	// overload matches the names together with what has been read as the arguments to record: in "f(Point)" this may be
+	// the parameter of a C++ function. nil if they can be nothing else. See forFuncs.
 	overload *pattern
 
+	behind string         // what stands behind the name
 	static *staticPattern // static probes to match, instead of all these
 	values values
 	spans  spanRule
@@ -69,6 +71,7 @@ func ParseProbe(text string) (*Probe, error) {
 			break
 		}
 	}
+	rest = strings.TrimSpace(rest)
 	head, whole, argText, result, cond, err := cutFunction(rest)
 	if err == nil {
 		err = p.values.parse(argText, result, cond)
@@ -76,6 +79,7 @@ func ParseProbe(text string) (*Probe, error) {
 	if err != nil {
 		return fail("%v", err)
 	}
+	p.behind = strings.TrimSpace(strings.TrimPrefix(rest, head))
 	file, name := splitFile(head)
 	if err := p.setFile(file); err != nil {
 		return fail("%v", err)
@@ -85,6 +89,16 @@ func ParseProbe(text string) (*Probe, error) {
 		return fail("it is empty; expected FUNC, LIB:FUNC or /path/to/file:FUNC")
 	case name == "":
 		return fail("no function after %q; use '*' for all of them", file+":")
+	}
+	if whole != head && areNames(argText) {
+		_, name := splitFile(whole)
+		if p.overload, err = newPattern(name); err != nil {
+			return fail("%v", err)
+		}
+	}
+	if p.Exclude && p.overload != nil {
+		_, name = splitFile(whole)
+		p = p.asOverload()
 	}
 	if p.Exclude && p.values.any() {
 		return fail("an exclusion only names functions")
@@ -109,20 +123,17 @@ func ParseProbe(text string) (*Probe, error) {
 	if p.Exclude && p.delta != 0 {
 		return fail("an exclusion names a function, not a place in it")
 	}
-	if p.delta != 0 && (len(p.values.args) > 0 || p.values.all || p.values.result != nil || p.values.results) {
-		return fail("arguments are where a function is entered: in the middle of it they may be anywhere")
+	if p.delta != 0 && p.values.any() {
+		return fail("%q: an instruction is given, and %s", shorten(p.behind), whyOfCalls)
 	}
 	if p.pattern, err = newPattern(name); err != nil {
 		return fail("%v", err)
 	}
-	if whole != head {
-		_, name := splitFile(whole)
-		if p.overload, err = newPattern(name); err != nil {
-			p.overload = nil
-		}
-	}
 	return p, nil
 }
+
+// whyOfCalls says why single instructions have no values.
+const whyOfCalls = "arguments, results and conditions are of calls: leave them out, or probe the function"
 
 // shorten keeps a message about a long text readable.
 func shorten(text string) string {
@@ -144,6 +155,27 @@ func (p *Probe) setFile(file string) (err error) {
 		p.Lib = file
 	}
 	return err
+}
+
+// areNames reports whether a list of arguments can be a list of the parameters of a C++ function: names of types.
+func areNames(args string) bool {
+	return !slices.ContainsFunc(strings.Split(args, ","), func(part string) bool { return !isName(strings.TrimSpace(part)) })
+}
+
+// asOverload is the probe with what was read as arguments to record as a part of the name.
+func (p *Probe) asOverload() *Probe {
+	q := *p
+	q.pattern, q.overload = p.overload, nil
+	q.values.args = nil
+	return &q
+}
+
+// forFuncs is the probe as it is to be read for the functions of a file: one that has such parameters decides.
+func (p *Probe) forFuncs(funcs []target.Func) *Probe {
+	if p.overload != nil && slices.ContainsFunc(funcs, func(fn target.Func) bool { _, ok := p.overload.match(fn); return ok }) {
+		return p.asOverload()
+	}
+	return p
 }
 
 // isName reports whether the probe selects a function by its very name.

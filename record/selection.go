@@ -172,8 +172,19 @@ func selectFunc(fn target.Func, probes []*Probe, matched map[*Probe]bool) (symbo
 }
 
 // addInstructions plans the probes on single instructions: FUNC+OFFSET, and
-// addresses at which no function begins.
-func (p *Plan) addInstructions(m *PlannedModule, probe *Probe, funcs []target.Func, matched map[*Probe]bool, leaveOut func(string, target.Addr, string)) {
+// addresses at which no function begins. What a probe wants of calls is an error there.
+func (p *Plan) addInstructions(m *PlannedModule, probe *Probe, funcs []target.Func, matched map[*Probe]bool, leaveOut func(string, target.Addr, string)) error {
+	if probe.addr != nil {
+		if fn, ok := m.image.file.FuncAt(*probe.addr); ok && fn.Addr == *probe.addr {
+			return nil // selectFunc has it
+		}
+	}
+	if probe.values.any() {
+		return fmt.Errorf("%w %q: %q: no function begins at %#x, and %s", ErrProbe, shorten(probe.Text), shorten(probe.behind), uint64(*probe.addr), whyOfCalls)
+	}
+	if p.followsCalls() {
+		return fmt.Errorf("%w %q: a single instruction: %w", ErrProbe, shorten(probe.Text), ErrLate)
+	}
 	add := func(fn target.Func, symbol string, a target.Addr) {
 		matched[probe] = true
 		name := fmt.Sprintf("%s+%#x", target.DemangleNoParams(symbol), uint64(a-fn.Addr))
@@ -196,16 +207,13 @@ func (p *Plan) addInstructions(m *PlannedModule, probe *Probe, funcs []target.Fu
 	}
 	if probe.addr != nil {
 		a := *probe.addr
-		fn, ok := m.image.file.FuncAt(a)
-		switch {
-		case ok && fn.Addr == a: // a function: selectFunc has it
-		case ok:
+		if fn, ok := m.image.file.FuncAt(a); ok {
 			add(fn, fn.Name, a)
-		default:
-			matched[probe] = true
-			leaveOut(fmt.Sprintf("%#x", uint64(a)), a, "no function is known to cover this address: whether an instruction begins there cannot be told")
+			return nil
 		}
-		return
+		matched[probe] = true
+		leaveOut(fmt.Sprintf("%#x", uint64(a)), a, "no function is known to cover this address: whether an instruction begins there cannot be told")
+		return nil
 	}
 	for _, fn := range funcs {
 		if symbol, ok := probe.pattern.match(fn); ok {
@@ -217,6 +225,7 @@ func (p *Plan) addInstructions(m *PlannedModule, probe *Probe, funcs []target.Fu
 			add(fn, symbol, fn.Addr+target.Addr(probe.delta))
 		}
 	}
+	return nil
 }
 
 // classAt classifies a single instruction.

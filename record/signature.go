@@ -176,14 +176,15 @@ func (t valueType) tellsFailure() bool {
 
 // allOf returns all values that can be fetched, as far as there is room.
 func (s *signature) allOf(values []target.Value, name string) (list []argument) {
-	for i, v := range values {
+	for i, parts := range target.Parts(values) {
+		v := values[i]
 		a := argument{name: v.Name, described: true}
 		if a.name == "" || name == "ret" && len(values) == 1 || strings.HasPrefix(a.name, "~") {
 			if a.name = name; name == "arg" || len(values) > 1 {
 				a.name = fmt.Sprintf("%s%d", name, i+1)
 			}
 		}
-		for _, part := range v.Parts() {
+		for _, part := range parts {
 			with := a
 			with.name += strings.TrimPrefix(part.Name, v.Name)
 			if more, err := s.appendValueAs(list, with, part); err == nil && len(more) <= bpf.MaxArgs {
@@ -219,7 +220,9 @@ func (s *signature) findArgument(args []argument, name string, like valueType) (
 	debug, err := s.known()
 	n, numbered := argumentNumber(name)
 	switch {
-	case numbered && (n < 1 || err == nil && n > len(debug.Params)):
+	case numbered && n < 1:
+		return 0, args, fmt.Errorf("%s: the arguments are arg1, arg2 and so on", name)
+	case numbered && err == nil && n > len(debug.Params):
 		return 0, args, fmt.Errorf("no argument is called %q: the function has %d", name, len(debug.Params))
 	case numbered && err != nil:
 		a := argument{name: name, pos: n - 1, typ: like, hidden: true}

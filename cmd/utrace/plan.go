@@ -31,7 +31,8 @@ that is safe; CLASS what the kernel makes of that instruction:
   nop5      a 5-byte nop, which it replaces by a call: no trap (Linux 6.18)
   emulated  push, jmp, call, nop: it does the instruction's work itself
   stepped   any other: it runs a copy, with a second trap behind it
-COST is what a call takes longer while its entry and return are recorded, typically, on such a machine.
+COST is what a call takes longer while its entry and return are recorded, typically, on such a machine, without --stack
+and --slower-than.
 RETURN is how the return of a function is seen:
   uretprobe  the kernel replaces the return address: cheap
   ret        a probe on each return instruction, where exceptions may unwind through the function

@@ -138,13 +138,13 @@ const probeHelp = `Probes:
   FUNC                   a function of the program itself (of PID or COMMAND)
   LIB:FUNC               a function of a library: c:malloc, ssl:SSL_read, libfoo.so.1:bar
   /path/to/file:FUNC     a function in that file; without PID and COMMAND in every process
-  ...:FUNC+0x10          an instruction in a function: passes over it are counted, there is no return
+  ...:FUNC+0x10          an instruction in a function: passes over it are counted, there is no return, and nothing stands behind it
   ...:0x1234             the function or instruction at an address as objdump and nm print it
   usdt:PROVIDER:NAME     a static probe of the program or of any library that it maps; usdt:/path:PROVIDER:NAME of
                          that file (utrace list shows what there is)
 FUNC is a name, a glob ('SSL_*', '*') or a /regular expression/. C++ and Rust functions
-are found by mangled or demangled name, with or without parameters. A leading !
-leaves out: -e '*' -e '!*hot*'. A function that has no name in a stripped file, nor in
+are found by mangled or demangled name, with or without parameters: f(Point) is that function if the file has it, else f with
+an argument to record. A leading ! leaves out: -e '*' -e '!*hot*'. A function that has no name in a stripped file, nor in
 an installed debug file, is called sub_ and its address: sub_4a10. The spellings uprobe:FILE:FUNC and
 uretprobe:FILE:FUNC of bpftrace are understood; each records entry and return.
 
@@ -214,7 +214,9 @@ A library loaded while recording is found within a second.
 
 With --slower-than, or a condition on ret or duration, calls are followed to their return in the kernel, and only then written,
 if they are kept: together with the calls around them, so that the flow is whole. Of the others their number and times are
-known: the report's calls, average and totals are of all calls, its percentiles of those that were kept.
+known: the report's calls, average and totals are of all calls, its percentiles of those that were kept. With --sched, or
+a probe on an instruction, that is refused: what happens inside of a call would be written before it. In programs and libraries
+that appear while recording there is room for 8,192 functions then, and for 2,048 with other conditions, arguments or results.
 
 --stack records the stack of callers at each entry of a function, each different one once: the profile and the tree of analyze then have the
 functions that have led to the traced ones. It goes by frame pointers. Go programs keep them, others if they are built
@@ -325,7 +327,7 @@ func awaitCommand(w io.Writer, sig os.Signal, signals <-chan os.Signal, ended <-
 
 // recordError sorts the errors of record: a wrong probe is a wrong usage.
 func recordError(err error) error {
-	if errors.Is(err, record.ErrSyntax) {
+	if errors.Is(err, record.ErrSyntax) || errors.Is(err, record.ErrLate) {
 		return usageError{err}
 	}
 	return err

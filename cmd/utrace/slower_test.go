@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,9 +17,10 @@ import (
 	"time"
 )
 
-// slowCalls are the calls of testdata/targets/slow.c in n requests, by function, and those of them that sleep.
+// slowCalls are the calls of testdata/targets/slow.c in n requests, by function, and those of them that sleep: with 42 requests or
+// more so does main, which is around all others.
 func slowCalls(n int) (calls, slow map[string]uint64) {
-	calls, slow = map[string]uint64{}, map[string]uint64{}
+	calls, slow = map[string]uint64{"main": 1}, map[string]uint64{"main": 1}
 	sleeps := func(i int) bool { return i%100 == 42 }
 	for i := range n {
 		calls["request"]++
@@ -58,14 +60,13 @@ func TestSlowerThan(t *testing.T) {
 		t.Fatal(stderr)
 	}
 	r := analyzeTrace(t, trace)
-	all := r.calls()
-	delete(all, "main")
-	if !maps.Equal(all, calls) {
+	if all := r.calls(); !maps.Equal(all, calls) {
 		t.Fatalf("calls %v, want %v", all, calls)
 	}
+	var main, inside uint64 // ns
 	for _, f := range r.Functions {
-		if f.Name == "main" {
-			continue
+		if inside += f.SelfNs; f.Name == "main" {
+			main = f.TotalNs
 		}
 		// What else the machine does makes further calls slow: then they have lasted, too.
 		kept := f.Calls - f.Incomplete - f.Dropped
@@ -73,10 +74,34 @@ func TestSlowerThan(t *testing.T) {
 			t.Errorf("%s: %d kept, want %d; the shortest of %d ns", f.Name, kept, slow[f.Name], f.MinNs)
 		}
 	}
+	// Nothing is outside of main, so what all functions have for themselves, kept or not, adds up to it.
+	if diff := float64(inside) - float64(main); math.Abs(diff) > 0.05*float64(main) {
+		t.Errorf("main lasts %d ns, all functions have %d ns for themselves", main, inside)
+	}
 	for name, n := range r.incomplete() {
 		if name != "thrower" && name != "middle" || n > calls["thrower"] {
 			t.Errorf("%d calls of %s have not returned", n, name)
 		}
+	}
+}
+
+// TestSlowerThanLater: so it is of a program that a script executes, although nothing is known of it when the recording begins.
+func TestSlowerThanLater(t *testing.T) {
+	needKernel(t)
+	const requests = 200
+	program := target(t, "slow.c", "-O1")
+	script := filepath.Join(t.TempDir(), "script")
+	if err := os.WriteFile(script, fmt.Appendf(nil, "#!/bin/sh\ntrue && %s %d && true\n", program, requests), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	trace, _, status := recordTree(t, []string{"--follow", "--slower-than", "1900us", "-e", "request", "-e", "middle"}, "sh", script)
+	if status != 0 {
+		t.Fatalf("status %d", status)
+	}
+	all, _ := slowCalls(requests)
+	calls := analyzeTrace(t, trace).calls()
+	if want := map[string]uint64{"request": all["request"], "middle": all["middle"]}; !maps.Equal(calls, want) {
+		t.Errorf("calls %v, want %v", calls, want)
 	}
 }
 

@@ -151,7 +151,7 @@ func (w *walk) classifySysV(ref typeRef, t dwarfType) ([]sysVClass, string) {
 		if l.size == 16 && !l.vector && !l.x87 {
 			natural = 16
 		}
-		if !l.bits && natural > 0 && l.off%natural != 0 || l.off+l.size > size {
+		if !l.bits && natural > 0 && l.off%natural != 0 || l.off > size || l.size > size-l.off {
 			onStack = true
 			return
 		}

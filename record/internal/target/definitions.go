@@ -3,9 +3,11 @@ package target
 import "strings"
 
 const (
-	maxDefinitions = 1 << 20
-	maxScopes      = 32 // namespaces and classes around a type
-	maxSearches    = 64 // of definitions for one question; each may read all of a unit
+	maxDefinitions     = 1 << 20
+	maxDefinitionBytes = 64 << 20 // of the names of all definitions
+	maxQualifiedName   = 4096     // bytes of the name of a type with those around it
+	maxScopes          = 32       // namespaces and classes around a type
+	maxSearches        = 64       // of definitions for one question; each may read all of a unit
 )
 
 // definitionKey names a type of C or C++: with the namespaces and classes around it, and what kind it is.
@@ -67,8 +69,15 @@ func (s *scopeWalk) run(fn func(off uint64, ab *abbrev, e func() die) bool) {
 	}
 }
 
-// qualified puts the names around a type before its own.
+// qualified puts the names around a type before its own. It returns "" if that is too long.
 func (s *scopeWalk) qualified(name string) string {
+	n := len(name)
+	for _, around := range s.names {
+		n += len(around) + len("::")
+	}
+	if n > maxQualifiedName {
+		return ""
+	}
 	var b strings.Builder
 	for _, around := range s.names {
 		if around != "" {
@@ -81,6 +90,7 @@ func (s *scopeWalk) qualified(name string) string {
 // readDefinitions walks all units, once, when a type turns up that is only declared where it is used, and notes those that are defined.
 func (d *debugInfo) readDefinitions() map[definitionKey]dieRef {
 	found := map[definitionKey]dieRef{}
+	bytes := 0
 	for _, u := range d.units {
 		if !isC(u.language) && !isCPlusPlus(u.language) || len(found) >= maxDefinitions {
 			continue
@@ -91,8 +101,9 @@ func (d *debugInfo) readDefinitions() map[definitionKey]dieRef {
 			case tagStructure, tagClass, tagUnion, tagEnumerationType:
 				if def := e(); !def.declaration && len(def.name) > 0 && len(found) < maxDefinitions {
 					key := definitionKey{sameTag(ab.tag), s.qualified(string(def.name))}
-					if _, ok := found[key]; !ok {
-						found[key] = def.dieRef
+					_, known := found[key]
+					if n := bytes + len(key.name); !known && key.name != "" && n <= maxDefinitionBytes {
+						found[key], bytes = def.dieRef, n
 					}
 				}
 			}
@@ -110,7 +121,7 @@ func sameTag(tag uint64) uint64 {
 	return tag
 }
 
-// qualifiedName returns the name of a type with those around it.
+// qualifiedName returns the name of a type with those around it, "" if it is too long.
 func (d *debugInfo) qualifiedName(e die) string {
 	name := string(e.name)
 	s := scopeWalk{debugInfo: d, unit: e.unit}

@@ -84,13 +84,22 @@ func readAll(t *testing.T, b []byte) {
 	}
 }
 
-// readSignature reads the signature of a function and follows the first members of its parameters.
+// readSignature reads the signature of a function, the parts of its parameters, and follows the first members.
 func readSignature(t *testing.T, f *File, fn Func) {
 	s, err := f.Signature(fn, fn.Addr+4)
 	if err != nil {
 		return
 	}
-	for _, v := range append(s.Params, s.Results...) {
+	values := append(s.Params, s.Results...)
+	for _, parts := range Parts(values) {
+		if len(parts) > maxParams {
+			t.Errorf("%s: %d parts", fn.Name, len(parts))
+		}
+		for _, v := range parts {
+			checkValue(t, v)
+		}
+	}
+	for _, v := range values {
 		checkValue(t, v)
 		s.Find(v.Name + "x")
 		for _, path := range []string{"*", "**", "[3]", "->x", ".x", ".next->next->next->next", "[1][1].x"} {
@@ -134,6 +143,11 @@ func FuzzSignature(f *testing.F) {
 			f.Fatal(err)
 		}
 		f.Add(d.data.abbrev, d.data.info, d.data.str, d.data.loc, d.data.loclists, d.data.addr, false)
+	}
+	for _, h := range hostileTypes() {
+		if d := h.unit.data(); len(d.info) < 1<<10 { // a large one is slow to mutate
+			f.Add(d.abbrev, d.info, []byte{}, []byte{}, []byte{}, []byte{}, false)
+		}
 	}
 	f.Fuzz(func(t *testing.T, abbrev, info, str, loc, loclists, addr []byte, arm bool) {
 		start := time.Now()

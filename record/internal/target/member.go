@@ -177,8 +177,7 @@ func (m *memberWalk) member(name string) error {
 		f.name = "__" + name
 		found, ok = f.find(t, 0, 0)
 	}
-	switch {
-	case !ok:
+	if !ok {
 		list := f.names[:min(len(f.names), maxNamesShown)]
 		more := ""
 		if len(f.names) > len(list) {
@@ -188,6 +187,14 @@ func (m *memberWalk) member(name string) error {
 			return fmt.Errorf("%w: %s has no member %q, nor any other that is known", ErrMember, m.typeName(m.ref), name)
 		}
 		return fmt.Errorf("%w: %s has no member %q%s; it has %s%s", ErrMember, m.typeName(m.ref), name, Nearest(name, f.names), strings.Join(list, ", "), more)
+	}
+	m.enter(found)
+	return nil
+}
+
+// enter goes to a member that has been found.
+func (m *memberWalk) enter(found member) {
+	switch {
 	case found.computed:
 		m.place = missing(1, "where it is depends on the object (a virtual base class)")
 	case found.bits != 0:
@@ -198,7 +205,6 @@ func (m *memberWalk) member(name string) error {
 		m.place = m.place.sub(found.off, m.typeOf(found.typ).size)
 	}
 	m.ref = found.typ
-	return nil
 }
 
 // memberFinder looks for a member in a struct, its unnamed parts and base classes, and collects the names that there are.
