@@ -9,6 +9,9 @@
  *  3. A call that is not kept leaves its number and time behind, by function and process (dropped). If its entry has been
  *     written, for something inside that is kept, its return is written as KIND_DROPPED.
  *
+ *  4. A call that is over leaves nothing else behind, nor does a thread without open calls: threads and goroutines come and go,
+ *     and one that is blocked for long must find its calls again. So none of the maps here forgets by itself.
+ *
  * What is decided and written is in follow.h, which includes this. */
 #ifndef UTRACE_CALLS_H
 #define UTRACE_CALLS_H
@@ -35,8 +38,9 @@ struct thread_calls {
 	__u32 written; /* of them, from the outermost on */
 };
 
+/* Those that have open calls. */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 65536);
 	__type(key, struct thread_key);
 	__type(value, struct thread_calls);
@@ -68,7 +72,7 @@ struct open_call {
 	__u16 held; /* mask of the comparisons of its entry that held */
 	__u8 kind;
 	__u8 state;
-	__u8 args; /* it has values, in open_args */
+	__u8 args; /* it has values, in open_args: not if it was decided at its entry */
 	__u8 reserved[3];
 };
 
@@ -137,6 +141,16 @@ static __always_inline struct open_call *call_at(struct follow *f, __u32 depth)
 	return bpf_map_lookup_elem(&open_calls, &key);
 }
 
+/* Frees the places of a call that is over. It is the last thing to do with it: they are taken again at once. */
+static __always_inline void forget_call(struct follow *f, __u32 depth, __u8 args)
+{
+	struct call_key key = {.thread = f->thread, .tgid = f->tgid, .depth = depth};
+
+	bpf_map_delete_elem(&open_calls, &key);
+	if (args)
+		bpf_map_delete_elem(&open_args, &key);
+}
+
 /* Takes the innermost call off the stack: its return will not be seen. */
 static __always_inline void unwind(struct follow *f, struct open_call *c)
 {
@@ -158,6 +172,7 @@ static __always_inline void unwind(struct follow *f, struct open_call *c)
 		if (d)
 			__sync_fetch_and_add(&d->incomplete, 1);
 	}
+	forget_call(f, f->depth, c->args);
 }
 
 /* Ends the innermost call if it lies no higher than f->gone. It reports whether there may be more. */

@@ -150,7 +150,7 @@ struct follow {
 	__u32 found, at;
 	__u16 held;
 	__u8 is_found, is_dropped, recursive;
-	__u8 waits; /* the call has values, and is not decided on yet */
+	__u8 args; /* the call that begins has values to be kept until it is decided; the one that ends has such */
 	__u8 reserved[2];
 };
 

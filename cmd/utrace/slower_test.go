@@ -80,6 +80,22 @@ func TestSlowerThan(t *testing.T) {
 	}
 }
 
+// TestSlowGoroutines: one goroutine after the other, more than there is room for at a time, and one is blocked all the time.
+func TestSlowGoroutines(t *testing.T) {
+	needKernel(t)
+	program := filepath.Join(t.TempDir(), "connections")
+	if text, err := exec.Command("go", "build", "-o", program, "../../testdata/targets/connections/main.go").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	got, trace, _ := recordStatic(t, []string{"--max-overhead=none", "--slower-than", "1s", "-e", "main.serve(req->path, n)", "-e", "main.step"}, program)
+	slices.Sort(got)
+	compare(t, got, []string{`main.serve("/first", 0);`, `main.serve("/last", 70001);`})
+	r := analyzeTrace(t, trace)
+	if calls := r.calls(); calls["main.serve"] != 70002 || calls["main.step"] != 70002 || len(r.incomplete()) != 0 || r.Trace.Lost != 0 {
+		t.Errorf("calls %v, incomplete %v, lost %d", calls, r.incomplete(), r.Trace.Lost)
+	}
+}
+
 // TestSlowOpenCall: a call that is open at the end and has lasted is in the trace, with those around it.
 func TestSlowOpenCall(t *testing.T) {
 	needKernel(t)
