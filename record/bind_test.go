@@ -4,6 +4,7 @@ package record
 
 import (
 	"debug/elf"
+	"slices"
 	"testing"
 	"time"
 
@@ -107,5 +108,22 @@ func TestOpenCalls(t *testing.T) {
 		if got := decideOpen(conds, held, uint64(2*time.Millisecond)); got != want {
 			t.Errorf("%s: %v", text, got)
 		}
+	}
+}
+
+// TestOpenCallTooLate: a call that was entered when the probes had been turned off has not lasted at all.
+func TestOpenCallTooLate(t *testing.T) {
+	long := bpf.Cond{Op: bpf.CondLess, Arg: bpf.CondDuration, Late: true, Value: uint64(time.Second), Yes: bpf.CondDrop, No: bpf.CondKeep}
+	c := &catalog{funcs: []probedFunc{{planned: &PlannedFunc{entry: &bpf.Site{NumConds: 1, Conds: [bpf.MaxConds]bpf.Cond{long}}}}}}
+	const nowNs = 10e9
+	open := []bpf.OpenCall{{Event: bpf.Event{TimeNs: nowNs - 2e9, TID: 1}}, {Event: bpf.Event{TimeNs: nowNs - 1e6, TID: 2}}, {Event: bpf.Event{TimeNs: nowNs + 1, TID: 3}}}
+	var kept []uint32
+	for _, call := range keepOpen(open, c, nowNs) {
+		if call.kept {
+			kept = append(kept, call.call.TID)
+		}
+	}
+	if !slices.Equal(kept, []uint32{1}) {
+		t.Errorf("kept are the calls of threads %v, want 1", kept)
 	}
 }

@@ -81,7 +81,7 @@ type openCall struct {
 }
 
 // keepOpen decides on open calls: they have lasted until now, and returned nothing. One around a call that is kept is kept. They
-// are returned by time.
+// are returned by time. Programs that were running when the probes were turned off may tell of calls that are later than now.
 func keepOpen(open []bpf.OpenCall, c *catalog, nowNs uint64) []openCall {
 	type thread struct {
 		pid  uint32
@@ -99,7 +99,7 @@ func keepOpen(open []bpf.OpenCall, c *catalog, nowNs uint64) []openCall {
 	for i := range open {
 		call := &open[i]
 		list[i].call = call
-		if int(call.Func) < len(c.funcs) && decideOpen(c.funcs[call.Func].planned.conditions(), call.Held, nowNs-call.TimeNs) {
+		if int(call.Func) < len(c.funcs) && decideOpen(c.funcs[call.Func].planned.conditions(), call.Held, sinceStart(nowNs, call.TimeNs)) {
 			deepest[of(call)] = max(deepest[of(call)], call.Depth+1)
 		}
 	}

@@ -14,10 +14,10 @@ import (
 // finish turns the probes off, drains what they left, completes the file and
 // detaches them, which can take long (perfCloseTime).
 func (r *recording) finish(reason string) (*Summary, error) {
-	stop := now()
 	if err := r.objs.Enable(false); err != nil {
 		return nil, fmt.Errorf("turn off the probes: %w", err)
 	}
+	stop := now()
 	r.stopFollowing()
 	r.watch.stop(r)
 	drainErr := r.drainer.round()
