@@ -245,7 +245,6 @@ static __always_inline long put_site(__u32 cpu, struct scratch *s, const struct 
 	void *ring;
 	long err;
 
-	e->name = 0;
 	if (site->flags & SITE_NAMED) {
 		e->name = e->event.value = name_of(s, site);
 		kind |= KIND_NAMED;
@@ -326,6 +325,7 @@ int on_site(struct pt_regs *regs)
 	}
 	s->event.event = (struct event){.kind = kind, .func = site->func, .time_ns = now, .sp = sp, .value = value, .pid = id >> 32, .tid = id};
 	s->event.goid = goid;
+	s->event.name = 0;
 	s->event.args = site->args;
 	if (site->flags & SITE_THREAD)
 		find_thread(regs, s, kind, (struct entry_key){.tgid = id >> 32, .func = site->func});
