@@ -16,7 +16,28 @@
 #ifndef UTRACE_CALLS_H
 #define UTRACE_CALLS_H
 
-enum { MAX_STEPS = 512 }; /* open calls that one event may end, or have written */
+enum {
+	MAX_OPEN_CALLS = 65536,
+	STEPS = 256, /* of them, of which the square is as many as there can be: an event may end all, or have all written */
+};
+
+/* Defines a function that repeats a step until that reports that there are no more. The verifier looks at each function
+ * once, so two loops cost it little, where one would have it follow every step. */
+#define REPEATED(all, some, step) \
+	__attribute__((noinline)) int some(struct scratch *s) \
+	{ \
+		for (int i = 0; i < STEPS; i++) \
+			if (!step(s)) \
+				return 0; \
+		return 1; \
+	} \
+	__attribute__((noinline)) int all(struct scratch *s) \
+	{ \
+		for (int i = 0; i < STEPS; i++) \
+			if (!some(s)) \
+				return 0; \
+		return 1; \
+	}
 
 /* Where the top of every goroutine's stack is put, so that stack pointers fall with the depth there, too. */
 #define GO_STACK_TOP (1ULL << 40)
@@ -78,7 +99,7 @@ struct open_call {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 65536);
+	__uint(max_entries, MAX_OPEN_CALLS);
 	__type(key, struct call_key);
 	__type(value, struct open_call);
 } open_calls SEC(".maps");
@@ -117,6 +138,7 @@ struct {
 	__type(value, struct dropped_calls);
 } dropped SEC(".maps");
 
+_Static_assert(STEPS * STEPS >= MAX_OPEN_CALLS, "no call is passed over");
 _Static_assert(sizeof(struct open_call) == 80, "read by calls.go");
 _Static_assert(sizeof(struct dropped_calls) == 48, "read by calls.go");
 
@@ -193,6 +215,8 @@ __attribute__((noinline)) int unwind_one(struct scratch *s)
 	return 1;
 }
 
+REPEATED(unwind_gone, unwind_some_gone, unwind_one)
+
 /* Ends the innermost call unless it is the one at f->found. */
 __attribute__((noinline)) int unwind_to(struct scratch *s)
 {
@@ -207,6 +231,8 @@ __attribute__((noinline)) int unwind_to(struct scratch *s)
 		s->follow.depth--;
 	return 1;
 }
+
+REPEATED(unwind_inner, unwind_some_inner, unwind_to)
 
 /* Looks at the call at f->found, from the innermost on. It reports whether to look further: 0 with f->is_found or not. */
 __attribute__((noinline)) int find_one(struct scratch *s)
@@ -227,6 +253,8 @@ __attribute__((noinline)) int find_one(struct scratch *s)
 	}
 	return f->sp == 0 || c->sp == f->sp || c->sp == 0;
 }
+
+REPEATED(find_call, find_among_some, find_one)
 
 /* Writes the entry of a call. */
 static __always_inline long put_call(struct follow *f, struct open_call *c, struct call_key *key)
@@ -285,6 +313,8 @@ __attribute__((noinline)) int write_one(struct scratch *s)
 	return 1;
 }
 
+REPEATED(write_open, write_some_open, write_one)
+
 /* Looks for a call of the same function around the one that has just been found, with f->at. */
 __attribute__((noinline)) int look_outside(struct scratch *s)
 {
@@ -300,5 +330,7 @@ __attribute__((noinline)) int look_outside(struct scratch *s)
 	}
 	return 1;
 }
+
+REPEATED(look_all_outside, look_some_outside, look_outside)
 
 #endif

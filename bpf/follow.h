@@ -97,10 +97,8 @@ __attribute__((noinline)) int follow_entry(struct scratch *s, const struct site 
 		return 0;
 	f = &s->follow;
 	f->gone = s->event.event.kind == KIND_ENTRY && site->flags & SITE_FUNCTION ? f->sp : f->sp - 1;
-	for (int i = 0; f->sp && i < MAX_STEPS; i++) {
-		if (!unwind_one(s))
-			break;
-	}
+	if (f->sp)
+		unwind_gone(s);
 	decided = decide(s, site, id);
 	c = (struct open_call){.sp = f->sp, .name = f->name, .stack = s->event.event.value, .time_ns = s->event.event.time_ns, .func = s->event.event.func, .tid = id, .goid = s->event.goid,
 		.held = f->held, .kind = s->event.event.kind};
@@ -119,10 +117,7 @@ __attribute__((noinline)) int follow_entry(struct scratch *s, const struct site 
 		return 0;
 	}
 	if (decided == COND_KEEP) {
-		for (int i = 0; i < MAX_STEPS; i++) {
-			if (!write_one(s))
-				break;
-		}
+		write_open(s);
 		f->depth++;
 		f->written = f->depth;
 		return 1;
@@ -145,21 +140,13 @@ __attribute__((noinline)) int follow_return(struct scratch *s, const struct site
 		return 0;
 	f = &s->follow;
 	f->gone = f->sp - 1;
-	for (int i = 0; f->sp && i < MAX_STEPS; i++) {
-		if (!unwind_one(s))
-			break;
-	}
+	if (f->sp)
+		unwind_gone(s);
 	f->found = f->depth;
-	for (int i = 0; i < MAX_STEPS; i++) {
-		if (!find_one(s))
-			break;
-	}
+	find_call(s);
 	if (!f->is_found) /* its entry was before the recording */
 		return site->conds == 0;
-	for (int i = 0; i < MAX_STEPS; i++) {
-		if (!unwind_to(s))
-			break;
-	}
+	unwind_inner(s);
 	c = call_at(f, f->found);
 	if (!c)
 		return 0;
@@ -168,12 +155,8 @@ __attribute__((noinline)) int follow_return(struct scratch *s, const struct site
 	f->duration = lasted;
 	f->held = c->held;
 	keep = c->state == CALL_KEPT || (c->state == CALL_UNDECIDED && decide(s, site, id) == COND_KEEP);
-	if (keep) {
-		for (int i = 0; i < MAX_STEPS; i++) {
-			if (!write_one(s))
-				break;
-		}
-	}
+	if (keep)
+		write_open(s);
 	written = f->written > f->found;
 	f->depth = f->found;
 	if (f->written > f->depth)
@@ -203,10 +186,7 @@ __attribute__((noinline)) int follow_return(struct scratch *s, const struct site
 	f->recursive = 0;
 	if (c->below & func_bit(c->func, c->name)) {
 		f->at = f->depth;
-		for (int i = 0; i < MAX_STEPS; i++) {
-			if (!look_outside(s))
-				break;
-		}
+		look_all_outside(s);
 	}
 	__sync_fetch_and_add(&d->complete, 1);
 	__sync_fetch_and_add(&d->sum_ns, lasted);
@@ -254,10 +234,8 @@ static __always_inline int follow(struct scratch *s, const struct site *site, __
 			forget_call(&s->follow, s->follow.depth, s->follow.args);
 	} else if (kind == KIND_HIT || site->flags & SITE_ENDLESS) {
 		keep = wanted(s, site, id);
-		for (int i = 0; keep && i < MAX_STEPS; i++) {
-			if (!write_one(s))
-				break;
-		}
+		if (keep)
+			write_open(s);
 	} else {
 		keep = follow_entry(s, site, id);
 		if (s->follow.args)
