@@ -12,6 +12,8 @@
  *  4. A call that is over leaves nothing else behind, nor does a thread without open calls: threads and goroutines come and go,
  *     and one that is blocked for long must find its calls again. So none of the maps here forgets by itself.
  *
+ *  5. Where a thread ends, or executes another program, its calls are over: they have lasted until then, see ended.h.
+ *
  * What is decided and written is in follow.h, which includes this. */
 #ifndef UTRACE_CALLS_H
 #define UTRACE_CALLS_H
@@ -90,11 +92,12 @@ struct open_call {
 	__u64 goid;
 	__u32 func;
 	__u32 tid;
+	__u32 site; /* of its entry, in sites */
 	__u16 held; /* mask of the comparisons of its entry that held */
 	__u8 kind;
 	__u8 state;
 	__u8 args; /* it has values, in open_args: not if it was decided at its entry */
-	__u8 reserved[3];
+	__u8 reserved[7];
 };
 
 struct {
@@ -139,7 +142,7 @@ struct {
 } dropped SEC(".maps");
 
 _Static_assert(STEPS * STEPS >= MAX_OPEN_CALLS, "no call is passed over");
-_Static_assert(sizeof(struct open_call) == 80, "read by calls.go");
+_Static_assert(sizeof(struct open_call) == 88, "read by calls.go");
 _Static_assert(sizeof(struct dropped_calls) == 48, "read by calls.go");
 
 static __always_inline struct dropped_calls *dropped_of(struct follow *f, __u32 func, __u64 name)

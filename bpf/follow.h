@@ -100,7 +100,7 @@ __attribute__((noinline)) int follow_entry(struct scratch *s, const struct site 
 	if (f->sp)
 		unwind_gone(s);
 	decided = decide(s, site, id);
-	c = (struct open_call){.sp = f->sp, .name = f->name, .stack = s->event.event.value, .time_ns = s->event.event.time_ns, .func = s->event.event.func, .tid = id, .goid = s->event.goid,
+	c = (struct open_call){.sp = f->sp, .name = f->name, .stack = s->event.event.value, .time_ns = s->event.event.time_ns, .func = s->event.event.func, .tid = id, .goid = s->event.goid, .site = f->site,
 		.held = f->held, .kind = s->event.event.kind};
 	if (decided >= COND_KEEP)
 		c.state = decided == COND_KEEP ? CALL_KEPT : CALL_UNWANTED;

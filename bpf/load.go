@@ -176,7 +176,7 @@ func Load(o Options) (_ *Objects, err error) {
 			return nil, err
 		}
 		for _, tp := range taskProbes() {
-			if tp.program == utraceProgOnFork && !o.Follow {
+			if tp.program == utraceProgOnFork && !o.Follow || coll.Programs[tp.program] == nil {
 				continue
 			}
 			l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: tp.name, Program: coll.Programs[tp.program]})
@@ -283,6 +283,8 @@ type taskProbe struct{ program, name string }
 
 func taskProbes() []taskProbe {
 	return []taskProbe{
+		{utraceProgOnExecCalls, "sched_process_exec"}, // ahead of those that tell of the thread's end
+		{utraceProgOnExitCalls, "sched_process_exit"},
 		{utraceProgOnFork, "sched_process_fork"},
 		{utraceProgOnExec, "sched_process_exec"},
 		{utraceProgOnExit, "sched_process_exit"},

@@ -149,9 +149,11 @@ struct follow {
 	__u32 depth, written;
 	__u32 found, at;
 	__u16 held;
+	__u32 site;
+	__u32 keeps; /* mask of comparisons, see ended.h */
 	__u8 is_found, is_dropped, recursive;
 	__u8 args; /* the call that begins has values to be kept until it is decided; the one that ends has such */
-	__u8 reserved[2];
+	__u8 reserved[6];
 };
 
 struct scratch {
@@ -232,6 +234,7 @@ static __always_inline void find_thread(struct pt_regs *regs, struct scratch *s,
 }
 
 #include "follow.h"
+#include "ended.h"
 
 /* Puts the event of a site, in a scratch, where the recorder reads it: with its arguments into the
  * ring, without into the lane. */
@@ -341,6 +344,7 @@ int on_site(struct pt_regs *regs)
 		s->follow.tgid = key.tgid;
 		s->follow.sp = goid ? GO_STACK_TOP - sp : sp;
 		s->follow.cpu = cpu;
+		s->follow.site = at;
 		keep = follow(s, site, id);
 		if (keep < 0)
 			count_loss(cpu, site->func, kind, now);

@@ -39,7 +39,9 @@ const (
 	utraceMapThreadsCalls   = "threads_calls"
 	utraceMapToldStacks     = "told_stacks"
 	utraceProgOnExec        = "on_exec"
+	utraceProgOnExecCalls   = "on_exec_calls"
 	utraceProgOnExit        = "on_exit"
+	utraceProgOnExitCalls   = "on_exit_calls"
 	utraceProgOnFork        = "on_fork"
 	utraceProgOnInstruction = "on_instruction"
 	utraceProgOnReturn      = "on_return"
@@ -108,7 +110,9 @@ type utraceSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type utraceProgramSpecs struct {
 	OnExec        *ebpf.ProgramSpec `ebpf:"on_exec"`
+	OnExecCalls   *ebpf.ProgramSpec `ebpf:"on_exec_calls"`
 	OnExit        *ebpf.ProgramSpec `ebpf:"on_exit"`
+	OnExitCalls   *ebpf.ProgramSpec `ebpf:"on_exit_calls"`
 	OnFork        *ebpf.ProgramSpec `ebpf:"on_fork"`
 	OnInstruction *ebpf.ProgramSpec `ebpf:"on_instruction"`
 	OnReturn      *ebpf.ProgramSpec `ebpf:"on_return"`
@@ -267,7 +271,9 @@ type utraceVariables struct {
 // It can be passed to loadUtraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type utracePrograms struct {
 	OnExec        *ebpf.Program `ebpf:"on_exec"`
+	OnExecCalls   *ebpf.Program `ebpf:"on_exec_calls"`
 	OnExit        *ebpf.Program `ebpf:"on_exit"`
+	OnExitCalls   *ebpf.Program `ebpf:"on_exit_calls"`
 	OnFork        *ebpf.Program `ebpf:"on_fork"`
 	OnInstruction *ebpf.Program `ebpf:"on_instruction"`
 	OnReturn      *ebpf.Program `ebpf:"on_return"`
@@ -279,7 +285,9 @@ type utracePrograms struct {
 func (p *utracePrograms) Close() error {
 	return _UtraceClose(
 		p.OnExec,
+		p.OnExecCalls,
 		p.OnExit,
+		p.OnExitCalls,
 		p.OnFork,
 		p.OnInstruction,
 		p.OnReturn,

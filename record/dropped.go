@@ -38,7 +38,7 @@ func (r *recording) settleCalls(stop format.Anchor) ([]format.Dropped, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the open calls: %w", err)
 	}
-	for _, c := range keepOpen(open, r.drainer.catalog, uint64(stop.MonoNs)) {
+	for _, c := range keepOpen(open, r.drainer.catalog, r.drainer.threads.endsNs, uint64(stop.MonoNs)) {
 		if c.kept {
 			r.drainer.holdCall(c.call)
 			continue
@@ -82,7 +82,10 @@ type openCall struct {
 
 // keepOpen decides on open calls: they have lasted until now, and returned nothing. One around a call that is kept is kept. They
 // are returned by time. Programs that were running when the probes were turned off may tell of calls that are later than now.
-func keepOpen(open []bpf.OpenCall, c *catalog, nowNs uint64) []openCall {
+//
+// The calls of a thread end in the kernel where it ends (bpf/ended.h). Those of goroutines do not, and are none that lasted
+// if their process has ended since.
+func keepOpen(open []bpf.OpenCall, c *catalog, endsNs map[uint32]uint64, nowNs uint64) []openCall {
 	type thread struct {
 		pid  uint32
 		id   uint64
@@ -94,18 +97,25 @@ func keepOpen(open []bpf.OpenCall, c *catalog, nowNs uint64) []openCall {
 		}
 		return thread{call.PID, uint64(call.TID), false}
 	}
+	ended := func(call *bpf.OpenCall) bool {
+		endNs, told := endsNs[call.PID]
+		return told && call.TimeNs <= endNs
+	}
 	deepest := map[thread]uint32{} // that is kept, counted from 1
 	list := make([]openCall, len(open))
 	for i := range open {
 		call := &open[i]
 		list[i].call = call
+		if ended(call) {
+			continue
+		}
 		if int(call.Func) < len(c.funcs) && decideOpen(c.funcs[call.Func].planned.conditions(), call.Held, sinceStart(nowNs, call.TimeNs)) {
 			deepest[of(call)] = max(deepest[of(call)], call.Depth+1)
 		}
 	}
 	for i := range list {
 		call := list[i].call
-		list[i].kept = call.Depth < deepest[of(call)]
+		list[i].kept = call.Depth < deepest[of(call)] && !ended(call)
 	}
 	slices.SortFunc(list, func(a, b openCall) int {
 		return cmp.Or(cmp.Compare(a.call.TimeNs, b.call.TimeNs), cmp.Compare(a.call.Depth, b.call.Depth))
