@@ -91,12 +91,12 @@ struct cond {
 
 enum {
 	SITE_NAMED = 1, /* the arguments of the mask named are the name of a function */
-	SITE_GATED = 2, /* what happens to a return was decided at the entry */
+	SITE_GATED = 2, /* what happens to a return was decided at the entry, and only their nesting tells calls apart */
 	SITE_KEYED = 4, /* argument key tells calls apart */
 	SITE_FRAME = 8, /* the stack pointer is the same where a call begins and where it ends */
 	SITE_FUNCTION = 16,   /* a function's entry, or return: value is what it returns */
 	SITE_TRAMPOLINE = 32, /* a return by way of the trampoline */
-	SITE_PAIRED = 64,     /* as SITE_GATED, for a function: its calls are told apart by the stack pointer */
+	SITE_PAIRED = 64,     /* as SITE_GATED, where calls are told apart by the stack pointer, or by SITE_KEYED */
 	SITE_FOLLOWED = 128,  /* see follow.h; then neither of the two before */
 	SITE_ENDLESS = 256,   /* of a function whose return is not seen */
 	SITE_THREAD = 512,    /* REGISTER_TLS and REGISTER_ENTRY are wanted at the return */
@@ -316,7 +316,7 @@ int on_site(struct pt_regs *regs)
 			goid = goroutine(regs, site->goid, &sp);
 	}
 	key = (struct kept_key){.thread = goid ? goid | GOROUTINE : (__u32)id, .sp = sp, .func = site->func, .tgid = id >> 32};
-	if (site->flags & SITE_PAIRED && kind == KIND_RETURN && !paired(kind, &key, 0))
+	if (site->flags & SITE_PAIRED && !(site->flags & SITE_KEYED) && kind == KIND_RETURN && !paired(kind, &key, 0))
 		return 0;
 	if (!goid && !(site->flags & SITE_KEYED)) /* else the call is of no thread */
 		see(id);
@@ -356,7 +356,11 @@ int on_site(struct pt_regs *regs)
 	keep = wanted(s, site, id);
 	if (site->flags & SITE_GATED)
 		keep = gated(site, id, keep);
-	if (site->flags & SITE_PAIRED && kind != KIND_RETURN)
+	if (site->flags & SITE_KEYED) {
+		key.thread = 0; /* it may end on another one */
+		key.sp = s->event.event.value;
+	}
+	if (site->flags & SITE_PAIRED && (kind != KIND_RETURN || site->flags & SITE_KEYED))
 		keep = paired(kind, &key, keep);
 	if (keep && put_site(cpu, s, site))
 		count_loss(cpu, site->func, kind, now);
