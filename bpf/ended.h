@@ -15,18 +15,26 @@ static __always_inline int keeps_after(struct follow *f, __u8 next)
  * looked at. */
 __attribute__((noinline)) int look_at_comparison(struct scratch *s, const struct site *site, __u32 i)
 {
+	__u64 lasted, want;
 	int yes, no, keeps;
 
 	if (!s || !site || i >= MAX_CONDS || i >= site->conds)
 		return 0;
 	yes = keeps_after(&s->follow, site->cond[i].yes);
 	no = keeps_after(&s->follow, site->cond[i].no);
+	lasted = s->follow.duration;
+	want = site->cond[i].value;
+	if (!site->cond[i].late)
+		keeps = s->follow.held >> i & 1;
+	else if (site->cond[i].op == COND_EQUAL)
+		keeps = (lasted == want) != site->cond[i].negate;
+	else if (site->cond[i].op == COND_LESS)
+		keeps = (lasted < want) != site->cond[i].negate;
+	else
+		keeps = (lasted <= want) != site->cond[i].negate;
+	keeps = keeps ? yes : no;
 	if (site->cond[i].late && site->cond[i].arg != COND_DURATION)
 		keeps = yes && no;
-	else if (site->cond[i].late)
-		keeps = compare(s, &site->cond[i], 0) ? yes : no;
-	else
-		keeps = s->follow.held >> i & 1 ? yes : no;
 	if (keeps)
 		s->follow.keeps |= 1 << i;
 	return 0;

@@ -180,6 +180,19 @@ func TestStaticConditions(t *testing.T) {
 	}
 }
 
+// TestLongGlob: a glob that matches at the end of a text only, after each * was tried at each of its bytes.
+func TestLongGlob(t *testing.T) {
+	needHeader(t)
+	texts := target(t, "texts.c", "-O2")
+	any := strings.Repeat("?", 60)
+	for pattern, want := range map[string]int{"*" + any + "r": 1, "*" + any + "q": 0, "*a" + any[:29] + "*" + any[:29] + "r": 1} {
+		got, _, _ := recordStatic(t, []string{"-e", "usdt:texts:lengthy(s:str[199]) if s =~ \"" + pattern + "\""}, texts)
+		if len(got) != want {
+			t.Errorf("%s: kept %v, want %d", pattern, got, want)
+		}
+	}
+}
+
 // TestStaticSpans records spans that nest, that an error jumps over, and that overlap.
 func TestStaticSpans(t *testing.T) {
 	needHeader(t)
