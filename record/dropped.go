@@ -5,6 +5,7 @@ package record
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"utrace/bpf"
@@ -52,26 +53,42 @@ func (r *recording) settleCalls(stop format.Anchor) ([]format.Dropped, error) {
 		}
 		dropped[key].Incomplete++
 	}
-	var out []format.Dropped
+	rows, unnamed := droppedRows(dropped, r.drainer.catalog)
+	r.uncountedDrops += unnamed
+	return rows, nil
+}
+
+// droppedRows returns what was dropped by functions as the trace has them: several names of an interpreter's functions can be one
+// (maxNames). It counts the calls whose name was never told.
+func droppedRows(dropped map[droppedKey]*bpf.Dropped, c *catalog) (rows []format.Dropped, unnamed uint64) {
+	type rowKey struct {
+		fn  format.FuncID
+		pid uint32
+	}
+	sums := map[rowKey]format.Dropped{}
 	for _, d := range dropped {
-		if int(d.Func) >= len(r.drainer.catalog.funcs) {
+		if int(d.Func) >= len(c.funcs) {
+			unnamed += d.Complete + d.Incomplete
 			continue
 		}
-		id := r.drainer.catalog.funcs[d.Func].id
+		id := c.funcs[d.Func].id
 		if d.Name != 0 {
-			named, ok := r.drainer.catalog.function(d.Func, d.Name)
+			named, ok := c.function(d.Func, d.Name)
 			if !ok {
+				unnamed += d.Complete + d.Incomplete
 				continue
 			}
 			id = named
 		}
-		out = append(out, format.Dropped{
-			Func: id, PID: int(d.TGID), Complete: d.Complete, Incomplete: d.Incomplete,
-			SumNs: d.SumNs, TotalNs: d.TotalNs, SelfNs: d.SelfNs, InsideNs: d.InsideNs,
-		})
+		sum := sums[rowKey{id, d.TGID}]
+		sums[rowKey{id, d.TGID}] = format.Dropped{
+			Func: id, PID: int(d.TGID), Complete: sum.Complete + d.Complete, Incomplete: sum.Incomplete + d.Incomplete,
+			SumNs: sum.SumNs + d.SumNs, TotalNs: sum.TotalNs + d.TotalNs, SelfNs: sum.SelfNs + d.SelfNs, InsideNs: sum.InsideNs + d.InsideNs,
+		}
 	}
-	slices.SortFunc(out, func(a, b format.Dropped) int { return cmp.Or(cmp.Compare(a.Func, b.Func), cmp.Compare(a.PID, b.PID)) })
-	return out, nil
+	rows = slices.Collect(maps.Values(sums))
+	slices.SortFunc(rows, func(a, b format.Dropped) int { return cmp.Or(cmp.Compare(a.Func, b.Func), cmp.Compare(a.PID, b.PID)) })
+	return rows, unnamed
 }
 
 // openCall is a call that is open at the end.

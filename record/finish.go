@@ -97,7 +97,7 @@ func (r *recording) missing() (warnings []string, nothing, err error) {
 		warnings = append(warnings, fmt.Sprintf("%d hits were not held against the limit of overhead: there were too many processes and functions", uncounted))
 	}
 	if r.uncountedDrops > 0 {
-		warnings = append(warnings, fmt.Sprintf("%d calls that were not kept are not in the numbers and times of their functions, either: there were too many functions and processes", r.uncountedDrops))
+		warnings = append(warnings, fmt.Sprintf("%d calls that were not kept are not in the numbers and times of their functions, either: there were too many functions and processes, or the names of their functions were lost", r.uncountedDrops))
 	}
 	if r.follower != nil {
 		warnings = append(warnings, r.follower.late...)
