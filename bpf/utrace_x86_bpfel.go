@@ -24,6 +24,7 @@ const (
 	utraceMapHits           = "hits"
 	utraceMapKeptCalls      = "kept_calls"
 	utraceMapLanes          = "lanes"
+	utraceMapLives          = "lives"
 	utraceMapLosses         = "losses"
 	utraceMapNames          = "names"
 	utraceMapNoGate         = "no_gate"
@@ -133,6 +134,7 @@ type utraceMapSpecs struct {
 	Hits         *ebpf.MapSpec `ebpf:"hits"`
 	KeptCalls    *ebpf.MapSpec `ebpf:"kept_calls"`
 	Lanes        *ebpf.MapSpec `ebpf:"lanes"`
+	Lives        *ebpf.MapSpec `ebpf:"lives"`
 	Losses       *ebpf.MapSpec `ebpf:"losses"`
 	Names        *ebpf.MapSpec `ebpf:"names"`
 	NoGate       *ebpf.MapSpec `ebpf:"no_gate"`
@@ -200,6 +202,7 @@ type utraceMaps struct {
 	Hits         *ebpf.Map `ebpf:"hits"`
 	KeptCalls    *ebpf.Map `ebpf:"kept_calls"`
 	Lanes        *ebpf.Map `ebpf:"lanes"`
+	Lives        *ebpf.Map `ebpf:"lives"`
 	Losses       *ebpf.Map `ebpf:"losses"`
 	Names        *ebpf.Map `ebpf:"names"`
 	NoGate       *ebpf.Map `ebpf:"no_gate"`
@@ -226,6 +229,7 @@ func (m *utraceMaps) Close() error {
 		m.Hits,
 		m.KeptCalls,
 		m.Lanes,
+		m.Lives,
 		m.Losses,
 		m.Names,
 		m.NoGate,
