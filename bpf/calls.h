@@ -9,7 +9,7 @@
  *  3. A call that is not kept leaves its number and time behind, by function and process (dropped). If its entry has been
  *     written, for something inside that is kept, its return is written as KIND_DROPPED.
  *
- *  4. A call that is over leaves nothing else behind, nor does a thread without open calls: threads and goroutines come and go,
+ *  4. A call that is over leaves nothing else behind, nor does a thread that is over, or a goroutine without open calls: they come and go,
  *     and one that is blocked for long must find its calls again. So none of the maps here forgets by itself.
  *
  *  5. Where a thread ends, or executes another program, its calls are over: they have lasted until then, see ended.h.
@@ -46,6 +46,7 @@ enum {
 
 /* Set before loading. */
 const volatile __u8 follow_calls;
+const volatile __u8 ends_told; /* on_exit_calls forgets threads */
 
 /* Calls that found no room among dropped. */
 volatile __u64 uncounted_drops;
@@ -61,7 +62,7 @@ struct thread_calls {
 	__u32 written; /* of them, from the outermost on */
 };
 
-/* Those that have open calls. */
+/* Those that have open calls, and threads that have had some: their ends are told, and they mostly have some again. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 65536);

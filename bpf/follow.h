@@ -242,7 +242,7 @@ static __always_inline int follow(struct scratch *s, const struct site *site, __
 			keep_values(s, site);
 	}
 	now = (struct thread_calls){.depth = s->follow.depth, .written = s->follow.written};
-	if (t && now.depth == 0) {
+	if (t && now.depth == 0 && (!ends_told || s->follow.thread & GOROUTINE)) {
 		bpf_map_delete_elem(&threads_calls, &key);
 	} else if (t) {
 		*t = now;

@@ -137,6 +137,11 @@ func Load(o Options) (_ *Objects, err error) {
 			delete(spec.Programs, tp.program)
 		}
 	}
+	if tasks {
+		if err := spec.Variables[utraceVarEndsTold].Set(uint8(1)); err != nil {
+			return nil, err
+		}
+	}
 	coll, err := newCollection(spec)
 	if err != nil {
 		return nil, fmt.Errorf("load BPF programs: %w", err)

@@ -50,6 +50,7 @@ const (
 	utraceProgOnSwitch      = "on_switch"
 	utraceProgOnWaking      = "on_waking"
 	utraceVarEnabled        = "enabled"
+	utraceVarEndsTold       = "ends_told"
 	utraceVarFilterTgids    = "filter_tgids"
 	utraceVarFollowCalls    = "follow_calls"
 	utraceVarLaneEvents     = "lane_events"
@@ -156,6 +157,7 @@ type utraceMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type utraceVariableSpecs struct {
 	Enabled        *ebpf.VariableSpec `ebpf:"enabled"`
+	EndsTold       *ebpf.VariableSpec `ebpf:"ends_told"`
 	FilterTgids    *ebpf.VariableSpec `ebpf:"filter_tgids"`
 	FollowCalls    *ebpf.VariableSpec `ebpf:"follow_calls"`
 	LaneEvents     *ebpf.VariableSpec `ebpf:"lane_events"`
@@ -252,6 +254,7 @@ func (m *utraceMaps) Close() error {
 // It can be passed to loadUtraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type utraceVariables struct {
 	Enabled        *ebpf.Variable `ebpf:"enabled"`
+	EndsTold       *ebpf.Variable `ebpf:"ends_told"`
 	FilterTgids    *ebpf.Variable `ebpf:"filter_tgids"`
 	FollowCalls    *ebpf.Variable `ebpf:"follow_calls"`
 	LaneEvents     *ebpf.Variable `ebpf:"lane_events"`
