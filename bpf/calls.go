@@ -68,10 +68,10 @@ func (o *Objects) OpenCalls() ([]OpenCall, error) {
 	}
 	var v struct {
 		SP, Name, Stack, TimeNs, ChildNs, DroppedNs, Below, GoID uint64
-		Func, TID                                                uint32
+		Func, TID, Site                                          uint32
 		Held                                                     uint16
 		Kind, State, Args                                        uint8
-		_                                                        [3]uint8
+		_                                                        [7]uint8
 	}
 	it := o.openCalls.Iterate()
 	for it.Next(&key, &v) {
@@ -132,6 +132,10 @@ func (o *Objects) writtenDepths() (map[threadKey]threadCalls, error) {
 
 // prepareCalls makes room for the calls that are followed, or leaves it out.
 func prepareCalls(spec *ebpf.CollectionSpec, o Options) error {
+	if o.Sites == 0 || !o.FollowCalls {
+		delete(spec.Programs, utraceProgOnExecCalls)
+		delete(spec.Programs, utraceProgOnExitCalls)
+	}
 	if o.Sites == 0 {
 		for _, name := range []string{utraceMapThreadsCalls, utraceMapOpenCalls, utraceMapOpenArgs, utraceMapDropped} {
 			delete(spec.Maps, name)

@@ -9,17 +9,44 @@
  *  3. A call that is not kept leaves its number and time behind, by function and process (dropped). If its entry has been
  *     written, for something inside that is kept, its return is written as KIND_DROPPED.
  *
+ *  4. A call that is over leaves nothing else behind, nor does a thread that is over, or a goroutine without open calls: they come and go,
+ *     and one that is blocked for long must find its calls again. So none of the maps here forgets by itself.
+ *
+ *  5. Where a thread ends, or executes another program, its calls are over: they have lasted until then, see ended.h.
+ *
  * What is decided and written is in follow.h, which includes this. */
 #ifndef UTRACE_CALLS_H
 #define UTRACE_CALLS_H
 
-enum { MAX_STEPS = 512 }; /* open calls that one event may end, or have written */
+enum {
+	MAX_OPEN_CALLS = 65536,
+	STEPS = 256, /* of them, of which the square is as many as there can be: an event may end all, or have all written */
+};
+
+/* Defines a function that repeats a step until that reports that there are no more. The verifier looks at each function
+ * once, so two loops cost it little, where one would have it follow every step. */
+#define REPEATED(all, some, step) \
+	__attribute__((noinline)) int some(struct scratch *s) \
+	{ \
+		for (int i = 0; i < STEPS; i++) \
+			if (!step(s)) \
+				return 0; \
+		return 1; \
+	} \
+	__attribute__((noinline)) int all(struct scratch *s) \
+	{ \
+		for (int i = 0; i < STEPS; i++) \
+			if (!some(s)) \
+				return 0; \
+		return 1; \
+	}
 
 /* Where the top of every goroutine's stack is put, so that stack pointers fall with the depth there, too. */
 #define GO_STACK_TOP (1ULL << 40)
 
 /* Set before loading. */
 const volatile __u8 follow_calls;
+const volatile __u8 ends_told; /* on_exit_calls forgets threads */
 
 /* Calls that found no room among dropped. */
 volatile __u64 uncounted_drops;
@@ -35,8 +62,9 @@ struct thread_calls {
 	__u32 written; /* of them, from the outermost on */
 };
 
+/* Those that have open calls, and threads that have had some: their ends are told, and they mostly have some again. */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 65536);
 	__type(key, struct thread_key);
 	__type(value, struct thread_calls);
@@ -65,16 +93,17 @@ struct open_call {
 	__u64 goid;
 	__u32 func;
 	__u32 tid;
+	__u32 site; /* of its entry, in sites */
 	__u16 held; /* mask of the comparisons of its entry that held */
 	__u8 kind;
 	__u8 state;
-	__u8 args; /* it has values, in open_args */
-	__u8 reserved[3];
+	__u8 args; /* it has values, in open_args: not if it was decided at its entry */
+	__u8 reserved[7];
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 65536);
+	__uint(max_entries, MAX_OPEN_CALLS);
 	__type(key, struct call_key);
 	__type(value, struct open_call);
 } open_calls SEC(".maps");
@@ -113,7 +142,8 @@ struct {
 	__type(value, struct dropped_calls);
 } dropped SEC(".maps");
 
-_Static_assert(sizeof(struct open_call) == 80, "read by calls.go");
+_Static_assert(STEPS * STEPS >= MAX_OPEN_CALLS, "no call is passed over");
+_Static_assert(sizeof(struct open_call) == 88, "read by calls.go");
 _Static_assert(sizeof(struct dropped_calls) == 48, "read by calls.go");
 
 static __always_inline struct dropped_calls *dropped_of(struct follow *f, __u32 func, __u64 name)
@@ -137,6 +167,16 @@ static __always_inline struct open_call *call_at(struct follow *f, __u32 depth)
 	return bpf_map_lookup_elem(&open_calls, &key);
 }
 
+/* Frees the places of a call that is over. It is the last thing to do with it: they are taken again at once. */
+static __always_inline void forget_call(struct follow *f, __u32 depth, __u8 args)
+{
+	struct call_key key = {.thread = f->thread, .tgid = f->tgid, .depth = depth};
+
+	bpf_map_delete_elem(&open_calls, &key);
+	if (args)
+		bpf_map_delete_elem(&open_args, &key);
+}
+
 /* Takes the innermost call off the stack: its return will not be seen. */
 static __always_inline void unwind(struct follow *f, struct open_call *c)
 {
@@ -158,6 +198,7 @@ static __always_inline void unwind(struct follow *f, struct open_call *c)
 		if (d)
 			__sync_fetch_and_add(&d->incomplete, 1);
 	}
+	forget_call(f, f->depth, c->args);
 }
 
 /* Ends the innermost call if it lies no higher than f->gone. It reports whether there may be more. */
@@ -178,6 +219,8 @@ __attribute__((noinline)) int unwind_one(struct scratch *s)
 	return 1;
 }
 
+REPEATED(unwind_gone, unwind_some_gone, unwind_one)
+
 /* Ends the innermost call unless it is the one at f->found. */
 __attribute__((noinline)) int unwind_to(struct scratch *s)
 {
@@ -192,6 +235,8 @@ __attribute__((noinline)) int unwind_to(struct scratch *s)
 		s->follow.depth--;
 	return 1;
 }
+
+REPEATED(unwind_inner, unwind_some_inner, unwind_to)
 
 /* Looks at the call at f->found, from the innermost on. It reports whether to look further: 0 with f->is_found or not. */
 __attribute__((noinline)) int find_one(struct scratch *s)
@@ -212,6 +257,8 @@ __attribute__((noinline)) int find_one(struct scratch *s)
 	}
 	return f->sp == 0 || c->sp == f->sp || c->sp == 0;
 }
+
+REPEATED(find_call, find_among_some, find_one)
 
 /* Writes the entry of a call. */
 static __always_inline long put_call(struct follow *f, struct open_call *c, struct call_key *key)
@@ -270,6 +317,8 @@ __attribute__((noinline)) int write_one(struct scratch *s)
 	return 1;
 }
 
+REPEATED(write_open, write_some_open, write_one)
+
 /* Looks for a call of the same function around the one that has just been found, with f->at. */
 __attribute__((noinline)) int look_outside(struct scratch *s)
 {
@@ -285,5 +334,7 @@ __attribute__((noinline)) int look_outside(struct scratch *s)
 	}
 	return 1;
 }
+
+REPEATED(look_all_outside, look_some_outside, look_outside)
 
 #endif

@@ -23,11 +23,16 @@
 // they are loaded for uprobe_multi links, or for perf events, which want no attach type. A process
 // is filtered in the programs, whatever the way.
 //
-// A fourth program serves sites with arguments, static probes and functions (site.h, fetch.h, match.h, name.h, gate.h, follow.h, Site): what to fetch
+// A fourth program serves sites with arguments, static probes and functions (site.h, fetch.h, match.h, name.h, gate.h, follow.h, ended.h, Site): what to fetch
 // and to compare is data. It is loaded only where there are such sites, and may sleep where the kernel has that (6.0): a
 // text that is not in memory is brought in. Programs may interrupt each other on a CPU, so each takes a scratch of its own.
 // What has no arguments to tell goes into the lane, the rest into the ring. Loops over memory are functions that the verifier looks at
 // once, and keep their state in memory, of which it knows nothing: otherwise it follows more than a million instructions.
+//
+// Where calls are followed, two more programs end those of a thread that exits or executes another program: a call has lasted until
+// then, is kept if that is long enough, as one that is open when the recording stops, and is incomplete otherwise. The kernel
+// tells no end of a goroutine. One that ends with open calls (runtime.Goexit, or a panic that is recovered outside of
+// them) leaves them, and when 65,536 are left so, further calls are counted as lost.
 //
 // Stacks of callers are recorded once each (stack.h): at an entry the return addresses are mixed into a number of 64 bits, which
 // the event has as its value, and only with a number that has not been told the addresses go into the ring, ahead of it. The map

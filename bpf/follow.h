@@ -97,15 +97,15 @@ __attribute__((noinline)) int follow_entry(struct scratch *s, const struct site 
 		return 0;
 	f = &s->follow;
 	f->gone = s->event.event.kind == KIND_ENTRY && site->flags & SITE_FUNCTION ? f->sp : f->sp - 1;
-	for (int i = 0; f->sp && i < MAX_STEPS; i++) {
-		if (!unwind_one(s))
-			break;
-	}
+	if (f->sp)
+		unwind_gone(s);
 	decided = decide(s, site, id);
-	c = (struct open_call){.sp = f->sp, .name = f->name, .stack = s->event.event.value, .time_ns = s->event.event.time_ns, .func = s->event.event.func, .tid = id, .goid = s->event.goid,
-		.held = f->held, .kind = s->event.event.kind, .args = site->args && !(site->flags & SITE_NAMED)};
+	c = (struct open_call){.sp = f->sp, .name = f->name, .stack = s->event.event.value, .time_ns = s->event.event.time_ns, .func = s->event.event.func, .tid = id, .goid = s->event.goid, .site = f->site,
+		.held = f->held, .kind = s->event.event.kind};
 	if (decided >= COND_KEEP)
 		c.state = decided == COND_KEEP ? CALL_KEPT : CALL_UNWANTED;
+	else
+		c.args = site->args && !(site->flags & SITE_NAMED);
 	outer = f->depth > 0 ? call_at(f, f->depth - 1) : 0;
 	if (outer)
 		c.below = outer->below | func_bit(outer->func, outer->name);
@@ -117,15 +117,12 @@ __attribute__((noinline)) int follow_entry(struct scratch *s, const struct site 
 		return 0;
 	}
 	if (decided == COND_KEEP) {
-		for (int i = 0; i < MAX_STEPS; i++) {
-			if (!write_one(s))
-				break;
-		}
+		write_open(s);
 		f->depth++;
 		f->written = f->depth;
 		return 1;
 	}
-	f->waits = c.args;
+	f->args = c.args;
 	f->depth++;
 	return 0;
 }
@@ -143,35 +140,23 @@ __attribute__((noinline)) int follow_return(struct scratch *s, const struct site
 		return 0;
 	f = &s->follow;
 	f->gone = f->sp - 1;
-	for (int i = 0; f->sp && i < MAX_STEPS; i++) {
-		if (!unwind_one(s))
-			break;
-	}
+	if (f->sp)
+		unwind_gone(s);
 	f->found = f->depth;
-	f->is_found = 0;
-	for (int i = 0; i < MAX_STEPS; i++) {
-		if (!find_one(s))
-			break;
-	}
+	find_call(s);
 	if (!f->is_found) /* its entry was before the recording */
 		return site->conds == 0;
-	for (int i = 0; i < MAX_STEPS; i++) {
-		if (!unwind_to(s))
-			break;
-	}
+	unwind_inner(s);
 	c = call_at(f, f->found);
 	if (!c)
 		return 0;
+	f->args = c->args;
 	lasted = s->event.event.time_ns - c->time_ns;
 	f->duration = lasted;
 	f->held = c->held;
 	keep = c->state == CALL_KEPT || (c->state == CALL_UNDECIDED && decide(s, site, id) == COND_KEEP);
-	if (keep) {
-		for (int i = 0; i < MAX_STEPS; i++) {
-			if (!write_one(s))
-				break;
-		}
-	}
+	if (keep)
+		write_open(s);
 	written = f->written > f->found;
 	f->depth = f->found;
 	if (f->written > f->depth)
@@ -201,10 +186,7 @@ __attribute__((noinline)) int follow_return(struct scratch *s, const struct site
 	f->recursive = 0;
 	if (c->below & func_bit(c->func, c->name)) {
 		f->at = f->depth;
-		for (int i = 0; i < MAX_STEPS; i++) {
-			if (!look_outside(s))
-				break;
-		}
+		look_all_outside(s);
 	}
 	__sync_fetch_and_add(&d->complete, 1);
 	__sync_fetch_and_add(&d->sum_ns, lasted);
@@ -231,20 +213,15 @@ static __always_inline void keep_values(struct scratch *s, const struct site *si
 static __always_inline int follow(struct scratch *s, const struct site *site, __u64 id)
 {
 	struct thread_key key = {.thread = s->follow.thread, .tgid = s->follow.tgid};
-	struct thread_calls none = {}, *t = bpf_map_lookup_elem(&threads_calls, &key);
+	struct thread_calls now, *t = bpf_map_lookup_elem(&threads_calls, &key);
 	__u32 kind = s->event.event.kind;
 	int keep;
 
-	if (!t) {
-		bpf_map_update_elem(&threads_calls, &key, &none, BPF_NOEXIST);
-		t = bpf_map_lookup_elem(&threads_calls, &key);
-	}
-	if (!t)
-		return -1;
-	s->follow.depth = t->depth;
-	s->follow.written = t->written;
+	s->follow.depth = t ? t->depth : 0;
+	s->follow.written = t ? t->written : 0;
+	s->follow.is_found = 0;
 	s->follow.is_dropped = 0;
-	s->follow.waits = 0;
+	s->follow.args = 0;
 	s->follow.name = 0;
 	if (site->flags & SITE_NAMED) {
 		s->follow.name = s->event.name = name_of(s, site);
@@ -253,19 +230,26 @@ static __always_inline int follow(struct scratch *s, const struct site *site, __
 	}
 	if (kind == KIND_RETURN) {
 		keep = follow_return(s, site, id);
+		if (s->follow.is_found)
+			forget_call(&s->follow, s->follow.depth, s->follow.args);
 	} else if (kind == KIND_HIT || site->flags & SITE_ENDLESS) {
 		keep = wanted(s, site, id);
-		for (int i = 0; keep && i < MAX_STEPS; i++) {
-			if (!write_one(s))
-				break;
-		}
+		if (keep)
+			write_open(s);
 	} else {
 		keep = follow_entry(s, site, id);
-		if (s->follow.waits)
+		if (s->follow.args)
 			keep_values(s, site);
 	}
-	t->depth = s->follow.depth;
-	t->written = s->follow.written;
+	now = (struct thread_calls){.depth = s->follow.depth, .written = s->follow.written};
+	if (t && now.depth == 0 && (!ends_told || s->follow.thread & GOROUTINE)) {
+		bpf_map_delete_elem(&threads_calls, &key);
+	} else if (t) {
+		*t = now;
+	} else if (now.depth > 0 && bpf_map_update_elem(&threads_calls, &key, &now, BPF_NOEXIST)) {
+		forget_call(&s->follow, 0, s->follow.args); /* the one that begins */
+		return -1;
+	}
 	if (s->follow.is_dropped)
 		s->event.event.kind = KIND_DROPPED;
 	return keep;

@@ -3,7 +3,7 @@
 #ifndef UTRACE_GATE_H
 #define UTRACE_GATE_H
 
-/* Open calls of a thread, a bit each from the outermost on: whether their entries were kept. */
+/* Open calls of a thread that only their nesting tells apart, a bit each from the outermost on: whether their entries were kept. */
 struct gate {
 	__u64 depth;
 	__u64 kept[MAX_GATED / 64];
@@ -31,10 +31,10 @@ struct {
 /* Tells the number of a goroutine from that of a thread. */
 #define GOROUTINE (1ULL << 63)
 
-/* Calls of functions whose entries were kept under a condition. */
+/* Calls of functions, and spans, whose entries were kept under a condition. */
 struct kept_key {
-	__u64 thread; /* or goroutine */
-	__u64 sp;
+	__u64 thread; /* or goroutine; 0 for spans that an argument tells apart */
+	__u64 sp;     /* or that argument */
 	__u32 func, tgid;
 };
 
@@ -84,7 +84,7 @@ static __always_inline int gated(const struct site *site, __u64 id, int keep)
 	return keep;
 }
 
-/* Has the return of a function share what was decided at its entry. A call that was left without a return
+/* Has the return of a function, or the end of a span, share what was decided at its entry. A call that was left without a return
  * has its place taken by the next one there. */
 static __always_inline int paired(__u32 kind, const struct kept_key *key, int keep)
 {

@@ -137,6 +137,11 @@ func Load(o Options) (_ *Objects, err error) {
 			delete(spec.Programs, tp.program)
 		}
 	}
+	if tasks {
+		if err := spec.Variables[utraceVarEndsTold].Set(uint8(1)); err != nil {
+			return nil, err
+		}
+	}
 	coll, err := newCollection(spec)
 	if err != nil {
 		return nil, fmt.Errorf("load BPF programs: %w", err)
@@ -176,7 +181,7 @@ func Load(o Options) (_ *Objects, err error) {
 			return nil, err
 		}
 		for _, tp := range taskProbes() {
-			if tp.program == utraceProgOnFork && !o.Follow {
+			if tp.program == utraceProgOnFork && !o.Follow || coll.Programs[tp.program] == nil {
 				continue
 			}
 			l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: tp.name, Program: coll.Programs[tp.program]})
@@ -283,6 +288,8 @@ type taskProbe struct{ program, name string }
 
 func taskProbes() []taskProbe {
 	return []taskProbe{
+		{utraceProgOnExecCalls, "sched_process_exec"}, // ahead of those that tell of the thread's end
+		{utraceProgOnExitCalls, "sched_process_exit"},
 		{utraceProgOnFork, "sched_process_fork"},
 		{utraceProgOnExec, "sched_process_exec"},
 		{utraceProgOnExit, "sched_process_exit"},

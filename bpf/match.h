@@ -3,6 +3,8 @@
 #ifndef UTRACE_MATCH_H
 #define UTRACE_MATCH_H
 
+enum { STEPS_AT_ONCE = 128 };
+
 enum matched { MATCH_GOES_ON = 0, MATCH_YES = 1, MATCH_NO = 2 };
 
 /* One step of match_text: the next byte of the text and of the pattern. */
@@ -45,6 +47,18 @@ __attribute__((noinline)) int match_step(struct scratch *s, const struct cond *c
 	return MATCH_GOES_ON;
 }
 
+/* As many steps as the verifier follows at once. */
+__attribute__((noinline)) int match_some(struct scratch *s, const struct cond *c)
+{
+	for (int n = 0; n < STEPS_AT_ONCE; n++) {
+		int matched = match_step(s, c);
+
+		if (matched)
+			return matched;
+	}
+	return MATCH_GOES_ON;
+}
+
 /* Whether a text matches that of a condition. */
 __attribute__((noinline)) int match_text(struct scratch *s, const struct cond *c, __u32 from, __u32 length)
 {
@@ -55,8 +69,8 @@ __attribute__((noinline)) int match_text(struct scratch *s, const struct cond *c
 	if (length > MAX_MATCHED)
 		length = MAX_MATCHED;
 	s->match = (struct match){.at = from, .end = from + length, .star = MAX_PATTERN};
-	for (int n = 0; n < 4 * MAX_MATCHED; n++) {
-		int matched = match_step(s, c);
+	for (int n = 0; n <= MAX_MATCHED * (MAX_PATTERN + 1) / STEPS_AT_ONCE; n++) { /* the last * is tried at each byte */
+		int matched = match_some(s, c);
 
 		if (matched)
 			return matched == MATCH_YES;

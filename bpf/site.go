@@ -114,12 +114,12 @@ type SiteFlags uint16
 // See site.h.
 const (
 	SiteNamed      SiteFlags = 1   // the arguments of Named are the name of a function
-	SiteGated      SiteFlags = 2   // what happens to a return was decided at the entry
+	SiteGated      SiteFlags = 2   // what happens to a return was decided at the entry, by nesting
 	SiteKeyed      SiteFlags = 4   // argument Key tells calls apart
 	SiteFrame      SiteFlags = 8   // the stack pointer is the same where a call begins and where it ends
 	SiteFunction   SiteFlags = 16  // the entry of a function, or its return
 	SiteTrampoline SiteFlags = 32  // a return that the kernel's trampoline sees
-	SitePaired     SiteFlags = 64  // as SiteGated, for a function
+	SitePaired     SiteFlags = 64  // as SiteGated, where the stack pointer or SiteKeyed tells calls apart
 	SiteFollowed   SiteFlags = 128 // see follow.h; then neither of the two before
 	SiteEndless    SiteFlags = 256 // of a function whose return is not seen
 	SiteThread     SiteFlags = 512 // RegisterTLS and RegisterEntry are wanted at the return

@@ -91,12 +91,12 @@ struct cond {
 
 enum {
 	SITE_NAMED = 1, /* the arguments of the mask named are the name of a function */
-	SITE_GATED = 2, /* what happens to a return was decided at the entry */
+	SITE_GATED = 2, /* what happens to a return was decided at the entry, and only their nesting tells calls apart */
 	SITE_KEYED = 4, /* argument key tells calls apart */
 	SITE_FRAME = 8, /* the stack pointer is the same where a call begins and where it ends */
 	SITE_FUNCTION = 16,   /* a function's entry, or return: value is what it returns */
 	SITE_TRAMPOLINE = 32, /* a return by way of the trampoline */
-	SITE_PAIRED = 64,     /* as SITE_GATED, for a function: its calls are told apart by the stack pointer */
+	SITE_PAIRED = 64,     /* as SITE_GATED, where calls are told apart by the stack pointer, or by SITE_KEYED */
 	SITE_FOLLOWED = 128,  /* see follow.h; then neither of the two before */
 	SITE_ENDLESS = 256,   /* of a function whose return is not seen */
 	SITE_THREAD = 512,    /* REGISTER_TLS and REGISTER_ENTRY are wanted at the return */
@@ -149,9 +149,11 @@ struct follow {
 	__u32 depth, written;
 	__u32 found, at;
 	__u16 held;
+	__u32 site;
+	__u32 keeps; /* mask of comparisons, see ended.h */
 	__u8 is_found, is_dropped, recursive;
-	__u8 waits; /* the call has values, and is not decided on yet */
-	__u8 reserved[2];
+	__u8 args; /* the call that begins has values to be kept until it is decided; the one that ends has such */
+	__u8 reserved[6];
 };
 
 struct scratch {
@@ -232,6 +234,7 @@ static __always_inline void find_thread(struct pt_regs *regs, struct scratch *s,
 }
 
 #include "follow.h"
+#include "ended.h"
 
 /* Puts the event of a site, in a scratch, where the recorder reads it: with its arguments into the
  * ring, without into the lane. */
@@ -245,7 +248,6 @@ static __always_inline long put_site(__u32 cpu, struct scratch *s, const struct 
 	void *ring;
 	long err;
 
-	e->name = 0;
 	if (site->flags & SITE_NAMED) {
 		e->name = e->event.value = name_of(s, site);
 		kind |= KIND_NAMED;
@@ -314,7 +316,7 @@ int on_site(struct pt_regs *regs)
 			goid = goroutine(regs, site->goid, &sp);
 	}
 	key = (struct kept_key){.thread = goid ? goid | GOROUTINE : (__u32)id, .sp = sp, .func = site->func, .tgid = id >> 32};
-	if (site->flags & SITE_PAIRED && kind == KIND_RETURN && !paired(kind, &key, 0))
+	if (site->flags & SITE_PAIRED && !(site->flags & SITE_KEYED) && kind == KIND_RETURN && !paired(kind, &key, 0))
 		return 0;
 	if (!goid && !(site->flags & SITE_KEYED)) /* else the call is of no thread */
 		see(id);
@@ -326,6 +328,7 @@ int on_site(struct pt_regs *regs)
 	}
 	s->event.event = (struct event){.kind = kind, .func = site->func, .time_ns = now, .sp = sp, .value = value, .pid = id >> 32, .tid = id};
 	s->event.goid = goid;
+	s->event.name = 0;
 	s->event.args = site->args;
 	if (site->flags & SITE_THREAD)
 		find_thread(regs, s, kind, (struct entry_key){.tgid = id >> 32, .func = site->func});
@@ -341,6 +344,7 @@ int on_site(struct pt_regs *regs)
 		s->follow.tgid = key.tgid;
 		s->follow.sp = goid ? GO_STACK_TOP - sp : sp;
 		s->follow.cpu = cpu;
+		s->follow.site = at;
 		keep = follow(s, site, id);
 		if (keep < 0)
 			count_loss(cpu, site->func, kind, now);
@@ -352,7 +356,11 @@ int on_site(struct pt_regs *regs)
 	keep = wanted(s, site, id);
 	if (site->flags & SITE_GATED)
 		keep = gated(site, id, keep);
-	if (site->flags & SITE_PAIRED && kind != KIND_RETURN)
+	if (site->flags & SITE_KEYED) {
+		key.thread = 0; /* it may end on another one */
+		key.sp = s->event.event.value;
+	}
+	if (site->flags & SITE_PAIRED && (kind != KIND_RETURN || site->flags & SITE_KEYED))
 		keep = paired(kind, &key, keep);
 	if (keep && put_site(cpu, s, site))
 		count_loss(cpu, site->func, kind, now);

@@ -21,6 +21,9 @@ const kindStack = 0x400
 // toldStacks is how many stacks of all processes the kernel side remembers as told.
 const toldStacks = 1 << 16
 
+// lives is LIVES of stack.h.
+const lives = 1 << 16
+
 // Stack is struct stack_event of stack.h: the stack of callers at an entry. Events of the process that have it carry ID
 // as their Value. It is in a ring ahead of the first of them.
 type Stack struct {
@@ -54,6 +57,7 @@ func prepareStacks(spec *ebpf.CollectionSpec, wanted bool) error {
 		return nil
 	}
 	spec.Maps[utraceMapToldStacks].MaxEntries = toldStacks
+	spec.Maps[utraceMapLives].MaxEntries = lives
 	if err := spec.Variables[utraceVarStackSeed].Set(rand.Uint64()); err != nil {
 		return err
 	}

@@ -30,6 +30,36 @@ struct {
 	__type(value, __u8);
 } told_stacks SEC(".maps");
 
+enum { LIVES = 65536 };
+
+/* How often a process has ended or executed another program, by the lower half of its ID: one that begins anew, or has the ID of an
+ * earlier one, has its stacks told anew. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* LIVES where there are stacks, set before loading */
+	__type(key, __u32);
+	__type(value, __u64);
+} lives SEC(".maps");
+
+static __always_inline __u64 *life_of(__u32 tgid)
+{
+	__u32 at = tgid % LIVES;
+
+	return bpf_map_lookup_elem(&lives, &at);
+}
+
+/* The stacks that a process has told are another's from now on. */
+static __always_inline void end_life(__u32 tgid)
+{
+	__u64 *life;
+
+	if (!stacks)
+		return;
+	life = life_of(tgid);
+	if (life)
+		__sync_fetch_and_add(life, 1);
+}
+
 /* What a frame pointer points to, on x86 and arm64. */
 struct frame {
 	__u64 outer; /* frame pointer of the caller */
@@ -68,17 +98,19 @@ __attribute__((noinline)) __u64 walk_stack(__u64 returns_to, __u64 frame, __u64 
 	return hash ? hash : 1;
 }
 
-/* What stands for the stack of callers at the entry of a function: a hash of the return addresses, mixed with the process and
+/* What stands for the stack of callers at the entry of a function: a hash of the return addresses, mixed with the process, its life and
  * with a secret of the recording. The first time the stack itself is sent, too; what finds no room is sent the next time. */
 static __always_inline __u64 stack_of(struct pt_regs *regs)
 {
 	__u64 id = bpf_get_current_pid_tgid(), caller = return_address(regs), frame = REGS_FP(regs);
-	__u64 seed = stack_seed ^ (id >> 32), stack;
+	__u64 seed = stack_seed ^ (id >> 32), stack, *life = life_of(id >> 32);
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct stack_event *e;
 	__u8 told = 1;
 	void *ring;
 
+	if (life)
+		seed ^= *life << 32;
 	stack = walk_stack(caller, frame, seed, 0);
 	if (bpf_map_lookup_elem(&told_stacks, &stack))
 		return stack;

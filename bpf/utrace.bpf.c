@@ -356,6 +356,7 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 	unsee(ctx->args[1]);
 	if (!recorded(id >> 32))
 		return 0;
+	end_life(id >> 32);
 	rec = new_task(TASK_EXEC, id, ctx->args[1]);
 	if (!rec)
 		return 0;
@@ -380,6 +381,7 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	if (BPF_CORE_READ(task, signal, live.counter) == 0) {
 		kind = TASK_PROCESS_EXIT;
+		end_life(tgid);
 		bpf_map_delete_elem(&tgids, &tgid);
 	}
 	rec = new_task(kind, id, 0);

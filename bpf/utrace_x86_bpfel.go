@@ -24,6 +24,7 @@ const (
 	utraceMapHits           = "hits"
 	utraceMapKeptCalls      = "kept_calls"
 	utraceMapLanes          = "lanes"
+	utraceMapLives          = "lives"
 	utraceMapLosses         = "losses"
 	utraceMapNames          = "names"
 	utraceMapNoGate         = "no_gate"
@@ -39,7 +40,9 @@ const (
 	utraceMapThreadsCalls   = "threads_calls"
 	utraceMapToldStacks     = "told_stacks"
 	utraceProgOnExec        = "on_exec"
+	utraceProgOnExecCalls   = "on_exec_calls"
 	utraceProgOnExit        = "on_exit"
+	utraceProgOnExitCalls   = "on_exit_calls"
 	utraceProgOnFork        = "on_fork"
 	utraceProgOnInstruction = "on_instruction"
 	utraceProgOnReturn      = "on_return"
@@ -47,6 +50,7 @@ const (
 	utraceProgOnSwitch      = "on_switch"
 	utraceProgOnWaking      = "on_waking"
 	utraceVarEnabled        = "enabled"
+	utraceVarEndsTold       = "ends_told"
 	utraceVarFilterTgids    = "filter_tgids"
 	utraceVarFollowCalls    = "follow_calls"
 	utraceVarLaneEvents     = "lane_events"
@@ -108,7 +112,9 @@ type utraceSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type utraceProgramSpecs struct {
 	OnExec        *ebpf.ProgramSpec `ebpf:"on_exec"`
+	OnExecCalls   *ebpf.ProgramSpec `ebpf:"on_exec_calls"`
 	OnExit        *ebpf.ProgramSpec `ebpf:"on_exit"`
+	OnExitCalls   *ebpf.ProgramSpec `ebpf:"on_exit_calls"`
 	OnFork        *ebpf.ProgramSpec `ebpf:"on_fork"`
 	OnInstruction *ebpf.ProgramSpec `ebpf:"on_instruction"`
 	OnReturn      *ebpf.ProgramSpec `ebpf:"on_return"`
@@ -129,6 +135,7 @@ type utraceMapSpecs struct {
 	Hits         *ebpf.MapSpec `ebpf:"hits"`
 	KeptCalls    *ebpf.MapSpec `ebpf:"kept_calls"`
 	Lanes        *ebpf.MapSpec `ebpf:"lanes"`
+	Lives        *ebpf.MapSpec `ebpf:"lives"`
 	Losses       *ebpf.MapSpec `ebpf:"losses"`
 	Names        *ebpf.MapSpec `ebpf:"names"`
 	NoGate       *ebpf.MapSpec `ebpf:"no_gate"`
@@ -150,6 +157,7 @@ type utraceMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type utraceVariableSpecs struct {
 	Enabled        *ebpf.VariableSpec `ebpf:"enabled"`
+	EndsTold       *ebpf.VariableSpec `ebpf:"ends_told"`
 	FilterTgids    *ebpf.VariableSpec `ebpf:"filter_tgids"`
 	FollowCalls    *ebpf.VariableSpec `ebpf:"follow_calls"`
 	LaneEvents     *ebpf.VariableSpec `ebpf:"lane_events"`
@@ -196,6 +204,7 @@ type utraceMaps struct {
 	Hits         *ebpf.Map `ebpf:"hits"`
 	KeptCalls    *ebpf.Map `ebpf:"kept_calls"`
 	Lanes        *ebpf.Map `ebpf:"lanes"`
+	Lives        *ebpf.Map `ebpf:"lives"`
 	Losses       *ebpf.Map `ebpf:"losses"`
 	Names        *ebpf.Map `ebpf:"names"`
 	NoGate       *ebpf.Map `ebpf:"no_gate"`
@@ -222,6 +231,7 @@ func (m *utraceMaps) Close() error {
 		m.Hits,
 		m.KeptCalls,
 		m.Lanes,
+		m.Lives,
 		m.Losses,
 		m.Names,
 		m.NoGate,
@@ -244,6 +254,7 @@ func (m *utraceMaps) Close() error {
 // It can be passed to loadUtraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type utraceVariables struct {
 	Enabled        *ebpf.Variable `ebpf:"enabled"`
+	EndsTold       *ebpf.Variable `ebpf:"ends_told"`
 	FilterTgids    *ebpf.Variable `ebpf:"filter_tgids"`
 	FollowCalls    *ebpf.Variable `ebpf:"follow_calls"`
 	LaneEvents     *ebpf.Variable `ebpf:"lane_events"`
@@ -267,7 +278,9 @@ type utraceVariables struct {
 // It can be passed to loadUtraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type utracePrograms struct {
 	OnExec        *ebpf.Program `ebpf:"on_exec"`
+	OnExecCalls   *ebpf.Program `ebpf:"on_exec_calls"`
 	OnExit        *ebpf.Program `ebpf:"on_exit"`
+	OnExitCalls   *ebpf.Program `ebpf:"on_exit_calls"`
 	OnFork        *ebpf.Program `ebpf:"on_fork"`
 	OnInstruction *ebpf.Program `ebpf:"on_instruction"`
 	OnReturn      *ebpf.Program `ebpf:"on_return"`
@@ -279,7 +292,9 @@ type utracePrograms struct {
 func (p *utracePrograms) Close() error {
 	return _UtraceClose(
 		p.OnExec,
+		p.OnExecCalls,
 		p.OnExit,
+		p.OnExitCalls,
 		p.OnFork,
 		p.OnInstruction,
 		p.OnReturn,

@@ -4,6 +4,7 @@ package record
 
 import (
 	"debug/elf"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -125,5 +126,24 @@ func TestOpenCalls(t *testing.T) {
 		if got := decideOpen(conds, held, uint64(2*time.Millisecond)); got != want {
 			t.Errorf("%s: %v", text, got)
 		}
+	}
+}
+
+// TestOpenCallsAtEnd: a call has lasted until now. One that was entered when the probes had been turned off has not lasted at all, nor
+// has one of a process that has ended, or runs another program now.
+func TestOpenCallsAtEnd(t *testing.T) {
+	long := bpf.Cond{Op: bpf.CondLess, Arg: bpf.CondDuration, Late: true, Value: uint64(time.Second), Yes: bpf.CondDrop, No: bpf.CondKeep}
+	c := &catalog{funcs: []probedFunc{{planned: &PlannedFunc{entry: &bpf.Site{NumConds: 1, Conds: [bpf.MaxConds]bpf.Cond{long}}}}}}
+	const nowNs = 10e9
+	open := []bpf.OpenCall{{Event: bpf.Event{TimeNs: nowNs - 2e9, TID: 1}}, {Event: bpf.Event{TimeNs: nowNs - 1e6, TID: 2}}, {Event: bpf.Event{TimeNs: nowNs + 1, TID: 3}},
+		{Event: bpf.Event{TimeNs: nowNs - 5e9, PID: 4, TID: 4, GoID: 1}}, {Event: bpf.Event{TimeNs: nowNs - 3e9, PID: 4, TID: 5, GoID: 1}}}
+	var kept []uint32
+	for _, call := range keepOpen(open, c, map[uint32]uint64{4: nowNs - 4e9}, nowNs) {
+		if call.kept {
+			kept = append(kept, call.call.TID)
+		}
+	}
+	if want := []uint32{5, 1}; !slices.Equal(kept, want) {
+		t.Errorf("kept are the calls of threads %v, want %v", kept, want)
 	}
 }

@@ -185,8 +185,8 @@
 //
 // A span that begins and ends in the same functions of the file is paired by the stack pointer, as calls are: an error that jumps
 // over its end does not make the next one lie in it. Other spans have none, and nest by their names. With a
-// condition the kernel keeps for each thread which of its open spans are dropped, 2,048 deep, so that their ends are, too;
-// deeper ones are dropped.
+// condition the kernel keeps which spans were kept, so that their ends are, too: by the stack pointer, or by the argument that tells
+// spans apart; of those with neither, for each thread, which of its open ones, 2,048 deep; deeper ones are dropped.
 // Spans that an argument tells apart (=> … on) may overlap and end on other threads: the drainer
 // puts those that run at the same time into tracks, which are threads of the trace, as goroutines are (drainstatic.go).
 //

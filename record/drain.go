@@ -74,7 +74,7 @@ type drainer struct {
 
 	stacks    *stacks // nil if they are not recorded
 	newStacks []bpf.Stack
-	ended     []uint32 // processes whose stacks are to be forgotten
+	ended     []bpf.Task // of processes whose stacks are to be forgotten
 
 	definitions  definitions
 	processEnded bool // a process that is recorded; for others to clear
@@ -269,8 +269,8 @@ func (d *drainer) stackOf(e *heldEvent) uint64 {
 
 // settle forgets what has ended in this pass.
 func (d *drainer) settle() {
-	for _, pid := range d.ended {
-		d.stacks.forget(pid)
+	for i := range d.ended {
+		d.stacks.forget(d.ended[i].PID, d.ended[i].TimeNs)
 	}
 	d.ended = d.ended[:0]
 	d.threads.settle()
@@ -286,7 +286,7 @@ func (d *drainer) releaseTasks(before uint64) {
 		rec := &d.heldTasks[n]
 		d.threads.task(rec)
 		if d.stacks != nil && rec.Kind == bpf.TaskProcessExit {
-			d.ended = append(d.ended, rec.PID)
+			d.ended = append(d.ended, *rec)
 		}
 		if d.onTask != nil {
 			d.onTask(rec)

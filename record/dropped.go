@@ -5,6 +5,7 @@ package record
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"utrace/bpf"
@@ -38,7 +39,7 @@ func (r *recording) settleCalls(stop format.Anchor) ([]format.Dropped, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the open calls: %w", err)
 	}
-	for _, c := range keepOpen(open, r.drainer.catalog, uint64(stop.MonoNs)) {
+	for _, c := range keepOpen(open, r.drainer.catalog, r.drainer.threads.endsNs, uint64(stop.MonoNs)) {
 		if c.kept {
 			r.drainer.holdCall(c.call)
 			continue
@@ -52,26 +53,42 @@ func (r *recording) settleCalls(stop format.Anchor) ([]format.Dropped, error) {
 		}
 		dropped[key].Incomplete++
 	}
-	var out []format.Dropped
+	rows, unnamed := droppedRows(dropped, r.drainer.catalog)
+	r.uncountedDrops += unnamed
+	return rows, nil
+}
+
+// droppedRows returns what was dropped by functions as the trace has them: several names of an interpreter's functions can be one
+// (maxNames). It counts the calls whose name was never told.
+func droppedRows(dropped map[droppedKey]*bpf.Dropped, c *catalog) (rows []format.Dropped, unnamed uint64) {
+	type rowKey struct {
+		fn  format.FuncID
+		pid uint32
+	}
+	sums := map[rowKey]format.Dropped{}
 	for _, d := range dropped {
-		if int(d.Func) >= len(r.drainer.catalog.funcs) {
+		if int(d.Func) >= len(c.funcs) {
+			unnamed += d.Complete + d.Incomplete
 			continue
 		}
-		id := r.drainer.catalog.funcs[d.Func].id
+		id := c.funcs[d.Func].id
 		if d.Name != 0 {
-			named, ok := r.drainer.catalog.function(d.Func, d.Name)
+			named, ok := c.function(d.Func, d.Name)
 			if !ok {
+				unnamed += d.Complete + d.Incomplete
 				continue
 			}
 			id = named
 		}
-		out = append(out, format.Dropped{
-			Func: id, PID: int(d.TGID), Complete: d.Complete, Incomplete: d.Incomplete,
-			SumNs: d.SumNs, TotalNs: d.TotalNs, SelfNs: d.SelfNs, InsideNs: d.InsideNs,
-		})
+		sum := sums[rowKey{id, d.TGID}]
+		sums[rowKey{id, d.TGID}] = format.Dropped{
+			Func: id, PID: int(d.TGID), Complete: sum.Complete + d.Complete, Incomplete: sum.Incomplete + d.Incomplete,
+			SumNs: sum.SumNs + d.SumNs, TotalNs: sum.TotalNs + d.TotalNs, SelfNs: sum.SelfNs + d.SelfNs, InsideNs: sum.InsideNs + d.InsideNs,
+		}
 	}
-	slices.SortFunc(out, func(a, b format.Dropped) int { return cmp.Or(cmp.Compare(a.Func, b.Func), cmp.Compare(a.PID, b.PID)) })
-	return out, nil
+	rows = slices.Collect(maps.Values(sums))
+	slices.SortFunc(rows, func(a, b format.Dropped) int { return cmp.Or(cmp.Compare(a.Func, b.Func), cmp.Compare(a.PID, b.PID)) })
+	return rows, unnamed
 }
 
 // openCall is a call that is open at the end.
@@ -81,8 +98,11 @@ type openCall struct {
 }
 
 // keepOpen decides on open calls: they have lasted until now, and returned nothing. One around a call that is kept is kept. They
-// are returned by time.
-func keepOpen(open []bpf.OpenCall, c *catalog, nowNs uint64) []openCall {
+// are returned by time. Programs that were running when the probes were turned off may tell of calls that are later than now.
+//
+// The calls of a thread end in the kernel where it ends (bpf/ended.h). Those of goroutines do not, and are none that lasted
+// if their process has ended since.
+func keepOpen(open []bpf.OpenCall, c *catalog, endsNs map[uint32]uint64, nowNs uint64) []openCall {
 	type thread struct {
 		pid  uint32
 		id   uint64
@@ -94,18 +114,25 @@ func keepOpen(open []bpf.OpenCall, c *catalog, nowNs uint64) []openCall {
 		}
 		return thread{call.PID, uint64(call.TID), false}
 	}
+	ended := func(call *bpf.OpenCall) bool {
+		endNs, told := endsNs[call.PID]
+		return told && call.TimeNs <= endNs
+	}
 	deepest := map[thread]uint32{} // that is kept, counted from 1
 	list := make([]openCall, len(open))
 	for i := range open {
 		call := &open[i]
 		list[i].call = call
-		if int(call.Func) < len(c.funcs) && decideOpen(c.funcs[call.Func].planned.conditions(), call.Held, nowNs-call.TimeNs) {
+		if ended(call) {
+			continue
+		}
+		if int(call.Func) < len(c.funcs) && decideOpen(c.funcs[call.Func].planned.conditions(), call.Held, sinceStart(nowNs, call.TimeNs)) {
 			deepest[of(call)] = max(deepest[of(call)], call.Depth+1)
 		}
 	}
 	for i := range list {
 		call := list[i].call
-		list[i].kept = call.Depth < deepest[of(call)]
+		list[i].kept = call.Depth < deepest[of(call)] && !ended(call)
 	}
 	slices.SortFunc(list, func(a, b openCall) int {
 		return cmp.Or(cmp.Compare(a.call.TimeNs, b.call.TimeNs), cmp.Compare(a.call.Depth, b.call.Depth))

@@ -14,10 +14,10 @@ import (
 // finish turns the probes off, drains what they left, completes the file and
 // detaches them, which can take long (perfCloseTime).
 func (r *recording) finish(reason string) (*Summary, error) {
-	stop := now()
 	if err := r.objs.Enable(false); err != nil {
 		return nil, fmt.Errorf("turn off the probes: %w", err)
 	}
+	stop := now()
 	r.stopFollowing()
 	r.watch.stop(r)
 	drainErr := r.drainer.round()
@@ -97,7 +97,7 @@ func (r *recording) missing() (warnings []string, nothing, err error) {
 		warnings = append(warnings, fmt.Sprintf("%d hits were not held against the limit of overhead: there were too many processes and functions", uncounted))
 	}
 	if r.uncountedDrops > 0 {
-		warnings = append(warnings, fmt.Sprintf("%d calls that were not kept are not in the numbers and times of their functions, either: there were too many functions and processes", r.uncountedDrops))
+		warnings = append(warnings, fmt.Sprintf("%d calls that were not kept are not in the numbers and times of their functions, either: there were too many functions and processes, or the names of their functions were lost", r.uncountedDrops))
 	}
 	if r.follower != nil {
 		warnings = append(warnings, r.follower.late...)

@@ -37,6 +37,7 @@ type stackFile struct {
 
 // processCode is the code that is mapped in a process.
 type processCode struct {
+	forkNs uint64 // CLOCK_MONOTONIC; 0 if that was not told
 	pid    uint32
 	parent uint32 // that it was forked from while recording; 0 if unknown
 	code   []mappedCode
@@ -74,7 +75,7 @@ func (s *codeMaps) process(pid uint32) *processCode {
 func (s *codeMaps) task(rec *bpf.Task) {
 	switch rec.Kind {
 	case bpf.TaskFork:
-		s.processes[rec.PID] = &processCode{pid: rec.PID, parent: rec.Other}
+		s.processes[rec.PID] = &processCode{pid: rec.PID, parent: rec.Other, forkNs: rec.TimeNs}
 	case bpf.TaskExec:
 		p := s.process(rec.PID)
 		p.before, p.code, p.readNs, p.execNs, p.parent = p.code, nil, 0, rec.TimeNs, 0
@@ -98,7 +99,11 @@ func (s *codeMaps) remembered(pid uint32) []target.Mapping {
 	return s.ending[pid]
 }
 
-func (s *codeMaps) forget(pid uint32) {
+// forget lets go of a process that has ended at endNs, but not of a later one with its ID.
+func (s *codeMaps) forget(pid uint32, endNs uint64) {
+	if p := s.processes[pid]; p != nil && p.forkNs > endNs {
+		return
+	}
 	delete(s.processes, pid)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -4,6 +4,7 @@ package record
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"utrace/bpf"
@@ -22,13 +23,19 @@ const maxStacks = 1 << 19
 // of a mapped file. Code that uses the register for something else leaves any number there.
 type stacks struct {
 	code   codeMaps
-	known  map[uint32]map[uint64]format.StackID // by PID and what stands for the stack in events
+	known  map[uint32]map[uint64]knownStack // by PID and what stands for the stack in events
 	index  map[stackPlace]format.StackID
 	places []stackPlace // by StackID-1
 	calls  map[codeAddr]bool
 
 	without uint64 // entries whose stack was not told, or has no place
 	crowded bool   // maxStacks was reached
+}
+
+// knownStack is a stack that a process has told.
+type knownStack struct {
+	id     format.StackID
+	toldNs uint64 // CLOCK_MONOTONIC
 }
 
 // stackPlace is a format.Stack without names.
@@ -45,7 +52,7 @@ type codeAddr struct {
 
 func newStacks() *stacks {
 	return &stacks{
-		code: newCodeMaps(), known: map[uint32]map[uint64]format.StackID{},
+		code: newCodeMaps(), known: map[uint32]map[uint64]knownStack{},
 		index: map[stackPlace]format.StackID{}, calls: map[codeAddr]bool{},
 	}
 }
@@ -65,7 +72,7 @@ func (s *stacks) add(rec *bpf.Stack) {
 	}
 	known := s.known[rec.PID]
 	if known == nil {
-		known = map[uint64]format.StackID{}
+		known = map[uint64]knownStack{}
 		s.known[rec.PID] = known
 	}
 	if len(s.places)+len(addrs) > maxStacks || len(known) >= maxStacks {
@@ -76,7 +83,7 @@ func (s *stacks) add(rec *bpf.Stack) {
 	for _, at := range slices.Backward(addrs) {
 		id = s.number(stackPlace{at, id})
 	}
-	known[rec.ID] = id
+	known[rec.ID] = knownStack{id, rec.TimeNs}
 }
 
 func (s *stacks) followsCall(at codeAddr) bool {
@@ -106,17 +113,22 @@ func (s *stacks) number(p stackPlace) format.StackID {
 
 // id returns the stack of an event of a process; 0 if it has none.
 func (s *stacks) id(pid uint32, stack uint64) format.StackID {
-	id := s.known[pid][stack]
+	id := s.known[pid][stack].id
 	if id == 0 {
 		s.without++
 	}
 	return id
 }
 
-// forget lets go of a process that has ended, when all its events have been seen.
-func (s *stacks) forget(pid uint32) {
-	delete(s.known, pid)
-	s.code.forget(pid)
+// forget lets go of a process that has ended at endNs, when all its events have been seen. There may be some already of a later
+// one with its ID.
+func (s *stacks) forget(pid uint32, endNs uint64) {
+	known := s.known[pid]
+	maps.DeleteFunc(known, func(_ uint64, k knownStack) bool { return k.toldNs <= endNs })
+	if len(known) == 0 {
+		delete(s.known, pid)
+	}
+	s.code.forget(pid, endNs)
 }
 
 // define names the places and writes the stacks. It returns what there is to say of them.

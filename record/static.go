@@ -221,14 +221,17 @@ func (s *staticPlan) function(begin staticName, probe *Probe, span string, ends 
 		template.Named = probe.names.mask()
 		fn.args = nil // they are its name
 	}
+	if probe.names != pythonNames && s.sameFunctions(begin, ends, probe) {
+		template.Flags |= bpf.SiteFrame
+	}
 	switch {
 	case s.follow && !keyed:
 		template.Flags |= bpf.SiteFollowed
-	case cond != nil && !fn.Hit:
+	case cond == nil || fn.Hit:
+	case keyed || template.Flags&bpf.SiteFrame != 0:
+		template.Flags |= bpf.SitePaired
+	default:
 		template.Flags |= bpf.SiteGated
-	}
-	if probe.names != pythonNames && s.sameFunctions(begin, ends, probe) {
-		template.Flags |= bpf.SiteFrame
 	}
 	end := template
 	template.NumConds = uint8(copy(template.Conds[:], conds))

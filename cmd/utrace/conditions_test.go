@@ -4,7 +4,10 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -150,6 +153,39 @@ func TestConditionsPair(t *testing.T) {
 			got, _, _ := recordStatic(t, probeFlags(c.probes...), target(t, "conditions.c", c.opt), c.how, "2")
 			compare(t, got, c.want)
 		})
+	}
+}
+
+// TestConditionsDeep: what is around a call that is kept is written, and what a jump has left ends, however deep it is.
+func TestConditionsDeep(t *testing.T) {
+	needKernel(t)
+	const depth = 3000
+	program := filepath.Join(t.TempDir(), "deep")
+	if text, err := exec.Command("go", "build", "-o", program, "../../testdata/targets/deep/main.go").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	const climb, bottom, fall = "main.climb", "main.bottom", "main.fall"
+	type counts map[string]uint64
+	for _, c := range []struct {
+		how                        string
+		probes                     []string
+		calls, dropped, incomplete counts
+	}{
+		{"climb", []string{"main.climb -> ... if ret >= 0", "main.bottom"}, counts{climb: depth + 1, bottom: 1}, counts{}, counts{}},
+		{"climb", []string{"main.climb -> ... if ret == 0"}, counts{climb: depth + 1}, counts{climb: depth}, counts{}},
+		{"fall", []string{"main.fall -> ... if ret == 1", "main.climb -> ... if ret == 1"}, counts{fall: 1, climb: depth + 1}, counts{}, counts{climb: depth + 1}},
+	} {
+		_, trace, _ := recordStatic(t, append([]string{"--max-overhead=none"}, probeFlags(c.probes...)...), program, c.how, fmt.Sprint(depth))
+		r := analyzeTrace(t, trace)
+		dropped := counts{}
+		for _, f := range r.Functions {
+			if f.Dropped > 0 {
+				dropped[f.Name] = f.Dropped
+			}
+		}
+		if !maps.Equal(r.calls(), c.calls) || !maps.Equal(dropped, c.dropped) || !maps.Equal(r.incomplete(), c.incomplete) || r.Trace.Lost != 0 {
+			t.Errorf("%v: calls %v, dropped %v, incomplete %v, lost %d", c.probes, r.calls(), dropped, r.incomplete(), r.Trace.Lost)
+		}
 	}
 }
 

@@ -144,6 +144,32 @@ deep(4)
 	}
 }
 
+// TestDroppedPythonBesideC: the values of a function are not taken for the name of one that was called before.
+func TestDroppedPythonBesideC(t *testing.T) {
+	const python = "/usr/bin/python3.11"
+	needTool(t, python)
+	script := filepath.Join(t.TempDir(), "reads.py")
+	if err := os.WriteFile(script, []byte(`import os, time
+def quick(n):
+    return n
+r, w = os.pipe()
+os.dup2(r, 77)
+for i in range(3):
+    if os.fork() == 0:
+        time.sleep(0.3)
+        os.write(w, b'x')
+        os._exit(0)
+    for n in range(100):
+        quick(n)
+    os.read(77, 1)
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	flow, _, _ := recordStatic(t, []string{"--preset", "python", "--slower-than", "150ms", "-e", "c:read(fd:s32)"}, python, script)
+	flow = slices.DeleteFunc(flow, func(line string) bool { return !strings.Contains(line, "read") }) // imports are slow now and then
+	compare(t, flow, []string{"reads.py.<module>() {", "  read(77);", "  read(77);", "  read(77);", "} /* reads.py.<module> */"})
+}
+
 // hostCall is a call that looks for a host.
 type hostCall struct {
 	function, thread, name string

@@ -105,6 +105,22 @@ func TestSlowerThanLater(t *testing.T) {
 	}
 }
 
+// TestSlowGoroutines: one goroutine after the other, more than there is room for at a time, and one is blocked all the time.
+func TestSlowGoroutines(t *testing.T) {
+	needKernel(t)
+	program := filepath.Join(t.TempDir(), "connections")
+	if text, err := exec.Command("go", "build", "-o", program, "../../testdata/targets/connections/main.go").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	got, trace, _ := recordStatic(t, []string{"--max-overhead=none", "--slower-than", "1s", "-e", "main.serve(req->path, n)", "-e", "main.step"}, program)
+	slices.Sort(got)
+	compare(t, got, []string{`main.serve("/first", 0);`, `main.serve("/last", 70001);`})
+	r := analyzeTrace(t, trace)
+	if calls := r.calls(); calls["main.serve"] != 70002 || calls["main.step"] != 70002 || len(r.incomplete()) != 0 || r.Trace.Lost != 0 {
+		t.Errorf("calls %v, incomplete %v, lost %d", calls, r.incomplete(), r.Trace.Lost)
+	}
+}
+
 // TestSlowOpenCall: a call that is open at the end and has lasted is in the trace, with those around it.
 func TestSlowOpenCall(t *testing.T) {
 	needKernel(t)
@@ -119,6 +135,45 @@ func TestSlowOpenCall(t *testing.T) {
 	}
 	if !regexp.MustCompile(`(?s)main\(\) \{\n.*stuck\(\) \{`).MatchString(flow) || strings.Contains(flow, "request") {
 		t.Errorf("%s%s", flow, stderr)
+	}
+}
+
+// TestSlowCallsOfEndedThreads: a call lasts until its thread ends or executes another program, and no longer.
+func TestSlowCallsOfEndedThreads(t *testing.T) {
+	needKernel(t)
+	program := target(t, "leaves.c", "-O1")
+	for how, want := range map[string]struct {
+		flow              []string // sorted
+		calls, incomplete map[string]uint64
+		threads           int // that have something in the trace
+	}{
+		"threads": {
+			[]string{"main();", "worker(13) {", "worker(23) {", "worker(3) {", "worker(33) {"},
+			map[string]uint64{"main": 1, "worker": 40}, map[string]uint64{"worker": 40}, 5,
+		},
+		"exit": {
+			[]string{"  leave(300) {", "main() {"},
+			map[string]uint64{"main": 1, "leave": 1}, map[string]uint64{"main": 1, "leave": 1}, 1,
+		},
+		"exec": {
+			[]string{"  become(300) {", "main() {", "main();"},
+			map[string]uint64{"main": 3, "become": 2}, map[string]uint64{"main": 2, "become": 2}, 2,
+		},
+	} {
+		got, trace, _ := recordStatic(t, []string{"--slower-than", "200ms", "-e", "main", "-e", "worker(n)", "-e", "leave(ms)", "-e", "become(ms)"}, program, how)
+		got = slices.DeleteFunc(got, func(line string) bool {
+			return strings.Contains(line, "unwound */") || strings.Contains(line, "open at the end */")
+		})
+		slices.Sort(got)
+		compare(t, got, want.flow)
+		r := analyzeTrace(t, trace)
+		if !maps.Equal(r.calls(), want.calls) || !maps.Equal(r.incomplete(), want.incomplete) || r.Trace.Lost != 0 {
+			t.Errorf("%s: calls %v, incomplete %v, lost %d", how, r.calls(), r.incomplete(), r.Trace.Lost)
+		}
+		tables, _ := readTables(t, trace)
+		if len(tables.Threads) != want.threads {
+			t.Errorf("%s: threads %+v", how, tables.Threads)
+		}
 	}
 }
 

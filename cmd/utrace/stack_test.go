@@ -112,6 +112,18 @@ func TestStacksOfProcess(t *testing.T) {
 	}
 }
 
+// TestStacksPIDReuse: a process that gets the PID of an earlier one, and has the same stacks.
+func TestStacksPIDReuse(t *testing.T) {
+	needKernel(t)
+	const count = 12
+	bin := target(t, "family.c", "-O1", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls")
+	paths, stderr := recordStacks(t, []string{"main"}, "-e", "work", "--", bin, "reuse", strconv.Itoa(count))
+	// They end at once: now and then the mappings of one cannot be read any more.
+	if n := paths["work job leave main"]; n < 3*count*3/4 {
+		t.Errorf("%d calls of work in leave, want %d: %v\n%s", n, 3*count, paths, stderr)
+	}
+}
+
 // TestStacksWithoutFramePointers: the direct caller is known all the same, nothing is invented behind it, and it is said, before and after.
 func TestStacksWithoutFramePointers(t *testing.T) {
 	needKernel(t)

@@ -180,6 +180,19 @@ func TestStaticConditions(t *testing.T) {
 	}
 }
 
+// TestLongGlob: a glob that matches at the end of a text only, after each * was tried at each of its bytes.
+func TestLongGlob(t *testing.T) {
+	needHeader(t)
+	texts := target(t, "texts.c", "-O2")
+	any := strings.Repeat("?", 60)
+	for pattern, want := range map[string]int{"*" + any + "r": 1, "*" + any + "q": 0, "*a" + any[:29] + "*" + any[:29] + "r": 1} {
+		got, _, _ := recordStatic(t, []string{"-e", "usdt:texts:lengthy(s:str[199]) if s =~ \"" + pattern + "\""}, texts)
+		if len(got) != want {
+			t.Errorf("%s: kept %v, want %d", pattern, got, want)
+		}
+	}
+}
+
 // TestStaticSpans records spans that nest, that an error jumps over, and that overlap.
 func TestStaticSpans(t *testing.T) {
 	needHeader(t)
@@ -243,6 +256,15 @@ func TestStaticSpans(t *testing.T) {
 	// A condition on the beginning decides on the end, too.
 	calls, _, _ = recordStatic(t, []string{"-e", `usdt:spans:query__start(n:s32, how:str) if how == "good" && n > 0`}, program, "6")
 	compare(t, calls, []string{`query(1, "good");`, `query(3, "good");`, `query(4, "good");`})
+	calls, trace, _ = recordStatic(t, []string{"-e", "usdt:spans:request__accepted(server:s32, id:u64) if id == 1000 || id == 1002 || id == 1003 => spans:request__finished on id"}, program, "6")
+	compare(t, calls, []string{"request__accepted(7, 1000);", "request__accepted(7, 1002);", "request__accepted(7, 1003);"})
+	if r := analyzeTrace(t, trace); r.Trace.Events != 6 || len(r.incomplete()) != 0 {
+		t.Errorf("%+v", r)
+	}
+	const rounds = 6300 // a third of which an error ends in a span that is dropped
+	calls, _, _ = recordStatic(t, []string{"--max-overhead=none", "-e", "usdt:spans:step__begin(fail:s32) if fail == 0"}, program, fmt.Sprint(rounds), "nested")
+	compare(t, calls, slices.Repeat([]string{"step(0);"}, rounds+2*rounds/3))
+
 	calls, _, _ = recordStatic(t, []string{"-e", "usdt:spans:query__start(n:s32) => none"}, program, "3")
 	compare(t, calls, []string{"query__start(0);", "query__start(1);", "query__start(2);"})
 }
