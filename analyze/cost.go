@@ -160,6 +160,7 @@ type ProbeCost struct {
 	Inside     time.Duration // outermost complete calls, as measured
 	Subtracted time.Duration // from them
 	Unknown    int           // functions with events for which the cost is not known
+	Dropped    time.Duration // of Hits, those of calls that were dropped: of no call it is subtracted
 }
 
 func (p *ProbeCost) add(src *source, sum *tally, raw bool) {
@@ -183,6 +184,27 @@ func (p *ProbeCost) add(src *source, sum *tally, raw bool) {
 			p.Unknown++
 		}
 	}
+}
+
+// addDropped takes in calls that were dropped, of which the trace has the number.
+func (p *ProbeCost) addDropped(d *format.Dropped, f *format.Func, list []format.Calibration) {
+	var entries, calls []int64
+	for _, cal := range list {
+		for i := range cal.Sites {
+			if s := &cal.Sites[i]; s.Entry == f.EntryClass && s.Return == f.ReturnClass && plausible(s) {
+				entries, calls = append(entries, s.EntryNs), append(calls, max(s.EntryNs, s.CallNs))
+			}
+		}
+	}
+	if len(calls) == 0 || p.Raw {
+		return
+	}
+	slices.Sort(entries)
+	slices.Sort(calls)
+	ns := float64(d.Complete)*float64(calls[len(calls)/2]) + float64(d.Incomplete)*float64(entries[len(entries)/2])
+	cost := time.Duration(min(ns, maxTimeNs))
+	p.Dropped += cost
+	p.Hits += cost
 }
 
 // unresolved tells for each class which part of what was subtracted is not resolved.

@@ -40,6 +40,7 @@ type Delta struct {
 	P           float64
 	Tested      bool // there was enough to know the noise
 	Significant bool
+	Unlike      bool // on the two sides it is of other calls, see Comparison.Warnings
 	metric      Metric
 }
 
@@ -87,9 +88,11 @@ type Comparison struct {
 	Warnings []string
 }
 
-// Diff compares traces. least is the least relative change that matters, such as 0.05. Functions are the same if
+// Diff compares traces. least is the least relative change that matters, such as 0.05. Options.Function chooses among the changes, which are judged with those of all functions. Functions are the same if
 // name, file name of the module and file name of the source are, or if the name is the only one of its kind.
 func Diff(oldPaths, newPaths []string, opts Options, least float64) (*Comparison, error) {
+	function := opts.Function
+	opts.Function = nil // all functions tell what the machine's share is
 	before, err := readSide(oldPaths, opts)
 	if err != nil {
 		return nil, err
@@ -98,7 +101,11 @@ func Diff(oldPaths, newPaths []string, opts Options, least float64) (*Comparison
 	if err != nil {
 		return nil, err
 	}
-	return compare(before, after, least), nil
+	c := compare(before, after, least)
+	c.Changes = slices.DeleteFunc(c.Changes, func(ch Change) bool {
+		return !function.Match(ch.Name) && (ch.Symbol == "" || !function.Match(ch.Symbol))
+	})
+	return c, nil
 }
 
 func compare(before, after *side, least float64) *Comparison {
@@ -130,6 +137,9 @@ func compare(before, after *side, least float64) *Comparison {
 			ch.Deltas[m] = Delta{Old: m.of(ch.Old, olds), New: m.of(ch.New, news), P: 1, metric: m}
 		}
 		if ch.Old != nil && ch.New != nil {
+			for m := P50; m < numMetrics; m++ {
+				ch.Deltas[m].Unlike = !c.comparable(ch, m)
+			}
 			tests = append(tests, c.tests(ch, before, after, p)...)
 		}
 	}

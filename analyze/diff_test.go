@@ -140,6 +140,26 @@ func TestDiffFindsWhatChanged(t *testing.T) {
 	}
 }
 
+// What is chosen to be shown is judged as it is among all functions.
+func TestDiffOfSomeFunctions(t *testing.T) {
+	old := (&workload{funcs: 8, rounds: 2000, seed: 1}).write(t, "old")
+	slow := (&workload{funcs: 8, rounds: 2000, seed: 2, factor: func(int) float64 { return 1.2 }}).write(t, "new")
+	all := diff(t, []string{old}, []string{slow})
+	some, err := Diff([]string{old}, []string{slow}, Options{Function: &Pattern{glob: "f[23]"}}, 0.05)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(some.Changes) != 2 || len(significantNames(some)) != 0 || !reflect.DeepEqual(some.Shifts, all.Shifts) {
+		t.Errorf("%d functions, significant: %v, shifts %v, of all %v", len(some.Changes), significantNames(some), some.Shifts, all.Shifts)
+	}
+	for i := range some.Changes {
+		at := slices.IndexFunc(all.Changes, func(ch Change) bool { return ch.Name == some.Changes[i].Name })
+		if !reflect.DeepEqual(some.Changes[i].Deltas, all.Changes[at].Deltas) {
+			t.Errorf("%s: %+v, among all %+v", some.Changes[i].Name, some.Changes[i].Deltas, all.Changes[at].Deltas)
+		}
+	}
+}
+
 // With enough traces a side the runs themselves tell what is noise: a change of all functions is one of the program, a change
 // of one function that comes and goes from run to run is none.
 func TestDiffOfSeveralRuns(t *testing.T) {

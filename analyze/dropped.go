@@ -75,10 +75,15 @@ func (s *summary) addDropped(path string, src *source, opts *Options, values *va
 		if opts.By == "pid" {
 			value = values.add(threadValue(&format.Thread{PID: d.PID}, opts.By))
 		}
+		s.trace.Probes.addDropped(d, &src.tables.Funcs[d.Func], src.tables.Calibrations)
 		r := row(d.Func, value)
 		r.drop(d)
 		r.PIDs = append(r.PIDs, d.PID)
 		s.trace.Dropped += d.Complete
+	}
+	if p := &s.trace.Probes; p.Dropped > 0 && p.Traced > 0 && p.Dropped >= p.Traced/100 {
+		s.warn("", "the probes of calls that were dropped took %s, %.0f%% of the traced time, which is not subtracted: calls around them are shown too long",
+			FormatDuration(p.Dropped), 100*float64(p.Dropped)/float64(p.Traced))
 	}
 	if inside {
 		s.warn(path, "the time of dropped calls inside of others is in these calls' self time: by %s it cannot be told", opts.By)
@@ -113,7 +118,7 @@ func (t *Trace) Kept() string {
 	if t.SlowerThan > 0 {
 		which = "of at least " + FormatDuration(t.SlowerThan)
 	}
-	return fmt.Sprintf("calls %s: percentiles and maximum are of these; calls, times and average of all, %s more", which, Plural(t.Dropped, "call", "calls"))
+	return fmt.Sprintf("calls %s: percentiles, maximum and errors are of these; calls, times and average of all, %s more", which, Plural(t.Dropped, "call", "calls"))
 }
 
 // slowerThan is the least duration of the calls that a trace has kept.

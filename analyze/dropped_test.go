@@ -91,6 +91,22 @@ func TestDroppedMin(t *testing.T) {
 	}
 }
 
+// TestDroppedCost: the probes of calls that were dropped took their time, too, and of no call it is subtracted.
+func TestDroppedCost(t *testing.T) {
+	trace := droppedTrace(t, `"addr": 4160}`, `"addr": 4160, "entry_class": "nop5", "return_class": "trampoline"}`,
+		"\n0 0 entry 0", "\n"+`calibration {"time_ns":0,"sites":[{"entry":"nop5","return":"trampoline","entry_ns":100,"inside_ns":40,"call_ns":250}]}`+"\n0 0 entry 0")
+	r, err := Report([]string{trace}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := r.Trace.Probes; p.Dropped != 3*250 || p.Hits != 3*250 || p.Subtracted != 0 {
+		t.Errorf("%+v", p)
+	}
+	if text := strings.Join(r.Warnings, ";"); !strings.Contains(text, "dropped took 0.750 us, 2% of the traced time, which is not subtracted") {
+		t.Errorf("%s", text)
+	}
+}
+
 // TestDroppedTooMuchInside: the time of dropped calls is never more than that of the calls that they were in.
 func TestDroppedTooMuchInside(t *testing.T) {
 	r, err := Report([]string{droppedTrace(t, `"inside_ns":400`, `"inside_ns":5000`)}, Options{})

@@ -78,6 +78,38 @@ func (r *ErrorRule) appliesTo(funcs []format.Func) bool {
 	return false
 }
 
+// misfit says which comparison of a number with what is recorded as a name is true of no call, "" if there is none.
+func (r *ErrorRule) misfit(funcs []format.Func) (text string) {
+	for i := range funcs {
+		f := &funcs[i]
+		if !r.function.function(f) {
+			continue
+		}
+		r.cond.Walk(func(c *condition.Condition) {
+			p := findValue(f, c.Name)
+			if p.index < 0 || c.Value.Kind == condition.IsText || c.Value.Number == (condition.Number{}) {
+				return
+			}
+			typ := ""
+			if p.result {
+				typ = f.Results[p.index].Type
+			} else {
+				typ = f.Args[p.index].Type
+			}
+			switch {
+			case typ == errnoType:
+				text = fmt.Sprintf("%s is recorded by its name: compare it with a text, such as \"ENOENT\"", printable(c.Name))
+			case strings.HasPrefix(typ, "enum "):
+				text = fmt.Sprintf("%s (%s) is recorded by the names of its values: compare it with a text", printable(c.Name), printable(typ))
+			}
+		})
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
 // maxEntryBits is how many comparisons with arguments the rules of a function can have.
 const maxEntryBits = 32
 

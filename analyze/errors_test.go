@@ -101,7 +101,8 @@ func TestErrors(t *testing.T) {
 		if got = swapWords(got); got != strings.ReplaceAll(c.want, ", read 0", "") {
 			t.Errorf("%q: %s, want %s", c.rules, got, c.want)
 		}
-		if useless := len(c.rules) > 0 && strings.HasPrefix(c.rules[0], "nothing"); useless != (len(r.Warnings) > 0) {
+		// A rule about nothing, and one that compares with a number what is a name.
+		if useless := len(c.rules) > 0 && (strings.HasPrefix(c.rules[0], "nothing") || strings.Contains(c.rules[0], "errno == 5")); useless != (len(r.Warnings) > 0) {
 			t.Errorf("%q: warnings %q", c.rules, r.Warnings)
 		}
 	}

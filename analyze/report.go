@@ -54,6 +54,9 @@ func report(paths []string, opts Options) (*Result, []part, error) {
 		sum.add(path, src, t, &opts)
 		for i, rule := range opts.Errors {
 			ruled[i] = ruled[i] || rule.appliesTo(src.tables.Funcs)
+			if misfit := rule.misfit(src.tables.Funcs); misfit != "" {
+				sum.warn(path, "--error '%s': %s", printable(rule.text), misfit)
+			}
 		}
 		p := part{slices.Repeat([]int32{none}, len(src.tables.Funcs)), t.lastNs}
 		resolution := unresolved(src.tables.Calibrations)

@@ -54,6 +54,11 @@ func (c *Config) NamesProbes() bool {
 	return len(c.Presets) > 0 || slices.ContainsFunc(c.Probes, func(text string) bool { return !strings.HasPrefix(text, "!") })
 }
 
+// Conditional reports whether a probe has a condition.
+func (c *Config) Conditional() bool {
+	return slices.ContainsFunc(c.Probes, func(text string) bool { return strings.Contains(text, " if ") })
+}
+
 // Progress is the state of a running recording.
 type Progress struct {
 	Elapsed time.Duration
@@ -70,6 +75,7 @@ type Summary struct {
 	Calls       uint64 // entries
 	Sched       uint64 // rows of the scheduler, see Config.Sched
 	LostSched   uint64
+	Dropped     uint64 // further calls, which did not meet a condition that is decided when they return
 	LostEntries uint64
 	LostReturns uint64
 	Bytes       int64

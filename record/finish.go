@@ -61,8 +61,12 @@ func (r *recording) finish(reason string) (*Summary, error) {
 	}
 	events, calls := r.w.Events()
 	sched := r.w.Sched()
+	var notKept uint64
+	for i := range dropped {
+		notKept += dropped[i].Complete + dropped[i].Incomplete
+	}
 	sum := &Summary{
-		Reason: ended, Duration: time.Duration(stop.MonoNs - r.start.MonoNs), Events: events, Calls: calls, Sched: sched, LostSched: lost.sched,
+		Reason: ended, Duration: time.Duration(stop.MonoNs - r.start.MonoNs), Events: events, Calls: calls, Dropped: notKept, Sched: sched, LostSched: lost.sched,
 		LostEntries: lost.entries, LostReturns: lost.returns, Bytes: r.w.Size(),
 		Modules: len(r.plan.Modules), Funcs: r.plan.Funcs(), LeftOut: r.plan.LeftOut, TakenOff: off,
 	}

@@ -137,9 +137,7 @@ func (s *signature) bindResults(v *values) (list []argument, err error) {
 	switch {
 	case v.results && err != nil:
 		return nil, fmt.Errorf("-> ...: %w: say the type, as in -> s32", err)
-	case v.results && len(debug.Results) == 0:
-		return nil, errors.New("-> ...: it returns nothing")
-	case v.results:
+	case v.results: // nothing, if it returns nothing: a pattern matches all kinds of functions
 		return s.allOf(debug.Results, "ret"), nil
 	case v.result == nil:
 		return nil, nil
@@ -248,7 +246,7 @@ func (s *signature) findArgument(args []argument, name string, like valueType) (
 		}
 	}
 	a := argument{name: name, hidden: true}
-	if like.kind == kindText && (v.Kind == target.Pointer || v.Kind == target.Int) {
+	if like.kind == kindText && v.Kind == target.Pointer {
 		a.typ = like
 	}
 	with, err := s.appendValueAs(args, a, v)

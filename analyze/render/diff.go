@@ -142,7 +142,7 @@ func diffChange(ch *analyze.Change, d *analyze.Delta) string {
 		return "new"
 	case ch.New == nil:
 		return "gone"
-	case d.Old == 0 && d.New == 0:
+	case d.Unlike, d.Old == 0 && d.New == 0:
 		return "-"
 	}
 	text := "more"

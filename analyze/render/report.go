@@ -66,6 +66,9 @@ func probes(p *analyze.ProbeCost) string {
 	text := fmt.Sprintf("took %s, %s of the %s between the first and the last event of each thread; subtracted %s of %s in traced calls",
 		analyze.FormatDuration(p.Hits), percent(p.Hits, p.Traced), analyze.FormatDuration(p.Traced),
 		analyze.FormatDuration(p.Subtracted), analyze.FormatDuration(p.Inside))
+	if p.Dropped > 0 {
+		text += fmt.Sprintf("; of no call the %s of dropped ones", analyze.FormatDuration(p.Dropped))
+	}
 	if p.Unknown > 0 {
 		text += fmt.Sprintf("; not known for %d of the functions", p.Unknown)
 	}

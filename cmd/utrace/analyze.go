@@ -107,7 +107,8 @@ Errors are complete calls with a negative result or a null pointer, where the
 result was recorded with its type, or with an errno. An --error RULE replaces
 that for the functions that it is about: [PATTERN: ]CONDITION, with == != < <= >
 >= =~"glob" && || ! over arguments and results by name; ret is the result or, if
-none was recorded, the return register as a signed number.
+none was recorded, the return register as a signed number. errno and enums are
+compared with names: errno == "ENOENT".
 
 Views are combined by giving several flags. FILE is written beside the report,
 readable for its owner only; - is standard output, without the report then.
@@ -116,7 +117,8 @@ With --min, the report, --hist and --heatmap count only complete calls that took
 at least that long. --flow, --tree and the files show these, and the calls that
 they were made from where those have no return.
 
---trace-event writes at most a million calls, the longest of the selected ones:
+--trace-event has times as measured, for those without the cost of probes would not lie
+inside of each other: duration_ns is corrected. It writes at most a million calls, the longest of the selected ones:
 viewers open no more. It says so, and from which duration on. --heatmap FUNC does
 not look at --function, and --hist FUNC not at --top.
 
@@ -261,7 +263,13 @@ func runAnalyze(out, errOut io.Writer, paths []string, f *analyzeFlags) error {
 // checkFiles refuses to write over a trace, and two views to one file.
 func checkFiles(paths []string, views []view) error {
 	files := map[string]string{}
+	tables := 0
 	for _, v := range views {
+		if v.shown && (v.flag == "json" || v.flag == "csv") {
+			if tables++; tables > 1 {
+				return usageError{errors.New("--json and --csv: both to standard output")}
+			}
+		}
 		if v.file == "" {
 			continue
 		}

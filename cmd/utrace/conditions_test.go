@@ -76,6 +76,21 @@ func TestConditions(t *testing.T) {
 			}
 		})
 	}
+	// What is said where no call was kept.
+	for probe, want := range map[string]string{
+		"handle if ret == 12345": "none of the 10 calls met its condition",
+		"handle if n == 12345":   "no call that meets its condition was seen",
+		"main(...) -> ...":       "recorded 2 events (1 call)",
+		"nobody_calls":           "no such function",
+	} {
+		trace := filepath.Join(t.TempDir(), "trace.arrow")
+		if _, stderr, _ := utrace(t, "record", "-o", trace, "-e", probe, "--", program, "calls", "10"); !strings.Contains(stderr, want) {
+			t.Errorf("%s: want %q in\n%s", probe, want, stderr)
+		}
+	}
+	if _, stderr, status := utrace(t, "plan", "-e", `handle if n == "5"`, program); status == 0 || !strings.Contains(stderr, "n is a number (s32), not a text") {
+		t.Errorf("a number that is compared with a text: status %d\n%s", status, stderr)
+	}
 	_, stderr, status := utrace(t, "plan", "-e", "handle if "+strings.Repeat("n == 1 || ", 16)+"n == 2", program)
 	if status == 0 || !strings.Contains(stderr, "17 comparisons: 16 are the most") {
 		t.Errorf("17 comparisons: status %d\n%s", status, stderr)

@@ -243,6 +243,9 @@ says what this machine allows.`,
 			if page := os.Getpagesize(); cfg.RingBytes < page || cfg.RingBytes&(cfg.RingBytes-1) != 0 || cfg.RingBytes > 1<<30 {
 				return usageError{fmt.Errorf("--ring-size of %d bytes: it must be a power of two from %d bytes to 1GiB", cfg.RingBytes, page)}
 			}
+			if cfg.Output == "-" {
+				return usageError{errors.New("-o -: a trace is written to a file, which a pipe is not: use -o FILE")}
+			}
 			if cfg.Duration < 0 {
 				return usageError{fmt.Errorf("--duration %s: it must not be negative", cfg.Duration)}
 			}
@@ -366,6 +369,9 @@ func printSummary(w io.Writer, cfg record.Config, s *record.Summary) {
 		fmt.Fprintf(w, "utrace: warning: %s entries and %s returns were lost: the rings were full; the trace says where. Probe less, or use a larger --ring-size\n",
 			count(s.LostEntries), count(s.LostReturns))
 	}
+	if s.Dropped > 0 {
+		fmt.Fprintf(w, "utrace: %s further %s: of these the trace has number and times only\n", count(s.Dropped), english.PluralWord(int(s.Dropped), "call that did not meet its condition", "calls that did not meet their condition"))
+	}
 	if cfg.Sched {
 		fmt.Fprintf(w, "utrace: %s switches and wakeups of threads, %s lost\n", count(s.Sched), count(s.LostSched))
 	}
@@ -377,7 +383,13 @@ func printSummary(w io.Writer, cfg record.Config, s *record.Summary) {
 	for _, text := range s.Warnings {
 		fmt.Fprintf(w, "utrace: warning: %s\n", escape(text))
 	}
-	if s.Events == 0 {
+	switch {
+	case s.Events > 0:
+	case s.Dropped > 0:
+		fmt.Fprintf(w, "utrace: none of the %s met its condition (utrace analyze tells their number and times)\n", english.Plural(int(s.Dropped), "call", ""))
+	case cfg.Conditional():
+		fmt.Fprintln(w, "utrace: no call that meets its condition was seen: does the process run these functions, and do the conditions say what is meant? (utrace plan shows what was probed)")
+	default:
 		fmt.Fprintln(w, "utrace: no call was seen: did the process do anything, and does it run these functions? (utrace plan shows what was probed)")
 	}
 }
