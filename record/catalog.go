@@ -28,6 +28,9 @@ type probedFunc struct {
 	others  format.FuncID // what maxNames leaves without a name; 0 before there are any
 	first   format.FuncID // of those that share its links, by the number in records, as is
 	next    format.FuncID // the one behind the last of them
+
+	entryKind, returnKind siteKind
+	entries, returns      uint64 // hits
 }
 
 // nameKey is what a record has for a name.
@@ -38,6 +41,15 @@ type nameKey struct {
 
 func newCatalog(w *format.Writer) *catalog {
 	return &catalog{w: w, named: map[nameKey]format.FuncID{}, files: map[fileVersion]format.ModuleID{}}
+}
+
+// hit counts an event.
+func (fn *probedFunc) hit(kind format.Kind) {
+	if kind.IsEntry() {
+		fn.entries++
+	} else {
+		fn.returns++
+	}
 }
 
 // add defines a module and its functions, in the order that numbers them like their probes.
@@ -51,7 +63,9 @@ func (c *catalog) add(m *PlannedModule) {
 		fn := &m.Funcs[i]
 		share := max(1, m.share)
 		first := i / share * share
+		entry, ret := fn.siteKinds(m.Goid != 0)
 		c.funcs = append(c.funcs, probedFunc{
+			entryKind: entry, returnKind: ret,
 			id: c.w.AddFunc(fn.describe(id, m.Goid != 0)), module: id, planned: fn,
 			first: format.FuncID(start + first), next: format.FuncID(start + min(first+share, len(m.Funcs))),
 		})

@@ -78,6 +78,7 @@ type Summary struct {
 	Dropped     uint64 // further calls, which did not meet a condition that is decided when they return
 	LostEntries uint64
 	LostReturns uint64
+	Overhead    time.Duration // of the processors, that the probes took; 0 if it was not measured
 	Bytes       int64
 	Modules     int
 	Funcs       int

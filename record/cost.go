@@ -80,23 +80,47 @@ func (c Costs) Call(fn PlannedFunc) string {
 	return fmt.Sprintf("%.1f us", (entry+ret).Seconds()*1e6)
 }
 
-// newCosts takes from what was measured what a limit goes by.
-func newCosts(list []format.Calibration) Costs {
-	of := func(entry, ret siteKind) (c format.SiteCost) {
-		var entries, calls []int64
-		for _, cal := range list {
-			for _, s := range cal.Sites {
-				if s.Entry == string(entry) && s.Return == string(ret) {
-					entries, calls = append(entries, s.EntryNs), append(calls, s.CallNs)
-				}
+// medianCost returns the medians of what was measured for two kinds of sites, zeros if nothing was.
+func medianCost(list []format.Calibration, entry, ret siteKind) (c format.SiteCost) {
+	var entries, calls []int64
+	for _, cal := range list {
+		for _, s := range cal.Sites {
+			if s.Entry == string(entry) && s.Return == string(ret) {
+				entries, calls = append(entries, s.EntryNs), append(calls, s.CallNs)
 			}
 		}
-		if len(entries) > 0 {
-			c.EntryNs, _ = quartiles(entries)
-			c.CallNs, _ = quartiles(calls)
-		}
-		return c
 	}
+	if len(entries) > 0 {
+		c.EntryNs, _ = quartiles(entries)
+		c.CallNs, _ = quartiles(calls)
+	}
+	return c
+}
+
+// spent returns what the probes took of the processors, as far as it was measured: dropped calls included, without what fetching
+// values took.
+func (r *recording) spent() (sum time.Duration) {
+	type kinds struct{ entry, ret siteKind }
+	known := map[kinds]format.SiteCost{}
+	for i := range r.drainer.catalog.funcs {
+		fn := &r.drainer.catalog.funcs[i]
+		if fn.entries+fn.returns == 0 {
+			continue
+		}
+		k := kinds{fn.entryKind, fn.returnKind}
+		cost, ok := known[k]
+		if !ok {
+			cost = medianCost(r.watch.list, k.entry, k.ret)
+			known[k] = cost
+		}
+		sum += time.Duration(fn.entries)*time.Duration(cost.EntryNs) + time.Duration(fn.returns)*time.Duration(max(0, cost.CallNs-cost.EntryNs))
+	}
+	return sum
+}
+
+// newCosts takes from what was measured what a limit goes by.
+func newCosts(list []format.Calibration) Costs {
+	of := func(entry, ret siteKind) format.SiteCost { return medianCost(list, entry, ret) }
 	class := func(c SiteClass) time.Duration { return time.Duration(of(siteKind(c.String()), "").EntryNs) }
 	c := Costs{Measured: true, NopCall: class(NopCall), Emulated: class(Emulated), Stepped: class(Stepped)}
 	c.Trampoline = max(0, time.Duration(of(siteKind(Emulated.String()), kindTrampoline).CallNs)-c.Emulated)

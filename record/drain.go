@@ -242,6 +242,7 @@ func (d *drainer) releaseEvent(e *heldEvent, before uint64) error {
 	var id format.FuncID
 	if !e.Kind.IsSched() {
 		fn := &d.catalog.funcs[e.Func]
+		fn.hit(e.Kind)
 		if e.values != 0 || e.Named || fn.planned.keyed {
 			return d.releaseStatic(e, fn, before)
 		}

@@ -33,6 +33,11 @@ func (r *recording) settleCalls(stop format.Anchor) ([]format.Dropped, error) {
 	dropped := map[droppedKey]*bpf.Dropped{}
 	for i := range list {
 		d := &list[i]
+		if int(d.Func) < len(r.drainer.catalog.funcs) {
+			fn := &r.drainer.catalog.funcs[d.Func]
+			fn.entries += d.Complete + d.Incomplete
+			fn.returns += d.Complete
+		}
 		dropped[droppedKey{d.Func, d.TGID, d.Name}] = d
 	}
 	open, err := r.objs.OpenCalls()

@@ -66,7 +66,7 @@ func (r *recording) finish(reason string) (*Summary, error) {
 		notKept += dropped[i].Complete + dropped[i].Incomplete
 	}
 	sum := &Summary{
-		Reason: ended, Duration: time.Duration(stop.MonoNs - r.start.MonoNs), Events: events, Calls: calls, Dropped: notKept, Sched: sched, LostSched: lost.sched,
+		Reason: ended, Duration: time.Duration(stop.MonoNs - r.start.MonoNs), Events: events, Calls: calls, Dropped: notKept, Sched: sched, LostSched: lost.sched, Overhead: r.spent(),
 		LostEntries: lost.entries, LostReturns: lost.returns, Bytes: r.w.Size(),
 		Modules: len(r.plan.Modules), Funcs: r.plan.Funcs(), LeftOut: r.plan.LeftOut, TakenOff: off,
 	}
