@@ -31,7 +31,8 @@ func recordTree(t *testing.T, flags []string, command ...string) (trace, stdout 
 	if r := analyzeTrace(t, trace); r.Trace.Lost != 0 {
 		t.Errorf("%d events lost", r.Trace.Lost)
 	}
-	if strings.Contains(stderr, "warning") {
+	// A machine on which others work may be faster or slower after a while.
+	if n := strings.Count(stderr, "warning"); n > strings.Count(stderr, "warning: what the probes of a call cost moved") {
 		t.Errorf("warnings:\n%s", stderr)
 	}
 	return trace, stdout, status

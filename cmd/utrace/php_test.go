@@ -17,7 +17,7 @@ func TestPHP(t *testing.T) {
 	needKernel(t)
 	needTool(t, php)
 	r := recordRuntime(t, "php", dtracedPHP, php, runtimeFile(t, "calls.php"))
-	if strings.Contains(r.stderr, "warning") {
+	if strings.Contains(r.stderr, "warning: preset") {
 		t.Error(r.stderr)
 	}
 	r.wantOwnCounts(t, func(function string) string { return function[strings.LastIndexByte(function, ':')+1:] })
