@@ -199,7 +199,7 @@ costs most is taken off, in all processes, and so on until the rest fits. The tr
 many hits it had; its calls count only up to then. A process is judged when it has used 10 ms of CPU time.
 
 Recording ends when the duration is over, with the processes or the command, or on Ctrl-C; the trace is kept.
-A command that is still running then is left alone. Its exit status becomes that of utrace.
+A command that is still running then is left alone. Its exit status becomes that of utrace; a death by a signal is told, and gives 0.
 
 With --sched the trace also says when threads run, wait for a processor and are blocked, and who wakes them: utrace
 analyze divides the time of calls. That is so from the first call of a thread on, and not for goroutines. It needs BTF of the kernel.
