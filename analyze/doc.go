@@ -158,7 +158,7 @@
 // different hours and loads may differ in truth: in up to a fifth of such pairs a function that sleeps had another P50 or P90.
 // What was rejected: the mean instead of P50 as the main figure (a neighbour moves it by half), and tests
 // without 2 and 3, which called 2 in 5 of all pairs different. BenchmarkDiff
-// measures both rates anew; on other recordings than those: no false alarm in 20, 20 of 20 found on a quiet machine, 18 of 20
+// measures both rates anew; on other recordings than those: no false alarm in 20, 20 and 19 of 20 found on a quiet machine, 18 of 20
 // in a run that began at a load of 20.
 //
 // # Calls as a table
