@@ -186,25 +186,38 @@ func (p *ProbeCost) add(src *source, sum *tally, raw bool) {
 	}
 }
 
-// addDropped takes in calls that were dropped, of which the trace has the number.
-func (p *ProbeCost) addDropped(d *format.Dropped, f *format.Func, list []format.Calibration) {
-	var entries, calls []int64
+// hitCosts are what hits cost over all of a recording, by class: of an entry alone, and of a call.
+type hitCosts map[costClass]struct{ entryNs, callNs int64 }
+
+func newHitCosts(list []format.Calibration) hitCosts {
+	entries, calls := map[costClass][]int64{}, map[costClass][]int64{}
 	for _, cal := range list {
 		for i := range cal.Sites {
-			if s := &cal.Sites[i]; s.Entry == f.EntryClass && s.Return == f.ReturnClass && plausible(s) {
-				entries, calls = append(entries, s.EntryNs), append(calls, max(s.EntryNs, s.CallNs))
+			if s := &cal.Sites[i]; plausible(s) {
+				class := costClass{s.Entry, s.Return}
+				entries[class], calls[class] = append(entries[class], s.EntryNs), append(calls[class], max(s.EntryNs, s.CallNs))
 			}
 		}
 	}
-	if len(calls) == 0 || p.Raw {
+	h := hitCosts{}
+	for class := range entries {
+		slices.Sort(entries[class])
+		slices.Sort(calls[class])
+		middle := len(calls[class]) / 2
+		h[class] = struct{ entryNs, callNs int64 }{entries[class][middle], calls[class][middle]}
+	}
+	return h
+}
+
+// addDropped takes in calls that were dropped, of which the trace has the number.
+func (p *ProbeCost) addDropped(d *format.Dropped, f *format.Func, costs hitCosts) {
+	if p.Raw {
 		return
 	}
-	slices.Sort(entries)
-	slices.Sort(calls)
-	ns := float64(d.Complete)*float64(calls[len(calls)/2]) + float64(d.Incomplete)*float64(entries[len(entries)/2])
-	cost := time.Duration(min(ns, maxTimeNs))
-	p.Dropped += cost
-	p.Hits += cost
+	cost := costs[costClass{f.EntryClass, f.ReturnClass}]
+	ns := time.Duration(min(float64(d.Complete)*float64(cost.callNs)+float64(d.Incomplete)*float64(cost.entryNs), maxTimeNs))
+	p.Dropped += ns
+	p.Hits += ns
 }
 
 // unresolved tells for each class which part of what was subtracted is not resolved.

@@ -88,8 +88,8 @@ type Comparison struct {
 	Warnings []string
 }
 
-// Diff compares traces. least is the least relative change that matters, such as 0.05. Options.Function chooses among the changes, which are judged with those of all functions. Functions are the same if
-// name, file name of the module and file name of the source are, or if the name is the only one of its kind.
+// Diff compares traces. least is the least relative change that matters, such as 0.05. Options.Function chooses
+// among the changes, which are judged with those of all functions. Functions are the same if name, file name of the module and file name of the source are, or if the name is the only one of its kind.
 func Diff(oldPaths, newPaths []string, opts Options, least float64) (*Comparison, error) {
 	function := opts.Function
 	opts.Function = nil // all functions tell what the machine's share is
@@ -105,6 +105,9 @@ func Diff(oldPaths, newPaths []string, opts Options, least float64) (*Comparison
 	c.Changes = slices.DeleteFunc(c.Changes, func(ch Change) bool {
 		return !function.Match(ch.Name) && (ch.Symbol == "" || !function.Match(ch.Symbol))
 	})
+	if len(c.Changes) == 0 && function != nil {
+		c.Warnings = append(c.Warnings, (&Options{Function: function}).nothingMatches())
+	}
 	return c, nil
 }
 

@@ -149,6 +149,10 @@ func TestDiffOfSomeFunctions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	none, err := Diff([]string{old}, []string{slow}, Options{Function: &Pattern{glob: "g*"}}, 0.05)
+	if err != nil || len(none.Changes) != 0 || !strings.Contains(strings.Join(none.Warnings, ";"), "no call matches") {
+		t.Errorf("functions that there are not: %v, %+v", err, none)
+	}
 	if len(some.Changes) != 2 || len(significantNames(some)) != 0 || !reflect.DeepEqual(some.Shifts, all.Shifts) {
 		t.Errorf("%d functions, significant: %v, shifts %v, of all %v", len(some.Changes), significantNames(some), some.Shifts, all.Shifts)
 	}

@@ -59,7 +59,7 @@ func (s *summary) addDropped(path string, src *source, opts *Options, values *va
 		return
 	}
 	list := newDropped(src.tables.Dropped, opts)
-	inside := false
+	inside, costs := false, newHitCosts(src.tables.Calibrations)
 	for i := range list {
 		d := &list[i]
 		if opts.By != "" && opts.By != "pid" && d.InsideNs > 0 { // it is not known inside of which calls they were
@@ -75,18 +75,22 @@ func (s *summary) addDropped(path string, src *source, opts *Options, values *va
 		if opts.By == "pid" {
 			value = values.add(threadValue(&format.Thread{PID: d.PID}, opts.By))
 		}
-		s.trace.Probes.addDropped(d, &src.tables.Funcs[d.Func], src.tables.Calibrations)
+		s.trace.Probes.addDropped(d, &src.tables.Funcs[d.Func], costs)
 		r := row(d.Func, value)
 		r.drop(d)
 		r.PIDs = append(r.PIDs, d.PID)
 		s.trace.Dropped += d.Complete
 	}
+	if inside {
+		s.warn(path, "the time of dropped calls inside of others is in these calls' self time: by %s it cannot be told", opts.By)
+	}
+}
+
+// warnDroppedCost says what the probes of dropped calls took of all traces, if that is worth a word.
+func (s *summary) warnDroppedCost() {
 	if p := &s.trace.Probes; p.Dropped > 0 && p.Traced > 0 && p.Dropped >= p.Traced/100 {
 		s.warn("", "the probes of calls that were dropped took %s, %.0f%% of the traced time, which is not subtracted: calls around them are shown too long",
 			FormatDuration(p.Dropped), 100*float64(p.Dropped)/float64(p.Traced))
-	}
-	if inside {
-		s.warn(path, "the time of dropped calls inside of others is in these calls' self time: by %s it cannot be told", opts.By)
 	}
 }
 

@@ -105,6 +105,13 @@ func TestDroppedCost(t *testing.T) {
 	if text := strings.Join(r.Warnings, ";"); !strings.Contains(text, "dropped took 0.750 us, 2% of the traced time, which is not subtracted") {
 		t.Errorf("%s", text)
 	}
+	// Of several traces it is said once, of all.
+	if r, err = Report([]string{trace, trace}, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if text := strings.Join(r.Warnings, ";"); r.Trace.Probes.Dropped != 2*3*250 || strings.Count(text, "not subtracted") != 1 {
+		t.Errorf("%v: %s", r.Trace.Probes.Dropped, text)
+	}
 }
 
 // TestDroppedTooMuchInside: the time of dropped calls is never more than that of the calls that they were in.

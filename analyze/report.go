@@ -113,6 +113,7 @@ func report(paths []string, opts Options) (*Result, []part, error) {
 		sum.warn("", "%s", opts.nothingMatches())
 	}
 	values.warn(sum)
+	sum.warnDroppedCost()
 	for i, rule := range opts.Errors {
 		if !ruled[i] {
 			sum.warn("", "--error '%s' is about no function of the trace: none that matches has such arguments or results", printable(rule.text))
