@@ -238,6 +238,14 @@ __attribute__((noinline)) int unwind_to(struct scratch *s)
 
 REPEATED(unwind_inner, unwind_some_inner, unwind_to)
 
+/* Whether it is the call that returns, whose event is in s. */
+static __always_inline int is_call(struct scratch *s, struct open_call *c)
+{
+	struct follow *f = &s->follow;
+
+	return c->func == s->event.event.func && c->name == f->name && (f->sp == 0 || c->sp == f->sp);
+}
+
 /* Looks at the call at f->found, from the innermost on. It reports whether to look further: 0 with f->is_found or not. */
 __attribute__((noinline)) int find_one(struct scratch *s)
 {
@@ -251,7 +259,7 @@ __attribute__((noinline)) int find_one(struct scratch *s)
 	c = call_at(f, f->found);
 	if (!c)
 		return 1;
-	if (c->func == s->event.event.func && c->name == f->name && (f->sp == 0 || c->sp == f->sp)) {
+	if (is_call(s, c)) {
 		f->is_found = 1;
 		return 0;
 	}

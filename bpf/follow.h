@@ -139,17 +139,23 @@ __attribute__((noinline)) int follow_return(struct scratch *s, const struct site
 	if (!s || !site)
 		return 0;
 	f = &s->follow;
-	f->gone = f->sp - 1;
-	if (f->sp)
-		unwind_gone(s);
-	f->found = f->depth;
-	find_call(s);
-	if (!f->is_found) /* its entry was before the recording */
-		return site->conds == 0;
-	unwind_inner(s);
-	c = call_at(f, f->found);
-	if (!c)
-		return 0;
+	c = f->depth > 0 ? call_at(f, f->depth - 1) : 0;
+	if (c && is_call(s, c)) { /* as nearly always */
+		f->found = f->depth - 1;
+		f->is_found = 1;
+	} else {
+		f->gone = f->sp - 1;
+		if (f->sp)
+			unwind_gone(s);
+		f->found = f->depth;
+		find_call(s);
+		if (!f->is_found) /* its entry was before the recording */
+			return site->conds == 0;
+		unwind_inner(s);
+		c = call_at(f, f->found);
+		if (!c)
+			return 0;
+	}
 	f->args = c->args;
 	lasted = s->event.event.time_ns - c->time_ns;
 	f->duration = lasted;

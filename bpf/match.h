@@ -59,6 +59,23 @@ __attribute__((noinline)) int match_some(struct scratch *s, const struct cond *c
 	return MATCH_GOES_ON;
 }
 
+/* Whether the last byte of a text, which ends there, can be that of what matches: it tells most host names and paths that do not. */
+static __always_inline int ends_alike(struct scratch *s, const struct cond *c, __u64 end, __u32 length)
+{
+	__u64 last = (__u64)c->length - 1;
+	char p;
+
+	USE_AS_IS(last);
+	if (length == 0 || last >= MAX_PATTERN)
+		return 1;
+	p = c->text[last];
+	end--;
+	USE_AS_IS(end);
+	if (c->op == COND_GLOB && (p == '*' || p == '?'))
+		return 1;
+	return end < TEXT_BYTES && s->texts[end] == p;
+}
+
 /* Whether a text matches that of a condition. */
 __attribute__((noinline)) int match_text(struct scratch *s, const struct cond *c, __u32 from, __u32 length)
 {
@@ -68,6 +85,8 @@ __attribute__((noinline)) int match_text(struct scratch *s, const struct cond *c
 		return 0;
 	if (length > MAX_MATCHED)
 		length = MAX_MATCHED;
+	if (!ends_alike(s, c, from + length, length))
+		return 0;
 	s->match = (struct match){.at = from, .end = from + length, .star = MAX_PATTERN};
 	for (int n = 0; n <= MAX_MATCHED * (MAX_PATTERN + 1) / STEPS_AT_ONCE; n++) { /* the last * is tried at each byte */
 		int matched = match_some(s, c);

@@ -284,12 +284,12 @@ static __always_inline long put_site(__u32 cpu, struct scratch *s, const struct 
 SEC("uprobe.multi")
 int on_site(struct pt_regs *regs)
 {
-	__u64 id = bpf_get_current_pid_tgid(), now, sp = 0, value = 0, goid = 0;
+	__u64 id = bpf_get_current_pid_tgid(), now = 0, sp = 0, value = 0, goid = 0;
 	struct kept_key key;
 	__u32 at, cpu, kind;
 	struct site *site;
 	struct scratch *s;
-	int keep;
+	int keep, late; /* the time is taken when the condition is met: most calls are dropped, and it costs them the most */
 
 	if (!enabled || !recorded(id >> 32))
 		return 0;
@@ -300,9 +300,11 @@ int on_site(struct pt_regs *regs)
 	kind = site->kind;
 	if (stacks && site->flags & SITE_FUNCTION && kind == KIND_ENTRY)
 		value = stack_of(regs); /* ahead of the call's time */
-	now = bpf_ktime_get_ns();
-	if (limited && !count_hit(id >> 32, site->func, kind))
-		return 0;
+	if (limited) {
+		now = bpf_ktime_get_ns();
+		if (!count_hit(id >> 32, site->func, kind))
+			return 0;
+	}
 	if (site->flags & SITE_FRAME)
 		sp = REGS_SP(regs);
 	if (site->flags & SITE_TRAMPOLINE)
@@ -318,12 +320,15 @@ int on_site(struct pt_regs *regs)
 	key = (struct kept_key){.thread = goid ? goid | GOROUTINE : (__u32)id, .sp = sp, .func = site->func, .tgid = id >> 32};
 	if (site->flags & SITE_PAIRED && !(site->flags & SITE_KEYED) && kind == KIND_RETURN && !paired(kind, &key, 0))
 		return 0;
+	late = !limited && site->conds > 0 && kind != KIND_RETURN && !(site->flags & SITE_FOLLOWED);
+	if (!limited && !late)
+		now = bpf_ktime_get_ns();
 	if (!goid && !(site->flags & SITE_KEYED)) /* else the call is of no thread */
 		see(id);
 	cpu = bpf_get_smp_processor_id();
 	s = take_scratch(cpu);
 	if (!s) {
-		count_loss(cpu, site->func, kind, now);
+		count_loss(cpu, site->func, kind, late ? bpf_ktime_get_ns() : now);
 		return 0;
 	}
 	s->event.event = (struct event){.kind = kind, .func = site->func, .time_ns = now, .sp = sp, .value = value, .pid = id >> 32, .tid = id};
@@ -362,6 +367,8 @@ int on_site(struct pt_regs *regs)
 	}
 	if (site->flags & SITE_PAIRED && (kind != KIND_RETURN || site->flags & SITE_KEYED))
 		keep = paired(kind, &key, keep);
+	if (keep && late)
+		s->event.event.time_ns = now = bpf_ktime_get_ns();
 	if (keep && put_site(cpu, s, site))
 		count_loss(cpu, site->func, kind, now);
 	s->busy = 0;
