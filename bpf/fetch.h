@@ -153,7 +153,9 @@ static __always_inline void fetch_args(struct pt_regs *regs, struct scratch *s, 
 	e->bytes = 0;
 	if (site->args == 0)
 		return;
-	bpf_probe_read_kernel(s->regs, sizeof(*regs), regs);
+#pragma unroll
+	for (int i = 0; i < REGISTERS; i++)
+		s->regs[i] = ((__u64 *)regs)[i];
 	for (__u32 i = 0; i < MAX_ARGS; i++) {
 		if (i >= site->args)
 			break;

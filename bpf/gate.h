@@ -93,7 +93,7 @@ static __always_inline int paired(__u32 kind, const struct kept_key *key, int ke
 	if (kind == KIND_ENTRY) {
 		if (keep)
 			bpf_map_update_elem(&kept_calls, key, &one, 0);
-		else if (bpf_map_lookup_elem(&kept_calls, key)) /* costs less than to delete what is not there */
+		else
 			bpf_map_delete_elem(&kept_calls, key);
 		return keep;
 	}

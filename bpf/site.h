@@ -312,8 +312,6 @@ int on_site(struct pt_regs *regs)
 	if (site->flags & SITE_FUNCTION) {
 		if (kind == KIND_RETURN)
 			value = REGS_RESULT(regs);
-		else if (kind == KIND_ENTRY && (return_address(regs) & 4095) == 0) /* see on_instruction */
-			kind = KIND_TAIL_ENTRY;
 		if (site->goid)
 			goid = goroutine(regs, site->goid, &sp);
 	}
@@ -345,6 +343,8 @@ int on_site(struct pt_regs *regs)
 			s->event.event.value = s->event.values[k];
 	}
 	if (follow_calls && site->flags & SITE_FOLLOWED) {
+		if (kind == KIND_ENTRY && site->flags & SITE_FUNCTION)
+			s->event.event.kind = kind = entry_kind(regs);
 		s->follow.thread = key.thread;
 		s->follow.tgid = key.tgid;
 		s->follow.sp = goid ? GO_STACK_TOP - sp : sp;
@@ -359,6 +359,13 @@ int on_site(struct pt_regs *regs)
 		return 0;
 	}
 	keep = wanted(s, site, id);
+	if (kind == KIND_ENTRY && site->flags & SITE_FUNCTION) {
+		if (!keep && site->flags & SITE_PAIRED && !bpf_map_lookup_elem(&kept_calls, &key)) { /* as nearly always */
+			s->busy = 0;
+			return 0;
+		}
+		s->event.event.kind = kind = entry_kind(regs);
+	}
 	if (site->flags & SITE_GATED)
 		keep = gated(site, id, keep);
 	if (site->flags & SITE_KEYED) {

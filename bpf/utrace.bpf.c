@@ -263,6 +263,13 @@ static __always_inline __u64 goroutine(struct pt_regs *regs, __u32 goid_offset, 
 	return goid;
 }
 
+/* How a function is entered. A caller that jumped there has left its own return address, which
+ * its return probe has replaced by that of the kernel's trampoline: the first byte of a page (xol_area in kernel/events/uprobes.c). */
+static __always_inline __u32 entry_kind(struct pt_regs *regs)
+{
+	return (return_address(regs) & 4095) == 0 ? KIND_TAIL_ENTRY : KIND_ENTRY;
+}
+
 /* A function's entry, one of its return instructions, or any instruction. */
 SEC("uprobe.multi")
 int on_instruction(struct pt_regs *regs)
@@ -276,11 +283,7 @@ int on_instruction(struct pt_regs *regs)
 	kind = COOKIE_KIND(cookie);
 	sp = REGS_SP(regs);
 	if (kind == KIND_ENTRY) {
-		/* A caller that jumped here has left its own return address, which
-		 * its return probe has replaced by that of the kernel's trampoline: the
-		 * first byte of a page (xol_area in kernel/events/uprobes.c). */
-		if ((return_address(regs) & 4095) == 0)
-			kind = KIND_TAIL_ENTRY;
+		kind = entry_kind(regs);
 	} else if (kind == KIND_RETURN) {
 		value = REGS_RESULT(regs);
 	}
