@@ -26,7 +26,8 @@ import (
 
 // BenchmarkProbes measures what a call costs a program, in its own processor time, while
 // its entry and return are probed, by how the function begins: an empty program at the
-// site that utrace chooses (floor), utrace recording, and bpftrace counting. They take turns, each on a
+// site that utrace chooses (floor), utrace recording, bpftrace counting, and bpftrace taking the times of calls for a
+// histogram, as funclatency does (latency). They take turns, each on a
 // process of its own that waits until it is attached; medians are reported, of times and of
 // ratios within a turn.
 func BenchmarkProbes(b *testing.B) {
@@ -37,28 +38,35 @@ func BenchmarkProbes(b *testing.B) {
 	for _, fn := range []string{"begins_push", "begins_endbr64", "begins_nop5", "begins_mov"} {
 		b.Run(fn, func(b *testing.B) {
 			trace := filepath.Join(b.TempDir(), "trace.arrow")
-			script := "uprobe:" + bin + ":" + fn + " { @e = count(); } uretprobe:" + bin + ":" + fn + " { @r = count(); }"
+			entry, exit := "uprobe:"+bin+":"+fn, "uretprobe:"+bin+":"+fn
+			count := entry + " { @e = count(); } " + exit + " { @r = count(); }"
+			histogram := entry + " { @start[tid] = nsecs; } " + exit + " /@start[tid]/ { @ns = hist(nsecs - @start[tid]); delete(@start[tid]); }"
 			for b.Loop() {
-				var floor, ours, theirs, toFloor, toBpftrace []float64
+				var floor, ours, counting, latency, toFloor, toCounting, toLatency []float64
 				for i := range turns {
 					f := timeCalls(b, bin, fn, func(pid int) func() { return attachEmpty(b, bin, fn, pid) })
 					u := timeCalls(b, bin, fn, func(pid int) func() {
 						return background(b, utracePath, "record", "--force", "-o", trace, "-e", fn, "-p", strconv.Itoa(pid))
 					})
-					t := timeCalls(b, bin, fn, func(pid int) func() {
-						return background(b, "bpftrace", "-p", strconv.Itoa(pid), "-e", script)
-					})
+					bpftrace := func(script string) float64 {
+						return timeCalls(b, bin, fn, func(pid int) func() {
+							return background(b, "bpftrace", "-p", strconv.Itoa(pid), "-e", script)
+						})
+					}
+					c, l := bpftrace(count), bpftrace(histogram)
 					if r := analyzeTrace(b, trace); r.Trace.Lost > 0 || i == 0 && r.calls()[fn] == 0 {
 						b.Errorf("%d calls, %d events lost", r.calls()[fn], r.Trace.Lost)
 					}
-					floor, ours, theirs = append(floor, f), append(ours, u), append(theirs, t)
-					toFloor, toBpftrace = append(toFloor, u/f), append(toBpftrace, u/t)
+					floor, ours, counting, latency = append(floor, f), append(ours, u), append(counting, c), append(latency, l)
+					toFloor, toCounting, toLatency = append(toFloor, u/f), append(toCounting, u/c), append(toLatency, u/l)
 				}
 				b.ReportMetric(median(floor), "floor-ns/call")
 				b.ReportMetric(median(ours), "utrace-ns/call")
-				b.ReportMetric(median(theirs), "bpftrace-ns/call")
+				b.ReportMetric(median(counting), "bpftrace-count-ns/call")
+				b.ReportMetric(median(latency), "bpftrace-latency-ns/call")
 				b.ReportMetric(median(toFloor), "utrace/floor")
-				b.ReportMetric(median(toBpftrace), "utrace/bpftrace")
+				b.ReportMetric(median(toCounting), "utrace/bpftrace-count")
+				b.ReportMetric(median(toLatency), "utrace/bpftrace-latency")
 			}
 			b.ReportMetric(0, "ns/op")
 		})
