@@ -10,7 +10,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"unsafe"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -76,15 +75,6 @@ type definition struct {
 	kind Kind
 	id   uint32
 	info string
-}
-
-// rows are the columns of a batch being built.
-type rows struct {
-	deltaNs, thread, fn, stackBytes []uint32
-	kind                            []uint8
-	cpu                             []uint16
-	value                           []uint64
-	args                            []uint32 // into Writer.args, counted from 1; empty if no row has any
 }
 
 // stackWindow is how far above the first stack pointer of a thread its base is
@@ -372,75 +362,11 @@ func (w *Writer) write(r *rows, info arrow.Array) {
 	if w.err != nil {
 		return
 	}
-	n := len(r.kind)
-	if info == nil {
-		info = array.MakeArrayOfNull(memory.DefaultAllocator, arrow.BinaryTypes.String, n)
-		defer info.Release()
-	}
-	args := w.argsColumn(r)
-	defer args.Release()
-	cols := [numColumns]arrow.Array{colInfo: info, colArgs: args}
-	specs := columnSpecs()
-	for c, data := range map[column][]byte{
-		colDeltaNs: bytesOf(r.deltaNs), colThread: bytesOf(r.thread), colFunc: bytesOf(r.fn), colKind: r.kind,
-		colCPU: bytesOf(r.cpu), colStackBytes: bytesOf(r.stackBytes), colValue: bytesOf(r.value),
-	} {
-		d := array.NewData(specs[c].typ, n, []*memory.Buffer{nil, memory.NewBufferBytes(data)}, nil, 0, 0)
-		cols[c] = array.MakeFromData(d)
-		d.Release()
-		defer cols[c].Release()
-	}
-	rec := array.NewRecord(w.schema, cols[:], int64(n))
-	defer rec.Release()
-	if err := w.arrow.Write(rec); err != nil {
+	batch := r.batch(w.schema, info, w.args)
+	defer batch.Release()
+	if err := w.arrow.Write(batch); err != nil {
 		w.fail(err)
 	}
-}
-
-// argsColumn returns the column of the values that events carry.
-func (w *Writer) argsColumn(r *rows) arrow.Array {
-	n := len(r.kind)
-	if len(w.args) == 0 || len(r.args) == 0 {
-		return array.MakeArrayOfNull(memory.DefaultAllocator, arrow.BinaryTypes.String, n)
-	}
-	b := array.NewStringBuilder(memory.DefaultAllocator)
-	defer b.Release()
-	b.Reserve(n)
-	for _, i := range r.args {
-		if i == 0 {
-			b.AppendNull()
-		} else {
-			b.Append(w.args[i-1])
-		}
-	}
-	return b.NewArray()
-}
-
-func (r *rows) reset() {
-	r.deltaNs, r.thread, r.fn, r.stackBytes = r.deltaNs[:0], r.thread[:0], r.fn[:0], r.stackBytes[:0]
-	r.kind, r.cpu, r.value, r.args = r.kind[:0], r.cpu[:0], r.value[:0], r.args[:0]
-}
-
-func (r *rows) add(deltaNs uint32, thread ThreadID, e Event) {
-	e.Thread = thread
-	r.addAt(deltaNs, 0, &e)
-}
-
-func (r *rows) addAt(deltaNs, stackBytes uint32, e *Event) {
-	r.deltaNs = append(r.deltaNs, deltaNs)
-	r.thread = append(r.thread, uint32(e.Thread))
-	r.fn = append(r.fn, uint32(e.Func))
-	r.kind = append(r.kind, uint8(e.Kind))
-	r.cpu = append(r.cpu, e.CPU)
-	r.stackBytes = append(r.stackBytes, stackBytes)
-	r.value = append(r.value, e.Value)
-	r.args = append(r.args, e.args)
-}
-
-// bytesOf gives the memory of v; Arrow and all machines utrace runs on are
-// little-endian.
-func bytesOf[T uint16 | uint32 | uint64](v []T) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), len(v)*int(unsafe.Sizeof(*new(T))))
 }
 
 // countingWriter counts what goes through it and answers questions for the

@@ -1,0 +1,63 @@
+//go:build linux
+
+package record
+
+import (
+	"math"
+	"slices"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+
+	"utrace/bpf"
+)
+
+// way attaches one program to sites of a file, in one process or (0) in all, with one link.
+type way struct {
+	batch  int // how many sites one link can have
+	uprobe func(ex *link.Executable, prog *ebpf.Program, sites []site, pid int) (link.Link, error)
+	// uretprobe is the same for a function's return.
+	uretprobe func(ex *link.Executable, prog *ebpf.Program, sites []site, pid int) (link.Link, error)
+}
+
+// newWay returns one of the two that the kernel has. Both keep to the order of attach: each
+// makes a consumer of its own for each site.
+func newWay(method bpf.Method) way {
+	if method == bpf.Perf {
+		return way{
+			batch: 1,
+			uprobe: func(ex *link.Executable, prog *ebpf.Program, sites []site, pid int) (link.Link, error) {
+				return ex.Uprobe("", prog, perfOptions(sites[0], pid))
+			},
+			uretprobe: func(ex *link.Executable, prog *ebpf.Program, sites []site, pid int) (link.Link, error) {
+				return ex.Uretprobe("", prog, perfOptions(sites[0], pid))
+			},
+		}
+	}
+	return way{
+		batch: math.MaxInt,
+		uprobe: func(ex *link.Executable, prog *ebpf.Program, sites []site, pid int) (link.Link, error) {
+			return ex.UprobeMulti(nil, prog, multiOptions(sites, pid))
+		},
+		uretprobe: func(ex *link.Executable, prog *ebpf.Program, sites []site, pid int) (link.Link, error) {
+			return ex.UretprobeMulti(nil, prog, multiOptions(sites, pid))
+		},
+	}
+}
+
+func multiOptions(sites []site, pid int) *link.UprobeMultiOptions {
+	opts := &link.UprobeMultiOptions{PID: uint32(pid)}
+	for _, s := range sites {
+		opts.Addresses = append(opts.Addresses, s.fileOff)
+		opts.Cookies = append(opts.Cookies, s.cookie)
+		opts.RefCtrOffsets = append(opts.RefCtrOffsets, s.semaphoreOff)
+	}
+	if !slices.ContainsFunc(sites, func(s site) bool { return s.semaphoreOff != 0 }) {
+		opts.RefCtrOffsets = nil
+	}
+	return opts
+}
+
+func perfOptions(s site, pid int) *link.UprobeOptions {
+	return &link.UprobeOptions{Address: s.fileOff, Cookie: s.cookie, PID: pid, RefCtrOffset: s.semaphoreOff}
+}
