@@ -60,7 +60,8 @@ func report(paths []string, opts Options) (*Result, []part, error) {
 		}
 		p := part{slices.Repeat([]int32{none}, len(src.tables.Funcs)), t.lastNs}
 		resolution := unresolved(src.tables.Calibrations)
-		offs := newTakenOff(src.tables.TakenOff, src.tables.Funcs)
+		offs := newTakenOff()
+		offs.add(src.tables.TakenOff, src.tables.Funcs)
 		row := func(fn format.FuncID, value uint32) *Row {
 			key := rowKey{fns.add(&src.tables.Funcs[fn], src.tables.Modules), value}
 			i, ok := index[key]
