@@ -51,7 +51,8 @@ type frame struct {
 	fn       format.FuncID
 	outer    int32  // index of the next outer open frame of the same function, or none
 	returns  uint32 // return probes that the kernel follows up to this frame, its own included
-	group    uint32 // see grouping
+	value    uint32 // see grouping, as is the next
+	group    uint32
 	node     uint32 // of the views, as are the next two
 	matched  bool   // it, or a frame that it is in, is of a function asked for
 	hidden   bool
