@@ -52,7 +52,8 @@ type Trace struct {
 	Sched    bool          // rows of the scheduler tell how times divide, in one of the traces at least
 	Switches uint64        // how often threads left a processor
 	Lost     uint64        // seen by a probe, but not in the files
-	Dropped  uint64        // complete calls that are in the files as numbers only, see Stats.Dropped
+	// Calls that are in the files as numbers only, see Stats.Dropped: complete ones, and further ones whose return was not seen.
+	Dropped, DroppedIncomplete uint64
 	// SlowerThan is how long a call must have taken to be kept; 0 where all were, or it depends on the function or the trace.
 	SlowerThan time.Duration
 	conditions []string   // under which calls were kept, as the recorder was told them, sorted
