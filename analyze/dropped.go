@@ -78,7 +78,7 @@ func (s *summary) addDropped(path string, src *source, opts *Options, values *va
 		s.trace.Probes.addDropped(d, &src.tables.Funcs[d.Func], costs)
 		r := row(d.Func, value)
 		r.drop(d)
-		r.PIDs = append(r.PIDs, d.PID)
+		r.dropped = append(r.dropped, Program{d.PID, src.comms[d.PID]})
 		s.trace.Dropped += d.Complete
 		s.trace.DroppedIncomplete += d.Incomplete
 	}

@@ -87,11 +87,11 @@ type latency struct {
 	tooDeep uint64        // incomplete calls that the kernel's limit explains
 }
 
-// callStats are the figures of a group, and the processes that called it.
+// callStats are the figures of a group, and the programs that called it.
 type callStats struct {
 	Stats
-	last int // PID
-	pids map[int]bool
+	last     *thread
+	programs map[Program]bool
 }
 
 func (l *latency) define(funcs []format.Func) {
@@ -115,12 +115,12 @@ func (l *latency) of(t *thread, group uint32) *Stats {
 	}
 	s := l.stats[group]
 	if s == nil {
-		s = &callStats{pids: map[int]bool{}}
+		s = &callStats{programs: map[Program]bool{}}
 		l.stats[group] = s
 	}
-	if pid := t.info.PID; s.last != pid {
-		s.last = pid
-		s.pids[pid] = true
+	if s.last != t {
+		s.last = t
+		s.programs[Program{t.info.PID, t.process}] = true
 	}
 	return &s.Stats
 }

@@ -92,7 +92,7 @@ func report(paths []string, opts Options) (*Result, []part, error) {
 				r.Stats.Merge(&s.Stats)
 				part := max(resolution[costClass{f.EntryClass, f.ReturnClass}], minUnresolved)
 				r.unresolved += time.Duration(part * float64(s.Subtracted))
-				r.PIDs = slices.AppendSeq(r.PIDs, maps.Keys(s.pids))
+				r.Programs = slices.AppendSeq(r.Programs, maps.Keys(s.programs))
 				if off := offs.of(g.fn, f); off != nil && r.TakenOff == 0 {
 					r.TakenOff = max(1, time.Duration(min(off.TimeNs, maxTimeNs)))
 				}
@@ -125,8 +125,7 @@ func report(paths []string, opts Options) (*Result, []part, error) {
 		if n := row.Durations.Count(); n > 0 { // the median, for a few calls that were interrupted say nothing of the others
 			row.BelowResolution = row.Durations.Quantile(500) < row.unresolved/time.Duration(n)
 		}
-		slices.Sort(row.PIDs)
-		row.PIDs = slices.Compact(row.PIDs)
+		row.setPrograms()
 		if !r.Trace.Sched {
 			row.Waits, row.SelfWaits = Waits{}, Waits{}
 		}
