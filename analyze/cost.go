@@ -46,6 +46,7 @@ type costs struct {
 	funcs  []int // by function: its class
 	list   []callCost
 	recent [][]format.SiteCost // by class
+	least  []format.SiteCost   // by class: what its recent ones say, without interrupts
 	index  map[costClass]int   // the first class is of all functions whose cost is not known
 	used   []bool              // by function: an event of it came
 	seen   int                 // calibrations
@@ -66,7 +67,7 @@ func (c *costs) define(funcs []format.Func) {
 
 func (c *costs) class(key costClass) int {
 	if c.index == nil {
-		c.index, c.list, c.recent = map[costClass]int{}, make([]callCost, 1), make([][]format.SiteCost, 1)
+		c.index, c.list, c.recent, c.least = map[costClass]int{}, make([]callCost, 1), make([][]format.SiteCost, 1), make([]format.SiteCost, 1)
 	}
 	i, ok := c.index[key]
 	if !ok && key.entry != "" && len(c.list) < maxClasses {
@@ -74,6 +75,7 @@ func (c *costs) class(key costClass) int {
 		c.index[key] = i
 		c.list = append(c.list, callCost{})
 		c.recent = append(c.recent, nil)
+		c.least = append(c.least, format.SiteCost{})
 	}
 	return i
 }
@@ -95,11 +97,13 @@ func (c *costs) calibrate(list []format.Calibration) {
 			}
 			recent := append(c.recent[i], site)
 			c.recent[i] = recent[max(0, len(recent)-recentCalibrations):]
+			c.measure(i)
 		}
 	}
 	c.seen = len(list)
+	interrupts := c.interrupts()
 	for i := range c.list {
-		c.update(i)
+		c.update(i, interrupts)
 	}
 }
 
@@ -114,21 +118,32 @@ func plausible(s *format.SiteCost) bool {
 	return s.Return == "" || s.InsideNs >= 0 && s.CallNs <= 2*maxCostNs && s.InsideNs <= s.CallNs
 }
 
-func (c *costs) update(class int) {
+// measure takes in that what a class costs was measured anew.
+func (c *costs) measure(class int) {
 	recent := c.recent[class]
-	if len(recent) == 0 {
+	c.least[class] = format.SiteCost{
+		Return:   recent[0].Return,
+		EntryNs:  leastOf(recent, func(s *format.SiteCost) int64 { return s.EntryNs }),
+		InsideNs: leastOf(recent, func(s *format.SiteCost) int64 { return s.InsideNs }),
+		CallNs:   leastOf(recent, func(s *format.SiteCost) int64 { return s.CallNs }),
+	}
+}
+
+// update takes in how much time interrupts take.
+func (c *costs) update(class int, interrupts float64) {
+	if len(c.recent[class]) == 0 {
 		return
 	}
 	// A call's own duration is without interrupts most often, the sum over many inner ones is not.
-	interrupts := c.interrupts()
 	whole := func(ns int64) int64 { return ns + int64(float64(ns)*interrupts) }
-	entry := whole(leastOf(recent, func(s *format.SiteCost) int64 { return s.EntryNs }))
-	if recent[0].Return == "" {
+	least := &c.least[class]
+	entry := whole(least.EntryNs)
+	if least.Return == "" {
 		c.list[class] = callCost{gone: int32(entry)}
 		return
 	}
-	inside := leastOf(recent, func(s *format.SiteCost) int64 { return s.InsideNs })
-	call := max(inside, whole(leastOf(recent, func(s *format.SiteCost) int64 { return s.CallNs })))
+	inside := least.InsideNs
+	call := max(inside, whole(least.CallNs))
 	c.list[class] = callCost{inside: int32(inside), complete: int32(call - inside), gone: int32(entry - inside), orphan: int32(max(0, call-entry))}
 }
 

@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -254,5 +255,27 @@ func TestPercentilesAgainstTrace(t *testing.T) {
 				t.Errorf("raw %v: %s: from %d to %d, want %d to %d", raw, row.Name, row.Durations.Min(), row.Durations.Max(), values[0], values[calls-1])
 			}
 		}
+	}
+}
+
+// A calibration of one class does not have all others measured anew.
+func TestCalibrationAllocations(t *testing.T) {
+	all := format.Calibration{QuietNs: 1000, InterruptNs: 10}
+	for i := range 1000 {
+		all.Sites = append(all.Sites, format.SiteCost{Entry: fmt.Sprint(i), Return: "r", EntryNs: 10, InsideNs: 5, CallNs: 20})
+	}
+	list := []format.Calibration{all}
+	for range 200 {
+		list = append(list, format.Calibration{QuietNs: 1000, InterruptNs: 20, Sites: all.Sites[:1]})
+	}
+	var c costs
+	n := 0
+	next := func() {
+		n++
+		c.calibrate(list[:n])
+	}
+	next()
+	if allocs := testing.AllocsPerRun(100, next); allocs > 30 {
+		t.Errorf("%.0f allocations for a calibration of one class of 1000", allocs)
 	}
 }

@@ -78,8 +78,9 @@ func (s *summary) addDropped(path string, src *source, opts *Options, values *va
 		s.trace.Probes.addDropped(d, &src.tables.Funcs[d.Func], costs)
 		r := row(d.Func, value)
 		r.drop(d)
-		r.PIDs = append(r.PIDs, d.PID)
+		r.dropped = append(r.dropped, Program{d.PID, src.comms[d.PID]})
 		s.trace.Dropped += d.Complete
+		s.trace.DroppedIncomplete += d.Incomplete
 	}
 	if inside {
 		s.warn(path, "the time of dropped calls inside of others is in these calls' self time: by %s it cannot be told", opts.By)
@@ -115,14 +116,19 @@ func (t *Trace) addKept(meta *format.Meta) {
 
 // Kept says of what calls the distributions are, "" if of all.
 func (t *Trace) Kept() string {
-	if t.Dropped == 0 {
+	dropped := t.Dropped + t.DroppedIncomplete
+	if dropped == 0 {
 		return ""
 	}
 	which := "that met their condition"
 	if t.SlowerThan > 0 {
 		which = "of at least " + FormatDuration(t.SlowerThan)
 	}
-	return fmt.Sprintf("calls %s: percentiles, maximum and errors are of these; calls, times and average of all, %s more", which, Plural(t.Dropped, "call", "calls"))
+	text := fmt.Sprintf("calls %s: percentiles, maximum and errors are of these; calls, times and average of all, %s more", which, Plural(dropped, "call", "calls"))
+	if t.DroppedIncomplete > 0 {
+		text += fmt.Sprintf(" (%d incomplete)", t.DroppedIncomplete)
+	}
+	return text
 }
 
 // slowerThan is the least duration of the calls that a trace has kept.

@@ -51,7 +51,8 @@ type frame struct {
 	fn       format.FuncID
 	outer    int32  // index of the next outer open frame of the same function, or none
 	returns  uint32 // return probes that the kernel follows up to this frame, its own included
-	group    uint32 // see grouping
+	value    uint32 // see grouping, as is the next
+	group    uint32
 	node     uint32 // of the views, as are the next two
 	matched  bool   // it, or a frame that it is in, is of a function asked for
 	hidden   bool
@@ -152,14 +153,13 @@ type pairer struct {
 	view        view
 	costs       costs
 	losses      lossWindows
-	waited      func(*thread, *Wait)    // is told when threads run again; nil for nobody
-	noReturn    []bool                  // by function
-	static      []uint32                // by function: which static probe begins it, counted from 1; 0 for none
-	statics     map[string]uint32       // those numbers
-	offNs       map[format.FuncID]int64 // when functions were taken off; empty most often
-	offs        int                     // how many definitions of that are in offNs, of how many functions
-	offFuncs    int
-	sched       bool // the scheduler was recorded
+	waited      func(*thread, *Wait) // is told when threads run again; nil for nobody
+	funcs       []format.Func
+	noReturn    []bool            // by function
+	static      []uint32          // by function: which static probe begins it, counted from 1; 0 for none
+	statics     map[string]uint32 // those numbers
+	offs        *takenOff         // empty most often
+	sched       bool              // the scheduler was recorded
 	schedLosses lossWindows
 	room        int // frames that may still be allocated
 
@@ -170,15 +170,18 @@ type pairer struct {
 }
 
 func newPairer(v view) *pairer {
-	return &pairer{view: v, room: maxFrames, losses: lossWindows{of: ofEvents}, schedLosses: lossWindows{of: ofSwitches}}
+	return &pairer{view: v, room: maxFrames, offs: newTakenOff(), losses: lossWindows{of: ofEvents}, schedLosses: lossWindows{of: ofSwitches}}
 }
 
 // dropOff is rule 4.
 func (p *pairer) dropOff(t *thread) {
 	for len(t.frames) > 0 {
 		top := &t.frames[len(t.frames)-1]
-		off, ok := p.offNs[top.fn]
-		if top.placed || !ok || t.nowNs <= off {
+		if top.placed {
+			return
+		}
+		off := p.offs.of(top.fn, &p.funcs[top.fn])
+		if off == nil || t.nowNs <= int64(min(off.TimeNs, maxTimeNs)) {
 			return
 		}
 		p.end(t, Unwound)
@@ -203,7 +206,7 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 		t.row = from + i
 		t.nowNs += int64(delta)
 		kind := format.Kind(kinds[i])
-		if len(p.offNs) > 0 && !kind.IsSched() {
+		if len(p.offs.funcs) > 0 && !kind.IsSched() {
 			p.dropOff(t)
 		}
 		sp := uint64(0)

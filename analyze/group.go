@@ -120,17 +120,33 @@ type group struct {
 
 // grouping numbers the groups of one trace. A call belongs to the value of the nearest call around it, itself included, that
 // has the argument; a result is of its own call only. A nil grouping has one group for each function, with its number.
+//
+// A value takes room in the valueTable once a selected call has it. Until then it is held, as calls that are not selected can
+// have selected ones inside.
 type grouping struct {
-	values  *valueTable
-	places  []place // by function
-	funcs   []format.Func
-	groups  []group
-	index   map[group]uint32
-	threads map[format.ThreadID]uint32   // values of threads
-	known   map[string]map[string]uint32 // values, by type, as they stand in the file: reading one is slow
+	values   *valueTable
+	byThread bool
+	places   []place // by function
+	funcs    []format.Func
+	groups   []group
+	index    map[group]uint32
+	threads  map[format.ThreadID]uint32   // values of threads
+	known    map[string]map[string]uint32 // values, by type, as they stand in the file: reading one is slow
+	held     []heldValue                  // of open calls, by frame.value-firstHeld
+	free     []uint32                     // places in held
+	bytes    int                          // in held
 
 	spellings int // in known
 }
+
+// heldValue is the argument of an open call, as it stands in the file.
+type heldValue struct {
+	typ, raw string
+	number   uint32 // in the valueTable; noValue if it is not there
+}
+
+// firstHeld is above the numbers of all values.
+const firstHeld = 1 << 31
 
 // place is where a call has the value.
 type place struct {
@@ -143,7 +159,10 @@ func newGrouping(values *valueTable) *grouping {
 	if values.by == "" {
 		return nil
 	}
-	return &grouping{values: values, index: map[group]uint32{}, threads: map[format.ThreadID]uint32{}, known: map[string]map[string]uint32{}}
+	return &grouping{
+		values: values, byThread: isThreadKey(values.by),
+		index: map[group]uint32{}, threads: map[format.ThreadID]uint32{}, known: map[string]map[string]uint32{},
+	}
 }
 
 func (g *grouping) define(funcs []format.Func) {
@@ -184,40 +203,63 @@ func findValue(f *format.Func, name string) place {
 	return place{index: i, result: true}
 }
 
-// enter decides on the group of a call.
+// enter notes the value of a call, which leaves again.
 func (g *grouping) enter(t *thread, f, parent *frame) {
-	if g == nil {
-		f.group = uint32(f.fn)
-	} else {
-		g.decide(t, f, parent)
+	if g == nil || g.byThread {
+		return
 	}
-}
-
-func (g *grouping) decide(t *thread, f, parent *frame) {
-	value := uint32(noValue)
-	p := g.places[f.fn]
-	switch {
-	case isThreadKey(g.values.by):
-		value = g.thread(t)
+	f.value = noValue
+	switch p := g.places[f.fn]; {
 	case p.index >= 0 && !p.result:
-		value = g.read(t, g.funcs[f.fn].Args[p.index].Type, p.index)
+		f.value = g.hold(t, g.funcs[f.fn].Args[p.index].Type, p.index)
 	case p.index < 0 && parent != nil:
-		value = g.groups[parent.group].value
-	}
-	f.group = g.number(group{f.fn, value})
-}
-
-// leave decides anew where calls are grouped by what they return.
-func (g *grouping) leave(t *thread, f *frame, state State) {
-	if g != nil && state == Complete {
-		g.decideAgain(t, f)
+		f.value = parent.value
 	}
 }
 
-func (g *grouping) decideAgain(t *thread, f *frame) {
-	if p := g.places[f.fn]; p.index >= 0 && p.result && !isThreadKey(g.values.by) {
-		f.group = g.number(group{f.fn, g.read(t, g.funcs[f.fn].Results[p.index].Type, p.index)})
+// decide decides on the group of a selected call.
+func (g *grouping) decide(t *thread, f *frame) {
+	switch {
+	case g == nil:
+		f.group = uint32(f.fn)
+		return
+	case g.byThread:
+		f.value = g.thread(t)
+	case f.value >= firstHeld:
+		held := &g.held[f.value-firstHeld]
+		if held.number == noValue {
+			held.number = g.read(held.typ, held.raw)
+		}
+		f.group = g.number(group{f.fn, held.number})
+		return
 	}
+	f.group = g.number(group{f.fn, f.value})
+}
+
+// result decides anew, where calls are grouped by what they return, on a call that is complete.
+func (g *grouping) result(t *thread, f *frame) {
+	if g == nil || g.byThread {
+		return
+	}
+	p := g.places[f.fn]
+	if p.index < 0 || !p.result {
+		return
+	}
+	if raw, ok := element(t.args(), p.index); ok {
+		f.value = g.read(g.funcs[f.fn].Results[p.index].Type, string(raw))
+		f.group = g.number(group{f.fn, f.value})
+	}
+}
+
+// leave forgets the value of a call that is over.
+func (g *grouping) leave(f *frame) {
+	if g == nil || f.value < firstHeld || g.places[f.fn].index < 0 { // it has none, or that of a call around it
+		return
+	}
+	at := f.value - firstHeld
+	g.bytes -= len(g.held[at].raw)
+	g.held[at] = heldValue{}
+	g.free = append(g.free, at)
 }
 
 func (g *grouping) number(key group) uint32 {
@@ -275,24 +317,44 @@ func threadValue(t *format.Thread, by string) Value {
 	return Value{text, json.Number(text)}
 }
 
-// read returns the number of one of the values that the row in hand carries.
-func (g *grouping) read(t *thread, typ string, index int) uint32 {
+// hold returns the number of one of the values that the row in hand carries, or where it is held.
+func (g *grouping) hold(t *thread, typ string, index int) uint32 {
 	raw, ok := element(t.args(), index)
 	if !ok {
 		return noValue
 	}
-	known := g.known[typ]
-	if n, ok := known[string(raw)]; ok {
+	if n, ok := g.known[typ][string(raw)]; ok {
 		return n
 	}
-	n := g.values.add(Value{formatValue(typ, raw), plainValue(raw)})
+	if g.bytes+len(raw) > maxValueBytes {
+		return otherValue
+	}
+	g.bytes += len(raw)
+	value := heldValue{typ: typ, raw: string(raw)}
+	if n := len(g.free); n > 0 {
+		at := g.free[n-1]
+		g.free = g.free[:n-1]
+		g.held[at] = value
+		return firstHeld + at
+	}
+	g.held = append(g.held, value)
+	return firstHeld + uint32(len(g.held)-1)
+}
+
+// read returns the number of a value as it stands in the file.
+func (g *grouping) read(typ, raw string) uint32 {
+	known := g.known[typ]
+	if n, ok := known[raw]; ok {
+		return n
+	}
+	n := g.values.add(Value{formatValue(typ, []byte(raw)), plainValue([]byte(raw))})
 	if len(raw) <= maxKnownBytes && g.spellings < 2*maxValues {
 		g.spellings++
 		if known == nil {
 			known = map[string]uint32{}
 			g.known[typ] = known
 		}
-		known[string(raw)] = n
+		known[raw] = n
 	}
 	return n
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -296,4 +297,83 @@ func FuzzElement(f *testing.F) {
 			t.Errorf("%q: element %d is %q, %v", text, index, got, ok)
 		}
 	})
+}
+
+// The values of calls that are not selected take no room from those that are. Calls inside of one that is not selected still
+// have its value.
+func TestGroupUnselectedTakesNoRoom(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(`module {"path": "/bin/prog"}
+func {"name": "noise", "module": 0, "addr": 1, "args": [{"name": "host", "type": "str"}]}
+func {"name": "get", "module": 0, "addr": 2, "args": [{"name": "host", "type": "str"}]}
+func {"name": "inner", "module": 0, "addr": 3}
+func {"name": "outer", "module": 0, "addr": 4, "args": [{"name": "host", "type": "str"}]}
+process {"pid": 7, "comm": "prog"}
+thread {"pid": 7, "tid": 7, "comm": "prog"}
+1 0 entry 3 sp=0x9000 args=["around"]
+`)
+	now := 1000
+	call := func(fn, sp, ns int, host string) {
+		fmt.Fprintf(&b, "%d 0 entry %d sp=%#x args=[%q]\n%d 0 return %d sp=%#x\n", now, fn, sp, host, now+ns, fn, sp)
+		now += ns + 1
+	}
+	for i := range maxValues + 1 {
+		call(0, 0x8000, 5, fmt.Sprintf("noise%d", i))
+		call(1, 0x8000, 5, fmt.Sprintf("early%d", i))
+	}
+	from := now
+	call(1, 0x8000, 10, "a")
+	call(1, 0x8000, 10, "b")
+	fmt.Fprintf(&b, "%d 0 entry 2 sp=0x8000\n%d 0 return 2 sp=0x8000\n%d 0 return 3 sp=0x9000\n", now+1, now+11, now+12)
+	until := now + 20
+	now = until
+	for i := range maxValues + 1 {
+		call(0, 0x8000, 5, fmt.Sprintf("late%d", i))
+	}
+	b.WriteString("end {}\n")
+	path := fromText(t, b.String())
+
+	pattern, err := ParsePattern("inner")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		opts Options
+		want string
+	}{
+		"time":     {Options{From: time.Duration(from), To: time.Duration(until)}, `get "a", get "b", inner "around"`},
+		"function": {Options{Function: pattern}, `inner "around"`},
+		"duration": {Options{Min: 10}, `get "a", get "b", inner "around", outer "around"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.opts.By = "host"
+			r, err := Report([]string{path}, c.opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			r.Sort("name")
+			for i := range r.Rows {
+				got = append(got, r.Rows[i].Name+" "+r.Rows[i].Value.Text)
+			}
+			if text := strings.Join(got, ", "); text != c.want || len(r.Warnings) > 0 {
+				t.Errorf("got  %s %q\nwant %s", text, r.Warnings, c.want)
+			}
+			if c.opts.Min > 0 {
+				return
+			}
+			tree, err := CallTree([]string{path}, c.opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = got[:0]
+			for _, n := range tree.Threads[0].Roots {
+				got = append(got, n.Function.Name+" "+n.Value.Text)
+			}
+			slices.Sort(got)
+			if text := strings.Join(got, ", "); text != c.want || len(tree.Warnings) > 0 {
+				t.Errorf("tree: got  %s %q\nwant %s", text, tree.Warnings, c.want)
+			}
+		})
+	}
 }

@@ -22,7 +22,7 @@ func (s *source) known(opts *Options) *known {
 // learn takes note of what is known ahead of the next rows, what already was included.
 func (p *pairer) learn(k *known) {
 	p.define(k.funcs)
-	p.takeOff(k.off, k.funcs)
+	p.offs.add(k.off, k.funcs)
 	p.costs.calibrate(k.costs)
 	p.losses.add(k.losses)
 	p.schedLosses.add(k.losses)
@@ -34,21 +34,7 @@ func (p *pairer) define(funcs []format.Func) {
 		p.noReturn = append(p.noReturn, f.NoReturn)
 		p.static = append(p.static, p.staticID(f.Static))
 	}
+	p.funcs = funcs
 	p.costs.define(funcs)
 	p.view.define(funcs)
-}
-
-// takeOff makes functions known that were taken off. Its functions must have been defined.
-func (p *pairer) takeOff(list []format.TakenOff, funcs []format.Func) {
-	if len(list) == 0 || len(list) == p.offs && len(funcs) == p.offFuncs {
-		return
-	}
-	p.offs, p.offFuncs = len(list), len(funcs)
-	p.offNs = map[format.FuncID]int64{}
-	offs := newTakenOff(list, funcs)
-	for id := range funcs {
-		if off := offs.of(format.FuncID(id), &funcs[id]); off != nil {
-			p.offNs[format.FuncID(id)] = int64(min(off.TimeNs, maxTimeNs))
-		}
-	}
 }

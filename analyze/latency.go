@@ -87,11 +87,11 @@ type latency struct {
 	tooDeep uint64        // incomplete calls that the kernel's limit explains
 }
 
-// callStats are the figures of a group, and the processes that called it.
+// callStats are the figures of a group, and the programs that called it.
 type callStats struct {
 	Stats
-	last int // PID
-	pids map[int]bool
+	last     *thread
+	programs map[Program]bool
 }
 
 func (l *latency) define(funcs []format.Func) {
@@ -115,12 +115,12 @@ func (l *latency) of(t *thread, group uint32) *Stats {
 	}
 	s := l.stats[group]
 	if s == nil {
-		s = &callStats{pids: map[int]bool{}}
+		s = &callStats{programs: map[Program]bool{}}
 		l.stats[group] = s
 	}
-	if pid := t.info.PID; s.last != pid {
-		s.last = pid
-		s.pids[pid] = true
+	if s.last != t {
+		s.last = t
+		s.programs[Program{t.info.PID, t.process}] = true
 	}
 	return &s.Stats
 }
@@ -134,36 +134,52 @@ func (l *latency) enter(t *thread, f, parent *frame) {
 }
 
 func (l *latency) hit(t *thread, fn format.FuncID) {
-	if l.opts.Min > 0 || l.opts.outside(t.nowNs) {
+	if !l.matches[fn] || l.opts.Min > 0 || l.opts.outside(t.nowNs) {
 		return
 	}
 	f := frame{fn: fn}
 	l.groups.enter(t, &f, t.top())
+	l.groups.decide(t, &f)
 	l.of(t, f.group).Calls++
+	l.groups.leave(&f)
 }
 
-// leave counts a call. The total of a recursive function is that of its
+// leave counts a call.
+func (l *latency) leave(t *thread, f *frame, state State) {
+	if l.matches[f.fn] {
+		l.count(t, f, state)
+	}
+	l.groups.leave(f)
+}
+
+// count counts a call. The total of a recursive function is that of its
 // outermost call if that one is complete (and selected), else that of the
 // outermost ones inside it that are.
-func (l *latency) leave(t *thread, f *frame, state State) {
-	l.groups.leave(t, f, state)
-	dropped := state == Dropped
-	if dropped && l.opts.countsDropped() {
+func (l *latency) count(t *thread, f *frame, state State) {
+	if state == Dropped && l.opts.countsDropped() {
 		return // in the total of dropped calls is what is inside of them
+	}
+	selected := state != Dropped && l.opts.selects(t, f, state)
+	if !selected && f.innerNs == 0 {
+		return
+	}
+	if selected || f.outer == none {
+		l.groups.decide(t, f)
+		if state == Complete {
+			l.groups.result(t, f)
+		}
 	}
 	inner := f.innerNs
 	if t.sched != nil {
 		l.leaveWaits(t, f, state)
 	}
-	if !dropped && !l.opts.outside(f.startNs) && !l.opts.short(t, f, state) {
+	if selected {
 		s := l.of(t, f.group)
 		s.Calls++
 		if state == Complete {
 			inner = f.durationNs(t)
 			if f.uncertain {
-				if l.matches[f.fn] {
-					t.uncertain++
-				}
+				t.uncertain++
 				s.Uncertain++
 				s.UncertainTime += time.Duration(inner)
 			} else {
@@ -197,7 +213,7 @@ func (l *latency) leaveWaits(t *thread, f *frame, state State) {
 		return
 	}
 	inner := t.sched.frames[len(t.sched.frames)-1].inner
-	if state == Complete && !l.opts.outside(f.startNs) && !l.opts.short(t, f, state) {
+	if state == Complete && l.opts.selects(t, f, state) {
 		total, self := t.sched.waits()
 		inner = total
 		l.of(t, f.group).SelfWaits.Add(self)

@@ -72,6 +72,11 @@ func (o *Options) short(t *thread, f *frame, state State) bool {
 	return o.Min > 0 && (state != Complete || f.durationNs(t) < int64(o.Min))
 }
 
+// selects reports whether a call that ends is selected by its time.
+func (o *Options) selects(t *thread, f *frame, state State) bool {
+	return !o.outside(f.startNs) && !o.short(t, f, state)
+}
+
 // selection decides which calls a view shows.
 type selection struct {
 	opts    *Options

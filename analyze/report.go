@@ -60,7 +60,8 @@ func report(paths []string, opts Options) (*Result, []part, error) {
 		}
 		p := part{slices.Repeat([]int32{none}, len(src.tables.Funcs)), t.lastNs}
 		resolution := unresolved(src.tables.Calibrations)
-		offs := newTakenOff(src.tables.TakenOff, src.tables.Funcs)
+		offs := newTakenOff()
+		offs.add(src.tables.TakenOff, src.tables.Funcs)
 		row := func(fn format.FuncID, value uint32) *Row {
 			key := rowKey{fns.add(&src.tables.Funcs[fn], src.tables.Modules), value}
 			i, ok := index[key]
@@ -91,7 +92,7 @@ func report(paths []string, opts Options) (*Result, []part, error) {
 				r.Stats.Merge(&s.Stats)
 				part := max(resolution[costClass{f.EntryClass, f.ReturnClass}], minUnresolved)
 				r.unresolved += time.Duration(part * float64(s.Subtracted))
-				r.PIDs = slices.AppendSeq(r.PIDs, maps.Keys(s.pids))
+				r.Programs = slices.AppendSeq(r.Programs, maps.Keys(s.programs))
 				if off := offs.of(g.fn, f); off != nil && r.TakenOff == 0 {
 					r.TakenOff = max(1, time.Duration(min(off.TimeNs, maxTimeNs)))
 				}
@@ -124,8 +125,7 @@ func report(paths []string, opts Options) (*Result, []part, error) {
 		if n := row.Durations.Count(); n > 0 { // the median, for a few calls that were interrupted say nothing of the others
 			row.BelowResolution = row.Durations.Quantile(500) < row.unresolved/time.Duration(n)
 		}
-		slices.Sort(row.PIDs)
-		row.PIDs = slices.Compact(row.PIDs)
+		row.setPrograms()
 		if !r.Trace.Sched {
 			row.Waits, row.SelfWaits = Waits{}, Waits{}
 		}

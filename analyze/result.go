@@ -32,12 +32,13 @@ type Row struct {
 	// TakenOff says when the function was taken off while recording, counted from the start of its trace, in
 	// the first trace in which it was: its figures are of the time before. 0 if it was not.
 	TakenOff time.Duration
-	PIDs     []int  // the processes that called it, ascending
-	Lost     uint64 // entries that are not in the traces; not counted unless all threads and times are selected
+	Programs []Program // that called it, by PID and name
+	Lost     uint64    // entries that are not in the traces; not counted unless all threads and times are selected
 	// BelowResolution: what is left of its calls is less than what the cost of its probes may be wrong by.
 	BelowResolution bool
 
 	unresolved time.Duration // of what was subtracted
+	dropped    []Program     // of processes with dropped calls: the last one of each, as the trace does not tell which it was
 }
 
 // Trace describes what was analyzed: one trace, or several.
@@ -52,7 +53,8 @@ type Trace struct {
 	Sched    bool          // rows of the scheduler tell how times divide, in one of the traces at least
 	Switches uint64        // how often threads left a processor
 	Lost     uint64        // seen by a probe, but not in the files
-	Dropped  uint64        // complete calls that are in the files as numbers only, see Stats.Dropped
+	// Calls that are in the files as numbers only, see Stats.Dropped: complete ones, and further ones whose return was not seen.
+	Dropped, DroppedIncomplete uint64
 	// SlowerThan is how long a call must have taken to be kept; 0 where all were, or it depends on the function or the trace.
 	SlowerThan time.Duration
 	conditions []string   // under which calls were kept, as the recorder was told them, sorted
@@ -66,6 +68,12 @@ type Trace struct {
 	// Processes are those that events came from, by PID. One that has executed another program is there twice, in the order
 	// of time.
 	Processes []Process
+}
+
+// Program is what a process runs until it executes something else.
+type Program struct {
+	PID  int
+	Name string
 }
 
 // Process is a process of a trace.
@@ -82,6 +90,30 @@ type Result struct {
 	By       string // what the rows are grouped by, see Options; "" for functions only
 	Rows     []Row  // functions called at least once; if all is selected, also those of which all calls were lost
 	Warnings []string
+}
+
+// setPrograms puts the programs in order. A process with dropped calls only has its last one.
+func (r *Row) setPrograms() {
+	known := map[int]bool{}
+	for _, p := range r.Programs {
+		known[p.PID] = true
+	}
+	for _, p := range r.dropped {
+		if !known[p.PID] {
+			r.Programs = append(r.Programs, p)
+		}
+	}
+	slices.SortFunc(r.Programs, func(a, b Program) int { return cmp.Or(cmp.Compare(a.PID, b.PID), strings.Compare(a.Name, b.Name)) })
+	r.Programs = slices.Compact(r.Programs)
+}
+
+// PIDs returns the processes that called the function, ascending.
+func (r *Row) PIDs() []int {
+	pids := make([]int, 0, len(r.Programs))
+	for _, p := range r.Programs {
+		pids = append(pids, p.PID)
+	}
+	return slices.Compact(pids)
 }
 
 // SortKey says what rows are sorted by.

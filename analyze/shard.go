@@ -1,7 +1,9 @@
 package analyze
 
 import (
+	"maps"
 	"runtime"
+	"slices"
 	"sync"
 
 	"utrace/format"
@@ -125,8 +127,8 @@ func (sh *shard) run() {
 		}
 		w.batch.release()
 	}
-	for _, t := range sh.threads {
-		sh.pairer.finish(t)
+	for _, id := range slices.Sorted(maps.Keys(sh.threads)) { // so that the same values find room
+		sh.pairer.finish(sh.threads[id])
 	}
 }
 

@@ -24,6 +24,7 @@ type TakenOff struct {
 type takenOff struct {
 	funcs  map[format.FuncID]*format.TakenOff
 	probes map[staticProbe]*format.TakenOff // that functions of interpreters are seen by
+	seen   int                              // definitions
 }
 
 type staticProbe struct {
@@ -31,9 +32,13 @@ type staticProbe struct {
 	name   string
 }
 
-func newTakenOff(list []format.TakenOff, funcs []format.Func) *takenOff {
-	t := &takenOff{funcs: map[format.FuncID]*format.TakenOff{}, probes: map[staticProbe]*format.TakenOff{}}
-	for i := range list {
+func newTakenOff() *takenOff {
+	return &takenOff{funcs: map[format.FuncID]*format.TakenOff{}, probes: map[staticProbe]*format.TakenOff{}}
+}
+
+// add takes note of functions that were taken off, those that are already known included.
+func (t *takenOff) add(list []format.TakenOff, funcs []format.Func) {
+	for i := t.seen; i < len(list); i++ {
 		off := &list[i]
 		t.funcs[off.Func] = off // of two the later one
 		if int(off.Func) < len(funcs) && funcs[off.Func].Static != "" {
@@ -41,7 +46,7 @@ func newTakenOff(list []format.TakenOff, funcs []format.Func) *takenOff {
 			t.probes[staticProbe{f.Module, f.Static}] = off
 		}
 	}
-	return t
+	t.seen = len(list)
 }
 
 // of returns when and why a function was taken off, nil if it was not.
@@ -57,7 +62,8 @@ func (t *takenOff) of(id format.FuncID, f *format.Func) *format.TakenOff {
 
 // addTakenOff says which functions were taken off, in order of time.
 func (s *summary) addTakenOff(path string, t *format.Tables) {
-	offs := newTakenOff(t.TakenOff, t.Funcs)
+	offs := newTakenOff()
+	offs.add(t.TakenOff, t.Funcs)
 	var list []TakenOff
 	for id, off := range offs.funcs {
 		if int(id) >= len(t.Funcs) {

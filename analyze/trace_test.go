@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 )
@@ -38,5 +39,46 @@ end {}`)
 	}
 	if want := []Process{{99, "other", ""}, {100, "sh", ""}, {100, "prog", ""}}; !slices.Equal(r.Trace.Processes, want) {
 		t.Errorf("processes %v, want %v", r.Trace.Processes, want)
+	}
+}
+
+// A process that executes another program is named by the one that called the function; where all of its calls were dropped, by the last.
+func TestProgramsOfFunctions(t *testing.T) {
+	path := fromText(t, `module {"path": "/bin/sh"}
+func {"name": "fork", "module": 0, "addr": 1}
+func {"name": "main", "module": 0, "addr": 2}
+func {"name": "both", "module": 0, "addr": 3}
+func {"name": "gone", "module": 0, "addr": 4}
+process {"pid": 7, "comm": "sh"}
+thread {"pid": 7, "tid": 7, "comm": "sh"}
+10 0 entry 0 sp=0x1000
+20 0 return 0 sp=0x1000
+30 0 entry 2 sp=0x1000
+40 0 return 2 sp=0x1000
+flush
+process {"pid": 7, "comm": "ls"}
+thread {"pid": 7, "tid": 7, "comm": "ls"}
+50 1 entry 1 sp=0x1000
+60 1 return 1 sp=0x1000
+70 1 entry 2 sp=0x1000
+80 1 return 2 sp=0x1000
+dropped {"func":0,"pid":7,"complete":3,"sum_ns":9,"total_ns":9,"self_ns":9}
+dropped {"func":3,"pid":7,"complete":3,"sum_ns":9,"total_ns":9,"self_ns":9}
+end {}
+`)
+	r, err := Report([]string{path}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string][]Program{}
+	for i := range r.Rows {
+		got[r.Rows[i].Name] = r.Rows[i].Programs
+		if pids := r.Rows[i].PIDs(); !slices.Equal(pids, []int{7}) {
+			t.Errorf("%s: processes %v", r.Rows[i].Name, pids)
+		}
+	}
+	want := map[string][]Program{"fork": {{7, "sh"}}, "main": {{7, "ls"}}, "both": {{7, "ls"}, {7, "sh"}}, "gone": {{7, "ls"}}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
 	}
 }

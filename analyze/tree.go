@@ -249,18 +249,24 @@ func (c *callPaths) enter(t *thread, f, parent *frame) {
 		if c.stacks && t.stack != 0 && t.stack < maxDefinitions && len(c.nodes) < maxNodes {
 			f.node = c.child(f.node, fnStack+uint32(t.stack))
 		}
+		c.groups.decide(t, f)
 		f.node = c.child(f.node, f.group)
 	}
 }
 
 func (c *callPaths) leave(t *thread, f *frame, state State) {
-	if f.hidden || state == Dropped || c.opts.short(t, f, state) {
-		return
+	if !f.hidden && state != Dropped && !c.opts.short(t, f, state) {
+		c.count(t, f, state)
 	}
-	before := f.group
-	if c.groups.leave(t, f, state); f.group != before {
-		// What it returned is not known of the calls inside it: they stay where they are.
-		f.node = c.child(c.nodes[f.node].parent, f.group)
+	c.groups.leave(f)
+}
+
+func (c *callPaths) count(t *thread, f *frame, state State) {
+	if before := f.group; state == Complete {
+		if c.groups.result(t, f); f.group != before {
+			// What it returned is not known of the calls inside it: they stay where they are.
+			f.node = c.child(c.nodes[f.node].parent, f.group)
+		}
 	}
 	n := &c.nodes[f.node]
 	n.calls++
@@ -284,6 +290,7 @@ func (c *callPaths) hit(t *thread, fn format.FuncID) {
 	if c.enter(t, &f, t.top()); !f.hidden {
 		c.nodes[f.node].calls++
 	}
+	c.groups.leave(&f)
 }
 
 // merge adds the paths of a part of a trace, whose functions and groups have other

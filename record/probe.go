@@ -12,9 +12,11 @@ import (
 	"utrace/record/internal/target"
 )
 
-// ErrProbe is wrapped by errors that are about one probe, and ErrSyntax by those that are about its text.
+// ErrProbe is wrapped by errors that are about one probe, ErrSyntax by those that are about its text, and ErrPreset where a preset
+// does not exist.
 var (
 	ErrProbe  = errors.New("probe")
+	ErrPreset = errors.New("no preset is called")
 	ErrSyntax = errors.New("wrong syntax")
 )
 

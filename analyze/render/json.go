@@ -167,7 +167,7 @@ func newJSONFunction(row *analyze.Row, r *analyze.Result) jsonFunction {
 		Calls: row.Calls, Incomplete: row.Incomplete, TotalNs: int64(row.Total), SelfNs: int64(row.Self),
 		MinNs: int64(d.Min()), AvgNs: int64(row.Mean()), P50Ns: int64(d.Quantile(500)), P90Ns: int64(d.Quantile(900)),
 		P99Ns: int64(d.Quantile(990)), P999Ns: int64(d.Quantile(999)), MaxNs: int64(d.Max()),
-		Errors: row.Errors, Dropped: row.Dropped, TakenOffNs: int64(row.TakenOff), PIDs: append([]int{}, row.PIDs...),
+		Errors: row.Errors, Dropped: row.Dropped, TakenOffNs: int64(row.TakenOff), PIDs: row.PIDs(),
 		Uncertain: row.Uncertain, UncertainNs: int64(row.UncertainTime), Lost: row.Lost, BelowResolution: row.BelowResolution,
 		jsonWaits: newJSONWaits(&r.Trace, &row.Stats),
 	}

@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"utrace/analyze"
@@ -32,29 +33,18 @@ func processes(line func(name, value string), list []analyze.Process) {
 	}
 }
 
-// processNames has the name of each process, of two programs the later one; nil where all have the same.
-type processNames map[int]string
-
-func newProcessNames(t *analyze.Trace) processNames {
-	names := processNames{}
-	several := false
-	for _, p := range t.Processes {
-		several = several || p.Name != t.Processes[0].Name
-		names[p.PID] = p.Name
-	}
-	if !several {
-		return nil
-	}
-	return names
+// severalNames reports whether processes have names that tell them apart.
+func severalNames(list []analyze.Process) bool {
+	return slices.ContainsFunc(list, func(p analyze.Process) bool { return p.Name != list[0].Name })
 }
 
-// list names the programs of some processes.
-func (n processNames) list(pids []int) string {
+// programs names programs, and in how many processes each ran.
+func programs(list []analyze.Program) string {
 	count := map[string]int{}
 	var order, texts []string
-	for _, pid := range pids {
-		if count[n[pid]]++; count[n[pid]] == 1 {
-			order = append(order, n[pid])
+	for _, p := range list {
+		if count[p.Name]++; count[p.Name] == 1 {
+			order = append(order, p.Name)
 		}
 	}
 	for i, name := range order {

@@ -21,7 +21,7 @@ func Report(w io.Writer, r *analyze.Result, sparks bool) error {
 	out := bufio.NewWriter(w)
 	header(out, &r.Trace)
 	fmt.Fprintln(out)
-	table(out, r, newProcessNames(&r.Trace), sparks)
+	table(out, r, severalNames(r.Trace.Processes), sparks)
 	incomplete(out, r.Rows, r.By)
 	uncertain(out, r)
 	return out.Flush()
@@ -190,7 +190,7 @@ func waitCells(s *analyze.Stats, n int) []string {
 	return line[:n]
 }
 
-func table(w io.Writer, r *analyze.Result, names processNames, sparks bool) {
+func table(w io.Writer, r *analyze.Result, named, sparks bool) {
 	rows := r.Rows
 	labels := []string{"Function"}
 	for i := range rows {
@@ -199,8 +199,8 @@ func table(w io.Writer, r *analyze.Result, names processNames, sparks bool) {
 	if r.By != "" {
 		addColumn(labels, r.By, func(i int) string { return cut(cmp.Or(rows[i].Value.Text, "-"), mostValue) })
 	}
-	if names != nil {
-		addColumn(labels, "Process", func(i int) string { return names.list(rows[i].PIDs) })
+	if named {
+		addColumn(labels, "Process", func(i int) string { return programs(rows[i].Programs) })
 	}
 	errors := slices.ContainsFunc(rows, func(r analyze.Row) bool { return r.Errors > 0 })
 	waits := waitColumns(r)

@@ -39,6 +39,9 @@ func traceEvents(w io.Writer, paths []string, opts analyze.Options, only []analy
 	}
 	e := &eventWriter{out: bufio.NewWriterSize(w, 1<<16), keep: keep, most: most, processes: map[int]string{}}
 	for _, p := range processes {
+		if before := e.processes[p.PID]; before != "" && before != p.Name && len(before) < mostCommand {
+			p.Name = before + ", " + p.Name
+		}
 		e.processes[p.PID] = p.Name
 	}
 	e.out.WriteString(`{"displayTimeUnit": "ns", "traceEvents": [`)

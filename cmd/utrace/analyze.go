@@ -24,6 +24,7 @@ type analyzeFlags struct {
 	heatmapSVG, traceEvent string
 	tree, json, csv        bool
 	spark, sparkSet, raw   bool
+	toSet                  bool
 	sort, function, by     string
 	errors                 []string
 	top, slowest           int
@@ -135,9 +136,9 @@ Results go to standard output, warnings to standard error.`,
   utrace analyze --folded - trace.arrow | flamegraph.pl --countname ns > flame.svg
   utrace analyze --pprof out.pb.gz trace.arrow && go tool pprof -http=: out.pb.gz
   utrace analyze --json monday.arrow tuesday.arrow`,
-		Args: usageArgs(cobra.MinimumNArgs(1)),
+		Args: traceArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f.sparkSet = cmd.Flags().Changed("spark")
+			f.sparkSet, f.toSet = cmd.Flags().Changed("spark"), cmd.Flags().Changed("to")
 			args = f.histArgument(args)
 			return runAnalyze(cmd.OutOrStdout(), cmd.ErrOrStderr(), args, &f)
 		},
@@ -147,7 +148,7 @@ Results go to standard output, warnings to standard error.`,
 	flags.Var(&f.flow, "flow", "print the calls in the order of time, in uftrace's layout; --flow=arrows: in uflow's")
 	flags.Lookup("flow").NoOptDefVal = "true"
 	flags.BoolVar(&f.tree, "tree", false, "print the calls summed up by call path")
-	flags.IntVar(&f.slowest, "slowest", 0, "print the `N` slowest calls (of the functions that --function names), each with what is below it")
+	flags.Var((*count)(&f.slowest), "slowest", "print the `N` slowest calls (of the functions that --function names), each with what is below it")
 	flags.Var((*histFunction)(&f.hist), "hist", "print the distributions of latencies as bcc does; --hist FUNC: of functions that match")
 	flags.Lookup("hist").NoOptDefVal = "true"
 	flags.StringVar(&f.heatmap, "heatmap", "", "print how the latency of functions that match `FUNC` changes over time")
@@ -160,17 +161,25 @@ Results go to standard output, warnings to standard error.`,
 	flags.StringVar(&f.flame, "flame", "", "write a flame graph to `FILE`, as SVG")
 	flags.StringVar(&f.traceEvent, "trace-event", "", "write trace events to `FILE`, for Perfetto and chrome://tracing; with --top only calls of these functions")
 	flags.StringVar(&f.sort, "sort", "total", "sort the report by `KEY`: total, self, calls, avg, p50, p90, p99, max, errors, cpu, runnable, blocked or name")
-	flags.IntVar(&f.top, "top", 0, "only the first `N` functions of the report")
+	flags.Var((*count)(&f.top), "top", "only the first `N` functions of the report")
 	flags.StringVar(&f.function, "function", "", "only functions that match `PATTERN`, a glob or a /regular expression/; in --flow, --tree and the files with all that they call")
 	flags.StringVar(&f.by, "by", "", "group the report, --tree, --flame and --pprof by `KEY`: pid, tid, comm, or the name of a recorded argument or result (ret: the result)")
 	flags.StringArrayVar(&f.errors, "error", nil, "count calls as errors by `RULE`, a condition such as 'ret < 0' or 'malloc: ret == 0' on the functions that have what it names; repeatable")
-	flags.IntSliceVar(&f.pids, "pid", nil, "only this process (`PID`); repeatable")
-	flags.IntSliceVar(&f.tids, "tid", nil, "only this thread (`TID`); repeatable")
+	flags.Var(&idList{&f.pids, "process"}, "pid", "only this process (`PID`); repeatable")
+	flags.Var(&idList{&f.tids, "thread"}, "tid", "only this thread (`TID`); repeatable")
 	flags.BoolVar(&f.raw, "raw", false, "durations as measured: what the probes took is not subtracted")
-	flags.DurationVar(&f.from, "from", 0, "only calls that begin this long after the start (`TIME`, such as 1.5s), or later")
-	flags.DurationVar(&f.to, "to", 0, "only calls that begin before this long after the start (`TIME`)")
-	flags.DurationVar(&f.min, "min", 0, "only complete calls that took at least this long (`DURATION`, such as 1ms)")
+	flags.Var((*duration)(&f.from), "from", "only calls that begin this long after the start (`TIME`, such as 1.5s), or later")
+	flags.Var((*duration)(&f.to), "to", "only calls that begin before this long after the start (`TIME`)")
+	flags.Var((*duration)(&f.min), "min", "only complete calls that took at least this long (`DURATION`, such as 1ms)")
 	return cmd
+}
+
+// traceArgs refuses a command line without a trace.
+func traceArgs(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return usageError{errors.New("no trace given: want the file that utrace record has written, as the last argument")}
+	}
+	return nil
 }
 
 // options checks the flags.
@@ -179,14 +188,10 @@ func (f *analyzeFlags) options() (analyze.Options, analyze.SortKey, error) {
 	key, err := analyze.ParseSortKey(f.sort)
 	switch {
 	case err != nil:
-	case f.slowest < 0 || f.slowest > maxSlowest:
-		err = fmt.Errorf("--slowest %d: want 1 to %d", f.slowest, maxSlowest)
-	case f.top < 0:
-		err = fmt.Errorf("--top %d: want a positive number", f.top)
-	case f.from < 0 || f.to < 0 || f.to != 0 && f.to <= f.from:
-		err = fmt.Errorf("--from %v --to %v: want 0 <= from < to", f.from, f.to)
-	case f.min < 0:
-		err = fmt.Errorf("--min %v: want a positive duration", f.min)
+	case f.slowest > maxSlowest:
+		err = fmt.Errorf("--slowest %d: want at most %d", f.slowest, maxSlowest)
+	case f.toSet && f.to <= f.from:
+		err = fmt.Errorf("--from %v --to %v: nothing is in between: the end must be later than the beginning", f.from, f.to)
 	case f.heatmapSVG != "" && f.heatmap == "":
 		err = errors.New("--heatmap-svg: of which functions? Add --heatmap FUNC")
 	case f.function != "":

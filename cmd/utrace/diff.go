@@ -62,7 +62,7 @@ where names are ambiguous. Calls, total and self time are per trace.`,
 			case dash < 0 && len(args) == 2:
 				dash = 1
 			case dash < 0:
-				return usageError{fmt.Errorf("%d traces: want OLD NEW, or OLD... -- NEW... for several", len(args))}
+				return usageError{fmt.Errorf("%s: want OLD NEW, or OLD... -- NEW... for several", analyze.Plural(uint64(len(args)), "trace", "traces"))}
 			case dash == 0 || dash == len(args):
 				return usageError{errors.New("want traces before and after the --")}
 			}
@@ -78,7 +78,7 @@ where names are ambiguous. Calls, total and self time are per trace.`,
 	flags.StringArrayVar(&f.failIf, "fail-if", nil, "exit with status 1 if a significant change meets `CONDITION`, such as 'p99 > +10%'; repeatable")
 	flags.StringVar(&f.minChange, "min-change", "5%", "smaller changes (`PERCENT`) are never significant")
 	flags.StringVar(&f.function, "function", "", "only functions that match `PATTERN`, a glob or a /regular expression/")
-	flags.IntVar(&f.top, "top", 0, "only the first `N` functions")
+	flags.Var((*count)(&f.top), "top", "only the first `N` functions")
 	flags.BoolVar(&f.json, "json", false, "print the comparison as JSON")
 	flags.StringVar(&f.pprof, "pprof", "", "write a profile of the differences for pprof to `FILE`; - is standard output, without the table then")
 	return cmd
@@ -92,8 +92,6 @@ func (f *diffFlags) parse() (opts analyze.Options, least float64, conditions []*
 		err = fmt.Errorf("--min-change %s: want a percentage, such as 5%%", f.minChange)
 	case f.json && f.pprof == "-":
 		err = errors.New("--json and --pprof -: both to standard output")
-	case f.top < 0:
-		err = fmt.Errorf("--top %d: want a positive number", f.top)
 	case f.function != "":
 		opts.Function, err = analyze.ParsePattern(f.function)
 	}
@@ -178,5 +176,5 @@ func writeDiffProfile(out io.Writer, f *diffFlags, opts analyze.Options) error {
 	if f.pprof == "-" {
 		return p.Write(out)
 	}
-	return render.File(f.pprof, p.Write)
+	return intoFile("pprof", f.pprof, p.Write)
 }

@@ -38,7 +38,7 @@ The report's figures are sums over the rows; README.md has the query.`,
 		Example: `  utrace export --parquet calls.parquet trace.arrow
   utrace export --parquet week.parquet monday.arrow tuesday.arrow
   duckdb -c "select function, count(*), sum(total_ns) from 'calls.parquet' group by all"`,
-		Args: usageArgs(cobra.MinimumNArgs(1)),
+		Args: traceArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runExport(cmd.OutOrStdout(), cmd.ErrOrStderr(), path, args)
 		},
@@ -74,7 +74,7 @@ func runExport(out, errOut io.Writer, path string, traces []string) error {
 	if path == "-" {
 		err = write(out)
 	} else {
-		err = render.File(path, write)
+		err = intoFile("parquet", path, write)
 	}
 	for _, text := range warnings {
 		fmt.Fprintf(errOut, "utrace: warning: %s\n", text)

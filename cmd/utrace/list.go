@@ -18,7 +18,7 @@ import (
 )
 
 func newListCommand() *cobra.Command {
-	var pid pidList
+	var pids []int
 	var functions, verbose, presets bool
 	cmd := &cobra.Command{
 		Use:   "list [flags] [-p PID | BINARY] [PATTERN]",
@@ -48,12 +48,20 @@ negative if signed, and PLACE a register, memory or a constant, as the assembler
   sudo utrace list 'postgresql:query__*'
   utrace list --presets
   utrace list -l /lib/x86_64-linux-gnu/libc.so.6 'str*'`,
-		Args: usageArgs(cobra.MaximumNArgs(2)),
+		Args: func(_ *cobra.Command, args []string) error {
+			switch {
+			case len(args) > 2:
+				return usageError{fmt.Errorf("%d arguments: want at most 2, a BINARY and a PATTERN", len(args))}
+			case presets && len(args) > 0:
+				return usageError{fmt.Errorf("--presets lists all presets: what is %q?", args[0])}
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if presets {
 				return printPresets(cmd.OutOrStdout(), verbose)
 			}
-			cfg, err := listConfig(pid, args)
+			cfg, err := listConfig(pids, args)
 			if err != nil {
 				return err
 			}
@@ -73,7 +81,7 @@ negative if signed, and PLACE a register, memory or a constant, as the assembler
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.VarP(&pid, "pid", "p", "list what process `PID` maps")
+	flags.VarP(&idList{&pids, "process"}, "pid", "p", "list what process `PID` maps")
 	flags.BoolVarP(&functions, "functions", "l", false, "list functions, not static probes")
 	flags.BoolVar(&presets, "presets", false, "list the sets of probes that record --preset knows; with -v the probes of each")
 	flags.BoolVarP(&verbose, "verbose", "v", false, "print semaphores, locations and operands; sizes and addresses of functions")
@@ -95,17 +103,17 @@ func printPresets(w io.Writer, verbose bool) error {
 }
 
 // listConfig sorts the arguments into BINARY and PATTERN.
-func listConfig(pid pidList, args []string) (cfg record.ListConfig, err error) {
+func listConfig(pids []int, args []string) (cfg record.ListConfig, err error) {
 	switch {
-	case len(pid) > 1:
+	case len(pids) > 1:
 		return cfg, usageError{errors.New("-p: list takes one process")}
-	case len(pid) == 1 && len(args) > 1:
+	case len(pids) == 1 && len(args) > 1:
 		return cfg, usageError{fmt.Errorf("-p PID and BINARY %q exclude each other", args[0])}
-	case len(pid) == 1:
-		cfg.PID = pid[0]
-	case len(args) == 1 && binaryPath(args[0]) != "" || len(args) == 2:
+	case len(pids) == 1:
+		cfg.PID = pids[0]
+	case len(args) == 2 || len(args) == 1 && (isPath(args[0]) || binaryPath(args[0]) != ""):
 		if cfg.Path = binaryPath(args[0]); cfg.Path == "" {
-			return cfg, fmt.Errorf("no file %q, and no such program in $PATH", args[0])
+			return cfg, noBinary(args[0])
 		}
 		args = args[1:]
 	}
@@ -113,6 +121,24 @@ func listConfig(pid pidList, args []string) (cfg record.ListConfig, err error) {
 		cfg.Pattern = args[0]
 	}
 	return cfg, nil
+}
+
+// isPath reports whether an argument can only be meant as a file, be there such a file or not.
+func isPath(arg string) bool {
+	isRegexp := len(arg) > 1 && strings.HasPrefix(arg, "/") && strings.HasSuffix(arg, "/")
+	return !isRegexp && (strings.HasPrefix(arg, "/") || strings.HasPrefix(arg, "./") || strings.HasPrefix(arg, "../"))
+}
+
+// noBinary says why a BINARY names no file.
+func noBinary(name string) error {
+	info, err := os.Stat(name)
+	switch {
+	case err == nil && info.IsDir():
+		return fmt.Errorf("%s is a directory: want a program or library", escape(name))
+	case strings.Contains(name, "/"):
+		return fmt.Errorf("no file %q", name)
+	}
+	return fmt.Errorf("no file %q, and no such program in $PATH", name)
 }
 
 // binaryPath returns the file that a BINARY names, "" if it names none.
@@ -167,6 +193,9 @@ func nothingListed(cfg record.ListConfig, list *record.Listing) string {
 		return fmt.Sprintf("none of the %d %s in %s matches %q", list.Total, what, where, cfg.Pattern)
 	}
 	text := fmt.Sprintf("no %s in %s", what, where)
+	if cfg.PID == 0 && cfg.Path == "" && cfg.Pattern != "" && !strings.ContainsAny(cfg.Pattern, "*?[/:") {
+		text += fmt.Sprintf("; and there is no file %q, nor such a program in $PATH", cfg.Pattern)
+	}
 	if cfg.Path != "" && !cfg.Functions {
 		if libs := record.LibrariesWithStaticProbes(cfg.Path); len(libs) > 0 {
 			text += "; libraries that it loads have some: " + strings.Join(libs, ", ")

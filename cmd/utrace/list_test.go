@@ -186,7 +186,7 @@ func TestListErrors(t *testing.T) {
 		{[]string{"/etc/passwd"}, 1, "not an ELF file"},
 		{[]string{script}, 1, `a script; it is run by "/usr/bin/nosuch -x"`},
 		{[]string{"/no/such/file", "x"}, 1, `no file "/no/such/file"`},
-		{[]string{dir, "x"}, 1, "no file"},
+		{[]string{dir, "x"}, 1, dir + " is a directory"},
 		{[]string{"-p", "999999999"}, 1, "no process 999999999"},
 		{[]string{"-p", "x"}, 2, "not a process ID"},
 		{[]string{"-p", strconv.Itoa(os.Getpid()), "no_such:probe"}, 1, "that process"},

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -56,15 +57,59 @@ flow of calls and the distribution of their latencies.
   sudo utrace doctor                     does recording work on this machine?`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          usageArgs(cobra.NoArgs),
+		Args:          knownCommand,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cmd.Help()
 			return usageError{errors.New("no command given")}
 		},
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(flagError)
+	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(newRecordCommand(), newPlanCommand(), newListCommand(), newAnalyzeCommand(), newDiffCommand(), newExportCommand(), newDoctorCommand(), newVersionCommand())
+	refuseUnknown(root)
 	return root
+}
+
+// knownCommand refuses words that are no command.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("unknown command %q", args[0])
+	var near []string
+	for _, name := range cmd.SuggestionsFor(args[0]) {
+		near = append(near, fmt.Sprintf("%q", cmd.CommandPath()+" "+name))
+	}
+	if len(near) > 0 {
+		text += ": did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return usageError{errors.New(text)}
+}
+
+// refuseUnknown has the commands that cobra brings along refuse what they do not know, as the others do.
+func refuseUnknown(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.Args = func(_ *cobra.Command, args []string) error {
+				found, rest, err := root.Find(args)
+				if err != nil || !found.HasSubCommands() {
+					return err
+				}
+				return knownCommand(found, rest)
+			}
+		case "completion":
+			cmd.Use, cmd.Args, cmd.SuggestionsMinimumDistance = "completion bash|zsh|fish|powershell", knownCommand, 2
+			cmd.RunE = func(*cobra.Command, []string) error {
+				return usageError{errors.New("for which shell? Want bash, zsh, fish or powershell")}
+			}
+			for _, shell := range cmd.Commands() {
+				shell.Args = usageArgs(shell.Args)
+			}
+		}
+	}
 }
 
 // usageArgs makes the errors of a check of arguments usage errors.

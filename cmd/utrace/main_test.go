@@ -198,6 +198,7 @@ func waitFor(t *testing.T, cond func() bool) {
 }
 
 func TestUsage(t *testing.T) {
+	const demo = "../../testdata/traces/demo.arrow"
 	for _, c := range []struct {
 		args   []string
 		status int
@@ -222,9 +223,39 @@ func TestUsage(t *testing.T) {
 		{[]string{"record", "--no-follow", "-e", "no_such_function", "/bin/true"}, 1, "no such function"},
 		{[]string{"record", "/no/such/command"}, 1, "no such file"},
 		{[]string{"plan", "-e", "c:strlen", "/bin/true"}, 1, "indirect function"},
-		{[]string{"analyze"}, 2, ""},
+		{[]string{"analyze"}, 2, "no trace given"},
 		{[]string{"analyze", "/etc/passwd"}, 1, "not a utrace trace"},
 		{[]string{"version"}, 0, ""},
+		{[]string{"recrod"}, 2, `unknown command "recrod": did you mean "utrace record"?`},
+		{[]string{"help", "recrod"}, 2, `did you mean "utrace record"?`},
+		{[]string{"completion"}, 2, "for which shell?"},
+		{[]string{"completion", "fishy"}, 2, `did you mean "utrace completion fish"?`},
+		{[]string{"completion", "bash", "x"}, 2, `unknown command "x"`},
+		{[]string{"analyze", "--slowest", "x", demo}, 2, `"x" for "--slowest" flag: want a whole number from 1 on`},
+		{[]string{"analyze", "--slowest", "0", demo}, 2, "want a whole number from 1 on"},
+		{[]string{"analyze", "--slowest", "10001", demo}, 2, "want at most 10000"},
+		{[]string{"analyze", "--top", "99999999999999999999", demo}, 2, "want a whole number from 1 on"},
+		{[]string{"analyze", "--from", "3parsec", demo}, 2, `"3parsec" for "--from" flag: want a time with its unit, such as 1.5s or 200ms`},
+		{[]string{"analyze", "--min", "-1s", demo}, 2, "want a time with its unit"},
+		{[]string{"analyze", "--to", "0s", demo}, 2, "nothing is in between"},
+		{[]string{"analyze", "--from", "5s", "--to", "2s", demo}, 2, "nothing is in between"},
+		{[]string{"analyze", "--pid", "0", demo}, 2, "not a process ID"},
+		{[]string{"analyze", "--tid", "1,x", demo}, 2, `"x" is not a thread ID`},
+		{[]string{"analyze", "--json=maybe", demo}, 2, "want --json, or --json=false"},
+		{[]string{"analyze", "--pprof", "/no/such/dir/x", demo}, 1, "--pprof /no/such/dir/x: there is no directory /no/such/dir"},
+		{[]string{"export", "--parquet", "x"}, 2, "no trace given"},
+		{[]string{"diff", "--top", "0", demo, demo}, 2, "want a whole number from 1 on"},
+		{[]string{"record", "-d", "5parsec", "true"}, 2, "want a time such as 30s"},
+		{[]string{"record", "-d", "0", "true"}, 2, "want a time such as 30s"},
+		{[]string{"record", "--slower-than", "5", "true"}, 2, "want a time with its unit"},
+		{[]string{"record", "--max-size", "-1", "true"}, 2, "want a size"},
+		{[]string{"record", "--preset", "pyton", "true"}, 2, `no preset is called "pyton"`},
+		{[]string{"list", "/no/such/file"}, 1, `no file "/no/such/file"`},
+		{[]string{"list", "-l", "./no-such-file"}, 1, `no file "./no-such-file"`},
+		{[]string{"list", "/usr"}, 1, "/usr is a directory"},
+		{[]string{"list", "no-such-program"}, 1, `there is no file "no-such-program"`},
+		{[]string{"list", "a", "b", "c"}, 2, "want at most 2, a BINARY and a PATTERN"},
+		{[]string{"list", "--presets", "x"}, 2, `what is "x"?`},
 	} {
 		stdout, stderr, status := utrace(t, c.args...)
 		if status != c.status || !strings.Contains(stderr+stdout, c.want) {

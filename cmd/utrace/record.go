@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -25,65 +24,6 @@ import (
 	"utrace/record"
 )
 
-// byteSize is a flag such as 8MiB.
-type byteSize int64
-
-func (b *byteSize) String() string {
-	if *b == 0 {
-		return ""
-	}
-	return strings.ReplaceAll(humanize.IBytes(uint64(*b)), " ", "")
-}
-func (b *byteSize) Type() string { return "SIZE" }
-func (b *byteSize) Set(text string) error {
-	n, err := humanize.ParseBytes(text)
-	if err != nil || n > 1<<62 {
-		return fmt.Errorf("%q is not a size such as 8MiB or 1GB", text)
-	}
-	*b = byteSize(n)
-	return nil
-}
-
-// pidList is a flag that may be repeated, or hold several separated by commas.
-type pidList []int
-
-func (l *pidList) String() string {
-	return strings.Trim(strings.ReplaceAll(fmt.Sprint(*l), " ", ","), "[]")
-}
-func (l *pidList) Type() string { return "PID" }
-func (l *pidList) Set(text string) error {
-	for _, word := range strings.Split(text, ",") {
-		pid, err := strconv.Atoi(word)
-		if err != nil || pid <= 0 {
-			return fmt.Errorf("%q is not a process ID", word)
-		}
-		*l = append(*l, pid)
-	}
-	return nil
-}
-
-// seconds is a flag such as 30s, 1m30s, or 30 for as many seconds.
-type seconds time.Duration
-
-func (s *seconds) String() string {
-	if *s == 0 {
-		return ""
-	}
-	return time.Duration(*s).String()
-}
-func (s *seconds) Type() string { return "TIME" }
-func (s *seconds) Set(text string) error {
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		d, err = time.ParseDuration(text + "s")
-	}
-	if err != nil {
-		return fmt.Errorf("%q is not a time such as 30s or 1m30s", text)
-	}
-	*s = seconds(d)
-	return nil
-}
-
 // targetFlags are the flags that record and plan have in common.
 type targetFlags struct {
 	pids     []int
@@ -98,10 +38,10 @@ type targetFlags struct {
 }
 
 func (f *targetFlags) add(flags *pflag.FlagSet) {
-	flags.VarP((*pidList)(&f.pids), "pid", "p", "record this running `PID`, with all its threads; repeatable")
+	flags.VarP(&idList{&f.pids, "process"}, "pid", "p", "record this running `PID`, with all its threads; repeatable")
 	flags.StringArrayVarP(&f.probes, "probe", "e", nil, "`PROBE` these functions, see below; repeatable (default: all functions of the program)")
 	flags.StringSliceVar(&f.presets, "preset", nil, "a `NAME`d set of probes: python, postgres, dns … (utrace list --presets); repeatable")
-	flags.DurationVar(&f.slower, "slower-than", 0, "keep only calls that take at least this `TIME`, such as 1ms; of the others their number and time")
+	flags.Var((*duration)(&f.slower), "slower-than", "keep only calls that take at least this `TIME`, such as 1ms; of the others their number and time")
 	flags.StringVar(&f.place, "place", "cheapest", "where to probe entries: at the cheapest safe instruction, or at the first byte (`entry`)")
 	flags.StringVar(&f.attach, "attach", "auto", "how to attach: multi (links for many probes, Linux 6.6), perf (perf events, Linux 5.15), or auto")
 	flags.BoolVar(&f.follow, "follow", false, "record children, too, over fork and exec (default for a COMMAND)")
@@ -123,9 +63,6 @@ func (f *targetFlags) config(command []string) (record.Config, error) {
 		return record.Config{}, usageError{errors.New("--follow and --no-follow exclude each other")}
 	case f.follow && len(f.pids) == 0 && len(command) == 0:
 		return record.Config{}, usageError{errors.New("--follow needs a process to begin with: -p PID or a COMMAND; without one, every process is recorded")}
-	}
-	if f.slower < 0 {
-		return record.Config{}, usageError{fmt.Errorf("--slower-than %s: it must not be negative", f.slower)}
 	}
 	follow := f.follow || len(command) > 0 && !f.noFollow
 	return record.Config{
@@ -246,9 +183,6 @@ says what this machine allows.`,
 			if cfg.Output == "-" {
 				return usageError{errors.New("-o -: a trace is written to a file, which a pipe is not: use -o FILE")}
 			}
-			if cfg.Duration < 0 {
-				return usageError{fmt.Errorf("--duration %s: it must not be negative", cfg.Duration)}
-			}
 			if cfg.MaxOverhead = float64(limit); c.NamesProbes() && !cmd.Flags().Changed("max-overhead") {
 				cfg.MaxOverhead = 0
 			}
@@ -330,7 +264,7 @@ func awaitCommand(w io.Writer, sig os.Signal, signals <-chan os.Signal, ended <-
 
 // recordError sorts the errors of record: a wrong probe is a wrong usage.
 func recordError(err error) error {
-	if errors.Is(err, record.ErrSyntax) || errors.Is(err, record.ErrLate) {
+	if errors.Is(err, record.ErrSyntax) || errors.Is(err, record.ErrPreset) || errors.Is(err, record.ErrLate) {
 		return usageError{err}
 	}
 	return err

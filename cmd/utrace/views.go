@@ -3,9 +3,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"golang.org/x/term"
@@ -180,9 +183,18 @@ func (v *view) show(out io.Writer) (warnings []string, err error) {
 	if v.file == "" {
 		return nil, nil
 	}
-	err = render.File(v.file, func(w io.Writer) error {
+	err = intoFile(v.flag, v.file, func(w io.Writer) error {
 		warnings, err = v.write(w)
 		return err
 	})
 	return warnings, err
+}
+
+// intoFile writes the file that a flag names, in a directory that must exist.
+func intoFile(flag, path string, write func(io.Writer) error) error {
+	dir := filepath.Dir(path)
+	if info, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
+		return fmt.Errorf("--%s %s: there is no directory %s", flag, path, dir)
+	}
+	return render.File(path, write)
 }

@@ -1,0 +1,118 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// flagError makes an error of a usage error. Values of flags say what they want; for those that are on or off it is said here.
+func flagError(_ *cobra.Command, err error) error {
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) && errors.As(err, new(*strconv.NumError)) {
+		name := invalid.GetFlag().Name
+		err = fmt.Errorf("--%s=%s: want --%s, or --%s=false", name, invalid.GetValue(), name, name)
+	}
+	return usageError{err}
+}
+
+// count is a flag such as 20.
+type count int
+
+func (c *count) String() string { return strconv.Itoa(int(*c)) }
+func (c *count) Type() string   { return "N" }
+func (c *count) Set(text string) error {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return errors.New("want a whole number from 1 on")
+	}
+	*c = count(n)
+	return nil
+}
+
+// duration is a flag such as 200ms.
+type duration time.Duration
+
+func (d *duration) String() string {
+	if *d == 0 {
+		return ""
+	}
+	return time.Duration(*d).String()
+}
+func (d *duration) Type() string { return "TIME" }
+func (d *duration) Set(text string) error {
+	parsed, err := time.ParseDuration(text)
+	if err != nil || parsed < 0 {
+		return errors.New("want a time with its unit, such as 1.5s or 200ms")
+	}
+	*d = duration(parsed)
+	return nil
+}
+
+// seconds is a flag such as 30s, 1m30s, or 30 for as many seconds.
+type seconds time.Duration
+
+func (s *seconds) String() string { return (*duration)(s).String() }
+func (s *seconds) Type() string   { return "TIME" }
+func (s *seconds) Set(text string) error {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		d, err = time.ParseDuration(text + "s")
+	}
+	if err != nil || d <= 0 {
+		return errors.New("want a time such as 30s or 1m30s")
+	}
+	*s = seconds(d)
+	return nil
+}
+
+// byteSize is a flag such as 8MiB.
+type byteSize int64
+
+func (b *byteSize) String() string {
+	if *b == 0 {
+		return ""
+	}
+	return strings.ReplaceAll(humanize.IBytes(uint64(*b)), " ", "")
+}
+func (b *byteSize) Type() string { return "SIZE" }
+func (b *byteSize) Set(text string) error {
+	n, err := humanize.ParseBytes(text)
+	if err != nil || n > 1<<62 {
+		return errors.New("want a size such as 8MiB or 1GB")
+	}
+	*b = byteSize(n)
+	return nil
+}
+
+// idList is a flag that may be repeated, or hold several numbers separated by commas.
+type idList struct {
+	ids *[]int
+	of  string // what has such an ID
+}
+
+func (l *idList) String() string {
+	if l.ids == nil {
+		return ""
+	}
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(*l.ids), " ", ","), "[]")
+}
+func (l *idList) Type() string { return "ID" }
+func (l *idList) Set(text string) error {
+	for _, word := range strings.Split(text, ",") {
+		id, err := strconv.Atoi(word)
+		if err != nil || id <= 0 {
+			return fmt.Errorf("%q is not a %s ID", word, l.of)
+		}
+		*l.ids = append(*l.ids, id)
+	}
+	return nil
+}
