@@ -27,12 +27,12 @@ need() {
 machine() {
 	case $1 in
 	amd64)
-		cc=x86_64-linux-gnu-gcc qemu=(qemu-system-x86_64) console=ttyS0
+		cc=x86_64-linux-gnu-gcc signed="" qemu=(qemu-system-x86_64) console=ttyS0
 		need $cc gcc libc6-dev
 		need "${qemu[0]}" qemu-system-x86
 		;;
 	arm64)
-		cc=aarch64-linux-gnu-gcc qemu=(qemu-system-aarch64 -M virt -cpu max,pauth-impdef=on) console=ttyAMA0
+		cc=aarch64-linux-gnu-gcc signed=-mbranch-protection=standard qemu=(qemu-system-aarch64 -M virt -cpu max,pauth-impdef=on) console=ttyAMA0
 		need $cc gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 		need "${qemu[0]}" qemu-system-arm
 		;;
@@ -63,17 +63,30 @@ fetch() {
 	rm -rf "$apt"
 }
 
+# compile PROGRAM SOURCE FLAG...
+compile() {
+	$cc -w -static -o "$1" "testdata/targets/$2" "${@:3}" -lpthread
+}
+
 # build ROOT ARCH builds the program, the check as init, and the targets, all static.
 build() {
 	rm -rf "$1"
 	mkdir -p "$1"/{proc,sys,dev,tmp}
 	CGO_ENABLED=0 GOARCH=$2 go build -trimpath -o "$1/utrace" ./cmd/utrace
 	CGO_ENABLED=0 GOARCH=$2 go build -trimpath -o "$1/init" ./testdata/kernels/check
-	for source in calls threads jumps values waits hostile slow; do
-		for opt in -O0 -O2; do
-			$cc -w -static "$opt" -isystem "$dir/include" -o "$1/$source$opt" "testdata/targets/$source.c" -lpthread
+	CGO_ENABLED=0 GOARCH=$2 go build -trimpath -o "$1/goroutines" ./testdata/targets/goroutines
+	for opt in -O0 -O2; do
+		for source in calls threads jumps values waits hostile slow; do
+			compile "$1/$source$opt" $source.c $opt -isystem "$dir/include"
 		done
+		compile "$1/arguments$opt" arguments.c $opt -g
+		compile "$1/bare$opt" arguments.c $opt
 	done
+	framed="-O1 -fno-omit-frame-pointer -fno-optimize-sibling-calls"
+	# shellcheck disable=SC2086
+	compile "$1/stacks" stacks.c $framed
+	# shellcheck disable=SC2086
+	compile "$1/signed" stacks.c $framed $signed # return addresses that the processor signs
 }
 
 status=0

@@ -32,8 +32,10 @@ type check struct {
 	calls      counts
 	incomplete counts   // all others are complete
 	inAll      int      // record every process, and run the command so many times
+	flow       []string // probes of functions; the program says what they must record
+	tree       []string // what the calls of leaf are below, and how many they are; stacks are recorded
 	static     string   // what follows the name of static probes; the program says what they must record
-	kept       string   // only those lines of it that begin so
+	kept       string   // only those lines of it that begin with one of these words
 	probe      string   // a function, with what to record of it and which calls to keep
 	want       []string // what the flow of these is
 	flags      []string // of the recording
@@ -43,6 +45,12 @@ type check struct {
 func (c check) String() string {
 	if c.sched {
 		return c.command + ", running and waiting"
+	}
+	if len(c.flow) > 0 {
+		return c.command + ", arguments and results"
+	}
+	if len(c.tree) > 0 {
+		return c.command + ", stacks"
 	}
 	if c.static != "" {
 		return c.command + ", static probes" + c.static
@@ -84,22 +92,45 @@ var checks = []check{
 	{command: "jumps-O2 alloca", calls: counts{"with_alloca": 50, "fill": 50}},
 	{command: "values-O0 2", static: "*(...)"},
 	{command: "values-O2 2", static: "*(...)"},
-	{command: "values-O2 4", static: `many(n:s32, v:s32, e:s32) if n == 7 && comm =~ "val*2"`, kept: "many(7, "},
+	{command: "values-O2 4", static: `many(n:s32, v:s32, e:s32) if n == 7 && comm =~ "val*2"`, kept: "many(7,"},
 	{command: "hostile-O2", probe: `take(text:str[100]) -> s32 if text =~ "*bad" || text == "plain"`, want: []string{
 		`take("plain") = 1;`, `take("\xff\xfe bad") = 1;`}},
 	{command: "hostile-O2", probe: "takes(bytes:buf[n], n:s32) -> s32 if ret != 0 && duration < 100s", want: []string{
 		`takes("a\x00b\x00", 4) = 4;`, "takes(?, -1) = -1;"}},
+	{command: "arguments-O0 2", flow: described},
+	{command: "arguments-O2 2", flow: described},
+	{command: "bare-O0 2", flow: undescribed, kept: "ints( r8( ru16( r32( rbool( rchar( rtext( rpointer("},
+	{command: "bare-O2 2", flow: undescribed, kept: "ints( r8( ru16( r32( rbool( rchar( rtext( rpointer("},
+	{command: "stacks", tree: []string{"two", "one", "work", "between", "(100) leaf"}},
+	{command: "signed", tree: []string{"two", "one", "work", "between", "(100) leaf"}},
+	{command: "goroutines", calls: counts{"main.work": 800, "main.recovers": 800, "main.panics": 800, "main.grow": 40800, "main.leaf": 2000},
+		incomplete: counts{"main.panics": 400}},
 	{command: "slow-O0 100", flags: []string{"--slower-than", "100s"}, calls: counts{"request": 100, "middle": 100, "leaf": 205, "rec": 30}},
 	{command: "waits-O2", sched: true, calls: counts{"sleeper": 20, "locker": 20, "reader": 20, "spinner": 20, "contender": 8}},
 	{command: "jumps-O2 tail", calls: counts{"tail_start": 50, "tail_middle": 50, "tail_end": 50}},
 }
+
+// Probes of arguments.c: by its debug information, and by the calling convention alone.
+var (
+	described = []string{
+		"/^r(u?[0-9]+|bool|char|color|pointer)$/(v) -> ...", "ints(...) -> ...", "kinds(yes, c, color, flags, code, p, s)", "thirteen(...)",
+		"reals(*d, *f, *none)", "floats(n, m) -> ...", "values(p.a, p.b, q.a, q.b, q.c, q.d, q.e, m.n, b.a, b.b, b.c, last)",
+		"chain(at, n->len, n->next->name, n->next->next->name, n->next->next->len, n->next->next->in.x, n->next->next->in.z[2], " +
+			"n->next->next->label, n->next->next->real, n->next->next->reals[1]) -> ...",
+		"texts(s, t, u:str, b:buf[n], n)", "rtext(s) -> ...", "rpair(...) -> ...", "rpacked -> ...", "rbig -> (...)", "rmixed(n) -> ...",
+	}
+	undescribed = []string{
+		"ints(s8, u8, s16, u16, s32, u32, s64, u64, s8, u16, s32, s64) -> s64", "r8(u64) -> s8", "ru16(v:u64) -> u16", "r32(u64) -> s32",
+		"rbool(u64) -> bool", "rchar(u64) -> char", "rtext(s:str) -> str", "rpointer(u64) -> ptr",
+	}
+)
 
 func main() {
 	machine := os.Getpid() == 1
 	if machine {
 		setUp()
 	}
-	err := run(os.Args[len(os.Args)-1])
+	err := run(os.Args[len(os.Args)-1], machine)
 	verdict := "PASS"
 	if err != nil {
 		fmt.Printf("check: %v\n", err)
@@ -126,7 +157,8 @@ func setUp() {
 	}
 }
 
-func run(dir string) error {
+// run makes all recordings; in a virtual machine, which is slow, in one way only.
+func run(dir string, machine bool) error {
 	tmp, err := os.MkdirTemp("", "check")
 	if err != nil {
 		return err
@@ -139,7 +171,7 @@ func run(dir string) error {
 		return fmt.Errorf("utrace doctor: %w", err)
 	}
 	ways := []string{"auto"}
-	if !bytes.Contains(doctor, []byte("way to attach        perf")) {
+	if !machine && !bytes.Contains(doctor, []byte("way to attach        perf")) {
 		ways = append(ways, "perf")
 	}
 	failed := 0
@@ -185,7 +217,17 @@ func (u *utrace) check(way string, c check) error {
 		return err
 	}
 	if c.static != "" {
-		return u.checkStatic(c, args, bin, words[1:])
+		args = append(args, "-e", "usdt:"+bin+":values:"+c.static, "-e", "!usdt:"+bin+":values:in_memory")
+		return u.checkFlow(c, args, bin, words[1:])
+	}
+	if len(c.flow) > 0 {
+		for _, probe := range c.flow {
+			args = append(args, "-e", probe)
+		}
+		return u.checkFlow(c, args, bin, words[1:])
+	}
+	if len(c.tree) > 0 {
+		return u.checkTree(c, append(args, "--stack", "-e", "leaf", "--", bin))
 	}
 	if c.probe != "" {
 		return u.checkProbe(c, append(args, "-e", bin+":"+c.probe, "--", bin))
@@ -223,9 +265,29 @@ func (u *utrace) checkProbe(c check, args []string) error {
 	return nil
 }
 
-// checkStatic records static probes and compares them with what the program prints.
-func (u *utrace) checkStatic(c check, args []string, bin string, words []string) error {
-	args = append(args, "-e", "usdt:"+bin+":values:"+c.static, "-e", "!usdt:"+bin+":values:in_memory")
+// checkTree records the stacks of callers and looks for a path.
+func (u *utrace) checkTree(c check, args []string) error {
+	if err := output(exec.Command(u.path, args...)); err != nil {
+		return err
+	}
+	tree, err := exec.Command(u.path, "analyze", "--tree", u.trace).Output()
+	if err != nil {
+		return fmt.Errorf("analyze: %w", err)
+	}
+	var names []string
+	for line := range strings.Lines(string(tree)) {
+		if _, name, ok := strings.Cut(line, " : "); ok {
+			names = append(names, strings.Trim(name, " +-|\n"))
+		}
+	}
+	if !strings.Contains(strings.Join(names, ";"), strings.Join(c.tree, ";")) {
+		return fmt.Errorf("WRONG: %q has no %q", names, c.tree)
+	}
+	return nil
+}
+
+// checkFlow records and compares with what the program prints.
+func (u *utrace) checkFlow(c check, args []string, bin string, words []string) error {
 	cmd := exec.Command(u.path, append(append(args, "--", bin), words...)...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -243,7 +305,7 @@ func (u *utrace) checkStatic(c check, args []string, bin string, words []string)
 		}
 	}
 	for line := range strings.Lines(stdout.String()) {
-		if strings.HasPrefix(line, c.kept) {
+		if c.kept == "" || slices.ContainsFunc(strings.Split(c.kept, " "), func(begin string) bool { return strings.HasPrefix(line, begin) }) {
 			want = append(want, line)
 		}
 	}
