@@ -46,9 +46,9 @@ func refusedARM64(w uint32) string {
 		return refused + " (memory copy)"
 	case w&0xff000000 == 0xd4000000: // svc, hvc, smc, brk, hlt
 		return refused + " (exception)"
-	case w == 0xd65f0bff, w == 0xd65f0fff, w&0xfedff800 == 0xd61f0800, w&0xffffffff == 0xd69f03e0: // retaa, retab; braa, blraa and so on; eret
+	case w == 0xd65f0bff, w == 0xd65f0fff, w&0xfedff800 == 0xd61f0800: // retaa, retab; braa, blraa and so on
 		return refused + " (branch with authentication)"
-	case w&0xfff00000 == 0xd5000000 && w&0xfff8f01f == 0xd500401f: // msr of an immediate
+	case w&0xfff8f01f == 0xd500401f: // msr of an immediate
 		return refused + " (msr)"
 	case w&0xfff00000 == 0xd5100000: // msr of a register
 		return refused + " (msr)"
