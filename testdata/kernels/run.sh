@@ -7,9 +7,9 @@
 # "running" is the kernel that runs, and needs root. The others, by what differs:
 #
 #	amd64-6.1     perf-event uprobes only
-#	amd64-6.12    links for many probes (uprobe_multi), and nothing of what 6.16 and 6.18 have added
-#	arm64-6.1     perf-event uprobes only
-#	arm64-6.12    uprobe_multi
+#	amd64-6.12    uprobe_multi, without what 6.16 and 6.18 have added: a nop is stepped over, and none is replaced by a call
+#	arm64-6.1     another processor, and perf-event uprobes only
+#	arm64-6.12    another processor, and uprobe_multi
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 dir=$(realpath -m "$1")
@@ -23,43 +23,43 @@ need() {
 	command -v "$1" >/dev/null || { echo "$0: no $1: apt-get install ${*:2}"; exit 1; }
 }
 
-# machine sets what depends on the processor: compiler, qemu, options, console.
+# machine ARCH sets what depends on the processor.
 machine() {
 	case $1 in
 	amd64)
 		cc=x86_64-linux-gnu-gcc signed="" qemu=(qemu-system-x86_64) console=ttyS0
 		need $cc gcc libc6-dev
-		need "${qemu[0]}" qemu-system-x86
 		;;
 	arm64)
-		cc=aarch64-linux-gnu-gcc signed=-mbranch-protection=standard qemu=(qemu-system-aarch64 -M virt -cpu max,pauth-impdef=on) console=ttyAMA0
+		cc=aarch64-linux-gnu-gcc signed=-mbranch-protection=standard console=ttyAMA0
+		qemu=(qemu-system-aarch64 -M virt -cpu "max,pauth-impdef=on")
 		need $cc gcc-aarch64-linux-gnu libc6-dev-arm64-cross
-		need "${qemu[0]}" qemu-system-arm
+		;;
+	*)
+		echo "$0: no kernel $kernel"
+		exit 2
 		;;
 	esac
 }
 
-# fetch KERNEL ARCH SUITE unpacks a kernel, and installs nothing. apt has lists of its own for that: the
-# suites and the architecture are not the machine's.
+# fetch KERNEL ARCH SUITE unpacks a kernel, and installs nothing. apt has lists of its own for that, since
+# suite and architecture are not the machine's.
 fetch() {
-	local to=$dir/$1/kernel apt=$dir/$1/apt package
+	local to=$dir/$1 apt=$dir/$1.apt package
 	[ -r $keyring ] || { echo "$0: no $keyring: apt-get install debian-archive-keyring"; exit 1; }
 	rm -rf "$to" "$apt"
-	mkdir -p "$to" "$apt"/{lists,cache}
+	mkdir -p "$apt"/{lists,cache,boot}
 	: >"$apt/status"
 	echo "deb [signed-by=$keyring] $mirror $3 main" >"$apt/sources.list"
-	cat >"$apt/conf" <<-END
-		APT { Architecture "$2"; Architectures { "$2"; }; Sandbox::User "$(id -un)"; };
-		Dir::State "$apt"; Dir::State::lists "$apt/lists"; Dir::State::status "$apt/status"; Dir::Cache "$apt/cache";
-		Dir::Etc { SourceList "$apt/sources.list"; SourceParts "-"; Preferences "-"; PreferencesParts "-"; };
-		Acquire::Languages "none"; Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
-	END
-	# The command line comes after the machine's own configuration, which it must win against.
-	local options=(-q -c "$apt/conf")
-	apt-get "${options[@]}" update
+	local options=(-q -o "APT::Architecture=$2" -o "APT::Architectures=$2" -o "APT::Sandbox::User=$(id -un)"
+		-o "Dir::State=$apt" -o "Dir::State::status=$apt/status" -o "Dir::Cache=$apt/cache"
+		-o "Dir::Etc::SourceList=$apt/sources.list" -o "Dir::Etc::SourceParts=/dev/null"
+		-o "Dir::Etc::Preferences=/dev/null" -o "Dir::Etc::PreferencesParts=/dev/null" -o "Acquire::Languages=none")
+	apt-get "${options[@]}" update || exit 1
 	package=$(apt-cache "${options[@]}" depends "linux-image-cloud-$2" | awk '/Depends: linux-image-/ { print $2; exit }')
 	[ -n "$package" ] || { echo "$0: $mirror has no linux-image-cloud-$2 in $3"; exit 1; }
-	(cd "$apt" && apt-get "${options[@]}" download "$package" && dpkg-deb -x "$package"_*.deb "$to")
+	(cd "$apt" && apt-get "${options[@]}" download "$package" && dpkg-deb --fsys-tarfile "$package"_*.deb | tar -x -C boot --wildcards './boot/vmlinuz-*') || exit 1
+	mv "$apt/boot/boot" "$to"
 	rm -rf "$apt"
 }
 
@@ -75,6 +75,7 @@ build() {
 	CGO_ENABLED=0 GOARCH=$2 go build -trimpath -o "$1/utrace" ./cmd/utrace
 	CGO_ENABLED=0 GOARCH=$2 go build -trimpath -o "$1/init" ./testdata/kernels/check
 	CGO_ENABLED=0 GOARCH=$2 go build -trimpath -o "$1/goroutines" ./testdata/targets/goroutines
+	CGO_ENABLED=0 GOARCH=$2 go build -o "$1/go-arguments" ./testdata/targets/arguments
 	for opt in -O0 -O2; do
 		for source in calls threads jumps values waits hostile slow; do
 			compile "$1/$source$opt" $source.c $opt -isystem "$dir/include"
@@ -87,9 +88,24 @@ build() {
 	compile "$1/stacks" stacks.c $framed
 	# shellcheck disable=SC2086
 	compile "$1/signed" stacks.c $framed $signed # return addresses that the processor signs
+	(cd "$1" && find . | cpio --quiet -o -H newc | gzip -1) >"$1.gz"
 }
 
-status=0
+# boot KERNEL ARCH runs the check in a virtual machine.
+boot() {
+	need "${qemu[0]}" qemu-system-x86 qemu-system-arm
+	vmlinuz=$(find "$dir/$1" -name 'vmlinuz-*' 2>/dev/null || true)
+	if [ -z "$vmlinuz" ]; then
+		fetch "$1" "$2" "${suites[${1#*-}]}"
+		vmlinuz=$(find "$dir/$1" -name 'vmlinuz-*')
+	fi
+	echo "== Linux ${vmlinuz##*/vmlinuz-}, in a virtual machine"
+	timeout 600 "${qemu[@]}" -accel tcg -m 512 -nographic -no-reboot -nodefaults -serial stdio -net none \
+		-kernel "$vmlinuz" -initrd "$dir/root-$2.gz" -append "console=$console quiet panic=-1" </dev/null |
+		sed -u 's/\r$//' | tee "$dir/$1.console" || return 1
+	grep -qx PASS "$dir/$1.console"
+}
+
 need go "and see https://go.dev/dl"
 need cpio cpio
 need gcc gcc libc6-dev
@@ -98,31 +114,27 @@ sdt=$(echo '#include <sys/sdt.h>' | gcc -E -M - 2>/dev/null | grep -o '[^ ]*/sys
 mkdir -p "$dir/include/sys"
 # shellcheck disable=SC2086
 cp $sdt "$dir/include/sys"
+
+declare -A built=()
+status=0
 for kernel; do
 	arch=${kernel%%-*}
-	[ "$kernel" = running ] && arch=$(go env GOARCH)
-	[ "$kernel" = running ] || [ -n "${suites[${kernel#*-}]-}" ] || { echo "$0: no kernel $kernel"; exit 2; }
-	machine "$arch"
 	if [ "$kernel" = running ]; then
 		[ "$(id -u)" = 0 ] || { echo "$0: skipped: the running kernel, which needs root"; continue; }
-		build "$dir/running" "$arch"
+		arch=$(go env GOARCH)
+	elif [ -z "${suites[${kernel#*-}]-}" ]; then
+		echo "$0: no kernel $kernel"
+		exit 2
+	fi
+	machine "$arch"
+	[ -n "${built[$arch]-}" ] || build "$dir/root-$arch" "$arch"
+	built[$arch]=yes
+	if [ "$kernel" = running ]; then
 		echo "== Linux $(uname -r)"
-		"$dir/running/init" "$dir/running" || status=1
-		continue
+		"$dir/root-$arch/init" "$dir/root-$arch" || status=1
+	else
+		boot "$kernel" "$arch" || { echo "$0: $kernel failed"; status=1; }
 	fi
-	vmlinuz=$(find "$dir/$kernel/kernel/boot" -name 'vmlinuz-*' 2>/dev/null || true)
-	if [ -z "$vmlinuz" ]; then
-		fetch "$kernel" "$arch" "${suites[${kernel#*-}]}"
-		vmlinuz=$(find "$dir/$kernel/kernel/boot" -name 'vmlinuz-*')
-	fi
-	root=$dir/$kernel/root
-	build "$root" "$arch"
-	(cd "$root" && find . | cpio --quiet -o -H newc | gzip -1) >"$dir/$kernel/initramfs.gz"
-	echo "== Linux ${vmlinuz##*/vmlinuz-}, in a virtual machine"
-	timeout 600 "${qemu[@]}" -accel tcg -m 512 -nographic -no-reboot -nodefaults -serial stdio -net none \
-		-kernel "$vmlinuz" -initrd "$dir/$kernel/initramfs.gz" -append "console=$console quiet panic=-1" </dev/null |
-		tr -d '\r' | tee "$dir/$kernel/console" || status=1
-	grep -qx PASS "$dir/$kernel/console" || status=1
 done
 [ $status = 0 ] || echo "$0: FAILED"
 exit $status

@@ -101,6 +101,7 @@ var checks = []check{
 	{command: "arguments-O2 2", flow: described},
 	{command: "bare-O0 2", flow: undescribed, kept: "ints( r8( ru16( r32( rbool( rchar( rtext( rpointer("},
 	{command: "bare-O2 2", flow: undescribed, kept: "ints( r8( ru16( r32( rbool( rchar( rtext( rpointer("},
+	{command: "go-arguments 2", flow: goDescribed},
 	{command: "stacks", tree: []string{"two", "one", "work", "between", "(100) leaf"}},
 	{command: "signed", tree: []string{"two", "one", "work", "between", "(100) leaf"}},
 	{command: "goroutines", calls: counts{"main.work": 800, "main.recovers": 800, "main.panics": 800, "main.grow": 40800, "main.leaf": 2000},
@@ -110,7 +111,7 @@ var checks = []check{
 	{command: "jumps-O2 tail", calls: counts{"tail_start": 50, "tail_middle": 50, "tail_end": 50}},
 }
 
-// Probes of arguments.c: by its debug information, and by the calling convention alone.
+// Probes of arguments.c and arguments/main.go: by debug information, and by the calling convention alone.
 var (
 	described = []string{
 		"/^r(u?[0-9]+|bool|char|color|pointer)$/(v) -> ...", "ints(...) -> ...", "kinds(yes, c, color, flags, code, p, s)", "thirteen(...)",
@@ -118,6 +119,12 @@ var (
 		"chain(at, n->len, n->next->name, n->next->next->name, n->next->next->len, n->next->next->in.x, n->next->next->in.z[2], " +
 			"n->next->next->label, n->next->next->real, n->next->next->reals[1]) -> ...",
 		"texts(s, t, u:str, b:buf[n], n)", "rtext(s) -> ...", "rpair(...) -> ...", "rpacked -> ...", "rbig -> (...)", "rmixed(n) -> ...",
+	}
+	goDescribed = []string{
+		"main.ints(...) -> ...", "main.kinds(...) -> ...", "main.slices(...) -> ...", "main.faces(...) -> ...",
+		"main.structs(p.X, p.Y, r.id, r.name, r.at.X, r.at.Y, last) -> ...", "main.chain(r->id, r->next->name, r->at.Y, depth) -> ...",
+		"main.floats(n, *p) -> ...", "main.(*record).method(r->id, n) -> ...", "main.point.byValue(p.X, p.Y, n) -> ...",
+		"main.fails(...) -> ...", "main.generic*(a, n) -> ...",
 	}
 	undescribed = []string{
 		"ints(s8, u8, s16, u16, s32, u32, s64, u64, s8, u16, s32, s64) -> s64", "r8(u64) -> s8", "ru16(v:u64) -> u16", "r32(u64) -> s32",
@@ -310,7 +317,11 @@ func (u *utrace) checkFlow(c check, args []string, bin string, words []string) e
 		}
 	}
 	if !slices.Equal(got, want) || len(want) == 0 {
-		return fmt.Errorf("WRONG: %d passes, want %d: %.200q, want %.200q", len(got), len(want), got, want)
+		at := 0
+		for at < min(len(got), len(want)) && got[at] == want[at] {
+			at++
+		}
+		return fmt.Errorf("WRONG: %d passes, want %d: %.200q, want %.200q", len(got), len(want), got[at:min(at+1, len(got))], want[at:min(at+1, len(want))])
 	}
 	return nil
 }
