@@ -23,7 +23,7 @@ func TestFollowsCall(t *testing.T) {
 		}
 		calls, others, wrong, behind := 0, 0, 0, false
 		for line := range strings.Lines(string(text)) {
-			if strings.HasSuffix(line, ">:\n") { // a name; the function before may end in a call that does not return
+			if line == "\n" || strings.HasSuffix(line, ">:\n") { // a name; the function before may end in a call that does not return
 				continue
 			}
 			hex, insn, ok := strings.Cut(strings.TrimSpace(line), ":")
