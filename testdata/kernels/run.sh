@@ -106,7 +106,6 @@ boot() {
 	grep -qx PASS "$dir/$1.console"
 }
 
-need go "and see https://go.dev/dl"
 need cpio cpio
 need gcc gcc libc6-dev
 # sys/sdt.h is that of this machine, which is good for all.
