@@ -1,7 +1,8 @@
 # make build     the program, ./utrace
 # make demo      record a real program and print the analysis
 # make test      all tests; those that need the kernel run as root
-# make test-kernels  Debian 12's kernel in a virtual machine (needs qemu-system-x86, cpio)
+# make test-kernels  other kernels in virtual machines: KERNELS="amd64-6.1 arm64-6.12 running" if nothing else
+#                is said, amd64-6.12 and arm64-6.1 beside them; testdata/kernels/run.sh says what each is for
 # make lint      formatting, go vet, staticcheck
 # make generate  the BPF objects again (needs clang-19, llvm-19, libbpf-dev)
 # make fuzz      every fuzz target for FUZZTIME each
@@ -11,6 +12,7 @@
 GO       ?= go
 FUZZTIME ?= 20s
 SOAK     ?= 10m
+KERNELS  ?= amd64-6.1 arm64-6.12 running
 SUDO     := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
 .PHONY: build demo test test-kernels lint generate fuzz soak bench bench-probes
@@ -31,7 +33,7 @@ test: | have-go
 	$(if $(SUDO),$(SUDO) -E env "PATH=$$PATH") $(GO) test -timeout 20m ./...
 
 test-kernels: | have-go
-	testdata/kernels/run.sh out/kernels
+	testdata/kernels/run.sh out/kernels $(KERNELS)
 
 lint: | have-go
 	@test -z "$$(gofmt -l .)" || { echo "not formatted by gofmt:"; gofmt -l .; exit 1; }

@@ -69,7 +69,7 @@ func (c Costs) Hits(fn *PlannedFunc) (entry, ret time.Duration) {
 	case ByTrampoline:
 		ret = c.Trampoline
 	case ByInstruction:
-		ret = c.Stepped
+		ret = c.class(fn.Returning)
 	}
 	return c.class(fn.Class) + c.args(fn.entry), ret + c.args(fn.exit)
 }

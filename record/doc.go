@@ -159,6 +159,20 @@
 // are jumped into; the entry point; signal trampolines; functions with a loop back to
 // their first instruction. The list of names in place.go is part of the safety of the tool.
 //
+// # On arm64
+//
+// A function is probed at its first instruction, which the kernel mostly steps over: it simulates branches, returns and adr only (arm64.go).
+// So a probe on a return instruction costs there what a cheap one does. The return address is in a register, which a return
+// probe replaces before the function saves or signs it. What the kernel refuses is left out: exclusive accesses, memory copies, and returns
+// that check a signature (retaa, of code built for ARMv8.3), so that of such a function the entry alone is seen where a
+// return probe would be in danger. So are loads relative to the program counter: the kernel steps over those of vector registers
+// where nothing is that they look for, and did those of others wrongly until it refused them.
+//
+// Functions of Go are probed behind the check of their stack, as on x86-64.
+//
+// Tried in an emulated machine only (make test-kernels), with Linux 6.1 and 6.12: what is recorded is right; what it costs on metal
+// is not known. TypicalCosts are those of x86-64.
+//
 // # Stacks of callers
 //
 // With Config.Stacks each entry has the stack of callers, by frame pointers (bpf/stack.h). At the entry of a function that register

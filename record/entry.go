@@ -2,6 +2,7 @@ package record
 
 import (
 	"debug/elf"
+	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -37,13 +38,15 @@ func (c SiteClass) String() string {
 type kernelSites struct {
 	longNops bool // nops of more than one byte are emulated
 	nopCall  bool // 5-byte nops are replaced
+
+	simulatedNops bool // on arm64
 }
 
 // newKernelSites goes by the version of the kernel. push, jmp, jcc, call and
 // one-byte nops are emulated by all that utrace supports (push since 4.18).
 func newKernelSites(major, minor int) kernelSites {
 	version := major*1000 + minor
-	return kernelSites{longNops: version >= 6016, nopCall: version >= 6018}
+	return kernelSites{longNops: version >= 6016, nopCall: version >= 6018, simulatedNops: version >= 6013}
 }
 
 // entrySite is where the entry of a function is probed.
@@ -85,6 +88,27 @@ func findEntry(code []byte, entry target.Addr, branches []target.Addr, keep kept
 		}
 	}
 	return entrySite{addr: entry, why: "no cheaper instruction near its entry"}
+}
+
+// classAt says how the kernel treats the instruction at an address of a file.
+func classAt(file *target.File, a target.Addr, k kernelSites) SiteClass {
+	code, err := file.Code(a, 4)
+	if err != nil { // at the end of the code
+		code, err = file.Code(a, 1)
+	}
+	switch {
+	case err != nil:
+		return Stepped
+	case file.Machine == elf.EM_AARCH64:
+		if len(code) < 4 {
+			return Stepped
+		}
+		return classifyARM64(binary.LittleEndian.Uint32(code), k)
+	}
+	if more, err := file.Code(a, 5); err == nil {
+		code = more
+	}
+	return classify(code, a, k)
 }
 
 // pageSize is that of x86-64.
@@ -183,12 +207,12 @@ func entryOf(file *target.File, fn target.Func, exits target.Exits, err error, i
 	if err != nil {
 		return entrySite{addr: fn.Addr, why: err.Error()}, true
 	}
-	if file.Machine != elf.EM_X86_64 {
-		return entrySite{addr: fn.Addr, why: "sites are chosen on x86-64 only"}, !isGo || !exits.SelfEntry
-	}
 	code, err := file.Code(fn.Addr, fn.Size)
 	if err != nil {
 		return entrySite{addr: fn.Addr, why: err.Error()}, true
+	}
+	if file.Machine == elf.EM_AARCH64 {
+		return entryARM64(code, fn.Addr, exits.Targets, isGo && exits.SelfEntry, k)
 	}
 	if isGo {
 		if site, ok = findGoEntry(code, fn.Addr, exits.Targets, exits.SelfEntry, args, k); !ok {

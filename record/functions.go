@@ -49,6 +49,7 @@ func (p *Plan) addFuncs(m *PlannedModule, probes []*Probe, around surroundings, 
 			SourceFile: fn.SourceFile, ReturnBy: placed.by, Why: placed.why,
 		}
 		pf.Returns, pf.TailCalls = fileOffs(img.file, placed.returns), fileOffs(img.file, placed.tailCalls)
+		pf.Returning = returnClass(img.file.Machine)
 		if p.slower > 0 && pf.ReturnBy == Never {
 			leaveOut(pf.Name, fn.Addr, "its return is not seen, so that it is not known how long it takes (--slower-than): "+pf.Why)
 			continue

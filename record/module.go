@@ -36,9 +36,10 @@ type PlannedFunc struct {
 	Line       int       // 0 without debug information, and in a Plan that is not being recorded
 	Hit        bool      // an instruction: it has no return
 	ReturnBy   ReturnBy
-	Returns    []uint64 // file offsets of the return instructions, with ByInstruction,
-	TailCalls  []uint64 // and of the jumps to other functions, which then return for this one
-	Why        string   // reason, where ReturnBy is Never
+	Returns    []uint64  // file offsets of the return instructions, with ByInstruction,
+	Returning  SiteClass // what the kernel makes of these
+	TailCalls  []uint64  // and of the jumps to other functions, which then return for this one
+	Why        string    // reason, where ReturnBy is Never
 
 	Static  string       // of a static probe, or a span: PROVIDER:NAME of where it begins
 	Statics []StaticSite // then all its locations, those that end the span included

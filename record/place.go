@@ -2,6 +2,7 @@ package record
 
 import (
 	"debug/elf"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -114,9 +115,23 @@ func place(file *target.File, fn target.Func, h hazards, k kernelSites, naive, a
 	case len(exits.Returns)+len(exits.TailCalls) == 0:
 		p.by, p.why = Never, why+", and it has no return instruction"
 	default:
+		for _, a := range exits.Returns {
+			if refused := refusedByKernel(file, a); refused != "" {
+				p.by, p.why = Never, why+", and of its return instruction: "+refused
+				return p, ""
+			}
+		}
 		p.by, p.returns, p.tailCalls = ByInstruction, exits.Returns, exits.TailCalls
 	}
 	return p, ""
+}
+
+// returnClass is that of return instructions, see SiteClass.
+func returnClass(machine elf.Machine) SiteClass {
+	if machine == elf.EM_AARCH64 {
+		return Emulated
+	}
+	return Stepped
 }
 
 // notCalled names code that carries a function's symbol and is not entered by
@@ -172,12 +187,16 @@ func callsBack(name string) string {
 	return ""
 }
 
-// refusedByKernel says whether the kernel would refuse a breakpoint, from the
+// refusedByKernel says why there can be no breakpoint on an instruction, "" if there can: for arm64 see refusedARM64; on x86-64 from the
 // lists in arch/x86/kernel/uprobes.c (is_prefix_bad, good_insns_64). What is not in
 // here is found out when attaching.
 func refusedByKernel(file *target.File, a target.Addr) string {
-	if file.Machine != elf.EM_X86_64 {
-		return ""
+	if file.Machine == elf.EM_AARCH64 {
+		code, err := file.Code(a, 4)
+		if err != nil {
+			return ""
+		}
+		return refusedARM64(binary.LittleEndian.Uint32(code))
 	}
 	for {
 		code, err := file.Code(a, 1)

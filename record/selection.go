@@ -3,7 +3,6 @@
 package record
 
 import (
-	"debug/elf"
 	"fmt"
 	"slices"
 	"strings"
@@ -202,7 +201,7 @@ func (p *Plan) addInstructions(m *PlannedModule, probe *Probe, funcs []target.Fu
 				leaveOut(name, a, why)
 				return
 			}
-			m.Funcs = append(m.Funcs, PlannedFunc{Name: name, Symbol: symbol, Addr: uint64(a), Site: uint64(a), FileOff: uint64(off), Class: p.classAt(m.image.file, a), SourceFile: fn.SourceFile, Hit: true, ReturnBy: Never})
+			m.Funcs = append(m.Funcs, PlannedFunc{Name: name, Symbol: symbol, Addr: uint64(a), Site: uint64(a), FileOff: uint64(off), Class: classAt(m.image.file, a, p.sites), SourceFile: fn.SourceFile, Hit: true, ReturnBy: Never})
 		}
 	}
 	if probe.addr != nil {
@@ -226,15 +225,6 @@ func (p *Plan) addInstructions(m *PlannedModule, probe *Probe, funcs []target.Fu
 		}
 	}
 	return nil
-}
-
-// classAt classifies a single instruction.
-func (p *Plan) classAt(file *target.File, a target.Addr) SiteClass {
-	code, err := file.Code(a, 5)
-	if err != nil || file.Machine != elf.EM_X86_64 {
-		return Stepped
-	}
-	return classify(code, a, p.sites)
 }
 
 // distinguish gives functions that would read the same, such as overloads,

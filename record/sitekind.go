@@ -3,6 +3,7 @@
 package record
 
 import (
+	"runtime"
 	"slices"
 
 	"utrace/format"
@@ -28,20 +29,24 @@ type calibrationTest struct {
 
 func calibrationTests() []calibrationTest {
 	nop5, emulated, stepped := siteKind(NopCall.String()), siteKind(Emulated.String()), siteKind(Stepped.String())
+	returning := stepped // kind of return instructions
+	if runtime.GOARCH == "arm64" {
+		returning = emulated
+	}
 	return []calibrationTest{
 		{calibrate.NopCall, nop5, ""},
 		{calibrate.NopCallTrampoline, nop5, kindTrampoline},
-		{calibrate.NopCallStepped, nop5, stepped},
+		{calibrate.NopCallStepped, nop5, returning},
 		{calibrate.Emulated, emulated, ""},
 		{calibrate.EmulatedTrampoline, emulated, kindTrampoline},
-		{calibrate.EmulatedStepped, emulated, stepped},
+		{calibrate.EmulatedStepped, emulated, returning},
 		{calibrate.Stepped, stepped, ""},
 		{calibrate.SteppedTrampoline, stepped, kindTrampoline},
-		{calibrate.SteppedStepped, stepped, stepped},
+		{calibrate.SteppedStepped, stepped, returning},
 		{calibrate.EmulatedGo, emulated + kindGo, ""},
-		{calibrate.EmulatedGoStepped, emulated + kindGo, stepped + kindGo},
+		{calibrate.EmulatedGoStepped, emulated + kindGo, returning + kindGo},
 		{calibrate.SteppedGo, stepped + kindGo, ""},
-		{calibrate.SteppedGoStepped, stepped + kindGo, stepped + kindGo},
+		{calibrate.SteppedGoStepped, stepped + kindGo, returning + kindGo},
 		{calibrate.Static, kindStatic, ""},
 		{calibrate.StaticSpan, kindStatic, kindStatic},
 		{calibrate.StaticArgs, kindStaticArgs, ""},
@@ -78,7 +83,7 @@ func (fn *PlannedFunc) siteKinds(goCode bool) (entry, ret siteKind) {
 	case ByTrampoline:
 		ret = kindTrampoline
 	case ByInstruction:
-		ret = siteKind(Stepped.String()) + suffix
+		ret = siteKind(fn.Returning.String()) + suffix
 	}
 	return siteKind(fn.Class.String()) + suffix, ret
 }

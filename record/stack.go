@@ -5,6 +5,7 @@ package record
 import (
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 
 	"utrace/bpf"
@@ -64,7 +65,7 @@ func (s *stacks) add(rec *bpf.Stack) {
 	var addrs []codeAddr
 	process := s.code.process(rec.PID)
 	for _, ret := range rec.ReturnsTo {
-		at, ok := s.code.find(process, ret, rec.TimeNs)
+		at, ok := s.code.find(process, codeOf(ret), rec.TimeNs)
 		if !ok || !s.followsCall(at) {
 			break
 		}
@@ -84,6 +85,16 @@ func (s *stacks) add(rec *bpf.Stack) {
 		id = s.number(stackPlace{at, id})
 	}
 	known[rec.ID] = knownStack{id, rec.TimeNs}
+}
+
+// codeOf returns the address that is meant by a return address on a stack. On arm64 pointer authentication may have signed it,
+// in the bits above those of addresses (Documentation/arch/arm64/pointer-authentication.rst). Addresses of more than 48 bits a program
+// only has if it asks for them, which none does for its code.
+func codeOf(ret uint64) uint64 {
+	if runtime.GOARCH == "arm64" {
+		return ret & (1<<48 - 1)
+	}
+	return ret
 }
 
 func (s *stacks) followsCall(at codeAddr) bool {

@@ -4,7 +4,6 @@ package record
 
 import (
 	"cmp"
-	"debug/elf"
 	"errors"
 	"fmt"
 	"maps"
@@ -348,7 +347,7 @@ func (s *staticPlan) locate(n staticName, probe *Probe, args []argument, templat
 	}
 	for _, loc := range s.locations(n, probe) {
 		off, _ := s.file.FileOff(loc.Addr)
-		st := StaticSite{Addr: uint64(loc.Addr), FileOff: uint64(off), Class: s.class(loc.Addr), site: template}
+		st := StaticSite{Addr: uint64(loc.Addr), FileOff: uint64(off), Class: classAt(s.file, loc.Addr, s.sites), site: template}
 		if loc.Semaphore != 0 {
 			sem, ok := s.file.DataOff(loc.Semaphore)
 			if !ok {
@@ -379,18 +378,6 @@ func (s *staticPlan) locate(n staticName, probe *Probe, args []argument, templat
 		}
 	}
 	return sites, nil
-}
-
-// class says how the kernel treats the instruction of a location.
-func (s *staticPlan) class(a target.Addr) SiteClass {
-	code, err := s.file.Code(a, 1)
-	if err != nil || s.file.Machine != elf.EM_X86_64 {
-		return Stepped
-	}
-	if more, err := s.file.Code(a, 5); err == nil {
-		code = more
-	}
-	return classify(code, a, s.sites)
 }
 
 // noStatic explains a probe that matches no static probe of the files in which it was looked for.

@@ -131,9 +131,17 @@ int main(int argc, char **argv)
 		rpacked(q);
 		say("rpacked() = (-7, 200, -16000, 4000000000, %d);\n", -r);
 		rbig(big);
+#if defined(__aarch64__) /* what is returned in memory has an address that only the caller knows; registers are given out by size, not by type */
+		say("rbig();\n");
+#else
 		say("rbig() = (%d, -2, \"big\", \"\\a\\b\\t\");\n", -1 - r);
+#endif
 		rmixed(r);
+#if defined(__aarch64__)
+		say("rmixed(%d) = (0.5, %d);\n", r, r);
+#else
 		say("rmixed(%d) = %d;\n", r, r);
+#endif
 	}
 	fputs(said, stdout);
 	return 0;

@@ -4,7 +4,7 @@
 // see sites_arm64.go.
 
 #define NOPCALL WORD $0xd503201f; RET // nop
-#define EMULATED WORD $0xd503201f; RET // nop
+#define EMULATED WORD $0x10000010; RET // adr x16, .
 #define STEPPED WORD $0x91000000; RET // add x0, x0, #0
 #define STATIC MOVD $text<>(SB), R0; WORD $0xd503201f; WORD $0xd503201f; RET // 8 bytes, nop, nop
 

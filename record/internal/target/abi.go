@@ -18,7 +18,7 @@ type convention struct {
 func (w *walk) convention(f function) convention {
 	language := f.unit.language
 	switch {
-	case w.machine == elf.EM_X86_64 && language == languageGo:
+	case language == languageGo:
 		name, registers := "Go's calling convention", strings.Contains(f.unit.producer, "regabi") && !strings.HasSuffix(f.name, ".abi0")
 		return convention{name: name, first: true, assign: func(f function) ([]place, []place) {
 			return w.assignGo(f, registers)

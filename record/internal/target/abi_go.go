@@ -1,6 +1,7 @@
 package target
 
 import (
+	"debug/elf"
 	"slices"
 	"strings"
 )
@@ -12,6 +13,9 @@ const goDictionaryName = ".dict"
 // registers as a whole, number by number, or else on the stack. Before Go 1.17, and without registers, all are on the stack.
 func (w *walk) assignGo(f function, registers bool) (params, results []place) {
 	a := goAssignment{walk: w, registers: registers, stack: stackArea{base: regSP, start: 8}} // behind the return address
+	if w.machine == elf.EM_AARCH64 {
+		a.stack.base = aarch64SP
+	}
 	a.begin()
 	dictionary := goDictionary(f.name)
 	if slices.ContainsFunc(f.params, func(p parameter) bool { return p.name == goDictionaryName }) {
@@ -42,7 +46,11 @@ type goAssignment struct {
 // begin makes all registers free.
 func (a *goAssignment) begin() {
 	a.ints, a.floats = nil, 0
-	if a.registers {
+	switch {
+	case a.registers && a.machine == elf.EM_AARCH64: // x0 to x15
+		a.ints = intRegisters{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
+		a.floats = 16
+	case a.registers:
 		a.ints = intRegisters{regAX, regBX, regCX, regDI, regSI, regR8, regR9, regR10, regR11}
 		a.floats = 15
 	}

@@ -1,7 +1,10 @@
 package target
 
 import (
+	"bytes"
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -65,6 +68,34 @@ func TestUndecodable(t *testing.T) {
 	}
 	if _, err := f.Exits(Func{Name: "long", Addr: fn.Addr, Size: 1 << 40}); !errors.Is(err, ErrNoCode) {
 		t.Errorf("beyond the segment: %v", err)
+	}
+}
+
+// Go's linker fills functions up with zeros on arm64, and counts these as theirs.
+func TestPaddingARM64(t *testing.T) {
+	elf, err := os.ReadFile(filepath.Join(elfDir, "arm64.elf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fn := find(t, fixture(t, "arm64"), "helper")[0]
+	off, _ := fixture(t, "arm64").FileOff(fn.Addr)
+	zeros, data := bytes.Clone(elf), bytes.Clone(elf)
+	clear(zeros[off+4:][:fn.Size-4])
+	copy(zeros[off:], "\xc0\x03\x5f\xd6") // ret
+	copy(data[off:], zeros[off:][:fn.Size])
+	data[uint64(off)+fn.Size-1] = 1
+	for _, c := range []struct {
+		file      []byte
+		decodable bool
+	}{{zeros, true}, {data, false}} {
+		path := filepath.Join(t.TempDir(), "elf")
+		if err := os.WriteFile(path, c.file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		e, err := open(t, path).Exits(fn)
+		if (err == nil) != c.decodable || c.decodable && len(e.Returns) != 1 {
+			t.Errorf("%+v, %v; want %v", e, err, c.decodable)
+		}
 	}
 }
 

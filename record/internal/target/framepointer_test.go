@@ -23,6 +23,9 @@ func TestFollowsCall(t *testing.T) {
 		}
 		calls, others, wrong, behind := 0, 0, 0, false
 		for line := range strings.Lines(string(text)) {
+			if line == "\n" || strings.HasSuffix(line, ">:\n") { // a name; the function before may end in a call that does not return
+				continue
+			}
 			hex, insn, ok := strings.Cut(strings.TrimSpace(line), ":")
 			at, err := strconv.ParseUint(hex, 16, 64)
 			if !ok || err != nil || insn == "" {
@@ -39,7 +42,7 @@ func TestFollowsCall(t *testing.T) {
 			default:
 				others++
 			}
-			word, _, _ := strings.Cut(strings.TrimSpace(insn), " ")
+			word := append(strings.Fields(insn), "")[0]
 			behind = strings.HasPrefix(word, "call") || word == "bl" || strings.HasPrefix(word, "blr")
 		}
 		if calls == 0 || wrong*100 > others {

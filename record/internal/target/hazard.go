@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"debug/buildinfo"
 	"debug/elf"
-	"encoding/binary"
 	"strings"
 )
 
@@ -185,7 +184,7 @@ func (f *File) loadsStackPointer(fn Func) (found Addr, ok bool) {
 	}
 	sets := setsStackX86
 	if f.Machine == elf.EM_AARCH64 {
-		sets = setsStackARM64
+		sets = new(ownStackARM64).sets
 	}
 	f.walk(fn, func(at Addr, in inst) bool {
 		found, ok = at, sets(code[at-fn.Addr:][:in.len])
@@ -213,12 +212,6 @@ func setsStackX86(b []byte) bool {
 		return extended && rm != rsp || rm != rsp && rm != rbp
 	}
 	return false
-}
-
-// setsStackARM64 matches add sp, xN, #imm, which mov sp, xN is, for the registers of arguments.
-func setsStackARM64(b []byte) bool {
-	w := binary.LittleEndian.Uint32(b)
-	return w&0xff80001f == 0x9100001f && w>>5&31 < 8
 }
 
 // IsGo says whether the file is a program or library of Go's own toolchain, by the sections that its linker makes and that

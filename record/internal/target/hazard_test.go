@@ -106,15 +106,34 @@ func TestLoadsStackPointer(t *testing.T) {
 		}
 	}
 	le := binary.LittleEndian
-	for word, want := range map[uint32]bool{
-		0x9100003f: true,  // mov sp, x1
-		0x910003bf: false, // mov sp, x29
-		0x9100013f: false, // mov sp, x9
-		0x910043ff: false, // add sp, sp, #16
-		0x910003fd: false, // mov x29, sp
+	for _, c := range []struct {
+		words []uint32 // the last one is judged
+		want  bool
+	}{
+		{[]uint32{0x9100003f}, true},                          // mov sp, x1
+		{[]uint32{0x9100021f}, true},                          // mov sp, x16
+		{[]uint32{0x910003bf}, false},                         // mov sp, x29
+		{[]uint32{0x9100027f}, false},                         // mov sp, x19
+		{[]uint32{0x910043ff}, false},                         // add sp, sp, #16
+		{[]uint32{0x910003fd}, false},                         // mov x29, sp
+		{[]uint32{0xf9405ba0, 0x9100001f}, false},             // ldr x0, [x29, #176]; mov sp, x0
+		{[]uint32{0xf9400fe0, 0x9100001f}, false},             // ldr x0, [sp, #24]; mov sp, x0
+		{[]uint32{0xf9400c20, 0x9100001f}, true},              // ldr x0, [x1, #24]; mov sp, x0
+		{[]uint32{0xf9405ba0, 0x94000001, 0x9100001f}, true},  // ldr x0, [x29, #176]; bl; mov sp, x0
+		{[]uint32{0xf9405ba0, 0xf9400000, 0x9100001f}, true},  // ldr x0, [x29, #176]; ldr x0, [x0]; mov sp, x0
+		{[]uint32{0xf9405ba0, 0xa9400041, 0x9100001f}, true},  // ldr x0, [x29, #176]; ldp x1, x0, [x2]; mov sp, x0
+		{[]uint32{0x910003e5, 0xcb0310a4, 0x9100009f}, false}, // mov x5, sp; sub x4, x5, x3, lsl #4; mov sp, x4
+		{[]uint32{0xcb236be4, 0x9100009f}, false},             // sub x4, sp, x3, uxtx #2; mov sp, x4
+		{[]uint32{0xcb0303e4, 0x9100009f}, true},              // neg x4, x3; mov sp, x4
+		{[]uint32{0xd503201f, 0xa9407810, 0x9100021f}, true},  // ldp x16, x30, [x0]; mov sp, x16: libco
 	} {
-		if got := setsStackARM64(le.AppendUint32(nil, word)); got != want {
-			t.Errorf("%#x: %v", word, got)
+		var own ownStackARM64
+		got := false
+		for _, w := range c.words {
+			got = own.sets(le.AppendUint32(nil, w))
+		}
+		if got != c.want {
+			t.Errorf("%#x: %v", c.words, got)
 		}
 	}
 }
