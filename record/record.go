@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"runtime"
 	"slices"
@@ -278,9 +279,11 @@ func (r *recording) attach() error {
 			pids = nil
 		}
 		m.first = format.FuncID(first)
-		if err := r.attachModule(m, pids); err != nil {
+		endless, err := r.attachModule(m, pids)
+		if err != nil {
 			return err
 		}
+		m.withoutReturns(endless)
 		first += len(m.Funcs)
 	}
 	r.noticeDetach("when the recording ends, detaching")
@@ -290,36 +293,45 @@ func (r *recording) attach() error {
 	return nil
 }
 
-// attachModule attaches a module in some processes, or in all.
-func (r *recording) attachModule(m *PlannedModule, pids []int) error {
-	attached, refused, err := attach(r.objs, r.method, m, pids, m.share)
+// attachModule attaches a module in some processes, or in all. It returns the functions, by their index, whose
+// return the kernel refused.
+func (r *recording) attachModule(m *PlannedModule, pids []int) (endless map[int]bool, err error) {
+	attached, not, err := attach(r.objs, r.method, m, pids, m.share)
 	if r.method == bpf.Perf && errors.Is(err, os.ErrPermission) {
-		return fmt.Errorf("attach to %s: %w: perf-event uprobes need CAP_SYS_ADMIN since the repair of CVE-2025-38466: run utrace as root", m.Path, err)
+		return nil, fmt.Errorf("attach to %s: %w: perf-event uprobes need CAP_SYS_ADMIN since the repair of CVE-2025-38466: run utrace as root", m.Path, err)
 	}
 	if err != nil {
-		return fmt.Errorf("attach to %s: %w", m.Path, err)
+		return nil, fmt.Errorf("attach to %s: %w", m.Path, err)
 	}
 	r.probes.add(attached)
-	for i, err := range refused {
+	for i, err := range not.entries {
 		fn := m.Funcs[i]
 		r.plan.LeftOut = append(r.plan.LeftOut, format.LeftOut{Name: fn.Name, Module: m.Path, Addr: fn.Addr, Reason: fmt.Sprintf("the kernel refuses a breakpoint there: %v", err)})
 	}
-	return nil
+	return not.returns, nil
 }
 
 // attachLater attaches a module that was found while recording, in all processes
-// that are recorded and have not ended.
+// that are recorded and have not ended. The drainer may know of it already: what is found out about the module is
+// for it to note.
 func (r *recording) attachLater(m *PlannedModule) error {
-	if r.cfg.Follow || len(r.targets) == 0 {
-		return r.attachModule(m, nil)
+	pids := []int{0} // every process
+	if !r.cfg.Follow && len(r.targets) > 0 {
+		pids = r.targets
 	}
-	for _, pid := range r.targets {
-		if hasEnded(pid) {
+	endless := map[int]bool{}
+	for _, pid := range pids {
+		if pid != 0 && hasEnded(pid) {
 			continue
 		}
-		if err := r.attachModule(m, []int{pid}); err != nil && !hasEnded(pid) {
+		more, err := r.attachModule(m, []int{pid})
+		if err != nil && (pid == 0 || !hasEnded(pid)) {
 			return err
 		}
+		maps.Copy(endless, more)
+	}
+	if len(endless) > 0 {
+		r.drainer.definitions.add(func(*catalog) { m.withoutReturns(endless) })
 	}
 	return nil
 }
