@@ -71,8 +71,8 @@ func (m *PlannedModule) countLinks(share int) (n int) {
 	return n
 }
 
-// attach attaches a module's probes. It returns what the kernel refused. It changes nothing of the module,
-// which others may be reading.
+// attach attaches a module's probes. It returns what the kernel refused. It changes nothing of the
+// functions, which the drainer may be reading.
 //
 // Nothing is recorded before all is attached, so the order matters in one case only:
 // a function whose first instruction already leaves it (a jump to another function).
@@ -96,11 +96,15 @@ func attach(objs *bpf.Objects, method bpf.Method, m *PlannedModule, pids []int, 
 			raised = append(raised, site{fileOff: r.FileOff, cookie: bpf.QuietCookie, fn: i, semaphoreOff: r.SemaphoreOff})
 		}
 		if len(fn.Statics) > 0 {
-			more, err := staticSites(objs, fn.Statics, id, i)
-			if err != nil {
-				return links{}, refused{}, err
+			if m.statics == nil {
+				m.statics = map[int][]site{}
 			}
-			statics = append(statics, more...)
+			if m.statics[i] == nil {
+				if m.statics[i], err = staticSites(objs, fn.Statics, id, i); err != nil {
+					return links{}, refused{}, err
+				}
+			}
+			statics = append(statics, m.statics[i]...)
 			continue
 		}
 		kind := format.Entry
@@ -300,7 +304,7 @@ func (a *attacher) attach(sites []site, to *[]probeLink, with func([]site) (link
 		l, err := with(batch)
 		switch {
 		case err == nil:
-			*to = append(*to, probeLink{l, a.first + format.FuncID(group(batch[0].fn, a.share))})
+			*to = append(*to, probeLink{l, a.first + format.FuncID(group(batch[0].fn, a.share)), a.pid})
 		case a.pid != 0 && !alive(a.pid):
 			a.err = fmt.Errorf("process %d ended before it could be recorded", a.pid)
 		case hopeless(err):

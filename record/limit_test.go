@@ -147,7 +147,7 @@ func TestShare(t *testing.T) {
 			t.Errorf("shared by %d: %q, want %q", share, groups, want.groups)
 		}
 		l := links{others: attached}
-		if taken := l.take(0); len(taken.others) != 1 || len(l.others) != len(groups)-1 {
+		if taken := l.take(func(p probeLink) bool { return p.fn == 0 }); len(taken.others) != 1 || len(l.others) != len(groups)-1 {
 			t.Errorf("shared by %d: %d links taken, %d left", share, len(taken.others), len(l.others))
 		}
 	}

@@ -95,7 +95,7 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 			err = cerr
 		}
 	}()
-	if r.method, err = cfg.Attach.Choose(len(cfg.PIDs)+len(cfg.Command) > 0); err != nil {
+	if r.method, err = cfg.Attach.Choose(len(cfg.PIDs)+len(cfg.Command) > 0 || p.guarded()); err != nil {
 		return nil, err
 	}
 	if err := checkPIDNamespace(); err != nil {
@@ -128,7 +128,7 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	if r.command != nil {
 		r.targets = append([]int{r.command.pid}, r.targets...)
 	}
-	if p.canGrow() {
+	if p.canGrow() || p.guarded() {
 		r.follower = newFollower(r)
 	}
 	room := p.Funcs()
@@ -213,10 +213,11 @@ func (r *recording) release() error {
 			}
 		}
 	}
+	guarded := r.plan.guarded()
 	if r.follower != nil {
 		r.follower.watch()
 		r.drainer.onTask = func(rec *bpf.Task) {
-			if rec.Kind == bpf.TaskExec && len(r.targets) > 0 {
+			if rec.Kind == bpf.TaskExec && len(r.targets) > 0 || guarded && (rec.Kind == bpf.TaskExec || rec.Kind == bpf.TaskFork) {
 				select {
 				case r.follower.execs <- int(rec.PID):
 				default: // it will be looked at within a second
@@ -238,6 +239,9 @@ func (r *recording) tracer() *tracer {
 	t := &tracer{}
 	if r.follower != nil {
 		t.execed = func(pid int) { r.follower.execed(pid, false) }
+		if r.plan.guarded() {
+			t.forked = r.follower.forked
+		}
 	}
 	if s := r.drainer.stacks; s != nil {
 		t.exiting = s.code.remember
@@ -279,6 +283,13 @@ func (r *recording) attach() error {
 			pids = nil
 		}
 		m.first = format.FuncID(first)
+		if m.Guarded {
+			if err := r.follower.guard.add(m); err != nil {
+				return err
+			}
+			first += len(m.Funcs)
+			continue
+		}
 		endless, err := r.attachModule(m, pids)
 		if err != nil {
 			return err
@@ -286,8 +297,18 @@ func (r *recording) attach() error {
 		m.withoutReturns(endless)
 		first += len(m.Funcs)
 	}
+	guarded := r.plan.guarded()
+	if guarded {
+		command := 0
+		if r.command != nil {
+			command = r.command.pid
+		}
+		if err := r.follower.guard.start(r.cfg.PIDs, command); err != nil {
+			return err
+		}
+	}
 	r.noticeDetach("when the recording ends, detaching")
-	if r.probes.count() == 0 && len(r.plan.Pending) == 0 {
+	if r.probes.count() == 0 && len(r.plan.Pending) == 0 && !guarded {
 		return fmt.Errorf("%w: the kernel refused all probes, such as %s: %s", ErrNothing, r.plan.LeftOut[0].Name, r.plan.LeftOut[0].Reason)
 	}
 	return nil
@@ -460,6 +481,9 @@ func (r *recording) detach() error {
 func (r *recording) close() error {
 	r.stopFollowing()
 	errs := []error{r.watch.close(), r.detach()}
+	if r.follower != nil {
+		errs = append(errs, r.follower.guard.close())
+	}
 	if r.objs != nil {
 		errs = append(errs, r.objs.Close())
 	}
