@@ -68,7 +68,7 @@
 // # Following
 //
 // The kernel side keeps the set of recorded processes: a child joins it before it
-// runs. A uprobe_multi link with a process ID reaches only that process, so with Config.Follow
+// runs. Those that a running process has forked while the plan was made are listed once more, when the kernel side has been loaded. A uprobe_multi link with a process ID reaches only that process, so with Config.Follow
 // the links are for all processes and the programs in the kernel filter. The price: whoever else runs a
 // probed file hits the breakpoints, too, and pays about 1 us a time for nothing.
 //

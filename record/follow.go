@@ -308,6 +308,24 @@ func withDescendants(pids []int) []int {
 	return all
 }
 
+// followNewborn adds the children that processes have forked since they were listed. From bpf.Load on the kernel adds those of each process that
+// is on its list, so this ends. Their programs are found like those of others.
+func (r *recording) followNewborn() error {
+	for {
+		fresh := slices.DeleteFunc(withDescendants(r.cfg.PIDs), func(pid int) bool { return slices.Contains(r.cfg.PIDs, pid) })
+		if len(fresh) == 0 {
+			return nil
+		}
+		for _, pid := range fresh {
+			if err := r.objs.Follow(pid); err != nil {
+				return err
+			}
+		}
+		r.cfg.PIDs = slices.Concat(r.cfg.PIDs, fresh)
+		r.targets = slices.Concat(r.targets, fresh)
+	}
+}
+
 // children returns the processes that a process has forked and that are still there.
 func children(pid int) (list []int) {
 	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/[0-9]*/children", pid))

@@ -142,6 +142,11 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	}); err != nil {
 		return nil, err
 	}
+	if cfg.Follow {
+		if err := r.followNewborn(); err != nil {
+			return nil, err
+		}
+	}
 	r.calibrate()
 	if err := r.attach(); err != nil {
 		return nil, err
