@@ -378,6 +378,9 @@ func (r *recording) begin() (err error) {
 		return err
 	}
 	r.drainer = newDrainer(r.objs, r.w, uint64(r.start.MonoNs))
+	if r.plan.followsCalls() { // see keepOpen
+		r.drainer.threads.endsNs = map[uint32]uint64{}
+	}
 	if r.cfg.Stacks {
 		r.drainer.stacks = newStacks()
 	}
