@@ -31,7 +31,7 @@ type guard struct {
 	processes map[int]*guarded // by PID: those with probes, or without them because they would break
 	late      processCount     // were running when they got the probes
 	refused   processCount     // would break
-	err       error
+	err       error            // the first
 }
 
 // guarded is a process that the guard has dealt with.
@@ -121,7 +121,7 @@ func (g *guard) look(pid int, loads []fileKey, running bool) {
 		}
 		if len(p.attached) > 0 {
 			clear(p.attached)
-			g.err = errors.Join(g.err, g.r.probes.removeIn(pid))
+			g.fail(g.r.probes.removeIn(pid))
 		}
 		return
 	}
@@ -131,7 +131,7 @@ func (g *guard) look(pid int, loads []fileKey, running bool) {
 		}
 		if _, err := g.r.attachModule(m, []int{pid}); err != nil {
 			if !hasEnded(pid) {
-				g.err = errors.Join(g.err, err)
+				g.fail(err)
 			}
 			return
 		}
@@ -139,6 +139,13 @@ func (g *guard) look(pid int, loads []fileKey, running bool) {
 		if running {
 			g.late.add(fmt.Sprintf("%s in process %d", m.Path, pid))
 		}
+	}
+}
+
+// fail keeps the first error: what ails one process, such as the limit of open files, ails more.
+func (g *guard) fail(err error) {
+	if g.err == nil {
+		g.err = err
 	}
 }
 
