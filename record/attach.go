@@ -71,9 +71,8 @@ func (m *PlannedModule) countLinks(share int) (n int) {
 	return n
 }
 
-// attach attaches a module's probes. It
-// returns the functions whose entry the kernel refused, by their index, with
-// its reason. A return instruction that is refused costs the function its return.
+// attach attaches a module's probes. It returns what the kernel refused. It changes nothing of the
+// functions, which the drainer may be reading.
 //
 // Nothing is recorded before all is attached, so the order matters in one case only:
 // a function whose first instruction already leaves it (a jump to another function).
@@ -85,10 +84,10 @@ func (m *PlannedModule) countLinks(share int) (n int) {
 // Linux 6.18 with 9,000 functions, two CPUs: a link for each is attached in 0.2 to 0.8 s and detached in 1.5 to
 // 3 s, one link for all in 0.16 and 0.3 s. The other way, to attach all but one a second time and
 // detach the first link, would have to tell which of the two sees a call, while both see it.
-func attach(objs *bpf.Objects, method bpf.Method, m *PlannedModule, pids []int, share int) (attached links, refused map[int]error, err error) {
+func attach(objs *bpf.Objects, method bpf.Method, m *PlannedModule, pids []int, share int) (attached links, not refused, err error) {
 	ex, err := link.OpenExecutable(m.image.open)
 	if err != nil {
-		return links{}, nil, err
+		return links{}, refused{}, err
 	}
 	var entries, trampolines, returns, early, statics, raised []site
 	for i, fn := range m.Funcs {
@@ -97,11 +96,15 @@ func attach(objs *bpf.Objects, method bpf.Method, m *PlannedModule, pids []int, 
 			raised = append(raised, site{fileOff: r.FileOff, cookie: bpf.QuietCookie, fn: i, semaphoreOff: r.SemaphoreOff})
 		}
 		if len(fn.Statics) > 0 {
-			more, err := staticSites(objs, fn.Statics, id, i)
-			if err != nil {
-				return links{}, nil, err
+			if m.statics == nil {
+				m.statics = map[int][]site{}
 			}
-			statics = append(statics, more...)
+			if m.statics[i] == nil {
+				if m.statics[i], err = staticSites(objs, fn.Statics, id, i); err != nil {
+					return links{}, refused{}, err
+				}
+			}
+			statics = append(statics, m.statics[i]...)
 			continue
 		}
 		kind := format.Entry
@@ -110,15 +113,15 @@ func attach(objs *bpf.Objects, method bpf.Method, m *PlannedModule, pids []int, 
 		}
 		entry, err := newSite(objs, fn.entry, id, kind, m.Goid)
 		if err != nil {
-			return links{}, nil, err
+			return links{}, refused{}, err
 		}
 		exit, err := newSite(objs, fn.exit, id, format.Return, m.Goid)
 		if err != nil {
-			return links{}, nil, err
+			return links{}, refused{}, err
 		}
 		jump, err := newSite(objs, resultless(fn.exit), id, format.Return, m.Goid)
 		if err != nil {
-			return links{}, nil, err
+			return links{}, refused{}, err
 		}
 		entry.fn, exit.fn, jump.fn = i, i, i
 		entry.fileOff, exit.fileOff = fn.FileOff, fn.FileOff
@@ -150,6 +153,7 @@ func attach(objs *bpf.Objects, method bpf.Method, m *PlannedModule, pids []int, 
 	}
 	w := newWay(method)
 	a := attacher{batch: w.batch, first: m.first, share: share, refused: map[int]error{}}
+	not.returns = map[int]bool{}
 	for _, pid := range pids {
 		a.pid = pid
 		onInstruction := func(sites []site) (link.Link, error) {
@@ -163,20 +167,34 @@ func attach(objs *bpf.Objects, method bpf.Method, m *PlannedModule, pids []int, 
 		a.attach(without(trampolines, a.refused), &a.links.returns, onReturn)
 		onStatic := func(sites []site) (link.Link, error) { return w.uprobe(ex, objs.OnSite, sites, pid) }
 		a.attach(statics, &a.links.others, onStatic)
-		refused := a.refused
+		entries := a.refused
 		a.refused = map[int]error{}
-		a.attach(without(raised, refused), &a.links.others, onStatic)
+		a.attach(without(raised, entries), &a.links.others, onStatic)
 		a.refused = map[int]error{}
-		a.attach(without(returns, refused), &a.links.others, onInstruction)
+		a.attach(without(returns, entries), &a.links.others, onInstruction)
 		for i := range a.refused {
-			m.Funcs[i].ReturnBy, m.Funcs[i].Why = Never, "the kernel refuses a breakpoint on its return instruction"
+			not.returns[i] = true
 		}
-		a.refused = refused
+		a.refused = entries
 		if a.err != nil {
-			return links{}, nil, errors.Join(a.err, a.links.close())
+			return links{}, refused{}, errors.Join(a.err, a.links.close())
 		}
 	}
-	return a.links, a.refused, nil
+	not.entries = a.refused
+	return a.links, not, nil
+}
+
+// refused are functions of a module, by their index, that the kernel refused to probe.
+type refused struct {
+	entries map[int]error // with its reason: nothing of these is recorded
+	returns map[int]bool  // a return instruction: of these only the entries are
+}
+
+// withoutReturns takes note that no return of some functions is recorded.
+func (m *PlannedModule) withoutReturns(funcs map[int]bool) {
+	for i := range funcs {
+		m.Funcs[i].ReturnBy, m.Funcs[i].Why = Never, "the kernel refuses a breakpoint on its return instruction"
+	}
 }
 
 // newSite returns a site of a function, whose place is still to be set.
@@ -286,7 +304,7 @@ func (a *attacher) attach(sites []site, to *[]probeLink, with func([]site) (link
 		l, err := with(batch)
 		switch {
 		case err == nil:
-			*to = append(*to, probeLink{l, a.first + format.FuncID(group(batch[0].fn, a.share))})
+			*to = append(*to, probeLink{l, a.first + format.FuncID(group(batch[0].fn, a.share)), a.pid})
 		case a.pid != 0 && !alive(a.pid):
 			a.err = fmt.Errorf("process %d ended before it could be recorded", a.pid)
 		case hopeless(err):

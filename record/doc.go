@@ -68,9 +68,14 @@
 // # Following
 //
 // The kernel side keeps the set of recorded processes: a child joins it before it
-// runs. A uprobe_multi link with a process ID reaches only that process, so with Config.Follow
+// runs. Those that a running process has forked while the plan was made are listed once more, when the kernel side has been loaded. A uprobe_multi link with a process ID reaches only that process, so with Config.Follow
 // the links are for all processes and the programs in the kernel filter. The price: whoever else runs a
 // probed file hits the breakpoints, too, and pays about 1 us a time for nothing.
+//
+// Some probes of CPython break a program that has names which are not UTF-8 (runtime.go: breaking): with PyUnicode_AsUTF8 it encodes them
+// for the probe, and leaves the exception of a failure behind. These are not attached in all processes, also where all are recorded, but in each by
+// itself, once it has been looked at (guard.go). The kernel takes the probes that a child has inherited out of it when it first hits
+// one. The tracer of a command has the guard look at each process that is forked or has executed a program, before its first instruction.
 //
 // FUNC and LIB:FUNC speak of each program that is executed (follow.go). Its first calls must
 // not be missed: the thread that has started the command stays its tracer

@@ -274,6 +274,9 @@ func (d *drainer) settle() {
 		d.stacks.forget(d.ended[i].PID, d.ended[i].TimeNs)
 	}
 	d.ended = d.ended[:0]
+	for pid := range d.threads.gone {
+		delete(d.tracks, pid)
+	}
 	d.threads.settle()
 }
 

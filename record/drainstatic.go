@@ -121,7 +121,8 @@ func (d *drainer) encode(e *heldEvent, fn *PlannedFunc, v *bpf.Values) string {
 	return string(d.json)
 }
 
-// tracks puts spans that run at the same time into tracks 1, 2, 3 … of their process.
+// tracks puts spans that run at the same time into tracks 1, 2, 3 … of their process. Those of a process that has
+// ended are forgotten (drainer.settle): another one gets its PID.
 type tracks map[uint32]*processTracks // by PID
 
 type processTracks struct {

@@ -105,6 +105,7 @@ func (r *recording) missing() (warnings []string, nothing, err error) {
 	}
 	if r.follower != nil {
 		warnings = append(warnings, r.follower.late...)
+		warnings = append(warnings, r.follower.guard.warnings()...)
 		if err := r.follower.err; err != nil {
 			warnings = append(warnings, fmt.Sprintf("not probed: %v", err))
 		}

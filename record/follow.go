@@ -48,9 +48,10 @@ type follower struct {
 
 	mu       sync.Mutex // for all below, and for the plan and the links of the recording
 	err      error
-	programs map[programKey]bool // that have been resolved
-	looked   map[int]uint64      // by PID: hash of the executable mappings
-	known    map[mappedFile]bool // that have been looked at in some process
+	guard    *guard
+	programs map[programKey][]fileKey // that have been resolved, with their libraries
+	looked   map[int]uint64           // by PID: hash of the executable mappings
+	known    map[mappedFile]bool      // that have been looked at in some process
 	late     []string
 	hash     maphash.Hash
 }
@@ -70,7 +71,7 @@ type programKey struct {
 func newFollower(r *recording) *follower {
 	f := &follower{
 		r: r, execs: make(chan int, 1024), quit: make(chan struct{}),
-		programs: map[programKey]bool{}, looked: map[int]uint64{}, known: map[mappedFile]bool{},
+		guard: newGuard(r), programs: map[programKey][]fileKey{}, looked: map[int]uint64{}, known: map[mappedFile]bool{},
 	}
 	if len(r.targets) == 0 { // the plan is for all of them
 		for _, img := range r.plan.images.byKey {
@@ -90,7 +91,7 @@ func (f *follower) watch() {
 			case <-f.quit:
 				return
 			case pid := <-f.execs:
-				if !tracedByUs(pid) { // else the tracer calls execed
+				if !tracedByUs(pid) { // else the tracer calls execed and forked
 					f.execed(pid, true)
 				}
 			case <-next.C:
@@ -128,34 +129,51 @@ func tracedByUs(pid int) bool {
 func (f *follower) execed(pid int, running bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if len(f.r.targets) == 0 {
+		f.guard.look(pid, nil, running)
+		return
+	}
 	files := newImages()
 	defer files.close()
-	sc, err := files.execScope(pid, func(program *image, env []string) bool {
-		key := programKey{file: program.ver}
+	var key programKey
+	sc, err := files.execScope(pid, func(program *image, env []string) (known bool) {
+		key = programKey{file: program.ver}
 		for _, kv := range env {
 			if strings.HasPrefix(kv, "LD_LIBRARY_PATH=") {
 				key.libPath = kv
 			}
 		}
-		known := f.programs[key]
-		f.programs[key] = true
+		_, known = f.programs[key]
 		return known
 	})
-	if err != nil || sc == nil { // it has ended, is no ELF file, or is known
-		return
+	if err == nil && sc != nil { // else it has ended, is no ELF file, or is known
+		f.programs[key] = sc.keys()
+		f.extend(&files, sc, running, nil)
 	}
-	f.extend(&files, sc, running, nil)
+	f.guard.look(pid, f.programs[key], running)
+}
+
+// forked has the guard look at a process that has been forked, and is held.
+func (f *follower) forked(pid int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.guard.look(pid, nil, false)
+}
+
+// pids returns all processes that are being recorded.
+func (f *follower) pids() ([]int, error) {
+	if len(f.r.targets) == 0 {
+		return processes(), nil
+	}
+	return f.r.objs.Followed()
 }
 
 // lookAll looks at all processes that are being recorded. It reports whether some probe
 // still names nothing.
 func (f *follower) lookAll() (pending bool) {
-	pids := processes()
-	if len(f.r.targets) > 0 {
-		var err error
-		if pids, err = f.r.objs.Followed(); err != nil {
-			return false
-		}
+	pids, err := f.pids()
+	if err != nil {
+		return false
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -164,6 +182,7 @@ func (f *follower) lookAll() (pending bool) {
 		looked[pid] = f.look(pid)
 	}
 	f.looked = looked
+	f.guard.forgetEnded()
 	return len(f.r.plan.Pending) > 0
 }
 
@@ -184,6 +203,8 @@ func (f *follower) look(pid int) uint64 {
 	if sum == f.looked[pid] {
 		return sum
 	}
+	traced := tracedByUs(pid)
+	f.guard.look(pid, nil, !traced)
 	if !f.addKnown(pid) {
 		return sum
 	}
@@ -194,7 +215,7 @@ func (f *follower) look(pid int) uint64 {
 		return 0
 	}
 	var held *image
-	if tracedByUs(pid) { // it is just executing its program: the tracer waits to have it looked at
+	if traced { // it is just executing its program: the tracer waits to have it looked at
 		held = sc.program
 	}
 	f.extend(&files, sc, true, held)
@@ -225,7 +246,7 @@ func (f *follower) addKnown(pid int) (fresh bool) {
 func (f *follower) extend(files *images, sc *scope, late bool, held *image) {
 	r := f.r
 	f.late = append(f.late, r.plan.addProblems(sc, true)...)
-	funcs, leftOut := r.plan.Funcs(), len(r.plan.LeftOut)
+	funcs, leftOut, guarded := r.plan.Funcs(), len(r.plan.LeftOut), false
 	for _, m := range r.plan.extend(files, sc) {
 		m.readLines()
 		m.first = format.FuncID(funcs)
@@ -234,6 +255,11 @@ func (f *follower) extend(files *images, sc *scope, late bool, held *image) {
 			f.err = errors.Join(f.err, err)
 		}
 		r.drainer.definitions.add(func(c *catalog) { c.add(m) })
+		if m.Guarded {
+			f.err = errors.Join(f.err, f.guard.add(m))
+			guarded = true
+			continue
+		}
 		if err := r.attachLater(m); err != nil {
 			f.err = errors.Join(f.err, err)
 			continue
@@ -243,12 +269,29 @@ func (f *follower) extend(files *images, sc *scope, late bool, held *image) {
 				m.Path, english.Plural(len(m.Funcs), "function", ""), time.Duration(monotonicNs()-uint64(r.start.MonoNs)).Seconds(), sc.pid))
 		}
 	}
+	if guarded {
+		f.guardAll()
+	}
 	if fresh := r.plan.LeftOut[leftOut:]; len(fresh) > 0 {
 		r.drainer.definitions.add(func(c *catalog) {
 			for _, l := range fresh {
 				c.w.AddLeftOut(l)
 			}
 		})
+	}
+}
+
+// guardAll has the guard look at the processes that are not held, for something new that they may have mapped before.
+func (f *follower) guardAll() {
+	pids, err := f.pids()
+	if err != nil {
+		f.err = errors.Join(f.err, err)
+		return
+	}
+	for _, pid := range pids {
+		if !tracedByUs(pid) {
+			f.guard.look(pid, nil, true)
+		}
 	}
 }
 
@@ -263,6 +306,24 @@ func withDescendants(pids []int) []int {
 		}
 	}
 	return all
+}
+
+// followNewborn adds the children that processes have forked since they were listed. From bpf.Load on the kernel adds those of each process that
+// is on its list, so this ends. Their programs are found like those of others.
+func (r *recording) followNewborn() error {
+	for {
+		fresh := slices.DeleteFunc(withDescendants(r.cfg.PIDs), func(pid int) bool { return slices.Contains(r.cfg.PIDs, pid) })
+		if len(fresh) == 0 {
+			return nil
+		}
+		for _, pid := range fresh {
+			if err := r.objs.Follow(pid); err != nil {
+				return err
+			}
+		}
+		r.cfg.PIDs = slices.Concat(r.cfg.PIDs, fresh)
+		r.targets = slices.Concat(r.targets, fresh)
+	}
 }
 
 // children returns the processes that a process has forked and that are still there.

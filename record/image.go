@@ -228,8 +228,7 @@ func (s *images) execScope(pid int, known func(program *image, env []string) boo
 		return nil, nil
 	}
 	sc.program, sc.finder = program, target.NewLibraries(env)
-	args, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	sc.command = &invocation{strings.Split(string(args), "\x00"), env}
+	sc.command = processInvocation(pid)
 	s.addClosure(sc)
 	return sc, nil
 }
@@ -281,7 +280,11 @@ func (s *images) commandScope(command, env []string) (*scope, error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, err
 	}
-	sc := &scope{finder: target.NewLibraries(env), command: &invocation{command, env}}
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil, fmt.Errorf("command: %w", err)
+	}
+	sc := &scope{finder: target.NewLibraries(env), command: &invocation{command, env, dir}}
 	if sc.program, err = s.get(sc, path, path); err != nil {
 		return nil, fmt.Errorf("command: %w", err)
 	}

@@ -109,6 +109,9 @@ func (l *limiter) judge(counts map[bpf.HitsKey]bpf.Hits, fn func(format.FuncID) 
 			}
 			l.windows[pid] = w
 		}
+		if now < w.cpu { // another process has got its ID, and goes on with its hits
+			w.cpu = 0
+		}
 		used := now - w.cpu
 		if used < leastCPU {
 			continue

@@ -64,6 +64,14 @@ func TestJudge(t *testing.T) {
 	want(off) // it is off already
 
 	l = newTest()
+	cpu[10] = 900 * time.Millisecond
+	off, _ = judge(l, counts{{TGID: 10, Func: 1}: {Entries: 5000}})
+	want(off)
+	cpu[10] = 100 * time.Millisecond // of another process
+	off, _ = judge(l, counts{{TGID: 10, Func: 1}: {Entries: 15001}})
+	want(off, "1 by 10: 10.001ms of 100ms")
+
+	l = newTest()
 	cpu[10] = 100 * time.Millisecond
 	off, _ = judge(l, counts{ // the costliest first, the first of equals, until the rest fits; returns count
 		{TGID: 10, Func: 1}: {Entries: 2000, Returns: 1000}, {TGID: 10, Func: 2}: {Entries: 3000}, {TGID: 10, Func: 3}: {Entries: 3000, Returns: 3000},
@@ -147,7 +155,7 @@ func TestShare(t *testing.T) {
 			t.Errorf("shared by %d: %q, want %q", share, groups, want.groups)
 		}
 		l := links{others: attached}
-		if taken := l.take(0); len(taken.others) != 1 || len(l.others) != len(groups)-1 {
+		if taken := l.take(func(p probeLink) bool { return p.fn == 0 }); len(taken.others) != 1 || len(l.others) != len(groups)-1 {
 			t.Errorf("shared by %d: %d links taken, %d left", share, len(taken.others), len(l.others))
 		}
 	}

@@ -23,7 +23,8 @@ type links struct {
 // probeLink is a link of one function, or of several that share it.
 type probeLink struct {
 	link.Link
-	fn format.FuncID // the first of them, as the programs number them
+	fn  format.FuncID // the first of them, as the programs number them
+	pid int           // the process that it is for, 0 for all
 }
 
 func (l links) count() int { return len(l.returns) + len(l.others) }
@@ -33,9 +34,8 @@ func (l *links) add(more links) {
 	l.others = append(l.others, more.others...)
 }
 
-// take removes the links of a function, or of those of which it is the first, and returns them.
-func (l *links) take(fn format.FuncID) (taken links) {
-	its := func(p probeLink) bool { return p.fn == fn }
+// take removes some links, and returns them.
+func (l *links) take(its func(probeLink) bool) (taken links) {
 	for _, list := range []struct{ from, to *[]probeLink }{{&l.returns, &taken.returns}, {&l.others, &taken.others}} {
 		for _, p := range *list.from {
 			if its(p) {

@@ -3,6 +3,8 @@
 package record
 
 import (
+	"slices"
+
 	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/internal/target"
@@ -16,10 +18,13 @@ type PlannedModule struct {
 	Funcs   []PlannedFunc // by address
 	Hazard  string        // why some returns are seen by instructions, "" if none need to be
 	Goid    uint16        // of a Go program: where a goroutine has its number, in bytes
+	Guarded bool          // attached in each process by itself, if it does not break there, see guard
 
 	image *image
 	first format.FuncID // of Funcs, while recording
 	share int           // see attach
+	// statics are the locations of static probes that the kernel's programs know, by index into Funcs, while recording.
+	statics map[int][]site
 }
 
 // PlannedFunc is a function, or a single instruction, to probe.
@@ -52,6 +57,18 @@ type PlannedFunc struct {
 	Values []string
 	keyed  bool      // an argument tells its calls apart
 	names  nameStyle // the functions that it stands for
+}
+
+// takeGuarded moves the static probes that break some processes into a module of the same file.
+func (m *PlannedModule) takeGuarded() *PlannedModule {
+	breaks := func(fn PlannedFunc) bool {
+		return slices.ContainsFunc(breaking(), func(n staticName) bool { return n.String() == fn.Static })
+	}
+	taken := *m
+	taken.Guarded = true
+	taken.Funcs = slices.DeleteFunc(slices.Clone(m.Funcs), func(fn PlannedFunc) bool { return !breaks(fn) })
+	m.Funcs = slices.DeleteFunc(m.Funcs, breaks)
+	return &taken
 }
 
 func (m *PlannedModule) readLines() {

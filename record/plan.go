@@ -219,7 +219,7 @@ func (p *Plan) resolve(cfg Config) error {
 				return err
 			}
 			for _, img := range list {
-				if probe.static != nil && !checked[img] {
+				if probe.static != nil && !checked[img] && (!p.guards() || sc.command != nil) {
 					checked[img] = true
 					sc.refuse(img)
 				}
@@ -368,10 +368,26 @@ func (p *Plan) addModule(img *image, probes []*Probe, around surroundings, match
 			return err
 		}
 	}
-	if len(m.Funcs) > 0 {
-		p.Modules = append(p.Modules, m)
+	var others *PlannedModule
+	if p.guards() {
+		others = m.takeGuarded()
+	}
+	for _, m := range []*PlannedModule{m, others} {
+		if m != nil && len(m.Funcs) > 0 {
+			p.Modules = append(p.Modules, m)
+		}
 	}
 	return nil
+}
+
+// guards reports whether processes are probed that the plan does not know.
+func (p *Plan) guards() bool { return p.follow || len(p.programs) == 0 }
+
+// guarded reports whether there may be modules for a guard.
+func (p *Plan) guarded() bool {
+	return p.guards() && slices.ContainsFunc(p.probes, func(probe *Probe) bool {
+		return probe.static != nil && slices.ContainsFunc(breaking(), func(n staticName) bool { return probe.static.match(n.provider, n.name) })
+	})
 }
 
 // extend plans what the probes name in the files of a scope that has appeared while
@@ -387,7 +403,9 @@ func (p *Plan) extend(files *images, sc *scope) (added []*PlannedModule) {
 		for _, img := range list {
 			if wanted[img] == nil {
 				order = append(order, img)
-				sc.refuse(img)
+				if !p.guards() {
+					sc.refuse(img)
+				}
 			}
 			wanted[img] = append(wanted[img], probe)
 		}

@@ -32,7 +32,7 @@ type threads struct {
 	ended     map[uint32][]*life  // by TID: those that end in this pass, in order
 	gone      map[uint32]bool     // by PID: processes that end in this pass
 	processes map[uint32]*process // by PID: those that have not ended
-	endsNs    map[uint32]uint64   // by PID: when a process was last told to have ended, or to run another program; CLOCK_MONOTONIC
+	endsNs    map[uint32]uint64   // unless nil, by PID: when a process was last told to have ended, or to run another program; CLOCK_MONOTONIC
 	last      uint32              // the latest thread, which is most often the next one, too
 	lastID    format.ThreadID
 }
@@ -56,7 +56,7 @@ type process struct {
 }
 
 func newThreads(w *format.Writer) *threads {
-	return &threads{w: w, lives: map[uint32]*life{}, routines: map[goKey]*life{}, gone: map[uint32]bool{}, ended: map[uint32][]*life{}, processes: map[uint32]*process{}, endsNs: map[uint32]uint64{}}
+	return &threads{w: w, lives: map[uint32]*life{}, routines: map[goKey]*life{}, gone: map[uint32]bool{}, ended: map[uint32][]*life{}, processes: map[uint32]*process{}}
 }
 
 // task takes note of what happened to a task.
@@ -95,7 +95,9 @@ func (t *threads) end(pid, tid uint32, ns uint64, comm string) {
 }
 
 func (t *threads) endProcess(pid uint32, ns uint64) {
-	t.endsNs[pid] = ns
+	if t.endsNs != nil {
+		t.endsNs[pid] = ns
+	}
 	p := t.processes[pid]
 	if p == nil {
 		return

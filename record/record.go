@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"runtime"
 	"slices"
@@ -94,7 +95,7 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 			err = cerr
 		}
 	}()
-	if r.method, err = cfg.Attach.Choose(len(cfg.PIDs)+len(cfg.Command) > 0); err != nil {
+	if r.method, err = cfg.Attach.Choose(len(cfg.PIDs)+len(cfg.Command) > 0 || p.guarded()); err != nil {
 		return nil, err
 	}
 	if err := checkPIDNamespace(); err != nil {
@@ -127,7 +128,7 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	if r.command != nil {
 		r.targets = append([]int{r.command.pid}, r.targets...)
 	}
-	if p.canGrow() {
+	if p.canGrow() || p.guarded() {
 		r.follower = newFollower(r)
 	}
 	room := p.Funcs()
@@ -140,6 +141,11 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 		Limited: cfg.MaxOverhead > 0, Sched: cfg.Sched, Stacks: cfg.Stacks,
 	}); err != nil {
 		return nil, err
+	}
+	if cfg.Follow {
+		if err := r.followNewborn(); err != nil {
+			return nil, err
+		}
 	}
 	r.calibrate()
 	if err := r.attach(); err != nil {
@@ -212,10 +218,11 @@ func (r *recording) release() error {
 			}
 		}
 	}
+	guarded := r.plan.guarded()
 	if r.follower != nil {
 		r.follower.watch()
 		r.drainer.onTask = func(rec *bpf.Task) {
-			if rec.Kind == bpf.TaskExec && len(r.targets) > 0 {
+			if rec.Kind == bpf.TaskExec && len(r.targets) > 0 || guarded && (rec.Kind == bpf.TaskExec || rec.Kind == bpf.TaskFork) {
 				select {
 				case r.follower.execs <- int(rec.PID):
 				default: // it will be looked at within a second
@@ -237,6 +244,9 @@ func (r *recording) tracer() *tracer {
 	t := &tracer{}
 	if r.follower != nil {
 		t.execed = func(pid int) { r.follower.execed(pid, false) }
+		if r.plan.guarded() {
+			t.forked = r.follower.forked
+		}
 	}
 	if s := r.drainer.stacks; s != nil {
 		t.exiting = s.code.remember
@@ -278,48 +288,76 @@ func (r *recording) attach() error {
 			pids = nil
 		}
 		m.first = format.FuncID(first)
-		if err := r.attachModule(m, pids); err != nil {
+		if m.Guarded {
+			if err := r.follower.guard.add(m); err != nil {
+				return err
+			}
+			first += len(m.Funcs)
+			continue
+		}
+		endless, err := r.attachModule(m, pids)
+		if err != nil {
 			return err
 		}
+		m.withoutReturns(endless)
 		first += len(m.Funcs)
 	}
+	guarded := r.plan.guarded()
+	if guarded {
+		command := 0
+		if r.command != nil {
+			command = r.command.pid
+		}
+		if err := r.follower.guard.start(r.cfg.PIDs, command); err != nil {
+			return err
+		}
+	}
 	r.noticeDetach("when the recording ends, detaching")
-	if r.probes.count() == 0 && len(r.plan.Pending) == 0 {
+	if r.probes.count() == 0 && len(r.plan.Pending) == 0 && !guarded {
 		return fmt.Errorf("%w: the kernel refused all probes, such as %s: %s", ErrNothing, r.plan.LeftOut[0].Name, r.plan.LeftOut[0].Reason)
 	}
 	return nil
 }
 
-// attachModule attaches a module in some processes, or in all.
-func (r *recording) attachModule(m *PlannedModule, pids []int) error {
-	attached, refused, err := attach(r.objs, r.method, m, pids, m.share)
+// attachModule attaches a module in some processes, or in all. It returns the functions, by their index, whose
+// return the kernel refused.
+func (r *recording) attachModule(m *PlannedModule, pids []int) (endless map[int]bool, err error) {
+	attached, not, err := attach(r.objs, r.method, m, pids, m.share)
 	if r.method == bpf.Perf && errors.Is(err, os.ErrPermission) {
-		return fmt.Errorf("attach to %s: %w: perf-event uprobes need CAP_SYS_ADMIN since the repair of CVE-2025-38466: run utrace as root", m.Path, err)
+		return nil, fmt.Errorf("attach to %s: %w: perf-event uprobes need CAP_SYS_ADMIN since the repair of CVE-2025-38466: run utrace as root", m.Path, err)
 	}
 	if err != nil {
-		return fmt.Errorf("attach to %s: %w", m.Path, err)
+		return nil, fmt.Errorf("attach to %s: %w", m.Path, err)
 	}
 	r.probes.add(attached)
-	for i, err := range refused {
+	for i, err := range not.entries {
 		fn := m.Funcs[i]
 		r.plan.LeftOut = append(r.plan.LeftOut, format.LeftOut{Name: fn.Name, Module: m.Path, Addr: fn.Addr, Reason: fmt.Sprintf("the kernel refuses a breakpoint there: %v", err)})
 	}
-	return nil
+	return not.returns, nil
 }
 
 // attachLater attaches a module that was found while recording, in all processes
-// that are recorded and have not ended.
+// that are recorded and have not ended. The drainer may know of it already: what is found out about the module is
+// for it to note.
 func (r *recording) attachLater(m *PlannedModule) error {
-	if r.cfg.Follow || len(r.targets) == 0 {
-		return r.attachModule(m, nil)
+	pids := []int{0} // every process
+	if !r.cfg.Follow && len(r.targets) > 0 {
+		pids = r.targets
 	}
-	for _, pid := range r.targets {
-		if hasEnded(pid) {
+	endless := map[int]bool{}
+	for _, pid := range pids {
+		if pid != 0 && hasEnded(pid) {
 			continue
 		}
-		if err := r.attachModule(m, []int{pid}); err != nil && !hasEnded(pid) {
+		more, err := r.attachModule(m, []int{pid})
+		if err != nil && (pid == 0 || !hasEnded(pid)) {
 			return err
 		}
+		maps.Copy(endless, more)
+	}
+	if len(endless) > 0 {
+		r.drainer.definitions.add(func(*catalog) { m.withoutReturns(endless) })
 	}
 	return nil
 }
@@ -340,6 +378,9 @@ func (r *recording) begin() (err error) {
 		return err
 	}
 	r.drainer = newDrainer(r.objs, r.w, uint64(r.start.MonoNs))
+	if r.plan.followsCalls() { // see keepOpen
+		r.drainer.threads.endsNs = map[uint32]uint64{}
+	}
 	if r.cfg.Stacks {
 		r.drainer.stacks = newStacks()
 	}
@@ -448,6 +489,9 @@ func (r *recording) detach() error {
 func (r *recording) close() error {
 	r.stopFollowing()
 	errs := []error{r.watch.close(), r.detach()}
+	if r.follower != nil {
+		errs = append(errs, r.follower.guard.close())
+	}
 	if r.objs != nil {
 		errs = append(errs, r.objs.Close())
 	}

@@ -232,15 +232,24 @@ func (sc *scope) refuse(img *image) {
 		return
 	}
 	const why = "%s not UTF-8: CPython breaks a program whose names its probes cannot encode"
-	if c := sc.command; c != nil && !c.isUTF8() {
-		img.refused = fmt.Sprintf(why, "the command line is")
+	if c := sc.command; c != nil && sc.pid == 0 {
+		if part := c.notUTF8(); part != "" {
+			img.refused = fmt.Sprintf(why, part+" is")
+		}
 	}
 	for _, pid := range sc.mapping(img) {
-		args, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-		dir, _ := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
-		if !utf8.Valid(args) || !utf8.ValidString(dir) {
-			img.refused = fmt.Sprintf(why, fmt.Sprintf("the command line or the directory of process %d is", pid))
+		if part := processInvocation(pid).notUTF8(); part != "" {
+			img.refused = fmt.Sprintf(why, fmt.Sprintf("%s of process %d is", part, pid))
 		}
+	}
+}
+
+// breaking are the static probes that break those processes that refuse is about. Where processes are probed that are not
+// known beforehand, these are for a guard.
+func breaking() []staticName {
+	return []staticName{
+		{"python", "function__entry"}, {"python", "function__return"}, {"python", "line"},
+		{"python", "import__find__load__start"}, {"python", "import__find__load__done"},
 	}
 }
 
@@ -250,7 +259,7 @@ func (sc *scope) refuse(img *image) {
 // been freed by the first garbage collection (rb_dtrace_setup; 3.1: 12 of 12 programs that go on to use alias crash).
 func (img *image) harm(n staticName) string {
 	switch {
-	case n.provider == "python" && (strings.HasPrefix(n.name, "function__") || n.name == "line" || strings.HasPrefix(n.name, "import__")):
+	case slices.Contains(breaking(), n):
 		return img.refused
 	case n.provider == "ruby" && strings.HasPrefix(n.name, "cmethod__"):
 		return "it crashes Ruby: use after free in rb_dtrace_setup after a garbage collection"
@@ -259,7 +268,18 @@ func (img *image) harm(n staticName) string {
 }
 
 // invocation is how a program is started.
-type invocation struct{ args, env []string }
+type invocation struct {
+	args, env []string
+	dir       string
+}
+
+// processInvocation is how a process was started, and where it is now.
+func processInvocation(pid int) *invocation {
+	args, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	dir, _ := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
+	return &invocation{append(strings.Split(string(args), "\x00"), exe), environ(pid), dir}
+}
 
 // variable returns the value of a variable of the environment.
 func (c *invocation) variable(name string) string {
@@ -271,9 +291,20 @@ func (c *invocation) variable(name string) string {
 	return ""
 }
 
-func (c *invocation) isUTF8() bool {
-	dir, _ := os.Getwd()
-	return utf8.ValidString(strings.Join(c.args, " ")) && utf8.ValidString(dir)
+// notUTF8 names what CPython makes names of files of that is not UTF-8, "" if all is.
+func (c *invocation) notUTF8() string {
+	switch {
+	case !utf8.ValidString(strings.Join(c.args, " ")):
+		return "the command line"
+	case !utf8.ValidString(c.dir):
+		return "the directory"
+	}
+	for _, name := range []string{"PYTHONPATH", "PYTHONHOME", "HOME"} {
+		if !utf8.ValidString(c.variable(name)) {
+			return "the variable " + name
+		}
+	}
+	return ""
 }
 
 // mapping returns the running processes of a scope that have mapped a file.

@@ -140,7 +140,7 @@ func (p *attachedProbes) add(more links) {
 	defer p.mu.Unlock()
 	p.links.add(more)
 	for fn := range p.off { // taken off while this was being attached
-		p.closeLocked(p.links.take(fn))
+		p.closeLocked(p.links.take(func(l probeLink) bool { return l.fn == fn }))
 	}
 }
 
@@ -154,9 +154,24 @@ func (p *attachedProbes) remove(fns []format.FuncID) {
 	var taken links
 	for _, fn := range fns {
 		p.off[fn] = true
-		taken.add(p.links.take(fn))
+		taken.add(p.links.take(func(l probeLink) bool { return l.fn == fn }))
 	}
 	p.closeLocked(taken)
+}
+
+// removeIn closes the links for a process, and returns when its breakpoints are gone.
+func (p *attachedProbes) removeIn(pid int) error {
+	p.mu.Lock()
+	taken := p.links.take(func(l probeLink) bool { return l.pid == pid })
+	p.mu.Unlock()
+	return taken.close()
+}
+
+// forgetIn closes the links for a process that has ended.
+func (p *attachedProbes) forgetIn(pid int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closeLocked(p.links.take(func(l probeLink) bool { return l.pid == pid }))
 }
 
 // closeLocked closes links at the same time: a breakpoint stays until its last link is closed.

@@ -22,6 +22,8 @@ type tracer struct {
 	command int // PID
 	// execed, unless nil, is called for each program that a process executes, while it is held before its first instruction.
 	execed func(pid int)
+	// forked, unless nil, is called for each process that has been forked, while it is held before its first instruction.
+	forked func(pid int)
 	// exiting, unless nil, is called for each process whose first thread is about to end, while its memory is still in place.
 	exiting func(pid int)
 	state   *syscall.WaitStatus // of the command, once it has ended
@@ -98,6 +100,9 @@ func (t *tracer) stopped(tid int, status syscall.WaitStatus) {
 		if sig == unix.SIGSTOP || sig == unix.SIGTSTP || sig == unix.SIGTTIN || sig == unix.SIGTTOU {
 			ptrace(unix.PTRACE_LISTEN, tid, 0) // it stays stopped until SIGCONT
 			return
+		}
+		if t.forked != nil && unix.Tgkill(tid, tid, 0) == nil { // the first of its process, which has just begun, or was continued
+			t.forked(tid)
 		}
 	case unix.PTRACE_EVENT_EXEC:
 		if t.execed != nil {

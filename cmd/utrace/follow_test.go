@@ -212,6 +212,40 @@ func TestFollowPIDPrograms(t *testing.T) {
 	}
 }
 
+// TestFollowPIDNewborn: children that are forked while the recording is prepared are recorded, too.
+func TestFollowPIDNewborn(t *testing.T) {
+	needKernel(t)
+	bin := target(t, "ticks.c", "-O1")
+	for _, probe := range []string{"tick", bin + ":tick"} {
+		sh := exec.Command("sh", "-c", fmt.Sprintf("for i in $(seq 100); do %s 2000 & sleep 0.05; done; wait", bin))
+		sh.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		if err := sh.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { syscall.Kill(-sh.Process.Pid, syscall.SIGKILL); sh.Wait() })
+		time.Sleep(200 * time.Millisecond)
+		trace := filepath.Join(t.TempDir(), "trace.arrow")
+		_, stderr, status := utrace(t, "record", "--follow", "-p", strconv.Itoa(sh.Process.Pid), "-e", probe, "-d", "2s", "-o", trace)
+		children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", sh.Process.Pid, sh.Process.Pid))
+		syscall.Kill(-sh.Process.Pid, syscall.SIGKILL)
+		if status != 0 {
+			t.Fatalf("%s: status %d\n%s", probe, status, stderr)
+		}
+		validate(t, trace)
+		// One may be a sleep, and the latest may have been forked when the recording was over.
+		list := strings.Fields(string(children))
+		var missing []string
+		for _, pid := range list[:max(0, len(list)-5)] {
+			if stdout, _, _ := utrace(t, "analyze", "--json", "--pid", pid, trace); !strings.Contains(stdout, `"tick"`) {
+				missing = append(missing, pid)
+			}
+		}
+		if len(missing) > 0 || len(list) < 10 {
+			t.Errorf("%s: not recorded: %v of %v\n%s", probe, missing, list, stderr)
+		}
+	}
+}
+
 func TestLibraryLoadedLater(t *testing.T) {
 	needKernel(t)
 	host := target(t, "later.c", "-DHOST", "-ldl")

@@ -81,7 +81,9 @@ func printPlan(w io.Writer, plan *record.Plan) error {
 	for _, text := range plan.Choices() {
 		fmt.Fprintf(w, "# %s\n", escape(text))
 	}
+	files := map[string]bool{}
 	for _, m := range plan.Modules {
+		files[m.Path] = true
 		where := "every process"
 		if len(m.PIDs) > 0 {
 			where = "process " + strings.Trim(strings.ReplaceAll(fmt.Sprint(m.PIDs), " ", ", "), "[]")
@@ -90,6 +92,9 @@ func printPlan(w io.Writer, plan *record.Plan) error {
 		}
 		if plan.Follow() {
 			where += " and its children"
+		}
+		if m.Guarded {
+			where += ", one by one, where it does not break them"
 		}
 		fmt.Fprintf(w, "# %s, build ID %s, in %s: %s\n", escape(m.Path), orNone(m.BuildID), where, english.Plural(len(m.Funcs), "function", ""))
 		if m.Hazard != "" {
@@ -135,7 +140,7 @@ func printPlan(w io.Writer, plan *record.Plan) error {
 	for _, err := range plan.Pending {
 		fmt.Fprintf(w, "# looked for in what is executed and loaded later: %s\n", escape(err.Error()))
 	}
-	_, err := fmt.Fprintf(w, "# %s in %s would be probed, %d left out\n", english.Plural(plan.Funcs(), "function", ""), english.Plural(len(plan.Modules), "file", ""), len(plan.LeftOut))
+	_, err := fmt.Fprintf(w, "# %s in %s would be probed, %d left out\n", english.Plural(plan.Funcs(), "function", ""), english.Plural(len(files), "file", ""), len(plan.LeftOut))
 	return err
 }
 

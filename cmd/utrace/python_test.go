@@ -203,6 +203,106 @@ func TestPythonNotUTF8(t *testing.T) {
 	}
 }
 
+// pythonForks makes 3 children that call f 10 times each, calls it 5 times itself, and executes the script NEXT.
+const pythonForks = `import os, sys, time
+def f(): pass
+for i in range(3):
+    pid = os.fork()
+    if pid == 0:
+        for i in range(10): f()
+        os._exit(0)
+    os.waitpid(pid, 0)
+for i in range(5): f()
+if "NEXT" in os.environ: os.execv(sys.executable, [sys.executable, os.environ["NEXT"]])
+print("done")
+`
+
+// pythonLoops calls f 20 times in two seconds.
+const pythonLoops = `import time
+def f(): time.sleep(0.1)
+for i in range(20): f()
+print("done")
+`
+
+func writeScript(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestPythonNotUTF8Child: a program whose path is not UTF-8 is left alone wherever it is started by what is recorded, and the
+// others are recorded in full.
+func TestPythonNotUTF8Child(t *testing.T) {
+	needPython(t)
+	forks, bad := writeScript(t, "forks.py", pythonForks), writeScript(t, "\xff.py", pythonLoops)
+	for how, script := range map[string]string{
+		"by a shell":        `"$1" "$2"; "$1" "$3"; echo $?; "$1" "$2"`,
+		"in its place":      `"$1" "$2"; NEXT="$3" "$1" "$2"; echo $?`,
+		"in its directory":  `"$1" "$2"; cd "$(dirname "$3")"; mkdir -p "$(printf '\377')"; cd "$(printf '\377')"; cp "$3" x.py; "$1" x.py; echo $?; cd /; "$1" "$2"`,
+		"by its PYTHONPATH": `"$1" "$2"; PYTHONPATH="$3" "$1" -c 'print("done")'; echo $?; "$1" "$2"`,
+	} {
+		t.Run(how, func(t *testing.T) {
+			trace := filepath.Join(t.TempDir(), "trace.arrow")
+			stdout, stderr, status := utrace(t, "record", "-o", trace, "--preset", "python", "--", "sh", "-c", script, "sh", python, forks, bad)
+			if status != 0 || strings.Contains(stdout, "\n1\n") || !strings.Contains(stdout, "done\n0\n") || strings.Count(stderr, "UTF-8, which breaks CPython") != 1 {
+				t.Errorf("status %d, output %q\n%s", status, stdout, stderr)
+			}
+			validate(t, trace)
+			r := analyzeTrace(t, trace)
+			wantCounts(t, "calls", r.calls(), map[string]uint64{"forks.py.f": 2 * (3*10 + 5), "\xff.py.f": 0})
+		})
+	}
+}
+
+// TestPythonNotUTF8Elsewhere: while a command, a process, or the whole machine is recorded, other programs run, and start.
+func TestPythonNotUTF8Elsewhere(t *testing.T) {
+	needPython(t)
+	good, bad := writeScript(t, "good.py", pythonLoops), writeScript(t, "\xff.py", pythonLoops)
+	shell, _ := start(t, "sh", "-c", `while sleep 0.2; do "$0" "$1" >/dev/null; done`, python, good)
+	for how, args := range map[string][]string{
+		"a command":         {"--", python, good},
+		"a process":         {"-d", "3s", "-p", strconv.Itoa(shell.Process.Pid), "--follow"},
+		"the whole machine": {"-d", "3s"},
+	} {
+		t.Run(how, func(t *testing.T) {
+			run := func() *exec.Cmd {
+				cmd := exec.Command(python, bad)
+				cmd.Stdout, cmd.Stderr = new(bytes.Buffer), new(bytes.Buffer)
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				return cmd
+			}
+			trace := filepath.Join(t.TempDir(), "trace.arrow")
+			rec := exec.Command(utracePath, append([]string{"record", "-o", trace, "--preset", "python"}, args...)...)
+			var stderr bytes.Buffer
+			rec.Stderr = &stderr
+			if err := rec.Start(); err != nil {
+				t.Fatal(err)
+			}
+			others := []*exec.Cmd{run()}
+			awaitTrace(t, trace, &stderr)
+			time.Sleep(time.Second)
+			others = append(others, run())
+			for _, cmd := range others {
+				if err := cmd.Wait(); err != nil || fmt.Sprint(cmd.Stdout) != "done\n" {
+					t.Errorf("%v\n%v", err, cmd.Stderr)
+				}
+			}
+			if err := rec.Wait(); err != nil {
+				t.Errorf("%v\n%s", err, stderr.String())
+			}
+			validate(t, trace)
+			if calls := analyzeTrace(t, trace).calls(); calls["good.py.f"] == 0 || calls["\xff.py.f"] != 0 {
+				t.Errorf("calls %v\n%s", calls, stderr.String())
+			}
+		})
+	}
+}
+
 // pythonServer is Python's http.server.
 type pythonServer struct {
 	pid int
