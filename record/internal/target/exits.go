@@ -4,6 +4,8 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 )
 
@@ -42,14 +44,18 @@ type Exits struct {
 	// come back; into the middle of another function; or under a condition (jcc) to another function. With Outside
 	// or Indirect, the two may not be all ways out.
 	Outside bool
-	// Targets are the addresses in the function, beyond its first, that its own branches lead to, in the order of the branches.
+	// Targets are the addresses in the function, beyond its first, that its own branches lead to, those of its .cold part included.
 	Targets []Addr
+	// MoreTargets says that branches may lead to others, too: through a jump table, or from where a branch leaves the
+	// function to and may come back from.
+	MoreTargets bool
 }
 
 // Exits decodes fn from its first to its last byte. The error is an *UndecodableError, ErrNoCode or ErrTooLarge (4 MiB).
 func (f *File) Exits(fn Func) (Exits, error) {
 	var e Exits
 	end := fn.Addr + Addr(fn.Size)
+	outside := map[Addr]bool{}
 	err := f.walk(fn, func(at Addr, in inst) bool {
 		switch in.flow {
 		case flowReturn:
@@ -69,12 +75,20 @@ func (f *File) Exits(fn Func) (Exits, error) {
 				e.Calls = true
 			default:
 				e.Outside = true
+				outside[in.target] = true
 			}
 		}
 		return true
 	})
 	if err != nil {
 		return Exits{}, err
+	}
+	e.MoreTargets = e.Indirect
+	for _, to := range slices.Sorted(maps.Keys(outside)) {
+		if !f.addBranchesBack(&e, fn, to) {
+			e.MoreTargets = true
+			break
+		}
 	}
 	return e, nil
 }
@@ -134,7 +148,12 @@ func (f *File) isTailCall(fn Func, target Addr) bool {
 	if fn.Cold() {
 		return false
 	}
-	if f.inPLT(target) {
+	return f.beginsFunction(target)
+}
+
+// beginsFunction says whether a function starts at a, or a stub of the procedure linkage table.
+func (f *File) beginsFunction(a Addr) bool {
+	if f.inPLT(a) {
 		return true
 	}
 	t, err := f.funcs()
@@ -142,8 +161,8 @@ func (f *File) isTailCall(fn Func, target Addr) bool {
 		return false
 	}
 	starts := func(fs []Func) bool {
-		i := sort.Search(len(fs), func(i int) bool { return fs[i].Addr >= target })
-		return i < len(fs) && fs[i].Addr == target && !fs[i].Cold()
+		i := sort.Search(len(fs), func(i int) bool { return fs[i].Addr >= a })
+		return i < len(fs) && fs[i].Addr == a && !fs[i].Cold()
 	}
 	return starts(t.funcs) || starts(t.ifuncs)
 }
