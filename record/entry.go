@@ -64,7 +64,7 @@ const maxEntrySteps = 16
 //  2. The first instruction that the kernel emulates, if it is reached in a
 //     straight line from the entry: nothing before it leaves the line, moves the
 //     stack pointer (a return probe needs the return address on top, pairing needs
-//     the value at the entry) or overwrites an argument that is to be kept; and no
+//     the value at the entry) or overwrites an argument that is to be kept, or memory, which it may point to; and no
 //     branch leads to it or to an instruction before it, which would count twice.
 //  3. Where not all branches are known (a jump table, a part of the function that lies elsewhere), only
 //     what no loop has inside: a push, or what directly follows the endbr64 at the entry.
@@ -153,8 +153,11 @@ func passOver(code []byte, keep keptArgs) (n int, why string) {
 	default:
 		return 0, fmt.Sprintf("no cheaper instruction before %s", inst.Op)
 	}
+	if memory, ok := inst.Args[0].(x86asm.Mem); ok && keep != keepNoArgs && !belowStack(memory) {
+		return 0, "memory is written, which an argument may point to, before a cheaper instruction"
+	}
 	reg, ok := inst.Args[0].(x86asm.Reg)
-	if !ok { // it writes to memory
+	if !ok {
 		return inst.Len, ""
 	}
 	switch {
@@ -164,6 +167,11 @@ func passOver(code []byte, keep keptArgs) (n int, why string) {
 		return 0, "an argument is overwritten before a cheaper instruction"
 	}
 	return inst.Len, ""
+}
+
+// belowStack reports whether memory is below the stack pointer: of the function itself, as nothing else can be there.
+func belowStack(m x86asm.Mem) bool {
+	return m.Base == x86asm.RSP && m.Index == 0 && m.Segment == 0 && m.Disp < 0
 }
 
 // keptArgs says which registers carry arguments that must still be there at the site.
