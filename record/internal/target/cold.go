@@ -3,7 +3,7 @@ package target
 import "sort"
 
 // maxColdSize is the largest part of a function, in bytes, that is looked through for branches back. Several functions may claim one.
-const maxColdSize = 64 << 10
+const maxColdSize = 16 << 10
 
 // addBranchesBack adds to the targets of fn those of branches in its unlikely part, at which a branch of fn to the address to arrives, and
 // reports false if it cannot be seen whether it has any.
@@ -16,7 +16,7 @@ func (f *File) addBranchesBack(e *Exits, fn Func, to Addr) bool {
 		return false
 	}
 	known := true
-	err := f.walk(part, func(_ Addr, in inst) bool {
+	err := f.decode(part, func(_ Addr, in inst) bool {
 		switch in.flow {
 		case flowJumpIndirect:
 			known = false

@@ -29,6 +29,10 @@ func (e *UndecodableError) Error() string {
 
 func (e *UndecodableError) Is(target error) bool { return target == ErrUndecodable }
 
+// ErrOverlapping means that a function is not decoded because others begin in it, in a file that is made to take endless time: together its
+// functions have many times the bytes of its code.
+var ErrOverlapping = errors.New("other functions begin in it, and together the file's functions are far larger than its code")
+
 // Exits says where a function can be left.
 type Exits struct {
 	// Returns are the addresses of the return instructions, and TailCalls those of direct unconditional jumps to the start of
@@ -51,12 +55,13 @@ type Exits struct {
 	MoreTargets bool
 }
 
-// Exits decodes fn from its first to its last byte. The error is an *UndecodableError, ErrNoCode or ErrTooLarge (4 MiB).
+// Exits decodes fn from its first to its last byte. The error is an *UndecodableError, ErrNoCode, ErrTooLarge (4 MiB) or
+// ErrOverlapping.
 func (f *File) Exits(fn Func) (Exits, error) {
 	var e Exits
 	end := fn.Addr + Addr(fn.Size)
 	outside := map[Addr]bool{}
-	err := f.walk(fn, func(at Addr, in inst) bool {
+	err := f.decode(fn, func(at Addr, in inst) bool {
 		switch in.flow {
 		case flowReturn:
 			e.Returns = append(e.Returns, at)
@@ -99,11 +104,23 @@ func (f *File) IsInstruction(fn Func, a Addr) (bool, error) {
 		return false, nil
 	}
 	found := false
-	err := f.walk(fn, func(at Addr, _ inst) bool {
+	err := f.decode(fn, func(at Addr, _ inst) bool {
 		found = at == a
 		return at < a
 	})
 	return found, err
+}
+
+// decode is walk for a function of the file, so that all of them take time in proportion to the code.
+func (f *File) decode(fn Func, visit func(Addr, inst) bool) error {
+	t, err := f.funcs()
+	if err != nil {
+		return err
+	}
+	if i := sort.Search(len(t.funcs), func(i int) bool { return t.funcs[i].Addr > fn.Addr }); t.crowded && i < len(t.funcs) && uint64(t.funcs[i].Addr-fn.Addr) < fn.Size {
+		return fmt.Errorf("%s: %w", fn.Name, ErrOverlapping)
+	}
+	return f.walk(fn, visit)
 }
 
 // walk calls visit for each instruction of fn until it returns false.

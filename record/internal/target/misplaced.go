@@ -31,7 +31,7 @@ func (f *File) Misplaced(probes []StaticProbe) map[Addr]string {
 		for _, a := range nops {
 			why[a] = whyInside
 		}
-		err := f.walk(covering[start], func(at Addr, _ inst) bool {
+		err := f.decode(covering[start], func(at Addr, _ inst) bool {
 			if why[at] == whyInside {
 				delete(why, at)
 			}
