@@ -33,9 +33,13 @@ func (e *UndecodableError) Is(target error) bool { return target == ErrUndecodab
 // functions have many times the bytes of its code.
 var ErrOverlapping = errors.New("other functions begin in it, and together the file's functions are far larger than its code")
 
+// ErrGuessedEnd means that no symbol says where a function ends, and an indirect jump hides which of the bytes up to the next one are code.
+var ErrGuessedEnd = errors.New("where it ends is not known, and a jump table hides which of the bytes behind it are code")
+
 // Exits says where a function can be left.
 type Exits struct {
-	// Returns are the addresses of the return instructions, and TailCalls those of direct unconditional jumps to the start of
+	// Returns are the addresses of the return instructions, as far as is known which code runs: data may look like them (see
+	// reach). TailCalls are those of direct unconditional jumps to the start of
 	// another function or into the procedure linkage table, which then returns for this one.
 	Returns, TailCalls []Addr
 	// Calls says that the function contains a call, a tail call or an indirect jump: it is not a leaf.
@@ -55,18 +59,20 @@ type Exits struct {
 	MoreTargets bool
 }
 
-// Exits decodes fn from its first to its last byte. The error is an *UndecodableError, ErrNoCode, ErrTooLarge (4 MiB) or
-// ErrOverlapping.
+// Exits decodes fn from its first to its last byte. The error is an *UndecodableError, ErrNoCode, ErrTooLarge (4 MiB),
+// ErrOverlapping or ErrGuessedEnd.
 func (f *File) Exits(fn Func) (Exits, error) {
 	var e Exits
 	end := fn.Addr + Addr(fn.Size)
 	outside := map[Addr]bool{}
+	var calls []Addr
 	err := f.decode(fn, func(at Addr, in inst) bool {
 		switch in.flow {
 		case flowReturn:
 			e.Returns = append(e.Returns, at)
 		case flowCall, flowCallIndirect:
 			e.Calls = true
+			calls = append(calls, at)
 		case flowJumpIndirect:
 			e.Calls, e.Indirect = true, true
 		case flowJump, flowBranch:
@@ -88,12 +94,18 @@ func (f *File) Exits(fn Func) (Exits, error) {
 	if err != nil {
 		return Exits{}, err
 	}
-	e.MoreTargets = e.Indirect
+	own, followed := len(e.Targets), true
 	for _, to := range slices.Sorted(maps.Keys(outside)) {
-		if !f.addBranchesBack(&e, fn, to) {
-			e.MoreTargets = true
+		if followed = f.addBranchesBack(&e, fn, to); !followed {
 			break
 		}
+	}
+	e.MoreTargets = e.Indirect || !followed
+	switch r := f.reached(fn, e.Targets[own:], calls); {
+	case followed && !r.unknown:
+		e.Returns, e.TailCalls = r.returns, r.tailCalls
+	case fn.SizeGuessed:
+		return Exits{}, fmt.Errorf("%s: %w", fn.Name, ErrGuessedEnd)
 	}
 	return e, nil
 }

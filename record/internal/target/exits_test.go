@@ -59,6 +59,30 @@ func TestExits(t *testing.T) {
 	}
 }
 
+// Returns are where control comes to, by whichever way: not in tables, and in what the unwinder comes to.
+func TestReturnsAreCode(t *testing.T) {
+	needsTool(t, "g++", "nm")
+	for _, flags := range []string{"-O0", "-O2", "-O2 -fno-plt", "-O2 -fno-reorder-blocks-and-partition"} {
+		bin := t.TempDir() + "/textdata"
+		if out, err := exec.Command("g++", append(strings.Fields(flags), "-o", bin, "../../../testdata/targets/textdata.cpp")...).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		f := open(t, bin)
+		text := disassembly(t, bin)
+		for _, name := range []string{"lookup", "lookup_unsized", "lookup_between", "catches", "throws", "main"} {
+			e, err := f.Exits(find(t, f, name)[0])
+			if err != nil || len(e.Returns) == 0 || strings.HasPrefix(name, "lookup") && len(e.Returns) != 1 {
+				t.Errorf("%s: %s: returns at %#x, %v", flags, name, e.Returns, err)
+			}
+			for _, a := range e.Returns {
+				if !strings.Contains(text[a], "ret") {
+					t.Errorf("%s: %s: at %#x is %q", flags, name, a, text[a])
+				}
+			}
+		}
+	}
+}
+
 func TestUndecodable(t *testing.T) {
 	f := fixture(t, "vector")
 	fn := find(t, f, "data")[0]
