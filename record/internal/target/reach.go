@@ -27,6 +27,9 @@ type reach struct {
 func (f *File) reached(fn Func, back, calls []Addr) *reach {
 	code, err := f.Code(fn.Addr, fn.Size)
 	r := &reach{f: f, fn: fn, code: code, seen: make([]uint64, len(code)/64+1), unknown: err != nil}
+	if r.unknown {
+		return r
+	}
 	r.follow(fn.Addr)
 	for _, a := range append(back, f.startsIn(fn)...) {
 		r.follow(a)
