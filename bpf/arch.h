@@ -33,6 +33,13 @@ static __always_inline __u64 return_address(struct pt_regs *regs)
 	return addr;
 }
 
+/* Whether code that begins so is the kernel's trampoline for return probes (arch_uretprobe_trampoline in arch/x86/kernel/uprobes.c):
+ * int3, or since Linux 6.11 push %rax, push %rcx, push %r11, and a system call. */
+static __always_inline int is_trampoline(__u32 code)
+{
+	return (code & 0xff) == 0xcc || code == 0x53415150;
+}
+
 /* Stores value when all that was stored before can be seen: x86 keeps the order of stores. */
 static __always_inline void publish(__u32 *to, __u32 value)
 {
@@ -59,6 +66,12 @@ struct pt_regs {
 static __always_inline __u64 return_address(struct pt_regs *regs)
 {
 	return regs->regs[30];
+}
+
+/* brk #5 (UPROBES_BRK_IMM in arch/arm64/include/asm/brk-imm.h). */
+static __always_inline int is_trampoline(__u32 code)
+{
+	return code == 0xd42000a0;
 }
 
 static __always_inline void publish(__u32 *to, __u32 value)

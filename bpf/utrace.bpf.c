@@ -264,10 +264,18 @@ static __always_inline __u64 goroutine(struct pt_regs *regs, __u32 goid_offset, 
 }
 
 /* How a function is entered. A caller that jumped there has left its own return address, which
- * its return probe has replaced by that of the kernel's trampoline: the first byte of a page (xol_area in kernel/events/uprobes.c). */
+ * its return probe has replaced by that of the kernel's trampoline: the first byte of a page (xol_area in kernel/events/uprobes.c).
+ * One call in 4,096 returns to such a byte, too. The trampoline cannot be read before a thread has first run it. */
 static __always_inline __u32 entry_kind(struct pt_regs *regs)
 {
-	return (return_address(regs) & 4095) == 0 ? KIND_TAIL_ENTRY : KIND_ENTRY;
+	__u64 address = return_address(regs);
+	__u32 code;
+
+	if (address & 4095)
+		return KIND_ENTRY;
+	if (bpf_probe_read_user(&code, sizeof(code), (void *)address))
+		return KIND_TAIL_ENTRY;
+	return is_trampoline(code) ? KIND_TAIL_ENTRY : KIND_ENTRY;
 }
 
 /* A function's entry, one of its return instructions, or any instruction. */

@@ -143,6 +143,7 @@
 // kernel forget the function, which ends with SIGILL. So where one of these can happen, functions get
 // probes on their return instructions instead. They change nothing in the program, but the kernel must step
 // over each, which costs 10 us in a virtual machine and 1 us on metal, where a uretprobe costs 0.5.
+// Data that read as a return instruction are none: control must come to it (target.Exits).
 //
 // That is a property of the process, not of a file (hazard.go): a library in C++ throws through
 // a program in C. All files of the process count, mapped or needed, but for the C library, and for
@@ -198,7 +199,7 @@
 //
 // The notes of static probes (USDT) say where each is and where its arguments are (target.StaticProbe). A probe that is
 // asked for becomes a function of the plan (static.go): a hit, or a span if another one ends it. Each of its locations
-// is a site of its own with the operands that it has there (bpf.Site): to fetch them, to decide on a
+// that is a nop, as it must be (misplaced.go), is a site of its own with the operands that it has there (bpf.Site): to fetch them, to decide on a
 // condition and to tell a name is data, for one program. Semaphores are raised by the kernel, as reference counters of the
 // uprobes, in each process that maps the file, also later.
 //

@@ -61,21 +61,25 @@ type entrySite struct {
 const maxEntrySteps = 16
 
 // findEntry finds the cheapest safe site for the entry of a function in its code.
-// It is a pure function of the bytes; branches are the addresses that branches
-// in the function lead to.
+// It is a pure function of the bytes and of what is known of the function's branches.
 //
 //  1. A 5-byte nop at the entry, on kernels that make it a call.
 //  2. The first instruction that the kernel emulates, if it is reached in a
 //     straight line from the entry: nothing before it leaves the line, moves the
 //     stack pointer (a return probe needs the return address on top, pairing needs
-//     the value at the entry) or overwrites an argument that is to be kept; and no
+//     the value at the entry) or overwrites an argument that is to be kept, or memory, which it may point to; and no
 //     branch leads to it or to an instruction before it, which would count twice.
-//  3. Otherwise, or if anything on the way is not understood, the entry itself.
-func findEntry(code []byte, entry target.Addr, branches []target.Addr, keep keptArgs, k kernelSites) entrySite {
+//  3. Where not all branches are known (a jump table, a part of the function that lies elsewhere), only
+//     what no loop has inside: a push, or what directly follows the endbr64 at the entry.
+//  4. Otherwise, or if anything on the way is not understood, the entry itself.
+func findEntry(code []byte, entry target.Addr, exits target.Exits, keep keptArgs, k kernelSites) entrySite {
 	at := 0
 	for range maxEntrySteps {
 		class := classify(code[at:], entry+target.Addr(at), k)
 		if class != Stepped {
+			if exits.MoreTargets && at > 0 && !isPush(code[at:]) && string(code[:at]) != endbr64 {
+				return entrySite{addr: entry, why: fmt.Sprintf("a branch may lead to the instruction at +%#x: not all are known (a jump table, or a part that lies elsewhere)", at)}
+			}
 			return entrySite{addr: entry + target.Addr(at), class: class}
 		}
 		n, why := passOver(code[at:], keep)
@@ -83,7 +87,7 @@ func findEntry(code []byte, entry target.Addr, branches []target.Addr, keep kept
 			return entrySite{addr: entry, why: why}
 		}
 		at += n
-		if slices.Contains(branches, entry+target.Addr(at)) {
+		if slices.Contains(exits.Targets, entry+target.Addr(at)) {
 			return entrySite{addr: entry, why: fmt.Sprintf("a branch leads to the instruction at +%#x", at)}
 		}
 	}
@@ -123,7 +127,7 @@ func classify(code []byte, at target.Addr, k kernelSites) SiteClass {
 		return NopCall
 	case len(code) == 0:
 		return Stepped
-	case code[0] >= 0x50 && code[0] <= 0x57, code[0] == 0x41 && len(code) > 1 && code[1] >= 0x50 && code[1] <= 0x57: // push
+	case isPush(code):
 		return Emulated
 	case code[0] == 0x90, code[0] == 0xeb, code[0] == 0xe9, code[0] == 0xe8, code[0]&0xf0 == 0x70: // nop, jmp, call, jcc
 		return Emulated
@@ -133,6 +137,14 @@ func classify(code []byte, at target.Addr, k kernelSites) SiteClass {
 		return Emulated
 	}
 	return Stepped
+}
+
+// isPush reports whether code begins with the push of a register.
+func isPush(code []byte) bool {
+	if len(code) > 1 && code[0] == 0x41 {
+		code = code[1:]
+	}
+	return len(code) > 0 && code[0] >= 0x50 && code[0] <= 0x57
 }
 
 // endbr64 marks where an indirect branch may lead to. It does nothing else, and
@@ -165,8 +177,11 @@ func passOver(code []byte, keep keptArgs) (n int, why string) {
 	default:
 		return 0, fmt.Sprintf("no cheaper instruction before %s", inst.Op)
 	}
+	if memory, ok := inst.Args[0].(x86asm.Mem); ok && keep != keepNoArgs && !belowStack(memory) {
+		return 0, "memory is written, which an argument may point to, before a cheaper instruction"
+	}
 	reg, ok := inst.Args[0].(x86asm.Reg)
-	if !ok { // it writes to memory
+	if !ok {
 		return inst.Len, ""
 	}
 	switch {
@@ -176,6 +191,11 @@ func passOver(code []byte, keep keptArgs) (n int, why string) {
 		return 0, "an argument is overwritten before a cheaper instruction"
 	}
 	return inst.Len, ""
+}
+
+// belowStack reports whether memory is below the stack pointer: of the function itself, as nothing else can be there.
+func belowStack(m x86asm.Mem) bool {
+	return m.Base == x86asm.RSP && m.Index == 0 && m.Segment == 0 && m.Disp < 0
 }
 
 // keptArgs says which registers carry arguments that must still be there at the site.
@@ -215,7 +235,7 @@ func entryOf(file *target.File, fn target.Func, exits target.Exits, err error, i
 		return entryARM64(code, fn.Addr, exits.Targets, isGo && exits.SelfEntry, k)
 	}
 	if isGo {
-		if site, ok = findGoEntry(code, fn.Addr, exits.Targets, exits.SelfEntry, args, k); !ok {
+		if site, ok = findGoEntry(code, fn.Addr, exits, args, k); !ok {
 			return site, false
 		}
 	} else {
@@ -223,7 +243,7 @@ func entryOf(file *target.File, fn target.Func, exits target.Exits, err error, i
 		if args {
 			keep = keepArgs
 		}
-		site = findEntry(code, fn.Addr, exits.Targets, keep, k)
+		site = findEntry(code, fn.Addr, exits, keep, k)
 	}
 	// Two decoders must agree on where the instructions begin.
 	if ok, err := file.IsInstruction(fn, site.addr); !ok || err != nil {

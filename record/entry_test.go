@@ -15,6 +15,7 @@ func TestFindEntry(t *testing.T) {
 		name     string
 		code     string // hexadecimal
 		branches []target.Addr
+		more     bool // not all branches are known
 		keepArgs keptArgs
 		site     target.Addr
 		class    SiteClass
@@ -36,10 +37,20 @@ func TestFindEntry(t *testing.T) {
 		{name: "a branch to the push", code: "4889f8 55 4883c001 ebf6", branches: []target.Addr{entry + 3}, site: entry, why: "branch"},
 		{name: "a branch before the push", code: "4889f8 488b17 55", branches: []target.Addr{entry + 3}, site: entry, why: "branch"},
 		{name: "a branch behind the push", code: "4889f8 55 488b17", branches: []target.Addr{entry + 4}, site: entry + 3, class: Emulated},
+		{name: "a jump table, and a push", code: "4889f8 488b17 53", more: true, site: entry + 6, class: Emulated},
+		{name: "a jump table, endbr64, and a nop5", code: "f30f1efa 0f1f440000 31c0", more: true, site: entry + 4, class: NopCall},
+		{name: "a jump table, and ja", code: "488d1500100000 0fb607 3c0c 7705", more: true, site: entry, why: "may lead to the instruction at +0xc"},
+		{name: "a jump table, and je at the entry", code: "7405 c3", more: true, site: entry, class: Emulated},
 		{name: "arguments not wanted", code: "89f7 55", site: entry + 2, class: Emulated},
 		{name: "arguments wanted", code: "89f7 55", keepArgs: keepArgs, site: entry, why: "argument"},
 		{name: "lea %rdi,8(%rdi) with arguments", code: "488d7f08 55", keepArgs: keepArgs, site: entry, why: "argument"},
-		{name: "store of an argument with arguments", code: "893c24 55", keepArgs: keepArgs, site: entry + 3, class: Emulated},
+		{name: "store below the stack with arguments", code: "48897c24f8 55", keepArgs: keepArgs, site: entry + 5, class: Emulated},
+		{name: "store to the stack with arguments", code: "48897c2408 55", keepArgs: keepArgs, site: entry, why: "memory is written"},
+		{name: "movl $0,(%rdi) with arguments", code: "c70700000000 55", keepArgs: keepArgs, site: entry, why: "memory is written"},
+		{name: "movups %xmm0,(%rdi) with arguments", code: "0f1107 55", keepArgs: keepArgs, site: entry, why: "memory is written"},
+		{name: "incl x(%rip) with arguments of Go", code: "ff0500100000 55", keepArgs: keepGoArgs, site: entry, why: "memory is written"},
+		{name: "cmpl $0,(%rdi) with arguments", code: "833f00 7405", keepArgs: keepArgs, site: entry + 3, class: Emulated},
+		{name: "movl $0,(%rdi)", code: "c70700000000 55", site: entry + 6, class: Emulated},
 		{name: "mov of eax with arguments of C", code: "89d8 55", keepArgs: keepArgs, site: entry + 2, class: Emulated},
 		{name: "mov of eax with arguments of Go", code: "89d8 55", keepArgs: keepGoArgs, site: entry, why: "argument"},
 		{name: "mul: writes what it does not name", code: "48f7e6 55", site: entry, why: "MUL"},
@@ -57,7 +68,7 @@ func TestFindEntry(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := findEntry(code, entry, c.branches, c.keepArgs, newKernelSites(6, 18))
+		got := findEntry(code, entry, target.Exits{Targets: c.branches, MoreTargets: c.more}, c.keepArgs, newKernelSites(6, 18))
 		if got.addr != c.site || got.class != c.class || !strings.Contains(got.why, c.why) || (got.why == "") != (c.why == "") {
 			t.Errorf("%s: %+v", c.name, got)
 		}
@@ -80,7 +91,7 @@ func TestClassByKernel(t *testing.T) {
 func FuzzFindEntry(f *testing.F) {
 	f.Add([]byte("\xf3\x0f\x1e\xfa\x55"))
 	f.Fuzz(func(t *testing.T, code []byte) {
-		got := findEntry(code, 0x1000, nil, keepArgs, newKernelSites(6, 18))
+		got := findEntry(code, 0x1000, target.Exits{}, keepArgs, newKernelSites(6, 18))
 		if got.addr < 0x1000 || got.addr > 0x1000+target.Addr(len(code)) || got.class == Stepped && got.addr != 0x1000 {
 			t.Fatalf("%+v", got)
 		}

@@ -41,13 +41,13 @@ func isOldABI(symbol string) bool { return strings.HasSuffix(symbol, ".abi0") }
 //
 // and starts over after the stack has grown, so a probe on it would fire twice. What follows the
 // check runs once a call. Without a check the function is like any other.
-func findGoEntry(code []byte, entry target.Addr, branches []target.Addr, startsOver, args bool, k kernelSites) (site entrySite, ok bool) {
+func findGoEntry(code []byte, entry target.Addr, exits target.Exits, args bool, k kernelSites) (site entrySite, ok bool) {
 	keep := keepNoArgs
 	if args {
 		keep = keepGoArgs
 	}
-	if !startsOver {
-		return findEntry(code, entry, branches, keep, k), true
+	if !exits.SelfEntry {
+		return findEntry(code, entry, exits, keep, k), true
 	}
 	body := 0
 	checked := false
@@ -70,10 +70,10 @@ func findGoEntry(code []byte, entry target.Addr, branches []target.Addr, startsO
 			if !checked {
 				return site, false
 			}
-			if slices.Contains(branches, entry+target.Addr(body)) {
+			if slices.Contains(exits.Targets, entry+target.Addr(body)) {
 				return site, false
 			}
-			return findEntry(code[body:], entry+target.Addr(body), branches, keep, k), true
+			return findEntry(code[body:], entry+target.Addr(body), exits, keep, k), true
 		default:
 			return site, false
 		}

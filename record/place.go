@@ -3,6 +3,7 @@ package record
 import (
 	"debug/elf"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -68,6 +69,9 @@ func place(file *target.File, fn target.Func, h hazards, k kernelSites, naive, a
 		return p, "its code is not in the file"
 	}
 	exits, err := file.Exits(fn)
+	if errors.Is(err, target.ErrOverlapping) {
+		return p, err.Error()
+	}
 	if h.isGo {
 		switch {
 		case h.goid == 0:

@@ -37,15 +37,15 @@ type staticPlan struct {
 	slower time.Duration // see Config.SlowerThan
 	groups map[staticName][]target.StaticProbe
 	order  []staticName
+	// misplaced are the locations that no group has, because a breakpoint there would do harm.
+	misplaced []misplaced
 }
 
 func newStaticPlan(file *target.File, sites kernelSites) (*staticPlan, error) {
 	list, err := file.StaticProbes()
 	s := &staticPlan{file: file, sites: sites, groups: map[staticName][]target.StaticProbe{}}
+	list, s.misplaced = placeStatics(file, list)
 	for _, p := range list {
-		if _, ok := file.FileOff(p.Addr); !ok { // in a part that the linker has thrown away
-			continue
-		}
 		n := staticName{p.Provider, p.Name}
 		if s.groups[n] == nil {
 			s.order = append(s.order, n)
@@ -63,9 +63,10 @@ func hasStatic(file *target.File, pattern *staticPattern) bool {
 
 // addStatics plans the static probes of a file:
 //
-//  1. Which probes select each of its names; of those that record nothing special one is enough.
-//  2. Names that end a span are no probes of their own.
-//  3. Each location gets a site with the operands that it has.
+//  1. Locations that are no place for a breakpoint are left out: see target.Misplaced.
+//  2. Which probes select each of its names; of those that record nothing special one is enough.
+//  3. Names that end a span are no probes of their own.
+//  4. Each location gets a site with the operands that it has.
 func (p *Plan) addStatics(m *PlannedModule, probes []*Probe, done *plannedFile, matched map[*Probe]bool, leaveOut func(string, target.Addr, string)) error {
 	s, err := newStaticPlan(m.image.file, p.sites)
 	s.follow, s.slower = p.followsCalls(), p.slower
@@ -77,6 +78,7 @@ func (p *Plan) addStatics(m *PlannedModule, probes []*Probe, done *plannedFile, 
 			return p.Exclude && p.static != nil && p.static.match(n.provider, n.name)
 		})
 	}
+	s.leaveOutMisplaced(probes, excluded, matched, leaveOut)
 	selected := map[staticName][]*Probe{}
 	for _, n := range s.order {
 		for _, probe := range probes {

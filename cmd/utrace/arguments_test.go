@@ -132,6 +132,16 @@ func TestArgumentsByConvention(t *testing.T) {
 	}
 }
 
+// TestArgumentsOverwritten takes what arguments point to before the function changes it.
+func TestArgumentsOverwritten(t *testing.T) {
+	needKernel(t)
+	for _, flags := range []string{"-O1", "-O2", "-Os", "-O2 -fcf-protection"} {
+		program := target(t, "overwrites.c", append([]string{"-g"}, strings.Fields(flags)...)...)
+		got, _, stdout := recordStatic(t, probeFlags("reset(r->n)", "count(r->left)"), program)
+		compare(t, got, outputLines(stdout))
+	}
+}
+
 // TestArgumentErrors: what cannot be recorded is refused with the reason, by record and by plan.
 func TestArgumentErrors(t *testing.T) {
 	needKernel(t)

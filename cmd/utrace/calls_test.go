@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -202,4 +203,17 @@ func TestRust(t *testing.T) {
 	r := recordCommand(t, []string{"-e", "panics::*"}, bin)
 	wantCounts(t, "calls", r.calls(), map[string]uint64{"panics::guarded": 20, "panics::passes": 20, "panics::fails": 20, "panics::counts": 20})
 	wantCounts(t, "incomplete calls", r.incomplete(), map[string]uint64{"panics::guarded": 0, "panics::passes": 10, "panics::fails": 10, "panics::counts": 0})
+}
+
+// TestCallsReturnToPageStart: a call that returns to the first byte of a page is no tail call of one that has not returned; a tail call is.
+func TestCallsReturnToPageStart(t *testing.T) {
+	needKernel(t)
+	program := target(t, "pagestart.c", "-O2")
+	lines, _, stdout := recordStatic(t, []string{"-e", "twice", "-e", "leaves", "-e", "after", "-e", "inner"}, program)
+	if !strings.HasSuffix(strings.TrimSpace(stdout), "000") {
+		t.Fatalf("the call returns to %s", stdout)
+	}
+	compare(t, lines, slices.Repeat([]string{
+		"twice() {", "  leaves() {", "  } /* leaves: unwound */", "  after() {", "    inner();", "  } /* after */", "} /* twice */",
+	}, 3))
 }

@@ -52,3 +52,22 @@ func TestHarmless(t *testing.T) {
 		})
 	}
 }
+
+// TestHarmlessToData: data among the code are not taken for return instructions, and no return is lost by that.
+func TestHarmlessToData(t *testing.T) {
+	needKernel(t)
+	program := target(t, "textdata.cpp", "-O2")
+	untraced, err := exec.Command(program).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, trace, stdout := recordStatic(t, []string{"-e", "lookup*", "-e", "catches"}, program)
+	if stdout != string(untraced) {
+		t.Errorf("traced, it prints %q; else %q", stdout, untraced)
+	}
+	r := analyzeTrace(t, trace)
+	wantCounts(t, "calls", r.calls(), map[string]uint64{"lookup": 4, "lookup_unsized": 4, "lookup_between": 4, "catches": 4})
+	if len(r.incomplete()) > 0 {
+		t.Errorf("without a return: %v", r.incomplete())
+	}
+}

@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"maps"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -164,5 +165,28 @@ func TestPlacesCountAlike(t *testing.T) {
 			probes := []string{"-e", "/^(main|leaf|middle|outer|fib|is_.*|hidden|make_big|compare|deep.|try_.*|tail_.*|app::.*|body|part|before|yield|resume)$/"}
 			wantCountsAlike(t, 4, probes, bin, c.arg)
 		})
+	}
+}
+
+// TestPlacesInLoops: no site is in a loop, whichever way leads back. The program says itself how often its functions are called.
+func TestPlacesInLoops(t *testing.T) {
+	needKernel(t)
+	for _, flags := range []string{"-O1", "-O2", "-Os", "-O2 -fcf-protection=none -no-pie"} {
+		program := target(t, "tables.c", strings.Fields(flags)...)
+		out, err := exec.Command(program).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]uint64{}
+		words := strings.Fields(string(out))
+		for i := 0; i+1 < len(words); i += 2 {
+			if want[words[i]], err = strconv.ParseUint(words[i+1], 10, 64); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := recordCommand(t, []string{"-e", "by_*"}, program)
+		if got := r.calls(); !maps.Equal(got, want) || len(want) != 3 {
+			t.Errorf("%s: calls %v, want %v", flags, got, want)
+		}
 	}
 }

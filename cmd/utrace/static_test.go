@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,6 +97,31 @@ func TestStaticValues(t *testing.T) {
 	compare(t, got, []string{"in_memory(-0.25, 1.5);", "in_memory(-0.25, 1.5);"})
 	got, _, _ = recordStatic(t, []string{"-e", "usdt:values:two(u8, x8)", "-e", "usdt:values:seven(bool, c:char, x16, u16, x32, s32, ptr)"}, program, "1")
 	compare(t, got, []string{"two(255, 0xfa);", `seven(true, '\xfa', 0xfed4, 60000, 0xfffeee90, -294967296, 0x8000000000000000);`})
+}
+
+// A breakpoint where a wrong note says would change what the program does: here a number that it prints.
+func TestStaticMisplaced(t *testing.T) {
+	program := target(t, "misplaced.c", "-O2")
+	untraced, err := exec.Command(program).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _, stdout := recordStatic(t, []string{"-e", "usdt:misplaced:*"}, program)
+	if stdout != string(untraced) {
+		t.Errorf("traced, it prints %q; else %q", stdout, untraced)
+	}
+	words := strings.Fields(stdout)
+	passes, err := strconv.Atoi(words[len(words)-1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare(t, got, slices.Repeat([]string{"right();"}, passes))
+	plan, _, _ := utrace(t, "plan", "-e", "usdt:misplaced:*", "--", program)
+	for name, reason := range map[string]string{"misplaced:start": "does not point at a nop", "misplaced:inside": "middle of an instruction"} {
+		if !regexp.MustCompile(name + ".*" + reason).MatchString(plan) {
+			t.Errorf("%s is not left out because it %q:\n%s", name, reason, plan)
+		}
+	}
 }
 
 func TestStaticTexts(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 )
 
@@ -27,9 +29,17 @@ func (e *UndecodableError) Error() string {
 
 func (e *UndecodableError) Is(target error) bool { return target == ErrUndecodable }
 
+// ErrOverlapping means that a function is not decoded because others begin in it, in a file that is made to take endless time: together its
+// functions have many times the bytes of its code.
+var ErrOverlapping = errors.New("other functions begin in it, and together the file's functions are far larger than its code")
+
+// ErrGuessedEnd means that no symbol says where a function ends, and an indirect jump hides which of the bytes up to the next one are code.
+var ErrGuessedEnd = errors.New("where it ends is not known, and a jump table hides which of the bytes behind it are code")
+
 // Exits says where a function can be left.
 type Exits struct {
-	// Returns are the addresses of the return instructions, and TailCalls those of direct unconditional jumps to the start of
+	// Returns are the addresses of the return instructions, as far as is known which code runs: data may look like them (see
+	// reach). TailCalls are those of direct unconditional jumps to the start of
 	// another function or into the procedure linkage table, which then returns for this one.
 	Returns, TailCalls []Addr
 	// Calls says that the function contains a call, a tail call or an indirect jump: it is not a leaf.
@@ -42,20 +52,27 @@ type Exits struct {
 	// come back; into the middle of another function; or under a condition (jcc) to another function. With Outside
 	// or Indirect, the two may not be all ways out.
 	Outside bool
-	// Targets are the addresses in the function, beyond its first, that its own branches lead to, in the order of the branches.
+	// Targets are the addresses in the function, beyond its first, that its own branches lead to, those of its .cold part included.
 	Targets []Addr
+	// MoreTargets says that branches may lead to others, too: through a jump table, or from where a branch leaves the
+	// function to and may come back from.
+	MoreTargets bool
 }
 
-// Exits decodes fn from its first to its last byte. The error is an *UndecodableError, ErrNoCode or ErrTooLarge (4 MiB).
+// Exits decodes fn from its first to its last byte. The error is an *UndecodableError, ErrNoCode, ErrTooLarge (4 MiB),
+// ErrOverlapping or ErrGuessedEnd.
 func (f *File) Exits(fn Func) (Exits, error) {
 	var e Exits
 	end := fn.Addr + Addr(fn.Size)
-	err := f.walk(fn, func(at Addr, in inst) bool {
+	outside := map[Addr]bool{}
+	var calls []Addr
+	err := f.decode(fn, func(at Addr, in inst) bool {
 		switch in.flow {
 		case flowReturn:
 			e.Returns = append(e.Returns, at)
 		case flowCall, flowCallIndirect:
 			e.Calls = true
+			calls = append(calls, at)
 		case flowJumpIndirect:
 			e.Calls, e.Indirect = true, true
 		case flowJump, flowBranch:
@@ -69,12 +86,26 @@ func (f *File) Exits(fn Func) (Exits, error) {
 				e.Calls = true
 			default:
 				e.Outside = true
+				outside[in.target] = true
 			}
 		}
 		return true
 	})
 	if err != nil {
 		return Exits{}, err
+	}
+	own, followed := len(e.Targets), true
+	for _, to := range slices.Sorted(maps.Keys(outside)) {
+		if followed = f.addBranchesBack(&e, fn, to); !followed {
+			break
+		}
+	}
+	e.MoreTargets = e.Indirect || !followed
+	switch r := f.reached(fn, e.Targets[own:], calls); {
+	case followed && !r.unknown:
+		e.Returns, e.TailCalls = r.returns, r.tailCalls
+	case fn.SizeGuessed:
+		return Exits{}, fmt.Errorf("%s: %w", fn.Name, ErrGuessedEnd)
 	}
 	return e, nil
 }
@@ -85,11 +116,23 @@ func (f *File) IsInstruction(fn Func, a Addr) (bool, error) {
 		return false, nil
 	}
 	found := false
-	err := f.walk(fn, func(at Addr, _ inst) bool {
+	err := f.decode(fn, func(at Addr, _ inst) bool {
 		found = at == a
 		return at < a
 	})
 	return found, err
+}
+
+// decode is walk for a function of the file, so that all of them take time in proportion to the code.
+func (f *File) decode(fn Func, visit func(Addr, inst) bool) error {
+	t, err := f.funcs()
+	if err != nil {
+		return err
+	}
+	if i := sort.Search(len(t.funcs), func(i int) bool { return t.funcs[i].Addr > fn.Addr }); t.crowded && i < len(t.funcs) && uint64(t.funcs[i].Addr-fn.Addr) < fn.Size {
+		return fmt.Errorf("%s: %w", fn.Name, ErrOverlapping)
+	}
+	return f.walk(fn, visit)
 }
 
 // walk calls visit for each instruction of fn until it returns false.
@@ -135,7 +178,12 @@ func (f *File) isTailCall(fn Func, target Addr) bool {
 	if fn.Cold() {
 		return false
 	}
-	if f.inPLT(target) {
+	return f.beginsFunction(target)
+}
+
+// beginsFunction says whether a function starts at a, or a stub of the procedure linkage table.
+func (f *File) beginsFunction(a Addr) bool {
+	if f.inPLT(a) {
 		return true
 	}
 	t, err := f.funcs()
@@ -143,8 +191,8 @@ func (f *File) isTailCall(fn Func, target Addr) bool {
 		return false
 	}
 	starts := func(fs []Func) bool {
-		i := sort.Search(len(fs), func(i int) bool { return fs[i].Addr >= target })
-		return i < len(fs) && fs[i].Addr == target && !fs[i].Cold()
+		i := sort.Search(len(fs), func(i int) bool { return fs[i].Addr >= a })
+		return i < len(fs) && fs[i].Addr == a && !fs[i].Cold()
 	}
 	return starts(t.funcs) || starts(t.ifuncs)
 }

@@ -3,8 +3,11 @@ package target
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -58,6 +61,30 @@ func TestExits(t *testing.T) {
 	}
 }
 
+// Returns are where control comes to, by whichever way: not in tables, and in what the unwinder comes to.
+func TestReturnsAreCode(t *testing.T) {
+	needsTool(t, "g++", "nm")
+	for _, flags := range []string{"-O0", "-O2", "-O2 -fno-plt", "-O2 -fno-reorder-blocks-and-partition"} {
+		bin := t.TempDir() + "/textdata"
+		if out, err := exec.Command("g++", append(strings.Fields(flags), "-o", bin, "../../../testdata/targets/textdata.cpp")...).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		f := open(t, bin)
+		text := disassembly(t, bin)
+		for _, name := range []string{"lookup", "lookup_unsized", "lookup_between", "catches", "throws", "main"} {
+			e, err := f.Exits(find(t, f, name)[0])
+			if err != nil || len(e.Returns) == 0 || strings.HasPrefix(name, "lookup") && len(e.Returns) != 1 {
+				t.Errorf("%s: %s: returns at %#x, %v", flags, name, e.Returns, err)
+			}
+			for _, a := range e.Returns {
+				if !strings.Contains(text[a], "ret") {
+					t.Errorf("%s: %s: at %#x is %q", flags, name, a, text[a])
+				}
+			}
+		}
+	}
+}
+
 func TestUndecodable(t *testing.T) {
 	f := fixture(t, "vector")
 	fn := find(t, f, "data")[0]
@@ -96,6 +123,38 @@ func TestPaddingARM64(t *testing.T) {
 		if (err == nil) != c.decodable || c.decodable && len(e.Returns) != 1 {
 			t.Errorf("%+v, %v; want %v", e, err, c.decodable)
 		}
+	}
+}
+
+// Thousands of functions that lie in each other must not be decoded each to its end: with 4 MiB each that would take minutes.
+func TestOverlapping(t *testing.T) {
+	needsTool(t, "gcc")
+	dir := t.TempDir()
+	var text strings.Builder
+	text.WriteString(".text\n.globl main\n.type main,@function\nmain: xor %eax,%eax\nret\n.size main,.-main\n" +
+		"outer: nop\n.type outer,@function\n.type inner,@function\ninner: nop\nret\n.size inner,.-inner\n.size outer,.-outer\n" +
+		"many: .fill 0x500000,1,0x90\nsetter: mov (%rdi),%rsp\nret\n")
+	for i := range 5000 {
+		fmt.Fprintf(&text, ".type f%d,@function\n.set f%d,many+%d\n.size f%d,0x3f0000\n", i, i, i, i)
+	}
+	if err := os.WriteFile(dir+"/many.s", []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("gcc", "-o", dir+"/many", dir+"/many.s").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	f := open(t, dir+"/many")
+	symbols := symbolsOf(t, dir+"/many")
+	for name, want := range map[string]error{"main": nil, "inner": nil, "f0": ErrOverlapping, "f4000": ErrOverlapping, "f4999": nil} {
+		if e, err := f.Exits(find(t, f, name)[0]); !errors.Is(err, want) || name == "main" && len(e.Returns) != 1 {
+			t.Errorf("%s: %+v, %v", name, e, err)
+		}
+		if _, err := f.IsInstruction(find(t, f, name)[0], symbols[name]); !errors.Is(err, want) {
+			t.Errorf("IsInstruction of %s: %v", name, err)
+		}
+	}
+	if at, ok := f.LoadsStackPointer(); !ok || at != symbols["setter"] {
+		t.Errorf("the stack pointer is loaded at %#x (%v), not at %#x", at, ok, symbols["setter"])
 	}
 }
 

@@ -80,6 +80,7 @@ type File struct {
 
 	symbols func() (*symbolTable, error)
 	funcs   func() (*funcTable, error)
+	frames  func() ([]frame, error)
 	static  func() ([]StaticProbe, error)
 	types   func() (*debugInfo, error)
 	goTypes func() (goTypes, error)
@@ -172,6 +173,7 @@ func newFile(r io.ReaderAt, size uint64, path string) (*File, error) {
 	f.readDynamic()
 	f.symbols = sync.OnceValues(f.readSymbols)
 	f.funcs = sync.OnceValues(f.readFuncs)
+	f.frames = sync.OnceValues(f.readFrames)
 	f.static = sync.OnceValues(f.readStatic)
 	f.goTypes = sync.OnceValues(f.readGoTypes)
 	f.types = sync.OnceValues(f.readDebugInfo)

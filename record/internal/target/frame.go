@@ -21,8 +21,8 @@ type frame struct {
 
 func (fr frame) end() uint64 { return fr.start + fr.size }
 
-// frames returns the ranges that .eh_frame describes, by address, one for each start.
-func (f *File) frames() ([]frame, error) {
+// readFrames returns the ranges that .eh_frame describes, by address, one for each start.
+func (f *File) readFrames() ([]frame, error) {
 	data, addr, err := f.ehFrame()
 	if err != nil {
 		return nil, err

@@ -162,15 +162,15 @@ func (f *File) LoadsStackPointer() (at Addr, ok bool) {
 			}
 			if fn.Size == 0 {
 				fn, funcs = funcs[0], funcs[1:]
+				if len(funcs) > 0 { // they may overlap
+					fn.Size = min(fn.Size, uint64(funcs[0].Addr-fn.Addr))
+				}
 			}
 			if start += Addr(max(fn.Size, 1)); setsStackByDesign(fn.Name) {
 				continue
 			}
 			if at, ok := f.loadsStackPointer(fn); ok {
 				return at, true
-			}
-			if len(funcs) > 0 && funcs[0].Addr < start { // they overlap
-				start = funcs[0].Addr
 			}
 		}
 	}

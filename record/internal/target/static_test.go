@@ -112,6 +112,9 @@ func TestStaticProbesAgreeWithReadelf(t *testing.T) {
 			}
 			probes := compareStatic(t, paths[0])
 			f := open(t, paths[0])
+			if harmful := f.Misplaced(probes); len(harmful) > 0 {
+				t.Errorf("no place for a breakpoint: %v", harmful)
+			}
 			names := map[string]bool{}
 			for _, p := range probes {
 				names[p.Name] = true
@@ -311,6 +314,9 @@ func TestStaticsOfCompilers(t *testing.T) {
 			probes := compareStatic(t, bin)
 			variables := symbolsOf(t, bin)
 			f := open(t, bin)
+			if harmful := f.Misplaced(probes); len(harmful) > 0 {
+				t.Errorf("no place for a breakpoint: %v", harmful)
+			}
 			many := 0
 			for _, p := range probes {
 				if n := slices.Index(counts, p.Name); n >= 0 && len(p.Args) != n {

@@ -68,7 +68,12 @@ type symbolTable struct {
 type funcTable struct {
 	funcs  []Func
 	ifuncs []Func
+	// crowded says that the functions have more than maxOverlap times the bytes of the code.
+	crowded bool
 }
+
+// maxOverlap is far above what assembly with symbols inside its functions has.
+const maxOverlap = 8
 
 // Funcs returns the functions that the file defines, sorted by address: symbols of type STT_FUNC in the file-backed part of an
 // executable segment, from .symtab and .dynsym. Indirect functions are not among them (see IFuncs).
@@ -274,6 +279,14 @@ func (f *File) readFuncs() (*funcTable, error) {
 		}
 		syms = syms[n:]
 	}
+	code, total := uint64(0), uint64(0)
+	for _, s := range f.Segments {
+		code += s.FileSize
+	}
+	for _, fn := range out.funcs { // each is as large as a segment at most
+		total += fn.Size
+	}
+	out.crowded = total/maxOverlap > code
 	return out, nil
 }
 

@@ -1,0 +1,50 @@
+//go:build linux
+
+package record
+
+import (
+	"slices"
+
+	"utrace/record/internal/target"
+)
+
+// misplaced is a location of a static probe without a site.
+type misplaced struct {
+	name staticName
+	addr target.Addr
+	why  string
+}
+
+// placeStatics parts the locations of static probes in those that can be probed and those at which a breakpoint would do harm. What
+// the linker has thrown away is in neither.
+func placeStatics(file *target.File, list []target.StaticProbe) (placed []target.StaticProbe, harmful []misplaced) {
+	list = slices.DeleteFunc(slices.Clone(list), func(p target.StaticProbe) bool {
+		_, ok := file.FileOff(p.Addr)
+		return !ok
+	})
+	why := file.Misplaced(list)
+	for _, p := range list {
+		if why[p.Addr] == "" {
+			placed = append(placed, p)
+		} else {
+			harmful = append(harmful, misplaced{staticName{p.Provider, p.Name}, p.Addr, why[p.Addr]})
+		}
+	}
+	return placed, harmful
+}
+
+// leaveOutMisplaced tells of the misplaced locations that probes select.
+func (s *staticPlan) leaveOutMisplaced(probes []*Probe, excluded func(staticName) bool, matched map[*Probe]bool, leaveOut func(string, target.Addr, string)) {
+	for _, loc := range s.misplaced {
+		wanted := false
+		for _, probe := range probes {
+			if probe.static != nil && probe.static.match(loc.name.provider, loc.name.name) {
+				matched[probe] = true
+				wanted = wanted || !probe.Exclude
+			}
+		}
+		if wanted && !excluded(loc.name) {
+			leaveOut(loc.name.String(), loc.addr, loc.why)
+		}
+	}
+}
