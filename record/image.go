@@ -51,6 +51,7 @@ type scope struct {
 	libs    []*image
 	around  *surroundings     // once they have been looked at
 	partial bool              // some libraries were not found
+	started bool              // the process was running when the recording was asked for
 	command *invocation       // of a program that has not run yet
 	follow  bool              // children of the process are recorded, too
 	finder  *target.Libraries // in our root directory
@@ -382,7 +383,7 @@ func (s *images) find(sc *scope, p *Probe) ([]*image, error) {
 // surroundings looks at all files of the scope.
 func (sc *scope) surroundings() surroundings {
 	if sc.program == nil {
-		return surroundings{unknown: true}
+		return surroundings{unknown: unknownProcess}
 	}
 	if sc.around != nil {
 		return *sc.around
@@ -391,8 +392,10 @@ func (sc *scope) surroundings() surroundings {
 	for _, lib := range sc.libs {
 		files = append(files, lib.file)
 	}
-	s := newSurroundings(files)
-	s.unknown = sc.partial
+	s := newSurroundings(files, sc.started)
+	if sc.partial {
+		s.unknown = unknownProcess
+	}
 	sc.around = &s
 	return s
 }

@@ -18,17 +18,23 @@ func TestHarmless(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
 		t.Skip("the programs have assembly of x86-64")
 	}
-	throws := filepath.Join(t.TempDir(), "libthrows.so")
-	if text, err := exec.Command("g++", "-O1", "-shared", "-fPIC", "-o", throws, "../../testdata/targets/harm/thrower.cpp").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
+	dir := t.TempDir()
+	library := func(name, compiler, source string, flags ...string) string {
+		path := filepath.Join(dir, name)
+		runText(t, append([]string{compiler, "-O1", "-shared", "-fPIC", "-o", path, "../../testdata/targets/harm/" + source}, flags...)...)
+		return path
 	}
+	throws := library("libthrows.so", "g++", "thrower.cpp")
+	switches := library("libswitches.so", "gcc", "switcher.c", "-DUCONTEXT")
 	for _, c := range []struct {
 		name, source string
 		flags        []string
 	}{
 		{"home-made coroutine", "harm/switch_asm.c", []string{"-O1"}},
 		{"handlers on a higher stack", "harm/altstack.c", []string{"-O1"}},
-		{"exception through C", "harm/callback.c", []string{"-O1", throws, "-Wl,-rpath," + filepath.Dir(throws)}},
+		{"exception through C", "harm/callback.c", []string{"-O1", throws, "-Wl,-rpath," + dir}},
+		{"exception through C, of a plugin", "harm/plugin_host.c", []string{"-O1", "-DPLUGIN=\"" + throws + "\""}},
+		{"coroutine in a plugin", "harm/plugin_host.c", []string{"-O1", "-DPLUGIN=\"" + switches + "\""}},
 		{"cancellation", "harm/cleanup.c", []string{"-O1", "-fexceptions"}},
 		{"AVX2", "harm/avx.c", []string{"-O2", "-mavx2"}},
 		{"static program, its C library included", "calls.c", []string{"-O1", "-static"}},
