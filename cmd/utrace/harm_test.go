@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -26,6 +27,7 @@ func TestHarmless(t *testing.T) {
 	}
 	throws := library("libthrows.so", "g++", "thrower.cpp")
 	switches := library("libswitches.so", "gcc", "switcher.c", "-DUCONTEXT")
+	assembly := library("libassembly.so", "gcc", "switcher.c")
 	for _, c := range []struct {
 		name, source string
 		flags        []string
@@ -35,6 +37,7 @@ func TestHarmless(t *testing.T) {
 		{"exception through C", "harm/callback.c", []string{"-O1", throws, "-Wl,-rpath," + dir}},
 		{"exception through C, of a plugin", "harm/plugin_host.c", []string{"-O1", "-DPLUGIN=\"" + throws + "\""}},
 		{"coroutine in a plugin", "harm/plugin_host.c", []string{"-O1", "-DPLUGIN=\"" + switches + "\""}},
+		{"home-made coroutine in a library", "harm/callback.c", []string{"-O1", assembly, "-Wl,-rpath," + dir}},
 		{"cancellation", "harm/cleanup.c", []string{"-O1", "-fexceptions"}},
 		{"AVX2", "harm/avx.c", []string{"-O2", "-mavx2"}},
 		{"static program, its C library included", "calls.c", []string{"-O1", "-static"}},
@@ -46,7 +49,8 @@ func TestHarmless(t *testing.T) {
 			want, _ := alone.Output()
 			trace := filepath.Join(t.TempDir(), "trace.arrow")
 			traced := exec.Command(utracePath, "record", "-e", "*", "-o", trace, "--", bin)
-			timer := time.AfterFunc(60*time.Second, func() { traced.Process.Kill() })
+			traced.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+			timer := time.AfterFunc(60*time.Second, func() { syscall.Kill(-traced.Process.Pid, syscall.SIGKILL) })
 			defer timer.Stop()
 			got, err := traced.Output()
 			if string(got) != string(want) || traced.ProcessState.ExitCode() != alone.ProcessState.ExitCode() {
