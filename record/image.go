@@ -238,10 +238,12 @@ func (s *images) execScope(pid int, known func(program *image, env []string) boo
 // addClosure adds the libraries that the program of a scope will load.
 func (s *images) addClosure(sc *scope) {
 	libs, missing := sc.finder.Closure(sc.program.file)
-	sc.partial = len(missing) > 0
+	sc.partial = len(missing) > 0 || sc.root != "" // they are looked for in our file system
 	for _, lib := range append(libs, startedLibraries(sc.program)...) {
 		if img, err := s.get(sc, lib, s.inRoot(sc, lib)); err == nil {
 			sc.libs = append(sc.libs, img)
+		} else {
+			sc.partial = true
 		}
 	}
 }
