@@ -13,7 +13,7 @@ import (
 type hazards struct {
 	why       string // "" for none
 	leaves    bool   // leaf functions are in danger, too
-	callbacks bool   // the program may throw through functions that call it back
+	callbacks string // why functions that call the program back are in danger, "" if they are not
 	nameless  string // why a function without a name may be one of those that unsafeReturn names; "" if it cannot
 	isGo      bool
 	goid      uint16 // with isGo: see goidOffset
@@ -27,6 +27,7 @@ type surroundings struct {
 	switches string // why stacks may be switched
 	altstack string // why signal handlers may run on stacks of their own
 	signals  bool   // there are signal handlers
+	hooks    string // by what functions of the C library may call back that otherwise do not
 	unknown  string // why not all code of the process, or not all processes, are known
 }
 
@@ -63,6 +64,9 @@ func newSurroundings(files []*target.File, started bool) surroundings {
 		if _, ok := f.Imports("sigaltstack"); ok && s.altstack == "" {
 			s.altstack = "signal handlers may run on another stack (" + name + " has sigaltstack)"
 		}
+		if why, ok := f.Imports(hookSymbols()...); ok && s.hooks == "" {
+			s.hooks = why
+		}
 		if _, ok := f.Imports("sigaction", "signal", "__sysv_signal", "sigaltstack"); ok {
 			s.signals = true
 		}
@@ -71,6 +75,12 @@ func newSurroundings(files []*target.File, started bool) surroundings {
 		s.switches = homeMadeSwitch(files)
 	}
 	return s
+}
+
+// hookSymbols make functions of the C library call the program that otherwise do not: those of streams, of printf, of parsing arguments.
+func hookSymbols() []string {
+	return []string{"fopencookie", "register_printf_function", "register_printf_specifier", "register_printf_modifier", "register_printf_type",
+		"argp_parse", "_obstack_begin", "_obstack_begin_1"}
 }
 
 // homeMadeSwitch looks for code in the files that loads the stack pointer as only a switch of stacks does, whatever its name is.
@@ -107,7 +117,10 @@ func hasSoname(f *target.File, prefixes ...string) bool {
 
 // newHazards looks at a file and what surrounds it.
 func newHazards(file *target.File, s surroundings) hazards {
-	h := hazards{callbacks: s.throws != "" || s.unknown != "", leaves: s.signals || s.switches != "" || s.altstack != "" || s.unknown != ""}
+	h := hazards{leaves: s.signals || s.switches != "" || s.altstack != "" || s.unknown != ""}
+	if file.IsLibc() {
+		h.callbacks = first(s.throws, s.switches)
+	}
 	unwinds, throws := file.Unwinds()
 	switches, moves := file.SwitchesStacks()
 	h.leaves = h.leaves || moves // the switch itself is a leaf
@@ -123,6 +136,8 @@ func newHazards(file *target.File, s surroundings) hazards {
 		h.why = s.altstack
 	case s.unknown != "":
 		h.why = s.unknown
+	case h.callbacks != "" && s.hooks != "":
+		h.why, h.leaves = h.callbacks+", called back by "+s.hooks, true
 	case file.IsLibc(): // its functions neither throw nor switch; for callbacks see callsBack
 	case s.throws != "":
 		h.why = s.throws
@@ -141,14 +156,15 @@ func newHazards(file *target.File, s surroundings) hazards {
 
 // or joins what surrounds a file in two processes.
 func (s surroundings) or(other surroundings) surroundings {
-	first := func(a, b string) string {
-		if a != "" {
-			return a
-		}
-		return b
-	}
 	return surroundings{
 		throws: first(s.throws, other.throws), switches: first(s.switches, other.switches), altstack: first(s.altstack, other.altstack),
-		signals: s.signals || other.signals, unknown: first(s.unknown, other.unknown),
+		signals: s.signals || other.signals, hooks: first(s.hooks, other.hooks), unknown: first(s.unknown, other.unknown),
 	}
+}
+
+func first(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
 }
