@@ -146,9 +146,12 @@
 // Data that read as a return instruction are none: control must come to it (target.Exits).
 //
 // That is a property of the process, not of a file (hazard.go): a library in C++ throws through
-// a program in C. All files of the process count, mapped or needed, but for the C library, and for
+// a program in C. All files of the process count, mapped, needed or preloaded, but for the C library, and for
 // libcrypto's asynchronous jobs; where the process is not known (a library in every process, or
-// with following), the worst is assumed. Leaf functions keep the cheap kind in a process without signal handlers:
+// with following), the worst is assumed. So it is where a file of the process imports dlopen, for the library that it
+// loads later can do all of that: perl, bash, PHP. Not meant are libraries whose plugins do not (loadsHarmless), a redis-server that
+// runs, for it loads modules only when it starts, and the C library itself, whose plugins are for names and character sets. Code that
+// switches stacks without a known name is looked for in all files. Leaf functions keep the cheap kind in a process without signal handlers:
 // nothing unwinds or switches below them. Go programs get return instructions for all
 // functions: the runtime moves stacks at any time.
 //
@@ -159,7 +162,8 @@
 // longjmp is harmless: the kernel drops the frames that it has left. So is code
 // in a language without exceptions that calls back into one with, except where an
 // exception passes through it; the functions of the C library that are used like that
-// (qsort, pthread_once and such) are probed at their entry only, in programs that can throw.
+// (qsort, pthread_once and such, and its local functions) get return instructions in programs that can throw or switch
+// stacks; so does all of it where the program hooks into streams, printf or argp.
 //
 // Note: no probe is put where a return address could not be told: the cold parts of functions, which
 // are jumped into; the entry point; signal trampolines; functions with a loop back to

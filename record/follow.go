@@ -64,8 +64,8 @@ type mappedFile struct {
 
 // programKey is what the libraries of a program depend on.
 type programKey struct {
-	file    fileVersion
-	libPath string
+	file   fileVersion
+	linker string // variables of the dynamic linker
 }
 
 func newFollower(r *recording) *follower {
@@ -139,8 +139,8 @@ func (f *follower) execed(pid int, running bool) {
 	sc, err := files.execScope(pid, func(program *image, env []string) (known bool) {
 		key = programKey{file: program.ver}
 		for _, kv := range env {
-			if strings.HasPrefix(kv, "LD_LIBRARY_PATH=") {
-				key.libPath = kv
+			if strings.HasPrefix(kv, "LD_") {
+				key.linker += kv + "\x00"
 			}
 		}
 		_, known = f.programs[key]

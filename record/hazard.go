@@ -2,6 +2,7 @@ package record
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"utrace/record/internal/target"
@@ -12,7 +13,7 @@ import (
 type hazards struct {
 	why       string // "" for none
 	leaves    bool   // leaf functions are in danger, too
-	callbacks bool   // the program may throw through functions that call it back
+	callbacks string // why functions that call the program back are in danger, "" if they are not
 	nameless  string // why a function without a name may be one of those that unsafeReturn names; "" if it cannot
 	isGo      bool
 	goid      uint16 // with isGo: see goidOffset
@@ -26,17 +27,27 @@ type surroundings struct {
 	switches string // why stacks may be switched
 	altstack string // why signal handlers may run on stacks of their own
 	signals  bool   // there are signal handlers
-	unknown  bool   // not all files of the process, or not all processes, are known
+	hooks    string // by what functions of the C library may call back that otherwise do not
+	unknown  string // why not all code of the process, or not all processes, are known
 }
 
-// newSurroundings looks at all files of a process, its program first.
-func newSurroundings(files []*target.File) surroundings {
+// unknownProcess is what surrounds a file that is probed in processes that nobody has looked at.
+const unknownProcess = "what else is in its process is not known"
+
+// newSurroundings looks at all files of a process, its program first. started says that the process has read its configuration.
+func newSurroundings(files []*target.File, started bool) surroundings {
 	var s surroundings
-	for i, f := range files {
-		if f.IsLibc() || f.IsGo() { // libc defines for others what it does not do; a Go program is looked at as such
+	for _, f := range files {
+		if f.IsLibc() { // it defines for others what it does not do
 			continue
 		}
 		name := baseName(f.Path)
+		if why, ok := f.LoadsCode(); ok && s.unknown == "" && !loadsHarmless(f) && !(started && loadsAtStart(f)) {
+			s.unknown = "what code its process loads later is not known (" + name + " has " + why + ")"
+		}
+		if f.IsGo() { // it is looked at as such
+			continue
+		}
 		if why, ok := f.Throws(); ok && s.throws == "" {
 			s.throws = "exceptions may unwind through it (" + name + " has " + why + ")"
 		}
@@ -50,24 +61,66 @@ func newSurroundings(files []*target.File) surroundings {
 				s.switches = "it may switch stacks (" + name + " has " + why + ")"
 			}
 		}
-		if i == 0 && s.switches == "" {
-			if at, ok := f.LoadsStackPointer(); ok {
-				s.switches = fmt.Sprintf("it may switch stacks (the code at %#x loads the stack pointer)", uint64(at))
-			}
-		}
 		if _, ok := f.Imports("sigaltstack"); ok && s.altstack == "" {
 			s.altstack = "signal handlers may run on another stack (" + name + " has sigaltstack)"
+		}
+		if why, ok := f.Imports(hookSymbols()...); ok && s.hooks == "" {
+			s.hooks = why
 		}
 		if _, ok := f.Imports("sigaction", "signal", "__sysv_signal", "sigaltstack"); ok {
 			s.signals = true
 		}
 	}
+	if s.unknown == "" && s.switches == "" {
+		s.switches = homeMadeSwitch(files)
+	}
 	return s
+}
+
+// hookSymbols make functions of the C library call the program that otherwise do not: those of streams, of printf, of parsing arguments.
+func hookSymbols() []string {
+	return []string{"fopencookie", "register_printf_function", "register_printf_specifier", "register_printf_modifier", "register_printf_type",
+		"argp_parse", "_obstack_begin", "_obstack_begin_1"}
+}
+
+// homeMadeSwitch looks for code in the files that loads the stack pointer as only a switch of stacks does, whatever its name is.
+func homeMadeSwitch(files []*target.File) string {
+	for _, f := range files {
+		if f.IsLibc() || f.IsGo() || hasSoname(f, "ld-linux", "libgcc_s.so", "libunwind", "libcrypto.so", "libffi.so") { // libffi moves its own frame
+			continue
+		}
+		if at, ok := f.LoadsStackPointer(); ok {
+			return fmt.Sprintf("it may switch stacks (the code of %s at %#x loads the stack pointer)", baseName(f.Path), uint64(at))
+		}
+	}
+	return ""
+}
+
+// loadsHarmless names libraries whose plugins neither throw through functions of others nor switch stacks: each is C, or behind an interface of C
+// that does one thing and returns. They are engines of cryptography, tokens, ways to log in, an encoding, or a library of the
+// same authors that is wanted seldom.
+func loadsHarmless(f *target.File) bool {
+	return hasSoname(f, "libcrypto.so", "libp11-kit.so", "libkrb5support.so", "libsasl2.so", "libselinux.so", "libmount.so", "libsystemd.so",
+		"libsqlite3.so", "libxml2.so", "libicuuc.so", "libdw.so", "libncurses", "libtinfo.so")
+}
+
+// loadsAtStart names programs that load plugins only while they read their configuration: Redis 7 refuses MODULE LOAD
+// unless enable-module-command is set there.
+func loadsAtStart(f *target.File) bool {
+	name := baseName(f.Path)
+	return name == "redis-server" || name == "redis-check-rdb" // Debian's redis-server is a link to that
+}
+
+func hasSoname(f *target.File, prefixes ...string) bool {
+	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(f.Soname, prefix) })
 }
 
 // newHazards looks at a file and what surrounds it.
 func newHazards(file *target.File, s surroundings) hazards {
-	h := hazards{callbacks: s.throws != "" || s.unknown, leaves: s.signals || s.switches != "" || s.altstack != "" || s.unknown}
+	h := hazards{leaves: s.signals || s.switches != "" || s.altstack != "" || s.unknown != ""}
+	if file.IsLibc() {
+		h.callbacks = first(s.throws, s.switches)
+	}
 	unwinds, throws := file.Unwinds()
 	switches, moves := file.SwitchesStacks()
 	h.leaves = h.leaves || moves // the switch itself is a leaf
@@ -81,8 +134,10 @@ func newHazards(file *target.File, s surroundings) hazards {
 		h.why = "it may switch stacks (" + switches + ")"
 	case s.altstack != "":
 		h.why = s.altstack
-	case s.unknown:
-		h.why = "what else is in its process is not known"
+	case s.unknown != "":
+		h.why = s.unknown
+	case h.callbacks != "" && s.hooks != "":
+		h.why, h.leaves = h.callbacks+", called back by "+s.hooks, true
 	case file.IsLibc(): // its functions neither throw nor switch; for callbacks see callsBack
 	case s.throws != "":
 		h.why = s.throws
@@ -101,14 +156,15 @@ func newHazards(file *target.File, s surroundings) hazards {
 
 // or joins what surrounds a file in two processes.
 func (s surroundings) or(other surroundings) surroundings {
-	first := func(a, b string) string {
-		if a != "" {
-			return a
-		}
-		return b
-	}
 	return surroundings{
 		throws: first(s.throws, other.throws), switches: first(s.switches, other.switches), altstack: first(s.altstack, other.altstack),
-		signals: s.signals || other.signals, unknown: s.unknown || other.unknown,
+		signals: s.signals || other.signals, hooks: first(s.hooks, other.hooks), unknown: first(s.unknown, other.unknown),
 	}
+}
+
+func first(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
 }

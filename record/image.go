@@ -51,6 +51,7 @@ type scope struct {
 	libs    []*image
 	around  *surroundings     // once they have been looked at
 	partial bool              // some libraries were not found
+	started bool              // the process was running when the recording was asked for
 	command *invocation       // of a program that has not run yet
 	follow  bool              // children of the process are recorded, too
 	finder  *target.Libraries // in our root directory
@@ -236,10 +237,12 @@ func (s *images) execScope(pid int, known func(program *image, env []string) boo
 // addClosure adds the libraries that the program of a scope will load.
 func (s *images) addClosure(sc *scope) {
 	libs, missing := sc.finder.Closure(sc.program.file)
-	sc.partial = len(missing) > 0
+	sc.partial = len(missing) > 0 || sc.root != "" // they are looked for in our file system
 	for _, lib := range append(libs, startedLibraries(sc.program)...) {
 		if img, err := s.get(sc, lib, s.inRoot(sc, lib)); err == nil {
 			sc.libs = append(sc.libs, img)
+		} else {
+			sc.partial = true
 		}
 	}
 }
@@ -385,7 +388,7 @@ func (s *images) find(sc *scope, p *Probe) ([]*image, error) {
 // surroundings looks at all files of the scope.
 func (sc *scope) surroundings() surroundings {
 	if sc.program == nil {
-		return surroundings{unknown: true}
+		return surroundings{unknown: unknownProcess}
 	}
 	if sc.around != nil {
 		return *sc.around
@@ -394,8 +397,10 @@ func (sc *scope) surroundings() surroundings {
 	for _, lib := range sc.libs {
 		files = append(files, lib.file)
 	}
-	s := newSurroundings(files)
-	s.unknown = sc.partial
+	s := newSurroundings(files, sc.started)
+	if sc.partial {
+		s.unknown = unknownProcess
+	}
 	sc.around = &s
 	return s
 }

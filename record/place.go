@@ -51,7 +51,7 @@ type placement struct {
 //  1. Code that is not entered by a call has no return address: no probe.
 //  2. The site of the entry: see findEntry. If the kernel refuses it: no probe.
 //  3. A function that returns twice, unwinds, or asks who called it: the entry only.
-//  4. In a file without hazards, and for leaf functions unless a signal handler may run on top of
+//  4. In a file without hazards, but for functions of the C library that call the program back if that throws or switches stacks, and for leaf functions unless a signal handler may run on top of
 //     them (hazards.leaves): the trampoline. Nothing else can unwind or switch stacks below a leaf. But a leaf
 //     without a name may be what switches stacks.
 //  5. Else the return instructions, if all of the function can be decoded.
@@ -95,16 +95,16 @@ func place(file *target.File, fn target.Func, h hazards, k kernelSites, naive, a
 		return p, why
 	}
 	for _, name := range names {
-		why := unsafeReturn(name)
-		if why == "" && h.callbacks {
-			why = callsBack(name)
-		}
-		if why != "" {
+		if why := unsafeReturn(name); why != "" {
 			p.by, p.why = Never, why
 			return p, ""
 		}
 	}
 	why, leaves := h.why, h.leaves
+	// A local function of the C library can be the part of another one that calls back.
+	if why == "" && h.callbacks != "" && (!fn.Global || slices.ContainsFunc(names, callsBack)) {
+		why = h.callbacks
+	}
 	if fn.Recovered {
 		leaves = true
 		if why == "" {
@@ -179,16 +179,20 @@ func unsafeReturn(name string) string {
 	return ""
 }
 
-// callsBack names functions of C libraries that call functions of a program
-// that may throw an exception through them.
-func callsBack(name string) string {
+// callsBack names functions of C libraries that call functions of a program,
+// which may throw an exception through them or switch stacks.
+func callsBack(name string) bool {
 	switch strings.TrimLeft(name, "_") {
-	case "qsort", "qsort_r", "bsearch", "lsearch", "lfind", "tsearch", "twalk", "twalk_r", "tdestroy",
+	case "qsort", "qsort_r", "bsearch", "lsearch", "lfind", "tsearch", "tfind", "tdelete", "twalk", "twalk_r", "tdestroy",
 		"pthread_once", "pthread_once_slow", "call_once", "dl_iterate_phdr", "ftw", "ftw64", "nftw", "nftw64",
-		"scandir", "scandir64", "glob", "glob64":
-		return "it calls the program back, which may throw through it"
+		"fts_open", "fts64_open", "fts_read", "fts64_read", "fts_children", "fts64_children",
+		"scandir", "scandir64", "scandirat", "scandirat64", "glob", "glob64", "argp_parse",
+		"dl_catch_exception", "dl_catch_error", "libc_start_main", "libc_start_main_impl", "libc_start_call_main",
+		"cxa_finalize", "cxa_thread_atexit_impl", "call_tls_dtors", "libc_freeres",
+		"obstack_begin", "obstack_begin_1", "obstack_newchunk", "obstack_free", "xdr_array", "xdr_vector", "xdr_reference", "xdr_pointer", "xdr_union":
+		return true
 	}
-	return ""
+	return false
 }
 
 // refusedByKernel says why there can be no breakpoint on an instruction, "" if there can: for arm64 see refusedARM64; on x86-64 from the

@@ -21,7 +21,7 @@ func placeAll(t *testing.T, name string) (placed map[string]placement, leftOut m
 		t.Fatal(err)
 	}
 	placed, leftOut = map[string]placement{}, map[string]string{}
-	h := newHazards(file, newSurroundings([]*target.File{file}))
+	h := newHazards(file, newSurroundings([]*target.File{file}, false))
 	for _, fn := range funcs {
 		p, why := place(file, fn, h, newKernelSites(6, 18), false, false)
 		if why != "" {

@@ -228,7 +228,7 @@ func (p *Plan) resolve(cfg Config) error {
 				}
 				surrounding := surrounding
 				if p.follow && img != sc.program { // it is probed in every process that maps it
-					surrounding.unknown = true
+					surrounding.unknown = unknownProcess
 				}
 				around[img] = around[img].or(surrounding)
 				if sc.program == nil && img.file.Interp != "" && img.file.Soname == "" { // a program; the C library can be run, too
@@ -314,6 +314,7 @@ func (p *Plan) targetScopes(cfg Config) ([]*scope, error) {
 		sc, err := p.images.processScope(pid)
 		switch {
 		case err == nil:
+			sc.started = true
 			list = append(list, sc)
 		case len(list) > 0 && cfg.Follow && hasEnded(pid): // a child of those before, see withDescendants
 		default:
@@ -422,7 +423,9 @@ func (p *Plan) extend(files *images, sc *scope) (added []*PlannedModule) {
 			probes = append(slices.Clone(done.probes), fresh...)
 		}
 		around := sc.surroundings()
-		around.unknown = around.unknown || p.follow && img != sc.program
+		if p.follow && img != sc.program {
+			around.unknown = unknownProcess
+		}
 		if err := p.addModule(img, probes, around, matched); err != nil {
 			p.LeftOut = append(p.LeftOut, format.LeftOut{Name: "*", Module: img.path, Reason: err.Error()})
 		}

@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -18,29 +20,50 @@ func TestHarmless(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
 		t.Skip("the programs have assembly of x86-64")
 	}
-	throws := filepath.Join(t.TempDir(), "libthrows.so")
-	if text, err := exec.Command("g++", "-O1", "-shared", "-fPIC", "-o", throws, "../../testdata/targets/harm/thrower.cpp").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
+	dir := t.TempDir()
+	library := func(name, compiler, source string, flags ...string) string {
+		path := filepath.Join(dir, name)
+		runText(t, append([]string{compiler, "-O1", "-shared", "-fPIC", "-o", path, "../../testdata/targets/harm/" + source}, flags...)...)
+		return path
 	}
+	throws := library("libthrows.so", "g++", "thrower.cpp")
+	switches := library("libswitches.so", "gcc", "switcher.c", "-DUCONTEXT")
+	quiet := library("libquiet.so", "gcc", "quiet.c")
+	assembly := library("libassembly.so", "gcc", "switcher.c")
 	for _, c := range []struct {
 		name, source string
 		flags        []string
+		record       []string // of the command line, in place of -e '*'
+		preload      string
 	}{
-		{"home-made coroutine", "harm/switch_asm.c", []string{"-O1"}},
-		{"handlers on a higher stack", "harm/altstack.c", []string{"-O1"}},
-		{"exception through C", "harm/callback.c", []string{"-O1", throws, "-Wl,-rpath," + filepath.Dir(throws)}},
-		{"cancellation", "harm/cleanup.c", []string{"-O1", "-fexceptions"}},
-		{"AVX2", "harm/avx.c", []string{"-O2", "-mavx2"}},
-		{"static program, its C library included", "calls.c", []string{"-O1", "-static"}},
-		{"static C++ program", "exceptions.cpp", []string{"-O1", "-static"}},
+		{name: "home-made coroutine", source: "harm/switch_asm.c", flags: []string{"-O1"}},
+		{name: "handlers on a higher stack", source: "harm/altstack.c", flags: []string{"-O1"}},
+		{name: "exception through C", source: "harm/callback.c", flags: []string{"-O1", throws, "-Wl,-rpath," + dir}},
+		{name: "exception through C, of a plugin", source: "harm/plugin_host.c", flags: []string{"-O1", "-DPLUGIN=\"" + throws + "\""}},
+		{name: "coroutine in a plugin", source: "harm/plugin_host.c", flags: []string{"-O1", "-DPLUGIN=\"" + switches + "\""}},
+		{name: "home-made coroutine in a library", source: "harm/callback.c", flags: []string{"-O1", assembly, "-Wl,-rpath," + dir}},
+		{name: "exception through C, of a preloaded library", source: "harm/callback.c", flags: []string{"-O1", quiet, "-Wl,-rpath," + dir}, preload: throws},
+		{name: "coroutine in a comparator", source: "harm/comparator.c", flags: []string{"-O1"}, record: []string{"--no-follow", "-e", "c:qsort"}},
+		{name: "exception through a stream", source: "harm/stream.cpp", flags: []string{"-O1"}, record: []string{"--no-follow", "-e", "c:fread"}},
+		{name: "cancellation", source: "harm/cleanup.c", flags: []string{"-O1", "-fexceptions"}},
+		{name: "AVX2", source: "harm/avx.c", flags: []string{"-O2", "-mavx2"}},
+		{name: "static program, its C library included", source: "calls.c", flags: []string{"-O1", "-static"}},
+		{name: "static C++ program", source: "exceptions.cpp", flags: []string{"-O1", "-static"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bin := target(t, c.source, c.flags...)
+			if c.preload != "" {
+				t.Setenv("LD_PRELOAD", c.preload)
+			}
+			if c.record == nil {
+				c.record = []string{"-e", "*"}
+			}
 			alone := exec.Command(bin)
 			want, _ := alone.Output()
 			trace := filepath.Join(t.TempDir(), "trace.arrow")
-			traced := exec.Command(utracePath, "record", "-e", "*", "-o", trace, "--", bin)
-			timer := time.AfterFunc(60*time.Second, func() { traced.Process.Kill() })
+			traced := exec.Command(utracePath, slices.Concat([]string{"record", "-o", trace}, c.record, []string{"--", bin})...)
+			traced.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+			timer := time.AfterFunc(60*time.Second, func() { syscall.Kill(-traced.Process.Pid, syscall.SIGKILL) })
 			defer timer.Stop()
 			got, err := traced.Output()
 			if string(got) != string(want) || traced.ProcessState.ExitCode() != alone.ProcessState.ExitCode() {

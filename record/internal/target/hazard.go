@@ -193,7 +193,8 @@ func (f *File) loadsStackPointer(fn Func) (found Addr, ok bool) {
 	return found, ok
 }
 
-// setsStackX86 matches mov (%reg),%rsp for any reg but rsp, rbp and rip, and mov %reg,%rsp for the registers of arguments.
+// setsStackX86 matches mov (%reg),%rsp for any reg but rsp, rbp and rip, mov %reg,%rsp for the registers of arguments, and xchg
+// for either. Not lea and pop, by which the assembly of libcrypto, gnutls and libjpeg finds back to its frame.
 func setsStackX86(b []byte) bool {
 	if len(b) < 3 || b[0]&0xf8 != 0x48 { // REX.W
 		return false
@@ -201,13 +202,18 @@ func setsStackX86(b []byte) bool {
 	const rsp, rbp = 4, 5
 	rex, mod, reg, rm := b[0], b[2]>>6, b[2]>>3&7, b[2]&7
 	extended := rex&1 != 0
+	argument := func(r byte, high bool) bool { return !high && (r == 7 || r == 6) || high && r <= 1 } // rdi, rsi, r8, r9
 	switch {
 	case b[1] == 0x8b && rex&4 == 0 && reg == rsp && mod == 3, b[1] == 0x89 && !extended && rm == rsp && mod == 3:
 		from, high := rm, extended
 		if b[1] == 0x89 {
 			from, high = reg, rex&4 != 0
 		}
-		return !high && (from == 7 || from == 6) || high && from <= 1 // rdi, rsi, r8, r9
+		return argument(from, high)
+	case b[1] == 0x87 && mod == 3:
+		return rex&4 == 0 && reg == rsp && argument(rm, extended) || !extended && rm == rsp && argument(reg, rex&4 != 0)
+	case b[1] == 0x87 && rex&4 == 0 && reg == rsp:
+		return extended || rm != rsp && rm != rbp
 	case b[1] == 0x8b && rex&4 == 0 && reg == rsp:
 		return extended && rm != rsp || rm != rsp && rm != rbp
 	}

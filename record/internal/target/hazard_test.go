@@ -92,6 +92,11 @@ func TestLoadsStackPointer(t *testing.T) {
 		{"\x48\x89\xfc", true},                  // mov %rdi,%rsp
 		{"\x4c\x89\xc4", true},                  // mov %r8,%rsp
 		{"\x48\x8b\xe6", true},                  // mov %rsi,%rsp
+		{"\x48\x87\x27", true},                  // xchg %rsp,(%rdi)
+		{"\x48\x87\xe7", true},                  // xchg %rsp,%rdi
+		{"\x48\x87\xfc", true},                  // xchg %rdi,%rsp
+		{"\x48\x87\x65\x08", false},             // xchg %rsp,8(%rbp)
+		{"\x4c\x87\xe0", false},                 // xchg %r12,%rax
 		{"\x48\x89\xec", false},                 // mov %rbp,%rsp
 		{"\x4c\x89\xe4", false},                 // mov %r12,%rsp
 		{"\x48\x8b\x64\x24\x08", false},         // mov 8(%rsp),%rsp

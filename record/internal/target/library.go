@@ -10,9 +10,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"golang.org/x/sys/cpu"
 )
+
+// preloadFile names libraries that ld.so loads into every program.
+const preloadFile = "/etc/ld.so.preload"
 
 // Limits on one search: a hostile file may name thousands of libraries and directories.
 const (
@@ -23,20 +27,31 @@ const (
 
 // Libraries finds shared libraries as the dynamic linker does (ld.so(8)), without running anything.
 //
-// Relative directories in a search path are left out, since the directory in which the program runs is not known, and so are LD_PRELOAD
-// and LD_AUDIT. The search is in the file system of this process: not in that of a container.
+// Relative directories in a search path are left out, since the directory in which the program runs is not known. The search is in the file system of this process: not in that of a container.
 type Libraries struct {
 	envDirs []string
+	preload []string // names
 	cache   []cacheEntry
 }
 
 // NewLibraries reads /etc/ld.so.cache; without a usable one the default directories are searched alone. env is the environment of
-// the program ("NAME=value"), of which LD_LIBRARY_PATH counts.
+// the program ("NAME=value"), of which LD_LIBRARY_PATH, LD_PRELOAD and LD_AUDIT count; so does /etc/ld.so.preload.
 func NewLibraries(env []string) *Libraries {
 	l := &Libraries{}
 	for _, e := range env {
 		if v, ok := strings.CutPrefix(e, "LD_LIBRARY_PATH="); ok {
 			l.envDirs = strings.FieldsFunc(v, func(r rune) bool { return r == ':' || r == ';' })
+		}
+		for _, name := range []string{"LD_AUDIT=", "LD_PRELOAD="} {
+			if v, ok := strings.CutPrefix(e, name); ok {
+				l.preload = append(l.preload, strings.FieldsFunc(v, func(r rune) bool { return r == ':' || r == ' ' })...)
+			}
+		}
+	}
+	if text, err := os.ReadFile(preloadFile); err == nil {
+		for line := range strings.Lines(string(text)) {
+			line, _, _ = strings.Cut(line, "#")
+			l.preload = append(l.preload, strings.FieldsFunc(line, func(r rune) bool { return r == ':' || unicode.IsSpace(r) })...)
 		}
 	}
 	if h, err := os.Open("/etc/ld.so.cache"); err == nil {
@@ -63,7 +78,7 @@ type object struct {
 	loader *object
 }
 
-// Closure returns the paths of all libraries that prog loads when it starts: its interpreter, then DT_NEEDED of it and of
+// Closure returns the paths of all libraries that prog loads when it starts: its interpreter, what is preloaded into it, then DT_NEEDED of it and of
 // them, breadth first, each once. missing are the names for which no file was found.
 func (l *Libraries) Closure(prog *File) (paths, missing []string) {
 	c := &closure{Libraries: l, machine: prog.Machine, names: map[string]bool{}}
@@ -77,7 +92,11 @@ func (l *Libraries) Closure(prog *File) (paths, missing []string) {
 	}
 	for i := 0; i < len(c.loaded); i++ {
 		o := c.loaded[i]
-		for _, name := range o.Needed {
+		names := o.Needed
+		if i == 0 && (prog.Interp != "" || len(prog.Needed) > 0) { // no static program
+			names = slices.Concat(l.preload, names)
+		}
+		for _, name := range names {
 			if c.names[name] || len(c.loaded) > maxLibraries {
 				continue
 			}

@@ -226,3 +226,23 @@ func TestFind(t *testing.T) {
 		t.Errorf("Find(c) = %q", got)
 	}
 }
+
+// What the environment preloads is loaded ahead of what the program needs, and what is not there is missing.
+func TestClosurePreloads(t *testing.T) {
+	dir := t.TempDir()
+	in := func(name string) string { return filepath.Join(dir, name) }
+	copyFixture(t, "stripped", in("prog"), "libc.so.6", "a.so")
+	copyFixture(t, "stripped", in("first.so"), "libc.so.6", "gone.so", "libfixture.so.1", "first.so")
+	copyFixture(t, "stripped", in("second.so"), "libc.so.6", "gone.so", "libfixture.so.1", "second.so")
+	l := NewLibraries([]string{"LD_PRELOAD=" + in("first.so") + " absent.so", "LD_AUDIT=" + in("second.so")})
+	l.cache = nil
+	paths, missing := l.Closure(open(t, in("prog")))
+	for _, name := range []string{"first.so", "second.so"} {
+		if !slices.Contains(paths, in(name)) {
+			t.Errorf("%s is not among %v", name, paths)
+		}
+	}
+	if !slices.Contains(missing, "absent.so") {
+		t.Errorf("missing %v", missing)
+	}
+}

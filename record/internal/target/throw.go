@@ -53,6 +53,22 @@ func (f *File) Throws() (why string, ok bool) {
 	return "", false
 }
 
+// LoadsCode says whether code of this file, which is not the C library, may load libraries while it runs, and by which symbol.
+func (f *File) LoadsCode() (why string, ok bool) {
+	t, err := f.symbols()
+	if err != nil {
+		return "symbols cannot be read", true
+	}
+	names := []string{"dlopen", "dlmopen", "__libc_dlopen_mode"}
+	if why, ok := f.Imports(names...); ok {
+		return why, true
+	}
+	if f.Interp == "" && len(f.Needed) == 0 && f.Soname == "" { // static: the C library is in it
+		return t.defines(false, names[:2]...)
+	}
+	return "", false
+}
+
 // setsStackByDesign names what does in the C library and the unwinder, in static programs.
 func setsStackByDesign(name string) bool {
 	for _, part := range []string{"longjmp", "_Unwind_", "_dl_", "clone", "_start", "restore_rt", "setcontext", "swapcontext", "morestack", "call_on_stack"} {

@@ -7,11 +7,12 @@ static volatile int sink;
 
 __attribute__((noinline)) void inner(int v) { thrower(v); sink++; }
 __attribute__((noinline)) void outer(int v) { inner(v); sink++; }
+__attribute__((noinline)) int step(int v) { int got = run(outer, v); sink++; return got; }
 int main(void)
 {
 	int sum = 0;
 	for (int i = 0; i < 10; i++)
-		sum += run(outer, i);
+		sum += step(i);
 	printf("sum %d\n", sum);
 	return 3;
 }
