@@ -316,7 +316,7 @@ func (p *Plan) targetScopes(cfg Config) ([]*scope, error) {
 		case err == nil:
 			sc.started = true
 			list = append(list, sc)
-		case len(list) > 0 && cfg.Follow && hasEnded(pid): // a child of those before, see withDescendants
+		case len(list) > 0 && cfg.Follow && hasNoProgram(pid): // a child of those before, see withDescendants
 		default:
 			return nil, err
 		}

@@ -282,6 +282,12 @@ func hasEnded(pid int) bool {
 	return err == nil && n > 0
 }
 
+// hasNoProgram reports whether a process has ended or is about to: its program goes first.
+func hasNoProgram(pid int) bool {
+	_, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	return errors.Is(err, os.ErrNotExist)
+}
+
 // watchExit returns a channel that is closed when all the processes have ended.
 func watchExit(pids []int) (<-chan struct{}, error) {
 	var fds []unix.PollFd
