@@ -54,19 +54,12 @@ func (f *File) Throws() (why string, ok bool) {
 }
 
 // LoadsCode says whether code of this file, which is not the C library, may load libraries while it runs, and by which symbol.
+// Of a static program that cannot be told: glibc brings dlopen into each, for its own use. Few load anything else, and they are warned by the linker.
 func (f *File) LoadsCode() (why string, ok bool) {
-	t, err := f.symbols()
-	if err != nil {
+	if _, err := f.symbols(); err != nil {
 		return "symbols cannot be read", true
 	}
-	names := []string{"dlopen", "dlmopen", "__libc_dlopen_mode"}
-	if why, ok := f.Imports(names...); ok {
-		return why, true
-	}
-	if f.Interp == "" && len(f.Needed) == 0 && f.Soname == "" { // static: the C library is in it
-		return t.defines(false, names[:2]...)
-	}
-	return "", false
+	return f.Imports("dlopen", "dlmopen", "__libc_dlopen_mode")
 }
 
 // setsStackByDesign names what does in the C library and the unwinder, in static programs.
