@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"os"
 	"slices"
 
 	"github.com/cilium/ebpf"
@@ -325,3 +327,100 @@ func hopeless(err error) bool {
 }
 
 func alive(pid int) bool { return unix.Kill(pid, 0) != unix.ESRCH }
+
+// attach attaches all modules, and takes note of what the kernel refused.
+func (r *recording) attach() error {
+	if r.method == bpf.Perf {
+		sites := 0
+		for _, m := range r.plan.Modules {
+			sites += m.countSites() * max(1, len(r.pids(m)))
+		}
+		if room, err := reserveFiles(filesPerSite * sites); err != nil {
+			return err
+		} else if room < filesPerSite*sites {
+			return fmt.Errorf("%d probes need a perf event and a link each, and the limit of open files has room for %d: probe fewer functions, or raise the limit (ulimit -n, sysctl fs.nr_open)", sites, room/filesPerSite)
+		}
+	}
+	if err := r.shareLinks(r.plan.Modules); err != nil {
+		return err
+	}
+	first := 0
+	for _, m := range r.plan.Modules {
+		pids := r.pids(m)
+		if r.cfg.Follow {
+			pids = nil
+		}
+		m.first = format.FuncID(first)
+		if m.Guarded {
+			if err := r.follower.guard.add(m); err != nil {
+				return err
+			}
+			first += len(m.Funcs)
+			continue
+		}
+		endless, err := r.attachModule(m, pids)
+		if err != nil {
+			return err
+		}
+		m.withoutReturns(endless)
+		first += len(m.Funcs)
+	}
+	guarded := r.plan.guarded()
+	if guarded {
+		command := 0
+		if r.command != nil {
+			command = r.command.pid
+		}
+		if err := r.follower.guard.start(r.cfg.PIDs, command); err != nil {
+			return err
+		}
+	}
+	r.noticeDetach("when the recording ends, detaching")
+	if r.probes.count() == 0 && len(r.plan.Pending) == 0 && !guarded {
+		return fmt.Errorf("%w: the kernel refused all probes, such as %s: %s", ErrNothing, r.plan.LeftOut[0].Name, r.plan.LeftOut[0].Reason)
+	}
+	return nil
+}
+
+// attachModule attaches a module in some processes, or in all. It returns the functions, by their index, whose
+// return the kernel refused.
+func (r *recording) attachModule(m *PlannedModule, pids []int) (endless map[int]bool, err error) {
+	attached, not, err := attach(r.objs, r.method, m, pids, m.share)
+	if r.method == bpf.Perf && errors.Is(err, os.ErrPermission) {
+		return nil, fmt.Errorf("attach to %s: %w: perf-event uprobes need CAP_SYS_ADMIN since the repair of CVE-2025-38466: run utrace as root", m.Path, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("attach to %s: %w", m.Path, err)
+	}
+	r.probes.add(attached)
+	for i, err := range not.entries {
+		fn := m.Funcs[i]
+		r.plan.LeftOut = append(r.plan.LeftOut, format.LeftOut{Name: fn.Name, Module: m.Path, Addr: fn.Addr, Reason: fmt.Sprintf("the kernel refuses a breakpoint there: %v", err)})
+	}
+	return not.returns, nil
+}
+
+// attachLater attaches a module that was found while recording, in all processes
+// that are recorded and have not ended. The drainer may know of it already: what is found out about the module is
+// for it to note.
+func (r *recording) attachLater(m *PlannedModule) error {
+	pids := []int{0} // every process
+	if !r.cfg.Follow && len(r.targets) > 0 {
+		pids = r.targets
+	}
+	endless := map[int]bool{}
+	for _, pid := range pids {
+		if pid != 0 && hasEnded(pid) {
+			continue
+		}
+		more, err := r.attachModule(m, []int{pid})
+		if err != nil && (pid == 0 || !hasEnded(pid)) {
+			return err
+		}
+		maps.Copy(endless, more)
+	}
+	if len(endless) > 0 {
+		r.drainer.definitions.add(func(*catalog) { m.withoutReturns(endless) })
+	}
+	return nil
+}
