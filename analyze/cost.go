@@ -52,6 +52,9 @@ type costs struct {
 	seen   int                 // calibrations
 
 	quietNs, interruptNs []int64 // of the latest interruptCalibrations
+
+	displaced   []int64 // of the calibrations that say so, recentCalibrations at most
+	displacedNs int64   // what a Displaced takes beside its Value
 }
 
 // of returns the cost of a function's hits.
@@ -89,6 +92,11 @@ func (c *costs) calibrate(list []format.Calibration) {
 		if cal.QuietNs > 0 && cal.InterruptNs >= 0 {
 			from := max(0, len(c.quietNs)+1-interruptCalibrations)
 			c.quietNs, c.interruptNs = append(c.quietNs, min(cal.QuietNs, maxTimeNs/interruptCalibrations))[from:], append(c.interruptNs, min(cal.InterruptNs, maxTimeNs/interruptCalibrations))[from:]
+		}
+		if cal.DisplacedNs > 0 && cal.DisplacedNs <= maxCostNs {
+			c.displaced = append(c.displaced, cal.DisplacedNs)
+			c.displaced = c.displaced[max(0, len(c.displaced)-recentCalibrations):]
+			c.displacedNs = leastOf(c.displaced, func(ns *int64) int64 { return *ns })
 		}
 		for _, site := range cal.Sites {
 			i := c.class(costClass{site.Entry, site.Return})
@@ -157,7 +165,7 @@ func (c *costs) interrupts() float64 {
 }
 
 // leastOf returns the lower quartile of some values: what disturbs a calibration makes costs larger, never smaller.
-func leastOf(list []format.SiteCost, value func(*format.SiteCost) int64) int64 {
+func leastOf[T any](list []T, value func(*T) int64) int64 {
 	var values []int64
 	for i := range list {
 		values = append(values, value(&list[i]))
@@ -171,6 +179,7 @@ type ProbeCost struct {
 	Known      bool // calibrations tell the cost of at least one of the functions
 	Raw        bool // it was not to be subtracted: Hits and Subtracted are 0
 	Hits       time.Duration
+	Displaced  time.Duration // the recorder ran in the place of threads, in their traced time
 	Traced     time.Duration // of all threads, from the first event of each to its last
 	Inside     time.Duration // outermost complete calls, as measured
 	Subtracted time.Duration // from them
@@ -180,7 +189,8 @@ type ProbeCost struct {
 
 func (p *ProbeCost) add(src *source, sum *tally, raw bool) {
 	p.Raw = raw
-	p.Hits += time.Duration(sum.hitNs)
+	p.Hits += time.Duration(sum.hitNs - sum.displacedNs)
+	p.Displaced += time.Duration(sum.displacedNs)
 	p.Traced += time.Duration(sum.tracedNs)
 	p.Inside += time.Duration(sum.insideNs)
 	p.Subtracted += time.Duration(sum.insideNs - sum.correctedNs)

@@ -79,15 +79,17 @@ type thread struct {
 	process string        // name of the program that its process ran when the thread was first seen
 	batch   *format.Batch // that the row in hand is in, nil if there is none
 	row     int
-	firstNs int64  // time of the first event, since the start of the trace; 0: there was none yet
-	nowNs   int64  // time of the row in hand
-	stack   uint64 // of the entry in hand, if the columns have it; see format.Stack
-	base    uint64 // stack base in force
-	frames  []frame
-	open    openCalls
-	skipped uint64 // calls on top of frames that were too many to keep
-	sched   *sched // nil where the scheduler was not recorded
-	root    uint32 // of the views
+	firstNs int64 // time of the first event, since the start of the trace; 0: there was none yet
+	nowNs   int64 // time of the row in hand
+	// displacedNs is when the recorder has last left its place, see format.Displaced.
+	displacedNs int64
+	stack       uint64 // of the entry in hand, if the columns have it; see format.Stack
+	base        uint64 // stack base in force
+	frames      []frame
+	open        openCalls
+	skipped     uint64 // calls on top of frames that were too many to keep
+	sched       *sched // nil where the scheduler was not recorded
+	root        uint32 // of the views
 
 	uncertain uint64 // calls
 }
@@ -152,6 +154,7 @@ type view interface {
 type pairer struct {
 	view        view
 	costs       costs
+	raw         bool // nothing is to be subtracted
 	losses      lossWindows
 	waited      func(*thread, *Wait) // is told when threads run again; nil for nobody
 	funcs       []format.Func
@@ -167,6 +170,7 @@ type pairer struct {
 	skipped uint64 // calls without a frame because of the limits
 	// Of the outermost complete calls: as measured, and without the cost of probes. And the cost of all hits.
 	insideNs, correctedNs, hitNs int64
+	displacedNs                  int64 // of hitNs, what was no hit but the recorder in the place of a thread
 }
 
 func newPairer(v view) *pairer {
@@ -237,6 +241,8 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 			p.spend(t, p.costs.of(fn).hit())
 		case format.StackBase:
 			t.base = b.Value[from+i]
+		case format.Displaced:
+			p.displace(t, b.Value[from+i])
 		case format.SchedOut, format.SchedIn, format.Wakeup:
 			p.switched(t, kind, b.Value[from+i])
 		}
@@ -263,6 +269,21 @@ func (p *pairer) spend(t *thread, ns int64) {
 		t.frames[n-1].costNs += ns
 	} else {
 		p.hitNs += ns
+	}
+}
+
+// displace takes off that the recorder ran in the thread's place for so long up to now, and what that took beside.
+func (p *pairer) displace(t *thread, ns uint64) {
+	if p.raw {
+		return
+	}
+	d := int64(min(ns, maxTimeNs)) + p.costs.displacedNs
+	d = max(0, min(d, t.nowNs-t.displacedNs))
+	t.displacedNs = t.nowNs
+	p.displacedNs += d
+	p.spend(t, d)
+	if t.sched != nil {
+		t.sched.displace(t.nowNs, d)
 	}
 }
 

@@ -6,14 +6,15 @@ import "utrace/format"
 type known struct {
 	funcs  []format.Func
 	off    []format.TakenOff
-	costs  []format.Calibration // none if times are to be as measured
+	raw    bool                 // times are to be as measured
+	costs  []format.Calibration // none then
 	losses []format.Loss
 }
 
 // known returns what is defined so far.
 func (s *source) known(opts *Options) *known {
-	k := known{funcs: s.tables.Funcs, off: s.tables.TakenOff, losses: s.tables.Losses}
-	if !opts.Raw {
+	k := known{raw: opts.Raw, funcs: s.tables.Funcs, off: s.tables.TakenOff, losses: s.tables.Losses}
+	if !k.raw {
 		k.costs = s.tables.Calibrations
 	}
 	return &k
@@ -23,6 +24,7 @@ func (s *source) known(opts *Options) *known {
 func (p *pairer) learn(k *known) {
 	p.define(k.funcs)
 	p.offs.add(k.off, k.funcs)
+	p.raw = k.raw
 	p.costs.calibrate(k.costs)
 	p.losses.add(k.losses)
 	p.schedLosses.add(k.losses)

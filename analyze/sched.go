@@ -123,6 +123,13 @@ func (s *sched) row(nowNs int64, kind format.Kind, value uint64) *Wait {
 	return nil
 }
 
+// displace leaves out of a wait that is not over how long the recorder was what the thread waited for.
+func (s *sched) displace(nowNs, ns int64) {
+	if s.off && !s.blocked {
+		s.sinceNs = min(s.sinceNs+ns, nowNs)
+	}
+}
+
 // in ends a wait. Only the last wakeup before it counts: one that came before the thread was off may have been for
 // a sleep that it gave up.
 func (s *sched) in(nowNs int64) *Wait {

@@ -39,8 +39,9 @@ type tally struct {
 	orphans uint64
 	skipped uint64
 
-	tracedNs                     int64  // of all threads, from the first event of each to its last
-	insideNs, correctedNs, hitNs int64  // see pairer
+	tracedNs                     int64 // of all threads, from the first event of each to its last
+	insideNs, correctedNs, hitNs int64 // see pairer, as is the next
+	displacedNs                  int64
 	used                         []bool // see costs
 	touched                      []TouchedThread
 }
@@ -63,6 +64,7 @@ func (t *tally) pairer(p *pairer) {
 	t.insideNs += p.insideNs
 	t.correctedNs += p.correctedNs
 	t.hitNs += p.hitNs
+	t.displacedNs += p.displacedNs
 	t.used = append(t.used, make([]bool, max(0, len(p.costs.used)-len(t.used)))...)
 	for fn, used := range p.costs.used {
 		t.used[fn] = t.used[fn] || used

@@ -26,6 +26,7 @@ enum record_kind {
 	KIND_SCHED_IN = 7,  /* it runs again */
 	KIND_WAKEUP = 8,    /* it may run again; value: the thread that does it, and WAKEUP_IN_INTERRUPT */
 	KIND_DROPPED = 9, /* a return like any other, of a call that a condition has dropped */
+	KIND_DISPLACED = 10, /* the recorder has run in the place of a thread; value: for how long, in ns, up to now */
 	KIND_NAMED = 0x80, /* beside one of these: value stands for the name of the function */
 	KIND_ARGS = 0x100, /* in a ring: a struct args_event, see site.h */
 	KIND_NAME = 0x200, /* with these two: nothing has happened, the arguments tell the name that name stands for */
@@ -88,7 +89,7 @@ struct task {
 struct loss {
 	__u64 first_ns, last_ns; /* CLOCK_MONOTONIC */
 	__u64 entries, returns;  /* hits count as entries */
-	__u64 sched;             /* records of switches and wakeups */
+	__u64 sched;             /* records of the scheduler */
 	__u64 unused[3];         /* a cache line */
 };
 

@@ -32,7 +32,7 @@ type Options struct {
 	NoTasks   bool   // do not watch what happens to tasks
 	Sched     bool   // record when threads that have had an event leave a CPU, run again and are woken
 	// FollowCalls follows calls from their entry to their return, where conditions are decided at the return: all
-	// sites of functions must be SiteFollowed.
+	// sites of functions must be SiteFollowed. What is written late would come behind rows of the scheduler: there are none.
 	FollowCalls bool
 }
 
@@ -57,6 +57,7 @@ type Objects struct {
 	hits       *ebpf.Map
 	takenOff   *ebpf.Map
 	uncounted  *ebpf.Variable
+	calibrator *ebpf.Variable
 
 	threadsCalls, openCalls, openArgs, dropped *ebpf.Map // nil unless calls are followed
 	uncountedDrops                             *ebpf.Variable
@@ -137,6 +138,8 @@ func Load(o Options) (_ *Objects, err error) {
 			delete(spec.Programs, tp.program)
 		}
 	}
+	displacing := tasks && !o.FollowCalls
+	prepareDisplaced(spec, displacing, cpus)
 	if tasks {
 		if err := spec.Variables[utraceVarEndsTold].Set(uint8(1)); err != nil {
 			return nil, err
@@ -159,6 +162,7 @@ func Load(o Options) (_ *Objects, err error) {
 		hits:          coll.Maps[utraceMapHits],
 		takenOff:      coll.Maps[utraceMapTakenOff],
 		uncounted:     coll.Variables[utraceVarUncounted],
+		calibrator:    coll.Variables[utraceVarCalibratorTgid],
 	}
 	if o.FollowCalls {
 		objs.threadsCalls, objs.openCalls = coll.Maps[utraceMapThreadsCalls], coll.Maps[utraceMapOpenCalls]
@@ -193,6 +197,11 @@ func Load(o Options) (_ *Objects, err error) {
 	}
 	if o.Sched {
 		if err := objs.watchSched(coll); err != nil {
+			return nil, err
+		}
+	}
+	if displacing {
+		if err := objs.watchDisplaced(coll); err != nil {
 			return nil, err
 		}
 	}

@@ -53,7 +53,8 @@ static __always_inline int is_seen(__u32 tid)
 	return word && *word >> (tid & 63) & 1;
 }
 
-static __always_inline void record_sched(struct task_struct *task, __u32 kind, __u64 now, __u64 value)
+/* id: tgid and tid. */
+static __always_inline void record_sched(__u64 id, __u32 kind, __u64 now, __u64 value)
 {
 	__u32 cpu = bpf_get_smp_processor_id(), lap;
 	struct event *event = new_event(cpu, &lap);
@@ -67,8 +68,13 @@ static __always_inline void record_sched(struct task_struct *task, __u32 kind, _
 		}
 		return;
 	}
-	fill(event, 0, now, 0, value, (__u64)task->tgid << 32 | (__u32)task->pid);
+	fill(event, 0, now, 0, value, id);
 	publish(&event->kind, lap | kind);
+}
+
+static __always_inline __u64 id_of(struct task_struct *task)
+{
+	return (__u64)task->tgid << 32 | (__u32)task->pid;
 }
 
 /* Arguments: whether prev was preempted, prev, next. prev_state, which newer kernels add, is what prev wanted, not
@@ -88,9 +94,9 @@ int on_switch(__u64 *args)
 		return 0;
 	now = bpf_ktime_get_ns();
 	if (out)
-		record_sched(prev, KIND_SCHED_OUT, now, preempted ? 0 : prev->__state);
+		record_sched(id_of(prev), KIND_SCHED_OUT, now, preempted ? 0 : prev->__state);
 	if (in)
-		record_sched(next, KIND_SCHED_IN, now, 0);
+		record_sched(id_of(next), KIND_SCHED_IN, now, 0);
 	return 0;
 }
 
@@ -121,7 +127,7 @@ int on_waking(__u64 *args)
 	waker = (__u32)bpf_get_current_pid_tgid();
 	if (in_interrupt())
 		waker |= WAKEUP_IN_INTERRUPT;
-	record_sched(task, KIND_WAKEUP, bpf_ktime_get_ns(), waker);
+	record_sched(id_of(task), KIND_WAKEUP, bpf_ktime_get_ns(), waker);
 	return 0;
 }
 

@@ -10,6 +10,7 @@ enum {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_HASH = 5,
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_RINGBUF = 27,
@@ -188,6 +189,7 @@ static __always_inline void fill(struct event *event, __u32 func, __u64 now, __u
 }
 
 #include "sched.h"
+#include "displaced.h"
 #include "stack.h"
 
 static __always_inline int record(struct pt_regs *regs, __u32 func, __u32 kind, __u64 sp, __u64 value)

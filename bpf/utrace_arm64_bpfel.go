@@ -16,6 +16,8 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	utraceMapDisplaced      = "displaced"
+	utraceMapDisplacedHere  = "displaced_here"
 	utraceMapDropped        = "dropped"
 	utraceMapEntryPlaces    = "entry_places"
 	utraceMapEvents         = "events"
@@ -39,6 +41,7 @@ const (
 	utraceMapTgids          = "tgids"
 	utraceMapThreadsCalls   = "threads_calls"
 	utraceMapToldStacks     = "told_stacks"
+	utraceProgOnDisplacing  = "on_displacing"
 	utraceProgOnExec        = "on_exec"
 	utraceProgOnExecCalls   = "on_exec_calls"
 	utraceProgOnExit        = "on_exit"
@@ -49,6 +52,8 @@ const (
 	utraceProgOnSite        = "on_site"
 	utraceProgOnSwitch      = "on_switch"
 	utraceProgOnWaking      = "on_waking"
+	utraceVarCalibratorTgid = "calibrator_tgid"
+	utraceVarDisplacing     = "displacing"
 	utraceVarEnabled        = "enabled"
 	utraceVarEndsTold       = "ends_told"
 	utraceVarFilterTgids    = "filter_tgids"
@@ -111,6 +116,7 @@ type utraceSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type utraceProgramSpecs struct {
+	OnDisplacing  *ebpf.ProgramSpec `ebpf:"on_displacing"`
 	OnExec        *ebpf.ProgramSpec `ebpf:"on_exec"`
 	OnExecCalls   *ebpf.ProgramSpec `ebpf:"on_exec_calls"`
 	OnExit        *ebpf.ProgramSpec `ebpf:"on_exit"`
@@ -127,35 +133,39 @@ type utraceProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type utraceMapSpecs struct {
-	Dropped      *ebpf.MapSpec `ebpf:"dropped"`
-	EntryPlaces  *ebpf.MapSpec `ebpf:"entry_places"`
-	Events       *ebpf.MapSpec `ebpf:"events"`
-	FuncLosses   *ebpf.MapSpec `ebpf:"func_losses"`
-	Gates        *ebpf.MapSpec `ebpf:"gates"`
-	Hits         *ebpf.MapSpec `ebpf:"hits"`
-	KeptCalls    *ebpf.MapSpec `ebpf:"kept_calls"`
-	Lanes        *ebpf.MapSpec `ebpf:"lanes"`
-	Lives        *ebpf.MapSpec `ebpf:"lives"`
-	Losses       *ebpf.MapSpec `ebpf:"losses"`
-	Names        *ebpf.MapSpec `ebpf:"names"`
-	NoGate       *ebpf.MapSpec `ebpf:"no_gate"`
-	OpenArgs     *ebpf.MapSpec `ebpf:"open_args"`
-	OpenCalls    *ebpf.MapSpec `ebpf:"open_calls"`
-	Rings        *ebpf.MapSpec `ebpf:"rings"`
-	Scratches    *ebpf.MapSpec `ebpf:"scratches"`
-	Seen         *ebpf.MapSpec `ebpf:"seen"`
-	Sites        *ebpf.MapSpec `ebpf:"sites"`
-	TakenOff     *ebpf.MapSpec `ebpf:"taken_off"`
-	Tasks        *ebpf.MapSpec `ebpf:"tasks"`
-	Tgids        *ebpf.MapSpec `ebpf:"tgids"`
-	ThreadsCalls *ebpf.MapSpec `ebpf:"threads_calls"`
-	ToldStacks   *ebpf.MapSpec `ebpf:"told_stacks"`
+	Displaced     *ebpf.MapSpec `ebpf:"displaced"`
+	DisplacedHere *ebpf.MapSpec `ebpf:"displaced_here"`
+	Dropped       *ebpf.MapSpec `ebpf:"dropped"`
+	EntryPlaces   *ebpf.MapSpec `ebpf:"entry_places"`
+	Events        *ebpf.MapSpec `ebpf:"events"`
+	FuncLosses    *ebpf.MapSpec `ebpf:"func_losses"`
+	Gates         *ebpf.MapSpec `ebpf:"gates"`
+	Hits          *ebpf.MapSpec `ebpf:"hits"`
+	KeptCalls     *ebpf.MapSpec `ebpf:"kept_calls"`
+	Lanes         *ebpf.MapSpec `ebpf:"lanes"`
+	Lives         *ebpf.MapSpec `ebpf:"lives"`
+	Losses        *ebpf.MapSpec `ebpf:"losses"`
+	Names         *ebpf.MapSpec `ebpf:"names"`
+	NoGate        *ebpf.MapSpec `ebpf:"no_gate"`
+	OpenArgs      *ebpf.MapSpec `ebpf:"open_args"`
+	OpenCalls     *ebpf.MapSpec `ebpf:"open_calls"`
+	Rings         *ebpf.MapSpec `ebpf:"rings"`
+	Scratches     *ebpf.MapSpec `ebpf:"scratches"`
+	Seen          *ebpf.MapSpec `ebpf:"seen"`
+	Sites         *ebpf.MapSpec `ebpf:"sites"`
+	TakenOff      *ebpf.MapSpec `ebpf:"taken_off"`
+	Tasks         *ebpf.MapSpec `ebpf:"tasks"`
+	Tgids         *ebpf.MapSpec `ebpf:"tgids"`
+	ThreadsCalls  *ebpf.MapSpec `ebpf:"threads_calls"`
+	ToldStacks    *ebpf.MapSpec `ebpf:"told_stacks"`
 }
 
 // utraceVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type utraceVariableSpecs struct {
+	CalibratorTgid *ebpf.VariableSpec `ebpf:"calibrator_tgid"`
+	Displacing     *ebpf.VariableSpec `ebpf:"displacing"`
 	Enabled        *ebpf.VariableSpec `ebpf:"enabled"`
 	EndsTold       *ebpf.VariableSpec `ebpf:"ends_told"`
 	FilterTgids    *ebpf.VariableSpec `ebpf:"filter_tgids"`
@@ -196,33 +206,37 @@ func (o *utraceObjects) Close() error {
 //
 // It can be passed to loadUtraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type utraceMaps struct {
-	Dropped      *ebpf.Map `ebpf:"dropped"`
-	EntryPlaces  *ebpf.Map `ebpf:"entry_places"`
-	Events       *ebpf.Map `ebpf:"events"`
-	FuncLosses   *ebpf.Map `ebpf:"func_losses"`
-	Gates        *ebpf.Map `ebpf:"gates"`
-	Hits         *ebpf.Map `ebpf:"hits"`
-	KeptCalls    *ebpf.Map `ebpf:"kept_calls"`
-	Lanes        *ebpf.Map `ebpf:"lanes"`
-	Lives        *ebpf.Map `ebpf:"lives"`
-	Losses       *ebpf.Map `ebpf:"losses"`
-	Names        *ebpf.Map `ebpf:"names"`
-	NoGate       *ebpf.Map `ebpf:"no_gate"`
-	OpenArgs     *ebpf.Map `ebpf:"open_args"`
-	OpenCalls    *ebpf.Map `ebpf:"open_calls"`
-	Rings        *ebpf.Map `ebpf:"rings"`
-	Scratches    *ebpf.Map `ebpf:"scratches"`
-	Seen         *ebpf.Map `ebpf:"seen"`
-	Sites        *ebpf.Map `ebpf:"sites"`
-	TakenOff     *ebpf.Map `ebpf:"taken_off"`
-	Tasks        *ebpf.Map `ebpf:"tasks"`
-	Tgids        *ebpf.Map `ebpf:"tgids"`
-	ThreadsCalls *ebpf.Map `ebpf:"threads_calls"`
-	ToldStacks   *ebpf.Map `ebpf:"told_stacks"`
+	Displaced     *ebpf.Map `ebpf:"displaced"`
+	DisplacedHere *ebpf.Map `ebpf:"displaced_here"`
+	Dropped       *ebpf.Map `ebpf:"dropped"`
+	EntryPlaces   *ebpf.Map `ebpf:"entry_places"`
+	Events        *ebpf.Map `ebpf:"events"`
+	FuncLosses    *ebpf.Map `ebpf:"func_losses"`
+	Gates         *ebpf.Map `ebpf:"gates"`
+	Hits          *ebpf.Map `ebpf:"hits"`
+	KeptCalls     *ebpf.Map `ebpf:"kept_calls"`
+	Lanes         *ebpf.Map `ebpf:"lanes"`
+	Lives         *ebpf.Map `ebpf:"lives"`
+	Losses        *ebpf.Map `ebpf:"losses"`
+	Names         *ebpf.Map `ebpf:"names"`
+	NoGate        *ebpf.Map `ebpf:"no_gate"`
+	OpenArgs      *ebpf.Map `ebpf:"open_args"`
+	OpenCalls     *ebpf.Map `ebpf:"open_calls"`
+	Rings         *ebpf.Map `ebpf:"rings"`
+	Scratches     *ebpf.Map `ebpf:"scratches"`
+	Seen          *ebpf.Map `ebpf:"seen"`
+	Sites         *ebpf.Map `ebpf:"sites"`
+	TakenOff      *ebpf.Map `ebpf:"taken_off"`
+	Tasks         *ebpf.Map `ebpf:"tasks"`
+	Tgids         *ebpf.Map `ebpf:"tgids"`
+	ThreadsCalls  *ebpf.Map `ebpf:"threads_calls"`
+	ToldStacks    *ebpf.Map `ebpf:"told_stacks"`
 }
 
 func (m *utraceMaps) Close() error {
 	return _UtraceClose(
+		m.Displaced,
+		m.DisplacedHere,
 		m.Dropped,
 		m.EntryPlaces,
 		m.Events,
@@ -253,6 +267,8 @@ func (m *utraceMaps) Close() error {
 //
 // It can be passed to loadUtraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type utraceVariables struct {
+	CalibratorTgid *ebpf.Variable `ebpf:"calibrator_tgid"`
+	Displacing     *ebpf.Variable `ebpf:"displacing"`
 	Enabled        *ebpf.Variable `ebpf:"enabled"`
 	EndsTold       *ebpf.Variable `ebpf:"ends_told"`
 	FilterTgids    *ebpf.Variable `ebpf:"filter_tgids"`
@@ -277,6 +293,7 @@ type utraceVariables struct {
 //
 // It can be passed to loadUtraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type utracePrograms struct {
+	OnDisplacing  *ebpf.Program `ebpf:"on_displacing"`
 	OnExec        *ebpf.Program `ebpf:"on_exec"`
 	OnExecCalls   *ebpf.Program `ebpf:"on_exec_calls"`
 	OnExit        *ebpf.Program `ebpf:"on_exit"`
@@ -291,6 +308,7 @@ type utracePrograms struct {
 
 func (p *utracePrograms) Close() error {
 	return _UtraceClose(
+		p.OnDisplacing,
 		p.OnExec,
 		p.OnExecCalls,
 		p.OnExit,

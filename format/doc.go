@@ -31,6 +31,7 @@
 //	7   SchedIn        it runs again
 //	8   Wakeup         it may run again
 //	9   DroppedReturn  the return of a call that did not meet a condition, see Dropped
+//	10  Displaced      the recorder has run in the thread's place, for value ns up to here
 //
 // From 16 on they are definitions, with the JSON of the struct of that name in info: 16 Module, 17 Func, 18 Process, 19 Thread, 20 Loss,
 // 21 LeftOut, 22 End, 23 TakenOff, 24 Calibration, 25 Dropped, 26 Stack.
@@ -47,7 +48,8 @@
 //
 // The scheduler. With Meta.Sched, rows of the kinds 6, 7 and 8 tell when a thread that has
 // had an event leaves its processor, runs again, and may run again: between 6 and 8 it is blocked, if the value of 6, its
-// state, is not 0; up to 7 it waits for a processor. These rows have func 0 and are not counted as events. Threads with a goroutine
+// state, is not 0; up to 7 it waits for a processor. Without it, too, rows of the kind 10 tell how long the recorder has kept a thread from
+// running. All these rows have func 0 and are not counted as events. Threads with a goroutine
 // or a track have none: the scheduler knows only threads.
 //
 // Definitions. What a number in the columns thread or func stands for is said by

@@ -34,6 +34,9 @@ const (
 	// DroppedReturn is the return of a call that did not meet a condition which is decided at the return; its entry is there
 	// since it contains what did. See Dropped.
 	DroppedReturn Kind = 9
+	// Displaced says that the recorder has run where the thread would have run on. Value is for how long, in ns, up to this
+	// moment. Meanwhile the thread has no events.
+	Displaced Kind = 10
 
 	kindDefinition Kind = 16
 
@@ -65,7 +68,7 @@ func kindNames() map[Kind]string {
 		SchedOut: "sched-out", SchedIn: "sched-in", Wakeup: "wakeup",
 		KindModule: "module", KindFunc: "func", KindProcess: "process", KindThread: "thread", KindLoss: "loss",
 		KindLeftOut: "left-out", KindEnd: "end", KindTakenOff: "taken-off",
-		DroppedReturn: "dropped-return", KindDropped: "dropped",
+		DroppedReturn: "dropped-return", KindDropped: "dropped", Displaced: "displaced",
 		KindCalibration: "calibration", KindStack: "stack",
 	}
 }
@@ -82,7 +85,7 @@ func (k Kind) String() string {
 func (k Kind) IsEvent() bool { return k <= Hit || k == DroppedReturn }
 
 // IsSched reports whether the kind is something that the scheduler did with the thread.
-func (k Kind) IsSched() bool { return k >= SchedOut && k <= Wakeup }
+func (k Kind) IsSched() bool { return k >= SchedOut && k <= Wakeup || k == Displaced }
 
 // IsEntry reports whether the kind begins a call.
 func (k Kind) IsEntry() bool { return k == Entry || k == TailEntry }
@@ -106,7 +109,7 @@ type StackID uint32
 type Event struct {
 	TimeNs uint64 // since Meta.Start.MonoNs
 	SP     uint64 // stack pointer at the function's entry, for returns too; 0 unknown
-	Value  uint64 // of a Return, SchedOut or Wakeup; StackID of an entry; else 0
+	Value  uint64 // of a Return, SchedOut, Wakeup or Displaced; StackID of an entry; else 0
 	Thread ThreadID
 	Func   FuncID // 0 for what the scheduler did
 	CPU    uint16 // of a Wakeup that of the waker

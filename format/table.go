@@ -156,6 +156,9 @@ type Calibration struct {
 	// time, and so the more of it the longer it is in probes.
 	QuietNs     int64 `json:"quiet_ns"`
 	InterruptNs int64 `json:"interrupt_ns"`
+	// DisplacedNs is what it takes from a thread that the recorder runs in its place, beside what a row Displaced says: the interrupt
+	// before, two switches, and the way back. 0 where it was not measured.
+	DisplacedNs int64 `json:"displaced_ns,omitempty"`
 }
 
 // SiteCost is what calls of functions cost whose sites are of some class. An iqr_ns is the distance of the quartiles of

@@ -129,7 +129,7 @@ func (v *validator) events(b *Batch, tables *Tables, clocks []clock) error {
 			continue
 		case e.Kind.IsSched():
 			if b.StackBytes[i] != 0 || e.Func != 0 || len(b.Args(i)) > 0 || e.Kind == SchedIn && e.Value != 0 {
-				return fail("more than a time, a processor and a state or waker")
+				return fail("more than a time, a processor and a value")
 			}
 			v.sched++
 			continue

@@ -30,6 +30,8 @@ const (
 	calibrationCalls = 50
 	// firstCalibrations is how many there are when the recording begins: a reader takes the median of the latest few.
 	firstCalibrations = 5
+	// displacements is how often its process is displaced by a thread of its own each time, while nothing is recorded yet.
+	displacements = 10
 	// unsettled is the part of the calls that does not count: caches and predictors have to learn, and the kernel rewrites a nop
 	// of 5 bytes when it is first hit.
 	unsettled = 0.2
@@ -52,6 +54,7 @@ type calibrator struct {
 	objs     *bpf.Objects
 	attached []probeLink
 	tests    []calibrationTest
+	displace int         // how often the process is displaced each time
 	events   []bpf.Event // scratch
 }
 
@@ -63,7 +66,7 @@ func (r *recording) newCalibrator() (_ *calibrator, err error) {
 	case r.method == bpf.Perf:
 		return nil, errors.New("perf events take too long to detach")
 	}
-	c := &calibrator{cmd: exec.Command(r.cfg.Calibrator[0], r.cfg.Calibrator[1:]...), tests: r.firstTests()}
+	c := &calibrator{cmd: exec.Command(r.cfg.Calibrator[0], r.cfg.Calibrator[1:]...), tests: r.firstTests(), displace: displacements}
 	c.cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1") // no signals in functions that are probed
 	in, err := c.cmd.StdinPipe()
 	if err != nil {
@@ -204,8 +207,9 @@ func (c *calibrator) attach(places []calibrate.Place) error {
 // costs as much as.
 const goStackHigh = 8
 
-// keep leaves out the other tests from now on, unless none would be left.
+// keep leaves out the other tests from now on, unless none would be left, and what takes a moment in which nothing else runs.
 func (c *calibrator) keep(tests []calibrationTest) {
+	c.displace = 0
 	if len(tests) > 0 {
 		c.tests = tests
 	}
@@ -247,17 +251,32 @@ func (c *calibrator) measure() (cal format.Calibration, err error) {
 		}
 	}
 	cal.InterruptNs = max(0, cal.InterruptNs)
+	if c.displace > 0 {
+		done, err := c.ask(calibrate.Request{Displacements: c.displace})
+		if err != nil {
+			return cal, err
+		}
+		cal.DisplacedNs = done.DisplacedNs
+	}
 	return cal, nil
+}
+
+// ask has the process do something.
+func (c *calibrator) ask(req calibrate.Request) (done calibrate.Reply, err error) {
+	if err = c.in.Encode(req); err == nil {
+		err = c.replies.Decode(&done)
+	}
+	if err != nil {
+		err = fmt.Errorf("its process: %w", err)
+	}
+	return done, err
 }
 
 // run has a function called and reads the events of that. It returns how often the process lost its processor.
 func (c *calibrator) run(function, calls int) (switches int64, err error) {
-	if err := c.in.Encode(calibrate.Request{Function: function, Calls: calls}); err != nil {
-		return 0, fmt.Errorf("its process: %w", err)
-	}
-	var done calibrate.Reply
-	if err := c.replies.Decode(&done); err != nil {
-		return 0, fmt.Errorf("its process: %w", err)
+	done, err := c.ask(calibrate.Request{Function: function, Calls: calls})
+	if err != nil {
+		return 0, err
 	}
 	c.events = c.events[:0]
 	take := func(rec []byte) {

@@ -27,6 +27,9 @@ func (r *recording) calibrate() {
 	w := &r.watch
 	var err error
 	if w.calibrator, err = r.newCalibrator(); err == nil {
+		err = r.objs.SetCalibrator(w.calibrator.cmd.Process.Pid)
+	}
+	if err == nil {
 		for range firstCalibrations {
 			var cal format.Calibration
 			if cal, err = w.calibrator.measure(); err != nil {

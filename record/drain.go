@@ -248,6 +248,9 @@ func (d *drainer) releaseEvent(e *heldEvent, before uint64) error {
 		}
 		id = fn.id
 	}
+	if e.Kind == format.Displaced && !d.threads.known(e.TID, e.TimeNs) {
+		return nil // nothing of it is in the trace that could have taken longer
+	}
 	if e.GoID != 0 {
 		e.SP = goStackTop - e.SP
 	}

@@ -179,6 +179,17 @@ func (t *threads) id(pid, tid uint32, goid, ns uint64) format.ThreadID {
 	return id
 }
 
+// known reports whether id has given the thread a number.
+func (t *threads) known(tid uint32, ns uint64) bool {
+	for _, l := range t.ended[tid] {
+		if ns <= l.endNs {
+			return l.defined
+		}
+	}
+	l := t.lives[tid]
+	return l != nil && l.defined
+}
+
 // settle forgets the lives that have ended in this pass.
 func (t *threads) settle() {
 	if len(t.gone) > 0 {

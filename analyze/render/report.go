@@ -61,11 +61,18 @@ func probes(p *analyze.ProbeCost) string {
 	case p.Raw:
 		return "what they took is in the times (--raw)"
 	case !p.Known:
-		return "what they took was not measured: it is in the times"
+		text := "what they took was not measured: it is in the times"
+		if p.Displaced > 0 {
+			text += fmt.Sprintf("; subtracted %s in which the recorder ran in the place of the threads", analyze.FormatDuration(p.Displaced))
+		}
+		return text
 	}
-	text := fmt.Sprintf("took %s, %s of the %s between the first and the last event of each thread; subtracted %s of %s in traced calls",
-		analyze.FormatDuration(p.Hits), percent(p.Hits, p.Traced), analyze.FormatDuration(p.Traced),
-		analyze.FormatDuration(p.Subtracted), analyze.FormatDuration(p.Inside))
+	text := fmt.Sprintf("took %s, %s of the %s between the first and the last event of each thread; ",
+		analyze.FormatDuration(p.Hits), percent(p.Hits, p.Traced), analyze.FormatDuration(p.Traced))
+	if p.Displaced > 0 {
+		text += fmt.Sprintf("the recorder ran in the place of the threads for %s; ", analyze.FormatDuration(p.Displaced))
+	}
+	text += fmt.Sprintf("subtracted %s of %s in traced calls", analyze.FormatDuration(p.Subtracted), analyze.FormatDuration(p.Inside))
 	if p.Dropped > 0 {
 		text += fmt.Sprintf("; of no call the %s of dropped ones", analyze.FormatDuration(p.Dropped))
 	}

@@ -6,7 +6,8 @@
 //
 //  1. Serve says where the functions are, as offsets into the file of the program.
 //  2. The recorder attaches probes there.
-//  3. On each Request, Serve calls a function many times in a row. The records of the probes say what that took.
+//  3. On each Request, Serve calls a function many times in a row. The records of the probes say what that took. Or it
+//     measures what it takes from a thread when another one, such as the recorder's, runs in its place (displace.go).
 //  4. It ends with its input.
 package calibrate
 
@@ -55,16 +56,18 @@ type Place struct {
 	Entry, Return uint64
 }
 
-// Request asks for calls.
+// Request asks for calls, or to be displaced.
 type Request struct {
-	Function int
-	Calls    int
+	Function      int
+	Calls         int
+	Displacements int // instead of calls: how often another thread is to take the place of this one
 }
 
 // Reply tells that they are done.
 type Reply struct {
 	Request
-	Switches int64 // how often the thread lost its processor meanwhile
+	Switches    int64 // how often the thread lost its processor meanwhile
+	DisplacedNs int64 // what a displacement takes, beside the time for which the other thread runs; 0: not known
 }
 
 // maxCalls bounds a Request.
@@ -80,6 +83,7 @@ func call(function uintptr)
 func Serve(r io.Reader, w io.Writer) error {
 	runtime.LockOSThread()
 	debug.SetGCPercent(-1)
+	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0))) // displace needs two
 	maps, err := os.ReadFile("/proc/self/maps")
 	if err != nil {
 		return err
@@ -106,13 +110,19 @@ func Serve(r io.Reader, w io.Writer) error {
 			return fmt.Errorf("read what to call: %w", err)
 		case req.Function < 0 || req.Function >= Functions || req.Calls < 0 || req.Calls > maxCalls:
 			return fmt.Errorf("cannot call function %d %d times", req.Function, req.Calls)
+		case req.Displacements < 0 || req.Displacements > maxDisplacements:
+			return fmt.Errorf("cannot be displaced %d times", req.Displacements)
+		}
+		displaced := int64(0)
+		if req.Displacements > 0 {
+			displaced = displace(req.Displacements)
 		}
 		at := functions[req.Function]
 		before := switches()
 		for range req.Calls {
 			call(at)
 		}
-		if err := out.Encode(Reply{req, switches() - before}); err != nil {
+		if err := out.Encode(Reply{req, switches() - before, displaced}); err != nil {
 			return err
 		}
 	}

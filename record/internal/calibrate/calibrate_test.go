@@ -41,13 +41,20 @@ func TestServe(t *testing.T) {
 			t.Errorf("function %d: %#x is no return instruction", i, ret)
 		}
 	}
+	want := []Request{{Displacements: 10}}
 	for i := range Functions {
+		want = append(want, Request{Function: i, Calls: 10})
+	}
+	for _, req := range want {
 		var done Reply
-		if err := json.NewEncoder(ask).Encode(Request{i, 10}); err != nil {
+		if err := json.NewEncoder(ask).Encode(req); err != nil {
 			t.Fatal(err)
 		}
-		if err := replies.Decode(&done); err != nil || done.Request != (Request{i, 10}) {
+		if err := replies.Decode(&done); err != nil || done.Request != req {
 			t.Fatalf("%+v, %v", done, err)
+		}
+		if done.DisplacedNs < 0 || done.DisplacedNs > 0 && req.Displacements == 0 {
+			t.Errorf("%+v", done)
 		}
 	}
 	ask.Close()
