@@ -277,13 +277,13 @@ func (p *pairer) displace(t *thread, ns uint64) {
 	if p.raw {
 		return
 	}
-	d := int64(min(ns, maxTimeNs)) + p.costs.displacedNs
-	d = max(0, min(d, t.nowNs-t.displacedNs))
+	ran := int64(min(ns, maxTimeNs))
+	took := max(0, min(ran+p.costs.displacedNs, t.nowNs-t.displacedNs))
 	t.displacedNs = t.nowNs
-	p.displacedNs += d
-	p.spend(t, d)
+	p.displacedNs += took
+	p.spend(t, took)
 	if t.sched != nil {
-		t.sched.displace(t.nowNs, d)
+		t.sched.displace(t.nowNs, ran)
 	}
 }
 

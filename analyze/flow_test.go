@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"testing"
 	"time"
@@ -29,11 +30,15 @@ type model struct {
 	orphans uint64
 	costs   [modelFuncs]format.SiteCost
 	outside int64 // cost of hits outside calls
+
+	displaced int64 // by the recorder
 }
 
 const (
 	modelFuncs    = 6
 	modelNoReturn = 5 // the function whose returns are not probed
+
+	modelDisplacedNs = 3
 )
 
 // depth is the stack pointer that a frame counts as: its own, or that of the
@@ -221,19 +226,22 @@ func FuzzPairing(f *testing.F) {
 		l := &latency{opts: &Options{}}
 		p := newPairer(l)
 		p.define(funcs)
-		p.costs.calibrate([]format.Calibration{{Sites: m.costs[:]}})
+		p.costs.calibrate([]format.Calibration{{Sites: m.costs[:], DisplacedNs: modelDisplacedNs}})
 		th := &thread{}
 		var b format.Batch
-		now := int64(0)
+		now, displaced := int64(0), int64(0)
 		for i := 0; i+1 < len(data); i += 2 {
 			fn := uint32(data[i]) % modelFuncs
 			depth := uint32(data[i+1]) % 8
 			delta := uint32(data[i+1]) / 8
-			kind := []format.Kind{format.Entry, format.Return, format.TailEntry, format.Hit, format.Return, format.Entry, format.Pause}[data[i]/modelFuncs%7]
+			kind := []format.Kind{format.Entry, format.Return, format.TailEntry, format.Hit, format.Return, format.Entry, format.Pause, format.Displaced}[data[i]/modelFuncs%8]
 			now += int64(delta)
-			sp := uint64(0)
+			sp, value := uint64(0), uint64(depth)
 			if depth != 0 {
 				sp = -uint64(depth)
+			}
+			if fn == 0 {
+				value = math.MaxUint64 - value
 			}
 			switch kind {
 			case format.Entry, format.TailEntry:
@@ -243,9 +251,17 @@ func FuzzPairing(f *testing.F) {
 			case format.Hit:
 				m.hits[fn]++
 				m.hit(m.costs[fn].EntryNs)
+			case format.Displaced:
+				took := now - displaced
+				if value < math.MaxInt64 {
+					took = min(took, int64(value)+modelDisplacedNs)
+				}
+				displaced = now
+				m.displaced += took
+				m.hit(took)
 			}
 			b.DeltaNs, b.Kind = append(b.DeltaNs, delta), append(b.Kind, uint8(kind))
-			b.Func, b.StackBytes = append(b.Func, fn), append(b.StackBytes, depth)
+			b.Func, b.StackBytes, b.Value = append(b.Func, fn), append(b.StackBytes, depth), append(b.Value, value)
 		}
 		for len(m.stack) > 0 {
 			m.pop(now, Open)
@@ -264,6 +280,9 @@ func FuzzPairing(f *testing.F) {
 		self := time.Duration(0)
 		for fn := range funcs {
 			self += l.of(new(thread), uint32(fn)).Self
+		}
+		if p.displacedNs != m.displaced {
+			t.Errorf("displaced for %d ns, want %d", p.displacedNs, m.displaced)
 		}
 		if p.insideNs != measured || p.correctedNs != corrected || int64(self) != corrected || p.hitNs != m.all() {
 			t.Errorf("outermost calls of %d ns, corrected %d, self times %d, all hits %d; want %d, %d, %d, %d",

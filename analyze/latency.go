@@ -215,8 +215,8 @@ func (l *latency) leaveWaits(t *thread, f *frame, state State) {
 	inner := t.sched.frames[len(t.sched.frames)-1].inner
 	if state == Complete && l.opts.selects(t, f, state) {
 		total, self := t.sched.waits()
-		inner = total
-		l.of(t, f.group).SelfWaits.Add(self)
+		inner = total.within(time.Duration(f.durationNs(t)))
+		l.of(t, f.group).SelfWaits.Add(self.within(time.Duration(f.selfNs(t))))
 	}
 	switch {
 	case inner == Waits{}:

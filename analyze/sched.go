@@ -26,6 +26,18 @@ func (w Waits) minus(other Waits) Waits {
 	return Waits{w.Runnable - other.Runnable, w.Blocked - other.Blocked, w.Unknown - other.Unknown}
 }
 
+// within returns the waits of a time from which something was subtracted that may have been part of them: no more than it, and
+// what is not known gives way first.
+func (w Waits) within(d time.Duration) Waits {
+	over := w.sum() - d
+	for _, part := range []*time.Duration{&w.Unknown, &w.Runnable, &w.Blocked} {
+		less := min(max(0, over), *part)
+		*part -= less
+		over -= less
+	}
+	return w
+}
+
 func (w Waits) sum() time.Duration { return w.Runnable + w.Blocked + w.Unknown }
 
 // CPU returns what is left of the time for a processor.
@@ -123,11 +135,9 @@ func (s *sched) row(nowNs int64, kind format.Kind, value uint64) *Wait {
 	return nil
 }
 
-// displace leaves out of a wait that is not over how long the recorder was what the thread waited for.
+// displace leaves out of the stretch that is not over how long the recorder was what the thread waited for.
 func (s *sched) displace(nowNs, ns int64) {
-	if s.off && !s.blocked {
-		s.sinceNs = min(s.sinceNs+ns, nowNs)
-	}
+	s.sinceNs = min(s.sinceNs+ns, nowNs)
 }
 
 // in ends a wait. Only the last wakeup before it counts: one that came before the thread was off may have been for
