@@ -271,7 +271,9 @@ func FuzzPairing(f *testing.F) {
 		p.process(th, &b, half, len(b.Kind))
 		p.finish(th)
 		for fn, want := range m.stats() {
-			got := *l.of(new(thread), uint32(fn))
+			s := l.of(new(thread), uint32(fn))
+			s.settle()
+			got := s.Stats
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("function %d: got %s, want %s", fn, figures(&got), figures(&want))
 			}

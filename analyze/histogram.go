@@ -26,7 +26,10 @@ type Histogram struct {
 }
 
 // Add counts a duration. Negative ones count as 0.
-func (h *Histogram) Add(d time.Duration) {
+func (h *Histogram) Add(d time.Duration) { h.place(h.note(d)) }
+
+// note is the part of Add that needs no buckets. What it returns must be given to place.
+func (h *Histogram) note(d time.Duration) int64 {
 	v := max(int64(d), 0)
 	if h.count == 0 || v < h.min {
 		h.min = v
@@ -34,6 +37,11 @@ func (h *Histogram) Add(d time.Duration) {
 	h.max = max(h.max, v)
 	h.count++
 	h.sum += v
+	return v
+}
+
+// place counts a duration in its bucket.
+func (h *Histogram) place(v int64) {
 	// Pages 0 and 1 are exact (0..63 and 64..127); page p holds the values of
 	// 6+p bits, of which the upper 7 select the bucket.
 	page, bucket := 0, uint64(v)

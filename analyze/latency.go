@@ -79,19 +79,43 @@ func (s *Stats) drop(d *format.Dropped) {
 
 // latency is the view that sums up the calls of each function.
 type latency struct {
-	opts    *Options
-	matches []bool // by function: whether it is selected
-	groups  *grouping
-	checks  []*errorCheck // by function, nil for those whose calls cannot fail
-	stats   []*callStats  // by group, nil for those never called
-	tooDeep uint64        // incomplete calls that the kernel's limit explains
+	opts     *Options
+	matches  []bool // by function: whether it is selected
+	groups   *grouping
+	checks   []*errorCheck // by function, nil for those whose calls cannot fail
+	stats    []*callStats  // by group, nil for those never called
+	thread   *thread       // the latest, and its program
+	program  *Program
+	programs map[Program]*Program
+	tooDeep  uint64 // incomplete calls that the kernel's limit explains
 }
 
-// callStats are the figures of a group, and the programs that called it.
+// callStats are the figures of a group, and the programs that called it. What each call needs comes first.
 type callStats struct {
+	last   *Program  // that called it
+	recent [14]int64 // durations, numRecent of them, that are in no bucket of Durations yet
+	// numRecent is full when there is no room: the buckets are in no cache most often, and that of several
+	// durations at a time come sooner than one by one.
+	numRecent int
 	Stats
-	last     *thread
-	programs map[Program]bool
+	programs map[*Program]bool
+}
+
+// add takes in the duration of a call.
+func (s *callStats) add(d time.Duration) {
+	s.recent[s.numRecent] = s.Durations.note(d)
+	s.numRecent++
+	if s.numRecent == len(s.recent) {
+		s.settle()
+	}
+}
+
+// settle completes Durations.
+func (s *callStats) settle() {
+	for _, v := range s.recent[:s.numRecent] {
+		s.Durations.place(v)
+	}
+	s.numRecent = 0
 }
 
 func (l *latency) define(funcs []format.Func) {
@@ -109,20 +133,37 @@ func (l *latency) grow(n int) {
 	}
 }
 
-func (l *latency) of(t *thread, group uint32) *Stats {
+func (l *latency) of(t *thread, group uint32) *callStats {
 	if int(group) >= len(l.stats) {
 		l.grow(l.groups.count(0))
 	}
+	if t != l.thread {
+		l.thread, l.program = t, l.programOf(t)
+	}
 	s := l.stats[group]
 	if s == nil {
-		s = &callStats{programs: map[Program]bool{}}
+		s = &callStats{programs: map[*Program]bool{}}
 		l.stats[group] = s
 	}
-	if s.last != t {
-		s.last = t
-		s.programs[Program{t.info.PID, t.process}] = true
+	if s.last != l.program {
+		s.last = l.program
+		s.programs[l.program] = true
 	}
-	return &s.Stats
+	return s
+}
+
+// programOf returns the program of a thread, always the same pointer for the same one.
+func (l *latency) programOf(t *thread) *Program {
+	p := Program{t.info.PID, t.process}
+	known := l.programs[p]
+	if known == nil {
+		if l.programs == nil {
+			l.programs = map[Program]*Program{}
+		}
+		known = &p
+		l.programs[p] = known
+	}
+	return known
 }
 
 // enter keeps in node what an errorCheck decides at the entry.
@@ -183,7 +224,7 @@ func (l *latency) count(t *thread, f *frame, state State) {
 				s.Uncertain++
 				s.UncertainTime += time.Duration(inner)
 			} else {
-				s.Durations.Add(time.Duration(inner))
+				s.add(time.Duration(inner))
 				s.Subtracted += time.Duration(f.measuredNs(t) - inner)
 			}
 			s.Self += time.Duration(f.selfNs(t))

@@ -1,7 +1,6 @@
 package analyze
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -87,12 +86,15 @@ func report(paths []string, opts Options) (*Result, []part, error) {
 				if !src.meta.Sched {
 					s.Waits, s.SelfWaits = Waits{Unknown: s.Total}, Waits{Unknown: s.Self}
 				}
+				s.settle()
 				r := row(g.fn, g.value)
 				p.rows[g.fn] = int32(index[rowKey{fns.add(f, src.tables.Modules), g.value}])
 				r.Stats.Merge(&s.Stats)
 				part := max(resolution[costClass{f.EntryClass, f.ReturnClass}], minUnresolved)
 				r.unresolved += time.Duration(part * float64(s.Subtracted))
-				r.Programs = slices.AppendSeq(r.Programs, maps.Keys(s.programs))
+				for program := range s.programs {
+					r.Programs = append(r.Programs, *program)
+				}
 				if off := offs.of(g.fn, f); off != nil && r.TakenOff == 0 {
 					r.TakenOff = max(1, time.Duration(min(off.TimeNs, maxTimeNs)))
 				}
