@@ -28,6 +28,16 @@ func (o *Objects) watchDisplaced(coll *ebpf.Collection) error {
 	return nil
 }
 
+// FindGoroutines has displaced goroutines told by their numbers, which are at an offset in the runtime's struct g. Of programs
+// with several offsets those with the first one count.
+func (o *Objects) FindGoroutines(goid uint16) error {
+	var known uint32
+	if err := o.displacedGoid.Get(&known); err != nil || known != 0 {
+		return err
+	}
+	return o.displacedGoid.Set(uint32(goid))
+}
+
 // SetCalibrator says which process belongs to the recorder, beside this one.
 func (o *Objects) SetCalibrator(tgid int) error {
 	return o.calibrator.Set(uint32(tgid))

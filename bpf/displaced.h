@@ -6,8 +6,13 @@
 /* The process that measures costs, which belongs to the recorder; 0 for none. */
 volatile __u32 calibrator_tgid;
 
+/* Where Go programs that are recorded have goid in the runtime's struct g, 0 for nowhere. Of a program for which that is wrong, the
+ * number that is found there is of no goroutine that is known to the recorder. */
+volatile __u32 displaced_goid;
+
 struct displaced {
 	__u64 since_ns; /* CLOCK_MONOTONIC */
+	__u64 goid;     /* 0 for none */
 	__u32 tgid;
 };
 
@@ -40,20 +45,42 @@ static __always_inline int is_ours(struct task_struct *task)
 /* Notes that the recorder takes the place of a thread. */
 static __always_inline void begin_displaced(struct task_struct *task)
 {
-	__u32 zero = 0, tid = task->pid, *here = bpf_map_lookup_elem(&displaced_here, &zero);
+	__u32 zero = 0, tid = task->pid, offset = displaced_goid, *here = bpf_map_lookup_elem(&displaced_here, &zero);
 	struct displaced d = {.since_ns = bpf_ktime_get_ns(), .tgid = task->tgid};
+	__u64 below;
 
+	if (offset) /* task is current still, and its memory in place */
+		d.goid = goroutine((struct pt_regs *)bpf_task_pt_regs(task), offset, &below);
 	if (!here || bpf_map_update_elem(&displaced, &tid, &d, BPF_NOEXIST))
 		return;
 	*here = tid;
 	__sync_fetch_and_add(&displacing, 1);
 }
 
+/* The same as record_sched, of a goroutine. */
+static __always_inline void record_sched_go(__u64 id, __u32 kind, __u64 now, __u64 value, __u64 goid)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	void *ring = bpf_map_lookup_elem(&rings, &cpu);
+	struct go_event *go = 0;
+
+	if (ring)
+		go = bpf_ringbuf_reserve(ring, sizeof(*go), 0);
+	if (!go) {
+		lose_sched(cpu, now);
+		return;
+	}
+	fill(&go->event, 0, now, 0, value, id);
+	go->event.kind = kind;
+	go->goid = goid;
+	bpf_ringbuf_submit(go, BPF_RB_NO_WAKEUP);
+}
+
 /* Records for how long it did so, if it did. */
 static __always_inline void end_displaced(__u32 tid)
 {
 	struct displaced *found = bpf_map_lookup_elem(&displaced, &tid), d;
-	__u64 now;
+	__u64 now, id;
 
 	if (!found)
 		return;
@@ -62,7 +89,11 @@ static __always_inline void end_displaced(__u32 tid)
 		return;
 	__sync_fetch_and_sub(&displacing, 1);
 	now = bpf_ktime_get_ns();
-	record_sched((__u64)d.tgid << 32 | tid, KIND_DISPLACED, now, now - d.since_ns);
+	id = (__u64)d.tgid << 32 | tid;
+	if (d.goid)
+		record_sched_go(id, KIND_DISPLACED, now, now - d.since_ns, d.goid);
+	else
+		record_sched(id, KIND_DISPLACED, now, now - d.since_ns);
 }
 
 /* It ends when the recorder leaves the CPU, whoever runs there then, or the thread runs elsewhere.

@@ -47,17 +47,17 @@ type Objects struct {
 	Losses *Losses
 	Tasks  *Ring // what happens to recorded processes, see Task; nil where the kernel does not tell
 
-	tgids      *ebpf.Map
-	funcLosses *ebpf.Map
-	enabled    *ebpf.Variable
-	unfollowed *ebpf.Variable
-	lostTasks  *ebpf.Variable
-	sites      *ebpf.Map
-	numSites   uint32
-	hits       *ebpf.Map
-	takenOff   *ebpf.Map
-	uncounted  *ebpf.Variable
-	calibrator *ebpf.Variable
+	tgids                     *ebpf.Map
+	funcLosses                *ebpf.Map
+	enabled                   *ebpf.Variable
+	unfollowed                *ebpf.Variable
+	lostTasks                 *ebpf.Variable
+	sites                     *ebpf.Map
+	numSites                  uint32
+	hits                      *ebpf.Map
+	takenOff                  *ebpf.Map
+	uncounted                 *ebpf.Variable
+	calibrator, displacedGoid *ebpf.Variable
 
 	threadsCalls, openCalls, openArgs, dropped *ebpf.Map // nil unless calls are followed
 	uncountedDrops                             *ebpf.Variable
@@ -163,6 +163,7 @@ func Load(o Options) (_ *Objects, err error) {
 		takenOff:      coll.Maps[utraceMapTakenOff],
 		uncounted:     coll.Variables[utraceVarUncounted],
 		calibrator:    coll.Variables[utraceVarCalibratorTgid],
+		displacedGoid: coll.Variables[utraceVarDisplacedGoid],
 	}
 	if o.FollowCalls {
 		objs.threadsCalls, objs.openCalls = coll.Maps[utraceMapThreadsCalls], coll.Maps[utraceMapOpenCalls]

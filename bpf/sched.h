@@ -53,6 +53,16 @@ static __always_inline int is_seen(__u32 tid)
 	return word && *word >> (tid & 63) & 1;
 }
 
+static __always_inline void lose_sched(__u32 cpu, __u64 now)
+{
+	struct loss *loss = bpf_map_lookup_elem(&losses, &cpu);
+
+	if (!loss)
+		return;
+	count_time(loss, now);
+	__sync_fetch_and_add(&loss->sched, 1);
+}
+
 /* id: tgid and tid. */
 static __always_inline void record_sched(__u64 id, __u32 kind, __u64 now, __u64 value)
 {
@@ -60,12 +70,7 @@ static __always_inline void record_sched(__u64 id, __u32 kind, __u64 now, __u64 
 	struct event *event = new_event(cpu, &lap);
 
 	if (!event) {
-		struct loss *loss = bpf_map_lookup_elem(&losses, &cpu);
-
-		if (loss) {
-			count_time(loss, now);
-			__sync_fetch_and_add(&loss->sched, 1);
-		}
+		lose_sched(cpu, now);
 		return;
 	}
 	fill(event, 0, now, 0, value, id);

@@ -189,7 +189,6 @@ static __always_inline void fill(struct event *event, __u32 func, __u64 now, __u
 }
 
 #include "sched.h"
-#include "displaced.h"
 #include "stack.h"
 
 static __always_inline int record(struct pt_regs *regs, __u32 func, __u32 kind, __u64 sp, __u64 value)
@@ -264,6 +263,8 @@ static __always_inline __u64 goroutine(struct pt_regs *regs, __u32 goid_offset, 
 	*below = stack.hi - sp;
 	return goid;
 }
+
+#include "displaced.h"
 
 /* How a function is entered. A caller that jumped there has left its own return address, which
  * its return probe has replaced by that of the kernel's trampoline: the first byte of a page (xol_area in kernel/events/uprobes.c).

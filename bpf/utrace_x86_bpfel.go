@@ -53,6 +53,7 @@ const (
 	utraceProgOnSwitch      = "on_switch"
 	utraceProgOnWaking      = "on_waking"
 	utraceVarCalibratorTgid = "calibrator_tgid"
+	utraceVarDisplacedGoid  = "displaced_goid"
 	utraceVarDisplacing     = "displacing"
 	utraceVarEnabled        = "enabled"
 	utraceVarEndsTold       = "ends_told"
@@ -165,6 +166,7 @@ type utraceMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type utraceVariableSpecs struct {
 	CalibratorTgid *ebpf.VariableSpec `ebpf:"calibrator_tgid"`
+	DisplacedGoid  *ebpf.VariableSpec `ebpf:"displaced_goid"`
 	Displacing     *ebpf.VariableSpec `ebpf:"displacing"`
 	Enabled        *ebpf.VariableSpec `ebpf:"enabled"`
 	EndsTold       *ebpf.VariableSpec `ebpf:"ends_told"`
@@ -268,6 +270,7 @@ func (m *utraceMaps) Close() error {
 // It can be passed to loadUtraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type utraceVariables struct {
 	CalibratorTgid *ebpf.Variable `ebpf:"calibrator_tgid"`
+	DisplacedGoid  *ebpf.Variable `ebpf:"displaced_goid"`
 	Displacing     *ebpf.Variable `ebpf:"displacing"`
 	Enabled        *ebpf.Variable `ebpf:"enabled"`
 	EndsTold       *ebpf.Variable `ebpf:"ends_told"`

@@ -49,8 +49,8 @@
 // The scheduler. With Meta.Sched, rows of the kinds 6, 7 and 8 tell when a thread that has
 // had an event leaves its processor, runs again, and may run again: between 6 and 8 it is blocked, if the value of 6, its
 // state, is not 0; up to 7 it waits for a processor. Without it, too, rows of the kind 10 tell how long the recorder has kept a thread from
-// running. All these rows have func 0 and are not counted as events. Threads with a goroutine
-// or a track have none: the scheduler knows only threads.
+// running, or a goroutine. All these rows have func 0 and are not counted as events. Threads with a goroutine
+// or a track have none of the others: the scheduler knows only threads.
 //
 // Definitions. What a number in the columns thread or func stands for is said by
 // a Thread or Func, in an earlier batch: the number is in the column itself and in value. Modules and Stacks are numbered by value alone.

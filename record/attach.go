@@ -91,6 +91,11 @@ func attach(objs *bpf.Objects, method bpf.Method, m *PlannedModule, pids []int, 
 	if err != nil {
 		return links{}, refused{}, err
 	}
+	if m.Goid != 0 {
+		if err := objs.FindGoroutines(m.Goid); err != nil {
+			return links{}, refused{}, err
+		}
+	}
 	var entries, trampolines, returns, early, statics, raised []site
 	for i, fn := range m.Funcs {
 		id := m.first + format.FuncID(i)

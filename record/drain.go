@@ -248,10 +248,10 @@ func (d *drainer) releaseEvent(e *heldEvent, before uint64) error {
 		}
 		id = fn.id
 	}
-	if e.Kind == format.Displaced && !d.threads.known(e.TID, e.TimeNs) {
+	if e.Kind == format.Displaced && !d.threads.known(e.PID, e.TID, e.GoID, e.TimeNs) {
 		return nil // nothing of it is in the trace that could have taken longer
 	}
-	if e.GoID != 0 {
+	if e.GoID != 0 && !e.Kind.IsSched() {
 		e.SP = goStackTop - e.SP
 	}
 	if e.Kind.IsEntry() {

@@ -179,8 +179,11 @@ func (t *threads) id(pid, tid uint32, goid, ns uint64) format.ThreadID {
 	return id
 }
 
-// known reports whether id has given the thread a number.
-func (t *threads) known(tid uint32, ns uint64) bool {
+// known reports whether id has given the thread, or the goroutine, a number.
+func (t *threads) known(pid, tid uint32, goid, ns uint64) bool {
+	if goid != 0 {
+		return t.routines[goKey{pid: pid, goid: goid}] != nil
+	}
 	for _, l := range t.ended[tid] {
 		if ns <= l.endNs {
 			return l.defined

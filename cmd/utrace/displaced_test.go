@@ -21,42 +21,17 @@ import (
 // processor. It is neither time of the calls around nor time that these waited; and it stays, if the times are to be as measured.
 func TestDisplaced(t *testing.T) {
 	needKernel(t)
-	needTool(t, "bpftrace")
-	taskset, err := exec.LookPath("taskset")
-	if err != nil {
-		t.Skip(err)
-	}
 	program := target(t, "compensation.c", "-O1")
-	dir := t.TempDir()
-	trace, output := filepath.Join(dir, "trace.arrow"), filepath.Join(dir, "bpftrace")
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
 	steps, err := exec.Command(program).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	own := filepath.Join(dir, "utrace-own") // other recorders may run
-	if err := os.Link(utracePath, own); err != nil {
-		t.Fatal(err)
+	want := recordDisplaced(t, trace, []string{"--sched", "-e", program + ":push_*"}, program, "push", "1", "20", strings.TrimSpace(string(steps)))
+	ran := displacedNs(t, trace)
+	if ran < want*9/10 || ran > want*11/10 {
+		t.Errorf("the recorder ran for %d ns, by bpftrace for %d", ran, want)
 	}
-	comm, recorder := filepath.Base(program), filepath.Base(own)
-	script := fmt.Sprintf(`tracepoint:sched:sched_switch /@since[cpu] && args->prev_comm == %[2]q && args->next_comm != %[2]q/ {
-	@ran += nsecs - @since[cpu]; @since[cpu] = 0;
-}
-tracepoint:sched:sched_switch /args->prev_comm == %[1]q && args->next_comm == %[2]q && args->prev_state == 0/ { @since[cpu] = nsecs; }`, comm, recorder)
-	record := strings.Join([]string{taskset, "-c", "0", own, "record", "--sched", "--force", "--no-follow", "-o", trace, "-e", program + ":push_*",
-		"--", program, "push", "1", "20", strings.TrimSpace(string(steps))}, " ")
-	if out, err := exec.Command("bpftrace", "-o", output, "-e", script, "-c", record).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	text, err := os.ReadFile(output)
-	if err != nil {
-		t.Fatal(err)
-	}
-	match := regexp.MustCompile(`@ran: (\d+)`).FindSubmatch(text)
-	if match == nil {
-		t.Fatalf("bpftrace says %s", text)
-	}
-	want, _ := strconv.ParseInt(string(match[1]), 10, 64)
-	validate(t, trace)
 
 	outermost := func(args ...string) (runnable, recorder int64) {
 		text, stderr, status := utrace(t, append(append([]string{"analyze", "--json", "--function", "push_o*"}, args...), trace)...)
@@ -81,14 +56,64 @@ tracepoint:sched:sched_switch /args->prev_comm == %[1]q && args->next_comm == %[
 	}
 	measured, none := outermost("--raw")
 	left, took := outermost()
-	ran := displacedNs(t, trace)
 	t.Logf("the recorder ran for %d ns, by bpftrace for %d, which took %d; of %d ns that calls waited %d are left", ran, want, took, measured, left)
-	if ran < want*9/10 || ran > want*11/10 {
-		t.Errorf("the recorder ran for %d ns, by bpftrace for %d", ran, want)
-	}
 	if took < ran || none != 0 || measured-left > ran || measured-left < ran/4 {
 		t.Errorf("of %d ns it took %d, by the raw figures %d; calls waited for %d ns, of which %d are left", ran, took, none, measured, left)
 	}
+}
+
+// The same of goroutines: it is told of the one that ran, if that has called something.
+func TestDisplacedGoroutines(t *testing.T) {
+	needKernel(t)
+	dir := t.TempDir()
+	program, trace := filepath.Join(dir, "busy"), filepath.Join(dir, "trace.arrow")
+	runTool(t, "go", "build", "-o", program, "../../testdata/targets/busy/main.go")
+	want := recordDisplaced(t, trace, []string{"-e", "main.compute"}, program, "5000")
+	ran := displacedNs(t, trace)
+	t.Logf("the recorder ran for %d ns, by bpftrace for %d", ran, want)
+	if ran < want*8/10 || ran > want*11/10 {
+		t.Errorf("the recorder ran for %d ns, by bpftrace for %d", ran, want)
+	}
+}
+
+// recordDisplaced records a program on one processor, and returns for how long, as bpftrace says, the recorder ran there in its
+// place, in ns.
+func recordDisplaced(t *testing.T, trace string, args []string, program ...string) (ns int64) {
+	t.Helper()
+	needTool(t, "bpftrace")
+	taskset, err := exec.LookPath("taskset")
+	if err != nil {
+		t.Skip(err)
+	}
+	dir := t.TempDir()
+	own := filepath.Join(dir, "utrace-own") // other recorders may run
+	if err := os.Link(utracePath, own); err != nil {
+		t.Fatal(err)
+	}
+	script := fmt.Sprintf(`tracepoint:sched:sched_switch /@since[cpu] && args->prev_comm == %[2]q && args->next_comm != %[2]q/ {
+	@ran += nsecs - @since[cpu]; @since[cpu] = 0;
+}
+tracepoint:sched:sched_switch /args->prev_comm == %[1]q && args->next_comm == %[2]q && args->prev_state == 0/ { @since[cpu] = nsecs; }`,
+		filepath.Base(program[0]), filepath.Base(own))
+	command := append(append([]string{taskset, "-c", "0", own, "record", "--force", "--no-follow", "-o", trace}, args...), append([]string{"--"}, program...)...)
+	output := filepath.Join(dir, "bpftrace")
+	if out, err := exec.Command("bpftrace", "-o", output, "-e", script, "-c", strings.Join(command, " ")).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	text, err := os.ReadFile(output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	match := regexp.MustCompile(`@ran: (\d+)`).FindSubmatch(text)
+	if match == nil {
+		t.Fatalf("bpftrace says %s", text)
+	}
+	validate(t, trace)
+	ns, err = strconv.ParseInt(string(match[1]), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ns
 }
 
 // displacedNs is the sum of what a trace says.
