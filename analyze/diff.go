@@ -78,6 +78,11 @@ func (c *Change) Significant() bool {
 	return false
 }
 
+// BelowResolution reports whether a function's calls are, on either side, shorter than what is known of its probes' cost.
+func (c *Change) BelowResolution() bool {
+	return c.Old != nil && c.Old.BelowResolution || c.New != nil && c.New.BelowResolution
+}
+
 // Comparison is what changed from some traces to others. The same traces give the same Comparison. Significant
 // changes come first, then those on one side only; within them, the larger change of self time.
 type Comparison struct {
@@ -173,13 +178,14 @@ func (c *Comparison) tests(ch *Change, before, after *side, p pair) []test {
 		if c.ByRuns {
 			sizes = []int{numSlices}
 		}
+		unresolved := c.unresolved(ch, m)
 		for _, size := range sizes {
 			up := t.log > 0
 			n := before.noiseOf(p.old, m, size, up).plus(after.noiseOf(p.new, m, size, !up))
 			if n.freedom == 0 {
 				break
 			}
-			t.noise = append(t.noise, n)
+			t.noise = append(t.noise, n.plus(unresolved))
 		}
 		if len(t.noise) > 0 {
 			tests = append(tests, t)
@@ -189,10 +195,28 @@ func (c *Comparison) tests(ch *Change, before, after *side, p pair) []test {
 		oldLog, oldNoise := before.logMax(p.old)
 		newLog, newNoise := after.logMax(p.new)
 		if n := oldNoise.plus(newNoise); n.freedom > 0 {
-			tests = append(tests, test{delta: &ch.Deltas[Max], log: newLog - oldLog, noise: []noise{n}})
+			tests = append(tests, test{delta: &ch.Deltas[Max], log: newLog - oldLog, noise: []noise{n.plus(c.unresolved(ch, Max))}})
 		}
 	}
 	return tests
+}
+
+// unresolved is the noise of a change by what was subtracted and is not resolved. It may be wrong by the same all along, so
+// neither slices nor runs show it.
+func (c *Comparison) unresolved(ch *Change, m Metric) noise {
+	d := &ch.Deltas[m]
+	return noiseOfDifference(d.Old, d.New, m.unresolved(ch.Old, len(c.Old.Files)), m.unresolved(ch.New, len(c.New.Files)))
+}
+
+// unresolved is the part of the metric of a row of so many traces that is not resolved.
+func (m Metric) unresolved(r *Row, traces int) float64 {
+	switch m {
+	case Calls:
+		return 0
+	case Total, Self:
+		return float64(r.unresolved) / float64(traces)
+	}
+	return float64(r.unresolved) / float64(max(1, r.Durations.Count()))
 }
 
 // comparable reports whether a metric of a function means the same on both sides, and the traces show how it varies.

@@ -24,6 +24,9 @@ type workload struct {
 	factor func(fn int) float64 // how much longer than it should a function takes; nil for all alike
 	seed   uint64
 	keep   time.Duration // shorter calls are dropped, as by --slower-than
+	lasts  []float64     // ns that a call of each function takes at least; nil for 10 us of the first, 20 of the second …
+	inside int64         // ns by which probes make each call longer, as calibrated; 0 for not known
+	probes float64       // the same, in truth
 }
 
 func (wl *workload) write(t *testing.T, name string) string {
@@ -40,7 +43,12 @@ func (wl *workload) write(t *testing.T, name string) string {
 	}
 	m := w.AddModule(format.Module{Path: "/bin/app"})
 	for i := range wl.funcs {
-		w.AddFunc(format.Func{Name: fmt.Sprint("f", i), Module: m, Addr: uint64(i)})
+		w.AddFunc(format.Func{Name: fmt.Sprint("f", i), Module: m, Addr: uint64(i), EntryClass: "nop5", ReturnClass: "trampoline"})
+	}
+	if wl.inside > 0 {
+		w.AddCalibration(format.Calibration{Sites: []format.SiteCost{
+			{Entry: "nop5", Return: "trampoline", EntryNs: wl.inside, InsideNs: wl.inside, CallNs: wl.inside},
+		}})
 	}
 	w.AddThread(format.Thread{PID: 1, TID: 1})
 	rng := rand.New(rand.NewPCG(wl.seed, 1))
@@ -54,10 +62,15 @@ func (wl *workload) write(t *testing.T, name string) string {
 	dropped := make([]format.Dropped, wl.funcs)
 	for range wl.rounds {
 		for fn := range wl.funcs {
-			d := float64(10_000*(fn+1)) * (1 + 0.1*rng.ExpFloat64())
+			d := float64(10_000 * (fn + 1))
+			if wl.lasts != nil {
+				d = wl.lasts[fn]
+			}
+			d *= 1 + 0.1*rng.ExpFloat64()
 			if wl.factor != nil {
 				d *= wl.factor(fn)
 			}
+			d += wl.probes
 			if d < float64(wl.keep) {
 				now += d
 				sum := &dropped[fn]
@@ -137,6 +150,39 @@ func TestDiffFindsWhatChanged(t *testing.T) {
 				t.Errorf("shift %v, want %v", shift, c.shift)
 			}
 		})
+	}
+}
+
+// What is left of short calls follows the error of what was subtracted. Only a change that is more than that error may be
+// counts, but that one does.
+func TestDiffOfShortCalls(t *testing.T) {
+	lasts := []float64{200, 400, 20_000, 50_000, 100_000}
+	runs := func(seed uint64, inside int64, factor func(int) float64, n int) (paths []string) {
+		for i := range n {
+			wl := workload{funcs: len(lasts), rounds: 500, seed: seed + uint64(i), lasts: lasts, probes: 1500, inside: inside, factor: factor}
+			paths = append(paths, wl.write(t, fmt.Sprint(i)))
+		}
+		return paths
+	}
+	for _, c := range []struct {
+		factor func(int) float64
+		want   []string
+	}{
+		{nil, nil},
+		{slower(3, 1.25), []string{"f3"}},
+		{slower(1, 10), []string{"f1"}},
+	} {
+		for _, n := range []int{1, 3} {
+			got := diff(t, runs(1, 1500, nil, n), runs(10, 1440, c.factor, n))
+			if names := significantNames(got); !slices.Equal(names, c.want) {
+				t.Errorf("%d a side: significant: %v, want %v", n, names, c.want)
+			}
+			for i := range got.Changes {
+				if ch := &got.Changes[i]; ch.BelowResolution() != (ch.Name == "f0") {
+					t.Errorf("%s is below what can be resolved: %v", ch.Name, ch.BelowResolution())
+				}
+			}
+		}
 	}
 }
 

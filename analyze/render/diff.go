@@ -103,9 +103,17 @@ func diffTable(w io.Writer, changes []analyze.Change) {
 		if i == 0 {
 			fmt.Fprintln(w, "  Function")
 		} else {
-			fmt.Fprintln(w, " ", changes[i-1].Label)
+			fmt.Fprintln(w, " ", diffLabel(&changes[i-1]))
 		}
 	}
+}
+
+// diffLabel is the name of a function with what is to be known of its figures.
+func diffLabel(ch *analyze.Change) string {
+	if ch.BelowResolution() {
+		return "~" + ch.Label
+	}
+	return ch.Label
 }
 
 // hasMetric reports whether a function has calls that a metric is of.
@@ -174,13 +182,14 @@ type jsonDiffSide struct {
 }
 
 type jsonChange struct {
-	Name        string               `json:"name"`
-	Module      string               `json:"module"`
-	File        string               `json:"file"`
-	Line        int                  `json:"line"`
-	State       string               `json:"state"` // both, new or gone
-	Significant bool                 `json:"significant"`
-	Metrics     map[string]jsonDelta `json:"metrics"`
+	Name            string               `json:"name"`
+	Module          string               `json:"module"`
+	File            string               `json:"file"`
+	Line            int                  `json:"line"`
+	State           string               `json:"state"` // both, new or gone
+	Significant     bool                 `json:"significant"`
+	BelowResolution bool                 `json:"below_resolution"` // on either side
+	Metrics         map[string]jsonDelta `json:"metrics"`
 }
 
 type jsonDelta struct {
@@ -220,7 +229,7 @@ func DiffJSON(w io.Writer, c *analyze.Comparison, verdicts []Verdict) error {
 		ch := &c.Changes[i]
 		f := jsonChange{
 			Name: ch.Name, Module: ch.Module, File: ch.File, Line: ch.Line, State: "both",
-			Significant: ch.Significant(), Metrics: map[string]jsonDelta{},
+			Significant: ch.Significant(), BelowResolution: ch.BelowResolution(), Metrics: map[string]jsonDelta{},
 		}
 		if ch.Old == nil {
 			f.State = "new"
