@@ -95,18 +95,26 @@ type Comparison struct {
 
 // Diff compares traces. least is the least relative change that matters, such as 0.05. Options.Function chooses
 // among the changes, which are judged with those of all functions. Functions are the same if name, file name of the module and file name of the source are, or if the name is the only one of its kind.
+// Where what probes took is known of some of the traces only, all are compared as with Options.Raw.
 func Diff(oldPaths, newPaths []string, opts Options, least float64) (*Comparison, error) {
 	function := opts.Function
 	opts.Function = nil // all functions tell what the machine's share is
-	before, err := readSide(oldPaths, opts)
+	before, after, err := readSides(oldPaths, newPaths, opts)
 	if err != nil {
 		return nil, err
 	}
-	after, err := readSide(newPaths, opts)
-	if err != nil {
-		return nil, err
+	unmeasured := slices.Concat(before.result.Trace.Unmeasured, after.result.Trace.Unmeasured)
+	mixed := len(unmeasured) > 0 && (before.result.Trace.Probes.Known || after.result.Trace.Probes.Known) && !opts.Raw
+	if mixed {
+		opts.Raw = true
+		if before, after, err = readSides(oldPaths, newPaths, opts); err != nil {
+			return nil, err
+		}
 	}
 	c := compare(before, after, least)
+	if mixed {
+		c.Warnings = append(c.Warnings, fmt.Sprintf("what the probes took was not measured in %s: all times are as measured, with what they took", strings.Join(unmeasured, ", ")))
+	}
 	c.Changes = slices.DeleteFunc(c.Changes, func(ch Change) bool {
 		return !function.Match(ch.Name) && (ch.Symbol == "" || !function.Match(ch.Symbol))
 	})
@@ -114,6 +122,14 @@ func Diff(oldPaths, newPaths []string, opts Options, least float64) (*Comparison
 		c.Warnings = append(c.Warnings, (&Options{Function: function}).nothingMatches())
 	}
 	return c, nil
+}
+
+func readSides(oldPaths, newPaths []string, opts Options) (before, after *side, err error) {
+	if before, err = readSide(oldPaths, opts); err != nil {
+		return nil, nil, err
+	}
+	after, err = readSide(newPaths, opts)
+	return before, after, err
 }
 
 func compare(before, after *side, least float64) *Comparison {

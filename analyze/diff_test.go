@@ -186,6 +186,43 @@ func TestDiffOfShortCalls(t *testing.T) {
 	}
 }
 
+// Where it is known of some of the traces only what probes took, all are compared as they were measured.
+func TestDiffOfUnmeasured(t *testing.T) {
+	write := func(seed uint64, inside int64, factor func(int) float64) string {
+		wl := workload{funcs: 6, rounds: 500, seed: seed, probes: 20_000, inside: inside, factor: factor}
+		return wl.write(t, fmt.Sprint(seed))
+	}
+	known, other, unknown := write(1, 20_000, nil), write(2, 20_000, nil), write(3, 0, nil)
+	for _, c := range []struct {
+		before, after []string
+		unmeasured    string
+	}{
+		{[]string{known}, []string{other}, ""},
+		{[]string{unknown}, []string{write(4, 0, nil)}, ""},
+		{[]string{known}, []string{unknown}, unknown},
+		{[]string{unknown}, []string{known}, unknown},
+		{[]string{known, unknown}, []string{other}, unknown},
+	} {
+		got := diff(t, c.before, c.after)
+		if names := significantNames(got); len(names) > 0 {
+			t.Errorf("%v, %v: significant: %v", c.before, c.after, names)
+		}
+		raw := c.unmeasured != ""
+		if got.Old.Probes.Raw != raw || got.New.Probes.Raw != raw {
+			t.Errorf("%v, %v: raw: %v, %v", c.before, c.after, got.Old.Probes.Raw, got.New.Probes.Raw)
+		}
+		warned := slices.ContainsFunc(got.Warnings, func(text string) bool {
+			return strings.Contains(text, "not measured in "+c.unmeasured+":")
+		})
+		if warned != raw || len(got.Warnings) > 1 {
+			t.Errorf("%v, %v: %q", c.before, c.after, got.Warnings)
+		}
+	}
+	if got := diff(t, []string{known}, []string{write(5, 0, slower(3, 2))}); !slices.Equal(significantNames(got), []string{"f3"}) {
+		t.Errorf("significant: %v", significantNames(got))
+	}
+}
+
 // What is chosen to be shown is judged as it is among all functions.
 func TestDiffOfSomeFunctions(t *testing.T) {
 	old := (&workload{funcs: 8, rounds: 2000, seed: 1}).write(t, "old")

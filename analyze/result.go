@@ -63,6 +63,7 @@ type Trace struct {
 	Threads    int        // that events came from
 	PIDs       []int      // ascending
 	Probes     ProbeCost
+	Unmeasured []string        // those of Files with calls of which none has a known cost
 	Losses     []LossWindow    // by trace and time
 	Touched    []TouchedThread // most uncertain calls first
 	// Processes are those that events came from, by PID. One that has executed another program is there twice, in the order

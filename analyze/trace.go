@@ -63,8 +63,11 @@ func (s *summary) add(path string, src *source, sum tally, opts *Options) {
 	if damage := src.damage(); damage != "" {
 		s.warn(path, "trace is not complete: %s", damage)
 	}
-	s.trace.Probes.add(src, &sum, opts.Raw)
+	if tr.Probes.add(src, &sum, opts.Raw) {
+		tr.Unmeasured = append(tr.Unmeasured, path)
+	}
 	if !opts.Raw {
+		s.warnUnmeasured()
 		s.addMoved(path, t.Calibrations)
 	}
 	s.addLoss(path, t)

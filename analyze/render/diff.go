@@ -37,6 +37,9 @@ func Diff(w io.Writer, c *analyze.Comparison, top int) error {
 		}
 		fmt.Fprintf(out, "# shift   %s: the median of all functions, which counts as the machine's\n", strings.Join(shifts, ", "))
 	}
+	if c.Old.Probes.Raw {
+		fmt.Fprintf(out, "# probes  %s\n", probes(&c.Old.Probes))
+	}
 	if c.ByRuns {
 		fmt.Fprintln(out, "# noise   as the traces of a side differ")
 	} else {
@@ -169,6 +172,7 @@ type jsonDiff struct {
 	New       jsonDiffSide       `json:"new"`
 	Shifts    map[string]float64 `json:"shift_percent"` // by metric
 	ByRuns    bool               `json:"by_runs"`
+	Raw       bool               `json:"raw"` // what probes took is not subtracted
 	Functions []jsonChange       `json:"functions"`
 	Failed    []jsonFailure      `json:"failed"`
 	Warnings  []string           `json:"warnings"`
@@ -213,7 +217,7 @@ func DiffJSON(w io.Writer, c *analyze.Comparison, verdicts []Verdict) error {
 		return jsonDiffSide{append([]string{}, t.Files...), int64(t.Duration), t.Events, t.Lost}
 	}
 	out := jsonDiff{
-		Old: side(&c.Old), New: side(&c.New), Shifts: map[string]float64{}, ByRuns: c.ByRuns,
+		Old: side(&c.Old), New: side(&c.New), Shifts: map[string]float64{}, ByRuns: c.ByRuns, Raw: c.Old.Probes.Raw,
 		Functions: []jsonChange{}, Failed: []jsonFailure{}, Warnings: append([]string{}, c.Warnings...),
 	}
 	for m, shift := range c.Shifts {

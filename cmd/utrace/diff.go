@@ -21,7 +21,7 @@ type diffFlags struct {
 	failIf             []string
 	minChange, pprof   string
 	function           string
-	json               bool
+	raw, json          bool
 	top                int
 	oldPaths, newPaths []string
 }
@@ -51,7 +51,8 @@ them for the condition, it is 1, too, and the message begins with "could not com
   CHANGE: +10%, -10%, +1ms, for calls also +100
 
 Functions are the same if their names are, and the file names of module and source
-where names are ambiguous. Calls, total and self time are per trace.`,
+where names are ambiguous. Calls, total and self time are per trace. If it was not
+measured in all traces what the probes took, it is subtracted in none, as with --raw.`,
 		Example: `  utrace diff monday.arrow tuesday.arrow
   utrace diff old1.arrow old2.arrow old3.arrow -- new1.arrow new2.arrow new3.arrow
   utrace diff --fail-if 'p50 > +10%' --fail-if 'handle_*: p99 > +1ms' old.arrow new.arrow
@@ -78,6 +79,7 @@ where names are ambiguous. Calls, total and self time are per trace.`,
 	flags.StringArrayVar(&f.failIf, "fail-if", nil, "exit with status 1 if a significant change meets `CONDITION`, such as 'p99 > +10%'; repeatable")
 	flags.StringVar(&f.minChange, "min-change", "5%", "smaller changes (`PERCENT`) are never significant")
 	flags.StringVar(&f.function, "function", "", "only functions that match `PATTERN`, a glob or a /regular expression/")
+	flags.BoolVar(&f.raw, "raw", false, "durations as measured: what the probes took is not subtracted")
 	flags.Var((*count)(&f.top), "top", "only the first `N` functions")
 	flags.BoolVar(&f.json, "json", false, "print the comparison as JSON")
 	flags.StringVar(&f.pprof, "pprof", "", "write a profile of the differences for pprof to `FILE`; - is standard output, without the table then")
@@ -86,6 +88,7 @@ where names are ambiguous. Calls, total and self time are per trace.`,
 
 // parse checks the flags.
 func (f *diffFlags) parse() (opts analyze.Options, least float64, conditions []*analyze.Threshold, err error) {
+	opts.Raw = f.raw
 	least, err = strconv.ParseFloat(strings.TrimSuffix(f.minChange, "%"), 64)
 	switch {
 	case err != nil || !(least >= 0 && least <= 1e6):
@@ -127,6 +130,7 @@ func runDiff(out, errOut io.Writer, f *diffFlags) error {
 		fmt.Fprintf(errOut, "utrace: warning: %s\n", text)
 	}
 	if f.pprof != "" {
+		opts.Raw = c.Old.Probes.Raw
 		if err := writeDiffProfile(out, f, opts); err != nil {
 			return err
 		}
