@@ -161,8 +161,8 @@ func compare(before, after *side, least float64) *Comparison {
 			ch.Deltas[m] = Delta{Old: m.of(ch.Old, olds), New: m.of(ch.New, news), P: 1, metric: m}
 		}
 		if ch.Old != nil && ch.New != nil {
-			for m := P50; m < numMetrics; m++ {
-				ch.Deltas[m].Unlike = !c.comparable(ch, m)
+			for m := range numMetrics {
+				ch.Deltas[m].Unlike = c.unlike(ch, m)
 			}
 			tests = append(tests, c.tests(ch, before, after, p)...)
 		}
@@ -194,14 +194,14 @@ func (c *Comparison) tests(ch *Change, before, after *side, p pair) []test {
 		if c.ByRuns {
 			sizes = []int{numSlices}
 		}
-		unresolved := c.unresolved(ch, m)
+		doubt := c.doubt(ch, m)
 		for _, size := range sizes {
 			up := t.log > 0
 			n := before.noiseOf(p.old, m, size, up).plus(after.noiseOf(p.new, m, size, !up))
 			if n.freedom == 0 {
 				break
 			}
-			t.noise = append(t.noise, n.plus(unresolved))
+			t.noise = append(t.noise, n.plus(doubt))
 		}
 		if len(t.noise) > 0 {
 			tests = append(tests, t)
@@ -211,40 +211,52 @@ func (c *Comparison) tests(ch *Change, before, after *side, p pair) []test {
 		oldLog, oldNoise := before.logMax(p.old)
 		newLog, newNoise := after.logMax(p.new)
 		if n := oldNoise.plus(newNoise); n.freedom > 0 {
-			tests = append(tests, test{delta: &ch.Deltas[Max], log: newLog - oldLog, noise: []noise{n.plus(c.unresolved(ch, Max))}})
+			tests = append(tests, test{delta: &ch.Deltas[Max], log: newLog - oldLog, noise: []noise{n.plus(c.doubt(ch, Max))}})
 		}
 	}
 	return tests
 }
 
-// unresolved is the noise of a change by what was subtracted and is not resolved. It may be wrong by the same all along, so
-// neither slices nor runs show it.
-func (c *Comparison) unresolved(ch *Change, m Metric) noise {
+// doubt is the noise of a change by what both figures may be wrong by all along, so that neither slices nor runs show it.
+func (c *Comparison) doubt(ch *Change, m Metric) noise {
 	d := &ch.Deltas[m]
-	return noiseOfDifference(d.Old, d.New, m.unresolved(ch.Old, len(c.Old.Files)), m.unresolved(ch.New, len(c.New.Files)))
+	return noiseOfDifference(d.Old, d.New, m.doubt(ch.Old, len(c.Old.Files)), m.doubt(ch.New, len(c.New.Files)))
 }
 
-// unresolved is the part of the metric of a row of so many traces that is not resolved.
-func (m Metric) unresolved(r *Row, traces int) float64 {
+// doubt is what the metric of a row of so many traces may be wrong by, for events that were lost and for the part of what was
+// subtracted that is not resolved.
+func (m Metric) doubt(r *Row, traces int) float64 {
 	switch m {
 	case Calls:
-		return 0
+		return float64(r.Lost) / float64(traces)
 	case Total, Self:
-		return float64(r.unresolved) / float64(traces)
+		return (float64(r.unresolved+r.UncertainTime) + float64(r.Lost)*float64(r.Mean())) / float64(traces)
 	}
 	return float64(r.unresolved) / float64(max(1, r.Durations.Count()))
 }
 
-// comparable reports whether a metric of a function means the same on both sides, and the traces show how it varies.
-// Where calls were dropped, percentiles are of the others only, and of those that were it is not known when they were.
+// comparable reports whether a metric of a function means the same on both sides, and the traces show how it varies: of
+// calls that were dropped it is not known when they were.
 func (c *Comparison) comparable(ch *Change, m Metric) bool {
-	switch {
-	case ch.Old.Dropped == 0 && ch.New.Dropped == 0:
-		return true
-	case m >= P50:
-		return ch.Old.Dropped > 0 && ch.New.Dropped > 0 && slices.Equal(c.Old.conditions, c.New.conditions)
+	return !ch.Deltas[m].Unlike && (m >= P50 || ch.Old.Dropped == 0 && ch.New.Dropped == 0)
+}
+
+// unlike reports whether a metric of a function is of other calls on the two sides. Where calls were dropped, percentiles are of
+// the others only. A function that was taken off has the calls of a part of the time, and was inside of others only then.
+func (c *Comparison) unlike(ch *Change, m Metric) bool {
+	switch m {
+	case P50, P90, P99, Max:
+		all := ch.Old.Dropped == 0 && ch.New.Dropped == 0
+		same := ch.Old.Dropped > 0 && ch.New.Dropped > 0 && slices.Equal(c.Old.conditions, c.New.conditions)
+		return !all && !same
+	case Avg:
+		return false
 	}
-	return false
+	off := ch.Old.TakenOff != 0 || ch.New.TakenOff != 0
+	if alone := ch.Old.ownShare() == 1 && ch.New.ownShare() == 1; m == Self && !alone {
+		off = off || len(c.Old.TakenOff)+len(c.New.TakenOff) > 0
+	}
+	return off
 }
 
 // keptDiffers says that the calls of two sides have met different conditions, "" if they have not.

@@ -223,6 +223,82 @@ func TestDiffOfUnmeasured(t *testing.T) {
 	}
 }
 
+// What is missing since a function was taken off, or since events were lost, is no change: neither of the function, nor
+// of the self time of those that call it.
+func TestDiffOfParts(t *testing.T) {
+	const rounds = 1000
+	write := func(seed uint64, recorded int, end string) string {
+		var b strings.Builder
+		b.WriteString("meta {}\nmodule {\"path\":\"/bin/app\"}\n")
+		names := []string{"outer", "hot", "steady", "other", "more"}
+		for i, fn := range names {
+			fmt.Fprintf(&b, "func {\"name\":%q,\"module\":0,\"addr\":%d}\n", fn, i)
+		}
+		b.WriteString("thread {\"pid\":1,\"tid\":1}\n")
+		rng := rand.New(rand.NewPCG(seed, 1))
+		now, missing := 0, 0
+		for round := range rounds {
+			fmt.Fprintf(&b, "%d 0 entry 0 sp=0x7000\n", now)
+			now += 5000 + rng.IntN(500)
+			for fn := 1; fn < len(names); fn++ {
+				from := now
+				now += 10_000*fn + rng.IntN(1000)
+				if fn == 1 && round == recorded {
+					missing = from
+				}
+				if fn > 1 || round < recorded {
+					fmt.Fprintf(&b, "%d 0 entry %d sp=0x6000\n%d 0 return %d sp=0x6000\n", from, fn, now, fn)
+				}
+			}
+			fmt.Fprintf(&b, "%d 0 return 0 sp=0x7000\n", now)
+		}
+		b.WriteString(strings.NewReplacer("FROM", fmt.Sprint(missing), "TO", fmt.Sprint(now), "N", fmt.Sprint(rounds-recorded)).Replace(end))
+		return wholeTrace(t, b.String())
+	}
+	runs := func(n, recorded int, end string) (paths []string) {
+		for i := range n {
+			paths = append(paths, write(uint64(recorded+i), recorded, end))
+		}
+		return paths
+	}
+	for name, end := range map[string]string{
+		"taken off": `taken-off {"func":1,"time_ns":FROM,"hits":1,"pid":1,"overhead_percent":9,"reason":"cost"}
+end {}
+`,
+		"lost": `loss {"cpu":0,"first_ns":FROM,"last_ns":TO,"entries":N,"returns":N}
+end {"lost":N,"func_lost":[{"func":1,"entries":N,"returns":N}]}
+`,
+	} {
+		one, many := runs(1, 400, end), runs(3, 400, end)
+		all, manyAll := runs(1, rounds, "end {}\n"), runs(3, rounds, "end {}\n")
+		for _, sides := range [][2][]string{{all, one}, {one, all}, {manyAll, many}, {many, manyAll}} {
+			c := diff(t, sides[0], sides[1])
+			if names := significantNames(c); len(names) > 0 {
+				t.Errorf("%s, %d a side: significant: %v", name, len(sides[0]), names)
+			}
+			for i := range c.Changes {
+				ch := &c.Changes[i]
+				off := name == "taken off"
+				for m, want := range map[Metric]bool{Calls: off && ch.Name == "hot", Total: off && ch.Name == "hot", Self: off && ch.Addr <= 1, P50: false} {
+					if ch.Deltas[m].Unlike != want {
+						t.Errorf("%s: %s of %s is of other calls: %v", name, m, ch.Name, !want)
+					}
+				}
+				if !ch.Deltas[P50].Tested {
+					t.Errorf("%s: P50 of %s was not tested", name, ch.Name)
+				}
+			}
+			threshold, err := ParseThreshold("hot: calls < -10%")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := threshold.Check(c); (err != nil) != (name == "taken off") || err != nil && !strings.Contains(err.Error(), "--max-overhead") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
 // What is chosen to be shown is judged as it is among all functions.
 func TestDiffOfSomeFunctions(t *testing.T) {
 	old := (&workload{funcs: 8, rounds: 2000, seed: 1}).write(t, "old")
