@@ -113,10 +113,25 @@ func diffTable(w io.Writer, changes []analyze.Change) {
 
 // diffLabel is the name of a function with what is to be known of its figures.
 func diffLabel(ch *analyze.Change) string {
+	label := ch.Label
 	if ch.BelowResolution() {
-		return "~" + ch.Label
+		label = "~" + label
 	}
-	return ch.Label
+	for _, side := range []struct {
+		name string
+		row  *analyze.Row
+	}{{"old", ch.Old}, {"new", ch.New}} {
+		if side.row == nil {
+			continue
+		}
+		if side.row.TakenOff != 0 {
+			label += fmt.Sprintf(", %s: first %s only", side.name, analyze.FormatDuration(side.row.TakenOff))
+		}
+		if n := side.row.Lost; n > 0 {
+			label += fmt.Sprintf(", %s: %s lost", side.name, analyze.Plural(n, "entry", "entries"))
+		}
+	}
+	return label
 }
 
 // hasMetric reports whether a function has calls that a metric is of.
@@ -143,17 +158,23 @@ func diffCells(ch *analyze.Change, m analyze.Metric) []string {
 		}
 		return aligned(time.Duration(v))
 	}
-	return []string{value(ch.Old, d.Old), value(ch.New, d.New), diffChange(ch, d)}
+	return []string{value(ch.Old, d.Old), value(ch.New, d.New), diffChange(ch, m)}
+}
+
+// hasChange reports whether a metric is of both sides and of the same calls, so that there is a change of it.
+func hasChange(ch *analyze.Change, m analyze.Metric) bool {
+	return ch.Old != nil && ch.New != nil && hasMetric(&ch.Old.Stats, m) && hasMetric(&ch.New.Stats, m) && !ch.Deltas[m].Unlike
 }
 
 // diffChange writes a change as it was measured, in per cent.
-func diffChange(ch *analyze.Change, d *analyze.Delta) string {
+func diffChange(ch *analyze.Change, m analyze.Metric) string {
+	d := &ch.Deltas[m]
 	switch {
 	case ch.Old == nil:
 		return "new"
 	case ch.New == nil:
 		return "gone"
-	case d.Unlike, d.Old == 0 && d.New == 0:
+	case !hasChange(ch, m), d.Old == 0 && d.New == 0:
 		return "-"
 	}
 	text := "more"
@@ -199,7 +220,8 @@ type jsonChange struct {
 type jsonDelta struct {
 	Old           int64    `json:"old"` // nanoseconds, or calls; calls, total and self per trace
 	New           int64    `json:"new"`
-	ChangePercent *float64 `json:"change_percent"` // as measured; null if there was nothing before
+	Comparable    bool     `json:"comparable"`     // on both sides there are calls that it is of, and the same ones
+	ChangePercent *float64 `json:"change_percent"` // as measured; null if it is not comparable, or there was nothing before
 	BeyondPercent *float64 `json:"beyond_percent"` // beyond the shift
 	P             float64  `json:"p"`              // see analyze.Delta
 	Tested        bool     `json:"tested"`
@@ -241,10 +263,12 @@ func DiffJSON(w io.Writer, c *analyze.Comparison, verdicts []Verdict) error {
 			f.State = "gone"
 		}
 		for m := range ch.Deltas {
-			d := &ch.Deltas[m]
-			f.Metrics[analyze.Metric(m).String()] = jsonDelta{
-				d.Old, d.New, percent(float64(d.New)/float64(d.Old) - 1), percent(d.Relative()), d.P, d.Tested, d.Significant,
+			d, metric := &ch.Deltas[m], analyze.Metric(m)
+			j := jsonDelta{Old: d.Old, New: d.New, Comparable: hasChange(ch, metric), P: d.P, Tested: d.Tested, Significant: d.Significant}
+			if j.Comparable {
+				j.ChangePercent, j.BeyondPercent = percent(float64(d.New)/float64(d.Old)-1), percent(d.Relative())
 			}
+			f.Metrics[metric.String()] = j
 		}
 		out.Functions = append(out.Functions, f)
 	}

@@ -79,3 +79,65 @@ end {}
 		t.Errorf("%v", d.json)
 	}
 }
+
+// Where a figure is missing on one side, or is of other calls there, there is no change of it, in the table and for programs.
+func TestDiffWithoutChange(t *testing.T) {
+	const trace = `meta {}
+module {"path":"/bin/app"}
+func {"name":"touched","module":0,"addr":1}
+func {"name":"off","module":0,"addr":2}
+func {"name":"gone","module":0,"addr":3}
+func {"name":"whole","module":0,"addr":4}
+thread {"pid":1,"tid":1}
+1000 0 entry 0 sp=0x7000
+2000 0 return 0 sp=0x7000
+3000 0 entry 1 sp=0x7000
+4000 0 return 1 sp=0x7000
+5000 0 entry 2 sp=0x7000
+6000 0 return 2 sp=0x7000
+7000 0 entry 3 sp=0x7000
+8000 0 return 3 sp=0x7000
+end {}
+`
+	after := strings.NewReplacer(
+		"5000 0 entry 2 sp=0x7000\n6000 0 return 2 sp=0x7000\n", "",
+		"8000 0", "9000 0",
+		"end {}", `loss {"cpu":0,"first_ns":1500,"last_ns":1600,"entries":1,"returns":1}
+taken-off {"func":1,"time_ns":4500,"hits":1,"pid":1,"overhead_percent":9,"reason":"cost"}
+end {"lost":2,"func_lost":[{"func":0,"entries":1,"returns":1}]}`,
+	).Replace(trace)
+	d := diffOf(t, trace, after)
+	type cell struct {
+		word    string // in the table
+		percent any    // in the JSON
+	}
+	for name, want := range map[string]struct {
+		suffix string
+		cells  map[string]cell
+	}{
+		"touched": {", new: 1 entry lost", map[string]cell{"calls": {"+0.0%", 0.0}, "total": {"+0.0%", 0.0}, "p50": {"-", nil}, "p99": {"-", nil}, "avg": {"", nil}}},
+		"off":     {", new: first 4.500 us only", map[string]cell{"calls": {"-", nil}, "total": {"-", nil}, "self": {"-", nil}, "p50": {"+0.0%", 0.0}}},
+		"gone":    {"", map[string]cell{"calls": {"gone", nil}, "p50": {"gone", nil}, "max": {"", nil}}},
+		"whole":   {"", map[string]cell{"calls": {"+0.0%", 0.0}, "total": {"+100.0%", 100.0}, "self": {"+100.0%", 100.0}, "p50": {"+100.0%", 100.0}}},
+	} {
+		at := strings.Index(d.text, "  "+name+want.suffix+"\n")
+		if at < 0 {
+			t.Fatalf("no line of %s%s:\n%s", name, want.suffix, d.text)
+		}
+		line := d.text[strings.LastIndex(d.text[:at], "\n")+1 : at]
+		words := strings.Fields(strings.NewReplacer(" us", "us").Replace(line))
+		if len(words) != 15 {
+			t.Fatalf("%q", line)
+		}
+		for metric, c := range want.cells {
+			got := d.json[name]["metrics"].(map[string]any)[metric].(map[string]any)
+			if got["change_percent"] != c.percent || got["comparable"] != (c.percent != nil) || c.percent == nil && got["beyond_percent"] != nil {
+				t.Errorf("%s of %s: %v", metric, name, got)
+			}
+			at, shown := map[string]int{"calls": 2, "total": 5, "self": 8, "p50": 11, "p99": 14}[metric]
+			if shown && words[at] != c.word {
+				t.Errorf("%s of %s: %s, want %s\n%s", metric, name, words[at], c.word, line)
+			}
+		}
+	}
+}
