@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Metric is a figure of a function that a Comparison compares.
@@ -144,6 +145,9 @@ func compare(before, after *side, least float64) *Comparison {
 	if text := keptDiffers(&c.Old, &c.New); text != "" {
 		c.Warnings = append(c.Warnings, text)
 	}
+	if text := durationsDiffer(&c.Old, &c.New, least); c.ByRuns && text != "" {
+		c.Warnings = append(c.Warnings, text)
+	}
 	pairs := match(before.result.Rows, after.result.Rows)
 	c.Changes = make([]Change, len(pairs))
 	var tests []test
@@ -274,6 +278,26 @@ func keptDiffers(before, after *Trace) string {
 		return ""
 	}
 	return fmt.Sprintf("percentiles and maximum are of %s in the old and of %s in the new: these are not compared", which(before), which(after))
+}
+
+// durationsDiffer says that the recordings of a side are longer than those of the other, by more than those of a side
+// differ, "" if they are not.
+func durationsDiffer(before, after *Trace, least float64) string {
+	var means, spreads []time.Duration
+	for _, t := range []*Trace{before, after} {
+		sum := time.Duration(0)
+		for _, d := range t.Durations {
+			sum += d
+		}
+		means = append(means, sum/time.Duration(len(t.Durations)))
+		spreads = append(spreads, slices.Max(t.Durations)-slices.Min(t.Durations))
+	}
+	more := slices.Max(means) - slices.Min(means)
+	if more <= slices.Max(spreads) || float64(more) < least*float64(slices.Min(means)) {
+		return ""
+	}
+	return fmt.Sprintf("recordings of %s on average are compared with such of %s: calls, total and self time are per recording",
+		FormatDuration(means[0]), FormatDuration(means[1]))
 }
 
 // ownShare is the share of the time of the complete calls that is not their callees'.

@@ -27,6 +27,7 @@ type workload struct {
 	lasts  []float64     // ns that a call of each function takes at least; nil for 10 us of the first, 20 of the second …
 	inside int64         // ns by which probes make each call longer, as calibrated; 0 for not known
 	probes float64       // the same, in truth
+	stop   time.Duration // when the recording ends; 0 for at once
 }
 
 func (wl *workload) write(t *testing.T, name string) string {
@@ -89,7 +90,8 @@ func (wl *workload) write(t *testing.T, name string) string {
 			w.AddDropped(d)
 		}
 	}
-	if err := w.Close(format.End{}); err != nil {
+	stop := max(int64(now), int64(wl.stop))
+	if err := w.Close(format.End{Stop: format.Anchor{MonoNs: stop}}); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -296,6 +298,36 @@ end {"lost":N,"func_lost":[{"func":1,"entries":N,"returns":N}]}
 				t.Errorf("%s: %v", name, err)
 			}
 		}
+	}
+}
+
+// Of several recordings a side it is said if those of one side are longer: more calls are no change of the program then.
+func TestDiffOfOtherDurations(t *testing.T) {
+	side := func(seed uint64, stops ...time.Duration) (paths []string) {
+		for i, stop := range stops {
+			wl := workload{funcs: 2, rounds: 100, seed: seed + uint64(i), stop: stop * time.Second}
+			paths = append(paths, wl.write(t, fmt.Sprint(i)))
+		}
+		return paths
+	}
+	const warning = "recordings of 10.000 s on average are compared with such of 30.000 s: calls, total and self time are per recording"
+	for _, c := range []struct {
+		before, after []time.Duration
+		want          []string
+	}{
+		{[]time.Duration{10, 9, 11}, []time.Duration{30, 29, 31}, []string{warning}},
+		{[]time.Duration{10, 10, 10}, []time.Duration{10, 10, 10}, nil},
+		{[]time.Duration{10, 40, 30}, []time.Duration{50, 20, 40}, nil},       // the runs of a side differ as much
+		{[]time.Duration{100, 100, 100}, []time.Duration{102, 102, 102}, nil}, // too little to matter
+		{[]time.Duration{10}, []time.Duration{30}, nil},                       // what all have more of counts as the machine's
+	} {
+		if got := diff(t, side(1, c.before...), side(10, c.after...)); !slices.Equal(got.Warnings, c.want) {
+			t.Errorf("%v, %v: %q", c.before, c.after, got.Warnings)
+		}
+	}
+	got := diff(t, side(1, 10, 20), side(10, 30, 40))
+	if want := []time.Duration{10 * time.Second, 20 * time.Second}; !slices.Equal(got.Old.Durations, want) {
+		t.Errorf("durations %v, want %v", got.Old.Durations, want)
 	}
 }
 

@@ -45,6 +45,7 @@ func (s *summary) add(path string, src *source, sum tally, opts *Options) {
 	if t.End != nil {
 		stop = start.Add(time.Duration(t.End.Stop.MonoNs - meta.Start.MonoNs))
 	}
+	tr.Durations = append(tr.Durations, max(0, stop.Sub(start)))
 	if len(tr.Files) == 1 || start.Before(tr.Start) {
 		tr.Start = start
 	}

@@ -57,10 +57,15 @@ func Diff(w io.Writer, c *analyze.Comparison, top int) error {
 }
 
 func diffSide(t *analyze.Trace) string {
-	text := fmt.Sprintf("%s: %s, %d events", strings.Join(t.Files, ", "), analyze.FormatDuration(t.Duration), t.Events)
-	if n := len(t.Files); n > 1 {
-		text = fmt.Sprintf("%s: %d traces, %d events", strings.Join(t.Files, ", "), n, t.Events)
+	var durations []string
+	for _, d := range t.Durations {
+		durations = append(durations, analyze.FormatDuration(d))
 	}
+	text := strings.Join(t.Files, ", ") + ": "
+	if n := len(t.Files); n > 1 {
+		text += fmt.Sprintf("%d traces, ", n)
+	}
+	text += fmt.Sprintf("%s, %d events", strings.Join(durations, " + "), t.Events)
 	if len(t.Commands) > 0 {
 		text += ", " + cut(strings.Join(t.Commands, "; "), mostCommand)
 	}
@@ -200,10 +205,11 @@ type jsonDiff struct {
 }
 
 type jsonDiffSide struct {
-	Files      []string `json:"files"`
-	DurationNs int64    `json:"duration_ns"`
-	Events     uint64   `json:"events"`
-	Lost       uint64   `json:"lost"`
+	Files       []string `json:"files"`
+	DurationNs  int64    `json:"duration_ns"`  // from the beginning of the first recording to the end of the last
+	DurationsNs []int64  `json:"durations_ns"` // of each of the files
+	Events      uint64   `json:"events"`
+	Lost        uint64   `json:"lost"`
 }
 
 type jsonChange struct {
@@ -236,7 +242,11 @@ type jsonFailure struct {
 // DiffJSON writes a comparison, and which conditions it meets, as one object.
 func DiffJSON(w io.Writer, c *analyze.Comparison, verdicts []Verdict) error {
 	side := func(t *analyze.Trace) jsonDiffSide {
-		return jsonDiffSide{append([]string{}, t.Files...), int64(t.Duration), t.Events, t.Lost}
+		durations := []int64{}
+		for _, d := range t.Durations {
+			durations = append(durations, int64(d))
+		}
+		return jsonDiffSide{append([]string{}, t.Files...), int64(t.Duration), durations, t.Events, t.Lost}
 	}
 	out := jsonDiff{
 		Old: side(&c.Old), New: side(&c.New), Shifts: map[string]float64{}, ByRuns: c.ByRuns, Raw: c.Old.Probes.Raw,
