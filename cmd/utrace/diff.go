@@ -41,6 +41,10 @@ P99) must change a lot to count. Three or more traces a side do show it: then
 nothing is taken off, and smaller changes count. Record old and new in turns.
 A program compared with itself gets a mark in one of 20 tries; on a machine that is overloaded, in more.
 
+Functions with ~ are shorter than what is known of their probes' cost. A change that
+may be that cost is none. What is not of the same calls on both sides has - for its change: percentiles
+if not all calls were kept, calls and times if a function was taken off meanwhile.
+
 --fail-if is for scripts. It holds for significant changes only, and looks at
 the change beyond that of all functions. If one holds, the exit status is 1 and
 the message begins with "failed"; if the traces cannot be compared, or have too little in
