@@ -183,11 +183,12 @@ type ProbeCost struct {
 	Traced     time.Duration // of all threads, from the first event of each to its last
 	Inside     time.Duration // outermost complete calls, as measured
 	Subtracted time.Duration // from them
-	Unknown    int           // functions with events for which the cost is not known
+	Unknown    int           // functions with events for which the cost is not known, where that of others is
 	Dropped    time.Duration // of Hits, those of calls that were dropped: of no call it is subtracted
 }
 
-func (p *ProbeCost) add(src *source, sum *tally, raw bool) {
+// add takes in a trace. It reports whether the cost of none of its functions is known.
+func (p *ProbeCost) add(src *source, sum *tally, raw bool) (unmeasured bool) {
 	p.Raw = raw
 	p.Hits += time.Duration(sum.hitNs - sum.displacedNs)
 	p.Displaced += time.Duration(sum.displacedNs)
@@ -202,13 +203,20 @@ func (p *ProbeCost) add(src *source, sum *tally, raw bool) {
 			}
 		}
 	}
+	measured, unknown := false, 0
 	for i := range src.tables.Funcs {
 		if f := &src.tables.Funcs[i]; known[costClass{f.EntryClass, f.ReturnClass}] {
-			p.Known = true
+			measured = true
 		} else if i < len(sum.used) && sum.used[i] {
-			p.Unknown++
+			unknown++
 		}
 	}
+	if !measured {
+		return unknown > 0
+	}
+	p.Known = true
+	p.Unknown += unknown
+	return false
 }
 
 // hitCosts are what hits cost over all of a recording, by class: of an entry alone, and of a call.
@@ -262,6 +270,16 @@ func unresolved(list []format.Calibration) map[costClass]float64 {
 		parts[class] = min(max(list[len(list)/2], minUnresolved), maxUnresolved)
 	}
 	return parts
+}
+
+// warnUnmeasured says of which traces it is not known what probes took, if it is of others.
+func (s *summary) warnUnmeasured() {
+	if !s.trace.Probes.Known {
+		return
+	}
+	for _, path := range s.trace.Unmeasured {
+		s.warn(path, "what the probes took was not measured: it is in the times of this trace, unlike the others")
+	}
 }
 
 // movedFactor is by how much costs must have moved to be worth a warning.

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -153,6 +154,33 @@ end {`)
 		if warned := slices.ContainsFunc(r.Warnings, func(s string) bool { return strings.Contains(s, "moved from") }); warned == raw {
 			t.Errorf("raw %v: warnings %q", raw, r.Warnings)
 		}
+	}
+}
+
+// Of several traces, it is said of which the cost is not known, and that of a function is known only if it is in all the others.
+func TestProbeCostOfSeveral(t *testing.T) {
+	known := writeTrace(t, costTrace)
+	unknown := writeTrace(t, regexp.MustCompile(`calibration .*\n`).ReplaceAllString(costTrace, ""))
+	empty := writeTrace(t, `meta {}
+end {}
+`)
+	for _, paths := range [][]string{{known, unknown, empty}, {unknown, empty, known}} {
+		for _, raw := range []bool{false, true} {
+			r, err := Report(paths, Options{Raw: raw})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want []string
+			if !raw {
+				want = []string{unknown + ": what the probes took was not measured: it is in the times of this trace, unlike the others"}
+			}
+			if !r.Trace.Probes.Known || r.Trace.Probes.Unknown != 1 || !slices.Equal(r.Warnings, want) {
+				t.Errorf("raw %v: %+v, warnings %q", raw, r.Trace.Probes, r.Warnings)
+			}
+		}
+	}
+	if r, err := Report([]string{unknown, empty}, Options{}); err != nil || r.Trace.Probes.Known || len(r.Warnings) > 0 {
+		t.Errorf("known of none: %+v, %q, %v", r.Trace.Probes, r.Warnings, err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Metric is a figure of a function that a Comparison compares.
@@ -78,6 +79,11 @@ func (c *Change) Significant() bool {
 	return false
 }
 
+// BelowResolution reports whether a function's calls are, on either side, shorter than what is known of its probes' cost.
+func (c *Change) BelowResolution() bool {
+	return c.Old != nil && c.Old.BelowResolution || c.New != nil && c.New.BelowResolution
+}
+
 // Comparison is what changed from some traces to others. The same traces give the same Comparison. Significant
 // changes come first, then those on one side only; within them, the larger change of self time.
 type Comparison struct {
@@ -90,18 +96,26 @@ type Comparison struct {
 
 // Diff compares traces. least is the least relative change that matters, such as 0.05. Options.Function chooses
 // among the changes, which are judged with those of all functions. Functions are the same if name, file name of the module and file name of the source are, or if the name is the only one of its kind.
+// Where what probes took is known of some of the traces only, all are compared as with Options.Raw.
 func Diff(oldPaths, newPaths []string, opts Options, least float64) (*Comparison, error) {
 	function := opts.Function
 	opts.Function = nil // all functions tell what the machine's share is
-	before, err := readSide(oldPaths, opts)
+	before, after, err := readSides(oldPaths, newPaths, opts)
 	if err != nil {
 		return nil, err
 	}
-	after, err := readSide(newPaths, opts)
-	if err != nil {
-		return nil, err
+	unmeasured := slices.Concat(before.result.Trace.Unmeasured, after.result.Trace.Unmeasured)
+	mixed := len(unmeasured) > 0 && (before.result.Trace.Probes.Known || after.result.Trace.Probes.Known) && !opts.Raw
+	if mixed {
+		opts.Raw = true
+		if before, after, err = readSides(oldPaths, newPaths, opts); err != nil {
+			return nil, err
+		}
 	}
 	c := compare(before, after, least)
+	if mixed {
+		c.Warnings = append(c.Warnings, fmt.Sprintf("what the probes took was not measured in %s: all times are as measured, with what they took", strings.Join(unmeasured, ", ")))
+	}
 	c.Changes = slices.DeleteFunc(c.Changes, func(ch Change) bool {
 		return !function.Match(ch.Name) && (ch.Symbol == "" || !function.Match(ch.Symbol))
 	})
@@ -109,6 +123,14 @@ func Diff(oldPaths, newPaths []string, opts Options, least float64) (*Comparison
 		c.Warnings = append(c.Warnings, (&Options{Function: function}).nothingMatches())
 	}
 	return c, nil
+}
+
+func readSides(oldPaths, newPaths []string, opts Options) (before, after *side, err error) {
+	if before, err = readSide(oldPaths, opts); err != nil {
+		return nil, nil, err
+	}
+	after, err = readSide(newPaths, opts)
+	return before, after, err
 }
 
 func compare(before, after *side, least float64) *Comparison {
@@ -121,6 +143,9 @@ func compare(before, after *side, least float64) *Comparison {
 		c.Warnings = append(c.Warnings, "new: "+w)
 	}
 	if text := keptDiffers(&c.Old, &c.New); text != "" {
+		c.Warnings = append(c.Warnings, text)
+	}
+	if text := durationsDiffer(&c.Old, &c.New, least); c.ByRuns && text != "" {
 		c.Warnings = append(c.Warnings, text)
 	}
 	pairs := match(before.result.Rows, after.result.Rows)
@@ -140,8 +165,8 @@ func compare(before, after *side, least float64) *Comparison {
 			ch.Deltas[m] = Delta{Old: m.of(ch.Old, olds), New: m.of(ch.New, news), P: 1, metric: m}
 		}
 		if ch.Old != nil && ch.New != nil {
-			for m := P50; m < numMetrics; m++ {
-				ch.Deltas[m].Unlike = !c.comparable(ch, m)
+			for m := range numMetrics {
+				ch.Deltas[m].Unlike = c.unlike(ch, m)
 			}
 			tests = append(tests, c.tests(ch, before, after, p)...)
 		}
@@ -173,13 +198,14 @@ func (c *Comparison) tests(ch *Change, before, after *side, p pair) []test {
 		if c.ByRuns {
 			sizes = []int{numSlices}
 		}
+		doubt := c.doubt(ch, m)
 		for _, size := range sizes {
 			up := t.log > 0
 			n := before.noiseOf(p.old, m, size, up).plus(after.noiseOf(p.new, m, size, !up))
 			if n.freedom == 0 {
 				break
 			}
-			t.noise = append(t.noise, n)
+			t.noise = append(t.noise, n.plus(doubt))
 		}
 		if len(t.noise) > 0 {
 			tests = append(tests, t)
@@ -189,22 +215,52 @@ func (c *Comparison) tests(ch *Change, before, after *side, p pair) []test {
 		oldLog, oldNoise := before.logMax(p.old)
 		newLog, newNoise := after.logMax(p.new)
 		if n := oldNoise.plus(newNoise); n.freedom > 0 {
-			tests = append(tests, test{delta: &ch.Deltas[Max], log: newLog - oldLog, noise: []noise{n}})
+			tests = append(tests, test{delta: &ch.Deltas[Max], log: newLog - oldLog, noise: []noise{n.plus(c.doubt(ch, Max))}})
 		}
 	}
 	return tests
 }
 
-// comparable reports whether a metric of a function means the same on both sides, and the traces show how it varies.
-// Where calls were dropped, percentiles are of the others only, and of those that were it is not known when they were.
-func (c *Comparison) comparable(ch *Change, m Metric) bool {
-	switch {
-	case ch.Old.Dropped == 0 && ch.New.Dropped == 0:
-		return true
-	case m >= P50:
-		return ch.Old.Dropped > 0 && ch.New.Dropped > 0 && slices.Equal(c.Old.conditions, c.New.conditions)
+// doubt is the noise of a change by what both figures may be wrong by all along, so that neither slices nor runs show it.
+func (c *Comparison) doubt(ch *Change, m Metric) noise {
+	d := &ch.Deltas[m]
+	return noiseOfDifference(d.Old, d.New, m.doubt(ch.Old, len(c.Old.Files)), m.doubt(ch.New, len(c.New.Files)))
+}
+
+// doubt is what the metric of a row of so many traces may be wrong by, for events that were lost and for the part of what was
+// subtracted that is not resolved.
+func (m Metric) doubt(r *Row, traces int) float64 {
+	switch m {
+	case Calls:
+		return float64(r.Lost) / float64(traces)
+	case Total, Self:
+		return (float64(r.unresolved+r.UncertainTime) + float64(r.Lost)*float64(r.Mean())) / float64(traces)
 	}
-	return false
+	return float64(r.unresolved) / float64(max(1, r.Durations.Count()))
+}
+
+// comparable reports whether a metric of a function means the same on both sides, and the traces show how it varies: of
+// calls that were dropped it is not known when they were.
+func (c *Comparison) comparable(ch *Change, m Metric) bool {
+	return !ch.Deltas[m].Unlike && (m >= P50 || ch.Old.Dropped == 0 && ch.New.Dropped == 0)
+}
+
+// unlike reports whether a metric of a function is of other calls on the two sides. Where calls were dropped, percentiles are of
+// the others only. A function that was taken off has the calls of a part of the time, and was inside of others only then.
+func (c *Comparison) unlike(ch *Change, m Metric) bool {
+	switch m {
+	case P50, P90, P99, Max:
+		all := ch.Old.Dropped == 0 && ch.New.Dropped == 0
+		same := ch.Old.Dropped > 0 && ch.New.Dropped > 0 && slices.Equal(c.Old.conditions, c.New.conditions)
+		return !all && !same
+	case Avg:
+		return false
+	}
+	off := ch.Old.TakenOff != 0 || ch.New.TakenOff != 0
+	if alone := ch.Old.ownShare() == 1 && ch.New.ownShare() == 1; m == Self && !alone {
+		off = off || len(c.Old.TakenOff)+len(c.New.TakenOff) > 0
+	}
+	return off
 }
 
 // keptDiffers says that the calls of two sides have met different conditions, "" if they have not.
@@ -222,6 +278,26 @@ func keptDiffers(before, after *Trace) string {
 		return ""
 	}
 	return fmt.Sprintf("percentiles and maximum are of %s in the old and of %s in the new: these are not compared", which(before), which(after))
+}
+
+// durationsDiffer says that the recordings of a side are longer than those of the other, by more than those of a side
+// differ, "" if they are not.
+func durationsDiffer(before, after *Trace, least float64) string {
+	var means, spreads []time.Duration
+	for _, t := range []*Trace{before, after} {
+		sum := time.Duration(0)
+		for _, d := range t.Durations {
+			sum += d
+		}
+		means = append(means, sum/time.Duration(len(t.Durations)))
+		spreads = append(spreads, slices.Max(t.Durations)-slices.Min(t.Durations))
+	}
+	more := slices.Max(means) - slices.Min(means)
+	if more <= slices.Max(spreads) || float64(more) < least*float64(slices.Min(means)) {
+		return ""
+	}
+	return fmt.Sprintf("recordings of %s on average are compared with such of %s: calls, total and self time are per recording",
+		FormatDuration(means[0]), FormatDuration(means[1]))
 }
 
 // ownShare is the share of the time of the complete calls that is not their callees'.

@@ -24,6 +24,10 @@ type workload struct {
 	factor func(fn int) float64 // how much longer than it should a function takes; nil for all alike
 	seed   uint64
 	keep   time.Duration // shorter calls are dropped, as by --slower-than
+	lasts  []float64     // ns that a call of each function takes at least; nil for 10 us of the first, 20 of the second …
+	inside int64         // ns by which probes make each call longer, as calibrated; 0 for not known
+	probes float64       // the same, in truth
+	stop   time.Duration // when the recording ends; 0 for at once
 }
 
 func (wl *workload) write(t *testing.T, name string) string {
@@ -40,7 +44,12 @@ func (wl *workload) write(t *testing.T, name string) string {
 	}
 	m := w.AddModule(format.Module{Path: "/bin/app"})
 	for i := range wl.funcs {
-		w.AddFunc(format.Func{Name: fmt.Sprint("f", i), Module: m, Addr: uint64(i)})
+		w.AddFunc(format.Func{Name: fmt.Sprint("f", i), Module: m, Addr: uint64(i), EntryClass: "nop5", ReturnClass: "trampoline"})
+	}
+	if wl.inside > 0 {
+		w.AddCalibration(format.Calibration{Sites: []format.SiteCost{
+			{Entry: "nop5", Return: "trampoline", EntryNs: wl.inside, InsideNs: wl.inside, CallNs: wl.inside},
+		}})
 	}
 	w.AddThread(format.Thread{PID: 1, TID: 1})
 	rng := rand.New(rand.NewPCG(wl.seed, 1))
@@ -54,10 +63,15 @@ func (wl *workload) write(t *testing.T, name string) string {
 	dropped := make([]format.Dropped, wl.funcs)
 	for range wl.rounds {
 		for fn := range wl.funcs {
-			d := float64(10_000*(fn+1)) * (1 + 0.1*rng.ExpFloat64())
+			d := float64(10_000 * (fn + 1))
+			if wl.lasts != nil {
+				d = wl.lasts[fn]
+			}
+			d *= 1 + 0.1*rng.ExpFloat64()
 			if wl.factor != nil {
 				d *= wl.factor(fn)
 			}
+			d += wl.probes
 			if d < float64(wl.keep) {
 				now += d
 				sum := &dropped[fn]
@@ -76,7 +90,8 @@ func (wl *workload) write(t *testing.T, name string) string {
 			w.AddDropped(d)
 		}
 	}
-	if err := w.Close(format.End{}); err != nil {
+	stop := max(int64(now), int64(wl.stop))
+	if err := w.Close(format.End{Stop: format.Anchor{MonoNs: stop}}); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -137,6 +152,182 @@ func TestDiffFindsWhatChanged(t *testing.T) {
 				t.Errorf("shift %v, want %v", shift, c.shift)
 			}
 		})
+	}
+}
+
+// What is left of short calls follows the error of what was subtracted. Only a change that is more than that error may be
+// counts, but that one does.
+func TestDiffOfShortCalls(t *testing.T) {
+	lasts := []float64{200, 400, 20_000, 50_000, 100_000}
+	runs := func(seed uint64, inside int64, factor func(int) float64, n int) (paths []string) {
+		for i := range n {
+			wl := workload{funcs: len(lasts), rounds: 500, seed: seed + uint64(i), lasts: lasts, probes: 1500, inside: inside, factor: factor}
+			paths = append(paths, wl.write(t, fmt.Sprint(i)))
+		}
+		return paths
+	}
+	for _, c := range []struct {
+		factor func(int) float64
+		want   []string
+	}{
+		{nil, nil},
+		{slower(3, 1.25), []string{"f3"}},
+		{slower(1, 10), []string{"f1"}},
+	} {
+		for _, n := range []int{1, 3} {
+			got := diff(t, runs(1, 1500, nil, n), runs(10, 1440, c.factor, n))
+			if names := significantNames(got); !slices.Equal(names, c.want) {
+				t.Errorf("%d a side: significant: %v, want %v", n, names, c.want)
+			}
+			for i := range got.Changes {
+				if ch := &got.Changes[i]; ch.BelowResolution() != (ch.Name == "f0") {
+					t.Errorf("%s is below what can be resolved: %v", ch.Name, ch.BelowResolution())
+				}
+			}
+		}
+	}
+}
+
+// Where it is known of some of the traces only what probes took, all are compared as they were measured.
+func TestDiffOfUnmeasured(t *testing.T) {
+	write := func(seed uint64, inside int64, factor func(int) float64) string {
+		wl := workload{funcs: 6, rounds: 500, seed: seed, probes: 20_000, inside: inside, factor: factor}
+		return wl.write(t, fmt.Sprint(seed))
+	}
+	known, other, unknown := write(1, 20_000, nil), write(2, 20_000, nil), write(3, 0, nil)
+	for _, c := range []struct {
+		before, after []string
+		unmeasured    string
+	}{
+		{[]string{known}, []string{other}, ""},
+		{[]string{unknown}, []string{write(4, 0, nil)}, ""},
+		{[]string{known}, []string{unknown}, unknown},
+		{[]string{unknown}, []string{known}, unknown},
+		{[]string{known, unknown}, []string{other}, unknown},
+	} {
+		got := diff(t, c.before, c.after)
+		if names := significantNames(got); len(names) > 0 {
+			t.Errorf("%v, %v: significant: %v", c.before, c.after, names)
+		}
+		raw := c.unmeasured != ""
+		if got.Old.Probes.Raw != raw || got.New.Probes.Raw != raw {
+			t.Errorf("%v, %v: raw: %v, %v", c.before, c.after, got.Old.Probes.Raw, got.New.Probes.Raw)
+		}
+		warned := slices.ContainsFunc(got.Warnings, func(text string) bool {
+			return strings.Contains(text, "not measured in "+c.unmeasured+":")
+		})
+		if warned != raw || len(got.Warnings) > 1 {
+			t.Errorf("%v, %v: %q", c.before, c.after, got.Warnings)
+		}
+	}
+	if got := diff(t, []string{known}, []string{write(5, 0, slower(3, 2))}); !slices.Equal(significantNames(got), []string{"f3"}) {
+		t.Errorf("significant: %v", significantNames(got))
+	}
+}
+
+// What is missing since a function was taken off, or since events were lost, is no change: neither of the function, nor
+// of the self time of those that call it.
+func TestDiffOfParts(t *testing.T) {
+	const rounds = 1000
+	write := func(seed uint64, recorded int, end string) string {
+		var b strings.Builder
+		b.WriteString("meta {}\nmodule {\"path\":\"/bin/app\"}\n")
+		names := []string{"outer", "hot", "steady", "other", "more"}
+		for i, fn := range names {
+			fmt.Fprintf(&b, "func {\"name\":%q,\"module\":0,\"addr\":%d}\n", fn, i)
+		}
+		b.WriteString("thread {\"pid\":1,\"tid\":1}\n")
+		rng := rand.New(rand.NewPCG(seed, 1))
+		now, missing := 0, 0
+		for round := range rounds {
+			fmt.Fprintf(&b, "%d 0 entry 0 sp=0x7000\n", now)
+			now += 5000 + rng.IntN(500)
+			for fn := 1; fn < len(names); fn++ {
+				from := now
+				now += 10_000*fn + rng.IntN(1000)
+				if fn == 1 && round == recorded {
+					missing = from
+				}
+				if fn > 1 || round < recorded {
+					fmt.Fprintf(&b, "%d 0 entry %d sp=0x6000\n%d 0 return %d sp=0x6000\n", from, fn, now, fn)
+				}
+			}
+			fmt.Fprintf(&b, "%d 0 return 0 sp=0x7000\n", now)
+		}
+		b.WriteString(strings.NewReplacer("FROM", fmt.Sprint(missing), "TO", fmt.Sprint(now), "N", fmt.Sprint(rounds-recorded)).Replace(end))
+		return wholeTrace(t, b.String())
+	}
+	runs := func(n, recorded int, end string) (paths []string) {
+		for i := range n {
+			paths = append(paths, write(uint64(recorded+i), recorded, end))
+		}
+		return paths
+	}
+	for name, end := range map[string]string{
+		"taken off": `taken-off {"func":1,"time_ns":FROM,"hits":1,"pid":1,"overhead_percent":9,"reason":"cost"}
+end {}
+`,
+		"lost": `loss {"cpu":0,"first_ns":FROM,"last_ns":TO,"entries":N,"returns":N}
+end {"lost":N,"func_lost":[{"func":1,"entries":N,"returns":N}]}
+`,
+	} {
+		one, many := runs(1, 400, end), runs(3, 400, end)
+		all, manyAll := runs(1, rounds, "end {}\n"), runs(3, rounds, "end {}\n")
+		for _, sides := range [][2][]string{{all, one}, {one, all}, {manyAll, many}, {many, manyAll}} {
+			c := diff(t, sides[0], sides[1])
+			if names := significantNames(c); len(names) > 0 {
+				t.Errorf("%s, %d a side: significant: %v", name, len(sides[0]), names)
+			}
+			for i := range c.Changes {
+				ch := &c.Changes[i]
+				off := name == "taken off"
+				for m, want := range map[Metric]bool{Calls: off && ch.Name == "hot", Total: off && ch.Name == "hot", Self: off && ch.Addr <= 1, P50: false} {
+					if ch.Deltas[m].Unlike != want {
+						t.Errorf("%s: %s of %s is of other calls: %v", name, m, ch.Name, !want)
+					}
+				}
+				if !ch.Deltas[P50].Tested {
+					t.Errorf("%s: P50 of %s was not tested", name, ch.Name)
+				}
+			}
+			threshold, err := ParseThreshold("hot: calls < -10%")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := threshold.Check(c); (err != nil) != (name == "taken off") || err != nil && !strings.Contains(err.Error(), "--max-overhead") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
+// Of several recordings a side it is said if those of one side are longer: more calls are no change of the program then.
+func TestDiffOfOtherDurations(t *testing.T) {
+	side := func(seed uint64, stops ...time.Duration) (paths []string) {
+		for i, stop := range stops {
+			wl := workload{funcs: 2, rounds: 100, seed: seed + uint64(i), stop: stop * time.Second}
+			paths = append(paths, wl.write(t, fmt.Sprint(i)))
+		}
+		return paths
+	}
+	const warning = "recordings of 10.000 s on average are compared with such of 30.000 s: calls, total and self time are per recording"
+	for _, c := range []struct {
+		before, after []time.Duration
+		want          []string
+	}{
+		{[]time.Duration{10, 9, 11}, []time.Duration{30, 29, 31}, []string{warning}},
+		{[]time.Duration{10, 10, 10}, []time.Duration{10, 10, 10}, nil},
+		{[]time.Duration{10, 40, 30}, []time.Duration{50, 20, 40}, nil},       // the runs of a side differ as much
+		{[]time.Duration{100, 100, 100}, []time.Duration{102, 102, 102}, nil}, // too little to matter
+		{[]time.Duration{10}, []time.Duration{30}, nil},                       // what all have more of counts as the machine's
+	} {
+		if got := diff(t, side(1, c.before...), side(10, c.after...)); !slices.Equal(got.Warnings, c.want) {
+			t.Errorf("%v, %v: %q", c.before, c.after, got.Warnings)
+		}
+	}
+	got := diff(t, side(1, 10, 20), side(10, 30, 40))
+	if want := []time.Duration{10 * time.Second, 20 * time.Second}; !slices.Equal(got.Old.Durations, want) {
+		t.Errorf("durations %v, want %v", got.Old.Durations, want)
 	}
 }
 

@@ -146,7 +146,14 @@
 //     20%, and twice the shift.
 //
 // With three traces or more of either side the runs are the blocks, and nothing of this is assumed. What lies
-// between all old and all new runs, such as another hour, still counts as a change: record in turns.
+// between all old and all new runs, such as another hour, still counts as a change: record in turns. So do recordings of other
+// lengths, of which there is a warning.
+//
+// What a figure may be wrong by all along shows in neither slices nor runs, and is noise beside theirs: a quarter of what was subtracted
+// for probes, or what calibrations scatter by; of sums also the time of uncertain calls, and as many mean calls as entries were lost.
+// That is what they are wrong by at worst, and counts as two standard errors of a difference. Where it is known of some of the traces only
+// what probes took, nothing is subtracted from any. What is of other calls on the two sides is not compared: percentiles where not all calls
+// were kept, the sums of a function that was taken off, and self times around such.
 //
 // The chances to err of all functions and metrics add up to 5% at most (Bonferroni); P50, which noise moves
 // least, has nine tenths of them. Changes below 5% are never significant, unless asked for.
@@ -159,7 +166,8 @@
 // What was rejected: the mean instead of P50 as the main figure (a neighbour moves it by half), and tests
 // without 2 and 3, which called 2 in 5 of all pairs different. BenchmarkDiff
 // measures both rates anew; on other recordings than those: no false alarm in 20, 20 and 19 of 20 found on a quiet machine, 18 of 20
-// in a run that began at a load of 20.
+// in a run that began at a load of 20. Both are from before it was noise what figures may be wrong by all along: of the stages, which take
+// 7 us or more, that is 2% at most.
 //
 // # Calls as a table
 //

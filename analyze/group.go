@@ -18,6 +18,7 @@ const (
 	maxValueBytes = 64 << 20
 	maxGroups     = 20_000 // pairs of a function and a value
 	maxKnownBytes = 256    // of a value whose reading is remembered
+	maxOuter      = 64     // open calls of a function among which one of the same value is looked for
 )
 
 // otherValues is the name of the values that the limits cut off.
@@ -249,6 +250,37 @@ func (g *grouping) result(t *thread, f *frame) {
 		f.value = g.read(g.funcs[f.fn].Results[p.index].Type, string(raw))
 		f.group = g.number(group{f.fn, f.value})
 	}
+}
+
+// outer returns the nearest call of the same function and value that a call lies in, or none. Of the value that a call returns
+// nothing is known before: there it is the nearest of the same function.
+func (g *grouping) outer(t *thread, f *frame) int32 {
+	if g == nil || g.byThread || g.places[f.fn].result && g.places[f.fn].index >= 0 {
+		return f.outer
+	}
+	at := f.outer
+	for range maxOuter {
+		if at == none || g.same(f.value, t.frames[at].value) {
+			return at
+		}
+		at = t.frames[at].outer
+	}
+	return none
+}
+
+// same reports whether two open calls of a function have the same value.
+func (g *grouping) same(a, b uint32) bool {
+	a, b = min(a, b), max(a, b)
+	if a == b || b < firstHeld {
+		return a == b
+	}
+	held := &g.held[b-firstHeld]
+	if a < firstHeld { // it was known already when the call began
+		n, ok := g.known[held.typ][held.raw]
+		return ok && n == a
+	}
+	other := &g.held[a-firstHeld]
+	return held.typ == other.typ && held.raw == other.raw
 }
 
 // leave forgets the value of a call that is over.

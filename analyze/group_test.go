@@ -76,14 +76,16 @@ thread {"pid": 7, "tid": 9, "comm": "worker"}
 type groupFigures struct {
 	Calls, Complete uint64
 	Durations, Self time.Duration
+	Total           time.Duration
 }
 
 // groupsOfFlow works out the figures of each function and value from what Flow shows.
 func groupsOfFlow(t *testing.T, path, by string) map[string]groupFigures {
 	t.Helper()
 	type call struct {
-		value  string
-		inside time.Duration
+		name, value string
+		inside      time.Duration
+		inner       time.Duration // in Total, if it is not complete
 	}
 	figures := map[string]groupFigures{}
 	open := map[format.ThreadID][]call{}
@@ -110,13 +112,14 @@ func groupsOfFlow(t *testing.T, path, by string) map[string]groupFigures {
 			sum.Complete += f.Complete
 			sum.Durations += f.Durations
 			sum.Self += f.Self
+			sum.Total += f.Total
 			figures[key] = sum
 		}
 		switch s.Kind {
 		case Hit:
 			count(value, groupFigures{Calls: 1})
 		case Enter:
-			stack = append(stack, call{value: value})
+			stack = append(stack, call{name: s.Func.Name, value: value})
 		case Leave:
 			top := stack[len(stack)-1]
 			stack = stack[:len(stack)-1]
@@ -126,12 +129,22 @@ func groupsOfFlow(t *testing.T, path, by string) map[string]groupFigures {
 					top.value = s.Results
 				}
 				inside = s.Duration
-				count(top.value, groupFigures{1, 1, s.Duration, s.Duration - top.inside})
+				count(top.value, groupFigures{1, 1, s.Duration, s.Duration - top.inside, 0})
+				top.inner = s.Duration
 			} else {
 				count(top.value, groupFigures{Calls: 1})
 			}
 			if len(stack) > 0 {
 				stack[len(stack)-1].inside += inside
+			}
+			at := len(stack) - 1 // of what a call returns nothing is known by the end of those inside
+			for at >= 0 && (stack[at].name != top.name || stack[at].value != top.value && by != "ret") {
+				at--
+			}
+			if at >= 0 {
+				stack[at].inner += top.inner
+			} else {
+				count(top.value, groupFigures{Total: top.inner})
 			}
 		}
 		open[s.ThreadID] = stack
@@ -159,7 +172,7 @@ func TestGroups(t *testing.T) {
 		totals := map[string]time.Duration{}
 		for i := range r.Rows {
 			row := &r.Rows[i]
-			got[row.Name+" "+row.Value.Text] = groupFigures{row.Calls, row.Calls - row.Incomplete, row.Durations.Sum(), row.Self}
+			got[row.Name+" "+row.Value.Text] = groupFigures{row.Calls, row.Calls - row.Incomplete, row.Durations.Sum(), row.Self, row.Total}
 			if row.Name == "point" {
 				got[row.Name+" "+row.Value.Text] = groupFigures{Calls: row.Calls}
 			}
@@ -170,7 +183,7 @@ func TestGroups(t *testing.T) {
 			t.Errorf("by %s:\n%v\nwant:\n%v", by, got, want)
 		}
 		for i := range plain.Rows {
-			if row := &plain.Rows[i]; totals[row.Name] != row.Total {
+			if row := &plain.Rows[i]; totals[row.Name] != row.Total && by != "host" {
 				t.Errorf("by %s: the totals of %s add up to %v, without groups it is %v", by, row.Name, totals[row.Name], row.Total)
 			}
 		}
@@ -210,6 +223,61 @@ func checkLabels(t *testing.T, path, by string, want map[string]groupFigures) {
 	}
 	if len(got) > 0 {
 		t.Errorf("profile by %s: more: %v", by, got)
+	}
+}
+
+// A call inside of one of the same function that has another value has a total time of its own: in whole, in what it waited, and
+// where the one around it was not selected.
+func TestTotalOfOtherValue(t *testing.T) {
+	path := writeTrace(t, `meta {"sched": true}
+module {"path": "/bin/prog"}
+func {"name": "walk", "module": 0, "addr": 1, "args": [{"name": "path", "type": "str"}]}
+func {"name": "read", "module": 0, "addr": 2}
+process {"pid": 1, "comm": "prog"}
+thread {"pid": 1, "tid": 1, "comm": "prog"}
+1000 0 entry 0 sp=0x7000 args=["/"]
+10000 0 entry 0 sp=0x6000 args=["/a"]
+11000 0 entry 1 sp=0x5000
+12000 0 entry 0 sp=0x4000 args=["/"]
+13000 0 entry 1 sp=0x3000
+20000 0 return 1 sp=0x3000
+21000 0 return 0 sp=0x4000
+22000 0 return 1 sp=0x5000
+30000 0 sched-out 0 value=1
+40000 0 wakeup 0 value=1
+40000 0 sched-in 0
+60000 0 return 0 sp=0x6000
+61000 0 entry 0 sp=0x6000 args=["/b"]
+99000 0 return 0 sp=0x6000
+101000 0 return 0 sp=0x7000
+end {}
+`)
+	type figures struct{ total, self, cpu, blocked time.Duration }
+	for _, c := range []struct {
+		from time.Duration
+		want map[string]figures
+	}{
+		{0, map[string]figures{
+			`walk "/"`: {100_000, 12_000 + 2_000, 90_000, 10_000}, `walk "/a"`: {50_000, 39_000, 40_000, 10_000}, `walk "/b"`: {38_000, 38_000, 38_000, 0},
+			`read "/"`: {7_000, 7_000, 7_000, 0}, `read "/a"`: {11_000, 2_000, 11_000, 0},
+		}},
+		{5000, map[string]figures{
+			`walk "/"`: {9_000, 2_000, 9_000, 0}, `walk "/a"`: {50_000, 39_000, 40_000, 10_000}, `walk "/b"`: {38_000, 38_000, 38_000, 0},
+			`read "/"`: {7_000, 7_000, 7_000, 0}, `read "/a"`: {11_000, 2_000, 11_000, 0},
+		}},
+	} {
+		r, err := Report([]string{path}, Options{By: "path", From: c.from})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]figures{}
+		for i := range r.Rows {
+			row := &r.Rows[i]
+			got[row.Name+" "+row.Value.Text] = figures{row.Total, row.Self, row.CPU(), row.Waits.Blocked}
+		}
+		if !reflect.DeepEqual(got, c.want) {
+			t.Errorf("from %v:\n%v\nwant:\n%v", c.from, got, c.want)
+		}
 	}
 }
 

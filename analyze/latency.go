@@ -194,7 +194,7 @@ func (l *latency) leave(t *thread, f *frame, state State) {
 }
 
 // count counts a call. The total of a recursive function is that of its
-// outermost call if that one is complete (and selected), else that of the
+// outermost call (by value, of its outermost one that has it) if that one is complete (and selected), else that of the
 // outermost ones inside it that are.
 func (l *latency) count(t *thread, f *frame, state State) {
 	if state == Dropped && l.opts.countsDropped() {
@@ -204,7 +204,8 @@ func (l *latency) count(t *thread, f *frame, state State) {
 	if !selected && f.innerNs == 0 {
 		return
 	}
-	if selected || f.outer == none {
+	outer := l.groups.outer(t, f)
+	if selected || outer == none {
 		l.groups.decide(t, f)
 		if state == Complete {
 			l.groups.result(t, f)
@@ -212,7 +213,7 @@ func (l *latency) count(t *thread, f *frame, state State) {
 	}
 	inner := f.innerNs
 	if t.sched != nil {
-		l.leaveWaits(t, f, state)
+		l.leaveWaits(t, f, outer, state)
 	}
 	if selected {
 		s := l.of(t, f.group)
@@ -241,15 +242,15 @@ func (l *latency) count(t *thread, f *frame, state State) {
 	if inner == 0 {
 		return
 	}
-	if f.outer == none {
+	if outer == none {
 		l.of(t, f.group).Total += time.Duration(inner)
 	} else {
-		t.frames[f.outer].innerNs += inner
+		t.frames[outer].innerNs += inner
 	}
 }
 
 // leaveWaits does for the waits of a call what leave does for its time.
-func (l *latency) leaveWaits(t *thread, f *frame, state State) {
+func (l *latency) leaveWaits(t *thread, f *frame, outer int32, state State) {
 	if n := len(t.frames); n == 0 || f != &t.frames[n-1] { // one that was skipped
 		return
 	}
@@ -261,9 +262,9 @@ func (l *latency) leaveWaits(t *thread, f *frame, state State) {
 	}
 	switch {
 	case inner == Waits{}:
-	case f.outer == none:
+	case outer == none:
 		l.of(t, f.group).Waits.Add(inner)
 	default:
-		t.sched.frames[f.outer].inner.Add(inner)
+		t.sched.frames[outer].inner.Add(inner)
 	}
 }

@@ -49,10 +49,12 @@ type Trace struct {
 	Commands []string
 	Start    time.Time     // of the first recording
 	Duration time.Duration // to the end of the last
-	Events   uint64        // in the files
-	Sched    bool          // rows of the scheduler tell how times divide, in one of the traces at least
-	Switches uint64        // how often threads left a processor
-	Lost     uint64        // seen by a probe, but not in the files
+	// Durations are those of the recordings, in the order of Files.
+	Durations []time.Duration
+	Events    uint64 // in the files
+	Sched     bool   // rows of the scheduler tell how times divide, in one of the traces at least
+	Switches  uint64 // how often threads left a processor
+	Lost      uint64 // seen by a probe, but not in the files
 	// Calls that are in the files as numbers only, see Stats.Dropped: complete ones, and further ones whose return was not seen.
 	Dropped, DroppedIncomplete uint64
 	// SlowerThan is how long a call must have taken to be kept; 0 where all were, or it depends on the function or the trace.
@@ -63,6 +65,7 @@ type Trace struct {
 	Threads    int        // that events came from
 	PIDs       []int      // ascending
 	Probes     ProbeCost
+	Unmeasured []string        // those of Files with calls of which none has a known cost
 	Losses     []LossWindow    // by trace and time
 	Touched    []TouchedThread // most uncertain calls first
 	// Processes are those that events came from, by PID. One that has executed another program is there twice, in the order

@@ -183,6 +183,16 @@ func (n noise) plus(other noise) noise {
 	return noise{math.Sqrt(a + b), min(maxFreedom, (a+b)*(a+b)/(a*a/n.freedom+b*b/other.freedom))}
 }
 
+// noiseOfDifference is the noise of a change from one figure to another which may be wrong by so much at worst: that is two
+// standard errors. Relative to their logarithmic mean, a change counts by the difference, however little there was before.
+func noiseOfDifference(before, after int64, wrongBefore, wrongAfter float64) noise {
+	mean := float64(before)
+	if before != after {
+		mean = float64(after-before) / math.Log(float64(after)/float64(before))
+	}
+	return noise{math.Hypot(wrongBefore, wrongAfter) / 2 / mean, maxFreedom}
+}
+
 // pValue is the chance of a change this far from none by noise alone: Student's t, two-sided.
 func (n noise) pValue(change float64) float64 {
 	switch {

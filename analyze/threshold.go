@@ -81,17 +81,21 @@ func (c *Threshold) parseChange(text string) error {
 // function that it is for is on both sides, or of none is there enough to know the noise.
 func (c *Threshold) Check(cmp *Comparison) ([]*Change, error) {
 	var met []*Change
-	matched, tested, dropped := 0, 0, 0
+	matched, tested, dropped, off := 0, 0, 0, 0
 	for i := range cmp.Changes {
 		ch := &cmp.Changes[i]
 		if ch.Old == nil || ch.New == nil || !c.function.Match(ch.Name) && (ch.Symbol == "" || !c.function.Match(ch.Symbol)) {
 			continue
 		}
 		matched++
-		if !cmp.comparable(ch, c.metric) {
+		d := &ch.Deltas[c.metric]
+		switch {
+		case cmp.comparable(ch, c.metric):
+		case d.Unlike && c.metric < P50:
+			off++
+		default:
 			dropped++
 		}
-		d := &ch.Deltas[c.metric]
 		if d.Tested {
 			tested++
 		}
@@ -104,6 +108,8 @@ func (c *Threshold) Check(cmp *Comparison) ([]*Change, error) {
 		return nil, fmt.Errorf("condition %q: no function that it is for was called on both sides", c.text)
 	case tested == 0 && dropped > 0:
 		return nil, fmt.Errorf("condition %q: a change of %s cannot be told where calls were dropped while recording (--slower-than, or if ret or duration): record all calls", c.text, c.metric)
+	case tested == 0 && off > 0:
+		return nil, fmt.Errorf("condition %q: a change of %s cannot be told where functions were taken off while recording: record with a larger --max-overhead, or fewer functions", c.text, c.metric)
 	case tested == 0 && c.metric == Max && !cmp.ByRuns:
 		return nil, fmt.Errorf("condition %q: the longest call is known from one call only: give at least %d traces of either side", c.text, leastRuns)
 	case tested == 0:

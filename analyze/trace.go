@@ -45,6 +45,7 @@ func (s *summary) add(path string, src *source, sum tally, opts *Options) {
 	if t.End != nil {
 		stop = start.Add(time.Duration(t.End.Stop.MonoNs - meta.Start.MonoNs))
 	}
+	tr.Durations = append(tr.Durations, max(0, stop.Sub(start)))
 	if len(tr.Files) == 1 || start.Before(tr.Start) {
 		tr.Start = start
 	}
@@ -63,8 +64,11 @@ func (s *summary) add(path string, src *source, sum tally, opts *Options) {
 	if damage := src.damage(); damage != "" {
 		s.warn(path, "trace is not complete: %s", damage)
 	}
-	s.trace.Probes.add(src, &sum, opts.Raw)
+	if tr.Probes.add(src, &sum, opts.Raw) {
+		tr.Unmeasured = append(tr.Unmeasured, path)
+	}
 	if !opts.Raw {
+		s.warnUnmeasured()
 		s.addMoved(path, t.Calibrations)
 	}
 	s.addLoss(path, t)

@@ -37,6 +37,9 @@ func Diff(w io.Writer, c *analyze.Comparison, top int) error {
 		}
 		fmt.Fprintf(out, "# shift   %s: the median of all functions, which counts as the machine's\n", strings.Join(shifts, ", "))
 	}
+	if c.Old.Probes.Raw {
+		fmt.Fprintf(out, "# probes  %s\n", probes(&c.Old.Probes))
+	}
 	if c.ByRuns {
 		fmt.Fprintln(out, "# noise   as the traces of a side differ")
 	} else {
@@ -54,10 +57,15 @@ func Diff(w io.Writer, c *analyze.Comparison, top int) error {
 }
 
 func diffSide(t *analyze.Trace) string {
-	text := fmt.Sprintf("%s: %s, %d events", strings.Join(t.Files, ", "), analyze.FormatDuration(t.Duration), t.Events)
-	if n := len(t.Files); n > 1 {
-		text = fmt.Sprintf("%s: %d traces, %d events", strings.Join(t.Files, ", "), n, t.Events)
+	var durations []string
+	for _, d := range t.Durations {
+		durations = append(durations, analyze.FormatDuration(d))
 	}
+	text := strings.Join(t.Files, ", ") + ": "
+	if n := len(t.Files); n > 1 {
+		text += fmt.Sprintf("%d traces, ", n)
+	}
+	text += fmt.Sprintf("%s, %d events", strings.Join(durations, " + "), t.Events)
 	if len(t.Commands) > 0 {
 		text += ", " + cut(strings.Join(t.Commands, "; "), mostCommand)
 	}
@@ -103,9 +111,32 @@ func diffTable(w io.Writer, changes []analyze.Change) {
 		if i == 0 {
 			fmt.Fprintln(w, "  Function")
 		} else {
-			fmt.Fprintln(w, " ", changes[i-1].Label)
+			fmt.Fprintln(w, " ", diffLabel(&changes[i-1]))
 		}
 	}
+}
+
+// diffLabel is the name of a function with what is to be known of its figures.
+func diffLabel(ch *analyze.Change) string {
+	label := ch.Label
+	if ch.BelowResolution() {
+		label = "~" + label
+	}
+	for _, side := range []struct {
+		name string
+		row  *analyze.Row
+	}{{"old", ch.Old}, {"new", ch.New}} {
+		if side.row == nil {
+			continue
+		}
+		if side.row.TakenOff != 0 {
+			label += fmt.Sprintf(", %s: first %s only", side.name, analyze.FormatDuration(side.row.TakenOff))
+		}
+		if n := side.row.Lost; n > 0 {
+			label += fmt.Sprintf(", %s: %s lost", side.name, analyze.Plural(n, "entry", "entries"))
+		}
+	}
+	return label
 }
 
 // hasMetric reports whether a function has calls that a metric is of.
@@ -132,17 +163,23 @@ func diffCells(ch *analyze.Change, m analyze.Metric) []string {
 		}
 		return aligned(time.Duration(v))
 	}
-	return []string{value(ch.Old, d.Old), value(ch.New, d.New), diffChange(ch, d)}
+	return []string{value(ch.Old, d.Old), value(ch.New, d.New), diffChange(ch, m)}
+}
+
+// hasChange reports whether a metric is of both sides and of the same calls, so that there is a change of it.
+func hasChange(ch *analyze.Change, m analyze.Metric) bool {
+	return ch.Old != nil && ch.New != nil && hasMetric(&ch.Old.Stats, m) && hasMetric(&ch.New.Stats, m) && !ch.Deltas[m].Unlike
 }
 
 // diffChange writes a change as it was measured, in per cent.
-func diffChange(ch *analyze.Change, d *analyze.Delta) string {
+func diffChange(ch *analyze.Change, m analyze.Metric) string {
+	d := &ch.Deltas[m]
 	switch {
 	case ch.Old == nil:
 		return "new"
 	case ch.New == nil:
 		return "gone"
-	case d.Unlike, d.Old == 0 && d.New == 0:
+	case !hasChange(ch, m), d.Old == 0 && d.New == 0:
 		return "-"
 	}
 	text := "more"
@@ -161,32 +198,36 @@ type jsonDiff struct {
 	New       jsonDiffSide       `json:"new"`
 	Shifts    map[string]float64 `json:"shift_percent"` // by metric
 	ByRuns    bool               `json:"by_runs"`
+	Raw       bool               `json:"raw"` // what probes took is not subtracted
 	Functions []jsonChange       `json:"functions"`
 	Failed    []jsonFailure      `json:"failed"`
 	Warnings  []string           `json:"warnings"`
 }
 
 type jsonDiffSide struct {
-	Files      []string `json:"files"`
-	DurationNs int64    `json:"duration_ns"`
-	Events     uint64   `json:"events"`
-	Lost       uint64   `json:"lost"`
+	Files       []string `json:"files"`
+	DurationNs  int64    `json:"duration_ns"`  // from the beginning of the first recording to the end of the last
+	DurationsNs []int64  `json:"durations_ns"` // of each of the files
+	Events      uint64   `json:"events"`
+	Lost        uint64   `json:"lost"`
 }
 
 type jsonChange struct {
-	Name        string               `json:"name"`
-	Module      string               `json:"module"`
-	File        string               `json:"file"`
-	Line        int                  `json:"line"`
-	State       string               `json:"state"` // both, new or gone
-	Significant bool                 `json:"significant"`
-	Metrics     map[string]jsonDelta `json:"metrics"`
+	Name            string               `json:"name"`
+	Module          string               `json:"module"`
+	File            string               `json:"file"`
+	Line            int                  `json:"line"`
+	State           string               `json:"state"` // both, new or gone
+	Significant     bool                 `json:"significant"`
+	BelowResolution bool                 `json:"below_resolution"` // on either side
+	Metrics         map[string]jsonDelta `json:"metrics"`
 }
 
 type jsonDelta struct {
 	Old           int64    `json:"old"` // nanoseconds, or calls; calls, total and self per trace
 	New           int64    `json:"new"`
-	ChangePercent *float64 `json:"change_percent"` // as measured; null if there was nothing before
+	Comparable    bool     `json:"comparable"`     // on both sides there are calls that it is of, and the same ones
+	ChangePercent *float64 `json:"change_percent"` // as measured; null if it is not comparable, or there was nothing before
 	BeyondPercent *float64 `json:"beyond_percent"` // beyond the shift
 	P             float64  `json:"p"`              // see analyze.Delta
 	Tested        bool     `json:"tested"`
@@ -201,10 +242,14 @@ type jsonFailure struct {
 // DiffJSON writes a comparison, and which conditions it meets, as one object.
 func DiffJSON(w io.Writer, c *analyze.Comparison, verdicts []Verdict) error {
 	side := func(t *analyze.Trace) jsonDiffSide {
-		return jsonDiffSide{append([]string{}, t.Files...), int64(t.Duration), t.Events, t.Lost}
+		durations := []int64{}
+		for _, d := range t.Durations {
+			durations = append(durations, int64(d))
+		}
+		return jsonDiffSide{append([]string{}, t.Files...), int64(t.Duration), durations, t.Events, t.Lost}
 	}
 	out := jsonDiff{
-		Old: side(&c.Old), New: side(&c.New), Shifts: map[string]float64{}, ByRuns: c.ByRuns,
+		Old: side(&c.Old), New: side(&c.New), Shifts: map[string]float64{}, ByRuns: c.ByRuns, Raw: c.Old.Probes.Raw,
 		Functions: []jsonChange{}, Failed: []jsonFailure{}, Warnings: append([]string{}, c.Warnings...),
 	}
 	for m, shift := range c.Shifts {
@@ -220,7 +265,7 @@ func DiffJSON(w io.Writer, c *analyze.Comparison, verdicts []Verdict) error {
 		ch := &c.Changes[i]
 		f := jsonChange{
 			Name: ch.Name, Module: ch.Module, File: ch.File, Line: ch.Line, State: "both",
-			Significant: ch.Significant(), Metrics: map[string]jsonDelta{},
+			Significant: ch.Significant(), BelowResolution: ch.BelowResolution(), Metrics: map[string]jsonDelta{},
 		}
 		if ch.Old == nil {
 			f.State = "new"
@@ -228,10 +273,12 @@ func DiffJSON(w io.Writer, c *analyze.Comparison, verdicts []Verdict) error {
 			f.State = "gone"
 		}
 		for m := range ch.Deltas {
-			d := &ch.Deltas[m]
-			f.Metrics[analyze.Metric(m).String()] = jsonDelta{
-				d.Old, d.New, percent(float64(d.New)/float64(d.Old) - 1), percent(d.Relative()), d.P, d.Tested, d.Significant,
+			d, metric := &ch.Deltas[m], analyze.Metric(m)
+			j := jsonDelta{Old: d.Old, New: d.New, Comparable: hasChange(ch, metric), P: d.P, Tested: d.Tested, Significant: d.Significant}
+			if j.Comparable {
+				j.ChangePercent, j.BeyondPercent = percent(float64(d.New)/float64(d.Old)-1), percent(d.Relative())
 			}
+			f.Metrics[metric.String()] = j
 		}
 		out.Functions = append(out.Functions, f)
 	}

@@ -102,7 +102,8 @@ are those of the time before.
 
 With --by, a call belongs to the value of the nearest call around it, itself
 included, that has the argument; a result is of its own call only. ? stands for
-what could not be read, - for calls without a value.
+what could not be read, - for calls without a value. A call inside one of the same
+function counts in the total time if it has another argument, not if it has another result.
 
 Errors are complete calls with a negative result or a null pointer, where the
 result was recorded with its type, or with an errno. An --error RULE replaces

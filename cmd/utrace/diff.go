@@ -21,7 +21,7 @@ type diffFlags struct {
 	failIf             []string
 	minChange, pprof   string
 	function           string
-	json               bool
+	raw, json          bool
 	top                int
 	oldPaths, newPaths []string
 }
@@ -41,6 +41,10 @@ P99) must change a lot to count. Three or more traces a side do show it: then
 nothing is taken off, and smaller changes count. Record old and new in turns.
 A program compared with itself gets a mark in one of 20 tries; on a machine that is overloaded, in more.
 
+Functions with ~ are shorter than what is known of their probes' cost. A change that
+may be that cost is none. What is not of the same calls on both sides has - for its change: percentiles
+if not all calls were kept, calls and times if a function was taken off meanwhile.
+
 --fail-if is for scripts. It holds for significant changes only, and looks at
 the change beyond that of all functions. If one holds, the exit status is 1 and
 the message begins with "failed"; if the traces cannot be compared, or have too little in
@@ -51,7 +55,8 @@ them for the condition, it is 1, too, and the message begins with "could not com
   CHANGE: +10%, -10%, +1ms, for calls also +100
 
 Functions are the same if their names are, and the file names of module and source
-where names are ambiguous. Calls, total and self time are per trace.`,
+where names are ambiguous. Calls, total and self time are per trace. If it was not
+measured in all traces what the probes took, it is subtracted in none, as with --raw.`,
 		Example: `  utrace diff monday.arrow tuesday.arrow
   utrace diff old1.arrow old2.arrow old3.arrow -- new1.arrow new2.arrow new3.arrow
   utrace diff --fail-if 'p50 > +10%' --fail-if 'handle_*: p99 > +1ms' old.arrow new.arrow
@@ -78,6 +83,7 @@ where names are ambiguous. Calls, total and self time are per trace.`,
 	flags.StringArrayVar(&f.failIf, "fail-if", nil, "exit with status 1 if a significant change meets `CONDITION`, such as 'p99 > +10%'; repeatable")
 	flags.StringVar(&f.minChange, "min-change", "5%", "smaller changes (`PERCENT`) are never significant")
 	flags.StringVar(&f.function, "function", "", "only functions that match `PATTERN`, a glob or a /regular expression/")
+	flags.BoolVar(&f.raw, "raw", false, "durations as measured: what the probes took is not subtracted")
 	flags.Var((*count)(&f.top), "top", "only the first `N` functions")
 	flags.BoolVar(&f.json, "json", false, "print the comparison as JSON")
 	flags.StringVar(&f.pprof, "pprof", "", "write a profile of the differences for pprof to `FILE`; - is standard output, without the table then")
@@ -86,6 +92,7 @@ where names are ambiguous. Calls, total and self time are per trace.`,
 
 // parse checks the flags.
 func (f *diffFlags) parse() (opts analyze.Options, least float64, conditions []*analyze.Threshold, err error) {
+	opts.Raw = f.raw
 	least, err = strconv.ParseFloat(strings.TrimSuffix(f.minChange, "%"), 64)
 	switch {
 	case err != nil || !(least >= 0 && least <= 1e6):
@@ -127,6 +134,7 @@ func runDiff(out, errOut io.Writer, f *diffFlags) error {
 		fmt.Fprintf(errOut, "utrace: warning: %s\n", text)
 	}
 	if f.pprof != "" {
+		opts.Raw = c.Old.Probes.Raw
 		if err := writeDiffProfile(out, f, opts); err != nil {
 			return err
 		}

@@ -39,7 +39,7 @@ func pace(t *testing.T, name, slow string, seed uint64) string {
 		}
 		fmt.Fprintf(&b, "%d 0 return 0 sp=0x7000\n", now)
 	}
-	b.WriteString("end {}\n")
+	fmt.Fprintf(&b, "end {\"stop\":{\"mono_ns\":%d}}\n", now)
 	path := filepath.Join(t.TempDir(), name)
 	writeText(t, path, b.String())
 	return path
@@ -54,10 +54,11 @@ func TestDiffCommand(t *testing.T) {
 	}{
 		{[]string{one, two}, 0, "# result  0 of 4 functions changed significantly", ""},
 		{[]string{one, slow}, 0, "# result  2 of 4 functions", ""},
-		{[]string{one, two, "--", two, one}, 0, "2 traces", ""},
+		{[]string{one, two, "--", two, one}, 0, ": 2 traces, 61.507 ms + 61.489 ms, 16000 events", ""},
 		{[]string{one, two, "--", slow, slow}, 2, "", "are the same file: its calls would count twice"},
 		{[]string{one, one, "--", slow}, 2, "", "are the same file"},
 		{[]string{"--json", "--pprof", "-", one, two}, 2, "", "both to standard output"},
+		{[]string{"--raw", one, two}, 0, "# probes  what they took is in the times (--raw)", ""},
 		{[]string{"--fail-if", "p50 > +10%", one, two}, 0, "# result", ""},
 		{[]string{"--fail-if", "second: p50 > +10%", one, slow}, 1, "# result", "utrace: failed: second: p50 from 20."},
 		{[]string{"--fail-if", "third: p50 > +10%", one, slow}, 0, "# result", ""},
@@ -136,6 +137,40 @@ func TestDiffProfile(t *testing.T) {
 		calls, self := fn.Metrics["calls"], fn.Metrics["self"]
 		if got, want := sums[fn.Name], [2]int64{calls.New - calls.Old, self.New - self.Old}; got != want {
 			t.Errorf("%s: %v, want %v", fn.Name, got, want)
+		}
+	}
+}
+
+// Where of one side it is not known what probes took, it is subtracted of neither, in the table and in the profile.
+func TestDiffOfUnmeasured(t *testing.T) {
+	const unknown = `meta {}
+module {"path":"/bin/app"}
+func {"name":"f","module":0,"addr":1,"entry_class":"nop5","return_class":"trampoline"}
+thread {"pid":1,"tid":1}
+0 0 entry 0 sp=0x7000
+1000 0 return 0 sp=0x7000
+end {}
+`
+	calibration := `calibration {"sites":[{"entry":"nop5","return":"trampoline","entry_ns":100,"inside_ns":100,"call_ns":150}]}` + "\n"
+	dir := t.TempDir()
+	before, after, pb := filepath.Join(dir, "old"), filepath.Join(dir, "new"), filepath.Join(dir, "pb.gz")
+	writeText(t, before, strings.Replace(unknown, "thread", calibration+"thread", 1))
+	writeText(t, after, unknown)
+	stdout, stderr, status := utrace(t, "diff", "--json", "--pprof", pb, before, after)
+	if status != 0 || !strings.Contains(stdout, `"raw": true`) || !strings.Contains(stderr, "not measured in "+after+":") {
+		t.Errorf("status %d\n%s%s", status, stdout, stderr)
+	}
+	data, err := os.ReadFile(pb)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := profile.ParseData(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range p.Sample {
+		if ns := s.Value[1]; ns != 1000 && ns != -1000 {
+			t.Errorf("self time of %d ns", ns)
 		}
 	}
 }
