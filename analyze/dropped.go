@@ -45,7 +45,7 @@ func (s *summary) warnDropped(path string, src *source, opts *Options) {
 			calls += d.Complete + d.Incomplete
 		}
 	}
-	if least := slowerThan(&src.meta); calls == 0 || least > 0 && least <= opts.Min {
+	if least := slowerThan(&src.meta); calls == 0 || least > 0 && least <= opts.Min && len(conditions(&src.meta)) == 0 {
 		return
 	}
 	s.warn(path, "%s dropped while recording (--slower-than, or if ret or duration) and not in this view: their time is that of their callers",
@@ -97,20 +97,17 @@ func (s *summary) warnDroppedCost() {
 
 // addKept takes in which calls a trace has kept: the last of Files.
 func (t *Trace) addKept(meta *format.Meta) {
-	least := slowerThan(meta)
-	if len(t.Files) == 1 || least == t.SlowerThan {
-		t.SlowerThan = least
-	} else {
-		t.SlowerThan = 0
-	}
+	least, others := slowerThan(meta), conditions(meta)
 	if least > 0 {
 		t.conditions = appendNew(t.conditions, "--slower-than "+FormatDuration(least))
 	}
-	for _, probe := range meta.Probes {
-		if strings.Contains(probe, " if ") {
-			t.conditions = appendNew(t.conditions, probe)
-		}
+	for _, probe := range others {
+		t.conditions = appendNew(t.conditions, probe)
 	}
+	if len(others) > 0 || len(t.Files) > 1 && least != t.SlowerThan {
+		least = 0
+	}
+	t.SlowerThan = least
 	slices.Sort(t.conditions)
 }
 
@@ -134,4 +131,9 @@ func (t *Trace) Kept() string {
 // slowerThan is the least duration of the calls that a trace has kept.
 func slowerThan(meta *format.Meta) time.Duration {
 	return time.Duration(min(max(meta.SlowerThanNs, 0), maxTimeNs))
+}
+
+// conditions are the probes of a trace that keep some calls only, whatever else is asked for.
+func conditions(meta *format.Meta) []string {
+	return slices.DeleteFunc(slices.Clone(meta.Probes), func(probe string) bool { return !strings.Contains(probe, " if ") })
 }

@@ -77,16 +77,35 @@ func TestDroppedSelections(t *testing.T) {
 	}
 }
 
-// TestDroppedMin: of a trace that has only calls of at least 5 ms, those of at least 5 ms are complete.
+// TestDroppedMin: of a trace that has all calls of at least 5 ms, those of at least 5 ms are complete. If a probe has a condition
+// of its own, the trace has not all of them.
 func TestDroppedMin(t *testing.T) {
-	trace := droppedTrace(t, `"cpus"`, `"slower_than_ns": 5000000, "cpus"`)
-	for least, warn := range map[time.Duration]bool{time.Millisecond: true, 5 * time.Millisecond: false, time.Second: false} {
-		r, err := Report([]string{trace}, Options{Min: least})
+	slower := []string{`"cpus"`, `"slower_than_ns": 5000000, "cpus"`}
+	conditional := droppedTrace(t, slower...)
+	all := droppedTrace(t, append(slower, " if duration > 10us", "", " if duration > 5us", "", " if duration > 1us", "")...)
+	for _, c := range []struct {
+		trace string
+		least time.Duration
+		warn  bool
+	}{
+		{all, time.Millisecond, true}, {all, 5 * time.Millisecond, false}, {all, time.Second, false},
+		{conditional, time.Millisecond, true}, {conditional, 5 * time.Millisecond, true}, {conditional, time.Second, true},
+	} {
+		r, err := Report([]string{c.trace}, Options{Min: c.least})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Contains(strings.Join(r.Warnings, ";"), "dropped"); got != warn {
-			t.Errorf("at least %v: warnings %q", least, r.Warnings)
+		if got := strings.Contains(strings.Join(r.Warnings, ";"), "dropped"); got != c.warn {
+			t.Errorf("at least %v: warnings %q", c.least, r.Warnings)
+		}
+	}
+	for trace, want := range map[string]string{all: "calls of at least 5.000 ms: ", conditional: "calls that met their condition: "} {
+		r, err := Report([]string{trace}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Trace.Kept(); !strings.HasPrefix(got, want) {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }
