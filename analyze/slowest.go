@@ -103,11 +103,11 @@ func collectFlows(path string, file int, opts *Options, ranked []rankedCall, lis
 			continue
 		}
 		if int(c.thread) >= len(src.tables.Threads) || int(c.fn) >= len(src.tables.Funcs) {
-			return fmt.Errorf("%s has changed while it was read", printable(path))
+			return fmt.Errorf("%s has changed while it was read", FileName(path))
 		}
 		fn, flow := &src.tables.Funcs[c.fn], flows[c.callKey]
 		call := SlowCall{
-			File: printable(path), Function: fn, Module: src.tables.Modules[fn.Module].Path,
+			File: FileName(path), Function: fn, Module: src.tables.Modules[fn.Module].Path,
 			Process: src.processes[c.thread], Thread: src.tables.Threads[c.thread],
 			Start: time.Duration(c.startNs), Duration: time.Duration(c.durationNs),
 			Sched: src.meta.Sched, Waits: flow.waits, Longest: flow.longest,

@@ -31,7 +31,7 @@ func Flow(w io.Writer, paths []string, opts analyze.Options, arrows bool) (warni
 	fmt.Fprintln(out, title)
 	for _, path := range paths {
 		if len(paths) > 1 {
-			fmt.Fprintf(out, "# file %s\n", path)
+			fmt.Fprintf(out, "# file %s\n", analyze.FileName(path))
 		}
 		f := &braces{out: out, waiting: map[format.ThreadID]int{}}
 		visit := f.step
@@ -41,7 +41,7 @@ func Flow(w io.Writer, paths []string, opts analyze.Options, arrows bool) (warni
 		w, err := analyze.Flow(path, opts, arrows, visit)
 		for _, text := range w {
 			if len(paths) > 1 {
-				text = path + ": " + text
+				text = analyze.FileName(path) + ": " + text
 			}
 			warnings = append(warnings, text)
 		}

@@ -375,3 +375,42 @@ func TestSparklines(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 }
+
+// TestFileNames: the name of a file, which is in the views of several, cannot do anything to a terminal.
+func TestFileNames(t *testing.T) {
+	dir := t.TempDir()
+	paths := []string{filepath.Join(dir, "a\x1b[31m"), filepath.Join(dir, "b\x1b[31m")}
+	for _, path := range paths {
+		writeTrace(t, filepath.Join("..", "..", "testdata", "traces", "dropped.txt"), path)
+	}
+	opts := analyze.Options{TIDs: []int{100}} // of single threads it is not known what was dropped: of that the report warns, too
+	for name, view := range map[string]func(io.Writer) ([]string, error){
+		"flow":        func(w io.Writer) ([]string, error) { return Flow(w, paths, opts, false) },
+		"arrows":      func(w io.Writer) ([]string, error) { return Flow(w, paths, opts, true) },
+		"trace event": func(w io.Writer) ([]string, error) { return TraceEvent(w, paths, opts, nil, nil) },
+		"report": func(w io.Writer) ([]string, error) {
+			r, err := analyze.Report(paths, opts)
+			if err != nil {
+				return nil, err
+			}
+			return r.Warnings, Report(w, r, false)
+		},
+		"slowest": func(w io.Writer) ([]string, error) {
+			s, err := analyze.Slowest(paths, 3, opts)
+			if err != nil {
+				return nil, err
+			}
+			return s.Warnings, Slowest(w, s)
+		},
+	} {
+		var out strings.Builder
+		warnings, err := view(&out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := out.String() + strings.Join(warnings, "\n")
+		if strings.Contains(text, "\x1b") || !strings.Contains(text, `a\x1b[31m: `) {
+			t.Errorf("%s: %q", name, text)
+		}
+	}
+}
