@@ -54,12 +54,13 @@ func (s *summary) warnDropped(path string, src *source, opts *Options) {
 
 // addDropped adds the calls of a trace that were dropped to its rows.
 func (s *summary) addDropped(path string, src *source, opts *Options, values *valueTable, row func(fn format.FuncID, value uint32) *Row) {
+	list := newDropped(src.tables.Dropped, opts)
+	s.addDroppedCost(src, opts, list)
 	if !opts.countsDropped() {
 		s.warnDropped(path, src, opts)
 		return
 	}
-	list := newDropped(src.tables.Dropped, opts)
-	inside, costs := false, newHitCosts(src.tables.Calibrations)
+	inside := false
 	for i := range list {
 		d := &list[i]
 		if opts.By != "" && opts.By != "pid" && d.InsideNs > 0 { // it is not known inside of which calls they were
@@ -75,7 +76,6 @@ func (s *summary) addDropped(path string, src *source, opts *Options, values *va
 		if opts.By == "pid" {
 			value = values.add(threadValue(&format.Thread{PID: d.PID}, opts.By))
 		}
-		s.trace.Probes.addDropped(d, &src.tables.Funcs[d.Func], costs)
 		r := row(d.Func, value)
 		r.drop(d)
 		r.dropped = append(r.dropped, Program{d.PID, src.comms[d.PID]})
@@ -87,11 +87,24 @@ func (s *summary) addDropped(path string, src *source, opts *Options, values *va
 	}
 }
 
+// addDroppedCost takes in what the probes of dropped calls took. As for other hits, functions and times that are selected are nothing to it.
+func (s *summary) addDroppedCost(src *source, opts *Options, list droppedCalls) {
+	if len(opts.TIDs) > 0 { // of threads it is not known
+		return
+	}
+	costs := newHitCosts(src.tables.Calibrations)
+	for i := range list {
+		if d := &list[i]; int(d.Func) < len(src.tables.Funcs) {
+			s.trace.Probes.addDropped(d, &src.tables.Funcs[d.Func], costs)
+		}
+	}
+}
+
 // warnDroppedCost says what the probes of dropped calls took of all traces, if that is worth a word.
-func (s *summary) warnDroppedCost() {
-	if p := &s.trace.Probes; p.Dropped > 0 && p.Traced > 0 && p.Dropped >= p.Traced/100 {
-		s.warn("", "the probes of calls that were dropped took %s, %.0f%% of the traced time, which is not subtracted: calls around them are shown too long",
-			FormatDuration(p.Dropped), 100*float64(p.Dropped)/float64(p.Traced))
+func (s *summary) warnDroppedCost(t *Trace) {
+	if took := t.Probes.Dropped; took > 0 && t.Duration > 0 && took >= t.Duration/100 {
+		s.warn("", "the probes of calls that were dropped took %s, %.0f%% of one processor while recording, which is not subtracted: calls around them are shown too long",
+			FormatDuration(took), 100*float64(took)/float64(t.Duration))
 	}
 }
 

@@ -121,8 +121,18 @@ func TestDroppedCost(t *testing.T) {
 	if p := r.Trace.Probes; p.Dropped != 3*250 || p.Hits != 3*250 || p.Subtracted != 0 {
 		t.Errorf("%+v", p)
 	}
-	if text := strings.Join(r.Warnings, ";"); !strings.Contains(text, "dropped took 0.750 us, 2% of the traced time, which is not subtracted") {
+	const warning = "dropped took 0.750 us, 2% of one processor while recording, which is not subtracted" // of 39 us
+	if text := strings.Join(r.Warnings, ";"); !strings.Contains(text, warning) {
 		t.Errorf("%s", text)
+	}
+	// It does not depend on which functions are shown, nor on how long the calls are, as what other hits took does not.
+	for _, opts := range []Options{{Function: &Pattern{glob: "outer"}}, {Min: time.Hour}} {
+		if r, err = Report([]string{trace}, opts); err != nil {
+			t.Fatal(err)
+		}
+		if p := r.Trace.Probes; p.Dropped != 3*250 || p.Hits != 3*250 {
+			t.Errorf("%+v: %+v", opts, p)
+		}
 	}
 	// Of several traces it is said once, of all.
 	if r, err = Report([]string{trace, trace}, Options{}); err != nil {
@@ -130,6 +140,22 @@ func TestDroppedCost(t *testing.T) {
 	}
 	if text := strings.Join(r.Warnings, ";"); r.Trace.Probes.Dropped != 2*3*250 || strings.Count(text, "not subtracted") != 1 {
 		t.Errorf("%v: %s", r.Trace.Probes.Dropped, text)
+	}
+}
+
+// TestDroppedCostOnly: where no call was kept, what the probes took is told all the same.
+func TestDroppedCostOnly(t *testing.T) {
+	r, err := Report([]string{fromText(t, `module {"path": "/bin/prog"}
+func {"name": "f", "module": 0, "addr": 1, "entry_class": "nop5", "return_class": "trampoline"}
+process {"pid": 100, "comm": "prog"}
+calibration {"time_ns":0,"sites":[{"entry":"nop5","return":"trampoline","entry_ns":100,"inside_ns":40,"call_ns":250}]}
+dropped {"func":0,"pid":100,"complete":3,"sum_ns":900,"total_ns":900,"self_ns":900}
+end {"stop": {"mono_ns": 1000}}`)}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := strings.Join(r.Warnings, ";"); !strings.Contains(text, "dropped took 0.750 us, 75% of one processor while recording") {
+		t.Errorf("%s", text)
 	}
 }
 
