@@ -124,6 +124,9 @@ func (t *Trace) addKept(meta *format.Meta) {
 	slices.Sort(t.conditions)
 }
 
+// Conditions are those under which calls were kept, as the recorder was told them, sorted.
+func (t *Trace) Conditions() []string { return t.conditions }
+
 // Kept says of what calls the distributions are, "" if of all.
 func (t *Trace) Kept() string {
 	dropped := t.Dropped + t.DroppedIncomplete

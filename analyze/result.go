@@ -57,7 +57,7 @@ type Trace struct {
 	Dropped, DroppedIncomplete uint64
 	// SlowerThan is how long a call must have taken to be kept; 0 where all were, or it depends on the function or the trace.
 	SlowerThan time.Duration
-	conditions []string   // under which calls were kept, as the recorder was told them, sorted
+	conditions []string   // see Conditions
 	LeftOut    int        // functions that were asked for and not probed
 	TakenOff   []TakenOff // by trace and time
 	Threads    int        // that events came from
