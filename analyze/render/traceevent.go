@@ -167,6 +167,9 @@ func (e *eventWriter) step(s *analyze.Step) error {
 	if s.Kind == analyze.Leave && s.State != analyze.Complete {
 		event.Args["end"] = endingNames()[s.State]
 	}
+	if s.Uncertain {
+		event.Args["uncertain"] = true // events were lost meanwhile
+	}
 	return e.write(&event)
 }
 
