@@ -59,7 +59,7 @@ func visitCalls(path string, opts *Options, fns *functions, sum *summary, visit 
 		return err
 	}
 	defer src.close()
-	v := &calls{latency: latency{opts: opts}, src: src, fns: fns, visit: visit, call: Call{Trace: printable(path), Host: src.meta.Host}}
+	v := &calls{latency: latency{opts: opts}, src: src, fns: fns, visit: visit, call: Call{Trace: FileName(path), Host: src.meta.Host}}
 	p := newPairer(v)
 	var threads []*thread
 	err = src.each(format.Columns{Args: true}, func(b *batch) error {

@@ -45,7 +45,7 @@ func (s *summary) warnDropped(path string, src *source, opts *Options) {
 			calls += d.Complete + d.Incomplete
 		}
 	}
-	if least := slowerThan(&src.meta); calls == 0 || least > 0 && least <= opts.Min {
+	if least := slowerThan(&src.meta); calls == 0 || least > 0 && least <= opts.Min && len(conditions(&src.meta)) == 0 {
 		return
 	}
 	s.warn(path, "%s dropped while recording (--slower-than, or if ret or duration) and not in this view: their time is that of their callers",
@@ -54,12 +54,13 @@ func (s *summary) warnDropped(path string, src *source, opts *Options) {
 
 // addDropped adds the calls of a trace that were dropped to its rows.
 func (s *summary) addDropped(path string, src *source, opts *Options, values *valueTable, row func(fn format.FuncID, value uint32) *Row) {
+	list := newDropped(src.tables.Dropped, opts)
+	s.addDroppedCost(src, opts, list)
 	if !opts.countsDropped() {
 		s.warnDropped(path, src, opts)
 		return
 	}
-	list := newDropped(src.tables.Dropped, opts)
-	inside, costs := false, newHitCosts(src.tables.Calibrations)
+	inside := false
 	for i := range list {
 		d := &list[i]
 		if opts.By != "" && opts.By != "pid" && d.InsideNs > 0 { // it is not known inside of which calls they were
@@ -75,7 +76,6 @@ func (s *summary) addDropped(path string, src *source, opts *Options, values *va
 		if opts.By == "pid" {
 			value = values.add(threadValue(&format.Thread{PID: d.PID}, opts.By))
 		}
-		s.trace.Probes.addDropped(d, &src.tables.Funcs[d.Func], costs)
 		r := row(d.Func, value)
 		r.drop(d)
 		r.dropped = append(r.dropped, Program{d.PID, src.comms[d.PID]})
@@ -87,32 +87,45 @@ func (s *summary) addDropped(path string, src *source, opts *Options, values *va
 	}
 }
 
+// addDroppedCost takes in what the probes of dropped calls took. As for other hits, functions and times that are selected are nothing to it.
+func (s *summary) addDroppedCost(src *source, opts *Options, list droppedCalls) {
+	if len(opts.TIDs) > 0 { // of threads it is not known
+		return
+	}
+	costs := newHitCosts(src.tables.Calibrations)
+	for i := range list {
+		if d := &list[i]; int(d.Func) < len(src.tables.Funcs) {
+			s.trace.Probes.addDropped(d, &src.tables.Funcs[d.Func], costs)
+		}
+	}
+}
+
 // warnDroppedCost says what the probes of dropped calls took of all traces, if that is worth a word.
-func (s *summary) warnDroppedCost() {
-	if p := &s.trace.Probes; p.Dropped > 0 && p.Traced > 0 && p.Dropped >= p.Traced/100 {
-		s.warn("", "the probes of calls that were dropped took %s, %.0f%% of the traced time, which is not subtracted: calls around them are shown too long",
-			FormatDuration(p.Dropped), 100*float64(p.Dropped)/float64(p.Traced))
+func (s *summary) warnDroppedCost(t *Trace) {
+	if took := t.Probes.Dropped; took > 0 && t.Duration > 0 && took >= t.Duration/100 {
+		s.warn("", "the probes of calls that were dropped took %s, %.0f%% of one processor while recording, which is not subtracted: calls around them are shown too long",
+			FormatDuration(took), 100*float64(took)/float64(t.Duration))
 	}
 }
 
 // addKept takes in which calls a trace has kept: the last of Files.
 func (t *Trace) addKept(meta *format.Meta) {
-	least := slowerThan(meta)
-	if len(t.Files) == 1 || least == t.SlowerThan {
-		t.SlowerThan = least
-	} else {
-		t.SlowerThan = 0
-	}
+	least, others := slowerThan(meta), conditions(meta)
 	if least > 0 {
 		t.conditions = appendNew(t.conditions, "--slower-than "+FormatDuration(least))
 	}
-	for _, probe := range meta.Probes {
-		if strings.Contains(probe, " if ") {
-			t.conditions = appendNew(t.conditions, probe)
-		}
+	for _, probe := range others {
+		t.conditions = appendNew(t.conditions, probe)
 	}
+	if len(others) > 0 || len(t.Files) > 1 && least != t.SlowerThan {
+		least = 0
+	}
+	t.SlowerThan = least
 	slices.Sort(t.conditions)
 }
+
+// Conditions are those under which calls were kept, as the recorder was told them, sorted.
+func (t *Trace) Conditions() []string { return t.conditions }
 
 // Kept says of what calls the distributions are, "" if of all.
 func (t *Trace) Kept() string {
@@ -134,4 +147,9 @@ func (t *Trace) Kept() string {
 // slowerThan is the least duration of the calls that a trace has kept.
 func slowerThan(meta *format.Meta) time.Duration {
 	return time.Duration(min(max(meta.SlowerThanNs, 0), maxTimeNs))
+}
+
+// conditions are the probes of a trace that keep some calls only, whatever else is asked for.
+func conditions(meta *format.Meta) []string {
+	return slices.DeleteFunc(slices.Clone(meta.Probes), func(probe string) bool { return !strings.Contains(probe, " if ") })
 }

@@ -77,16 +77,35 @@ func TestDroppedSelections(t *testing.T) {
 	}
 }
 
-// TestDroppedMin: of a trace that has only calls of at least 5 ms, those of at least 5 ms are complete.
+// TestDroppedMin: of a trace that has all calls of at least 5 ms, those of at least 5 ms are complete. If a probe has a condition
+// of its own, the trace has not all of them.
 func TestDroppedMin(t *testing.T) {
-	trace := droppedTrace(t, `"cpus"`, `"slower_than_ns": 5000000, "cpus"`)
-	for least, warn := range map[time.Duration]bool{time.Millisecond: true, 5 * time.Millisecond: false, time.Second: false} {
-		r, err := Report([]string{trace}, Options{Min: least})
+	slower := []string{`"cpus"`, `"slower_than_ns": 5000000, "cpus"`}
+	conditional := droppedTrace(t, slower...)
+	all := droppedTrace(t, append(slower, " if duration > 10us", "", " if duration > 5us", "", " if duration > 1us", "")...)
+	for _, c := range []struct {
+		trace string
+		least time.Duration
+		warn  bool
+	}{
+		{all, time.Millisecond, true}, {all, 5 * time.Millisecond, false}, {all, time.Second, false},
+		{conditional, time.Millisecond, true}, {conditional, 5 * time.Millisecond, true}, {conditional, time.Second, true},
+	} {
+		r, err := Report([]string{c.trace}, Options{Min: c.least})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Contains(strings.Join(r.Warnings, ";"), "dropped"); got != warn {
-			t.Errorf("at least %v: warnings %q", least, r.Warnings)
+		if got := strings.Contains(strings.Join(r.Warnings, ";"), "dropped"); got != c.warn {
+			t.Errorf("at least %v: warnings %q", c.least, r.Warnings)
+		}
+	}
+	for trace, want := range map[string]string{all: "calls of at least 5.000 ms: ", conditional: "calls that met their condition: "} {
+		r, err := Report([]string{trace}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Trace.Kept(); !strings.HasPrefix(got, want) {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }
@@ -102,8 +121,18 @@ func TestDroppedCost(t *testing.T) {
 	if p := r.Trace.Probes; p.Dropped != 3*250 || p.Hits != 3*250 || p.Subtracted != 0 {
 		t.Errorf("%+v", p)
 	}
-	if text := strings.Join(r.Warnings, ";"); !strings.Contains(text, "dropped took 0.750 us, 2% of the traced time, which is not subtracted") {
+	const warning = "dropped took 0.750 us, 2% of one processor while recording, which is not subtracted" // of 39 us
+	if text := strings.Join(r.Warnings, ";"); !strings.Contains(text, warning) {
 		t.Errorf("%s", text)
+	}
+	// It does not depend on which functions are shown, nor on how long the calls are, as what other hits took does not.
+	for _, opts := range []Options{{Function: &Pattern{glob: "outer"}}, {Min: time.Hour}} {
+		if r, err = Report([]string{trace}, opts); err != nil {
+			t.Fatal(err)
+		}
+		if p := r.Trace.Probes; p.Dropped != 3*250 || p.Hits != 3*250 {
+			t.Errorf("%+v: %+v", opts, p)
+		}
 	}
 	// Of several traces it is said once, of all.
 	if r, err = Report([]string{trace, trace}, Options{}); err != nil {
@@ -111,6 +140,22 @@ func TestDroppedCost(t *testing.T) {
 	}
 	if text := strings.Join(r.Warnings, ";"); r.Trace.Probes.Dropped != 2*3*250 || strings.Count(text, "not subtracted") != 1 {
 		t.Errorf("%v: %s", r.Trace.Probes.Dropped, text)
+	}
+}
+
+// TestDroppedCostOnly: where no call was kept, what the probes took is told all the same.
+func TestDroppedCostOnly(t *testing.T) {
+	r, err := Report([]string{fromText(t, `module {"path": "/bin/prog"}
+func {"name": "f", "module": 0, "addr": 1, "entry_class": "nop5", "return_class": "trampoline"}
+process {"pid": 100, "comm": "prog"}
+calibration {"time_ns":0,"sites":[{"entry":"nop5","return":"trampoline","entry_ns":100,"inside_ns":40,"call_ns":250}]}
+dropped {"func":0,"pid":100,"complete":3,"sum_ns":900,"total_ns":900,"self_ns":900}
+end {"stop": {"mono_ns": 1000}}`)}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := strings.Join(r.Warnings, ";"); !strings.Contains(text, "dropped took 0.750 us, 75% of one processor while recording") {
+		t.Errorf("%s", text)
 	}
 }
 
@@ -150,8 +195,8 @@ func TestSlowestIsSelected(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(slow.Calls) != want || slow.Of != uint64(want) {
-			t.Errorf("at least %v: %d calls of %d: %+v", least, len(slow.Calls), slow.Of, slow.Calls)
+		if len(slow.Calls) != want || slow.Of != uint64(want) || slow.Uncertain != 2 { // of main and f, both longer
+			t.Errorf("at least %v: %d calls of %d, %d uncertain: %+v", least, len(slow.Calls), slow.Of, slow.Uncertain, slow.Calls)
 		}
 	}
 }

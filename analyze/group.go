@@ -359,6 +359,7 @@ func (g *grouping) hold(t *thread, typ string, index int) uint32 {
 		return n
 	}
 	if g.bytes+len(raw) > maxValueBytes {
+		g.values.crowded = true
 		return otherValue
 	}
 	g.bytes += len(raw)

@@ -445,3 +445,30 @@ thread {"pid": 7, "tid": 7, "comm": "prog"}
 		})
 	}
 }
+
+// Values of open calls that take more than the limit are told of: those that are beyond it cannot be told apart.
+func TestGroupHeldValues(t *testing.T) {
+	const size = 512 << 10
+	var b strings.Builder
+	b.WriteString(`module {"path": "/bin/prog"}
+func {"name": "get", "module": 0, "addr": 1, "args": [{"name": "host", "type": "str"}]}
+process {"pid": 7, "comm": "prog"}
+thread {"pid": 7, "tid": 7, "comm": "prog"}
+`)
+	const calls = maxValueBytes/size + 1
+	for i := range calls {
+		fmt.Fprintf(&b, "%d 0 entry 0 sp=%#x args=[\"%d%s\"]\nflush\n", i, 0x9000-i, i, strings.Repeat("x", size))
+	}
+	for i := range calls {
+		fmt.Fprintf(&b, "%d 0 return 0 sp=%#x\n", 1000+i, 0x9000-calls+1+i)
+	}
+	path := fromText(t, b.String())
+	r, err := Report([]string{path}, Options{By: "host"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	others := slices.ContainsFunc(r.Rows, func(row Row) bool { return row.Value.Text == otherValues })
+	if warned := strings.Contains(strings.Join(r.Warnings, "\n"), otherValues); !others || !warned {
+		t.Errorf("other values: %v, warnings %q", others, r.Warnings)
+	}
+}

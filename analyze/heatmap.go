@@ -15,12 +15,13 @@ const HeatmapSlices = 64
 // counts from its own start.
 type Heatmap struct {
 	Function
-	Label  string        // as in a Row
-	From   time.Duration // start of the first slice of time, since the start of the trace
-	Slice  time.Duration // length of a slice
-	Slices int           // up to the last call
-	Calls  uint64        // in all
-	Rows   []HeatmapRow  // from the shortest to the longest, with none left out between them
+	Label     string        // as in a Row
+	From      time.Duration // start of the first slice of time, since the start of the trace
+	Slice     time.Duration // length of a slice
+	Slices    int           // up to the last call
+	Calls     uint64        // in all
+	Uncertain uint64        // further ones, during which events were lost: how long they took is not known
+	Rows      []HeatmapRow  // from the shortest to the longest, with none left out between them
 }
 
 // HeatmapRow counts the complete calls whose duration is in Low..High.
@@ -102,11 +103,15 @@ func (h *heat) enter(*thread, *frame, *frame) {}
 func (h *heat) hit(*thread, format.FuncID) {}
 
 func (h *heat) leave(t *thread, f *frame, state State) {
-	if state != Complete || f.uncertain || !h.matches[f.fn] || h.opts.outside(f.startNs) || h.opts.short(t, f, state) {
+	if state != Complete || !h.matches[f.fn] || h.opts.outside(f.startNs) || h.opts.short(t, f, state) {
 		return
 	}
 	if h.grids[f.fn] == nil {
 		h.grids[f.fn] = newHeatGrid(h.opts)
+	}
+	if f.uncertain {
+		h.grids[f.fn].uncertain++
+		return
 	}
 	h.grids[f.fn].add(f.startNs, octave(f.durationNs(t)), 1)
 }
@@ -114,9 +119,10 @@ func (h *heat) leave(t *thread, f *frame, state State) {
 // heatGrid counts calls by when they began and how long they took. The end of the trace is not known ahead, so
 // slices begin at 1 ns and are merged in pairs whenever there would be too many.
 type heatGrid struct {
-	fromNs  int64
-	sliceNs int64
-	rows    [octaves]*[HeatmapSlices]uint64
+	fromNs    int64
+	sliceNs   int64
+	rows      [octaves]*[HeatmapSlices]uint64
+	uncertain uint64 // calls that are not in rows
 }
 
 func newHeatGrid(opts *Options) *heatGrid { return &heatGrid{fromNs: int64(opts.From), sliceNs: 1} }
@@ -146,6 +152,7 @@ func (g *heatGrid) widen() {
 }
 
 func (g *heatGrid) merge(other *heatGrid) {
+	g.uncertain += other.uncertain
 	for g.sliceNs < other.sliceNs {
 		g.widen()
 	}
@@ -163,7 +170,7 @@ func (g *heatGrid) merge(other *heatGrid) {
 
 // heatmap makes the grid for users.
 func (g *heatGrid) heatmap() Heatmap {
-	m := Heatmap{From: time.Duration(g.fromNs), Slice: time.Duration(g.sliceNs)}
+	m := Heatmap{From: time.Duration(g.fromNs), Slice: time.Duration(g.sliceNs), Uncertain: g.uncertain}
 	for o, counts := range g.rows {
 		if counts == nil {
 			if len(m.Rows) > 0 {

@@ -20,10 +20,11 @@ type Stats struct {
 	Uncertain     uint64
 	UncertainTime time.Duration
 	// Dropped are those of the calls that did not meet a condition which is decided at the return, such as --slower-than.
-	Dropped    uint64
-	DroppedSum time.Duration // how long they took
-	Waits      Waits         // in Total; see Trace.Sched
-	SelfWaits  Waits         // in Self
+	Dropped           uint64
+	DroppedSum        time.Duration // how long they took
+	DroppedIncomplete uint64        // further ones, in Incomplete: their return was not seen
+	Waits             Waits         // in Total; see Trace.Sched
+	SelfWaits         Waits         // in Self
 }
 
 // CPU returns the part of Total that was spent on a processor.
@@ -47,6 +48,7 @@ func (s *Stats) Merge(other *Stats) {
 	s.SelfWaits.Add(other.SelfWaits)
 	s.Dropped += other.Dropped
 	s.DroppedSum += other.DroppedSum
+	s.DroppedIncomplete += other.DroppedIncomplete
 }
 
 // Mean returns the average of the complete calls, dropped ones included.
@@ -64,6 +66,7 @@ func (s *Stats) drop(d *format.Dropped) {
 	s.Calls += d.Complete + d.Incomplete
 	s.Incomplete += d.Incomplete
 	s.Dropped += d.Complete
+	s.DroppedIncomplete += d.Incomplete
 	s.DroppedSum += ns(d.SumNs)
 	s.Total += ns(d.TotalNs)
 	s.Self += ns(d.SelfNs)

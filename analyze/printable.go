@@ -29,6 +29,9 @@ func printable(s string) string {
 	return b.String()
 }
 
+// FileName is how the views name a trace, fit for terminals.
+func FileName(path string) string { return printable(path) }
+
 func isPrintable(s string) bool {
 	if !utf8.ValidString(s) {
 		return false

@@ -116,13 +116,14 @@ func report(paths []string, opts Options) (*Result, []part, error) {
 		sum.warn("", "%s", opts.nothingMatches())
 	}
 	values.warn(sum)
-	sum.warnDroppedCost()
+	trace := sum.result()
+	sum.warnDroppedCost(&trace)
 	for i, rule := range opts.Errors {
 		if !ruled[i] {
 			sum.warn("", "--error '%s' is about no function of the trace: none that matches has such arguments or results", printable(rule.text))
 		}
 	}
-	r := &Result{Trace: sum.result(), By: opts.By, Warnings: sum.warnings}
+	r := &Result{Trace: trace, By: opts.By, Warnings: sum.warnings}
 	for _, row := range rows {
 		if n := row.Durations.Count(); n > 0 { // the median, for a few calls that were interrupted say nothing of the others
 			row.BelowResolution = row.Durations.Quantile(500) < row.unresolved/time.Duration(n)

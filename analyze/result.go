@@ -59,7 +59,7 @@ type Trace struct {
 	Dropped, DroppedIncomplete uint64
 	// SlowerThan is how long a call must have taken to be kept; 0 where all were, or it depends on the function or the trace.
 	SlowerThan time.Duration
-	conditions []string   // under which calls were kept, as the recorder was told them, sorted
+	conditions []string   // see Conditions
 	LeftOut    int        // functions that were asked for and not probed
 	TakenOff   []TakenOff // by trace and time
 	Threads    int        // that events came from
@@ -227,36 +227,69 @@ func (fs *functions) add(f *format.Func, modules []format.Module) int {
 	return i
 }
 
-// setLabels gives functions of the same name the module's file name, and those
-// of the same module their place in the source, or else their address.
+// setLabels gives functions of the same name what tells them apart.
 func (r *Result) setLabels() {
-	type module struct{ name, base string }
-	names, modules := map[string]int{}, map[module]int{}
-	counted := map[Function]bool{}
+	labels := map[string]map[Function]string{} // by name
 	for i := range r.Rows {
 		f := &r.Rows[i].Function
-		if !counted[*f] {
-			counted[*f] = true
-			names[f.Name]++
-			modules[module{f.Name, filepath.Base(f.Module)}]++
+		if labels[f.Name] == nil {
+			labels[f.Name] = map[Function]string{}
+		}
+		labels[f.Name][*f] = f.Name
+	}
+	for _, list := range labels {
+		if len(list) > 1 {
+			tellApart(list)
 		}
 	}
 	for i := range r.Rows {
 		f := &r.Rows[i].Function
-		base := filepath.Base(f.Module)
-		switch {
-		case names[f.Name] == 1:
-			r.Rows[i].Label = f.Name
-		case f.Addr == 0 && f.File != "" && f.Line == 0: // of an interpreter: a whole file
-			r.Rows[i].Label = fmt.Sprintf("%s [%s]", f.Name, f.File)
-		case f.Addr == 0 && f.File != "": // of an interpreter
-			r.Rows[i].Label = fmt.Sprintf("%s [%s:%d]", f.Name, f.File, f.Line)
-		case modules[module{f.Name, base}] == 1:
-			r.Rows[i].Label = fmt.Sprintf("%s [%s]", f.Name, base)
-		case f.File != "":
-			r.Rows[i].Label = fmt.Sprintf("%s [%s %s:%d]", f.Name, base, filepath.Base(f.File), f.Line)
-		default:
-			r.Rows[i].Label = fmt.Sprintf("%s [%s %#x]", f.Name, base, f.Addr)
+		r.Rows[i].Label = labels[f.Name][*f]
+	}
+}
+
+// tellApart gives each function the first of its longer names that no other one has.
+func tellApart(labels map[Function]string) {
+	count := map[string]int{}
+	for f := range labels {
+		for _, name := range f.longerNames() {
+			count[name]++
 		}
 	}
+	for f := range labels {
+		for _, name := range f.longerNames() {
+			if labels[f] = name; count[name] == 1 {
+				break
+			}
+		}
+	}
+}
+
+// longerNames are different names of a function with more and more of the module, the place in the source and the address.
+func (f *Function) longerNames() []string {
+	var names []string
+	add := func(parts ...string) {
+		parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
+		if name := f.Name + " [" + strings.Join(parts, " ") + "]"; !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	base, address := filepath.Base(f.Module), fmt.Sprintf("%#x", f.Addr)
+	place := fmt.Sprintf("%s:%d", filepath.Base(f.File), f.Line)
+	switch {
+	case f.File == "":
+		place, address = address, ""
+	case f.Addr == 0: // of an interpreter
+		if place, address = f.File, ""; f.Line != 0 { // 0: a whole file
+			place += fmt.Sprintf(":%d", f.Line)
+		}
+		add(place)
+	}
+	add(base)
+	add(base, place)
+	add(f.Module, place)
+	add(f.Module, place, f.BuildID)
+	add(base, place, address)
+	add(f.Module, place, address, f.BuildID)
+	return names
 }

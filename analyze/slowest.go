@@ -11,10 +11,11 @@ import (
 
 // SlowCalls are the slowest calls of traces, slowest first. The same traces give the same SlowCalls.
 type SlowCalls struct {
-	Calls    []SlowCall
-	Of       uint64 // complete calls of the functions asked for
-	Trace    Trace
-	Warnings []string
+	Calls     []SlowCall
+	Of        uint64 // complete calls of the functions asked for
+	Uncertain uint64 // further ones, during which events were lost: how long they took is not known
+	Trace     Trace
+	Warnings  []string
 }
 
 // SlowCall is a call, and what happened inside it.
@@ -65,7 +66,7 @@ func Slowest(paths []string, n int, opts Options) (*SlowCalls, error) {
 		}
 	}
 	all.cut()
-	result := &SlowCalls{Calls: make([]SlowCall, len(all.calls)), Of: all.of}
+	result := &SlowCalls{Calls: make([]SlowCall, len(all.calls)), Of: all.of, Uncertain: all.uncertain}
 	for i, path := range paths {
 		if err := collectFlows(path, i, &opts, all.calls, result.Calls); err != nil {
 			return nil, err
@@ -103,11 +104,11 @@ func collectFlows(path string, file int, opts *Options, ranked []rankedCall, lis
 			continue
 		}
 		if int(c.thread) >= len(src.tables.Threads) || int(c.fn) >= len(src.tables.Funcs) {
-			return fmt.Errorf("%s has changed while it was read", printable(path))
+			return fmt.Errorf("%s has changed while it was read", FileName(path))
 		}
 		fn, flow := &src.tables.Funcs[c.fn], flows[c.callKey]
 		call := SlowCall{
-			File: printable(path), Function: fn, Module: src.tables.Modules[fn.Module].Path,
+			File: FileName(path), Function: fn, Module: src.tables.Modules[fn.Module].Path,
 			Process: src.processes[c.thread], Thread: src.tables.Threads[c.thread],
 			Start: time.Duration(c.startNs), Duration: time.Duration(c.durationNs),
 			Sched: src.meta.Sched, Waits: flow.waits, Longest: flow.longest,
@@ -144,10 +145,11 @@ func compareSlowness(a, b rankedCall) int {
 
 // ranking keeps the slowest calls, and at times as many others, since it is cut when it is twice as long as it may be.
 type ranking struct {
-	most  int
-	of    uint64 // calls that were added
-	atNs  int64  // faster calls need not be added
-	calls []rankedCall
+	most      int
+	of        uint64 // calls that were added
+	uncertain uint64 // calls that were not
+	atNs      int64  // faster calls need not be added
+	calls     []rankedCall
 }
 
 func (r *ranking) add(c rankedCall) {
@@ -172,6 +174,7 @@ func (r *ranking) merge(part *ranking) {
 		r.add(c)
 	}
 	r.of += part.of - uint64(len(part.calls))
+	r.uncertain += part.uncertain
 }
 
 // slowest is the view that finds the slowest calls.
@@ -193,7 +196,11 @@ func (s *slowest) enter(t *thread, f, _ *frame) { f.node = t.nextNumber() }
 func (s *slowest) hit(t *thread, _ format.FuncID) { t.nextNumber() }
 
 func (s *slowest) leave(t *thread, f *frame, state State) {
-	if state == Complete && !f.uncertain && s.matches[f.fn] && !s.opts.outside(f.startNs) && !s.opts.short(t, f, state) {
+	switch {
+	case state != Complete || !s.matches[f.fn] || s.opts.outside(f.startNs) || s.opts.short(t, f, state):
+	case f.uncertain:
+		s.uncertain++
+	default:
 		s.add(rankedCall{callKey{t.id, f.node, f.startNs}, f.durationNs(t), s.file, f.fn})
 	}
 }

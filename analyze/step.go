@@ -16,9 +16,11 @@ type Step struct {
 	Depth    int           // shown calls around it
 	At       time.Duration // since the start of the trace
 	Duration time.Duration // of a Leave that has Returned, and of a Waited
-	ThreadID format.ThreadID
-	Thread   *format.Thread
-	Func     *format.Func
+	// Uncertain: events were lost during a call that has Returned, perhaps its return and the entry of another one.
+	Uncertain bool
+	ThreadID  format.ThreadID
+	Thread    *format.Thread
+	Func      *format.Func
 	// Args are the values that an Enter or a Hit carries, as they stand in a call in C, and Results those of a
 	// Leave that is Complete; "" for none.
 	Args, Results string
@@ -131,7 +133,7 @@ func (s *steps) leave(t *thread, f *frame, state State) {
 	if f.hidden {
 		return
 	}
-	st := &Step{Kind: Leave, State: state, Func: &s.funcs[f.fn], Depth: int(f.node) - 1}
+	st := &Step{Kind: Leave, State: state, Func: &s.funcs[f.fn], Depth: int(f.node) - 1, Uncertain: f.uncertain}
 	if state.Returned() {
 		st.Duration = time.Duration(f.durationNs(t))
 	}

@@ -28,9 +28,8 @@ func newSummary(paths []string) *summary {
 
 // add takes in a trace that was read to its end.
 func (s *summary) add(path string, src *source, sum tally, opts *Options) {
-	path = printable(path)
 	tr, t, meta := &s.trace, &src.tables, &src.meta
-	tr.Files = append(tr.Files, path)
+	tr.Files = append(tr.Files, FileName(path))
 	tr.Hosts = appendNew(tr.Hosts, meta.Host)
 	tr.Kernels = appendNew(tr.Kernels, meta.Kernel)
 	tr.Commands = appendNew(tr.Commands, strings.Join(meta.Command, " "))
@@ -145,7 +144,7 @@ func (s *summary) addLoss(path string, t *format.Tables) {
 func (s *summary) warn(path, text string, args ...any) {
 	text = fmt.Sprintf(text, args...)
 	if s.several && path != "" {
-		text = path + ": " + text
+		text = FileName(path) + ": " + text
 	}
 	if !slices.Contains(s.warnings, text) {
 		s.warnings = append(s.warnings, text)

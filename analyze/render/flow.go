@@ -31,7 +31,7 @@ func Flow(w io.Writer, paths []string, opts analyze.Options, arrows bool) (warni
 	fmt.Fprintln(out, title)
 	for _, path := range paths {
 		if len(paths) > 1 {
-			fmt.Fprintf(out, "# file %s\n", path)
+			fmt.Fprintf(out, "# file %s\n", analyze.FileName(path))
 		}
 		f := &braces{out: out, waiting: map[format.ThreadID]int{}}
 		visit := f.step
@@ -41,7 +41,7 @@ func Flow(w io.Writer, paths []string, opts analyze.Options, arrows bool) (warni
 		w, err := analyze.Flow(path, opts, arrows, visit)
 		for _, text := range w {
 			if len(paths) > 1 {
-				text = path + ": " + text
+				text = analyze.FileName(path) + ": " + text
 			}
 			warnings = append(warnings, text)
 		}
@@ -79,7 +79,11 @@ func (f *braces) step(s *analyze.Step) error {
 		delete(f.waiting, s.ThreadID)
 		line := &f.held[entered-f.first]
 		if s.Kind == analyze.Leave && (s.State == analyze.Complete || s.State == analyze.NoReturn) {
-			f.decide(line, braceLine(s, call(&line.step)+result(s)+";"))
+			text := call(&line.step) + result(s) + ";"
+			if s.Uncertain {
+				text += " /* uncertain */"
+			}
+			f.decide(line, braceLine(s, text))
 			return f.release()
 		}
 		f.decide(line, braceLine(&line.step, opening(&line.step)))
@@ -93,7 +97,7 @@ func (f *braces) step(s *analyze.Step) error {
 	case analyze.Waited:
 		f.hold(heldLine{text: braceLine(s, "/* linux:schedule"+waited(s.Wait)+" */")})
 	case analyze.Leave:
-		f.hold(heldLine{text: braceLine(s, "}"+result(s)+" /* "+s.Func.Name+ending(s.State)+" */")})
+		f.hold(heldLine{text: braceLine(s, "}"+result(s)+" /* "+s.Func.Name+ending(s)+" */")})
 	}
 	return f.release()
 }
@@ -142,9 +146,9 @@ func result(s *analyze.Step) string {
 	return " = " + s.Results
 }
 
-// ending tells how a call ended that is not complete.
-func ending(s analyze.State) string {
-	switch s {
+// ending tells how a call ended that is not complete, or not certain.
+func ending(s *analyze.Step) string {
+	switch s.State {
 	case analyze.Unwound:
 		return ": unwound"
 	case analyze.Open:
@@ -153,6 +157,9 @@ func ending(s analyze.State) string {
 		return ": return not probed"
 	case analyze.Dropped:
 		return ": dropped"
+	}
+	if s.Uncertain {
+		return ": uncertain"
 	}
 	return ""
 }

@@ -23,26 +23,35 @@ func Heatmap(w io.Writer, maps []analyze.Heatmap) error {
 			fmt.Fprintln(out)
 		}
 		m := &maps[i]
-		most := mostCalls(m)
 		fmt.Fprintf(out, "# %s: complete calls by latency (up) and by when they began (right)\n", m.Label)
-		for r := len(m.Rows) - 1; r >= 0; r-- {
-			row := &m.Rows[r]
-			line, calls := make([]byte, m.Slices), uint64(0)
-			for s := range line {
-				line[s] = ' '
-				if n := row.Calls[s]; n > 0 {
-					line[s] = shades[int(intensity(n, most)*float64(len(shades)-1))]
-					calls += n
-				}
-			}
-			fmt.Fprintf(out, "%11s |%s| %d\n", aligned(row.Low), line, calls)
+		if m.Calls > 0 {
+			heatmap(out, m)
 		}
-		from, to := analyze.FormatDuration(m.From), analyze.FormatDuration(m.From+time.Duration(m.Slices)*m.Slice)
-		fmt.Fprintf(out, "%11s +%s+\n", "", strings.Repeat("-", m.Slices))
-		fmt.Fprintf(out, "%11s  %-*s%s\n", "", max(m.Slices-len(to), len(from)+1), from, to)
-		fmt.Fprintf(out, "# a character is %s; %s is 1 to %d calls\n", analyze.FormatDuration(m.Slice), shades, most)
+		if m.Uncertain > 0 {
+			fmt.Fprintf(out, "# %s\n", furtherUncertain(m.Uncertain))
+		}
 	}
 	return out.Flush()
+}
+
+func heatmap(w io.Writer, m *analyze.Heatmap) {
+	most := mostCalls(m)
+	for r := len(m.Rows) - 1; r >= 0; r-- {
+		row := &m.Rows[r]
+		line, calls := make([]byte, m.Slices), uint64(0)
+		for s := range line {
+			line[s] = ' '
+			if n := row.Calls[s]; n > 0 {
+				line[s] = shades[int(intensity(n, most)*float64(len(shades)-1))]
+				calls += n
+			}
+		}
+		fmt.Fprintf(w, "%11s |%s| %d\n", aligned(row.Low), line, calls)
+	}
+	from, to := analyze.FormatDuration(m.From), analyze.FormatDuration(m.From+time.Duration(m.Slices)*m.Slice)
+	fmt.Fprintf(w, "%11s +%s+\n", "", strings.Repeat("-", m.Slices))
+	fmt.Fprintf(w, "%11s  %-*s%s\n", "", max(m.Slices-len(to), len(from)+1), from, to)
+	fmt.Fprintf(w, "# a character is %s; %s is 1 to %d calls\n", analyze.FormatDuration(m.Slice), shades, most)
 }
 
 func mostCalls(m *analyze.Heatmap) uint64 {

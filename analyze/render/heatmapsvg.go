@@ -41,8 +41,11 @@ func HeatmapSVG(w io.Writer, maps []analyze.Heatmap) error {
 // heatmapSVG writes one from y on, and returns where it ends.
 func heatmapSVG(w io.Writer, m *analyze.Heatmap, y int) int {
 	most := mostCalls(m)
-	fmt.Fprintf(w, "<text x=\"%d\" y=\"%d\" font-size=\"13\">%s: %s by latency and when they began</text>\n", heatLeft, y+heatTop-12,
-		html.EscapeString(m.Label), analyze.Plural(m.Calls, "complete call", "complete calls"))
+	title := fmt.Sprintf("%s: %s by latency and when they began", m.Label, analyze.Plural(m.Calls, "complete call", "complete calls"))
+	if m.Uncertain > 0 {
+		title += "; " + furtherUncertain(m.Uncertain)
+	}
+	fmt.Fprintf(w, "<text x=\"%d\" y=\"%d\" font-size=\"13\">%s</text>\n", heatLeft, y+heatTop-12, html.EscapeString(title))
 	y += heatTop
 	for r := len(m.Rows) - 1; r >= 0; r-- {
 		row := &m.Rows[r]

@@ -14,15 +14,20 @@ import (
 func Hist(w io.Writer, rows []analyze.Row, by string) error {
 	out := bufio.NewWriter(w)
 	for i := range rows {
-		d := &rows[i].Durations
-		if d.Count() == 0 {
+		d, uncertain := &rows[i].Durations, rows[i].Uncertain
+		if d.Count()+uncertain == 0 {
 			continue
 		}
 		fmt.Fprintf(out, "\nFunction = %s\n", rowName(&rows[i], by))
-		hist(out, d.Octaves())
-		fmt.Fprintf(out, "\navg = %d nsecs, total: %d nsecs, count: %d\n", d.Mean(), d.Sum(), d.Count())
-		if n := rows[i].Dropped; n > 0 {
-			fmt.Fprintf(out, "of the calls that met their condition; %d more did not\n", n)
+		if d.Count() > 0 {
+			hist(out, d.Octaves())
+			fmt.Fprintf(out, "\navg = %d nsecs, total: %d nsecs, count: %d\n", d.Mean(), d.Sum(), d.Count())
+			if n := rows[i].Dropped; n > 0 {
+				fmt.Fprintf(out, "of the calls that met their condition; %d more did not\n", n)
+			}
+		}
+		if uncertain > 0 {
+			fmt.Fprintln(out, furtherUncertain(uncertain))
 		}
 	}
 	return out.Flush()

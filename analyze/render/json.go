@@ -28,7 +28,9 @@ type jsonTrace struct {
 	Switches   uint64 `json:"switches,omitempty"` // how often threads left a processor; 0 where the scheduler was not recorded
 	PIDs       []int  `json:"pids"`
 	// Calls that took less were not kept; 0: all were, or it depends on the function.
-	SlowerThanNs int64 `json:"slower_than_ns"`
+	SlowerThanNs int64    `json:"slower_than_ns"`
+	Conditions   []string `json:"conditions"` // under which calls were kept; none: all were
+	LeftOut      int      `json:"left_out"`   // functions that were asked for and not probed
 
 	TakenOff []jsonTakenOff `json:"taken_off"` // functions that were taken off while recording
 	Probes   jsonProbes     `json:"probes"`
@@ -45,6 +47,16 @@ type jsonProbes struct {
 	TracedNs     int64 `json:"traced_ns"`     // of all threads, from the first event of each to its last
 	InsideNs     int64 `json:"inside_ns"`     // outermost complete calls, as measured
 	SubtractedNs int64 `json:"subtracted_ns"` // from them
+	DroppedNs    int64 `json:"dropped_ns"`    // of hits_ns, those of calls that were dropped: of no call it is subtracted
+	// Functions with events for which it is not known what their hits cost.
+	UnknownFunctions int `json:"unknown_functions"`
+}
+
+func newJSONProbes(p *analyze.ProbeCost) jsonProbes {
+	return jsonProbes{
+		Known: p.Known, Raw: p.Raw, HitsNs: int64(p.Hits), RecorderNs: int64(p.Displaced), TracedNs: int64(p.Traced),
+		InsideNs: int64(p.Inside), SubtractedNs: int64(p.Subtracted), DroppedNs: int64(p.Dropped), UnknownFunctions: p.Unknown,
+	}
 }
 
 // jsonLoss is a time, since the start, in which events were lost.
@@ -100,6 +112,8 @@ type jsonFunction struct {
 	UncertainNs     int64  `json:"uncertain_ns"`
 	Lost            uint64 `json:"lost"` // entries that are not in the trace
 	BelowResolution bool   `json:"below_resolution"`
+	// Of incomplete, those that were dropped.
+	DroppedIncomplete uint64 `json:"dropped_incomplete"`
 
 	*jsonWaits // nil where the scheduler was not recorded
 }
@@ -135,9 +149,9 @@ func JSON(w io.Writer, r *analyze.Result) error {
 			File: strings.Join(t.Files, ", "), Host: strings.Join(t.Hosts, ", "), Kernel: strings.Join(t.Kernels, ", "),
 			Command: strings.Join(t.Commands, "; "), Start: t.Start.Format("2006-01-02T15:04:05.000000000Z"),
 			DurationNs: int64(t.Duration), Events: t.Events, Lost: t.Lost, Switches: t.Switches, PIDs: append([]int{}, t.PIDs...),
-			SlowerThanNs: int64(t.SlowerThan),
-			TakenOff:     []jsonTakenOff{}, Losses: []jsonLoss{}, Touched: []jsonTouched{},
-			Probes: jsonProbes{t.Probes.Known, t.Probes.Raw, int64(t.Probes.Hits), int64(t.Probes.Displaced), int64(t.Probes.Traced), int64(t.Probes.Inside), int64(t.Probes.Subtracted)},
+			SlowerThanNs: int64(t.SlowerThan), Conditions: append([]string{}, t.Conditions()...), LeftOut: t.LeftOut,
+			TakenOff: []jsonTakenOff{}, Losses: []jsonLoss{}, Touched: []jsonTouched{},
+			Probes: newJSONProbes(&t.Probes),
 		},
 		Functions: []jsonFunction{},
 		Warnings:  append([]string{}, r.Warnings...),
@@ -170,7 +184,8 @@ func newJSONFunction(row *analyze.Row, r *analyze.Result) jsonFunction {
 		P99Ns: int64(d.Quantile(990)), P999Ns: int64(d.Quantile(999)), MaxNs: int64(d.Max()),
 		Errors: row.Errors, Dropped: row.Dropped, TakenOffNs: int64(row.TakenOff), PIDs: row.PIDs(),
 		Uncertain: row.Uncertain, UncertainNs: int64(row.UncertainTime), Lost: row.Lost, BelowResolution: row.BelowResolution,
-		jsonWaits: newJSONWaits(&r.Trace, &row.Stats),
+		DroppedIncomplete: row.DroppedIncomplete,
+		jsonWaits:         newJSONWaits(&r.Trace, &row.Stats),
 	}
 	if row.Value.Text != "" {
 		fn.By = map[string]any{r.By: row.Value.Plain}

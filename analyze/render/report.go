@@ -50,13 +50,14 @@ func header(w io.Writer, t *analyze.Trace) {
 	if n := len(t.TakenOff); n > 0 {
 		line("taken off", analyze.Plural(uint64(n), "function, which cost too much: marked with *, its", "functions, which cost too much: marked with *, their")+" calls count only up to then")
 	}
-	line("probes", probes(&t.Probes))
+	line("probes", probes(t))
 	line("threads", fmt.Sprint(t.Threads))
 	processes(line, t.Processes)
 }
 
 // probes says what the probes took, and what was done about it.
-func probes(p *analyze.ProbeCost) string {
+func probes(t *analyze.Trace) string {
+	p := &t.Probes
 	switch {
 	case p.Raw:
 		return "what they took is in the times (--raw)"
@@ -67,14 +68,16 @@ func probes(p *analyze.ProbeCost) string {
 		}
 		return text
 	}
+	hits := p.Hits - p.Dropped
 	text := fmt.Sprintf("took %s, %s of the %s between the first and the last event of each thread; ",
-		analyze.FormatDuration(p.Hits), percent(p.Hits, p.Traced), analyze.FormatDuration(p.Traced))
+		analyze.FormatDuration(hits), percent(hits, p.Traced), analyze.FormatDuration(p.Traced))
 	if p.Displaced > 0 {
 		text += fmt.Sprintf("the recorder ran in the place of the threads for %s; ", analyze.FormatDuration(p.Displaced))
 	}
 	text += fmt.Sprintf("subtracted %s of %s in traced calls", analyze.FormatDuration(p.Subtracted), analyze.FormatDuration(p.Inside))
 	if p.Dropped > 0 {
-		text += fmt.Sprintf("; of no call the %s of dropped ones", analyze.FormatDuration(p.Dropped))
+		text += fmt.Sprintf("; those of dropped calls took %s more, %s of one processor while recording, subtracted from no call",
+			analyze.FormatDuration(p.Dropped), percent(p.Dropped, t.Duration))
 	}
 	if p.Unknown > 0 {
 		text += fmt.Sprintf("; not known for %d of the functions", p.Unknown)

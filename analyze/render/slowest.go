@@ -17,6 +17,9 @@ import (
 func Slowest(w io.Writer, s *analyze.SlowCalls) error {
 	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, "# %d slowest of %d calls\n", len(s.Calls), s.Of)
+	if s.Uncertain > 0 {
+		fmt.Fprintf(out, "# %s\n", furtherUncertain(s.Uncertain))
+	}
 	for i := range s.Calls {
 		c := &s.Calls[i]
 		fmt.Fprintln(out)

@@ -52,7 +52,7 @@ func traceEvents(w io.Writer, paths []string, opts analyze.Options, only []analy
 		w, err := analyze.Flow(path, opts, false, e.step)
 		for _, text := range w {
 			if len(paths) > 1 {
-				text = path + ": " + text
+				text = analyze.FileName(path) + ": " + text
 			}
 			warnings = append(warnings, text)
 		}
@@ -166,6 +166,9 @@ func (e *eventWriter) step(s *analyze.Step) error {
 	}
 	if s.Kind == analyze.Leave && s.State != analyze.Complete {
 		event.Args["end"] = endingNames()[s.State]
+	}
+	if s.Uncertain {
+		event.Args["uncertain"] = true // events were lost meanwhile
 	}
 	return e.write(&event)
 }

@@ -375,3 +375,146 @@ func TestSparklines(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 }
+
+// TestFileNames: the name of a file, which is in the views of several, cannot do anything to a terminal.
+func TestFileNames(t *testing.T) {
+	dir := t.TempDir()
+	paths := []string{filepath.Join(dir, "a\x1b[31m"), filepath.Join(dir, "b\x1b[31m")}
+	for _, path := range paths {
+		writeTrace(t, filepath.Join("..", "..", "testdata", "traces", "dropped.txt"), path)
+	}
+	opts := analyze.Options{TIDs: []int{100}} // of single threads it is not known what was dropped: of that the report warns, too
+	for name, view := range map[string]func(io.Writer) ([]string, error){
+		"flow":        func(w io.Writer) ([]string, error) { return Flow(w, paths, opts, false) },
+		"arrows":      func(w io.Writer) ([]string, error) { return Flow(w, paths, opts, true) },
+		"trace event": func(w io.Writer) ([]string, error) { return TraceEvent(w, paths, opts, nil, nil) },
+		"report": func(w io.Writer) ([]string, error) {
+			r, err := analyze.Report(paths, opts)
+			if err != nil {
+				return nil, err
+			}
+			return r.Warnings, Report(w, r, false)
+		},
+		"slowest": func(w io.Writer) ([]string, error) {
+			s, err := analyze.Slowest(paths, 3, opts)
+			if err != nil {
+				return nil, err
+			}
+			return s.Warnings, Slowest(w, s)
+		},
+	} {
+		var out strings.Builder
+		warnings, err := view(&out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := out.String() + strings.Join(warnings, "\n")
+		if strings.Contains(text, "\x1b") || !strings.Contains(text, `a\x1b[31m: `) {
+			t.Errorf("%s: %q", name, text)
+		}
+	}
+}
+
+// TestJSONAdmits: what the header and the table say that is not in their figures is in JSON, too.
+func TestJSONAdmits(t *testing.T) {
+	r := report(t, trace(t, "dropped"))
+	r.Trace.LeftOut, r.Trace.Probes = 4, analyze.ProbeCost{Known: true, Hits: 9, Dropped: 7, Unknown: 3}
+	var out bytes.Buffer
+	if err := JSON(&out, r); err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Trace struct {
+			LeftOut    int `json:"left_out"`
+			Conditions []string
+			Probes     struct {
+				HitsNs    int `json:"hits_ns"`
+				DroppedNs int `json:"dropped_ns"`
+				Unknown   int `json:"unknown_functions"`
+			}
+		}
+		Functions []struct {
+			Name       string
+			Incomplete int `json:"dropped_incomplete"`
+		}
+	}
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	conditions := []string{"handle if duration > 5us", "inner if duration > 10us", "query if duration > 1us"}
+	if tr := &got.Trace; tr.LeftOut != 4 || !slices.Equal(tr.Conditions, conditions) || tr.Probes.HitsNs != 9 || tr.Probes.DroppedNs != 7 || tr.Probes.Unknown != 3 {
+		t.Errorf("%+v", got.Trace)
+	}
+	for _, f := range got.Functions {
+		if want := map[string]int{"handle": 1}[f.Name]; f.Incomplete != want {
+			t.Errorf("%s: %d incomplete dropped calls, want %d", f.Name, f.Incomplete, want)
+		}
+	}
+}
+
+// TestUncertain: in the trace, losses may have touched the calls of main and one of f that returned, and of g a call is certain. Views
+// that leave such calls out say how many they are, those that show them mark them.
+func TestUncertain(t *testing.T) {
+	path := trace(t, "lost")
+	paths := []string{path}
+	const further = "1 further call is uncertain, for events were lost meanwhile\n"
+	slow, err := analyze.Slowest(paths, 10, analyze.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps, warnings, err := analyze.Heatmaps(paths, analyze.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.Contains(warnings, "no calls were recorded") {
+		t.Errorf("%q", warnings)
+	}
+	for name, c := range map[string]struct {
+		view func(io.Writer) error
+		want []string
+	}{
+		"slowest": {func(w io.Writer) error { return Slowest(w, slow) }, []string{"# 1 slowest of 1 calls\n# 2 further calls are uncertain, for events were lost meanwhile\n"}},
+		"hist":    {func(w io.Writer) error { return Hist(w, report(t, path).Rows, "") }, []string{"\nFunction = main\n" + further, "\nFunction = f\n" + further, "count: 1\n"}},
+		"heatmap": {func(w io.Writer) error { return Heatmap(w, maps) }, []string{"# " + further, "# a character is"}},
+		"picture": {func(w io.Writer) error { return HeatmapSVG(w, maps) }, []string{">main: 0 complete calls by latency and when they began; 1 further call is uncertain,", ">g: 1 complete call by latency and when they began<"}},
+		"flow": {func(w io.Writer) error { _, err := Flow(w, paths, analyze.Options{}, false); return err },
+			[]string{"| } /* main: uncertain */\n", "|   f(); /* uncertain */\n", "|   g();\n", "|   } /* f: unwound */\n"}},
+		"long calls": {func(w io.Writer) error { _, err := Flow(w, paths, analyze.Options{Min: 100}, false); return err },
+			[]string{"| } /* main: uncertain */\n", "|   f(); /* uncertain */\n"}},
+	} {
+		var out strings.Builder
+		if err := c.view(&out); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range c.want {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("%s: no %q in\n%s", name, want, out.String())
+			}
+		}
+	}
+	var out bytes.Buffer
+	if _, err := TraceEvent(&out, paths, analyze.Options{}, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	var events struct {
+		TraceEvents []struct {
+			Name, Ph string
+			Args     struct {
+				End       string
+				Uncertain bool
+			}
+		}
+	}
+	if err := json.Unmarshal(out.Bytes(), &events); err != nil {
+		t.Fatal(err)
+	}
+	uncertain := map[string]int{}
+	for _, e := range events.TraceEvents {
+		if e.Args.Uncertain && e.Ph == "X" && e.Args.End == "" {
+			uncertain[e.Name]++
+		}
+	}
+	if len(uncertain) != 2 || uncertain["main"] != 1 || uncertain["f"] != 1 {
+		t.Errorf("uncertain in the trace events: %v", uncertain)
+	}
+}

@@ -90,7 +90,8 @@ most 1%; the other figures are exact.
 What the probes themselves took was measured when the trace was recorded, and is subtracted from
 all times; the header says how much (--raw: not subtracted). A function marked with ~ is too short for
 that: what is left of its times is less than what the cost is known by. Calls during which
-events were lost are in total and self time only, and listed as uncertain.
+events were lost are in total and self time only, and listed as uncertain; --hist, --heatmap and
+--slowest leave them out and say how many they are, --flow and --trace-event mark them.
 
 Where utrace record --sched has recorded the scheduler, the total time of each function is
 divided: on CPU; runnable, when it waited for a processor; blocked, when it slept or waited for something

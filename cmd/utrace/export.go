@@ -23,7 +23,8 @@ more traces than one machine wants to read. Rows come as calls end, thread by th
 
   trace, host             where it was recorded
   start_time, start_ns    when it began: by the clock (UTC), and since the start of the trace
-  duration_ns, self_ns    how long it took, and without its traced callees; null if it is not complete
+  duration_ns, self_ns    how long it took, and without its traced callees; null if it is not complete,
+                          duration_ns also if it is uncertain
   total_ns                what it adds to the total time of its function: its duration, or 0 for a
                           call inside another of its function; an outermost call that is not complete
                           stands for the complete ones inside it

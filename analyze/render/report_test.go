@@ -1,0 +1,21 @@
+package render
+
+import (
+	"testing"
+	"time"
+
+	"utrace/analyze"
+)
+
+// TestProbes: what the probes of dropped calls took is no part of the time that the events of a trace span.
+func TestProbes(t *testing.T) {
+	trace := analyze.Trace{Duration: 20 * time.Second, Probes: analyze.ProbeCost{
+		Known: true, Hits: 10*time.Second + time.Millisecond, Dropped: 10 * time.Second, Traced: 2 * time.Millisecond,
+		Inside: 2 * time.Millisecond, Subtracted: time.Millisecond,
+	}}
+	want := "took 1.000 ms, 50.0% of the 2.000 ms between the first and the last event of each thread; subtracted 1.000 ms of 2.000 ms in traced calls; " +
+		"those of dropped calls took 10.000 s more, 50.0% of one processor while recording, subtracted from no call"
+	if got := probes(&trace); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
