@@ -38,7 +38,7 @@ func Diff(w io.Writer, c *analyze.Comparison, top int) error {
 		fmt.Fprintf(out, "# shift   %s: the median of all functions, which counts as the machine's\n", strings.Join(shifts, ", "))
 	}
 	if c.Old.Probes.Raw {
-		fmt.Fprintf(out, "# probes  %s\n", probes(&c.Old.Probes))
+		fmt.Fprintf(out, "# probes  %s\n", probes(&c.Old))
 	}
 	if c.ByRuns {
 		fmt.Fprintln(out, "# noise   as the traces of a side differ")
