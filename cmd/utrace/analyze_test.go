@@ -159,6 +159,44 @@ func TestAnalyzeFiles(t *testing.T) {
 	}
 }
 
+// TestAnalyzeFileReplaces: what is written replaces the file of that name and no other, and after an error nothing.
+func TestAnalyzeFileReplaces(t *testing.T) {
+	dir := t.TempDir()
+	trace, out := filepath.Join(dir, "x.part"), filepath.Join(dir, "x")
+	if err := os.Rename(traceFile(t, "nesting"), trace); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _, err := analyzeCommand("--folded", "-", trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(out, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := analyzeCommand("--folded", out, os.Args[0]); err == nil {
+		t.Error("a program is read as a trace")
+	}
+	if got, err := os.ReadFile(out); string(got) != "old" {
+		t.Errorf("after an error: %v, %q", err, got)
+	}
+	if _, _, err := analyzeCommand("--folded", out, trace); err != nil {
+		t.Error(err)
+	}
+	if got, err := os.ReadFile(out); string(got) != want {
+		t.Errorf("%v: %q, want %q", err, got, want)
+	}
+	if after, err := os.ReadFile(trace); !bytes.Equal(after, before) {
+		t.Errorf("the trace has changed: %v, %d bytes", err, len(after))
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 2 {
+		t.Errorf("%v: %v", err, files)
+	}
+}
+
 // TestAnalyzeNothing: an empty view is explained.
 func TestAnalyzeNothing(t *testing.T) {
 	trace := traceFile(t, "nesting")
