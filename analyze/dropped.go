@@ -104,14 +104,15 @@ func (t *Trace) addKept(meta *format.Meta) {
 		t.SlowerThan = 0
 	}
 	if least > 0 {
-		t.conditions = appendNew(t.conditions, "--slower-than "+FormatDuration(least))
+		t.conditions = append(t.conditions, "--slower-than "+FormatDuration(least))
 	}
 	for _, probe := range meta.Probes {
 		if strings.Contains(probe, " if ") {
-			t.conditions = appendNew(t.conditions, probe)
+			t.conditions = append(t.conditions, probe)
 		}
 	}
 	slices.Sort(t.conditions)
+	t.conditions = slices.Compact(t.conditions)
 }
 
 // Kept says of what calls the distributions are, "" if of all.
