@@ -234,13 +234,13 @@ func (s *source) define(def format.Definition) error {
 		if len(m.Segments) > maxSegments {
 			return fmt.Errorf("a module of %d segments", len(m.Segments))
 		}
-		m.Path, m.BuildID = printable(m.Path), printable(m.BuildID)
+		m.Path, m.BuildID = printableName(m.Path), printable(m.BuildID)
 	case format.KindFunc:
 		f := &t.Funcs[len(t.Funcs)-1]
 		if tooManyArgs(f.Args) || tooManyArgs(f.Results) {
 			return errors.New("a function with too many arguments or results")
 		}
-		f.Name, f.Symbol, f.File = printable(f.Name), printable(f.Symbol), printable(f.File)
+		f.Name, f.Symbol, f.File = printableName(f.Name), printable(f.Symbol), printableName(f.File)
 		f.Static = printable(f.Static)
 		if f.Name == "" {
 			f.Name = fmt.Sprintf("%#x", f.Addr)

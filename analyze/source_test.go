@@ -59,3 +59,24 @@ func TestTooLongDefinitions(t *testing.T) {
 		}
 	}
 }
+
+// A name or a path is cut before it is repeated in every line of a tree, between characters.
+func TestLongNames(t *testing.T) {
+	for text, want := range map[string]string{
+		strings.Repeat("é", maxName/2):   strings.Repeat("é", maxName/2),
+		strings.Repeat("é", maxName/2+1): strings.Repeat("é", maxName/2-2) + "…",
+	} {
+		r, err := Report([]string{fromText(t, `module {"path": "`+text+`"}
+func {"name": "`+text+`", "module": 0, "file": "`+text+`"}
+thread {"pid": 7, "tid": 7}
+1 0 entry 0 sp=0x1000
+1 0 return 0 sp=0x1000
+end {}`)}, Options{})
+		if err != nil || len(r.Rows) != 1 {
+			t.Fatal(err, r.Warnings)
+		}
+		if f := r.Rows[0].Function; f.Name != want || f.Module != want || f.File != want {
+			t.Errorf("%d bytes become %d, %d and %d, want %d", len(text), len(f.Name), len(f.Module), len(f.File), len(want))
+		}
+	}
+}
