@@ -34,7 +34,7 @@ func newDropped(list []format.Dropped, opts *Options) (selected droppedCalls) {
 // countsDropped reports whether the calls that are selected have those that were dropped among them. Of parts of processes
 // and of the time it is not known, nor how long each was.
 func (o *Options) countsDropped() bool {
-	return len(o.TIDs) == 0 && o.From == 0 && o.To == 0 && o.Min == 0
+	return !o.someThreads() && o.From == 0 && o.To == 0 && o.Min == 0
 }
 
 // warnDropped says that a view has only the calls that were kept.

@@ -29,6 +29,7 @@ type analyzeFlags struct {
 	errors                 []string
 	top, slowest           int
 	pids, tids             []int
+	flows                  []string
 	from, to, min          time.Duration
 }
 
@@ -166,7 +167,7 @@ Results go to standard output, warnings to standard error.`,
 	flags.StringVar(&f.by, "by", "", "group the report, --tree, --flame and --pprof by `KEY`: pid, tid, comm, or the name of a recorded argument or result (ret: the result)")
 	flags.StringArrayVar(&f.errors, "error", nil, "count calls as errors by `RULE`, a condition such as 'ret < 0' or 'malloc: ret == 0' on the functions that have what it names; repeatable")
 	flags.Var(&idList{&f.pids, "process"}, "pid", "only this process (`PID`); repeatable")
-	flags.Var(&idList{&f.tids, "thread"}, "tid", "only this thread (`TID`); repeatable")
+	flags.Var(&threadList{idList{&f.tids, "thread"}, &f.flows}, "tid", "only this thread (`TID`), with the goroutines and tracks first seen on it, or this goroutine or track, as --flow names them: g18, s1; repeatable")
 	flags.BoolVar(&f.raw, "raw", false, "durations as measured: what the probes took is not subtracted")
 	flags.Var((*duration)(&f.from), "from", "only calls that begin this long after the start (`TIME`, such as 1.5s), or later")
 	flags.Var((*duration)(&f.to), "to", "only calls that begin before this long after the start (`TIME`)")
@@ -184,7 +185,7 @@ func traceArgs(_ *cobra.Command, args []string) error {
 
 // options checks the flags.
 func (f *analyzeFlags) options() (analyze.Options, analyze.SortKey, error) {
-	opts := analyze.Options{PIDs: f.pids, TIDs: f.tids, From: f.from, To: f.to, Min: f.min, By: f.by, Raw: f.raw}
+	opts := analyze.Options{PIDs: f.pids, TIDs: f.tids, Flows: f.flows, From: f.from, To: f.to, Min: f.min, By: f.by, Raw: f.raw}
 	key, err := analyze.ParseSortKey(f.sort)
 	switch {
 	case err != nil:

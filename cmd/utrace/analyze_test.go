@@ -232,6 +232,49 @@ func TestAnalyzeSelection(t *testing.T) {
 	}
 }
 
+// TestAnalyzeThreads: what the flow calls a thread, a goroutine or a track selects it, and a thread's ID what was first seen on it.
+func TestAnalyzeThreads(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "trace.arrow")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := format.ReadText(strings.NewReader(`meta {}
+module {"path": "/bin/a"}
+func {"name": "f", "module": 0, "addr": 1}
+thread {"pid": 7, "tid": 7}
+thread {"pid": 7, "tid": 7, "goroutine": 18}
+thread {"pid": 7, "tid": 8, "goroutine": 1}
+thread {"pid": 7, "tid": 8, "track": 1}
+1 0 entry 0
+1 1 entry 0
+1 2 entry 0
+1 3 entry 0
+end {}
+`), f); err != nil {
+		t.Fatal(err)
+	}
+	for ids, want := range map[string][]string{"7": {"7", "g18"}, "g18": {"g18"}, "g1": {"g1"}, "s1,7": {"7", "g18", "s1"}, "8": {"g1", "s1"}, "g018,s1": {"g18", "s1"}} {
+		out, _, err := analyzeCommand("--flow", "--tid", ids, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, m := range regexp.MustCompile(`\[ *(\w+)\] \| f\(\) \{`).FindAllStringSubmatch(out, -1) {
+			got = append(got, m[1])
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("--tid %s: %q, want %q in\n%s", ids, got, want, out)
+		}
+	}
+	for _, ids := range []string{"g", "g0", "gs1", "x1", "g-1", "s1,", "0"} {
+		if _, _, err := analyzeCommand("--flow", "--tid", ids, path); !errors.As(err, new(usageError)) {
+			t.Errorf("--tid %s: %v", ids, err)
+		}
+	}
+}
+
 // TestFlowEqualsUftrace: the order and nesting of the calls is that of uftrace,
 // which has every function of the program call it (-pg).
 func TestFlowEqualsUftrace(t *testing.T) {
