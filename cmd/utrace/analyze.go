@@ -33,7 +33,7 @@ type analyzeFlags struct {
 	from, to, min          time.Duration
 }
 
-// everyFunction is the value of --hist without a function.
+// everyFunction is the value of --hist without a function, and matches every one.
 const everyFunction = "*"
 
 // histFunction is the flag --hist, which needs no value.

@@ -67,7 +67,7 @@ func TestAnalyzeUsage(t *testing.T) {
 			t.Errorf("analyze %q: %v is no usage error", args, err)
 		}
 	}
-	for _, args := range [][]string{{"/does/not/exist"}, {os.Args[0]}, {"--pprof", "/does/not/exist/p", trace}, {"--hist", "nothing", trace}} {
+	for _, args := range [][]string{{"/does/not/exist"}, {os.Args[0]}, {"--pprof", "/does/not/exist/p", trace}, {"--hist", "nothing", trace}, {"--heatmap", "nothing", trace}} {
 		if _, _, err := analyzeCommand(args...); err == nil || errors.As(err, new(usageError)) {
 			t.Errorf("analyze %q: %v is a usage error", args, err)
 		}
