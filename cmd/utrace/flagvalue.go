@@ -81,7 +81,7 @@ func (b *byteSize) String() string {
 	if *b == 0 {
 		return ""
 	}
-	return strings.ReplaceAll(humanize.IBytes(uint64(*b)), " ", "")
+	return strings.NewReplacer(" ", "", ".0", "").Replace(humanize.IBytes(uint64(*b)))
 }
 func (b *byteSize) Type() string { return "SIZE" }
 func (b *byteSize) Set(text string) error {
