@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -279,10 +280,11 @@ func checkFiles(paths []string, views []view) error {
 		if v.file == "" {
 			continue
 		}
-		if other := files[v.file]; other != "" {
+		name := filepath.Clean(v.file)
+		if other := files[name]; other != "" {
 			return usageError{fmt.Errorf("--%s and --%s: both to %s", other, v.flag, v.file)}
 		}
-		files[v.file] = v.flag
+		files[name] = v.flag
 		for _, path := range paths {
 			if sameFile(path, v.file) {
 				return usageError{fmt.Errorf("--%s %s: that is the trace itself", v.flag, v.file)}

@@ -61,7 +61,7 @@ func TestAnalyzeUsage(t *testing.T) {
 		{trace, trace}, {trace, link}, {"--slowest", "-1", trace}, {"--slowest", "10001", trace}, {"--error", "ret <", trace}, {"--error", "[: ret < 0", trace},
 		{"--min", "-1s", trace}, {"--hist=/(/", trace}, {"--heatmap", "/(/", trace}, {"--heatmap-svg", "x.svg", trace},
 		{"--folded", trace, trace}, {"--flame", trace, trace}, {"--trace-event", trace, trace}, {"--heatmap", "*", "--heatmap-svg", trace, trace},
-		{"--folded", "x", "--flame", "x", trace},
+		{"--folded", "x", "--flame", "x", trace}, {"--folded", os.DevNull, "--flame", filepath.Dir(os.DevNull) + "/./null", trace},
 	} {
 		if _, _, err := analyzeCommand(args...); !errors.As(err, new(usageError)) {
 			t.Errorf("analyze %q: %v is no usage error", args, err)
