@@ -3,6 +3,7 @@ package analyze
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -214,6 +215,33 @@ func finishedSteps(t *testing.T, path string) (list []string) {
 		t.Fatal(err)
 	}
 	return list
+}
+
+// The ways from the ends of long paths to what stands for further calls are bounded as the nodes are.
+func TestTreeIndexBounded(t *testing.T) {
+	c := newCallPaths(&Options{}, false, nil)
+	deep := func(outermost uint32) uint32 {
+		at := c.child(c.root(Label{}), outermost)
+		for range maxPath - 1 {
+			at = c.child(at, 0)
+		}
+		return at
+	}
+	one, two := deep(1), deep(2)
+	for i := uint32(0); len(c.index) < maxNodes; i++ {
+		c.index[pathKey{math.MaxUint32, i}] = 0
+	}
+	const funcs = 1000
+	for fn := range uint32(funcs) {
+		c.child(one, fn)
+	}
+	before := len(c.index)
+	for fn := range uint32(funcs) {
+		c.child(two, fn)
+	}
+	if after := len(c.index); after != before || after > maxNodes+funcs+1 || !c.crowded {
+		t.Errorf("%d ways, then %d, with %d functions", before, after, funcs)
+	}
 }
 
 // A deep recursion must not make the tree deep, nor lose a call.

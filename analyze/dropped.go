@@ -34,7 +34,7 @@ func newDropped(list []format.Dropped, opts *Options) (selected droppedCalls) {
 // countsDropped reports whether the calls that are selected have those that were dropped among them. Of parts of processes
 // and of the time it is not known, nor how long each was.
 func (o *Options) countsDropped() bool {
-	return len(o.TIDs) == 0 && o.From == 0 && o.To == 0 && o.Min == 0
+	return !o.someThreads() && o.From == 0 && o.To == 0 && o.Min == 0
 }
 
 // warnDropped says that a view has only the calls that were kept.
@@ -112,16 +112,15 @@ func (s *summary) warnDroppedCost(t *Trace) {
 func (t *Trace) addKept(meta *format.Meta) {
 	least, others := slowerThan(meta), conditions(meta)
 	if least > 0 {
-		t.conditions = appendNew(t.conditions, "--slower-than "+FormatDuration(least))
+		t.conditions = append(t.conditions, "--slower-than "+FormatDuration(least))
 	}
-	for _, probe := range others {
-		t.conditions = appendNew(t.conditions, probe)
-	}
+	t.conditions = append(t.conditions, others...)
 	if len(others) > 0 || len(t.Files) > 1 && least != t.SlowerThan {
 		least = 0
 	}
 	t.SlowerThan = least
 	slices.Sort(t.conditions)
+	t.conditions = slices.Compact(t.conditions)
 }
 
 // Conditions are those under which calls were kept, as the recorder was told them, sorted.

@@ -1,11 +1,14 @@
 package analyze
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"utrace/format"
 )
 
 // droppedTrace is the trace of dropped calls in testdata/traces, with something else for a part of it.
@@ -225,5 +228,20 @@ func TestDroppedViews(t *testing.T) {
 		if text := strings.Join(w, ";"); !strings.Contains(text, "7 calls were dropped") {
 			t.Errorf("%s: warnings %q", name, text)
 		}
+	}
+}
+
+// Each condition of the traces is there once, and a million of them are no more work than to sort them.
+func TestManyConditions(t *testing.T) {
+	const n = 1 << 20
+	meta := format.Meta{SlowerThanNs: 1}
+	for i := range n {
+		meta.Probes = append(meta.Probes, fmt.Sprintf("f if a == %07d", n-i), "g")
+	}
+	trace := Trace{Files: make([]string, 1)}
+	trace.addKept(&meta)
+	trace.addKept(&meta)
+	if c := trace.conditions; len(c) != n+1 || !slices.IsSorted(c) {
+		t.Errorf("%d conditions, want %d", len(c), n+1)
 	}
 }

@@ -30,6 +30,7 @@ func (s State) Returned() bool { return s == Complete || s == Dropped }
 const (
 	maxDepth  = 1 << 20 // open frames of a thread
 	maxFrames = 1 << 21 // open frames of all threads of a pairer
+	maxShared = 64      // frames at the depth of a span that are looked at
 )
 
 // maxReturnProbes is how many return probes the Linux kernel follows in one
@@ -318,8 +319,9 @@ func (p *pairer) enterSpan(t *thread, fn format.FuncID, sp uint64) {
 	for len(t.frames) > 0 && t.frames[len(t.frames)-1].sp < sp {
 		p.end(t, Unwound)
 	}
-	keep := len(t.frames)
-	for i := keep - 1; i >= 0 && t.frames[i].sp == sp; i-- {
+	n := len(t.frames)
+	keep := n
+	for i := n - 1; i >= max(0, n-maxShared) && t.frames[i].sp == sp; i-- {
 		if p.static[t.frames[i].fn] == p.static[fn] {
 			keep = i
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -331,6 +332,30 @@ func TestTooDeep(t *testing.T) {
 		}
 		if s.Durations.Max() != 2*n-1 || s.Durations.Min() != time.Duration(2*(n-int(kept))+1) {
 			t.Errorf("known %v: from %d to %d", known, s.Durations.Min(), s.Durations.Max())
+		}
+	}
+}
+
+// A span ends an earlier one of its probe below so many frames without a stack pointer and no more, or each would take as
+// long as there are frames.
+func TestSharedDepth(t *testing.T) {
+	for between, want := range map[int]uint64{maxShared - 1: 1, maxShared: 0} {
+		r, err := Report([]string{fromText(t, `module {"path": "/bin/a"}
+func {"name": "span", "module": 0, "addr": 1, "static": "p:begin"}
+func {"name": "script", "module": 0, "static": "p:call"}
+thread {"pid": 7, "tid": 7}
+1 0 entry 0 sp=0x1000
+`+strings.Repeat("1 0 entry 1\n", between)+`1 0 entry 0 sp=0x1000
+1 0 return 0 sp=0x1000
+1 0 return 0 sp=0x1000
+end {}`)}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range r.Rows {
+			if row.Name == "span" && (row.Calls != 2 || row.Incomplete != want) {
+				t.Errorf("%d frames between two spans: %d of %d are incomplete, want %d", between, row.Incomplete, row.Calls, want)
+			}
 		}
 	}
 }

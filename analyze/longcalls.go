@@ -41,18 +41,14 @@ func (l *longCalls) step(s *Step) error {
 		if s.Duration < l.min {
 			break
 		}
-		for _, call := range open {
-			call.shown = true
-		}
+		show(open)
 		l.hold(s, true)
 	case Leave:
 		last := len(open) - 1
 		call := open[last]
 		l.open[s.ThreadID] = open[:last]
 		if s.State == Complete && s.Duration >= l.min {
-			for i := last; i >= 0 && !open[i].shown; i-- {
-				open[i].shown = true
-			}
+			show(open)
 		}
 		if call.shown {
 			l.hold(s, true)
@@ -61,6 +57,13 @@ func (l *longCalls) step(s *Step) error {
 		}
 	}
 	return l.release(maxHeldSteps)
+}
+
+// show marks open calls, outermost first: those around one that is shown are shown.
+func show(open []*heldStep) {
+	for i := len(open) - 1; i >= 0 && !open[i].shown; i-- {
+		open[i].shown = true
+	}
 }
 
 func (l *longCalls) hold(s *Step, shown bool) *heldStep {

@@ -195,3 +195,24 @@ func TestLongCallsBytes(t *testing.T) {
 		t.Errorf("%v: %d bytes are left of %d steps", err, l.bytes, l.held.Len())
 	}
 }
+
+// However deep calls are, a long wait in them is no more work than the calls that it is the first to show.
+func TestLongWaitsInDeepCalls(t *testing.T) {
+	const n = 1 << 20
+	visited := 0
+	l := newLongCalls(10, func(*Step) error { visited++; return nil })
+	step := func(s Step) {
+		if err := l.step(&s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range n {
+		step(Step{Kind: Enter})
+	}
+	for range n {
+		step(Step{Kind: Waited, Duration: 10})
+	}
+	if visited != 2*n || l.held.Len() > 0 {
+		t.Errorf("%d of %d steps are visited, %d held", visited, 2*n, l.held.Len())
+	}
+}

@@ -15,7 +15,9 @@ import (
 type Options struct {
 	Function *Pattern // calls of the functions that match; nil for all
 	PIDs     []int    // of these processes; empty for all
-	TIDs     []int    // of these threads; empty for all
+	// Of these threads, and of the goroutines and tracks first seen on them; and of those with these FlowNames. Both empty for all.
+	TIDs  []int
+	Flows []string
 	// Calls that begin at From or later and before To, since the start of the
 	// trace, with all of their duration. To 0 is no limit.
 	From, To time.Duration
@@ -45,7 +47,7 @@ func (o *Options) columns() format.Columns {
 
 // nothingMatches is the warning of an analysis that shows nothing.
 func (o *Options) nothingMatches() string {
-	if o.Function == nil && len(o.PIDs)+len(o.TIDs) == 0 && o.From == 0 && o.To == 0 && o.Min == 0 {
+	if o.Function == nil && len(o.PIDs) == 0 && !o.someThreads() && o.From == 0 && o.To == 0 && o.Min == 0 {
 		return "no calls were recorded"
 	}
 	return "no call matches what was selected (function, process, thread, time, duration)"
@@ -56,11 +58,14 @@ func (o *Options) process(pid int) bool { return len(o.PIDs) == 0 || slices.Cont
 
 // thread reports whether a thread is selected.
 func (o *Options) thread(t format.Thread) bool {
-	return o.process(t.PID) && (len(o.TIDs) == 0 || slices.Contains(o.TIDs, t.TID))
+	return o.process(t.PID) && (!o.someThreads() || slices.Contains(o.TIDs, t.TID) || slices.Contains(o.Flows, FlowName(&t)))
 }
 
+// someThreads reports whether only some threads of a process are selected.
+func (o *Options) someThreads() bool { return len(o.TIDs)+len(o.Flows) > 0 }
+
 // all reports whether calls of all threads and times are selected.
-func (o *Options) all() bool { return len(o.PIDs) == 0 && len(o.TIDs) == 0 && o.From == 0 && o.To == 0 }
+func (o *Options) all() bool { return len(o.PIDs) == 0 && !o.someThreads() && o.From == 0 && o.To == 0 }
 
 // outside reports whether a call that begins at ns is not selected.
 func (o *Options) outside(ns int64) bool {

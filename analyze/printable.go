@@ -32,6 +32,22 @@ func printable(s string) string {
 // FileName is how the views name a trace, fit for terminals.
 func FileName(path string) string { return printable(path) }
 
+// maxName is the longest name or path that is shown as it is: one call path has maxPath of them, and a label two.
+const maxName = 4 << 10
+
+// printableName is printable for names and paths, which end in an ellipsis where they are too long.
+func printableName(s string) string {
+	s = printable(s)
+	if len(s) <= maxName {
+		return s
+	}
+	end := maxName - len("…")
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + "…"
+}
+
 func isPrintable(s string) bool {
 	if !utf8.ValidString(s) {
 		return false

@@ -143,7 +143,8 @@ func (s *side) readSlices(trace int, path string, opts Options, p *part, limits 
 			}
 			of := s.slices[p.rows[fn]]
 			if of[trace] == nil {
-				of[trace] = make([]slice, numSlices)
+				of[trace] = parts[:]
+				continue
 			}
 			for i := range parts {
 				of[trace][i].add(&parts[i])

@@ -15,6 +15,9 @@ const (
 	maxDefinitions     = 1 << 20 // of each kind
 	maxDefinitionBytes = 128 << 20
 	maxObjects         = 4 << 20 // in their JSON: an empty one takes 3 bytes there, and up to 200 in memory
+	maxSegments        = 512     // of a module, all of which are looked at for each of its functions
+	maxArgs            = 64      // that an event carries
+	maxArgNames        = 4 << 10 // bytes of their names, which an export repeats with each event
 )
 
 // source reads the events of one trace, decoded by several goroutines, in the
@@ -228,10 +231,16 @@ func (s *source) define(def format.Definition) error {
 	switch def.Kind {
 	case format.KindModule:
 		m := &t.Modules[len(t.Modules)-1]
-		m.Path, m.BuildID = printable(m.Path), printable(m.BuildID)
+		if len(m.Segments) > maxSegments {
+			return fmt.Errorf("a module of %d segments", len(m.Segments))
+		}
+		m.Path, m.BuildID = printableName(m.Path), printable(m.BuildID)
 	case format.KindFunc:
 		f := &t.Funcs[len(t.Funcs)-1]
-		f.Name, f.Symbol, f.File = printable(f.Name), printable(f.Symbol), printable(f.File)
+		if tooManyArgs(f.Args) || tooManyArgs(f.Results) {
+			return errors.New("a function with too many arguments or results")
+		}
+		f.Name, f.Symbol, f.File = printableName(f.Name), printable(f.Symbol), printableName(f.File)
 		f.Static = printable(f.Static)
 		if f.Name == "" {
 			f.Name = fmt.Sprintf("%#x", f.Addr)
@@ -254,4 +263,13 @@ func (s *source) define(def format.Definition) error {
 		t.End.Reason = printable(t.End.Reason)
 	}
 	return nil
+}
+
+// tooManyArgs reports whether an event would carry more, or with longer names, than is read.
+func tooManyArgs(list []format.Arg) bool {
+	names := 0
+	for _, a := range list {
+		names += len(a.Name)
+	}
+	return len(list) > maxArgs || names > maxArgNames
 }

@@ -29,3 +29,54 @@ func TestTooManyDefinitions(t *testing.T) {
 		t.Errorf("a calibration of %d sites is kept: %v", maxObjects, err)
 	}
 }
+
+// What each function, or each event, is held against is bounded: a trace that has more of it ends there.
+func TestTooLongDefinitions(t *testing.T) {
+	list := func(n int, item string) string {
+		return "[" + strings.Repeat(item+",", n-1) + item + "]"
+	}
+	module := func(segments int) string {
+		return `module {"path": "/bin/a", "segments": ` + list(segments, "{}") + "}\n"
+	}
+	values := func(n int, name string) string {
+		return `func {"name": "f", "module": 0, "args": ` + list(n, `{"name": "`+name+`"}`) + "}\n"
+	}
+	for _, c := range []struct {
+		name, text string
+		most       bool // is still read
+	}{
+		{"segments", module(maxSegments), true}, {"segments", module(maxSegments + 1), false},
+		{"values", module(1) + values(maxArgs, "a"), true}, {"values", module(1) + values(maxArgs+1, "a"), false},
+		{"results", module(1) + strings.Replace(values(maxArgs+1, "a"), "args", "results", 1), false},
+		{"names", module(1) + values(2, strings.Repeat("n", maxArgNames/2)), true}, {"names", module(1) + values(1, strings.Repeat("n", maxArgNames+1)), false},
+	} {
+		r, err := Report([]string{fromText(t, c.text+"end {}")}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if damaged := strings.Contains(strings.Join(r.Warnings, "\n"), "not complete"); damaged == c.most {
+			t.Errorf("%s: warnings %q", c.name, r.Warnings)
+		}
+	}
+}
+
+// A name or a path is cut before it is repeated in every line of a tree, between characters.
+func TestLongNames(t *testing.T) {
+	for text, want := range map[string]string{
+		strings.Repeat("é", maxName/2):   strings.Repeat("é", maxName/2),
+		strings.Repeat("é", maxName/2+1): strings.Repeat("é", maxName/2-2) + "…",
+	} {
+		r, err := Report([]string{fromText(t, `module {"path": "`+text+`"}
+func {"name": "`+text+`", "module": 0, "file": "`+text+`"}
+thread {"pid": 7, "tid": 7}
+1 0 entry 0 sp=0x1000
+1 0 return 0 sp=0x1000
+end {}`)}, Options{})
+		if err != nil || len(r.Rows) != 1 {
+			t.Fatal(err, r.Warnings)
+		}
+		if f := r.Rows[0].Function; f.Name != want || f.Module != want || f.File != want {
+			t.Errorf("%d bytes become %d, %d and %d, want %d", len(text), len(f.Name), len(f.Module), len(f.File), len(want))
+		}
+	}
+}

@@ -190,7 +190,7 @@ func (c *callPaths) root(l Label) uint32 {
 // child returns the node of fn called from parent.
 //
 // A path that would become too long loses its outer half: what remains is below
-// a node "[truncated]". When there are too many nodes, new ones are made only
+// a node "[truncated]". When there are too many nodes, or ways to them, new ones are made only
 // for functions directly below a node "[left out]". So the figures of each
 // function still add up.
 func (c *callPaths) child(parent, fn uint32) uint32 {
@@ -200,12 +200,12 @@ func (c *callPaths) child(parent, fn uint32) uint32 {
 	}
 	var at uint32
 	switch p := &c.nodes[parent]; {
-	case p.depth >= maxPath:
-		at = c.child(c.truncated(parent), fn)
-	case len(c.nodes) >= maxNodes && p.fn != fnLeftOut && fn != fnLeftOut:
+	case max(len(c.nodes), len(c.index)) >= maxNodes && p.fn != fnLeftOut && fn != fnLeftOut:
 		c.crowded = true
 		at = c.child(c.child(c.root(Label{}), fnLeftOut), fn)
 		return at // without a place in the index, which must not grow
+	case p.depth >= maxPath:
+		at = c.child(c.truncated(parent), fn)
 	default:
 		at = uint32(len(c.nodes))
 		c.nodes = append(c.nodes, pathNode{pathKey: key, depth: p.depth + 1})

@@ -6,16 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
-
-	"golang.org/x/sys/unix"
 
 	"utrace/format"
 )
 
-// createOutput creates the file of a trace: new, mode 0600, never through a
-// symbolic link. An older trace of that name is replaced; anything else only
-// if forced. Under sudo the file belongs to the user who called sudo.
+// createOutput creates the file of a trace: new, mode 0600, beside path, whose name it gets once the recording begins:
+// one that cannot begin leaves an older trace as it is. What is no trace is replaced only if forced, a symbolic link
+// never followed. Under sudo the file belongs to the user who called sudo.
 func createOutput(path string, force bool) (*os.File, error) {
 	switch info, err := os.Lstat(path); {
 	case errors.Is(err, os.ErrNotExist):
@@ -25,19 +24,14 @@ func createOutput(path string, force bool) (*os.File, error) {
 		return nil, fmt.Errorf("%s exists and is not a regular file: name another with -o", path)
 	case info.Size() > 0 && !force && !isTrace(path):
 		return nil, fmt.Errorf("%s exists and is not a trace: name another file with -o, or replace it with --force", path)
-	default:
-		if err := os.Remove(path); err != nil {
-			return nil, err
-		}
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
+	f, err := os.CreateTemp(filepath.Dir(path), ".utrace.*")
 	if err != nil {
 		return nil, err
 	}
 	if uid, gid, ok := sudoUser(); ok {
 		if err := f.Chown(uid, gid); err != nil {
-			f.Close()
-			return nil, err
+			return nil, errors.Join(err, f.Close(), os.Remove(f.Name()))
 		}
 	}
 	return f, nil

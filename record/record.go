@@ -71,6 +71,7 @@ type recording struct {
 	costs   *Costs   // with a limit
 	watch   costWatch
 	file    *os.File
+	begun   bool // the file has its name
 	w       *format.Writer
 	drainer *drainer
 	start   format.Anchor
@@ -105,8 +106,8 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 		return nil, fmt.Errorf("output: %w", err)
 	}
 	defer func() {
-		if r.w == nil { // nothing was written
-			err = errors.Join(err, os.Remove(cfg.Output))
+		if !r.begun {
+			err = errors.Join(err, os.Remove(r.file.Name()))
 		}
 	}()
 	if len(cfg.Command) > 0 {
@@ -264,7 +265,7 @@ func (r *recording) stopFollowing() {
 	}
 }
 
-// begin writes what is known before the first event.
+// begin writes what is known before the first event, and gives the file its name.
 func (r *recording) begin() (err error) {
 	var uts unix.Utsname
 	unix.Uname(&uts)
@@ -295,7 +296,12 @@ func (r *recording) begin() (err error) {
 	for _, cal := range r.watch.list {
 		r.w.AddCalibration(cal)
 	}
-	return r.w.Flush()
+	if err := r.w.Flush(); err != nil {
+		return err
+	}
+	err = os.Rename(r.file.Name(), r.cfg.Output)
+	r.begun = err == nil
+	return err
 }
 
 // loop drains the rings until there is a reason to stop.

@@ -19,28 +19,31 @@ func File(path string, write func(io.Writer) error) error {
 	case err != nil:
 		return err
 	case !info.Mode().IsRegular():
-		return writeFile(path, os.O_WRONLY, write)
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		return writeTo(f, write)
 	default:
 		if path, err = filepath.EvalSymlinks(path); err != nil {
 			return err
 		}
 	}
-	part := path + ".part"
-	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := writeFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, write); err != nil {
-		os.Remove(part)
-		return err
-	}
-	return os.Rename(part, path)
-}
-
-func writeFile(path string, flags int, write func(io.Writer) error) error {
-	f, err := os.OpenFile(path, flags, 0o600)
+	part, err := os.CreateTemp(filepath.Dir(path), ".utrace.*")
 	if err != nil {
 		return err
 	}
+	if err = writeTo(part, write); err == nil {
+		err = os.Rename(part.Name(), path)
+	}
+	if err != nil {
+		os.Remove(part.Name())
+	}
+	return err
+}
+
+// writeTo writes a file and closes it.
+func writeTo(f *os.File, write func(io.Writer) error) error {
 	out := bufio.NewWriterSize(f, 1<<16)
 	return errors.Join(write(out), out.Flush(), f.Close())
 }

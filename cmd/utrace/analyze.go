@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -29,10 +30,11 @@ type analyzeFlags struct {
 	errors                 []string
 	top, slowest           int
 	pids, tids             []int
+	flows                  []string
 	from, to, min          time.Duration
 }
 
-// everyFunction is the value of --hist without a function.
+// everyFunction is the value of --hist without a function, and matches every one.
 const everyFunction = "*"
 
 // histFunction is the flag --hist, which needs no value.
@@ -168,7 +170,7 @@ Results go to standard output, warnings to standard error.`,
 	flags.StringVar(&f.by, "by", "", "group the report, --tree, --flame and --pprof by `KEY`: pid, tid, comm, or the name of a recorded argument or result (ret: the result)")
 	flags.StringArrayVar(&f.errors, "error", nil, "count calls as errors by `RULE`, a condition such as 'ret < 0' or 'malloc: ret == 0' on the functions that have what it names; repeatable")
 	flags.Var(&idList{&f.pids, "process"}, "pid", "only this process (`PID`); repeatable")
-	flags.Var(&idList{&f.tids, "thread"}, "tid", "only this thread (`TID`); repeatable")
+	flags.Var(&threadList{idList{&f.tids, "thread"}, &f.flows}, "tid", "only this thread (`TID`), with the goroutines and tracks first seen on it, or this goroutine or track, as --flow names them: g18, s1; repeatable")
 	flags.BoolVar(&f.raw, "raw", false, "durations as measured: what the probes took is not subtracted")
 	flags.Var((*duration)(&f.from), "from", "only calls that begin this long after the start (`TIME`, such as 1.5s), or later")
 	flags.Var((*duration)(&f.to), "to", "only calls that begin before this long after the start (`TIME`)")
@@ -186,7 +188,7 @@ func traceArgs(_ *cobra.Command, args []string) error {
 
 // options checks the flags.
 func (f *analyzeFlags) options() (analyze.Options, analyze.SortKey, error) {
-	opts := analyze.Options{PIDs: f.pids, TIDs: f.tids, From: f.from, To: f.to, Min: f.min, By: f.by, Raw: f.raw}
+	opts := analyze.Options{PIDs: f.pids, TIDs: f.tids, Flows: f.flows, From: f.from, To: f.to, Min: f.min, By: f.by, Raw: f.raw}
 	key, err := analyze.ParseSortKey(f.sort)
 	switch {
 	case err != nil:
@@ -280,10 +282,11 @@ func checkFiles(paths []string, views []view) error {
 		if v.file == "" {
 			continue
 		}
-		if other := files[v.file]; other != "" {
+		name := filepath.Clean(v.file)
+		if other := files[name]; other != "" {
 			return usageError{fmt.Errorf("--%s and --%s: both to %s", other, v.flag, v.file)}
 		}
-		files[v.file] = v.flag
+		files[name] = v.flag
 		for _, path := range paths {
 			if sameFile(path, v.file) {
 				return usageError{fmt.Errorf("--%s %s: that is the trace itself", v.flag, v.file)}

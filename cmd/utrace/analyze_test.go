@@ -61,13 +61,13 @@ func TestAnalyzeUsage(t *testing.T) {
 		{trace, trace}, {trace, link}, {"--slowest", "-1", trace}, {"--slowest", "10001", trace}, {"--error", "ret <", trace}, {"--error", "[: ret < 0", trace},
 		{"--min", "-1s", trace}, {"--hist=/(/", trace}, {"--heatmap", "/(/", trace}, {"--heatmap-svg", "x.svg", trace},
 		{"--folded", trace, trace}, {"--flame", trace, trace}, {"--trace-event", trace, trace}, {"--heatmap", "*", "--heatmap-svg", trace, trace},
-		{"--folded", "x", "--flame", "x", trace},
+		{"--folded", "x", "--flame", "x", trace}, {"--folded", os.DevNull, "--flame", filepath.Dir(os.DevNull) + "/./null", trace},
 	} {
 		if _, _, err := analyzeCommand(args...); !errors.As(err, new(usageError)) {
 			t.Errorf("analyze %q: %v is no usage error", args, err)
 		}
 	}
-	for _, args := range [][]string{{"/does/not/exist"}, {os.Args[0]}, {"--pprof", "/does/not/exist/p", trace}, {"--hist", "nothing", trace}} {
+	for _, args := range [][]string{{"/does/not/exist"}, {os.Args[0]}, {"--pprof", "/does/not/exist/p", trace}, {"--hist", "nothing", trace}, {"--heatmap", "nothing", trace}} {
 		if _, _, err := analyzeCommand(args...); err == nil || errors.As(err, new(usageError)) {
 			t.Errorf("analyze %q: %v is a usage error", args, err)
 		}
@@ -159,6 +159,44 @@ func TestAnalyzeFiles(t *testing.T) {
 	}
 }
 
+// TestAnalyzeFileReplaces: what is written replaces the file of that name and no other, and after an error nothing.
+func TestAnalyzeFileReplaces(t *testing.T) {
+	dir := t.TempDir()
+	trace, out := filepath.Join(dir, "x.part"), filepath.Join(dir, "x")
+	if err := os.Rename(traceFile(t, "nesting"), trace); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _, err := analyzeCommand("--folded", "-", trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(out, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := analyzeCommand("--folded", out, os.Args[0]); err == nil {
+		t.Error("a program is read as a trace")
+	}
+	if got, err := os.ReadFile(out); string(got) != "old" {
+		t.Errorf("after an error: %v, %q", err, got)
+	}
+	if _, _, err := analyzeCommand("--folded", out, trace); err != nil {
+		t.Error(err)
+	}
+	if got, err := os.ReadFile(out); string(got) != want {
+		t.Errorf("%v: %q, want %q", err, got, want)
+	}
+	if after, err := os.ReadFile(trace); !bytes.Equal(after, before) {
+		t.Errorf("the trace has changed: %v, %d bytes", err, len(after))
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 2 {
+		t.Errorf("%v: %v", err, files)
+	}
+}
+
 // TestAnalyzeNothing: an empty view is explained.
 func TestAnalyzeNothing(t *testing.T) {
 	trace := traceFile(t, "nesting")
@@ -191,6 +229,49 @@ func TestAnalyzeSelection(t *testing.T) {
 	}
 	if len(r.Functions) != 2 || r.Functions[0].Name != "step" || r.Functions[0].Calls != 4 || r.Functions[1].Name != "work" {
 		t.Errorf("%+v", r.Functions)
+	}
+}
+
+// TestAnalyzeThreads: what the flow calls a thread, a goroutine or a track selects it, and a thread's ID what was first seen on it.
+func TestAnalyzeThreads(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "trace.arrow")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := format.ReadText(strings.NewReader(`meta {}
+module {"path": "/bin/a"}
+func {"name": "f", "module": 0, "addr": 1}
+thread {"pid": 7, "tid": 7}
+thread {"pid": 7, "tid": 7, "goroutine": 18}
+thread {"pid": 7, "tid": 8, "goroutine": 1}
+thread {"pid": 7, "tid": 8, "track": 1}
+1 0 entry 0
+1 1 entry 0
+1 2 entry 0
+1 3 entry 0
+end {}
+`), f); err != nil {
+		t.Fatal(err)
+	}
+	for ids, want := range map[string][]string{"7": {"7", "g18"}, "g18": {"g18"}, "g1": {"g1"}, "s1,7": {"7", "g18", "s1"}, "8": {"g1", "s1"}, "g018,s1": {"g18", "s1"}} {
+		out, _, err := analyzeCommand("--flow", "--tid", ids, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, m := range regexp.MustCompile(`\[ *(\w+)\] \| f\(\) \{`).FindAllStringSubmatch(out, -1) {
+			got = append(got, m[1])
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("--tid %s: %q, want %q in\n%s", ids, got, want, out)
+		}
+	}
+	for _, ids := range []string{"g", "g0", "gs1", "x1", "g-1", "s1,", "0"} {
+		if _, _, err := analyzeCommand("--flow", "--tid", ids, path); !errors.As(err, new(usageError)) {
+			t.Errorf("--tid %s: %v", ids, err)
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 func newExportCommand() *cobra.Command {
 	var path string
 	cmd := &cobra.Command{
-		Use:   "export --parquet FILE TRACE...",
+		Use:   "export [flags] --parquet FILE TRACE...",
 		Short: "Write the calls of traces as a table, for DuckDB, ClickHouse, Spark",
 		Long: `Export writes a Parquet file with one row a call, for analyses of your own and for
 more traces than one machine wants to read. Rows come as calls end, thread by thread.

@@ -81,7 +81,7 @@ func (b *byteSize) String() string {
 	if *b == 0 {
 		return ""
 	}
-	return strings.ReplaceAll(humanize.IBytes(uint64(*b)), " ", "")
+	return strings.NewReplacer(" ", "", ".0", "").Replace(humanize.IBytes(uint64(*b)))
 }
 func (b *byteSize) Type() string { return "SIZE" }
 func (b *byteSize) Set(text string) error {
@@ -113,6 +113,34 @@ func (l *idList) Set(text string) error {
 			return fmt.Errorf("%q is not a %s ID", word, l.of)
 		}
 		*l.ids = append(*l.ids, id)
+	}
+	return nil
+}
+
+// threadList is a list of thread IDs, and of goroutines and tracks as analyze.FlowName has them.
+type threadList struct {
+	tids  idList
+	flows *[]string
+}
+
+func (l *threadList) String() string {
+	if l.flows == nil {
+		return ""
+	}
+	return strings.TrimPrefix(strings.Join(append([]string{l.tids.String()}, *l.flows...), ","), ",")
+}
+func (l *threadList) Type() string { return "TID" }
+func (l *threadList) Set(text string) error {
+	for _, word := range strings.Split(text, ",") {
+		if flow := strings.TrimLeft(word, "gs"); len(word) == len(flow)+1 {
+			if n, err := strconv.ParseUint(flow, 10, 64); err == nil && n > 0 {
+				*l.flows = append(*l.flows, word[:1]+strconv.FormatUint(n, 10))
+				continue
+			}
+		}
+		if l.tids.Set(word) != nil {
+			return fmt.Errorf("%q is not a thread ID, nor a goroutine such as g18 or a track such as s1", word)
+		}
 	}
 	return nil
 }

@@ -9,9 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/spf13/pflag"
 
 	"utrace/bpf"
 	"utrace/format"
@@ -276,5 +279,23 @@ func TestUsageMessage(t *testing.T) {
 	}
 	if help, _, _ := utrace(t, "analyze", "--help"); strings.Contains(help, `[="`) {
 		t.Errorf("a flag is shown with its default in quotes:\n%s", help)
+	}
+}
+
+// TestFlagHelp: each flag names its value, as the text behind it does, and its default once.
+func TestFlagHelp(t *testing.T) {
+	for _, cmd := range newRootCommand().Commands() {
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if f.Hidden {
+				return
+			}
+			value, usage := pflag.UnquoteUsage(f)
+			if value != strings.ToUpper(value) || value != "" && !regexp.MustCompile(`\b`+value+`\b`).MatchString(usage) && f.Usage != usage {
+				t.Errorf("%s --%s %s: %s", cmd.Name(), f.Name, value, usage)
+			}
+			if strings.Contains(usage, "(default") && f.Value.Type() != "bool" && strings.Trim(f.DefValue, "0[]") != "" {
+				t.Errorf("%s --%s has the default %s, and: %s", cmd.Name(), f.Name, f.DefValue, usage)
+			}
+		})
 	}
 }

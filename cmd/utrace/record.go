@@ -39,11 +39,11 @@ type targetFlags struct {
 
 func (f *targetFlags) add(flags *pflag.FlagSet) {
 	flags.VarP(&idList{&f.pids, "process"}, "pid", "p", "record this running `PID`, with all its threads; repeatable")
-	flags.StringArrayVarP(&f.probes, "probe", "e", nil, "`PROBE` these functions, see below; repeatable (default: all functions of the program)")
-	flags.StringSliceVar(&f.presets, "preset", nil, "a `NAME`d set of probes: python, postgres, dns … (utrace list --presets); repeatable")
+	flags.StringArrayVarP(&f.probes, "probe", "e", nil, "record these functions (`PROBE`, see above); repeatable (default: all functions of the program)")
+	flags.StringSliceVar(&f.presets, "preset", nil, "record the set of probes of this `NAME`: python, postgres, dns … (utrace list --presets); repeatable")
 	flags.Var((*duration)(&f.slower), "slower-than", "keep only calls that take at least this `TIME`, such as 1ms; of the others their number and time")
-	flags.StringVar(&f.place, "place", "cheapest", "where to probe entries: at the cheapest safe instruction, or at the first byte (`entry`)")
-	flags.StringVar(&f.attach, "attach", "auto", "how to attach: multi (links for many probes, Linux 6.6), perf (perf events, Linux 5.15), or auto")
+	flags.StringVar(&f.place, "place", "cheapest", "`WHERE` to probe entries: cheapest (at the cheapest safe instruction), or entry (at the first byte)")
+	flags.StringVar(&f.attach, "attach", "auto", "`HOW` to attach: multi (links for many probes, Linux 6.6), perf (perf events, Linux 5.15), or auto")
 	flags.BoolVar(&f.follow, "follow", false, "record children, too, over fork and exec (default for a COMMAND)")
 	flags.BoolVar(&f.noFollow, "no-follow", false, "record no children of a COMMAND")
 	flags.BoolVar(&f.stacks, "stack", false, "record the stack of callers at each entry, by frame pointers")
@@ -197,8 +197,9 @@ says what this machine allows.`,
 	flags.BoolVar(&cfg.Force, "force", false, "replace an output file that is not a trace")
 	flags.BoolVar(&cfg.Sched, "sched", false, "record also when the threads that call something run, wait for a CPU and are blocked, and who wakes them")
 	flags.Var(&maxSize, "max-size", "stop when the file reaches this `SIZE`, such as 1GiB (default: no limit)")
-	flags.Var(&limit, "max-overhead", "take off a function whose probes cost a process more than this `PART` of its CPU time, such as 5% or 0.05; none: never\n(default: none for probes that you name)")
-	flags.Var(&ringSize, "ring-size", "each buffer between kernel and recorder, two a CPU; a power of two")
+	flags.Var(&limit, "max-overhead", "take off a function whose probes cost a process more than this `PART` of its CPU time, such as 5% or 0.05; none: never\n(default: 5% where utrace chooses the probes, none where you name them)")
+	flags.Lookup("max-overhead").DefValue = ""
+	flags.Var(&ringSize, "ring-size", "the `SIZE` of each buffer between kernel and recorder, two a CPU; a power of two")
 	return cmd
 }
 

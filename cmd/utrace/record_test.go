@@ -266,6 +266,20 @@ func TestOutputFile(t *testing.T) {
 		t.Errorf("over a trace: status %d\n%s", status, stderr)
 	}
 	validate(t, precious)
+	// A recording that cannot begin leaves the older trace, and nothing else.
+	before, err := os.ReadFile(precious)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr, status := utrace(t, "record", "-o", precious, target(t, "calls.c", "-O0", "-Wl,--dynamic-linker=/does/not/exist")); status != 1 {
+		t.Errorf("a program that cannot run: status %d\n%s", status, stderr)
+	}
+	if after, err := os.ReadFile(precious); !bytes.Equal(after, before) {
+		t.Errorf("after a recording that did not begin: %v, %d bytes", err, len(after))
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 2 {
+		t.Errorf("%v: %v", err, files)
+	}
 }
 
 func TestMaxSize(t *testing.T) {

@@ -85,8 +85,11 @@ func (f *analyzeFlags) views(paths []string, opts analyze.Options, res *results)
 	heatmap := func(render func(io.Writer, []analyze.Heatmap) error) func(io.Writer) ([]string, error) {
 		return func(w io.Writer) ([]string, error) {
 			maps, warnings, err := res.maps()
-			if err != nil {
+			switch {
+			case err != nil:
 				return nil, err
+			case len(maps) == 0 && f.heatmap != everyFunction:
+				return warnings, fmt.Errorf("--heatmap %s: no function with a complete call matches", f.heatmap)
 			}
 			return warnings, render(w, maps)
 		}
