@@ -164,8 +164,8 @@
 // in a language without exceptions that calls back into one with, except where an
 // exception passes through it; the functions of the C library that are used like that
 // (qsort, pthread_once and such, and its local functions) get return instructions in programs that can throw or switch
-// stacks; so does all of it where the program hooks into streams, printf or argp, and where it may cancel threads, which unwind from
-// where they wait.
+// stacks; so does all of it where the program hooks into streams, printf or argp, where it may cancel threads, which unwind from
+// where they wait, and where it switches stacks and has signal handlers, which may do that.
 //
 // Note: no probe is put where a return address could not be told: the cold parts of functions, which
 // are jumped into; the entry point; signal trampolines; functions with a loop back to

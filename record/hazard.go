@@ -71,7 +71,7 @@ func newSurroundings(files []*target.File, started bool) surroundings {
 		if why, ok := f.Imports(hookSymbols()...); ok && s.hooks == "" {
 			s.hooks = why
 		}
-		if _, ok := f.Imports("sigaction", "signal", "__sysv_signal", "sigaltstack"); ok {
+		if _, ok := f.Imports("sigaction", "signal", "__sysv_signal", "bsd_signal", "ssignal", "sigset", "sigaltstack"); ok {
 			s.signals = true
 		}
 	}
@@ -145,6 +145,8 @@ func newHazards(file *target.File, s surroundings) hazards {
 		h.why, h.leaves = h.callbacks+", called back by "+s.hooks, true
 	case holdsLibc && s.cancels != "": // by a signal, wherever it waits
 		h.why = s.cancels
+	case file.IsLibc() && s.signals && s.switches != "": // a signal handler may switch, whatever it interrupts
+		h.why = s.switches
 	case file.IsLibc(): // its functions neither throw nor switch; for callbacks see callsBack
 	case s.throws != "":
 		h.why = s.throws

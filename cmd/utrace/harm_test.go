@@ -45,6 +45,7 @@ func TestHarmless(t *testing.T) {
 		{name: "exception through C, of a preloaded library", source: "harm/callback.c", flags: []string{"-O1", quiet, "-Wl,-rpath," + dir}, preload: throws},
 		{name: "coroutine in a comparator", source: "harm/comparator.c", flags: []string{"-O1"}, record: []string{"--no-follow", "-e", "c:qsort"}},
 		{name: "exception through a stream", source: "harm/stream.cpp", flags: []string{"-O1"}, record: []string{"--no-follow", "-e", "c:fread"}},
+		{name: "coroutines that a signal handler switches", source: "harm/preempt.c", flags: []string{"-O1"}, record: []string{"--no-follow", "-e", "c:nanosleep", "-e", "c:clock_nanosleep"}},
 		{name: "cancellation", source: "harm/cleanup.c", flags: []string{"-O1", "-fexceptions"}},
 		{name: "cancellation in the C library", source: "harm/cleanup.c", flags: []string{"-O1", "-fexceptions"}, record: []string{"--no-follow", "-e", "c:usleep", "-e", "c:nanosleep", "-e", "c:clock_nanosleep"}},
 		{name: "cancellation in a static program", source: "harm/cleanup.c", flags: []string{"-O1", "-fexceptions", "-static"}, record: []string{"--no-follow", "-e", "wait_for_ever", "-e", "usleep", "-e", "clock_nanosleep"}},
