@@ -303,6 +303,29 @@ func TestPythonNotUTF8Elsewhere(t *testing.T) {
 	}
 }
 
+// TestPythonNotUTF8End: a span that ends in such a probe is guarded as one that begins in it.
+func TestPythonNotUTF8End(t *testing.T) {
+	needPython(t)
+	good, bad := writeScript(t, "good.py", pythonLoops), writeScript(t, "\xff.py", "def f(): pass\nf()\nprint('done')\n")
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	rec := exec.Command(utracePath, "record", "-o", trace, "-e", "usdt:"+python+":python:gc__start => python:function__return", "--", python, good)
+	var stderr bytes.Buffer
+	rec.Stderr = &stderr
+	if err := rec.Start(); err != nil {
+		t.Fatal(err)
+	}
+	awaitTrace(t, trace, &stderr)
+	if out, err := exec.Command(python, bad).CombinedOutput(); err != nil || string(out) != "done\n" {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if err := rec.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, stderr.String())
+	}
+	if analyzeTrace(t, trace).calls()["gc"] == 0 {
+		t.Errorf("nothing was recorded\n%s", stderr.String())
+	}
+}
+
 // pythonServer is Python's http.server.
 type pythonServer struct {
 	pid int
