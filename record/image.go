@@ -289,7 +289,7 @@ func (s *images) commandScope(command, env []string) (*scope, error) {
 	if err != nil {
 		return nil, fmt.Errorf("command: %w", err)
 	}
-	sc := &scope{finder: target.NewLibraries(env), command: &invocation{command, env, dir}}
+	sc := &scope{finder: target.NewLibraries(env), command: &invocation{append(slices.Clone(command), path), env, dir}}
 	if sc.program, err = s.get(sc, path, path); err != nil {
 		return nil, fmt.Errorf("command: %w", err)
 	}
