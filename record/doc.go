@@ -150,7 +150,7 @@
 // a program in C. All files of the process count, mapped, needed or preloaded, but for the C library, and for
 // libcrypto's asynchronous jobs; where the process is not known (a library in every process, or
 // with following), the worst is assumed. So it is where a file of the process imports dlopen, for the library that it
-// loads later can do all of that: perl, bash, PHP. Not meant are libraries whose plugins do not (loadsHarmless), a redis-server that
+// loads later can do all of that: perl, bash, PHP. Not meant are libraries whose plugins do not (loadsHarmless), a Redis 7 that
 // runs, for it loads modules only when it starts, and the C library itself, whose plugins are for names and character sets. Code that
 // switches stacks without a known name is looked for in all files. Leaf functions keep the cheap kind in a process without signal handlers:
 // nothing unwinds or switches below them. Go programs get return instructions for all

@@ -109,10 +109,14 @@ func loadsHarmless(f *target.File) bool {
 }
 
 // loadsAtStart names programs that load plugins only while they read their configuration: Redis 7 refuses MODULE LOAD
-// unless enable-module-command is set there.
+// unless enable-module-command is set there, which earlier versions do not know.
 func loadsAtStart(f *target.File) bool {
 	name := baseName(f.Path)
-	return name == "redis-server" || name == "redis-check-rdb" // Debian's redis-server is a link to that
+	if name != "redis-server" && name != "redis-check-rdb" { // Debian's redis-server is a link to that
+		return false
+	}
+	_, ok := f.DataHolds("enable-module-command\x00")
+	return ok
 }
 
 func hasSoname(f *target.File, prefixes ...string) bool {
