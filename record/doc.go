@@ -147,7 +147,8 @@
 // A return probe of the kernel (uretprobe) puts the address of its trampoline in the
 // place of the return address. Seen on Linux 6.18: a C++ exception that
 // unwinds through such a frame ends the program ("terminate called"), since no unwind
-// table knows the trampoline; a program that calls swapcontext between entry and return
+// table knows the trampoline; a thread that is cancelled below such a frame ends without the cleanup handlers and destructors
+// above it; a program that calls swapcontext between entry and return
 // runs astray, since the kernel keeps return addresses as a stack a thread; a signal
 // handler on a stack that lies above that of the function it interrupts makes the
 // kernel forget the function, which ends with SIGILL. So where one of these can happen, functions get
@@ -159,7 +160,7 @@
 // a program in C. All files of the process count, mapped, needed or preloaded, but for the C library, and for
 // libcrypto's asynchronous jobs; where the process is not known (a library in every process, or
 // with following), the worst is assumed. So it is where a file of the process imports dlopen, for the library that it
-// loads later can do all of that: perl, bash, PHP. Not meant are libraries whose plugins do not (loadsHarmless), a redis-server that
+// loads later can do all of that: perl, bash, PHP. Not meant are libraries whose plugins do not (loadsHarmless), a Redis 7 that
 // runs, for it loads modules only when it starts, and the C library itself, whose plugins are for names and character sets. Code that
 // switches stacks without a known name is looked for in all files. Leaf functions keep the cheap kind in a process without signal handlers:
 // nothing unwinds or switches below them. Go programs get return instructions for all
@@ -173,7 +174,8 @@
 // in a language without exceptions that calls back into one with, except where an
 // exception passes through it; the functions of the C library that are used like that
 // (qsort, pthread_once and such, and its local functions) get return instructions in programs that can throw or switch
-// stacks; so does all of it where the program hooks into streams, printf or argp.
+// stacks; so does all of it where the program hooks into streams, printf or argp, where it may cancel threads, which unwind from
+// where they wait, and where it switches stacks and has signal handlers, which may do that.
 //
 // Note: no probe is put where a return address could not be told: the cold parts of functions, which
 // are jumped into; the entry point; signal trampolines; functions with a loop back to

@@ -24,6 +24,7 @@ type hazards struct {
 // does not ask whose frames are on them.
 type surroundings struct {
 	throws   string // why exceptions may pass through, "" if they do not
+	cancels  string // why threads may be cancelled
 	switches string // why stacks may be switched
 	altstack string // why signal handlers may run on stacks of their own
 	signals  bool   // there are signal handlers
@@ -51,6 +52,9 @@ func newSurroundings(files []*target.File, started bool) surroundings {
 		if why, ok := f.Throws(); ok && s.throws == "" {
 			s.throws = "exceptions may unwind through it (" + name + " has " + why + ")"
 		}
+		if why, ok := f.Cancels(); ok && s.cancels == "" {
+			s.cancels = "a cancelled thread may unwind through it (" + name + " has " + why + ")"
+		}
 		if why, ok := f.SwitchesStacks(); ok {
 			switch {
 			case why == "sigaltstack":
@@ -67,7 +71,7 @@ func newSurroundings(files []*target.File, started bool) surroundings {
 		if why, ok := f.Imports(hookSymbols()...); ok && s.hooks == "" {
 			s.hooks = why
 		}
-		if _, ok := f.Imports("sigaction", "signal", "__sysv_signal", "sigaltstack"); ok {
+		if _, ok := f.Imports("sigaction", "signal", "__sysv_signal", "bsd_signal", "ssignal", "sigset", "sigaltstack"); ok {
 			s.signals = true
 		}
 	}
@@ -105,10 +109,14 @@ func loadsHarmless(f *target.File) bool {
 }
 
 // loadsAtStart names programs that load plugins only while they read their configuration: Redis 7 refuses MODULE LOAD
-// unless enable-module-command is set there.
+// unless enable-module-command is set there, which earlier versions do not know.
 func loadsAtStart(f *target.File) bool {
 	name := baseName(f.Path)
-	return name == "redis-server" || name == "redis-check-rdb" // Debian's redis-server is a link to that
+	if name != "redis-server" && name != "redis-check-rdb" { // Debian's redis-server is a link to that
+		return false
+	}
+	_, ok := f.DataHolds("enable-module-command\x00")
+	return ok
 }
 
 func hasSoname(f *target.File, prefixes ...string) bool {
@@ -117,10 +125,11 @@ func hasSoname(f *target.File, prefixes ...string) bool {
 
 // newHazards looks at a file and what surrounds it.
 func newHazards(file *target.File, s surroundings) hazards {
-	h := hazards{leaves: s.signals || s.switches != "" || s.altstack != "" || s.unknown != ""}
+	h := hazards{leaves: s.signals || s.cancels != "" || s.switches != "" || s.altstack != "" || s.unknown != ""}
 	if file.IsLibc() {
 		h.callbacks = first(s.throws, s.switches)
 	}
+	libc, holdsLibc := file.HoldsLibc()
 	unwinds, throws := file.Unwinds()
 	switches, moves := file.SwitchesStacks()
 	h.leaves = h.leaves || moves // the switch itself is a leaf
@@ -138,6 +147,10 @@ func newHazards(file *target.File, s surroundings) hazards {
 		h.why = s.unknown
 	case h.callbacks != "" && s.hooks != "":
 		h.why, h.leaves = h.callbacks+", called back by "+s.hooks, true
+	case holdsLibc && s.cancels != "": // by a signal, wherever it waits
+		h.why = s.cancels
+	case file.IsLibc() && s.signals && s.switches != "": // a signal handler may switch, whatever it interrupts
+		h.why = s.switches
 	case file.IsLibc(): // its functions neither throw nor switch; for callbacks see callsBack
 	case s.throws != "":
 		h.why = s.throws
@@ -145,8 +158,8 @@ func newHazards(file *target.File, s surroundings) hazards {
 		h.why = s.switches
 	}
 	if h.why == "" && file.Stripped() {
-		if why, ok := file.HoldsLibc(); ok {
-			h.nameless = "a function without a name may be setjmp or its like (" + why + ")"
+		if holdsLibc {
+			h.nameless = "a function without a name may be setjmp or its like (" + libc + ")"
 		} else if at, ok := file.LoadsStackPointer(); ok {
 			h.nameless = fmt.Sprintf("it may switch stacks (the code at %#x loads the stack pointer)", uint64(at))
 		}
@@ -157,7 +170,7 @@ func newHazards(file *target.File, s surroundings) hazards {
 // or joins what surrounds a file in two processes.
 func (s surroundings) or(other surroundings) surroundings {
 	return surroundings{
-		throws: first(s.throws, other.throws), switches: first(s.switches, other.switches), altstack: first(s.altstack, other.altstack),
+		throws: first(s.throws, other.throws), cancels: first(s.cancels, other.cancels), switches: first(s.switches, other.switches), altstack: first(s.altstack, other.altstack),
 		signals: s.signals || other.signals, hooks: first(s.hooks, other.hooks), unknown: first(s.unknown, other.unknown),
 	}
 }

@@ -50,7 +50,7 @@ type scope struct {
 	program *image
 	libs    []*image
 	around  *surroundings     // once they have been looked at
-	partial bool              // some libraries were not found
+	partial bool              // some libraries were not found, or cannot be opened
 	started bool              // the process was running when the recording was asked for
 	command *invocation       // of a program that has not run yet
 	follow  bool              // children of the process are recorded, too
@@ -129,8 +129,10 @@ func (s *images) processScope(pid int) (*scope, error) {
 			continue
 		}
 		seen[key] = true
-		if img, err := s.get(sc, m.Path, open); err == nil { // else it is mapped, but no library
+		if img, err := s.get(sc, m.Path, open); err == nil {
 			sc.libs = append(sc.libs, img)
+		} else if !errors.Is(err, target.ErrNotELF) { // what is none is mapped, but no library
+			sc.partial = true
 		}
 	}
 	return sc, nil
@@ -287,7 +289,7 @@ func (s *images) commandScope(command, env []string) (*scope, error) {
 	if err != nil {
 		return nil, fmt.Errorf("command: %w", err)
 	}
-	sc := &scope{finder: target.NewLibraries(env), command: &invocation{command, env, dir}}
+	sc := &scope{finder: target.NewLibraries(env), command: &invocation{append(slices.Clone(command), path), env, dir}}
 	if sc.program, err = s.get(sc, path, path); err != nil {
 		return nil, fmt.Errorf("command: %w", err)
 	}

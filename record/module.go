@@ -55,14 +55,15 @@ type PlannedFunc struct {
 	results []argument   // at its returns
 	// Values says of what is recorded of a function beside the time what it is and where: "n:s32 in %edi, 4 bytes".
 	Values []string
-	keyed  bool      // an argument tells its calls apart
-	names  nameStyle // the functions that it stands for
+	keyed  bool         // an argument tells its calls apart
+	probes []staticName // static ones: where it begins, and where it ends
+	names  nameStyle    // the functions that it stands for
 }
 
 // takeGuarded moves the static probes that break some processes into a module of the same file.
 func (m *PlannedModule) takeGuarded() *PlannedModule {
 	breaks := func(fn PlannedFunc) bool {
-		return slices.ContainsFunc(breaking(), func(n staticName) bool { return n.String() == fn.Static })
+		return slices.ContainsFunc(breaking(), func(n staticName) bool { return slices.Contains(fn.probes, n) })
 	}
 	taken := *m
 	taken.Guarded = true

@@ -387,7 +387,9 @@ func (p *Plan) guards() bool { return p.follow || len(p.programs) == 0 }
 // guarded reports whether there may be modules for a guard.
 func (p *Plan) guarded() bool {
 	return p.guards() && slices.ContainsFunc(p.probes, func(probe *Probe) bool {
-		return probe.static != nil && slices.ContainsFunc(breaking(), func(n staticName) bool { return probe.static.match(n.provider, n.name) })
+		return probe.static != nil && slices.ContainsFunc(breaking(), func(n staticName) bool {
+			return probe.static.match(n.provider, n.name) || probe.spans.ends != nil && probe.spans.ends.match(n.provider, n.name)
+		})
 	})
 }
 

@@ -269,7 +269,7 @@ func (img *image) harm(n staticName) string {
 
 // invocation is how a program is started.
 type invocation struct {
-	args, env []string
+	args, env []string // args with the path of the program
 	dir       string
 }
 
@@ -291,7 +291,7 @@ func (c *invocation) variable(name string) string {
 	return ""
 }
 
-// notUTF8 names what CPython makes names of files of that is not UTF-8, "" if all is.
+// notUTF8 names what CPython makes names of files of that is not UTF-8, "" if all is. Other variables, such as OLDPWD, may be anything.
 func (c *invocation) notUTF8() string {
 	switch {
 	case !utf8.ValidString(strings.Join(c.args, " ")):
@@ -299,7 +299,7 @@ func (c *invocation) notUTF8() string {
 	case !utf8.ValidString(c.dir):
 		return "the directory"
 	}
-	for _, name := range []string{"PYTHONPATH", "PYTHONHOME", "HOME"} {
+	for _, name := range []string{"PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "VIRTUAL_ENV", "HOME", "PATH"} {
 		if !utf8.ValidString(c.variable(name)) {
 			return "the variable " + name
 		}

@@ -212,6 +212,7 @@ func (s *staticPlan) function(begin staticName, probe *Probe, span string, ends 
 	fn := PlannedFunc{
 		Name: span, Symbol: begin.String(), Addr: uint64(locations[0].Addr), Site: uint64(locations[0].Addr), Static: begin.String(),
 		Hit: len(ends) == 0, ReturnBy: Never, args: args, results: results, names: probe.names,
+		probes: append([]staticName{begin}, ends...),
 	}
 	template := bpf.Site{Kind: format.Hit}
 	if !fn.Hit {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -192,14 +193,38 @@ func TestPythonWithoutProbes(t *testing.T) {
 // are not attached.
 func TestPythonNotUTF8(t *testing.T) {
 	needPython(t)
-	script := filepath.Join(t.TempDir(), "\xff.py")
-	if err := os.WriteFile(script, []byte("def f(): return 1\nprint(f())\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	stdout, stderr, status := utrace(t, "record", "-o", trace, "--preset", "python", "--", python, script)
-	if status != 0 || stdout != "1\n" || !strings.Contains(stderr, "not UTF-8") {
-		t.Errorf("status %d, output %q\n%s", status, stdout, stderr)
+	const text = "import colorsys\ncolorsys.rgb_to_hsv(1, 1, 1)\nprint('done')\n"
+	script := writeScript(t, "script.py", text)
+	prefix := filepath.Join(t.TempDir(), "\xff") // of another installation
+	bin, site := filepath.Join(prefix, "bin"), filepath.Join(prefix, "user/lib/python3.11/site-packages")
+	runText(t, "mkdir", "-p", bin, site, filepath.Join(prefix, "lib"))
+	runText(t, "cp", python, filepath.Join(bin, "python3"))
+	runText(t, "ln", "-s", "/usr/lib/python3.11", filepath.Join(prefix, "lib"))
+	runText(t, "cp", script, filepath.Join(site, "usercustomize.py"))
+	link := filepath.Join(t.TempDir(), "python3")
+	runText(t, "ln", "-s", filepath.Join(bin, "python3"), link)
+	for _, c := range []struct {
+		name, variable, value string
+		command               []string
+	}{
+		{name: "script", command: []string{python, writeScript(t, "\xff.py", text)}},
+		{name: "program behind a link", command: []string{link, script}},
+		{name: "program", variable: "PATH", value: bin + ":" + os.Getenv("PATH"), command: []string{"python3", script}},
+		{name: "module of the user", variable: "PYTHONUSERBASE", value: filepath.Join(prefix, "user"), command: []string{python, script}},
+	} {
+		for _, follow := range []string{"--follow", "--no-follow"} {
+			t.Run(c.name+follow, func(t *testing.T) {
+				if c.variable != "" {
+					t.Setenv(c.variable, c.value)
+				}
+				want := runText(t, c.command...)
+				trace := filepath.Join(t.TempDir(), "trace.arrow")
+				stdout, stderr, status := utrace(t, slices.Concat([]string{"record", "-o", trace, follow, "--preset", "python", "--"}, c.command)...)
+				if status != 0 || stdout != want || !strings.Contains(stderr, "not UTF-8") {
+					t.Errorf("status %d, output %q\n%s", status, stdout, stderr)
+				}
+			})
+		}
 	}
 }
 
@@ -300,6 +325,29 @@ func TestPythonNotUTF8Elsewhere(t *testing.T) {
 				t.Errorf("calls %v\n%s", calls, stderr.String())
 			}
 		})
+	}
+}
+
+// TestPythonNotUTF8End: a span that ends in such a probe is guarded as one that begins in it.
+func TestPythonNotUTF8End(t *testing.T) {
+	needPython(t)
+	good, bad := writeScript(t, "good.py", pythonLoops), writeScript(t, "\xff.py", "def f(): pass\nf()\nprint('done')\n")
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	rec := exec.Command(utracePath, "record", "-o", trace, "-e", "usdt:"+python+":python:gc__start => python:function__return", "--", python, good)
+	var stderr bytes.Buffer
+	rec.Stderr = &stderr
+	if err := rec.Start(); err != nil {
+		t.Fatal(err)
+	}
+	awaitTrace(t, trace, &stderr)
+	if out, err := exec.Command(python, bad).CombinedOutput(); err != nil || string(out) != "done\n" {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if err := rec.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, stderr.String())
+	}
+	if analyzeTrace(t, trace).calls()["gc"] == 0 {
+		t.Errorf("nothing was recorded\n%s", stderr.String())
 	}
 }
 

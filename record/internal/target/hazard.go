@@ -59,7 +59,7 @@ func (f *File) Unwinds() (why string, ok bool) {
 		}
 	}
 	if f.Interp == "" && len(f.Needed) == 0 && f.Stripped() && f.Soname == "" {
-		return f.dataHolds(runtimeStrings())
+		return f.DataHolds(runtimeStrings()...)
 	}
 	return "", false
 }
@@ -70,8 +70,8 @@ func runtimeStrings() []string {
 	return []string{"St9exception\x00", "St9type_info\x00", "RUST_BACKTRACE"}
 }
 
-// dataHolds looks for the strings in the read-only data of the file, as far as 256 MiB.
-func (f *File) dataHolds(wanted []string) (string, bool) {
+// DataHolds looks for the strings, of at most 32 bytes, in the read-only data of the file, as far as 256 MiB, and says which one is there.
+func (f *File) DataHolds(wanted ...string) (string, bool) {
 	const chunk, overlap = 1 << 20, 32
 	for _, p := range f.elf.Progs {
 		if p.Type != elf.PT_LOAD || p.Flags&elf.PF_W != 0 {

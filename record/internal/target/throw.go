@@ -44,13 +44,29 @@ func (f *File) Throws() (why string, ok bool) {
 			return name, true
 		}
 	}
-	if _, cleanup := f.Imports("__gcc_personality_v0"); cleanup {
-		// C with handlers for thread cancellation, which unwinds to run them.
+	if _, cleanup := f.Imports("__gcc_personality_v0", "__gxx_personality_v0"); cleanup {
+		// C with handlers for thread cancellation, C++ with destructors: it unwinds to run them.
 		if why, ok := f.Imports("pthread_cancel", "pthread_exit", "pthread_testcancel", "thrd_exit"); ok {
 			return why, true
 		}
 	}
 	return "", false
+}
+
+// Cancels says whether code of this file may cancel threads, and by which symbol. Such a thread unwinds from where it is in the C
+// library. In a static program glibc brings pthread_cancel along with threads: whether anybody calls it cannot be told.
+func (f *File) Cancels() (why string, ok bool) {
+	if why, ok := f.Imports("pthread_cancel"); ok {
+		return why, true
+	}
+	if _, ok := f.HoldsLibc(); !ok {
+		return "", false
+	}
+	t, err := f.symbols()
+	if err != nil {
+		return "symbols cannot be read", true
+	}
+	return t.defines(false, "pthread_cancel")
 }
 
 // LoadsCode says whether code of this file, which is not the C library, may load libraries while it runs, and by which symbol.
