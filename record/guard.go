@@ -209,7 +209,7 @@ func mappedKeys(pid int) (keys []fileKey) {
 	maps, _ := target.Mappings(pid)
 	for _, m := range maps {
 		if m.Exec && m.Inode != 0 {
-			keys = append(keys, fileKey{m.Dev, m.Inode})
+			keys = append(keys, mappedKey(pid, m))
 		}
 	}
 	return keys

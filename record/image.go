@@ -124,8 +124,11 @@ func (s *images) processScope(pid int) (*scope, error) {
 		if m.Exec {
 			open = m.OpenPath(pid)
 		}
-		key := fileKey{m.Dev, m.Inode}
-		if open == "" || seen[key] {
+		if open == "" {
+			continue
+		}
+		key := mappedKey(pid, m)
+		if seen[key] {
 			continue
 		}
 		seen[key] = true
@@ -134,6 +137,16 @@ func (s *images) processScope(pid int) (*scope, error) {
 		}
 	}
 	return sc, nil
+}
+
+// mappedKey returns which file a process has mapped, as stat tells it for an image. The mappings have another
+// device for a file on btrfs, or on overlayfs above several filesystems.
+func mappedKey(pid int, m target.Mapping) fileKey {
+	var st syscall.Stat_t
+	if syscall.Stat(m.OpenPath(pid), &st) != nil { // not there any more, or not ours to see
+		return fileKey{m.Dev, m.Inode}
+	}
+	return fileKey{uint64(st.Dev), st.Ino}
 }
 
 // systemScope is the scope of the whole machine: whatever a process has mapped.
