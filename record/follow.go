@@ -91,7 +91,7 @@ func (f *follower) watch() {
 			case <-f.quit:
 				return
 			case pid := <-f.execs:
-				if !tracedByUs(pid) { // else the tracer calls execed and forked
+				if traced, _ := tracedByUs(pid); !traced { // else the tracer calls execed and forked
 					f.execed(pid, true)
 				}
 			case <-next.C:
@@ -112,16 +112,19 @@ func (f *follower) close() {
 	f.closed.Wait()
 }
 
-// tracedByUs reports whether a thread of this process traces the process.
-func tracedByUs(pid int) bool {
+// tracedByUs reports whether a thread of this process traces the process, and holds it, as it does with one that has
+// been forked or has executed a program until that has been looked at.
+func tracedByUs(pid int) (traced, held bool) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return false
+		return false, false
 	}
 	_, rest, _ := bytes.Cut(text, []byte("\nTracerPid:\t"))
 	tid, _, _ := bytes.Cut(rest, []byte("\n"))
-	_, err = os.Stat("/proc/self/task/" + string(tid))
-	return err == nil && string(tid) != "0"
+	if _, err := os.Stat("/proc/self/task/" + string(tid)); err != nil || string(tid) == "0" {
+		return false, false
+	}
+	return true, bytes.Contains(text, []byte("\nState:\tt"))
 }
 
 // execed finds the probes in the program that a process has just executed, and
@@ -203,8 +206,8 @@ func (f *follower) look(pid int) uint64 {
 	if sum == f.looked[pid] {
 		return sum
 	}
-	traced := tracedByUs(pid)
-	f.guard.look(pid, nil, !traced)
+	_, held := tracedByUs(pid)
+	f.guard.look(pid, nil, !held)
 	if !f.addKnown(pid) {
 		return sum
 	}
@@ -214,11 +217,11 @@ func (f *follower) look(pid int) uint64 {
 	if err != nil {
 		return 0
 	}
-	var held *image
-	if traced { // it is just executing its program: the tracer waits to have it looked at
-		held = sc.program
+	var program *image
+	if held { // it is just executing its program: the tracer waits to have it looked at
+		program = sc.program
 	}
-	f.extend(&files, sc, true, held)
+	f.extend(&files, sc, true, program)
 	return sum
 }
 
@@ -281,7 +284,7 @@ func (f *follower) extend(files *images, sc *scope, late bool, held *image) {
 	}
 }
 
-// guardAll has the guard look at the processes that are not held, for something new that they may have mapped before.
+// guardAll has the guard look at the processes for something new that they may have mapped before.
 func (f *follower) guardAll() {
 	pids, err := f.pids()
 	if err != nil {
@@ -289,9 +292,8 @@ func (f *follower) guardAll() {
 		return
 	}
 	for _, pid := range pids {
-		if !tracedByUs(pid) {
-			f.guard.look(pid, nil, true)
-		}
+		_, held := tracedByUs(pid)
+		f.guard.look(pid, nil, !held)
 	}
 }
 

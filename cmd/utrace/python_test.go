@@ -303,6 +303,24 @@ func TestPythonNotUTF8Elsewhere(t *testing.T) {
 	}
 }
 
+// TestPythonLoadedLater: a program that has loaded libpython is found although it loads nothing more, and the calls before
+// that are told to be missing.
+func TestPythonLoadedLater(t *testing.T) {
+	needPython(t)
+	lib := "libpython3.11.so.1.0"
+	bin := target(t, "runtimes/embeds.c", "-ldl")
+	if text, err := exec.Command(bin, lib, "").CombinedOutput(); err != nil {
+		t.Skipf("needs libpython3.11: %v\n%s", err, text)
+	}
+	r := recordRuntime(t, "python", nil, bin, lib, pythonLoops)
+	if n := r.report.calls()["<string>.f"]; n == 0 || n > 20 {
+		t.Errorf("%d calls of f, want some of 20\n%s", n, r.stderr)
+	}
+	if !strings.Contains(r.stderr, "when it was found running: its calls before that are missing") {
+		t.Errorf("it is not told that calls are missing\n%s", r.stderr)
+	}
+}
+
 // pythonServer is Python's http.server.
 type pythonServer struct {
 	pid int
