@@ -17,6 +17,7 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 
+	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/internal/target"
 )
@@ -41,7 +42,7 @@ const laterFuncs = 1 << 18
 // and of a library by looking at the mappings of each process once a second.
 type follower struct {
 	r      *recording
-	execs  chan int // PIDs
+	tasks  chan bpf.Task // of the kinds TaskFork and TaskExec
 	quit   chan struct{}
 	stop   sync.Once
 	closed sync.WaitGroup
@@ -70,7 +71,7 @@ type programKey struct {
 
 func newFollower(r *recording) *follower {
 	f := &follower{
-		r: r, execs: make(chan int, 1024), quit: make(chan struct{}),
+		r: r, tasks: make(chan bpf.Task, 1024), quit: make(chan struct{}),
 		guard: newGuard(r), programs: map[programKey][]fileKey{}, looked: map[int]uint64{}, known: map[mappedFile]bool{},
 	}
 	if len(r.targets) == 0 { // the plan is for all of them
@@ -90,8 +91,13 @@ func (f *follower) watch() {
 			select {
 			case <-f.quit:
 				return
-			case pid := <-f.execs:
-				if traced, _ := tracedByUs(pid); !traced { // else the tracer calls execed and forked
+			case task := <-f.tasks:
+				pid := int(task.PID)
+				switch traced, _ := tracedByUs(pid); {
+				case traced: // the tracer calls execed and forked
+				case task.Kind == bpf.TaskFork:
+					f.forked(pid, true)
+				default:
 					f.execed(pid, true)
 				}
 			case <-next.C:
@@ -156,11 +162,11 @@ func (f *follower) execed(pid int, running bool) {
 	f.guard.look(pid, f.programs[key], running)
 }
 
-// forked has the guard look at a process that has been forked, and is held.
-func (f *follower) forked(pid int) {
+// forked has the guard look at a process that has been forked. running says that it has not been held.
+func (f *follower) forked(pid int, running bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.guard.look(pid, nil, false)
+	f.guard.look(pid, nil, running)
 }
 
 // pids returns all processes that are being recorded.

@@ -232,7 +232,7 @@ func (s *images) execScope(pid int, known func(program *image, env []string) boo
 	if err != nil {
 		return nil, err
 	}
-	sc := &scope{pid: pid, root: otherRoot(pid), finder: target.NewLibraries(nil)}
+	sc := &scope{pid: pid, root: otherRoot(pid)}
 	program, err := s.get(sc, strings.TrimSuffix(exe, " (deleted)"), openExe(pid, exe))
 	if err != nil {
 		return nil, err

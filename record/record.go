@@ -223,7 +223,7 @@ func (r *recording) release() error {
 		r.drainer.onTask = func(rec *bpf.Task) {
 			if rec.Kind == bpf.TaskExec && len(r.targets) > 0 || guarded && (rec.Kind == bpf.TaskExec || rec.Kind == bpf.TaskFork) {
 				select {
-				case r.follower.execs <- int(rec.PID):
+				case r.follower.tasks <- *rec:
 				default: // it will be looked at within a second
 				}
 			}
@@ -244,7 +244,7 @@ func (r *recording) tracer() *tracer {
 	if r.follower != nil {
 		t.execed = func(pid int) { r.follower.execed(pid, false) }
 		if r.plan.guarded() {
-			t.forked = r.follower.forked
+			t.forked = func(pid int) { r.follower.forked(pid, false) }
 		}
 	}
 	if s := r.drainer.stacks; s != nil {
