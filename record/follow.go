@@ -98,7 +98,7 @@ func (f *follower) watch() {
 				case task.Kind == bpf.TaskFork:
 					f.forked(pid, true)
 				default:
-					f.execed(pid, true)
+					f.execed(pid, int(task.Other), true)
 				}
 			case <-next.C:
 				start := time.Now()
@@ -133,11 +133,14 @@ func tracedByUs(pid int) (traced, held bool) {
 	return true, bytes.Contains(text, []byte("\nState:\tt"))
 }
 
-// execed finds the probes in the program that a process has just executed, and
+// execed finds the probes in the program that a thread of a process has just executed, and
 // in the libraries that it will load. running says that it has not been held.
-func (f *follower) execed(pid int, running bool) {
+func (f *follower) execed(pid, tid int, running bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if tid != pid {
+		f.guard.replaced(pid)
+	}
 	if len(f.r.targets) == 0 {
 		f.guard.look(pid, nil, running)
 		return

@@ -242,7 +242,7 @@ func (r *recording) release() error {
 func (r *recording) tracer() *tracer {
 	t := &tracer{}
 	if r.follower != nil {
-		t.execed = func(pid int) { r.follower.execed(pid, false) }
+		t.execed = func(pid, tid int) { r.follower.execed(pid, tid, false) }
 		if r.plan.guarded() {
 			t.forked = func(pid int) { r.follower.forked(pid, false) }
 		}

@@ -303,6 +303,65 @@ func TestPythonNotUTF8Elsewhere(t *testing.T) {
 	}
 }
 
+// pythonExecs waits for a line of its input, calls f twice, and has a second thread execute the script of its argument.
+const pythonExecs = `import os, sys, threading
+def f(): pass
+def go_on(): os.execv(sys.executable, [sys.executable, sys.argv[1]])
+print("ready", flush=True)
+sys.stdin.readline()
+for i in range(2): f()
+threading.Thread(target=go_on).start()
+threading.Event().wait()
+`
+
+// TestPythonExecByThread: a thread that executes a program takes the place of the first one of its process, to which the kernel ties links.
+func TestPythonExecByThread(t *testing.T) {
+	needPython(t)
+	execs, loops := writeScript(t, "execs.py", pythonExecs), writeScript(t, "loops.py", pythonLoops)
+	for _, m := range methods(t) {
+		t.Run("command/"+m.String(), func(t *testing.T) {
+			trace := filepath.Join(t.TempDir(), "trace.arrow")
+			stdout, stderr, status := utrace(t, "record", "--attach", m.String(), "-o", trace, "--preset", "python", "--", python, execs, loops)
+			if status != 0 || stdout != "ready\ndone\n" {
+				t.Errorf("status %d, output %q\n%s", status, stdout, stderr)
+			}
+			validate(t, trace)
+			wantCounts(t, "calls", analyzeTrace(t, trace).calls(), map[string]uint64{"execs.py.f": 2, "loops.py.f": 20})
+		})
+		t.Run("process/"+m.String(), func(t *testing.T) {
+			cmd := exec.Command(python, execs, loops)
+			in, err := cmd.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := new(bytes.Buffer)
+			cmd.Stdout = out
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+			trace := filepath.Join(t.TempDir(), "trace.arrow")
+			rec := exec.Command(utracePath, "record", "--attach", m.String(), "-o", trace, "--preset", "python", "--follow", "-p", strconv.Itoa(cmd.Process.Pid))
+			var stderr bytes.Buffer
+			rec.Stderr = &stderr
+			if err := rec.Start(); err != nil {
+				t.Fatal(err)
+			}
+			awaitTrace(t, trace, &stderr)
+			in.Write([]byte("\n"))
+			cmd.Wait()
+			if err := rec.Wait(); err != nil || out.String() != "ready\ndone\n" {
+				t.Errorf("%v, output %q\n%s", err, out, stderr.String())
+			}
+			validate(t, trace)
+			calls := analyzeTrace(t, trace).calls()
+			if calls["execs.py.f"] != 2 || calls["loops.py.f"] == 0 {
+				t.Errorf("calls %v\n%s", calls, stderr.String())
+			}
+		})
+	}
+}
+
 // TestPythonLoadedLater: a program that has loaded libpython is found although it loads nothing more, and the calls before
 // that are told to be missing.
 func TestPythonLoadedLater(t *testing.T) {
