@@ -127,6 +127,9 @@
 //     is complete. Since the repair of CVE-2025-38466 they need CAP_SYS_ADMIN. When the first thread of a
 //     process ends before others, they see no more of it; the trace then says so.
 //
+// Both tie the probes of a single process to its first thread. A program that another thread executes, which takes the place and the ID of the
+// first, is not seen, and the trace says so.
+//
 // In both the kernel has a consumer for each probe, and runs those of one instruction from the latest to the first.
 //
 // Following and Config.Sched need BTF of the kernel (CONFIG_DEBUG_INFO_BTF), for a few fields of its tasks. Without it, and without

@@ -102,7 +102,7 @@ func (s *images) processScope(pid int) (*scope, error) {
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		if _, serr := os.Stat(fmt.Sprintf("/proc/%d", pid)); serr == nil {
-			return nil, fmt.Errorf("process %d is a kernel thread or has ended: it has no program", pid)
+			return nil, noProgram(pid)
 		}
 		return nil, fmt.Errorf("no process %d", pid)
 	case err != nil:

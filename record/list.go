@@ -129,7 +129,7 @@ func (l *lister) addProcess(pid int) error {
 	case err != nil:
 		return fmt.Errorf("process %d: %w", pid, err)
 	case len(maps) == 0:
-		return fmt.Errorf("process %d is a kernel thread or has ended: it has no program", pid)
+		return noProgram(pid)
 	}
 	l.addMapped(pid, maps)
 	return nil

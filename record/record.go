@@ -64,7 +64,7 @@ type recording struct {
 	objs    *bpf.Objects
 	method  bpf.Method
 	targets []int // processes to begin with; empty: all
-	halved  []int // those of which only the beginning is recorded, see leaderGone
+	halved  []int // those of which only the beginning is recorded, see halve
 	command *command
 	probes  attachedProbes
 	limiter *limiter // nil without a limit
@@ -220,12 +220,16 @@ func (r *recording) release() error {
 	guarded := r.plan.guarded()
 	if r.follower != nil {
 		r.follower.watch()
-		r.drainer.onTask = func(rec *bpf.Task) {
-			if rec.Kind == bpf.TaskExec && len(r.targets) > 0 || guarded && (rec.Kind == bpf.TaskExec || rec.Kind == bpf.TaskFork) {
-				select {
-				case r.follower.tasks <- *rec:
-				default: // it will be looked at within a second
-				}
+	}
+	r.drainer.onTask = func(rec *bpf.Task) {
+		r.watchExec(rec)
+		if r.follower == nil {
+			return
+		}
+		if rec.Kind == bpf.TaskExec && len(r.targets) > 0 || guarded && (rec.Kind == bpf.TaskExec || rec.Kind == bpf.TaskFork) {
+			select {
+			case r.follower.tasks <- *rec:
+			default: // it will be looked at within a second
 			}
 		}
 	}
@@ -364,19 +368,6 @@ func (r *recording) loop(ctx context.Context, gone <-chan struct{}) (reason stri
 				return reasonSize, nil
 			}
 			tick.Reset(r.drainer.interval)
-		}
-	}
-}
-
-// watchLeaders finds the processes that perf events do not see any more.
-func (r *recording) watchLeaders() {
-	if r.method != bpf.Perf || r.cfg.Follow { // following attaches in all processes, whatever their first thread does
-		return
-	}
-	for _, pid := range r.targets {
-		if !slices.Contains(r.halved, pid) && leaderGone(pid) {
-			r.halved = append(r.halved, pid)
-			r.notice("warning: the first thread of process %d has ended: perf events do not see the others from now on", pid)
 		}
 	}
 }
