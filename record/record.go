@@ -41,14 +41,12 @@ const drainNice = -15
 // have ended or the file is full. The context's end is a regular one. When an
 // error cuts the recording short, the trace up to there is complete on disk.
 func Run(ctx context.Context, cfg Config) (sum *Summary, err error) {
-	if cfg.Follow {
-		cfg.PIDs = withDescendants(cfg.PIDs)
-	}
 	plan, err := NewPlan(cfg)
 	if err != nil {
 		return nil, err
 	}
 	defer plan.Close()
+	cfg.PIDs = plan.pids
 	if cfg.Notice != nil {
 		for _, text := range plan.Choices() {
 			cfg.Notice(text)
