@@ -382,7 +382,7 @@ func (r *recording) attach() error {
 	return nil
 }
 
-// attachModule attaches a module in some processes, or in all. It returns the functions, by their index, whose
+// attachModule attaches a module in some processes, or in all. What the kernel refuses is left out of the plan, once. It returns the functions, by their index, whose
 // return the kernel refused.
 func (r *recording) attachModule(m *PlannedModule, pids []int) (endless map[int]bool, err error) {
 	attached, not, err := attach(r.objs, r.method, m, pids, m.share)
@@ -393,7 +393,14 @@ func (r *recording) attachModule(m *PlannedModule, pids []int) (endless map[int]
 		return nil, fmt.Errorf("attach to %s: %w", m.Path, err)
 	}
 	r.probes.add(attached)
+	if m.refused == nil {
+		m.refused = map[int]bool{}
+	}
 	for i, err := range not.entries {
+		if m.refused[i] {
+			continue
+		}
+		m.refused[i] = true
 		fn := m.Funcs[i]
 		r.plan.LeftOut = append(r.plan.LeftOut, format.LeftOut{Name: fn.Name, Module: m.Path, Addr: fn.Addr, Reason: fmt.Sprintf("the kernel refuses a breakpoint there: %v", err)})
 	}

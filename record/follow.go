@@ -54,6 +54,7 @@ type follower struct {
 	looked   map[int]uint64           // by PID: hash of the executable mappings
 	known    map[mappedFile]bool      // that have been looked at in some process
 	late     []string
+	leftOut  int // how many of the plan have been told to the drainer
 	hash     maphash.Hash
 }
 
@@ -82,8 +83,9 @@ func newFollower(r *recording) *follower {
 	return f
 }
 
-// watch looks at the processes until close.
+// watch looks at the processes until close. What is left out up to now has been told.
 func (f *follower) watch() {
+	f.leftOut = len(f.r.plan.LeftOut)
 	f.closed.Go(func() {
 		next := time.NewTimer(lookEveryPending)
 		defer next.Stop()
@@ -138,6 +140,7 @@ func tracedByUs(pid int) (traced, held bool) {
 func (f *follower) execed(pid, tid int, running bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	defer f.tellLeftOut()
 	if tid != pid {
 		f.guard.replaced(pid)
 	}
@@ -170,6 +173,7 @@ func (f *follower) forked(pid int, running bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.guard.look(pid, nil, running)
+	f.tellLeftOut()
 }
 
 // pids returns all processes that are being recorded.
@@ -195,6 +199,7 @@ func (f *follower) lookAll() (pending bool) {
 	}
 	f.looked = looked
 	f.guard.forgetEnded()
+	f.tellLeftOut()
 	return len(f.r.plan.Pending) > 0
 }
 
@@ -258,7 +263,7 @@ func (f *follower) addKnown(pid int) (fresh bool) {
 func (f *follower) extend(files *images, sc *scope, late bool, held *image) {
 	r := f.r
 	f.late = append(f.late, r.plan.addProblems(sc, true)...)
-	funcs, leftOut, guarded := r.plan.Funcs(), len(r.plan.LeftOut), false
+	funcs, guarded := r.plan.Funcs(), false
 	for _, m := range r.plan.extend(files, sc) {
 		m.readLines()
 		m.first = format.FuncID(funcs)
@@ -284,13 +289,20 @@ func (f *follower) extend(files *images, sc *scope, late bool, held *image) {
 	if guarded {
 		f.guardAll()
 	}
-	if fresh := r.plan.LeftOut[leftOut:]; len(fresh) > 0 {
-		r.drainer.definitions.add(func(c *catalog) {
-			for _, l := range fresh {
-				c.w.AddLeftOut(l)
-			}
-		})
+}
+
+// tellLeftOut tells the drainer of what has been left out since the last time.
+func (f *follower) tellLeftOut() {
+	fresh := f.r.plan.LeftOut[f.leftOut:]
+	f.leftOut += len(fresh)
+	if len(fresh) == 0 {
+		return
 	}
+	f.r.drainer.definitions.add(func(c *catalog) {
+		for _, l := range fresh {
+			c.w.AddLeftOut(l)
+		}
+	})
 }
 
 // guardAll has the guard look at the processes for something new that they may have mapped before.

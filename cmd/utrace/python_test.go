@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"debug/elf"
 	"fmt"
 	"io"
 	"net"
@@ -11,10 +12,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/link"
+
+	"utrace/format"
 )
 
 const python = "/usr/bin/python3.11"
@@ -360,6 +368,76 @@ func TestPythonExecByThread(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPythonRefused: what the kernel refuses is told once, however many processes are found with it, and when. It refuses a
+// probe with a semaphore where there is one without.
+func TestPythonRefused(t *testing.T) {
+	needPython(t)
+	bin := filepath.Join(t.TempDir(), "python3.11") // nobody else's
+	runText(t, "cp", python, bin)
+	t.Setenv("PYTHONHOME", "/usr")
+	script := writeScript(t, "forks.py", pythonForks)
+	stdout, stderr, status := utrace(t, "list", "-v", bin, "python:function__entry")
+	location := regexp.MustCompile(`location 0x([0-9a-f]+), semaphore`).FindStringSubmatch(stdout)
+	if status != 0 || location == nil {
+		t.Fatalf("status %d\n%s%s", status, stdout, stderr)
+	}
+	addr, _ := strconv.ParseUint(location[1], 16, 64)
+	prog, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.Kprobe, License: "GPL", Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer prog.Close()
+	ex, err := link.OpenExecutable(bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := ex.Uprobe("", prog, &link.UprobeOptions{Address: fileOffset(t, bin, addr)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	for how, command := range map[string][]string{
+		"a command and its children": {bin, script},
+		"children of a command":      {"sh", "-c", `"$0" "$1"; "$0" "$1"`, bin, script},
+	} {
+		t.Run(how, func(t *testing.T) {
+			r := recordRuntime(t, "python", nil, command...)
+			list, err := format.Open(r.trace)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer list.Close()
+			var text strings.Builder
+			if err := format.WriteText(&text, list); err != nil {
+				t.Fatal(err)
+			}
+			if n := strings.Count(text.String(), "the kernel refuses a breakpoint there"); n != 1 {
+				t.Errorf("told %d times in the trace\n%s", n, r.stderr)
+			}
+			if n := strings.Count(r.stderr, "1 function was left out"); n != 1 {
+				t.Errorf("told %d times\n%s", n, r.stderr)
+			}
+		})
+	}
+}
+
+// fileOffset returns where an address of a program is in its file.
+func fileOffset(t *testing.T, path string, addr uint64) uint64 {
+	t.Helper()
+	f, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_LOAD && addr >= p.Vaddr && addr < p.Vaddr+p.Filesz {
+			return addr - p.Vaddr + p.Off
+		}
+	}
+	t.Fatalf("%s has no address %#x", path, addr)
+	return 0
 }
 
 // TestPythonLoadedLater: a program that has loaded libpython is found although it loads nothing more, and the calls before
