@@ -169,15 +169,15 @@ func attach(objs *bpf.Objects, method bpf.Method, m *PlannedModule, pids []int, 
 		a.attach(without(trampolines, a.refused), &a.links.returns, onReturn)
 		onStatic := func(sites []site) (link.Link, error) { return w.uprobe(ex, objs.OnSite, sites, pid) }
 		a.attach(statics, &a.links.others, onStatic)
-		entries := a.refused
+		refusedEntries := a.refused
 		a.refused = map[int]error{}
-		a.attach(without(raised, entries), &a.links.others, onStatic)
+		a.attach(without(raised, refusedEntries), &a.links.others, onStatic)
 		a.refused = map[int]error{}
-		a.attach(without(returns, entries), &a.links.others, onInstruction)
+		a.attach(without(returns, refusedEntries), &a.links.others, onInstruction)
 		for i := range a.refused {
 			not.returns[i] = true
 		}
-		a.refused = entries
+		a.refused = refusedEntries
 		if a.err != nil {
 			return links{}, refused{}, errors.Join(a.err, a.links.close())
 		}
