@@ -58,7 +58,7 @@ type follower struct {
 	hash     maphash.Hash
 }
 
-// mappedFile tells files in mappings apart.
+// mappedFile tells files in mappings apart, be they there or not any more, see mappedKey.
 type mappedFile struct {
 	fileKey
 	path string

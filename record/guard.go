@@ -218,7 +218,7 @@ func mappedKeys(pid int) (keys []fileKey) {
 	maps, _ := target.Mappings(pid)
 	for _, m := range maps {
 		if m.Exec && m.Inode != 0 {
-			keys = append(keys, mappedKey(pid, m))
+			keys = append(keys, mappedKey(m, m.OpenPath(pid)))
 		}
 	}
 	return keys

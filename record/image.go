@@ -127,7 +127,7 @@ func (s *images) processScope(pid int) (*scope, error) {
 		if open == "" {
 			continue
 		}
-		key := mappedKey(pid, m)
+		key := mappedKey(m, open)
 		if seen[key] {
 			continue
 		}
@@ -139,11 +139,11 @@ func (s *images) processScope(pid int) (*scope, error) {
 	return sc, nil
 }
 
-// mappedKey returns which file a process has mapped, as stat tells it for an image. The mappings have another
-// device for a file on btrfs, or on overlayfs above several filesystems.
-func mappedKey(pid int, m target.Mapping) fileKey {
+// mappedKey returns which file a process has mapped, as stat tells it for an image; open is the path that opens it. The mappings
+// have another device for a file on btrfs, or on overlayfs above several filesystems, and may have one for two files.
+func mappedKey(m target.Mapping, open string) fileKey {
 	var st syscall.Stat_t
-	if syscall.Stat(m.OpenPath(pid), &st) != nil { // not there any more, or not ours to see
+	if syscall.Stat(open, &st) != nil { // not there any more, or not ours to see
 		return fileKey{m.Dev, m.Inode}
 	}
 	return fileKey{uint64(st.Dev), st.Ino}

@@ -26,7 +26,7 @@ func openMemory(pid int, img *image) *memory {
 		return nil
 	}
 	for _, m := range maps {
-		if !m.Exec || mappedKey(pid, m) != img.key {
+		if !m.Exec || mappedKey(m, m.OpenPath(pid)) != img.key {
 			continue
 		}
 		in := slices.IndexFunc(img.file.Segments, func(s target.Segment) bool {
