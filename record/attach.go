@@ -12,7 +12,6 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
-	"golang.org/x/sys/unix"
 
 	"utrace/bpf"
 	"utrace/format"
@@ -174,15 +173,15 @@ func attach(objs *bpf.Objects, method bpf.Method, m *PlannedModule, pids []int, 
 		a.attach(without(trampolines, a.refused), &a.links.returns, onReturn)
 		onStatic := func(sites []site) (link.Link, error) { return w.uprobe(ex, objs.OnSite, sites, pid) }
 		a.attach(statics, &a.links.others, onStatic)
-		entries := a.refused
+		refusedEntries := a.refused
 		a.refused = map[int]error{}
-		a.attach(without(raised, entries), &a.links.others, onStatic)
+		a.attach(without(raised, refusedEntries), &a.links.others, onStatic)
 		a.refused = map[int]error{}
-		a.attach(without(returns, entries), &a.links.others, onInstruction)
+		a.attach(without(returns, refusedEntries), &a.links.others, onInstruction)
 		for i := range a.refused {
 			not.returns[i] = true
 		}
-		a.refused = entries
+		a.refused = refusedEntries
 		if a.err != nil {
 			return links{}, refused{}, errors.Join(a.err, a.links.close())
 		}
@@ -279,60 +278,6 @@ func compareBools(a, b bool) int {
 	return 1
 }
 
-// attacher attaches sites of one file in one process.
-type attacher struct {
-	pid     int
-	batch   int           // sites of a link
-	first   format.FuncID // of the file
-	share   int           // functions of a link, 0 for all
-	links   links
-	refused map[int]error
-	err     error
-}
-
-// attach attaches all sites with as few links as can be. One site that the kernel
-// refuses fails the whole link, without a word which; then each half is tried by itself.
-func (a *attacher) attach(sites []site, to *[]probeLink, with func([]site) (link.Link, error)) {
-	for len(sites) > 0 {
-		if a.err != nil {
-			return
-		}
-		n := min(a.batch, len(sites))
-		if a.share > 0 {
-			if i := slices.IndexFunc(sites[:n], func(s site) bool { return s.fn/a.share != sites[0].fn/a.share }); i > 0 {
-				n = i
-			}
-		}
-		if i := slices.IndexFunc(sites[:n], func(s site) bool { return s.data != sites[0].data }); i > 0 {
-			n = i
-		}
-		batch := sites[:n]
-		sites = sites[n:]
-		l, err := with(batch)
-		switch {
-		case err == nil:
-			*to = append(*to, probeLink{l, a.first + format.FuncID(group(batch[0].fn, a.share)), a.pid})
-		case a.pid != 0 && !alive(a.pid):
-			a.err = fmt.Errorf("process %d ended before it could be recorded", a.pid)
-		case hopeless(err):
-			a.err = err
-		case len(batch) == 1:
-			a.refused[batch[0].fn] = err
-		default:
-			half := len(batch) / 2
-			a.attach(batch[:half], to, with)
-			a.attach(batch[half:], to, with)
-		}
-	}
-}
-
-// hopeless reports whether no other site would fare better.
-func hopeless(err error) bool {
-	return slices.ContainsFunc([]error{unix.EPERM, unix.EACCES, unix.ENOMEM, unix.EMFILE, unix.ENFILE}, func(e error) bool { return errors.Is(err, e) })
-}
-
-func alive(pid int) bool { return unix.Kill(pid, 0) != unix.ESRCH }
-
 // attach attaches all modules, and takes note of what the kernel refused.
 func (r *recording) attach() error {
 	if r.method == bpf.Perf {
@@ -387,7 +332,7 @@ func (r *recording) attach() error {
 	return nil
 }
 
-// attachModule attaches a module in some processes, or in all. It returns the functions, by their index, whose
+// attachModule attaches a module in some processes, or in all. What the kernel refuses is left out of the plan, once. It returns the functions, by their index, whose
 // return the kernel refused.
 func (r *recording) attachModule(m *PlannedModule, pids []int) (endless map[int]bool, err error) {
 	attached, not, err := attach(r.objs, r.method, m, pids, m.share)
@@ -398,7 +343,14 @@ func (r *recording) attachModule(m *PlannedModule, pids []int) (endless map[int]
 		return nil, fmt.Errorf("attach to %s: %w", m.Path, err)
 	}
 	r.probes.add(attached)
+	if m.refused == nil {
+		m.refused = map[int]bool{}
+	}
 	for i, err := range not.entries {
+		if m.refused[i] {
+			continue
+		}
+		m.refused[i] = true
 		fn := m.Funcs[i]
 		r.plan.LeftOut = append(r.plan.LeftOut, format.LeftOut{Name: fn.Name, Module: m.Path, Addr: fn.Addr, Reason: fmt.Sprintf("the kernel refuses a breakpoint there: %v", err)})
 	}

@@ -74,8 +74,9 @@
 //
 // Some probes of CPython break a program that has names which are not UTF-8 (runtime.go: breaking): with PyUnicode_AsUTF8 it encodes them
 // for the probe, and leaves the exception of a failure behind. These are not attached in all processes, also where all are recorded, but in each by
-// itself, once it has been looked at (guard.go). The kernel takes the probes that a child has inherited out of it when it first hits
-// one. The tracer of a command has the guard look at each process that is forked or has executed a program, before its first instruction.
+// itself, once it has been looked at (guard.go). A child inherits the breakpoints of its parent, and nothing is recorded at them: perf events
+// are taken out of it when it first hits one, those of uprobe_multi stay until the parent's links are closed (seen on Linux 6.18). The tracer
+// of a command has the guard look at each process that is forked or has executed a program, before its first instruction.
 //
 // FUNC and LIB:FUNC speak of each program that is executed (follow.go). Its first calls must
 // not be missed: the thread that has started the command stays its tracer
@@ -136,6 +137,9 @@
 //     other, so a recording of thousands of functions detaches for minutes, after its trace
 //     is complete. Since the repair of CVE-2025-38466 they need CAP_SYS_ADMIN. When the first thread of a
 //     process ends before others, they see no more of it; the trace then says so.
+//
+// Both tie the probes of a single process to its first thread. A program that another thread executes, which takes the place and the ID of the
+// first, is not seen, and the trace says so.
 //
 // In both the kernel has a consumer for each probe, and runs those of one instruction from the latest to the first.
 //

@@ -17,6 +17,7 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 
+	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/internal/target"
 )
@@ -41,7 +42,7 @@ const laterFuncs = 1 << 18
 // and of a library by looking at the mappings of each process once a second.
 type follower struct {
 	r      *recording
-	execs  chan int // PIDs
+	tasks  chan bpf.Task // of the kinds TaskFork and TaskExec
 	quit   chan struct{}
 	stop   sync.Once
 	closed sync.WaitGroup
@@ -53,10 +54,11 @@ type follower struct {
 	looked   map[int]uint64           // by PID: hash of the executable mappings
 	known    map[mappedFile]bool      // that have been looked at in some process
 	late     []string
+	leftOut  int // how many of the plan have been told to the drainer
 	hash     maphash.Hash
 }
 
-// mappedFile tells files in mappings apart.
+// mappedFile tells files in mappings apart, be they there or not any more, see mappedKey.
 type mappedFile struct {
 	fileKey
 	path string
@@ -70,7 +72,7 @@ type programKey struct {
 
 func newFollower(r *recording) *follower {
 	f := &follower{
-		r: r, execs: make(chan int, 1024), quit: make(chan struct{}),
+		r: r, tasks: make(chan bpf.Task, 1024), quit: make(chan struct{}),
 		guard: newGuard(r), programs: map[programKey][]fileKey{}, looked: map[int]uint64{}, known: map[mappedFile]bool{},
 	}
 	if len(r.targets) == 0 { // the plan is for all of them
@@ -81,8 +83,9 @@ func newFollower(r *recording) *follower {
 	return f
 }
 
-// watch looks at the processes until close.
+// watch looks at the processes until close. What is left out up to now has been told.
 func (f *follower) watch() {
+	f.leftOut = len(f.r.plan.LeftOut)
 	f.closed.Go(func() {
 		next := time.NewTimer(lookEveryPending)
 		defer next.Stop()
@@ -90,9 +93,14 @@ func (f *follower) watch() {
 			select {
 			case <-f.quit:
 				return
-			case pid := <-f.execs:
-				if !tracedByUs(pid) { // else the tracer calls execed and forked
-					f.execed(pid, true)
+			case task := <-f.tasks:
+				pid := int(task.PID)
+				switch traced, _ := tracedByUs(pid); {
+				case traced: // the tracer calls execed and forked
+				case task.Kind == bpf.TaskFork:
+					f.forked(pid, true)
+				default:
+					f.execed(pid, int(task.Other), true)
 				}
 			case <-next.C:
 				start := time.Now()
@@ -112,23 +120,30 @@ func (f *follower) close() {
 	f.closed.Wait()
 }
 
-// tracedByUs reports whether a thread of this process traces the process.
-func tracedByUs(pid int) bool {
+// tracedByUs reports whether a thread of this process traces the process, and holds it, as it does with one that has
+// been forked or has executed a program until that has been looked at.
+func tracedByUs(pid int) (traced, held bool) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return false
+		return false, false
 	}
 	_, rest, _ := bytes.Cut(text, []byte("\nTracerPid:\t"))
 	tid, _, _ := bytes.Cut(rest, []byte("\n"))
-	_, err = os.Stat("/proc/self/task/" + string(tid))
-	return err == nil && string(tid) != "0"
+	if _, err := os.Stat("/proc/self/task/" + string(tid)); err != nil || string(tid) == "0" {
+		return false, false
+	}
+	return true, bytes.Contains(text, []byte("\nState:\tt"))
 }
 
-// execed finds the probes in the program that a process has just executed, and
+// execed finds the probes in the program that a thread of a process has just executed, and
 // in the libraries that it will load. running says that it has not been held.
-func (f *follower) execed(pid int, running bool) {
+func (f *follower) execed(pid, tid int, running bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	defer f.tellLeftOut()
+	if tid != pid {
+		f.guard.replaced(pid)
+	}
 	if len(f.r.targets) == 0 {
 		f.guard.look(pid, nil, running)
 		return
@@ -153,11 +168,12 @@ func (f *follower) execed(pid int, running bool) {
 	f.guard.look(pid, f.programs[key], running)
 }
 
-// forked has the guard look at a process that has been forked, and is held.
-func (f *follower) forked(pid int) {
+// forked has the guard look at a process that has been forked. running says that it has not been held.
+func (f *follower) forked(pid int, running bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.guard.look(pid, nil, false)
+	f.guard.look(pid, nil, running)
+	f.tellLeftOut()
 }
 
 // pids returns all processes that are being recorded.
@@ -183,6 +199,7 @@ func (f *follower) lookAll() (pending bool) {
 	}
 	f.looked = looked
 	f.guard.forgetEnded()
+	f.tellLeftOut()
 	return len(f.r.plan.Pending) > 0
 }
 
@@ -203,8 +220,8 @@ func (f *follower) look(pid int) uint64 {
 	if sum == f.looked[pid] {
 		return sum
 	}
-	traced := tracedByUs(pid)
-	f.guard.look(pid, nil, !traced)
+	_, held := tracedByUs(pid)
+	f.guard.look(pid, nil, !held)
 	if !f.addKnown(pid) {
 		return sum
 	}
@@ -214,11 +231,11 @@ func (f *follower) look(pid int) uint64 {
 	if err != nil {
 		return 0
 	}
-	var held *image
-	if traced { // it is just executing its program: the tracer waits to have it looked at
-		held = sc.program
+	var program *image
+	if held { // it is just executing its program: the tracer waits to have it looked at
+		program = sc.program
 	}
-	f.extend(&files, sc, true, held)
+	f.extend(&files, sc, true, program)
 	return sum
 }
 
@@ -246,7 +263,7 @@ func (f *follower) addKnown(pid int) (fresh bool) {
 func (f *follower) extend(files *images, sc *scope, late bool, held *image) {
 	r := f.r
 	f.late = append(f.late, r.plan.addProblems(sc, true)...)
-	funcs, leftOut, guarded := r.plan.Funcs(), len(r.plan.LeftOut), false
+	funcs, guarded := r.plan.Funcs(), false
 	for _, m := range r.plan.extend(files, sc) {
 		m.readLines()
 		m.first = format.FuncID(funcs)
@@ -272,16 +289,23 @@ func (f *follower) extend(files *images, sc *scope, late bool, held *image) {
 	if guarded {
 		f.guardAll()
 	}
-	if fresh := r.plan.LeftOut[leftOut:]; len(fresh) > 0 {
-		r.drainer.definitions.add(func(c *catalog) {
-			for _, l := range fresh {
-				c.w.AddLeftOut(l)
-			}
-		})
-	}
 }
 
-// guardAll has the guard look at the processes that are not held, for something new that they may have mapped before.
+// tellLeftOut tells the drainer of what has been left out since the last time.
+func (f *follower) tellLeftOut() {
+	fresh := f.r.plan.LeftOut[f.leftOut:]
+	f.leftOut += len(fresh)
+	if len(fresh) == 0 {
+		return
+	}
+	f.r.drainer.definitions.add(func(c *catalog) {
+		for _, l := range fresh {
+			c.w.AddLeftOut(l)
+		}
+	})
+}
+
+// guardAll has the guard look at the processes for something new that they may have mapped before.
 func (f *follower) guardAll() {
 	pids, err := f.pids()
 	if err != nil {
@@ -289,9 +313,8 @@ func (f *follower) guardAll() {
 		return
 	}
 	for _, pid := range pids {
-		if !tracedByUs(pid) {
-			f.guard.look(pid, nil, true)
-		}
+		_, held := tracedByUs(pid)
+		f.guard.look(pid, nil, !held)
 	}
 }
 

@@ -142,6 +142,15 @@ func (g *guard) look(pid int, loads []fileKey, running bool) {
 	}
 }
 
+// replaced takes note that not the first thread of a process has executed a program: it takes the place of the first, with
+// its ID and start time, and the kernel's links stay with the one that is gone.
+func (g *guard) replaced(pid int) {
+	if p := g.processes[pid]; p != nil {
+		clear(p.attached)
+		g.r.probes.forgetIn(pid)
+	}
+}
+
 // fail keeps the first error: what ails one process, such as the limit of open files, ails more.
 func (g *guard) fail(err error) {
 	if g.err == nil {
@@ -209,7 +218,7 @@ func mappedKeys(pid int) (keys []fileKey) {
 	maps, _ := target.Mappings(pid)
 	for _, m := range maps {
 		if m.Exec && m.Inode != 0 {
-			keys = append(keys, fileKey{m.Dev, m.Inode})
+			keys = append(keys, mappedKey(m, m.OpenPath(pid)))
 		}
 	}
 	return keys

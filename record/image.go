@@ -102,7 +102,7 @@ func (s *images) processScope(pid int) (*scope, error) {
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		if _, serr := os.Stat(fmt.Sprintf("/proc/%d", pid)); serr == nil {
-			return nil, fmt.Errorf("process %d is a kernel thread or has ended: it has no program", pid)
+			return nil, noProgram(pid)
 		}
 		return nil, fmt.Errorf("no process %d", pid)
 	case err != nil:
@@ -124,8 +124,11 @@ func (s *images) processScope(pid int) (*scope, error) {
 		if m.Exec {
 			open = m.OpenPath(pid)
 		}
-		key := fileKey{m.Dev, m.Inode}
-		if open == "" || seen[key] {
+		if open == "" {
+			continue
+		}
+		key := mappedKey(m, open)
+		if seen[key] {
 			continue
 		}
 		seen[key] = true
@@ -136,6 +139,16 @@ func (s *images) processScope(pid int) (*scope, error) {
 		}
 	}
 	return sc, nil
+}
+
+// mappedKey returns which file a process has mapped, as stat tells it for an image; open is the path that opens it. The mappings
+// have another device for a file on btrfs, or on overlayfs above several filesystems, and may have one for two files.
+func mappedKey(m target.Mapping, open string) fileKey {
+	var st syscall.Stat_t
+	if syscall.Stat(open, &st) != nil { // not there any more, or not ours to see
+		return fileKey{m.Dev, m.Inode}
+	}
+	return fileKey{uint64(st.Dev), st.Ino}
 }
 
 // systemScope is the scope of the whole machine: whatever a process has mapped.
@@ -221,7 +234,7 @@ func (s *images) execScope(pid int, known func(program *image, env []string) boo
 	if err != nil {
 		return nil, err
 	}
-	sc := &scope{pid: pid, root: otherRoot(pid), finder: target.NewLibraries(nil)}
+	sc := &scope{pid: pid, root: otherRoot(pid)}
 	program, err := s.get(sc, strings.TrimSuffix(exe, " (deleted)"), openExe(pid, exe))
 	if err != nil {
 		return nil, err

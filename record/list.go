@@ -129,7 +129,7 @@ func (l *lister) addProcess(pid int) error {
 	case err != nil:
 		return fmt.Errorf("process %d: %w", pid, err)
 	case len(maps) == 0:
-		return fmt.Errorf("process %d is a kernel thread or has ended: it has no program", pid)
+		return noProgram(pid)
 	}
 	l.addMapped(pid, maps)
 	return nil
@@ -139,12 +139,12 @@ func (l *lister) addProcess(pid int) error {
 func (l *lister) addMapped(pid int, maps []target.Mapping) {
 	root := otherRoot(pid)
 	for _, m := range maps {
-		key := fileKey{m.Dev, m.Inode}
-		if !m.Exec || l.seen[key] {
+		if !m.Exec {
 			continue
 		}
 		open := m.OpenPath(pid)
-		if open == "" {
+		key := mappedKey(m, open)
+		if open == "" || l.seen[key] {
 			continue
 		}
 		l.seen[key] = true

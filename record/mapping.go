@@ -21,7 +21,7 @@ const rereadAfter = 10 * time.Millisecond
 // of a process is, and kept: the process may have ended when the next one is read.
 type codeMaps struct {
 	images    images
-	files     map[fileKey]*stackFile
+	files     map[mappedFile]*stackFile
 	named     map[string]*stackFile   // what is no file
 	processes map[uint32]*processCode // by PID
 
@@ -55,7 +55,7 @@ type mappedCode struct {
 
 func newCodeMaps() codeMaps {
 	return codeMaps{
-		images: newImages(), files: map[fileKey]*stackFile{}, named: map[string]*stackFile{},
+		images: newImages(), files: map[mappedFile]*stackFile{}, named: map[string]*stackFile{},
 		processes: map[uint32]*processCode{}, ending: map[uint32][]target.Mapping{},
 	}
 }
@@ -187,7 +187,7 @@ const (
 
 // file finds out what is mapped.
 func (s *codeMaps) file(p *processCode, m *mappedCode) *stackFile {
-	key := fileKey{m.Dev, m.Inode}
+	key := mappedFile{fileKey{m.Dev, m.Inode}, m.Path}
 	if f := s.files[key]; f != nil && m.Inode != 0 {
 		return f
 	}

@@ -26,7 +26,7 @@ func openMemory(pid int, img *image) *memory {
 		return nil
 	}
 	for _, m := range maps {
-		if (fileKey{m.Dev, m.Inode}) != img.key || !m.Exec {
+		if !m.Exec || mappedKey(m, m.OpenPath(pid)) != img.key {
 			continue
 		}
 		in := slices.IndexFunc(img.file.Segments, func(s target.Segment) bool {

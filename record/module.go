@@ -25,6 +25,7 @@ type PlannedModule struct {
 	share int           // see attach
 	// statics are the locations of static probes that the kernel's programs know, by index into Funcs, while recording.
 	statics map[int][]site
+	refused map[int]bool // functions that the kernel refuses to probe in some process, by index, while recording
 }
 
 // PlannedFunc is a function, or a single instruction, to probe.

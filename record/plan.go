@@ -42,6 +42,7 @@ type Plan struct {
 	// Problems say what of the presets, or of stacks, cannot be recorded, and why.
 	Problems []string
 
+	pids     []int    // with their descendants, if these are recorded
 	program  *image   // of the command, nil if none
 	programs []*image // of the command and the processes
 	images   images
@@ -305,8 +306,12 @@ func (p *Plan) resolve(cfg Config) error {
 // targetScopes returns the scopes of the processes and the command; none for the whole machine.
 func (p *Plan) targetScopes(cfg Config) ([]*scope, error) {
 	var list []*scope
+	p.pids = cfg.PIDs
+	if cfg.Follow {
+		p.pids = withDescendants(cfg.PIDs)
+	}
 	seen := map[int]bool{}
-	for _, pid := range cfg.PIDs {
+	for i, pid := range p.pids {
 		if seen[pid] {
 			continue
 		}
@@ -316,7 +321,7 @@ func (p *Plan) targetScopes(cfg Config) ([]*scope, error) {
 		case err == nil:
 			sc.started = true
 			list = append(list, sc)
-		case len(list) > 0 && cfg.Follow && hasNoProgram(pid): // a child of those before, see withDescendants
+		case i >= len(cfg.PIDs) && hasNoProgram(pid): // a descendant that ends
 		default:
 			return nil, err
 		}

@@ -261,22 +261,6 @@ func readProcess(pid int) format.Process {
 	return p
 }
 
-// leaderGone reports whether the first thread of a process has ended, and others have
-// not. The kernel then takes the probes of perf events out of the process: it compares the
-// memory of a thread with that of the first one, which is gone (__uprobe_perf_filter in kernel/trace/trace_uprobe.c).
-func leaderGone(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return false
-	}
-	state := stat[bytes.LastIndexByte(stat, ')')+1:] // the name before it may hold anything
-	if !bytes.HasPrefix(state, []byte(" Z")) {
-		return false
-	}
-	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
-	return err == nil && len(threads) > 1
-}
-
 func readComm(path string) string {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -294,6 +278,14 @@ func hasEnded(pid int) bool {
 	defer unix.Close(fd)
 	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
 	return err == nil && n > 0
+}
+
+// noProgram says why a process has no program.
+func noProgram(pid int) error {
+	if leaderGone(pid) {
+		return fmt.Errorf("the first thread of process %d has ended, and its program cannot be found without that: name the file by its path instead of the process", pid)
+	}
+	return fmt.Errorf("process %d is a kernel thread or has ended: it has no program", pid)
 }
 
 // hasNoProgram reports whether a process has ended or is about to: its program goes first.

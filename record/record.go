@@ -41,14 +41,12 @@ const drainNice = -15
 // have ended or the file is full. The context's end is a regular one. When an
 // error cuts the recording short, the trace up to there is complete on disk.
 func Run(ctx context.Context, cfg Config) (sum *Summary, err error) {
-	if cfg.Follow {
-		cfg.PIDs = withDescendants(cfg.PIDs)
-	}
 	plan, err := NewPlan(cfg)
 	if err != nil {
 		return nil, err
 	}
 	defer plan.Close()
+	cfg.PIDs = plan.pids
 	if cfg.Notice != nil {
 		for _, text := range plan.Choices() {
 			cfg.Notice(text)
@@ -64,7 +62,7 @@ type recording struct {
 	objs    *bpf.Objects
 	method  bpf.Method
 	targets []int // processes to begin with; empty: all
-	halved  []int // those of which only the beginning is recorded, see leaderGone
+	halved  []int // those of which only the beginning is recorded, see halve
 	command *command
 	probes  attachedProbes
 	limiter *limiter // nil without a limit
@@ -221,12 +219,16 @@ func (r *recording) release() error {
 	guarded := r.plan.guarded()
 	if r.follower != nil {
 		r.follower.watch()
-		r.drainer.onTask = func(rec *bpf.Task) {
-			if rec.Kind == bpf.TaskExec && len(r.targets) > 0 || guarded && (rec.Kind == bpf.TaskExec || rec.Kind == bpf.TaskFork) {
-				select {
-				case r.follower.execs <- int(rec.PID):
-				default: // it will be looked at within a second
-				}
+	}
+	r.drainer.onTask = func(rec *bpf.Task) {
+		r.watchExec(rec)
+		if r.follower == nil {
+			return
+		}
+		if rec.Kind == bpf.TaskExec && len(r.targets) > 0 || guarded && (rec.Kind == bpf.TaskExec || rec.Kind == bpf.TaskFork) {
+			select {
+			case r.follower.tasks <- *rec:
+			default: // it will be looked at within a second
 			}
 		}
 	}
@@ -243,9 +245,9 @@ func (r *recording) release() error {
 func (r *recording) tracer() *tracer {
 	t := &tracer{}
 	if r.follower != nil {
-		t.execed = func(pid int) { r.follower.execed(pid, false) }
+		t.execed = func(pid, tid int) { r.follower.execed(pid, tid, false) }
 		if r.plan.guarded() {
-			t.forked = r.follower.forked
+			t.forked = func(pid int) { r.follower.forked(pid, false) }
 		}
 	}
 	if s := r.drainer.stacks; s != nil {
@@ -370,19 +372,6 @@ func (r *recording) loop(ctx context.Context, gone <-chan struct{}) (reason stri
 				return reasonSize, nil
 			}
 			tick.Reset(r.drainer.interval)
-		}
-	}
-}
-
-// watchLeaders finds the processes that perf events do not see any more.
-func (r *recording) watchLeaders() {
-	if r.method != bpf.Perf || r.cfg.Follow { // following attaches in all processes, whatever their first thread does
-		return
-	}
-	for _, pid := range r.targets {
-		if !slices.Contains(r.halved, pid) && leaderGone(pid) {
-			r.halved = append(r.halved, pid)
-			r.notice("warning: the first thread of process %d has ended: perf events do not see the others from now on", pid)
 		}
 	}
 }

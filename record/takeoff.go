@@ -167,7 +167,7 @@ func (p *attachedProbes) removeIn(pid int) error {
 	return taken.close()
 }
 
-// forgetIn closes the links for a process that has ended.
+// forgetIn closes the links for a process that has ended, or whose first thread has.
 func (p *attachedProbes) forgetIn(pid int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

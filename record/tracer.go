@@ -20,8 +20,9 @@ import (
 // let go when it ends.
 type tracer struct {
 	command int // PID
-	// execed, unless nil, is called for each program that a process executes, while it is held before its first instruction.
-	execed func(pid int)
+	// execed, unless nil, is called for each program that a thread of a process executes, while it is held before its first
+	// instruction. tid is the former ID of the thread.
+	execed func(pid, tid int)
 	// forked, unless nil, is called for each process that has been forked, while it is held before its first instruction.
 	forked func(pid int)
 	// exiting, unless nil, is called for each process whose first thread is about to end, while its memory is still in place.
@@ -106,7 +107,9 @@ func (t *tracer) stopped(tid int, status syscall.WaitStatus) {
 		}
 	case unix.PTRACE_EVENT_EXEC:
 		if t.execed != nil {
-			t.execed(tid) // the thread that executes a program becomes the first of its process
+			if former, err := unix.PtraceGetEventMsg(tid); err == nil {
+				t.execed(tid, int(former)) // the thread that executes a program becomes the first of its process
+			}
 		}
 	case unix.PTRACE_EVENT_EXIT:
 		if unix.Tgkill(tid, tid, 0) == nil { // it is the first of its process

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -146,6 +147,64 @@ int main(void) { pthread_t t; pthread_create(&t, 0, run, 0); usleep(200000); pth
 		calls, told := analyzeTrace(t, trace).calls()["tick"], strings.Contains(stderr, "only until its first thread ended")
 		if status != 0 || calls < 150 && !told || calls == 150 && told || m == bpf.Multi && calls != 150 {
 			t.Errorf("--attach=%s: status %d, %d calls of 150\n%s", m, status, calls, stderr)
+		}
+	}
+}
+
+// TestWithoutFirstThread: a process whose first thread has ended has no program in /proc. It can be recorded by its file.
+func TestWithoutFirstThread(t *testing.T) {
+	needKernel(t)
+	needTool(t, "gcc")
+	src, bin := filepath.Join(t.TempDir(), "first.c"), filepath.Join(t.TempDir(), "first")
+	os.WriteFile(src, []byte(`#include <pthread.h>
+#include <unistd.h>
+__attribute__((noinline)) int tick(int x) { return x + 1; }
+void *run(void *a) { for (;;) { tick(1); usleep(10000); } return 0; }
+int main(void) { pthread_t t; pthread_create(&t, 0, run, 0); pthread_exit(0); }`), 0o600)
+	if text, err := exec.Command("gcc", "-O0", "-o", bin, src, "-lpthread").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	cmd, _ := start(t, bin)
+	pid := strconv.Itoa(cmd.Process.Pid)
+	waitFor(t, func() bool { _, err := os.Readlink("/proc/" + pid + "/exe"); return err != nil })
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	for _, args := range [][]string{{"record", "-o", trace, "-e", "tick", "-p", pid}, {"list", "-p", pid}} {
+		if _, stderr, status := utrace(t, args...); status != 1 || !strings.Contains(stderr, "first thread of process "+pid+" has ended") {
+			t.Errorf("%q: status %d\n%s", args, status, stderr)
+		}
+	}
+	_, stderr, status := utrace(t, "record", "-o", trace, "-d", "500ms", "-e", bin+":tick")
+	if calls := analyzeTrace(t, trace).calls()["tick"]; status != 0 || calls == 0 {
+		t.Errorf("status %d, %d calls\n%s", status, calls, stderr)
+	}
+}
+
+// TestExecByThread: a thread that executes a program takes the place of the first one of its process, but not its probes. That is told.
+func TestExecByThread(t *testing.T) {
+	ways := methods(t)
+	needTool(t, "gcc")
+	src, bin := filepath.Join(t.TempDir(), "execs.c"), filepath.Join(t.TempDir(), "execs")
+	os.WriteFile(src, []byte(`#include <pthread.h>
+#include <unistd.h>
+__attribute__((noinline)) int tick(int x) { return x + 1; }
+void *run(void *path) { execl(path, path, "again", (char *)0); return 0; }
+int main(int argc, char **argv) {
+	for (int i = 0; i < 10; i++) tick(i);
+	pthread_t t;
+	if (argc > 1) return 0;
+	return pthread_create(&t, 0, run, argv[0]) || pthread_join(t, 0);
+}`), 0o600)
+	if text, err := exec.Command("gcc", "-O0", "-o", bin, src, "-lpthread").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	for _, m := range ways {
+		for _, flag := range []string{"--follow", "--no-follow"} {
+			trace := filepath.Join(t.TempDir(), "trace.arrow")
+			_, stderr, status := utrace(t, "record", flag, "--attach", m.String(), "-e", "tick", "-o", trace, "--", bin)
+			calls, told := analyzeTrace(t, trace).calls()["tick"], strings.Contains(stderr, "only until its first thread ended")
+			if status != 0 || calls != 20 && !told || calls == 20 && told || flag == "--follow" && calls != 20 {
+				t.Errorf("%s --attach=%s: status %d, %d calls of 20\n%s", flag, m, status, calls, stderr)
+			}
 		}
 	}
 }

@@ -212,6 +212,24 @@ func TestFollowPIDPrograms(t *testing.T) {
 	}
 }
 
+// TestFollowPIDNotThere: what is asked for and has no program is an error, whatever comes before it.
+func TestFollowPIDNotThere(t *testing.T) {
+	needKernel(t)
+	ticks, _ := start(t, target(t, "ticks.c", "-O1"), "10000")
+	ended := exec.Command("true")
+	if err := ended.Run(); err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range []int{ended.Process.Pid, 2} { // 2 is the kernel's: kthreadd
+		for _, args := range [][]string{{"plan"}, {"record", "-d", "1s", "-o", filepath.Join(t.TempDir(), "trace.arrow")}} {
+			args = append(args, "--follow", "-e", "tick", "-p", strconv.Itoa(ticks.Process.Pid), "-p", strconv.Itoa(pid))
+			if stdout, stderr, status := utrace(t, args...); status != 1 || !strings.Contains(stderr, fmt.Sprintf("process %d", pid)) {
+				t.Errorf("%q: status %d\n%s%s", args, status, stdout, stderr)
+			}
+		}
+	}
+}
+
 // TestFollowPIDNewborn: children that are forked while the recording is prepared are recorded, too.
 func TestFollowPIDNewborn(t *testing.T) {
 	needKernel(t)

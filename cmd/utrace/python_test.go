@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"debug/elf"
 	"fmt"
 	"io"
 	"net"
@@ -11,11 +12,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/link"
+
+	"utrace/format"
 )
 
 const python = "/usr/bin/python3.11"
@@ -348,6 +356,153 @@ func TestPythonNotUTF8End(t *testing.T) {
 	}
 	if analyzeTrace(t, trace).calls()["gc"] == 0 {
 		t.Errorf("nothing was recorded\n%s", stderr.String())
+	}
+}
+
+// pythonExecs waits for a line of its input, calls f twice, and has a second thread execute the script of its argument.
+const pythonExecs = `import os, sys, threading
+def f(): pass
+def go_on(): os.execv(sys.executable, [sys.executable, sys.argv[1]])
+print("ready", flush=True)
+sys.stdin.readline()
+for i in range(2): f()
+threading.Thread(target=go_on).start()
+threading.Event().wait()
+`
+
+// TestPythonExecByThread: a thread that executes a program takes the place of the first one of its process, to which the kernel ties links.
+func TestPythonExecByThread(t *testing.T) {
+	needPython(t)
+	execs, loops := writeScript(t, "execs.py", pythonExecs), writeScript(t, "loops.py", pythonLoops)
+	for _, m := range methods(t) {
+		t.Run("command/"+m.String(), func(t *testing.T) {
+			trace := filepath.Join(t.TempDir(), "trace.arrow")
+			stdout, stderr, status := utrace(t, "record", "--attach", m.String(), "-o", trace, "--preset", "python", "--", python, execs, loops)
+			if status != 0 || stdout != "ready\ndone\n" {
+				t.Errorf("status %d, output %q\n%s", status, stdout, stderr)
+			}
+			validate(t, trace)
+			wantCounts(t, "calls", analyzeTrace(t, trace).calls(), map[string]uint64{"execs.py.f": 2, "loops.py.f": 20})
+		})
+		t.Run("process/"+m.String(), func(t *testing.T) {
+			cmd := exec.Command(python, execs, loops)
+			in, err := cmd.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := new(bytes.Buffer)
+			cmd.Stdout = out
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+			trace := filepath.Join(t.TempDir(), "trace.arrow")
+			rec := exec.Command(utracePath, "record", "--attach", m.String(), "-o", trace, "--preset", "python", "--follow", "-p", strconv.Itoa(cmd.Process.Pid))
+			var stderr bytes.Buffer
+			rec.Stderr = &stderr
+			if err := rec.Start(); err != nil {
+				t.Fatal(err)
+			}
+			awaitTrace(t, trace, &stderr)
+			in.Write([]byte("\n"))
+			cmd.Wait()
+			if err := rec.Wait(); err != nil || out.String() != "ready\ndone\n" {
+				t.Errorf("%v, output %q\n%s", err, out, stderr.String())
+			}
+			validate(t, trace)
+			calls := analyzeTrace(t, trace).calls()
+			if calls["execs.py.f"] != 2 || calls["loops.py.f"] == 0 {
+				t.Errorf("calls %v\n%s", calls, stderr.String())
+			}
+		})
+	}
+}
+
+// TestPythonRefused: what the kernel refuses is told once, however many processes are found with it, and when. It refuses a
+// probe with a semaphore where there is one without.
+func TestPythonRefused(t *testing.T) {
+	needPython(t)
+	bin := filepath.Join(t.TempDir(), "python3.11") // nobody else's
+	runText(t, "cp", python, bin)
+	t.Setenv("PYTHONHOME", "/usr")
+	script := writeScript(t, "forks.py", pythonForks)
+	stdout, stderr, status := utrace(t, "list", "-v", bin, "python:function__entry")
+	location := regexp.MustCompile(`location 0x([0-9a-f]+), semaphore`).FindStringSubmatch(stdout)
+	if status != 0 || location == nil {
+		t.Fatalf("status %d\n%s%s", status, stdout, stderr)
+	}
+	addr, _ := strconv.ParseUint(location[1], 16, 64)
+	prog, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.Kprobe, License: "GPL", Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer prog.Close()
+	ex, err := link.OpenExecutable(bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := ex.Uprobe("", prog, &link.UprobeOptions{Address: fileOffset(t, bin, addr)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	for how, command := range map[string][]string{
+		"a command and its children": {bin, script},
+		"children of a command":      {"sh", "-c", `"$0" "$1"; "$0" "$1"`, bin, script},
+	} {
+		t.Run(how, func(t *testing.T) {
+			r := recordRuntime(t, "python", nil, command...)
+			list, err := format.Open(r.trace)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer list.Close()
+			var text strings.Builder
+			if err := format.WriteText(&text, list); err != nil {
+				t.Fatal(err)
+			}
+			if n := strings.Count(text.String(), "the kernel refuses a breakpoint there"); n != 1 {
+				t.Errorf("told %d times in the trace\n%s", n, r.stderr)
+			}
+			if n := strings.Count(r.stderr, "1 function was left out"); n != 1 {
+				t.Errorf("told %d times\n%s", n, r.stderr)
+			}
+		})
+	}
+}
+
+// fileOffset returns where an address of a program is in its file.
+func fileOffset(t *testing.T, path string, addr uint64) uint64 {
+	t.Helper()
+	f, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_LOAD && addr >= p.Vaddr && addr < p.Vaddr+p.Filesz {
+			return addr - p.Vaddr + p.Off
+		}
+	}
+	t.Fatalf("%s has no address %#x", path, addr)
+	return 0
+}
+
+// TestPythonLoadedLater: a program that has loaded libpython is found although it loads nothing more, and the calls before
+// that are told to be missing.
+func TestPythonLoadedLater(t *testing.T) {
+	needPython(t)
+	lib := "libpython3.11.so.1.0"
+	bin := target(t, "runtimes/embeds.c", "-ldl")
+	if text, err := exec.Command(bin, lib, "").CombinedOutput(); err != nil {
+		t.Skipf("needs libpython3.11: %v\n%s", err, text)
+	}
+	r := recordRuntime(t, "python", nil, bin, lib, pythonLoops)
+	if n := r.report.calls()["<string>.f"]; n == 0 || n > 20 {
+		t.Errorf("%d calls of f, want some of 20\n%s", n, r.stderr)
+	}
+	if !strings.Contains(r.stderr, "when it was found running: its calls before that are missing") {
+		t.Errorf("it is not told that calls are missing\n%s", r.stderr)
 	}
 }
 

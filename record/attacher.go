@@ -1,0 +1,68 @@
+//go:build linux
+
+package record
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+
+	"utrace/format"
+)
+
+// attacher attaches sites of one file in one process.
+type attacher struct {
+	pid     int
+	batch   int           // sites of a link
+	first   format.FuncID // of the file
+	share   int           // functions of a link, 0 for all
+	links   links
+	refused map[int]error
+	err     error
+}
+
+// attach attaches all sites with as few links as can be. One site that the kernel
+// refuses fails the whole link, without a word which; then each half is tried by itself.
+func (a *attacher) attach(sites []site, to *[]probeLink, with func([]site) (link.Link, error)) {
+	for len(sites) > 0 {
+		if a.err != nil {
+			return
+		}
+		n := min(a.batch, len(sites))
+		if a.share > 0 {
+			if i := slices.IndexFunc(sites[:n], func(s site) bool { return s.fn/a.share != sites[0].fn/a.share }); i > 0 {
+				n = i
+			}
+		}
+		if i := slices.IndexFunc(sites[:n], func(s site) bool { return s.data != sites[0].data }); i > 0 {
+			n = i
+		}
+		batch := sites[:n]
+		sites = sites[n:]
+		l, err := with(batch)
+		switch {
+		case err == nil:
+			*to = append(*to, probeLink{l, a.first + format.FuncID(group(batch[0].fn, a.share)), a.pid})
+		case a.pid != 0 && !alive(a.pid):
+			a.err = fmt.Errorf("process %d ended before it could be recorded", a.pid)
+		case hopeless(err):
+			a.err = err
+		case len(batch) == 1:
+			a.refused[batch[0].fn] = err
+		default:
+			half := len(batch) / 2
+			a.attach(batch[:half], to, with)
+			a.attach(batch[half:], to, with)
+		}
+	}
+}
+
+// hopeless reports whether no other site would fare better.
+func hopeless(err error) bool {
+	return slices.ContainsFunc([]error{unix.EPERM, unix.EACCES, unix.ENOMEM, unix.EMFILE, unix.ENFILE}, func(e error) bool { return errors.Is(err, e) })
+}
+
+func alive(pid int) bool { return unix.Kill(pid, 0) != unix.ESRCH }
