@@ -22,8 +22,8 @@ import (
 )
 
 const (
-	// calibrationTime is the longest that costs may take to be measured.
-	calibrationTime = 2 * time.Second
+	// calibrationTime is the longest that costs may take to be measured: a hundred times what it takes where nobody else runs.
+	calibrationTime = 5 * time.Second
 	// calibrationRing is the room for the records of one function's calls.
 	calibrationRing = 64 << 10
 	// calibrationCalls is how often a function is called each time.
@@ -85,7 +85,7 @@ func (r *recording) newCalibrator() (_ *calibrator, err error) {
 			c.close()
 		}
 	}()
-	defer c.watch()()
+	defer c.watch(&err)()
 	c.in, c.replies = json.NewEncoder(in), json.NewDecoder(out)
 	pid := c.cmd.Process.Pid
 	if len(r.targets) > 0 {
@@ -215,15 +215,19 @@ func (c *calibrator) keep(tests []calibrationTest) {
 	}
 }
 
-// watch kills the process if it takes too long, unless what is returned is called before.
-func (c *calibrator) watch() (done func()) {
+// watch kills the process if it takes too long, unless what is returned is called before. If it was too late, that is the error.
+func (c *calibrator) watch(err *error) (done func()) {
 	watchdog := time.AfterFunc(calibrationTime, func() { c.cmd.Process.Kill() })
-	return func() { watchdog.Stop() }
+	return func() {
+		if !watchdog.Stop() && *err != nil {
+			*err = fmt.Errorf("it takes more than %v here", calibrationTime)
+		}
+	}
 }
 
 // measure returns what hits cost now.
 func (c *calibrator) measure() (cal format.Calibration, err error) {
-	defer c.watch()()
+	defer c.watch(&err)()
 	entries := map[siteKind]format.SiteCost{}
 	for _, t := range c.tests {
 		switches, err := c.run(t.function, calibrationCalls)
