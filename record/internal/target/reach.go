@@ -19,19 +19,19 @@ type reach struct {
 
 // reached follows the control of fn. Others come into it, too:
 //
-//  1. its .cold part, by the branches that back has;
+//  1. its .cold part, by branches to the addresses into; and of such a part, its function;
 //  2. functions that have a symbol inside of it;
 //  3. the unwinder of exceptions, and Go's runtime, which runs deferred calls behind the last return. The code that they come to
 //     calls a function, directly or through an address in memory (-fno-plt), which data do not: see isCall. calls are the addresses of
 //     all calls, by which it is found.
-func (f *File) reached(fn Func, back, calls []Addr) *reach {
+func (f *File) reached(fn Func, into, calls []Addr) *reach {
 	code, err := f.Code(fn.Addr, fn.Size)
 	r := &reach{f: f, fn: fn, code: code, seen: make([]uint64, len(code)/64+1), unknown: err != nil}
 	if r.unknown {
 		return r
 	}
 	r.follow(fn.Addr)
-	for _, a := range append(back, f.startsIn(fn)...) {
+	for _, a := range append(into, f.startsIn(fn)...) {
 		r.follow(a)
 	}
 	for _, a := range calls {
@@ -39,8 +39,6 @@ func (f *File) reached(fn Func, back, calls []Addr) *reach {
 			r.follow(a)
 		}
 	}
-	slices.Sort(r.returns)
-	slices.Sort(r.tailCalls)
 	return r
 }
 
