@@ -38,13 +38,15 @@ type jsonTrace struct {
 
 // jsonProbes is what the probes took.
 type jsonProbes struct {
-	Known        bool  `json:"known"`         // what hits cost was measured
-	Raw          bool  `json:"raw"`           // it was not to be subtracted: hits_ns, recorder_ns and subtracted_ns are 0
-	HitsNs       int64 `json:"hits_ns"`       // all hits
-	RecorderNs   int64 `json:"recorder_ns"`   // in which the recorder ran in the place of traced threads
-	TracedNs     int64 `json:"traced_ns"`     // of all threads, from the first event of each to its last
-	InsideNs     int64 `json:"inside_ns"`     // outermost complete calls, as measured
-	SubtractedNs int64 `json:"subtracted_ns"` // from them
+	Known        bool   `json:"known"`         // what hits cost was measured
+	Raw          bool   `json:"raw"`           // it was not to be subtracted: hits_ns, recorder_ns and subtracted_ns are 0
+	HitsNs       int64  `json:"hits_ns"`       // all hits
+	RecorderNs   int64  `json:"recorder_ns"`   // in which the recorder ran in the place of traced threads
+	TracedNs     int64  `json:"traced_ns"`     // of all threads, from the first event of each to its last
+	InsideNs     int64  `json:"inside_ns"`     // outermost complete calls, as measured
+	SubtractedNs int64  `json:"subtracted_ns"` // from them
+	Unmet        uint64 `json:"unmet"`         // hits that did not meet a condition on arguments
+	UnmetNs      int64  `json:"unmet_ns"`      // what they took, besides hits_ns
 }
 
 // jsonLoss is a time, since the start, in which events were lost.
@@ -137,7 +139,7 @@ func JSON(w io.Writer, r *analyze.Result) error {
 			DurationNs: int64(t.Duration), Events: t.Events, Lost: t.Lost, Switches: t.Switches, PIDs: append([]int{}, t.PIDs...),
 			SlowerThanNs: int64(t.SlowerThan),
 			TakenOff:     []jsonTakenOff{}, Losses: []jsonLoss{}, Touched: []jsonTouched{},
-			Probes: jsonProbes{t.Probes.Known, t.Probes.Raw, int64(t.Probes.Hits), int64(t.Probes.Displaced), int64(t.Probes.Traced), int64(t.Probes.Inside), int64(t.Probes.Subtracted)},
+			Probes: jsonProbes{t.Probes.Known, t.Probes.Raw, int64(t.Probes.Hits), int64(t.Probes.Displaced), int64(t.Probes.Traced), int64(t.Probes.Inside), int64(t.Probes.Subtracted), t.Probes.Unmet, int64(t.Probes.UnmetTime)},
 		},
 		Functions: []jsonFunction{},
 		Warnings:  append([]string{}, r.Warnings...),

@@ -76,6 +76,9 @@ func probes(p *analyze.ProbeCost) string {
 	if p.Dropped > 0 {
 		text += fmt.Sprintf("; of no call the %s of dropped ones", analyze.FormatDuration(p.Dropped))
 	}
+	if p.Unmet > 0 {
+		text += fmt.Sprintf("; besides, %s did not meet a condition on arguments, which took about %s", analyze.Plural(p.Unmet, "hit", "hits"), analyze.FormatDuration(p.UnmetTime))
+	}
 	if p.Unknown > 0 {
 		text += fmt.Sprintf("; not known for %d of the functions", p.Unknown)
 	}
