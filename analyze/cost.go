@@ -185,6 +185,8 @@ type ProbeCost struct {
 	Subtracted time.Duration // from them
 	Unknown    int           // functions with events for which the cost is not known, where that of others is
 	Dropped    time.Duration // of Hits, those of calls that were dropped: of no call it is subtracted
+	Unmet      uint64        // hits, of the whole recordings, that did not meet a condition on arguments
+	UnmetTime  time.Duration // what they took, besides Hits
 }
 
 // add takes in a trace. It reports whether the cost of none of its functions is known.
@@ -211,12 +213,30 @@ func (p *ProbeCost) add(src *source, sum *tally, raw bool) (unmeasured bool) {
 			unknown++
 		}
 	}
+	p.addUnmet(&src.tables)
 	if !measured {
 		return unknown > 0
 	}
 	p.Known = true
 	p.Unknown += unknown
 	return false
+}
+
+// addUnmet takes in hits that did not meet a condition on arguments, of which a complete trace has the number.
+func (p *ProbeCost) addUnmet(t *format.Tables) {
+	if t.End == nil || p.Raw {
+		return
+	}
+	costs := newHitCosts(t.Calibrations)
+	for _, u := range t.End.Unmet {
+		if int(u.Func) >= len(t.Funcs) {
+			continue
+		}
+		f := &t.Funcs[u.Func]
+		cost := costs[costClass{f.EntryClass, f.ReturnClass}]
+		p.Unmet += u.Entries + u.Returns
+		p.UnmetTime += time.Duration(min(float64(u.Entries)*float64(cost.entryNs)+float64(u.Returns)*float64(cost.callNs-cost.entryNs), maxTimeNs))
+	}
 }
 
 // hitCosts are what hits cost over all of a recording, by class: of an entry alone, and of a call.

@@ -66,7 +66,7 @@
 //   - Two return probes at one return (tail calls) cost less than two returns.
 //   - Not known, and not subtracted: what it takes to fetch arguments and results of functions, beyond a plain hit; to walk the stack of callers
 //     (--stack) and to follow calls (--slower-than); hits that were lost,
-//     hits that a condition has dropped, and classes of sites that are
+//     hits that a condition has dropped (the report says about what they took), and classes of sites that are
 //     not calibrated (static probes on an instruction that is not emulated). Text arguments are taken to be as long as
 //     those of the calibration.
 //

@@ -162,6 +162,26 @@ end {"stop": {"mono_ns": 1000}}`)}, Options{})
 	}
 }
 
+// TestUnmetCost: of hits that did not meet a condition on arguments a trace has the number, and the report says what they took.
+func TestUnmetCost(t *testing.T) {
+	trace := droppedTrace(t, `"addr": 4160}`, `"addr": 4160, "entry_class": "nop5", "return_class": "trampoline"}`,
+		"\n0 0 entry 0", "\n"+`calibration {"time_ns":0,"sites":[{"entry":"nop5","return":"trampoline","entry_ns":100,"inside_ns":40,"call_ns":250}]}`+"\n0 0 entry 0",
+		`"reason"`, `"unmet":[{"func":1,"entries":1000,"returns":900},{"func":99,"entries":1,"returns":1}],"reason"`)
+	for _, raw := range []bool{false, true} {
+		r, err := Report([]string{trace}, Options{Raw: raw})
+		if err != nil {
+			t.Fatal(err)
+		}
+		hits, took := uint64(1900), 1000*100*time.Nanosecond+900*150*time.Nanosecond
+		if raw {
+			hits, took = 0, 0
+		}
+		if p := r.Trace.Probes; p.Unmet != hits || p.UnmetTime != took {
+			t.Errorf("raw %v: %+v", raw, p)
+		}
+	}
+}
+
 // TestDroppedTooMuchInside: the time of dropped calls is never more than that of the calls that they were in.
 func TestDroppedTooMuchInside(t *testing.T) {
 	r, err := Report([]string{droppedTrace(t, `"inside_ns":400`, `"inside_ns":5000`)}, Options{})

@@ -93,7 +93,7 @@ struct loss {
 	__u64 unused[3];         /* a cache line */
 };
 
-/* What was lost of one function. */
+/* What was lost, or not kept, of one function. */
 struct func_loss {
 	__u64 entries, returns;
 };

@@ -113,6 +113,7 @@ __attribute__((noinline)) int follow_entry(struct scratch *s, const struct site 
 	if (bpf_map_update_elem(&open_calls, &key, &c, 0))
 		return -1;
 	if (decided == COND_DROP) {
+		count_unmet(site->func, KIND_ENTRY);
 		f->depth++;
 		return 0;
 	}
@@ -169,6 +170,7 @@ __attribute__((noinline)) int follow_return(struct scratch *s, const struct site
 		f->written = f->depth;
 	outer = f->depth > 0 ? call_at(f, f->depth - 1) : 0;
 	if (c->state == CALL_UNWANTED) {
+		count_unmet(site->func, KIND_RETURN);
 		if (outer) {
 			outer->child_ns += c->child_ns;
 			outer->dropped_ns += c->dropped_ns;
@@ -242,6 +244,8 @@ static __always_inline int follow(struct scratch *s, const struct site *site, __
 		keep = wanted(s, site, id);
 		if (keep)
 			write_open(s);
+		else
+			count_unmet(site->func, kind);
 	} else {
 		keep = follow_entry(s, site, id);
 		if (s->follow.args)

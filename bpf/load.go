@@ -49,6 +49,7 @@ type Objects struct {
 
 	tgids                     *ebpf.Map
 	funcLosses                *ebpf.Map
+	unmet                     *ebpf.Map // nil without Options.Sites
 	enabled                   *ebpf.Variable
 	unfollowed                *ebpf.Variable
 	lostTasks                 *ebpf.Variable
@@ -107,7 +108,7 @@ func Load(o Options) (_ *Objects, err error) {
 		return nil, err
 	}
 
-	if err := prepareSites(spec, o.Sites, cpus); err != nil {
+	if err := prepareSites(spec, o, cpus); err != nil {
 		return nil, err
 	}
 	if err := errors.Join(prepareCalls(spec, o), prepareLimit(spec, o)); err != nil {
@@ -155,6 +156,7 @@ func Load(o Options) (_ *Objects, err error) {
 		OnSite:        coll.Programs[utraceProgOnSite],
 		sites:         coll.Maps[utraceMapSites],
 		funcLosses:    coll.Maps[utraceMapFuncLosses],
+		unmet:         coll.Maps[utraceMapUnmet],
 		tgids:         coll.Maps[utraceMapTgids],
 		enabled:       coll.Variables[utraceVarEnabled],
 		unfollowed:    coll.Variables[utraceVarUnfollowed],
@@ -279,15 +281,16 @@ func tlsOffset(kernel *btf.Spec) uint32 {
 const scratchesPerCPU = 4
 
 // prepareSites makes room for sites, or leaves out what only they need.
-func prepareSites(spec *ebpf.CollectionSpec, sites, cpus int) error {
-	if sites == 0 {
+func prepareSites(spec *ebpf.CollectionSpec, o Options, cpus int) error {
+	if o.Sites == 0 {
 		delete(spec.Programs, utraceProgOnSite)
-		for _, name := range []string{utraceMapSites, utraceMapScratches, utraceMapNames, utraceMapGates, utraceMapNoGate, utraceMapKeptCalls, utraceMapEntryPlaces} {
+		for _, name := range []string{utraceMapSites, utraceMapScratches, utraceMapNames, utraceMapGates, utraceMapNoGate, utraceMapKeptCalls, utraceMapEntryPlaces, utraceMapUnmet} {
 			delete(spec.Maps, name)
 		}
 		return nil
 	}
-	spec.Maps[utraceMapSites].MaxEntries = uint32(sites)
+	spec.Maps[utraceMapSites].MaxEntries = uint32(o.Sites)
+	spec.Maps[utraceMapUnmet].MaxEntries = uint32(max(1, o.Funcs))
 	spec.Maps[utraceMapScratches].MaxEntries = uint32(cpus * scratchesPerCPU)
 	return spec.Variables[utraceVarNameSeed].Set(rand.Uint64())
 }
@@ -376,6 +379,28 @@ func (o *Objects) FuncLosses(n int) ([]format.FuncLoss, error) {
 		}
 		if c.Entries+c.Returns > 0 {
 			list = append(list, format.FuncLoss{Func: format.FuncID(id), Entries: c.Entries, Returns: c.Returns})
+		}
+	}
+	return list, nil
+}
+
+// Unmet returns the functions, of the first n, that had hits which did not meet a condition on arguments, and the returns of such calls.
+func (o *Objects) Unmet(n int) ([]format.FuncLoss, error) {
+	if o.unmet == nil {
+		return nil, nil
+	}
+	var list []format.FuncLoss
+	for id := range min(n, int(o.unmet.MaxEntries())) {
+		var cpus []struct{ Entries, Returns uint64 }
+		if err := o.unmet.Lookup(uint32(id), &cpus); err != nil {
+			return nil, fmt.Errorf("read what was not kept: %w", err)
+		}
+		sum := format.FuncLoss{Func: format.FuncID(id)}
+		for _, c := range cpus {
+			sum.Entries, sum.Returns = sum.Entries+c.Entries, sum.Returns+c.Returns
+		}
+		if sum.Entries+sum.Returns > 0 {
+			list = append(list, sum)
 		}
 	}
 	return list, nil

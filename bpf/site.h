@@ -196,6 +196,22 @@ struct {
 	__type(value, __u64);
 } entry_places SEC(".maps");
 
+/* Hits that were not kept, since a condition on arguments was not met: of functions, or spans, by which CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1); /* functions, set before loading */
+	__type(key, __u32);
+	__type(value, struct func_loss);
+} unmet SEC(".maps");
+
+static __always_inline void count_unmet(__u32 func, __u32 kind)
+{
+	struct func_loss *n = bpf_map_lookup_elem(&unmet, &func);
+
+	if (n)
+		__sync_fetch_and_add(kind == KIND_RETURN ? &n->returns : &n->entries, 1);
+}
+
 /* A program runs to its end on one CPU, but others may run there in between: each
  * has a scratch of its own. */
 static __always_inline struct scratch *take_scratch(__u32 cpu)
@@ -316,8 +332,10 @@ int on_site(struct pt_regs *regs)
 			goid = goroutine(regs, site->goid, &sp);
 	}
 	key = (struct kept_key){.thread = goid ? goid | GOROUTINE : (__u32)id, .sp = sp, .func = site->func, .tgid = id >> 32};
-	if (site->flags & SITE_PAIRED && !(site->flags & SITE_KEYED) && kind == KIND_RETURN && !paired(kind, &key, 0))
+	if (site->flags & SITE_PAIRED && !(site->flags & SITE_KEYED) && kind == KIND_RETURN && !paired(kind, &key, 0)) {
+		count_unmet(site->func, kind);
 		return 0;
+	}
 	late = !limited && site->conds > 0 && kind != KIND_RETURN && !(site->flags & SITE_FOLLOWED);
 	if (!limited && !late)
 		now = bpf_ktime_get_ns();
@@ -361,6 +379,7 @@ int on_site(struct pt_regs *regs)
 	keep = wanted(s, site, id);
 	if (kind == KIND_ENTRY && site->flags & SITE_FUNCTION) {
 		if (!keep && site->flags & SITE_PAIRED && !bpf_map_lookup_elem(&kept_calls, &key)) { /* as nearly always */
+			count_unmet(site->func, kind);
 			s->busy = 0;
 			return 0;
 		}
@@ -374,6 +393,8 @@ int on_site(struct pt_regs *regs)
 	}
 	if (site->flags & SITE_PAIRED && (kind != KIND_RETURN || site->flags & SITE_KEYED))
 		keep = paired(kind, &key, keep);
+	if (!keep)
+		count_unmet(site->func, kind);
 	if (keep && late)
 		s->event.event.time_ns = now = bpf_ktime_get_ns();
 	if (keep && put_site(cpu, s, site))

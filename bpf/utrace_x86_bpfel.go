@@ -41,6 +41,7 @@ const (
 	utraceMapTgids          = "tgids"
 	utraceMapThreadsCalls   = "threads_calls"
 	utraceMapToldStacks     = "told_stacks"
+	utraceMapUnmet          = "unmet"
 	utraceProgOnDisplacing  = "on_displacing"
 	utraceProgOnExec        = "on_exec"
 	utraceProgOnExecCalls   = "on_exec_calls"
@@ -159,6 +160,7 @@ type utraceMapSpecs struct {
 	Tgids         *ebpf.MapSpec `ebpf:"tgids"`
 	ThreadsCalls  *ebpf.MapSpec `ebpf:"threads_calls"`
 	ToldStacks    *ebpf.MapSpec `ebpf:"told_stacks"`
+	Unmet         *ebpf.MapSpec `ebpf:"unmet"`
 }
 
 // utraceVariableSpecs contains global variables before they are loaded into the kernel.
@@ -233,6 +235,7 @@ type utraceMaps struct {
 	Tgids         *ebpf.Map `ebpf:"tgids"`
 	ThreadsCalls  *ebpf.Map `ebpf:"threads_calls"`
 	ToldStacks    *ebpf.Map `ebpf:"told_stacks"`
+	Unmet         *ebpf.Map `ebpf:"unmet"`
 }
 
 func (m *utraceMaps) Close() error {
@@ -262,6 +265,7 @@ func (m *utraceMaps) Close() error {
 		m.Tgids,
 		m.ThreadsCalls,
 		m.ToldStacks,
+		m.Unmet,
 	)
 }
 

@@ -63,6 +63,7 @@
 // the time and stack pointer of a Return. It is among those that Dropped counts. total_ns leaves out the
 // calls inside another of the same function, self_ns the probed calls inside. inside_ns is about the calls of the function that were kept:
 // the time of dropped calls directly inside them, which has no rows and is not their self time.
+// Of calls whose arguments do not meet a condition the End has the hits that they made, by function.
 //
 // Cost. A Calibration says what the hits of each class of sites cost when it was made; entry_class and return_class of a Func name the
 // classes of its sites. It counts for the batches of events behind it.

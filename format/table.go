@@ -190,7 +190,7 @@ type Stack struct {
 // MaxStack is the number of places on a stack; what lies further out is not recorded.
 const MaxStack = 127
 
-// FuncLoss counts the lost events of one function.
+// FuncLoss counts the events of one function that were lost, or not to be kept.
 type FuncLoss struct {
 	Func    FuncID `json:"func"`
 	Entries uint64 `json:"entries"`
@@ -206,6 +206,8 @@ type End struct {
 	Sched    uint64     `json:"sched,omitempty"` // rows of the scheduler, which are no events
 	Lost     uint64     `json:"lost"`            // events seen by a probe and not in the file
 	FuncLost []FuncLoss `json:"func_lost,omitempty"`
+	// Unmet are hits that did not meet a condition on arguments, and the returns of such calls: they took their time, too.
+	Unmet []FuncLoss `json:"unmet,omitempty"`
 }
 
 // Tables holds the definitions of a trace that have been read so far.

@@ -97,8 +97,8 @@ func medianCost(list []format.Calibration, entry, ret siteKind) (c format.SiteCo
 	return c
 }
 
-// spent returns what the probes took of the processors, as far as it was measured: dropped calls included, without what fetching
-// values took.
+// spent returns what the probes took of the processors, as far as it was measured: hits of calls that were dropped included, without what
+// fetching values took.
 func (r *recording) spent() (sum time.Duration) {
 	type kinds struct{ entry, ret siteKind }
 	known := map[kinds]format.SiteCost{}

@@ -61,7 +61,8 @@
 // (Config.Stacks) costs by its depth, which is not that of the calibrating process; a row of the scheduler (Config.Sched) is written where no hit is;
 // and what it takes to follow a call (Config.SlowerThan, conditions on ret or duration) depends on the calls around it. So none of them
 // is subtracted, nor known to Config.MaxOverhead. The cost of arguments is that of two texts, at a static probe; a limit takes it for the
-// arguments and results of functions, too, and an analysis does not.
+// arguments and results of functions, too, and an analysis does not. Nor does it where a condition is decided at the entry: the time is taken behind
+// that, unless there is a limit, with which the arguments stay in the duration.
 //
 // With bpf.Perf there is none of this: probes take too long to detach. Then nothing is subtracted, and the trace says so.
 //

@@ -38,6 +38,15 @@ func (r *recording) finish(reason string) (*Summary, error) {
 	for i := range funcLost {
 		funcLost[i].Func = r.drainer.catalog.funcs[funcLost[i].Func].id
 	}
+	unmet, err := r.objs.Unmet(r.plan.Funcs())
+	if err != nil {
+		return nil, err
+	}
+	for i := range unmet {
+		u := &unmet[i]
+		fn := &r.drainer.catalog.funcs[u.Func]
+		fn.entries, fn.returns, u.Func = fn.entries+u.Entries, fn.returns+u.Returns, fn.id
+	}
 	lost := r.drainer.lost
 	ended := reason
 	for _, pid := range r.halved {
@@ -51,7 +60,7 @@ func (r *recording) finish(reason string) (*Summary, error) {
 	if s := r.drainer.stacks; s != nil && drainErr == nil {
 		stackWarnings = s.define(r.w, r.drainer.catalog)
 	}
-	closeErr := r.w.Close(format.End{Stop: stop, Reason: ended, Lost: lost.entries + lost.returns, FuncLost: funcLost})
+	closeErr := r.w.Close(format.End{Stop: stop, Reason: ended, Lost: lost.entries + lost.returns, FuncLost: funcLost, Unmet: unmet})
 	if drainErr != nil {
 		closeErr = nil // the same error once more
 	}

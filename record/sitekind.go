@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 
+	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/internal/calibrate"
 )
@@ -56,11 +57,13 @@ func calibrationTests() []calibrationTest {
 	}
 }
 
-// siteKinds returns the kinds of a function's sites, for a Calibration.
+// siteKinds returns the kinds of a function's sites, for a Calibration. Where a condition is decided at the entry, its time is taken
+// behind that (bpf/site.h): what fetching the arguments takes is not in the call.
 func (fn *PlannedFunc) siteKinds(goCode bool) (entry, ret siteKind) {
 	for _, s := range fn.Statics {
 		kind := kindStatic
-		if s.site.NumArgs > 0 {
+		late := s.site.NumConds > 0 && s.site.Kind != format.Return && s.site.Flags&bpf.SiteFollowed == 0
+		if s.site.NumArgs > 0 && !late {
 			kind = kindStaticArgs
 		}
 		if s.Class != Emulated {

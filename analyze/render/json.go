@@ -40,14 +40,16 @@ type jsonTrace struct {
 
 // jsonProbes is what the probes took.
 type jsonProbes struct {
-	Known        bool  `json:"known"`         // what hits cost was measured
-	Raw          bool  `json:"raw"`           // it was not to be subtracted: hits_ns, recorder_ns and subtracted_ns are 0
-	HitsNs       int64 `json:"hits_ns"`       // all hits
-	RecorderNs   int64 `json:"recorder_ns"`   // in which the recorder ran in the place of traced threads
-	TracedNs     int64 `json:"traced_ns"`     // of all threads, from the first event of each to its last
-	InsideNs     int64 `json:"inside_ns"`     // outermost complete calls, as measured
-	SubtractedNs int64 `json:"subtracted_ns"` // from them
-	DroppedNs    int64 `json:"dropped_ns"`    // of hits_ns, those of calls that were dropped: of no call it is subtracted
+	Known        bool   `json:"known"`         // what hits cost was measured
+	Raw          bool   `json:"raw"`           // it was not to be subtracted: hits_ns, recorder_ns and subtracted_ns are 0
+	HitsNs       int64  `json:"hits_ns"`       // all hits
+	RecorderNs   int64  `json:"recorder_ns"`   // in which the recorder ran in the place of traced threads
+	TracedNs     int64  `json:"traced_ns"`     // of all threads, from the first event of each to its last
+	InsideNs     int64  `json:"inside_ns"`     // outermost complete calls, as measured
+	SubtractedNs int64  `json:"subtracted_ns"` // from them
+	DroppedNs    int64  `json:"dropped_ns"`    // of hits_ns, those of calls that were dropped: of no call it is subtracted
+	Unmet        uint64 `json:"unmet"`         // hits that did not meet a condition on arguments
+	UnmetNs      int64  `json:"unmet_ns"`      // what they took, besides hits_ns
 	// Functions with events for which it is not known what their hits cost.
 	UnknownFunctions int `json:"unknown_functions"`
 }
@@ -56,6 +58,7 @@ func newJSONProbes(p *analyze.ProbeCost) jsonProbes {
 	return jsonProbes{
 		Known: p.Known, Raw: p.Raw, HitsNs: int64(p.Hits), RecorderNs: int64(p.Displaced), TracedNs: int64(p.Traced),
 		InsideNs: int64(p.Inside), SubtractedNs: int64(p.Subtracted), DroppedNs: int64(p.Dropped), UnknownFunctions: p.Unknown,
+		Unmet: p.Unmet, UnmetNs: int64(p.UnmetTime),
 	}
 }
 

@@ -79,6 +79,9 @@ func probes(t *analyze.Trace) string {
 		text += fmt.Sprintf("; those of dropped calls took %s more, %s of one processor while recording, subtracted from no call",
 			analyze.FormatDuration(p.Dropped), percent(p.Dropped, t.Duration))
 	}
+	if p.Unmet > 0 {
+		text += fmt.Sprintf("; besides, %s did not meet a condition on arguments, which took about %s", analyze.Plural(p.Unmet, "hit", "hits"), analyze.FormatDuration(p.UnmetTime))
+	}
 	if p.Unknown > 0 {
 		text += fmt.Sprintf("; not known for %d of the functions", p.Unknown)
 	}

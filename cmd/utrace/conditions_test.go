@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"utrace/format"
 )
 
 // These tests hold conditions on functions against what they say, worked out here from what the program does.
@@ -97,7 +99,7 @@ func TestConditions(t *testing.T) {
 	}
 }
 
-// TestFewOfMany: of many calls one in a thousand is kept, and of the others there is nothing in the file.
+// TestFewOfMany: of many calls one in a thousand is kept, and of the others there is nothing in the file but how many hits they made.
 func TestFewOfMany(t *testing.T) {
 	needKernel(t)
 	const all = 100_000
@@ -105,7 +107,7 @@ func TestFewOfMany(t *testing.T) {
 	for _, c := range []struct {
 		cond  string
 		keep  func(h handled) bool
-		calls uint64 // of which the trace knows
+		calls uint64 // of which the trace knows; the arguments of the others do not meet the condition
 	}{
 		{"n >= 70000 && n < 70100", func(h handled) bool { return h.n >= 70000 && h.n < 70100 }, 100},
 		{"n < 1000 && ret == 5", func(h handled) bool { return h.n < 1000 && h.ret() == 5 }, 1000},
@@ -126,6 +128,14 @@ func TestFewOfMany(t *testing.T) {
 			}
 			if info, err := os.Stat(trace); err != nil || info.Size() > 64<<10 {
 				t.Errorf("%v bytes, %v", info.Size(), err)
+			}
+			var unmet format.FuncLoss
+			tables, _ := readTables(t, trace)
+			for _, u := range tables.End.Unmet {
+				unmet = u
+			}
+			if unmet.Entries != all-c.calls || unmet.Returns != all-c.calls {
+				t.Errorf("%+v did not meet the condition, want %d", tables.End.Unmet, all-c.calls)
 			}
 		})
 	}

@@ -2,22 +2,47 @@ package target
 
 import "sort"
 
-// maxColdSize is the largest part of a function, in bytes, that is looked through for branches back. Several functions may claim one.
+// maxColdSize is how much of the parts of a function, in bytes of all of them together, is looked through. Several functions may claim one.
 const maxColdSize = 16 << 10
 
-// addBranchesBack adds to the targets of fn those of branches in its unlikely part, at which a branch of fn to the address to arrives, and
-// reports false if it cannot be seen whether it has any.
-func (f *File) addBranchesBack(e *Exits, fn Func, to Addr) bool {
-	if f.beginsFunction(to) { // a tail call under a condition
-		return true
+// coldPart is code of a function that is moved out of line.
+type coldPart struct {
+	Func
+	entries            []Addr // where branches of the function come to it
+	returns, tailCalls []Addr // see Exits
+}
+
+// coldParts returns the unlikely parts of a function at which its branches to the addresses outside of it arrive. These are sorted. It
+// reports false if it cannot be seen what is at one of them, or if there is too much.
+func (f *File) coldParts(outside []Addr) (parts []coldPart, known bool) {
+	left := uint64(maxColdSize)
+	for _, to := range outside {
+		if f.beginsFunction(to) { // a tail call under a condition
+			continue
+		}
+		if last := len(parts) - 1; last < 0 || uint64(to-parts[last].Addr) >= parts[last].Size {
+			part, ok := f.findColdPart(to)
+			if !ok || part.Size > left {
+				return parts, false
+			}
+			left -= part.Size
+			parts = append(parts, coldPart{Func: part})
+		}
+		last := &parts[len(parts)-1]
+		last.entries = append(last.entries, to)
 	}
-	part, ok := f.coldPart(to)
-	if !ok || part.Size > maxColdSize {
-		return false
-	}
+	return parts, true
+}
+
+// readColdPart adds to the targets of fn those of the branches in a part of it, finds how the part is left, and reports false if it cannot be
+// seen whether it has other branches back.
+func (f *File) readColdPart(e *Exits, fn Func, part *coldPart) bool {
 	known := true
-	err := f.decode(part, func(_ Addr, in inst) bool {
+	var calls []Addr
+	err := f.decode(part.Func, func(at Addr, in inst) bool {
 		switch in.flow {
+		case flowCall, flowCallIndirect:
+			calls = append(calls, at)
 		case flowJumpIndirect:
 			known = false
 		case flowJump, flowBranch:
@@ -33,13 +58,22 @@ func (f *File) addBranchesBack(e *Exits, fn Func, to Addr) bool {
 		}
 		return known
 	})
-	return known && err == nil
+	if !known || err != nil {
+		return false
+	}
+	r := f.reached(part.Func, part.entries, calls)
+	if r.unknown {
+		return false
+	}
+	part.returns, part.tailCalls = r.returns, r.tailCalls
+	return true
 }
 
-// coldPart returns the code around a that is moved out of line: by its symbol, or by the unwind tables, which have it on its own.
-func (f *File) coldPart(a Addr) (Func, bool) {
+// findColdPart returns the code around a that is moved out of line: by its symbol, or by the unwind tables, which have it on its own. It
+// has no name: jumps from it to other functions are tail calls of its function.
+func (f *File) findColdPart(a Addr) (Func, bool) {
 	if fn, ok := f.FuncAt(a); ok {
-		return fn, fn.Cold()
+		return Func{Addr: fn.Addr, Size: fn.Size, SizeGuessed: fn.SizeGuessed}, fn.Cold()
 	}
 	frames, err := f.frames()
 	if err != nil {

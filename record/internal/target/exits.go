@@ -40,7 +40,7 @@ var ErrGuessedEnd = errors.New("where it ends is not known, and a jump table hid
 type Exits struct {
 	// Returns are the addresses of the return instructions, as far as is known which code runs: data may look like them (see
 	// reach). TailCalls are those of direct unconditional jumps to the start of
-	// another function or into the procedure linkage table, which then returns for this one.
+	// another function or into the procedure linkage table, which then returns for this one. Those of its .cold part are among them.
 	Returns, TailCalls []Addr
 	// Calls says that the function contains a call, a tail call or an indirect jump: it is not a leaf.
 	Calls bool
@@ -94,11 +94,10 @@ func (f *File) Exits(fn Func) (Exits, error) {
 	if err != nil {
 		return Exits{}, err
 	}
-	own, followed := len(e.Targets), true
-	for _, to := range slices.Sorted(maps.Keys(outside)) {
-		if followed = f.addBranchesBack(&e, fn, to); !followed {
-			break
-		}
+	own := len(e.Targets)
+	parts, followed := f.coldParts(slices.Sorted(maps.Keys(outside)))
+	for i := range parts {
+		followed = f.readColdPart(&e, fn, &parts[i]) && followed
 	}
 	e.MoreTargets = e.Indirect || !followed
 	switch r := f.reached(fn, e.Targets[own:], calls); {
@@ -107,7 +106,16 @@ func (f *File) Exits(fn Func) (Exits, error) {
 	case fn.SizeGuessed:
 		return Exits{}, fmt.Errorf("%s: %w", fn.Name, ErrGuessedEnd)
 	}
+	for _, p := range parts {
+		e.Returns, e.TailCalls = append(e.Returns, p.returns...), append(e.TailCalls, p.tailCalls...)
+	}
+	e.Returns, e.TailCalls = sortedSet(e.Returns), sortedSet(e.TailCalls) // what unwind tables call a part can hold all of the function
 	return e, nil
+}
+
+func sortedSet(list []Addr) []Addr {
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // IsInstruction says whether an instruction of fn starts at a. The errors are those of Exits.

@@ -2,8 +2,10 @@ package target
 
 import (
 	"bytes"
+	"cmp"
 	"debug/buildinfo"
 	"debug/elf"
+	"slices"
 	"strings"
 )
 
@@ -143,15 +145,15 @@ func (f *File) HoldsLibc() (why string, ok bool) {
 // LoadsStackPointer looks for an instruction that takes the stack pointer from an argument or from where one
 // points to, and says where the first is: what switches stacks must do that, and SwitchesStacks
 // may not know its name. Compiled code takes it from its frame (rbp) or its stack only. The code is that of functions
-// and, since assembly often has neither symbols nor unwind tables, that between them.
+// and, since assembly often has neither symbols nor unwind tables, that between them. Data among it can read as such an
+// instruction, which is the safe side.
 func (f *File) LoadsStackPointer() (at Addr, ok bool) {
 	funcs, err := f.Funcs()
 	if err != nil {
 		return 0, false
 	}
-	for _, s := range f.code {
-		start := Addr(s.Addr)
-		end := start + Addr(s.Size)
+	for _, r := range f.codeRanges() {
+		start, end := r.Addr, r.Addr+Addr(r.Size)
 		for len(funcs) > 0 && funcs[0].Addr < start {
 			funcs = funcs[1:]
 		}
@@ -177,20 +179,69 @@ func (f *File) LoadsStackPointer() (at Addr, ok bool) {
 	return 0, false
 }
 
-func (f *File) loadsStackPointer(fn Func) (found Addr, ok bool) {
-	code, err := f.Code(fn.Addr, fn.Size)
-	if err != nil {
-		return 0, false
+// codeRanges returns where the file holds code, by address, nothing twice: the sections of code, or the segments of a file that has none.
+// Together they are as large as the file at most.
+func (f *File) codeRanges() (ranges []Func) {
+	for _, s := range f.code {
+		ranges = append(ranges, Func{Addr: Addr(s.Addr), Size: s.Size})
 	}
-	sets := setsStackX86
+	if len(ranges) == 0 {
+		for _, s := range f.Segments {
+			ranges = append(ranges, Func{Addr: s.Addr, Size: s.FileSize})
+		}
+		slices.SortFunc(ranges, func(a, b Func) int { return cmp.Compare(a.Addr, b.Addr) })
+	}
+	left, past := f.size, Addr(0)
+	for i := range ranges {
+		r := &ranges[i]
+		end := r.Addr + Addr(r.Size)
+		r.Addr = max(r.Addr, past)
+		r.Size = min(uint64(max(end, r.Addr)-r.Addr), f.room(r.Addr), left)
+		left, past = left-r.Size, r.Addr+Addr(r.Size)
+	}
+	return ranges
+}
+
+// switchLength is how many instructions a switch of stacks has at most, behind the one that loads the stack pointer.
+const switchLength = 32
+
+// loadsStackPointer looks through the code of fn, as much at a time as can be read. It goes on behind what cannot be decoded. What follows
+// may be data then, so the instruction must lead to a return or jump. Random bytes seldom do: tables of libcrypto do not.
+func (f *File) loadsStackPointer(fn Func) (at Addr, ok bool) {
+	decode, skip, sets := decodeX86, 1, setsStackX86
 	if f.Machine == elf.EM_AARCH64 {
-		sets = new(ownStackARM64).sets
+		decode, skip, sets = decodeARM64, 4, new(ownStackARM64).sets
 	}
-	f.walk(fn, func(at Addr, in inst) bool {
-		found, ok = at, sets(code[at-fn.Addr:][:in.len])
-		return !ok
-	})
-	return found, ok
+	leaves := func(code []byte) bool {
+		for range switchLength {
+			in, ok := decode(code, 0)
+			if !ok || in.flow == flowReturn || in.flow == flowJumpIndirect {
+				return ok
+			}
+			code = code[in.len:]
+		}
+		return false
+	}
+	data := false
+	end := fn.Addr + Addr(fn.Size)
+	for at = fn.Addr; at < end; {
+		code, err := f.Code(at, min(uint64(end-at), maxFuncSize))
+		if err != nil {
+			return 0, false
+		}
+		isLast := at+Addr(len(code)) == end
+		for len(code) >= (switchLength+1)*maxInst || isLast && len(code) > 0 {
+			in, known := decode(code, at)
+			switch {
+			case !known:
+				in.len, data = min(skip, len(code)), true
+			case sets(code[:in.len]) && (!data || leaves(code[in.len:])):
+				return at, true
+			}
+			code, at = code[in.len:], at+Addr(in.len)
+		}
+	}
+	return 0, false
 }
 
 // setsStackX86 matches mov (%reg),%rsp for any reg but rsp, rbp and rip, mov %reg,%rsp for the registers of arguments, and xchg

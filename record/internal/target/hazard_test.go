@@ -1,6 +1,7 @@
 package target
 
 import (
+	"bytes"
 	"encoding/binary"
 	"os"
 	"path/filepath"
@@ -140,5 +141,36 @@ func TestLoadsStackPointer(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%#x: %v", c.words, got)
 		}
+	}
+}
+
+// Data, and more code than is read at once, do not hide what comes behind them.
+func TestLoadsStackPointerBehind(t *testing.T) {
+	const setter = "\nsetter: mov (%rdi),%rsp\nret"
+	for name, text := range map[string]string{
+		"data":                    ".fill 100,1,0x06" + setter,
+		"data of its function":    asmFunction("f", ".fill 100,1,0x06"+setter),
+		"much code":               ".fill 0x500000,1,0x90" + setter,
+		"as much as is read":      ".fill 0x400000-1,1,0x90" + setter, // and of the instruction the first byte
+		"much code of a function": asmFunction("f", ".fill 0x500000,1,0x90"+setter),
+	} {
+		f, symbols := assembled(t, ".text\n"+asmFunction("_start", "hlt")+text)
+		if at, ok := f.LoadsStackPointer(); !ok || at != symbols["setter"] {
+			t.Errorf("behind %s: the stack pointer is loaded at %#x (%v), not at %#x", name, at, ok, symbols["setter"])
+		}
+	}
+	// Where there are no sections, the segments tell where the code is.
+	f, symbols := assembled(t, ".text\n"+asmFunction("_start", "hlt")+setter)
+	b, err := os.ReadFile(f.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(b[40:48]) // e_shoff
+	clear(b[60:64]) // e_shnum, e_shstrndx
+	if f, err = newFile(bytes.NewReader(b), uint64(len(b)), "no sections"); err != nil {
+		t.Fatal(err)
+	}
+	if at, ok := f.LoadsStackPointer(); !ok || at != symbols["setter"] {
+		t.Errorf("without sections: the stack pointer is loaded at %#x (%v), not at %#x", at, ok, symbols["setter"])
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -199,5 +200,59 @@ func TestOverlappingFrames(t *testing.T) {
 	t.Logf("%d functions in %v", len(funcs), time.Since(start))
 	if d := time.Since(start); d > maxFuzzTime || len(funcs) < 100 {
 		t.Errorf("%d functions took %v", len(funcs), d)
+	}
+}
+
+// repeatHeader returns an ELF file with n more headers that say the same as one of section name, or as the one of its first executable segment
+// with "".
+func repeatHeader(t *testing.T, b []byte, name string, n int) []byte {
+	t.Helper()
+	le := binary.LittleEndian
+	table, count, size := b[40:], b[60:], 64 // Elf64_Ehdr: e_shoff, e_shnum
+	if name == "" {
+		table, count, size = b[32:], b[56:], 56 // e_phoff, e_phnum
+	}
+	headers := b[le.Uint64(table):][:size*int(le.Uint16(count))]
+	one := headers
+	if name != "" {
+		one = sectionHeader(t, b, name)
+	} else {
+		for le.Uint32(one) != uint32(elf.PT_LOAD) || elf.ProgFlag(le.Uint32(one[4:]))&elf.PF_X == 0 {
+			one = one[size:]
+		}
+	}
+	more := append(bytes.Clone(headers), bytes.Repeat(one[:size], n)...)
+	le.PutUint64(table, uint64(len(b)))
+	le.PutUint16(count, uint16(len(more)/size))
+	return append(b, more...)
+}
+
+// Headers that say the same many times are no reason to decode the same code as often.
+func TestRepeatedHeaders(t *testing.T) {
+	text := ".text\n" + asmFunction("_start", "hlt") + "many: .fill 0x100000,1,0x90\n"
+	for i := range 100 {
+		text += fmt.Sprintf(".type f%d,@function\n.set f%d,many+%d\n.size f%d,0xf0000\n", i, i, i, i)
+	}
+	plain, _ := assembled(t, text)
+	for _, repeated := range []string{"", ".text"} {
+		b, err := os.ReadFile(plain.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b = repeatHeader(t, b, repeated, 100)
+		f, err := newFile(bytes.NewReader(b), uint64(len(b)), "repeated")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Exits(find(t, f, "f0")[0]); !errors.Is(err, ErrOverlapping) {
+			t.Errorf("%q: functions that lie in each other: %v", repeated, err)
+		}
+		code := uint64(0)
+		for _, r := range f.codeRanges() {
+			code += r.Size
+		}
+		if code < 1<<20 || code > f.size {
+			t.Errorf("%q: %d bytes of code in a file of %d", repeated, code, f.size)
+		}
 	}
 }

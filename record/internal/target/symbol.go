@@ -286,7 +286,7 @@ func (f *File) readFuncs() (*funcTable, error) {
 	for _, fn := range out.funcs { // each is as large as a segment at most
 		total += fn.Size
 	}
-	out.crowded = total/maxOverlap > code
+	out.crowded = total/maxOverlap > min(code, f.size) // segments may overlap in the file
 	return out, nil
 }
 

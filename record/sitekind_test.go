@@ -1,0 +1,30 @@
+//go:build linux
+
+package record
+
+import (
+	"testing"
+
+	"utrace/bpf"
+	"utrace/format"
+)
+
+// What fetching arguments takes is subtracted only from spans that have it: not where a condition is decided before their time is taken.
+func TestSiteKindsOfSpans(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		begin, end bpf.Site
+		entry, ret siteKind
+	}{
+		{"no arguments", bpf.Site{}, bpf.Site{}, kindStatic, kindStatic},
+		{"arguments", bpf.Site{NumArgs: 1}, bpf.Site{NumArgs: 1}, kindStaticArgs, kindStaticArgs},
+		{"a condition", bpf.Site{NumArgs: 1, NumConds: 1}, bpf.Site{NumArgs: 1}, kindStatic, kindStaticArgs},
+		{"a condition at the end", bpf.Site{NumArgs: 1, NumConds: 1, Flags: bpf.SiteFollowed}, bpf.Site{NumArgs: 1, NumConds: 1, Flags: bpf.SiteFollowed}, kindStaticArgs, kindStaticArgs},
+	} {
+		c.begin.Kind, c.end.Kind = format.Entry, format.Return
+		fn := PlannedFunc{Statics: []StaticSite{{Class: Emulated, site: c.begin}, {Class: Emulated, site: c.end}}}
+		if entry, ret := fn.siteKinds(false); entry != c.entry || ret != c.ret {
+			t.Errorf("%s: %q and %q, want %q and %q", c.name, entry, ret, c.entry, c.ret)
+		}
+	}
+}
