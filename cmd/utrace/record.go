@@ -21,6 +21,7 @@ import (
 	"golang.org/x/term"
 
 	"utrace/bpf"
+	"utrace/analyze"
 	"utrace/record"
 )
 
@@ -301,7 +302,7 @@ func printSummary(w io.Writer, cfg record.Config, s *record.Summary) {
 	fmt.Fprintf(w, "utrace: %s events/s, %s lost, %s%s in %s\n",
 		count(uint64(float64(s.Events)/max(seconds, 1e-9))), count(s.LostEntries+s.LostReturns), humanize.IBytes(uint64(s.Bytes)), perEvent, cfg.Output)
 	if s.Overhead > 0 {
-		fmt.Fprintf(w, "utrace: the probes took about %.3g ms of processor time, %.1f%% of one processor\n", s.Overhead.Seconds()*1e3, 100*s.Overhead.Seconds()/max(seconds, 1e-9))
+		fmt.Fprintf(w, "utrace: the probes took about %s of processor time, %.1f%% of one processor\n", analyze.FormatDuration(s.Overhead), 100*s.Overhead.Seconds()/max(seconds, 1e-9))
 	}
 	if s.LostEntries+s.LostReturns > 0 {
 		fmt.Fprintf(w, "utrace: warning: %s entries and %s returns were lost: the rings were full; the trace says where. Probe less, or use a larger --ring-size\n",
