@@ -20,8 +20,8 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
-	"utrace/bpf"
 	"utrace/analyze"
+	"utrace/bpf"
 	"utrace/record"
 )
 
