@@ -5,7 +5,7 @@
 //
 //	 1. A probe is parsed (probe.go) and looked up in the images of its target:
 //	    the mapped files of a process, the libraries that the dynamic linker
-//	    would load for a command, or a file by its path (image.go).
+//	    would load for a command, or a file by its path (scope.go, image.go).
 //	 2. A function is placed (place.go): which instructions get a breakpoint, how its
 //	    return is seen, or why it is left out. All this is a Plan, and attaches
 //	    nothing (plan.go).

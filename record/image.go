@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,22 +38,6 @@ type fileVersion struct {
 }
 
 func newImages() images { return images{byKey: map[fileKey]*image{}, failed: map[fileKey]bool{}} }
-
-// scope is where the functions of probes are looked for: the images of one
-// running process, those that a command will have, or none of its own (the
-// whole system).
-type scope struct {
-	pid     int    // 0 before a command is started, and for the system
-	root    string // a way to the root directory of the process, "" if that is ours
-	program *image
-	libs    []*image
-	around  *surroundings     // once they have been looked at
-	partial bool              // some libraries were not found, or cannot be opened
-	started bool              // the process was running when the recording was asked for
-	command *invocation       // of a program that has not run yet
-	follow  bool              // children of the process are recorded, too
-	finder  *target.Libraries // in our root directory
-}
 
 // images opens files, each once.
 type images struct {
@@ -96,51 +78,6 @@ func (s *images) close() {
 	}
 }
 
-// processScope is the scope of a running process.
-func (s *images) processScope(pid int) (*scope, error) {
-	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		if _, serr := os.Stat(fmt.Sprintf("/proc/%d", pid)); serr == nil {
-			return nil, noProgram(pid)
-		}
-		return nil, fmt.Errorf("no process %d", pid)
-	case err != nil:
-		return nil, fmt.Errorf("process %d: %w", pid, err)
-	}
-	maps, err := target.Mappings(pid)
-	if err != nil {
-		return nil, fmt.Errorf("process %d: %w", pid, err)
-	}
-	sc := &scope{pid: pid, root: otherRoot(pid), finder: target.NewLibraries(nil)}
-	program, err := s.get(sc, strings.TrimSuffix(exe, " (deleted)"), openExe(pid, exe))
-	if err != nil {
-		return nil, fmt.Errorf("process %d: %w", pid, err)
-	}
-	sc.program = program
-	seen := map[fileKey]bool{program.key: true}
-	for _, m := range maps {
-		open := ""
-		if m.Exec {
-			open = m.OpenPath(pid)
-		}
-		if open == "" {
-			continue
-		}
-		key := mappedKey(m, open)
-		if seen[key] {
-			continue
-		}
-		seen[key] = true
-		if img, err := s.get(sc, m.Path, open); err == nil {
-			sc.libs = append(sc.libs, img)
-		} else if !errors.Is(err, target.ErrNotELF) { // what is none is mapped, but no library
-			sc.partial = true
-		}
-	}
-	return sc, nil
-}
-
 // mappedKey returns which file a process has mapped, as stat tells it for an image; open is the path that opens it. The mappings
 // have another device for a file on btrfs, or on overlayfs above several filesystems, and may have one for two files.
 func mappedKey(m target.Mapping, open string) fileKey {
@@ -149,19 +86,6 @@ func mappedKey(m target.Mapping, open string) fileKey {
 		return fileKey{m.Dev, m.Inode}
 	}
 	return fileKey{uint64(st.Dev), st.Ino}
-}
-
-// systemScope is the scope of the whole machine: whatever a process has mapped.
-func (s *images) systemScope() *scope {
-	system := &scope{finder: target.NewLibraries(nil)}
-	for _, r := range s.running() {
-		for _, img := range r.files {
-			if !slices.Contains(system.libs, img) {
-				system.libs = append(system.libs, img)
-			}
-		}
-	}
-	return system
 }
 
 // processes returns the IDs of all processes but this one.
@@ -226,42 +150,6 @@ func openExe(pid int, exe string) string {
 	return link
 }
 
-// execScope is the scope of a process that has just executed a program, and not
-// yet loaded its libraries: those that the dynamic linker will load for it. It is
-// nil for a program that known says is known.
-func (s *images) execScope(pid int, known func(program *image, env []string) bool) (*scope, error) {
-	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
-	if err != nil {
-		return nil, err
-	}
-	sc := &scope{pid: pid, root: otherRoot(pid)}
-	program, err := s.get(sc, strings.TrimSuffix(exe, " (deleted)"), openExe(pid, exe))
-	if err != nil {
-		return nil, err
-	}
-	env := environ(pid)
-	if known(program, env) {
-		return nil, nil
-	}
-	sc.program, sc.finder = program, target.NewLibraries(env)
-	sc.command = processInvocation(pid)
-	s.addClosure(sc)
-	return sc, nil
-}
-
-// addClosure adds the libraries that the program of a scope will load.
-func (s *images) addClosure(sc *scope) {
-	libs, missing := sc.finder.Closure(sc.program.file)
-	sc.partial = len(missing) > 0 || sc.root != "" // they are looked for in our file system
-	for _, lib := range append(libs, startedLibraries(sc.program)...) {
-		if img, err := s.get(sc, lib, s.inRoot(sc, lib)); err == nil {
-			sc.libs = append(sc.libs, img)
-		} else {
-			sc.partial = true
-		}
-	}
-}
-
 // environ returns the environment that a process was started with.
 func environ(pid int) []string {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
@@ -274,41 +162,6 @@ func environ(pid int) []string {
 // maxInterpreters is how deep the kernel follows scripts that name scripts as
 // their interpreter (BINPRM_MAX_RECURSION of fs/exec.c).
 const maxInterpreters = 5
-
-// commandScope is the scope that a command will have, by the rules of the
-// dynamic linker; nothing is run to find out.
-func (s *images) commandScope(command, env []string) (*scope, error) {
-	path, err := exec.LookPath(command[0])
-	if err != nil && !errors.Is(err, exec.ErrDot) {
-		return nil, fmt.Errorf("command: %w", err)
-	}
-	for range maxInterpreters {
-		interp, err := scriptInterpreter(path)
-		if err != nil {
-			return nil, fmt.Errorf("command: %w", err)
-		}
-		if interp == "" {
-			break
-		}
-		path = interp
-	}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
-	}
-	if path, err = filepath.Abs(path); err != nil {
-		return nil, err
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		return nil, fmt.Errorf("command: %w", err)
-	}
-	sc := &scope{finder: target.NewLibraries(env), command: &invocation{append(slices.Clone(command), path), env, dir}}
-	if sc.program, err = s.get(sc, path, path); err != nil {
-		return nil, fmt.Errorf("command: %w", err)
-	}
-	s.addClosure(sc)
-	return sc, nil
-}
 
 // scriptInterpreter returns the program behind "#!", or "".
 func scriptInterpreter(path string) (string, error) {
@@ -335,94 +188,5 @@ func scriptInterpreter(path string) (string, error) {
 // still load one.
 var errNoStatic = errors.New("no such static probe")
 
-// all returns the program and the libraries.
-func (sc *scope) all() []*image {
-	if sc.program == nil {
-		return sc.libs
-	}
-	return append([]*image{sc.program}, sc.libs...)
-}
-
 // errNoLibrary is wrapped where a library is not known: a process may still load it.
 var errNoLibrary = errors.New("no library")
-
-// find returns the images that a probe speaks of. The error wraps errNoLibrary
-// or is about the probe.
-func (s *images) find(sc *scope, p *Probe) ([]*image, error) {
-	switch {
-	case p.Path != "":
-		for _, img := range sc.all() {
-			if img.path == p.Path {
-				return []*image{img}, nil
-			}
-		}
-		img, err := s.get(sc, p.Path, s.inRoot(sc, p.Path))
-		if err != nil {
-			return nil, fmt.Errorf("%w %q: %w", ErrProbe, p.Text, err)
-		}
-		return []*image{img}, nil
-	case p.Lib != "":
-		var list []*image
-		for _, img := range sc.all() {
-			if target.LibraryMatches(p.Lib, img.path, img.file.Soname) {
-				list = append(list, img)
-			}
-		}
-		if len(list) > 0 {
-			return list, nil
-		}
-		if sc.root != "" {
-			return nil, fmt.Errorf("%w %q: no library %q is mapped by process %d, and it has a root directory of its own; write /path/to/file:FUNC, as the process would, for one that is loaded later", ErrProbe, p.Text, p.Lib, sc.pid)
-		}
-		path, ok := sc.finder.Find(p.Lib) // it may be loaded later
-		if !ok {
-			return nil, fmt.Errorf("%w %q: %w %q is mapped or known to the dynamic linker; write /path/to/file:FUNC for one elsewhere", ErrProbe, p.Text, errNoLibrary, p.Lib)
-		}
-		img, err := s.get(sc, path, path)
-		if err != nil {
-			return nil, fmt.Errorf("%w %q: %w", ErrProbe, p.Text, err)
-		}
-		return []*image{img}, nil
-	case p.static != nil:
-		var list []*image
-		for _, img := range sc.all() {
-			if hasStatic(img.file, p.static) {
-				list = append(list, img)
-			}
-		}
-		if len(list) == 0 {
-			return nil, noStatic(p, sc.all())
-		}
-		return list, nil
-	case sc.program != nil:
-		return []*image{sc.program}, nil
-	}
-	return nil, fmt.Errorf("%w %q: a function of which program? Add -p PID or a command, or write LIB:%s or /path/to/file:%s", ErrProbe, p.Text, p.Text, p.Text)
-}
-
-// surroundings looks at all files of the scope.
-func (sc *scope) surroundings() surroundings {
-	if sc.program == nil {
-		return surroundings{unknown: unknownProcess}
-	}
-	if sc.around != nil {
-		return *sc.around
-	}
-	files := []*target.File{sc.program.file}
-	for _, lib := range sc.libs {
-		files = append(files, lib.file)
-	}
-	s := newSurroundings(files, sc.started)
-	if sc.partial {
-		s.unknown = unknownProcess
-	}
-	sc.around = &s
-	return s
-}
-
-// ofProgram returns the surroundings of a program in any process that runs it.
-func (s *images) ofProgram(program *image, finder *target.Libraries) surroundings {
-	sc := &scope{program: program, finder: finder}
-	s.addClosure(sc)
-	return sc.surroundings()
-}

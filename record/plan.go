@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -301,48 +300,6 @@ func (p *Plan) resolve(cfg Config) error {
 		return fmt.Errorf("%w: every function is excluded", ErrNothing)
 	}
 	return nil
-}
-
-// targetScopes returns the scopes of the processes and the command; none for the whole machine.
-func (p *Plan) targetScopes(cfg Config) ([]*scope, error) {
-	var list []*scope
-	p.pids = cfg.PIDs
-	if cfg.Follow {
-		p.pids = withDescendants(cfg.PIDs)
-	}
-	seen := map[int]bool{}
-	for i, pid := range p.pids {
-		if seen[pid] {
-			continue
-		}
-		seen[pid] = true
-		sc, err := p.images.processScope(pid)
-		switch {
-		case err == nil:
-			sc.started = true
-			list = append(list, sc)
-		case i >= len(cfg.PIDs) && hasNoProgram(pid): // a descendant that ends
-		default:
-			return nil, err
-		}
-	}
-	if len(cfg.Command) > 0 {
-		sc, err := p.images.commandScope(cfg.Command, os.Environ())
-		if err != nil {
-			return nil, err
-		}
-		p.program = sc.program
-		list = append(list, sc)
-	}
-	return list, nil
-}
-
-// machineScope is the scope of all processes, or of none where the probes name their files.
-func (p *Plan) machineScope() *scope {
-	if slices.ContainsFunc(p.probes, func(probe *Probe) bool { return probe.Path == "" }) {
-		return p.images.systemScope()
-	}
-	return &scope{finder: target.NewLibraries(nil)}
 }
 
 func baseName(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
