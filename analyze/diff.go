@@ -234,7 +234,7 @@ func (m Metric) doubt(r *Row, traces int) float64 {
 	case Calls:
 		return float64(r.Lost) / float64(traces)
 	case Total, Self:
-		return (float64(r.unresolved+r.UncertainTime) + float64(r.Lost)*float64(r.Mean())) / float64(traces)
+		return (float64(r.unresolved+r.UncertainTotal) + float64(r.Lost)*float64(r.Mean())) / float64(traces)
 	}
 	return float64(r.unresolved) / float64(max(1, r.Durations.Count()))
 }

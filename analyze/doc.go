@@ -43,7 +43,9 @@
 //	own cost    what lies between the two times that are taken, of its own hits: all of the entry's that comes
 //	            after its time was taken, and of the return's what comes before
 //	inner cost  all that the hits inside took: both of each complete call, the entry of one whose return was not seen, a
-//	            return whose entry was not seen, a passage through a point
+//	            return whose entry was not seen, a passage through a point; and what the recorder took when it ran in the
+//	            place of the thread: for as long as the trace says (format.Displaced), and beside that what the calibration
+//	            says, for the interrupt before and two switches
 //	duration    as measured, less own and inner cost, but not less than its complete callees
 //
 // Self time is the duration without the complete callees, and never negative. So on each thread the self times of all calls add up
@@ -63,6 +65,10 @@
 //   - Interrupts are told from a small number of them; where other programs want the processor, what they cost is time that passes in the
 //     call, and belongs there. In a virtual machine with two processors and twenty threads that wanted them, averages
 //     were of no use, while medians held.
+//   - What a function's first call in a process takes, where the kernel rewrites a nop of five bytes into a call (some 100 us, and ms where
+//     threads wait for each other to do so), is in its time, and that of other threads that wait for it.
+//   - A thread that is woken up while the recorder runs on its processor waits: that is not known, and only a little of the time.
+//     Nor is it known what the recorder takes where calls are followed to their return (--slower-than).
 //   - Two return probes at one return (tail calls) cost less than two returns.
 //   - Not known, and not subtracted: what it takes to fetch arguments and results of functions, beyond a plain hit; to walk the stack of callers
 //     (--stack) and to follow calls (--slower-than); hits that were lost,

@@ -167,20 +167,23 @@ func OctaveStart(o int) time.Duration {
 // octave returns the number of the octave of a duration.
 func octave(ns int64) int { return max(1, bits.Len64(uint64(ns))) - 1 }
 
-// Longest returns a duration such that about most of all are at least as long, and not more.
-func (h *Histogram) Longest(most uint64) time.Duration {
+// Longest chooses about most of the longest durations, and not more: those of at least sure, and room of those of at least some, which
+// are alike. Where there are not more than most, both are 0.
+func (h *Histogram) Longest(most uint64) (sure, some time.Duration, room uint64) {
 	seen := uint64(0)
 	for page := len(h.pages) - 1; page >= 0; page-- {
 		if h.pages[page] == nil {
 			continue
 		}
 		for b := subBuckets - 1; b >= 0; b-- {
-			if seen += h.pages[page][b]; seen > most {
-				return time.Duration(bucketFloor(page, b+1))
+			n := h.pages[page][b]
+			if seen+n > most {
+				return time.Duration(bucketFloor(page, b+1)), time.Duration(bucketFloor(page, b)), most - seen
 			}
+			seen += n
 		}
 	}
-	return 0
+	return 0, 0, most - seen
 }
 
 // bucketFloor returns the smallest value of a bucket, or of the one after it in the next octave.

@@ -16,9 +16,9 @@ type Stats struct {
 	Subtracted time.Duration // from the calls in Durations: what probes took
 	Durations  Histogram     // of the complete calls that are neither uncertain nor dropped
 	// Uncertain are complete calls during which events were lost, perhaps their own returns and the entries of other
-	// calls. Total and Self hold UncertainTime of them.
-	Uncertain     uint64
-	UncertainTime time.Duration
+	// calls. They took UncertainTime, as each was measured; Total holds UncertainTotal of them.
+	Uncertain                     uint64
+	UncertainTime, UncertainTotal time.Duration
 	// Dropped are those of the calls that did not meet a condition which is decided at the return, such as --slower-than.
 	Dropped           uint64
 	DroppedSum        time.Duration // how long they took
@@ -44,6 +44,7 @@ func (s *Stats) Merge(other *Stats) {
 	s.Subtracted += other.Subtracted
 	s.Uncertain += other.Uncertain
 	s.UncertainTime += other.UncertainTime
+	s.UncertainTotal += other.UncertainTotal
 	s.Waits.Add(other.Waits)
 	s.SelfWaits.Add(other.SelfWaits)
 	s.Dropped += other.Dropped
@@ -227,6 +228,9 @@ func (l *latency) count(t *thread, f *frame, state State) {
 				t.uncertain++
 				s.Uncertain++
 				s.UncertainTime += time.Duration(inner)
+				if outer == none {
+					s.UncertainTotal += time.Duration(inner)
+				}
 			} else {
 				s.add(time.Duration(inner))
 				s.Subtracted += time.Duration(f.measuredNs(t) - inner)

@@ -151,6 +151,9 @@ func ParseSortKey(text string) (SortKey, error) {
 
 // Sort sorts the rows by key, those with equal values by name, module and address.
 func (r *Result) Sort(key SortKey) {
+	if (key == "cpu" || key == "runnable" || key == "blocked") && !r.Trace.Sched {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("--sort %s: nothing to sort by: when threads ran was not recorded (--sched)", key))
+	}
 	value := sortKeys()[key]
 	if value == nil {
 		value = sortKeys()["total"]

@@ -275,7 +275,7 @@ func (c *callPaths) count(t *thread, f *frame, state State) {
 		n.selfNs += f.selfNs(t)
 		if t.sched != nil {
 			_, self := t.sched.waits()
-			n.selfWaits.Add(self)
+			n.selfWaits.Add(self.within(time.Duration(f.selfNs(t))))
 		}
 	} else {
 		n.incomplete++

@@ -198,13 +198,13 @@ func Load(o Options) (_ *Objects, err error) {
 			objs.closers = append(objs.closers, l)
 		}
 	}
-	if o.Sched {
-		if err := objs.watchSched(coll); err != nil {
+	if displacing { // ahead of the other programs there: that a thread was displaced is part of a wait that is not over
+		if err := objs.watchDisplaced(coll); err != nil {
 			return nil, err
 		}
 	}
-	if displacing {
-		if err := objs.watchDisplaced(coll); err != nil {
+	if o.Sched {
+		if err := objs.watchSched(coll); err != nil {
 			return nil, err
 		}
 	}

@@ -3,6 +3,7 @@
 package record
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,8 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/cilium/ebpf/link"
@@ -48,6 +51,7 @@ func ServeCalibration(r io.Reader, w io.Writer) error { return calibrate.Serve(r
 // the recording they filter processes and count hits; stacks, the scheduler and following calls are left out (see doc.go).
 type calibrator struct {
 	cmd      *exec.Cmd
+	said     bytes.Buffer // on its standard error
 	in       *json.Encoder
 	inPipe   io.Closer
 	replies  *json.Decoder
@@ -68,6 +72,7 @@ func (r *recording) newCalibrator() (_ *calibrator, err error) {
 	}
 	c := &calibrator{cmd: exec.Command(r.cfg.Calibrator[0], r.cfg.Calibrator[1:]...), tests: r.firstTests(), displace: displacements}
 	c.cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1") // no signals in functions that are probed
+	c.cmd.Stderr = &c.said
 	in, err := c.cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -83,6 +88,7 @@ func (r *recording) newCalibrator() (_ *calibrator, err error) {
 	defer func() {
 		if err != nil {
 			c.close()
+			err = c.ended(err)
 		}
 	}()
 	defer c.watch(&err)()
@@ -123,6 +129,22 @@ func (r *recording) newCalibrator() (_ *calibrator, err error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// errEnded is wrapped if the process that costs are measured in has ended by itself.
+var errEnded = errors.New("its process has ended")
+
+// ended says how the process has ended, if it was not killed: that is why there is an error. It must have been waited for.
+func (c *calibrator) ended(err error) error {
+	s := c.cmd.ProcessState
+	if s == nil {
+		return err
+	}
+	if status, ok := s.Sys().(syscall.WaitStatus); !ok || status.Signaled() && status.Signal() == unix.SIGKILL {
+		return err
+	}
+	said, _, _ := strings.Cut(c.said.String(), "\n")
+	return fmt.Errorf("%w: %v %s: %w", errEnded, s, said, err)
 }
 
 // setAffinity pins all threads of a process.

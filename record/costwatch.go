@@ -3,6 +3,7 @@
 package record
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -26,7 +27,12 @@ type costWatch struct {
 func (r *recording) calibrate() {
 	w := &r.watch
 	var err error
-	if w.calibrator, err = r.newCalibrator(); err == nil {
+	for range 2 { // a process may be killed by anybody
+		if w.calibrator, err = r.newCalibrator(); !errors.Is(err, errEnded) {
+			break
+		}
+	}
+	if err == nil {
 		err = r.objs.SetCalibrator(w.calibrator.cmd.Process.Pid)
 	}
 	if err == nil {

@@ -186,7 +186,7 @@ func newJSONFunction(row *analyze.Row, r *analyze.Result) jsonFunction {
 		MinNs: int64(d.Min()), AvgNs: int64(row.Mean()), P50Ns: int64(d.Quantile(500)), P90Ns: int64(d.Quantile(900)),
 		P99Ns: int64(d.Quantile(990)), P999Ns: int64(d.Quantile(999)), MaxNs: int64(d.Max()),
 		Errors: row.Errors, Dropped: row.Dropped, TakenOffNs: int64(row.TakenOff), PIDs: row.PIDs(),
-		Uncertain: row.Uncertain, UncertainNs: int64(row.UncertainTime), Lost: row.Lost, BelowResolution: row.BelowResolution,
+		Uncertain: row.Uncertain, UncertainNs: int64(row.UncertainTotal), Lost: row.Lost, BelowResolution: row.BelowResolution,
 		DroppedIncomplete: row.DroppedIncomplete,
 		jsonWaits:         newJSONWaits(&r.Trace, &row.Stats),
 	}

@@ -113,7 +113,7 @@ func uncertain(w io.Writer, r *analyze.Result) {
 	})
 	slices.SortStableFunc(list, func(a, b *analyze.Row) int { return cmp.Compare(b.Uncertain, a.Uncertain) })
 	for _, row := range list {
-		names = append(names, fmt.Sprintf("%s %d (%s of %s)", rowName(row, r.By), row.Uncertain, analyze.FormatDuration(row.UncertainTime), analyze.FormatDuration(row.Total)))
+		names = append(names, fmt.Sprintf("%s %d (%s of %s)", rowName(row, r.By), row.Uncertain, analyze.FormatDuration(row.UncertainTotal), analyze.FormatDuration(row.Total)))
 	}
 	for _, t := range r.Trace.Touched {
 		threads = append(threads, fmt.Sprintf("%s %d (%d)", t.Name, t.TID, t.Uncertain))
@@ -197,7 +197,9 @@ func waitCells(s *analyze.Stats, n int) []string {
 	line := []string{"-", "-", "-", "-"}
 	if timed(s) {
 		for i, v := range []time.Duration{s.CPU(), s.Waits.Runnable, s.Waits.Blocked, s.Waits.Unknown} {
-			line[i] = aligned(v)
+			if i == 3 || s.Waits.Unknown == 0 || s.Waits.Unknown < s.Total { // else no part is known
+				line[i] = aligned(v)
+			}
 		}
 	}
 	return line[:n]

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"utrace/analyze"
@@ -32,12 +33,18 @@ func traceEvents(w io.Writer, paths []string, opts analyze.Options, only []analy
 	if err != nil {
 		return nil, err
 	}
+	e := &eventWriter{out: bufio.NewWriterSize(w, 1<<16), keep: keep, most: most, sure: math.MaxInt64, room: most, processes: map[int]string{}}
 	if all := durations.Count() + others; all > most {
-		opts.Min = max(opts.Min, durations.Longest(most), 1)
-		warnings = append(warnings, fmt.Sprintf("trace events: of %d calls only those of at least %s are there, as viewers open no more than %d: choose with --from and --to, --min, --function or --top",
-			all, analyze.FormatDuration(opts.Min), most))
+		var some time.Duration
+		e.sure, some, e.room = durations.Longest(most)
+		opts.Min = max(opts.Min, some)
+		kept := "complete ones are there, and the first %d of the others"
+		if e.sure > 0 {
+			kept = fmt.Sprintf("those of at least %s are there, and the first %%d of at least %s", analyze.FormatDuration(e.sure), analyze.FormatDuration(some))
+		}
+		warnings = append(warnings, fmt.Sprintf("trace events: of %d calls only "+kept+", as viewers open no more than %d: choose with --from and --to, --min, --function or --top",
+			all, e.room, most))
 	}
-	e := &eventWriter{out: bufio.NewWriterSize(w, 1<<16), keep: keep, most: most, processes: map[int]string{}}
 	for _, p := range processes {
 		if before := e.processes[p.PID]; before != "" && before != p.Name && len(before) < mostCommand {
 			p.Name = before + ", " + p.Name
@@ -61,7 +68,7 @@ func traceEvents(w io.Writer, paths []string, opts analyze.Options, only []analy
 		}
 	}
 	if e.dropped > 0 {
-		warnings = append(warnings, fmt.Sprintf("trace events: %s left out after the first %d", analyze.Plural(e.dropped, "call or wait was", "calls and waits were"), most))
+		warnings = append(warnings, fmt.Sprintf("trace events: %s left out after the first %d", analyze.Plural(e.dropped, "wait was", "waits were"), most))
 	}
 	e.out.WriteString("\n]}\n")
 	return warnings, e.out.Flush()
@@ -101,10 +108,11 @@ type eventWriter struct {
 	held      int                            // bytes of their arguments
 	known     map[format.ThreadID]bool       // threads that have their metadata
 	named     map[int]bool                   // processes that have
-	events    uint64                         // calls and hits
+	sure      time.Duration                  // complete calls of at least so long are written
+	room      uint64                         // for others, and hits
 	waits     uint64
 	most      uint64
-	dropped   uint64
+	dropped   uint64 // waits
 	begun     bool
 }
 
@@ -142,9 +150,11 @@ func (e *eventWriter) step(s *analyze.Step) error {
 	if e.keep != nil && !e.keep(s.Func) {
 		return nil
 	}
-	if e.events++; e.events > e.most {
-		e.dropped++
-		return nil
+	if s.Kind != analyze.Leave || !s.State.Returned() || s.Duration < e.sure {
+		if e.room == 0 {
+			return nil
+		}
+		e.room--
 	}
 	if err := e.metadata(s); err != nil {
 		return err

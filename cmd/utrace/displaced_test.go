@@ -28,7 +28,10 @@ func TestDisplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := recordDisplaced(t, trace, []string{"--sched", "-e", program + ":push_*"}, program, "push", "1", "20", strings.TrimSpace(string(steps)))
-	ran := displacedNs(t, trace)
+	ran, rows, late := displaced(t, trace)
+	if late > rows/10 { // the thread may wait for others, too
+		t.Errorf("%d of %d rows are no part of a wait that is not over", late, rows)
+	}
 	if ran < want*9/10 || ran > want*11/10 {
 		t.Errorf("the recorder ran for %d ns, by bpftrace for %d", ran, want)
 	}
@@ -69,7 +72,7 @@ func TestDisplacedGoroutines(t *testing.T) {
 	program, trace := filepath.Join(dir, "busy"), filepath.Join(dir, "trace.arrow")
 	runTool(t, "go", "build", "-o", program, "../../testdata/targets/busy/main.go")
 	want := recordDisplaced(t, trace, []string{"-e", "main.compute"}, program, "5000")
-	ran := displacedNs(t, trace)
+	ran, _, _ := displaced(t, trace)
 	t.Logf("the recorder ran for %d ns, by bpftrace for %d", ran, want)
 	if ran < want*8/10 || ran > want*11/10 {
 		t.Errorf("the recorder ran for %d ns, by bpftrace for %d", ran, want)
@@ -116,8 +119,8 @@ tracepoint:sched:sched_switch /args->prev_comm == %[1]q && args->next_comm == %[
 	return ns
 }
 
-// displacedNs is the sum of what a trace says.
-func displacedNs(t *testing.T, trace string) (sum int64) {
+// displaced sums up what a trace says. With --sched it says so before the thread is said to run on, unless a row is late.
+func displaced(t *testing.T, trace string) (ns int64, rows, late int) {
 	t.Helper()
 	r, err := format.Open(trace)
 	if err != nil {
@@ -128,12 +131,21 @@ func displacedNs(t *testing.T, trace string) (sum int64) {
 	if err := format.WriteText(&text, r); err != nil {
 		t.Fatal(err)
 	}
-	for _, match := range regexp.MustCompile(`(?m)^\d+ \d+ displaced 0 value=(\S+)`).FindAllSubmatch(text.Bytes(), -1) {
-		ns, err := strconv.ParseInt(string(match[1]), 0, 64)
-		if err != nil {
-			t.Fatal(err)
+	before := map[string]string{} // by thread: the kind of its row before
+	for _, match := range regexp.MustCompile(`(?m)^\d+ (\d+) (\S+) \d+(?: value=(\S+))?`).FindAllStringSubmatch(text.String(), -1) {
+		thread, kind := match[1], match[2]
+		if kind == "displaced" {
+			v, err := strconv.ParseInt(match[3], 0, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ns += v
+			rows++
+			if before[thread] != "sched-out" {
+				late++
+			}
 		}
-		sum += ns
+		before[thread] = kind
 	}
-	return sum
+	return ns, rows, late
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"golang.org/x/term"
@@ -152,8 +153,11 @@ func (f *analyzeFlags) writeHist(w io.Writer, res *results) ([]string, error) {
 		return nil, usageError{fmt.Errorf("--hist: %w", err)}
 	}
 	rows := r.Select(pattern)
-	if len(rows) == 0 {
+	switch {
+	case len(rows) == 0:
 		return r.Warnings, fmt.Errorf("--hist %s: no such file, and no function that was called matches", f.hist)
+	case !slices.ContainsFunc(rows, func(row analyze.Row) bool { return row.Durations.Count()+row.Uncertain > 0 }):
+		return r.Warnings, fmt.Errorf("--hist %s: no function with a complete call matches", f.hist)
 	}
 	return r.Warnings, render.Hist(w, rows, r.By)
 }
