@@ -63,7 +63,11 @@ static void spin(long cpu_us)
 		;
 }
 
-NOINLINE void sleeper(void) { usleep(PERIOD_US); }
+NOINLINE void sleeper(void)
+{
+	usleep(PERIOD_US);
+	__asm__ volatile(""); /* not a jump to usleep, at which it would seem to return where returns are probed at instructions */
+}
 
 NOINLINE void locker(void)
 {

@@ -229,7 +229,7 @@ func (u *utrace) checkSched(c check, args []string, bin string) error {
 	if err := u.compare(c); err != nil {
 		return err
 	}
-	text, err := exec.Command(u.path, "analyze", "--json", u.trace).Output()
+	text, err := exec.Command(u.path, "analyze", "--json", "--raw", u.trace).Output() // the recorder's part is a wait to the program
 	if err != nil {
 		return fmt.Errorf("analyze: %w", err)
 	}
