@@ -226,15 +226,34 @@ func (p *pairer) enter(t *thread, fn format.FuncID, sp, gone uint64) {
 		}
 	}
 	p.costs.used[fn] = true
-	f := frame{sp: sp, startNs: t.nowNs, costNs: int64(p.costs.of(fn).inside), fn: fn, placed: sp != 0}
-	var parent *frame
-	if n := len(t.frames); n > 0 {
-		parent = &t.frames[n-1]
+	n := len(t.frames)
+	if n == cap(t.frames) && !p.grow(t) {
+		p.skip(t, fn, sp)
+		return
+	}
+	parent := t.top()
+	slot := t.open.slot(fn)
+	t.frames = t.frames[:n+1]
+	f := &t.frames[n] // in its place: it is too large to be copied each time
+	p.open(f, t, parent, fn, sp)
+	f.outer = slot.top
+	slot.top = int32(n)
+	if t.sched != nil {
+		t.sched.push(t.nowNs)
+	}
+	p.view.enter(t, f, parent)
+}
+
+// open makes f the frame of a call in parent, nil for none.
+func (p *pairer) open(f *frame, t *thread, parent *frame, fn format.FuncID, sp uint64) {
+	*f = frame{sp: sp, startNs: t.nowNs, costNs: int64(p.costs.of(fn).inside), fn: fn, outer: none, placed: sp != 0}
+	switch {
+	case parent != nil:
 		f.returns = parent.returns
 		if sp == 0 {
 			f.sp = parent.sp
 		}
-	} else if sp == 0 {
+	case sp == 0:
 		f.sp = math.MaxUint64
 	}
 	if p.noReturn[fn] {
@@ -242,18 +261,6 @@ func (p *pairer) enter(t *thread, fn format.FuncID, sp, gone uint64) {
 	} else {
 		f.returns++
 	}
-	if len(t.frames) == cap(t.frames) && !p.grow(t) {
-		p.skip(t, f, parent)
-		return
-	}
-	slot := t.open.slot(fn)
-	f.outer = slot.top
-	slot.top = int32(len(t.frames))
-	t.frames = append(t.frames, f)
-	if t.sched != nil {
-		t.sched.push(t.nowNs)
-	}
-	p.view.enter(t, &t.frames[len(t.frames)-1], parent)
 }
 
 // leave is rules 2 and 3; state is Complete or Dropped.
@@ -351,15 +358,16 @@ func (p *pairer) grow(t *thread) bool {
 }
 
 // skip counts a call for which there is no room, at once.
-func (p *pairer) skip(t *thread, f frame, parent *frame) {
+func (p *pairer) skip(t *thread, fn format.FuncID, sp uint64) {
 	p.skipped++
 	t.skipped++
-	f.outer = none
-	p.view.enter(t, &f, parent)
+	parent, f := t.top(), new(frame)
+	p.open(f, t, parent, fn, sp)
+	p.view.enter(t, f, parent)
 	state := Unwound
 	if f.noReturn {
 		state = NoReturn
 	}
-	p.view.leave(t, &f, state)
+	p.view.leave(t, f, state)
 	p.spend(t, p.costs.of(f.fn).hit())
 }
