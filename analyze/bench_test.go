@@ -32,32 +32,34 @@ func benchCosts() format.Calibration {
 	return format.Calibration{QuietNs: 100, InterruptNs: 10, Sites: []format.SiteCost{{Entry: "emulated", Return: "trampoline", EntryNs: 60, InsideNs: 30, CallNs: 100}}}
 }
 
-// BenchmarkReport measures the report over a trace of nested calls, with the cost of probes subtracted.
+// BenchmarkReport measures the report over a trace of nested calls, with the cost of probes subtracted, and without (raw).
 func BenchmarkReport(b *testing.B) {
 	for _, threads := range []int{1, 8} {
-		b.Run(fmt.Sprintf("threads=%d", threads), func(b *testing.B) {
-			n := benchEvents(b)
-			path := filepath.Join(b.TempDir(), "trace.arrow")
-			writeCalls(b, path, n, threads, benchCosts())
-			info, err := os.Stat(path)
-			if err != nil {
-				b.Fatal(err)
-			}
-			forgetPeak()
-			before := cpuSeconds()
-			for b.Loop() {
-				r, err := Report([]string{path}, Options{})
-				if err != nil || r.Trace.Events != uint64(n) {
-					b.Fatal(err, r.Trace, r.Warnings)
+		n := benchEvents(b)
+		path := filepath.Join(b.TempDir(), fmt.Sprintf("threads%d.arrow", threads))
+		writeCalls(b, path, n, threads, benchCosts())
+		info, err := os.Stat(path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, raw := range []bool{false, true} {
+			b.Run(fmt.Sprintf("threads=%d/raw=%v", threads, raw), func(b *testing.B) {
+				forgetPeak()
+				before := cpuSeconds()
+				for b.Loop() {
+					r, err := Report([]string{path}, Options{Raw: raw})
+					if err != nil || r.Trace.Events != uint64(n) {
+						b.Fatal(err, r.Trace, r.Warnings)
+					}
 				}
-			}
-			cpu := cpuSeconds() - before
-			events := float64(n) * float64(b.N)
-			b.ReportMetric(events/b.Elapsed().Seconds()/1e6, "Mevents/s")
-			b.ReportMetric(cpu*1e9/events, "cpu-ns/event")
-			b.ReportMetric(float64(info.Size())/float64(n), "bytes/event")
-			b.ReportMetric(peakMiB(), "peak-MiB")
-		})
+				cpu := cpuSeconds() - before
+				events := float64(n) * float64(b.N)
+				b.ReportMetric(events/b.Elapsed().Seconds()/1e6, "Mevents/s")
+				b.ReportMetric(cpu*1e9/events, "cpu-ns/event")
+				b.ReportMetric(float64(info.Size())/float64(n), "bytes/event")
+				b.ReportMetric(peakMiB(), "peak-MiB")
+			})
+		}
 	}
 }
 
