@@ -90,7 +90,8 @@ was not seen are counted, and listed as incomplete. Percentiles are wrong by at
 most 1%; the other figures are exact.
 
 What the probes themselves took was measured when the trace was recorded, and is subtracted from
-all times; the header says how much (--raw: not subtracted). A function marked with ~ is too short for
+all times, and so is the time in which the recorder ran in the place of traced threads; the
+header says how much (--raw: not subtracted). A function marked with ~ is too short for
 that: what is left of its times is less than what the cost is known by. Calls during which
 events were lost are in total and self time only, and listed as uncertain; --hist, --heatmap and
 --slowest leave them out and say how many they are, --flow and --trace-event mark them.
@@ -123,7 +124,7 @@ at least that long. --flow, --tree and the files show these, and the calls that
 they were made from where those have no return.
 
 --trace-event has times as measured, for those without the cost of probes would not lie
-inside of each other: duration_ns is corrected. It writes at most a million calls, the longest of the selected ones:
+inside of each other: duration_ns is corrected. It writes at most a million calls, the longest of the selected ones, of equal ones the first:
 viewers open no more. It says so, and from which duration on. --heatmap FUNC does
 not look at --function, and --hist FUNC not at --top.
 
