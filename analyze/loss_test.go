@@ -45,3 +45,25 @@ func TestLossWindows(t *testing.T) {
 		}
 	}
 }
+
+// TestUncertainRecursion: of uncertain calls inside one another the total time holds the outermost.
+func TestUncertainRecursion(t *testing.T) {
+	path := fromText(t, `module {"path": "/bin/prog"}
+func {"name": "f", "module": 0, "addr": 1}
+process {"pid": 1, "comm": "prog"}
+thread {"pid": 1, "tid": 1, "comm": "prog"}
+loss {"cpu":0,"first_ns":300,"last_ns":310,"entries":1,"returns":1}
+100 0 entry 0 sp=0x1000
+200 0 entry 0 sp=0xf00
+400 0 return 0 sp=0xf00
+500 0 return 0 sp=0x1000
+end {}`)
+	r, err := Report([]string{path}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := &r.Rows[0]
+	if row.Uncertain != 2 || row.UncertainTime != 600 || row.UncertainTotal != 400 || row.Total != 400 {
+		t.Errorf("%d uncertain calls, which took %v, %v of the total %v", row.Uncertain, row.UncertainTime, row.UncertainTotal, row.Total)
+	}
+}

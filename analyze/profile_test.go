@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"utrace/format"
 )
@@ -71,6 +72,44 @@ func TestDiffProfileOfOneWithScheduler(t *testing.T) {
 		}
 		if err := p.CheckValid(); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// The parts of the self time in a profile are those of the report, also where less time is left than the thread has waited.
+func TestProfileOfWaits(t *testing.T) {
+	for _, name := range []string{"displaced", "sched"} {
+		text, err := os.ReadFile(filepath.Join("..", "testdata", "traces", name+".txt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := writeTrace(t, strings.ReplaceAll(string(text), `"inside_ns":10,"call_ns":40`, `"inside_ns":4000,"call_ns":5000`))
+		r, err := Report([]string{path}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want, got [2]time.Duration // on a processor, and not
+		for i := range r.Rows {
+			row := &r.Rows[i]
+			want[0] += row.SelfCPU()
+			want[1] += row.SelfWaits.OffCPU()
+		}
+		p, _, err := Profile([]string{path}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, kind := range p.SampleType {
+			for _, s := range p.Sample {
+				switch kind.Type {
+				case "cpu":
+					got[0] += time.Duration(s.Value[i])
+				case "offcpu":
+					got[1] += time.Duration(s.Value[i])
+				}
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
 		}
 	}
 }

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -184,6 +187,39 @@ func TestTraceEventsCut(t *testing.T) {
 	}
 	if n != only[0].Calls || len(warnings) > 0 {
 		t.Errorf("%d calls of %s, want %d; %q", n, only[0].Name, only[0].Calls, warnings)
+	}
+}
+
+// TestTraceEventsCutEqual: among calls that took as long the first are kept, as many as there is room for; longer ones all.
+func TestTraceEventsCutEqual(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("meta {\"start\":{\"mono_ns\":0,\"wall_ns\":0}}\nmodule {\"path\":\"/bin/prog\"}\n" +
+		"func {\"name\":\"f\",\"module\":0,\"addr\":1}\nprocess {\"pid\":1,\"comm\":\"prog\"}\nthread {\"pid\":1,\"tid\":1,\"comm\":\"prog\"}\n")
+	for i := range 30 {
+		took := 0
+		if i >= 28 {
+			took = 500
+		}
+		fmt.Fprintf(&text, "%d 0 entry 0 sp=0x1000\n%d 0 return 0 sp=0x1000\n", 1000*i+1, 1000*i+1+took)
+	}
+	text.WriteString("end {}\n")
+	source, path := filepath.Join(t.TempDir(), "equal.txt"), filepath.Join(t.TempDir(), "equal.arrow")
+	if err := os.WriteFile(source, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	writeTrace(t, source, path)
+	events, warnings := writeEvents(t, []string{path}, analyze.Options{}, nil, 10)
+	calls, long := 0, 0
+	for _, e := range events {
+		if e.Ph == "X" {
+			calls++
+			if *e.Dur > 0.4 {
+				long++
+			}
+		}
+	}
+	if calls != 10 || long != 2 || len(warnings) != 1 {
+		t.Errorf("%d calls, %d long ones, want 10 and 2; %q", calls, long, warnings)
 	}
 }
 
