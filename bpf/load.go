@@ -280,6 +280,10 @@ func tlsOffset(kernel *btf.Spec) uint32 {
 // scratchesPerCPU is SCRATCHES of site.h.
 const scratchesPerCPU = 4
 
+// maxUnmet is how many functions have their hits counted that do not meet a condition: 16 bytes each, on each CPU that there may be.
+// Conditions are of functions that somebody has named, which are few.
+const maxUnmet = 1 << 14
+
 // prepareSites makes room for sites, or leaves out what only they need.
 func prepareSites(spec *ebpf.CollectionSpec, o Options, cpus int) error {
 	if o.Sites == 0 {
@@ -290,7 +294,7 @@ func prepareSites(spec *ebpf.CollectionSpec, o Options, cpus int) error {
 		return nil
 	}
 	spec.Maps[utraceMapSites].MaxEntries = uint32(o.Sites)
-	spec.Maps[utraceMapUnmet].MaxEntries = uint32(max(1, o.Funcs))
+	spec.Maps[utraceMapUnmet].MaxEntries = uint32(min(max(1, o.Funcs), maxUnmet))
 	spec.Maps[utraceMapScratches].MaxEntries = uint32(cpus * scratchesPerCPU)
 	return spec.Variables[utraceVarNameSeed].Set(rand.Uint64())
 }
@@ -384,7 +388,7 @@ func (o *Objects) FuncLosses(n int) ([]format.FuncLoss, error) {
 	return list, nil
 }
 
-// Unmet returns the functions, of the first n, that had hits which did not meet a condition on arguments, and the returns of such calls.
+// Unmet returns the functions, of the first n and maxUnmet, that had hits which did not meet a condition on arguments, and the returns of such calls.
 func (o *Objects) Unmet(n int) ([]format.FuncLoss, error) {
 	if o.unmet == nil {
 		return nil, nil
