@@ -89,7 +89,7 @@ func (s *summary) addDropped(path string, src *source, opts *Options, values *va
 
 // addDroppedCost takes in what the probes of dropped calls took. As for other hits, functions and times that are selected are nothing to it.
 func (s *summary) addDroppedCost(src *source, opts *Options, list droppedCalls) {
-	if len(opts.TIDs) > 0 { // of threads it is not known
+	if opts.someThreads() { // of threads it is not known
 		return
 	}
 	costs := newHitCosts(src.tables.Calibrations)
@@ -102,9 +102,9 @@ func (s *summary) addDroppedCost(src *source, opts *Options, list droppedCalls) 
 
 // warnDroppedCost says what the probes of dropped calls took of all traces, if that is worth a word.
 func (s *summary) warnDroppedCost(t *Trace) {
-	if took := t.Probes.Dropped; took > 0 && t.Duration > 0 && took >= t.Duration/100 {
+	if took, all := t.Probes.Dropped, t.Recorded(); took > 0 && all > 0 && took >= all/100 {
 		s.warn("", "the probes of calls that were dropped took %s, %.0f%% of one processor while recording, which is not subtracted: calls around them are shown too long",
-			FormatDuration(took), 100*float64(took)/float64(t.Duration))
+			FormatDuration(took), 100*float64(took)/float64(all))
 	}
 }
 

@@ -27,22 +27,23 @@ const maxTimeNs = 1 << 60
 
 // frame is a call that is open.
 type frame struct {
-	sp       uint64 // of the frame below it, where its own is not known
-	startNs  int64
-	childNs  int64 // spent in direct callees that are complete
-	rawNs    int64 // the same as measured
-	costNs   int64 // what probes took in it up to now, its own included
-	innerNs  int64 // total of the complete calls of the same function inside, while this one may not complete
-	fn       format.FuncID
-	outer    int32  // index of the next outer open frame of the same function, or none
-	returns  uint32 // return probes that the kernel follows up to this frame, its own included
-	value    uint32 // see grouping, as is the next
-	group    uint32
-	node     uint32 // of the views, as are the next two
-	matched  bool   // it, or a frame that it is in, is of a function asked for
-	hidden   bool
-	noReturn bool
-	placed   bool // its own stack pointer is known
+	sp          uint64 // of the frame below it, where its own is not known
+	startNs     int64
+	childNs     int64 // spent in direct callees that are complete
+	rawNs       int64 // the same as measured
+	costNs      int64 // what probes took in it up to now, its own included
+	innerNs     int64 // total of the complete calls of the same function inside, while this one may not complete
+	uncertainNs int64 // that part of innerNs that is of uncertain calls
+	fn          format.FuncID
+	outer       int32  // index of the next outer open frame of the same function, or none
+	returns     uint32 // return probes that the kernel follows up to this frame, its own included
+	value       uint32 // see grouping, as is the next
+	group       uint32
+	node        uint32 // of the views, as are the next two
+	matched     bool   // it, or a frame that it is in, is of a function asked for
+	hidden      bool
+	noReturn    bool
+	placed      bool // its own stack pointer is known
 	// uncertain, once it has ended: events were lost meanwhile, perhaps its return and the entry of another call.
 	uncertain bool
 }

@@ -228,9 +228,6 @@ func (l *latency) count(t *thread, f *frame, state State) {
 				t.uncertain++
 				s.Uncertain++
 				s.UncertainTime += time.Duration(inner)
-				if outer == none {
-					s.UncertainTotal += time.Duration(inner)
-				}
 			} else {
 				s.add(time.Duration(inner))
 				s.Subtracted += time.Duration(f.measuredNs(t) - inner)
@@ -249,10 +246,19 @@ func (l *latency) count(t *thread, f *frame, state State) {
 	if inner == 0 {
 		return
 	}
+	uncertain := f.uncertainNs
+	if selected && state == Complete {
+		if uncertain = 0; f.uncertain {
+			uncertain = inner
+		}
+	}
 	if outer == none {
-		l.of(t, f.group).Total += time.Duration(inner)
+		s := l.of(t, f.group)
+		s.Total += time.Duration(inner)
+		s.UncertainTotal += time.Duration(uncertain)
 	} else {
 		t.frames[outer].innerNs += inner
+		t.frames[outer].uncertainNs += uncertain
 	}
 }
 

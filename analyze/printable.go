@@ -35,6 +35,9 @@ func FileName(path string) string { return printable(path) }
 // maxName is the longest name or path that is shown as it is: one call path has maxPath of them, and a label two.
 const maxName = 4 << 10
 
+// maxBuildID is how many bytes of a build ID are shown: a SHA-1 has 40 digits, Go's own has 83.
+const maxBuildID = 128
+
 // printableName is printable for names and paths, which end in an ellipsis where they are too long.
 func printableName(s string) string {
 	s = printable(s)

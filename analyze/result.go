@@ -119,6 +119,14 @@ func (r *Row) PIDs() []int {
 	return slices.Compact(pids)
 }
 
+// Recorded is how long was recorded, all recordings together.
+func (t *Trace) Recorded() (sum time.Duration) {
+	for _, d := range t.Durations {
+		sum += d
+	}
+	return sum
+}
+
 // SortKey says what rows are sorted by.
 type SortKey string
 

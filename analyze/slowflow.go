@@ -99,7 +99,8 @@ func (s *slowFlows) leave(t *thread, f *frame, state State) {
 	}
 	if last := len(open.flows) - 1; open.flows[last].level == level {
 		if t.sched != nil {
-			open.flows[last].waits, _ = t.sched.waits()
+			waits, _ := t.sched.waits()
+			open.flows[last].waits = waits.within(time.Duration(f.durationNs(t)))
 			open.flows[last].longest = t.sched.longest()
 		}
 		open.flows = open.flows[:last]

@@ -234,7 +234,7 @@ func (s *source) define(def format.Definition) error {
 		if len(m.Segments) > maxSegments {
 			return fmt.Errorf("a module of %d segments", len(m.Segments))
 		}
-		m.Path, m.BuildID = printableName(m.Path), printable(m.BuildID)
+		m.Path, m.BuildID = printableName(m.Path), printable(m.BuildID[:min(len(m.BuildID), maxBuildID)])
 	case format.KindFunc:
 		f := &t.Funcs[len(t.Funcs)-1]
 		if tooManyArgs(f.Args) || tooManyArgs(f.Results) {

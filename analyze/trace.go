@@ -64,7 +64,7 @@ func (s *summary) add(path string, src *source, sum tally, opts *Options) {
 		s.warn(path, "trace is not complete: %s", damage)
 	}
 	if tr.Probes.add(src, &sum, opts.Raw) {
-		tr.Unmeasured = append(tr.Unmeasured, path)
+		tr.Unmeasured = append(tr.Unmeasured, FileName(path))
 	}
 	if !opts.Raw {
 		s.warnUnmeasured()

@@ -64,7 +64,7 @@ func probes(t *analyze.Trace) string {
 	case !p.Known:
 		text := "what they took was not measured: it is in the times"
 		if p.Displaced > 0 {
-			text += fmt.Sprintf("; subtracted %s in which the recorder ran in the place of the threads", analyze.FormatDuration(p.Displaced))
+			text += fmt.Sprintf("; the recorder ran in the place of the threads for %s, which is not", analyze.FormatDuration(p.Displaced))
 		}
 		return text
 	}
@@ -77,7 +77,7 @@ func probes(t *analyze.Trace) string {
 	text += fmt.Sprintf("subtracted %s of %s in traced calls", analyze.FormatDuration(p.Subtracted), analyze.FormatDuration(p.Inside))
 	if p.Dropped > 0 {
 		text += fmt.Sprintf("; those of dropped calls took %s more, %s of one processor while recording, subtracted from no call",
-			analyze.FormatDuration(p.Dropped), percent(p.Dropped, t.Duration))
+			analyze.FormatDuration(p.Dropped), percent(p.Dropped, t.Recorded()))
 	}
 	if p.Unmet > 0 {
 		text += fmt.Sprintf("; besides, %s did not meet a condition on arguments, which took about %s", analyze.Plural(p.Unmet, "hit", "hits"), analyze.FormatDuration(p.UnmetTime))

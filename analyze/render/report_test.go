@@ -9,7 +9,7 @@ import (
 
 // TestProbes: what the probes of dropped calls took is no part of the time that the events of a trace span.
 func TestProbes(t *testing.T) {
-	trace := analyze.Trace{Duration: 20 * time.Second, Probes: analyze.ProbeCost{
+	trace := analyze.Trace{Durations: []time.Duration{20 * time.Second}, Probes: analyze.ProbeCost{
 		Known: true, Hits: 10*time.Second + time.Millisecond, Dropped: 10 * time.Second, Traced: 2 * time.Millisecond,
 		Inside: 2 * time.Millisecond, Subtracted: time.Millisecond,
 	}}

@@ -36,7 +36,9 @@ func traceEvents(w io.Writer, paths []string, opts analyze.Options, only []analy
 	e := &eventWriter{out: bufio.NewWriterSize(w, 1<<16), keep: keep, most: most, sure: math.MaxInt64, room: most, processes: map[int]string{}}
 	if all := durations.Count() + others; all > most {
 		var some time.Duration
-		e.sure, some, e.room = durations.Longest(most)
+		e.rest = min(others, most/10) // of these are the calls around all others
+		e.cut = true
+		e.sure, some, e.room = durations.Longest(most - e.rest)
 		opts.Min = max(opts.Min, some)
 		kept := "complete ones are there, and the first %d of the others"
 		if e.sure > 0 {
@@ -66,6 +68,9 @@ func traceEvents(w io.Writer, paths []string, opts analyze.Options, only []analy
 		if err != nil {
 			return warnings, err
 		}
+	}
+	if e.unended > 0 {
+		warnings = append(warnings, fmt.Sprintf("trace events: %s left out, too", analyze.Plural(e.unended, "call whose return was not seen, or that was dropped, was", "calls whose return was not seen, or that were dropped, were")))
 	}
 	if e.dropped > 0 {
 		warnings = append(warnings, fmt.Sprintf("trace events: %s left out after the first %d", analyze.Plural(e.dropped, "wait was", "waits were"), most))
@@ -110,6 +115,9 @@ type eventWriter struct {
 	named     map[int]bool                   // processes that have
 	sure      time.Duration                  // complete calls of at least so long are written
 	room      uint64                         // for others, and hits
+	cut       bool                           // there is not enough room for all
+	rest      uint64                         // then: for calls that are not complete
+	unended   uint64                         // of which there was none for so many
 	waits     uint64
 	most      uint64
 	dropped   uint64 // waits
@@ -150,7 +158,14 @@ func (e *eventWriter) step(s *analyze.Step) error {
 	if e.keep != nil && !e.keep(s.Func) {
 		return nil
 	}
-	if s.Kind != analyze.Leave || !s.State.Returned() || s.Duration < e.sure {
+	switch incomplete := s.Kind == analyze.Leave && s.State != analyze.Complete; {
+	case incomplete && e.cut:
+		if e.rest == 0 {
+			e.unended++
+			return nil
+		}
+		e.rest--
+	case s.Kind != analyze.Leave || incomplete || s.Duration < e.sure:
 		if e.room == 0 {
 			return nil
 		}
