@@ -14,9 +14,7 @@ type reach struct {
 	code               []byte
 	seen               []uint64 // a bit for each byte at which an instruction begins
 	returns, tailCalls []Addr
-	unknown            bool   // control goes on where it cannot be followed: any code may run
-	inside             []Addr // addresses in the function that instructions make
-	keepsStack         bool   // one writes the stack pointer to memory
+	unknown            bool // control goes on where it cannot be followed: any code may run
 }
 
 // reached follows the control of fn. Others come into it, too:
@@ -25,9 +23,7 @@ type reach struct {
 //  2. functions that have a symbol inside of it;
 //  3. the unwinder of exceptions, and Go's runtime, which runs deferred calls behind the last return. The code that they come to
 //     calls a function, directly or through an address in memory (-fno-plt), which data do not: see isCall. calls are the addresses of
-//     all calls, by which it is found;
-//  4. __builtin_longjmp, at an address inside of it that __builtin_setjmp keeps, beside the stack pointer. Other addresses
-//     inside are those of tables. On arm64 it is not known.
+//     all calls, by which it is found.
 func (f *File) reached(fn Func, into, calls []Addr) *reach {
 	code, err := f.Code(fn.Addr, fn.Size)
 	r := &reach{f: f, fn: fn, code: code, seen: make([]uint64, len(code)/64+1), unknown: err != nil}
@@ -42,11 +38,6 @@ func (f *File) reached(fn Func, into, calls []Addr) *reach {
 		if !r.has(a) && f.isCall(r.code[a-fn.Addr:], a) {
 			r.follow(a)
 		}
-	}
-	for r.keepsStack && len(r.inside) > 0 {
-		a := r.inside[0]
-		r.inside = r.inside[1:]
-		r.follow(a)
 	}
 	return r
 }
@@ -73,8 +64,6 @@ func (r *reach) follow(a Addr) {
 			}
 			r.seen[(at-r.fn.Addr)/64] |= 1 << ((at - r.fn.Addr) % 64)
 			switch in.flow {
-			case flowNext:
-				r.note(r.code[at-r.fn.Addr:][:in.len], at)
 			case flowReturn:
 				r.returns = append(r.returns, at)
 				next = false
@@ -89,19 +78,6 @@ func (r *reach) follow(a Addr) {
 				}
 			}
 			at += Addr(in.len)
-		}
-	}
-}
-
-// note takes from an instruction what tells where __builtin_longjmp goes.
-func (r *reach) note(b []byte, at Addr) {
-	if r.f.Machine == elf.EM_AARCH64 {
-		return
-	}
-	r.keepsStack = r.keepsStack || len(b) >= 3 && b[0]&^3 == 0x48 && b[1] == 0x89 && b[2]>>6 != 3 && b[2]>>3&7 == 4 // mov %rsp, to memory
-	for _, a := range addressesX86(b, at) {
-		if a > r.fn.Addr && uint64(a-r.fn.Addr) < r.fn.Size {
-			r.inside = append(r.inside, a)
 		}
 	}
 }
