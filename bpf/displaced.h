@@ -10,10 +10,15 @@ volatile __u32 calibrator_tgid;
  * number that is found there is of no goroutine that is known to the recorder. */
 volatile __u32 displaced_goid;
 
+enum {
+	PF_KTHREAD = 0x00200000, /* include/linux/sched.h: the idle task has it, too */
+};
+
 struct displaced {
 	__u64 since_ns; /* CLOCK_MONOTONIC */
 	__u64 goid;     /* 0 for none */
 	__u32 tgid;
+	__u32 cpu;
 };
 
 /* Threads whose place the recorder has taken, by thread ID: at most one for each CPU. */
@@ -46,7 +51,7 @@ static __always_inline int is_ours(struct task_struct *task)
 static __always_inline void begin_displaced(struct task_struct *task)
 {
 	__u32 zero = 0, tid = task->pid, offset = displaced_goid, *here = bpf_map_lookup_elem(&displaced_here, &zero);
-	struct displaced d = {.since_ns = bpf_ktime_get_ns(), .tgid = task->tgid};
+	struct displaced d = {.since_ns = bpf_ktime_get_ns(), .tgid = task->tgid, .cpu = bpf_get_smp_processor_id()};
 	__u64 below;
 
 	if (offset) /* task is current still, and its memory in place */
@@ -76,8 +81,8 @@ static __always_inline void record_sched_go(__u64 id, __u32 kind, __u64 now, __u
 	bpf_ringbuf_submit(go, BPF_RB_NO_WAKEUP);
 }
 
-/* Records for how long it did so, if it did. */
-static __always_inline void end_displaced(__u32 tid)
+/* Records for how long it did so, if it did: on any CPU, or on this one. */
+static __always_inline void end_displaced(__u32 tid, int here)
 {
 	struct displaced *found = bpf_map_lookup_elem(&displaced, &tid), d;
 	__u64 now, id;
@@ -85,6 +90,8 @@ static __always_inline void end_displaced(__u32 tid)
 	if (!found)
 		return;
 	d = *found;
+	if (here && d.cpu != bpf_get_smp_processor_id())
+		return;
 	if (bpf_map_delete_elem(&displaced, &tid)) /* another CPU was faster */
 		return;
 	__sync_fetch_and_sub(&displacing, 1);
@@ -108,19 +115,19 @@ int on_displacing(__u64 *args)
 	if (!enabled)
 		return 0;
 	if (is_ours(next)) {
-		if (!is_ours(prev) && (preempted || !prev->__state) && recorded(prev->tgid))
+		if (!is_ours(prev) && (preempted || !prev->__state) && !(prev->flags & PF_KTHREAD) && recorded(prev->tgid))
 			begin_displaced(prev);
 		return 0;
 	}
 	if (is_ours(prev)) {
 		here = bpf_map_lookup_elem(&displaced_here, &zero);
 		if (here && *here) {
-			end_displaced(*here);
+			end_displaced(*here, 1);
 			*here = 0;
 		}
 	}
 	if (displacing)
-		end_displaced(next->pid);
+		end_displaced(next->pid, 0);
 	return 0;
 }
 

@@ -27,10 +27,12 @@ type Options struct {
 	Follow    bool   // record the children of TGIDs, too, from their first instruction
 	Method    Method // how the programs will be attached; not Auto
 	Sites     int    // how many sites with arguments there can be
-	Stacks    bool   // record the stack of callers at entries, see Stack
-	Limited   bool   // count the hits of each function in each process, see Hits
-	NoTasks   bool   // do not watch what happens to tasks
-	Sched     bool   // record when threads that have had an event leave a CPU, run again and are woken
+	// Conditions are of some sites: the hits that do not meet them are counted, see Unmet.
+	Conditions bool
+	Stacks     bool // record the stack of callers at entries, see Stack
+	Limited    bool // count the hits of each function in each process, see Hits
+	NoTasks    bool // do not watch what happens to tasks
+	Sched      bool // record when threads that have had an event leave a CPU, run again and are woken
 	// FollowCalls follows calls from their entry to their return, where conditions are decided at the return: all
 	// sites of functions must be SiteFollowed. What is written late would come behind rows of the scheduler: there are none.
 	FollowCalls bool
@@ -46,10 +48,12 @@ type Objects struct {
 	Rings  []*Ring // larger records, such as events of Go code, by CPU
 	Losses *Losses
 	Tasks  *Ring // what happens to recorded processes, see Task; nil where the kernel does not tell
+	// Undisplaced is why it is not told where the recorder takes the place of threads, nil if it is or was not to be.
+	Undisplaced error
 
 	tgids                     *ebpf.Map
 	funcLosses                *ebpf.Map
-	unmet                     *ebpf.Map // nil without Options.Sites
+	unmet                     *ebpf.Map // nil without Options.Sites and Conditions
 	enabled                   *ebpf.Variable
 	unfollowed                *ebpf.Variable
 	lostTasks                 *ebpf.Variable
@@ -147,6 +151,13 @@ func Load(o Options) (_ *Objects, err error) {
 		}
 	}
 	coll, err := newCollection(spec)
+	var undisplaced error
+	if err != nil && displacing { // a recording can do without that
+		prepareDisplaced(spec, false, cpus)
+		if other, otherErr := newCollection(spec); otherErr == nil {
+			coll, undisplaced, err, displacing = other, err, nil, false
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("load BPF programs: %w", err)
 	}
@@ -166,6 +177,10 @@ func Load(o Options) (_ *Objects, err error) {
 		uncounted:     coll.Variables[utraceVarUncounted],
 		calibrator:    coll.Variables[utraceVarCalibratorTgid],
 		displacedGoid: coll.Variables[utraceVarDisplacedGoid],
+		Undisplaced:   undisplaced,
+	}
+	if !o.Conditions {
+		objs.unmet = nil
 	}
 	if o.FollowCalls {
 		objs.threadsCalls, objs.openCalls = coll.Maps[utraceMapThreadsCalls], coll.Maps[utraceMapOpenCalls]
@@ -199,9 +214,7 @@ func Load(o Options) (_ *Objects, err error) {
 		}
 	}
 	if displacing { // ahead of the other programs there: that a thread was displaced is part of a wait that is not over
-		if err := objs.watchDisplaced(coll); err != nil {
-			return nil, err
-		}
+		objs.Undisplaced = objs.watchDisplaced(coll)
 	}
 	if o.Sched {
 		if err := objs.watchSched(coll); err != nil {
@@ -282,7 +295,7 @@ const scratchesPerCPU = 4
 
 // maxUnmet is how many functions have their hits counted that do not meet a condition: 16 bytes each, on each CPU that there may be.
 // Conditions are of functions that somebody has named, which are few.
-const maxUnmet = 1 << 14
+const maxUnmet = 1 << 12
 
 // prepareSites makes room for sites, or leaves out what only they need.
 func prepareSites(spec *ebpf.CollectionSpec, o Options, cpus int) error {
@@ -294,7 +307,9 @@ func prepareSites(spec *ebpf.CollectionSpec, o Options, cpus int) error {
 		return nil
 	}
 	spec.Maps[utraceMapSites].MaxEntries = uint32(o.Sites)
-	spec.Maps[utraceMapUnmet].MaxEntries = uint32(min(max(1, o.Funcs), maxUnmet))
+	if o.Conditions {
+		spec.Maps[utraceMapUnmet].MaxEntries = uint32(min(max(1, o.Funcs), maxUnmet))
+	}
 	spec.Maps[utraceMapScratches].MaxEntries = uint32(cpus * scratchesPerCPU)
 	return spec.Variables[utraceVarNameSeed].Set(rand.Uint64())
 }

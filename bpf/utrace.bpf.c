@@ -34,6 +34,7 @@ struct signal_struct {
 
 struct task_struct {
 	unsigned int __state; /* since Linux 5.14 */
+	unsigned int flags;
 	void *stack;
 	int pid;
 	int tgid;

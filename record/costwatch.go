@@ -48,6 +48,7 @@ func (r *recording) calibrate() {
 	if err != nil {
 		w.list = nil
 		w.close()
+		r.objs.SetCalibrator(0) // another process may get its ID
 	}
 	switch {
 	case r.cfg.MaxOverhead > 0:
@@ -75,7 +76,9 @@ func (w *costWatch) start(r *recording) {
 			case <-w.quit:
 				return
 			case <-time.After(interval):
-				w.err = w.once(r)
+				if w.err = w.once(r); w.err != nil {
+					r.objs.SetCalibrator(0)
+				}
 			}
 		}
 	})

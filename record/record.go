@@ -136,9 +136,13 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	sites := p.countDataSites(r.follower != nil)
 	if r.objs, err = bpf.Load(bpf.Options{
 		RingBytes: cfg.RingBytes, Funcs: room, TGIDs: r.targets, Follow: cfg.Follow, Method: r.method, Sites: sites, FollowCalls: p.followsCalls(),
-		Limited: cfg.MaxOverhead > 0, Sched: cfg.Sched, Stacks: cfg.Stacks,
+		Conditions: slices.ContainsFunc(p.probes, func(probe *Probe) bool { return probe.values.cond != nil }),
+		Limited:    cfg.MaxOverhead > 0, Sched: cfg.Sched, Stacks: cfg.Stacks,
 	}); err != nil {
 		return nil, err
+	}
+	if r.objs.Undisplaced != nil {
+		r.notice("for how long the recorder runs in the place of threads is not told: %v", r.objs.Undisplaced)
 	}
 	if cfg.Follow {
 		if err := r.followNewborn(); err != nil {

@@ -8,6 +8,7 @@ const maxColdSize = 16 << 10
 // coldPart is code of a function that is moved out of line.
 type coldPart struct {
 	Func
+	named              bool   // its symbol says that it is one; else it may be a function that several jump to
 	entries            []Addr // where branches of the function come to it
 	returns, tailCalls []Addr // see Exits
 }
@@ -26,7 +27,7 @@ func (f *File) coldParts(outside []Addr) (parts []coldPart, known bool) {
 				return parts, false
 			}
 			left -= part.Size
-			parts = append(parts, coldPart{Func: part})
+			parts = append(parts, part)
 		}
 		last := &parts[len(parts)-1]
 		last.entries = append(last.entries, to)
@@ -65,23 +66,26 @@ func (f *File) readColdPart(e *Exits, fn Func, part *coldPart) bool {
 	if r.unknown {
 		return false
 	}
-	part.returns, part.tailCalls = r.returns, r.tailCalls
+	if part.named {
+		part.returns, part.tailCalls = r.returns, r.tailCalls
+	}
 	return true
 }
 
 // findColdPart returns the code around a that is moved out of line: by its symbol, or by the unwind tables, which have it on its own. It
 // has no name: jumps from it to other functions are tail calls of its function.
-func (f *File) findColdPart(a Addr) (Func, bool) {
+func (f *File) findColdPart(a Addr) (part coldPart, ok bool) {
 	if fn, ok := f.FuncAt(a); ok {
-		return Func{Addr: fn.Addr, Size: fn.Size, SizeGuessed: fn.SizeGuessed}, fn.Cold()
+		return coldPart{Func: Func{Addr: fn.Addr, Size: fn.Size, SizeGuessed: fn.SizeGuessed}, named: true}, fn.Cold()
 	}
 	frames, err := f.frames()
 	if err != nil {
-		return Func{}, false
+		return part, false
 	}
 	i := sort.Search(len(frames), func(i int) bool { return frames[i].start > uint64(a) }) - 1
 	if i < 0 || uint64(a) >= frames[i].end() {
-		return Func{}, false
+		return part, false
 	}
-	return Func{Addr: Addr(frames[i].start), Size: frames[i].size}, true
+	part.Func = Func{Addr: Addr(frames[i].start), Size: frames[i].size}
+	return part, true
 }
