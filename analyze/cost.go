@@ -235,7 +235,8 @@ func (p *ProbeCost) addUnmet(t *format.Tables) {
 		f := &t.Funcs[u.Func]
 		cost := costs[costClass{f.EntryClass, f.ReturnClass}]
 		p.Unmet += u.Entries + u.Returns
-		p.UnmetTime += time.Duration(min(float64(u.Entries)*float64(cost.entryNs)+float64(u.Returns)*float64(cost.callNs-cost.entryNs), maxTimeNs))
+		took := float64(u.Entries)*float64(cost.entryNs) + float64(u.Returns)*float64(cost.callNs-cost.entryNs)
+		p.UnmetTime = min(p.UnmetTime+time.Duration(min(took, maxTimeNs)), maxTimeNs)
 	}
 }
 
