@@ -190,8 +190,11 @@ func newJSONFunction(row *analyze.Row, r *analyze.Result) jsonFunction {
 		DroppedIncomplete: row.DroppedIncomplete,
 		jsonWaits:         newJSONWaits(&r.Trace, &row.Stats),
 	}
-	if row.Value.Text != "" {
-		fn.By = map[string]any{r.By: row.Value.Plain}
+	if r.By != "" {
+		fn.By = map[string]any{r.By: nil} // entries that were lost had none that is known
+		if row.Value.Text != "" {
+			fn.By[r.By] = row.Value.Plain
+		}
 	}
 	return fn
 }
