@@ -3,12 +3,19 @@ package record
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
-	"utrace/bpf"
-	"utrace/format"
 	"utrace/record/internal/target"
+)
+
+// Limits of what a probe can record. The programs in the kernel have the same (package bpf).
+const (
+	MaxArgs        = 12   // arguments or results, hidden ones included
+	MaxText        = 4094 // bytes of a text
+	MaxPattern     = 64   // bytes of a text in a condition
+	MaxComparisons = 16   // in a condition
 )
 
 // defaultText is how many bytes of a string are recorded unless str[N] says otherwise.
@@ -64,8 +71,8 @@ func parseType(text string) (valueType, error) {
 		t.kind, t.size, t.max = kindText, 8, defaultText
 		if brackets {
 			n, err := strconv.Atoi(inside)
-			if err != nil || n < 1 || n > bpf.MaxText {
-				return t, fmt.Errorf("%q: a length from 1 to %d is expected in the brackets", text, bpf.MaxText)
+			if err != nil || n < 1 || n > MaxText {
+				return t, fmt.Errorf("%q: a length from 1 to %d is expected in the brackets", text, MaxText)
 			}
 			t.max = n
 		}
@@ -74,7 +81,7 @@ func parseType(text string) (valueType, error) {
 		if inside == "" {
 			return t, fmt.Errorf("%q: the argument that has the length is expected in the brackets", text)
 		}
-		t.kind, t.size, t.max, t.length = kindBuffer, 8, bpf.MaxText, inside
+		t.kind, t.size, t.max, t.length = kindBuffer, 8, MaxText, inside
 		return t, nil
 	case base == "buf":
 		return t, errors.New("buf: say which argument has its length, as in buf[len]")
@@ -125,11 +132,9 @@ type argument struct {
 	typ    valueType
 	hidden bool // fetched for a condition or a length, not recorded
 
-	// Of a function, once they are known: where it is, and which of the arguments, counted from 1, has its length, 0 for none.
-	op       target.Operand
-	lengthAt int
+	lengthAt int // which of the arguments, counted from 1, has its length; 0 for none
 
-	described bool // nobody has asked for it by itself: it is not recorded where it cannot be read
+	described bool // it comes from "...": left out, without an error, where it cannot be read
 }
 
 // parseArguments parses "NAME:TYPE, TYPE, …", what is between the parentheses of a probe; of a function also NAME and
@@ -155,8 +160,8 @@ func parseArguments(text string, ofFunction bool) (args []argument, all bool, er
 		}
 		args = append(args, a)
 	}
-	if len(args) > bpf.MaxArgs {
-		return nil, false, fmt.Errorf("%d arguments: there can be %d", len(args), bpf.MaxArgs)
+	if len(args) > MaxArgs {
+		return nil, false, fmt.Errorf("%d arguments: there can be %d", len(args), MaxArgs)
 	}
 	if ofFunction { // its debug information may know more
 		return args, false, nil
@@ -189,8 +194,8 @@ func parseArgument(text string, at int, ofFunction bool) (a argument, err error)
 		return a, nil
 	}
 	if n, ok := argumentNumber(name); ok {
-		if n < 1 || n > bpf.MaxArgs {
-			return a, fmt.Errorf("%s: the arguments are arg1 to arg%d", name, bpf.MaxArgs)
+		if n < 1 || n > MaxArgs {
+			return a, fmt.Errorf("%s: the arguments are arg1 to arg%d", name, MaxArgs)
 		}
 		a.pos, a.path = n-1, nil
 	}
@@ -217,11 +222,10 @@ func addLengths(args []argument) ([]argument, bool, error) {
 		if args[i].typ.kind != kindBuffer {
 			continue
 		}
-		at, more, err := findArgument(args, args[i].typ.length, valueType{name: "s64", signed: true})
+		at, err := (*arguments)(&args).find(args[i].typ.length, valueType{name: "s64", signed: true})
 		if err != nil {
 			return nil, false, err
 		}
-		args = more
 		if args[at].typ.hasBytes() || args[at].typ.kind == kindFloat {
 			return nil, false, fmt.Errorf("%q is not a number of bytes", args[i].typ.length)
 		}
@@ -230,33 +234,50 @@ func addLengths(args []argument) ([]argument, bool, error) {
 	return args, false, nil
 }
 
-// findArgument returns which of the arguments has a name. arg1, arg2 … are the first, the second … that the probe has;
-// one that is not there yet is added as a hidden one of the type like.
-func findArgument(args []argument, name string, like valueType) (at int, with []argument, err error) {
-	for i, a := range args {
+// arguments are the arguments of a static probe, as a scope.
+type arguments []argument
+
+// recorded reports whether a recorded argument has a name.
+func (l *arguments) recorded(name string) bool {
+	return slices.ContainsFunc(*l, func(a argument) bool { return a.name == name && !a.hidden })
+}
+
+// find returns which of the arguments has a name. arg1, arg2 … are the first, the second … that
+// the probe has; one that is not in the list yet is added, hidden, with the type like.
+func (l *arguments) find(name string, like valueType) (at int, err error) {
+	for i, a := range *l {
 		if a.name == name && !a.hidden {
-			return i, args, nil
+			return i, nil
 		}
 	}
 	if n, ok := argumentNumber(name); ok {
-		if n < 1 || n > bpf.MaxArgs {
-			return 0, args, fmt.Errorf("%s: the arguments are arg1 to arg%d", name, bpf.MaxArgs)
+		if n < 1 || n > MaxArgs {
+			return 0, fmt.Errorf("%s: the arguments are arg1 to arg%d", name, MaxArgs)
 		}
-		for i, a := range args {
+		for i, a := range *l {
 			if a.pos == n-1 && a.typ.hasBytes() == like.hasBytes() {
-				return i, args, nil
+				return i, nil
 			}
 		}
-		if len(args) >= bpf.MaxArgs {
-			return 0, args, fmt.Errorf("more than %d arguments, those of conditions included", bpf.MaxArgs)
+		if len(*l) >= MaxArgs {
+			return 0, fmt.Errorf("more than %d arguments, those of conditions included", MaxArgs)
 		}
-		return len(args), append(args, argument{name: name, pos: n - 1, typ: like, hidden: true}), nil
+		*l = append(*l, argument{name: name, pos: n - 1, typ: like, hidden: true})
+		return len(*l) - 1, nil
 	}
-	names := make([]string, 0, len(args))
-	for _, a := range args {
+	names := make([]string, 0, len(*l))
+	for _, a := range *l {
 		names = append(names, a.name)
 	}
-	return 0, args, fmt.Errorf("no argument is called %q%s", name, target.Nearest(name, names))
+	return 0, fmt.Errorf("no argument is called %q%s", name, target.Nearest(name, names))
+}
+
+// lookUp returns which argument has a name, and its type. It is find as a scope wants it.
+func (l *arguments) lookUp(name string, like valueType) (at int, typ valueType, err error) {
+	if at, err = l.find(name, like); err != nil {
+		return 0, typ, err
+	}
+	return at, (*l)[at].typ, nil
 }
 
 func isName(s string) bool {
@@ -266,15 +287,4 @@ func isName(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-// describe says what the recorded ones of the arguments are, for a trace.
-func describe(args []argument) []format.Arg {
-	var list []format.Arg
-	for _, a := range args {
-		if !a.hidden {
-			list = append(list, format.Arg{Name: a.name, Type: a.typ.name})
-		}
-	}
-	return list
 }

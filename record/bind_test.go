@@ -107,16 +107,12 @@ func TestOpenCalls(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		results := []argument{{name: "ret", typ: *p.values.result}}
-		find := func(list []argument, _ string, _ valueType) (int, []argument, error) { return 0, list, nil }
-		cond, _, err := bindCondition(p.values.cond, p.values.args, findArgument, endings{list: &results, find: find, duration: true})
+		results := arguments{{name: "ret", typ: *p.values.result}}
+		cond, err := bindCondition(p.values.cond, (*arguments)(&p.values.args), callEnd{results: &results, duration: true})
 		if err != nil {
 			t.Fatal(err)
 		}
-		conds, err := cond.compile()
-		if err != nil {
-			t.Fatal(err)
-		}
+		conds := compile(cond)
 		held := uint16(0) // of a call with n == 1
 		for i, c := range conds {
 			if !c.Late && (c.Value == 1) != c.Negate {

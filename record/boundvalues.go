@@ -10,17 +10,48 @@ import (
 	"utrace/record/internal/target"
 )
 
+// boundArgument is an argument or result of a function, found in one function.
+type boundArgument struct {
+	argument
+	op target.Operand // where it is
+}
+
+// asScope are the arguments of a function, for a condition.
+type boundValueScope struct {
+	list *[]boundArgument
+	find func(list []boundArgument, name string, like valueType) (at int, with []boundArgument, err error)
+}
+
+func (s boundValueScope) recorded(name string) bool {
+	return slices.ContainsFunc(*s.list, func(a boundArgument) bool { return a.name == name && !a.hidden })
+}
+
+func (s boundValueScope) lookUp(name string, like valueType) (at int, typ valueType, err error) {
+	if at, *s.list, err = s.find(*s.list, name, like); err != nil {
+		return 0, typ, err
+	}
+	return at, (*s.list)[at].typ, nil
+}
+
+// declared returns the arguments without where they are.
+func declared(list []boundArgument) (args []argument) {
+	for _, a := range list {
+		args = append(args, a.argument)
+	}
+	return args
+}
+
 // boundValues are the values of a probe, found in one function.
 type boundValues struct {
-	args, results []argument
+	args, results []boundArgument
 	conds         []bpf.Cond
 }
 
 // fetch says how to fetch the values, at their site.
-func (b *boundValues) fetch(list []argument, site *bpf.Site, addr target.Addr, machine elf.Machine) {
+func (b *boundValues) fetch(list []boundArgument, site *bpf.Site, addr target.Addr, machine elf.Machine) {
 	site.NumArgs = uint8(len(list))
 	for i, a := range list {
-		site.Args[i] = fetchArg(a, a.op, addr, machine)
+		site.Args[i] = fetchArg(a.argument, a.op, addr, machine)
 		if a.lengthAt > 0 {
 			site.Args[i].LengthArg = uint8(a.lengthAt - 1)
 		}
@@ -31,7 +62,7 @@ func (b *boundValues) fetch(list []argument, site *bpf.Site, addr target.Addr, m
 // wanted.
 func (b *boundValues) sites(template bpf.Site, addr target.Addr, machine elf.Machine) (entry, exit *bpf.Site) {
 	followed := template.Flags&bpf.SiteFollowed != 0
-	errno := slices.ContainsFunc(b.results, func(a argument) bool { return a.typ.kind == kindErrno })
+	errno := slices.ContainsFunc(b.results, func(a boundArgument) bool { return a.typ.kind == kindErrno })
 	if errno {
 		template.Flags |= bpf.SiteThread
 	}
@@ -58,7 +89,7 @@ func (b *boundValues) sites(template bpf.Site, addr target.Addr, machine elf.Mac
 
 // describe says for people what the values are and where.
 func (b *boundValues) describe(cond string, machine elf.Machine) (list []string) {
-	add := func(values []argument, arrow string) {
+	add := func(values []boundArgument, arrow string) {
 		for _, a := range values {
 			if !a.hidden {
 				list = append(list, fmt.Sprintf("%s%s:%s in %s", arrow, a.name, a.typ.name, a.op.PlaceName(machine)))

@@ -7,87 +7,131 @@ import (
 	"slices"
 	"time"
 
-	"utrace/bpf"
 	"utrace/format/condition"
 	"utrace/record/internal/target"
 )
 
-// boundCondition is a condition of which it is known what its names are.
+// boundCondition is a condition whose names have been resolved.
 type boundCondition struct {
 	*condition.Condition
 	a, b *boundCondition // of And and Or
 
-	arg    uint8 // of a comparison: which argument, or a bpf.Cond…
-	late   bool  // it is of the result, when the function returns
-	typ    valueType
-	number uint64 // that it is compared with
-	isText bool   // instead of number
+	// Of a comparison:
+	subject subject
+	arg     int       // which argument, or result if afterCall; with subjectValue
+	late    bool      // it can only be decided when the function returns
+	typ     valueType // of the subject
+	number  uint64    // to compare with
+	isText  bool      // compare with Value.Text instead
 }
 
-// finder returns which of the arguments has a name, which it may add as a hidden one; see findArgument.
-type finder func(args []argument, name string, like valueType) (at int, with []argument, err error)
+// subject is what a comparison is about.
+type subject uint8
 
-// endings are what conditions can compare when a function returns, or a span ends.
-type endings struct {
-	list     *[]argument // of the function
-	find     finder      // nil: there are none
-	duration bool        // there is an end, so that there is a duration
+const (
+	subjectValue subject = iota // an argument or result
+	subjectPID
+	subjectTID
+	subjectComm
+	subjectDuration // of the call, in nanoseconds
+)
+
+// scope finds the values that conditions name.
+type valueScope interface {
+	// recorded reports whether a recorded value has a name.
+	recorded(name string) bool
+	// lookUp returns which value has a name, and its type. It may add a hidden one: of the type like, where
+	// nothing else says its type.
+	lookUp(name string, like valueType) (at int, typ valueType, err error)
 }
 
-// bindCondition finds the arguments that a condition, or nil, names, and adds those that are not recorded as hidden ones.
-func bindCondition(c *condition.Condition, args []argument, find finder, ends endings) (bound *boundCondition, with []argument, err error) {
+// callEnd is what conditions can compare when a function returns, or a span ends.
+type callEnd struct {
+	results  valueScope // nil: there are none
+	duration bool       // there is an end, so that there is a duration
+}
+
+// bindCondition resolves the names of a condition, which may be nil.
+func bindCondition(c *condition.Condition, args valueScope, end callEnd) (*boundCondition, error) {
 	if c == nil {
-		return nil, args, nil
+		return nil, nil
 	}
-	b := &boundCondition{Condition: c}
+	b, err := bindNode(c, args, end)
+	if err != nil {
+		return nil, err
+	}
+	if n := b.comparisons(); n > MaxComparisons {
+		return nil, fmt.Errorf("%d comparisons: %d are the most", n, MaxComparisons)
+	}
+	return b, nil
+}
+
+func bindNode(c *condition.Condition, args valueScope, end callEnd) (b *boundCondition, err error) {
+	b = &boundCondition{Condition: c}
 	if !c.Op.Compares() {
-		if b.a, args, err = bindCondition(c.A, args, find, ends); err != nil {
-			return nil, args, err
+		if b.a, err = bindNode(c.A, args, end); err != nil {
+			return nil, err
 		}
-		b.b, args, err = bindCondition(c.B, args, find, ends)
-		return b, args, err
+		b.b, err = bindNode(c.B, args, end)
+		return b, err
 	}
-	if args, err = b.bindName(args, find, ends); err == nil {
+	if err = b.bindName(args, end); err == nil {
 		err = b.bindValue()
 	}
 	if err != nil {
-		return nil, args, fmt.Errorf("at %d: %w", c.Offset+1, err)
+		return nil, fmt.Errorf("at %d: %w", c.Offset+1, err)
 	}
-	return b, args, nil
+	return b, nil
 }
 
-// bindName finds what a comparison is of.
-func (c *boundCondition) bindName(args []argument, find finder, ends endings) (with []argument, err error) {
-	named := slices.ContainsFunc(args, func(a argument) bool { return a.name == c.Name && !a.hidden })
-	special, isSpecial := map[string]uint8{"pid": bpf.CondPID, "tid": bpf.CondTID, "comm": bpf.CondComm, "duration": bpf.CondDuration, ownDuration: bpf.CondDuration}[c.Name]
-	like := valueType{name: "s64", signed: true} // and its size as the probe has it
+// comparisons counts the comparisons of a condition.
+func (c *boundCondition) comparisons() int {
+	if c.Op.Compares() {
+		return 1
+	}
+	return c.a.comparisons() + c.b.comparisons()
+}
+
+// bindName finds what a comparison is about.
+func (c *boundCondition) bindName(args valueScope, end callEnd) (err error) {
+	like := valueType{name: "s64", signed: true} // with the size that the value itself has
 	if c.Value.Kind == condition.IsText {
 		like = valueType{name: "str", kind: kindText, size: 8, max: defaultText}
 	}
-	at := 0
-	switch {
-	case isSpecial && !named:
-		c.arg, c.late, c.typ = special, special == bpf.CondDuration, valueType{name: "u64", size: 8}
-		if special == bpf.CondComm {
+	recorded := args.recorded(c.Name)
+	if special, ok := specialSubject(c.Name); ok && !recorded {
+		c.subject, c.typ = special, valueType{name: "u64", size: 8}
+		switch {
+		case special == subjectComm:
 			c.typ = like
+		case special == subjectDuration && !end.duration:
+			return errors.New("duration: a probe that has no return has none")
 		}
-		if c.late && !ends.duration {
-			return args, errors.New("duration: a probe that has no return has none")
-		}
-		return args, nil
-	case c.Name == "ret" && !named && ends.find != nil:
-		if at, *ends.list, err = ends.find(*ends.list, c.Name, like); err != nil {
-			return args, err
-		}
-		c.late, c.typ = true, (*ends.list)[at].typ
-	default:
-		if at, args, err = find(args, c.Name, like); err != nil {
-			return args, err
-		}
-		c.typ = args[at].typ
+		c.late = special == subjectDuration
+		return nil
 	}
-	c.arg = uint8(at)
-	return args, nil
+	if c.Name == "ret" && !recorded && end.results != nil {
+		c.late = true
+		c.arg, c.typ, err = end.results.lookUp(c.Name, like)
+		return err
+	}
+	c.arg, c.typ, err = args.lookUp(c.Name, like)
+	return err
+}
+
+// specialSubject returns the subject that a name stands for unless an argument has that name.
+func specialSubject(name string) (s subject, ok bool) {
+	switch name {
+	case "pid":
+		return subjectPID, true
+	case "tid":
+		return subjectTID, true
+	case "comm":
+		return subjectComm, true
+	case "duration", ownDuration:
+		return subjectDuration, true
+	}
+	return subjectValue, false
 }
 
 // bindValue checks what a comparison compares with.
@@ -100,11 +144,11 @@ func (c *boundCondition) bindValue() error {
 	}
 	never := c.Op == condition.Less || c.Op == condition.GreaterOrEqual // below 0
 	switch typ := c.typ; {
-	case c.arg == bpf.CondComm && !c.isText:
+	case c.subject == subjectComm && !c.isText:
 		return errors.New("comm is compared with a \"text\"")
-	case c.arg == bpf.CondPID && c.isText, c.arg == bpf.CondTID && c.isText:
+	case c.subject == subjectPID && c.isText, c.subject == subjectTID && c.isText:
 		return fmt.Errorf("%s is compared with a number", c.Name)
-	case c.arg == bpf.CondDuration:
+	case c.subject == subjectDuration:
 		if v.Kind != condition.IsTime && (c.isText || n != condition.Number{}) {
 			return errors.New("duration is compared with a time, such as 10ms")
 		}
@@ -122,8 +166,8 @@ func (c *boundCondition) bindValue() error {
 		return fmt.Errorf("%s is a text: compare it with a \"text\"", c.Name)
 	case !typ.hasBytes() && c.isText:
 		return fmt.Errorf("%s is a number (%s), not a text: declare it as str", c.Name, typ.name)
-	case c.isText && len(v.Text) > bpf.MaxPattern:
-		return fmt.Errorf("a text of %d bytes: %d is the most", len(v.Text), bpf.MaxPattern)
+	case c.isText && len(v.Text) > MaxPattern:
+		return fmt.Errorf("a text of %d bytes: %d is the most", len(v.Text), MaxPattern)
 	case never && !c.isText && n == condition.Number{} && !typ.signed:
 		return fmt.Errorf("%s (%s) is never below 0", c.Name, typ.name)
 	case !c.isText && !typ.holds(c.number, n.Negative):
@@ -184,65 +228,4 @@ func slower(c *condition.Condition, than time.Duration) *condition.Condition {
 		return long
 	}
 	return &condition.Condition{Op: condition.And, A: c, B: long}
-}
-
-// compile turns a bound condition into comparisons for the kernel. The first one comes first; each says which is the
-// next.
-func (c *boundCondition) compile() ([]bpf.Cond, error) {
-	if c == nil {
-		return nil, nil
-	}
-	var list []bpf.Cond // in reverse: what a comparison leads to comes before it
-	c.emit(&list, bpf.CondKeep, bpf.CondDrop)
-	if len(list) > bpf.MaxConds {
-		return nil, fmt.Errorf("%d comparisons: %d are the most", len(list), bpf.MaxConds)
-	}
-	last := uint8(len(list) - 1)
-	turn := func(at uint8) uint8 {
-		if at >= bpf.CondKeep {
-			return at
-		}
-		return last - at
-	}
-	turned := make([]bpf.Cond, len(list))
-	for i, cond := range list {
-		cond.Yes, cond.No = turn(cond.Yes), turn(cond.No)
-		turned[last-uint8(i)] = cond
-	}
-	return turned, nil
-}
-
-// emit appends the comparisons of a condition, and returns which of them is the first to be made.
-func (c *boundCondition) emit(list *[]bpf.Cond, yes, no uint8) uint8 {
-	if len(*list) > bpf.MaxConds { // too many: compile says so
-		return no
-	}
-	switch c.Op {
-	case condition.And:
-		return c.a.emit(list, c.b.emit(list, yes, no), no)
-	case condition.Or:
-		return c.a.emit(list, yes, c.b.emit(list, yes, no))
-	}
-	cond := bpf.Cond{Yes: yes, No: no, Value: c.number, Arg: c.arg, Signed: c.typ.signed, Late: c.late}
-	if bits := 8 * c.typ.size; bits > 0 && bits < 64 && c.Value.Number.Negative && !c.typ.signed { // as in C
-		cond.Value &= 1<<bits - 1
-	}
-	// Of what could not be read no comparison holds: so one that is turned around is told so, instead of exchanging yes and no.
-	switch op := c.Op; {
-	case c.isText && op == condition.Equal, c.isText && op == condition.NotEqual:
-		cond.Op, cond.Negate = bpf.CondText, op == condition.NotEqual
-	case op == condition.Equal, op == condition.NotEqual:
-		cond.Op, cond.Negate = bpf.CondEqual, op == condition.NotEqual
-	case op == condition.Less, op == condition.GreaterOrEqual:
-		cond.Op, cond.Negate = bpf.CondLess, op == condition.GreaterOrEqual
-	case op == condition.LessOrEqual, op == condition.Greater:
-		cond.Op, cond.Negate = bpf.CondLessOrEqual, op == condition.Greater
-	case op == condition.Glob, op == condition.NotGlob:
-		cond.Op, cond.Negate = bpf.CondGlob, op == condition.NotGlob
-	}
-	if c.isText {
-		cond.Length = uint8(copy(cond.Text[:], c.Value.Text))
-	}
-	*list = append(*list, cond)
-	return uint8(len(*list) - 1)
 }

@@ -16,13 +16,13 @@ func checkValues(t *testing.T, p *Probe) {
 	if len(args) > bpf.MaxArgs {
 		t.Fatalf("%q: %d arguments", p.Text, len(args))
 	}
-	cond, args, err := bindCondition(p.values.cond, args, findArgument, endings{duration: true})
+	cond, err := bindCondition(p.values.cond, (*arguments)(&args), callEnd{duration: true})
 	if err != nil {
 		t.Fatalf("%q: %v", p.Text, err)
 	}
-	conds, err := cond.compile()
-	if err != nil || (len(conds) == 0) != (p.values.cond == nil) {
-		t.Fatalf("%q: %d comparisons, %v", p.Text, len(conds), err)
+	conds := compile(cond)
+	if (len(conds) == 0) != (p.values.cond == nil) {
+		t.Fatalf("%q: %d comparisons", p.Text, len(conds))
 	}
 	checkConds(t, p.Text, conds, len(args), 0)
 	for _, a := range args {
@@ -120,8 +120,8 @@ func TestCompile(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkValues(t, p)
-		cond, _, _ := bindCondition(p.values.cond, p.values.args, findArgument, endings{duration: true})
-		conds, _ := cond.compile()
+		cond, _ := bindCondition(p.values.cond, (*arguments)(&p.values.args), callEnd{duration: true})
+		conds := compile(cond)
 		for n := range 8 {
 			v := [3]uint64{uint64(n & 1), uint64(n >> 1 & 1), uint64(n >> 2)}
 			if got := decide(conds, v[:]); got != want(v[0] == 1, v[1] == 1, v[2] == 1) {

@@ -9,7 +9,8 @@ import (
 )
 
 // appendWord appends an argument that is in a word of the calling convention; a Go string has two.
-func (s *signature) appendWord(list []argument, a argument, word int, place func(word int) (target.Operand, error)) ([]argument, error) {
+func (s *signature) appendWord(list []boundArgument, declared argument, word int, place func(word int) (target.Operand, error)) ([]boundArgument, error) {
+	a := boundArgument{argument: declared}
 	var err error
 	if a.typ.kind == kindFloat {
 		return nil, fmt.Errorf("%s: it is in a floating-point register, which a probe cannot read", a.name)
@@ -21,7 +22,7 @@ func (s *signature) appendWord(list []argument, a argument, word int, place func
 		a.op.Size, a.op.Signed = a.typ.size, a.typ.signed
 	}
 	at := len(list)
-	list = append(append([]argument(nil), list...), a)
+	list = append(append([]boundArgument(nil), list...), a)
 	if s.isGo && a.typ.kind == kindText {
 		length, err := place(word + 1)
 		if err != nil {

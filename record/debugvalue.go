@@ -9,19 +9,20 @@ import (
 )
 
 // appendLength makes an argument a text of a length that is elsewhere.
-func appendLength(list []argument, at int, length target.Operand) []argument {
+func appendLength(list []boundArgument, at int, length target.Operand) []boundArgument {
 	a := &list[at]
-	list = append(list, argument{
-		name: "len(" + a.name + ")", pos: a.pos, hidden: true, op: length, described: a.described,
+	list = append(list, boundArgument{op: length, argument: argument{
+		name: "len(" + a.name + ")", pos: a.pos, hidden: true, described: a.described,
 		typ: valueType{name: "s64", signed: true, size: 8},
-	})
+	}})
 	list[at].typ.isText = list[at].typ.kind == kindText
 	list[at].typ.kind, list[at].lengthAt = kindBuffer, len(list)
 	return list
 }
 
 // appendValueAs appends an argument that the debug information knows, with the type that was asked for, if any.
-func (s *signature) appendValueAs(list []argument, a argument, v target.Value) ([]argument, error) {
+func (s *signature) appendValueAs(list []boundArgument, declared argument, v target.Value) ([]boundArgument, error) {
+	a := boundArgument{argument: declared}
 	if v.Why != "" {
 		return nil, fmt.Errorf("%s (%s): %s", a.name, v.TypeName, v.Why)
 	}
@@ -45,7 +46,7 @@ func (s *signature) appendValueAs(list []argument, a argument, v target.Value) (
 	case a.typ.kind == kindFloat && v.Kind != target.Float && a.op.Kind == target.InRegister:
 		return nil, fmt.Errorf("%s: it is a %s, not a floating-point number", a.name, v.TypeName)
 	case a.typ.hasBytes() && counted && a.typ.length == "":
-		list = append(append([]argument(nil), list...), a)
+		list = append(append([]boundArgument(nil), list...), a)
 		return appendLength(list, len(list)-1, *v.Length), nil
 	case a.typ.kind == kindText && v.Kind == target.CString && v.Length != nil && v.Length.Kind == target.Constant: // an array
 		a.typ.array = max(1, min(int(v.Length.Disp), bpf.MaxText))
@@ -55,7 +56,7 @@ func (s *signature) appendValueAs(list []argument, a argument, v target.Value) (
 			a.op.Size = v.At.Size
 		}
 	}
-	return append(append([]argument(nil), list...), a), nil
+	return append(append([]boundArgument(nil), list...), a), nil
 }
 
 // goTypeNames returns what tells the names of the types of a Go program by their addresses, for one goroutine. In a program that is

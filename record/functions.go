@@ -26,7 +26,7 @@ func (p *Plan) addFuncs(m *PlannedModule, probes []*Probe, around surroundings, 
 	asked := probes
 	probes = make([]*Probe, len(asked))
 	for i, probe := range asked {
-		probes[i] = probe.forFuncs(funcs)
+		probes[i] = forFuncs(probe, funcs)
 	}
 	for _, fn := range funcs {
 		symbol, by := selectFunc(fn, probes, matched)
@@ -110,7 +110,7 @@ func (p *Plan) bindValues(fn *PlannedFunc, file *target.File, f target.Func, pro
 	if err != nil {
 		return err
 	}
-	fn.args, fn.results = b.args, b.results
+	fn.args, fn.results = declared(b.args), declared(b.results)
 	fn.Values = b.describe(probe.values.condText, file.Machine)
 	template := bpf.Site{Flags: bpf.SiteFunction | bpf.SiteFrame, GoID: h.goid}
 	if follow {

@@ -213,7 +213,7 @@ func (l *lister) funcs(f *target.File) (out []ListedFunc, err error) {
 				continue
 			}
 			l.Total++
-			if symbol, ok := l.pattern.match(fn); ok {
+			if symbol, ok := matchFunc(l.pattern, fn); ok {
 				out = append(out, ListedFunc{target.DemangleNoParams(symbol), uint64(fn.Addr), fn.Size, indirect})
 			}
 		}

@@ -101,11 +101,22 @@ func (fn *PlannedFunc) describe(module format.ModuleID, goCode bool) format.Func
 	f := format.Func{
 		Name: fn.Name, Module: module, Addr: fn.Addr, Size: fn.Size, File: fn.SourceFile, Line: fn.Line,
 		Hit: fn.Hit, NoReturn: !fn.Hit && fn.ReturnBy == Never && len(fn.Statics) == 0,
-		Static: fn.Static, Args: describe(fn.args), Results: describe(fn.results),
+		Static: fn.Static, Args: describeArguments(fn.args), Results: describeArguments(fn.results),
 		EntryClass: string(entry), ReturnClass: string(ret),
 	}
 	if fn.Symbol != fn.Name {
 		f.Symbol = fn.Symbol
 	}
 	return f
+}
+
+// describeArguments says what the recorded ones of the arguments are, for a trace.
+func describeArguments(args []argument) []format.Arg {
+	var list []format.Arg
+	for _, a := range args {
+		if !a.hidden {
+			list = append(list, format.Arg{Name: a.name, Type: a.typ.name})
+		}
+	}
+	return list
 }

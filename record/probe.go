@@ -27,11 +27,11 @@ type Probe struct {
 	Path    string // of the file; or
 	Lib     string // the library; neither: the program itself
 
-	pattern *pattern     // names to match, unless
-	addr    *target.Addr // an address is given
-	delta   uint64       // bytes into the function
+	pattern *pattern // names to match, unless
+	addr    *uint64  // the virtual address in the file is given
+	delta   uint64   // bytes into the function
 	// overload matches the names together with what has been read as the arguments to record: in "f(Point)" this may be
-	// the parameter of a C++ function. nil if they can be nothing else. See forFuncs.
+	// the parameter of a C++ function. nil if they can be nothing else.
 	overload *pattern
 
 	behind string         // what stands behind the name
@@ -110,7 +110,7 @@ func ParseProbe(text string) (*Probe, error) {
 		if err != nil {
 			return fail("%q is not a hexadecimal address", name)
 		}
-		p.addr = (*target.Addr)(&v)
+		p.addr = &v
 		return p, nil
 	}
 	if !isRegexp(name) {
@@ -170,14 +170,6 @@ func (p *Probe) asOverload() *Probe {
 	q.pattern, q.overload = p.overload, nil
 	q.values.args = nil
 	return &q
-}
-
-// forFuncs is the probe as it is to be read for the functions of a file: one that has such parameters decides.
-func (p *Probe) forFuncs(funcs []target.Func) *Probe {
-	if p.overload != nil && slices.ContainsFunc(funcs, func(fn target.Func) bool { _, ok := p.overload.match(fn); return ok }) {
-		return p.asOverload()
-	}
-	return p
 }
 
 // isName reports whether the probe selects a function by its very name.
@@ -287,29 +279,31 @@ func (p *pattern) matchString(name string) bool {
 	return p.all || p.literal == name
 }
 
-// match reports whether the pattern names a function: by one of its symbols,
-// or by what they read demangled, with or without parameters. It returns the
-// symbol it matched.
-func (p *pattern) match(fn target.Func) (symbol string, ok bool) {
+// matchFunc reports whether the pattern names a function: by its symbol, by another symbol of it (aliases), or by what
+// these read demangled, with or without parameters. It returns the symbol it matched.
+func (p *pattern) matchFunc(name string, aliases []string) (symbol string, ok bool) {
 	if p.all {
-		return fn.Name, true
+		return name, true
 	}
-	for i := -1; i < len(fn.Aliases); i++ {
-		name := fn.Name
-		if i >= 0 {
-			name = fn.Aliases[i]
-		}
-		if p.matchString(name) {
-			return name, true
-		}
-		if !strings.HasPrefix(name, "_") { // neither C++ nor Rust
-			continue
-		}
-		if full := target.Demangle(name); full != name {
-			if p.matchString(full) || p.matchString(target.WithoutABI(full)) || p.matchString(target.DemangleNoParams(name)) {
-				return name, true
-			}
+	if p.matchSymbol(name) {
+		return name, true
+	}
+	for _, alias := range aliases {
+		if p.matchSymbol(alias) {
+			return alias, true
 		}
 	}
 	return "", false
+}
+
+func (p *pattern) matchSymbol(symbol string) bool {
+	if p.matchString(symbol) {
+		return true
+	}
+	if !strings.HasPrefix(symbol, "_") { // neither C++ nor Rust
+		return false
+	}
+	full := target.Demangle(symbol)
+	return full != symbol &&
+		(p.matchString(full) || p.matchString(target.WithoutABI(full)) || p.matchString(target.DemangleNoParams(symbol)))
 }

@@ -19,7 +19,7 @@ func TestParseProbe(t *testing.T) {
 		text            string
 		path, lib, name string // name is one that it must match
 		delta           uint64
-		addr            target.Addr
+		addr            uint64
 		exclude         bool
 	}{
 		{text: "main", name: "main"},
@@ -140,7 +140,7 @@ func TestMatchNames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, got := p.pattern.match(c.fn); got != c.want {
+		if _, got := matchFunc(p.pattern, c.fn); got != c.want {
 			t.Errorf("%s matches %s: %v", c.text, c.fn.Name, got)
 		}
 	}
@@ -169,7 +169,7 @@ func TestOverloads(t *testing.T) {
 			t.Errorf("%s: %v", c.text, err)
 			continue
 		}
-		probe = probe.forFuncs(c.funcs)
+		probe = forFuncs(probe, c.funcs)
 		var got []string
 		for _, fn := range c.funcs {
 			if symbol, by := selectFunc(fn, []*Probe{probe}, map[*Probe]bool{}); by != nil {
@@ -184,10 +184,10 @@ func TestOverloads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := not.pattern.match(point); !ok {
+	if _, ok := matchFunc(not.pattern, point); !ok {
 		t.Error("!ns::f(Point) does not match it")
 	}
-	if _, ok := not.pattern.match(number); ok {
+	if _, ok := matchFunc(not.pattern, number); ok {
 		t.Error("!ns::f(Point) matches ns::f(int)")
 	}
 }
@@ -217,7 +217,7 @@ func FuzzParseProbe(f *testing.F) {
 			t.Fatalf("%+v", p)
 		}
 		if p.pattern != nil {
-			p.pattern.match(fn)
+			matchFunc(p.pattern, fn)
 		}
 	})
 }

@@ -31,7 +31,7 @@ func (p *Plan) addProblems(sc *scope, later bool) (added []string) {
 			if later && told[img.ver] {
 				continue
 			}
-			text := preset.problem(sc, img)
+			text := presetProblem(preset.Name, sc, img)
 			if text == "" {
 				continue
 			}
@@ -44,9 +44,9 @@ func (p *Plan) addProblems(sc *scope, later bool) (added []string) {
 	return p.Problems[before:]
 }
 
-// problem says what of a preset cannot be recorded in a file of a scope, and why, "" if nothing is known to be missing.
-func (p Preset) problem(sc *scope, img *image) string {
-	switch p.Name {
+// presetProblem says what of a preset cannot be recorded in a file of a scope, and why, "" if nothing is known to be missing.
+func presetProblem(name string, sc *scope, img *image) string {
+	switch name {
 	case "java":
 		return javaProblem(sc, img)
 	case "php":

@@ -34,7 +34,7 @@ func noMatch(probe *Probe, wanted map[*image][]*Probe, scopes []*scope) error {
 		for _, sc := range scopes {
 			for _, img := range sc.libs {
 				funcs, _ := img.file.Funcs()
-				if slices.ContainsFunc(funcs, func(fn target.Func) bool { _, ok := probe.pattern.match(fn); return ok }) {
+				if slices.ContainsFunc(funcs, func(fn target.Func) bool { _, ok := matchFunc(probe.pattern, fn); return ok }) {
 					hint = fmt.Sprintf("; %s has it: write %s:%s", img.path, baseName(img.path), probe.Text)
 				}
 			}
@@ -85,7 +85,7 @@ func optimizedAway(file *target.File, probe *Probe) string {
 		return "the compiler has changed it: probe " + shortList(clones, 0)
 	}
 	inlined, ok, err := file.Inlined(func(name string) bool {
-		_, ok := probe.pattern.match(target.Func{Name: name})
+		_, ok := matchFunc(probe.pattern, target.Func{Name: name})
 		return ok
 	})
 	switch {
@@ -116,6 +116,19 @@ func shortList(names []string, more int) string {
 	return b.String()
 }
 
+// matchFunc reports whether a pattern names a function, and by which of its symbols.
+func matchFunc(p *pattern, fn target.Func) (symbol string, ok bool) {
+	return p.matchFunc(fn.Name, fn.Aliases)
+}
+
+// forFuncs is the probe as it is to be read for the functions of a file: one that has such parameters decides.
+func forFuncs(p *Probe, funcs []target.Func) *Probe {
+	if p.overload != nil && slices.ContainsFunc(funcs, func(fn target.Func) bool { _, ok := matchFunc(p.overload, fn); return ok }) {
+		return p.asOverload()
+	}
+	return p
+}
+
 // isStartup tells the functions that every program has from its compiler, and
 // that nobody means by "all functions".
 func isStartup(symbol string) bool {
@@ -139,7 +152,7 @@ func selectFunc(fn target.Func, probes []*Probe, matched map[*Probe]bool) (symbo
 	}
 	for _, probe := range probes {
 		switch {
-		case probe.addr != nil && *probe.addr == fn.Addr:
+		case probe.addr != nil && *probe.addr == uint64(fn.Addr):
 			matched[probe] = true
 			if probe.Exclude {
 				excluded = true
@@ -151,7 +164,7 @@ func selectFunc(fn target.Func, probes []*Probe, matched map[*Probe]bool) (symbo
 			}
 		case probe.pattern == nil || probe.delta != 0:
 		default:
-			if name, hit := probe.pattern.match(fn); hit {
+			if name, hit := matchFunc(probe.pattern, fn); hit {
 				matched[probe] = true
 				if probe.Exclude {
 					excluded = true
@@ -174,12 +187,12 @@ func selectFunc(fn target.Func, probes []*Probe, matched map[*Probe]bool) (symbo
 // addresses at which no function begins. What a probe wants of calls is an error there.
 func (p *Plan) addInstructions(m *PlannedModule, probe *Probe, funcs []target.Func, matched map[*Probe]bool, leaveOut func(string, target.Addr, string)) error {
 	if probe.addr != nil {
-		if fn, ok := m.image.file.FuncAt(*probe.addr); ok && fn.Addr == *probe.addr {
+		if fn, ok := m.image.file.FuncAt(target.Addr(*probe.addr)); ok && uint64(fn.Addr) == *probe.addr {
 			return nil // selectFunc has it
 		}
 	}
 	if probe.values.any() {
-		return fmt.Errorf("%w %q: %q: no function begins at %#x, and %s", ErrProbe, shorten(probe.Text), shorten(probe.behind), uint64(*probe.addr), whyOfCalls)
+		return fmt.Errorf("%w %q: %q: no function begins at %#x, and %s", ErrProbe, shorten(probe.Text), shorten(probe.behind), *probe.addr, whyOfCalls)
 	}
 	if p.followsCalls() {
 		return fmt.Errorf("%w %q: a single instruction: %w", ErrProbe, shorten(probe.Text), ErrLate)
@@ -205,7 +218,7 @@ func (p *Plan) addInstructions(m *PlannedModule, probe *Probe, funcs []target.Fu
 		}
 	}
 	if probe.addr != nil {
-		a := *probe.addr
+		a := target.Addr(*probe.addr)
 		if fn, ok := m.image.file.FuncAt(a); ok {
 			add(fn, fn.Name, a)
 			return nil
@@ -215,7 +228,7 @@ func (p *Plan) addInstructions(m *PlannedModule, probe *Probe, funcs []target.Fu
 		return nil
 	}
 	for _, fn := range funcs {
-		if symbol, ok := probe.pattern.match(fn); ok {
+		if symbol, ok := matchFunc(probe.pattern, fn); ok {
 			if probe.delta >= fn.Size {
 				matched[probe] = true
 				leaveOut(symbol, fn.Addr, fmt.Sprintf("it is %d bytes long: +%#x is beyond its end", fn.Size, probe.delta))

@@ -35,21 +35,17 @@ func (s *signature) bind(v *values, returns bool, slowerThan time.Duration) (b b
 	if b.results, err = s.bindResults(v); err != nil {
 		return b, err
 	}
-	ends := endings{list: &b.results, duration: returns}
+	end := callEnd{duration: returns}
 	if returns {
-		ends.find = s.findResult
-	}
-	if !returns {
+		end.results = boundValueScope{&b.results, s.findResult}
+	} else {
 		slowerThan = 0
 	}
-	cond, args, err := bindCondition(slower(v.cond, slowerThan), b.args, s.findArgument, ends)
-	if err == nil {
-		b.args = args
-		b.conds, err = cond.compile()
-	}
+	cond, err := bindCondition(slower(v.cond, slowerThan), boundValueScope{&b.args, s.findArgument}, end)
 	if err != nil {
 		return b, fmt.Errorf("condition %q: %w", shorten(v.condText), err)
 	}
+	b.conds = compile(cond)
 	if v.result != nil || v.results {
 		b.results = s.addErrno(b.results)
 	}
@@ -69,7 +65,7 @@ func (s *signature) known() (*target.Signature, error) {
 }
 
 // bindArguments finds the arguments that a probe records, and the hidden ones that have their lengths.
-func (s *signature) bindArguments(v *values) (list []argument, err error) {
+func (s *signature) bindArguments(v *values) (list []boundArgument, err error) {
 	if v.all {
 		debug, err := s.known()
 		if err != nil {
@@ -99,7 +95,7 @@ func (s *signature) bindArguments(v *values) (list []argument, err error) {
 }
 
 // bindArgument finds one of the arguments that were asked for, declared.
-func (s *signature) bindArgument(list []argument, a argument, declared []argument) ([]argument, error) {
+func (s *signature) bindArgument(list []boundArgument, a argument, declared []argument) ([]boundArgument, error) {
 	debug, err := s.known()
 	untyped := a.typ.name == ""
 	if a.path != nil && err == nil {
@@ -132,7 +128,7 @@ func (s *signature) bindArgument(list []argument, a argument, declared []argumen
 }
 
 // bindResults finds what a probe records of what the function returns.
-func (s *signature) bindResults(v *values) (list []argument, err error) {
+func (s *signature) bindResults(v *values) (list []boundArgument, err error) {
 	debug, err := s.known()
 	switch {
 	case v.results && err != nil:
@@ -153,7 +149,7 @@ func (s *signature) bindResults(v *values) (list []argument, err error) {
 }
 
 // addErrno adds to what a function of the C library returns, if it can tell a failure, why it has failed.
-func (s *signature) addErrno(results []argument) []argument {
+func (s *signature) addErrno(results []boundArgument) []boundArgument {
 	if len(results) != 1 || !results[0].typ.tellsFailure() {
 		return results
 	}
@@ -161,9 +157,9 @@ func (s *signature) addErrno(results []argument) []argument {
 	if !ok {
 		return results
 	}
-	return append(results, argument{
-		name: "errno", described: true, typ: valueType{name: "errno", kind: kindErrno, size: 4, signed: true},
-		op: target.Operand{Text: "errno", Disp: int64(slot - s.site)},
+	return append(results, boundArgument{
+		argument: argument{name: "errno", described: true, typ: valueType{name: "errno", kind: kindErrno, size: 4, signed: true}},
+		op:       target.Operand{Text: "errno", Disp: int64(slot - s.site)},
 	})
 }
 
@@ -173,7 +169,7 @@ func (t valueType) tellsFailure() bool {
 }
 
 // allOf returns all values that can be fetched, as far as there is room.
-func (s *signature) allOf(values []target.Value, name string) (list []argument) {
+func (s *signature) allOf(values []target.Value, name string) (list []boundArgument) {
 	for i, parts := range target.Parts(values) {
 		v := values[i]
 		a := argument{name: v.Name, described: true}
@@ -209,7 +205,7 @@ func (s *signature) follow(debug *target.Signature, p path) (target.Value, error
 }
 
 // findArgument finds an argument for a condition or a length: one that is recorded, or else a hidden one.
-func (s *signature) findArgument(args []argument, name string, like valueType) (int, []argument, error) {
+func (s *signature) findArgument(args []boundArgument, name string, like valueType) (int, []boundArgument, error) {
 	for i, a := range args {
 		if a.name == name && (!a.hidden || a.typ.hasBytes() == like.hasBytes()) {
 			return i, args, nil
@@ -254,7 +250,7 @@ func (s *signature) findArgument(args []argument, name string, like valueType) (
 }
 
 // findResult finds what the function returns.
-func (s *signature) findResult(list []argument, name string, like valueType) (int, []argument, error) {
+func (s *signature) findResult(list []boundArgument, name string, like valueType) (int, []boundArgument, error) {
 	if len(list) > 0 {
 		return 0, list, nil
 	}

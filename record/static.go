@@ -201,14 +201,12 @@ func (s *staticPlan) function(begin staticName, probe *Probe, span string, ends 
 	if len(ends) == 0 {
 		least = 0
 	}
-	cond, args, err := bindCondition(slower(probe.values.cond, least), args, findArgument, endings{duration: len(ends) > 0})
+	args = slices.Clone(args)
+	cond, err := bindCondition(slower(probe.values.cond, least), (*arguments)(&args), callEnd{duration: len(ends) > 0})
 	if err != nil {
 		return PlannedFunc{}, err
 	}
-	conds, err := cond.compile()
-	if err != nil {
-		return PlannedFunc{}, err
-	}
+	conds := compile(cond)
 	fn := PlannedFunc{
 		Name: span, Symbol: begin.String(), Addr: uint64(locations[0].Addr), Site: uint64(locations[0].Addr), Static: begin.String(),
 		Hit: len(ends) == 0, ReturnBy: Never, args: args, results: results, names: probe.names,
@@ -241,24 +239,22 @@ func (s *staticPlan) function(begin staticName, probe *Probe, span string, ends 
 		end = template
 	}
 	if probe.spans.key != "" {
-		at, _, err := findArgument(args, probe.spans.key, valueType{})
+		at, err := (*arguments)(&args).find(probe.spans.key, valueType{})
 		if err != nil {
 			return fn, err
 		}
 		template.Flags |= bpf.SiteKeyed
 		template.Key = uint8(at)
 		// The end has it under the same name, or in the same place.
-		if _, _, err := findArgument(results, probe.spans.key, valueType{}); err != nil {
+		results = slices.Clone(results)
+		atEnd, err := (*arguments)(&results).find(probe.spans.key, valueType{})
+		if err != nil {
 			key := args[at]
 			key.hidden = true
-			results = append(slices.Clone(results), key)
-		}
-		at, _, err = findArgument(results, probe.spans.key, valueType{})
-		if err != nil {
-			at = len(results) - 1
+			results, atEnd = append(results, key), len(results)
 		}
 		end.Flags |= bpf.SiteKeyed
-		end.Key = uint8(at)
+		end.Key = uint8(atEnd)
 		fn.results, fn.keyed = results, true
 	}
 	if fn.Statics, err = s.locate(begin, probe, args, template); err != nil {

@@ -144,12 +144,8 @@ func (p *Probe) parseStaticTail(tail string) error {
 			text, end = rest[:at], rest[at:]
 		}
 		cond, err := condition.Parse(text)
-		var bound *boundCondition
 		if err == nil {
-			bound, p.values.args, err = bindCondition(cond, p.values.args, findArgument, endings{duration: true})
-		}
-		if err == nil {
-			_, err = bound.compile()
+			_, err = bindCondition(cond, (*arguments)(&p.values.args), callEnd{duration: true})
 		}
 		if err != nil {
 			return fmt.Errorf("condition %q: %w", shorten(strings.TrimSpace(text)), err)
@@ -190,14 +186,13 @@ func (p *Probe) parseSpan(text string) error {
 		return nil
 	}
 	p.spans.key = strings.TrimSpace(on)
-	at, args, err := findArgument(p.values.args, p.spans.key, valueType{name: "x64", kind: kindHex})
+	at, err := (*arguments)(&p.values.args).find(p.spans.key, valueType{name: "x64", kind: kindHex})
 	if err != nil {
 		return fmt.Errorf("on %s: %w", p.spans.key, err)
 	}
-	if args[at].typ.hasBytes() {
+	if p.values.args[at].typ.hasBytes() {
 		return fmt.Errorf("on %s: a span is told apart by a number or an address, not by a text", p.spans.key)
 	}
-	p.values.args = args
 	return nil
 }
 
