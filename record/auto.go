@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"utrace/record/internal/probe"
 	"utrace/record/internal/target"
 )
 
@@ -88,7 +89,7 @@ func (c *chooser) fits(r running) (ok bool, why string) {
 // choose returns the presets that fit the processes, and what it has passed over, and why.
 func choose(list []running) (chosen []Choice, passed []string) {
 	for _, c := range choosers() {
-		preset, err := findPreset(c.preset)
+		preset, err := probe.FindPreset(c.preset)
 		if err != nil {
 			continue
 		}
@@ -138,20 +139,20 @@ func byName(list []running) []string {
 //   - for the whole machine the presets that fit what runs; ErrNothing if there is nothing;
 //   - for an interpreter the preset of its language, for whoever runs a script wants to see its functions;
 //   - for any other program all its functions.
-func (p *Plan) autoProbes(scopes []*scope) ([]*Probe, error) {
+func (p *Plan) autoProbes(scopes []*scope) ([]*probe.Probe, error) {
 	if len(scopes) == 0 {
 		list := p.images.running()
 		p.Chosen, p.Passed = choose(list)
 		if len(p.Chosen) == 0 {
 			return nil, noChoice(len(list), p.Passed)
 		}
-		var probes []*Probe
+		var probes []*probe.Probe
 		for _, c := range p.Chosen {
-			preset, err := findPreset(c.Preset)
+			preset, err := probe.FindPreset(c.Preset)
 			if err != nil {
 				return nil, err
 			}
-			more, err := preset.parse()
+			more, err := preset.Parse()
 			if err != nil {
 				return nil, err
 			}
@@ -160,14 +161,14 @@ func (p *Plan) autoProbes(scopes []*scope) ([]*Probe, error) {
 		}
 		return probes, nil
 	}
-	var probes, programs []*Probe
+	var probes, programs []*probe.Probe
 	for _, sc := range scopes {
 		preset, why := interpreterPreset(sc)
 		if why != "" {
 			p.Passed = append(p.Passed, why)
 		}
 		if preset == nil {
-			all, err := ParseProbe("*")
+			all, err := probe.Parse("*")
 			if err != nil {
 				return nil, err
 			}
@@ -180,7 +181,7 @@ func (p *Plan) autoProbes(scopes []*scope) ([]*Probe, error) {
 			continue
 		}
 		p.Chosen = append(p.Chosen, Choice{Preset: preset.Name, About: preset.About, Processes: []string{sc.describe()}})
-		more, err := preset.parse()
+		more, err := preset.Parse()
 		if err != nil {
 			return nil, err
 		}
@@ -188,8 +189,8 @@ func (p *Plan) autoProbes(scopes []*scope) ([]*Probe, error) {
 		probes = append(probes, more...)
 	}
 	if len(probes) == 0 { // all their programs, also those executed later
-		all, err := ParseProbe("*")
-		return []*Probe{all}, err
+		all, err := probe.Parse("*")
+		return []*probe.Probe{all}, err
 	}
 	return append(probes, programs...), nil
 }
@@ -238,7 +239,7 @@ func noChoice(processes int, passed []string) error {
 
 // interpreterPreset returns the preset of the language that the program of a scope interprets, nil if it is
 // no interpreter, or one that cannot be traced, for which why says the reason.
-func interpreterPreset(sc *scope) (preset *Preset, why string) {
+func interpreterPreset(sc *scope) (preset *probe.Preset, why string) {
 	for _, c := range choosers() {
 		if c.program == nil || !c.program.MatchString(baseName(sc.program.path)) {
 			continue
@@ -248,7 +249,7 @@ func interpreterPreset(sc *scope) (preset *Preset, why string) {
 		if !ok && !(sc.pid == 0 && c.preset == "java") {
 			return nil, fmt.Sprintf("%s: %s: recording the functions of the interpreter itself", sc.describe(), why)
 		}
-		found, err := findPreset(c.preset)
+		found, err := probe.FindPreset(c.preset)
 		if err != nil {
 			return nil, ""
 		}

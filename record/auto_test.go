@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"utrace/record/internal/probe"
 	"utrace/record/internal/target"
 )
 
@@ -61,7 +62,7 @@ func TestChooseNothing(t *testing.T) {
 
 func TestChoosersHavePresets(t *testing.T) {
 	for _, c := range choosers() {
-		if _, err := findPreset(c.preset); err != nil {
+		if _, err := probe.FindPreset(c.preset); err != nil {
 			t.Error(err)
 		}
 	}

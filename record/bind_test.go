@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"utrace/bpf"
+	"utrace/record/internal/probe"
 	"utrace/record/internal/target"
 )
 
@@ -46,12 +47,12 @@ func FuzzBind(f *testing.F) {
 		f.Fatalf("%d functions", len(functions))
 	}
 	f.Fuzz(func(t *testing.T, text string, returns bool) {
-		p, err := ParseProbe("f" + text)
-		if err != nil || p.static != nil {
+		p, err := probe.Parse("f" + text)
+		if err != nil || p.USDT != nil {
 			return
 		}
 		for _, s := range functions {
-			b, err := s.bind(&p.values, returns, time.Millisecond)
+			b, err := s.bind(&p.Values, returns, time.Millisecond)
 			if err != nil {
 				continue
 			}
@@ -74,11 +75,11 @@ func TestArgumentZero(t *testing.T) {
 	with := &target.Signature{Params: []target.Value{{Name: "x", Kind: target.Pointer}}}
 	for _, s := range []*signature{{file: file, looked: true, debugErr: target.ErrNoDWARF}, {file: file, looked: true, debug: with}} {
 		for _, text := range []string{"f if arg0 == 1", "f if arg00 == 1", "f(x:buf[arg0])", "f if arg99999999999999999999 == 1"} {
-			p, err := ParseProbe(text)
+			p, err := probe.Parse(text)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err = s.bind(&p.values, true, 0); err == nil || !strings.Contains(err.Error(), "the arguments are arg1, arg2 and so on") {
+			if _, err = s.bind(&p.Values, true, 0); err == nil || !strings.Contains(err.Error(), "the arguments are arg1, arg2 and so on") {
 				t.Errorf("%s: %v", text, err)
 			}
 		}
@@ -103,12 +104,12 @@ func TestOpenCalls(t *testing.T) {
 		"ret == 3 && n == 2 || n == 1":   true,
 		"!(n == 2) && !(duration < 1us)": true,
 	} {
-		p, err := ParseProbe("f(n:u8) -> s32 if " + text)
+		p, err := probe.Parse("f(n:u8) -> s32 if " + text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		results := arguments{{name: "ret", typ: *p.values.result}}
-		cond, err := bindCondition(p.values.cond, (*arguments)(&p.values.args), callEnd{results: &results, duration: true})
+		results := probe.Arguments{{Name: "ret", Type: *p.Values.Result}}
+		cond, err := probe.Bind(p.Values.Condition, (*probe.Arguments)(&p.Values.Args), probe.End{Results: &results, Duration: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,36 +7,37 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/probe"
 	"utrace/record/internal/target"
 )
 
 // boundArgument is an argument or result of a function, found in one function.
 type boundArgument struct {
-	argument
+	probe.Argument
 	op target.Operand // where it is
 }
 
 // asScope are the arguments of a function, for a condition.
 type boundValueScope struct {
 	list *[]boundArgument
-	find func(list []boundArgument, name string, like valueType) (at int, with []boundArgument, err error)
+	find func(list []boundArgument, name string, like probe.Type) (at int, with []boundArgument, err error)
 }
 
-func (s boundValueScope) recorded(name string) bool {
-	return slices.ContainsFunc(*s.list, func(a boundArgument) bool { return a.name == name && !a.hidden })
+func (s boundValueScope) Recorded(name string) bool {
+	return slices.ContainsFunc(*s.list, func(a boundArgument) bool { return a.Name == name && !a.Hidden })
 }
 
-func (s boundValueScope) lookUp(name string, like valueType) (at int, typ valueType, err error) {
+func (s boundValueScope) LookUp(name string, like probe.Type) (at int, typ probe.Type, err error) {
 	if at, *s.list, err = s.find(*s.list, name, like); err != nil {
 		return 0, typ, err
 	}
-	return at, (*s.list)[at].typ, nil
+	return at, (*s.list)[at].Type, nil
 }
 
 // declared returns the arguments without where they are.
-func declared(list []boundArgument) (args []argument) {
+func declared(list []boundArgument) (args []probe.Argument) {
 	for _, a := range list {
-		args = append(args, a.argument)
+		args = append(args, a.Argument)
 	}
 	return args
 }
@@ -51,9 +52,9 @@ type boundValues struct {
 func (b *boundValues) fetch(list []boundArgument, site *bpf.Site, addr target.Addr, machine elf.Machine) {
 	site.NumArgs = uint8(len(list))
 	for i, a := range list {
-		site.Args[i] = fetchArg(a.argument, a.op, addr, machine)
-		if a.lengthAt > 0 {
-			site.Args[i].LengthArg = uint8(a.lengthAt - 1)
+		site.Args[i] = fetchArg(a.Argument, a.op, addr, machine)
+		if a.LengthAt > 0 {
+			site.Args[i].LengthArg = uint8(a.LengthAt - 1)
 		}
 	}
 }
@@ -62,7 +63,7 @@ func (b *boundValues) fetch(list []boundArgument, site *bpf.Site, addr target.Ad
 // wanted.
 func (b *boundValues) sites(template bpf.Site, addr target.Addr, machine elf.Machine) (entry, exit *bpf.Site) {
 	followed := template.Flags&bpf.SiteFollowed != 0
-	errno := slices.ContainsFunc(b.results, func(a boundArgument) bool { return a.typ.kind == kindErrno })
+	errno := slices.ContainsFunc(b.results, func(a boundArgument) bool { return a.Type.Kind == probe.KindErrno })
 	if errno {
 		template.Flags |= bpf.SiteThread
 	}
@@ -91,8 +92,8 @@ func (b *boundValues) sites(template bpf.Site, addr target.Addr, machine elf.Mac
 func (b *boundValues) describe(cond string, machine elf.Machine) (list []string) {
 	add := func(values []boundArgument, arrow string) {
 		for _, a := range values {
-			if !a.hidden {
-				list = append(list, fmt.Sprintf("%s%s:%s in %s", arrow, a.name, a.typ.name, a.op.PlaceName(machine)))
+			if !a.Hidden {
+				list = append(list, fmt.Sprintf("%s%s:%s in %s", arrow, a.Name, a.Type.Name, a.op.PlaceName(machine)))
 			}
 		}
 	}

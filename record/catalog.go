@@ -95,7 +95,7 @@ func (c *catalog) name(fn format.FuncID, v *bpf.Values) {
 		return
 	}
 	style := probed.planned.names
-	parts := style.parts()
+	parts := style.Parts()
 	text := func(i int) string {
 		if i < 0 || !v.Readable(i) {
 			return ""
@@ -103,13 +103,13 @@ func (c *catalog) name(fn format.FuncID, v *bpf.Values) {
 		return string(v.Text(i))
 	}
 	entry, ret := probed.planned.siteKinds(false)
-	f := format.Func{Module: probed.module, Static: probed.planned.Static, File: text(parts.file), EntryClass: string(entry), ReturnClass: string(ret)}
-	f.Name = style.join(text(parts.class), text(parts.function), f.File)
+	f := format.Func{Module: probed.module, Static: probed.planned.Static, File: text(parts.File), EntryClass: string(entry), ReturnClass: string(ret)}
+	f.Name = style.Join(text(parts.Class), text(parts.Function), f.File)
 	if f.Name == "" {
 		f.Name = "[no name]"
 	}
-	if parts.line >= 0 && v.Readable(parts.line) {
-		f.Line = max(0, int(int32(v.Number(parts.line))))
+	if parts.Line >= 0 && v.Readable(parts.Line) {
+		f.Line = max(0, int(int32(v.Number(parts.Line))))
 	}
 	c.named[key] = c.w.AddFunc(f)
 }

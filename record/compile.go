@@ -3,11 +3,12 @@ package record
 import (
 	"utrace/bpf"
 	"utrace/format/condition"
+	"utrace/record/internal/probe"
 )
 
 // compile turns a bound condition, or nil, into comparisons for the kernel. The first one comes first; each says which
 // is the next.
-func compile(c *boundCondition) []bpf.Cond {
+func compile(c *probe.Bound) []bpf.Cond {
 	if c == nil {
 		return nil
 	}
@@ -29,20 +30,20 @@ func compile(c *boundCondition) []bpf.Cond {
 }
 
 // emit appends the comparisons of a condition, and returns which of them is the first to be made.
-func emit(c *boundCondition, list *[]bpf.Cond, yes, no uint8) uint8 {
+func emit(c *probe.Bound, list *[]bpf.Cond, yes, no uint8) uint8 {
 	switch c.Op {
 	case condition.And:
-		return emit(c.a, list, emit(c.b, list, yes, no), no)
+		return emit(c.Left, list, emit(c.Right, list, yes, no), no)
 	case condition.Or:
-		return emit(c.a, list, yes, emit(c.b, list, yes, no))
+		return emit(c.Left, list, yes, emit(c.Right, list, yes, no))
 	}
-	cond := bpf.Cond{Yes: yes, No: no, Value: c.number, Arg: condSubject(c), Signed: c.typ.signed, Late: c.late}
-	if bits := 8 * c.typ.size; bits > 0 && bits < 64 && c.Value.Number.Negative && !c.typ.signed { // as in C
+	cond := bpf.Cond{Yes: yes, No: no, Value: c.Number, Arg: condSubject(c), Signed: c.Type.Signed, Late: c.Late}
+	if bits := 8 * c.Type.Size; bits > 0 && bits < 64 && c.Value.Number.Negative && !c.Type.Signed { // as in C
 		cond.Value &= 1<<bits - 1
 	}
 	// Of what could not be read no comparison holds: so one that is turned around is told so, instead of exchanging yes and no.
 	switch op := c.Op; {
-	case c.isText && op == condition.Equal, c.isText && op == condition.NotEqual:
+	case c.IsText && op == condition.Equal, c.IsText && op == condition.NotEqual:
 		cond.Op, cond.Negate = bpf.CondText, op == condition.NotEqual
 	case op == condition.Equal, op == condition.NotEqual:
 		cond.Op, cond.Negate = bpf.CondEqual, op == condition.NotEqual
@@ -53,7 +54,7 @@ func emit(c *boundCondition, list *[]bpf.Cond, yes, no uint8) uint8 {
 	case op == condition.Glob, op == condition.NotGlob:
 		cond.Op, cond.Negate = bpf.CondGlob, op == condition.NotGlob
 	}
-	if c.isText {
+	if c.IsText {
 		cond.Length = uint8(copy(cond.Text[:], c.Value.Text))
 	}
 	*list = append(*list, cond)
@@ -61,16 +62,16 @@ func emit(c *boundCondition, list *[]bpf.Cond, yes, no uint8) uint8 {
 }
 
 // condSubject returns what the kernel compares: a value, or a bpf.Cond… constant.
-func condSubject(c *boundCondition) uint8 {
-	switch c.subject {
-	case subjectPID:
+func condSubject(c *probe.Bound) uint8 {
+	switch c.Subject {
+	case probe.SubjectPID:
 		return bpf.CondPID
-	case subjectTID:
+	case probe.SubjectTID:
 		return bpf.CondTID
-	case subjectComm:
+	case probe.SubjectComm:
 		return bpf.CondComm
-	case subjectDuration:
+	case probe.SubjectDuration:
 		return bpf.CondDuration
 	}
-	return uint8(c.arg)
+	return uint8(c.Arg)
 }

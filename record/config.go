@@ -4,7 +4,6 @@ package record
 
 import (
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -17,7 +16,7 @@ type Config struct {
 	PIDs         []int
 	Command      []string      // to start; may be empty
 	Follow       bool          // children of these, too, and what they execute
-	Probes       []string      // see ParseProbe
+	Probes       []*Probe      // see ParseProbe
 	Presets      []string      // names of Presets, beside Probes
 	PlaceAtEntry bool          // probe functions at their first byte, not at the cheapest place
 	SlowerThan   time.Duration // keep only calls at least this long; 0: all
@@ -51,12 +50,12 @@ type Config struct {
 
 // NamesProbes reports whether the Config says what to probe. Otherwise that is for utrace to choose.
 func (c *Config) NamesProbes() bool {
-	return len(c.Presets) > 0 || slices.ContainsFunc(c.Probes, func(text string) bool { return !strings.HasPrefix(text, "!") })
+	return len(c.Presets) > 0 || slices.ContainsFunc(c.Probes, func(p *Probe) bool { return !p.Exclude })
 }
 
 // Conditional reports whether a probe has a condition.
 func (c *Config) Conditional() bool {
-	return slices.ContainsFunc(c.Probes, func(text string) bool { return strings.Contains(text, " if ") })
+	return slices.ContainsFunc(c.Probes, func(p *Probe) bool { return p.Values.Condition != nil })
 }
 
 // Progress is the state of a running recording.

@@ -5,28 +5,29 @@ import (
 	"errors"
 	"fmt"
 
+	"utrace/record/internal/probe"
 	"utrace/record/internal/target"
 )
 
 // appendWord appends an argument that is in a word of the calling convention; a Go string has two.
-func (s *signature) appendWord(list []boundArgument, declared argument, word int, place func(word int) (target.Operand, error)) ([]boundArgument, error) {
-	a := boundArgument{argument: declared}
+func (s *signature) appendWord(list []boundArgument, declared probe.Argument, word int, place func(word int) (target.Operand, error)) ([]boundArgument, error) {
+	a := boundArgument{Argument: declared}
 	var err error
-	if a.typ.kind == kindFloat {
-		return nil, fmt.Errorf("%s: it is in a floating-point register, which a probe cannot read", a.name)
+	if a.Type.Kind == probe.KindFloat {
+		return nil, fmt.Errorf("%s: it is in a floating-point register, which a probe cannot read", a.Name)
 	}
 	if a.op, err = place(word); err != nil {
-		return nil, fmt.Errorf("%s: %w", a.name, err)
+		return nil, fmt.Errorf("%s: %w", a.Name, err)
 	}
-	if a.typ.size != 0 && !a.typ.hasBytes() {
-		a.op.Size, a.op.Signed = a.typ.size, a.typ.signed
+	if a.Type.Size != 0 && !a.Type.HasBytes() {
+		a.op.Size, a.op.Signed = a.Type.Size, a.Type.Signed
 	}
 	at := len(list)
 	list = append(append([]boundArgument(nil), list...), a)
-	if s.isGo && a.typ.kind == kindText {
+	if s.isGo && a.Type.Kind == probe.KindText {
 		length, err := place(word + 1)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", a.name, err)
+			return nil, fmt.Errorf("%s: %w", a.Name, err)
 		}
 		list = appendLength(list, at, length)
 	}

@@ -5,53 +5,54 @@ import (
 	"strings"
 
 	"utrace/bpf"
+	"utrace/record/internal/probe"
 	"utrace/record/internal/target"
 )
 
 // appendLength makes an argument a text of a length that is elsewhere.
 func appendLength(list []boundArgument, at int, length target.Operand) []boundArgument {
 	a := &list[at]
-	list = append(list, boundArgument{op: length, argument: argument{
-		name: "len(" + a.name + ")", pos: a.pos, hidden: true, described: a.described,
-		typ: valueType{name: "s64", signed: true, size: 8},
+	list = append(list, boundArgument{op: length, Argument: probe.Argument{
+		Name: "len(" + a.Name + ")", Pos: a.Pos, Hidden: true, Described: a.Described,
+		Type: probe.Type{Name: "s64", Signed: true, Size: 8},
 	}})
-	list[at].typ.isText = list[at].typ.kind == kindText
-	list[at].typ.kind, list[at].lengthAt = kindBuffer, len(list)
+	list[at].Type.IsText = list[at].Type.Kind == probe.KindText
+	list[at].Type.Kind, list[at].LengthAt = probe.KindBuffer, len(list)
 	return list
 }
 
 // appendValueAs appends an argument that the debug information knows, with the type that was asked for, if any.
-func (s *signature) appendValueAs(list []boundArgument, declared argument, v target.Value) ([]boundArgument, error) {
-	a := boundArgument{argument: declared}
+func (s *signature) appendValueAs(list []boundArgument, declared probe.Argument, v target.Value) ([]boundArgument, error) {
+	a := boundArgument{Argument: declared}
 	if v.Why != "" {
-		return nil, fmt.Errorf("%s (%s): %s", a.name, v.TypeName, v.Why)
+		return nil, fmt.Errorf("%s (%s): %s", a.Name, v.TypeName, v.Why)
 	}
 	a.op = v.At
-	asked := a.typ.name != ""
+	asked := a.Type.Name != ""
 	if !asked {
 		var err error
-		if a.typ, err = typeOf(v); err != nil {
-			return nil, fmt.Errorf("%s: %w", a.name, err)
+		if a.Type, err = typeOf(v); err != nil {
+			return nil, fmt.Errorf("%s: %w", a.Name, err)
 		}
-		if a.typ.kind == kindTypeName {
-			a.typ.typeName = goTypeNames(s.file)
+		if a.Type.Kind == probe.KindGoType {
+			a.Type.GoTypeName = goTypeNames(s.file)
 		}
 	}
 	counted := v.Length != nil && v.Kind != target.CString
 	switch {
 	case v.Kind == target.Aggregate:
-		return nil, fmt.Errorf("%s (%s): record its members, as in %s.NAME", a.name, v.TypeName, a.name)
+		return nil, fmt.Errorf("%s (%s): record its members, as in %s.NAME", a.Name, v.TypeName, a.Name)
 	case v.Kind == target.Slice && !asked:
 		a.op = *v.Length
-	case a.typ.kind == kindFloat && v.Kind != target.Float && a.op.Kind == target.InRegister:
-		return nil, fmt.Errorf("%s: it is a %s, not a floating-point number", a.name, v.TypeName)
-	case a.typ.hasBytes() && counted && a.typ.length == "":
+	case a.Type.Kind == probe.KindFloat && v.Kind != target.Float && a.op.Kind == target.InRegister:
+		return nil, fmt.Errorf("%s: it is a %s, not a floating-point number", a.Name, v.TypeName)
+	case a.Type.HasBytes() && counted && a.Type.Length == "":
 		list = append(append([]boundArgument(nil), list...), a)
 		return appendLength(list, len(list)-1, *v.Length), nil
-	case a.typ.kind == kindText && v.Kind == target.CString && v.Length != nil && v.Length.Kind == target.Constant: // an array
-		a.typ.array = max(1, min(int(v.Length.Disp), bpf.MaxText))
-	case asked && !a.typ.hasBytes():
-		a.op.Size, a.op.Signed = a.typ.size, a.typ.signed
+	case a.Type.Kind == probe.KindText && v.Kind == target.CString && v.Length != nil && v.Length.Kind == target.Constant: // an array
+		a.Type.Array = max(1, min(int(v.Length.Disp), bpf.MaxText))
+	case asked && !a.Type.HasBytes():
+		a.op.Size, a.op.Signed = a.Type.Size, a.Type.Signed
 		if v.At.Kind == target.InRegister && a.op.Size > 8-v.At.Shift/8 {
 			a.op.Size = v.At.Size
 		}
@@ -82,45 +83,45 @@ func goTypeNames(file *target.File) func(address uint64) string {
 const maxTypeNames = 1 << 14
 
 // typeOf returns the type of the probe language for a value.
-func typeOf(v target.Value) (valueType, error) {
-	t := valueType{size: v.At.Size, signed: v.At.Signed}
+func typeOf(v target.Value) (probe.Type, error) {
+	t := probe.Type{Size: v.At.Size, Signed: v.At.Signed}
 	letter := "u"
-	if t.signed {
+	if t.Signed {
 		letter = "s"
 	}
 	switch v.Kind {
 	case target.Int:
-		t.name = fmt.Sprintf("%s%d", letter, 8*t.size)
+		t.Name = fmt.Sprintf("%s%d", letter, 8*t.Size)
 	case target.Bool:
-		t.name, t.kind = "bool", kindBool
+		t.Name, t.Kind = "bool", probe.KindBool
 	case target.Char:
-		if t.name, t.kind = "char", kindChar; t.size != 1 {
-			t.name, t.kind = fmt.Sprintf("%s%d", letter, 8*t.size), kindNumber
+		if t.Name, t.Kind = "char", probe.KindChar; t.Size != 1 {
+			t.Name, t.Kind = fmt.Sprintf("%s%d", letter, 8*t.Size), probe.KindNumber
 		}
 	case target.Float:
-		t.name, t.kind = fmt.Sprintf("f%d", 8*t.size), kindFloat
+		t.Name, t.Kind = fmt.Sprintf("f%d", 8*t.Size), probe.KindFloat
 	case target.Enum:
-		t.name, t.kind, t.names = v.TypeName, kindEnum, map[int64]string{}
-		if !strings.HasPrefix(t.name, "enum ") {
-			t.name = "enum " + t.name
+		t.Name, t.Kind, t.EnumNames = v.TypeName, probe.KindEnum, map[int64]string{}
+		if !strings.HasPrefix(t.Name, "enum ") {
+			t.Name = "enum " + t.Name
 		}
 		for _, e := range v.Enum {
-			if _, ok := t.names[e.Value]; !ok {
-				t.names[e.Value] = e.Name
+			if _, ok := t.EnumNames[e.Value]; !ok {
+				t.EnumNames[e.Value] = e.Name
 			}
 		}
 	case target.Pointer:
-		t.name, t.kind = "ptr", kindHex
+		t.Name, t.Kind = "ptr", probe.KindHex
 	case target.CString, target.Text:
-		t.name, t.kind, t.max = "str", kindText, defaultText
+		t.Name, t.Kind, t.Max = "str", probe.KindText, probe.DefaultText
 	case target.Bytes:
-		t.name, t.kind, t.max = "buf", kindBuffer, defaultText
+		t.Name, t.Kind, t.Max = "buf", probe.KindBuffer, probe.DefaultText
 	case target.Slice:
-		t.name, t.size, t.signed = "s64", 8, true
+		t.Name, t.Size, t.Signed = "s64", 8, true
 	case target.Interface:
-		t.name, t.kind = "type", kindTypeName
+		t.Name, t.Kind = "type", probe.KindGoType
 	case target.Aggregate:
-		t.name = v.TypeName
+		t.Name = v.TypeName
 	default:
 		return t, fmt.Errorf("its type (%s) is not understood", v.TypeName)
 	}

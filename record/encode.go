@@ -13,74 +13,75 @@ import (
 	"golang.org/x/sys/unix"
 
 	"utrace/bpf"
+	"utrace/record/internal/probe"
 )
 
 // appendValues appends the JSON array of what an event carries, by the rules of package format.
-func appendValues(dst []byte, args []argument, v *bpf.Values) []byte {
+func appendValues(dst []byte, args []probe.Argument, v *bpf.Values) []byte {
 	dst = append(dst, '[')
 	first := true
 	for i, a := range args {
-		if a.hidden {
+		if a.Hidden {
 			continue
 		}
 		if !first {
 			dst = append(dst, ',')
 		}
 		first = false
-		if a.typ.kind == kindErrno && !failed(args[0].typ, v) {
+		if a.Type.Kind == probe.KindErrno && !failed(args[0].Type, v) {
 			dst = append(dst, '0')
 			continue
 		}
-		dst = appendValue(dst, a.typ, v, i)
+		dst = appendValue(dst, a.Type, v, i)
 	}
 	return append(dst, ']')
 }
 
 // failed reports whether the first of the values, what a function returned, says that it has failed.
-func failed(t valueType, v *bpf.Values) bool {
-	switch t.kind {
-	case kindNumber:
+func failed(t probe.Type, v *bpf.Values) bool {
+	switch t.Kind {
+	case probe.KindNumber:
 		return v.Readable(0) && int64(v.Number(0)) < 0
-	case kindHex:
+	case probe.KindHex:
 		return v.Readable(0) && v.Number(0) == 0
 	}
 	return !v.Readable(0) // a text at no address
 }
 
-func appendValue(dst []byte, t valueType, v *bpf.Values, i int) []byte {
+func appendValue(dst []byte, t probe.Type, v *bpf.Values, i int) []byte {
 	if !v.Readable(i) {
-		if t.kind == kindTypeName { // there is no type at nil
+		if t.Kind == probe.KindGoType { // there is no type at nil
 			return append(dst, `"nil"`...)
 		}
 		return append(dst, "null"...)
 	}
 	n := v.Number(i)
-	switch t.kind {
-	case kindText, kindBuffer:
-		return appendText(dst, v.Text(i), t.max)
-	case kindBool:
+	switch t.Kind {
+	case probe.KindText, probe.KindBuffer:
+		return appendText(dst, v.Text(i), t.Max)
+	case probe.KindBool:
 		return strconv.AppendBool(dst, n != 0)
-	case kindErrno:
+	case probe.KindErrno:
 		if name := unix.ErrnoName(syscall.Errno(n)); name != "" {
 			return strconv.AppendQuote(dst, name)
 		}
-	case kindTypeName:
+	case probe.KindGoType:
 		name := "nil"
 		if n != 0 {
-			name = t.typeName(n)
+			name = t.GoTypeName(n)
 		}
 		quoted, _ := json.Marshal(name) // of a string: no error
 		return append(dst, quoted...)
-	case kindEnum:
-		if name, ok := t.names[int64(n)]; ok {
+	case probe.KindEnum:
+		if name, ok := t.EnumNames[int64(n)]; ok {
 			quoted, _ := json.Marshal(name) // of a string: no error
 			return append(dst, quoted...)
 		}
-	case kindChar:
+	case probe.KindChar:
 		return appendText(dst, []byte{byte(n)}, 1)
-	case kindFloat:
+	case probe.KindFloat:
 		f := math.Float64frombits(n)
-		if t.size == 4 {
+		if t.Size == 4 {
 			f = float64(math.Float32frombits(uint32(n)))
 		}
 		text, err := json.Marshal(f)
@@ -89,7 +90,7 @@ func appendValue(dst []byte, t valueType, v *bpf.Values, i int) []byte {
 		}
 		return append(dst, text...)
 	}
-	if t.signed {
+	if t.Signed {
 		return strconv.AppendInt(dst, int64(n), 10)
 	}
 	return strconv.AppendUint(dst, n, 10)

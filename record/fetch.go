@@ -5,12 +5,13 @@ import (
 	"math/bits"
 
 	"utrace/bpf"
+	"utrace/record/internal/probe"
 	"utrace/record/internal/target"
 )
 
 // fetchArg says how to fetch an argument from an operand of the location at addr.
-func fetchArg(a argument, op target.Operand, addr target.Addr, machine elf.Machine) bpf.Arg {
-	if a.typ.kind == kindErrno {
+func fetchArg(a probe.Argument, op target.Operand, addr target.Addr, machine elf.Machine) bpf.Arg {
+	if a.Type.Kind == probe.KindErrno {
 		return bpf.Arg{
 			From: bpf.FromMemory, Size: 4, Signed: true, Base: bpf.RegisterEntry, Index: bpf.RegisterTLS,
 			NumDerefs: 1, Derefs: [bpf.MaxDerefs]int32{int32(op.Disp)},
@@ -42,20 +43,20 @@ func fetchArg(a argument, op target.Operand, addr target.Addr, machine elf.Machi
 			arg.From = bpf.FromNowhere
 		}
 	}
-	switch t := a.typ; {
-	case t.kind == kindText:
-		arg.As, arg.Max = bpf.AsString, uint32(t.max)+2 // with the NUL, and one more, by which a longer text is known
-		if t.array > 0 && t.array <= t.max {            // which need not end with a NUL
-			arg.Max = uint32(t.array) + 1
+	switch t := a.Type; {
+	case t.Kind == probe.KindText:
+		arg.As, arg.Max = bpf.AsString, uint32(t.Max)+2 // with the NUL, and one more, by which a longer text is known
+		if t.Array > 0 && t.Array <= t.Max {            // which need not end with a NUL
+			arg.Max = uint32(t.Array) + 1
 		}
-	case t.kind == kindBuffer:
-		arg.As, arg.Max = bpf.AsBytes, uint32(t.max)
-		if t.isText { // one more, by which a longer text is known
+	case t.Kind == probe.KindBuffer:
+		arg.As, arg.Max = bpf.AsBytes, uint32(t.Max)
+		if t.IsText { // one more, by which a longer text is known
 			arg.Max++
 		}
-	case t.kind == kindBool: // all of it counts
-	case t.size != 0 && t.size <= arg.Size:
-		arg.Size, arg.Signed = t.size, t.signed
+	case t.Kind == probe.KindBool: // all of it counts
+	case t.Size != 0 && t.Size <= arg.Size:
+		arg.Size, arg.Signed = t.Size, t.Signed
 	}
 	return arg
 }

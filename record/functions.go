@@ -8,11 +8,12 @@ import (
 	"slices"
 
 	"utrace/bpf"
+	"utrace/record/internal/probe"
 	"utrace/record/internal/target"
 )
 
 // addFuncs plans the functions of a file.
-func (p *Plan) addFuncs(m *PlannedModule, probes []*Probe, around surroundings, done *plannedFile, matched map[*Probe]bool, leaveOut func(string, target.Addr, string)) error {
+func (p *Plan) addFuncs(m *PlannedModule, probes []*probe.Probe, around surroundings, done *plannedFile, matched map[*probe.Probe]bool, leaveOut func(string, target.Addr, string)) error {
 	img := m.image
 	funcs, err := img.file.Funcs()
 	if err != nil {
@@ -24,20 +25,20 @@ func (p *Plan) addFuncs(m *PlannedModule, probes []*Probe, around surroundings, 
 		m.Hazard = h.nameless
 	}
 	asked := probes
-	probes = make([]*Probe, len(asked))
-	for i, probe := range asked {
-		probes[i] = forFuncs(probe, funcs)
+	probes = make([]*probe.Probe, len(asked))
+	for i, pr := range asked {
+		probes[i] = forFuncs(pr, funcs)
 	}
 	for _, fn := range funcs {
 		symbol, by := selectFunc(fn, probes, matched)
 		if by == nil || done.addrs[uint64(fn.Addr)] {
 			continue
 		}
-		if isStartup(symbol) && !slices.ContainsFunc(probes, func(p *Probe) bool { return p.isName(symbol) }) {
+		if isStartup(symbol) && !slices.ContainsFunc(probes, func(p *probe.Probe) bool { return p.IsName(symbol) }) {
 			p.Startup = append(p.Startup, symbol)
 			continue
 		}
-		placed, why := place(img.file, fn, h, p.sites, p.naive, by.values.any())
+		placed, why := place(img.file, fn, h, p.sites, p.naive, by.Values.Any())
 		off, _ := img.file.FileOff(placed.entry.addr)
 		if why != "" {
 			leaveOut(target.DemangleNoParams(symbol), fn.Addr, why)
@@ -55,8 +56,8 @@ func (p *Plan) addFuncs(m *PlannedModule, probes []*Probe, around surroundings, 
 			continue
 		}
 		if err := p.bindValues(&pf, img.file, fn, by, h); err != nil {
-			if by.pattern == nil || by.pattern.literal != "" {
-				return fmt.Errorf("%w %q: %s of %s: %w", ErrProbe, by.Text, pf.Name, img.path, err)
+			if by.Pattern == nil || by.Pattern.Literal != "" {
+				return fmt.Errorf("%w %q: %s of %s: %w", probe.ErrProbe, by.Text, pf.Name, img.path, err)
 			}
 			leaveOut(pf.Name, fn.Addr, err.Error())
 			continue
@@ -68,15 +69,15 @@ func (p *Plan) addFuncs(m *PlannedModule, probes []*Probe, around surroundings, 
 			leaveOut(symbol, fn.Addr, "an indirect function: the code there only chooses the implementation; probe that instead")
 		}
 	}
-	for _, probe := range probes {
-		if !probe.Exclude && (probe.addr != nil || probe.delta != 0) {
-			if err := p.addInstructions(m, probe, funcs, matched, leaveOut); err != nil {
+	for _, pr := range probes {
+		if !pr.Exclude && (pr.Addr != nil || pr.Offset != 0) {
+			if err := p.addInstructions(m, pr, funcs, matched, leaveOut); err != nil {
 				return err
 			}
 		}
 	}
-	for i, probe := range probes {
-		if matched[probe] {
+	for i, pr := range probes {
+		if matched[pr] {
 			matched[asked[i]] = true
 		}
 	}
@@ -100,18 +101,18 @@ func fileOffs(file *target.File, addrs []target.Addr) (list []uint64) {
 }
 
 // bindValues finds what a probe wants of a function beside the time.
-func (p *Plan) bindValues(fn *PlannedFunc, file *target.File, f target.Func, probe *Probe, h hazards) error {
+func (p *Plan) bindValues(fn *PlannedFunc, file *target.File, f target.Func, pr *probe.Probe, h hazards) error {
 	follow := p.followsCalls()
-	if !probe.values.any() && !follow {
+	if !pr.Values.Any() && !follow {
 		return nil
 	}
 	s := signature{file: file, fn: f, site: target.Addr(fn.Site), isGo: h.isGo}
-	b, err := s.bind(&probe.values, fn.ReturnBy != Never, p.slower)
+	b, err := s.bind(&pr.Values, fn.ReturnBy != Never, p.slower)
 	if err != nil {
 		return err
 	}
 	fn.args, fn.results = declared(b.args), declared(b.results)
-	fn.Values = b.describe(probe.values.condText, file.Machine)
+	fn.Values = b.describe(pr.Values.ConditionText, file.Machine)
 	template := bpf.Site{Flags: bpf.SiteFunction | bpf.SiteFrame, GoID: h.goid}
 	if follow {
 		template.Flags |= bpf.SiteFollowed

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"utrace/record/internal/probe"
 	"utrace/record/internal/target"
 )
 
@@ -68,8 +69,8 @@ type ListedFunc struct {
 func List(cfg ListConfig) (*Listing, error) {
 	l := lister{functions: cfg.Functions, seen: map[fileKey]bool{}}
 	var err error
-	if l.pattern, err = newPattern(cmp.Or(cfg.Pattern, "*")); err != nil {
-		return nil, fmt.Errorf("pattern %q: %w: %w", cfg.Pattern, ErrSyntax, err)
+	if l.pattern, err = probe.NewPattern(cmp.Or(cfg.Pattern, "*")); err != nil {
+		return nil, fmt.Errorf("pattern %q: %w: %w", cfg.Pattern, probe.ErrSyntax, err)
 	}
 	switch {
 	case cfg.Path != "":
@@ -89,7 +90,7 @@ func List(cfg ListConfig) (*Listing, error) {
 type lister struct {
 	Listing
 	functions bool
-	pattern   *pattern
+	pattern   *probe.Pattern
 	seen      map[fileKey]bool
 }
 
@@ -195,7 +196,7 @@ func (l *lister) probes(f *target.File) (out []ListedProbe, err error) {
 			locations = locations[1:]
 		}
 		l.Total++
-		if l.pattern.matchString(p.Provider+":"+p.Name) || l.pattern.matchString(p.Name) {
+		if l.pattern.Match(p.Provider+":"+p.Name) || l.pattern.Match(p.Name) {
 			out = append(out, p)
 		}
 	}

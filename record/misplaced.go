@@ -5,6 +5,7 @@ package record
 import (
 	"slices"
 
+	"utrace/record/internal/probe"
 	"utrace/record/internal/target"
 )
 
@@ -34,13 +35,13 @@ func placeStatics(file *target.File, list []target.StaticProbe) (placed []target
 }
 
 // leaveOutMisplaced tells of the misplaced locations that probes select.
-func (s *staticPlan) leaveOutMisplaced(probes []*Probe, excluded func(staticName) bool, matched map[*Probe]bool, leaveOut func(string, target.Addr, string)) {
+func (s *staticPlan) leaveOutMisplaced(probes []*probe.Probe, excluded func(staticName) bool, matched map[*probe.Probe]bool, leaveOut func(string, target.Addr, string)) {
 	for _, loc := range s.misplaced {
 		wanted := false
-		for _, probe := range probes {
-			if probe.static != nil && probe.static.match(loc.name.provider, loc.name.name) {
-				matched[probe] = true
-				wanted = wanted || !probe.Exclude
+		for _, pr := range probes {
+			if pr.USDT != nil && pr.USDT.Match(loc.name.provider, loc.name.name) {
+				matched[pr] = true
+				wanted = wanted || !pr.Exclude
 			}
 		}
 		if wanted && !excluded(loc.name) {

@@ -7,6 +7,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/probe"
 	"utrace/record/internal/target"
 )
 
@@ -47,18 +48,18 @@ type PlannedFunc struct {
 	TailCalls  []uint64  // and of the jumps to other functions, which then return for this one
 	Why        string    // reason, where ReturnBy is Never
 
-	Static  string       // of a static probe, or a span: PROVIDER:NAME of where it begins
-	Statics []StaticSite // then all its locations, those that end the span included
-	Raised  []StaticSite // where probes do nothing but raise a semaphore, without which it does not work
-	entry   *bpf.Site    // of a function, what to do at its entry beside noting it, nil for nothing;
-	exit    *bpf.Site    // and at its return
-	args    []argument   // that are recorded at its entries or hits
-	results []argument   // at its returns
+	Static  string           // of a static probe, or a span: PROVIDER:NAME of where it begins
+	Statics []StaticSite     // then all its locations, those that end the span included
+	Raised  []StaticSite     // where probes do nothing but raise a semaphore, without which it does not work
+	entry   *bpf.Site        // of a function, what to do at its entry beside noting it, nil for nothing;
+	exit    *bpf.Site        // and at its return
+	args    []probe.Argument // that are recorded at its entries or hits
+	results []probe.Argument // at its returns
 	// Values says of what is recorded of a function beside the time what it is and where: "n:s32 in %edi, 4 bytes".
 	Values []string
-	keyed  bool         // an argument tells its calls apart
-	probes []staticName // static ones: where it begins, and where it ends
-	names  nameStyle    // the functions that it stands for
+	keyed  bool            // an argument tells its calls apart
+	probes []staticName    // static ones: where it begins, and where it ends
+	names  probe.NameStyle // the functions that it stands for
 }
 
 // takeGuarded moves the static probes that break some processes into a module of the same file.
@@ -111,11 +112,11 @@ func (fn *PlannedFunc) describe(module format.ModuleID, goCode bool) format.Func
 }
 
 // describeArguments says what the recorded ones of the arguments are, for a trace.
-func describeArguments(args []argument) []format.Arg {
+func describeArguments(args []probe.Argument) []format.Arg {
 	var list []format.Arg
 	for _, a := range args {
-		if !a.hidden {
-			list = append(list, format.Arg{Name: a.name, Type: a.typ.name})
+		if !a.Hidden {
+			list = append(list, format.Arg{Name: a.Name, Type: a.Type.Name})
 		}
 	}
 	return list

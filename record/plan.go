@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"utrace/format"
+	"utrace/record/internal/probe"
 	"utrace/record/internal/target"
 )
 
@@ -49,16 +50,16 @@ type Plan struct {
 	naive    bool // probe every entry at its first byte
 	follow   bool
 	slower   time.Duration // see Config.SlowerThan
-	probes   []*Probe
-	presets  []Preset
+	probes   []*probe.Probe
+	presets  []probe.Preset
 	told     map[string]map[fileVersion]bool // by preset: files whose problems have been told
-	pending  []*Probe
+	pending  []*probe.Probe
 	// planned are the probes that have been looked up in each file, and the addresses of the functions found.
 	planned map[fileVersion]*plannedFile
 }
 
 type plannedFile struct {
-	probes  []*Probe
+	probes  []*probe.Probe
 	addrs   map[uint64]bool
 	statics map[string]bool // static probes, see addStatics
 }
@@ -75,7 +76,7 @@ func (p *Plan) Follow() bool { return p.follow }
 // followsCalls reports whether calls are followed from their entry to their return in the kernel, since it depends on the return
 // whether some are kept.
 func (p *Plan) followsCalls() bool {
-	return p.slower > 0 || slices.ContainsFunc(p.probes, func(probe *Probe) bool { return waits(probe.values.cond) })
+	return p.slower > 0 || slices.ContainsFunc(p.probes, func(pr *probe.Probe) bool { return probe.NeedsReturn(pr.Values.Condition) })
 }
 
 // Funcs returns the number of functions in the plan.
@@ -113,7 +114,7 @@ func (p *Plan) countDataSites(later bool) int {
 	case !later:
 	case p.followsCalls():
 		n += laterFollowedSites
-	case slices.ContainsFunc(p.probes, func(probe *Probe) bool { return probe.static != nil || probe.values.any() }):
+	case slices.ContainsFunc(p.probes, func(pr *probe.Probe) bool { return pr.USDT != nil || pr.Values.Any() }):
 		n += laterSites
 	}
 	return n
@@ -122,8 +123,8 @@ func (p *Plan) countDataSites(later bool) int {
 // canGrow reports whether the probes may speak of files that appear while recording:
 // programs that are executed, libraries that are loaded.
 func (p *Plan) canGrow() bool {
-	return slices.ContainsFunc(p.probes, func(probe *Probe) bool {
-		return !probe.Exclude && probe.Path == "" && (probe.Lib != "" || probe.static != nil || p.follow)
+	return slices.ContainsFunc(p.probes, func(pr *probe.Probe) bool {
+		return !pr.Exclude && pr.Path == "" && (pr.Lib != "" || pr.USDT != nil || p.follow)
 	})
 }
 
@@ -148,25 +149,19 @@ func NewPlan(cfg Config) (*Plan, error) {
 }
 
 func (p *Plan) resolve(cfg Config) error {
-	texts := cfg.Probes
-	probes := make([]*Probe, 0, len(texts)+1)
+	probes := slices.Clone(cfg.Probes)
 	includes := 0
-	for _, text := range texts {
-		probe, err := ParseProbe(text)
-		if err != nil {
-			return err
-		}
-		if !probe.Exclude {
+	for _, pr := range probes {
+		if !pr.Exclude {
 			includes++
 		}
-		probes = append(probes, probe)
 	}
 	for _, name := range cfg.Presets {
-		preset, err := findPreset(name)
+		preset, err := probe.FindPreset(name)
 		if err != nil {
 			return err
 		}
-		list, err := preset.parse()
+		list, err := preset.Parse()
 		if err != nil {
 			return err
 		}
@@ -196,35 +191,35 @@ func (p *Plan) resolve(cfg Config) error {
 		scopes = []*scope{p.machineScope()}
 	}
 	targets := len(cfg.PIDs) > 0 || len(cfg.Command) > 0
-	wanted := map[*image][]*Probe{}
+	wanted := map[*image][]*probe.Probe{}
 	around := map[*image]surroundings{}
-	missing := map[*Probe]error{}
+	missing := map[*probe.Probe]error{}
 	for _, sc := range scopes {
 		surrounding := sc.surroundings()
 		checked := map[*image]bool{}
-		for _, probe := range probes {
-			list, err := p.images.find(sc, probe)
+		for _, pr := range probes {
+			list, err := p.images.find(sc, pr)
 			if err != nil {
-				if probe.Exclude { // nothing there to leave out
+				if pr.Exclude { // nothing there to leave out
 					continue
 				}
-				if probe.preset != "" {
-					missing[probe] = err
+				if pr.Preset != "" {
+					missing[pr] = err
 					continue
 				}
 				if targets && errors.Is(err, errNoLibrary) || errors.Is(err, errNoStatic) {
-					missing[probe] = err
+					missing[pr] = err
 					continue
 				}
 				return err
 			}
 			for _, img := range list {
-				if probe.static != nil && !checked[img] && (!p.guards() || sc.command != nil) {
+				if pr.USDT != nil && !checked[img] && (!p.guards() || sc.command != nil) {
 					checked[img] = true
 					sc.refuse(img)
 				}
-				if !slices.Contains(wanted[img], probe) {
-					wanted[img] = append(wanted[img], probe)
+				if !slices.Contains(wanted[img], pr) {
+					wanted[img] = append(wanted[img], pr)
 				}
 				surrounding := surrounding
 				if p.follow && img != sc.program { // it is probed in every process that maps it
@@ -240,7 +235,7 @@ func (p *Plan) resolve(cfg Config) error {
 	for _, sc := range scopes {
 		p.addProblems(sc, false)
 	}
-	matched := map[*Probe]bool{}
+	matched := map[*probe.Probe]bool{}
 	for img, list := range wanted {
 		if err := p.addModule(img, list, around[img], matched); err != nil {
 			return err
@@ -252,44 +247,44 @@ func (p *Plan) resolve(cfg Config) error {
 		return cmp.Or(cmp.Compare(a.Module, b.Module), cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.Name, b.Name))
 	})
 	presets := map[string]bool{} // that match something
-	for probe := range matched {
-		presets[probe.preset] = true
+	for pr := range matched {
+		presets[pr.Preset] = true
 	}
-	for _, probe := range probes {
-		if matched[probe] || probe.Exclude && p.canGrow() || probe.preset != "" && presets[probe.preset] {
+	for _, pr := range probes {
+		if matched[pr] || pr.Exclude && p.canGrow() || pr.Preset != "" && presets[pr.Preset] {
 			continue
 		}
-		if probe.preset != "" {
+		if pr.Preset != "" {
 			if len(p.Modules) == 0 && len(p.Problems) > 0 {
 				return fmt.Errorf("%w: %s", ErrNothing, strings.Join(p.Problems, "; "))
 			}
-			p.pending = append(p.pending, probe)
-			presets[probe.preset] = true // it is said once
-			p.Pending = append(p.Pending, fmt.Errorf("preset %s: nothing there has any of its probes", probe.preset))
+			p.pending = append(p.pending, pr)
+			presets[pr.Preset] = true // it is said once
+			p.Pending = append(p.Pending, fmt.Errorf("preset %s: nothing there has any of its probes", pr.Preset))
 			continue
 		}
-		err := missing[probe]
+		err := missing[pr]
 		switch {
 		case err != nil:
-		case probe.static != nil:
+		case pr.USDT != nil:
 			var looked []*image
 			for img, list := range wanted {
-				if slices.Contains(list, probe) {
+				if slices.Contains(list, pr) {
 					looked = append(looked, img)
 				}
 			}
-			err = noStatic(probe, looked)
+			err = noStatic(pr, looked)
 		default:
-			err = noMatch(probe, wanted, scopes)
+			err = noMatch(pr, wanted, scopes)
 		}
-		inProgram := probe.Path == "" && probe.Lib == "" && probe.static == nil
-		if probe.Exclude && len(wanted) == 0 {
+		inProgram := pr.Path == "" && pr.Lib == "" && pr.USDT == nil
+		if pr.Exclude && len(wanted) == 0 {
 			continue
 		}
-		if probe.Exclude || missing[probe] == nil && !(p.follow && inProgram) {
+		if pr.Exclude || missing[pr] == nil && !(p.follow && inProgram) {
 			return err
 		}
-		p.pending = append(p.pending, probe)
+		p.pending = append(p.pending, pr)
 		p.Pending = append(p.Pending, err)
 	}
 	if len(p.Modules) == 0 && len(p.Pending) == 0 {
@@ -306,7 +301,7 @@ func baseName(path string) string { return path[strings.LastIndexByte(path, '/')
 
 // addModule plans the probes of one file. What is left out counts as matched:
 // the reason is told.
-func (p *Plan) addModule(img *image, probes []*Probe, around surroundings, matched map[*Probe]bool) error {
+func (p *Plan) addModule(img *image, probes []*probe.Probe, around surroundings, matched map[*probe.Probe]bool) error {
 	done := p.planned[img.ver]
 	if done == nil {
 		done = &plannedFile{addrs: map[uint64]bool{}, statics: map[string]bool{}}
@@ -320,8 +315,8 @@ func (p *Plan) addModule(img *image, probes []*Probe, around surroundings, match
 	leaveOut := func(name string, a target.Addr, why string) {
 		p.LeftOut = append(p.LeftOut, format.LeftOut{Name: name, Module: img.path, Addr: uint64(a), Reason: why})
 	}
-	isStatic := func(probe *Probe) bool { return probe.static != nil }
-	if !slices.ContainsFunc(probes, func(probe *Probe) bool { return !isStatic(probe) }) {
+	isStatic := func(pr *probe.Probe) bool { return pr.USDT != nil }
+	if !slices.ContainsFunc(probes, func(pr *probe.Probe) bool { return !isStatic(pr) }) {
 		// no functions to look for
 	} else if err := p.addFuncs(m, probes, around, done, matched, leaveOut); err != nil {
 		return err
@@ -348,9 +343,9 @@ func (p *Plan) guards() bool { return p.follow || len(p.programs) == 0 }
 
 // guarded reports whether there may be modules for a guard.
 func (p *Plan) guarded() bool {
-	return p.guards() && slices.ContainsFunc(p.probes, func(probe *Probe) bool {
-		return probe.static != nil && slices.ContainsFunc(breaking(), func(n staticName) bool {
-			return probe.static.match(n.provider, n.name) || probe.spans.ends != nil && probe.spans.ends.match(n.provider, n.name)
+	return p.guards() && slices.ContainsFunc(p.probes, func(pr *probe.Probe) bool {
+		return pr.USDT != nil && slices.ContainsFunc(breaking(), func(n staticName) bool {
+			return pr.USDT.Match(n.provider, n.name) || pr.Span.Ends != nil && pr.Span.Ends.Match(n.provider, n.name)
 		})
 	})
 }
@@ -358,10 +353,10 @@ func (p *Plan) guarded() bool {
 // extend plans what the probes name in the files of a scope that has appeared while
 // recording, as far as it is new, and returns the new modules. It is for one goroutine at a time.
 func (p *Plan) extend(files *images, sc *scope) (added []*PlannedModule) {
-	wanted := map[*image][]*Probe{}
+	wanted := map[*image][]*probe.Probe{}
 	var order []*image
-	for _, probe := range p.probes {
-		list, err := files.find(sc, probe)
+	for _, pr := range p.probes {
+		list, err := files.find(sc, pr)
 		if err != nil {
 			continue // still not there
 		}
@@ -372,15 +367,15 @@ func (p *Plan) extend(files *images, sc *scope) (added []*PlannedModule) {
 					sc.refuse(img)
 				}
 			}
-			wanted[img] = append(wanted[img], probe)
+			wanted[img] = append(wanted[img], pr)
 		}
 	}
 	before := len(p.Modules)
-	matched := map[*Probe]bool{}
+	matched := map[*probe.Probe]bool{}
 	for _, img := range order {
 		probes := wanted[img]
 		if done := p.planned[img.ver]; done != nil {
-			fresh := slices.DeleteFunc(slices.Clone(probes), func(probe *Probe) bool { return slices.Contains(done.probes, probe) })
+			fresh := slices.DeleteFunc(slices.Clone(probes), func(pr *probe.Probe) bool { return slices.Contains(done.probes, pr) })
 			if len(fresh) == 0 {
 				continue
 			}

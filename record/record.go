@@ -15,6 +15,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/probe"
 )
 
 // Reasons for the end of a recording.
@@ -136,7 +137,7 @@ func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	sites := p.countDataSites(r.follower != nil)
 	if r.objs, err = bpf.Load(bpf.Options{
 		RingBytes: cfg.RingBytes, Funcs: room, TGIDs: r.targets, Follow: cfg.Follow, Method: r.method, Sites: sites, FollowCalls: p.followsCalls(),
-		Conditions: slices.ContainsFunc(p.probes, func(probe *Probe) bool { return probe.values.cond != nil }),
+		Conditions: slices.ContainsFunc(p.probes, func(pr *probe.Probe) bool { return pr.Values.Condition != nil }),
 		Limited:    cfg.MaxOverhead > 0, Sched: cfg.Sched, Stacks: cfg.Stacks,
 	}); err != nil {
 		return nil, err
@@ -279,7 +280,7 @@ func (r *recording) begin() (err error) {
 	r.start = now()
 	r.w, err = format.NewWriter(r.file, format.Meta{
 		Recorder: r.cfg.Version, Host: host, Kernel: unix.ByteSliceToString(uts.Release[:]), Arch: runtime.GOARCH,
-		Args: r.cfg.Args, Command: r.cfg.Command, PIDs: r.cfg.PIDs, Probes: r.cfg.Probes, Presets: r.plan.presetNames(r.cfg),
+		Args: r.cfg.Args, Command: r.cfg.Command, PIDs: r.cfg.PIDs, Probes: probeTexts(r.cfg.Probes), Presets: r.plan.presetNames(r.cfg),
 		CPUs: runtime.NumCPU(), RingBytes: r.cfg.RingBytes, Start: r.start, Stacks: r.cfg.Stacks,
 		Sched: r.cfg.Sched, SlowerThanNs: int64(r.cfg.SlowerThan), MaxOverheadPercent: 100 * r.cfg.MaxOverhead, Costs: r.costs.describe(),
 	})
@@ -403,6 +404,14 @@ func (r *recording) close() error {
 		errs = append(errs, r.file.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// probeTexts returns probes as they were typed.
+func probeTexts(probes []*Probe) (texts []string) {
+	for _, p := range probes {
+		texts = append(texts, p.Text)
+	}
+	return texts
 }
 
 // now reads both clocks.

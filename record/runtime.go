@@ -13,6 +13,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"utrace/record/internal/probe"
 	"utrace/record/internal/target"
 )
 
@@ -106,8 +107,8 @@ func pythonProblem(_ *scope, img *image) string {
 }
 
 // literalStatic is the pattern of one static probe.
-func literalStatic(provider, name string) *staticPattern {
-	return &staticPattern{&pattern{literal: provider}, &pattern{literal: name}}
+func literalStatic(provider, name string) *probe.USDTPattern {
+	return &probe.USDTPattern{Provider: &probe.Pattern{Literal: provider}, Name: &probe.Pattern{Literal: name}}
 }
 
 // phpProblem: PHP passes the probes of functions if USE_ZEND_DTRACE was set when it started; it exports what it

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"utrace/record/internal/probe"
 	"utrace/record/internal/target"
 )
 
@@ -169,7 +170,7 @@ func (sc *scope) all() []*image {
 
 // find returns the images that a probe speaks of. The error wraps errNoLibrary
 // or is about the probe.
-func (s *images) find(sc *scope, p *Probe) ([]*image, error) {
+func (s *images) find(sc *scope, p *probe.Probe) ([]*image, error) {
 	switch {
 	case p.Path != "":
 		for _, img := range sc.all() {
@@ -179,7 +180,7 @@ func (s *images) find(sc *scope, p *Probe) ([]*image, error) {
 		}
 		img, err := s.get(sc, p.Path, s.inRoot(sc, p.Path))
 		if err != nil {
-			return nil, fmt.Errorf("%w %q: %w", ErrProbe, p.Text, err)
+			return nil, fmt.Errorf("%w %q: %w", probe.ErrProbe, p.Text, err)
 		}
 		return []*image{img}, nil
 	case p.Lib != "":
@@ -193,21 +194,21 @@ func (s *images) find(sc *scope, p *Probe) ([]*image, error) {
 			return list, nil
 		}
 		if sc.root != "" {
-			return nil, fmt.Errorf("%w %q: no library %q is mapped by process %d, and it has a root directory of its own; write /path/to/file:FUNC, as the process would, for one that is loaded later", ErrProbe, p.Text, p.Lib, sc.pid)
+			return nil, fmt.Errorf("%w %q: no library %q is mapped by process %d, and it has a root directory of its own; write /path/to/file:FUNC, as the process would, for one that is loaded later", probe.ErrProbe, p.Text, p.Lib, sc.pid)
 		}
 		path, ok := sc.finder.Find(p.Lib) // it may be loaded later
 		if !ok {
-			return nil, fmt.Errorf("%w %q: %w %q is mapped or known to the dynamic linker; write /path/to/file:FUNC for one elsewhere", ErrProbe, p.Text, errNoLibrary, p.Lib)
+			return nil, fmt.Errorf("%w %q: %w %q is mapped or known to the dynamic linker; write /path/to/file:FUNC for one elsewhere", probe.ErrProbe, p.Text, errNoLibrary, p.Lib)
 		}
 		img, err := s.get(sc, path, path)
 		if err != nil {
-			return nil, fmt.Errorf("%w %q: %w", ErrProbe, p.Text, err)
+			return nil, fmt.Errorf("%w %q: %w", probe.ErrProbe, p.Text, err)
 		}
 		return []*image{img}, nil
-	case p.static != nil:
+	case p.USDT != nil:
 		var list []*image
 		for _, img := range sc.all() {
-			if hasStatic(img.file, p.static) {
+			if hasStatic(img.file, p.USDT) {
 				list = append(list, img)
 			}
 		}
@@ -218,7 +219,7 @@ func (s *images) find(sc *scope, p *Probe) ([]*image, error) {
 	case sc.program != nil:
 		return []*image{sc.program}, nil
 	}
-	return nil, fmt.Errorf("%w %q: a function of which program? Add -p PID or a command, or write LIB:%s or /path/to/file:%s", ErrProbe, p.Text, p.Text, p.Text)
+	return nil, fmt.Errorf("%w %q: a function of which program? Add -p PID or a command, or write LIB:%s or /path/to/file:%s", probe.ErrProbe, p.Text, p.Text, p.Text)
 }
 
 // surroundings looks at all files of the scope.
@@ -284,7 +285,7 @@ func (p *Plan) targetScopes(cfg Config) ([]*scope, error) {
 
 // machineScope is the scope of all processes, or of none where the probes name their files.
 func (p *Plan) machineScope() *scope {
-	if slices.ContainsFunc(p.probes, func(probe *Probe) bool { return probe.Path == "" }) {
+	if slices.ContainsFunc(p.probes, func(pr *probe.Probe) bool { return pr.Path == "" }) {
 		return p.images.systemScope()
 	}
 	return &scope{finder: target.NewLibraries(nil)}

@@ -7,16 +7,17 @@ import (
 	"slices"
 	"strings"
 
+	"utrace/record/internal/probe"
 	"utrace/record/internal/target"
 )
 
 // noMatch explains a probe that matches no function.
-func noMatch(probe *Probe, wanted map[*image][]*Probe, scopes []*scope) error {
+func noMatch(pr *probe.Probe, wanted map[*image][]*probe.Probe, scopes []*scope) error {
 	var files []string
 	for img, probes := range wanted {
-		if slices.Contains(probes, probe) {
-			if why := optimizedAway(img.file, probe); why != "" {
-				return fmt.Errorf("%w %q: %s of %s", ErrProbe, probe.Text, why, img.path)
+		if slices.Contains(probes, pr) {
+			if why := optimizedAway(img.file, pr); why != "" {
+				return fmt.Errorf("%w %q: %s of %s", probe.ErrProbe, pr.Text, why, img.path)
 			}
 			funcs, err := img.file.Funcs()
 			what := fmt.Sprintf("%s (%d functions", img.path, len(funcs))
@@ -29,30 +30,30 @@ func noMatch(probe *Probe, wanted map[*image][]*Probe, scopes []*scope) error {
 		}
 	}
 	slices.Sort(files)
-	hint := nearest(probe, wanted)
-	if probe.Path == "" && probe.Lib == "" && probe.pattern != nil && probe.pattern.literal != "" {
+	hint := nearest(pr, wanted)
+	if pr.Path == "" && pr.Lib == "" && pr.Pattern != nil && pr.Pattern.Literal != "" {
 		for _, sc := range scopes {
 			for _, img := range sc.libs {
 				funcs, _ := img.file.Funcs()
-				if slices.ContainsFunc(funcs, func(fn target.Func) bool { _, ok := matchFunc(probe.pattern, fn); return ok }) {
-					hint = fmt.Sprintf("; %s has it: write %s:%s", img.path, baseName(img.path), probe.Text)
+				if slices.ContainsFunc(funcs, func(fn target.Func) bool { _, ok := matchFunc(pr.Pattern, fn); return ok }) {
+					hint = fmt.Sprintf("; %s has it: write %s:%s", img.path, baseName(img.path), pr.Text)
 				}
 			}
 		}
 	}
-	return fmt.Errorf("%w %q: no such function in %s%s", ErrProbe, probe.Text, strings.Join(files, ", "), hint)
+	return fmt.Errorf("%w %q: no such function in %s%s", probe.ErrProbe, pr.Text, strings.Join(files, ", "), hint)
 }
 
 // nearest suggests a function whose name is like the one that a probe names.
-func nearest(probe *Probe, wanted map[*image][]*Probe) string {
-	if probe.pattern == nil || probe.pattern.literal == "" {
+func nearest(pr *probe.Probe, wanted map[*image][]*probe.Probe) string {
+	if pr.Pattern == nil || pr.Pattern.Literal == "" {
 		return ""
 	}
-	name := target.DemangleNoParams(probe.pattern.literal)
+	name := target.DemangleNoParams(pr.Pattern.Literal)
 	var names []string
 	for img, probes := range wanted {
 		funcs, _ := img.file.Funcs()
-		if !slices.Contains(probes, probe) || len(funcs) > mostCompared {
+		if !slices.Contains(probes, pr) || len(funcs) > mostCompared {
 			continue
 		}
 		for _, fn := range funcs {
@@ -70,14 +71,14 @@ const mostCompared = 100000
 
 // optimizedAway says what has become of a function of the source that has no
 // symbol, "" if the debugging information knows of none.
-func optimizedAway(file *target.File, probe *Probe) string {
-	if probe.pattern == nil || probe.pattern.literal == "" {
+func optimizedAway(file *target.File, pr *probe.Probe) string {
+	if pr.Pattern == nil || pr.Pattern.Literal == "" {
 		return ""
 	}
 	funcs, _ := file.Funcs()
 	var clones []string
 	for _, fn := range funcs {
-		if strings.HasPrefix(fn.Name, probe.pattern.literal+".") && !fn.Cold() {
+		if strings.HasPrefix(fn.Name, pr.Pattern.Literal+".") && !fn.Cold() {
 			clones = append(clones, fn.Name)
 		}
 	}
@@ -85,7 +86,7 @@ func optimizedAway(file *target.File, probe *Probe) string {
 		return "the compiler has changed it: probe " + shortList(clones, 0)
 	}
 	inlined, ok, err := file.Inlined(func(name string) bool {
-		_, ok := matchFunc(probe.pattern, target.Func{Name: name})
+		_, ok := matchFunc(pr.Pattern, target.Func{Name: name})
 		return ok
 	})
 	switch {
@@ -117,14 +118,14 @@ func shortList(names []string, more int) string {
 }
 
 // matchFunc reports whether a pattern names a function, and by which of its symbols.
-func matchFunc(p *pattern, fn target.Func) (symbol string, ok bool) {
-	return p.matchFunc(fn.Name, fn.Aliases)
+func matchFunc(p *probe.Pattern, fn target.Func) (symbol string, ok bool) {
+	return p.MatchSymbols(fn.Name, fn.Aliases)
 }
 
 // forFuncs is the probe as it is to be read for the functions of a file: one that has such parameters decides.
-func forFuncs(p *Probe, funcs []target.Func) *Probe {
-	if p.overload != nil && slices.ContainsFunc(funcs, func(fn target.Func) bool { _, ok := matchFunc(p.overload, fn); return ok }) {
-		return p.asOverload()
+func forFuncs(p *probe.Probe, funcs []target.Func) *probe.Probe {
+	if p.Overload != nil && slices.ContainsFunc(funcs, func(fn target.Func) bool { _, ok := matchFunc(p.Overload, fn); return ok }) {
+		return p.AsOverload()
 	}
 	return p
 }
@@ -143,36 +144,36 @@ func isStartup(symbol string) bool {
 
 // selectFunc returns the probe that selects a function, and by which of its symbols. Of several it is the first that wants
 // arguments or the like. nil: none does.
-func selectFunc(fn target.Func, probes []*Probe, matched map[*Probe]bool) (symbol string, by *Probe) {
+func selectFunc(fn target.Func, probes []*probe.Probe, matched map[*probe.Probe]bool) (symbol string, by *probe.Probe) {
 	excluded := false
-	choose := func(probe *Probe) {
-		if by == nil || probe.values.any() && !by.values.any() {
-			by = probe
+	choose := func(pr *probe.Probe) {
+		if by == nil || pr.Values.Any() && !by.Values.Any() {
+			by = pr
 		}
 	}
-	for _, probe := range probes {
+	for _, pr := range probes {
 		switch {
-		case probe.addr != nil && *probe.addr == uint64(fn.Addr):
-			matched[probe] = true
-			if probe.Exclude {
+		case pr.Addr != nil && *pr.Addr == uint64(fn.Addr):
+			matched[pr] = true
+			if pr.Exclude {
 				excluded = true
 			} else {
 				if by == nil {
 					symbol = fn.Name
 				}
-				choose(probe)
+				choose(pr)
 			}
-		case probe.pattern == nil || probe.delta != 0:
+		case pr.Pattern == nil || pr.Offset != 0:
 		default:
-			if name, hit := matchFunc(probe.pattern, fn); hit {
-				matched[probe] = true
-				if probe.Exclude {
+			if name, hit := matchFunc(pr.Pattern, fn); hit {
+				matched[pr] = true
+				if pr.Exclude {
 					excluded = true
 				} else {
-					if by == nil || probe.pattern.literal != "" {
+					if by == nil || pr.Pattern.Literal != "" {
 						symbol = name
 					}
-					choose(probe)
+					choose(pr)
 				}
 			}
 		}
@@ -185,20 +186,20 @@ func selectFunc(fn target.Func, probes []*Probe, matched map[*Probe]bool) (symbo
 
 // addInstructions plans the probes on single instructions: FUNC+OFFSET, and
 // addresses at which no function begins. What a probe wants of calls is an error there.
-func (p *Plan) addInstructions(m *PlannedModule, probe *Probe, funcs []target.Func, matched map[*Probe]bool, leaveOut func(string, target.Addr, string)) error {
-	if probe.addr != nil {
-		if fn, ok := m.image.file.FuncAt(target.Addr(*probe.addr)); ok && uint64(fn.Addr) == *probe.addr {
+func (p *Plan) addInstructions(m *PlannedModule, pr *probe.Probe, funcs []target.Func, matched map[*probe.Probe]bool, leaveOut func(string, target.Addr, string)) error {
+	if pr.Addr != nil {
+		if fn, ok := m.image.file.FuncAt(target.Addr(*pr.Addr)); ok && uint64(fn.Addr) == *pr.Addr {
 			return nil // selectFunc has it
 		}
 	}
-	if probe.values.any() {
-		return fmt.Errorf("%w %q: %q: no function begins at %#x, and %s", ErrProbe, shorten(probe.Text), shorten(probe.behind), *probe.addr, whyOfCalls)
+	if pr.Values.Any() {
+		return fmt.Errorf("%w %q: %q: no function begins at %#x, and %s", probe.ErrProbe, probe.Shorten(pr.Text), probe.Shorten(pr.Tail), *pr.Addr, probe.WhyOfCalls)
 	}
 	if p.followsCalls() {
-		return fmt.Errorf("%w %q: a single instruction: %w", ErrProbe, shorten(probe.Text), ErrLate)
+		return fmt.Errorf("%w %q: a single instruction: %w", probe.ErrProbe, probe.Shorten(pr.Text), ErrLate)
 	}
 	add := func(fn target.Func, symbol string, a target.Addr) {
-		matched[probe] = true
+		matched[pr] = true
 		name := fmt.Sprintf("%s+%#x", target.DemangleNoParams(symbol), uint64(a-fn.Addr))
 		off, mapped := m.image.file.FileOff(a)
 		ok, err := m.image.file.IsInstruction(fn, a)
@@ -217,24 +218,24 @@ func (p *Plan) addInstructions(m *PlannedModule, probe *Probe, funcs []target.Fu
 			m.Funcs = append(m.Funcs, PlannedFunc{Name: name, Symbol: symbol, Addr: uint64(a), Site: uint64(a), FileOff: uint64(off), Class: classAt(m.image.file, a, p.sites), SourceFile: fn.SourceFile, Hit: true, ReturnBy: Never})
 		}
 	}
-	if probe.addr != nil {
-		a := target.Addr(*probe.addr)
+	if pr.Addr != nil {
+		a := target.Addr(*pr.Addr)
 		if fn, ok := m.image.file.FuncAt(a); ok {
 			add(fn, fn.Name, a)
 			return nil
 		}
-		matched[probe] = true
+		matched[pr] = true
 		leaveOut(fmt.Sprintf("%#x", uint64(a)), a, "no function is known to cover this address: whether an instruction begins there cannot be told")
 		return nil
 	}
 	for _, fn := range funcs {
-		if symbol, ok := matchFunc(probe.pattern, fn); ok {
-			if probe.delta >= fn.Size {
-				matched[probe] = true
-				leaveOut(symbol, fn.Addr, fmt.Sprintf("it is %d bytes long: +%#x is beyond its end", fn.Size, probe.delta))
+		if symbol, ok := matchFunc(pr.Pattern, fn); ok {
+			if pr.Offset >= fn.Size {
+				matched[pr] = true
+				leaveOut(symbol, fn.Addr, fmt.Sprintf("it is %d bytes long: +%#x is beyond its end", fn.Size, pr.Offset))
 				continue
 			}
-			add(fn, symbol, fn.Addr+target.Addr(probe.delta))
+			add(fn, symbol, fn.Addr+target.Addr(pr.Offset))
 		}
 	}
 	return nil

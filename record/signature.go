@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"utrace/bpf"
+	"utrace/record/internal/probe"
 	"utrace/record/internal/target"
 )
 
@@ -25,8 +26,8 @@ type signature struct {
 
 // bind finds the values of a probe. returns says that the function's return is seen; slowerThan, unless it is 0, is how long
 // calls must take to be kept.
-func (s *signature) bind(v *values, returns bool, slowerThan time.Duration) (b boundValues, err error) {
-	if !returns && (v.result != nil || v.results) {
+func (s *signature) bind(v *probe.Values, returns bool, slowerThan time.Duration) (b boundValues, err error) {
+	if !returns && (v.Result != nil || v.AllResults) {
 		return b, errors.New("its return is not seen, so what it returns cannot be recorded")
 	}
 	if b.args, err = s.bindArguments(v); err != nil {
@@ -35,18 +36,18 @@ func (s *signature) bind(v *values, returns bool, slowerThan time.Duration) (b b
 	if b.results, err = s.bindResults(v); err != nil {
 		return b, err
 	}
-	end := callEnd{duration: returns}
+	end := probe.End{Duration: returns}
 	if returns {
-		end.results = boundValueScope{&b.results, s.findResult}
+		end.Results = boundValueScope{&b.results, s.findResult}
 	} else {
 		slowerThan = 0
 	}
-	cond, err := bindCondition(slower(v.cond, slowerThan), boundValueScope{&b.args, s.findArgument}, end)
+	cond, err := probe.Bind(probe.AtLeast(v.Condition, slowerThan), boundValueScope{&b.args, s.findArgument}, end)
 	if err != nil {
-		return b, fmt.Errorf("condition %q: %w", shorten(v.condText), err)
+		return b, fmt.Errorf("condition %q: %w", probe.Shorten(v.ConditionText), err)
 	}
 	b.conds = compile(cond)
-	if v.result != nil || v.results {
+	if v.Result != nil || v.AllResults {
 		b.results = s.addErrno(b.results)
 	}
 	if n := max(len(b.args), len(b.results)); n > bpf.MaxArgs {
@@ -65,61 +66,61 @@ func (s *signature) known() (*target.Signature, error) {
 }
 
 // bindArguments finds the arguments that a probe records, and the hidden ones that have their lengths.
-func (s *signature) bindArguments(v *values) (list []boundArgument, err error) {
-	if v.all {
+func (s *signature) bindArguments(v *probe.Values) (list []boundArgument, err error) {
+	if v.All {
 		debug, err := s.known()
 		if err != nil {
 			return nil, fmt.Errorf("(...): %w: name the arguments, as in (name:str, size:u32)", err)
 		}
 		return s.allOf(debug.Params, "arg"), nil
 	}
-	for _, a := range v.args {
-		if list, err = s.bindArgument(list, a, v.args); err != nil {
+	for _, a := range v.Args {
+		if list, err = s.bindArgument(list, a, v.Args); err != nil {
 			return nil, err
 		}
 	}
 	for i := range list {
-		if list[i].typ.kind != kindBuffer || list[i].typ.length == "" {
+		if list[i].Type.Kind != probe.KindBuffer || list[i].Type.Length == "" {
 			continue
 		}
-		at, more, err := s.findArgument(list, list[i].typ.length, valueType{name: "s64", signed: true})
+		at, more, err := s.findArgument(list, list[i].Type.Length, probe.Type{Name: "s64", Signed: true})
 		if err != nil {
 			return nil, err
 		}
-		if list = more; list[at].typ.hasBytes() || list[at].typ.kind == kindFloat {
-			return nil, fmt.Errorf("%q is not a number of bytes", list[i].typ.length)
+		if list = more; list[at].Type.HasBytes() || list[at].Type.Kind == probe.KindFloat {
+			return nil, fmt.Errorf("%q is not a number of bytes", list[i].Type.Length)
 		}
-		list[i].lengthAt = at + 1
+		list[i].LengthAt = at + 1
 	}
 	return list, nil
 }
 
 // bindArgument finds one of the arguments that were asked for, declared.
-func (s *signature) bindArgument(list []boundArgument, a argument, declared []argument) ([]boundArgument, error) {
+func (s *signature) bindArgument(list []boundArgument, a probe.Argument, declared []probe.Argument) ([]boundArgument, error) {
 	debug, err := s.known()
-	untyped := a.typ.name == ""
-	if a.path != nil && err == nil {
-		v, ferr := s.follow(debug, *a.path)
+	untyped := a.Type.Name == ""
+	if a.Path != nil && err == nil {
+		v, ferr := s.follow(debug, *a.Path)
 		if ferr == nil {
 			return s.appendValueAs(list, a, v)
 		}
-		if untyped || a.path.steps != "" || !errors.Is(ferr, target.ErrMember) {
+		if untyped || a.Path.Steps != "" || !errors.Is(ferr, target.ErrMember) {
 			return nil, ferr
 		}
 	}
-	if untyped || a.path != nil && a.path.steps != "" {
-		return nil, fmt.Errorf("%s: its type and place are not known: %w: say it, as in (name:str, size:u32)", a.name, err)
+	if untyped || a.Path != nil && a.Path.Steps != "" {
+		return nil, fmt.Errorf("%s: its type and place are not known: %w: say it, as in (name:str, size:u32)", a.Name, err)
 	}
 	if err == nil {
-		if a.pos >= len(debug.Params) {
-			return nil, fmt.Errorf("%s: the function has %d arguments", a.name, len(debug.Params))
+		if a.Pos >= len(debug.Params) {
+			return nil, fmt.Errorf("%s: the function has %d arguments", a.Name, len(debug.Params))
 		}
-		return s.appendValueAs(list, a, debug.Params[a.pos])
+		return s.appendValueAs(list, a, debug.Params[a.Pos])
 	}
-	word := a.pos
+	word := a.Pos
 	if s.isGo { // a string is two words
 		for _, other := range declared {
-			if other.pos < a.pos && other.typ.kind == kindText {
+			if other.Pos < a.Pos && other.Type.Kind == probe.KindText {
 				word++
 			}
 		}
@@ -128,17 +129,17 @@ func (s *signature) bindArgument(list []boundArgument, a argument, declared []ar
 }
 
 // bindResults finds what a probe records of what the function returns.
-func (s *signature) bindResults(v *values) (list []boundArgument, err error) {
+func (s *signature) bindResults(v *probe.Values) (list []boundArgument, err error) {
 	debug, err := s.known()
 	switch {
-	case v.results && err != nil:
+	case v.AllResults && err != nil:
 		return nil, fmt.Errorf("-> ...: %w: say the type, as in -> s32", err)
-	case v.results: // nothing, if it returns nothing: a pattern matches all kinds of functions
+	case v.AllResults: // nothing, if it returns nothing: a pattern matches all kinds of functions
 		return s.allOf(debug.Results, "ret"), nil
-	case v.result == nil:
+	case v.Result == nil:
 		return nil, nil
 	}
-	a := argument{name: "ret", typ: *v.result}
+	a := probe.Argument{Name: "ret", Type: *v.Result}
 	if err == nil && len(debug.Results) > 0 {
 		return s.appendValueAs(nil, a, debug.Results[0])
 	}
@@ -150,7 +151,7 @@ func (s *signature) bindResults(v *values) (list []boundArgument, err error) {
 
 // addErrno adds to what a function of the C library returns, if it can tell a failure, why it has failed.
 func (s *signature) addErrno(results []boundArgument) []boundArgument {
-	if len(results) != 1 || !results[0].typ.tellsFailure() {
+	if len(results) != 1 || !results[0].Type.TellsFailure() {
 		return results
 	}
 	slot, ok := s.file.ErrnoSlot()
@@ -158,29 +159,24 @@ func (s *signature) addErrno(results []boundArgument) []boundArgument {
 		return results
 	}
 	return append(results, boundArgument{
-		argument: argument{name: "errno", described: true, typ: valueType{name: "errno", kind: kindErrno, size: 4, signed: true}},
+		Argument: probe.Argument{Name: "errno", Described: true, Type: probe.Type{Name: "errno", Kind: probe.KindErrno, Size: 4, Signed: true}},
 		op:       target.Operand{Text: "errno", Disp: int64(slot - s.site)},
 	})
-}
-
-// tellsFailure reports whether a result can be one that means failure: negative, or no address.
-func (t valueType) tellsFailure() bool {
-	return t.kind == kindNumber && t.signed || t.kind == kindHex || t.kind == kindText
 }
 
 // allOf returns all values that can be fetched, as far as there is room.
 func (s *signature) allOf(values []target.Value, name string) (list []boundArgument) {
 	for i, parts := range target.Parts(values) {
 		v := values[i]
-		a := argument{name: v.Name, described: true}
-		if a.name == "" || name == "ret" && len(values) == 1 || strings.HasPrefix(a.name, "~") {
-			if a.name = name; name == "arg" || len(values) > 1 {
-				a.name = fmt.Sprintf("%s%d", name, i+1)
+		a := probe.Argument{Name: v.Name, Described: true}
+		if a.Name == "" || name == "ret" && len(values) == 1 || strings.HasPrefix(a.Name, "~") {
+			if a.Name = name; name == "arg" || len(values) > 1 {
+				a.Name = fmt.Sprintf("%s%d", name, i+1)
 			}
 		}
 		for _, part := range parts {
 			with := a
-			with.name += strings.TrimPrefix(part.Name, v.Name)
+			with.Name += strings.TrimPrefix(part.Name, v.Name)
 			if more, err := s.appendValueAs(list, with, part); err == nil && len(more) <= bpf.MaxArgs {
 				list = more
 			}
@@ -190,42 +186,42 @@ func (s *signature) allOf(values []target.Value, name string) (list []boundArgum
 }
 
 // follow returns what a path leads to.
-func (s *signature) follow(debug *target.Signature, p path) (target.Value, error) {
-	v, err := debug.Find(p.name)
+func (s *signature) follow(debug *target.Signature, p probe.Path) (target.Value, error) {
+	v, err := debug.Find(p.Name)
 	if err != nil {
 		return v, err
 	}
-	if p.steps == "" {
+	if p.Steps == "" {
 		return v, nil
 	}
-	if v, err = v.Member(p.steps); err != nil {
+	if v, err = v.Member(p.Steps); err != nil {
 		return v, fmt.Errorf("%s: %w", p, err)
 	}
 	return v, nil
 }
 
 // findArgument finds an argument for a condition or a length: one that is recorded, or else a hidden one.
-func (s *signature) findArgument(args []boundArgument, name string, like valueType) (int, []boundArgument, error) {
+func (s *signature) findArgument(args []boundArgument, name string, like probe.Type) (int, []boundArgument, error) {
 	for i, a := range args {
-		if a.name == name && (!a.hidden || a.typ.hasBytes() == like.hasBytes()) {
+		if a.Name == name && (!a.Hidden || a.Type.HasBytes() == like.HasBytes()) {
 			return i, args, nil
 		}
 	}
 	debug, err := s.known()
-	n, numbered := argumentNumber(name)
+	n, numbered := probe.ArgumentNumber(name)
 	switch {
 	case numbered && n < 1:
 		return 0, args, fmt.Errorf("%s: the arguments are arg1, arg2 and so on", name)
 	case numbered && err == nil && n > len(debug.Params):
 		return 0, args, fmt.Errorf("no argument is called %q: the function has %d", name, len(debug.Params))
 	case numbered && err != nil:
-		a := argument{name: name, pos: n - 1, typ: like, hidden: true}
-		with, err := s.appendWord(args, a, a.pos, s.parameterPlace)
+		a := probe.Argument{Name: name, Pos: n - 1, Type: like, Hidden: true}
+		with, err := s.appendWord(args, a, a.Pos, s.parameterPlace)
 		return len(args), with, err
 	case err != nil:
 		names := make([]string, 0, len(args))
 		for _, a := range args {
-			names = append(names, a.name)
+			names = append(names, a.Name)
 		}
 		return 0, args, fmt.Errorf("no argument is called %q%s: %w", name, target.Nearest(name, names), err)
 	}
@@ -233,7 +229,7 @@ func (s *signature) findArgument(args []boundArgument, name string, like valueTy
 	if numbered {
 		v = debug.Params[n-1]
 	} else {
-		p, perr := parsePath(name)
+		p, perr := probe.ParsePath(name)
 		if perr != nil {
 			return 0, args, perr
 		}
@@ -241,16 +237,16 @@ func (s *signature) findArgument(args []boundArgument, name string, like valueTy
 			return 0, args, err
 		}
 	}
-	a := argument{name: name, hidden: true}
-	if like.kind == kindText && v.Kind == target.Pointer {
-		a.typ = like
+	a := probe.Argument{Name: name, Hidden: true}
+	if like.Kind == probe.KindText && v.Kind == target.Pointer {
+		a.Type = like
 	}
 	with, err := s.appendValueAs(args, a, v)
 	return len(args), with, err
 }
 
 // findResult finds what the function returns.
-func (s *signature) findResult(list []boundArgument, name string, like valueType) (int, []boundArgument, error) {
+func (s *signature) findResult(list []boundArgument, name string, like probe.Type) (int, []boundArgument, error) {
 	if len(list) > 0 {
 		return 0, list, nil
 	}
@@ -261,6 +257,6 @@ func (s *signature) findResult(list []boundArgument, name string, like valueType
 	case len(debug.Results) == 0:
 		return 0, list, errors.New("ret: the function returns nothing")
 	}
-	with, err := s.appendValueAs(nil, argument{name: name, hidden: true}, debug.Results[0])
+	with, err := s.appendValueAs(nil, probe.Argument{Name: name, Hidden: true}, debug.Results[0])
 	return 0, with, err
 }

@@ -12,6 +12,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/probe"
 	"utrace/record/internal/target"
 )
 
@@ -56,9 +57,9 @@ func newStaticPlan(file *target.File, sites kernelSites) (*staticPlan, error) {
 }
 
 // hasStatic reports whether a file has a static probe that the pattern matches.
-func hasStatic(file *target.File, pattern *staticPattern) bool {
+func hasStatic(file *target.File, pattern *probe.USDTPattern) bool {
 	list, _ := file.StaticProbes()
-	return slices.ContainsFunc(list, func(p target.StaticProbe) bool { return pattern.match(p.Provider, p.Name) })
+	return slices.ContainsFunc(list, func(p target.StaticProbe) bool { return pattern.Match(p.Provider, p.Name) })
 }
 
 // addStatics plans the static probes of a file:
@@ -67,30 +68,30 @@ func hasStatic(file *target.File, pattern *staticPattern) bool {
 //  2. Which probes select each of its names; of those that record nothing special one is enough.
 //  3. Names that end a span are no probes of their own.
 //  4. Each location gets a site with the operands that it has.
-func (p *Plan) addStatics(m *PlannedModule, probes []*Probe, done *plannedFile, matched map[*Probe]bool, leaveOut func(string, target.Addr, string)) error {
+func (p *Plan) addStatics(m *PlannedModule, probes []*probe.Probe, done *plannedFile, matched map[*probe.Probe]bool, leaveOut func(string, target.Addr, string)) error {
 	s, err := newStaticPlan(m.image.file, p.sites)
 	s.follow, s.slower = p.followsCalls(), p.slower
 	if err != nil {
 		leaveOut("*", 0, err.Error())
 	}
 	excluded := func(n staticName) bool {
-		return m.image.harm(n) != "" || slices.ContainsFunc(probes, func(p *Probe) bool {
-			return p.Exclude && p.static != nil && p.static.match(n.provider, n.name)
+		return m.image.harm(n) != "" || slices.ContainsFunc(probes, func(p *probe.Probe) bool {
+			return p.Exclude && p.USDT != nil && p.USDT.Match(n.provider, n.name)
 		})
 	}
 	s.leaveOutMisplaced(probes, excluded, matched, leaveOut)
-	selected := map[staticName][]*Probe{}
+	selected := map[staticName][]*probe.Probe{}
 	for _, n := range s.order {
-		for _, probe := range probes {
-			if probe.static == nil || !probe.static.match(n.provider, n.name) {
+		for _, pr := range probes {
+			if pr.USDT == nil || !pr.USDT.Match(n.provider, n.name) {
 				continue
 			}
-			matched[probe] = true
-			if !probe.Exclude && !excluded(n) {
-				selected[n] = append(selected[n], probe)
+			matched[pr] = true
+			if !pr.Exclude && !excluded(n) {
+				selected[n] = append(selected[n], pr)
 			}
 		}
-		if why := m.image.harm(n); why != "" && slices.ContainsFunc(probes, func(p *Probe) bool { return !p.Exclude && p.static != nil && p.static.match(n.provider, n.name) }) {
+		if why := m.image.harm(n); why != "" && slices.ContainsFunc(probes, func(p *probe.Probe) bool { return !p.Exclude && p.USDT != nil && p.USDT.Match(n.provider, n.name) }) {
 			leaveOut(n.String(), s.groups[n][0].Addr, why)
 		}
 		selected[n] = mostSpecial(selected[n])
@@ -98,15 +99,15 @@ func (p *Plan) addStatics(m *PlannedModule, probes []*Probe, done *plannedFile, 
 	ends := map[staticName]bool{}
 	type planned struct {
 		begin staticName
-		probe *Probe
+		probe *probe.Probe
 		span  string
 		ends  []staticName
 	}
 	var list []planned
 	for _, n := range s.order {
-		for _, probe := range selected[n] {
-			pl := planned{begin: n, probe: probe}
-			pl.ends, pl.span = s.ends(n, probe, excluded)
+		for _, pr := range selected[n] {
+			pl := planned{begin: n, probe: pr}
+			pl.ends, pl.span = s.ends(n, pr, excluded)
 			for _, end := range pl.ends {
 				ends[end] = true
 			}
@@ -115,22 +116,22 @@ func (p *Plan) addStatics(m *PlannedModule, probes []*Probe, done *plannedFile, 
 	}
 	for _, pl := range list {
 		key := pl.begin.String() + " " + pl.probe.Text
-		if done.statics[key] || ends[pl.begin] && !pl.probe.spans.none {
+		if done.statics[key] || ends[pl.begin] && !pl.probe.Span.None {
 			continue
 		}
-		var results []argument
+		var results []probe.Argument
 		if len(pl.ends) > 0 {
-			for _, probe := range selected[pl.ends[0]] {
-				results = probe.values.args
-				if probe.values.all {
+			for _, pr := range selected[pl.ends[0]] {
+				results = pr.Values.Args
+				if pr.Values.All {
 					results = describedArguments(s.groups[pl.ends[0]][0].Args, results)
 				}
 			}
 		}
 		fn, err := s.function(pl.begin, pl.probe, pl.span, pl.ends, results)
 		if err != nil {
-			if pl.probe.static.literal() && len(pl.probe.values.args) > 0 {
-				return fmt.Errorf("%w %q: %s: %w", ErrProbe, pl.probe.Text, m.Path, err)
+			if pl.probe.USDT.IsLiteral() && len(pl.probe.Values.Args) > 0 {
+				return fmt.Errorf("%w %q: %s: %w", probe.ErrProbe, pl.probe.Text, m.Path, err)
 			}
 			leaveOut(pl.begin.String(), s.groups[pl.begin][0].Addr, err.Error())
 			continue
@@ -144,11 +145,11 @@ func (p *Plan) addStatics(m *PlannedModule, probes []*Probe, done *plannedFile, 
 
 // mostSpecial leaves of the probes that select a name those that say what to record, or else
 // the first.
-func mostSpecial(probes []*Probe) []*Probe {
-	var special []*Probe
+func mostSpecial(probes []*probe.Probe) []*probe.Probe {
+	var special []*probe.Probe
 	for _, p := range probes {
-		v := p.values
-		if len(v.args) > 0 || v.all || v.cond != nil || p.spans != (spanRule{}) {
+		v := p.Values
+		if len(v.Args) > 0 || v.All || v.Condition != nil || p.Span != (probe.Span{}) {
 			special = append(special, p)
 		}
 	}
@@ -159,17 +160,17 @@ func mostSpecial(probes []*Probe) []*Probe {
 }
 
 // ends returns the probes that end what a probe begins, and the name of the span.
-func (s *staticPlan) ends(n staticName, probe *Probe, excluded func(staticName) bool) (ends []staticName, span string) {
-	usual, span := usualEnds(n.name)
+func (s *staticPlan) ends(n staticName, pr *probe.Probe, excluded func(staticName) bool) (ends []staticName, span string) {
+	usual, span := probe.UsualEnds(n.name)
 	if span == "" {
 		span = n.name
 	}
 	switch {
-	case probe.spans.none:
+	case pr.Span.None:
 		return nil, n.name
-	case probe.spans.ends != nil:
+	case pr.Span.Ends != nil:
 		for _, other := range s.order {
-			if other != n && probe.spans.ends.match(other.provider, other.name) && !excluded(other) {
+			if other != n && pr.Span.Ends.Match(other.provider, other.name) && !excluded(other) {
 				ends = append(ends, other)
 			}
 		}
@@ -184,17 +185,17 @@ func (s *staticPlan) ends(n staticName, probe *Probe, excluded func(staticName) 
 }
 
 // function plans a static probe, or the span that it begins.
-func (s *staticPlan) function(begin staticName, probe *Probe, span string, ends []staticName, results []argument) (PlannedFunc, error) {
-	locations := s.locations(begin, probe)
-	args := probe.values.args
-	if probe.values.all {
+func (s *staticPlan) function(begin staticName, pr *probe.Probe, span string, ends []staticName, results []probe.Argument) (PlannedFunc, error) {
+	locations := s.locations(begin, pr)
+	args := pr.Values.Args
+	if pr.Values.All {
 		args = describedArguments(locations[0].Args, args)
 	}
-	if probe.spans.ends != nil && len(ends) == 0 {
+	if pr.Span.Ends != nil && len(ends) == 0 {
 		return PlannedFunc{}, fmt.Errorf("no static probe ends the span (=>)")
 	}
-	keyed := probe.spans.key != "" && len(ends) > 0
-	if keyed && (s.slower > 0 || waits(probe.values.cond)) {
+	keyed := pr.Span.Key != "" && len(ends) > 0
+	if keyed && (s.slower > 0 || probe.NeedsReturn(pr.Values.Condition)) {
 		return PlannedFunc{}, errors.New("a span that an argument tells apart is not followed to its end in the kernel: it cannot be kept or not by its duration")
 	}
 	least := s.slower
@@ -202,26 +203,26 @@ func (s *staticPlan) function(begin staticName, probe *Probe, span string, ends 
 		least = 0
 	}
 	args = slices.Clone(args)
-	cond, err := bindCondition(slower(probe.values.cond, least), (*arguments)(&args), callEnd{duration: len(ends) > 0})
+	cond, err := probe.Bind(probe.AtLeast(pr.Values.Condition, least), (*probe.Arguments)(&args), probe.End{Duration: len(ends) > 0})
 	if err != nil {
 		return PlannedFunc{}, err
 	}
 	conds := compile(cond)
 	fn := PlannedFunc{
 		Name: span, Symbol: begin.String(), Addr: uint64(locations[0].Addr), Site: uint64(locations[0].Addr), Static: begin.String(),
-		Hit: len(ends) == 0, ReturnBy: Never, args: args, results: results, names: probe.names,
+		Hit: len(ends) == 0, ReturnBy: Never, args: args, results: results, names: pr.Names,
 		probes: append([]staticName{begin}, ends...),
 	}
 	template := bpf.Site{Kind: format.Hit}
 	if !fn.Hit {
 		template.Kind = format.Entry
 	}
-	if probe.names != noNames {
+	if pr.Names != probe.NoNames {
 		template.Flags |= bpf.SiteNamed
-		template.Named = probe.names.mask()
+		template.Named = pr.Names.Mask()
 		fn.args = nil // they are its name
 	}
-	if probe.names != pythonNames && s.sameFunctions(begin, ends, probe) {
+	if pr.Names != probe.PythonNames && s.sameFunctions(begin, ends, pr) {
 		template.Flags |= bpf.SiteFrame
 	}
 	switch {
@@ -238,8 +239,8 @@ func (s *staticPlan) function(begin staticName, probe *Probe, span string, ends 
 	if template.Flags&bpf.SiteFollowed != 0 { // what is left of it is decided there
 		end = template
 	}
-	if probe.spans.key != "" {
-		at, err := (*arguments)(&args).find(probe.spans.key, valueType{})
+	if pr.Span.Key != "" {
+		at, err := (*probe.Arguments)(&args).Find(pr.Span.Key, probe.Type{})
 		if err != nil {
 			return fn, err
 		}
@@ -247,27 +248,27 @@ func (s *staticPlan) function(begin staticName, probe *Probe, span string, ends 
 		template.Key = uint8(at)
 		// The end has it under the same name, or in the same place.
 		results = slices.Clone(results)
-		atEnd, err := (*arguments)(&results).find(probe.spans.key, valueType{})
+		atEnd, err := (*probe.Arguments)(&results).Find(pr.Span.Key, probe.Type{})
 		if err != nil {
 			key := args[at]
-			key.hidden = true
+			key.Hidden = true
 			results, atEnd = append(results, key), len(results)
 		}
 		end.Flags |= bpf.SiteKeyed
 		end.Key = uint8(atEnd)
 		fn.results, fn.keyed = results, true
 	}
-	if fn.Statics, err = s.locate(begin, probe, args, template); err != nil {
+	if fn.Statics, err = s.locate(begin, pr, args, template); err != nil {
 		return fn, err
 	}
 	fn.FileOff, fn.Class = fn.Statics[0].FileOff, fn.Statics[0].Class
 	end.Kind = format.Return
 	for _, n := range ends {
 		endArgs := results
-		if probe.names != noNames { // an entry and its return have the same name
+		if pr.Names != probe.NoNames { // an entry and its return have the same name
 			endArgs = args
 		}
-		sites, err := s.locate(n, probe, endArgs, end)
+		sites, err := s.locate(n, pr, endArgs, end)
 		if err != nil {
 			return fn, fmt.Errorf("%s, which ends it: %w", n, err)
 		}
@@ -277,14 +278,14 @@ func (s *staticPlan) function(begin staticName, probe *Probe, span string, ends 
 }
 
 // locations returns the locations of a static probe that count for a probe.
-func (s *staticPlan) locations(n staticName, probe *Probe) []target.StaticProbe {
+func (s *staticPlan) locations(n staticName, pr *probe.Probe) []target.StaticProbe {
 	all := s.groups[n]
-	if probe.within == "" {
+	if pr.Within == "" {
 		return all
 	}
 	inside := slices.DeleteFunc(slices.Clone(all), func(loc target.StaticProbe) bool {
 		fn, ok := s.file.FuncAt(loc.Addr)
-		return !ok || fn.Name != probe.within
+		return !ok || fn.Name != pr.Within
 	})
 	if len(inside) == 0 {
 		return all
@@ -295,10 +296,10 @@ func (s *staticPlan) locations(n staticName, probe *Probe) []target.StaticProbe 
 // sameFunctions reports whether a span ends in the functions that it begins in. Then the stack pointer is the
 // same at both, which pairs them even where an error has jumped over the end. Not so in an interpreter that runs
 // calls of its own language in one frame, as CPython 3.11 does.
-func (s *staticPlan) sameFunctions(begin staticName, ends []staticName, probe *Probe) bool {
+func (s *staticPlan) sameFunctions(begin staticName, ends []staticName, pr *probe.Probe) bool {
 	starts := func(n staticName) map[target.Addr]bool {
 		set := map[target.Addr]bool{}
-		for _, loc := range s.locations(n, probe) {
+		for _, loc := range s.locations(n, pr) {
 			fn, ok := s.file.FuncAt(loc.Addr)
 			if !ok {
 				return nil
@@ -318,33 +319,33 @@ func (s *staticPlan) sameFunctions(begin staticName, ends []staticName, probe *P
 
 // describedArguments returns all arguments that a probe has itself, with the types that its operands tell;
 // more are hidden ones.
-func describedArguments(ops []target.Operand, more []argument) []argument {
-	var args []argument
+func describedArguments(ops []target.Operand, more []probe.Argument) []probe.Argument {
+	var args []probe.Argument
 	for i, op := range ops[:min(len(ops), bpf.MaxArgs)] {
-		letter, kind := "u", kindNumber
+		letter, kind := "u", probe.KindNumber
 		switch {
 		case op.Float:
-			letter, kind = "f", kindFloat
+			letter, kind = "f", probe.KindFloat
 		case op.Signed:
 			letter = "s"
 		}
-		args = append(args, argument{
-			name: fmt.Sprintf("arg%d", i+1), pos: i, described: true,
-			typ: valueType{name: fmt.Sprintf("%s%d", letter, 8*op.Size), kind: kind, size: op.Size, signed: op.Signed},
+		args = append(args, probe.Argument{
+			Name: fmt.Sprintf("arg%d", i+1), Pos: i, Described: true,
+			Type: probe.Type{Name: fmt.Sprintf("%s%d", letter, 8*op.Size), Kind: kind, Size: op.Size, Signed: op.Signed},
 		})
 	}
 	return append(args, more...)
 }
 
 // locate returns the sites of all locations of a probe, with the operands that each has for the arguments.
-func (s *staticPlan) locate(n staticName, probe *Probe, args []argument, template bpf.Site) ([]StaticSite, error) {
+func (s *staticPlan) locate(n staticName, pr *probe.Probe, args []probe.Argument, template bpf.Site) ([]StaticSite, error) {
 	var sites []StaticSite
 	unreadable := make([]int, len(args)) // locations, by argument
 	why := make([]string, len(args))
 	if len(args) > bpf.MaxArgs {
 		return nil, fmt.Errorf("%d arguments, those of conditions and lengths included: %d are the most", len(args), bpf.MaxArgs)
 	}
-	for _, loc := range s.locations(n, probe) {
+	for _, loc := range s.locations(n, pr) {
 		off, _ := s.file.FileOff(loc.Addr)
 		st := StaticSite{Addr: uint64(loc.Addr), FileOff: uint64(off), Class: classAt(s.file, loc.Addr, s.sites), site: template}
 		if loc.Semaphore != 0 {
@@ -356,31 +357,31 @@ func (s *staticPlan) locate(n staticName, probe *Probe, args []argument, templat
 		}
 		st.site.NumArgs = uint8(len(args))
 		for i, a := range args {
-			if a.pos >= len(loc.Args) {
-				return nil, fmt.Errorf("%s has %d arguments (%s), no %d", n, len(loc.Args), loc.ArgText, a.pos+1)
+			if a.Pos >= len(loc.Args) {
+				return nil, fmt.Errorf("%s has %d arguments (%s), no %d", n, len(loc.Args), loc.ArgText, a.Pos+1)
 			}
-			op := loc.Args[a.pos]
+			op := loc.Args[a.Pos]
 			if op.Unreadable != "" {
 				unreadable[i]++
 				why[i] = op.Text + ": " + op.Unreadable
 			}
 			st.site.Args[i] = fetchArg(a, op, loc.Addr, s.file.Machine)
-			if a.lengthAt > 0 {
-				st.site.Args[i].LengthArg = uint8(a.lengthAt - 1)
+			if a.LengthAt > 0 {
+				st.site.Args[i].LengthArg = uint8(a.LengthAt - 1)
 			}
 		}
 		sites = append(sites, st)
 	}
 	for i, a := range args {
-		if unreadable[i] == len(sites) && !a.described {
-			return nil, fmt.Errorf("%s: argument %d (%s) cannot be read: %s", n, a.pos+1, a.name, why[i])
+		if unreadable[i] == len(sites) && !a.Described {
+			return nil, fmt.Errorf("%s: argument %d (%s) cannot be read: %s", n, a.Pos+1, a.Name, why[i])
 		}
 	}
 	return sites, nil
 }
 
 // noStatic explains a probe that matches no static probe of the files in which it was looked for.
-func noStatic(probe *Probe, looked []*image) error {
+func noStatic(pr *probe.Probe, looked []*image) error {
 	var near []string
 	files, total := 0, 0
 	for _, img := range looked {
@@ -399,11 +400,11 @@ func noStatic(probe *Probe, looked []*image) error {
 	}
 	slices.SortFunc(near, cmp.Compare[string])
 	hint := ""
-	if probe.static.literal() {
-		hint = target.Nearest(probe.static.provider.literal+":"+probe.static.name.literal, near)
+	if pr.USDT.IsLiteral() {
+		hint = target.Nearest(pr.USDT.Provider.Literal+":"+pr.USDT.Name.Literal, near)
 	}
 	if total == 0 {
-		return fmt.Errorf("%w %q: %w: none of the files that were looked at has any", ErrProbe, probe.Text, errNoStatic)
+		return fmt.Errorf("%w %q: %w: none of the files that were looked at has any", probe.ErrProbe, pr.Text, errNoStatic)
 	}
-	return fmt.Errorf("%w %q: %w among the %d of %d files (utrace list shows them)%s", ErrProbe, probe.Text, errNoStatic, total, files, hint)
+	return fmt.Errorf("%w %q: %w among the %d of %d files (utrace list shows them)%s", probe.ErrProbe, pr.Text, errNoStatic, total, files, hint)
 }

@@ -287,9 +287,13 @@ func checkRecording(ctx context.Context, methodErr error) finding {
 	if ctx == nil {
 		ctx = context.Background()
 	}
+	probes, err := record.ParseProbes("main.selfTested")
+	if err != nil {
+		return fail("%v", err)
+	}
 	sum, err := record.Run(ctx, record.Config{
 		Command: []string{exe, "doctor", "--self-test", strconv.Itoa(selfTestCalls)},
-		Probes:  []string{"main.selfTested"},
+		Probes:  probes,
 		Output:  filepath.Join(dir, "trace.arrow"), RingBytes: 1 << 20,
 	})
 	switch {

@@ -65,9 +65,13 @@ func (f *targetFlags) config(command []string) (record.Config, error) {
 	case f.follow && len(f.pids) == 0 && len(command) == 0:
 		return record.Config{}, usageError{errors.New("--follow needs a process to begin with: -p PID or a COMMAND; without one, every process is recorded")}
 	}
+	probes, err := record.ParseProbes(f.probes...)
+	if err != nil {
+		return record.Config{}, usageError{err}
+	}
 	follow := f.follow || len(command) > 0 && !f.noFollow
 	return record.Config{
-		PIDs: f.pids, Probes: f.probes, Presets: f.presets, Command: command, Follow: follow, Attach: method, PlaceAtEntry: f.place == "entry",
+		PIDs: f.pids, Probes: probes, Presets: f.presets, Command: command, Follow: follow, Attach: method, PlaceAtEntry: f.place == "entry",
 		SlowerThan: f.slower, Stacks: f.stacks,
 	}, nil
 }

@@ -52,7 +52,7 @@ func BenchmarkRedis(b *testing.B) {
 			if calls := r.calls(); calls["processCommand"] != want || calls["call"] != want || r.Trace.Lost > 0 || len(r.incomplete()) > 0 {
 				b.Errorf("%d commands, recorded calls %v, incomplete %v, %d events lost", want, calls, r.incomplete(), r.Trace.Lost)
 			}
-			detach = attachFloor(b, record.Config{PIDs: []int{s.pid}, Probes: []string{"processCommand", "call"}})
+			detach = attachFloor(b, record.Config{PIDs: []int{s.pid}, Probes: parseProbes(b, "processCommand", "call")})
 			empty := s.throughput(b)
 			detach()
 			detach = background(b, "bpftrace", "-p", strconv.Itoa(s.pid), "-e", script)
@@ -154,4 +154,13 @@ func (s *redis) commands(b *testing.B) uint64 {
 	}
 	count, _ := strconv.ParseUint(string(row[1]), 10, 64)
 	return count
+}
+
+func parseProbes(tb testing.TB, texts ...string) []*record.Probe {
+	tb.Helper()
+	probes, err := record.ParseProbes(texts...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return probes
 }

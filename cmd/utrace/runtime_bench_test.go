@@ -35,7 +35,7 @@ func sideBySide(b *testing.B, cfg record.Config, script string, rate func() floa
 		flags = append(flags, "-p", strconv.Itoa(pid))
 	}
 	for _, probe := range cfg.Probes {
-		flags = append(flags, "-e", probe)
+		flags = append(flags, "-e", probe.Text)
 	}
 	for _, preset := range cfg.Presets {
 		flags = append(flags, "--preset", preset)
@@ -196,7 +196,7 @@ func BenchmarkPostgres(b *testing.B) {
 	const at = "usdt:" + postgresBin + "/postgres:postgresql:query__"
 	script := at + `start { printf("start %d\n", tid); } ` + at + `done { printf("done %d\n", tid); }`
 	tps := regexp.MustCompile(`(?m)^tps = ([0-9.]+)`)
-	sideBySide(b, record.Config{Probes: []string{at + "start"}}, script, func() float64 {
+	sideBySide(b, record.Config{Probes: parseProbes(b, at+"start")}, script, func() float64 {
 		out := p.pgbench(b, "-n", "-S", "-c", "2", "-T", "2")
 		rate, err := strconv.ParseFloat(tps.FindStringSubmatch(out)[1], 64)
 		if err != nil {

@@ -1,4 +1,4 @@
-package record
+package probe
 
 import (
 	"errors"
@@ -27,20 +27,20 @@ type Probe struct {
 	Path    string // of the file; or
 	Lib     string // the library; neither: the program itself
 
-	pattern *pattern // names to match, unless
-	addr    *uint64  // the virtual address in the file is given
-	delta   uint64   // bytes into the function
+	Pattern *Pattern // names to match, unless
+	Addr    *uint64  // the virtual address in the file is given
+	Offset  uint64   // bytes into the function
 	// overload matches the names together with what has been read as the arguments to record: in "f(Point)" this may be
 	// the parameter of a C++ function. nil if they can be nothing else.
-	overload *pattern
+	Overload *Pattern
 
-	behind string         // what stands behind the name
-	static *staticPattern // static probes to match, instead of all these
-	values values
-	spans  spanRule
-	preset string    // that it is part of, "" if it was written by the user
-	within string    // see PresetProbe
-	names  nameStyle // what the values of these probes are the name of; noNames: they are values
+	Tail   string       // what stands behind the name
+	USDT   *USDTPattern // static probes to match, instead of all these
+	Values Values
+	Span   Span
+	Preset string    // that it is part of, "" if it was written by the user
+	Within string    // see PresetProbe
+	Names  NameStyle // what the values of these probes are the name of; noNames: they are values
 }
 
 // ParseProbe parses
@@ -50,18 +50,18 @@ type Probe struct {
 //
 // where FUNC is a name, a glob or a /regular expression/. A "::" is part of a
 // name. Errors wrap ErrProbe and ErrSyntax and say what is wrong.
-func ParseProbe(text string) (*Probe, error) {
+func Parse(text string) (*Probe, error) {
 	p := &Probe{Text: text}
 	rest := strings.TrimSpace(text)
 	fail := func(format string, args ...any) (*Probe, error) {
-		return nil, fmt.Errorf("%w %q: %w: %s", ErrProbe, shorten(text), ErrSyntax, fmt.Sprintf(format, args...))
+		return nil, fmt.Errorf("%w %q: %w: %s", ErrProbe, Shorten(text), ErrSyntax, fmt.Sprintf(format, args...))
 	}
 	if after, ok := strings.CutPrefix(rest, "!"); ok {
 		p.Exclude, rest = true, strings.TrimSpace(after)
 	}
 	for _, prefix := range []string{"usdt:", "U:"} {
 		if after, ok := strings.CutPrefix(rest, prefix); ok {
-			if err := p.parseStatic(after); err != nil {
+			if err := p.parseUSDT(after); err != nil {
 				return fail("%v", err)
 			}
 			return p, nil
@@ -76,12 +76,12 @@ func ParseProbe(text string) (*Probe, error) {
 	rest = strings.TrimSpace(rest)
 	head, whole, argText, result, cond, err := cutFunction(rest)
 	if err == nil {
-		err = p.values.parse(argText, result, cond)
+		err = p.Values.parse(argText, result, cond)
 	}
 	if err != nil {
 		return fail("%v", err)
 	}
-	p.behind = strings.TrimSpace(strings.TrimPrefix(rest, head))
+	p.Tail = strings.TrimSpace(strings.TrimPrefix(rest, head))
 	file, name := splitFile(head)
 	if err := p.setFile(file); err != nil {
 		return fail("%v", err)
@@ -94,15 +94,15 @@ func ParseProbe(text string) (*Probe, error) {
 	}
 	if whole != head && areNames(argText) {
 		_, name := splitFile(whole)
-		if p.overload, err = newPattern(name); err != nil {
+		if p.Overload, err = NewPattern(name); err != nil {
 			return fail("%v", err)
 		}
 	}
-	if p.Exclude && p.overload != nil {
+	if p.Exclude && p.Overload != nil {
 		_, name = splitFile(whole)
-		p = p.asOverload()
+		p = p.AsOverload()
 	}
-	if p.Exclude && p.values.any() {
+	if p.Exclude && p.Values.Any() {
 		return fail("an exclusion only names functions")
 	}
 	if addr, ok := strings.CutPrefix(name, "0x"); ok {
@@ -110,7 +110,7 @@ func ParseProbe(text string) (*Probe, error) {
 		if err != nil {
 			return fail("%q is not a hexadecimal address", name)
 		}
-		p.addr = &v
+		p.Addr = &v
 		return p, nil
 	}
 	if !isRegexp(name) {
@@ -119,26 +119,26 @@ func ParseProbe(text string) (*Probe, error) {
 			if err != nil {
 				return fail("%q is not an offset into a function", "+"+off)
 			}
-			name, p.delta = fn, v
+			name, p.Offset = fn, v
 		}
 	}
-	if p.Exclude && p.delta != 0 {
+	if p.Exclude && p.Offset != 0 {
 		return fail("an exclusion names a function, not a place in it")
 	}
-	if p.delta != 0 && p.values.any() {
-		return fail("%q: an instruction is given, and %s", shorten(p.behind), whyOfCalls)
+	if p.Offset != 0 && p.Values.Any() {
+		return fail("%q: an instruction is given, and %s", Shorten(p.Tail), WhyOfCalls)
 	}
-	if p.pattern, err = newPattern(name); err != nil {
+	if p.Pattern, err = NewPattern(name); err != nil {
 		return fail("%v", err)
 	}
 	return p, nil
 }
 
 // whyOfCalls says why single instructions have no values.
-const whyOfCalls = "arguments, results and conditions are of calls: leave them out, or probe the function"
+const WhyOfCalls = "arguments, results and conditions are of calls: leave them out, or probe the function"
 
 // shorten keeps a message about a long text readable.
-func shorten(text string) string {
+func Shorten(text string) string {
 	const most = 200
 	if len(text) <= most {
 		return text
@@ -165,16 +165,16 @@ func areNames(args string) bool {
 }
 
 // asOverload is the probe with what was read as arguments to record as a part of the name.
-func (p *Probe) asOverload() *Probe {
+func (p *Probe) AsOverload() *Probe {
 	q := *p
-	q.pattern, q.overload = p.overload, nil
-	q.values.args = nil
+	q.Pattern, q.Overload = p.Overload, nil
+	q.Values.Args = nil
 	return &q
 }
 
 // isName reports whether the probe selects a function by its very name.
-func (p *Probe) isName(symbol string) bool {
-	return !p.Exclude && p.pattern != nil && p.pattern.literal == symbol
+func (p *Probe) IsName(symbol string) bool {
+	return !p.Exclude && p.Pattern != nil && p.Pattern.Literal == symbol
 }
 
 // splitFile splits "FILE:NAME" at the first colon that is no part of "::" or of an ABI tag, as in
@@ -208,33 +208,33 @@ func cutLast(s, sep string) (before, after string, found bool) {
 }
 
 // pattern matches names of functions.
-type pattern struct {
-	literal string         // or
+type Pattern struct {
+	Literal string         // or
 	re      *regexp.Regexp // of a glob or a regular expression
 	all     bool           // "*"
 }
 
-func newPattern(text string) (*pattern, error) {
+func NewPattern(text string) (*Pattern, error) {
 	if !isRegexp(text) {
 		text = target.WithoutABI(text) // which would be a set of a glob
 	}
 	switch {
 	case text == "*":
-		return &pattern{all: true}, nil
+		return &Pattern{all: true}, nil
 	case isRegexp(text):
 		re, err := regexp.Compile(text[1 : len(text)-1])
 		if err != nil {
 			return nil, fmt.Errorf("regular expression: %w", err)
 		}
-		return &pattern{re: re}, nil
+		return &Pattern{re: re}, nil
 	case strings.ContainsAny(text, "*?["):
 		re, err := globRegexp(text)
 		if err != nil {
 			return nil, err
 		}
-		return &pattern{re: re}, nil
+		return &Pattern{re: re}, nil
 	}
-	return &pattern{literal: text}, nil
+	return &Pattern{Literal: text}, nil
 }
 
 // globRegexp translates a glob: * any text, ? any character, [a-z] [!a-z] sets.
@@ -272,16 +272,16 @@ func globRegexp(glob string) (*regexp.Regexp, error) {
 	return re, nil
 }
 
-func (p *pattern) matchString(name string) bool {
+func (p *Pattern) Match(name string) bool {
 	if p.re != nil {
 		return p.re.MatchString(name)
 	}
-	return p.all || p.literal == name
+	return p.all || p.Literal == name
 }
 
 // matchFunc reports whether the pattern names a function: by its symbol, by another symbol of it (aliases), or by what
 // these read demangled, with or without parameters. It returns the symbol it matched.
-func (p *pattern) matchFunc(name string, aliases []string) (symbol string, ok bool) {
+func (p *Pattern) MatchSymbols(name string, aliases []string) (symbol string, ok bool) {
 	if p.all {
 		return name, true
 	}
@@ -296,8 +296,8 @@ func (p *pattern) matchFunc(name string, aliases []string) (symbol string, ok bo
 	return "", false
 }
 
-func (p *pattern) matchSymbol(symbol string) bool {
-	if p.matchString(symbol) {
+func (p *Pattern) matchSymbol(symbol string) bool {
+	if p.Match(symbol) {
 		return true
 	}
 	if !strings.HasPrefix(symbol, "_") { // neither C++ nor Rust
@@ -305,5 +305,5 @@ func (p *pattern) matchSymbol(symbol string) bool {
 	}
 	full := target.Demangle(symbol)
 	return full != symbol &&
-		(p.matchString(full) || p.matchString(target.WithoutABI(full)) || p.matchString(target.DemangleNoParams(symbol)))
+		(p.Match(full) || p.Match(target.WithoutABI(full)) || p.Match(target.DemangleNoParams(symbol)))
 }

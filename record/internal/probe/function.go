@@ -1,4 +1,4 @@
-package record
+package probe
 
 import (
 	"errors"
@@ -9,44 +9,44 @@ import (
 )
 
 // values are what a probe records beside the fact that it was passed, and when.
-type values struct {
-	args     []argument
-	all      bool       // all that the static probe, or the debug information of the function, describes
-	result   *valueType // what a function returns
-	results  bool       // all that it returns, as the debug information describes it
-	cond     *condition.Condition
-	condText string
+type Values struct {
+	Args          []Argument
+	All           bool  // all that the static probe, or the debug information of the function, describes
+	Result        *Type // what a function returns
+	AllResults    bool  // all that it returns, as the debug information describes it
+	Condition     *condition.Condition
+	ConditionText string
 }
 
 // any reports whether there is more to record than the fact.
-func (v *values) any() bool {
-	return len(v.args) > 0 || v.all || v.result != nil || v.results || v.cond != nil
+func (v *Values) Any() bool {
+	return len(v.Args) > 0 || v.All || v.Result != nil || v.AllResults || v.Condition != nil
 }
 
 // parse parses "(ARGUMENTS) -> TYPE if CONDITION", each of which may be missing, for a function.
-func (v *values) parse(args, result, cond string) (err error) {
+func (v *Values) parse(args, result, cond string) (err error) {
 	if args != "" {
-		if v.args, v.all, err = parseArguments(args, true); err != nil {
+		if v.Args, v.All, err = parseArguments(args, true); err != nil {
 			return err
 		}
 	}
 	switch result {
 	case "":
 	case "...", "(...)":
-		v.results = true
+		v.AllResults = true
 	default:
 		typ, err := parseType(result)
 		if err != nil {
 			return fmt.Errorf("->: %w", err)
 		}
-		if typ.kind == kindBuffer {
+		if typ.Kind == KindBuffer {
 			return errors.New("-> buf: the length of what is returned is not known: use str, or ptr")
 		}
-		v.result = &typ
+		v.Result = &typ
 	}
-	if v.condText = cond; cond != "" {
-		if v.cond, err = condition.Parse(cond); err != nil {
-			return fmt.Errorf("condition %q: %w", shorten(strings.TrimSpace(cond)), err)
+	if v.ConditionText = cond; cond != "" {
+		if v.Condition, err = condition.Parse(cond); err != nil {
+			return fmt.Errorf("condition %q: %w", Shorten(strings.TrimSpace(cond)), err)
 		}
 	}
 	return nil
@@ -89,7 +89,7 @@ func cutFunction(text string) (head, whole, args, result, cond string, err error
 	}
 	if end > 0 {
 		if rest != "" {
-			return "", "", "", "", "", fmt.Errorf("%q is not expected; behind the name come (ARGUMENTS), -> TYPE, if CONDITION, in this order", shorten(rest))
+			return "", "", "", "", "", fmt.Errorf("%q is not expected; behind the name come (ARGUMENTS), -> TYPE, if CONDITION, in this order", Shorten(rest))
 		}
 		return head, head, args, result, cond, nil
 	}
@@ -161,7 +161,7 @@ func looksLikeArguments(inside string) bool {
 		if typed {
 			continue // NAME:TYPE, or else an error that says what is wrong with it
 		}
-		if _, err := parsePath(name); err != nil || strings.Contains(part, "::") {
+		if _, err := ParsePath(name); err != nil || strings.Contains(part, "::") {
 			return false
 		}
 		switch name {

@@ -1,4 +1,4 @@
-package record
+package probe
 
 import (
 	"fmt"
@@ -6,24 +6,24 @@ import (
 )
 
 // path is how a value is reached from a parameter of a function, as in req->headers[2].name or *count.
-type path struct {
-	name  string // of the parameter
-	steps string // behind it, as in C; with a "*" in front for what it points to
+type Path struct {
+	Name  string // of the parameter
+	Steps string // behind it, as in C; with a "*" in front for what it points to
 }
 
-func (p path) String() string {
-	if rest, ok := strings.CutPrefix(p.steps, "*"); ok {
-		return "*" + p.name + rest
+func (p Path) String() string {
+	if rest, ok := strings.CutPrefix(p.Steps, "*"); ok {
+		return "*" + p.Name + rest
 	}
-	return p.name + p.steps
+	return p.Name + p.Steps
 }
 
 // parsePath parses [*]NAME{->NAME|.NAME|[NUMBER]}.
-func parsePath(text string) (path, error) {
+func ParsePath(text string) (Path, error) {
 	rest, star := strings.CutPrefix(text, "*")
 	name := leadingName(rest)
 	if name == "" {
-		return path{}, fmt.Errorf("%q is not a name, nor a path such as req->len", text)
+		return Path{}, fmt.Errorf("%q is not a name, nor a path such as req->len", text)
 	}
 	steps := rest[len(name):]
 	for at := steps; at != ""; {
@@ -32,23 +32,23 @@ func parsePath(text string) (path, error) {
 			at = strings.TrimPrefix(strings.TrimPrefix(at, "->"), ".")
 			member := leadingName(at)
 			if member == "" {
-				return path{}, fmt.Errorf("%q: the name of a member is expected behind %q", text, text[:len(text)-len(at)])
+				return Path{}, fmt.Errorf("%q: the name of a member is expected behind %q", text, text[:len(text)-len(at)])
 			}
 			at = at[len(member):]
 		case strings.HasPrefix(at, "["):
 			number, after, ok := strings.Cut(at[1:], "]")
 			if !ok || !isDigits(number) || len(number) > 9 {
-				return path{}, fmt.Errorf("%q: a number in brackets is expected behind %q", text, text[:len(text)-len(at)])
+				return Path{}, fmt.Errorf("%q: a number in brackets is expected behind %q", text, text[:len(text)-len(at)])
 			}
 			at = after
 		default:
-			return path{}, fmt.Errorf("%q: ->, . or [ is expected behind %q", text, text[:len(text)-len(at)])
+			return Path{}, fmt.Errorf("%q: ->, . or [ is expected behind %q", text, text[:len(text)-len(at)])
 		}
 	}
 	if star {
 		steps = "*" + steps
 	}
-	return path{name, steps}, nil
+	return Path{name, steps}, nil
 }
 
 // leadingName returns the name that a text begins with.

@@ -1,4 +1,4 @@
-package record
+package probe
 
 import (
 	"fmt"
@@ -19,9 +19,9 @@ type Preset struct {
 // PresetProbe is a probe of a preset.
 type PresetProbe struct {
 	Text  string
-	names nameStyle
+	Names NameStyle
 	// within, unless it is "", is the function whose locations of a static probe count, where there are some.
-	within string
+	Within string
 }
 
 // Presets returns all presets, by name.
@@ -32,7 +32,7 @@ func Presets() []Preset {
 		}
 		return list
 	}
-	named := func(text string, names nameStyle) []PresetProbe { return []PresetProbe{{Text: text, names: names}} }
+	named := func(text string, names NameStyle) []PresetProbe { return []PresetProbe{{Text: text, Names: names}} }
 	return []Preset{
 		{"dns", "name resolution: getaddrinfo and its like in the C library", plain(
 			"c:getaddrinfo(node:str, service:str) -> s32", "c:getnameinfo", "c:gethostbyname*(name:str)", "c:gethostbyaddr*", "c:res_*query", "c:res_*search")},
@@ -42,16 +42,16 @@ func Presets() []Preset {
 			"c:/^open(64)?$/(path:str[500]) -> s32", "c:/^openat(64)?$/(dir:s32, path:str[500]) -> s32",
 			"c:/^(close|read|write|pread|pwrite|pread64|pwrite64|readv|writev|recv|recvfrom|recvmsg|send|sendto|sendmsg|connect|accept|accept4|poll|ppoll|select|pselect|epoll_wait|epoll_pwait|fsync|fdatasync|sendfile)$/")},
 		{"java", "methods, garbage collection and class loading of OpenJDK (methods need -XX:+DTraceMethodProbes)", append(named(
-			"usdt:hotspot:method__entry(thread:s64, class:buf[class_len], class_len:s32, method:buf[method_len], method_len:s32)", javaNames), plain(
+			"usdt:hotspot:method__entry(thread:s64, class:buf[class_len], class_len:s32, method:buf[method_len], method_len:s32)", JavaNames), plain(
 			"usdt:hotspot:gc__begin(full:bool)", "usdt:hotspot:class__loaded(class:buf[class_len], class_len:s32)")...)},
 		{"malloc", "allocation in the C library", plain("c:/^(malloc|calloc|realloc|free|posix_memalign|aligned_alloc)$/")},
 		{"php", "functions, requests, compilation and exceptions of PHP (functions need USE_ZEND_DTRACE=1 in the environment)", append(named(
-			"usdt:php:function__entry(func:str, file:str[500], line:s32, class:str)", phpNames), plain(
+			"usdt:php:function__entry(func:str, file:str[500], line:s32, class:str)", PHPNames), plain(
 			"usdt:php:request__startup(file:str[500], uri:str[500], method:str)",
 			"usdt:php:compile__file__entry(opened:str, file:str[500])", "usdt:php:exception__thrown(class:str)")...)},
 		{"postgres", "queries and their execution, transactions, waiting for locks, reading from disk in PostgreSQL", append([]PresetProbe{
 			// What INSERT and its like execute is passed once more inside.
-			{Text: "usdt:postgresql:query__execute__start", within: "PortalRun"}}, plain(
+			{Text: "usdt:postgresql:query__execute__start", Within: "PortalRun"}}, plain(
 			"usdt:postgresql:query__start(query:str[1000])",
 			"usdt:postgresql:transaction__start(lxid:u32) => postgresql:/^transaction__(commit|abort)$/ on lxid",
 			"usdt:postgresql:lock__wait__start(database:u32, relation:u32)", "usdt:postgresql:lwlock__wait__start(tranche:str, mode:s32)",
@@ -60,10 +60,10 @@ func Presets() []Preset {
 		{"postgres-buffers", "every read of a buffer of PostgreSQL, also of those that are in memory: more of them than of all else together", plain(
 			"usdt:postgresql:buffer__read__start(fork:s32, block:u32, tablespace:u32, database:u32, relation:u32)")},
 		{"python", "functions, garbage collection and imports of CPython 3.6 to 3.11", append(named(
-			"usdt:python:function__entry(file:str[500], func:str, line:s32)", pythonNames), plain(
+			"usdt:python:function__entry(file:str[500], func:str, line:s32)", PythonNames), plain(
 			"usdt:python:gc__start(generation:s32)", "usdt:python:import__find__load__start(module:str)")...)},
 		{"ruby", "methods, garbage collection, require, parsing and exceptions of Ruby (methods while TracePoint.new(:call, :return) is enabled)", append(named(
-			"usdt:ruby:method__entry(class:str, method:str, file:str[500], line:s32)", rubyNames), plain(
+			"usdt:ruby:method__entry(class:str, method:str, file:str[500], line:s32)", RubyNames), plain(
 			"usdt:ruby:gc__mark__begin", "usdt:ruby:gc__sweep__begin", "usdt:ruby:require__entry(name:str[500])", "usdt:ruby:load__entry(name:str[500])",
 			"usdt:ruby:parse__begin(file:str[500], line:s32)", "usdt:ruby:raise(class:str, file:str[500], line:s32)")...)},
 		{"sqlite", "statements of SQLite through its library", plain(
@@ -75,7 +75,7 @@ func Presets() []Preset {
 }
 
 // findPreset returns the preset of a name.
-func findPreset(name string) (Preset, error) {
+func FindPreset(name string) (Preset, error) {
 	var names []string
 	for _, p := range Presets() {
 		if p.Name == name {
@@ -87,14 +87,14 @@ func findPreset(name string) (Preset, error) {
 }
 
 // parse returns the probes of a preset.
-func (p Preset) parse() ([]*Probe, error) {
+func (p Preset) Parse() ([]*Probe, error) {
 	var list []*Probe
 	for _, text := range p.Probes {
-		probe, err := ParseProbe(text.Text)
+		probe, err := Parse(text.Text)
 		if err != nil {
 			return nil, fmt.Errorf("preset %s: %w", p.Name, err)
 		}
-		probe.names, probe.within, probe.preset = text.names, text.within, p.Name
+		probe.Names, probe.Within, probe.Preset = text.Names, text.Within, p.Name
 		list = append(list, probe)
 	}
 	return list, nil

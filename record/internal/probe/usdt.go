@@ -1,4 +1,4 @@
-package record
+package probe
 
 import (
 	"errors"
@@ -9,27 +9,27 @@ import (
 )
 
 // staticPattern matches static probes.
-type staticPattern struct {
-	provider, name *pattern
+type USDTPattern struct {
+	Provider, Name *Pattern
 }
 
-func (s *staticPattern) match(provider, name string) bool {
-	return s.provider.matchString(provider) && s.name.matchString(name)
+func (s *USDTPattern) Match(provider, name string) bool {
+	return s.Provider.Match(provider) && s.Name.Match(name)
 }
 
 // literal reports whether the pattern names a single probe.
-func (s *staticPattern) literal() bool { return s.name.literal != "" }
+func (s *USDTPattern) IsLiteral() bool { return s.Name.Literal != "" }
 
 // spanRule says which probes end what a static probe begins.
-type spanRule struct {
-	ends *staticPattern // nil: found by the names, see usualEnds
-	key  string         // the argument that tells calls apart, "" for none
-	none bool           // no span: passes are counted
+type Span struct {
+	Ends *USDTPattern // nil: found by the names, see usualEnds
+	Key  string       // the argument that tells calls apart, "" for none
+	None bool         // no span: passes are counted
 }
 
 // parseStatic parses what follows "usdt:".
-func (p *Probe) parseStatic(text string) error {
-	head, tail, err := cutStaticHead(text)
+func (p *Probe) parseUSDT(text string) error {
+	head, tail, err := cutUSDTHead(text)
 	if err != nil {
 		return err
 	}
@@ -59,27 +59,27 @@ func (p *Probe) parseStatic(text string) error {
 	if err := p.setFile(file); err != nil {
 		return err
 	}
-	if p.static, err = newStaticPattern(provider, name); err != nil {
+	if p.USDT, err = newUSDTPattern(provider, name); err != nil {
 		return err
 	}
-	return p.parseStaticTail(tail)
+	return p.parseUSDTTail(tail)
 }
 
-func newStaticPattern(provider, name string) (*staticPattern, error) {
-	pp, err := newPattern(provider)
+func newUSDTPattern(provider, name string) (*USDTPattern, error) {
+	pp, err := NewPattern(provider)
 	if err != nil {
 		return nil, err
 	}
-	np, err := newPattern(name)
+	np, err := NewPattern(name)
 	if err != nil {
 		return nil, err
 	}
-	return &staticPattern{pp, np}, nil
+	return &USDTPattern{pp, np}, nil
 }
 
 // cutStaticHead splits a probe behind FILE:PROVIDER:NAME, which ends at a space or a parenthesis that
 // is not inside a /regular expression/.
-func cutStaticHead(text string) (head, tail string, err error) {
+func cutUSDTHead(text string) (head, tail string, err error) {
 	for i := 0; i < len(text); i++ {
 		switch {
 		case text[i] == ' ' || text[i] == '\t' || text[i] == '(':
@@ -120,7 +120,7 @@ func splitColons(s string) []string {
 }
 
 // parseStaticTail parses "(ARGUMENTS) if CONDITION => PROVIDER:NAME on ARGUMENT", each of which may be missing.
-func (p *Probe) parseStaticTail(tail string) error {
+func (p *Probe) parseUSDTTail(tail string) error {
 	if p.Exclude && tail != "" {
 		return fmt.Errorf("%q: an exclusion only names probes", tail)
 	}
@@ -133,7 +133,7 @@ func (p *Probe) parseStaticTail(tail string) error {
 		if err != nil {
 			return err
 		}
-		p.values.args, p.values.all, tail = args, all, strings.TrimSpace(rest)
+		p.Values.Args, p.Values.All, tail = args, all, strings.TrimSpace(rest)
 	}
 	if strings.HasPrefix(tail, "->") {
 		return errors.New("a static probe has no return value: record the arguments of the one that ends the span")
@@ -145,12 +145,12 @@ func (p *Probe) parseStaticTail(tail string) error {
 		}
 		cond, err := condition.Parse(text)
 		if err == nil {
-			_, err = bindCondition(cond, (*arguments)(&p.values.args), callEnd{duration: true})
+			_, err = Bind(cond, (*Arguments)(&p.Values.Args), End{Duration: true})
 		}
 		if err != nil {
-			return fmt.Errorf("condition %q: %w", shorten(strings.TrimSpace(text)), err)
+			return fmt.Errorf("condition %q: %w", Shorten(strings.TrimSpace(text)), err)
 		}
-		p.values.cond, tail = cond, end
+		p.Values.Condition, tail = cond, end
 	}
 	if rest, ok := strings.CutPrefix(tail, "=>"); ok {
 		return p.parseSpan(strings.TrimSpace(rest))
@@ -166,7 +166,7 @@ func (p *Probe) parseSpan(text string) error {
 	end, on, keyed := strings.Cut(text, " on ")
 	end = strings.TrimSpace(end)
 	if end == "none" {
-		p.spans.none = true
+		p.Span.None = true
 		return nil
 	}
 	parts := splitColons(end)
@@ -179,19 +179,19 @@ func (p *Probe) parseSpan(text string) error {
 		return fmt.Errorf("=> %s: expected PROVIDER:NAME", end)
 	}
 	var err error
-	if p.spans.ends, err = newStaticPattern(parts[0], parts[1]); err != nil {
+	if p.Span.Ends, err = newUSDTPattern(parts[0], parts[1]); err != nil {
 		return err
 	}
 	if !keyed {
 		return nil
 	}
-	p.spans.key = strings.TrimSpace(on)
-	at, err := (*arguments)(&p.values.args).find(p.spans.key, valueType{name: "x64", kind: kindHex})
+	p.Span.Key = strings.TrimSpace(on)
+	at, err := (*Arguments)(&p.Values.Args).Find(p.Span.Key, Type{Name: "x64", Kind: KindHex})
 	if err != nil {
-		return fmt.Errorf("on %s: %w", p.spans.key, err)
+		return fmt.Errorf("on %s: %w", p.Span.Key, err)
 	}
-	if p.values.args[at].typ.hasBytes() {
-		return fmt.Errorf("on %s: a span is told apart by a number or an address, not by a text", p.spans.key)
+	if p.Values.Args[at].Type.HasBytes() {
+		return fmt.Errorf("on %s: a span is told apart by a number or an address, not by a text", p.Span.Key)
 	}
 	return nil
 }
@@ -223,7 +223,7 @@ func indexOutsideText(s, token string) int {
 
 // usualEnds returns the names of probes that usually end what a probe of this name begins, and the
 // name of the span between the two; none if it begins nothing.
-func usualEnds(begin string) (ends []string, span string) {
+func UsualEnds(begin string) (ends []string, span string) {
 	for _, pair := range [...]struct {
 		begin string
 		ends  []string

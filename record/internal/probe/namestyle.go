@@ -1,41 +1,41 @@
-package record
+package probe
 
 import "strings"
 
 // nameStyle says what the arguments of an interpreter's probes are the name of, and how people
 // write that.
-type nameStyle uint8
+type NameStyle uint8
 
 const (
-	noNames     nameStyle = iota // of nothing
-	pythonNames                  // file, function, line
-	phpNames                     // function, file, line, class, scope operator
-	javaNames                    // thread, class and its length, method and its length, signature and its length
-	rubyNames                    // class, method, file, line
+	NoNames     NameStyle = iota // of nothing
+	PythonNames                  // file, function, line
+	PHPNames                     // function, file, line, class, scope operator
+	JavaNames                    // thread, class and its length, method and its length, signature and its length
+	RubyNames                    // class, method, file, line
 )
 
 // nameParts are where the parts of a name are among the arguments, -1 for none.
-type nameParts struct{ function, class, file, line int }
+type nameParts struct{ Function, Class, File, Line int }
 
-func (s nameStyle) parts() nameParts {
+func (s NameStyle) Parts() nameParts {
 	switch s {
-	case pythonNames:
-		return nameParts{function: 1, class: -1, file: 0, line: 2}
-	case phpNames:
-		return nameParts{function: 0, class: 3, file: 1, line: 2}
-	case javaNames:
-		return nameParts{function: 3, class: 1, file: -1, line: -1}
-	case rubyNames:
-		return nameParts{function: 1, class: 0, file: 2, line: 3}
+	case PythonNames:
+		return nameParts{Function: 1, Class: -1, File: 0, Line: 2}
+	case PHPNames:
+		return nameParts{Function: 0, Class: 3, File: 1, Line: 2}
+	case JavaNames:
+		return nameParts{Function: 3, Class: 1, File: -1, Line: -1}
+	case RubyNames:
+		return nameParts{Function: 1, Class: 0, File: 2, Line: 3}
 	}
 	return nameParts{-1, -1, -1, -1}
 }
 
 // mask returns the arguments that tell one function from another: not the line, which is where
 // the interpreter stands.
-func (s nameStyle) mask() (mask uint16) {
-	p := s.parts()
-	for _, i := range []int{p.function, p.class, p.file} {
+func (s NameStyle) Mask() (mask uint16) {
+	p := s.Parts()
+	for _, i := range []int{p.Function, p.Class, p.File} {
 		if i >= 0 {
 			mask |= 1 << i
 		}
@@ -44,10 +44,10 @@ func (s nameStyle) mask() (mask uint16) {
 }
 
 // join makes a name from its parts.
-func (s nameStyle) join(class, function, file string) string {
+func (s NameStyle) Join(class, function, file string) string {
 	base := file[strings.LastIndexByte(file, '/')+1:]
 	switch s {
-	case pythonNames: // as bcc's uflow and its like
+	case PythonNames: // as bcc's uflow and its like
 		switch base {
 		case "":
 			return function
@@ -56,7 +56,7 @@ func (s nameStyle) join(class, function, file string) string {
 			base = file[strings.LastIndexByte(strings.TrimSuffix(dir, "/"), '/')+1:]
 		}
 		return base + "." + function
-	case phpNames:
+	case PHPNames:
 		switch {
 		case function == "": // eval
 			return base
@@ -65,10 +65,10 @@ func (s nameStyle) join(class, function, file string) string {
 		case class != "":
 			return class + "::" + function
 		}
-	case javaNames:
+	case JavaNames:
 		class, _, _ = strings.Cut(class, "+0x") // a lambda's has an address that differs from run to run
 		return strings.ReplaceAll(class, "/", ".") + "." + function
-	case rubyNames:
+	case RubyNames:
 		if class != "" {
 			return class + "#" + function
 		}
