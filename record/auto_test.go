@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"utrace/record/internal/target"
+	"utrace/record/internal/elffile"
 )
 
 // fakeProcess is a process that has mapped files of other names than they really have.
@@ -16,7 +16,7 @@ func fakeProcess(t *testing.T, pid int, name string, paths ...string) running {
 	t.Helper()
 	r := running{pid: pid, name: name}
 	for _, path := range paths {
-		file, err := target.OpenAs("../testdata/elf/pie.elf", path, "")
+		file, err := elffile.OpenAs("../testdata/elf/pie.elf", path, "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"utrace/bpf"
-	"utrace/record/internal/target"
+	"utrace/record/internal/elffile"
 )
 
 // FuzzBind binds what a probe wants to functions with debugging information, in C and C++, and without: there is an error, or what the
@@ -26,7 +26,7 @@ func FuzzBind(f *testing.F) {
 	}
 	var functions []*signature
 	for _, path := range []string{"../testdata/elf/pie.elf", "../testdata/elf/cxx.elf"} {
-		file, err := target.Open(path)
+		file, err := elffile.Open(path)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -38,7 +38,7 @@ func FuzzBind(f *testing.F) {
 		for _, fn := range funcs {
 			s := &signature{file: file, fn: fn, site: fn.Addr}
 			if debug, err := s.known(); err == nil && len(debug.Params) > 0 {
-				functions = append(functions, s, &signature{file: file, fn: fn, site: fn.Addr, looked: true, debugErr: target.ErrNoDWARF})
+				functions = append(functions, s, &signature{file: file, fn: fn, site: fn.Addr, looked: true, debugErr: elffile.ErrNoDWARF})
 			}
 		}
 	}
@@ -70,9 +70,9 @@ func FuzzBind(f *testing.F) {
 
 // TestArgumentZero: there is no argument 0, with debugging information or without.
 func TestArgumentZero(t *testing.T) {
-	file := &target.File{Machine: elf.EM_X86_64}
-	with := &target.Signature{Params: []target.Value{{Name: "x", Kind: target.Pointer}}}
-	for _, s := range []*signature{{file: file, looked: true, debugErr: target.ErrNoDWARF}, {file: file, looked: true, debug: with}} {
+	file := &elffile.File{Machine: elf.EM_X86_64}
+	with := &elffile.Signature{Params: []elffile.Value{{Name: "x", Kind: elffile.Pointer}}}
+	for _, s := range []*signature{{file: file, looked: true, debugErr: elffile.ErrNoDWARF}, {file: file, looked: true, debug: with}} {
 		for _, text := range []string{"f if arg0 == 1", "f if arg00 == 1", "f(x:buf[arg0])", "f if arg99999999999999999999 == 1"} {
 			p, err := ParseProbe(text)
 			if err != nil {

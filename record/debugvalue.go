@@ -5,11 +5,11 @@ import (
 	"strings"
 
 	"utrace/bpf"
-	"utrace/record/internal/target"
+	"utrace/record/internal/elffile"
 )
 
 // appendLength makes an argument a text of a length that is elsewhere.
-func appendLength(list []argument, at int, length target.Operand) []argument {
+func appendLength(list []argument, at int, length elffile.Operand) []argument {
 	a := &list[at]
 	list = append(list, argument{
 		name: "len(" + a.name + ")", pos: a.pos, hidden: true, op: length, described: a.described,
@@ -21,7 +21,7 @@ func appendLength(list []argument, at int, length target.Operand) []argument {
 }
 
 // appendValueAs appends an argument that the debug information knows, with the type that was asked for, if any.
-func (s *signature) appendValueAs(list []argument, a argument, v target.Value) ([]argument, error) {
+func (s *signature) appendValueAs(list []argument, a argument, v elffile.Value) ([]argument, error) {
 	if v.Why != "" {
 		return nil, fmt.Errorf("%s (%s): %s", a.name, v.TypeName, v.Why)
 	}
@@ -36,22 +36,22 @@ func (s *signature) appendValueAs(list []argument, a argument, v target.Value) (
 			a.typ.typeName = goTypeNames(s.file)
 		}
 	}
-	counted := v.Length != nil && v.Kind != target.CString
+	counted := v.Length != nil && v.Kind != elffile.CString
 	switch {
-	case v.Kind == target.Aggregate:
+	case v.Kind == elffile.Aggregate:
 		return nil, fmt.Errorf("%s (%s): record its members, as in %s.NAME", a.name, v.TypeName, a.name)
-	case v.Kind == target.Slice && !asked:
+	case v.Kind == elffile.Slice && !asked:
 		a.op = *v.Length
-	case a.typ.kind == kindFloat && v.Kind != target.Float && a.op.Kind == target.InRegister:
+	case a.typ.kind == kindFloat && v.Kind != elffile.Float && a.op.Kind == elffile.InRegister:
 		return nil, fmt.Errorf("%s: it is a %s, not a floating-point number", a.name, v.TypeName)
 	case a.typ.hasBytes() && counted && a.typ.length == "":
 		list = append(append([]argument(nil), list...), a)
 		return appendLength(list, len(list)-1, *v.Length), nil
-	case a.typ.kind == kindText && v.Kind == target.CString && v.Length != nil && v.Length.Kind == target.Constant: // an array
+	case a.typ.kind == kindText && v.Kind == elffile.CString && v.Length != nil && v.Length.Kind == elffile.Constant: // an array
 		a.typ.array = max(1, min(int(v.Length.Disp), bpf.MaxText))
 	case asked && !a.typ.hasBytes():
 		a.op.Size, a.op.Signed = a.typ.size, a.typ.signed
-		if v.At.Kind == target.InRegister && a.op.Size > 8-v.At.Shift/8 {
+		if v.At.Kind == elffile.InRegister && a.op.Size > 8-v.At.Shift/8 {
 			a.op.Size = v.At.Size
 		}
 	}
@@ -60,13 +60,13 @@ func (s *signature) appendValueAs(list []argument, a argument, v target.Value) (
 
 // goTypeNames returns what tells the names of the types of a Go program by their addresses, for one goroutine. In a program that is
 // loaded elsewhere than its file says the address itself stands for it.
-func goTypeNames(file *target.File) func(address uint64) string {
+func goTypeNames(file *elffile.File) func(address uint64) string {
 	known := map[uint64]string{}
 	return func(address uint64) string {
 		name, ok := known[address]
 		if !ok {
 			var err error
-			if name, err = file.GoTypeName(target.Addr(address)); err != nil {
+			if name, err = file.GoTypeName(elffile.Addr(address)); err != nil {
 				name = fmt.Sprintf("%#x", address)
 			}
 			if len(known) < maxTypeNames {
@@ -81,24 +81,24 @@ func goTypeNames(file *target.File) func(address uint64) string {
 const maxTypeNames = 1 << 14
 
 // typeOf returns the type of the probe language for a value.
-func typeOf(v target.Value) (valueType, error) {
+func typeOf(v elffile.Value) (valueType, error) {
 	t := valueType{size: v.At.Size, signed: v.At.Signed}
 	letter := "u"
 	if t.signed {
 		letter = "s"
 	}
 	switch v.Kind {
-	case target.Int:
+	case elffile.Int:
 		t.name = fmt.Sprintf("%s%d", letter, 8*t.size)
-	case target.Bool:
+	case elffile.Bool:
 		t.name, t.kind = "bool", kindBool
-	case target.Char:
+	case elffile.Char:
 		if t.name, t.kind = "char", kindChar; t.size != 1 {
 			t.name, t.kind = fmt.Sprintf("%s%d", letter, 8*t.size), kindNumber
 		}
-	case target.Float:
+	case elffile.Float:
 		t.name, t.kind = fmt.Sprintf("f%d", 8*t.size), kindFloat
-	case target.Enum:
+	case elffile.Enum:
 		t.name, t.kind, t.names = v.TypeName, kindEnum, map[int64]string{}
 		if !strings.HasPrefix(t.name, "enum ") {
 			t.name = "enum " + t.name
@@ -108,17 +108,17 @@ func typeOf(v target.Value) (valueType, error) {
 				t.names[e.Value] = e.Name
 			}
 		}
-	case target.Pointer:
+	case elffile.Pointer:
 		t.name, t.kind = "ptr", kindHex
-	case target.CString, target.Text:
+	case elffile.CString, elffile.Text:
 		t.name, t.kind, t.max = "str", kindText, defaultText
-	case target.Bytes:
+	case elffile.Bytes:
 		t.name, t.kind, t.max = "buf", kindBuffer, defaultText
-	case target.Slice:
+	case elffile.Slice:
 		t.name, t.size, t.signed = "s64", 8, true
-	case target.Interface:
+	case elffile.Interface:
 		t.name, t.kind = "type", kindTypeName
-	case target.Aggregate:
+	case elffile.Aggregate:
 		t.name = v.TypeName
 	default:
 		return t, fmt.Errorf("its type (%s) is not understood", v.TypeName)

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"utrace/record/internal/target"
+	"utrace/record/internal/elffile"
 )
 
 // ErrProbe is wrapped by errors that are about one probe, ErrSyntax by those that are about its text, and ErrPreset where a preset
@@ -27,9 +27,9 @@ type Probe struct {
 	Path    string // of the file; or
 	Lib     string // the library; neither: the program itself
 
-	pattern *pattern     // names to match, unless
-	addr    *target.Addr // an address is given
-	delta   uint64       // bytes into the function
+	pattern *pattern      // names to match, unless
+	addr    *elffile.Addr // an address is given
+	delta   uint64        // bytes into the function
 	// overload matches the names together with what has been read as the arguments to record: in "f(Point)" this may be
 	// the parameter of a C++ function. nil if they can be nothing else. See forFuncs.
 	overload *pattern
@@ -110,7 +110,7 @@ func ParseProbe(text string) (*Probe, error) {
 		if err != nil {
 			return fail("%q is not a hexadecimal address", name)
 		}
-		p.addr = (*target.Addr)(&v)
+		p.addr = (*elffile.Addr)(&v)
 		return p, nil
 	}
 	if !isRegexp(name) {
@@ -173,8 +173,8 @@ func (p *Probe) asOverload() *Probe {
 }
 
 // forFuncs is the probe as it is to be read for the functions of a file: one that has such parameters decides.
-func (p *Probe) forFuncs(funcs []target.Func) *Probe {
-	if p.overload != nil && slices.ContainsFunc(funcs, func(fn target.Func) bool { _, ok := p.overload.match(fn); return ok }) {
+func (p *Probe) forFuncs(funcs []elffile.Func) *Probe {
+	if p.overload != nil && slices.ContainsFunc(funcs, func(fn elffile.Func) bool { _, ok := p.overload.match(fn); return ok }) {
 		return p.asOverload()
 	}
 	return p
@@ -224,7 +224,7 @@ type pattern struct {
 
 func newPattern(text string) (*pattern, error) {
 	if !isRegexp(text) {
-		text = target.WithoutABI(text) // which would be a set of a glob
+		text = elffile.WithoutABI(text) // which would be a set of a glob
 	}
 	switch {
 	case text == "*":
@@ -290,7 +290,7 @@ func (p *pattern) matchString(name string) bool {
 // match reports whether the pattern names a function: by one of its symbols,
 // or by what they read demangled, with or without parameters. It returns the
 // symbol it matched.
-func (p *pattern) match(fn target.Func) (symbol string, ok bool) {
+func (p *pattern) match(fn elffile.Func) (symbol string, ok bool) {
 	if p.all {
 		return fn.Name, true
 	}
@@ -305,8 +305,8 @@ func (p *pattern) match(fn target.Func) (symbol string, ok bool) {
 		if !strings.HasPrefix(name, "_") { // neither C++ nor Rust
 			continue
 		}
-		if full := target.Demangle(name); full != name {
-			if p.matchString(full) || p.matchString(target.WithoutABI(full)) || p.matchString(target.DemangleNoParams(name)) {
+		if full := elffile.Demangle(name); full != name {
+			if p.matchString(full) || p.matchString(elffile.WithoutABI(full)) || p.matchString(elffile.DemangleNoParams(name)) {
 				return name, true
 			}
 		}

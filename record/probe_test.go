@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"utrace/record/internal/target"
+	"utrace/record/internal/elffile"
 )
 
 func TestParseProbe(t *testing.T) {
@@ -19,7 +19,7 @@ func TestParseProbe(t *testing.T) {
 		text            string
 		path, lib, name string // name is one that it must match
 		delta           uint64
-		addr            target.Addr
+		addr            elffile.Addr
 		exclude         bool
 	}{
 		{text: "main", name: "main"},
@@ -111,11 +111,11 @@ func TestInstructionsHaveNoValues(t *testing.T) {
 }
 
 func TestMatchNames(t *testing.T) {
-	cxx := target.Func{Name: "_ZN2ns5Class6methodEid", Aliases: []string{"_ZN2ns5Class5aliasEv"}}
-	tagged := target.Func{Name: "_Z7rstringB5cxx11i"} // returns a std::string
-	rust := target.Func{Name: "_ZN4core3fmt5write17h0123456789abcdefE"}
+	cxx := elffile.Func{Name: "_ZN2ns5Class6methodEid", Aliases: []string{"_ZN2ns5Class5aliasEv"}}
+	tagged := elffile.Func{Name: "_Z7rstringB5cxx11i"} // returns a std::string
+	rust := elffile.Func{Name: "_ZN4core3fmt5write17h0123456789abcdefE"}
 	for _, c := range []struct {
-		fn   target.Func
+		fn   elffile.Func
 		text string
 		want bool
 	}{
@@ -148,21 +148,21 @@ func TestMatchNames(t *testing.T) {
 
 // TestOverloads: names in parentheses are parameters if the file has such a function, else arguments to record.
 func TestOverloads(t *testing.T) {
-	point, number, flag := target.Func{Addr: 1, Name: "_ZN2ns1fE5Point"}, target.Func{Addr: 2, Name: "_ZN2ns1fEi"}, target.Func{Addr: 3, Name: "_ZN2ns1fEb"}
+	point, number, flag := elffile.Func{Addr: 1, Name: "_ZN2ns1fE5Point"}, elffile.Func{Addr: 2, Name: "_ZN2ns1fEi"}, elffile.Func{Addr: 3, Name: "_ZN2ns1fEb"}
 	for _, c := range []struct {
 		text  string
-		funcs []target.Func
+		funcs []elffile.Func
 		want  []string // the functions, and how many arguments of each are recorded
 	}{
-		{"ns::f(Point)", []target.Func{point, number, flag}, []string{"ns::f(Point) 0"}},
-		{"ns::f(Point)", []target.Func{number, flag}, []string{"ns::f(int) 1", "ns::f(bool) 1"}},
-		{"ns::f(bool) -> s32 if ret == 1", []target.Func{point, number, flag}, []string{"ns::f(bool) 0"}},
-		{"ns::*(Point)", []target.Func{point, number}, []string{"ns::f(Point) 0"}},
-		{"ns::f(p)", []target.Func{point}, []string{"ns::f(Point) 1"}},
-		{"ns::f(int)", []target.Func{point, number}, []string{"ns::f(int) 0"}},
-		{"ns::f(Point)(p)", []target.Func{point, number}, []string{"ns::f(Point) 1"}},
-		{"/^ns::f/(p)", []target.Func{point}, []string{"ns::f(Point) 1"}},
-		{"ns::f(p:u32)", []target.Func{point}, []string{"ns::f(Point) 1"}},
+		{"ns::f(Point)", []elffile.Func{point, number, flag}, []string{"ns::f(Point) 0"}},
+		{"ns::f(Point)", []elffile.Func{number, flag}, []string{"ns::f(int) 1", "ns::f(bool) 1"}},
+		{"ns::f(bool) -> s32 if ret == 1", []elffile.Func{point, number, flag}, []string{"ns::f(bool) 0"}},
+		{"ns::*(Point)", []elffile.Func{point, number}, []string{"ns::f(Point) 0"}},
+		{"ns::f(p)", []elffile.Func{point}, []string{"ns::f(Point) 1"}},
+		{"ns::f(int)", []elffile.Func{point, number}, []string{"ns::f(int) 0"}},
+		{"ns::f(Point)(p)", []elffile.Func{point, number}, []string{"ns::f(Point) 1"}},
+		{"/^ns::f/(p)", []elffile.Func{point}, []string{"ns::f(Point) 1"}},
+		{"ns::f(p:u32)", []elffile.Func{point}, []string{"ns::f(Point) 1"}},
 	} {
 		probe, err := ParseProbe(c.text)
 		if err != nil {
@@ -173,7 +173,7 @@ func TestOverloads(t *testing.T) {
 		var got []string
 		for _, fn := range c.funcs {
 			if symbol, by := selectFunc(fn, []*Probe{probe}, map[*Probe]bool{}); by != nil {
-				got = append(got, fmt.Sprintf("%s %d", target.Demangle(symbol), len(by.values.args)))
+				got = append(got, fmt.Sprintf("%s %d", elffile.Demangle(symbol), len(by.values.args)))
 			}
 		}
 		if !slices.Equal(got, c.want) {
@@ -200,7 +200,7 @@ func FuzzParseProbe(f *testing.F) {
 		"operator->(x) -> ptr", "/^f(a|b)/(...) if pid", "f[abi:cxx11](int) -> str", "f(char const*, unsigned int)(s, n)"} {
 		f.Add(text)
 	}
-	fn := target.Func{Name: "_ZN2ns5Class6methodEid"}
+	fn := elffile.Func{Name: "_ZN2ns5Class6methodEid"}
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := ParseProbe(text)
 		if err != nil {

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"utrace/record/internal/target"
+	"utrace/record/internal/elffile"
 )
 
 // noMatch explains a probe that matches no function.
@@ -34,7 +34,7 @@ func noMatch(probe *Probe, wanted map[*image][]*Probe, scopes []*scope) error {
 		for _, sc := range scopes {
 			for _, img := range sc.libs {
 				funcs, _ := img.file.Funcs()
-				if slices.ContainsFunc(funcs, func(fn target.Func) bool { _, ok := probe.pattern.match(fn); return ok }) {
+				if slices.ContainsFunc(funcs, func(fn elffile.Func) bool { _, ok := probe.pattern.match(fn); return ok }) {
 					hint = fmt.Sprintf("; %s has it: write %s:%s", img.path, baseName(img.path), probe.Text)
 				}
 			}
@@ -48,7 +48,7 @@ func nearest(probe *Probe, wanted map[*image][]*Probe) string {
 	if probe.pattern == nil || probe.pattern.literal == "" {
 		return ""
 	}
-	name := target.DemangleNoParams(probe.pattern.literal)
+	name := elffile.DemangleNoParams(probe.pattern.literal)
 	var names []string
 	for img, probes := range wanted {
 		funcs, _ := img.file.Funcs()
@@ -56,13 +56,13 @@ func nearest(probe *Probe, wanted map[*image][]*Probe) string {
 			continue
 		}
 		for _, fn := range funcs {
-			if other := target.DemangleNoParams(fn.Name); max(len(other), len(name))-min(len(other), len(name)) <= len(name)/2 {
+			if other := elffile.DemangleNoParams(fn.Name); max(len(other), len(name))-min(len(other), len(name)) <= len(name)/2 {
 				names = append(names, other)
 			}
 		}
 	}
 	slices.Sort(names)
-	return target.Nearest(name, names)
+	return elffile.Nearest(name, names)
 }
 
 // mostCompared bounds the names that a wrong one is compared with.
@@ -70,7 +70,7 @@ const mostCompared = 100000
 
 // optimizedAway says what has become of a function of the source that has no
 // symbol, "" if the debugging information knows of none.
-func optimizedAway(file *target.File, probe *Probe) string {
+func optimizedAway(file *elffile.File, probe *Probe) string {
 	if probe.pattern == nil || probe.pattern.literal == "" {
 		return ""
 	}
@@ -85,7 +85,7 @@ func optimizedAway(file *target.File, probe *Probe) string {
 		return "the compiler has changed it: probe " + shortList(clones, 0)
 	}
 	inlined, ok, err := file.Inlined(func(name string) bool {
-		_, ok := probe.pattern.match(target.Func{Name: name})
+		_, ok := probe.pattern.match(elffile.Func{Name: name})
 		return ok
 	})
 	switch {
@@ -108,7 +108,7 @@ func shortList(names []string, more int) string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(target.DemangleNoParams(name))
+		b.WriteString(elffile.DemangleNoParams(name))
 	}
 	if more > 0 {
 		fmt.Fprintf(&b, " and %d more", more)
@@ -130,7 +130,7 @@ func isStartup(symbol string) bool {
 
 // selectFunc returns the probe that selects a function, and by which of its symbols. Of several it is the first that wants
 // arguments or the like. nil: none does.
-func selectFunc(fn target.Func, probes []*Probe, matched map[*Probe]bool) (symbol string, by *Probe) {
+func selectFunc(fn elffile.Func, probes []*Probe, matched map[*Probe]bool) (symbol string, by *Probe) {
 	excluded := false
 	choose := func(probe *Probe) {
 		if by == nil || probe.values.any() && !by.values.any() {
@@ -172,7 +172,7 @@ func selectFunc(fn target.Func, probes []*Probe, matched map[*Probe]bool) (symbo
 
 // addInstructions plans the probes on single instructions: FUNC+OFFSET, and
 // addresses at which no function begins. What a probe wants of calls is an error there.
-func (p *Plan) addInstructions(m *PlannedModule, probe *Probe, funcs []target.Func, matched map[*Probe]bool, leaveOut func(string, target.Addr, string)) error {
+func (p *Plan) addInstructions(m *PlannedModule, probe *Probe, funcs []elffile.Func, matched map[*Probe]bool, leaveOut func(string, elffile.Addr, string)) error {
 	if probe.addr != nil {
 		if fn, ok := m.image.file.FuncAt(*probe.addr); ok && fn.Addr == *probe.addr {
 			return nil // selectFunc has it
@@ -184,9 +184,9 @@ func (p *Plan) addInstructions(m *PlannedModule, probe *Probe, funcs []target.Fu
 	if p.followsCalls() {
 		return fmt.Errorf("%w %q: a single instruction: %w", ErrProbe, shorten(probe.Text), ErrLate)
 	}
-	add := func(fn target.Func, symbol string, a target.Addr) {
+	add := func(fn elffile.Func, symbol string, a elffile.Addr) {
 		matched[probe] = true
-		name := fmt.Sprintf("%s+%#x", target.DemangleNoParams(symbol), uint64(a-fn.Addr))
+		name := fmt.Sprintf("%s+%#x", elffile.DemangleNoParams(symbol), uint64(a-fn.Addr))
 		off, mapped := m.image.file.FileOff(a)
 		ok, err := m.image.file.IsInstruction(fn, a)
 		switch {
@@ -221,7 +221,7 @@ func (p *Plan) addInstructions(m *PlannedModule, probe *Probe, funcs []target.Fu
 				leaveOut(symbol, fn.Addr, fmt.Sprintf("it is %d bytes long: +%#x is beyond its end", fn.Size, probe.delta))
 				continue
 			}
-			add(fn, symbol, fn.Addr+target.Addr(probe.delta))
+			add(fn, symbol, fn.Addr+elffile.Addr(probe.delta))
 		}
 	}
 	return nil
@@ -240,7 +240,7 @@ func distinguish(funcs []PlannedFunc) {
 	}
 	for i, fn := range funcs {
 		if same[fn.Name] && !fn.Hit {
-			funcs[i].Name = target.Demangle(fn.Symbol)
+			funcs[i].Name = elffile.Demangle(fn.Symbol)
 		}
 	}
 }

@@ -7,18 +7,18 @@ import (
 	"time"
 
 	"utrace/bpf"
-	"utrace/record/internal/target"
+	"utrace/record/internal/elffile"
 )
 
 // signature finds out where the values are that a probe wants of one function: from its debug information, or else by
 // the calling convention, by which the first arguments lie in registers.
 type signature struct {
-	file *target.File
-	fn   target.Func
-	site target.Addr // where its entry is probed: all is still as it was when it was called
+	file *elffile.File
+	fn   elffile.Func
+	site elffile.Addr // where its entry is probed: all is still as it was when it was called
 	isGo bool
 
-	debug    *target.Signature // nil if there is none
+	debug    *elffile.Signature // nil if there is none
 	debugErr error
 	looked   bool
 }
@@ -60,7 +60,7 @@ func (s *signature) bind(v *values, returns bool, slowerThan time.Duration) (b b
 }
 
 // known returns what the debug information says of the function.
-func (s *signature) known() (*target.Signature, error) {
+func (s *signature) known() (*elffile.Signature, error) {
 	if !s.looked {
 		s.looked = true
 		s.debug, s.debugErr = s.file.Signature(s.fn, s.site)
@@ -107,7 +107,7 @@ func (s *signature) bindArgument(list []argument, a argument, declared []argumen
 		if ferr == nil {
 			return s.appendValueAs(list, a, v)
 		}
-		if untyped || a.path.steps != "" || !errors.Is(ferr, target.ErrMember) {
+		if untyped || a.path.steps != "" || !errors.Is(ferr, elffile.ErrMember) {
 			return nil, ferr
 		}
 	}
@@ -163,7 +163,7 @@ func (s *signature) addErrno(results []argument) []argument {
 	}
 	return append(results, argument{
 		name: "errno", described: true, typ: valueType{name: "errno", kind: kindErrno, size: 4, signed: true},
-		op: target.Operand{Text: "errno", Disp: int64(slot - s.site)},
+		op: elffile.Operand{Text: "errno", Disp: int64(slot - s.site)},
 	})
 }
 
@@ -173,8 +173,8 @@ func (t valueType) tellsFailure() bool {
 }
 
 // allOf returns all values that can be fetched, as far as there is room.
-func (s *signature) allOf(values []target.Value, name string) (list []argument) {
-	for i, parts := range target.Parts(values) {
+func (s *signature) allOf(values []elffile.Value, name string) (list []argument) {
+	for i, parts := range elffile.Parts(values) {
 		v := values[i]
 		a := argument{name: v.Name, described: true}
 		if a.name == "" || name == "ret" && len(values) == 1 || strings.HasPrefix(a.name, "~") {
@@ -194,7 +194,7 @@ func (s *signature) allOf(values []target.Value, name string) (list []argument) 
 }
 
 // follow returns what a path leads to.
-func (s *signature) follow(debug *target.Signature, p path) (target.Value, error) {
+func (s *signature) follow(debug *elffile.Signature, p path) (elffile.Value, error) {
 	v, err := debug.Find(p.name)
 	if err != nil {
 		return v, err
@@ -231,9 +231,9 @@ func (s *signature) findArgument(args []argument, name string, like valueType) (
 		for _, a := range args {
 			names = append(names, a.name)
 		}
-		return 0, args, fmt.Errorf("no argument is called %q%s: %w", name, target.Nearest(name, names), err)
+		return 0, args, fmt.Errorf("no argument is called %q%s: %w", name, elffile.Nearest(name, names), err)
 	}
-	var v target.Value
+	var v elffile.Value
 	if numbered {
 		v = debug.Params[n-1]
 	} else {
@@ -246,7 +246,7 @@ func (s *signature) findArgument(args []argument, name string, like valueType) (
 		}
 	}
 	a := argument{name: name, hidden: true}
-	if like.kind == kindText && v.Kind == target.Pointer {
+	if like.kind == kindText && v.Kind == elffile.Pointer {
 		a.typ = like
 	}
 	with, err := s.appendValueAs(args, a, v)
