@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"utrace/record/internal/elffile"
 	"utrace/record/internal/probe"
-	"utrace/record/internal/target"
 )
 
 // Choice is a preset that utrace has chosen itself, and the processes that it is for.
@@ -62,12 +62,12 @@ func (c *chooser) fits(r running) (ok bool, why string) {
 	for _, img := range r.files {
 		if c.probe != "" {
 			list, _ := img.file.StaticProbes()
-			if slices.ContainsFunc(list, func(p target.StaticProbe) bool { return p.Provider == c.provider && p.Name == c.probe }) {
+			if slices.ContainsFunc(list, func(p elffile.StaticProbe) bool { return p.Provider == c.provider && p.Name == c.probe }) {
 				return true, ""
 			}
-			provider = provider || slices.ContainsFunc(list, func(p target.StaticProbe) bool { return p.Provider == c.provider })
+			provider = provider || slices.ContainsFunc(list, func(p elffile.StaticProbe) bool { return p.Provider == c.provider })
 		}
-		if c.library != "" && target.LibraryMatches(c.library, img.path, img.file.Soname) {
+		if c.library != "" && elffile.LibraryMatches(c.library, img.path, img.file.Soname) {
 			return true, ""
 		}
 		if len(c.imports) > 0 && !img.file.IsLibc() {
@@ -270,7 +270,7 @@ func (sc *scope) describe() string {
 func (s *images) running() []running {
 	var list []running
 	for _, pid := range processes() {
-		maps, err := target.Mappings(pid)
+		maps, err := elffile.Mappings(pid)
 		if err != nil || len(maps) == 0 { // it has ended, or is the kernel's
 			continue
 		}

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"utrace/record/internal/elffile"
 	"utrace/record/internal/probe"
-	"utrace/record/internal/target"
 )
 
 // fakeProcess is a process that has mapped files of other names than they really have.
@@ -17,7 +17,7 @@ func fakeProcess(t *testing.T, pid int, name string, paths ...string) running {
 	t.Helper()
 	r := running{pid: pid, name: name}
 	for _, path := range paths {
-		file, err := target.OpenAs("../testdata/elf/pie.elf", path, "")
+		file, err := elffile.OpenAs("../testdata/elf/pie.elf", path, "")
 		if err != nil {
 			t.Fatal(err)
 		}

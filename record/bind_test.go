@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"utrace/bpf"
+	"utrace/record/internal/elffile"
 	"utrace/record/internal/probe"
-	"utrace/record/internal/target"
 )
 
 // FuzzBind binds what a probe wants to functions with debugging information, in C and C++, and without: there is an error, or what the
@@ -27,7 +27,7 @@ func FuzzBind(f *testing.F) {
 	}
 	var functions []*signature
 	for _, path := range []string{"../testdata/elf/pie.elf", "../testdata/elf/cxx.elf"} {
-		file, err := target.Open(path)
+		file, err := elffile.Open(path)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -39,7 +39,7 @@ func FuzzBind(f *testing.F) {
 		for _, fn := range funcs {
 			s := &signature{file: file, fn: fn, site: fn.Addr}
 			if debug, err := s.known(); err == nil && len(debug.Params) > 0 {
-				functions = append(functions, s, &signature{file: file, fn: fn, site: fn.Addr, looked: true, debugErr: target.ErrNoDWARF})
+				functions = append(functions, s, &signature{file: file, fn: fn, site: fn.Addr, looked: true, debugErr: elffile.ErrNoDWARF})
 			}
 		}
 	}
@@ -71,9 +71,9 @@ func FuzzBind(f *testing.F) {
 
 // TestArgumentZero: there is no argument 0, with debugging information or without.
 func TestArgumentZero(t *testing.T) {
-	file := &target.File{Machine: elf.EM_X86_64}
-	with := &target.Signature{Params: []target.Value{{Name: "x", Kind: target.Pointer}}}
-	for _, s := range []*signature{{file: file, looked: true, debugErr: target.ErrNoDWARF}, {file: file, looked: true, debug: with}} {
+	file := &elffile.File{Machine: elf.EM_X86_64}
+	with := &elffile.Signature{Params: []elffile.Value{{Name: "x", Kind: elffile.Pointer}}}
+	for _, s := range []*signature{{file: file, looked: true, debugErr: elffile.ErrNoDWARF}, {file: file, looked: true, debug: with}} {
 		for _, text := range []string{"f if arg0 == 1", "f if arg00 == 1", "f(x:buf[arg0])", "f if arg99999999999999999999 == 1"} {
 			p, err := probe.Parse(text)
 			if err != nil {

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"utrace/format"
-	"utrace/record/internal/target"
+	"utrace/record/internal/elffile"
 )
 
 // callers are the functions that are on stacks.
@@ -16,7 +16,7 @@ type callers struct {
 	modules map[*stackFile]format.ModuleID
 	probed  map[fileVersion]format.ModuleID
 	funcs   map[funcKey]format.FuncID
-	lines   map[*stackFile]*target.Lines
+	lines   map[*stackFile]*elffile.Lines
 	frames  map[*stackFile]*frameCount
 }
 
@@ -34,7 +34,7 @@ type frameCount struct {
 func newCallers(w *format.Writer, c *catalog) *callers {
 	f := &callers{
 		w: w, modules: map[*stackFile]format.ModuleID{}, probed: c.files, funcs: map[funcKey]format.FuncID{},
-		lines: map[*stackFile]*target.Lines{}, frames: map[*stackFile]*frameCount{},
+		lines: map[*stackFile]*elffile.Lines{}, frames: map[*stackFile]*frameCount{},
 	}
 	for _, fn := range c.funcs {
 		if !fn.planned.Hit && fn.planned.Static == "" {
@@ -50,14 +50,14 @@ func (f *callers) at(at codeAddr) (fn format.FuncID, line int) {
 	if at.file.image == nil {
 		return f.define(funcKey{module, 0}, format.Func{Name: at.file.name, Module: module}), 0
 	}
-	call := target.Addr(at.addr - 1) // a call can be the last instruction of its function
+	call := elffile.Addr(at.addr - 1) // a call can be the last instruction of its function
 	found, ok := at.file.image.file.FuncAt(call)
 	if !ok {
 		return f.define(funcKey{module, at.addr}, format.Func{Name: fmt.Sprintf("%#x", uint64(call)), Module: module, Addr: uint64(call)}), 0
 	}
 	key := funcKey{module, uint64(found.Addr)}
 	def := format.Func{
-		Name: target.DemangleNoParams(found.Name), Module: module, Addr: uint64(found.Addr), Size: found.Size, File: found.SourceFile,
+		Name: elffile.DemangleNoParams(found.Name), Module: module, Addr: uint64(found.Addr), Size: found.Size, File: found.SourceFile,
 	}
 	if found.Name != def.Name {
 		def.Symbol = found.Name
@@ -102,7 +102,7 @@ func (f *callers) module(file *stackFile) format.ModuleID {
 	return id
 }
 
-func (f *callers) sourceLines(file *stackFile) *target.Lines {
+func (f *callers) sourceLines(file *stackFile) *elffile.Lines {
 	lines, ok := f.lines[file]
 	if !ok {
 		lines, _ = file.image.file.Lines() // else there is no debug information: no lines
@@ -112,7 +112,7 @@ func (f *callers) sourceLines(file *stackFile) *target.Lines {
 }
 
 // countFrame takes note of whether a function shows its caller, once.
-func (f *callers) countFrame(file *stackFile, fn target.Func, key funcKey) {
+func (f *callers) countFrame(file *stackFile, fn elffile.Func, key funcKey) {
 	count := f.frames[file]
 	if count == nil {
 		count = &frameCount{seen: map[uint64]bool{}}

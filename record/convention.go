@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 
+	"utrace/record/internal/elffile"
 	"utrace/record/internal/probe"
-	"utrace/record/internal/target"
 )
 
 // appendWord appends an argument that is in a word of the calling convention; a Go string has two.
-func (s *signature) appendWord(list []boundArgument, declared probe.Argument, word int, place func(word int) (target.Operand, error)) ([]boundArgument, error) {
+func (s *signature) appendWord(list []boundArgument, declared probe.Argument, word int, place func(word int) (elffile.Operand, error)) ([]boundArgument, error) {
 	a := boundArgument{Argument: declared}
 	var err error
 	if a.Type.Kind == probe.KindFloat {
@@ -34,22 +34,22 @@ func (s *signature) appendWord(list []boundArgument, declared probe.Argument, wo
 	return list, nil
 }
 
-// Words of struct pt_regs, see target.Register.
-func (s *signature) argumentRegisters() []target.Register {
+// Words of struct pt_regs, see elffile.Register.
+func (s *signature) argumentRegisters() []elffile.Register {
 	switch {
 	case s.file.Machine == elf.EM_AARCH64 && s.isGo: // x0 to x15
-		return []target.Register{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
+		return []elffile.Register{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
 	case s.file.Machine == elf.EM_AARCH64:
-		return []target.Register{0, 1, 2, 3, 4, 5, 6, 7}
+		return []elffile.Register{0, 1, 2, 3, 4, 5, 6, 7}
 	case s.isGo: // rax rbx rcx rdi rsi r8 r9 r10 r11 (cmd/compile/abi-internal.md)
-		return []target.Register{10, 5, 11, 14, 13, 9, 8, 7, 6}
+		return []elffile.Register{10, 5, 11, 14, 13, 9, 8, 7, 6}
 	}
-	return []target.Register{14, 13, 12, 11, 9, 8} // rdi rsi rdx rcx r8 r9 (System V ABI, AMD64 supplement, 3.2.3)
+	return []elffile.Register{14, 13, 12, 11, 9, 8} // rdi rsi rdx rcx r8 r9 (System V ABI, AMD64 supplement, 3.2.3)
 }
 
 // parameterPlace returns where a word of the arguments is by the calling convention.
-func (s *signature) parameterPlace(word int) (target.Operand, error) {
-	op := target.Operand{Size: 8, Kind: target.InRegister, Base: target.NoRegister, Index: target.NoRegister, Scale: 1}
+func (s *signature) parameterPlace(word int) (elffile.Operand, error) {
+	op := elffile.Operand{Size: 8, Kind: elffile.InRegister, Base: elffile.NoRegister, Index: elffile.NoRegister, Scale: 1}
 	regs := s.argumentRegisters()
 	if word < len(regs) {
 		op.Base = regs[word]
@@ -58,7 +58,7 @@ func (s *signature) parameterPlace(word int) (target.Operand, error) {
 	if s.isGo {
 		return op, errors.New("it is on the stack: where is only known with debug information")
 	}
-	op.Kind, op.Base, op.Disp = target.InMemory, 19, 8+8*int64(word-len(regs)) // behind the return address
+	op.Kind, op.Base, op.Disp = elffile.InMemory, 19, 8+8*int64(word-len(regs)) // behind the return address
 	if s.file.Machine == elf.EM_AARCH64 {
 		op.Base, op.Disp = 31, 8*int64(word-len(regs))
 	}
@@ -66,8 +66,8 @@ func (s *signature) parameterPlace(word int) (target.Operand, error) {
 }
 
 // resultPlace returns where a word of what a function returns is by the calling convention.
-func (s *signature) resultPlace(word int) (target.Operand, error) {
-	op := target.Operand{Size: 8, Kind: target.InRegister, Base: 10, Index: target.NoRegister, Scale: 1}
+func (s *signature) resultPlace(word int) (elffile.Operand, error) {
+	op := elffile.Operand{Size: 8, Kind: elffile.InRegister, Base: 10, Index: elffile.NoRegister, Scale: 1}
 	switch {
 	case s.isGo || s.file.Machine == elf.EM_AARCH64:
 		op.Base = s.argumentRegisters()[word]

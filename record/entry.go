@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/arch/x86/x86asm"
 
-	"utrace/record/internal/target"
+	"utrace/record/internal/elffile"
 )
 
 // SiteClass says how the kernel deals with a breakpoint on an instruction, and
@@ -51,7 +51,7 @@ func newKernelSites(major, minor int) kernelSites {
 
 // entrySite is where the entry of a function is probed.
 type entrySite struct {
-	addr  target.Addr
+	addr  elffile.Addr
 	class SiteClass
 	why   string // for a class that is not the cheapest
 }
@@ -72,22 +72,22 @@ const maxEntrySteps = 16
 //  3. Where not all branches are known (a jump table, a part of the function that lies elsewhere), only
 //     what no loop has inside: a push, or what directly follows the endbr64 at the entry.
 //  4. Otherwise, or if anything on the way is not understood, the entry itself.
-func findEntry(code []byte, entry target.Addr, exits target.Exits, keep keptArgs, k kernelSites) entrySite {
+func findEntry(code []byte, entry elffile.Addr, exits elffile.Exits, keep keptArgs, k kernelSites) entrySite {
 	at := 0
 	for range maxEntrySteps {
-		class := classify(code[at:], entry+target.Addr(at), k)
+		class := classify(code[at:], entry+elffile.Addr(at), k)
 		if class != Stepped {
 			if exits.MoreTargets && at > 0 && !isPush(code[at:]) && string(code[:at]) != endbr64 {
 				return entrySite{addr: entry, why: fmt.Sprintf("a branch may lead to the instruction at +%#x: not all are known (a jump table, or a part that lies elsewhere)", at)}
 			}
-			return entrySite{addr: entry + target.Addr(at), class: class}
+			return entrySite{addr: entry + elffile.Addr(at), class: class}
 		}
 		n, why := passOver(code[at:], keep)
 		if why != "" {
 			return entrySite{addr: entry, why: why}
 		}
 		at += n
-		if slices.Contains(exits.Targets, entry+target.Addr(at)) {
+		if slices.Contains(exits.Targets, entry+elffile.Addr(at)) {
 			return entrySite{addr: entry, why: fmt.Sprintf("a branch leads to the instruction at +%#x", at)}
 		}
 	}
@@ -95,7 +95,7 @@ func findEntry(code []byte, entry target.Addr, exits target.Exits, keep keptArgs
 }
 
 // classAt says how the kernel treats the instruction at an address of a file.
-func classAt(file *target.File, a target.Addr, k kernelSites) SiteClass {
+func classAt(file *elffile.File, a elffile.Addr, k kernelSites) SiteClass {
 	code, err := file.Code(a, 4)
 	if err != nil { // at the end of the code
 		code, err = file.Code(a, 1)
@@ -120,7 +120,7 @@ const pageSize = 4096
 
 // classify says how the kernel treats the instruction at the start of code;
 // arch/x86/kernel/uprobes.c: is_optimized, branch_setup_xol_ops, push_setup_xol_ops.
-func classify(code []byte, at target.Addr, k kernelSites) SiteClass {
+func classify(code []byte, at elffile.Addr, k kernelSites) SiteClass {
 	is := func(prefix ...byte) bool { return len(code) >= len(prefix) && slices.Equal(code[:len(prefix)], prefix) }
 	switch {
 	case k.nopCall && is(0x0f, 0x1f, 0x44, 0x00, 0x00) && at%pageSize+5 <= pageSize:
@@ -223,7 +223,7 @@ func (k keptArgs) has(reg x86asm.Reg) bool {
 // entryOf finds the site of a function's entry in its file. Without exits, where the function
 // could not be decoded to its end, nothing is known of its branches: the entry. It
 // reports false for a Go function without a place that is passed once a call.
-func entryOf(file *target.File, fn target.Func, exits target.Exits, err error, isGo, args bool, k kernelSites) (site entrySite, ok bool) {
+func entryOf(file *elffile.File, fn elffile.Func, exits elffile.Exits, err error, isGo, args bool, k kernelSites) (site entrySite, ok bool) {
 	if err != nil {
 		return entrySite{addr: fn.Addr, why: err.Error()}, true
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"utrace/record/internal/target"
+	"utrace/record/internal/elffile"
 )
 
 // Prologues as compilers write them, and where the breakpoint goes.
@@ -14,10 +14,10 @@ func TestFindEntry(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		code     string // hexadecimal
-		branches []target.Addr
+		branches []elffile.Addr
 		more     bool // not all branches are known
 		keepArgs keptArgs
-		site     target.Addr
+		site     elffile.Addr
 		class    SiteClass
 		why      string
 	}{
@@ -34,9 +34,9 @@ func TestFindEntry(t *testing.T) {
 		{name: "lea -8(%rsp),%rsp", code: "488d6424f8 55", site: entry, why: "stack pointer"},
 		{name: "ret", code: "c3", site: entry, why: "RET"},
 		{name: "xor; ret", code: "31c0 c3", site: entry, why: "RET"},
-		{name: "a branch to the push", code: "4889f8 55 4883c001 ebf6", branches: []target.Addr{entry + 3}, site: entry, why: "branch"},
-		{name: "a branch before the push", code: "4889f8 488b17 55", branches: []target.Addr{entry + 3}, site: entry, why: "branch"},
-		{name: "a branch behind the push", code: "4889f8 55 488b17", branches: []target.Addr{entry + 4}, site: entry + 3, class: Emulated},
+		{name: "a branch to the push", code: "4889f8 55 4883c001 ebf6", branches: []elffile.Addr{entry + 3}, site: entry, why: "branch"},
+		{name: "a branch before the push", code: "4889f8 488b17 55", branches: []elffile.Addr{entry + 3}, site: entry, why: "branch"},
+		{name: "a branch behind the push", code: "4889f8 55 488b17", branches: []elffile.Addr{entry + 4}, site: entry + 3, class: Emulated},
 		{name: "a jump table, and a push", code: "4889f8 488b17 53", more: true, site: entry + 6, class: Emulated},
 		{name: "a jump table, endbr64, and a nop5", code: "f30f1efa 0f1f440000 31c0", more: true, site: entry + 4, class: NopCall},
 		{name: "a jump table, and ja", code: "488d1500100000 0fb607 3c0c 7705", more: true, site: entry, why: "may lead to the instruction at +0xc"},
@@ -68,7 +68,7 @@ func TestFindEntry(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := findEntry(code, entry, target.Exits{Targets: c.branches, MoreTargets: c.more}, c.keepArgs, newKernelSites(6, 18))
+		got := findEntry(code, entry, elffile.Exits{Targets: c.branches, MoreTargets: c.more}, c.keepArgs, newKernelSites(6, 18))
 		if got.addr != c.site || got.class != c.class || !strings.Contains(got.why, c.why) || (got.why == "") != (c.why == "") {
 			t.Errorf("%s: %+v", c.name, got)
 		}
@@ -79,7 +79,7 @@ func TestClassByKernel(t *testing.T) {
 	nop5 := []byte{0x0f, 0x1f, 0x44, 0, 0}
 	for _, c := range []struct {
 		major, minor int
-		at           target.Addr
+		at           elffile.Addr
 		want         SiteClass
 	}{{6, 18, 0x1000, NopCall}, {6, 18, 0x1ffd, Emulated}, {7, 0, 0x1000, NopCall}, {6, 17, 0x1000, Emulated}, {6, 1, 0x1000, Stepped}} {
 		if got := classify(nop5, c.at, newKernelSites(c.major, c.minor)); got != c.want {
@@ -91,8 +91,8 @@ func TestClassByKernel(t *testing.T) {
 func FuzzFindEntry(f *testing.F) {
 	f.Add([]byte("\xf3\x0f\x1e\xfa\x55"))
 	f.Fuzz(func(t *testing.T, code []byte) {
-		got := findEntry(code, 0x1000, target.Exits{}, keepArgs, newKernelSites(6, 18))
-		if got.addr < 0x1000 || got.addr > 0x1000+target.Addr(len(code)) || got.class == Stepped && got.addr != 0x1000 {
+		got := findEntry(code, 0x1000, elffile.Exits{}, keepArgs, newKernelSites(6, 18))
+		if got.addr < 0x1000 || got.addr > 0x1000+elffile.Addr(len(code)) || got.class == Stepped && got.addr != 0x1000 {
 			t.Fatalf("%+v", got)
 		}
 	})

@@ -5,12 +5,12 @@ import (
 	"math/bits"
 
 	"utrace/bpf"
+	"utrace/record/internal/elffile"
 	"utrace/record/internal/probe"
-	"utrace/record/internal/target"
 )
 
 // fetchArg says how to fetch an argument from an operand of the location at addr.
-func fetchArg(a probe.Argument, op target.Operand, addr target.Addr, machine elf.Machine) bpf.Arg {
+func fetchArg(a probe.Argument, op elffile.Operand, addr elffile.Addr, machine elf.Machine) bpf.Arg {
 	if a.Type.Kind == probe.KindErrno {
 		return bpf.Arg{
 			From: bpf.FromMemory, Size: 4, Signed: true, Base: bpf.RegisterEntry, Index: bpf.RegisterTLS,
@@ -21,16 +21,16 @@ func fetchArg(a probe.Argument, op target.Operand, addr target.Addr, machine elf
 	switch {
 	case op.Unreadable != "":
 		arg.From = bpf.FromNowhere
-	case op.Kind == target.Constant:
+	case op.Kind == elffile.Constant:
 		arg.From = bpf.FromConstant
-	case op.Kind == target.InRegister:
+	case op.Kind == elffile.InRegister:
 		arg.From, arg.Shift = bpf.FromRegister, op.Shift
 		if op.HighByte {
 			arg.Shift = 8
 		}
 	default:
 		arg.From = bpf.FromMemory
-		if op.Kind == target.AddressOf {
+		if op.Kind == elffile.AddressOf {
 			arg.From = bpf.FromAddress
 		}
 		arg.Shift = uint8(bits.TrailingZeros8(max(1, op.Scale)))

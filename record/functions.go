@@ -8,12 +8,12 @@ import (
 	"slices"
 
 	"utrace/bpf"
+	"utrace/record/internal/elffile"
 	"utrace/record/internal/probe"
-	"utrace/record/internal/target"
 )
 
 // addFuncs plans the functions of a file.
-func (p *Plan) addFuncs(m *PlannedModule, probes []*probe.Probe, around surroundings, done *plannedFile, matched map[*probe.Probe]bool, leaveOut func(string, target.Addr, string)) error {
+func (p *Plan) addFuncs(m *PlannedModule, probes []*probe.Probe, around surroundings, done *plannedFile, matched map[*probe.Probe]bool, leaveOut func(string, elffile.Addr, string)) error {
 	img := m.image
 	funcs, err := img.file.Funcs()
 	if err != nil {
@@ -21,7 +21,7 @@ func (p *Plan) addFuncs(m *PlannedModule, probes []*probe.Probe, around surround
 	}
 	h := newHazards(img.file, around)
 	m.Hazard, m.Goid = h.why, h.goid
-	if m.Hazard == "" && h.nameless != "" && slices.ContainsFunc(funcs, func(fn target.Func) bool { return fn.Recovered }) {
+	if m.Hazard == "" && h.nameless != "" && slices.ContainsFunc(funcs, func(fn elffile.Func) bool { return fn.Recovered }) {
 		m.Hazard = h.nameless
 	}
 	asked := probes
@@ -41,11 +41,11 @@ func (p *Plan) addFuncs(m *PlannedModule, probes []*probe.Probe, around surround
 		placed, why := place(img.file, fn, h, p.sites, p.naive, by.Values.Any())
 		off, _ := img.file.FileOff(placed.entry.addr)
 		if why != "" {
-			leaveOut(target.DemangleNoParams(symbol), fn.Addr, why)
+			leaveOut(elffile.DemangleNoParams(symbol), fn.Addr, why)
 			continue
 		}
 		pf := PlannedFunc{
-			Name: target.DemangleNoParams(symbol), Symbol: symbol, Addr: uint64(fn.Addr), Size: fn.Size,
+			Name: elffile.DemangleNoParams(symbol), Symbol: symbol, Addr: uint64(fn.Addr), Size: fn.Size,
 			Site: uint64(placed.entry.addr), FileOff: uint64(off), Class: placed.entry.class, SiteWhy: placed.entry.why,
 			SourceFile: fn.SourceFile, ReturnBy: placed.by, Why: placed.why,
 		}
@@ -91,7 +91,7 @@ func (p *Plan) addFuncs(m *PlannedModule, probes []*probe.Probe, around surround
 }
 
 // fileOffs returns where in the file addresses are.
-func fileOffs(file *target.File, addrs []target.Addr) (list []uint64) {
+func fileOffs(file *elffile.File, addrs []elffile.Addr) (list []uint64) {
 	for _, a := range addrs {
 		if off, ok := file.FileOff(a); ok {
 			list = append(list, uint64(off))
@@ -101,12 +101,12 @@ func fileOffs(file *target.File, addrs []target.Addr) (list []uint64) {
 }
 
 // bindValues finds what a probe wants of a function beside the time.
-func (p *Plan) bindValues(fn *PlannedFunc, file *target.File, f target.Func, pr *probe.Probe, h hazards) error {
+func (p *Plan) bindValues(fn *PlannedFunc, file *elffile.File, f elffile.Func, pr *probe.Probe, h hazards) error {
 	follow := p.followsCalls()
 	if !pr.Values.Any() && !follow {
 		return nil
 	}
-	s := signature{file: file, fn: f, site: target.Addr(fn.Site), isGo: h.isGo}
+	s := signature{file: file, fn: f, site: elffile.Addr(fn.Site), isGo: h.isGo}
 	b, err := s.bind(&pr.Values, fn.ReturnBy != Never, p.slower)
 	if err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/arch/x86/x86asm"
 
-	"utrace/record/internal/target"
+	"utrace/record/internal/elffile"
 )
 
 // goidOffset returns where a goroutine's number lies in the runtime's struct g, by the
@@ -41,7 +41,7 @@ func isOldABI(symbol string) bool { return strings.HasSuffix(symbol, ".abi0") }
 //
 // and starts over after the stack has grown, so a probe on it would fire twice. What follows the
 // check runs once a call. Without a check the function is like any other.
-func findGoEntry(code []byte, entry target.Addr, exits target.Exits, args bool, k kernelSites) (site entrySite, ok bool) {
+func findGoEntry(code []byte, entry elffile.Addr, exits elffile.Exits, args bool, k kernelSites) (site entrySite, ok bool) {
 	keep := keepNoArgs
 	if args {
 		keep = keepGoArgs
@@ -70,10 +70,10 @@ func findGoEntry(code []byte, entry target.Addr, exits target.Exits, args bool, 
 			if !checked {
 				return site, false
 			}
-			if slices.Contains(exits.Targets, entry+target.Addr(body)) {
+			if slices.Contains(exits.Targets, entry+elffile.Addr(body)) {
 				return site, false
 			}
-			return findEntry(code[body:], entry+target.Addr(body), exits, keep, k), true
+			return findEntry(code[body:], entry+elffile.Addr(body), exits, keep, k), true
 		default:
 			return site, false
 		}

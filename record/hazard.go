@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"utrace/record/internal/target"
+	"utrace/record/internal/elffile"
 )
 
 // hazards are the properties of a file, and of the process that it is part
@@ -36,7 +36,7 @@ type surroundings struct {
 const unknownProcess = "what else is in its process is not known"
 
 // newSurroundings looks at all files of a process, its program first. started says that the process has read its configuration.
-func newSurroundings(files []*target.File, started bool) surroundings {
+func newSurroundings(files []*elffile.File, started bool) surroundings {
 	var s surroundings
 	for _, f := range files {
 		if f.IsLibc() { // it defines for others what it does not do
@@ -88,7 +88,7 @@ func hookSymbols() []string {
 }
 
 // homeMadeSwitch looks for code in the files that loads the stack pointer as only a switch of stacks does, whatever its name is.
-func homeMadeSwitch(files []*target.File) string {
+func homeMadeSwitch(files []*elffile.File) string {
 	for _, f := range files {
 		if f.IsLibc() || f.IsGo() || hasSoname(f, "ld-linux", "libgcc_s.so", "libunwind", "libcrypto.so", "libffi.so") { // libffi moves its own frame
 			continue
@@ -103,14 +103,14 @@ func homeMadeSwitch(files []*target.File) string {
 // loadsHarmless names libraries whose plugins neither throw through functions of others nor switch stacks: each is C, or behind an interface of C
 // that does one thing and returns. They are engines of cryptography, tokens, ways to log in, an encoding, or a library of the
 // same authors that is wanted seldom.
-func loadsHarmless(f *target.File) bool {
+func loadsHarmless(f *elffile.File) bool {
 	return hasSoname(f, "libcrypto.so", "libp11-kit.so", "libkrb5support.so", "libsasl2.so", "libselinux.so", "libmount.so", "libsystemd.so",
 		"libsqlite3.so", "libxml2.so", "libicuuc.so", "libdw.so", "libncurses", "libtinfo.so")
 }
 
 // loadsAtStart names programs that load plugins only while they read their configuration: Redis 7 refuses MODULE LOAD
 // unless enable-module-command is set there, which earlier versions do not know.
-func loadsAtStart(f *target.File) bool {
+func loadsAtStart(f *elffile.File) bool {
 	name := baseName(f.Path)
 	if name != "redis-server" && name != "redis-check-rdb" { // Debian's redis-server is a link to that
 		return false
@@ -119,12 +119,12 @@ func loadsAtStart(f *target.File) bool {
 	return ok
 }
 
-func hasSoname(f *target.File, prefixes ...string) bool {
+func hasSoname(f *elffile.File, prefixes ...string) bool {
 	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(f.Soname, prefix) })
 }
 
 // newHazards looks at a file and what surrounds it.
-func newHazards(file *target.File, s surroundings) hazards {
+func newHazards(file *elffile.File, s surroundings) hazards {
 	h := hazards{leaves: s.signals || s.cancels != "" || s.switches != "" || s.altstack != "" || s.unknown != ""}
 	if file.IsLibc() {
 		h.callbacks = first(s.throws, s.switches)

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"utrace/record/internal/target"
+	"utrace/record/internal/elffile"
 )
 
 // TestLoadsAtStart: a Redis without enable-module-command, as before version 7, loads modules at any time.
@@ -49,12 +49,12 @@ int main(int argc, char **argv) { return argc > 1 && !dlopen(argv[1], RTLD_NOW);
 		if err := os.WriteFile(path, c.text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		file, err := target.Open(path)
+		file, err := elffile.Open(path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer file.Close()
-		if s := newSurroundings([]*target.File{file}, c.started); (s.unknown != "") != c.unknown {
+		if s := newSurroundings([]*elffile.File{file}, c.started); (s.unknown != "") != c.unknown {
 			t.Errorf("%s: what else is there is not known: %q, want %v", c.name, s.unknown, c.unknown)
 		}
 	}

@@ -14,14 +14,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"utrace/record/internal/target"
+	"utrace/record/internal/elffile"
 )
 
 // image is an executable or library of a target, opened.
 type image struct {
 	path string // as people know it
 	open string // a path that the kernel resolves to the same file
-	file *target.File
+	file *elffile.File
 	key  fileKey
 	ver  fileVersion
 	pids []int // attach in these processes only; empty: in all
@@ -56,7 +56,7 @@ func (s *images) get(sc *scope, path, open string) (*image, error) {
 	key := fileKey{uint64(st.Dev), st.Ino}
 	img := s.byKey[key]
 	if img == nil {
-		file, err := target.OpenAs(open, path, sc.root)
+		file, err := elffile.OpenAs(open, path, sc.root)
 		if err != nil {
 			return nil, err
 		}
@@ -80,7 +80,7 @@ func (s *images) close() {
 
 // mappedKey returns which file a process has mapped, as stat tells it for an image; open is the path that opens it. The mappings
 // have another device for a file on btrfs, or on overlayfs above several filesystems, and may have one for two files.
-func mappedKey(m target.Mapping, open string) fileKey {
+func mappedKey(m elffile.Mapping, open string) fileKey {
 	var st syscall.Stat_t
 	if syscall.Stat(open, &st) != nil { // not there any more, or not ours to see
 		return fileKey{m.Dev, m.Inode}

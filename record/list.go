@@ -11,8 +11,8 @@ import (
 	"strconv"
 	"strings"
 
+	"utrace/record/internal/elffile"
 	"utrace/record/internal/probe"
-	"utrace/record/internal/target"
 )
 
 // ListConfig says what List looks for, and where: in the file Path, in what the process PID maps, or, with neither, in
@@ -106,7 +106,7 @@ func (l *lister) addMachine() error {
 		if err != nil {
 			continue
 		}
-		maps, err := target.Mappings(pid)
+		maps, err := elffile.Mappings(pid)
 		switch {
 		case errors.Is(err, os.ErrPermission):
 			denied++
@@ -121,7 +121,7 @@ func (l *lister) addMachine() error {
 }
 
 func (l *lister) addProcess(pid int) error {
-	maps, err := target.Mappings(pid)
+	maps, err := elffile.Mappings(pid)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("no process %d", pid)
@@ -137,7 +137,7 @@ func (l *lister) addProcess(pid int) error {
 }
 
 // addMapped adds the files whose code a process maps, deleted ones too.
-func (l *lister) addMapped(pid int, maps []target.Mapping) {
+func (l *lister) addMapped(pid int, maps []elffile.Mapping) {
 	root := otherRoot(pid)
 	for _, m := range maps {
 		if !m.Exec {
@@ -152,7 +152,7 @@ func (l *lister) addMapped(pid int, maps []target.Mapping) {
 		err := l.addFile(open, m.Path, root)
 		if errors.Is(err, os.ErrNotExist) {
 			delete(l.seen, key) // the process has ended: another may have the file
-		} else if err != nil && !errors.Is(err, target.ErrNotELF) && !errors.Is(err, target.ErrUnsupported) {
+		} else if err != nil && !errors.Is(err, elffile.ErrNotELF) && !errors.Is(err, elffile.ErrUnsupported) {
 			l.warn(err)
 		}
 	}
@@ -162,7 +162,7 @@ func (l *lister) warn(err error) { l.Warnings = append(l.Warnings, err.Error()) 
 
 // addFile adds what matches in the file that open names; path is how to call it.
 func (l *lister) addFile(open, path, root string) error {
-	f, err := target.OpenAs(open, path, root)
+	f, err := elffile.OpenAs(open, path, root)
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func (l *lister) addFile(open, path, root string) error {
 	return nil
 }
 
-func (l *lister) probes(f *target.File) (out []ListedProbe, err error) {
+func (l *lister) probes(f *elffile.File) (out []ListedProbe, err error) {
 	locations, err := f.StaticProbes()
 	for len(locations) > 0 {
 		p := ListedProbe{Provider: locations[0].Provider, Name: locations[0].Name}
@@ -203,19 +203,19 @@ func (l *lister) probes(f *target.File) (out []ListedProbe, err error) {
 	return out, err
 }
 
-func (l *lister) funcs(f *target.File) (out []ListedFunc, err error) {
+func (l *lister) funcs(f *elffile.File) (out []ListedFunc, err error) {
 	funcs, err := f.Funcs()
 	if err != nil {
 		return nil, err
 	}
-	add := func(funcs []target.Func, indirect bool) {
+	add := func(funcs []elffile.Func, indirect bool) {
 		for _, fn := range funcs {
 			if fn.Cold() {
 				continue
 			}
 			l.Total++
 			if symbol, ok := matchFunc(l.pattern, fn); ok {
-				out = append(out, ListedFunc{target.DemangleNoParams(symbol), uint64(fn.Addr), fn.Size, indirect})
+				out = append(out, ListedFunc{elffile.DemangleNoParams(symbol), uint64(fn.Addr), fn.Size, indirect})
 			}
 		}
 	}
@@ -229,13 +229,13 @@ func (l *lister) funcs(f *target.File) (out []ListedFunc, err error) {
 
 // LibrariesWithStaticProbes returns the libraries that a program loads when it starts, as far as they have static probes.
 func LibrariesWithStaticProbes(path string) []string {
-	f, err := target.Open(path)
+	f, err := elffile.Open(path)
 	if err != nil {
 		return nil
 	}
 	defer f.Close()
 	var found []string
-	libs, _ := target.NewLibraries(os.Environ()).Closure(f)
+	libs, _ := elffile.NewLibraries(os.Environ()).Closure(f)
 	for _, lib := range libs {
 		if l, err := List(ListConfig{Path: lib}); err == nil && l.Total > 0 {
 			found = append(found, lib)

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"utrace/bpf"
-	"utrace/record/internal/target"
+	"utrace/record/internal/elffile"
 )
 
 // pageBytes is what the address of the kernel's trampoline for returns is a multiple of.
@@ -26,7 +26,7 @@ type codeMaps struct {
 	processes map[uint32]*processCode // by PID
 
 	mu     sync.Mutex
-	ending map[uint32][]target.Mapping // by PID, see remember
+	ending map[uint32][]elffile.Mapping // by PID, see remember
 }
 
 // stackFile is what is mapped somewhere: a file, or what the kernel or the program puts there.
@@ -49,14 +49,14 @@ type processCode struct {
 
 // mappedCode is an executable mapping.
 type mappedCode struct {
-	target.Mapping
+	elffile.Mapping
 	file *stackFile // nil until it is looked for
 }
 
 func newCodeMaps() codeMaps {
 	return codeMaps{
 		images: newImages(), files: map[mappedFile]*stackFile{}, named: map[string]*stackFile{},
-		processes: map[uint32]*processCode{}, ending: map[uint32][]target.Mapping{},
+		processes: map[uint32]*processCode{}, ending: map[uint32][]elffile.Mapping{},
 	}
 }
 
@@ -84,16 +84,16 @@ func (s *codeMaps) task(rec *bpf.Task) {
 
 // remember reads the mappings of a process that is about to end. Any goroutine may call it.
 func (s *codeMaps) remember(pid int) {
-	maps, err := target.Mappings(pid)
+	maps, err := elffile.Mappings(pid)
 	if err != nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ending[uint32(pid)] = slices.DeleteFunc(maps, func(m target.Mapping) bool { return !m.Exec })
+	s.ending[uint32(pid)] = slices.DeleteFunc(maps, func(m elffile.Mapping) bool { return !m.Exec })
 }
 
-func (s *codeMaps) remembered(pid uint32) []target.Mapping {
+func (s *codeMaps) remembered(pid uint32) []elffile.Mapping {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.ending[pid]
@@ -131,7 +131,7 @@ func (s *codeMaps) find(p *processCode, ret, ns uint64) (codeAddr, bool) {
 
 // read reads the mappings of a process: of one that has ended, those that were remembered, or those of its parent.
 func (s *codeMaps) read(p *processCode) {
-	maps, err := target.Mappings(int(p.pid))
+	maps, err := elffile.Mappings(int(p.pid))
 	if err != nil || len(maps) == 0 { // of a process that has ended and was not waited for, too
 		maps = s.remembered(p.pid)
 	}
@@ -175,7 +175,7 @@ func (s *codeMaps) lookUp(p *processCode, code []mappedCode, ret uint64) (codeAd
 	if m.file.image == nil {
 		return codeAddr{m.file, 0}, true
 	}
-	addr, ok := m.file.image.file.Addr(m.FileOff + target.FileOff(call-m.Start))
+	addr, ok := m.file.image.file.Addr(m.FileOff + elffile.FileOff(call-m.Start))
 	return codeAddr{m.file, uint64(addr) + 1}, ok
 }
 

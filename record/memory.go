@@ -9,19 +9,19 @@ import (
 	"os"
 	"slices"
 
-	"utrace/record/internal/target"
+	"utrace/record/internal/elffile"
 )
 
 // memory is that of a process which has mapped a file.
 type memory struct {
 	mem  *os.File
 	bias uint64 // what the kernel has added to the addresses of the file
-	file *target.File
+	file *elffile.File
 }
 
 // openMemory returns nil if the process has not mapped the file, or is not ours to read.
 func openMemory(pid int, img *image) *memory {
-	maps, err := target.Mappings(pid)
+	maps, err := elffile.Mappings(pid)
 	if err != nil {
 		return nil
 	}
@@ -29,8 +29,8 @@ func openMemory(pid int, img *image) *memory {
 		if !m.Exec || mappedKey(m, m.OpenPath(pid)) != img.key {
 			continue
 		}
-		in := slices.IndexFunc(img.file.Segments, func(s target.Segment) bool {
-			return s.FileOff < m.FileOff+target.FileOff(m.End-m.Start) && m.FileOff < s.FileOff+target.FileOff(s.FileSize)
+		in := slices.IndexFunc(img.file.Segments, func(s elffile.Segment) bool {
+			return s.FileOff < m.FileOff+elffile.FileOff(m.End-m.Start) && m.FileOff < s.FileOff+elffile.FileOff(s.FileSize)
 		})
 		if in < 0 {
 			continue
@@ -48,7 +48,7 @@ func openMemory(pid int, img *image) *memory {
 func (m *memory) close() { m.mem.Close() }
 
 // addr returns where an address of the file is in the process.
-func (m *memory) addr(a target.Addr) uint64 { return uint64(a) + m.bias }
+func (m *memory) addr(a elffile.Addr) uint64 { return uint64(a) + m.bias }
 
 // read returns n bytes, nil if they cannot be read.
 func (m *memory) read(addr uint64, n int) []byte {

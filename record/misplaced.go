@@ -5,21 +5,21 @@ package record
 import (
 	"slices"
 
+	"utrace/record/internal/elffile"
 	"utrace/record/internal/probe"
-	"utrace/record/internal/target"
 )
 
 // misplaced is a location of a static probe without a site.
 type misplaced struct {
 	name staticName
-	addr target.Addr
+	addr elffile.Addr
 	why  string
 }
 
 // placeStatics parts the locations of static probes in those that can be probed and those at which a breakpoint would do harm. What
 // the linker has thrown away is in neither.
-func placeStatics(file *target.File, list []target.StaticProbe) (placed []target.StaticProbe, harmful []misplaced) {
-	list = slices.DeleteFunc(slices.Clone(list), func(p target.StaticProbe) bool {
+func placeStatics(file *elffile.File, list []elffile.StaticProbe) (placed []elffile.StaticProbe, harmful []misplaced) {
+	list = slices.DeleteFunc(slices.Clone(list), func(p elffile.StaticProbe) bool {
 		_, ok := file.FileOff(p.Addr)
 		return !ok
 	})
@@ -35,7 +35,7 @@ func placeStatics(file *target.File, list []target.StaticProbe) (placed []target
 }
 
 // leaveOutMisplaced tells of the misplaced locations that probes select.
-func (s *staticPlan) leaveOutMisplaced(probes []*probe.Probe, excluded func(staticName) bool, matched map[*probe.Probe]bool, leaveOut func(string, target.Addr, string)) {
+func (s *staticPlan) leaveOutMisplaced(probes []*probe.Probe, excluded func(staticName) bool, matched map[*probe.Probe]bool, leaveOut func(string, elffile.Addr, string)) {
 	for _, loc := range s.misplaced {
 		wanted := false
 		for _, pr := range probes {

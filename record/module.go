@@ -7,8 +7,8 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/elffile"
 	"utrace/record/internal/probe"
-	"utrace/record/internal/target"
 )
 
 // PlannedModule is a file with functions to probe.
@@ -81,7 +81,7 @@ func (m *PlannedModule) readLines() {
 	}
 	for i := range m.Funcs {
 		fn := &m.Funcs[i]
-		if path, line, ok := lines.Func(target.Addr(fn.Addr)); ok {
+		if path, line, ok := lines.Func(elffile.Addr(fn.Addr)); ok {
 			fn.SourceFile, fn.Line = path, line
 		}
 	}

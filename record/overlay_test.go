@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"utrace/record/internal/target"
+	"utrace/record/internal/elffile"
 )
 
 // mountAt mounts a file system on a new directory, until the end of the test.
@@ -131,7 +131,7 @@ func TestSameInode(t *testing.T) {
 	}
 	stacks := newCodeMaps()
 	defer stacks.close()
-	maps, err := target.Mappings(pid)
+	maps, err := elffile.Mappings(pid)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"utrace/record/internal/target"
+	"utrace/record/internal/elffile"
 )
 
 // ReturnBy says how the return of a function is seen.
@@ -41,8 +41,8 @@ func (r ReturnBy) String() string {
 type placement struct {
 	entry entrySite
 	by    ReturnBy
-	// With ByInstruction, by which it ends; see target.Exits.
-	returns, tailCalls []target.Addr
+	// With ByInstruction, by which it ends; see elffile.Exits.
+	returns, tailCalls []elffile.Addr
 	why                string // with Never
 }
 
@@ -55,7 +55,7 @@ type placement struct {
 //     them (hazards.leaves): the trampoline. Nothing else can unwind or switch stacks below a leaf. But a leaf
 //     without a name may be what switches stacks.
 //  5. Else the return instructions, if all of the function can be decoded.
-func place(file *target.File, fn target.Func, h hazards, k kernelSites, naive, args bool) (p placement, leftOut string) {
+func place(file *elffile.File, fn elffile.Func, h hazards, k kernelSites, naive, args bool) (p placement, leftOut string) {
 	names := append([]string{fn.Name}, fn.Aliases...)
 	for _, name := range names {
 		if why := notCalled(name); why != "" {
@@ -69,7 +69,7 @@ func place(file *target.File, fn target.Func, h hazards, k kernelSites, naive, a
 		return p, "its code is not in the file"
 	}
 	exits, err := file.Exits(fn)
-	if errors.Is(err, target.ErrOverlapping) {
+	if errors.Is(err, elffile.ErrOverlapping) {
 		return p, err.Error()
 	}
 	if h.isGo {
@@ -198,7 +198,7 @@ func callsBack(name string) bool {
 // refusedByKernel says why there can be no breakpoint on an instruction, "" if there can: for arm64 see refusedARM64; on x86-64 from the
 // lists in arch/x86/kernel/uprobes.c (is_prefix_bad, good_insns_64). What is not in
 // here is found out when attaching.
-func refusedByKernel(file *target.File, a target.Addr) string {
+func refusedByKernel(file *elffile.File, a elffile.Addr) string {
 	if file.Machine == elf.EM_AARCH64 {
 		code, err := file.Code(a, 4)
 		if err != nil {

@@ -5,13 +5,13 @@ import (
 	"strings"
 	"testing"
 
-	"utrace/record/internal/target"
+	"utrace/record/internal/elffile"
 )
 
 // placeAll places every function of a fixture.
 func placeAll(t *testing.T, name string) (placed map[string]placement, leftOut map[string]string) {
 	t.Helper()
-	file, err := target.Open("../testdata/elf/" + name)
+	file, err := elffile.Open("../testdata/elf/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,7 +21,7 @@ func placeAll(t *testing.T, name string) (placed map[string]placement, leftOut m
 		t.Fatal(err)
 	}
 	placed, leftOut = map[string]placement{}, map[string]string{}
-	h := newHazards(file, newSurroundings([]*target.File{file}, false))
+	h := newHazards(file, newSurroundings([]*elffile.File{file}, false))
 	for _, fn := range funcs {
 		p, why := place(file, fn, h, newKernelSites(6, 18), false, false)
 		if why != "" {
@@ -56,7 +56,7 @@ func TestPlaceExceptions(t *testing.T) {
 				t.Errorf("%s: no return instructions", name)
 			}
 		case ByTrampoline:
-			file, err := target.Open("../testdata/elf/cxx.elf")
+			file, err := elffile.Open("../testdata/elf/cxx.elf")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -106,7 +106,7 @@ func TestRefusedByKernel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := target.Open("../testdata/elf/pie.elf")
+	file, err := elffile.Open("../testdata/elf/pie.elf")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestRefusedByKernel(t *testing.T) {
 		if err := os.WriteFile(path, patched, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		f, err := target.Open(path)
+		f, err := elffile.Open(path)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"utrace/format"
+	"utrace/record/internal/elffile"
 	"utrace/record/internal/probe"
-	"utrace/record/internal/target"
 )
 
 var (
@@ -312,7 +312,7 @@ func (p *Plan) addModule(img *image, probes []*probe.Probe, around surroundings,
 	if !p.follow {
 		m.PIDs = img.pids
 	}
-	leaveOut := func(name string, a target.Addr, why string) {
+	leaveOut := func(name string, a elffile.Addr, why string) {
 		p.LeftOut = append(p.LeftOut, format.LeftOut{Name: name, Module: img.path, Addr: uint64(a), Reason: why})
 	}
 	isStatic := func(pr *probe.Probe) bool { return pr.USDT != nil }

@@ -13,8 +13,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"utrace/record/internal/elffile"
 	"utrace/record/internal/probe"
-	"utrace/record/internal/target"
 )
 
 // addProblems takes note of what of the presets cannot be recorded in a scope, and returns what is new. Of a file that has
@@ -69,7 +69,7 @@ func (v pythonVersion) String() string { return fmt.Sprintf("CPython %d.%d", v.m
 
 // pythonIn returns the version of the CPython in a file: a program or libpython. Since 3.11 a constant tells it, before
 // that only names do; it is 0.0 where they do not.
-func pythonIn(file *target.File) (v pythonVersion, ok bool) {
+func pythonIn(file *elffile.File) (v pythonVersion, ok bool) {
 	if a, has := file.Exported("Py_Version"); has {
 		if b := file.Data(a, 8); b != nil {
 			n := binary.LittleEndian.Uint64(b)

@@ -11,8 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"utrace/record/internal/elffile"
 	"utrace/record/internal/probe"
-	"utrace/record/internal/target"
 )
 
 // scope is where the functions of probes are looked for: the images of one
@@ -23,12 +23,12 @@ type scope struct {
 	root    string // a way to the root directory of the process, "" if that is ours
 	program *image
 	libs    []*image
-	around  *surroundings     // once they have been looked at
-	partial bool              // some libraries were not found, or cannot be opened
-	started bool              // the process was running when the recording was asked for
-	command *invocation       // of a program that has not run yet
-	follow  bool              // children of the process are recorded, too
-	finder  *target.Libraries // in our root directory
+	around  *surroundings      // once they have been looked at
+	partial bool               // some libraries were not found, or cannot be opened
+	started bool               // the process was running when the recording was asked for
+	command *invocation        // of a program that has not run yet
+	follow  bool               // children of the process are recorded, too
+	finder  *elffile.Libraries // in our root directory
 }
 
 // processScope is the scope of a running process.
@@ -43,11 +43,11 @@ func (s *images) processScope(pid int) (*scope, error) {
 	case err != nil:
 		return nil, fmt.Errorf("process %d: %w", pid, err)
 	}
-	maps, err := target.Mappings(pid)
+	maps, err := elffile.Mappings(pid)
 	if err != nil {
 		return nil, fmt.Errorf("process %d: %w", pid, err)
 	}
-	sc := &scope{pid: pid, root: otherRoot(pid), finder: target.NewLibraries(nil)}
+	sc := &scope{pid: pid, root: otherRoot(pid), finder: elffile.NewLibraries(nil)}
 	program, err := s.get(sc, strings.TrimSuffix(exe, " (deleted)"), openExe(pid, exe))
 	if err != nil {
 		return nil, fmt.Errorf("process %d: %w", pid, err)
@@ -69,7 +69,7 @@ func (s *images) processScope(pid int) (*scope, error) {
 		seen[key] = true
 		if img, err := s.get(sc, m.Path, open); err == nil {
 			sc.libs = append(sc.libs, img)
-		} else if !errors.Is(err, target.ErrNotELF) { // what is none is mapped, but no library
+		} else if !errors.Is(err, elffile.ErrNotELF) { // what is none is mapped, but no library
 			sc.partial = true
 		}
 	}
@@ -78,7 +78,7 @@ func (s *images) processScope(pid int) (*scope, error) {
 
 // systemScope is the scope of the whole machine: whatever a process has mapped.
 func (s *images) systemScope() *scope {
-	system := &scope{finder: target.NewLibraries(nil)}
+	system := &scope{finder: elffile.NewLibraries(nil)}
 	for _, r := range s.running() {
 		for _, img := range r.files {
 			if !slices.Contains(system.libs, img) {
@@ -106,7 +106,7 @@ func (s *images) execScope(pid int, known func(program *image, env []string) boo
 	if known(program, env) {
 		return nil, nil
 	}
-	sc.program, sc.finder = program, target.NewLibraries(env)
+	sc.program, sc.finder = program, elffile.NewLibraries(env)
 	sc.command = processInvocation(pid)
 	s.addClosure(sc)
 	return sc, nil
@@ -152,7 +152,7 @@ func (s *images) commandScope(command, env []string) (*scope, error) {
 	if err != nil {
 		return nil, fmt.Errorf("command: %w", err)
 	}
-	sc := &scope{finder: target.NewLibraries(env), command: &invocation{append(slices.Clone(command), path), env, dir}}
+	sc := &scope{finder: elffile.NewLibraries(env), command: &invocation{append(slices.Clone(command), path), env, dir}}
 	if sc.program, err = s.get(sc, path, path); err != nil {
 		return nil, fmt.Errorf("command: %w", err)
 	}
@@ -186,7 +186,7 @@ func (s *images) find(sc *scope, p *probe.Probe) ([]*image, error) {
 	case p.Lib != "":
 		var list []*image
 		for _, img := range sc.all() {
-			if target.LibraryMatches(p.Lib, img.path, img.file.Soname) {
+			if elffile.LibraryMatches(p.Lib, img.path, img.file.Soname) {
 				list = append(list, img)
 			}
 		}
@@ -230,7 +230,7 @@ func (sc *scope) surroundings() surroundings {
 	if sc.around != nil {
 		return *sc.around
 	}
-	files := []*target.File{sc.program.file}
+	files := []*elffile.File{sc.program.file}
 	for _, lib := range sc.libs {
 		files = append(files, lib.file)
 	}
@@ -243,7 +243,7 @@ func (sc *scope) surroundings() surroundings {
 }
 
 // ofProgram returns the surroundings of a program in any process that runs it.
-func (s *images) ofProgram(program *image, finder *target.Libraries) surroundings {
+func (s *images) ofProgram(program *image, finder *elffile.Libraries) surroundings {
 	sc := &scope{program: program, finder: finder}
 	s.addClosure(sc)
 	return sc.surroundings()
@@ -288,5 +288,5 @@ func (p *Plan) machineScope() *scope {
 	if slices.ContainsFunc(p.probes, func(pr *probe.Probe) bool { return pr.Path == "" }) {
 		return p.images.systemScope()
 	}
-	return &scope{finder: target.NewLibraries(nil)}
+	return &scope{finder: elffile.NewLibraries(nil)}
 }

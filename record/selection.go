@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"utrace/record/internal/elffile"
 	"utrace/record/internal/probe"
-	"utrace/record/internal/target"
 )
 
 // noMatch explains a probe that matches no function.
@@ -35,7 +35,7 @@ func noMatch(pr *probe.Probe, wanted map[*image][]*probe.Probe, scopes []*scope)
 		for _, sc := range scopes {
 			for _, img := range sc.libs {
 				funcs, _ := img.file.Funcs()
-				if slices.ContainsFunc(funcs, func(fn target.Func) bool { _, ok := matchFunc(pr.Pattern, fn); return ok }) {
+				if slices.ContainsFunc(funcs, func(fn elffile.Func) bool { _, ok := matchFunc(pr.Pattern, fn); return ok }) {
 					hint = fmt.Sprintf("; %s has it: write %s:%s", img.path, baseName(img.path), pr.Text)
 				}
 			}
@@ -49,7 +49,7 @@ func nearest(pr *probe.Probe, wanted map[*image][]*probe.Probe) string {
 	if pr.Pattern == nil || pr.Pattern.Literal == "" {
 		return ""
 	}
-	name := target.DemangleNoParams(pr.Pattern.Literal)
+	name := elffile.DemangleNoParams(pr.Pattern.Literal)
 	var names []string
 	for img, probes := range wanted {
 		funcs, _ := img.file.Funcs()
@@ -57,13 +57,13 @@ func nearest(pr *probe.Probe, wanted map[*image][]*probe.Probe) string {
 			continue
 		}
 		for _, fn := range funcs {
-			if other := target.DemangleNoParams(fn.Name); max(len(other), len(name))-min(len(other), len(name)) <= len(name)/2 {
+			if other := elffile.DemangleNoParams(fn.Name); max(len(other), len(name))-min(len(other), len(name)) <= len(name)/2 {
 				names = append(names, other)
 			}
 		}
 	}
 	slices.Sort(names)
-	return target.Nearest(name, names)
+	return elffile.Nearest(name, names)
 }
 
 // mostCompared bounds the names that a wrong one is compared with.
@@ -71,7 +71,7 @@ const mostCompared = 100000
 
 // optimizedAway says what has become of a function of the source that has no
 // symbol, "" if the debugging information knows of none.
-func optimizedAway(file *target.File, pr *probe.Probe) string {
+func optimizedAway(file *elffile.File, pr *probe.Probe) string {
 	if pr.Pattern == nil || pr.Pattern.Literal == "" {
 		return ""
 	}
@@ -86,7 +86,7 @@ func optimizedAway(file *target.File, pr *probe.Probe) string {
 		return "the compiler has changed it: probe " + shortList(clones, 0)
 	}
 	inlined, ok, err := file.Inlined(func(name string) bool {
-		_, ok := matchFunc(pr.Pattern, target.Func{Name: name})
+		_, ok := matchFunc(pr.Pattern, elffile.Func{Name: name})
 		return ok
 	})
 	switch {
@@ -109,7 +109,7 @@ func shortList(names []string, more int) string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(target.DemangleNoParams(name))
+		b.WriteString(elffile.DemangleNoParams(name))
 	}
 	if more > 0 {
 		fmt.Fprintf(&b, " and %d more", more)
@@ -118,13 +118,13 @@ func shortList(names []string, more int) string {
 }
 
 // matchFunc reports whether a pattern names a function, and by which of its symbols.
-func matchFunc(p *probe.Pattern, fn target.Func) (symbol string, ok bool) {
+func matchFunc(p *probe.Pattern, fn elffile.Func) (symbol string, ok bool) {
 	return p.MatchSymbols(fn.Name, fn.Aliases)
 }
 
 // forFuncs is the probe as it is to be read for the functions of a file: one that has such parameters decides.
-func forFuncs(p *probe.Probe, funcs []target.Func) *probe.Probe {
-	if p.Overload != nil && slices.ContainsFunc(funcs, func(fn target.Func) bool { _, ok := matchFunc(p.Overload, fn); return ok }) {
+func forFuncs(p *probe.Probe, funcs []elffile.Func) *probe.Probe {
+	if p.Overload != nil && slices.ContainsFunc(funcs, func(fn elffile.Func) bool { _, ok := matchFunc(p.Overload, fn); return ok }) {
 		return p.AsOverload()
 	}
 	return p
@@ -144,7 +144,7 @@ func isStartup(symbol string) bool {
 
 // selectFunc returns the probe that selects a function, and by which of its symbols. Of several it is the first that wants
 // arguments or the like. nil: none does.
-func selectFunc(fn target.Func, probes []*probe.Probe, matched map[*probe.Probe]bool) (symbol string, by *probe.Probe) {
+func selectFunc(fn elffile.Func, probes []*probe.Probe, matched map[*probe.Probe]bool) (symbol string, by *probe.Probe) {
 	excluded := false
 	choose := func(pr *probe.Probe) {
 		if by == nil || pr.Values.Any() && !by.Values.Any() {
@@ -186,9 +186,9 @@ func selectFunc(fn target.Func, probes []*probe.Probe, matched map[*probe.Probe]
 
 // addInstructions plans the probes on single instructions: FUNC+OFFSET, and
 // addresses at which no function begins. What a probe wants of calls is an error there.
-func (p *Plan) addInstructions(m *PlannedModule, pr *probe.Probe, funcs []target.Func, matched map[*probe.Probe]bool, leaveOut func(string, target.Addr, string)) error {
+func (p *Plan) addInstructions(m *PlannedModule, pr *probe.Probe, funcs []elffile.Func, matched map[*probe.Probe]bool, leaveOut func(string, elffile.Addr, string)) error {
 	if pr.Addr != nil {
-		if fn, ok := m.image.file.FuncAt(target.Addr(*pr.Addr)); ok && uint64(fn.Addr) == *pr.Addr {
+		if fn, ok := m.image.file.FuncAt(elffile.Addr(*pr.Addr)); ok && uint64(fn.Addr) == *pr.Addr {
 			return nil // selectFunc has it
 		}
 	}
@@ -198,9 +198,9 @@ func (p *Plan) addInstructions(m *PlannedModule, pr *probe.Probe, funcs []target
 	if p.followsCalls() {
 		return fmt.Errorf("%w %q: a single instruction: %w", probe.ErrProbe, probe.Shorten(pr.Text), ErrLate)
 	}
-	add := func(fn target.Func, symbol string, a target.Addr) {
+	add := func(fn elffile.Func, symbol string, a elffile.Addr) {
 		matched[pr] = true
-		name := fmt.Sprintf("%s+%#x", target.DemangleNoParams(symbol), uint64(a-fn.Addr))
+		name := fmt.Sprintf("%s+%#x", elffile.DemangleNoParams(symbol), uint64(a-fn.Addr))
 		off, mapped := m.image.file.FileOff(a)
 		ok, err := m.image.file.IsInstruction(fn, a)
 		switch {
@@ -219,7 +219,7 @@ func (p *Plan) addInstructions(m *PlannedModule, pr *probe.Probe, funcs []target
 		}
 	}
 	if pr.Addr != nil {
-		a := target.Addr(*pr.Addr)
+		a := elffile.Addr(*pr.Addr)
 		if fn, ok := m.image.file.FuncAt(a); ok {
 			add(fn, fn.Name, a)
 			return nil
@@ -235,7 +235,7 @@ func (p *Plan) addInstructions(m *PlannedModule, pr *probe.Probe, funcs []target
 				leaveOut(symbol, fn.Addr, fmt.Sprintf("it is %d bytes long: +%#x is beyond its end", fn.Size, pr.Offset))
 				continue
 			}
-			add(fn, symbol, fn.Addr+target.Addr(pr.Offset))
+			add(fn, symbol, fn.Addr+elffile.Addr(pr.Offset))
 		}
 	}
 	return nil
@@ -254,7 +254,7 @@ func distinguish(funcs []PlannedFunc) {
 	}
 	for i, fn := range funcs {
 		if same[fn.Name] && !fn.Hit {
-			funcs[i].Name = target.Demangle(fn.Symbol)
+			funcs[i].Name = elffile.Demangle(fn.Symbol)
 		}
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"utrace/record/internal/elffile"
 	"utrace/record/internal/probe"
-	"utrace/record/internal/target"
 )
 
 // TestInstructionsHaveNoValues: what stands behind an instruction is not ignored, but refused, with the place in the text.
@@ -57,21 +57,21 @@ func TestInstructionsHaveNoValues(t *testing.T) {
 
 // TestOverloads: names in parentheses are parameters if the file has such a function, else arguments to record.
 func TestOverloads(t *testing.T) {
-	point, number, flag := target.Func{Addr: 1, Name: "_ZN2ns1fE5Point"}, target.Func{Addr: 2, Name: "_ZN2ns1fEi"}, target.Func{Addr: 3, Name: "_ZN2ns1fEb"}
+	point, number, flag := elffile.Func{Addr: 1, Name: "_ZN2ns1fE5Point"}, elffile.Func{Addr: 2, Name: "_ZN2ns1fEi"}, elffile.Func{Addr: 3, Name: "_ZN2ns1fEb"}
 	for _, c := range []struct {
 		text  string
-		funcs []target.Func
+		funcs []elffile.Func
 		want  []string // the functions, and how many arguments of each are recorded
 	}{
-		{"ns::f(Point)", []target.Func{point, number, flag}, []string{"ns::f(Point) 0"}},
-		{"ns::f(Point)", []target.Func{number, flag}, []string{"ns::f(int) 1", "ns::f(bool) 1"}},
-		{"ns::f(bool) -> s32 if ret == 1", []target.Func{point, number, flag}, []string{"ns::f(bool) 0"}},
-		{"ns::*(Point)", []target.Func{point, number}, []string{"ns::f(Point) 0"}},
-		{"ns::f(p)", []target.Func{point}, []string{"ns::f(Point) 1"}},
-		{"ns::f(int)", []target.Func{point, number}, []string{"ns::f(int) 0"}},
-		{"ns::f(Point)(p)", []target.Func{point, number}, []string{"ns::f(Point) 1"}},
-		{"/^ns::f/(p)", []target.Func{point}, []string{"ns::f(Point) 1"}},
-		{"ns::f(p:u32)", []target.Func{point}, []string{"ns::f(Point) 1"}},
+		{"ns::f(Point)", []elffile.Func{point, number, flag}, []string{"ns::f(Point) 0"}},
+		{"ns::f(Point)", []elffile.Func{number, flag}, []string{"ns::f(int) 1", "ns::f(bool) 1"}},
+		{"ns::f(bool) -> s32 if ret == 1", []elffile.Func{point, number, flag}, []string{"ns::f(bool) 0"}},
+		{"ns::*(Point)", []elffile.Func{point, number}, []string{"ns::f(Point) 0"}},
+		{"ns::f(p)", []elffile.Func{point}, []string{"ns::f(Point) 1"}},
+		{"ns::f(int)", []elffile.Func{point, number}, []string{"ns::f(int) 0"}},
+		{"ns::f(Point)(p)", []elffile.Func{point, number}, []string{"ns::f(Point) 1"}},
+		{"/^ns::f/(p)", []elffile.Func{point}, []string{"ns::f(Point) 1"}},
+		{"ns::f(p:u32)", []elffile.Func{point}, []string{"ns::f(Point) 1"}},
 	} {
 		pr, err := probe.Parse(c.text)
 		if err != nil {
@@ -82,7 +82,7 @@ func TestOverloads(t *testing.T) {
 		var got []string
 		for _, fn := range c.funcs {
 			if symbol, by := selectFunc(fn, []*probe.Probe{pr}, map[*probe.Probe]bool{}); by != nil {
-				got = append(got, fmt.Sprintf("%s %d", target.Demangle(symbol), len(by.Values.Args)))
+				got = append(got, fmt.Sprintf("%s %d", elffile.Demangle(symbol), len(by.Values.Args)))
 			}
 		}
 		if !slices.Equal(got, c.want) {

@@ -7,19 +7,19 @@ import (
 	"time"
 
 	"utrace/bpf"
+	"utrace/record/internal/elffile"
 	"utrace/record/internal/probe"
-	"utrace/record/internal/target"
 )
 
 // signature finds out where the values are that a probe wants of one function: from its debug information, or else by
 // the calling convention, by which the first arguments lie in registers.
 type signature struct {
-	file *target.File
-	fn   target.Func
-	site target.Addr // where its entry is probed: all is still as it was when it was called
+	file *elffile.File
+	fn   elffile.Func
+	site elffile.Addr // where its entry is probed: all is still as it was when it was called
 	isGo bool
 
-	debug    *target.Signature // nil if there is none
+	debug    *elffile.Signature // nil if there is none
 	debugErr error
 	looked   bool
 }
@@ -57,7 +57,7 @@ func (s *signature) bind(v *probe.Values, returns bool, slowerThan time.Duration
 }
 
 // known returns what the debug information says of the function.
-func (s *signature) known() (*target.Signature, error) {
+func (s *signature) known() (*elffile.Signature, error) {
 	if !s.looked {
 		s.looked = true
 		s.debug, s.debugErr = s.file.Signature(s.fn, s.site)
@@ -104,7 +104,7 @@ func (s *signature) bindArgument(list []boundArgument, a probe.Argument, declare
 		if ferr == nil {
 			return s.appendValueAs(list, a, v)
 		}
-		if untyped || a.Path.Steps != "" || !errors.Is(ferr, target.ErrMember) {
+		if untyped || a.Path.Steps != "" || !errors.Is(ferr, elffile.ErrMember) {
 			return nil, ferr
 		}
 	}
@@ -160,13 +160,13 @@ func (s *signature) addErrno(results []boundArgument) []boundArgument {
 	}
 	return append(results, boundArgument{
 		Argument: probe.Argument{Name: "errno", Described: true, Type: probe.Type{Name: "errno", Kind: probe.KindErrno, Size: 4, Signed: true}},
-		op:       target.Operand{Text: "errno", Disp: int64(slot - s.site)},
+		op:       elffile.Operand{Text: "errno", Disp: int64(slot - s.site)},
 	})
 }
 
 // allOf returns all values that can be fetched, as far as there is room.
-func (s *signature) allOf(values []target.Value, name string) (list []boundArgument) {
-	for i, parts := range target.Parts(values) {
+func (s *signature) allOf(values []elffile.Value, name string) (list []boundArgument) {
+	for i, parts := range elffile.Parts(values) {
 		v := values[i]
 		a := probe.Argument{Name: v.Name, Described: true}
 		if a.Name == "" || name == "ret" && len(values) == 1 || strings.HasPrefix(a.Name, "~") {
@@ -186,7 +186,7 @@ func (s *signature) allOf(values []target.Value, name string) (list []boundArgum
 }
 
 // follow returns what a path leads to.
-func (s *signature) follow(debug *target.Signature, p probe.Path) (target.Value, error) {
+func (s *signature) follow(debug *elffile.Signature, p probe.Path) (elffile.Value, error) {
 	v, err := debug.Find(p.Name)
 	if err != nil {
 		return v, err
@@ -223,9 +223,9 @@ func (s *signature) findArgument(args []boundArgument, name string, like probe.T
 		for _, a := range args {
 			names = append(names, a.Name)
 		}
-		return 0, args, fmt.Errorf("no argument is called %q%s: %w", name, target.Nearest(name, names), err)
+		return 0, args, fmt.Errorf("no argument is called %q%s: %w", name, elffile.Nearest(name, names), err)
 	}
-	var v target.Value
+	var v elffile.Value
 	if numbered {
 		v = debug.Params[n-1]
 	} else {
@@ -238,7 +238,7 @@ func (s *signature) findArgument(args []boundArgument, name string, like probe.T
 		}
 	}
 	a := probe.Argument{Name: name, Hidden: true}
-	if like.Kind == probe.KindText && v.Kind == target.Pointer {
+	if like.Kind == probe.KindText && v.Kind == elffile.Pointer {
 		a.Type = like
 	}
 	with, err := s.appendValueAs(args, a, v)

@@ -10,7 +10,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
-	"utrace/record/internal/target"
+	"utrace/record/internal/elffile"
 )
 
 // maxStacks bounds the places on stacks that a trace has, see format.Stack, and the stacks of a process.
@@ -106,7 +106,7 @@ func (s *stacks) followsCall(at codeAddr) bool {
 		if len(s.calls) >= maxStacks {
 			clear(s.calls)
 		}
-		is = at.file.image.file.FollowsCall(target.Addr(at.addr))
+		is = at.file.image.file.FollowsCall(elffile.Addr(at.addr))
 		s.calls[at] = is
 	}
 	return is

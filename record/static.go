@@ -12,8 +12,8 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/elffile"
 	"utrace/record/internal/probe"
-	"utrace/record/internal/target"
 )
 
 // StaticSite is a location of a static probe, and what to do there.
@@ -32,19 +32,19 @@ func (n staticName) String() string { return n.provider + ":" + n.name }
 
 // staticPlan plans the static probes of one file.
 type staticPlan struct {
-	file   *target.File
+	file   *elffile.File
 	sites  kernelSites
 	follow bool          // see Plan.followsCalls
 	slower time.Duration // see Config.SlowerThan
-	groups map[staticName][]target.StaticProbe
+	groups map[staticName][]elffile.StaticProbe
 	order  []staticName
 	// misplaced are the locations that no group has, because a breakpoint there would do harm.
 	misplaced []misplaced
 }
 
-func newStaticPlan(file *target.File, sites kernelSites) (*staticPlan, error) {
+func newStaticPlan(file *elffile.File, sites kernelSites) (*staticPlan, error) {
 	list, err := file.StaticProbes()
-	s := &staticPlan{file: file, sites: sites, groups: map[staticName][]target.StaticProbe{}}
+	s := &staticPlan{file: file, sites: sites, groups: map[staticName][]elffile.StaticProbe{}}
 	list, s.misplaced = placeStatics(file, list)
 	for _, p := range list {
 		n := staticName{p.Provider, p.Name}
@@ -57,18 +57,18 @@ func newStaticPlan(file *target.File, sites kernelSites) (*staticPlan, error) {
 }
 
 // hasStatic reports whether a file has a static probe that the pattern matches.
-func hasStatic(file *target.File, pattern *probe.USDTPattern) bool {
+func hasStatic(file *elffile.File, pattern *probe.USDTPattern) bool {
 	list, _ := file.StaticProbes()
-	return slices.ContainsFunc(list, func(p target.StaticProbe) bool { return pattern.Match(p.Provider, p.Name) })
+	return slices.ContainsFunc(list, func(p elffile.StaticProbe) bool { return pattern.Match(p.Provider, p.Name) })
 }
 
 // addStatics plans the static probes of a file:
 //
-//  1. Locations that are no place for a breakpoint are left out: see target.Misplaced.
+//  1. Locations that are no place for a breakpoint are left out: see elffile.Misplaced.
 //  2. Which probes select each of its names; of those that record nothing special one is enough.
 //  3. Names that end a span are no probes of their own.
 //  4. Each location gets a site with the operands that it has.
-func (p *Plan) addStatics(m *PlannedModule, probes []*probe.Probe, done *plannedFile, matched map[*probe.Probe]bool, leaveOut func(string, target.Addr, string)) error {
+func (p *Plan) addStatics(m *PlannedModule, probes []*probe.Probe, done *plannedFile, matched map[*probe.Probe]bool, leaveOut func(string, elffile.Addr, string)) error {
 	s, err := newStaticPlan(m.image.file, p.sites)
 	s.follow, s.slower = p.followsCalls(), p.slower
 	if err != nil {
@@ -278,12 +278,12 @@ func (s *staticPlan) function(begin staticName, pr *probe.Probe, span string, en
 }
 
 // locations returns the locations of a static probe that count for a probe.
-func (s *staticPlan) locations(n staticName, pr *probe.Probe) []target.StaticProbe {
+func (s *staticPlan) locations(n staticName, pr *probe.Probe) []elffile.StaticProbe {
 	all := s.groups[n]
 	if pr.Within == "" {
 		return all
 	}
-	inside := slices.DeleteFunc(slices.Clone(all), func(loc target.StaticProbe) bool {
+	inside := slices.DeleteFunc(slices.Clone(all), func(loc elffile.StaticProbe) bool {
 		fn, ok := s.file.FuncAt(loc.Addr)
 		return !ok || fn.Name != pr.Within
 	})
@@ -297,8 +297,8 @@ func (s *staticPlan) locations(n staticName, pr *probe.Probe) []target.StaticPro
 // same at both, which pairs them even where an error has jumped over the end. Not so in an interpreter that runs
 // calls of its own language in one frame, as CPython 3.11 does.
 func (s *staticPlan) sameFunctions(begin staticName, ends []staticName, pr *probe.Probe) bool {
-	starts := func(n staticName) map[target.Addr]bool {
-		set := map[target.Addr]bool{}
+	starts := func(n staticName) map[elffile.Addr]bool {
+		set := map[elffile.Addr]bool{}
 		for _, loc := range s.locations(n, pr) {
 			fn, ok := s.file.FuncAt(loc.Addr)
 			if !ok {
@@ -319,7 +319,7 @@ func (s *staticPlan) sameFunctions(begin staticName, ends []staticName, pr *prob
 
 // describedArguments returns all arguments that a probe has itself, with the types that its operands tell;
 // more are hidden ones.
-func describedArguments(ops []target.Operand, more []probe.Argument) []probe.Argument {
+func describedArguments(ops []elffile.Operand, more []probe.Argument) []probe.Argument {
 	var args []probe.Argument
 	for i, op := range ops[:min(len(ops), bpf.MaxArgs)] {
 		letter, kind := "u", probe.KindNumber
@@ -401,7 +401,7 @@ func noStatic(pr *probe.Probe, looked []*image) error {
 	slices.SortFunc(near, cmp.Compare[string])
 	hint := ""
 	if pr.USDT.IsLiteral() {
-		hint = target.Nearest(pr.USDT.Provider.Literal+":"+pr.USDT.Name.Literal, near)
+		hint = elffile.Nearest(pr.USDT.Provider.Literal+":"+pr.USDT.Name.Literal, near)
 	}
 	if total == 0 {
 		return fmt.Errorf("%w %q: %w: none of the files that were looked at has any", probe.ErrProbe, pr.Text, errNoStatic)

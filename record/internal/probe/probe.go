@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"utrace/record/internal/target"
+	"utrace/record/internal/elffile"
 )
 
 // ErrProbe is wrapped by errors that are about one probe, ErrSyntax by those that are about its text, and ErrPreset where a preset
@@ -216,7 +216,7 @@ type Pattern struct {
 
 func NewPattern(text string) (*Pattern, error) {
 	if !isRegexp(text) {
-		text = target.WithoutABI(text) // which would be a set of a glob
+		text = elffile.WithoutABI(text) // which would be a set of a glob
 	}
 	switch {
 	case text == "*":
@@ -303,7 +303,7 @@ func (p *Pattern) matchSymbol(symbol string) bool {
 	if !strings.HasPrefix(symbol, "_") { // neither C++ nor Rust
 		return false
 	}
-	full := target.Demangle(symbol)
+	full := elffile.Demangle(symbol)
 	return full != symbol &&
-		(p.Match(full) || p.Match(target.WithoutABI(full)) || p.Match(target.DemangleNoParams(symbol)))
+		(p.Match(full) || p.Match(elffile.WithoutABI(full)) || p.Match(elffile.DemangleNoParams(symbol)))
 }

@@ -1,0 +1,165 @@
+package elffile
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"hash/crc32"
+	"io"
+	"path/filepath"
+	"strings"
+)
+
+// debugDir is where distributions install separate debug files (GDB manual, "Debugging Information in Separate Files").
+const debugDir = "/usr/lib/debug"
+
+// maxDebugFile is the largest debug file whose checksum is computed, which reads all of it.
+const maxDebugFile = 8 << 30
+
+// DebugPath returns the path of the separate debug file, "" if none is used.
+func (f *File) DebugPath() string {
+	if d := f.debug(); d != nil {
+		return d.Path
+	}
+	return ""
+}
+
+// openDebug finds the separate debug file of a file that lacks its symbols or DWARF:
+//
+//  1. DIR/.build-id/xx/yyyy.debug, where xxyyyy is the build ID;
+//  2. the name in .gnu_debuglink, beside the file, in .debug/ there, and in DIR followed by the path of the file; the
+//     section's checksum must be that of the debug file.
+//
+// A candidate counts if it is a debug file of the same build ID, machine and layout.
+func (f *File) openDebug() *File {
+	if f.HasSymtab() && f.hasDWARF() {
+		return nil
+	}
+	if len(f.BuildID) > 2 {
+		for _, root := range f.roots() {
+			path := filepath.Join(root, f.debugDir, ".build-id", f.BuildID[:2], f.BuildID[2:]+".debug")
+			if d := f.openCandidate(path); d != nil {
+				return d
+			}
+		}
+	}
+	name, crc, ok := f.debugLink()
+	if !ok {
+		return nil
+	}
+	dir := filepath.Dir(f.Path)
+	dirs := []string{dir}
+	if real, err := filepath.EvalSymlinks(f.Path); err == nil && filepath.Dir(real) != dir {
+		dirs = append(dirs, filepath.Dir(real))
+	}
+	for _, root := range f.roots() {
+		for _, dir := range dirs {
+			for _, place := range []string{dir, filepath.Join(dir, ".debug"), filepath.Join(f.debugDir, dir)} {
+				d := f.openCandidate(filepath.Join(root, place, name))
+				if d == nil {
+					continue
+				}
+				if sum, err := d.checksum(); err == nil && sum == crc {
+					return d
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (f *File) roots() []string {
+	if f.root == "" {
+		return []string{"/"}
+	}
+	return []string{f.root, "/"}
+}
+
+// openCandidate opens a file if it is a debug file of f, to be closed with f.
+func (f *File) openCandidate(path string) *File {
+	d, err := openFile(path, path, newDebugFile)
+	if err != nil {
+		return nil
+	}
+	f.opened = append(f.opened, d)
+	if !f.isDebugFile(d) {
+		return nil
+	}
+	return d
+}
+
+// isDebugFile says whether d belongs to f.
+func (f *File) isDebugFile(d *File) bool {
+	if d.Machine != f.Machine || d.BuildID != f.BuildID {
+		return false
+	}
+	a, b := f.elf.Section(".text"), d.elf.Section(".text")
+	return a == nil || b == nil || a.Addr == b.Addr
+}
+
+// newDebugFile reads the headers of a debug file. Its segments and notes segments are those of the file that it was split
+// from, at offsets that mean nothing here: they are not read.
+func newDebugFile(r io.ReaderAt, size uint64, path string) (*File, error) {
+	f, err := readHeaders(r, size, path)
+	if err != nil {
+		return nil, err
+	}
+	f.readNoteSections()
+	return f, nil
+}
+
+// lacksCode says that this is a debug file: it has executable sections, and none of them has bytes.
+func (f *File) lacksCode() bool {
+	found := false
+	for _, s := range f.elf.Sections {
+		if s.Flags&elf.SHF_EXECINSTR == 0 || s.Flags&elf.SHF_ALLOC == 0 {
+			continue
+		}
+		if s.Type != elf.SHT_NOBITS {
+			return false
+		}
+		found = true
+	}
+	return found
+}
+
+func (f *File) hasDWARF() bool {
+	s := f.elf.Section(".debug_info")
+	return s != nil && s.Type != elf.SHT_NOBITS
+}
+
+// debugLink reads .gnu_debuglink: a file name without directories, NUL, padding to a multiple of 4, and the CRC-32 of
+// that file.
+func (f *File) debugLink() (name string, crc uint32, ok bool) {
+	s := f.elf.Section(".gnu_debuglink")
+	if s == nil {
+		return "", 0, false
+	}
+	b, err := f.sectionData(s, maxString)
+	if err != nil {
+		return "", 0, false
+	}
+	return parseDebugLink(b)
+}
+
+func parseDebugLink(b []byte) (name string, crc uint32, ok bool) {
+	n := bytes.IndexByte(b, 0)
+	at := (n + 4) &^ 3
+	if n <= 0 || at+4 > len(b) {
+		return "", 0, false
+	}
+	name = string(b[:n])
+	if strings.Contains(name, "/") || name == "." || name == ".." {
+		return "", 0, false
+	}
+	return name, binary.LittleEndian.Uint32(b[at:]), true
+}
+
+func (f *File) checksum() (uint32, error) {
+	if f.size > maxDebugFile {
+		return 0, ErrTooLarge
+	}
+	h := crc32.NewIEEE()
+	_, err := io.CopyBuffer(h, io.NewSectionReader(f.r, 0, int64(f.size)), make([]byte, 1<<20))
+	return h.Sum32(), err
+}

@@ -1,0 +1,35 @@
+package elffile
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// ErrnoSlot returns where a C library keeps how far a thread's errno is from the base of the thread's own variables (%fs:0): 8 bytes
+// that the dynamic linker fills in. It is read from the code of __errno_location, which is in glibc for x86-64
+//
+//	mov SLOT(%rip),%rax; add %fs:0,%rax; ret
+func (f *File) ErrnoSlot() (Addr, bool) {
+	funcs, err := f.Funcs()
+	if err != nil || !f.IsLibc() {
+		return 0, false
+	}
+	for _, fn := range funcs {
+		if fn.Name != "__errno_location" {
+			continue
+		}
+		code, err := f.Code(fn.Addr, 21)
+		if err != nil {
+			return 0, false
+		}
+		at := fn.Addr
+		if bytes.HasPrefix(code, []byte("\xf3\x0f\x1e\xfa")) { // endbr64
+			code, at = code[4:], at+4
+		}
+		if len(code) < 17 || !bytes.HasPrefix(code, []byte("\x48\x8b\x05")) || !bytes.HasPrefix(code[7:], []byte("\x64\x48\x03\x04\x25\x00\x00\x00\x00\xc3")) {
+			return 0, false
+		}
+		return at + 7 + Addr(int32(binary.LittleEndian.Uint32(code[3:]))), true
+	}
+	return 0, false
+}

@@ -1,0 +1,401 @@
+package elffile
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"sort"
+	"sync"
+	"syscall"
+)
+
+var (
+	// ErrNotELF means that the file is not an ELF file at all.
+	ErrNotELF = errors.New("not an ELF file")
+	// ErrUnsupported means an ELF file of a kind that is not handled: 32 bits, big-endian, another machine, an object
+	// file or a core dump.
+	ErrUnsupported = errors.New("unsupported ELF file")
+	// ErrMalformed means an ELF file that contradicts itself or is cut short.
+	ErrMalformed = errors.New("malformed ELF file")
+	// ErrTooLarge means that a part of the file is beyond the limits of this package.
+	ErrTooLarge = errors.New("too large")
+	// ErrDebugFile means a file of debugging information, as they lie in /usr/lib/debug: it has the headers of the file
+	// that it was split from, and none of its code.
+	ErrDebugFile = errors.New("a separate debug file has no code: name the program or library that it belongs to")
+	// ErrNoCode means that an address lies in no file-backed part of an executable segment.
+	ErrNoCode = errors.New("no code at this address")
+)
+
+// Limits on what a file may ask of us. Large real files (a browser with its symbols) stay a factor of ten below.
+const (
+	maxSegments     = 512
+	maxNameWork     = 256 << 20 // sections × size of the section name table: debug/elf copies each name
+	maxSectionNames = 4 << 20
+	maxSymtab       = 128 << 20
+	maxStrtab       = 1 << 30
+	maxNote         = 1 << 20
+	maxDynamic      = 1 << 20
+	maxString       = 4096
+)
+
+// Addr is a virtual address in an ELF file, as nm and objdump print it: before the load bias of a process.
+type Addr uint64
+
+// FileOff is an offset in bytes from the start of a file.
+type FileOff uint64
+
+// Segment is an executable PT_LOAD segment. The first FileSize bytes of its MemSize bytes come from the file.
+type Segment struct {
+	Addr     Addr
+	FileOff  FileOff
+	FileSize uint64
+	MemSize  uint64
+}
+
+// File is an open ELF executable or shared library: ELF64, little-endian, x86-64 or aarch64.
+// Its methods may be called from several goroutines. The slices that they return are shared: do not change them.
+type File struct {
+	Path     string
+	Machine  elf.Machine // EM_X86_64 or EM_AARCH64
+	Entry    Addr        // 0 in most shared libraries
+	BuildID  string      // NT_GNU_BUILD_ID in hexadecimal, "" if there is none
+	Interp   string      // the dynamic linker (PT_INTERP), "" in a library or static executable
+	Soname   string      // DT_SONAME, may be ""
+	Needed   []string    // DT_NEEDED, in order
+	RPath    []string    // DT_RPATH split at colons; $ORIGIN is not expanded
+	RunPath  []string    // DT_RUNPATH split at colons; $ORIGIN is not expanded
+	Segments []Segment   // the executable ones, in the order of the file
+
+	noDefaultLib bool // DF_1_NODEFLIB
+	r            io.ReaderAt
+	close        func() error
+	size         uint64
+	elf          *elf.File
+	code         []*elf.Section // the executable sections that hold bytes, by address
+	plt          []*elf.Section
+
+	symbols func() (*symbolTable, error)
+	funcs   func() (*funcTable, error)
+	frames  func() ([]frame, error)
+	static  func() ([]StaticProbe, error)
+	types   func() (*debugInfo, error)
+	goTypes func() (goTypes, error)
+
+	root     string // see OpenAs
+	debugDir string
+	debug    func() *File // separate debug file, or nil
+	mini     func() *File // embedded symbol table, or nil
+	opened   []*File      // by debug, to be closed
+
+	read struct { // the code that was read last: functions are mostly asked for in the order of their addresses
+		sync.Mutex
+		off  FileOff
+		code []byte
+	}
+}
+
+// Open opens the ELF file at path, which must be a regular file. The errors are those of the file system,
+// ErrNotELF, ErrUnsupported, ErrMalformed and ErrTooLarge. Symbols and line tables are read when first asked for.
+// A separate debug file is ErrDebugFile.
+func Open(path string) (*File, error) { return OpenAs(path, path, "") }
+
+// OpenAs opens the file at path, which may be a way through /proc, and calls it name: a separate debug file is
+// looked for where the file of that name would have it, first below the directory root, if that is not "", then below /.
+func OpenAs(path, name, root string) (*File, error) {
+	f, err := openFile(path, name, newFile)
+	if err != nil {
+		return nil, err
+	}
+	f.root = root
+	return f, nil
+}
+
+// openFile opens a regular file and hands it to read, with the name it is to have.
+func openFile(path, name string, read func(r io.ReaderAt, size uint64, name string) (*File, error)) (*File, error) {
+	// O_NONBLOCK: opening a FIFO that somebody planted must not wait for a writer.
+	h, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	f, err := func() (*File, error) {
+		st, err := h.Stat()
+		if err != nil {
+			return nil, err
+		}
+		if !st.Mode().IsRegular() {
+			return nil, fmt.Errorf("not a regular file: %w", ErrNotELF)
+		}
+		return read(h, uint64(st.Size()), name)
+	}()
+	if err != nil {
+		h.Close()
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	f.close = h.Close
+	return f, nil
+}
+
+// readHeaders reads what all ELF files have, debug files too.
+func readHeaders(r io.ReaderAt, size uint64, path string) (*File, error) {
+	if err := checkHeader(r, size); err != nil {
+		return nil, err
+	}
+	f := &File{Path: path, r: r, size: size, debugDir: debugDir}
+	err := guard(func() (err error) {
+		f.elf, err = elf.NewFile(r)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	f.Machine, f.Entry = f.elf.Machine, Addr(f.elf.Entry)
+	return f, nil
+}
+
+// newFile reads the headers of an ELF file of size bytes.
+func newFile(r io.ReaderAt, size uint64, path string) (*File, error) {
+	f, err := readHeaders(r, size, path)
+	if err != nil {
+		return nil, err
+	}
+	if f.lacksCode() {
+		return nil, ErrDebugFile
+	}
+	if err := f.readSegments(); err != nil {
+		return nil, err
+	}
+	f.readSections()
+	f.readNotes()
+	f.readDynamic()
+	f.symbols = sync.OnceValues(f.readSymbols)
+	f.funcs = sync.OnceValues(f.readFuncs)
+	f.frames = sync.OnceValues(f.readFrames)
+	f.static = sync.OnceValues(f.readStatic)
+	f.goTypes = sync.OnceValues(f.readGoTypes)
+	f.types = sync.OnceValues(f.readDebugInfo)
+	f.debug = sync.OnceValue(f.openDebug)
+	f.mini = sync.OnceValue(f.readMini)
+	return f, nil
+}
+
+// Close closes the file. Nothing that was returned before becomes invalid.
+func (f *File) Close() error {
+	for _, d := range f.opened {
+		d.Close()
+	}
+	if f.close == nil {
+		return nil
+	}
+	return f.close()
+}
+
+// checkHeader refuses, before debug/elf sees it, what is not for us and what would cost too much.
+// Layout: System V ABI, chapter 4, Elf64_Ehdr and Elf64_Shdr.
+func checkHeader(r io.ReaderAt, size uint64) error {
+	var h [64]byte
+	n, err := r.ReadAt(h[:], 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read header: %w", err)
+	}
+	if n < 4 || string(h[:4]) != elf.ELFMAG {
+		return ErrNotELF
+	}
+	if n < len(h) {
+		return fmt.Errorf("%w: header cut short", ErrMalformed)
+	}
+	if c := elf.Class(h[elf.EI_CLASS]); c != elf.ELFCLASS64 {
+		return fmt.Errorf("%w: %v, not 64-bit", ErrUnsupported, c)
+	}
+	if d := elf.Data(h[elf.EI_DATA]); d != elf.ELFDATA2LSB {
+		return fmt.Errorf("%w: %v, not little-endian", ErrUnsupported, d)
+	}
+	le := binary.LittleEndian
+	if t := elf.Type(le.Uint16(h[16:])); t != elf.ET_EXEC && t != elf.ET_DYN {
+		return fmt.Errorf("%w: %v, neither executable nor shared library", ErrUnsupported, t)
+	}
+	if m := elf.Machine(le.Uint16(h[18:])); m != elf.EM_X86_64 && m != elf.EM_AARCH64 {
+		return fmt.Errorf("%w: machine %v", ErrUnsupported, m)
+	}
+	shoff := le.Uint64(h[40:])
+	phentsize, phnum := le.Uint16(h[54:]), le.Uint16(h[56:])
+	shentsize, shnum, shstrndx := le.Uint16(h[58:]), le.Uint16(h[60:]), le.Uint16(h[62:])
+	switch {
+	case phnum == 0:
+		return fmt.Errorf("%w: no program headers", ErrUnsupported)
+	case phentsize != 56:
+		return fmt.Errorf("%w: program header of %d bytes", ErrMalformed, phentsize)
+	case phnum > maxSegments:
+		return fmt.Errorf("%d program headers: %w", phnum, ErrTooLarge)
+	case shoff == 0 && shnum == 0:
+		return nil
+	case shnum == 0:
+		return fmt.Errorf("extended section numbering: %w", ErrTooLarge)
+	case shentsize != 64:
+		return fmt.Errorf("%w: section header of %d bytes", ErrMalformed, shentsize)
+	case shstrndx >= shnum:
+		return fmt.Errorf("%w: section name table %d of %d", ErrMalformed, shstrndx, shnum)
+	case shoff > size || size-shoff < uint64(shnum)*64:
+		return fmt.Errorf("%w: section headers beyond the end of the file", ErrMalformed)
+	}
+	var s [64]byte
+	if _, err := r.ReadAt(s[:], int64(shoff)+int64(shstrndx)*64); err != nil {
+		return fmt.Errorf("%w: read section name table: %w", ErrMalformed, err)
+	}
+	flags, names := elf.SectionFlag(le.Uint64(s[8:])), le.Uint64(s[32:])
+	if flags&elf.SHF_COMPRESSED != 0 {
+		return fmt.Errorf("%w: compressed section name table", ErrMalformed)
+	}
+	if names > maxSectionNames || names*uint64(shnum) > maxNameWork {
+		return fmt.Errorf("section name table of %d bytes: %w", names, ErrTooLarge)
+	}
+	return nil
+}
+
+func (f *File) readSegments() error {
+	for _, p := range f.elf.Progs {
+		if p.Type != elf.PT_LOAD || p.Flags&elf.PF_X == 0 {
+			continue
+		}
+		if p.Filesz > f.size || p.Off > f.size-p.Filesz {
+			return fmt.Errorf("%w: cut short: a segment ends at byte %d of %d", ErrMalformed, p.Off+p.Filesz, f.size)
+		}
+		if p.Vaddr > math.MaxUint64-p.Memsz {
+			return fmt.Errorf("%w: segment at %#x wraps around", ErrMalformed, p.Vaddr)
+		}
+		f.Segments = append(f.Segments, Segment{
+			Addr: Addr(p.Vaddr), FileOff: FileOff(p.Off), FileSize: min(p.Filesz, p.Memsz), MemSize: p.Memsz,
+		})
+	}
+	return nil
+}
+
+func (f *File) readSections() {
+	const execAlloc = elf.SHF_EXECINSTR | elf.SHF_ALLOC
+	for _, s := range f.elf.Sections {
+		if s.Flags&execAlloc != execAlloc || s.Type == elf.SHT_NOBITS || s.Addr > math.MaxUint64-s.Size {
+			continue
+		}
+		f.code = append(f.code, s)
+		switch s.Name {
+		case ".plt", ".plt.got", ".plt.sec", ".plt.bnd", ".iplt":
+			f.plt = append(f.plt, s)
+		}
+	}
+	sort.Slice(f.code, func(i, j int) bool { return f.code[i].Addr < f.code[j].Addr })
+	f.plt = f.plt[:min(len(f.plt), 16)]
+}
+
+// FileOff returns the offset in the file of the byte at a, and whether a lies in the file-backed part of an
+// executable segment.
+func (f *File) FileOff(a Addr) (FileOff, bool) {
+	for _, s := range f.Segments {
+		if a >= s.Addr && uint64(a-s.Addr) < s.FileSize {
+			return s.FileOff + FileOff(a-s.Addr), true
+		}
+	}
+	return 0, false
+}
+
+// DataOff returns the offset in the file of the byte at a, and whether a lies in the file-backed part of any segment
+// that is loaded: of code or of data, as semaphores are.
+func (f *File) DataOff(a Addr) (FileOff, bool) {
+	off, ok := f.loadedOff(uint64(a))
+	return FileOff(off), ok && off < f.size
+}
+
+// Addr is the inverse of FileOff.
+func (f *File) Addr(o FileOff) (Addr, bool) {
+	for _, s := range f.Segments {
+		if o >= s.FileOff && uint64(o-s.FileOff) < s.FileSize {
+			return s.Addr + Addr(o-s.FileOff), true
+		}
+	}
+	return 0, false
+}
+
+// InitAddr returns the address of code that runs once, when the file is loaded: of section .init, or else the entry
+// point.
+func (f *File) InitAddr() (Addr, bool) {
+	a := f.Entry
+	if s := f.elf.Section(".init"); s != nil && s.Size > 0 {
+		a = Addr(s.Addr)
+	}
+	_, ok := f.FileOff(a)
+	return a, ok && a != 0
+}
+
+// room returns the number of file-backed bytes from a to the end of its executable segment, 0 if a is in none.
+func (f *File) room(a Addr) uint64 {
+	for _, s := range f.Segments {
+		if a >= s.Addr && uint64(a-s.Addr) < s.FileSize {
+			return s.FileSize - uint64(a-s.Addr)
+		}
+	}
+	return 0
+}
+
+const codeBlock = 16 << 10 // bytes that are read at once
+
+// Code reads n bytes of machine code at a. The error is ErrNoCode if they do not all lie in one executable
+// segment, ErrTooLarge above 4 MiB, or one of reading.
+func (f *File) Code(a Addr, n uint64) ([]byte, error) {
+	off, ok := f.FileOff(a)
+	if !ok || n > f.room(a) {
+		return nil, fmt.Errorf("%d bytes at %#x: %w", n, uint64(a), ErrNoCode)
+	}
+	if n > maxFuncSize {
+		return nil, fmt.Errorf("%d bytes of code at %#x: %w", n, uint64(a), ErrTooLarge)
+	}
+	f.read.Lock()
+	defer f.read.Unlock()
+	if have := uint64(len(f.read.code)); off < f.read.off || n > have || uint64(off-f.read.off) > have-n {
+		b := make([]byte, min(max(n, codeBlock), f.room(a)))
+		if _, err := f.r.ReadAt(b, int64(off)); err != nil {
+			return nil, fmt.Errorf("read code at %#x: %w", uint64(a), err)
+		}
+		f.read.off, f.read.code = off, b
+	}
+	at := uint64(off - f.read.off)
+	return f.read.code[at : at+n : at+n], nil
+}
+
+// sectionData reads a whole section, decompressed. It is an error if it holds more than limit bytes.
+func (f *File) sectionData(s *elf.Section, limit uint64) (b []byte, err error) {
+	if s.Type == elf.SHT_NOBITS {
+		return nil, fmt.Errorf("section %s: no bytes in the file", s.Name)
+	}
+	if s.Size > limit || s.FileSize > limit {
+		return nil, fmt.Errorf("section %s of %d bytes: %w", s.Name, s.Size, ErrTooLarge)
+	}
+	if s.Flags&elf.SHF_COMPRESSED == 0 {
+		if s.Offset > f.size || s.Size > f.size-s.Offset {
+			return nil, fmt.Errorf("%w: section %s is cut short", ErrMalformed, s.Name)
+		}
+		if b = f.readAt(s.Offset, s.Size); uint64(len(b)) < s.Size {
+			return nil, fmt.Errorf("read section %s: %w", s.Name, io.ErrUnexpectedEOF)
+		}
+		return b, nil
+	}
+	err = guard(func() (err error) {
+		b, err = s.Data()
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w: section %s: %w", ErrMalformed, s.Name, err)
+	}
+	return b, nil
+}
+
+// guard turns a panic of a library that reads foreign bytes into an error.
+func guard(read func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return read()
+}

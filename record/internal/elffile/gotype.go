@@ -1,0 +1,82 @@
+package elffile
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// ErrNoGoType means that there is no type of Go at an address.
+var ErrNoGoType = errors.New("no Go type")
+
+const maxGoTypeName = 1024
+
+// goTypes is where a Go program has the descriptions of its types and their names: addresses from start up to end.
+type goTypes struct{ start, end uint64 }
+
+// GoTypeName returns the name of the type that a program written in Go describes at addr, as reflect prints it: "*main.failure". That is where
+// the type word of an interface leads. The error is ErrNoGoType if there is no description, as of types that a program makes when it runs.
+//
+// A description (internal/abi/type.go) has flags in byte 20, and from byte 40 in 4 bytes where its name is, counted from the start of all
+// types. The name has a byte of flags, its length (a varint since Go 1.17) and its bytes. A flag says that it has a star too many: it is shared with the
+// name of the pointer to it.
+func (f *File) GoTypeName(addr Addr) (string, error) {
+	const flags, name, size, extraStar = 20, 40, 48, 2
+	all, err := f.goTypes()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", f.Path, err)
+	}
+	problem := fmt.Errorf("%s: %w at %#x", f.Path, ErrNoGoType, uint64(addr))
+	desc := f.goTypeBytes(all, uint64(addr), size)
+	if len(desc) < size {
+		return "", problem
+	}
+	at := uint64(binary.LittleEndian.Uint32(desc[name:]))
+	c := cursor{b: f.goTypeBytes(all, all.start+at, 1+binary.MaxVarintLen32+maxGoTypeName)}
+	c.skip(1)
+	n := c.uleb()
+	start := c.off
+	if c.skip(n); at == 0 || c.bad || n == 0 || n > maxGoTypeName {
+		return "", problem
+	}
+	text := string(c.b[start:c.off])
+	if desc[flags]&extraStar != 0 && text[0] == '*' {
+		text = text[1:]
+	}
+	return text, nil
+}
+
+// goTypeBytes reads n bytes at an address among the types, fewer at their end.
+func (f *File) goTypeBytes(all goTypes, addr, n uint64) []byte {
+	off, ok := f.loadedOff(addr)
+	if !ok || addr < all.start || addr >= all.end {
+		return nil
+	}
+	return f.readAt(off, min(n, all.end-addr))
+}
+
+// readGoTypes finds the types by the description of the module, which stripping leaves.
+func (f *File) readGoTypes() (goTypes, error) {
+	for _, name := range []string{".gopclntab", ".data.rel.ro.gopclntab"} {
+		s := f.elf.Section(name)
+		if s == nil {
+			continue
+		}
+		word, ok := f.goModule(s.Addr)
+		off, loaded := f.loadedOff(s.Addr)
+		head := f.readAt(off, 4)
+		if !ok || !loaded || len(head) < 4 {
+			break
+		}
+		first := uint64(goModuleTypes120)
+		if binary.LittleEndian.Uint32(head) == pclnMagic118 {
+			first = goModuleTypes118
+		}
+		types := goTypes{word(first), word(first + 1)}
+		if _, ok := f.loadedOff(types.start); !ok || types.end <= types.start {
+			break
+		}
+		return types, nil
+	}
+	return goTypes{}, fmt.Errorf("%w: this program does not say where its types are", ErrNoGoType)
+}

@@ -1,0 +1,316 @@
+package elffile
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+	"strings"
+)
+
+// Limits on Go's function table.
+const (
+	maxPclntab   = 1 << 30
+	maxGoFuncs   = 8 << 20
+	maxGoNames   = 512 << 20 // bytes of names that are read; overlapping ones count each
+	maxRelocs    = 64 << 20  // bytes of relocations that are searched
+	maxModuleSet = 1 << 30   // bytes of data that are searched for the module's description
+)
+
+// pclntab is the function table that the linker of Go puts into every program, for stack traces (runtime/symtab.go; debug/gosym
+// reads it, too, but trusts the counts and offsets in it, and panics where they lie). Layout since Go 1.18:
+//
+//	header   magic u32, 0, 0, instruction quantum u8, pointer size u8; then words: functions, files, start of the
+//	         text (0 since 1.26), and the offsets, from the header, of the tables
+//	names    NUL-terminated
+//	cutab    u32: for each compilation unit the offsets of its files in filetab
+//	filetab  NUL-terminated
+//	pctab    for each function: its files and lines by address, as differences
+//	pcln     pairs of u32: the start of a function, from the start of the text, and its description, from pcln; at the
+//	         end the end of the last function. Then the descriptions.
+type pclntab struct {
+	data  []byte
+	order uint64 // 118 or 120: the Go version of the layout
+	nfunc uint64
+	text  uint64 // where offsets of functions start; 0 means to be found in the module's description
+
+	names, cutab, filetab, pctab, pcln uint64
+
+	strings string // data, for the names to be parts of
+	read    int    // bytes of names so far
+}
+
+// goFunc is a function of the table.
+type goFunc struct {
+	name   string
+	offset uint64 // from the start of the text
+	size   uint64 // up to the next function, padding included
+	file   string
+	line   uint32
+}
+
+const (
+	pclnHeader   = 8 + 8*8
+	pclnMagic118 = 0xfffffff0
+	pclnMagic120 = 0xfffffff1
+)
+
+// parsePclntab reads the header. Layouts of Go before 1.18, and others that are not known, are ErrUnsupported.
+func parsePclntab(b []byte) (*pclntab, error) {
+	if len(b) < pclnHeader {
+		return nil, fmt.Errorf("%w: Go function table of %d bytes", ErrMalformed, len(b))
+	}
+	le := binary.LittleEndian
+	t := &pclntab{data: b, strings: string(b)}
+	switch magic := le.Uint32(b); magic {
+	case pclnMagic118:
+		t.order = 118
+	case pclnMagic120:
+		t.order = 120
+	default:
+		return nil, fmt.Errorf("%w: Go function table with magic %#x", ErrUnsupported, magic)
+	}
+	if b[7] != 8 {
+		return nil, fmt.Errorf("%w: Go function table with pointers of %d bytes", ErrUnsupported, b[7])
+	}
+	word := func(i int) uint64 { return le.Uint64(b[8+8*i:]) }
+	t.nfunc, t.text = word(0), word(2)
+	t.names, t.cutab, t.filetab, t.pctab, t.pcln = word(3), word(4), word(5), word(6), word(7)
+	size := uint64(len(b))
+	for _, off := range []uint64{t.names, t.cutab, t.filetab, t.pctab, t.pcln} {
+		if off > size {
+			return nil, fmt.Errorf("%w: Go function table: a part begins behind its end", ErrMalformed)
+		}
+	}
+	if t.nfunc > maxGoFuncs || t.nfunc*8+4 > size-t.pcln {
+		return nil, fmt.Errorf("%w: Go function table of %d functions in %d bytes", ErrMalformed, t.nfunc, size)
+	}
+	return t, nil
+}
+
+// u32 returns the number at off, 0 beyond the end.
+func (t *pclntab) u32(off uint64) uint64 {
+	if off > uint64(len(t.data)) || uint64(len(t.data))-off < 4 {
+		return 0
+	}
+	return uint64(binary.LittleEndian.Uint32(t.data[off:]))
+}
+
+// str returns the NUL-terminated string at off.
+func (t *pclntab) str(off uint64) string {
+	if off >= uint64(len(t.strings)) || t.read > maxGoNames {
+		return ""
+	}
+	s := t.strings[off:]
+	s = s[:min(len(s), maxSymbolName)]
+	n := strings.IndexByte(s, 0)
+	if n < 0 {
+		t.read += len(s)
+		return ""
+	}
+	t.read += n
+	return s[:n]
+}
+
+// funcs returns the functions, in the order of the table, which is that of addresses. It leaves out those that lie.
+func (t *pclntab) funcs() []goFunc {
+	out := make([]goFunc, 0, t.nfunc)
+	for i := range t.nfunc {
+		start, next := t.u32(t.pcln+8*i), t.u32(t.pcln+8*i+8)
+		if next <= start {
+			continue
+		}
+		// _func: entry u32, name i32, args i32, deferreturn u32, pcsp u32, pcfile u32, pcln u32, npcdata u32, cu u32, startLine i32
+		desc := t.pcln + t.u32(t.pcln+8*i+4)
+		fn := goFunc{offset: start, size: next - start, name: t.str(t.names + t.u32(desc+4))}
+		if t.u32(desc) != start || fn.name == "" {
+			continue
+		}
+		if file, ok := t.first(t.u32(desc + 20)); ok {
+			if at := t.u32(t.cutab + 4*(t.u32(desc+32)+uint64(file))); at != 0xffffffff {
+				fn.file = t.str(t.filetab + at)
+			}
+		}
+		fn.line = uint32(t.u32(desc + 36))
+		if t.order < 120 { // it has no startLine: the line of the first instruction
+			fn.line, _ = t.first(t.u32(desc + 24))
+		}
+		if fn.line > maxLine {
+			fn.line = 0
+		}
+		out = append(out, fn)
+	}
+	return out
+}
+
+// first returns the first value of the table at off in pctab: the values start at -1 and are stored as differences, in
+// zigzag encoding. Offset 0 means no table.
+func (t *pclntab) first(off uint64) (uint32, bool) {
+	if off == 0 || off >= uint64(len(t.data))-t.pctab {
+		return 0, false
+	}
+	c := &cursor{b: t.data, off: t.pctab + off}
+	v := c.uleb()
+	delta := int64(v>>1) ^ -int64(v&1)
+	if c.bad || delta < 1 || delta > maxLine {
+		return 0, false
+	}
+	return uint32(delta - 1), true
+}
+
+// goTable returns Go's function table and the address from which its functions count. It is nil without an error in a
+// file that is no Go program.
+func (f *File) goTable() (*pclntab, error) {
+	for _, name := range []string{".gopclntab", ".data.rel.ro.gopclntab"} {
+		s := f.elf.Section(name)
+		if s == nil {
+			continue
+		}
+		b, err := f.sectionData(s, maxPclntab)
+		if err != nil {
+			return nil, err
+		}
+		t, err := parsePclntab(b)
+		if err != nil {
+			return nil, err
+		}
+		if text, ok := f.goText(s.Addr); ok {
+			t.text = text
+		}
+		if t.text == 0 {
+			return nil, fmt.Errorf("%w: Go function table without a start of the text", ErrUnsupported)
+		}
+		return t, nil
+	}
+	return nil, nil
+}
+
+// goText returns the address of the start of Go's text. With cgo, C functions come before it in .text. The header of the table has it too, but
+// in a position-independent program only after relocation, and since Go 1.26 not at all.
+func (f *File) goText(table uint64) (uint64, bool) {
+	word, ok := f.goModule(table)
+	if !ok {
+		return 0, false
+	}
+	return word(goModuleText), true
+}
+
+// Words of the description of the module (moduledata of runtime/symtab.go, since Go 1.18). Go 1.20 has put two before the types.
+const (
+	goModuleMinPC    = 20
+	goModuleText     = 22
+	goModuleTypes118 = 35
+	goModuleTypes120 = 37
+	goModuleWords    = 39 // that are used here
+)
+
+// goModule finds the description of the module, whose first word points to the function table, and returns a function that gives its
+// words as they are in a process, but for the load bias.
+func (f *File) goModule(table uint64) (word func(i uint64) uint64, ok bool) {
+	relocs := f.relativeRelocs()
+	try := func(at uint64) bool {
+		word = func(i uint64) uint64 {
+			if v, ok := relocs[at+8*i]; ok {
+				return v
+			}
+			off, ok := f.loadedOff(at + 8*i)
+			if b := f.readAt(off, 8); ok && len(b) == 8 {
+				return binary.LittleEndian.Uint64(b)
+			}
+			return 0
+		}
+		start, first := word(goModuleText), word(goModuleMinPC)
+		_, ok := f.FileOff(Addr(start))
+		return ok && word(0) == table && first >= start
+	}
+	if s := f.elf.Section(".go.module"); s != nil { // since Go 1.26
+		if try(s.Addr) {
+			return word, true
+		}
+	}
+	for at, v := range relocs {
+		if v == table && try(at) {
+			return word, true
+		}
+	}
+	var want [8]byte
+	binary.LittleEndian.PutUint64(want[:], table)
+	left := uint64(maxModuleSet)
+	for _, s := range f.elf.Sections {
+		if s.Type != elf.SHT_PROGBITS || s.Flags&elf.SHF_WRITE == 0 || s.FileSize > left {
+			continue
+		}
+		left -= s.FileSize
+		b := f.readAt(s.Offset, s.FileSize)
+		for i := 0; i+goModuleWords*8 <= len(b); i += 8 {
+			if [8]byte(b[i:]) == want && try(s.Addr+uint64(i)) {
+				return word, true
+			}
+		}
+	}
+	return nil, false
+}
+
+// relativeRelocs returns what the dynamic linker writes at which addresses, from R_*_RELATIVE relocations (Elf64_Rela: offset, info,
+// addend), of a program that has no fixed address.
+func (f *File) relativeRelocs() map[uint64]uint64 {
+	out := map[uint64]uint64{}
+	if f.elf.Type != elf.ET_DYN {
+		return out
+	}
+	relative := uint64(elf.R_X86_64_RELATIVE)
+	if f.Machine == elf.EM_AARCH64 {
+		relative = uint64(elf.R_AARCH64_RELATIVE)
+	}
+	left := uint64(maxRelocs)
+	for _, s := range f.elf.Sections {
+		if s.Type != elf.SHT_RELA || s.Flags&elf.SHF_ALLOC == 0 {
+			continue
+		}
+		b, err := f.sectionData(s, left)
+		if err != nil {
+			continue
+		}
+		left -= uint64(len(b))
+		le := binary.LittleEndian
+		for ; len(b) >= 24; b = b[24:] {
+			if le.Uint64(b[8:]) == relative {
+				out[le.Uint64(b)] = le.Uint64(b[16:])
+			}
+		}
+	}
+	return out
+}
+
+// goSymbols returns the functions of Go's table as symbols, by address.
+func (f *File) goSymbols() []symbol {
+	t, err := f.goTable()
+	if err != nil || t == nil {
+		return nil
+	}
+	var out []symbol
+	for _, fn := range t.funcs() {
+		addr := t.text + fn.offset
+		if room := f.room(Addr(addr)); room > 0 {
+			out = append(out, symbol{name: fn.name, addr: addr, size: min(fn.size, room), bind: elf.STB_GLOBAL})
+		}
+	}
+	return out
+}
+
+// goLines returns the lines of the functions of Go's table.
+func (f *File) goLines() (*Lines, error) {
+	t, err := f.goTable()
+	if err != nil {
+		return nil, err
+	}
+	if t == nil {
+		return nil, ErrNoDWARF
+	}
+	l := &Lines{data: &dwarfData{}, decls: map[Addr]decl{}, indexed: true}
+	for _, fn := range t.funcs() {
+		if id := l.files.add(fn.file); id != 0 && fn.line != 0 {
+			l.decls[Addr(t.text+fn.offset)] = decl{id, fn.line}
+		}
+	}
+	return l, nil
+}

@@ -1,0 +1,211 @@
+package elffile
+
+import (
+	"bytes"
+	"cmp"
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Limits on the notes of static probes. The largest known file (libjvm.so) has 531 of them in 60 KiB, and sys/sdt.h writes at most
+// 12 operands.
+const (
+	maxStaticNotes = 2 << 20 // bytes
+	maxOperands    = 32
+)
+
+// StaticProbe is one location of a static probe (USDT): a note of owner "stapsdt", type 3. A probe of one name may have many, each with
+// its own operands.
+type StaticProbe struct {
+	Provider, Name string
+	// Addr is of the instruction, a nop, with prelink undone. It may lie outside of the code (FileOff tells), as it does where a linker
+	// has discarded the function.
+	Addr      Addr
+	Semaphore Addr   // with prelink undone; 0: none
+	ArgText   string // the operands as the note has them
+	Args      []Operand
+}
+
+// StaticProbes returns the static probes of the file, sorted by provider, name and address; none if it has no notes. Notes that
+// do not parse are left out. The error, ErrMalformed or ErrTooLarge, tells of them: what is returned with it is right.
+func (f *File) StaticProbes() ([]StaticProbe, error) { return f.static() }
+
+func (f *File) readStatic() ([]StaticProbe, error) {
+	var probes []StaticProbe
+	var refs []symbolRef // of all operands of all probes, in order
+	bad := 0
+	var firstErr error
+	base := f.elf.Section(".stapsdt.base")
+	for _, s := range f.elf.Sections {
+		if s.Name != ".note.stapsdt" || s.Type == elf.SHT_NOBITS {
+			continue
+		}
+		b, err := f.sectionData(s, maxStaticNotes)
+		if err != nil {
+			if firstErr == nil {
+				firstErr = err
+			}
+			continue
+		}
+		found, r, skipped := parseStaticNotes(b, f.Machine, base)
+		probes, refs, bad = append(probes, found...), append(refs, r...), bad+skipped
+	}
+	f.resolveOperands(probes, refs)
+	slices.SortStableFunc(probes, func(a, b StaticProbe) int {
+		return cmp.Or(strings.Compare(a.Provider, b.Provider), strings.Compare(a.Name, b.Name), cmp.Compare(a.Addr, b.Addr))
+	})
+	if bad > 0 && firstErr == nil {
+		firstErr = fmt.Errorf("%w: %d of %d notes", ErrMalformed, bad, bad+len(probes))
+	}
+	if firstErr != nil {
+		return probes, fmt.Errorf("static probes of %s: %w", f.Path, firstErr)
+	}
+	return probes, nil
+}
+
+// parseStaticNotes reads the notes of a section, and counts those that it cannot read. refs are the symbols of all operands, in order.
+func parseStaticNotes(b []byte, machine elf.Machine, base *elf.Section) (probes []StaticProbe, refs []symbolRef, bad int) {
+	read := uint64(0)
+	for n := range notes(b, 4) {
+		read += 12 + (uint64(len(n.owner))+3)&^3 + (uint64(len(n.desc))+3)&^3
+		if n.owner != "stapsdt\x00" || n.typ != 3 {
+			continue
+		}
+		p, ok := parseStaticNote(n.desc, base)
+		if !ok {
+			bad++
+			continue
+		}
+		args, r := parseOperands(p.ArgText, machine)
+		if len(args) > maxOperands {
+			bad++
+			continue
+		}
+		p.Args = args
+		probes, refs = append(probes, p), append(refs, r...)
+	}
+	if rest := b[min(read, uint64(len(b))):]; len(bytes.Trim(rest, "\x00")) > 0 { // cut short
+		bad++
+	}
+	return probes, refs, bad
+}
+
+// parseStaticNote reads a descriptor (https://sourceware.org/systemtap/wiki/UserSpaceProbeImplementation): the addresses of the
+// instruction, of .stapsdt.base as the linker had it, and of the semaphore, then provider, name and operands, each with a NUL. What
+// prelink has moved the file by is the distance between that base and the section's address.
+func parseStaticNote(b []byte, base *elf.Section) (p StaticProbe, ok bool) {
+	const addrs = 3 * 8
+	if len(b) < addrs {
+		return p, false
+	}
+	le := binary.LittleEndian
+	addr, linkBase, semaphore := le.Uint64(b), le.Uint64(b[8:]), le.Uint64(b[16:])
+	moved := uint64(0)
+	if base != nil && linkBase != 0 {
+		moved = base.Addr - linkBase
+	}
+	p.Addr = Addr(addr + moved)
+	if semaphore != 0 {
+		p.Semaphore = Addr(semaphore + moved)
+	}
+	texts := bytes.SplitN(b[addrs:], []byte{0}, 4)
+	if len(texts) < 4 {
+		return p, false
+	}
+	for _, t := range texts[:3] {
+		if len(t) > maxString {
+			return p, false
+		}
+	}
+	p.Provider, p.Name, p.ArgText = string(texts[0]), string(texts[1]), string(texts[2])
+	return p, p.Provider != "" && p.Name != ""
+}
+
+// resolveOperands adds the symbols that operands speak of. refs are those of all operands of all probes, in order.
+func (f *File) resolveOperands(probes []StaticProbe, refs []symbolRef) {
+	wanted := map[string]*variable{}
+	for _, ref := range refs {
+		if ref.name != "" {
+			wanted[ref.name] = &variable{}
+		}
+	}
+	if len(wanted) > 0 {
+		f.findVariables(wanted)
+	}
+	for _, p := range probes {
+		for i := range p.Args {
+			if refs[i].name != "" {
+				p.Args[i].resolve(refs[i], wanted[refs[i].name], f.elf.Type)
+			}
+		}
+		refs = refs[len(p.Args):]
+	}
+}
+
+func (op *Operand) resolve(ref symbolRef, v *variable, typ elf.Type) {
+	switch {
+	case v.threadLocal:
+		op.Unreadable = threadLocal
+	case !v.found && strings.HasPrefix(ref.name, ".L"):
+		op.Unreadable = "it is at a label that no symbol table holds"
+	case !v.found:
+		op.Unreadable = "no symbol table has the variable " + ref.name
+	case v.ambiguous:
+		op.Unreadable = "several variables are called " + ref.name
+	case ref.constant && typ == elf.ET_DYN:
+		op.Unreadable = "it is an address that differs by process"
+	default:
+		op.Disp += int64(v.addr)
+		if ref.low12 {
+			op.Disp &= 0xfff
+		}
+	}
+}
+
+// variable is what the symbol tables have under a name.
+type variable struct {
+	addr        uint64
+	found       bool
+	ambiguous   bool // static variables of several source files
+	threadLocal bool
+}
+
+// findVariables looks up the names in all symbol tables of the file. Those that cannot be read are as good as none.
+func (f *File) findVariables(names map[string]*variable) {
+	if from := f.symtabFile(); from != nil {
+		from.findVariablesIn(from.elf.SectionByType(elf.SHT_SYMTAB), names)
+	}
+	f.findVariablesIn(f.elf.SectionByType(elf.SHT_DYNSYM), names)
+}
+
+func (f *File) findVariablesIn(s *elf.Section, names map[string]*variable) {
+	if s == nil {
+		return
+	}
+	table, strtab, err := f.symbolSection(s)
+	if err != nil {
+		return
+	}
+	le := binary.LittleEndian
+	for b := table; len(b) >= symSize; b = b[symSize:] {
+		typ, section := elf.ST_TYPE(b[4]), elf.SectionIndex(le.Uint16(b[6:]))
+		if section == elf.SHN_UNDEF || section == elf.SHN_ABS || typ == elf.STT_FILE || typ == elf.STT_SECTION {
+			continue
+		}
+		name := symbolName(strtab, le.Uint32(b))
+		if len(name) > maxString { // no operand is as long, and hashing it would cost
+			continue
+		}
+		v := names[name]
+		if v == nil {
+			continue
+		}
+		addr := le.Uint64(b[8:])
+		v.ambiguous = v.ambiguous || v.found && v.addr != addr
+		v.threadLocal = v.threadLocal || typ == elf.STT_TLS
+		v.addr, v.found = addr, true
+	}
+}

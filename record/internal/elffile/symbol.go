@@ -1,0 +1,352 @@
+package elffile
+
+import (
+	"cmp"
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+	"strings"
+)
+
+// maxSymbolName bounds the search for the end of a name. Longer names exist (deeply nested C++ templates), but are
+// of no use to a person; such a symbol is left out.
+const maxSymbolName = 16 << 10
+
+// Func is a function: one start address. All symbols at that address are names of one Func.
+type Func struct {
+	Addr Addr
+	// Size is in bytes, from the symbol table; where that says 0 it reaches up to the next function or the
+	// end of the section, and SizeGuessed is set: padding and local data may be included.
+	Size        uint64
+	SizeGuessed bool
+	// Name is the preferred name: global before weak before local, then without leading underscores, then
+	// the shortest. A symbol version (@GLIBC_2.2.5) is not part of it. Two Funcs may have the same name.
+	Name string
+	// Aliases are the other names, sorted.
+	Aliases []string
+	// SourceFile is the base name of the source file of a local function (STT_FILE), else "". It keeps static
+	// functions of one name apart.
+	SourceFile string
+	// Global says that one of the names is global or weak.
+	Global bool
+	// Recovered says that no symbol names the function: the unwind tables tell where it begins and ends. Its name is sub_
+	// and its address in hexadecimal.
+	Recovered bool
+}
+
+// Cold says that this is not a function that anybody calls, but the unlikely part of one, which compilers move out of line
+// as NAME.cold (GCC) or NAME.cold.1 (LLVM).
+func (fn Func) Cold() bool { return isCold(fn.Name) }
+
+func isCold(symbol string) bool {
+	return strings.HasSuffix(symbol, ".cold") || strings.Contains(symbol, ".cold.")
+}
+
+// symbol is a function, an indirect function or an undefined symbol.
+type symbol struct {
+	name  string
+	addr  uint64
+	size  uint64
+	file  uint32 // index into symbolTable.files
+	bind  elf.SymBind
+	ifunc bool
+	dyn   bool // from .dynsym
+
+	recovered bool // not a symbol at all: see recover.go
+}
+
+type symbolTable struct {
+	defined []symbol // functions and indirect functions
+	imports map[string]bool
+	files   []string
+}
+
+// funcTable is what Funcs and IFuncs return, made once.
+type funcTable struct {
+	funcs  []Func
+	ifuncs []Func
+	// crowded says that the functions have more than maxOverlap times the bytes of the code.
+	crowded bool
+}
+
+// maxOverlap is far above what assembly with symbols inside its functions has.
+const maxOverlap = 8
+
+// Funcs returns the functions that the file defines, sorted by address: symbols of type STT_FUNC in the file-backed part of an
+// executable segment, from .symtab and .dynsym. Indirect functions are not among them (see IFuncs).
+//
+// A file without .symtab has that of its separate debug file, or the one embedded in it. If there is neither, it has the
+// functions of Go's own table, and those that the unwind tables tell of and no name covers (Func.Recovered).
+// The error is ErrMalformed or ErrTooLarge.
+func (f *File) Funcs() ([]Func, error) {
+	t, err := f.funcs()
+	if err != nil {
+		return nil, err
+	}
+	return t.funcs, nil
+}
+
+// IFuncs returns the indirect functions (STT_GNU_IFUNC), sorted by address. The code at such an address does not do what the
+// name says: it is a resolver, which the dynamic linker calls once to choose an implementation. A probe on it would fire
+// once, before main, so it is to be refused with that reason. Nil if the symbols cannot be read.
+func (f *File) IFuncs() []Func {
+	t, err := f.funcs()
+	if err != nil {
+		return nil
+	}
+	return t.ifuncs
+}
+
+// FuncAt returns the function that contains a.
+func (f *File) FuncAt(a Addr) (Func, bool) {
+	t, err := f.funcs()
+	if err != nil {
+		return Func{}, false
+	}
+	i := sort.Search(len(t.funcs), func(i int) bool { return t.funcs[i].Addr > a }) - 1
+	if i < 0 || uint64(a-t.funcs[i].Addr) >= t.funcs[i].Size {
+		return Func{}, false
+	}
+	return t.funcs[i], true
+}
+
+// HasSymtab says whether the file itself has a full symbol table (.symtab), with its local functions.
+func (f *File) HasSymtab() bool {
+	s := f.elf.SectionByType(elf.SHT_SYMTAB)
+	return s != nil && s.Type != elf.SHT_NOBITS && s.Size > symSize
+}
+
+// Stripped says that there is no full symbol table for the file anywhere: only exported functions have their names.
+func (f *File) Stripped() bool { return f.symtabFile() == nil }
+
+// symtabFile returns the file that holds the full symbol table of f, nil if there is none.
+func (f *File) symtabFile() *File {
+	if f.HasSymtab() {
+		return f
+	}
+	if d := f.debug(); d != nil && d.HasSymtab() {
+		return d
+	}
+	return f.mini()
+}
+
+// Imports says whether the file imports (has undefined in its dynamic symbol table) one of the names, and which one.
+func (f *File) Imports(names ...string) (string, bool) {
+	t, err := f.symbols()
+	if err != nil {
+		return "", false
+	}
+	for _, n := range names {
+		if t.imports[n] {
+			return n, true
+		}
+	}
+	return "", false
+}
+
+// defines returns the first of the names that the file defines as a function. exported restricts it to .dynsym.
+func (t *symbolTable) defines(exported bool, names ...string) (string, bool) {
+	for _, s := range t.defined {
+		if (!exported || s.dyn) && slices.Contains(names, s.name) {
+			return s.name, true
+		}
+	}
+	return "", false
+}
+
+func (f *File) readSymbols() (*symbolTable, error) {
+	t := &symbolTable{imports: map[string]bool{}, files: []string{""}}
+	if from := f.symtabFile(); from != nil {
+		if err := from.readSymbolSection(t, from.elf.SectionByType(elf.SHT_SYMTAB), f); err != nil && from == f {
+			return nil, fmt.Errorf("symbols of %s: %w", f.Path, err)
+		}
+	}
+	if s := f.elf.SectionByType(elf.SHT_DYNSYM); s != nil {
+		if err := f.readSymbolSection(t, s, f); err != nil {
+			return nil, fmt.Errorf("symbols of %s: %w", f.Path, err)
+		}
+	}
+	return t, nil
+}
+
+const symSize = 24 // sizeof(Elf64_Sym): name u32, info u8, other u8, section u16, value u64, size u64
+
+// symbolSection returns the symbols of a section, and the string that their names are parts of.
+func (f *File) symbolSection(s *elf.Section) (table []byte, names string, err error) {
+	if int(s.Link) >= len(f.elf.Sections) {
+		return nil, "", fmt.Errorf("%w: section %s names string table %d", ErrMalformed, s.Name, s.Link)
+	}
+	if table, err = f.sectionData(s, maxSymtab); err != nil {
+		return nil, "", err
+	}
+	strtab, err := f.sectionData(f.elf.Sections[s.Link], maxStrtab)
+	if err != nil {
+		return nil, "", err
+	}
+	return table, string(strtab), nil
+}
+
+// readSymbolSection adds the symbols of a section of f, which are about the code of the file of.
+func (f *File) readSymbolSection(t *symbolTable, s *elf.Section, of *File) error {
+	table, names, err := f.symbolSection(s)
+	if err != nil {
+		return err
+	}
+	dyn := s.Type == elf.SHT_DYNSYM
+	file := uint32(0)
+	le := binary.LittleEndian
+	for b := table; len(b) >= symSize; b = b[symSize:] {
+		typ, bind, section := elf.ST_TYPE(b[4]), elf.ST_BIND(b[4]), elf.SectionIndex(le.Uint16(b[6:]))
+		wanted := typ == elf.STT_FUNC || typ == elf.STT_GNU_IFUNC
+		undefined := section == elf.SHN_UNDEF
+		if !(wanted && !undefined || undefined && dyn || typ == elf.STT_FILE) {
+			continue
+		}
+		name := symbolName(names, le.Uint32(b))
+		if typ == elf.STT_FILE {
+			t.files = append(t.files, name)
+			file = uint32(len(t.files) - 1)
+			continue
+		}
+		if name == "" {
+			continue
+		}
+		if undefined {
+			t.imports[name] = true
+			continue
+		}
+		sym := symbol{name: name, addr: le.Uint64(b[8:]), size: le.Uint64(b[16:]), bind: bind, ifunc: typ == elf.STT_GNU_IFUNC, dyn: dyn}
+		if bind == elf.STB_LOCAL {
+			sym.file = file
+		}
+		if _, ok := of.FileOff(Addr(sym.addr)); ok {
+			t.defined = append(t.defined, sym)
+		}
+	}
+	return nil
+}
+
+// symbolName returns the name at off without its version, "" if there is none.
+func symbolName(names string, off uint32) string {
+	if uint64(off) >= uint64(len(names)) {
+		return ""
+	}
+	s := names[off:]
+	n := strings.IndexByte(s[:min(len(s), maxSymbolName)], 0)
+	if n < 0 {
+		return ""
+	}
+	if at := strings.IndexByte(s[:n], '@'); at > 0 {
+		n = at
+	}
+	return s[:n]
+}
+
+func (f *File) readFuncs() (*funcTable, error) {
+	t, err := f.symbols()
+	if err != nil {
+		return nil, err
+	}
+	byAddr := func(a, b symbol) int {
+		return cmp.Or(cmp.Compare(a.addr, b.addr), cmpPreference(a, b), cmp.Compare(b.file, a.file))
+	}
+	syms := slices.Clone(t.defined)
+	slices.SortFunc(syms, byAddr)
+	if f.Stripped() {
+		syms = append(syms, f.goSymbols()...)
+		slices.SortFunc(syms, byAddr)
+		syms = append(syms, f.recoverFuncs(syms)...)
+		slices.SortFunc(syms, byAddr)
+	}
+	out := &funcTable{}
+	for len(syms) > 0 {
+		n := 1
+		for n < len(syms) && syms[n].addr == syms[0].addr {
+			n++
+		}
+		next := uint64(math.MaxUint64)
+		if n < len(syms) {
+			next = syms[n].addr
+		}
+		fn, ifunc := f.newFunc(t, syms[:n], next)
+		if ifunc {
+			out.ifuncs = append(out.ifuncs, fn)
+		} else {
+			out.funcs = append(out.funcs, fn)
+		}
+		syms = syms[n:]
+	}
+	code, total := uint64(0), uint64(0)
+	for _, s := range f.Segments {
+		code += s.FileSize
+	}
+	for _, fn := range out.funcs { // each is as large as a segment at most
+		total += fn.Size
+	}
+	out.crowded = total/maxOverlap > min(code, f.size) // segments may overlap in the file
+	return out, nil
+}
+
+// cmpPreference orders the symbols of one address: the best name first.
+func cmpPreference(a, b symbol) int {
+	rank := func(s symbol) int {
+		switch {
+		case s.recovered:
+			return 3
+		case s.bind == elf.STB_LOCAL:
+			return 2
+		case s.bind == elf.STB_WEAK:
+			return 1
+		}
+		return 0
+	}
+	underscore := func(s symbol) int {
+		if strings.HasPrefix(s.name, "_") {
+			return 1
+		}
+		return 0
+	}
+	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(underscore(a), underscore(b)),
+		cmp.Compare(len(a.name), len(b.name)), strings.Compare(a.name, b.name))
+}
+
+// newFunc makes one Func of the symbols of one address, best name first; next is where the next function starts.
+func (f *File) newFunc(t *symbolTable, syms []symbol, next uint64) (fn Func, ifunc bool) {
+	fn = Func{Addr: Addr(syms[0].addr), Name: syms[0].name, SourceFile: t.files[syms[0].file], Recovered: syms[0].recovered}
+	for _, s := range syms {
+		if s.recovered && !fn.Recovered { // it knows the size, should the symbols not
+			if fn.Size == 0 {
+				fn.Size = s.size
+			}
+			continue
+		}
+		fn.Size = max(fn.Size, s.size)
+		fn.Global = fn.Global || s.bind != elf.STB_LOCAL
+		ifunc = ifunc || s.ifunc
+		if s.name != fn.Name {
+			fn.Aliases = append(fn.Aliases, s.name)
+		}
+	}
+	slices.Sort(fn.Aliases)
+	fn.Aliases = slices.Compact(fn.Aliases)
+	if room := f.room(fn.Addr); fn.Size == 0 || fn.Size > room {
+		fn.SizeGuessed = true
+		fn.Size = min(next-syms[0].addr, room)
+		if s := f.codeSection(fn.Addr); s != nil {
+			fn.Size = min(fn.Size, s.Addr+s.Size-syms[0].addr)
+		}
+	}
+	return fn, ifunc
+}
+
+// codeSection returns the executable section that contains a, or nil.
+func (f *File) codeSection(a Addr) *elf.Section {
+	i := sort.Search(len(f.code), func(i int) bool { return f.code[i].Addr > uint64(a) }) - 1
+	if i < 0 || uint64(a)-f.code[i].Addr >= f.code[i].Size {
+		return nil
+	}
+	return f.code[i]
+}
