@@ -27,7 +27,7 @@ type site struct {
 }
 
 // countSites returns how many sites attach would attach in one process.
-func (m *PlannedModule) countSites() int {
+func (m *module) countSites() int {
 	n := len(m.Funcs)
 	for _, fn := range m.Funcs {
 		n += max(0, len(fn.Statics)-1) + len(fn.Raised)
@@ -42,7 +42,7 @@ func (m *PlannedModule) countSites() int {
 }
 
 // countLinks returns how many links attach makes in one process if so many functions share them.
-func (m *PlannedModule) countLinks(share int) (n int) {
+func (m *module) countLinks(share int) (n int) {
 	for funcs := range slices.Chunk(m.Funcs, share) {
 		kinds := map[any]bool{}
 		for _, fn := range funcs {
@@ -85,7 +85,7 @@ func (m *PlannedModule) countLinks(share int) (n int) {
 // Linux 6.18 with 9,000 functions, two CPUs: a link for each is attached in 0.2 to 0.8 s and detached in 1.5 to
 // 3 s, one link for all in 0.16 and 0.3 s. The other way, to attach all but one a second time and
 // detach the first link, would have to tell which of the two sees a call, while both see it.
-func attach(objs *bpf.Objects, method bpf.Method, m *PlannedModule, pids []int, share int) (attached links, not refused, err error) {
+func attach(objs *bpf.Objects, method bpf.Method, m *module, pids []int, share int) (attached links, not refused, err error) {
 	ex, err := link.OpenExecutable(m.image.open)
 	if err != nil {
 		return links{}, refused{}, err
@@ -102,15 +102,15 @@ func attach(objs *bpf.Objects, method bpf.Method, m *PlannedModule, pids []int, 
 			raised = append(raised, site{fileOff: r.FileOff, cookie: bpf.QuietCookie, fn: i, semaphoreOff: r.SemaphoreOff})
 		}
 		if len(fn.Statics) > 0 {
-			if m.statics == nil {
-				m.statics = map[int][]site{}
+			if m.usdtSites == nil {
+				m.usdtSites = map[int][]site{}
 			}
-			if m.statics[i] == nil {
-				if m.statics[i], err = staticSites(objs, fn.Statics, id, i); err != nil {
+			if m.usdtSites[i] == nil {
+				if m.usdtSites[i], err = staticSites(objs, fn.Statics, id, i); err != nil {
 					return links{}, refused{}, err
 				}
 			}
-			statics = append(statics, m.statics[i]...)
+			statics = append(statics, m.usdtSites[i]...)
 			continue
 		}
 		kind := format.Entry
@@ -197,7 +197,7 @@ type refused struct {
 }
 
 // withoutReturns takes note that no return of some functions is recorded.
-func (m *PlannedModule) withoutReturns(funcs map[int]bool) {
+func (m *module) withoutReturns(funcs map[int]bool) {
 	for i := range funcs {
 		m.Funcs[i].ReturnBy, m.Funcs[i].Why = Never, "the kernel refuses a breakpoint on its return instruction"
 	}
@@ -282,7 +282,7 @@ func compareBools(a, b bool) int {
 func (r *recording) attach() error {
 	if r.method == bpf.Perf {
 		sites := 0
-		for _, m := range r.plan.Modules {
+		for _, m := range r.modules {
 			sites += m.countSites() * max(1, len(r.pids(m)))
 		}
 		if room, err := reserveFiles(filesPerSite * sites); err != nil {
@@ -291,11 +291,11 @@ func (r *recording) attach() error {
 			return fmt.Errorf("%d probes need a perf event and a link each, and the limit of open files has room for %d: probe fewer functions, or raise the limit (ulimit -n, sysctl fs.nr_open)", sites, room/filesPerSite)
 		}
 	}
-	if err := r.shareLinks(r.plan.Modules); err != nil {
+	if err := r.shareLinks(r.modules); err != nil {
 		return err
 	}
 	first := 0
-	for _, m := range r.plan.Modules {
+	for _, m := range r.modules {
 		pids := r.pids(m)
 		if r.cfg.Follow {
 			pids = nil
@@ -334,7 +334,7 @@ func (r *recording) attach() error {
 
 // attachModule attaches a module in some processes, or in all. What the kernel refuses is left out of the plan, once. It returns the functions, by their index, whose
 // return the kernel refused.
-func (r *recording) attachModule(m *PlannedModule, pids []int) (endless map[int]bool, err error) {
+func (r *recording) attachModule(m *module, pids []int) (endless map[int]bool, err error) {
 	attached, not, err := attach(r.objs, r.method, m, pids, m.share)
 	if r.method == bpf.Perf && errors.Is(err, os.ErrPermission) {
 		return nil, fmt.Errorf("attach to %s: %w: perf-event uprobes need CAP_SYS_ADMIN since the repair of CVE-2025-38466: run utrace as root", m.Path, err)
@@ -360,7 +360,7 @@ func (r *recording) attachModule(m *PlannedModule, pids []int) (endless map[int]
 // attachLater attaches a module that was found while recording, in all processes
 // that are recorded and have not ended. The drainer may know of it already: what is found out about the module is
 // for it to note.
-func (r *recording) attachLater(m *PlannedModule) error {
+func (r *recording) attachLater(m *module) error {
 	pids := []int{0} // every process
 	if !r.cfg.Follow && len(r.targets) > 0 {
 		pids = r.targets

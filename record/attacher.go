@@ -46,7 +46,7 @@ func (a *attacher) attach(sites []site, to *[]probeLink, with func([]site) (link
 		switch {
 		case err == nil:
 			*to = append(*to, probeLink{l, a.first + format.FuncID(group(batch[0].fn, a.share)), a.pid})
-		case a.pid != 0 && !alive(a.pid):
+		case a.pid != 0 && !exists(a.pid):
 			a.err = fmt.Errorf("process %d ended before it could be recorded", a.pid)
 		case hopeless(err):
 			a.err = err
@@ -64,5 +64,3 @@ func (a *attacher) attach(sites []site, to *[]probeLink, with func([]site) (link
 func hopeless(err error) bool {
 	return slices.ContainsFunc([]error{unix.EPERM, unix.EACCES, unix.ENOMEM, unix.EMFILE, unix.ENFILE}, func(e error) bool { return errors.Is(err, e) })
 }
-
-func alive(pid int) bool { return unix.Kill(pid, 0) != unix.ESRCH }

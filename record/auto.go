@@ -141,7 +141,7 @@ func byName(list []running) []string {
 //   - for any other program all its functions.
 func (p *Plan) autoProbes(scopes []*scope) ([]*probe.Probe, error) {
 	if len(scopes) == 0 {
-		list := p.images.running()
+		list := runningProcesses(&p.images)
 		p.Chosen, p.Passed = choose(list)
 		if len(p.Chosen) == 0 {
 			return nil, noChoice(len(list), p.Passed)
@@ -266,16 +266,16 @@ func (sc *scope) describe() string {
 	return running{pid: sc.pid, name: baseName(sc.program.path)}.String()
 }
 
-// running looks at the processes of the machine, without this one and the kernel's own.
-func (s *images) running() []running {
+// runningProcesses looks at the processes of the machine, without this one and the kernel's own.
+func runningProcesses(s *images) []running {
 	var list []running
 	for _, pid := range processes() {
 		maps, err := elffile.Mappings(pid)
 		if err != nil || len(maps) == 0 { // it has ended, or is the kernel's
 			continue
 		}
-		r := running{pid: pid, name: readComm(fmt.Sprintf("/proc/%d/comm", pid))}
-		sc := &scope{root: otherRoot(pid)}
+		r := running{pid: pid, name: comm(pid)}
+		root := otherRoot(pid)
 		for _, m := range maps {
 			key := fileKey{m.Dev, m.Inode}
 			if !m.Exec || s.failed[key] {
@@ -285,7 +285,7 @@ func (s *images) running() []running {
 			if open == "" {
 				continue
 			}
-			img, err := s.get(sc, m.Path, open)
+			img, err := s.get(root, 0, m.Path, open)
 			switch {
 			case err != nil:
 				s.failed[key] = true

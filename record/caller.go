@@ -94,7 +94,7 @@ func (f *callers) module(file *stackFile) format.ModuleID {
 	switch {
 	case ok:
 	case file.image != nil:
-		id = f.w.AddModule((&PlannedModule{Path: file.image.path, BuildID: file.image.file.BuildID, image: file.image}).describe())
+		id = f.w.AddModule(describeFile(file.image.path, file.image.file))
 	default:
 		id = f.w.AddModule(format.Module{Path: file.name})
 	}

@@ -53,8 +53,8 @@ func (fn *probedFunc) hit(kind format.Kind) {
 }
 
 // add defines a module and its functions, in the order that numbers them like their probes.
-func (c *catalog) add(m *PlannedModule) {
-	id := c.w.AddModule(m.describe())
+func (c *catalog) add(m *module) {
+	id := c.w.AddModule(describeFile(m.Path, m.image.file))
 	if _, ok := c.files[m.image.ver]; !ok {
 		c.files[m.image.ver] = id
 	}
@@ -63,10 +63,10 @@ func (c *catalog) add(m *PlannedModule) {
 		fn := &m.Funcs[i]
 		share := max(1, m.share)
 		first := i / share * share
-		entry, ret := fn.siteKinds(m.Goid != 0)
+		entry, ret := siteKinds(fn, m.Goid != 0)
 		c.funcs = append(c.funcs, probedFunc{
 			entryKind: entry, returnKind: ret,
-			id: c.w.AddFunc(fn.describe(id, m.Goid != 0)), module: id, planned: fn,
+			id: c.w.AddFunc(describeFunc(fn, id, m.Goid != 0)), module: id, planned: fn,
 			first: format.FuncID(start + first), next: format.FuncID(start + min(first+share, len(m.Funcs))),
 		})
 		c.keyed = c.keyed || fn.keyed
@@ -102,7 +102,7 @@ func (c *catalog) name(fn format.FuncID, v *bpf.Values) {
 		}
 		return string(v.Text(i))
 	}
-	entry, ret := probed.planned.siteKinds(false)
+	entry, ret := siteKinds(probed.planned, false)
 	f := format.Func{Module: probed.module, Static: probed.planned.Static, File: text(parts.File), EntryClass: string(entry), ReturnClass: string(ret)}
 	f.Name = style.Join(text(parts.Class), text(parts.Function), f.File)
 	if f.Name == "" {

@@ -177,14 +177,3 @@ func decideOpen(conds []bpf.Cond, held uint16, lastedNs uint64) bool {
 	}
 	return len(conds) > 0 && keep[0]
 }
-
-// conditions returns the comparisons of a function or span.
-func (fn *PlannedFunc) conditions() []bpf.Cond {
-	switch {
-	case fn.entry != nil:
-		return fn.entry.Conds[:fn.entry.NumConds]
-	case len(fn.Statics) > 0:
-		return fn.Statics[0].site.Conds[:fn.Statics[0].site.NumConds]
-	}
-	return nil
-}

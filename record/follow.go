@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -56,12 +54,6 @@ type follower struct {
 	late     []string
 	leftOut  int // how many of the plan have been told to the drainer
 	hash     maphash.Hash
-}
-
-// mappedFile tells files in mappings apart, be they there or not any more, see mappedKey.
-type mappedFile struct {
-	fileKey
-	path string
 }
 
 // programKey is what the libraries of a program depend on.
@@ -151,7 +143,7 @@ func (f *follower) execed(pid, tid int, running bool) {
 	files := newImages()
 	defer files.close()
 	var key programKey
-	sc, err := files.execScope(pid, func(program *image, env []string) (known bool) {
+	sc, err := execScope(&files, pid, func(program *image, env []string) (known bool) {
 		key = programKey{file: program.ver}
 		for _, kv := range env {
 			if strings.HasPrefix(kv, "LD_") {
@@ -227,7 +219,7 @@ func (f *follower) look(pid int) uint64 {
 	}
 	files := newImages()
 	defer files.close()
-	sc, err := files.processScope(pid)
+	sc, err := processScope(&files, pid)
 	if err != nil {
 		return 0
 	}
@@ -264,11 +256,11 @@ func (f *follower) extend(files *images, sc *scope, late bool, held *image) {
 	r := f.r
 	f.late = append(f.late, r.plan.addProblems(sc, true)...)
 	funcs, guarded := r.plan.Funcs(), false
-	for _, m := range r.plan.extend(files, sc) {
+	for _, m := range newModules(r.plan.extend(files, sc)) {
 		m.readLines()
 		m.first = format.FuncID(funcs)
 		funcs += len(m.Funcs)
-		if err := r.shareLinks([]*PlannedModule{m}); err != nil {
+		if err := r.shareLinks([]*module{m}); err != nil {
 			f.err = errors.Join(f.err, err)
 		}
 		r.drainer.definitions.add(func(c *catalog) { c.add(m) })
@@ -318,19 +310,6 @@ func (f *follower) guardAll() {
 	}
 }
 
-// withDescendants adds the processes that descend from others.
-func withDescendants(pids []int) []int {
-	all := slices.Clone(pids)
-	for i := 0; i < len(all); i++ {
-		for _, child := range children(all[i]) {
-			if !slices.Contains(all, child) {
-				all = append(all, child)
-			}
-		}
-	}
-	return all
-}
-
 // followNewborn adds the children that processes have forked since they were listed. From bpf.Load on the kernel adds those of each process that
 // is on its list, so this ends. Their programs are found like those of others.
 func (r *recording) followNewborn() error {
@@ -347,18 +326,4 @@ func (r *recording) followNewborn() error {
 		r.cfg.PIDs = slices.Concat(r.cfg.PIDs, fresh)
 		r.targets = slices.Concat(r.targets, fresh)
 	}
-}
-
-// children returns the processes that a process has forked and that are still there.
-func children(pid int) (list []int) {
-	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/[0-9]*/children", pid))
-	for _, path := range tasks { // of each thread, CONFIG_PROC_CHILDREN
-		text, _ := os.ReadFile(path)
-		for _, word := range strings.Fields(string(text)) {
-			if child, err := strconv.Atoi(word); err == nil {
-				list = append(list, child)
-			}
-		}
-	}
-	return list
 }

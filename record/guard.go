@@ -3,15 +3,12 @@
 package record
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
 
 	"github.com/dustin/go-humanize/english"
-
-	"utrace/record/internal/elffile"
 )
 
 // guard attaches the probes that break some processes (breaks) only in processes that it has looked at, in each
@@ -26,7 +23,7 @@ import (
 // It is for whoever holds the lock of the follower.
 type guard struct {
 	r         *recording
-	modules   []*PlannedModule
+	modules   []*module
 	files     []*os.File       // of the modules
 	processes map[int]*guarded // by PID: those with probes, or without them because they would break
 	late      processCount     // were running when they got the probes
@@ -37,7 +34,7 @@ type guard struct {
 // guarded is a process that the guard has dealt with.
 type guarded struct {
 	started  string // tells it from another that has got its PID
-	attached map[*PlannedModule]bool
+	attached map[*module]bool
 	refused  bool
 }
 
@@ -59,7 +56,7 @@ func newGuard(r *recording) *guard {
 }
 
 // add has a module attached from now on. Its file stays open: the path may lead through a process that ends.
-func (g *guard) add(m *PlannedModule) error {
+func (g *guard) add(m *module) error {
 	file, err := os.Open(m.image.open)
 	if err != nil {
 		return fmt.Errorf("attach to %s: %w", m.Path, err)
@@ -83,7 +80,7 @@ func (g *guard) start(pids []int, command int) error {
 	}
 	files := newImages()
 	defer files.close()
-	sc, err := files.execScope(command, func(*image, []string) bool { return false })
+	sc, err := execScope(&files, command, func(*image, []string) bool { return false })
 	if err != nil {
 		return err
 	}
@@ -104,17 +101,17 @@ func (g *guard) look(pid int, loads []fileKey, running bool) {
 		p = nil
 	}
 	mapped := mappedKeys(pid)
-	wanted := slices.DeleteFunc(slices.Clone(g.modules), func(m *PlannedModule) bool {
+	wanted := slices.DeleteFunc(slices.Clone(g.modules), func(m *module) bool {
 		return !slices.Contains(mapped, m.image.key) && !slices.Contains(loads, m.image.key)
 	})
 	if started == "" || p == nil && len(wanted) == 0 {
 		return
 	}
 	if p == nil {
-		p = &guarded{started: started, attached: map[*PlannedModule]bool{}}
+		p = &guarded{started: started, attached: map[*module]bool{}}
 		g.processes[pid] = p
 	}
-	if why := processInvocation(pid).notUTF8(); why != "" {
+	if why := notUTF8(processInvocation(pid)); why != "" {
 		if len(wanted) > 0 && !p.refused {
 			p.refused = true
 			g.refused.add(fmt.Sprintf("%s of process %d", why, pid))
@@ -198,36 +195,4 @@ func (g *guard) close() error {
 		errs = append(errs, file.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// startTime tells processes of one PID apart (field 22 of /proc/PID/stat, proc(5)); "" for one that has ended.
-func startTime(pid int) string {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return ""
-	}
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:]) // from field 3
-	if len(fields) < 20 {
-		return ""
-	}
-	return string(fields[19])
-}
-
-// mappedKeys returns the files that a process has mapped to execute them.
-func mappedKeys(pid int) (keys []fileKey) {
-	maps, _ := elffile.Mappings(pid)
-	for _, m := range maps {
-		if m.Exec && m.Inode != 0 {
-			keys = append(keys, mappedKey(m, m.OpenPath(pid)))
-		}
-	}
-	return keys
-}
-
-// keys returns the files of the scope.
-func (sc *scope) keys() (keys []fileKey) {
-	for _, img := range sc.all() {
-		keys = append(keys, img.key)
-	}
-	return keys
 }

@@ -3,13 +3,9 @@
 package record
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -25,8 +21,6 @@ type image struct {
 	key  fileKey
 	ver  fileVersion
 	pids []int // attach in these processes only; empty: in all
-
-	refused string // why names of functions must not be looked at, see harm
 }
 
 type fileKey struct{ dev, ino uint64 }
@@ -46,9 +40,9 @@ type images struct {
 	held   []*os.File       // to be closed: image.open leads through them
 }
 
-// get opens the file that open names; path is how to call it. The process of
-// the scope, if it has one, is added to those in which it will be probed.
-func (s *images) get(sc *scope, path, open string) (*image, error) {
+// get opens the file that open names; path is how to call it. root leads to the root directory of the
+// process that it is of, "" if that is ours. pid, unless it is 0, is added to the processes in which the file will be probed.
+func (s *images) get(root string, pid int, path, open string) (*image, error) {
 	var st syscall.Stat_t
 	if err := syscall.Stat(open, &st); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -56,15 +50,15 @@ func (s *images) get(sc *scope, path, open string) (*image, error) {
 	key := fileKey{uint64(st.Dev), st.Ino}
 	img := s.byKey[key]
 	if img == nil {
-		file, err := elffile.OpenAs(open, path, sc.root)
+		file, err := elffile.OpenAs(open, path, root)
 		if err != nil {
 			return nil, err
 		}
 		img = &image{path: path, open: open, file: file, key: key, ver: fileVersion{key, st.Size, st.Ctim.Nano()}}
 		s.byKey[key] = img
 	}
-	if sc.pid != 0 && !slices.Contains(img.pids, sc.pid) {
-		img.pids = append(img.pids, sc.pid)
+	if pid != 0 && !slices.Contains(img.pids, pid) {
+		img.pids = append(img.pids, pid)
 	}
 	return img, nil
 }
@@ -88,18 +82,6 @@ func mappedKey(m elffile.Mapping, open string) fileKey {
 	return fileKey{uint64(st.Dev), st.Ino}
 }
 
-// processes returns the IDs of all processes but this one.
-func processes() []int {
-	entries, _ := os.ReadDir("/proc")
-	var pids []int
-	for _, e := range entries {
-		if pid, err := strconv.Atoi(e.Name()); err == nil && pid != os.Getpid() {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
-}
-
 // otherRoot returns a way to the root directory of a process that has been
 // given another one than ours: by chroot, or in a container. Else it is "".
 func otherRoot(pid int) string {
@@ -116,15 +98,15 @@ func otherRoot(pid int) string {
 	return root
 }
 
-// inRoot returns a path that opens the file which the process of the scope
+// inRoot returns a path that opens the file which a process with a root directory
 // would open as path. Symbolic links on the way stay inside its root directory, which
 // they would leave on a way through /proc/PID/root. A file that is not there is
 // taken for one of ours: people copy paths from both sides.
-func (s *images) inRoot(sc *scope, path string) string {
-	if sc.root == "" {
+func (s *images) inRoot(root, path string) string {
+	if root == "" {
 		return path
 	}
-	dir, err := unix.Open(sc.root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	dir, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return path
 	}
@@ -150,43 +132,19 @@ func openExe(pid int, exe string) string {
 	return link
 }
 
-// environ returns the environment that a process was started with.
-func environ(pid int) []string {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-	if err != nil {
-		return nil
-	}
-	return strings.Split(string(text), "\x00")
+// mappedFile tells files in mappings apart, be they there or not any more, see mappedKey.
+type mappedFile struct {
+	fileKey
+	path string
 }
 
-// maxInterpreters is how deep the kernel follows scripts that name scripts as
-// their interpreter (BINPRM_MAX_RECURSION of fs/exec.c).
-const maxInterpreters = 5
-
-// scriptInterpreter returns the program behind "#!", or "".
-func scriptInterpreter(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
+// mappedKeys returns the files that a process has mapped to execute them.
+func mappedKeys(pid int) (keys []fileKey) {
+	maps, _ := elffile.Mappings(pid)
+	for _, m := range maps {
+		if m.Exec && m.Inode != 0 {
+			keys = append(keys, mappedKey(m, m.OpenPath(pid)))
+		}
 	}
-	defer f.Close()
-	line, err := bufio.NewReaderSize(f, 256).ReadSlice('\n') // BINPRM_BUF_SIZE
-	if len(line) < 2 || string(line[:2]) != "#!" {
-		return "", nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("%s: the first line of the script is too long", path)
-	}
-	words := strings.Fields(string(line[2:]))
-	if len(words) == 0 {
-		return "", fmt.Errorf("%s: the script names no interpreter", path)
-	}
-	return words[0], nil
+	return keys
 }
-
-// errNoStatic is wrapped where no file has the static probe that is asked for: a process may
-// still load one.
-var errNoStatic = errors.New("no such static probe")
-
-// errNoLibrary is wrapped where a library is not known: a process may still load it.
-var errNoLibrary = errors.New("no library")

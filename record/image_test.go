@@ -47,7 +47,7 @@ func TestUnopenedLibrary(t *testing.T) {
 			withoutCapabilities(t)
 			images := newImages()
 			defer images.close()
-			sc, err := images.processScope(os.Getpid())
+			sc, err := processScope(&images, os.Getpid())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -3,31 +3,12 @@
 package record
 
 import (
-	"bytes"
-	"fmt"
-	"os"
 	"slices"
 
 	"utrace/bpf"
 )
 
 // The kernel ties the probes of a single process to its first thread, the leader.
-
-// leaderGone reports whether the first thread of a process has ended, and others have
-// not. The kernel then takes the probes of perf events out of the process: it compares the
-// memory of a thread with that of the first one, which is gone (__uprobe_perf_filter in kernel/trace/trace_uprobe.c).
-func leaderGone(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return false
-	}
-	state := stat[bytes.LastIndexByte(stat, ')')+1:] // the name before it may hold anything
-	if !bytes.HasPrefix(state, []byte(" Z")) {
-		return false
-	}
-	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
-	return err == nil && len(threads) > 1
-}
 
 // watchLeaders finds the processes that perf events do not see any more.
 func (r *recording) watchLeaders() {

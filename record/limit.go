@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"utrace/bpf"
 	"utrace/format"
 )
@@ -151,15 +149,4 @@ func (l *limiter) hits(counts map[bpf.HitsKey]bpf.Hits, fn format.FuncID) uint64
 		}
 	}
 	return sum
-}
-
-// cpuTime returns the CPU time that a process has used, in all its threads, those that have ended included. It
-// reports false for one that has ended. Its clock (clock_getcpuclockid(3)) has nanoseconds, /proc/PID/stat has ticks.
-func cpuTime(pid uint32) (time.Duration, bool) {
-	const clockSched = 2 // CPUCLOCK_SCHED of include/linux/posix-timers.h
-	var ts unix.Timespec
-	if err := unix.ClockGettime(int32(^pid<<3|clockSched), &ts); err != nil {
-		return 0, false
-	}
-	return time.Duration(ts.Nano()), true
 }

@@ -121,9 +121,9 @@ func TestHitCosts(t *testing.T) {
 
 // TestShare: functions that share links are the same for attach, for countLinks and for the catalog.
 func TestShare(t *testing.T) {
-	m := &PlannedModule{Funcs: []PlannedFunc{
+	m := &module{PlannedModule: &PlannedModule{Funcs: []PlannedFunc{
 		{FileOff: 10, ReturnBy: ByTrampoline}, {FileOff: 20, ReturnBy: ByInstruction, Returns: []uint64{25, 26}}, {FileOff: 30, ReturnBy: Never}, {FileOff: 40, ReturnBy: ByTrampoline}, {FileOff: 50, ReturnBy: Never},
-	}}
+	}}}
 	for share, want := range map[int]struct {
 		links  int      // 5 for entries, or less, and those for returns
 		groups []string // of entries

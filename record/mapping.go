@@ -193,7 +193,7 @@ func (s *codeMaps) file(p *processCode, m *mappedCode) *stackFile {
 	}
 	if open := m.OpenPath(int(p.pid)); open != "" {
 		f := &stackFile{name: m.Path}
-		if img, err := s.images.get(&scope{root: otherRoot(int(p.pid))}, m.Path, open); err == nil {
+		if img, err := s.images.get(otherRoot(int(p.pid)), 0, m.Path, open); err == nil {
 			f.image = img
 		}
 		s.files[key] = f

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"utrace/bpf"
-	"utrace/format"
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/probe"
 )
@@ -22,11 +21,6 @@ type PlannedModule struct {
 	Guarded bool          // attached in each process by itself, if it does not break there, see guard
 
 	image *image
-	first format.FuncID // of Funcs, while recording
-	share int           // see attach
-	// statics are the locations of static probes that the kernel's programs know, by index into Funcs, while recording.
-	statics map[int][]site
-	refused map[int]bool // functions that the kernel refuses to probe in some process, by index, while recording
 }
 
 // PlannedFunc is a function, or a single instruction, to probe.
@@ -87,37 +81,13 @@ func (m *PlannedModule) readLines() {
 	}
 }
 
-// describe returns the module for a trace.
-func (m *PlannedModule) describe() format.Module {
-	module := format.Module{Path: m.Path, BuildID: m.BuildID}
-	for _, seg := range m.image.file.Segments {
-		module.Segments = append(module.Segments, format.Segment{Addr: uint64(seg.Addr), FileOff: uint64(seg.FileOff), Size: seg.MemSize})
+// conditions returns the comparisons of a function or span.
+func (fn *PlannedFunc) conditions() []bpf.Cond {
+	switch {
+	case fn.entry != nil:
+		return fn.entry.Conds[:fn.entry.NumConds]
+	case len(fn.Statics) > 0:
+		return fn.Statics[0].site.Conds[:fn.Statics[0].site.NumConds]
 	}
-	return module
-}
-
-// describe returns the function for a trace, in which its module has a number.
-func (fn *PlannedFunc) describe(module format.ModuleID, goCode bool) format.Func {
-	entry, ret := fn.siteKinds(goCode)
-	f := format.Func{
-		Name: fn.Name, Module: module, Addr: fn.Addr, Size: fn.Size, File: fn.SourceFile, Line: fn.Line,
-		Hit: fn.Hit, NoReturn: !fn.Hit && fn.ReturnBy == Never && len(fn.Statics) == 0,
-		Static: fn.Static, Args: describeArguments(fn.args), Results: describeArguments(fn.results),
-		EntryClass: string(entry), ReturnClass: string(ret),
-	}
-	if fn.Symbol != fn.Name {
-		f.Symbol = fn.Symbol
-	}
-	return f
-}
-
-// describeArguments says what the recorded ones of the arguments are, for a trace.
-func describeArguments(args []probe.Argument) []format.Arg {
-	var list []format.Arg
-	for _, a := range args {
-		if !a.Hidden {
-			list = append(list, format.Arg{Name: a.Name, Type: a.Type.Name})
-		}
-	}
-	return list
+	return nil
 }

@@ -54,6 +54,7 @@ type Plan struct {
 	presets  []probe.Preset
 	told     map[string]map[fileVersion]bool // by preset: files whose problems have been told
 	pending  []*probe.Probe
+	refused  map[*image]string // by file: why the probes that break some processes must not be attached, see refuse
 	// planned are the probes that have been looked up in each file, and the addresses of the functions found.
 	planned map[fileVersion]*plannedFile
 }
@@ -137,7 +138,7 @@ func (p *Plan) canGrow() bool {
 //  3. For each file, collect the probes that speak of it.
 //  4. Match its functions, take away the excluded, place the rest.
 func NewPlan(cfg Config) (*Plan, error) {
-	p := &Plan{images: newImages(), follow: cfg.Follow, slower: cfg.SlowerThan, planned: map[fileVersion]*plannedFile{}, told: map[string]map[fileVersion]bool{}, sites: runningKernel(), naive: cfg.PlaceAtEntry}
+	p := &Plan{images: newImages(), follow: cfg.Follow, slower: cfg.SlowerThan, planned: map[fileVersion]*plannedFile{}, told: map[string]map[fileVersion]bool{}, refused: map[*image]string{}, sites: runningKernel(), naive: cfg.PlaceAtEntry}
 	if err := p.resolve(cfg); err != nil {
 		p.Close()
 		return nil, err
@@ -198,7 +199,7 @@ func (p *Plan) resolve(cfg Config) error {
 		surrounding := sc.surroundings()
 		checked := map[*image]bool{}
 		for _, pr := range probes {
-			list, err := p.images.find(sc, pr)
+			list, err := find(&p.images, sc, pr)
 			if err != nil {
 				if pr.Exclude { // nothing there to leave out
 					continue
@@ -216,7 +217,7 @@ func (p *Plan) resolve(cfg Config) error {
 			for _, img := range list {
 				if pr.USDT != nil && !checked[img] && (!p.guards() || sc.command != nil) {
 					checked[img] = true
-					sc.refuse(img)
+					p.refuse(sc, img)
 				}
 				if !slices.Contains(wanted[img], pr) {
 					wanted[img] = append(wanted[img], pr)
@@ -227,7 +228,7 @@ func (p *Plan) resolve(cfg Config) error {
 				}
 				around[img] = around[img].or(surrounding)
 				if sc.program == nil && img.file.Interp != "" && img.file.Soname == "" { // a program; the C library can be run, too
-					around[img] = p.images.ofProgram(img, sc.finder)
+					around[img] = ofProgram(&p.images, img, sc.finder)
 				}
 			}
 		}
@@ -356,7 +357,7 @@ func (p *Plan) extend(files *images, sc *scope) (added []*PlannedModule) {
 	wanted := map[*image][]*probe.Probe{}
 	var order []*image
 	for _, pr := range p.probes {
-		list, err := files.find(sc, pr)
+		list, err := find(files, sc, pr)
 		if err != nil {
 			continue // still not there
 		}
@@ -364,7 +365,7 @@ func (p *Plan) extend(files *images, sc *scope) (added []*PlannedModule) {
 			if wanted[img] == nil {
 				order = append(order, img)
 				if !p.guards() {
-					sc.refuse(img)
+					p.refuse(sc, img)
 				}
 			}
 			wanted[img] = append(wanted[img], pr)

@@ -10,8 +10,6 @@ import (
 	"os"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"utrace/bpf"
 	"utrace/format"
 )
@@ -224,7 +222,7 @@ func (t *threads) define(l *life, pid, tid uint32) format.ThreadID {
 	}
 	th := format.Thread{PID: int(pid), TID: int(tid), Comm: l.comm, Goroutine: l.goid, Track: l.track}
 	if th.Comm == "" && l.endNs == 0 {
-		th.Comm = readComm(fmt.Sprintf("/proc/%d/task/%d/comm", pid, tid))
+		th.Comm = threadComm(int(pid), int(tid))
 	}
 	if th.Comm == "" {
 		th.Comm = l.process.comm
@@ -253,72 +251,10 @@ func checkPIDNamespace() error {
 const maxArgs = 4096
 
 func readProcess(pid int) format.Process {
-	p := format.Process{PID: pid, Comm: readComm(fmt.Sprintf("/proc/%d/comm", pid))}
+	p := format.Process{PID: pid, Comm: comm(pid)}
 	if args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil && len(args) > 0 {
 		args = args[:min(len(args), maxArgs)]
 		p.Args = strings.Split(string(bytes.TrimRight(args, "\x00")), "\x00")
 	}
 	return p
-}
-
-func readComm(path string) string {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSuffix(string(text), "\n")
-}
-
-// hasEnded reports whether a process has ended, be it waited for or not.
-func hasEnded(pid int) bool {
-	fd, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		return err == unix.ESRCH
-	}
-	defer unix.Close(fd)
-	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
-	return err == nil && n > 0
-}
-
-// noProgram says why a process has no program.
-func noProgram(pid int) error {
-	if leaderGone(pid) {
-		return fmt.Errorf("the first thread of process %d has ended, and its program cannot be found without that: name the file by its path instead of the process", pid)
-	}
-	return fmt.Errorf("process %d is a kernel thread or has ended: it has no program", pid)
-}
-
-// hasNoProgram reports whether a process has ended or is about to: its program goes first.
-func hasNoProgram(pid int) bool {
-	_, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
-	return errors.Is(err, os.ErrNotExist)
-}
-
-// watchExit returns a channel that is closed when all the processes have ended.
-func watchExit(pids []int) (<-chan struct{}, error) {
-	var fds []unix.PollFd
-	for _, pid := range pids {
-		fd, err := unix.PidfdOpen(pid, 0)
-		if err == unix.ESRCH {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("watch process %d: %w", pid, err)
-		}
-		fds = append(fds, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
-	}
-	gone := make(chan struct{})
-	go func() {
-		for _, fd := range fds {
-			for {
-				one := []unix.PollFd{fd}
-				if n, err := unix.Poll(one, -1); n > 0 || err != unix.EINTR {
-					break
-				}
-			}
-			unix.Close(int(fd.Fd))
-		}
-		close(gone)
-	}()
-	return gone, nil
 }

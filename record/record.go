@@ -53,13 +53,14 @@ func Run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 			cfg.Notice(text)
 		}
 	}
-	return plan.run(ctx, cfg)
+	return record(ctx, plan, cfg)
 }
 
 // recording is what is open while recording.
 type recording struct {
 	cfg     Config
 	plan    *Plan
+	modules []*module // of the plan
 	objs    *bpf.Objects
 	method  bpf.Method
 	targets []int // processes to begin with; empty: all
@@ -80,15 +81,15 @@ type recording struct {
 	follower *follower // nil if nothing can appear that probes speak of
 }
 
-// run goes through the stages of a recording:
+// record goes through the stages of a recording:
 //
 //  1. prepare: check the kernel, create the file, start the command, stopped.
 //  2. load the programs, attach the probes, write what is known to the file.
 //  3. activate: note the time, turn the probes on, let the command run.
 //  4. drain until the end; turn the probes off; drain what is left.
 //  5. complete the file and detach.
-func (p *Plan) run(ctx context.Context, cfg Config) (sum *Summary, err error) {
-	r := &recording{cfg: cfg, plan: p}
+func record(ctx context.Context, p *Plan, cfg Config) (sum *Summary, err error) {
+	r := &recording{cfg: cfg, plan: p, modules: newModules(p.Modules)}
 	defer func() {
 		if cerr := r.close(); err == nil && cerr != nil {
 			err = cerr
@@ -204,7 +205,7 @@ func (r *recording) notice(text string, args ...any) {
 }
 
 // pids returns the processes to attach a module in; none: in all.
-func (r *recording) pids(m *PlannedModule) []int {
+func (r *recording) pids(m *module) []int {
 	if r.command == nil {
 		return m.PIDs
 	}
@@ -294,7 +295,7 @@ func (r *recording) begin() (err error) {
 	if r.cfg.Stacks {
 		r.drainer.stacks = newStacks()
 	}
-	for _, m := range r.plan.Modules {
+	for _, m := range r.modules {
 		r.drainer.catalog.add(m)
 	}
 	for _, l := range r.plan.LeftOut {

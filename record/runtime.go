@@ -5,7 +5,6 @@ package record
 import (
 	"encoding/binary"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -32,7 +31,7 @@ func (p *Plan) addProblems(sc *scope, later bool) (added []string) {
 			if later && told[img.ver] {
 				continue
 			}
-			text := presetProblem(preset.Name, sc, img)
+			text := presetProblem(preset.Name, sc, img, p.refused[img])
 			if text == "" {
 				continue
 			}
@@ -45,8 +44,9 @@ func (p *Plan) addProblems(sc *scope, later bool) (added []string) {
 	return p.Problems[before:]
 }
 
-// presetProblem says what of a preset cannot be recorded in a file of a scope, and why, "" if nothing is known to be missing.
-func presetProblem(name string, sc *scope, img *image) string {
+// presetProblem says what of a preset cannot be recorded in a file of a scope, and why, "" if nothing is known to be missing. refused says
+// why the probes that break some processes must not be attached, see refuse.
+func presetProblem(name string, sc *scope, img *image, refused string) string {
 	switch name {
 	case "java":
 		return javaProblem(sc, img)
@@ -55,7 +55,7 @@ func presetProblem(name string, sc *scope, img *image) string {
 	case "postgres":
 		return postgresProblem(sc, img)
 	case "python":
-		return pythonProblem(sc, img)
+		return pythonProblem(img, refused)
 	case "ruby":
 		return rubyProblem(sc, img)
 	}
@@ -91,11 +91,11 @@ func pythonIn(file *elffile.File) (v pythonVersion, ok bool) {
 
 // pythonProblem: CPython has its probes if it was built with them, as Debian's is, and 3.12 to 3.14
 // lack those of functions even then.
-func pythonProblem(_ *scope, img *image) string {
+func pythonProblem(img *image, refused string) string {
 	v, ok := pythonIn(img.file)
 	switch {
-	case img.refused != "":
-		return img.path + ": " + img.refused
+	case refused != "":
+		return img.path + ": " + refused
 	case !ok || hasStatic(img.file, literalStatic("python", "function__entry")):
 		return ""
 	case !hasStatic(img.file, literalStatic("python", "gc__start")):
@@ -228,19 +228,19 @@ func rubyProblem(sc *scope, img *image) string {
 //
 // CPython encodes the names of a function when it passes a probe, and a name that cannot be encoded
 // leaves an exception behind that breaks the program (SystemError; seen with 3.11).
-func (sc *scope) refuse(img *image) {
+func (p *Plan) refuse(sc *scope, img *image) {
 	if !hasStatic(img.file, literalStatic("python", "function__entry")) {
 		return
 	}
 	const why = "%s not UTF-8: CPython breaks a program whose names its probes cannot encode"
 	if c := sc.command; c != nil && sc.pid == 0 {
-		if part := c.notUTF8(); part != "" {
-			img.refused = fmt.Sprintf(why, part+" is")
+		if part := notUTF8(c); part != "" {
+			p.refused[img] = fmt.Sprintf(why, part+" is")
 		}
 	}
 	for _, pid := range sc.mapping(img) {
-		if part := processInvocation(pid).notUTF8(); part != "" {
-			img.refused = fmt.Sprintf(why, fmt.Sprintf("%s of process %d is", part, pid))
+		if part := notUTF8(processInvocation(pid)); part != "" {
+			p.refused[img] = fmt.Sprintf(why, fmt.Sprintf("%s of process %d is", part, pid))
 		}
 	}
 }
@@ -258,42 +258,18 @@ func breaking() []staticName {
 //
 // The probes of Ruby's methods in C ask for the name of each class; that of a class of the interpreter itself has
 // been freed by the first garbage collection (rb_dtrace_setup; 3.1: 12 of 12 programs that go on to use alias crash).
-func (img *image) harm(n staticName) string {
+func (p *Plan) harm(img *image, n staticName) string {
 	switch {
 	case slices.Contains(breaking(), n):
-		return img.refused
+		return p.refused[img]
 	case n.provider == "ruby" && strings.HasPrefix(n.name, "cmethod__"):
 		return "it crashes Ruby: use after free in rb_dtrace_setup after a garbage collection"
 	}
 	return ""
 }
 
-// invocation is how a program is started.
-type invocation struct {
-	args, env []string // args with the path of the program
-	dir       string
-}
-
-// processInvocation is how a process was started, and where it is now.
-func processInvocation(pid int) *invocation {
-	args, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
-	dir, _ := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
-	return &invocation{append(strings.Split(string(args), "\x00"), exe), environ(pid), dir}
-}
-
-// variable returns the value of a variable of the environment.
-func (c *invocation) variable(name string) string {
-	for _, kv := range slices.Backward(c.env) {
-		if v, ok := strings.CutPrefix(kv, name+"="); ok {
-			return v
-		}
-	}
-	return ""
-}
-
 // notUTF8 names what CPython makes names of files of that is not UTF-8, "" if all is. Other variables, such as OLDPWD, may be anything.
-func (c *invocation) notUTF8() string {
+func notUTF8(c *invocation) string {
 	switch {
 	case !utf8.ValidString(strings.Join(c.args, " ")):
 		return "the command line"

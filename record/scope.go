@@ -3,6 +3,7 @@
 package record
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"os"
@@ -32,7 +33,7 @@ type scope struct {
 }
 
 // processScope is the scope of a running process.
-func (s *images) processScope(pid int) (*scope, error) {
+func processScope(s *images, pid int) (*scope, error) {
 	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -48,7 +49,7 @@ func (s *images) processScope(pid int) (*scope, error) {
 		return nil, fmt.Errorf("process %d: %w", pid, err)
 	}
 	sc := &scope{pid: pid, root: otherRoot(pid), finder: elffile.NewLibraries(nil)}
-	program, err := s.get(sc, strings.TrimSuffix(exe, " (deleted)"), openExe(pid, exe))
+	program, err := s.get(sc.root, sc.pid, strings.TrimSuffix(exe, " (deleted)"), openExe(pid, exe))
 	if err != nil {
 		return nil, fmt.Errorf("process %d: %w", pid, err)
 	}
@@ -67,7 +68,7 @@ func (s *images) processScope(pid int) (*scope, error) {
 			continue
 		}
 		seen[key] = true
-		if img, err := s.get(sc, m.Path, open); err == nil {
+		if img, err := s.get(sc.root, sc.pid, m.Path, open); err == nil {
 			sc.libs = append(sc.libs, img)
 		} else if !errors.Is(err, elffile.ErrNotELF) { // what is none is mapped, but no library
 			sc.partial = true
@@ -77,9 +78,9 @@ func (s *images) processScope(pid int) (*scope, error) {
 }
 
 // systemScope is the scope of the whole machine: whatever a process has mapped.
-func (s *images) systemScope() *scope {
+func systemScope(s *images) *scope {
 	system := &scope{finder: elffile.NewLibraries(nil)}
-	for _, r := range s.running() {
+	for _, r := range runningProcesses(s) {
 		for _, img := range r.files {
 			if !slices.Contains(system.libs, img) {
 				system.libs = append(system.libs, img)
@@ -92,13 +93,13 @@ func (s *images) systemScope() *scope {
 // execScope is the scope of a process that has just executed a program, and not
 // yet loaded its libraries: those that the dynamic linker will load for it. It is
 // nil for a program that known says is known.
-func (s *images) execScope(pid int, known func(program *image, env []string) bool) (*scope, error) {
+func execScope(s *images, pid int, known func(program *image, env []string) bool) (*scope, error) {
 	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
 	if err != nil {
 		return nil, err
 	}
 	sc := &scope{pid: pid, root: otherRoot(pid)}
-	program, err := s.get(sc, strings.TrimSuffix(exe, " (deleted)"), openExe(pid, exe))
+	program, err := s.get(sc.root, sc.pid, strings.TrimSuffix(exe, " (deleted)"), openExe(pid, exe))
 	if err != nil {
 		return nil, err
 	}
@@ -108,16 +109,16 @@ func (s *images) execScope(pid int, known func(program *image, env []string) boo
 	}
 	sc.program, sc.finder = program, elffile.NewLibraries(env)
 	sc.command = processInvocation(pid)
-	s.addClosure(sc)
+	addClosure(s, sc)
 	return sc, nil
 }
 
 // addClosure adds the libraries that the program of a scope will load.
-func (s *images) addClosure(sc *scope) {
+func addClosure(s *images, sc *scope) {
 	libs, missing := sc.finder.Closure(sc.program.file)
 	sc.partial = len(missing) > 0 || sc.root != "" // they are looked for in our file system
 	for _, lib := range append(libs, startedLibraries(sc.program)...) {
-		if img, err := s.get(sc, lib, s.inRoot(sc, lib)); err == nil {
+		if img, err := s.get(sc.root, sc.pid, lib, s.inRoot(sc.root, lib)); err == nil {
 			sc.libs = append(sc.libs, img)
 		} else {
 			sc.partial = true
@@ -127,7 +128,7 @@ func (s *images) addClosure(sc *scope) {
 
 // commandScope is the scope that a command will have, by the rules of the
 // dynamic linker; nothing is run to find out.
-func (s *images) commandScope(command, env []string) (*scope, error) {
+func commandScope(s *images, command, env []string) (*scope, error) {
 	path, err := exec.LookPath(command[0])
 	if err != nil && !errors.Is(err, exec.ErrDot) {
 		return nil, fmt.Errorf("command: %w", err)
@@ -153,10 +154,10 @@ func (s *images) commandScope(command, env []string) (*scope, error) {
 		return nil, fmt.Errorf("command: %w", err)
 	}
 	sc := &scope{finder: elffile.NewLibraries(env), command: &invocation{append(slices.Clone(command), path), env, dir}}
-	if sc.program, err = s.get(sc, path, path); err != nil {
+	if sc.program, err = s.get(sc.root, sc.pid, path, path); err != nil {
 		return nil, fmt.Errorf("command: %w", err)
 	}
-	s.addClosure(sc)
+	addClosure(s, sc)
 	return sc, nil
 }
 
@@ -170,7 +171,7 @@ func (sc *scope) all() []*image {
 
 // find returns the images that a probe speaks of. The error wraps errNoLibrary
 // or is about the probe.
-func (s *images) find(sc *scope, p *probe.Probe) ([]*image, error) {
+func find(s *images, sc *scope, p *probe.Probe) ([]*image, error) {
 	switch {
 	case p.Path != "":
 		for _, img := range sc.all() {
@@ -178,7 +179,7 @@ func (s *images) find(sc *scope, p *probe.Probe) ([]*image, error) {
 				return []*image{img}, nil
 			}
 		}
-		img, err := s.get(sc, p.Path, s.inRoot(sc, p.Path))
+		img, err := s.get(sc.root, sc.pid, p.Path, s.inRoot(sc.root, p.Path))
 		if err != nil {
 			return nil, fmt.Errorf("%w %q: %w", probe.ErrProbe, p.Text, err)
 		}
@@ -200,7 +201,7 @@ func (s *images) find(sc *scope, p *probe.Probe) ([]*image, error) {
 		if !ok {
 			return nil, fmt.Errorf("%w %q: %w %q is mapped or known to the dynamic linker; write /path/to/file:FUNC for one elsewhere", probe.ErrProbe, p.Text, errNoLibrary, p.Lib)
 		}
-		img, err := s.get(sc, path, path)
+		img, err := s.get(sc.root, sc.pid, path, path)
 		if err != nil {
 			return nil, fmt.Errorf("%w %q: %w", probe.ErrProbe, p.Text, err)
 		}
@@ -243,9 +244,9 @@ func (sc *scope) surroundings() surroundings {
 }
 
 // ofProgram returns the surroundings of a program in any process that runs it.
-func (s *images) ofProgram(program *image, finder *elffile.Libraries) surroundings {
+func ofProgram(s *images, program *image, finder *elffile.Libraries) surroundings {
 	sc := &scope{program: program, finder: finder}
-	s.addClosure(sc)
+	addClosure(s, sc)
 	return sc.surroundings()
 }
 
@@ -262,7 +263,7 @@ func (p *Plan) targetScopes(cfg Config) ([]*scope, error) {
 			continue
 		}
 		seen[pid] = true
-		sc, err := p.images.processScope(pid)
+		sc, err := processScope(&p.images, pid)
 		switch {
 		case err == nil:
 			sc.started = true
@@ -273,7 +274,7 @@ func (p *Plan) targetScopes(cfg Config) ([]*scope, error) {
 		}
 	}
 	if len(cfg.Command) > 0 {
-		sc, err := p.images.commandScope(cfg.Command, os.Environ())
+		sc, err := commandScope(&p.images, cfg.Command, os.Environ())
 		if err != nil {
 			return nil, err
 		}
@@ -286,7 +287,47 @@ func (p *Plan) targetScopes(cfg Config) ([]*scope, error) {
 // machineScope is the scope of all processes, or of none where the probes name their files.
 func (p *Plan) machineScope() *scope {
 	if slices.ContainsFunc(p.probes, func(pr *probe.Probe) bool { return pr.Path == "" }) {
-		return p.images.systemScope()
+		return systemScope(&p.images)
 	}
 	return &scope{finder: elffile.NewLibraries(nil)}
 }
+
+// keys returns the files of the scope.
+func (sc *scope) keys() (keys []fileKey) {
+	for _, img := range sc.all() {
+		keys = append(keys, img.key)
+	}
+	return keys
+}
+
+// maxInterpreters is how deep the kernel follows scripts that name scripts as
+// their interpreter (BINPRM_MAX_RECURSION of fs/exec.c).
+const maxInterpreters = 5
+
+// scriptInterpreter returns the program behind "#!", or "".
+func scriptInterpreter(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	line, err := bufio.NewReaderSize(f, 256).ReadSlice('\n') // BINPRM_BUF_SIZE
+	if len(line) < 2 || string(line[:2]) != "#!" {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s: the first line of the script is too long", path)
+	}
+	words := strings.Fields(string(line[2:]))
+	if len(words) == 0 {
+		return "", fmt.Errorf("%s: the script names no interpreter", path)
+	}
+	return words[0], nil
+}
+
+// errNoStatic is wrapped where no file has the static probe that is asked for: a process may
+// still load one.
+var errNoStatic = errors.New("no such static probe")
+
+// errNoLibrary is wrapped where a library is not known: a process may still load it.
+var errNoLibrary = errors.New("no library")

@@ -59,7 +59,7 @@ func calibrationTests() []calibrationTest {
 
 // siteKinds returns the kinds of a function's sites, for a Calibration. Where a condition is decided at the entry, its time is taken
 // behind that (bpf/site.h): what fetching the arguments takes is not in the call.
-func (fn *PlannedFunc) siteKinds(goCode bool) (entry, ret siteKind) {
+func siteKinds(fn *PlannedFunc, goCode bool) (entry, ret siteKind) {
 	for _, s := range fn.Statics {
 		kind := kindStatic
 		late := s.site.NumConds > 0 && s.site.Kind != format.Return && s.site.Flags&bpf.SiteFollowed == 0
@@ -106,7 +106,7 @@ func (r *recording) usedTests() []calibrationTest {
 	used := map[siteKind]map[siteKind]bool{}
 	for _, m := range r.plan.Modules {
 		for i := range m.Funcs {
-			entry, ret := m.Funcs[i].siteKinds(m.Goid != 0)
+			entry, ret := siteKinds(&m.Funcs[i], m.Goid != 0)
 			if used[entry] == nil {
 				used[entry] = map[siteKind]bool{"": true} // each is also measured alone
 			}

@@ -23,7 +23,7 @@ func TestSiteKindsOfSpans(t *testing.T) {
 	} {
 		c.begin.Kind, c.end.Kind = format.Entry, format.Return
 		fn := PlannedFunc{Statics: []StaticSite{{Class: Emulated, site: c.begin}, {Class: Emulated, site: c.end}}}
-		if entry, ret := fn.siteKinds(false); entry != c.entry || ret != c.ret {
+		if entry, ret := siteKinds(&fn, false); entry != c.entry || ret != c.ret {
 			t.Errorf("%s: %q and %q, want %q and %q", c.name, entry, ret, c.entry, c.ret)
 		}
 	}

@@ -158,24 +158,3 @@ func (s *stacks) define(w *format.Writer, c *catalog) []string {
 	}
 	return append(warnings, funcs.withoutFramePointers()...)
 }
-
-// addStackProblems tells of the programs and the files with probes in which stacks end early, and of probes that have none.
-func (p *Plan) addStackProblems() {
-	if slices.ContainsFunc(p.Modules, func(m *PlannedModule) bool {
-		return slices.ContainsFunc(m.Funcs, func(fn PlannedFunc) bool { return fn.Static != "" })
-	}) {
-		p.Problems = append(p.Problems, "static probes have no stacks: only entries of functions do")
-	}
-	files := slices.Clone(p.programs)
-	for _, m := range p.Modules {
-		files = append(files, m.image)
-	}
-	told := map[*image]bool{}
-	for _, img := range files {
-		if told[img] || img.file.KeepsFramePointers() {
-			continue
-		}
-		told[img] = true
-		p.Problems = append(p.Problems, img.path+" is built without frame pointers: stacks end behind the direct caller in it, or lack callers; build it with -fno-omit-frame-pointer")
-	}
-}

@@ -75,8 +75,8 @@ func (p *Plan) addStatics(m *PlannedModule, probes []*probe.Probe, done *planned
 		leaveOut("*", 0, err.Error())
 	}
 	excluded := func(n staticName) bool {
-		return m.image.harm(n) != "" || slices.ContainsFunc(probes, func(p *probe.Probe) bool {
-			return p.Exclude && p.USDT != nil && p.USDT.Match(n.provider, n.name)
+		return p.harm(m.image, n) != "" || slices.ContainsFunc(probes, func(pr *probe.Probe) bool {
+			return pr.Exclude && pr.USDT != nil && pr.USDT.Match(n.provider, n.name)
 		})
 	}
 	s.leaveOutMisplaced(probes, excluded, matched, leaveOut)
@@ -91,7 +91,7 @@ func (p *Plan) addStatics(m *PlannedModule, probes []*probe.Probe, done *planned
 				selected[n] = append(selected[n], pr)
 			}
 		}
-		if why := m.image.harm(n); why != "" && slices.ContainsFunc(probes, func(p *probe.Probe) bool { return !p.Exclude && p.USDT != nil && p.USDT.Match(n.provider, n.name) }) {
+		if why := p.harm(m.image, n); why != "" && slices.ContainsFunc(probes, func(p *probe.Probe) bool { return !p.Exclude && p.USDT != nil && p.USDT.Match(n.provider, n.name) }) {
 			leaveOut(n.String(), s.groups[n][0].Addr, why)
 		}
 		selected[n] = mostSpecial(selected[n])

@@ -63,7 +63,7 @@ func (r *recording) takeOff(verdicts []verdict) error {
 		off := format.TakenOff{
 			PID: int(v.pid), OverheadPercent: math.Round(10*percent) / 10,
 			Reason: fmt.Sprintf("its hits cost process %d (%s) %.1f%% of %.0f ms of CPU time; the limit for all is %.4g%%",
-				v.pid, readComm(fmt.Sprintf("/proc/%d/comm", v.pid)), percent, v.used.Seconds()*1e3, 100*r.limiter.max),
+				v.pid, comm(int(v.pid)), percent, v.used.Seconds()*1e3, 100*r.limiter.max),
 		}
 		first, next := r.drainer.catalog.group(v.fn)
 		for fn := first; fn < next; fn++ {
@@ -208,7 +208,7 @@ func (p *attachedProbes) close() error {
 
 // shareLinks decides how many functions of modules that are to be attached share their links: with a limit, none,
 // as long as the limit of open files allows it. Else those that share are taken off together.
-func (r *recording) shareLinks(modules []*PlannedModule) error {
+func (r *recording) shareLinks(modules []*module) error {
 	if r.cfg.MaxOverhead == 0 {
 		return nil
 	}
