@@ -61,7 +61,7 @@ func TestMappedOnOverlay(t *testing.T) {
 
 	files := newImages()
 	defer files.close()
-	sc, err := files.processScope(cat.Process.Pid)
+	sc, err := processScope(&files, cat.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
