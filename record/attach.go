@@ -15,6 +15,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/proc"
 )
 
 // site is a place for a breakpoint.
@@ -86,7 +87,7 @@ func (m *module) countLinks(share int) (n int) {
 // 3 s, one link for all in 0.16 and 0.3 s. The other way, to attach all but one a second time and
 // detach the first link, would have to tell which of the two sees a call, while both see it.
 func attach(objs *bpf.Objects, method bpf.Method, m *module, pids []int, share int) (attached links, not refused, err error) {
-	ex, err := link.OpenExecutable(m.image.open)
+	ex, err := link.OpenExecutable(m.image.OpenPath)
 	if err != nil {
 		return links{}, refused{}, err
 	}
@@ -367,11 +368,11 @@ func (r *recording) attachLater(m *module) error {
 	}
 	endless := map[int]bool{}
 	for _, pid := range pids {
-		if pid != 0 && hasEnded(pid) {
+		if pid != 0 && proc.HasEnded(pid) {
 			continue
 		}
 		more, err := r.attachModule(m, []int{pid})
-		if err != nil && (pid == 0 || !hasEnded(pid)) {
+		if err != nil && (pid == 0 || !proc.HasEnded(pid)) {
 			return err
 		}
 		maps.Copy(endless, more)

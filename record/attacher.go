@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"utrace/format"
+	"utrace/record/internal/proc"
 )
 
 // attacher attaches sites of one file in one process.
@@ -46,7 +47,7 @@ func (a *attacher) attach(sites []site, to *[]probeLink, with func([]site) (link
 		switch {
 		case err == nil:
 			*to = append(*to, probeLink{l, a.first + format.FuncID(group(batch[0].fn, a.share)), a.pid})
-		case a.pid != 0 && !exists(a.pid):
+		case a.pid != 0 && !proc.Exists(a.pid):
 			a.err = fmt.Errorf("process %d ended before it could be recorded", a.pid)
 		case hopeless(err):
 			a.err = err

@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/image"
 	"utrace/record/internal/probe"
+	"utrace/record/internal/proc"
 )
 
 // Choice is a preset that utrace has chosen itself, and the processes that it is for.
@@ -23,7 +25,7 @@ type Choice struct {
 type running struct {
 	pid   int
 	name  string
-	files []*image // programs and libraries that it has mapped
+	files []*image.Image // programs and libraries that it has mapped
 }
 
 func (r running) String() string { return fmt.Sprintf("%s (process %d)", r.name, r.pid) }
@@ -61,21 +63,21 @@ func (c *chooser) fits(r running) (ok bool, why string) {
 	isInterpreter, provider := false, false
 	for _, img := range r.files {
 		if c.probe != "" {
-			list, _ := img.file.StaticProbes()
+			list, _ := img.File.StaticProbes()
 			if slices.ContainsFunc(list, func(p elffile.StaticProbe) bool { return p.Provider == c.provider && p.Name == c.probe }) {
 				return true, ""
 			}
 			provider = provider || slices.ContainsFunc(list, func(p elffile.StaticProbe) bool { return p.Provider == c.provider })
 		}
-		if c.library != "" && elffile.LibraryMatches(c.library, img.path, img.file.Soname) {
+		if c.library != "" && elffile.LibraryMatches(c.library, img.Path, img.File.Soname) {
 			return true, ""
 		}
-		if len(c.imports) > 0 && !img.file.IsLibc() {
-			if _, ok := img.file.Imports(c.imports...); ok {
+		if len(c.imports) > 0 && !img.File.IsLibc() {
+			if _, ok := img.File.Imports(c.imports...); ok {
 				return true, ""
 			}
 		}
-		isInterpreter = isInterpreter || c.program != nil && c.program.MatchString(baseName(img.path))
+		isInterpreter = isInterpreter || c.program != nil && c.program.MatchString(baseName(img.Path))
 	}
 	switch {
 	case provider:
@@ -134,7 +136,7 @@ func byName(list []running) []string {
 	return texts
 }
 
-// autoProbes chooses the probes of a Config that names none:
+// autoProbes chooses the probes of a PlanConfig that names none:
 //
 //   - for the whole machine the presets that fit what runs; ErrNothing if there is nothing;
 //   - for an interpreter the preset of its language, for whoever runs a script wants to see its functions;
@@ -172,7 +174,7 @@ func (p *Plan) autoProbes(scopes []*scope) ([]*probe.Probe, error) {
 			if err != nil {
 				return nil, err
 			}
-			all.Path = sc.program.path
+			all.Path = sc.program.Path
 			programs = append(programs, all)
 			continue
 		}
@@ -196,7 +198,7 @@ func (p *Plan) autoProbes(scopes []*scope) ([]*probe.Probe, error) {
 }
 
 // presetNames returns the names of all presets in use.
-func (p *Plan) presetNames(cfg Config) []string {
+func (p *Plan) presetNames(cfg PlanConfig) []string {
 	names := slices.Clone(cfg.Presets)
 	for _, c := range p.Chosen {
 		names = append(names, c.Preset)
@@ -241,7 +243,7 @@ func noChoice(processes int, passed []string) error {
 // no interpreter, or one that cannot be traced, for which why says the reason.
 func interpreterPreset(sc *scope) (preset *probe.Preset, why string) {
 	for _, c := range choosers() {
-		if c.program == nil || !c.program.MatchString(baseName(sc.program.path)) {
+		if c.program == nil || !c.program.MatchString(baseName(sc.program.Path)) {
 			continue
 		}
 		ok, why := c.fits(running{files: sc.all()})
@@ -261,34 +263,34 @@ func interpreterPreset(sc *scope) (preset *probe.Preset, why string) {
 // describe names what the scope is of.
 func (sc *scope) describe() string {
 	if sc.pid == 0 {
-		return baseName(sc.program.path) + " (the command)"
+		return baseName(sc.program.Path) + " (the command)"
 	}
-	return running{pid: sc.pid, name: baseName(sc.program.path)}.String()
+	return running{pid: sc.pid, name: baseName(sc.program.Path)}.String()
 }
 
 // runningProcesses looks at the processes of the machine, without this one and the kernel's own.
-func runningProcesses(s *images) []running {
+func runningProcesses(s *image.Set) []running {
 	var list []running
-	for _, pid := range processes() {
+	for _, pid := range proc.All() {
 		maps, err := elffile.Mappings(pid)
 		if err != nil || len(maps) == 0 { // it has ended, or is the kernel's
 			continue
 		}
-		r := running{pid: pid, name: comm(pid)}
-		root := otherRoot(pid)
+		r := running{pid: pid, name: proc.Comm(pid)}
+		root := proc.OtherRoot(pid)
 		for _, m := range maps {
-			key := fileKey{m.Dev, m.Inode}
-			if !m.Exec || s.failed[key] {
+			key := image.Key{Dev: m.Dev, Ino: m.Inode}
+			if !m.Exec || s.Failed[key] {
 				continue
 			}
 			open := m.OpenPath(pid)
 			if open == "" {
 				continue
 			}
-			img, err := s.get(root, 0, m.Path, open)
+			img, err := s.Get(root, 0, m.Path, open)
 			switch {
 			case err != nil:
-				s.failed[key] = true
+				s.Failed[key] = true
 			case !slices.Contains(r.files, img):
 				r.files = append(r.files, img)
 			}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/image"
 	"utrace/record/internal/probe"
 )
 
@@ -22,7 +23,7 @@ func fakeProcess(t *testing.T, pid int, name string, paths ...string) running {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { file.Close() })
-		r.files = append(r.files, &image{path: path, file: file})
+		r.files = append(r.files, &image.Image{Path: path, File: file})
 	}
 	return r
 }

@@ -8,13 +8,14 @@ import (
 
 	"utrace/format"
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/image"
 )
 
 // callers are the functions that are on stacks.
 type callers struct {
 	w       *format.Writer
 	modules map[*stackFile]format.ModuleID
-	probed  map[fileVersion]format.ModuleID
+	probed  map[image.Version]format.ModuleID
 	funcs   map[funcKey]format.FuncID
 	lines   map[*stackFile]*elffile.Lines
 	frames  map[*stackFile]*frameCount
@@ -51,7 +52,7 @@ func (f *callers) at(at codeAddr) (fn format.FuncID, line int) {
 		return f.define(funcKey{module, 0}, format.Func{Name: at.file.name, Module: module}), 0
 	}
 	call := elffile.Addr(at.addr - 1) // a call can be the last instruction of its function
-	found, ok := at.file.image.file.FuncAt(call)
+	found, ok := at.file.image.File.FuncAt(call)
 	if !ok {
 		return f.define(funcKey{module, at.addr}, format.Func{Name: fmt.Sprintf("%#x", uint64(call)), Module: module, Addr: uint64(call)}), 0
 	}
@@ -89,12 +90,12 @@ func (f *callers) module(file *stackFile) format.ModuleID {
 		return id
 	}
 	if file.image != nil {
-		id, ok = f.probed[file.image.ver]
+		id, ok = f.probed[file.image.Version]
 	}
 	switch {
 	case ok:
 	case file.image != nil:
-		id = f.w.AddModule(describeFile(file.image.path, file.image.file))
+		id = f.w.AddModule(describeFile(file.image.Path, file.image.File))
 	default:
 		id = f.w.AddModule(format.Module{Path: file.name})
 	}
@@ -105,7 +106,7 @@ func (f *callers) module(file *stackFile) format.ModuleID {
 func (f *callers) sourceLines(file *stackFile) *elffile.Lines {
 	lines, ok := f.lines[file]
 	if !ok {
-		lines, _ = file.image.file.Lines() // else there is no debug information: no lines
+		lines, _ = file.image.File.Lines() // else there is no debug information: no lines
 		f.lines[file] = lines
 	}
 	return lines
@@ -123,7 +124,7 @@ func (f *callers) countFrame(file *stackFile, fn elffile.Func, key funcKey) {
 	}
 	count.seen[key.addr] = true
 	count.all++
-	if !file.image.file.KeepsFramePointer(fn) {
+	if !file.image.File.KeepsFramePointer(fn) {
 		count.without++
 	}
 }
@@ -133,7 +134,7 @@ func (f *callers) withoutFramePointers() []string {
 	var list []string
 	for file, count := range f.frames {
 		if 2*count.without > count.all {
-			list = append(list, fmt.Sprintf("%s is built without frame pointers (%d of its %d functions on stacks set up none): stacks lack what is outside of these, or end there; build it with -fno-omit-frame-pointer", file.image.path, count.without, count.all))
+			list = append(list, fmt.Sprintf("%s is built without frame pointers (%d of its %d functions on stacks set up none): stacks lack what is outside of these, or end there; build it with -fno-omit-frame-pointer", file.image.Path, count.without, count.all))
 		}
 	}
 	slices.Sort(list)

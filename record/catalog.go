@@ -5,6 +5,7 @@ package record
 import (
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/image"
 )
 
 // maxNames bounds the functions that an interpreter's probes may name: a program can make up any number.
@@ -16,7 +17,7 @@ type catalog struct {
 	w     *format.Writer
 	funcs []probedFunc // by the number in records
 	named map[nameKey]format.FuncID
-	files map[fileVersion]format.ModuleID
+	files map[image.Version]format.ModuleID
 	keyed bool // spans of a function are told apart by an argument
 }
 
@@ -40,7 +41,7 @@ type nameKey struct {
 }
 
 func newCatalog(w *format.Writer) *catalog {
-	return &catalog{w: w, named: map[nameKey]format.FuncID{}, files: map[fileVersion]format.ModuleID{}}
+	return &catalog{w: w, named: map[nameKey]format.FuncID{}, files: map[image.Version]format.ModuleID{}}
 }
 
 // hit counts an event.
@@ -54,9 +55,9 @@ func (fn *probedFunc) hit(kind format.Kind) {
 
 // add defines a module and its functions, in the order that numbers them like their probes.
 func (c *catalog) add(m *module) {
-	id := c.w.AddModule(describeFile(m.Path, m.image.file))
-	if _, ok := c.files[m.image.ver]; !ok {
-		c.files[m.image.ver] = id
+	id := c.w.AddModule(describeFile(m.Path, m.image.File))
+	if _, ok := c.files[m.image.Version]; !ok {
+		c.files[m.image.Version] = id
 	}
 	start := len(c.funcs)
 	for i := range m.Funcs {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"utrace/record/internal/proc"
 
 	"golang.org/x/sys/unix"
 )
@@ -142,7 +143,7 @@ func (c *command) wait(block bool) *syscall.WaitStatus {
 	if c.state != nil {
 		return c.state
 	}
-	if !block && !hasEnded(c.pid) {
+	if !block && !proc.HasEnded(c.pid) {
 		return nil
 	}
 	c.cmd.Wait()

@@ -3,7 +3,6 @@
 package record
 
 import (
-	"slices"
 	"syscall"
 	"time"
 
@@ -13,29 +12,20 @@ import (
 
 // Config says what to record, and where to.
 type Config struct {
-	PIDs         []int
-	Command      []string      // to start; may be empty
-	Follow       bool          // children of these, too, and what they execute
-	Probes       []*Probe      // see ParseProbe
-	Presets      []string      // names of Presets, beside Probes
-	PlaceAtEntry bool          // probe functions at their first byte, not at the cheapest place
-	SlowerThan   time.Duration // keep only calls at least this long; 0: all
-	Duration     time.Duration // 0: until the targets end or the context is done
-	Output       string
-	Force        bool  // replace an output file that is not a trace
-	MaxBytes     int64 // stop at this size of the file; 0: no limit
-	RingBytes    int   // of each of two buffers per CPU: a power of two and a multiple of the page size
-	Attach       bpf.Method
+	PlanConfig
+	Duration  time.Duration // 0: until the targets end or the context is done
+	Output    string
+	Force     bool  // replace an output file that is not a trace
+	MaxBytes  int64 // stop at this size of the file; 0: no limit
+	RingBytes int   // of each of two buffers per CPU: a power of two and a multiple of the page size
+	Attach    bpf.Method
 	// MaxOverhead is how much of the CPU time of a process its probes may cost, 1 for all of it, before functions are
 	// taken off; 0: whatever they cost.
 	MaxOverhead float64
 	// Calibrator is a command line that runs ServeCalibration; without it typical costs are taken.
 	Calibrator []string
-	// Stacks asks for the stack of callers at each entry, by frame pointers.
-	Stacks  bool
-	Sched   bool // record when the threads that call something run, could run and are blocked
-	Version string
-	Args    []string // the recorder's own command line, for the trace
+	Version    string
+	Args       []string // the recorder's own command line, for the trace
 
 	// Started is called, if it is not nil, once the command, if any, has been started.
 	Started func()
@@ -46,16 +36,6 @@ type Config struct {
 	AwaitCommand func(ended <-chan struct{}) bool
 	// Notice is called with what is good to know while it happens, if it is not nil.
 	Notice func(text string)
-}
-
-// NamesProbes reports whether the Config says what to probe. Otherwise that is for utrace to choose.
-func (c *Config) NamesProbes() bool {
-	return len(c.Presets) > 0 || slices.ContainsFunc(c.Probes, func(p *Probe) bool { return !p.Exclude })
-}
-
-// Conditional reports whether a probe has a condition.
-func (c *Config) Conditional() bool {
-	return slices.ContainsFunc(c.Probes, func(p *Probe) bool { return p.Values.Condition != nil })
 }
 
 // Progress is the state of a running recording.

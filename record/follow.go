@@ -18,6 +18,8 @@ import (
 	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/image"
+	"utrace/record/internal/proc"
 )
 
 // Processes are looked at for libraries that they have loaded meanwhile: once a second, and
@@ -48,9 +50,9 @@ type follower struct {
 	mu       sync.Mutex // for all below, and for the plan and the links of the recording
 	err      error
 	guard    *guard
-	programs map[programKey][]fileKey // that have been resolved, with their libraries
-	looked   map[int]uint64           // by PID: hash of the executable mappings
-	known    map[mappedFile]bool      // that have been looked at in some process
+	programs map[programKey][]image.Key // that have been resolved, with their libraries
+	looked   map[int]uint64             // by PID: hash of the executable mappings
+	known    map[image.Mapped]bool      // that have been looked at in some process
 	late     []string
 	leftOut  int // how many of the plan have been told to the drainer
 	hash     maphash.Hash
@@ -58,18 +60,18 @@ type follower struct {
 
 // programKey is what the libraries of a program depend on.
 type programKey struct {
-	file   fileVersion
+	file   image.Version
 	linker string // variables of the dynamic linker
 }
 
 func newFollower(r *recording) *follower {
 	f := &follower{
 		r: r, tasks: make(chan bpf.Task, 1024), quit: make(chan struct{}),
-		guard: newGuard(r), programs: map[programKey][]fileKey{}, looked: map[int]uint64{}, known: map[mappedFile]bool{},
+		guard: newGuard(r), programs: map[programKey][]image.Key{}, looked: map[int]uint64{}, known: map[image.Mapped]bool{},
 	}
 	if len(r.targets) == 0 { // the plan is for all of them
-		for _, img := range r.plan.images.byKey {
-			f.known[mappedFile{img.key, img.path}] = true
+		for img := range r.plan.images.All() {
+			f.known[image.Mapped{Key: img.Key, Path: img.Path}] = true
 		}
 	}
 	return f
@@ -140,11 +142,11 @@ func (f *follower) execed(pid, tid int, running bool) {
 		f.guard.look(pid, nil, running)
 		return
 	}
-	files := newImages()
-	defer files.close()
+	files := image.NewSet()
+	defer files.Close()
 	var key programKey
-	sc, err := execScope(&files, pid, func(program *image, env []string) (known bool) {
-		key = programKey{file: program.ver}
+	sc, err := execScope(&files, pid, func(program *image.Image, env []string) (known bool) {
+		key = programKey{file: program.Version}
 		for _, kv := range env {
 			if strings.HasPrefix(kv, "LD_") {
 				key.linker += kv + "\x00"
@@ -171,7 +173,7 @@ func (f *follower) forked(pid int, running bool) {
 // pids returns all processes that are being recorded.
 func (f *follower) pids() ([]int, error) {
 	if len(f.r.targets) == 0 {
-		return processes(), nil
+		return proc.All(), nil
 	}
 	return f.r.objs.Followed()
 }
@@ -217,13 +219,13 @@ func (f *follower) look(pid int) uint64 {
 	if !f.addKnown(pid) {
 		return sum
 	}
-	files := newImages()
-	defer files.close()
+	files := image.NewSet()
+	defer files.Close()
 	sc, err := processScope(&files, pid)
 	if err != nil {
 		return 0
 	}
-	var program *image
+	var program *image.Image
 	if held { // it is just executing its program: the tracer waits to have it looked at
 		program = sc.program
 	}
@@ -242,8 +244,8 @@ func (f *follower) addKnown(pid int) (fresh bool) {
 			continue
 		}
 		// The inode number of a file that is deleted can soon be that of another.
-		key := mappedFile{fileKey{m.Dev, m.Inode}, m.Path}
-		fresh = fresh || m.Deleted || !f.known[key] && !f.r.plan.images.failed[key.fileKey]
+		key := image.Mapped{Key: image.Key{Dev: m.Dev, Ino: m.Inode}, Path: m.Path}
+		fresh = fresh || m.Deleted || !f.known[key] && !f.r.plan.images.Failed[key.Key]
 		f.known[key] = true
 	}
 	return fresh
@@ -252,7 +254,7 @@ func (f *follower) addKnown(pid int) (fresh bool) {
 // extend plans, defines and attaches what is new in a scope. Definitions go ahead of
 // the first event, so a return instruction that the kernel refuses is found out
 // too late to be told in them. late says that the process runs, but for a program that is held.
-func (f *follower) extend(files *images, sc *scope, late bool, held *image) {
+func (f *follower) extend(files *image.Set, sc *scope, late bool, held *image.Image) {
 	r := f.r
 	f.late = append(f.late, r.plan.addProblems(sc, true)...)
 	funcs, guarded := r.plan.Funcs(), false
@@ -314,7 +316,7 @@ func (f *follower) guardAll() {
 // is on its list, so this ends. Their programs are found like those of others.
 func (r *recording) followNewborn() error {
 	for {
-		fresh := slices.DeleteFunc(withDescendants(r.cfg.PIDs), func(pid int) bool { return slices.Contains(r.cfg.PIDs, pid) })
+		fresh := slices.DeleteFunc(proc.WithDescendants(r.cfg.PIDs), func(pid int) bool { return slices.Contains(r.cfg.PIDs, pid) })
 		if len(fresh) == 0 {
 			return nil
 		}

@@ -15,11 +15,11 @@ import (
 // addFuncs plans the functions of a file.
 func (p *Plan) addFuncs(m *PlannedModule, probes []*probe.Probe, around surroundings, done *plannedFile, matched map[*probe.Probe]bool, leaveOut func(string, elffile.Addr, string)) error {
 	img := m.image
-	funcs, err := img.file.Funcs()
+	funcs, err := img.File.Funcs()
 	if err != nil {
-		return fmt.Errorf("%s: symbols: %w", img.path, err)
+		return fmt.Errorf("%s: symbols: %w", img.Path, err)
 	}
-	h := newHazards(img.file, around)
+	h := newHazards(img.File, around)
 	m.Hazard, m.Goid = h.why, h.goid
 	if m.Hazard == "" && h.nameless != "" && slices.ContainsFunc(funcs, func(fn elffile.Func) bool { return fn.Recovered }) {
 		m.Hazard = h.nameless
@@ -38,8 +38,8 @@ func (p *Plan) addFuncs(m *PlannedModule, probes []*probe.Probe, around surround
 			p.Startup = append(p.Startup, symbol)
 			continue
 		}
-		placed, why := place(img.file, fn, h, p.sites, p.naive, by.Values.Any())
-		off, _ := img.file.FileOff(placed.entry.addr)
+		placed, why := place(img.File, fn, h, p.sites, p.naive, by.Values.Any())
+		off, _ := img.File.FileOff(placed.entry.addr)
 		if why != "" {
 			leaveOut(elffile.DemangleNoParams(symbol), fn.Addr, why)
 			continue
@@ -49,22 +49,22 @@ func (p *Plan) addFuncs(m *PlannedModule, probes []*probe.Probe, around surround
 			Site: uint64(placed.entry.addr), FileOff: uint64(off), Class: placed.entry.class, SiteWhy: placed.entry.why,
 			SourceFile: fn.SourceFile, ReturnBy: placed.by, Why: placed.why,
 		}
-		pf.Returns, pf.TailCalls = fileOffs(img.file, placed.returns), fileOffs(img.file, placed.tailCalls)
-		pf.Returning = returnClass(img.file.Machine)
+		pf.Returns, pf.TailCalls = fileOffs(img.File, placed.returns), fileOffs(img.File, placed.tailCalls)
+		pf.Returning = returnClass(img.File.Machine)
 		if p.slower > 0 && pf.ReturnBy == Never {
 			leaveOut(pf.Name, fn.Addr, "its return is not seen, so that it is not known how long it takes (--slower-than): "+pf.Why)
 			continue
 		}
-		if err := p.bindValues(&pf, img.file, fn, by, h); err != nil {
+		if err := p.bindValues(&pf, img.File, fn, by, h); err != nil {
 			if by.Pattern == nil || by.Pattern.Literal != "" {
-				return fmt.Errorf("%w %q: %s of %s: %w", probe.ErrProbe, by.Text, pf.Name, img.path, err)
+				return fmt.Errorf("%w %q: %s of %s: %w", probe.ErrProbe, by.Text, pf.Name, img.Path, err)
 			}
 			leaveOut(pf.Name, fn.Addr, err.Error())
 			continue
 		}
 		m.Funcs = append(m.Funcs, pf)
 	}
-	for _, fn := range img.file.IFuncs() {
+	for _, fn := range img.File.IFuncs() {
 		if symbol, by := selectFunc(fn, probes, matched); by != nil {
 			leaveOut(symbol, fn.Addr, "an indirect function: the code there only chooses the implementation; probe that instead")
 		}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"utrace/record/internal/image"
+	"utrace/record/internal/proc"
 
 	"github.com/dustin/go-humanize/english"
 )
@@ -57,12 +59,12 @@ func newGuard(r *recording) *guard {
 
 // add has a module attached from now on. Its file stays open: the path may lead through a process that ends.
 func (g *guard) add(m *module) error {
-	file, err := os.Open(m.image.open)
+	file, err := os.Open(m.image.OpenPath)
 	if err != nil {
 		return fmt.Errorf("attach to %s: %w", m.Path, err)
 	}
 	g.files = append(g.files, file)
-	m.image.open = fmt.Sprintf("/proc/self/fd/%d", file.Fd())
+	m.image.OpenPath = fmt.Sprintf("/proc/self/fd/%d", file.Fd())
 	g.modules = append(g.modules, m)
 	return nil
 }
@@ -70,7 +72,7 @@ func (g *guard) add(m *module) error {
 // start looks at the processes of the plan. Those without any are all; a command is held.
 func (g *guard) start(pids []int, command int) error {
 	if len(pids) == 0 && command == 0 {
-		pids = processes()
+		pids = proc.All()
 	}
 	for _, pid := range pids {
 		g.look(pid, nil, false)
@@ -78,9 +80,9 @@ func (g *guard) start(pids []int, command int) error {
 	if command == 0 || len(g.modules) == 0 {
 		return g.err
 	}
-	files := newImages()
-	defer files.close()
-	sc, err := execScope(&files, command, func(*image, []string) bool { return false })
+	files := image.NewSet()
+	defer files.Close()
+	sc, err := execScope(&files, command, func(*image.Image, []string) bool { return false })
 	if err != nil {
 		return err
 	}
@@ -90,19 +92,19 @@ func (g *guard) start(pids []int, command int) error {
 
 // look attaches in a process what may be attached there, and detaches it where it may no more. loads are
 // files that the process is going to map; running says that it is not held.
-func (g *guard) look(pid int, loads []fileKey, running bool) {
+func (g *guard) look(pid int, loads []image.Key, running bool) {
 	if len(g.modules) == 0 {
 		return
 	}
 	p := g.processes[pid]
-	started := startTime(pid)
+	started := proc.StartTime(pid)
 	if p != nil && p.started != started {
 		g.forget(pid)
 		p = nil
 	}
-	mapped := mappedKeys(pid)
+	mapped := image.KeysOf(pid)
 	wanted := slices.DeleteFunc(slices.Clone(g.modules), func(m *module) bool {
-		return !slices.Contains(mapped, m.image.key) && !slices.Contains(loads, m.image.key)
+		return !slices.Contains(mapped, m.image.Key) && !slices.Contains(loads, m.image.Key)
 	})
 	if started == "" || p == nil && len(wanted) == 0 {
 		return
@@ -111,7 +113,7 @@ func (g *guard) look(pid int, loads []fileKey, running bool) {
 		p = &guarded{started: started, attached: map[*module]bool{}}
 		g.processes[pid] = p
 	}
-	if why := notUTF8(processInvocation(pid)); why != "" {
+	if why := notUTF8(proc.InvocationOf(pid)); why != "" {
 		if len(wanted) > 0 && !p.refused {
 			p.refused = true
 			g.refused.add(fmt.Sprintf("%s of process %d", why, pid))
@@ -127,7 +129,7 @@ func (g *guard) look(pid int, loads []fileKey, running bool) {
 			continue
 		}
 		if _, err := g.r.attachModule(m, []int{pid}); err != nil {
-			if !hasEnded(pid) {
+			if !proc.HasEnded(pid) {
 				g.fail(err)
 			}
 			return
@@ -158,7 +160,7 @@ func (g *guard) fail(err error) {
 // forgetEnded detaches from the processes that have ended.
 func (g *guard) forgetEnded() {
 	for pid, p := range g.processes {
-		if startTime(pid) != p.started {
+		if proc.StartTime(pid) != p.started {
 			g.forget(pid)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"utrace/record/internal/image"
 
 	"golang.org/x/sys/unix"
 )
@@ -45,8 +46,8 @@ func TestUnopenedLibrary(t *testing.T) {
 				os.Remove(path)
 			}
 			withoutCapabilities(t)
-			images := newImages()
-			defer images.close()
+			images := image.NewSet()
+			defer images.Close()
 			sc, err := processScope(&images, os.Getpid())
 			if err != nil {
 				t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"utrace/bpf"
+	"utrace/record/internal/proc"
 )
 
 // The kernel ties the probes of a single process to its first thread, the leader.
@@ -16,7 +17,7 @@ func (r *recording) watchLeaders() {
 		return
 	}
 	for _, pid := range r.targets {
-		if leaderGone(pid) {
+		if proc.LeaderGone(pid) {
 			r.halve(pid, "the first thread of process %d has ended: perf events do not see the others from now on")
 		}
 	}

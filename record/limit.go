@@ -10,6 +10,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/proc"
 )
 
 // Intervals at which hits are held against the limit: from the first to the second, each twice as long
@@ -63,11 +64,11 @@ type verdict struct {
 // newLimiter starts to watch. Processes that run already are judged by what they use from now on.
 func newLimiter(maxOverhead float64, costs Costs) *limiter {
 	l := &limiter{
-		max: maxOverhead, costs: costs, cpu: cpuTime, windows: map[uint32]*window{}, before: map[uint32]time.Duration{},
+		max: maxOverhead, costs: costs, cpu: proc.CPUTime, windows: map[uint32]*window{}, before: map[uint32]time.Duration{},
 		past: map[format.FuncID]uint64{}, off: map[format.FuncID]*offFunc{}, due: time.Now().Add(minCheck), interval: minCheck,
 	}
-	for _, pid := range processes() {
-		if used, ok := cpuTime(uint32(pid)); ok {
+	for _, pid := range proc.All() {
+		if used, ok := proc.CPUTime(uint32(pid)); ok {
 			l.before[uint32(pid)] = used
 		}
 	}

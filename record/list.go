@@ -12,7 +12,9 @@ import (
 	"strings"
 
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/image"
 	"utrace/record/internal/probe"
+	"utrace/record/internal/proc"
 )
 
 // ListConfig says what List looks for, and where: in the file Path, in what the process PID maps, or, with neither, in
@@ -67,7 +69,7 @@ type ListedFunc struct {
 // List lists static probes or functions. It needs no privileges but those to read the files, and the mappings of the processes.
 // Errors wrap ErrSyntax where the pattern is at fault. What cannot be read among many is a warning.
 func List(cfg ListConfig) (*Listing, error) {
-	l := lister{functions: cfg.Functions, seen: map[fileKey]bool{}}
+	l := lister{functions: cfg.Functions, seen: map[image.Key]bool{}}
 	var err error
 	if l.pattern, err = probe.NewPattern(cmp.Or(cfg.Pattern, "*")); err != nil {
 		return nil, fmt.Errorf("pattern %q: %w: %w", cfg.Pattern, probe.ErrSyntax, err)
@@ -91,7 +93,7 @@ type lister struct {
 	Listing
 	functions bool
 	pattern   *probe.Pattern
-	seen      map[fileKey]bool
+	seen      map[image.Key]bool
 }
 
 // addMachine adds what all processes map.
@@ -130,7 +132,7 @@ func (l *lister) addProcess(pid int) error {
 	case err != nil:
 		return fmt.Errorf("process %d: %w", pid, err)
 	case len(maps) == 0:
-		return noProgram(pid)
+		return proc.NoProgram(pid)
 	}
 	l.addMapped(pid, maps)
 	return nil
@@ -138,13 +140,13 @@ func (l *lister) addProcess(pid int) error {
 
 // addMapped adds the files whose code a process maps, deleted ones too.
 func (l *lister) addMapped(pid int, maps []elffile.Mapping) {
-	root := otherRoot(pid)
+	root := proc.OtherRoot(pid)
 	for _, m := range maps {
 		if !m.Exec {
 			continue
 		}
 		open := m.OpenPath(pid)
-		key := mappedKey(m, open)
+		key := image.KeyOf(m, open)
 		if open == "" || l.seen[key] {
 			continue
 		}

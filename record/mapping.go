@@ -9,6 +9,8 @@ import (
 
 	"utrace/bpf"
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/image"
+	"utrace/record/internal/proc"
 )
 
 // pageBytes is what the address of the kernel's trampoline for returns is a multiple of.
@@ -20,8 +22,8 @@ const rereadAfter = 10 * time.Millisecond
 // codeMaps knows what code is mapped where in the processes that stacks come from. Mappings are read when the first stack
 // of a process is, and kept: the process may have ended when the next one is read.
 type codeMaps struct {
-	images    images
-	files     map[mappedFile]*stackFile
+	images    image.Set
+	files     map[image.Mapped]*stackFile
 	named     map[string]*stackFile   // what is no file
 	processes map[uint32]*processCode // by PID
 
@@ -31,7 +33,7 @@ type codeMaps struct {
 
 // stackFile is what is mapped somewhere: a file, or what the kernel or the program puts there.
 type stackFile struct {
-	image *image // nil if it cannot be opened, or is no file
+	image *image.Image // nil if it cannot be opened, or is no file
 	name  string
 }
 
@@ -55,12 +57,12 @@ type mappedCode struct {
 
 func newCodeMaps() codeMaps {
 	return codeMaps{
-		images: newImages(), files: map[mappedFile]*stackFile{}, named: map[string]*stackFile{},
+		images: image.NewSet(), files: map[image.Mapped]*stackFile{}, named: map[string]*stackFile{},
 		processes: map[uint32]*processCode{}, ending: map[uint32][]elffile.Mapping{},
 	}
 }
 
-func (s *codeMaps) close() { s.images.close() }
+func (s *codeMaps) close() { s.images.Close() }
 
 func (s *codeMaps) process(pid uint32) *processCode {
 	p := s.processes[pid]
@@ -175,7 +177,7 @@ func (s *codeMaps) lookUp(p *processCode, code []mappedCode, ret uint64) (codeAd
 	if m.file.image == nil {
 		return codeAddr{m.file, 0}, true
 	}
-	addr, ok := m.file.image.file.Addr(m.FileOff + elffile.FileOff(call-m.Start))
+	addr, ok := m.file.image.File.Addr(m.FileOff + elffile.FileOff(call-m.Start))
 	return codeAddr{m.file, uint64(addr) + 1}, ok
 }
 
@@ -187,13 +189,13 @@ const (
 
 // file finds out what is mapped.
 func (s *codeMaps) file(p *processCode, m *mappedCode) *stackFile {
-	key := mappedFile{fileKey{m.Dev, m.Inode}, m.Path}
+	key := image.Mapped{Key: image.Key{Dev: m.Dev, Ino: m.Inode}, Path: m.Path}
 	if f := s.files[key]; f != nil && m.Inode != 0 {
 		return f
 	}
 	if open := m.OpenPath(int(p.pid)); open != "" {
 		f := &stackFile{name: m.Path}
-		if img, err := s.images.get(otherRoot(int(p.pid)), 0, m.Path, open); err == nil {
+		if img, err := s.images.Get(proc.OtherRoot(int(p.pid)), 0, m.Path, open); err == nil {
 			f.image = img
 		}
 		s.files[key] = f

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/image"
 )
 
 // memory is that of a process which has mapped a file.
@@ -20,27 +21,27 @@ type memory struct {
 }
 
 // openMemory returns nil if the process has not mapped the file, or is not ours to read.
-func openMemory(pid int, img *image) *memory {
+func openMemory(pid int, img *image.Image) *memory {
 	maps, err := elffile.Mappings(pid)
 	if err != nil {
 		return nil
 	}
 	for _, m := range maps {
-		if !m.Exec || mappedKey(m, m.OpenPath(pid)) != img.key {
+		if !m.Exec || image.KeyOf(m, m.OpenPath(pid)) != img.Key {
 			continue
 		}
-		in := slices.IndexFunc(img.file.Segments, func(s elffile.Segment) bool {
+		in := slices.IndexFunc(img.File.Segments, func(s elffile.Segment) bool {
 			return s.FileOff < m.FileOff+elffile.FileOff(m.End-m.Start) && m.FileOff < s.FileOff+elffile.FileOff(s.FileSize)
 		})
 		if in < 0 {
 			continue
 		}
-		s := img.file.Segments[in]
+		s := img.File.Segments[in]
 		mem, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
 		if err != nil {
 			return nil
 		}
-		return &memory{mem: mem, bias: m.Start - uint64(m.FileOff) - (uint64(s.Addr) - uint64(s.FileOff)), file: img.file}
+		return &memory{mem: mem, bias: m.Start - uint64(m.FileOff) - (uint64(s.Addr) - uint64(s.FileOff)), file: img.File}
 	}
 	return nil
 }

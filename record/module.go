@@ -7,6 +7,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/image"
 	"utrace/record/internal/probe"
 )
 
@@ -20,7 +21,7 @@ type PlannedModule struct {
 	Goid    uint16        // of a Go program: where a goroutine has its number, in bytes
 	Guarded bool          // attached in each process by itself, if it does not break there, see guard
 
-	image *image
+	image *image.Image
 }
 
 // PlannedFunc is a function, or a single instruction, to probe.
@@ -69,7 +70,7 @@ func (m *PlannedModule) takeGuarded() *PlannedModule {
 }
 
 func (m *PlannedModule) readLines() {
-	lines, err := m.image.file.Lines()
+	lines, err := m.image.File.Lines()
 	if err != nil {
 		return // no debug information: no lines
 	}

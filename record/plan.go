@@ -14,6 +14,7 @@ import (
 
 	"utrace/format"
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/image"
 	"utrace/record/internal/probe"
 )
 
@@ -42,21 +43,21 @@ type Plan struct {
 	// Problems say what of the presets, or of stacks, cannot be recorded, and why.
 	Problems []string
 
-	pids     []int    // with their descendants, if these are recorded
-	program  *image   // of the command, nil if none
-	programs []*image // of the command and the processes
-	images   images
+	pids     []int          // with their descendants, if these are recorded
+	program  *image.Image   // of the command, nil if none
+	programs []*image.Image // of the command and the processes
+	images   image.Set
 	sites    kernelSites
 	naive    bool // probe every entry at its first byte
 	follow   bool
 	slower   time.Duration // see Config.SlowerThan
 	probes   []*probe.Probe
 	presets  []probe.Preset
-	told     map[string]map[fileVersion]bool // by preset: files whose problems have been told
+	told     map[string]map[image.Version]bool // by preset: files whose problems have been told
 	pending  []*probe.Probe
-	refused  map[*image]string // by file: why the probes that break some processes must not be attached, see refuse
+	refused  map[*image.Image]string // by file: why the probes that break some processes must not be attached, see refuse
 	// planned are the probes that have been looked up in each file, and the addresses of the functions found.
-	planned map[fileVersion]*plannedFile
+	planned map[image.Version]*plannedFile
 }
 
 type plannedFile struct {
@@ -66,7 +67,7 @@ type plannedFile struct {
 }
 
 // Close closes the files of the plan.
-func (p *Plan) Close() { p.images.close() }
+func (p *Plan) Close() { p.images.Close() }
 
 // Command reports whether the plan is for a command that is yet to be started.
 func (p *Plan) Command() bool { return p.program != nil }
@@ -129,7 +130,7 @@ func (p *Plan) canGrow() bool {
 	})
 }
 
-// NewPlan resolves the probes of a Config. It attaches nothing and runs
+// NewPlan resolves the probes of a PlanConfig. It attaches nothing and runs
 // nothing. Errors wrap ErrProbe where the text of a probe is at fault,
 // ErrNothing where all that it matches is left out, or ErrLate.
 //
@@ -137,8 +138,8 @@ func (p *Plan) canGrow() bool {
 //  2. Without any probe, choose them (auto.go).
 //  3. For each file, collect the probes that speak of it.
 //  4. Match its functions, take away the excluded, place the rest.
-func NewPlan(cfg Config) (*Plan, error) {
-	p := &Plan{images: newImages(), follow: cfg.Follow, slower: cfg.SlowerThan, planned: map[fileVersion]*plannedFile{}, told: map[string]map[fileVersion]bool{}, refused: map[*image]string{}, sites: runningKernel(), naive: cfg.PlaceAtEntry}
+func NewPlan(cfg PlanConfig) (*Plan, error) {
+	p := &Plan{images: image.NewSet(), follow: cfg.Follow, slower: cfg.SlowerThan, planned: map[image.Version]*plannedFile{}, told: map[string]map[image.Version]bool{}, refused: map[*image.Image]string{}, sites: runningKernel(), naive: cfg.PlaceAtEntry}
 	if err := p.resolve(cfg); err != nil {
 		p.Close()
 		return nil, err
@@ -149,7 +150,7 @@ func NewPlan(cfg Config) (*Plan, error) {
 	return p, nil
 }
 
-func (p *Plan) resolve(cfg Config) error {
+func (p *Plan) resolve(cfg PlanConfig) error {
 	probes := slices.Clone(cfg.Probes)
 	includes := 0
 	for _, pr := range probes {
@@ -192,12 +193,12 @@ func (p *Plan) resolve(cfg Config) error {
 		scopes = []*scope{p.machineScope()}
 	}
 	targets := len(cfg.PIDs) > 0 || len(cfg.Command) > 0
-	wanted := map[*image][]*probe.Probe{}
-	around := map[*image]surroundings{}
+	wanted := map[*image.Image][]*probe.Probe{}
+	around := map[*image.Image]surroundings{}
 	missing := map[*probe.Probe]error{}
 	for _, sc := range scopes {
 		surrounding := sc.surroundings()
-		checked := map[*image]bool{}
+		checked := map[*image.Image]bool{}
 		for _, pr := range probes {
 			list, err := find(&p.images, sc, pr)
 			if err != nil {
@@ -227,7 +228,7 @@ func (p *Plan) resolve(cfg Config) error {
 					surrounding.unknown = unknownProcess
 				}
 				around[img] = around[img].or(surrounding)
-				if sc.program == nil && img.file.Interp != "" && img.file.Soname == "" { // a program; the C library can be run, too
+				if sc.program == nil && img.File.Interp != "" && img.File.Soname == "" { // a program; the C library can be run, too
 					around[img] = ofProgram(&p.images, img, sc.finder)
 				}
 			}
@@ -268,7 +269,7 @@ func (p *Plan) resolve(cfg Config) error {
 		switch {
 		case err != nil:
 		case pr.USDT != nil:
-			var looked []*image
+			var looked []*image.Image
 			for img, list := range wanted {
 				if slices.Contains(list, pr) {
 					looked = append(looked, img)
@@ -302,19 +303,19 @@ func baseName(path string) string { return path[strings.LastIndexByte(path, '/')
 
 // addModule plans the probes of one file. What is left out counts as matched:
 // the reason is told.
-func (p *Plan) addModule(img *image, probes []*probe.Probe, around surroundings, matched map[*probe.Probe]bool) error {
-	done := p.planned[img.ver]
+func (p *Plan) addModule(img *image.Image, probes []*probe.Probe, around surroundings, matched map[*probe.Probe]bool) error {
+	done := p.planned[img.Version]
 	if done == nil {
 		done = &plannedFile{addrs: map[uint64]bool{}, statics: map[string]bool{}}
-		p.planned[img.ver] = done
+		p.planned[img.Version] = done
 	}
 	done.probes = probes
-	m := &PlannedModule{Path: img.path, BuildID: img.file.BuildID, image: img}
+	m := &PlannedModule{Path: img.Path, BuildID: img.File.BuildID, image: img}
 	if !p.follow {
-		m.PIDs = img.pids
+		m.PIDs = img.PIDs
 	}
 	leaveOut := func(name string, a elffile.Addr, why string) {
-		p.LeftOut = append(p.LeftOut, format.LeftOut{Name: name, Module: img.path, Addr: uint64(a), Reason: why})
+		p.LeftOut = append(p.LeftOut, format.LeftOut{Name: name, Module: img.Path, Addr: uint64(a), Reason: why})
 	}
 	isStatic := func(pr *probe.Probe) bool { return pr.USDT != nil }
 	if !slices.ContainsFunc(probes, func(pr *probe.Probe) bool { return !isStatic(pr) }) {
@@ -353,9 +354,9 @@ func (p *Plan) guarded() bool {
 
 // extend plans what the probes name in the files of a scope that has appeared while
 // recording, as far as it is new, and returns the new modules. It is for one goroutine at a time.
-func (p *Plan) extend(files *images, sc *scope) (added []*PlannedModule) {
-	wanted := map[*image][]*probe.Probe{}
-	var order []*image
+func (p *Plan) extend(files *image.Set, sc *scope) (added []*PlannedModule) {
+	wanted := map[*image.Image][]*probe.Probe{}
+	var order []*image.Image
 	for _, pr := range p.probes {
 		list, err := find(files, sc, pr)
 		if err != nil {
@@ -375,7 +376,7 @@ func (p *Plan) extend(files *images, sc *scope) (added []*PlannedModule) {
 	matched := map[*probe.Probe]bool{}
 	for _, img := range order {
 		probes := wanted[img]
-		if done := p.planned[img.ver]; done != nil {
+		if done := p.planned[img.Version]; done != nil {
 			fresh := slices.DeleteFunc(slices.Clone(probes), func(pr *probe.Probe) bool { return slices.Contains(done.probes, pr) })
 			if len(fresh) == 0 {
 				continue
@@ -387,7 +388,7 @@ func (p *Plan) extend(files *images, sc *scope) (added []*PlannedModule) {
 			around.unknown = unknownProcess
 		}
 		if err := p.addModule(img, probes, around, matched); err != nil {
-			p.LeftOut = append(p.LeftOut, format.LeftOut{Name: "*", Module: img.path, Reason: err.Error()})
+			p.LeftOut = append(p.LeftOut, format.LeftOut{Name: "*", Module: img.Path, Reason: err.Error()})
 		}
 	}
 	for i := len(p.pending) - 1; i >= 0; i-- {

@@ -12,6 +12,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/proc"
 )
 
 // threads numbers the threads that events come from, and defines them and
@@ -222,7 +223,7 @@ func (t *threads) define(l *life, pid, tid uint32) format.ThreadID {
 	}
 	th := format.Thread{PID: int(pid), TID: int(tid), Comm: l.comm, Goroutine: l.goid, Track: l.track}
 	if th.Comm == "" && l.endNs == 0 {
-		th.Comm = threadComm(int(pid), int(tid))
+		th.Comm = proc.ThreadComm(int(pid), int(tid))
 	}
 	if th.Comm == "" {
 		th.Comm = l.process.comm
@@ -251,7 +252,7 @@ func checkPIDNamespace() error {
 const maxArgs = 4096
 
 func readProcess(pid int) format.Process {
-	p := format.Process{PID: pid, Comm: comm(pid)}
+	p := format.Process{PID: pid, Comm: proc.Comm(pid)}
 	if args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil && len(args) > 0 {
 		args = args[:min(len(args), maxArgs)]
 		p.Args = strings.Split(string(bytes.TrimRight(args, "\x00")), "\x00")

@@ -16,6 +16,7 @@ import (
 	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/internal/probe"
+	"utrace/record/internal/proc"
 )
 
 // Reasons for the end of a recording.
@@ -42,7 +43,7 @@ const drainNice = -15
 // have ended or the file is full. The context's end is a regular one. When an
 // error cuts the recording short, the trace up to there is complete on disk.
 func Run(ctx context.Context, cfg Config) (sum *Summary, err error) {
-	plan, err := NewPlan(cfg)
+	plan, err := NewPlan(cfg.PlanConfig)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +161,7 @@ func record(ctx context.Context, p *Plan, cfg Config) (sum *Summary, err error) 
 	}
 	var gone <-chan struct{}
 	if len(r.targets) > 0 && !cfg.Follow {
-		if gone, err = watchExit(r.targets); err != nil {
+		if gone, err = proc.WatchExit(r.targets); err != nil {
 			return nil, err
 		}
 	}
@@ -190,7 +191,7 @@ func record(ctx context.Context, p *Plan, cfg Config) (sum *Summary, err error) 
 		return sum, runErr
 	}
 	if r.command != nil && sum != nil && sum.Command == nil && reason == reasonInterrupt && cfg.AwaitCommand != nil {
-		if ended, werr := watchExit([]int{r.command.pid}); werr == nil && cfg.AwaitCommand(ended) {
+		if ended, werr := proc.WatchExit([]int{r.command.pid}); werr == nil && cfg.AwaitCommand(ended) {
 			sum.Command = r.command.wait(true)
 		}
 	}
@@ -216,7 +217,7 @@ func (r *recording) pids(m *module) []int {
 func (r *recording) release() error {
 	follow := r.cfg.Follow
 	for _, pid := range r.cfg.PIDs {
-		if follow && hasEnded(pid) { // perhaps before it was watched
+		if follow && proc.HasEnded(pid) { // perhaps before it was watched
 			if err := r.objs.Unfollow(pid); err != nil {
 				return err
 			}
@@ -281,7 +282,7 @@ func (r *recording) begin() (err error) {
 	r.start = now()
 	r.w, err = format.NewWriter(r.file, format.Meta{
 		Recorder: r.cfg.Version, Host: host, Kernel: unix.ByteSliceToString(uts.Release[:]), Arch: runtime.GOARCH,
-		Args: r.cfg.Args, Command: r.cfg.Command, PIDs: r.cfg.PIDs, Probes: probeTexts(r.cfg.Probes), Presets: r.plan.presetNames(r.cfg),
+		Args: r.cfg.Args, Command: r.cfg.Command, PIDs: r.cfg.PIDs, Probes: probeTexts(r.cfg.Probes), Presets: r.plan.presetNames(r.cfg.PlanConfig),
 		CPUs: runtime.NumCPU(), RingBytes: r.cfg.RingBytes, Start: r.start, Stacks: r.cfg.Stacks,
 		Sched: r.cfg.Sched, SlowerThanNs: int64(r.cfg.SlowerThan), MaxOverheadPercent: 100 * r.cfg.MaxOverhead, Costs: r.costs.describe(),
 	})

@@ -13,7 +13,9 @@ import (
 	"unicode/utf8"
 
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/image"
 	"utrace/record/internal/probe"
+	"utrace/record/internal/proc"
 )
 
 // addProblems takes note of what of the presets cannot be recorded in a scope, and returns what is new. Of a file that has
@@ -24,18 +26,18 @@ func (p *Plan) addProblems(sc *scope, later bool) (added []string) {
 	for _, preset := range p.presets {
 		told := p.told[preset.Name]
 		if told == nil {
-			told = map[fileVersion]bool{}
+			told = map[image.Version]bool{}
 			p.told[preset.Name] = told
 		}
 		for _, img := range sc.all() {
-			if later && told[img.ver] {
+			if later && told[img.Version] {
 				continue
 			}
 			text := presetProblem(preset.Name, sc, img, p.refused[img])
 			if text == "" {
 				continue
 			}
-			told[img.ver] = true
+			told[img.Version] = true
 			if text = fmt.Sprintf("preset %s: %s", preset.Name, text); !slices.Contains(p.Problems, text) {
 				p.Problems = append(p.Problems, text)
 			}
@@ -46,7 +48,7 @@ func (p *Plan) addProblems(sc *scope, later bool) (added []string) {
 
 // presetProblem says what of a preset cannot be recorded in a file of a scope, and why, "" if nothing is known to be missing. refused says
 // why the probes that break some processes must not be attached, see refuse.
-func presetProblem(name string, sc *scope, img *image, refused string) string {
+func presetProblem(name string, sc *scope, img *image.Image, refused string) string {
 	switch name {
 	case "java":
 		return javaProblem(sc, img)
@@ -91,19 +93,19 @@ func pythonIn(file *elffile.File) (v pythonVersion, ok bool) {
 
 // pythonProblem: CPython has its probes if it was built with them, as Debian's is, and 3.12 to 3.14
 // lack those of functions even then.
-func pythonProblem(img *image, refused string) string {
-	v, ok := pythonIn(img.file)
+func pythonProblem(img *image.Image, refused string) string {
+	v, ok := pythonIn(img.File)
 	switch {
 	case refused != "":
-		return img.path + ": " + refused
-	case !ok || hasStatic(img.file, literalStatic("python", "function__entry")):
+		return img.Path + ": " + refused
+	case !ok || hasStatic(img.File, literalStatic("python", "function__entry")):
 		return ""
-	case !hasStatic(img.file, literalStatic("python", "gc__start")):
-		return img.path + ": this CPython was built without --with-dtrace: it has no probes"
+	case !hasStatic(img.File, literalStatic("python", "gc__start")):
+		return img.Path + ": this CPython was built without --with-dtrace: it has no probes"
 	case v.major == 3 && v.minor >= 12:
-		return fmt.Sprintf("%s: %s has no probes of functions (3.12 to 3.14 compile none: cpython issues 98894, 104280): only garbage collection and imports can be recorded", img.path, v)
+		return fmt.Sprintf("%s: %s has no probes of functions (3.12 to 3.14 compile none: cpython issues 98894, 104280): only garbage collection and imports can be recorded", img.Path, v)
 	}
-	return img.path + ": this CPython has no probes of functions"
+	return img.Path + ": this CPython has no probes of functions"
 }
 
 // literalStatic is the pattern of one static probe.
@@ -113,11 +115,11 @@ func literalStatic(provider, name string) *probe.USDTPattern {
 
 // phpProblem: PHP passes the probes of functions if USE_ZEND_DTRACE was set when it started; it exports what it
 // has found. php-fpm overwrites the environment that others see.
-func phpProblem(sc *scope, img *image) string {
-	off, ok := img.file.Exported("zend_dtrace_enabled")
+func phpProblem(sc *scope, img *image.Image) string {
+	off, ok := img.File.Exported("zend_dtrace_enabled")
 	if !ok {
-		if _, php := img.file.Exported("zend_parse_parameters"); php {
-			return img.path + ": this PHP was built without --enable-dtrace: it has no probes"
+		if _, php := img.File.Exported("zend_parse_parameters"); php {
+			return img.Path + ": this PHP was built without --enable-dtrace: it has no probes"
 		}
 		return ""
 	}
@@ -125,8 +127,8 @@ func phpProblem(sc *scope, img *image) string {
 		return who + ": functions, compilation and errors need USE_ZEND_DTRACE=1 in the environment when PHP starts (of php-fpm: that of its service); without it only requests and exceptions are recorded"
 	}
 	if sc.command != nil {
-		if n, _ := strconv.Atoi(sc.command.variable("USE_ZEND_DTRACE")); n <= 0 {
-			return without(img.path)
+		if n, _ := strconv.Atoi(sc.command.Variable("USE_ZEND_DTRACE")); n <= 0 {
+			return without(img.Path)
 		}
 		return ""
 	}
@@ -138,7 +140,7 @@ func phpProblem(sc *scope, img *image) string {
 		b := mem.read(mem.addr(off), 1)
 		mem.close()
 		if b != nil && b[0] == 0 {
-			return without(fmt.Sprintf("process %d (%s)", pid, img.path))
+			return without(fmt.Sprintf("process %d (%s)", pid, img.Path))
 		}
 	}
 	return ""
@@ -148,20 +150,20 @@ func phpProblem(sc *scope, img *image) string {
 var javaFlags = []string{"DTraceMethodProbes", "ExtendedDTraceProbes"}
 
 // javaProblem: HotSpot passes the probes of methods if a flag was set when it started.
-func javaProblem(sc *scope, img *image) string {
-	if _, ok := img.file.Exported("gHotSpotVMStructs"); !ok {
+func javaProblem(sc *scope, img *image.Image) string {
+	if _, ok := img.File.Exported("gHotSpotVMStructs"); !ok {
 		return ""
 	}
-	if !hasStatic(img.file, literalStatic("hotspot", "method__entry")) {
-		return img.path + ": this JVM was built without --enable-dtrace: it has no probes of methods"
+	if !hasStatic(img.File, literalStatic("hotspot", "method__entry")) {
+		return img.Path + ": this JVM was built without --enable-dtrace: it has no probes of methods"
 	}
 	without := func(who string) string {
 		return who + ": methods need -XX:+DTraceMethodProbes on the command line of the JVM, or in JAVA_TOOL_OPTIONS when it starts; without it only garbage collection and class loading are recorded"
 	}
 	if c := sc.command; c != nil {
-		text := strings.Join(c.args, " ")
+		text := strings.Join(c.Args, " ")
 		for _, name := range []string{"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"} {
-			text += " " + c.variable(name)
+			text += " " + c.Variable(name)
 		}
 		for _, flag := range javaFlags {
 			if strings.Contains(text, "-XX:+"+flag) {
@@ -171,7 +173,7 @@ func javaProblem(sc *scope, img *image) string {
 		if strings.Contains(text, "-XX:Flags=") || strings.Contains(text, "-XX:VMOptionsFile=") || strings.Contains(text, " @") {
 			return "" // it may be there
 		}
-		return without(img.path)
+		return without(img.Path)
 	}
 	for _, pid := range sc.mapping(img) {
 		mem := openMemory(pid, img)
@@ -181,18 +183,18 @@ func javaProblem(sc *scope, img *image) string {
 		on, known := mem.jvmFlag("DTraceMethodProbes")
 		mem.close()
 		if known && !on {
-			return without(fmt.Sprintf("process %d (%s)", pid, img.path))
+			return without(fmt.Sprintf("process %d (%s)", pid, img.Path))
 		}
 	}
 	return ""
 }
 
 // postgresProblem: the queries are those of children of the process that people know.
-func postgresProblem(sc *scope, img *image) string {
-	if sc.pid == 0 || sc.follow || img != sc.program || !hasStatic(img.file, literalStatic("postgresql", "query__start")) {
+func postgresProblem(sc *scope, img *image.Image) string {
+	if sc.pid == 0 || sc.follow || img != sc.program || !hasStatic(img.File, literalStatic("postgresql", "query__start")) {
 		return ""
 	}
-	if kids := children(sc.pid); len(kids) > 0 {
+	if kids := proc.Children(sc.pid); len(kids) > 0 {
 		return fmt.Sprintf("process %d is the postmaster, which runs no queries; its %d children do: add --follow, or leave out -p to record every process", sc.pid, len(kids))
 	}
 	return ""
@@ -200,14 +202,14 @@ func postgresProblem(sc *scope, img *image) string {
 
 // rubyProblem: Ruby passes the probes of methods only while some part of the program traces calls and returns
 // (RUBY_EVENT_CALL 8 and RUBY_EVENT_RETURN 16 in a variable that it exports; since 2.5, Ruby bug 14582).
-func rubyProblem(sc *scope, img *image) string {
-	off, ok := img.file.Exported("ruby_vm_event_flags")
-	if !ok || !hasStatic(img.file, literalStatic("ruby", "method__entry")) {
+func rubyProblem(sc *scope, img *image.Image) string {
+	off, ok := img.File.Exported("ruby_vm_event_flags")
+	if !ok || !hasStatic(img.File, literalStatic("ruby", "method__entry")) {
 		return ""
 	}
 	const without = ": methods are passed to probes only while the program has TracePoint.new(:call, :return) enabled; without it only garbage collection, require, load, parsing and exceptions are recorded"
 	if sc.command != nil {
-		return img.path + without
+		return img.Path + without
 	}
 	for _, pid := range sc.mapping(img) {
 		mem := openMemory(pid, img)
@@ -217,7 +219,7 @@ func rubyProblem(sc *scope, img *image) string {
 		b := mem.read(mem.addr(off), 1)
 		mem.close()
 		if b != nil && b[0]&24 != 24 {
-			return fmt.Sprintf("process %d (%s)%s", pid, img.path, without)
+			return fmt.Sprintf("process %d (%s)%s", pid, img.Path, without)
 		}
 	}
 	return ""
@@ -228,8 +230,8 @@ func rubyProblem(sc *scope, img *image) string {
 //
 // CPython encodes the names of a function when it passes a probe, and a name that cannot be encoded
 // leaves an exception behind that breaks the program (SystemError; seen with 3.11).
-func (p *Plan) refuse(sc *scope, img *image) {
-	if !hasStatic(img.file, literalStatic("python", "function__entry")) {
+func (p *Plan) refuse(sc *scope, img *image.Image) {
+	if !hasStatic(img.File, literalStatic("python", "function__entry")) {
 		return
 	}
 	const why = "%s not UTF-8: CPython breaks a program whose names its probes cannot encode"
@@ -239,7 +241,7 @@ func (p *Plan) refuse(sc *scope, img *image) {
 		}
 	}
 	for _, pid := range sc.mapping(img) {
-		if part := notUTF8(processInvocation(pid)); part != "" {
+		if part := notUTF8(proc.InvocationOf(pid)); part != "" {
 			p.refused[img] = fmt.Sprintf(why, fmt.Sprintf("%s of process %d is", part, pid))
 		}
 	}
@@ -258,7 +260,7 @@ func breaking() []staticName {
 //
 // The probes of Ruby's methods in C ask for the name of each class; that of a class of the interpreter itself has
 // been freed by the first garbage collection (rb_dtrace_setup; 3.1: 12 of 12 programs that go on to use alias crash).
-func (p *Plan) harm(img *image, n staticName) string {
+func (p *Plan) harm(img *image.Image, n staticName) string {
 	switch {
 	case slices.Contains(breaking(), n):
 		return p.refused[img]
@@ -269,15 +271,15 @@ func (p *Plan) harm(img *image, n staticName) string {
 }
 
 // notUTF8 names what CPython makes names of files of that is not UTF-8, "" if all is. Other variables, such as OLDPWD, may be anything.
-func notUTF8(c *invocation) string {
+func notUTF8(c *proc.Invocation) string {
 	switch {
-	case !utf8.ValidString(strings.Join(c.args, " ")):
+	case !utf8.ValidString(strings.Join(c.Args, " ")):
 		return "the command line"
-	case !utf8.ValidString(c.dir):
+	case !utf8.ValidString(c.Dir):
 		return "the directory"
 	}
 	for _, name := range []string{"PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "VIRTUAL_ENV", "HOME", "PATH"} {
-		if !utf8.ValidString(c.variable(name)) {
+		if !utf8.ValidString(c.Variable(name)) {
 			return "the variable " + name
 		}
 	}
@@ -285,14 +287,14 @@ func notUTF8(c *invocation) string {
 }
 
 // mapping returns the running processes of a scope that have mapped a file.
-func (sc *scope) mapping(img *image) (pids []int) {
+func (sc *scope) mapping(img *image.Image) (pids []int) {
 	if sc.pid != 0 {
 		return []int{sc.pid}
 	}
 	if sc.program != nil {
 		return nil
 	}
-	for _, pid := range processes() {
+	for _, pid := range proc.All() {
 		if m := openMemory(pid, img); m != nil {
 			m.close()
 			pids = append(pids, pid)
@@ -303,8 +305,8 @@ func (sc *scope) mapping(img *image) (pids []int) {
 
 // startedLibraries are libraries that a program always loads when it starts, though the dynamic linker
 // does not know: the java launcher finds its JVM from where it lies itself.
-func startedLibraries(program *image) []string {
-	if dir := filepath.Dir(program.path); filepath.Base(dir) == "bin" && slices.Contains(program.file.Needed, "libjli.so") {
+func startedLibraries(program *image.Image) []string {
+	if dir := filepath.Dir(program.Path); filepath.Base(dir) == "bin" && slices.Contains(program.File.Needed, "libjli.so") {
 		return []string{filepath.Join(dir, "../lib/server/libjvm.so")}
 	}
 	return nil

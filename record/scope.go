@@ -13,7 +13,9 @@ import (
 	"strings"
 
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/image"
 	"utrace/record/internal/probe"
+	"utrace/record/internal/proc"
 )
 
 // scope is where the functions of probes are looked for: the images of one
@@ -22,23 +24,23 @@ import (
 type scope struct {
 	pid     int    // 0 before a command is started, and for the system
 	root    string // a way to the root directory of the process, "" if that is ours
-	program *image
-	libs    []*image
+	program *image.Image
+	libs    []*image.Image
 	around  *surroundings      // once they have been looked at
 	partial bool               // some libraries were not found, or cannot be opened
 	started bool               // the process was running when the recording was asked for
-	command *invocation        // of a program that has not run yet
+	command *proc.Invocation   // of a program that has not run yet
 	follow  bool               // children of the process are recorded, too
 	finder  *elffile.Libraries // in our root directory
 }
 
 // processScope is the scope of a running process.
-func processScope(s *images, pid int) (*scope, error) {
+func processScope(s *image.Set, pid int) (*scope, error) {
 	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		if _, serr := os.Stat(fmt.Sprintf("/proc/%d", pid)); serr == nil {
-			return nil, noProgram(pid)
+			return nil, proc.NoProgram(pid)
 		}
 		return nil, fmt.Errorf("no process %d", pid)
 	case err != nil:
@@ -48,13 +50,13 @@ func processScope(s *images, pid int) (*scope, error) {
 	if err != nil {
 		return nil, fmt.Errorf("process %d: %w", pid, err)
 	}
-	sc := &scope{pid: pid, root: otherRoot(pid), finder: elffile.NewLibraries(nil)}
-	program, err := s.get(sc.root, sc.pid, strings.TrimSuffix(exe, " (deleted)"), openExe(pid, exe))
+	sc := &scope{pid: pid, root: proc.OtherRoot(pid), finder: elffile.NewLibraries(nil)}
+	program, err := s.Get(sc.root, sc.pid, strings.TrimSuffix(exe, " (deleted)"), proc.ExePath(pid, exe))
 	if err != nil {
 		return nil, fmt.Errorf("process %d: %w", pid, err)
 	}
 	sc.program = program
-	seen := map[fileKey]bool{program.key: true}
+	seen := map[image.Key]bool{program.Key: true}
 	for _, m := range maps {
 		open := ""
 		if m.Exec {
@@ -63,12 +65,12 @@ func processScope(s *images, pid int) (*scope, error) {
 		if open == "" {
 			continue
 		}
-		key := mappedKey(m, open)
+		key := image.KeyOf(m, open)
 		if seen[key] {
 			continue
 		}
 		seen[key] = true
-		if img, err := s.get(sc.root, sc.pid, m.Path, open); err == nil {
+		if img, err := s.Get(sc.root, sc.pid, m.Path, open); err == nil {
 			sc.libs = append(sc.libs, img)
 		} else if !errors.Is(err, elffile.ErrNotELF) { // what is none is mapped, but no library
 			sc.partial = true
@@ -78,7 +80,7 @@ func processScope(s *images, pid int) (*scope, error) {
 }
 
 // systemScope is the scope of the whole machine: whatever a process has mapped.
-func systemScope(s *images) *scope {
+func systemScope(s *image.Set) *scope {
 	system := &scope{finder: elffile.NewLibraries(nil)}
 	for _, r := range runningProcesses(s) {
 		for _, img := range r.files {
@@ -93,32 +95,32 @@ func systemScope(s *images) *scope {
 // execScope is the scope of a process that has just executed a program, and not
 // yet loaded its libraries: those that the dynamic linker will load for it. It is
 // nil for a program that known says is known.
-func execScope(s *images, pid int, known func(program *image, env []string) bool) (*scope, error) {
+func execScope(s *image.Set, pid int, known func(program *image.Image, env []string) bool) (*scope, error) {
 	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
 	if err != nil {
 		return nil, err
 	}
-	sc := &scope{pid: pid, root: otherRoot(pid)}
-	program, err := s.get(sc.root, sc.pid, strings.TrimSuffix(exe, " (deleted)"), openExe(pid, exe))
+	sc := &scope{pid: pid, root: proc.OtherRoot(pid)}
+	program, err := s.Get(sc.root, sc.pid, strings.TrimSuffix(exe, " (deleted)"), proc.ExePath(pid, exe))
 	if err != nil {
 		return nil, err
 	}
-	env := environ(pid)
+	env := proc.Environ(pid)
 	if known(program, env) {
 		return nil, nil
 	}
 	sc.program, sc.finder = program, elffile.NewLibraries(env)
-	sc.command = processInvocation(pid)
+	sc.command = proc.InvocationOf(pid)
 	addClosure(s, sc)
 	return sc, nil
 }
 
 // addClosure adds the libraries that the program of a scope will load.
-func addClosure(s *images, sc *scope) {
-	libs, missing := sc.finder.Closure(sc.program.file)
+func addClosure(s *image.Set, sc *scope) {
+	libs, missing := sc.finder.Closure(sc.program.File)
 	sc.partial = len(missing) > 0 || sc.root != "" // they are looked for in our file system
 	for _, lib := range append(libs, startedLibraries(sc.program)...) {
-		if img, err := s.get(sc.root, sc.pid, lib, s.inRoot(sc.root, lib)); err == nil {
+		if img, err := s.Get(sc.root, sc.pid, lib, s.InRoot(sc.root, lib)); err == nil {
 			sc.libs = append(sc.libs, img)
 		} else {
 			sc.partial = true
@@ -128,7 +130,7 @@ func addClosure(s *images, sc *scope) {
 
 // commandScope is the scope that a command will have, by the rules of the
 // dynamic linker; nothing is run to find out.
-func commandScope(s *images, command, env []string) (*scope, error) {
+func commandScope(s *image.Set, command, env []string) (*scope, error) {
 	path, err := exec.LookPath(command[0])
 	if err != nil && !errors.Is(err, exec.ErrDot) {
 		return nil, fmt.Errorf("command: %w", err)
@@ -153,8 +155,8 @@ func commandScope(s *images, command, env []string) (*scope, error) {
 	if err != nil {
 		return nil, fmt.Errorf("command: %w", err)
 	}
-	sc := &scope{finder: elffile.NewLibraries(env), command: &invocation{append(slices.Clone(command), path), env, dir}}
-	if sc.program, err = s.get(sc.root, sc.pid, path, path); err != nil {
+	sc := &scope{finder: elffile.NewLibraries(env), command: &proc.Invocation{Args: append(slices.Clone(command), path), Env: env, Dir: dir}}
+	if sc.program, err = s.Get(sc.root, sc.pid, path, path); err != nil {
 		return nil, fmt.Errorf("command: %w", err)
 	}
 	addClosure(s, sc)
@@ -162,32 +164,32 @@ func commandScope(s *images, command, env []string) (*scope, error) {
 }
 
 // all returns the program and the libraries.
-func (sc *scope) all() []*image {
+func (sc *scope) all() []*image.Image {
 	if sc.program == nil {
 		return sc.libs
 	}
-	return append([]*image{sc.program}, sc.libs...)
+	return append([]*image.Image{sc.program}, sc.libs...)
 }
 
 // find returns the images that a probe speaks of. The error wraps errNoLibrary
 // or is about the probe.
-func find(s *images, sc *scope, p *probe.Probe) ([]*image, error) {
+func find(s *image.Set, sc *scope, p *probe.Probe) ([]*image.Image, error) {
 	switch {
 	case p.Path != "":
 		for _, img := range sc.all() {
-			if img.path == p.Path {
-				return []*image{img}, nil
+			if img.Path == p.Path {
+				return []*image.Image{img}, nil
 			}
 		}
-		img, err := s.get(sc.root, sc.pid, p.Path, s.inRoot(sc.root, p.Path))
+		img, err := s.Get(sc.root, sc.pid, p.Path, s.InRoot(sc.root, p.Path))
 		if err != nil {
 			return nil, fmt.Errorf("%w %q: %w", probe.ErrProbe, p.Text, err)
 		}
-		return []*image{img}, nil
+		return []*image.Image{img}, nil
 	case p.Lib != "":
-		var list []*image
+		var list []*image.Image
 		for _, img := range sc.all() {
-			if elffile.LibraryMatches(p.Lib, img.path, img.file.Soname) {
+			if elffile.LibraryMatches(p.Lib, img.Path, img.File.Soname) {
 				list = append(list, img)
 			}
 		}
@@ -201,15 +203,15 @@ func find(s *images, sc *scope, p *probe.Probe) ([]*image, error) {
 		if !ok {
 			return nil, fmt.Errorf("%w %q: %w %q is mapped or known to the dynamic linker; write /path/to/file:FUNC for one elsewhere", probe.ErrProbe, p.Text, errNoLibrary, p.Lib)
 		}
-		img, err := s.get(sc.root, sc.pid, path, path)
+		img, err := s.Get(sc.root, sc.pid, path, path)
 		if err != nil {
 			return nil, fmt.Errorf("%w %q: %w", probe.ErrProbe, p.Text, err)
 		}
-		return []*image{img}, nil
+		return []*image.Image{img}, nil
 	case p.USDT != nil:
-		var list []*image
+		var list []*image.Image
 		for _, img := range sc.all() {
-			if hasStatic(img.file, p.USDT) {
+			if hasStatic(img.File, p.USDT) {
 				list = append(list, img)
 			}
 		}
@@ -218,7 +220,7 @@ func find(s *images, sc *scope, p *probe.Probe) ([]*image, error) {
 		}
 		return list, nil
 	case sc.program != nil:
-		return []*image{sc.program}, nil
+		return []*image.Image{sc.program}, nil
 	}
 	return nil, fmt.Errorf("%w %q: a function of which program? Add -p PID or a command, or write LIB:%s or /path/to/file:%s", probe.ErrProbe, p.Text, p.Text, p.Text)
 }
@@ -231,9 +233,9 @@ func (sc *scope) surroundings() surroundings {
 	if sc.around != nil {
 		return *sc.around
 	}
-	files := []*elffile.File{sc.program.file}
+	files := []*elffile.File{sc.program.File}
 	for _, lib := range sc.libs {
-		files = append(files, lib.file)
+		files = append(files, lib.File)
 	}
 	s := newSurroundings(files, sc.started)
 	if sc.partial {
@@ -244,18 +246,18 @@ func (sc *scope) surroundings() surroundings {
 }
 
 // ofProgram returns the surroundings of a program in any process that runs it.
-func ofProgram(s *images, program *image, finder *elffile.Libraries) surroundings {
+func ofProgram(s *image.Set, program *image.Image, finder *elffile.Libraries) surroundings {
 	sc := &scope{program: program, finder: finder}
 	addClosure(s, sc)
 	return sc.surroundings()
 }
 
 // targetScopes returns the scopes of the processes and the command; none for the whole machine.
-func (p *Plan) targetScopes(cfg Config) ([]*scope, error) {
+func (p *Plan) targetScopes(cfg PlanConfig) ([]*scope, error) {
 	var list []*scope
 	p.pids = cfg.PIDs
 	if cfg.Follow {
-		p.pids = withDescendants(cfg.PIDs)
+		p.pids = proc.WithDescendants(cfg.PIDs)
 	}
 	seen := map[int]bool{}
 	for i, pid := range p.pids {
@@ -268,7 +270,7 @@ func (p *Plan) targetScopes(cfg Config) ([]*scope, error) {
 		case err == nil:
 			sc.started = true
 			list = append(list, sc)
-		case i >= len(cfg.PIDs) && hasNoProgram(pid): // a descendant that ends
+		case i >= len(cfg.PIDs) && proc.HasNoProgram(pid): // a descendant that ends
 		default:
 			return nil, err
 		}
@@ -293,9 +295,9 @@ func (p *Plan) machineScope() *scope {
 }
 
 // keys returns the files of the scope.
-func (sc *scope) keys() (keys []fileKey) {
+func (sc *scope) keys() (keys []image.Key) {
 	for _, img := range sc.all() {
-		keys = append(keys, img.key)
+		keys = append(keys, img.Key)
 	}
 	return keys
 }

@@ -8,22 +8,23 @@ import (
 	"strings"
 
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/image"
 	"utrace/record/internal/probe"
 )
 
 // noMatch explains a probe that matches no function.
-func noMatch(pr *probe.Probe, wanted map[*image][]*probe.Probe, scopes []*scope) error {
+func noMatch(pr *probe.Probe, wanted map[*image.Image][]*probe.Probe, scopes []*scope) error {
 	var files []string
 	for img, probes := range wanted {
 		if slices.Contains(probes, pr) {
-			if why := optimizedAway(img.file, pr); why != "" {
-				return fmt.Errorf("%w %q: %s of %s", probe.ErrProbe, pr.Text, why, img.path)
+			if why := optimizedAway(img.File, pr); why != "" {
+				return fmt.Errorf("%w %q: %s of %s", probe.ErrProbe, pr.Text, why, img.Path)
 			}
-			funcs, err := img.file.Funcs()
-			what := fmt.Sprintf("%s (%d functions", img.path, len(funcs))
+			funcs, err := img.File.Funcs()
+			what := fmt.Sprintf("%s (%d functions", img.Path, len(funcs))
 			if err != nil {
-				what = fmt.Sprintf("%s (symbols cannot be read: %v", img.path, err)
-			} else if img.file.Stripped() {
+				what = fmt.Sprintf("%s (symbols cannot be read: %v", img.Path, err)
+			} else if img.File.Stripped() {
 				what += ", stripped: only what it exports has a name, other functions are called sub_ADDRESS"
 			}
 			files = append(files, what+")")
@@ -34,9 +35,9 @@ func noMatch(pr *probe.Probe, wanted map[*image][]*probe.Probe, scopes []*scope)
 	if pr.Path == "" && pr.Lib == "" && pr.Pattern != nil && pr.Pattern.Literal != "" {
 		for _, sc := range scopes {
 			for _, img := range sc.libs {
-				funcs, _ := img.file.Funcs()
+				funcs, _ := img.File.Funcs()
 				if slices.ContainsFunc(funcs, func(fn elffile.Func) bool { _, ok := matchFunc(pr.Pattern, fn); return ok }) {
-					hint = fmt.Sprintf("; %s has it: write %s:%s", img.path, baseName(img.path), pr.Text)
+					hint = fmt.Sprintf("; %s has it: write %s:%s", img.Path, baseName(img.Path), pr.Text)
 				}
 			}
 		}
@@ -45,14 +46,14 @@ func noMatch(pr *probe.Probe, wanted map[*image][]*probe.Probe, scopes []*scope)
 }
 
 // nearest suggests a function whose name is like the one that a probe names.
-func nearest(pr *probe.Probe, wanted map[*image][]*probe.Probe) string {
+func nearest(pr *probe.Probe, wanted map[*image.Image][]*probe.Probe) string {
 	if pr.Pattern == nil || pr.Pattern.Literal == "" {
 		return ""
 	}
 	name := elffile.DemangleNoParams(pr.Pattern.Literal)
 	var names []string
 	for img, probes := range wanted {
-		funcs, _ := img.file.Funcs()
+		funcs, _ := img.File.Funcs()
 		if !slices.Contains(probes, pr) || len(funcs) > mostCompared {
 			continue
 		}
@@ -188,7 +189,7 @@ func selectFunc(fn elffile.Func, probes []*probe.Probe, matched map[*probe.Probe
 // addresses at which no function begins. What a probe wants of calls is an error there.
 func (p *Plan) addInstructions(m *PlannedModule, pr *probe.Probe, funcs []elffile.Func, matched map[*probe.Probe]bool, leaveOut func(string, elffile.Addr, string)) error {
 	if pr.Addr != nil {
-		if fn, ok := m.image.file.FuncAt(elffile.Addr(*pr.Addr)); ok && uint64(fn.Addr) == *pr.Addr {
+		if fn, ok := m.image.File.FuncAt(elffile.Addr(*pr.Addr)); ok && uint64(fn.Addr) == *pr.Addr {
 			return nil // selectFunc has it
 		}
 	}
@@ -201,8 +202,8 @@ func (p *Plan) addInstructions(m *PlannedModule, pr *probe.Probe, funcs []elffil
 	add := func(fn elffile.Func, symbol string, a elffile.Addr) {
 		matched[pr] = true
 		name := fmt.Sprintf("%s+%#x", elffile.DemangleNoParams(symbol), uint64(a-fn.Addr))
-		off, mapped := m.image.file.FileOff(a)
-		ok, err := m.image.file.IsInstruction(fn, a)
+		off, mapped := m.image.File.FileOff(a)
+		ok, err := m.image.File.IsInstruction(fn, a)
 		switch {
 		case !mapped:
 			leaveOut(name, a, "its code is not in the file")
@@ -211,16 +212,16 @@ func (p *Plan) addInstructions(m *PlannedModule, pr *probe.Probe, funcs []elffil
 		case !ok:
 			leaveOut(name, a, "in the middle of an instruction: a breakpoint there would corrupt it")
 		default:
-			if why := refusedByKernel(m.image.file, a); why != "" {
+			if why := refusedByKernel(m.image.File, a); why != "" {
 				leaveOut(name, a, why)
 				return
 			}
-			m.Funcs = append(m.Funcs, PlannedFunc{Name: name, Symbol: symbol, Addr: uint64(a), Site: uint64(a), FileOff: uint64(off), Class: classAt(m.image.file, a, p.sites), SourceFile: fn.SourceFile, Hit: true, ReturnBy: Never})
+			m.Funcs = append(m.Funcs, PlannedFunc{Name: name, Symbol: symbol, Addr: uint64(a), Site: uint64(a), FileOff: uint64(off), Class: classAt(m.image.File, a, p.sites), SourceFile: fn.SourceFile, Hit: true, ReturnBy: Never})
 		}
 	}
 	if pr.Addr != nil {
 		a := elffile.Addr(*pr.Addr)
-		if fn, ok := m.image.file.FuncAt(a); ok {
+		if fn, ok := m.image.File.FuncAt(a); ok {
 			add(fn, fn.Name, a)
 			return nil
 		}

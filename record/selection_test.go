@@ -39,10 +39,10 @@ func TestInstructionsHaveNoValues(t *testing.T) {
 		{probe: ":main+2", slower: time.Millisecond, want: "--slower-than", is: ErrLate},
 		{probe: inside, slower: time.Millisecond, want: "--slower-than", is: ErrLate},
 	} {
-		probes, err := ParseProbes(path + c.probe)
 		var plan *Plan
+		pr, err := probe.Parse(path + c.probe)
 		if err == nil {
-			plan, err = NewPlan(Config{Probes: probes, SlowerThan: c.slower})
+			plan, err = NewPlan(PlanConfig{Probes: []*probe.Probe{pr}, SlowerThan: c.slower})
 		}
 		switch {
 		case err == nil:

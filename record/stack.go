@@ -106,7 +106,7 @@ func (s *stacks) followsCall(at codeAddr) bool {
 		if len(s.calls) >= maxStacks {
 			clear(s.calls)
 		}
-		is = at.file.image.file.FollowsCall(elffile.Addr(at.addr))
+		is = at.file.image.File.FollowsCall(elffile.Addr(at.addr))
 		s.calls[at] = is
 	}
 	return is

@@ -2,7 +2,10 @@
 
 package record
 
-import "slices"
+import (
+	"slices"
+	"utrace/record/internal/image"
+)
 
 // addStackProblems tells of the programs and the files with probes in which stacks end early, and of probes that have none.
 func (p *Plan) addStackProblems() {
@@ -15,12 +18,12 @@ func (p *Plan) addStackProblems() {
 	for _, m := range p.Modules {
 		files = append(files, m.image)
 	}
-	told := map[*image]bool{}
+	told := map[*image.Image]bool{}
 	for _, img := range files {
-		if told[img] || img.file.KeepsFramePointers() {
+		if told[img] || img.File.KeepsFramePointers() {
 			continue
 		}
 		told[img] = true
-		p.Problems = append(p.Problems, img.path+" is built without frame pointers: stacks end behind the direct caller in it, or lack callers; build it with -fno-omit-frame-pointer")
+		p.Problems = append(p.Problems, img.Path+" is built without frame pointers: stacks end behind the direct caller in it, or lack callers; build it with -fno-omit-frame-pointer")
 	}
 }

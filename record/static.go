@@ -13,6 +13,7 @@ import (
 	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/image"
 	"utrace/record/internal/probe"
 )
 
@@ -69,7 +70,7 @@ func hasStatic(file *elffile.File, pattern *probe.USDTPattern) bool {
 //  3. Names that end a span are no probes of their own.
 //  4. Each location gets a site with the operands that it has.
 func (p *Plan) addStatics(m *PlannedModule, probes []*probe.Probe, done *plannedFile, matched map[*probe.Probe]bool, leaveOut func(string, elffile.Addr, string)) error {
-	s, err := newStaticPlan(m.image.file, p.sites)
+	s, err := newStaticPlan(m.image.File, p.sites)
 	s.follow, s.slower = p.followsCalls(), p.slower
 	if err != nil {
 		leaveOut("*", 0, err.Error())
@@ -381,11 +382,11 @@ func (s *staticPlan) locate(n staticName, pr *probe.Probe, args []probe.Argument
 }
 
 // noStatic explains a probe that matches no static probe of the files in which it was looked for.
-func noStatic(pr *probe.Probe, looked []*image) error {
+func noStatic(pr *probe.Probe, looked []*image.Image) error {
 	var near []string
 	files, total := 0, 0
 	for _, img := range looked {
-		list, _ := img.file.StaticProbes()
+		list, _ := img.File.StaticProbes()
 		if len(list) == 0 {
 			continue
 		}

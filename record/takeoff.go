@@ -13,6 +13,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/proc"
 )
 
 // limit takes off what costs too much, when it is time to look.
@@ -63,7 +64,7 @@ func (r *recording) takeOff(verdicts []verdict) error {
 		off := format.TakenOff{
 			PID: int(v.pid), OverheadPercent: math.Round(10*percent) / 10,
 			Reason: fmt.Sprintf("its hits cost process %d (%s) %.1f%% of %.0f ms of CPU time; the limit for all is %.4g%%",
-				v.pid, comm(int(v.pid)), percent, v.used.Seconds()*1e3, 100*r.limiter.max),
+				v.pid, proc.Comm(int(v.pid)), percent, v.used.Seconds()*1e3, 100*r.limiter.max),
 		}
 		first, next := r.drainer.catalog.group(v.fn)
 		for fn := first; fn < next; fn++ {

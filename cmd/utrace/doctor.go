@@ -292,9 +292,11 @@ func checkRecording(ctx context.Context, methodErr error) finding {
 		return fail("%v", err)
 	}
 	sum, err := record.Run(ctx, record.Config{
-		Command: []string{exe, "doctor", "--self-test", strconv.Itoa(selfTestCalls)},
-		Probes:  probes,
-		Output:  filepath.Join(dir, "trace.arrow"), RingBytes: 1 << 20,
+		PlanConfig: record.PlanConfig{
+			Command: []string{exe, "doctor", "--self-test", strconv.Itoa(selfTestCalls)},
+			Probes:  probes,
+		},
+		Output: filepath.Join(dir, "trace.arrow"), RingBytes: 1 << 20,
 	})
 	switch {
 	case errors.Is(err, record.ErrProbe):

@@ -49,7 +49,7 @@ RETURN is how the return of a function is seen:
 			if err != nil {
 				return err
 			}
-			plan, err := record.NewPlan(cfg)
+			plan, err := record.NewPlan(cfg.PlanConfig)
 			if err != nil {
 				return recordError(err)
 			}

@@ -70,10 +70,10 @@ func (f *targetFlags) config(command []string) (record.Config, error) {
 		return record.Config{}, usageError{err}
 	}
 	follow := f.follow || len(command) > 0 && !f.noFollow
-	return record.Config{
-		PIDs: f.pids, Probes: probes, Presets: f.presets, Command: command, Follow: follow, Attach: method, PlaceAtEntry: f.place == "entry",
+	return record.Config{Attach: method, PlanConfig: record.PlanConfig{
+		PIDs: f.pids, Probes: probes, Presets: f.presets, Command: command, Follow: follow, PlaceAtEntry: f.place == "entry",
 		SlowerThan: f.slower, Stacks: f.stacks,
-	}, nil
+	}}, nil
 }
 
 const probeHelp = `Probes:

@@ -98,7 +98,7 @@ func sideBySide(b *testing.B, cfg record.Config, script string, rate func() floa
 // instructions are left out.
 func attachFloor(b *testing.B, cfg record.Config) (detach func()) {
 	b.Helper()
-	plan, err := record.NewPlan(cfg)
+	plan, err := record.NewPlan(cfg.PlanConfig)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func BenchmarkPythonServer(b *testing.B) {
 	s := startPythonServer(b)
 	pid := strconv.Itoa(s.pid)
 	script := "usdt:" + python + ":python:function__return /pid == " + pid + "/ { printf(\"%s %s\\n\", str(arg0), str(arg1)); }"
-	sideBySide(b, record.Config{Presets: []string{"python"}, PIDs: []int{s.pid}}, script, s.requests)
+	sideBySide(b, record.Config{PlanConfig: record.PlanConfig{Presets: []string{"python"}, PIDs: []int{s.pid}}}, script, s.requests)
 }
 
 // requests returns the requests/s of four clients that ask for a page again and again.
@@ -196,7 +196,7 @@ func BenchmarkPostgres(b *testing.B) {
 	const at = "usdt:" + postgresBin + "/postgres:postgresql:query__"
 	script := at + `start { printf("start %d\n", tid); } ` + at + `done { printf("done %d\n", tid); }`
 	tps := regexp.MustCompile(`(?m)^tps = ([0-9.]+)`)
-	sideBySide(b, record.Config{Probes: parseProbes(b, at+"start")}, script, func() float64 {
+	sideBySide(b, record.Config{PlanConfig: record.PlanConfig{Probes: parseProbes(b, at+"start")}}, script, func() float64 {
 		out := p.pgbench(b, "-n", "-S", "-c", "2", "-T", "2")
 		rate, err := strconv.ParseFloat(tps.FindStringSubmatch(out)[1], 64)
 		if err != nil {

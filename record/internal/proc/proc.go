@@ -1,6 +1,7 @@
 //go:build linux
 
-package record
+// Package proc looks at running processes by way of /proc.
+package proc
 
 import (
 	"bytes"
@@ -11,13 +12,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 // processes returns the IDs of all processes but this one.
-func processes() []int {
+func All() []int {
 	entries, _ := os.ReadDir("/proc")
 	var pids []int
 	for _, e := range entries {
@@ -29,7 +31,7 @@ func processes() []int {
 }
 
 // environ returns the environment that a process was started with.
-func environ(pid int) []string {
+func Environ(pid int) []string {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 	if err != nil {
 		return nil
@@ -38,7 +40,7 @@ func environ(pid int) []string {
 }
 
 // children returns the processes that a process has forked and that are still there.
-func children(pid int) (list []int) {
+func Children(pid int) (list []int) {
 	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/[0-9]*/children", pid))
 	for _, path := range tasks { // of each thread, CONFIG_PROC_CHILDREN
 		text, _ := os.ReadFile(path)
@@ -52,10 +54,10 @@ func children(pid int) (list []int) {
 }
 
 // withDescendants adds the processes that descend from others.
-func withDescendants(pids []int) []int {
+func WithDescendants(pids []int) []int {
 	all := slices.Clone(pids)
 	for i := 0; i < len(all); i++ {
-		for _, child := range children(all[i]) {
+		for _, child := range Children(all[i]) {
 			if !slices.Contains(all, child) {
 				all = append(all, child)
 			}
@@ -65,7 +67,7 @@ func withDescendants(pids []int) []int {
 }
 
 // startTime tells processes of one PID apart (field 22 of /proc/PID/stat, proc(5)); "" for one that has ended.
-func startTime(pid int) string {
+func StartTime(pid int) string {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return ""
@@ -78,7 +80,7 @@ func startTime(pid int) string {
 }
 
 // hasEnded reports whether a process has ended, be it waited for or not.
-func hasEnded(pid int) bool {
+func HasEnded(pid int) bool {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
 		return err == unix.ESRCH
@@ -89,7 +91,7 @@ func hasEnded(pid int) bool {
 }
 
 // hasNoProgram reports whether a process has ended or is about to: its program goes first.
-func hasNoProgram(pid int) bool {
+func HasNoProgram(pid int) bool {
 	_, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
 	return errors.Is(err, os.ErrNotExist)
 }
@@ -97,7 +99,7 @@ func hasNoProgram(pid int) bool {
 // leaderGone reports whether the first thread of a process has ended, and others have
 // not. The kernel then takes the probes of perf events out of the process: it compares the
 // memory of a thread with that of the first one, which is gone (__uprobe_perf_filter in kernel/trace/trace_uprobe.c).
-func leaderGone(pid int) bool {
+func LeaderGone(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return false
@@ -111,15 +113,15 @@ func leaderGone(pid int) bool {
 }
 
 // noProgram says why a process has no program.
-func noProgram(pid int) error {
-	if leaderGone(pid) {
+func NoProgram(pid int) error {
+	if LeaderGone(pid) {
 		return fmt.Errorf("the first thread of process %d has ended, and its program cannot be found without that: name the file by its path instead of the process", pid)
 	}
 	return fmt.Errorf("process %d is a kernel thread or has ended: it has no program", pid)
 }
 
 // watchExit returns a channel that is closed when all the processes have ended.
-func watchExit(pids []int) (<-chan struct{}, error) {
+func WatchExit(pids []int) (<-chan struct{}, error) {
 	var fds []unix.PollFd
 	for _, pid := range pids {
 		fd, err := unix.PidfdOpen(pid, 0)
@@ -148,10 +150,10 @@ func watchExit(pids []int) (<-chan struct{}, error) {
 }
 
 // comm returns the name of a process, "" if it has ended.
-func comm(pid int) string { return readComm(fmt.Sprintf("/proc/%d/comm", pid)) }
+func Comm(pid int) string { return readComm(fmt.Sprintf("/proc/%d/comm", pid)) }
 
 // threadComm returns the name of a thread of a process, "" if it has ended.
-func threadComm(pid, tid int) string { return readComm(fmt.Sprintf("/proc/%d/task/%d/comm", pid, tid)) }
+func ThreadComm(pid, tid int) string { return readComm(fmt.Sprintf("/proc/%d/task/%d/comm", pid, tid)) }
 
 func readComm(path string) string {
 	text, err := os.ReadFile(path)
@@ -163,7 +165,7 @@ func readComm(path string) string {
 
 // cpuTime returns the CPU time that a process has used, in all its threads, those that have ended included. It
 // reports false for one that has ended. Its clock (clock_getcpuclockid(3)) has nanoseconds, /proc/PID/stat has ticks.
-func cpuTime(pid uint32) (time.Duration, bool) {
+func CPUTime(pid uint32) (time.Duration, bool) {
 	const clockSched = 2 // CPUCLOCK_SCHED of include/linux/posix-timers.h
 	var ts unix.Timespec
 	if err := unix.ClockGettime(int32(^pid<<3|clockSched), &ts); err != nil {
@@ -173,28 +175,56 @@ func cpuTime(pid uint32) (time.Duration, bool) {
 }
 
 // exists reports whether there is a process, be it one that has ended and was not waited for.
-func exists(pid int) bool { return unix.Kill(pid, 0) != unix.ESRCH }
+func Exists(pid int) bool { return unix.Kill(pid, 0) != unix.ESRCH }
 
 // invocation is how a program is started.
-type invocation struct {
-	args, env []string // args with the path of the program
-	dir       string
+type Invocation struct {
+	Args, Env []string // args with the path of the program
+	Dir       string
 }
 
 // processInvocation is how a process was started, and where it is now.
-func processInvocation(pid int) *invocation {
+func InvocationOf(pid int) *Invocation {
 	args, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 	exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
 	dir, _ := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
-	return &invocation{append(strings.Split(string(args), "\x00"), exe), environ(pid), dir}
+	return &Invocation{Args: append(strings.Split(string(args), "\x00"), exe), Env: Environ(pid), Dir: dir}
 }
 
 // variable returns the value of a variable of the environment.
-func (c *invocation) variable(name string) string {
-	for _, kv := range slices.Backward(c.env) {
+func (c *Invocation) Variable(name string) string {
+	for _, kv := range slices.Backward(c.Env) {
 		if v, ok := strings.CutPrefix(kv, name+"="); ok {
 			return v
 		}
 	}
 	return ""
+}
+
+// otherRoot returns a way to the root directory of a process that has been
+// given another one than ours: by chroot, or in a container. Else it is "".
+func OtherRoot(pid int) string {
+	root := fmt.Sprintf("/proc/%d/root", pid)
+	var ours, theirs syscall.Stat_t
+	if syscall.Stat("/", &ours) != nil || syscall.Stat(root, &theirs) != nil {
+		return ""
+	}
+	ourMounts, _ := os.Readlink("/proc/self/ns/mnt")
+	theirMounts, _ := os.Readlink(fmt.Sprintf("/proc/%d/ns/mnt", pid))
+	if ours.Dev == theirs.Dev && ours.Ino == theirs.Ino && ourMounts == theirMounts {
+		return ""
+	}
+	return root
+}
+
+// openExe returns a path that opens the program of a process: exe, where the link
+// in /proc points, if that is still the same file, for it lasts longer than the process.
+func ExePath(pid int, exe string) string {
+	link := fmt.Sprintf("/proc/%d/exe", pid)
+	a, errA := os.Stat(link)
+	b, errB := os.Stat(exe)
+	if errA == nil && errB == nil && os.SameFile(a, b) {
+		return exe
+	}
+	return link
 }

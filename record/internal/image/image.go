@@ -1,9 +1,13 @@
 //go:build linux
 
-package record
+// Package image opens the programs and libraries of processes, each once, and tells them apart: by device and inode, also
+// across mount namespaces and file systems whose mappings show another device than stat does.
+package image
 
 import (
 	"fmt"
+	"iter"
+	"maps"
 	"os"
 	"slices"
 	"syscall"
@@ -14,58 +18,62 @@ import (
 )
 
 // image is an executable or library of a target, opened.
-type image struct {
-	path string // as people know it
-	open string // a path that the kernel resolves to the same file
-	file *elffile.File
-	key  fileKey
-	ver  fileVersion
-	pids []int // attach in these processes only; empty: in all
+type Image struct {
+	Path     string // as people know it
+	OpenPath string // a path that the kernel resolves to the same file
+	File     *elffile.File
+	Key      Key
+	Version  Version
+	PIDs     []int // attach in these processes only; empty: in all
 }
 
-type fileKey struct{ dev, ino uint64 }
+type Key struct{ Dev, Ino uint64 }
 
 // fileVersion tells a file from another that has got its inode number since.
-type fileVersion struct {
-	fileKey
+type Version struct {
+	Key
 	size, changedNs int64
 }
 
-func newImages() images { return images{byKey: map[fileKey]*image{}, failed: map[fileKey]bool{}} }
+func NewSet() Set { return Set{byKey: map[Key]*Image{}, Failed: map[Key]bool{}} }
 
 // images opens files, each once.
-type images struct {
-	byKey  map[fileKey]*image
-	failed map[fileKey]bool // mapped files that cannot be opened as programs
-	held   []*os.File       // to be closed: image.open leads through them
+type Set struct {
+	byKey  map[Key]*Image
+	Failed map[Key]bool // mapped files that cannot be opened as programs
+	held   []*os.File   // to be closed: image.open leads through them
 }
 
 // get opens the file that open names; path is how to call it. root leads to the root directory of the
 // process that it is of, "" if that is ours. pid, unless it is 0, is added to the processes in which the file will be probed.
-func (s *images) get(root string, pid int, path, open string) (*image, error) {
+func (s *Set) Get(root string, pid int, path, open string) (*Image, error) {
 	var st syscall.Stat_t
 	if err := syscall.Stat(open, &st); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	key := fileKey{uint64(st.Dev), st.Ino}
+	key := Key{uint64(st.Dev), st.Ino}
 	img := s.byKey[key]
 	if img == nil {
 		file, err := elffile.OpenAs(open, path, root)
 		if err != nil {
 			return nil, err
 		}
-		img = &image{path: path, open: open, file: file, key: key, ver: fileVersion{key, st.Size, st.Ctim.Nano()}}
+		img = &Image{Path: path, OpenPath: open, File: file, Key: key, Version: Version{key, st.Size, st.Ctim.Nano()}}
 		s.byKey[key] = img
 	}
-	if pid != 0 && !slices.Contains(img.pids, pid) {
-		img.pids = append(img.pids, pid)
+	if pid != 0 && !slices.Contains(img.PIDs, pid) {
+		img.PIDs = append(img.PIDs, pid)
 	}
 	return img, nil
 }
 
-func (s *images) close() {
+// all returns the files that have been opened, in no order.
+func (s *Set) All() iter.Seq[*Image] { return maps.Values(s.byKey) }
+
+// close closes all files.
+func (s *Set) Close() {
 	for _, img := range s.byKey {
-		img.file.Close()
+		img.File.Close()
 	}
 	for _, file := range s.held {
 		file.Close()
@@ -74,35 +82,19 @@ func (s *images) close() {
 
 // mappedKey returns which file a process has mapped, as stat tells it for an image; open is the path that opens it. The mappings
 // have another device for a file on btrfs, or on overlayfs above several filesystems, and may have one for two files.
-func mappedKey(m elffile.Mapping, open string) fileKey {
+func KeyOf(m elffile.Mapping, open string) Key {
 	var st syscall.Stat_t
 	if syscall.Stat(open, &st) != nil { // not there any more, or not ours to see
-		return fileKey{m.Dev, m.Inode}
+		return Key{m.Dev, m.Inode}
 	}
-	return fileKey{uint64(st.Dev), st.Ino}
-}
-
-// otherRoot returns a way to the root directory of a process that has been
-// given another one than ours: by chroot, or in a container. Else it is "".
-func otherRoot(pid int) string {
-	root := fmt.Sprintf("/proc/%d/root", pid)
-	var ours, theirs syscall.Stat_t
-	if syscall.Stat("/", &ours) != nil || syscall.Stat(root, &theirs) != nil {
-		return ""
-	}
-	ourMounts, _ := os.Readlink("/proc/self/ns/mnt")
-	theirMounts, _ := os.Readlink(fmt.Sprintf("/proc/%d/ns/mnt", pid))
-	if ours.Dev == theirs.Dev && ours.Ino == theirs.Ino && ourMounts == theirMounts {
-		return ""
-	}
-	return root
+	return Key{uint64(st.Dev), st.Ino}
 }
 
 // inRoot returns a path that opens the file which a process with a root directory
 // would open as path. Symbolic links on the way stay inside its root directory, which
 // they would leave on a way through /proc/PID/root. A file that is not there is
 // taken for one of ours: people copy paths from both sides.
-func (s *images) inRoot(root, path string) string {
+func (s *Set) InRoot(root, path string) string {
 	if root == "" {
 		return path
 	}
@@ -120,30 +112,18 @@ func (s *images) inRoot(root, path string) string {
 	return fmt.Sprintf("/proc/self/fd/%d", fd)
 }
 
-// openExe returns a path that opens the program of a process: exe, where the link
-// in /proc points, if that is still the same file, for it lasts longer than the process.
-func openExe(pid int, exe string) string {
-	link := fmt.Sprintf("/proc/%d/exe", pid)
-	a, errA := os.Stat(link)
-	b, errB := os.Stat(exe)
-	if errA == nil && errB == nil && os.SameFile(a, b) {
-		return exe
-	}
-	return link
-}
-
 // mappedFile tells files in mappings apart, be they there or not any more, see mappedKey.
-type mappedFile struct {
-	fileKey
-	path string
+type Mapped struct {
+	Key
+	Path string
 }
 
 // mappedKeys returns the files that a process has mapped to execute them.
-func mappedKeys(pid int) (keys []fileKey) {
+func KeysOf(pid int) (keys []Key) {
 	maps, _ := elffile.Mappings(pid)
 	for _, m := range maps {
 		if m.Exec && m.Inode != 0 {
-			keys = append(keys, mappedKey(m, m.OpenPath(pid)))
+			keys = append(keys, KeyOf(m, m.OpenPath(pid)))
 		}
 	}
 	return keys
