@@ -11,6 +11,7 @@ import (
 
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/image/imagetest"
+	"utrace/record/list"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,7 +31,7 @@ func TestSameInode(t *testing.T) {
 		}
 	}
 	merged := imagetest.Overlay(t, lowers...)
-	before, err := List(ListConfig{PID: pid})
+	before, err := list.Find(list.Config{PID: pid})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +57,7 @@ func TestSameInode(t *testing.T) {
 	if len(inodes) > 1 {
 		t.Skipf("the inodes of two file systems are not the same: %v", inodes)
 	}
-	after, err := List(ListConfig{PID: pid})
+	after, err := list.Find(list.Config{PID: pid})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"utrace/record"
+	"utrace/record/list"
 )
 
 func newListCommand() *cobra.Command {
@@ -66,17 +67,17 @@ negative if signed, and PLACE a register, memory or a constant, as the assembler
 				return err
 			}
 			cfg.Functions = functions
-			list, err := record.List(cfg)
+			found, err := list.Find(cfg)
 			if err != nil {
 				return listError(cfg, err)
 			}
-			for _, text := range list.Warnings {
+			for _, text := range found.Warnings {
 				fmt.Fprintf(cmd.ErrOrStderr(), "utrace: warning: %s\n", escape(text))
 			}
-			if len(list.Files) == 0 {
-				return errors.New(escape(nothingListed(cfg, list)))
+			if len(found.Files) == 0 {
+				return errors.New(escape(nothingListed(cfg, found)))
 			}
-			return printListing(cmd.OutOrStdout(), list, verbose)
+			return printListing(cmd.OutOrStdout(), found, verbose)
 		},
 	}
 	flags := cmd.Flags()
@@ -103,7 +104,7 @@ func printPresets(w io.Writer, verbose bool) error {
 }
 
 // listConfig sorts the arguments into BINARY and PATTERN.
-func listConfig(pids []int, args []string) (cfg record.ListConfig, err error) {
+func listConfig(pids []int, args []string) (cfg list.Config, err error) {
 	switch {
 	case len(pids) > 1:
 		return cfg, usageError{errors.New("-p: list takes one process")}
@@ -152,7 +153,7 @@ func binaryPath(name string) string {
 	return ""
 }
 
-func listError(cfg record.ListConfig, err error) error {
+func listError(cfg list.Config, err error) error {
 	if errors.Is(err, record.ErrSyntax) {
 		return usageError{err}
 	}
@@ -178,35 +179,35 @@ func interpreter(path string) string {
 }
 
 // nothingListed tells why there is nothing to print.
-func nothingListed(cfg record.ListConfig, list *record.Listing) string {
-	what, where := "static probes", fmt.Sprintf("the %d files that run on this machine", list.Searched)
+func nothingListed(cfg list.Config, found *list.Listing) string {
+	what, where := "static probes", fmt.Sprintf("the %d files that run on this machine", found.Searched)
 	if cfg.Functions {
 		what = "functions"
 	}
 	switch {
 	case cfg.PID != 0:
-		where = fmt.Sprintf("the %d files that process %d maps", list.Searched, cfg.PID)
+		where = fmt.Sprintf("the %d files that process %d maps", found.Searched, cfg.PID)
 	case cfg.Path != "":
 		where = cfg.Path
 	}
-	if list.Total > 0 {
-		return fmt.Sprintf("none of the %d %s in %s matches %q", list.Total, what, where, cfg.Pattern)
+	if found.Total > 0 {
+		return fmt.Sprintf("none of the %d %s in %s matches %q", found.Total, what, where, cfg.Pattern)
 	}
 	text := fmt.Sprintf("no %s in %s", what, where)
 	if cfg.PID == 0 && cfg.Path == "" && cfg.Pattern != "" && !strings.ContainsAny(cfg.Pattern, "*?[/:") {
 		text += fmt.Sprintf("; and there is no file %q, nor such a program in $PATH", cfg.Pattern)
 	}
 	if cfg.Path != "" && !cfg.Functions {
-		if libs := record.LibrariesWithStaticProbes(cfg.Path); len(libs) > 0 {
+		if libs := list.LibrariesWithUSDT(cfg.Path); len(libs) > 0 {
 			text += "; libraries that it loads have some: " + strings.Join(libs, ", ")
 		}
 	}
 	return text
 }
 
-func printListing(out io.Writer, list *record.Listing, verbose bool) error {
+func printListing(out io.Writer, found *list.Listing, verbose bool) error {
 	w := bufio.NewWriter(out)
-	for _, file := range list.Files {
+	for _, file := range found.Files {
 		path := escape(filepath.Clean(file.Path))
 		for _, p := range file.Probes {
 			fmt.Fprintf(w, "%s %s\n", path, escape(p.Provider+":"+p.Name))
@@ -229,7 +230,7 @@ func printListing(out io.Writer, list *record.Listing, verbose bool) error {
 	return w.Flush()
 }
 
-func printLocations(w io.Writer, p record.ListedProbe) {
+func printLocations(w io.Writer, p list.USDTProbe) {
 	for _, loc := range p.Locations {
 		semaphore := "no semaphore"
 		if loc.Semaphore != 0 {

@@ -1,25 +1,20 @@
-//go:build linux
-
-package record
+// Package list finds the static probes and functions of files, of what a process maps, and of what all processes map.
+package list
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 
 	"utrace/record/internal/elffile"
-	"utrace/record/internal/image"
 	"utrace/record/internal/probe"
-	"utrace/record/internal/proc"
 )
 
 // ListConfig says what List looks for, and where: in the file Path, in what the process PID maps, or, with neither, in
 // what all processes of the machine map.
-type ListConfig struct {
+type Config struct {
 	Path      string
 	PID       int
 	Functions bool   // functions, not static probes
@@ -28,39 +23,39 @@ type ListConfig struct {
 
 // Listing is what List has found.
 type Listing struct {
-	Files    []ListedFile // with something that matches, by path
-	Searched int          // files looked through
-	Total    int          // probes or functions in them, matching or not
-	Warnings []string     // what could not be read
+	Files    []File   // with something that matches, by path
+	Searched int      // files looked through
+	Total    int      // probes or functions in them, matching or not
+	Warnings []string // what could not be read
 }
 
 // ListedFile is a program or library with what matches in it.
-type ListedFile struct {
+type File struct {
 	Path   string // as the process knows it that maps the file
-	Probes []ListedProbe
-	Funcs  []ListedFunc
+	Probes []USDTProbe
+	Funcs  []Func
 }
 
 // ListedProbe is a static probe, with all of its locations.
-type ListedProbe struct {
+type USDTProbe struct {
 	Provider, Name string
-	Locations      []ListedLocation // by address
+	Locations      []Location // by address
 }
 
 // ListedLocation is where a static probe is passed. Addresses are those of the file.
-type ListedLocation struct {
+type Location struct {
 	Addr, Semaphore uint64 // Semaphore is 0 if there is none
-	Args            []ListedArg
+	Args            []Arg
 }
 
 // ListedArg is an argument of a static probe.
-type ListedArg struct {
+type Arg struct {
 	Operand    string // where it is, as the file has it: "-4@%edi"
 	Unreadable string // why it cannot be recorded, "" if it can
 }
 
 // ListedFunc is a function.
-type ListedFunc struct {
+type Func struct {
 	Name       string // demangled, without parameters
 	Addr, Size uint64 // Addr is that of the file
 	Indirect   bool   // it chooses one of several implementations when the program starts, and cannot be recorded itself
@@ -68,8 +63,8 @@ type ListedFunc struct {
 
 // List lists static probes or functions. It needs no privileges but those to read the files, and the mappings of the processes.
 // Errors wrap ErrSyntax where the pattern is at fault. What cannot be read among many is a warning.
-func List(cfg ListConfig) (*Listing, error) {
-	l := lister{functions: cfg.Functions, seen: map[image.Key]bool{}}
+func Find(cfg Config) (*Listing, error) {
+	l := lister{functions: cfg.Functions}
 	var err error
 	if l.pattern, err = probe.NewPattern(cmp.Or(cfg.Pattern, "*")); err != nil {
 		return nil, fmt.Errorf("pattern %q: %w: %w", cfg.Pattern, probe.ErrSyntax, err)
@@ -85,7 +80,7 @@ func List(cfg ListConfig) (*Listing, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(l.Files, func(a, b ListedFile) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortStableFunc(l.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 	return &l.Listing, nil
 }
 
@@ -93,71 +88,6 @@ type lister struct {
 	Listing
 	functions bool
 	pattern   *probe.Pattern
-	seen      map[image.Key]bool
-}
-
-// addMachine adds what all processes map.
-func (l *lister) addMachine() error {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return err
-	}
-	denied := 0
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		maps, err := elffile.Mappings(pid)
-		switch {
-		case errors.Is(err, os.ErrPermission):
-			denied++
-		case err == nil: // else it has ended
-			l.addMapped(pid, maps)
-		}
-	}
-	if denied > 0 {
-		l.warn(fmt.Errorf("permission denied for %d processes: files that only they map are not listed (root may see more)", denied))
-	}
-	return nil
-}
-
-func (l *lister) addProcess(pid int) error {
-	maps, err := elffile.Mappings(pid)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("no process %d", pid)
-	case errors.Is(err, os.ErrPermission):
-		return fmt.Errorf("process %d: %w: root may see it", pid, err)
-	case err != nil:
-		return fmt.Errorf("process %d: %w", pid, err)
-	case len(maps) == 0:
-		return proc.NoProgram(pid)
-	}
-	l.addMapped(pid, maps)
-	return nil
-}
-
-// addMapped adds the files whose code a process maps, deleted ones too.
-func (l *lister) addMapped(pid int, maps []elffile.Mapping) {
-	root := proc.OtherRoot(pid)
-	for _, m := range maps {
-		if !m.Exec {
-			continue
-		}
-		open := m.OpenPath(pid)
-		key := image.KeyOf(m, open)
-		if open == "" || l.seen[key] {
-			continue
-		}
-		l.seen[key] = true
-		err := l.addFile(open, m.Path, root)
-		if errors.Is(err, os.ErrNotExist) {
-			delete(l.seen, key) // the process has ended: another may have the file
-		} else if err != nil && !errors.Is(err, elffile.ErrNotELF) && !errors.Is(err, elffile.ErrUnsupported) {
-			l.warn(err)
-		}
-	}
 }
 
 func (l *lister) warn(err error) { l.Warnings = append(l.Warnings, err.Error()) }
@@ -170,7 +100,7 @@ func (l *lister) addFile(open, path, root string) error {
 	}
 	defer f.Close()
 	l.Searched++
-	out := ListedFile{Path: path}
+	out := File{Path: path}
 	if l.functions {
 		out.Funcs, err = l.funcs(f)
 	} else {
@@ -185,14 +115,14 @@ func (l *lister) addFile(open, path, root string) error {
 	return nil
 }
 
-func (l *lister) probes(f *elffile.File) (out []ListedProbe, err error) {
+func (l *lister) probes(f *elffile.File) (out []USDTProbe, err error) {
 	locations, err := f.StaticProbes()
 	for len(locations) > 0 {
-		p := ListedProbe{Provider: locations[0].Provider, Name: locations[0].Name}
+		p := USDTProbe{Provider: locations[0].Provider, Name: locations[0].Name}
 		for len(locations) > 0 && locations[0].Provider == p.Provider && locations[0].Name == p.Name {
-			loc := ListedLocation{Addr: uint64(locations[0].Addr), Semaphore: uint64(locations[0].Semaphore)}
+			loc := Location{Addr: uint64(locations[0].Addr), Semaphore: uint64(locations[0].Semaphore)}
 			for _, a := range locations[0].Args {
-				loc.Args = append(loc.Args, ListedArg{a.Text, a.Unreadable})
+				loc.Args = append(loc.Args, Arg{a.Text, a.Unreadable})
 			}
 			p.Locations = append(p.Locations, loc)
 			locations = locations[1:]
@@ -205,7 +135,7 @@ func (l *lister) probes(f *elffile.File) (out []ListedProbe, err error) {
 	return out, err
 }
 
-func (l *lister) funcs(f *elffile.File) (out []ListedFunc, err error) {
+func (l *lister) funcs(f *elffile.File) (out []Func, err error) {
 	funcs, err := f.Funcs()
 	if err != nil {
 		return nil, err
@@ -216,21 +146,21 @@ func (l *lister) funcs(f *elffile.File) (out []ListedFunc, err error) {
 				continue
 			}
 			l.Total++
-			if symbol, ok := matchFunc(l.pattern, fn); ok {
-				out = append(out, ListedFunc{elffile.DemangleNoParams(symbol), uint64(fn.Addr), fn.Size, indirect})
+			if symbol, ok := l.pattern.MatchSymbols(fn.Name, fn.Aliases); ok {
+				out = append(out, Func{elffile.DemangleNoParams(symbol), uint64(fn.Addr), fn.Size, indirect})
 			}
 		}
 	}
 	add(funcs, false)
 	add(f.IFuncs(), true)
-	slices.SortStableFunc(out, func(a, b ListedFunc) int {
+	slices.SortStableFunc(out, func(a, b Func) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), cmp.Compare(a.Addr, b.Addr))
 	})
 	return out, nil
 }
 
 // LibrariesWithStaticProbes returns the libraries that a program loads when it starts, as far as they have static probes.
-func LibrariesWithStaticProbes(path string) []string {
+func LibrariesWithUSDT(path string) []string {
 	f, err := elffile.Open(path)
 	if err != nil {
 		return nil
@@ -239,7 +169,7 @@ func LibrariesWithStaticProbes(path string) []string {
 	var found []string
 	libs, _ := elffile.NewLibraries(os.Environ()).Closure(f)
 	for _, lib := range libs {
-		if l, err := List(ListConfig{Path: lib}); err == nil && l.Total > 0 {
+		if l, err := Find(Config{Path: lib}); err == nil && l.Total > 0 {
 			found = append(found, lib)
 		}
 	}
