@@ -16,6 +16,7 @@ import (
 	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/internal/proc"
+	"utrace/record/plan"
 )
 
 // site is a place for a breakpoint.
@@ -31,11 +32,11 @@ type site struct {
 func (m *module) countSites() int {
 	n := len(m.Funcs)
 	for _, fn := range m.Funcs {
-		n += max(0, len(fn.Statics)-1) + len(fn.Raised)
+		n += max(0, len(fn.USDTSites)-1) + len(fn.Raised)
 		switch fn.ReturnBy {
-		case ByTrampoline:
+		case plan.ByTrampoline:
 			n++
-		case ByInstruction:
+		case plan.ByInstruction:
 			n += len(fn.Returns) + len(fn.TailCalls)
 		}
 	}
@@ -48,20 +49,20 @@ func (m *module) countLinks(share int) (n int) {
 		kinds := map[any]bool{}
 		for _, fn := range funcs {
 			switch {
-			case len(fn.Statics) > 0:
+			case len(fn.USDTSites) > 0:
 				kinds["static"] = true
-			case fn.entry != nil:
+			case fn.Entry != nil:
 				kinds["entry with values"] = true
 			default:
 				kinds["entry"] = true
 			}
-			if fn.exit != nil {
+			if fn.Exit != nil {
 				kinds["exit with values"] = true
 			}
 			if len(fn.Raised) > 0 {
 				kinds["raised"] = true
 			}
-			if fn.ReturnBy != Never {
+			if fn.ReturnBy != plan.Never {
 				kinds[fn.ReturnBy] = true
 			}
 			if slices.Contains(fn.Returns, fn.FileOff) || slices.Contains(fn.TailCalls, fn.FileOff) {
@@ -87,7 +88,7 @@ func (m *module) countLinks(share int) (n int) {
 // 3 s, one link for all in 0.16 and 0.3 s. The other way, to attach all but one a second time and
 // detach the first link, would have to tell which of the two sees a call, while both see it.
 func attach(objs *bpf.Objects, method bpf.Method, m *module, pids []int, share int) (attached links, not refused, err error) {
-	ex, err := link.OpenExecutable(m.image.OpenPath)
+	ex, err := link.OpenExecutable(m.Image.OpenPath)
 	if err != nil {
 		return links{}, refused{}, err
 	}
@@ -102,12 +103,12 @@ func attach(objs *bpf.Objects, method bpf.Method, m *module, pids []int, share i
 		for _, r := range fn.Raised {
 			raised = append(raised, site{fileOff: r.FileOff, cookie: bpf.QuietCookie, fn: i, semaphoreOff: r.SemaphoreOff})
 		}
-		if len(fn.Statics) > 0 {
+		if len(fn.USDTSites) > 0 {
 			if m.usdtSites == nil {
 				m.usdtSites = map[int][]site{}
 			}
 			if m.usdtSites[i] == nil {
-				if m.usdtSites[i], err = staticSites(objs, fn.Statics, id, i); err != nil {
+				if m.usdtSites[i], err = staticSites(objs, fn.USDTSites, id, i); err != nil {
 					return links{}, refused{}, err
 				}
 			}
@@ -118,15 +119,15 @@ func attach(objs *bpf.Objects, method bpf.Method, m *module, pids []int, share i
 		if fn.Hit {
 			kind = format.Hit
 		}
-		entry, err := newSite(objs, fn.entry, id, kind, m.Goid)
+		entry, err := newSite(objs, fn.Entry, id, kind, m.Goid)
 		if err != nil {
 			return links{}, refused{}, err
 		}
-		exit, err := newSite(objs, fn.exit, id, format.Return, m.Goid)
+		exit, err := newSite(objs, fn.Exit, id, format.Return, m.Goid)
 		if err != nil {
 			return links{}, refused{}, err
 		}
-		jump, err := newSite(objs, resultless(fn.exit), id, format.Return, m.Goid)
+		jump, err := newSite(objs, resultless(fn.Exit), id, format.Return, m.Goid)
 		if err != nil {
 			return links{}, refused{}, err
 		}
@@ -134,9 +135,9 @@ func attach(objs *bpf.Objects, method bpf.Method, m *module, pids []int, share i
 		entry.fileOff, exit.fileOff = fn.FileOff, fn.FileOff
 		entries = append(entries, entry)
 		switch fn.ReturnBy {
-		case ByTrampoline:
+		case plan.ByTrampoline:
 			trampolines = append(trampolines, exit)
-		case ByInstruction:
+		case plan.ByInstruction:
 			end := func(s site, offs []uint64) {
 				for _, off := range offs {
 					if s.fileOff = off; off == fn.FileOff {
@@ -200,7 +201,7 @@ type refused struct {
 // withoutReturns takes note that no return of some functions is recorded.
 func (m *module) withoutReturns(funcs map[int]bool) {
 	for i := range funcs {
-		m.Funcs[i].ReturnBy, m.Funcs[i].Why = Never, "the kernel refuses a breakpoint on its return instruction"
+		m.Funcs[i].ReturnBy, m.Funcs[i].Why = plan.Never, "the kernel refuses a breakpoint on its return instruction"
 	}
 }
 
@@ -237,10 +238,10 @@ func program(objs *bpf.Objects, plain *ebpf.Program, sites []site) *ebpf.Program
 }
 
 // staticSites makes the locations of a static probe known to the kernel's programs.
-func staticSites(objs *bpf.Objects, locations []StaticSite, id format.FuncID, fn int) ([]site, error) {
+func staticSites(objs *bpf.Objects, locations []plan.USDTSite, id format.FuncID, fn int) ([]site, error) {
 	var sites []site
 	for _, loc := range locations {
-		s := loc.site
+		s := loc.Site
 		s.Func = id
 		cookie, err := objs.AddSite(&s)
 		if err != nil {
@@ -302,7 +303,7 @@ func (r *recording) attach() error {
 			pids = nil
 		}
 		m.first = format.FuncID(first)
-		if m.Guarded {
+		if m.PerProcess {
 			if err := r.follower.guard.add(m); err != nil {
 				return err
 			}
@@ -316,7 +317,7 @@ func (r *recording) attach() error {
 		m.withoutReturns(endless)
 		first += len(m.Funcs)
 	}
-	guarded := r.plan.guarded()
+	guarded := r.plan.NeedsPerProcess()
 	if guarded {
 		command := 0
 		if r.command != nil {
@@ -328,7 +329,7 @@ func (r *recording) attach() error {
 	}
 	r.noticeDetach("when the recording ends, detaching")
 	if r.probes.count() == 0 && len(r.plan.Pending) == 0 && !guarded {
-		return fmt.Errorf("%w: the kernel refused all probes, such as %s: %s", ErrNothing, r.plan.LeftOut[0].Name, r.plan.LeftOut[0].Reason)
+		return fmt.Errorf("%w: the kernel refused all probes, such as %s: %s", plan.ErrNothing, r.plan.LeftOut[0].Name, r.plan.LeftOut[0].Reason)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"utrace/format"
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/image"
+	"utrace/record/plan"
 )
 
 // callers are the functions that are on stacks.
@@ -38,7 +39,7 @@ func newCallers(w *format.Writer, c *catalog) *callers {
 		lines: map[*stackFile]*elffile.Lines{}, frames: map[*stackFile]*frameCount{},
 	}
 	for _, fn := range c.funcs {
-		if !fn.planned.Hit && fn.planned.Static == "" {
+		if !fn.planned.Hit && fn.planned.USDT == "" {
 			f.funcs[funcKey{fn.module, fn.planned.Addr}] = fn.id
 		}
 	}
@@ -147,5 +148,5 @@ func isOutermost(symbol string) bool {
 	case "__libc_start_call_main", "__libc_start_main", "start_thread", "clone", "clone3", "__clone3":
 		return true
 	}
-	return isStartup(symbol)
+	return plan.IsStartup(symbol)
 }

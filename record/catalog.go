@@ -6,6 +6,7 @@ import (
 	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/internal/image"
+	"utrace/record/plan"
 )
 
 // maxNames bounds the functions that an interpreter's probes may name: a program can make up any number.
@@ -25,7 +26,7 @@ type catalog struct {
 type probedFunc struct {
 	id      format.FuncID
 	module  format.ModuleID
-	planned *PlannedFunc
+	planned *plan.Func
 	others  format.FuncID // what maxNames leaves without a name; 0 before there are any
 	first   format.FuncID // of those that share its links, by the number in records, as is
 	next    format.FuncID // the one behind the last of them
@@ -55,9 +56,9 @@ func (fn *probedFunc) hit(kind format.Kind) {
 
 // add defines a module and its functions, in the order that numbers them like their probes.
 func (c *catalog) add(m *module) {
-	id := c.w.AddModule(describeFile(m.Path, m.image.File))
-	if _, ok := c.files[m.image.Version]; !ok {
-		c.files[m.image.Version] = id
+	id := c.w.AddModule(describeFile(m.Path, m.Image.File))
+	if _, ok := c.files[m.Image.Version]; !ok {
+		c.files[m.Image.Version] = id
 	}
 	start := len(c.funcs)
 	for i := range m.Funcs {
@@ -70,7 +71,7 @@ func (c *catalog) add(m *module) {
 			id: c.w.AddFunc(describeFunc(fn, id, m.Goid != 0)), module: id, planned: fn,
 			first: format.FuncID(start + first), next: format.FuncID(start + min(first+share, len(m.Funcs))),
 		})
-		c.keyed = c.keyed || fn.keyed
+		c.keyed = c.keyed || fn.Keyed
 	}
 }
 
@@ -91,11 +92,11 @@ func (c *catalog) name(fn format.FuncID, v *bpf.Values) {
 	probed := &c.funcs[fn]
 	if len(c.named) >= maxNames {
 		if probed.others == 0 {
-			probed.others = c.w.AddFunc(format.Func{Name: "[further functions]", Module: probed.module, Static: probed.planned.Static})
+			probed.others = c.w.AddFunc(format.Func{Name: "[further functions]", Module: probed.module, Static: probed.planned.USDT})
 		}
 		return
 	}
-	style := probed.planned.names
+	style := probed.planned.Names
 	parts := style.Parts()
 	text := func(i int) string {
 		if i < 0 || !v.Readable(i) {
@@ -104,7 +105,7 @@ func (c *catalog) name(fn format.FuncID, v *bpf.Values) {
 		return string(v.Text(i))
 	}
 	entry, ret := siteKinds(probed.planned, false)
-	f := format.Func{Module: probed.module, Static: probed.planned.Static, File: text(parts.File), EntryClass: string(entry), ReturnClass: string(ret)}
+	f := format.Func{Module: probed.module, Static: probed.planned.USDT, File: text(parts.File), EntryClass: string(entry), ReturnClass: string(ret)}
 	f.Name = style.Join(text(parts.Class), text(parts.Function), f.File)
 	if f.Name == "" {
 		f.Name = "[no name]"

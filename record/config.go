@@ -8,11 +8,12 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/plan"
 )
 
 // Config says what to record, and where to.
 type Config struct {
-	PlanConfig
+	plan.Config
 	Duration  time.Duration // 0: until the targets end or the context is done
 	Output    string
 	Force     bool  // replace an output file that is not a trace

@@ -10,6 +10,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/plan"
 )
 
 // Costs are what hits of probes cost the thread that makes them, with
@@ -33,11 +34,11 @@ func TypicalCosts() Costs {
 }
 
 // class returns what a hit of a site costs.
-func (c Costs) class(class SiteClass) time.Duration {
+func (c Costs) class(class plan.SiteClass) time.Duration {
 	switch class {
-	case NopCall:
+	case plan.NopCall:
 		return c.NopCall
-	case Emulated:
+	case plan.Emulated:
 		return c.Emulated
 	}
 	return c.Stepped
@@ -53,29 +54,29 @@ func (c Costs) args(s *bpf.Site) time.Duration {
 
 // Hits returns what an entry, or hit, of a function costs, and what a return does, without the stack of callers, and without following
 // the call (Config.SlowerThan).
-func (c Costs) Hits(fn *PlannedFunc) (entry, ret time.Duration) {
-	for _, s := range fn.Statics {
-		d := c.class(s.Class) + c.args(&s.site)
-		if s.site.Kind == format.Return {
+func (c Costs) Hits(fn *plan.Func) (entry, ret time.Duration) {
+	for _, s := range fn.USDTSites {
+		d := c.class(s.Class) + c.args(&s.Site)
+		if s.Site.Kind == format.Return {
 			ret = max(ret, d)
 		} else {
 			entry = max(entry, d)
 		}
 	}
-	if len(fn.Statics) > 0 {
+	if len(fn.USDTSites) > 0 {
 		return entry, ret
 	}
 	switch fn.ReturnBy {
-	case ByTrampoline:
+	case plan.ByTrampoline:
 		ret = c.Trampoline
-	case ByInstruction:
+	case plan.ByInstruction:
 		ret = c.class(fn.Returning)
 	}
-	return c.class(fn.Class) + c.args(fn.entry), ret + c.args(fn.exit)
+	return c.class(fn.Class) + c.args(fn.Entry), ret + c.args(fn.Exit)
 }
 
 // Call returns what recording one call of a function costs, entry and return, as text.
-func (c Costs) Call(fn PlannedFunc) string {
+func (c Costs) Call(fn plan.Func) string {
 	entry, ret := c.Hits(&fn)
 	return fmt.Sprintf("%.1f us", (entry+ret).Seconds()*1e6)
 }
@@ -121,9 +122,9 @@ func (r *recording) spent() (sum time.Duration) {
 // newCosts takes from what was measured what a limit goes by.
 func newCosts(list []format.Calibration) Costs {
 	of := func(entry, ret siteKind) format.SiteCost { return medianCost(list, entry, ret) }
-	class := func(c SiteClass) time.Duration { return time.Duration(of(siteKind(c.String()), "").EntryNs) }
-	c := Costs{Measured: true, NopCall: class(NopCall), Emulated: class(Emulated), Stepped: class(Stepped)}
-	c.Trampoline = max(0, time.Duration(of(siteKind(Emulated.String()), kindTrampoline).CallNs)-c.Emulated)
+	class := func(c plan.SiteClass) time.Duration { return time.Duration(of(siteKind(c.String()), "").EntryNs) }
+	c := Costs{Measured: true, NopCall: class(plan.NopCall), Emulated: class(plan.Emulated), Stepped: class(plan.Stepped)}
+	c.Trampoline = max(0, time.Duration(of(siteKind(plan.Emulated.String()), kindTrampoline).CallNs)-c.Emulated)
 	if args := of(kindStaticArgs, ""); args.EntryNs > 0 {
 		c.Args = max(0, time.Duration(args.EntryNs)-c.Emulated)
 	}

@@ -6,6 +6,7 @@ import (
 	"utrace/format"
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/probe"
+	"utrace/record/plan"
 )
 
 // describeFile returns a file for a trace.
@@ -18,12 +19,12 @@ func describeFile(path string, file *elffile.File) format.Module {
 }
 
 // describeFunc returns a function for a trace, in which its module has a number.
-func describeFunc(fn *PlannedFunc, module format.ModuleID, goCode bool) format.Func {
+func describeFunc(fn *plan.Func, module format.ModuleID, goCode bool) format.Func {
 	entry, ret := siteKinds(fn, goCode)
 	f := format.Func{
 		Name: fn.Name, Module: module, Addr: fn.Addr, Size: fn.Size, File: fn.SourceFile, Line: fn.Line,
-		Hit: fn.Hit, NoReturn: !fn.Hit && fn.ReturnBy == Never && len(fn.Statics) == 0,
-		Static: fn.Static, Args: describeArguments(fn.args), Results: describeArguments(fn.results),
+		Hit: fn.Hit, NoReturn: !fn.Hit && fn.ReturnBy == plan.Never && len(fn.USDTSites) == 0,
+		Static: fn.USDT, Args: describeArguments(fn.Args), Results: describeArguments(fn.Results),
 		EntryClass: string(entry), ReturnClass: string(ret),
 	}
 	if fn.Symbol != fn.Name {

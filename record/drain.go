@@ -243,7 +243,7 @@ func (d *drainer) releaseEvent(e *heldEvent, before uint64) error {
 	if !e.Kind.IsSched() {
 		fn := &d.catalog.funcs[e.Func]
 		fn.hit(e.Kind)
-		if e.values != 0 || e.Named || fn.planned.keyed {
+		if e.values != 0 || e.Named || fn.planned.Keyed {
 			return d.releaseStatic(e, fn, before)
 		}
 		id = fn.id

@@ -5,6 +5,7 @@ package record
 import (
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/plan"
 )
 
 // maxTries is how many rounds an event waits for the record that tells the name of its function. That
@@ -80,7 +81,7 @@ func (d *drainer) releaseStatic(e *heldEvent, fn *probedFunc, before uint64) err
 		args = d.encode(e, fn.planned, &d.values[e.values-1])
 		d.unused = append(d.unused, e.values)
 	}
-	if fn.planned.keyed {
+	if fn.planned.Keyed {
 		if track := d.tracks.track(e, e.Func); track > 0 {
 			out.Thread = d.threads.track(e.PID, e.TID, track)
 			return d.appendStatic(&out, args)
@@ -89,7 +90,7 @@ func (d *drainer) releaseStatic(e *heldEvent, fn *probedFunc, before uint64) err
 	if e.GoID != 0 {
 		out.SP = goStackTop - e.SP
 	}
-	if !e.Named && fn.planned.Static == "" { // of a function
+	if !e.Named && fn.planned.USDT == "" { // of a function
 		switch {
 		case e.Kind == format.Return:
 			out.Value = e.Value
@@ -109,10 +110,10 @@ func (d *drainer) appendStatic(e *format.Event, args string) error {
 }
 
 // encode returns the JSON of what an event carries, "" for nothing.
-func (d *drainer) encode(e *heldEvent, fn *PlannedFunc, v *bpf.Values) string {
-	args := fn.args
+func (d *drainer) encode(e *heldEvent, fn *plan.Func, v *bpf.Values) string {
+	args := fn.Args
 	if e.Kind == format.Return || e.Kind == format.DroppedReturn {
-		args = fn.results
+		args = fn.Results
 	}
 	d.json = appendValues(d.json[:0], args, v)
 	if len(d.json) <= len("[]") {

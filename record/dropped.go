@@ -22,7 +22,7 @@ type droppedKey struct {
 // settleCalls decides on the calls that are open when the recording stops, hands those that are kept to the drainer, and
 // returns what was dropped in all. Probes must be off, and the buffers drained.
 func (r *recording) settleCalls(stop format.Anchor) ([]format.Dropped, error) {
-	if !r.plan.followsCalls() {
+	if !r.plan.DefersCalls() {
 		return nil, nil
 	}
 	list, uncounted, err := r.objs.Dropped()
@@ -131,7 +131,7 @@ func keepOpen(open []bpf.OpenCall, c *catalog, endsNs map[uint32]uint64, nowNs u
 		if ended(call) {
 			continue
 		}
-		if int(call.Func) < len(c.funcs) && decideOpen(c.funcs[call.Func].planned.conditions(), call.Held, sinceStart(nowNs, call.TimeNs)) {
+		if int(call.Func) < len(c.funcs) && decideOpen(c.funcs[call.Func].planned.Conditions(), call.Held, sinceStart(nowNs, call.TimeNs)) {
 			deepest[of(call)] = max(deepest[of(call)], call.Depth+1)
 		}
 	}

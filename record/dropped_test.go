@@ -10,6 +10,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/plan"
 )
 
 // TestDroppedRows: calls of several names that are one function in the trace are added up, and those whose name was never told are
@@ -71,11 +72,11 @@ func TestOpenCalls(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := NewPlan(PlanConfig{Probes: probes})
+		p, err := plan.New(plan.Config{Probes: probes})
 		if err != nil {
 			t.Fatal(err)
 		}
-		conds := p.Modules[0].Funcs[0].conditions()
+		conds := p.Modules[0].Funcs[0].Conditions()
 		p.Close()
 		held := uint16(0) // of a call with n == 1
 		for i, c := range conds {
@@ -93,7 +94,7 @@ func TestOpenCalls(t *testing.T) {
 // has one of a process that has ended, or runs another program now.
 func TestOpenCallsAtEnd(t *testing.T) {
 	long := bpf.Cond{Op: bpf.CondLess, Arg: bpf.CondDuration, Late: true, Value: uint64(time.Second), Yes: bpf.CondDrop, No: bpf.CondKeep}
-	c := &catalog{funcs: []probedFunc{{planned: &PlannedFunc{entry: &bpf.Site{NumConds: 1, Conds: [bpf.MaxConds]bpf.Cond{long}}}}}}
+	c := &catalog{funcs: []probedFunc{{planned: &plan.Func{Entry: &bpf.Site{NumConds: 1, Conds: [bpf.MaxConds]bpf.Cond{long}}}}}}
 	const nowNs = 10e9
 	open := []bpf.OpenCall{{Event: bpf.Event{TimeNs: nowNs - 2e9, TID: 1}}, {Event: bpf.Event{TimeNs: nowNs - 1e6, TID: 2}}, {Event: bpf.Event{TimeNs: nowNs + 1, TID: 3}},
 		{Event: bpf.Event{TimeNs: nowNs - 5e9, PID: 4, TID: 4, GoID: 1}}, {Event: bpf.Event{TimeNs: nowNs - 3e9, PID: 4, TID: 5, GoID: 1}}}

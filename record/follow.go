@@ -20,6 +20,7 @@ import (
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/image"
 	"utrace/record/internal/proc"
+	"utrace/record/plan"
 )
 
 // Processes are looked at for libraries that they have loaded meanwhile: once a second, and
@@ -70,7 +71,7 @@ func newFollower(r *recording) *follower {
 		guard: newGuard(r), programs: map[programKey][]image.Key{}, looked: map[int]uint64{}, known: map[image.Mapped]bool{},
 	}
 	if len(r.targets) == 0 { // the plan is for all of them
-		for img := range r.plan.images.All() {
+		for img := range r.plan.Images.All() {
 			f.known[image.Mapped{Key: img.Key, Path: img.Path}] = true
 		}
 	}
@@ -145,7 +146,7 @@ func (f *follower) execed(pid, tid int, running bool) {
 	files := image.NewSet()
 	defer files.Close()
 	var key programKey
-	sc, err := execScope(&files, pid, func(program *image.Image, env []string) (known bool) {
+	sc, err := plan.ExecScope(&files, pid, func(program *image.Image, env []string) (known bool) {
 		key = programKey{file: program.Version}
 		for _, kv := range env {
 			if strings.HasPrefix(kv, "LD_") {
@@ -156,7 +157,7 @@ func (f *follower) execed(pid, tid int, running bool) {
 		return known
 	})
 	if err == nil && sc != nil { // else it has ended, is no ELF file, or is known
-		f.programs[key] = sc.keys()
+		f.programs[key] = sc.Keys()
 		f.extend(&files, sc, running, nil)
 	}
 	f.guard.look(pid, f.programs[key], running)
@@ -221,13 +222,13 @@ func (f *follower) look(pid int) uint64 {
 	}
 	files := image.NewSet()
 	defer files.Close()
-	sc, err := processScope(&files, pid)
+	sc, err := plan.ProcessScope(&files, pid)
 	if err != nil {
 		return 0
 	}
 	var program *image.Image
 	if held { // it is just executing its program: the tracer waits to have it looked at
-		program = sc.program
+		program = sc.Program
 	}
 	f.extend(&files, sc, true, program)
 	return sum
@@ -245,7 +246,7 @@ func (f *follower) addKnown(pid int) (fresh bool) {
 		}
 		// The inode number of a file that is deleted can soon be that of another.
 		key := image.Mapped{Key: image.Key{Dev: m.Dev, Ino: m.Inode}, Path: m.Path}
-		fresh = fresh || m.Deleted || !f.known[key] && !f.r.plan.images.Failed[key.Key]
+		fresh = fresh || m.Deleted || !f.known[key] && !f.r.plan.Images.Failed[key.Key]
 		f.known[key] = true
 	}
 	return fresh
@@ -254,19 +255,19 @@ func (f *follower) addKnown(pid int) (fresh bool) {
 // extend plans, defines and attaches what is new in a scope. Definitions go ahead of
 // the first event, so a return instruction that the kernel refuses is found out
 // too late to be told in them. late says that the process runs, but for a program that is held.
-func (f *follower) extend(files *image.Set, sc *scope, late bool, held *image.Image) {
+func (f *follower) extend(files *image.Set, sc *plan.Scope, late bool, held *image.Image) {
 	r := f.r
-	f.late = append(f.late, r.plan.addProblems(sc, true)...)
+	f.late = append(f.late, r.plan.AddProblems(sc, true)...)
 	funcs, guarded := r.plan.Funcs(), false
-	for _, m := range newModules(r.plan.extend(files, sc)) {
-		m.readLines()
+	for _, m := range newModules(r.plan.Extend(files, sc)) {
+		m.ReadLines()
 		m.first = format.FuncID(funcs)
 		funcs += len(m.Funcs)
 		if err := r.shareLinks([]*module{m}); err != nil {
 			f.err = errors.Join(f.err, err)
 		}
 		r.drainer.definitions.add(func(c *catalog) { c.add(m) })
-		if m.Guarded {
+		if m.PerProcess {
 			f.err = errors.Join(f.err, f.guard.add(m))
 			guarded = true
 			continue
@@ -275,9 +276,9 @@ func (f *follower) extend(files *image.Set, sc *scope, late bool, held *image.Im
 			f.err = errors.Join(f.err, err)
 			continue
 		}
-		if late && m.image != held {
+		if late && m.Image != held {
 			f.late = append(f.late, fmt.Sprintf("%s: %s attached %.1f s after the start, when it was found in process %d: its calls before that are missing",
-				m.Path, english.Plural(len(m.Funcs), "function", ""), time.Duration(monotonicNs()-uint64(r.start.MonoNs)).Seconds(), sc.pid))
+				m.Path, english.Plural(len(m.Funcs), "function", ""), time.Duration(monotonicNs()-uint64(r.start.MonoNs)).Seconds(), sc.PID))
 		}
 	}
 	if guarded {

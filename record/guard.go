@@ -9,6 +9,7 @@ import (
 	"slices"
 	"utrace/record/internal/image"
 	"utrace/record/internal/proc"
+	"utrace/record/plan"
 
 	"github.com/dustin/go-humanize/english"
 )
@@ -59,12 +60,12 @@ func newGuard(r *recording) *guard {
 
 // add has a module attached from now on. Its file stays open: the path may lead through a process that ends.
 func (g *guard) add(m *module) error {
-	file, err := os.Open(m.image.OpenPath)
+	file, err := os.Open(m.Image.OpenPath)
 	if err != nil {
 		return fmt.Errorf("attach to %s: %w", m.Path, err)
 	}
 	g.files = append(g.files, file)
-	m.image.OpenPath = fmt.Sprintf("/proc/self/fd/%d", file.Fd())
+	m.Image.OpenPath = fmt.Sprintf("/proc/self/fd/%d", file.Fd())
 	g.modules = append(g.modules, m)
 	return nil
 }
@@ -82,11 +83,11 @@ func (g *guard) start(pids []int, command int) error {
 	}
 	files := image.NewSet()
 	defer files.Close()
-	sc, err := execScope(&files, command, func(*image.Image, []string) bool { return false })
+	sc, err := plan.ExecScope(&files, command, func(*image.Image, []string) bool { return false })
 	if err != nil {
 		return err
 	}
-	g.look(command, sc.keys(), false)
+	g.look(command, sc.Keys(), false)
 	return g.err
 }
 
@@ -104,7 +105,7 @@ func (g *guard) look(pid int, loads []image.Key, running bool) {
 	}
 	mapped := image.KeysOf(pid)
 	wanted := slices.DeleteFunc(slices.Clone(g.modules), func(m *module) bool {
-		return !slices.Contains(mapped, m.image.Key) && !slices.Contains(loads, m.image.Key)
+		return !slices.Contains(mapped, m.Image.Key) && !slices.Contains(loads, m.Image.Key)
 	})
 	if started == "" || p == nil && len(wanted) == 0 {
 		return
@@ -113,7 +114,7 @@ func (g *guard) look(pid int, loads []image.Key, running bool) {
 		p = &guarded{started: started, attached: map[*module]bool{}}
 		g.processes[pid] = p
 	}
-	if why := notUTF8(proc.InvocationOf(pid)); why != "" {
+	if why := plan.NotUTF8(proc.InvocationOf(pid)); why != "" {
 		if len(wanted) > 0 && !p.refused {
 			p.refused = true
 			g.refused.add(fmt.Sprintf("%s of process %d", why, pid))

@@ -11,6 +11,7 @@ import (
 	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/internal/proc"
+	"utrace/record/plan"
 )
 
 // Intervals at which hits are held against the limit: from the first to the second, each twice as long
@@ -82,7 +83,7 @@ func newLimiter(maxOverhead float64, costs Costs) *limiter {
 //  3. While the sum is over the limit, the function that costs most is taken off.
 //
 // gone are the processes that have ended. Processes and functions are looked at in the order of their numbers.
-func (l *limiter) judge(counts map[bpf.HitsKey]bpf.Hits, fn func(format.FuncID) *PlannedFunc) (verdicts []verdict, gone []uint32) {
+func (l *limiter) judge(counts map[bpf.HitsKey]bpf.Hits, fn func(format.FuncID) *plan.Func) (verdicts []verdict, gone []uint32) {
 	byPID := map[uint32]map[format.FuncID]bpf.Hits{}
 	for key, h := range counts {
 		if byPID[key.TGID] == nil {

@@ -12,12 +12,13 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/plan"
 )
 
 // TestJudge holds hits against a limit of 5%, at 1 us for an entry and 1 us for a return.
 func TestJudge(t *testing.T) {
 	type counts = map[bpf.HitsKey]bpf.Hits
-	fn := &PlannedFunc{Class: Emulated, ReturnBy: ByTrampoline}
+	fn := &plan.Func{Class: plan.Emulated, ReturnBy: plan.ByTrampoline}
 	cpu := map[uint32]time.Duration{}
 	newTest := func() *limiter {
 		clear(cpu)
@@ -30,7 +31,7 @@ func TestJudge(t *testing.T) {
 		return l
 	}
 	judge := func(l *limiter, c counts) (off []string, gone []uint32) {
-		verdicts, gone := l.judge(c, func(id format.FuncID) *PlannedFunc {
+		verdicts, gone := l.judge(c, func(id format.FuncID) *plan.Func {
 			if id > 90 {
 				return nil
 			}
@@ -98,20 +99,20 @@ func TestJudge(t *testing.T) {
 
 func TestHitCosts(t *testing.T) {
 	c := Costs{NopCall: 1, Emulated: 10, Stepped: 100, Trampoline: 1000, Args: 10000}
-	static := func(class SiteClass, kind format.Kind, args uint8) StaticSite {
-		return StaticSite{Class: class, site: bpf.Site{Kind: kind, NumArgs: args}}
+	static := func(class plan.SiteClass, kind format.Kind, args uint8) plan.USDTSite {
+		return plan.USDTSite{Class: class, Site: bpf.Site{Kind: kind, NumArgs: args}}
 	}
 	for _, test := range []struct {
-		fn         PlannedFunc
+		fn         plan.Func
 		entry, ret time.Duration
 	}{
-		{PlannedFunc{Class: NopCall, ReturnBy: ByTrampoline}, 1, 1000},
-		{PlannedFunc{Class: Emulated, ReturnBy: ByInstruction}, 10, 100},
-		{PlannedFunc{Class: Stepped, ReturnBy: Never}, 100, 0},
-		{PlannedFunc{Class: NopCall, ReturnBy: ByTrampoline, entry: &bpf.Site{NumArgs: 1}, exit: &bpf.Site{}}, 10001, 1000},
-		{PlannedFunc{Class: Emulated, ReturnBy: ByInstruction, exit: &bpf.Site{NumArgs: 2}}, 10, 10100},
-		{PlannedFunc{Statics: []StaticSite{static(Emulated, format.Hit, 0)}}, 10, 0},
-		{PlannedFunc{Statics: []StaticSite{static(NopCall, format.Entry, 2), static(Stepped, format.Return, 0)}}, 10001, 100},
+		{plan.Func{Class: plan.NopCall, ReturnBy: plan.ByTrampoline}, 1, 1000},
+		{plan.Func{Class: plan.Emulated, ReturnBy: plan.ByInstruction}, 10, 100},
+		{plan.Func{Class: plan.Stepped, ReturnBy: plan.Never}, 100, 0},
+		{plan.Func{Class: plan.NopCall, ReturnBy: plan.ByTrampoline, Entry: &bpf.Site{NumArgs: 1}, Exit: &bpf.Site{}}, 10001, 1000},
+		{plan.Func{Class: plan.Emulated, ReturnBy: plan.ByInstruction, Exit: &bpf.Site{NumArgs: 2}}, 10, 10100},
+		{plan.Func{USDTSites: []plan.USDTSite{static(plan.Emulated, format.Hit, 0)}}, 10, 0},
+		{plan.Func{USDTSites: []plan.USDTSite{static(plan.NopCall, format.Entry, 2), static(plan.Stepped, format.Return, 0)}}, 10001, 100},
 	} {
 		if entry, ret := c.Hits(&test.fn); entry != test.entry || ret != test.ret {
 			t.Errorf("%+v: %d and %d, want %d and %d", test.fn, entry, ret, test.entry, test.ret)
@@ -121,8 +122,8 @@ func TestHitCosts(t *testing.T) {
 
 // TestShare: functions that share links are the same for attach, for countLinks and for the catalog.
 func TestShare(t *testing.T) {
-	m := &module{PlannedModule: &PlannedModule{Funcs: []PlannedFunc{
-		{FileOff: 10, ReturnBy: ByTrampoline}, {FileOff: 20, ReturnBy: ByInstruction, Returns: []uint64{25, 26}}, {FileOff: 30, ReturnBy: Never}, {FileOff: 40, ReturnBy: ByTrampoline}, {FileOff: 50, ReturnBy: Never},
+	m := &module{Module: &plan.Module{Funcs: []plan.Func{
+		{FileOff: 10, ReturnBy: plan.ByTrampoline}, {FileOff: 20, ReturnBy: plan.ByInstruction, Returns: []uint64{25, 26}}, {FileOff: 30, ReturnBy: plan.Never}, {FileOff: 40, ReturnBy: plan.ByTrampoline}, {FileOff: 50, ReturnBy: plan.Never},
 	}}}
 	for share, want := range map[int]struct {
 		links  int      // 5 for entries, or less, and those for returns

@@ -17,6 +17,7 @@ import (
 	"utrace/format"
 	"utrace/record/internal/probe"
 	"utrace/record/internal/proc"
+	"utrace/record/plan"
 )
 
 // Reasons for the end of a recording.
@@ -43,24 +44,24 @@ const drainNice = -15
 // have ended or the file is full. The context's end is a regular one. When an
 // error cuts the recording short, the trace up to there is complete on disk.
 func Run(ctx context.Context, cfg Config) (sum *Summary, err error) {
-	plan, err := NewPlan(cfg.PlanConfig)
+	planned, err := plan.New(cfg.Config)
 	if err != nil {
 		return nil, err
 	}
-	defer plan.Close()
-	cfg.PIDs = plan.pids
+	defer planned.Close()
+	cfg.PIDs = planned.PIDs
 	if cfg.Notice != nil {
-		for _, text := range plan.Choices() {
+		for _, text := range planned.Choices() {
 			cfg.Notice(text)
 		}
 	}
-	return record(ctx, plan, cfg)
+	return record(ctx, planned, cfg)
 }
 
 // recording is what is open while recording.
 type recording struct {
 	cfg     Config
-	plan    *Plan
+	plan    *plan.Plan
 	modules []*module // of the plan
 	objs    *bpf.Objects
 	method  bpf.Method
@@ -89,20 +90,20 @@ type recording struct {
 //  3. activate: note the time, turn the probes on, let the command run.
 //  4. drain until the end; turn the probes off; drain what is left.
 //  5. complete the file and detach.
-func record(ctx context.Context, p *Plan, cfg Config) (sum *Summary, err error) {
+func record(ctx context.Context, p *plan.Plan, cfg Config) (sum *Summary, err error) {
 	r := &recording{cfg: cfg, plan: p, modules: newModules(p.Modules)}
 	defer func() {
 		if cerr := r.close(); err == nil && cerr != nil {
 			err = cerr
 		}
 	}()
-	if r.method, err = cfg.Attach.Choose(len(cfg.PIDs)+len(cfg.Command) > 0 || p.guarded()); err != nil {
+	if r.method, err = cfg.Attach.Choose(len(cfg.PIDs)+len(cfg.Command) > 0 || p.NeedsPerProcess()); err != nil {
 		return nil, err
 	}
 	if err := checkPIDNamespace(); err != nil {
 		return nil, err
 	}
-	p.readLines()
+	p.ReadLines()
 	if r.file, err = createOutput(cfg.Output, cfg.Force); err != nil {
 		return nil, fmt.Errorf("output: %w", err)
 	}
@@ -129,17 +130,17 @@ func record(ctx context.Context, p *Plan, cfg Config) (sum *Summary, err error) 
 	if r.command != nil {
 		r.targets = append([]int{r.command.pid}, r.targets...)
 	}
-	if p.canGrow() || p.guarded() {
+	if p.CanGrow() || p.NeedsPerProcess() {
 		r.follower = newFollower(r)
 	}
 	room := p.Funcs()
 	if r.follower != nil {
 		room += laterFuncs
 	}
-	sites := p.countDataSites(r.follower != nil)
+	sites := p.CountTableSites(r.follower != nil)
 	if r.objs, err = bpf.Load(bpf.Options{
-		RingBytes: cfg.RingBytes, Funcs: room, TGIDs: r.targets, Follow: cfg.Follow, Method: r.method, Sites: sites, FollowCalls: p.followsCalls(),
-		Conditions: slices.ContainsFunc(p.probes, func(pr *probe.Probe) bool { return pr.Values.Condition != nil }),
+		RingBytes: cfg.RingBytes, Funcs: room, TGIDs: r.targets, Follow: cfg.Follow, Method: r.method, Sites: sites, FollowCalls: p.DefersCalls(),
+		Conditions: slices.ContainsFunc(p.Probes, func(pr *probe.Probe) bool { return pr.Values.Condition != nil }),
 		Limited:    cfg.MaxOverhead > 0, Sched: cfg.Sched, Stacks: cfg.Stacks,
 	}); err != nil {
 		return nil, err
@@ -223,7 +224,7 @@ func (r *recording) release() error {
 			}
 		}
 	}
-	guarded := r.plan.guarded()
+	guarded := r.plan.NeedsPerProcess()
 	if r.follower != nil {
 		r.follower.watch()
 	}
@@ -253,7 +254,7 @@ func (r *recording) tracer() *tracer {
 	t := &tracer{}
 	if r.follower != nil {
 		t.execed = func(pid, tid int) { r.follower.execed(pid, tid, false) }
-		if r.plan.guarded() {
+		if r.plan.NeedsPerProcess() {
 			t.forked = func(pid int) { r.follower.forked(pid, false) }
 		}
 	}
@@ -282,7 +283,7 @@ func (r *recording) begin() (err error) {
 	r.start = now()
 	r.w, err = format.NewWriter(r.file, format.Meta{
 		Recorder: r.cfg.Version, Host: host, Kernel: unix.ByteSliceToString(uts.Release[:]), Arch: runtime.GOARCH,
-		Args: r.cfg.Args, Command: r.cfg.Command, PIDs: r.cfg.PIDs, Probes: probeTexts(r.cfg.Probes), Presets: r.plan.presetNames(r.cfg.PlanConfig),
+		Args: r.cfg.Args, Command: r.cfg.Command, PIDs: r.cfg.PIDs, Probes: probeTexts(r.cfg.Probes), Presets: r.plan.PresetNames(r.cfg.Config),
 		CPUs: runtime.NumCPU(), RingBytes: r.cfg.RingBytes, Start: r.start, Stacks: r.cfg.Stacks,
 		Sched: r.cfg.Sched, SlowerThanNs: int64(r.cfg.SlowerThan), MaxOverheadPercent: 100 * r.cfg.MaxOverhead, Costs: r.costs.describe(),
 	})
@@ -290,7 +291,7 @@ func (r *recording) begin() (err error) {
 		return err
 	}
 	r.drainer = newDrainer(r.objs, r.w, uint64(r.start.MonoNs))
-	if r.plan.followsCalls() { // see keepOpen
+	if r.plan.DefersCalls() { // see keepOpen
 		r.drainer.threads.endsNs = map[uint32]uint64{}
 	}
 	if r.cfg.Stacks {

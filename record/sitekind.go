@@ -9,6 +9,7 @@ import (
 	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/internal/calibrate"
+	"utrace/record/plan"
 )
 
 // siteKind is the class of a site and the payload of its record, as format.Func has it. Empty: none, or not known.
@@ -29,7 +30,7 @@ type calibrationTest struct {
 }
 
 func calibrationTests() []calibrationTest {
-	nop5, emulated, stepped := siteKind(NopCall.String()), siteKind(Emulated.String()), siteKind(Stepped.String())
+	nop5, emulated, stepped := siteKind(plan.NopCall.String()), siteKind(plan.Emulated.String()), siteKind(plan.Stepped.String())
 	returning := stepped // kind of return instructions
 	if runtime.GOARCH == "arm64" {
 		returning = emulated
@@ -59,23 +60,23 @@ func calibrationTests() []calibrationTest {
 
 // siteKinds returns the kinds of a function's sites, for a Calibration. Where a condition is decided at the entry, its time is taken
 // behind that (bpf/site.h): what fetching the arguments takes is not in the call.
-func siteKinds(fn *PlannedFunc, goCode bool) (entry, ret siteKind) {
-	for _, s := range fn.Statics {
+func siteKinds(fn *plan.Func, goCode bool) (entry, ret siteKind) {
+	for _, s := range fn.USDTSites {
 		kind := kindStatic
-		late := s.site.NumConds > 0 && s.site.Kind != format.Return && s.site.Flags&bpf.SiteFollowed == 0
-		if s.site.NumArgs > 0 && !late {
+		late := s.Site.NumConds > 0 && s.Site.Kind != format.Return && s.Site.Flags&bpf.SiteFollowed == 0
+		if s.Site.NumArgs > 0 && !late {
 			kind = kindStaticArgs
 		}
-		if s.Class != Emulated {
+		if s.Class != plan.Emulated {
 			return "", ""
 		}
-		if s.site.Kind == format.Return {
+		if s.Site.Kind == format.Return {
 			ret = max(ret, kind)
 		} else {
 			entry = max(entry, kind)
 		}
 	}
-	if len(fn.Statics) > 0 {
+	if len(fn.USDTSites) > 0 {
 		return entry, ret
 	}
 	suffix := siteKind("")
@@ -83,9 +84,9 @@ func siteKinds(fn *PlannedFunc, goCode bool) (entry, ret siteKind) {
 		suffix = kindGo
 	}
 	switch fn.ReturnBy {
-	case ByTrampoline:
+	case plan.ByTrampoline:
 		ret = kindTrampoline
-	case ByInstruction:
+	case plan.ByInstruction:
 		ret = siteKind(fn.Returning.String()) + suffix
 	}
 	return siteKind(fn.Class.String()) + suffix, ret
@@ -97,7 +98,7 @@ func (r *recording) firstTests() []calibrationTest {
 	if r.follower == nil && r.cfg.MaxOverhead == 0 {
 		return r.usedTests()
 	}
-	statics := r.plan.countDataSites(r.follower != nil) > 0
+	statics := r.plan.CountTableSites(r.follower != nil) > 0
 	return slices.DeleteFunc(calibrationTests(), func(t calibrationTest) bool { return t.function >= calibrate.Static && !statics })
 }
 

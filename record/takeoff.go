@@ -14,6 +14,7 @@ import (
 	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/internal/proc"
+	"utrace/record/plan"
 )
 
 // limit takes off what costs too much, when it is time to look.
@@ -45,7 +46,7 @@ func (r *recording) limit(now time.Time) error {
 }
 
 // planned returns the function of a number in records, nil for that of the calibration.
-func (r *recording) planned(fn format.FuncID) *PlannedFunc {
+func (r *recording) planned(fn format.FuncID) *plan.Func {
 	if funcs := r.drainer.catalog.funcs; int(fn) < len(funcs) {
 		return funcs[fn].planned
 	}
@@ -118,7 +119,7 @@ func (r *recording) takenOff() ([]TakenOff, error) {
 	var list []TakenOff
 	for fn, off := range r.limiter.off {
 		f := r.planned(fn)
-		list = append(list, TakenOff{Name: cmp.Or(f.Static, f.Name), Off: off.TakenOff})
+		list = append(list, TakenOff{Name: cmp.Or(f.USDT, f.Name), Off: off.TakenOff})
 	}
 	slices.SortFunc(list, func(a, b TakenOff) int {
 		return cmp.Or(cmp.Compare(b.Off.Hits, a.Off.Hits), cmp.Compare(a.Off.Func, b.Off.Func))

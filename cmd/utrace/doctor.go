@@ -18,6 +18,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/record"
+	"utrace/record/plan"
 )
 
 func newDoctorCommand() *cobra.Command {
@@ -292,7 +293,7 @@ func checkRecording(ctx context.Context, methodErr error) finding {
 		return fail("%v", err)
 	}
 	sum, err := record.Run(ctx, record.Config{
-		PlanConfig: record.PlanConfig{
+		Config: plan.Config{
 			Command: []string{exe, "doctor", "--self-test", strconv.Itoa(selfTestCalls)},
 			Probes:  probes,
 		},

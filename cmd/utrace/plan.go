@@ -15,6 +15,7 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"utrace/record"
+	"utrace/record/plan"
 )
 
 func newPlanCommand() *cobra.Command {
@@ -49,16 +50,16 @@ RETURN is how the return of a function is seen:
 			if err != nil {
 				return err
 			}
-			plan, err := record.NewPlan(cfg.PlanConfig)
+			p, err := plan.New(cfg.Config)
 			if err != nil {
 				return recordError(err)
 			}
-			defer plan.Close()
-			if len(plan.Modules) == 0 {
-				return recordError(errors.Join(plan.Pending...))
+			defer p.Close()
+			if len(p.Modules) == 0 {
+				return recordError(errors.Join(p.Pending...))
 			}
 			out := bufio.NewWriter(cmd.OutOrStdout())
-			if err := printPlan(out, plan); err != nil {
+			if err := printPlan(out, p); err != nil {
 				return err
 			}
 			return out.Flush()
@@ -76,24 +77,24 @@ RETURN is how the return of a function is seen:
 	return cmd
 }
 
-func printPlan(w io.Writer, plan *record.Plan) error {
+func printPlan(w io.Writer, p *plan.Plan) error {
 	costs := record.TypicalCosts()
-	for _, text := range plan.Choices() {
+	for _, text := range p.Choices() {
 		fmt.Fprintf(w, "# %s\n", escape(text))
 	}
 	files := map[string]bool{}
-	for _, m := range plan.Modules {
+	for _, m := range p.Modules {
 		files[m.Path] = true
 		where := "every process"
 		if len(m.PIDs) > 0 {
 			where = "process " + strings.Trim(strings.ReplaceAll(fmt.Sprint(m.PIDs), " ", ", "), "[]")
-		} else if plan.Command() {
+		} else if p.Command() {
 			where = "the command"
 		}
-		if plan.Follow() {
+		if p.Follow() {
 			where += " and its children"
 		}
-		if m.Guarded {
+		if m.PerProcess {
 			where += ", one by one, where it does not break them"
 		}
 		fmt.Fprintf(w, "# %s, build ID %s, in %s: %s\n", escape(m.Path), orNone(m.BuildID), where, english.Plural(len(m.Funcs), "function", ""))
@@ -106,7 +107,7 @@ func printPlan(w io.Writer, plan *record.Plan) error {
 			switch {
 			case fn.Hit:
 				by = "-"
-			case fn.Static != "":
+			case fn.USDT != "":
 				by = "static"
 			}
 			var notes []string
@@ -125,22 +126,22 @@ func printPlan(w io.Writer, plan *record.Plan) error {
 			}
 		}
 	}
-	if len(plan.Startup) > 0 {
-		fmt.Fprintf(w, "# start-up code, probed only if named: %s\n", escape(strings.Join(plan.Startup, " ")))
+	if len(p.Startup) > 0 {
+		fmt.Fprintf(w, "# start-up code, probed only if named: %s\n", escape(strings.Join(p.Startup, " ")))
 	}
-	if len(plan.LeftOut) > 0 {
-		fmt.Fprintf(w, "# left out: %d\n", len(plan.LeftOut))
-		for _, l := range plan.LeftOut {
+	if len(p.LeftOut) > 0 {
+		fmt.Fprintf(w, "# left out: %d\n", len(p.LeftOut))
+		for _, l := range p.LeftOut {
 			fmt.Fprintf(w, "0x%016x %s (%s): %s\n", l.Addr, escape(l.Name), escape(l.Module), l.Reason)
 		}
 	}
-	for _, text := range plan.Problems {
+	for _, text := range p.Problems {
 		fmt.Fprintf(w, "# %s\n", escape(text))
 	}
-	for _, err := range plan.Pending {
+	for _, err := range p.Pending {
 		fmt.Fprintf(w, "# looked for in what is executed and loaded later: %s\n", escape(err.Error()))
 	}
-	_, err := fmt.Fprintf(w, "# %s in %s would be probed, %d left out\n", english.Plural(plan.Funcs(), "function", ""), english.Plural(len(files), "file", ""), len(plan.LeftOut))
+	_, err := fmt.Fprintf(w, "# %s in %s would be probed, %d left out\n", english.Plural(p.Funcs(), "function", ""), english.Plural(len(files), "file", ""), len(p.LeftOut))
 	return err
 }
 

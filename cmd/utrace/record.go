@@ -23,6 +23,7 @@ import (
 	"utrace/analyze"
 	"utrace/bpf"
 	"utrace/record"
+	"utrace/record/plan"
 )
 
 // targetFlags are the flags that record and plan have in common.
@@ -70,7 +71,7 @@ func (f *targetFlags) config(command []string) (record.Config, error) {
 		return record.Config{}, usageError{err}
 	}
 	follow := f.follow || len(command) > 0 && !f.noFollow
-	return record.Config{Attach: method, PlanConfig: record.PlanConfig{
+	return record.Config{Attach: method, Config: plan.Config{
 		PIDs: f.pids, Probes: probes, Presets: f.presets, Command: command, Follow: follow, PlaceAtEntry: f.place == "entry",
 		SlowerThan: f.slower, Stacks: f.stacks,
 	}}, nil
@@ -270,7 +271,7 @@ func awaitCommand(w io.Writer, sig os.Signal, signals <-chan os.Signal, ended <-
 
 // recordError sorts the errors of record: a wrong probe is a wrong usage.
 func recordError(err error) error {
-	if errors.Is(err, record.ErrSyntax) || errors.Is(err, record.ErrPreset) || errors.Is(err, record.ErrLate) {
+	if errors.Is(err, record.ErrSyntax) || errors.Is(err, record.ErrPreset) || errors.Is(err, plan.ErrLate) {
 		return usageError{err}
 	}
 	return err

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"utrace/record"
+	"utrace/record/plan"
 )
 
 // BenchmarkRedis measures what is left of the throughput of a redis-server under redis-benchmark
@@ -52,7 +53,7 @@ func BenchmarkRedis(b *testing.B) {
 			if calls := r.calls(); calls["processCommand"] != want || calls["call"] != want || r.Trace.Lost > 0 || len(r.incomplete()) > 0 {
 				b.Errorf("%d commands, recorded calls %v, incomplete %v, %d events lost", want, calls, r.incomplete(), r.Trace.Lost)
 			}
-			detach = attachFloor(b, record.Config{PlanConfig: record.PlanConfig{PIDs: []int{s.pid}, Probes: parseProbes(b, "processCommand", "call")}})
+			detach = attachFloor(b, record.Config{Config: plan.Config{PIDs: []int{s.pid}, Probes: parseProbes(b, "processCommand", "call")}})
 			empty := s.throughput(b)
 			detach()
 			detach = background(b, "bpftrace", "-p", strconv.Itoa(s.pid), "-e", script)

@@ -23,6 +23,7 @@ import (
 	"github.com/cilium/ebpf/link"
 
 	"utrace/record"
+	"utrace/record/plan"
 )
 
 // sideBySide measures a rate of something alone, while utrace records it as cfg says, with an empty program at the
@@ -98,11 +99,11 @@ func sideBySide(b *testing.B, cfg record.Config, script string, rate func() floa
 // instructions are left out.
 func attachFloor(b *testing.B, cfg record.Config) (detach func()) {
 	b.Helper()
-	plan, err := record.NewPlan(cfg.PlanConfig)
+	planned, err := plan.New(cfg.Config)
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer plan.Close()
+	defer planned.Close()
 	empty, err := ebpf.NewProgram(&ebpf.ProgramSpec{
 		Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceUprobeMulti, License: "GPL",
 		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()},
@@ -111,7 +112,7 @@ func attachFloor(b *testing.B, cfg record.Config) (detach func()) {
 		b.Fatal(err)
 	}
 	var links []link.Link
-	for _, m := range plan.Modules {
+	for _, m := range planned.Modules {
 		ex, err := link.OpenExecutable(m.Path)
 		if err != nil {
 			b.Fatal(err)
@@ -121,15 +122,15 @@ func attachFloor(b *testing.B, cfg record.Config) (detach func()) {
 			opts.PID, returns.PID = uint32(m.PIDs[0]), uint32(m.PIDs[0])
 		}
 		for _, fn := range m.Funcs {
-			sites := slices.Concat(fn.Statics, fn.Raised)
-			if len(fn.Statics) == 0 {
-				sites = append(sites, record.StaticSite{FileOff: fn.FileOff})
+			sites := slices.Concat(fn.USDTSites, fn.Raised)
+			if len(fn.USDTSites) == 0 {
+				sites = append(sites, plan.USDTSite{FileOff: fn.FileOff})
 			}
 			for _, site := range sites {
 				opts.Addresses = append(opts.Addresses, site.FileOff)
 				opts.RefCtrOffsets = append(opts.RefCtrOffsets, site.SemaphoreOff)
 			}
-			if fn.ReturnBy == record.ByTrampoline {
+			if fn.ReturnBy == plan.ByTrampoline {
 				returns.Addresses = append(returns.Addresses, fn.FileOff)
 			}
 		}
@@ -160,7 +161,7 @@ func BenchmarkPythonServer(b *testing.B) {
 	s := startPythonServer(b)
 	pid := strconv.Itoa(s.pid)
 	script := "usdt:" + python + ":python:function__return /pid == " + pid + "/ { printf(\"%s %s\\n\", str(arg0), str(arg1)); }"
-	sideBySide(b, record.Config{PlanConfig: record.PlanConfig{Presets: []string{"python"}, PIDs: []int{s.pid}}}, script, s.requests)
+	sideBySide(b, record.Config{Config: plan.Config{Presets: []string{"python"}, PIDs: []int{s.pid}}}, script, s.requests)
 }
 
 // requests returns the requests/s of four clients that ask for a page again and again.
@@ -196,7 +197,7 @@ func BenchmarkPostgres(b *testing.B) {
 	const at = "usdt:" + postgresBin + "/postgres:postgresql:query__"
 	script := at + `start { printf("start %d\n", tid); } ` + at + `done { printf("done %d\n", tid); }`
 	tps := regexp.MustCompile(`(?m)^tps = ([0-9.]+)`)
-	sideBySide(b, record.Config{PlanConfig: record.PlanConfig{Probes: parseProbes(b, at+"start")}}, script, func() float64 {
+	sideBySide(b, record.Config{Config: plan.Config{Probes: parseProbes(b, at+"start")}}, script, func() float64 {
 		out := p.pgbench(b, "-n", "-S", "-c", "2", "-T", "2")
 		rate, err := strconv.ParseFloat(tps.FindStringSubmatch(out)[1], 64)
 		if err != nil {

@@ -1,0 +1,70 @@
+//go:build linux
+
+package plan
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"utrace/record/internal/elffile"
+	"utrace/record/internal/image"
+	"utrace/record/internal/probe"
+)
+
+// fakeProcess is a process that has mapped files of other names than they really have.
+func fakeProcess(t *testing.T, pid int, name string, paths ...string) running {
+	t.Helper()
+	r := running{pid: pid, name: name}
+	for _, path := range paths {
+		file, err := elffile.OpenAs("../../testdata/elf/pie.elf", path, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { file.Close() })
+		r.files = append(r.files, &image.Image{Path: path, File: file})
+	}
+	return r
+}
+
+func TestChoose(t *testing.T) {
+	chosen, passed := choose([]running{
+		fakeProcess(t, 10, "server", "/usr/bin/server", "/usr/lib/libssl.so.3"),
+		fakeProcess(t, 11, "server", "/usr/bin/server", "/usr/lib/libssl.so.3", "/usr/lib/libsqlite3.so.0.8.6"),
+		fakeProcess(t, 12, "client", "/usr/bin/client", "/usr/lib/libssl.so.3"),
+		fakeProcess(t, 13, "python3.12", "/usr/bin/python3.12"),
+		fakeProcess(t, 14, "cat", "/bin/cat"),
+	})
+	var got []string
+	for _, c := range chosen {
+		got = append(got, c.Preset+": "+strings.Join(c.Processes, ", "))
+	}
+	if want := []string{"tls: server (2 processes), client (process 12)", "sqlite: server (process 11)"}; !slices.Equal(got, want) {
+		t.Errorf("chosen %q, want %q", got, want)
+	}
+	if want := []string{"python3.12 (process 13): its Python was built without static probes"}; !slices.Equal(passed, want) {
+		t.Errorf("passed over %q, want %q", passed, want)
+	}
+}
+
+// TestChooseNothing: on a machine where nothing is worth probing that is an error, which ends utrace with status 1.
+func TestChooseNothing(t *testing.T) {
+	list := []running{fakeProcess(t, 13, "python3.12", "/usr/bin/python3.12"), fakeProcess(t, 14, "cat", "/bin/cat")}
+	chosen, passed := choose(list)
+	if len(chosen) > 0 {
+		t.Errorf("chosen: %v", chosen)
+	}
+	err := noChoice(len(list), passed)
+	if !errors.Is(err, ErrNothing) || !strings.Contains(err.Error(), "none of the 2 processes") || !strings.Contains(err.Error(), "python3.12 (process 13)") {
+		t.Errorf("error: %v", err)
+	}
+}
+
+func TestChoosersHavePresets(t *testing.T) {
+	for _, c := range choosers() {
+		if _, err := probe.FindPreset(c.preset); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -1,0 +1,77 @@
+package plan
+
+import (
+	"utrace/bpf"
+	"utrace/format/condition"
+	"utrace/record/internal/probe"
+)
+
+// compile turns a bound condition, or nil, into comparisons for the kernel. The first one comes first; each says which
+// is the next.
+func compile(c *probe.Bound) []bpf.Cond {
+	if c == nil {
+		return nil
+	}
+	var list []bpf.Cond // in reverse: what a comparison leads to comes before it
+	emit(c, &list, bpf.CondKeep, bpf.CondDrop)
+	last := uint8(len(list) - 1)
+	turn := func(at uint8) uint8 {
+		if at >= bpf.CondKeep {
+			return at
+		}
+		return last - at
+	}
+	turned := make([]bpf.Cond, len(list))
+	for i, cond := range list {
+		cond.Yes, cond.No = turn(cond.Yes), turn(cond.No)
+		turned[last-uint8(i)] = cond
+	}
+	return turned
+}
+
+// emit appends the comparisons of a condition, and returns which of them is the first to be made.
+func emit(c *probe.Bound, list *[]bpf.Cond, yes, no uint8) uint8 {
+	switch c.Op {
+	case condition.And:
+		return emit(c.Left, list, emit(c.Right, list, yes, no), no)
+	case condition.Or:
+		return emit(c.Left, list, yes, emit(c.Right, list, yes, no))
+	}
+	cond := bpf.Cond{Yes: yes, No: no, Value: c.Number, Arg: condSubject(c), Signed: c.Type.Signed, Late: c.Late}
+	if bits := 8 * c.Type.Size; bits > 0 && bits < 64 && c.Value.Number.Negative && !c.Type.Signed { // as in C
+		cond.Value &= 1<<bits - 1
+	}
+	// Of what could not be read no comparison holds: so one that is turned around is told so, instead of exchanging yes and no.
+	switch op := c.Op; {
+	case c.IsText && op == condition.Equal, c.IsText && op == condition.NotEqual:
+		cond.Op, cond.Negate = bpf.CondText, op == condition.NotEqual
+	case op == condition.Equal, op == condition.NotEqual:
+		cond.Op, cond.Negate = bpf.CondEqual, op == condition.NotEqual
+	case op == condition.Less, op == condition.GreaterOrEqual:
+		cond.Op, cond.Negate = bpf.CondLess, op == condition.GreaterOrEqual
+	case op == condition.LessOrEqual, op == condition.Greater:
+		cond.Op, cond.Negate = bpf.CondLessOrEqual, op == condition.Greater
+	case op == condition.Glob, op == condition.NotGlob:
+		cond.Op, cond.Negate = bpf.CondGlob, op == condition.NotGlob
+	}
+	if c.IsText {
+		cond.Length = uint8(copy(cond.Text[:], c.Value.Text))
+	}
+	*list = append(*list, cond)
+	return uint8(len(*list) - 1)
+}
+
+// condSubject returns what the kernel compares: a value, or a bpf.Cond… constant.
+func condSubject(c *probe.Bound) uint8 {
+	switch c.Subject {
+	case probe.SubjectPID:
+		return bpf.CondPID
+	case probe.SubjectTID:
+		return bpf.CondTID
+	case probe.SubjectComm:
+		return bpf.CondComm
+	case probe.SubjectDuration:
+		return bpf.CondDuration
+	}
+	return uint8(c.Arg)
+}

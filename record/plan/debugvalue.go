@@ -1,0 +1,129 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+
+	"utrace/bpf"
+	"utrace/record/internal/elffile"
+	"utrace/record/internal/probe"
+)
+
+// appendLength makes an argument a text of a length that is elsewhere.
+func appendLength(list []boundArgument, at int, length elffile.Operand) []boundArgument {
+	a := &list[at]
+	list = append(list, boundArgument{op: length, Argument: probe.Argument{
+		Name: "len(" + a.Name + ")", Pos: a.Pos, Hidden: true, Described: a.Described,
+		Type: probe.Type{Name: "s64", Signed: true, Size: 8},
+	}})
+	list[at].Type.IsText = list[at].Type.Kind == probe.KindText
+	list[at].Type.Kind, list[at].LengthAt = probe.KindBuffer, len(list)
+	return list
+}
+
+// appendValueAs appends an argument that the debug information knows, with the type that was asked for, if any.
+func (s *valueFinder) appendValueAs(list []boundArgument, declared probe.Argument, v elffile.Value) ([]boundArgument, error) {
+	a := boundArgument{Argument: declared}
+	if v.Why != "" {
+		return nil, fmt.Errorf("%s (%s): %s", a.Name, v.TypeName, v.Why)
+	}
+	a.op = v.At
+	asked := a.Type.Name != ""
+	if !asked {
+		var err error
+		if a.Type, err = typeOf(v); err != nil {
+			return nil, fmt.Errorf("%s: %w", a.Name, err)
+		}
+		if a.Type.Kind == probe.KindGoType {
+			a.Type.GoTypeName = goTypeNames(s.file)
+		}
+	}
+	counted := v.Length != nil && v.Kind != elffile.CString
+	switch {
+	case v.Kind == elffile.Aggregate:
+		return nil, fmt.Errorf("%s (%s): record its members, as in %s.NAME", a.Name, v.TypeName, a.Name)
+	case v.Kind == elffile.Slice && !asked:
+		a.op = *v.Length
+	case a.Type.Kind == probe.KindFloat && v.Kind != elffile.Float && a.op.Kind == elffile.InRegister:
+		return nil, fmt.Errorf("%s: it is a %s, not a floating-point number", a.Name, v.TypeName)
+	case a.Type.HasBytes() && counted && a.Type.Length == "":
+		list = append(append([]boundArgument(nil), list...), a)
+		return appendLength(list, len(list)-1, *v.Length), nil
+	case a.Type.Kind == probe.KindText && v.Kind == elffile.CString && v.Length != nil && v.Length.Kind == elffile.Constant: // an array
+		a.Type.Array = max(1, min(int(v.Length.Disp), bpf.MaxText))
+	case asked && !a.Type.HasBytes():
+		a.op.Size, a.op.Signed = a.Type.Size, a.Type.Signed
+		if v.At.Kind == elffile.InRegister && a.op.Size > 8-v.At.Shift/8 {
+			a.op.Size = v.At.Size
+		}
+	}
+	return append(append([]boundArgument(nil), list...), a), nil
+}
+
+// goTypeNames returns what tells the names of the types of a Go program by their addresses, for one goroutine. In a program that is
+// loaded elsewhere than its file says the address itself stands for it.
+func goTypeNames(file *elffile.File) func(address uint64) string {
+	known := map[uint64]string{}
+	return func(address uint64) string {
+		name, ok := known[address]
+		if !ok {
+			var err error
+			if name, err = file.GoTypeName(elffile.Addr(address)); err != nil {
+				name = fmt.Sprintf("%#x", address)
+			}
+			if len(known) < maxTypeNames {
+				known[address] = name
+			}
+		}
+		return name
+	}
+}
+
+// maxTypeNames bounds the names of types that are kept.
+const maxTypeNames = 1 << 14
+
+// typeOf returns the type of the probe language for a value.
+func typeOf(v elffile.Value) (probe.Type, error) {
+	t := probe.Type{Size: v.At.Size, Signed: v.At.Signed}
+	letter := "u"
+	if t.Signed {
+		letter = "s"
+	}
+	switch v.Kind {
+	case elffile.Int:
+		t.Name = fmt.Sprintf("%s%d", letter, 8*t.Size)
+	case elffile.Bool:
+		t.Name, t.Kind = "bool", probe.KindBool
+	case elffile.Char:
+		if t.Name, t.Kind = "char", probe.KindChar; t.Size != 1 {
+			t.Name, t.Kind = fmt.Sprintf("%s%d", letter, 8*t.Size), probe.KindNumber
+		}
+	case elffile.Float:
+		t.Name, t.Kind = fmt.Sprintf("f%d", 8*t.Size), probe.KindFloat
+	case elffile.Enum:
+		t.Name, t.Kind, t.EnumNames = v.TypeName, probe.KindEnum, map[int64]string{}
+		if !strings.HasPrefix(t.Name, "enum ") {
+			t.Name = "enum " + t.Name
+		}
+		for _, e := range v.Enum {
+			if _, ok := t.EnumNames[e.Value]; !ok {
+				t.EnumNames[e.Value] = e.Name
+			}
+		}
+	case elffile.Pointer:
+		t.Name, t.Kind = "ptr", probe.KindHex
+	case elffile.CString, elffile.Text:
+		t.Name, t.Kind, t.Max = "str", probe.KindText, probe.DefaultText
+	case elffile.Bytes:
+		t.Name, t.Kind, t.Max = "buf", probe.KindBuffer, probe.DefaultText
+	case elffile.Slice:
+		t.Name, t.Size, t.Signed = "s64", 8, true
+	case elffile.Interface:
+		t.Name, t.Kind = "type", probe.KindGoType
+	case elffile.Aggregate:
+		t.Name = v.TypeName
+	default:
+		return t, fmt.Errorf("its type (%s) is not understood", v.TypeName)
+	}
+	return t, nil
+}

@@ -1,0 +1,50 @@
+//go:build linux
+
+package plan
+
+import (
+	"bytes"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"utrace/record/internal/image"
+	"utrace/record/internal/image/imagetest"
+)
+
+// TestMappedOnOverlay: a process has mapped its program whatever device the mappings have.
+func TestMappedOnOverlay(t *testing.T) {
+	merged := imagetest.Overlay(t, "/usr/bin")
+	cat := exec.Command(filepath.Join(merged, "cat")) // until its input ends
+	in, err := cat.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cat.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cat.Wait()
+	defer in.Close()
+
+	files := image.NewSet()
+	defer files.Close()
+	sc, err := ProcessScope(&files, cat.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.Contains(sc.libs, sc.Program) {
+		t.Error("the program is one of its own libraries")
+	}
+	if !slices.Contains(image.KeysOf(cat.Process.Pid), sc.Program.Key) {
+		t.Error("a guard does not find the program mapped")
+	}
+	mem := openMemory(cat.Process.Pid, sc.Program)
+	if mem == nil {
+		t.Fatal("no memory of the program")
+	}
+	defer mem.close()
+	if code := sc.Program.File.Segments[0].Addr; !bytes.Equal(mem.read(mem.addr(code), 16), sc.Program.File.Data(code, 16)) {
+		t.Error("its memory does not hold its code")
+	}
+}

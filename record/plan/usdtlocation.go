@@ -1,0 +1,51 @@
+//go:build linux
+
+package plan
+
+import (
+	"slices"
+
+	"utrace/record/internal/elffile"
+	"utrace/record/internal/probe"
+)
+
+// misplaced is a location of a static probe without a site.
+type misplaced struct {
+	name usdtName
+	addr elffile.Addr
+	why  string
+}
+
+// placeStatics parts the locations of static probes in those that can be probed and those at which a breakpoint would do harm. What
+// the linker has thrown away is in neither.
+func placeUSDT(file *elffile.File, list []elffile.StaticProbe) (placed []elffile.StaticProbe, harmful []misplaced) {
+	list = slices.DeleteFunc(slices.Clone(list), func(p elffile.StaticProbe) bool {
+		_, ok := file.FileOff(p.Addr)
+		return !ok
+	})
+	why := file.Misplaced(list)
+	for _, p := range list {
+		if why[p.Addr] == "" {
+			placed = append(placed, p)
+		} else {
+			harmful = append(harmful, misplaced{usdtName{p.Provider, p.Name}, p.Addr, why[p.Addr]})
+		}
+	}
+	return placed, harmful
+}
+
+// leaveOutMisplaced tells of the misplaced locations that probes select.
+func (s *usdtPlan) leaveOutMisplaced(probes []*probe.Probe, excluded func(usdtName) bool, matched map[*probe.Probe]bool, leaveOut func(string, elffile.Addr, string)) {
+	for _, loc := range s.misplaced {
+		wanted := false
+		for _, pr := range probes {
+			if pr.USDT != nil && pr.USDT.Match(loc.name.provider, loc.name.name) {
+				matched[pr] = true
+				wanted = wanted || !pr.Exclude
+			}
+		}
+		if wanted && !excluded(loc.name) {
+			leaveOut(loc.name.String(), loc.addr, loc.why)
+		}
+	}
+}
