@@ -8,7 +8,8 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
-	"utrace/record/internal/elffile"
+	"utrace/record/internal/abi"
+	"utrace/record/internal/suggest"
 )
 
 // defaultText is how many bytes of a string are recorded unless str[N] says otherwise.
@@ -110,7 +111,7 @@ func parseType(text string) (valueType, error) {
 			return t, nil
 		}
 	}
-	return t, fmt.Errorf("%q is not a type: s8 to s64, u8 to u64, x8 to x64, ptr, bool, char, f32, f64, str, str[BYTES] or buf[LENGTH-ARG]%s", text, elffile.Nearest(text, typeNames()))
+	return t, fmt.Errorf("%q is not a type: s8 to s64, u8 to u64, x8 to x64, ptr, bool, char, f32, f64, str, str[BYTES] or buf[LENGTH-ARG]%s", text, suggest.Nearest(text, typeNames()))
 }
 
 func typeNames() []string {
@@ -126,7 +127,7 @@ type argument struct {
 	hidden bool // fetched for a condition or a length, not recorded
 
 	// Of a function, once they are known: where it is, and which of the arguments, counted from 1, has its length, 0 for none.
-	op       elffile.Operand
+	op       abi.Operand
 	lengthAt int
 
 	described bool // nobody has asked for it by itself: it is not recorded where it cannot be read
@@ -256,7 +257,7 @@ func findArgument(args []argument, name string, like valueType) (at int, with []
 	for _, a := range args {
 		names = append(names, a.name)
 	}
-	return 0, args, fmt.Errorf("no argument is called %q%s", name, elffile.Nearest(name, names))
+	return 0, args, fmt.Errorf("no argument is called %q%s", name, suggest.Nearest(name, names))
 }
 
 func isName(s string) bool {

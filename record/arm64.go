@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"slices"
 
-	"utrace/record/internal/elffile"
+	"utrace/record/internal/abi"
 )
 
 // What the kernel does with a breakpoint on arm64 is read from arch/arm64/kernel/probes/decode-insn.c and
@@ -70,17 +70,17 @@ func steppedHint(n uint32) bool {
 
 // entryARM64 finds the site of a function's entry, which is its first instruction. Of a function of Go that starts over after its stack has
 // grown, it is the one behind the check of the stack's size, see findGoEntry.
-func entryARM64(code []byte, entry elffile.Addr, branches []elffile.Addr, startsOver bool, k kernelSites) (site entrySite, ok bool) {
+func entryARM64(code []byte, entry abi.Addr, branches []abi.Addr, startsOver bool, k kernelSites) (site entrySite, ok bool) {
 	at := 0
 	if startsOver {
-		if at, ok = passGoCheckARM64(code); !ok || slices.Contains(branches, entry+elffile.Addr(at)) {
+		if at, ok = passGoCheckARM64(code); !ok || slices.Contains(branches, entry+abi.Addr(at)) {
 			return site, false
 		}
 	}
 	if len(code) < at+wordBytes {
 		return site, false
 	}
-	site = entrySite{addr: entry + elffile.Addr(at), class: classifyARM64(binary.LittleEndian.Uint32(code[at:]), k)}
+	site = entrySite{addr: entry + abi.Addr(at), class: classifyARM64(binary.LittleEndian.Uint32(code[at:]), k)}
 	if site.class == Stepped {
 		site.why = "cheaper sites are looked for on x86-64 only"
 	}

@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"testing"
 
-	"utrace/record/internal/elffile"
+	"utrace/record/internal/abi"
 )
 
 func arm64Code(words ...uint32) (code []byte) {
@@ -80,8 +80,8 @@ func TestARM64Entry(t *testing.T) {
 		name       string
 		code       []uint32
 		startsOver bool
-		branches   []elffile.Addr
-		want       elffile.Addr // 0: left out
+		branches   []abi.Addr
+		want       abi.Addr // 0: left out
 	}{
 		{"small frame", append(small, push), true, nil, 0x100c},
 		{"system stack", []uint32{0xf9400f90, 0xeb3063ff, 0x54000229, push}, true, nil, 0x100c},
@@ -90,7 +90,7 @@ func TestARM64Entry(t *testing.T) {
 		{"no check", []uint32{push}, false, nil, 0x1000},
 		{"no comparison with the limit", []uint32{0xeb3063ff, 0x54000229, push}, true, nil, 0},
 		{"something else first", []uint32{0xd503201f, 0xf9400b90, 0xeb3063ff, 0x54000229, push}, true, nil, 0},
-		{"branch behind the check", append(small, push), true, []elffile.Addr{0x100c}, 0},
+		{"branch behind the check", append(small, push), true, []abi.Addr{0x100c}, 0},
 		{"nothing behind the check", small, true, nil, 0},
 	} {
 		site, ok := entryARM64(arm64Code(c.code...), 0x1000, c.branches, c.startsOver, newKernelSites(6, 18))

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/ldso"
+	"utrace/record/internal/procmaps"
 )
 
 // Choice is a preset that utrace has chosen itself, and the processes that it is for.
@@ -60,13 +62,13 @@ func (c *chooser) fits(r running) (ok bool, why string) {
 	isInterpreter, provider := false, false
 	for _, img := range r.files {
 		if c.probe != "" {
-			list, _ := img.file.StaticProbes()
-			if slices.ContainsFunc(list, func(p elffile.StaticProbe) bool { return p.Provider == c.provider && p.Name == c.probe }) {
+			list, _ := img.file.USDTProbes()
+			if slices.ContainsFunc(list, func(p elffile.USDTProbe) bool { return p.Provider == c.provider && p.Name == c.probe }) {
 				return true, ""
 			}
-			provider = provider || slices.ContainsFunc(list, func(p elffile.StaticProbe) bool { return p.Provider == c.provider })
+			provider = provider || slices.ContainsFunc(list, func(p elffile.USDTProbe) bool { return p.Provider == c.provider })
 		}
-		if c.library != "" && elffile.LibraryMatches(c.library, img.path, img.file.Soname) {
+		if c.library != "" && ldso.Matches(c.library, img.path, img.file.Soname) {
 			return true, ""
 		}
 		if len(c.imports) > 0 && !img.file.IsLibc() {
@@ -269,7 +271,7 @@ func (sc *scope) describe() string {
 func (s *images) running() []running {
 	var list []running
 	for _, pid := range processes() {
-		maps, err := elffile.Mappings(pid)
+		maps, err := procmaps.Read(pid)
 		if err != nil || len(maps) == 0 { // it has ended, or is the kernel's
 			continue
 		}

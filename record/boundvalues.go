@@ -7,7 +7,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
-	"utrace/record/internal/elffile"
+	"utrace/record/internal/abi"
 )
 
 // boundValues are the values of a probe, found in one function.
@@ -17,7 +17,7 @@ type boundValues struct {
 }
 
 // fetch says how to fetch the values, at their site.
-func (b *boundValues) fetch(list []argument, site *bpf.Site, addr elffile.Addr, machine elf.Machine) {
+func (b *boundValues) fetch(list []argument, site *bpf.Site, addr abi.Addr, machine elf.Machine) {
 	site.NumArgs = uint8(len(list))
 	for i, a := range list {
 		site.Args[i] = fetchArg(a, a.op, addr, machine)
@@ -29,7 +29,7 @@ func (b *boundValues) fetch(list []argument, site *bpf.Site, addr elffile.Addr, 
 
 // sites returns what to do at the entry of a function, and at its return. Either is nil where nothing but the time is
 // wanted.
-func (b *boundValues) sites(template bpf.Site, addr elffile.Addr, machine elf.Machine) (entry, exit *bpf.Site) {
+func (b *boundValues) sites(template bpf.Site, addr abi.Addr, machine elf.Machine) (entry, exit *bpf.Site) {
 	followed := template.Flags&bpf.SiteFollowed != 0
 	errno := slices.ContainsFunc(b.results, func(a argument) bool { return a.typ.kind == kindErrno })
 	if errno {
@@ -61,7 +61,7 @@ func (b *boundValues) describe(cond string, machine elf.Machine) (list []string)
 	add := func(values []argument, arrow string) {
 		for _, a := range values {
 			if !a.hidden {
-				list = append(list, fmt.Sprintf("%s%s:%s in %s", arrow, a.name, a.typ.name, a.op.PlaceName(machine)))
+				list = append(list, fmt.Sprintf("%s%s:%s in %s", arrow, a.name, a.typ.name, a.op.LocationName(machine)))
 			}
 		}
 	}

@@ -9,7 +9,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/format/condition"
-	"utrace/record/internal/elffile"
+	"utrace/record/internal/suggest"
 )
 
 // boundCondition is a condition of which it is known what its names are.
@@ -143,7 +143,7 @@ func (c *boundCondition) bindEnum() error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s has no value %q%s", c.Name, c.Value.Text, elffile.Nearest(c.Value.Text, slices.Sorted(maps.Values(c.typ.names))))
+	return fmt.Errorf("%s has no value %q%s", c.Name, c.Value.Text, suggest.Nearest(c.Value.Text, slices.Sorted(maps.Values(c.typ.names))))
 }
 
 // holds reports whether a number that was written so can be a value of the type; where its size is not known, all can.

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/arch/x86/x86asm"
 
+	"utrace/record/internal/abi"
 	"utrace/record/internal/elffile"
 )
 
@@ -51,7 +52,7 @@ func newKernelSites(major, minor int) kernelSites {
 
 // entrySite is where the entry of a function is probed.
 type entrySite struct {
-	addr  elffile.Addr
+	addr  abi.Addr
 	class SiteClass
 	why   string // for a class that is not the cheapest
 }
@@ -72,22 +73,22 @@ const maxEntrySteps = 16
 //  3. Where not all branches are known (a jump table, a part of the function that lies elsewhere), only
 //     what no loop has inside: a push, or what directly follows the endbr64 at the entry.
 //  4. Otherwise, or if anything on the way is not understood, the entry itself.
-func findEntry(code []byte, entry elffile.Addr, exits elffile.Exits, keep keptArgs, k kernelSites) entrySite {
+func findEntry(code []byte, entry abi.Addr, exits elffile.Exits, keep keptArgs, k kernelSites) entrySite {
 	at := 0
 	for range maxEntrySteps {
-		class := classify(code[at:], entry+elffile.Addr(at), k)
+		class := classify(code[at:], entry+abi.Addr(at), k)
 		if class != Stepped {
 			if exits.MoreTargets && at > 0 && !isPush(code[at:]) && string(code[:at]) != endbr64 {
 				return entrySite{addr: entry, why: fmt.Sprintf("a branch may lead to the instruction at +%#x: not all are known (a jump table, or a part that lies elsewhere)", at)}
 			}
-			return entrySite{addr: entry + elffile.Addr(at), class: class}
+			return entrySite{addr: entry + abi.Addr(at), class: class}
 		}
 		n, why := passOver(code[at:], keep)
 		if why != "" {
 			return entrySite{addr: entry, why: why}
 		}
 		at += n
-		if slices.Contains(exits.Targets, entry+elffile.Addr(at)) {
+		if slices.Contains(exits.Targets, entry+abi.Addr(at)) {
 			return entrySite{addr: entry, why: fmt.Sprintf("a branch leads to the instruction at +%#x", at)}
 		}
 	}
@@ -95,7 +96,7 @@ func findEntry(code []byte, entry elffile.Addr, exits elffile.Exits, keep keptAr
 }
 
 // classAt says how the kernel treats the instruction at an address of a file.
-func classAt(file *elffile.File, a elffile.Addr, k kernelSites) SiteClass {
+func classAt(file *elffile.File, a abi.Addr, k kernelSites) SiteClass {
 	code, err := file.Code(a, 4)
 	if err != nil { // at the end of the code
 		code, err = file.Code(a, 1)
@@ -120,7 +121,7 @@ const pageSize = 4096
 
 // classify says how the kernel treats the instruction at the start of code;
 // arch/x86/kernel/uprobes.c: is_optimized, branch_setup_xol_ops, push_setup_xol_ops.
-func classify(code []byte, at elffile.Addr, k kernelSites) SiteClass {
+func classify(code []byte, at abi.Addr, k kernelSites) SiteClass {
 	is := func(prefix ...byte) bool { return len(code) >= len(prefix) && slices.Equal(code[:len(prefix)], prefix) }
 	switch {
 	case k.nopCall && is(0x0f, 0x1f, 0x44, 0x00, 0x00) && at%pageSize+5 <= pageSize:

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"utrace/record/internal/abi"
 	"utrace/record/internal/elffile"
 )
 
@@ -14,10 +15,10 @@ func TestFindEntry(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		code     string // hexadecimal
-		branches []elffile.Addr
+		branches []abi.Addr
 		more     bool // not all branches are known
 		keepArgs keptArgs
-		site     elffile.Addr
+		site     abi.Addr
 		class    SiteClass
 		why      string
 	}{
@@ -34,9 +35,9 @@ func TestFindEntry(t *testing.T) {
 		{name: "lea -8(%rsp),%rsp", code: "488d6424f8 55", site: entry, why: "stack pointer"},
 		{name: "ret", code: "c3", site: entry, why: "RET"},
 		{name: "xor; ret", code: "31c0 c3", site: entry, why: "RET"},
-		{name: "a branch to the push", code: "4889f8 55 4883c001 ebf6", branches: []elffile.Addr{entry + 3}, site: entry, why: "branch"},
-		{name: "a branch before the push", code: "4889f8 488b17 55", branches: []elffile.Addr{entry + 3}, site: entry, why: "branch"},
-		{name: "a branch behind the push", code: "4889f8 55 488b17", branches: []elffile.Addr{entry + 4}, site: entry + 3, class: Emulated},
+		{name: "a branch to the push", code: "4889f8 55 4883c001 ebf6", branches: []abi.Addr{entry + 3}, site: entry, why: "branch"},
+		{name: "a branch before the push", code: "4889f8 488b17 55", branches: []abi.Addr{entry + 3}, site: entry, why: "branch"},
+		{name: "a branch behind the push", code: "4889f8 55 488b17", branches: []abi.Addr{entry + 4}, site: entry + 3, class: Emulated},
 		{name: "a jump table, and a push", code: "4889f8 488b17 53", more: true, site: entry + 6, class: Emulated},
 		{name: "a jump table, endbr64, and a nop5", code: "f30f1efa 0f1f440000 31c0", more: true, site: entry + 4, class: NopCall},
 		{name: "a jump table, and ja", code: "488d1500100000 0fb607 3c0c 7705", more: true, site: entry, why: "may lead to the instruction at +0xc"},
@@ -79,7 +80,7 @@ func TestClassByKernel(t *testing.T) {
 	nop5 := []byte{0x0f, 0x1f, 0x44, 0, 0}
 	for _, c := range []struct {
 		major, minor int
-		at           elffile.Addr
+		at           abi.Addr
 		want         SiteClass
 	}{{6, 18, 0x1000, NopCall}, {6, 18, 0x1ffd, Emulated}, {7, 0, 0x1000, NopCall}, {6, 17, 0x1000, Emulated}, {6, 1, 0x1000, Stepped}} {
 		if got := classify(nop5, c.at, newKernelSites(c.major, c.minor)); got != c.want {
@@ -92,7 +93,7 @@ func FuzzFindEntry(f *testing.F) {
 	f.Add([]byte("\xf3\x0f\x1e\xfa\x55"))
 	f.Fuzz(func(t *testing.T, code []byte) {
 		got := findEntry(code, 0x1000, elffile.Exits{}, keepArgs, newKernelSites(6, 18))
-		if got.addr < 0x1000 || got.addr > 0x1000+elffile.Addr(len(code)) || got.class == Stepped && got.addr != 0x1000 {
+		if got.addr < 0x1000 || got.addr > 0x1000+abi.Addr(len(code)) || got.class == Stepped && got.addr != 0x1000 {
 			t.Fatalf("%+v", got)
 		}
 	})

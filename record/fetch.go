@@ -5,11 +5,11 @@ import (
 	"math/bits"
 
 	"utrace/bpf"
-	"utrace/record/internal/elffile"
+	"utrace/record/internal/abi"
 )
 
 // fetchArg says how to fetch an argument from an operand of the location at addr.
-func fetchArg(a argument, op elffile.Operand, addr elffile.Addr, machine elf.Machine) bpf.Arg {
+func fetchArg(a argument, op abi.Operand, addr abi.Addr, machine elf.Machine) bpf.Arg {
 	if a.typ.kind == kindErrno {
 		return bpf.Arg{
 			From: bpf.FromMemory, Size: 4, Signed: true, Base: bpf.RegisterEntry, Index: bpf.RegisterTLS,
@@ -20,16 +20,16 @@ func fetchArg(a argument, op elffile.Operand, addr elffile.Addr, machine elf.Mac
 	switch {
 	case op.Unreadable != "":
 		arg.From = bpf.FromNowhere
-	case op.Kind == elffile.Constant:
+	case op.Kind == abi.Constant:
 		arg.From = bpf.FromConstant
-	case op.Kind == elffile.InRegister:
+	case op.Kind == abi.InRegister:
 		arg.From, arg.Shift = bpf.FromRegister, op.Shift
 		if op.HighByte {
 			arg.Shift = 8
 		}
 	default:
 		arg.From = bpf.FromMemory
-		if op.Kind == elffile.AddressOf {
+		if op.Kind == abi.AddressOf {
 			arg.From = bpf.FromAddress
 		}
 		arg.Shift = uint8(bits.TrailingZeros8(max(1, op.Scale)))

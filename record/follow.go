@@ -19,7 +19,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
-	"utrace/record/internal/elffile"
+	"utrace/record/internal/procmaps"
 )
 
 // Processes are looked at for libraries that they have loaded meanwhile: once a second, and
@@ -241,7 +241,7 @@ func (f *follower) look(pid int) uint64 {
 
 // addKnown reports whether a process has mapped a file that had not been looked at in any.
 func (f *follower) addKnown(pid int) (fresh bool) {
-	maps, err := elffile.Mappings(pid)
+	maps, err := procmaps.Read(pid)
 	if err != nil {
 		return false
 	}

@@ -8,11 +8,12 @@ import (
 	"slices"
 
 	"utrace/bpf"
+	"utrace/record/internal/abi"
 	"utrace/record/internal/elffile"
 )
 
 // addFuncs plans the functions of a file.
-func (p *Plan) addFuncs(m *PlannedModule, probes []*Probe, around surroundings, done *plannedFile, matched map[*Probe]bool, leaveOut func(string, elffile.Addr, string)) error {
+func (p *Plan) addFuncs(m *PlannedModule, probes []*Probe, around surroundings, done *plannedFile, matched map[*Probe]bool, leaveOut func(string, abi.Addr, string)) error {
 	img := m.image
 	funcs, err := img.file.Funcs()
 	if err != nil {
@@ -90,7 +91,7 @@ func (p *Plan) addFuncs(m *PlannedModule, probes []*Probe, around surroundings, 
 }
 
 // fileOffs returns where in the file addresses are.
-func fileOffs(file *elffile.File, addrs []elffile.Addr) (list []uint64) {
+func fileOffs(file *elffile.File, addrs []abi.Addr) (list []uint64) {
 	for _, a := range addrs {
 		if off, ok := file.FileOff(a); ok {
 			list = append(list, uint64(off))
@@ -105,7 +106,7 @@ func (p *Plan) bindValues(fn *PlannedFunc, file *elffile.File, f elffile.Func, p
 	if !probe.values.any() && !follow {
 		return nil
 	}
-	s := signature{file: file, fn: f, site: elffile.Addr(fn.Site), isGo: h.isGo}
+	s := signature{file: file, fn: f, site: abi.Addr(fn.Site), isGo: h.isGo}
 	b, err := s.bind(&probe.values, fn.ReturnBy != Never, p.slower)
 	if err != nil {
 		return err

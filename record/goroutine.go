@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/arch/x86/x86asm"
 
+	"utrace/record/internal/abi"
 	"utrace/record/internal/elffile"
 )
 
@@ -41,7 +42,7 @@ func isOldABI(symbol string) bool { return strings.HasSuffix(symbol, ".abi0") }
 //
 // and starts over after the stack has grown, so a probe on it would fire twice. What follows the
 // check runs once a call. Without a check the function is like any other.
-func findGoEntry(code []byte, entry elffile.Addr, exits elffile.Exits, args bool, k kernelSites) (site entrySite, ok bool) {
+func findGoEntry(code []byte, entry abi.Addr, exits elffile.Exits, args bool, k kernelSites) (site entrySite, ok bool) {
 	keep := keepNoArgs
 	if args {
 		keep = keepGoArgs
@@ -70,10 +71,10 @@ func findGoEntry(code []byte, entry elffile.Addr, exits elffile.Exits, args bool
 			if !checked {
 				return site, false
 			}
-			if slices.Contains(exits.Targets, entry+elffile.Addr(body)) {
+			if slices.Contains(exits.Targets, entry+abi.Addr(body)) {
 				return site, false
 			}
-			return findEntry(code[body:], entry+elffile.Addr(body), exits, keep, k), true
+			return findEntry(code[body:], entry+abi.Addr(body), exits, keep, k), true
 		default:
 			return site, false
 		}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 
-	"utrace/record/internal/elffile"
+	"utrace/record/internal/procmaps"
 )
 
 // guard attaches the probes that break some processes (breaks) only in processes that it has looked at, in each
@@ -215,7 +215,7 @@ func startTime(pid int) string {
 
 // mappedKeys returns the files that a process has mapped to execute them.
 func mappedKeys(pid int) (keys []fileKey) {
-	maps, _ := elffile.Mappings(pid)
+	maps, _ := procmaps.Read(pid)
 	for _, m := range maps {
 		if m.Exec && m.Inode != 0 {
 			keys = append(keys, mappedKey(m, m.OpenPath(pid)))

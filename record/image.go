@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/procmaps"
 )
 
 // image is an executable or library of a target, opened.
@@ -80,7 +81,7 @@ func (s *images) close() {
 
 // mappedKey returns which file a process has mapped, as stat tells it for an image; open is the path that opens it. The mappings
 // have another device for a file on btrfs, or on overlayfs above several filesystems, and may have one for two files.
-func mappedKey(m elffile.Mapping, open string) fileKey {
+func mappedKey(m procmaps.Mapping, open string) fileKey {
 	var st syscall.Stat_t
 	if syscall.Stat(open, &st) != nil { // not there any more, or not ours to see
 		return fileKey{m.Dev, m.Inode}

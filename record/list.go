@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/ldso"
+	"utrace/record/internal/procmaps"
 )
 
 // ListConfig says what List looks for, and where: in the file Path, in what the process PID maps, or, with neither, in
@@ -105,7 +107,7 @@ func (l *lister) addMachine() error {
 		if err != nil {
 			continue
 		}
-		maps, err := elffile.Mappings(pid)
+		maps, err := procmaps.Read(pid)
 		switch {
 		case errors.Is(err, os.ErrPermission):
 			denied++
@@ -120,7 +122,7 @@ func (l *lister) addMachine() error {
 }
 
 func (l *lister) addProcess(pid int) error {
-	maps, err := elffile.Mappings(pid)
+	maps, err := procmaps.Read(pid)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("no process %d", pid)
@@ -136,7 +138,7 @@ func (l *lister) addProcess(pid int) error {
 }
 
 // addMapped adds the files whose code a process maps, deleted ones too.
-func (l *lister) addMapped(pid int, maps []elffile.Mapping) {
+func (l *lister) addMapped(pid int, maps []procmaps.Mapping) {
 	root := otherRoot(pid)
 	for _, m := range maps {
 		if !m.Exec {
@@ -183,7 +185,7 @@ func (l *lister) addFile(open, path, root string) error {
 }
 
 func (l *lister) probes(f *elffile.File) (out []ListedProbe, err error) {
-	locations, err := f.StaticProbes()
+	locations, err := f.USDTProbes()
 	for len(locations) > 0 {
 		p := ListedProbe{Provider: locations[0].Provider, Name: locations[0].Name}
 		for len(locations) > 0 && locations[0].Provider == p.Provider && locations[0].Name == p.Name {
@@ -234,7 +236,7 @@ func LibrariesWithStaticProbes(path string) []string {
 	}
 	defer f.Close()
 	var found []string
-	libs, _ := elffile.NewLibraries(os.Environ()).Closure(f)
+	libs, _ := ldso.New(os.Environ()).Closure(f)
 	for _, lib := range libs {
 		if l, err := List(ListConfig{Path: lib}); err == nil && l.Total > 0 {
 			found = append(found, lib)

@@ -9,7 +9,9 @@ import (
 	"os"
 	"slices"
 
+	"utrace/record/internal/abi"
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/procmaps"
 )
 
 // memory is that of a process which has mapped a file.
@@ -21,7 +23,7 @@ type memory struct {
 
 // openMemory returns nil if the process has not mapped the file, or is not ours to read.
 func openMemory(pid int, img *image) *memory {
-	maps, err := elffile.Mappings(pid)
+	maps, err := procmaps.Read(pid)
 	if err != nil {
 		return nil
 	}
@@ -48,7 +50,7 @@ func openMemory(pid int, img *image) *memory {
 func (m *memory) close() { m.mem.Close() }
 
 // addr returns where an address of the file is in the process.
-func (m *memory) addr(a elffile.Addr) uint64 { return uint64(a) + m.bias }
+func (m *memory) addr(a abi.Addr) uint64 { return uint64(a) + m.bias }
 
 // read returns n bytes, nil if they cannot be read.
 func (m *memory) read(addr uint64, n int) []byte {

@@ -5,24 +5,25 @@ package record
 import (
 	"slices"
 
+	"utrace/record/internal/abi"
 	"utrace/record/internal/elffile"
 )
 
 // misplaced is a location of a static probe without a site.
 type misplaced struct {
 	name staticName
-	addr elffile.Addr
+	addr abi.Addr
 	why  string
 }
 
 // placeStatics parts the locations of static probes in those that can be probed and those at which a breakpoint would do harm. What
 // the linker has thrown away is in neither.
-func placeStatics(file *elffile.File, list []elffile.StaticProbe) (placed []elffile.StaticProbe, harmful []misplaced) {
-	list = slices.DeleteFunc(slices.Clone(list), func(p elffile.StaticProbe) bool {
+func placeStatics(file *elffile.File, list []elffile.USDTProbe) (placed []elffile.USDTProbe, harmful []misplaced) {
+	list = slices.DeleteFunc(slices.Clone(list), func(p elffile.USDTProbe) bool {
 		_, ok := file.FileOff(p.Addr)
 		return !ok
 	})
-	why := file.Misplaced(list)
+	why := file.UnprobeableUSDT(list)
 	for _, p := range list {
 		if why[p.Addr] == "" {
 			placed = append(placed, p)
@@ -34,7 +35,7 @@ func placeStatics(file *elffile.File, list []elffile.StaticProbe) (placed []elff
 }
 
 // leaveOutMisplaced tells of the misplaced locations that probes select.
-func (s *staticPlan) leaveOutMisplaced(probes []*Probe, excluded func(staticName) bool, matched map[*Probe]bool, leaveOut func(string, elffile.Addr, string)) {
+func (s *staticPlan) leaveOutMisplaced(probes []*Probe, excluded func(staticName) bool, matched map[*Probe]bool, leaveOut func(string, abi.Addr, string)) {
 	for _, loc := range s.misplaced {
 		wanted := false
 		for _, probe := range probes {

@@ -7,7 +7,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
-	"utrace/record/internal/elffile"
+	"utrace/record/internal/abi"
 )
 
 // PlannedModule is a file with functions to probe.
@@ -80,7 +80,7 @@ func (m *PlannedModule) readLines() {
 	}
 	for i := range m.Funcs {
 		fn := &m.Funcs[i]
-		if path, line, ok := lines.Func(elffile.Addr(fn.Addr)); ok {
+		if path, line, ok := lines.Func(abi.Addr(fn.Addr)); ok {
 			fn.SourceFile, fn.Line = path, line
 		}
 	}

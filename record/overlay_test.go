@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"utrace/record/internal/elffile"
+	"utrace/record/internal/procmaps"
 )
 
 // mountAt mounts a file system on a new directory, until the end of the test.
@@ -131,7 +131,7 @@ func TestSameInode(t *testing.T) {
 	}
 	stacks := newCodeMaps()
 	defer stacks.close()
-	maps, err := elffile.Mappings(pid)
+	maps, err := procmaps.Read(pid)
 	if err != nil {
 		t.Fatal(err)
 	}

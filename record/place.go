@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"utrace/record/internal/abi"
 	"utrace/record/internal/elffile"
 )
 
@@ -42,7 +43,7 @@ type placement struct {
 	entry entrySite
 	by    ReturnBy
 	// With ByInstruction, by which it ends; see elffile.Exits.
-	returns, tailCalls []elffile.Addr
+	returns, tailCalls []abi.Addr
 	why                string // with Never
 }
 
@@ -198,7 +199,7 @@ func callsBack(name string) bool {
 // refusedByKernel says why there can be no breakpoint on an instruction, "" if there can: for arm64 see refusedARM64; on x86-64 from the
 // lists in arch/x86/kernel/uprobes.c (is_prefix_bad, good_insns_64). What is not in
 // here is found out when attaching.
-func refusedByKernel(file *elffile.File, a elffile.Addr) string {
+func refusedByKernel(file *elffile.File, a abi.Addr) string {
 	if file.Machine == elf.EM_AARCH64 {
 		code, err := file.Code(a, 4)
 		if err != nil {

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"utrace/format"
-	"utrace/record/internal/elffile"
+	"utrace/record/internal/abi"
 )
 
 var (
@@ -317,7 +317,7 @@ func (p *Plan) addModule(img *image, probes []*Probe, around surroundings, match
 	if !p.follow {
 		m.PIDs = img.pids
 	}
-	leaveOut := func(name string, a elffile.Addr, why string) {
+	leaveOut := func(name string, a abi.Addr, why string) {
 		p.LeftOut = append(p.LeftOut, format.LeftOut{Name: name, Module: img.path, Addr: uint64(a), Reason: why})
 	}
 	isStatic := func(probe *Probe) bool { return probe.static != nil }

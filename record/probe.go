@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"utrace/record/internal/abi"
 	"utrace/record/internal/elffile"
 )
 
@@ -27,9 +28,9 @@ type Probe struct {
 	Path    string // of the file; or
 	Lib     string // the library; neither: the program itself
 
-	pattern *pattern      // names to match, unless
-	addr    *elffile.Addr // an address is given
-	delta   uint64        // bytes into the function
+	pattern *pattern  // names to match, unless
+	addr    *abi.Addr // an address is given
+	delta   uint64    // bytes into the function
 	// overload matches the names together with what has been read as the arguments to record: in "f(Point)" this may be
 	// the parameter of a C++ function. nil if they can be nothing else. See forFuncs.
 	overload *pattern
@@ -110,7 +111,7 @@ func ParseProbe(text string) (*Probe, error) {
 		if err != nil {
 			return fail("%q is not a hexadecimal address", name)
 		}
-		p.addr = (*elffile.Addr)(&v)
+		p.addr = (*abi.Addr)(&v)
 		return p, nil
 	}
 	if !isRegexp(name) {

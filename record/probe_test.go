@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"utrace/record/internal/abi"
 	"utrace/record/internal/elffile"
 )
 
@@ -19,7 +20,7 @@ func TestParseProbe(t *testing.T) {
 		text            string
 		path, lib, name string // name is one that it must match
 		delta           uint64
-		addr            elffile.Addr
+		addr            abi.Addr
 		exclude         bool
 	}{
 		{text: "main", name: "main"},

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/ldso"
+	"utrace/record/internal/procmaps"
 )
 
 // scope is where the functions of probes are looked for: the images of one
@@ -22,12 +24,12 @@ type scope struct {
 	root    string // a way to the root directory of the process, "" if that is ours
 	program *image
 	libs    []*image
-	around  *surroundings      // once they have been looked at
-	partial bool               // some libraries were not found, or cannot be opened
-	started bool               // the process was running when the recording was asked for
-	command *invocation        // of a program that has not run yet
-	follow  bool               // children of the process are recorded, too
-	finder  *elffile.Libraries // in our root directory
+	around  *surroundings // once they have been looked at
+	partial bool          // some libraries were not found, or cannot be opened
+	started bool          // the process was running when the recording was asked for
+	command *invocation   // of a program that has not run yet
+	follow  bool          // children of the process are recorded, too
+	finder  *ldso.Search  // in our root directory
 }
 
 // processScope is the scope of a running process.
@@ -42,11 +44,11 @@ func (s *images) processScope(pid int) (*scope, error) {
 	case err != nil:
 		return nil, fmt.Errorf("process %d: %w", pid, err)
 	}
-	maps, err := elffile.Mappings(pid)
+	maps, err := procmaps.Read(pid)
 	if err != nil {
 		return nil, fmt.Errorf("process %d: %w", pid, err)
 	}
-	sc := &scope{pid: pid, root: otherRoot(pid), finder: elffile.NewLibraries(nil)}
+	sc := &scope{pid: pid, root: otherRoot(pid), finder: ldso.New(nil)}
 	program, err := s.get(sc, strings.TrimSuffix(exe, " (deleted)"), openExe(pid, exe))
 	if err != nil {
 		return nil, fmt.Errorf("process %d: %w", pid, err)
@@ -77,7 +79,7 @@ func (s *images) processScope(pid int) (*scope, error) {
 
 // systemScope is the scope of the whole machine: whatever a process has mapped.
 func (s *images) systemScope() *scope {
-	system := &scope{finder: elffile.NewLibraries(nil)}
+	system := &scope{finder: ldso.New(nil)}
 	for _, r := range s.running() {
 		for _, img := range r.files {
 			if !slices.Contains(system.libs, img) {
@@ -105,7 +107,7 @@ func (s *images) execScope(pid int, known func(program *image, env []string) boo
 	if known(program, env) {
 		return nil, nil
 	}
-	sc.program, sc.finder = program, elffile.NewLibraries(env)
+	sc.program, sc.finder = program, ldso.New(env)
 	sc.command = processInvocation(pid)
 	s.addClosure(sc)
 	return sc, nil
@@ -151,7 +153,7 @@ func (s *images) commandScope(command, env []string) (*scope, error) {
 	if err != nil {
 		return nil, fmt.Errorf("command: %w", err)
 	}
-	sc := &scope{finder: elffile.NewLibraries(env), command: &invocation{append(slices.Clone(command), path), env, dir}}
+	sc := &scope{finder: ldso.New(env), command: &invocation{append(slices.Clone(command), path), env, dir}}
 	if sc.program, err = s.get(sc, path, path); err != nil {
 		return nil, fmt.Errorf("command: %w", err)
 	}
@@ -185,7 +187,7 @@ func (s *images) find(sc *scope, p *Probe) ([]*image, error) {
 	case p.Lib != "":
 		var list []*image
 		for _, img := range sc.all() {
-			if elffile.LibraryMatches(p.Lib, img.path, img.file.Soname) {
+			if ldso.Matches(p.Lib, img.path, img.file.Soname) {
 				list = append(list, img)
 			}
 		}
@@ -242,7 +244,7 @@ func (sc *scope) surroundings() surroundings {
 }
 
 // ofProgram returns the surroundings of a program in any process that runs it.
-func (s *images) ofProgram(program *image, finder *elffile.Libraries) surroundings {
+func (s *images) ofProgram(program *image, finder *ldso.Search) surroundings {
 	sc := &scope{program: program, finder: finder}
 	s.addClosure(sc)
 	return sc.surroundings()
@@ -287,5 +289,5 @@ func (p *Plan) machineScope() *scope {
 	if slices.ContainsFunc(p.probes, func(probe *Probe) bool { return probe.Path == "" }) {
 		return p.images.systemScope()
 	}
-	return &scope{finder: elffile.NewLibraries(nil)}
+	return &scope{finder: ldso.New(nil)}
 }

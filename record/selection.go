@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strings"
 
+	"utrace/record/internal/abi"
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/suggest"
 )
 
 // noMatch explains a probe that matches no function.
@@ -62,7 +64,7 @@ func nearest(probe *Probe, wanted map[*image][]*Probe) string {
 		}
 	}
 	slices.Sort(names)
-	return elffile.Nearest(name, names)
+	return suggest.Nearest(name, names)
 }
 
 // mostCompared bounds the names that a wrong one is compared with.
@@ -172,7 +174,7 @@ func selectFunc(fn elffile.Func, probes []*Probe, matched map[*Probe]bool) (symb
 
 // addInstructions plans the probes on single instructions: FUNC+OFFSET, and
 // addresses at which no function begins. What a probe wants of calls is an error there.
-func (p *Plan) addInstructions(m *PlannedModule, probe *Probe, funcs []elffile.Func, matched map[*Probe]bool, leaveOut func(string, elffile.Addr, string)) error {
+func (p *Plan) addInstructions(m *PlannedModule, probe *Probe, funcs []elffile.Func, matched map[*Probe]bool, leaveOut func(string, abi.Addr, string)) error {
 	if probe.addr != nil {
 		if fn, ok := m.image.file.FuncAt(*probe.addr); ok && fn.Addr == *probe.addr {
 			return nil // selectFunc has it
@@ -184,7 +186,7 @@ func (p *Plan) addInstructions(m *PlannedModule, probe *Probe, funcs []elffile.F
 	if p.followsCalls() {
 		return fmt.Errorf("%w %q: a single instruction: %w", ErrProbe, shorten(probe.Text), ErrLate)
 	}
-	add := func(fn elffile.Func, symbol string, a elffile.Addr) {
+	add := func(fn elffile.Func, symbol string, a abi.Addr) {
 		matched[probe] = true
 		name := fmt.Sprintf("%s+%#x", elffile.DemangleNoParams(symbol), uint64(a-fn.Addr))
 		off, mapped := m.image.file.FileOff(a)
@@ -221,7 +223,7 @@ func (p *Plan) addInstructions(m *PlannedModule, probe *Probe, funcs []elffile.F
 				leaveOut(symbol, fn.Addr, fmt.Sprintf("it is %d bytes long: +%#x is beyond its end", fn.Size, probe.delta))
 				continue
 			}
-			add(fn, symbol, fn.Addr+elffile.Addr(probe.delta))
+			add(fn, symbol, fn.Addr+abi.Addr(probe.delta))
 		}
 	}
 	return nil

@@ -7,7 +7,10 @@ import (
 	"time"
 
 	"utrace/bpf"
+	"utrace/record/internal/abi"
+	"utrace/record/internal/dwarf"
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/suggest"
 )
 
 // signature finds out where the values are that a probe wants of one function: from its debug information, or else by
@@ -15,10 +18,10 @@ import (
 type signature struct {
 	file *elffile.File
 	fn   elffile.Func
-	site elffile.Addr // where its entry is probed: all is still as it was when it was called
+	site abi.Addr // where its entry is probed: all is still as it was when it was called
 	isGo bool
 
-	debug    *elffile.Signature // nil if there is none
+	debug    *dwarf.Signature // nil if there is none
 	debugErr error
 	looked   bool
 }
@@ -60,7 +63,7 @@ func (s *signature) bind(v *values, returns bool, slowerThan time.Duration) (b b
 }
 
 // known returns what the debug information says of the function.
-func (s *signature) known() (*elffile.Signature, error) {
+func (s *signature) known() (*dwarf.Signature, error) {
 	if !s.looked {
 		s.looked = true
 		s.debug, s.debugErr = s.file.Signature(s.fn, s.site)
@@ -107,7 +110,7 @@ func (s *signature) bindArgument(list []argument, a argument, declared []argumen
 		if ferr == nil {
 			return s.appendValueAs(list, a, v)
 		}
-		if untyped || a.path.steps != "" || !errors.Is(ferr, elffile.ErrMember) {
+		if untyped || a.path.steps != "" || !errors.Is(ferr, dwarf.ErrMember) {
 			return nil, ferr
 		}
 	}
@@ -163,7 +166,7 @@ func (s *signature) addErrno(results []argument) []argument {
 	}
 	return append(results, argument{
 		name: "errno", described: true, typ: valueType{name: "errno", kind: kindErrno, size: 4, signed: true},
-		op: elffile.Operand{Text: "errno", Disp: int64(slot - s.site)},
+		op: abi.Operand{Text: "errno", Disp: int64(slot - s.site)},
 	})
 }
 
@@ -173,8 +176,8 @@ func (t valueType) tellsFailure() bool {
 }
 
 // allOf returns all values that can be fetched, as far as there is room.
-func (s *signature) allOf(values []elffile.Value, name string) (list []argument) {
-	for i, parts := range elffile.Parts(values) {
+func (s *signature) allOf(values []dwarf.Value, name string) (list []argument) {
+	for i, parts := range dwarf.Parts(values) {
 		v := values[i]
 		a := argument{name: v.Name, described: true}
 		if a.name == "" || name == "ret" && len(values) == 1 || strings.HasPrefix(a.name, "~") {
@@ -194,7 +197,7 @@ func (s *signature) allOf(values []elffile.Value, name string) (list []argument)
 }
 
 // follow returns what a path leads to.
-func (s *signature) follow(debug *elffile.Signature, p path) (elffile.Value, error) {
+func (s *signature) follow(debug *dwarf.Signature, p path) (dwarf.Value, error) {
 	v, err := debug.Find(p.name)
 	if err != nil {
 		return v, err
@@ -231,9 +234,9 @@ func (s *signature) findArgument(args []argument, name string, like valueType) (
 		for _, a := range args {
 			names = append(names, a.name)
 		}
-		return 0, args, fmt.Errorf("no argument is called %q%s: %w", name, elffile.Nearest(name, names), err)
+		return 0, args, fmt.Errorf("no argument is called %q%s: %w", name, suggest.Nearest(name, names), err)
 	}
-	var v elffile.Value
+	var v dwarf.Value
 	if numbered {
 		v = debug.Params[n-1]
 	} else {
@@ -246,7 +249,7 @@ func (s *signature) findArgument(args []argument, name string, like valueType) (
 		}
 	}
 	a := argument{name: name, hidden: true}
-	if like.kind == kindText && v.Kind == elffile.Pointer {
+	if like.kind == kindText && v.Kind == dwarf.Pointer {
 		a.typ = like
 	}
 	with, err := s.appendValueAs(args, a, v)

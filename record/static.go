@@ -12,7 +12,9 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/abi"
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/suggest"
 )
 
 // StaticSite is a location of a static probe, and what to do there.
@@ -35,15 +37,15 @@ type staticPlan struct {
 	sites  kernelSites
 	follow bool          // see Plan.followsCalls
 	slower time.Duration // see Config.SlowerThan
-	groups map[staticName][]elffile.StaticProbe
+	groups map[staticName][]elffile.USDTProbe
 	order  []staticName
 	// misplaced are the locations that no group has, because a breakpoint there would do harm.
 	misplaced []misplaced
 }
 
 func newStaticPlan(file *elffile.File, sites kernelSites) (*staticPlan, error) {
-	list, err := file.StaticProbes()
-	s := &staticPlan{file: file, sites: sites, groups: map[staticName][]elffile.StaticProbe{}}
+	list, err := file.USDTProbes()
+	s := &staticPlan{file: file, sites: sites, groups: map[staticName][]elffile.USDTProbe{}}
 	list, s.misplaced = placeStatics(file, list)
 	for _, p := range list {
 		n := staticName{p.Provider, p.Name}
@@ -57,17 +59,17 @@ func newStaticPlan(file *elffile.File, sites kernelSites) (*staticPlan, error) {
 
 // hasStatic reports whether a file has a static probe that the pattern matches.
 func hasStatic(file *elffile.File, pattern *staticPattern) bool {
-	list, _ := file.StaticProbes()
-	return slices.ContainsFunc(list, func(p elffile.StaticProbe) bool { return pattern.match(p.Provider, p.Name) })
+	list, _ := file.USDTProbes()
+	return slices.ContainsFunc(list, func(p elffile.USDTProbe) bool { return pattern.match(p.Provider, p.Name) })
 }
 
 // addStatics plans the static probes of a file:
 //
-//  1. Locations that are no place for a breakpoint are left out: see elffile.Misplaced.
+//  1. Locations that are no place for a breakpoint are left out: see elffile.File.UnprobeableUSDT.
 //  2. Which probes select each of its names; of those that record nothing special one is enough.
 //  3. Names that end a span are no probes of their own.
 //  4. Each location gets a site with the operands that it has.
-func (p *Plan) addStatics(m *PlannedModule, probes []*Probe, done *plannedFile, matched map[*Probe]bool, leaveOut func(string, elffile.Addr, string)) error {
+func (p *Plan) addStatics(m *PlannedModule, probes []*Probe, done *plannedFile, matched map[*Probe]bool, leaveOut func(string, abi.Addr, string)) error {
 	s, err := newStaticPlan(m.image.file, p.sites)
 	s.follow, s.slower = p.followsCalls(), p.slower
 	if err != nil {
@@ -281,12 +283,12 @@ func (s *staticPlan) function(begin staticName, probe *Probe, span string, ends 
 }
 
 // locations returns the locations of a static probe that count for a probe.
-func (s *staticPlan) locations(n staticName, probe *Probe) []elffile.StaticProbe {
+func (s *staticPlan) locations(n staticName, probe *Probe) []elffile.USDTProbe {
 	all := s.groups[n]
 	if probe.within == "" {
 		return all
 	}
-	inside := slices.DeleteFunc(slices.Clone(all), func(loc elffile.StaticProbe) bool {
+	inside := slices.DeleteFunc(slices.Clone(all), func(loc elffile.USDTProbe) bool {
 		fn, ok := s.file.FuncAt(loc.Addr)
 		return !ok || fn.Name != probe.within
 	})
@@ -300,8 +302,8 @@ func (s *staticPlan) locations(n staticName, probe *Probe) []elffile.StaticProbe
 // same at both, which pairs them even where an error has jumped over the end. Not so in an interpreter that runs
 // calls of its own language in one frame, as CPython 3.11 does.
 func (s *staticPlan) sameFunctions(begin staticName, ends []staticName, probe *Probe) bool {
-	starts := func(n staticName) map[elffile.Addr]bool {
-		set := map[elffile.Addr]bool{}
+	starts := func(n staticName) map[abi.Addr]bool {
+		set := map[abi.Addr]bool{}
 		for _, loc := range s.locations(n, probe) {
 			fn, ok := s.file.FuncAt(loc.Addr)
 			if !ok {
@@ -322,7 +324,7 @@ func (s *staticPlan) sameFunctions(begin staticName, ends []staticName, probe *P
 
 // describedArguments returns all arguments that a probe has itself, with the types that its operands tell;
 // more are hidden ones.
-func describedArguments(ops []elffile.Operand, more []argument) []argument {
+func describedArguments(ops []abi.Operand, more []argument) []argument {
 	var args []argument
 	for i, op := range ops[:min(len(ops), bpf.MaxArgs)] {
 		letter, kind := "u", kindNumber
@@ -388,7 +390,7 @@ func noStatic(probe *Probe, looked []*image) error {
 	var near []string
 	files, total := 0, 0
 	for _, img := range looked {
-		list, _ := img.file.StaticProbes()
+		list, _ := img.file.USDTProbes()
 		if len(list) == 0 {
 			continue
 		}
@@ -404,7 +406,7 @@ func noStatic(probe *Probe, looked []*image) error {
 	slices.SortFunc(near, cmp.Compare[string])
 	hint := ""
 	if probe.static.literal() {
-		hint = elffile.Nearest(probe.static.provider.literal+":"+probe.static.name.literal, near)
+		hint = suggest.Nearest(probe.static.provider.literal+":"+probe.static.name.literal, near)
 	}
 	if total == 0 {
 		return fmt.Errorf("%w %q: %w: none of the files that were looked at has any", ErrProbe, probe.Text, errNoStatic)

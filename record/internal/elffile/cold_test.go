@@ -6,14 +6,17 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"utrace/record/internal/abi"
+	"utrace/record/internal/elftest"
 )
 
 // assembled returns a program of assembly, and where its symbols are.
-func assembled(t *testing.T, text string) (*File, map[string]Addr) {
+func assembled(t *testing.T, text string) (*File, map[string]abi.Addr) {
 	t.Helper()
-	needsTool(t, "gcc", "nm")
+	elftest.NeedsTool(t, "gcc", "nm")
 	dir := t.TempDir()
-	writeFile(t, dir+"/text.s", text)
+	elftest.WriteFile(t, dir+"/text.s", text)
 	if out, err := exec.Command("gcc", "-nostdlib", "-static", "-o", dir+"/bin", dir+"/text.s").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -37,9 +40,9 @@ func TestColdPartsLeave(t *testing.T) {
 			fmt.Sprintf(part, "test %edi,%edi\nje 3f\ntail: jmp other\n1: .byte 0x90,0xc3\n3: lea 1b(%rip),%rax\nunlikely: ret")+
 			asmFunction("f", "test %edi,%edi\njne "+label+"\nlikely: ret"))
 		e, err := f.Exits(find(t, f, "f")[0])
-		returns, tailCalls := []Addr{symbols["likely"]}, []Addr(nil)
+		returns, tailCalls := []abi.Addr{symbols["likely"]}, []abi.Addr(nil)
 		if label == "f.cold" {
-			returns, tailCalls = []Addr{symbols["unlikely"], symbols["likely"]}, []Addr{symbols["tail"]}
+			returns, tailCalls = []abi.Addr{symbols["unlikely"], symbols["likely"]}, []abi.Addr{symbols["tail"]}
 		}
 		if err != nil || !slices.Equal(e.Returns, returns) || !slices.Equal(e.TailCalls, tailCalls) || e.MoreTargets {
 			t.Errorf("%s: %+v, want returns %#x and tail calls at %#x: %v", label, e, returns, tailCalls, err)

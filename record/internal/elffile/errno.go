@@ -3,13 +3,15 @@ package elffile
 import (
 	"bytes"
 	"encoding/binary"
+
+	"utrace/record/internal/abi"
 )
 
 // ErrnoSlot returns where a C library keeps how far a thread's errno is from the base of the thread's own variables (%fs:0): 8 bytes
 // that the dynamic linker fills in. It is read from the code of __errno_location, which is in glibc for x86-64
 //
 //	mov SLOT(%rip),%rax; add %fs:0,%rax; ret
-func (f *File) ErrnoSlot() (Addr, bool) {
+func (f *File) ErrnoSlot() (abi.Addr, bool) {
 	funcs, err := f.Funcs()
 	if err != nil || !f.IsLibc() {
 		return 0, false
@@ -29,7 +31,7 @@ func (f *File) ErrnoSlot() (Addr, bool) {
 		if len(code) < 17 || !bytes.HasPrefix(code, []byte("\x48\x8b\x05")) || !bytes.HasPrefix(code[7:], []byte("\x64\x48\x03\x04\x25\x00\x00\x00\x00\xc3")) {
 			return 0, false
 		}
-		return at + 7 + Addr(int32(binary.LittleEndian.Uint32(code[3:]))), true
+		return at + 7 + abi.Addr(int32(binary.LittleEndian.Uint32(code[3:]))), true
 	}
 	return 0, false
 }

@@ -7,6 +7,9 @@ import (
 	"debug/elf"
 	"slices"
 	"strings"
+
+	"utrace/record/internal/abi"
+	"utrace/record/internal/insn"
 )
 
 // Symbols by which exceptions and panics show. The personality routine is named by the unwind tables of every function that
@@ -147,13 +150,13 @@ func (f *File) HoldsLibc() (why string, ok bool) {
 // may not know its name. Compiled code takes it from its frame (rbp) or its stack only. The code is that of functions
 // and, since assembly often has neither symbols nor unwind tables, that between them. Data among it can read as such an
 // instruction, which is the safe side.
-func (f *File) LoadsStackPointer() (at Addr, ok bool) {
+func (f *File) LoadsStackPointer() (at abi.Addr, ok bool) {
 	funcs, err := f.Funcs()
 	if err != nil {
 		return 0, false
 	}
 	for _, r := range f.codeRanges() {
-		start, end := r.Addr, r.Addr+Addr(r.Size)
+		start, end := r.Addr, r.Addr+abi.Addr(r.Size)
 		for len(funcs) > 0 && funcs[0].Addr < start {
 			funcs = funcs[1:]
 		}
@@ -168,7 +171,7 @@ func (f *File) LoadsStackPointer() (at Addr, ok bool) {
 					fn.Size = min(fn.Size, uint64(funcs[0].Addr-fn.Addr))
 				}
 			}
-			if start += Addr(max(fn.Size, 1)); setsStackByDesign(fn.Name) {
+			if start += abi.Addr(max(fn.Size, 1)); setsStackByDesign(fn.Name) {
 				continue
 			}
 			if at, ok := f.loadsStackPointer(fn); ok {
@@ -183,7 +186,7 @@ func (f *File) LoadsStackPointer() (at Addr, ok bool) {
 // Together they are as large as the file at most.
 func (f *File) codeRanges() (ranges []Func) {
 	for _, s := range f.code {
-		ranges = append(ranges, Func{Addr: Addr(s.Addr), Size: s.Size})
+		ranges = append(ranges, Func{Addr: abi.Addr(s.Addr), Size: s.Size})
 	}
 	if len(ranges) == 0 {
 		for _, s := range f.Segments {
@@ -191,84 +194,54 @@ func (f *File) codeRanges() (ranges []Func) {
 		}
 		slices.SortFunc(ranges, func(a, b Func) int { return cmp.Compare(a.Addr, b.Addr) })
 	}
-	left, past := f.size, Addr(0)
+	left, past := f.size, abi.Addr(0)
 	for i := range ranges {
 		r := &ranges[i]
-		end := r.Addr + Addr(r.Size)
+		end := r.Addr + abi.Addr(r.Size)
 		r.Addr = max(r.Addr, past)
 		r.Size = min(uint64(max(end, r.Addr)-r.Addr), f.room(r.Addr), left)
-		left, past = left-r.Size, r.Addr+Addr(r.Size)
+		left, past = left-r.Size, r.Addr+abi.Addr(r.Size)
 	}
 	return ranges
 }
 
 // switchLength is how many instructions a switch of stacks has at most, behind the one that loads the stack pointer.
-const switchLength = 32
+const maxSwitchLength = 32
 
 // loadsStackPointer looks through the code of fn, as much at a time as can be read. It goes on behind what cannot be decoded. What follows
 // may be data then, so the instruction must lead to a return or jump. Random bytes seldom do: tables of libcrypto do not.
-func (f *File) loadsStackPointer(fn Func) (at Addr, ok bool) {
-	decode, skip, sets := decodeX86, 1, setsStackX86
-	if f.Machine == elf.EM_AARCH64 {
-		decode, skip, sets = decodeARM64, 4, new(ownStackARM64).sets
-	}
+func (f *File) loadsStackPointer(fn Func) (at abi.Addr, ok bool) {
+	sets := insn.StackSetter(f.Machine)
 	leaves := func(code []byte) bool {
-		for range switchLength {
-			in, ok := decode(code, 0)
-			if !ok || in.flow == flowReturn || in.flow == flowJumpIndirect {
+		for range maxSwitchLength {
+			in, ok := insn.Decode(f.Machine, code, 0)
+			if !ok || in.Flow == insn.FlowReturn || in.Flow == insn.FlowJumpIndirect {
 				return ok
 			}
-			code = code[in.len:]
+			code = code[in.Len:]
 		}
 		return false
 	}
 	data := false
-	end := fn.Addr + Addr(fn.Size)
+	end := fn.Addr + abi.Addr(fn.Size)
 	for at = fn.Addr; at < end; {
 		code, err := f.Code(at, min(uint64(end-at), maxFuncSize))
 		if err != nil {
 			return 0, false
 		}
-		isLast := at+Addr(len(code)) == end
-		for len(code) >= (switchLength+1)*maxInst || isLast && len(code) > 0 {
-			in, known := decode(code, at)
+		isLast := at+abi.Addr(len(code)) == end
+		for len(code) >= (maxSwitchLength+1)*insn.MaxLen || isLast && len(code) > 0 {
+			in, decoded := insn.Decode(f.Machine, code, at)
 			switch {
-			case !known:
-				in.len, data = min(skip, len(code)), true
-			case sets(code[:in.len]) && (!data || leaves(code[in.len:])):
+			case !decoded:
+				in.Len, data = min(insn.MinLen(f.Machine), len(code)), true
+			case sets(code[:in.Len]) && (!data || leaves(code[in.Len:])):
 				return at, true
 			}
-			code, at = code[in.len:], at+Addr(in.len)
+			code, at = code[in.Len:], at+abi.Addr(in.Len)
 		}
 	}
 	return 0, false
-}
-
-// setsStackX86 matches mov (%reg),%rsp for any reg but rsp, rbp and rip, mov %reg,%rsp for the registers of arguments, and xchg
-// for either. Not lea and pop, by which the assembly of libcrypto, gnutls and libjpeg finds back to its frame.
-func setsStackX86(b []byte) bool {
-	if len(b) < 3 || b[0]&0xf8 != 0x48 { // REX.W
-		return false
-	}
-	const rsp, rbp = 4, 5
-	rex, mod, reg, rm := b[0], b[2]>>6, b[2]>>3&7, b[2]&7
-	extended := rex&1 != 0
-	argument := func(r byte, high bool) bool { return !high && (r == 7 || r == 6) || high && r <= 1 } // rdi, rsi, r8, r9
-	switch {
-	case b[1] == 0x8b && rex&4 == 0 && reg == rsp && mod == 3, b[1] == 0x89 && !extended && rm == rsp && mod == 3:
-		from, high := rm, extended
-		if b[1] == 0x89 {
-			from, high = reg, rex&4 != 0
-		}
-		return argument(from, high)
-	case b[1] == 0x87 && mod == 3:
-		return rex&4 == 0 && reg == rsp && argument(rm, extended) || !extended && rm == rsp && argument(reg, rex&4 != 0)
-	case b[1] == 0x87 && rex&4 == 0 && reg == rsp:
-		return extended || rm != rsp && rm != rbp
-	case b[1] == 0x8b && rex&4 == 0 && reg == rsp:
-		return extended && rm != rsp || rm != rsp && rm != rbp
-	}
-	return false
 }
 
 // IsGo says whether the file is a program or library of Go's own toolchain, by the sections that its linker makes and that
@@ -284,7 +257,7 @@ func (f *File) IsGo() bool {
 
 // GoVersion returns the version of Go that the file was built with, such as "go1.26.1", "" if it does not say.
 func (f *File) GoVersion() (version string) {
-	guard(func() error {
+	catchPanic(func() error {
 		info, err := buildinfo.Read(f.r)
 		if err == nil {
 			version = info.GoVersion

@@ -8,6 +8,8 @@ import (
 
 	"github.com/ulikunitz/xz"
 	"github.com/ulikunitz/xz/lzma"
+
+	"utrace/record/internal/cursor"
 )
 
 // Limits on the embedded symbol table. Those of Fedora, which puts one into each of its programs, are below 1 MiB.
@@ -49,7 +51,7 @@ func unpack(b []byte, limit uint64) ([]byte, error) {
 		return nil, fmt.Errorf("xz stream of %d bytes: %w", size, ErrTooLarge)
 	}
 	out := make([]byte, size)
-	err = guard(func() error {
+	err = catchPanic(func() error {
 		r, err := xz.ReaderConfig{DictCap: lzma.MinDictCap, SingleStream: true}.NewReader(bytes.NewReader(b))
 		if err != nil {
 			return err
@@ -80,40 +82,40 @@ func unpackedSize(b []byte) (uint64, error) {
 	}
 	// By the check's number, its size in bytes (2.1.1.2).
 	checkSize := [16]uint64{0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64}[b[7]&15]
-	c := &cursor{b: b, off: streamHeader}
+	c := &cursor.Cursor{Bytes: b, Off: streamHeader}
 	total := uint64(0)
 	for {
-		start := c.off
-		headerSize := c.byte()
-		if headerSize == 0 && !c.bad { // the index
+		start := c.Off
+		headerSize := c.Byte()
+		if headerSize == 0 && !c.Bad { // the index
 			return total, nil
 		}
 		if err := checkBlockHeader(c); err != nil {
 			return 0, err
 		}
-		c.off = min(start+(uint64(headerSize)+1)*4, uint64(len(b)))
+		c.Off = min(start+(uint64(headerSize)+1)*4, uint64(len(b)))
 		n := chunksSize(c)
 		total += n
-		c.skip((4 - (c.off-start)%4) % 4)
-		c.skip(checkSize)
-		if c.bad {
+		c.Skip((4 - (c.Off-start)%4) % 4)
+		c.Skip(checkSize)
+		if c.Bad {
 			return 0, malformed
 		}
 	}
 }
 
 // checkBlockHeader reads the flags, sizes and filters of a block (3.1).
-func checkBlockHeader(c *cursor) error {
+func checkBlockHeader(c *cursor.Cursor) error {
 	const lzma2 = 0x21
-	flags := c.byte()
+	flags := c.Byte()
 	if flags&0x40 != 0 {
-		c.uleb() // compressed size
+		c.Uleb() // compressed size
 	}
 	if flags&0x80 != 0 {
-		c.uleb() // uncompressed size
+		c.Uleb() // uncompressed size
 	}
-	filter, size, property := c.uleb(), c.uleb(), c.byte()
-	if c.bad || flags&0x3f != 0 || filter != lzma2 || size != 1 {
+	filter, size, property := c.Uleb(), c.Uleb(), c.Byte()
+	if c.Bad || flags&0x3f != 0 || filter != lzma2 || size != 1 {
 		return fmt.Errorf("%w: xz block with other filters than LZMA2", ErrUnsupported)
 	}
 	if dict, err := lzma.DecodeDictCap(property); err != nil || dict > maxMiniDict {
@@ -123,30 +125,30 @@ func checkBlockHeader(c *cursor) error {
 }
 
 // chunksSize passes over the chunks of a block and returns the bytes that they make (LZMA SDK, lzma2 chunk headers).
-func chunksSize(c *cursor) (total uint64) {
-	for !c.bad {
-		control := c.byte()
+func chunksSize(c *cursor.Cursor) (total uint64) {
+	for !c.Bad {
+		control := c.Byte()
 		switch {
 		case control == 0:
 			return total
 		case control <= 2: // stored
 			n := uint64(be16(c)) + 1
 			total += n
-			c.skip(n)
+			c.Skip(n)
 		case control < 0x80:
-			c.bad = true
+			c.Bad = true
 		default:
 			total += uint64(control&0x1f)<<16 + uint64(be16(c)) + 1
 			packed := uint64(be16(c)) + 1
 			if control >= 0xc0 {
-				c.skip(1) // properties
+				c.Skip(1) // properties
 			}
-			c.skip(packed)
+			c.Skip(packed)
 		}
 	}
 	return total
 }
 
-func be16(c *cursor) uint16 {
-	return binary.BigEndian.Uint16([]byte{c.byte(), c.byte()})
+func be16(c *cursor.Cursor) uint16 {
+	return binary.BigEndian.Uint16([]byte{c.Byte(), c.Byte()})
 }

@@ -4,61 +4,9 @@ import (
 	"debug/elf"
 	"strconv"
 	"strings"
+
+	"utrace/record/internal/abi"
 )
-
-// Operand says where a value is when a probe is passed: an argument of a static probe, a parameter of a function, or a part of one. It is
-// fetched so:
-//
-//	Constant    Disp.
-//	InRegister  the register Base (its second byte for HighByte), shifted right by Shift bits.
-//	InMemory    A = Base + Index*Scale + Disp, plus the load bias for Relative. Then for each d of Derefs, in order: A = the 8 bytes
-//	            of memory at A, plus d. The value is in memory at A.
-//	AddressOf   A, computed as for InMemory: nothing is loaded at the end. The value is the address itself.
-//
-// Of all kinds the low Size bytes count, extended by the sign if Signed says so. There are at most MaxLoads loads, the last one included: an
-// operand in memory has at most MaxLoads-1 Derefs.
-type Operand struct {
-	Text   string // as the note has it, "-4@%edi"; "" if it does not come from a note
-	Size   uint8  // of the argument in bytes: 1, 2, 4 or 8; 0 in an unreadable one of another size
-	Signed bool
-	Float  bool
-	Kind   OperandKind
-	Base   Register // InRegister: the register; InMemory: the base, or NoRegister
-	Index  Register // InMemory: the index, or NoRegister
-	Scale  uint8    // of Index: 1, 2, 4 or 8
-	// IndexLow says that the low 32 bits of Index count alone, and IndexSigned that they are signed (aarch64's uxtw and sxtw).
-	IndexLow, IndexSigned bool
-	HighByte              bool    // InRegister: bits 8 to 15 of it (%ah and its like)
-	Shift                 uint8   // InRegister: 0 to 56; a struct in a register holds a member there
-	Disp                  int64   // Constant: the value, to be cut to Size; InMemory and AddressOf: the displacement
-	Derefs                []int64 // InMemory and AddressOf: what is added after each load on the way
-	// Relative says of an operand InMemory or AddressOf that Disp is a virtual address of the file (a global variable): the load
-	// bias of the process is to be added.
-	Relative bool
-	// Unreadable tells why the argument cannot be fetched, "" if it can. Only Text counts then.
-	Unreadable string
-}
-
-// OperandKind says what kind of place an operand is.
-type OperandKind uint8
-
-// The kinds of operands.
-const (
-	Constant OperandKind = iota
-	InRegister
-	InMemory
-	AddressOf
-)
-
-// MaxLoads is how many loads from memory an operand takes at most.
-const MaxLoads = 4
-
-// Register is a general register, numbered as the words of struct pt_regs: on x86-64 r15 is 0 and sp 19, on aarch64 x0 is 0
-// and sp 31 (arch/x86/include/uapi/asm/ptrace.h and arch/arm64/include/uapi/asm/ptrace.h of the kernel).
-type Register uint8
-
-// NoRegister stands for the base or index that an address does not have.
-const NoRegister Register = 255
 
 // Why an operand is unreadable.
 const (
@@ -76,7 +24,7 @@ type symbolRef struct {
 }
 
 // parseOperands splits and reads the operands of a note.
-func parseOperands(text string, machine elf.Machine) (ops []Operand, refs []symbolRef) {
+func parseOperands(text string, machine elf.Machine) (ops []abi.Operand, refs []symbolRef) {
 	for _, word := range splitOperands(text) {
 		op, ref := parseOperand(word, machine)
 		ops, refs = append(ops, op), append(refs, ref)
@@ -100,8 +48,8 @@ func splitOperands(text string) []string {
 
 // parseOperand reads [SIZE@]PLACE, where SIZE is in bytes, negative for a signed argument, with an f for a float
 // (sys/sdt.h), and PLACE is as the assembler of the machine writes it. Without SIZE it is that of the register, else 8 (as GDB has it).
-func parseOperand(text string, machine elf.Machine) (Operand, symbolRef) {
-	op := Operand{Text: text, Base: NoRegister, Index: NoRegister, Scale: 1}
+func parseOperand(text string, machine elf.Machine) (abi.Operand, symbolRef) {
+	op := abi.Operand{Text: text, Base: abi.NoRegister, Index: abi.NoRegister, Scale: 1}
 	place, size := text, int64(0)
 	if before, after, ok := strings.Cut(text, "@"); ok {
 		number, float := strings.CutSuffix(before, "f")
@@ -137,7 +85,7 @@ func parseOperand(text string, machine elf.Machine) (Operand, symbolRef) {
 }
 
 type operandParser struct {
-	op  *Operand
+	op  *abi.Operand
 	ref symbolRef
 }
 
@@ -154,7 +102,7 @@ func (p *operandParser) x86(place string) (width uint8) {
 	op := p.op
 	switch {
 	case strings.HasPrefix(place, "$"):
-		op.Kind = Constant
+		op.Kind = abi.Constant
 		if !p.sum(place[1:]) {
 			p.fail(notUnderstood)
 		}
@@ -164,14 +112,14 @@ func (p *operandParser) x86(place string) (width uint8) {
 		p.fail(threadLocal)
 		return 8
 	case strings.HasPrefix(place, "%"):
-		op.Kind = InRegister
-		op.Base, width, op.HighByte = x86Register(place[1:])
-		if op.Base == NoRegister {
+		op.Kind = abi.InRegister
+		op.Base, width, op.HighByte = abi.NamedX86(place[1:])
+		if op.Base == abi.NoRegister {
 			p.fail(registerProblem(place[1:]))
 		}
 		return width
 	}
-	op.Kind = InMemory
+	op.Kind = abi.InMemory
 	disp, address, found := strings.Cut(place, "(")
 	if disp != "" && !p.sum(disp) {
 		p.fail(notUnderstood)
@@ -193,7 +141,7 @@ func (p *operandParser) x86(place string) (width uint8) {
 		part = strings.TrimSpace(part)
 		switch {
 		case i == 2:
-			if part != "1" && part != "2" && part != "4" && part != "8" || op.Index == NoRegister {
+			if part != "1" && part != "2" && part != "4" && part != "8" || op.Index == abi.NoRegister {
 				p.fail(notUnderstood)
 				return 8
 			}
@@ -206,8 +154,8 @@ func (p *operandParser) x86(place string) (width uint8) {
 		case i == 0 && part == "" && len(parts) > 1:
 		default:
 			name, ok := strings.CutPrefix(part, "%")
-			reg, size, _ := x86Register(name)
-			if !ok || reg == NoRegister || size != 8 || name == "rip" {
+			reg, size, _ := abi.NamedX86(name)
+			if !ok || reg == abi.NoRegister || size != 8 || name == "rip" {
 				p.fail(notUnderstood)
 				return 8
 			}
@@ -230,27 +178,27 @@ func (p *operandParser) aarch64(place string) (width uint8) {
 	address, memory := strings.CutPrefix(place, "[")
 	if !memory {
 		if n, ok := parseNumber(strings.TrimPrefix(place, "#")); ok {
-			op.Kind, op.Disp = Constant, n
+			op.Kind, op.Disp = abi.Constant, n
 			return 8
 		}
 		if place == "xzr" || place == "wzr" {
-			op.Kind = Constant
+			op.Kind = abi.Constant
 			return 8
 		}
-		op.Kind = InRegister
-		if op.Base, width = aarch64Register(place); op.Base == NoRegister {
+		op.Kind = abi.InRegister
+		if op.Base, width = abi.NamedARM64(place); op.Base == abi.NoRegister {
 			p.fail(registerProblem(place))
 		}
 		return width
 	}
-	op.Kind = InMemory
+	op.Kind = abi.InMemory
 	address, closed := strings.CutSuffix(address, "]")
 	parts := strings.Split(address, ",")
 	for i := range parts {
 		parts[i] = strings.TrimSpace(parts[i])
 	}
 	var size uint8
-	if op.Base, size = aarch64Register(parts[0]); !closed || size != 8 || len(parts) > 3 {
+	if op.Base, size = abi.NamedARM64(parts[0]); !closed || size != 8 || len(parts) > 3 {
 		p.fail(notUnderstood)
 		return 8
 	}
@@ -258,11 +206,11 @@ func (p *operandParser) aarch64(place string) (width uint8) {
 		return 8
 	}
 	offset := strings.TrimPrefix(parts[1], "#")
-	index, indexSize := aarch64Register(offset)
+	index, indexSize := abi.NamedARM64(offset)
 	n, number := parseNumber(offset)
 	symbol, low12 := strings.CutPrefix(offset, ":lo12:")
 	switch {
-	case index != NoRegister && index != aarch64SP:
+	case index != abi.NoRegister && index != abi.SPARM64:
 		op.Index = index
 		if !p.extend(parts[2:], indexSize) {
 			p.fail(notUnderstood)
@@ -373,107 +321,6 @@ func parseNumber(s string) (int64, bool) {
 		n = -n
 	}
 	return int64(n), err == nil
-}
-
-// x86Register returns a general register by its name, its size in bytes and whether the name is that of its second byte;
-// NoRegister if there is none.
-func x86Register(name string) (reg Register, size uint8, high bool) {
-	if digits, ok := strings.CutPrefix(name, "r"); ok && digits != "" && digits[0] <= '9' {
-		size = 8
-		switch number := strings.TrimRight(digits, "dwbl"); digits[len(number):] {
-		case "":
-		case "d":
-			size = 4
-		case "w":
-			size = 2
-		case "b", "l":
-			size = 1
-		default:
-			return NoRegister, 0, false
-		}
-		switch strings.TrimRight(digits, "dwbl") {
-		case "8":
-			return 9, size, false
-		case "9":
-			return 8, size, false
-		case "10":
-			return 7, size, false
-		case "11":
-			return 6, size, false
-		case "12":
-			return 3, size, false
-		case "13":
-			return 2, size, false
-		case "14":
-			return 1, size, false
-		case "15":
-			return 0, size, false
-		}
-		return NoRegister, 0, false
-	}
-	switch name {
-	case "al", "bl", "cl", "dl":
-		name, size = name[:1]+"x", 1
-	case "ah", "bh", "ch", "dh":
-		name, size, high = name[:1]+"x", 1, true
-	case "sil", "dil", "bpl", "spl":
-		name, size = name[:2], 1
-	default:
-		size = 2
-		if short, ok := strings.CutPrefix(name, "r"); ok {
-			name, size = short, 8
-		} else if short, ok := strings.CutPrefix(name, "e"); ok {
-			name, size = short, 4
-		}
-	}
-	switch name {
-	case "bp":
-		return 4, size, high
-	case "bx":
-		return 5, size, high
-	case "ax":
-		return 10, size, high
-	case "cx":
-		return 11, size, high
-	case "dx":
-		return 12, size, high
-	case "si":
-		return 13, size, high
-	case "di":
-		return 14, size, high
-	case "ip":
-		return 16, size, high
-	case "sp":
-		return 19, size, high
-	}
-	return NoRegister, 0, false
-}
-
-const aarch64SP Register = 31
-
-// aarch64Register returns a general register by its name, and its size in bytes; NoRegister if there is none.
-func aarch64Register(name string) (Register, uint8) {
-	switch name {
-	case "sp":
-		return aarch64SP, 8
-	case "wsp":
-		return aarch64SP, 4
-	case "fp":
-		return 29, 8
-	case "lr":
-		return 30, 8
-	}
-	if len(name) < 2 || len(name) > 3 || name[0] != 'x' && name[0] != 'w' || name[1] == '0' && len(name) > 2 {
-		return NoRegister, 0
-	}
-	n, err := strconv.ParseUint(name[1:], 10, 8)
-	if err != nil || n > 30 {
-		return NoRegister, 0
-	}
-	if name[0] == 'w' {
-		return Register(n), 4
-	}
-	return Register(n), 8
 }
 
 // registerProblem tells why a register cannot be read.

@@ -5,36 +5,38 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"utrace/record/internal/abi"
 )
 
 // Registers of struct pt_regs, x86-64.
 const (
-	r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi = Register(0), Register(1), Register(2), Register(3), Register(4),
-		Register(5), Register(6), Register(7), Register(8), Register(9), Register(10), Register(11), Register(12), Register(13), Register(14)
-	rip, rsp = Register(16), Register(19)
+	r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi = abi.Register(0), abi.Register(1), abi.Register(2), abi.Register(3), abi.Register(4),
+		abi.Register(5), abi.Register(6), abi.Register(7), abi.Register(8), abi.Register(9), abi.Register(10), abi.Register(11), abi.Register(12), abi.Register(13), abi.Register(14)
+	rip, rsp = abi.Register(16), abi.Register(19)
 )
 
 type operandCase struct {
 	text   string
-	want   Operand // without Text; Base and Index of a constant may be left out
+	want   abi.Operand // without Text; Base and Index of a constant may be left out
 	symbol symbolRef
 }
 
-func constant(size uint8, signed bool, value int64) Operand {
-	return Operand{Size: size, Signed: signed, Base: NoRegister, Index: NoRegister, Scale: 1, Disp: value}
+func constant(size uint8, signed bool, value int64) abi.Operand {
+	return abi.Operand{Size: size, Signed: signed, Base: abi.NoRegister, Index: abi.NoRegister, Scale: 1, Disp: value}
 }
 
-func register(size uint8, signed bool, reg Register) Operand {
-	return Operand{Size: size, Signed: signed, Kind: InRegister, Base: reg, Index: NoRegister, Scale: 1}
+func register(size uint8, signed bool, reg abi.Register) abi.Operand {
+	return abi.Operand{Size: size, Signed: signed, Kind: abi.InRegister, Base: reg, Index: abi.NoRegister, Scale: 1}
 }
 
-func memory(size uint8, signed bool, base, index Register, scale uint8, disp int64) Operand {
-	return Operand{Size: size, Signed: signed, Kind: InMemory, Base: base, Index: index, Scale: scale, Disp: disp}
+func memory(size uint8, signed bool, base, index abi.Register, scale uint8, disp int64) abi.Operand {
+	return abi.Operand{Size: size, Signed: signed, Kind: abi.InMemory, Base: base, Index: index, Scale: scale, Disp: disp}
 }
 
-func relative(op Operand) Operand { op.Relative = true; return op }
+func relative(op abi.Operand) abi.Operand { op.Relative = true; return op }
 
-func float(op Operand) Operand { op.Float = true; return op }
+func float(op abi.Operand) abi.Operand { op.Float = true; return op }
 
 func testOperands(t *testing.T, machine elf.Machine, cases []operandCase) {
 	for _, c := range cases {
@@ -47,7 +49,7 @@ func testOperands(t *testing.T, machine elf.Machine, cases []operandCase) {
 }
 
 func TestOperandsX86(t *testing.T) {
-	const none = NoRegister
+	const none = abi.NoRegister
 	high := register(1, true, rax)
 	high.HighByte = true
 	testOperands(t, elf.EM_X86_64, []operandCase{
@@ -119,8 +121,8 @@ func TestOperandsX86(t *testing.T) {
 }
 
 func TestOperandsAArch64(t *testing.T) {
-	const none, sp = NoRegister, aarch64SP
-	index := func(op Operand, signed bool) Operand { op.IndexLow, op.IndexSigned = true, signed; return op }
+	const none, sp = abi.NoRegister, abi.SPARM64
+	index := func(op abi.Operand, signed bool) abi.Operand { op.IndexLow, op.IndexSigned = true, signed; return op }
 	testOperands(t, elf.EM_AARCH64, []operandCase{
 		{text: "8@x0", want: register(8, false, 0)},
 		{text: "-4@w1", want: register(4, true, 1)},
@@ -232,7 +234,7 @@ func FuzzOperand(f *testing.F) {
 		f.Add(text, true)
 	}
 	f.Fuzz(func(t *testing.T, text string, arm bool) {
-		machine, words := elf.EM_X86_64, Register(20)
+		machine, words := elf.EM_X86_64, abi.Register(20)
 		if arm {
 			machine, words = elf.EM_AARCH64, 32
 		}
@@ -246,9 +248,9 @@ func FuzzOperand(f *testing.F) {
 			}
 			size := op.Size == 1 || op.Size == 2 || op.Size == 4 || op.Size == 8
 			scale := op.Scale == 1 || op.Scale == 2 || op.Scale == 4 || op.Scale == 8
-			base := op.Base < words || op.Base == NoRegister && op.Kind != InRegister
-			index := op.Index == NoRegister || op.Index < words && op.Kind == InMemory
-			if !size || !scale || !base || !index || op.Relative && (op.Kind != InMemory || refs[i].name == "") {
+			base := op.Base < words || op.Base == abi.NoRegister && op.Kind != abi.InRegister
+			index := op.Index == abi.NoRegister || op.Index < words && op.Kind == abi.InMemory
+			if !size || !scale || !base || !index || op.Relative && (op.Kind != abi.InMemory || refs[i].name == "") {
 				t.Errorf("%q: %+v %+v", text, op, refs[i])
 			}
 			if again, _ := parseOperand(op.Text, machine); !reflect.DeepEqual(again, op) {

@@ -5,6 +5,10 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
+
+	"utrace/record/internal/abi"
+	"utrace/record/internal/cursor"
+	"utrace/record/internal/dwarf"
 )
 
 // Limits on Go's function table.
@@ -134,7 +138,7 @@ func (t *pclntab) funcs() []goFunc {
 		if t.order < 120 { // it has no startLine: the line of the first instruction
 			fn.line, _ = t.first(t.u32(desc + 24))
 		}
-		if fn.line > maxLine {
+		if fn.line > dwarf.MaxLine {
 			fn.line = 0
 		}
 		out = append(out, fn)
@@ -148,10 +152,10 @@ func (t *pclntab) first(off uint64) (uint32, bool) {
 	if off == 0 || off >= uint64(len(t.data))-t.pctab {
 		return 0, false
 	}
-	c := &cursor{b: t.data, off: t.pctab + off}
-	v := c.uleb()
+	c := &cursor.Cursor{Bytes: t.data, Off: t.pctab + off}
+	v := c.Uleb()
 	delta := int64(v>>1) ^ -int64(v&1)
-	if c.bad || delta < 1 || delta > maxLine {
+	if c.Bad || delta < 1 || delta > dwarf.MaxLine {
 		return 0, false
 	}
 	return uint32(delta - 1), true
@@ -219,7 +223,7 @@ func (f *File) goModule(table uint64) (word func(i uint64) uint64, ok bool) {
 			return 0
 		}
 		start, first := word(goModuleText), word(goModuleMinPC)
-		_, ok := f.FileOff(Addr(start))
+		_, ok := f.FileOff(abi.Addr(start))
 		return ok && word(0) == table && first >= start
 	}
 	if s := f.elf.Section(".go.module"); s != nil { // since Go 1.26
@@ -290,7 +294,7 @@ func (f *File) goSymbols() []symbol {
 	var out []symbol
 	for _, fn := range t.funcs() {
 		addr := t.text + fn.offset
-		if room := f.room(Addr(addr)); room > 0 {
+		if room := f.room(abi.Addr(addr)); room > 0 {
 			out = append(out, symbol{name: fn.name, addr: addr, size: min(fn.size, room), bind: elf.STB_GLOBAL})
 		}
 	}
@@ -298,19 +302,19 @@ func (f *File) goSymbols() []symbol {
 }
 
 // goLines returns the lines of the functions of Go's table.
-func (f *File) goLines() (*Lines, error) {
+func (f *File) goLines() (*dwarf.Lines, error) {
 	t, err := f.goTable()
 	if err != nil {
 		return nil, err
 	}
 	if t == nil {
-		return nil, ErrNoDWARF
+		return nil, dwarf.ErrNoDWARF
 	}
-	l := &Lines{data: &dwarfData{}, decls: map[Addr]decl{}, indexed: true}
-	for _, fn := range t.funcs() {
-		if id := l.files.add(fn.file); id != 0 && fn.line != 0 {
-			l.decls[Addr(t.text+fn.offset)] = decl{id, fn.line}
+	return dwarf.DeclarationLines(func(yield func(dwarf.Declaration) bool) {
+		for _, fn := range t.funcs() {
+			if !yield(dwarf.Declaration{Addr: abi.Addr(t.text + fn.offset), File: fn.file, Line: fn.line}) {
+				return
+			}
 		}
-	}
-	return l, nil
+	}), nil
 }

@@ -1,12 +1,15 @@
 package elffile
 
 import (
-	"bytes"
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
 	"slices"
 	"sort"
+
+	"utrace/record/internal/abi"
+	"utrace/record/internal/dwarf"
+	"utrace/record/internal/insn"
 )
 
 // recoverFuncs returns the functions that the unwind tables tell of and no symbol covers, as local symbols named sub_ADDRESS, and
@@ -28,12 +31,12 @@ func (f *File) recoverFuncs(known []symbol) []symbol {
 	inside := uint64(0)
 	next := 0
 	for i, fr := range frames {
-		for ; next < len(known) && known[next].addr < fr.start; next++ {
+		for ; next < len(known) && known[next].addr < fr.Start; next++ {
 			if end := known[next].addr + known[next].size; end > known[next].addr {
 				inside = max(inside, end)
 			}
 		}
-		if fr.called && fr.start >= inside && fr.start != uint64(f.Entry) && f.holdsCode(fr) {
+		if fr.Called && fr.Start >= inside && fr.Start != uint64(f.Entry) && f.holdsCode(fr) {
 			starts = append(starts, i)
 		}
 	}
@@ -42,11 +45,11 @@ func (f *File) recoverFuncs(known []symbol) []symbol {
 	for _, i := range starts {
 		fr := frames[i]
 		if i+1 < len(frames) {
-			fr.size = min(fr.size, frames[i+1].start-fr.start) // they overlap in damaged files only
+			fr.Size = min(fr.Size, frames[i+1].Start-fr.Start) // they overlap in damaged files only
 		}
 		if !unlikely[i] {
 			out = append(out, symbol{
-				name: fmt.Sprintf("sub_%x", fr.start), addr: fr.start, size: fr.size, bind: elf.STB_LOCAL, recovered: true,
+				name: fmt.Sprintf("sub_%x", fr.Start), addr: fr.Start, size: fr.Size, bind: elf.STB_LOCAL, recovered: true,
 			})
 		}
 	}
@@ -54,25 +57,15 @@ func (f *File) recoverFuncs(known []symbol) []symbol {
 }
 
 // holdsCode says whether the bytes of a frame are in the file, in a section of code that is no linkage table.
-func (f *File) holdsCode(fr frame) bool {
-	a := Addr(fr.start)
-	if fr.size > f.room(a) || f.inPLT(a) || f.isPadding(a) {
+func (f *File) holdsCode(fr dwarf.Frame) bool {
+	a := abi.Addr(fr.Start)
+	if fr.Size > f.room(a) || f.inPLT(a) || f.isPadding(a) {
 		return false
 	}
 	return len(f.code) == 0 || f.codeSection(a) != nil
 }
 
-// isPadding says whether an assembler's filler is at a: a long nop (cs nopw). Frames of assembly begin there by mistake, as that behind
-// _dl_tlsdesc_return of glibc 2.36 does.
-func (f *File) isPadding(a Addr) bool {
-	if f.Machine != elf.EM_X86_64 {
-		return false
-	}
-	code, err := f.Code(a, min(f.room(a), 8))
-	return err == nil && bytes.HasPrefix(bytes.TrimLeft(code, "\x66"), []byte{0x2e, 0x0f, 0x1f})
-}
-
-func (f *File) inPLT(a Addr) bool {
+func (f *File) inPLT(a abi.Addr) bool {
 	return slices.ContainsFunc(f.plt, func(s *elf.Section) bool { return uint64(a) >= s.Addr && uint64(a)-s.Addr < s.Size })
 }
 
@@ -83,7 +76,7 @@ func (f *File) inPLT(a Addr) bool {
 //
 // A function that is never called or pointed to, and to which others jump under a condition, as Clang makes tail
 // calls, is taken for such a part, too. That is the safe side.
-func (f *File) unlikelyParts(frames []frame, starts []int) map[int]bool {
+func (f *File) unlikelyParts(frames []dwarf.Frame, starts []int) map[int]bool {
 	s := &sweep{f: f, frames: frames, seen: make([]reference, len(frames)), jumper: map[int]int{}}
 	for i := range frames {
 		s.read(i)
@@ -91,7 +84,7 @@ func (f *File) unlikelyParts(frames []frame, starts []int) map[int]bool {
 	uncalled := map[uint64]int{}
 	for _, i := range starts {
 		if s.seen[i]&(byCall|byAddress) == 0 {
-			uncalled[frames[i].start] = i
+			uncalled[frames[i].Start] = i
 		}
 	}
 	s.readPointers(uncalled)
@@ -121,24 +114,24 @@ const (
 // sweep decodes all frames once.
 type sweep struct {
 	f      *File
-	frames []frame
+	frames []dwarf.Frame
 	seen   []reference
 	jumper map[int]int // the last frame that jumps to the start of a frame
 }
 
 // find returns the frame that contains an address.
 func (s *sweep) find(a uint64) (int, bool) {
-	i := sort.Search(len(s.frames), func(i int) bool { return s.frames[i].start > a }) - 1
-	return i, i >= 0 && a < s.frames[i].end()
+	i := sort.Search(len(s.frames), func(i int) bool { return s.frames[i].Start > a }) - 1
+	return i, i >= 0 && a < s.frames[i].End()
 }
 
 // body returns frame i as a function, as far as the next one.
 func (s *sweep) body(i int) Func {
 	fr := s.frames[i]
 	if i+1 < len(s.frames) {
-		fr.size = min(fr.size, s.frames[i+1].start-fr.start)
+		fr.Size = min(fr.Size, s.frames[i+1].Start-fr.Start)
 	}
-	return Func{Addr: Addr(fr.start), Size: fr.size}
+	return Func{Addr: abi.Addr(fr.Start), Size: fr.Size}
 }
 
 // read notes what frame i refers to.
@@ -151,9 +144,9 @@ func (s *sweep) read(i int) {
 	if err != nil {
 		return
 	}
-	note := func(target Addr, how reference) {
+	note := func(target abi.Addr, how reference) {
 		to, ok := s.find(uint64(target))
-		if !ok || s.frames[to].start != uint64(target) || to == i && how != byAddress {
+		if !ok || s.frames[to].Start != uint64(target) || to == i && how != byAddress {
 			return
 		}
 		s.seen[to] |= how
@@ -161,24 +154,18 @@ func (s *sweep) read(i int) {
 			s.jumper[to] = i
 		}
 	}
-	pages := [32]Addr{}
-	s.f.walk(fn, func(at Addr, in inst) bool {
-		switch in.flow {
-		case flowCall:
-			note(in.target, byCall)
-		case flowJump:
-			note(in.target, byJump)
-		case flowBranch:
-			note(in.target, byBranch)
+	made := insn.AddressReader{Machine: s.f.Machine}
+	s.f.walk(fn, func(at abi.Addr, in insn.Inst) bool {
+		switch in.Flow {
+		case insn.FlowCall:
+			note(in.Target, byCall)
+		case insn.FlowJump:
+			note(in.Target, byJump)
+		case insn.FlowBranch:
+			note(in.Target, byBranch)
 		default:
-			b := code[at-fn.Addr:][:in.len]
-			if s.f.Machine == elf.EM_AARCH64 {
-				if a, ok := addressARM64(b, at, &pages); ok {
-					note(a, byAddress)
-				}
-				return true
-			}
-			for _, a := range addressesX86(b, at) {
+			b := code[at-fn.Addr:][:in.Len]
+			for _, a := range made.Take(b, at) {
 				note(a, byAddress)
 			}
 		}
@@ -190,44 +177,18 @@ func (s *sweep) read(i int) {
 func (s *sweep) neverReturns(i int) bool {
 	from := s.frames[s.jumper[i]]
 	back, out := false, false
-	s.f.walk(s.body(i), func(_ Addr, in inst) bool {
-		switch in.flow {
-		case flowJump, flowBranch:
-			to, ok := s.find(uint64(in.target))
-			back = back || uint64(in.target) > from.start && uint64(in.target) < from.end()
+	s.f.walk(s.body(i), func(_ abi.Addr, in insn.Inst) bool {
+		switch in.Flow {
+		case insn.FlowJump, insn.FlowBranch:
+			to, ok := s.find(uint64(in.Target))
+			back = back || uint64(in.Target) > from.Start && uint64(in.Target) < from.End()
 			out = out || !ok || to != i
-		case flowReturn, flowJumpIndirect:
+		case insn.FlowReturn, insn.FlowJumpIndirect:
 			out = true
 		}
 		return !back
 	})
 	return back || !out
-}
-
-// addressesX86 returns the addresses that an instruction may put into a register or memory: its last four bytes as a
-// number, and relative to its end (lea).
-func addressesX86(b []byte, at Addr) [2]Addr {
-	if len(b) < 5 {
-		return [2]Addr{}
-	}
-	v := binary.LittleEndian.Uint32(b[len(b)-4:])
-	return [2]Addr{Addr(v), at + Addr(len(b)) + Addr(int64(int32(v)))}
-}
-
-// addressARM64 returns the address that is made by adr, or by adrp and add (Arm ARM, C6.2.10, C6.2.11, C6.2.4). pages is by register what
-// adrp has put there.
-func addressARM64(b []byte, at Addr, pages *[32]Addr) (Addr, bool) {
-	w := binary.LittleEndian.Uint32(b)
-	imm := Addr(int64(int32(w<<8)>>13<<2 | int32(w>>29&3))) // bits 23 to 5, then 30 and 29
-	switch {
-	case w&0x9f000000 == 0x10000000:
-		return at + imm, true
-	case w&0x9f000000 == 0x90000000:
-		pages[w&31] = at&^0xfff + imm<<12
-	case w&0xffc00000 == 0x91000000:
-		return pages[w>>5&31] + Addr(w>>10&0xfff), true
-	}
-	return 0, false
 }
 
 // readPointers notes to which of some frames words of data point: in tables of pointers, or in the relocations that fill
@@ -275,8 +236,15 @@ func (s *sweep) readPointers(starts map[uint64]int) {
 // isMiddle says whether a is inside a frame, and not its start.
 func (s *sweep) isMiddle(a uint64) bool {
 	i, ok := s.find(a)
-	return ok && s.frames[i].start != a
+	return ok && s.frames[i].Start != a
 }
 
 // maxPointers bounds the bytes that are searched for pointers.
 const maxPointers = 1 << 30
+
+// isPadding says whether an assembler's filler is at a. Frames of assembly begin there by mistake, as that behind
+// _dl_tlsdesc_return of glibc 2.36 does.
+func (f *File) isPadding(a abi.Addr) bool {
+	code, err := f.Code(a, min(f.room(a), 8))
+	return err == nil && insn.IsPadding(f.Machine, code)
+}

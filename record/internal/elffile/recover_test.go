@@ -8,9 +8,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-)
 
-const splitDir = elfDir + "/split"
+	"utrace/record/internal/abi"
+	"utrace/record/internal/dwarf"
+	"utrace/record/internal/elftest"
+)
 
 // withoutDebug opens a file that is to be read as if no debug file were installed.
 func withoutDebug(t testing.TB, path string) *File {
@@ -22,13 +24,13 @@ func withoutDebug(t testing.TB, path string) *File {
 }
 
 // nmSymbols reads the output of nm -S: sizes and names of code symbols by address.
-func nmSymbols(t testing.TB, path string) map[Addr][]symbolFact {
+func nmSymbols(t testing.TB, path string) map[abi.Addr][]symbolFact {
 	t.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := map[Addr][]symbolFact{}
+	out := map[abi.Addr][]symbolFact{}
 	for line := range strings.Lines(string(b)) {
 		word := strings.Fields(line)
 		if len(word) < 3 {
@@ -38,7 +40,7 @@ func nmSymbols(t testing.TB, path string) map[Addr][]symbolFact {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := symbolFact{addr: Addr(a), name: word[len(word)-1]}
+		s := symbolFact{addr: abi.Addr(a), name: word[len(word)-1]}
 		if len(word) == 4 {
 			s.size, _ = strconv.ParseUint(word[1], 16, 64)
 		}
@@ -55,12 +57,12 @@ func startup(name string) bool {
 // Every recovered function is one of the file before it was stripped, with its size, and none but start-up code is missing.
 func TestRecoveredAgreesWithNM(t *testing.T) {
 	for _, name := range []string{"pie", "nopie", "arm64"} {
-		f := withoutDebug(t, filepath.Join(splitDir, name+".elf"))
+		f := withoutDebug(t, filepath.Join(elftest.SplitDir, name+".elf"))
 		funcs, err := f.Funcs()
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := nmSymbols(t, filepath.Join(splitDir, name+".nm"))
+		want := nmSymbols(t, filepath.Join(elftest.SplitDir, name+".nm"))
 		for _, fn := range funcs {
 			s := want[fn.Addr]
 			if len(s) == 0 || isCold(s[0].name) || !startup(s[0].name) && s[0].size != fn.Size {
@@ -84,7 +86,7 @@ func TestRecoveredAgreesWithNM(t *testing.T) {
 
 // Without section headers, the tables are found through the program headers.
 func TestRecoveredWithoutSections(t *testing.T) {
-	b, err := os.ReadFile(filepath.Join(splitDir, "pie.elf"))
+	b, err := os.ReadFile(filepath.Join(elftest.SplitDir, "pie.elf"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +96,7 @@ func TestRecoveredWithoutSections(t *testing.T) {
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	with, without := withoutDebug(t, filepath.Join(splitDir, "pie.elf")), withoutDebug(t, path)
+	with, without := withoutDebug(t, filepath.Join(elftest.SplitDir, "pie.elf")), withoutDebug(t, path)
 	want, err := with.Funcs()
 	if err != nil {
 		t.Fatal(err)
@@ -112,17 +114,17 @@ func TestRecoveredWithoutSections(t *testing.T) {
 
 // Cut short or damaged in any byte, the tables make no panic, and no function outside the file.
 func TestDamagedFrames(t *testing.T) {
-	f := withoutDebug(t, filepath.Join(splitDir, "pie.elf"))
+	f := withoutDebug(t, filepath.Join(elftest.SplitDir, "pie.elf"))
 	data, addr, err := f.ehFrame()
-	if err != nil || len(parseFrames(data, addr, f.Machine)) < 10 {
+	if err != nil || len(dwarf.ParseFrames(data, addr, f.Machine)) < 10 {
 		t.Fatalf("%d bytes, %v", len(data), err)
 	}
 	for i := range data {
-		parseFrames(data[:i], addr, f.Machine)
+		dwarf.ParseFrames(data[:i], addr, f.Machine)
 		damaged := slices.Clone(data)
 		for _, c := range []byte{0, 1, 0x7f, 0x80, 0xff} {
 			damaged[i] = c
-			parseFrames(damaged, addr, f.Machine)
+			dwarf.ParseFrames(damaged, addr, f.Machine)
 		}
 	}
 }
@@ -141,7 +143,7 @@ func TestRecoveredOfLibc(t *testing.T) {
 	if err != nil {
 		t.Skipf("needs readelf: %v", err)
 	}
-	symbols := map[Addr]string{}
+	symbols := map[abi.Addr]string{}
 	for line := range strings.Lines(string(out)) {
 		word := strings.Fields(line)
 		if len(word) < 8 || word[3] != "FUNC" && word[3] != "IFUNC" && word[3] != "NOTYPE" || word[6] == "UND" {
@@ -151,8 +153,8 @@ func TestRecoveredOfLibc(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if name := symbols[Addr(a)]; name == "" || isCold(name) {
-			symbols[Addr(a)] = word[7]
+		if name := symbols[abi.Addr(a)]; name == "" || isCold(name) {
+			symbols[abi.Addr(a)] = word[7]
 		}
 	}
 	f := withoutDebug(t, path)
@@ -160,7 +162,7 @@ func TestRecoveredOfLibc(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	exported, recovered := map[Addr]bool{}, map[Addr]bool{}
+	exported, recovered := map[abi.Addr]bool{}, map[abi.Addr]bool{}
 	wrong := 0
 	for _, fn := range slices.Concat(funcs, f.IFuncs()) {
 		if !fn.Recovered {

@@ -8,33 +8,35 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"utrace/record/internal/abi"
 )
 
 // Limits on the notes of static probes. The largest known file (libjvm.so) has 531 of them in 60 KiB, and sys/sdt.h writes at most
 // 12 operands.
 const (
-	maxStaticNotes = 2 << 20 // bytes
-	maxOperands    = 32
+	maxUSDTNotes = 2 << 20 // bytes
+	maxOperands  = 32
 )
 
 // StaticProbe is one location of a static probe (USDT): a note of owner "stapsdt", type 3. A probe of one name may have many, each with
 // its own operands.
-type StaticProbe struct {
+type USDTProbe struct {
 	Provider, Name string
 	// Addr is of the instruction, a nop, with prelink undone. It may lie outside of the code (FileOff tells), as it does where a linker
 	// has discarded the function.
-	Addr      Addr
-	Semaphore Addr   // with prelink undone; 0: none
-	ArgText   string // the operands as the note has them
-	Args      []Operand
+	Addr      abi.Addr
+	Semaphore abi.Addr // with prelink undone; 0: none
+	ArgText   string   // the operands as the note has them
+	Args      []abi.Operand
 }
 
 // StaticProbes returns the static probes of the file, sorted by provider, name and address; none if it has no notes. Notes that
 // do not parse are left out. The error, ErrMalformed or ErrTooLarge, tells of them: what is returned with it is right.
-func (f *File) StaticProbes() ([]StaticProbe, error) { return f.static() }
+func (f *File) USDTProbes() ([]USDTProbe, error) { return f.usdt() }
 
-func (f *File) readStatic() ([]StaticProbe, error) {
-	var probes []StaticProbe
+func (f *File) readUSDT() ([]USDTProbe, error) {
+	var probes []USDTProbe
 	var refs []symbolRef // of all operands of all probes, in order
 	bad := 0
 	var firstErr error
@@ -43,18 +45,18 @@ func (f *File) readStatic() ([]StaticProbe, error) {
 		if s.Name != ".note.stapsdt" || s.Type == elf.SHT_NOBITS {
 			continue
 		}
-		b, err := f.sectionData(s, maxStaticNotes)
+		b, err := f.sectionData(s, maxUSDTNotes)
 		if err != nil {
 			if firstErr == nil {
 				firstErr = err
 			}
 			continue
 		}
-		found, r, skipped := parseStaticNotes(b, f.Machine, base)
+		found, r, skipped := parseUSDTNotes(b, f.Machine, base)
 		probes, refs, bad = append(probes, found...), append(refs, r...), bad+skipped
 	}
 	f.resolveOperands(probes, refs)
-	slices.SortStableFunc(probes, func(a, b StaticProbe) int {
+	slices.SortStableFunc(probes, func(a, b USDTProbe) int {
 		return cmp.Or(strings.Compare(a.Provider, b.Provider), strings.Compare(a.Name, b.Name), cmp.Compare(a.Addr, b.Addr))
 	})
 	if bad > 0 && firstErr == nil {
@@ -67,14 +69,14 @@ func (f *File) readStatic() ([]StaticProbe, error) {
 }
 
 // parseStaticNotes reads the notes of a section, and counts those that it cannot read. refs are the symbols of all operands, in order.
-func parseStaticNotes(b []byte, machine elf.Machine, base *elf.Section) (probes []StaticProbe, refs []symbolRef, bad int) {
+func parseUSDTNotes(b []byte, machine elf.Machine, base *elf.Section) (probes []USDTProbe, refs []symbolRef, bad int) {
 	read := uint64(0)
 	for n := range notes(b, 4) {
 		read += 12 + (uint64(len(n.owner))+3)&^3 + (uint64(len(n.desc))+3)&^3
 		if n.owner != "stapsdt\x00" || n.typ != 3 {
 			continue
 		}
-		p, ok := parseStaticNote(n.desc, base)
+		p, ok := parseUSDTNote(n.desc, base)
 		if !ok {
 			bad++
 			continue
@@ -96,7 +98,7 @@ func parseStaticNotes(b []byte, machine elf.Machine, base *elf.Section) (probes 
 // parseStaticNote reads a descriptor (https://sourceware.org/systemtap/wiki/UserSpaceProbeImplementation): the addresses of the
 // instruction, of .stapsdt.base as the linker had it, and of the semaphore, then provider, name and operands, each with a NUL. What
 // prelink has moved the file by is the distance between that base and the section's address.
-func parseStaticNote(b []byte, base *elf.Section) (p StaticProbe, ok bool) {
+func parseUSDTNote(b []byte, base *elf.Section) (p USDTProbe, ok bool) {
 	const addrs = 3 * 8
 	if len(b) < addrs {
 		return p, false
@@ -107,9 +109,9 @@ func parseStaticNote(b []byte, base *elf.Section) (p StaticProbe, ok bool) {
 	if base != nil && linkBase != 0 {
 		moved = base.Addr - linkBase
 	}
-	p.Addr = Addr(addr + moved)
+	p.Addr = abi.Addr(addr + moved)
 	if semaphore != 0 {
-		p.Semaphore = Addr(semaphore + moved)
+		p.Semaphore = abi.Addr(semaphore + moved)
 	}
 	texts := bytes.SplitN(b[addrs:], []byte{0}, 4)
 	if len(texts) < 4 {
@@ -125,7 +127,7 @@ func parseStaticNote(b []byte, base *elf.Section) (p StaticProbe, ok bool) {
 }
 
 // resolveOperands adds the symbols that operands speak of. refs are those of all operands of all probes, in order.
-func (f *File) resolveOperands(probes []StaticProbe, refs []symbolRef) {
+func (f *File) resolveOperands(probes []USDTProbe, refs []symbolRef) {
 	wanted := map[string]*variable{}
 	for _, ref := range refs {
 		if ref.name != "" {
@@ -138,14 +140,14 @@ func (f *File) resolveOperands(probes []StaticProbe, refs []symbolRef) {
 	for _, p := range probes {
 		for i := range p.Args {
 			if refs[i].name != "" {
-				p.Args[i].resolve(refs[i], wanted[refs[i].name], f.elf.Type)
+				refs[i].resolve(&p.Args[i], wanted[refs[i].name], f.elf.Type)
 			}
 		}
 		refs = refs[len(p.Args):]
 	}
 }
 
-func (op *Operand) resolve(ref symbolRef, v *variable, typ elf.Type) {
+func (ref symbolRef) resolve(op *abi.Operand, v *variable, typ elf.Type) {
 	switch {
 	case v.threadLocal:
 		op.Unreadable = threadLocal

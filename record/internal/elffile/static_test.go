@@ -15,10 +15,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"utrace/record/internal/abi"
+	"utrace/record/internal/elftest"
 )
 
 // readelfStatic returns the static probes of a file as readelf prints them, one a line, sorted, with prelink undone, and their names.
-func readelfStatic(t *testing.T, path string) (lines []string, names map[string]bool) {
+func readelfUSDT(t *testing.T, path string) (lines []string, names map[string]bool) {
 	t.Helper()
 	readelf := func(flags string) string {
 		out, err := exec.Command("readelf", flags, path).Output()
@@ -57,9 +60,9 @@ func readelfStatic(t *testing.T, path string) (lines []string, names map[string]
 }
 
 // compareStatic compares with readelf and returns the number of locations.
-func compareStatic(t *testing.T, path string) []StaticProbe {
+func compareUSDT(t *testing.T, path string) []USDTProbe {
 	t.Helper()
-	probes, err := open(t, path).StaticProbes()
+	probes, err := open(t, path).USDTProbes()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +78,7 @@ func compareStatic(t *testing.T, path string) []StaticProbe {
 		}
 	}
 	slices.Sort(got)
-	want, _ := readelfStatic(t, path)
+	want, _ := readelfUSDT(t, path)
 	if !slices.Equal(got, want) {
 		t.Errorf("%s: %d locations, readelf has %d", path, len(got), len(want))
 		for i := range min(len(got), len(want)) {
@@ -89,8 +92,8 @@ func compareStatic(t *testing.T, path string) []StaticProbe {
 }
 
 // What people trace: every probe, location, semaphore and operand as readelf has them, and all of them can be read.
-func TestStaticProbesAgreeWithReadelf(t *testing.T) {
-	needsTool(t, "readelf")
+func TestUSDTAgreesWithReadelf(t *testing.T) {
+	elftest.NeedsTool(t, "readelf")
 	for _, c := range []struct {
 		glob       string
 		provider   string
@@ -110,9 +113,9 @@ func TestStaticProbesAgreeWithReadelf(t *testing.T) {
 			if err != nil || len(paths) == 0 {
 				t.Skipf("no %s", c.glob)
 			}
-			probes := compareStatic(t, paths[0])
+			probes := compareUSDT(t, paths[0])
 			f := open(t, paths[0])
-			if harmful := f.Misplaced(probes); len(harmful) > 0 {
+			if harmful := f.UnprobeableUSDT(probes); len(harmful) > 0 {
 				t.Errorf("no place for a breakpoint: %v", harmful)
 			}
 			names := map[string]bool{}
@@ -143,17 +146,8 @@ func TestStaticProbesAgreeWithReadelf(t *testing.T) {
 	}
 }
 
-func needsTool(t testing.TB, tools ...string) {
-	t.Helper()
-	for _, tool := range tools {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("no %s", tool)
-		}
-	}
-}
-
 // staticNote returns a note with a descriptor.
-func staticNote(owner string, typ uint32, desc []byte) []byte {
+func usdtNote(owner string, typ uint32, desc []byte) []byte {
 	le := binary.LittleEndian
 	b := le.AppendUint32(nil, uint32(len(owner)))
 	b = le.AppendUint32(b, uint32(len(desc)))
@@ -170,7 +164,7 @@ func staticNote(owner string, typ uint32, desc []byte) []byte {
 	return b
 }
 
-func staticDesc(addr, base, semaphore uint64, texts string) []byte {
+func usdtDesc(addr, base, semaphore uint64, texts string) []byte {
 	le := binary.LittleEndian
 	b := le.AppendUint64(nil, addr)
 	b = le.AppendUint64(b, base)
@@ -178,31 +172,31 @@ func staticDesc(addr, base, semaphore uint64, texts string) []byte {
 	return append(b, texts...)
 }
 
-func TestStaticNotes(t *testing.T) {
-	good := staticNote("stapsdt\x00", 3, staticDesc(0x1000, 0x2000, 0x3000, "p\x00n\x008@%rdi -4@$1\x00"))
+func TestUSDTNotes(t *testing.T) {
+	good := usdtNote("stapsdt\x00", 3, usdtDesc(0x1000, 0x2000, 0x3000, "p\x00n\x008@%rdi -4@$1\x00"))
 	base := &elf.Section{SectionHeader: elf.SectionHeader{Addr: 0x2500}}
 	for _, c := range []struct {
 		name           string
 		notes          []byte
 		base           *elf.Section
 		probes, bad    int
-		addr, semapore Addr
+		addr, semapore abi.Addr
 	}{
 		{"one", good, nil, 1, 0, 0x1000, 0x3000},
 		{"moved by prelink", good, base, 1, 0, 0x1500, 0x3500},
-		{"no semaphore, moved", staticNote("stapsdt\x00", 3, staticDesc(0x1000, 0x2000, 0, "p\x00n\x00\x00")), base, 1, 0, 0x1500, 0},
-		{"other notes", slices.Concat(staticNote("GNU\x00", 3, []byte("id")), good, staticNote("stapsdt\x00", 4, nil)), nil, 1, 0, 0x1000, 0x3000},
-		{"short", slices.Concat(staticNote("stapsdt\x00", 3, []byte("short")), good), nil, 1, 1, 0x1000, 0x3000},
-		{"no operands", slices.Concat(staticNote("stapsdt\x00", 3, staticDesc(1, 2, 3, "p\x00n\x00")), good), nil, 1, 1, 0x1000, 0x3000},
-		{"no name", slices.Concat(staticNote("stapsdt\x00", 3, staticDesc(1, 2, 3, "p\x00\x00\x00")), good), nil, 1, 1, 0x1000, 0x3000},
-		{"not terminated", slices.Concat(staticNote("stapsdt\x00", 3, staticDesc(1, 2, 3, "p\x00n\x008@%rdi")), good), nil, 1, 1, 0x1000, 0x3000},
+		{"no semaphore, moved", usdtNote("stapsdt\x00", 3, usdtDesc(0x1000, 0x2000, 0, "p\x00n\x00\x00")), base, 1, 0, 0x1500, 0},
+		{"other notes", slices.Concat(usdtNote("GNU\x00", 3, []byte("id")), good, usdtNote("stapsdt\x00", 4, nil)), nil, 1, 0, 0x1000, 0x3000},
+		{"short", slices.Concat(usdtNote("stapsdt\x00", 3, []byte("short")), good), nil, 1, 1, 0x1000, 0x3000},
+		{"no operands", slices.Concat(usdtNote("stapsdt\x00", 3, usdtDesc(1, 2, 3, "p\x00n\x00")), good), nil, 1, 1, 0x1000, 0x3000},
+		{"no name", slices.Concat(usdtNote("stapsdt\x00", 3, usdtDesc(1, 2, 3, "p\x00\x00\x00")), good), nil, 1, 1, 0x1000, 0x3000},
+		{"not terminated", slices.Concat(usdtNote("stapsdt\x00", 3, usdtDesc(1, 2, 3, "p\x00n\x008@%rdi")), good), nil, 1, 1, 0x1000, 0x3000},
 		{"cut short", slices.Concat(good, good[:len(good)-8]), nil, 1, 1, 0x1000, 0x3000},
 		{"padded", slices.Concat(good, []byte{0, 0, 0, 0}), nil, 1, 0, 0x1000, 0x3000},
-		{"too many operands", slices.Concat(staticNote("stapsdt\x00", 3, staticDesc(1, 2, 3, "p\x00n\x00"+strings.Repeat("1@$1 ", 33)+"\x00")), good), nil, 1, 1, 0x1000, 0x3000},
-		{"a long name", slices.Concat(staticNote("stapsdt\x00", 3, staticDesc(1, 2, 3, "p\x00"+strings.Repeat("n", 5000)+"\x00\x00")), good), nil, 1, 1, 0x1000, 0x3000},
+		{"too many operands", slices.Concat(usdtNote("stapsdt\x00", 3, usdtDesc(1, 2, 3, "p\x00n\x00"+strings.Repeat("1@$1 ", 33)+"\x00")), good), nil, 1, 1, 0x1000, 0x3000},
+		{"a long name", slices.Concat(usdtNote("stapsdt\x00", 3, usdtDesc(1, 2, 3, "p\x00"+strings.Repeat("n", 5000)+"\x00\x00")), good), nil, 1, 1, 0x1000, 0x3000},
 		{"sizes that overflow", slices.Concat(good, bytes.Repeat([]byte{0xff}, 12)), nil, 1, 1, 0x1000, 0x3000},
 	} {
-		probes, refs, bad := parseStaticNotes(c.notes, elf.EM_X86_64, c.base)
+		probes, refs, bad := parseUSDTNotes(c.notes, elf.EM_X86_64, c.base)
 		if len(probes) != c.probes || bad != c.bad {
 			t.Errorf("%s: %d probes, %d bad", c.name, len(probes), bad)
 			continue
@@ -214,11 +208,11 @@ func TestStaticNotes(t *testing.T) {
 }
 
 // As many notes and operands as the limits allow are read in bounded time.
-func TestHostileStaticNotes(t *testing.T) {
+func TestHostileUSDTNotes(t *testing.T) {
 	for _, operands := range []string{strings.Repeat("a ", maxOperands), strings.Repeat("(", maxString), strings.Repeat("+", maxString), strings.Repeat("1+", maxString/2), ""} {
-		one := staticNote("stapsdt\x00", 3, staticDesc(0, 0, 0, "p\x00n\x00"+operands+"\x00"))
+		one := usdtNote("stapsdt\x00", 3, usdtDesc(0, 0, 0, "p\x00n\x00"+operands+"\x00"))
 		start := time.Now()
-		probes, _, _ := parseStaticNotes(bytes.Repeat(one, maxStaticNotes/len(one)), elf.EM_X86_64, nil)
+		probes, _, _ := parseUSDTNotes(bytes.Repeat(one, maxUSDTNotes/len(one)), elf.EM_X86_64, nil)
 		if d := time.Since(start); d > maxFuzzTime {
 			t.Errorf("%d notes took %v", len(probes), d)
 		} else {
@@ -228,16 +222,16 @@ func TestHostileStaticNotes(t *testing.T) {
 }
 
 // FuzzStatic reads the notes of a section.
-func FuzzStatic(f *testing.F) {
-	f.Add(staticNote("stapsdt\x00", 3, staticDesc(0x1000, 0x2000, 0x3000, "python\x00gc__start\x00-4@%edi 8@8(%rsp)\x00")), uint64(0x2000), false)
-	f.Add(staticNote("stapsdt\x00", 3, staticDesc(0, 0, 0, "a\x00b\x00-4@w1 8@[x0, 16]\x00")), uint64(0), true)
-	f.Add(staticNote("stapsdt\x00", 3, []byte("short")), uint64(1), false)
+func FuzzUSDT(f *testing.F) {
+	f.Add(usdtNote("stapsdt\x00", 3, usdtDesc(0x1000, 0x2000, 0x3000, "python\x00gc__start\x00-4@%edi 8@8(%rsp)\x00")), uint64(0x2000), false)
+	f.Add(usdtNote("stapsdt\x00", 3, usdtDesc(0, 0, 0, "a\x00b\x00-4@w1 8@[x0, 16]\x00")), uint64(0), true)
+	f.Add(usdtNote("stapsdt\x00", 3, []byte("short")), uint64(1), false)
 	f.Fuzz(func(t *testing.T, b []byte, base uint64, arm bool) {
 		machine := elf.EM_X86_64
 		if arm {
 			machine = elf.EM_AARCH64
 		}
-		probes, refs, bad := parseStaticNotes(b, machine, &elf.Section{SectionHeader: elf.SectionHeader{Addr: base}})
+		probes, refs, bad := parseUSDTNotes(b, machine, &elf.Section{SectionHeader: elf.SectionHeader{Addr: base}})
 		args := 0
 		for _, p := range probes {
 			args += len(p.Args)
@@ -252,11 +246,11 @@ func FuzzStatic(f *testing.F) {
 }
 
 // A debug file repeats the notes, and is refused; the file itself finds its variables there.
-func TestStaticOfDebugFile(t *testing.T) {
-	needsTool(t, "gcc", "objcopy")
+func TestUSDTOfDebugFile(t *testing.T) {
+	elftest.NeedsTool(t, "gcc", "objcopy")
 	dir := t.TempDir()
 	src, bin, debug := filepath.Join(dir, "a.c"), filepath.Join(dir, "a"), filepath.Join(dir, "a.debug")
-	writeFile(t, src, `#include <sys/sdt.h>
+	elftest.WriteFile(t, src, `#include <sys/sdt.h>
 static volatile int counter; __thread volatile int local;
 int main(void) { STAP_PROBE2(test, vars, counter, local); return 0; }
 `)
@@ -270,18 +264,18 @@ int main(void) { STAP_PROBE2(test, vars, counter, local); return 0; }
 		}
 	}
 	run("gcc", "-O2", "-g", "-o", bin, src)
-	whole, err := open(t, bin).StaticProbes()
+	whole, err := open(t, bin).USDTProbes()
 	if err != nil || len(whole) != 1 || whole[0].Args[0].Unreadable != "" || !whole[0].Args[0].Relative {
 		t.Fatalf("%+v %v", whole, err)
 	}
 	run("objcopy", "--only-keep-debug", bin, debug)
 	run("strip", bin)
-	stripped, err := open(t, bin).StaticProbes()
+	stripped, err := open(t, bin).USDTProbes()
 	if err != nil || stripped[0].Args[0].Unreadable != "no symbol table has the variable counter" {
 		t.Errorf("stripped: %+v %v", stripped, err)
 	}
 	run("objcopy", "--add-gnu-debuglink", debug, bin)
-	linked, err := open(t, bin).StaticProbes()
+	linked, err := open(t, bin).USDTProbes()
 	if err != nil || !reflect.DeepEqual(linked[0].Args[0], whole[0].Args[0]) {
 		t.Errorf("with its debug file: %+v, want %+v (%v)", linked, whole, err)
 	}
@@ -294,8 +288,8 @@ int main(void) { STAP_PROBE2(test, vars, counter, local); return 0; }
 }
 
 // Static probes of 0 to 12 arguments as compilers place them: what readelf prints, and globals at the address that nm prints.
-func TestStaticsOfCompilers(t *testing.T) {
-	needsTool(t, "gcc", "readelf", "nm")
+func TestUSDTOfCompilers(t *testing.T) {
+	elftest.NeedsTool(t, "gcc", "readelf", "nm")
 	counts := []string{"none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"}
 	for _, build := range []string{
 		"gcc -O0", "gcc -O1", "gcc -O2", "gcc -O3 -DSEMAPHORES", "gcc -O2 -static", "gcc -O2 -fPIE -pie", "gcc -O2 -fno-pie -no-pie",
@@ -303,7 +297,7 @@ func TestStaticsOfCompilers(t *testing.T) {
 	} {
 		t.Run(build, func(t *testing.T) {
 			cc := strings.Fields(build)
-			needsTool(t, cc[0])
+			elftest.NeedsTool(t, cc[0])
 			bin := filepath.Join(t.TempDir(), "statics")
 			if out, err := exec.Command(cc[0], append(cc[1:], "-w", "-o", bin, "../../../testdata/targets/statics.c")...).CombinedOutput(); err != nil {
 				if bytes.Contains(out, []byte("sdt.h")) {
@@ -311,10 +305,10 @@ func TestStaticsOfCompilers(t *testing.T) {
 				}
 				t.Fatalf("%v\n%s", err, out)
 			}
-			probes := compareStatic(t, bin)
+			probes := compareUSDT(t, bin)
 			variables := symbolsOf(t, bin)
 			f := open(t, bin)
-			if harmful := f.Misplaced(probes); len(harmful) > 0 {
+			if harmful := f.UnprobeableUSDT(probes); len(harmful) > 0 {
 				t.Errorf("no place for a breakpoint: %v", harmful)
 			}
 			many := 0
@@ -339,25 +333,25 @@ func TestStaticsOfCompilers(t *testing.T) {
 	}
 }
 
-func symbolsOf(t *testing.T, bin string) map[string]Addr {
+func symbolsOf(t *testing.T, bin string) map[string]abi.Addr {
 	t.Helper()
 	out, err := exec.Command("nm", bin).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	symbols := map[string]Addr{}
+	symbols := map[string]abi.Addr{}
 	for line := range strings.Lines(string(out)) {
 		var addr uint64
 		var typ, name string
 		if n, _ := fmt.Sscanf(line, "%x %s %s", &addr, &typ, &name); n == 3 {
-			symbols[name] = Addr(addr)
+			symbols[name] = abi.Addr(addr)
 		}
 	}
 	return symbols
 }
 
 // checkOperand: what cannot be read is so for a reason, and a global lies where nm says.
-func checkOperand(t *testing.T, probe string, a Operand, symbols map[string]Addr) {
+func checkOperand(t *testing.T, probe string, a abi.Operand, symbols map[string]abi.Addr) {
 	t.Helper()
 	for part, why := range map[string]string{".L": "label", "@tpoff": threadLocal, "%xmm": notGeneral} {
 		if strings.Contains(a.Text, part) {
@@ -373,7 +367,7 @@ func checkOperand(t *testing.T, probe string, a Operand, symbols map[string]Addr
 	_, place, _ := strings.Cut(a.Text, "@")
 	place, _, _ = strings.Cut(place, "(")
 	name := regexp.MustCompile(`[A-Za-z_]\w*`).FindString(place)
-	if addr, ok := symbols[name]; ok && a.Kind == InMemory {
+	if addr, ok := symbols[name]; ok && a.Kind == abi.InMemory {
 		delta := 0
 		fmt.Sscan(regexp.MustCompile(`-?\b[0-9]+`).FindString(place), &delta)
 		if !a.Relative || a.Disp != int64(addr)+int64(delta) {

@@ -1,0 +1,154 @@
+package dwarf
+
+import (
+	"errors"
+	"fmt"
+
+	"utrace/record/internal/cursor"
+)
+
+// Numbers of the DWARF standard, version 5, section 7.
+const (
+	tagClass             = 0x02
+	tagEntryPoint        = 0x03
+	tagCompileUnit       = 0x11
+	tagStructure         = 0x13
+	tagUnion             = 0x17
+	tagModule            = 0x1e
+	tagSubprogram        = 0x2e
+	tagInterface         = 0x38
+	tagNamespace         = 0x39
+	tagPartialUnit       = 0x3c
+	tagSkeletonUnit      = 0x4a
+	tagInlinedSubroutine = 0x1d
+	attrSibling          = 0x01
+	attrName             = 0x03
+	attrInline           = 0x20
+	attrLinkageName      = 0x6e
+	attrMIPSLinkageName  = 0x2007 // before DWARF 4
+	attrStmtList         = 0x10
+	attrLowPC            = 0x11
+	attrCompDir          = 0x1b
+	attrAbstractOrigin   = 0x31
+	attrRanges           = 0x55
+	attrRnglistsBase     = 0x74
+	attrDeclFile         = 0x3a
+	attrDeclLine         = 0x3b
+	attrSpecification    = 0x47
+	attrStrOffsetsBase   = 0x72
+	attrAddrBase         = 0x73
+)
+
+// Limits on DWARF, in bytes.
+const (
+	maxAbbrevs = 32 << 20 // of all abbreviation tables that are read
+)
+
+// maxAttrs is the number of attributes in one abbreviation; compilers use some 20. Attributes without bytes (flags,
+// constants in the abbreviation) would make a DIE of one byte arbitrarily expensive.
+const maxAttrs = 256
+
+var (
+	// ErrNoDWARF means that a file, or one of its functions, has no debugging information: it was compiled without -g, or stripped of it.
+	ErrNoDWARF = errors.New("no DWARF")
+	// errDWARF means debugging information that contradicts itself or is cut short.
+	errDWARF = errors.New("malformed DWARF")
+	// errTooLargeDWARF means debugging information beyond the limits of this package.
+	errTooLargeDWARF = errors.New("too large")
+)
+
+// dwarfData are the sections, decompressed.
+type Sections struct {
+	Abbrev, Info, Line, Str, LineStr, Addr, StrOffsets, Ranges, Rnglists []byte
+	Loc, Loclists, Types                                                 []byte // read for signatures only
+}
+
+// abbrev is the shape of a debugging information entry (DIE).
+type abbrev struct {
+	tag      uint64
+	children bool
+	attrs    []attrForm
+}
+
+type attrForm struct {
+	attr, form uint16
+	implicit   int64 // the value, for DW_FORM_implicit_const
+}
+
+// abbrevs is one abbreviation table; compilers number from 1 without gaps, others land in the map.
+type abbrevs struct {
+	dense  []abbrev
+	sparse map[uint64]abbrev
+}
+
+func (a *abbrevs) find(code uint64) *abbrev {
+	if a == nil {
+		return nil
+	}
+	if code-1 < uint64(len(a.dense)) {
+		return &a.dense[code-1]
+	}
+	if ab, ok := a.sparse[code]; ok {
+		return &ab
+	}
+	return nil
+}
+
+// abbrevTables are the abbreviation tables of a file that have been read.
+type abbrevTables struct {
+	tables map[uint64]*abbrevs // by offset; nil of what is none: it is not read again
+	bytes  uint64
+}
+
+// at returns the table at off of a section, nil if there is none, or too many are read.
+func (t *abbrevTables) at(section []byte, off uint64) *abbrevs {
+	if table, ok := t.tables[off]; ok {
+		return table
+	}
+	if off >= uint64(len(section)) || t.bytes >= maxAbbrevs {
+		return nil
+	}
+	if t.tables == nil {
+		t.tables = map[uint64]*abbrevs{}
+	}
+	c := &cursor.Cursor{Bytes: section, Off: off}
+	table, _ := parseAbbrevs(c, maxAbbrevs-t.bytes)
+	t.bytes += c.Off - off
+	t.tables[off] = table
+	return table
+}
+
+// parseAbbrevs reads the table at the cursor (DWARF 5, 7.5.3), reading at most budget bytes.
+func parseAbbrevs(c *cursor.Cursor, budget uint64) (*abbrevs, error) {
+	t := &abbrevs{sparse: map[uint64]abbrev{}}
+	for start := c.Off; c.Off-start < budget; {
+		code := c.Uleb()
+		if code == 0 || c.Bad {
+			return t, nil
+		}
+		ab := abbrev{tag: c.Uleb(), children: c.Byte() != 0}
+		for c.Off-start < budget && !c.Bad {
+			attr, form := c.Uleb(), c.Uleb()
+			var implicit int64
+			if form == formImplicitConst {
+				implicit = c.Sleb()
+			}
+			if attr == 0 && form == 0 {
+				break
+			}
+			if attr > 0xffff || form > 0xffff {
+				return nil, fmt.Errorf("%w: attribute %#x with form %#x", errDWARF, attr, form)
+			}
+			if len(ab.attrs) == maxAttrs {
+				return nil, fmt.Errorf("abbreviation with %d attributes: %w", maxAttrs, errTooLargeDWARF)
+			}
+			ab.attrs = append(ab.attrs, attrForm{uint16(attr), uint16(form), implicit})
+		}
+		if code == uint64(len(t.dense))+1 {
+			t.dense = append(t.dense, ab)
+		} else {
+			t.sparse[code] = ab
+		}
+	}
+	return nil, fmt.Errorf("abbreviations: %w", errTooLargeDWARF)
+}

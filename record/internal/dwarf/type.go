@@ -1,0 +1,329 @@
+package dwarf
+
+import (
+	"strings"
+)
+
+// Limits on types.
+const (
+	maxTypeChain   = 32 // typedefs and qualifiers around one type
+	maxTypeDepth   = 16 // types inside of types
+	maxMembers     = 4096
+	maxEnumerators = 4096
+	maxTypeName    = 256
+)
+
+// typeRef is a type: a DIE, of an array without its first dims dimensions. The zero value is void.
+type typeRef struct {
+	dieRef
+	dims int
+}
+
+// typeShape is what a type is, without its name.
+type typeShape uint8
+
+const (
+	shapeVoid typeShape = iota
+	shapeBase
+	shapePointer
+	shapeReference // of C++ and Rust: used like what it refers to
+	shapeStruct    // and class, and union
+	shapeArray
+	shapeEnum
+	shapeFunction
+	shapeUnknownType
+)
+
+// dwarfType is a type, without typedefs and qualifiers around it.
+type dwarfType struct {
+	die
+	shape typeShape
+	size  uint64
+	elem  typeRef // of a pointer, an array, an enumeration; zero is void
+	count uint64  // of an array: elements, 0 if not known
+	name  string
+	dims  int
+	why   string // why it is shapeUnknownType
+}
+
+// typeOf reads a type and passes over the typedefs and qualifiers around it.
+func (w *walk) typeOf(ref typeRef) dwarfType {
+	if w.depth == maxTypeDepth {
+		return dwarfType{shape: shapeUnknownType, why: whyTooDeep}
+	}
+	w.depth++ // the size of an array is that of its elements, which may be arrays
+	defer func() { w.depth-- }()
+	for range maxTypeChain {
+		if ref.unit == nil {
+			return dwarfType{shape: shapeVoid}
+		}
+		e, ok := w.readDIE(ref.dieRef)
+		if !ok || !w.spend(1) {
+			return dwarfType{shape: shapeUnknownType, why: "its type cannot be read"}
+		}
+		switch e.tag {
+		case tagTypedef, tagConstType, tagVolatileType, tagRestrictType, tagAtomicType:
+		default:
+			if e.classSignature && e.origin.unit != nil {
+				ref = typeRef{dieRef: e.origin}
+				continue
+			}
+			if e.declaration {
+				if def, ok := w.definition(e); ok {
+					ref = typeRef{dieRef: def}
+					continue
+				}
+			}
+			return w.bareType(e, ref.dims)
+		}
+		if e.outside {
+			return dwarfType{shape: shapeUnknownType, why: whyOutside}
+		}
+		ref = typeRef{dieRef: e.typ}
+	}
+	return dwarfType{shape: shapeUnknownType, why: whyTooDeep}
+}
+
+const whyTooDeep = "its type is too deep"
+
+const whyOutside = "its type is in another file of debugging information (dwz), which is not read"
+
+// bareType reads a type that is no typedef and has no qualifier.
+func (w *walk) bareType(e die, dims int) dwarfType {
+	t := dwarfType{die: e, size: e.byteSize, name: string(e.name), elem: typeRef{dieRef: e.typ}, dims: dims}
+	switch e.tag {
+	case tagBaseType:
+		t.shape = shapeBase
+		if !e.hasSize {
+			t.size = (e.bitSize + 7) / 8
+		}
+	case tagPointerType:
+		t.shape = shapePointer
+		if e.unit.language == languageRust && strings.HasPrefix(t.name, "&") {
+			t.shape = shapeReference
+		}
+		t.size = 8
+	case tagReferenceType, tagRvalueReference:
+		t.shape, t.size = shapeReference, 8
+	case tagStructure, tagClass, tagUnion, tagInterface:
+		t.shape = shapeStruct
+		if e.declaration {
+			t.shape, t.why = shapeUnknownType, "the debugging information does not say what is in its type"
+		}
+	case tagEnumerationType:
+		t.shape = shapeEnum
+		if !e.hasSize {
+			t.size = w.typeOf(t.elem).size
+		}
+	case tagSubroutineType:
+		t.shape = shapeFunction
+	case tagArrayType:
+		w.array(&t)
+	case tagPtrToMember:
+		t.shape, t.why = shapeUnknownType, "it is a pointer to a member"
+		t.size = 8
+		if w.typeOf(t.elem).shape == shapeFunction {
+			t.size = 16
+		}
+	default: // DW_TAG_unspecified_type (nullptr_t) and what we do not know
+		t.shape, t.why = shapeUnknownType, "its type is not understood"
+	}
+	if e.outside && t.shape != shapeStruct {
+		t.shape, t.why = shapeUnknownType, whyOutside
+	}
+	return t
+}
+
+// array reads the dimensions of an array, from the one at t.dims.
+func (w *walk) array(t *dwarfType) {
+	t.shape = shapeArray
+	total, n := uint64(1), 0
+	w.children(t.die, func(child die) bool {
+		if child.tag != tagSubrange {
+			return true
+		}
+		count := child.count
+		if !child.hasCount {
+			count = 0
+		}
+		if n == t.dims {
+			t.count = count
+		}
+		if n >= t.dims {
+			total = mulSize(total, count)
+		}
+		n++
+		return n < maxTypeDepth
+	})
+	elem := w.typeOf(t.elem)
+	if t.dims+1 < n {
+		t.elem = typeRef{t.dieRef, t.dims + 1}
+	}
+	if !t.hasSize || t.dims > 0 {
+		t.size = mulSize(total, elem.size)
+	}
+}
+
+// mulSize multiplies sizes; what does not fit is 2^40, more than any real one.
+func mulSize(a, b uint64) uint64 {
+	const most = 1 << 40
+	if a != 0 && b > most/a {
+		return most
+	}
+	return a * b
+}
+
+// member is a part of a struct.
+type member struct {
+	name     string
+	typ      typeRef
+	off      uint64
+	base     bool // a base class, or a field that Go embeds: its members count as those of the struct
+	bits     uint64
+	bitOff   uint64 // of a bit field: from the beginning of the struct, in bits
+	computed bool   // where it is depends on the object (a virtual base class)
+	outside  bool
+}
+
+// members returns the members of a struct that each object has, in order.
+func (w *walk) members(t dwarfType) []member {
+	var out []member
+	w.children(t.die, func(c die) bool {
+		switch {
+		case c.tag == tagInheritance:
+		case c.tag != tagMember || c.external || c.declaration: // static members of C++
+			return true
+		}
+		m := member{
+			name: string(c.name), typ: typeRef{dieRef: c.typ}, off: c.memberOff, bits: c.bitSize,
+			base: c.tag == tagInheritance || c.embedded, computed: c.computedOff, outside: c.outside,
+		}
+		if m.bits != 0 {
+			m.bitOff = 8*m.off + c.bitOffset
+			if !c.hasBitOffset { // DWARF 3: counted from the most significant bit of the storage unit
+				m.bitOff = 8 * m.off
+			}
+			if c.hasBitOffset && !c.hasMemberOff {
+				m.off = c.bitOffset / 8
+			}
+		}
+		out = append(out, m)
+		return len(out) < maxMembers
+	})
+	return out
+}
+
+// Enumerator is a name of an enumeration, and its value.
+type Enumerator struct {
+	Value int64
+	Name  string
+}
+
+// enumerators returns the names of an enumeration, in order, and whether its values are signed.
+func (w *walk) enumerators(t dwarfType) (list []Enumerator, signed bool) {
+	under := w.typeOf(t.elem)
+	known := under.shape == shapeBase
+	signed = known && isSigned(under.encoding)
+	w.children(t.die, func(c die) bool {
+		if c.tag == tagEnumerator && c.hasConst {
+			list = append(list, Enumerator{c.constant, string(c.name)})
+		}
+		return len(list) < maxEnumerators
+	})
+	if !known {
+		for _, e := range list {
+			signed = signed || e.Value < 0
+		}
+	}
+	// Constants of fixed size do not say whether they are signed.
+	if !signed && t.size < 8 {
+		for i := range list {
+			list[i].Value &= 1<<(8*t.size) - 1
+		}
+	}
+	return list, signed
+}
+
+func isSigned(encoding uint64) bool { return encoding == encSigned || encoding == encSignedChar }
+
+// typeName writes a type as its language does.
+func (w *walk) typeName(ref typeRef) string {
+	name := w.writeType(ref, 0)
+	if len(name) > maxTypeName {
+		return name[:maxTypeName-3] + "..."
+	}
+	return name
+}
+
+func (w *walk) writeType(ref typeRef, depth int) string {
+	if ref.unit == nil {
+		return "void"
+	}
+	e, ok := w.readDIE(ref.dieRef)
+	if !ok || depth == maxTypeDepth || !w.spend(1) {
+		return "?"
+	}
+	if e.classSignature && e.origin.unit != nil {
+		return w.writeType(typeRef{dieRef: e.origin}, depth+1)
+	}
+	inner := func() string { return w.writeType(typeRef{dieRef: e.typ}, depth+1) }
+	star := func(mark string) string {
+		to := inner()
+		if strings.HasSuffix(to, ")") { // of a function
+			return to
+		}
+		if !strings.HasSuffix(to, "*") && !strings.HasSuffix(to, "&") {
+			to += " "
+		}
+		return to + mark
+	}
+	name := string(e.name)
+	if len(name) > maxTypeName {
+		name = name[:maxTypeName]
+	}
+	c := isC(e.unit.language)
+	switch e.tag {
+	case tagConstType, tagVolatileType, tagRestrictType, tagAtomicType:
+		word := map[uint64]string{tagConstType: "const", tagVolatileType: "volatile", tagRestrictType: "restrict", tagAtomicType: "_Atomic"}[e.tag]
+		to := inner()
+		if strings.HasSuffix(to, "*") {
+			return to + " " + word
+		}
+		return word + " " + to
+	case tagArrayType:
+		if name != "" {
+			return name
+		}
+		t := w.bareType(e, ref.dims)
+		return w.writeType(typeRef{dieRef: e.typ}, depth+1) + "[" + decimal(t.count) + "]"
+	case tagSubroutineType:
+		if name != "" {
+			return name
+		}
+		return inner() + " (*)()"
+	}
+	if name == "" {
+		switch e.tag {
+		case tagPointerType:
+			return star("*")
+		case tagReferenceType:
+			return star("&")
+		case tagRvalueReference:
+			return star("&&")
+		case tagPtrToMember:
+			return inner() + " (*)"
+		}
+		name = "{...}"
+	}
+	if c {
+		switch e.tag {
+		case tagStructure:
+			return "struct " + name
+		case tagUnion:
+			return "union " + name
+		case tagEnumerationType:
+			return "enum " + name
+		}
+	}
+	return name
+}
