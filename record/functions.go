@@ -10,6 +10,7 @@ import (
 	"utrace/bpf"
 	"utrace/record/internal/abi"
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/insn"
 )
 
 // addFuncs plans the functions of a file.
@@ -39,18 +40,18 @@ func (p *Plan) addFuncs(m *PlannedModule, probes []*Probe, around surroundings, 
 			continue
 		}
 		placed, why := place(img.file, fn, h, p.sites, p.naive, by.values.any())
-		off, _ := img.file.FileOff(placed.entry.addr)
+		off, _ := img.file.FileOff(placed.entry.Addr)
 		if why != "" {
 			leaveOut(elffile.DemangleNoParams(symbol), fn.Addr, why)
 			continue
 		}
 		pf := PlannedFunc{
 			Name: elffile.DemangleNoParams(symbol), Symbol: symbol, Addr: uint64(fn.Addr), Size: fn.Size,
-			Site: uint64(placed.entry.addr), FileOff: uint64(off), Class: placed.entry.class, SiteWhy: placed.entry.why,
+			Site: uint64(placed.entry.Addr), FileOff: uint64(off), Class: placed.entry.Class, SiteWhy: placed.entry.Why,
 			SourceFile: fn.SourceFile, ReturnBy: placed.by, Why: placed.why,
 		}
 		pf.Returns, pf.TailCalls = fileOffs(img.file, placed.returns), fileOffs(img.file, placed.tailCalls)
-		pf.Returning = returnClass(img.file.Machine)
+		pf.Returning = insn.ReturnClass(img.file.Machine)
 		if p.slower > 0 && pf.ReturnBy == Never {
 			leaveOut(pf.Name, fn.Addr, "its return is not seen, so that it is not known how long it takes (--slower-than): "+pf.Why)
 			continue

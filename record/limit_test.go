@@ -12,12 +12,13 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/insn"
 )
 
 // TestJudge holds hits against a limit of 5%, at 1 us for an entry and 1 us for a return.
 func TestJudge(t *testing.T) {
 	type counts = map[bpf.HitsKey]bpf.Hits
-	fn := &PlannedFunc{Class: Emulated, ReturnBy: ByTrampoline}
+	fn := &PlannedFunc{Class: insn.Emulated, ReturnBy: ByTrampoline}
 	cpu := map[uint32]time.Duration{}
 	newTest := func() *limiter {
 		clear(cpu)
@@ -98,20 +99,20 @@ func TestJudge(t *testing.T) {
 
 func TestHitCosts(t *testing.T) {
 	c := Costs{NopCall: 1, Emulated: 10, Stepped: 100, Trampoline: 1000, Args: 10000}
-	static := func(class SiteClass, kind format.Kind, args uint8) StaticSite {
+	static := func(class insn.Class, kind format.Kind, args uint8) StaticSite {
 		return StaticSite{Class: class, site: bpf.Site{Kind: kind, NumArgs: args}}
 	}
 	for _, test := range []struct {
 		fn         PlannedFunc
 		entry, ret time.Duration
 	}{
-		{PlannedFunc{Class: NopCall, ReturnBy: ByTrampoline}, 1, 1000},
-		{PlannedFunc{Class: Emulated, ReturnBy: ByInstruction}, 10, 100},
-		{PlannedFunc{Class: Stepped, ReturnBy: Never}, 100, 0},
-		{PlannedFunc{Class: NopCall, ReturnBy: ByTrampoline, entry: &bpf.Site{NumArgs: 1}, exit: &bpf.Site{}}, 10001, 1000},
-		{PlannedFunc{Class: Emulated, ReturnBy: ByInstruction, exit: &bpf.Site{NumArgs: 2}}, 10, 10100},
-		{PlannedFunc{Statics: []StaticSite{static(Emulated, format.Hit, 0)}}, 10, 0},
-		{PlannedFunc{Statics: []StaticSite{static(NopCall, format.Entry, 2), static(Stepped, format.Return, 0)}}, 10001, 100},
+		{PlannedFunc{Class: insn.NopCall, ReturnBy: ByTrampoline}, 1, 1000},
+		{PlannedFunc{Class: insn.Emulated, ReturnBy: ByInstruction}, 10, 100},
+		{PlannedFunc{Class: insn.Stepped, ReturnBy: Never}, 100, 0},
+		{PlannedFunc{Class: insn.NopCall, ReturnBy: ByTrampoline, entry: &bpf.Site{NumArgs: 1}, exit: &bpf.Site{}}, 10001, 1000},
+		{PlannedFunc{Class: insn.Emulated, ReturnBy: ByInstruction, exit: &bpf.Site{NumArgs: 2}}, 10, 10100},
+		{PlannedFunc{Statics: []StaticSite{static(insn.Emulated, format.Hit, 0)}}, 10, 0},
+		{PlannedFunc{Statics: []StaticSite{static(insn.NopCall, format.Entry, 2), static(insn.Stepped, format.Return, 0)}}, 10001, 100},
 	} {
 		if entry, ret := c.Hits(&test.fn); entry != test.entry || ret != test.ret {
 			t.Errorf("%+v: %d and %d, want %d and %d", test.fn, entry, ret, test.entry, test.ret)

@@ -14,6 +14,7 @@ import (
 
 	"utrace/format"
 	"utrace/record/internal/abi"
+	"utrace/record/internal/insn"
 )
 
 var (
@@ -45,7 +46,7 @@ type Plan struct {
 	program  *image   // of the command, nil if none
 	programs []*image // of the command and the processes
 	images   images
-	sites    kernelSites
+	sites    insn.Kernel
 	naive    bool // probe every entry at its first byte
 	follow   bool
 	slower   time.Duration // see Config.SlowerThan
@@ -404,13 +405,13 @@ func (p *Plan) extend(files *images, sc *scope) (added []*PlannedModule) {
 }
 
 // runningKernel says which sites the running kernel treats specially.
-func runningKernel() kernelSites {
+func runningKernel() insn.Kernel {
 	var uts unix.Utsname
 	var major, minor int
 	if unix.Uname(&uts) == nil {
 		fmt.Sscanf(unix.ByteSliceToString(uts.Release[:]), "%d.%d", &major, &minor)
 	}
-	return newKernelSites(major, minor)
+	return insn.NewKernel(major, minor)
 }
 
 // readLines looks up the source lines of all functions.

@@ -131,7 +131,7 @@ func (s *signature) bindArgument(list []argument, a argument, declared []argumen
 			}
 		}
 	}
-	return s.appendWord(list, a, word, s.parameterPlace)
+	return s.appendWord(list, a, word, s.convention().Argument)
 }
 
 // bindResults finds what a probe records of what the function returns.
@@ -152,7 +152,7 @@ func (s *signature) bindResults(v *values) (list []argument, err error) {
 	if err == nil {
 		return nil, errors.New("->: it returns nothing")
 	}
-	return s.appendWord(nil, a, 0, s.resultPlace)
+	return s.appendWord(nil, a, 0, s.convention().Result)
 }
 
 // addErrno adds to what a function of the C library returns, if it can tell a failure, why it has failed.
@@ -227,7 +227,7 @@ func (s *signature) findArgument(args []argument, name string, like valueType) (
 		return 0, args, fmt.Errorf("no argument is called %q: the function has %d", name, len(debug.Params))
 	case numbered && err != nil:
 		a := argument{name: name, pos: n - 1, typ: like, hidden: true}
-		with, err := s.appendWord(args, a, a.pos, s.parameterPlace)
+		with, err := s.appendWord(args, a, a.pos, s.convention().Argument)
 		return len(args), with, err
 	case err != nil:
 		names := make([]string, 0, len(args))

@@ -9,17 +9,18 @@ import (
 	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/internal/calibrate"
+	"utrace/record/internal/insn"
 )
 
 // siteKind is the class of a site and the payload of its record, as format.Func has it. Empty: none, or not known.
 type siteKind string
 
-// Kinds of sites that are calibrated. The names of SiteClass stand for C code without arguments.
+// Kinds of sites that are calibrated. The names of insn.Class stand for C code without arguments.
 const (
 	kindTrampoline siteKind = "trampoline"
 	kindStatic     siteKind = "static"      // an emulated nop with the program for static probes
 	kindStaticArgs siteKind = "static-args" // the same, with texts as arguments
-	kindGo         siteKind = "-go"         // behind the name of a SiteClass: code of Go
+	kindGo         siteKind = "-go"         // behind the name of a insn.Class: code of Go
 )
 
 // calibrationTest is a function that a calibrator calls, and what is learned from it.
@@ -29,7 +30,7 @@ type calibrationTest struct {
 }
 
 func calibrationTests() []calibrationTest {
-	nop5, emulated, stepped := siteKind(NopCall.String()), siteKind(Emulated.String()), siteKind(Stepped.String())
+	nop5, emulated, stepped := siteKind(insn.NopCall.String()), siteKind(insn.Emulated.String()), siteKind(insn.Stepped.String())
 	returning := stepped // kind of return instructions
 	if runtime.GOARCH == "arm64" {
 		returning = emulated
@@ -66,7 +67,7 @@ func (fn *PlannedFunc) siteKinds(goCode bool) (entry, ret siteKind) {
 		if s.site.NumArgs > 0 && !late {
 			kind = kindStaticArgs
 		}
-		if s.Class != Emulated {
+		if s.Class != insn.Emulated {
 			return "", ""
 		}
 		if s.site.Kind == format.Return {

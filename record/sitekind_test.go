@@ -7,6 +7,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/insn"
 )
 
 // What fetching arguments takes is subtracted only from spans that have it: not where a condition is decided before their time is taken.
@@ -22,7 +23,7 @@ func TestSiteKindsOfSpans(t *testing.T) {
 		{"a condition at the end", bpf.Site{NumArgs: 1, NumConds: 1, Flags: bpf.SiteFollowed}, bpf.Site{NumArgs: 1, NumConds: 1, Flags: bpf.SiteFollowed}, kindStaticArgs, kindStaticArgs},
 	} {
 		c.begin.Kind, c.end.Kind = format.Entry, format.Return
-		fn := PlannedFunc{Statics: []StaticSite{{Class: Emulated, site: c.begin}, {Class: Emulated, site: c.end}}}
+		fn := PlannedFunc{Statics: []StaticSite{{Class: insn.Emulated, site: c.begin}, {Class: insn.Emulated, site: c.end}}}
 		if entry, ret := fn.siteKinds(false); entry != c.entry || ret != c.ret {
 			t.Errorf("%s: %q and %q, want %q and %q", c.name, entry, ret, c.entry, c.ret)
 		}

@@ -14,6 +14,7 @@ import (
 	"utrace/format"
 	"utrace/record/internal/abi"
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/insn"
 	"utrace/record/internal/suggest"
 )
 
@@ -22,7 +23,7 @@ type StaticSite struct {
 	Addr         uint64 // virtual address as the file has it
 	FileOff      uint64
 	SemaphoreOff uint64 // as an offset into the file, 0 for none
-	Class        SiteClass
+	Class        insn.Class
 	site         bpf.Site // but for Func
 }
 
@@ -34,7 +35,7 @@ func (n staticName) String() string { return n.provider + ":" + n.name }
 // staticPlan plans the static probes of one file.
 type staticPlan struct {
 	file   *elffile.File
-	sites  kernelSites
+	sites  insn.Kernel
 	follow bool          // see Plan.followsCalls
 	slower time.Duration // see Config.SlowerThan
 	groups map[staticName][]elffile.USDTProbe
@@ -43,7 +44,7 @@ type staticPlan struct {
 	misplaced []misplaced
 }
 
-func newStaticPlan(file *elffile.File, sites kernelSites) (*staticPlan, error) {
+func newStaticPlan(file *elffile.File, sites insn.Kernel) (*staticPlan, error) {
 	list, err := file.USDTProbes()
 	s := &staticPlan{file: file, sites: sites, groups: map[staticName][]elffile.USDTProbe{}}
 	list, s.misplaced = placeStatics(file, list)

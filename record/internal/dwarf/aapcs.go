@@ -6,7 +6,7 @@ import (
 
 // assignArm64 gives parameters and the result their places by the Procedure Call Standard for the Arm 64-bit Architecture, 6.8.
 func (w *walk) assignArm64(f funcInfo) (params, results []location) {
-	registers := intRegisters{0, 1, 2, 3, 4, 5, 6, 7}
+	registers := intRegisters(abi.AAPCS64().Arguments)
 	vectors := 8
 	stack := stackArea{base: abi.SPARM64}
 	if len(f.results) > 0 {

@@ -50,10 +50,10 @@ func (a *goAssignment) begin() {
 	a.ints, a.floats = nil, 0
 	switch {
 	case a.registers && a.machine == elf.EM_AARCH64: // x0 to x15
-		a.ints = intRegisters{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
+		a.ints = abi.Go(a.machine).Arguments
 		a.floats = 16
 	case a.registers:
-		a.ints = intRegisters{abi.RAX, abi.RBX, abi.RCX, abi.RDI, abi.RSI, abi.R8, abi.R9, abi.R10, abi.R11}
+		a.ints = abi.Go(a.machine).Arguments
 		a.floats = 15
 	}
 }

@@ -15,13 +15,13 @@ import (
 func (w *walk) assignRust(f funcInfo) (params, results []location) {
 	a := rustAssignment{
 		walk: w, foreign: !strings.HasPrefix(f.name, "_ZN") && !strings.HasPrefix(f.name, "_R"),
-		ints: intRegisters{abi.RDI, abi.RSI, abi.RDX, abi.RCX, abi.R8, abi.R9}, floats: 8, stack: &stackArea{base: abi.RSP, start: 8},
+		ints: abi.SysV().Arguments, floats: 8, stack: &stackArea{base: abi.RSP, start: 8},
 	}
 	lost := ""
 	if len(f.results) > 0 {
 		var where location
 		var hidden bool
-		r := rustAssignment{walk: w, foreign: a.foreign, ints: intRegisters{abi.RAX, abi.RDX}, floats: 2}
+		r := rustAssignment{walk: w, foreign: a.foreign, ints: abi.SysV().Results, floats: 2}
 		t := w.typeOf(f.results[0].typ)
 		if where, hidden, lost = r.value(f.results[0].typ, t); lost != "" {
 			where = missing(t.size, lost)

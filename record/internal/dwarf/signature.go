@@ -1,7 +1,6 @@
 package dwarf
 
 import (
-	"debug/elf"
 	"fmt"
 	"slices"
 	"strings"
@@ -278,14 +277,6 @@ func (w *walk) entryLocation(f funcInfo, p parameter, size uint64, fn Function, 
 	return where, false
 }
 
-// passing returns the registers that parameters are passed in.
-func (w *walk) passing() []abi.Register {
-	if w.machine == elf.EM_AARCH64 {
-		return []abi.Register{0, 1, 2, 3, 4, 5, 6, 7}
-	}
-	return []abi.Register{abi.RDI, abi.RSI, abi.RDX, abi.RCX, abi.R8, abi.R9}
-}
-
 const whySpecial = "this function has a calling convention of its own"
 
 // doubt tells why the calling convention does not hold for the parameters of a function, "" if it does.
@@ -365,3 +356,6 @@ func (d *Info) Signature(fn Function, at abi.Addr) (*Signature, error) {
 	}
 	return s, nil
 }
+
+// passing returns the registers that parameters are passed in.
+func (w *walk) passing() []abi.Register { return abi.ConventionOf(w.machine, false).Arguments }

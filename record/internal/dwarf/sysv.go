@@ -21,7 +21,7 @@ const (
 // assignSysV gives parameters and the result their places by the System V ABI for AMD64, 3.2.3, and the Itanium C++ ABI, 3.1: an object that is not
 // trivially copyable is passed by its address.
 func (w *walk) assignSysV(f funcInfo) (params, results []location) {
-	registers := intRegisters{abi.RDI, abi.RSI, abi.RDX, abi.RCX, abi.R8, abi.R9}
+	registers := intRegisters(abi.SysV().Arguments)
 	vectors := 8
 	stack := stackArea{base: abi.RSP, start: 8} // behind the return address
 	if len(f.results) > 0 {
@@ -113,7 +113,7 @@ func (w *walk) sysVResult(p parameter) (where location, hidden bool) {
 	case classes[0] == classMemory:
 		return inMemory(t.size, registerExpr(abi.RAX)), true
 	}
-	registers := intRegisters{abi.RAX, abi.RDX}
+	registers := intRegisters(abi.SysV().Results)
 	for i, c := range classes {
 		switch c {
 		case classInteger:

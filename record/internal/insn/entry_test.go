@@ -1,4 +1,4 @@
-package record
+package insn
 
 import (
 	"encoding/hex"
@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"utrace/record/internal/abi"
-	"utrace/record/internal/elffile"
 )
 
 // Prologues as compilers write them, and where the breakpoint goes.
@@ -19,7 +18,7 @@ func TestFindEntry(t *testing.T) {
 		more     bool // not all branches are known
 		keepArgs keptArgs
 		site     abi.Addr
-		class    SiteClass
+		class    Class
 		why      string
 	}{
 		{name: "gcc -O0", code: "55 4889e5", site: entry, class: Emulated},
@@ -69,8 +68,9 @@ func TestFindEntry(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := findEntry(code, entry, elffile.Exits{Targets: c.branches, MoreTargets: c.more}, c.keepArgs, newKernelSites(6, 18))
-		if got.addr != c.site || got.class != c.class || !strings.Contains(got.why, c.why) || (got.why == "") != (c.why == "") {
+		fn := Func{Addr: entry, Code: code, Targets: c.branches, MoreTargets: c.more}
+		got := findEntryX86(code, fn, c.keepArgs, NewKernel(6, 18))
+		if got.Addr != c.site || got.Class != c.class || !strings.Contains(got.Why, c.why) || (got.Why == "") != (c.why == "") {
 			t.Errorf("%s: %+v", c.name, got)
 		}
 	}
@@ -81,9 +81,9 @@ func TestClassByKernel(t *testing.T) {
 	for _, c := range []struct {
 		major, minor int
 		at           abi.Addr
-		want         SiteClass
+		want         Class
 	}{{6, 18, 0x1000, NopCall}, {6, 18, 0x1ffd, Emulated}, {7, 0, 0x1000, NopCall}, {6, 17, 0x1000, Emulated}, {6, 1, 0x1000, Stepped}} {
-		if got := classify(nop5, c.at, newKernelSites(c.major, c.minor)); got != c.want {
+		if got := classifyX86(nop5, c.at, NewKernel(c.major, c.minor)); got != c.want {
 			t.Errorf("%d.%d at %#x: %v, want %v", c.major, c.minor, uint64(c.at), got, c.want)
 		}
 	}
@@ -92,8 +92,8 @@ func TestClassByKernel(t *testing.T) {
 func FuzzFindEntry(f *testing.F) {
 	f.Add([]byte("\xf3\x0f\x1e\xfa\x55"))
 	f.Fuzz(func(t *testing.T, code []byte) {
-		got := findEntry(code, 0x1000, elffile.Exits{}, keepArgs, newKernelSites(6, 18))
-		if got.addr < 0x1000 || got.addr > 0x1000+abi.Addr(len(code)) || got.class == Stepped && got.addr != 0x1000 {
+		got := findEntryX86(code, Func{Addr: 0x1000, Code: code}, keepArgs, NewKernel(6, 18))
+		if got.Addr < 0x1000 || got.Addr > 0x1000+abi.Addr(len(code)) || got.Class == Stepped && got.Addr != 0x1000 {
 			t.Fatalf("%+v", got)
 		}
 	})

@@ -1,4 +1,4 @@
-package record
+package insn
 
 import (
 	"encoding/binary"
@@ -19,7 +19,7 @@ func TestARM64Instructions(t *testing.T) {
 	for _, c := range []struct {
 		word    uint32
 		text    string
-		class   SiteClass
+		class   Class
 		refused bool
 	}{
 		{0x14000001, "b", Emulated, false},
@@ -58,15 +58,15 @@ func TestARM64Instructions(t *testing.T) {
 		{0xc8dffc20, "ldar x0, [x1]", Stepped, false},
 		{0x19010440, "cpyfp [x0]!, [x1]!, x2!", Stepped, true},
 	} {
-		if got := classifyARM64(c.word, newKernelSites(6, 12)); got != c.class {
+		if got := classifyARM64(c.word, NewKernel(6, 12)); got != c.class {
 			t.Errorf("%s: %v, want %v", c.text, got, c.class)
 		}
 		if why := refusedARM64(c.word); (why != "") != c.refused {
 			t.Errorf("%s: refused %q, want %v", c.text, why, c.refused)
 		}
 	}
-	for minor, want := range map[int]SiteClass{12: Stepped, 13: Emulated} {
-		if got := classifyARM64(nopARM64, newKernelSites(6, minor)); got != want {
+	for minor, want := range map[int]Class{12: Stepped, 13: Emulated} {
+		if got := classifyARM64(nopARM64, NewKernel(6, minor)); got != want {
 			t.Errorf("nop on Linux 6.%d: %v", minor, got)
 		}
 	}
@@ -93,9 +93,9 @@ func TestARM64Entry(t *testing.T) {
 		{"branch behind the check", append(small, push), true, []abi.Addr{0x100c}, 0},
 		{"nothing behind the check", small, true, nil, 0},
 	} {
-		site, ok := entryARM64(arm64Code(c.code...), 0x1000, c.branches, c.startsOver, newKernelSites(6, 18))
-		if ok != (c.want != 0) || ok && site.addr != c.want {
-			t.Errorf("%s: %#x, %v; want %#x", c.name, uint64(site.addr), ok, uint64(c.want))
+		site, ok := findEntryARM64(arm64Code(c.code...), 0x1000, c.branches, c.startsOver, NewKernel(6, 18))
+		if ok != (c.want != 0) || ok && site.Addr != c.want {
+			t.Errorf("%s: %#x, %v; want %#x", c.name, uint64(site.Addr), ok, uint64(c.want))
 		}
 	}
 }
