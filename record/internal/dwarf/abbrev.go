@@ -1,42 +1,9 @@
 package dwarf
 
 import (
-	"errors"
 	"fmt"
 
 	"utrace/record/internal/cursor"
-)
-
-// Numbers of the DWARF standard, version 5, section 7.
-const (
-	tagClass             = 0x02
-	tagEntryPoint        = 0x03
-	tagCompileUnit       = 0x11
-	tagStructure         = 0x13
-	tagUnion             = 0x17
-	tagModule            = 0x1e
-	tagSubprogram        = 0x2e
-	tagInterface         = 0x38
-	tagNamespace         = 0x39
-	tagPartialUnit       = 0x3c
-	tagSkeletonUnit      = 0x4a
-	tagInlinedSubroutine = 0x1d
-	attrSibling          = 0x01
-	attrName             = 0x03
-	attrInline           = 0x20
-	attrLinkageName      = 0x6e
-	attrMIPSLinkageName  = 0x2007 // before DWARF 4
-	attrStmtList         = 0x10
-	attrLowPC            = 0x11
-	attrCompDir          = 0x1b
-	attrAbstractOrigin   = 0x31
-	attrRanges           = 0x55
-	attrRnglistsBase     = 0x74
-	attrDeclFile         = 0x3a
-	attrDeclLine         = 0x3b
-	attrSpecification    = 0x47
-	attrStrOffsetsBase   = 0x72
-	attrAddrBase         = 0x73
 )
 
 // Limits on DWARF, in bytes.
@@ -47,21 +14,6 @@ const (
 // maxAttrs is the number of attributes in one abbreviation; compilers use some 20. Attributes without bytes (flags,
 // constants in the abbreviation) would make a DIE of one byte arbitrarily expensive.
 const maxAttrs = 256
-
-var (
-	// ErrNoDWARF means that a file, or one of its functions, has no debugging information: it was compiled without -g, or stripped of it.
-	ErrNoDWARF = errors.New("no DWARF")
-	// errDWARF means debugging information that contradicts itself or is cut short.
-	errDWARF = errors.New("malformed DWARF")
-	// errTooLargeDWARF means debugging information beyond the limits of this package.
-	errTooLargeDWARF = errors.New("too large")
-)
-
-// dwarfData are the sections, decompressed.
-type Sections struct {
-	Abbrev, Info, Line, Str, LineStr, Addr, StrOffsets, Ranges, Rnglists []byte
-	Loc, Loclists, Types                                                 []byte // read for signatures only
-}
 
 // abbrev is the shape of a debugging information entry (DIE).
 type abbrev struct {

@@ -4,88 +4,6 @@ import (
 	"utrace/record/internal/cursor"
 )
 
-// More numbers of the DWARF standard: what describes functions, their parameters and types.
-const (
-	tagArrayType         = 0x01
-	tagEnumerationType   = 0x04
-	tagFormalParameter   = 0x05
-	tagMember            = 0x0d
-	tagPointerType       = 0x0f
-	tagReferenceType     = 0x10
-	tagSubroutineType    = 0x15
-	tagTypedef           = 0x16
-	tagInheritance       = 0x1c
-	tagPtrToMember       = 0x1f
-	tagSubrange          = 0x21
-	tagBaseType          = 0x24
-	tagConstType         = 0x26
-	tagEnumerator        = 0x28
-	tagTemplateTypeParam = 0x2f
-	tagVariantPart       = 0x33
-	tagVolatileType      = 0x35
-	tagUnspecifiedType   = 0x3b
-	tagRestrictType      = 0x37
-	tagRvalueReference   = 0x42
-	tagAtomicType        = 0x47
-	tagParameterPack     = 0x4107 // GNU
-)
-
-// Attributes of those.
-const (
-	attrLocation        = 0x02
-	attrByteSize        = 0x0b
-	attrBitOffset       = 0x0c
-	attrBitSize         = 0x0d
-	attrHighPC          = 0x12
-	attrLanguage        = 0x13
-	attrConstValue      = 0x1c
-	attrProducer        = 0x25
-	attrUpperBound      = 0x2f
-	attrArtificial      = 0x34
-	attrCallingConv     = 0x36
-	attrCount           = 0x37
-	attrMemberLocation  = 0x38
-	attrDeclaration     = 0x3c
-	attrEncoding        = 0x3e
-	attrExternal        = 0x3f
-	attrFrameBase       = 0x40
-	attrType            = 0x49
-	attrVariableParam   = 0x4b
-	attrSignature       = 0x69
-	attrDataBitOffset   = 0x6b
-	attrDwoName         = 0x76
-	attrCallAllCalls    = 0x7a
-	attrAlignment       = 0x88
-	attrLoclistsBase    = 0x8c
-	attrDeleted         = 0x8a
-	attrDefaulted       = 0x8b
-	attrGNUVector       = 0x2107
-	attrGNUAllTailCalls = 0x2116
-	attrGNUAllCallSites = 0x2117
-	attrGNUDwoName      = 0x2130
-	attrGoKind          = 0x2900
-	attrGoEmbeddedField = 0x2903
-)
-
-// Values of DW_AT_encoding, DW_AT_calling_convention and DW_AT_language.
-const (
-	encBoolean      = 0x02
-	encComplexFloat = 0x03
-	encFloat        = 0x04
-	encSigned       = 0x05
-	encSignedChar   = 0x06
-	encUnsignedChar = 0x08
-	encUTF          = 0x10
-
-	callNoCall          = 3
-	callPassByReference = 4
-	callPassByValue     = 5
-
-	languageGo        = 0x16
-	languageRust      = 0x1c
-	languageAssembler = 0x8001
-)
-
 // dieRef is a DIE of .debug_info or .debug_types: its unit and its offset in the section. The zero value is no DIE, which as a type
 // means void.
 type dieRef struct {
@@ -143,104 +61,6 @@ func (d *Info) readDIE(ref dieRef) (e die, ok bool) {
 	}
 	e.body = c.Off
 	return e, !c.Bad
-}
-
-// readAttr reads one attribute into e.
-func (d *Info) readAttr(c *cursor.Cursor, e *die, a attrForm) {
-	u := e.unit
-	switch a.attr {
-	case attrSibling:
-		e.sibling = u.value(c, a)
-	case attrName:
-		e.name = u.text(c, a, d.data)
-	case attrLinkageName, attrMIPSLinkageName:
-		e.linkage = u.text(c, a, d.data)
-	case attrType:
-		e.typ = d.reference(c, e, a)
-	case attrAbstractOrigin, attrSpecification:
-		e.origin = d.reference(c, e, a)
-	case attrSignature:
-		e.origin = d.reference(c, e, a)
-		e.classSignature = true
-	case attrByteSize:
-		e.hasSize = !isBlock(a)
-		e.byteSize = u.value(c, a)
-	case attrBitSize:
-		e.bitSize = u.value(c, a)
-	case attrDataBitOffset:
-		e.bitOffset, e.hasBitOffset = u.value(c, a), true
-	case attrAlignment:
-		e.align = u.value(c, a)
-	case attrCount, attrUpperBound:
-		constant := isConstant(a)
-		v := u.value(c, a)
-		if a.attr == attrUpperBound {
-			v++ // all ones, of an array without elements, become 0
-			if a.form == formData1 && v == 1<<8 || a.form == formData2 && v == 1<<16 || a.form == formData4 && v == 1<<32 {
-				v = 0
-			}
-		}
-		e.count, e.hasCount = v, constant
-	case attrMemberLocation:
-		if isBlock(a) {
-			e.memberOff, e.computedOff = plusConstant(u.block(c, a))
-		} else {
-			e.memberOff = u.value(c, a)
-		}
-		e.hasMemberOff = true
-	case attrLocation:
-		e.hasLocation = true
-		switch {
-		case isBlock(a):
-			e.location = u.block(c, a)
-		case a.form == formLoclistx:
-			i := u.value(c, a)
-			e.list, e.hasList = u.loclistsBase+u.indexed(d.data.Loclists, u.loclistsBase, i, u.offSize), true
-		default:
-			e.list, e.hasList = u.value(c, a), true
-		}
-	case attrFrameBase:
-		if isBlock(a) {
-			e.frameBase = u.block(c, a)
-		} else {
-			u.value(c, a)
-		}
-	case attrConstValue:
-		e.hasConst = true
-		if isBlock(a) {
-			e.constBlock = u.block(c, a)
-		} else {
-			e.constant = signedConstant(a, u.value(c, a))
-		}
-	case attrEncoding:
-		e.encoding = u.value(c, a)
-	case attrCallingConv:
-		e.convention = u.value(c, a)
-	case attrGoKind:
-		e.goKind = u.value(c, a)
-	case attrLowPC:
-		e.lowPC, e.hasLowPC = u.address(c, a, d.data)
-	case attrArtificial:
-		e.artificial = u.value(c, a) != 0
-	case attrDeclaration:
-		e.declaration = u.value(c, a) != 0
-	case attrExternal:
-		e.external = u.value(c, a) != 0
-	case attrVariableParam:
-		e.result = u.value(c, a) != 0
-	case attrDefaulted:
-		e.defaulted = u.value(c, a) == 1 // in the class
-	case attrDeleted:
-		e.defaulted = u.value(c, a) != 0
-	case attrGNUVector:
-		e.vector = u.value(c, a) != 0
-	case attrGoEmbeddedField:
-		e.embedded = u.value(c, a) != 0
-	case attrCallAllCalls, attrGNUAllCallSites, attrGNUAllTailCalls:
-		e.optimised = u.value(c, a) != 0 // compilers describe calls only where they optimise
-	default:
-		u.value(c, a)
-	}
 }
 
 // reference reads a reference to another DIE; it is zero if that is in another file or in no unit.
@@ -327,56 +147,114 @@ func plusConstant(expr []byte) (off uint64, computed bool) {
 	return off, c.Bad || c.Left() > 0
 }
 
-// children calls fn for each child of e, until it returns false. The entries below the children are passed over. It ends early if the
-// budget of the walk is used up.
-func (w *walk) children(e die, fn func(child die) bool) {
-	if !e.children {
-		return
-	}
+// readAttr reads one attribute into e.
+func (d *Info) readAttr(c *cursor.Cursor, e *die, a attrForm) {
 	u := e.unit
-	for off := e.body; off < u.end; {
-		if u.section[off] == 0 { // the end of the list, as an abbreviation code of one byte
-			return
+	switch a.attr {
+	case attrSibling:
+		e.sibling = u.value(c, a)
+	case attrName:
+		e.name = u.text(c, a, d.data)
+	case attrLinkageName, attrMIPSLinkageName:
+		e.linkage = u.text(c, a, d.data)
+	case attrType:
+		e.typ = d.reference(c, e, a)
+	case attrAbstractOrigin, attrSpecification:
+		e.origin = d.reference(c, e, a)
+	case attrSignature:
+		e.origin = d.reference(c, e, a)
+		e.classSignature = true
+	case attrLocation:
+		d.readLocation(c, e, a)
+	case attrConstValue:
+		e.hasConst = true
+		if isBlock(a) {
+			e.constBlock = u.block(c, a)
+		} else {
+			e.constant = signedConstant(a, u.value(c, a))
 		}
-		child, ok := w.readDIE(dieRef{u, off})
-		if !ok || !w.spend(1) || !fn(child) {
-			return
+	case attrLowPC:
+		e.lowPC, e.hasLowPC = u.address(c, a, d.data)
+	case attrFrameBase:
+		if isBlock(a) {
+			e.frameBase = u.block(c, a)
+		} else {
+			u.value(c, a)
 		}
-		if off, ok = w.behind(child); !ok {
-			return
+	case attrMemberLocation:
+		if isBlock(a) {
+			e.memberOff, e.computedOff = plusConstant(u.block(c, a))
+		} else {
+			e.memberOff = u.value(c, a)
 		}
+		e.hasMemberOff = true
+	default:
+		e.setNumber(a, u.value(c, a))
 	}
 }
 
-// behind returns the offset of what follows e and all that is below it.
-func (w *walk) behind(e die) (uint64, bool) {
-	switch {
-	case !e.children:
-		return e.body, true
-	case e.sibling > e.body && e.sibling < e.unit.end:
-		return e.sibling, true
-	}
+// readLocation reads where a parameter is.
+func (d *Info) readLocation(c *cursor.Cursor, e *die, a attrForm) {
 	u := e.unit
-	c := cursor.Cursor{Bytes: u.section[:u.end], Off: e.body}
-	for depth := 1; depth > 0; {
-		code := c.Uleb()
-		if code == 0 {
-			depth--
-		} else {
-			ab := u.table.find(code)
-			if ab == nil || !w.spend(1) {
-				return 0, false
-			}
-			for _, a := range ab.attrs {
-				u.value(&c, a)
-			}
-			if ab.children {
-				depth++
-			}
-		}
-		if c.Bad {
-			return 0, false
-		}
+	e.hasLocation = true
+	switch {
+	case isBlock(a):
+		e.location = u.block(c, a)
+	case a.form == formLoclistx:
+		i := u.value(c, a)
+		e.list, e.hasList = u.loclistsBase+u.indexed(d.data.Loclists, u.loclistsBase, i, u.offSize), true
+	default:
+		e.list, e.hasList = u.value(c, a), true
 	}
-	return c.Off, true
+}
+
+// setNumber takes the value of an attribute that is a number or a flag. v is 0 for one that is an expression.
+func (e *die) setNumber(a attrForm, v uint64) {
+	switch a.attr {
+	case attrByteSize:
+		e.byteSize, e.hasSize = v, !isBlock(a)
+	case attrBitSize:
+		e.bitSize = v
+	case attrDataBitOffset:
+		e.bitOffset, e.hasBitOffset = v, true
+	case attrAlignment:
+		e.align = v
+	case attrCount:
+		e.count, e.hasCount = v, isConstant(a)
+	case attrUpperBound:
+		e.count, e.hasCount = countFromBound(a, v), isConstant(a)
+	case attrEncoding:
+		e.encoding = v
+	case attrCallingConv:
+		e.convention = v
+	case attrGoKind:
+		e.goKind = v
+	case attrArtificial:
+		e.artificial = v != 0
+	case attrDeclaration:
+		e.declaration = v != 0
+	case attrExternal:
+		e.external = v != 0
+	case attrVariableParam:
+		e.result = v != 0
+	case attrDefaulted:
+		e.defaulted = v == 1 // in the class
+	case attrDeleted:
+		e.defaulted = v != 0
+	case attrGNUVector:
+		e.vector = v != 0
+	case attrGoEmbeddedField:
+		e.embedded = v != 0
+	case attrCallAllCalls, attrGNUAllCallSites, attrGNUAllTailCalls:
+		e.optimised = v != 0 // compilers describe calls only where they optimise
+	}
+}
+
+// countFromBound returns how many elements an array has whose last index is v. All ones, of an array without elements, become 0.
+func countFromBound(a attrForm, v uint64) uint64 {
+	v++
+	if a.form == formData1 && v == 1<<8 || a.form == formData2 && v == 1<<16 || a.form == formData4 && v == 1<<32 {
+		return 0
+	}
+	return v
 }

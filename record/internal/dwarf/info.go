@@ -59,21 +59,6 @@ type functionDIE struct {
 	off  uint64
 }
 
-// walk reads DIEs for one question, within limits.
-type walk struct {
-	*Info
-	spent int
-	depth int // of types whose size is asked for
-
-	define  bool // look for the definitions of types that are only declared
-	defined map[dieRef]dieRef
-}
-
-func (w *walk) spend(n int) bool {
-	w.spent += n
-	return w.spent <= maxWalk
-}
-
 // newDebugInfo reads the header and the first DIE of each unit. What is malformed is left out, with all that follows.
 func New(data *Sections, machine elf.Machine) *Info {
 	d := &Info{data: data, machine: machine, typeUnits: map[uint64]dieRef{}}

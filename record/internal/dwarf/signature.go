@@ -3,7 +3,6 @@ package dwarf
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"utrace/record/internal/abi"
 	"utrace/record/internal/cursor"
@@ -14,32 +13,6 @@ type Signature struct {
 	Params  []Value // in order, `this` and the like included
 	Results []Value // one at most, but of Go
 	Source  string  // how the places are known, for messages: "System V calling convention", "location lists", …
-}
-
-const maxParams = 256
-
-// parameter is a parameter or result as the debugging information has it.
-type parameter struct {
-	name       string
-	typ        typeRef
-	entry      die // with the location
-	located    bool
-	artificial bool
-	outside    bool
-}
-
-// function is what the debugging information says of a function.
-type funcInfo struct {
-	unit       *infoUnit
-	name       string
-	params     []parameter
-	results    []parameter // of Go: all; else one, of which only the type counts
-	noCall     bool        // DW_CC_nocall: it is called in a way of its own
-	special    bool        // a calling convention of its own, as ms_abi
-	external   bool
-	optimised  bool
-	declared   bool // apart from its definition
-	frameIsCFA bool
 }
 
 // chooseDIE returns the DIE that has the name of the function: the linker may have merged several of the same code.
@@ -79,108 +52,6 @@ func (w *walk) origins(e die) []die {
 		e = next
 	}
 	return list
-}
-
-// function reads the parameters and the result of a subprogram.
-func (w *walk) readFunction(e die, name string) funcInfo {
-	f := funcInfo{unit: e.unit, name: name, optimised: e.optimised || e.unit.optimised}
-	chain := w.origins(e)
-	f.frameIsCFA = len(e.frameBase) == 1 && e.frameBase[0] == opCallFrameCFA
-	var typ dieRef
-	outside := false
-	for _, o := range chain {
-		f.noCall = f.noCall || o.convention == callNoCall
-		f.special = f.special || o.convention > callNoCall
-		f.external = f.external || o.external
-		f.declared = f.declared || o.declaration
-		f.optimised = f.optimised || o.optimised
-		if typ.unit == nil {
-			typ, outside = o.typ, o.outside && o.origin.unit == nil
-		}
-	}
-	list := w.parameters(e)
-	for _, o := range chain[1:] {
-		if more := w.parameters(o); len(more) > len(list) {
-			list = mergeParameters(more, list)
-		}
-	}
-	for _, p := range list {
-		if p.entry.result {
-			f.results = append(f.results, p)
-		} else {
-			f.params = append(f.params, p)
-		}
-	}
-	if f.unit.language != languageGo && (typ.unit != nil || outside) {
-		f.results = []parameter{{typ: typeRef{dieRef: typ}, outside: outside}}
-	}
-	if f.inFrame() { // LLVM has left it as it is, whatever has been optimised in its unit
-		f.optimised = e.optimised
-	}
-	return f
-}
-
-// inFrame says whether each parameter has one place, in the frame, which it is copied to when the function has been entered.
-func (f *funcInfo) inFrame() bool {
-	for _, p := range f.params {
-		if p.entry.hasList || len(p.entry.location) == 0 || p.entry.location[0] != opFbreg {
-			return false
-		}
-	}
-	return len(f.params) > 0
-}
-
-// parameters returns the parameters that are children of a subprogram. Names and types are mostly those of other DIEs that they refer to.
-func (w *walk) parameters(e die) []parameter {
-	var out []parameter
-	var add func(c die) bool
-	add = func(c die) bool {
-		switch c.tag {
-		case tagParameterPack:
-			w.children(c, func(inner die) bool { return inner.tag != tagFormalParameter || add(inner) })
-		case tagFormalParameter:
-			p := parameter{entry: c, located: c.hasLocation || c.hasConst}
-			for _, o := range w.origins(c) {
-				if p.name == "" {
-					p.name = string(o.name)
-				}
-				if p.typ.unit == nil {
-					p.typ = typeRef{dieRef: o.typ}
-				}
-				p.artificial = p.artificial || o.artificial
-				p.outside = p.outside || o.outside
-				p.entry.result = p.entry.result || o.result
-			}
-			out = append(out, p)
-		}
-		return len(out) < maxParams
-	}
-	w.children(e, add)
-	return out
-}
-
-// mergeParameters returns all parameters of the abstract instance, those that the concrete one has with its location. The abstract one of a C++
-// constructor has artificial ones that the concrete one lacks, since it does without.
-func mergeParameters(abstract, concrete []parameter) []parameter {
-	var out []parameter
-	used := map[dieRef]bool{}
-	for _, a := range abstract {
-		i := slices.IndexFunc(concrete, func(c parameter) bool { return c.entry.origin == a.entry.dieRef })
-		switch {
-		case i >= 0:
-			out = append(out, concrete[i])
-			used[concrete[i].entry.dieRef] = true
-		case !a.artificial:
-			a.located = false
-			out = append(out, a)
-		}
-	}
-	for _, c := range concrete {
-		if !used[c.entry.dieRef] {
-			return concrete // they do not belong together
-		}
-	}
-	return out
 }
 
 // places says where the parameters and results are.
@@ -275,51 +146,6 @@ func (w *walk) entryLocation(f funcInfo, p parameter, size uint64, fn Function, 
 		}
 	}
 	return where, false
-}
-
-const whySpecial = "this function has a calling convention of its own"
-
-// doubt tells why the calling convention does not hold for the parameters of a function, "" if it does.
-func (w *walk) whyNotConventional(f funcInfo, fn Function) string {
-	switch {
-	case f.noCall:
-		return "optimised out: the compiler has changed how this function is called"
-	case f.special:
-		return whySpecial
-	case isClone(fn.Name, ".isra.", ".constprop.", ".part.", ".specialized."):
-		return "optimised out: " + fn.Name + " is a copy that the compiler has changed"
-	}
-	if f.changedSilently(20) {
-		return "LLVM may have changed how this local function is called, and does not say"
-	}
-	return ""
-}
-
-// resultDoubt is like doubt, for results.
-func (w *walk) whyResultNotConventional(f funcInfo, fn Function) string {
-	switch {
-	case f.noCall:
-		return "the compiler has changed how this function is called"
-	case f.special:
-		return whySpecial
-	case isClone(fn.Name, ".isra.", ".part."):
-		return fn.Name + " is a copy that the compiler has changed: it may return something else"
-	case f.changedSilently(15):
-		return "LLVM may have changed what this local function returns, and does not say"
-	}
-	return ""
-}
-
-// changedSilently says whether LLVM may have dropped or changed parameters or results of a function that is not called from elsewhere. Since a version it
-// says so (DW_CC_nocall), but not of functions that are declared elsewhere, as methods are.
-func (f *funcInfo) changedSilently(since int) bool {
-	version := llvmVersion(f.unit.producer)
-	return version != 0 && f.optimised && !f.external && (version < since || f.declared)
-}
-
-// isClone says whether GCC has made a function from another, by the name that it gives such a copy.
-func isClone(symbol string, marks ...string) bool {
-	return slices.ContainsFunc(marks, func(mark string) bool { return strings.Contains(symbol, mark) })
 }
 
 // Function is a function as the symbols of a file have it.

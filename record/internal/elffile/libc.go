@@ -7,6 +7,28 @@ import (
 	"utrace/record/internal/abi"
 )
 
+// IsLibc says whether the file is the C library: it exports __libc_start_main, as glibc and musl do.
+func (f *File) IsLibc() bool {
+	t, err := f.symbols()
+	if err != nil {
+		return false
+	}
+	_, ok := t.defines(true, "__libc_start_main")
+	return ok
+}
+
+// HoldsLibc says whether functions of a C library may be in the file, and why: it is static, or the library itself, or its dynamic linker.
+func (f *File) HoldsLibc() (why string, ok bool) {
+	if f.Interp == "" && len(f.Needed) == 0 {
+		return "it needs no library", true
+	}
+	t, err := f.symbols()
+	if err != nil {
+		return "symbols cannot be read", true
+	}
+	return t.defines(true, "__libc_start_main")
+}
+
 // ErrnoSlot returns where a C library keeps how far a thread's errno is from the base of the thread's own variables (%fs:0): 8 bytes
 // that the dynamic linker fills in. It is read from the code of __errno_location, which is in glibc for x86-64
 //

@@ -4,16 +4,6 @@ import (
 	"strings"
 )
 
-// IsLibc says whether the file is the C library: it exports __libc_start_main, as glibc and musl do.
-func (f *File) IsLibc() bool {
-	t, err := f.symbols()
-	if err != nil {
-		return false
-	}
-	_, ok := t.defines(true, "__libc_start_main")
-	return ok
-}
-
 // Throws says whether code of this file starts exceptions or panics, which may then unwind through the frames of every other
 // file of the process, and by which symbol. The libraries that implement unwinding are not meant, only those who use them. Out of memory
 // (operator new of an allocator) does not count: nobody calls that from below a callback. Nor does the mutex that
@@ -78,12 +68,65 @@ func (f *File) LoadsCode() (why string, ok bool) {
 	return f.Imports("dlopen", "dlmopen", "__libc_dlopen_mode")
 }
 
-// setsStackByDesign names what does in the C library and the unwinder, in static programs.
-func setsStackByDesign(name string) bool {
-	for _, part := range []string{"longjmp", "_Unwind_", "_dl_", "clone", "_start", "restore_rt", "setcontext", "swapcontext", "morestack", "call_on_stack"} {
-		if strings.Contains(name, part) {
-			return true
+// Symbols by which exceptions and panics show. The personality routine is named by the unwind tables of every function that
+// has a destructor, a catch or a Drop to run; the others start, catch and pass on an exception.
+//
+// _Unwind_Resume and __gcc_personality_v0 are not among them: plain C compiled with -fexceptions, for
+// __attribute__((cleanup)) under thread cancellation, has them too, as has every static executable (in
+// glibc's own copy of the unwinder).
+func unwindSymbols() []string {
+	return []string{
+		"__cxa_throw", "__cxa_rethrow", "__cxa_begin_catch", "__gxx_personality_v0", "rust_eh_personality",
+		"__gnat_personality_v0", "__objc_personality_v0", "__gdc_personality_v0", "_d_eh_personality",
+	}
+}
+
+// throwSymbols raise an exception in the words of the Itanium C++ ABI (part I, level I). Who imports one of them is a language runtime
+// (stripped Rust programs do), who exports one is the unwinder itself.
+func throwSymbols() []string {
+	return []string{"_Unwind_RaiseException", "_Unwind_Resume_or_Rethrow", "_Unwind_ForcedUnwind"}
+}
+
+// Unwinds says whether C++ exceptions, Rust panics or their like may unwind through frames of this file, and which
+// symbol, library or string says so. An unwinder that meets a return probe's trampoline in place of a return address aborts the program.
+//
+// The rule, first match:
+//  1. it imports or defines one of unwindSymbols: C++, Rust, Ada, Objective-C, D;
+//  2. it imports or exports one of throwSymbols: a stripped Rust program, or the unwinder;
+//  3. it needs a C++ runtime library: frames without a destructor have no personality, but libstdc++ throws through them;
+//  4. it is static and stripped, and its data holds a string that only libstdc++, libc++abi or Rust's runtime has.
+//
+// Plain C is not flagged, with -fexceptions or static or both, nor is glibc.
+func (f *File) Unwinds() (why string, ok bool) {
+	t, err := f.symbols()
+	if err != nil {
+		return "symbols cannot be read", true
+	}
+	if why, ok := f.Imports(unwindSymbols()...); ok {
+		return why, true
+	}
+	if why, ok := t.defines(false, unwindSymbols()...); ok {
+		return why, true
+	}
+	if why, ok := f.Imports(throwSymbols()...); ok {
+		return why, true
+	}
+	if why, ok := t.defines(true, throwSymbols()...); ok {
+		return why, true
+	}
+	for _, lib := range f.Needed {
+		if strings.HasPrefix(lib, "libstdc++.so") || strings.HasPrefix(lib, "libc++.so") || strings.HasPrefix(lib, "libc++abi.so") {
+			return lib, true
 		}
 	}
-	return false
+	if f.Interp == "" && len(f.Needed) == 0 && f.Stripped() && f.Soname == "" {
+		return f.DataHolds(runtimeStrings()...)
+	}
+	return "", false
+}
+
+// runtimeStrings are in the read-only data of every program that holds the runtime in question: the mangled type names of
+// C++ runtimes, and what Rust's panic handler prints or looks up.
+func runtimeStrings() []string {
+	return []string{"St9exception\x00", "St9type_info\x00", "RUST_BACKTRACE"}
 }

@@ -1,99 +1,13 @@
 package elffile
 
 import (
-	"bytes"
 	"cmp"
-	"debug/buildinfo"
-	"debug/elf"
 	"slices"
 	"strings"
 
 	"utrace/record/internal/abi"
 	"utrace/record/internal/insn"
 )
-
-// Symbols by which exceptions and panics show. The personality routine is named by the unwind tables of every function that
-// has a destructor, a catch or a Drop to run; the others start, catch and pass on an exception.
-//
-// _Unwind_Resume and __gcc_personality_v0 are not among them: plain C compiled with -fexceptions, for
-// __attribute__((cleanup)) under thread cancellation, has them too, as has every static executable (in
-// glibc's own copy of the unwinder).
-func unwindSymbols() []string {
-	return []string{
-		"__cxa_throw", "__cxa_rethrow", "__cxa_begin_catch", "__gxx_personality_v0", "rust_eh_personality",
-		"__gnat_personality_v0", "__objc_personality_v0", "__gdc_personality_v0", "_d_eh_personality",
-	}
-}
-
-// throwSymbols raise an exception in the words of the Itanium C++ ABI (part I, level I). Who imports one of them is a language runtime
-// (stripped Rust programs do), who exports one is the unwinder itself.
-func throwSymbols() []string {
-	return []string{"_Unwind_RaiseException", "_Unwind_Resume_or_Rethrow", "_Unwind_ForcedUnwind"}
-}
-
-// Unwinds says whether C++ exceptions, Rust panics or their like may unwind through frames of this file, and which
-// symbol, library or string says so. An unwinder that meets a return probe's trampoline in place of a return address aborts the program.
-//
-// The rule, first match:
-//  1. it imports or defines one of unwindSymbols: C++, Rust, Ada, Objective-C, D;
-//  2. it imports or exports one of throwSymbols: a stripped Rust program, or the unwinder;
-//  3. it needs a C++ runtime library: frames without a destructor have no personality, but libstdc++ throws through them;
-//  4. it is static and stripped, and its data holds a string that only libstdc++, libc++abi or Rust's runtime has.
-//
-// Plain C is not flagged, with -fexceptions or static or both, nor is glibc.
-func (f *File) Unwinds() (why string, ok bool) {
-	t, err := f.symbols()
-	if err != nil {
-		return "symbols cannot be read", true
-	}
-	if why, ok := f.Imports(unwindSymbols()...); ok {
-		return why, true
-	}
-	if why, ok := t.defines(false, unwindSymbols()...); ok {
-		return why, true
-	}
-	if why, ok := f.Imports(throwSymbols()...); ok {
-		return why, true
-	}
-	if why, ok := t.defines(true, throwSymbols()...); ok {
-		return why, true
-	}
-	for _, lib := range f.Needed {
-		if strings.HasPrefix(lib, "libstdc++.so") || strings.HasPrefix(lib, "libc++.so") || strings.HasPrefix(lib, "libc++abi.so") {
-			return lib, true
-		}
-	}
-	if f.Interp == "" && len(f.Needed) == 0 && f.Stripped() && f.Soname == "" {
-		return f.DataHolds(runtimeStrings()...)
-	}
-	return "", false
-}
-
-// runtimeStrings are in the read-only data of every program that holds the runtime in question: the mangled type names of
-// C++ runtimes, and what Rust's panic handler prints or looks up.
-func runtimeStrings() []string {
-	return []string{"St9exception\x00", "St9type_info\x00", "RUST_BACKTRACE"}
-}
-
-// DataHolds looks for the strings, of at most 32 bytes, in the read-only data of the file, as far as 256 MiB, and says which one is there.
-func (f *File) DataHolds(wanted ...string) (string, bool) {
-	const chunk, overlap = 1 << 20, 32
-	for _, p := range f.elf.Progs {
-		if p.Type != elf.PT_LOAD || p.Flags&elf.PF_W != 0 {
-			continue
-		}
-		end := p.Off + min(p.Filesz, 256<<20)
-		for off := p.Off; off < end && off < f.size; off += chunk {
-			b := f.readAt(off, min(chunk+overlap, end-off))
-			for _, w := range wanted {
-				if bytes.Contains(b, []byte(w)) {
-					return strings.TrimRight(w, "\x00"), true
-				}
-			}
-		}
-	}
-	return "", false
-}
 
 // switchSymbols leave one stack for another: ucontext, Boost.Context, libco, libaco, Marcel-style coroutine libraries. The last
 // gives signal handlers a stack of their own, which many programs do that otherwise never switch.
@@ -131,18 +45,6 @@ func (f *File) SwitchesStacks() (why string, ok bool) {
 		}
 	}
 	return "", false
-}
-
-// HoldsLibc says whether functions of a C library may be in the file, and why: it is static, or the library itself, or its dynamic linker.
-func (f *File) HoldsLibc() (why string, ok bool) {
-	if f.Interp == "" && len(f.Needed) == 0 {
-		return "it needs no library", true
-	}
-	t, err := f.symbols()
-	if err != nil {
-		return "symbols cannot be read", true
-	}
-	return t.defines(true, "__libc_start_main")
 }
 
 // LoadsStackPointer looks for an instruction that takes the stack pointer from an argument or from where one
@@ -244,25 +146,12 @@ func (f *File) loadsStackPointer(fn Func) (at abi.Addr, ok bool) {
 	return 0, false
 }
 
-// IsGo says whether the file is a program or library of Go's own toolchain, by the sections that its linker makes and that
-// strip leaves in place. The runtime moves the stacks of goroutines and looks at every return address on them.
-func (f *File) IsGo() bool {
-	for _, name := range []string{".gopclntab", ".data.rel.ro.gopclntab", ".go.buildinfo"} {
-		if f.elf.Section(name) != nil {
+// setsStackByDesign names what does in the C library and the unwinder, in static programs.
+func setsStackByDesign(name string) bool {
+	for _, part := range []string{"longjmp", "_Unwind_", "_dl_", "clone", "_start", "restore_rt", "setcontext", "swapcontext", "morestack", "call_on_stack"} {
+		if strings.Contains(name, part) {
 			return true
 		}
 	}
 	return false
-}
-
-// GoVersion returns the version of Go that the file was built with, such as "go1.26.1", "" if it does not say.
-func (f *File) GoVersion() (version string) {
-	catchPanic(func() error {
-		info, err := buildinfo.Read(f.r)
-		if err == nil {
-			version = info.GoVersion
-		}
-		return err
-	})
-	return version
 }

@@ -96,169 +96,6 @@ func (p *operandParser) fail(why string) {
 	}
 }
 
-// x86 reads a place in AT&T syntax: $CONSTANT, %REGISTER, or DISPLACEMENT(BASE,INDEX,SCALE) of which each part may be missing. It returns
-// the size of the register in bytes, 8 for other places.
-func (p *operandParser) x86(place string) (width uint8) {
-	op := p.op
-	switch {
-	case strings.HasPrefix(place, "$"):
-		op.Kind = abi.Constant
-		if !p.sum(place[1:]) {
-			p.fail(notUnderstood)
-		}
-		p.ref.constant = true
-		return 8
-	case strings.HasPrefix(place, "%fs:"), strings.HasPrefix(place, "%gs:"):
-		p.fail(threadLocal)
-		return 8
-	case strings.HasPrefix(place, "%"):
-		op.Kind = abi.InRegister
-		op.Base, width, op.HighByte = abi.NamedX86(place[1:])
-		if op.Base == abi.NoRegister {
-			p.fail(registerProblem(place[1:]))
-		}
-		return width
-	}
-	op.Kind = abi.InMemory
-	disp, address, found := strings.Cut(place, "(")
-	if disp != "" && !p.sum(disp) {
-		p.fail(notUnderstood)
-	}
-	if !found {
-		if p.ref.name == "" { // nobody means the absolute address 5 by "5"
-			p.fail(notUnderstood)
-		}
-		op.Relative = true
-		return 8
-	}
-	address, closed := strings.CutSuffix(address, ")")
-	parts := strings.Split(address, ",")
-	if !closed || len(parts) > 3 {
-		p.fail(notUnderstood)
-		return 8
-	}
-	for i, part := range parts {
-		part = strings.TrimSpace(part)
-		switch {
-		case i == 2:
-			if part != "1" && part != "2" && part != "4" && part != "8" || op.Index == abi.NoRegister {
-				p.fail(notUnderstood)
-				return 8
-			}
-			op.Scale = part[0] - '0'
-		case i == 0 && part == "%rip":
-			// The assembler makes a relative address of a symbol's; a number alone counts from an instruction that is not known.
-			if p.ref.name == "" || len(parts) > 1 {
-				p.fail(notUnderstood)
-			}
-		case i == 0 && part == "" && len(parts) > 1:
-		default:
-			name, ok := strings.CutPrefix(part, "%")
-			reg, size, _ := abi.NamedX86(name)
-			if !ok || reg == abi.NoRegister || size != 8 || name == "rip" {
-				p.fail(notUnderstood)
-				return 8
-			}
-			if i == 0 {
-				op.Base = reg
-			} else {
-				op.Index = reg
-			}
-		}
-	}
-	op.Relative = p.ref.name != ""
-	return 8
-}
-
-// aarch64 reads a constant, a register, or [BASE, OFFSET] where OFFSET is a constant, the low bits of a symbol or
-// an index, which may be extended and shifted (Arm Architecture Reference Manual, "Load/store addressing modes"). The number sign
-// of constants is optional. It returns the size of the register in bytes, 8 for other places.
-func (p *operandParser) aarch64(place string) (width uint8) {
-	op := p.op
-	address, memory := strings.CutPrefix(place, "[")
-	if !memory {
-		if n, ok := parseNumber(strings.TrimPrefix(place, "#")); ok {
-			op.Kind, op.Disp = abi.Constant, n
-			return 8
-		}
-		if place == "xzr" || place == "wzr" {
-			op.Kind = abi.Constant
-			return 8
-		}
-		op.Kind = abi.InRegister
-		if op.Base, width = abi.NamedARM64(place); op.Base == abi.NoRegister {
-			p.fail(registerProblem(place))
-		}
-		return width
-	}
-	op.Kind = abi.InMemory
-	address, closed := strings.CutSuffix(address, "]")
-	parts := strings.Split(address, ",")
-	for i := range parts {
-		parts[i] = strings.TrimSpace(parts[i])
-	}
-	var size uint8
-	if op.Base, size = abi.NamedARM64(parts[0]); !closed || size != 8 || len(parts) > 3 {
-		p.fail(notUnderstood)
-		return 8
-	}
-	if len(parts) == 1 {
-		return 8
-	}
-	offset := strings.TrimPrefix(parts[1], "#")
-	index, indexSize := abi.NamedARM64(offset)
-	n, number := parseNumber(offset)
-	symbol, low12 := strings.CutPrefix(offset, ":lo12:")
-	switch {
-	case index != abi.NoRegister && index != abi.SPARM64:
-		op.Index = index
-		if !p.extend(parts[2:], indexSize) {
-			p.fail(notUnderstood)
-		}
-	case len(parts) == 3:
-		p.fail(notUnderstood)
-	case number:
-		op.Disp = n
-	case low12:
-		if !p.sum(symbol) || p.ref.name == "" {
-			p.fail(notUnderstood)
-		}
-		p.ref.low12 = true
-	case strings.HasPrefix(offset, ":tprel") || strings.HasPrefix(offset, ":dtprel") || strings.HasPrefix(offset, ":tlsdesc"):
-		p.fail(threadLocal)
-	case strings.HasPrefix(offset, ":got"):
-		p.fail(byGOT)
-	default:
-		p.fail(notUnderstood)
-	}
-	return 8
-}
-
-// extend reads what is done to an index register of size bytes: nothing, "lsl 3", "uxtw #2" or "sxtx".
-func (p *operandParser) extend(how []string, size uint8) bool {
-	if len(how) == 0 {
-		return size == 8
-	}
-	name, amount, shifted := strings.Cut(how[0], " ")
-	if shifted {
-		n, ok := parseNumber(strings.TrimPrefix(strings.TrimSpace(amount), "#"))
-		if !ok || n < 0 || n > 3 {
-			return false
-		}
-		p.op.Scale = 1 << n
-	}
-	switch name {
-	case "lsl":
-		return shifted && size == 8
-	case "sxtx":
-		return size == 8
-	case "uxtw", "sxtw":
-		p.op.IndexLow, p.op.IndexSigned = true, name == "sxtw"
-		return size == 4
-	}
-	return false
-}
-
 // sum reads numbers and at most one symbol, added and subtracted: "40+CheckpointStats", "ga+12", "-66". The numbers go into Disp, the symbol
 // into ref.
 func (p *operandParser) sum(text string) bool {
@@ -333,4 +170,45 @@ func registerProblem(name string) string {
 		}
 	}
 	return notUnderstood
+}
+
+// resolveOperands adds the symbols that operands speak of. refs are those of all operands of all probes, in order.
+func (f *File) resolveOperands(probes []USDTProbe, refs []symbolRef) {
+	wanted := map[string]*variable{}
+	for _, ref := range refs {
+		if ref.name != "" {
+			wanted[ref.name] = &variable{}
+		}
+	}
+	if len(wanted) > 0 {
+		f.findVariables(wanted)
+	}
+	for _, p := range probes {
+		for i := range p.Args {
+			if refs[i].name != "" {
+				refs[i].resolve(&p.Args[i], wanted[refs[i].name], f.elf.Type)
+			}
+		}
+		refs = refs[len(p.Args):]
+	}
+}
+
+func (ref symbolRef) resolve(op *abi.Operand, v *variable, typ elf.Type) {
+	switch {
+	case v.threadLocal:
+		op.Unreadable = threadLocal
+	case !v.found && strings.HasPrefix(ref.name, ".L"):
+		op.Unreadable = "it is at a label that no symbol table holds"
+	case !v.found:
+		op.Unreadable = "no symbol table has the variable " + ref.name
+	case v.ambiguous:
+		op.Unreadable = "several variables are called " + ref.name
+	case ref.constant && typ == elf.ET_DYN:
+		op.Unreadable = "it is an address that differs by process"
+	default:
+		op.Disp += int64(v.addr)
+		if ref.low12 {
+			op.Disp &= 0xfff
+		}
+	}
 }
