@@ -89,10 +89,10 @@ func parseAbbrevs(c *cursor.Cursor, budget uint64) (*abbrevs, error) {
 				break
 			}
 			if attr > 0xffff || form > 0xffff {
-				return nil, fmt.Errorf("%w: attribute %#x with form %#x", errDWARF, attr, form)
+				return nil, fmt.Errorf("%w: attribute %#x with form %#x", ErrMalformed, attr, form)
 			}
 			if len(ab.attrs) == maxAttrs {
-				return nil, fmt.Errorf("abbreviation with %d attributes: %w", maxAttrs, errTooLargeDWARF)
+				return nil, fmt.Errorf("abbreviation with %d attributes: %w", maxAttrs, ErrTooLarge)
 			}
 			ab.attrs = append(ab.attrs, attrForm{uint16(attr), uint16(form), implicit})
 		}
@@ -102,5 +102,5 @@ func parseAbbrevs(c *cursor.Cursor, budget uint64) (*abbrevs, error) {
 			t.sparse[code] = ab
 		}
 	}
-	return nil, fmt.Errorf("abbreviations: %w", errTooLargeDWARF)
+	return nil, fmt.Errorf("abbreviations: %w", ErrTooLarge)
 }

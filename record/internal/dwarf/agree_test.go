@@ -17,7 +17,7 @@ func TestConventionsAgree(t *testing.T) {
 		"rustc -g -O testdata/values.rs", "go build testdata/values.go",
 	} {
 		t.Run(c, func(t *testing.T) {
-			same, unknown, differ := conventionAgrees(t, openELF(t, elftest.Build(t, strings.Fields(c)...)))
+			same, unknown, differ := conventionAgrees(t, open(t, elftest.Build(t, strings.Fields(c)...)))
 			t.Logf("%d agree, %d known to the compiler only", same, unknown)
 			// The lists of compilers are wrong at times: Go 1.26 has one parameter in a register that another one is in.
 			if len(differ)*500 > same {

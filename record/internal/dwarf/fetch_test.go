@@ -192,7 +192,7 @@ func compareWithProgram(t *testing.T, path string, isGo bool) (same int, differ 
 		t.Fatalf("%s: %v", path, err)
 	}
 	first := parseWanted(string(out))
-	f := openELF(t, path)
+	f := open(t, path)
 	funcs, err := f.Funcs()
 	if err != nil {
 		t.Fatal(err)

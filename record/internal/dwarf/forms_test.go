@@ -88,7 +88,7 @@ func TestSignatureForms(t *testing.T) {
 					run(dir, strings.Fields(command)...)
 				}
 			}
-			f := openELF(t, filepath.Join(dir, "prog"))
+			f := open(t, filepath.Join(dir, "prog"))
 			for name, want := range map[string]string{"walk": smallWalk, "make": smallMake} {
 				s, err := signatureOf(t, f, name)
 				if err != nil {
@@ -103,14 +103,14 @@ func TestSignatureForms(t *testing.T) {
 	t.Run("none", func(t *testing.T) {
 		dir := t.TempDir()
 		run(dir, "gcc", "-o", "prog", source)
-		if s, err := signatureOf(t, openELF(t, filepath.Join(dir, "prog")), "walk"); !errors.Is(err, dwarf.ErrNoDWARF) {
+		if s, err := signatureOf(t, open(t, filepath.Join(dir, "prog")), "walk"); !errors.Is(err, dwarf.ErrNoDWARF) {
 			t.Errorf("%v, %v", s, err)
 		}
 	})
 	t.Run("split", func(t *testing.T) {
 		dir := t.TempDir()
 		run(dir, "gcc", "-g", "-gsplit-dwarf", "-o", "prog", source)
-		if s, err := signatureOf(t, openELF(t, filepath.Join(dir, "prog")), "walk"); !errors.Is(err, dwarf.ErrNoDWARF) || !strings.Contains(err.Error(), ".dwo, which is not read") {
+		if s, err := signatureOf(t, open(t, filepath.Join(dir, "prog")), "walk"); !errors.Is(err, dwarf.ErrNoDWARF) || !strings.Contains(err.Error(), ".dwo, which is not read") {
 			t.Errorf("%v, %v", s, err)
 		}
 	})
@@ -137,7 +137,7 @@ func TestSignatureArm64(t *testing.T) {
 	}
 	for _, optimisation := range []string{"-O0", "-O2"} {
 		path := elftest.Build(t, "clang-19", "--target=aarch64-linux-gnu", "-fPIC", "-g", optimisation, "-ffreestanding", "-nostdlib", "-shared", "--ld-path="+linker, "testdata/aapcs.c")
-		f := openELF(t, path)
+		f := open(t, path)
 		for _, c := range []struct {
 			function, path string
 			want           dwarf.Value
@@ -187,7 +187,7 @@ func TestSignatureOfDeclaredTypes(t *testing.T) {
 		elftest.WriteFile(t, filepath.Join(dir, name), text)
 		args = append(args, filepath.Join(dir, name))
 	}
-	f := openELF(t, elftest.Build(t, append([]string{"g++"}, args...)...))
+	f := open(t, elftest.Build(t, append([]string{"g++"}, args...)...))
 	s, err := signatureOf(t, f, "use")
 	if err != nil {
 		t.Fatal(err)

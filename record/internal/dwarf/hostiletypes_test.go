@@ -154,7 +154,7 @@ func TestHostileTypes(t *testing.T) {
 				t.Errorf("%s: %+v, %v", h.name, s, err)
 			}
 			readSignature(t, d, fn)
-			if took := time.Since(start); took > maxFuzzTimeDWARF {
+			if took := time.Since(start); took > maxFuzzTime {
 				t.Errorf("%s: took %v", h.name, took)
 			} else {
 				t.Logf("%s: %v", h.name, took)

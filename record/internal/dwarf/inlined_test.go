@@ -21,7 +21,7 @@ func TestInlined(t *testing.T) {
 			}
 			elftest.WriteFile(t, filepath.Join(dir, file), string(b))
 		}
-		f := openELF(t, filepath.Join(dir, name+".elf"))
+		f := open(t, filepath.Join(dir, name+".elf"))
 		for _, c := range []struct {
 			function string
 			in       []string
@@ -70,7 +70,7 @@ int main(int argc, char **) { return user(argc); }
 			t.Logf("%v: %v\n%s", compiler, err, out)
 			continue
 		}
-		f := openELF(t, path)
+		f := open(t, path)
 		for _, c := range []struct {
 			name string
 			own  bool

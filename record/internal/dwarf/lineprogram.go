@@ -34,9 +34,9 @@ const maxLineFiles = 1 << 20
 // parseLineProgram reads the header at off in .debug_line.
 func parseLineProgram(d *Sections, off uint64, compDir []byte) (*lineProgram, error) {
 	if off > uint64(len(d.Line)) {
-		return nil, fmt.Errorf("%w: line program at %#x", errDWARF, off)
+		return nil, fmt.Errorf("%w: line program at %#x", ErrMalformed, off)
 	}
-	malformed := fmt.Errorf("%w: header of the line program at %#x", errDWARF, off)
+	malformed := fmt.Errorf("%w: header of the line program at %#x", ErrMalformed, off)
 	c := &cursor.Cursor{Bytes: d.Line, Off: off}
 	u := &unit{offSize: 4, addrSize: 8}
 	length := c.Uint(4)

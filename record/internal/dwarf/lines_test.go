@@ -48,7 +48,7 @@ func TestLines(t *testing.T) {
 	for file, want := range map[string]map[string][2]string{
 		"pie": c, "nopie": c, "cet": c, "clang": c, "arm64": c, "cxx": cxx,
 	} {
-		f := openFixture(t, file)
+		f := fixture(t, file)
 		l, err := f.Lines()
 		if err != nil {
 			t.Fatal(err)
@@ -57,7 +57,7 @@ func TestLines(t *testing.T) {
 			t.Errorf("%s: truncated", file)
 		}
 		for name, where := range want {
-			for _, fn := range findFunctions(t, f, strings.TrimSuffix(name, " const")) {
+			for _, fn := range find(t, f, strings.TrimSuffix(name, " const")) {
 				source, line, ok := l.Func(fn.Addr)
 				if wantLine := sourceLine(t, where[0], where[1]); !ok || source != "/fixture/src/"+where[0] || line != wantLine {
 					t.Errorf("%s: %s is at %s:%d, %v; want %s:%d", file, name, source, line, ok, where[0], wantLine)
@@ -69,30 +69,30 @@ func TestLines(t *testing.T) {
 		}
 	}
 	// The two static functions of one name.
-	f := openFixture(t, "nopie")
+	f := fixture(t, "nopie")
 	l, err := f.Lines()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, fn := range findFunctions(t, f, "helper") {
+	for _, fn := range find(t, f, "helper") {
 		if source, _, _ := l.Func(fn.Addr); filepath.Base(source) != fn.SourceFile {
 			t.Errorf("helper of %s is at %s", fn.SourceFile, source)
 		}
 	}
-	if _, err := openFixture(t, "stripped").Lines(); !errors.Is(err, dwarf.ErrNoDWARF) {
+	if _, err := fixture(t, "stripped").Lines(); !errors.Is(err, dwarf.ErrNoDWARF) {
 		t.Errorf("stripped: %v", err)
 	}
 }
 
 // Assembler describes functions without a line of declaration, but has a row in the line table for each instruction.
 func TestLinesFallBackToLineTable(t *testing.T) {
-	f := openFixture(t, "vector")
+	f := fixture(t, "vector")
 	l, err := f.Lines()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"legacy", "vex", "evex", "xop"} {
-		fn := findFunctions(t, f, name)[0]
+		fn := find(t, f, name)[0]
 		if l.Declared(fn.Addr) {
 			t.Errorf("%s has a declaration", name)
 		}
@@ -106,13 +106,13 @@ func TestLinesFallBackToLineTable(t *testing.T) {
 // A function in two parts is declared once.
 func TestLinesOfColdParts(t *testing.T) {
 	for _, file := range []string{"pie", "nopie", "cet"} {
-		f := openFixture(t, file)
+		f := fixture(t, file)
 		l, err := f.Lines()
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, cold, _ := l.Func(findFunctions(t, f, "unlikely.cold")[0].Addr)
-		_, line, ok := l.Func(findFunctions(t, f, "unlikely")[0].Addr)
+		_, cold, _ := l.Func(find(t, f, "unlikely.cold")[0].Addr)
+		_, line, ok := l.Func(find(t, f, "unlikely")[0].Addr)
 		if !ok || line != cold {
 			t.Errorf("%s: unlikely is at line %d, its cold part at %d", file, line, cold)
 		}
@@ -133,7 +133,7 @@ func TestLinesAgreeWithDebugDwarf(t *testing.T) {
 			}
 			defer ef.Close()
 			d, err := ef.DWARF()
-			l, ours := openELF(t, path).Lines()
+			l, ours := open(t, path).Lines()
 			if err != nil || ef.Section(".debug_info") == nil && ef.Section(".zdebug_info") == nil {
 				if !errors.Is(ours, dwarf.ErrNoDWARF) && ef.Section(".gopclntab") == nil { // Go has lines of its own
 					t.Errorf("no DWARF, but %v", ours)

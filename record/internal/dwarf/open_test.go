@@ -9,7 +9,7 @@ import (
 )
 
 // openELF opens a file and closes it with the test.
-func openELF(t testing.TB, path string) *elffile.File {
+func open(t testing.TB, path string) *elffile.File {
 	t.Helper()
 	f, err := elffile.Open(path)
 	if err != nil {
@@ -19,13 +19,13 @@ func openELF(t testing.TB, path string) *elffile.File {
 	return f
 }
 
-func openFixture(t testing.TB, name string) *elffile.File {
+func fixture(t testing.TB, name string) *elffile.File {
 	t.Helper()
-	return openELF(t, filepath.Join(elftest.Dir, name+".elf"))
+	return open(t, filepath.Join(elftest.Dir, name+".elf"))
 }
 
 // findFunctions returns the functions of a name.
-func findFunctions(t testing.TB, f *elffile.File, name string) []elffile.Func {
+func find(t testing.TB, f *elffile.File, name string) []elffile.Func {
 	t.Helper()
 	funcs, err := f.Funcs()
 	if err != nil {

@@ -8,9 +8,9 @@ var (
 	// ErrNoDWARF means that a file, or one of its functions, has no debugging information: it was compiled without -g, or stripped of it.
 	ErrNoDWARF = errors.New("no DWARF")
 	// errDWARF means debugging information that contradicts itself or is cut short.
-	errDWARF = errors.New("malformed DWARF")
+	ErrMalformed = errors.New("malformed DWARF")
 	// errTooLargeDWARF means debugging information beyond the limits of this package.
-	errTooLargeDWARF = errors.New("too large")
+	ErrTooLarge = errors.New("too large")
 )
 
 // dwarfData are the sections, decompressed.

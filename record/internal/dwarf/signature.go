@@ -173,12 +173,12 @@ func (d *Info) Signature(fn Function, at abi.Addr) (*Signature, error) {
 	w := &walk{Info: d}
 	e, ok := w.chooseDIE(found, fn)
 	if !ok {
-		return nil, fmt.Errorf("%w of %s", errDWARF, fn.Name)
+		return nil, fmt.Errorf("%w of %s", ErrMalformed, fn.Name)
 	}
 	function := w.readFunction(e, fn.Name)
 	s := w.locate(function, fn, at)
 	if w.spent > maxWalk {
-		return nil, fmt.Errorf("debugging information of %s: %w", fn.Name, errTooLargeDWARF)
+		return nil, fmt.Errorf("debugging information of %s: %w", fn.Name, ErrTooLarge)
 	}
 	return s, nil
 }

@@ -43,7 +43,7 @@ func parseUnit(c *cursor.Cursor) (u unit, abbrevOff uint64, types bool, err erro
 		u.offSize, length = 8, c.Uint(8)
 	}
 	if c.Bad || length > c.Left() {
-		return u, 0, false, fmt.Errorf("%w: unit at %#x of %d bytes", errDWARF, u.start, length)
+		return u, 0, false, fmt.Errorf("%w: unit at %#x of %d bytes", ErrMalformed, u.start, length)
 	}
 	u.end = c.Off + length
 	u.version = c.Uint(2)
@@ -65,10 +65,10 @@ func parseUnit(c *cursor.Cursor) (u unit, abbrevOff uint64, types bool, err erro
 		// Behind the headers of .debug_addr, .debug_str_offsets and .debug_rnglists, if the unit does not say.
 		u.addrBase, u.strOffsetBase, u.rnglistsBase = 8, 8, 12
 	default:
-		return u, 0, false, fmt.Errorf("%w: unit at %#x has version %d", errDWARF, u.start, u.version)
+		return u, 0, false, fmt.Errorf("%w: unit at %#x has version %d", ErrMalformed, u.start, u.version)
 	}
 	if c.Bad || c.Off > u.end || u.addrSize != 8 && u.addrSize != 4 {
-		return u, 0, false, fmt.Errorf("%w: header of the unit at %#x", errDWARF, u.start)
+		return u, 0, false, fmt.Errorf("%w: header of the unit at %#x", ErrMalformed, u.start)
 	}
 	return u, abbrevOff, types, nil
 }

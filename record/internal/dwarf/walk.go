@@ -34,14 +34,14 @@ func (w *walk) children(e die, fn func(child die) bool) {
 		if !ok || !w.spend(1) || !fn(child) {
 			return
 		}
-		if off, ok = w.behind(child); !ok {
+		if off, ok = w.after(child); !ok {
 			return
 		}
 	}
 }
 
 // behind returns the offset of what follows e and all that is below it.
-func (w *walk) behind(e die) (uint64, bool) {
+func (w *walk) after(e die) (uint64, bool) {
 	switch {
 	case !e.children:
 		return e.body, true

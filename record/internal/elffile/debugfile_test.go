@@ -152,7 +152,7 @@ func TestUnpackIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain, err := unpack(packed, maxMini)
+	plain, err := unpack(packed, maxEmbedded)
 	if err != nil || !bytes.HasPrefix(plain, []byte("\x7fELF")) {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestUnpackIsBounded(t *testing.T) {
 	dictionary := bytes.Clone(packed)
 	at := bytes.Index(dictionary, []byte{0x21, 0x01})
 	dictionary[at+2] = 40 // 4 GiB
-	if _, err := unpack(dictionary, maxMini); !errors.Is(err, ErrTooLarge) {
+	if _, err := unpack(dictionary, maxEmbedded); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("dictionary: %v", err)
 	}
 	for i := range packed {
@@ -178,5 +178,5 @@ func TestUnpackIsBounded(t *testing.T) {
 // packedFixture is the xz stream of the fixture.
 func packedFixture(t testing.TB) ([]byte, error) {
 	f := open(t, filepath.Join(elftest.SplitDir, "mini.elf"))
-	return f.sectionData(f.elf.Section(".gnu_debugdata"), maxMini)
+	return f.sectionData(f.elf.Section(".gnu_debugdata"), maxEmbedded)
 }

@@ -14,22 +14,22 @@ import (
 
 // Limits on the embedded symbol table. Those of Fedora, which puts one into each of its programs, are below 1 MiB.
 const (
-	maxMini     = 128 << 20 // bytes, decompressed
-	maxMiniDict = 64 << 20  // bytes of memory that the compressed data may ask for; xz -9 asks for as much
+	maxEmbedded     = 128 << 20 // bytes, decompressed
+	maxDictionary = 64 << 20  // bytes of memory that the compressed data may ask for; xz -9 asks for as much
 )
 
 // readMini reads .gnu_debugdata: an ELF file compressed by xz, with the symbols of those functions that .dynsym does not
 // have (GDB manual, "Debugging information in a special section"). It returns nil if there is none that can be used.
-func (f *File) readMini() *File {
+func (f *File) readEmbedded() *File {
 	s := f.elf.Section(".gnu_debugdata")
 	if s == nil {
 		return nil
 	}
-	packed, err := f.sectionData(s, maxMini)
+	packed, err := f.sectionData(s, maxEmbedded)
 	if err != nil {
 		return nil
 	}
-	b, err := unpack(packed, maxMini)
+	b, err := unpack(packed, maxEmbedded)
 	if err != nil {
 		return nil
 	}
@@ -118,7 +118,7 @@ func checkBlockHeader(c *cursor.Cursor) error {
 	if c.Bad || flags&0x3f != 0 || filter != lzma2 || size != 1 {
 		return fmt.Errorf("%w: xz block with other filters than LZMA2", ErrUnsupported)
 	}
-	if dict, err := lzma.DecodeDictCap(property); err != nil || dict > maxMiniDict {
+	if dict, err := lzma.DecodeDictCap(property); err != nil || dict > maxDictionary {
 		return fmt.Errorf("xz dictionary of %d bytes: %w", dict, ErrTooLarge)
 	}
 	return nil

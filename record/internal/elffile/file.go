@@ -87,7 +87,7 @@ type File struct {
 	root     string // see OpenAs
 	debugDir string
 	debug    func() *File // separate debug file, or nil
-	mini     func() *File // embedded symbol table, or nil
+	embedded     func() *File // embedded symbol table, or nil
 	opened   []*File      // by debug, to be closed
 
 	read struct { // the code that was read last: functions are mostly asked for in the order of their addresses
@@ -177,7 +177,7 @@ func newFile(r io.ReaderAt, size uint64, path string) (*File, error) {
 	f.goTypes = sync.OnceValues(f.readGoTypes)
 	f.types = sync.OnceValues(f.readDebugInfo)
 	f.debug = sync.OnceValue(f.openDebug)
-	f.mini = sync.OnceValue(f.readMini)
+	f.embedded = sync.OnceValue(f.readEmbedded)
 	return f, nil
 }
 

@@ -132,7 +132,7 @@ func (f *File) symtabFile() *File {
 	if d := f.debug(); d != nil && d.HasSymtab() {
 		return d
 	}
-	return f.mini()
+	return f.embedded()
 }
 
 // Imports says whether the file imports (has undefined in its dynamic symbol table) one of the names, and which one.
