@@ -5,18 +5,21 @@ import (
 	"errors"
 )
 
-// Convention says in which registers a calling convention passes words of integers and pointers.
+// Convention says in which registers a calling convention passes words: integers and pointers of up
+// to 8 bytes.
 type Convention struct {
 	Arguments []Register // in order
 	Results   []Register // in order
 
-	// More arguments are on the stack, at these bytes from the stack pointer as it is at the entry of the function.
+	// Further arguments are on the stack, 8 bytes each. The first is stackOffset bytes above the
+	// stack pointer, as that is at the entry of the function.
 	stackPointer Register
 	stackOffset  int64
-	onStack      bool // false: where words on the stack are depends on the types of all arguments
+	onStack      bool // false: the types of all arguments decide where a word on the stack is
 }
 
-// SysV is the System V ABI of x86-64 (AMD64 supplement, 3.2.3), which rustc uses, too, where it passes words.
+// SysV is the System V ABI of x86-64 (AMD64 supplement, 3.2.3). rustc uses the same registers for
+// words.
 func SysV() Convention {
 	return Convention{
 		Arguments: []Register{RDI, RSI, RDX, RCX, R8, R9}, Results: []Register{RAX, RDX},
@@ -24,13 +27,13 @@ func SysV() Convention {
 	}
 }
 
-// AAPCS64 is the procedure call standard of aarch64 (AAPCS64, 6.4).
+// AAPCS64 is the procedure call standard of aarch64 (AAPCS64, 6.4 and 6.8).
 func AAPCS64() Convention {
 	registers := registersARM64(8)
 	return Convention{Arguments: registers, Results: registers, stackPointer: SPARM64, onStack: true}
 }
 
-// Go is the calling convention of Go on a machine (cmd/compile/abi-internal.md), since 1.17.
+// Go is Go's own calling convention since Go 1.17 (cmd/compile/abi-internal.md).
 func Go(machine elf.Machine) Convention {
 	registers := []Register{RAX, RBX, RCX, RDI, RSI, R8, R9, R10, R11}
 	if machine == elf.EM_AARCH64 {
@@ -39,7 +42,7 @@ func Go(machine elf.Machine) Convention {
 	return Convention{Arguments: registers, Results: registers}
 }
 
-// registersARM64 returns x0 and those that follow.
+// registersARM64 returns the first n registers, from x0.
 func registersARM64(n int) []Register {
 	list := make([]Register, n)
 	for i := range list {
@@ -48,7 +51,7 @@ func registersARM64(n int) []Register {
 	return list
 }
 
-// ConventionOf returns the convention of functions on a machine that Go's compiler has made, or one for C.
+// ConventionOf returns Go's calling convention for a machine if isGo is set, else that of C.
 func ConventionOf(machine elf.Machine, isGo bool) Convention {
 	switch {
 	case isGo:
@@ -59,7 +62,9 @@ func ConventionOf(machine elf.Machine, isGo bool) Convention {
 	return SysV()
 }
 
-// Argument returns where a word of the arguments is at the entry of a function. It is an error if only the types of all arguments tell.
+// Argument returns where a word of the arguments is at the entry of a function. The first word is
+// number 0. The error says that the word is on the stack, where only debugging information can
+// locate it.
 func (c Convention) Argument(word int) (Operand, error) {
 	op := Operand{Size: 8, Kind: InRegister, Base: NoRegister, Index: NoRegister, Scale: 1}
 	switch {
@@ -73,7 +78,8 @@ func (c Convention) Argument(word int) (Operand, error) {
 	return op, nil
 }
 
-// Result returns where a word of the result is at the return of a function.
+// Result returns where a word of the result is at the return of a function. The error says that it
+// is not in a register.
 func (c Convention) Result(word int) (Operand, error) {
 	if word >= len(c.Results) {
 		return Operand{}, errors.New("it is not in a register")

@@ -6,43 +6,47 @@ import (
 	"strings"
 )
 
-// Operand says where a value is when a probe is passed: an argument of a static probe, a parameter of a function, or a part of one. It is
-// fetched so:
+// Operand says where a value is when a probe fires: an argument of a USDT probe, a parameter of a
+// function, or a part of one. Its value is:
 //
 //	Constant    Disp.
-//	InRegister  the register Base (its second byte for HighByte), shifted right by Shift bits.
-//	InMemory    A = Base + Index*Scale + Disp, plus the load bias for Relative. Then for each d of Derefs, in order: A = the 8 bytes
-//	            of memory at A, plus d. The value is in memory at A.
-//	AddressOf   A, computed as for InMemory: nothing is loaded at the end. The value is the address itself.
+//	InRegister  Register Base (its second byte with HighByte), shifted right by Shift bits.
+//	InMemory    First A = Base + Index*Scale + Disp, plus the load bias with Relative. Then, for
+//	            each d of Derefs in order, A becomes the 8 bytes of memory at A, plus d.
+//	            The value is the memory at A.
+//	AddressOf   A itself, computed as for InMemory. The memory at A is not loaded.
 //
-// Of all kinds the low Size bytes count, extended by the sign if Signed says so. There are at most MaxLoads loads, the last one included: an
-// operand in memory has at most MaxLoads-1 Derefs.
+// Only the low Size bytes of the value count. They are extended by their sign with Signed. At most
+// MaxLoads loads are needed, including the last: an operand in memory has at most MaxLoads-1
+// Derefs.
 type Operand struct {
-	Text   string // as the note has it, "-4@%edi"; "" if it does not come from a note
-	Size   uint8  // of the argument in bytes: 1, 2, 4 or 8; 0 in an unreadable one of another size
+	Text   string // as the note of a USDT probe has it, "-4@%edi"; else ""
+	Size   uint8  // in bytes: 1, 2, 4 or 8; 0 in an unreadable operand of another size
 	Signed bool
 	Float  bool
 	Kind   OperandKind
 	Base   Register // InRegister: the register; InMemory: the base, or NoRegister
 	Index  Register // InMemory: the index, or NoRegister
 	Scale  uint8    // of Index: 1, 2, 4 or 8
-	// IndexLow says that the low 32 bits of Index count alone, and IndexSigned that they are signed (aarch64's uxtw and sxtw).
+	// IndexLow says that only the low 32 bits of Index count. IndexSigned says that they are signed
+	// (aarch64's uxtw and sxtw).
 	IndexLow, IndexSigned bool
-	HighByte              bool    // InRegister: bits 8 to 15 of it (%ah and its like)
-	Shift                 uint8   // InRegister: 0 to 56; a struct in a register holds a member there
+	HighByte              bool    // InRegister: bits 8 to 15 (%ah and the like)
+	Shift                 uint8   // InRegister: 0 to 56, where a struct in a register holds a member
 	Disp                  int64   // Constant: the value, to be cut to Size; InMemory and AddressOf: the displacement
-	Derefs                []int64 // InMemory and AddressOf: what is added after each load on the way
-	// Relative says of an operand InMemory or AddressOf that Disp is a virtual address of the file (a global variable): the load
-	// bias of the process is to be added.
+	Derefs                []int64 // InMemory and AddressOf: added after each intermediate load
+	// Relative says that Disp is a virtual address of the file, of a global variable: the load bias
+	// of the process is added. It is only set with InMemory and AddressOf.
 	Relative bool
-	// Unreadable tells why the argument cannot be fetched, "" if it can. Only Text counts then.
+	// Unreadable is the reason why the value cannot be fetched, "" if it can. With a reason, only
+	// Text counts.
 	Unreadable string
 }
 
-// OperandKind says what kind of place an operand is.
+// OperandKind is the kind of location that an operand names.
 type OperandKind uint8
 
-// The kinds of operands.
+// The kinds of operands: see Operand.
 const (
 	Constant OperandKind = iota
 	InRegister
@@ -50,10 +54,11 @@ const (
 	AddressOf
 )
 
-// MaxLoads is how many loads from memory an operand takes at most.
+// MaxLoads is the maximum number of loads from memory for one operand.
 const MaxLoads = 4
 
-// PlaceName writes where a value is: "%edi", "8(%rsp)"; "*(16(%rdi))" is what the pointer there leads to.
+// LocationName writes where the value is: "%edi" and "8(%rsp)", or "*(16(%rdi))" for the memory
+// that the pointer there leads to.
 func (op Operand) LocationName(machine elf.Machine) string {
 	switch {
 	case op.Unreadable != "":
@@ -79,15 +84,15 @@ func (op Operand) LocationName(machine elf.Machine) string {
 	case op.Base != NoRegister:
 		fmt.Fprintf(&b, "(%%%s)", registerName(op.Base, machine))
 	}
-	place := b.String()
+	location := b.String()
 	for _, d := range op.Derefs {
-		place = fmt.Sprintf("*(%s)", place)
+		location = fmt.Sprintf("*(%s)", location)
 		if d != 0 {
-			place += fmt.Sprintf("+%#x", d)
+			location += fmt.Sprintf("+%#x", d)
 		}
 	}
 	if op.Kind == AddressOf {
-		return "&" + place
+		return "&" + location
 	}
-	return fmt.Sprintf("%s, %d bytes", place, op.Size)
+	return fmt.Sprintf("%s, %d bytes", location, op.Size)
 }

@@ -5,11 +5,12 @@ import (
 	"fmt"
 )
 
-// Register is a general register, numbered as the words of struct pt_regs: on x86-64 r15 is 0 and sp 19, on aarch64 x0 is 0
-// and sp 31 (arch/x86/include/uapi/asm/ptrace.h and arch/arm64/include/uapi/asm/ptrace.h of the kernel).
+// Register is a general register. Its number is that of its word in struct pt_regs: r15 is 0 and
+// rsp is 19 on x86-64, x0 is 0 and sp is 31 on aarch64. See arch/x86/include/uapi/asm/ptrace.h and
+// arch/arm64/include/uapi/asm/ptrace.h of the kernel.
 type Register uint8
 
-// NoRegister stands for the base or index that an address does not have.
+// NoRegister says that an address has no base, or no index.
 const NoRegister Register = 255
 
 // Registers of x86-64.
@@ -36,15 +37,16 @@ const (
 	RSP
 )
 
-// Registers of aarch64 with a name of their own. Register n is xn.
+// Registers of aarch64 that have a name of their own. Register n is xn.
 const (
 	FPARM64 Register = 29
 	LRARM64 Register = 30
 	SPARM64 Register = 31
 )
 
-// dwarfRegister returns the general register of a DWARF number (System V ABI for AMD64, figure 3.36; DWARF for the Arm 64-bit
-// Architecture, table 1).
+// FromDWARF returns the general register with a number of DWARF, NoRegister if there is none. The
+// numbers are in figure 3.36 of the System V ABI for AMD64, and table 1 of DWARF for the Arm 64-bit
+// Architecture.
 func FromDWARF(machine elf.Machine, n uint64) Register {
 	if machine == elf.EM_AARCH64 {
 		if n <= 31 {

@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// NamedX86 returns the general register of x86-64 that an assembler calls by a name, without its percent sign, and its size in bytes: "r9d" is
-// 4 bytes of R9. high says that the name is that of its second byte ("ah"). The register is NoRegister if there is none.
+// NamedX86 returns the general register of x86-64 with a name in assembly, written without its
+// percent sign, and its size in bytes: "r9d" is 4 bytes of R9. high says that the name is that of
+// the second byte ("ah"). The register is NoRegister if no general register has this name.
 func NamedX86(name string) (reg Register, size uint8, high bool) {
 	if digits, ok := strings.CutPrefix(name, "r"); ok && digits != "" && digits[0] <= '9' {
 		reg, size = numberedX86(digits)
@@ -35,7 +36,8 @@ func NamedX86(name string) (reg Register, size uint8, high bool) {
 	return NoRegister, 0, false
 }
 
-// numberedX86 returns one of r8 to r15 by what follows the r: the number, and a letter for a part of the register.
+// numberedX86 returns one of r8 to r15 by the text behind the "r": the number, and a letter for a
+// part of the register.
 func numberedX86(digits string) (Register, uint8) {
 	number := strings.TrimRight(digits, "dwbl")
 	size := uint8(0)
@@ -59,8 +61,8 @@ func numberedX86(digits string) (Register, uint8) {
 	return NoRegister, 0
 }
 
-// NamedARM64 returns the general register of aarch64 that an assembler calls by a name, and its size in bytes: "w0" is 4 bytes of x0. The
-// register is NoRegister if there is none.
+// NamedARM64 returns the general register of aarch64 with a name in assembly, and its size in
+// bytes: "w0" is 4 bytes of x0. The register is NoRegister if no general register has this name.
 func NamedARM64(name string) (Register, uint8) {
 	switch name {
 	case "sp":

@@ -5,15 +5,19 @@ import (
 	"encoding/binary"
 )
 
-// cursor reads numbers from bytes; after the first read beyond the end it stays bad and reads zeros.
+// Cursor is a position in bytes. Numbers are little-endian. Once a read has gone beyond the end,
+// Bad is set, and this and every further read give zeros: it is enough to check Bad after several
+// reads. The zero value reads no bytes.
 type Cursor struct {
 	Bytes []byte
-	Off   uint64
-	Bad   bool
+	Off   uint64 // the next byte to read
+	Bad   bool   // a read went beyond the end
 }
 
+// Left returns how many bytes are not read yet.
 func (c *Cursor) Left() uint64 { return uint64(len(c.Bytes)) - c.Off }
 
+// Skip passes over n bytes.
 func (c *Cursor) Skip(n uint64) {
 	if n > c.Left() {
 		c.Bad, c.Off = true, uint64(len(c.Bytes))
@@ -22,7 +26,7 @@ func (c *Cursor) Skip(n uint64) {
 	c.Off += n
 }
 
-// uint reads n bytes, 8 at most, little-endian.
+// Uint reads a number of n bytes, at most 8.
 func (c *Cursor) Uint(n uint64) uint64 {
 	start := c.Off
 	if c.Skip(n); c.Bad {
@@ -43,8 +47,10 @@ func (c *Cursor) Uint(n uint64) uint64 {
 	return v
 }
 
+// Byte reads one byte.
 func (c *Cursor) Byte() byte { return byte(c.Uint(1)) }
 
+// Uleb reads an unsigned LEB128 number (DWARF 5, 7.6). Bits beyond the 64th are dropped.
 func (c *Cursor) Uleb() uint64 {
 	v := uint64(0)
 	for shift := 0; ; shift += 7 {
@@ -58,6 +64,7 @@ func (c *Cursor) Uleb() uint64 {
 	}
 }
 
+// Sleb reads a signed LEB128 number (DWARF 5, 7.6). Bits beyond the 64th are dropped.
 func (c *Cursor) Sleb() int64 {
 	v, shift := int64(0), 0
 	for {
@@ -75,7 +82,8 @@ func (c *Cursor) Sleb() int64 {
 	}
 }
 
-// str reads a NUL-terminated string, as a part of the section. Of one longer than a path can be, nothing is kept.
+// Text reads a string that a NUL ends, and returns a part of Bytes without the NUL. A string longer
+// than MaxText is passed over and returned as nil.
 func (c *Cursor) Text() []byte {
 	n := bytes.IndexByte(c.Bytes[c.Off:], 0)
 	if n < 0 {
@@ -90,5 +98,5 @@ func (c *Cursor) Text() []byte {
 	return s
 }
 
-// maxStringSize is the longest string that is read, in bytes: no path is longer.
+// MaxText is the longest string that Text returns, in bytes: no path is longer.
 const MaxText = 4096

@@ -6,8 +6,8 @@ import (
 	"encoding/binary"
 )
 
-// endsInCallX86 reports whether x86-64 code may end in a call: E8 with four bytes, or FF /2 with the bytes that its ModRM and SIB
-// bytes ask for (Intel SDM volume 2, CALL and table 2-2).
+// endsInCallX86 reports whether x86-64 code may end in a call: E8 with four bytes, or FF /2 with as
+// many bytes as its ModRM and SIB ask for (Intel SDM volume 2, CALL and table 2-2).
 func endsInCallX86(code []byte) bool {
 	if n := len(code); n >= 5 && code[n-5] == 0xe8 {
 		return true
@@ -40,7 +40,7 @@ func endsInCallX86(code []byte) bool {
 	return false
 }
 
-// isCallARM64: BL, BLR and its kinds with pointer authentication.
+// isCallARM64 matches bl, blr, and the forms of blr with pointer authentication.
 func isCallARM64(w uint32) bool { return w>>26 == 0x25 || w&0xfefff000 == 0xd63f0000 }
 
 func anyARM64(code []byte, is func(uint32) bool) bool {
@@ -52,10 +52,10 @@ func anyARM64(code []byte, is func(uint32) bool) bool {
 	return false
 }
 
-// maxCallSize is the length of the longest call without a prefix, in bytes.
+// MaxCallSize is the length of the longest call without a prefix, in bytes.
 const MaxCallSize = 7
 
-// endsInCall reports whether code, which ends with an instruction, may end in a call.
+// EndsInCall reports whether code may end in a call.
 func EndsInCall(machine elf.Machine, code []byte) bool {
 	if machine == elf.EM_AARCH64 {
 		return len(code) >= 4 && isCallARM64(binary.LittleEndian.Uint32(code[len(code)-4:]))
@@ -63,7 +63,7 @@ func EndsInCall(machine elf.Machine, code []byte) bool {
 	return endsInCallX86(code)
 }
 
-// hasCall reports whether there is likely to be a call in code.
+// HasCall reports whether there is likely a call in code. On x86-64 it looks for one byte only.
 func HasCall(machine elf.Machine, code []byte) bool {
 	if machine == elf.EM_AARCH64 {
 		return anyARM64(code, isCallARM64)

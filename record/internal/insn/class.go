@@ -8,16 +8,16 @@ import (
 	"utrace/record/internal/abi"
 )
 
-// Class says how the kernel deals with a breakpoint on an instruction, and
-// so what a hit costs.
+// Class says how the kernel handles a breakpoint on an instruction, and so what a hit costs. The
+// cheapest is NopCall, the dearest Stepped.
 type Class int
 
 const (
-	// Stepped: the kernel runs the instruction from a copy, with a second trap behind it.
+	// Stepped: the kernel runs a copy of the instruction, and a second trap follows.
 	Stepped Class = iota
-	// Emulated: the kernel does the instruction's work itself.
+	// Emulated: the kernel does the work of the instruction itself. There is one trap.
 	Emulated
-	// NopCall: the kernel replaces a 5-byte nop by a call: no trap at all.
+	// NopCall: the kernel replaces a 5-byte nop by a call. There is no trap.
 	NopCall
 )
 
@@ -31,7 +31,7 @@ func (c Class) String() string {
 	return "stepped"
 }
 
-// ReturnClass is that of return instructions, see Class.
+// ReturnClass is the class of the return instructions of a machine.
 func ReturnClass(machine elf.Machine) Class {
 	if machine == elf.EM_AARCH64 {
 		return Emulated
@@ -47,18 +47,18 @@ type Kernel struct {
 	simulatedNops bool // on arm64
 }
 
-// NewKernel goes by the version of the kernel. push, jmp, jcc, call and
-// one-byte nops are emulated by all that utrace supports (push since 4.18).
+// NewKernel returns what kernel MAJOR.MINOR treats specially. All kernels that utrace supports
+// emulate push (since 4.18), jmp, jcc, call and one-byte nops.
 func NewKernel(major, minor int) Kernel {
 	version := major*1000 + minor
 	return Kernel{longNops: version >= 6016, nopCall: version >= 6018, simulatedNops: version >= 6013}
 }
 
-// pageSize is that of x86-64.
+// pageSize is the page size of x86-64 in bytes.
 const pageSize = 4096
 
-// classifyX86 says how the kernel treats the instruction at the start of code;
-// arch/x86/kernel/uprobes.c: is_optimized, branch_setup_xol_ops, push_setup_xol_ops.
+// classifyX86 is Classify for x86-64. It follows arch/x86/kernel/uprobes.c: is_optimized,
+// branch_setup_xol_ops, push_setup_xol_ops.
 func classifyX86(code []byte, at abi.Addr, k Kernel) Class {
 	is := func(prefix ...byte) bool { return len(code) >= len(prefix) && slices.Equal(code[:len(prefix)], prefix) }
 	switch {
@@ -86,8 +86,8 @@ func isPush(code []byte) bool {
 	return len(code) > 0 && code[0] >= 0x50 && code[0] <= 0x57
 }
 
-// Classify says how kernel k treats a breakpoint on the instruction at the start of code, which lies at address at. Of an instruction
-// that is cut short it says Stepped.
+// Classify says how kernel k handles a breakpoint on the instruction at the start of code, which
+// lies at address at. An instruction that is cut short is Stepped.
 func Classify(machine elf.Machine, code []byte, at abi.Addr, k Kernel) Class {
 	switch {
 	case machine != elf.EM_AARCH64:

@@ -1,16 +1,16 @@
 package insn
 
-// What the kernel does with a breakpoint on arm64 is read from arch/arm64/kernel/probes/decode-insn.c and
-// simulate-insn.c, of Linux 6.1 to 6.18. Encodings are those of the Arm Architecture Reference Manual.
+// The kernel's side on arm64 is in arch/arm64/kernel/probes/decode-insn.c and simulate-insn.c, read
+// for Linux 6.1 to 6.18. Encodings are in the Arm Architecture Reference Manual.
 
 const (
 	nopARM64        = 0xd503201f
 	wordBytes       = 4
-	maxGoCheckARM64 = 10 // instructions of the check of a stack's size
+	maxGoCheckARM64 = 10 // instructions of a stack check
 )
 
-// classifyARM64 says how the kernel treats an instruction: it simulates branches, returns among them, and what
-// takes an address from the program counter.
+// classifyARM64 is Classify for arm64. The kernel simulates branches, including returns, and
+// instructions that compute an address from the program counter.
 func classifyARM64(w uint32, k Kernel) Class {
 	switch {
 	case w>>26&0x1f == 0x05, w>>24 == 0x54, w>>25&0x3f == 0x1a, w>>25&0x3f == 0x1b: // b, bl; b.cond; cbz, cbnz; tbz, tbnz

@@ -6,30 +6,31 @@ import (
 	"utrace/record/internal/abi"
 )
 
-// flow is what an instruction does to the flow of control.
+// Flow says where control goes after an instruction.
 type Flow uint8
 
 const (
-	FlowNext         Flow = iota // goes on with the next instruction
-	FlowReturn                   // returns to the caller
-	FlowJump                     // jumps to target, always
-	FlowBranch                   // jumps to target under a condition
-	FlowCall                     // calls target
+	FlowNext         Flow = iota // to the next instruction
+	FlowReturn                   // back to the caller
+	FlowJump                     // to Target, always
+	FlowBranch                   // to Target, under a condition
+	FlowCall                     // calls Target
 	FlowCallIndirect             // calls through a register or memory
 	FlowJumpIndirect             // jumps through a register or memory
 )
 
-// inst is one decoded instruction: as much of it as the flow of control needs.
+// Inst is one decoded instruction, as far as the flow of control needs it.
 type Inst struct {
-	Len    int
+	Len    int // in bytes
 	Flow   Flow
-	Target abi.Addr // of flowJump, flowBranch and flowCall
+	Target abi.Addr // of FlowJump, FlowBranch and FlowCall; else 0
 }
 
-const MaxLen = 15 // bytes; the processor faults on more
+// MaxLen is the length of the longest instruction in bytes: x86-64 faults on more.
+const MaxLen = 15
 
-// decodeInst decodes the instruction at the start of code, which lies at address at. ok is false if it is not a defined instruction of the
-// machine (x86-64 in 64-bit mode, or aarch64), or is cut short.
+// Decode decodes the instruction at the start of code, which lies at address at. ok is false if the
+// machine (x86-64 in 64-bit mode, or aarch64) does not define it, or if it is cut short.
 func Decode(machine elf.Machine, code []byte, at abi.Addr) (in Inst, ok bool) {
 	if machine == elf.EM_AARCH64 {
 		return decodeARM64(code, at)
@@ -37,7 +38,8 @@ func Decode(machine elf.Machine, code []byte, at abi.Addr) (in Inst, ok bool) {
 	return decodeX86(code, at)
 }
 
-// minInst is the length of a machine's shortest instruction in bytes: how far to go on behind what cannot be decoded.
+// MinLen is the length of a machine's shortest instruction in bytes. It is how far to go on after
+// bytes that cannot be decoded.
 func MinLen(machine elf.Machine) int {
 	if machine == elf.EM_AARCH64 {
 		return 4

@@ -6,9 +6,9 @@ import (
 	"utrace/record/internal/abi"
 )
 
-// decodeARM64 decodes the instruction at the start of code, which lies at address at. ok is false if the word is in a part of
-// the encoding space that is not allocated (Arm ARM, C4.1: bits 28 to 25 are 0001 or 0011, or 0000 with bit 31
-// clear, which has UDF): data between the code, then.
+// decodeARM64 is Decode for aarch64. ok is false for a word in a part of the encoding space that is
+// not allocated: then it is data between the code. Those parts have 0001 or 0011 in bits 28 to 25,
+// or 0000 with bit 31 clear, like UDF (Arm ARM, C4.1).
 func decodeARM64(code []byte, at abi.Addr) (in Inst, ok bool) {
 	if len(code) < 4 {
 		return Inst{}, false
@@ -19,7 +19,7 @@ func decodeARM64(code []byte, at abi.Addr) (in Inst, ok bool) {
 		return Inst{}, false
 	}
 	in.Len = 4
-	// relative is a signed field of the given width at bit low, in words.
+	// relative reads a signed field of the given width, in words, whose lowest bit is low.
 	relative := func(low, width int) abi.Addr {
 		field := int32(w<<(32-low-width)) >> (32 - width)
 		return at + abi.Addr(int64(field)*4)

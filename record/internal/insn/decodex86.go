@@ -17,12 +17,12 @@ type x86Decoder struct {
 	lock, rex              bool
 }
 
-// decodeX86 decodes the instruction at the start of code, which lies at address at. ok is false if it is not a defined
-// instruction of 64-bit mode or is cut short.
+// decodeX86 is Decode for x86-64. It finds the length and the flow of control, no more. The steps
+// are those of the processor:
 //
-// It finds lengths and the flow of control, no more. The steps are those of the processor: legacy prefixes, REX, then
-// an opcode in one of the maps (or a VEX, EVEX or XOP prefix, which names the map), ModRM, SIB, displacement,
-// immediate.
+//  1. Legacy prefixes and REX.
+//  2. An opcode in one of the maps. A VEX, EVEX or XOP prefix names the map.
+//  3. ModRM, SIB, displacement and immediate.
 func decodeX86(code []byte, at abi.Addr) (in Inst, ok bool) {
 	d := x86Decoder{code: code[:min(len(code), MaxLen)]}
 	op := d.prefixes()
@@ -49,7 +49,7 @@ func (d *x86Decoder) byte() byte {
 	return d.code[d.pos-1]
 }
 
-// skip passes n bytes.
+// skip passes over n bytes.
 func (d *x86Decoder) skip(n int) {
 	d.pos += n
 	if d.pos > len(d.code) {
@@ -57,7 +57,7 @@ func (d *x86Decoder) skip(n int) {
 	}
 }
 
-// prefixes passes the prefixes and returns the first byte of the opcode.
+// prefixes passes over the prefixes and returns the first byte of the opcode.
 func (d *x86Decoder) prefixes() byte {
 	for {
 		b := d.byte()
@@ -136,7 +136,7 @@ func (d *x86Decoder) opcode(op byte) Inst {
 	return d.operands(oneByteMap[op])
 }
 
-// groupFF is inc, dec, call, far call, jmp, far jmp and push.
+// groupFF decodes inc, dec, call, far call, jmp, far jmp and push.
 func (d *x86Decoder) groupFF() Inst {
 	m := d.modrm()
 	switch m >> 3 & 7 {
@@ -177,7 +177,7 @@ func (d *x86Decoder) twoByte(op byte) Inst {
 	return d.operands(twoByteMap[op])
 }
 
-// vex decodes after C5 or C4 (Intel SDM volume 2, 2.3.5).
+// vex decodes the bytes after C5 or C4 (Intel SDM volume 2, 2.3.5).
 func (d *x86Decoder) vex(op byte) Inst {
 	if d.rex || d.opsize || d.rep != 0 || d.lock {
 		return undefined()
@@ -190,7 +190,8 @@ func (d *x86Decoder) vex(op byte) Inst {
 	return d.vectorOpcode(opcodes, false)
 }
 
-// evex decodes after 62 (Intel SDM volume 2, 2.7.1): the second of the three payload bytes has a fixed 1.
+// evex decodes the bytes after 62 (Intel SDM volume 2, 2.7.1). The second of the three payload
+// bytes has a bit that is always 1.
 func (d *x86Decoder) evex() Inst {
 	if d.rex || d.opsize || d.rep != 0 || d.lock {
 		return undefined()
@@ -219,7 +220,8 @@ func (d *x86Decoder) vectorOpcode(opcodes byte, evex bool) Inst {
 	return undefined()
 }
 
-// xop decodes after 8F (AMD64 manual volume 6, 1.1.1.2): maps 8, 9 and A have 1, 0 and 4 bytes of immediate.
+// xop decodes the bytes after 8F (AMD64 manual volume 6, 1.1.1.2). Maps 8, 9 and A have 1, 0 and 4
+// bytes of immediate.
 func (d *x86Decoder) xop() Inst {
 	if d.rex || d.opsize || d.rep != 0 || d.lock {
 		return undefined()
@@ -240,7 +242,7 @@ func (d *x86Decoder) xop() Inst {
 	return Inst{}
 }
 
-// modrm passes ModRM, SIB and displacement and returns ModRM (Intel SDM volume 2, 2.1.5).
+// modrm passes over ModRM, SIB and displacement, and returns ModRM (Intel SDM volume 2, 2.1.5).
 func (d *x86Decoder) modrm() byte {
 	m := d.byte()
 	mod, rm := m>>6, m&7
@@ -261,7 +263,7 @@ func (d *x86Decoder) modrm() byte {
 	return m
 }
 
-// immZ is the size of an immediate that follows the operand size, 4 bytes at most.
+// immZ is the size of an immediate that follows the operand size: 4 bytes at most.
 func (d *x86Decoder) immZ() int {
 	if d.opsize && !d.rexW {
 		return 2
@@ -269,7 +271,7 @@ func (d *x86Decoder) immZ() int {
 	return 4
 }
 
-// operands passes what a letter of the opcode maps says.
+// operands passes over the operand bytes that a letter of the opcode maps stands for.
 func (d *x86Decoder) operands(letter byte) Inst {
 	switch letter {
 	case '.':
@@ -316,8 +318,9 @@ func (d *x86Decoder) operands(letter byte) Inst {
 	return Inst{}
 }
 
-// relative passes a displacement of n bytes; decodeX86 adds the address of the next instruction to the target.
-// With the prefix 66 and without REX.W, Intel's processors read 4 bytes and AMD's 2: not decoded.
+// relative passes over a displacement of n bytes. decodeX86 adds the address of the next
+// instruction to the target. A jump with prefix 66 and without REX.W is not decoded: Intel's
+// processors read 4 bytes of displacement, AMD's read 2.
 func (d *x86Decoder) relative(to Flow, n int) Inst {
 	if n == 4 && d.opsize && !d.rexW {
 		return undefined()

@@ -10,22 +10,22 @@ import (
 	"utrace/record/internal/abi"
 )
 
-// maxEntrySteps bounds how many instructions a site may lie behind the entry.
-// More than two are rare.
+// maxEntrySteps limits how many instructions a site may lie behind the entry. More than two are
+// rare.
 const maxEntrySteps = 16
 
-// findEntry finds the cheapest safe site for the entry of a function in its code.
-// It is a pure function of the bytes and of what is known of the function's branches.
+// findEntryX86 finds the site for a function, or for the rest of it that begins with code:
 //
-//  1. A 5-byte nop at the entry, on kernels that make it a call.
-//  2. The first instruction that the kernel emulates, if it is reached in a
-//     straight line from the entry: nothing before it leaves the line, moves the
-//     stack pointer (a return probe needs the return address on top, pairing needs
-//     the value at the entry) or overwrites an argument that is to be kept, or memory, which it may point to; and no
-//     branch leads to it or to an instruction before it, which would count twice.
-//  3. Where not all branches are known (a jump table, a part of the function that lies elsewhere), only
-//     what no loop has inside: a push, or what directly follows the endbr64 at the entry.
-//  4. Otherwise, or if anything on the way is not understood, the entry itself.
+//  1. A 5-byte nop at the entry, on kernels that replace it by a call.
+//  2. The first instruction that the kernel emulates, if control comes straight to it from the
+//     entry. Nothing before it may move the stack pointer: a return probe needs the return address
+//     on top, and pairing needs the value at the entry. Nor may it overwrite an argument to be
+//     recorded, or memory that one may point to. No branch may lead to the site, or between it and
+//     the entry: it would count twice.
+//  3. If not all branches are known, only an instruction that no loop contains: a push, or the one
+//     right after the endbr64 at the entry. Jump tables and parts that lie elsewhere hide
+//     branches.
+//  4. The entry itself, also if an instruction on the way is not understood.
 func findEntryX86(code []byte, fn Func, keep keptArgs, k Kernel) Entry {
 	entry := fn.Addr + abi.Addr(len(fn.Code)-len(code))
 	at := 0
@@ -49,12 +49,11 @@ func findEntryX86(code []byte, fn Func, keep keptArgs, k Kernel) Entry {
 	return Entry{Addr: entry, Why: "no cheaper instruction near its entry"}
 }
 
-// endbr64 marks where an indirect branch may lead to. It does nothing else, and
-// x86asm does not know it.
+// endbr64 marks a target of indirect branches. It has no other effect, and x86asm does not know it.
 const endbr64 = "\xf3\x0f\x1e\xfa"
 
-// passOver returns the length of the instruction at the start of code, if a site may lie behind
-// it, or why it may not.
+// passOver returns the length of the instruction at the start of code if a site may lie behind it,
+// else the reason why not.
 func passOver(code []byte, keep keptArgs) (n int, why string) {
 	if len(code) >= 4 && string(code[:4]) == endbr64 {
 		return 4, ""
@@ -95,12 +94,13 @@ func passOver(code []byte, keep keptArgs) (n int, why string) {
 	return inst.Len, ""
 }
 
-// belowStack reports whether memory is below the stack pointer: of the function itself, as nothing else can be there.
+// belowStack reports whether memory is below the stack pointer. Only the function itself can have
+// anything there.
 func belowStack(m x86asm.Mem) bool {
 	return m.Base == x86asm.RSP && m.Index == 0 && m.Segment == 0 && m.Disp < 0
 }
 
-// keptArgs says which registers carry arguments that must still be there at the site.
+// keptArgs says which registers hold arguments that must be unchanged at the site.
 type keptArgs uint8
 
 const (
@@ -126,21 +126,23 @@ func (k keptArgs) has(reg x86asm.Reg) bool {
 type Func struct {
 	Addr abi.Addr
 	Code []byte
-	// Targets are the addresses in the function, beyond its first, that its own branches lead to. MoreTargets says that branches may
-	// lead to others, too. SelfEntry says that one leads back to the first byte.
+	// Targets are the addresses in the function, beyond its first, that its own branches lead to.
+	// MoreTargets says that branches may lead to further addresses. SelfEntry says that a branch
+	// leads back to the first byte.
 	Targets                []abi.Addr
 	MoreTargets, SelfEntry bool
 }
 
-// Entry is where the entry of a function is probed.
+// Entry is the site of a function's entry.
 type Entry struct {
 	Addr  abi.Addr
 	Class Class
-	Why   string // for a class that is not the cheapest
+	Why   string // why the site is not a cheaper one, "" if it is cheap
 }
 
-// FindEntry finds the cheapest safe site for the entry of a function: see findEntryX86 and findEntryARM64. isGo says that Go's compiler
-// has made it, args that its arguments are to be recorded. It reports false for a Go function without a place that is passed once a call.
+// FindEntry finds the cheapest safe site for the entry of a function. isGo says that Go's compiler
+// made the function, args that its arguments are recorded. It reports false for a Go function
+// without an instruction that runs exactly once a call.
 func FindEntry(machine elf.Machine, fn Func, isGo, args bool, k Kernel) (site Entry, ok bool) {
 	switch {
 	case machine == elf.EM_AARCH64:

@@ -7,8 +7,9 @@ import (
 	"utrace/record/internal/abi"
 )
 
-// findEntryARM64 finds the site of a function's entry, which is its first instruction. Of a function of Go that starts over after its stack has
-// grown, it is the one behind the check of the stack's size, see findEntryGo.
+// findEntryARM64 returns the first instruction of a function. For a Go function that starts over
+// after its stack has grown, it returns the instruction behind the check of the stack's size: see
+// findEntryGo.
 func findEntryARM64(code []byte, entry abi.Addr, branches []abi.Addr, startsOver bool, k Kernel) (site Entry, ok bool) {
 	at := 0
 	if startsOver {
@@ -26,12 +27,14 @@ func findEntryARM64(code []byte, entry abi.Addr, branches []abi.Addr, startsOver
 	return site, true
 }
 
-// passGoCheckARM64 returns how long the check of the stack's size at the beginning of code is (cmd/internal/obj/arm64, stacksplit):
+// passGoCheckARM64 returns the length of the stack check at the beginning of code, in bytes
+// (cmd/internal/obj/arm64, stacksplit):
 //
 //	ldr x16, [x28, #16]; cmp sp, x16; b.ls grow
 //
-// or, of functions with larger frames, with sub x17, sp, #size before a comparison of x17, and b.lo grow where that wraps around. x28
-// is the goroutine; #24 is the limit of functions that run on the system's stack. Nothing but x16, x17 and x27 changes.
+// x28 is the goroutine. #24 in place of #16 is the limit of functions that run on the system's
+// stack. A function with a larger frame compares x17 after sub x17, sp, #size, and has b.lo grow in
+// case that wraps around. The check changes only x16, x17 and x27.
 func passGoCheckARM64(code []byte) (length int, ok bool) {
 	limit, compared := false, false
 	for at := 0; at+wordBytes <= len(code) && at < maxGoCheckARM64*wordBytes; at += wordBytes {

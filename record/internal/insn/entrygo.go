@@ -8,13 +8,13 @@ import (
 	"utrace/record/internal/abi"
 )
 
-// findEntryGo finds the site for the entry of a Go function. It begins with a
-// check of the stack's size, such as
+// findEntryGo finds the site for the entry of a Go function on x86-64. Most Go functions begin with
+// a check of the stack's size, such as
 //
 //	cmp 0x10(%r14),%rsp; jbe grow
 //
-// and starts over after the stack has grown, so a probe on it would fire twice. What follows the
-// check runs once a call. Without a check the function is like any other.
+// and start over after the stack has grown, so a probe on the check would fire twice. The code
+// behind the check runs once a call. A function without a check is like any other.
 func findEntryGo(fn Func, args bool, k Kernel) (site Entry, ok bool) {
 	keep := keepNoArgs
 	if args {

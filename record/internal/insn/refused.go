@@ -6,9 +6,9 @@ import (
 	"fmt"
 )
 
-// Refused says why there can be no breakpoint on the instruction at the start of code, "" if there can: for arm64 see refusedARM64; on x86-64 from the
-// lists in arch/x86/kernel/uprobes.c (is_prefix_bad, good_insns_64). What is not in
-// here is found out when attaching.
+// Refused says why there can be no breakpoint on the instruction at the start of code, "" if there
+// can. On x86-64 it follows the lists in arch/x86/kernel/uprobes.c (is_prefix_bad, good_insns_64);
+// attaching shows what is missing here. For arm64 see refusedARM64.
 func Refused(machine elf.Machine, code []byte) string {
 	if machine == elf.EM_AARCH64 {
 		if len(code) < wordBytes {
@@ -22,7 +22,7 @@ func Refused(machine elf.Machine, code []byte) string {
 		case 0xf0, 0x26, 0x2e, 0x36, 0x3e:
 			return fmt.Sprintf("the kernel refuses a breakpoint on this instruction (prefix %#x)", b)
 		case 0xc4, 0xc5, 0x62, 0x8f:
-			// VEX, EVEX, XOP: Linux 6.18 looks at the opcode behind the prefix as if there were no
+			// VEX, EVEX, XOP: Linux 6.18 takes the opcode behind the prefix as if there were no
 			// prefix. Seen: vpbroadcastb (7a) taken for jp, vfnmadd132ss (9d) for wait.
 			return "the kernel mistakes an AVX instruction for another one"
 		case 0xcc, 0xcd, 0xce, 0xcf, 0xf1, 0xf4, 0xfa, 0xfb, 0x6c, 0x6d, 0x6e, 0x6f, 0xe4, 0xe5, 0xe6, 0xe7, 0xec, 0xed, 0xee, 0xef:
@@ -34,9 +34,10 @@ func Refused(machine elf.Machine, code []byte) string {
 	return ""
 }
 
-// refusedARM64 says why there can be no breakpoint on an instruction, "" if there can. Most of it is what the kernel refuses;
-// loads relative to the program counter it takes and gets wrong, by version: it loads vector registers from beside its copy of the
-// instruction, and general ones it read, until it refused them (6.12), without the care that memory of user space needs.
+// refusedARM64 says why there can be no breakpoint on an instruction of arm64, "" if there can. The
+// kernel refuses most of these instructions. It accepts loads relative to the program counter but
+// gets them wrong. It loads vector registers from beside its copy of the instruction. It read
+// general registers without the care that user memory needs, until it refused them (6.12).
 func refusedARM64(w uint32) string {
 	const refused = "the kernel refuses a breakpoint on this instruction"
 	switch {
@@ -60,8 +61,9 @@ func refusedARM64(w uint32) string {
 	return ""
 }
 
-// steppedHint says of a hint instruction, by its number, whether the kernel steps over it: nop, bti,
-// and those that make or strip authenticated pointers: what checks one can fault.
+// steppedHint says whether the kernel steps over a hint instruction, by the number of the hint. It
+// does so for nop, bti, and those that make or strip authenticated pointers. Those that check one
+// can fault.
 func steppedHint(n uint32) bool {
 	switch n {
 	case 0, 7, 8, 10, 24, 25, 26, 27, 32, 34, 36, 38:

@@ -5,21 +5,23 @@ import (
 	"encoding/binary"
 )
 
-// ownStackARM64 are the registers, a bit each, that hold an address of the function's own stack, or what the function has kept in its
-// frame, after the instructions so far. Compiled code gives memory back that it took with alloca or for an array of variable length by
+// stackAddressesARM64 has a bit for each register that holds an address of the function's own
+// stack, or a value loaded from its frame, after the instructions so far. Compiled code frees the
+// memory of alloca and of arrays of variable length with
 //
 //	ldr x0, [x29, #176]; mov sp, x0
 //
-// which switches no stack.
+// which does not switch stacks.
 type stackAddressesARM64 uint32
 
-// sets takes the next instruction, and matches add sp, xN, #imm, which mov sp, xN is, for the registers that a callee may
-// overwrite, if the value does not come from the function's own stack: from an argument, or from where one points to.
+// sets takes the next instruction. It returns true for add sp, xN, #imm, which is also mov sp, xN,
+// if xN is a register that a callee may overwrite and its value does not come from the function's
+// own stack.
 func (own *stackAddressesARM64) sets(code []byte) bool {
 	w := binary.LittleEndian.Uint32(code)
 	d, n := w&31, w>>5&31
 	const fp, sp = 29, 31
-	ours := n == fp || n == sp || *own>>n&1 != 0 // of an instruction that computes
+	ours := n == fp || n == sp || *own>>n&1 != 0 // of an instruction that computes from xn
 	switch {
 	case w&0xff80001f == 0x9100001f && n <= 18:
 		return !ours
@@ -33,7 +35,7 @@ func (own *stackAddressesARM64) sets(code []byte) bool {
 		own.hold(d, ours && n != sp)
 	case w>>26 == 0x25, w&0xfffffc1f == 0xd63f0000: // bl, blr
 		*own = 0
-	default: // of others only the places are known where they name a register that they may write to
+	default: // of other instructions only these fields can name a register that they write
 		own.hold(d, false)
 		own.hold(w>>10&31, false)
 	}
@@ -47,8 +49,9 @@ func (own *stackAddressesARM64) hold(register uint32, ours bool) {
 	}
 }
 
-// setsStackX86 matches mov (%reg),%rsp for any reg but rsp, rbp and rip, mov %reg,%rsp for the registers of arguments, and xchg
-// for either. Not lea and pop, by which the assembly of libcrypto, gnutls and libjpeg finds back to its frame.
+// setsStackX86 matches mov (%reg),%rsp for any register except rsp, rbp and rip; mov %reg,%rsp for
+// the registers of arguments; and xchg for both. lea and pop do not count: the assembly of
+// libcrypto, gnutls and libjpeg uses them to return to its frame.
 func setsStackX86(b []byte) bool {
 	if len(b) < 3 || b[0]&0xf8 != 0x48 { // REX.W
 		return false
@@ -74,8 +77,9 @@ func setsStackX86(b []byte) bool {
 	return false
 }
 
-// stackSetter returns a function that takes the instructions of a function in order, and says of each whether it sets the stack pointer
-// as only a switch of stacks does: from an argument, or from where one points to.
+// StackSetter returns a function that takes the instructions of a function in order. It says of
+// each whether it sets the stack pointer as only a switch of stacks does: to an argument, or to a
+// value in memory that an argument points to.
 func StackSetter(machine elf.Machine) func(code []byte) bool {
 	if machine == elf.EM_AARCH64 {
 		return new(stackAddressesARM64).sets
