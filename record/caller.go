@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"utrace/format"
+	"utrace/record/internal/abi"
+	"utrace/record/internal/dwarf"
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/image"
 	"utrace/record/plan"
@@ -18,7 +20,7 @@ type callers struct {
 	modules map[*stackFile]format.ModuleID
 	probed  map[image.Version]format.ModuleID
 	funcs   map[funcKey]format.FuncID
-	lines   map[*stackFile]*elffile.Lines
+	lines   map[*stackFile]*dwarf.Lines
 	frames  map[*stackFile]*frameCount
 }
 
@@ -36,7 +38,7 @@ type frameCount struct {
 func newCallers(w *format.Writer, c *catalog) *callers {
 	f := &callers{
 		w: w, modules: map[*stackFile]format.ModuleID{}, probed: c.files, funcs: map[funcKey]format.FuncID{},
-		lines: map[*stackFile]*elffile.Lines{}, frames: map[*stackFile]*frameCount{},
+		lines: map[*stackFile]*dwarf.Lines{}, frames: map[*stackFile]*frameCount{},
 	}
 	for _, fn := range c.funcs {
 		if !fn.planned.Hit && fn.planned.USDT == "" {
@@ -52,7 +54,7 @@ func (f *callers) at(at codeAddr) (fn format.FuncID, line int) {
 	if at.file.image == nil {
 		return f.define(funcKey{module, 0}, format.Func{Name: at.file.name, Module: module}), 0
 	}
-	call := elffile.Addr(at.addr - 1) // a call can be the last instruction of its function
+	call := abi.Addr(at.addr - 1) // a call can be the last instruction of its function
 	found, ok := at.file.image.File.FuncAt(call)
 	if !ok {
 		return f.define(funcKey{module, at.addr}, format.Func{Name: fmt.Sprintf("%#x", uint64(call)), Module: module, Addr: uint64(call)}), 0
@@ -104,7 +106,7 @@ func (f *callers) module(file *stackFile) format.ModuleID {
 	return id
 }
 
-func (f *callers) sourceLines(file *stackFile) *elffile.Lines {
+func (f *callers) sourceLines(file *stackFile) *dwarf.Lines {
 	lines, ok := f.lines[file]
 	if !ok {
 		lines, _ = file.image.File.Lines() // else there is no debug information: no lines

@@ -10,6 +10,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/insn"
 	"utrace/record/plan"
 )
 
@@ -34,11 +35,11 @@ func TypicalCosts() Costs {
 }
 
 // class returns what a hit of a site costs.
-func (c Costs) class(class plan.SiteClass) time.Duration {
+func (c Costs) class(class insn.Class) time.Duration {
 	switch class {
-	case plan.NopCall:
+	case insn.NopCall:
 		return c.NopCall
-	case plan.Emulated:
+	case insn.Emulated:
 		return c.Emulated
 	}
 	return c.Stepped
@@ -122,9 +123,9 @@ func (r *recording) spent() (sum time.Duration) {
 // newCosts takes from what was measured what a limit goes by.
 func newCosts(list []format.Calibration) Costs {
 	of := func(entry, ret siteKind) format.SiteCost { return medianCost(list, entry, ret) }
-	class := func(c plan.SiteClass) time.Duration { return time.Duration(of(siteKind(c.String()), "").EntryNs) }
-	c := Costs{Measured: true, NopCall: class(plan.NopCall), Emulated: class(plan.Emulated), Stepped: class(plan.Stepped)}
-	c.Trampoline = max(0, time.Duration(of(siteKind(plan.Emulated.String()), kindTrampoline).CallNs)-c.Emulated)
+	class := func(c insn.Class) time.Duration { return time.Duration(of(siteKind(c.String()), "").EntryNs) }
+	c := Costs{Measured: true, NopCall: class(insn.NopCall), Emulated: class(insn.Emulated), Stepped: class(insn.Stepped)}
+	c.Trampoline = max(0, time.Duration(of(siteKind(insn.Emulated.String()), kindTrampoline).CallNs)-c.Emulated)
 	if args := of(kindStaticArgs, ""); args.EntryNs > 0 {
 		c.Args = max(0, time.Duration(args.EntryNs)-c.Emulated)
 	}

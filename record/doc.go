@@ -218,7 +218,7 @@
 //
 // # Static probes
 //
-// The notes of static probes (USDT) say where each is and where its arguments are (elffile.StaticProbe). A probe that is
+// The notes of static probes (USDT) say where each is and where its arguments are (elffile.USDTProbe). A probe that is
 // asked for becomes a function of the plan (static.go): a hit, or a span if another one ends it. Each of its locations
 // that is a nop, as it must be (misplaced.go), is a site of its own with the operands that it has there (bpf.Site): to fetch them, to decide on a
 // condition and to tell a name is data, for one program. Semaphores are raised by the kernel, as reference counters of the
@@ -237,7 +237,7 @@
 // # Arguments and results of functions
 //
 // What a probe wants of a function is looked up for each function that it matches (signature.go): in the debug information, which knows types and, by
-// location lists or the calling convention, the places at the chosen site (elffile.Signature); or else by the calling convention
+// location lists or the calling convention, the places at the chosen site (dwarf.Signature); or else by the calling convention
 // alone, by position. Sites are chosen before any argument register is overwritten (entry.go). The result is a bpf.Site for the entry and one for
 // the return: data, as for static probes.
 //

@@ -17,9 +17,9 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
-	"utrace/record/internal/elffile"
 	"utrace/record/internal/image"
 	"utrace/record/internal/proc"
+	"utrace/record/internal/procmaps"
 	"utrace/record/plan"
 )
 
@@ -236,7 +236,7 @@ func (f *follower) look(pid int) uint64 {
 
 // addKnown reports whether a process has mapped a file that had not been looked at in any.
 func (f *follower) addKnown(pid int) (fresh bool) {
-	maps, err := elffile.Mappings(pid)
+	maps, err := procmaps.Read(pid)
 	if err != nil {
 		return false
 	}

@@ -11,6 +11,7 @@ import (
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/image"
 	"utrace/record/internal/proc"
+	"utrace/record/internal/procmaps"
 )
 
 // pageBytes is what the address of the kernel's trampoline for returns is a multiple of.
@@ -28,7 +29,7 @@ type codeMaps struct {
 	processes map[uint32]*processCode // by PID
 
 	mu     sync.Mutex
-	ending map[uint32][]elffile.Mapping // by PID, see remember
+	ending map[uint32][]procmaps.Mapping // by PID, see remember
 }
 
 // stackFile is what is mapped somewhere: a file, or what the kernel or the program puts there.
@@ -51,14 +52,14 @@ type processCode struct {
 
 // mappedCode is an executable mapping.
 type mappedCode struct {
-	elffile.Mapping
+	procmaps.Mapping
 	file *stackFile // nil until it is looked for
 }
 
 func newCodeMaps() codeMaps {
 	return codeMaps{
 		images: image.NewSet(), files: map[image.Mapped]*stackFile{}, named: map[string]*stackFile{},
-		processes: map[uint32]*processCode{}, ending: map[uint32][]elffile.Mapping{},
+		processes: map[uint32]*processCode{}, ending: map[uint32][]procmaps.Mapping{},
 	}
 }
 
@@ -86,16 +87,16 @@ func (s *codeMaps) task(rec *bpf.Task) {
 
 // remember reads the mappings of a process that is about to end. Any goroutine may call it.
 func (s *codeMaps) remember(pid int) {
-	maps, err := elffile.Mappings(pid)
+	maps, err := procmaps.Read(pid)
 	if err != nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ending[uint32(pid)] = slices.DeleteFunc(maps, func(m elffile.Mapping) bool { return !m.Exec })
+	s.ending[uint32(pid)] = slices.DeleteFunc(maps, func(m procmaps.Mapping) bool { return !m.Exec })
 }
 
-func (s *codeMaps) remembered(pid uint32) []elffile.Mapping {
+func (s *codeMaps) remembered(pid uint32) []procmaps.Mapping {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.ending[pid]
@@ -133,7 +134,7 @@ func (s *codeMaps) find(p *processCode, ret, ns uint64) (codeAddr, bool) {
 
 // read reads the mappings of a process: of one that has ended, those that were remembered, or those of its parent.
 func (s *codeMaps) read(p *processCode) {
-	maps, err := elffile.Mappings(int(p.pid))
+	maps, err := procmaps.Read(int(p.pid))
 	if err != nil || len(maps) == 0 { // of a process that has ended and was not waited for, too
 		maps = s.remembered(p.pid)
 	}

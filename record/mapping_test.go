@@ -9,11 +9,12 @@ import (
 	"syscall"
 	"testing"
 
-	"utrace/record/internal/elffile"
 	"utrace/record/internal/image/imagetest"
 	"utrace/record/list"
 
 	"golang.org/x/sys/unix"
+
+	"utrace/record/internal/procmaps"
 )
 
 // TestSameInode: two files are two although the mappings have one device and inode for both, as in two subvolumes of btrfs.
@@ -66,7 +67,7 @@ func TestSameInode(t *testing.T) {
 	}
 	stacks := newCodeMaps()
 	defer stacks.close()
-	maps, err := elffile.Mappings(pid)
+	maps, err := procmaps.Read(pid)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,18 +9,19 @@ import (
 	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/internal/calibrate"
+	"utrace/record/internal/insn"
 	"utrace/record/plan"
 )
 
 // siteKind is the class of a site and the payload of its record, as format.Func has it. Empty: none, or not known.
 type siteKind string
 
-// Kinds of sites that are calibrated. The names of SiteClass stand for C code without arguments.
+// Kinds of sites that are calibrated. The names of insn.Class stand for C code without arguments.
 const (
 	kindTrampoline siteKind = "trampoline"
 	kindStatic     siteKind = "static"      // an emulated nop with the program for static probes
 	kindStaticArgs siteKind = "static-args" // the same, with texts as arguments
-	kindGo         siteKind = "-go"         // behind the name of a SiteClass: code of Go
+	kindGo         siteKind = "-go"         // behind the name of a insn.Class: code of Go
 )
 
 // calibrationTest is a function that a calibrator calls, and what is learned from it.
@@ -30,7 +31,7 @@ type calibrationTest struct {
 }
 
 func calibrationTests() []calibrationTest {
-	nop5, emulated, stepped := siteKind(plan.NopCall.String()), siteKind(plan.Emulated.String()), siteKind(plan.Stepped.String())
+	nop5, emulated, stepped := siteKind(insn.NopCall.String()), siteKind(insn.Emulated.String()), siteKind(insn.Stepped.String())
 	returning := stepped // kind of return instructions
 	if runtime.GOARCH == "arm64" {
 		returning = emulated
@@ -67,7 +68,7 @@ func siteKinds(fn *plan.Func, goCode bool) (entry, ret siteKind) {
 		if s.Site.NumArgs > 0 && !late {
 			kind = kindStaticArgs
 		}
-		if s.Class != plan.Emulated {
+		if s.Class != insn.Emulated {
 			return "", ""
 		}
 		if s.Site.Kind == format.Return {

@@ -7,6 +7,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/insn"
 	"utrace/record/plan"
 )
 
@@ -23,7 +24,7 @@ func TestSiteKindsOfSpans(t *testing.T) {
 		{"a condition at the end", bpf.Site{NumArgs: 1, NumConds: 1, Flags: bpf.SiteFollowed}, bpf.Site{NumArgs: 1, NumConds: 1, Flags: bpf.SiteFollowed}, kindStaticArgs, kindStaticArgs},
 	} {
 		c.begin.Kind, c.end.Kind = format.Entry, format.Return
-		fn := plan.Func{USDTSites: []plan.USDTSite{{Class: plan.Emulated, Site: c.begin}, {Class: plan.Emulated, Site: c.end}}}
+		fn := plan.Func{USDTSites: []plan.USDTSite{{Class: insn.Emulated, Site: c.begin}, {Class: insn.Emulated, Site: c.end}}}
 		if entry, ret := siteKinds(&fn, false); entry != c.entry || ret != c.ret {
 			t.Errorf("%s: %q and %q, want %q and %q", c.name, entry, ret, c.entry, c.ret)
 		}

@@ -10,7 +10,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
-	"utrace/record/internal/elffile"
+	"utrace/record/internal/abi"
 )
 
 // maxStacks bounds the places on stacks that a trace has, see format.Stack, and the stacks of a process.
@@ -106,7 +106,7 @@ func (s *stacks) followsCall(at codeAddr) bool {
 		if len(s.calls) >= maxStacks {
 			clear(s.calls)
 		}
-		is = at.file.image.File.FollowsCall(elffile.Addr(at.addr))
+		is = at.file.image.File.FollowsCall(abi.Addr(at.addr))
 		s.calls[at] = is
 	}
 	return is

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/ldso"
 	"utrace/record/internal/probe"
 )
 
@@ -116,7 +117,7 @@ func (l *lister) addFile(open, path, root string) error {
 }
 
 func (l *lister) probes(f *elffile.File) (out []USDTProbe, err error) {
-	locations, err := f.StaticProbes()
+	locations, err := f.USDTProbes()
 	for len(locations) > 0 {
 		p := USDTProbe{Provider: locations[0].Provider, Name: locations[0].Name}
 		for len(locations) > 0 && locations[0].Provider == p.Provider && locations[0].Name == p.Name {
@@ -167,7 +168,7 @@ func LibrariesWithUSDT(path string) []string {
 	}
 	defer f.Close()
 	var found []string
-	libs, _ := elffile.NewLibraries(os.Environ()).Closure(f)
+	libs, _ := ldso.New(os.Environ()).Closure(f)
 	for _, lib := range libs {
 		if l, err := Find(Config{Path: lib}); err == nil && l.Total > 0 {
 			found = append(found, lib)

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/image"
 	"utrace/record/internal/proc"
+	"utrace/record/internal/procmaps"
 )
 
 // addMachine adds what all processes map.
@@ -23,7 +25,7 @@ func (l *lister) addMachine() error {
 		if err != nil {
 			continue
 		}
-		maps, err := elffile.Mappings(pid)
+		maps, err := procmaps.Read(pid)
 		switch {
 		case errors.Is(err, os.ErrPermission):
 			denied++
@@ -38,7 +40,7 @@ func (l *lister) addMachine() error {
 }
 
 func (l *lister) addProcess(pid int) error {
-	maps, err := elffile.Mappings(pid)
+	maps, err := procmaps.Read(pid)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("no process %d", pid)
@@ -54,7 +56,7 @@ func (l *lister) addProcess(pid int) error {
 }
 
 // addMapped adds the files whose code a process maps, deleted ones too.
-func (l *lister) addMapped(pid int, maps []elffile.Mapping, seen map[image.Key]bool) {
+func (l *lister) addMapped(pid int, maps []procmaps.Mapping, seen map[image.Key]bool) {
 	root := proc.OtherRoot(pid)
 	for _, m := range maps {
 		if !m.Exec {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"utrace/bpf"
+	"utrace/record/internal/dwarf"
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/probe"
 )
@@ -38,7 +39,7 @@ func FuzzBind(f *testing.F) {
 		for _, fn := range funcs {
 			s := &valueFinder{file: file, fn: fn, site: fn.Addr}
 			if debug, err := s.debugInfo(); err == nil && len(debug.Params) > 0 {
-				functions = append(functions, s, &valueFinder{file: file, fn: fn, site: fn.Addr, looked: true, debugErr: elffile.ErrNoDWARF})
+				functions = append(functions, s, &valueFinder{file: file, fn: fn, site: fn.Addr, looked: true, debugErr: dwarf.ErrNoDWARF})
 			}
 		}
 	}
@@ -71,8 +72,8 @@ func FuzzBind(f *testing.F) {
 // TestArgumentZero: there is no argument 0, with debugging information or without.
 func TestArgumentZero(t *testing.T) {
 	file := &elffile.File{Machine: elf.EM_X86_64}
-	with := &elffile.Signature{Params: []elffile.Value{{Name: "x", Kind: elffile.Pointer}}}
-	for _, s := range []*valueFinder{{file: file, looked: true, debugErr: elffile.ErrNoDWARF}, {file: file, looked: true, debug: with}} {
+	with := &dwarf.Signature{Params: []dwarf.Value{{Name: "x", Kind: dwarf.Pointer}}}
+	for _, s := range []*valueFinder{{file: file, looked: true, debugErr: dwarf.ErrNoDWARF}, {file: file, looked: true, debug: with}} {
 		for _, text := range []string{"f if arg0 == 1", "f if arg00 == 1", "f(x:buf[arg0])", "f if arg99999999999999999999 == 1"} {
 			p, err := probe.Parse(text)
 			if err != nil {

@@ -7,14 +7,14 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
-	"utrace/record/internal/elffile"
+	"utrace/record/internal/abi"
 	"utrace/record/internal/probe"
 )
 
 // boundArgument is an argument or result of a function, found in one function.
 type boundArgument struct {
 	probe.Argument
-	op elffile.Operand // where it is
+	op abi.Operand // where it is
 }
 
 // asScope are the arguments of a function, for a condition.
@@ -49,7 +49,7 @@ type boundValues struct {
 }
 
 // fetch says how to fetch the values, at their site.
-func (b *boundValues) fetch(list []boundArgument, site *bpf.Site, addr elffile.Addr, machine elf.Machine) {
+func (b *boundValues) fetch(list []boundArgument, site *bpf.Site, addr abi.Addr, machine elf.Machine) {
 	site.NumArgs = uint8(len(list))
 	for i, a := range list {
 		site.Args[i] = fetchArg(a.Argument, a.op, addr, machine)
@@ -61,7 +61,7 @@ func (b *boundValues) fetch(list []boundArgument, site *bpf.Site, addr elffile.A
 
 // sites returns what to do at the entry of a function, and at its return. Either is nil where nothing but the time is
 // wanted.
-func (b *boundValues) sites(template bpf.Site, addr elffile.Addr, machine elf.Machine) (entry, exit *bpf.Site) {
+func (b *boundValues) sites(template bpf.Site, addr abi.Addr, machine elf.Machine) (entry, exit *bpf.Site) {
 	followed := template.Flags&bpf.SiteFollowed != 0
 	errno := slices.ContainsFunc(b.results, func(a boundArgument) bool { return a.Type.Kind == probe.KindErrno })
 	if errno {
@@ -93,7 +93,7 @@ func (b *boundValues) describe(cond string, machine elf.Machine) (list []string)
 	add := func(values []boundArgument, arrow string) {
 		for _, a := range values {
 			if !a.Hidden {
-				list = append(list, fmt.Sprintf("%s%s:%s in %s", arrow, a.Name, a.Type.Name, a.op.PlaceName(machine)))
+				list = append(list, fmt.Sprintf("%s%s:%s in %s", arrow, a.Name, a.Type.Name, a.op.LocationName(machine)))
 			}
 		}
 	}

@@ -10,8 +10,10 @@ import (
 
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/image"
+	"utrace/record/internal/ldso"
 	"utrace/record/internal/probe"
 	"utrace/record/internal/proc"
+	"utrace/record/internal/procmaps"
 )
 
 // Choice is a preset that utrace has chosen itself, and the processes that it is for.
@@ -63,13 +65,13 @@ func (c *chooser) fits(r running) (ok bool, why string) {
 	isInterpreter, provider := false, false
 	for _, img := range r.files {
 		if c.probe != "" {
-			list, _ := img.File.StaticProbes()
-			if slices.ContainsFunc(list, func(p elffile.StaticProbe) bool { return p.Provider == c.provider && p.Name == c.probe }) {
+			list, _ := img.File.USDTProbes()
+			if slices.ContainsFunc(list, func(p elffile.USDTProbe) bool { return p.Provider == c.provider && p.Name == c.probe }) {
 				return true, ""
 			}
-			provider = provider || slices.ContainsFunc(list, func(p elffile.StaticProbe) bool { return p.Provider == c.provider })
+			provider = provider || slices.ContainsFunc(list, func(p elffile.USDTProbe) bool { return p.Provider == c.provider })
 		}
-		if c.library != "" && elffile.LibraryMatches(c.library, img.Path, img.File.Soname) {
+		if c.library != "" && ldso.Matches(c.library, img.Path, img.File.Soname) {
 			return true, ""
 		}
 		if len(c.imports) > 0 && !img.File.IsLibc() {
@@ -272,7 +274,7 @@ func (sc *Scope) describe() string {
 func runningProcesses(s *image.Set) []running {
 	var list []running
 	for _, pid := range proc.All() {
-		maps, err := elffile.Mappings(pid)
+		maps, err := procmaps.Read(pid)
 		if err != nil || len(maps) == 0 { // it has ended, or is the kernel's
 			continue
 		}

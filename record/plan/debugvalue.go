@@ -5,12 +5,14 @@ import (
 	"strings"
 
 	"utrace/bpf"
+	"utrace/record/internal/abi"
+	"utrace/record/internal/dwarf"
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/probe"
 )
 
 // appendLength makes an argument a text of a length that is elsewhere.
-func appendLength(list []boundArgument, at int, length elffile.Operand) []boundArgument {
+func appendLength(list []boundArgument, at int, length abi.Operand) []boundArgument {
 	a := &list[at]
 	list = append(list, boundArgument{op: length, Argument: probe.Argument{
 		Name: "len(" + a.Name + ")", Pos: a.Pos, Hidden: true, Described: a.Described,
@@ -22,7 +24,7 @@ func appendLength(list []boundArgument, at int, length elffile.Operand) []boundA
 }
 
 // appendValueAs appends an argument that the debug information knows, with the type that was asked for, if any.
-func (s *valueFinder) appendValueAs(list []boundArgument, declared probe.Argument, v elffile.Value) ([]boundArgument, error) {
+func (s *valueFinder) appendValueAs(list []boundArgument, declared probe.Argument, v dwarf.Value) ([]boundArgument, error) {
 	a := boundArgument{Argument: declared}
 	if v.Why != "" {
 		return nil, fmt.Errorf("%s (%s): %s", a.Name, v.TypeName, v.Why)
@@ -38,22 +40,22 @@ func (s *valueFinder) appendValueAs(list []boundArgument, declared probe.Argumen
 			a.Type.GoTypeName = goTypeNames(s.file)
 		}
 	}
-	counted := v.Length != nil && v.Kind != elffile.CString
+	counted := v.Length != nil && v.Kind != dwarf.CString
 	switch {
-	case v.Kind == elffile.Aggregate:
+	case v.Kind == dwarf.Aggregate:
 		return nil, fmt.Errorf("%s (%s): record its members, as in %s.NAME", a.Name, v.TypeName, a.Name)
-	case v.Kind == elffile.Slice && !asked:
+	case v.Kind == dwarf.Slice && !asked:
 		a.op = *v.Length
-	case a.Type.Kind == probe.KindFloat && v.Kind != elffile.Float && a.op.Kind == elffile.InRegister:
+	case a.Type.Kind == probe.KindFloat && v.Kind != dwarf.Float && a.op.Kind == abi.InRegister:
 		return nil, fmt.Errorf("%s: it is a %s, not a floating-point number", a.Name, v.TypeName)
 	case a.Type.HasBytes() && counted && a.Type.Length == "":
 		list = append(append([]boundArgument(nil), list...), a)
 		return appendLength(list, len(list)-1, *v.Length), nil
-	case a.Type.Kind == probe.KindText && v.Kind == elffile.CString && v.Length != nil && v.Length.Kind == elffile.Constant: // an array
+	case a.Type.Kind == probe.KindText && v.Kind == dwarf.CString && v.Length != nil && v.Length.Kind == abi.Constant: // an array
 		a.Type.Array = max(1, min(int(v.Length.Disp), bpf.MaxText))
 	case asked && !a.Type.HasBytes():
 		a.op.Size, a.op.Signed = a.Type.Size, a.Type.Signed
-		if v.At.Kind == elffile.InRegister && a.op.Size > 8-v.At.Shift/8 {
+		if v.At.Kind == abi.InRegister && a.op.Size > 8-v.At.Shift/8 {
 			a.op.Size = v.At.Size
 		}
 	}
@@ -68,7 +70,7 @@ func goTypeNames(file *elffile.File) func(address uint64) string {
 		name, ok := known[address]
 		if !ok {
 			var err error
-			if name, err = file.GoTypeName(elffile.Addr(address)); err != nil {
+			if name, err = file.GoTypeName(abi.Addr(address)); err != nil {
 				name = fmt.Sprintf("%#x", address)
 			}
 			if len(known) < maxTypeNames {
@@ -83,24 +85,24 @@ func goTypeNames(file *elffile.File) func(address uint64) string {
 const maxTypeNames = 1 << 14
 
 // typeOf returns the type of the probe language for a value.
-func typeOf(v elffile.Value) (probe.Type, error) {
+func typeOf(v dwarf.Value) (probe.Type, error) {
 	t := probe.Type{Size: v.At.Size, Signed: v.At.Signed}
 	letter := "u"
 	if t.Signed {
 		letter = "s"
 	}
 	switch v.Kind {
-	case elffile.Int:
+	case dwarf.Int:
 		t.Name = fmt.Sprintf("%s%d", letter, 8*t.Size)
-	case elffile.Bool:
+	case dwarf.Bool:
 		t.Name, t.Kind = "bool", probe.KindBool
-	case elffile.Char:
+	case dwarf.Char:
 		if t.Name, t.Kind = "char", probe.KindChar; t.Size != 1 {
 			t.Name, t.Kind = fmt.Sprintf("%s%d", letter, 8*t.Size), probe.KindNumber
 		}
-	case elffile.Float:
+	case dwarf.Float:
 		t.Name, t.Kind = fmt.Sprintf("f%d", 8*t.Size), probe.KindFloat
-	case elffile.Enum:
+	case dwarf.Enum:
 		t.Name, t.Kind, t.EnumNames = v.TypeName, probe.KindEnum, map[int64]string{}
 		if !strings.HasPrefix(t.Name, "enum ") {
 			t.Name = "enum " + t.Name
@@ -110,17 +112,17 @@ func typeOf(v elffile.Value) (probe.Type, error) {
 				t.EnumNames[e.Value] = e.Name
 			}
 		}
-	case elffile.Pointer:
+	case dwarf.Pointer:
 		t.Name, t.Kind = "ptr", probe.KindHex
-	case elffile.CString, elffile.Text:
+	case dwarf.CString, dwarf.Text:
 		t.Name, t.Kind, t.Max = "str", probe.KindText, probe.DefaultText
-	case elffile.Bytes:
+	case dwarf.Bytes:
 		t.Name, t.Kind, t.Max = "buf", probe.KindBuffer, probe.DefaultText
-	case elffile.Slice:
+	case dwarf.Slice:
 		t.Name, t.Size, t.Signed = "s64", 8, true
-	case elffile.Interface:
+	case dwarf.Interface:
 		t.Name, t.Kind = "type", probe.KindGoType
-	case elffile.Aggregate:
+	case dwarf.Aggregate:
 		t.Name = v.TypeName
 	default:
 		return t, fmt.Errorf("its type (%s) is not understood", v.TypeName)

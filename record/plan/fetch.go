@@ -5,12 +5,12 @@ import (
 	"math/bits"
 
 	"utrace/bpf"
-	"utrace/record/internal/elffile"
+	"utrace/record/internal/abi"
 	"utrace/record/internal/probe"
 )
 
 // fetchArg says how to fetch an argument from an operand of the location at addr.
-func fetchArg(a probe.Argument, op elffile.Operand, addr elffile.Addr, machine elf.Machine) bpf.Arg {
+func fetchArg(a probe.Argument, op abi.Operand, addr abi.Addr, machine elf.Machine) bpf.Arg {
 	if a.Type.Kind == probe.KindErrno {
 		return bpf.Arg{
 			From: bpf.FromMemory, Size: 4, Signed: true, Base: bpf.RegisterEntry, Index: bpf.RegisterTLS,
@@ -21,16 +21,16 @@ func fetchArg(a probe.Argument, op elffile.Operand, addr elffile.Addr, machine e
 	switch {
 	case op.Unreadable != "":
 		arg.From = bpf.FromNowhere
-	case op.Kind == elffile.Constant:
+	case op.Kind == abi.Constant:
 		arg.From = bpf.FromConstant
-	case op.Kind == elffile.InRegister:
+	case op.Kind == abi.InRegister:
 		arg.From, arg.Shift = bpf.FromRegister, op.Shift
 		if op.HighByte {
 			arg.Shift = 8
 		}
 	default:
 		arg.From = bpf.FromMemory
-		if op.Kind == elffile.AddressOf {
+		if op.Kind == abi.AddressOf {
 			arg.From = bpf.FromAddress
 		}
 		arg.Shift = uint8(bits.TrailingZeros8(max(1, op.Scale)))

@@ -8,12 +8,14 @@ import (
 	"slices"
 
 	"utrace/bpf"
+	"utrace/record/internal/abi"
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/insn"
 	"utrace/record/internal/probe"
 )
 
 // addFuncs plans the functions of a file.
-func (p *Plan) addFuncs(m *Module, probes []*probe.Probe, around surroundings, done *plannedFile, matched map[*probe.Probe]bool, leaveOut func(string, elffile.Addr, string)) error {
+func (p *Plan) addFuncs(m *Module, probes []*probe.Probe, around surroundings, done *plannedFile, matched map[*probe.Probe]bool, leaveOut func(string, abi.Addr, string)) error {
 	img := m.Image
 	funcs, err := img.File.Funcs()
 	if err != nil {
@@ -39,18 +41,18 @@ func (p *Plan) addFuncs(m *Module, probes []*probe.Probe, around surroundings, d
 			continue
 		}
 		placed, why := place(img.File, fn, h, p.sites, p.atFirstByte, by.Values.Any())
-		off, _ := img.File.FileOff(placed.entry.addr)
+		off, _ := img.File.FileOff(placed.entry.Addr)
 		if why != "" {
 			leaveOut(elffile.DemangleNoParams(symbol), fn.Addr, why)
 			continue
 		}
 		pf := Func{
 			Name: elffile.DemangleNoParams(symbol), Symbol: symbol, Addr: uint64(fn.Addr), Size: fn.Size,
-			Site: uint64(placed.entry.addr), FileOff: uint64(off), Class: placed.entry.class, SiteWhy: placed.entry.why,
+			Site: uint64(placed.entry.Addr), FileOff: uint64(off), Class: placed.entry.Class, SiteWhy: placed.entry.Why,
 			SourceFile: fn.SourceFile, ReturnBy: placed.by, Why: placed.why,
 		}
 		pf.Returns, pf.TailCalls = fileOffs(img.File, placed.returns), fileOffs(img.File, placed.tailCalls)
-		pf.Returning = returnClass(img.File.Machine)
+		pf.Returning = insn.ReturnClass(img.File.Machine)
 		if p.slower > 0 && pf.ReturnBy == Never {
 			leaveOut(pf.Name, fn.Addr, "its return is not seen, so that it is not known how long it takes (--slower-than): "+pf.Why)
 			continue
@@ -91,7 +93,7 @@ func (p *Plan) addFuncs(m *Module, probes []*probe.Probe, around surroundings, d
 }
 
 // fileOffs returns where in the file addresses are.
-func fileOffs(file *elffile.File, addrs []elffile.Addr) (list []uint64) {
+func fileOffs(file *elffile.File, addrs []abi.Addr) (list []uint64) {
 	for _, a := range addrs {
 		if off, ok := file.FileOff(a); ok {
 			list = append(list, uint64(off))
@@ -106,7 +108,7 @@ func (p *Plan) bindValues(fn *Func, file *elffile.File, f elffile.Func, pr *prob
 	if !pr.Values.Any() && !follow {
 		return nil
 	}
-	s := valueFinder{file: file, fn: f, site: elffile.Addr(fn.Site), isGo: h.isGo}
+	s := valueFinder{file: file, fn: f, site: abi.Addr(fn.Site), isGo: h.isGo}
 	b, err := s.bind(&pr.Values, fn.ReturnBy != Never, p.slower)
 	if err != nil {
 		return err

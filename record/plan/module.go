@@ -6,8 +6,9 @@ import (
 	"slices"
 
 	"utrace/bpf"
-	"utrace/record/internal/elffile"
+	"utrace/record/internal/abi"
 	"utrace/record/internal/image"
+	"utrace/record/internal/insn"
 	"utrace/record/internal/probe"
 )
 
@@ -30,18 +31,18 @@ type Func struct {
 	Symbol     string
 	Addr       uint64 // virtual address as the file has it
 	Size       uint64
-	Site       uint64    // address of the breakpoint for the entry
-	FileOff    uint64    // the same place as an offset into the file
-	Class      SiteClass // what the kernel makes of it
-	SiteWhy    string    // why the site is not a cheaper one, "" if it is cheap
-	SourceFile string    // "" where neither debug information nor the symbol table tells
-	Line       int       // 0 without debug information, and in a Plan that is not being recorded
-	Hit        bool      // an instruction: it has no return
+	Site       uint64     // address of the breakpoint for the entry
+	FileOff    uint64     // the same place as an offset into the file
+	Class      insn.Class // what the kernel makes of it
+	SiteWhy    string     // why the site is not a cheaper one, "" if it is cheap
+	SourceFile string     // "" where neither debug information nor the symbol table tells
+	Line       int        // 0 without debug information, and in a Plan that is not being recorded
+	Hit        bool       // an instruction: it has no return
 	ReturnBy   ReturnBy
-	Returns    []uint64  // file offsets of the return instructions, with ByInstruction,
-	Returning  SiteClass // what the kernel makes of these
-	TailCalls  []uint64  // and of the jumps to other functions, which then return for this one
-	Why        string    // reason, where ReturnBy is Never
+	Returns    []uint64   // file offsets of the return instructions, with ByInstruction,
+	Returning  insn.Class // what the kernel makes of these
+	TailCalls  []uint64   // and of the jumps to other functions, which then return for this one
+	Why        string     // reason, where ReturnBy is Never
 
 	USDT      string           // of a static probe, or a span: PROVIDER:NAME of where it begins
 	USDTSites []USDTSite       // then all its locations, those that end the span included
@@ -76,7 +77,7 @@ func (m *Module) ReadLines() {
 	}
 	for i := range m.Funcs {
 		fn := &m.Funcs[i]
-		if path, line, ok := lines.Func(elffile.Addr(fn.Addr)); ok {
+		if path, line, ok := lines.Func(abi.Addr(fn.Addr)); ok {
 			fn.SourceFile, fn.Line = path, line
 		}
 	}

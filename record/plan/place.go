@@ -1,14 +1,13 @@
 package plan
 
 import (
-	"debug/elf"
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
+	"utrace/record/internal/abi"
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/insn"
 )
 
 // ReturnBy says how the return of a function is seen.
@@ -39,23 +38,23 @@ func (r ReturnBy) String() string {
 
 // placement is where the probes of a function go.
 type placement struct {
-	entry entrySite
+	entry insn.Entry
 	by    ReturnBy
 	// With ByInstruction, by which it ends; see elffile.Exits.
-	returns, tailCalls []elffile.Addr
+	returns, tailCalls []abi.Addr
 	why                string // with Never
 }
 
 // place decides where to probe a function, or why not to (leftOut); args says that its arguments are wanted.
 //
 //  1. Code that is not entered by a call has no return address: no probe.
-//  2. The site of the entry: see findEntry. If the kernel refuses it: no probe.
+//  2. The site of the entry: see insn.FindEntry. If the kernel refuses it: no probe.
 //  3. A function that returns twice, unwinds, or asks who called it: the entry only.
 //  4. In a file without hazards, but for functions of the C library that call the program back if that throws or switches stacks, and for leaf functions unless a signal handler may run on top of
 //     them (hazards.leaves): the trampoline. Nothing else can unwind or switch stacks below a leaf. But a leaf
 //     without a name may be what switches stacks.
 //  5. Else the return instructions, if all of the function can be decoded.
-func place(file *elffile.File, fn elffile.Func, h hazards, k kernelSupport, naive, args bool) (p placement, leftOut string) {
+func place(file *elffile.File, fn elffile.Func, h hazards, k insn.Kernel, naive, args bool) (p placement, leftOut string) {
 	names := append([]string{fn.Name}, fn.Aliases...)
 	for _, name := range names {
 		if why := notCalled(name); why != "" {
@@ -84,14 +83,14 @@ func place(file *elffile.File, fn elffile.Func, h hazards, k kernelSupport, naiv
 	} else if err == nil && exits.SelfEntry {
 		return p, "a loop leads back to its first instruction: passes and calls cannot be told apart"
 	}
-	p.entry = entrySite{addr: fn.Addr, class: Stepped, why: "as asked for"}
+	p.entry = insn.Entry{Addr: fn.Addr, Class: insn.Stepped, Why: "as asked for"}
 	if h.isGo || !naive {
 		var ok bool
 		if p.entry, ok = entryOf(file, fn, exits, err, h.isGo, args, k); !ok {
 			return p, "a loop leads back to its first instruction: passes and calls cannot be told apart"
 		}
 	}
-	if why := refusedByKernel(file, p.entry.addr); why != "" {
+	if why := refusedByKernel(file, p.entry.Addr); why != "" {
 		return p, why
 	}
 	for _, name := range names {
@@ -128,14 +127,6 @@ func place(file *elffile.File, fn elffile.Func, h hazards, k kernelSupport, naiv
 		p.by, p.returns, p.tailCalls = ByInstruction, exits.Returns, exits.TailCalls
 	}
 	return p, ""
-}
-
-// returnClass is that of return instructions, see SiteClass.
-func returnClass(machine elf.Machine) SiteClass {
-	if machine == elf.EM_AARCH64 {
-		return Emulated
-	}
-	return Stepped
 }
 
 // notCalled names code that carries a function's symbol and is not entered by
@@ -195,35 +186,12 @@ func callsBack(name string) bool {
 	return false
 }
 
-// refusedByKernel says why there can be no breakpoint on an instruction, "" if there can: for arm64 see refusedARM64; on x86-64 from the
-// lists in arch/x86/kernel/uprobes.c (is_prefix_bad, good_insns_64). What is not in
-// here is found out when attaching.
-func refusedByKernel(file *elffile.File, a elffile.Addr) string {
-	if file.Machine == elf.EM_AARCH64 {
-		code, err := file.Code(a, 4)
-		if err != nil {
-			return ""
-		}
-		return refusedARM64(binary.LittleEndian.Uint32(code))
-	}
-	for {
-		code, err := file.Code(a, 1)
-		if err != nil {
-			return ""
-		}
-		switch b := code[0]; b {
-		case 0x66, 0x67, 0xf2, 0xf3, 0x64, 0x65: // prefixes that are fine
-			a++
-		case 0xf0, 0x26, 0x2e, 0x36, 0x3e:
-			return fmt.Sprintf("the kernel refuses a breakpoint on this instruction (prefix %#x)", b)
-		case 0xc4, 0xc5, 0x62, 0x8f:
-			// VEX, EVEX, XOP: Linux 6.18 looks at the opcode behind the prefix as if there were no
-			// prefix. Seen: vpbroadcastb (7a) taken for jp, vfnmadd132ss (9d) for wait.
-			return "the kernel mistakes an AVX instruction for another one"
-		case 0xcc, 0xcd, 0xce, 0xcf, 0xf1, 0xf4, 0xfa, 0xfb, 0x6c, 0x6d, 0x6e, 0x6f, 0xe4, 0xe5, 0xe6, 0xe7, 0xec, 0xed, 0xee, 0xef:
-			return fmt.Sprintf("the kernel refuses a breakpoint on this instruction (opcode %#x)", b)
-		default:
-			return ""
+// refusedByKernel says why there can be no breakpoint on an instruction, "" if there can: see insn.Refused.
+func refusedByKernel(file *elffile.File, a abi.Addr) string {
+	for n := uint64(insn.MaxLen); n > 0; n-- { // fewer at the end of the code
+		if code, err := file.Code(a, n); err == nil {
+			return insn.Refused(file.Machine, code)
 		}
 	}
+	return ""
 }

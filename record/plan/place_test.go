@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/insn"
 )
 
 // placeAll places every function of a fixture.
@@ -23,7 +24,7 @@ func placeAll(t *testing.T, name string) (placed map[string]placement, leftOut m
 	placed, leftOut = map[string]placement{}, map[string]string{}
 	h := newHazards(file, newSurroundings([]*elffile.File{file}, false))
 	for _, fn := range funcs {
-		p, why := place(file, fn, h, newKernelSites(6, 18), false, false)
+		p, why := place(file, fn, h, insn.NewKernel(6, 18), false, false)
 		if why != "" {
 			leftOut[fn.Name] = why
 		} else {

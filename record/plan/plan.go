@@ -13,8 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"utrace/format"
-	"utrace/record/internal/elffile"
+	"utrace/record/internal/abi"
 	"utrace/record/internal/image"
+	"utrace/record/internal/insn"
 	"utrace/record/internal/probe"
 )
 
@@ -47,7 +48,7 @@ type Plan struct {
 	program     *image.Image   // of the command, nil if none
 	programs    []*image.Image // of the command and the processes
 	Images      image.Set
-	sites       kernelSupport
+	sites       insn.Kernel
 	atFirstByte bool // probe every entry at its first byte
 	follow      bool
 	slower      time.Duration // see Config.SlowerThan
@@ -314,7 +315,7 @@ func (p *Plan) addModule(img *image.Image, probes []*probe.Probe, around surroun
 	if !p.follow {
 		m.PIDs = img.PIDs
 	}
-	leaveOut := func(name string, a elffile.Addr, why string) {
+	leaveOut := func(name string, a abi.Addr, why string) {
 		p.LeftOut = append(p.LeftOut, format.LeftOut{Name: name, Module: img.Path, Addr: uint64(a), Reason: why})
 	}
 	isStatic := func(pr *probe.Probe) bool { return pr.USDT != nil }
@@ -401,13 +402,13 @@ func (p *Plan) Extend(files *image.Set, sc *Scope) (added []*Module) {
 }
 
 // runningKernel says which sites the running kernel treats specially.
-func runningKernel() kernelSupport {
+func runningKernel() insn.Kernel {
 	var uts unix.Utsname
 	var major, minor int
 	if unix.Uname(&uts) == nil {
 		fmt.Sscanf(unix.ByteSliceToString(uts.Release[:]), "%d.%d", &major, &minor)
 	}
-	return newKernelSites(major, minor)
+	return insn.NewKernel(major, minor)
 }
 
 // readLines looks up the source lines of all functions.

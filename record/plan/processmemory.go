@@ -9,8 +9,10 @@ import (
 	"os"
 	"slices"
 
+	"utrace/record/internal/abi"
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/image"
+	"utrace/record/internal/procmaps"
 )
 
 // memory is that of a process which has mapped a file.
@@ -22,7 +24,7 @@ type memory struct {
 
 // openMemory returns nil if the process has not mapped the file, or is not ours to read.
 func openMemory(pid int, img *image.Image) *memory {
-	maps, err := elffile.Mappings(pid)
+	maps, err := procmaps.Read(pid)
 	if err != nil {
 		return nil
 	}
@@ -49,7 +51,7 @@ func openMemory(pid int, img *image.Image) *memory {
 func (m *memory) close() { m.mem.Close() }
 
 // addr returns where an address of the file is in the process.
-func (m *memory) addr(a elffile.Addr) uint64 { return uint64(a) + m.bias }
+func (m *memory) addr(a abi.Addr) uint64 { return uint64(a) + m.bias }
 
 // read returns n bytes, nil if they cannot be read.
 func (m *memory) read(addr uint64, n int) []byte {

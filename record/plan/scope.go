@@ -14,8 +14,10 @@ import (
 
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/image"
+	"utrace/record/internal/ldso"
 	"utrace/record/internal/probe"
 	"utrace/record/internal/proc"
+	"utrace/record/internal/procmaps"
 )
 
 // scope is where the functions of probes are looked for: the images of one
@@ -26,12 +28,12 @@ type Scope struct {
 	root    string // a way to the root directory of the process, "" if that is ours
 	Program *image.Image
 	libs    []*image.Image
-	around  *surroundings      // once they have been looked at
-	partial bool               // some libraries were not found, or cannot be opened
-	started bool               // the process was running when the recording was asked for
-	command *proc.Invocation   // of a program that has not run yet
-	follow  bool               // children of the process are recorded, too
-	finder  *elffile.Libraries // in our root directory
+	around  *surroundings    // once they have been looked at
+	partial bool             // some libraries were not found, or cannot be opened
+	started bool             // the process was running when the recording was asked for
+	command *proc.Invocation // of a program that has not run yet
+	follow  bool             // children of the process are recorded, too
+	finder  *ldso.Search     // in our root directory
 }
 
 // processScope is the scope of a running process.
@@ -46,11 +48,11 @@ func ProcessScope(s *image.Set, pid int) (*Scope, error) {
 	case err != nil:
 		return nil, fmt.Errorf("process %d: %w", pid, err)
 	}
-	maps, err := elffile.Mappings(pid)
+	maps, err := procmaps.Read(pid)
 	if err != nil {
 		return nil, fmt.Errorf("process %d: %w", pid, err)
 	}
-	sc := &Scope{PID: pid, root: proc.OtherRoot(pid), finder: elffile.NewLibraries(nil)}
+	sc := &Scope{PID: pid, root: proc.OtherRoot(pid), finder: ldso.New(nil)}
 	program, err := s.Get(sc.root, sc.PID, strings.TrimSuffix(exe, " (deleted)"), proc.ExePath(pid, exe))
 	if err != nil {
 		return nil, fmt.Errorf("process %d: %w", pid, err)
@@ -81,7 +83,7 @@ func ProcessScope(s *image.Set, pid int) (*Scope, error) {
 
 // systemScope is the scope of the whole machine: whatever a process has mapped.
 func systemScope(s *image.Set) *Scope {
-	system := &Scope{finder: elffile.NewLibraries(nil)}
+	system := &Scope{finder: ldso.New(nil)}
 	for _, r := range runningProcesses(s) {
 		for _, img := range r.files {
 			if !slices.Contains(system.libs, img) {
@@ -109,7 +111,7 @@ func ExecScope(s *image.Set, pid int, known func(program *image.Image, env []str
 	if known(program, env) {
 		return nil, nil
 	}
-	sc.Program, sc.finder = program, elffile.NewLibraries(env)
+	sc.Program, sc.finder = program, ldso.New(env)
 	sc.command = proc.InvocationOf(pid)
 	addClosure(s, sc)
 	return sc, nil
@@ -155,7 +157,7 @@ func commandScope(s *image.Set, command, env []string) (*Scope, error) {
 	if err != nil {
 		return nil, fmt.Errorf("command: %w", err)
 	}
-	sc := &Scope{finder: elffile.NewLibraries(env), command: &proc.Invocation{Args: append(slices.Clone(command), path), Env: env, Dir: dir}}
+	sc := &Scope{finder: ldso.New(env), command: &proc.Invocation{Args: append(slices.Clone(command), path), Env: env, Dir: dir}}
 	if sc.Program, err = s.Get(sc.root, sc.PID, path, path); err != nil {
 		return nil, fmt.Errorf("command: %w", err)
 	}
@@ -189,7 +191,7 @@ func find(s *image.Set, sc *Scope, p *probe.Probe) ([]*image.Image, error) {
 	case p.Lib != "":
 		var list []*image.Image
 		for _, img := range sc.all() {
-			if elffile.LibraryMatches(p.Lib, img.Path, img.File.Soname) {
+			if ldso.Matches(p.Lib, img.Path, img.File.Soname) {
 				list = append(list, img)
 			}
 		}
@@ -246,7 +248,7 @@ func (sc *Scope) surroundings() surroundings {
 }
 
 // ofProgram returns the surroundings of a program in any process that runs it.
-func ofProgram(s *image.Set, program *image.Image, finder *elffile.Libraries) surroundings {
+func ofProgram(s *image.Set, program *image.Image, finder *ldso.Search) surroundings {
 	sc := &Scope{Program: program, finder: finder}
 	addClosure(s, sc)
 	return sc.surroundings()
@@ -291,7 +293,7 @@ func (p *Plan) machineScope() *Scope {
 	if slices.ContainsFunc(p.Probes, func(pr *probe.Probe) bool { return pr.Path == "" }) {
 		return systemScope(&p.Images)
 	}
-	return &Scope{finder: elffile.NewLibraries(nil)}
+	return &Scope{finder: ldso.New(nil)}
 }
 
 // keys returns the files of the scope.

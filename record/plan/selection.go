@@ -7,9 +7,11 @@ import (
 	"slices"
 	"strings"
 
+	"utrace/record/internal/abi"
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/image"
 	"utrace/record/internal/probe"
+	"utrace/record/internal/suggest"
 )
 
 // noMatch explains a probe that matches no function.
@@ -64,7 +66,7 @@ func nearest(pr *probe.Probe, wanted map[*image.Image][]*probe.Probe) string {
 		}
 	}
 	slices.Sort(names)
-	return elffile.Nearest(name, names)
+	return suggest.Nearest(name, names)
 }
 
 // mostCompared bounds the names that a wrong one is compared with.
@@ -187,9 +189,9 @@ func selectFunc(fn elffile.Func, probes []*probe.Probe, matched map[*probe.Probe
 
 // addInstructions plans the probes on single instructions: FUNC+OFFSET, and
 // addresses at which no function begins. What a probe wants of calls is an error there.
-func (p *Plan) addInstructions(m *Module, pr *probe.Probe, funcs []elffile.Func, matched map[*probe.Probe]bool, leaveOut func(string, elffile.Addr, string)) error {
+func (p *Plan) addInstructions(m *Module, pr *probe.Probe, funcs []elffile.Func, matched map[*probe.Probe]bool, leaveOut func(string, abi.Addr, string)) error {
 	if pr.Addr != nil {
-		if fn, ok := m.Image.File.FuncAt(elffile.Addr(*pr.Addr)); ok && uint64(fn.Addr) == *pr.Addr {
+		if fn, ok := m.Image.File.FuncAt(abi.Addr(*pr.Addr)); ok && uint64(fn.Addr) == *pr.Addr {
 			return nil // selectFunc has it
 		}
 	}
@@ -199,7 +201,7 @@ func (p *Plan) addInstructions(m *Module, pr *probe.Probe, funcs []elffile.Func,
 	if p.DefersCalls() {
 		return fmt.Errorf("%w %q: a single instruction: %w", probe.ErrProbe, probe.Shorten(pr.Text), ErrLate)
 	}
-	add := func(fn elffile.Func, symbol string, a elffile.Addr) {
+	add := func(fn elffile.Func, symbol string, a abi.Addr) {
 		matched[pr] = true
 		name := fmt.Sprintf("%s+%#x", elffile.DemangleNoParams(symbol), uint64(a-fn.Addr))
 		off, mapped := m.Image.File.FileOff(a)
@@ -220,7 +222,7 @@ func (p *Plan) addInstructions(m *Module, pr *probe.Probe, funcs []elffile.Func,
 		}
 	}
 	if pr.Addr != nil {
-		a := elffile.Addr(*pr.Addr)
+		a := abi.Addr(*pr.Addr)
 		if fn, ok := m.Image.File.FuncAt(a); ok {
 			add(fn, fn.Name, a)
 			return nil
@@ -236,7 +238,7 @@ func (p *Plan) addInstructions(m *Module, pr *probe.Probe, funcs []elffile.Func,
 				leaveOut(symbol, fn.Addr, fmt.Sprintf("it is %d bytes long: +%#x is beyond its end", fn.Size, pr.Offset))
 				continue
 			}
-			add(fn, symbol, fn.Addr+elffile.Addr(pr.Offset))
+			add(fn, symbol, fn.Addr+abi.Addr(pr.Offset))
 		}
 	}
 	return nil

@@ -12,9 +12,12 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/abi"
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/image"
+	"utrace/record/internal/insn"
 	"utrace/record/internal/probe"
+	"utrace/record/internal/suggest"
 )
 
 // StaticSite is a location of a static probe, and what to do there.
@@ -22,7 +25,7 @@ type USDTSite struct {
 	Addr         uint64 // virtual address as the file has it
 	FileOff      uint64
 	SemaphoreOff uint64 // as an offset into the file, 0 for none
-	Class        SiteClass
+	Class        insn.Class
 	Site         bpf.Site // but for Func
 }
 
@@ -34,18 +37,18 @@ func (n usdtName) String() string { return n.provider + ":" + n.name }
 // staticPlan plans the static probes of one file.
 type usdtPlan struct {
 	file   *elffile.File
-	sites  kernelSupport
+	sites  insn.Kernel
 	defers bool          // see Plan.followsCalls
 	slower time.Duration // see Config.SlowerThan
-	groups map[usdtName][]elffile.StaticProbe
+	groups map[usdtName][]elffile.USDTProbe
 	order  []usdtName
 	// misplaced are the locations that no group has, because a breakpoint there would do harm.
 	misplaced []misplaced
 }
 
-func newUSDTPlan(file *elffile.File, sites kernelSupport) (*usdtPlan, error) {
-	list, err := file.StaticProbes()
-	s := &usdtPlan{file: file, sites: sites, groups: map[usdtName][]elffile.StaticProbe{}}
+func newUSDTPlan(file *elffile.File, sites insn.Kernel) (*usdtPlan, error) {
+	list, err := file.USDTProbes()
+	s := &usdtPlan{file: file, sites: sites, groups: map[usdtName][]elffile.USDTProbe{}}
 	list, s.misplaced = placeUSDT(file, list)
 	for _, p := range list {
 		n := usdtName{p.Provider, p.Name}
@@ -59,17 +62,17 @@ func newUSDTPlan(file *elffile.File, sites kernelSupport) (*usdtPlan, error) {
 
 // hasStatic reports whether a file has a static probe that the pattern matches.
 func hasUSDT(file *elffile.File, pattern *probe.USDTPattern) bool {
-	list, _ := file.StaticProbes()
-	return slices.ContainsFunc(list, func(p elffile.StaticProbe) bool { return pattern.Match(p.Provider, p.Name) })
+	list, _ := file.USDTProbes()
+	return slices.ContainsFunc(list, func(p elffile.USDTProbe) bool { return pattern.Match(p.Provider, p.Name) })
 }
 
 // addStatics plans the static probes of a file:
 //
-//  1. Locations that are no place for a breakpoint are left out: see elffile.Misplaced.
+//  1. Locations that are no place for a breakpoint are left out: see elffile.File.UnprobeableUSDT.
 //  2. Which probes select each of its names; of those that record nothing special one is enough.
 //  3. Names that end a span are no probes of their own.
 //  4. Each location gets a site with the operands that it has.
-func (p *Plan) addUSDT(m *Module, probes []*probe.Probe, done *plannedFile, matched map[*probe.Probe]bool, leaveOut func(string, elffile.Addr, string)) error {
+func (p *Plan) addUSDT(m *Module, probes []*probe.Probe, done *plannedFile, matched map[*probe.Probe]bool, leaveOut func(string, abi.Addr, string)) error {
 	s, err := newUSDTPlan(m.Image.File, p.sites)
 	s.defers, s.slower = p.DefersCalls(), p.slower
 	if err != nil {
@@ -279,12 +282,12 @@ func (s *usdtPlan) function(begin usdtName, pr *probe.Probe, span string, ends [
 }
 
 // locations returns the locations of a static probe that count for a probe.
-func (s *usdtPlan) locations(n usdtName, pr *probe.Probe) []elffile.StaticProbe {
+func (s *usdtPlan) locations(n usdtName, pr *probe.Probe) []elffile.USDTProbe {
 	all := s.groups[n]
 	if pr.Within == "" {
 		return all
 	}
-	inside := slices.DeleteFunc(slices.Clone(all), func(loc elffile.StaticProbe) bool {
+	inside := slices.DeleteFunc(slices.Clone(all), func(loc elffile.USDTProbe) bool {
 		fn, ok := s.file.FuncAt(loc.Addr)
 		return !ok || fn.Name != pr.Within
 	})
@@ -298,8 +301,8 @@ func (s *usdtPlan) locations(n usdtName, pr *probe.Probe) []elffile.StaticProbe 
 // same at both, which pairs them even where an error has jumped over the end. Not so in an interpreter that runs
 // calls of its own language in one frame, as CPython 3.11 does.
 func (s *usdtPlan) sameFunctions(begin usdtName, ends []usdtName, pr *probe.Probe) bool {
-	starts := func(n usdtName) map[elffile.Addr]bool {
-		set := map[elffile.Addr]bool{}
+	starts := func(n usdtName) map[abi.Addr]bool {
+		set := map[abi.Addr]bool{}
 		for _, loc := range s.locations(n, pr) {
 			fn, ok := s.file.FuncAt(loc.Addr)
 			if !ok {
@@ -320,7 +323,7 @@ func (s *usdtPlan) sameFunctions(begin usdtName, ends []usdtName, pr *probe.Prob
 
 // describedArguments returns all arguments that a probe has itself, with the types that its operands tell;
 // more are hidden ones.
-func describedArguments(ops []elffile.Operand, more []probe.Argument) []probe.Argument {
+func describedArguments(ops []abi.Operand, more []probe.Argument) []probe.Argument {
 	var args []probe.Argument
 	for i, op := range ops[:min(len(ops), bpf.MaxArgs)] {
 		letter, kind := "u", probe.KindNumber
@@ -386,7 +389,7 @@ func noUSDT(pr *probe.Probe, looked []*image.Image) error {
 	var near []string
 	files, total := 0, 0
 	for _, img := range looked {
-		list, _ := img.File.StaticProbes()
+		list, _ := img.File.USDTProbes()
 		if len(list) == 0 {
 			continue
 		}
@@ -402,7 +405,7 @@ func noUSDT(pr *probe.Probe, looked []*image.Image) error {
 	slices.SortFunc(near, cmp.Compare[string])
 	hint := ""
 	if pr.USDT.IsLiteral() {
-		hint = elffile.Nearest(pr.USDT.Provider.Literal+":"+pr.USDT.Name.Literal, near)
+		hint = suggest.Nearest(pr.USDT.Provider.Literal+":"+pr.USDT.Name.Literal, near)
 	}
 	if total == 0 {
 		return fmt.Errorf("%w %q: %w: none of the files that were looked at has any", probe.ErrProbe, pr.Text, errNoUSDT)

@@ -5,6 +5,7 @@ package plan
 import (
 	"slices"
 
+	"utrace/record/internal/abi"
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/probe"
 )
@@ -12,18 +13,18 @@ import (
 // misplaced is a location of a static probe without a site.
 type misplaced struct {
 	name usdtName
-	addr elffile.Addr
+	addr abi.Addr
 	why  string
 }
 
 // placeStatics parts the locations of static probes in those that can be probed and those at which a breakpoint would do harm. What
 // the linker has thrown away is in neither.
-func placeUSDT(file *elffile.File, list []elffile.StaticProbe) (placed []elffile.StaticProbe, harmful []misplaced) {
-	list = slices.DeleteFunc(slices.Clone(list), func(p elffile.StaticProbe) bool {
+func placeUSDT(file *elffile.File, list []elffile.USDTProbe) (placed []elffile.USDTProbe, harmful []misplaced) {
+	list = slices.DeleteFunc(slices.Clone(list), func(p elffile.USDTProbe) bool {
 		_, ok := file.FileOff(p.Addr)
 		return !ok
 	})
-	why := file.Misplaced(list)
+	why := file.UnprobeableUSDT(list)
 	for _, p := range list {
 		if why[p.Addr] == "" {
 			placed = append(placed, p)
@@ -35,7 +36,7 @@ func placeUSDT(file *elffile.File, list []elffile.StaticProbe) (placed []elffile
 }
 
 // leaveOutMisplaced tells of the misplaced locations that probes select.
-func (s *usdtPlan) leaveOutMisplaced(probes []*probe.Probe, excluded func(usdtName) bool, matched map[*probe.Probe]bool, leaveOut func(string, elffile.Addr, string)) {
+func (s *usdtPlan) leaveOutMisplaced(probes []*probe.Probe, excluded func(usdtName) bool, matched map[*probe.Probe]bool, leaveOut func(string, abi.Addr, string)) {
 	for _, loc := range s.misplaced {
 		wanted := false
 		for _, pr := range probes {

@@ -7,8 +7,11 @@ import (
 	"time"
 
 	"utrace/bpf"
+	"utrace/record/internal/abi"
+	"utrace/record/internal/dwarf"
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/probe"
+	"utrace/record/internal/suggest"
 )
 
 // signature finds out where the values are that a probe wants of one function: from its debug information, or else by
@@ -16,10 +19,10 @@ import (
 type valueFinder struct {
 	file *elffile.File
 	fn   elffile.Func
-	site elffile.Addr // where its entry is probed: all is still as it was when it was called
+	site abi.Addr // where its entry is probed: all is still as it was when it was called
 	isGo bool
 
-	debug    *elffile.Signature // nil if there is none
+	debug    *dwarf.Signature // nil if there is none
 	debugErr error
 	looked   bool
 }
@@ -57,7 +60,7 @@ func (s *valueFinder) bind(v *probe.Values, returns bool, slowerThan time.Durati
 }
 
 // known returns what the debug information says of the function.
-func (s *valueFinder) debugInfo() (*elffile.Signature, error) {
+func (s *valueFinder) debugInfo() (*dwarf.Signature, error) {
 	if !s.looked {
 		s.looked = true
 		s.debug, s.debugErr = s.file.Signature(s.fn, s.site)
@@ -104,7 +107,7 @@ func (s *valueFinder) bindArgument(list []boundArgument, a probe.Argument, decla
 		if ferr == nil {
 			return s.appendValueAs(list, a, v)
 		}
-		if untyped || a.Path.Steps != "" || !errors.Is(ferr, elffile.ErrMember) {
+		if untyped || a.Path.Steps != "" || !errors.Is(ferr, dwarf.ErrMember) {
 			return nil, ferr
 		}
 	}
@@ -125,7 +128,7 @@ func (s *valueFinder) bindArgument(list []boundArgument, a probe.Argument, decla
 			}
 		}
 	}
-	return s.appendWord(list, a, word, s.parameterPlace)
+	return s.appendWord(list, a, word, s.convention().Argument)
 }
 
 // bindResults finds what a probe records of what the function returns.
@@ -146,7 +149,7 @@ func (s *valueFinder) bindResults(v *probe.Values) (list []boundArgument, err er
 	if err == nil {
 		return nil, errors.New("->: it returns nothing")
 	}
-	return s.appendWord(nil, a, 0, s.resultPlace)
+	return s.appendWord(nil, a, 0, s.convention().Result)
 }
 
 // addErrno adds to what a function of the C library returns, if it can tell a failure, why it has failed.
@@ -160,13 +163,13 @@ func (s *valueFinder) addErrno(results []boundArgument) []boundArgument {
 	}
 	return append(results, boundArgument{
 		Argument: probe.Argument{Name: "errno", Described: true, Type: probe.Type{Name: "errno", Kind: probe.KindErrno, Size: 4, Signed: true}},
-		op:       elffile.Operand{Text: "errno", Disp: int64(slot - s.site)},
+		op:       abi.Operand{Text: "errno", Disp: int64(slot - s.site)},
 	})
 }
 
 // allOf returns all values that can be fetched, as far as there is room.
-func (s *valueFinder) allOf(values []elffile.Value, name string) (list []boundArgument) {
-	for i, parts := range elffile.Parts(values) {
+func (s *valueFinder) allOf(values []dwarf.Value, name string) (list []boundArgument) {
+	for i, parts := range dwarf.Parts(values) {
 		v := values[i]
 		a := probe.Argument{Name: v.Name, Described: true}
 		if a.Name == "" || name == "ret" && len(values) == 1 || strings.HasPrefix(a.Name, "~") {
@@ -186,7 +189,7 @@ func (s *valueFinder) allOf(values []elffile.Value, name string) (list []boundAr
 }
 
 // follow returns what a path leads to.
-func (s *valueFinder) follow(debug *elffile.Signature, p probe.Path) (elffile.Value, error) {
+func (s *valueFinder) follow(debug *dwarf.Signature, p probe.Path) (dwarf.Value, error) {
 	v, err := debug.Find(p.Name)
 	if err != nil {
 		return v, err
@@ -216,16 +219,16 @@ func (s *valueFinder) findArgument(args []boundArgument, name string, like probe
 		return 0, args, fmt.Errorf("no argument is called %q: the function has %d", name, len(debug.Params))
 	case numbered && err != nil:
 		a := probe.Argument{Name: name, Pos: n - 1, Type: like, Hidden: true}
-		with, err := s.appendWord(args, a, a.Pos, s.parameterPlace)
+		with, err := s.appendWord(args, a, a.Pos, s.convention().Argument)
 		return len(args), with, err
 	case err != nil:
 		names := make([]string, 0, len(args))
 		for _, a := range args {
 			names = append(names, a.Name)
 		}
-		return 0, args, fmt.Errorf("no argument is called %q%s: %w", name, elffile.Nearest(name, names), err)
+		return 0, args, fmt.Errorf("no argument is called %q%s: %w", name, suggest.Nearest(name, names), err)
 	}
-	var v elffile.Value
+	var v dwarf.Value
 	if numbered {
 		v = debug.Params[n-1]
 	} else {
@@ -238,7 +241,7 @@ func (s *valueFinder) findArgument(args []boundArgument, name string, like probe
 		}
 	}
 	a := probe.Argument{Name: name, Hidden: true}
-	if like.Kind == probe.KindText && v.Kind == elffile.Pointer {
+	if like.Kind == probe.KindText && v.Kind == dwarf.Pointer {
 		a.Type = like
 	}
 	with, err := s.appendValueAs(args, a, v)

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"utrace/record/internal/elftest"
 )
 
 // damages are what one field of a header is set to, beside the offset and the address of another section.
@@ -91,7 +93,7 @@ func TestDamagedFiles(t *testing.T) {
 		{"pie.elf", 1}, {"stripped.elf", 1}, {"clang.elf", 1}, {"arm64.elf", 1},
 		{"cet.elf", 7}, {"cxx.elf", 7}, {"split/pie.debug", 7}, {"split/mini.elf", 29},
 	} {
-		path := filepath.Join(elfDir, c.name)
+		path := filepath.Join(elftest.Dir, c.name)
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			b, err := os.ReadFile(path)
 			if err != nil {
@@ -130,7 +132,7 @@ func readDebugFile(t *testing.T, b []byte) {
 	if err != nil {
 		return
 	}
-	f := open(t, filepath.Join(splitDir, "pie.elf"))
+	f := open(t, filepath.Join(elftest.SplitDir, "pie.elf"))
 	defer f.Close()
 	f.debug = func() *File { return d }
 	f.isDebugFile(d)

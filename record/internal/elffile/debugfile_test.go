@@ -8,15 +8,17 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"utrace/record/internal/elftest"
 )
 
-// installed copies a stripped file of splitDir and its debug file to a directory each, and returns the file opened as
+// installed copies a stripped file of elftest.SplitDir and its debug file to a directory each, and returns the file opened as
 // if debug files were installed in debugDir. The names are relative to the temporary directory.
 func installed(t *testing.T, name, elfPath, debugPath, debugDir string) *File {
 	t.Helper()
 	dir := t.TempDir()
 	for from, to := range map[string]string{name + ".elf": elfPath, name + ".debug": debugPath} {
-		b, err := os.ReadFile(filepath.Join(splitDir, from))
+		b, err := os.ReadFile(filepath.Join(elftest.SplitDir, from))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,7 +37,7 @@ func installed(t *testing.T, name, elfPath, debugPath, debugDir string) *File {
 
 func TestDebugFileIsFound(t *testing.T) {
 	for _, name := range []string{"pie", "nopie", "arm64"} {
-		id := open(t, filepath.Join(splitDir, name+".elf")).BuildID
+		id := open(t, filepath.Join(elftest.SplitDir, name+".elf")).BuildID
 		for _, c := range []struct{ how, debugPath string }{
 			{"build ID", "lib/debug/.build-id/" + id[:2] + "/" + id[2:] + ".debug"},
 			{"beside", "bin/" + name + ".debug"},
@@ -47,7 +49,7 @@ func TestDebugFileIsFound(t *testing.T) {
 				t.Fatalf("%s: %s: debug file %q", name, c.how, f.DebugPath())
 			}
 			// Its symbols are those of nm, with addresses in the file itself.
-			want := nmSymbols(t, filepath.Join(splitDir, name+".nm"))
+			want := nmSymbols(t, filepath.Join(elftest.SplitDir, name+".nm"))
 			fn := find(t, f, "by_tail_call")[0]
 			if s := want[fn.Addr]; fn.Recovered || fn.SourceFile != "split.c" || len(s) != 1 || s[0].size != fn.Size {
 				t.Errorf("%s: %s: %+v, nm has %v", name, c.how, fn, s)
@@ -99,7 +101,7 @@ func TestDebugFileOfAnotherBuildIsNotUsed(t *testing.T) {
 
 func TestDebugFileIsNoTarget(t *testing.T) {
 	for _, name := range []string{"pie", "nopie", "arm64"} {
-		if f, err := Open(filepath.Join(splitDir, name+".debug")); !errors.Is(err, ErrDebugFile) {
+		if f, err := Open(filepath.Join(elftest.SplitDir, name+".debug")); !errors.Is(err, ErrDebugFile) {
 			t.Errorf("%s: %v", name, err)
 			if err == nil {
 				f.Close()
@@ -131,11 +133,11 @@ func TestParseDebugLink(t *testing.T) {
 }
 
 func TestEmbeddedSymbols(t *testing.T) {
-	f := open(t, filepath.Join(splitDir, "mini.elf"))
+	f := open(t, filepath.Join(elftest.SplitDir, "mini.elf"))
 	if f.HasSymtab() || f.Stripped() || f.DebugPath() != "" {
 		t.Fatal("the embedded symbol table is not used")
 	}
-	want := nmSymbols(t, filepath.Join(splitDir, "mini.nm"))
+	want := nmSymbols(t, filepath.Join(elftest.SplitDir, "mini.nm"))
 	for _, name := range []string{"leaf", "middle", "main"} {
 		fn := find(t, f, name)[0]
 		if s := want[fn.Addr]; len(s) != 1 || s[0].name != name || s[0].size != fn.Size {
@@ -150,7 +152,7 @@ func TestUnpackIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain, err := unpack(packed, maxMini)
+	plain, err := unpack(packed, maxEmbedded)
 	if err != nil || !bytes.HasPrefix(plain, []byte("\x7fELF")) {
 		t.Fatal(err)
 	}
@@ -160,7 +162,7 @@ func TestUnpackIsBounded(t *testing.T) {
 	dictionary := bytes.Clone(packed)
 	at := bytes.Index(dictionary, []byte{0x21, 0x01})
 	dictionary[at+2] = 40 // 4 GiB
-	if _, err := unpack(dictionary, maxMini); !errors.Is(err, ErrTooLarge) {
+	if _, err := unpack(dictionary, maxEmbedded); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("dictionary: %v", err)
 	}
 	for i := range packed {
@@ -175,6 +177,6 @@ func TestUnpackIsBounded(t *testing.T) {
 
 // packedFixture is the xz stream of the fixture.
 func packedFixture(t testing.TB) ([]byte, error) {
-	f := open(t, filepath.Join(splitDir, "mini.elf"))
-	return f.sectionData(f.elf.Section(".gnu_debugdata"), maxMini)
+	f := open(t, filepath.Join(elftest.SplitDir, "mini.elf"))
+	return f.sectionData(f.elf.Section(".gnu_debugdata"), maxEmbedded)
 }

@@ -2,83 +2,64 @@ package elffile
 
 import (
 	"debug/elf"
+	"errors"
 	"fmt"
-	"sort"
-	"sync"
+
+	"utrace/record/internal/abi"
+	"utrace/record/internal/dwarf"
 )
 
-// Limits on what is read of types.
-const (
-	maxUnitRanges = 4 << 20 // entries of all range lists
-	maxTypeUnits  = 1 << 20
-	maxWalk       = 1 << 18 // DIEs that one question may look at
-	maxSameRange  = 64      // units that claim one address
-)
-
-// debugInfo is the debugging information of a file, indexed: which unit has the code at an address, and where the type with a signature is. It
-// stays in memory while the File is used, for types to be read when they are asked for.
-type debugInfo struct {
-	data      *dwarfData
-	machine   elf.Machine
-	units     []*infoUnit // of .debug_info, by offset
-	ranges    []unitRange // by start
-	typeUnits map[uint64]dieRef
-	abbrevs   abbrevTables
-	entries   int // of range lists, read so far
-
-	definitions func() map[definitionKey]dieRef
+// dwarf reads the sections of the file, or those of its separate debug file if it has none.
+func (f *File) dwarf() (*dwarf.Sections, error) {
+	d, err := f.readDWARF()
+	if errors.Is(err, dwarf.ErrNoDWARF) {
+		if from := f.debug(); from != nil {
+			return from.readDWARF()
+		}
+	}
+	return d, err
 }
 
-// unitRange is code of a unit: addresses from start up to end. reach is the greatest end so far, in the order of starts.
-type unitRange struct {
-	start, end, reach uint64
-	unit              *infoUnit
+func (f *File) readDWARF() (*dwarf.Sections, error) {
+	d := &dwarf.Sections{}
+	left := uint64(maxDWARF)
+	for _, section := range []struct {
+		name string
+		to   *[]byte
+	}{
+		{".debug_abbrev", &d.Abbrev}, {".debug_info", &d.Info}, {".debug_line", &d.Line}, {".debug_str", &d.Str},
+		{".debug_line_str", &d.LineStr}, {".debug_addr", &d.Addr}, {".debug_str_offsets", &d.StrOffsets},
+		{".debug_ranges", &d.Ranges}, {".debug_rnglists", &d.Rnglists},
+	} {
+		s := f.elf.Section(section.name)
+		if s == nil || s.Type == elf.SHT_NOBITS {
+			continue
+		}
+		b, err := f.sectionData(s, left)
+		if err != nil {
+			return nil, err
+		}
+		*section.to = b
+		left -= uint64(len(b))
+	}
+	if len(d.Info) == 0 && len(d.Line) == 0 {
+		return nil, dwarf.ErrNoDWARF
+	}
+	return d, nil
 }
 
-// infoUnit is a unit and what of its first DIE the others need.
-type infoUnit struct {
-	unit
-	section      []byte // that it is in
-	table        *abbrevs
-	firstDIE     uint64
-	language     uint64
-	producer     string
-	dwo          string // the file that has the rest, of a skeleton unit
-	loclistsBase uint64
+// maxDWARF is how many bytes of debugging information are read, of all sections together, decompressed.
+const maxDWARF = 1 << 30
 
-	once      sync.Once
-	functions []functionDIE // by address
-	optimised bool          // some variable moves while a function runs
-}
+// DebugInfo returns the debugging information of the file or of its separate debug file, which is read when first asked for. The
+// error is dwarf.ErrNoDWARF, ErrMalformed or ErrTooLarge.
+func (f *File) DebugInfo() (*dwarf.Info, error) { return f.types() }
 
-// functionDIE is a subprogram with code that begins at addr.
-type functionDIE struct {
-	addr Addr
-	off  uint64
-}
-
-// walk reads DIEs for one question, within limits.
-type walk struct {
-	*debugInfo
-	spent int
-	depth int // of types whose size is asked for
-
-	define  bool // look for the definitions of types that are only declared
-	defined map[dieRef]dieRef
-}
-
-func (w *walk) spend(n int) bool {
-	w.spent += n
-	return w.spent <= maxWalk
-}
-
-// readDebugInfo reads and indexes the debugging information of the file or of its separate debug file. The error is ErrNoDWARF,
-// ErrMalformed or ErrTooLarge.
-func (f *File) readDebugInfo() (*debugInfo, error) {
+func (f *File) readDebugInfo() (*dwarf.Info, error) {
 	from := f
 	if !f.hasDWARF() {
 		if from = f.debug(); from == nil || !from.hasDWARF() {
-			return nil, fmt.Errorf("%s: %w", f.Path, ErrNoDWARF)
+			return nil, fmt.Errorf("%s: %w", f.Path, dwarf.ErrNoDWARF)
 		}
 	}
 	data, err := from.readDWARF()
@@ -88,7 +69,7 @@ func (f *File) readDebugInfo() (*debugInfo, error) {
 	for _, section := range []struct {
 		name string
 		to   *[]byte
-	}{{".debug_loc", &data.loc}, {".debug_loclists", &data.loclists}, {".debug_types", &data.types}} {
+	}{{".debug_loc", &data.Loc}, {".debug_loclists", &data.Loclists}, {".debug_types", &data.Types}} {
 		s := from.elf.Section(section.name)
 		if s == nil || s.Type == elf.SHT_NOBITS {
 			continue
@@ -97,211 +78,50 @@ func (f *File) readDebugInfo() (*debugInfo, error) {
 			return nil, fmt.Errorf("%s: %w", from.Path, err)
 		}
 	}
-	data.line = nil // not needed for types
-	return newDebugInfo(data, f.Machine), nil
+	data.Line = nil // not needed for types
+	return dwarf.New(data, f.Machine), nil
 }
 
-// newDebugInfo reads the header and the first DIE of each unit. What is malformed is left out, with all that follows.
-func newDebugInfo(data *dwarfData, machine elf.Machine) *debugInfo {
-	d := &debugInfo{data: data, machine: machine, typeUnits: map[uint64]dieRef{}}
-	d.definitions = sync.OnceValue(d.readDefinitions)
-	d.readUnits(data.types)
-	d.readUnits(data.info)
-	sort.SliceStable(d.ranges, func(i, j int) bool { return d.ranges[i].start < d.ranges[j].start })
-	reach := uint64(0)
-	for i := range d.ranges {
-		reach = max(reach, d.ranges[i].end)
-		d.ranges[i].reach = reach
+// Signature says what the parameters and results of fn are, and where: see dwarf.Info.Signature. The error is dwarf.ErrNoDWARF if the
+// file has no debugging information or this function has none.
+func (f *File) Signature(fn Func, at abi.Addr) (*dwarf.Signature, error) {
+	d, err := f.types()
+	if err != nil {
+		return nil, err
 	}
-	return d
+	s, err := d.Signature(dwarf.Function{Addr: fn.Addr, Name: fn.Name, Aliases: fn.Aliases}, at)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Path, err)
+	}
+	return s, nil
 }
 
-func (d *debugInfo) readUnits(section []byte) {
-	c := &cursor{b: section}
-	for units := 0; c.left() > 0 && units < maxUnits; units++ {
-		h, abbrevOff, types, err := parseUnit(c)
-		if err != nil {
-			return
-		}
-		u := &infoUnit{unit: h, section: section, table: d.abbrevs.at(d.data.abbrev, abbrevOff)}
-		isTypes := len(d.data.types) > 0 && len(section) > 0 && &section[0] == &d.data.types[0]
-		if types || isTypes { // the signature of the type and its offset in the unit follow
-			signature, off := c.uint(8), u.start+c.uint(u.offSize)
-			if len(d.typeUnits) < maxTypeUnits {
-				d.typeUnits[signature] = dieRef{u, off}
-			}
-		}
-		u.firstDIE = c.off
-		if u.table != nil && c.off < u.end {
-			d.readRoot(u)
-		}
-		if !isTypes {
-			d.units = append(d.units, u)
-		}
-		c.off = u.end
+// Lines reads the debugging information of the file or of its separate debug file, in a single pass. A Go program without
+// any has the lines of its functions in a table for stack traces. The error is
+// dwarf.ErrNoDWARF, ErrMalformed, or ErrTooLarge if it takes more than 1 GiB.
+func (f *File) Lines() (*dwarf.Lines, error) {
+	d, err := f.dwarf()
+	if errors.Is(err, dwarf.ErrNoDWARF) && f.IsGo() {
+		return f.goLines()
 	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Path, err)
+	}
+	return dwarf.NewLines(d, func(a abi.Addr) bool {
+		_, ok := f.FileOff(a)
+		return ok
+	}), nil
 }
 
-// readRoot reads the first DIE of a unit, and its address ranges.
-func (d *debugInfo) readRoot(u *infoUnit) {
-	if u.version >= 5 {
-		u.loclistsBase = 12 // behind the header of .debug_loclists, if the unit does not say
+// Inlined searches the debugging information for inlined functions: see dwarf.FindInlined. The errors are those of Lines.
+func (f *File) Inlined(match func(name string) bool) (dwarf.Inlined, bool, error) {
+	d, err := f.dwarf()
+	if err != nil {
+		return dwarf.Inlined{}, false, err
 	}
-	c := cursor{b: u.section[:u.end], off: u.firstDIE}
-	ab := u.table.find(c.uleb())
-	if ab == nil {
-		return
-	}
-	first := c.off
-	for _, a := range ab.attrs {
-		switch v := u.value(&c, a); a.attr {
-		case attrLoclistsBase:
-			u.loclistsBase = v
-		case attrLanguage:
-			u.language = v
-		default:
-			u.setBase(a.attr, v)
-		}
-	}
-	// Again: an indexed string or address needs the base, which may come behind it.
-	c = cursor{b: c.b, off: first}
-	var ranges, high uint64
-	var rangesForm uint16
-	highIsLength, hasLow := false, false
-	for _, a := range ab.attrs {
-		switch a.attr {
-		case attrProducer:
-			u.producer = string(u.text(&c, a, d.data))
-		case attrDwoName, attrGNUDwoName:
-			u.dwo = string(u.text(&c, a, d.data))
-		case attrLowPC:
-			u.lowPC, hasLow = u.address(&c, a, d.data)
-		case attrHighPC:
-			if isConstant(a) {
-				high, highIsLength = u.value(&c, a), true
-			} else {
-				high, _ = u.address(&c, a, d.data)
-			}
-		case attrRanges:
-			rangesForm = a.form
-			ranges = u.value(&c, a)
-		default:
-			u.value(&c, a)
-		}
-	}
-	switch {
-	case c.bad:
-	case rangesForm != 0:
-		d.readRanges(u, rangesForm, ranges)
-	case hasLow && highIsLength:
-		d.addRange(u, u.lowPC, u.lowPC+high)
-	case hasLow:
-		d.addRange(u, u.lowPC, high)
-	}
-}
-
-// readRanges reads the range list of a unit.
-func (d *debugInfo) readRanges(u *infoUnit, form uint16, value uint64) {
-	c := cursor{b: d.data.ranges, off: value}
-	if u.version >= 5 {
-		if form == formRnglistx {
-			value = u.rnglistsBase + u.indexed(d.data.rnglists, u.rnglistsBase, value, u.offSize)
-		}
-		c = cursor{b: d.data.rnglists, off: value}
-	}
-	if value > uint64(len(c.b)) {
-		return
-	}
-	base := u.lowPC
-	for ; d.entries < maxUnitRanges; d.entries++ {
-		start, end, isRange, last := u.rangeEntry(&c, d.data, &base)
-		if last || c.bad {
-			return
-		}
-		if isRange {
-			d.addRange(u, start, end)
-		}
-	}
-}
-
-// addRange notes code of a unit. Linkers put 0 or -1 at the start of code that was left out.
-func (d *debugInfo) addRange(u *infoUnit, start, end uint64) {
-	if start != 0 && start < end && len(d.ranges) < maxUnitRanges {
-		d.ranges = append(d.ranges, unitRange{start: start, end: end, unit: u})
-	}
-}
-
-// unitAt returns the unit of .debug_info that an offset is in, nil if there is none.
-func (d *debugInfo) unitAt(off uint64) *infoUnit {
-	i := sort.Search(len(d.units), func(i int) bool { return d.units[i].end > off })
-	if i == len(d.units) || off < d.units[i].firstDIE {
-		return nil
-	}
-	return d.units[i]
-}
-
-// function returns the DIEs of the function whose code begins at a, and the file that has them if that is another one.
-func (d *debugInfo) function(a Addr) (found []dieRef, dwo string) {
-	seen := map[*infoUnit]bool{}
-	for i := sort.Search(len(d.ranges), func(i int) bool { return d.ranges[i].start > uint64(a) }) - 1; i >= 0; i-- {
-		r := d.ranges[i]
-		if r.reach <= uint64(a) || len(seen) == maxSameRange {
-			break
-		}
-		if r.end <= uint64(a) || seen[r.unit] {
-			continue
-		}
-		seen[r.unit] = true
-		if r.unit.dwo != "" {
-			dwo = r.unit.dwo
-		}
-		r.unit.once.Do(func() { d.readFunctions(r.unit) })
-		list := r.unit.functions
-		for j := sort.Search(len(list), func(j int) bool { return list[j].addr >= a }); j < len(list) && list[j].addr == a && len(found) < 8; j++ {
-			found = append(found, dieRef{r.unit, list[j].off})
-		}
-	}
-	return found, dwo
-}
-
-// readFunctions walks all DIEs of a unit, once, and notes the subprograms with code.
-func (d *debugInfo) readFunctions(u *infoUnit) {
-	c := cursor{b: u.section[:u.end], off: u.firstDIE}
-	attrs := uint64(0)
-	for c.left() > 0 {
-		at := c.off
-		code := c.uleb()
-		if code == 0 {
-			continue
-		}
-		ab := u.table.find(code)
-		if ab == nil || attrs > maxDensity*(u.end-u.start)+1024 {
-			break
-		}
-		attrs += uint64(len(ab.attrs)) + 1
-		var starts []uint64
-		for _, a := range ab.attrs {
-			switch {
-			case a.attr == attrLowPC && ab.tag == tagSubprogram:
-				if addr, ok := u.address(&c, a, d.data); ok {
-					starts = append(starts, addr)
-				}
-			case a.attr == attrRanges && ab.tag == tagSubprogram:
-				starts = u.rangeStarts(d.data, uint64(a.form), u.value(&c, a), starts)
-			case a.attr == attrLocation && !isBlock(a):
-				u.optimised = true
-				u.value(&c, a)
-			default:
-				u.value(&c, a)
-			}
-		}
-		if c.bad {
-			break
-		}
-		if len(starts) > 0 && starts[0] != 0 {
-			// The first part is the one that is entered: compilers list those that they have moved out of line behind it.
-			u.functions = append(u.functions, functionDIE{Addr(starts[0]), at})
-		}
-	}
-	sort.SliceStable(u.functions, func(i, j int) bool { return u.functions[i].addr < u.functions[j].addr })
+	in, ok := dwarf.FindInlined(d, match, func(a abi.Addr) (string, bool) {
+		fn, ok := f.FuncAt(a)
+		return fn.Name, ok
+	})
+	return in, ok, nil
 }

@@ -44,7 +44,7 @@ func demangled(symbol string, opts ...demangle.Option) string {
 		return symbol
 	}
 	name := symbol
-	err := guard(func() error {
+	err := catchPanic(func() error {
 		name = demangle.Filter(symbol, opts...)
 		return nil
 	})

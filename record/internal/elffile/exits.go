@@ -1,37 +1,15 @@
 package elffile
 
 import (
-	"debug/elf"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"sort"
+
+	"utrace/record/internal/abi"
+	"utrace/record/internal/insn"
 )
-
-// maxFuncSize is the largest function that is decoded, in bytes. The largest real ones are generated parsers
-// and interpreters, below 1 MiB.
-const maxFuncSize = 4 << 20
-
-// ErrUndecodable means that a function holds bytes that are not instructions which this package knows: data in the
-// code, or a newer instruction set. Nothing is guessed then. The error is an *UndecodableError.
-var ErrUndecodable = errors.New("cannot decode")
-
-// UndecodableError says where decoding stopped. It matches ErrUndecodable.
-type UndecodableError struct {
-	Func string
-	Addr Addr
-}
-
-func (e *UndecodableError) Error() string {
-	return fmt.Sprintf("%s: %v the instruction at %#x", e.Func, ErrUndecodable, uint64(e.Addr))
-}
-
-func (e *UndecodableError) Is(target error) bool { return target == ErrUndecodable }
-
-// ErrOverlapping means that a function is not decoded because others begin in it, in a file that is made to take endless time: together its
-// functions have many times the bytes of its code.
-var ErrOverlapping = errors.New("other functions begin in it, and together the file's functions are far larger than its code")
 
 // ErrGuessedEnd means that no symbol says where a function ends, and an indirect jump hides which of the bytes up to the next one are code.
 var ErrGuessedEnd = errors.New("where it ends is not known, and a jump table hides which of the bytes behind it are code")
@@ -41,7 +19,7 @@ type Exits struct {
 	// Returns are the addresses of the return instructions, as far as is known which code runs: data may look like them (see
 	// reach). TailCalls are those of direct unconditional jumps to the start of
 	// another function or into the procedure linkage table, which then returns for this one. Those of its .cold part are among them.
-	Returns, TailCalls []Addr
+	Returns, TailCalls []abi.Addr
 	// Calls says that the function contains a call, a tail call or an indirect jump: it is not a leaf.
 	Calls bool
 	// Indirect says that it contains an indirect jump: a switch table or a tail call, which cannot be told apart.
@@ -53,7 +31,7 @@ type Exits struct {
 	// or Indirect, the two may not be all ways out.
 	Outside bool
 	// Targets are the addresses in the function, beyond its first, that its own branches lead to, those of its .cold part included.
-	Targets []Addr
+	Targets []abi.Addr
 	// MoreTargets says that branches may lead to others, too: through a jump table, or from where a branch leaves the
 	// function to and may come back from.
 	MoreTargets bool
@@ -63,30 +41,30 @@ type Exits struct {
 // ErrOverlapping or ErrGuessedEnd.
 func (f *File) Exits(fn Func) (Exits, error) {
 	var e Exits
-	end := fn.Addr + Addr(fn.Size)
-	outside := map[Addr]bool{}
-	var calls []Addr
-	err := f.decode(fn, func(at Addr, in inst) bool {
-		switch in.flow {
-		case flowReturn:
+	end := fn.Addr + abi.Addr(fn.Size)
+	outside := map[abi.Addr]bool{}
+	var calls []abi.Addr
+	err := f.decode(fn, func(at abi.Addr, in insn.Inst) bool {
+		switch in.Flow {
+		case insn.FlowReturn:
 			e.Returns = append(e.Returns, at)
-		case flowCall, flowCallIndirect:
+		case insn.FlowCall, insn.FlowCallIndirect:
 			e.Calls = true
 			calls = append(calls, at)
-		case flowJumpIndirect:
+		case insn.FlowJumpIndirect:
 			e.Calls, e.Indirect = true, true
-		case flowJump, flowBranch:
+		case insn.FlowJump, insn.FlowBranch:
 			switch {
-			case in.target == fn.Addr:
+			case in.Target == fn.Addr:
 				e.SelfEntry = true
-			case in.target >= fn.Addr && in.target < end:
-				e.Targets = append(e.Targets, in.target)
-			case in.flow == flowJump && f.isTailCall(fn, in.target):
+			case in.Target >= fn.Addr && in.Target < end:
+				e.Targets = append(e.Targets, in.Target)
+			case in.Flow == insn.FlowJump && f.isTailCall(fn, in.Target):
 				e.TailCalls = append(e.TailCalls, at)
 				e.Calls = true
 			default:
 				e.Outside = true
-				outside[in.target] = true
+				outside[in.Target] = true
 			}
 		}
 		return true
@@ -100,7 +78,7 @@ func (f *File) Exits(fn Func) (Exits, error) {
 		followed = f.readColdPart(&e, fn, &parts[i]) && followed
 	}
 	e.MoreTargets = e.Indirect || !followed
-	switch r := f.reached(fn, e.Targets[own:], calls); {
+	switch r := f.reachedCode(fn, e.Targets[own:], calls); {
 	case followed && !r.unknown:
 		e.Returns, e.TailCalls = r.returns, r.tailCalls
 	case fn.SizeGuessed:
@@ -113,76 +91,14 @@ func (f *File) Exits(fn Func) (Exits, error) {
 	return e, nil
 }
 
-func sortedSet(list []Addr) []Addr {
+func sortedSet(list []abi.Addr) []abi.Addr {
 	slices.Sort(list)
 	return slices.Compact(list)
 }
 
-// IsInstruction says whether an instruction of fn starts at a. The errors are those of Exits.
-func (f *File) IsInstruction(fn Func, a Addr) (bool, error) {
-	if a < fn.Addr || uint64(a-fn.Addr) >= fn.Size {
-		return false, nil
-	}
-	found := false
-	err := f.decode(fn, func(at Addr, _ inst) bool {
-		found = at == a
-		return at < a
-	})
-	return found, err
-}
-
-// decode is walk for a function of the file, so that all of them take time in proportion to the code.
-func (f *File) decode(fn Func, visit func(Addr, inst) bool) error {
-	t, err := f.funcs()
-	if err != nil {
-		return err
-	}
-	if i := sort.Search(len(t.funcs), func(i int) bool { return t.funcs[i].Addr > fn.Addr }); t.crowded && i < len(t.funcs) && uint64(t.funcs[i].Addr-fn.Addr) < fn.Size {
-		return fmt.Errorf("%s: %w", fn.Name, ErrOverlapping)
-	}
-	return f.walk(fn, visit)
-}
-
-// walk calls visit for each instruction of fn until it returns false.
-func (f *File) walk(fn Func, visit func(Addr, inst) bool) error {
-	code, err := f.Code(fn.Addr, fn.Size)
-	if err != nil {
-		return fmt.Errorf("%s: %w", fn.Name, err)
-	}
-	decode := decodeX86
-	if f.Machine == elf.EM_AARCH64 {
-		decode = decodeARM64
-	}
-	for at := fn.Addr; len(code) > 0; {
-		in, ok := decode(code, at)
-		if !ok {
-			// Padding up to the next function, which on arm64 Go counts as the function's own.
-			if (fn.SizeGuessed || f.Machine == elf.EM_AARCH64) && zero(code) {
-				return nil
-			}
-			return &UndecodableError{Func: fn.Name, Addr: at}
-		}
-		if !visit(at, in) {
-			return nil
-		}
-		code = code[in.len:]
-		at += Addr(in.len)
-	}
-	return nil
-}
-
-func zero(b []byte) bool {
-	for _, c := range b {
-		if c != 0 {
-			return false
-		}
-	}
-	return true
-}
-
 // isTailCall says whether a jump from fn to target, outside it, is a tail call. A jump to or from a .cold part stays in
 // one function.
-func (f *File) isTailCall(fn Func, target Addr) bool {
+func (f *File) isTailCall(fn Func, target abi.Addr) bool {
 	if fn.Cold() {
 		return false
 	}
@@ -190,7 +106,7 @@ func (f *File) isTailCall(fn Func, target Addr) bool {
 }
 
 // beginsFunction says whether a function starts at a, or a stub of the procedure linkage table.
-func (f *File) beginsFunction(a Addr) bool {
+func (f *File) beginsFunction(a abi.Addr) bool {
 	if f.inPLT(a) {
 		return true
 	}

@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"utrace/record/internal/abi"
+	"utrace/record/internal/elftest"
 )
 
 func TestExits(t *testing.T) {
@@ -63,22 +66,22 @@ func TestExits(t *testing.T) {
 
 // Returns are where control comes to, by whichever way: not in tables, and in what the unwinder comes to.
 func TestReturnsAreCode(t *testing.T) {
-	needsTool(t, "g++", "nm")
+	elftest.NeedsTool(t, "g++", "nm")
 	for _, flags := range []string{"-O0", "-O2", "-O2 -fno-plt", "-O2 -fno-reorder-blocks-and-partition"} {
 		bin := t.TempDir() + "/textdata"
 		if out, err := exec.Command("g++", append(strings.Fields(flags), "-o", bin, "../../../testdata/targets/textdata.cpp")...).CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
 		f := open(t, bin)
-		text := disassembly(t, bin)
+		text := elftest.Disassembly(t, bin)
 		for _, name := range []string{"lookup", "lookup_unsized", "lookup_between", "catches", "throws", "main"} {
 			e, err := f.Exits(find(t, f, name)[0])
 			if err != nil || len(e.Returns) == 0 || strings.HasPrefix(name, "lookup") && len(e.Returns) != 1 {
 				t.Errorf("%s: %s: returns at %#x, %v", flags, name, e.Returns, err)
 			}
 			for _, a := range e.Returns {
-				if !strings.Contains(text[a], "ret") {
-					t.Errorf("%s: %s: at %#x is %q", flags, name, a, text[a])
+				if !strings.Contains(text[uint64(a)], "ret") {
+					t.Errorf("%s: %s: at %#x is %q", flags, name, a, text[uint64(a)])
 				}
 			}
 		}
@@ -100,7 +103,7 @@ func TestUndecodable(t *testing.T) {
 
 // Go's linker fills functions up with zeros on arm64, and counts these as theirs.
 func TestPaddingARM64(t *testing.T) {
-	elf, err := os.ReadFile(filepath.Join(elfDir, "arm64.elf"))
+	elf, err := os.ReadFile(filepath.Join(elftest.Dir, "arm64.elf"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +131,7 @@ func TestPaddingARM64(t *testing.T) {
 
 // Thousands of functions that lie in each other must not be decoded each to its end: with 4 MiB each that would take minutes.
 func TestOverlapping(t *testing.T) {
-	needsTool(t, "gcc")
+	elftest.NeedsTool(t, "gcc")
 	dir := t.TempDir()
 	var text strings.Builder
 	text.WriteString(".text\n.globl main\n.type main,@function\nmain: xor %eax,%eax\nret\n.size main,.-main\n" +
@@ -161,91 +164,12 @@ func TestOverlapping(t *testing.T) {
 func TestIsInstruction(t *testing.T) {
 	f := fixture(t, "vector")
 	fn := find(t, f, "legacy")[0] // endbr64 (4), push (1), movabs (10)
-	for off, want := range map[Addr]bool{0: true, 1: false, 3: false, 4: true, 5: true, 6: false, 15: true, Addr(fn.Size): false} {
+	for off, want := range map[abi.Addr]bool{0: true, 1: false, 3: false, 4: true, 5: true, 6: false, 15: true, abi.Addr(fn.Size): false} {
 		if got, err := f.IsInstruction(fn, fn.Addr+off); got != want || err != nil {
 			t.Errorf("at %d: %v, %v; want %v", off, got, err, want)
 		}
 	}
 	if ok, _ := f.IsInstruction(fn, fn.Addr-1); ok {
 		t.Error("before the function")
-	}
-}
-
-func TestDecodeX86(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		code   string
-		len    int // 0: not decodable
-		flow   flow
-		target Addr
-	}{
-		{"ret", "\xc3", 1, flowReturn, 0},
-		{"bnd ret", "\xf2\xc3", 2, flowReturn, 0},
-		{"rep ret", "\xf3\xc3", 2, flowReturn, 0},
-		{"ret 8", "\xc2\x08\x00", 3, flowReturn, 0},
-		{"jmp -2", "\xeb\xfe", 2, flowJump, 0x1000},
-		{"jmp rel32", "\xe9\x00\x01\x00\x00", 5, flowJump, 0x1105},
-		{"bnd jmp", "\xf2\xe9\x00\x01\x00\x00", 6, flowJump, 0x1106},
-		{"jne", "\x75\x10", 2, flowBranch, 0x1012},
-		{"je rel32", "\x0f\x84\xfa\xff\xff\xff", 6, flowBranch, 0x1000},
-		{"loop", "\xe2\xfe", 2, flowBranch, 0x1000},
-		{"call", "\xe8\xfb\xff\xff\xff", 5, flowCall, 0x1000},
-		{"call *%rax", "\xff\xd0", 2, flowCallIndirect, 0},
-		{"notrack jmp *%rax", "\x3e\xff\xe0", 3, flowJumpIndirect, 0},
-		{"jmp *table(,%rax,8)", "\xff\x24\xc5\x00\x10\x40\x00", 7, flowJumpIndirect, 0},
-		{"data16 rex call", "\x66\x66\x48\xe8\x00\x00\x00\x00", 8, flowCall, 0x1008},
-		{"jmpw: 4 or 6 bytes", "\x66\xe9\x00\x00\x00\x00", 0, 0, 0},
-		{"endbr64", "\xf3\x0f\x1e\xfa", 4, flowNext, 0},
-		{"nop5", "\x0f\x1f\x44\x00\x00", 5, flowNext, 0},
-		{"cut short", "\xe8\x00\x00\x00", 0, 0, 0},
-		{"nothing", "", 0, 0, 0},
-		{"prefixes only", "\x66\x66", 0, 0, 0},
-		{"16 bytes", "\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x90", 0, 0, 0},
-		{"push %es", "\x06", 0, 0, 0},
-		{"rex2", "\xd5\x00\x90", 0, 0, 0},
-		{"vex behind 66", "\x66\xc5\xf8\x77", 0, 0, 0},
-		{"evex with the fixed bit clear", "\x62\xf1\x78\x48\x58\xc0", 0, 0, 0},
-	} {
-		in, ok := decodeX86([]byte(c.code), 0x1000)
-		if in.len != c.len || ok != (c.len > 0) || in.flow != c.flow || in.target != c.target {
-			t.Errorf("%s: %+v, %v; want %d bytes, flow %d to %#x", c.name, in, ok, c.len, c.flow, c.target)
-		}
-	}
-}
-
-func TestDecodeARM64(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		word   uint32
-		ok     bool
-		flow   flow
-		target Addr
-	}{
-		{"ret", 0xd65f03c0, true, flowReturn, 0},
-		{"ret x1", 0xd65f0020, true, flowReturn, 0},
-		{"retaa", 0xd65f0bff, true, flowReturn, 0},
-		{"retab", 0xd65f0fff, true, flowReturn, 0},
-		{"b .-4", 0x17ffffff, true, flowJump, 0xffc},
-		{"b .+8", 0x14000002, true, flowJump, 0x1008},
-		{"bl .+4", 0x94000001, true, flowCall, 0x1004},
-		{"b.ne .-4", 0x54ffffe1, true, flowBranch, 0xffc},
-		{"cbz x0, .+16", 0xb4000080, true, flowBranch, 0x1010},
-		{"cbnz w0, .+16", 0x35000080, true, flowBranch, 0x1010},
-		{"tbz w0, #0, .+16", 0x36000080, true, flowBranch, 0x1010},
-		{"tbnz x0, #63, .+16", 0xb7f80080, true, flowBranch, 0x1010},
-		{"br x16", 0xd61f0200, true, flowJumpIndirect, 0},
-		{"braa x16, x17", 0xd71f0a11, true, flowJumpIndirect, 0},
-		{"braaz x16", 0xd61f0a1f, true, flowJumpIndirect, 0},
-		{"blr x8", 0xd63f0100, true, flowCallIndirect, 0},
-		{"blraaz x8", 0xd63f091f, true, flowCallIndirect, 0},
-		{"paciasp", 0xd503233f, true, flowNext, 0},
-		{"udf", 0, false, 0, 0},
-		{"small number", 0x1234, false, 0, 0},
-	} {
-		b := []byte{byte(c.word), byte(c.word >> 8), byte(c.word >> 16), byte(c.word >> 24)}
-		in, ok := decodeARM64(b, 0x1000)
-		if ok != c.ok || in.flow != c.flow || in.target != c.target {
-			t.Errorf("%s: %+v, %v; want flow %d to %#x", c.name, in, ok, c.flow, c.target)
-		}
 	}
 }

@@ -2,7 +2,6 @@ package elffile
 
 import (
 	"debug/elf"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +10,9 @@ import (
 	"sort"
 	"sync"
 	"syscall"
+
+	"utrace/record/internal/abi"
+	"utrace/record/internal/dwarf"
 )
 
 var (
@@ -42,15 +44,12 @@ const (
 	maxString       = 4096
 )
 
-// Addr is a virtual address in an ELF file, as nm and objdump print it: before the load bias of a process.
-type Addr uint64
-
 // FileOff is an offset in bytes from the start of a file.
 type FileOff uint64
 
 // Segment is an executable PT_LOAD segment. The first FileSize bytes of its MemSize bytes come from the file.
 type Segment struct {
-	Addr     Addr
+	Addr     abi.Addr
 	FileOff  FileOff
 	FileSize uint64
 	MemSize  uint64
@@ -61,7 +60,7 @@ type Segment struct {
 type File struct {
 	Path     string
 	Machine  elf.Machine // EM_X86_64 or EM_AARCH64
-	Entry    Addr        // 0 in most shared libraries
+	Entry    abi.Addr    // 0 in most shared libraries
 	BuildID  string      // NT_GNU_BUILD_ID in hexadecimal, "" if there is none
 	Interp   string      // the dynamic linker (PT_INTERP), "" in a library or static executable
 	Soname   string      // DT_SONAME, may be ""
@@ -70,7 +69,7 @@ type File struct {
 	RunPath  []string    // DT_RUNPATH split at colons; $ORIGIN is not expanded
 	Segments []Segment   // the executable ones, in the order of the file
 
-	noDefaultLib bool // DF_1_NODEFLIB
+	NoDefaultLib bool // DF_1_NODEFLIB
 	r            io.ReaderAt
 	close        func() error
 	size         uint64
@@ -80,15 +79,15 @@ type File struct {
 
 	symbols func() (*symbolTable, error)
 	funcs   func() (*funcTable, error)
-	frames  func() ([]frame, error)
-	static  func() ([]StaticProbe, error)
-	types   func() (*debugInfo, error)
+	frames  func() ([]dwarf.Frame, error)
+	usdt    func() ([]USDTProbe, error)
+	types   func() (*dwarf.Info, error)
 	goTypes func() (goTypes, error)
 
 	root     string // see OpenAs
 	debugDir string
 	debug    func() *File // separate debug file, or nil
-	mini     func() *File // embedded symbol table, or nil
+	embedded     func() *File // embedded symbol table, or nil
 	opened   []*File      // by debug, to be closed
 
 	read struct { // the code that was read last: functions are mostly asked for in the order of their addresses
@@ -145,14 +144,14 @@ func readHeaders(r io.ReaderAt, size uint64, path string) (*File, error) {
 		return nil, err
 	}
 	f := &File{Path: path, r: r, size: size, debugDir: debugDir}
-	err := guard(func() (err error) {
+	err := catchPanic(func() (err error) {
 		f.elf, err = elf.NewFile(r)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	f.Machine, f.Entry = f.elf.Machine, Addr(f.elf.Entry)
+	f.Machine, f.Entry = f.elf.Machine, abi.Addr(f.elf.Entry)
 	return f, nil
 }
 
@@ -174,11 +173,11 @@ func newFile(r io.ReaderAt, size uint64, path string) (*File, error) {
 	f.symbols = sync.OnceValues(f.readSymbols)
 	f.funcs = sync.OnceValues(f.readFuncs)
 	f.frames = sync.OnceValues(f.readFrames)
-	f.static = sync.OnceValues(f.readStatic)
+	f.usdt = sync.OnceValues(f.readUSDT)
 	f.goTypes = sync.OnceValues(f.readGoTypes)
 	f.types = sync.OnceValues(f.readDebugInfo)
 	f.debug = sync.OnceValue(f.openDebug)
-	f.mini = sync.OnceValue(f.readMini)
+	f.embedded = sync.OnceValue(f.readEmbedded)
 	return f, nil
 }
 
@@ -193,68 +192,6 @@ func (f *File) Close() error {
 	return f.close()
 }
 
-// checkHeader refuses, before debug/elf sees it, what is not for us and what would cost too much.
-// Layout: System V ABI, chapter 4, Elf64_Ehdr and Elf64_Shdr.
-func checkHeader(r io.ReaderAt, size uint64) error {
-	var h [64]byte
-	n, err := r.ReadAt(h[:], 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("read header: %w", err)
-	}
-	if n < 4 || string(h[:4]) != elf.ELFMAG {
-		return ErrNotELF
-	}
-	if n < len(h) {
-		return fmt.Errorf("%w: header cut short", ErrMalformed)
-	}
-	if c := elf.Class(h[elf.EI_CLASS]); c != elf.ELFCLASS64 {
-		return fmt.Errorf("%w: %v, not 64-bit", ErrUnsupported, c)
-	}
-	if d := elf.Data(h[elf.EI_DATA]); d != elf.ELFDATA2LSB {
-		return fmt.Errorf("%w: %v, not little-endian", ErrUnsupported, d)
-	}
-	le := binary.LittleEndian
-	if t := elf.Type(le.Uint16(h[16:])); t != elf.ET_EXEC && t != elf.ET_DYN {
-		return fmt.Errorf("%w: %v, neither executable nor shared library", ErrUnsupported, t)
-	}
-	if m := elf.Machine(le.Uint16(h[18:])); m != elf.EM_X86_64 && m != elf.EM_AARCH64 {
-		return fmt.Errorf("%w: machine %v", ErrUnsupported, m)
-	}
-	shoff := le.Uint64(h[40:])
-	phentsize, phnum := le.Uint16(h[54:]), le.Uint16(h[56:])
-	shentsize, shnum, shstrndx := le.Uint16(h[58:]), le.Uint16(h[60:]), le.Uint16(h[62:])
-	switch {
-	case phnum == 0:
-		return fmt.Errorf("%w: no program headers", ErrUnsupported)
-	case phentsize != 56:
-		return fmt.Errorf("%w: program header of %d bytes", ErrMalformed, phentsize)
-	case phnum > maxSegments:
-		return fmt.Errorf("%d program headers: %w", phnum, ErrTooLarge)
-	case shoff == 0 && shnum == 0:
-		return nil
-	case shnum == 0:
-		return fmt.Errorf("extended section numbering: %w", ErrTooLarge)
-	case shentsize != 64:
-		return fmt.Errorf("%w: section header of %d bytes", ErrMalformed, shentsize)
-	case shstrndx >= shnum:
-		return fmt.Errorf("%w: section name table %d of %d", ErrMalformed, shstrndx, shnum)
-	case shoff > size || size-shoff < uint64(shnum)*64:
-		return fmt.Errorf("%w: section headers beyond the end of the file", ErrMalformed)
-	}
-	var s [64]byte
-	if _, err := r.ReadAt(s[:], int64(shoff)+int64(shstrndx)*64); err != nil {
-		return fmt.Errorf("%w: read section name table: %w", ErrMalformed, err)
-	}
-	flags, names := elf.SectionFlag(le.Uint64(s[8:])), le.Uint64(s[32:])
-	if flags&elf.SHF_COMPRESSED != 0 {
-		return fmt.Errorf("%w: compressed section name table", ErrMalformed)
-	}
-	if names > maxSectionNames || names*uint64(shnum) > maxNameWork {
-		return fmt.Errorf("section name table of %d bytes: %w", names, ErrTooLarge)
-	}
-	return nil
-}
-
 func (f *File) readSegments() error {
 	for _, p := range f.elf.Progs {
 		if p.Type != elf.PT_LOAD || p.Flags&elf.PF_X == 0 {
@@ -267,7 +204,7 @@ func (f *File) readSegments() error {
 			return fmt.Errorf("%w: segment at %#x wraps around", ErrMalformed, p.Vaddr)
 		}
 		f.Segments = append(f.Segments, Segment{
-			Addr: Addr(p.Vaddr), FileOff: FileOff(p.Off), FileSize: min(p.Filesz, p.Memsz), MemSize: p.Memsz,
+			Addr: abi.Addr(p.Vaddr), FileOff: FileOff(p.Off), FileSize: min(p.Filesz, p.Memsz), MemSize: p.Memsz,
 		})
 	}
 	return nil
@@ -291,7 +228,7 @@ func (f *File) readSections() {
 
 // FileOff returns the offset in the file of the byte at a, and whether a lies in the file-backed part of an
 // executable segment.
-func (f *File) FileOff(a Addr) (FileOff, bool) {
+func (f *File) FileOff(a abi.Addr) (FileOff, bool) {
 	for _, s := range f.Segments {
 		if a >= s.Addr && uint64(a-s.Addr) < s.FileSize {
 			return s.FileOff + FileOff(a-s.Addr), true
@@ -302,16 +239,16 @@ func (f *File) FileOff(a Addr) (FileOff, bool) {
 
 // DataOff returns the offset in the file of the byte at a, and whether a lies in the file-backed part of any segment
 // that is loaded: of code or of data, as semaphores are.
-func (f *File) DataOff(a Addr) (FileOff, bool) {
+func (f *File) DataOff(a abi.Addr) (FileOff, bool) {
 	off, ok := f.loadedOff(uint64(a))
 	return FileOff(off), ok && off < f.size
 }
 
 // Addr is the inverse of FileOff.
-func (f *File) Addr(o FileOff) (Addr, bool) {
+func (f *File) Addr(o FileOff) (abi.Addr, bool) {
 	for _, s := range f.Segments {
 		if o >= s.FileOff && uint64(o-s.FileOff) < s.FileSize {
-			return s.Addr + Addr(o-s.FileOff), true
+			return s.Addr + abi.Addr(o-s.FileOff), true
 		}
 	}
 	return 0, false
@@ -319,17 +256,17 @@ func (f *File) Addr(o FileOff) (Addr, bool) {
 
 // InitAddr returns the address of code that runs once, when the file is loaded: of section .init, or else the entry
 // point.
-func (f *File) InitAddr() (Addr, bool) {
+func (f *File) InitAddr() (abi.Addr, bool) {
 	a := f.Entry
 	if s := f.elf.Section(".init"); s != nil && s.Size > 0 {
-		a = Addr(s.Addr)
+		a = abi.Addr(s.Addr)
 	}
 	_, ok := f.FileOff(a)
 	return a, ok && a != 0
 }
 
 // room returns the number of file-backed bytes from a to the end of its executable segment, 0 if a is in none.
-func (f *File) room(a Addr) uint64 {
+func (f *File) room(a abi.Addr) uint64 {
 	for _, s := range f.Segments {
 		if a >= s.Addr && uint64(a-s.Addr) < s.FileSize {
 			return s.FileSize - uint64(a-s.Addr)
@@ -342,7 +279,7 @@ const codeBlock = 16 << 10 // bytes that are read at once
 
 // Code reads n bytes of machine code at a. The error is ErrNoCode if they do not all lie in one executable
 // segment, ErrTooLarge above 4 MiB, or one of reading.
-func (f *File) Code(a Addr, n uint64) ([]byte, error) {
+func (f *File) Code(a abi.Addr, n uint64) ([]byte, error) {
 	off, ok := f.FileOff(a)
 	if !ok || n > f.room(a) {
 		return nil, fmt.Errorf("%d bytes at %#x: %w", n, uint64(a), ErrNoCode)
@@ -380,7 +317,7 @@ func (f *File) sectionData(s *elf.Section, limit uint64) (b []byte, err error) {
 		}
 		return b, nil
 	}
-	err = guard(func() (err error) {
+	err = catchPanic(func() (err error) {
 		b, err = s.Data()
 		return err
 	})
@@ -391,11 +328,34 @@ func (f *File) sectionData(s *elf.Section, limit uint64) (b []byte, err error) {
 }
 
 // guard turns a panic of a library that reads foreign bytes into an error.
-func guard(read func() error) (err error) {
+func catchPanic(read func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
 	return read()
+}
+
+// loadedOff returns the file offset of an address in any PT_LOAD segment, executable or not.
+func (f *File) loadedOff(addr uint64) (uint64, bool) {
+	for _, p := range f.elf.Progs {
+		if p.Type == elf.PT_LOAD && addr >= p.Vaddr && addr-p.Vaddr < p.Filesz {
+			return p.Off + (addr - p.Vaddr), true
+		}
+	}
+	return 0, false
+}
+
+// readAt reads up to n bytes, fewer at the end of the file. The caller bounds n.
+func (f *File) readAt(off, n uint64) []byte {
+	if off >= f.size {
+		return nil
+	}
+	b := make([]byte, min(n, f.size-off))
+	got, err := f.r.ReadAt(b, int64(off))
+	if err != nil && err != io.EOF {
+		return nil
+	}
+	return b[:got]
 }

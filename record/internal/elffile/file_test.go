@@ -12,11 +12,14 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"utrace/record/internal/abi"
+	"utrace/record/internal/elftest"
 )
 
 // facts are what readelf says of a fixture; see testdata/elf/build.sh.
 type facts struct {
-	entry          Addr
+	entry          abi.Addr
 	interp, soname string
 	needed         []string
 	rpath, runpath string
@@ -26,7 +29,7 @@ type facts struct {
 }
 
 type symbolFact struct {
-	addr Addr
+	addr abi.Addr
 	size uint64
 	kind string // FUNC, IFUNC
 	bind string // LOCAL, GLOBAL, WEAK
@@ -54,13 +57,13 @@ func readFacts(t testing.TB, path string) facts {
 		word := strings.Fields(line)
 		switch {
 		case strings.Contains(line, "Entry point"):
-			out.entry = Addr(hex(word[3]))
+			out.entry = abi.Addr(hex(word[3]))
 		case strings.Contains(line, "interpreter:"):
 			out.interp = strings.TrimSuffix(word[3], "]")
 		case strings.Contains(line, "Build ID:"):
 			out.buildID = word[len(word)-1]
 		case word[0] == "LOAD":
-			out.segments = append(out.segments, Segment{Addr(hex(word[2])), FileOff(hex(word[1])), hex(word[4]), hex(word[5])})
+			out.segments = append(out.segments, Segment{abi.Addr(hex(word[2])), FileOff(hex(word[1])), hex(word[4]), hex(word[5])})
 		case strings.HasPrefix(word[0], "0x"):
 			switch m := bracketed.FindStringSubmatch(line); m[1] {
 			case "NEEDED":
@@ -76,7 +79,7 @@ func readFacts(t testing.TB, path string) facts {
 			file = strings.Join(word[7:], " ")
 		case word[6] != "UND":
 			name, _, _ := strings.Cut(word[7], "@")
-			s := symbolFact{Addr(hex(word[1])), 0, word[3], word[4], name, ""}
+			s := symbolFact{abi.Addr(hex(word[1])), 0, word[3], word[4], name, ""}
 			s.size, _ = strconv.ParseUint(word[2], 0, 64)
 			if s.bind == "LOCAL" {
 				s.file = file
@@ -88,7 +91,7 @@ func readFacts(t testing.TB, path string) facts {
 }
 
 func TestOpenAgreesWithReadelf(t *testing.T) {
-	for _, path := range fixtures(t) {
+	for _, path := range elftest.Fixtures(t) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			f, want := open(t, path), readFacts(t, path)
 			got := fmt.Sprintln(f.Entry, f.Interp, f.Soname, f.Needed, f.BuildID, f.Segments,
@@ -105,10 +108,10 @@ func TestAddressArithmetic(t *testing.T) {
 	f := &File{Segments: []Segment{
 		{Addr: 0x401000, FileOff: 0x1000, FileSize: 0x100, MemSize: 0x200},
 		{Addr: 0x501800, FileOff: 0x1100, FileSize: 0x80, MemSize: 0x80},
-		{Addr: ^Addr(0) - 0xfff, FileOff: 0x2000, FileSize: 0xfff, MemSize: 0xfff},
+		{Addr: ^abi.Addr(0) - 0xfff, FileOff: 0x2000, FileSize: 0xfff, MemSize: 0xfff},
 	}}
 	for _, c := range []struct {
-		addr Addr
+		addr abi.Addr
 		off  FileOff
 		ok   bool
 	}{
@@ -119,8 +122,8 @@ func TestAddressArithmetic(t *testing.T) {
 		{0x501800, 0x1100, true},
 		{0x50187f, 0x117f, true},
 		{0x501880, 0, false},
-		{^Addr(0) - 0xfff, 0x2000, true},
-		{^Addr(0), 0, false},
+		{^abi.Addr(0) - 0xfff, 0x2000, true},
+		{^abi.Addr(0), 0, false},
 		{0, 0, false},
 	} {
 		off, ok := f.FileOff(c.addr)
@@ -142,7 +145,7 @@ func TestAddressArithmetic(t *testing.T) {
 func TestCodeIsBounded(t *testing.T) {
 	f := fixture(t, "pie")
 	s := f.Segments[0]
-	last := s.Addr + Addr(s.FileSize) - 1
+	last := s.Addr + abi.Addr(s.FileSize) - 1
 	if b, err := f.Code(last, 1); err != nil || len(b) != 1 {
 		t.Errorf("last byte: %v", err)
 	}
@@ -157,7 +160,7 @@ func TestCodeIsBounded(t *testing.T) {
 }
 
 func TestOpenErrors(t *testing.T) {
-	good, err := os.ReadFile(filepath.Join(elfDir, "pie.elf"))
+	good, err := os.ReadFile(filepath.Join(elftest.Dir, "pie.elf"))
 	if err != nil {
 		t.Fatal(err)
 	}

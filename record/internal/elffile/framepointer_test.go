@@ -6,6 +6,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"utrace/record/internal/abi"
+	"utrace/record/internal/elftest"
 )
 
 // TestFollowsCall holds every address behind a call that objdump sees against FollowsCall, and counts how many others pass.
@@ -16,7 +19,7 @@ func TestFollowsCall(t *testing.T) {
 		if name == "arm64" {
 			tool = "aarch64-linux-gnu-objdump"
 		}
-		text, err := exec.Command(tool, "-d", "--no-show-raw-insn", filepath.Join(elfDir, name+".elf")).Output()
+		text, err := exec.Command(tool, "-d", "--no-show-raw-insn", filepath.Join(elftest.Dir, name+".elf")).Output()
 		if err != nil {
 			t.Logf("no %s: %v", tool, err)
 			continue
@@ -32,7 +35,7 @@ func TestFollowsCall(t *testing.T) {
 				behind = false
 				continue
 			}
-			switch is := f.FollowsCall(Addr(at)); {
+			switch is := f.FollowsCall(abi.Addr(at)); {
 			case behind && !is:
 				t.Errorf("%s: %#x is behind a call", name, at)
 			case behind:
@@ -56,7 +59,7 @@ func TestKeepsFramePointers(t *testing.T) {
 		t.Skip("no gcc")
 	}
 	source := filepath.Join(t.TempDir(), "calls.c")
-	writeFile(t, source, `
+	elftest.WriteFile(t, source, `
 int sink;
 __attribute__((noinline)) int leaf(int n) { return sink += n; }
 __attribute__((noinline)) int caller(int n) { int a = leaf(n); return a + leaf(n + 1) + n; }

@@ -4,6 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"utrace/record/internal/abi"
+	"utrace/record/internal/cursor"
 )
 
 // ErrNoGoType means that there is no type of Go at an address.
@@ -20,7 +23,7 @@ type goTypes struct{ start, end uint64 }
 // A description (internal/abi/type.go) has flags in byte 20, and from byte 40 in 4 bytes where its name is, counted from the start of all
 // types. The name has a byte of flags, its length (a varint since Go 1.17) and its bytes. A flag says that it has a star too many: it is shared with the
 // name of the pointer to it.
-func (f *File) GoTypeName(addr Addr) (string, error) {
+func (f *File) GoTypeName(addr abi.Addr) (string, error) {
 	const flags, name, size, extraStar = 20, 40, 48, 2
 	all, err := f.goTypes()
 	if err != nil {
@@ -32,14 +35,14 @@ func (f *File) GoTypeName(addr Addr) (string, error) {
 		return "", problem
 	}
 	at := uint64(binary.LittleEndian.Uint32(desc[name:]))
-	c := cursor{b: f.goTypeBytes(all, all.start+at, 1+binary.MaxVarintLen32+maxGoTypeName)}
-	c.skip(1)
-	n := c.uleb()
-	start := c.off
-	if c.skip(n); at == 0 || c.bad || n == 0 || n > maxGoTypeName {
+	c := cursor.Cursor{Bytes: f.goTypeBytes(all, all.start+at, 1+binary.MaxVarintLen32+maxGoTypeName)}
+	c.Skip(1)
+	n := c.Uleb()
+	start := c.Off
+	if c.Skip(n); at == 0 || c.Bad || n == 0 || n > maxGoTypeName {
 		return "", problem
 	}
-	text := string(c.b[start:c.off])
+	text := string(c.Bytes[start:c.Off])
 	if desc[flags]&extraStar != 0 && text[0] == '*' {
 		text = text[1:]
 	}

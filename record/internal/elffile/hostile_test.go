@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"utrace/record/internal/elftest"
 )
 
 // sectionHeader returns the header of a section in the bytes of an ELF file.
@@ -40,7 +42,7 @@ func TestLargeSectionsAreRefused(t *testing.T) {
 		{".debug_info", func(f *File) error { _, err := f.Lines(); return err }},
 		{".debug_str", func(f *File) error { _, err := f.Lines(); return err }},
 	} {
-		b, err := os.ReadFile(filepath.Join(elfDir, "pie.elf"))
+		b, err := os.ReadFile(filepath.Join(elftest.Dir, "pie.elf"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +59,7 @@ func TestLargeSectionsAreRefused(t *testing.T) {
 		}
 	}
 	// A compressed section that claims to expand to 2^40 bytes.
-	b, err := os.ReadFile(filepath.Join(elfDir, "cet.elf"))
+	b, err := os.ReadFile(filepath.Join(elftest.Dir, "cet.elf"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,95 +73,9 @@ func TestLargeSectionsAreRefused(t *testing.T) {
 	}
 }
 
-// unitOf returns .debug_info with one version 4 unit of the DIEs.
-func unitOf(dies []byte) []byte {
-	b := binary.LittleEndian.AppendUint32(nil, uint32(len(dies)+7))
-	b = append(b, 4, 0, 0, 0, 0, 0, 8)
-	return append(b, dies...)
-}
-
-func TestHostileDWARF(t *testing.T) {
-	const subprogram, children = tagSubprogram, 1
-	deep := append([]byte{1, tagCompileUnit, children, 0, 0, 2, subprogram, children, 0, 0}, 0)
-	backward := []byte{
-		1, tagCompileUnit, children, 0, 0,
-		2, subprogram, children, attrSibling, formRef1, 0, 0, 0,
-	}
-	wide := []byte{1, tagCompileUnit, children, 0, 0, 2, subprogram, 0}
-	for range maxAttrs - 1 {
-		wide = append(wide, attrDeclLine, formImplicitConst, 7)
-	}
-	wide = append(wide, 0, 0, 0)
-	// A function at an address, which refers to another DIE of its unit for its name and line.
-	refers := func(form byte) []byte {
-		return []byte{
-			1, tagCompileUnit, children, 0, 0,
-			2, subprogram, 0, attrLowPC, formAddr, attrSpecification, form, 0, 0, 0,
-		}
-	}
-	at := []byte{2, 0, 0x10, 0, 0, 0, 0, 0, 0} // up to the reference
-	refTo := func(offsets ...byte) []byte {
-		dies := []byte{1}
-		for _, o := range offsets {
-			dies = append(append(dies, at...), o)
-		}
-		return unitOf(append(dies, 0))
-	}
-	indirect := func(n int) []byte { // forms that say that the form follows
-		return unitOf(append(append([]byte{1}, at...), bytes.Repeat([]byte{formIndirect}, n)...))
-	}
-	units := func(unit []byte, n int) []byte { return bytes.Repeat(unit, n) }
-	for _, c := range []struct {
-		name string
-		data dwarfData
-	}{
-		{"unit shorter than its header", dwarfData{info: []byte{4, 0, 0, 0, 5, 0, 1, 8}, abbrev: deep}},
-		{"nesting", dwarfData{info: unitOf(append([]byte{1}, bytes.Repeat([]byte{2}, 20<<20)...)), abbrev: deep}},
-		{"sibling that leads back", dwarfData{info: unitOf([]byte{1, 2, 11, 2, 11, 0, 0}), abbrev: backward}},
-		{"a function that refers to itself", dwarfData{info: refTo(12), abbrev: refers(formRef1)}},
-		{"functions that refer to each other", dwarfData{info: refTo(22, 12), abbrev: refers(formRef1)}},
-		{"a function that refers behind its unit", dwarfData{info: refTo(255), abbrev: refers(formRef1)}},
-		{"a form that is indirect, and so on", dwarfData{info: indirect(20 << 20), abbrev: refers(formIndirect)}},
-		{"attributes without bytes", dwarfData{info: unitOf(append([]byte{1}, bytes.Repeat([]byte{2}, 20<<20)...)), abbrev: wide}},
-		{"many units with one large abbreviation table", dwarfData{
-			info:   units(unitOf([]byte{1, 0}), 1<<20),
-			abbrev: bytes.Repeat([]byte{1, tagCompileUnit, 0, 0, 0}, 4<<20),
-		}},
-		{"overlapping line programs", dwarfData{
-			line: bytes.Repeat([]byte{0x80}, 8<<20), info: overlapping(100_000),
-			abbrev: []byte{1, tagCompileUnit, 0, attrStmtList, formData4, 0, 0, 0},
-		}},
-		{"an endless string", dwarfData{
-			str: bytes.Repeat([]byte{'a'}, 16<<20), info: units(unitOf([]byte{1, 0, 0, 0, 0}), 100_000),
-			abbrev: []byte{1, tagCompileUnit, 0, attrCompDir, formStrp, 0, 0, 0},
-		}},
-	} {
-		start := time.Now()
-		l := newLines(&c.data)
-		l.Func(0x1000)
-		search := inlinedSearch{match: func(string) bool { return true }, dies: map[uint64]bool{}, names: map[string]bool{}, in: map[Addr]bool{}}
-		search.Lines = &Lines{data: &c.data}
-		search.run()
-		if d := time.Since(start); d > maxFuzzTime {
-			t.Errorf("%s: took %v", c.name, d)
-		} else {
-			t.Logf("%s: %v", c.name, d)
-		}
-	}
-}
-
-// overlapping returns n units, each with its own offset of a line program.
-func overlapping(n int) []byte {
-	var out []byte
-	for i := range n {
-		out = append(out, unitOf(binary.LittleEndian.AppendUint32([]byte{1}, uint32(i)))...)
-	}
-	return out
-}
-
 // Many unwind entries that each claim all of the code are read in bounded time.
 func TestOverlappingFrames(t *testing.T) {
-	b, err := os.ReadFile(filepath.Join(splitDir, "pie.elf"))
+	b, err := os.ReadFile(filepath.Join(elftest.SplitDir, "pie.elf"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,10 +1,12 @@
 package elffile
 
 import (
-	"debug/elf"
 	"encoding/binary"
 	"fmt"
 	"strings"
+
+	"utrace/record/internal/cursor"
+	"utrace/record/internal/dwarf"
 )
 
 // Limits on Go's function table.
@@ -134,7 +136,7 @@ func (t *pclntab) funcs() []goFunc {
 		if t.order < 120 { // it has no startLine: the line of the first instruction
 			fn.line, _ = t.first(t.u32(desc + 24))
 		}
-		if fn.line > maxLine {
+		if fn.line > dwarf.MaxLine {
 			fn.line = 0
 		}
 		out = append(out, fn)
@@ -148,169 +150,11 @@ func (t *pclntab) first(off uint64) (uint32, bool) {
 	if off == 0 || off >= uint64(len(t.data))-t.pctab {
 		return 0, false
 	}
-	c := &cursor{b: t.data, off: t.pctab + off}
-	v := c.uleb()
+	c := &cursor.Cursor{Bytes: t.data, Off: t.pctab + off}
+	v := c.Uleb()
 	delta := int64(v>>1) ^ -int64(v&1)
-	if c.bad || delta < 1 || delta > maxLine {
+	if c.Bad || delta < 1 || delta > dwarf.MaxLine {
 		return 0, false
 	}
 	return uint32(delta - 1), true
-}
-
-// goTable returns Go's function table and the address from which its functions count. It is nil without an error in a
-// file that is no Go program.
-func (f *File) goTable() (*pclntab, error) {
-	for _, name := range []string{".gopclntab", ".data.rel.ro.gopclntab"} {
-		s := f.elf.Section(name)
-		if s == nil {
-			continue
-		}
-		b, err := f.sectionData(s, maxPclntab)
-		if err != nil {
-			return nil, err
-		}
-		t, err := parsePclntab(b)
-		if err != nil {
-			return nil, err
-		}
-		if text, ok := f.goText(s.Addr); ok {
-			t.text = text
-		}
-		if t.text == 0 {
-			return nil, fmt.Errorf("%w: Go function table without a start of the text", ErrUnsupported)
-		}
-		return t, nil
-	}
-	return nil, nil
-}
-
-// goText returns the address of the start of Go's text. With cgo, C functions come before it in .text. The header of the table has it too, but
-// in a position-independent program only after relocation, and since Go 1.26 not at all.
-func (f *File) goText(table uint64) (uint64, bool) {
-	word, ok := f.goModule(table)
-	if !ok {
-		return 0, false
-	}
-	return word(goModuleText), true
-}
-
-// Words of the description of the module (moduledata of runtime/symtab.go, since Go 1.18). Go 1.20 has put two before the types.
-const (
-	goModuleMinPC    = 20
-	goModuleText     = 22
-	goModuleTypes118 = 35
-	goModuleTypes120 = 37
-	goModuleWords    = 39 // that are used here
-)
-
-// goModule finds the description of the module, whose first word points to the function table, and returns a function that gives its
-// words as they are in a process, but for the load bias.
-func (f *File) goModule(table uint64) (word func(i uint64) uint64, ok bool) {
-	relocs := f.relativeRelocs()
-	try := func(at uint64) bool {
-		word = func(i uint64) uint64 {
-			if v, ok := relocs[at+8*i]; ok {
-				return v
-			}
-			off, ok := f.loadedOff(at + 8*i)
-			if b := f.readAt(off, 8); ok && len(b) == 8 {
-				return binary.LittleEndian.Uint64(b)
-			}
-			return 0
-		}
-		start, first := word(goModuleText), word(goModuleMinPC)
-		_, ok := f.FileOff(Addr(start))
-		return ok && word(0) == table && first >= start
-	}
-	if s := f.elf.Section(".go.module"); s != nil { // since Go 1.26
-		if try(s.Addr) {
-			return word, true
-		}
-	}
-	for at, v := range relocs {
-		if v == table && try(at) {
-			return word, true
-		}
-	}
-	var want [8]byte
-	binary.LittleEndian.PutUint64(want[:], table)
-	left := uint64(maxModuleSet)
-	for _, s := range f.elf.Sections {
-		if s.Type != elf.SHT_PROGBITS || s.Flags&elf.SHF_WRITE == 0 || s.FileSize > left {
-			continue
-		}
-		left -= s.FileSize
-		b := f.readAt(s.Offset, s.FileSize)
-		for i := 0; i+goModuleWords*8 <= len(b); i += 8 {
-			if [8]byte(b[i:]) == want && try(s.Addr+uint64(i)) {
-				return word, true
-			}
-		}
-	}
-	return nil, false
-}
-
-// relativeRelocs returns what the dynamic linker writes at which addresses, from R_*_RELATIVE relocations (Elf64_Rela: offset, info,
-// addend), of a program that has no fixed address.
-func (f *File) relativeRelocs() map[uint64]uint64 {
-	out := map[uint64]uint64{}
-	if f.elf.Type != elf.ET_DYN {
-		return out
-	}
-	relative := uint64(elf.R_X86_64_RELATIVE)
-	if f.Machine == elf.EM_AARCH64 {
-		relative = uint64(elf.R_AARCH64_RELATIVE)
-	}
-	left := uint64(maxRelocs)
-	for _, s := range f.elf.Sections {
-		if s.Type != elf.SHT_RELA || s.Flags&elf.SHF_ALLOC == 0 {
-			continue
-		}
-		b, err := f.sectionData(s, left)
-		if err != nil {
-			continue
-		}
-		left -= uint64(len(b))
-		le := binary.LittleEndian
-		for ; len(b) >= 24; b = b[24:] {
-			if le.Uint64(b[8:]) == relative {
-				out[le.Uint64(b)] = le.Uint64(b[16:])
-			}
-		}
-	}
-	return out
-}
-
-// goSymbols returns the functions of Go's table as symbols, by address.
-func (f *File) goSymbols() []symbol {
-	t, err := f.goTable()
-	if err != nil || t == nil {
-		return nil
-	}
-	var out []symbol
-	for _, fn := range t.funcs() {
-		addr := t.text + fn.offset
-		if room := f.room(Addr(addr)); room > 0 {
-			out = append(out, symbol{name: fn.name, addr: addr, size: min(fn.size, room), bind: elf.STB_GLOBAL})
-		}
-	}
-	return out
-}
-
-// goLines returns the lines of the functions of Go's table.
-func (f *File) goLines() (*Lines, error) {
-	t, err := f.goTable()
-	if err != nil {
-		return nil, err
-	}
-	if t == nil {
-		return nil, ErrNoDWARF
-	}
-	l := &Lines{data: &dwarfData{}, decls: map[Addr]decl{}, indexed: true}
-	for _, fn := range t.funcs() {
-		if id := l.files.add(fn.file); id != 0 && fn.line != 0 {
-			l.decls[Addr(t.text+fn.offset)] = decl{id, fn.line}
-		}
-	}
-	return l, nil
 }

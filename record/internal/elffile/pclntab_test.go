@@ -1,71 +1,13 @@
 package elffile
 
 import (
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"utrace/record/internal/abi"
+	"utrace/record/internal/elftest"
 )
-
-// A cgo program has C functions ahead of Go's text.
-const goSource = `package main
-
-import "fmt"
-
-%s
-
-type stack[T any] struct{ list []T }
-
-//go:noinline
-func (s *stack[T]) push(v T) { s.list = append(s.list, v) }
-
-//go:noinline
-func work(n int) (sum int) {
-	var s stack[int]
-	for i := range n {
-		func() { s.push(i) }()
-	}
-	for _, v := range s.list {
-		sum += v
-	}
-	return sum
-}
-
-func main() { fmt.Println(work(10)%s) }
-`
-
-// buildGo builds a program twice: as it is, and with the flags that leave symbols and DWARF out.
-func buildGo(t testing.TB, cgo bool, flags ...string) (full, bare string) {
-	t.Helper()
-	if _, err := exec.LookPath("go"); err != nil {
-		t.Skip("needs go")
-	}
-	preamble, use := "", ""
-	env := append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
-	if cgo {
-		if _, err := exec.LookPath("gcc"); err != nil {
-			t.Skip("needs gcc")
-		}
-		preamble = "/*\nstatic int helper(int x) { return x * 3; }\n__attribute__((noinline)) int outer(int x) { return helper(x) + 1; }\n*/\nimport \"C\""
-		use = ", C.outer(4)"
-		env = append(env, "CGO_ENABLED=1")
-	}
-	dir := t.TempDir()
-	source := strings.Replace(strings.Replace(goSource, "%s", preamble, 1), "%s", use, 1)
-	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(source), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	full, bare = filepath.Join(dir, "full"), filepath.Join(dir, "bare")
-	for _, args := range [][]string{{"-o", full}, {"-o", bare, "-ldflags=-s -w"}} {
-		cmd := exec.Command("go", append(append(append([]string{"build"}, args...), flags...), "main.go")...)
-		cmd.Dir, cmd.Env = dir, env
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("go build: %v\n%s", err, out)
-		}
-	}
-	return full, bare
-}
 
 // The names, addresses and lines of a program built without symbols are those of the same program with them.
 func TestGoWithoutSymbols(t *testing.T) {
@@ -83,7 +25,7 @@ func TestGoWithoutSymbols(t *testing.T) {
 		{name: "cgo strip", cgo: true, strip: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			fullPath, barePath := buildGo(t, c.cgo, c.flags...)
+			fullPath, barePath := elftest.BuildGo(t, c.cgo, c.flags...)
 			if c.strip {
 				if _, err := exec.LookPath("strip"); err != nil {
 					t.Skip("needs strip")
@@ -100,9 +42,9 @@ func TestGoWithoutSymbols(t *testing.T) {
 			if err != nil || table == nil {
 				t.Fatal(err)
 			}
-			inTable := map[Addr]bool{}
+			inTable := map[abi.Addr]bool{}
 			for _, fn := range table.funcs() {
-				inTable[Addr(table.text+fn.offset)] = true
+				inTable[abi.Addr(table.text+fn.offset)] = true
 			}
 			// Strip keeps the addresses; the linker without -s lays out the same, unless it is the C linker's turn.
 			sameLayout := c.strip || !c.cgo
@@ -163,7 +105,7 @@ func TestGoWithoutSymbols(t *testing.T) {
 			}
 			missing := 0
 			if sameLayout {
-				got := map[Addr]bool{}
+				got := map[abi.Addr]bool{}
 				for _, fn := range funcs {
 					got[fn.Addr] = true
 				}
@@ -195,7 +137,7 @@ func TestGoWithoutSymbols(t *testing.T) {
 
 // Damage in the table makes neither a panic nor more functions than it has room for.
 func TestDamagedGoTable(t *testing.T) {
-	_, bare := buildGo(t, false)
+	_, bare := elftest.BuildGo(t, false)
 	f := open(t, bare)
 	s := f.elf.Section(".gopclntab")
 	data, err := f.sectionData(s, maxPclntab)

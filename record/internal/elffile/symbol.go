@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"utrace/record/internal/abi"
 )
 
 // maxSymbolName bounds the search for the end of a name. Longer names exist (deeply nested C++ templates), but are
@@ -17,7 +19,7 @@ const maxSymbolName = 16 << 10
 
 // Func is a function: one start address. All symbols at that address are names of one Func.
 type Func struct {
-	Addr Addr
+	Addr abi.Addr
 	// Size is in bytes, from the symbol table; where that says 0 it reaches up to the next function or the
 	// end of the section, and SizeGuessed is set: padding and local data may be included.
 	Size        uint64
@@ -101,7 +103,7 @@ func (f *File) IFuncs() []Func {
 }
 
 // FuncAt returns the function that contains a.
-func (f *File) FuncAt(a Addr) (Func, bool) {
+func (f *File) FuncAt(a abi.Addr) (Func, bool) {
 	t, err := f.funcs()
 	if err != nil {
 		return Func{}, false
@@ -130,7 +132,7 @@ func (f *File) symtabFile() *File {
 	if d := f.debug(); d != nil && d.HasSymtab() {
 		return d
 	}
-	return f.mini()
+	return f.embedded()
 }
 
 // Imports says whether the file imports (has undefined in its dynamic symbol table) one of the names, and which one.
@@ -222,7 +224,7 @@ func (f *File) readSymbolSection(t *symbolTable, s *elf.Section, of *File) error
 		if bind == elf.STB_LOCAL {
 			sym.file = file
 		}
-		if _, ok := of.FileOff(Addr(sym.addr)); ok {
+		if _, ok := of.FileOff(abi.Addr(sym.addr)); ok {
 			t.defined = append(t.defined, sym)
 		}
 	}
@@ -315,7 +317,7 @@ func cmpPreference(a, b symbol) int {
 
 // newFunc makes one Func of the symbols of one address, best name first; next is where the next function starts.
 func (f *File) newFunc(t *symbolTable, syms []symbol, next uint64) (fn Func, ifunc bool) {
-	fn = Func{Addr: Addr(syms[0].addr), Name: syms[0].name, SourceFile: t.files[syms[0].file], Recovered: syms[0].recovered}
+	fn = Func{Addr: abi.Addr(syms[0].addr), Name: syms[0].name, SourceFile: t.files[syms[0].file], Recovered: syms[0].recovered}
 	for _, s := range syms {
 		if s.recovered && !fn.Recovered { // it knows the size, should the symbols not
 			if fn.Size == 0 {
@@ -343,7 +345,7 @@ func (f *File) newFunc(t *symbolTable, syms []symbol, next uint64) (fn Func, ifu
 }
 
 // codeSection returns the executable section that contains a, or nil.
-func (f *File) codeSection(a Addr) *elf.Section {
+func (f *File) codeSection(a abi.Addr) *elf.Section {
 	i := sort.Search(len(f.code), func(i int) bool { return f.code[i].Addr > uint64(a) }) - 1
 	if i < 0 || uint64(a)-f.code[i].Addr >= f.code[i].Size {
 		return nil

@@ -7,13 +7,16 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"utrace/record/internal/abi"
+	"utrace/record/internal/elftest"
 )
 
 // The names at each address, their sizes and source files are those that readelf prints.
 func TestFuncsAgreeWithReadelf(t *testing.T) {
-	for _, path := range fixtures(t) {
+	for _, path := range elftest.Fixtures(t) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			want := map[Addr][]symbolFact{}
+			want := map[abi.Addr][]symbolFact{}
 			for _, s := range readFacts(t, path).funcs {
 				want[s.addr] = append(want[s.addr], s)
 			}
@@ -62,7 +65,7 @@ func TestFuncsAgreeWithReadelf(t *testing.T) {
 
 // What we call a function is code to nm.
 func TestFuncsAgreeWithNM(t *testing.T) {
-	for _, path := range fixtures(t) {
+	for _, path := range elftest.Fixtures(t) {
 		b, err := os.ReadFile(strings.TrimSuffix(path, ".elf") + ".nm")
 		if err != nil {
 			t.Fatal(err)
@@ -128,7 +131,7 @@ func TestFuncNames(t *testing.T) {
 		if f.Stripped() || !f.HasSymtab() {
 			t.Errorf("%s is not stripped", name)
 		}
-		if got, ok := f.FuncAt(fn.Addr + Addr(fn.Size) - 1); !ok || got.Addr != fn.Addr {
+		if got, ok := f.FuncAt(fn.Addr + abi.Addr(fn.Size) - 1); !ok || got.Addr != fn.Addr {
 			t.Errorf("%s: FuncAt its last byte: %v, %v", name, got, ok)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/procmaps"
 )
 
 // image is an executable or library of a target, opened.
@@ -82,7 +83,7 @@ func (s *Set) Close() {
 
 // mappedKey returns which file a process has mapped, as stat tells it for an image; open is the path that opens it. The mappings
 // have another device for a file on btrfs, or on overlayfs above several filesystems, and may have one for two files.
-func KeyOf(m elffile.Mapping, open string) Key {
+func KeyOf(m procmaps.Mapping, open string) Key {
 	var st syscall.Stat_t
 	if syscall.Stat(open, &st) != nil { // not there any more, or not ours to see
 		return Key{m.Dev, m.Inode}
@@ -120,7 +121,7 @@ type Mapped struct {
 
 // mappedKeys returns the files that a process has mapped to execute them.
 func KeysOf(pid int) (keys []Key) {
-	maps, _ := elffile.Mappings(pid)
+	maps, _ := procmaps.Read(pid)
 	for _, m := range maps {
 		if m.Exec && m.Inode != 0 {
 			keys = append(keys, KeyOf(m, m.OpenPath(pid)))

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"utrace/record/internal/elffile"
+	"utrace/record/internal/suggest"
 )
 
 // Limits of what a probe can record. The programs in the kernel have the same (package bpf).
@@ -122,7 +122,7 @@ func parseType(text string) (Type, error) {
 			return t, nil
 		}
 	}
-	return t, fmt.Errorf("%q is not a type: s8 to s64, u8 to u64, x8 to x64, ptr, bool, char, f32, f64, str, str[BYTES] or buf[LENGTH-ARG]%s", text, elffile.Nearest(text, typeNames()))
+	return t, fmt.Errorf("%q is not a type: s8 to s64, u8 to u64, x8 to x64, ptr, bool, char, f32, f64, str, str[BYTES] or buf[LENGTH-ARG]%s", text, suggest.Nearest(text, typeNames()))
 }
 
 func typeNames() []string {
@@ -274,7 +274,7 @@ func (l *Arguments) Find(name string, like Type) (at int, err error) {
 	for _, a := range *l {
 		names = append(names, a.Name)
 	}
-	return 0, fmt.Errorf("no argument is called %q%s", name, elffile.Nearest(name, names))
+	return 0, fmt.Errorf("no argument is called %q%s", name, suggest.Nearest(name, names))
 }
 
 // lookUp returns which argument has a name, and its type. It is find as a scope wants it.

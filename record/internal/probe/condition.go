@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"utrace/format/condition"
-	"utrace/record/internal/elffile"
+	"utrace/record/internal/suggest"
 )
 
 // boundCondition is a condition whose names have been resolved.
@@ -187,7 +187,7 @@ func (c *Bound) bindEnum() error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s has no value %q%s", c.Name, c.Value.Text, elffile.Nearest(c.Value.Text, slices.Sorted(maps.Values(c.Type.EnumNames))))
+	return fmt.Errorf("%s has no value %q%s", c.Name, c.Value.Text, suggest.Nearest(c.Value.Text, slices.Sorted(maps.Values(c.Type.EnumNames))))
 }
 
 // holds reports whether a number that was written so can be a value of the type; where its size is not known, all can.

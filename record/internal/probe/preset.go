@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"utrace/record/internal/elffile"
+	"utrace/record/internal/suggest"
 )
 
 // Preset is a named set of probes.
@@ -83,7 +83,7 @@ func FindPreset(name string) (Preset, error) {
 		}
 		names = append(names, p.Name)
 	}
-	return Preset{}, fmt.Errorf("%w %q%s; there are %s", ErrPreset, name, elffile.Nearest(name, names), strings.Join(names, ", "))
+	return Preset{}, fmt.Errorf("%w %q%s; there are %s", ErrPreset, name, suggest.Nearest(name, names), strings.Join(names, ", "))
 }
 
 // parse returns the probes of a preset.

@@ -1,0 +1,42 @@
+package elffile
+
+import (
+	"bytes"
+	"debug/elf"
+	"strings"
+
+	"utrace/record/internal/abi"
+)
+
+// Data reads what the file has for n bytes at a: of a constant its value, of a variable the initial one. It is nil if the
+// bytes are not all in the file.
+func (f *File) Data(a abi.Addr, n uint64) []byte {
+	off, ok := f.DataOff(a)
+	if !ok {
+		return nil
+	}
+	if b := f.readAt(uint64(off), n); uint64(len(b)) == n {
+		return b
+	}
+	return nil
+}
+
+// DataHolds looks for the strings, of at most 32 bytes, in the read-only data of the file, as far as 256 MiB, and says which one is there.
+func (f *File) DataHolds(wanted ...string) (string, bool) {
+	const chunk, overlap = 1 << 20, 32
+	for _, p := range f.elf.Progs {
+		if p.Type != elf.PT_LOAD || p.Flags&elf.PF_W != 0 {
+			continue
+		}
+		end := p.Off + min(p.Filesz, 256<<20)
+		for off := p.Off; off < end && off < f.size; off += chunk {
+			b := f.readAt(off, min(chunk+overlap, end-off))
+			for _, w := range wanted {
+				if bytes.Contains(b, []byte(w)) {
+					return strings.TrimRight(w, "\x00"), true
+				}
+			}
+		}
+	}
+	return "", false
+}

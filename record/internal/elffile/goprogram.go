@@ -1,0 +1,94 @@
+package elffile
+
+import (
+	"debug/buildinfo"
+	"debug/elf"
+	"fmt"
+
+	"utrace/record/internal/abi"
+	"utrace/record/internal/dwarf"
+)
+
+// IsGo says whether the file is a program or library of Go's own toolchain, by the sections that its linker makes and that
+// strip leaves in place. The runtime moves the stacks of goroutines and looks at every return address on them.
+func (f *File) IsGo() bool {
+	for _, name := range []string{".gopclntab", ".data.rel.ro.gopclntab", ".go.buildinfo"} {
+		if f.elf.Section(name) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// GoVersion returns the version of Go that the file was built with, such as "go1.26.1", "" if it does not say.
+func (f *File) GoVersion() (version string) {
+	catchPanic(func() error {
+		info, err := buildinfo.Read(f.r)
+		if err == nil {
+			version = info.GoVersion
+		}
+		return err
+	})
+	return version
+}
+
+// goTable returns Go's function table and the address from which its functions count. It is nil without an error in a
+// file that is no Go program.
+func (f *File) goTable() (*pclntab, error) {
+	for _, name := range []string{".gopclntab", ".data.rel.ro.gopclntab"} {
+		s := f.elf.Section(name)
+		if s == nil {
+			continue
+		}
+		b, err := f.sectionData(s, maxPclntab)
+		if err != nil {
+			return nil, err
+		}
+		t, err := parsePclntab(b)
+		if err != nil {
+			return nil, err
+		}
+		if text, ok := f.goText(s.Addr); ok {
+			t.text = text
+		}
+		if t.text == 0 {
+			return nil, fmt.Errorf("%w: Go function table without a start of the text", ErrUnsupported)
+		}
+		return t, nil
+	}
+	return nil, nil
+}
+
+// goSymbols returns the functions of Go's table as symbols, by address.
+func (f *File) goSymbols() []symbol {
+	t, err := f.goTable()
+	if err != nil || t == nil {
+		return nil
+	}
+	var out []symbol
+	for _, fn := range t.funcs() {
+		addr := t.text + fn.offset
+		if room := f.room(abi.Addr(addr)); room > 0 {
+			out = append(out, symbol{name: fn.name, addr: addr, size: min(fn.size, room), bind: elf.STB_GLOBAL})
+		}
+	}
+	return out
+}
+
+// goLines returns the lines of the functions of Go's table.
+func (f *File) goLines() (*dwarf.Lines, error) {
+	t, err := f.goTable()
+	if err != nil {
+		return nil, err
+	}
+	if t == nil {
+		return nil, dwarf.ErrNoDWARF
+	}
+	return dwarf.DeclarationLines(func(yield func(dwarf.Declaration) bool) {
+		for _, fn := range t.funcs() {
+			if !yield(dwarf.Declaration{Addr: abi.Addr(t.text + fn.offset), File: fn.file, Line: fn.line}) {
+				return
+			}
+		}
+	}), nil
+}

@@ -1,0 +1,59 @@
+package elffile
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"utrace/record/internal/abi"
+)
+
+// IsLibc says whether the file is the C library: it exports __libc_start_main, as glibc and musl do.
+func (f *File) IsLibc() bool {
+	t, err := f.symbols()
+	if err != nil {
+		return false
+	}
+	_, ok := t.defines(true, "__libc_start_main")
+	return ok
+}
+
+// HoldsLibc says whether functions of a C library may be in the file, and why: it is static, or the library itself, or its dynamic linker.
+func (f *File) HoldsLibc() (why string, ok bool) {
+	if f.Interp == "" && len(f.Needed) == 0 {
+		return "it needs no library", true
+	}
+	t, err := f.symbols()
+	if err != nil {
+		return "symbols cannot be read", true
+	}
+	return t.defines(true, "__libc_start_main")
+}
+
+// ErrnoSlot returns where a C library keeps how far a thread's errno is from the base of the thread's own variables (%fs:0): 8 bytes
+// that the dynamic linker fills in. It is read from the code of __errno_location, which is in glibc for x86-64
+//
+//	mov SLOT(%rip),%rax; add %fs:0,%rax; ret
+func (f *File) ErrnoSlot() (abi.Addr, bool) {
+	funcs, err := f.Funcs()
+	if err != nil || !f.IsLibc() {
+		return 0, false
+	}
+	for _, fn := range funcs {
+		if fn.Name != "__errno_location" {
+			continue
+		}
+		code, err := f.Code(fn.Addr, 21)
+		if err != nil {
+			return 0, false
+		}
+		at := fn.Addr
+		if bytes.HasPrefix(code, []byte("\xf3\x0f\x1e\xfa")) { // endbr64
+			code, at = code[4:], at+4
+		}
+		if len(code) < 17 || !bytes.HasPrefix(code, []byte("\x48\x8b\x05")) || !bytes.HasPrefix(code[7:], []byte("\x64\x48\x03\x04\x25\x00\x00\x00\x00\xc3")) {
+			return 0, false
+		}
+		return at + 7 + abi.Addr(int32(binary.LittleEndian.Uint32(code[3:]))), true
+	}
+	return 0, false
+}

@@ -1,0 +1,184 @@
+package elffile
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"sort"
+
+	"utrace/record/internal/abi"
+	"utrace/record/internal/dwarf"
+	"utrace/record/internal/insn"
+)
+
+// unlikelyParts finds those of the frames starts that are not functions but parts of one, moved out of line (NAME.cold)
+// before it has put anything on its stack: to the unwind tables they look like functions. Nobody calls such a part, no
+// instruction has its address, and no word of data. Its function jumps to it, under a condition or by a jump table; or the part
+// jumps back; or it never returns, as no function does that is reached by a tail call.
+//
+// A function that is never called or pointed to, and to which others jump under a condition, as Clang makes tail
+// calls, is taken for such a part, too. That is the safe side.
+func (f *File) unlikelyParts(frames []dwarf.Frame, starts []int) map[int]bool {
+	s := &sweep{f: f, frames: frames, seen: make([]reference, len(frames)), jumper: map[int]int{}}
+	for i := range frames {
+		s.read(i)
+	}
+	uncalled := map[uint64]int{}
+	for _, i := range starts {
+		if s.seen[i]&(byCall|byAddress) == 0 {
+			uncalled[frames[i].Start] = i
+		}
+	}
+	s.readPointers(uncalled)
+	out := map[int]bool{}
+	for _, i := range uncalled {
+		switch how := s.seen[i]; {
+		case how&byPointer != 0:
+		case how&(byBranch|byTable) != 0, how&byJump != 0 && s.neverReturns(i):
+			out[i] = true
+		}
+	}
+	return out
+}
+
+// reference is how code refers to the start of a frame.
+type reference byte
+
+const (
+	byCall reference = 1 << iota
+	byJump           // from another frame
+	byBranch
+	byAddress // in an instruction
+	byPointer // in data
+	byTable   // in data, among pointers into the middle of frames
+)
+
+// sweep decodes all frames once.
+type sweep struct {
+	f      *File
+	frames []dwarf.Frame
+	seen   []reference
+	jumper map[int]int // the last frame that jumps to the start of a frame
+}
+
+// find returns the frame that contains an address.
+func (s *sweep) find(a uint64) (int, bool) {
+	i := sort.Search(len(s.frames), func(i int) bool { return s.frames[i].Start > a }) - 1
+	return i, i >= 0 && a < s.frames[i].End()
+}
+
+// body returns frame i as a function, as far as the next one.
+func (s *sweep) body(i int) Func {
+	fr := s.frames[i]
+	if i+1 < len(s.frames) {
+		fr.Size = min(fr.Size, s.frames[i+1].Start-fr.Start)
+	}
+	return Func{Addr: abi.Addr(fr.Start), Size: fr.Size}
+}
+
+// read notes what frame i refers to.
+func (s *sweep) read(i int) {
+	fn := s.body(i)
+	if fn.Size > maxFuncSize {
+		return
+	}
+	code, err := s.f.Code(fn.Addr, fn.Size)
+	if err != nil {
+		return
+	}
+	note := func(target abi.Addr, how reference) {
+		to, ok := s.find(uint64(target))
+		if !ok || s.frames[to].Start != uint64(target) || to == i && how != byAddress {
+			return
+		}
+		s.seen[to] |= how
+		if how == byJump || how == byBranch {
+			s.jumper[to] = i
+		}
+	}
+	made := insn.AddressReader{Machine: s.f.Machine}
+	s.f.walk(fn, func(at abi.Addr, in insn.Inst) bool {
+		switch in.Flow {
+		case insn.FlowCall:
+			note(in.Target, byCall)
+		case insn.FlowJump:
+			note(in.Target, byJump)
+		case insn.FlowBranch:
+			note(in.Target, byBranch)
+		default:
+			b := code[at-fn.Addr:][:in.Len]
+			for _, a := range made.Take(b, at) {
+				note(a, byAddress)
+			}
+		}
+		return true
+	})
+}
+
+// neverReturns says whether frame i ends in calls only, or in jumps into the middle of the frame that jumps to it.
+func (s *sweep) neverReturns(i int) bool {
+	from := s.frames[s.jumper[i]]
+	back, out := false, false
+	s.f.walk(s.body(i), func(_ abi.Addr, in insn.Inst) bool {
+		switch in.Flow {
+		case insn.FlowJump, insn.FlowBranch:
+			to, ok := s.find(uint64(in.Target))
+			back = back || uint64(in.Target) > from.Start && uint64(in.Target) < from.End()
+			out = out || !ok || to != i
+		case insn.FlowReturn, insn.FlowJumpIndirect:
+			out = true
+		}
+		return !back
+	})
+	return back || !out
+}
+
+// readPointers notes to which of some frames words of data point: in tables of pointers, or in the relocations that fill
+// them when the program starts (Elf64_Rela has the address in its last word). The table of a switch has pointers into the
+// middle of a function beside it, or the same once more.
+func (s *sweep) readPointers(starts map[uint64]int) {
+	const chunk = 1 << 20
+	left := uint64(maxPointers)
+	for _, p := range s.f.elf.Progs {
+		if p.Type != elf.PT_LOAD || p.Off >= s.f.size || len(starts) == 0 {
+			continue
+		}
+		n := min(p.Filesz, s.f.size-p.Off, left)
+		left -= n
+		end := p.Off + n
+		for off := (p.Off + 7) &^ 7; off < end; off += chunk {
+			b := s.f.readAt(off, min(chunk, end-off))
+			word := func(at int) uint64 {
+				if at < 0 || at+8 > len(b) {
+					return 0
+				}
+				return binary.LittleEndian.Uint64(b[at:])
+			}
+			for at := 0; at+8 <= len(b); at += 8 {
+				i, ok := starts[word(at)]
+				if !ok {
+					continue
+				}
+				labels := 0
+				for _, beside := range [2]uint64{word(at - 8), word(at + 8)} {
+					if beside == word(at) || s.isMiddle(beside) {
+						labels++
+					}
+				}
+				if labels == 2 || labels == 1 && s.seen[i]&(byBranch|byJump) != 0 {
+					s.seen[i] |= byTable
+				} else {
+					s.seen[i] |= byPointer
+				}
+			}
+		}
+	}
+}
+
+// isMiddle says whether a is inside a frame, and not its start.
+func (s *sweep) isMiddle(a uint64) bool {
+	i, ok := s.find(a)
+	return ok && s.frames[i].Start != a
+}
+
+// maxPointers bounds the bytes that are searched for pointers.
+const maxPointers = 1 << 30
