@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package bench
 
 import (
 	"bytes"
@@ -16,6 +16,7 @@ import (
 	"text/tabwriter"
 
 	"utrace/analyze"
+	"utrace/record/test/harness"
 )
 
 // compensated is what is known of one function of testdata/targets/compensation.c, in ns: mean and median, each a list with
@@ -29,9 +30,9 @@ type compensated struct {
 // the program itself, which is not traced then. Traced and untraced runs take turns; medians of the turns are
 // shown. A single thread runs with a real-time priority, so that other programs on the machine disturb it less.
 func BenchmarkCompensation(b *testing.B) {
-	needKernel(b)
-	needTool(b, "chrt")
-	bin := target(b, "compensation.c", "-O1")
+	harness.NeedKernel(b)
+	harness.NeedTool(b, "chrt")
+	bin := harness.Target(b, "compensation.c", "-O1")
 	steps, err := exec.Command(bin).Output()
 	if err != nil {
 		b.Fatal(err)
@@ -74,7 +75,7 @@ func compensate(b *testing.B, functions map[string]*compensated, trace, probe st
 		}
 		truth[name] = append(truth[name], [2]float64{mean, median})
 	}
-	record := exec.Command(utracePath, append([]string{"record", "--force", "--no-follow", "-o", trace, "-e", probe, "--"}, command...)...)
+	record := exec.Command(harness.Binary(), append([]string{"record", "--force", "--no-follow", "-o", trace, "-e", probe, "--"}, command...)...)
 	if out, err := record.CombinedOutput(); err != nil {
 		b.Fatalf("%v\n%s", err, out)
 	}

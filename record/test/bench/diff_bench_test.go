@@ -1,19 +1,21 @@
 //go:build linux
 
-package main
+package bench
 
 import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"testing"
+
+	"utrace/record/test/harness"
 )
 
 // BenchmarkDiff compares recordings of a program of a few stages, twenty times: with another run of itself, where
 // nothing is significant, and with a run in which one stage computes 20% longer, which is to be found and named.
 func BenchmarkDiff(b *testing.B) {
-	needKernel(b)
-	bin := target(b, "stages.c", "-O1", "-fno-omit-frame-pointer")
+	harness.NeedKernel(b)
+	bin := harness.Target(b, "stages.c", "-O1", "-fno-omit-frame-pointer")
 	stages := []string{"parse", "check", "lookup", "encode", "pack", "filter"}
 	const tries = 20
 	for b.Loop() {
@@ -25,7 +27,7 @@ func BenchmarkDiff(b *testing.B) {
 				flags = append(flags, "-e", f)
 			}
 			flags = append(flags, "--", bin, "1500")
-			if _, stderr, status := utrace(b, append(flags, args...)...); status != 0 {
+			if _, stderr, status := harness.Utrace(b, append(flags, args...)...); status != 0 {
 				b.Fatal(stderr)
 			}
 			return trace
@@ -56,7 +58,7 @@ func BenchmarkDiff(b *testing.B) {
 // significant returns the functions that a comparison calls significant.
 func significant(b *testing.B, before, after string) map[string]bool {
 	b.Helper()
-	stdout, stderr, status := utrace(b, "diff", "--json", before, after)
+	stdout, stderr, status := harness.Utrace(b, "diff", "--json", before, after)
 	if status != 0 {
 		b.Fatal(stderr)
 	}

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package bench
 
 import (
 	"bytes"
@@ -22,6 +22,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/link"
+
+	"utrace/record/test/harness"
 )
 
 // BenchmarkProbes measures what a call costs a program, in its own processor time, while
@@ -31,9 +33,9 @@ import (
 // process of its own that waits until it is attached; medians are reported, of times and of
 // ratios within a turn.
 func BenchmarkProbes(b *testing.B) {
-	needKernel(b)
-	needTool(b, "bpftrace")
-	bin := target(b, "sites.c", "-O1")
+	harness.NeedKernel(b)
+	harness.NeedTool(b, "bpftrace")
+	bin := harness.Target(b, "sites.c", "-O1")
 	const turns = 7
 	for _, fn := range []string{"begins_push", "begins_endbr64", "begins_nop5", "begins_mov"} {
 		b.Run(fn, func(b *testing.B) {
@@ -46,7 +48,7 @@ func BenchmarkProbes(b *testing.B) {
 				for i := range turns {
 					f := timeCalls(b, bin, fn, func(pid int) func() { return attachEmpty(b, bin, fn, pid) })
 					u := timeCalls(b, bin, fn, func(pid int) func() {
-						return background(b, utracePath, "record", "--force", "-o", trace, "-e", fn, "-p", strconv.Itoa(pid))
+						return background(b, harness.Binary(), "record", "--force", "-o", trace, "-e", fn, "-p", strconv.Itoa(pid))
 					})
 					bpftrace := func(script string) float64 {
 						return timeCalls(b, bin, fn, func(pid int) func() {
@@ -54,8 +56,8 @@ func BenchmarkProbes(b *testing.B) {
 						})
 					}
 					c, l := bpftrace(count), bpftrace(histogram)
-					if r := analyzeTrace(b, trace); r.Trace.Lost > 0 || i == 0 && r.calls()[fn] == 0 {
-						b.Errorf("%d calls, %d events lost", r.calls()[fn], r.Trace.Lost)
+					if r := harness.Analyze(b, trace); r.Trace.Lost > 0 || i == 0 && r.Calls()[fn] == 0 {
+						b.Errorf("%d calls, %d events lost", r.Calls()[fn], r.Trace.Lost)
 					}
 					floor, ours, counting, latency = append(floor, f), append(ours, u), append(counting, c), append(latency, l)
 					toFloor, toCounting, toLatency = append(toFloor, u/f), append(toCounting, u/c), append(toLatency, u/l)
@@ -76,8 +78,8 @@ func BenchmarkProbes(b *testing.B) {
 // BenchmarkDrop measures what a call costs that is dropped in the kernel, beside an empty program at the same places: by
 // a condition on an argument, on two, by a text, and by its duration. They take turns.
 func BenchmarkDrop(b *testing.B) {
-	needKernel(b)
-	bin := target(b, "sites.c", "-O1")
+	harness.NeedKernel(b)
+	bin := harness.Target(b, "sites.c", "-O1")
 	const turns = 7
 	for _, fn := range []string{"begins_push", "begins_nop5"} {
 		for name, probe := range map[string][]string{
@@ -93,9 +95,9 @@ func BenchmarkDrop(b *testing.B) {
 					for range turns {
 						f := timeCalls(b, bin, fn, func(pid int) func() { return attachEmpty(b, bin, fn, pid) })
 						u := timeCalls(b, bin, fn, func(pid int) func() {
-							return background(b, utracePath, append([]string{"record", "--force", "-o", trace, "-p", strconv.Itoa(pid)}, probe...)...)
+							return background(b, harness.Binary(), append([]string{"record", "--force", "-o", trace, "-p", strconv.Itoa(pid)}, probe...)...)
 						})
-						if r := analyzeTrace(b, trace); r.Trace.Events > 0 || r.Trace.Lost > 0 {
+						if r := harness.Analyze(b, trace); r.Trace.Events > 0 || r.Trace.Lost > 0 {
 							b.Errorf("%d events, %d lost", r.Trace.Events, r.Trace.Lost)
 						}
 						floor, ours, toFloor = append(floor, f), append(ours, u), append(toFloor, u/f)
@@ -228,7 +230,7 @@ func background(b *testing.B, name string, args ...string) (stop func()) {
 // utrace plan says.
 func attachEmpty(b *testing.B, bin, fn string, pid int) (detach func()) {
 	b.Helper()
-	stdout, stderr, status := utrace(b, "plan", "--no-follow", "-e", fn, bin)
+	stdout, stderr, status := harness.Utrace(b, "plan", "--no-follow", "-e", fn, bin)
 	row := regexp.MustCompile(`(?m)^0x([0-9a-f]+) \+(\d+) .*uretprobe +` + fn).FindStringSubmatch(stdout)
 	if status != 0 || row == nil {
 		b.Fatalf("plan: %s%s", stdout, stderr)

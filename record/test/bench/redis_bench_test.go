@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package bench
 
 import (
 	"bufio"
@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"utrace/record"
+	"utrace/record/test/harness"
 )
 
 // BenchmarkRedis measures what is left of the throughput of a redis-server under redis-benchmark
@@ -24,9 +25,9 @@ import (
 // prints them, or an empty program is at the same places. They take turns with the server alone; medians are reported. Redis counts its
 // commands: the trace must hold each.
 func BenchmarkRedis(b *testing.B) {
-	needKernel(b)
+	harness.NeedKernel(b)
 	for _, name := range []string{"redis-server", "redis-benchmark", "bpftrace"} {
-		needTool(b, name)
+		harness.NeedTool(b, name)
 	}
 	const turns = 3
 	trace := filepath.Join(b.TempDir(), "trace.arrow")
@@ -40,7 +41,7 @@ func BenchmarkRedis(b *testing.B) {
 		var alone, floor, ours, theirs []float64
 		for range turns {
 			base := s.throughput(b)
-			detach := background(b, utracePath, "record", "--force", "-o", trace, "-e", "processCommand", "-e", "call", "-p", strconv.Itoa(s.pid))
+			detach := background(b, harness.Binary(), "record", "--force", "-o", trace, "-e", "processCommand", "-e", "call", "-p", strconv.Itoa(s.pid))
 			awaitBreakpoint(b, s.path, "processCommand", s.pid)
 			before := s.commands(b)
 			recorded := s.throughput(b)
@@ -48,9 +49,9 @@ func BenchmarkRedis(b *testing.B) {
 			detach()
 			// The second question is not in its own answer.
 			want := after - before + 1
-			r := analyzeTrace(b, trace)
-			if calls := r.calls(); calls["processCommand"] != want || calls["call"] != want || r.Trace.Lost > 0 || len(r.incomplete()) > 0 {
-				b.Errorf("%d commands, recorded calls %v, incomplete %v, %d events lost", want, calls, r.incomplete(), r.Trace.Lost)
+			r := harness.Analyze(b, trace)
+			if calls := r.Calls(); calls["processCommand"] != want || calls["call"] != want || r.Trace.Lost > 0 || len(r.Incomplete()) > 0 {
+				b.Errorf("%d commands, recorded calls %v, incomplete %v, %d events lost", want, calls, r.Incomplete(), r.Trace.Lost)
 			}
 			detach = attachFloor(b, record.Config{PIDs: []int{s.pid}, Probes: []string{"processCommand", "call"}})
 			empty := s.throughput(b)

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package bench
 
 import (
 	"bytes"
@@ -23,6 +23,7 @@ import (
 	"github.com/cilium/ebpf/link"
 
 	"utrace/record"
+	"utrace/record/test/harness"
 )
 
 // sideBySide measures a rate of something alone, while utrace records it as cfg says, with an empty program at the
@@ -47,19 +48,19 @@ func sideBySide(b *testing.B, cfg record.Config, script string, rate func() floa
 			alone = append(alone, rate())
 
 			trace := filepath.Join(b.TempDir(), "trace.arrow")
-			rec := exec.Command(utracePath, append([]string{"record", "-o", trace, "--force"}, flags...)...)
+			rec := exec.Command(harness.Binary(), append([]string{"record", "-o", trace, "--force"}, flags...)...)
 			var stderr bytes.Buffer
 			rec.Stderr = &stderr
 			if err := rec.Start(); err != nil {
 				b.Fatal(err)
 			}
-			awaitTrace(b, trace, &stderr)
+			harness.AwaitTrace(b, trace, &stderr)
 			traced = append(traced, rate())
 			rec.Process.Signal(os.Interrupt)
 			if err := rec.Wait(); err != nil {
 				b.Fatalf("%v\n%s", err, stderr.String())
 			}
-			r := analyzeTrace(b, trace)
+			r := harness.Analyze(b, trace)
 			lost = append(lost, float64(r.Trace.Lost))
 			events = append(events, float64(r.Trace.Events))
 
@@ -156,17 +157,17 @@ func attachFloor(b *testing.B, cfg record.Config) (detach func()) {
 // BenchmarkPythonServer: requests/s of Python's http.server, with all its functions recorded, and
 // with bpftrace printing the returns.
 func BenchmarkPythonServer(b *testing.B) {
-	needPython(b)
-	s := startPythonServer(b)
-	pid := strconv.Itoa(s.pid)
-	script := "usdt:" + python + ":python:function__return /pid == " + pid + "/ { printf(\"%s %s\\n\", str(arg0), str(arg1)); }"
-	sideBySide(b, record.Config{Presets: []string{"python"}, PIDs: []int{s.pid}}, script, s.requests)
+	harness.NeedPython(b)
+	s := harness.StartPythonServer(b)
+	pid := strconv.Itoa(s.PID)
+	script := "usdt:" + harness.Python + ":python:function__return /pid == " + pid + "/ { printf(\"%s %s\\n\", str(arg0), str(arg1)); }"
+	sideBySide(b, record.Config{Presets: []string{"python"}, PIDs: []int{s.PID}}, script, func() float64 { return requests(s) })
 }
 
 // requests returns the requests/s of four clients that ask for a page again and again.
-func (s *pythonServer) requests() float64 {
+func requests(s *harness.PythonServer) float64 {
 	const lasts = 2 * time.Second
-	address := strings.TrimSuffix(strings.TrimPrefix(s.url, "http://"), "/page.html")
+	address := strings.TrimSuffix(strings.TrimPrefix(s.URL, "http://"), "/page.html")
 	var n atomic.Int64
 	var clients sync.WaitGroup
 	start := time.Now()
@@ -192,16 +193,27 @@ func (s *pythonServer) requests() float64 {
 // BenchmarkPostgres: transactions/s of pgbench -S, with the queries recorded, and with bpftrace printing their
 // beginnings and ends.
 func BenchmarkPostgres(b *testing.B) {
-	p := startPostgres(b)
-	const at = "usdt:" + postgresBin + "/postgres:postgresql:query__"
+	p := harness.StartPostgres(b)
+	const at = "usdt:" + harness.PostgresBin + "/postgres:postgresql:query__"
 	script := at + `start { printf("start %d\n", tid); } ` + at + `done { printf("done %d\n", tid); }`
 	tps := regexp.MustCompile(`(?m)^tps = ([0-9.]+)`)
 	sideBySide(b, record.Config{Probes: []string{at + "start"}}, script, func() float64 {
-		out := p.pgbench(b, "-n", "-S", "-c", "2", "-T", "2")
+		out := p.Pgbench(b, "-n", "-S", "-c", "2", "-T", "2")
 		rate, err := strconv.ParseFloat(tps.FindStringSubmatch(out)[1], 64)
 		if err != nil {
 			b.Fatal(err)
 		}
 		return rate
 	})
+}
+
+// BenchmarkAttachPostgres: how long all functions of PostgreSQL take to attach and detach.
+func BenchmarkAttachPostgres(b *testing.B) {
+	for b.Loop() {
+		a := harness.AttachPostgres(b)
+		b.ReportMetric(a.Attach.Seconds(), "attach-s")
+		b.ReportMetric(a.Detach.Seconds(), "detach-s")
+		b.ReportMetric(float64(a.Functions), "functions")
+	}
+	b.ReportMetric(0, "ns/op")
 }

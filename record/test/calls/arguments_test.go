@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package calls
 
 import (
 	"os"
@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"utrace/record/test/harness"
 )
 
 // These tests record the arguments and results of functions of programs that print what must be seen.
@@ -45,11 +47,11 @@ func argumentProbes() map[string][]string {
 // buildArguments builds one of the programs testdata/targets/arguments.*.
 func buildArguments(t *testing.T, language string, compiler ...string) string {
 	t.Helper()
-	needTool(t, compiler[0])
+	harness.NeedTool(t, compiler[0])
 	bin := filepath.Join(t.TempDir(), "arguments")
-	source := "../../testdata/targets/arguments." + language
+	source := harness.Testdata(t, "targets/arguments."+language)
 	if language == "go" {
-		source = "../../testdata/targets/arguments/main.go"
+		source = harness.Testdata(t, "targets/arguments/main.go")
 	}
 	build := exec.Command(compiler[0], append(slices.Clone(compiler[1:]), "-o", bin, source)...)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -68,7 +70,7 @@ func probeFlags(probes ...string) (flags []string) {
 }
 
 func TestArguments(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	probes := argumentProbes()
 	for _, c := range []struct {
 		language string
@@ -90,8 +92,8 @@ func TestArguments(t *testing.T) {
 	} {
 		t.Run(strings.Join(c.compiler, " "), func(t *testing.T) {
 			bin := buildArguments(t, c.language, c.compiler...)
-			got, _, stdout := recordStatic(t, probeFlags(probes[c.language]...), bin, "2")
-			compare(t, got, outputLines(stdout))
+			got, _, stdout := harness.RecordFlow(t, probeFlags(probes[c.language]...), bin, "2")
+			harness.WantLines(t, got, harness.Lines(stdout))
 		})
 	}
 }
@@ -99,7 +101,7 @@ func TestArguments(t *testing.T) {
 // TestArgumentsByConvention takes arguments from registers and the stack where nothing but the calling convention says where they
 // are: without debugging information.
 func TestArgumentsByConvention(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	c := []string{"ints(s8, u8, s16, u16, s32, u32, s64, u64, s8, u16, s32, s64) -> s64", "r8(u64) -> s8", "ru16(v:u64) -> u16", "r32(u64) -> s32",
 		"rbool(u64) -> bool", "rchar(u64) -> char", "rtext(s:str) -> str", "rpointer(u64) -> ptr"}
 	for _, c := range []struct {
@@ -120,31 +122,31 @@ func TestArgumentsByConvention(t *testing.T) {
 	} {
 		t.Run(strings.Join(c.compiler, " "), func(t *testing.T) {
 			bin := buildArguments(t, c.language, c.compiler...)
-			got, _, stdout := recordStatic(t, probeFlags(c.probes...), bin, "2")
+			got, _, stdout := harness.RecordFlow(t, probeFlags(c.probes...), bin, "2")
 			want := []string{"main.chain(0) = -10;", `main.generic[go.shape.string]("shape", 2) = "shape";`, "main.chain(1) = -10;", `main.generic[go.shape.string]("shape", 2) = "shape";`}
 			if c.want != nil {
-				want = slices.DeleteFunc(outputLines(stdout), func(line string) bool {
+				want = slices.DeleteFunc(harness.Lines(stdout), func(line string) bool {
 					return !slices.ContainsFunc(c.want, func(begin string) bool { return strings.HasPrefix(line, begin) })
 				})
 			}
-			compare(t, got, want)
+			harness.WantLines(t, got, want)
 		})
 	}
 }
 
 // TestArgumentsOverwritten takes what arguments point to before the function changes it.
 func TestArgumentsOverwritten(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	for _, flags := range []string{"-O1", "-O2", "-Os", "-O2 -fcf-protection"} {
-		program := target(t, "overwrites.c", append([]string{"-g"}, strings.Fields(flags)...)...)
-		got, _, stdout := recordStatic(t, probeFlags("reset(r->n)", "count(r->left)"), program)
-		compare(t, got, outputLines(stdout))
+		program := harness.Target(t, "overwrites.c", append([]string{"-g"}, strings.Fields(flags)...)...)
+		got, _, stdout := harness.RecordFlow(t, probeFlags("reset(r->n)", "count(r->left)"), program)
+		harness.WantLines(t, got, harness.Lines(stdout))
 	}
 }
 
 // TestArgumentErrors: what cannot be recorded is refused with the reason, by record and by plan.
 func TestArgumentErrors(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	programs := map[string]string{
 		"c":  buildArguments(t, "c", "gcc", "-g", "-w", "-O2"),
 		"":   buildArguments(t, "c", "gcc", "-w", "-O2"),
@@ -197,7 +199,7 @@ func TestArgumentErrors(t *testing.T) {
 			}
 			trace := filepath.Join(t.TempDir(), "trace.arrow")
 			for _, args := range [][]string{{"plan", "-e", c.probe, bin}, {"record", "--no-follow", "-o", trace, "-e", c.probe, "--", bin, "0"}} {
-				_, stderr, status := utrace(t, args...)
+				_, stderr, status := harness.Utrace(t, args...)
 				if status == 0 || !strings.Contains(stderr, c.want) {
 					t.Errorf("%s: status %d, want %q\n%s", args[0], status, c.want, stderr)
 				}

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package calls
 
 import (
 	"fmt"
@@ -12,12 +12,14 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"utrace/record/test/harness"
 )
 
 // callgrind counts the calls of every function by simulation.
 func callgrind(t *testing.T, command ...string) map[string]uint64 {
 	t.Helper()
-	needTool(t, "valgrind")
+	harness.NeedTool(t, "valgrind")
 	out := filepath.Join(t.TempDir(), "callgrind.out")
 	args := append([]string{"--tool=callgrind", "--compress-strings=no", "--compress-pos=no", "--callgrind-out-file=" + out}, command...)
 	if text, err := exec.Command("valgrind", args...).CombinedOutput(); err != nil {
@@ -44,7 +46,7 @@ func callgrind(t *testing.T, command ...string) map[string]uint64 {
 }
 
 func TestCountsEqualCallgrind(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	for _, c := range []struct {
 		source string
 		flags  []string
@@ -57,9 +59,9 @@ func TestCountsEqualCallgrind(t *testing.T) {
 		{"threads.c", []string{"-O2"}},
 	} {
 		t.Run(c.source+strings.Join(c.flags, ""), func(t *testing.T) {
-			bin := target(t, c.source, c.flags...)
+			bin := harness.Target(t, c.source, c.flags...)
 			want := callgrind(t, bin, "200")
-			r := recordCommand(t, []string{"-e", "*"}, bin, "200")
+			r := harness.Record(t, []string{"-e", "*"}, bin, "200")
 			if r.Trace.Lost != 0 {
 				t.Fatalf("%d events lost", r.Trace.Lost)
 			}
@@ -79,7 +81,7 @@ func TestCountsEqualCallgrind(t *testing.T) {
 }
 
 func TestFramesLeftWithoutReturn(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	for _, c := range []struct {
 		how        string
 		calls      map[string]uint64
@@ -95,10 +97,10 @@ func TestFramesLeftWithoutReturn(t *testing.T) {
 	} {
 		for _, opt := range []string{"-O0", "-O2"} {
 			t.Run(c.how+opt, func(t *testing.T) {
-				r := recordCommand(t, []string{"-e", "*"}, target(t, "jumps.c", opt), c.how)
-				wantCounts(t, "calls", r.calls(), c.calls)
-				got := r.incomplete()
-				wantCounts(t, "incomplete calls", got, c.incomplete)
+				r := harness.Record(t, []string{"-e", "*"}, harness.Target(t, "jumps.c", opt), c.how)
+				harness.WantCounts(t, "calls", r.Calls(), c.calls)
+				got := r.Incomplete()
+				harness.WantCounts(t, "incomplete calls", got, c.incomplete)
 				if len(got) != len(c.incomplete) {
 					t.Errorf("incomplete calls %v, want %v", got, c.incomplete)
 				}
@@ -114,35 +116,32 @@ func TestFramesLeftWithoutReturn(t *testing.T) {
 
 // A return probe of the kernel's own kind would abort this program.
 func TestExceptions(t *testing.T) {
-	needKernel(t)
-	r := recordCommand(t, []string{"-e", "*"}, target(t, "exceptions.cpp", "-O2"))
-	wantCounts(t, "calls", r.calls(), map[string]uint64{"app::catches": 50, "app::passes(int)": 50, "app::passes(double)": 50, "app::fails": 50, "main": 1})
-	wantCounts(t, "incomplete calls", r.incomplete(), map[string]uint64{"app::catches": 0, "app::passes(int)": 25, "app::passes(double)": 25, "app::fails": 25, "main": 0})
+	harness.NeedKernel(t)
+	r := harness.Record(t, []string{"-e", "*"}, harness.Target(t, "exceptions.cpp", "-O2"))
+	harness.WantCounts(t, "calls", r.Calls(), map[string]uint64{"app::catches": 50, "app::passes(int)": 50, "app::passes(double)": 50, "app::fails": 50, "main": 1})
+	harness.WantCounts(t, "incomplete calls", r.Incomplete(), map[string]uint64{"app::catches": 0, "app::passes(int)": 25, "app::passes(double)": 25, "app::fails": 25, "main": 0})
 }
 
 // A return probe of the kernel's own kind would send this program astray.
 func TestCoroutines(t *testing.T) {
-	needKernel(t)
-	r := recordCommand(t, []string{"-e", "*"}, target(t, "coroutines.c", "-O1"))
-	wantCounts(t, "calls", r.calls(), map[string]uint64{"resume": 63, "body": 3, "part": 60, "before": 60, "yield": 60, "main": 1})
-	wantCounts(t, "incomplete calls", r.incomplete(), map[string]uint64{"resume": 0, "before": 0, "main": 0})
+	harness.NeedKernel(t)
+	r := harness.Record(t, []string{"-e", "*"}, harness.Target(t, "coroutines.c", "-O1"))
+	harness.WantCounts(t, "calls", r.Calls(), map[string]uint64{"resume": 63, "body": 3, "part": 60, "before": 60, "yield": 60, "main": 1})
+	harness.WantCounts(t, "incomplete calls", r.Incomplete(), map[string]uint64{"resume": 0, "before": 0, "main": 0})
 }
 
 func TestLoadedLibrary(t *testing.T) {
-	needKernel(t)
-	host := target(t, "plugin.c", "-DHOST", "-ldl")
-	lib := filepath.Join(t.TempDir(), "libplug.so")
-	if text, err := exec.Command("gcc", "-shared", "-fPIC", "-O1", "-o", lib, "../../testdata/targets/plugin.c").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
-	r := recordCommand(t, []string{"-e", "call_*", "-e", lib + ":plugin_*", "-e", "c:dl*open", "-e", "c:puts"}, host, lib)
-	wantCounts(t, "calls", r.calls(), map[string]uint64{"call_plugin": 30, "plugin_entry": 30, "plugin_inner": 30, "dlopen": 3})
+	harness.NeedKernel(t)
+	host := harness.Target(t, "plugin.c", "-DHOST", "-ldl")
+	lib := harness.Library(t, filepath.Join(t.TempDir(), "libplug.so"), "plugin.c")
+	r := harness.Record(t, []string{"-e", "call_*", "-e", lib + ":plugin_*", "-e", "c:dl*open", "-e", "c:puts"}, host, lib)
+	harness.WantCounts(t, "calls", r.Calls(), map[string]uint64{"call_plugin": 30, "plugin_entry": 30, "plugin_inner": 30, "dlopen": 3})
 }
 
 func TestInstructions(t *testing.T) {
-	needKernel(t)
-	needTool(t, "objdump")
-	bin := target(t, "calls.c", "-O0")
+	harness.NeedKernel(t)
+	harness.NeedTool(t, "objdump")
+	bin := harness.Target(t, "calls.c", "-O0")
 	text, err := exec.Command("objdump", "-d", "--no-show-raw-insn", bin).Output()
 	if err != nil {
 		t.Fatal(err)
@@ -152,11 +151,11 @@ func TestInstructions(t *testing.T) {
 	first, _ := strconv.ParseUint(addr[0][1], 16, 64)
 	second, _ := strconv.ParseUint(addr[2][1], 16, 64)
 	offset := second - first
-	r := recordCommand(t, []string{"-e", fmt.Sprintf("fib+%#x", offset), "-e", fmt.Sprintf(":%#x", first)}, bin, "1")
-	wantCounts(t, "calls", r.calls(), map[string]uint64{"fib": 67, fmt.Sprintf("fib+%#x", offset): 67})
+	r := harness.Record(t, []string{"-e", fmt.Sprintf("fib+%#x", offset), "-e", fmt.Sprintf(":%#x", first)}, bin, "1")
+	harness.WantCounts(t, "calls", r.Calls(), map[string]uint64{"fib": 67, fmt.Sprintf("fib+%#x", offset): 67})
 
 	// At -O0 a function begins with push %rbp (1 byte), mov %rsp,%rbp (3 bytes).
-	_, stderr, status := utrace(t, "plan", "-e", "fib+2", bin)
+	_, stderr, status := harness.Utrace(t, "plan", "-e", "fib+2", bin)
 	if status != 1 || !strings.Contains(stderr, "middle of an instruction") {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
@@ -164,9 +163,9 @@ func TestInstructions(t *testing.T) {
 
 // TestPlanEqualsNM: addresses are those that nm prints.
 func TestPlanEqualsNM(t *testing.T) {
-	needTool(t, "nm")
+	harness.NeedTool(t, "nm")
 	for _, flag := range []string{"-pie", "-no-pie"} {
-		bin := target(t, "calls.c", flag, "-O0")
+		bin := harness.Target(t, "calls.c", flag, "-O0")
 		text, err := exec.Command("nm", bin).Output()
 		if err != nil {
 			t.Fatal(err)
@@ -175,7 +174,7 @@ func TestPlanEqualsNM(t *testing.T) {
 		for _, m := range regexp.MustCompile(`(?m)^([0-9a-f]+) [Tt] (\w+)$`).FindAllStringSubmatch(string(text), -1) {
 			want[m[2]] = "0x" + m[1]
 		}
-		stdout, stderr, status := utrace(t, "plan", bin)
+		stdout, stderr, status := harness.Utrace(t, "plan", bin)
 		if status != 0 {
 			t.Fatalf("status %d\n%s", status, stderr)
 		}
@@ -194,26 +193,23 @@ func TestPlanEqualsNM(t *testing.T) {
 // TestRust: names are demangled, and a panic that is caught unwinds as in a run
 // without probes.
 func TestRust(t *testing.T) {
-	needKernel(t)
-	needTool(t, "rustc")
+	harness.NeedKernel(t)
 	bin := filepath.Join(t.TempDir(), "panics")
-	if text, err := exec.Command("rustc", "-g", "-C", "opt-level=1", "-o", bin, "../../testdata/targets/panics.rs").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
-	r := recordCommand(t, []string{"-e", "panics::*"}, bin)
-	wantCounts(t, "calls", r.calls(), map[string]uint64{"panics::guarded": 20, "panics::passes": 20, "panics::fails": 20, "panics::counts": 20})
-	wantCounts(t, "incomplete calls", r.incomplete(), map[string]uint64{"panics::guarded": 0, "panics::passes": 10, "panics::fails": 10, "panics::counts": 0})
+	harness.Run(t, "rustc", "-g", "-C", "opt-level=1", "-o", bin, harness.Testdata(t, "targets/panics.rs"))
+	r := harness.Record(t, []string{"-e", "panics::*"}, bin)
+	harness.WantCounts(t, "calls", r.Calls(), map[string]uint64{"panics::guarded": 20, "panics::passes": 20, "panics::fails": 20, "panics::counts": 20})
+	harness.WantCounts(t, "incomplete calls", r.Incomplete(), map[string]uint64{"panics::guarded": 0, "panics::passes": 10, "panics::fails": 10, "panics::counts": 0})
 }
 
 // TestCallsReturnToPageStart: a call that returns to the first byte of a page is no tail call of one that has not returned; a tail call is.
 func TestCallsReturnToPageStart(t *testing.T) {
-	needKernel(t)
-	program := target(t, "pagestart.c", "-O2")
-	lines, _, stdout := recordStatic(t, []string{"-e", "twice", "-e", "leaves", "-e", "after", "-e", "inner"}, program)
+	harness.NeedKernel(t)
+	program := harness.Target(t, "pagestart.c", "-O2")
+	lines, _, stdout := harness.RecordFlow(t, []string{"-e", "twice", "-e", "leaves", "-e", "after", "-e", "inner"}, program)
 	if !strings.HasSuffix(strings.TrimSpace(stdout), "000") {
 		t.Fatalf("the call returns to %s", stdout)
 	}
-	compare(t, lines, slices.Repeat([]string{
+	harness.WantLines(t, lines, slices.Repeat([]string{
 		"twice() {", "  leaves() {", "  } /* leaves: unwound */", "  after() {", "    inner();", "  } /* after */", "} /* twice */",
 	}, 3))
 }

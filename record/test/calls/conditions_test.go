@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package calls
 
 import (
 	"fmt"
@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"utrace/format"
+	"utrace/record/test/harness"
 )
 
 // These tests hold conditions on functions against what they say, worked out here from what the program does.
@@ -39,8 +40,8 @@ func handledCalls(n int) (list []handled) {
 }
 
 func TestConditions(t *testing.T) {
-	needKernel(t)
-	program := target(t, "conditions.c", "-O2")
+	harness.NeedKernel(t)
+	program := harness.Target(t, "conditions.c", "-O2")
 	for text, want := range map[string]func(h handled) bool{
 		"n == 3":                                       func(h handled) bool { return h.n == 3 },
 		"n != 3 && n < 7":                              func(h handled) bool { return h.n != 3 && h.n < 7 },
@@ -65,16 +66,16 @@ func TestConditions(t *testing.T) {
 		"n==0||n==2||n==4||n==6||n==8||n==10||n==12||n==14||n==16||n==18||n==20||n==22||n==24||n==26||n==28||n==30": func(h handled) bool { return h.n%2 == 0 && h.n <= 30 },
 	} {
 		t.Run(text, func(t *testing.T) {
-			got, trace, _ := recordStatic(t, []string{"-e", "handle(name, n, c) -> s32 if " + text}, program, "calls", "300")
+			got, trace, _ := harness.RecordFlow(t, []string{"-e", "handle(name, n, c) -> s32 if " + text}, program, "calls", "300")
 			var expected []string
 			for _, h := range handledCalls(300) {
 				if want(h) {
 					expected = append(expected, h.String())
 				}
 			}
-			compare(t, got, expected)
-			if r := analyzeTrace(t, trace); r.Trace.Events != 2*uint64(len(expected)) || r.Trace.Lost != 0 || len(r.incomplete()) != 0 {
-				t.Errorf("%d events of %d calls, %d lost, incomplete %v", r.Trace.Events, len(expected), r.Trace.Lost, r.incomplete())
+			harness.WantLines(t, got, expected)
+			if r := harness.Analyze(t, trace); r.Trace.Events != 2*uint64(len(expected)) || r.Trace.Lost != 0 || len(r.Incomplete()) != 0 {
+				t.Errorf("%d events of %d calls, %d lost, incomplete %v", r.Trace.Events, len(expected), r.Trace.Lost, r.Incomplete())
 			}
 		})
 	}
@@ -86,14 +87,14 @@ func TestConditions(t *testing.T) {
 		"nobody_calls":           "no such function",
 	} {
 		trace := filepath.Join(t.TempDir(), "trace.arrow")
-		if _, stderr, _ := utrace(t, "record", "-o", trace, "-e", probe, "--", program, "calls", "10"); !strings.Contains(stderr, want) {
+		if _, stderr, _ := harness.Utrace(t, "record", "-o", trace, "-e", probe, "--", program, "calls", "10"); !strings.Contains(stderr, want) {
 			t.Errorf("%s: want %q in\n%s", probe, want, stderr)
 		}
 	}
-	if _, stderr, status := utrace(t, "plan", "-e", `handle if n == "5"`, program); status == 0 || !strings.Contains(stderr, "n is a number (s32), not a text") {
+	if _, stderr, status := harness.Utrace(t, "plan", "-e", `handle if n == "5"`, program); status == 0 || !strings.Contains(stderr, "n is a number (s32), not a text") {
 		t.Errorf("a number that is compared with a text: status %d\n%s", status, stderr)
 	}
-	_, stderr, status := utrace(t, "plan", "-e", "handle if "+strings.Repeat("n == 1 || ", 16)+"n == 2", program)
+	_, stderr, status := harness.Utrace(t, "plan", "-e", "handle if "+strings.Repeat("n == 1 || ", 16)+"n == 2", program)
 	if status == 0 || !strings.Contains(stderr, "17 comparisons: 16 are the most") {
 		t.Errorf("17 comparisons: status %d\n%s", status, stderr)
 	}
@@ -101,9 +102,9 @@ func TestConditions(t *testing.T) {
 
 // TestFewOfMany: of many calls one in a thousand is kept, and of the others there is nothing in the file but how many hits they made.
 func TestFewOfMany(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	const all = 100_000
-	program := target(t, "conditions.c", "-O2")
+	program := harness.Target(t, "conditions.c", "-O2")
 	for _, c := range []struct {
 		cond  string
 		keep  func(h handled) bool
@@ -114,23 +115,23 @@ func TestFewOfMany(t *testing.T) {
 		{"duration > 100s || n >= 99900 && duration > 1ns", func(h handled) bool { return h.n >= 99900 }, all},
 	} {
 		t.Run(c.cond, func(t *testing.T) {
-			got, trace, _ := recordStatic(t, []string{"--max-overhead=none", "-e", "handle(name, n, c) -> s32 if " + c.cond}, program, "calls", fmt.Sprint(all))
+			got, trace, _ := harness.RecordFlow(t, []string{"--max-overhead=none", "-e", "handle(name, n, c) -> s32 if " + c.cond}, program, "calls", fmt.Sprint(all))
 			var want []string
 			for _, h := range handledCalls(all) {
 				if c.keep(h) {
 					want = append(want, h.String())
 				}
 			}
-			compare(t, got, want)
-			r := analyzeTrace(t, trace)
-			if r.Trace.Events != 200 || r.Trace.Lost != 0 || r.calls()["handle"] != c.calls || len(r.incomplete()) != 0 {
+			harness.WantLines(t, got, want)
+			r := harness.Analyze(t, trace)
+			if r.Trace.Events != 200 || r.Trace.Lost != 0 || r.Calls()["handle"] != c.calls || len(r.Incomplete()) != 0 {
 				t.Errorf("%+v", r)
 			}
 			if info, err := os.Stat(trace); err != nil || info.Size() > 64<<10 {
 				t.Errorf("%v bytes, %v", info.Size(), err)
 			}
 			var unmet format.FuncLoss
-			tables, _ := readTables(t, trace)
+			tables, _ := harness.Tables(t, trace)
 			for _, u := range tables.End.Unmet {
 				unmet = u
 			}
@@ -143,7 +144,7 @@ func TestFewOfMany(t *testing.T) {
 
 // TestConditionsPair: what is kept ends where it ends, in recursions, behind longjmp, and where functions end in a jump.
 func TestConditionsPair(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	var deep []string // what is around the one that returns 15
 	for n := 20; n > 15; n-- {
 		deep = append(deep, fmt.Sprintf("%srecurse(%d) {", strings.Repeat("  ", 20-n), n))
@@ -175,18 +176,18 @@ func TestConditionsPair(t *testing.T) {
 			"outer(0) = 1;", "outer(1) {", "  inner(2) = 2;", "} /* outer: dropped */"}},
 	} {
 		t.Run(c.how+" "+strings.Join(c.probes, " "), func(t *testing.T) {
-			got, _, _ := recordStatic(t, probeFlags(c.probes...), target(t, "conditions.c", c.opt), c.how, "2")
-			compare(t, got, c.want)
+			got, _, _ := harness.RecordFlow(t, probeFlags(c.probes...), harness.Target(t, "conditions.c", c.opt), c.how, "2")
+			harness.WantLines(t, got, c.want)
 		})
 	}
 }
 
 // TestConditionsDeep: what is around a call that is kept is written, and what a jump has left ends, however deep it is.
 func TestConditionsDeep(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	const depth = 3000
 	program := filepath.Join(t.TempDir(), "deep")
-	if text, err := exec.Command("go", "build", "-o", program, "../../testdata/targets/deep/main.go").CombinedOutput(); err != nil {
+	if text, err := exec.Command("go", "build", "-o", program, harness.Testdata(t, "targets/deep/main.go")).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
 	const climb, bottom, fall = "main.climb", "main.bottom", "main.fall"
@@ -200,25 +201,25 @@ func TestConditionsDeep(t *testing.T) {
 		{"climb", []string{"main.climb -> ... if ret == 0"}, counts{climb: depth + 1}, counts{climb: depth}, counts{}},
 		{"fall", []string{"main.fall -> ... if ret == 1", "main.climb -> ... if ret == 1"}, counts{fall: 1, climb: depth + 1}, counts{}, counts{climb: depth + 1}},
 	} {
-		_, trace, _ := recordStatic(t, append([]string{"--max-overhead=none"}, probeFlags(c.probes...)...), program, c.how, fmt.Sprint(depth))
-		r := analyzeTrace(t, trace)
+		_, trace, _ := harness.RecordFlow(t, append([]string{"--max-overhead=none"}, probeFlags(c.probes...)...), program, c.how, fmt.Sprint(depth))
+		r := harness.Analyze(t, trace)
 		dropped := counts{}
 		for _, f := range r.Functions {
 			if f.Dropped > 0 {
 				dropped[f.Name] = f.Dropped
 			}
 		}
-		if !maps.Equal(r.calls(), c.calls) || !maps.Equal(dropped, c.dropped) || !maps.Equal(r.incomplete(), c.incomplete) || r.Trace.Lost != 0 {
-			t.Errorf("%v: calls %v, dropped %v, incomplete %v, lost %d", c.probes, r.calls(), dropped, r.incomplete(), r.Trace.Lost)
+		if !maps.Equal(r.Calls(), c.calls) || !maps.Equal(dropped, c.dropped) || !maps.Equal(r.Incomplete(), c.incomplete) || r.Trace.Lost != 0 {
+			t.Errorf("%v: calls %v, dropped %v, incomplete %v, lost %d", c.probes, r.Calls(), dropped, r.Incomplete(), r.Trace.Lost)
 		}
 	}
 }
 
 func TestConditionsInThreads(t *testing.T) {
-	needKernel(t)
-	program := target(t, "conditions.c", "-O1")
+	harness.NeedKernel(t)
+	program := harness.Target(t, "conditions.c", "-O1")
 	for _, cond := range []string{"n == 1003 || n == 3499 || n == 0", "(n == 1003 || n == 3499 || n == 0) && duration > 1ns"} {
-		got, trace, _ := recordStatic(t, []string{"-e", "handle(name, n) -> s32 if " + cond, "-e", "recurse(n) -> s32 if ret == 4"}, program, "threads")
+		got, trace, _ := harness.RecordFlow(t, []string{"-e", "handle(name, n) -> s32 if " + cond, "-e", "recurse(n) -> s32 if ret == 4"}, program, "threads")
 		var handles []string
 		for _, line := range got {
 			if strings.HasPrefix(line, "handle") {
@@ -226,23 +227,23 @@ func TestConditionsInThreads(t *testing.T) {
 			}
 		}
 		slices.Sort(handles)
-		compare(t, handles, []string{`handle("", 3499) = 6;`, `handle("GREEN", 1003) = 0;`, `handle("RED", 0) = -3;`})
+		harness.WantLines(t, handles, []string{`handle("", 3499) = 6;`, `handle("GREEN", 1003) = 0;`, `handle("RED", 0) = -3;`})
 		if n := len(got) - 3; n != 400 || strings.Count(strings.Join(got, "\n"), "recurse(4) = 4;") != 400 {
 			t.Errorf("%d calls of recurse, want 400", n)
 		}
-		if r := analyzeTrace(t, trace); r.Trace.Lost != 0 || len(r.incomplete()) != 0 || r.calls()["recurse"] != 4*(100*(1+2+3+4+5)) {
-			t.Errorf("calls %v, incomplete %v", r.calls(), r.incomplete())
+		if r := harness.Analyze(t, trace); r.Trace.Lost != 0 || len(r.Incomplete()) != 0 || r.Calls()["recurse"] != 4*(100*(1+2+3+4+5)) {
+			t.Errorf("calls %v, incomplete %v", r.Calls(), r.Incomplete())
 		}
 	}
 }
 
 // TestConditionsOnMovingStack: a goroutine's stack moves between the entries of calls and their returns.
 func TestConditionsOnMovingStack(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	program := buildArguments(t, "go", "go", "build")
-	got, _, _ := recordStatic(t, []string{"-e", "main.moves(depth, s) -> ... if depth == 1500 || depth == 100"}, program)
-	compare(t, got, []string{`main.moves(1500, "moved") {`, `  main.moves(100, "moved") = 101;`, "} = 1501 /* main.moves */"})
-	got, trace, _ := recordStatic(t, []string{"-e", "main.moves(depth, s) -> ... if ret == 1991"}, program)
+	got, _, _ := harness.RecordFlow(t, []string{"-e", "main.moves(depth, s) -> ... if depth == 1500 || depth == 100"}, program)
+	harness.WantLines(t, got, []string{`main.moves(1500, "moved") {`, `  main.moves(100, "moved") = 101;`, "} = 1501 /* main.moves */"})
+	got, trace, _ := harness.RecordFlow(t, []string{"-e", "main.moves(depth, s) -> ... if ret == 1991"}, program)
 	var want []string
 	for d := 2000; d > 1990; d-- {
 		want = append(want, fmt.Sprintf("%smain.moves(%d, \"moved\") {", strings.Repeat("  ", 2000-d), d))
@@ -251,8 +252,8 @@ func TestConditionsOnMovingStack(t *testing.T) {
 	for d := 1991; d <= 2000; d++ {
 		want = append(want, strings.Repeat("  ", 2000-d)+"} /* main.moves: dropped */")
 	}
-	compare(t, got, want)
-	if r := analyzeTrace(t, trace); r.calls()["main.moves"] != 2001 || len(r.incomplete()) != 0 {
-		t.Errorf("calls %v, incomplete %v", r.calls(), r.incomplete())
+	harness.WantLines(t, got, want)
+	if r := harness.Analyze(t, trace); r.Calls()["main.moves"] != 2001 || len(r.Incomplete()) != 0 {
+		t.Errorf("calls %v, incomplete %v", r.Calls(), r.Incomplete())
 	}
 }

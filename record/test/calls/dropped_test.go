@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package calls
 
 import (
 	"bytes"
@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"utrace/record/test/harness"
 )
 
 // droppedFunc is what --json says of a function some of whose calls were dropped.
@@ -27,7 +29,7 @@ type droppedFunc struct {
 
 func droppedFuncs(t *testing.T, trace string) map[string]droppedFunc {
 	t.Helper()
-	stdout, stderr, status := utrace(t, "analyze", "--raw", "--json", trace)
+	stdout, stderr, status := harness.Utrace(t, "analyze", "--raw", "--json", trace)
 	var r struct{ Functions []droppedFunc }
 	if err := json.Unmarshal([]byte(stdout), &r); err != nil || status != 0 {
 		t.Fatalf("%v\n%s", err, stderr)
@@ -41,9 +43,9 @@ func droppedFuncs(t *testing.T, trace string) map[string]droppedFunc {
 
 // TestDroppedAndLost: with a ring of one page, each call is kept, dropped or lost.
 func TestDroppedAndLost(t *testing.T) {
-	needKernel(t)
-	_, trace, _ := recordStatic(t, []string{"--max-overhead=none", "--ring-size", "4KiB", "-e", "handle(name, n) -> s32 if ret < 0 && duration > 1ns"},
-		target(t, "conditions.c", "-O2"), "calls", "50000")
+	harness.NeedKernel(t)
+	_, trace, _ := harness.RecordFlow(t, []string{"--max-overhead=none", "--ring-size", "4KiB", "-e", "handle(name, n) -> s32 if ret < 0 && duration > 1ns"},
+		harness.Target(t, "conditions.c", "-O2"), "calls", "50000")
 	f := droppedFuncs(t, trace)["handle"]
 	if f.Dropped != 35000 || f.Calls+f.Lost != 50000 {
 		t.Errorf("%+v", f)
@@ -52,10 +54,10 @@ func TestDroppedAndLost(t *testing.T) {
 
 // TestDroppedTimes: of dropped calls the times are known as of kept ones, in threads, recursions and behind longjmp.
 func TestDroppedTimes(t *testing.T) {
-	needKernel(t)
-	program := target(t, "conditions.c", "-O1")
+	harness.NeedKernel(t)
+	program := harness.Target(t, "conditions.c", "-O1")
 	flags := []string{"--max-overhead=none", "--slower-than", "2ms", "-e", "work", "-e", "leaf", "-e", "nested", "-e", "lands", "-e", "jumps"}
-	_, trace, stdout := recordStatic(t, flags, program, "slow", "300")
+	_, trace, stdout := harness.RecordFlow(t, flags, program, "slow", "300")
 	f := droppedFuncs(t, trace)
 	for name, calls := range map[string]uint64{"work": 300, "leaf": 600, "nested": 120, "lands": 20, "jumps": 60} {
 		if f[name].Calls != calls {
@@ -78,7 +80,7 @@ func TestDroppedTimes(t *testing.T) {
 		t.Errorf("nested has taken %d ns", nested)
 	}
 
-	flow, trace, _ := recordStatic(t, flags, program, "slow-threads")
+	flow, trace, _ := harness.RecordFlow(t, flags, program, "slow-threads")
 	f = droppedFuncs(t, trace)
 	if f["work"].Calls != 4*300 || f["leaf"].Calls != 4*600 || f["work"].Incomplete+f["leaf"].Incomplete != 0 || f["work"].TotalNs != f["work"].SelfNs+f["leaf"].TotalNs {
 		t.Errorf("in threads: %+v", f)
@@ -96,8 +98,8 @@ func TestDroppedTimes(t *testing.T) {
 
 // TestDroppedSpans: spans of static probes are measured in the kernel as calls are.
 func TestDroppedSpans(t *testing.T) {
-	needHeader(t)
-	_, trace, _ := recordStatic(t, []string{"--slower-than", "100s", "-e", "usdt:spans:query__start(n:s32)", "-e", "usdt:spans:step__begin"}, target(t, "spans.c", "-O2"), "6")
+	harness.NeedSDT(t)
+	_, trace, _ := harness.RecordFlow(t, []string{"--slower-than", "100s", "-e", "usdt:spans:query__start(n:s32)", "-e", "usdt:spans:step__begin"}, harness.Target(t, "spans.c", "-O2"), "6")
 	f := droppedFuncs(t, trace)
 	if f["query"].Calls != 6 || f["step"].Calls != 12 || f["query"].Dropped != 4 || f["step"].Dropped != 10 {
 		t.Errorf("%+v", f)
@@ -106,8 +108,7 @@ func TestDroppedSpans(t *testing.T) {
 
 // TestDroppedPython: calls that were dropped are counted by the name of their function, of which no event is in the trace.
 func TestDroppedPython(t *testing.T) {
-	const python = "/usr/bin/python3.11"
-	needTool(t, python)
+	harness.NeedPython(t)
 	script := filepath.Join(t.TempDir(), "slow.py")
 	if err := os.WriteFile(script, []byte(`import time
 def quick(n):
@@ -125,7 +126,7 @@ deep(4)
 `), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	flow, trace, _ := recordStatic(t, []string{"--preset", "python", "--slower-than", "150ms"}, python, script)
+	flow, trace, _ := harness.RecordFlow(t, []string{"--preset", "python", "--slower-than", "150ms"}, harness.Python, script)
 	var want []string
 	want = append(want, "slow.py.<module>() {", "  slow.py.slow();", "  slow.py.slow();", "  slow.py.slow();")
 	for n := range 5 {
@@ -135,7 +136,7 @@ deep(4)
 	for n := range 5 {
 		want = append(want, strings.Repeat("  ", 5-n)+"} /* slow.py.deep */")
 	}
-	compare(t, flow, append(want, "} /* slow.py.<module> */"))
+	harness.WantLines(t, flow, append(want, "} /* slow.py.<module> */"))
 	f := droppedFuncs(t, trace)
 	for name, calls := range map[string][2]uint64{"slow.py.quick": {504, 504}, "slow.py.slow": {4, 0}, "slow.py.deep": {5, 0}} {
 		if f[name].Calls != calls[0] || f[name].Dropped != calls[1] || f[name].Incomplete != 0 {
@@ -146,8 +147,7 @@ deep(4)
 
 // TestDroppedPythonBesideC: the values of a function are not taken for the name of one that was called before.
 func TestDroppedPythonBesideC(t *testing.T) {
-	const python = "/usr/bin/python3.11"
-	needTool(t, python)
+	harness.NeedPython(t)
 	script := filepath.Join(t.TempDir(), "reads.py")
 	if err := os.WriteFile(script, []byte(`import os, time
 def quick(n):
@@ -165,9 +165,9 @@ for i in range(3):
 `), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	flow, _, _ := recordStatic(t, []string{"--preset", "python", "--slower-than", "150ms", "-e", "c:read(fd:s32)"}, python, script)
+	flow, _, _ := harness.RecordFlow(t, []string{"--preset", "python", "--slower-than", "150ms", "-e", "c:read(fd:s32)"}, harness.Python, script)
 	flow = slices.DeleteFunc(flow, func(line string) bool { return !strings.Contains(line, "read") }) // imports are slow now and then
-	compare(t, flow, []string{"reads.py.<module>() {", "  read(77);", "  read(77);", "  read(77);", "} /* reads.py.<module> */"})
+	harness.WantLines(t, flow, []string{"reads.py.<module>() {", "  read(77);", "  read(77);", "  read(77);", "} /* reads.py.<module> */"})
 }
 
 // hostCall is a call that looks for a host.
@@ -178,10 +178,10 @@ type hostCall struct {
 
 // TestHostsEqualBpftrace does the work of gethostlatency beside bpftrace, in all processes.
 func TestHostsEqualBpftrace(t *testing.T) {
-	needKernel(t)
-	needTool(t, "bpftrace")
-	needTool(t, "getent")
-	needTool(t, "python3")
+	harness.NeedKernel(t)
+	harness.NeedTool(t, "bpftrace")
+	harness.NeedTool(t, "getent")
+	harness.NeedTool(t, "python3")
 	const libc = "/lib/x86_64-linux-gnu/libc.so.6"
 	if _, err := os.Stat(libc); err != nil {
 		t.Skip(err)
@@ -192,15 +192,15 @@ func TestHostsEqualBpftrace(t *testing.T) {
 		script += fmt.Sprintf("uretprobe:%s:%s /@at[tid]/ { printf(\"%s %%d %%s %%d\\n\", tid, str(@name[tid]), nsecs - @at[tid]); delete(@at[tid]); }\n", libc, name, name)
 	}
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	rec, _ := start(t, utracePath, "record", "-o", trace, "-e", "c:getaddrinfo(node:str) -> s32", "-e", "c:gethostbyname*(name:str)")
+	rec, _ := harness.Start(t, harness.Binary(), "record", "-o", trace, "-e", "c:getaddrinfo(node:str) -> s32", "-e", "c:gethostbyname*(name:str)")
 	output := filepath.Join(t.TempDir(), "bpftrace")
-	other, _ := start(t, "bpftrace", "-B", "none", "-o", output, "-e", script)
+	other, _ := harness.Start(t, "bpftrace", "-B", "none", "-o", output, "-e", script)
 	seen := func() []byte {
 		text, _ := os.ReadFile(output) // not there yet: nothing
 		return text
 	}
-	waitFor(t, func() bool { info, err := os.Stat(trace); return err == nil && info.Size() > 0 })
-	waitFor(t, func() bool {
+	harness.WaitFor(t, func() bool { info, err := os.Stat(trace); return err == nil && info.Size() > 0 })
+	harness.WaitFor(t, func() bool {
 		exec.Command("getent", "ahosts", "localhost").Run()
 		return bytes.Contains(seen(), []byte("localhost"))
 	})
@@ -226,7 +226,7 @@ func TestHostsEqualBpftrace(t *testing.T) {
 	if err := rec.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	flow, stderr, status := utrace(t, "analyze", "--raw", "--flow", trace)
+	flow, stderr, status := harness.Utrace(t, "analyze", "--raw", "--flow", trace)
 	if status != 0 {
 		t.Fatal(stderr)
 	}

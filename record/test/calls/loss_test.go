@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package calls
 
 import (
 	"fmt"
@@ -10,18 +10,19 @@ import (
 	"time"
 
 	"utrace/analyze"
+	"utrace/record/test/harness"
 )
 
 // With a ring that is too small for bursts of calls, what is seen and what is lost must add up; losses must lie
 // in the bursts; and no distribution may hold a call during which events were lost, while calls in calm times all count.
 func TestLossInItsPlace(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	stdout, stderr, status := utrace(t, "record", "--ring-size", "4KiB", "-o", trace, "-e", "step", "-e", "calm", "-e", "burst", target(t, "bursts.c", "-O1"))
+	stdout, stderr, status := harness.Utrace(t, "record", "--ring-size", "4KiB", "-o", trace, "-e", "step", "-e", "calm", "-e", "burst", harness.Target(t, "bursts.c", "-O1"))
 	if status != 0 {
 		t.Fatal(stderr)
 	}
-	_, meta := readTables(t, trace)
+	_, meta := harness.Tables(t, trace)
 	type window struct{ from, to time.Duration }
 	var bursts []window
 	var steps uint64

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package calls
 
 import (
 	"bufio"
@@ -12,12 +12,14 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"utrace/record/test/harness"
 )
 
 // TestSitesAreInstructions: every site chosen in the libraries and programs of
 // this machine, and in a Rust and a Go program, is where objdump says that an instruction begins.
 func TestSitesAreInstructions(t *testing.T) {
-	needTool(t, "objdump")
+	harness.NeedTool(t, "objdump")
 	for _, glob := range []string{
 		"/lib/x86_64-linux-gnu/libc.so.6", "/lib/x86_64-linux-gnu/libm.so.6", "/usr/lib/x86_64-linux-gnu/libstdc++.so.6",
 		"/usr/lib/x86_64-linux-gnu/libcrypto.so.3", "/usr/lib/x86_64-linux-gnu/libsqlite3.so.0", "/usr/bin/python3.11",
@@ -31,13 +33,13 @@ func TestSitesAreInstructions(t *testing.T) {
 			wantInstructions(t, file, 100)
 		}
 	}
-	t.Run("go", func(t *testing.T) { wantInstructions(t, buildServer(t), 5000) })
-	t.Run("go stripped", func(t *testing.T) { wantInstructions(t, buildServer(t, "-ldflags=-s -w"), 5000) })
+	t.Run("go", func(t *testing.T) { wantInstructions(t, harness.GoTarget(t, "web"), 5000) })
+	t.Run("go stripped", func(t *testing.T) { wantInstructions(t, harness.GoTarget(t, "web", "-ldflags=-s -w"), 5000) })
 	t.Run("rust", func(t *testing.T) {
-		needTool(t, "rustc")
+		harness.NeedTool(t, "rustc")
 		for _, opt := range []string{"opt-level=0", "opt-level=3"} {
 			bin := filepath.Join(t.TempDir(), "panics")
-			runText(t, "rustc", "-g", "-C", opt, "-o", bin, "../../testdata/targets/panics.rs")
+			harness.Run(t, "rustc", "-g", "-C", opt, "-o", bin, harness.Testdata(t, "targets/panics.rs"))
 			wantInstructions(t, bin, 100)
 		}
 	})
@@ -46,7 +48,7 @@ func TestSitesAreInstructions(t *testing.T) {
 // wantInstructions compares the sites in a file, at least so many, with objdump's instructions.
 func wantInstructions(t *testing.T, file string, atLeast int) {
 	t.Helper()
-	stdout, stderr, status := utrace(t, "plan", "-e", file+":*")
+	stdout, stderr, status := harness.Utrace(t, "plan", "-e", file+":*")
 	if status != 0 {
 		t.Errorf("%s: status %d\n%s", file, status, stderr)
 		return
@@ -89,9 +91,9 @@ func wantInstructions(t *testing.T, file string, atLeast int) {
 // wantCountsAlike records a command with the cheapest sites and with the first bytes: the calls must be the same.
 func wantCountsAlike(t *testing.T, atLeast int, probes []string, command ...string) {
 	t.Helper()
-	cheap := recordCommand(t, probes, command...)
-	naive := recordCommand(t, append([]string{"--place", "entry"}, probes...), command...)
-	if got, want := fmt.Sprint(cheap.calls(), cheap.incomplete()), fmt.Sprint(naive.calls(), naive.incomplete()); got != want || len(naive.calls()) < atLeast {
+	cheap := harness.Record(t, probes, command...)
+	naive := harness.Record(t, append([]string{"--place", "entry"}, probes...), command...)
+	if got, want := fmt.Sprint(cheap.Calls(), cheap.Incomplete()), fmt.Sprint(naive.Calls(), naive.Incomplete()); got != want || len(naive.Calls()) < atLeast {
 		t.Errorf("calls and incomplete calls\n%s, at the entry\n%s", got, want)
 	}
 	t.Logf("%d events of %d functions", cheap.Trace.Events, len(cheap.Functions))
@@ -99,16 +101,16 @@ func wantCountsAlike(t *testing.T, atLeast int, probes []string, command ...stri
 
 // TestPlacesByCompiler: the sites in what gcc and clang make are instructions, and count alike.
 func TestPlacesByCompiler(t *testing.T) {
-	needTool(t, "objdump")
+	harness.NeedTool(t, "objdump")
 	for _, compiler := range []string{"gcc", "clang-19"} {
 		for _, opt := range []string{"-O0", "-O1", "-O2", "-O3"} {
 			for _, flags := range [][]string{{"-fcf-protection=none", "-fPIE", "-pie"}, {"-fcf-protection=full", "-fPIE", "-pie"}, {"-fcf-protection=full", "-static"}} {
 				t.Run(compiler+opt+strings.Join(flags, ""), func(t *testing.T) {
-					needTool(t, compiler)
+					harness.NeedTool(t, compiler)
 					bin := filepath.Join(t.TempDir(), "calls")
-					runText(t, append([]string{compiler, "-g", "-w", opt, "-o", bin, "../../testdata/targets/calls.c"}, flags...)...)
+					harness.Run(t, append([]string{compiler, "-g", "-w", opt, "-o", bin, harness.Testdata(t, "targets/calls.c")}, flags...)...)
 					wantInstructions(t, bin, 10)
-					needKernel(t)
+					harness.NeedKernel(t)
 					wantCountsAlike(t, 6, []string{"-e", "/^(main|leaf|middle|outer|fib|is_.*|hidden|make_big|compare)$/"}, bin, "20")
 				})
 			}
@@ -118,8 +120,8 @@ func TestPlacesByCompiler(t *testing.T) {
 
 // TestPlacesInRealPrograms: programs of the distribution count alike, too.
 func TestPlacesInRealPrograms(t *testing.T) {
-	needKernel(t)
-	needTool(t, "setarch")
+	harness.NeedKernel(t)
+	harness.NeedTool(t, "setarch")
 	postgres, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
 	for _, c := range []struct {
 		probes, command []string
@@ -135,7 +137,7 @@ func TestPlacesInRealPrograms(t *testing.T) {
 		t.Run(filepath.Base(c.command[0]), func(t *testing.T) {
 			for _, word := range c.command {
 				if strings.HasPrefix(word, "/usr/bin/") {
-					needTool(t, word)
+					harness.NeedTool(t, word)
 				}
 			}
 			if c.command[0] == "--describe-config" {
@@ -149,7 +151,7 @@ func TestPlacesInRealPrograms(t *testing.T) {
 
 // TestPlacesCountAlike: the cheapest sites see the calls that the first bytes see.
 func TestPlacesCountAlike(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	for _, c := range []struct {
 		source string
 		arg    string
@@ -161,7 +163,7 @@ func TestPlacesCountAlike(t *testing.T) {
 		{"coroutines.c", "", []string{"-O2", "-fcf-protection"}}, {"exceptions.cpp", "", []string{"-O2", "-fcf-protection"}},
 	} {
 		t.Run(c.source+c.arg+strings.Join(c.flags, ""), func(t *testing.T) {
-			bin := target(t, c.source, c.flags...)
+			bin := harness.Target(t, c.source, c.flags...)
 			probes := []string{"-e", "/^(main|leaf|middle|outer|fib|is_.*|hidden|make_big|compare|deep.|try_.*|tail_.*|app::.*|body|part|before|yield|resume)$/"}
 			wantCountsAlike(t, 4, probes, bin, c.arg)
 		})
@@ -170,9 +172,9 @@ func TestPlacesCountAlike(t *testing.T) {
 
 // TestPlacesInLoops: no site is in a loop, whichever way leads back. The program says itself how often its functions are called.
 func TestPlacesInLoops(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	for _, flags := range []string{"-O1", "-O2", "-Os", "-O2 -fcf-protection=none -no-pie"} {
-		program := target(t, "tables.c", strings.Fields(flags)...)
+		program := harness.Target(t, "tables.c", strings.Fields(flags)...)
 		out, err := exec.Command(program).Output()
 		if err != nil {
 			t.Fatal(err)
@@ -184,8 +186,8 @@ func TestPlacesInLoops(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		r := recordCommand(t, []string{"-e", "by_*"}, program)
-		if got := r.calls(); !maps.Equal(got, want) || len(want) != 3 {
+		r := harness.Record(t, []string{"-e", "by_*"}, program)
+		if got := r.Calls(); !maps.Equal(got, want) || len(want) != 3 {
 			t.Errorf("%s: calls %v, want %v", flags, got, want)
 		}
 	}

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package calls
 
 import (
 	"encoding/json"
@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"utrace/record/test/harness"
 )
 
 // slowCalls are the calls of testdata/targets/slow.c in n requests, by function, and those of them that sleep: with 42 requests or
@@ -51,16 +53,16 @@ func slowCalls(n int) (calls, slow map[string]uint64) {
 
 // TestSlowerThan: exactly the slow calls are in the trace, and the number of all.
 func TestSlowerThan(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	const requests = 1000
-	program := target(t, "slow.c", "-O1")
+	program := harness.Target(t, "slow.c", "-O1")
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
 	calls, slow := slowCalls(requests)
-	if _, stderr, status := utrace(t, "record", "--force", "-o", trace, "--max-overhead=none", "--slower-than", "1900us", "--", program, fmt.Sprint(requests)); status != 0 {
+	if _, stderr, status := harness.Utrace(t, "record", "--force", "-o", trace, "--max-overhead=none", "--slower-than", "1900us", "--", program, fmt.Sprint(requests)); status != 0 {
 		t.Fatal(stderr)
 	}
-	r := analyzeTrace(t, trace)
-	if all := r.calls(); !maps.Equal(all, calls) {
+	r := harness.Analyze(t, trace)
+	if all := r.Calls(); !maps.Equal(all, calls) {
 		t.Fatalf("calls %v, want %v", all, calls)
 	}
 	var main, inside uint64 // ns
@@ -78,7 +80,7 @@ func TestSlowerThan(t *testing.T) {
 	if diff := float64(inside) - float64(main); math.Abs(diff) > 0.05*float64(main) {
 		t.Errorf("main lasts %d ns, all functions have %d ns for themselves", main, inside)
 	}
-	for name, n := range r.incomplete() {
+	for name, n := range r.Incomplete() {
 		if name != "thrower" && name != "middle" || n > calls["thrower"] {
 			t.Errorf("%d calls of %s have not returned", n, name)
 		}
@@ -87,19 +89,19 @@ func TestSlowerThan(t *testing.T) {
 
 // TestSlowerThanLater: so it is of a program that a script executes, although nothing is known of it when the recording begins.
 func TestSlowerThanLater(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	const requests = 200
-	program := target(t, "slow.c", "-O1")
+	program := harness.Target(t, "slow.c", "-O1")
 	script := filepath.Join(t.TempDir(), "script")
 	if err := os.WriteFile(script, fmt.Appendf(nil, "#!/bin/sh\ntrue && %s %d && true\n", program, requests), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	trace, _, status := recordTree(t, []string{"--follow", "--slower-than", "1900us", "-e", "request", "-e", "middle"}, "sh", script)
+	trace, _, status := harness.RecordTree(t, []string{"--follow", "--slower-than", "1900us", "-e", "request", "-e", "middle"}, "sh", script)
 	if status != 0 {
 		t.Fatalf("status %d", status)
 	}
 	all, _ := slowCalls(requests)
-	calls := analyzeTrace(t, trace).calls()
+	calls := harness.Analyze(t, trace).Calls()
 	if want := map[string]uint64{"request": all["request"], "middle": all["middle"]}; !maps.Equal(calls, want) {
 		t.Errorf("calls %v, want %v", calls, want)
 	}
@@ -107,29 +109,26 @@ func TestSlowerThanLater(t *testing.T) {
 
 // TestSlowGoroutines: one goroutine after the other, more than there is room for at a time, and one is blocked all the time.
 func TestSlowGoroutines(t *testing.T) {
-	needKernel(t)
-	program := filepath.Join(t.TempDir(), "connections")
-	if text, err := exec.Command("go", "build", "-o", program, "../../testdata/targets/connections/main.go").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
-	got, trace, _ := recordStatic(t, []string{"--max-overhead=none", "--slower-than", "1s", "-e", "main.serve(req->path, n)", "-e", "main.step"}, program)
+	harness.NeedKernel(t)
+	program := harness.GoTarget(t, "connections")
+	got, trace, _ := harness.RecordFlow(t, []string{"--max-overhead=none", "--slower-than", "1s", "-e", "main.serve(req->path, n)", "-e", "main.step"}, program)
 	slices.Sort(got)
-	compare(t, got, []string{`main.serve("/first", 0);`, `main.serve("/last", 70001);`})
-	r := analyzeTrace(t, trace)
-	if calls := r.calls(); calls["main.serve"] != 70002 || calls["main.step"] != 70002 || len(r.incomplete()) != 0 || r.Trace.Lost != 0 {
-		t.Errorf("calls %v, incomplete %v, lost %d", calls, r.incomplete(), r.Trace.Lost)
+	harness.WantLines(t, got, []string{`main.serve("/first", 0);`, `main.serve("/last", 70001);`})
+	r := harness.Analyze(t, trace)
+	if calls := r.Calls(); calls["main.serve"] != 70002 || calls["main.step"] != 70002 || len(r.Incomplete()) != 0 || r.Trace.Lost != 0 {
+		t.Errorf("calls %v, incomplete %v, lost %d", calls, r.Incomplete(), r.Trace.Lost)
 	}
 }
 
 // TestSlowOpenCall: a call that is open at the end and has lasted is in the trace, with those around it.
 func TestSlowOpenCall(t *testing.T) {
-	needKernel(t)
-	program := target(t, "slow.c", "-O1")
+	harness.NeedKernel(t)
+	program := harness.Target(t, "slow.c", "-O1")
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	if _, stderr, status := utrace(t, "record", "--force", "-o", trace, "-d", "2s", "--slower-than", "1s", "--", program, "100", "20"); status != 0 {
+	if _, stderr, status := harness.Utrace(t, "record", "--force", "-o", trace, "-d", "2s", "--slower-than", "1s", "--", program, "100", "20"); status != 0 {
 		t.Fatal(stderr)
 	}
-	flow, stderr, status := utrace(t, "analyze", "--flow", trace)
+	flow, stderr, status := harness.Utrace(t, "analyze", "--flow", trace)
 	if status != 0 {
 		t.Fatal(stderr)
 	}
@@ -140,8 +139,8 @@ func TestSlowOpenCall(t *testing.T) {
 
 // TestSlowCallsOfEndedThreads: a call lasts until its thread ends or executes another program, and no longer.
 func TestSlowCallsOfEndedThreads(t *testing.T) {
-	needKernel(t)
-	program := target(t, "leaves.c", "-O1")
+	harness.NeedKernel(t)
+	program := harness.Target(t, "leaves.c", "-O1")
 	for how, want := range map[string]struct {
 		flow              []string // sorted
 		calls, incomplete map[string]uint64
@@ -160,17 +159,17 @@ func TestSlowCallsOfEndedThreads(t *testing.T) {
 			map[string]uint64{"main": 3, "become": 2}, map[string]uint64{"main": 2, "become": 2}, 2,
 		},
 	} {
-		got, trace, _ := recordStatic(t, []string{"--slower-than", "200ms", "-e", "main", "-e", "worker(n)", "-e", "leave(ms)", "-e", "become(ms)"}, program, how)
+		got, trace, _ := harness.RecordFlow(t, []string{"--slower-than", "200ms", "-e", "main", "-e", "worker(n)", "-e", "leave(ms)", "-e", "become(ms)"}, program, how)
 		got = slices.DeleteFunc(got, func(line string) bool {
 			return strings.Contains(line, "unwound */") || strings.Contains(line, "open at the end */")
 		})
 		slices.Sort(got)
-		compare(t, got, want.flow)
-		r := analyzeTrace(t, trace)
-		if !maps.Equal(r.calls(), want.calls) || !maps.Equal(r.incomplete(), want.incomplete) || r.Trace.Lost != 0 {
-			t.Errorf("%s: calls %v, incomplete %v, lost %d", how, r.calls(), r.incomplete(), r.Trace.Lost)
+		harness.WantLines(t, got, want.flow)
+		r := harness.Analyze(t, trace)
+		if !maps.Equal(r.Calls(), want.calls) || !maps.Equal(r.Incomplete(), want.incomplete) || r.Trace.Lost != 0 {
+			t.Errorf("%s: calls %v, incomplete %v, lost %d", how, r.Calls(), r.Incomplete(), r.Trace.Lost)
 		}
-		tables, _ := readTables(t, trace)
+		tables, _ := harness.Tables(t, trace)
 		if len(tables.Threads) != want.threads {
 			t.Errorf("%s: threads %+v", how, tables.Threads)
 		}
@@ -179,10 +178,10 @@ func TestSlowCallsOfEndedThreads(t *testing.T) {
 
 // TestHostileTexts: what a program passes is recorded as far as it can be read, and shown so that it does no harm.
 func TestHostileTexts(t *testing.T) {
-	needKernel(t)
-	program := target(t, "hostile.c", "-O1")
-	got, trace, _ := recordStatic(t, []string{"-e", "take(text:str[4094]) -> s32", "-e", "takes(bytes:buf[n], n:s32)"}, program)
-	compare(t, got, []string{
+	harness.NeedKernel(t)
+	program := harness.Target(t, "hostile.c", "-O1")
+	got, trace, _ := harness.RecordFlow(t, []string{"-e", "take(text:str[4094]) -> s32", "-e", "takes(bytes:buf[n], n:s32)"}, program)
+	harness.WantLines(t, got, []string{
 		`take("plain") = 1;`,
 		`take("` + strings.Repeat("x", 4094) + `") = 1;`,
 		`take("` + strings.Repeat("y", 4094) + `"...) = 1;`,
@@ -197,12 +196,12 @@ func TestHostileTexts(t *testing.T) {
 		`takes(?, -1);`,
 	})
 	for _, cond := range []string{`text != "plain"`, `!(text == "plain")`, `!(text =~ "pl*")`} { // none holds of what cannot be read
-		kept, _, _ := recordStatic(t, []string{"-e", "take(text:str[20]) if " + cond}, program)
+		kept, _, _ := harness.RecordFlow(t, []string{"-e", "take(text:str[20]) if " + cond}, program)
 		if len(kept) != 5 || slices.Contains(kept, "take(?);") {
 			t.Errorf("%s: %q", cond, kept)
 		}
 	}
-	stdout, _, status := utrace(t, "analyze", "--json", "--by", "text", trace)
+	stdout, _, status := harness.Utrace(t, "analyze", "--json", "--by", "text", trace)
 	if !json.Valid([]byte(stdout)) || status != 0 || strings.Contains(stdout, "\x1b") {
 		t.Errorf("status %d, %q", status, stdout)
 	}
@@ -210,11 +209,11 @@ func TestHostileTexts(t *testing.T) {
 
 // TestNamesOfHosts is what gethostlatency does: who resolves which name, in every process of the machine.
 func TestNamesOfHosts(t *testing.T) {
-	needKernel(t)
-	needTool(t, "python3")
+	harness.NeedKernel(t)
+	harness.NeedTool(t, "python3")
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	rec, _ := start(t, utracePath, "record", "-o", trace, "-e", "c:getaddrinfo(node:str) -> s32")
-	waitFor(t, func() bool { // the probes are attached when the first batch is written
+	rec, _ := harness.Start(t, harness.Binary(), "record", "-o", trace, "-e", "c:getaddrinfo(node:str) -> s32")
+	harness.WaitFor(t, func() bool { // the probes are attached when the first batch is written
 		info, err := os.Stat(trace)
 		return err == nil && info.Size() > 0
 	})
@@ -235,7 +234,7 @@ func TestNamesOfHosts(t *testing.T) {
 			By    map[string]any
 		}
 	}
-	stdout, stderr, status := utrace(t, "analyze", "--json", "--by", "node", trace)
+	stdout, stderr, status := harness.Utrace(t, "analyze", "--json", "--by", "node", trace)
 	if err := json.Unmarshal([]byte(stdout), &r); err != nil || status != 0 {
 		t.Fatalf("%v\n%s", err, stderr)
 	}

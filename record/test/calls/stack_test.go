@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package calls
 
 import (
 	"maps"
@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/google/pprof/profile"
+
+	"utrace/record/test/harness"
 )
 
 // recordStacks records with stacks and returns the calls by path, and what was said.
@@ -20,12 +22,12 @@ func recordStacks(t *testing.T, outermost []string, args ...string) (paths map[s
 	t.Helper()
 	dir := t.TempDir()
 	trace, file := filepath.Join(dir, "trace.arrow"), filepath.Join(dir, "calls.pb.gz")
-	_, stderr, status := utrace(t, append([]string{"record", "--stack", "-o", trace}, args...)...)
+	_, stderr, status := harness.Utrace(t, append([]string{"record", "--stack", "-o", trace}, args...)...)
 	if status != 0 {
 		t.Fatalf("status %d\n%s", status, stderr)
 	}
-	validate(t, trace)
-	if _, stderr, status := utrace(t, "analyze", "--pprof", file, trace); status != 0 {
+	harness.Validate(t, trace)
+	if _, stderr, status := harness.Utrace(t, "analyze", "--pprof", file, trace); status != 0 {
 		t.Fatalf("status %d\n%s", status, stderr)
 	}
 	f, err := os.Open(file)
@@ -72,8 +74,8 @@ func stacksPaths() map[string]int64 {
 // TestStacks: the chains of callers that a program is known to have, with recursion and threads, however its functions are probed
 // and found. It lasts 10 ms.
 func TestStacks(t *testing.T) {
-	needKernel(t)
-	bin := target(t, "stacks.c", "-O1", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls")
+	harness.NeedKernel(t)
+	bin := harness.Target(t, "stacks.c", "-O1", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls")
 	for name, flags := range map[string][]string{
 		"functions":   {"-e", "work", "-e", "leaf"},
 		"first bytes": {"-e", "work", "-e", "leaf", "--place", "entry"},
@@ -98,8 +100,8 @@ func TestStacks(t *testing.T) {
 
 // TestStacksOfProcess: a process that runs already.
 func TestStacksOfProcess(t *testing.T) {
-	needKernel(t)
-	service, _ := start(t, target(t, "stacks.c", "-O1", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls"), "100000")
+	harness.NeedKernel(t)
+	service, _ := harness.Start(t, harness.Target(t, "stacks.c", "-O1", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls"), "100000")
 	paths, _ := recordStacks(t, []string{"main", "thread"}, "-d", "1s", "-e", "work", "-e", "leaf", "-p", strconv.Itoa(service.Process.Pid))
 	for path, n := range paths { // work was called before the recording, its return probe was in place already
 		if n == 1 && strings.Contains(path, " [caller of a probed function] ") {
@@ -114,9 +116,9 @@ func TestStacksOfProcess(t *testing.T) {
 
 // TestStacksPIDReuse: a process that gets the PID of an earlier one, and has the same stacks.
 func TestStacksPIDReuse(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	const count = 12
-	bin := target(t, "family.c", "-O1", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls")
+	bin := harness.Target(t, "family.c", "-O1", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls")
 	paths, stderr := recordStacks(t, []string{"main"}, "-e", "work", "--", bin, "reuse", strconv.Itoa(count))
 	// They end at once: now and then the mappings of one cannot be read any more.
 	if n := paths["work job leave main"]; n < 3*count*3/4 {
@@ -126,8 +128,8 @@ func TestStacksPIDReuse(t *testing.T) {
 
 // TestStacksWithoutFramePointers: the direct caller is known all the same, nothing is invented behind it, and it is said, before and after.
 func TestStacksWithoutFramePointers(t *testing.T) {
-	needKernel(t)
-	bin := target(t, "stacks.c", "-O2", "-fomit-frame-pointer", "-fno-optimize-sibling-calls")
+	harness.NeedKernel(t)
+	bin := harness.Target(t, "stacks.c", "-O2", "-fomit-frame-pointer", "-fno-optimize-sibling-calls")
 	paths, stderr := recordStacks(t, nil, "-e", "work", "-e", "leaf", "--", bin)
 	want := map[string]int64{
 		"work one": 101, "work again": 10, "leaf between work one": 101, "leaf between work again": 10,
@@ -138,7 +140,7 @@ func TestStacksWithoutFramePointers(t *testing.T) {
 	if n := strings.Count(stderr, bin+" is built without frame pointers"); n != 2 {
 		t.Errorf("it says:\n%s", stderr)
 	}
-	plan, _, _ := utrace(t, "plan", "--stack", "-e", "work", "--", bin)
+	plan, _, _ := harness.Utrace(t, "plan", "--stack", "-e", "work", "--", bin)
 	if !strings.Contains(plan, bin+" is built without frame pointers") {
 		t.Errorf("the plan says:\n%s", plan)
 	}
@@ -146,7 +148,7 @@ func TestStacksWithoutFramePointers(t *testing.T) {
 
 // TestStacksOfGo: Go programs keep frame pointers; a goroutine's stack is where the runtime has put it, and may be moved.
 func TestStacksOfGo(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	dir := t.TempDir()
 	source := `package main
 

@@ -1,25 +1,27 @@
 //go:build linux
 
-package main
+package cost
 
 import (
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+
+	"utrace/record/test/harness"
 )
 
 // Every recording must say what hits cost, from its beginning to its end, for the sites that it has; and nothing of the
 // process in which that is measured may get into the trace or its counts.
 func TestCalibrated(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	stdout, stderr, status := utrace(t, "record", "-o", trace, "-e", "step", "-e", "calm", target(t, "bursts.c", "-O1"))
+	stdout, stderr, status := harness.Utrace(t, "record", "-o", trace, "-e", "step", "-e", "calm", harness.Target(t, "bursts.c", "-O1"))
 	if status != 0 {
 		t.Fatal(stderr)
 	}
-	validate(t, trace)
-	tables, meta := readTables(t, trace)
+	harness.Validate(t, trace)
+	tables, meta := harness.Tables(t, trace)
 	if len(tables.Processes) != 1 || len(tables.Threads) != 1 {
 		t.Errorf("processes %+v, threads %+v", tables.Processes, tables.Threads)
 	}
@@ -28,8 +30,8 @@ func TestCalibrated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := analyzeTrace(t, trace)
-	if got := r.calls()["step"]; got != steps || r.Trace.Lost != 0 {
+	r := harness.Analyze(t, trace)
+	if got := r.Calls()["step"]; got != steps || r.Trace.Lost != 0 {
 		t.Errorf("%d calls, %d lost, want %d", got, r.Trace.Lost, steps)
 	}
 	for _, fn := range tables.Funcs {

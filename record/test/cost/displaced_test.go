@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package cost
 
 import (
 	"bytes"
@@ -15,13 +15,14 @@ import (
 	"testing"
 
 	"utrace/format"
+	"utrace/record/test/harness"
 )
 
 // For how long the recorder has run in the place of the program that it records is told as bpftrace sees it, where both have but one
 // processor. It is neither time of the calls around nor time that these waited; and it stays, if the times are to be as measured.
 func TestDisplaced(t *testing.T) {
-	needKernel(t)
-	program := target(t, "compensation.c", "-O1")
+	harness.NeedKernel(t)
+	program := harness.Target(t, "compensation.c", "-O1")
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
 	steps, err := exec.Command(program).Output()
 	if err != nil {
@@ -37,7 +38,7 @@ func TestDisplaced(t *testing.T) {
 	}
 
 	outermost := func(args ...string) (runnable, recorder int64) {
-		text, stderr, status := utrace(t, append(append([]string{"analyze", "--json", "--function", "push_o*"}, args...), trace)...)
+		text, stderr, status := harness.Utrace(t, append(append([]string{"analyze", "--json", "--function", "push_o*"}, args...), trace)...)
 		if status != 0 {
 			t.Fatal(stderr)
 		}
@@ -67,10 +68,8 @@ func TestDisplaced(t *testing.T) {
 
 // The same of goroutines: it is told of the one that ran, if that has called something.
 func TestDisplacedGoroutines(t *testing.T) {
-	needKernel(t)
-	dir := t.TempDir()
-	program, trace := filepath.Join(dir, "busy"), filepath.Join(dir, "trace.arrow")
-	runTool(t, "go", "build", "-o", program, "../../testdata/targets/busy/main.go")
+	harness.NeedKernel(t)
+	program, trace := harness.GoTarget(t, "busy"), filepath.Join(t.TempDir(), "trace.arrow")
 	want := recordDisplaced(t, trace, []string{"-e", "main.compute"}, program, "5000")
 	ran, _, _ := displaced(t, trace)
 	t.Logf("the recorder ran for %d ns, by bpftrace for %d", ran, want)
@@ -83,14 +82,13 @@ func TestDisplacedGoroutines(t *testing.T) {
 // place, in ns.
 func recordDisplaced(t *testing.T, trace string, args []string, program ...string) (ns int64) {
 	t.Helper()
-	needTool(t, "bpftrace")
 	taskset, err := exec.LookPath("taskset")
 	if err != nil {
 		t.Skip(err)
 	}
 	dir := t.TempDir()
 	own := filepath.Join(dir, "utrace-own") // other recorders may run
-	if err := os.Link(utracePath, own); err != nil {
+	if err := os.Link(harness.Binary(), own); err != nil {
 		t.Fatal(err)
 	}
 	script := fmt.Sprintf(`tracepoint:sched:sched_switch /@since[cpu] && args->prev_comm == %[2]q && args->next_comm != %[2]q/ {
@@ -100,7 +98,7 @@ tracepoint:sched:sched_switch /args->prev_comm == %[1]q && args->next_comm == %[
 		filepath.Base(program[0]), filepath.Base(own))
 	command := append(append([]string{taskset, "-c", "0", own, "record", "--force", "--no-follow", "-o", trace}, args...), append([]string{"--"}, program...)...)
 	output := filepath.Join(dir, "bpftrace")
-	if out, err := exec.Command("bpftrace", "-o", output, "-e", script, "-c", strings.Join(command, " ")).CombinedOutput(); err != nil {
+	if out, err := harness.Bpftrace(t, "-o", output, "-e", script, "-c", strings.Join(command, " ")).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	text, err := os.ReadFile(output)
@@ -111,7 +109,7 @@ tracepoint:sched:sched_switch /args->prev_comm == %[1]q && args->next_comm == %[
 	if match == nil {
 		t.Fatalf("bpftrace says %s", text)
 	}
-	validate(t, trace)
+	harness.Validate(t, trace)
 	ns, err = strconv.ParseInt(string(match[1]), 10, 64)
 	if err != nil {
 		t.Fatal(err)

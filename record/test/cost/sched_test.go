@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package cost
 
 import (
 	"encoding/json"
@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"utrace/record/test/harness"
 )
 
 type waitsReport struct {
@@ -37,18 +39,18 @@ type measured struct{ wall, cpu, delay int64 }
 // Where the time of functions that sleep, wait for a lock, read a slow pipe, spin, and compete for a processor goes
 // is told within 5% of their time.
 func TestSchedSplitsTime(t *testing.T) {
-	needKernel(t)
-	program := target(t, "waits.c", "-O2")
+	harness.NeedKernel(t)
+	program := harness.Target(t, "waits.c", "-O2")
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
 	probes := []string{}
 	for _, name := range []string{"sleeper", "locker", "reader", "spinner", "contender"} {
 		probes = append(probes, "-e", name)
 	}
-	out, stderr, status := utrace(t, append(append([]string{"record", "--sched", "-o", trace}, probes...), "--", program)...)
+	out, stderr, status := harness.Utrace(t, append(append([]string{"record", "--sched", "-o", trace}, probes...), "--", program)...)
 	if status != 0 {
 		t.Fatalf("status %d\n%s", status, stderr)
 	}
-	validate(t, trace)
+	harness.Validate(t, trace)
 	truth := map[string]measured{}
 	for line := range strings.Lines(out) {
 		var name string
@@ -59,7 +61,7 @@ func TestSchedSplitsTime(t *testing.T) {
 		sum := truth[name]
 		truth[name] = measured{sum.wall + m.wall, sum.cpu + m.cpu, sum.delay + m.delay}
 	}
-	text, stderr, status := utrace(t, "analyze", "--json", "--raw", trace) // to the program it is all the same whom it waits for
+	text, stderr, status := harness.Utrace(t, "analyze", "--json", "--raw", trace) // to the program it is all the same whom it waits for
 	if status != 0 {
 		t.Fatal(stderr)
 	}
@@ -90,7 +92,7 @@ func TestSchedSplitsTime(t *testing.T) {
 		near("blocked", f.BlockedNs, want.wall-want.cpu-want.delay)
 	}
 
-	flow, _, _ := utrace(t, "analyze", "--flow", trace)
+	flow, _, _ := harness.Utrace(t, "analyze", "--flow", trace)
 	for what, pattern := range map[string]string{
 		"the end of a sleep":  `sleeper\(\) \{\n.*/\* linux:schedule: blocked \d+\.\d+ ms, woken by an interrupt`,
 		"the holder's unlock": `locker\(\) \{\n(.*\n)*?.*/\* linux:schedule: blocked \d+\.\d+ ms, woken by \d+ \*/`,
@@ -102,7 +104,7 @@ func TestSchedSplitsTime(t *testing.T) {
 		}
 	}
 
-	slowest, _, _ := utrace(t, "analyze", "--slowest", "1", "--function", "locker", trace)
+	slowest, _, _ := harness.Utrace(t, "analyze", "--slowest", "1", "--function", "locker", trace)
 	if !regexp.MustCompile(`(?m)^# spent     \d+\.\d+ ms blocked, .*; longest blocked for \d+\.\d+ ms, woken by \d+$`).MatchString(slowest) {
 		t.Errorf("slowest:\n%s", slowest)
 	}
@@ -112,13 +114,13 @@ func TestSchedSplitsTime(t *testing.T) {
 		`"name":"linux:schedule","ph":"X",.*"waker":"woken by \d+"`: {"--trace-event", "-", "--function", "locker"},
 		`/\* linux:schedule: blocked `:                              {"--flow", "--min", "5ms"},
 	} {
-		if out, stderr, status := utrace(t, append(append([]string{"analyze"}, args...), trace)...); status != 0 || !regexp.MustCompile(pattern).MatchString(out) {
+		if out, stderr, status := harness.Utrace(t, append(append([]string{"analyze"}, args...), trace)...); status != 0 || !regexp.MustCompile(pattern).MatchString(out) {
 			t.Errorf("%v: status %d, want %s\n%.1000s\n%s", args, status, pattern, out, stderr)
 		}
 	}
 
 	profile := filepath.Join(t.TempDir(), "profile.pb.gz")
-	if _, stderr, status := utrace(t, "analyze", "--pprof", profile, trace); status != 0 {
+	if _, stderr, status := harness.Utrace(t, "analyze", "--pprof", profile, trace); status != 0 {
 		t.Fatal(stderr)
 	}
 	for sample, first := range map[string]string{"cpu": "contender", "offcpu": "contender|sleeper|locker|reader"} {
@@ -134,83 +136,28 @@ func TestSchedSplitsTime(t *testing.T) {
 
 // Without --sched nothing of the scheduler is in the trace, nor in what is shown of it.
 func TestNoSched(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	if _, stderr, status := utrace(t, "record", "-o", trace, "-e", "sleeper", "--", target(t, "waits.c")); status != 0 {
+	if _, stderr, status := harness.Utrace(t, "record", "-o", trace, "-e", "sleeper", "--", harness.Target(t, "waits.c")); status != 0 {
 		t.Fatal(stderr)
 	}
-	text, _, _ := utrace(t, "analyze", "--json", trace)
-	table, _, _ := utrace(t, "analyze", trace)
+	text, _, _ := harness.Utrace(t, "analyze", "--json", trace)
+	table, _, _ := harness.Utrace(t, "analyze", trace)
 	if slices.ContainsFunc([]string{"cpu_ns", "blocked_ns", "Blocked"}, func(s string) bool { return strings.Contains(text+table, s) }) {
 		t.Errorf("%s\n%s", text, table)
 	}
 }
 
-// BenchmarkSwitches measures what a switch between two threads costs them, in their processor time: not recorded, recorded
-// without the scheduler, with it, and with it where only other threads are recorded. They take turns; medians are
-// reported, of times and of what they add within a turn.
-func BenchmarkSwitches(b *testing.B) {
-	needKernel(b)
-	bin := target(b, "switches.c", "-O1")
-	trace := filepath.Join(b.TempDir(), "trace.arrow")
-	record := func(fn string, flags ...string) func(pid int) func() {
-		return func(pid int) func() {
-			args := append([]string{"record", "--force", "-o", trace, "-e", fn, "-p", strconv.Itoa(pid)}, flags...)
-			return background(b, utracePath, args...)
-		}
-	}
-	const turns = 7
-	for b.Loop() {
-		times, added := map[string][]float64{}, map[string][]float64{}
-		for range turns {
-			idle := timeSwitches(b, bin, "", nil)
-			for name, attach := range map[string]func(int) func(){
-				"without": record("begins"), "sched": record("begins", "--sched"), "others": record("never", "--sched"),
-			} {
-				fn := "begins"
-				if name == "others" {
-					fn = "never"
-				}
-				ns := timeSwitches(b, bin, fn, attach)
-				times[name] = append(times[name], ns)
-				added[name] = append(added[name], ns-idle)
-			}
-			times["idle"] = append(times["idle"], idle)
-		}
-		for name, list := range times {
-			b.ReportMetric(median(list), name+"-ns/switch")
-		}
-		for name, list := range added {
-			b.ReportMetric(median(list), name+"-added-ns")
-		}
-	}
-	b.ReportMetric(0, "ns/op")
-}
-
-// timeSwitches is timeCalls for switches.c; attach may be nil.
-func timeSwitches(b *testing.B, bin, fn string, attach func(pid int) (detach func())) float64 {
-	b.Helper()
-	cmd := exec.Command(bin, "0.5")
-	return timeWaiting(b, cmd, func(pid int) func() {
-		if attach == nil {
-			return func() {}
-		}
-		detach := attach(pid)
-		awaitBreakpoint(b, bin, fn, pid)
-		return detach
-	})
-}
-
 // Where records of the scheduler found no room, the trace says so, and no part of the time is more than the program can have had.
 func TestSchedLoss(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	_, stderr, status := utrace(t, "record", "--sched", "--ring-size", strconv.Itoa(os.Getpagesize()), "-o", trace, "-e", "leaf", "--", target(t, "flood.c"), "1")
+	_, stderr, status := harness.Utrace(t, "record", "--sched", "--ring-size", strconv.Itoa(os.Getpagesize()), "-o", trace, "-e", "leaf", "--", harness.Target(t, "flood.c"), "1")
 	if status != 0 || !regexp.MustCompile(`switches and wakeups of threads, [1-9][\d,]* lost`).MatchString(stderr) {
 		t.Fatalf("status %d\n%s", status, stderr)
 	}
-	validate(t, trace)
-	text, warnings, _ := utrace(t, "analyze", "--json", trace)
+	harness.Validate(t, trace)
+	text, warnings, _ := harness.Utrace(t, "analyze", "--json", trace)
 	var r waitsReport
 	if err := json.Unmarshal([]byte(text), &r); err != nil {
 		t.Fatal(err)

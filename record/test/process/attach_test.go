@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package process
 
 import (
 	"bytes"
@@ -15,28 +15,14 @@ import (
 	"time"
 
 	"utrace/bpf"
+	"utrace/record/test/harness"
 )
 
 // Both ways to attach see the same calls. (On a kernel without uprobe_multi links,
 // every other test uses perf events, too: see testdata/kernels.)
 
-// methods are the ways that this kernel has.
-func methods(t *testing.T) []bpf.Method {
-	t.Helper()
-	needKernel(t)
-	var list []bpf.Method
-	for _, m := range []bpf.Method{bpf.Multi, bpf.Perf} {
-		if _, err := m.Choose(true); err != nil {
-			t.Logf("--attach=%s: %v", m, err)
-			continue
-		}
-		list = append(list, m)
-	}
-	return list
-}
-
 func TestAttach(t *testing.T) {
-	ways := methods(t)
+	ways := harness.AttachMethods(t)
 	for _, c := range []struct {
 		source, flag, arg, probes string
 	}{
@@ -54,23 +40,23 @@ func TestAttach(t *testing.T) {
 		{"exceptions.cpp", "-O2", "", "app::*"},
 	} {
 		t.Run(c.source+c.flag+c.arg, func(t *testing.T) {
-			bin := target(t, c.source, c.flag)
+			bin := harness.Target(t, c.source, c.flag)
 			var probes []string
 			for probe := range strings.FieldsSeq(c.probes) { // few: the kernel takes 0.1 s to detach each
 				probes = append(probes, "-e", probe)
 			}
-			var first *report
+			var first *harness.Report
 			for _, m := range ways {
-				r := recordCommand(t, append([]string{"--attach", m.String()}, probes...), bin, c.arg)
-				if r.Trace.Lost > 0 || len(r.calls()) == 0 {
-					t.Errorf("--attach=%s: %d functions, %d lost events", m, len(r.calls()), r.Trace.Lost)
+				r := harness.Record(t, append([]string{"--attach", m.String()}, probes...), bin, c.arg)
+				if r.Trace.Lost > 0 || len(r.Calls()) == 0 {
+					t.Errorf("--attach=%s: %d functions, %d lost events", m, len(r.Calls()), r.Trace.Lost)
 				}
 				if first == nil {
 					first = r
 				}
-				if !maps.Equal(r.calls(), first.calls()) || !maps.Equal(r.incomplete(), first.incomplete()) {
+				if !maps.Equal(r.Calls(), first.Calls()) || !maps.Equal(r.Incomplete(), first.Incomplete()) {
 					t.Errorf("--attach=%s: calls %v, incomplete %v;\n--attach=%s: calls %v, incomplete %v",
-						m, r.calls(), r.incomplete(), ways[0], first.calls(), first.incomplete())
+						m, r.Calls(), r.Incomplete(), ways[0], first.Calls(), first.Incomplete())
 				}
 			}
 		})
@@ -78,16 +64,16 @@ func TestAttach(t *testing.T) {
 }
 
 func TestAttachInAllProcesses(t *testing.T) {
-	for _, m := range methods(t) {
-		bin := target(t, "calls.c", "-O0")
+	for _, m := range harness.AttachMethods(t) {
+		bin := harness.Target(t, "calls.c", "-O0")
 		trace := filepath.Join(t.TempDir(), "trace.arrow")
-		rec := exec.Command(utracePath, "record", "--attach", m.String(), "-o", trace, "-e", bin+":fib", "-e", bin+":outer")
+		rec := exec.Command(harness.Binary(), "record", "--attach", m.String(), "-o", trace, "-e", bin+":fib", "-e", bin+":outer")
 		var stderr bytes.Buffer
 		rec.Stderr = &stderr
 		if err := rec.Start(); err != nil {
 			t.Fatal(err)
 		}
-		waitFor(t, func() bool { info, err := os.Stat(trace); return err == nil && info.Size() > 0 })
+		harness.WaitFor(t, func() bool { info, err := os.Stat(trace); return err == nil && info.Size() > 0 })
 		time.Sleep(300 * time.Millisecond)
 		for range 3 {
 			if err := exec.Command(bin, "2").Run(); err != nil {
@@ -98,16 +84,16 @@ func TestAttachInAllProcesses(t *testing.T) {
 		if err := rec.Wait(); err != nil {
 			t.Fatalf("--attach=%s: %v\n%s", m, err, &stderr)
 		}
-		validate(t, trace)
-		wantCounts(t, m.String()+": calls", analyzeTrace(t, trace).calls(), map[string]uint64{"fib": 3 * 2 * 67, "outer": 3 * 2})
+		harness.Validate(t, trace)
+		harness.WantCounts(t, m.String()+": calls", harness.Analyze(t, trace).Calls(), map[string]uint64{"fib": 3 * 2 * 67, "outer": 3 * 2})
 	}
 }
 
 // TestAttachRefused: a function that the kernel refuses is named, whichever the way; the others are recorded.
 func TestAttachRefused(t *testing.T) {
-	ways := methods(t)
+	ways := harness.AttachMethods(t)
 	src, bin := filepath.Join(t.TempDir(), "trap.c"), filepath.Join(t.TempDir(), "trap")
-	needTool(t, "gcc")
+	harness.NeedTool(t, "gcc")
 	// The kernel takes a breakpoint that is there already for one of its own.
 	os.WriteFile(src, []byte(`__attribute__((noinline)) int good(int x) { return x + 1; }
 __asm__(".globl trap\n.type trap, @function\ntrap: int3\nret\n.size trap, .-trap\n");
@@ -118,20 +104,20 @@ int main(int argc, char **argv) { return argc > 5 ? trap() : good(-1); }`), 0o60
 	}
 	for _, m := range ways {
 		trace := filepath.Join(t.TempDir(), "trace.arrow")
-		_, stderr, status := utrace(t, "record", "-e", "*", "--attach", m.String(), "-o", trace, "--", bin)
+		_, stderr, status := harness.Utrace(t, "record", "-e", "*", "--attach", m.String(), "-o", trace, "--", bin)
 		if status != 0 || !strings.Contains(stderr, "trap") {
 			t.Errorf("--attach=%s: status %d\n%s", m, status, stderr)
 			continue
 		}
-		wantCounts(t, m.String()+": calls", analyzeTrace(t, trace).calls(), map[string]uint64{"good": 1, "main": 1})
+		harness.WantCounts(t, m.String()+": calls", harness.Analyze(t, trace).Calls(), map[string]uint64{"good": 1, "main": 1})
 	}
 }
 
 // TestFirstThreadEnds: a process may live on without its first thread. Perf events
 // see it no more; that must be told.
 func TestFirstThreadEnds(t *testing.T) {
-	ways := methods(t)
-	needTool(t, "gcc")
+	ways := harness.AttachMethods(t)
+	harness.NeedTool(t, "gcc")
 	src, bin := filepath.Join(t.TempDir(), "first.c"), filepath.Join(t.TempDir(), "first")
 	os.WriteFile(src, []byte(`#include <pthread.h>
 #include <unistd.h>
@@ -143,8 +129,8 @@ int main(void) { pthread_t t; pthread_create(&t, 0, run, 0); usleep(200000); pth
 	}
 	for _, m := range ways {
 		trace := filepath.Join(t.TempDir(), "trace.arrow")
-		_, stderr, status := utrace(t, "record", "--attach", m.String(), "-e", "tick", "-o", trace, "--", bin)
-		calls, told := analyzeTrace(t, trace).calls()["tick"], strings.Contains(stderr, "only until its first thread ended")
+		_, stderr, status := harness.Utrace(t, "record", "--attach", m.String(), "-e", "tick", "-o", trace, "--", bin)
+		calls, told := harness.Analyze(t, trace).Calls()["tick"], strings.Contains(stderr, "only until its first thread ended")
 		if status != 0 || calls < 150 && !told || calls == 150 && told || m == bpf.Multi && calls != 150 {
 			t.Errorf("--attach=%s: status %d, %d calls of 150\n%s", m, status, calls, stderr)
 		}
@@ -153,8 +139,8 @@ int main(void) { pthread_t t; pthread_create(&t, 0, run, 0); usleep(200000); pth
 
 // TestWithoutFirstThread: a process whose first thread has ended has no program in /proc. It can be recorded by its file.
 func TestWithoutFirstThread(t *testing.T) {
-	needKernel(t)
-	needTool(t, "gcc")
+	harness.NeedKernel(t)
+	harness.NeedTool(t, "gcc")
 	src, bin := filepath.Join(t.TempDir(), "first.c"), filepath.Join(t.TempDir(), "first")
 	os.WriteFile(src, []byte(`#include <pthread.h>
 #include <unistd.h>
@@ -164,25 +150,25 @@ int main(void) { pthread_t t; pthread_create(&t, 0, run, 0); pthread_exit(0); }`
 	if text, err := exec.Command("gcc", "-O0", "-o", bin, src, "-lpthread").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	cmd, _ := start(t, bin)
+	cmd, _ := harness.Start(t, bin)
 	pid := strconv.Itoa(cmd.Process.Pid)
-	waitFor(t, func() bool { _, err := os.Readlink("/proc/" + pid + "/exe"); return err != nil })
+	harness.WaitFor(t, func() bool { _, err := os.Readlink("/proc/" + pid + "/exe"); return err != nil })
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
 	for _, args := range [][]string{{"record", "-o", trace, "-e", "tick", "-p", pid}, {"list", "-p", pid}} {
-		if _, stderr, status := utrace(t, args...); status != 1 || !strings.Contains(stderr, "first thread of process "+pid+" has ended") {
+		if _, stderr, status := harness.Utrace(t, args...); status != 1 || !strings.Contains(stderr, "first thread of process "+pid+" has ended") {
 			t.Errorf("%q: status %d\n%s", args, status, stderr)
 		}
 	}
-	_, stderr, status := utrace(t, "record", "-o", trace, "-d", "500ms", "-e", bin+":tick")
-	if calls := analyzeTrace(t, trace).calls()["tick"]; status != 0 || calls == 0 {
+	_, stderr, status := harness.Utrace(t, "record", "-o", trace, "-d", "500ms", "-e", bin+":tick")
+	if calls := harness.Analyze(t, trace).Calls()["tick"]; status != 0 || calls == 0 {
 		t.Errorf("status %d, %d calls\n%s", status, calls, stderr)
 	}
 }
 
 // TestExecByThread: a thread that executes a program takes the place of the first one of its process, but not its probes. That is told.
 func TestExecByThread(t *testing.T) {
-	ways := methods(t)
-	needTool(t, "gcc")
+	ways := harness.AttachMethods(t)
+	harness.NeedTool(t, "gcc")
 	src, bin := filepath.Join(t.TempDir(), "execs.c"), filepath.Join(t.TempDir(), "execs")
 	os.WriteFile(src, []byte(`#include <pthread.h>
 #include <unistd.h>
@@ -200,8 +186,8 @@ int main(int argc, char **argv) {
 	for _, m := range ways {
 		for _, flag := range []string{"--follow", "--no-follow"} {
 			trace := filepath.Join(t.TempDir(), "trace.arrow")
-			_, stderr, status := utrace(t, "record", flag, "--attach", m.String(), "-e", "tick", "-o", trace, "--", bin)
-			calls, told := analyzeTrace(t, trace).calls()["tick"], strings.Contains(stderr, "only until its first thread ended")
+			_, stderr, status := harness.Utrace(t, "record", flag, "--attach", m.String(), "-e", "tick", "-o", trace, "--", bin)
+			calls, told := harness.Analyze(t, trace).Calls()["tick"], strings.Contains(stderr, "only until its first thread ended")
 			if status != 0 || calls != 20 && !told || calls == 20 && told || flag == "--follow" && calls != 20 {
 				t.Errorf("%s --attach=%s: status %d, %d calls of 20\n%s", flag, m, status, calls, stderr)
 			}
@@ -212,19 +198,19 @@ int main(int argc, char **argv) {
 // TestTooManyPerfEvents: where the limit of open files cannot be raised, the
 // error says how many probes there is room for.
 func TestTooManyPerfEvents(t *testing.T) {
-	if !slices.Contains(methods(t), bpf.Perf) {
+	if !slices.Contains(harness.AttachMethods(t), bpf.Perf) {
 		t.Skip("this kernel has no perf-event uprobes")
 	}
-	needTool(t, "setpriv")
-	needTool(t, "prlimit")
-	bin := target(t, "calls.c", "-O0")
+	harness.NeedTool(t, "setpriv")
+	harness.NeedTool(t, "prlimit")
+	bin := harness.Target(t, "calls.c", "-O0")
 	for _, c := range []struct {
 		files  string
 		status int
 		want   string
 	}{{"1000:1000", 0, ""}, {"100:100", 1, "room for"}} {
 		cmd := exec.Command("setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource", "prlimit", "--nofile="+c.files,
-			utracePath, "record", "-e", "*", "--attach=perf", "-o", filepath.Join(t.TempDir(), "trace.arrow"), bin, "1")
+			harness.Binary(), "record", "-e", "*", "--attach=perf", "-o", filepath.Join(t.TempDir(), "trace.arrow"), bin, "1")
 		text, err := cmd.CombinedOutput()
 		if cmd.ProcessState.ExitCode() != c.status || !strings.Contains(string(text), c.want) {
 			t.Errorf("%s files: %v\n%s", c.files, err, text)
@@ -235,27 +221,27 @@ func TestTooManyPerfEvents(t *testing.T) {
 // TestPerfEventsWithoutPrivilege: the capabilities that suffice for uprobe_multi do
 // not for perf events.
 func TestPerfEventsWithoutPrivilege(t *testing.T) {
-	methods(t)
-	needTool(t, "setpriv")
-	bin := target(t, "calls.c", "-O0")
+	harness.AttachMethods(t)
+	harness.NeedTool(t, "setpriv")
+	bin := harness.Target(t, "calls.c", "-O0")
 	cmd := exec.Command("setpriv", "--bounding-set=-all,+bpf,+perfmon,+sys_ptrace", "--inh-caps=-all",
-		utracePath, "record", "--attach=perf", "-e", "fib", "-o", filepath.Join(t.TempDir(), "trace.arrow"), bin, "1")
+		harness.Binary(), "record", "--attach=perf", "-e", "fib", "-o", filepath.Join(t.TempDir(), "trace.arrow"), bin, "1")
 	if text, err := cmd.CombinedOutput(); err != nil && !strings.Contains(string(text), "CAP_SYS_ADMIN") {
 		t.Errorf("%v\n%s", err, text)
 	}
 }
 
 func TestAttachUsage(t *testing.T) {
-	if _, stderr, status := utrace(t, "record", "--attach=magic", "true"); status != 2 || !strings.Contains(stderr, "auto, multi or perf") {
+	if _, stderr, status := harness.Utrace(t, "record", "--attach=magic", "true"); status != 2 || !strings.Contains(stderr, "auto, multi or perf") {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
-	if _, stderr, status := utrace(t, "plan", "--attach=perf", target(t, "calls.c", "-O0")); status != 0 {
+	if _, stderr, status := harness.Utrace(t, "plan", "--attach=perf", harness.Target(t, "calls.c", "-O0")); status != 0 {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
 }
 
 func TestDoctor(t *testing.T) {
-	stdout, _, status := utrace(t, "doctor")
+	stdout, _, status := harness.Utrace(t, "doctor")
 	if works := !strings.Contains(stdout, "FAIL"); works != (status == 0) {
 		t.Errorf("status %d\n%s", status, stdout)
 	}
@@ -264,7 +250,7 @@ func TestDoctor(t *testing.T) {
 			t.Errorf("not a result: %q", line)
 		}
 	}
-	needKernel(t)
+	harness.NeedKernel(t)
 	if status != 0 || !strings.Contains(stdout, "100 calls made, 100 recorded") {
 		t.Errorf("status %d\n%s", status, stdout)
 	}
@@ -275,8 +261,8 @@ func TestDoctorWithoutPrivileges(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root, to be somebody else")
 	}
-	needTool(t, "setpriv")
-	cmd := exec.Command("setpriv", "--bounding-set=-all", "--inh-caps=-all", utracePath, "doctor")
+	harness.NeedTool(t, "setpriv")
+	cmd := exec.Command("setpriv", "--bounding-set=-all", "--inh-caps=-all", harness.Binary(), "doctor")
 	text, _ := cmd.Output()
 	if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(text), "FAIL  privileges") || !strings.Contains(string(text), "sudo") {
 		t.Errorf("%v\n%s", cmd.ProcessState, text)

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package process
 
 import (
 	"bufio"
@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"utrace/record/test/harness"
 )
 
 // These tests record files as they lie about on real machines: deleted, replaced,
@@ -74,7 +76,7 @@ const rounds = 100
 func (w *waiting) record(t *testing.T, flags ...string) map[string]uint64 {
 	t.Helper()
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	cmd := exec.Command(utracePath, append([]string{"record", "--max-overhead=none", "-p", strconv.Itoa(w.pid), "-o", trace, "-d", "20s"}, flags...)...)
+	cmd := exec.Command(harness.Binary(), append([]string{"record", "--max-overhead=none", "-p", strconv.Itoa(w.pid), "-o", trace, "-d", "20s"}, flags...)...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
@@ -100,12 +102,12 @@ func (w *waiting) record(t *testing.T, flags ...string) map[string]uint64 {
 	if err := <-ended; err != nil {
 		t.Fatalf("record: %v\n%s", err, stderr.String())
 	}
-	validate(t, trace)
-	r := analyzeTrace(t, trace)
-	if n := len(r.incomplete()); n > 1 { // main has begun before the recording
-		t.Errorf("incomplete calls: %v", r.incomplete())
+	harness.Validate(t, trace)
+	r := harness.Analyze(t, trace)
+	if n := len(r.Incomplete()); n > 1 { // main has begun before the recording
+		t.Errorf("incomplete calls: %v", r.Incomplete())
 	}
-	return r.calls()
+	return r.Calls()
 }
 
 // copyFile copies a program.
@@ -123,26 +125,16 @@ func copyFile(t *testing.T, from, to string) {
 	}
 }
 
-func runTool(t *testing.T, name string, args ...string) string {
-	t.Helper()
-	needTool(t, name)
-	out, err := exec.Command(name, args...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s %v: %v\n%s", name, args, err, out)
-	}
-	return string(out)
-}
-
 // onDemand builds the program and starts a copy of it.
 func onDemand(t *testing.T, flags ...string) (w *waiting, path string) {
 	t.Helper()
-	path = target(t, "ondemand.c", append([]string{"-O2"}, flags...)...)
+	path = harness.Target(t, "ondemand.c", append([]string{"-O2"}, flags...)...)
 	return startWaiting(t, false, path), path
 }
 
 // The name of the program leads to another one by now: the probes belong into the one that runs.
 func TestDeletedProgram(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	for _, c := range []struct {
 		how    string
 		change func(path string)
@@ -150,42 +142,42 @@ func TestDeletedProgram(t *testing.T) {
 		{"deleted", func(path string) { os.Remove(path) }},
 		{"replaced", func(path string) {
 			os.Remove(path)
-			copyFile(t, target(t, "calls.c", "-O0"), path)
+			copyFile(t, harness.Target(t, "calls.c", "-O0"), path)
 		}},
 	} {
 		t.Run(c.how, func(t *testing.T) {
 			w, path := onDemand(t)
 			c.change(path)
-			wantCounts(t, "calls", w.record(t, "-e", "outer", "-e", path+":inner"), map[string]uint64{"outer": rounds, "inner": rounds})
+			harness.WantCounts(t, "calls", w.record(t, "-e", "outer", "-e", path+":inner"), map[string]uint64{"outer": rounds, "inner": rounds})
 		})
 	}
 }
 
 func TestDeletedLibrary(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	for _, replace := range []bool{false, true} {
 		dir := t.TempDir()
 		lib := filepath.Join(dir, "libondemand.so")
 		build := func(n string) {
-			runTool(t, "gcc", "-shared", "-fPIC", "-O2", "-DLIB="+n, "-o", lib, "../../testdata/targets/ondemand.c")
+			harness.Library(t, lib, "ondemand.c", "-O2", "-DLIB="+n)
 		}
 		build("1")
-		bin := target(t, "ondemand.c", "-DUSE_LIB", lib, "-Wl,-rpath,"+dir)
+		bin := harness.Target(t, "ondemand.c", "-DUSE_LIB", lib, "-Wl,-rpath,"+dir)
 		w := startWaiting(t, false, bin)
 		os.Remove(lib)
 		if replace {
 			build("1000000")
 		}
-		wantCounts(t, "calls", w.record(t, "-e", "ondemand:lib_*", "-e", "outer"), map[string]uint64{"lib_outer": rounds, "lib_inner": rounds, "outer": rounds})
+		harness.WantCounts(t, "calls", w.record(t, "-e", "ondemand:lib_*", "-e", "outer"), map[string]uint64{"lib_outer": rounds, "lib_inner": rounds, "outer": rounds})
 	}
 }
 
 // In another root directory the path of the program, and a symbolic link there, mean what they mean to the process.
 func TestOtherRoot(t *testing.T) {
-	needKernel(t)
-	needTool(t, "chroot")
-	needTool(t, "unshare")
-	static := target(t, "ondemand.c", "-O2", "-static")
+	harness.NeedKernel(t)
+	harness.NeedTool(t, "chroot")
+	harness.NeedTool(t, "unshare")
+	static := harness.Target(t, "ondemand.c", "-O2", "-static")
 	for _, c := range []struct {
 		name  string
 		fork  bool
@@ -202,7 +194,7 @@ func TestOtherRoot(t *testing.T) {
 				os.Symlink("/bin/app", filepath.Join(root, "app")) // there is no such file on our side
 				os.Symlink("/bin", filepath.Join(root, "links"))
 				w := startWaiting(t, c.fork, append(c.enter, root, "/bin/app")...)
-				wantCounts(t, "calls", w.record(t, "-e", file+"outer", "-e", file+"inner"), map[string]uint64{"outer": rounds, "inner": rounds})
+				harness.WantCounts(t, "calls", w.record(t, "-e", file+"outer", "-e", file+"inner"), map[string]uint64{"outer": rounds, "inner": rounds})
 			})
 		}
 	}
@@ -210,9 +202,9 @@ func TestOtherRoot(t *testing.T) {
 
 // In a PID namespace of our own the kernel's process IDs are not ours.
 func TestOwnPIDNamespace(t *testing.T) {
-	needKernel(t)
-	needTool(t, "unshare")
-	out, err := exec.Command("unshare", "-p", "-f", "--mount-proc", utracePath, "record", "--max-overhead=none", "-o", filepath.Join(t.TempDir(), "trace.arrow"), "/bin/true").CombinedOutput()
+	harness.NeedKernel(t)
+	harness.NeedTool(t, "unshare")
+	out, err := exec.Command("unshare", "-p", "-f", "--mount-proc", harness.Binary(), "record", "--max-overhead=none", "-o", filepath.Join(t.TempDir(), "trace.arrow"), "/bin/true").CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "PID namespace") {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -222,7 +214,7 @@ func TestOwnPIDNamespace(t *testing.T) {
 func addresses(t *testing.T, path string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	for line := range strings.Lines(runTool(t, "nm", path)) {
+	for line := range strings.Lines(harness.Run(t, "nm", path)) {
 		if word := strings.Fields(line); len(word) == 3 {
 			out[word[2]] = strings.TrimLeft(word[0], "0")
 		}
@@ -232,18 +224,18 @@ func addresses(t *testing.T, path string) map[string]string {
 
 // What is probed in a stripped program is what the same program has there with its symbols.
 func TestStripped(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	for _, c := range []struct {
 		name  string
 		flags []string
 	}{{"pie", nil}, {"no pie", []string{"-no-pie"}}, {"cet", []string{"-fcf-protection"}}, {"static", []string{"-static"}}} {
-		full := target(t, "ondemand.c", append([]string{"-O2"}, c.flags...)...)
+		full := harness.Target(t, "ondemand.c", append([]string{"-O2"}, c.flags...)...)
 		at := addresses(t, full)
 		outer, inner := "sub_"+at["outer"], "sub_"+at["inner"]
 		bin := filepath.Join(t.TempDir(), "stripped")
-		runTool(t, "strip", "-o", bin, full)
+		harness.Run(t, "strip", "-o", bin, full)
 		// In a file that holds a C library, any function without a name may be setjmp.
-		stdout, _, _ := utrace(t, "plan", "-e", bin+":"+outer)
+		stdout, _, _ := harness.Utrace(t, "plan", "-e", bin+":"+outer)
 		if by := "uretprobe " + outer; strings.Contains(stdout, by) == (c.name == "static") {
 			t.Errorf("%s: the return is not seen as it should be:\n%s", c.name, stdout)
 		}
@@ -258,7 +250,7 @@ func TestStripped(t *testing.T) {
 			}
 			t.Run(c.name+" "+how, func(t *testing.T) {
 				calls := startWaiting(t, false, bin).record(t, probes...)
-				wantCounts(t, "calls", calls, map[string]uint64{outer: rounds, inner: rounds})
+				harness.WantCounts(t, "calls", calls, map[string]uint64{outer: rounds, inner: rounds})
 				for name := range calls {
 					if !strings.HasPrefix(name, "sub_") {
 						t.Errorf("%s is a function of a stripped file", name)
@@ -269,8 +261,8 @@ func TestStripped(t *testing.T) {
 		t.Run(c.name+" instruction", func(t *testing.T) {
 			const ret = 3 // the function is lea 1(%rdi),%eax; ret: nothing points to it, so it needs no endbr64
 			calls := startWaiting(t, false, bin).record(t, "-e", fmt.Sprintf("%s+%d", inner, ret))
-			wantCounts(t, "passes", calls, map[string]uint64{fmt.Sprintf("%s+%#x", inner, ret): rounds})
-			_, stderr, status := utrace(t, "plan", "-e", fmt.Sprintf("%s:%s+%d", bin, inner, ret-1))
+			harness.WantCounts(t, "passes", calls, map[string]uint64{fmt.Sprintf("%s+%#x", inner, ret): rounds})
+			_, stderr, status := harness.Utrace(t, "plan", "-e", fmt.Sprintf("%s:%s+%d", bin, inner, ret-1))
 			if status == 0 || !strings.Contains(stderr, "in the middle of an instruction") {
 				t.Errorf("status %d: %s", status, stderr)
 			}
@@ -280,17 +272,17 @@ func TestStripped(t *testing.T) {
 
 // A debug file gives a stripped program its names and lines back.
 func TestDebugFiles(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	for _, how := range []string{"build ID", "debug link", "debug link in .debug"} {
 		t.Run(how, func(t *testing.T) {
 			// Another build each time: another build ID.
-			bin := target(t, "ondemand.c", "-O2", "-Wl,--build-id=sha1", fmt.Sprintf("-DUNUSED=%d", time.Now().UnixNano()), "-g3")
+			bin := harness.Target(t, "ondemand.c", "-O2", "-Wl,--build-id=sha1", fmt.Sprintf("-DUNUSED=%d", time.Now().UnixNano()), "-g3")
 			debug := bin + ".debug"
-			runTool(t, "objcopy", "--only-keep-debug", bin, debug)
+			harness.Run(t, "objcopy", "--only-keep-debug", bin, debug)
 			if how != "build ID" {
-				runTool(t, "objcopy", "--add-gnu-debuglink="+debug, bin)
+				harness.Run(t, "objcopy", "--add-gnu-debuglink="+debug, bin)
 			}
-			runTool(t, "strip", bin)
+			harness.Run(t, "strip", bin)
 			switch how {
 			case "build ID":
 				installDebugFile(t, bin, debug)
@@ -299,17 +291,17 @@ func TestDebugFiles(t *testing.T) {
 				copyFile(t, debug, filepath.Join(filepath.Dir(bin), ".debug", filepath.Base(debug)))
 				os.Remove(debug)
 			}
-			if symbols := runTool(t, "nm", bin); !strings.Contains(symbols, "no symbols") {
+			if symbols := harness.Run(t, "nm", bin); !strings.Contains(symbols, "no symbols") {
 				t.Fatal("it is not stripped")
 			}
 			trace := filepath.Join(t.TempDir(), "trace.arrow")
-			cmd := exec.Command(utracePath, "record", "-o", trace, "-e", "outer", "-e", "inner", bin)
+			cmd := exec.Command(harness.Binary(), "record", "-o", trace, "-e", "outer", "-e", "inner", bin)
 			cmd.Stdin = strings.NewReader(strconv.Itoa(rounds))
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
-			r := analyzeTrace(t, trace)
-			wantCounts(t, "calls", r.calls(), map[string]uint64{"outer": rounds, "inner": rounds})
+			r := harness.Analyze(t, trace)
+			harness.WantCounts(t, "calls", r.Calls(), map[string]uint64{"outer": rounds, "inner": rounds})
 			for _, fn := range r.Functions {
 				if !strings.HasSuffix(fn.File, "ondemand.c") || fn.Line == 0 {
 					t.Errorf("%s is at %q line %d", fn.Name, fn.File, fn.Line)
@@ -323,7 +315,7 @@ func TestDebugFiles(t *testing.T) {
 func installDebugFile(t *testing.T, bin, debug string) {
 	t.Helper()
 	id := ""
-	for line := range strings.Lines(runTool(t, "readelf", "-n", bin)) {
+	for line := range strings.Lines(harness.Run(t, "readelf", "-n", bin)) {
 		if _, after, ok := strings.Cut(line, "Build ID: "); ok {
 			id = strings.TrimSpace(after)
 		}
@@ -344,31 +336,31 @@ func installDebugFile(t *testing.T, bin, debug string) {
 
 // A stripped Go program has its names.
 func TestStrippedGo(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	dir := t.TempDir()
 	source := filepath.Join(dir, "main.go")
 	os.WriteFile(source, []byte("package main\n\n//go:noinline\nfunc double(n int) int { return n * 2 }\n\nfunc main() {\n\tsum := 0\n\tfor i := range 100 {\n\t\tsum += double(i)\n\t}\n\tprintln(sum)\n}\n"), 0o600)
 	bin := filepath.Join(dir, "prog")
-	runTool(t, "go", "build", "-ldflags=-s -w", "-o", bin, source)
-	r := recordCommand(t, []string{"-e", "main.double"}, bin)
-	wantCounts(t, "calls", r.calls(), map[string]uint64{"main.double": 100})
+	harness.Run(t, "go", "build", "-ldflags=-s -w", "-o", bin, source)
+	r := harness.Record(t, []string{"-e", "main.double"}, bin)
+	harness.WantCounts(t, "calls", r.Calls(), map[string]uint64{"main.double": 100})
 	if f := r.Functions[0]; !strings.HasSuffix(f.File, "main.go") || f.Line != 4 {
 		t.Errorf("%s:%d", f.File, f.Line)
 	}
 }
 
 func TestOnlyInlined(t *testing.T) {
-	needTool(t, "gcc")
+	harness.NeedTool(t, "gcc")
 	bin := filepath.Join(t.TempDir(), "split")
-	runTool(t, "gcc", "-O2", "-g", "-o", bin, "../../testdata/elf/src/split.c")
-	_, stderr, status := utrace(t, "plan", "-e", bin+":inlined_twice")
+	harness.Run(t, "gcc", "-O2", "-g", "-o", bin, harness.Testdata(t, "elf/src/split.c"))
+	_, stderr, status := harness.Utrace(t, "plan", "-e", bin+":inlined_twice")
 	if status == 0 || !strings.Contains(stderr, "only inlined, in first_user, second_user") {
 		t.Errorf("status %d: %s", status, stderr)
 	}
-	if _, stderr, status := utrace(t, "plan", "-e", bin+":no_such_function"); status == 0 || !strings.Contains(stderr, "no such function") {
+	if _, stderr, status := harness.Utrace(t, "plan", "-e", bin+":no_such_function"); status == 0 || !strings.Contains(stderr, "no such function") {
 		t.Errorf("status %d: %s", status, stderr)
 	}
-	_, stderr, status = utrace(t, "plan", "-e", "../../testdata/elf/split/pie.debug:main")
+	_, stderr, status = harness.Utrace(t, "plan", "-e", harness.Testdata(t, "elf/split/pie.debug")+":main")
 	if status == 0 {
 		t.Errorf("status %d: %s", status, stderr)
 	}

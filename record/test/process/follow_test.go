@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package process
 
 import (
 	"bytes"
@@ -15,37 +15,21 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"utrace/record/test/harness"
 )
 
 // These tests record more than one process: children, what they execute, and
 // what happens to them when they are signalled or the recorder dies.
 
-// recordTree records a command with its children, and returns the trace, and
-// the command's standard output and status.
-func recordTree(t *testing.T, flags []string, command ...string) (trace, stdout string, status int) {
-	t.Helper()
-	trace = filepath.Join(t.TempDir(), "trace.arrow")
-	args := append([]string{"record", "--max-overhead=none", "-o", trace}, flags...)
-	stdout, stderr, status := utrace(t, append(append(args, "--"), command...)...)
-	validate(t, trace)
-	if r := analyzeTrace(t, trace); r.Trace.Lost != 0 {
-		t.Errorf("%d events lost", r.Trace.Lost)
-	}
-	// A machine on which others work may be faster or slower after a while.
-	if n := strings.Count(stderr, "warning"); n > strings.Count(stderr, "warning: what the probes of a call cost moved") {
-		t.Errorf("warnings:\n%s", stderr)
-	}
-	return trace, stdout, status
-}
-
 // analyzePID returns the report of one process.
-func analyzePID(t *testing.T, trace string, pid int) *report {
+func analyzePID(t *testing.T, trace string, pid int) *harness.Report {
 	t.Helper()
-	stdout, stderr, status := utrace(t, "analyze", "--json", "--pid", strconv.Itoa(pid), trace)
+	stdout, stderr, status := harness.Utrace(t, "analyze", "--json", "--pid", strconv.Itoa(pid), trace)
 	if status != 0 {
 		t.Fatalf("analyze: status %d\n%s", status, stderr)
 	}
-	var r report
+	var r harness.Report
 	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
 		t.Fatal(err)
 	}
@@ -69,8 +53,8 @@ func claims(t *testing.T, text string) (calls map[int]uint64, processes map[stri
 }
 
 func TestFollowChildren(t *testing.T) {
-	needKernel(t)
-	bin := target(t, "family.c", "-O1")
+	harness.NeedKernel(t)
+	bin := harness.Target(t, "family.c", "-O1")
 	for _, c := range []struct {
 		how   string
 		count int
@@ -88,7 +72,7 @@ func TestFollowChildren(t *testing.T) {
 	} {
 		for _, probes := range [][]string{{"-e", "work", "-e", "job"}, {"-e", bin + ":work", "-e", bin + ":job"}} {
 			t.Run(c.how+"/"+filepath.Base(probes[1]), func(t *testing.T) {
-				trace, stdout, status := recordTree(t, probes, bin, c.how, strconv.Itoa(c.count))
+				trace, stdout, status := harness.RecordTree(t, probes, bin, c.how, strconv.Itoa(c.count))
 				if status != 0 {
 					t.Errorf("status %d", status)
 				}
@@ -104,15 +88,15 @@ func TestFollowChildren(t *testing.T) {
 						want += c.extra
 					}
 					r := analyzePID(t, trace, pid)
-					if got := r.calls()["work"]; got != want {
+					if got := r.Calls()["work"]; got != want {
 						t.Errorf("process %d: %d calls of work, want %d", pid, got, want)
 					}
-					if len(r.incomplete()) > 0 {
-						t.Errorf("process %d: incomplete calls %v", pid, r.incomplete())
+					if len(r.Incomplete()) > 0 {
+						t.Errorf("process %d: incomplete calls %v", pid, r.Incomplete())
 					}
-					jobs += r.calls()["job"]
+					jobs += r.Calls()["job"]
 				}
-				if all := analyzeTrace(t, trace).calls()["job"]; all != jobs || all != uint64(strings.Count(stdout, "\n")) {
+				if all := harness.Analyze(t, trace).Calls()["job"]; all != jobs || all != uint64(strings.Count(stdout, "\n")) {
 					t.Errorf("%d calls of job in all, %d by process, want %d", all, jobs, strings.Count(stdout, "\n"))
 				}
 			})
@@ -121,10 +105,10 @@ func TestFollowChildren(t *testing.T) {
 }
 
 func TestNoFollow(t *testing.T) {
-	needKernel(t)
-	trace, stdout, _ := recordTree(t, []string{"--no-follow", "-e", "work"}, target(t, "family.c", "-O1"), "fork", "5")
+	harness.NeedKernel(t)
+	trace, stdout, _ := harness.RecordTree(t, []string{"--no-follow", "-e", "work"}, harness.Target(t, "family.c", "-O1"), "fork", "5")
 	calls, _ := claims(t, stdout)
-	if got := analyzeTrace(t, trace).calls()["work"]; got != 4 || len(calls) != 6 {
+	if got := harness.Analyze(t, trace).Calls()["work"]; got != 4 || len(calls) != 6 {
 		t.Errorf("%d calls, want the 4 of the parent; processes %v", got, calls)
 	}
 }
@@ -132,22 +116,22 @@ func TestNoFollow(t *testing.T) {
 // TestFollowPIDReuse: a process that gets the PID of an earlier one does not
 // continue what that has left open.
 func TestFollowPIDReuse(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	const count = 12
-	trace, stdout, _ := recordTree(t, []string{"-e", "work", "-e", "job", "-e", "leave"}, target(t, "family.c", "-O1"), "reuse", strconv.Itoa(count))
+	trace, stdout, _ := harness.RecordTree(t, []string{"-e", "work", "-e", "job", "-e", "leave"}, harness.Target(t, "family.c", "-O1"), "reuse", strconv.Itoa(count))
 	calls, _ := claims(t, stdout)
 	if len(calls) > count {
 		t.Skipf("every child has got a PID of its own: %v", calls)
 	}
 	t.Logf("%d PIDs for %d processes", len(calls), count+1)
-	stdout, stderr, status := utrace(t, "analyze", trace)
+	stdout, stderr, status := harness.Utrace(t, "analyze", trace)
 	if want := fmt.Sprintf("# threads   %d\n", count+1); status != 0 || !strings.Contains(stdout, want) {
 		t.Errorf("status %d, want %q:\n%s%s", status, want, stdout, stderr)
 	}
-	r := analyzeTrace(t, trace)
-	wantCounts(t, "calls", r.calls(), map[string]uint64{"leave": count, "work": 3*count + 4, "job": count + 1})
-	wantCounts(t, "incomplete calls", r.incomplete(), map[string]uint64{"leave": count, "work": 0, "job": 0})
-	tree, _, _ := utrace(t, "analyze", "--tree", trace)
+	r := harness.Analyze(t, trace)
+	harness.WantCounts(t, "calls", r.Calls(), map[string]uint64{"leave": count, "work": 3*count + 4, "job": count + 1})
+	harness.WantCounts(t, "incomplete calls", r.Incomplete(), map[string]uint64{"leave": count, "work": 0, "job": 0})
+	tree, _, _ := harness.Utrace(t, "analyze", "--tree", trace)
 	if n := strings.Count(tree, "leave"); n != 1 {
 		t.Errorf("leave is in %d places:\n%s", n, tree)
 	}
@@ -155,43 +139,34 @@ func TestFollowPIDReuse(t *testing.T) {
 
 // TestFollowPrograms: the functions of the program itself are those of each program.
 func TestFollowPrograms(t *testing.T) {
-	needKernel(t)
-	calls, family, ticks := target(t, "calls.c", "-O0"), target(t, "family.c", "-O1"), target(t, "ticks.c", "-O1")
+	harness.NeedKernel(t)
+	calls, family, ticks := harness.Target(t, "calls.c", "-O0"), harness.Target(t, "family.c", "-O1"), harness.Target(t, "ticks.c", "-O1")
 	script := fmt.Sprintf("%s 2; %s job x 5; %s 3; exec %s 1", calls, family, ticks, calls)
-	trace, _, status := recordTree(t, []string{"-e", "*"}, "sh", "-c", script)
+	trace, _, status := harness.RecordTree(t, []string{"-e", "*"}, "sh", "-c", script)
 	if status != 0 {
 		t.Errorf("status %d", status)
 	}
 	// fib(8) makes 67 calls.
-	wantCounts(t, "calls", analyzeTrace(t, trace).calls(), map[string]uint64{"fib": 3 * 67, "outer": 3, "work": 5, "job": 1, "tick": 3, "main": 4})
+	harness.WantCounts(t, "calls", harness.Analyze(t, trace).Calls(), map[string]uint64{"fib": 3 * 67, "outer": 3, "work": 5, "job": 1, "tick": 3, "main": 4})
 
-	trace, _, _ = recordTree(t, []string{"-e", "fib", "-e", "tick"}, "sh", "-c", script)
-	wantCounts(t, "calls", analyzeTrace(t, trace).calls(), map[string]uint64{"fib": 3 * 67, "tick": 3, "main": 0})
-}
-
-func runText(t *testing.T, command ...string) string {
-	t.Helper()
-	text, err := exec.Command(command[0], command[1:]...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%q: %v\n%s", command, err, text)
-	}
-	return string(text)
+	trace, _, _ = harness.RecordTree(t, []string{"-e", "fib", "-e", "tick"}, "sh", "-c", script)
+	harness.WantCounts(t, "calls", harness.Analyze(t, trace).Calls(), map[string]uint64{"fib": 3 * 67, "tick": 3, "main": 0})
 }
 
 // TestFollowPID: children of a process that was running already.
 func TestFollowPID(t *testing.T) {
-	needKernel(t)
-	bin := target(t, "family.c", "-O1")
-	sh, out := start(t, "sh", "-c", fmt.Sprintf("sleep 1; %s fork 3; %s job x 5; sleep 2", bin, bin))
+	harness.NeedKernel(t)
+	bin := harness.Target(t, "family.c", "-O1")
+	sh, out := harness.Start(t, "sh", "-c", fmt.Sprintf("sleep 1; %s fork 3; %s job x 5; sleep 2", bin, bin))
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	_, stderr, status := utrace(t, "record", "--follow", "-p", strconv.Itoa(sh.Process.Pid), "-e", bin+":work", "-o", trace)
+	_, stderr, status := harness.Utrace(t, "record", "--follow", "-p", strconv.Itoa(sh.Process.Pid), "-e", bin+":work", "-o", trace)
 	if status != 0 || !strings.Contains(stderr, "have ended") {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
-	validate(t, trace)
+	harness.Validate(t, trace)
 	calls, _ := claims(t, out.String())
 	for pid, want := range calls {
-		if got := analyzePID(t, trace, pid).calls()["work"]; got != want {
+		if got := analyzePID(t, trace, pid).Calls()["work"]; got != want {
 			t.Errorf("process %d: %d calls of work, want %d", pid, got, want)
 		}
 	}
@@ -200,22 +175,22 @@ func TestFollowPID(t *testing.T) {
 // TestFollowPIDPrograms: of what a running process executes, some calls are
 // missing, and the summary says so.
 func TestFollowPIDPrograms(t *testing.T) {
-	needKernel(t)
-	sh, _ := start(t, "sh", "-c", "sleep 1; "+target(t, "ticks.c", "-O1")+" 100; sleep 0.1")
+	harness.NeedKernel(t)
+	sh, _ := harness.Start(t, "sh", "-c", "sleep 1; "+harness.Target(t, "ticks.c", "-O1")+" 100; sleep 0.1")
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	_, stderr, status := utrace(t, "record", "--follow", "-p", strconv.Itoa(sh.Process.Pid), "-e", "tick", "-o", trace)
+	_, stderr, status := harness.Utrace(t, "record", "--follow", "-p", strconv.Itoa(sh.Process.Pid), "-e", "tick", "-o", trace)
 	if status != 0 || !strings.Contains(stderr, "its calls before that are missing") {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
-	if got := analyzeTrace(t, trace).calls()["tick"]; got < 70 || got > 100 {
+	if got := harness.Analyze(t, trace).Calls()["tick"]; got < 70 || got > 100 {
 		t.Errorf("%d calls of tick, want nearly 100", got)
 	}
 }
 
 // TestFollowPIDNotThere: what is asked for and has no program is an error, whatever comes before it.
 func TestFollowPIDNotThere(t *testing.T) {
-	needKernel(t)
-	ticks, _ := start(t, target(t, "ticks.c", "-O1"), "10000")
+	harness.NeedKernel(t)
+	ticks, _ := harness.Start(t, harness.Target(t, "ticks.c", "-O1"), "10000")
 	ended := exec.Command("true")
 	if err := ended.Run(); err != nil {
 		t.Fatal(err)
@@ -223,7 +198,7 @@ func TestFollowPIDNotThere(t *testing.T) {
 	for _, pid := range []int{ended.Process.Pid, 2} { // 2 is the kernel's: kthreadd
 		for _, args := range [][]string{{"plan"}, {"record", "-d", "1s", "-o", filepath.Join(t.TempDir(), "trace.arrow")}} {
 			args = append(args, "--follow", "-e", "tick", "-p", strconv.Itoa(ticks.Process.Pid), "-p", strconv.Itoa(pid))
-			if stdout, stderr, status := utrace(t, args...); status != 1 || !strings.Contains(stderr, fmt.Sprintf("process %d", pid)) {
+			if stdout, stderr, status := harness.Utrace(t, args...); status != 1 || !strings.Contains(stderr, fmt.Sprintf("process %d", pid)) {
 				t.Errorf("%q: status %d\n%s%s", args, status, stdout, stderr)
 			}
 		}
@@ -232,8 +207,8 @@ func TestFollowPIDNotThere(t *testing.T) {
 
 // TestFollowPIDNewborn: children that are forked while the recording is prepared are recorded, too.
 func TestFollowPIDNewborn(t *testing.T) {
-	needKernel(t)
-	bin := target(t, "ticks.c", "-O1")
+	harness.NeedKernel(t)
+	bin := harness.Target(t, "ticks.c", "-O1")
 	for _, probe := range []string{"tick", bin + ":tick"} {
 		sh := exec.Command("sh", "-c", fmt.Sprintf("for i in $(seq 100); do %s 2000 & sleep 0.05; done; wait", bin))
 		sh.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -243,18 +218,18 @@ func TestFollowPIDNewborn(t *testing.T) {
 		t.Cleanup(func() { syscall.Kill(-sh.Process.Pid, syscall.SIGKILL); sh.Wait() })
 		time.Sleep(200 * time.Millisecond)
 		trace := filepath.Join(t.TempDir(), "trace.arrow")
-		_, stderr, status := utrace(t, "record", "--follow", "-p", strconv.Itoa(sh.Process.Pid), "-e", probe, "-d", "2s", "-o", trace)
+		_, stderr, status := harness.Utrace(t, "record", "--follow", "-p", strconv.Itoa(sh.Process.Pid), "-e", probe, "-d", "2s", "-o", trace)
 		children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", sh.Process.Pid, sh.Process.Pid))
 		syscall.Kill(-sh.Process.Pid, syscall.SIGKILL)
 		if status != 0 {
 			t.Fatalf("%s: status %d\n%s", probe, status, stderr)
 		}
-		validate(t, trace)
+		harness.Validate(t, trace)
 		// One may be a sleep, and the latest may have been forked when the recording was over.
 		list := strings.Fields(string(children))
 		var missing []string
 		for _, pid := range list[:max(0, len(list)-5)] {
-			if stdout, _, _ := utrace(t, "analyze", "--json", "--pid", pid, trace); !strings.Contains(stdout, `"tick"`) {
+			if stdout, _, _ := harness.Utrace(t, "analyze", "--json", "--pid", pid, trace); !strings.Contains(stdout, `"tick"`) {
 				missing = append(missing, pid)
 			}
 		}
@@ -265,18 +240,18 @@ func TestFollowPIDNewborn(t *testing.T) {
 }
 
 func TestLibraryLoadedLater(t *testing.T) {
-	needKernel(t)
-	host := target(t, "later.c", "-DHOST", "-ldl")
+	harness.NeedKernel(t)
+	host := harness.Target(t, "later.c", "-DHOST", "-ldl")
 	lib := filepath.Join(t.TempDir(), "liblater.so")
-	runText(t, "gcc", "-shared", "-fPIC", "-O1", "-o", lib, "../../testdata/targets/later.c")
+	harness.Library(t, lib, "later.c")
 	for _, flag := range []string{"--follow", "--no-follow"} {
 		trace := filepath.Join(t.TempDir(), "trace.arrow")
-		_, stderr, status := utrace(t, "record", flag, "-o", trace, "-e", "liblater.so:later_*", "-e", "!liblater.so:later_inner", host, lib)
+		_, stderr, status := harness.Utrace(t, "record", flag, "-o", trace, "-e", "liblater.so:later_*", "-e", "!liblater.so:later_inner", host, lib)
 		if status != 0 || !regexp.MustCompile(`liblater.so: 1 function attached [012]\.\d s after the start`).MatchString(stderr) {
 			t.Errorf("%s: status %d\n%s", flag, status, stderr)
 		}
-		validate(t, trace)
-		if got := analyzeTrace(t, trace).calls(); got["later_entry"] < 100 || got["later_inner"] != 0 {
+		harness.Validate(t, trace)
+		if got := harness.Analyze(t, trace).Calls(); got["later_entry"] < 100 || got["later_inner"] != 0 {
 			t.Errorf("%s: calls %v", flag, got)
 		}
 	}
@@ -285,14 +260,14 @@ func TestLibraryLoadedLater(t *testing.T) {
 // TestNeverThere: what is not there in the end is an error, or a warning if
 // something else was.
 func TestNeverThere(t *testing.T) {
-	needKernel(t)
-	bin := target(t, "family.c", "-O1")
+	harness.NeedKernel(t)
+	bin := harness.Target(t, "family.c", "-O1")
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	_, stderr, status := utrace(t, "record", "-o", trace, "-e", "no_such_function", "sh", "-c", bin+" fork")
+	_, stderr, status := harness.Utrace(t, "record", "-o", trace, "-e", "no_such_function", "sh", "-c", bin+" fork")
 	if status != 1 || !strings.Contains(stderr, "no such function") {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
-	_, stderr, status = utrace(t, "record", "-o", trace, "-e", "no_such_function", "-e", "work", "sh", "-c", bin+" fork")
+	_, stderr, status = harness.Utrace(t, "record", "-o", trace, "-e", "no_such_function", "-e", "work", "sh", "-c", bin+" fork")
 	if status != 0 || !strings.Contains(stderr, `warning: probe "no_such_function": no such function`) {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
@@ -301,8 +276,8 @@ func TestNeverThere(t *testing.T) {
 // TestDurationWithOpenCalls: the recording ends in time although main is open, and a
 // function is called all the time.
 func TestDurationWithOpenCalls(t *testing.T) {
-	needKernel(t)
-	bin := target(t, "ticks.c", "-O1")
+	harness.NeedKernel(t)
+	bin := harness.Target(t, "ticks.c", "-O1")
 	trace, done := filepath.Join(t.TempDir(), "trace.arrow"), filepath.Join(t.TempDir(), "done")
 	stderr, err := os.Create(filepath.Join(t.TempDir(), "stderr")) // a pipe would be waited for
 	if err != nil {
@@ -310,22 +285,22 @@ func TestDurationWithOpenCalls(t *testing.T) {
 	}
 	defer stderr.Close()
 	began := time.Now()
-	rec := exec.Command(utracePath, "record", "-e", "*", "-d", "300ms", "-o", trace, "sh", "-c", bin+" 800; echo $? >"+done)
+	rec := exec.Command(harness.Binary(), "record", "-e", "*", "-d", "300ms", "-o", trace, "sh", "-c", bin+" 800; echo $? >"+done)
 	rec.Stderr = stderr
 	err = rec.Run()
 	text, _ := os.ReadFile(stderr.Name())
 	if took := time.Since(began); err != nil || took > 6*time.Second || !strings.Contains(string(text), "still running") {
 		t.Errorf("%v after %v\n%s", err, took, text)
 	}
-	waitFor(t, func() bool { text, _ := os.ReadFile(done); return string(text) == "5\n" })
+	harness.WaitFor(t, func() bool { text, _ := os.ReadFile(done); return string(text) == "5\n" })
 }
 
 // TestFollowSignals: what processes do to each other by signals, and what their parents
 // see of it, is the same as without a recorder.
 func TestFollowSignals(t *testing.T) {
-	needKernel(t)
-	needTool(t, "bash")
-	bin := target(t, "ticks.c", "-O1")
+	harness.NeedKernel(t)
+	harness.NeedTool(t, "bash")
+	bin := harness.Target(t, "ticks.c", "-O1")
 	for _, script := range []string{
 		`set -m; %[1]s 300 & sleep 0.2; kill -STOP %%1; sleep 0.2; jobs; kill -CONT %%1; sleep 0.2; jobs; kill -TERM %%1; wait %%1; echo status $?`,
 		`%[1]s 300 & p=$!; sleep 0.2; kill -TSTP $p; sleep 0.2; grep -c 'State:.*(stopped)\|State:.*(tracing stop)' /proc/$p/status; kill -CONT $p; wait $p; echo status $?`,
@@ -339,21 +314,21 @@ func TestFollowSignals(t *testing.T) {
 		plain := exec.Command("bash", "-c", script)
 		want, _ := plain.Output()
 		trace := filepath.Join(t.TempDir(), "trace.arrow")
-		got, stderr, status := utrace(t, "record", "-o", trace, "-e", "tick", "-e", "c:malloc", "bash", "-c", script)
+		got, stderr, status := harness.Utrace(t, "record", "-o", trace, "-e", "tick", "-e", "c:malloc", "bash", "-c", script)
 		wantStatus := max(plain.ProcessState.ExitCode(), 0) // the death by a signal is told, not handed on
 		if got != string(want) || status != wantStatus {
 			t.Errorf("%s\nprints %q with status %d, want %q with %d\n%s", script, got, status, want, wantStatus, stderr)
 		}
-		validate(t, trace)
+		harness.Validate(t, trace)
 	}
 }
 
 // TestInterruptGroup: Ctrl-C goes to the recorder and to all that it has started.
 func TestInterruptGroup(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	rec := exec.Command(utracePath, "record", "-o", trace, "-e", "tick", "sh", "-c",
-		"trap 'echo trapped; exit 9' INT; "+target(t, "ticks.c", "-O1")+" 1000; echo after")
+	rec := exec.Command(harness.Binary(), "record", "-o", trace, "-e", "tick", "sh", "-c",
+		"trap 'echo trapped; exit 9' INT; "+harness.Target(t, "ticks.c", "-O1")+" 1000; echo after")
 	var out bytes.Buffer
 	rec.Stdout = &out
 	rec.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -366,20 +341,20 @@ func TestInterruptGroup(t *testing.T) {
 	if out.String() != "trapped\n" {
 		t.Errorf("the command prints %q", &out)
 	}
-	validate(t, trace)
-	if got := analyzeTrace(t, trace).calls()["tick"]; got < 10 {
+	harness.Validate(t, trace)
+	if got := harness.Analyze(t, trace).Calls()["tick"]; got < 10 {
 		t.Errorf("%d calls", got)
 	}
 }
 
 // TestFollowRecorderKilled: the processes run on, stopped ones included.
 func TestFollowRecorderKilled(t *testing.T) {
-	needKernel(t)
-	bin := target(t, "ticks.c", "-O1")
+	harness.NeedKernel(t)
+	bin := harness.Target(t, "ticks.c", "-O1")
 	for range 5 {
 		done := filepath.Join(t.TempDir(), "done")
 		trace := filepath.Join(t.TempDir(), "trace.arrow")
-		rec := exec.Command(utracePath, "record", "-o", trace, "-e", "tick", "sh", "-c",
+		rec := exec.Command(harness.Binary(), "record", "-o", trace, "-e", "tick", "sh", "-c",
 			fmt.Sprintf("for i in 1 2 3 4 5 6 7 8; do %s 10; done; %s 30; echo $? >%s", bin, bin, done))
 		if err := rec.Start(); err != nil {
 			t.Fatal(err)
@@ -391,14 +366,14 @@ func TestFollowRecorderKilled(t *testing.T) {
 			}
 			return info.Size()
 		}
-		waitFor(t, func() bool { return size() > 0 })
+		harness.WaitFor(t, func() bool { return size() > 0 })
 		start := size() // what is known before the first event
-		waitFor(t, func() bool { return size() > start })
+		harness.WaitFor(t, func() bool { return size() > start })
 		time.Sleep(400 * time.Millisecond)
 		rec.Process.Kill()
 		rec.Wait()
-		waitFor(t, func() bool { text, _ := os.ReadFile(done); return string(text) == "5\n" })
-		if calls := analyzeTrace(t, trace).calls(); calls["tick"] == 0 {
+		harness.WaitFor(t, func() bool { text, _ := os.ReadFile(done); return string(text) == "5\n" })
+		if calls := harness.Analyze(t, trace).Calls(); calls["tick"] == 0 {
 			t.Errorf("calls %v", calls)
 		}
 	}
@@ -407,18 +382,18 @@ func TestFollowRecorderKilled(t *testing.T) {
 // TestFollowNames: threads have the names of the programs that they run, also
 // when they are gone before anybody could look.
 func TestFollowNames(t *testing.T) {
-	needKernel(t)
-	bin := target(t, "family.c", "-O1")
+	harness.NeedKernel(t)
+	bin := harness.Target(t, "family.c", "-O1")
 	dir := t.TempDir()
 	for _, name := range []string{"alpha", "beta", "gamma"} {
 		os.Symlink(bin, filepath.Join(dir, name))
 	}
-	trace, _, _ := recordTree(t, []string{"-e", bin + ":work"}, "sh", "-c", fmt.Sprintf("cd %s; for p in alpha beta gamma; do ./$p job x 2; done", dir))
+	trace, _, _ := harness.RecordTree(t, []string{"-e", bin + ":work"}, "sh", "-c", fmt.Sprintf("cd %s; for p in alpha beta gamma; do ./$p job x 2; done", dir))
 	profile := filepath.Join(dir, "out.pb.gz")
-	if _, stderr, status := utrace(t, "analyze", "--pprof", profile, trace); status != 0 {
+	if _, stderr, status := harness.Utrace(t, "analyze", "--pprof", profile, trace); status != 0 {
 		t.Fatal(stderr)
 	}
-	out := runText(t, "go", "tool", "pprof", "-traces", profile)
+	out := harness.Run(t, "go", "tool", "pprof", "-traces", profile)
 	for _, name := range []string{"alpha", "beta", "gamma"} {
 		if !strings.Contains(out, name) {
 			t.Errorf("no %s in:\n%s", name, out)

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package process
 
 import (
 	"os/exec"
@@ -10,26 +10,26 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"utrace/record/test/harness"
 )
 
 // TestHarmless: programs that a replaced return address, or a breakpoint in the
 // wrong place, would break behave as they do alone.
 func TestHarmless(t *testing.T) {
-	needKernel(t)
-	needTool(t, "g++")
+	harness.NeedKernel(t)
+	harness.NeedTool(t, "g++")
 	if runtime.GOARCH != "amd64" {
 		t.Skip("the programs have assembly of x86-64")
 	}
 	dir := t.TempDir()
-	library := func(name, compiler, source string, flags ...string) string {
-		path := filepath.Join(dir, name)
-		runText(t, append([]string{compiler, "-O1", "-shared", "-fPIC", "-o", path, "../../testdata/targets/harm/" + source}, flags...)...)
-		return path
+	library := func(name, source string, flags ...string) string {
+		return harness.Library(t, filepath.Join(dir, name), "harm/"+source, flags...)
 	}
-	throws := library("libthrows.so", "g++", "thrower.cpp")
-	switches := library("libswitches.so", "gcc", "switcher.c", "-DUCONTEXT")
-	quiet := library("libquiet.so", "gcc", "quiet.c")
-	assembly := library("libassembly.so", "gcc", "switcher.c")
+	throws := library("libthrows.so", "thrower.cpp")
+	switches := library("libswitches.so", "switcher.c", "-DUCONTEXT")
+	quiet := library("libquiet.so", "quiet.c")
+	assembly := library("libassembly.so", "switcher.c")
 	for _, c := range []struct {
 		name, source string
 		flags        []string
@@ -55,7 +55,7 @@ func TestHarmless(t *testing.T) {
 		{name: "static C++ program", source: "exceptions.cpp", flags: []string{"-O1", "-static"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			bin := target(t, c.source, c.flags...)
+			bin := harness.Target(t, c.source, c.flags...)
 			if c.preload != "" {
 				t.Setenv("LD_PRELOAD", c.preload)
 			}
@@ -65,7 +65,7 @@ func TestHarmless(t *testing.T) {
 			alone := exec.Command(bin)
 			want, _ := alone.Output()
 			trace := filepath.Join(t.TempDir(), "trace.arrow")
-			traced := exec.Command(utracePath, slices.Concat([]string{"record", "-o", trace}, c.record, []string{"--", bin})...)
+			traced := exec.Command(harness.Binary(), slices.Concat([]string{"record", "-o", trace}, c.record, []string{"--", bin})...)
 			traced.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 			timer := time.AfterFunc(60*time.Second, func() { syscall.Kill(-traced.Process.Pid, syscall.SIGKILL) })
 			defer timer.Stop()
@@ -73,7 +73,7 @@ func TestHarmless(t *testing.T) {
 			if string(got) != string(want) || traced.ProcessState.ExitCode() != alone.ProcessState.ExitCode() {
 				t.Errorf("prints %q and ends with %d; alone %q and %d (%v)", got, traced.ProcessState.ExitCode(), want, alone.ProcessState.ExitCode(), err)
 			}
-			if len(analyzeTrace(t, trace).calls()) == 0 {
+			if len(harness.Analyze(t, trace).Calls()) == 0 {
 				t.Error("nothing was recorded")
 			}
 		})
@@ -82,19 +82,19 @@ func TestHarmless(t *testing.T) {
 
 // TestHarmlessToData: data among the code are not taken for return instructions, and no return is lost by that.
 func TestHarmlessToData(t *testing.T) {
-	needKernel(t)
-	program := target(t, "textdata.cpp", "-O2")
+	harness.NeedKernel(t)
+	program := harness.Target(t, "textdata.cpp", "-O2")
 	untraced, err := exec.Command(program).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, trace, stdout := recordStatic(t, []string{"-e", "lookup*", "-e", "catches"}, program)
+	_, trace, stdout := harness.RecordFlow(t, []string{"-e", "lookup*", "-e", "catches"}, program)
 	if stdout != string(untraced) {
 		t.Errorf("traced, it prints %q; else %q", stdout, untraced)
 	}
-	r := analyzeTrace(t, trace)
-	wantCounts(t, "calls", r.calls(), map[string]uint64{"lookup": 4, "lookup_unsized": 4, "lookup_between": 4, "catches": 4})
-	if len(r.incomplete()) > 0 {
-		t.Errorf("without a return: %v", r.incomplete())
+	r := harness.Analyze(t, trace)
+	harness.WantCounts(t, "calls", r.Calls(), map[string]uint64{"lookup": 4, "lookup_unsized": 4, "lookup_between": 4, "catches": 4})
+	if len(r.Incomplete()) > 0 {
+		t.Errorf("without a return: %v", r.Incomplete())
 	}
 }

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package process
 
 import (
 	"fmt"
@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/google/pprof/profile"
+
+	"utrace/record/test/harness"
 )
 
 // These tests compare the calls of each program of a pipeline with bpftrace's count.
@@ -29,8 +31,8 @@ type mallocs struct {
 // script prints, too.
 func bpftraceMallocs(t *testing.T, shell, script string) (stdout string, byPID map[int]mallocs) {
 	t.Helper()
-	needTool(t, "bpftrace")
-	libc := regexp.MustCompile(`\S*/libc\.so\.6`).FindString(runText(t, "ldd", "/bin/sh"))
+	harness.NeedTool(t, "bpftrace")
+	libc := regexp.MustCompile(`\S*/libc\.so\.6`).FindString(harness.Run(t, "ldd", "/bin/sh"))
 	program := fmt.Sprintf(`uprobe:%s:malloc { @calls[pid] = count(); @name[pid] = comm; }`, libc)
 	out, _ := exec.Command("bpftrace", "-e", program, "-c", shell+" "+script).Output()
 	byPID = map[int]mallocs{}
@@ -52,7 +54,7 @@ func bpftraceMallocs(t *testing.T, shell, script string) (stdout string, byPID m
 
 // TestFollowTools: a pipeline of five programs of the distribution, under names of our own, since other processes may run them, too.
 func TestFollowTools(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	dir := t.TempDir()
 	names := []string{"sh", "cat", "sort", "uniq", "sed", "awk"}
 	for _, name := range names {
@@ -66,9 +68,9 @@ func TestFollowTools(t *testing.T) {
 	}
 	shell, script := filepath.Join(dir, "my-sh"), filepath.Join(dir, "script")
 	os.WriteFile(script, []byte("cd "+dir+"; ./my-cat /etc/passwd | ./my-sort | ./my-uniq -c | ./my-sed s/root/ROOT/ | ./my-awk '{ n += $1 } END { print n }'\n"), 0o600)
-	trace, _, _ := recordTree(t, []string{"--follow", "-e", "c:malloc"}, shell, script)
+	trace, _, _ := harness.RecordTree(t, []string{"--follow", "-e", "c:malloc"}, shell, script)
 	out := filepath.Join(dir, "out.pb.gz")
-	if _, stderr, status := utrace(t, "analyze", "--pprof", out, trace); status != 0 {
+	if _, stderr, status := harness.Utrace(t, "analyze", "--pprof", out, trace); status != 0 {
 		t.Fatalf("status %d\n%s", status, stderr)
 	}
 	f, err := os.Open(out)
@@ -101,8 +103,8 @@ func TestFollowTools(t *testing.T) {
 // TestFollowPipeline: a script that executes a pipeline of five programs, each of
 // which counts its calls of malloc. The shell itself calls malloc, too: bpftrace counts those.
 func TestFollowPipeline(t *testing.T) {
-	needKernel(t)
-	bin := target(t, "mallocs.c", "-O1")
+	harness.NeedKernel(t)
+	bin := harness.Target(t, "mallocs.c", "-O1")
 	script := filepath.Join(t.TempDir(), "script.sh")
 	links := make([]string, 5)
 	for i := range links {
@@ -124,9 +126,9 @@ func TestFollowPipeline(t *testing.T) {
 		}
 		return extra
 	}
-	trace, stdout, _ := recordTree(t, []string{"--follow", "-e", "c:malloc"}, "/bin/sh", script)
-	ours := counts(stdout, func(pid int) uint64 { return analyzePID(t, trace, pid).calls()["malloc"] })
-	all := analyzeTrace(t, trace).calls()["malloc"]
+	trace, stdout, _ := harness.RecordTree(t, []string{"--follow", "-e", "c:malloc"}, "/bin/sh", script)
+	ours := counts(stdout, func(pid int) uint64 { return analyzePID(t, trace, pid).Calls()["malloc"] })
+	all := harness.Analyze(t, trace).Calls()["malloc"]
 
 	out, theirs := bpftraceMallocs(t, "/bin/sh", script)
 	want := counts(out, func(pid int) uint64 { return theirs[pid].calls })

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package process
 
 import (
 	"bytes"
@@ -17,26 +17,27 @@ import (
 	"time"
 
 	"utrace/format"
+	"utrace/record/test/harness"
 )
 
 // TestAttachInTheMiddle: the frames below the recursion have begun before the
 // recording, so their returns make no calls, and their end is never seen.
 func TestAttachInTheMiddle(t *testing.T) {
-	needKernel(t)
-	service, _ := start(t, target(t, "service.c", "-O0"), "200")
+	harness.NeedKernel(t)
+	service, _ := harness.Start(t, harness.Target(t, "service.c", "-O0"), "200")
 	time.Sleep(300 * time.Millisecond)
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	_, stderr, status := utrace(t, "record", "-e", "*", "-d", "1s", "-p", strconv.Itoa(service.Process.Pid), "-o", trace)
+	_, stderr, status := harness.Utrace(t, "record", "-e", "*", "-d", "1s", "-p", strconv.Itoa(service.Process.Pid), "-o", trace)
 	if status != 0 {
 		t.Fatalf("status %d\n%s", status, stderr)
 	}
-	validate(t, trace)
-	r := analyzeTrace(t, trace)
-	calls := r.calls()
+	harness.Validate(t, trace)
+	r := harness.Analyze(t, trace)
+	calls := r.Calls()
 	if calls["serve"] < 100 || calls["serve"]+2 < calls["handle"] || calls["descend"] != 0 {
 		t.Errorf("calls %v", calls)
 	}
-	for name, n := range r.incomplete() {
+	for name, n := range r.Incomplete() {
 		if n > 2 { // one a thread, open at the end
 			t.Errorf("%d incomplete calls of %s", n, name)
 		}
@@ -48,22 +49,22 @@ func TestAttachInTheMiddle(t *testing.T) {
 
 // TestRecorderKilled: the process lives on, and the trace has all but the last second.
 func TestRecorderKilled(t *testing.T) {
-	needKernel(t)
-	service, out := start(t, target(t, "service.c", "-O0"))
+	harness.NeedKernel(t)
+	service, out := harness.Start(t, harness.Target(t, "service.c", "-O0"))
 	for i := range 20 {
 		trace := filepath.Join(t.TempDir(), "trace.arrow")
-		rec := exec.Command(utracePath, "record", "-p", strconv.Itoa(service.Process.Pid), "-o", trace, "-e", "serve", "-e", "handle")
+		rec := exec.Command(harness.Binary(), "record", "-p", strconv.Itoa(service.Process.Pid), "-o", trace, "-e", "serve", "-e", "handle")
 		if err := rec.Start(); err != nil {
 			t.Fatal(err)
 		}
-		waitFor(t, func() bool { info, err := os.Stat(trace); return err == nil && info.Size() > 0 })
+		harness.WaitFor(t, func() bool { info, err := os.Stat(trace); return err == nil && info.Size() > 0 })
 		began := time.Now()
 		lasts := time.Duration(300+i*137%1700) * time.Millisecond
 		time.Sleep(lasts)
 		rec.Process.Kill()
 		rec.Wait()
 		lasts = time.Since(began)
-		r := analyzeTrace(t, trace)
+		r := harness.Analyze(t, trace)
 		if !slices.ContainsFunc(r.Warnings, func(w string) bool { return strings.Contains(w, "not complete") }) {
 			t.Errorf("no warning of an incomplete trace: %q", r.Warnings)
 		}
@@ -71,7 +72,7 @@ func TestRecorderKilled(t *testing.T) {
 			t.Errorf("killed after %v, the trace ends after %v", lasts, time.Duration(r.Trace.DurationNs))
 		}
 		before := lastCount(out)
-		waitFor(t, func() bool { return lastCount(out) > before })
+		harness.WaitFor(t, func() bool { return lastCount(out) > before })
 	}
 }
 
@@ -86,24 +87,24 @@ func lastCount(out *bytes.Buffer) int64 {
 }
 
 func TestTargetKilled(t *testing.T) {
-	needKernel(t)
-	service, _ := start(t, target(t, "service.c", "-O0"))
+	harness.NeedKernel(t)
+	service, _ := harness.Start(t, harness.Target(t, "service.c", "-O0"))
 	time.AfterFunc(1500*time.Millisecond, func() { service.Process.Kill() })
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
 	go service.Wait()
-	_, stderr, status := utrace(t, "record", "-e", "*", "-p", strconv.Itoa(service.Process.Pid), "-o", trace)
+	_, stderr, status := harness.Utrace(t, "record", "-e", "*", "-p", strconv.Itoa(service.Process.Pid), "-o", trace)
 	if status != 0 || !strings.Contains(stderr, "have ended") {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
-	validate(t, trace)
-	if calls := analyzeTrace(t, trace).calls(); calls["serve"] == 0 {
+	harness.Validate(t, trace)
+	if calls := harness.Analyze(t, trace).Calls(); calls["serve"] == 0 {
 		t.Errorf("calls %v", calls)
 	}
 }
 
 // TestCommand: a command keeps its streams, arguments and exit status.
 func TestCommand(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	bin := filepath.Join(t.TempDir(), "cat")
 	src := filepath.Join(t.TempDir(), "cat.c")
 	os.WriteFile(src, []byte(`#include <stdio.h>
@@ -113,14 +114,14 @@ int main(int argc, char **argv) { fprintf(stderr, "to stderr: %s\n", argv[1]); c
 		t.Fatalf("%v\n%s", err, text)
 	}
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	cmd := exec.Command(utracePath, "record", "-e", "*", "-o", trace, bin, "--argument")
+	cmd := exec.Command(harness.Binary(), "record", "-e", "*", "-o", trace, bin, "--argument")
 	var stdout, stderr bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader("through\n"), &stdout, &stderr
 	cmd.Run()
 	if cmd.ProcessState.ExitCode() != 7 || stdout.String() != "through\n" || !strings.Contains(stderr.String(), "to stderr: --argument\n") {
 		t.Errorf("status %d, stdout %q, stderr:\n%s", cmd.ProcessState.ExitCode(), &stdout, &stderr)
 	}
-	wantCounts(t, "calls", analyzeTrace(t, trace).calls(), map[string]uint64{"main": 1, "copy": 1})
+	harness.WantCounts(t, "calls", harness.Analyze(t, trace).Calls(), map[string]uint64{"main": 1, "copy": 1})
 	if info, err := os.Stat(trace); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
@@ -129,7 +130,7 @@ int main(int argc, char **argv) { fprintf(stderr, "to stderr: %s\n", argv[1]); c
 // TestSudo: under sudo the command runs as the user who called it, and the
 // trace is theirs.
 func TestSudo(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	dir := t.TempDir()
 	for d := dir; d != os.TempDir() && d != "/"; d = filepath.Dir(d) {
 		os.Chmod(d, 0o755)
@@ -142,7 +143,7 @@ int main(void) { printf("%d %d %s", (int)getuid(), (int)getgid(), getenv("USER")
 	if text, err := exec.Command("gcc", "-o", bin, src).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	cmd := exec.Command(utracePath, "record", "-o", trace, bin)
+	cmd := exec.Command(harness.Binary(), "record", "-o", trace, bin)
 	cmd.Env = append(os.Environ(), "SUDO_UID=65534", "SUDO_GID=65534", "SUDO_USER=nobody")
 	out, err := cmd.Output()
 	if err != nil || string(out) != "65534 65534 nobody" {
@@ -159,9 +160,9 @@ int main(void) { printf("%d %d %s", (int)getuid(), (int)getgid(), getenv("USER")
 
 // TestLoss: with a ring of one page, every event is in the trace or counted as lost.
 func TestLoss(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	stdout, stderr, status := utrace(t, "record", "--ring-size", "4KiB", "-o", trace, "-e", "leaf", target(t, "flood.c", "-O1"), "1")
+	stdout, stderr, status := harness.Utrace(t, "record", "--ring-size", "4KiB", "-o", trace, "-e", "leaf", harness.Target(t, "flood.c", "-O1"), "1")
 	if status != 0 {
 		t.Fatalf("status %d\n%s", status, stderr)
 	}
@@ -169,7 +170,7 @@ func TestLoss(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	validate(t, trace)
+	harness.Validate(t, trace)
 	r, err := format.Open(trace)
 	if err != nil {
 		t.Fatal(err)
@@ -200,35 +201,35 @@ func TestLoss(t *testing.T) {
 	if !strings.Contains(stderr, "were lost") {
 		t.Errorf("the summary does not say so:\n%s", stderr)
 	}
-	rep := analyzeTrace(t, trace)
-	if rep.Trace.Lost != e.Lost || len(rep.Warnings) == 0 || rep.calls()["leaf"] != e.Entries {
+	rep := harness.Analyze(t, trace)
+	if rep.Trace.Lost != e.Lost || len(rep.Warnings) == 0 || rep.Calls()["leaf"] != e.Entries {
 		t.Errorf("report: %+v", rep)
 	}
 }
 
 func TestFlood(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	stdout, stderr, _ := utrace(t, "record", "-o", trace, "-e", "leaf", target(t, "flood.c", "-O1"), "2")
+	stdout, stderr, _ := harness.Utrace(t, "record", "-o", trace, "-e", "leaf", harness.Target(t, "flood.c", "-O1"), "2")
 	want, _ := strconv.ParseUint(strings.TrimSpace(stdout), 10, 64)
-	r := analyzeTrace(t, trace)
-	if got := r.calls()["leaf"]; r.Trace.Lost == 0 && got != want || got > want {
+	r := harness.Analyze(t, trace)
+	if got := r.Calls()["leaf"]; r.Trace.Lost == 0 && got != want || got > want {
 		t.Errorf("%d calls and %d lost events, the program counts %d calls\n%s", got, r.Trace.Lost, want, stderr)
 	}
 }
 
 // TestWholeMachine: a probe on a file is in every process.
 func TestWholeMachine(t *testing.T) {
-	needKernel(t)
-	bin := target(t, "calls.c", "-O0")
+	harness.NeedKernel(t)
+	bin := harness.Target(t, "calls.c", "-O0")
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	rec := exec.Command(utracePath, "record", "-o", trace, "-e", bin+":fib", "-e", bin+":outer")
+	rec := exec.Command(harness.Binary(), "record", "-o", trace, "-e", bin+":fib", "-e", bin+":outer")
 	var stderr bytes.Buffer
 	rec.Stderr = &stderr
 	if err := rec.Start(); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, func() bool { info, err := os.Stat(trace); return err == nil && info.Size() > 0 })
+	harness.WaitFor(t, func() bool { info, err := os.Stat(trace); return err == nil && info.Size() > 0 })
 	time.Sleep(300 * time.Millisecond)
 	for range 3 {
 		if err := exec.Command(bin, "2").Run(); err != nil {
@@ -239,39 +240,39 @@ func TestWholeMachine(t *testing.T) {
 	if err := rec.Wait(); err != nil {
 		t.Fatalf("%v\n%s", err, &stderr)
 	}
-	validate(t, trace)
+	harness.Validate(t, trace)
 	// fib(8) makes 67 calls.
-	wantCounts(t, "calls", analyzeTrace(t, trace).calls(), map[string]uint64{"fib": 3 * 2 * 67, "outer": 3 * 2})
+	harness.WantCounts(t, "calls", harness.Analyze(t, trace).Calls(), map[string]uint64{"fib": 3 * 2 * 67, "outer": 3 * 2})
 }
 
 func TestOutputFile(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	dir := t.TempDir()
-	bin := target(t, "calls.c", "-O0")
+	bin := harness.Target(t, "calls.c", "-O0")
 	precious := filepath.Join(dir, "precious")
 	os.WriteFile(precious, []byte("not a trace"), 0o600)
-	_, stderr, status := utrace(t, "record", "-o", precious, bin)
+	_, stderr, status := harness.Utrace(t, "record", "-o", precious, bin)
 	if text, _ := os.ReadFile(precious); status != 1 || string(text) != "not a trace" || !strings.Contains(stderr, "--force") {
 		t.Errorf("status %d, file %q\n%s", status, text, stderr)
 	}
 	link := filepath.Join(dir, "link")
 	os.Symlink(precious, link)
-	if _, stderr, status := utrace(t, "record", "--force", "-o", link, bin); status != 1 {
+	if _, stderr, status := harness.Utrace(t, "record", "--force", "-o", link, bin); status != 1 {
 		t.Errorf("through a link: status %d\n%s", status, stderr)
 	}
-	if _, stderr, status := utrace(t, "record", "--force", "-o", precious, bin); status != 0 {
+	if _, stderr, status := harness.Utrace(t, "record", "--force", "-o", precious, bin); status != 0 {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
-	if _, stderr, status := utrace(t, "record", "-o", precious, bin); status != 0 {
+	if _, stderr, status := harness.Utrace(t, "record", "-o", precious, bin); status != 0 {
 		t.Errorf("over a trace: status %d\n%s", status, stderr)
 	}
-	validate(t, precious)
+	harness.Validate(t, precious)
 	// A recording that cannot begin leaves the older trace, and nothing else.
 	before, err := os.ReadFile(precious)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, stderr, status := utrace(t, "record", "-o", precious, target(t, "calls.c", "-O0", "-Wl,--dynamic-linker=/does/not/exist")); status != 1 {
+	if _, stderr, status := harness.Utrace(t, "record", "-o", precious, harness.Target(t, "calls.c", "-O0", "-Wl,--dynamic-linker=/does/not/exist")); status != 1 {
 		t.Errorf("a program that cannot run: status %d\n%s", status, stderr)
 	}
 	if after, err := os.ReadFile(precious); !bytes.Equal(after, before) {
@@ -283,30 +284,30 @@ func TestOutputFile(t *testing.T) {
 }
 
 func TestMaxSize(t *testing.T) {
-	needKernel(t)
-	service, _ := start(t, target(t, "service.c", "-O0"))
+	harness.NeedKernel(t)
+	service, _ := harness.Start(t, harness.Target(t, "service.c", "-O0"))
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	_, stderr, status := utrace(t, "record", "-e", "*", "--max-size", "200KiB", "-p", strconv.Itoa(service.Process.Pid), "-o", trace)
+	_, stderr, status := harness.Utrace(t, "record", "-e", "*", "--max-size", "200KiB", "-p", strconv.Itoa(service.Process.Pid), "-o", trace)
 	if status != 0 || !strings.Contains(stderr, "maximum size") {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
-	validate(t, trace)
+	harness.Validate(t, trace)
 }
 
 func TestDiskFull(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	dir := t.TempDir()
 	if err := syscall.Mount("none", dir, "tmpfs", 0, "size=1m"); err != nil {
 		t.Skipf("needs to mount a file system: %v", err)
 	}
 	defer syscall.Unmount(dir, syscall.MNT_DETACH)
-	service, _ := start(t, target(t, "service.c", "-O0"))
+	service, _ := harness.Start(t, harness.Target(t, "service.c", "-O0"))
 	trace := filepath.Join(dir, "trace.arrow")
-	_, stderr, status := utrace(t, "record", "-e", "*", "-d", "20s", "-p", strconv.Itoa(service.Process.Pid), "-o", trace)
+	_, stderr, status := harness.Utrace(t, "record", "-e", "*", "-d", "20s", "-p", strconv.Itoa(service.Process.Pid), "-o", trace)
 	if status != 1 || !strings.Contains(stderr, "no space left on device") {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
-	if calls := analyzeTrace(t, trace).calls(); calls["serve"] == 0 {
+	if calls := harness.Analyze(t, trace).Calls(); calls["serve"] == 0 {
 		t.Errorf("calls %v", calls)
 	}
 }

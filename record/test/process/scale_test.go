@@ -1,23 +1,21 @@
 //go:build linux
 
-package main
+package process
 
 import (
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/dustin/go-humanize"
+
+	"utrace/record/test/harness"
 )
 
 // These tests probe more functions than most programs have, with limits of processor time
@@ -26,7 +24,7 @@ import (
 // usage runs utrace and returns what it prints and takes.
 func usage(t *testing.T, args ...string) (text string, cpu time.Duration, maxBytes int64) {
 	t.Helper()
-	cmd := exec.Command(utracePath, args...)
+	cmd := exec.Command(harness.Binary(), args...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%q: %v\n%.2000s", args, err, out)
@@ -44,8 +42,8 @@ const parts, functions = 360, 300 // make 100 MB
 // names in each copy.
 func buildLarge(t *testing.T) string {
 	t.Helper()
-	needTool(t, "gcc")
-	needTool(t, "objcopy")
+	harness.NeedTool(t, "gcc")
+	harness.NeedTool(t, "objcopy")
 	dir := t.TempDir()
 	var source strings.Builder
 	for i := range functions {
@@ -70,7 +68,7 @@ __attribute__((noinline)) int f%[1]d(struct s%[1]d *p, int n, const char *text)
 	}
 	os.WriteFile(dir+"/part.c", []byte(source.String()), 0o600)
 	os.WriteFile(dir+"/main.c", []byte("int p1_f7(void *, int, char *), p99_f3(void *, int, char *);\nint main(void) { return p1_f7(0, 0, 0) + p99_f3(0, 0, 0); }\n"), 0o600)
-	runText(t, "gcc", "-g", "-O1", "-c", "-o", dir+"/part.o", dir+"/part.c")
+	harness.Run(t, "gcc", "-g", "-O1", "-c", "-o", dir+"/part.o", dir+"/part.c")
 	var wg sync.WaitGroup
 	link := []string{"gcc", "-o", dir + "/large", dir + "/main.c"}
 	for i := range parts {
@@ -83,7 +81,7 @@ __attribute__((noinline)) int f%[1]d(struct s%[1]d *p, int n, const char *text)
 		})
 	}
 	wg.Wait()
-	runText(t, link...)
+	harness.Run(t, link...)
 	return dir + "/large"
 }
 
@@ -113,82 +111,17 @@ func TestLargeProgram(t *testing.T) {
 	if !strings.Contains(text, "only inlined") {
 		t.Errorf("not told: %s", text)
 	}
-	needKernel(t)
+	harness.NeedKernel(t)
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
 	_, cpu, maxBytes = usage(t, "record", "-e", "*", "-o", trace, bin)
 	within(20*time.Second, "record", cpu, maxBytes)
-	wantCounts(t, "calls", analyzeTrace(t, trace).calls(), map[string]uint64{"main": 1, "p1_f7": 1, "p99_f3": 1})
-}
-
-// attachPostgres records all functions of a process of postgres, and returns how long it takes
-// until they are attached, and from the end of the recording to that of utrace.
-func attachPostgres(t testing.TB) (attach, detach, cpu time.Duration, functions int) {
-	t.Helper()
-	needKernel(t)
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
-	if len(found) == 0 {
-		t.Skip("needs postgres")
-	}
-	// It writes 50 kB into a pipe that has room for 4, and that nobody reads.
-	postgres := exec.Command(found[0], "--describe-config")
-	pipe, err := postgres.StdoutPipe()
-	if err == nil {
-		_, err = unix.FcntlInt(pipe.(*os.File).Fd(), unix.F_SETPIPE_SZ, 4096)
-	}
-	if err == nil {
-		err = postgres.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer postgres.Wait()
-	defer pipe.Close()
-	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	rec := exec.Command(utracePath, "record", "-e", "*", "-o", trace, "-p", strconv.Itoa(postgres.Process.Pid))
-	var stderr strings.Builder
-	rec.Stderr = &stderr
-	began := time.Now()
-	if err := rec.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for { // written once the probes are attached
-		if info, err := os.Stat(trace); err == nil && info.Size() > 0 {
-			break
-		}
-		if time.Since(began) > time.Minute {
-			rec.Process.Kill()
-			t.Fatal("nothing is attached after a minute")
-		}
-		time.Sleep(time.Millisecond)
-	}
-	attach = time.Since(began)
-	time.Sleep(100 * time.Millisecond)
-	began = time.Now()
-	rec.Process.Signal(os.Interrupt)
-	if err := rec.Wait(); err != nil {
-		t.Fatalf("%v\n%s", err, &stderr)
-	}
-	detach = time.Since(began)
-	if m := regexp.MustCompile(`of ([0-9,]+) functions`).FindStringSubmatch(stderr.String()); m != nil {
-		functions, _ = strconv.Atoi(strings.ReplaceAll(m[1], ",", ""))
-	}
-	return attach, detach, cpuTime(rec), functions
+	harness.WantCounts(t, "calls", harness.Analyze(t, trace).Calls(), map[string]uint64{"main": 1, "p1_f7": 1, "p99_f3": 1})
 }
 
 func TestAttachPostgres(t *testing.T) {
-	attach, detach, cpu, functions := attachPostgres(t)
-	t.Logf("%d functions: attached in %v, detached in %v, %v of processor time in all", functions, attach, detach, cpu)
-	if functions < 9_000 || cpu > 4*time.Second {
-		t.Errorf("%d functions took %v of processor time", functions, cpu)
+	a := harness.AttachPostgres(t)
+	t.Logf("%d functions: attached in %v, detached in %v, %v of processor time in all", a.Functions, a.Attach, a.Detach, a.CPU)
+	if a.Functions < 9_000 || a.CPU > 4*time.Second {
+		t.Errorf("%d functions took %v of processor time", a.Functions, a.CPU)
 	}
-}
-
-func BenchmarkAttachPostgres(b *testing.B) {
-	for b.Loop() {
-		attach, detach, _, functions := attachPostgres(b)
-		b.ReportMetric(attach.Seconds(), "attach-s")
-		b.ReportMetric(detach.Seconds(), "detach-s")
-		b.ReportMetric(float64(functions), "functions")
-	}
-	b.ReportMetric(0, "ns/op")
 }

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package process
 
 import (
 	"bufio"
@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"utrace/format"
+	"utrace/record/test/harness"
 )
 
 // These tests put a Go server (testdata/targets/web) under load.
@@ -34,13 +35,6 @@ func soak(t *testing.T) time.Duration {
 		t.Fatal(err)
 	}
 	return d
-}
-
-func buildServer(t *testing.T, flags ...string) string {
-	t.Helper()
-	bin := filepath.Join(t.TempDir(), "web")
-	runText(t, append(append([]string{"go", "build", "-o", bin}, flags...), "../../testdata/targets/web/main.go")...)
-	return bin
 }
 
 // load asks for the paths in turn, over several connections, and returns how often for each.
@@ -85,7 +79,7 @@ func load(t *testing.T, addr string, paths []string, lasts time.Duration) map[st
 // TestGoServer: each request is one call of its handler, and the calls of each
 // goroutine are nested, while stacks grow and panics are recovered.
 func TestGoServer(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	for _, c := range []struct {
 		name  string
 		flags []string
@@ -98,7 +92,7 @@ func TestGoServer(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			trace := filepath.Join(t.TempDir(), "trace.arrow")
-			cmd := exec.Command(utracePath, "record", "-o", trace, "-e", "main.*", "-e", "net/http.*", "--", buildServer(t, c.flags...))
+			cmd := exec.Command(harness.Binary(), "record", "-o", trace, "-e", "main.*", "-e", "net/http.*", "--", harness.GoTarget(t, "web", c.flags...))
 			var stderr strings.Builder
 			cmd.Stderr = &stderr
 			stdout, err := cmd.StdoutPipe()
@@ -128,13 +122,13 @@ func TestGoServer(t *testing.T) {
 			if string(served) != want {
 				t.Errorf("the server has served %s, was asked for %s", served, want)
 			}
-			validate(t, trace)
-			r := analyzeTrace(t, trace)
+			harness.Validate(t, trace)
+			r := harness.Analyze(t, trace)
 			t.Logf("%v: %d events, %d lost", asked, r.Trace.Events, r.Trace.Lost)
 			if r.Trace.Lost > 0 {
 				t.Fatal("events were lost")
 			}
-			wantCounts(t, "calls", r.calls(), map[string]uint64{
+			harness.WantCounts(t, "calls", r.Calls(), map[string]uint64{
 				"main.plain": asked["/plain"], "main.grow": asked["/grow"], "main.recovered": asked["/recovered"], "main.abort": asked["/abort"],
 				"main.recovers": asked["/recovered"], "main.deep": 91*asked["/grow"] + 61*asked["/grow"] + 31*asked["/recovered"], "main.quit": 1,
 			})
@@ -220,8 +214,8 @@ func nested(t *testing.T, trace string) (unwound map[string]uint64) {
 
 // TestGoServerAttached: a server under load does not notice that probes come and go.
 func TestGoServerAttached(t *testing.T) {
-	needKernel(t)
-	server := exec.Command(buildServer(t))
+	harness.NeedKernel(t)
+	server := exec.Command(harness.GoTarget(t, "web"))
 	stdout, err := server.StdoutPipe()
 	if err == nil {
 		err = server.Start()
@@ -240,10 +234,10 @@ func TestGoServerAttached(t *testing.T) {
 	recordings := 0
 	for end := time.Now().Add(lasts); time.Now().Before(end); recordings++ {
 		trace := filepath.Join(t.TempDir(), "trace.arrow")
-		if _, stderr, status := utrace(t, "record", "-d", "300ms", "-p", strconv.Itoa(server.Process.Pid), "-e", "*", "-o", trace); status != 0 {
+		if _, stderr, status := harness.Utrace(t, "record", "-d", "300ms", "-p", strconv.Itoa(server.Process.Pid), "-e", "*", "-o", trace); status != 0 {
 			t.Fatalf("status %d\n%s", status, stderr)
 		}
-		validate(t, trace)
+		harness.Validate(t, trace)
 	}
 	want := <-asked
 	if _, err := http.Get("http://" + addr + "/quit"); err != nil {

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package runtimes
 
 import (
 	"encoding/json"
@@ -13,21 +13,21 @@ import (
 	"strings"
 	"testing"
 	"time"
-)
 
-const debianPython = "/usr/bin/python3.11"
+	"utrace/record/test/harness"
+)
 
 // serveHTTP starts Python's own server and requests pages from it until the test ends. It returns the server's PID.
 func serveHTTP(t *testing.T) int {
 	t.Helper()
-	needTool(t, debianPython)
+	harness.NeedTool(t, harness.Python)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	addr := listener.Addr().String()
 	listener.Close()
-	server, _ := start(t, debianPython, "-m", "http.server", "--bind", "127.0.0.1", "--directory", t.TempDir(), addr[strings.LastIndexByte(addr, ':')+1:])
+	server, _ := harness.Start(t, harness.Python, "-m", "http.server", "--bind", "127.0.0.1", "--directory", t.TempDir(), addr[strings.LastIndexByte(addr, ':')+1:])
 	get := func() bool {
 		response, err := http.Get("http://" + addr)
 		if err != nil {
@@ -36,7 +36,7 @@ func serveHTTP(t *testing.T) int {
 		response.Body.Close()
 		return true
 	}
-	waitFor(t, get)
+	harness.WaitFor(t, get)
 	done := make(chan struct{})
 	stopped := make(chan struct{})
 	go func() {
@@ -78,18 +78,18 @@ func (r *autoReport) has(name string, pid int) bool {
 // TestAuto records a machine with a server in Python and a program that resolves names. Other processes may be hotter, so that
 // functions are taken off before these have called any: then it is tried again.
 func TestAuto(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	server := serveHTTP(t)
-	client, _ := start(t, target(t, "resolver.c", "-O1"))
+	client, _ := harness.Start(t, harness.Target(t, "resolver.c", "-O1"))
 	var stderr, stdout string
 	for range 5 {
 		trace := filepath.Join(t.TempDir(), "trace.arrow")
 		var status int
-		_, stderr, status = utrace(t, "record", "-d", "2s", "-o", trace)
+		_, stderr, status = harness.Utrace(t, "record", "-d", "2s", "-o", trace)
 		if status != 0 {
 			t.Fatalf("status %d\n%s", status, stderr)
 		}
-		validate(t, trace)
+		harness.Validate(t, trace)
 		for _, want := range []string{"chosen: preset python (", "chosen: preset dns ("} {
 			if !strings.Contains(stderr, want) {
 				t.Errorf("%q is not in:\n%s", want, stderr)
@@ -98,17 +98,17 @@ func TestAuto(t *testing.T) {
 		if strings.Contains(stderr, "preset malloc") || strings.Contains(stderr, "preset io") {
 			t.Errorf("too hot to be chosen:\n%s", stderr)
 		}
-		_, meta := readTables(t, trace)
+		_, meta := harness.Tables(t, trace)
 		if !slices.Contains(meta.Presets, "python") || meta.MaxOverheadPercent != 5 {
 			t.Errorf("the trace has presets %q, limit %v%%", meta.Presets, meta.MaxOverheadPercent)
 		}
-		stdout, _, _ = utrace(t, "analyze", "--json", trace)
+		stdout, _, _ = harness.Utrace(t, "analyze", "--json", trace)
 		var r autoReport
 		if err := json.Unmarshal([]byte(stdout), &r); err != nil {
 			t.Fatal(err)
 		}
 		if r.has("selectors.py.select", server) && r.has("getaddrinfo", client.Process.Pid) {
-			text, _, _ := utrace(t, "analyze", trace)
+			text, _, _ := harness.Utrace(t, "analyze", trace)
 			if !strings.Contains(text, fmt.Sprintf("# process   %d python3.11: ", server)) || !strings.Contains(text, "Process\n") {
 				t.Errorf("the report does not name the processes:\n%s", text)
 			}
@@ -120,17 +120,17 @@ func TestAuto(t *testing.T) {
 
 // TestInterpreterByPID: of a process that runs a script the functions of the script are recorded.
 func TestInterpreterByPID(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	server := serveHTTP(t)
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	_, stderr, status := utrace(t, "record", "-d", "1s", "-p", strconv.Itoa(server), "-o", trace)
+	_, stderr, status := harness.Utrace(t, "record", "-d", "1s", "-p", strconv.Itoa(server), "-o", trace)
 	if status != 0 {
 		t.Fatalf("status %d\n%s", status, stderr)
 	}
 	if want := fmt.Sprintf("for python3.11 (process %d)", server); !strings.Contains(stderr, "chosen: preset python") || !strings.Contains(stderr, want) {
 		t.Errorf("%q is not in:\n%s", want, stderr)
 	}
-	if calls := analyzeTrace(t, trace).calls(); calls["selectors.py.select"] == 0 {
+	if calls := harness.Analyze(t, trace).Calls(); calls["selectors.py.select"] == 0 {
 		t.Errorf("calls: %v", calls)
 	}
 }

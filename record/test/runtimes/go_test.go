@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package runtimes
 
 import (
 	"os"
@@ -8,17 +8,19 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"utrace/record/test/harness"
 )
 
 // TestGo records Go programs of versions on both sides of each change of the
 // runtime's struct g, as far as they can be had: each goroutine is a flow of its own,
 // across the growth of its stack, threads, panics.
 func TestGo(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	for _, version := range []string{"go1.20.14", "go1.24.0", "local"} {
 		t.Run(version, func(t *testing.T) {
 			dir := t.TempDir()
-			source, err := os.ReadFile("../../testdata/targets/goroutines/main.go")
+			source, err := os.ReadFile(harness.Testdata(t, "targets/goroutines/main.go"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -37,12 +39,12 @@ func TestGo(t *testing.T) {
 				t.Fatalf("%v\n%s", err, text)
 			}
 			trace := filepath.Join(dir, "trace.arrow")
-			stdout, stderr, status := utrace(t, "record", "-o", trace, "-e", "main.*", bin)
+			stdout, stderr, status := harness.Utrace(t, "record", "-o", trace, "-e", "main.*", bin)
 			if status != 0 || stdout != "ok\n" {
 				t.Fatalf("status %d, output %q\n%s", status, stdout, stderr)
 			}
-			validate(t, trace)
-			r := analyzeTrace(t, trace)
+			harness.Validate(t, trace)
+			r := harness.Analyze(t, trace)
 			if r.Trace.Lost != 0 {
 				t.Skipf("%d events lost", r.Trace.Lost)
 			}
@@ -52,15 +54,15 @@ func TestGo(t *testing.T) {
 			for n := uint64(1); n < 100; n += 2 {
 				grows += 2 * (n + 1)
 			}
-			wantCounts(t, "calls", r.calls(), map[string]uint64{
+			harness.WantCounts(t, "calls", r.Calls(), map[string]uint64{
 				"main.main": 1, "main.work": 800, "main.recovers": 800, "main.panics": 800,
 				"main.grow": 8 * grows, "main.leaf": 800 + 800 + 400,
 			})
-			wantCounts(t, "incomplete calls", r.incomplete(), map[string]uint64{
+			harness.WantCounts(t, "incomplete calls", r.Incomplete(), map[string]uint64{
 				"main.main": 0, "main.work": 0, "main.panics": 400, "main.grow": 0, "main.leaf": 0,
 			})
 			generic := uint64(0)
-			for name, n := range r.calls() {
+			for name, n := range r.Calls() {
 				if strings.HasPrefix(name, "main.generic[") {
 					generic += n
 				}
@@ -75,16 +77,12 @@ func TestGo(t *testing.T) {
 // TestGoRuntime: all functions of a Go program, the runtime's included, can be
 // probed without harm.
 func TestGoRuntime(t *testing.T) {
-	needKernel(t)
-	bin := filepath.Join(t.TempDir(), "target")
-	build := exec.Command("go", "build", "-o", bin, "../../testdata/targets/goroutines/main.go")
-	if text, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
+	harness.NeedKernel(t)
+	bin := harness.GoTarget(t, "goroutines")
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	stdout, stderr, status := utrace(t, "record", "-e", "*", "-o", trace, bin)
+	stdout, stderr, status := harness.Utrace(t, "record", "-e", "*", "-o", trace, bin)
 	if status != 0 || stdout != "ok\n" {
 		t.Fatalf("status %d, output %q\n%s", status, stdout, stderr)
 	}
-	validate(t, trace)
+	harness.Validate(t, trace)
 }

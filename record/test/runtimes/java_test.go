@@ -1,19 +1,21 @@
 //go:build linux
 
-package main
+package runtimes
 
 import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"utrace/record/test/harness"
 )
 
 // javac compiles a class of testdata/targets/runtimes and returns the directory.
 func javac(t *testing.T, source string) string {
 	t.Helper()
-	needKernel(t)
-	needTool(t, "java")
-	needTool(t, "javac")
+	harness.NeedKernel(t)
+	harness.NeedTool(t, "java")
+	harness.NeedTool(t, "javac")
 	dir := t.TempDir()
 	if text, err := exec.Command("javac", "-d", dir, runtimeFile(t, source)).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, text)
@@ -35,7 +37,7 @@ func TestJava(t *testing.T) {
 		}
 		return function
 	})
-	calls := r.report.calls()
+	calls := r.report.Calls()
 	if calls["java.util.TreeMap.merge"] < 844 || calls["class__loaded"] < 100 {
 		t.Errorf("%d calls of TreeMap.merge, %d classes loaded", calls["java.util.TreeMap.merge"], calls["class__loaded"])
 	}
@@ -56,10 +58,10 @@ func TestJavaWithoutFlag(t *testing.T) {
 	}
 	stderr, report := recordRunning(t, "java", nil, "java", "-cp", dir, "Sleeper")
 	if strings.Count(stderr, want) != 1 {
-		t.Errorf("calls %v\n%s", report.calls(), stderr)
+		t.Errorf("calls %v\n%s", report.Calls(), stderr)
 	}
 	stderr, report = recordRunning(t, "java", []string{"JAVA_TOOL_OPTIONS=-XX:+ExtendedDTraceProbes"}, "java", "-cp", dir, "Sleeper")
-	if strings.Contains(stderr, want) || report.calls()["Sleeper.nap"] < 10 || report.calls()["java.lang.Thread.sleep"] < 10 {
-		t.Errorf("calls %v\n%s", report.calls(), stderr)
+	if strings.Contains(stderr, want) || report.Calls()["Sleeper.nap"] < 10 || report.Calls()["java.lang.Thread.sleep"] < 10 {
+		t.Errorf("calls %v\n%s", report.Calls(), stderr)
 	}
 }

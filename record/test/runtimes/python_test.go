@@ -1,14 +1,11 @@
 //go:build linux
 
-package main
+package runtimes
 
 import (
 	"bytes"
 	"debug/elf"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,17 +21,8 @@ import (
 	"github.com/cilium/ebpf/link"
 
 	"utrace/format"
+	"utrace/record/test/harness"
 )
-
-const python = "/usr/bin/python3.11"
-
-func needPython(t testing.TB) {
-	t.Helper()
-	needKernel(t)
-	if _, err := os.Stat(python); err != nil {
-		t.Skipf("needs Debian's python3.11: %v", err)
-	}
-}
 
 // inFile returns what functions of a Python file are called there.
 func inFile(file string) func(string) string {
@@ -50,13 +38,13 @@ func inFile(file string) func(string) string {
 // TestPython: threads, generators, asyncio and exceptions. The names and counts are those that the program
 // counts itself, and those that sys.setprofile reports.
 func TestPython(t *testing.T) {
-	needPython(t)
+	harness.NeedPython(t)
 	script := runtimeFile(t, "calls.py")
-	r := recordRuntime(t, "python", nil, python, script)
+	r := recordRuntime(t, "python", nil, harness.Python, script)
 	r.wantOwnCounts(t, inFile("calls.py"))
 
 	var profiled bytes.Buffer
-	cmd := exec.Command(python, runtimeFile(t, "profiled.py"), script)
+	cmd := exec.Command(harness.Python, runtimeFile(t, "profiled.py"), script)
 	cmd.Stderr = &profiled
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
@@ -79,12 +67,12 @@ func TestPython(t *testing.T) {
 }
 
 func TestPythonRecursion(t *testing.T) {
-	needPython(t)
-	r := recordRuntime(t, "python", nil, python, runtimeFile(t, "fib.py"))
-	wantCounts(t, "calls", r.report.calls(), map[string]uint64{"fib.py.fib": 8361, "fib.py.<module>": 1})
-	wantCounts(t, "incomplete calls", r.report.incomplete(), map[string]uint64{"fib.py.fib": 0})
+	harness.NeedPython(t)
+	r := recordRuntime(t, "python", nil, harness.Python, runtimeFile(t, "fib.py"))
+	harness.WantCounts(t, "calls", r.report.Calls(), map[string]uint64{"fib.py.fib": 8361, "fib.py.<module>": 1})
+	harness.WantCounts(t, "incomplete calls", r.report.Incomplete(), map[string]uint64{"fib.py.fib": 0})
 	wantNesting(t, r.trace, "--function", "fib.py.*")
-	stdout, _, _ := utrace(t, "analyze", "--flow", "--function", "fib.py.fib", r.trace)
+	stdout, _, _ := harness.Utrace(t, "analyze", "--flow", "--function", "fib.py.fib", r.trace)
 	deepest := 0
 	for line := range strings.Lines(stdout) {
 		if _, text, ok := strings.Cut(line, "| "); ok {
@@ -97,29 +85,29 @@ func TestPythonRecursion(t *testing.T) {
 }
 
 func TestPythonInterpreters(t *testing.T) {
-	needPython(t)
-	r := recordRuntime(t, "python", nil, python, runtimeFile(t, "interpreters.py"))
-	wantCounts(t, "calls", r.report.calls(), map[string]uint64{"interpreters.py.run": 6, "<string>.inside": 6 * 5 * 4})
-	wantCounts(t, "incomplete calls", r.report.incomplete(), map[string]uint64{"<string>.inside": 0})
+	harness.NeedPython(t)
+	r := recordRuntime(t, "python", nil, harness.Python, runtimeFile(t, "interpreters.py"))
+	harness.WantCounts(t, "calls", r.report.Calls(), map[string]uint64{"interpreters.py.run": 6, "<string>.inside": 6 * 5 * 4})
+	harness.WantCounts(t, "incomplete calls", r.report.Incomplete(), map[string]uint64{"<string>.inside": 0})
 	wantNesting(t, r.trace)
 }
 
 // TestPythonGreenlets: a switch of greenlets is silent, so their calls seem to lie inside each other. All are
 // counted, with their durations, but where one ends inside another that one is cut short.
 func TestPythonGreenlets(t *testing.T) {
-	needPython(t)
-	if exec.Command(python, "-c", "import greenlet").Run() != nil {
+	harness.NeedPython(t)
+	if exec.Command(harness.Python, "-c", "import greenlet").Run() != nil {
 		t.Skip("needs python3-greenlet")
 	}
-	r := recordRuntime(t, "python", nil, python, runtimeFile(t, "greenlets.py"))
-	wantCounts(t, "calls", r.report.calls(), map[string]uint64{"greenlets.py.x": 4, "greenlets.py.y": 4, "greenlets.py.a": 1, "greenlets.py.b": 1})
+	r := recordRuntime(t, "python", nil, harness.Python, runtimeFile(t, "greenlets.py"))
+	harness.WantCounts(t, "calls", r.report.Calls(), map[string]uint64{"greenlets.py.x": 4, "greenlets.py.y": 4, "greenlets.py.a": 1, "greenlets.py.b": 1})
 }
 
 // TestPythonRunning attaches in the middle: the ends of functions that were on the stack are no calls.
 func TestPythonRunning(t *testing.T) {
-	needPython(t)
-	stderr, r := recordRunning(t, "python", nil, python, runtimeFile(t, "busy.py"))
-	calls := r.calls()
+	harness.NeedPython(t)
+	stderr, r := recordRunning(t, "python", nil, harness.Python, runtimeFile(t, "busy.py"))
+	calls := r.Calls()
 	if calls["busy.py.work"] < 100 || calls["busy.py.loop"] != 0 || calls["busy.py.outer"] != 0 {
 		t.Errorf("calls %v\n%s", calls, stderr)
 	}
@@ -132,45 +120,47 @@ func TestPythonRunning(t *testing.T) {
 
 // TestPythonServer: each request is a call of do_GET; the flow is that of each thread.
 func TestPythonServer(t *testing.T) {
-	needPython(t)
-	server := startPythonServer(t)
+	harness.NeedPython(t)
+	server := harness.StartPythonServer(t)
 	const requests = 300
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	rec := exec.Command(utracePath, "record", "-o", trace, "--preset", "python", "-p", strconv.Itoa(server.pid))
+	rec := exec.Command(harness.Binary(), "record", "-o", trace, "--preset", "python", "-p", strconv.Itoa(server.PID))
 	var stderr bytes.Buffer
 	rec.Stderr = &stderr
 	if err := rec.Start(); err != nil {
 		t.Fatal(err)
 	}
-	awaitTrace(t, trace, &stderr)
+	harness.AwaitTrace(t, trace, &stderr)
 	for range requests {
-		server.get(t)
+		if err := server.Get(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	time.Sleep(200 * time.Millisecond)
 	rec.Process.Signal(os.Interrupt)
 	if err := rec.Wait(); err != nil {
 		t.Fatalf("%v\n%s", err, stderr.String())
 	}
-	validate(t, trace)
-	r := analyzeTrace(t, trace)
+	harness.Validate(t, trace)
+	r := harness.Analyze(t, trace)
 	if r.Trace.Lost != 0 {
 		t.Skipf("%d events lost", r.Trace.Lost)
 	}
-	wantCounts(t, "calls", r.calls(), map[string]uint64{
+	harness.WantCounts(t, "calls", r.Calls(), map[string]uint64{
 		"server.py.do_GET": requests, "server.py.send_head": requests, "socketserver.py.process_request_thread": requests,
 	})
-	wantCounts(t, "incomplete calls", r.incomplete(), map[string]uint64{"server.py.do_GET": 0, "socketserver.py.service_actions": 0})
-	stdout, _, _ := utrace(t, "analyze", "--flow=arrows", trace)
+	harness.WantCounts(t, "incomplete calls", r.Incomplete(), map[string]uint64{"server.py.do_GET": 0, "socketserver.py.service_actions": 0})
+	stdout, _, _ := harness.Utrace(t, "analyze", "--flow=arrows", trace)
 	for _, want := range []string{"-> socketserver.py.service_actions\n", "-> selectors.py.select\n", "  <- threading.py.__exit__\n", "  -> server.py.do_GET\n"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("the flow has no %q", want)
 		}
 	}
 	out := filepath.Join(t.TempDir(), "out.pb.gz")
-	if _, text, status := utrace(t, "analyze", "--pprof", out, trace); status != 0 {
+	if _, text, status := harness.Utrace(t, "analyze", "--pprof", out, trace); status != 0 {
 		t.Fatal(text)
 	}
-	list := runTool(t, "go", "tool", "pprof", "-raw", out)
+	list := harness.Run(t, "go", "tool", "pprof", "-raw", out)
 	if !strings.Contains(list, "server.py.do_GET /usr/lib/python3.11/http/server.py:") {
 		t.Errorf("the profile has no line for do_GET")
 	}
@@ -178,18 +168,18 @@ func TestPythonServer(t *testing.T) {
 
 // TestPythonWithoutProbes: one line says what cannot be recorded, and why.
 func TestPythonWithoutProbes(t *testing.T) {
-	needKernel(t)
+	harness.NeedKernel(t)
 	t.Run("CPython 3.12", func(t *testing.T) {
-		bin := target(t, "runtimes/python312.c", "-rdynamic")
-		_, stderr, status := utrace(t, "record", "-o", t.TempDir()+"/trace.arrow", "--preset", "python", "--", bin)
+		bin := harness.Target(t, "runtimes/python312.c", "-rdynamic")
+		_, stderr, status := harness.Utrace(t, "record", "-o", t.TempDir()+"/trace.arrow", "--preset", "python", "--", bin)
 		want := "utrace: warning: preset python: " + bin + ": CPython 3.12 has no probes of functions (3.12 to 3.14 compile none: cpython issues 98894, 104280): only garbage collection and imports can be recorded\n"
 		if status != 0 || strings.Count(stderr, want) != 1 {
 			t.Errorf("status %d\n%s", status, stderr)
 		}
 	})
 	t.Run("without dtrace", func(t *testing.T) {
-		bin := target(t, "runtimes/python312.c", "-rdynamic", "-DWITHOUT")
-		_, stderr, status := utrace(t, "record", "-o", t.TempDir()+"/trace.arrow", "--preset", "python", "--", bin)
+		bin := harness.Target(t, "runtimes/python312.c", "-rdynamic", "-DWITHOUT")
+		_, stderr, status := harness.Utrace(t, "record", "-o", t.TempDir()+"/trace.arrow", "--preset", "python", "--", bin)
 		want := "utrace: nothing to probe: preset python: " + bin + ": this CPython was built without --with-dtrace: it has no probes\n"
 		if status != 1 || stderr != want {
 			t.Errorf("status %d\n%s", status, stderr)
@@ -200,34 +190,34 @@ func TestPythonWithoutProbes(t *testing.T) {
 // TestPythonNotUTF8: the probes of a function whose file has a name that is not UTF-8 break the program. They
 // are not attached.
 func TestPythonNotUTF8(t *testing.T) {
-	needPython(t)
+	harness.NeedPython(t)
 	const text = "import colorsys\ncolorsys.rgb_to_hsv(1, 1, 1)\nprint('done')\n"
 	script := writeScript(t, "script.py", text)
 	prefix := filepath.Join(t.TempDir(), "\xff") // of another installation
 	bin, site := filepath.Join(prefix, "bin"), filepath.Join(prefix, "user/lib/python3.11/site-packages")
-	runText(t, "mkdir", "-p", bin, site, filepath.Join(prefix, "lib"))
-	runText(t, "cp", python, filepath.Join(bin, "python3"))
-	runText(t, "ln", "-s", "/usr/lib/python3.11", filepath.Join(prefix, "lib"))
-	runText(t, "cp", script, filepath.Join(site, "usercustomize.py"))
+	harness.Run(t, "mkdir", "-p", bin, site, filepath.Join(prefix, "lib"))
+	harness.Run(t, "cp", harness.Python, filepath.Join(bin, "python3"))
+	harness.Run(t, "ln", "-s", "/usr/lib/python3.11", filepath.Join(prefix, "lib"))
+	harness.Run(t, "cp", script, filepath.Join(site, "usercustomize.py"))
 	link := filepath.Join(t.TempDir(), "python3")
-	runText(t, "ln", "-s", filepath.Join(bin, "python3"), link)
+	harness.Run(t, "ln", "-s", filepath.Join(bin, "python3"), link)
 	for _, c := range []struct {
 		name, variable, value string
 		command               []string
 	}{
-		{name: "script", command: []string{python, writeScript(t, "\xff.py", text)}},
+		{name: "script", command: []string{harness.Python, writeScript(t, "\xff.py", text)}},
 		{name: "program behind a link", command: []string{link, script}},
 		{name: "program", variable: "PATH", value: bin + ":" + os.Getenv("PATH"), command: []string{"python3", script}},
-		{name: "module of the user", variable: "PYTHONUSERBASE", value: filepath.Join(prefix, "user"), command: []string{python, script}},
+		{name: "module of the user", variable: "PYTHONUSERBASE", value: filepath.Join(prefix, "user"), command: []string{harness.Python, script}},
 	} {
 		for _, follow := range []string{"--follow", "--no-follow"} {
 			t.Run(c.name+follow, func(t *testing.T) {
 				if c.variable != "" {
 					t.Setenv(c.variable, c.value)
 				}
-				want := runText(t, c.command...)
+				want := harness.Run(t, c.command...)
 				trace := filepath.Join(t.TempDir(), "trace.arrow")
-				stdout, stderr, status := utrace(t, slices.Concat([]string{"record", "-o", trace, follow, "--preset", "python", "--"}, c.command)...)
+				stdout, stderr, status := harness.Utrace(t, slices.Concat([]string{"record", "-o", trace, follow, "--preset", "python", "--"}, c.command)...)
 				if status != 0 || stdout != want || !strings.Contains(stderr, "not UTF-8") {
 					t.Errorf("status %d, output %q\n%s", status, stdout, stderr)
 				}
@@ -269,7 +259,7 @@ func writeScript(t *testing.T, name, text string) string {
 // TestPythonNotUTF8Child: a program whose path is not UTF-8 is left alone wherever it is started by what is recorded, and the
 // others are recorded in full.
 func TestPythonNotUTF8Child(t *testing.T) {
-	needPython(t)
+	harness.NeedPython(t)
 	forks, bad := writeScript(t, "forks.py", pythonForks), writeScript(t, "\xff.py", pythonLoops)
 	for how, script := range map[string]string{
 		"by a shell":        `"$1" "$2"; "$1" "$3"; echo $?; "$1" "$2"`,
@@ -279,30 +269,30 @@ func TestPythonNotUTF8Child(t *testing.T) {
 	} {
 		t.Run(how, func(t *testing.T) {
 			trace := filepath.Join(t.TempDir(), "trace.arrow")
-			stdout, stderr, status := utrace(t, "record", "-o", trace, "--preset", "python", "--", "sh", "-c", script, "sh", python, forks, bad)
+			stdout, stderr, status := harness.Utrace(t, "record", "-o", trace, "--preset", "python", "--", "sh", "-c", script, "sh", harness.Python, forks, bad)
 			if status != 0 || strings.Contains(stdout, "\n1\n") || !strings.Contains(stdout, "done\n0\n") || strings.Count(stderr, "UTF-8, which breaks CPython") != 1 {
 				t.Errorf("status %d, output %q\n%s", status, stdout, stderr)
 			}
-			validate(t, trace)
-			r := analyzeTrace(t, trace)
-			wantCounts(t, "calls", r.calls(), map[string]uint64{"forks.py.f": 2 * (3*10 + 5), "\xff.py.f": 0})
+			harness.Validate(t, trace)
+			r := harness.Analyze(t, trace)
+			harness.WantCounts(t, "calls", r.Calls(), map[string]uint64{"forks.py.f": 2 * (3*10 + 5), "\xff.py.f": 0})
 		})
 	}
 }
 
 // TestPythonNotUTF8Elsewhere: while a command, a process, or the whole machine is recorded, other programs run, and start.
 func TestPythonNotUTF8Elsewhere(t *testing.T) {
-	needPython(t)
+	harness.NeedPython(t)
 	good, bad := writeScript(t, "good.py", pythonLoops), writeScript(t, "\xff.py", pythonLoops)
-	shell, _ := start(t, "sh", "-c", `while sleep 0.2; do "$0" "$1" >/dev/null; done`, python, good)
+	shell, _ := harness.Start(t, "sh", "-c", `while sleep 0.2; do "$0" "$1" >/dev/null; done`, harness.Python, good)
 	for how, args := range map[string][]string{
-		"a command":         {"--", python, good},
+		"a command":         {"--", harness.Python, good},
 		"a process":         {"-d", "3s", "-p", strconv.Itoa(shell.Process.Pid), "--follow"},
 		"the whole machine": {"-d", "3s"},
 	} {
 		t.Run(how, func(t *testing.T) {
 			run := func() *exec.Cmd {
-				cmd := exec.Command(python, bad)
+				cmd := exec.Command(harness.Python, bad)
 				cmd.Stdout, cmd.Stderr = new(bytes.Buffer), new(bytes.Buffer)
 				if err := cmd.Start(); err != nil {
 					t.Fatal(err)
@@ -310,14 +300,14 @@ func TestPythonNotUTF8Elsewhere(t *testing.T) {
 				return cmd
 			}
 			trace := filepath.Join(t.TempDir(), "trace.arrow")
-			rec := exec.Command(utracePath, append([]string{"record", "-o", trace, "--preset", "python"}, args...)...)
+			rec := exec.Command(harness.Binary(), append([]string{"record", "-o", trace, "--preset", "python"}, args...)...)
 			var stderr bytes.Buffer
 			rec.Stderr = &stderr
 			if err := rec.Start(); err != nil {
 				t.Fatal(err)
 			}
 			others := []*exec.Cmd{run()}
-			awaitTrace(t, trace, &stderr)
+			harness.AwaitTrace(t, trace, &stderr)
 			time.Sleep(time.Second)
 			others = append(others, run())
 			for _, cmd := range others {
@@ -328,8 +318,8 @@ func TestPythonNotUTF8Elsewhere(t *testing.T) {
 			if err := rec.Wait(); err != nil {
 				t.Errorf("%v\n%s", err, stderr.String())
 			}
-			validate(t, trace)
-			if calls := analyzeTrace(t, trace).calls(); calls["good.py.f"] == 0 || calls["\xff.py.f"] != 0 {
+			harness.Validate(t, trace)
+			if calls := harness.Analyze(t, trace).Calls(); calls["good.py.f"] == 0 || calls["\xff.py.f"] != 0 {
 				t.Errorf("calls %v\n%s", calls, stderr.String())
 			}
 		})
@@ -338,23 +328,23 @@ func TestPythonNotUTF8Elsewhere(t *testing.T) {
 
 // TestPythonNotUTF8End: a span that ends in such a probe is guarded as one that begins in it.
 func TestPythonNotUTF8End(t *testing.T) {
-	needPython(t)
+	harness.NeedPython(t)
 	good, bad := writeScript(t, "good.py", pythonLoops), writeScript(t, "\xff.py", "def f(): pass\nf()\nprint('done')\n")
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	rec := exec.Command(utracePath, "record", "-o", trace, "-e", "usdt:"+python+":python:gc__start => python:function__return", "--", python, good)
+	rec := exec.Command(harness.Binary(), "record", "-o", trace, "-e", "usdt:"+harness.Python+":python:gc__start => python:function__return", "--", harness.Python, good)
 	var stderr bytes.Buffer
 	rec.Stderr = &stderr
 	if err := rec.Start(); err != nil {
 		t.Fatal(err)
 	}
-	awaitTrace(t, trace, &stderr)
-	if out, err := exec.Command(python, bad).CombinedOutput(); err != nil || string(out) != "done\n" {
+	harness.AwaitTrace(t, trace, &stderr)
+	if out, err := exec.Command(harness.Python, bad).CombinedOutput(); err != nil || string(out) != "done\n" {
 		t.Errorf("%v\n%s", err, out)
 	}
 	if err := rec.Wait(); err != nil {
 		t.Errorf("%v\n%s", err, stderr.String())
 	}
-	if analyzeTrace(t, trace).calls()["gc"] == 0 {
+	if harness.Analyze(t, trace).Calls()["gc"] == 0 {
 		t.Errorf("nothing was recorded\n%s", stderr.String())
 	}
 }
@@ -372,20 +362,20 @@ threading.Event().wait()
 
 // TestPythonExecByThread: a thread that executes a program takes the place of the first one of its process, to which the kernel ties links.
 func TestPythonExecByThread(t *testing.T) {
-	needPython(t)
+	harness.NeedPython(t)
 	execs, loops := writeScript(t, "execs.py", pythonExecs), writeScript(t, "loops.py", pythonLoops)
-	for _, m := range methods(t) {
+	for _, m := range harness.AttachMethods(t) {
 		t.Run("command/"+m.String(), func(t *testing.T) {
 			trace := filepath.Join(t.TempDir(), "trace.arrow")
-			stdout, stderr, status := utrace(t, "record", "--attach", m.String(), "-o", trace, "--preset", "python", "--", python, execs, loops)
+			stdout, stderr, status := harness.Utrace(t, "record", "--attach", m.String(), "-o", trace, "--preset", "python", "--", harness.Python, execs, loops)
 			if status != 0 || stdout != "ready\ndone\n" {
 				t.Errorf("status %d, output %q\n%s", status, stdout, stderr)
 			}
-			validate(t, trace)
-			wantCounts(t, "calls", analyzeTrace(t, trace).calls(), map[string]uint64{"execs.py.f": 2, "loops.py.f": 20})
+			harness.Validate(t, trace)
+			harness.WantCounts(t, "calls", harness.Analyze(t, trace).Calls(), map[string]uint64{"execs.py.f": 2, "loops.py.f": 20})
 		})
 		t.Run("process/"+m.String(), func(t *testing.T) {
-			cmd := exec.Command(python, execs, loops)
+			cmd := exec.Command(harness.Python, execs, loops)
 			in, err := cmd.StdinPipe()
 			if err != nil {
 				t.Fatal(err)
@@ -397,20 +387,20 @@ func TestPythonExecByThread(t *testing.T) {
 			}
 			t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 			trace := filepath.Join(t.TempDir(), "trace.arrow")
-			rec := exec.Command(utracePath, "record", "--attach", m.String(), "-o", trace, "--preset", "python", "--follow", "-p", strconv.Itoa(cmd.Process.Pid))
+			rec := exec.Command(harness.Binary(), "record", "--attach", m.String(), "-o", trace, "--preset", "python", "--follow", "-p", strconv.Itoa(cmd.Process.Pid))
 			var stderr bytes.Buffer
 			rec.Stderr = &stderr
 			if err := rec.Start(); err != nil {
 				t.Fatal(err)
 			}
-			awaitTrace(t, trace, &stderr)
+			harness.AwaitTrace(t, trace, &stderr)
 			in.Write([]byte("\n"))
 			cmd.Wait()
 			if err := rec.Wait(); err != nil || out.String() != "ready\ndone\n" {
 				t.Errorf("%v, output %q\n%s", err, out, stderr.String())
 			}
-			validate(t, trace)
-			calls := analyzeTrace(t, trace).calls()
+			harness.Validate(t, trace)
+			calls := harness.Analyze(t, trace).Calls()
 			if calls["execs.py.f"] != 2 || calls["loops.py.f"] == 0 {
 				t.Errorf("calls %v\n%s", calls, stderr.String())
 			}
@@ -421,12 +411,12 @@ func TestPythonExecByThread(t *testing.T) {
 // TestPythonRefused: what the kernel refuses is told once, however many processes are found with it, and when. It refuses a
 // probe with a semaphore where there is one without.
 func TestPythonRefused(t *testing.T) {
-	needPython(t)
+	harness.NeedPython(t)
 	bin := filepath.Join(t.TempDir(), "python3.11") // nobody else's
-	runText(t, "cp", python, bin)
+	harness.Run(t, "cp", harness.Python, bin)
 	t.Setenv("PYTHONHOME", "/usr")
 	script := writeScript(t, "forks.py", pythonForks)
-	stdout, stderr, status := utrace(t, "list", "-v", bin, "python:function__entry")
+	stdout, stderr, status := harness.Utrace(t, "list", "-v", bin, "python:function__entry")
 	location := regexp.MustCompile(`location 0x([0-9a-f]+), semaphore`).FindStringSubmatch(stdout)
 	if status != 0 || location == nil {
 		t.Fatalf("status %d\n%s%s", status, stdout, stderr)
@@ -491,67 +481,17 @@ func fileOffset(t *testing.T, path string, addr uint64) uint64 {
 // TestPythonLoadedLater: a program that has loaded libpython is found although it loads nothing more, and the calls before
 // that are told to be missing.
 func TestPythonLoadedLater(t *testing.T) {
-	needPython(t)
+	harness.NeedPython(t)
 	lib := "libpython3.11.so.1.0"
-	bin := target(t, "runtimes/embeds.c", "-ldl")
+	bin := harness.Target(t, "runtimes/embeds.c", "-ldl")
 	if text, err := exec.Command(bin, lib, "").CombinedOutput(); err != nil {
 		t.Skipf("needs libpython3.11: %v\n%s", err, text)
 	}
 	r := recordRuntime(t, "python", nil, bin, lib, pythonLoops)
-	if n := r.report.calls()["<string>.f"]; n == 0 || n > 20 {
+	if n := r.report.Calls()["<string>.f"]; n == 0 || n > 20 {
 		t.Errorf("%d calls of f, want some of 20\n%s", n, r.stderr)
 	}
 	if !strings.Contains(r.stderr, "when it was found running: its calls before that are missing") {
 		t.Errorf("it is not told that calls are missing\n%s", r.stderr)
-	}
-}
-
-// pythonServer is Python's http.server.
-type pythonServer struct {
-	pid int
-	url string
-}
-
-func startPythonServer(t testing.TB) *pythonServer {
-	t.Helper()
-	dir := t.TempDir()
-	if err := os.WriteFile(dir+"/page.html", bytes.Repeat([]byte("x"), 2000), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
-	cmd := exec.Command(python, "-m", "http.server", "--bind", "127.0.0.1", strconv.Itoa(port))
-	cmd.Dir = dir
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	s := &pythonServer{cmd.Process.Pid, fmt.Sprintf("http://127.0.0.1:%d/page.html", port)}
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		if resp, err := http.Get(s.url); err == nil {
-			resp.Body.Close()
-			return s
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("http.server does not answer")
-		}
-	}
-}
-
-// get makes a request, with a connection of its own.
-func (s *pythonServer) get(t testing.TB) {
-	t.Helper()
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
-	resp, err := client.Get(s.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if text, err := io.ReadAll(resp.Body); err != nil || len(text) != 2000 {
-		t.Fatalf("%d bytes, %v", len(text), err)
 	}
 }

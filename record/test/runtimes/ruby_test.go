@@ -1,19 +1,21 @@
 //go:build linux
 
-package main
+package runtimes
 
 import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"utrace/record/test/harness"
 )
 
 const ruby = "/usr/bin/ruby3.1"
 
 // TestRuby: recursion, methods, exceptions, threads and fibers by the program's own counts, while a TracePoint is on.
 func TestRuby(t *testing.T) {
-	needKernel(t)
-	needTool(t, ruby)
+	harness.NeedKernel(t)
+	harness.NeedTool(t, ruby)
 	r := recordRuntime(t, "ruby", []string{"TRACEPOINT=1"}, ruby, runtimeFile(t, "calls.rb"))
 	own := countLines(t, r.stdout)
 	delete(own, "block") // not a method
@@ -26,9 +28,9 @@ func TestRuby(t *testing.T) {
 			}
 		}
 	}
-	wantCounts(t, "calls", got, own)
-	calls := r.report.calls()
-	wantCounts(t, "calls", calls, map[string]uint64{"Shape#area": 3, "Object#fib": 378})
+	harness.WantCounts(t, "calls", got, own)
+	calls := r.report.Calls()
+	harness.WantCounts(t, "calls", calls, map[string]uint64{"Shape#area": 3, "Object#fib": 378})
 	if calls["require"] == 0 || calls["parse"] == 0 || calls["raise"] < 5 {
 		t.Errorf("calls %v", calls)
 	}
@@ -36,8 +38,8 @@ func TestRuby(t *testing.T) {
 
 // TestRubyWithoutTracePoint: one line says why there are no methods.
 func TestRubyWithoutTracePoint(t *testing.T) {
-	needKernel(t)
-	needTool(t, ruby)
+	harness.NeedKernel(t)
+	harness.NeedTool(t, ruby)
 	const want = "methods are passed to probes only while the program has TracePoint.new(:call, :return) enabled"
 	r := recordRuntime(t, "ruby", nil, ruby, runtimeFile(t, "calls.rb"))
 	if strings.Count(r.stderr, want) != 1 {
@@ -45,26 +47,26 @@ func TestRubyWithoutTracePoint(t *testing.T) {
 	}
 	stderr, report := recordRunning(t, "ruby", nil, ruby, runtimeFile(t, "sleeper.rb"))
 	if strings.Count(stderr, want) != 1 {
-		t.Errorf("calls %v\n%s", report.calls(), stderr)
+		t.Errorf("calls %v\n%s", report.Calls(), stderr)
 	}
 	stderr, report = recordRunning(t, "ruby", []string{"TRACEPOINT=1"}, ruby, runtimeFile(t, "sleeper.rb"))
-	if strings.Contains(stderr, want) || report.calls()["Object#nap"] < 10 {
-		t.Errorf("calls %v\n%s", report.calls(), stderr)
+	if strings.Contains(stderr, want) || report.Calls()["Object#nap"] < 10 {
+		t.Errorf("calls %v\n%s", report.Calls(), stderr)
 	}
 }
 
 // TestRubyRefused: probes that crash Ruby are not attached, however they are asked for.
 func TestRubyRefused(t *testing.T) {
-	needKernel(t)
-	needTool(t, ruby)
+	harness.NeedKernel(t)
+	harness.NeedTool(t, ruby)
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
 	for _, probe := range []string{"usdt:ruby:cmethod__entry", "usdt:*:cmethod__return"} {
-		_, stderr, status := utrace(t, "record", "-o", trace, "-e", probe, "--", ruby, "-e", "1")
+		_, stderr, status := harness.Utrace(t, "record", "-o", trace, "-e", probe, "--", ruby, "-e", "1")
 		if status != 1 || !strings.Contains(stderr, "it crashes Ruby: use after free") {
 			t.Errorf("%s: status %d\n%s", probe, status, stderr)
 		}
 	}
-	stdout, stderr, status := utrace(t, "record", "-o", trace, "-e", "usdt:ruby:*", "--", ruby, runtimeFile(t, "uaf.rb"))
+	stdout, stderr, status := harness.Utrace(t, "record", "-o", trace, "-e", "usdt:ruby:*", "--", ruby, runtimeFile(t, "uaf.rb"))
 	if status != 0 || stdout != "ok\n" || !strings.Contains(stderr, "2 functions were left out, such as ruby:cmethod__entry") {
 		t.Errorf("status %d, output %q\n%s", status, stdout, stderr)
 	}

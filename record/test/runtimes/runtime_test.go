@@ -1,11 +1,10 @@
 //go:build linux
 
-package main
+package runtimes
 
 import (
 	"bufio"
 	"bytes"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"utrace/record"
+	"utrace/record/test/harness"
 )
 
 // Tests of runtimes of languages record programs that count their own calls, in files of testdata/targets/runtimes.
@@ -22,33 +22,29 @@ import (
 // runtimeFile returns the absolute path of a program.
 func runtimeFile(t testing.TB, name string) string {
 	t.Helper()
-	path, err := filepath.Abs("../../testdata/targets/runtimes/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
+	return harness.Testdata(t, "targets/runtimes/"+name)
 }
 
 // recording is what came of recording a command.
 type recording struct {
 	stdout, stderr string
 	trace          string
-	report         *report
+	report         *harness.Report
 }
 
 // recordRuntime records a command with a preset. The trace must be flawless, and the command end well.
 func recordRuntime(t *testing.T, preset string, env []string, command ...string) *recording {
 	t.Helper()
 	r := &recording{trace: filepath.Join(t.TempDir(), "trace.arrow")}
-	cmd := exec.Command(utracePath, append([]string{"record", "-o", r.trace, "--preset", preset, "--"}, command...)...)
+	cmd := exec.Command(harness.Binary(), append([]string{"record", "-o", r.trace, "--preset", preset, "--"}, command...)...)
 	cmd.Env = append(os.Environ(), env...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("record: %v\n%s", err, errs.String())
 	}
-	validate(t, r.trace)
-	r.stdout, r.stderr, r.report = out.String(), errs.String(), analyzeTrace(t, r.trace)
+	harness.Validate(t, r.trace)
+	r.stdout, r.stderr, r.report = out.String(), errs.String(), harness.Analyze(t, r.trace)
 	if r.report.Trace.Lost != 0 {
 		t.Skipf("%d events lost", r.report.Trace.Lost)
 	}
@@ -85,7 +81,7 @@ func (r *recording) wantOwnCounts(t *testing.T, name func(function string) strin
 			incomplete[n] += f.Incomplete
 		}
 	}
-	wantCounts(t, "calls", calls, countLines(t, r.stdout))
+	harness.WantCounts(t, "calls", calls, countLines(t, r.stdout))
 	for n, count := range incomplete {
 		if count != 0 {
 			t.Errorf("%d incomplete calls of %s", count, n)
@@ -97,7 +93,7 @@ func (r *recording) wantOwnCounts(t *testing.T, name func(function string) strin
 // which it began, at its depth.
 func wantNesting(t *testing.T, trace string, flags ...string) {
 	t.Helper()
-	stdout, stderr, status := utrace(t, append(append([]string{"analyze", "--flow=arrows"}, flags...), trace)...)
+	stdout, stderr, status := harness.Utrace(t, append(append([]string{"analyze", "--flow=arrows"}, flags...), trace)...)
 	if status != 0 {
 		t.Fatalf("analyze: status %d\n%s", status, stderr)
 	}
@@ -132,7 +128,7 @@ func wantNesting(t *testing.T, trace string, flags ...string) {
 
 // recordRunning starts a program that prints "ready" and goes on until its input ends, records it for a second, and
 // returns what record prints and the report.
-func recordRunning(t *testing.T, preset string, env []string, command ...string) (stderr string, r *report) {
+func recordRunning(t *testing.T, preset string, env []string, command ...string) (stderr string, r *harness.Report) {
 	t.Helper()
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env = append(os.Environ(), env...)
@@ -152,7 +148,7 @@ func recordRunning(t *testing.T, preset string, env []string, command ...string)
 		t.Fatalf("the program prints %q", line)
 	}
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	_, stderr, status := utrace(t, "record", "-d", "1s", "-o", trace, "--preset", preset, "-p", strconv.Itoa(cmd.Process.Pid))
+	_, stderr, status := harness.Utrace(t, "record", "-d", "1s", "-o", trace, "--preset", preset, "-p", strconv.Itoa(cmd.Process.Pid))
 	if status != 0 {
 		t.Fatalf("record: status %d\n%s", status, stderr)
 	}
@@ -168,28 +164,14 @@ func recordRunning(t *testing.T, preset string, env []string, command ...string)
 	case <-time.After(20 * time.Second):
 		t.Error("the program does not end")
 	}
-	validate(t, trace)
-	return stderr, analyzeTrace(t, trace)
-}
-
-// awaitTrace waits until a recorder has its probes on.
-func awaitTrace(t testing.TB, trace string, stderr fmt.Stringer) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if info, err := os.Stat(trace); err == nil && info.Size() > 0 { // it writes what it knows when all are attached
-			time.Sleep(500 * time.Millisecond)
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the recorder does not begin\n%s", stderr)
-		}
-	}
+	harness.Validate(t, trace)
+	return stderr, harness.Analyze(t, trace)
 }
 
 // TestInternedNames: a name is never that of what lay at the same address before.
 func TestInternedNames(t *testing.T) {
-	needKernel(t)
-	r := recordRuntime(t, "python", nil, target(t, "runtimes/names.c", "-O1"))
+	harness.NeedKernel(t)
+	r := recordRuntime(t, "python", nil, harness.Target(t, "runtimes/names.c", "-O1"))
 	r.wantOwnCounts(t, func(function string) string { return function })
 	for _, f := range r.report.Functions {
 		number := strings.TrimLeft(f.Name[strings.IndexByte(f.Name, '.'):], ".pyfx")
@@ -202,7 +184,7 @@ func TestInternedNames(t *testing.T) {
 
 // TestListPresets: each preset has a line, and its probes are such that -e takes.
 func TestListPresets(t *testing.T) {
-	stdout, _, status := utrace(t, "list", "--presets")
+	stdout, _, status := harness.Utrace(t, "list", "--presets")
 	if status != 0 {
 		t.Fatal(status)
 	}
@@ -211,7 +193,7 @@ func TestListPresets(t *testing.T) {
 			t.Errorf("no preset %s in\n%s", name, stdout)
 		}
 	}
-	stdout, _, _ = utrace(t, "list", "--presets", "-v")
+	stdout, _, _ = harness.Utrace(t, "list", "--presets", "-v")
 	for line := range strings.Lines(stdout) {
 		if text, ok := strings.CutPrefix(line, "  -e '"); ok {
 			if _, err := record.ParseProbe(strings.TrimSuffix(text, "'\n")); err != nil {

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package usdt
 
 import (
 	"bufio"
@@ -14,99 +14,40 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"utrace/record/test/harness"
 )
 
 // These tests record static probes of programs that say themselves what is to be seen.
 
-// recordStatic records a command and returns the calls that --flow shows, in order, without their times,
-// and the command's output.
-func recordStatic(t *testing.T, flags []string, command ...string) (calls []string, trace, stdout string) {
-	t.Helper()
-	needKernel(t)
-	trace = filepath.Join(t.TempDir(), "trace.arrow")
-	args := append([]string{"record", "-o", trace}, flags...)
-	stdout, stderr, status := utrace(t, append(append(args, "--"), command...)...)
-	if status != 0 {
-		t.Fatalf("record: status %d\n%s", status, stderr)
-	}
-	validate(t, trace)
-	return flowLines(t, trace), trace, stdout
-}
-
-// flowLines returns what --flow shows behind the times and threads.
-func flowLines(t *testing.T, trace string) (lines []string) {
-	t.Helper()
-	flow, stderr, status := utrace(t, "analyze", "--flow", trace)
-	if status != 0 {
-		t.Fatalf("analyze: status %d\n%s", status, stderr)
-	}
-	for line := range strings.Lines(flow) {
-		if _, call, ok := strings.Cut(line, "] | "); ok {
-			lines = append(lines, strings.TrimRight(call, "\n"))
-		}
-	}
-	return lines
-}
-
-func outputLines(text string) []string { return strings.Split(strings.TrimRight(text, "\n"), "\n") }
-
-// needHeader skips a test that builds programs with sys/sdt.h.
-func needHeader(t *testing.T) {
-	t.Helper()
-	if _, err := os.Stat("/usr/include/x86_64-linux-gnu/sys/sdt.h"); err != nil {
-		if _, err := os.Stat("/usr/include/sys/sdt.h"); err != nil {
-			t.Skip("needs sys/sdt.h (Debian: systemtap-sdt-dev)")
-		}
-	}
-}
-
-func compare(t *testing.T, got, want []string) {
-	t.Helper()
-	if slices.Equal(got, want) {
-		return
-	}
-	for i := range max(len(got), len(want)) {
-		g, w := "", ""
-		if i < len(got) {
-			g = got[i]
-		}
-		if i < len(want) {
-			w = want[i]
-		}
-		if g != w {
-			t.Fatalf("%d lines, want %d; line %d:\n got %s\nwant %s", len(got), len(want), i+1, g, w)
-		}
-	}
-}
-
 // TestStaticValues compares the recorded arguments with what the program says they are, for 0 to 12 arguments in
 // all places that an operand can name, 32 locations of one name among them.
 func TestStaticValues(t *testing.T) {
-	needHeader(t)
+	harness.NeedSDT(t)
 	for _, flags := range []string{"-O0", "-O1", "-O2", "-O3", "-O2 -static", "-O2 -fPIE -pie", "-O2 -no-pie", "-Os -m64"} {
 		t.Run(flags, func(t *testing.T) {
-			program := target(t, "values.c", strings.Fields(flags)...)
-			got, _, stdout := recordStatic(t, []string{"-e", "usdt:values:*(...)", "-e", "!usdt:values:in_memory"}, program, "4")
-			compare(t, got, outputLines(stdout))
+			program := harness.Target(t, "values.c", strings.Fields(flags)...)
+			got, _, stdout := harness.RecordFlow(t, []string{"-e", "usdt:values:*(...)", "-e", "!usdt:values:in_memory"}, program, "4")
+			harness.WantLines(t, got, harness.Lines(stdout))
 		})
 	}
-	program := target(t, "values.c", "-O2")
-	got, _, stdout := recordStatic(t, []string{"--attach=perf", "-e", "usdt:values:*(...)", "-e", "!usdt:values:in_memory"}, program, "2")
-	compare(t, got, outputLines(stdout))
-	got, _, _ = recordStatic(t, []string{"-e", "usdt:values:in_memory(d:f64, f:f32)"}, program, "2")
-	compare(t, got, []string{"in_memory(-0.25, 1.5);", "in_memory(-0.25, 1.5);"})
-	got, _, _ = recordStatic(t, []string{"-e", "usdt:values:two(u8, x8)", "-e", "usdt:values:seven(bool, c:char, x16, u16, x32, s32, ptr)"}, program, "1")
-	compare(t, got, []string{"two(255, 0xfa);", `seven(true, '\xfa', 0xfed4, 60000, 0xfffeee90, -294967296, 0x8000000000000000);`})
+	program := harness.Target(t, "values.c", "-O2")
+	got, _, stdout := harness.RecordFlow(t, []string{"--attach=perf", "-e", "usdt:values:*(...)", "-e", "!usdt:values:in_memory"}, program, "2")
+	harness.WantLines(t, got, harness.Lines(stdout))
+	got, _, _ = harness.RecordFlow(t, []string{"-e", "usdt:values:in_memory(d:f64, f:f32)"}, program, "2")
+	harness.WantLines(t, got, []string{"in_memory(-0.25, 1.5);", "in_memory(-0.25, 1.5);"})
+	got, _, _ = harness.RecordFlow(t, []string{"-e", "usdt:values:two(u8, x8)", "-e", "usdt:values:seven(bool, c:char, x16, u16, x32, s32, ptr)"}, program, "1")
+	harness.WantLines(t, got, []string{"two(255, 0xfa);", `seven(true, '\xfa', 0xfed4, 60000, 0xfffeee90, -294967296, 0x8000000000000000);`})
 }
 
 // A breakpoint where a wrong note says would change what the program does: here a number that it prints.
 func TestStaticMisplaced(t *testing.T) {
-	program := target(t, "misplaced.c", "-O2")
+	program := harness.Target(t, "misplaced.c", "-O2")
 	untraced, err := exec.Command(program).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, _, stdout := recordStatic(t, []string{"-e", "usdt:misplaced:*"}, program)
+	got, _, stdout := harness.RecordFlow(t, []string{"-e", "usdt:misplaced:*"}, program)
 	if stdout != string(untraced) {
 		t.Errorf("traced, it prints %q; else %q", stdout, untraced)
 	}
@@ -115,8 +56,8 @@ func TestStaticMisplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	compare(t, got, slices.Repeat([]string{"right();"}, passes))
-	plan, _, _ := utrace(t, "plan", "-e", "usdt:misplaced:*", "--", program)
+	harness.WantLines(t, got, slices.Repeat([]string{"right();"}, passes))
+	plan, _, _ := harness.Utrace(t, "plan", "-e", "usdt:misplaced:*", "--", program)
 	for name, reason := range map[string]string{"misplaced:start": "does not point at a nop", "misplaced:inside": "middle of an instruction"} {
 		if !regexp.MustCompile(name + ".*" + reason).MatchString(plan) {
 			t.Errorf("%s is not left out because it %q:\n%s", name, reason, plan)
@@ -125,9 +66,9 @@ func TestStaticMisplaced(t *testing.T) {
 }
 
 func TestStaticTexts(t *testing.T) {
-	needHeader(t)
-	program := target(t, "texts.c", "-O2")
-	got, trace, _ := recordStatic(t, []string{
+	harness.NeedSDT(t)
+	program := harness.Target(t, "texts.c", "-O2")
+	got, trace, _ := harness.RecordFlow(t, []string{
 		"-e", "usdt:texts:lengthy(s:str, n:s32)", "-e", "usdt:texts:plain(s:str)", "-e", "usdt:texts:nasty(s:str[4000])", "-e", "usdt:texts:null(s:str)",
 		"-e", "usdt:texts:wild(str)", "-e", "usdt:texts:counted(s:buf[n], n:u16)", "-e", "usdt:texts:negative(s:buf[arg2])", "-e", "usdt:texts:fits(s:str)", "-e", "usdt:texts:overruns(s:str)",
 		"-e", "usdt:texts:vector(...)",
@@ -136,16 +77,16 @@ func TestStaticTexts(t *testing.T) {
 	for i := range 200 {
 		letters += string(rune('a' + i%26))
 	}
-	compare(t, got, []string{
+	harness.WantLines(t, got, []string{
 		`lengthy("` + letters + `"..., 12);`, `plain("café");`, `nasty("\xff\x1b[31mred\n\"q\"\\");`, "null(?);", "wild(?);",
 		`counted("ab\x00cd", 5);`, "negative(?);", `fits("end");`, "overruns(?);", "vector(?, 7);",
 	})
 	for _, view := range [][]string{{"--json"}, {"--tree"}, {"--pprof", filepath.Join(t.TempDir(), "p.pb.gz")}} {
-		if stdout, stderr, status := utrace(t, append(append([]string{"analyze"}, view...), trace)...); status != 0 || strings.Contains(stdout, "\x1b") {
+		if stdout, stderr, status := harness.Utrace(t, append(append([]string{"analyze"}, view...), trace)...); status != 0 || strings.Contains(stdout, "\x1b") {
 			t.Errorf("%v: status %d\n%s%s", view, status, stdout, stderr)
 		}
 	}
-	_, stderr, status := utrace(t, "record", "-o", trace, "-e", "usdt:texts:vector(f64, s32)", "--", program)
+	_, stderr, status := harness.Utrace(t, "record", "-o", trace, "-e", "usdt:texts:vector(f64, s32)", "--", program)
 	if status == 0 || !strings.Contains(stderr, "vector or floating-point register") {
 		t.Errorf("a vector register asked for: status %d\n%s", status, stderr)
 	}
@@ -153,9 +94,9 @@ func TestStaticTexts(t *testing.T) {
 
 // TestStaticConditions holds conditions against what they say, worked out here.
 func TestStaticConditions(t *testing.T) {
-	needHeader(t)
-	program := target(t, "values.c", "-O2")
-	all, _, _ := recordStatic(t, []string{"-e", "usdt:values:many(n:s32, v:s32, e:s32)"}, program, "8")
+	harness.NeedSDT(t)
+	program := harness.Target(t, "values.c", "-O2")
+	all, _, _ := harness.RecordFlow(t, []string{"-e", "usdt:values:many(n:s32, v:s32, e:s32)"}, program, "8")
 	type values struct{ n, v, e int64 }
 	var list []values
 	for _, line := range all {
@@ -184,22 +125,22 @@ func TestStaticConditions(t *testing.T) {
 		"n==0||n==2||n==4||n==6||n==8||n==10||n==12||n==14||n==16||n==18||n==20||n==22||n==24||n==26||n==28||n==30": func(v values) bool { return v.n%2 == 0 },
 	} {
 		t.Run(text, func(t *testing.T) {
-			got, _, _ := recordStatic(t, []string{"-e", "usdt:values:many(n:s32, v:s32, e:s32) if " + text}, program, "8")
+			got, _, _ := harness.RecordFlow(t, []string{"-e", "usdt:values:many(n:s32, v:s32, e:s32) if " + text}, program, "8")
 			var expected []string
 			for i, v := range list {
 				if want(v) {
 					expected = append(expected, all[i])
 				}
 			}
-			compare(t, got, expected)
+			harness.WantLines(t, got, expected)
 		})
 	}
-	texts := target(t, "texts.c", "-O2")
+	texts := harness.Target(t, "texts.c", "-O2")
 	for text, want := range map[string]bool{
 		`s == "café"`: true, `s == "caf"`: false, `s != "café"`: false, `s =~ "c*é"`: true, `s =~ "*af*"`: true, `s =~ "c?f??"`: true, `s =~ "c?f?"`: false,
 		`s =~ "*"`: true, `s =~ ""`: false, `s =~ "**caf**"`: true, `s =~ "*x*"`: false, `arg1 == "café"`: true, `s =~ "caf?*?"`: true, `s =~ "*é*é"`: false,
 	} {
-		got, _, _ := recordStatic(t, []string{"-e", "usdt:texts:plain(s:str) if " + text}, texts)
+		got, _, _ := harness.RecordFlow(t, []string{"-e", "usdt:texts:plain(s:str) if " + text}, texts)
 		if (len(got) == 1) != want {
 			t.Errorf("if %s: kept %v, want %v", text, got, want)
 		}
@@ -208,11 +149,11 @@ func TestStaticConditions(t *testing.T) {
 
 // TestLongGlob: a glob that matches at the end of a text only, after each * was tried at each of its bytes.
 func TestLongGlob(t *testing.T) {
-	needHeader(t)
-	texts := target(t, "texts.c", "-O2")
+	harness.NeedSDT(t)
+	texts := harness.Target(t, "texts.c", "-O2")
 	any := strings.Repeat("?", 60)
 	for pattern, want := range map[string]int{"*" + any + "r": 1, "*" + any + "q": 0, "*a" + any[:29] + "*" + any[:29] + "r": 1} {
-		got, _, _ := recordStatic(t, []string{"-e", "usdt:texts:lengthy(s:str[199]) if s =~ \"" + pattern + "\""}, texts)
+		got, _, _ := harness.RecordFlow(t, []string{"-e", "usdt:texts:lengthy(s:str[199]) if s =~ \"" + pattern + "\""}, texts)
 		if len(got) != want {
 			t.Errorf("%s: kept %v, want %d", pattern, got, want)
 		}
@@ -221,9 +162,9 @@ func TestLongGlob(t *testing.T) {
 
 // TestStaticSpans records spans that nest, that an error jumps over, and that overlap.
 func TestStaticSpans(t *testing.T) {
-	needHeader(t)
-	program := target(t, "spans.c", "-O2")
-	calls, trace, _ := recordStatic(t, []string{"-e", "usdt:spans:*__start(n:s32, how:str)", "-e", "usdt:spans:*__begin", "-e", "usdt:spans:query__done(n:s32, result:s32)"}, program, "6")
+	harness.NeedSDT(t)
+	program := harness.Target(t, "spans.c", "-O2")
+	calls, trace, _ := harness.RecordFlow(t, []string{"-e", "usdt:spans:*__start(n:s32, how:str)", "-e", "usdt:spans:*__begin", "-e", "usdt:spans:query__done(n:s32, result:s32)"}, program, "6")
 	want := []string{}
 	for n := range 6 {
 		how, ending := "good", fmt.Sprintf("} = (%d, %d) /* query */", n, 100+n)
@@ -242,25 +183,25 @@ func TestStaticSpans(t *testing.T) {
 		}
 		want = append(want, ending)
 	}
-	compare(t, calls, want)
-	r := analyzeTrace(t, trace)
-	if c, i := r.calls(), r.incomplete(); c["query"] != 6 || i["query"] != 2 || c["step"] != 12 || i["step"] != 2 {
+	harness.WantLines(t, calls, want)
+	r := harness.Analyze(t, trace)
+	if c, i := r.Calls(), r.Incomplete(); c["query"] != 6 || i["query"] != 2 || c["step"] != 12 || i["step"] != 2 {
 		t.Errorf("calls %v, incomplete %v", c, i)
 	}
 
-	calls, trace, _ = recordStatic(t, []string{"-e", "usdt:spans:request__accepted(server:s32, id:u64) => spans:request__finished on id"}, program, "6")
+	calls, trace, _ = harness.RecordFlow(t, []string{"-e", "usdt:spans:request__accepted(server:s32, id:u64) => spans:request__finished on id"}, program, "6")
 	want = nil
 	for n := range 6 {
 		want = append(want, fmt.Sprintf("request__accepted(7, %d);", 1000+n))
 	}
-	compare(t, calls, want)
-	if r := analyzeTrace(t, trace); r.calls()["request__accepted"] != 6 || len(r.incomplete()) != 0 || r.Functions[0].P50Ns < 5e6 {
+	harness.WantLines(t, calls, want)
+	if r := harness.Analyze(t, trace); r.Calls()["request__accepted"] != 6 || len(r.Incomplete()) != 0 || r.Functions[0].P50Ns < 5e6 {
 		t.Errorf("%+v", r)
 	}
 
 	// Spans of two probes in one call of a function, at the same depth.
-	calls, _, _ = recordStatic(t, []string{"-e", "usdt:spans:outer__*(...)", "-e", "usdt:spans:inner__enter(n:s32)"}, program, "4")
-	compare(t, calls, []string{
+	calls, _, _ = harness.RecordFlow(t, []string{"-e", "usdt:spans:outer__*(...)", "-e", "usdt:spans:inner__enter(n:s32)"}, program, "4")
+	harness.WantLines(t, calls, []string{
 		"outer(0) {", "  inner(0);", "} = 0 /* outer */",
 		"outer(1) {", "  inner(1) {", "  } /* inner: unwound */", "} = 1 /* outer */",
 		"outer(2) {", "  inner(2);", "} /* outer: unwound */",
@@ -268,7 +209,7 @@ func TestStaticSpans(t *testing.T) {
 	})
 
 	// What a condition drops may nest deeply: 0, 100, 200, … calls.
-	calls, _, _ = recordStatic(t, []string{"-e", "usdt:spans:nest__entry(n:s32) if n == 0 || n == 100 || n == 800"}, program, "10")
+	calls, _, _ = harness.RecordFlow(t, []string{"-e", "usdt:spans:nest__entry(n:s32) if n == 0 || n == 100 || n == 800"}, program, "10")
 	want = []string{"nest(0);"}
 	for n := 1; n < 10; n++ {
 		if n >= 8 {
@@ -277,28 +218,28 @@ func TestStaticSpans(t *testing.T) {
 			want = append(want, "nest(100) {", "  nest(0);", "} /* nest */")
 		}
 	}
-	compare(t, calls, want)
+	harness.WantLines(t, calls, want)
 
 	// A condition on the beginning decides on the end, too.
-	calls, _, _ = recordStatic(t, []string{"-e", `usdt:spans:query__start(n:s32, how:str) if how == "good" && n > 0`}, program, "6")
-	compare(t, calls, []string{`query(1, "good");`, `query(3, "good");`, `query(4, "good");`})
-	calls, trace, _ = recordStatic(t, []string{"-e", "usdt:spans:request__accepted(server:s32, id:u64) if id == 1000 || id == 1002 || id == 1003 => spans:request__finished on id"}, program, "6")
-	compare(t, calls, []string{"request__accepted(7, 1000);", "request__accepted(7, 1002);", "request__accepted(7, 1003);"})
-	if r := analyzeTrace(t, trace); r.Trace.Events != 6 || len(r.incomplete()) != 0 {
+	calls, _, _ = harness.RecordFlow(t, []string{"-e", `usdt:spans:query__start(n:s32, how:str) if how == "good" && n > 0`}, program, "6")
+	harness.WantLines(t, calls, []string{`query(1, "good");`, `query(3, "good");`, `query(4, "good");`})
+	calls, trace, _ = harness.RecordFlow(t, []string{"-e", "usdt:spans:request__accepted(server:s32, id:u64) if id == 1000 || id == 1002 || id == 1003 => spans:request__finished on id"}, program, "6")
+	harness.WantLines(t, calls, []string{"request__accepted(7, 1000);", "request__accepted(7, 1002);", "request__accepted(7, 1003);"})
+	if r := harness.Analyze(t, trace); r.Trace.Events != 6 || len(r.Incomplete()) != 0 {
 		t.Errorf("%+v", r)
 	}
 	const rounds = 6300 // a third of which an error ends in a span that is dropped
-	calls, _, _ = recordStatic(t, []string{"--max-overhead=none", "-e", "usdt:spans:step__begin(fail:s32) if fail == 0"}, program, fmt.Sprint(rounds), "nested")
-	compare(t, calls, slices.Repeat([]string{"step(0);"}, rounds+2*rounds/3))
+	calls, _, _ = harness.RecordFlow(t, []string{"--max-overhead=none", "-e", "usdt:spans:step__begin(fail:s32) if fail == 0"}, program, fmt.Sprint(rounds), "nested")
+	harness.WantLines(t, calls, slices.Repeat([]string{"step(0);"}, rounds+2*rounds/3))
 
-	calls, _, _ = recordStatic(t, []string{"-e", "usdt:spans:query__start(n:s32) => none"}, program, "3")
-	compare(t, calls, []string{"query__start(0);", "query__start(1);", "query__start(2);"})
+	calls, _, _ = harness.RecordFlow(t, []string{"-e", "usdt:spans:query__start(n:s32) => none"}, program, "3")
+	harness.WantLines(t, calls, []string{"query__start(0);", "query__start(1);", "query__start(2);"})
 }
 
 // TestStaticLater records a provider that a program creates while it runs, in an object that is unlinked once it is loaded.
 func TestStaticLater(t *testing.T) {
-	needKernel(t)
-	program := target(t, "provider.c", "-O2")
+	harness.NeedKernel(t)
+	program := harness.Target(t, "provider.c", "-O2")
 	for _, how := range []string{"before", "command", "pid", "machine"} {
 		t.Run(how, func(t *testing.T) {
 			trace := filepath.Join(t.TempDir(), "trace.arrow")
@@ -309,7 +250,7 @@ func TestStaticLater(t *testing.T) {
 				command = exec.Command(program, strconv.Itoa(rounds), strconv.Itoa(interval), "1000")
 			}
 			if how == "command" {
-				stdout, stderr, _ := utrace(t, append(append([]string{"record", "-o", trace}, probes...), append([]string{"--"}, command.Args...)...)...)
+				stdout, stderr, _ := harness.Utrace(t, append(append([]string{"record", "-o", trace}, probes...), append([]string{"--"}, command.Args...)...)...)
 				checkProvider(t, trace, stdout, stderr)
 				return
 			}
@@ -333,7 +274,7 @@ func TestStaticLater(t *testing.T) {
 			}
 			done := make(chan string)
 			go func() {
-				_, stderr, _ := utrace(t, args...)
+				_, stderr, _ := harness.Utrace(t, args...)
 				done <- stderr
 			}()
 			stderr := <-done
@@ -357,17 +298,16 @@ func checkProvider(t *testing.T, trace, stdout, stderr string) {
 			want = append(want, "args_6("+strings.Join(words[1:], ", ")+");")
 		}
 	}
-	got := flowLines(t, trace)
+	got := harness.FlowLines(t, trace)
 	if len(got) < 20 || len(got) > len(want) {
 		t.Fatalf("%d of %d passes recorded\n%s", len(got), len(want), stderr)
 	}
-	compare(t, got, want[len(want)-len(got):])
+	harness.WantLines(t, got, want[len(want)-len(got):])
 }
 
 // TestCopyfile: each download calls shutil.copyfile once, among thousands of other calls.
 func TestCopyfile(t *testing.T) {
-	const python = "/usr/bin/python3.11"
-	needTool(t, python)
+	harness.NeedPython(t)
 	dir := t.TempDir()
 	script := filepath.Join(dir, "download.py")
 	if err := os.WriteFile(script, []byte(`
@@ -380,7 +320,7 @@ for i in range(7):
 		t.Fatal(err)
 	}
 	t.Chdir(dir)
-	got, trace, _ := recordStatic(t, []string{"-e", `usdt:python:function__entry(file:str, func:str, line:s32) if func == "copyfile"`}, python, script)
+	got, trace, _ := harness.RecordFlow(t, []string{"-e", `usdt:python:function__entry(file:str, func:str, line:s32) if func == "copyfile"`}, harness.Python, script)
 	if len(got) != 7 {
 		t.Fatalf("%d lines, want 7: %s", len(got), strings.Join(got, "\n"))
 	}
@@ -389,7 +329,7 @@ for i in range(7):
 			t.Error(line)
 		}
 	}
-	if r := analyzeTrace(t, trace); r.calls()["function"] != 7 || len(r.incomplete()) != 0 || r.Trace.Events != 14 {
+	if r := harness.Analyze(t, trace); r.Calls()["function"] != 7 || len(r.Incomplete()) != 0 || r.Trace.Events != 14 {
 		t.Errorf("%+v", r)
 	}
 }

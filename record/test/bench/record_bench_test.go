@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package bench
 
 import (
 	"os"
@@ -10,14 +10,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"utrace/record/test/harness"
 )
 
 // BenchmarkRecord records two threads that call as fast as they can, and
 // reports what an event costs the recorder and the file, how many came and how many
 // were lost. "idle" is what a call costs that program without probes.
 func BenchmarkRecord(b *testing.B) {
-	needKernel(b)
-	bin := target(b, "flood.c", "-O1")
+	harness.NeedKernel(b)
+	bin := harness.Target(b, "flood.c", "-O1")
 	calls := func(cmd *exec.Cmd) float64 {
 		out, err := cmd.Output()
 		if err != nil {
@@ -37,12 +39,12 @@ func BenchmarkRecord(b *testing.B) {
 		if err := flood.Start(); err != nil {
 			b.Fatal(err)
 		}
-		rec := exec.Command(utracePath, "record", "-d", time.Duration(seconds*float64(time.Second)).String(), "-e", "leaf", "-o", trace, "-p", strconv.Itoa(flood.Process.Pid))
+		rec := exec.Command(harness.Binary(), "record", "-d", time.Duration(seconds*float64(time.Second)).String(), "-e", "leaf", "-o", trace, "-p", strconv.Itoa(flood.Process.Pid))
 		if text, err := rec.CombinedOutput(); err != nil {
 			b.Fatalf("%v\n%s", err, text)
 		}
 		flood.Wait()
-		r := analyzeTrace(b, trace)
+		r := harness.Analyze(b, trace)
 		info, err := os.Stat(trace)
 		if err != nil {
 			b.Fatal(err)
