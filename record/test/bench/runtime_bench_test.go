@@ -3,12 +3,9 @@
 package bench
 
 import (
-	"bytes"
 	"io"
 	"net"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -47,20 +44,11 @@ func sideBySide(b *testing.B, cfg record.Config, script string, rate func() floa
 			rate() // warm up
 			alone = append(alone, rate())
 
-			trace := filepath.Join(b.TempDir(), "trace.arrow")
-			rec := exec.Command(harness.Binary(), append([]string{"record", "-o", trace, "--force"}, flags...)...)
-			var stderr bytes.Buffer
-			rec.Stderr = &stderr
-			if err := rec.Start(); err != nil {
-				b.Fatal(err)
-			}
-			harness.AwaitTrace(b, trace, &stderr)
+			rec := harness.StartRecorder(b, flags...)
+			rec.Await(b)
 			traced = append(traced, rate())
-			rec.Process.Signal(os.Interrupt)
-			if err := rec.Wait(); err != nil {
-				b.Fatalf("%v\n%s", err, stderr.String())
-			}
-			r := harness.Analyze(b, trace)
+			rec.Stop(b)
+			r := harness.Analyze(b, rec.Trace)
 			lost = append(lost, float64(r.Trace.Lost))
 			events = append(events, float64(r.Trace.Events))
 

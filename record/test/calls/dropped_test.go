@@ -191,15 +191,14 @@ func TestHostsEqualBpftrace(t *testing.T) {
 		script += fmt.Sprintf("uprobe:%s:%s { @at[tid] = nsecs; @name[tid] = arg0; }\n", libc, name)
 		script += fmt.Sprintf("uretprobe:%s:%s /@at[tid]/ { printf(\"%s %%d %%s %%d\\n\", tid, str(@name[tid]), nsecs - @at[tid]); delete(@at[tid]); }\n", libc, name, name)
 	}
-	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	rec, _ := harness.Start(t, harness.Binary(), "record", "-o", trace, "-e", "c:getaddrinfo(node:str) -> s32", "-e", "c:gethostbyname*(name:str)")
+	rec := harness.StartRecorder(t, "-e", "c:getaddrinfo(node:str) -> s32", "-e", "c:gethostbyname*(name:str)")
 	output := filepath.Join(t.TempDir(), "bpftrace")
 	other, _ := harness.Start(t, "bpftrace", "-B", "none", "-o", output, "-e", script)
 	seen := func() []byte {
 		text, _ := os.ReadFile(output) // not there yet: nothing
 		return text
 	}
-	harness.WaitFor(t, func() bool { info, err := os.Stat(trace); return err == nil && info.Size() > 0 })
+	rec.Await(t)
 	harness.WaitFor(t, func() bool {
 		exec.Command("getent", "ahosts", "localhost").Run()
 		return bytes.Contains(seen(), []byte("localhost"))
@@ -222,11 +221,8 @@ func TestHostsEqualBpftrace(t *testing.T) {
 			want = append(want, hostCall{w[0], w[1], w[2], time.Duration(ns)})
 		}
 	}
-	rec.Process.Signal(os.Interrupt)
-	if err := rec.Wait(); err != nil {
-		t.Fatal(err)
-	}
-	flow, stderr, status := harness.Utrace(t, "analyze", "--raw", "--flow", trace)
+	rec.Stop(t)
+	flow, stderr, status := harness.Utrace(t, "analyze", "--raw", "--flow", rec.Trace)
 	if status != 0 {
 		t.Fatal(stderr)
 	}

@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"utrace/record/test/harness"
 )
@@ -211,33 +210,22 @@ func TestHostileTexts(t *testing.T) {
 func TestNamesOfHosts(t *testing.T) {
 	harness.NeedKernel(t)
 	harness.NeedTool(t, "python3")
-	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	rec, _ := harness.Start(t, harness.Binary(), "record", "-o", trace, "-e", "c:getaddrinfo(node:str) -> s32")
-	harness.WaitFor(t, func() bool { // the probes are attached when the first batch is written
-		info, err := os.Stat(trace)
-		return err == nil && info.Size() > 0
-	})
-	time.Sleep(time.Second)
+	rec := harness.StartRecorder(t, "-e", "c:getaddrinfo(node:str) -> s32")
+	rec.Await(t)
 	script := "import socket\nfor i in range(3):\n try: socket.getaddrinfo('localhost', 80)\n except OSError: pass\n"
 	for range 2 {
 		if out, err := exec.Command("python3", "-c", script).CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
 	}
-	rec.Process.Signal(os.Interrupt)
-	if err := rec.Wait(); err != nil {
-		t.Fatal(err)
-	}
+	rec.Stop(t)
 	var r struct {
 		Functions []struct {
 			Calls uint64
 			By    map[string]any
 		}
 	}
-	stdout, stderr, status := harness.Utrace(t, "analyze", "--json", "--by", "node", trace)
-	if err := json.Unmarshal([]byte(stdout), &r); err != nil || status != 0 {
-		t.Fatalf("%v\n%s", err, stderr)
-	}
+	harness.AnalyzeJSON(t, &r, "--by", "node", rec.Trace)
 	n := uint64(0)
 	for _, f := range r.Functions {
 		if f.By["node"] == "localhost" {
@@ -245,6 +233,6 @@ func TestNamesOfHosts(t *testing.T) {
 		}
 	}
 	if n < 6 { // others may resolve it, too
-		t.Errorf("localhost was resolved %d times: %s", n, stdout)
+		t.Errorf("localhost was resolved %d times: %+v", n, r)
 	}
 }

@@ -4,8 +4,6 @@ package harness
 
 import (
 	"bytes"
-	"fmt"
-	"os"
 	"os/exec"
 	"testing"
 	"time"
@@ -36,23 +34,4 @@ func WaitFor(t *testing.T, cond func() bool) {
 			t.Fatal("waited for 10 s in vain")
 		}
 	}
-}
-
-// Written says whether a recorder has written the beginning of its trace. It does so once its probes
-// are attached.
-func Written(trace string) bool {
-	info, err := os.Stat(trace)
-	return err == nil && info.Size() > 0
-}
-
-// AwaitTrace waits until a recorder has its probes on. stderr is the recorder's, and is shown if that
-// takes more than 30 s.
-func AwaitTrace(t testing.TB, trace string, stderr fmt.Stringer) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !Written(trace); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("the recorder does not begin\n%s", stderr)
-		}
-	}
-	time.Sleep(500 * time.Millisecond) // until they are turned on
 }

@@ -3,7 +3,6 @@
 package process
 
 import (
-	"bytes"
 	"maps"
 	"os"
 	"os/exec"
@@ -12,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"utrace/bpf"
 	"utrace/record/test/harness"
@@ -63,29 +61,19 @@ func TestAttach(t *testing.T) {
 	}
 }
 
+// TestAttachInAllProcesses: a probe on a file is in every process.
 func TestAttachInAllProcesses(t *testing.T) {
-	for _, m := range harness.AttachMethods(t) {
+	for _, m := range append(harness.AttachMethods(t), bpf.Auto) {
 		bin := harness.Target(t, "calls.c", "-O0")
-		trace := filepath.Join(t.TempDir(), "trace.arrow")
-		rec := exec.Command(harness.Binary(), "record", "--attach", m.String(), "-o", trace, "-e", bin+":fib", "-e", bin+":outer")
-		var stderr bytes.Buffer
-		rec.Stderr = &stderr
-		if err := rec.Start(); err != nil {
-			t.Fatal(err)
-		}
-		harness.WaitFor(t, func() bool { info, err := os.Stat(trace); return err == nil && info.Size() > 0 })
-		time.Sleep(300 * time.Millisecond)
+		rec := harness.StartRecorder(t, "--attach", m.String(), "-e", bin+":fib", "-e", bin+":outer")
+		rec.Await(t)
 		for range 3 {
-			if err := exec.Command(bin, "2").Run(); err != nil {
-				t.Fatal(err)
-			}
+			harness.Run(t, bin, "2")
 		}
-		rec.Process.Signal(os.Interrupt)
-		if err := rec.Wait(); err != nil {
-			t.Fatalf("--attach=%s: %v\n%s", m, err, &stderr)
-		}
-		harness.Validate(t, trace)
-		harness.WantCounts(t, m.String()+": calls", harness.Analyze(t, trace).Calls(), map[string]uint64{"fib": 3 * 2 * 67, "outer": 3 * 2})
+		rec.Stop(t)
+		harness.Validate(t, rec.Trace)
+		// fib(8) makes 67 calls.
+		harness.WantCounts(t, m.String()+": calls", harness.Analyze(t, rec.Trace).Calls(), map[string]uint64{"fib": 3 * 2 * 67, "outer": 3 * 2})
 	}
 }
 

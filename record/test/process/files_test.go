@@ -75,35 +75,12 @@ const rounds = 100
 // record attaches to the program, lets it run to its end, and returns its calls.
 func (w *waiting) record(t *testing.T, flags ...string) map[string]uint64 {
 	t.Helper()
-	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	cmd := exec.Command(harness.Binary(), append([]string{"record", "--max-overhead=none", "-p", strconv.Itoa(w.pid), "-o", trace, "-d", "20s"}, flags...)...)
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if st, err := os.Stat(trace); err == nil && st.Size() > 0 { // written once the probes are attached
-			break
-		}
-		select {
-		case err := <-ended:
-			t.Fatalf("record: %v\n%s", err, stderr.String())
-		default:
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the recording does not begin")
-		}
-	}
-	time.Sleep(300 * time.Millisecond) // until they are turned on
+	rec := harness.StartRecorder(t, append([]string{"--max-overhead=none", "-p", strconv.Itoa(w.pid), "-d", "20s"}, flags...)...)
+	rec.Await(t)
 	fmt.Fprintln(w.stdin, rounds)
-	if err := <-ended; err != nil {
-		t.Fatalf("record: %v\n%s", err, stderr.String())
-	}
-	harness.Validate(t, trace)
-	r := harness.Analyze(t, trace)
+	rec.Wait(t)
+	harness.Validate(t, rec.Trace)
+	r := harness.Analyze(t, rec.Trace)
 	if n := len(r.Incomplete()); n > 1 { // main has begun before the recording
 		t.Errorf("incomplete calls: %v", r.Incomplete())
 	}

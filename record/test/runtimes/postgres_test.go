@@ -4,11 +4,9 @@ package runtimes
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -21,29 +19,19 @@ import (
 // recordPostgres records the server, by way of its postmaster, while do runs.
 func recordPostgres(t *testing.T, p *harness.Postgres, do func(), flags ...string) (trace string, r *harness.Report) {
 	t.Helper()
-	trace = filepath.Join(t.TempDir(), "trace.arrow")
-	rec := exec.Command(harness.Binary(), append([]string{"record", "-o", trace, "--preset", "postgres", "-p", strconv.Itoa(p.PID), "--follow"}, flags...)...)
-	var stderr bytes.Buffer
-	rec.Stderr = &stderr
-	if err := rec.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { rec.Process.Kill() })
-	harness.AwaitTrace(t, trace, &stderr)
+	rec := harness.StartRecorder(t, append([]string{"--preset", "postgres", "-p", strconv.Itoa(p.PID), "--follow"}, flags...)...)
+	rec.Await(t)
 	do()
 	time.Sleep(200 * time.Millisecond)
-	rec.Process.Signal(os.Interrupt)
-	if err := rec.Wait(); err != nil {
-		t.Fatalf("%v\n%s", err, stderr.String())
-	}
-	harness.Validate(t, trace)
-	if r = harness.Analyze(t, trace); r.Trace.Lost != 0 {
+	stderr := rec.Stop(t)
+	harness.Validate(t, rec.Trace)
+	if r = harness.Analyze(t, rec.Trace); r.Trace.Lost != 0 {
 		t.Skipf("%d events lost", r.Trace.Lost)
 	}
-	if strings.Contains(stderr.String(), "postmaster") {
-		t.Errorf("the postmaster is recorded with its children:\n%s", stderr.String())
+	if strings.Contains(stderr, "postmaster") {
+		t.Errorf("the postmaster is recorded with its children:\n%s", stderr)
 	}
-	return trace, r
+	return rec.Trace, r
 }
 
 // TestPostgres: queries, their execution and transactions are those that pgbench makes. It asks two queries

@@ -138,15 +138,9 @@ func TestPythonNotUTF8Elsewhere(t *testing.T) {
 				}
 				return cmd
 			}
-			trace := filepath.Join(t.TempDir(), "trace.arrow")
-			rec := exec.Command(harness.Binary(), append([]string{"record", "-o", trace, "--preset", "python"}, args...)...)
-			var stderr bytes.Buffer
-			rec.Stderr = &stderr
-			if err := rec.Start(); err != nil {
-				t.Fatal(err)
-			}
+			rec := harness.StartRecorder(t, append([]string{"--preset", "python"}, args...)...)
 			others := []*exec.Cmd{run()}
-			harness.AwaitTrace(t, trace, &stderr)
+			rec.Await(t)
 			time.Sleep(time.Second)
 			others = append(others, run())
 			for _, cmd := range others {
@@ -154,12 +148,10 @@ func TestPythonNotUTF8Elsewhere(t *testing.T) {
 					t.Errorf("%v\n%v", err, cmd.Stderr)
 				}
 			}
-			if err := rec.Wait(); err != nil {
-				t.Errorf("%v\n%s", err, stderr.String())
-			}
-			harness.Validate(t, trace)
-			if calls := harness.Analyze(t, trace).Calls(); calls["good.py.f"] == 0 || calls["\xff.py.f"] != 0 {
-				t.Errorf("calls %v\n%s", calls, stderr.String())
+			stderr := rec.Wait(t)
+			harness.Validate(t, rec.Trace)
+			if calls := harness.Analyze(t, rec.Trace).Calls(); calls["good.py.f"] == 0 || calls["\xff.py.f"] != 0 {
+				t.Errorf("calls %v\n%s", calls, stderr)
 			}
 		})
 	}
@@ -169,22 +161,14 @@ func TestPythonNotUTF8Elsewhere(t *testing.T) {
 func TestPythonNotUTF8End(t *testing.T) {
 	harness.NeedPython(t)
 	good, bad := writeScript(t, "good.py", pythonLoops), writeScript(t, "\xff.py", "def f(): pass\nf()\nprint('done')\n")
-	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	rec := exec.Command(harness.Binary(), "record", "-o", trace, "-e", "usdt:"+harness.Python+":python:gc__start => python:function__return", "--", harness.Python, good)
-	var stderr bytes.Buffer
-	rec.Stderr = &stderr
-	if err := rec.Start(); err != nil {
-		t.Fatal(err)
-	}
-	harness.AwaitTrace(t, trace, &stderr)
+	rec := harness.StartRecorder(t, "-e", "usdt:"+harness.Python+":python:gc__start => python:function__return", "--", harness.Python, good)
+	rec.Await(t)
 	if out, err := exec.Command(harness.Python, bad).CombinedOutput(); err != nil || string(out) != "done\n" {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if err := rec.Wait(); err != nil {
-		t.Errorf("%v\n%s", err, stderr.String())
-	}
-	if harness.Analyze(t, trace).Calls()["gc"] == 0 {
-		t.Errorf("nothing was recorded\n%s", stderr.String())
+	stderr := rec.Wait(t)
+	if harness.Analyze(t, rec.Trace).Calls()["gc"] == 0 {
+		t.Errorf("nothing was recorded\n%s", stderr)
 	}
 }
 
@@ -225,23 +209,18 @@ func TestPythonExecByThread(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-			trace := filepath.Join(t.TempDir(), "trace.arrow")
-			rec := exec.Command(harness.Binary(), "record", "--attach", m.String(), "-o", trace, "--preset", "python", "--follow", "-p", strconv.Itoa(cmd.Process.Pid))
-			var stderr bytes.Buffer
-			rec.Stderr = &stderr
-			if err := rec.Start(); err != nil {
-				t.Fatal(err)
-			}
-			harness.AwaitTrace(t, trace, &stderr)
+			rec := harness.StartRecorder(t, "--attach", m.String(), "--preset", "python", "--follow", "-p", strconv.Itoa(cmd.Process.Pid))
+			rec.Await(t)
 			in.Write([]byte("\n"))
 			cmd.Wait()
-			if err := rec.Wait(); err != nil || out.String() != "ready\ndone\n" {
-				t.Errorf("%v, output %q\n%s", err, out, stderr.String())
+			stderr := rec.Wait(t)
+			if out.String() != "ready\ndone\n" {
+				t.Errorf("output %q\n%s", out, stderr)
 			}
-			harness.Validate(t, trace)
-			calls := harness.Analyze(t, trace).Calls()
+			harness.Validate(t, rec.Trace)
+			calls := harness.Analyze(t, rec.Trace).Calls()
 			if calls["execs.py.f"] != 2 || calls["loops.py.f"] == 0 {
-				t.Errorf("calls %v\n%s", calls, stderr.String())
+				t.Errorf("calls %v\n%s", calls, stderr)
 			}
 		})
 	}

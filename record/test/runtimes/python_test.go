@@ -5,7 +5,6 @@ package runtimes
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -115,26 +114,17 @@ func TestPythonServer(t *testing.T) {
 	harness.NeedPython(t)
 	server := harness.StartPythonServer(t)
 	const requests = 300
-	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	rec := exec.Command(harness.Binary(), "record", "-o", trace, "--preset", "python", "-p", strconv.Itoa(server.PID))
-	var stderr bytes.Buffer
-	rec.Stderr = &stderr
-	if err := rec.Start(); err != nil {
-		t.Fatal(err)
-	}
-	harness.AwaitTrace(t, trace, &stderr)
+	rec := harness.StartRecorder(t, "--preset", "python", "-p", strconv.Itoa(server.PID))
+	rec.Await(t)
 	for range requests {
 		if err := server.Get(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	time.Sleep(200 * time.Millisecond)
-	rec.Process.Signal(os.Interrupt)
-	if err := rec.Wait(); err != nil {
-		t.Fatalf("%v\n%s", err, stderr.String())
-	}
-	harness.Validate(t, trace)
-	r := harness.Analyze(t, trace)
+	rec.Stop(t)
+	harness.Validate(t, rec.Trace)
+	r := harness.Analyze(t, rec.Trace)
 	if r.Trace.Lost != 0 {
 		t.Skipf("%d events lost", r.Trace.Lost)
 	}
@@ -142,14 +132,14 @@ func TestPythonServer(t *testing.T) {
 		"server.py.do_GET": requests, "server.py.send_head": requests, "socketserver.py.process_request_thread": requests,
 	})
 	harness.WantCounts(t, "incomplete calls", r.Incomplete(), map[string]uint64{"server.py.do_GET": 0, "socketserver.py.service_actions": 0})
-	stdout, _, _ := harness.Utrace(t, "analyze", "--flow=arrows", trace)
+	stdout, _, _ := harness.Utrace(t, "analyze", "--flow=arrows", rec.Trace)
 	for _, want := range []string{"-> socketserver.py.service_actions\n", "-> selectors.py.select\n", "  <- threading.py.__exit__\n", "  -> server.py.do_GET\n"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("the flow has no %q", want)
 		}
 	}
 	out := filepath.Join(t.TempDir(), "out.pb.gz")
-	if _, text, status := harness.Utrace(t, "analyze", "--pprof", out, trace); status != 0 {
+	if _, text, status := harness.Utrace(t, "analyze", "--pprof", out, rec.Trace); status != 0 {
 		t.Fatal(text)
 	}
 	list := harness.Run(t, "go", "tool", "pprof", "-raw", out)
