@@ -91,6 +91,7 @@ func TestArguments(t *testing.T) {
 		{"go", []string{"go", "build", "-gcflags=-N -l"}},
 	} {
 		t.Run(strings.Join(c.compiler, " "), func(t *testing.T) {
+			t.Parallel()
 			bin := buildArguments(t, c.language, c.compiler...)
 			got, _, stdout := harness.RecordFlow(t, probeFlags(probes[c.language]...), bin, "2")
 			harness.WantLines(t, got, harness.Lines(stdout))
@@ -121,6 +122,7 @@ func TestArgumentsByConvention(t *testing.T) {
 			[]string{"main.chain(arg2:s64) -> s64", `/^main\.generic.*string/(arg2:str, arg3:s32) -> str`}, nil},
 	} {
 		t.Run(strings.Join(c.compiler, " "), func(t *testing.T) {
+			t.Parallel()
 			bin := buildArguments(t, c.language, c.compiler...)
 			got, _, stdout := harness.RecordFlow(t, probeFlags(c.probes...), bin, "2")
 			want := []string{"main.chain(0) = -10;", `main.generic[go.shape.string]("shape", 2) = "shape";`, "main.chain(1) = -10;", `main.generic[go.shape.string]("shape", 2) = "shape";`}
@@ -193,6 +195,7 @@ func TestArgumentErrors(t *testing.T) {
 		{"rs", "arguments::pairs(p)", "members"},
 	} {
 		t.Run(c.program+" "+c.probe, func(t *testing.T) {
+			t.Parallel()
 			bin := programs[c.program]
 			if bin == "" {
 				t.Skip("no compiler")

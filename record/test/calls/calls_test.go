@@ -59,6 +59,7 @@ func TestCountsEqualCallgrind(t *testing.T) {
 		{"threads.c", []string{"-O2"}},
 	} {
 		t.Run(c.source+strings.Join(c.flags, ""), func(t *testing.T) {
+			t.Parallel()
 			bin := harness.Target(t, c.source, c.flags...)
 			want := callgrind(t, bin, "200")
 			r := harness.Record(t, []string{"-e", "*"}, bin, "200")
@@ -97,6 +98,7 @@ func TestFramesLeftWithoutReturn(t *testing.T) {
 	} {
 		for _, opt := range []string{"-O0", "-O2"} {
 			t.Run(c.how+opt, func(t *testing.T) {
+				t.Parallel()
 				r := harness.Record(t, []string{"-e", "*"}, harness.Target(t, "jumps.c", opt), c.how)
 				harness.WantCounts(t, "calls", r.Calls(), c.calls)
 				got := r.Incomplete()

@@ -66,6 +66,7 @@ func TestConditions(t *testing.T) {
 		"n==0||n==2||n==4||n==6||n==8||n==10||n==12||n==14||n==16||n==18||n==20||n==22||n==24||n==26||n==28||n==30": func(h handled) bool { return h.n%2 == 0 && h.n <= 30 },
 	} {
 		t.Run(text, func(t *testing.T) {
+			t.Parallel()
 			got, trace, _ := harness.RecordFlow(t, []string{"-e", "handle(name, n, c) -> s32 if " + text}, program, "calls", "300")
 			var expected []string
 			for _, h := range handledCalls(300) {
@@ -176,6 +177,7 @@ func TestConditionsPair(t *testing.T) {
 			"outer(0) = 1;", "outer(1) {", "  inner(2) = 2;", "} /* outer: dropped */"}},
 	} {
 		t.Run(c.how+" "+strings.Join(c.probes, " "), func(t *testing.T) {
+			t.Parallel()
 			got, _, _ := harness.RecordFlow(t, probeFlags(c.probes...), harness.Target(t, "conditions.c", c.opt), c.how, "2")
 			harness.WantLines(t, got, c.want)
 		})

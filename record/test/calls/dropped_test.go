@@ -4,7 +4,6 @@ package calls
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -29,11 +28,8 @@ type droppedFunc struct {
 
 func droppedFuncs(t *testing.T, trace string) map[string]droppedFunc {
 	t.Helper()
-	stdout, stderr, status := harness.Utrace(t, "analyze", "--raw", "--json", trace)
 	var r struct{ Functions []droppedFunc }
-	if err := json.Unmarshal([]byte(stdout), &r); err != nil || status != 0 {
-		t.Fatalf("%v\n%s", err, stderr)
-	}
+	harness.AnalyzeJSON(t, &r, "--raw", trace)
 	m := map[string]droppedFunc{}
 	for _, f := range r.Functions {
 		m[f.Name] = f

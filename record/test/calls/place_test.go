@@ -106,6 +106,7 @@ func TestPlacesByCompiler(t *testing.T) {
 		for _, opt := range []string{"-O0", "-O1", "-O2", "-O3"} {
 			for _, flags := range [][]string{{"-fcf-protection=none", "-fPIE", "-pie"}, {"-fcf-protection=full", "-fPIE", "-pie"}, {"-fcf-protection=full", "-static"}} {
 				t.Run(compiler+opt+strings.Join(flags, ""), func(t *testing.T) {
+					t.Parallel()
 					harness.NeedTool(t, compiler)
 					bin := filepath.Join(t.TempDir(), "calls")
 					harness.Run(t, append([]string{compiler, "-g", "-w", opt, "-o", bin, harness.Testdata(t, "targets/calls.c")}, flags...)...)
@@ -135,6 +136,7 @@ func TestPlacesInRealPrograms(t *testing.T) {
 		{[]string{"-e", "postgres:*"}, append(postgres, "--describe-config"), 40},
 	} {
 		t.Run(filepath.Base(c.command[0]), func(t *testing.T) {
+			t.Parallel()
 			for _, word := range c.command {
 				if strings.HasPrefix(word, "/usr/bin/") {
 					harness.NeedTool(t, word)
@@ -163,6 +165,7 @@ func TestPlacesCountAlike(t *testing.T) {
 		{"coroutines.c", "", []string{"-O2", "-fcf-protection"}}, {"exceptions.cpp", "", []string{"-O2", "-fcf-protection"}},
 	} {
 		t.Run(c.source+c.arg+strings.Join(c.flags, ""), func(t *testing.T) {
+			t.Parallel()
 			bin := harness.Target(t, c.source, c.flags...)
 			probes := []string{"-e", "/^(main|leaf|middle|outer|fib|is_.*|hidden|make_big|compare|deep.|try_.*|tail_.*|app::.*|body|part|before|yield|resume)$/"}
 			wantCountsAlike(t, 4, probes, bin, c.arg)

@@ -124,7 +124,7 @@ func TestSlowOpenCall(t *testing.T) {
 	harness.NeedKernel(t)
 	program := harness.Target(t, "slow.c", "-O1")
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	if _, stderr, status := harness.Utrace(t, "record", "--force", "-o", trace, "-d", "2s", "--slower-than", "1s", "--", program, "100", "20"); status != 0 {
+	if _, stderr, status := harness.Utrace(t, "record", "--force", "-o", trace, "-d", "2s", "--slower-than", "1s", "--", program, "100", "5"); status != 0 {
 		t.Fatal(stderr)
 	}
 	flow, stderr, status := harness.Utrace(t, "analyze", "--flow", trace)

@@ -4,7 +4,6 @@ package cost
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -38,10 +37,6 @@ func TestDisplaced(t *testing.T) {
 	}
 
 	outermost := func(args ...string) (runnable, recorder int64) {
-		text, stderr, status := harness.Utrace(t, append(append([]string{"analyze", "--json", "--function", "push_o*"}, args...), trace)...)
-		if status != 0 {
-			t.Fatal(stderr)
-		}
 		var r struct {
 			waitsReport
 			Trace struct {
@@ -50,9 +45,7 @@ func TestDisplaced(t *testing.T) {
 				}
 			}
 		}
-		if err := json.Unmarshal([]byte(text), &r); err != nil {
-			t.Fatal(err)
-		}
+		harness.AnalyzeJSON(t, &r, append(append([]string{"--function", "push_o*"}, args...), trace)...)
 		for _, f := range r.Functions {
 			runnable += f.RunnableNs
 		}

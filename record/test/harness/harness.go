@@ -38,6 +38,7 @@ func Main(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
+	os.Setenv("GMON_OUT_PREFIX", filepath.Join(dir, "gmon")) // programs built with -pg leave a file at their end
 
 	binary = filepath.Join(dir, "utrace")
 	if out, err := exec.Command("go", "build", "-o", binary, "utrace/cmd/utrace").CombinedOutput(); err != nil {

@@ -34,9 +34,7 @@ func Target(t testing.TB, source string, flags ...string) string {
 	if strings.HasSuffix(source, ".cpp") {
 		compiler = "g++"
 	}
-	dir := t.TempDir()
-	t.Setenv("GMON_OUT_PREFIX", dir+"/gmon") // programs built with -pg leave a file at their end
-	out := filepath.Join(dir, strings.TrimSuffix(filepath.Base(source), filepath.Ext(source)))
+	out := filepath.Join(t.TempDir(), strings.TrimSuffix(filepath.Base(source), filepath.Ext(source)))
 	command := []string{compiler, "-g", "-w", "-o", out, Testdata(t, "targets/"+source), "-lpthread"}
 	Run(t, append(command, flags...)...)
 	return out

@@ -38,6 +38,7 @@ func TestAttach(t *testing.T) {
 		{"exceptions.cpp", "-O2", "", "app::*"},
 	} {
 		t.Run(c.source+c.flag+c.arg, func(t *testing.T) {
+			t.Parallel()
 			bin := harness.Target(t, c.source, c.flag)
 			var probes []string
 			for probe := range strings.FieldsSeq(c.probes) { // few: the kernel takes 0.1 s to detach each

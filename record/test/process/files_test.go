@@ -166,6 +166,7 @@ func TestOtherRoot(t *testing.T) {
 	} {
 		for _, file := range []string{"", "/bin/app:", "/app:", "/links/app:"} {
 			t.Run(c.name+" "+file, func(t *testing.T) {
+				t.Parallel()
 				root := t.TempDir()
 				copyFile(t, static, filepath.Join(root, "bin/app"))
 				os.Symlink("/bin/app", filepath.Join(root, "app")) // there is no such file on our side
@@ -226,6 +227,7 @@ func TestStripped(t *testing.T) {
 				continue // all of the C library
 			}
 			t.Run(c.name+" "+how, func(t *testing.T) {
+				t.Parallel()
 				calls := startWaiting(t, false, bin).record(t, probes...)
 				harness.WantCounts(t, "calls", calls, map[string]uint64{outer: rounds, inner: rounds})
 				for name := range calls {
@@ -252,6 +254,7 @@ func TestDebugFiles(t *testing.T) {
 	harness.NeedKernel(t)
 	for _, how := range []string{"build ID", "debug link", "debug link in .debug"} {
 		t.Run(how, func(t *testing.T) {
+			t.Parallel()
 			// Another build each time: another build ID.
 			bin := harness.Target(t, "ondemand.c", "-O2", "-Wl,--build-id=sha1", fmt.Sprintf("-DUNUSED=%d", time.Now().UnixNano()), "-g3")
 			debug := bin + ".debug"

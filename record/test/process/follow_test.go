@@ -4,7 +4,6 @@ package process
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -25,15 +24,7 @@ import (
 // analyzePID returns the report of one process.
 func analyzePID(t *testing.T, trace string, pid int) *harness.Report {
 	t.Helper()
-	stdout, stderr, status := harness.Utrace(t, "analyze", "--json", "--pid", strconv.Itoa(pid), trace)
-	if status != 0 {
-		t.Fatalf("analyze: status %d\n%s", status, stderr)
-	}
-	var r harness.Report
-	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
-		t.Fatal(err)
-	}
-	return &r
+	return harness.Analyze(t, trace, "--pid", strconv.Itoa(pid))
 }
 
 // claims reads lines "NAME PID CALLS" and adds up the calls by process.
@@ -72,6 +63,7 @@ func TestFollowChildren(t *testing.T) {
 	} {
 		for _, probes := range [][]string{{"-e", "work", "-e", "job"}, {"-e", bin + ":work", "-e", bin + ":job"}} {
 			t.Run(c.how+"/"+filepath.Base(probes[1]), func(t *testing.T) {
+				t.Parallel()
 				trace, stdout, status := harness.RecordTree(t, probes, bin, c.how, strconv.Itoa(c.count))
 				if status != 0 {
 					t.Errorf("status %d", status)

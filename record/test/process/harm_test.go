@@ -3,6 +3,7 @@
 package process
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -55,17 +56,21 @@ func TestHarmless(t *testing.T) {
 		{name: "static C++ program", source: "exceptions.cpp", flags: []string{"-O1", "-static"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			bin := harness.Target(t, c.source, c.flags...)
+			var env []string
 			if c.preload != "" {
-				t.Setenv("LD_PRELOAD", c.preload)
+				env = append(os.Environ(), "LD_PRELOAD="+c.preload)
 			}
 			if c.record == nil {
 				c.record = []string{"-e", "*"}
 			}
 			alone := exec.Command(bin)
+			alone.Env = env
 			want, _ := alone.Output()
 			trace := filepath.Join(t.TempDir(), "trace.arrow")
 			traced := exec.Command(harness.Binary(), slices.Concat([]string{"record", "-o", trace}, c.record, []string{"--", bin})...)
+			traced.Env = env
 			traced.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 			timer := time.AfterFunc(60*time.Second, func() { syscall.Kill(-traced.Process.Pid, syscall.SIGKILL) })
 			defer timer.Stop()

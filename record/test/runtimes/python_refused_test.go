@@ -107,6 +107,7 @@ func TestPythonNotUTF8Child(t *testing.T) {
 		"by its PYTHONPATH": `"$1" "$2"; PYTHONPATH="$3" "$1" -c 'print("done")'; echo $?; "$1" "$2"`,
 	} {
 		t.Run(how, func(t *testing.T) {
+			t.Parallel()
 			trace := filepath.Join(t.TempDir(), "trace.arrow")
 			stdout, stderr, status := harness.Utrace(t, "record", "-o", trace, "--preset", "python", "--", "sh", "-c", script, "sh", harness.Python, forks, bad)
 			if status != 0 || strings.Contains(stdout, "\n1\n") || !strings.Contains(stdout, "done\n0\n") || strings.Count(stderr, "UTF-8, which breaks CPython") != 1 {

@@ -26,6 +26,7 @@ func TestStaticValues(t *testing.T) {
 	harness.NeedSDT(t)
 	for _, flags := range []string{"-O0", "-O1", "-O2", "-O3", "-O2 -static", "-O2 -fPIE -pie", "-O2 -no-pie", "-Os -m64"} {
 		t.Run(flags, func(t *testing.T) {
+			t.Parallel()
 			program := harness.Target(t, "values.c", strings.Fields(flags)...)
 			got, _, stdout := harness.RecordFlow(t, []string{"-e", "usdt:values:*(...)", "-e", "!usdt:values:in_memory"}, program, "4")
 			harness.WantLines(t, got, harness.Lines(stdout))
@@ -125,6 +126,7 @@ func TestStaticConditions(t *testing.T) {
 		"n==0||n==2||n==4||n==6||n==8||n==10||n==12||n==14||n==16||n==18||n==20||n==22||n==24||n==26||n==28||n==30": func(v values) bool { return v.n%2 == 0 },
 	} {
 		t.Run(text, func(t *testing.T) {
+			t.Parallel()
 			got, _, _ := harness.RecordFlow(t, []string{"-e", "usdt:values:many(n:s32, v:s32, e:s32) if " + text}, program, "8")
 			var expected []string
 			for i, v := range list {

@@ -3,7 +3,6 @@
 package usdt
 
 import (
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"testing"
@@ -23,13 +22,7 @@ func TestAnalyzeValues(t *testing.T) {
 			By                        map[string]any
 		}
 	}
-	out, stderr, status := harness.Utrace(t, "analyze", "--json", "--sort", "name", "--by", "how", "--error", "query: result > 101", trace)
-	if status != 0 {
-		t.Fatalf("status %d\n%s", status, stderr)
-	}
-	if err := json.Unmarshal([]byte(out), &r); err != nil {
-		t.Fatal(err)
-	}
+	harness.AnalyzeJSON(t, &r, "--sort", "name", "--by", "how", "--error", "query: result > 101", trace)
 	var got []string
 	for _, f := range r.Functions {
 		got = append(got, fmt.Sprintf("%s %v %d %d %d", f.Name, f.By, f.Calls, f.Incomplete, f.Errors))
@@ -37,7 +30,7 @@ func TestAnalyzeValues(t *testing.T) {
 	// Every third of the six queries is bad: its second step, and it itself, do not come to an end. Query n returns 100 + n.
 	want := []string{"query map[how:bad] 2 2 0", "query map[how:good] 4 0 2", "step map[how:bad] 4 2 0", "step map[how:good] 8 0 0"}
 	harness.WantLines(t, got, want)
-	out, stderr, status = harness.Utrace(t, "analyze", "--slowest", "1", "--function", "query", trace)
+	out, stderr, status := harness.Utrace(t, "analyze", "--slowest", "1", "--function", "query", trace)
 	if status != 0 {
 		t.Fatalf("status %d\n%s", status, stderr)
 	}
