@@ -19,16 +19,17 @@ import (
 	"utrace/record/test/harness"
 )
 
-// compensated is what is known of one function of testdata/targets/compensation.c, in ns: mean and median, each a list with
-// a value of each turn.
+// compensated is the durations of one function of testdata/targets/compensation.c, in nanoseconds:
+// mean and median, each with a value per turn.
 type compensated struct {
 	mean, median struct{ truth, raw, corrected []float64 }
 	marked       int // turns in which the report says that it is not resolved
 }
 
-// BenchmarkCompensation compares what the report says of calls whose duration is known with their duration by the clock of
-// the program itself, which is not traced then. Traced and untraced runs take turns; medians of the turns are
-// shown. A single thread runs with a real-time priority, so that other programs on the machine disturb it less.
+// BenchmarkCompensation compares the durations in the report with those by the clock of the program
+// itself, in a run without a recorder. The two kinds of runs take turns, and medians are shown. A
+// single thread runs with a real-time priority, so that other programs on the machine disturb it
+// less.
 func BenchmarkCompensation(b *testing.B) {
 	harness.NeedKernel(b)
 	harness.NeedTool(b, "chrt")
@@ -117,7 +118,8 @@ func compensate(b *testing.B, functions map[string]*compensated, trace, probe st
 	}
 }
 
-// reportCompensation prints the table, and how many of the functions that are not marked are within 15% of the truth.
+// reportCompensation prints the table. It counts functions that are marked, and others whose mean
+// is within 15% of the truth.
 func reportCompensation(b *testing.B, functions map[string]*compensated) {
 	type key struct{ us, calls int }
 	keys := map[string]key{}

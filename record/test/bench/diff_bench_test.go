@@ -11,8 +11,9 @@ import (
 	"utrace/record/test/harness"
 )
 
-// BenchmarkDiff compares recordings of a program of a few stages, twenty times: with another run of itself, where
-// nothing is significant, and with a run in which one stage computes 20% longer, which is to be found and named.
+// BenchmarkDiff compares recordings of a program of a few stages, twenty times: with another run of
+// itself, where nothing is significant, and with a run in which one stage computes 20% longer. diff
+// must find and name that stage.
 func BenchmarkDiff(b *testing.B) {
 	harness.NeedKernel(b)
 	bin := harness.Target(b, "stages.c", "-O1", "-fno-omit-frame-pointer")

@@ -26,12 +26,11 @@ import (
 	"utrace/record/test/harness"
 )
 
-// BenchmarkProbes measures what a call costs a program, in its own processor time, while
-// its entry and return are probed, by how the function begins: an empty program at the
-// site that utrace chooses (floor), utrace recording, bpftrace counting, and bpftrace taking the times of calls for a
-// histogram, as funclatency does (latency). They take turns, each on a
-// process of its own that waits until it is attached; medians are reported, of times and of
-// ratios within a turn.
+// BenchmarkProbes measures what a call costs a program, in its own processor time, while its entry
+// and return are probed. It compares, by how the function begins, an empty program at the site that
+// utrace chooses (floor), utrace, bpftrace counting, and bpftrace making a histogram of durations
+// as funclatency does (latency). They take turns, each on a process of its own that waits until it
+// is attached. Medians are reported, of times and of ratios within a turn.
 func BenchmarkProbes(b *testing.B) {
 	harness.NeedKernel(b)
 	harness.NeedTool(b, "bpftrace")
@@ -75,8 +74,9 @@ func BenchmarkProbes(b *testing.B) {
 	}
 }
 
-// BenchmarkDrop measures what a call costs that is dropped in the kernel, beside an empty program at the same places: by
-// a condition on an argument, on two, by a text, and by its duration. They take turns.
+// BenchmarkDrop measures what a call costs that the kernel side drops, beside an empty program at
+// the same sites: by a condition on an argument, on two, by a text, and by its duration. They take
+// turns.
 func BenchmarkDrop(b *testing.B) {
 	harness.NeedKernel(b)
 	bin := harness.Target(b, "sites.c", "-O1")
@@ -112,12 +112,13 @@ func BenchmarkDrop(b *testing.B) {
 	}
 }
 
+// median returns the middle value.
 func median(v []float64) float64 {
 	v = slices.Sorted(slices.Values(v))
 	return v[len(v)/2]
 }
 
-// timeCalls starts the program, attaches to it, and returns what a call costs it.
+// timeCalls starts the program, attaches to it, and returns what a call costs it, in nanoseconds.
 func timeCalls(b *testing.B, bin, fn string, attach func(pid int) (detach func())) float64 {
 	b.Helper()
 	return timeWaiting(b, exec.Command(bin, fn, "0.5", "wait"), func(pid int) func() {
@@ -127,7 +128,8 @@ func timeCalls(b *testing.B, bin, fn string, attach func(pid int) (detach func()
 	})
 }
 
-// timeWaiting starts a program that waits for a line, attaches to it, and returns the number that it prints.
+// timeWaiting starts a program that waits for a line, attaches to it, and returns the number that
+// it prints.
 func timeWaiting(b *testing.B, cmd *exec.Cmd, attach func(pid int) (detach func())) float64 {
 	b.Helper()
 	var out bytes.Buffer
@@ -153,8 +155,8 @@ func timeWaiting(b *testing.B, cmd *exec.Cmd, attach func(pid int) (detach func(
 	return ns
 }
 
-// awaitBreakpoint waits until there is a breakpoint in the first bytes of the function, and then some, for
-// that of the return may come later.
+// awaitBreakpoint waits until there is a breakpoint in the first bytes of the function, and 300 ms
+// more: the one of the return may come later.
 func awaitBreakpoint(b *testing.B, bin, fn string, pid int) {
 	b.Helper()
 	file, err := elf.Open(bin)
@@ -197,8 +199,8 @@ func awaitBreakpoint(b *testing.B, bin, fn string, pid int) {
 	b.Fatalf("no breakpoint in %s after 30 s", fn)
 }
 
-// background starts a program that ends when its target does, or else is
-// interrupted by what is returned, which waits for it.
+// background starts a program that ends when its target does. The returned function interrupts it
+// otherwise, and waits for it.
 func background(b *testing.B, name string, args ...string) (stop func()) {
 	b.Helper()
 	cmd := exec.Command(name, args...)
@@ -226,8 +228,8 @@ func background(b *testing.B, name string, args ...string) (stop func()) {
 	}
 }
 
-// attachEmpty attaches a program that does nothing to a process, at the place and in the way that
-// utrace plan says.
+// attachEmpty attaches an empty program to a process, at the sites and by the method that utrace
+// plan prints.
 func attachEmpty(b *testing.B, bin, fn string, pid int) (detach func()) {
 	b.Helper()
 	stdout, stderr, status := harness.Utrace(b, "plan", "--no-follow", "-e", fn, bin)

@@ -14,9 +14,9 @@ import (
 	"utrace/record/test/harness"
 )
 
-// BenchmarkRecord records two threads that call as fast as they can, and
-// reports what an event costs the recorder and the file, how many came and how many
-// were lost. "idle" is what a call costs that program without probes.
+// BenchmarkRecord records two threads that call as fast as they can. It reports what an event costs
+// the recorder and the file, and how many events came and were lost. "idle" is what a call costs
+// without probes.
 func BenchmarkRecord(b *testing.B) {
 	harness.NeedKernel(b)
 	bin := harness.Target(b, "flood.c", "-O1")

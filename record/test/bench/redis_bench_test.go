@@ -20,10 +20,10 @@ import (
 	"utrace/record/test/harness"
 )
 
-// BenchmarkRedis measures what is left of the throughput of a redis-server under redis-benchmark
-// while every entry and return of two functions is recorded, and while bpftrace
-// prints them, or an empty program is at the same places. They take turns with the server alone; medians are reported. Redis counts its
-// commands: the trace must hold each.
+// BenchmarkRedis measures what is left of the throughput of redis-server under redis-benchmark:
+// with entries and returns of two functions recorded, with bpftrace printing them, and with an
+// empty program at the same sites. They take turns with the server alone, and medians are reported.
+// Redis counts its commands: the trace must have each.
 func BenchmarkRedis(b *testing.B) {
 	harness.NeedKernel(b)
 	for _, name := range []string{"redis-server", "redis-benchmark", "bpftrace"} {
@@ -47,7 +47,7 @@ func BenchmarkRedis(b *testing.B) {
 			recorded := s.throughput(b)
 			after := s.commands(b)
 			detach()
-			// The second question is not in its own answer.
+			// The answer to the second question does not count that question.
 			want := after - before + 1
 			r := harness.Analyze(b, trace)
 			if calls := r.Calls(); calls["processCommand"] != want || calls["call"] != want || r.Trace.Lost > 0 || len(r.Incomplete()) > 0 {
@@ -112,7 +112,7 @@ func startRedis(b *testing.B) *redis {
 	return s
 }
 
-// throughput returns how many GETs a second are served.
+// throughput returns the GETs per second.
 func (s *redis) throughput(b *testing.B) float64 {
 	b.Helper()
 	out, err := exec.Command("redis-benchmark", "-p", s.port, "-t", "get", "-n", "50000", "-q").Output()

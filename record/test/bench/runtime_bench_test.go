@@ -23,9 +23,9 @@ import (
 	"utrace/record/test/harness"
 )
 
-// sideBySide measures a rate of something alone, while utrace records it as cfg says, with an empty program at the
-// same sites (the floor), and while bpftrace runs a script, in turn, and reports what each leaves of the first:
-// medians of the rounds.
+// sideBySide measures a rate alone, while utrace records as cfg says, with an empty program at the
+// same sites (the floor), and while bpftrace runs a script. They take turns. It reports what each
+// leaves of the rate alone, by medians of the rounds.
 func sideBySide(b *testing.B, cfg record.Config, script string, rate func() float64) {
 	const rounds = 5
 	var flags []string
@@ -83,8 +83,8 @@ func sideBySide(b *testing.B, cfg record.Config, script string, rate func() floa
 	b.ReportMetric(0, "ns/op")
 }
 
-// attachFloor attaches a program that does nothing where utrace would attach, and raises the same semaphores. Return
-// instructions are left out.
+// attachFloor attaches an empty program where utrace would attach, and raises the same semaphores.
+// It leaves out return instructions.
 func attachFloor(b *testing.B, cfg record.Config) (detach func()) {
 	b.Helper()
 	plan, err := record.NewPlan(cfg)
@@ -142,8 +142,8 @@ func attachFloor(b *testing.B, cfg record.Config) (detach func()) {
 	}
 }
 
-// BenchmarkPythonServer: requests/s of Python's http.server, with all its functions recorded, and
-// with bpftrace printing the returns.
+// BenchmarkPythonServer: requests per second of Python's http.server, with all functions recorded,
+// and with bpftrace printing the returns.
 func BenchmarkPythonServer(b *testing.B) {
 	harness.NeedPython(b)
 	s := harness.StartPythonServer(b)
@@ -152,7 +152,7 @@ func BenchmarkPythonServer(b *testing.B) {
 	sideBySide(b, record.Config{Presets: []string{"python"}, PIDs: []int{s.PID}}, script, func() float64 { return requests(s) })
 }
 
-// requests returns the requests/s of four clients that ask for a page again and again.
+// requests returns the requests per second of four clients that ask for a page again and again.
 func requests(s *harness.PythonServer) float64 {
 	const lasts = 2 * time.Second
 	address := strings.TrimSuffix(strings.TrimPrefix(s.URL, "http://"), "/page.html")
@@ -178,8 +178,8 @@ func requests(s *harness.PythonServer) float64 {
 	return float64(n.Load()) / time.Since(start).Seconds()
 }
 
-// BenchmarkPostgres: transactions/s of pgbench -S, with the queries recorded, and with bpftrace printing their
-// beginnings and ends.
+// BenchmarkPostgres: transactions per second of pgbench -S, with the queries recorded, and with
+// bpftrace printing their beginnings and ends.
 func BenchmarkPostgres(b *testing.B) {
 	p := harness.StartPostgres(b)
 	const at = "usdt:" + harness.PostgresBin + "/postgres:postgresql:query__"

@@ -11,9 +11,9 @@ import (
 	"utrace/record/test/harness"
 )
 
-// BenchmarkSwitches measures what a switch between two threads costs them, in their processor time: not recorded, recorded
-// without the scheduler, with it, and with it where only other threads are recorded. They take turns; medians are
-// reported, of times and of what they add within a turn.
+// BenchmarkSwitches measures what a switch between two threads costs them, in their processor time:
+// not recorded, recorded without the scheduler, with it, and with it while only other threads are
+// recorded. They take turns. Medians are reported, of times and of what they add within a turn.
 func BenchmarkSwitches(b *testing.B) {
 	harness.NeedKernel(b)
 	bin := harness.Target(b, "switches.c", "-O1")
@@ -52,7 +52,7 @@ func BenchmarkSwitches(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// timeSwitches is timeCalls for switches.c; attach may be nil.
+// timeSwitches is timeCalls for switches.c. attach may be nil.
 func timeSwitches(b *testing.B, bin, fn string, attach func(pid int) (detach func())) float64 {
 	b.Helper()
 	cmd := exec.Command(bin, "0.5")

@@ -13,9 +13,10 @@ import (
 	"utrace/record/test/harness"
 )
 
-// These tests record the arguments and results of functions of programs that print what must be seen.
+// These tests record arguments and results in programs that print what must be recorded.
 
-// argumentProbes are the probes for each of the programs testdata/targets/arguments.*.
+// argumentProbes returns the probes for each of the programs testdata/targets/arguments.*, by
+// language.
 func argumentProbes() map[string][]string {
 	return map[string][]string{
 		"c": {
@@ -61,7 +62,7 @@ func buildArguments(t *testing.T, language string, compiler ...string) string {
 	return bin
 }
 
-// probeFlags makes flags of probes.
+// probeFlags returns a flag -e for each probe.
 func probeFlags(probes ...string) (flags []string) {
 	for _, p := range probes {
 		flags = append(flags, "-e", p)
@@ -69,6 +70,8 @@ func probeFlags(probes ...string) (flags []string) {
 	return flags
 }
 
+// TestArguments: arguments and results are those that the program prints, whatever compiler built
+// it.
 func TestArguments(t *testing.T) {
 	harness.NeedKernel(t)
 	probes := argumentProbes()
@@ -99,8 +102,8 @@ func TestArguments(t *testing.T) {
 	}
 }
 
-// TestArgumentsByConvention takes arguments from registers and the stack where nothing but the calling convention says where they
-// are: without debugging information.
+// TestArgumentsByConvention records programs without debug information: only the calling convention
+// says which registers and stack slots have the arguments.
 func TestArgumentsByConvention(t *testing.T) {
 	harness.NeedKernel(t)
 	c := []string{"ints(s8, u8, s16, u16, s32, u32, s64, u64, s8, u16, s32, s64) -> s64", "r8(u64) -> s8", "ru16(v:u64) -> u16", "r32(u64) -> s32",
@@ -136,7 +139,8 @@ func TestArgumentsByConvention(t *testing.T) {
 	}
 }
 
-// TestArgumentsOverwritten takes what arguments point to before the function changes it.
+// TestArgumentsOverwritten: the recorded values are those at the entry, even if the function
+// changes what its arguments point to.
 func TestArgumentsOverwritten(t *testing.T) {
 	harness.NeedKernel(t)
 	for _, flags := range []string{"-O1", "-O2", "-Os", "-O2 -fcf-protection"} {
@@ -146,7 +150,7 @@ func TestArgumentsOverwritten(t *testing.T) {
 	}
 }
 
-// TestArgumentErrors: what cannot be recorded is refused with the reason, by record and by plan.
+// TestArgumentErrors: record and plan refuse what cannot be recorded, and give the reason.
 func TestArgumentErrors(t *testing.T) {
 	harness.NeedKernel(t)
 	programs := map[string]string{

@@ -45,6 +45,7 @@ func callgrind(t *testing.T, command ...string) map[string]uint64 {
 	return counts
 }
 
+// TestCountsEqualCallgrind compares the calls of each function with callgrind.
 func TestCountsEqualCallgrind(t *testing.T) {
 	harness.NeedKernel(t)
 	for _, c := range []struct {
@@ -81,6 +82,8 @@ func TestCountsEqualCallgrind(t *testing.T) {
 	}
 }
 
+// TestFramesLeftWithoutReturn: calls that longjmp, exit or a thread's end leave are incomplete, and
+// the others are not.
 func TestFramesLeftWithoutReturn(t *testing.T) {
 	harness.NeedKernel(t)
 	for _, c := range []struct {
@@ -116,7 +119,8 @@ func TestFramesLeftWithoutReturn(t *testing.T) {
 	}
 }
 
-// A return probe of the kernel's own kind would abort this program.
+// TestExceptions: exceptions are thrown and caught as without probes. A uretprobe of the kernel
+// would abort this program.
 func TestExceptions(t *testing.T) {
 	harness.NeedKernel(t)
 	r := harness.Record(t, []string{"-e", "*"}, harness.Target(t, "exceptions.cpp", "-O2"))
@@ -124,7 +128,8 @@ func TestExceptions(t *testing.T) {
 	harness.WantCounts(t, "incomplete calls", r.Incomplete(), map[string]uint64{"app::catches": 0, "app::passes(int)": 25, "app::passes(double)": 25, "app::fails": 25, "main": 0})
 }
 
-// A return probe of the kernel's own kind would send this program astray.
+// TestCoroutines: calls on stacks that the program switches are counted. A uretprobe of the kernel
+// would break this program.
 func TestCoroutines(t *testing.T) {
 	harness.NeedKernel(t)
 	r := harness.Record(t, []string{"-e", "*"}, harness.Target(t, "coroutines.c", "-O1"))
@@ -132,6 +137,7 @@ func TestCoroutines(t *testing.T) {
 	harness.WantCounts(t, "incomplete calls", r.Incomplete(), map[string]uint64{"resume": 0, "before": 0, "main": 0})
 }
 
+// TestLoadedLibrary: functions of a library that the program loads with dlopen are counted.
 func TestLoadedLibrary(t *testing.T) {
 	harness.NeedKernel(t)
 	host := harness.Target(t, "plugin.c", "-DHOST", "-ldl")
@@ -140,6 +146,7 @@ func TestLoadedLibrary(t *testing.T) {
 	harness.WantCounts(t, "calls", r.Calls(), map[string]uint64{"call_plugin": 30, "plugin_entry": 30, "plugin_inner": 30, "dlopen": 3})
 }
 
+// TestInstructions probes single instructions, by offset and by address.
 func TestInstructions(t *testing.T) {
 	harness.NeedKernel(t)
 	harness.NeedTool(t, "objdump")
@@ -163,7 +170,7 @@ func TestInstructions(t *testing.T) {
 	}
 }
 
-// TestPlanEqualsNM: addresses are those that nm prints.
+// TestPlanEqualsNM: plan prints the addresses that nm prints.
 func TestPlanEqualsNM(t *testing.T) {
 	harness.NeedTool(t, "nm")
 	for _, flag := range []string{"-pie", "-no-pie"} {
@@ -192,8 +199,7 @@ func TestPlanEqualsNM(t *testing.T) {
 	}
 }
 
-// TestRust: names are demangled, and a panic that is caught unwinds as in a run
-// without probes.
+// TestRust: names are demangled, and a caught panic unwinds as without probes.
 func TestRust(t *testing.T) {
 	harness.NeedKernel(t)
 	bin := filepath.Join(t.TempDir(), "panics")
@@ -203,7 +209,8 @@ func TestRust(t *testing.T) {
 	harness.WantCounts(t, "incomplete calls", r.Incomplete(), map[string]uint64{"panics::guarded": 0, "panics::passes": 10, "panics::fails": 10, "panics::counts": 0})
 }
 
-// TestCallsReturnToPageStart: a call that returns to the first byte of a page is no tail call of one that has not returned; a tail call is.
+// TestCallsReturnToPageStart: a call may return to the first byte of a page. It is not taken for a
+// tail call of a call that has not returned.
 func TestCallsReturnToPageStart(t *testing.T) {
 	harness.NeedKernel(t)
 	program := harness.Target(t, "pagestart.c", "-O2")

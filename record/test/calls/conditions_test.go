@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,7 +15,7 @@ import (
 	"utrace/record/test/harness"
 )
 
-// These tests hold conditions on functions against what they say, worked out here from what the program does.
+// These tests work out from what the program does which calls meet a condition.
 
 // handled is a call of handle in testdata/targets/conditions.c.
 type handled struct {
@@ -31,7 +30,7 @@ func (h handled) String() string {
 	return fmt.Sprintf("handle(%q, %d, %s) = %d;", h.name, h.n, h.c, h.ret())
 }
 
-// handledCalls are the first calls of handle, in order.
+// handledCalls returns the first n calls of handle, in order.
 func handledCalls(n int) (list []handled) {
 	for i := range n {
 		list = append(list, handled{[]string{"RED", "GREEN", "BLUE", "", "REDDISH"}[i%5], i, []string{"RED", "GREEN", "BLUE"}[i%3]})
@@ -39,6 +38,7 @@ func handledCalls(n int) (list []handled) {
 	return list
 }
 
+// TestConditions: the trace has exactly the calls that meet the condition.
 func TestConditions(t *testing.T) {
 	harness.NeedKernel(t)
 	program := harness.Target(t, "conditions.c", "-O2")
@@ -80,7 +80,7 @@ func TestConditions(t *testing.T) {
 			}
 		})
 	}
-	// What is said where no call was kept.
+	// The summary says why no call was kept.
 	for probe, want := range map[string]string{
 		"handle if ret == 12345": "none of the 10 calls met its condition",
 		"handle if n == 12345":   "no call that meets its condition was seen",
@@ -101,7 +101,8 @@ func TestConditions(t *testing.T) {
 	}
 }
 
-// TestFewOfMany: of many calls one in a thousand is kept, and of the others there is nothing in the file but how many hits they made.
+// TestFewOfMany keeps one call in a thousand. Of the others, the file has only how many hits they
+// made.
 func TestFewOfMany(t *testing.T) {
 	harness.NeedKernel(t)
 	const all = 100_000
@@ -143,7 +144,8 @@ func TestFewOfMany(t *testing.T) {
 	}
 }
 
-// TestConditionsPair: what is kept ends where it ends, in recursions, behind longjmp, and where functions end in a jump.
+// TestConditionsPair: kept calls end at their own returns, in recursions, after longjmp, and where
+// functions end in a jump.
 func TestConditionsPair(t *testing.T) {
 	harness.NeedKernel(t)
 	var deep []string // what is around the one that returns 15
@@ -184,14 +186,12 @@ func TestConditionsPair(t *testing.T) {
 	}
 }
 
-// TestConditionsDeep: what is around a call that is kept is written, and what a jump has left ends, however deep it is.
+// TestConditionsDeep: the trace has the calls around a kept call, and ends the calls that a jump
+// has left, however deep they are.
 func TestConditionsDeep(t *testing.T) {
 	harness.NeedKernel(t)
 	const depth = 3000
-	program := filepath.Join(t.TempDir(), "deep")
-	if text, err := exec.Command("go", "build", "-o", program, harness.Testdata(t, "targets/deep/main.go")).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
+	program := harness.GoTarget(t, "deep")
 	const climb, bottom, fall = "main.climb", "main.bottom", "main.fall"
 	type counts map[string]uint64
 	for _, c := range []struct {
@@ -217,6 +217,7 @@ func TestConditionsDeep(t *testing.T) {
 	}
 }
 
+// TestConditionsInThreads: conditions hold in each of several threads.
 func TestConditionsInThreads(t *testing.T) {
 	harness.NeedKernel(t)
 	program := harness.Target(t, "conditions.c", "-O1")
@@ -239,7 +240,8 @@ func TestConditionsInThreads(t *testing.T) {
 	}
 }
 
-// TestConditionsOnMovingStack: a goroutine's stack moves between the entries of calls and their returns.
+// TestConditionsOnMovingStack: a goroutine's stack moves between the entry of a call and its
+// return.
 func TestConditionsOnMovingStack(t *testing.T) {
 	harness.NeedKernel(t)
 	program := buildArguments(t, "go", "go", "build")

@@ -18,7 +18,7 @@ import (
 	"utrace/record/test/harness"
 )
 
-// droppedFunc is what --json says of a function some of whose calls were dropped.
+// droppedFunc is what --json says of a function that has dropped calls. Times are in nanoseconds.
 type droppedFunc struct {
 	Name                             string
 	Calls, Incomplete, Dropped, Lost uint64
@@ -26,6 +26,7 @@ type droppedFunc struct {
 	SelfNs                           uint64 `json:"self_ns"`
 }
 
+// droppedFuncs returns the functions of a trace by name.
 func droppedFuncs(t *testing.T, trace string) map[string]droppedFunc {
 	t.Helper()
 	var r struct{ Functions []droppedFunc }
@@ -48,7 +49,8 @@ func TestDroppedAndLost(t *testing.T) {
 	}
 }
 
-// TestDroppedTimes: of dropped calls the times are known as of kept ones, in threads, recursions and behind longjmp.
+// TestDroppedTimes: dropped calls have times as kept ones do, in threads, in recursions and after
+// longjmp.
 func TestDroppedTimes(t *testing.T) {
 	harness.NeedKernel(t)
 	program := harness.Target(t, "conditions.c", "-O1")
@@ -67,7 +69,7 @@ func TestDroppedTimes(t *testing.T) {
 	if f["work"].TotalNs != f["work"].SelfNs+f["leaf"].TotalNs || f["leaf"].TotalNs != f["leaf"].SelfNs || f["nested"].TotalNs != f["nested"].SelfNs {
 		t.Errorf("times: %+v", f)
 	}
-	// What the program has measured is around what is measured in it. It sleeps 6 times for 3 ms.
+	// The program's own measurement encloses the recorded times. It sleeps 6 times for 3 ms.
 	spent, _ := strconv.ParseUint(strings.TrimSpace(stdout), 10, 64)
 	if total := f["work"].TotalNs; total > spent || total < 18e6 {
 		t.Errorf("work has taken %d ns, by the program's clock %d", total, spent)
@@ -92,7 +94,7 @@ func TestDroppedTimes(t *testing.T) {
 	}
 }
 
-// TestDroppedSpans: spans of static probes are measured in the kernel as calls are.
+// TestDroppedSpans: the kernel side measures spans of static probes as it measures calls.
 func TestDroppedSpans(t *testing.T) {
 	harness.NeedSDT(t)
 	_, trace, _ := harness.RecordFlow(t, []string{"--slower-than", "100s", "-e", "usdt:spans:query__start(n:s32)", "-e", "usdt:spans:step__begin"}, harness.Target(t, "spans.c", "-O2"), "6")
@@ -102,7 +104,8 @@ func TestDroppedSpans(t *testing.T) {
 	}
 }
 
-// TestDroppedPython: calls that were dropped are counted by the name of their function, of which no event is in the trace.
+// TestDroppedPython: dropped calls are counted by function, even for functions that have no event
+// in the trace.
 func TestDroppedPython(t *testing.T) {
 	harness.NeedPython(t)
 	script := filepath.Join(t.TempDir(), "slow.py")
@@ -141,7 +144,8 @@ deep(4)
 	}
 }
 
-// TestDroppedPythonBesideC: the values of a function are not taken for the name of one that was called before.
+// TestDroppedPythonBesideC: values of a C function are not taken for the name of a Python function
+// called before.
 func TestDroppedPythonBesideC(t *testing.T) {
 	harness.NeedPython(t)
 	script := filepath.Join(t.TempDir(), "reads.py")
@@ -166,13 +170,13 @@ for i in range(3):
 	harness.WantLines(t, flow, []string{"reads.py.<module>() {", "  read(77);", "  read(77);", "  read(77);", "} /* reads.py.<module> */"})
 }
 
-// hostCall is a call that looks for a host.
+// hostCall is a call that resolves the name of a host.
 type hostCall struct {
 	function, thread, name string
 	duration               time.Duration
 }
 
-// TestHostsEqualBpftrace does the work of gethostlatency beside bpftrace, in all processes.
+// TestHostsEqualBpftrace does what gethostlatency does, beside bpftrace, in all processes.
 func TestHostsEqualBpftrace(t *testing.T) {
 	harness.NeedKernel(t)
 	harness.NeedTool(t, "bpftrace")
@@ -236,14 +240,15 @@ func TestHostsEqualBpftrace(t *testing.T) {
 		t.Logf("%s(%q): %v, bpftrace %v", w.function, w.name, got[i].duration, w.duration)
 		got = slices.Delete(got, i, i+1)
 	}
-	// The probes of one may be within what the other measures, and a process may be stopped between the two.
+	// The probes of one tool may be within the time that the other measures, and a process may lose
+	// its processor between the two.
 	slices.Sort(differences)
 	if median := differences[len(differences)/2]; median > time.Millisecond {
 		t.Errorf("durations differ by %v", median)
 	}
 }
 
-// hostCalls reads the calls of --flow that have returned.
+// hostCalls reads the calls in the output of --flow that have returned.
 func hostCalls(t *testing.T, flow string) (list []hostCall) {
 	t.Helper()
 	open := map[string][]string{} // names by thread

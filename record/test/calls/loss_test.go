@@ -13,8 +13,9 @@ import (
 	"utrace/record/test/harness"
 )
 
-// With a ring that is too small for bursts of calls, what is seen and what is lost must add up; losses must lie
-// in the bursts; and no distribution may hold a call during which events were lost, while calls in calm times all count.
+// TestLossInItsPlace records bursts of calls with a ring that is too small for them. Recorded and
+// lost events must add up, and losses must lie within bursts. Distributions must leave out every
+// call during which events were lost, and no other.
 func TestLossInItsPlace(t *testing.T) {
 	harness.NeedKernel(t)
 	trace := filepath.Join(t.TempDir(), "trace.arrow")

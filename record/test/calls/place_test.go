@@ -16,8 +16,8 @@ import (
 	"utrace/record/test/harness"
 )
 
-// TestSitesAreInstructions: every site chosen in the libraries and programs of
-// this machine, and in a Rust and a Go program, is where objdump says that an instruction begins.
+// TestSitesAreInstructions: objdump finds an instruction at every site that utrace chooses in
+// libraries and programs of this machine, and in a Rust and a Go program.
 func TestSitesAreInstructions(t *testing.T) {
 	harness.NeedTool(t, "objdump")
 	for _, glob := range []string{
@@ -45,7 +45,8 @@ func TestSitesAreInstructions(t *testing.T) {
 	})
 }
 
-// wantInstructions compares the sites in a file, at least so many, with objdump's instructions.
+// wantInstructions compares the sites in a file with objdump's instructions. There must be at least
+// as many sites as given.
 func wantInstructions(t *testing.T, file string, atLeast int) {
 	t.Helper()
 	stdout, stderr, status := harness.Utrace(t, "plan", "-e", file+":*")
@@ -78,7 +79,7 @@ func wantInstructions(t *testing.T, file string, atLeast int) {
 		}
 	}
 	cmd.Wait()
-	// objdump loses its place in data between functions: ask it once more.
+	// objdump can lose its position in data between functions: ask it again.
 	for site, fn := range sites {
 		out, err := exec.Command("objdump", "-d", "--no-show-raw-insn", fmt.Sprintf("--start-address=%#x", fn), fmt.Sprintf("--stop-address=%#x", site+16), file).Output()
 		if err != nil || !strings.Contains(string(out), fmt.Sprintf(" %x:\t", site)) {
@@ -88,7 +89,8 @@ func wantInstructions(t *testing.T, file string, atLeast int) {
 	t.Logf("%s: %v", filepath.Base(file), classes)
 }
 
-// wantCountsAlike records a command with the cheapest sites and with the first bytes: the calls must be the same.
+// wantCountsAlike records a command twice, with the cheapest sites and with the first bytes of
+// functions. The calls must be the same.
 func wantCountsAlike(t *testing.T, atLeast int, probes []string, command ...string) {
 	t.Helper()
 	cheap := harness.Record(t, probes, command...)
@@ -99,7 +101,8 @@ func wantCountsAlike(t *testing.T, atLeast int, probes []string, command ...stri
 	t.Logf("%d events of %d functions", cheap.Trace.Events, len(cheap.Functions))
 }
 
-// TestPlacesByCompiler: the sites in what gcc and clang make are instructions, and count alike.
+// TestPlacesByCompiler: in programs built by gcc and clang, sites are instructions, and the
+// cheapest sites count as the first bytes do.
 func TestPlacesByCompiler(t *testing.T) {
 	harness.NeedTool(t, "objdump")
 	for _, compiler := range []string{"gcc", "clang-19"} {
@@ -119,7 +122,8 @@ func TestPlacesByCompiler(t *testing.T) {
 	}
 }
 
-// TestPlacesInRealPrograms: programs of the distribution count alike, too.
+// TestPlacesInRealPrograms: the cheapest sites count as the first bytes do in programs of the
+// distribution.
 func TestPlacesInRealPrograms(t *testing.T) {
 	harness.NeedKernel(t)
 	harness.NeedTool(t, "setarch")
@@ -145,13 +149,14 @@ func TestPlacesInRealPrograms(t *testing.T) {
 			if c.command[0] == "--describe-config" {
 				t.Skip("needs postgres")
 			}
-			// Addresses that differ would make the hash tables of programs differ.
+			// With other addresses, hash tables of programs would differ.
 			wantCountsAlike(t, c.atLeast, c.probes, append([]string{"setarch", "-R"}, c.command...)...)
 		})
 	}
 }
 
-// TestPlacesCountAlike: the cheapest sites see the calls that the first bytes see.
+// TestPlacesCountAlike: the cheapest sites count as the first bytes do, whatever code begins a
+// function.
 func TestPlacesCountAlike(t *testing.T) {
 	harness.NeedKernel(t)
 	for _, c := range []struct {
@@ -173,7 +178,7 @@ func TestPlacesCountAlike(t *testing.T) {
 	}
 }
 
-// TestPlacesInLoops: no site is in a loop, whichever way leads back. The program says itself how often its functions are called.
+// TestPlacesInLoops: no site is in a loop. The program prints how often its functions are called.
 func TestPlacesInLoops(t *testing.T) {
 	harness.NeedKernel(t)
 	for _, flags := range []string{"-O1", "-O2", "-Os", "-O2 -fcf-protection=none -no-pie"} {

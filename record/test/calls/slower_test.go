@@ -18,8 +18,8 @@ import (
 	"utrace/record/test/harness"
 )
 
-// slowCalls are the calls of testdata/targets/slow.c in n requests, by function, and those of them that sleep: with 42 requests or
-// more so does main, which is around all others.
+// slowCalls returns the calls that testdata/targets/slow.c makes in n requests, by function, and
+// those that contain a sleep. With 42 requests or more, main contains one.
 func slowCalls(n int) (calls, slow map[string]uint64) {
 	calls, slow = map[string]uint64{"main": 1}, map[string]uint64{"main": 1}
 	sleeps := func(i int) bool { return i%100 == 42 }
@@ -50,7 +50,7 @@ func slowCalls(n int) (calls, slow map[string]uint64) {
 	return calls, slow
 }
 
-// TestSlowerThan: exactly the slow calls are in the trace, and the number of all.
+// TestSlowerThan: the trace has exactly the slow calls, and the number of all calls.
 func TestSlowerThan(t *testing.T) {
 	harness.NeedKernel(t)
 	const requests = 1000
@@ -69,13 +69,13 @@ func TestSlowerThan(t *testing.T) {
 		if inside += f.SelfNs; f.Name == "main" {
 			main = f.TotalNs
 		}
-		// What else the machine does makes further calls slow: then they have lasted, too.
+		// Other work on the machine makes further calls slow. They are kept as well.
 		kept := f.Calls - f.Incomplete - f.Dropped
 		if kept < slow[f.Name] || kept > slow[f.Name]+f.Calls/10 || kept > 0 && f.MinNs < 1_850_000 { // what probes took is subtracted
 			t.Errorf("%s: %d kept, want %d; the shortest of %d ns", f.Name, kept, slow[f.Name], f.MinNs)
 		}
 	}
-	// Nothing is outside of main, so what all functions have for themselves, kept or not, adds up to it.
+	// Everything happens in main, so the self times of all functions, kept or not, add up to it.
 	if diff := float64(inside) - float64(main); math.Abs(diff) > 0.05*float64(main) {
 		t.Errorf("main lasts %d ns, all functions have %d ns for themselves", main, inside)
 	}
@@ -86,7 +86,8 @@ func TestSlowerThan(t *testing.T) {
 	}
 }
 
-// TestSlowerThanLater: so it is of a program that a script executes, although nothing is known of it when the recording begins.
+// TestSlowerThanLater: the same for a program that a script executes, and that utrace has not seen
+// when the recording begins.
 func TestSlowerThanLater(t *testing.T) {
 	harness.NeedKernel(t)
 	const requests = 200
@@ -106,7 +107,8 @@ func TestSlowerThanLater(t *testing.T) {
 	}
 }
 
-// TestSlowGoroutines: one goroutine after the other, more than there is room for at a time, and one is blocked all the time.
+// TestSlowGoroutines: more goroutines run, one after the other, than there is room for at a time.
+// One is blocked all the while.
 func TestSlowGoroutines(t *testing.T) {
 	harness.NeedKernel(t)
 	program := harness.GoTarget(t, "connections")
@@ -119,7 +121,7 @@ func TestSlowGoroutines(t *testing.T) {
 	}
 }
 
-// TestSlowOpenCall: a call that is open at the end and has lasted is in the trace, with those around it.
+// TestSlowOpenCall: the trace has a slow call that is open at the end, and its enclosing calls.
 func TestSlowOpenCall(t *testing.T) {
 	harness.NeedKernel(t)
 	program := harness.Target(t, "slow.c", "-O1")
@@ -136,7 +138,8 @@ func TestSlowOpenCall(t *testing.T) {
 	}
 }
 
-// TestSlowCallsOfEndedThreads: a call lasts until its thread ends or executes another program, and no longer.
+// TestSlowCallsOfEndedThreads: a call ends at the latest when its thread ends or executes another
+// program.
 func TestSlowCallsOfEndedThreads(t *testing.T) {
 	harness.NeedKernel(t)
 	program := harness.Target(t, "leaves.c", "-O1")
@@ -175,7 +178,8 @@ func TestSlowCallsOfEndedThreads(t *testing.T) {
 	}
 }
 
-// TestHostileTexts: what a program passes is recorded as far as it can be read, and shown so that it does no harm.
+// TestHostileTexts: texts are recorded as far as they can be read, and escaped where they are
+// shown.
 func TestHostileTexts(t *testing.T) {
 	harness.NeedKernel(t)
 	program := harness.Target(t, "hostile.c", "-O1")
@@ -206,7 +210,8 @@ func TestHostileTexts(t *testing.T) {
 	}
 }
 
-// TestNamesOfHosts is what gethostlatency does: who resolves which name, in every process of the machine.
+// TestNamesOfHosts does what gethostlatency does: it records which names are resolved in any
+// process of the machine.
 func TestNamesOfHosts(t *testing.T) {
 	harness.NeedKernel(t)
 	harness.NeedTool(t, "python3")

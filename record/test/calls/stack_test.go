@@ -5,7 +5,6 @@ package calls
 import (
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -17,7 +16,7 @@ import (
 	"utrace/record/test/harness"
 )
 
-// recordStacks records with stacks and returns the calls by path, and what was said.
+// recordStacks records with stacks. It returns the calls by path, and what utrace prints.
 func recordStacks(t *testing.T, outermost []string, args ...string) (paths map[string]int64, stderr string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -42,7 +41,8 @@ func recordStacks(t *testing.T, outermost []string, args ...string) (paths map[s
 	return pathsOf(p, outermost), stderr
 }
 
-// pathsOf returns the calls of a profile by path, the innermost function first, up to one of outermost.
+// pathsOf returns the calls of a profile by path. A path begins with the innermost function, and
+// ends at one of outermost.
 func pathsOf(p *profile.Profile, outermost []string) map[string]int64 {
 	paths := map[string]int64{}
 	for _, s := range p.Sample {
@@ -59,7 +59,7 @@ func pathsOf(p *profile.Profile, outermost []string) map[string]int64 {
 	return paths
 }
 
-// stacksPaths are the calls of work and leaf in testdata/targets/stacks.c, and how often each path is gone.
+// stacksPaths returns how often testdata/targets/stacks.c calls work and leaf on each path.
 func stacksPaths() map[string]int64 {
 	return map[string]int64{
 		"work one two main":                              100,
@@ -71,8 +71,8 @@ func stacksPaths() map[string]int64 {
 	}
 }
 
-// TestStacks: the chains of callers that a program is known to have, with recursion and threads, however its functions are probed
-// and found. It lasts 10 ms.
+// TestStacks: paths with recursion and in threads are those of the program, however its functions
+// are probed. The program runs for 10 ms.
 func TestStacks(t *testing.T) {
 	harness.NeedKernel(t)
 	bin := harness.Target(t, "stacks.c", "-O1", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls")
@@ -98,7 +98,7 @@ func TestStacks(t *testing.T) {
 	}
 }
 
-// TestStacksOfProcess: a process that runs already.
+// TestStacksOfProcess attaches to a running process.
 func TestStacksOfProcess(t *testing.T) {
 	harness.NeedKernel(t)
 	service, _ := harness.Start(t, harness.Target(t, "stacks.c", "-O1", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls"), "100000")
@@ -114,19 +114,20 @@ func TestStacksOfProcess(t *testing.T) {
 	}
 }
 
-// TestStacksPIDReuse: a process that gets the PID of an earlier one, and has the same stacks.
+// TestStacksPIDReuse: a process has the PID and the stacks of an earlier one.
 func TestStacksPIDReuse(t *testing.T) {
 	harness.NeedKernel(t)
 	const count = 12
 	bin := harness.Target(t, "family.c", "-O1", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls")
 	paths, stderr := recordStacks(t, []string{"main"}, "-e", "work", "--", bin, "reuse", strconv.Itoa(count))
-	// They end at once: now and then the mappings of one cannot be read any more.
+	// They end at once. Now and then the mappings of one can no longer be read.
 	if n := paths["work job leave main"]; n < 3*count*3/4 {
 		t.Errorf("%d calls of work in leave, want %d: %v\n%s", n, 3*count, paths, stderr)
 	}
 }
 
-// TestStacksWithoutFramePointers: the direct caller is known all the same, nothing is invented behind it, and it is said, before and after.
+// TestStacksWithoutFramePointers: the direct caller is recorded, and no other. plan and record say
+// why.
 func TestStacksWithoutFramePointers(t *testing.T) {
 	harness.NeedKernel(t)
 	bin := harness.Target(t, "stacks.c", "-O2", "-fomit-frame-pointer", "-fno-optimize-sibling-calls")
@@ -146,7 +147,8 @@ func TestStacksWithoutFramePointers(t *testing.T) {
 	}
 }
 
-// TestStacksOfGo: Go programs keep frame pointers; a goroutine's stack is where the runtime has put it, and may be moved.
+// TestStacksOfGo: Go programs keep frame pointers. The runtime chooses where a goroutine's stack
+// is, and may move it.
 func TestStacksOfGo(t *testing.T) {
 	harness.NeedKernel(t)
 	dir := t.TempDir()
@@ -189,9 +191,7 @@ func main() {
 		t.Fatal(err)
 	}
 	bin := filepath.Join(dir, "prog")
-	if text, err := exec.Command("go", "build", "-o", bin, dir+"/main.go").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
+	harness.Run(t, "go", "build", "-o", bin, dir+"/main.go")
 	paths, stderr := recordStacks(t, []string{"main.main", "main.main.func1"}, "-e", "main.leaf", "--", bin)
 	want := map[string]int64{
 		"main.leaf main.between main.main":                                               2,

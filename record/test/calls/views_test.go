@@ -15,8 +15,8 @@ import (
 
 // These tests compare what analyze shows of a recording with other programs.
 
-// TestFlowEqualsUftrace: the order and nesting of the calls is that of uftrace,
-// which has every function of the program call it (-pg).
+// TestFlowEqualsUftrace compares the order and nesting of calls with uftrace. Programs built with
+// -pg call uftrace from every function.
 func TestFlowEqualsUftrace(t *testing.T) {
 	harness.NeedKernel(t)
 	harness.NeedTool(t, "uftrace")
@@ -39,7 +39,7 @@ func TestFlowEqualsUftrace(t *testing.T) {
 			t.Fatalf("status %d\n%s", status, stderr)
 		}
 		want, got := flows(string(replay)), flows(flow)
-		// A pool's threads, and who feeds them, share the work differently in each run.
+		// The threads of a pool share the work differently in each run.
 		if source == "threads.c" {
 			want, got = slices.DeleteFunc(want, notRunner), slices.DeleteFunc(got, notRunner)
 			slices.Sort(want)
@@ -68,7 +68,7 @@ func flows(replay string) []string {
 			byThread[m[1]] = &strings.Builder{}
 			order = append(order, m[1])
 		}
-		// uftrace folds a call into one line if nothing of another thread comes in between.
+		// uftrace folds a call into one line if no line of another thread comes in between.
 		line := regexp.MustCompile(`^( *)(\S+)\(\);$`).ReplaceAllString(m[2], "$1$2() {\n$1} /* $2 */")
 		byThread[m[1]].WriteString(line + "\n")
 	}
@@ -79,7 +79,7 @@ func flows(replay string) []string {
 	return list
 }
 
-// TestPprof: go tool pprof reads the profile, and its totals are the report's.
+// TestPprof: go tool pprof reads the profile, and its totals are those of the report.
 func TestPprof(t *testing.T) {
 	harness.NeedKernel(t)
 	dir := t.TempDir()

@@ -11,8 +11,8 @@ import (
 	"utrace/record/test/harness"
 )
 
-// Every recording must say what hits cost, from its beginning to its end, for the sites that it has; and nothing of the
-// process in which that is measured may get into the trace or its counts.
+// TestCalibrated: a recording measures what hits cost from its beginning to its end, for the sites
+// that it has. The trace and its counts have nothing of the process that is measured.
 func TestCalibrated(t *testing.T) {
 	harness.NeedKernel(t)
 	trace := filepath.Join(t.TempDir(), "trace.arrow")

@@ -17,8 +17,9 @@ import (
 	"utrace/record/test/harness"
 )
 
-// For how long the recorder has run in the place of the program that it records is told as bpftrace sees it, where both have but one
-// processor. It is neither time of the calls around nor time that these waited; and it stays, if the times are to be as measured.
+// TestDisplaced: the time for which the recorder pre-empted the program agrees with bpftrace, where
+// both have one processor. It is neither time of the enclosing calls nor time that they waited.
+// --raw leaves it in.
 func TestDisplaced(t *testing.T) {
 	harness.NeedKernel(t)
 	program := harness.Target(t, "compensation.c", "-O1")
@@ -59,7 +60,8 @@ func TestDisplaced(t *testing.T) {
 	}
 }
 
-// The same of goroutines: it is told of the one that ran, if that has called something.
+// TestDisplacedGoroutines: the time counts for the goroutine that was pre-empted, if it has called
+// something.
 func TestDisplacedGoroutines(t *testing.T) {
 	harness.NeedKernel(t)
 	program, trace := harness.GoTarget(t, "busy"), filepath.Join(t.TempDir(), "trace.arrow")
@@ -71,8 +73,8 @@ func TestDisplacedGoroutines(t *testing.T) {
 	}
 }
 
-// recordDisplaced records a program on one processor, and returns for how long, as bpftrace says, the recorder ran there in its
-// place, in ns.
+// recordDisplaced records a program on one processor. It returns for how long the recorder
+// pre-empted the program according to bpftrace, in nanoseconds.
 func recordDisplaced(t *testing.T, trace string, args []string, program ...string) (ns int64) {
 	t.Helper()
 	taskset, err := exec.LookPath("taskset")
@@ -110,7 +112,8 @@ tracepoint:sched:sched_switch /args->prev_comm == %[1]q && args->next_comm == %[
 	return ns
 }
 
-// displaced sums up what a trace says. With --sched it says so before the thread is said to run on, unless a row is late.
+// displaced adds up the pre-empted time in a trace, in nanoseconds. With --sched, a row comes
+// before the thread continues, unless it is late.
 func displaced(t *testing.T, trace string) (ns int64, rows, late int) {
 	t.Helper()
 	r, err := format.Open(trace)

@@ -15,7 +15,7 @@ import (
 	"utrace/record/test/harness"
 )
 
-// These tests record programs with functions that are called too often for the limit of overhead.
+// These tests record programs with functions that are called too often for the overhead limit.
 
 // hotCounts is what hot.c prints.
 type hotCounts struct{ hot, step, cpuMs uint64 }
@@ -28,8 +28,9 @@ func readHotCounts(t *testing.T, stdout string) (c hotCounts) {
 	return c
 }
 
-// takenOff returns what a trace says of a function, or static probe, that was taken off; nil if it was not.
-func takenOff(tables *format.Tables, name string) (found *format.TakenOff) {
+// removed returns what a trace says of a function, or of a static probe, that the limit removed. It
+// returns nil if the limit did not remove it.
+func removed(tables *format.Tables, name string) (found *format.TakenOff) {
 	for i, off := range tables.TakenOff {
 		if f := tables.Funcs[off.Func]; f.Name == name || f.Static == name {
 			found = &tables.TakenOff[i]
@@ -38,7 +39,8 @@ func takenOff(tables *format.Tables, name string) (found *format.TakenOff) {
 	return found
 }
 
-// TestLimit: a hot function is taken off, all of its hits up to then are in the trace, and every call of the others.
+// TestLimit: the limit removes a hot function. The trace has all of its hits before that, and all
+// calls of the other functions.
 func TestLimit(t *testing.T) {
 	harness.NeedKernel(t)
 	bin := harness.Target(t, "hot.c", "-O1")
@@ -56,9 +58,9 @@ func TestLimit(t *testing.T) {
 			harness.Validate(t, trace)
 			want := readHotCounts(t, stdout)
 			tables, meta := harness.Tables(t, trace)
-			off := takenOff(tables, "hot")
+			off := removed(tables, "hot")
 			if off == nil {
-				t.Fatalf("hot was not taken off\n%s", stderr)
+				t.Fatalf("hot was not removed\n%s", stderr)
 			}
 			if meta.MaxOverheadPercent != 5 || meta.Costs == nil || !meta.Costs.Measured || meta.Costs.EmulatedNs <= 0 {
 				t.Errorf("limit %v, costs %+v", meta.MaxOverheadPercent, meta.Costs)
@@ -74,7 +76,7 @@ func TestLimit(t *testing.T) {
 				t.Errorf("%d incomplete calls of hot", incomplete)
 			}
 			if seen := 2*calls - incomplete; off.Hits != seen || calls == 0 || calls >= want.hot {
-				t.Errorf("hot was taken off after %d hits, %d are in the trace; it was called %d times", off.Hits, seen, want.hot)
+				t.Errorf("hot was removed after %d hits, %d are in the trace; it was called %d times", off.Hits, seen, want.hot)
 			}
 			if off.TimeNs == 0 || off.TimeNs > uint64(r.Trace.DurationNs) || off.OverheadPercent <= 5 || off.PID == 0 {
 				t.Errorf("%+v", off)
@@ -86,7 +88,7 @@ func TestLimit(t *testing.T) {
 			if !strings.Contains(report, "# taken off 1") || !strings.Contains(report, "hot * first ") || !strings.Contains(warnings, fmt.Sprintf("after %d hits", off.Hits)) {
 				t.Errorf("the report does not say so:\n%s%s", report, warnings)
 			}
-			// Recorded to the end, it takes 3 times as long where traps are dear.
+			// Recorded to the end, the program takes 3 times as long where traps are expensive.
 			if untraced := readHotCounts(t, string(plain)).cpuMs; want.cpuMs > 2*untraced+300 {
 				t.Errorf("%d ms of CPU time, %d without the recorder", want.cpuMs, untraced)
 			}
@@ -94,7 +96,8 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-// TestLimitOff: probes that are named stay, whatever they cost, and so do all with --max-overhead=none.
+// TestLimitOff: probes that are named stay, whatever they cost, and all probes stay with
+// --max-overhead=none.
 func TestLimitOff(t *testing.T) {
 	harness.NeedKernel(t)
 	bin := harness.Target(t, "hot.c", "-O1")
@@ -109,7 +112,7 @@ func TestLimitOff(t *testing.T) {
 	}
 }
 
-// TestLimitCountsTheDropped: hits count, whatever a condition makes of them.
+// TestLimitCountsTheDropped: hits count whether or not a condition keeps them.
 func TestLimitCountsTheDropped(t *testing.T) {
 	harness.NeedKernel(t)
 	harness.NeedSDT(t)
@@ -122,13 +125,14 @@ func TestLimitCountsTheDropped(t *testing.T) {
 	harness.Validate(t, trace)
 	want := readHotCounts(t, stdout)
 	tables, _ := harness.Tables(t, trace)
-	if off := takenOff(tables, "hot:pass"); off == nil || off.Hits < 1000 || off.Hits >= want.hot {
+	if off := removed(tables, "hot:pass"); off == nil || off.Hits < 1000 || off.Hits >= want.hot {
 		t.Errorf("hot:pass: %+v, called %d times", off, want.hot)
 	}
 	harness.WantCounts(t, "calls", harness.Analyze(t, trace).Calls(), map[string]uint64{"step": want.step, "pass": 0})
 }
 
-// TestLimitInterpreter: with Python's functions goes what slows down the interpreter, the semaphore of another probe.
+// TestLimitInterpreter: with Python's functions, the limit also removes the semaphore of another
+// probe, which slows down the interpreter.
 func TestLimitInterpreter(t *testing.T) {
 	harness.NeedPython(t)
 	script := harness.Testdata(t, "targets/loops.py")
@@ -154,8 +158,8 @@ func TestLimitInterpreter(t *testing.T) {
 		t.Errorf("the preset was not chosen:\n%s", stderr)
 	}
 	tables, _ := harness.Tables(t, trace)
-	if takenOff(tables, "python:function__entry") == nil {
-		t.Errorf("not taken off:\n%s", stderr)
+	if removed(tables, "python:function__entry") == nil {
+		t.Errorf("not removed:\n%s", stderr)
 	}
 	if got, want := fastest(stdout), fastest(string(plain)); got > 2*want {
 		t.Errorf("a loop takes %d us when the functions are off, and %d us without the recorder", got, want)
@@ -172,7 +176,7 @@ func TestLimitInterpreter(t *testing.T) {
 	}
 	for _, f := range r.Functions {
 		if named := f.Name != "gc" && f.Name != "import__find__load"; named != (f.TakenOffNs > 0) {
-			t.Errorf("%s was taken off after %d ns", f.Name, f.TakenOffNs)
+			t.Errorf("%s was removed after %d ns", f.Name, f.TakenOffNs)
 		}
 	}
 	if len(r.Functions) < 3 {

@@ -17,6 +17,7 @@ import (
 	"utrace/record/test/harness"
 )
 
+// waitsReport is the part of the report that says how time divides. Times are in nanoseconds.
 type waitsReport struct {
 	Trace struct {
 		Events, Lost, Switches uint64
@@ -32,12 +33,12 @@ type waitsReport struct {
 	}
 }
 
-// measured is what testdata/targets/waits.c says of a function itself: by its own clocks, and by the kernel's count of
-// the time that a thread has waited for a processor.
+// measured is what testdata/targets/waits.c measures itself, in nanoseconds: by its own clocks, and
+// by the kernel's count of the time for which a thread has waited for a processor.
 type measured struct{ wall, cpu, delay int64 }
 
-// Where the time of functions that sleep, wait for a lock, read a slow pipe, spin, and compete for a processor goes
-// is told within 5% of their time.
+// TestSchedSplitsTime: functions sleep, wait for a lock, read a slow pipe, spin, and compete for a
+// processor. The parts of their time are right within 5%.
 func TestSchedSplitsTime(t *testing.T) {
 	harness.NeedKernel(t)
 	program := harness.Target(t, "waits.c", "-O2")
@@ -134,7 +135,7 @@ func TestSchedSplitsTime(t *testing.T) {
 	}
 }
 
-// Without --sched nothing of the scheduler is in the trace, nor in what is shown of it.
+// TestNoSched: without --sched, neither the trace nor the reports have anything of the scheduler.
 func TestNoSched(t *testing.T) {
 	harness.NeedKernel(t)
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
@@ -148,7 +149,8 @@ func TestNoSched(t *testing.T) {
 	}
 }
 
-// Where records of the scheduler found no room, the trace says so, and no part of the time is more than the program can have had.
+// TestSchedLoss: if records of the scheduler are lost, the trace says so, and no part of the time
+// is longer than it can have been.
 func TestSchedLoss(t *testing.T) {
 	harness.NeedKernel(t)
 	trace := filepath.Join(t.TempDir(), "trace.arrow")

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// Bpftrace returns a command that runs bpftrace where it finds the kernel's tracepoints. They are in
-// tracefs, which not every machine has mounted: the command mounts it in a mount namespace of its own,
-// which ends with it. It skips the test where bpftrace is not installed.
+// Bpftrace returns a command that runs bpftrace where it finds the kernel's tracepoints. They are
+// in tracefs, which not every machine has mounted: the command mounts it in a mount namespace of
+// its own, which ends with it. It skips the test where bpftrace is not installed.
 func Bpftrace(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
 	for _, tool := range []string{"bpftrace", "mount"} {

@@ -1,7 +1,7 @@
 //go:build linux
 
-// Package harness is what end-to-end tests share. They use the built program as a user does, on real
-// programs: they build targets, record them, and read the reports. Most need root, BPF and a C
+// Package harness is what end-to-end tests share. They use the built program as a user does, on
+// real programs: they build targets, record them, and read the reports. Most need root, BPF and a C
 // compiler, and say in one line what is missing where they are skipped.
 //
 // A package of end-to-end tests has a TestMain that calls [Main].
@@ -21,8 +21,8 @@ import (
 var binary string
 
 // Main builds utrace, runs the tests of a package, and returns the status to exit with. Packages
-// take turns, since many tests measure time: Main waits until no other process on this machine is in
-// its Main.
+// take turns, since many tests measure time: Main waits until no other process on this machine is
+// in its Main.
 func Main(m *testing.M) int {
 	flag.Parse()
 	unlock, err := takeTurn()

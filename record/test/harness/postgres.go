@@ -79,7 +79,8 @@ func (p *Postgres) Command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// SQL runs statements, a message each, and returns what they print. It accepts statements that fail.
+// SQL runs statements, a message each, and returns what they print. It accepts statements that
+// fail.
 func (p *Postgres) SQL(t testing.TB, statements ...string) string {
 	t.Helper()
 	cmd := p.Command("psql", "-qXAt")

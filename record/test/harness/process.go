@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Start starts a program in the background, and kills it when the test ends. The buffer receives its
-// standard output.
+// Start starts a program in the background, and kills it when the test ends. The buffer receives
+// its standard output.
 func Start(t *testing.T, path string, args ...string) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
 	var out bytes.Buffer

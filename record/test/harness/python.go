@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// Python is Debian's Python, which has static probes. Others of the same name may come first in PATH.
+// Python is Debian's Python, which has static probes. Others of the same name may come first in
+// PATH.
 const Python = "/usr/bin/python3.11"
 
 // NeedPython skips a test where Python cannot be recorded.

@@ -29,8 +29,9 @@ func Record(t *testing.T, flags []string, command ...string) *Report {
 	return Analyze(t, trace)
 }
 
-// RecordTree records a command with its children and without an overhead limit. It returns the trace,
-// and the command's standard output and status. No event may be lost, and there may be no warnings.
+// RecordTree records a command with its children and without an overhead limit. It returns the
+// trace, and the command's standard output and status. No event may be lost, and there may be no
+// warnings.
 func RecordTree(t *testing.T, flags []string, command ...string) (trace, stdout string, status int) {
 	t.Helper()
 	trace = filepath.Join(t.TempDir(), "trace.arrow")
@@ -47,8 +48,8 @@ func RecordTree(t *testing.T, flags []string, command ...string) (trace, stdout 
 	return trace, stdout, status
 }
 
-// RecordFlow records a command and returns its calls as [FlowLines] does, the trace, and the command's
-// standard output.
+// RecordFlow records a command and returns its calls as [FlowLines] does, the trace, and the
+// command's standard output.
 func RecordFlow(t *testing.T, flags []string, command ...string) (calls []string, trace, stdout string) {
 	t.Helper()
 	NeedKernel(t)

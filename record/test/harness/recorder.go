@@ -21,8 +21,8 @@ type Recorder struct {
 	err    error
 }
 
-// StartRecorder starts "utrace record" with a trace of its own and further arguments. It is killed when
-// the test ends, if it still runs.
+// StartRecorder starts "utrace record" with a trace of its own and further arguments. It is killed
+// when the test ends, if it still runs.
 func StartRecorder(t testing.TB, args ...string) *Recorder {
 	t.Helper()
 	r := &Recorder{Trace: filepath.Join(t.TempDir(), "trace.arrow"), ended: make(chan struct{})}
@@ -80,8 +80,8 @@ func (r *Recorder) Wait(t testing.TB) (stderr string) {
 	return r.stderr.String()
 }
 
-// Written says whether a recorder has written the beginning of its trace. It does so once its probes
-// are attached.
+// Written says whether a recorder has written the beginning of its trace. It does so once its
+// probes are attached.
 func Written(trace string) bool {
 	info, err := os.Stat(trace)
 	return err == nil && info.Size() > 0

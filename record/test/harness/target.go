@@ -26,8 +26,8 @@ func Testdata(t testing.TB, path string) string {
 	return ""
 }
 
-// Target builds a C or C++ program of testdata/targets with debug information, and returns its path.
-// It skips the test without a compiler.
+// Target builds a C or C++ program of testdata/targets with debug information, and returns its
+// path. It skips the test without a compiler.
 func Target(t testing.TB, source string, flags ...string) string {
 	t.Helper()
 	compiler := "gcc"
@@ -52,8 +52,8 @@ func Library(t testing.TB, path, source string, flags ...string) string {
 	return path
 }
 
-// Program builds a C program from its text, with the given name and without optimization unless flags
-// say otherwise, and returns its path. It skips the test without a compiler.
+// Program builds a C program from its text, with the given name and without optimization unless
+// flags say otherwise, and returns its path. It skips the test without a compiler.
 func Program(t testing.TB, name, text string, flags ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -65,8 +65,8 @@ func Program(t testing.TB, name, text string, flags ...string) string {
 	return out
 }
 
-// GoTarget builds the Go program testdata/targets/NAME/main.go, with flags for go build, and returns
-// its path.
+// GoTarget builds the Go program testdata/targets/NAME/main.go, with flags for go build, and
+// returns its path.
 func GoTarget(t testing.TB, name string, flags ...string) string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), name)
@@ -75,8 +75,8 @@ func GoTarget(t testing.TB, name string, flags ...string) string {
 	return out
 }
 
-// Run runs a program to its end and returns its outputs, which failure shows. It skips the test where
-// the program is not installed.
+// Run runs a program to its end and returns its outputs, which failure shows. It skips the test
+// where the program is not installed.
 func Run(t testing.TB, command ...string) string {
 	t.Helper()
 	NeedTool(t, command[0])

@@ -16,9 +16,9 @@ import (
 // defaultTimeout is the timeout of go test where it has none: it ends a process a minute later.
 const defaultTimeout = 10 * time.Minute
 
-// takeTurn waits until no other process holds the lock of end-to-end tests, and takes it. The kernel
-// releases it when the process ends, however it ends. takeTurn fails after the timeout of the test
-// binary, shortly before go test would end the process without saying why.
+// takeTurn waits until no other process holds the lock of end-to-end tests, and takes it. The
+// kernel releases it when the process ends, however it ends. takeTurn fails after the timeout of
+// the test binary, shortly before go test would end the process without saying why.
 func takeTurn() (release func(), err error) {
 	file, err := lockFile(filepath.Join(os.TempDir(), "utrace-test.lock"))
 	if err != nil {
@@ -44,8 +44,8 @@ func takeTurn() (release func(), err error) {
 	}
 }
 
-// lockFile opens a file to lock, and creates it if there is none. In a directory such as /tmp nobody
-// may open a file of another user with O_CREATE, not even root.
+// lockFile opens a file to lock, and creates it if there is none. In a directory such as /tmp
+// nobody may open a file of another user with O_CREATE, not even root.
 func lockFile(path string) (*os.File, error) {
 	file, err := os.Open(path)
 	if !errors.Is(err, os.ErrNotExist) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,11 +17,10 @@ import (
 	"utrace/record/test/harness"
 )
 
-// Both ways to attach see the same calls. (On a kernel without uprobe_multi links,
-// every other test uses perf events, too: see testdata/kernels.)
-
+// TestAttach: uprobe_multi and perf events record the same calls. On a kernel without uprobe_multi,
+// every other test uses perf events: see testdata/kernels.
 func TestAttach(t *testing.T) {
-	ways := harness.AttachMethods(t)
+	methods := harness.AttachMethods(t)
 	for _, c := range []struct {
 		source, flag, arg, probes string
 	}{
@@ -45,7 +45,7 @@ func TestAttach(t *testing.T) {
 				probes = append(probes, "-e", probe)
 			}
 			var first *harness.Report
-			for _, m := range ways {
+			for _, m := range methods {
 				r := harness.Record(t, append([]string{"--attach", m.String()}, probes...), bin, c.arg)
 				if r.Trace.Lost > 0 || len(r.Calls()) == 0 {
 					t.Errorf("--attach=%s: %d functions, %d lost events", m, len(r.Calls()), r.Trace.Lost)
@@ -55,7 +55,7 @@ func TestAttach(t *testing.T) {
 				}
 				if !maps.Equal(r.Calls(), first.Calls()) || !maps.Equal(r.Incomplete(), first.Incomplete()) {
 					t.Errorf("--attach=%s: calls %v, incomplete %v;\n--attach=%s: calls %v, incomplete %v",
-						m, r.Calls(), r.Incomplete(), ways[0], first.Calls(), first.Incomplete())
+						m, r.Calls(), r.Incomplete(), methods[0], first.Calls(), first.Incomplete())
 				}
 			}
 		})
@@ -78,20 +78,19 @@ func TestAttachInAllProcesses(t *testing.T) {
 	}
 }
 
-// TestAttachRefused: a function that the kernel refuses is named, whichever the way; the others are recorded.
+// TestAttachRefused: the summary names a function that the kernel refuses, and the others are
+// recorded.
 func TestAttachRefused(t *testing.T) {
-	ways := harness.AttachMethods(t)
-	src, bin := filepath.Join(t.TempDir(), "trap.c"), filepath.Join(t.TempDir(), "trap")
-	harness.NeedTool(t, "gcc")
-	// The kernel takes a breakpoint that is there already for one of its own.
-	os.WriteFile(src, []byte(`__attribute__((noinline)) int good(int x) { return x + 1; }
+	methods := harness.AttachMethods(t)
+	if runtime.GOARCH != "amd64" {
+		t.Skip("the program has assembly of x86-64")
+	}
+	// The kernel takes a breakpoint that the program has for one of its own.
+	bin := harness.Program(t, "trap", `__attribute__((noinline)) int good(int x) { return x + 1; }
 __asm__(".globl trap\n.type trap, @function\ntrap: int3\nret\n.size trap, .-trap\n");
 int trap(void);
-int main(int argc, char **argv) { return argc > 5 ? trap() : good(-1); }`), 0o600)
-	if text, err := exec.Command("gcc", "-O1", "-o", bin, src).CombinedOutput(); err != nil {
-		t.Skipf("%v\n%s", err, text)
-	}
-	for _, m := range ways {
+int main(int argc, char **argv) { return argc > 5 ? trap() : good(-1); }`, "-O1")
+	for _, m := range methods {
 		trace := filepath.Join(t.TempDir(), "trace.arrow")
 		_, stderr, status := harness.Utrace(t, "record", "-e", "*", "--attach", m.String(), "-o", trace, "--", bin)
 		if status != 0 || !strings.Contains(stderr, "trap") {
@@ -102,21 +101,16 @@ int main(int argc, char **argv) { return argc > 5 ? trap() : good(-1); }`), 0o60
 	}
 }
 
-// TestFirstThreadEnds: a process may live on without its first thread. Perf events
-// see it no more; that must be told.
+// TestFirstThreadEnds: a process may outlive its first thread. Perf events end with that thread,
+// and the summary says so.
 func TestFirstThreadEnds(t *testing.T) {
-	ways := harness.AttachMethods(t)
-	harness.NeedTool(t, "gcc")
-	src, bin := filepath.Join(t.TempDir(), "first.c"), filepath.Join(t.TempDir(), "first")
-	os.WriteFile(src, []byte(`#include <pthread.h>
+	methods := harness.AttachMethods(t)
+	bin := harness.Program(t, "first", `#include <pthread.h>
 #include <unistd.h>
 __attribute__((noinline)) int tick(int x) { return x + 1; }
 void *run(void *a) { for (int i = 0; i < 150; i++) { tick(i); usleep(10000); } return 0; }
-int main(void) { pthread_t t; pthread_create(&t, 0, run, 0); usleep(200000); pthread_exit(0); }`), 0o600)
-	if text, err := exec.Command("gcc", "-O0", "-o", bin, src, "-lpthread").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
-	for _, m := range ways {
+int main(void) { pthread_t t; pthread_create(&t, 0, run, 0); usleep(200000); pthread_exit(0); }`)
+	for _, m := range methods {
 		trace := filepath.Join(t.TempDir(), "trace.arrow")
 		_, stderr, status := harness.Utrace(t, "record", "--attach", m.String(), "-e", "tick", "-o", trace, "--", bin)
 		calls, told := harness.Analyze(t, trace).Calls()["tick"], strings.Contains(stderr, "only until its first thread ended")
@@ -126,19 +120,15 @@ int main(void) { pthread_t t; pthread_create(&t, 0, run, 0); usleep(200000); pth
 	}
 }
 
-// TestWithoutFirstThread: a process whose first thread has ended has no program in /proc. It can be recorded by its file.
+// TestWithoutFirstThread: a process whose first thread has ended has no program in /proc. It can be
+// recorded by the program's file.
 func TestWithoutFirstThread(t *testing.T) {
 	harness.NeedKernel(t)
-	harness.NeedTool(t, "gcc")
-	src, bin := filepath.Join(t.TempDir(), "first.c"), filepath.Join(t.TempDir(), "first")
-	os.WriteFile(src, []byte(`#include <pthread.h>
+	bin := harness.Program(t, "first", `#include <pthread.h>
 #include <unistd.h>
 __attribute__((noinline)) int tick(int x) { return x + 1; }
 void *run(void *a) { for (;;) { tick(1); usleep(10000); } return 0; }
-int main(void) { pthread_t t; pthread_create(&t, 0, run, 0); pthread_exit(0); }`), 0o600)
-	if text, err := exec.Command("gcc", "-O0", "-o", bin, src, "-lpthread").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
+int main(void) { pthread_t t; pthread_create(&t, 0, run, 0); pthread_exit(0); }`)
 	cmd, _ := harness.Start(t, bin)
 	pid := strconv.Itoa(cmd.Process.Pid)
 	harness.WaitFor(t, func() bool { _, err := os.Readlink("/proc/" + pid + "/exe"); return err != nil })
@@ -154,12 +144,11 @@ int main(void) { pthread_t t; pthread_create(&t, 0, run, 0); pthread_exit(0); }`
 	}
 }
 
-// TestExecByThread: a thread that executes a program takes the place of the first one of its process, but not its probes. That is told.
+// TestExecByThread: if another thread than the first executes a program, it becomes the first. Perf
+// events of the first are lost, and the summary says so.
 func TestExecByThread(t *testing.T) {
-	ways := harness.AttachMethods(t)
-	harness.NeedTool(t, "gcc")
-	src, bin := filepath.Join(t.TempDir(), "execs.c"), filepath.Join(t.TempDir(), "execs")
-	os.WriteFile(src, []byte(`#include <pthread.h>
+	methods := harness.AttachMethods(t)
+	bin := harness.Program(t, "execs", `#include <pthread.h>
 #include <unistd.h>
 __attribute__((noinline)) int tick(int x) { return x + 1; }
 void *run(void *path) { execl(path, path, "again", (char *)0); return 0; }
@@ -168,11 +157,8 @@ int main(int argc, char **argv) {
 	pthread_t t;
 	if (argc > 1) return 0;
 	return pthread_create(&t, 0, run, argv[0]) || pthread_join(t, 0);
-}`), 0o600)
-	if text, err := exec.Command("gcc", "-O0", "-o", bin, src, "-lpthread").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
-	for _, m := range ways {
+}`)
+	for _, m := range methods {
 		for _, flag := range []string{"--follow", "--no-follow"} {
 			trace := filepath.Join(t.TempDir(), "trace.arrow")
 			_, stderr, status := harness.Utrace(t, "record", flag, "--attach", m.String(), "-e", "tick", "-o", trace, "--", bin)
@@ -184,8 +170,8 @@ int main(int argc, char **argv) {
 	}
 }
 
-// TestTooManyPerfEvents: where the limit of open files cannot be raised, the
-// error says how many probes there is room for.
+// TestTooManyPerfEvents: if the limit of open files cannot be raised, the error says how many
+// probes fit.
 func TestTooManyPerfEvents(t *testing.T) {
 	if !slices.Contains(harness.AttachMethods(t), bpf.Perf) {
 		t.Skip("this kernel has no perf-event uprobes")
@@ -207,8 +193,7 @@ func TestTooManyPerfEvents(t *testing.T) {
 	}
 }
 
-// TestPerfEventsWithoutPrivilege: the capabilities that suffice for uprobe_multi do
-// not for perf events.
+// TestPerfEventsWithoutPrivilege: perf events need more capabilities than uprobe_multi.
 func TestPerfEventsWithoutPrivilege(t *testing.T) {
 	harness.AttachMethods(t)
 	harness.NeedTool(t, "setpriv")
@@ -220,6 +205,7 @@ func TestPerfEventsWithoutPrivilege(t *testing.T) {
 	}
 }
 
+// TestAttachUsage: --attach takes the methods that exist.
 func TestAttachUsage(t *testing.T) {
 	if _, stderr, status := harness.Utrace(t, "record", "--attach=magic", "true"); status != 2 || !strings.Contains(stderr, "auto, multi or perf") {
 		t.Errorf("status %d\n%s", status, stderr)
@@ -229,6 +215,7 @@ func TestAttachUsage(t *testing.T) {
 	}
 }
 
+// TestDoctor: each line is a result, and the status says whether recording works.
 func TestDoctor(t *testing.T) {
 	stdout, _, status := harness.Utrace(t, "doctor")
 	if works := !strings.Contains(stdout, "FAIL"); works != (status == 0) {
@@ -245,7 +232,7 @@ func TestDoctor(t *testing.T) {
 	}
 }
 
-// TestDoctorWithoutPrivileges: every line is there, and says what to do.
+// TestDoctorWithoutPrivileges: doctor prints every line, and says what to do.
 func TestDoctorWithoutPrivileges(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root, to be somebody else")

@@ -17,8 +17,8 @@ import (
 	"utrace/record/test/harness"
 )
 
-// These tests record files as they lie about on real machines: deleted, replaced,
-// in other root directories, stripped, with their symbols elsewhere.
+// These tests record files as they are on real machines: deleted, replaced, in other root
+// directories, stripped, with their symbols elsewhere.
 
 // waiting is a running testdata/targets/ondemand.c.
 type waiting struct {
@@ -26,8 +26,8 @@ type waiting struct {
 	stdin io.Writer
 }
 
-// startWaiting starts a program, by way of others that exec it, and waits until it is ready.
-// With fork it is the child of the command.
+// startWaiting starts a command that runs the program, and waits until the program is ready. With
+// fork, the program is a child of the command.
 func startWaiting(t *testing.T, fork bool, command ...string) *waiting {
 	t.Helper()
 	cmd := exec.Command(command[0], command[1:]...)
@@ -102,14 +102,15 @@ func copyFile(t *testing.T, from, to string) {
 	}
 }
 
-// onDemand builds the program and starts a copy of it.
+// onDemand builds the program and starts it.
 func onDemand(t *testing.T, flags ...string) (w *waiting, path string) {
 	t.Helper()
 	path = harness.Target(t, "ondemand.c", append([]string{"-O2"}, flags...)...)
 	return startWaiting(t, false, path), path
 }
 
-// The name of the program leads to another one by now: the probes belong into the one that runs.
+// TestDeletedProgram: the probes apply to the program that runs, although another file or none has
+// its name.
 func TestDeletedProgram(t *testing.T) {
 	harness.NeedKernel(t)
 	for _, c := range []struct {
@@ -130,6 +131,7 @@ func TestDeletedProgram(t *testing.T) {
 	}
 }
 
+// TestDeletedLibrary: the same for a library.
 func TestDeletedLibrary(t *testing.T) {
 	harness.NeedKernel(t)
 	for _, replace := range []bool{false, true} {
@@ -149,7 +151,7 @@ func TestDeletedLibrary(t *testing.T) {
 	}
 }
 
-// In another root directory the path of the program, and a symbolic link there, mean what they mean to the process.
+// TestOtherRoot: paths and symbolic links mean what they mean in the root directory of the process.
 func TestOtherRoot(t *testing.T) {
 	harness.NeedKernel(t)
 	harness.NeedTool(t, "chroot")
@@ -178,7 +180,8 @@ func TestOtherRoot(t *testing.T) {
 	}
 }
 
-// In a PID namespace of our own the kernel's process IDs are not ours.
+// TestOwnPIDNamespace: in another PID namespace the kernel's process IDs are not those that utrace
+// sees. record says so.
 func TestOwnPIDNamespace(t *testing.T) {
 	harness.NeedKernel(t)
 	harness.NeedTool(t, "unshare")
@@ -188,7 +191,7 @@ func TestOwnPIDNamespace(t *testing.T) {
 	}
 }
 
-// addresses returns the addresses of functions, as nm prints them without zeros in front.
+// addresses returns the addresses of functions as nm prints them, without leading zeros.
 func addresses(t *testing.T, path string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -200,7 +203,8 @@ func addresses(t *testing.T, path string) map[string]string {
 	return out
 }
 
-// What is probed in a stripped program is what the same program has there with its symbols.
+// TestStripped: functions of a stripped program are recorded by address, as those of the same
+// program with symbols.
 func TestStripped(t *testing.T) {
 	harness.NeedKernel(t)
 	for _, c := range []struct {
@@ -212,7 +216,7 @@ func TestStripped(t *testing.T) {
 		outer, inner := "sub_"+at["outer"], "sub_"+at["inner"]
 		bin := filepath.Join(t.TempDir(), "stripped")
 		harness.Run(t, "strip", "-o", bin, full)
-		// In a file that holds a C library, any function without a name may be setjmp.
+		// In a file with a C library, any function without a name may be setjmp.
 		stdout, _, _ := harness.Utrace(t, "plan", "-e", bin+":"+outer)
 		if by := "uretprobe " + outer; strings.Contains(stdout, by) == (c.name == "static") {
 			t.Errorf("%s: the return is not seen as it should be:\n%s", c.name, stdout)
@@ -249,13 +253,13 @@ func TestStripped(t *testing.T) {
 	}
 }
 
-// A debug file gives a stripped program its names and lines back.
+// TestDebugFiles: a debug file gives a stripped program its names and lines.
 func TestDebugFiles(t *testing.T) {
 	harness.NeedKernel(t)
 	for _, how := range []string{"build ID", "debug link", "debug link in .debug"} {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
-			// Another build each time: another build ID.
+			// Each build has another build ID.
 			bin := harness.Target(t, "ondemand.c", "-O2", "-Wl,--build-id=sha1", fmt.Sprintf("-DUNUSED=%d", time.Now().UnixNano()), "-g3")
 			debug := bin + ".debug"
 			harness.Run(t, "objcopy", "--only-keep-debug", bin, debug)
@@ -291,7 +295,7 @@ func TestDebugFiles(t *testing.T) {
 	}
 }
 
-// installDebugFile puts a debug file where a distribution would, until the end of the test.
+// installDebugFile puts a debug file where a distribution puts it, until the test ends.
 func installDebugFile(t *testing.T, bin, debug string) {
 	t.Helper()
 	id := ""
@@ -314,7 +318,7 @@ func installDebugFile(t *testing.T, bin, debug string) {
 	copyFile(t, debug, path)
 }
 
-// A stripped Go program has its names.
+// TestStrippedGo: a stripped Go program has its names and lines.
 func TestStrippedGo(t *testing.T) {
 	harness.NeedKernel(t)
 	dir := t.TempDir()
@@ -329,6 +333,8 @@ func TestStrippedGo(t *testing.T) {
 	}
 }
 
+// TestOnlyInlined: plan says of a function without code of its own which functions it is inlined
+// in.
 func TestOnlyInlined(t *testing.T) {
 	harness.NeedTool(t, "gcc")
 	bin := filepath.Join(t.TempDir(), "split")

@@ -18,8 +18,8 @@ import (
 	"utrace/record/test/harness"
 )
 
-// These tests record more than one process: children, what they execute, and
-// what happens to them when they are signalled or the recorder dies.
+// These tests record more than one process: children, the programs that they execute, and what
+// happens to them when they get signals or the recorder dies.
 
 // analyzePID returns the report of one process.
 func analyzePID(t *testing.T, trace string, pid int) *harness.Report {
@@ -27,7 +27,8 @@ func analyzePID(t *testing.T, trace string, pid int) *harness.Report {
 	return harness.Analyze(t, trace, "--pid", strconv.Itoa(pid))
 }
 
-// claims reads lines "NAME PID CALLS" and adds up the calls by process.
+// claims reads lines of NAME PID CALLS. It returns the calls by process, and the number of
+// processes by name.
 func claims(t *testing.T, text string) (calls map[int]uint64, processes map[string]int) {
 	t.Helper()
 	calls, processes = map[int]uint64{}, map[string]int{}
@@ -43,6 +44,8 @@ func claims(t *testing.T, text string) (calls map[int]uint64, processes map[stri
 	return calls, processes
 }
 
+// TestFollowChildren: children are recorded however they are created. Each process prints how many
+// calls it has made.
 func TestFollowChildren(t *testing.T) {
 	harness.NeedKernel(t)
 	bin := harness.Target(t, "family.c", "-O1")
@@ -96,6 +99,7 @@ func TestFollowChildren(t *testing.T) {
 	}
 }
 
+// TestNoFollow: with --no-follow, only the parent is recorded.
 func TestNoFollow(t *testing.T) {
 	harness.NeedKernel(t)
 	trace, stdout, _ := harness.RecordTree(t, []string{"--no-follow", "-e", "work"}, harness.Target(t, "family.c", "-O1"), "fork", "5")
@@ -105,8 +109,8 @@ func TestNoFollow(t *testing.T) {
 	}
 }
 
-// TestFollowPIDReuse: a process that gets the PID of an earlier one does not
-// continue what that has left open.
+// TestFollowPIDReuse: a process with the PID of an earlier one does not continue the calls that the
+// earlier one left open.
 func TestFollowPIDReuse(t *testing.T) {
 	harness.NeedKernel(t)
 	const count = 12
@@ -129,7 +133,7 @@ func TestFollowPIDReuse(t *testing.T) {
 	}
 }
 
-// TestFollowPrograms: the functions of the program itself are those of each program.
+// TestFollowPrograms: a probe without a file applies to each program that the command executes.
 func TestFollowPrograms(t *testing.T) {
 	harness.NeedKernel(t)
 	calls, family, ticks := harness.Target(t, "calls.c", "-O0"), harness.Target(t, "family.c", "-O1"), harness.Target(t, "ticks.c", "-O1")
@@ -145,7 +149,7 @@ func TestFollowPrograms(t *testing.T) {
 	harness.WantCounts(t, "calls", harness.Analyze(t, trace).Calls(), map[string]uint64{"fib": 3 * 67, "tick": 3, "main": 0})
 }
 
-// TestFollowPID: children of a process that was running already.
+// TestFollowPID records children of a process that ran before the recording.
 func TestFollowPID(t *testing.T) {
 	harness.NeedKernel(t)
 	bin := harness.Target(t, "family.c", "-O1")
@@ -164,8 +168,8 @@ func TestFollowPID(t *testing.T) {
 	}
 }
 
-// TestFollowPIDPrograms: of what a running process executes, some calls are
-// missing, and the summary says so.
+// TestFollowPIDPrograms: some calls of a program that a running process executes are missing, and
+// the summary says so.
 func TestFollowPIDPrograms(t *testing.T) {
 	harness.NeedKernel(t)
 	sh, _ := harness.Start(t, "sh", "-c", "sleep 1; "+harness.Target(t, "ticks.c", "-O1")+" 100; sleep 0.1")
@@ -179,7 +183,8 @@ func TestFollowPIDPrograms(t *testing.T) {
 	}
 }
 
-// TestFollowPIDNotThere: what is asked for and has no program is an error, whatever comes before it.
+// TestFollowPIDNotThere: a process that has ended, or has no program, is an error, even after one
+// that runs.
 func TestFollowPIDNotThere(t *testing.T) {
 	harness.NeedKernel(t)
 	ticks, _ := harness.Start(t, harness.Target(t, "ticks.c", "-O1"), "10000")
@@ -197,7 +202,7 @@ func TestFollowPIDNotThere(t *testing.T) {
 	}
 }
 
-// TestFollowPIDNewborn: children that are forked while the recording is prepared are recorded, too.
+// TestFollowPIDNewborn: children that are forked while the recording is prepared are recorded.
 func TestFollowPIDNewborn(t *testing.T) {
 	harness.NeedKernel(t)
 	bin := harness.Target(t, "ticks.c", "-O1")
@@ -217,7 +222,7 @@ func TestFollowPIDNewborn(t *testing.T) {
 			t.Fatalf("%s: status %d\n%s", probe, status, stderr)
 		}
 		harness.Validate(t, trace)
-		// One may be a sleep, and the latest may have been forked when the recording was over.
+		// One may be a sleep. The latest may have been forked after the recording.
 		list := strings.Fields(string(children))
 		var missing []string
 		for _, pid := range list[:max(0, len(list)-5)] {
@@ -231,6 +236,8 @@ func TestFollowPIDNewborn(t *testing.T) {
 	}
 }
 
+// TestLibraryLoadedLater: a library is discovered when the program loads it, and the summary says
+// when.
 func TestLibraryLoadedLater(t *testing.T) {
 	harness.NeedKernel(t)
 	host := harness.Target(t, "later.c", "-DHOST", "-ldl")
@@ -249,8 +256,8 @@ func TestLibraryLoadedLater(t *testing.T) {
 	}
 }
 
-// TestNeverThere: what is not there in the end is an error, or a warning if
-// something else was.
+// TestNeverThere: a function that never appears is an error, or a warning if something else was
+// recorded.
 func TestNeverThere(t *testing.T) {
 	harness.NeedKernel(t)
 	bin := harness.Target(t, "family.c", "-O1")
@@ -265,8 +272,8 @@ func TestNeverThere(t *testing.T) {
 	}
 }
 
-// TestDurationWithOpenCalls: the recording ends in time although main is open, and a
-// function is called all the time.
+// TestDurationWithOpenCalls: the recording ends in time although main is open and a function is
+// called all the time.
 func TestDurationWithOpenCalls(t *testing.T) {
 	harness.NeedKernel(t)
 	bin := harness.Target(t, "ticks.c", "-O1")
@@ -287,8 +294,8 @@ func TestDurationWithOpenCalls(t *testing.T) {
 	harness.WaitFor(t, func() bool { text, _ := os.ReadFile(done); return string(text) == "5\n" })
 }
 
-// TestFollowSignals: what processes do to each other by signals, and what their parents
-// see of it, is the same as without a recorder.
+// TestFollowSignals: signals between processes, and what their parents see of them, are the same as
+// without a recorder.
 func TestFollowSignals(t *testing.T) {
 	harness.NeedKernel(t)
 	harness.NeedTool(t, "bash")
@@ -307,7 +314,7 @@ func TestFollowSignals(t *testing.T) {
 		want, _ := plain.Output()
 		trace := filepath.Join(t.TempDir(), "trace.arrow")
 		got, stderr, status := harness.Utrace(t, "record", "-o", trace, "-e", "tick", "-e", "c:malloc", "bash", "-c", script)
-		wantStatus := max(plain.ProcessState.ExitCode(), 0) // the death by a signal is told, not handed on
+		wantStatus := max(plain.ProcessState.ExitCode(), 0) // a signal that kills the command is reported, not handed on
 		if got != string(want) || status != wantStatus {
 			t.Errorf("%s\nprints %q with status %d, want %q with %d\n%s", script, got, status, want, wantStatus, stderr)
 		}
@@ -315,7 +322,7 @@ func TestFollowSignals(t *testing.T) {
 	}
 }
 
-// TestInterruptGroup: Ctrl-C goes to the recorder and to all that it has started.
+// TestInterruptGroup: Ctrl-C reaches the recorder and all processes that it has started.
 func TestInterruptGroup(t *testing.T) {
 	harness.NeedKernel(t)
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
@@ -339,7 +346,7 @@ func TestInterruptGroup(t *testing.T) {
 	}
 }
 
-// TestFollowRecorderKilled: the processes run on, stopped ones included.
+// TestFollowRecorderKilled: if the recorder is killed, its processes run on, even stopped ones.
 func TestFollowRecorderKilled(t *testing.T) {
 	harness.NeedKernel(t)
 	bin := harness.Target(t, "ticks.c", "-O1")
@@ -371,8 +378,7 @@ func TestFollowRecorderKilled(t *testing.T) {
 	}
 }
 
-// TestFollowNames: threads have the names of the programs that they run, also
-// when they are gone before anybody could look.
+// TestFollowNames: threads have the names of the programs that they run, even if they end at once.
 func TestFollowNames(t *testing.T) {
 	harness.NeedKernel(t)
 	bin := harness.Target(t, "family.c", "-O1")

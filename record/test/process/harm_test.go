@@ -15,8 +15,8 @@ import (
 	"utrace/record/test/harness"
 )
 
-// TestHarmless: programs that a replaced return address, or a breakpoint in the
-// wrong place, would break behave as they do alone.
+// TestHarmless: programs behave as they do alone, although a replaced return address or a misplaced
+// breakpoint would break them.
 func TestHarmless(t *testing.T) {
 	harness.NeedKernel(t)
 	harness.NeedTool(t, "g++")
@@ -85,7 +85,8 @@ func TestHarmless(t *testing.T) {
 	}
 }
 
-// TestHarmlessToData: data among the code are not taken for return instructions, and no return is lost by that.
+// TestHarmlessToData: data between the instructions is not taken for return instructions, and no
+// return is missed.
 func TestHarmlessToData(t *testing.T) {
 	harness.NeedKernel(t)
 	program := harness.Target(t, "textdata.cpp", "-O2")

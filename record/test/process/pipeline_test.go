@@ -19,16 +19,16 @@ import (
 	"utrace/record/test/harness"
 )
 
-// These tests compare the calls of each program of a pipeline with bpftrace's count.
+// These tests compare the calls of each program in a pipeline with bpftrace's count.
 
-// mallocs are the calls of malloc in a process, and the name of the last program that it has executed.
+// mallocs is how often a process called malloc, and the last program that it executed.
 type mallocs struct {
 	name  string
 	calls uint64
 }
 
-// bpftraceMallocs counts the calls of malloc by process, on the whole machine, while a script runs. It returns what the
-// script prints, too.
+// bpftraceMallocs counts calls of malloc by process, on the whole machine, while a script runs. It
+// also returns what the script prints.
 func bpftraceMallocs(t *testing.T, shell, script string) (stdout string, byPID map[int]mallocs) {
 	t.Helper()
 	harness.NeedTool(t, "bpftrace")
@@ -52,7 +52,8 @@ func bpftraceMallocs(t *testing.T, shell, script string) (stdout string, byPID m
 	return string(out), byPID
 }
 
-// TestFollowTools: a pipeline of five programs of the distribution, under names of our own, since other processes may run them, too.
+// TestFollowTools records a pipeline of five programs of the distribution. They have names of their
+// own, since other processes may run the same programs.
 func TestFollowTools(t *testing.T) {
 	harness.NeedKernel(t)
 	dir := t.TempDir()
@@ -100,8 +101,8 @@ func TestFollowTools(t *testing.T) {
 	}
 }
 
-// TestFollowPipeline: a script that executes a pipeline of five programs, each of
-// which counts its calls of malloc. The shell itself calls malloc, too: bpftrace counts those.
+// TestFollowPipeline records a script with a pipeline of five programs that count their calls of
+// malloc. bpftrace counts those that the shell makes.
 func TestFollowPipeline(t *testing.T) {
 	harness.NeedKernel(t)
 	bin := harness.Target(t, "mallocs.c", "-O1")
@@ -112,7 +113,7 @@ func TestFollowPipeline(t *testing.T) {
 	}
 	os.WriteFile(script, []byte("#!/bin/sh\necho begin | "+strings.Join(links, " | ")+"\n"), 0o700)
 
-	// The shell calls malloc in the child, too, before it executes the program.
+	// The shell also calls malloc in the child, before it executes the program.
 	counts := func(text string, of func(pid int) uint64) (extra []uint64) {
 		t.Helper()
 		lines := regexp.MustCompile(`(?m)^(\d+) (\d+)$`).FindAllStringSubmatch(text, -1)

@@ -20,8 +20,8 @@ import (
 	"utrace/record/test/harness"
 )
 
-// TestAttachInTheMiddle: the frames below the recursion have begun before the
-// recording, so their returns make no calls, and their end is never seen.
+// TestAttachInTheMiddle: calls that began before the recording are not in the trace, although their
+// returns are seen.
 func TestAttachInTheMiddle(t *testing.T) {
 	harness.NeedKernel(t)
 	service, _ := harness.Start(t, harness.Target(t, "service.c", "-O0"), "200")
@@ -86,6 +86,7 @@ func lastCount(out *bytes.Buffer) int64 {
 	return n
 }
 
+// TestTargetKilled: the recording ends with its process, and the trace is complete.
 func TestTargetKilled(t *testing.T) {
 	harness.NeedKernel(t)
 	service, _ := harness.Start(t, harness.Target(t, "service.c", "-O0"))
@@ -105,14 +106,9 @@ func TestTargetKilled(t *testing.T) {
 // TestCommand: a command keeps its streams, arguments and exit status.
 func TestCommand(t *testing.T) {
 	harness.NeedKernel(t)
-	bin := filepath.Join(t.TempDir(), "cat")
-	src := filepath.Join(t.TempDir(), "cat.c")
-	os.WriteFile(src, []byte(`#include <stdio.h>
+	bin := harness.Program(t, "cat", `#include <stdio.h>
 int copy(void) { int c, n = 0; while ((c = getchar()) != EOF) { putchar(c); n++; } return n; }
-int main(int argc, char **argv) { fprintf(stderr, "to stderr: %s\n", argv[1]); copy(); return 7; }`), 0o600)
-	if text, err := exec.Command("gcc", "-O0", "-o", bin, src).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
+int main(int argc, char **argv) { fprintf(stderr, "to stderr: %s\n", argv[1]); copy(); return 7; }`)
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
 	cmd := exec.Command(harness.Binary(), "record", "-e", "*", "-o", trace, bin, "--argument")
 	var stdout, stderr bytes.Buffer
@@ -127,8 +123,8 @@ int main(int argc, char **argv) { fprintf(stderr, "to stderr: %s\n", argv[1]); c
 	}
 }
 
-// TestSudo: under sudo the command runs as the user who called it, and the
-// trace is theirs.
+// TestSudo: under sudo the command runs as the user who called sudo, and the trace belongs to that
+// user.
 func TestSudo(t *testing.T) {
 	harness.NeedKernel(t)
 	dir := t.TempDir()
@@ -207,6 +203,7 @@ func TestLoss(t *testing.T) {
 	}
 }
 
+// TestFlood: a program calls as fast as it can. No call is counted that it did not make.
 func TestFlood(t *testing.T) {
 	harness.NeedKernel(t)
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
@@ -218,6 +215,8 @@ func TestFlood(t *testing.T) {
 	}
 }
 
+// TestOutputFile: record replaces traces, and other files only with --force. If it cannot begin,
+// the older trace stays.
 func TestOutputFile(t *testing.T) {
 	harness.NeedKernel(t)
 	dir := t.TempDir()
@@ -240,7 +239,7 @@ func TestOutputFile(t *testing.T) {
 		t.Errorf("over a trace: status %d\n%s", status, stderr)
 	}
 	harness.Validate(t, precious)
-	// A recording that cannot begin leaves the older trace, and nothing else.
+	// If a recording cannot begin, the older trace stays, and nothing is added.
 	before, err := os.ReadFile(precious)
 	if err != nil {
 		t.Fatal(err)
@@ -256,6 +255,7 @@ func TestOutputFile(t *testing.T) {
 	}
 }
 
+// TestMaxSize: the recording ends at the maximum size.
 func TestMaxSize(t *testing.T) {
 	harness.NeedKernel(t)
 	service, _ := harness.Start(t, harness.Target(t, "service.c", "-O0"))
@@ -267,6 +267,7 @@ func TestMaxSize(t *testing.T) {
 	harness.Validate(t, trace)
 }
 
+// TestDiskFull: a full disk ends the recording with an error, and what was written can be read.
 func TestDiskFull(t *testing.T) {
 	harness.NeedKernel(t)
 	dir := t.TempDir()

@@ -18,10 +18,11 @@ import (
 	"utrace/record/test/harness"
 )
 
-// These tests probe more functions than most programs have, with limits of processor time
-// (what other processes do at the same time does not count) and memory.
+// These tests probe more functions than most programs have. They limit memory and processor time,
+// which other processes at the same time do not change much.
 
-// usage runs utrace and returns what it prints and takes.
+// usage runs utrace. It returns what utrace prints, its processor time, and its largest resident
+// memory in bytes.
 func usage(t *testing.T, args ...string) (text string, cpu time.Duration, maxBytes int64) {
 	t.Helper()
 	cmd := exec.Command(harness.Binary(), args...)
@@ -38,8 +39,8 @@ func cpuTime(cmd *exec.Cmd) time.Duration {
 
 const parts, functions = 360, 300 // make 100 MB
 
-// buildLarge builds a program of 100 MB with debug information: a source, compiled once, with a prefix to all of its
-// names in each copy.
+// buildLarge builds a program of 100 MB with debug information. It compiles a source once, and
+// copies the object with another prefix for its names each time.
 func buildLarge(t *testing.T) string {
 	t.Helper()
 	harness.NeedTool(t, "gcc")
@@ -85,6 +86,7 @@ __attribute__((noinline)) int f%[1]d(struct s%[1]d *p, int n, const char *text)
 	return dir + "/large"
 }
 
+// TestLargeProgram: plan and record take a few seconds and less than 1 GiB for a program of 100 MB.
 func TestLargeProgram(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a program of 100 MB")
@@ -118,6 +120,7 @@ func TestLargeProgram(t *testing.T) {
 	harness.WantCounts(t, "calls", harness.Analyze(t, trace).Calls(), map[string]uint64{"main": 1, "p1_f7": 1, "p99_f3": 1})
 }
 
+// TestAttachPostgres: recording all functions of PostgreSQL takes at most 4 s of processor time.
 func TestAttachPostgres(t *testing.T) {
 	a := harness.AttachPostgres(t)
 	t.Logf("%d functions: attached in %v, detached in %v, %v of processor time in all", a.Functions, a.Attach, a.Detach, a.CPU)

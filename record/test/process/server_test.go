@@ -23,7 +23,7 @@ import (
 
 // These tests put a Go server (testdata/targets/web) under load.
 
-// soak is how long each load lasts, in all: "make soak" makes it longer.
+// soak returns how long each load lasts. make soak sets it.
 func soak(t *testing.T) time.Duration {
 	t.Helper()
 	text := os.Getenv("UTRACE_SOAK")
@@ -37,7 +37,7 @@ func soak(t *testing.T) time.Duration {
 	return d
 }
 
-// load asks for the paths in turn, over several connections, and returns how often for each.
+// load requests the paths in turn, over four connections, and returns how often it requested each.
 func load(t *testing.T, addr string, paths []string, lasts time.Duration) map[string]uint64 {
 	t.Helper()
 	total := map[string]uint64{}
@@ -52,7 +52,8 @@ func load(t *testing.T, addr string, paths []string, lasts time.Duration) map[st
 			asked := map[string]uint64{}
 			for end := time.Now().Add(lasts); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 				for _, path := range paths {
-					// Only what may be sent twice is, when a connection turns out to be closed.
+					// If a connection turns out to be closed, the client repeats requests that it
+					// may send twice. It may not send a POST twice.
 					resp, err := client.Post("http://"+addr+path, "text/plain", strings.NewReader("x"))
 					asked[path]++
 					if err == nil {
@@ -76,8 +77,8 @@ func load(t *testing.T, addr string, paths []string, lasts time.Duration) map[st
 	return total
 }
 
-// TestGoServer: each request is one call of its handler, and the calls of each
-// goroutine are nested, while stacks grow and panics are recovered.
+// TestGoServer: each request is one call of its handler, and the calls of each goroutine are
+// nested, while stacks grow and panics are recovered.
 func TestGoServer(t *testing.T) {
 	harness.NeedKernel(t)
 	for _, c := range []struct {
@@ -144,8 +145,8 @@ func TestGoServer(t *testing.T) {
 	}
 }
 
-// nested checks that the calls of each flow are nested, by the events themselves and without
-// the analyzer. It returns how many calls of each function are left without a return, but for those still open at the end.
+// nested checks, by the events alone, that the calls of each flow are nested. It returns by
+// function how many calls were left without a return, without those that are open at the end.
 func nested(t *testing.T, trace string) (unwound map[string]uint64) {
 	t.Helper()
 	r, err := format.Open(trace)
@@ -185,7 +186,7 @@ func nested(t *testing.T, trace string) (unwound map[string]uint64) {
 		switch f[2] {
 		case "entry":
 			if top >= 0 && stack[top].sp <= sp {
-				// The caller, or more, has been left by a panic.
+				// A panic has left the caller, or more.
 				for ; top >= 0 && stack[top].sp <= sp; top-- {
 					id, _ := strconv.Atoi(stack[top].fn)
 					unwound[names[id]]++
@@ -212,7 +213,7 @@ func nested(t *testing.T, trace string) (unwound map[string]uint64) {
 	return unwound
 }
 
-// TestGoServerAttached: a server under load does not notice that probes come and go.
+// TestGoServerAttached: a server under load serves all requests while probes come and go.
 func TestGoServerAttached(t *testing.T) {
 	harness.NeedKernel(t)
 	server := exec.Command(harness.GoTarget(t, "web"))

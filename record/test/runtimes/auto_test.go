@@ -17,7 +17,8 @@ import (
 	"utrace/record/test/harness"
 )
 
-// serveHTTP starts Python's own server and requests pages from it until the test ends. It returns the server's PID.
+// serveHTTP starts Python's own server, and requests pages from it until the test ends. It returns
+// the server's PID.
 func serveHTTP(t *testing.T) int {
 	t.Helper()
 	harness.NeedTool(t, harness.Python)
@@ -75,8 +76,9 @@ func (r *autoReport) has(name string, pid int) bool {
 	return false
 }
 
-// TestAuto records a machine with a server in Python and a program that resolves names. Other processes may be hotter, so that
-// functions are taken off before these have called any: then it is tried again.
+// TestAuto records a machine with a server in Python and a program that resolves names. Other
+// processes may use probes so much that the limit removes them before these two call anything: then
+// the test tries again.
 func TestAuto(t *testing.T) {
 	harness.NeedKernel(t)
 	server := serveHTTP(t)
@@ -118,7 +120,7 @@ func TestAuto(t *testing.T) {
 	t.Errorf("select of process %d and getaddrinfo of process %d are not in the report:\n%s\n%s", server, client.Process.Pid, stderr, stdout)
 }
 
-// TestInterpreterByPID: of a process that runs a script the functions of the script are recorded.
+// TestInterpreterByPID: if a process runs a script, the functions of the script are recorded.
 func TestInterpreterByPID(t *testing.T) {
 	harness.NeedKernel(t)
 	server := serveHTTP(t)

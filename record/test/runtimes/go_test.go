@@ -12,9 +12,9 @@ import (
 	"utrace/record/test/harness"
 )
 
-// TestGo records Go programs of versions on both sides of each change of the
-// runtime's struct g, as far as they can be had: each goroutine is a flow of its own,
-// across the growth of its stack, threads, panics.
+// TestGo records Go programs built before and after each change of the runtime's struct g, as far
+// as those versions can be downloaded. Each goroutine is a flow of its own, whatever thread it runs
+// on, while its stack grows and panics are recovered.
 func TestGo(t *testing.T) {
 	harness.NeedKernel(t)
 	for _, version := range []string{"go1.20.14", "go1.24.0", "local"} {
@@ -48,8 +48,8 @@ func TestGo(t *testing.T) {
 			if r.Trace.Lost != 0 {
 				t.Skipf("%d events lost", r.Trace.Lost)
 			}
-			// work(i) calls grow with n = i%100, or n = (i+1)%100 for even i, which are those that panic:
-			// the odd numbers up to 99 twice. grow(n) makes n+1 calls and one of leaf.
+			// work(i) calls grow with n = i%100, or n = (i+1)%100 for even i, which panic: each odd
+			// number up to 99 twice. grow(n) makes n+1 calls, and one of leaf.
 			grows := uint64(0)
 			for n := uint64(1); n < 100; n += 2 {
 				grows += 2 * (n + 1)
@@ -74,8 +74,7 @@ func TestGo(t *testing.T) {
 	}
 }
 
-// TestGoRuntime: all functions of a Go program, the runtime's included, can be
-// probed without harm.
+// TestGoRuntime: probes on all functions of a Go program, the runtime's included, do no harm.
 func TestGoRuntime(t *testing.T) {
 	harness.NeedKernel(t)
 	bin := harness.GoTarget(t, "goroutines")

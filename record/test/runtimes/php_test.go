@@ -11,10 +11,11 @@ import (
 
 const php = "/usr/bin/php8.2"
 
-// dtracedPHP is the environment in which PHP passes its probes of functions.
+// dtracedPHP is the environment in which PHP's probes of functions are reached.
 var dtracedPHP = []string{"USE_ZEND_DTRACE=1"}
 
-// TestPHP: recursion, methods, closures, generators and exceptions, by the program's own counts.
+// TestPHP: recursion, methods, closures, generators and exceptions have the calls that the program
+// counts.
 func TestPHP(t *testing.T) {
 	harness.NeedKernel(t)
 	harness.NeedTool(t, php)
@@ -32,7 +33,8 @@ func TestPHP(t *testing.T) {
 	wantNesting(t, r.trace)
 }
 
-// TestPHPWithoutVariable: one line says why there are no functions, from what the process has in its memory.
+// TestPHPWithoutVariable: one line says why there are no functions. utrace reads the environment in
+// the memory of the process.
 func TestPHPWithoutVariable(t *testing.T) {
 	harness.NeedKernel(t)
 	harness.NeedTool(t, php)

@@ -16,7 +16,7 @@ import (
 	"utrace/record/test/harness"
 )
 
-// recordPostgres records the server, by way of its postmaster, while do runs.
+// recordPostgres records the server from its postmaster on, while do runs.
 func recordPostgres(t *testing.T, p *harness.Postgres, do func(), flags ...string) (trace string, r *harness.Report) {
 	t.Helper()
 	rec := harness.StartRecorder(t, append([]string{"--preset", "postgres", "-p", strconv.Itoa(p.PID), "--follow"}, flags...)...)
@@ -34,8 +34,8 @@ func recordPostgres(t *testing.T, p *harness.Postgres, do func(), flags ...strin
 	return rec.Trace, r
 }
 
-// TestPostgres: queries, their execution and transactions are those that pgbench makes. It asks two queries
-// of its own when it starts.
+// TestPostgres: queries, executions and transactions are those that pgbench makes. At its start
+// pgbench makes two queries more.
 func TestPostgres(t *testing.T) {
 	p := harness.StartPostgres(t)
 	for _, c := range []struct {
@@ -44,7 +44,8 @@ func TestPostgres(t *testing.T) {
 		calls map[string]uint64
 	}{
 		{"select", []string{"-S", "-t", "100"}, map[string]uint64{"query": 202, "query__execute": 202}},
-		// Two transactions of 7 statements; a transaction more for each connection, and for each of the two queries.
+		// 2 x 50 transactions of 7 statements, and a transaction more for each connection, and for
+		// each of the two queries.
 		{"write", []string{"-t", "50"}, map[string]uint64{"query": 702, "query__execute": 702, "transaction": 105}},
 		{"prepared", []string{"-S", "-M", "prepared", "-t", "100"}, map[string]uint64{"query": 2, "query__execute": 202}},
 	} {
@@ -58,7 +59,7 @@ func TestPostgres(t *testing.T) {
 	}
 }
 
-// TestPostgresErrors: a query that fails has no end of its own, and no later one lies in it.
+// TestPostgresErrors: a query that fails is incomplete, and no later query lies inside it.
 func TestPostgresErrors(t *testing.T) {
 	p := harness.StartPostgres(t)
 	trace, r := recordPostgres(t, p, func() { p.SQL(t, "select 1/0", "select 2", "selec", "select 3", "begin", "select 1/0", "rollback") })
@@ -75,7 +76,7 @@ func TestPostgresErrors(t *testing.T) {
 	}
 }
 
-// TestPostgresLocks: who waits for a lock is seen to wait for it.
+// TestPostgresLocks: a wait for a lock is a call of lock__wait.
 func TestPostgresLocks(t *testing.T) {
 	p := harness.StartPostgres(t)
 	_, r := recordPostgres(t, p, func() {
@@ -99,7 +100,7 @@ func TestPostgresLocks(t *testing.T) {
 	t.Errorf("nobody waited: %v", r.Calls())
 }
 
-// TestPostgresOpenSession: --follow records the children that the postmaster has already, too.
+// TestPostgresOpenSession: --follow also records children that the postmaster already has.
 func TestPostgresOpenSession(t *testing.T) {
 	p := harness.StartPostgres(t)
 	session := p.Command("psql", "-qXAt")
@@ -132,7 +133,8 @@ func TestPostgresOpenSession(t *testing.T) {
 	}
 }
 
-// TestPostgresLatency compares how long statements are executed with what the server says. Each takes some milliseconds.
+// TestPostgresLatency compares the execution time of statements with the server's own. Each takes
+// some milliseconds.
 func TestPostgresLatency(t *testing.T) {
 	p := harness.StartPostgres(t)
 	const statement = "select sum(abalance) from pgbench_accounts"
@@ -160,7 +162,8 @@ func TestPostgresLatency(t *testing.T) {
 	}
 }
 
-// TestPostgresPostmaster: who records the postmaster alone is told where the queries are.
+// TestPostgresPostmaster: if only the postmaster is recorded, a warning says which processes run
+// the queries.
 func TestPostgresPostmaster(t *testing.T) {
 	p := harness.StartPostgres(t)
 	_, stderr, status := harness.Utrace(t, "record", "-d", "100ms", "-o", t.TempDir()+"/trace.arrow", "--preset", "postgres", "-p", strconv.Itoa(p.PID))

@@ -26,7 +26,7 @@ import (
 
 // These tests record Python where a probe would break a program, or cannot be attached.
 
-// TestPythonNotUTF8: the probes of a function whose file has a name that is not UTF-8 break the program. They
+// TestPythonNotUTF8: probes of functions break a program if the name of a file is not UTF-8. They
 // are not attached.
 func TestPythonNotUTF8(t *testing.T) {
 	harness.NeedPython(t)
@@ -65,7 +65,8 @@ func TestPythonNotUTF8(t *testing.T) {
 	}
 }
 
-// pythonForks makes 3 children that call f 10 times each, calls it 5 times itself, and executes the script NEXT.
+// pythonForks has 3 children that call f 10 times each, calls f 5 times itself, and executes the
+// script NEXT.
 const pythonForks = `import os, sys, time
 def f(): pass
 for i in range(3):
@@ -86,6 +87,7 @@ for i in range(20): f()
 print("done")
 `
 
+// writeScript writes a script and returns its path.
 func writeScript(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -95,8 +97,8 @@ func writeScript(t *testing.T, name, text string) string {
 	return path
 }
 
-// TestPythonNotUTF8Child: a program whose path is not UTF-8 is left alone wherever it is started by what is recorded, and the
-// others are recorded in full.
+// TestPythonNotUTF8Child: a program whose path is not UTF-8 runs without probes, whoever starts it.
+// The others are recorded in full.
 func TestPythonNotUTF8Child(t *testing.T) {
 	harness.NeedPython(t)
 	forks, bad := writeScript(t, "forks.py", pythonForks), writeScript(t, "\xff.py", pythonLoops)
@@ -120,7 +122,8 @@ func TestPythonNotUTF8Child(t *testing.T) {
 	}
 }
 
-// TestPythonNotUTF8Elsewhere: while a command, a process, or the whole machine is recorded, other programs run, and start.
+// TestPythonNotUTF8Elsewhere: such programs run, and start, while a command, a process or the whole
+// machine is recorded.
 func TestPythonNotUTF8Elsewhere(t *testing.T) {
 	harness.NeedPython(t)
 	good, bad := writeScript(t, "good.py", pythonLoops), writeScript(t, "\xff.py", pythonLoops)
@@ -158,7 +161,8 @@ func TestPythonNotUTF8Elsewhere(t *testing.T) {
 	}
 }
 
-// TestPythonNotUTF8End: a span that ends in such a probe is guarded as one that begins in it.
+// TestPythonNotUTF8End: programs are protected from the probe that ends a span as from the one that
+// begins it.
 func TestPythonNotUTF8End(t *testing.T) {
 	harness.NeedPython(t)
 	good, bad := writeScript(t, "good.py", pythonLoops), writeScript(t, "\xff.py", "def f(): pass\nf()\nprint('done')\n")
@@ -173,7 +177,8 @@ func TestPythonNotUTF8End(t *testing.T) {
 	}
 }
 
-// pythonExecs waits for a line of its input, calls f twice, and has a second thread execute the script of its argument.
+// pythonExecs waits for a line of input, and calls f twice. Then a second thread executes the
+// script that is its argument.
 const pythonExecs = `import os, sys, threading
 def f(): pass
 def go_on(): os.execv(sys.executable, [sys.executable, sys.argv[1]])
@@ -184,7 +189,8 @@ threading.Thread(target=go_on).start()
 threading.Event().wait()
 `
 
-// TestPythonExecByThread: a thread that executes a program takes the place of the first one of its process, to which the kernel ties links.
+// TestPythonExecByThread: if another thread than the first executes a program, it becomes the
+// first, and the kernel ties links to the first.
 func TestPythonExecByThread(t *testing.T) {
 	harness.NeedPython(t)
 	execs, loops := writeScript(t, "execs.py", pythonExecs), writeScript(t, "loops.py", pythonLoops)
@@ -227,8 +233,8 @@ func TestPythonExecByThread(t *testing.T) {
 	}
 }
 
-// TestPythonRefused: what the kernel refuses is told once, however many processes are found with it, and when. It refuses a
-// probe with a semaphore where there is one without.
+// TestPythonRefused: the trace and the summary name a refused probe once, however many processes
+// have it. The kernel refuses a probe with a semaphore where another has none.
 func TestPythonRefused(t *testing.T) {
 	harness.NeedPython(t)
 	bin := filepath.Join(t.TempDir(), "python3.11") // nobody else's
@@ -280,7 +286,7 @@ func TestPythonRefused(t *testing.T) {
 	}
 }
 
-// fileOffset returns where an address of a program is in its file.
+// fileOffset returns the file offset of an address.
 func fileOffset(t *testing.T, path string, addr uint64) uint64 {
 	t.Helper()
 	f, err := elf.Open(path)

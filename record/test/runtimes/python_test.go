@@ -15,7 +15,8 @@ import (
 	"utrace/record/test/harness"
 )
 
-// inFile returns what functions of a Python file are called there.
+// inFile returns a function that maps utrace's names of functions in a Python file to the names in
+// that file.
 func inFile(file string) func(string) string {
 	return func(function string) string {
 		name, ok := strings.CutPrefix(function, file+".")
@@ -26,8 +27,8 @@ func inFile(file string) func(string) string {
 	}
 }
 
-// TestPython: threads, generators, asyncio and exceptions. The names and counts are those that the program
-// counts itself, and those that sys.setprofile reports.
+// TestPython: threads, generators, asyncio and exceptions. Names and counts are those of the
+// program itself, and those of sys.setprofile.
 func TestPython(t *testing.T) {
 	harness.NeedPython(t)
 	script := runtimeFile(t, "calls.py")
@@ -57,6 +58,7 @@ func TestPython(t *testing.T) {
 	wantNesting(t, r.trace)
 }
 
+// TestPythonRecursion: recursive calls are counted, and nest as deep as they should.
 func TestPythonRecursion(t *testing.T) {
 	harness.NeedPython(t)
 	r := recordRuntime(t, "python", nil, harness.Python, runtimeFile(t, "fib.py"))
@@ -75,6 +77,7 @@ func TestPythonRecursion(t *testing.T) {
 	}
 }
 
+// TestPythonInterpreters: subinterpreters have the calls that the program makes.
 func TestPythonInterpreters(t *testing.T) {
 	harness.NeedPython(t)
 	r := recordRuntime(t, "python", nil, harness.Python, runtimeFile(t, "interpreters.py"))
@@ -83,8 +86,8 @@ func TestPythonInterpreters(t *testing.T) {
 	wantNesting(t, r.trace)
 }
 
-// TestPythonGreenlets: a switch of greenlets is silent, so their calls seem to lie inside each other. All are
-// counted, with their durations, but where one ends inside another that one is cut short.
+// TestPythonGreenlets: utrace does not see greenlets switch, so their calls seem to lie inside each
+// other. All are counted, but a call that ends inside another cuts that one short.
 func TestPythonGreenlets(t *testing.T) {
 	harness.NeedPython(t)
 	if exec.Command(harness.Python, "-c", "import greenlet").Run() != nil {
@@ -94,7 +97,7 @@ func TestPythonGreenlets(t *testing.T) {
 	harness.WantCounts(t, "calls", r.report.Calls(), map[string]uint64{"greenlets.py.x": 4, "greenlets.py.y": 4, "greenlets.py.a": 1, "greenlets.py.b": 1})
 }
 
-// TestPythonRunning attaches in the middle: the ends of functions that were on the stack are no calls.
+// TestPythonRunning attaches to a running program: functions that were on the stack have no calls.
 func TestPythonRunning(t *testing.T) {
 	harness.NeedPython(t)
 	stderr, r := recordRunning(t, "python", nil, harness.Python, runtimeFile(t, "busy.py"))
@@ -109,7 +112,7 @@ func TestPythonRunning(t *testing.T) {
 	}
 }
 
-// TestPythonServer: each request is a call of do_GET; the flow is that of each thread.
+// TestPythonServer: each request is a call of do_GET, and each thread has its own flow.
 func TestPythonServer(t *testing.T) {
 	harness.NeedPython(t)
 	server := harness.StartPythonServer(t)
@@ -169,8 +172,8 @@ func TestPythonWithoutProbes(t *testing.T) {
 	})
 }
 
-// TestPythonLoadedLater: a program that has loaded libpython is found although it loads nothing more, and the calls before
-// that are told to be missing.
+// TestPythonLoadedLater: a program that has loaded libpython is discovered even if it loads nothing
+// more. A warning says that earlier calls are missing.
 func TestPythonLoadedLater(t *testing.T) {
 	harness.NeedPython(t)
 	lib := "libpython3.11.so.1.0"

@@ -12,7 +12,8 @@ import (
 
 const ruby = "/usr/bin/ruby3.1"
 
-// TestRuby: recursion, methods, exceptions, threads and fibers by the program's own counts, while a TracePoint is on.
+// TestRuby: recursion, methods, exceptions, threads and fibers have the calls that the program
+// counts, while a TracePoint is on.
 func TestRuby(t *testing.T) {
 	harness.NeedKernel(t)
 	harness.NeedTool(t, ruby)
@@ -55,7 +56,7 @@ func TestRubyWithoutTracePoint(t *testing.T) {
 	}
 }
 
-// TestRubyRefused: probes that crash Ruby are not attached, however they are asked for.
+// TestRubyRefused: probes that crash Ruby are refused, whatever selects them.
 func TestRubyRefused(t *testing.T) {
 	harness.NeedKernel(t)
 	harness.NeedTool(t, ruby)

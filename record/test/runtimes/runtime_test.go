@@ -17,7 +17,8 @@ import (
 	"utrace/record/test/harness"
 )
 
-// Tests of runtimes of languages record programs that count their own calls, in files of testdata/targets/runtimes.
+// Tests of language runtimes record programs of testdata/targets/runtimes that count their own
+// calls.
 
 // runtimeFile returns the absolute path of a program.
 func runtimeFile(t testing.TB, name string) string {
@@ -25,14 +26,15 @@ func runtimeFile(t testing.TB, name string) string {
 	return harness.Testdata(t, "targets/runtimes/"+name)
 }
 
-// recording is what came of recording a command.
+// recording is the result of recording a command.
 type recording struct {
 	stdout, stderr string
 	trace          string
 	report         *harness.Report
 }
 
-// recordRuntime records a command with a preset. The trace must be flawless, and the command end well.
+// recordRuntime records a command with a preset. The trace must be valid, and the command must
+// succeed.
 func recordRuntime(t *testing.T, preset string, env []string, command ...string) *recording {
 	t.Helper()
 	r := &recording{trace: filepath.Join(t.TempDir(), "trace.arrow")}
@@ -51,7 +53,7 @@ func recordRuntime(t *testing.T, preset string, env []string, command ...string)
 	return r
 }
 
-// countLines reads what a program prints of its own calls: lines of NAME COUNT.
+// countLines reads the calls that a program has counted: lines of NAME COUNT.
 func countLines(t *testing.T, text string) map[string]uint64 {
 	t.Helper()
 	counts := map[string]uint64{}
@@ -70,8 +72,9 @@ func countLines(t *testing.T, text string) map[string]uint64 {
 	return counts
 }
 
-// wantOwnCounts checks that the functions of a source file have the calls that the program has counted, all of which
-// have returned. name makes what the program calls a function of what utrace does.
+// wantOwnCounts checks that functions have as many calls as the program has counted, and that all
+// calls have returned. The argument name maps utrace's name of a function to the program's, or to
+// nothing.
 func (r *recording) wantOwnCounts(t *testing.T, name func(function string) string) {
 	t.Helper()
 	calls, incomplete := map[string]uint64{}, map[string]uint64{}
@@ -89,8 +92,8 @@ func (r *recording) wantOwnCounts(t *testing.T, name func(function string) strin
 	}
 }
 
-// wantNesting checks that what happens in each thread is a tree: what --flow=arrows shows ends in the order in
-// which it began, at its depth.
+// wantNesting checks that the calls of each thread form a tree: in --flow=arrows, calls end in the
+// reverse order of their beginnings.
 func wantNesting(t *testing.T, trace string, flags ...string) {
 	t.Helper()
 	stdout, stderr, status := harness.Utrace(t, append(append([]string{"analyze", "--flow=arrows"}, flags...), trace)...)
@@ -126,8 +129,8 @@ func wantNesting(t *testing.T, trace string, flags ...string) {
 	}
 }
 
-// recordRunning starts a program that prints "ready" and goes on until its input ends, records it for a second, and
-// returns what record prints and the report.
+// recordRunning starts a program that prints "ready" and runs until its input ends, and records it
+// for a second. It returns what record prints, and the report.
 func recordRunning(t *testing.T, preset string, env []string, command ...string) (stderr string, r *harness.Report) {
 	t.Helper()
 	cmd := exec.Command(command[0], command[1:]...)
@@ -168,7 +171,7 @@ func recordRunning(t *testing.T, preset string, env []string, command ...string)
 	return stderr, harness.Analyze(t, trace)
 }
 
-// TestInternedNames: a name is never that of what lay at the same address before.
+// TestInternedNames: a function does not get the name that was at the same address before.
 func TestInternedNames(t *testing.T) {
 	harness.NeedKernel(t)
 	r := recordRuntime(t, "python", nil, harness.Target(t, "runtimes/names.c", "-O1"))
@@ -182,7 +185,7 @@ func TestInternedNames(t *testing.T) {
 	wantNesting(t, r.trace)
 }
 
-// TestListPresets: each preset has a line, and its probes are such that -e takes.
+// TestListPresets: each preset has a line, and -e accepts its probes.
 func TestListPresets(t *testing.T) {
 	stdout, _, status := harness.Utrace(t, "list", "--presets")
 	if status != 0 {

@@ -18,11 +18,11 @@ import (
 	"utrace/record/test/harness"
 )
 
-// These tests record static probes of programs that say themselves what is to be seen.
+// These tests record static probes of programs that print what must be recorded.
 
-// TestStaticValues compares the recorded arguments with what the program says they are, for 0 to 12 arguments in
-// all places that an operand can name, 32 locations of one name among them.
-func TestStaticValues(t *testing.T) {
+// TestValues: arguments are those that the program prints, for 0 to 12 arguments in all places that
+// an operand can name, and for a name with 32 sites.
+func TestValues(t *testing.T) {
 	harness.NeedSDT(t)
 	for _, flags := range []string{"-O0", "-O1", "-O2", "-O3", "-O2 -static", "-O2 -fPIE -pie", "-O2 -no-pie", "-Os -m64"} {
 		t.Run(flags, func(t *testing.T) {
@@ -41,8 +41,9 @@ func TestStaticValues(t *testing.T) {
 	harness.WantLines(t, got, []string{"two(255, 0xfa);", `seven(true, '\xfa', 0xfed4, 60000, 0xfffeee90, -294967296, 0x8000000000000000);`})
 }
 
-// A breakpoint where a wrong note says would change what the program does: here a number that it prints.
-func TestStaticMisplaced(t *testing.T) {
+// TestMisplaced: notes may lead to a place where a breakpoint would change what the program does,
+// here a number that it prints.
+func TestMisplaced(t *testing.T) {
 	program := harness.Target(t, "misplaced.c", "-O2")
 	untraced, err := exec.Command(program).Output()
 	if err != nil {
@@ -66,7 +67,8 @@ func TestStaticMisplaced(t *testing.T) {
 	}
 }
 
-func TestStaticTexts(t *testing.T) {
+// TestTexts: texts are recorded as far as they can be read, and escaped where they are shown.
+func TestTexts(t *testing.T) {
 	harness.NeedSDT(t)
 	program := harness.Target(t, "texts.c", "-O2")
 	got, trace, _ := harness.RecordFlow(t, []string{
@@ -93,8 +95,8 @@ func TestStaticTexts(t *testing.T) {
 	}
 }
 
-// TestStaticConditions holds conditions against what they say, worked out here.
-func TestStaticConditions(t *testing.T) {
+// TestConditions: the trace has exactly the executions that meet the condition.
+func TestConditions(t *testing.T) {
 	harness.NeedSDT(t)
 	program := harness.Target(t, "values.c", "-O2")
 	all, _, _ := harness.RecordFlow(t, []string{"-e", "usdt:values:many(n:s32, v:s32, e:s32)"}, program, "8")
@@ -149,7 +151,7 @@ func TestStaticConditions(t *testing.T) {
 	}
 }
 
-// TestLongGlob: a glob that matches at the end of a text only, after each * was tried at each of its bytes.
+// TestLongGlob: a glob matches only at the end of a text, after each * was tried at each byte.
 func TestLongGlob(t *testing.T) {
 	harness.NeedSDT(t)
 	texts := harness.Target(t, "texts.c", "-O2")
@@ -162,8 +164,8 @@ func TestLongGlob(t *testing.T) {
 	}
 }
 
-// TestStaticSpans records spans that nest, that an error jumps over, and that overlap.
-func TestStaticSpans(t *testing.T) {
+// TestSpans records spans that nest, that overlap, and that an error leaves without an end.
+func TestSpans(t *testing.T) {
 	harness.NeedSDT(t)
 	program := harness.Target(t, "spans.c", "-O2")
 	calls, trace, _ := harness.RecordFlow(t, []string{"-e", "usdt:spans:*__start(n:s32, how:str)", "-e", "usdt:spans:*__begin", "-e", "usdt:spans:query__done(n:s32, result:s32)"}, program, "6")
@@ -210,7 +212,7 @@ func TestStaticSpans(t *testing.T) {
 		"outer(3) {", "  inner(3);", "} = 3 /* outer */",
 	})
 
-	// What a condition drops may nest deeply: 0, 100, 200, … calls.
+	// Dropped calls may nest deeply: 0, 100, 200, … of them.
 	calls, _, _ = harness.RecordFlow(t, []string{"-e", "usdt:spans:nest__entry(n:s32) if n == 0 || n == 100 || n == 800"}, program, "10")
 	want = []string{"nest(0);"}
 	for n := 1; n < 10; n++ {
@@ -222,7 +224,7 @@ func TestStaticSpans(t *testing.T) {
 	}
 	harness.WantLines(t, calls, want)
 
-	// A condition on the beginning decides on the end, too.
+	// A condition on the beginning also decides about the end.
 	calls, _, _ = harness.RecordFlow(t, []string{"-e", `usdt:spans:query__start(n:s32, how:str) if how == "good" && n > 0`}, program, "6")
 	harness.WantLines(t, calls, []string{`query(1, "good");`, `query(3, "good");`, `query(4, "good");`})
 	calls, trace, _ = harness.RecordFlow(t, []string{"-e", "usdt:spans:request__accepted(server:s32, id:u64) if id == 1000 || id == 1002 || id == 1003 => spans:request__finished on id"}, program, "6")
@@ -238,8 +240,8 @@ func TestStaticSpans(t *testing.T) {
 	harness.WantLines(t, calls, []string{"query__start(0);", "query__start(1);", "query__start(2);"})
 }
 
-// TestStaticLater records a provider that a program creates while it runs, in an object that is unlinked once it is loaded.
-func TestStaticLater(t *testing.T) {
+// TestProbesLater: a program creates probes while it runs, in an object that it loads and unlinks.
+func TestProbesLater(t *testing.T) {
 	harness.NeedKernel(t)
 	program := harness.Target(t, "provider.c", "-O2")
 	for _, how := range []string{"before", "command", "pid", "machine"} {
@@ -287,7 +289,8 @@ func TestStaticLater(t *testing.T) {
 	}
 }
 
-// checkProvider holds what was recorded against what the provider has printed: the last rounds must all be there.
+// checkProvider compares a trace with what the provider has printed: the trace must have all of the
+// last rounds.
 func checkProvider(t *testing.T, trace, stdout, stderr string) {
 	t.Helper()
 	var want []string

@@ -10,7 +10,8 @@ import (
 	"utrace/record/test/harness"
 )
 
-// TestAnalyzeValues: what a recorded program says of its queries decides about groups, errors and the flow of the slowest.
+// TestAnalyzeValues: recorded values decide about groups and errors, and appear in the flow of the
+// slowest calls.
 func TestAnalyzeValues(t *testing.T) {
 	harness.NeedSDT(t)
 	program := harness.Target(t, "spans.c", "-O2")
@@ -27,7 +28,8 @@ func TestAnalyzeValues(t *testing.T) {
 	for _, f := range r.Functions {
 		got = append(got, fmt.Sprintf("%s %v %d %d %d", f.Name, f.By, f.Calls, f.Incomplete, f.Errors))
 	}
-	// Every third of the six queries is bad: its second step, and it itself, do not come to an end. Query n returns 100 + n.
+	// Every third of the six queries is bad: it and its second step do not end. Query n returns
+	// 100 + n.
 	want := []string{"query map[how:bad] 2 2 0", "query map[how:good] 4 0 2", "step map[how:bad] 4 2 0", "step map[how:good] 8 0 0"}
 	harness.WantLines(t, got, want)
 	out, stderr, status := harness.Utrace(t, "analyze", "--slowest", "1", "--function", "query", trace)
