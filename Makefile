@@ -1,6 +1,8 @@
 # make build     the program, ./utrace
 # make demo      record a real program and print the analysis
-# make test      all tests; those that need the kernel run as root
+# make test      the tests, in at most 12 minutes; those that need the kernel run as root. Each package in
+#                record/test says which end-to-end tests it has, and after which changes to run them
+# make test-long all tests, in full
 # make test-kernels  other kernels in virtual machines: KERNELS="amd64-6.1 arm64-6.12 running" if nothing else
 #                is said, amd64-6.12 and arm64-6.1 beside them; testdata/kernels/run.sh says what each is for
 # make lint      formatting, go vet, staticcheck
@@ -15,7 +17,7 @@ SOAK     ?= 10m
 KERNELS  ?= amd64-6.1 arm64-6.12 running
 SUDO     := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: build demo test test-kernels lint generate fuzz soak bench bench-probes
+.PHONY: build demo test test-long test-kernels lint generate fuzz soak bench bench-probes
 
 build: | have-go
 	CGO_ENABLED=0 $(GO) build -trimpath -o utrace ./cmd/utrace
@@ -23,22 +25,27 @@ build: | have-go
 demo: build
 	@testdata/demo.sh ./utrace
 
-# Without root, BPF or one of the programs that results are compared with, tests
-# say in a line why they are skipped.
+# testsummary says at the end which tests were skipped, and why: without root, BPF or one of the programs
+# that results are compared with. End-to-end tests run last, one package at a time: many measure time.
+AS_ROOT   = $(if $(SUDO),$(SUDO) -E env "PATH=$$PATH")
+SUMMARIZE = $(GO) build -C testdata/duckdb -o /dev/null . || echo "make $@: no DuckDB: the test that asks it is skipped"; \
+	$(AS_ROOT) $(GO) run ./testdata/testsummary
+
 test: | have-go
-	@for tool in gcc g++ clang-19 objdump valgrind uftrace bpftrace; do \
-		command -v $$tool >/dev/null || echo "make test: no $$tool: tests that need it are skipped"; done
-	@$(GO) build -C testdata/duckdb -o /dev/null . || echo "make test: no DuckDB: the test that asks it is skipped"
-	@[ "$$(id -u)" = 0 ] || [ -n "$(SUDO)" ] || echo "make test: neither root nor sudo: tests that need the kernel are skipped"
-	$(if $(SUDO),$(SUDO) -E env "PATH=$$PATH") $(GO) test -timeout 20m ./...
+	@$(SUMMARIZE) "$(GO) test -short -timeout 5m $$($(GO) list ./... | grep -v /record/test/) ./testdata/testsummary" \
+		"$(GO) test -short -timeout 8m -p 1 ./record/test/..."
+
+test-long: | have-go
+	@$(SUMMARIZE) "$(GO) test -timeout 10m $$($(GO) list ./... | grep -v /record/test/) ./testdata/testsummary" \
+		"$(GO) test -timeout 20m -p 1 ./record/test/..."
 
 test-kernels: | have-go
 	testdata/kernels/run.sh out/kernels $(KERNELS)
 
 lint: | have-go
 	@test -z "$$(gofmt -l .)" || { echo "not formatted by gofmt:"; gofmt -l .; exit 1; }
-	$(GO) vet ./... ./testdata/kernels/check
-	$(GO) tool staticcheck ./... ./testdata/kernels/check
+	$(GO) vet ./... ./testdata/kernels/check ./testdata/testsummary
+	$(GO) tool staticcheck ./... ./testdata/kernels/check ./testdata/testsummary
 
 generate: | have-go
 	@for tool in clang-19 llvm-strip-19; do command -v $$tool >/dev/null || \
@@ -49,20 +56,20 @@ generate: | have-go
 # exceeded"; one that has found something says where it wrote the input.
 fuzz: | have-go
 	@log=$$(mktemp); trap 'rm -f $$log' EXIT; \
-	for package in ./format ./format/condition ./analyze ./record/plan ./record/internal/probe ./record/internal/dwarf ./record/internal/elffile ./record/internal/insn ./record/internal/ldso ./record/internal/procmaps; do \
+	for package in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs dirname | sort -u); do \
 		for target in $$($(GO) test -list '^Fuzz' $$package | grep ^Fuzz); do \
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package >$$log 2>&1 || \
 				grep -q '^    context deadline exceeded$$' $$log || { cat $$log; exit 1; }; \
 			echo "$$package $$target: $$(grep execs: $$log | tail -n 1)"; done; done
 
 soak: | have-go
-	$(if $(SUDO),$(SUDO) -E env "PATH=$$PATH") UTRACE_SOAK=$(SOAK) $(GO) test -timeout 3h -v -run TestGoServer ./cmd/utrace
+	$(AS_ROOT) env UTRACE_SOAK=$(SOAK) $(GO) test -timeout 3h -v -run TestGoServer ./record/test/process
 
 bench-probes: | have-go
-	$(if $(SUDO),$(SUDO) -E env "PATH=$$PATH") $(GO) test -run "^$$" -bench "BenchmarkProbes" -benchtime 1x ./cmd/utrace
+	$(AS_ROOT) $(GO) test -run '^$$' -bench BenchmarkProbes -benchtime 1x ./record/test/bench
 
 bench: | have-go
-	$(if $(SUDO),$(SUDO) -E env "PATH=$$PATH") $(GO) test -run '^$$' -bench . -benchtime 1x ./...
+	$(AS_ROOT) $(GO) test -run '^$$' -bench . -benchtime 1x ./...
 
 have-go:
 	@command -v $(GO) >/dev/null || { echo "make: no go: install Go 1.26 or newer from https://go.dev/dl"; exit 1; }

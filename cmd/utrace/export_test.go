@@ -16,12 +16,13 @@ import (
 	"testing"
 
 	"utrace/format"
+	"utrace/record/test/harness"
 )
 
 // duckDB builds the program that runs queries in DuckDB, and returns a function that runs one.
 func duckDB(t *testing.T) func(query string) []map[string]any {
 	t.Helper()
-	needTool(t, "go")
+	harness.NeedTool(t, "go")
 	bin := filepath.Join(t.TempDir(), "duckdb")
 	build := exec.Command("go", "build", "-C", "../../testdata/duckdb", "-o", bin, ".")
 	build.Env = append(os.Environ(), "GOPROXY=off", "CGO_ENABLED=1")

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"utrace/record/test/harness"
 )
 
 // listed returns the sorted lines of utrace list.
@@ -53,7 +55,7 @@ func readelfProbes(t *testing.T, path string) (names, locations []string) {
 
 // TestListEqualsReadelf: every probe once, and with -v every location, semaphore and operand.
 func TestListEqualsReadelf(t *testing.T) {
-	needTool(t, "readelf")
+	harness.NeedTool(t, "readelf")
 	compared := 0
 	for _, glob := range []string{
 		"/usr/bin/python3.11", "/usr/lib/postgresql/15/bin/postgres", "/usr/lib/*/libruby-3.1.so.3.1", "/usr/bin/php8.2", "/usr/lib/*/libvirt.so.0",
@@ -84,7 +86,7 @@ func TestListOfProcess(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root: /proc/PID/map_files")
 	}
-	provider := target(t, "provider.c", "-O2")
+	provider := harness.Target(t, "provider.c", "-O2")
 	for name, args := range map[string][]string{"file": {"1", "0", "60000"}, "memory": {"-m", "1", "0", "60000"}} {
 		t.Run(name, func(t *testing.T) { testListOfProcess(t, provider, args) })
 	}
@@ -131,8 +133,8 @@ func testListOfProcess(t *testing.T, provider string, args []string) {
 
 // TestListFunctions: the functions that nm prints.
 func TestListFunctions(t *testing.T) {
-	needTool(t, "nm")
-	bin := target(t, "demo.c", "-O2", "-no-pie")
+	harness.NeedTool(t, "nm")
+	bin := harness.Target(t, "demo.c", "-O2", "-no-pie")
 	out, err := exec.Command("nm", "-S", "--defined-only", bin).Output()
 	if err != nil {
 		t.Fatal(err)
@@ -159,7 +161,7 @@ func TestListFunctions(t *testing.T) {
 	if got := listed(t, "-l", bin, "/^(main|worker)$/"); !slices.Equal(got, []string{bin + " main", bin + " worker"}) {
 		t.Errorf("regular expression: %q", got)
 	}
-	cxx := target(t, "exceptions.cpp")
+	cxx := harness.Target(t, "exceptions.cpp")
 	all := listed(t, "-l", cxx)
 	for _, line := range all {
 		if strings.Contains(line, " _Z") {
@@ -174,7 +176,7 @@ func TestListErrors(t *testing.T) {
 	if err := os.WriteFile(script, []byte("#!/usr/bin/nosuch -x\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	demo := target(t, "demo.c")
+	demo := harness.Target(t, "demo.c")
 	for _, c := range []struct {
 		args   []string
 		status int
@@ -205,7 +207,7 @@ func TestListErrors(t *testing.T) {
 
 // TestListHostileNames: names with control characters do not reach the terminal.
 func TestListHostileNames(t *testing.T) {
-	needTool(t, "gcc")
+	harness.NeedTool(t, "gcc")
 	dir := t.TempDir()
 	src, bin := filepath.Join(dir, "a.s"), filepath.Join(dir, "a.so")
 	text := `.text

@@ -1,0 +1,88 @@
+//go:build linux
+
+package harness
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// Recorder is "utrace record" in the background.
+type Recorder struct {
+	Trace string // the path
+
+	cmd    *exec.Cmd
+	stderr bytes.Buffer  // complete once ended is closed
+	ended  chan struct{} // closed when it has ended, as err says
+	err    error
+}
+
+// StartRecorder starts "utrace record" with a trace of its own and further arguments. It is killed
+// when the test ends, if it still runs.
+func StartRecorder(t testing.TB, args ...string) *Recorder {
+	t.Helper()
+	r := &Recorder{Trace: filepath.Join(t.TempDir(), "trace.arrow"), ended: make(chan struct{})}
+	r.cmd = exec.Command(binary, append([]string{"record", "-o", r.Trace}, args...)...)
+	r.cmd.Stderr = &r.stderr
+	r.cmd.WaitDelay = 5 * time.Second // for a command that outlives it, and has its standard error
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		r.err = r.cmd.Wait()
+		close(r.ended)
+	}()
+	t.Cleanup(func() {
+		r.cmd.Process.Kill()
+		<-r.ended
+	})
+	return r
+}
+
+// Await waits until its probes are on.
+func (r *Recorder) Await(t testing.TB) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !Written(r.Trace); {
+		select {
+		case <-r.ended:
+			t.Fatalf("record: %v\n%s", r.err, r.stderr.String())
+		case <-time.After(10 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			r.cmd.Process.Kill()
+			<-r.ended
+			t.Fatalf("the recorder does not begin\n%s", r.stderr.String())
+		}
+	}
+	time.Sleep(500 * time.Millisecond) // until they are turned on
+}
+
+// Stop interrupts it, as Ctrl-C does, and returns what it has printed. The test fails unless it
+// succeeds.
+func (r *Recorder) Stop(t testing.TB) (stderr string) {
+	t.Helper()
+	r.cmd.Process.Signal(os.Interrupt)
+	return r.Wait(t)
+}
+
+// Wait waits until it ends by itself, and returns what it has printed. The test fails unless it
+// succeeds.
+func (r *Recorder) Wait(t testing.TB) (stderr string) {
+	t.Helper()
+	<-r.ended
+	if r.err != nil {
+		t.Fatalf("record: %v\n%s", r.err, r.stderr.String())
+	}
+	return r.stderr.String()
+}
+
+// Written says whether a recorder has written the beginning of its trace. It does so once its
+// probes are attached.
+func Written(trace string) bool {
+	info, err := os.Stat(trace)
+	return err == nil && info.Size() > 0
+}
