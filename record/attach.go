@@ -91,7 +91,7 @@ func attach(objs *bpf.Objects, method bpf.Method, m *PlannedModule, pids []int, 
 		return links{}, refused{}, err
 	}
 	if m.Goid != 0 {
-		if err := objs.FindGoroutines(m.Goid); err != nil {
+		if err := objs.SetGoidOffset(m.Goid); err != nil {
 			return links{}, refused{}, err
 		}
 	}

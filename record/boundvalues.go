@@ -30,7 +30,7 @@ func (b *boundValues) fetch(list []argument, site *bpf.Site, addr target.Addr, m
 // sites returns what to do at the entry of a function, and at its return. Either is nil where nothing but the time is
 // wanted.
 func (b *boundValues) sites(template bpf.Site, addr target.Addr, machine elf.Machine) (entry, exit *bpf.Site) {
-	followed := template.Flags&bpf.SiteFollowed != 0
+	followed := template.Flags&bpf.SiteDeferred != 0
 	errno := slices.ContainsFunc(b.results, func(a argument) bool { return a.typ.kind == kindErrno })
 	if errno {
 		template.Flags |= bpf.SiteThread

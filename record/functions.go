@@ -114,10 +114,10 @@ func (p *Plan) bindValues(fn *PlannedFunc, file *target.File, f target.Func, pro
 	fn.Values = b.describe(probe.values.condText, file.Machine)
 	template := bpf.Site{Flags: bpf.SiteFunction | bpf.SiteFrame, GoID: h.goid}
 	if follow {
-		template.Flags |= bpf.SiteFollowed
+		template.Flags |= bpf.SiteDeferred
 	}
 	if fn.ReturnBy == Never {
-		template.Flags |= bpf.SiteEndless
+		template.Flags |= bpf.SiteNoReturn
 	}
 	fn.entry, fn.exit = b.sites(template, s.site, file.Machine)
 	if fn.exit != nil && fn.ReturnBy == ByTrampoline {

@@ -62,7 +62,7 @@ func calibrationTests() []calibrationTest {
 func (fn *PlannedFunc) siteKinds(goCode bool) (entry, ret siteKind) {
 	for _, s := range fn.Statics {
 		kind := kindStatic
-		late := s.site.NumConds > 0 && s.site.Kind != format.Return && s.site.Flags&bpf.SiteFollowed == 0
+		late := s.site.NumConds > 0 && s.site.Kind != format.Return && s.site.Flags&bpf.SiteDeferred == 0
 		if s.site.NumArgs > 0 && !late {
 			kind = kindStaticArgs
 		}
