@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
-/* Registers at a probe, by architecture. Layouts are those of the kernel's
- * arch/x86/include/uapi/asm/ptrace.h and arch/arm64/include/uapi/asm/ptrace.h. */
+/* The architecture: registers at a probe, and what depends on the processor. Layouts are those of
+ * the kernel's arch/x86/include/uapi/asm/ptrace.h and arch/arm64/include/uapi/asm/ptrace.h. */
 #ifndef UTRACE_ARCH_H
 #define UTRACE_ARCH_H
+
+#include "kernel.h"
 
 #if defined(__TARGET_ARCH_x86)
 
@@ -15,14 +17,19 @@ struct pt_regs {
 #define REGS_IP(regs) ((regs)->ip)
 #define REGS_RESULT(regs) ((regs)->ax)
 #define REGS_FP(regs) ((regs)->bp)
-/* Where Go keeps its goroutine (ABIInternal, since 1.17). */
+
+/* The register of Go's goroutine (ABIInternal, since Go 1.17). */
 #define REGS_G(regs) ((regs)->r14)
-/* A kernel stack is not larger, and no other begins so close above it (THREAD_SIZE, THREAD_ALIGN). */
-#define MAX_STACK (32 << 10)
-/* Whether the task came into the kernel by an interrupt or exception, not by a system call
- * (arch/x86/entry/entry_64.S). Needed where interrupts of user code run on the stack of the task. */
+
+/* No kernel stack is larger, and no other stack begins so close above it (THREAD_SIZE,
+ * THREAD_ALIGN). */
+#define MAX_KERNEL_STACK (32 << 10)
+
+/* Whether the task entered the kernel by an interrupt or exception, not by a system call
+ * (arch/x86/entry/entry_64.S). Needed where interrupts of user code run on the task's own stack. */
 #define USER_INTERRUPTED(regs) ((__s64)(regs)->orig_ax == -1)
-/* A return has taken the return address off the stack. */
+
+/* Bytes by which a return instruction raises the stack pointer: it pops the return address. */
 #define RETURN_POPS 8
 
 static __always_inline __u64 return_address(struct pt_regs *regs)
@@ -33,14 +40,15 @@ static __always_inline __u64 return_address(struct pt_regs *regs)
 	return addr;
 }
 
-/* Whether code that begins so is the kernel's trampoline for return probes (arch_uretprobe_trampoline in arch/x86/kernel/uprobes.c):
- * int3, or since Linux 6.11 push %rax, push %rcx, push %r11, and a system call. */
+/* Whether code begins like the kernel's trampoline for return probes (arch_uretprobe_trampoline in
+ * arch/x86/kernel/uprobes.c): int3, or since Linux 6.11 push %rax, push %rcx, push %r11, and a
+ * system call. */
 static __always_inline int is_trampoline(__u32 code)
 {
 	return (code & 0xff) == 0xcc || code == 0x53415150;
 }
 
-/* Stores value when all that was stored before can be seen: x86 keeps the order of stores. */
+/* Stores value after all earlier stores are visible: x86 keeps the order of stores. */
 static __always_inline void publish(__u32 *to, __u32 value)
 {
 	__asm__ __volatile__("" ::: "memory");
@@ -59,7 +67,7 @@ struct pt_regs {
 #define REGS_RESULT(regs) ((regs)->regs[0])
 #define REGS_FP(regs) ((regs)->regs[29])
 #define REGS_G(regs) ((regs)->regs[28])
-#define MAX_STACK (64 << 10)
+#define MAX_KERNEL_STACK (64 << 10)
 #define USER_INTERRUPTED(regs) 0
 #define RETURN_POPS 0
 
@@ -76,7 +84,7 @@ static __always_inline int is_trampoline(__u32 code)
 
 static __always_inline void publish(__u32 *to, __u32 value)
 {
-	__sync_lock_test_and_set(to, value); /* in BPF a full barrier */
+	__sync_lock_test_and_set(to, value); /* a full barrier in BPF */
 }
 
 #else

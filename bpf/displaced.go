@@ -9,18 +9,20 @@ import (
 	"github.com/cilium/ebpf/link"
 )
 
-// prepareDisplaced leaves out what watches where the recorder takes the place of others, see displaced.h, or makes room for it.
+// prepareDisplaced makes room for displaced threads, or leaves out the program that watches for
+// them.
 func prepareDisplaced(spec *ebpf.CollectionSpec, on bool, cpus int) {
 	if !on {
 		delete(spec.Programs, utraceProgOnDisplacing)
 		return
 	}
-	spec.Maps[utraceMapDisplaced].MaxEntries = uint32(cpus)
+	spec.Maps[utraceMapDisplacedThreads].MaxEntries = uint32(cpus)
 }
 
 // watchDisplaced attaches to the scheduler.
 func (o *Objects) watchDisplaced(coll *ebpf.Collection) error {
-	l, err := link.AttachTracing(link.TracingOptions{Program: coll.Programs[utraceProgOnDisplacing], AttachType: ebpf.AttachTraceRawTp})
+	l, err := link.AttachTracing(link.TracingOptions{
+		Program: coll.Programs[utraceProgOnDisplacing], AttachType: ebpf.AttachTraceRawTp})
 	if err != nil {
 		return fmt.Errorf("attach to the scheduler: %w", err)
 	}
@@ -28,17 +30,18 @@ func (o *Objects) watchDisplaced(coll *ebpf.Collection) error {
 	return nil
 }
 
-// FindGoroutines has displaced goroutines told by their numbers, which are at an offset in the runtime's struct g. Of programs
-// with several offsets those with the first one count.
-func (o *Objects) FindGoroutines(goid uint16) error {
-	var known uint32
-	if err := o.displacedGoid.Get(&known); err != nil || known != 0 {
+// SetGoidOffset says where the runtime's struct g has the number of a goroutine: displaced
+// goroutines are then recorded by number. If programs have different offsets, the first one is used
+// for all.
+func (o *Objects) SetGoidOffset(goid uint16) error {
+	var offset uint32
+	if err := o.displacedGoid.Get(&offset); err != nil || offset != 0 {
 		return err
 	}
 	return o.displacedGoid.Set(uint32(goid))
 }
 
-// SetCalibrator says which process belongs to the recorder, beside this one.
+// SetCalibrator says which process, beside this one, belongs to the recorder; 0 for none.
 func (o *Objects) SetCalibrator(tgid int) error {
 	return o.calibrator.Set(uint32(tgid))
 }

@@ -1,45 +1,14 @@
 /* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
-/* How long the recorder has run where a traced thread would have run on. Included by utrace.bpf.c. */
+/* Displaced threads: for how long the recorder ran on a CPU where a traced thread would have run
+ * on. */
 #ifndef UTRACE_DISPLACED_H
 #define UTRACE_DISPLACED_H
 
-/* The process that measures costs, which belongs to the recorder; 0 for none. */
-volatile __u32 calibrator_tgid;
+#include "goroutine.h"
+#include "process.h"
+#include "sched.h"
 
-/* Where Go programs that are recorded have goid in the runtime's struct g, 0 for nowhere. Of a program for which that is wrong, the
- * number that is found there is of no goroutine that is known to the recorder. */
-volatile __u32 displaced_goid;
-
-enum {
-	PF_KTHREAD = 0x00200000, /* include/linux/sched.h: the idle task has it, too */
-};
-
-struct displaced {
-	__u64 since_ns; /* CLOCK_MONOTONIC */
-	__u64 goid;     /* 0 for none */
-	__u32 tgid;
-	__u32 cpu;
-};
-
-/* Threads whose place the recorder has taken, by thread ID: at most one for each CPU. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1); /* CPUs, set before loading */
-	__type(key, __u32);
-	__type(value, struct displaced);
-} displaced SEC(".maps");
-
-/* How many these are. */
-volatile __u64 displacing;
-
-/* The one on this CPU, 0 for none. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u32);
-} displaced_here SEC(".maps");
-
+/* Whether the task belongs to the recorder. */
 static __always_inline int is_ours(struct task_struct *task)
 {
 	__u32 tgid = task->tgid;
@@ -47,22 +16,23 @@ static __always_inline int is_ours(struct task_struct *task)
 	return tgid && (tgid == own_tgid || tgid == calibrator_tgid);
 }
 
-/* Notes that the recorder takes the place of a thread. */
+/* Notes that the recorder pre-empts a thread. In a Go program for which displaced_goid is wrong,
+ * the number found there belongs to no goroutine of the trace. */
 static __always_inline void begin_displaced(struct task_struct *task)
 {
 	__u32 zero = 0, tid = task->pid, offset = displaced_goid, *here = bpf_map_lookup_elem(&displaced_here, &zero);
 	struct displaced d = {.since_ns = bpf_ktime_get_ns(), .tgid = task->tgid, .cpu = bpf_get_smp_processor_id()};
 	__u64 below;
 
-	if (offset) /* task is current still, and its memory in place */
+	if (offset) /* task is still current, and its memory accessible */
 		d.goid = goroutine((struct pt_regs *)bpf_task_pt_regs(task), offset, &below);
-	if (!here || bpf_map_update_elem(&displaced, &tid, &d, BPF_NOEXIST))
+	if (!here || bpf_map_update_elem(&displaced_threads, &tid, &d, BPF_NOEXIST))
 		return;
 	*here = tid;
-	__sync_fetch_and_add(&displacing, 1);
+	__sync_fetch_and_add(&displaced_count, 1);
 }
 
-/* The same as record_sched, of a goroutine. */
+/* record_sched for a goroutine. */
 static __always_inline void record_sched_go(__u64 id, __u32 kind, __u64 now, __u64 value, __u64 goid)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
@@ -72,19 +42,20 @@ static __always_inline void record_sched_go(__u64 id, __u32 kind, __u64 now, __u
 	if (ring)
 		go = bpf_ringbuf_reserve(ring, sizeof(*go), 0);
 	if (!go) {
-		lose_sched(cpu, now);
+		count_sched_loss(cpu, now);
 		return;
 	}
-	fill(&go->event, 0, now, 0, value, id);
+	fill_event(&go->event, 0, now, 0, value, id);
 	go->event.kind = kind;
 	go->goid = goid;
 	bpf_ringbuf_submit(go, BPF_RB_NO_WAKEUP);
 }
 
-/* Records for how long it did so, if it did: on any CPU, or on this one. */
+/* If the thread is displaced, on any CPU or (here) on this one, ends that and records its
+ * length. */
 static __always_inline void end_displaced(__u32 tid, int here)
 {
-	struct displaced *found = bpf_map_lookup_elem(&displaced, &tid), d;
+	struct displaced *found = bpf_map_lookup_elem(&displaced_threads, &tid), d;
 	__u64 now, id;
 
 	if (!found)
@@ -92,9 +63,9 @@ static __always_inline void end_displaced(__u32 tid, int here)
 	d = *found;
 	if (here && d.cpu != bpf_get_smp_processor_id())
 		return;
-	if (bpf_map_delete_elem(&displaced, &tid)) /* another CPU was faster */
+	if (bpf_map_delete_elem(&displaced_threads, &tid)) /* another CPU was faster */
 		return;
-	__sync_fetch_and_sub(&displacing, 1);
+	__sync_fetch_and_sub(&displaced_count, 1);
 	now = bpf_ktime_get_ns();
 	id = (__u64)d.tgid << 32 | tid;
 	if (d.goid)
@@ -103,8 +74,8 @@ static __always_inline void end_displaced(__u32 tid, int here)
 		record_sched(id, KIND_DISPLACED, now, now - d.since_ns);
 }
 
-/* It ends when the recorder leaves the CPU, whoever runs there then, or the thread runs elsewhere.
- * Arguments: whether prev was preempted, prev, next. */
+/* A displacement ends when the recorder leaves the CPU, whoever runs there next, or when the thread
+ * runs elsewhere. Arguments: whether prev was pre-empted, prev, next. */
 SEC("tp_btf/sched_switch")
 int on_displacing(__u64 *args)
 {
@@ -115,7 +86,7 @@ int on_displacing(__u64 *args)
 	if (!enabled)
 		return 0;
 	if (is_ours(next)) {
-		if (!is_ours(prev) && (preempted || !prev->__state) && !(prev->flags & PF_KTHREAD) && recorded(prev->tgid))
+		if (!is_ours(prev) && (preempted || !prev->__state) && !(prev->flags & PF_KTHREAD) && is_recorded(prev->tgid))
 			begin_displaced(prev);
 		return 0;
 	}
@@ -126,7 +97,7 @@ int on_displacing(__u64 *args)
 			*here = 0;
 		}
 	}
-	if (displacing)
+	if (displaced_count)
 		end_displaced(next->pid, 0);
 	return 0;
 }

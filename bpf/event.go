@@ -7,82 +7,50 @@ import (
 	"utrace/format"
 )
 
-// Sizes of the records in a ring.
+// Sizes of records, in bytes, see types.h.
 const (
-	recordBytes  = 40 // struct event
-	goEventBytes = 48 // struct go_event
-
+	recordBytes    = 40  // struct event
+	goEventBytes   = 48  // struct go_event
 	argsEventBytes = 160 // struct args_event, without its texts
 )
 
-// Bits in the kind of a record, see event.h.
+// Bits in the kind of a record, see enum record_kind of types.h.
 const (
 	kindNamed = 0x80
 	kindArgs  = 0x100 // in a ring only
-	kindName  = 0x200 // with these two: nothing has happened
+	kindName  = 0x200 // with these two: no event, only the arguments of a name
+	kindStack = 0x400 // in a ring only: a Stack
 )
 
-// Cookie makes the cookie of a probe: which function it belongs to and which
-// kind of event a pass over it is. goid is 0, or where a Go program's goroutines
-// have their number. See COOKIE_KIND and COOKIE_GOID of event.h.
-func Cookie(fn format.FuncID, kind format.Kind, goid uint16) uint64 {
-	return uint64(fn) | uint64(kind)<<32 | uint64(goid)<<48
-}
-
-// TaskKind is enum task_kind of event.h.
-type TaskKind uint32
-
+// Positions in a cookie, see COOKIE_KIND and COOKIE_GOID of types.h.
 const (
-	// TaskFork: a process has been made; nothing of it has run yet.
-	TaskFork TaskKind = 1
-	// TaskExec: a process runs another program, with a single thread.
-	TaskExec TaskKind = 2
-	// TaskThreadExit: a thread has ended.
-	TaskThreadExit TaskKind = 3
-	// TaskProcessExit: a process has ended, and its last thread with it.
-	TaskProcessExit TaskKind = 4
+	cookieKindBit = 32
+	cookieGoidBit = 48
 )
 
-// Task is struct task of event.h.
-type Task struct {
-	Kind   TaskKind
-	Other  uint32 // of TaskFork the parent; of TaskExec the former ID of the thread
-	TimeNs uint64 // CLOCK_MONOTONIC
-	Comm   string
-	PID    uint32
-	TID    uint32
+// Cookie makes the cookie of a probe: its function, and the kind of its events. goid is 0, or the
+// offset of a goroutine's number in the runtime's struct g.
+func Cookie(fn format.FuncID, kind format.Kind, goid uint16) uint64 {
+	return uint64(fn) | uint64(kind)<<cookieKindBit | uint64(goid)<<cookieGoidBit
 }
 
-// DecodeTask reads a record of the ring of tasks.
-func DecodeTask(rec []byte) Task {
-	comm, _, _ := bytes.Cut(rec[16:32], []byte{0})
-	return Task{
-		Kind:   TaskKind(binary.NativeEndian.Uint32(rec[0:])),
-		Other:  binary.NativeEndian.Uint32(rec[4:]),
-		TimeNs: binary.NativeEndian.Uint64(rec[8:]),
-		Comm:   string(comm),
-		PID:    binary.NativeEndian.Uint32(rec[32:]),
-		TID:    binary.NativeEndian.Uint32(rec[36:]),
-	}
-}
-
-// Event is struct event or struct go_event of event.h.
+// Event is struct event or struct go_event of types.h.
 type Event struct {
 	Kind   format.Kind
-	Named  bool // Value stands for the name of the function
+	Named  bool // Value is the number of the function's name, see Values
 	Func   format.FuncID
 	TimeNs uint64 // CLOCK_MONOTONIC
 	SP     uint64
 	Value  uint64
 	PID    uint32
 	TID    uint32
-	GoID   uint64 // 0 unless on a goroutine's stack; then SP counts from the top of that
+	GoID   uint64 // 0 unless on a goroutine's stack; then SP is the distance from its top
 }
 
-// Values are what an event with arguments carries. Bytes of texts are valid as long as the record.
+// Values are the arguments of an event. Bytes of texts are valid as long as the record.
 type Values struct {
-	Name       uint64 // what stands for the name that its arguments make, from now on; 0 if they make none
-	NameOnly   bool   // nothing has happened but that
+	Name       uint64 // number of the name that the arguments make, from now on; 0 if they make none
+	NameOnly   bool   // there is no event, only the name
 	unreadable uint16
 	args       uint8
 	values     [MaxArgs]uint64
@@ -98,7 +66,7 @@ func (v *Values) Readable(i int) bool { return i < int(v.args) && v.unreadable>>
 // Number returns argument i, extended to 64 bits.
 func (v *Values) Number(i int) uint64 { return v.values[i] }
 
-// Text returns the bytes of argument i, which is one of AsString or AsBytes.
+// Text returns the bytes of argument i, which must be AsString or AsBytes.
 func (v *Values) Text(i int) []byte {
 	from, n := v.values[i]>>32, v.values[i]&0xffffffff
 	if from > uint64(len(v.texts)) || n > uint64(len(v.texts))-from {
@@ -114,7 +82,7 @@ func (v *Values) Clone() Values {
 	return c
 }
 
-// DecodeValues reads what a record of a ring carries beside the Event. It reports whether it carries any.
+// DecodeValues reads the arguments in a record of a ring. It reports whether there are any.
 func (v *Values) DecodeValues(rec []byte) bool {
 	if binary.NativeEndian.Uint32(rec[0:])&kindArgs == 0 || len(rec) < argsEventBytes {
 		return false
@@ -131,13 +99,6 @@ func (v *Values) DecodeValues(rec []byte) bool {
 	}
 	v.texts = v.texts[:min(len(v.texts), int(binary.NativeEndian.Uint32(rec[60:])))]
 	return true
-}
-
-// Loss is struct loss of event.h.
-type Loss struct {
-	FirstNs, LastNs  uint64 // CLOCK_MONOTONIC
-	Entries, Returns uint64
-	Sched            uint64 // records of the scheduler
 }
 
 // Decode reads the event in a record.

@@ -46,8 +46,9 @@ func (e *UnsupportedError) Error() string {
 
 func (e *UnsupportedError) Is(target error) bool { return target == ErrUnsupported }
 
-// Probe returns nil where the kernel has the feature, an *UnsupportedError where it has not,
-// and another error where that cannot be told, os.ErrPermission among them. What has once been found out stays.
+// Probe returns nil where the kernel has the feature, an *UnsupportedError where it has not, and
+// another error where that cannot be told, os.ErrPermission among them. What has once been found
+// out stays.
 func (f *Feature) Probe() error {
 	f.answer.Lock()
 	defer f.answer.Unlock()
@@ -77,8 +78,8 @@ var (
 	PerfUprobe = &Feature{Name: "perf-event uprobes", Since: "4.17", Commit: "33ea4b24277b", probe: havePerfUprobe}
 	// UprobeMulti attaches any number of probes with one link.
 	UprobeMulti = &Feature{Name: "uprobe_multi links", Since: "6.6", Commit: "89ae89f53d20", probe: features.HaveBPFLinkUprobeMulti}
-	// ThreadFilter is the repair of the process filter of uprobe_multi links,
-	// which let only the first thread pass. Stable kernels 6.6 and 6.9 have taken it, too.
+	// ThreadFilter is the repair of the process filter of uprobe_multi links, which let only the
+	// first thread pass. Stable kernels 6.6 and 6.9 have taken it, too.
 	ThreadFilter = &Feature{Name: "uprobe_multi links for all threads of a process", Since: "6.10", Commit: "46ba0e49b642", probe: haveThreadFilter}
 	// FastNops makes a probe on a nop of five bytes a call instead of a trap.
 	FastNops = &Feature{Name: "probes without a trap", Since: "6.18", Commit: "ba2bfc97b462", probe: haveFastNops}
@@ -122,8 +123,8 @@ func havePerfUprobe() error {
 	return err
 }
 
-// haveThreadFilter tries a link to a directory in a process that cannot be:
-// since the repair, the process is looked at first (EINVAL), before it, the file (EBADF).
+// haveThreadFilter tries a link to a directory in a process that cannot be: since the repair, the
+// process is looked at first (EINVAL), before it, the file (EBADF).
 func haveThreadFilter() error {
 	if err := UprobeMulti.Probe(); err != nil {
 		if errors.Is(err, ErrUnsupported) {
@@ -150,8 +151,8 @@ func haveThreadFilter() error {
 	return fmt.Errorf("uprobe_multi on a directory: %v", err)
 }
 
-// haveFastNops looks for the system call that such probes make. It refuses
-// callers other than a probe, in different words from version to version.
+// haveFastNops looks for the system call that such probes make. It refuses callers other than a
+// probe, in different words from version to version.
 func haveFastNops() error {
 	const sysUprobe = 336 // arch/x86/entry/syscalls/syscall_64.tbl
 	if runtime.GOARCH != "amd64" {
@@ -176,8 +177,8 @@ func Release() string {
 	return unix.ByteSliceToString(uts.Release[:])
 }
 
-// Check returns nil where probes can be attached, and otherwise an error that
-// is ErrUnsupported, and says what is missing and what to do about it.
+// Check returns nil where probes can be attached, and otherwise an error that is ErrUnsupported,
+// and says what is missing and what to do about it.
 func Check() error {
 	_, err := Auto.Choose(false)
 	return err

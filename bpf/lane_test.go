@@ -7,18 +7,18 @@ import (
 	"testing"
 )
 
-// laneOf is a lane with room for so many events, and what writes into it as the programs do.
-type laneOf struct {
+// writtenLane is a lane with room for so many events, and writes into it as the programs do.
+type writtenLane struct {
 	Lane
 	room uint32
 }
 
-func newLane(room uint32) *laneOf {
-	return &laneOf{Lane{head: new(uint64), tail: new(uint64), events: make([]byte, room*recordBytes)}, room}
+func newLane(room uint32) *writtenLane {
+	return &writtenLane{Lane{head: new(uint64), tail: new(uint64), events: make([]byte, room*recordBytes)}, room}
 }
 
-// take is new_event of utrace.bpf.c.
-func (l *laneOf) take() (p position, ok bool) {
+// take is new_event of lane.h.
+func (l *writtenLane) take() (p position, ok bool) {
 	p = position(*l.head)
 	if *l.head-*l.tail == 1<<32 {
 		return p, false
@@ -27,13 +27,14 @@ func (l *laneOf) take() (p position, ok bool) {
 	return p, true
 }
 
-func (l *laneOf) publish(p position, kind uint32) {
-	binary.NativeEndian.PutUint32(l.events[p.place()*recordBytes:], p.tag()<<8|kind)
+func (l *writtenLane) publish(p position, kind uint32) {
+	binary.NativeEndian.PutUint32(l.events[p.slot()*recordBytes:], p.tag()<<8|kind)
 }
 
-// TestLaneRestarts fills a lane to a half and reads it: it is begun anew in the next lap, and no program takes more room than there is.
+// TestLaneRestarts fills half of a lane and reads it: the lane is begun anew in the next lap, and
+// no program takes more room than there is.
 func TestLaneRestarts(t *testing.T) {
-	const room = 2 * restartPlace
+	const room = 2 * restartSlot
 	l := newLane(room)
 	fill := func(want int) {
 		t.Helper()
@@ -58,21 +59,21 @@ func TestLaneRestarts(t *testing.T) {
 		}
 	}
 	for lap := uint64(0); lap < 10; lap += 2 {
-		fill(restartPlace)
-		drain(restartPlace, lap+1)
-		// A program that still sees the tail of before.
-		*l.tail = lap<<32 | restartPlace
-		fill(restartPlace)
+		fill(restartSlot)
+		drain(restartSlot, lap+1)
+		// A program that still sees the earlier tail.
+		*l.tail = lap<<32 | restartSlot
+		fill(restartSlot)
 		if _, ok := l.take(); ok {
 			t.Fatal("room beyond the old tail")
 		}
 		*l.tail = (lap + 1) << 32
-		drain(restartPlace, lap+2)
+		drain(restartSlot, lap+2)
 	}
 }
 
-// TestLane writes events as the programs do, into a lane with room for three, and reads them: over
-// its end, when it is full, and when one is not complete.
+// TestLane writes events as the programs do, into a lane with room for three, and reads them:
+// across its end, when it is full, and when one is not complete.
 func TestLane(t *testing.T) {
 	const room = 3
 	l := newLane(room)

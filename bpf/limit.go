@@ -11,38 +11,38 @@ import (
 	"utrace/format"
 )
 
-// Bounds of the table of hits, in entries: a function in a process is one.
+// Limits of the table of hits, in entries: one for each function in each process.
 const (
 	minHits = 1 << 12
 	maxHits = 1 << 16
 )
 
-// prepareLimit makes room for the counters of Options.Limited.
+// prepareLimit makes room for the counters of Options.Limited, or leaves it out.
 func prepareLimit(spec *ebpf.CollectionSpec, o Options) error {
-	hits, off := spec.Maps[utraceMapHits], spec.Maps[utraceMapTakenOff]
+	hits, removed := spec.Maps[utraceMapHits], spec.Maps[utraceMapRemoved]
 	if !o.Limited {
-		hits.MaxEntries, off.MaxEntries = 1, 1
+		hits.MaxEntries, removed.MaxEntries = 1, 1
 		return nil
 	}
 	hits.MaxEntries = uint32(min(max(4*o.Funcs, minHits), maxHits))
-	off.MaxEntries = uint32(max(1, o.Funcs))
+	removed.MaxEntries = uint32(max(1, o.Funcs))
 	return spec.Variables[utraceVarLimited].Set(uint8(1))
 }
 
-// HitsKey is struct hits_key of limit.h: a function in a process.
+// HitsKey is struct hits_key of types.h: a function in a process.
 type HitsKey struct {
 	TGID uint32
 	Func format.FuncID // as the programs number them
 }
 
-// Hits counts passes over the probes of a function.
+// Hits is struct hits of types.h: executions of the probes of a function.
 type Hits struct {
-	Entries uint64 // and hits of probes that have no return
+	Entries uint64 // and hits of probes without a return
 	Returns uint64
 }
 
-// Hits returns how often the functions were hit in each process, whatever became of the
-// events, and not after TakeOff.
+// Hits returns how often the functions were hit in each process, whether the events were recorded,
+// lost or dropped. Hits after RemoveFunc are not counted.
 func (o *Objects) Hits() (map[HitsKey]Hits, error) {
 	counts := map[HitsKey]Hits{}
 	var key HitsKey
@@ -62,7 +62,7 @@ func (o *Objects) Hits() (map[HitsKey]Hits, error) {
 	return counts, nil
 }
 
-// ForgetHits makes room: a process has ended.
+// ForgetHits removes a function of a process that has ended, to make room.
 func (o *Objects) ForgetHits(key HitsKey) error {
 	if err := o.hits.Delete(key); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 		return fmt.Errorf("forget hits: %w", err)
@@ -70,16 +70,16 @@ func (o *Objects) ForgetHits(key HitsKey) error {
 	return nil
 }
 
-// Uncounted returns how many hits there was no room for in the table of hits.
+// Uncounted returns how many hits found no room in the table of hits.
 func (o *Objects) Uncounted() (n uint64, err error) {
-	err = o.uncounted.Get(&n)
+	err = o.uncountedHits.Get(&n)
 	return n, err
 }
 
-// TakeOff has a function record nothing from now on. It does not remove its breakpoints.
-func (o *Objects) TakeOff(fn format.FuncID) error {
-	if err := o.takenOff.Put(uint32(fn), uint32(1)); err != nil {
-		return fmt.Errorf("take off a function: %w", err)
+// RemoveFunc makes a function record nothing from now on. Its breakpoints stay.
+func (o *Objects) RemoveFunc(fn format.FuncID) error {
+	if err := o.removed.Put(uint32(fn), uint32(1)); err != nil {
+		return fmt.Errorf("remove a function: %w", err)
 	}
 	return nil
 }

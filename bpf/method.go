@@ -34,8 +34,8 @@ func ParseMethod(name string) (Method, error) {
 	return 0, fmt.Errorf("%q is not a way to attach: auto, multi or perf", name)
 }
 
-// Choose returns the method to use, never Auto. oneProcess says that probes
-// will be attached in single processes, not in all.
+// Choose returns the method to use, never Auto. oneProcess says that probes will be attached in
+// single processes, not in all.
 func (m Method) Choose(oneProcess bool) (Method, error) {
 	return m.choose(oneProcess, (*Feature).Probe)
 }
@@ -43,8 +43,8 @@ func (m Method) Choose(oneProcess bool) (Method, error) {
 // choose is Choose for a kernel that has the features that has returns nil for:
 //
 //  1. What both methods need.
-//  2. Multi, unless it would miss threads. A link for all processes would not; but
-//     what is safe in one program (see package record) can end another.
+//  2. Multi, unless it would miss threads. A link for all processes would not; but what is safe in
+//     one program (see package record) can end another.
 //  3. Perf.
 func (m Method) choose(oneProcess bool, has func(*Feature) error) (Method, error) {
 	for _, f := range []*Feature{Programs, RingBuffer, Atomics, Cookies} {

@@ -75,8 +75,8 @@ func TestInconclusive(t *testing.T) {
 	}
 }
 
-// TestFeatures: the probes agree with the version, where no distribution is
-// known to have taken features into older ones.
+// TestFeatures: the probes agree with the version, where no distribution is known to have taken
+// features into older ones.
 func TestFeatures(t *testing.T) {
 	if err := Programs.Probe(); err != nil {
 		t.Skipf("needs root and BPF: %v", err)

@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
-/* What stands for the name of a function that the arguments of a site make. Included by site.h. */
+/* The name of a function that the arguments of a site make. Its number is a hash of the arguments,
+ * mixed with a secret of the recording. */
 #ifndef UTRACE_NAME_H
 #define UTRACE_NAME_H
 
-/* Set before loading. */
-const volatile __u64 name_seed;
+#include "maps.h"
 
-/* The names that have been told. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 65536);
-	__type(key, __u64);
-	__type(value, __u8);
-} names SEC(".maps");
-
-/* Mixes up to MAX_NAME bytes into a hash. The seed is a secret of the recording: what a traced
- * program chooses to call its functions cannot be made to collide. */
+/* Mixes up to MAX_NAME bytes of s->texts into a hash. The seed is secret, so a traced program
+ * cannot choose names that collide. */
 __attribute__((noinline)) __u64 hash_text(struct scratch *s, __u32 from, __u32 length, __u64 hash)
 {
 	__u32 i;
@@ -30,7 +22,7 @@ __attribute__((noinline)) __u64 hash_text(struct scratch *s, __u32 from, __u32 l
 		__u32 left;
 
 		USE_AS_IS(at);
-		if (i >= length || at > TEXT_BYTES - 8)
+		if (i >= length || at > MAX_TEXTS - 8)
 			break;
 		word = *(__u64 *)(s->texts + (at & ~7ULL));
 		left = length - i;
@@ -44,8 +36,8 @@ __attribute__((noinline)) __u64 hash_text(struct scratch *s, __u32 from, __u32 l
 	return hash;
 }
 
-/* What stands for the name that the arguments make: a hash of the bytes as they are now, on every
- * call. Nothing is remembered by address, where another name may lie by then. */
+/* The number of the name, a hash of the bytes at this call. Nothing is remembered by address:
+ * another name may be there later. */
 static __always_inline __u64 name_of(struct scratch *s, const struct site *site)
 {
 	__u64 hash = name_seed ^ site->func;

@@ -19,13 +19,12 @@ const (
 	ringHeader    = 8
 )
 
-// commitEvery is after how many records the kernel is given their room back.
+// commitEvery is after how many records their room is given back to the writer.
 const commitEvery = 1024
 
-// Ring reads a BPF ring buffer in place. Its memory is laid out as
-// kernel/bpf/ringbuf.c has it: a page with the consumer's position, a page
-// with the producer's, and the data, mapped twice in a row so that no record
-// is ever broken at the end.
+// Ring reads a BPF ring buffer in place. kernel/bpf/ringbuf.c lays out its memory: a page with the
+// consumer's position, a page with the producer's, and the data. The data is mapped twice in a row,
+// so no record is broken at the end.
 type Ring struct {
 	consumer, producer []byte // mappings
 	data               []byte
@@ -46,15 +45,35 @@ func newRing(m *ebpf.Map) (*Ring, error) {
 	return &Ring{consumer: consumer, producer: producer, data: producer[page:], mask: uint64(size - 1)}, nil
 }
 
+// newRings makes the rings of all CPUs.
+func (o *Objects) newRings(coll *ebpf.Collection, spec *ebpf.CollectionSpec, cpus int) error {
+	inner := spec.Maps[utraceMapRings].InnerMap
+	for cpu := range cpus {
+		m, err := ebpf.NewMap(inner)
+		if err != nil {
+			return fmt.Errorf("ring of %d bytes for CPU %d: %w", inner.MaxEntries, cpu, err)
+		}
+		o.closers = append(o.closers, m)
+		if err := coll.Maps[utraceMapRings].Put(uint32(cpu), m); err != nil {
+			return fmt.Errorf("ring for CPU %d: %w", cpu, err)
+		}
+		r, err := newRing(m)
+		if err != nil {
+			return err
+		}
+		o.Rings = append(o.Rings, r)
+	}
+	return nil
+}
+
 func (r *Ring) close() {
 	unix.Munmap(r.consumer)
 	unix.Munmap(r.producer)
 }
 
-// Drain hands every record to fn that was in the ring when Drain was called;
-// the record is valid during the call only. It reports whether it came to the
-// end of them: a record that a probe is just writing holds up those behind it.
-// filled is the part of the ring that was in use, 0 to 1.
+// Drain calls fn with every record that was in the ring when Drain was called. The record is valid
+// during the call only. done reports whether it reached the last of them: a record that a probe is
+// just writing holds up those behind it. filled is the part of the ring that was in use, 0 to 1.
 func (r *Ring) Drain(fn func(rec []byte)) (done bool, filled float64) {
 	pos := (*uint64)(unsafe.Pointer(unsafe.SliceData(r.consumer)))
 	from := atomic.LoadUint64(pos)

@@ -12,7 +12,7 @@ import (
 // schedPrograms watch the scheduler, see sched.h.
 func schedPrograms() []string { return []string{utraceProgOnSwitch, utraceProgOnWaking} }
 
-// prepareSched leaves out what only Options.Sched needs, or turns it on.
+// prepareSched turns on the recording of switches, or leaves out what only it needs.
 func prepareSched(spec *ebpf.CollectionSpec, on bool) error {
 	if on {
 		return spec.Variables[utraceVarSched].Set(uint8(1))
@@ -27,7 +27,8 @@ func prepareSched(spec *ebpf.CollectionSpec, on bool) error {
 // watchSched attaches to the scheduler.
 func (o *Objects) watchSched(coll *ebpf.Collection) error {
 	for _, name := range schedPrograms() {
-		l, err := link.AttachTracing(link.TracingOptions{Program: coll.Programs[name], AttachType: ebpf.AttachTraceRawTp})
+		l, err := link.AttachTracing(link.TracingOptions{
+			Program: coll.Programs[name], AttachType: ebpf.AttachTraceRawTp})
 		if err != nil {
 			return fmt.Errorf("attach %s to the scheduler: %w", name, err)
 		}

@@ -1,26 +1,14 @@
 /* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
-/* When a traced thread runs, waits for a CPU, or is blocked. Loaded only where that is recorded.
- * Included by utrace.bpf.c. */
+/* Switches of traced threads: when they run, wait for a CPU, or are blocked. The programs are
+ * loaded only where that is recorded. */
 #ifndef UTRACE_SCHED_H
 #define UTRACE_SCHED_H
 
-const volatile __u8 sched; /* set before loading: switches are recorded */
-
-enum {
-	MAX_TIDS = 1 << 22, /* PID_MAX_LIMIT of include/linux/threads.h */
-};
-
-/* A bit for each thread ID: whether an event of the thread has been seen. Others are not looked at: a switch
- * between two of them costs two loads. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, MAX_TIDS / 64); /* 1 where switches are not recorded, set before loading */
-	__type(key, __u32);
-	__type(value, __u64);
-} seen SEC(".maps");
+#include "lane.h"
+#include "loss.h"
 
 /* Has the switches of a thread recorded from now on. */
-static __always_inline void see(__u32 tid)
+static __always_inline void mark_seen(__u32 tid)
 {
 	__u32 at = tid / 64;
 	__u64 bit = 1ULL << (tid & 63), *word;
@@ -32,8 +20,8 @@ static __always_inline void see(__u32 tid)
 		__sync_fetch_and_or(word, bit);
 }
 
-/* Undoes see: the thread ends, or begins anew with another program. */
-static __always_inline void unsee(__u32 tid)
+/* Undoes mark_seen: the thread ends, or executes another program. */
+static __always_inline void clear_seen(__u32 tid)
 {
 	__u32 at = tid / 64;
 	__u64 *word;
@@ -53,16 +41,6 @@ static __always_inline int is_seen(__u32 tid)
 	return word && *word >> (tid & 63) & 1;
 }
 
-static __always_inline void lose_sched(__u32 cpu, __u64 now)
-{
-	struct loss *loss = bpf_map_lookup_elem(&losses, &cpu);
-
-	if (!loss)
-		return;
-	count_time(loss, now);
-	__sync_fetch_and_add(&loss->sched, 1);
-}
-
 /* id: tgid and tid. */
 static __always_inline void record_sched(__u64 id, __u32 kind, __u64 now, __u64 value)
 {
@@ -70,10 +48,10 @@ static __always_inline void record_sched(__u64 id, __u32 kind, __u64 now, __u64 
 	struct event *event = new_event(cpu, &lap);
 
 	if (!event) {
-		lose_sched(cpu, now);
+		count_sched_loss(cpu, now);
 		return;
 	}
-	fill(event, 0, now, 0, value, id);
+	fill_event(event, 0, now, 0, value, id);
 	publish(&event->kind, lap | kind);
 }
 
@@ -82,8 +60,8 @@ static __always_inline __u64 id_of(struct task_struct *task)
 	return (__u64)task->tgid << 32 | (__u32)task->pid;
 }
 
-/* Arguments: whether prev was preempted, prev, next. prev_state, which newer kernels add, is what prev wanted, not
- * what became of it: where a signal is pending it stays runnable. */
+/* Arguments: whether prev was pre-empted, prev, next. Newer kernels add prev_state, which is not
+ * used: it is the state that prev asked for, and with a signal pending prev stays runnable. */
 SEC("tp_btf/sched_switch")
 int on_switch(__u64 *args)
 {
@@ -105,8 +83,9 @@ int on_switch(__u64 *args)
 	return 0;
 }
 
-/* Whether an interrupt runs, and not the task itself. Interrupts have a stack of their own, but on x86
- * not those of user code. The verifier takes no sum of pointers, but the difference of two. */
+/* Whether an interrupt runs, not the task itself. Interrupts have a stack of their own, except on
+ * x86 those of user code. The verifier refuses a sum of pointers, but allows the difference of
+ * two. */
 static __always_inline int in_interrupt(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -115,16 +94,15 @@ static __always_inline int in_interrupt(void)
 	if (USER_INTERRUPTED((struct pt_regs *)bpf_task_pt_regs(task)))
 		return 1;
 	asm volatile("%0 = r10; %0 -= %1" : "=&r"(at) : "r"(task));
-	return at + bpf_get_current_task() - stack >= MAX_STACK;
+	return at + bpf_get_current_task() - stack >= MAX_KERNEL_STACK;
 }
 
-/* Called by the waker, before the task can run. It may not have left its CPU yet.
- * Argument: the task. */
+/* Called by the waker, before the task can run. The task may not have left its CPU yet. Argument:
+ * the task. */
 SEC("tp_btf/sched_waking")
 int on_waking(__u64 *args)
 {
 	struct task_struct *task = (void *)args[0];
-
 	__u64 waker;
 
 	if (!enabled || !is_seen(task->pid))

@@ -9,23 +9,19 @@ import (
 	"github.com/cilium/ebpf"
 )
 
-// Sizes of struct stack_event of stack.h.
 const (
-	stackBytes = 32 // without return addresses
-	maxFrames  = 127
+	// stackBytes is the size of struct stack_event of types.h, without return addresses.
+	stackBytes = 32
+	// maxFrames is MAX_FRAMES of types.h.
+	maxFrames = 127
+	// generations is GENERATIONS of types.h.
+	generations = 1 << 16
+	// maxSentStacks is how many stacks, across all processes, the programs remember having sent.
+	maxSentStacks = 1 << 16
 )
 
-// kindStack is KIND_STACK of event.h.
-const kindStack = 0x400
-
-// toldStacks is how many stacks of all processes the kernel side remembers as told.
-const toldStacks = 1 << 16
-
-// lives is LIVES of stack.h.
-const lives = 1 << 16
-
-// Stack is struct stack_event of stack.h: the stack of callers at an entry. Events of the process that have it carry ID
-// as their Value. It is in a ring ahead of the first of them.
+// Stack is struct stack_event of types.h: the stack of callers at an entry. It is in a ring, ahead
+// of the first event of the process that has ID as its Value.
 type Stack struct {
 	TimeNs    uint64 // CLOCK_MONOTONIC
 	ID        uint64
@@ -33,7 +29,7 @@ type Stack struct {
 	ReturnsTo []uint64 // return addresses, the innermost first
 }
 
-// Decode reads a record of a ring. It reports false for one of another kind.
+// Decode reads a record of a ring. It reports false for a record of another kind.
 func (s *Stack) Decode(rec []byte) bool {
 	if len(rec) < stackBytes || binary.NativeEndian.Uint32(rec[0:])&kindStack == 0 {
 		return false
@@ -51,13 +47,13 @@ func (s *Stack) Decode(rec []byte) bool {
 	return true
 }
 
-// prepareStacks has the programs record stacks, if they are wanted.
-func prepareStacks(spec *ebpf.CollectionSpec, wanted bool) error {
-	if !wanted {
+// prepareStacks turns on the recording of stacks.
+func prepareStacks(spec *ebpf.CollectionSpec, on bool) error {
+	if !on {
 		return nil
 	}
-	spec.Maps[utraceMapToldStacks].MaxEntries = toldStacks
-	spec.Maps[utraceMapLives].MaxEntries = lives
+	spec.Maps[utraceMapSentStacks].MaxEntries = maxSentStacks
+	spec.Maps[utraceMapGenerations].MaxEntries = generations
 	if err := spec.Variables[utraceVarStackSeed].Set(rand.Uint64()); err != nil {
 		return err
 	}

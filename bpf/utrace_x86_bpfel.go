@@ -16,64 +16,65 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	utraceMapDisplaced      = "displaced"
-	utraceMapDisplacedHere  = "displaced_here"
-	utraceMapDropped        = "dropped"
-	utraceMapEntryPlaces    = "entry_places"
-	utraceMapEvents         = "events"
-	utraceMapFuncLosses     = "func_losses"
-	utraceMapGates          = "gates"
-	utraceMapHits           = "hits"
-	utraceMapKeptCalls      = "kept_calls"
-	utraceMapLanes          = "lanes"
-	utraceMapLives          = "lives"
-	utraceMapLosses         = "losses"
-	utraceMapNames          = "names"
-	utraceMapNoGate         = "no_gate"
-	utraceMapOpenArgs       = "open_args"
-	utraceMapOpenCalls      = "open_calls"
-	utraceMapRings          = "rings"
-	utraceMapScratches      = "scratches"
-	utraceMapSeen           = "seen"
-	utraceMapSites          = "sites"
-	utraceMapTakenOff       = "taken_off"
-	utraceMapTasks          = "tasks"
-	utraceMapTgids          = "tgids"
-	utraceMapThreadsCalls   = "threads_calls"
-	utraceMapToldStacks     = "told_stacks"
-	utraceMapUnmet          = "unmet"
-	utraceProgOnDisplacing  = "on_displacing"
-	utraceProgOnExec        = "on_exec"
-	utraceProgOnExecCalls   = "on_exec_calls"
-	utraceProgOnExit        = "on_exit"
-	utraceProgOnExitCalls   = "on_exit_calls"
-	utraceProgOnFork        = "on_fork"
-	utraceProgOnInstruction = "on_instruction"
-	utraceProgOnReturn      = "on_return"
-	utraceProgOnSite        = "on_site"
-	utraceProgOnSwitch      = "on_switch"
-	utraceProgOnWaking      = "on_waking"
-	utraceVarCalibratorTgid = "calibrator_tgid"
-	utraceVarDisplacedGoid  = "displaced_goid"
-	utraceVarDisplacing     = "displacing"
-	utraceVarEnabled        = "enabled"
-	utraceVarEndsTold       = "ends_told"
-	utraceVarFilterTgids    = "filter_tgids"
-	utraceVarFollowCalls    = "follow_calls"
-	utraceVarLaneEvents     = "lane_events"
-	utraceVarLimited        = "limited"
-	utraceVarLostTasks      = "lost_tasks"
-	utraceVarMayFault       = "may_fault"
-	utraceVarNameSeed       = "name_seed"
-	utraceVarOnlyTgid       = "only_tgid"
-	utraceVarOwnTgid        = "own_tgid"
-	utraceVarSched          = "sched"
-	utraceVarStackSeed      = "stack_seed"
-	utraceVarStacks         = "stacks"
-	utraceVarTlsOffset      = "tls_offset"
-	utraceVarUncounted      = "uncounted"
-	utraceVarUncountedDrops = "uncounted_drops"
-	utraceVarUnfollowed     = "unfollowed"
+	utraceMapDisplacedHere    = "displaced_here"
+	utraceMapDisplacedThreads = "displaced_threads"
+	utraceMapDroppedCalls     = "dropped_calls"
+	utraceMapEntryAddresses   = "entry_addresses"
+	utraceMapEvents           = "events"
+	utraceMapFuncLosses       = "func_losses"
+	utraceMapGenerations      = "generations"
+	utraceMapHits             = "hits"
+	utraceMapKeptCalls        = "kept_calls"
+	utraceMapLanes            = "lanes"
+	utraceMapLosses           = "losses"
+	utraceMapNestedCalls      = "nested_calls"
+	utraceMapNoNestedCalls    = "no_nested_calls"
+	utraceMapOpenArgs         = "open_args"
+	utraceMapOpenCalls        = "open_calls"
+	utraceMapRemoved          = "removed"
+	utraceMapRings            = "rings"
+	utraceMapScratches        = "scratches"
+	utraceMapSeen             = "seen"
+	utraceMapSentNames        = "sent_names"
+	utraceMapSentStacks       = "sent_stacks"
+	utraceMapSites            = "sites"
+	utraceMapTasks            = "tasks"
+	utraceMapTgids            = "tgids"
+	utraceMapThreadCalls      = "thread_calls"
+	utraceMapUnmet            = "unmet"
+	utraceProgOnDisplacing    = "on_displacing"
+	utraceProgOnExec          = "on_exec"
+	utraceProgOnExecCalls     = "on_exec_calls"
+	utraceProgOnExit          = "on_exit"
+	utraceProgOnExitCalls     = "on_exit_calls"
+	utraceProgOnFork          = "on_fork"
+	utraceProgOnInstruction   = "on_instruction"
+	utraceProgOnReturn        = "on_return"
+	utraceProgOnSite          = "on_site"
+	utraceProgOnSwitch        = "on_switch"
+	utraceProgOnWaking        = "on_waking"
+	utraceVarCalibratorTgid   = "calibrator_tgid"
+	utraceVarContract         = "contract"
+	utraceVarDeferCalls       = "defer_calls"
+	utraceVarDisplacedCount   = "displaced_count"
+	utraceVarDisplacedGoid    = "displaced_goid"
+	utraceVarEnabled          = "enabled"
+	utraceVarFilterTgids      = "filter_tgids"
+	utraceVarLaneEvents       = "lane_events"
+	utraceVarLimited          = "limited"
+	utraceVarLostTasks        = "lost_tasks"
+	utraceVarMayFault         = "may_fault"
+	utraceVarNameSeed         = "name_seed"
+	utraceVarOnlyTgid         = "only_tgid"
+	utraceVarOwnTgid          = "own_tgid"
+	utraceVarSched            = "sched"
+	utraceVarStackSeed        = "stack_seed"
+	utraceVarStacks           = "stacks"
+	utraceVarTlsOffset        = "tls_offset"
+	utraceVarUncountedDrops   = "uncounted_drops"
+	utraceVarUncountedHits    = "uncounted_hits"
+	utraceVarUnfollowed       = "unfollowed"
+	utraceVarWatchesEnds      = "watches_ends"
 )
 
 // loadUtrace returns the embedded CollectionSpec for utrace.
@@ -135,32 +136,32 @@ type utraceProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type utraceMapSpecs struct {
-	Displaced     *ebpf.MapSpec `ebpf:"displaced"`
-	DisplacedHere *ebpf.MapSpec `ebpf:"displaced_here"`
-	Dropped       *ebpf.MapSpec `ebpf:"dropped"`
-	EntryPlaces   *ebpf.MapSpec `ebpf:"entry_places"`
-	Events        *ebpf.MapSpec `ebpf:"events"`
-	FuncLosses    *ebpf.MapSpec `ebpf:"func_losses"`
-	Gates         *ebpf.MapSpec `ebpf:"gates"`
-	Hits          *ebpf.MapSpec `ebpf:"hits"`
-	KeptCalls     *ebpf.MapSpec `ebpf:"kept_calls"`
-	Lanes         *ebpf.MapSpec `ebpf:"lanes"`
-	Lives         *ebpf.MapSpec `ebpf:"lives"`
-	Losses        *ebpf.MapSpec `ebpf:"losses"`
-	Names         *ebpf.MapSpec `ebpf:"names"`
-	NoGate        *ebpf.MapSpec `ebpf:"no_gate"`
-	OpenArgs      *ebpf.MapSpec `ebpf:"open_args"`
-	OpenCalls     *ebpf.MapSpec `ebpf:"open_calls"`
-	Rings         *ebpf.MapSpec `ebpf:"rings"`
-	Scratches     *ebpf.MapSpec `ebpf:"scratches"`
-	Seen          *ebpf.MapSpec `ebpf:"seen"`
-	Sites         *ebpf.MapSpec `ebpf:"sites"`
-	TakenOff      *ebpf.MapSpec `ebpf:"taken_off"`
-	Tasks         *ebpf.MapSpec `ebpf:"tasks"`
-	Tgids         *ebpf.MapSpec `ebpf:"tgids"`
-	ThreadsCalls  *ebpf.MapSpec `ebpf:"threads_calls"`
-	ToldStacks    *ebpf.MapSpec `ebpf:"told_stacks"`
-	Unmet         *ebpf.MapSpec `ebpf:"unmet"`
+	DisplacedHere    *ebpf.MapSpec `ebpf:"displaced_here"`
+	DisplacedThreads *ebpf.MapSpec `ebpf:"displaced_threads"`
+	DroppedCalls     *ebpf.MapSpec `ebpf:"dropped_calls"`
+	EntryAddresses   *ebpf.MapSpec `ebpf:"entry_addresses"`
+	Events           *ebpf.MapSpec `ebpf:"events"`
+	FuncLosses       *ebpf.MapSpec `ebpf:"func_losses"`
+	Generations      *ebpf.MapSpec `ebpf:"generations"`
+	Hits             *ebpf.MapSpec `ebpf:"hits"`
+	KeptCalls        *ebpf.MapSpec `ebpf:"kept_calls"`
+	Lanes            *ebpf.MapSpec `ebpf:"lanes"`
+	Losses           *ebpf.MapSpec `ebpf:"losses"`
+	NestedCalls      *ebpf.MapSpec `ebpf:"nested_calls"`
+	NoNestedCalls    *ebpf.MapSpec `ebpf:"no_nested_calls"`
+	OpenArgs         *ebpf.MapSpec `ebpf:"open_args"`
+	OpenCalls        *ebpf.MapSpec `ebpf:"open_calls"`
+	Removed          *ebpf.MapSpec `ebpf:"removed"`
+	Rings            *ebpf.MapSpec `ebpf:"rings"`
+	Scratches        *ebpf.MapSpec `ebpf:"scratches"`
+	Seen             *ebpf.MapSpec `ebpf:"seen"`
+	SentNames        *ebpf.MapSpec `ebpf:"sent_names"`
+	SentStacks       *ebpf.MapSpec `ebpf:"sent_stacks"`
+	Sites            *ebpf.MapSpec `ebpf:"sites"`
+	Tasks            *ebpf.MapSpec `ebpf:"tasks"`
+	Tgids            *ebpf.MapSpec `ebpf:"tgids"`
+	ThreadCalls      *ebpf.MapSpec `ebpf:"thread_calls"`
+	Unmet            *ebpf.MapSpec `ebpf:"unmet"`
 }
 
 // utraceVariableSpecs contains global variables before they are loaded into the kernel.
@@ -168,12 +169,12 @@ type utraceMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type utraceVariableSpecs struct {
 	CalibratorTgid *ebpf.VariableSpec `ebpf:"calibrator_tgid"`
+	Contract       *ebpf.VariableSpec `ebpf:"contract"`
+	DeferCalls     *ebpf.VariableSpec `ebpf:"defer_calls"`
+	DisplacedCount *ebpf.VariableSpec `ebpf:"displaced_count"`
 	DisplacedGoid  *ebpf.VariableSpec `ebpf:"displaced_goid"`
-	Displacing     *ebpf.VariableSpec `ebpf:"displacing"`
 	Enabled        *ebpf.VariableSpec `ebpf:"enabled"`
-	EndsTold       *ebpf.VariableSpec `ebpf:"ends_told"`
 	FilterTgids    *ebpf.VariableSpec `ebpf:"filter_tgids"`
-	FollowCalls    *ebpf.VariableSpec `ebpf:"follow_calls"`
 	LaneEvents     *ebpf.VariableSpec `ebpf:"lane_events"`
 	Limited        *ebpf.VariableSpec `ebpf:"limited"`
 	LostTasks      *ebpf.VariableSpec `ebpf:"lost_tasks"`
@@ -185,9 +186,10 @@ type utraceVariableSpecs struct {
 	StackSeed      *ebpf.VariableSpec `ebpf:"stack_seed"`
 	Stacks         *ebpf.VariableSpec `ebpf:"stacks"`
 	TlsOffset      *ebpf.VariableSpec `ebpf:"tls_offset"`
-	Uncounted      *ebpf.VariableSpec `ebpf:"uncounted"`
 	UncountedDrops *ebpf.VariableSpec `ebpf:"uncounted_drops"`
+	UncountedHits  *ebpf.VariableSpec `ebpf:"uncounted_hits"`
 	Unfollowed     *ebpf.VariableSpec `ebpf:"unfollowed"`
+	WatchesEnds    *ebpf.VariableSpec `ebpf:"watches_ends"`
 }
 
 // utraceObjects contains all objects after they have been loaded into the kernel.
@@ -210,61 +212,61 @@ func (o *utraceObjects) Close() error {
 //
 // It can be passed to loadUtraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type utraceMaps struct {
-	Displaced     *ebpf.Map `ebpf:"displaced"`
-	DisplacedHere *ebpf.Map `ebpf:"displaced_here"`
-	Dropped       *ebpf.Map `ebpf:"dropped"`
-	EntryPlaces   *ebpf.Map `ebpf:"entry_places"`
-	Events        *ebpf.Map `ebpf:"events"`
-	FuncLosses    *ebpf.Map `ebpf:"func_losses"`
-	Gates         *ebpf.Map `ebpf:"gates"`
-	Hits          *ebpf.Map `ebpf:"hits"`
-	KeptCalls     *ebpf.Map `ebpf:"kept_calls"`
-	Lanes         *ebpf.Map `ebpf:"lanes"`
-	Lives         *ebpf.Map `ebpf:"lives"`
-	Losses        *ebpf.Map `ebpf:"losses"`
-	Names         *ebpf.Map `ebpf:"names"`
-	NoGate        *ebpf.Map `ebpf:"no_gate"`
-	OpenArgs      *ebpf.Map `ebpf:"open_args"`
-	OpenCalls     *ebpf.Map `ebpf:"open_calls"`
-	Rings         *ebpf.Map `ebpf:"rings"`
-	Scratches     *ebpf.Map `ebpf:"scratches"`
-	Seen          *ebpf.Map `ebpf:"seen"`
-	Sites         *ebpf.Map `ebpf:"sites"`
-	TakenOff      *ebpf.Map `ebpf:"taken_off"`
-	Tasks         *ebpf.Map `ebpf:"tasks"`
-	Tgids         *ebpf.Map `ebpf:"tgids"`
-	ThreadsCalls  *ebpf.Map `ebpf:"threads_calls"`
-	ToldStacks    *ebpf.Map `ebpf:"told_stacks"`
-	Unmet         *ebpf.Map `ebpf:"unmet"`
+	DisplacedHere    *ebpf.Map `ebpf:"displaced_here"`
+	DisplacedThreads *ebpf.Map `ebpf:"displaced_threads"`
+	DroppedCalls     *ebpf.Map `ebpf:"dropped_calls"`
+	EntryAddresses   *ebpf.Map `ebpf:"entry_addresses"`
+	Events           *ebpf.Map `ebpf:"events"`
+	FuncLosses       *ebpf.Map `ebpf:"func_losses"`
+	Generations      *ebpf.Map `ebpf:"generations"`
+	Hits             *ebpf.Map `ebpf:"hits"`
+	KeptCalls        *ebpf.Map `ebpf:"kept_calls"`
+	Lanes            *ebpf.Map `ebpf:"lanes"`
+	Losses           *ebpf.Map `ebpf:"losses"`
+	NestedCalls      *ebpf.Map `ebpf:"nested_calls"`
+	NoNestedCalls    *ebpf.Map `ebpf:"no_nested_calls"`
+	OpenArgs         *ebpf.Map `ebpf:"open_args"`
+	OpenCalls        *ebpf.Map `ebpf:"open_calls"`
+	Removed          *ebpf.Map `ebpf:"removed"`
+	Rings            *ebpf.Map `ebpf:"rings"`
+	Scratches        *ebpf.Map `ebpf:"scratches"`
+	Seen             *ebpf.Map `ebpf:"seen"`
+	SentNames        *ebpf.Map `ebpf:"sent_names"`
+	SentStacks       *ebpf.Map `ebpf:"sent_stacks"`
+	Sites            *ebpf.Map `ebpf:"sites"`
+	Tasks            *ebpf.Map `ebpf:"tasks"`
+	Tgids            *ebpf.Map `ebpf:"tgids"`
+	ThreadCalls      *ebpf.Map `ebpf:"thread_calls"`
+	Unmet            *ebpf.Map `ebpf:"unmet"`
 }
 
 func (m *utraceMaps) Close() error {
 	return _UtraceClose(
-		m.Displaced,
 		m.DisplacedHere,
-		m.Dropped,
-		m.EntryPlaces,
+		m.DisplacedThreads,
+		m.DroppedCalls,
+		m.EntryAddresses,
 		m.Events,
 		m.FuncLosses,
-		m.Gates,
+		m.Generations,
 		m.Hits,
 		m.KeptCalls,
 		m.Lanes,
-		m.Lives,
 		m.Losses,
-		m.Names,
-		m.NoGate,
+		m.NestedCalls,
+		m.NoNestedCalls,
 		m.OpenArgs,
 		m.OpenCalls,
+		m.Removed,
 		m.Rings,
 		m.Scratches,
 		m.Seen,
+		m.SentNames,
+		m.SentStacks,
 		m.Sites,
-		m.TakenOff,
 		m.Tasks,
 		m.Tgids,
-		m.ThreadsCalls,
-		m.ToldStacks,
+		m.ThreadCalls,
 		m.Unmet,
 	)
 }
@@ -274,12 +276,12 @@ func (m *utraceMaps) Close() error {
 // It can be passed to loadUtraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type utraceVariables struct {
 	CalibratorTgid *ebpf.Variable `ebpf:"calibrator_tgid"`
+	Contract       *ebpf.Variable `ebpf:"contract"`
+	DeferCalls     *ebpf.Variable `ebpf:"defer_calls"`
+	DisplacedCount *ebpf.Variable `ebpf:"displaced_count"`
 	DisplacedGoid  *ebpf.Variable `ebpf:"displaced_goid"`
-	Displacing     *ebpf.Variable `ebpf:"displacing"`
 	Enabled        *ebpf.Variable `ebpf:"enabled"`
-	EndsTold       *ebpf.Variable `ebpf:"ends_told"`
 	FilterTgids    *ebpf.Variable `ebpf:"filter_tgids"`
-	FollowCalls    *ebpf.Variable `ebpf:"follow_calls"`
 	LaneEvents     *ebpf.Variable `ebpf:"lane_events"`
 	Limited        *ebpf.Variable `ebpf:"limited"`
 	LostTasks      *ebpf.Variable `ebpf:"lost_tasks"`
@@ -291,9 +293,10 @@ type utraceVariables struct {
 	StackSeed      *ebpf.Variable `ebpf:"stack_seed"`
 	Stacks         *ebpf.Variable `ebpf:"stacks"`
 	TlsOffset      *ebpf.Variable `ebpf:"tls_offset"`
-	Uncounted      *ebpf.Variable `ebpf:"uncounted"`
 	UncountedDrops *ebpf.Variable `ebpf:"uncounted_drops"`
+	UncountedHits  *ebpf.Variable `ebpf:"uncounted_hits"`
 	Unfollowed     *ebpf.Variable `ebpf:"unfollowed"`
+	WatchesEnds    *ebpf.Variable `ebpf:"watches_ends"`
 }
 
 // utracePrograms contains all programs after they have been loaded into the kernel.

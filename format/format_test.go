@@ -20,6 +20,7 @@ import (
 type memFile struct {
 	bytes.Buffer
 	limit int
+	ends  []int // where complete writes ended
 }
 
 var errFull = errors.New("no space left on device")
@@ -29,6 +30,7 @@ func (m *memFile) Write(p []byte) (int, error) {
 		n, _ := m.Buffer.Write(p[:m.limit-m.Len()])
 		return n, errFull
 	}
+	m.ends = append(m.ends, m.Len()+len(p))
 	return m.Buffer.Write(p)
 }
 
@@ -241,52 +243,104 @@ func TestUnorderedWithinBatch(t *testing.T) {
 	}
 }
 
-// TestCutOff cuts a trace at every byte: what is left is read as a prefix of
-// the whole, or refused with an error that says so.
+// messages reads all messages of a trace, without decoding them.
+func messages(r *Reader) (list []Message) {
+	for {
+		var m Message
+		if r.Next(&m) != nil {
+			return list
+		}
+		list = append(list, m)
+	}
+}
+
+// TestCutOff cuts a trace at every byte: the rest is read as a prefix of the whole, or refused with an
+// error that says so. Reading a cut trace stops at the first incomplete message. So each cut is
+// checked to have exactly the messages before it, byte for byte, and their text once for each number
+// of messages.
 func TestCutOff(t *testing.T) {
 	whole := fromText(t, example)
 	data := make([]byte, whole.Size())
 	whole.ReadAt(data, 0)
 	full := toText(t, whole)
+	r, err := NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := messages(r)
+	texts := 0
 	for n := range data {
-		r, err := NewReader(bytes.NewReader(data[:n]), int64(n))
+		cut := bytes.NewReader(data[:n])
+		r, err := NewReader(cut, int64(n))
 		if err != nil {
 			if !errors.Is(err, ErrNotTrace) {
 				t.Fatalf("cut at %d: %v", n, err)
 			}
 			continue
 		}
-		var b strings.Builder
-		if err := WriteText(&b, r); err != nil {
-			t.Fatalf("cut at %d: %v", n, err)
-		}
-		if !strings.HasPrefix(full, b.String()) {
-			t.Fatalf("cut at %d: not a prefix:\n%s", n, b.String())
-		}
+		read := messages(r)
 		if r.Damage() == "" {
 			t.Fatalf("cut at %d: not noticed", n)
 		}
+		for i, m := range read {
+			if !bytes.Equal(m.meta, all[i].meta) || !bytes.Equal(m.body, all[i].body) {
+				t.Fatalf("cut at %d: message %d is not that of the whole", n, i)
+			}
+		}
+		if k := len(read); k < len(all) && int(all[k].offset)+8+len(all[k].meta)+len(all[k].body) <= n {
+			t.Fatalf("cut at %d: message %d is missing", n, k)
+		}
+		if len(read) < texts {
+			continue
+		}
+		texts = len(read) + 1
+		if text := toText(t, cut); !strings.HasPrefix(full, text) {
+			t.Fatalf("cut at %d: not a prefix:\n%s", n, text)
+		}
+	}
+	if texts != len(all)+1 {
+		t.Errorf("text was read of up to %d messages, want %d", texts-1, len(all))
 	}
 }
 
-// TestDiskFull: whatever the moment, what is left is a trace up to its last complete batch.
+// TestDiskFull fills the disk in each write: before its first byte, after it, in the middle, and before
+// its last byte. What is left is a trace up to its last complete batch.
 func TestDiskFull(t *testing.T) {
-	size := int(fromText(t, example).Size())
-	for limit := 1; limit < size; limit += 7 {
-		f := &memFile{limit: limit}
-		if err := ReadText(strings.NewReader(example), f); !errors.Is(err, errFull) {
-			t.Fatalf("limit %d: error %v", limit, err)
+	f := &memFile{}
+	if err := ReadText(strings.NewReader(example), f); err != nil {
+		t.Fatal(err)
+	}
+	if len(f.ends) < 5 {
+		t.Fatalf("%d writes", len(f.ends))
+	}
+	from := 0
+	for _, end := range f.ends {
+		for _, limit := range []int{from, from + 1, (from + end) / 2, end - 1} {
+			if limit > 0 {
+				fillDisk(t, limit)
+			}
 		}
-		if f.Len() == 0 {
-			continue
+		from = end
+	}
+}
+
+func fillDisk(t *testing.T, limit int) {
+	t.Helper()
+	f := &memFile{limit: limit}
+	if err := ReadText(strings.NewReader(example), f); !errors.Is(err, errFull) {
+		t.Fatalf("limit %d: error %v", limit, err)
+	}
+	complete := 0 // what was written before
+	for _, end := range f.ends {
+		if end <= limit {
+			complete = end
 		}
-		r, err := NewReader(bytes.NewReader(f.Bytes()), int64(f.Len()))
-		if err != nil {
-			t.Fatalf("limit %d: %v", limit, err)
-		}
-		if err := WriteText(&strings.Builder{}, r); err != nil {
-			t.Fatalf("limit %d: %v", limit, err)
-		}
+	}
+	if f.Len() != complete {
+		t.Errorf("limit %d: %d bytes are left, want %d", limit, f.Len(), complete)
+	}
+	if complete > 0 {
+		toText(t, bytes.NewReader(f.Bytes()))
 	}
 }
 

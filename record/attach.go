@@ -93,7 +93,7 @@ func attach(objs *bpf.Objects, method bpf.Method, m *module, pids []int, share i
 		return links{}, refused{}, err
 	}
 	if m.Goid != 0 {
-		if err := objs.FindGoroutines(m.Goid); err != nil {
+		if err := objs.SetGoidOffset(m.Goid); err != nil {
 			return links{}, refused{}, err
 		}
 	}

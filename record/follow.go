@@ -176,7 +176,7 @@ func (f *follower) pids() ([]int, error) {
 	if len(f.r.targets) == 0 {
 		return proc.All(), nil
 	}
-	return f.r.objs.Followed()
+	return f.r.objs.Processes()
 }
 
 // lookAll looks at all processes that are being recorded. It reports whether some probe
@@ -322,7 +322,7 @@ func (r *recording) followNewborn() error {
 			return nil
 		}
 		for _, pid := range fresh {
-			if err := r.objs.Follow(pid); err != nil {
+			if err := r.objs.AddProcess(pid); err != nil {
 				return err
 			}
 		}

@@ -139,14 +139,14 @@ func record(ctx context.Context, p *plan.Plan, cfg Config) (sum *Summary, err er
 	}
 	sites := p.CountTableSites(r.follower != nil)
 	if r.objs, err = bpf.Load(bpf.Options{
-		RingBytes: cfg.RingBytes, Funcs: room, TGIDs: r.targets, Follow: cfg.Follow, Method: r.method, Sites: sites, FollowCalls: p.DefersCalls(),
+		RingBytes: cfg.RingBytes, Funcs: room, TGIDs: r.targets, Follow: cfg.Follow, Method: r.method, Sites: sites, DeferCalls: p.DefersCalls(),
 		Conditions: slices.ContainsFunc(p.Probes, func(pr *probe.Probe) bool { return pr.Values.Condition != nil }),
 		Limited:    cfg.MaxOverhead > 0, Sched: cfg.Sched, Stacks: cfg.Stacks,
 	}); err != nil {
 		return nil, err
 	}
-	if r.objs.Undisplaced != nil {
-		r.notice("for how long the recorder runs in the place of threads is not told: %v", r.objs.Undisplaced)
+	if r.objs.DisplacedErr != nil {
+		r.notice("for how long the recorder runs in the place of threads is not told: %v", r.objs.DisplacedErr)
 	}
 	if cfg.Follow {
 		if err := r.followNewborn(); err != nil {
@@ -219,7 +219,7 @@ func (r *recording) release() error {
 	follow := r.cfg.Follow
 	for _, pid := range r.cfg.PIDs {
 		if follow && proc.HasEnded(pid) { // perhaps before it was watched
-			if err := r.objs.Unfollow(pid); err != nil {
+			if err := r.objs.RemoveProcess(pid); err != nil {
 				return err
 			}
 		}
@@ -369,7 +369,7 @@ func (r *recording) loop(ctx context.Context, gone <-chan struct{}) (reason stri
 			}
 			if r.cfg.Follow && (r.drainer.processEnded || now.Sub(counted) >= time.Second) {
 				r.drainer.processEnded, counted = false, now
-				switch left, err := r.objs.AnyFollowed(); {
+				switch left, err := r.objs.AnyProcess(); {
 				case err != nil:
 					return "", err
 				case !left:

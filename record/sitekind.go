@@ -64,7 +64,7 @@ func calibrationTests() []calibrationTest {
 func siteKinds(fn *plan.Func, goCode bool) (entry, ret siteKind) {
 	for _, s := range fn.USDTSites {
 		kind := kindStatic
-		late := s.Site.NumConds > 0 && s.Site.Kind != format.Return && s.Site.Flags&bpf.SiteFollowed == 0
+		late := s.Site.NumConds > 0 && s.Site.Kind != format.Return && s.Site.Flags&bpf.SiteDeferred == 0
 		if s.Site.NumArgs > 0 && !late {
 			kind = kindStaticArgs
 		}

@@ -72,7 +72,7 @@ func (r *recording) takeOff(verdicts []verdict) error {
 			if _, done := r.limiter.off[fn]; done {
 				continue
 			}
-			if err := r.objs.TakeOff(fn); err != nil {
+			if err := r.objs.RemoveFunc(fn); err != nil {
 				return err
 			}
 			its := off

@@ -57,7 +57,7 @@ func FuzzBind(f *testing.F) {
 				continue
 			}
 			checkConds(t, text, b.conds, len(b.args), len(b.results))
-			for _, flags := range []bpf.SiteFlags{0, bpf.SiteFollowed} {
+			for _, flags := range []bpf.SiteFlags{0, bpf.SiteDeferred} {
 				entry, exit := b.sites(bpf.Site{Flags: flags}, s.site, elf.EM_X86_64)
 				for _, site := range []*bpf.Site{entry, exit} {
 					if site != nil && (int(site.NumArgs) > bpf.MaxArgs || int(site.NumConds) > bpf.MaxConds) {

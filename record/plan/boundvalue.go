@@ -62,7 +62,7 @@ func (b *boundValues) fetch(list []boundArgument, site *bpf.Site, addr abi.Addr,
 // sites returns what to do at the entry of a function, and at its return. Either is nil where nothing but the time is
 // wanted.
 func (b *boundValues) sites(template bpf.Site, addr abi.Addr, machine elf.Machine) (entry, exit *bpf.Site) {
-	followed := template.Flags&bpf.SiteFollowed != 0
+	followed := template.Flags&bpf.SiteDeferred != 0
 	errno := slices.ContainsFunc(b.results, func(a boundArgument) bool { return a.Type.Kind == probe.KindErrno })
 	if errno {
 		template.Flags |= bpf.SiteThread

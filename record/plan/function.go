@@ -117,10 +117,10 @@ func (p *Plan) bindValues(fn *Func, file *elffile.File, f elffile.Func, pr *prob
 	fn.Values = b.describe(pr.Values.ConditionText, file.Machine)
 	template := bpf.Site{Flags: bpf.SiteFunction | bpf.SiteFrame, GoID: h.goid}
 	if follow {
-		template.Flags |= bpf.SiteFollowed
+		template.Flags |= bpf.SiteDeferred
 	}
 	if fn.ReturnBy == Never {
-		template.Flags |= bpf.SiteEndless
+		template.Flags |= bpf.SiteNoReturn
 	}
 	fn.Entry, fn.Exit = b.sites(template, s.site, file.Machine)
 	if fn.Exit != nil && fn.ReturnBy == ByTrampoline {

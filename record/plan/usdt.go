@@ -231,16 +231,16 @@ func (s *usdtPlan) function(begin usdtName, pr *probe.Probe, span string, ends [
 	}
 	switch {
 	case s.defers && !keyed:
-		template.Flags |= bpf.SiteFollowed
+		template.Flags |= bpf.SiteDeferred
 	case cond == nil || fn.Hit:
 	case keyed || template.Flags&bpf.SiteFrame != 0:
 		template.Flags |= bpf.SitePaired
 	default:
-		template.Flags |= bpf.SiteGated
+		template.Flags |= bpf.SiteNested
 	}
 	end := template
 	template.NumConds = uint8(copy(template.Conds[:], conds))
-	if template.Flags&bpf.SiteFollowed != 0 { // what is left of it is decided there
+	if template.Flags&bpf.SiteDeferred != 0 { // what is left of it is decided there
 		end = template
 	}
 	if pr.Span.Key != "" {

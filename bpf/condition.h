@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
-/* Whether the event of a site is to be kept. Included by site.h. */
-#ifndef UTRACE_MATCH_H
-#define UTRACE_MATCH_H
+/* The condition of a site: whether its event is kept. Values that could not be read meet no
+ * comparison, nor its opposite. */
+#ifndef UTRACE_CONDITION_H
+#define UTRACE_CONDITION_H
 
-enum { STEPS_AT_ONCE = 128 };
+#include "maps.h"
+
+enum { MATCH_LOOP = 128 }; /* steps of each of two nested loops */
 
 enum matched { MATCH_GOES_ON = 0, MATCH_YES = 1, MATCH_NO = 2 };
 
-/* One step of match_text: the next byte of the text and of the pattern. */
+/* One step of match_text: compares the next byte of the text and of the pattern. */
 __attribute__((noinline)) int match_step(struct scratch *s, const struct cond *c)
 {
 	struct match *m;
@@ -29,7 +32,7 @@ __attribute__((noinline)) int match_step(struct scratch *s, const struct cond *c
 			return MATCH_GOES_ON;
 		}
 		at = m->at;
-		if (at < m->end && at < TEXT_BYTES) {
+		if (at < m->end && at < MAX_TEXTS) {
 			t = s->texts[at];
 			if (p == t || (p == '?' && c->op == COND_GLOB)) {
 				m->at++;
@@ -40,17 +43,17 @@ __attribute__((noinline)) int match_step(struct scratch *s, const struct cond *c
 	}
 	if (m->star >= MAX_PATTERN || m->tried >= m->end)
 		return MATCH_NO;
-	/* The last * takes one byte more. */
+	/* Let the last * match one more byte. */
 	m->pattern_at = m->star + 1;
 	m->tried++;
 	m->at = m->tried;
 	return MATCH_GOES_ON;
 }
 
-/* As many steps as the verifier follows at once. */
+/* Takes as many steps as the verifier follows at once. */
 __attribute__((noinline)) int match_some(struct scratch *s, const struct cond *c)
 {
-	for (int n = 0; n < STEPS_AT_ONCE; n++) {
+	for (int n = 0; n < MATCH_LOOP; n++) {
 		int matched = match_step(s, c);
 
 		if (matched)
@@ -59,7 +62,8 @@ __attribute__((noinline)) int match_some(struct scratch *s, const struct cond *c
 	return MATCH_GOES_ON;
 }
 
-/* Whether the last byte of a text, which ends there, can be that of what matches: it tells most host names and paths that do not. */
+/* Whether the last byte of the text, which is before end, can match. It quickly rules out most host
+ * names and paths. */
 static __always_inline int ends_alike(struct scratch *s, const struct cond *c, __u64 end, __u32 length)
 {
 	__u64 last = (__u64)c->length - 1;
@@ -73,10 +77,10 @@ static __always_inline int ends_alike(struct scratch *s, const struct cond *c, _
 	USE_AS_IS(end);
 	if (c->op == COND_GLOB && (p == '*' || p == '?'))
 		return 1;
-	return end < TEXT_BYTES && s->texts[end] == p;
+	return end < MAX_TEXTS && s->texts[end] == p;
 }
 
-/* Whether a text matches that of a condition. */
+/* Whether a text matches the text of a comparison. */
 __attribute__((noinline)) int match_text(struct scratch *s, const struct cond *c, __u32 from, __u32 length)
 {
 	if (!s || !c)
@@ -87,8 +91,9 @@ __attribute__((noinline)) int match_text(struct scratch *s, const struct cond *c
 		length = MAX_MATCHED;
 	if (!ends_alike(s, c, from + length, length))
 		return 0;
+	/* The last * is tried at each byte. */
 	s->match = (struct match){.at = from, .end = from + length, .star = MAX_PATTERN};
-	for (int n = 0; n <= MAX_MATCHED * (MAX_PATTERN + 1) / STEPS_AT_ONCE; n++) { /* the last * is tried at each byte */
+	for (int n = 0; n <= MAX_MATCHED * (MAX_PATTERN + 1) / MATCH_LOOP; n++) {
 		int matched = match_some(s, c);
 
 		if (matched)
@@ -97,7 +102,7 @@ __attribute__((noinline)) int match_text(struct scratch *s, const struct cond *c
 	return 0;
 }
 
-/* Whether a comparison holds. Of what could not be read none does, nor its opposite. */
+/* Whether a comparison holds. id: tgid and tid. */
 __attribute__((noinline)) int compare(struct scratch *s, const struct cond *c, __u64 id)
 {
 	__u64 v = 0, want;
@@ -117,12 +122,12 @@ __attribute__((noinline)) int compare(struct scratch *s, const struct cond *c, _
 		__u32 n = 0;
 
 		bpf_get_current_comm(comm, sizeof(comm));
-		__builtin_memcpy(s->texts + TEXT_BYTES - COMM_BYTES, comm, sizeof(comm));
+		__builtin_memcpy(s->texts + MAX_TEXTS - COMM_BYTES, comm, sizeof(comm));
 		while (n < COMM_BYTES && comm[n])
 			n++;
-		v = (__u64)(TEXT_BYTES - COMM_BYTES) << 32 | n;
+		v = (__u64)(MAX_TEXTS - COMM_BYTES) << 32 | n;
 	} else if (arg == COND_DURATION) {
-		v = s->follow.duration;
+		v = s->context.duration;
 	} else if (arg < MAX_ARGS) {
 		if (s->event.unreadable >> arg & 1)
 			return 0;
@@ -146,8 +151,8 @@ __attribute__((noinline)) int compare(struct scratch *s, const struct cond *c, _
 	return holds != (c->negate != 0);
 }
 
-/* Whether the event in s is to be kept. */
-static __always_inline int wanted(struct scratch *s, const struct site *site, __u64 id)
+/* Whether the event in s meets the condition. */
+static __always_inline int meets_condition(struct scratch *s, const struct site *site, __u64 id)
 {
 	__u32 at = 0;
 
@@ -162,6 +167,15 @@ static __always_inline int wanted(struct scratch *s, const struct site *site, __
 		at = compare(s, c, id) ? c->yes : c->no;
 	}
 	return at == COND_KEEP;
+}
+
+/* Counts an event that did not. */
+static __always_inline void count_unmet(__u32 func, __u32 kind)
+{
+	struct func_loss *n = bpf_map_lookup_elem(&unmet, &func);
+
+	if (n)
+		__sync_fetch_and_add(kind == KIND_RETURN ? &n->returns : &n->entries, 1);
 }
 
 #endif

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
-/* How the arguments of a site are fetched. Included by site.h. */
-#ifndef UTRACE_FETCH_H
-#define UTRACE_FETCH_H
+/* The arguments of a site: how they are read into s->event and s->texts. */
+#ifndef UTRACE_ARGUMENT_H
+#define UTRACE_ARGUMENT_H
+
+#include "maps.h"
 
 static __always_inline __u64 cut_to_size(__u64 v, __u8 size, __u8 is_signed)
 {
@@ -13,10 +15,8 @@ static __always_inline __u64 cut_to_size(__u64 v, __u8 size, __u8 is_signed)
 	return is_signed ? (__u64)((__s64)v >> bits) : v >> bits;
 }
 
-enum { PAGE_BYTES = 4096, MAX_FAULTS = 3 };
-
-/* Brings the page of an address into memory. A string that nobody has looked at since its file was
- * mapped, or since a fork, is not there. */
+/* Brings the page of an address into memory. A string is not in memory if nobody has read it since
+ * its file was mapped, or since a fork. */
 static __always_inline int fault_in(__u64 address)
 {
 	__u8 byte;
@@ -24,7 +24,7 @@ static __always_inline int fault_in(__u64 address)
 	return may_fault ? bpf_copy_from_user(&byte, sizeof(byte), (void *)address) : -1;
 }
 
-/* Reads the bytes of a text; for a string up to its NUL. */
+/* Reads the bytes of a text; of a string up to its NUL. */
 static __always_inline long read_text(void *to, __u64 size, __u64 address, __u8 as)
 {
 	return as == AS_BYTES ? bpf_probe_read_user(to, size, (void *)address) : bpf_probe_read_user_str(to, size, (void *)address);
@@ -47,8 +47,8 @@ static __always_inline __u64 read_register(struct scratch *s, __u8 reg)
 	return reg < ALL_REGISTERS ? s->regs[reg] : 0;
 }
 
-/* Fetches the number or address that argument i is into s->event.values. This and what follows up to
- * match_text are functions that the verifier looks at by themselves, once. */
+/* Reads the number or address of argument i into s->event.values. This function and others that are
+ * not inlined are verified once, by themselves. */
 __attribute__((noinline)) int fetch_number(struct scratch *s, const struct arg *arg, __u32 i)
 {
 	__u64 v, at, index;
@@ -80,8 +80,8 @@ __attribute__((noinline)) int fetch_number(struct scratch *s, const struct arg *
 	return 0;
 }
 
-/* Replaces the address of a text, argument i, by where its bytes are in s->texts: behind
- * those of the texts before it. */
+/* Reads a text, argument i, into s->texts, behind the texts before it. The address in
+ * s->event.values is replaced by the position of the text. */
 __attribute__((noinline)) int fetch_text(struct scratch *s, const struct arg *arg, __u32 i)
 {
 	__u64 max, pos, address;
@@ -94,8 +94,9 @@ __attribute__((noinline)) int fetch_text(struct scratch *s, const struct arg *ar
 	max = arg->max;
 	if (max == 0 || max > MAX_TEXT)
 		max = MAX_TEXT;
-	if (pos > TEXT_BYTES - MAX_TEXT) /* no room */
+	if (pos > MAX_TEXTS - MAX_TEXT) /* no room */
 		return -1;
+
 	if (arg->as == AS_BYTES) {
 		__u32 l = arg->length_arg;
 		__u64 length;
@@ -111,6 +112,7 @@ __attribute__((noinline)) int fetch_text(struct scratch *s, const struct arg *ar
 	USE_AS_IS(max); /* Linux 6.1 learns nothing from the comparison with length */
 	if (max > MAX_TEXT)
 		max = MAX_TEXT;
+
 	n = max > 0 ? read_text(s->texts + pos, max, address, arg->as) : 0;
 	for (int page = 0; n < 0 && page < MAX_FAULTS; page++) {
 		if (fault_in(page ? (address & ~(PAGE_BYTES - 1ULL)) + page * PAGE_BYTES : address))
@@ -128,7 +130,7 @@ __attribute__((noinline)) int fetch_text(struct scratch *s, const struct arg *ar
 	return 0;
 }
 
-/* Gives up the texts that do not fit into the first bytes. */
+/* Marks texts as unreadable that do not fit into the first MAX_OPEN_TEXTS bytes. */
 __attribute__((noinline)) int cut_texts(struct scratch *s, const struct site *site)
 {
 	if (!s || !site)
@@ -136,15 +138,15 @@ __attribute__((noinline)) int cut_texts(struct scratch *s, const struct site *si
 	for (__u32 i = 0; i < MAX_ARGS; i++) {
 		__u64 v = s->event.values[i];
 
-		if (i < site->args && site->arg[i].as != AS_NUMBER && (v >> 32) + (__u32)v > KEPT_TEXT_BYTES)
+		if (i < site->args && site->arg[i].as != AS_NUMBER && (v >> 32) + (__u32)v > MAX_OPEN_TEXTS)
 			s->event.unreadable |= 1 << i;
 	}
-	s->event.bytes = KEPT_TEXT_BYTES;
+	s->event.bytes = MAX_OPEN_TEXTS;
 	return 0;
 }
 
-/* What could not be read goes into memory at once: the verifier must not follow each
- * combination of arguments. */
+/* Reads all arguments. Each outcome goes into memory at once: otherwise the verifier follows every
+ * combination of readable arguments. */
 static __always_inline void fetch_args(struct pt_regs *regs, struct scratch *s, const struct site *site)
 {
 	struct args_event *e = &s->event;
@@ -156,6 +158,7 @@ static __always_inline void fetch_args(struct pt_regs *regs, struct scratch *s, 
 #pragma unroll
 	for (int i = 0; i < REGISTERS; i++)
 		s->regs[i] = ((__u64 *)regs)[i];
+
 	for (__u32 i = 0; i < MAX_ARGS; i++) {
 		if (i >= site->args)
 			break;
@@ -163,6 +166,7 @@ static __always_inline void fetch_args(struct pt_regs *regs, struct scratch *s, 
 		if (fetch_number(s, &site->arg[i], i))
 			e->unreadable |= 1 << i;
 	}
+
 	for (__u32 i = 0; i < MAX_ARGS; i++) {
 		if (i >= site->args)
 			break;

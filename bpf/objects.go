@@ -1,0 +1,105 @@
+//go:build linux
+
+package bpf
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/cilium/ebpf"
+)
+
+// Objects are the loaded programs and maps.
+type Objects struct {
+	OnInstruction *ebpf.Program // for probes on an instruction; see Cookie
+	OnReturn      *ebpf.Program // for return probes
+	OnSite        *ebpf.Program // for sites with arguments, see AddSite; nil without Options.Sites
+
+	Lanes  []*Lane // events, by CPU
+	Rings  []*Ring // larger records, such as events of Go code, by CPU
+	Losses *Losses
+	Tasks  *Ring // what happens to recorded processes, see Task; nil if tasks are not watched
+	// DisplacedErr says why displaced threads are not recorded, nil if they are or should not be.
+	DisplacedErr error
+
+	tgids                     *ebpf.Map
+	funcLosses                *ebpf.Map
+	unmet                     *ebpf.Map // nil without Options.Sites and Conditions
+	enabled                   *ebpf.Variable
+	unfollowed                *ebpf.Variable
+	lostTasks                 *ebpf.Variable
+	sites                     *ebpf.Map
+	numSites                  uint32
+	hits                      *ebpf.Map
+	removed                   *ebpf.Map
+	uncountedHits             *ebpf.Variable
+	calibrator, displacedGoid *ebpf.Variable
+
+	threadCalls, openCalls, openArgs, droppedCalls *ebpf.Map // nil without Options.DeferCalls
+	uncountedDrops                                 *ebpf.Variable
+
+	closers []interface{ Close() error }
+}
+
+func newObjects(coll *ebpf.Collection, o Options) *Objects {
+	objs := &Objects{
+		OnInstruction: coll.Programs[utraceProgOnInstruction],
+		OnReturn:      coll.Programs[utraceProgOnReturn],
+		OnSite:        coll.Programs[utraceProgOnSite],
+		sites:         coll.Maps[utraceMapSites],
+		funcLosses:    coll.Maps[utraceMapFuncLosses],
+		tgids:         coll.Maps[utraceMapTgids],
+		enabled:       coll.Variables[utraceVarEnabled],
+		unfollowed:    coll.Variables[utraceVarUnfollowed],
+		lostTasks:     coll.Variables[utraceVarLostTasks],
+		hits:          coll.Maps[utraceMapHits],
+		removed:       coll.Maps[utraceMapRemoved],
+		uncountedHits: coll.Variables[utraceVarUncountedHits],
+		calibrator:    coll.Variables[utraceVarCalibratorTgid],
+		displacedGoid: coll.Variables[utraceVarDisplacedGoid],
+	}
+	if o.Conditions {
+		objs.unmet = coll.Maps[utraceMapUnmet]
+	}
+	if o.DeferCalls {
+		objs.threadCalls = coll.Maps[utraceMapThreadCalls]
+		objs.openCalls = coll.Maps[utraceMapOpenCalls]
+		objs.openArgs = coll.Maps[utraceMapOpenArgs]
+		objs.droppedCalls = coll.Maps[utraceMapDroppedCalls]
+		objs.uncountedDrops = coll.Variables[utraceVarUncountedDrops]
+	}
+	for _, m := range coll.Maps {
+		objs.closers = append(objs.closers, m)
+	}
+	for _, prog := range coll.Programs {
+		objs.closers = append(objs.closers, prog)
+	}
+	return objs
+}
+
+// Enable turns recording on or off.
+func (o *Objects) Enable(on bool) error {
+	var v uint8
+	if on {
+		v = 1
+	}
+	return o.enabled.Set(v)
+}
+
+// Close frees everything. Lanes, Rings and Losses must not be used any more.
+func (o *Objects) Close() error {
+	for _, r := range o.Rings {
+		r.close()
+	}
+	o.Rings = nil
+	if o.Tasks != nil {
+		o.Tasks.close()
+		o.Tasks = nil
+	}
+	var errs []error
+	for _, c := range slices.Backward(o.closers) {
+		errs = append(errs, c.Close())
+	}
+	o.closers = nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
+/* Tasks: what recorded processes do, and their children. */
+#ifndef UTRACE_TASK_H
+#define UTRACE_TASK_H
+
+#include "process.h"
+#include "sched.h"
+#include "stack.h"
+
+static __always_inline struct task *new_task(__u32 kind, __u64 id, __u32 other)
+{
+	struct task *rec = bpf_ringbuf_reserve(&tasks, sizeof(*rec), 0);
+
+	if (!rec) {
+		__sync_fetch_and_add(&lost_tasks, 1);
+		return 0;
+	}
+	rec->kind = kind;
+	rec->other = other;
+	rec->time_ns = bpf_ktime_get_ns();
+	rec->pid = id >> 32;
+	rec->tid = id;
+	return rec;
+}
+
+/* Called by the parent before the child can run (kernel_clone in kernel/fork.c): no call of the
+ * child is missed. Arguments: parent, child. */
+SEC("raw_tp/sched_process_fork")
+int on_fork(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *child = (void *)ctx->args[1];
+	__u32 parent = bpf_get_current_pid_tgid() >> 32;
+	__u32 tgid = BPF_CORE_READ(child, tgid);
+	struct task *rec;
+	__u8 one = 1;
+
+	if (tgid == parent || !is_recorded(parent)) /* a thread, or the child of another process */
+		return 0;
+	if (bpf_map_update_elem(&tgids, &tgid, &one, BPF_NOEXIST)) {
+		__sync_fetch_and_add(&unfollowed, 1);
+		return 0;
+	}
+	rec = new_task(TASK_FORK, (__u64)tgid << 32 | tgid, parent);
+	if (!rec)
+		return 0;
+	BPF_CORE_READ_INTO(&rec->comm, child, comm);
+	bpf_ringbuf_submit(rec, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+/* Called when the new program is loaded and named, before it runs (exec_binprm in fs/exec.c).
+ * Arguments: task, its former thread ID, bprm. */
+SEC("raw_tp/sched_process_exec")
+int on_exec(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct task *rec;
+
+	clear_seen(id);
+	clear_seen(ctx->args[1]);
+	if (!is_recorded(id >> 32))
+		return 0;
+	begin_generation(id >> 32);
+	rec = new_task(TASK_EXEC, id, ctx->args[1]);
+	if (!rec)
+		return 0;
+	bpf_get_current_comm(&rec->comm, sizeof(rec->comm));
+	bpf_ringbuf_submit(rec, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+/* Called by each thread after its last instruction, when signal->live does not count it any more
+ * (do_exit in kernel/exit.c). Two threads that exit at once may both see themselves as the last.
+ * Argument: task. */
+SEC("raw_tp/sched_process_exit")
+int on_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *task = (void *)ctx->args[0];
+	__u64 id = bpf_get_current_pid_tgid();
+	__u32 tgid = id >> 32, kind = TASK_THREAD_EXIT;
+	struct task *rec;
+
+	clear_seen(id);
+	if (!is_recorded(tgid))
+		return 0;
+	if (BPF_CORE_READ(task, signal, live.counter) == 0) {
+		kind = TASK_PROCESS_EXIT;
+		begin_generation(tgid);
+		bpf_map_delete_elem(&tgids, &tgid);
+	}
+	rec = new_task(kind, id, 0);
+	if (!rec)
+		return 0;
+	bpf_get_current_comm(&rec->comm, sizeof(rec->comm));
+	bpf_ringbuf_submit(rec, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+#endif
