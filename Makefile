@@ -49,7 +49,7 @@ generate: | have-go
 # exceeded"; one that has found something says where it wrote the input.
 fuzz: | have-go
 	@log=$$(mktemp); trap 'rm -f $$log' EXIT; \
-	for package in ./format ./format/condition ./analyze ./record ./record/internal/target; do \
+	for package in ./format ./format/condition ./analyze ./analyze/compare ./record ./record/internal/target; do \
 		for target in $$($(GO) test -list '^Fuzz' $$package | grep ^Fuzz); do \
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package >$$log 2>&1 || \
 				grep -q '^    context deadline exceeded$$' $$log || { cat $$log; exit 1; }; \

@@ -18,7 +18,7 @@ func droppedTrace(t *testing.T, replace ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return wholeTrace(t, strings.NewReplacer(replace...).Replace(string(text)))
+	return writeTrace(t, strings.NewReplacer(replace...).Replace(string(text)))
 }
 
 // TestDroppedSelections: what is selected decides whether the numbers of dropped calls can be added, and a warning says where they
@@ -214,7 +214,7 @@ func TestSlowestIsSelected(t *testing.T) {
 		t.Fatal(err)
 	}
 	for least, want := range map[time.Duration]int{0: 1, 50: 1, 51: 0} { // one call of g, 50 ns, is certain
-		slow, err := Slowest([]string{wholeTrace(t, string(text))}, 10, Options{Min: least})
+		slow, err := Slowest([]string{writeTrace(t, string(text))}, 10, Options{Min: least})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -79,7 +79,7 @@ func Heatmaps(paths []string, opts Options) ([]Heatmap, []string, error) {
 		maps[i].Function, maps[i].Label = fns.list[i], r.Rows[i].Label
 	}
 	slices.SortFunc(maps, func(a, b Heatmap) int {
-		return cmp.Or(cmp.Compare(a.Label, b.Label), compareFunctions(&a.Function, &b.Function))
+		return cmp.Or(cmp.Compare(a.Label, b.Label), a.Function.Compare(&b.Function))
 	})
 	return maps, sum.warnings, nil
 }

@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// BucketWidth is how wide a bucket of a Histogram is at most, as a part of its lower bound.
+const BucketWidth = 1.0 / subBuckets
+
 // subBuckets is the number of buckets to an octave. A bucket is at most 1/64 of
 // its lower bound wide and is represented by its middle, so a quantile is wrong
 // by at most 1/128, 0.8%.
@@ -108,12 +111,12 @@ func (h *Histogram) Quantile(perMille uint64) time.Duration {
 	if h.count == 0 {
 		return 0
 	}
-	return h.rank(h.count/1000*perMille + (h.count%1000*perMille+999)/1000)
+	return h.Rank(h.count/1000*perMille + (h.count%1000*perMille+999)/1000)
 }
 
-// rank returns the duration that so many of all are no longer than, counted from 1; that of
-// the shortest for 0. There must be one.
-func (h *Histogram) rank(rank uint64) time.Duration {
+// Rank returns the duration that so many of all are no longer than, counted from 1, with a relative error of at most
+// 1%; the shortest for 0. There must be one.
+func (h *Histogram) Rank(rank uint64) time.Duration {
 	if rank >= h.count {
 		return h.Max()
 	}

@@ -140,7 +140,12 @@ func (p *Pattern) Match(name string) bool {
 	return ok && err == nil
 }
 
-// function reports whether a function matches by its name or its symbol.
+// MatchFunction reports whether a function matches by its name or its symbol.
+func (p *Pattern) MatchFunction(f *Function) bool {
+	return p.Match(f.Name) || p != nil && f.Symbol != "" && p.Match(f.Symbol)
+}
+
+// function reports the same of a function of a trace.
 func (p *Pattern) function(f *format.Func) bool {
 	return p.Match(f.Name) || p != nil && f.Symbol != "" && p.Match(f.Symbol)
 }

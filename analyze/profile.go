@@ -190,26 +190,3 @@ func (b *profileBuilder) place(f *Function) (*profile.Mapping, uint64) {
 	}
 	return m, base + f.Addr
 }
-
-// DiffProfile makes a profile of what changed, as go tool pprof -diff_base does of two: the samples of the new
-// traces, and those of the old ones with negative values and the label by which pprof knows them, so
-// that it shows percentages of the old total. Values are per trace. Where only one side has the scheduler, there is no cpu and offcpu.
-func DiffProfile(oldPaths, newPaths []string, opts Options) (*profile.Profile, []string, error) {
-	before, warnings, err := Profile(oldPaths, opts)
-	if err != nil {
-		return nil, nil, err
-	}
-	after, w, err := Profile(newPaths, opts)
-	if err != nil {
-		return nil, nil, err
-	}
-	before.Scale(-1 / float64(len(oldPaths)))
-	before.SetLabel("pprof::base", []string{"true"})
-	after.Scale(1 / float64(len(newPaths)))
-	sides := []*profile.Profile{after, before}
-	if err := profile.CompatibilizeSampleTypes(sides); err != nil {
-		return nil, nil, err
-	}
-	p, err := profile.Merge(sides)
-	return p, append(warnings, w...), err
-}

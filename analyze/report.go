@@ -91,7 +91,7 @@ func report(paths []string, opts Options) (*Result, []part, error) {
 				p.rows[g.fn] = int32(index[rowKey{fns.add(f, src.tables.Modules), g.value}])
 				r.Stats.Merge(&s.Stats)
 				part := max(resolution[costClass{f.EntryClass, f.ReturnClass}], minUnresolved)
-				r.unresolved += time.Duration(part * float64(s.Subtracted))
+				r.Unresolved += time.Duration(part * float64(s.Subtracted))
 				for program := range s.programs {
 					r.Programs = append(r.Programs, *program)
 				}
@@ -126,7 +126,7 @@ func report(paths []string, opts Options) (*Result, []part, error) {
 	r := &Result{Trace: trace, By: opts.By, Warnings: sum.warnings}
 	for _, row := range rows {
 		if n := row.Durations.Count(); n > 0 { // the median, for a few calls that were interrupted say nothing of the others
-			row.BelowResolution = row.Durations.Quantile(500) < row.unresolved/time.Duration(n)
+			row.BelowResolution = row.Durations.Quantile(500) < row.Unresolved/time.Duration(n)
 		}
 		row.setPrograms()
 		if !r.Trace.Sched {

@@ -37,8 +37,10 @@ type Row struct {
 	// BelowResolution: what is left of its calls is less than what the cost of its probes may be wrong by.
 	BelowResolution bool
 
-	unresolved time.Duration // of what was subtracted
-	dropped    []Program     // of processes with dropped calls: the last one of each, as the trace does not tell which it was
+	// Unresolved is the part of what was subtracted that may be wrong.
+	Unresolved time.Duration
+
+	dropped []Program // of processes with dropped calls: the last one of each, as the trace does not tell which it was
 }
 
 // Trace describes what was analyzed: one trace, or several.
@@ -175,7 +177,7 @@ func (r *Result) Sort(key SortKey) {
 		list[i] = ranked{r.Rows[i], value(&r.Rows[i])}
 	}
 	slices.SortFunc(list, func(a, b ranked) int {
-		return cmp.Or(cmp.Compare(b.value, a.value), compareFunctions(&a.row.Function, &b.row.Function), compareValues(&a.row.Value, &b.row.Value))
+		return cmp.Or(cmp.Compare(b.value, a.value), a.row.Function.Compare(&b.row.Function), compareValues(&a.row.Value, &b.row.Value))
 	})
 	for i := range list {
 		r.Rows[i] = list[i].row
@@ -186,16 +188,17 @@ func (r *Result) Sort(key SortKey) {
 func (r *Result) Select(p *Pattern) []Row {
 	var rows []Row
 	for i := range r.Rows {
-		if f := &r.Rows[i].Function; p.Match(f.Name) || f.Symbol != "" && p.Match(f.Symbol) {
+		if p.MatchFunction(&r.Rows[i].Function) {
 			rows = append(rows, r.Rows[i])
 		}
 	}
 	return rows
 }
 
-func compareFunctions(a, b *Function) int {
-	return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Module, b.Module), cmp.Compare(a.Addr, b.Addr), strings.Compare(a.File, b.File),
-		strings.Compare(a.BuildID, b.BuildID))
+// Compare orders functions by name, module and address.
+func (f *Function) Compare(other *Function) int {
+	return cmp.Or(strings.Compare(f.Name, other.Name), strings.Compare(f.Module, other.Module), cmp.Compare(f.Addr, other.Addr),
+		strings.Compare(f.File, other.File), strings.Compare(f.BuildID, other.BuildID))
 }
 
 // functionKey is what makes functions of different traces the same.

@@ -1,4 +1,4 @@
-package analyze
+package compare
 
 import (
 	"cmp"
@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"utrace/analyze"
 )
 
 // Metric is a figure of a function that a Comparison compares.
@@ -63,10 +65,10 @@ func (d *Delta) Absolute() int64 {
 
 // Change is a function, on both sides or on one.
 type Change struct {
-	Function        // as it is on the new side, if it is there
-	Label    string // the name and, if others have the same, what tells it apart
-	Old, New *Row   // nil on the side where it was not called
-	Deltas   [numMetrics]Delta
+	analyze.Function              // as it is on the new side, if it is there
+	Label            string       // the name and, if others have the same, what tells it apart
+	Old, New         *analyze.Row // nil on the side where it was not called
+	Deltas           [numMetrics]Delta
 }
 
 // Significant reports whether any metric has changed significantly.
@@ -87,7 +89,7 @@ func (c *Change) BelowResolution() bool {
 // Comparison is what changed from some traces to others. The same traces give the same Comparison. Significant
 // changes come first, then those on one side only; within them, the larger change of self time.
 type Comparison struct {
-	Old, New Trace
+	Old, New analyze.Trace
 	Changes  []Change
 	Shifts   map[Metric]float64 // of all functions; empty if there are enough traces, or too few functions, to know one
 	ByRuns   bool               // the noise is that between the traces of a side, not that within them
@@ -97,15 +99,15 @@ type Comparison struct {
 // Diff compares traces. least is the least relative change that matters, such as 0.05. Options.Function chooses
 // among the changes, which are judged with those of all functions. Functions are the same if name, file name of the module and file name of the source are, or if the name is the only one of its kind.
 // Where what probes took is known of some of the traces only, all are compared as with Options.Raw.
-func Diff(oldPaths, newPaths []string, opts Options, least float64) (*Comparison, error) {
+func Diff(oldPaths, newPaths []string, opts analyze.Options, least float64) (*Comparison, error) {
 	function := opts.Function
 	opts.Function = nil // all functions tell what the machine's share is
 	before, after, err := readSides(oldPaths, newPaths, opts)
 	if err != nil {
 		return nil, err
 	}
-	unmeasured := slices.Concat(before.result.Trace.Unmeasured, after.result.Trace.Unmeasured)
-	mixed := len(unmeasured) > 0 && (before.result.Trace.Probes.Known || after.result.Trace.Probes.Known) && !opts.Raw
+	unmeasured := slices.Concat(before.Trace.Unmeasured, after.Trace.Unmeasured)
+	mixed := len(unmeasured) > 0 && (before.Trace.Probes.Known || after.Trace.Probes.Known) && !opts.Raw
 	if mixed {
 		opts.Raw = true
 		if before, after, err = readSides(oldPaths, newPaths, opts); err != nil {
@@ -117,15 +119,15 @@ func Diff(oldPaths, newPaths []string, opts Options, least float64) (*Comparison
 		c.Warnings = append(c.Warnings, fmt.Sprintf("what the probes took was not measured in %s: all times are as measured, with what they took", strings.Join(unmeasured, ", ")))
 	}
 	c.Changes = slices.DeleteFunc(c.Changes, func(ch Change) bool {
-		return !function.Match(ch.Name) && (ch.Symbol == "" || !function.Match(ch.Symbol))
+		return !function.MatchFunction(&ch.Function)
 	})
 	if len(c.Changes) == 0 && function != nil {
-		c.Warnings = append(c.Warnings, (&Options{Function: function}).nothingMatches())
+		c.Warnings = append(c.Warnings, "no call matches the functions that were selected")
 	}
 	return c, nil
 }
 
-func readSides(oldPaths, newPaths []string, opts Options) (before, after *side, err error) {
+func readSides(oldPaths, newPaths []string, opts analyze.Options) (before, after *side, err error) {
 	if before, err = readSide(oldPaths, opts); err != nil {
 		return nil, nil, err
 	}
@@ -134,12 +136,12 @@ func readSides(oldPaths, newPaths []string, opts Options) (before, after *side, 
 }
 
 func compare(before, after *side, least float64) *Comparison {
-	olds, news := len(before.result.Trace.Files), len(after.result.Trace.Files)
-	c := &Comparison{Old: before.result.Trace, New: after.result.Trace, ByRuns: olds >= leastRuns && news >= leastRuns}
-	for _, w := range before.result.Warnings {
+	olds, news := len(before.Trace.Files), len(after.Trace.Files)
+	c := &Comparison{Old: before.Trace, New: after.Trace, ByRuns: olds >= leastRuns && news >= leastRuns}
+	for _, w := range before.Warnings {
 		c.Warnings = append(c.Warnings, "old: "+w)
 	}
-	for _, w := range after.result.Warnings {
+	for _, w := range after.Warnings {
 		c.Warnings = append(c.Warnings, "new: "+w)
 	}
 	if text := keptDiffers(&c.Old, &c.New); text != "" {
@@ -148,17 +150,17 @@ func compare(before, after *side, least float64) *Comparison {
 	if text := durationsDiffer(&c.Old, &c.New, least); c.ByRuns && text != "" {
 		c.Warnings = append(c.Warnings, text)
 	}
-	pairs := match(before.result.Rows, after.result.Rows)
+	pairs := match(before.Rows, after.Rows)
 	c.Changes = make([]Change, len(pairs))
 	var tests []test
 	for i, p := range pairs {
 		ch := &c.Changes[i]
 		if p.old != none {
-			ch.Old = &before.result.Rows[p.old]
+			ch.Old = &before.Rows[p.old]
 			ch.Function, ch.Label = ch.Old.Function, ch.Old.Label
 		}
 		if p.new != none {
-			ch.New = &after.result.Rows[p.new]
+			ch.New = &after.Rows[p.new]
 			ch.Function, ch.Label = ch.New.Function, ch.New.Label
 		}
 		for m := range numMetrics {
@@ -187,7 +189,7 @@ func compare(before, after *side, least float64) *Comparison {
 // tests are those of a function on both sides for which there is enough to know the noise.
 func (c *Comparison) tests(ch *Change, before, after *side, p pair) []test {
 	var tests []test
-	own := min(ch.Old.ownShare(), ch.New.ownShare())
+	own := min(ownShare(ch.Old), ownShare(ch.New))
 	for m := range Max {
 		d := &ch.Deltas[m]
 		if d.Old <= 0 || d.New <= 0 || !c.comparable(ch, m) {
@@ -196,7 +198,7 @@ func (c *Comparison) tests(ch *Change, before, after *side, p pair) []test {
 		t := test{delta: d, log: math.Log(float64(d.New) / float64(d.Old)), own: own}
 		sizes := blockSizes()
 		if c.ByRuns {
-			sizes = []int{numSlices}
+			sizes = []int{analyze.NumSlices}
 		}
 		doubt := c.doubt(ch, m)
 		for _, size := range sizes {
@@ -229,14 +231,14 @@ func (c *Comparison) doubt(ch *Change, m Metric) noise {
 
 // doubt is what the metric of a row of so many traces may be wrong by, for events that were lost and for the part of what was
 // subtracted that is not resolved.
-func (m Metric) doubt(r *Row, traces int) float64 {
+func (m Metric) doubt(r *analyze.Row, traces int) float64 {
 	switch m {
 	case Calls:
 		return float64(r.Lost) / float64(traces)
 	case Total, Self:
-		return (float64(r.unresolved+r.UncertainTotal) + float64(r.Lost)*float64(r.Mean())) / float64(traces)
+		return (float64(r.Unresolved+r.UncertainTotal) + float64(r.Lost)*float64(r.Mean())) / float64(traces)
 	}
-	return float64(r.unresolved) / float64(max(1, r.Durations.Count()))
+	return float64(r.Unresolved) / float64(max(1, r.Durations.Count()))
 }
 
 // comparable reports whether a metric of a function means the same on both sides, and the traces show how it varies: of
@@ -251,30 +253,30 @@ func (c *Comparison) unlike(ch *Change, m Metric) bool {
 	switch m {
 	case P50, P90, P99, Max:
 		all := ch.Old.Dropped == 0 && ch.New.Dropped == 0
-		same := ch.Old.Dropped > 0 && ch.New.Dropped > 0 && slices.Equal(c.Old.conditions, c.New.conditions)
+		same := ch.Old.Dropped > 0 && ch.New.Dropped > 0 && slices.Equal(c.Old.Conditions(), c.New.Conditions())
 		return !all && !same
 	case Avg:
 		return false
 	}
 	off := ch.Old.TakenOff != 0 || ch.New.TakenOff != 0
-	if alone := ch.Old.ownShare() == 1 && ch.New.ownShare() == 1; m == Self && !alone {
+	if alone := ownShare(ch.Old) == 1 && ownShare(ch.New) == 1; m == Self && !alone {
 		off = off || len(c.Old.TakenOff)+len(c.New.TakenOff) > 0
 	}
 	return off
 }
 
 // keptDiffers says that the calls of two sides have met different conditions, "" if they have not.
-func keptDiffers(before, after *Trace) string {
-	which := func(t *Trace) string {
+func keptDiffers(before, after *analyze.Trace) string {
+	which := func(t *analyze.Trace) string {
 		switch {
 		case t.Dropped == 0:
 			return "all calls"
 		case t.SlowerThan > 0:
-			return "calls of at least " + FormatDuration(t.SlowerThan)
+			return "calls of at least " + analyze.FormatDuration(t.SlowerThan)
 		}
 		return "calls that met a condition"
 	}
-	if before.Dropped == 0 && after.Dropped == 0 || before.Dropped > 0 && after.Dropped > 0 && slices.Equal(before.conditions, after.conditions) {
+	if before.Dropped == 0 && after.Dropped == 0 || before.Dropped > 0 && after.Dropped > 0 && slices.Equal(before.Conditions(), after.Conditions()) {
 		return ""
 	}
 	return fmt.Sprintf("percentiles and maximum are of %s in the old and of %s in the new: these are not compared", which(before), which(after))
@@ -282,9 +284,9 @@ func keptDiffers(before, after *Trace) string {
 
 // durationsDiffer says that the recordings of a side are longer than those of the other, by more than those of a side
 // differ, "" if they are not.
-func durationsDiffer(before, after *Trace, least float64) string {
+func durationsDiffer(before, after *analyze.Trace, least float64) string {
 	var means, spreads []time.Duration
-	for _, t := range []*Trace{before, after} {
+	for _, t := range []*analyze.Trace{before, after} {
 		sum := time.Duration(0)
 		for _, d := range t.Durations {
 			sum += d
@@ -297,11 +299,11 @@ func durationsDiffer(before, after *Trace, least float64) string {
 		return ""
 	}
 	return fmt.Sprintf("recordings of %s on average are compared with such of %s: calls, total and self time are per recording",
-		FormatDuration(means[0]), FormatDuration(means[1]))
+		analyze.FormatDuration(means[0]), analyze.FormatDuration(means[1]))
 }
 
 // ownShare is the share of the time of the complete calls that is not their callees'.
-func (r *Row) ownShare() float64 {
+func ownShare(r *analyze.Row) float64 {
 	if sum := r.Durations.Sum() + r.UncertainTime + r.DroppedSum; sum > 0 {
 		return min(1, float64(r.Self)/float64(sum))
 	}
@@ -309,7 +311,7 @@ func (r *Row) ownShare() float64 {
 }
 
 // of is the metric of a row of so many traces.
-func (m Metric) of(r *Row, traces int) int64 {
+func (m Metric) of(r *analyze.Row, traces int) int64 {
 	if r == nil {
 		return 0
 	}
@@ -345,23 +347,30 @@ func (c *Comparison) sort() {
 		return max(d, -d)
 	}
 	slices.SortFunc(c.Changes, func(a, b Change) int {
-		return cmp.Or(cmp.Compare(rank(&a), rank(&b)), cmp.Compare(size(&b), size(&a)), compareFunctions(&a.Function, &b.Function))
+		return cmp.Or(cmp.Compare(rank(&a), rank(&b)), cmp.Compare(size(&b), size(&a)), a.Function.Compare(&b.Function))
 	})
 }
+
+// none stands for no row.
+const none = -1
 
 // pair is the rows of a function on both sides, none on the side where it was not called.
 type pair struct{ old, new int }
 
 // match finds the functions that are on both sides. Addresses and build IDs differ from build to build, and
 // directories from machine to machine.
-func match(before, after []Row) []pair {
-	keys := []func(*Row) string{
-		func(r *Row) string {
+func match(before, after []analyze.Row) []pair {
+	keys := []func(*analyze.Row) string{
+		func(r *analyze.Row) string {
 			return r.Name + "\x00" + filepath.Base(r.Module) + "\x00" + r.File + fmt.Sprint("\x00", r.Addr)
 		},
-		func(r *Row) string { return r.Name + "\x00" + filepath.Base(r.Module) + "\x00" + filepath.Base(r.File) },
-		func(r *Row) string { return r.Name + "\x00" + strings.SplitN(filepath.Base(r.Module), ".so", 2)[0] },
-		func(r *Row) string { return r.Name },
+		func(r *analyze.Row) string {
+			return r.Name + "\x00" + filepath.Base(r.Module) + "\x00" + filepath.Base(r.File)
+		},
+		func(r *analyze.Row) string {
+			return r.Name + "\x00" + strings.SplitN(filepath.Base(r.Module), ".so", 2)[0]
+		},
+		func(r *analyze.Row) string { return r.Name },
 	}
 	var pairs []pair
 	matchedOld, matchedNew := make([]bool, len(before)), make([]bool, len(after))
@@ -394,7 +403,7 @@ func match(before, after []Row) []pair {
 }
 
 // unique indexes the rows that are not matched yet and have a key that no other of them has.
-func unique(rows []Row, matched []bool, key func(*Row) string) map[string]int {
+func unique(rows []analyze.Row, matched []bool, key func(*analyze.Row) string) map[string]int {
 	index, count := map[string]int{}, map[string]int{}
 	for i := range rows {
 		if !matched[i] {

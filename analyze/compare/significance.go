@@ -1,28 +1,31 @@
-package analyze
+package compare
 
 import (
 	"cmp"
 	"math"
 	"slices"
+	"time"
 
 	"gonum.org/v1/gonum/mathext"
+
+	"utrace/analyze"
 )
 
 // Constants of the method; the package's documentation says where they are from.
 const (
-	alpha          = 0.05                      // the most that the chances of all functions and metrics to err may add up to
-	medianWeight   = 0.9                       // the share of alpha that goes to P50
-	leastRuns      = 3                         // traces of either side that show the noise between runs
-	leastFunctions = 2.5                       // that show the noise between functions; see number
-	leastBlocks    = 8                         // with calls, of either side
-	leastBeyond    = 5                         // calls on either side of a quantile
-	runNoise       = 0.04                      // between two runs of a program, which neither of them shows
-	runNoiseOfTail = 0.2                       // the same, of P90 and P99
-	runShare       = 0.02                      // of the calls above a quantile: so many more or fewer are above it in another run
-	unrestShare    = 0.03                      // the same, for each unit of unrest above calm
-	calm           = 0.4                       // what a quiet machine may have of it
-	maxFreedom     = 1e6                       // stands for infinite degrees of freedom
-	quantileNoise  = 1 / (subBuckets * 3.4641) // of a value somewhere in its bucket: its width over the root of 12
+	alpha          = 0.05                         // the most that the chances of all functions and metrics to err may add up to
+	medianWeight   = 0.9                          // the share of alpha that goes to P50
+	leastRuns      = 3                            // traces of either side that show the noise between runs
+	leastFunctions = 2.5                          // that show the noise between functions; see number
+	leastBlocks    = 8                            // with calls, of either side
+	leastBeyond    = 5                            // calls on either side of a quantile
+	runNoise       = 0.04                         // between two runs of a program, which neither of them shows
+	runNoiseOfTail = 0.2                          // the same, of P90 and P99
+	runShare       = 0.02                         // of the calls above a quantile: so many more or fewer are above it in another run
+	unrestShare    = 0.03                         // the same, for each unit of unrest above calm
+	calm           = 0.4                          // what a quiet machine may have of it
+	maxFreedom     = 1e6                          // stands for infinite degrees of freedom
+	quantileNoise  = analyze.BucketWidth / 3.4641 // of a value somewhere in its bucket: its width over the root of 12
 )
 
 // noise is the standard error of the logarithm of a figure, with its degrees of freedom. Zero freedom: unknown.
@@ -42,34 +45,34 @@ type test struct {
 func blockSizes() []int { return []int{1, 2, 4, 8} }
 
 // figure picks what a figure is the ratio of: a part of a slice, and what it is per.
-type figure func(*slice) (value, per float64)
+type figure func(*analyze.Slice) (value, per float64)
 
 // figure is that of a metric, nil if no slices can tell its noise. That of a quantile is the share of the calls
 // above it.
 func (m Metric) figure() figure {
 	switch m {
 	case Calls:
-		return func(s *slice) (float64, float64) { return float64(s.calls), 1 }
+		return func(s *analyze.Slice) (float64, float64) { return float64(s.Calls), 1 }
 	case Total:
-		return func(s *slice) (float64, float64) { return float64(s.totalNs), 1 }
+		return func(s *analyze.Slice) (float64, float64) { return float64(s.Total), 1 }
 	case Self:
-		return func(s *slice) (float64, float64) { return float64(s.selfNs), 1 }
+		return func(s *analyze.Slice) (float64, float64) { return float64(s.Self), 1 }
 	case Avg:
-		return func(s *slice) (float64, float64) { return float64(s.sumNs), float64(s.complete) }
+		return func(s *analyze.Slice) (float64, float64) { return float64(s.Sum), float64(s.Complete) }
 	case P50, P90, P99:
-		return func(s *slice) (float64, float64) { return float64(s.above[m-P50]), float64(s.complete) }
+		return func(s *analyze.Slice) (float64, float64) { return float64(s.Above[m-P50]), float64(s.Complete) }
 	}
 	return nil
 }
 
 // blocks sums up a figure of a function over blocks of slices of each trace.
 func (s *side) blocks(row int, f figure, size int) (values, pers []float64) {
-	for trace := range s.result.Trace.Files {
-		parts := s.slices[row][trace]
-		for from := 0; from < numSlices; from += size {
+	for trace := range s.Trace.Files {
+		parts := s.Slices[row][trace]
+		for from := 0; from < analyze.NumSlices; from += size {
 			value, per := 0.0, 0.0
 			for i := from; i < from+size; i++ {
-				var sl slice
+				var sl analyze.Slice
 				if parts != nil {
 					sl = parts[i]
 				}
@@ -107,7 +110,7 @@ func ratio(values, pers []float64) (estimate float64, n noise) {
 
 // noiseOfQuantile turns the noise of the share of the calls above a quantile into that of the quantile, on the side
 // where it would have to lie for the change to be none (Woodruff's method): up for the old one of an increase.
-func noiseOfQuantile(h *Histogram, perMille uint64, share noise, up bool) noise {
+func noiseOfQuantile(h *analyze.Histogram, perMille uint64, share noise, up bool) noise {
 	n := float64(h.Count())
 	q := float64(perMille) / 1000
 	if n*q < leastBeyond || n*(1-q) < leastBeyond {
@@ -118,7 +121,7 @@ func noiseOfQuantile(h *Histogram, perMille uint64, share noise, up bool) noise 
 	if up {
 		rank = q + 2*share.err
 	}
-	other := float64(h.rank(uint64(math.Ceil(min(1, max(0, rank)) * n))))
+	other := float64(h.Rank(uint64(math.Ceil(min(1, max(0, rank)) * n))))
 	if at <= 0 || other <= 0 {
 		return noise{}
 	}
@@ -128,16 +131,16 @@ func noiseOfQuantile(h *Histogram, perMille uint64, share noise, up bool) noise 
 // noiseOf is the noise of the logarithm of a figure of a function, by blocks of a size.
 func (s *side) noiseOf(row int, m Metric, size int, up bool) noise {
 	estimate, n := ratio(s.blocks(row, m.figure(), size))
-	if size < numSlices && n.freedom < leastBlocks-1 || n.freedom < leastRuns-1 {
+	if size < analyze.NumSlices && n.freedom < leastBlocks-1 || n.freedom < leastRuns-1 {
 		return noise{}
 	}
 	switch m {
 	case P50, P90, P99:
-		if size < numSlices {
+		if size < analyze.NumSlices {
 			above := float64(1000-quantiles()[m-P50]) / 1000
 			n.err = math.Hypot(n.err, above*(runShare+unrestShare*max(0, s.unrest-calm)))
 		}
-		return noiseOfQuantile(&s.result.Rows[row].Durations, quantiles()[m-P50], n, up)
+		return noiseOfQuantile(&s.Rows[row].Durations, quantiles()[m-P50], n, up)
 	}
 	if estimate <= 0 {
 		return noise{}
@@ -148,10 +151,12 @@ func (s *side) noiseOf(row int, m Metric, size int, up bool) noise {
 // logMax is the mean of the logarithms of each trace's longest call, and its noise.
 func (s *side) logMax(row int) (float64, noise) {
 	var logs []float64
-	for trace := range s.result.Trace.Files {
-		longest := int64(0)
-		for i := range s.slices[row][trace] {
-			longest = max(longest, s.slices[row][trace][i].maxNs)
+	for trace := range s.Trace.Files {
+		longest := time.Duration(0)
+		if parts := s.Slices[row][trace]; parts != nil {
+			for i := range parts {
+				longest = max(longest, parts[i].Max)
+			}
 		}
 		if longest > 0 {
 			logs = append(logs, math.Log(float64(longest)))
@@ -290,12 +295,12 @@ func (m Metric) runNoise(shift float64) float64 {
 
 // measureUnrest is how much longer than P50 the calls are on average, as a logarithm and by the median of the
 // functions: much where the machine does other things.
-func measureUnrest(rows []Row) float64 {
+func measureUnrest(rows []analyze.Row) float64 {
 	var list []weighted
 	for i := range rows {
 		r := &rows[i]
 		if p50 := r.Durations.Quantile(500); p50 > 0 {
-			list = append(list, weighted{math.Log(float64(r.Durations.Mean()) / float64(p50)), r.ownShare()})
+			list = append(list, weighted{math.Log(float64(r.Durations.Mean()) / float64(p50)), ownShare(r)})
 		}
 	}
 	if effectiveNumber(list) == 0 {

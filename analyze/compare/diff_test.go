@@ -1,4 +1,4 @@
-package analyze
+package compare
 
 import (
 	"errors"
@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"utrace/analyze"
 	"utrace/format"
 )
 
@@ -99,7 +100,7 @@ func (wl *workload) write(t *testing.T, name string) string {
 
 func diff(t *testing.T, before, after []string) *Comparison {
 	t.Helper()
-	c, err := Diff(before, after, Options{}, 0.05)
+	c, err := Diff(before, after, analyze.Options{}, 0.05)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -331,16 +332,25 @@ func TestDiffOfOtherDurations(t *testing.T) {
 	}
 }
 
+func pattern(t *testing.T, text string) *analyze.Pattern {
+	t.Helper()
+	p, err := analyze.ParsePattern(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 // What is chosen to be shown is judged as it is among all functions.
 func TestDiffOfSomeFunctions(t *testing.T) {
 	old := (&workload{funcs: 8, rounds: 2000, seed: 1}).write(t, "old")
 	slow := (&workload{funcs: 8, rounds: 2000, seed: 2, factor: func(int) float64 { return 1.2 }}).write(t, "new")
 	all := diff(t, []string{old}, []string{slow})
-	some, err := Diff([]string{old}, []string{slow}, Options{Function: &Pattern{glob: "f[23]"}}, 0.05)
+	some, err := Diff([]string{old}, []string{slow}, analyze.Options{Function: pattern(t, "f[23]")}, 0.05)
 	if err != nil {
 		t.Fatal(err)
 	}
-	none, err := Diff([]string{old}, []string{slow}, Options{Function: &Pattern{glob: "g*"}}, 0.05)
+	none, err := Diff([]string{old}, []string{slow}, analyze.Options{Function: pattern(t, "g*")}, 0.05)
 	if err != nil || len(none.Changes) != 0 || !strings.Contains(strings.Join(none.Warnings, ";"), "no call matches") {
 		t.Errorf("functions that there are not: %v, %+v", err, none)
 	}
@@ -409,7 +419,7 @@ func TestDiffOfKeptCalls(t *testing.T) {
 		}
 	}
 	for i := range c.Changes {
-		if own := c.Changes[i].New.ownShare(); own > 1 {
+		if own := ownShare(c.Changes[i].New); own > 1 {
 			t.Errorf("%s: a share of %v of its time is its own", c.Changes[i].Name, own)
 		}
 	}
@@ -484,16 +494,16 @@ thread {"pid":1,"tid":1}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
-	if _, err := Diff([]string{before}, []string{"/does/not/exist"}, Options{}, 0); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Diff([]string{before}, []string{"/does/not/exist"}, analyze.Options{}, 0); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
 }
 
 func TestMatch(t *testing.T) {
-	row := func(name, module, file string, addr uint64) Row {
-		return Row{Function: Function{Name: name, Module: module, File: file, Addr: addr}}
+	row := func(name, module, file string, addr uint64) analyze.Row {
+		return analyze.Row{Function: analyze.Function{Name: name, Module: module, File: file, Addr: addr}}
 	}
-	before := []Row{
+	before := []analyze.Row{
 		row("main", "/old/server-1", "main.c", 10),
 		row("init", "/old/libx.so.1", "", 1),
 		row("step", "/old/app", "/build/1/a.c", 5),
@@ -501,7 +511,7 @@ func TestMatch(t *testing.T) {
 		row("twin", "/old/app", "", 7),
 		row("twin", "/old/app", "", 8),
 	}
-	after := []Row{
+	after := []analyze.Row{
 		row("step", "/new/app", "/build/2/b.c", 50),
 		row("step", "/new/app", "/build/2/a.c", 60),
 		row("twin", "/new/app", "", 8),
@@ -520,8 +530,8 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-// fromText makes a trace of its text.
-func wholeTrace(t *testing.T, text string) string {
+// wholeTrace makes a trace of its text.
+func wholeTrace(t testing.TB, text string) string {
 	t.Helper()
 	out, err := os.Create(filepath.Join(t.TempDir(), "trace"))
 	if err != nil {
@@ -532,4 +542,32 @@ func wholeTrace(t *testing.T, text string) string {
 		t.Fatal(err)
 	}
 	return out.Name()
+}
+
+// FuzzDiff compares damaged traces with themselves.
+func FuzzDiff(f *testing.F) {
+	for _, name := range []string{"sched", "dropped", "nesting"} {
+		text, err := os.ReadFile("../../testdata/traces/" + name + ".txt")
+		if err != nil {
+			f.Fatal(err)
+		}
+		data, err := os.ReadFile(wholeTrace(f, string(text)))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+		f.Add(data[:len(data)*2/3])
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(t.TempDir(), "trace")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := analyze.Report([]string{path}, analyze.Options{}); err != nil {
+			return
+		}
+		if _, err := Diff([]string{path}, []string{path}, analyze.Options{}, 0); err != nil {
+			t.Error(err)
+		}
+	})
 }

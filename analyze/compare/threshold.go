@@ -1,4 +1,4 @@
-package analyze
+package compare
 
 import (
 	"fmt"
@@ -7,12 +7,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"utrace/analyze"
 )
 
 // Threshold is what a change must not be, such as "p99 > +10%".
 type Threshold struct {
 	text     string
-	function *Pattern
+	function *analyze.Pattern
 	metric   Metric
 	less     bool
 	percent  bool
@@ -34,7 +36,7 @@ func ParseThreshold(text string) (*Threshold, error) {
 	c.less = rest[at] == '<'
 	if colon := strings.LastIndex(left, ":"); colon >= 0 {
 		var err error
-		if c.function, err = ParsePattern(strings.TrimSpace(left[:colon])); err != nil {
+		if c.function, err = analyze.ParsePattern(strings.TrimSpace(left[:colon])); err != nil {
 			return nil, fmt.Errorf("condition %q: %w", text, err)
 		}
 		left = strings.TrimSpace(left[colon+1:])
@@ -84,7 +86,7 @@ func (c *Threshold) Check(cmp *Comparison) ([]*Change, error) {
 	matched, tested, dropped, off := 0, 0, 0, 0
 	for i := range cmp.Changes {
 		ch := &cmp.Changes[i]
-		if ch.Old == nil || ch.New == nil || !c.function.Match(ch.Name) && (ch.Symbol == "" || !c.function.Match(ch.Symbol)) {
+		if ch.Old == nil || ch.New == nil || !c.function.MatchFunction(&ch.Function) {
 			continue
 		}
 		matched++
@@ -136,7 +138,7 @@ func (c *Threshold) Describe(ch *Change) string {
 		if c.metric == Calls {
 			return fmt.Sprint(v)
 		}
-		return FormatDuration(time.Duration(v))
+		return analyze.FormatDuration(time.Duration(v))
 	}
 	text := fmt.Sprintf("%s: %s from %s to %s", ch.Label, c.metric, value(d.Old), value(d.New))
 	if d.Old > 0 {
