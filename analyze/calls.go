@@ -42,7 +42,7 @@ type Call struct {
 // that Total is 0 for a call inside another of its function. An outermost call has its duration; one that is not
 // complete stands for the complete ones inside it. Calls that a condition has dropped are not visited, and one that was kept
 // inside of a dropped one of its function adds nothing to the total: a warning says how many were dropped.
-func EachCall(paths []string, opts Options, visit func(*Call) error) (warnings []string, err error) {
+func EachCall(paths []string, opts Options, visit func(*Call) error) (warnings []Warning, err error) {
 	sum := newSummary(paths)
 	fns := newFunctions()
 	for _, path := range paths {

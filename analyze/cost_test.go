@@ -128,7 +128,7 @@ func TestMovedCosts(t *testing.T) {
 	if want := int32(750); c.of(0).inside != want {
 		t.Errorf("inside %d, want %d", c.of(0).inside, want)
 	}
-	if s.addMoved("", list); len(s.warnings) != 1 || !strings.Contains(s.warnings[0], "from 1.000 us to 3.000 us") {
+	if s.addMoved("", list); len(s.warnings) != 1 || !strings.Contains(s.warnings[0].Text, "from 1.000 us to 3.000 us") {
 		t.Errorf("warnings %q", s.warnings)
 	}
 }
@@ -151,7 +151,7 @@ end {`)
 		if r.Trace.Probes.Unknown != 1 || !r.Trace.Probes.Known {
 			t.Errorf("raw %v: %+v", raw, r.Trace.Probes)
 		}
-		if warned := slices.ContainsFunc(r.Warnings, func(s string) bool { return strings.Contains(s, "moved from") }); warned == raw {
+		if warned := slices.ContainsFunc(r.Warnings, func(w Warning) bool { return strings.Contains(w.Text, "moved from") }); warned == raw {
 			t.Errorf("raw %v: warnings %q", raw, r.Warnings)
 		}
 	}
@@ -174,7 +174,7 @@ end {}
 			if !raw {
 				want = []string{unknown + ": what the probes took was not measured: it is in the times of this trace, unlike the others"}
 			}
-			if !r.Trace.Probes.Known || r.Trace.Probes.Unknown != 1 || !slices.Equal(r.Warnings, want) {
+			if !r.Trace.Probes.Known || r.Trace.Probes.Unknown != 1 || !slices.Equal(texts(r.Warnings), want) {
 				t.Errorf("raw %v: %+v, warnings %q", raw, r.Trace.Probes, r.Warnings)
 			}
 		}

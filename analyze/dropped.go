@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -48,8 +49,8 @@ func (s *summary) warnDropped(path string, src *source, opts *Options) {
 	if least := slowerThan(&src.meta); calls == 0 || least > 0 && least <= opts.Min && len(conditions(&src.meta)) == 0 {
 		return
 	}
-	s.warn(path, "%s dropped while recording (--slower-than, or if ret or duration) and not in this view: their time is that of their callers",
-		Plural(calls, "call was", "calls were"))
+	text := Plural(calls, "call was", "calls were") + " dropped while recording and not in this view: their time is in their callers' self time"
+	s.addWarning(path, Warning{Text: text, Hint: RecordAllCalls})
 }
 
 // addDropped adds the calls of a trace that were dropped to its rows.
@@ -112,19 +113,26 @@ func (s *summary) warnDroppedCost(t *Trace) {
 func (t *Trace) addKept(meta *format.Meta) {
 	least, others := slowerThan(meta), conditions(meta)
 	if least > 0 {
-		t.conditions = append(t.conditions, "--slower-than "+FormatDuration(least))
+		t.Conditions = append(t.Conditions, Condition{SlowerThan: least})
 	}
-	t.conditions = append(t.conditions, others...)
+	for _, probe := range others {
+		t.Conditions = append(t.Conditions, Condition{Probe: probe})
+	}
 	if len(others) > 0 || len(t.Files) > 1 && least != t.SlowerThan {
 		least = 0
 	}
 	t.SlowerThan = least
-	slices.Sort(t.conditions)
-	t.conditions = slices.Compact(t.conditions)
+	slices.SortFunc(t.Conditions, func(a, b Condition) int {
+		return cmp.Or(cmp.Compare(b.SlowerThan, a.SlowerThan), cmp.Compare(a.Probe, b.Probe))
+	})
+	t.Conditions = slices.Compact(t.Conditions)
 }
 
-// Conditions are those under which calls were kept, as the recorder was told them, sorted.
-func (t *Trace) Conditions() []string { return t.conditions }
+// Condition is a condition under which calls were kept while recording.
+type Condition struct {
+	SlowerThan time.Duration // of a condition on all calls: they took at least that long
+	Probe      string        // otherwise: the probe with its condition, as the recorder was given it
+}
 
 // Kept says of what calls the distributions are, "" if of all.
 func (t *Trace) Kept() string {
@@ -141,6 +149,14 @@ func (t *Trace) Kept() string {
 		text += fmt.Sprintf(" (%d incomplete)", t.DroppedIncomplete)
 	}
 	return text
+}
+
+// String says what the condition asks for.
+func (c Condition) String() string {
+	if c.Probe != "" {
+		return c.Probe
+	}
+	return "calls of at least " + FormatDuration(c.SlowerThan)
 }
 
 // slowerThan is the least duration of the calls that a trace has kept.

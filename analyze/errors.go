@@ -51,7 +51,8 @@ func ParseErrorRule(text string) (*ErrorRule, error) {
 	}
 	r.cond.Walk(func(c *condition.Condition) {
 		if c.Value.Kind == condition.IsTime {
-			err = fmt.Errorf("condition %q: at %d: %s is compared with a time: a rule is about what calls carry; use --min for durations", cond, c.Offset+1, c.Name)
+			reason := fmt.Sprintf("at %d: %s is compared with a time: a rule is about what calls carry", c.Offset+1, c.Name)
+			err = &ConditionError{Condition: cond, Reason: reason, Hint: SelectLongCalls}
 		}
 	})
 	if err != nil {
@@ -66,6 +67,11 @@ func needsValue(rules []*ErrorRule) (needs bool) {
 		r.cond.Walk(func(c *condition.Condition) { needs = needs || c.Name == "ret" })
 	}
 	return needs
+}
+
+// warning is a warning about a rule.
+func (r *ErrorRule) warning(text string) Warning {
+	return Warning{Option: OptionError, Value: "'" + printable(r.text) + "'", Text: text}
 }
 
 // appliesTo reports whether a rule is about one of some functions.

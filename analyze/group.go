@@ -91,7 +91,7 @@ func (v *valueTable) add(value Value) uint32 {
 // warn tells of limits that were reached, and of a name that nothing has.
 func (v *valueTable) warn(s *summary) {
 	if v.crowded {
-		s.warn("", "--by %s: more values than can be told apart: the calls of further ones are shown as %s", v.by, otherValues)
+		s.addWarning("", v.warning("too many different values: the calls of further ones are shown as "+otherValues))
 	}
 	if v.by == "" || v.found || isThreadKey(v.by) {
 		return
@@ -108,7 +108,11 @@ func (v *valueTable) warn(s *summary) {
 			has += fmt.Sprintf(" and %d more", n-mostWarned)
 		}
 	}
-	s.warn("", "--by %s: no function has such an argument or result: %s", printable(v.by), has)
+	s.addWarning("", v.warning("no function has such an argument or result: "+has))
+}
+
+func (v *valueTable) warning(text string) Warning {
+	return Warning{Option: OptionBy, Value: printable(v.by), Text: text}
 }
 
 func isThreadKey(by string) bool { return by == "pid" || by == "tid" || by == "comm" }

@@ -32,7 +32,7 @@ type HeatmapRow struct {
 
 // Heatmaps analyzes when the calls of each selected function began and how long they took. The functions come
 // by name. It also returns the warnings about the traces.
-func Heatmaps(paths []string, opts Options) ([]Heatmap, []string, error) {
+func Heatmaps(paths []string, opts Options) ([]Heatmap, []Warning, error) {
 	sum := newSummary(paths)
 	fns := newFunctions()
 	var grids []*heatGrid

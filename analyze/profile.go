@@ -17,7 +17,7 @@ const moduleSpan = 1 << 40
 // Below the traced functions are those that have led to them, where the trace has stacks, and between them those that were not
 // traced; they have no time of their own. Samples are labelled with process and
 // thread. It also returns the warnings about the traces.
-func Profile(paths []string, opts Options) (*profile.Profile, []string, error) {
+func Profile(paths []string, opts Options) (*profile.Profile, []Warning, error) {
 	tree, err := buildTree(paths, &opts, true)
 	if err != nil {
 		return nil, nil, err

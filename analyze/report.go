@@ -54,7 +54,7 @@ func report(paths []string, opts Options) (*Result, []part, error) {
 		for i, rule := range opts.Errors {
 			ruled[i] = ruled[i] || rule.appliesTo(src.tables.Funcs)
 			if misfit := rule.misfit(src.tables.Funcs); misfit != "" {
-				sum.warn(path, "--error '%s': %s", printable(rule.text), misfit)
+				sum.addWarning(path, rule.warning(misfit))
 			}
 		}
 		p := part{slices.Repeat([]int32{none}, len(src.tables.Funcs)), t.lastNs}
@@ -120,7 +120,7 @@ func report(paths []string, opts Options) (*Result, []part, error) {
 	sum.warnDroppedCost(&trace)
 	for i, rule := range opts.Errors {
 		if !ruled[i] {
-			sum.warn("", "--error '%s' is about no function of the trace: none that matches has such arguments or results", printable(rule.text))
+			sum.addWarning("", rule.warning("no function of the trace that matches has such arguments or results"))
 		}
 	}
 	r := &Result{Trace: trace, By: opts.By, Warnings: sum.warnings}

@@ -61,11 +61,11 @@ type Trace struct {
 	Dropped, DroppedIncomplete uint64
 	// SlowerThan is how long a call must have taken to be kept; 0 where all were, or it depends on the function or the trace.
 	SlowerThan time.Duration
-	conditions []string   // see Conditions
-	LeftOut    int        // functions that were asked for and not probed
-	TakenOff   []TakenOff // by trace and time
-	Threads    int        // that events came from
-	PIDs       []int      // ascending
+	Conditions []Condition // under which calls were kept: durations first, then by Probe
+	LeftOut    int         // functions that were asked for and not probed
+	TakenOff   []TakenOff  // by trace and time
+	Threads    int         // that events came from
+	PIDs       []int       // ascending
 	Probes     ProbeCost
 	Unmeasured []string        // those of Files with calls of which none has a known cost
 	Losses     []LossWindow    // by trace and time
@@ -94,7 +94,7 @@ type Result struct {
 	Trace    Trace
 	By       string // what the rows are grouped by, see Options; "" for functions only
 	Rows     []Row  // functions called at least once; if all is selected, also those of which all calls were lost
-	Warnings []string
+	Warnings []Warning
 }
 
 // setPrograms puts the programs in order. A process with dropped calls only has its last one.
@@ -162,7 +162,9 @@ func ParseSortKey(text string) (SortKey, error) {
 // Sort sorts the rows by key, those with equal values by name, module and address.
 func (r *Result) Sort(key SortKey) {
 	if (key == "cpu" || key == "runnable" || key == "blocked") && !r.Trace.Sched {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("--sort %s: nothing to sort by: when threads ran was not recorded (--sched)", key))
+		r.Warnings = append(r.Warnings, Warning{
+			Option: OptionSort, Value: string(key), Text: "nothing to sort by: when threads ran was not recorded", Hint: RecordSched,
+		})
 	}
 	value := sortKeys()[key]
 	if value == nil {

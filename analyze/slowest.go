@@ -15,7 +15,7 @@ type SlowCalls struct {
 	Of        uint64 // complete calls of the functions asked for
 	Uncertain uint64 // further ones, during which events were lost: how long they took is not known
 	Trace     Trace
-	Warnings  []string
+	Warnings  []Warning
 }
 
 // SlowCall is a call, and what happened inside it.

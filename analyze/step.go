@@ -56,7 +56,7 @@ func FlowName(t *format.Thread) string {
 // Options.Min a step comes once it is known which of the calls that began before it took that
 // long; Hits do not come. An error of visit ends the flow and is returned. The Steps' pointers stay valid.
 // Flow returns the warnings about the trace.
-func Flow(path string, opts Options, cpu bool, visit func(*Step) error) (warnings []string, err error) {
+func Flow(path string, opts Options, cpu bool, visit func(*Step) error) (warnings []Warning, err error) {
 	src, err := openSource(path)
 	if err != nil {
 		return nil, err

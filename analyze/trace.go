@@ -18,7 +18,7 @@ type summary struct {
 	trace    Trace
 	stop     time.Time
 	pids     map[int]bool
-	warnings []string
+	warnings []Warning
 	several  bool // traces
 }
 
@@ -137,17 +137,6 @@ func (s *summary) addLoss(path string, t *format.Tables) {
 			verb = "was"
 		}
 		s.warn(path, "%s of %s %s lost", Plural(l.Entries, "entry", "entries"), t.Funcs[l.Func].Name, verb)
-	}
-}
-
-// warn adds a warning, which names the trace if there are several.
-func (s *summary) warn(path, text string, args ...any) {
-	text = fmt.Sprintf(text, args...)
-	if s.several && path != "" {
-		text = FileName(path) + ": " + text
-	}
-	if !slices.Contains(s.warnings, text) {
-		s.warnings = append(s.warnings, text)
 	}
 }
 

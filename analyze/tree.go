@@ -27,7 +27,7 @@ type Tree struct {
 	Threads  []ThreadTree
 	Trace    Trace
 	By       string // what the nodes are grouped by, see Options
-	Warnings []string
+	Warnings []Warning
 }
 
 // ThreadTree is the part of a Tree that belongs to one thread, or to all.

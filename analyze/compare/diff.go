@@ -93,7 +93,7 @@ type Comparison struct {
 	Changes  []Change
 	Shifts   map[Metric]float64 // of all functions; empty if there are enough traces, or too few functions, to know one
 	ByRuns   bool               // the noise is that between the traces of a side, not that within them
-	Warnings []string
+	Warnings []analyze.Warning  // Source is the side and, if it has several traces, the trace
 }
 
 // Diff compares traces. least is the least relative change that matters, such as 0.05. Options.Function chooses
@@ -116,13 +116,13 @@ func Diff(oldPaths, newPaths []string, opts analyze.Options, least float64) (*Co
 	}
 	c := compare(before, after, least)
 	if mixed {
-		c.Warnings = append(c.Warnings, fmt.Sprintf("what the probes took was not measured in %s: all times are as measured, with what they took", strings.Join(unmeasured, ", ")))
+		c.warn("what the probes took was not measured in %s: all times are as measured, with what they took", strings.Join(unmeasured, ", "))
 	}
 	c.Changes = slices.DeleteFunc(c.Changes, func(ch Change) bool {
 		return !function.MatchFunction(&ch.Function)
 	})
 	if len(c.Changes) == 0 && function != nil {
-		c.Warnings = append(c.Warnings, "no call matches the functions that were selected")
+		c.warn("no call matches the functions that were selected")
 	}
 	return c, nil
 }
@@ -135,20 +135,33 @@ func readSides(oldPaths, newPaths []string, opts analyze.Options) (before, after
 	return before, after, err
 }
 
+// warn adds a warning about both sides.
+func (c *Comparison) warn(text string, args ...any) {
+	c.Warnings = append(c.Warnings, analyze.Warning{Text: fmt.Sprintf(text, args...)})
+}
+
+// warnOf adds the warnings about one side.
+func (c *Comparison) warnOf(side string, list []analyze.Warning) {
+	for _, w := range list {
+		if w.Source != "" {
+			w.Source = side + ": " + w.Source
+		} else {
+			w.Source = side
+		}
+		c.Warnings = append(c.Warnings, w)
+	}
+}
+
 func compare(before, after *side, least float64) *Comparison {
 	olds, news := len(before.Trace.Files), len(after.Trace.Files)
 	c := &Comparison{Old: before.Trace, New: after.Trace, ByRuns: olds >= leastRuns && news >= leastRuns}
-	for _, w := range before.Warnings {
-		c.Warnings = append(c.Warnings, "old: "+w)
-	}
-	for _, w := range after.Warnings {
-		c.Warnings = append(c.Warnings, "new: "+w)
-	}
+	c.warnOf("old", before.Warnings)
+	c.warnOf("new", after.Warnings)
 	if text := keptDiffers(&c.Old, &c.New); text != "" {
-		c.Warnings = append(c.Warnings, text)
+		c.warn("%s", text)
 	}
 	if text := durationsDiffer(&c.Old, &c.New, least); c.ByRuns && text != "" {
-		c.Warnings = append(c.Warnings, text)
+		c.warn("%s", text)
 	}
 	pairs := match(before.Rows, after.Rows)
 	c.Changes = make([]Change, len(pairs))
@@ -253,7 +266,7 @@ func (c *Comparison) unlike(ch *Change, m Metric) bool {
 	switch m {
 	case P50, P90, P99, Max:
 		all := ch.Old.Dropped == 0 && ch.New.Dropped == 0
-		same := ch.Old.Dropped > 0 && ch.New.Dropped > 0 && slices.Equal(c.Old.Conditions(), c.New.Conditions())
+		same := ch.Old.Dropped > 0 && ch.New.Dropped > 0 && slices.Equal(c.Old.Conditions, c.New.Conditions)
 		return !all && !same
 	case Avg:
 		return false
@@ -276,7 +289,7 @@ func keptDiffers(before, after *analyze.Trace) string {
 		}
 		return "calls that met a condition"
 	}
-	if before.Dropped == 0 && after.Dropped == 0 || before.Dropped > 0 && after.Dropped > 0 && slices.Equal(before.Conditions(), after.Conditions()) {
+	if before.Dropped == 0 && after.Dropped == 0 || before.Dropped > 0 && after.Dropped > 0 && slices.Equal(before.Conditions, after.Conditions) {
 		return ""
 	}
 	return fmt.Sprintf("percentiles and maximum are of %s in the old and of %s in the new: these are not compared", which(before), which(after))

@@ -107,6 +107,13 @@ func diff(t *testing.T, before, after []string) *Comparison {
 	return c
 }
 
+func texts(c *Comparison) (texts []string) {
+	for _, w := range c.Warnings {
+		texts = append(texts, w.String())
+	}
+	return texts
+}
+
 func significantNames(c *Comparison) (names []string) {
 	for i := range c.Changes {
 		if c.Changes[i].Significant() {
@@ -214,8 +221,8 @@ func TestDiffOfUnmeasured(t *testing.T) {
 		if got.Old.Probes.Raw != raw || got.New.Probes.Raw != raw {
 			t.Errorf("%v, %v: raw: %v, %v", c.before, c.after, got.Old.Probes.Raw, got.New.Probes.Raw)
 		}
-		warned := slices.ContainsFunc(got.Warnings, func(text string) bool {
-			return strings.Contains(text, "not measured in "+c.unmeasured+":")
+		warned := slices.ContainsFunc(got.Warnings, func(w analyze.Warning) bool {
+			return strings.Contains(w.Text, "not measured in "+c.unmeasured+":")
 		})
 		if warned != raw || len(got.Warnings) > 1 {
 			t.Errorf("%v, %v: %q", c.before, c.after, got.Warnings)
@@ -295,7 +302,7 @@ end {"lost":N,"func_lost":[{"func":1,"entries":N,"returns":N}]}
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := threshold.Check(c); (err != nil) != (name == "taken off") || err != nil && !strings.Contains(err.Error(), "--max-overhead") {
+			if _, err := threshold.Check(c); (err != nil) != (name == "taken off") || err != nil && !strings.Contains(err.Error(), "a higher limit on the overhead") {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -322,7 +329,7 @@ func TestDiffOfOtherDurations(t *testing.T) {
 		{[]time.Duration{100, 100, 100}, []time.Duration{102, 102, 102}, nil}, // too little to matter
 		{[]time.Duration{10}, []time.Duration{30}, nil},                       // what all have more of counts as the machine's
 	} {
-		if got := diff(t, side(1, c.before...), side(10, c.after...)); !slices.Equal(got.Warnings, c.want) {
+		if got := diff(t, side(1, c.before...), side(10, c.after...)); !slices.Equal(texts(got), c.want) {
 			t.Errorf("%v, %v: %q", c.before, c.after, got.Warnings)
 		}
 	}
@@ -351,7 +358,7 @@ func TestDiffOfSomeFunctions(t *testing.T) {
 		t.Fatal(err)
 	}
 	none, err := Diff([]string{old}, []string{slow}, analyze.Options{Function: pattern(t, "g*")}, 0.05)
-	if err != nil || len(none.Changes) != 0 || !strings.Contains(strings.Join(none.Warnings, ";"), "no call matches") {
+	if err != nil || len(none.Changes) != 0 || !strings.Contains(strings.Join(texts(none), ";"), "no call matches") {
 		t.Errorf("functions that there are not: %v, %+v", err, none)
 	}
 	if len(some.Changes) != 2 || len(significantNames(some)) != 0 || !reflect.DeepEqual(some.Shifts, all.Shifts) {
@@ -404,7 +411,7 @@ func TestDiffOfKeptCalls(t *testing.T) {
 	if len(significantNames(c)) > 0 {
 		t.Errorf("significant: %v", significantNames(c))
 	}
-	if text := strings.Join(c.Warnings, "; "); !strings.Contains(text, "of all calls in the old and of calls of at least 45.000 us in the new") {
+	if text := strings.Join(texts(c), "; "); !strings.Contains(text, "of all calls in the old and of calls of at least 45.000 us in the new") {
 		t.Errorf("warnings: %s", text)
 	}
 	for i := range c.Changes {
@@ -427,7 +434,7 @@ func TestDiffOfKeptCalls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := threshold.Check(c); err == nil || !strings.Contains(err.Error(), "--slower-than") {
+	if _, err := threshold.Check(c); err == nil || !strings.Contains(err.Error(), "record all calls") {
 		t.Errorf("a threshold of what cannot be compared: %v", err)
 	}
 	// The figures that all calls have are in the table, as they are in the report.
@@ -440,7 +447,7 @@ func TestDiffOfKeptCalls(t *testing.T) {
 	}
 	// Others than those of the same condition.
 	if c := diff(t, []string{kept}, []string{(&workload{funcs: 8, rounds: 2000, seed: 1, keep: slow + 1000}).write(t, "slower")}); len(c.Warnings) == 0 {
-		t.Error("no warning of another --slower-than")
+		t.Error("no warning of another least duration")
 	}
 	// Where the same calls were kept, they are compared.
 	if c := diff(t, []string{kept}, []string{other}); len(c.Warnings) > 0 || !slices.Equal(significantNames(c), []string{"f6"}) {

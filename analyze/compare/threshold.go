@@ -107,17 +107,22 @@ func (c *Threshold) Check(cmp *Comparison) ([]*Change, error) {
 	}
 	switch {
 	case matched == 0:
-		return nil, fmt.Errorf("condition %q: no function that it is for was called on both sides", c.text)
+		return nil, c.failed(0, "no function that it is for was called on both sides")
 	case tested == 0 && dropped > 0:
-		return nil, fmt.Errorf("condition %q: a change of %s cannot be told where calls were dropped while recording (--slower-than, or if ret or duration): record all calls", c.text, c.metric)
+		return nil, c.failed(analyze.RecordAllCalls, "calls were dropped while recording, so a change of %s cannot be told", c.metric)
 	case tested == 0 && off > 0:
-		return nil, fmt.Errorf("condition %q: a change of %s cannot be told where functions were taken off while recording: record with a larger --max-overhead, or fewer functions", c.text, c.metric)
+		return nil, c.failed(analyze.RaiseOverheadLimit, "functions were removed while recording, so a change of %s cannot be told", c.metric)
 	case tested == 0 && c.metric == Max && !cmp.ByRuns:
-		return nil, fmt.Errorf("condition %q: the longest call is known from one call only: give at least %d traces of either side", c.text, leastRuns)
+		return nil, c.failed(0, "a trace has one longest call only: give at least %d traces of either side", leastRuns)
 	case tested == 0:
-		return nil, fmt.Errorf("condition %q: too few calls to tell a change of %s from noise: record for longer, or more traces", c.text, c.metric)
+		return nil, c.failed(0, "too few calls to tell a change of %s from noise: record for longer, or more traces", c.metric)
 	}
 	return met, nil
+}
+
+// failed is the error of a condition that says nothing about a comparison.
+func (c *Threshold) failed(hint analyze.Hint, reason string, args ...any) error {
+	return &analyze.ConditionError{Condition: c.text, Reason: fmt.Sprintf(reason, args...), Hint: hint}
 }
 
 func (c *Threshold) met(d *Delta) bool {
@@ -147,5 +152,5 @@ func (c *Threshold) Describe(ch *Change) string {
 			text += fmt.Sprintf(" beyond the %+.1f%% of all functions", 100*d.Shift)
 		}
 	}
-	return text + fmt.Sprintf(" (--fail-if %q)", c.text)
+	return text
 }

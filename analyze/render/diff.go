@@ -241,7 +241,7 @@ type jsonFailure struct {
 }
 
 // DiffJSON writes a comparison, and which conditions it meets, as one object.
-func DiffJSON(w io.Writer, c *compare.Comparison, verdicts []Verdict) error {
+func DiffJSON(w io.Writer, c *compare.Comparison, verdicts []Verdict, words Words) error {
 	side := func(t *analyze.Trace) jsonDiffSide {
 		durations := []int64{}
 		for _, d := range t.Durations {
@@ -251,7 +251,7 @@ func DiffJSON(w io.Writer, c *compare.Comparison, verdicts []Verdict) error {
 	}
 	out := jsonDiff{
 		Old: side(&c.Old), New: side(&c.New), Shifts: map[string]float64{}, ByRuns: c.ByRuns, Raw: c.Old.Probes.Raw,
-		Functions: []jsonChange{}, Failed: []jsonFailure{}, Warnings: append([]string{}, c.Warnings...),
+		Functions: []jsonChange{}, Failed: []jsonFailure{}, Warnings: words.warnings(c.Warnings),
 	}
 	for m, shift := range c.Shifts {
 		out.Shifts[m.String()] = 100 * shift

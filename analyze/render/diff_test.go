@@ -39,7 +39,7 @@ func diffOf(t *testing.T, before, after string) diffed {
 	if err := Diff(&table, c, len(c.Changes)); err != nil {
 		t.Fatal(err)
 	}
-	if err := DiffJSON(&object, c, nil); err != nil {
+	if err := DiffJSON(&object, c, nil, Words{}); err != nil {
 		t.Fatal(err)
 	}
 	var all struct{ Functions []map[string]any }

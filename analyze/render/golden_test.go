@@ -95,7 +95,7 @@ func views(t *testing.T, paths []string, opts analyze.Options) []byte {
 	check(err)
 	check(Tree(&out, tree))
 	fmt.Fprintln(&out, "== json")
-	check(JSON(&out, r))
+	check(JSON(&out, r, Words{}))
 	fmt.Fprintln(&out, "== profile")
 	p, _, err := analyze.Profile(paths, opts)
 	check(err)

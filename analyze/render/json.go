@@ -144,20 +144,20 @@ func newJSONWaits(t *analyze.Trace, s *analyze.Stats) *jsonWaits {
 	}
 }
 
-// JSON writes the report as one object.
-func JSON(w io.Writer, r *analyze.Result) error {
+// JSON writes the report as one object, with warnings and conditions in the caller's words.
+func JSON(w io.Writer, r *analyze.Result, words Words) error {
 	t := &r.Trace
 	out := jsonReport{
 		Trace: jsonTrace{
 			File: strings.Join(t.Files, ", "), Host: strings.Join(t.Hosts, ", "), Kernel: strings.Join(t.Kernels, ", "),
 			Command: strings.Join(t.Commands, "; "), Start: t.Start.Format("2006-01-02T15:04:05.000000000Z"),
 			DurationNs: int64(t.Duration), Events: t.Events, Lost: t.Lost, Switches: t.Switches, PIDs: append([]int{}, t.PIDs...),
-			SlowerThanNs: int64(t.SlowerThan), Conditions: append([]string{}, t.Conditions()...), LeftOut: t.LeftOut,
+			SlowerThanNs: int64(t.SlowerThan), Conditions: words.conditions(t.Conditions), LeftOut: t.LeftOut,
 			TakenOff: []jsonTakenOff{}, Losses: []jsonLoss{}, Touched: []jsonTouched{},
 			Probes: newJSONProbes(&t.Probes),
 		},
 		Functions: []jsonFunction{},
-		Warnings:  append([]string{}, r.Warnings...),
+		Warnings:  words.warnings(r.Warnings),
 	}
 	for _, off := range t.TakenOff {
 		out.Trace.TakenOff = append(out.Trace.TakenOff, jsonTakenOff{off.Name, off.Module, int64(off.At), off.Hits, off.PID, off.Overhead, off.Reason})

@@ -60,7 +60,7 @@ func probes(t *analyze.Trace) string {
 	p := &t.Probes
 	switch {
 	case p.Raw:
-		return "what they took is in the times (--raw)"
+		return "what they took is not subtracted: all times are as measured"
 	case !p.Known:
 		text := "what they took was not measured: it is in the times"
 		if p.Displaced > 0 {

@@ -131,9 +131,7 @@ func runDiff(out, errOut io.Writer, f *diffFlags) error {
 	if err != nil {
 		return fmt.Errorf("could not compare: %w", err)
 	}
-	for _, text := range c.Warnings {
-		fmt.Fprintf(errOut, "utrace: warning: %s\n", text)
-	}
+	printWarnings(errOut, c.Warnings)
 	if f.pprof != "" {
 		opts.Raw = c.Old.Probes.Raw
 		if err := writeDiffProfile(out, f, opts); err != nil {
@@ -145,10 +143,10 @@ func runDiff(out, errOut io.Writer, f *diffFlags) error {
 	for _, cond := range conditions {
 		met, err := cond.Check(c)
 		if err != nil {
-			messages = append(messages, fmt.Sprintf("could not compare: %v", err))
+			messages = append(messages, "could not compare: "+errorText(err))
 		}
 		for _, ch := range met {
-			messages = append(messages, "failed: "+cond.Describe(ch))
+			messages = append(messages, fmt.Sprintf("failed: %s (--fail-if %q)", cond.Describe(ch), cond))
 		}
 		verdicts = append(verdicts, render.Verdict{Condition: cond, Met: met})
 	}
@@ -159,7 +157,7 @@ func runDiff(out, errOut io.Writer, f *diffFlags) error {
 	switch {
 	case f.json:
 		c.Changes = c.Changes[:top]
-		err = render.DiffJSON(out, c, verdicts)
+		err = render.DiffJSON(out, c, verdicts, words())
 	case f.pprof != "-":
 		err = render.Diff(out, c, top)
 	}
