@@ -43,9 +43,9 @@ func TestDroppedSelections(t *testing.T) {
 		"time":            {Options{To: 1}, kept, "7 calls were dropped"},
 		"least":           {Options{Min: 1}, kept, "7 calls were dropped"},
 		"function":        {Options{TIDs: []int{100}, Function: &Pattern{glob: "outer"}}, map[string]figures{"outer": kept["outer"]}, ""},
-		"by thread":       {Options{By: "tid"}, nil, "by tid it cannot be told"},
+		"by thread":       {Options{By: "tid"}, nil, "by tid it cannot be divided"},
 		"by process":      {Options{By: "pid"}, all, ""},
-		"by url":          {Options{By: "url"}, nil, "by url it cannot be told"},
+		"by url":          {Options{By: "url"}, nil, "by url it cannot be divided"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.opts.To > 0 {

@@ -99,7 +99,7 @@ type Comparison struct {
 // Diff compares traces. least is the least relative change that matters, such as 0.05. Options.Function chooses
 // among the changes, which are judged with those of all functions. Functions are the same if name, file name of the module and file name of the source are, or if the name is the only one of its kind.
 // Where what probes took is known of some of the traces only, all are compared as with Options.Raw.
-func Diff(oldPaths, newPaths []string, opts analyze.Options, least float64) (*Comparison, error) {
+func Diff(oldPaths, newPaths []string, opts analyze.Options, minChange float64) (*Comparison, error) {
 	function := opts.Function
 	opts.Function = nil // all functions tell what the machine's share is
 	before, after, err := readSides(oldPaths, newPaths, opts)
@@ -107,14 +107,14 @@ func Diff(oldPaths, newPaths []string, opts analyze.Options, least float64) (*Co
 		return nil, err
 	}
 	unmeasured := slices.Concat(before.Trace.Unmeasured, after.Trace.Unmeasured)
-	mixed := len(unmeasured) > 0 && (before.Trace.Probes.Known || after.Trace.Probes.Known) && !opts.Raw
+	mixed := len(unmeasured) > 0 && (before.Trace.Probes.Measured || after.Trace.Probes.Measured) && !opts.Raw
 	if mixed {
 		opts.Raw = true
 		if before, after, err = readSides(oldPaths, newPaths, opts); err != nil {
 			return nil, err
 		}
 	}
-	c := compare(before, after, least)
+	c := compare(before, after, minChange)
 	if mixed {
 		c.warn("what the probes took was not measured in %s: all times are as measured, with what they took", strings.Join(unmeasured, ", "))
 	}
@@ -152,15 +152,15 @@ func (c *Comparison) warnOf(side string, list []analyze.Warning) {
 	}
 }
 
-func compare(before, after *side, least float64) *Comparison {
+func compare(before, after *side, minChange float64) *Comparison {
 	olds, news := len(before.Trace.Files), len(after.Trace.Files)
-	c := &Comparison{Old: before.Trace, New: after.Trace, ByRuns: olds >= leastRuns && news >= leastRuns}
+	c := &Comparison{Old: before.Trace, New: after.Trace, ByRuns: olds >= minRuns && news >= minRuns}
 	c.warnOf("old", before.Warnings)
 	c.warnOf("new", after.Warnings)
 	if text := keptDiffers(&c.Old, &c.New); text != "" {
 		c.warn("%s", text)
 	}
-	if text := durationsDiffer(&c.Old, &c.New, least); c.ByRuns && text != "" {
+	if text := durationsDiffer(&c.Old, &c.New, minChange); c.ByRuns && text != "" {
 		c.warn("%s", text)
 	}
 	pairs := match(before.Rows, after.Rows)
@@ -186,7 +186,7 @@ func compare(before, after *side, least float64) *Comparison {
 			tests = append(tests, c.tests(ch, before, after, p)...)
 		}
 	}
-	c.Shifts = judge(tests, least, c.ByRuns)
+	c.Shifts = judge(tests, minChange, c.ByRuns)
 	for i := range c.Changes {
 		for m, log := range c.Shifts {
 			c.Changes[i].Deltas[m].Shift = math.Expm1(log)
@@ -271,9 +271,9 @@ func (c *Comparison) unlike(ch *Change, m Metric) bool {
 	case Avg:
 		return false
 	}
-	off := ch.Old.TakenOff != 0 || ch.New.TakenOff != 0
+	off := ch.Old.RemovedAt != 0 || ch.New.RemovedAt != 0
 	if alone := ownShare(ch.Old) == 1 && ownShare(ch.New) == 1; m == Self && !alone {
-		off = off || len(c.Old.TakenOff)+len(c.New.TakenOff) > 0
+		off = off || len(c.Old.Removed)+len(c.New.Removed) > 0
 	}
 	return off
 }
@@ -297,7 +297,7 @@ func keptDiffers(before, after *analyze.Trace) string {
 
 // durationsDiffer says that the recordings of a side are longer than those of the other, by more than those of a side
 // differ, "" if they are not.
-func durationsDiffer(before, after *analyze.Trace, least float64) string {
+func durationsDiffer(before, after *analyze.Trace, minChange float64) string {
 	var means, spreads []time.Duration
 	for _, t := range []*analyze.Trace{before, after} {
 		sum := time.Duration(0)
@@ -308,7 +308,7 @@ func durationsDiffer(before, after *analyze.Trace, least float64) string {
 		spreads = append(spreads, slices.Max(t.Durations)-slices.Min(t.Durations))
 	}
 	more := slices.Max(means) - slices.Min(means)
-	if more <= slices.Max(spreads) || float64(more) < least*float64(slices.Min(means)) {
+	if more <= slices.Max(spreads) || float64(more) < minChange*float64(slices.Min(means)) {
 		return ""
 	}
 	return fmt.Sprintf("recordings of %s on average are compared with such of %s: calls, total and self time are per recording",

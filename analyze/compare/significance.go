@@ -15,10 +15,10 @@ import (
 const (
 	alpha          = 0.05                         // the most that the chances of all functions and metrics to err may add up to
 	medianWeight   = 0.9                          // the share of alpha that goes to P50
-	leastRuns      = 3                            // traces of either side that show the noise between runs
-	leastFunctions = 2.5                          // that show the noise between functions; see number
-	leastBlocks    = 8                            // with calls, of either side
-	leastBeyond    = 5                            // calls on either side of a quantile
+	minRuns        = 3                            // traces of either side that show the noise between runs
+	minFunctions   = 2.5                          // that show the noise between functions; see number
+	minBlocks      = 8                            // with calls, of either side
+	minBeyond      = 5                            // calls on either side of a quantile
 	runNoise       = 0.04                         // between two runs of a program, which neither of them shows
 	runNoiseOfTail = 0.2                          // the same, of P90 and P99
 	runShare       = 0.02                         // of the calls above a quantile: so many more or fewer are above it in another run
@@ -113,7 +113,7 @@ func ratio(values, pers []float64) (estimate float64, n noise) {
 func noiseOfQuantile(h *analyze.Histogram, perMille uint64, share noise, up bool) noise {
 	n := float64(h.Count())
 	q := float64(perMille) / 1000
-	if n*q < leastBeyond || n*(1-q) < leastBeyond {
+	if n*q < minBeyond || n*(1-q) < minBeyond {
 		return noise{}
 	}
 	at := float64(h.Quantile(perMille))
@@ -131,7 +131,7 @@ func noiseOfQuantile(h *analyze.Histogram, perMille uint64, share noise, up bool
 // noiseOf is the noise of the logarithm of a figure of a function, by blocks of a size.
 func (s *side) noiseOf(row int, m Metric, size int, up bool) noise {
 	estimate, n := ratio(s.blocks(row, m.figure(), size))
-	if size < analyze.NumSlices && n.freedom < leastBlocks-1 || n.freedom < leastRuns-1 {
+	if size < analyze.NumSlices && n.freedom < minBlocks-1 || n.freedom < minRuns-1 {
 		return noise{}
 	}
 	switch m {
@@ -163,7 +163,7 @@ func (s *side) logMax(row int) (float64, noise) {
 		}
 	}
 	n := float64(len(logs))
-	if n < leastRuns {
+	if n < minRuns {
 		return 0, noise{}
 	}
 	sum, squares := 0.0, 0.0
@@ -222,7 +222,7 @@ func (n noise) pValue(change float64) float64 {
 //  3. The chances of all tests to err add up to alpha at most (Bonferroni, weighted): most of it is for P50, which
 //     noise moves least.
 //  4. Changes below the least one that matters are none.
-func judge(tests []test, least float64, byRuns bool) map[Metric]float64 {
+func judge(tests []test, minChange float64, byRuns bool) map[Metric]float64 {
 	shifts := map[Metric]float64{}
 	count := [numMetrics]int{}
 	for m := range numMetrics {
@@ -235,7 +235,7 @@ func judge(tests []test, least float64, byRuns bool) map[Metric]float64 {
 		count[m] = len(changes)
 		between := noise{0, maxFreedom}
 		if !byRuns {
-			if n := effectiveNumber(changes); n >= leastFunctions {
+			if n := effectiveNumber(changes); n >= minFunctions {
 				shifts[m] = median(changes)
 				for i := range changes {
 					changes[i].value = math.Abs(changes[i].value - shifts[m])
@@ -259,7 +259,7 @@ func judge(tests []test, least float64, byRuns bool) map[Metric]float64 {
 			share = (1 - medianWeight) / float64(len(tests)-count[P50])
 		}
 		t.delta.P, t.delta.Tested = min(1, t.p/share), true
-		t.delta.Significant = t.delta.P < alpha && math.Abs(t.log-shifts[t.delta.metric]) >= math.Log1p(least)
+		t.delta.Significant = t.delta.P < alpha && math.Abs(t.log-shifts[t.delta.metric]) >= math.Log1p(minChange)
 	}
 	return shifts
 }

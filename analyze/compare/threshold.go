@@ -113,7 +113,7 @@ func (c *Threshold) Check(cmp *Comparison) ([]*Change, error) {
 	case tested == 0 && off > 0:
 		return nil, c.failed(analyze.RaiseOverheadLimit, "functions were removed while recording, so a change of %s cannot be told", c.metric)
 	case tested == 0 && c.metric == Max && !cmp.ByRuns:
-		return nil, c.failed(0, "a trace has one longest call only: give at least %d traces of either side", leastRuns)
+		return nil, c.failed(0, "a trace has one longest call only: give at least %d traces of either side", minRuns)
 	case tested == 0:
 		return nil, c.failed(0, "too few calls to tell a change of %s from noise: record for longer, or more traces", c.metric)
 	}

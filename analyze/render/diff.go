@@ -68,7 +68,7 @@ func diffSide(t *analyze.Trace) string {
 	}
 	text += fmt.Sprintf("%s, %d events", strings.Join(durations, " + "), t.Events)
 	if len(t.Commands) > 0 {
-		text += ", " + cut(strings.Join(t.Commands, "; "), mostCommand)
+		text += ", " + cut(strings.Join(t.Commands, "; "), maxCommand)
 	}
 	return text
 }
@@ -130,8 +130,8 @@ func diffLabel(ch *compare.Change) string {
 		if side.row == nil {
 			continue
 		}
-		if side.row.TakenOff != 0 {
-			label += fmt.Sprintf(", %s: first %s only", side.name, analyze.FormatDuration(side.row.TakenOff))
+		if side.row.RemovedAt != 0 {
+			label += fmt.Sprintf(", %s: first %s only", side.name, analyze.FormatDuration(side.row.RemovedAt))
 		}
 		if n := side.row.Lost; n > 0 {
 			label += fmt.Sprintf(", %s: %s lost", side.name, analyze.Plural(n, "entry", "entries"))

@@ -13,7 +13,7 @@ import (
 )
 
 // mostTraceEvents is how many calls a file of trace events holds: viewers read it as a whole.
-const mostTraceEvents = 1_000_000
+const maxTraceEvents = 1_000_000
 
 // firstOwnTID is the first thread number that Linux never gives (PID_MAX_LIMIT in include/linux/threads.h is
 // 2^22): goroutines, and spans that may overlap, take theirs from here.
@@ -24,7 +24,7 @@ const firstOwnTID = 1 << 22
 // processes. Of several traces, each starts at 0. Only functions that are in the rows of only are written, if it
 // is not nil. Of more than a million calls, only the longest are: a warning tells which.
 func TraceEvent(w io.Writer, paths []string, opts analyze.Options, only []analyze.Row, processes []analyze.Process) (warnings []analyze.Warning, err error) {
-	return traceEvents(w, paths, opts, only, processes, mostTraceEvents)
+	return traceEvents(w, paths, opts, only, processes, maxTraceEvents)
 }
 
 func traceEvents(w io.Writer, paths []string, opts analyze.Options, only []analyze.Row, processes []analyze.Process, most uint64) (warnings []analyze.Warning, err error) {
@@ -48,7 +48,7 @@ func traceEvents(w io.Writer, paths []string, opts analyze.Options, only []analy
 		warnings = append(warnings, analyze.Warning{Text: text, Hint: analyze.SelectFewerCalls})
 	}
 	for _, p := range processes {
-		if before := e.processes[p.PID]; before != "" && before != p.Name && len(before) < mostCommand {
+		if before := e.processes[p.PID]; before != "" && before != p.Name && len(before) < maxCommand {
 			p.Name = before + ", " + p.Name
 		}
 		e.processes[p.PID] = p.Name
@@ -98,7 +98,7 @@ func keepRows(rows []analyze.Row) func(*format.Func) bool {
 }
 
 // mostHeldBytes bounds the arguments that are kept of open calls; further ones are left out.
-const mostHeldBytes = 256 << 20
+const maxHeldArgs = 256 << 20
 
 // openCall is what a call is written with when it ends.
 type openCall struct {
@@ -142,7 +142,7 @@ func (e *eventWriter) step(s *analyze.Step) error {
 	from := openCall{s.At, s.Args}
 	switch s.Kind {
 	case analyze.Enter:
-		if e.held += len(from.args); e.held > mostHeldBytes {
+		if e.held += len(from.args); e.held > maxHeldArgs {
 			e.held -= len(from.args)
 			from.args = ""
 		}

@@ -418,7 +418,7 @@ func TestFileNames(t *testing.T) {
 // TestJSONAdmits: what the header and the table say that is not in their figures is in JSON, too.
 func TestJSONAdmits(t *testing.T) {
 	r := report(t, trace(t, "dropped"))
-	r.Trace.LeftOut, r.Trace.Probes = 4, analyze.ProbeCost{Known: true, Hits: 9, Dropped: 7, Unknown: 3}
+	r.Trace.LeftOut, r.Trace.Probes = 4, analyze.ProbeCost{Measured: true, Hits: 9, Dropped: 7, UnmeasuredFuncs: 3}
 	var out bytes.Buffer
 	if err := JSON(&out, r, Words{}); err != nil {
 		t.Fatal(err)

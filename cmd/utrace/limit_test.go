@@ -113,7 +113,7 @@ func TestLimit(t *testing.T) {
 				t.Errorf("the summary does not say so:\n%s", stderr)
 			}
 			report, warnings, _ := utrace(t, "analyze", trace)
-			if !strings.Contains(report, "# taken off 1") || !strings.Contains(report, "hot * first ") || !strings.Contains(warnings, fmt.Sprintf("after %d hits", off.Hits)) {
+			if !strings.Contains(report, "# removed   1") || !strings.Contains(report, "hot * first ") || !strings.Contains(warnings, fmt.Sprintf("after %d hits", off.Hits)) {
 				t.Errorf("the report does not say so:\n%s%s", report, warnings)
 			}
 			// Recorded to the end, it takes 3 times as long where traps are dear.
