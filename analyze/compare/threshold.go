@@ -11,20 +11,21 @@ import (
 	"utrace/analyze"
 )
 
-// Threshold is what a change must not be, such as "p99 > +10%".
+// Threshold is a limit that a change must not exceed, such as "p99 > +10%".
 type Threshold struct {
 	text     string
 	function *analyze.Pattern
 	metric   Metric
 	less     bool
 	percent  bool
-	limit    float64 // per cent, calls or nanoseconds
+	limit    float64 // percent, calls or nanoseconds
 }
 
+// String returns the text that ParseThreshold has read.
 func (c *Threshold) String() string { return c.text }
 
-// ParseThreshold reads a threshold: [PATTERN:] METRIC >|< CHANGE, where the change is in per cent (+10%) or absolute
-// (+1ms, for calls +100). Whatever it says, a change that is not significant does not meet it.
+// ParseThreshold reads a threshold: [PATTERN:] METRIC >|< CHANGE. The change is in percent (+10%) or
+// absolute (+1ms, for calls +100). Only a significant change can meet it. It fails for any other text.
 func ParseThreshold(text string) (*Threshold, error) {
 	c := &Threshold{text: text}
 	rest := text
@@ -79,11 +80,11 @@ func (c *Threshold) parseChange(text string) error {
 	return nil
 }
 
-// Check returns the changes that meet the condition. It fails if the condition says nothing about the comparison: no
-// function that it is for is on both sides, or of none is there enough to know the noise.
+// Check returns the changes that meet the threshold. It returns an *analyze.ConditionError if none of
+// its functions is on both sides, or the noise of none is known.
 func (c *Threshold) Check(cmp *Comparison) ([]*Change, error) {
 	var met []*Change
-	matched, tested, dropped, off := 0, 0, 0, 0
+	matched, tested, dropped, removed := 0, 0, 0, 0
 	for i := range cmp.Changes {
 		ch := &cmp.Changes[i]
 		if ch.Old == nil || ch.New == nil || !c.function.MatchFunction(&ch.Function) {
@@ -94,7 +95,7 @@ func (c *Threshold) Check(cmp *Comparison) ([]*Change, error) {
 		switch {
 		case cmp.comparable(ch, c.metric):
 		case d.Unlike && c.metric < P50:
-			off++
+			removed++
 		default:
 			dropped++
 		}
@@ -110,7 +111,7 @@ func (c *Threshold) Check(cmp *Comparison) ([]*Change, error) {
 		return nil, c.failed(0, "no function that it is for was called on both sides")
 	case tested == 0 && dropped > 0:
 		return nil, c.failed(analyze.RecordAllCalls, "calls were dropped while recording, so a change of %s cannot be told", c.metric)
-	case tested == 0 && off > 0:
+	case tested == 0 && removed > 0:
 		return nil, c.failed(analyze.RaiseOverheadLimit, "functions were removed while recording, so a change of %s cannot be told", c.metric)
 	case tested == 0 && c.metric == Max && !cmp.ByRuns:
 		return nil, c.failed(0, "a trace has one longest call only: give at least %d traces of either side", minRuns)
@@ -120,7 +121,7 @@ func (c *Threshold) Check(cmp *Comparison) ([]*Change, error) {
 	return met, nil
 }
 
-// failed is the error of a condition that says nothing about a comparison.
+// failed is the error of a threshold that cannot be checked.
 func (c *Threshold) failed(hint analyze.Hint, reason string, args ...any) error {
 	return &analyze.ConditionError{Condition: c.text, Reason: fmt.Sprintf(reason, args...), Hint: hint}
 }
@@ -136,7 +137,7 @@ func (c *Threshold) met(d *Delta) bool {
 	return change > c.limit
 }
 
-// Describe says how a change meets the condition.
+// Describe says how a change meets the threshold.
 func (c *Threshold) Describe(ch *Change) string {
 	d := &ch.Deltas[c.metric]
 	value := func(v int64) string {
