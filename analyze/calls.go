@@ -11,38 +11,40 @@ import (
 	"utrace/format"
 )
 
-// maxHeldBytes bounds the values that are kept of open calls, by a view that needs them when the calls end.
+// maxHeldBytes limits the values of open calls that a view keeps until the calls end.
 const maxHeldBytes = 256 << 20
 
-// Call is one call, or one hit, with all that is known of it.
+// Call is one call, or one hit, with all its facts.
 type Call struct {
 	Trace     string // file
 	Host      string
 	Function  *Function
 	Thread    *format.Thread
 	Process   string // the program that it ran when the thread was first seen
-	Hit       bool   // a passage through a point: State says nothing
+	Hit       bool   // it is a hit of a point: State means nothing
 	State     State
-	Uncertain bool          // events were lost meanwhile: how long it took is not known
+	Uncertain bool          // events were lost meanwhile: its duration is unknown
 	Begin     time.Time     // by the wall clock
 	Start     time.Duration // since the start of the trace
 	Duration  time.Duration // of a Complete call
 	Self      time.Duration // of a Complete call
-	Total     time.Duration // what it adds to the total time of its function, see EachCall
+	Total     time.Duration // its part of the total time of its function, see EachCall
 	Depth     int           // calls around it
-	Arguments string        // JSON object, "" if it carries none
+	Arguments string        // JSON object, "" for none
 	Results   string        // the same, of a Complete call
 }
 
-// EachCall visits every call of traces when it ends, batch by batch and thread by thread; those that are open at the
-// end come last. An error of visit ends it and is returned. The Call is only valid during the visit. EachCall returns the
-// warnings about the traces.
+// EachCall visits every call of traces when it ends, batch by batch and thread by thread. Calls that are
+// open at the end come last. An error of visit ends it and is returned. The Call is only valid during
+// the visit. EachCall returns the warnings about the traces.
 //
-// The figures of a Report are sums over them. Its total time counts a recursive function once per outermost call, so
-// that Total is 0 for a call inside another of its function. An outermost call has its duration; one that is not
-// complete stands for the complete ones inside it. Calls that a condition has dropped are not visited, and one that was kept
-// inside of a dropped one of its function adds nothing to the total: a warning says how many were dropped.
-func EachCall(paths []string, opts Options, visit func(*Call) error) (warnings []string, err error) {
+// The figures of a Report are sums over the calls. Its total time counts a recursive function once per
+// outermost call, so Total is 0 for a call inside another of its function. The Total of an outermost
+// call is its duration; if it is not complete, it is that of the complete ones inside it.
+//
+// Dropped calls are not visited: a warning says how many there are. A call that was kept inside a
+// dropped call of its function adds nothing to the total.
+func EachCall(paths []string, opts Options, visit func(*Call) error) (warnings []Warning, err error) {
 	sum := newSummary(paths)
 	fns := newFunctions()
 	for _, path := range paths {
@@ -64,7 +66,7 @@ func visitCalls(path string, opts *Options, fns *functions, sum *summary, visit 
 	var threads []*thread
 	err = src.each(format.Columns{Args: true}, func(b *batch) error {
 		defer b.release()
-		p.learn(src.known(opts))
+		p.learn(src.defined(opts))
 		for id := len(threads); id < len(src.tables.Threads); id++ {
 			threads = append(threads, &thread{id: format.ThreadID(id), info: src.tables.Threads[id], process: src.processes[id]})
 			v.open = append(v.open, nil)
@@ -99,7 +101,7 @@ func visitCalls(path string, opts *Options, fns *functions, sum *summary, visit 
 	return v.err
 }
 
-// calls is the view that tells a visitor of each call. What counts, and how, is up to latency.
+// calls is the view that passes each call to a visitor. latency decides which calls count, and how.
 type calls struct {
 	latency
 	src     *source
@@ -153,7 +155,7 @@ func (v *calls) leave(t *thread, f *frame, state State) {
 		c.Duration = time.Duration(f.durationNs(t))
 		c.Results = jsonValues(v.src.tables.Funcs[f.fn].Results, v.args)
 	}
-	if state != Dropped { // of those the trace has the number only
+	if state != Dropped { // the report has the number of these only
 		v.tell(t, f.fn, f.startNs)
 	}
 }
@@ -177,8 +179,8 @@ func (v *calls) tell(t *thread, fn format.FuncID, startNs int64) {
 	v.err = v.visit(c)
 }
 
-// jsonValues makes an object of the array of values that an event carries, with the names of its definition. What
-// is not printable is escaped as JSON does, so that the text is safe and the values are as recorded.
+// jsonValues makes a JSON object of an event's array of values, with the names of their definitions.
+// Characters that are not printable become JSON escapes: the text is safe and the values as recorded.
 func jsonValues(defs []format.Arg, raw []byte) string {
 	if len(raw) == 0 {
 		return ""
@@ -219,7 +221,7 @@ func jsonValues(defs []format.Arg, raw []byte) string {
 	return escapeJSON(b.Bytes())
 }
 
-// escapeJSON writes characters that are not printable, which can only be inside of strings, as \u escapes.
+// escapeJSON writes characters that are not printable as \u escapes. They can only be inside strings.
 func escapeJSON(text []byte) string {
 	if isPrintable(string(text)) {
 		return string(text)

@@ -8,59 +8,60 @@ import (
 	"utrace/format"
 )
 
-// recentCalibrations is how many calibrations, the latest ones, make a cost. One alone can be
-// disturbed; all of them would not follow a machine that becomes slower.
+// recentCalibrations is how many of the latest calibrations make a cost. A single one can be
+// disturbed. All of them would not follow a machine that becomes slower.
 const recentCalibrations = 5
 
-// interruptCalibrations is the same for interrupts, which are rare: their sum over so many counts.
+// interruptCalibrations is the same for interrupts. They are rare, so their sum over that many counts.
 const interruptCalibrations = 20
 
-// Bounds of the part of what was subtracted from calls that is not resolved: what is left must be more than that. The
-// lower one is what compensation is wrong by at worst in BenchmarkCompensation where hits take most of the time; where
-// calibrations scatter more, it is their spread.
+// Limits of the unresolved part of a cost: what is left of a call must be longer than that. The lower
+// limit is the worst error in BenchmarkCompensation where hits take most of the time. If calibrations
+// scatter more, their spread counts.
 const (
 	minUnresolved = 0.25
 	maxUnresolved = 1
 )
 
-// callCost is what the probes of a function take from a call of it and from those around it, in ns. It is
-// zero where that is not known.
+// callCost is the cost of a function's probes in ns, for a call of it and the calls around it. It is
+// zero if the cost is unknown.
 type callCost struct {
 	inside   int32 // in the call's own duration
 	complete int32 // further, in those of the calls around it, if its return was seen
-	gone     int32 // the same, if it was not
+	gone     int32 // the same, if its return was not seen
 	orphan   int32 // of a return whose entry was not seen
 }
 
-// hit is what an entry, or a hit, takes that has no return.
+// hit is the cost of a hit, or of an entry that has no return.
 func (c *callCost) hit() int64 { return int64(c.inside) + int64(c.gone) }
 
-// costClass is what decides on the cost of a call.
+// costClass decides the cost of a call.
 type costClass struct{ entry, ret string }
 
-// maxClasses is how many classes are told apart; a recorder knows some dozens. What is known of further ones does not count.
+// maxClasses is how many classes are distinguished. A recorder has some dozens. Calibrations of
+// further classes do not count.
 const maxClasses = 1024
 
-// costs knows what hits cost at the time of the rows in hand.
+// costs are the costs of hits at the time of the current rows.
 type costs struct {
-	funcs  []int // by function: its class
-	list   []callCost
-	recent [][]format.SiteCost // by class
-	least  []format.SiteCost   // by class: what its recent ones say, without interrupts
-	index  map[costClass]int   // the first class is of all functions whose cost is not known
-	used   []bool              // by function: an event of it came
-	seen   int                 // calibrations
+	funcs    []int // by function: its class
+	list     []callCost
+	recent   [][]format.SiteCost // by class: of the latest calibrations
+	quartile []format.SiteCost   // by class: lower quartiles of recent, without interrupts
+	index    map[costClass]int   // the first class is that of all functions without a known cost
+	used     []bool              // by function: it has an event
+	seen     int                 // calibrations taken in
 
 	quietNs, interruptNs []int64 // of the latest interruptCalibrations
 
-	displaced   []int64 // of the calibrations that say so, recentCalibrations at most
-	displacedNs int64   // what a Displaced takes beside its Value
+	displaced   []int64 // of the latest recentCalibrations that have it
+	displacedNs int64   // cost of a Displaced in addition to its Value
 }
 
 // of returns the cost of a function's hits.
 func (c *costs) of(fn format.FuncID) *callCost { return &c.list[c.funcs[fn]] }
 
-// define makes functions known, those that already are included.
+// define takes in all functions. It passes over those that it has.
 func (c *costs) define(funcs []format.Func) {
 	for i := len(c.funcs); i < len(funcs); i++ {
 		c.funcs = append(c.funcs, c.class(costClass{funcs[i].EntryClass, funcs[i].ReturnClass}))
@@ -70,7 +71,7 @@ func (c *costs) define(funcs []format.Func) {
 
 func (c *costs) class(key costClass) int {
 	if c.index == nil {
-		c.index, c.list, c.recent, c.least = map[costClass]int{}, make([]callCost, 1), make([][]format.SiteCost, 1), make([]format.SiteCost, 1)
+		c.index, c.list, c.recent, c.quartile = map[costClass]int{}, make([]callCost, 1), make([][]format.SiteCost, 1), make([]format.SiteCost, 1)
 	}
 	i, ok := c.index[key]
 	if !ok && key.entry != "" && len(c.list) < maxClasses {
@@ -78,25 +79,28 @@ func (c *costs) class(key costClass) int {
 		c.index[key] = i
 		c.list = append(c.list, callCost{})
 		c.recent = append(c.recent, nil)
-		c.least = append(c.least, format.SiteCost{})
+		c.quartile = append(c.quartile, format.SiteCost{})
 	}
 	return i
 }
 
-// calibrate takes note of calibrations, those that are already known included. From the next row on they count.
+// calibrate takes in all calibrations, which count from the next row on. It passes over those that it
+// has.
 func (c *costs) calibrate(list []format.Calibration) {
 	if len(list) <= c.seen {
 		return
 	}
 	for _, cal := range list[c.seen:] {
 		if cal.QuietNs > 0 && cal.InterruptNs >= 0 {
+			const limit = maxTimeNs / interruptCalibrations
 			from := max(0, len(c.quietNs)+1-interruptCalibrations)
-			c.quietNs, c.interruptNs = append(c.quietNs, min(cal.QuietNs, maxTimeNs/interruptCalibrations))[from:], append(c.interruptNs, min(cal.InterruptNs, maxTimeNs/interruptCalibrations))[from:]
+			c.quietNs = append(c.quietNs, min(cal.QuietNs, limit))[from:]
+			c.interruptNs = append(c.interruptNs, min(cal.InterruptNs, limit))[from:]
 		}
 		if cal.DisplacedNs > 0 && cal.DisplacedNs <= maxCostNs {
 			c.displaced = append(c.displaced, cal.DisplacedNs)
 			c.displaced = c.displaced[max(0, len(c.displaced)-recentCalibrations):]
-			c.displacedNs = leastOf(c.displaced, func(ns *int64) int64 { return *ns })
+			c.displacedNs = lowerQuartile(c.displaced, func(ns *int64) int64 { return *ns })
 		}
 		for _, site := range cal.Sites {
 			i := c.class(costClass{site.Entry, site.Return})
@@ -115,10 +119,10 @@ func (c *costs) calibrate(list []format.Calibration) {
 	}
 }
 
-// maxCostNs is the most that a hit may cost: 10 ms.
+// maxCostNs is the highest cost of a hit that is believed: 10 ms.
 const maxCostNs = 1e7
 
-// plausible keeps numbers out that could not have been measured.
+// plausible reports whether the numbers can have been measured.
 func plausible(s *format.SiteCost) bool {
 	if s.Entry == "" || s.EntryNs < 0 || s.EntryNs > maxCostNs {
 		return false
@@ -126,36 +130,36 @@ func plausible(s *format.SiteCost) bool {
 	return s.Return == "" || s.InsideNs >= 0 && s.CallNs <= 2*maxCostNs && s.InsideNs <= s.CallNs
 }
 
-// measure takes in that what a class costs was measured anew.
+// measure computes the cost of a class, without interrupts, from its recent calibrations.
 func (c *costs) measure(class int) {
 	recent := c.recent[class]
-	c.least[class] = format.SiteCost{
+	c.quartile[class] = format.SiteCost{
 		Return:   recent[0].Return,
-		EntryNs:  leastOf(recent, func(s *format.SiteCost) int64 { return s.EntryNs }),
-		InsideNs: leastOf(recent, func(s *format.SiteCost) int64 { return s.InsideNs }),
-		CallNs:   leastOf(recent, func(s *format.SiteCost) int64 { return s.CallNs }),
+		EntryNs:  lowerQuartile(recent, func(s *format.SiteCost) int64 { return s.EntryNs }),
+		InsideNs: lowerQuartile(recent, func(s *format.SiteCost) int64 { return s.InsideNs }),
+		CallNs:   lowerQuartile(recent, func(s *format.SiteCost) int64 { return s.CallNs }),
 	}
 }
 
-// update takes in how much time interrupts take.
+// update computes the cost of a class, with the part of it that interrupts add.
 func (c *costs) update(class int, interrupts float64) {
 	if len(c.recent[class]) == 0 {
 		return
 	}
-	// A call's own duration is without interrupts most often, the sum over many inner ones is not.
+	// A call's own duration mostly contains no interrupt. The sum over many inner calls does.
 	whole := func(ns int64) int64 { return ns + int64(float64(ns)*interrupts) }
-	least := &c.least[class]
-	entry := whole(least.EntryNs)
-	if least.Return == "" {
+	cost := &c.quartile[class]
+	entry := whole(cost.EntryNs)
+	if cost.Return == "" {
 		c.list[class] = callCost{gone: int32(entry)}
 		return
 	}
-	inside := least.InsideNs
-	call := max(inside, whole(least.CallNs))
+	inside := cost.InsideNs
+	call := max(inside, whole(cost.CallNs))
 	c.list[class] = callCost{inside: int32(inside), complete: int32(call - inside), gone: int32(entry - inside), orphan: int32(max(0, call-entry))}
 }
 
-// interrupts is what interrupts add to the cost of hits, as a part of it.
+// interrupts is the part that interrupts add to the cost of hits.
 func (c *costs) interrupts() float64 {
 	var quiet, more int64
 	for i := range c.quietNs {
@@ -164,8 +168,8 @@ func (c *costs) interrupts() float64 {
 	return min(float64(more)/float64(max(quiet, 1)), 1)
 }
 
-// leastOf returns the lower quartile of some values: what disturbs a calibration makes costs larger, never smaller.
-func leastOf[T any](list []T, value func(*T) int64) int64 {
+// lowerQuartile is the lower quartile of values. Disturbances make costs larger, never smaller.
+func lowerQuartile[T any](list []T, value func(*T) int64) int64 {
 	var values []int64
 	for i := range list {
 		values = append(values, value(&list[i]))
@@ -174,22 +178,25 @@ func leastOf[T any](list []T, value func(*T) int64) int64 {
 	return values[len(values)/4]
 }
 
-// ProbeCost is what the probes took while traces were recorded, as far as their events are in the traces.
+// ProbeCost is the cost of the probes while traces were recorded, as far as the traces have their
+// events.
 type ProbeCost struct {
-	Known      bool // calibrations tell the cost of at least one of the functions
-	Raw        bool // it was not to be subtracted: Hits and Subtracted are 0
+	Measured   bool // there are calibrations for at least one of the functions
+	Raw        bool // nothing was to be subtracted: Hits and Subtracted are 0
 	Hits       time.Duration
-	Displaced  time.Duration // the recorder ran in the place of threads, in their traced time
+	Displaced  time.Duration // the recorder had pre-empted threads, in their traced time
 	Traced     time.Duration // of all threads, from the first event of each to its last
 	Inside     time.Duration // outermost complete calls, as measured
-	Subtracted time.Duration // from them
-	Unknown    int           // functions with events for which the cost is not known, where that of others is
-	Dropped    time.Duration // of Hits, those of calls that were dropped: of no call it is subtracted
-	Unmet      uint64        // hits, of the whole recordings, that did not meet a condition on arguments
-	UnmetTime  time.Duration // what they took, besides Hits
+	Subtracted time.Duration // from Inside
+	// UnmeasuredFuncs are functions with events but without a calibration, in traces that have
+	// calibrations for others.
+	UnmeasuredFuncs int
+	Dropped         time.Duration // the part of Hits in dropped calls; it is subtracted from no call
+	Unmet           uint64        // hits, of the whole recordings, that did not meet a condition on arguments
+	UnmetTime       time.Duration // cost of Unmet, not in Hits
 }
 
-// add takes in a trace. It reports whether the cost of none of its functions is known.
+// add takes in a trace. It reports whether none of its functions has a calibration.
 func (p *ProbeCost) add(src *source, sum *tally, raw bool) (unmeasured bool) {
 	p.Raw = raw
 	p.Hits += time.Duration(sum.hitNs - sum.displacedNs)
@@ -197,17 +204,17 @@ func (p *ProbeCost) add(src *source, sum *tally, raw bool) (unmeasured bool) {
 	p.Traced += time.Duration(sum.tracedNs)
 	p.Inside += time.Duration(sum.insideNs)
 	p.Subtracted += time.Duration(sum.insideNs - sum.correctedNs)
-	known := map[costClass]bool{}
+	calibrated := map[costClass]bool{}
 	for _, cal := range src.tables.Calibrations {
 		for i := range cal.Sites {
 			if s := &cal.Sites[i]; plausible(s) {
-				known[costClass{s.Entry, s.Return}] = true
+				calibrated[costClass{s.Entry, s.Return}] = true
 			}
 		}
 	}
 	measured, unknown := false, 0
 	for i := range src.tables.Funcs {
-		if f := &src.tables.Funcs[i]; known[costClass{f.EntryClass, f.ReturnClass}] {
+		if f := &src.tables.Funcs[i]; calibrated[costClass{f.EntryClass, f.ReturnClass}] {
 			measured = true
 		} else if i < len(sum.used) && sum.used[i] {
 			unknown++
@@ -217,12 +224,13 @@ func (p *ProbeCost) add(src *source, sum *tally, raw bool) (unmeasured bool) {
 	if !measured {
 		return unknown > 0
 	}
-	p.Known = true
-	p.Unknown += unknown
+	p.Measured = true
+	p.UnmeasuredFuncs += unknown
 	return false
 }
 
-// addUnmet takes in hits that did not meet a condition on arguments, of which a complete trace has the number.
+// addUnmet takes in the hits that did not meet a condition on arguments. A complete trace has their
+// number.
 func (p *ProbeCost) addUnmet(t *format.Tables) {
 	if t.End == nil || p.Raw {
 		return
@@ -240,7 +248,7 @@ func (p *ProbeCost) addUnmet(t *format.Tables) {
 	}
 }
 
-// hitCosts are what hits cost over all of a recording, by class: of an entry alone, and of a call.
+// hitCosts are the costs of hits over a whole recording, by class: of an entry alone, and of a call.
 type hitCosts map[costClass]struct{ entryNs, callNs int64 }
 
 func newHitCosts(list []format.Calibration) hitCosts {
@@ -263,7 +271,7 @@ func newHitCosts(list []format.Calibration) hitCosts {
 	return h
 }
 
-// addDropped takes in calls that were dropped, of which the trace has the number.
+// addDropped takes in dropped calls, of which the trace has the number.
 func (p *ProbeCost) addDropped(d *format.Dropped, f *format.Func, costs hitCosts) {
 	if p.Raw {
 		return
@@ -274,7 +282,7 @@ func (p *ProbeCost) addDropped(d *format.Dropped, f *format.Func, costs hitCosts
 	p.Hits += ns
 }
 
-// unresolved tells for each class which part of what was subtracted is not resolved.
+// unresolved returns, for each class, the part of the subtracted cost that may be wrong.
 func unresolved(list []format.Calibration) map[costClass]float64 {
 	spreads := map[costClass][]float64{}
 	for _, cal := range list {
@@ -293,23 +301,23 @@ func unresolved(list []format.Calibration) map[costClass]float64 {
 	return parts
 }
 
-// warnUnmeasured says of which traces it is not known what probes took, if it is of others.
+// warnUnmeasured warns of traces without calibrations if others have some.
 func (s *summary) warnUnmeasured() {
-	if !s.trace.Probes.Known {
+	if !s.trace.Probes.Measured {
 		return
 	}
 	for _, path := range s.trace.Unmeasured {
-		s.warn(path, "what the probes took was not measured: it is in the times of this trace, unlike the others")
+		s.warn(path, "the cost of probes was not measured: the times of this trace contain it, those of the others do not")
 	}
 }
 
-// movedFactor is by how much costs must have moved to be worth a warning.
+// movedFactor is the change of a cost that is worth a warning.
 const movedFactor = 1.5
 
-// addMoved warns where what hits cost has moved while recording.
+// addMoved warns if the cost of hits has changed while recording.
 func (s *summary) addMoved(path string, list []format.Calibration) {
 	if m := format.NewMoved(list); m.Factor() >= movedFactor {
-		s.warn(path, "what the probes of a call cost moved from %s to %s while recording (sites %s): what is subtracted follows within some seconds",
+		s.warn(path, "the cost of the probes of a call moved from %s to %s while recording (sites %s): the subtracted cost follows within some seconds",
 			FormatDuration(time.Duration(m.FromNs)), FormatDuration(time.Duration(m.ToNs)), printable(strings.TrimSpace(m.Entry+" "+m.Return)))
 	}
 }

@@ -69,10 +69,10 @@ func TestCompensation(t *testing.T) {
 			"other": {500, 500, 500, 500},
 			"point": {},
 		}
-		probes := ProbeCost{Known: true, Hits: 400 + 2*90 + 300, Traced: 8000, Inside: 8000, Subtracted: 580, Unknown: 1}
+		probes := ProbeCost{Measured: true, Hits: 400 + 2*90 + 300, Traced: 8000, Inside: 8000, Subtracted: 580, UnmeasuredFuncs: 1}
 		if raw {
 			want = map[string]figures{"outer": {8000, 8000 - 1040 - 30 - 500, 8000, 8000}, "inner": {1070, 1070, 30, 1040}, "other": {500, 500, 500, 500}, "point": {}}
-			probes = ProbeCost{Known: true, Raw: true, Traced: 8000, Inside: 8000, Unknown: 1}
+			probes = ProbeCost{Measured: true, Raw: true, Traced: 8000, Inside: 8000, UnmeasuredFuncs: 1}
 		}
 		for i := range r.Rows {
 			row := &r.Rows[i]
@@ -128,7 +128,7 @@ func TestMovedCosts(t *testing.T) {
 	if want := int32(750); c.of(0).inside != want {
 		t.Errorf("inside %d, want %d", c.of(0).inside, want)
 	}
-	if s.addMoved("", list); len(s.warnings) != 1 || !strings.Contains(s.warnings[0], "from 1.000 us to 3.000 us") {
+	if s.addMoved("", list); len(s.warnings) != 1 || !strings.Contains(s.warnings[0].Text, "from 1.000 us to 3.000 us") {
 		t.Errorf("warnings %q", s.warnings)
 	}
 }
@@ -148,10 +148,10 @@ end {`)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.Trace.Probes.Unknown != 1 || !r.Trace.Probes.Known {
+		if r.Trace.Probes.UnmeasuredFuncs != 1 || !r.Trace.Probes.Measured {
 			t.Errorf("raw %v: %+v", raw, r.Trace.Probes)
 		}
-		if warned := slices.ContainsFunc(r.Warnings, func(s string) bool { return strings.Contains(s, "moved from") }); warned == raw {
+		if warned := slices.ContainsFunc(r.Warnings, func(w Warning) bool { return strings.Contains(w.Text, "moved from") }); warned == raw {
 			t.Errorf("raw %v: warnings %q", raw, r.Warnings)
 		}
 	}
@@ -172,14 +172,14 @@ end {}
 			}
 			var want []string
 			if !raw {
-				want = []string{unknown + ": what the probes took was not measured: it is in the times of this trace, unlike the others"}
+				want = []string{unknown + ": the cost of probes was not measured: the times of this trace contain it, those of the others do not"}
 			}
-			if !r.Trace.Probes.Known || r.Trace.Probes.Unknown != 1 || !slices.Equal(r.Warnings, want) {
+			if !r.Trace.Probes.Measured || r.Trace.Probes.UnmeasuredFuncs != 1 || !slices.Equal(texts(r.Warnings), want) {
 				t.Errorf("raw %v: %+v, warnings %q", raw, r.Trace.Probes, r.Warnings)
 			}
 		}
 	}
-	if r, err := Report([]string{unknown, empty}, Options{}); err != nil || r.Trace.Probes.Known || len(r.Warnings) > 0 {
+	if r, err := Report([]string{unknown, empty}, Options{}); err != nil || r.Trace.Probes.Measured || len(r.Warnings) > 0 {
 		t.Errorf("known of none: %+v, %q, %v", r.Trace.Probes, r.Warnings, err)
 	}
 }

@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,11 +10,11 @@ import (
 	"utrace/format"
 )
 
-// droppedCalls are the calls of a trace that are in it as numbers only, since they did not meet a condition that was decided
-// when they returned.
+// droppedCalls are the calls of a trace that did not meet a condition decided at their return. The
+// trace has only their number and times.
 type droppedCalls []format.Dropped
 
-// newDropped returns those of the selected processes: the trace has the sums of a process.
+// newDropped returns those of the selected processes. The last of a process has its sums.
 func newDropped(list []format.Dropped, opts *Options) (selected droppedCalls) {
 	type key struct {
 		fn  format.FuncID
@@ -31,13 +32,13 @@ func newDropped(list []format.Dropped, opts *Options) (selected droppedCalls) {
 	return selected
 }
 
-// countsDropped reports whether the calls that are selected have those that were dropped among them. Of parts of processes
-// and of the time it is not known, nor how long each was.
+// countsDropped reports whether dropped calls can be counted among the selected ones. It is not known
+// which threads made them and when, nor how long each took.
 func (o *Options) countsDropped() bool {
 	return !o.someThreads() && o.From == 0 && o.To == 0 && o.Min == 0
 }
 
-// warnDropped says that a view has only the calls that were kept.
+// warnDropped warns that a view has only the calls that were kept.
 func (s *summary) warnDropped(path string, src *source, opts *Options) {
 	var calls uint64
 	for _, d := range newDropped(src.tables.Dropped, opts) {
@@ -45,14 +46,15 @@ func (s *summary) warnDropped(path string, src *source, opts *Options) {
 			calls += d.Complete + d.Incomplete
 		}
 	}
-	if least := slowerThan(&src.meta); calls == 0 || least > 0 && least <= opts.Min && len(conditions(&src.meta)) == 0 {
+	minKept := slowerThan(&src.meta)
+	if calls == 0 || minKept > 0 && minKept <= opts.Min && len(conditions(&src.meta)) == 0 {
 		return
 	}
-	s.warn(path, "%s dropped while recording (--slower-than, or if ret or duration) and not in this view: their time is that of their callers",
-		Plural(calls, "call was", "calls were"))
+	text := Plural(calls, "call was", "calls were") + " dropped while recording and not in this view: their time is in their callers' self time"
+	s.addWarning(path, Warning{Text: text, Hint: RecordAllCalls})
 }
 
-// addDropped adds the calls of a trace that were dropped to its rows.
+// addDropped adds the dropped calls of a trace to its rows.
 func (s *summary) addDropped(path string, src *source, opts *Options, values *valueTable, row func(fn format.FuncID, value uint32) *Row) {
 	list := newDropped(src.tables.Dropped, opts)
 	s.addDroppedCost(src, opts, list)
@@ -63,7 +65,7 @@ func (s *summary) addDropped(path string, src *source, opts *Options, values *va
 	inside := false
 	for i := range list {
 		d := &list[i]
-		if opts.By != "" && opts.By != "pid" && d.InsideNs > 0 { // it is not known inside of which calls they were
+		if opts.By != "" && opts.By != "pid" && d.InsideNs > 0 { // the calls around them are unknown
 			inside, d.InsideNs = true, 0
 		}
 		if *d == (format.Dropped{Func: d.Func, PID: d.PID}) {
@@ -72,7 +74,7 @@ func (s *summary) addDropped(path string, src *source, opts *Options, values *va
 		if int(d.Func) >= len(src.tables.Funcs) || !opts.Function.function(&src.tables.Funcs[d.Func]) {
 			continue
 		}
-		value := uint32(noValue) // of a call that was dropped no value is known, only the process
+		value := uint32(noValue) // only the process of a dropped call is known
 		if opts.By == "pid" {
 			value = values.add(threadValue(&format.Thread{PID: d.PID}, opts.By))
 		}
@@ -83,13 +85,14 @@ func (s *summary) addDropped(path string, src *source, opts *Options, values *va
 		s.trace.DroppedIncomplete += d.Incomplete
 	}
 	if inside {
-		s.warn(path, "the time of dropped calls inside of others is in these calls' self time: by %s it cannot be told", opts.By)
+		s.warn(path, "the time of dropped calls is in the self time of the calls around them: by %s it cannot be divided", opts.By)
 	}
 }
 
-// addDroppedCost takes in what the probes of dropped calls took. As for other hits, functions and times that are selected are nothing to it.
+// addDroppedCost takes in the cost of the probes of dropped calls. As for other hits, it makes no
+// difference which functions and times are selected.
 func (s *summary) addDroppedCost(src *source, opts *Options, list droppedCalls) {
-	if opts.someThreads() { // of threads it is not known
+	if opts.someThreads() { // their threads are unknown
 		return
 	}
 	costs := newHitCosts(src.tables.Calibrations)
@@ -100,7 +103,8 @@ func (s *summary) addDroppedCost(src *source, opts *Options, list droppedCalls) 
 	}
 }
 
-// warnDroppedCost says what the probes of dropped calls took of all traces, if that is worth a word.
+// warnDroppedCost warns of the cost of the probes of dropped calls, in all traces, if it is worth a
+// word.
 func (s *summary) warnDroppedCost(t *Trace) {
 	if took, all := t.Probes.Dropped, t.Recorded(); took > 0 && all > 0 && took >= all/100 {
 		s.warn("", "the probes of calls that were dropped took %s, %.0f%% of one processor while recording, which is not subtracted: calls around them are shown too long",
@@ -108,25 +112,32 @@ func (s *summary) warnDroppedCost(t *Trace) {
 	}
 }
 
-// addKept takes in which calls a trace has kept: the last of Files.
+// addKept takes in the conditions of the last of Files.
 func (t *Trace) addKept(meta *format.Meta) {
-	least, others := slowerThan(meta), conditions(meta)
-	if least > 0 {
-		t.conditions = append(t.conditions, "--slower-than "+FormatDuration(least))
+	minKept, others := slowerThan(meta), conditions(meta)
+	if minKept > 0 {
+		t.Conditions = append(t.Conditions, Condition{SlowerThan: minKept})
 	}
-	t.conditions = append(t.conditions, others...)
-	if len(others) > 0 || len(t.Files) > 1 && least != t.SlowerThan {
-		least = 0
+	for _, probe := range others {
+		t.Conditions = append(t.Conditions, Condition{Probe: probe})
 	}
-	t.SlowerThan = least
-	slices.Sort(t.conditions)
-	t.conditions = slices.Compact(t.conditions)
+	if len(others) > 0 || len(t.Files) > 1 && minKept != t.SlowerThan {
+		minKept = 0
+	}
+	t.SlowerThan = minKept
+	slices.SortFunc(t.Conditions, func(a, b Condition) int {
+		return cmp.Or(cmp.Compare(b.SlowerThan, a.SlowerThan), cmp.Compare(a.Probe, b.Probe))
+	})
+	t.Conditions = slices.Compact(t.Conditions)
 }
 
-// Conditions are those under which calls were kept, as the recorder was told them, sorted.
-func (t *Trace) Conditions() []string { return t.conditions }
+// Condition is a condition under which calls were kept while recording.
+type Condition struct {
+	SlowerThan time.Duration // of a condition on all calls: they took at least that long
+	Probe      string        // otherwise: the probe with its condition, as the recorder was given it
+}
 
-// Kept says of what calls the distributions are, "" if of all.
+// Kept says which calls the distributions are of; "" if of all.
 func (t *Trace) Kept() string {
 	dropped := t.Dropped + t.DroppedIncomplete
 	if dropped == 0 {
@@ -136,19 +147,27 @@ func (t *Trace) Kept() string {
 	if t.SlowerThan > 0 {
 		which = "of at least " + FormatDuration(t.SlowerThan)
 	}
-	text := fmt.Sprintf("calls %s: percentiles, maximum and errors are of these; calls, times and average of all, %s more", which, Plural(dropped, "call", "calls"))
+	text := fmt.Sprintf("calls %s: percentiles, maximum and errors are of these; calls, times and average include %s", which, Plural(dropped, "more call", "more calls"))
 	if t.DroppedIncomplete > 0 {
 		text += fmt.Sprintf(" (%d incomplete)", t.DroppedIncomplete)
 	}
 	return text
 }
 
-// slowerThan is the least duration of the calls that a trace has kept.
+// String says what the condition asks for.
+func (c Condition) String() string {
+	if c.Probe != "" {
+		return c.Probe
+	}
+	return "calls of at least " + FormatDuration(c.SlowerThan)
+}
+
+// slowerThan is the minimum duration of the calls that a trace has kept.
 func slowerThan(meta *format.Meta) time.Duration {
 	return time.Duration(min(max(meta.SlowerThanNs, 0), maxTimeNs))
 }
 
-// conditions are the probes of a trace that keep some calls only, whatever else is asked for.
+// conditions are the probes of a trace that have a condition of their own.
 func conditions(meta *format.Meta) []string {
 	return slices.DeleteFunc(slices.Clone(meta.Probes), func(probe string) bool { return !strings.Contains(probe, " if ") })
 }

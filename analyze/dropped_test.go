@@ -18,7 +18,7 @@ func droppedTrace(t *testing.T, replace ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return wholeTrace(t, strings.NewReplacer(replace...).Replace(string(text)))
+	return writeTrace(t, strings.NewReplacer(replace...).Replace(string(text)))
 }
 
 // TestDroppedSelections: what is selected decides whether the numbers of dropped calls can be added, and a warning says where they
@@ -43,9 +43,9 @@ func TestDroppedSelections(t *testing.T) {
 		"time":            {Options{To: 1}, kept, "7 calls were dropped"},
 		"least":           {Options{Min: 1}, kept, "7 calls were dropped"},
 		"function":        {Options{TIDs: []int{100}, Function: &Pattern{glob: "outer"}}, map[string]figures{"outer": kept["outer"]}, ""},
-		"by thread":       {Options{By: "tid"}, nil, "by tid it cannot be told"},
+		"by thread":       {Options{By: "tid"}, nil, "by tid it cannot be divided"},
 		"by process":      {Options{By: "pid"}, all, ""},
-		"by url":          {Options{By: "url"}, nil, "by url it cannot be told"},
+		"by url":          {Options{By: "url"}, nil, "by url it cannot be divided"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.opts.To > 0 {
@@ -72,7 +72,7 @@ func TestDroppedSelections(t *testing.T) {
 			if c.want != nil && len(got) != len(c.want) {
 				t.Errorf("functions: %v", got)
 			}
-			text := strings.Join(r.Warnings, "; ")
+			text := strings.Join(texts(r.Warnings), "; ")
 			if c.warning == "" && strings.Contains(text, "dropped") || !strings.Contains(text, c.warning) {
 				t.Errorf("warnings: %q, want %q", text, c.warning)
 			}
@@ -98,7 +98,7 @@ func TestDroppedMin(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Contains(strings.Join(r.Warnings, ";"), "dropped"); got != c.warn {
+		if got := strings.Contains(strings.Join(texts(r.Warnings), ";"), "dropped"); got != c.warn {
 			t.Errorf("at least %v: warnings %q", c.least, r.Warnings)
 		}
 	}
@@ -125,7 +125,7 @@ func TestDroppedCost(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	const warning = "dropped took 0.750 us, 2% of one processor while recording, which is not subtracted" // of 39 us
-	if text := strings.Join(r.Warnings, ";"); !strings.Contains(text, warning) {
+	if text := strings.Join(texts(r.Warnings), ";"); !strings.Contains(text, warning) {
 		t.Errorf("%s", text)
 	}
 	// It does not depend on which functions are shown, nor on how long the calls are, as what other hits took does not.
@@ -141,7 +141,7 @@ func TestDroppedCost(t *testing.T) {
 	if r, err = Report([]string{trace, trace}, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if text := strings.Join(r.Warnings, ";"); r.Trace.Probes.Dropped != 2*3*250 || strings.Count(text, "not subtracted") != 1 {
+	if text := strings.Join(texts(r.Warnings), ";"); r.Trace.Probes.Dropped != 2*3*250 || strings.Count(text, "not subtracted") != 1 {
 		t.Errorf("%v: %s", r.Trace.Probes.Dropped, text)
 	}
 }
@@ -157,7 +157,7 @@ end {"stop": {"mono_ns": 1000}}`)}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := strings.Join(r.Warnings, ";"); !strings.Contains(text, "dropped took 0.750 us, 75% of one processor while recording") {
+	if text := strings.Join(texts(r.Warnings), ";"); !strings.Contains(text, "dropped took 0.750 us, 75% of one processor while recording") {
 		t.Errorf("%s", text)
 	}
 }
@@ -214,7 +214,7 @@ func TestSlowestIsSelected(t *testing.T) {
 		t.Fatal(err)
 	}
 	for least, want := range map[time.Duration]int{0: 1, 50: 1, 51: 0} { // one call of g, 50 ns, is certain
-		slow, err := Slowest([]string{wholeTrace(t, string(text))}, 10, Options{Min: least})
+		slow, err := Slowest([]string{writeTrace(t, string(text))}, 10, Options{Min: least})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -228,24 +228,24 @@ func TestSlowestIsSelected(t *testing.T) {
 func TestDroppedViews(t *testing.T) {
 	trace := droppedTrace(t)
 	all := []string{trace}
-	for name, warnings := range map[string]func() ([]string, error){
-		"slowest": func() ([]string, error) {
+	for name, warnings := range map[string]func() ([]Warning, error){
+		"slowest": func() ([]Warning, error) {
 			s, err := Slowest(all, 1, Options{})
 			if err == nil && (s.Calls[0].Duration != 9*time.Microsecond || s.Of != 7) {
 				t.Errorf("slowest: %v of %d", s.Calls[0].Duration, s.Of)
 			}
 			return s.Warnings, err
 		},
-		"flow":    func() ([]string, error) { return Flow(trace, Options{}, false, func(*Step) error { return nil }) },
-		"calls":   func() ([]string, error) { return EachCall(all, Options{}, func(*Call) error { return nil }) },
-		"tree":    func() ([]string, error) { tree, err := CallTree(all, Options{}); return tree.Warnings, err },
-		"profile": func() ([]string, error) { _, w, err := Profile(all, Options{}); return w, err },
+		"flow":    func() ([]Warning, error) { return Flow(trace, Options{}, false, func(*Step) error { return nil }) },
+		"calls":   func() ([]Warning, error) { return EachCall(all, Options{}, func(*Call) error { return nil }) },
+		"tree":    func() ([]Warning, error) { tree, err := CallTree(all, Options{}); return tree.Warnings, err },
+		"profile": func() ([]Warning, error) { _, w, err := Profile(all, Options{}); return w, err },
 	} {
 		w, err := warnings()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if text := strings.Join(w, ";"); !strings.Contains(text, "7 calls were dropped") {
+		if text := strings.Join(texts(w), ";"); !strings.Contains(text, "7 calls were dropped") {
 			t.Errorf("%s: warnings %q", name, text)
 		}
 	}
@@ -261,7 +261,7 @@ func TestManyConditions(t *testing.T) {
 	trace := Trace{Files: make([]string, 1)}
 	trace.addKept(&meta)
 	trace.addKept(&meta)
-	if c := trace.conditions; len(c) != n+1 || !slices.IsSorted(c) {
+	if c := trace.Conditions; len(c) != n+1 || !slices.IsSortedFunc(c, func(a, b Condition) int { return strings.Compare(a.Probe, b.Probe) }) {
 		t.Errorf("%d conditions, want %d", len(c), n+1)
 	}
 }

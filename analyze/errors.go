@@ -12,11 +12,12 @@ import (
 // ErrorRule says which calls of some functions have failed.
 type ErrorRule struct {
 	text     string
-	function *Pattern // nil for all that have what the condition names
+	function *Pattern // nil for all functions that have the names in the condition
 	cond     *condition.Condition
 }
 
-// ParseErrorRules parses the rules of an analysis, see ParseErrorRule.
+// ParseErrorRules parses the rules of an analysis, see ParseErrorRule. It fails if they have too many
+// comparisons.
 func ParseErrorRules(texts []string) (rules []*ErrorRule, err error) {
 	comparisons := 0
 	for _, text := range texts {
@@ -28,13 +29,14 @@ func ParseErrorRules(texts []string) (rules []*ErrorRule, err error) {
 		rule.cond.Walk(func(*condition.Condition) { comparisons++ })
 	}
 	if comparisons > maxEntryBits {
-		return nil, fmt.Errorf("%d comparisons: %d are the most", comparisons, maxEntryBits)
+		return nil, fmt.Errorf("%d comparisons: want at most %d", comparisons, maxEntryBits)
 	}
 	return rules, nil
 }
 
-// ParseErrorRule parses "[PATTERN: ]CONDITION", such as "ret < 0" or "malloc: ret == 0 && size > 0". Names are those of arguments
-// and results; "ret" is the first result or, of a function without any, what the return register held, as a signed number.
+// ParseErrorRule parses "[PATTERN: ]CONDITION", such as "ret < 0" or "malloc: ret == 0 && size > 0".
+// The condition names arguments and results. "ret" is the first result or, for a function without
+// results, the return register as a signed number. A comparison with a time is a *ConditionError.
 func ParseErrorRule(text string) (*ErrorRule, error) {
 	r := &ErrorRule{text: text}
 	cond := text
@@ -51,7 +53,8 @@ func ParseErrorRule(text string) (*ErrorRule, error) {
 	}
 	r.cond.Walk(func(c *condition.Condition) {
 		if c.Value.Kind == condition.IsTime {
-			err = fmt.Errorf("condition %q: at %d: %s is compared with a time: a rule is about what calls carry; use --min for durations", cond, c.Offset+1, c.Name)
+			reason := fmt.Sprintf("at %d: %s is compared with a time: a rule is about arguments and results", c.Offset+1, c.Name)
+			err = &ConditionError{Condition: cond, Reason: reason, Hint: SelectLongCalls}
 		}
 	})
 	if err != nil {
@@ -60,7 +63,7 @@ func ParseErrorRule(text string) (*ErrorRule, error) {
 	return r, nil
 }
 
-// needsValue reports whether rules may look at return registers.
+// needsValue reports whether rules may need the return register.
 func needsValue(rules []*ErrorRule) (needs bool) {
 	for _, r := range rules {
 		r.cond.Walk(func(c *condition.Condition) { needs = needs || c.Name == "ret" })
@@ -68,7 +71,12 @@ func needsValue(rules []*ErrorRule) (needs bool) {
 	return needs
 }
 
-// appliesTo reports whether a rule is about one of some functions.
+// warning is a warning about a rule.
+func (r *ErrorRule) warning(text string) Warning {
+	return Warning{Option: OptionError, Value: "'" + printable(r.text) + "'", Text: text}
+}
+
+// appliesTo reports whether a rule is about one of the functions.
 func (r *ErrorRule) appliesTo(funcs []format.Func) bool {
 	for i := range funcs {
 		if check := new(errorCheck); r.function.function(&funcs[i]) && check.bind(r.cond, &funcs[i]) != nil {
@@ -78,7 +86,8 @@ func (r *ErrorRule) appliesTo(funcs []format.Func) bool {
 	return false
 }
 
-// misfit says which comparison of a number with what is recorded as a name is true of no call, "" if there is none.
+// misfit describes a comparison with a number that is always false, since the value is recorded as a
+// name; "" if there is none.
 func (r *ErrorRule) misfit(funcs []format.Func) (text string) {
 	for i := range funcs {
 		f := &funcs[i]
@@ -110,29 +119,30 @@ func (r *ErrorRule) misfit(funcs []format.Func) (text string) {
 	return ""
 }
 
-// maxEntryBits is how many comparisons with arguments the rules of a function can have.
+// maxEntryBits is how many comparisons with arguments the rules of a function may have.
 const maxEntryBits = 32
 
-// errorCheck decides whether calls of one function have failed. What it compares arguments with is decided
-// at the entry, and kept as bits.
+// errorCheck decides whether calls of one function have failed. It decides comparisons with arguments
+// at the entry, and keeps the answers as bits.
 type errorCheck struct {
-	conds   []*boundCondition // one of which is true of a failed call
+	conds   []*boundCondition // a call has failed if one is true
 	entries []*boundCondition // the comparisons with arguments, by bit
 }
 
-// boundCondition is a condition whose names are places in what the events of a function carry.
+// boundCondition is a condition whose names have been resolved for one function.
 type boundCondition struct {
 	*condition.Condition
-	a, b    *boundCondition
-	place   place
-	typ     string
-	pattern *Pattern // of Glob and NotGlob
-	raw     bool     // it is the return register
-	bit     int      // of a comparison with an argument
+	a, b     *boundCondition
+	position position
+	typ      string
+	pattern  *Pattern // of Glob and NotGlob
+	raw      bool     // it is the return register
+	bit      int      // of a comparison with an argument
 }
 
-// newErrorCheck returns nil for a function whose calls cannot fail. Rules that name what the function does not have are not
-// about it. Without any that is, negative numbers, null pointers and an errno are errors.
+// newErrorCheck returns nil for a function whose calls cannot fail. A rule does not apply if it names
+// an argument or result that the function lacks. Without a rule that applies, negative numbers, null
+// pointers and an errno are errors.
 func newErrorCheck(f *format.Func, rules []*ErrorRule) *errorCheck {
 	check := &errorCheck{}
 	for _, r := range rules {
@@ -151,8 +161,8 @@ func newErrorCheck(f *format.Func, rules []*ErrorRule) *errorCheck {
 	return check
 }
 
-// defaultErrors returns what is an error of a function without a rule of its own. What the end of a span carries is no result
-// in this sense.
+// defaultErrors returns the conditions for a function without a rule of its own. The values at the end
+// of a span are no results in this sense.
 func defaultErrors(f *format.Func) (list []*condition.Condition) {
 	if len(f.Results) == 0 || f.Static != "" {
 		return nil
@@ -180,7 +190,7 @@ func (e *errorCheck) add(c *condition.Condition, f *format.Func) {
 	}
 }
 
-// bind returns nil if a name is not one of the function's.
+// bind returns nil if the function lacks a name.
 func (e *errorCheck) bind(c *condition.Condition, f *format.Func) *boundCondition {
 	b := &boundCondition{Condition: c}
 	if !c.Op.Compares() {
@@ -198,18 +208,18 @@ func (e *errorCheck) bind(c *condition.Condition, f *format.Func) *boundConditio
 			return nil
 		}
 	}
-	b.place = findValue(f, c.Name)
+	b.position = findValue(f, c.Name)
 	switch {
-	case b.place.index < 0 && c.Name == "ret" && len(f.Results) == 0 && !f.Hit && !f.NoReturn:
+	case b.position.index < 0 && c.Name == "ret" && len(f.Results) == 0 && !f.Hit && !f.NoReturn:
 		b.raw = true
-	case b.place.index < 0:
+	case b.position.index < 0:
 		return nil
-	case b.place.result:
-		b.typ = f.Results[b.place.index].Type
+	case b.position.result:
+		b.typ = f.Results[b.position.index].Type
 	case len(e.entries) == maxEntryBits:
 		return nil
 	default:
-		b.typ = f.Args[b.place.index].Type
+		b.typ = f.Args[b.position.index].Type
 		b.bit = len(e.entries)
 		e.entries = append(e.entries, b)
 	}
@@ -226,7 +236,7 @@ func (e *errorCheck) enter(t *thread) (bits uint32) {
 	return bits
 }
 
-// failed reports whether a complete call, whose return is in hand, has failed.
+// failed reports whether a complete call has failed. The current row is its return.
 func (e *errorCheck) failed(t *thread, bits uint32) bool {
 	for _, b := range e.conds {
 		if b.decide(t, bits) {
@@ -242,19 +252,19 @@ func (b *boundCondition) decide(t *thread, bits uint32) bool {
 		return b.a.decide(t, bits) && b.b.decide(t, bits)
 	case b.Op == condition.Or:
 		return b.a.decide(t, bits) || b.b.decide(t, bits)
-	case b.raw || b.place.result:
+	case b.raw || b.position.result:
 		return b.holds(t)
 	}
 	return bits>>b.bit&1 != 0
 }
 
-// holds makes a comparison with what the row in hand carries. It is false for what could not be read.
+// holds compares a value in the current row. It is false if the value could not be read.
 func (b *boundCondition) holds(t *thread) bool {
 	if b.raw {
 		value, ok := t.value()
 		return ok && b.compareNumber(condition.Signed(int64(value)))
 	}
-	raw, ok := element(t.args(), b.place.index)
+	raw, ok := element(t.args(), b.position.index)
 	if !ok {
 		return false
 	}
@@ -276,12 +286,12 @@ func (b *boundCondition) holds(t *thread) bool {
 	return ok && b.compareNumber(n)
 }
 
-// compareNumber compares a number. None is a text.
+// compareNumber compares a number. It is false if the condition has a text.
 func (b *boundCondition) compareNumber(n condition.Number) bool {
 	return b.Value.Kind != condition.IsText && b.ordered(n.Compare(b.Value.Number))
 }
 
-// compareText compares a text; a char is a number, too.
+// compareText compares a text. A char is also a number.
 func (b *boundCondition) compareText(text string) bool {
 	switch {
 	case b.pattern != nil:
@@ -290,13 +300,14 @@ func (b *boundCondition) compareText(text string) bool {
 		return b.ordered(strings.Compare(text, b.Value.Text))
 	case b.typ == "char" && len(text) > 0:
 		return b.compareNumber(condition.Number{Magnitude: uint64(text[0])})
-	case b.Value.Number != condition.Number{}: // a number that is none
+	case b.Value.Number != condition.Number{}: // a text is no number
 		return false
 	}
 	return b.Op == condition.NotEqual && text != "" || b.Op == condition.Equal && text == "" // a NAME by itself
 }
 
-// ordered says what a comparison makes of a value that is less than, equal to or greater than its own.
+// ordered evaluates the comparison. order is negative, zero or positive if the value in the row is less
+// than, equal to or greater than the condition's.
 func (b *boundCondition) ordered(order int) bool {
 	switch b.Op {
 	case condition.Equal:

@@ -12,28 +12,28 @@ import (
 	"utrace/format"
 )
 
-// Limits of a grouping. Calls of further values count as those of otherValues.
+// Limits of a grouping. The calls of further values count for otherValues.
 const (
-	maxValues     = 10_000
-	maxValueBytes = 64 << 20
-	maxGroups     = 20_000 // pairs of a function and a value
-	maxKnownBytes = 256    // of a value whose reading is remembered
-	maxOuter      = 64     // open calls of a function among which one of the same value is looked for
+	maxValues      = 10_000
+	maxValueBytes  = 64 << 20
+	maxGroups      = 20_000 // pairs of a function and a value
+	maxCachedBytes = 256    // of a value in the cache
+	maxOuter       = 64     // open calls of a function that are searched for one of the same value
 )
 
-// otherValues is the name of the values that the limits cut off.
+// otherValues is the name of the values beyond the limits.
 const otherValues = "[other values]"
 
-// Value is what calls are grouped by.
+// Value is a value that calls are grouped by.
 type Value struct {
-	// Text is the value as it stands in a call in C: a number, a "text" in quotes, ? for what could not be read.
-	// It is "" for calls that have none.
+	// Text is the value as in a call in C: a number, a "text" in quotes, or ? if it could not be read.
+	// It is "" for calls without a value.
 	Text string
-	// Plain is the value for programs: a string, json.Number or bool; nil for what could not be read.
+	// Plain is the value for programs: a string, json.Number or bool; nil if it could not be read.
 	Plain any
 }
 
-// compareValues sorts numbers by what they are, and all else by its text.
+// compareValues orders numbers by size, and everything else by its text.
 func compareValues(a, b *Value) int {
 	x, xok := a.Plain.(json.Number)
 	y, yok := b.Plain.(json.Number)
@@ -88,10 +88,10 @@ func (v *valueTable) add(value Value) uint32 {
 	return n
 }
 
-// warn tells of limits that were reached, and of a name that nothing has.
+// warn warns of limits that were reached, and of a name that no argument or result has.
 func (v *valueTable) warn(s *summary) {
 	if v.crowded {
-		s.warn("", "--by %s: more values than can be told apart: the calls of further ones are shown as %s", v.by, otherValues)
+		s.addWarning("", v.warning("too many different values: the calls of further ones are shown as "+otherValues))
 	}
 	if v.by == "" || v.found || isThreadKey(v.by) {
 		return
@@ -103,12 +103,16 @@ func (v *valueTable) warn(s *summary) {
 	slices.Sort(names)
 	has := "no arguments or results were recorded"
 	if n := len(names); n > 0 {
-		has = "those recorded are " + strings.Join(names[:min(n, mostWarned)], ", ")
-		if n > mostWarned {
-			has += fmt.Sprintf(" and %d more", n-mostWarned)
+		has = "those recorded are " + strings.Join(names[:min(n, maxWarned)], ", ")
+		if n > maxWarned {
+			has += fmt.Sprintf(" and %d more", n-maxWarned)
 		}
 	}
-	s.warn("", "--by %s: no function has such an argument or result: %s", printable(v.by), has)
+	s.addWarning("", v.warning("no function has such an argument or result: "+has))
+}
+
+func (v *valueTable) warning(text string) Warning {
+	return Warning{Option: OptionBy, Value: printable(v.by), Text: text}
 }
 
 func isThreadKey(by string) bool { return by == "pid" || by == "tid" || by == "comm" }
@@ -119,50 +123,51 @@ type group struct {
 	value uint32
 }
 
-// grouping numbers the groups of one trace. A call belongs to the value of the nearest call around it, itself included, that
-// has the argument; a result is of its own call only. A nil grouping has one group for each function, with its number.
+// grouping numbers the groups of one trace. A call that has the argument belongs to its value; another
+// call belongs to the value of the nearest call around it that has the argument. A result belongs to
+// its own call only. A nil grouping has one group for each function, with the function's number.
 //
-// A value takes room in the valueTable once a selected call has it. Until then it is held, as calls that are not selected can
-// have selected ones inside.
+// A value takes room in the valueTable once a selected call has it. Until then it is held, since calls
+// that are not selected can have selected ones inside.
 type grouping struct {
-	values   *valueTable
-	byThread bool
-	places   []place // by function
-	funcs    []format.Func
-	groups   []group
-	index    map[group]uint32
-	threads  map[format.ThreadID]uint32   // values of threads
-	known    map[string]map[string]uint32 // values, by type, as they stand in the file: reading one is slow
-	held     []heldValue                  // of open calls, by frame.value-firstHeld
-	free     []uint32                     // places in held
-	bytes    int                          // in held
+	values    *valueTable
+	byThread  bool
+	positions []position // by function
+	funcs     []format.Func
+	groups    []group
+	index     map[group]uint32
+	threads   map[format.ThreadID]uint32   // values of threads
+	cache     map[string]map[string]uint32 // numbers of values by type and text in the file: reading a value is slow
+	held      []heldValue                  // of open calls, by frame.value-firstHeld
+	free      []uint32                     // free indexes of held
+	bytes     int                          // in held
 
-	spellings int // in known
+	spellings int // in cache
 }
 
-// heldValue is the argument of an open call, as it stands in the file.
+// heldValue is the argument of an open call, as in the file.
 type heldValue struct {
 	typ, raw string
-	number   uint32 // in the valueTable; noValue if it is not there
+	number   uint32 // in the valueTable; noValue if it has none yet
 }
 
 // firstHeld is above the numbers of all values.
 const firstHeld = 1 << 31
 
-// place is where a call has the value.
-type place struct {
+// position is where the events of a function carry the value.
+type position struct {
 	index  int // among the arguments, or results; -1 for a call that has none
 	result bool
 }
 
-// newGrouping returns nil where there is nothing to group by.
+// newGrouping returns nil if there is nothing to group by.
 func newGrouping(values *valueTable) *grouping {
 	if values.by == "" {
 		return nil
 	}
 	return &grouping{
 		values: values, byThread: isThreadKey(values.by),
-		index: map[group]uint32{}, threads: map[format.ThreadID]uint32{}, known: map[string]map[string]uint32{},
+		index: map[group]uint32{}, threads: map[format.ThreadID]uint32{}, cache: map[string]map[string]uint32{},
 	}
 }
 
@@ -171,9 +176,9 @@ func (g *grouping) define(funcs []format.Func) {
 		return
 	}
 	g.funcs = funcs
-	for i := len(g.places); i < len(funcs); i++ {
+	for i := len(g.positions); i < len(funcs); i++ {
 		p := findValue(&funcs[i], g.values.by)
-		g.places = append(g.places, p)
+		g.positions = append(g.positions, p)
 		g.values.found = g.values.found || p.index >= 0
 		for _, list := range [][]format.Arg{funcs[i].Args, funcs[i].Results} {
 			for _, a := range list {
@@ -185,12 +190,12 @@ func (g *grouping) define(funcs []format.Func) {
 	}
 }
 
-// findValue finds an argument of a function by its name, or a result. Where nothing else is called so, "ret" is the first
-// result, and "arg2" the second argument that was recorded.
-func findValue(f *format.Func, name string) place {
+// findValue finds an argument or a result of a function by its name. If nothing else has that name,
+// "ret" is the first result, and "arg2" the second recorded argument.
+func findValue(f *format.Func, name string) position {
 	named := func(a format.Arg) bool { return a.Name == name }
 	if i := slices.IndexFunc(f.Args, named); i >= 0 {
-		return place{index: i}
+		return position{index: i}
 	}
 	i := slices.IndexFunc(f.Results, named)
 	if i < 0 && name == "ret" && len(f.Results) > 0 {
@@ -198,19 +203,19 @@ func findValue(f *format.Func, name string) place {
 	}
 	if n, ok := strings.CutPrefix(name, "arg"); ok && i < 0 {
 		if n, err := strconv.Atoi(n); err == nil && n > 0 && n <= len(f.Args) {
-			return place{index: n - 1}
+			return position{index: n - 1}
 		}
 	}
-	return place{index: i, result: true}
+	return position{index: i, result: true}
 }
 
-// enter notes the value of a call, which leaves again.
+// enter notes the value of a call. The call must leave again.
 func (g *grouping) enter(t *thread, f, parent *frame) {
 	if g == nil || g.byThread {
 		return
 	}
 	f.value = noValue
-	switch p := g.places[f.fn]; {
+	switch p := g.positions[f.fn]; {
 	case p.index >= 0 && !p.result:
 		f.value = g.hold(t, g.funcs[f.fn].Args[p.index].Type, p.index)
 	case p.index < 0 && parent != nil:
@@ -218,7 +223,7 @@ func (g *grouping) enter(t *thread, f, parent *frame) {
 	}
 }
 
-// decide decides on the group of a selected call.
+// decide chooses the group of a selected call.
 func (g *grouping) decide(t *thread, f *frame) {
 	switch {
 	case g == nil:
@@ -237,12 +242,12 @@ func (g *grouping) decide(t *thread, f *frame) {
 	f.group = g.number(group{f.fn, f.value})
 }
 
-// result decides anew, where calls are grouped by what they return, on a call that is complete.
+// result chooses the group of a complete call anew if calls are grouped by a result.
 func (g *grouping) result(t *thread, f *frame) {
 	if g == nil || g.byThread {
 		return
 	}
-	p := g.places[f.fn]
+	p := g.positions[f.fn]
 	if p.index < 0 || !p.result {
 		return
 	}
@@ -252,10 +257,10 @@ func (g *grouping) result(t *thread, f *frame) {
 	}
 }
 
-// outer returns the nearest call of the same function and value that a call lies in, or none. Of the value that a call returns
-// nothing is known before: there it is the nearest of the same function.
+// outer returns the nearest call of the same function and value around a call, or none. If calls are
+// grouped by a result, the value is not known yet: then it is the nearest of the same function.
 func (g *grouping) outer(t *thread, f *frame) int32 {
-	if g == nil || g.byThread || g.places[f.fn].result && g.places[f.fn].index >= 0 {
+	if g == nil || g.byThread || g.positions[f.fn].result && g.positions[f.fn].index >= 0 {
 		return f.outer
 	}
 	at := f.outer
@@ -275,17 +280,17 @@ func (g *grouping) same(a, b uint32) bool {
 		return a == b
 	}
 	held := &g.held[b-firstHeld]
-	if a < firstHeld { // it was known already when the call began
-		n, ok := g.known[held.typ][held.raw]
+	if a < firstHeld { // the value had a number already when the call began
+		n, ok := g.cache[held.typ][held.raw]
 		return ok && n == a
 	}
 	other := &g.held[a-firstHeld]
 	return held.typ == other.typ && held.raw == other.raw
 }
 
-// leave forgets the value of a call that is over.
+// leave forgets the value of a call.
 func (g *grouping) leave(f *frame) {
-	if g == nil || f.value < firstHeld || g.places[f.fn].index < 0 { // it has none, or that of a call around it
+	if g == nil || f.value < firstHeld || g.positions[f.fn].index < 0 { // it holds none, or that of a call around it
 		return
 	}
 	at := f.value - firstHeld
@@ -318,7 +323,7 @@ func (g *grouping) of(number int) group {
 	return g.groups[number]
 }
 
-// count returns how many groups there are, of so many functions.
+// count returns the number of groups. funcs is the number of functions.
 func (g *grouping) count(funcs int) int {
 	if g == nil {
 		return funcs
@@ -349,13 +354,13 @@ func threadValue(t *format.Thread, by string) Value {
 	return Value{text, json.Number(text)}
 }
 
-// hold returns the number of one of the values that the row in hand carries, or where it is held.
+// hold returns the number of a value in the current row, or firstHeld plus its index in held.
 func (g *grouping) hold(t *thread, typ string, index int) uint32 {
 	raw, ok := element(t.args(), index)
 	if !ok {
 		return noValue
 	}
-	if n, ok := g.known[typ][string(raw)]; ok {
+	if n, ok := g.cache[typ][string(raw)]; ok {
 		return n
 	}
 	if g.bytes+len(raw) > maxValueBytes {
@@ -374,20 +379,20 @@ func (g *grouping) hold(t *thread, typ string, index int) uint32 {
 	return firstHeld + uint32(len(g.held)-1)
 }
 
-// read returns the number of a value as it stands in the file.
+// read returns the number of a value in the file.
 func (g *grouping) read(typ, raw string) uint32 {
-	known := g.known[typ]
-	if n, ok := known[raw]; ok {
+	cache := g.cache[typ]
+	if n, ok := cache[raw]; ok {
 		return n
 	}
 	n := g.values.add(Value{formatValue(typ, []byte(raw)), plainValue([]byte(raw))})
-	if len(raw) <= maxKnownBytes && g.spellings < 2*maxValues {
+	if len(raw) <= maxCachedBytes && g.spellings < 2*maxValues {
 		g.spellings++
-		if known == nil {
-			known = map[string]uint32{}
-			g.known[typ] = known
+		if cache == nil {
+			cache = map[string]uint32{}
+			g.cache[typ] = cache
 		}
-		known[raw] = n
+		cache[raw] = n
 	}
 	return n
 }

@@ -317,7 +317,7 @@ func TestManyValues(t *testing.T) {
 	if others != 5 || len(one.Rows) > maxGroups+2*5 || calls(one) != calls(plain) {
 		t.Errorf("%d rows, %d of other values, %d calls of %d", len(one.Rows), others, calls(one), calls(plain))
 	}
-	if len(one.Warnings) == 0 || !strings.Contains(strings.Join(one.Warnings, "\n"), otherValues) {
+	if len(one.Warnings) == 0 || !strings.Contains(strings.Join(texts(one.Warnings), "\n"), otherValues) {
 		t.Errorf("no warning: %q", one.Warnings)
 	}
 }
@@ -327,8 +327,8 @@ func TestGroupByUnknown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "--by pth: no function has such an argument or result: those recorded are n, p, path, ret, x"
-	if len(r.Warnings) != 1 || r.Warnings[0] != want {
+	want := "by pth: no function has such an argument or result: those recorded are n, p, path, ret, x"
+	if len(r.Warnings) != 1 || r.Warnings[0].String() != want {
 		t.Errorf("%q, want %q", r.Warnings, want)
 	}
 }
@@ -468,7 +468,7 @@ thread {"pid": 7, "tid": 7, "comm": "prog"}
 		t.Fatal(err)
 	}
 	others := slices.ContainsFunc(r.Rows, func(row Row) bool { return row.Value.Text == otherValues })
-	if warned := strings.Contains(strings.Join(r.Warnings, "\n"), otherValues); !others || !warned {
+	if warned := strings.Contains(strings.Join(texts(r.Warnings), "\n"), otherValues); !others || !warned {
 		t.Errorf("other values: %v, warnings %q", others, r.Warnings)
 	}
 }

@@ -8,11 +8,10 @@ import (
 	"utrace/format"
 )
 
-// HeatmapSlices is the most slices of time that a Heatmap has.
+// HeatmapSlices is the maximum number of slices of time in a Heatmap.
 const HeatmapSlices = 64
 
-// Heatmap is how the latency of a function changes over time. Of several traces, each
-// counts from its own start.
+// Heatmap is how the latency of a function changes over time. Each trace counts from its own start.
 type Heatmap struct {
 	Function
 	Label     string        // as in a Row
@@ -20,8 +19,8 @@ type Heatmap struct {
 	Slice     time.Duration // length of a slice
 	Slices    int           // up to the last call
 	Calls     uint64        // in all
-	Uncertain uint64        // further ones, during which events were lost: how long they took is not known
-	Rows      []HeatmapRow  // from the shortest to the longest, with none left out between them
+	Uncertain uint64        // further ones of unknown duration, during which events were lost
+	Rows      []HeatmapRow  // from the shortest to the longest, without a gap
 }
 
 // HeatmapRow counts the complete calls whose duration is in Low..High.
@@ -30,9 +29,9 @@ type HeatmapRow struct {
 	Calls     [HeatmapSlices]uint64 // by the slice in which the call began
 }
 
-// Heatmaps analyzes when the calls of each selected function began and how long they took. The functions come
-// by name. It also returns the warnings about the traces.
-func Heatmaps(paths []string, opts Options) ([]Heatmap, []string, error) {
+// Heatmaps analyzes when the calls of each selected function began, and how long they took. It orders
+// functions by name. It also returns the warnings about the traces.
+func Heatmaps(paths []string, opts Options) ([]Heatmap, []Warning, error) {
 	sum := newSummary(paths)
 	fns := newFunctions()
 	var grids []*heatGrid
@@ -79,7 +78,7 @@ func Heatmaps(paths []string, opts Options) ([]Heatmap, []string, error) {
 		maps[i].Function, maps[i].Label = fns.list[i], r.Rows[i].Label
 	}
 	slices.SortFunc(maps, func(a, b Heatmap) int {
-		return cmp.Or(cmp.Compare(a.Label, b.Label), compareFunctions(&a.Function, &b.Function))
+		return cmp.Or(cmp.Compare(a.Label, b.Label), a.Function.Compare(&b.Function))
 	})
 	return maps, sum.warnings, nil
 }
@@ -116,8 +115,8 @@ func (h *heat) leave(t *thread, f *frame, state State) {
 	h.grids[f.fn].add(f.startNs, octave(f.durationNs(t)), 1)
 }
 
-// heatGrid counts calls by when they began and how long they took. The end of the trace is not known ahead, so
-// slices begin at 1 ns and are merged in pairs whenever there would be too many.
+// heatGrid counts calls by when they began and how long they took. It does not know the end of the
+// trace, so slices begin at 1 ns, and it merges pairs of them when there would be too many.
 type heatGrid struct {
 	fromNs    int64
 	sliceNs   int64

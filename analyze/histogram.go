@@ -6,18 +6,19 @@ import (
 	"time"
 )
 
-// subBuckets is the number of buckets to an octave. A bucket is at most 1/64 of
-// its lower bound wide and is represented by its middle, so a quantile is wrong
-// by at most 1/128, 0.8%.
+// BucketWidth is the largest width of a bucket of a Histogram, as a part of its lower bound.
+const BucketWidth = 1.0 / subBuckets
+
+// subBuckets is the number of buckets to an octave. A bucket is at most 1/64 of its lower bound
+// wide, and its middle represents it. So a quantile is wrong by at most 1/128, 0.8%.
 const subBuckets = 64
 
-// histogramPages is enough for every uint64: the values below 64, then an
-// octave a page.
+// histogramPages is enough for every uint64: the values below 64, then an octave a page.
 const histogramPages = 1 + 64 - 6
 
-// Histogram is a distribution of durations: quantiles with a relative error of
-// at most 1%; count, sum, minimum and maximum exact. Merging histograms gives
-// the same as adding all values to one. The zero value is empty and ready.
+// Histogram is a distribution of durations. Quantiles have a relative error of at most 1%; count,
+// sum, minimum and maximum are exact. Merging histograms gives the same as adding all values to one.
+// The zero value is empty and ready.
 type Histogram struct {
 	count    uint64
 	sum      int64
@@ -26,9 +27,9 @@ type Histogram struct {
 }
 
 // Add counts a duration. Negative ones count as 0.
-func (h *Histogram) Add(d time.Duration) { h.place(h.note(d)) }
+func (h *Histogram) Add(d time.Duration) { h.insert(h.note(d)) }
 
-// note is the part of Add that needs no buckets. What it returns must be given to place.
+// note is the part of Add that needs no buckets. Its result must be passed to insert.
 func (h *Histogram) note(d time.Duration) int64 {
 	v := max(int64(d), 0)
 	if h.count == 0 || v < h.min {
@@ -40,10 +41,10 @@ func (h *Histogram) note(d time.Duration) int64 {
 	return v
 }
 
-// place counts a duration in its bucket.
-func (h *Histogram) place(v int64) {
-	// Pages 0 and 1 are exact (0..63 and 64..127); page p holds the values of
-	// 6+p bits, of which the upper 7 select the bucket.
+// insert counts a duration in its bucket.
+func (h *Histogram) insert(v int64) {
+	// Pages 0 and 1 are exact (0..63 and 64..127). Page p holds the values of 6+p bits; the upper 7
+	// bits select the bucket.
 	page, bucket := 0, uint64(v)
 	if bucket >= subBuckets {
 		page = bits.Len64(bucket) - 6
@@ -57,7 +58,7 @@ func (h *Histogram) place(v int64) {
 	p[bucket%subBuckets]++
 }
 
-// Merge adds all that other holds.
+// Merge adds all durations of other.
 func (h *Histogram) Merge(other *Histogram) {
 	if other.count == 0 {
 		return
@@ -101,19 +102,18 @@ func (h *Histogram) Mean() time.Duration {
 	return time.Duration(h.sum / int64(h.count))
 }
 
-// Quantile returns the smallest duration that perMille thousandths of all are
-// no longer than (500 is the median), with a relative error of at most 1%; 0 if
-// there is none.
+// Quantile returns the shortest duration such that perMille thousandths of all are no longer (500:
+// the median), with a relative error of at most 1%. It returns 0 if there are no durations.
 func (h *Histogram) Quantile(perMille uint64) time.Duration {
 	if h.count == 0 {
 		return 0
 	}
-	return h.rank(h.count/1000*perMille + (h.count%1000*perMille+999)/1000)
+	return h.Rank(h.count/1000*perMille + (h.count%1000*perMille+999)/1000)
 }
 
-// rank returns the duration that so many of all are no longer than, counted from 1; that of
-// the shortest for 0. There must be one.
-func (h *Histogram) rank(rank uint64) time.Duration {
+// Rank returns the duration at a rank, with a relative error of at most 1%: 1 is the shortest, as is
+// 0, and Count the longest. There must be at least one duration.
+func (h *Histogram) Rank(rank uint64) time.Duration {
 	if rank >= h.count {
 		return h.Max()
 	}
@@ -134,11 +134,11 @@ func (h *Histogram) rank(rank uint64) time.Duration {
 	return h.Max()
 }
 
-// octaves is how many powers of two a duration may have: 0 and 1, then 2..3, 4..7 and so on.
+// octaves is the number of octaves of durations: 0 and 1, then 2..3, 4..7 and so on.
 const octaves = 64
 
-// Octaves returns how many durations have i+1 binary digits (0 has one): [0] counts 0 and 1 ns,
-// [1] 2 and 3 ns, [2] 4 to 7 ns. The counts are exact.
+// Octaves counts durations by their number of binary digits (0 has one): [0] counts 0 and 1 ns, [1]
+// 2 and 3 ns, [2] 4 to 7 ns, and so on. The counts are exact.
 func (h *Histogram) Octaves() [octaves]uint64 {
 	var counts [octaves]uint64
 	for page, buckets := range h.pages {
@@ -167,9 +167,10 @@ func OctaveStart(o int) time.Duration {
 // octave returns the number of the octave of a duration.
 func octave(ns int64) int { return max(1, bits.Len64(uint64(ns))) - 1 }
 
-// Longest chooses about most of the longest durations, and not more: those of at least sure, and room of those of at least some, which
-// are alike. Where there are not more than most, both are 0.
-func (h *Histogram) Longest(most uint64) (sure, some time.Duration, room uint64) {
+// Longest chooses about the maxCount longest durations, and not more. These are all of at least
+// sure, and room more of at least some, which are nearly alike. If there are no more than maxCount
+// durations, sure and some are 0.
+func (h *Histogram) Longest(maxCount uint64) (sure, some time.Duration, room uint64) {
 	seen := uint64(0)
 	for page := len(h.pages) - 1; page >= 0; page-- {
 		if h.pages[page] == nil {
@@ -177,13 +178,13 @@ func (h *Histogram) Longest(most uint64) (sure, some time.Duration, room uint64)
 		}
 		for b := subBuckets - 1; b >= 0; b-- {
 			n := h.pages[page][b]
-			if seen+n > most {
-				return time.Duration(bucketFloor(page, b+1)), time.Duration(bucketFloor(page, b)), most - seen
+			if seen+n > maxCount {
+				return time.Duration(bucketFloor(page, b+1)), time.Duration(bucketFloor(page, b)), maxCount - seen
 			}
 			seen += n
 		}
 	}
-	return 0, 0, most - seen
+	return 0, 0, maxCount - seen
 }
 
 // bucketFloor returns the smallest value of a bucket, or of the one after it in the next octave.
@@ -194,7 +195,7 @@ func bucketFloor(page, bucket int) int64 {
 	return int64(min(uint64(subBuckets+bucket)<<(page-1), math.MaxInt64))
 }
 
-// bucketMiddle returns the value that stands for all values of a bucket.
+// bucketMiddle returns the value that represents all values of a bucket.
 func bucketMiddle(page, bucket int) int64 {
 	if page == 0 {
 		return int64(bucket)

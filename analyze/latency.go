@@ -10,19 +10,21 @@ import (
 type Stats struct {
 	Calls      uint64        // entries seen, and hits
 	Incomplete uint64        // those of the entries whose own return was not seen
-	Total      time.Duration // once per outermost call of a recursive function
+	Total      time.Duration // a recursive function counts once per outermost call
 	Errors     uint64        // complete calls that have failed, see ErrorRule
 	Self       time.Duration // without the traced callees
-	Subtracted time.Duration // from the calls in Durations: what probes took
+	Subtracted time.Duration // cost of probes, from the calls in Durations
 	Durations  Histogram     // of the complete calls that are neither uncertain nor dropped
-	// Uncertain are complete calls during which events were lost, perhaps their own returns and the entries of other
-	// calls. They took UncertainTime, as each was measured; Total holds UncertainTotal of them.
+	// Uncertain are complete calls during which events were lost, perhaps their own returns and the
+	// entries of other calls. They took UncertainTime, as each was measured. Total contains
+	// UncertainTotal of it.
 	Uncertain                     uint64
 	UncertainTime, UncertainTotal time.Duration
-	// Dropped are those of the calls that did not meet a condition which is decided at the return, such as --slower-than.
+	// Dropped are calls that did not meet a condition which is decided at the return, such as a
+	// minimum duration. Calls contains them.
 	Dropped           uint64
 	DroppedSum        time.Duration // how long they took
-	DroppedIncomplete uint64        // further ones, in Incomplete: their return was not seen
+	DroppedIncomplete uint64        // further ones, whose return was not seen; Incomplete contains them
 	Waits             Waits         // in Total; see Trace.Sched
 	SelfWaits         Waits         // in Self
 }
@@ -61,7 +63,7 @@ func (s *Stats) Mean() time.Duration {
 	return time.Duration((float64(s.Durations.Sum()) + float64(s.DroppedSum)) / float64(n))
 }
 
-// drop adds calls that are in a trace as a number only.
+// drop adds calls of which a trace has the number and the times only.
 func (s *Stats) drop(d *format.Dropped) {
 	ns := func(v uint64) time.Duration { return time.Duration(min(v, maxTimeNs)) }
 	s.Calls += d.Complete + d.Incomplete
@@ -73,7 +75,7 @@ func (s *Stats) drop(d *format.Dropped) {
 	s.Self += ns(d.SelfNs)
 	s.Waits.Unknown += ns(d.TotalNs)
 	s.SelfWaits.Unknown += ns(d.SelfNs)
-	if d.InsideNs > 0 { // of calls whose returns were lost, it may be more than there is
+	if d.InsideNs > 0 { // may be more than there is, if returns of the calls around were lost
 		s.Self = max(0, s.Self-ns(d.InsideNs))
 		if s.SelfWaits.sum() > s.Self {
 			s.SelfWaits = Waits{Unknown: s.Self}
@@ -88,18 +90,19 @@ type latency struct {
 	groups   *grouping
 	checks   []*errorCheck // by function, nil for those whose calls cannot fail
 	stats    []*callStats  // by group, nil for those never called
-	thread   *thread       // the latest, and its program
-	program  *Program
+	thread   *thread       // the latest one
+	program  *Program      // of that thread
 	programs map[Program]*Program
 	tooDeep  uint64 // incomplete calls that the kernel's limit explains
 }
 
-// callStats are the figures of a group, and the programs that called it. What each call needs comes first.
+// callStats are the figures of a group, and the programs that called it. The fields that each call
+// needs come first.
 type callStats struct {
 	last   *Program  // that called it
 	recent [14]int64 // durations, numRecent of them, that are in no bucket of Durations yet
-	// numRecent is full when there is no room: the buckets are in no cache most often, and that of several
-	// durations at a time come sooner than one by one.
+	// numRecent counts up to the size of recent. Then all go into their buckets: these are mostly in
+	// no cache, and the processor fetches several at a time faster than one by one.
 	numRecent int
 	Stats
 	programs map[*Program]bool
@@ -114,10 +117,10 @@ func (s *callStats) add(d time.Duration) {
 	}
 }
 
-// settle completes Durations.
+// settle puts all recent durations into their buckets.
 func (s *callStats) settle() {
 	for _, v := range s.recent[:s.numRecent] {
-		s.Durations.place(v)
+		s.Durations.insert(v)
 	}
 	s.numRecent = 0
 }
@@ -156,21 +159,21 @@ func (l *latency) of(t *thread, group uint32) *callStats {
 	return s
 }
 
-// programOf returns the program of a thread, always the same pointer for the same one.
+// programOf returns the program of a thread: the same pointer for the same program.
 func (l *latency) programOf(t *thread) *Program {
 	p := Program{t.info.PID, t.process}
-	known := l.programs[p]
-	if known == nil {
+	program := l.programs[p]
+	if program == nil {
 		if l.programs == nil {
 			l.programs = map[Program]*Program{}
 		}
-		known = &p
-		l.programs[p] = known
+		program = &p
+		l.programs[p] = program
 	}
-	return known
+	return program
 }
 
-// enter keeps in node what an errorCheck decides at the entry.
+// enter decides the part of an errorCheck that is about arguments, and keeps it in node.
 func (l *latency) enter(t *thread, f, parent *frame) {
 	l.groups.enter(t, f, parent)
 	if check := l.checks[f.fn]; check != nil {
@@ -197,12 +200,12 @@ func (l *latency) leave(t *thread, f *frame, state State) {
 	l.groups.leave(f)
 }
 
-// count counts a call. The total of a recursive function is that of its
-// outermost call (by value, of its outermost one that has it) if that one is complete (and selected), else that of the
-// outermost ones inside it that are.
+// count counts a call. The total of a recursive function is that of its outermost call if it is
+// complete and selected, else that of the outermost calls inside it that are. If calls are grouped
+// by value, this holds among the calls with the same value.
 func (l *latency) count(t *thread, f *frame, state State) {
 	if state == Dropped && l.opts.countsDropped() {
-		return // in the total of dropped calls is what is inside of them
+		return // the total of dropped calls contains the calls inside them
 	}
 	selected := state != Dropped && l.opts.selects(t, f, state)
 	if !selected && f.innerNs == 0 {
@@ -262,9 +265,9 @@ func (l *latency) count(t *thread, f *frame, state State) {
 	}
 }
 
-// leaveWaits does for the waits of a call what leave does for its time.
+// leaveWaits counts the waits of a call as count does its time.
 func (l *latency) leaveWaits(t *thread, f *frame, outer int32, state State) {
-	if n := len(t.frames); n == 0 || f != &t.frames[n-1] { // one that was skipped
+	if n := len(t.frames); n == 0 || f != &t.frames[n-1] { // it was skipped
 		return
 	}
 	inner := t.sched.frames[len(t.sched.frames)-1].inner

@@ -7,12 +7,12 @@ import (
 	"utrace/format"
 )
 
-// maxHeldSteps is how many steps wait for it to be known whether a call is long enough, with maxHeldBytes of values; one that
-// they wait for any longer counts as if it were.
+// maxHeldSteps limits how many steps wait until a call is known to be long enough; maxHeldBytes limits
+// their values. Beyond a limit, a call counts as long enough.
 const maxHeldSteps = 64 << 10
 
-// longCalls passes on the steps of the calls that took at least min, and of those around them. What a call
-// takes is known when it is over, so it holds back all later steps that are to be shown, in order.
+// longCalls passes on the steps of calls of at least min, and of the calls around them. The duration of
+// a call is known when it is over, so longCalls holds back all later steps, in order.
 type longCalls struct {
 	min   time.Duration
 	visit func(*Step) error
@@ -37,7 +37,7 @@ func (l *longCalls) step(s *Step) error {
 	case Enter:
 		h := l.hold(s, false)
 		l.open[s.ThreadID] = append(open, h)
-	case Waited: // so long that the calls around it are, too
+	case Waited: // if it is long enough, so are the calls around it
 		if s.Duration < l.min {
 			break
 		}
@@ -59,7 +59,7 @@ func (l *longCalls) step(s *Step) error {
 	return l.release(maxHeldSteps)
 }
 
-// show marks open calls, outermost first: those around one that is shown are shown.
+// show marks open calls, outermost first. The calls around a marked one are marked already.
 func show(open []*heldStep) {
 	for i := len(open) - 1; i >= 0 && !open[i].shown; i-- {
 		open[i].shown = true
@@ -73,7 +73,7 @@ func (l *longCalls) hold(s *Step, shown bool) *heldStep {
 	return h
 }
 
-// remove gives up a step, which stays among the open calls while it is open, without its values.
+// remove gives up a step. A call stays among the open ones, without its values.
 func (l *longCalls) remove(h *heldStep) {
 	l.held.Remove(h.at)
 	l.bytes -= h.bytes()
@@ -82,11 +82,12 @@ func (l *longCalls) remove(h *heldStep) {
 
 func (h *heldStep) bytes() int { return len(h.Args) + len(h.Results) }
 
-// release passes on the steps up to the first whose call may be too short, and more if too many are held.
-func (l *longCalls) release(most int) error {
+// release passes on the steps up to the first whose call may be too short, and more if it holds more
+// than limit steps.
+func (l *longCalls) release(limit int) error {
 	for l.held.Len() > 0 {
 		h := l.held.Front().Value.(*heldStep)
-		if !h.shown && l.held.Len() <= most && l.bytes <= maxHeldBytes {
+		if !h.shown && l.held.Len() <= limit && l.bytes <= maxHeldBytes {
 			return nil
 		}
 		h.shown = true
@@ -99,5 +100,5 @@ func (l *longCalls) release(most int) error {
 	return nil
 }
 
-// flush passes on what is left.
+// flush passes on the steps that are left.
 func (l *longCalls) flush() error { return l.release(maxHeldSteps) }

@@ -10,15 +10,16 @@ import (
 
 // LossWindow is a time in which events were lost.
 type LossWindow struct {
-	From, To         time.Duration // since the start of its trace: of the first event lost, and of the last
+	From, To         time.Duration // of the first and the last lost event, since the start of its trace
 	Entries, Returns uint64
 }
 
-// lossWindows are the times in which something was lost, on any CPU, in order and apart from each other.
+// lossWindows are the times in which something was lost on any CPU. They are in order and do not
+// overlap.
 type lossWindows struct {
-	of   func(*format.Loss) bool // which losses are meant
+	of   func(*format.Loss) bool // which losses count
 	list []LossWindow
-	seen int // losses
+	seen int // losses taken in
 }
 
 func ofEvents(l *format.Loss) bool { return l.Entries+l.Returns > 0 }
@@ -26,11 +27,12 @@ func ofEvents(l *format.Loss) bool { return l.Entries+l.Returns > 0 }
 // ofSwitches is about records of the scheduler.
 func ofSwitches(l *format.Loss) bool { return l.Sched > 0 }
 
-// mostUnordered is how far from the end a window may have its place: those of a round of the recorder come by CPU.
-const mostUnordered = 256
+// maxUnordered is how far from the end a new window may go: those of one round of the recorder come by
+// CPU.
+const maxUnordered = 256
 
-// add takes note of losses, those that are already known included. They come nearly in the order of time; one far
-// out of order makes a window that is too long, never one too short.
+// add takes in all losses. It passes over those that it has. They come nearly in order of time: one far
+// out of order makes a window too long, never too short.
 func (w *lossWindows) add(losses []format.Loss) {
 	if len(losses) <= w.seen {
 		return
@@ -43,7 +45,7 @@ func (w *lossWindows) add(losses []format.Loss) {
 		next := LossWindow{time.Duration(min(l.FirstNs, maxTimeNs)), time.Duration(min(l.LastNs, maxTimeNs)), l.Entries, l.Returns}
 		next.To = max(next.To, next.From)
 		to := len(w.list)
-		for to > max(0, len(w.list)-mostUnordered) && w.list[to-1].From > next.To {
+		for to > max(0, len(w.list)-maxUnordered) && w.list[to-1].From > next.To {
 			to--
 		}
 		from := to
@@ -57,7 +59,7 @@ func (w *lossWindows) add(losses []format.Loss) {
 	w.seen = len(losses)
 }
 
-// touch reports whether a window lies between two moments, or in part.
+// touch reports whether a window overlaps the time between two moments.
 func (w *lossWindows) touch(fromNs, toNs int64) bool {
 	n := len(w.list)
 	if n == 0 || int64(w.list[n-1].To) < fromNs {
@@ -74,7 +76,7 @@ type TouchedThread struct {
 	Uncertain uint64 // calls
 }
 
-// lostCalls returns the functions of which entries were lost.
+// lostCalls returns the functions with lost entries.
 func lostCalls(t *format.Tables) []format.FuncLoss {
 	if t.End == nil {
 		return nil

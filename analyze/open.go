@@ -6,16 +6,15 @@ import (
 	"utrace/format"
 )
 
-// none is the index of no frame.
+// none is an index that stands for no frame.
 const none = -1
 
-// maxIdleSlots is how far an openCalls grows for functions that are not open.
+// maxIdleSlots is the size up to which an openCalls grows for functions that are not open.
 const maxIdleSlots = 1024
 
-// openCalls finds a thread's topmost open frame of a function: a hash table
-// that grows with the functions open at the same time, not with those that
-// exist. A thread has one, so it must be small while empty; and a trace chooses
-// its function numbers, so the hash must not be known to it.
+// openCalls finds a thread's topmost open frame of a function. It is a hash table that grows with
+// the functions open at the same time, not with those that exist. Each thread has one, so it must be
+// small while empty. A trace chooses its function numbers, so the hash is random.
 type openCalls struct {
 	slots      []openSlot // a power of two of them
 	used       int        // slots that hold a function, open or not
@@ -43,7 +42,7 @@ func (o *openCalls) slot(fn format.FuncID) *openSlot {
 	return s
 }
 
-// find returns the slot that holds key or, if there is none, where it belongs.
+// find returns the slot that holds key, else the free slot where it belongs.
 func (o *openCalls) find(key uint32) *openSlot {
 	if len(o.slots) == 0 {
 		return nil

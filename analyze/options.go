@@ -11,28 +11,32 @@ import (
 	"utrace/format"
 )
 
-// Options selects what an analysis looks at. The zero value is everything.
+// Options selects the calls of an analysis. The zero value is all of them.
 type Options struct {
 	Function *Pattern // calls of the functions that match; nil for all
 	PIDs     []int    // of these processes; empty for all
-	// Of these threads, and of the goroutines and tracks first seen on them; and of those with these FlowNames. Both empty for all.
+	// TIDs selects threads, with the goroutines and tracks first seen on them. Flows selects threads,
+	// goroutines and tracks by FlowName. Both empty: all.
 	TIDs  []int
 	Flows []string
-	// Calls that begin at From or later and before To, since the start of the
-	// trace, with all of their duration. To 0 is no limit.
+	// From and To select calls that begin at From or later, and before To, since the start of the trace.
+	// They count with all of their duration. To 0 is no limit.
 	From, To time.Duration
-	// By groups the calls of each function: "pid", "tid", "comm", or the name of an argument or a result, where "ret" is the
-	// first result; "" does not group. See grouping for which calls have a value.
+	// By groups the calls of each function: "pid", "tid", "comm", or the name of an argument or a
+	// result, where "ret" is the first result; "" does not group. A call that lacks the argument belongs
+	// to the value of the nearest call around it that has it. A result belongs to its own call only.
 	By string
-	// Errors say which calls have failed, instead of what is taken for an error without a rule: a negative or null result, or an
-	// errno. A function's call has failed if one of the rules that apply to it says so.
+	// Errors decide which calls have failed. A call has failed if one of the rules that apply to its
+	// function is true. Without a rule that applies, a negative or null result and an errno are errors.
 	Errors []*ErrorRule
-	// Calls that are complete and took at least Min. Of a flow or a tree, the calls around them as well. 0 for all.
+	// Min selects complete calls that took at least that long. A flow or a tree also has the calls around
+	// them. 0 for all.
 	Min time.Duration
-	Raw bool // durations as measured: what probes took is not subtracted
+	Raw bool // durations as measured: the cost of probes is not subtracted
 }
 
-// views returns how many views share a trace. One sees the values in the order of the file on every machine.
+// views returns how many views share a trace. Values need a single view, which sees them in the order of
+// the file on every machine.
 func (o *Options) views() int {
 	if o.By != "" {
 		return 1
@@ -94,8 +98,8 @@ func (s *selection) define(funcs []format.Func) {
 	}
 }
 
-// enter decides on a call: one is shown if it begins in the time asked for, and
-// it or a call around it is of a function asked for.
+// enter decides whether a call is shown: it must begin in the selected time, and it or a call around it
+// must be of a selected function.
 func (s *selection) enter(f, parent *frame) {
 	f.matched = s.matches[f.fn] || parent != nil && parent.matched
 	f.hidden = !f.matched || s.opts.outside(f.startNs)
@@ -107,8 +111,8 @@ type Pattern struct {
 	regexp *regexp.Regexp
 }
 
-// ParsePattern reads a pattern. A regular expression matches anywhere in a
-// name, a glob matches the whole of it; * in a glob also matches slashes.
+// ParsePattern reads a pattern. A regular expression matches anywhere in a name, a glob matches the whole
+// name. A * in a glob also matches slashes. It fails for a pattern with wrong syntax.
 func ParsePattern(text string) (*Pattern, error) {
 	if len(text) >= 2 && text[0] == '/' && text[len(text)-1] == '/' {
 		re, err := regexp.Compile(text[1 : len(text)-1])
@@ -140,7 +144,13 @@ func (p *Pattern) Match(name string) bool {
 	return ok && err == nil
 }
 
-// function reports whether a function matches by its name or its symbol.
+// MatchFunction reports whether a function matches by its name or its symbol. A nil Pattern matches
+// everything.
+func (p *Pattern) MatchFunction(f *Function) bool {
+	return p.Match(f.Name) || p != nil && f.Symbol != "" && p.Match(f.Symbol)
+}
+
+// function reports the same of a function of a trace.
 func (p *Pattern) function(f *format.Func) bool {
 	return p.Match(f.Name) || p != nil && f.Symbol != "" && p.Match(f.Symbol)
 }

@@ -10,89 +10,89 @@ import (
 const (
 	maxDepth  = 1 << 20 // open frames of a thread
 	maxFrames = 1 << 21 // open frames of all threads of a pairer
-	maxShared = 64      // frames at the depth of a span that are looked at
+	maxShared = 64      // frames at the depth of a span that are searched
 )
 
-// maxReturnProbes is how many return probes the Linux kernel follows in one
-// thread; further nested ones are silently not seen (MAX_URETPROBE_DEPTH in
-// include/linux/uprobes.h, since 3.12).
+// maxReturnProbes is how many nested return probes the Linux kernel follows in one thread. It
+// silently misses further ones (MAX_URETPROBE_DEPTH in include/linux/uprobes.h, since 3.12).
 const maxReturnProbes = 64
 
-// view is told what happens in the threads that a pairer serves. Frames are
-// only valid during the call.
+// view receives what happens in the threads of a pairer. Frames are only valid during the call.
 type view interface {
-	// define makes functions known, those that already are included.
+	// define passes all functions, those of earlier calls included.
 	define(funcs []format.Func)
-	// enter tells of a call; parent is the frame that it is in, nil if none.
+	// enter reports a call. parent is the frame around it, nil if there is none.
 	enter(t *thread, f, parent *frame)
-	// leave tells of the end of a call. f is still in place on top of t's frames.
+	// leave reports the end of a call. f is still on top of t's frames.
 	leave(t *thread, f *frame, state State)
-	// hit tells of a passage through a point.
+	// hit reports a hit of a point.
 	hit(t *thread, fn format.FuncID)
 }
 
-// pairer pairs returns with entries. One pairer serves any number of threads,
-// each of which it sees in the order of time. Per thread it keeps the stack of
-// open frames; stack pointers never grow from bottom to top:
+// pairer pairs returns with entries. It serves any number of threads, and sees the rows of each in
+// order of time. For each thread it keeps the stack of open frames. Stack pointers never grow from
+// the bottom frame to the top:
 //
-//  1. An entry ends, as unwound, the frames on top that lie deeper in the stack
-//     than it does, and those at the same depth, unless it is a tail call, whose
-//     caller shares its place and returns after it. A span between static probes shares its place with others
-//     that begin in the same call of a function: at its own depth it ends an earlier span of the same probe only, and what
-//     is in that.
-//  2. A return ends the frames that lie deeper, as unwound. If its function has
-//     a frame at its depth, then the frames above that one are unwound and the
-//     frame is complete. If not, the return is an orphan: its entry was not seen.
-//  3. Without a stack pointer an entry ends nothing, and its frame shares the
-//     fate of the one below; a return takes the nearest open call of its function.
-//  4. A frame on top without a stack pointer is over once its function was taken off: no return will come.
-//  5. What is left at the end of the trace is open.
+//  1. An entry ends, as unwound, the frames on top that lie deeper in the stack than it does. It
+//     also ends those at its own depth, unless it is a tail call: then its caller has the same depth
+//     and returns after it. Spans between static probes (USDT) have the same depth if they begin in
+//     the same call of a function. At its own depth, a span ends only an earlier span of the same
+//     probe, and all inside that.
+//  2. A return ends the frames that lie deeper, as unwound. If its function has a frame at its
+//     depth, the frames above that one are unwound and the frame is complete. If not, the return is
+//     an orphan: its entry was not seen.
+//  3. An entry without a stack pointer ends nothing, and its frame ends together with the one below.
+//     A return without one takes the nearest open call of its function.
+//  4. A frame on top without a stack pointer is over once its function was removed: no return will
+//     come.
+//  5. Frames that are left at the end of the trace are open.
 //
-// What the probes took is known by costs: see frame.durationNs, and the package's documentation. A
-// complete call is uncertain if events were lost between its entry and its return.
+// costs knows the cost of probes: see frame.durationNs and the package's documentation. A complete
+// call is uncertain if events were lost between its entry and its return.
 type pairer struct {
 	view        view
 	costs       costs
-	raw         bool // nothing is to be subtracted
+	raw         bool // subtract nothing
 	losses      lossWindows
-	waited      func(*thread, *Wait) // is told when threads run again; nil for nobody
+	waited      func(*thread, *Wait) // called when a thread runs again; may be nil
 	funcs       []format.Func
 	noReturn    []bool            // by function
-	static      []uint32          // by function: which static probe begins it, counted from 1; 0 for none
-	statics     map[string]uint32 // those numbers
-	offs        *takenOff         // empty most often
+	usdt        []uint32          // by function: the static probe (USDT) that begins it, from 1; 0 for none
+	usdts       map[string]uint32 // those numbers, by name
+	removals    *removals         // mostly empty
 	sched       bool              // the scheduler was recorded
 	schedLosses lossWindows
-	room        int // frames that may still be allocated
+	room        int // frames that it may still allocate
 
 	orphans uint64
 	skipped uint64 // calls without a frame because of the limits
-	// Of the outermost complete calls: as measured, and without the cost of probes. And the cost of all hits.
+	// insideNs is the time of the outermost complete calls as measured, correctedNs the same less the
+	// cost of probes. hitNs is the cost of all hits and displacements.
 	insideNs, correctedNs, hitNs int64
-	displacedNs                  int64 // of hitNs, what was no hit but the recorder in the place of a thread
+	displacedNs                  int64 // the part of hitNs in which the recorder had pre-empted a thread
 }
 
 func newPairer(v view) *pairer {
-	return &pairer{view: v, room: maxFrames, offs: newTakenOff(), losses: lossWindows{of: ofEvents}, schedLosses: lossWindows{of: ofSwitches}}
+	return &pairer{view: v, room: maxFrames, removals: newRemovals(), losses: lossWindows{of: ofEvents}, schedLosses: lossWindows{of: ofSwitches}}
 }
 
-// dropOff is rule 4.
-func (p *pairer) dropOff(t *thread) {
+// endRemoved is rule 4.
+func (p *pairer) endRemoved(t *thread) {
 	for len(t.frames) > 0 {
 		top := &t.frames[len(t.frames)-1]
-		if top.placed {
+		if top.hasSP {
 			return
 		}
-		off := p.offs.of(top.fn, &p.funcs[top.fn])
-		if off == nil || t.nowNs <= int64(min(off.TimeNs, maxTimeNs)) {
+		removed := p.removals.of(top.fn, &p.funcs[top.fn])
+		if removed == nil || t.nowNs <= int64(min(removed.TimeNs, maxTimeNs)) {
 			return
 		}
 		p.end(t, Unwound)
 	}
 }
 
-// process takes the rows from..to of b, all of which are of thread t and name
-// functions that are known.
+// process takes in the rows from..to of b. All must be of thread t, and of functions that were
+// defined.
 func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 	deltas := b.DeltaNs[from:to]
 	kinds := b.Kind[from:to][:len(deltas)]
@@ -109,8 +109,8 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 		t.row = from + i
 		t.nowNs += int64(delta)
 		kind := format.Kind(kinds[i])
-		if len(p.offs.funcs) > 0 && !kind.IsSched() {
-			p.dropOff(t)
+		if len(p.removals.funcs) > 0 && !kind.IsSched() {
+			p.endRemoved(t)
 		}
 		sp := uint64(0)
 		if depths[i] != 0 {
@@ -123,7 +123,7 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 		}
 		switch kind {
 		case format.Entry:
-			if p.static[fn] != 0 && sp != 0 {
+			if p.usdt[fn] != 0 && sp != 0 {
 				p.enterSpan(t, fn, sp)
 			} else {
 				p.enter(t, fn, sp, sp)
@@ -150,7 +150,7 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 	t.nowNs = min(t.nowNs, maxTimeNs)
 }
 
-// spend adds what a hit took to the call that it lies in.
+// spend adds the cost of a hit to the call around it.
 func (p *pairer) spend(t *thread, ns int64) {
 	if n := len(t.frames); n > 0 {
 		t.frames[n-1].costNs += ns
@@ -159,7 +159,7 @@ func (p *pairer) spend(t *thread, ns int64) {
 	}
 }
 
-// displace takes off that the recorder ran in the thread's place for so long up to now, and what that took beside.
+// displace adds the cost of a displacement: the recorder had pre-empted the thread for ns up to now.
 func (p *pairer) displace(t *thread, ns uint64) {
 	if p.raw {
 		return
@@ -174,7 +174,7 @@ func (p *pairer) displace(t *thread, ns uint64) {
 	}
 }
 
-// switched takes a row of the scheduler.
+// switched takes in a row of the scheduler.
 func (p *pairer) switched(t *thread, kind format.Kind, value uint64) {
 	if t.sched == nil {
 		return
@@ -184,18 +184,18 @@ func (p *pairer) switched(t *thread, kind format.Kind, value uint64) {
 	}
 }
 
-// staticID numbers the static probes that begin spans.
-func (p *pairer) staticID(static string) uint32 {
-	if static == "" {
+// usdtID numbers the static probes (USDT) that begin spans.
+func (p *pairer) usdtID(name string) uint32 {
+	if name == "" {
 		return 0
 	}
-	if p.statics == nil {
-		p.statics = map[string]uint32{}
+	if p.usdts == nil {
+		p.usdts = map[string]uint32{}
 	}
-	id, ok := p.statics[static]
+	id, ok := p.usdts[name]
 	if !ok {
-		id = uint32(len(p.statics) + 1)
-		p.statics[static] = id
+		id = uint32(len(p.usdts) + 1)
+		p.usdts[name] = id
 	}
 	return id
 }
@@ -208,7 +208,7 @@ func (p *pairer) enterSpan(t *thread, fn format.FuncID, sp uint64) {
 	n := len(t.frames)
 	keep := n
 	for i := n - 1; i >= max(0, n-maxShared) && t.frames[i].sp == sp; i-- {
-		if p.static[t.frames[i].fn] == p.static[fn] {
+		if p.usdt[t.frames[i].fn] == p.usdt[fn] {
 			keep = i
 		}
 	}
@@ -234,7 +234,7 @@ func (p *pairer) enter(t *thread, fn format.FuncID, sp, gone uint64) {
 	parent := t.top()
 	slot := t.open.slot(fn)
 	t.frames = t.frames[:n+1]
-	f := &t.frames[n] // in its place: it is too large to be copied each time
+	f := &t.frames[n] // filled in place: it is too large to copy for each call
 	p.open(f, t, parent, fn, sp)
 	f.outer = slot.top
 	slot.top = int32(n)
@@ -244,9 +244,9 @@ func (p *pairer) enter(t *thread, fn format.FuncID, sp, gone uint64) {
 	p.view.enter(t, f, parent)
 }
 
-// open makes f the frame of a call in parent, nil for none.
+// open makes f the frame of a call inside parent, which may be nil.
 func (p *pairer) open(f *frame, t *thread, parent *frame, fn format.FuncID, sp uint64) {
-	*f = frame{sp: sp, startNs: t.nowNs, costNs: int64(p.costs.of(fn).inside), fn: fn, outer: none, placed: sp != 0}
+	*f = frame{sp: sp, startNs: t.nowNs, costNs: int64(p.costs.of(fn).inside), fn: fn, outer: none, hasSP: sp != 0}
 	switch {
 	case parent != nil:
 		f.returns = parent.returns
@@ -266,7 +266,7 @@ func (p *pairer) open(f *frame, t *thread, parent *frame, fn format.FuncID, sp u
 // leave is rules 2 and 3; state is Complete or Dropped.
 func (p *pairer) leave(t *thread, fn format.FuncID, sp uint64, state State) {
 	if n := len(t.frames); n > 0 && sp != 0 {
-		// Nearly always it is the top frame that returns.
+		// Nearly always the top frame returns.
 		if top := &t.frames[n-1]; top.sp == sp && top.fn == fn && !top.noReturn {
 			p.end(t, state)
 			return
@@ -343,7 +343,7 @@ func (p *pairer) finish(t *thread) {
 	}
 }
 
-// grow makes room for further frames of t, if the limits allow.
+// grow makes room for more frames of t if the limits allow.
 func (p *pairer) grow(t *thread) bool {
 	have := cap(t.frames)
 	want := max(16, 2*have)
@@ -357,7 +357,7 @@ func (p *pairer) grow(t *thread) bool {
 	return true
 }
 
-// skip counts a call for which there is no room, at once.
+// skip counts a call that has no room for a frame, as if it ended at once.
 func (p *pairer) skip(t *thread, fn format.FuncID, sp uint64) {
 	p.skipped++
 	t.skipped++

@@ -6,18 +6,19 @@ import (
 	"github.com/google/pprof/profile"
 )
 
-// moduleSpan is the address space that a module gets in a profile. Modules of
-// several processes may lie at the same addresses; with a span each, addresses
-// name one function. Those of the first module are as its file has them.
+// moduleSpan is the size of the address space of a module in a profile. Modules of several processes may
+// have the same addresses: with a span for each module, an address belongs to one function. The addresses
+// of the first module are those in its file.
 const moduleSpan = 1 << 40
 
-// Profile makes a pprof profile of traces: calls/count, and wall/nanoseconds,
-// the self time of the complete calls. Where the scheduler was recorded, also cpu/nanoseconds and offcpu/nanoseconds, the
-// parts of it that were spent on and off a processor, as far as they are known.
-// Below the traced functions are those that have led to them, where the trace has stacks, and between them those that were not
-// traced; they have no time of their own. Samples are labelled with process and
-// thread. It also returns the warnings about the traces.
-func Profile(paths []string, opts Options) (*profile.Profile, []string, error) {
+// Profile makes a pprof profile of traces: calls/count, and wall/nanoseconds, the self time of the
+// complete calls. If the scheduler was recorded, it also has cpu/nanoseconds and offcpu/nanoseconds: the
+// parts of the self time on and off a processor, as far as they are known.
+//
+// If the trace has stacks, the profile also has the functions that led to a traced one, and those between
+// two traced ones. They have no time of their own. Samples are labelled with process and thread. Profile
+// also returns the warnings about the traces.
+func Profile(paths []string, opts Options) (*profile.Profile, []Warning, error) {
 	tree, err := buildTree(paths, &opts, true)
 	if err != nil {
 		return nil, nil, err
@@ -43,7 +44,7 @@ type profileBuilder struct {
 	mappings  map[mappingKey]*profile.Mapping
 	locations map[*Function]*profile.Location
 	sched     bool   // with cpu and offcpu
-	by        string // what the nodes are grouped by
+	by        string // the nodes are grouped by this
 	thread    *Label
 	labels    map[string]sampleLabels // of the thread, by the text of the value
 	stack     []*profile.Location     // root first
@@ -84,8 +85,8 @@ func newProfileBuilder(t *Trace, by string) *profileBuilder {
 
 func (b *profileBuilder) setThread(l *Label) { b.thread, b.labels = l, map[string]sampleLabels{} }
 
-// label returns the labels of samples of the thread whose calls have a value in common: a number where it is one that a
-// profile can hold, else a text.
+// label returns the labels of the thread's samples with a value: a number if a profile can hold it, else
+// a text.
 func (b *profileBuilder) label(v *Value) sampleLabels {
 	l, ok := b.labels[v.Text]
 	if ok {
@@ -113,8 +114,8 @@ func (b *profileBuilder) label(v *Value) sampleLabels {
 	return l
 }
 
-// called makes the locations of the functions that were traced, ahead of those that have led to them: pprof takes the first
-// file for the program.
+// called makes the locations of the traced functions, ahead of those that led to them: pprof takes the
+// first file for the program.
 func (b *profileBuilder) called(nodes []*Node) {
 	for _, n := range nodes {
 		if n.Calls > 0 {
@@ -157,7 +158,7 @@ func (b *profileBuilder) location(f *Function) *profile.Location {
 	}
 	l := &profile.Location{ID: uint64(len(p.Location) + 1), Line: []profile.Line{{Function: fn, Line: int64(f.Line)}}}
 	if f.Module != "" {
-		l.Mapping, l.Address = b.place(f)
+		l.Mapping, l.Address = b.mapping(f)
 	}
 	p.Function = append(p.Function, fn)
 	p.Location = append(p.Location, l)
@@ -165,9 +166,9 @@ func (b *profileBuilder) location(f *Function) *profile.Location {
 	return l
 }
 
-// place returns the segment that f is in, as one that nobody need symbolize, and
-// the address of f.
-func (b *profileBuilder) place(f *Function) (*profile.Mapping, uint64) {
+// mapping returns the segment around f, as one that pprof need not symbolize, and the address of f in the
+// profile.
+func (b *profileBuilder) mapping(f *Function) (*profile.Mapping, uint64) {
 	module := f.BuildID + " " + f.Module
 	base, ok := b.bases[module]
 	if !ok {
@@ -189,27 +190,4 @@ func (b *profileBuilder) place(f *Function) (*profile.Mapping, uint64) {
 		b.mappings[key] = m
 	}
 	return m, base + f.Addr
-}
-
-// DiffProfile makes a profile of what changed, as go tool pprof -diff_base does of two: the samples of the new
-// traces, and those of the old ones with negative values and the label by which pprof knows them, so
-// that it shows percentages of the old total. Values are per trace. Where only one side has the scheduler, there is no cpu and offcpu.
-func DiffProfile(oldPaths, newPaths []string, opts Options) (*profile.Profile, []string, error) {
-	before, warnings, err := Profile(oldPaths, opts)
-	if err != nil {
-		return nil, nil, err
-	}
-	after, w, err := Profile(newPaths, opts)
-	if err != nil {
-		return nil, nil, err
-	}
-	before.Scale(-1 / float64(len(oldPaths)))
-	before.SetLabel("pprof::base", []string{"true"})
-	after.Scale(1 / float64(len(newPaths)))
-	sides := []*profile.Profile{after, before}
-	if err := profile.CompatibilizeSampleTypes(sides); err != nil {
-		return nil, nil, err
-	}
-	p, err := profile.Merge(sides)
-	return p, append(warnings, w...), err
 }

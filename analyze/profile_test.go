@@ -1,7 +1,6 @@
 package analyze
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -53,26 +52,6 @@ end {}`)
 	slices.Sort(got)
 	if want := []string{"fork sh", "main ls"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
-	}
-}
-
-// Of traces of which only one has the scheduler the profile of the differences has what both have.
-func TestDiffProfileOfOneWithScheduler(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "with")
-	writeText(t, path, fmt.Sprintf(schedTrace, true))
-	plain := filepath.Join(t.TempDir(), "without")
-	writeText(t, plain, fmt.Sprintf(schedTrace, false))
-	for _, paths := range [][2]string{{path, plain}, {plain, path}} {
-		p, _, err := DiffProfile(paths[:1], paths[1:], Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(p.SampleType) != 2 || p.SampleType[0].Type != "calls" || p.SampleType[1].Type != "wall" {
-			t.Errorf("sample types %v", p.SampleType)
-		}
-		if err := p.CheckValid(); err != nil {
-			t.Error(err)
-		}
 	}
 }
 

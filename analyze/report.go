@@ -7,10 +7,9 @@ import (
 	"utrace/format"
 )
 
-// Report analyzes traces into one report, sorted by total time. Functions of
-// different traces are the same when build ID (or path), address and name are.
-// It fails for a file that is not a trace; one that is damaged is analyzed as
-// far as it goes, with a warning.
+// Report analyzes traces into one report, sorted by total time. Functions of different traces are
+// the same if build ID (or path), address and name are equal. It fails for a file that is not a
+// trace. It analyzes a damaged trace up to the damage, with a warning.
 func Report(paths []string, opts Options) (*Result, error) {
 	r, _, err := report(paths, opts)
 	if err != nil {
@@ -20,113 +19,169 @@ func Report(paths []string, opts Options) (*Result, error) {
 	return r, nil
 }
 
-// part is what a report knows of one of its traces.
+// part is what a report knows about one of its traces.
 type part struct {
 	rows   []int32 // by function: its row, none if it was not called
 	lastNs int64   // time of the last event
 }
 
-// report is Report without the sorting.
+// report is Report without the sorting. It also returns the parts, by trace.
 func report(paths []string, opts Options) (*Result, []part, error) {
-	sum := newSummary(paths)
-	var parts []part
-	fns := newFunctions()
-	values := newValueTable(opts.By)
-	index := map[rowKey]int{}
-	ruled := make([]bool, len(opts.Errors)) // which rules are about a function
-	var rows []*Row
-	tooDeep := uint64(0)
+	b := &reportBuilder{
+		opts: &opts, sum: newSummary(paths), fns: newFunctions(), values: newValueTable(opts.By),
+		index: map[rowKey]int{}, applied: make([]bool, len(opts.Errors)),
+	}
 	for _, path := range paths {
-		src, err := openSource(path)
-		if err != nil {
+		if err := b.read(path); err != nil {
 			return nil, nil, err
 		}
-		views := make([]view, opts.views())
-		for i := range views {
-			views[i] = &latency{opts: &opts, groups: newGrouping(values)}
-		}
-		t, err := src.pair(&opts, format.Columns{Args: true, Value: needsValue(opts.Errors)}, views)
-		src.close()
-		if err != nil {
-			return nil, nil, err
-		}
-		sum.add(path, src, t, &opts)
-		for i, rule := range opts.Errors {
-			ruled[i] = ruled[i] || rule.appliesTo(src.tables.Funcs)
-			if misfit := rule.misfit(src.tables.Funcs); misfit != "" {
-				sum.warn(path, "--error '%s': %s", printable(rule.text), misfit)
-			}
-		}
-		p := part{slices.Repeat([]int32{none}, len(src.tables.Funcs)), t.lastNs}
-		resolution := unresolved(src.tables.Calibrations)
-		offs := newTakenOff()
-		offs.add(src.tables.TakenOff, src.tables.Funcs)
-		row := func(fn format.FuncID, value uint32) *Row {
-			key := rowKey{fns.add(&src.tables.Funcs[fn], src.tables.Modules), value}
-			i, ok := index[key]
-			if !ok {
-				i = len(rows)
-				index[key] = i
-				rows = append(rows, &Row{Function: fns.list[key.fn], Value: values.list[value]})
-			}
-			return rows[i]
-		}
-		for _, v := range views {
-			l := v.(*latency)
-			tooDeep += l.tooDeep
-			for n, s := range l.stats {
-				if s == nil {
-					continue
-				}
-				g := l.groups.of(n)
-				f := &src.tables.Funcs[g.fn]
-				if !opts.Function.function(f) {
-					continue
-				}
-				if !src.meta.Sched {
-					s.Waits, s.SelfWaits = Waits{Unknown: s.Total}, Waits{Unknown: s.Self}
-				}
-				s.settle()
-				r := row(g.fn, g.value)
-				p.rows[g.fn] = int32(index[rowKey{fns.add(f, src.tables.Modules), g.value}])
-				r.Stats.Merge(&s.Stats)
-				part := max(resolution[costClass{f.EntryClass, f.ReturnClass}], minUnresolved)
-				r.unresolved += time.Duration(part * float64(s.Subtracted))
-				for program := range s.programs {
-					r.Programs = append(r.Programs, *program)
-				}
-				if off := offs.of(g.fn, f); off != nil && r.TakenOff == 0 {
-					r.TakenOff = max(1, time.Duration(min(off.TimeNs, maxTimeNs)))
-				}
-			}
-		}
-		for _, l := range lostCalls(&src.tables) {
-			if opts.all() && opts.Function.function(&src.tables.Funcs[l.Func]) {
-				row(l.Func, noValue).Lost += l.Entries
-			}
-		}
-		sum.addDropped(path, src, &opts, values, row)
-		parts = append(parts, p)
 	}
-	if tooDeep > 0 {
-		sum.warn("", "%s more than %d traced calls deep: the Linux kernel follows no more nested return probes than that in one thread",
-			Plural(tooDeep, "incomplete call was", "incomplete calls were"), maxReturnProbes)
+	return b.result(), b.parts, nil
+}
+
+// reportBuilder makes a report of traces, one after the other.
+type reportBuilder struct {
+	opts    *Options
+	sum     *summary
+	fns     *functions
+	values  *valueTable
+	rows    []*Row
+	index   map[rowKey]int // in rows
+	parts   []part
+	applied []bool // by error rule: it applies to a function
+	tooDeep uint64 // see latency
+}
+
+// rowKey chooses the row of a figure: the function's number among those of all traces, and the
+// value's.
+type rowKey struct {
+	fn    int
+	value uint32
+}
+
+// row returns the number of the row of a function of a trace, which it adds if there is none.
+func (b *reportBuilder) row(src *source, fn format.FuncID, value uint32) int {
+	key := rowKey{b.fns.add(&src.tables.Funcs[fn], src.tables.Modules), value}
+	i, ok := b.index[key]
+	if !ok {
+		i = len(b.rows)
+		b.index[key] = i
+		b.rows = append(b.rows, &Row{Function: b.fns.list[key.fn], Value: b.values.list[value]})
 	}
-	if len(rows) == 0 {
-		sum.warn("", "%s", opts.nothingMatches())
+	return i
+}
+
+// read adds a trace:
+//
+//  1. It pairs the events of all threads, with one view for each shard of them.
+//  2. It adds the figures of the views to the rows.
+//  3. It adds calls that the file has no events of: lost ones, and dropped ones.
+func (b *reportBuilder) read(path string) error {
+	src, err := openSource(path)
+	if err != nil {
+		return err
 	}
-	values.warn(sum)
-	trace := sum.result()
-	sum.warnDroppedCost(&trace)
-	for i, rule := range opts.Errors {
-		if !ruled[i] {
-			sum.warn("", "--error '%s' is about no function of the trace: none that matches has such arguments or results", printable(rule.text))
+	views := make([]view, b.opts.views())
+	for i := range views {
+		views[i] = &latency{opts: b.opts, groups: newGrouping(b.values)}
+	}
+	t, err := src.pair(b.opts, format.Columns{Args: true, Value: needsValue(b.opts.Errors)}, views)
+	src.close()
+	if err != nil {
+		return err
+	}
+	b.sum.add(path, src, t, b.opts)
+	b.checkRules(path, src)
+
+	p := part{slices.Repeat([]int32{none}, len(src.tables.Funcs)), t.lastNs}
+	b.addStats(src, views, &p)
+	b.parts = append(b.parts, p)
+
+	row := func(fn format.FuncID, value uint32) *Row { return b.rows[b.row(src, fn, value)] }
+	for _, l := range lostCalls(&src.tables) {
+		if b.opts.all() && b.opts.Function.function(&src.tables.Funcs[l.Func]) {
+			row(l.Func, noValue).Lost += l.Entries
 		}
 	}
-	r := &Result{Trace: trace, By: opts.By, Warnings: sum.warnings}
-	for _, row := range rows {
-		if n := row.Durations.Count(); n > 0 { // the median, for a few calls that were interrupted say nothing of the others
-			row.BelowResolution = row.Durations.Quantile(500) < row.unresolved/time.Duration(n)
+	b.sum.addDropped(path, src, b.opts, b.values, row)
+	return nil
+}
+
+// checkRules notes which error rules apply to functions of a trace, and warns of comparisons that
+// are always false.
+func (b *reportBuilder) checkRules(path string, src *source) {
+	for i, rule := range b.opts.Errors {
+		b.applied[i] = b.applied[i] || rule.appliesTo(src.tables.Funcs)
+		if misfit := rule.misfit(src.tables.Funcs); misfit != "" {
+			b.sum.addWarning(path, rule.warning(misfit))
+		}
+	}
+}
+
+// addStats adds the figures of the views of a trace to the rows, and notes in p which rows these are.
+func (b *reportBuilder) addStats(src *source, views []view, p *part) {
+	uncertainty := unresolved(src.tables.Calibrations)
+	removals := newRemovals()
+	removals.add(src.tables.TakenOff, src.tables.Funcs)
+	for _, v := range views {
+		l := v.(*latency)
+		b.tooDeep += l.tooDeep
+		for n, s := range l.stats {
+			if s == nil {
+				continue
+			}
+			g := l.groups.of(n)
+			f := &src.tables.Funcs[g.fn]
+			if !b.opts.Function.function(f) {
+				continue
+			}
+			if !src.meta.Sched {
+				s.Waits, s.SelfWaits = Waits{Unknown: s.Total}, Waits{Unknown: s.Self}
+			}
+			s.settle()
+			i := b.row(src, g.fn, g.value)
+			p.rows[g.fn] = int32(i)
+			r := b.rows[i]
+			r.addStats(s, max(uncertainty[costClass{f.EntryClass, f.ReturnClass}], minUnresolved))
+			if removed := removals.of(g.fn, f); removed != nil && r.RemovedAt == 0 {
+				r.RemovedAt = max(1, time.Duration(min(removed.TimeNs, maxTimeNs)))
+			}
+		}
+	}
+}
+
+// addStats adds the figures of one view. uncertainty is the part of the subtracted cost that may be
+// wrong.
+func (r *Row) addStats(s *callStats, uncertainty float64) {
+	r.Stats.Merge(&s.Stats)
+	r.Unresolved += time.Duration(uncertainty * float64(s.Subtracted))
+	for program := range s.programs {
+		r.Programs = append(r.Programs, *program)
+	}
+}
+
+// result completes the report: warnings about all traces, and figures that need all of them.
+func (b *reportBuilder) result() *Result {
+	if b.tooDeep > 0 {
+		b.sum.warn("", "%s more than %d traced calls deep: the Linux kernel follows no more nested return probes than that in one thread",
+			Plural(b.tooDeep, "incomplete call was", "incomplete calls were"), maxReturnProbes)
+	}
+	if len(b.rows) == 0 {
+		b.sum.warn("", "%s", b.opts.nothingMatches())
+	}
+	b.values.warn(b.sum)
+	trace := b.sum.result()
+	b.sum.warnDroppedCost(&trace)
+	for i, rule := range b.opts.Errors {
+		if !b.applied[i] {
+			b.sum.addWarning("", rule.warning("no function of the trace that matches has such arguments or results"))
+		}
+	}
+
+	r := &Result{Trace: trace, By: b.opts.By, Warnings: b.sum.warnings}
+	for _, row := range b.rows {
+		if n := row.Durations.Count(); n > 0 { // by the median: a few interrupted calls say nothing about the others
+			row.BelowResolution = row.Durations.Quantile(500) < row.Unresolved/time.Duration(n)
 		}
 		row.setPrograms()
 		if !r.Trace.Sched {
@@ -135,11 +190,5 @@ func report(paths []string, opts Options) (*Result, []part, error) {
 		r.Rows = append(r.Rows, *row)
 	}
 	r.setLabels()
-	return r, parts, nil
-}
-
-// rowKey is what makes figures go to the same row: the function's number among those of all traces, and the value's.
-type rowKey struct {
-	fn    int
-	value uint32
+	return r
 }

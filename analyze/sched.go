@@ -8,11 +8,11 @@ import (
 	"utrace/format"
 )
 
-// Waits is the part of a time in which a thread was not on a processor, or is not known to have been.
+// Waits is the part of a time in which a thread was not on a processor, as far as that is known.
 type Waits struct {
 	Runnable time.Duration // it could run, and waited for a processor
 	Blocked  time.Duration // it slept, or waited for something else
-	Unknown  time.Duration // records of the scheduler are missing
+	Unknown  time.Duration // where it was is unknown: records of the scheduler are missing
 }
 
 // Add adds the waits of another time.
@@ -26,8 +26,8 @@ func (w Waits) minus(other Waits) Waits {
 	return Waits{w.Runnable - other.Runnable, w.Blocked - other.Blocked, w.Unknown - other.Unknown}
 }
 
-// within returns the waits of a time from which something was subtracted that may have been part of them: no more than it, and
-// what is not known gives way first.
+// within cuts waits down to a time from which a cost was subtracted, since the cost may have been part
+// of them. Unknown time goes first.
 func (w Waits) within(d time.Duration) Waits {
 	over := w.sum() - d
 	for _, part := range []*time.Duration{&w.Unknown, &w.Runnable, &w.Blocked} {
@@ -40,28 +40,28 @@ func (w Waits) within(d time.Duration) Waits {
 
 func (w Waits) sum() time.Duration { return w.Runnable + w.Blocked + w.Unknown }
 
-// CPU returns what is left of the time for a processor.
+// CPU returns the rest of the time, which was spent on a processor.
 func (w *Waits) CPU(of time.Duration) time.Duration {
 	return max(0, of-w.sum())
 }
 
-// OffCPU returns the time that is known not to have been spent on a processor.
+// OffCPU returns the time that was certainly not spent on a processor.
 func (w *Waits) OffCPU() time.Duration { return w.Runnable + w.Blocked }
 
-// Wait is a time in one piece that a thread was not on a processor.
+// Wait is an unbroken time in which a thread was not on a processor.
 type Wait struct {
 	Waits
 	Waker Waker
 }
 
-// Waker is who ended the blocking of a thread. The zero value is nobody that is known.
+// Waker is who ended the blocking of a thread. The zero value is unknown.
 type Waker struct {
 	Known     bool
-	Interrupt bool // an interrupt did (of a timer, a device, the network) …
-	TID       int  // … while this thread ran there; else the thread itself. 0 is the idle one
+	Interrupt bool // it was an interrupt (of a timer, a device, the network)
+	TID       int  // the thread that ran there when the interrupt came; else the waker. 0 is the idle one
 }
 
-// String returns it as it is told behind a wait.
+// String returns it as a note to a wait, "" if it is unknown.
 func (w Waker) String() string {
 	switch {
 	case !w.Known:
@@ -74,21 +74,22 @@ func (w Waker) String() string {
 	return fmt.Sprintf("woken by an interrupt in %d", w.TID)
 }
 
-// sched follows when a thread runs and waits. Its frames are in step with those of the thread.
+// sched records when a thread runs and waits. Its frames correspond to those of the thread.
 //
-// Time is accounted for in stretches, each from one row of the thread to the next that matters. A stretch in which
-// switches may have been lost is not known, nor one at whose end the thread is not where it must be: it calls something, and
-// its return to a processor was not seen. A kernel may leave out switches: in a virtual machine with
-// Linux 6.18 one in some thousands was missing, in the kernel's own trace of sched_switch (tracefs), too.
+// It divides time into stretches, each from one row of the thread to the next that matters. A stretch is
+// unknown if switches may have been lost in it. It is also unknown if the thread makes a call at its end
+// although its return to a processor was not seen. A kernel may leave out switches: in a virtual machine
+// with Linux 6.18, one in some thousands was missing, also in the kernel's own trace of sched_switch
+// (tracefs).
 type sched struct {
 	sum     Waits // up to sinceNs
 	sinceNs int64
-	off     bool  // of the processor, since sinceNs
-	blocked bool  // and not able to run
-	woken   bool  // since it was last seen to run; it may not have left its processor by then
+	off     bool  // off the processor, since sinceNs
+	blocked bool  // off, and not able to run
+	woken   bool  // since it was last seen to run, perhaps before it left its processor
 	wokenNs int64 // when, the last time
 	waker   uint64
-	unknown bool         // nothing is told of it, as of a goroutine
+	unknown bool         // the kernel does not schedule it: it is a goroutine or a track
 	losses  *lossWindows // of switches
 	frames  []schedFrame
 }
@@ -98,7 +99,7 @@ type schedFrame struct {
 	began    Waits // of the thread by then
 	children Waits // of direct callees that are complete
 	inner    Waits // see frame.innerNs
-	longest  Wait  // for which it, or a callee, was blocked
+	longest  Wait  // the longest time for which it, or a callee, was blocked
 }
 
 func newSched(t *format.Thread, losses *lossWindows) *sched {
@@ -120,7 +121,7 @@ func (s *sched) reach(nowNs int64) {
 	s.sinceNs, s.off, s.woken = nowNs, false, false
 }
 
-// row takes a row of the scheduler. It returns a wait that is over, nil if none is.
+// row takes in a row of the scheduler. It returns a wait that is over, nil if none is.
 func (s *sched) row(nowNs int64, kind format.Kind, value uint64) *Wait {
 	switch kind {
 	case format.SchedOut:
@@ -135,13 +136,13 @@ func (s *sched) row(nowNs int64, kind format.Kind, value uint64) *Wait {
 	return nil
 }
 
-// displace leaves out of the stretch that is not over how long the recorder was what the thread waited for.
+// displace leaves the recorder's own time out of the current stretch.
 func (s *sched) displace(nowNs, ns int64) {
 	s.sinceNs = min(s.sinceNs+ns, nowNs)
 }
 
-// in ends a wait. Only the last wakeup before it counts: one that came before the thread was off may have been for
-// a sleep that it gave up.
+// in ends a wait. Only the last wakeup before it counts: one that came before the thread was off may
+// have been for a sleep that it gave up.
 func (s *sched) in(nowNs int64) *Wait {
 	var w Wait
 	off := time.Duration(nowNs - s.sinceNs)
@@ -171,15 +172,15 @@ func (s *sched) push(nowNs int64) {
 	s.frames = append(s.frames, schedFrame{began: s.sum})
 }
 
-// waits returns those of the top frame, up to its end: all, and without those of its direct callees that
-// are complete.
+// waits returns the waits of the top frame up to now: all, and those outside its direct callees that are
+// complete.
 func (s *sched) waits() (total, self Waits) {
 	top := &s.frames[len(s.frames)-1]
 	total = s.sum.minus(top.began)
 	return total, total.minus(top.children)
 }
 
-// longest returns the longest that the top frame was blocked in one piece.
+// longest returns the longest time that the top frame was blocked without a break.
 func (s *sched) longest() Wait {
 	return s.frames[len(s.frames)-1].longest
 }
@@ -203,7 +204,7 @@ func (s *sched) pop(state State) {
 	}
 }
 
-// addSched says where it is not known how times divide.
+// addSched warns of times that cannot be divided.
 func (s *summary) addSched(path string, src *source) {
 	if !src.meta.Sched {
 		return
@@ -213,7 +214,7 @@ func (s *summary) addSched(path string, src *source) {
 		lost += l.Sched
 	}
 	if lost > 0 {
-		s.warn(path, "%s lost: where threads were around that is not known", Plural(lost, "switch or wakeup of a thread was", "switches and wakeups of threads were"))
+		s.warn(path, "%s lost: where threads were around that time is unknown", Plural(lost, "switch or wakeup of a thread was", "switches and wakeups of threads were"))
 	}
 	if slices.ContainsFunc(src.tables.Threads, func(t format.Thread) bool { return t.Goroutine != 0 || t.Track != 0 }) {
 		s.warn(path, "the time of calls on goroutines, and of spans that may overlap, is not divided: the kernel schedules threads")

@@ -9,38 +9,36 @@ import (
 	"utrace/format"
 )
 
-// maxShards bounds the memory of a run: decoding feeds no more of them anyway.
+// maxShards limits the memory of a run. Decoding could not feed more of them.
 const maxShards = 8
 
 // shards is the number of views, and goroutines, of a run.
 func shards() int { return min(runtime.GOMAXPROCS(0), maxShards) }
 
-// shard pairs the events of its share of a trace's threads, on a goroutine of
-// its own.
+// shard pairs the events of some of a trace's threads, on a goroutine of its own.
 type shard struct {
 	pairer  *pairer
 	threads map[format.ThreadID]*thread
 	work    chan share
 }
 
-// share is the part of a batch that is for one shard, with the definitions as
-// they were at that batch.
+// share is the part of a batch for one shard, with the definitions as they were at that batch.
 type share struct {
 	batch   *batch
 	runs    []run
-	known   known
+	defs    definitions
 	threads []format.Thread
 	process []string // by thread
 }
 
-// tally is what a run over a trace counts beside its views.
+// tally is what a run over a trace counts besides its views.
 type tally struct {
 	lastNs  int64 // time of the last row of the selected threads
 	orphans uint64
 	skipped uint64
 
 	tracedNs                     int64 // of all threads, from the first event of each to its last
-	insideNs, correctedNs, hitNs int64 // see pairer, as is the next
+	insideNs, correctedNs, hitNs int64 // see pairer, as for the next
 	displacedNs                  int64
 	used                         []bool // see costs
 	touched                      []TouchedThread
@@ -57,7 +55,7 @@ func (t *tally) thread(th *thread) {
 	}
 }
 
-// pairer takes in what a pairer counts.
+// pairer takes in the counts of a pairer.
 func (t *tally) pairer(p *pairer) {
 	t.orphans += p.orphans
 	t.skipped += p.skipped
@@ -71,8 +69,8 @@ func (t *tally) pairer(p *pairer) {
 	}
 }
 
-// pair pairs all events of the selected threads and tells the views, each of
-// which sees some of the threads, with the columns that the views need.
+// pair pairs all events of the selected threads, and reports them to the views. Each view sees some
+// of the threads. cols are the columns that the views need.
 func (s *source) pair(opts *Options, cols format.Columns, views []view) (tally, error) {
 	var wg sync.WaitGroup
 	shards := make([]*shard, len(views))
@@ -81,6 +79,7 @@ func (s *source) pair(opts *Options, cols format.Columns, views []view) (tally, 
 		shards[i].pairer.sched = s.meta.Sched
 		wg.Go(shards[i].run)
 	}
+
 	selected := []bool{}
 	err := s.each(cols, func(b *batch) error {
 		for _, t := range s.tables.Threads[len(selected):] {
@@ -96,7 +95,7 @@ func (s *source) pair(opts *Options, cols format.Columns, views []view) (tally, 
 		for i, runs := range parts {
 			if len(runs) > 0 {
 				b.users.Add(1)
-				shards[i].work <- share{b, runs, *s.known(opts), s.tables.Threads, s.processes}
+				shards[i].work <- share{b, runs, *s.defined(opts), s.tables.Threads, s.processes}
 			}
 		}
 		b.release()
@@ -106,6 +105,7 @@ func (s *source) pair(opts *Options, cols format.Columns, views []view) (tally, 
 		close(sh.work)
 	}
 	wg.Wait()
+
 	var sum tally
 	for _, sh := range shards {
 		for _, t := range sh.threads {
@@ -122,14 +122,14 @@ func newShard(v view) *shard {
 
 func (sh *shard) run() {
 	for w := range sh.work {
-		sh.pairer.learn(&w.known)
+		sh.pairer.learn(&w.defs)
 		for _, r := range w.runs {
 			t := sh.thread(r.thread, &w)
 			sh.pairer.process(t, &w.batch.Batch, r.from, r.to)
 		}
 		w.batch.release()
 	}
-	for _, id := range slices.Sorted(maps.Keys(sh.threads)) { // so that the same values find room
+	for _, id := range slices.Sorted(maps.Keys(sh.threads)) { // always the same order, so that limits cut off the same values
 		sh.pairer.finish(sh.threads[id])
 	}
 }

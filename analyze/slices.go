@@ -2,122 +2,59 @@ package analyze
 
 import (
 	"slices"
+	"time"
 
 	"utrace/format"
 )
 
-// numSlices is the number of slices of equal time that a trace is cut into to see how its figures vary.
-const numSlices = 64
+// NumSlices is the number of slices of equal time that ReportSliced cuts each trace into.
+const NumSlices = 64
 
-// quantiles are those that a Comparison looks at, in thousandths.
-func quantiles() [3]uint64 { return [3]uint64{500, 900, 990} }
-
-// slice is what one function did in one slice of time. Calls are counted where they end.
-type slice struct {
-	calls    uint32
-	complete uint32
-	above    [3]uint32 // complete calls longer than the function's quantiles
-	sumNs    int64     // of the complete calls
-	maxNs    int64
-	totalNs  int64
-	selfNs   int64
+// Slice is what one function did in one slice of the time of a trace. A call counts in the slice in
+// which it ends.
+type Slice struct {
+	Calls    uint32
+	Complete uint32 // those of the calls that are in Stats.Durations
+	// Above counts the complete calls that are longer than each of the function's quantiles.
+	Above       [3]uint32
+	Sum, Max    time.Duration // of the complete calls
+	Total, Self time.Duration // as in Stats
 }
 
-// sliced is the view that sums up the calls of each function by time. What counts, and how, is up to latency.
-type sliced struct {
-	latency
-	widthNs int64
-	limits  [][3]int64 // by function: its quantiles
-	parts   []*[numSlices]slice
+// Sliced is a report that also says how the calls of each row lie in time.
+type Sliced struct {
+	*Result // its rows are not sorted
+	// Slices has, for each row, the slices of each trace by its number in Trace.Files. A trace in
+	// which the function was not called has none.
+	Slices []map[int]*[NumSlices]Slice
 }
 
-func (v *sliced) define(funcs []format.Func) {
-	v.latency.define(funcs)
-	v.parts = append(v.parts, make([]*[numSlices]slice, len(funcs)-len(v.parts))...)
-	for len(v.limits) < len(funcs) { // the trace has grown since its limits were taken
-		v.limits = append(v.limits, [3]int64{})
-	}
-}
-
-// at returns the slice in which fn is now.
-func (v *sliced) at(t *thread, fn format.FuncID) *slice {
-	if v.parts[fn] == nil {
-		v.parts[fn] = new([numSlices]slice)
-	}
-	return &v.parts[fn][min(t.nowNs/v.widthNs, numSlices-1)]
-}
-
-func (v *sliced) leave(t *thread, f *frame, state State) {
-	s := v.of(t, uint32(f.fn))
-	calls, complete, sum, total, self := s.Calls, s.Durations.count, s.Durations.sum, s.Total, s.Self
-	v.latency.leave(t, f, state)
-	part := v.at(t, f.fn)
-	part.calls += uint32(s.Calls - calls)
-	part.totalNs += int64(s.Total - total)
-	part.selfNs += int64(s.Self - self)
-	if s.Durations.count == complete {
-		return
-	}
-	ns := s.Durations.sum - sum
-	part.complete++
-	part.sumNs += ns
-	part.maxNs = max(part.maxNs, ns)
-	for i, limit := range v.limits[f.fn] {
-		if ns > limit {
-			part.above[i]++
-		}
-	}
-}
-
-func (v *sliced) hit(t *thread, fn format.FuncID) {
-	calls := v.of(t, uint32(fn)).Calls
-	v.latency.hit(t, fn)
-	v.at(t, fn).calls += uint32(v.of(t, uint32(fn)).Calls - calls)
-}
-
-// add adds the slices of the same function from other threads.
-func (s *slice) add(other *slice) {
-	s.calls += other.calls
-	s.complete += other.complete
-	for i, n := range other.above {
-		s.above[i] += n
-	}
-	s.sumNs += other.sumNs
-	s.maxNs = max(s.maxNs, other.maxNs)
-	s.totalNs += other.totalNs
-	s.selfNs += other.selfNs
-}
-
-// side is one side of a comparison: its traces, summed up, and how each function's calls lie in time.
-type side struct {
-	result *Result
-	unrest float64           // see measureUnrest
-	slices []map[int][]slice // by row, then by trace: numSlices each; nil for traces without the function
-}
-
-// readSide reads the traces twice: the slices need the quantiles of the whole.
-func readSide(paths []string, opts Options) (*side, error) {
+// ReportSliced makes a report of traces, and cuts each trace into slices of equal time. Slice.Above
+// counts calls by the three quantiles, in thousandths. It reads each trace twice: the slices need
+// the quantiles of all traces.
+func ReportSliced(paths []string, opts Options, quantiles [3]uint64) (*Sliced, error) {
 	r, parts, err := report(paths, opts)
 	if err != nil {
 		return nil, err
 	}
-	s := &side{result: r, unrest: measureUnrest(r.Rows), slices: make([]map[int][]slice, len(r.Rows))}
+	s := &Sliced{Result: r, Slices: make([]map[int]*[NumSlices]Slice, len(r.Rows))}
 	limits := make([][3]int64, len(r.Rows))
 	for i := range r.Rows {
-		s.slices[i] = map[int][]slice{}
-		for k, q := range quantiles() {
+		s.Slices[i] = map[int]*[NumSlices]Slice{}
+		for k, q := range quantiles {
 			limits[i][k] = int64(r.Rows[i].Durations.Quantile(q))
 		}
 	}
 	for trace, path := range paths {
-		if err := s.readSlices(trace, path, opts, &parts[trace], limits); err != nil {
+		if err := s.readSlices(trace, path, &opts, &parts[trace], limits); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
 }
 
-func (s *side) readSlices(trace int, path string, opts Options, p *part, limits [][3]int64) error {
+// readSlices reads the slices of one trace. limits are the quantiles of each row.
+func (s *Sliced) readSlices(trace int, path string, opts *Options, p *part, limits [][3]int64) error {
 	src, err := openSource(path)
 	if err != nil {
 		return err
@@ -131,9 +68,9 @@ func (s *side) readSlices(trace int, path string, opts Options, p *part, limits 
 	}
 	views := make([]view, shards())
 	for i := range views {
-		views[i] = &sliced{latency: latency{opts: &opts}, widthNs: p.lastNs/numSlices + 1, limits: slices.Clone(mine)}
+		views[i] = &sliced{latency: latency{opts: opts}, widthNs: p.lastNs/NumSlices + 1, limits: slices.Clone(mine)}
 	}
-	if _, err := src.pair(&opts, format.Columns{}, views); err != nil {
+	if _, err := src.pair(opts, format.Columns{}, views); err != nil {
 		return err
 	}
 	for _, v := range views {
@@ -141,9 +78,9 @@ func (s *side) readSlices(trace int, path string, opts Options, p *part, limits 
 			if parts == nil || fn >= len(p.rows) || p.rows[fn] == none {
 				continue
 			}
-			of := s.slices[p.rows[fn]]
+			of := s.Slices[p.rows[fn]]
 			if of[trace] == nil {
-				of[trace] = parts[:]
+				of[trace] = parts
 				continue
 			}
 			for i := range parts {
@@ -152,4 +89,70 @@ func (s *side) readSlices(trace int, path string, opts Options, p *part, limits 
 		}
 	}
 	return nil
+}
+
+// add adds the slice of the same function and time from other threads.
+func (s *Slice) add(other *Slice) {
+	s.Calls += other.Calls
+	s.Complete += other.Complete
+	for i, n := range other.Above {
+		s.Above[i] += n
+	}
+	s.Sum += other.Sum
+	s.Max = max(s.Max, other.Max)
+	s.Total += other.Total
+	s.Self += other.Self
+}
+
+// sliced is the view that sums up the calls of each function by time. Which calls count, and how,
+// is decided by latency.
+type sliced struct {
+	latency
+	widthNs int64
+	limits  [][3]int64 // by function: its quantiles
+	parts   []*[NumSlices]Slice
+}
+
+func (v *sliced) define(funcs []format.Func) {
+	v.latency.define(funcs)
+	v.parts = append(v.parts, make([]*[NumSlices]Slice, len(funcs)-len(v.parts))...)
+	for len(v.limits) < len(funcs) { // the trace has grown since its limits were taken
+		v.limits = append(v.limits, [3]int64{})
+	}
+}
+
+// at returns the slice in which fn is now.
+func (v *sliced) at(t *thread, fn format.FuncID) *Slice {
+	if v.parts[fn] == nil {
+		v.parts[fn] = new([NumSlices]Slice)
+	}
+	return &v.parts[fn][min(t.nowNs/v.widthNs, NumSlices-1)]
+}
+
+func (v *sliced) leave(t *thread, f *frame, state State) {
+	s := v.of(t, uint32(f.fn))
+	calls, complete, sum, total, self := s.Calls, s.Durations.count, s.Durations.sum, s.Total, s.Self
+	v.latency.leave(t, f, state)
+	part := v.at(t, f.fn)
+	part.Calls += uint32(s.Calls - calls)
+	part.Total += s.Total - total
+	part.Self += s.Self - self
+	if s.Durations.count == complete {
+		return
+	}
+	ns := s.Durations.sum - sum
+	part.Complete++
+	part.Sum += time.Duration(ns)
+	part.Max = max(part.Max, time.Duration(ns))
+	for i, limit := range v.limits[f.fn] {
+		if ns > limit {
+			part.Above[i]++
+		}
+	}
+}
+
+func (v *sliced) hit(t *thread, fn format.FuncID) {
+	calls := v.of(t, uint32(fn)).Calls
+	v.latency.hit(t, fn)
+	v.at(t, fn).Calls += uint32(v.of(t, uint32(fn)).Calls - calls)
 }

@@ -12,15 +12,15 @@ import (
 // SlowCalls are the slowest calls of traces, slowest first. The same traces give the same SlowCalls.
 type SlowCalls struct {
 	Calls     []SlowCall
-	Of        uint64 // complete calls of the functions asked for
-	Uncertain uint64 // further ones, during which events were lost: how long they took is not known
+	Of        uint64 // complete calls of the selected functions
+	Uncertain uint64 // further ones of unknown duration, during which events were lost
 	Trace     Trace
-	Warnings  []string
+	Warnings  []Warning
 }
 
-// SlowCall is a call, and what happened inside it.
+// SlowCall is a call with the flow below it.
 type SlowCall struct {
-	File     string // the trace that it is in
+	File     string // its trace
 	Function *format.Func
 	Module   string // path
 	Process  string // name of the program
@@ -28,23 +28,24 @@ type SlowCall struct {
 	Start    time.Duration // since the start of its trace
 	Began    time.Time
 	Duration time.Duration
-	// Args and Results are the values of the call as they stand in a call in C; "" for none.
+	// Args and Results are the values of the call, written as in C; "" for none.
 	Args, Results string
 	Sched         bool // the scheduler was recorded: the next two are known
 	Waits         Waits
-	Longest       Wait // the longest that it was blocked in one piece
-	// Flow is the call and what is below it, in the order of time. Where much is, it holds the longest calls,
-	// and those that they are in.
-	Flow        []Step
-	Omitted     uint64        // calls and hits below it that Flow does not hold
-	OmittedMost time.Duration // none of them took longer
+	Longest       Wait // the longest time that it was blocked without a break
+	// Flow is the call and the steps below it, in order of time. If these are many, it holds the longest
+	// calls and those around them.
+	Flow       []Step
+	Omitted    uint64        // calls and hits below it that Flow does not hold
+	OmittedMax time.Duration // the duration of the longest of them
 }
 
-// Slowest finds the n slowest complete calls of the functions asked for. It reads each trace twice: the first pass finds
-// the calls, the second what is below them. Memory grows with n, threads and the depth of their stacks.
+// Slowest finds the n slowest complete calls of the selected functions. It reads each trace twice: the
+// first pass finds the calls, the second the flows below them. Memory grows with n, threads and the
+// depth of their stacks.
 func Slowest(paths []string, n int, opts Options) (*SlowCalls, error) {
 	sum := newSummary(paths)
-	all := &ranking{most: n}
+	all := &ranking{max: n}
 	for i, path := range paths {
 		src, err := openSource(path)
 		if err != nil {
@@ -52,7 +53,7 @@ func Slowest(paths []string, n int, opts Options) (*SlowCalls, error) {
 		}
 		views := make([]view, shards())
 		for k := range views {
-			views[k] = &slowest{opts: &opts, ranking: ranking{most: n}, file: i}
+			views[k] = &slowest{opts: &opts, ranking: ranking{max: n}, file: i}
 		}
 		t, err := src.pair(&opts, format.Columns{}, views)
 		src.close()
@@ -76,7 +77,7 @@ func Slowest(paths []string, n int, opts Options) (*SlowCalls, error) {
 	return result, nil
 }
 
-// collectFlows makes the calls of one trace, which stand in the list at their ranks.
+// collectFlows completes the calls of one trace, and puts them into list at their ranks.
 func collectFlows(path string, file int, opts *Options, ranked []rankedCall, list []SlowCall) error {
 	flows := map[callKey]*callFlow{}
 	for _, c := range ranked {
@@ -115,7 +116,7 @@ func collectFlows(path string, file int, opts *Options, ranked []rankedCall, lis
 			Began: time.Unix(0, src.meta.Start.WallNs).UTC().Add(time.Duration(c.startNs)),
 		}
 		call.Flow = flow.steps(c.thread, src.tables)
-		call.Omitted, call.OmittedMost = flow.omitted, time.Duration(flow.omittedNs)
+		call.Omitted, call.OmittedMax = flow.omitted, time.Duration(flow.omittedNs)
 		if n := len(call.Flow); n > 0 {
 			call.Args, call.Results = call.Flow[0].Args, call.Flow[n-1].Results
 		}
@@ -124,7 +125,8 @@ func collectFlows(path string, file int, opts *Options, ranked []rankedCall, lis
 	return nil
 }
 
-// callKey finds a call again in another pass over its trace: calls and hits of a thread are numbered.
+// callKey finds a call again in another pass over its trace. The calls and hits of a thread are
+// numbered.
 type callKey struct {
 	thread  format.ThreadID
 	number  uint32
@@ -143,29 +145,29 @@ func compareSlowness(a, b rankedCall) int {
 		cmp.Compare(a.thread, b.thread), cmp.Compare(a.number, b.number))
 }
 
-// ranking keeps the slowest calls, and at times as many others, since it is cut when it is twice as long as it may be.
+// ranking keeps the slowest calls. Between two cuts it grows up to twice as long as max.
 type ranking struct {
-	most      int
+	max       int
 	of        uint64 // calls that were added
-	uncertain uint64 // calls that were not
-	atNs      int64  // faster calls need not be added
+	uncertain uint64 // calls that were not, of unknown duration
+	minNs     int64  // calls that are faster need not be added
 	calls     []rankedCall
 }
 
 func (r *ranking) add(c rankedCall) {
-	if r.of++; c.durationNs < r.atNs {
+	if r.of++; c.durationNs < r.minNs {
 		return
 	}
-	if r.calls = append(r.calls, c); len(r.calls) >= 2*r.most {
+	if r.calls = append(r.calls, c); len(r.calls) >= 2*r.max {
 		r.cut()
 	}
 }
 
 func (r *ranking) cut() {
 	slices.SortFunc(r.calls, compareSlowness)
-	if len(r.calls) > r.most {
-		r.calls = r.calls[:r.most]
-		r.atNs = r.calls[r.most-1].durationNs
+	if len(r.calls) > r.max {
+		r.calls = r.calls[:r.max]
+		r.minNs = r.calls[r.max-1].durationNs
 	}
 }
 

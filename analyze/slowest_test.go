@@ -130,8 +130,8 @@ func checkFlow(t *testing.T, call *SlowCall, all []Step) {
 			longest = max(longest, s.Duration)
 		}
 	}
-	if at != len(got) || longest > shortest || left != call.Omitted || longest != call.OmittedMost || len(got) != 2*(maxBelow+1) {
-		t.Fatalf("%d of %d steps are in the flow; the longest left out took %v of %v, shortest kept %v, %d left out of %d", at, len(got), longest, call.OmittedMost, shortest, left, call.Omitted)
+	if at != len(got) || longest > shortest || left != call.Omitted || longest != call.OmittedMax || len(got) != 2*(maxBelow+1) {
+		t.Fatalf("%d of %d steps are in the flow; the longest left out took %v of %v, shortest kept %v, %d left out of %d", at, len(got), longest, call.OmittedMax, shortest, left, call.Omitted)
 	}
 }
 

@@ -8,34 +8,34 @@ import (
 	"utrace/format"
 )
 
-// Bounds of what is kept of the flow below a slow call.
+// Limits of the flow below a slow call.
 const (
 	maxBelow     = 50       // calls and hits
-	maxArgsBytes = 16 << 10 // of what a call or a return carries, as the file has it
-	maxOpenBytes = 64 << 20 // of what open calls carry, in all
+	maxArgsBytes = 16 << 10 // of the values of a call or a return, as in the file
+	maxOpenBytes = 64 << 20 // of the values of all open calls
 )
 
-// notKept stands for values that are too long.
+// notKept is shown for values that are too long.
 const notKept = "..."
 
-// slowFlows is the view that collects what is below calls that are known to be slow.
+// slowFlows is the view that collects the flows below calls that the first pass has found.
 type slowFlows struct {
-	wanted map[callKey]*callFlow // of all threads: each flow is filled by the view that sees its thread
+	wanted map[callKey]*callFlow // of all threads: the view that sees a thread fills its flows
 	open   map[format.ThreadID]*openFlows
-	room   int // bytes that may still be kept of open calls
+	room   int // bytes of values of open calls that it may still keep
 }
 
-// openFlows are the slow calls that a thread is in.
+// openFlows are the slow calls that are open in a thread.
 type openFlows struct {
 	flows []*callFlow
-	args  [][]byte // that each call carries, from the outermost slow one on
+	args  [][]byte // of each open call, from the outermost slow one on
 }
 
-// callFlow is a slow call, as the first of its calls, and what is below it.
+// callFlow is a slow call and the flow below it. The slow call is the first of calls.
 type callFlow struct {
-	level     int // slow calls' frames around it
+	level     int // frames around it, up to the outermost slow call
 	calls     []flowCall
-	atNs      int64 // shorter calls need not be added
+	minNs     int64 // shorter calls need not be added
 	omitted   uint64
 	omittedNs int64
 	waits     Waits
@@ -122,10 +122,10 @@ func (s *slowFlows) hit(t *thread, fn format.FuncID) {
 	}
 }
 
-// add takes in a call, if it is one of the longest. How long is the time from its entry to the row that ended it: so a call
-// is never shorter than those inside it, and those that are kept have their callers.
+// add takes in a call if it is one of the longest. Its length is the time from its entry to the row that
+// ended it. So no call is shorter than those inside it, and each call that is kept has its callers.
 func (c *callFlow) add(t *thread, call flowCall, level int) {
-	if call.endNs-call.startNs < c.atNs {
+	if call.endNs-call.startNs < c.minNs {
 		c.omit(&call)
 		return
 	}
@@ -155,10 +155,10 @@ func (c *callFlow) cut() {
 		c.calls[i] = flowCall{}
 	}
 	c.calls = c.calls[:maxBelow+1]
-	c.atNs = c.calls[maxBelow].endNs - c.calls[maxBelow].startNs
+	c.minNs = c.calls[maxBelow].endNs - c.calls[maxBelow].startNs
 }
 
-// steps returns the flow in the order of time.
+// steps returns the flow in order of time.
 func (c *callFlow) steps(id format.ThreadID, tables format.Tables) []Step {
 	c.cut()
 	slices.SortFunc(c.calls, func(a, b flowCall) int {
@@ -200,7 +200,7 @@ func (c *callFlow) steps(id format.ThreadID, tables format.Tables) []Step {
 	return steps
 }
 
-// keep copies what a row carries, unless it is too long.
+// keep copies the values of a row, unless they are too long.
 func keep(args []byte) []byte {
 	if len(args) > maxArgsBytes {
 		return []byte(notKept)

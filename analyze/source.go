@@ -14,40 +14,38 @@ import (
 const (
 	maxDefinitions     = 1 << 20 // of each kind
 	maxDefinitionBytes = 128 << 20
-	maxObjects         = 4 << 20 // in their JSON: an empty one takes 3 bytes there, and up to 200 in memory
-	maxSegments        = 512     // of a module, all of which are looked at for each of its functions
-	maxArgs            = 64      // that an event carries
-	maxArgNames        = 4 << 10 // bytes of their names, which an export repeats with each event
+	maxObjects         = 4 << 20 // in their JSON: an empty object takes 3 bytes there, up to 200 in memory
+	maxSegments        = 512     // of a module: each of its functions looks at all of them
+	maxArgs            = 64      // of an event
+	maxArgNames        = 4 << 10 // bytes of their names: an export repeats them with each event
 )
 
-// source reads the events of one trace, decoded by several goroutines, in the
-// order of the file.
+// source reads the events of one trace in the order of the file. Several goroutines decode them.
 type source struct {
 	reader *format.Reader
 	meta   format.Meta
 	tables format.Tables
 	defs   int // bytes of all definitions
-	// objects is how many braces are opened in them: no less than there are objects.
+	// objects is the number of opening braces in them: at least the number of objects.
 	objects int
 	events  uint64 // so far
 
 	switches  uint64         // so far
-	comms     map[int]string // of the processes, by PID: the program that each runs at this place in the file
+	comms     map[int]string // by PID: the program that the process runs at this point of the file
 	processes []string       // by thread: the program of its process
 }
 
-// batch is a batch of events. It belongs to whoever it was handed to until
-// they release it.
+// batch is a batch of events. Whoever gets it owns it until they release it.
 type batch struct {
 	format.Batch
-	runs    []run
-	funcs   uint32 // all function numbers are below
-	events  uint64
-	offs    uint64 // how often threads left a processor
-	message format.Message
-	ready   chan error // filled when decoded
-	users   atomic.Int32
-	free    chan<- *batch
+	runs     []run
+	funcs    uint32 // all function numbers are below
+	events   uint64
+	switches uint64 // how often threads left a processor
+	message  format.Message
+	ready    chan error // filled when decoded
+	users    atomic.Int32
+	free     chan<- *batch
 }
 
 // run is a stretch of rows from..to, all of one thread.
@@ -56,7 +54,7 @@ type run struct {
 	from, to int
 }
 
-// release gives up one of the holds on the batch.
+// release gives up one hold on the batch.
 func (b *batch) release() {
 	if b.users.Add(-1) == 0 {
 		b.free <- b
@@ -73,14 +71,13 @@ func openSource(path string) (*source, error) {
 
 func (s *source) close() { s.reader.Close() }
 
-// each hands the batches of events to consume, one after another, with one hold
-// on each. The definitions ahead of a batch are in s.tables by then. A batch
-// that cannot be read ends the trace there; damage then says why. An error of
-// consume ends the run and is returned.
+// each passes the batches of events to consume, one after another, with one hold on each. By then
+// s.tables has the definitions ahead of the batch. A batch that cannot be read ends the trace; damage
+// then says why. An error of consume ends the run and is returned.
 //
-// The reader goroutine passes each batch to the decoders and, in the order of
-// the file, to the calling goroutine, which waits for it to be decoded. Batches
-// go around: there is a fixed number of them.
+// The reader goroutine passes each batch to the decoders and, in the order of the file, to the
+// calling goroutine, which waits until it is decoded. There is a fixed number of batches, which are
+// used again.
 func (s *source) each(cols format.Columns, consume func(*batch) error) error {
 	workers := min(runtime.GOMAXPROCS(0), maxShards)
 	count := 3*workers + 2
@@ -155,12 +152,12 @@ func (s *source) readAll(free <-chan *batch, jobs, ordered chan<- *batch, quit <
 	}
 }
 
-// damage says, after each, why the trace ends early: "" if it does not.
+// damage says, after each, why the trace ends early; "" if it does not.
 func (s *source) damage() string { return printable(s.reader.Damage()) }
 
-// inspect finds the runs and the bounds of a decoded batch.
+// inspect finds the runs of a decoded batch, and its largest function number.
 func (b *batch) inspect() error {
-	b.runs, b.funcs, b.events, b.offs = b.runs[:0], 0, 0, 0
+	b.runs, b.funcs, b.events, b.switches = b.runs[:0], 0, 0, 0
 	threads := b.Thread
 	for from := 0; from < len(threads); {
 		to := from + 1
@@ -186,14 +183,13 @@ func (b *batch) inspect() error {
 		case kind.IsEvent():
 			b.events++
 		case kind == format.SchedOut:
-			b.offs++
+			b.switches++
 		}
 	}
 	return nil
 }
 
-// accept applies the definitions of a batch, or checks its events against those
-// that came before.
+// accept applies the definitions of a batch, or checks its events against earlier definitions.
 func (s *source) accept(b *batch) error {
 	for _, def := range b.Defs {
 		if err := s.define(def); err != nil {
@@ -210,19 +206,18 @@ func (s *source) accept(b *batch) error {
 		return fmt.Errorf("thread %d is not defined", last)
 	}
 	s.events += b.events
-	s.switches += b.offs
+	s.switches += b.switches
 	return nil
 }
 
-// define applies one definition, within the limits, and makes its text fit for
-// a terminal.
+// define applies one definition, within the limits, and makes its text fit for a terminal.
 func (s *source) define(def format.Definition) error {
 	t := &s.tables
 	s.defs += len(def.Info)
 	s.objects += bytes.Count(def.Info, []byte("{"))
-	most := max(len(t.Modules), len(t.Funcs), len(t.Processes), len(t.Threads), len(t.Losses), len(t.LeftOut), len(t.TakenOff), len(t.Dropped),
+	count := max(len(t.Modules), len(t.Funcs), len(t.Processes), len(t.Threads), len(t.Losses), len(t.LeftOut), len(t.TakenOff), len(t.Dropped),
 		len(t.Stacks), len(t.Calibrations))
-	if s.defs > maxDefinitionBytes || s.objects > maxObjects || most >= maxDefinitions {
+	if s.defs > maxDefinitionBytes || s.objects > maxObjects || count >= maxDefinitions {
 		return errors.New("too many definitions")
 	}
 	if err := t.Apply(def); err != nil {
@@ -257,15 +252,15 @@ func (s *source) define(def format.Definition) error {
 		l := &t.LeftOut[len(t.LeftOut)-1]
 		l.Name, l.Module, l.Reason = printable(l.Name), printable(l.Module), printable(l.Reason)
 	case format.KindTakenOff:
-		off := &t.TakenOff[len(t.TakenOff)-1]
-		off.Reason = printable(off.Reason)
+		removed := &t.TakenOff[len(t.TakenOff)-1]
+		removed.Reason = printable(removed.Reason)
 	case format.KindEnd:
 		t.End.Reason = printable(t.End.Reason)
 	}
 	return nil
 }
 
-// tooManyArgs reports whether an event would carry more, or with longer names, than is read.
+// tooManyArgs reports whether an event has more arguments than the limit, or longer names.
 func tooManyArgs(list []format.Arg) bool {
 	names := 0
 	for _, a := range list {

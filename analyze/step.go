@@ -7,40 +7,42 @@ import (
 	"utrace/format"
 )
 
-// Step is one thing that happens in a flow of calls.
+// Step is one event in a flow of calls.
 type Step struct {
 	Kind     StepKind
-	Wait     *Wait         // of a Waited, which Duration is the sum of
+	Wait     *Wait         // of a Waited; Duration is its sum
 	State    State         // of a Leave
-	CPU      uint16        // only if Flow was asked for it
+	CPU      uint16        // if Flow was asked for it
 	Depth    int           // shown calls around it
 	At       time.Duration // since the start of the trace
 	Duration time.Duration // of a Leave that has Returned, and of a Waited
-	// Uncertain: events were lost during a call that has Returned, perhaps its return and the entry of another one.
+	// Uncertain: events were lost during a call that has Returned, perhaps its return and the entry of
+	// another call.
 	Uncertain bool
 	ThreadID  format.ThreadID
 	Thread    *format.Thread
 	Func      *format.Func
-	// Args are the values that an Enter or a Hit carries, as they stand in a call in C, and Results those of a
-	// Leave that is Complete; "" for none.
+	// Args are the values of an Enter or a Hit, Results those of a Leave that is Complete. Both are
+	// written as in C; "" for none.
 	Args, Results string
 }
 
-// StepKind says what a Step is.
+// StepKind is the kind of a Step.
 type StepKind uint8
 
 const (
 	// Enter: a call begins.
 	Enter StepKind = iota
-	// Leave: a call is over, or is known to be over.
+	// Leave: a call is over, at this time or before.
 	Leave
 	// Hit: a point was passed.
 	Hit
-	// Waited: the thread was off the processor, and runs again.
+	// Waited: the thread was off the processor and runs again.
 	Waited
 )
 
-// FlowName tells the threads of a flow apart: a thread's ID, a goroutine's number behind a g, or a track's behind an s.
+// FlowName names a thread in a flow: a thread's ID, g and a goroutine's number, or s and a track's
+// number.
 func FlowName(t *format.Thread) string {
 	switch {
 	case t.Track != 0:
@@ -51,12 +53,11 @@ func FlowName(t *format.Thread) string {
 	return strconv.Itoa(t.TID)
 }
 
-// Flow visits what happened in a trace in the order of time, all threads
-// together. Calls that are open at the end are left there, thread by thread. With
-// Options.Min a step comes once it is known which of the calls that began before it took that
-// long; Hits do not come. An error of visit ends the flow and is returned. The Steps' pointers stay valid.
-// Flow returns the warnings about the trace.
-func Flow(path string, opts Options, cpu bool, visit func(*Step) error) (warnings []string, err error) {
+// Flow visits the steps of a trace in order of time, all threads together. Calls that are open at the
+// end leave there, thread by thread. With Options.Min there are no Hits, and a step comes once it is
+// known which calls before it took that long. An error of visit ends the flow and is returned. The
+// pointers of a Step stay valid. Flow returns the warnings about the trace.
+func Flow(path string, opts Options, cpu bool, visit func(*Step) error) (warnings []Warning, err error) {
 	src, err := openSource(path)
 	if err != nil {
 		return nil, err
@@ -101,13 +102,13 @@ func Flow(path string, opts Options, cpu bool, visit func(*Step) error) (warning
 	return s.warnings, v.err
 }
 
-// steps is the view that tells a visitor of each step.
+// steps is the view that passes each step to a visitor.
 type steps struct {
 	selection
 	funcs []format.Func
 	cpu   uint16
 	visit func(*Step) error
-	err   error // the first of visit; it is not called again
+	err   error // the first of visit, which is not called again
 }
 
 func (s *steps) define(funcs []format.Func) {
@@ -115,7 +116,7 @@ func (s *steps) define(funcs []format.Func) {
 	s.selection.define(funcs)
 }
 
-// enter counts in node the shown calls up to f.
+// enter counts the shown calls up to f in node.
 func (s *steps) enter(t *thread, f, parent *frame) {
 	s.selection.enter(f, parent)
 	if parent != nil {
@@ -155,7 +156,7 @@ func (s *steps) hit(t *thread, fn format.FuncID) {
 	}
 }
 
-// waited tells of a wait in a shown call.
+// waited visits a wait in a shown call.
 func (s *steps) waited(t *thread, w *Wait) {
 	if n := len(t.frames); n > 0 && !t.frames[n-1].hidden {
 		s.step(t, &Step{Kind: Waited, Wait: w, Duration: w.Runnable + w.Blocked + w.Unknown, Depth: int(t.frames[n-1].node)})
@@ -170,16 +171,15 @@ func (s *steps) step(t *thread, st *Step) {
 	s.err = s.visit(st)
 }
 
-// merger pairs the events of all threads in the order of time. Batches are in
-// that order already; within one it takes, again and again, the earliest of the
-// threads' next rows.
+// merger pairs the events of all threads in order of time. Batches are in that order already. Within a
+// batch, it repeatedly takes the earliest of the threads' next rows.
 type merger struct {
 	pairer  *pairer
 	threads []*thread
 	heap    []cursor
 }
 
-// cursor is where one run of a batch stands.
+// cursor is the position in one run of a batch.
 type cursor struct {
 	nextNs int64 // time of row from
 	thread *thread
@@ -191,7 +191,7 @@ func (c *cursor) before(other *cursor) bool {
 }
 
 func (m *merger) batch(b *batch, src *source, opts *Options) {
-	m.pairer.learn(src.known(opts))
+	m.pairer.learn(src.defined(opts))
 	m.threads = append(m.threads, make([]*thread, len(src.tables.Threads)-len(m.threads))...)
 	m.heap = m.heap[:0]
 	for _, r := range b.runs {
@@ -229,16 +229,16 @@ func (m *merger) batch(b *batch, src *source, opts *Options) {
 // sink restores the heap below i.
 func (m *merger) sink(i int) {
 	for {
-		least := i
+		first := i
 		for child := 2*i + 1; child <= 2*i+2 && child < len(m.heap); child++ {
-			if m.heap[child].before(&m.heap[least]) {
-				least = child
+			if m.heap[child].before(&m.heap[first]) {
+				first = child
 			}
 		}
-		if least == i {
+		if first == i {
 			return
 		}
-		m.heap[i], m.heap[least] = m.heap[least], m.heap[i]
-		i = least
+		m.heap[i], m.heap[first] = m.heap[first], m.heap[i]
+		i = first
 	}
 }

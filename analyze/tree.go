@@ -15,39 +15,38 @@ const (
 	maxNodes = 1 << 20 // of a tree
 )
 
-// Names of the nodes that stand for what the limits cut off.
+// Names of the nodes for calls beyond the limits.
 const (
 	truncatedName = "[truncated]" // the outer calls of paths that are too long
 	leftOutName   = "[left out]"  // the outer calls of paths that are too many
 )
 
-// Tree is the calls of traces summed up by call path. The same traces give the
-// same Tree.
+// Tree is the calls of traces summed up by call path. The same traces give the same Tree.
 type Tree struct {
 	Threads  []ThreadTree
 	Trace    Trace
-	By       string // what the nodes are grouped by, see Options
-	Warnings []string
+	By       string // the nodes are grouped by this, see Options
+	Warnings []Warning
 }
 
-// ThreadTree is the part of a Tree that belongs to one thread, or to all.
+// ThreadTree is the part of a Tree for one thread, or for all.
 type ThreadTree struct {
 	Label Label
 	Roots []*Node
 }
 
-// Label tells threads apart; the zero Label is all of them.
+// Label identifies a thread. The zero Label is all threads.
 type Label struct {
 	PID, TID        int
 	Process, Thread string // names
 }
 
-// Node is a function reached by one path of calls, with the figures of its
-// calls on that path. Children come by total time, longest first. One that was not traced, and is there since a stack
-// tells of it, has no calls; its total is that of its children.
+// Node is a function reached by one path of calls, with the figures of its calls on that path. Children
+// are sorted by total time, longest first. A function that was not traced, but was on the stack of a
+// call, has no calls: its total is that of its children.
 type Node struct {
 	Function   *Function
-	Value      Value // that its calls have in common, where the tree is grouped
+	Value      Value // of all its calls, if the tree is grouped
 	Calls      uint64
 	Incomplete uint64
 	Total      time.Duration // of the complete calls
@@ -61,8 +60,9 @@ func CallTree(paths []string, opts Options) (*Tree, error) {
 	return buildTree(paths, &opts, false)
 }
 
-// buildTree sums up traces by call path, by thread if so wanted. In a trace with stacks the functions that have led to a call and
-// were not traced are on the paths: all that are around an outermost call, and those between a call and the traced one that it is in.
+// buildTree sums up traces by call path, with byThread for each thread. In a trace with stacks, the paths
+// also have functions that were not traced: all those around an outermost call, and those between a call
+// and the traced one around it.
 func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 	sum := newSummary(paths)
 	fns := newFunctions()
@@ -128,12 +128,13 @@ func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 	return &Tree{Threads: threads, Trace: sum.result(), By: opts.By, Warnings: sum.warnings}, nil
 }
 
-// Numbers of nodes that are no function.
+// Numbers of nodes that are not functions.
 const (
 	fnTruncated = math.MaxUint32 - iota
 	fnLeftOut
 	fnRoot
-	// fnStack and above are stacks, of a part of a trace: they are told only at its end, and become functions in merge.
+	// fnStack and above are stacks, within one part of a trace. The stacks are known at its end: merge
+	// turns them into functions.
 	fnStack uint32 = 1 << 31
 )
 
@@ -159,8 +160,7 @@ type pathNode struct {
 	selfWaits  Waits
 }
 
-// pathKey is what makes two calls take the same node: that of their caller, and
-// their function.
+// pathKey is equal for calls on the same node: the node of their caller, and their function.
 type pathKey struct {
 	parent uint32
 	fn     uint32 // or the number of its group
@@ -173,7 +173,7 @@ func newCallPaths(opts *Options, byThread bool, groups *grouping) *callPaths {
 	}
 }
 
-// root returns the node of no call, in which the outermost ones of a thread are.
+// root returns the node around the outermost calls of a thread. It stands for no call.
 func (c *callPaths) root(l Label) uint32 {
 	if !c.byThread {
 		l = Label{}
@@ -189,10 +189,9 @@ func (c *callPaths) root(l Label) uint32 {
 
 // child returns the node of fn called from parent.
 //
-// A path that would become too long loses its outer half: what remains is below
-// a node "[truncated]". When there are too many nodes, or ways to them, new ones are made only
-// for functions directly below a node "[left out]". So the figures of each
-// function still add up.
+// A path that would become too long loses its outer half: the rest is below a node "[truncated]". When
+// there are too many nodes, or paths to them, it makes new ones only for functions directly below a
+// node "[left out]". So the figures of each function still add up.
 func (c *callPaths) child(parent, fn uint32) uint32 {
 	key := pathKey{parent, fn}
 	if at, ok := c.index[key]; ok {
@@ -203,7 +202,7 @@ func (c *callPaths) child(parent, fn uint32) uint32 {
 	case max(len(c.nodes), len(c.index)) >= maxNodes && p.fn != fnLeftOut && fn != fnLeftOut:
 		c.crowded = true
 		at = c.child(c.child(c.root(Label{}), fnLeftOut), fn)
-		return at // without a place in the index, which must not grow
+		return at // not in the index, which must not grow
 	case p.depth >= maxPath:
 		at = c.child(c.truncated(parent), fn)
 	default:
@@ -264,7 +263,7 @@ func (c *callPaths) leave(t *thread, f *frame, state State) {
 func (c *callPaths) count(t *thread, f *frame, state State) {
 	if before := f.group; state == Complete {
 		if c.groups.result(t, f); f.group != before {
-			// What it returned is not known of the calls inside it: they stay where they are.
+			// The calls inside it ended before its result was known: they stay where they are.
 			f.node = c.child(c.nodes[f.node].parent, f.group)
 		}
 	}
@@ -293,8 +292,8 @@ func (c *callPaths) hit(t *thread, fn format.FuncID) {
 	c.groups.leave(&f)
 }
 
-// merge adds the paths of a part of a trace, whose functions and groups have other
-// numbers here. callers returns the node of a stack below another node.
+// merge adds the paths of a part of a trace. numbers are the numbers here of its functions and groups.
+// callers returns the node of a stack below another node.
 func (c *callPaths) merge(part *callPaths, numbers []uint32, callers func(parent, stack uint32) uint32, sched bool) {
 	here := make([]uint32, len(part.nodes))
 	for l, at := range part.roots {
@@ -327,9 +326,9 @@ func (c *callPaths) merge(part *callPaths, numbers []uint32, callers func(parent
 	c.crowded = c.crowded || part.crowded
 }
 
-// callers returns the node of a call's caller: that of the functions on a stack, from the one that parent stands for on. Where that one is
-// not on the stack, only the direct caller is known to be inside of it. number numbers functions that have the value of what is
-// around them.
+// callers returns the node of a call's caller, below parent. It adds the functions on a stack, from the
+// function of parent inwards. If that function is not on the stack, only the direct caller is certain to
+// be inside it. number numbers functions with the value of the call around them.
 func (c *callPaths) callers(parent, stack uint32, stacks []format.Stack, number func(format.FuncID) uint32) uint32 {
 	around := c.nodes[parent].fn
 	var inner []uint32
@@ -341,7 +340,7 @@ func (c *callPaths) callers(parent, stack uint32, stacks []format.Stack, number 
 			found = true
 			break
 		}
-		if s.Addr == 0 && len(inner) == 0 && !found { // who knows what jumped there
+		if s.Addr == 0 && len(inner) == 0 && !found { // unknown code jumped there
 			return parent
 		}
 		inner = append(inner, fn)
@@ -356,7 +355,7 @@ func (c *callPaths) callers(parent, stack uint32, stacks []format.Stack, number 
 	return parent
 }
 
-// build makes the tree for users, in an order that only the figures decide.
+// build makes the tree for users. Its order depends on nothing but the figures.
 func (c *callPaths) build(fns []Function, groups []rowKey, values []Value) []ThreadTree {
 	nodes := make([]Node, len(c.nodes))
 	truncated, leftOut := &Function{Name: truncatedName}, &Function{Name: leftOutName}
@@ -407,5 +406,5 @@ func childrenTotal(n *Node) (sum time.Duration) {
 }
 
 func compareNodes(a, b *Node) int {
-	return cmp.Or(cmp.Compare(b.Total, a.Total), compareFunctions(a.Function, b.Function), compareValues(&a.Value, &b.Value))
+	return cmp.Or(cmp.Compare(b.Total, a.Total), a.Function.Compare(b.Function), compareValues(&a.Value, &b.Value))
 }

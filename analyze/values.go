@@ -10,8 +10,8 @@ import (
 	"utrace/format"
 )
 
-// formatValues writes what an event carries, as the values of a call in C: numbers, "texts" in quotes, ? for
-// what could not be read, "text"... for one that was longer. It is fit for a terminal.
+// formatValues writes the values of an event as in a call in C: numbers, "texts" in quotes, ? for a
+// value that could not be read, "text"... for a text that was cut. The result is fit for a terminal.
 func formatValues(defs []format.Arg, raw []byte) string {
 	if len(raw) == 0 {
 		return ""
@@ -39,8 +39,8 @@ func formatValues(defs []format.Arg, raw []byte) string {
 	return b.String()
 }
 
-// element returns an element of a JSON array, without reading the others; false if there is none. It is not known
-// to be valid.
+// element returns an element of a JSON array without reading the others; false if there is none. The
+// element may be invalid.
 func element(array []byte, index int) ([]byte, bool) {
 	array = bytes.TrimSpace(array)
 	if len(array) < 2 || array[0] != '[' {
@@ -74,7 +74,7 @@ func element(array []byte, index int) ([]byte, bool) {
 	return nil, false
 }
 
-// errnoType is the type of a value that says why a call has failed, 0 if it has not.
+// errnoType is the type of an error number: 0 if the call has not failed.
 const errnoType = "errno"
 
 // formatValue writes one value of a type of the probe language.
@@ -107,7 +107,7 @@ func formatValue(typ string, raw json.RawMessage) string {
 	return number
 }
 
-// formatObject writes a text that is cut, or is not UTF-8.
+// formatObject writes a text that was cut, or is not UTF-8.
 func formatObject(typ string, raw []byte) string {
 	text, cut, ok := objectText(raw)
 	switch {
@@ -119,10 +119,10 @@ func formatObject(typ string, raw []byte) string {
 	return quote(typ, text)
 }
 
-// cutMark stands behind a text that was longer than it was to be recorded.
+// cutMark follows a text that was cut while recording.
 const cutMark = "..."
 
-// objectText reads a text that is cut, or is not UTF-8.
+// objectText reads a text that was cut, or is not UTF-8.
 func objectText(raw []byte) (text string, cut, ok bool) {
 	var o struct {
 		Text  *string `json:"text"`
@@ -142,7 +142,7 @@ func objectText(raw []byte) (text string, cut, ok bool) {
 	return "", false, false
 }
 
-// quote puts a text, or a char, into quotes, with escapes for what is not printable.
+// quote puts a text, or a char, into quotes. It escapes characters that are not printable.
 func quote(typ, s string) string {
 	quoted := strconv.Quote(s)
 	if typ == "char" {

@@ -120,7 +120,7 @@ func (w *costWatch) moved() string {
 	if m.Factor() < movedFactor {
 		return ""
 	}
-	return fmt.Sprintf("what the probes of a call cost moved from %.1f to %.1f us while recording: the machine was not the same all the time",
+	return fmt.Sprintf("the cost of the probes of a call moved from %.1f to %.1f us while recording: the machine was not the same all the time",
 		float64(m.FromNs)/1e3, float64(m.ToNs)/1e3)
 }
 

@@ -6,13 +6,13 @@ import (
 )
 
 // mostLabel is how many characters a label may have for the column behind it to be as far right.
-const mostLabel = 60
+const maxLabel = 60
 
 // addColumn adds a column to the labels of a table's lines, the first of which is the title.
 func addColumn(labels []string, title string, cell func(row int) string) {
 	width := 0
 	for _, label := range labels {
-		if w := utf8.RuneCountInString(label); w <= mostLabel {
+		if w := utf8.RuneCountInString(label); w <= maxLabel {
 			width = max(width, w)
 		}
 	}

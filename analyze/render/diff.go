@@ -10,27 +10,28 @@ import (
 	"time"
 
 	"utrace/analyze"
+	"utrace/analyze/compare"
 )
 
 // Verdict is a condition and what it says of a comparison.
 type Verdict struct {
-	Condition *analyze.Threshold
-	Met       []*analyze.Change
+	Condition *compare.Threshold
+	Met       []*compare.Change
 }
 
 // diffMetrics are those of the table.
-func diffMetrics() []analyze.Metric {
-	return []analyze.Metric{analyze.Calls, analyze.Total, analyze.Self, analyze.P50, analyze.P99}
+func diffMetrics() []compare.Metric {
+	return []compare.Metric{compare.Calls, compare.Total, compare.Self, compare.P50, compare.P99}
 }
 
 // Diff writes a comparison: what was compared, and a table of the first top functions.
-func Diff(w io.Writer, c *analyze.Comparison, top int) error {
+func Diff(w io.Writer, c *compare.Comparison, top int) error {
 	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, "# old     %s\n", diffSide(&c.Old))
 	fmt.Fprintf(out, "# new     %s\n", diffSide(&c.New))
 	if len(c.Shifts) > 0 {
 		var shifts []string
-		for m := analyze.Calls; m <= analyze.P99; m++ {
+		for m := compare.Calls; m <= compare.P99; m++ {
 			if shift, ok := c.Shifts[m]; ok {
 				shifts = append(shifts, fmt.Sprintf("%s %+.1f%%", m, 100*shift))
 			}
@@ -67,13 +68,13 @@ func diffSide(t *analyze.Trace) string {
 	}
 	text += fmt.Sprintf("%s, %d events", strings.Join(durations, " + "), t.Events)
 	if len(t.Commands) > 0 {
-		text += ", " + cut(strings.Join(t.Commands, "; "), mostCommand)
+		text += ", " + cut(strings.Join(t.Commands, "; "), maxCommand)
 	}
 	return text
 }
 
 // diffTable writes three columns a metric: old, new, and the change, with * where it is significant.
-func diffTable(w io.Writer, changes []analyze.Change) {
+func diffTable(w io.Writer, changes []compare.Change) {
 	metrics := diffMetrics()
 	lines := [][]string{{}}
 	for range metrics {
@@ -92,8 +93,8 @@ func diffTable(w io.Writer, changes []analyze.Change) {
 			widths[i] = max(widths[i], len(cell), 6)
 		}
 	}
-	titles := map[analyze.Metric]string{
-		analyze.Calls: "Calls", analyze.Total: "Total time", analyze.Self: "Self time", analyze.P50: "P50", analyze.P99: "P99",
+	titles := map[compare.Metric]string{
+		compare.Calls: "Calls", compare.Total: "Total time", compare.Self: "Self time", compare.P50: "P50", compare.P99: "P99",
 	}
 	for i, m := range metrics {
 		width := widths[3*i] + widths[3*i+1] + widths[3*i+2] + 2
@@ -117,7 +118,7 @@ func diffTable(w io.Writer, changes []analyze.Change) {
 }
 
 // diffLabel is the name of a function with what is to be known of its figures.
-func diffLabel(ch *analyze.Change) string {
+func diffLabel(ch *compare.Change) string {
 	label := ch.Label
 	if ch.BelowResolution() {
 		label = "~" + label
@@ -129,8 +130,8 @@ func diffLabel(ch *analyze.Change) string {
 		if side.row == nil {
 			continue
 		}
-		if side.row.TakenOff != 0 {
-			label += fmt.Sprintf(", %s: first %s only", side.name, analyze.FormatDuration(side.row.TakenOff))
+		if side.row.RemovedAt != 0 {
+			label += fmt.Sprintf(", %s: first %s only", side.name, analyze.FormatDuration(side.row.RemovedAt))
 		}
 		if n := side.row.Lost; n > 0 {
 			label += fmt.Sprintf(", %s: %s lost", side.name, analyze.Plural(n, "entry", "entries"))
@@ -140,25 +141,25 @@ func diffLabel(ch *analyze.Change) string {
 }
 
 // hasMetric reports whether a function has calls that a metric is of.
-func hasMetric(s *analyze.Stats, m analyze.Metric) bool {
+func hasMetric(s *analyze.Stats, m compare.Metric) bool {
 	switch m {
-	case analyze.Calls:
+	case compare.Calls:
 		return true
-	case analyze.Total, analyze.Self:
+	case compare.Total, compare.Self:
 		return timed(s)
-	case analyze.Avg:
+	case compare.Avg:
 		return s.Durations.Count()+s.Dropped > 0
 	}
 	return s.Durations.Count() > 0
 }
 
-func diffCells(ch *analyze.Change, m analyze.Metric) []string {
+func diffCells(ch *compare.Change, m compare.Metric) []string {
 	d := &ch.Deltas[m]
 	value := func(r *analyze.Row, v int64) string {
 		switch {
 		case r == nil, !hasMetric(&r.Stats, m):
 			return "-"
-		case m == analyze.Calls:
+		case m == compare.Calls:
 			return fmt.Sprint(v)
 		}
 		return aligned(time.Duration(v))
@@ -167,12 +168,12 @@ func diffCells(ch *analyze.Change, m analyze.Metric) []string {
 }
 
 // hasChange reports whether a metric is of both sides and of the same calls, so that there is a change of it.
-func hasChange(ch *analyze.Change, m analyze.Metric) bool {
+func hasChange(ch *compare.Change, m compare.Metric) bool {
 	return ch.Old != nil && ch.New != nil && hasMetric(&ch.Old.Stats, m) && hasMetric(&ch.New.Stats, m) && !ch.Deltas[m].Unlike
 }
 
 // diffChange writes a change as it was measured, in per cent.
-func diffChange(ch *analyze.Change, m analyze.Metric) string {
+func diffChange(ch *compare.Change, m compare.Metric) string {
 	d := &ch.Deltas[m]
 	switch {
 	case ch.Old == nil:
@@ -229,7 +230,7 @@ type jsonDelta struct {
 	Comparable    bool     `json:"comparable"`     // on both sides there are calls that it is of, and the same ones
 	ChangePercent *float64 `json:"change_percent"` // as measured; null if it is not comparable, or there was nothing before
 	BeyondPercent *float64 `json:"beyond_percent"` // beyond the shift
-	P             float64  `json:"p"`              // see analyze.Delta
+	P             float64  `json:"p"`              // see compare.Delta
 	Tested        bool     `json:"tested"`
 	Significant   bool     `json:"significant"`
 }
@@ -240,7 +241,7 @@ type jsonFailure struct {
 }
 
 // DiffJSON writes a comparison, and which conditions it meets, as one object.
-func DiffJSON(w io.Writer, c *analyze.Comparison, verdicts []Verdict) error {
+func DiffJSON(w io.Writer, c *compare.Comparison, verdicts []Verdict, words Words) error {
 	side := func(t *analyze.Trace) jsonDiffSide {
 		durations := []int64{}
 		for _, d := range t.Durations {
@@ -250,7 +251,7 @@ func DiffJSON(w io.Writer, c *analyze.Comparison, verdicts []Verdict) error {
 	}
 	out := jsonDiff{
 		Old: side(&c.Old), New: side(&c.New), Shifts: map[string]float64{}, ByRuns: c.ByRuns, Raw: c.Old.Probes.Raw,
-		Functions: []jsonChange{}, Failed: []jsonFailure{}, Warnings: append([]string{}, c.Warnings...),
+		Functions: []jsonChange{}, Failed: []jsonFailure{}, Warnings: words.warnings(c.Warnings),
 	}
 	for m, shift := range c.Shifts {
 		out.Shifts[m.String()] = 100 * shift
@@ -273,7 +274,7 @@ func DiffJSON(w io.Writer, c *analyze.Comparison, verdicts []Verdict) error {
 			f.State = "gone"
 		}
 		for m := range ch.Deltas {
-			d, metric := &ch.Deltas[m], analyze.Metric(m)
+			d, metric := &ch.Deltas[m], compare.Metric(m)
 			j := jsonDelta{Old: d.Old, New: d.New, Comparable: hasChange(ch, metric), P: d.P, Tested: d.Tested, Significant: d.Significant}
 			if j.Comparable {
 				j.ChangePercent, j.BeyondPercent = percent(float64(d.New)/float64(d.Old)-1), percent(d.Relative())

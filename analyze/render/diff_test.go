@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"utrace/analyze"
+	"utrace/analyze/compare"
 )
 
 // diffed is a comparison of two traces as it is shown: the lines of the table by the last word of each, and the JSON by function.
@@ -30,7 +31,7 @@ func diffOf(t *testing.T, before, after string) diffed {
 		}
 		writeTrace(t, source, paths[i])
 	}
-	c, err := analyze.Diff(paths[:1], paths[1:], analyze.Options{}, 0.05)
+	c, err := compare.Diff(paths[:1], paths[1:], analyze.Options{}, 0.05)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +39,7 @@ func diffOf(t *testing.T, before, after string) diffed {
 	if err := Diff(&table, c, len(c.Changes)); err != nil {
 		t.Fatal(err)
 	}
-	if err := DiffJSON(&object, c, nil); err != nil {
+	if err := DiffJSON(&object, c, nil, Words{}); err != nil {
 		t.Fatal(err)
 	}
 	var all struct{ Functions []map[string]any }

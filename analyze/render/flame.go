@@ -19,11 +19,11 @@ var flameScript string
 
 // Measures of a flame graph, in pixels.
 const (
-	flameWidth = 1200
-	flameRow   = 17
-	flameTop   = 30
-	flameChar  = 7.0 // width of a character
-	flameLeast = 0.1 // width of a frame that is drawn
+	flameWidth    = 1200
+	flameRow      = 17
+	flameTop      = 30
+	flameChar     = 7.0 // width of a character
+	flameMinWidth = 0.1 // width of a frame that is drawn
 )
 
 // Flame writes a tree as a flame graph: callers below callees, as wide as the time that they took. The
@@ -93,7 +93,7 @@ func (f *flame) node(n *analyze.Node, x time.Duration, depth int, around string)
 func (f *flame) frame(name string, x, width time.Duration, depth int, self time.Duration, calls uint64) bool {
 	scale := float64(flameWidth-20) / float64(max(1, f.all))
 	left, wide := 10+float64(x)*scale, float64(width)*scale
-	if wide < flameLeast {
+	if wide < flameMinWidth {
 		return false
 	}
 	y := f.bottom - depth*flameRow

@@ -22,7 +22,7 @@ const (
 
 // Flow writes the calls of traces in the order of time, in the layout of uftrace
 // replay or, with arrows, of uflow. It returns the warnings about the traces.
-func Flow(w io.Writer, paths []string, opts analyze.Options, arrows bool) (warnings []string, err error) {
+func Flow(w io.Writer, paths []string, opts analyze.Options, arrows bool) (warnings []analyze.Warning, err error) {
 	out := bufio.NewWriterSize(w, 1<<16)
 	title := bracesTitle
 	if arrows {
@@ -39,11 +39,11 @@ func Flow(w io.Writer, paths []string, opts analyze.Options, arrows bool) (warni
 			visit = func(s *analyze.Step) error { return writeArrow(out, s) }
 		}
 		w, err := analyze.Flow(path, opts, arrows, visit)
-		for _, text := range w {
+		for _, warning := range w {
 			if len(paths) > 1 {
-				text = analyze.FileName(path) + ": " + text
+				warning.Source = analyze.FileName(path)
 			}
-			warnings = append(warnings, text)
+			warnings = append(warnings, warning)
 		}
 		if err == nil {
 			err = f.flush()

@@ -33,11 +33,11 @@ func TestGolden(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			trace := name + ".arrow"
 			writeTrace(t, source, trace)
-			compare(t, filepath.Join(root, "golden", name+".golden"), views(t, []string{trace}, analyze.Options{}))
+			checkGolden(t, filepath.Join(root, "golden", name+".golden"), views(t, []string{trace}, analyze.Options{}))
 		})
 	}
 	t.Run("several", func(t *testing.T) {
-		compare(t, filepath.Join(root, "golden", "several.golden"), views(t, []string{"nesting.arrow", "open.arrow", "threads.arrow"}, analyze.Options{}))
+		checkGolden(t, filepath.Join(root, "golden", "several.golden"), views(t, []string{"nesting.arrow", "open.arrow", "threads.arrow"}, analyze.Options{}))
 	})
 	t.Run("selected", func(t *testing.T) {
 		pattern, err := analyze.ParsePattern("[sw]*")
@@ -45,7 +45,7 @@ func TestGolden(t *testing.T) {
 			t.Fatal(err)
 		}
 		opts := analyze.Options{Function: pattern, TIDs: []int{100, 101}, From: 5, To: 25}
-		compare(t, filepath.Join(root, "golden", "selected.golden"), views(t, []string{"threads.arrow"}, opts))
+		checkGolden(t, filepath.Join(root, "golden", "selected.golden"), views(t, []string{"threads.arrow"}, opts))
 	})
 }
 
@@ -95,7 +95,7 @@ func views(t *testing.T, paths []string, opts analyze.Options) []byte {
 	check(err)
 	check(Tree(&out, tree))
 	fmt.Fprintln(&out, "== json")
-	check(JSON(&out, r))
+	check(JSON(&out, r, Words{}))
 	fmt.Fprintln(&out, "== profile")
 	p, _, err := analyze.Profile(paths, opts)
 	check(err)
@@ -103,7 +103,8 @@ func views(t *testing.T, paths []string, opts analyze.Options) []byte {
 	return out.Bytes()
 }
 
-func compare(t *testing.T, path string, got []byte) {
+// checkGolden compares a result with a golden file.
+func checkGolden(t *testing.T, path string, got []byte) {
 	t.Helper()
 	if *update {
 		if err := os.WriteFile(path, got, 0o644); err != nil {

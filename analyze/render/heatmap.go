@@ -35,7 +35,7 @@ func Heatmap(w io.Writer, maps []analyze.Heatmap) error {
 }
 
 func heatmap(w io.Writer, m *analyze.Heatmap) {
-	most := mostCalls(m)
+	most := maxCalls(m)
 	for r := len(m.Rows) - 1; r >= 0; r-- {
 		row := &m.Rows[r]
 		line, calls := make([]byte, m.Slices), uint64(0)
@@ -54,7 +54,7 @@ func heatmap(w io.Writer, m *analyze.Heatmap) {
 	fmt.Fprintf(w, "# a character is %s; %s is 1 to %d calls\n", analyze.FormatDuration(m.Slice), shades, most)
 }
 
-func mostCalls(m *analyze.Heatmap) uint64 {
+func maxCalls(m *analyze.Heatmap) uint64 {
 	most := uint64(0)
 	for i := range m.Rows {
 		for _, n := range m.Rows[i].Calls {

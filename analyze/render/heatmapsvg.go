@@ -40,7 +40,7 @@ func HeatmapSVG(w io.Writer, maps []analyze.Heatmap) error {
 
 // heatmapSVG writes one from y on, and returns where it ends.
 func heatmapSVG(w io.Writer, m *analyze.Heatmap, y int) int {
-	most := mostCalls(m)
+	most := maxCalls(m)
 	title := fmt.Sprintf("%s: %s by latency and when they began", m.Label, analyze.Plural(m.Calls, "complete call", "complete calls"))
 	if m.Uncertain > 0 {
 		title += "; " + furtherUncertain(m.Uncertain)

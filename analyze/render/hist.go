@@ -34,7 +34,7 @@ func Hist(w io.Writer, rows []analyze.Row, by string) error {
 }
 
 // bcc writes buckets up to this one (counted from 0) with 40 stars, longer ones wider with 20.
-const mostNarrow = 31
+const maxNarrow = 31
 
 func hist(w io.Writer, counts [64]uint64) {
 	last, most := 0, uint64(0)
@@ -44,7 +44,7 @@ func hist(w io.Writer, counts [64]uint64) {
 		}
 	}
 	title, line, width := "     %-19s : count     distribution\n", "%10d -> %-10d : %-8d |%-*s|\n", 40
-	if last > mostNarrow {
+	if last > maxNarrow {
 		title, line, width = "               %-29s : count     distribution\n", "%20d -> %-20d : %-8d |%-*s|\n", 20
 	}
 	fmt.Fprintf(w, title, "nsecs")

@@ -32,10 +32,10 @@ type jsonTrace struct {
 	Conditions   []string `json:"conditions"` // under which calls were kept; none: all were
 	LeftOut      int      `json:"left_out"`   // functions that were asked for and not probed
 
-	TakenOff []jsonTakenOff `json:"taken_off"` // functions that were taken off while recording
-	Probes   jsonProbes     `json:"probes"`
-	Losses   []jsonLoss     `json:"losses"`
-	Touched  []jsonTouched  `json:"touched_threads"`
+	TakenOff []jsonRemoved `json:"taken_off"` // functions that were taken off while recording
+	Probes   jsonProbes    `json:"probes"`
+	Losses   []jsonLoss    `json:"losses"`
+	Touched  []jsonTouched `json:"touched_threads"`
 }
 
 // jsonProbes is what the probes took.
@@ -56,8 +56,8 @@ type jsonProbes struct {
 
 func newJSONProbes(p *analyze.ProbeCost) jsonProbes {
 	return jsonProbes{
-		Known: p.Known, Raw: p.Raw, HitsNs: int64(p.Hits), RecorderNs: int64(p.Displaced), TracedNs: int64(p.Traced),
-		InsideNs: int64(p.Inside), SubtractedNs: int64(p.Subtracted), DroppedNs: int64(p.Dropped), UnknownFunctions: p.Unknown,
+		Known: p.Measured, Raw: p.Raw, HitsNs: int64(p.Hits), RecorderNs: int64(p.Displaced), TracedNs: int64(p.Traced),
+		InsideNs: int64(p.Inside), SubtractedNs: int64(p.Subtracted), DroppedNs: int64(p.Dropped), UnknownFunctions: p.UnmeasuredFuncs,
 		Unmet: p.Unmet, UnmetNs: int64(p.UnmetTime),
 	}
 }
@@ -78,7 +78,7 @@ type jsonTouched struct {
 	Uncertain uint64 `json:"uncertain"`
 }
 
-type jsonTakenOff struct {
+type jsonRemoved struct {
 	Name            string  `json:"name"`
 	Module          string  `json:"module"`
 	TimeNs          int64   `json:"time_ns"` // since the start
@@ -144,23 +144,23 @@ func newJSONWaits(t *analyze.Trace, s *analyze.Stats) *jsonWaits {
 	}
 }
 
-// JSON writes the report as one object.
-func JSON(w io.Writer, r *analyze.Result) error {
+// JSON writes the report as one object, with warnings and conditions in the caller's words.
+func JSON(w io.Writer, r *analyze.Result, words Words) error {
 	t := &r.Trace
 	out := jsonReport{
 		Trace: jsonTrace{
 			File: strings.Join(t.Files, ", "), Host: strings.Join(t.Hosts, ", "), Kernel: strings.Join(t.Kernels, ", "),
 			Command: strings.Join(t.Commands, "; "), Start: t.Start.Format("2006-01-02T15:04:05.000000000Z"),
 			DurationNs: int64(t.Duration), Events: t.Events, Lost: t.Lost, Switches: t.Switches, PIDs: append([]int{}, t.PIDs...),
-			SlowerThanNs: int64(t.SlowerThan), Conditions: append([]string{}, t.Conditions()...), LeftOut: t.LeftOut,
-			TakenOff: []jsonTakenOff{}, Losses: []jsonLoss{}, Touched: []jsonTouched{},
+			SlowerThanNs: int64(t.SlowerThan), Conditions: words.conditions(t.Conditions), LeftOut: t.LeftOut,
+			TakenOff: []jsonRemoved{}, Losses: []jsonLoss{}, Touched: []jsonTouched{},
 			Probes: newJSONProbes(&t.Probes),
 		},
 		Functions: []jsonFunction{},
-		Warnings:  append([]string{}, r.Warnings...),
+		Warnings:  words.warnings(r.Warnings),
 	}
-	for _, off := range t.TakenOff {
-		out.Trace.TakenOff = append(out.Trace.TakenOff, jsonTakenOff{off.Name, off.Module, int64(off.At), off.Hits, off.PID, off.Overhead, off.Reason})
+	for _, off := range t.Removed {
+		out.Trace.TakenOff = append(out.Trace.TakenOff, jsonRemoved{off.Name, off.Module, int64(off.At), off.Hits, off.PID, off.Overhead, off.Reason})
 	}
 	for _, l := range t.Losses {
 		out.Trace.Losses = append(out.Trace.Losses, jsonLoss{int64(l.From), int64(l.To), l.Entries, l.Returns})
@@ -185,7 +185,7 @@ func newJSONFunction(row *analyze.Row, r *analyze.Result) jsonFunction {
 		Calls: row.Calls, Incomplete: row.Incomplete, TotalNs: int64(row.Total), SelfNs: int64(row.Self),
 		MinNs: int64(d.Min()), AvgNs: int64(row.Mean()), P50Ns: int64(d.Quantile(500)), P90Ns: int64(d.Quantile(900)),
 		P99Ns: int64(d.Quantile(990)), P999Ns: int64(d.Quantile(999)), MaxNs: int64(d.Max()),
-		Errors: row.Errors, Dropped: row.Dropped, TakenOffNs: int64(row.TakenOff), PIDs: row.PIDs(),
+		Errors: row.Errors, Dropped: row.Dropped, TakenOffNs: int64(row.RemovedAt), PIDs: row.PIDs(),
 		Uncertain: row.Uncertain, UncertainNs: int64(row.UncertainTotal), Lost: row.Lost, BelowResolution: row.BelowResolution,
 		DroppedIncomplete: row.DroppedIncomplete,
 		jsonWaits:         newJSONWaits(&r.Trace, &row.Stats),

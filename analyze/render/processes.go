@@ -10,9 +10,9 @@ import (
 
 // Bounds of what a report says of processes.
 const (
-	mostProcesses = 20  // that the header lists
-	mostCommand   = 100 // characters of a command line
-	mostNames     = 3   // of programs in a line of the table
+	maxProcesses = 20  // that the header lists
+	maxCommand   = 100 // characters of a command line
+	maxNames     = 3   // of programs in a line of the table
 )
 
 // processes writes which processes there are, if there are several.
@@ -21,13 +21,13 @@ func processes(line func(name, value string), list []analyze.Process) {
 		return
 	}
 	for i, p := range list {
-		if i == mostProcesses {
+		if i == maxProcesses {
 			line("process", fmt.Sprintf("and %d more", len(list)-i))
 			break
 		}
 		text := fmt.Sprintf("%d %s", p.PID, p.Name)
 		if p.Command != "" {
-			text += ": " + cut(p.Command, mostCommand)
+			text += ": " + cut(p.Command, maxCommand)
 		}
 		line("process", text)
 	}
@@ -49,7 +49,7 @@ func programs(list []analyze.Program) string {
 	}
 	for i, name := range order {
 		switch {
-		case i == mostNames:
+		case i == maxNames:
 			return strings.Join(texts, ", ") + fmt.Sprintf(" and %d more", len(order)-i)
 		case count[name] > 1:
 			name = fmt.Sprintf("%s (%d)", name, count[name])

@@ -47,7 +47,7 @@ func header(w io.Writer, t *analyze.Trace) {
 	}
 	line("kept", t.Kept())
 	line("left out", fmt.Sprint(t.LeftOut))
-	if n := len(t.TakenOff); n > 0 {
+	if n := len(t.Removed); n > 0 {
 		line("taken off", analyze.Plural(uint64(n), "function, which cost too much: marked with *, its", "functions, which cost too much: marked with *, their")+" calls count only up to then")
 	}
 	line("probes", probes(t))
@@ -60,8 +60,8 @@ func probes(t *analyze.Trace) string {
 	p := &t.Probes
 	switch {
 	case p.Raw:
-		return "what they took is in the times (--raw)"
-	case !p.Known:
+		return "what they took is not subtracted: all times are as measured"
+	case !p.Measured:
 		text := "what they took was not measured: it is in the times"
 		if p.Displaced > 0 {
 			text += fmt.Sprintf("; the recorder ran in the place of the threads for %s, which is not", analyze.FormatDuration(p.Displaced))
@@ -82,8 +82,8 @@ func probes(t *analyze.Trace) string {
 	if p.Unmet > 0 {
 		text += fmt.Sprintf("; besides, %s did not meet a condition on arguments, which took about %s", analyze.Plural(p.Unmet, "hit", "hits"), analyze.FormatDuration(p.UnmetTime))
 	}
-	if p.Unknown > 0 {
-		text += fmt.Sprintf("; not known for %d of the functions", p.Unknown)
+	if p.UnmeasuredFuncs > 0 {
+		text += fmt.Sprintf("; not known for %d of the functions", p.UnmeasuredFuncs)
 	}
 	return text
 }
@@ -96,7 +96,7 @@ func percent(part, all time.Duration) string {
 }
 
 // mostWindows is how many times of losses the report names.
-const mostWindows = 10
+const maxWindows = 10
 
 // uncertain lists the calls that losses of events may have touched, and when they occurred.
 func uncertain(w io.Writer, r *analyze.Result) {
@@ -124,10 +124,10 @@ func uncertain(w io.Writer, r *analyze.Result) {
 		windows = append(windows, fmt.Sprintf("%s to %s (%d)", analyze.FormatDuration(l.From), analyze.FormatDuration(l.To), l.Entries+l.Returns))
 	}
 	if len(names) > 0 {
-		fmt.Fprintf(w, "\nuncertain calls, for events were lost meanwhile (in Calls, Errors, Total and Self time, in no other figure): %s\n", some(names, mostNamed))
-		fmt.Fprintf(w, "uncertain calls by thread: %s\n", some(threads, mostNamed))
+		fmt.Fprintf(w, "\nuncertain calls, for events were lost meanwhile (in Calls, Errors, Total and Self time, in no other figure): %s\n", some(names, maxNamed))
+		fmt.Fprintf(w, "uncertain calls by thread: %s\n", some(threads, maxNamed))
 	}
-	fmt.Fprintf(w, "\nevents were lost in %d stretches of time, %s in all, of any thread at most as long: %s\n", len(windows), analyze.FormatDuration(all), some(windows, mostWindows))
+	fmt.Fprintf(w, "\nevents were lost in %d stretches of time, %s in all, of any thread at most as long: %s\n", len(windows), analyze.FormatDuration(all), some(windows, maxWindows))
 }
 
 // some joins the first n of a list.
@@ -139,7 +139,7 @@ func some(list []string, n int) string {
 }
 
 // mostNamed is how many functions the list of incomplete calls names.
-const mostNamed = 20
+const maxNamed = 20
 
 // incomplete lists the functions with incomplete calls, most first.
 func incomplete(w io.Writer, rows []analyze.Row, by string) {
@@ -154,7 +154,7 @@ func incomplete(w io.Writer, rows []analyze.Row, by string) {
 	}
 	slices.SortStableFunc(list, func(a, b *analyze.Row) int { return cmp.Compare(b.Incomplete, a.Incomplete) })
 	var names []string
-	for _, row := range list[:min(mostNamed, len(list))] {
+	for _, row := range list[:min(maxNamed, len(list))] {
 		names = append(names, fmt.Sprintf("%s %d", rowName(row, by), row.Incomplete))
 	}
 	rest := ""
@@ -169,7 +169,7 @@ func rowName(r *analyze.Row, by string) string {
 	if r.Value.Text == "" {
 		return r.Label
 	}
-	return r.Label + " " + by + "=" + cut(r.Value.Text, mostValue)
+	return r.Label + " " + by + "=" + cut(r.Value.Text, maxValue)
 }
 
 // waitColumns are the parts of the total time, as far as they are of interest.
@@ -209,10 +209,10 @@ func table(w io.Writer, r *analyze.Result, named, sparks bool) {
 	rows := r.Rows
 	labels := []string{"Function"}
 	for i := range rows {
-		labels = append(labels, unresolved(&rows[i])+rows[i].Label+takenOff(&rows[i]))
+		labels = append(labels, unresolved(&rows[i])+rows[i].Label+removed(&rows[i]))
 	}
 	if r.By != "" {
-		addColumn(labels, r.By, func(i int) string { return cut(cmp.Or(rows[i].Value.Text, "-"), mostValue) })
+		addColumn(labels, r.By, func(i int) string { return cut(cmp.Or(rows[i].Value.Text, "-"), maxValue) })
 	}
 	if named {
 		addColumn(labels, "Process", func(i int) string { return programs(rows[i].Programs) })
@@ -271,11 +271,11 @@ func unresolved(r *analyze.Row) string {
 }
 
 // takenOff is what stands behind the name of a function that was taken off.
-func takenOff(r *analyze.Row) string {
-	if r.TakenOff == 0 {
+func removed(r *analyze.Row) string {
+	if r.RemovedAt == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" * first %s only", analyze.FormatDuration(r.TakenOff))
+	return fmt.Sprintf(" * first %s only", analyze.FormatDuration(r.RemovedAt))
 }
 
 // timed reports whether there are calls that the total time is of.

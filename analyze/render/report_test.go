@@ -10,7 +10,7 @@ import (
 // TestProbes: what the probes of dropped calls took is no part of the time that the events of a trace span.
 func TestProbes(t *testing.T) {
 	trace := analyze.Trace{Durations: []time.Duration{20 * time.Second}, Probes: analyze.ProbeCost{
-		Known: true, Hits: 10*time.Second + time.Millisecond, Dropped: 10 * time.Second, Traced: 2 * time.Millisecond,
+		Measured: true, Hits: 10*time.Second + time.Millisecond, Dropped: 10 * time.Second, Traced: 2 * time.Millisecond,
 		Inside: 2 * time.Millisecond, Subtracted: time.Millisecond,
 	}}
 	want := "took 1.000 ms, 50.0% of the 2.000 ms between the first and the last event of each thread; subtracted 1.000 ms of 2.000 ms in traced calls; " +

@@ -19,7 +19,7 @@ func TestGoldenValues(t *testing.T) {
 	writeTrace(t, source, "values.arrow")
 	paths := []string{"values.arrow"}
 	t.Run("argument", func(t *testing.T) {
-		compare(t, filepath.Join(golden, "byargument.golden"), views(t, paths, analyze.Options{By: "path"}))
+		checkGolden(t, filepath.Join(golden, "byargument.golden"), views(t, paths, analyze.Options{By: "path"}))
 	})
 	t.Run("result", func(t *testing.T) {
 		rule, err := analyze.ParseErrorRule("serve: ret > 0 && flags == 16")
@@ -27,7 +27,7 @@ func TestGoldenValues(t *testing.T) {
 			t.Fatal(err)
 		}
 		opts := analyze.Options{By: "ret", Errors: []*analyze.ErrorRule{rule}}
-		compare(t, filepath.Join(golden, "byresult.golden"), views(t, paths, opts))
+		checkGolden(t, filepath.Join(golden, "byresult.golden"), views(t, paths, opts))
 	})
 	t.Run("slowest", func(t *testing.T) {
 		s, err := analyze.Slowest(paths, 10, analyze.Options{})
@@ -38,6 +38,6 @@ func TestGoldenValues(t *testing.T) {
 		if err := Slowest(&out, s); err != nil {
 			t.Fatal(err)
 		}
-		compare(t, filepath.Join(golden, "slowest.golden"), out.Bytes())
+		checkGolden(t, filepath.Join(golden, "slowest.golden"), out.Bytes())
 	})
 }

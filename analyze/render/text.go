@@ -3,7 +3,7 @@ package render
 import "utrace/analyze"
 
 // mostValue is how many characters are shown of a value that calls are grouped by.
-const mostValue = 100
+const maxValue = 100
 
 // furtherUncertain says how many calls a view leaves out, since it is not known how long they took.
 func furtherUncertain(calls uint64) string {

@@ -13,7 +13,7 @@ import (
 )
 
 // mostTraceEvents is how many calls a file of trace events holds: viewers read it as a whole.
-const mostTraceEvents = 1_000_000
+const maxTraceEvents = 1_000_000
 
 // firstOwnTID is the first thread number that Linux never gives (PID_MAX_LIMIT in include/linux/threads.h is
 // 2^22): goroutines, and spans that may overlap, take theirs from here.
@@ -23,11 +23,11 @@ const firstOwnTID = 1 << 22
 // the Trace Event Format): a complete event (X) for each call, an instant event (i) for each hit, and metadata with the names of threads and
 // processes. Of several traces, each starts at 0. Only functions that are in the rows of only are written, if it
 // is not nil. Of more than a million calls, only the longest are: a warning tells which.
-func TraceEvent(w io.Writer, paths []string, opts analyze.Options, only []analyze.Row, processes []analyze.Process) (warnings []string, err error) {
-	return traceEvents(w, paths, opts, only, processes, mostTraceEvents)
+func TraceEvent(w io.Writer, paths []string, opts analyze.Options, only []analyze.Row, processes []analyze.Process) (warnings []analyze.Warning, err error) {
+	return traceEvents(w, paths, opts, only, processes, maxTraceEvents)
 }
 
-func traceEvents(w io.Writer, paths []string, opts analyze.Options, only []analyze.Row, processes []analyze.Process, most uint64) (warnings []string, err error) {
+func traceEvents(w io.Writer, paths []string, opts analyze.Options, only []analyze.Row, processes []analyze.Process, most uint64) (warnings []analyze.Warning, err error) {
 	keep := keepRows(only)
 	durations, others, err := analyze.Durations(paths, opts, keep)
 	if err != nil {
@@ -44,11 +44,11 @@ func traceEvents(w io.Writer, paths []string, opts analyze.Options, only []analy
 		if e.sure > 0 {
 			kept = fmt.Sprintf("those of at least %s are there, and the first %%d of at least %s", analyze.FormatDuration(e.sure), analyze.FormatDuration(some))
 		}
-		warnings = append(warnings, fmt.Sprintf("trace events: of %d calls only "+kept+", as viewers open no more than %d: choose with --from and --to, --min, --function or --top",
-			all, e.room, most))
+		text := fmt.Sprintf("trace events: of %d calls only "+kept+", as viewers open no more than %d", all, e.room, most)
+		warnings = append(warnings, analyze.Warning{Text: text, Hint: analyze.SelectFewerCalls})
 	}
 	for _, p := range processes {
-		if before := e.processes[p.PID]; before != "" && before != p.Name && len(before) < mostCommand {
+		if before := e.processes[p.PID]; before != "" && before != p.Name && len(before) < maxCommand {
 			p.Name = before + ", " + p.Name
 		}
 		e.processes[p.PID] = p.Name
@@ -59,21 +59,23 @@ func traceEvents(w io.Writer, paths []string, opts analyze.Options, only []analy
 		e.open, e.held, e.known = map[format.ThreadID][]openCall{}, 0, map[format.ThreadID]bool{}
 		e.named = map[int]bool{}
 		w, err := analyze.Flow(path, opts, false, e.step)
-		for _, text := range w {
+		for _, warning := range w {
 			if len(paths) > 1 {
-				text = analyze.FileName(path) + ": " + text
+				warning.Source = analyze.FileName(path)
 			}
-			warnings = append(warnings, text)
+			warnings = append(warnings, warning)
 		}
 		if err != nil {
 			return warnings, err
 		}
 	}
 	if e.unended > 0 {
-		warnings = append(warnings, fmt.Sprintf("trace events: %s left out, too", analyze.Plural(e.unended, "call whose return was not seen, or that was dropped, was", "calls whose return was not seen, or that were dropped, were")))
+		text := analyze.Plural(e.unended, "more call without a return, or dropped, was", "more calls without a return, or dropped, were")
+		warnings = append(warnings, analyze.Warning{Text: fmt.Sprintf("trace events: %s left out", text)})
 	}
 	if e.dropped > 0 {
-		warnings = append(warnings, fmt.Sprintf("trace events: %s left out after the first %d", analyze.Plural(e.dropped, "wait was", "waits were"), most))
+		text := fmt.Sprintf("trace events: %s left out after the first %d", analyze.Plural(e.dropped, "wait was", "waits were"), most)
+		warnings = append(warnings, analyze.Warning{Text: text})
 	}
 	e.out.WriteString("\n]}\n")
 	return warnings, e.out.Flush()
@@ -96,7 +98,7 @@ func keepRows(rows []analyze.Row) func(*format.Func) bool {
 }
 
 // mostHeldBytes bounds the arguments that are kept of open calls; further ones are left out.
-const mostHeldBytes = 256 << 20
+const maxHeldArgs = 256 << 20
 
 // openCall is what a call is written with when it ends.
 type openCall struct {
@@ -140,7 +142,7 @@ func (e *eventWriter) step(s *analyze.Step) error {
 	from := openCall{s.At, s.Args}
 	switch s.Kind {
 	case analyze.Enter:
-		if e.held += len(from.args); e.held > mostHeldBytes {
+		if e.held += len(from.args); e.held > maxHeldArgs {
 			e.held -= len(from.args)
 			from.args = ""
 		}

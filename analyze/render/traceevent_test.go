@@ -56,7 +56,7 @@ func writeEvents(t *testing.T, paths []string, opts analyze.Options, only []anal
 	if err != nil {
 		t.Fatal(err)
 	}
-	return parseEvents(t, out.Bytes()), w
+	return parseEvents(t, out.Bytes()), Words{}.warnings(w)
 }
 
 // TestTraceEvents: events have what the format asks for, nest within each thread, and are the calls of the report and the waits of the flow.

@@ -69,7 +69,7 @@ func nodeName(n *analyze.Node, by, around string) string {
 	if n.Value.Text == around {
 		return n.Function.Name
 	}
-	return n.Function.Name + " " + by + "=" + cut(cmp.Or(n.Value.Text, "-"), mostValue)
+	return n.Function.Name + " " + by + "=" + cut(cmp.Or(n.Value.Text, "-"), maxValue)
 }
 
 func (t *treeWriter) line(total string, branch bool, text string) {

@@ -163,7 +163,7 @@ func TestCSV(t *testing.T) {
 		if err := CSV(&text, r); err != nil {
 			t.Fatal(err)
 		}
-		if err := JSON(&object, r); err != nil {
+		if err := JSON(&object, r, Words{}); err != nil {
 			t.Fatal(err)
 		}
 		var want struct{ Functions []map[string]any }
@@ -384,18 +384,18 @@ func TestFileNames(t *testing.T) {
 		writeTrace(t, filepath.Join("..", "..", "testdata", "traces", "dropped.txt"), path)
 	}
 	opts := analyze.Options{TIDs: []int{100}} // of single threads it is not known what was dropped: of that the report warns, too
-	for name, view := range map[string]func(io.Writer) ([]string, error){
-		"flow":        func(w io.Writer) ([]string, error) { return Flow(w, paths, opts, false) },
-		"arrows":      func(w io.Writer) ([]string, error) { return Flow(w, paths, opts, true) },
-		"trace event": func(w io.Writer) ([]string, error) { return TraceEvent(w, paths, opts, nil, nil) },
-		"report": func(w io.Writer) ([]string, error) {
+	for name, view := range map[string]func(io.Writer) ([]analyze.Warning, error){
+		"flow":        func(w io.Writer) ([]analyze.Warning, error) { return Flow(w, paths, opts, false) },
+		"arrows":      func(w io.Writer) ([]analyze.Warning, error) { return Flow(w, paths, opts, true) },
+		"trace event": func(w io.Writer) ([]analyze.Warning, error) { return TraceEvent(w, paths, opts, nil, nil) },
+		"report": func(w io.Writer) ([]analyze.Warning, error) {
 			r, err := analyze.Report(paths, opts)
 			if err != nil {
 				return nil, err
 			}
 			return r.Warnings, Report(w, r, false)
 		},
-		"slowest": func(w io.Writer) ([]string, error) {
+		"slowest": func(w io.Writer) ([]analyze.Warning, error) {
 			s, err := analyze.Slowest(paths, 3, opts)
 			if err != nil {
 				return nil, err
@@ -408,7 +408,7 @@ func TestFileNames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text := out.String() + strings.Join(warnings, "\n")
+		text := out.String() + strings.Join(Words{}.warnings(warnings), "\n")
 		if strings.Contains(text, "\x1b") || !strings.Contains(text, `a\x1b[31m: `) {
 			t.Errorf("%s: %q", name, text)
 		}
@@ -418,9 +418,9 @@ func TestFileNames(t *testing.T) {
 // TestJSONAdmits: what the header and the table say that is not in their figures is in JSON, too.
 func TestJSONAdmits(t *testing.T) {
 	r := report(t, trace(t, "dropped"))
-	r.Trace.LeftOut, r.Trace.Probes = 4, analyze.ProbeCost{Known: true, Hits: 9, Dropped: 7, Unknown: 3}
+	r.Trace.LeftOut, r.Trace.Probes = 4, analyze.ProbeCost{Measured: true, Hits: 9, Dropped: 7, UnmeasuredFuncs: 3}
 	var out bytes.Buffer
-	if err := JSON(&out, r); err != nil {
+	if err := JSON(&out, r, Words{}); err != nil {
 		t.Fatal(err)
 	}
 	var got struct {
@@ -466,7 +466,7 @@ func TestUncertain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if slices.Contains(warnings, "no calls were recorded") {
+	if slices.Contains(Words{}.warnings(warnings), "no calls were recorded") {
 		t.Errorf("%q", warnings)
 	}
 	for name, c := range map[string]struct {

@@ -204,7 +204,7 @@ func (f *analyzeFlags) options() (analyze.Options, analyze.SortKey, error) {
 	}
 	if err == nil {
 		if opts.Errors, err = analyze.ParseErrorRules(f.errors); err != nil {
-			err = fmt.Errorf("--error: %w", err)
+			err = fmt.Errorf("--error: %s", errorText(err))
 		}
 	}
 	if err != nil {
@@ -252,14 +252,8 @@ func runAnalyze(out, errOut io.Writer, paths []string, f *analyzeFlags) error {
 	if err := checkFiles(paths, views); err != nil {
 		return err
 	}
-	var warnings []string
-	defer func() {
-		for i, text := range warnings {
-			if !slices.Contains(warnings[:i], text) {
-				fmt.Fprintf(errOut, "utrace: warning: %s\n", text)
-			}
-		}
-	}()
+	var warnings []analyze.Warning
+	defer func() { printWarnings(errOut, warnings) }()
 	for i := range views {
 		w, err := views[i].show(out)
 		warnings = append(warnings, w...)

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"utrace/analyze"
+	comparison "utrace/analyze/compare"
 	"utrace/analyze/render"
 )
 
@@ -91,7 +92,7 @@ measured in all traces what the probes took, it is subtracted in none, as with -
 }
 
 // parse checks the flags.
-func (f *diffFlags) parse() (opts analyze.Options, least float64, conditions []*analyze.Threshold, err error) {
+func (f *diffFlags) parse() (opts analyze.Options, least float64, conditions []*comparison.Threshold, err error) {
 	opts.Raw = f.raw
 	least, err = strconv.ParseFloat(strings.TrimSuffix(f.minChange, "%"), 64)
 	switch {
@@ -106,7 +107,7 @@ func (f *diffFlags) parse() (opts analyze.Options, least float64, conditions []*
 		return opts, 0, nil, usageError{err}
 	}
 	for _, text := range f.failIf {
-		c, err := analyze.ParseThreshold(text)
+		c, err := comparison.ParseThreshold(text)
 		if err != nil {
 			return opts, 0, nil, usageError{fmt.Errorf("--fail-if: %w", err)}
 		}
@@ -126,13 +127,11 @@ func runDiff(out, errOut io.Writer, f *diffFlags) error {
 			return err
 		}
 	}
-	c, err := analyze.Diff(f.oldPaths, f.newPaths, opts, least)
+	c, err := comparison.Diff(f.oldPaths, f.newPaths, opts, least)
 	if err != nil {
 		return fmt.Errorf("could not compare: %w", err)
 	}
-	for _, text := range c.Warnings {
-		fmt.Fprintf(errOut, "utrace: warning: %s\n", text)
-	}
+	printWarnings(errOut, c.Warnings)
 	if f.pprof != "" {
 		opts.Raw = c.Old.Probes.Raw
 		if err := writeDiffProfile(out, f, opts); err != nil {
@@ -144,10 +143,10 @@ func runDiff(out, errOut io.Writer, f *diffFlags) error {
 	for _, cond := range conditions {
 		met, err := cond.Check(c)
 		if err != nil {
-			messages = append(messages, fmt.Sprintf("could not compare: %v", err))
+			messages = append(messages, "could not compare: "+errorText(err))
 		}
 		for _, ch := range met {
-			messages = append(messages, "failed: "+cond.Describe(ch))
+			messages = append(messages, fmt.Sprintf("failed: %s (--fail-if %q)", cond.Describe(ch), cond))
 		}
 		verdicts = append(verdicts, render.Verdict{Condition: cond, Met: met})
 	}
@@ -158,7 +157,7 @@ func runDiff(out, errOut io.Writer, f *diffFlags) error {
 	switch {
 	case f.json:
 		c.Changes = c.Changes[:top]
-		err = render.DiffJSON(out, c, verdicts)
+		err = render.DiffJSON(out, c, verdicts, words())
 	case f.pprof != "-":
 		err = render.Diff(out, c, top)
 	}
@@ -177,7 +176,7 @@ func writeDiffProfile(out io.Writer, f *diffFlags, opts analyze.Options) error {
 			return usageError{fmt.Errorf("--pprof %s: that is one of the traces", f.pprof)}
 		}
 	}
-	p, _, err := analyze.DiffProfile(f.oldPaths, f.newPaths, opts)
+	p, _, err := comparison.Profile(f.oldPaths, f.newPaths, opts)
 	if err != nil {
 		return err
 	}

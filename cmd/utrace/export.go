@@ -60,7 +60,7 @@ func runExport(out, errOut io.Writer, path string, traces []string) error {
 			return usageError{fmt.Errorf("--parquet %s: that is one of the traces", path)}
 		}
 	}
-	var warnings []string
+	var warnings []analyze.Warning
 	write := func(w io.Writer) error {
 		table, err := render.NewParquetWriter(w)
 		if err != nil {
@@ -77,8 +77,6 @@ func runExport(out, errOut io.Writer, path string, traces []string) error {
 	} else {
 		err = intoFile("parquet", path, write)
 	}
-	for _, text := range warnings {
-		fmt.Fprintf(errOut, "utrace: warning: %s\n", text)
-	}
+	printWarnings(errOut, warnings)
 	return err
 }

@@ -23,20 +23,20 @@ type view struct {
 	flag  string
 	shown bool   // on standard output, in place of the report
 	file  string // or in this file, "-" for standard output
-	write func(io.Writer) ([]string, error)
+	write func(io.Writer) ([]analyze.Warning, error)
 }
 
 // results are what several views show; each is a pass over the traces when it is asked for.
 type results struct {
 	report func() (*analyze.Result, error) // sorted
 	tree   func() (*analyze.Tree, error)
-	maps   func() ([]analyze.Heatmap, []string, error)
+	maps   func() ([]analyze.Heatmap, []analyze.Warning, error)
 }
 
 func newResults(paths []string, opts analyze.Options, key analyze.SortKey, heatmap *analyze.Pattern) *results {
 	type heatmaps struct {
 		maps     []analyze.Heatmap
-		warnings []string
+		warnings []analyze.Warning
 	}
 	maps := sync.OnceValues(func() (heatmaps, error) {
 		of := opts
@@ -53,7 +53,7 @@ func newResults(paths []string, opts analyze.Options, key analyze.SortKey, heatm
 			return r, err
 		}),
 		tree: sync.OnceValues(func() (*analyze.Tree, error) { return analyze.CallTree(paths, opts) }),
-		maps: func() ([]analyze.Heatmap, []string, error) {
+		maps: func() ([]analyze.Heatmap, []analyze.Warning, error) {
 			m, err := maps()
 			return m.maps, m.warnings, err
 		},
@@ -63,8 +63,8 @@ func newResults(paths []string, opts analyze.Options, key analyze.SortKey, heatm
 // views lists all views in the order in which they are written. The report as text is the last, unless another
 // one is on standard output.
 func (f *analyzeFlags) views(paths []string, opts analyze.Options, res *results) []view {
-	report := func(render func(io.Writer, *analyze.Result) error) func(io.Writer) ([]string, error) {
-		return func(w io.Writer) ([]string, error) {
+	report := func(render func(io.Writer, *analyze.Result) error) func(io.Writer) ([]analyze.Warning, error) {
+		return func(w io.Writer) ([]analyze.Warning, error) {
 			r, err := res.report()
 			if err != nil {
 				return nil, err
@@ -74,8 +74,8 @@ func (f *analyzeFlags) views(paths []string, opts analyze.Options, res *results)
 			return r.Warnings, render(w, &cut)
 		}
 	}
-	tree := func(render func(io.Writer, *analyze.Tree) error) func(io.Writer) ([]string, error) {
-		return func(w io.Writer) ([]string, error) {
+	tree := func(render func(io.Writer, *analyze.Tree) error) func(io.Writer) ([]analyze.Warning, error) {
+		return func(w io.Writer) ([]analyze.Warning, error) {
 			t, err := res.tree()
 			if err != nil {
 				return nil, err
@@ -83,8 +83,8 @@ func (f *analyzeFlags) views(paths []string, opts analyze.Options, res *results)
 			return t.Warnings, render(w, t)
 		}
 	}
-	heatmap := func(render func(io.Writer, []analyze.Heatmap) error) func(io.Writer) ([]string, error) {
-		return func(w io.Writer) ([]string, error) {
+	heatmap := func(render func(io.Writer, []analyze.Heatmap) error) func(io.Writer) ([]analyze.Warning, error) {
+		return func(w io.Writer) ([]analyze.Warning, error) {
 			maps, warnings, err := res.maps()
 			switch {
 			case err != nil:
@@ -96,13 +96,13 @@ func (f *analyzeFlags) views(paths []string, opts analyze.Options, res *results)
 		}
 	}
 	list := []view{
-		{flag: "flow", shown: f.flow != "", write: func(w io.Writer) ([]string, error) { return render.Flow(w, paths, opts, f.flow == "arrows") }},
+		{flag: "flow", shown: f.flow != "", write: func(w io.Writer) ([]analyze.Warning, error) { return render.Flow(w, paths, opts, f.flow == "arrows") }},
 		{flag: "tree", shown: f.tree, write: tree(render.Tree)},
-		{flag: "hist", shown: f.hist != "", write: func(w io.Writer) ([]string, error) { return f.writeHist(w, res) }},
-		{flag: "slowest", shown: f.slowest > 0, write: func(w io.Writer) ([]string, error) { return f.writeSlowest(w, paths, opts) }},
+		{flag: "hist", shown: f.hist != "", write: func(w io.Writer) ([]analyze.Warning, error) { return f.writeHist(w, res) }},
+		{flag: "slowest", shown: f.slowest > 0, write: func(w io.Writer) ([]analyze.Warning, error) { return f.writeSlowest(w, paths, opts) }},
 		{flag: "heatmap", shown: f.heatmap != "", write: heatmap(render.Heatmap)},
 		{flag: "heatmap-svg", file: f.heatmapSVG, write: heatmap(render.HeatmapSVG)},
-		{flag: "pprof", file: f.pprof, write: func(w io.Writer) ([]string, error) {
+		{flag: "pprof", file: f.pprof, write: func(w io.Writer) ([]analyze.Warning, error) {
 			p, warnings, err := analyze.Profile(paths, opts)
 			if err != nil {
 				return nil, err
@@ -111,8 +111,8 @@ func (f *analyzeFlags) views(paths []string, opts analyze.Options, res *results)
 		}},
 		{flag: "folded", file: f.folded, write: tree(render.Folded)},
 		{flag: "flame", file: f.flame, write: tree(render.Flame)},
-		{flag: "trace-event", file: f.traceEvent, write: func(w io.Writer) ([]string, error) { return f.writeTraceEvent(w, paths, opts, res) }},
-		{flag: "json", shown: f.json, write: report(render.JSON)},
+		{flag: "trace-event", file: f.traceEvent, write: func(w io.Writer) ([]analyze.Warning, error) { return f.writeTraceEvent(w, paths, opts, res) }},
+		{flag: "json", shown: f.json, write: report(func(w io.Writer, r *analyze.Result) error { return render.JSON(w, r, words()) })},
 		{flag: "csv", shown: f.csv, write: report(render.CSV)},
 	}
 	for i := range list {
@@ -140,7 +140,7 @@ func (f *analyzeFlags) first(rows []analyze.Row) []analyze.Row {
 }
 
 // writeHist writes the distributions of the functions that --hist names, or of all that the report shows.
-func (f *analyzeFlags) writeHist(w io.Writer, res *results) ([]string, error) {
+func (f *analyzeFlags) writeHist(w io.Writer, res *results) ([]analyze.Warning, error) {
 	r, err := res.report()
 	if err != nil {
 		return nil, err
@@ -162,7 +162,7 @@ func (f *analyzeFlags) writeHist(w io.Writer, res *results) ([]string, error) {
 	return r.Warnings, render.Hist(w, rows, r.By)
 }
 
-func (f *analyzeFlags) writeSlowest(w io.Writer, paths []string, opts analyze.Options) ([]string, error) {
+func (f *analyzeFlags) writeSlowest(w io.Writer, paths []string, opts analyze.Options) ([]analyze.Warning, error) {
 	slow, err := analyze.Slowest(paths, f.slowest, opts)
 	if err != nil {
 		return nil, err
@@ -170,7 +170,7 @@ func (f *analyzeFlags) writeSlowest(w io.Writer, paths []string, opts analyze.Op
 	return slow.Warnings, render.Slowest(w, slow)
 }
 
-func (f *analyzeFlags) writeTraceEvent(w io.Writer, paths []string, opts analyze.Options, res *results) ([]string, error) {
+func (f *analyzeFlags) writeTraceEvent(w io.Writer, paths []string, opts analyze.Options, res *results) ([]analyze.Warning, error) {
 	r, err := res.report()
 	if err != nil {
 		return nil, err
@@ -183,7 +183,7 @@ func (f *analyzeFlags) writeTraceEvent(w io.Writer, paths []string, opts analyze
 }
 
 // show writes a view to where it belongs, and returns the warnings about the traces.
-func (v *view) show(out io.Writer) (warnings []string, err error) {
+func (v *view) show(out io.Writer) (warnings []analyze.Warning, err error) {
 	if v.shown || v.file == "-" {
 		return v.write(out)
 	}

@@ -88,7 +88,7 @@ func compensate(b *testing.B, functions map[string]*compensated, trace, probe st
 	if err != nil {
 		b.Fatal(err)
 	}
-	if !corrected.Trace.Probes.Known {
+	if !corrected.Trace.Probes.Measured {
 		b.Fatal("the cost of probes is not known")
 	}
 	for name, threads := range truth {

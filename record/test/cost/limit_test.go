@@ -85,7 +85,7 @@ func TestLimit(t *testing.T) {
 				t.Errorf("the summary does not say so:\n%s", stderr)
 			}
 			report, warnings, _ := harness.Utrace(t, "analyze", trace)
-			if !strings.Contains(report, "# taken off 1") || !strings.Contains(report, "hot * first ") || !strings.Contains(warnings, fmt.Sprintf("after %d hits", off.Hits)) {
+			if !strings.Contains(report, "# removed   1") || !strings.Contains(report, "hot * first ") || !strings.Contains(warnings, fmt.Sprintf("after %d hits", off.Hits)) {
 				t.Errorf("the report does not say so:\n%s%s", report, warnings)
 			}
 			// Recorded to the end, the program takes 3 times as long where traps are expensive.

@@ -42,7 +42,7 @@ func RecordTree(t *testing.T, flags []string, command ...string) (trace, stdout 
 		t.Errorf("%d events lost", r.Trace.Lost)
 	}
 	// A machine on which others work may be faster or slower after a while.
-	if n := strings.Count(stderr, "warning"); n > strings.Count(stderr, "warning: what the probes of a call cost moved") {
+	if n := strings.Count(stderr, "warning"); n > strings.Count(stderr, "warning: the cost of the probes of a call moved") {
 		t.Errorf("warnings:\n%s", stderr)
 	}
 	return trace, stdout, status

@@ -1,4 +1,4 @@
-package analyze
+package compare
 
 import (
 	"fmt"
@@ -7,22 +7,25 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"utrace/analyze"
 )
 
-// Threshold is what a change must not be, such as "p99 > +10%".
+// Threshold is a limit that a change must not exceed, such as "p99 > +10%".
 type Threshold struct {
 	text     string
-	function *Pattern
+	function *analyze.Pattern
 	metric   Metric
 	less     bool
 	percent  bool
-	limit    float64 // per cent, calls or nanoseconds
+	limit    float64 // percent, calls or nanoseconds
 }
 
+// String returns the text that ParseThreshold has read.
 func (c *Threshold) String() string { return c.text }
 
-// ParseThreshold reads a threshold: [PATTERN:] METRIC >|< CHANGE, where the change is in per cent (+10%) or absolute
-// (+1ms, for calls +100). Whatever it says, a change that is not significant does not meet it.
+// ParseThreshold reads a threshold: [PATTERN:] METRIC >|< CHANGE. The change is in percent (+10%) or
+// absolute (+1ms, for calls +100). Only a significant change can meet it. It fails for any other text.
 func ParseThreshold(text string) (*Threshold, error) {
 	c := &Threshold{text: text}
 	rest := text
@@ -34,7 +37,7 @@ func ParseThreshold(text string) (*Threshold, error) {
 	c.less = rest[at] == '<'
 	if colon := strings.LastIndex(left, ":"); colon >= 0 {
 		var err error
-		if c.function, err = ParsePattern(strings.TrimSpace(left[:colon])); err != nil {
+		if c.function, err = analyze.ParsePattern(strings.TrimSpace(left[:colon])); err != nil {
 			return nil, fmt.Errorf("condition %q: %w", text, err)
 		}
 		left = strings.TrimSpace(left[colon+1:])
@@ -77,14 +80,14 @@ func (c *Threshold) parseChange(text string) error {
 	return nil
 }
 
-// Check returns the changes that meet the condition. It fails if the condition says nothing about the comparison: no
-// function that it is for is on both sides, or of none is there enough to know the noise.
+// Check returns the changes that meet the threshold. It returns an *analyze.ConditionError if none of
+// its functions is on both sides, or the noise of none is known.
 func (c *Threshold) Check(cmp *Comparison) ([]*Change, error) {
 	var met []*Change
-	matched, tested, dropped, off := 0, 0, 0, 0
+	matched, tested, dropped, removed := 0, 0, 0, 0
 	for i := range cmp.Changes {
 		ch := &cmp.Changes[i]
-		if ch.Old == nil || ch.New == nil || !c.function.Match(ch.Name) && (ch.Symbol == "" || !c.function.Match(ch.Symbol)) {
+		if ch.Old == nil || ch.New == nil || !c.function.MatchFunction(&ch.Function) {
 			continue
 		}
 		matched++
@@ -92,7 +95,7 @@ func (c *Threshold) Check(cmp *Comparison) ([]*Change, error) {
 		switch {
 		case cmp.comparable(ch, c.metric):
 		case d.Unlike && c.metric < P50:
-			off++
+			removed++
 		default:
 			dropped++
 		}
@@ -105,17 +108,22 @@ func (c *Threshold) Check(cmp *Comparison) ([]*Change, error) {
 	}
 	switch {
 	case matched == 0:
-		return nil, fmt.Errorf("condition %q: no function that it is for was called on both sides", c.text)
+		return nil, c.failed(0, "no function that it is for was called on both sides")
 	case tested == 0 && dropped > 0:
-		return nil, fmt.Errorf("condition %q: a change of %s cannot be told where calls were dropped while recording (--slower-than, or if ret or duration): record all calls", c.text, c.metric)
-	case tested == 0 && off > 0:
-		return nil, fmt.Errorf("condition %q: a change of %s cannot be told where functions were taken off while recording: record with a larger --max-overhead, or fewer functions", c.text, c.metric)
+		return nil, c.failed(analyze.RecordAllCalls, "calls were dropped while recording, so a change of %s cannot be told", c.metric)
+	case tested == 0 && removed > 0:
+		return nil, c.failed(analyze.RaiseOverheadLimit, "functions were removed while recording, so a change of %s cannot be told", c.metric)
 	case tested == 0 && c.metric == Max && !cmp.ByRuns:
-		return nil, fmt.Errorf("condition %q: the longest call is known from one call only: give at least %d traces of either side", c.text, leastRuns)
+		return nil, c.failed(0, "a trace has one longest call only: give at least %d traces of either side", minRuns)
 	case tested == 0:
-		return nil, fmt.Errorf("condition %q: too few calls to tell a change of %s from noise: record for longer, or more traces", c.text, c.metric)
+		return nil, c.failed(0, "too few calls to tell a change of %s from noise: record for longer, or more traces", c.metric)
 	}
 	return met, nil
+}
+
+// failed is the error of a threshold that cannot be checked.
+func (c *Threshold) failed(hint analyze.Hint, reason string, args ...any) error {
+	return &analyze.ConditionError{Condition: c.text, Reason: fmt.Sprintf(reason, args...), Hint: hint}
 }
 
 func (c *Threshold) met(d *Delta) bool {
@@ -129,14 +137,14 @@ func (c *Threshold) met(d *Delta) bool {
 	return change > c.limit
 }
 
-// Describe says how a change meets the condition.
+// Describe says how a change meets the threshold.
 func (c *Threshold) Describe(ch *Change) string {
 	d := &ch.Deltas[c.metric]
 	value := func(v int64) string {
 		if c.metric == Calls {
 			return fmt.Sprint(v)
 		}
-		return FormatDuration(time.Duration(v))
+		return analyze.FormatDuration(time.Duration(v))
 	}
 	text := fmt.Sprintf("%s: %s from %s to %s", ch.Label, c.metric, value(d.Old), value(d.New))
 	if d.Old > 0 {
@@ -145,5 +153,5 @@ func (c *Threshold) Describe(ch *Change) string {
 			text += fmt.Sprintf(" beyond the %+.1f%% of all functions", 100*d.Shift)
 		}
 	}
-	return text + fmt.Sprintf(" (--fail-if %q)", c.text)
+	return text
 }

@@ -7,29 +7,30 @@ import (
 	"utrace/format"
 )
 
-// Learning of one more function, and that it was taken off, does not go through all that were before.
-func TestLearnTakenOff(t *testing.T) {
+// To take in one more function, and its removal, does not go through all functions before it.
+func TestLearnRemoved(t *testing.T) {
 	const before, runs = 20_000, 1_000
-	k := known{}
+	all := definitions{}
 	for i := range before + 2*runs {
-		k.funcs = append(k.funcs, format.Func{Name: "f"})
-		k.off = append(k.off, format.TakenOff{Func: format.FuncID(i), TimeNs: 1})
+		all.funcs = append(all.funcs, format.Func{Name: "f"})
+		all.removed = append(all.removed, format.TakenOff{Func: format.FuncID(i), TimeNs: 1})
 	}
 	p := newPairer(&latency{opts: &Options{}})
 	n := before
 	next := func() {
 		n++
-		p.learn(&known{funcs: k.funcs[:n], off: k.off[:n]})
+		p.learn(&definitions{funcs: all.funcs[:n], removed: all.removed[:n]})
 	}
 	next()
 	if allocs := testing.AllocsPerRun(runs, next); allocs > 10 {
-		t.Errorf("%.0f allocations to learn of one more function, with %d known", allocs, before)
+		t.Errorf("%.0f allocations to take in one more function, after %d", allocs, before)
 	}
 }
 
-// A call without a stack pointer is over once its function was taken off: by the latest definition, and by that of the probe
-// which a function of an interpreter is seen by, whenever that function is defined.
-func TestTakenOffEndsCalls(t *testing.T) {
+// A call without a stack pointer is over once its function was removed. The latest definition
+// counts, and for a function of an interpreter that of the probe which sees it, even if the function
+// is defined later.
+func TestRemovedEndsCalls(t *testing.T) {
 	path := fromText(t, `
 module {"path": "/bin/python"}
 func {"name": "probe", "module": 0, "addr": 1, "static": "python:function__entry"}
@@ -58,7 +59,7 @@ func {"name": "late", "module": 0, "addr": 0, "static": "python:function__entry"
 	}); err != nil {
 		t.Fatal(err)
 	}
-	// At 20 the definition of other has it off since 1; the later one, of 1000, comes with the next batch.
+	// At 20, other counts as removed since 1. The later definition, of 1000, comes with the next batch.
 	want := "enter other, leave other, enter early, enter late, leave late, leave early"
 	if text := strings.Join(got, ", "); text != want {
 		t.Errorf("got  %s\nwant %s", text, want)

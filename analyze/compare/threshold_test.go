@@ -1,14 +1,16 @@
-package analyze
+package compare
 
 import (
 	"strings"
 	"testing"
+
+	"utrace/analyze"
 )
 
 func TestConditions(t *testing.T) {
-	row := &Row{}
-	changes := []Change{{Function: Function{Name: "handle_get"}, Old: row, New: row}, {Function: Function{Name: "std::map::find", Symbol: "_Zfind"}, Old: row, New: row},
-		{Function: Function{Name: "gone"}, Old: row}}
+	row := &analyze.Row{}
+	changes := []Change{{Function: analyze.Function{Name: "handle_get"}, Old: row, New: row}, {Function: analyze.Function{Name: "std::map::find", Symbol: "_Zfind"}, Old: row, New: row},
+		{Function: analyze.Function{Name: "gone"}, Old: row}}
 	changes[0].Deltas[P99] = Delta{Old: 1_000_000, New: 2_500_000, Tested: true, Significant: true}
 	changes[0].Deltas[Calls] = Delta{Old: 100, New: 50, Tested: true, Significant: true}
 	changes[1].Deltas[P99] = Delta{Old: 1_000_000, New: 9_000_000, Tested: true}

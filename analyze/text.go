@@ -1,16 +1,17 @@
 package analyze
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"utrace/format"
 )
 
-// printable makes text that a traced process chose fit for terminals and files:
-// control characters, terminal escapes, invisible and invalid characters become
-// Go escapes such as \x1b.
+// printable makes text from a traced process fit for terminals and files. Control characters, terminal
+// escapes, invisible and invalid characters become Go escapes such as \x1b.
 func printable(s string) string {
 	if isPrintable(s) {
 		return s
@@ -29,16 +30,17 @@ func printable(s string) string {
 	return b.String()
 }
 
-// FileName is how the views name a trace, fit for terminals.
+// FileName is the name of a trace in all views. It is fit for terminals.
 func FileName(path string) string { return printable(path) }
 
-// maxName is the longest name or path that is shown as it is: one call path has maxPath of them, and a label two.
+// maxName is the length of the longest name or path that is shown in full. A call path has up to maxPath
+// of them, a label two.
 const maxName = 4 << 10
 
-// maxBuildID is how many bytes of a build ID are shown: a SHA-1 has 40 digits, Go's own has 83.
+// maxBuildID is the number of bytes of a build ID that are shown: a SHA-1 has 40 digits, Go's own has 83.
 const maxBuildID = 128
 
-// printableName is printable for names and paths, which end in an ellipsis where they are too long.
+// printableName is printable for names and paths. It cuts one that is too long, with an ellipsis.
 func printableName(s string) string {
 	s = printable(s)
 	if len(s) <= maxName {
@@ -75,4 +77,24 @@ func printables(list []string) []string {
 		out[i] = printable(s)
 	}
 	return out
+}
+
+// Plural writes a number with its noun.
+func Plural(n uint64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// FormatDuration writes a duration in us, ms or s with three decimals.
+func FormatDuration(d time.Duration) string {
+	switch {
+	case d < time.Millisecond:
+		return fmt.Sprintf("%d.%03d us", d/1e3, d%1e3)
+	case d < time.Second:
+		return fmt.Sprintf("%d.%03d ms", d/1e6, d/1e3%1e3)
+	default:
+		return fmt.Sprintf("%d.%03d s", d/1e9, d/1e6%1e3)
+	}
 }

@@ -1,10 +1,12 @@
-package analyze
+package compare
 
 import (
 	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"utrace/analyze"
 )
 
 // Quantiles of Student's t, two-sided, from printed tables.
@@ -33,7 +35,7 @@ func TestRatioAndQuantileNoise(t *testing.T) {
 	const samples, blocks, each = 400, 40, 50
 	var means, medians, meanErrs, medianErrs []float64
 	for range samples {
-		var h Histogram
+		var h analyze.Histogram
 		var values, pers, above []float64
 		var all [blocks][]float64
 		for b := range blocks {

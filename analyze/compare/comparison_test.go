@@ -1,4 +1,4 @@
-package analyze
+package compare
 
 import (
 	"errors"
@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"utrace/analyze"
 	"utrace/format"
 )
 
@@ -21,13 +22,13 @@ import (
 type workload struct {
 	funcs  int
 	rounds int
-	factor func(fn int) float64 // how much longer than it should a function takes; nil for all alike
+	factor func(fn int) float64 // of a function's duration; nil for 1
 	seed   uint64
-	keep   time.Duration // shorter calls are dropped, as by --slower-than
-	lasts  []float64     // ns that a call of each function takes at least; nil for 10 us of the first, 20 of the second …
-	inside int64         // ns by which probes make each call longer, as calibrated; 0 for not known
-	probes float64       // the same, in truth
-	stop   time.Duration // when the recording ends; 0 for at once
+	keep   time.Duration // shorter calls are dropped
+	lasts  []float64     // minimum ns of a call, by function; nil for 10 us, 20 us and so on
+	inside int64         // calibrated ns of the probes in each call; 0 for no calibration
+	probes float64       // true ns of the probes in each call
+	stop   time.Duration // when the recording ends; 0 for with the last call
 }
 
 func (wl *workload) write(t *testing.T, name string) string {
@@ -99,11 +100,18 @@ func (wl *workload) write(t *testing.T, name string) string {
 
 func diff(t *testing.T, before, after []string) *Comparison {
 	t.Helper()
-	c, err := Diff(before, after, Options{}, 0.05)
+	c, err := Diff(before, after, analyze.Options{}, 0.05)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+func texts(c *Comparison) (texts []string) {
+	for _, w := range c.Warnings {
+		texts = append(texts, w.String())
+	}
+	return texts
 }
 
 func significantNames(c *Comparison) (names []string) {
@@ -155,8 +163,8 @@ func TestDiffFindsWhatChanged(t *testing.T) {
 	}
 }
 
-// What is left of short calls follows the error of what was subtracted. Only a change that is more than that error may be
-// counts, but that one does.
+// The corrected time of short calls has the error of the subtracted cost. A change counts if it is larger
+// than that error can be, and only then.
 func TestDiffOfShortCalls(t *testing.T) {
 	lasts := []float64{200, 400, 20_000, 50_000, 100_000}
 	runs := func(seed uint64, inside int64, factor func(int) float64, n int) (paths []string) {
@@ -188,7 +196,7 @@ func TestDiffOfShortCalls(t *testing.T) {
 	}
 }
 
-// Where it is known of some of the traces only what probes took, all are compared as they were measured.
+// If the cost of probes is known for some of the traces only, all are compared as measured.
 func TestDiffOfUnmeasured(t *testing.T) {
 	write := func(seed uint64, inside int64, factor func(int) float64) string {
 		wl := workload{funcs: 6, rounds: 500, seed: seed, probes: 20_000, inside: inside, factor: factor}
@@ -213,8 +221,8 @@ func TestDiffOfUnmeasured(t *testing.T) {
 		if got.Old.Probes.Raw != raw || got.New.Probes.Raw != raw {
 			t.Errorf("%v, %v: raw: %v, %v", c.before, c.after, got.Old.Probes.Raw, got.New.Probes.Raw)
 		}
-		warned := slices.ContainsFunc(got.Warnings, func(text string) bool {
-			return strings.Contains(text, "not measured in "+c.unmeasured+":")
+		warned := slices.ContainsFunc(got.Warnings, func(w analyze.Warning) bool {
+			return strings.Contains(w.Text, "not measured in "+c.unmeasured+":")
 		})
 		if warned != raw || len(got.Warnings) > 1 {
 			t.Errorf("%v, %v: %q", c.before, c.after, got.Warnings)
@@ -225,8 +233,8 @@ func TestDiffOfUnmeasured(t *testing.T) {
 	}
 }
 
-// What is missing since a function was taken off, or since events were lost, is no change: neither of the function, nor
-// of the self time of those that call it.
+// Calls that are missing because a function was removed, or events were lost, are no change: neither of
+// the function nor of its callers' self time.
 func TestDiffOfParts(t *testing.T) {
 	const rounds = 1000
 	write := func(seed uint64, recorded int, end string) string {
@@ -264,7 +272,7 @@ func TestDiffOfParts(t *testing.T) {
 		return paths
 	}
 	for name, end := range map[string]string{
-		"taken off": `taken-off {"func":1,"time_ns":FROM,"hits":1,"pid":1,"overhead_percent":9,"reason":"cost"}
+		"removed": `taken-off {"func":1,"time_ns":FROM,"hits":1,"pid":1,"overhead_percent":9,"reason":"cost"}
 end {}
 `,
 		"lost": `loss {"cpu":0,"first_ns":FROM,"last_ns":TO,"entries":N,"returns":N}
@@ -280,8 +288,8 @@ end {"lost":N,"func_lost":[{"func":1,"entries":N,"returns":N}]}
 			}
 			for i := range c.Changes {
 				ch := &c.Changes[i]
-				off := name == "taken off"
-				for m, want := range map[Metric]bool{Calls: off && ch.Name == "hot", Total: off && ch.Name == "hot", Self: off && ch.Addr <= 1, P50: false} {
+				removed := name == "removed"
+				for m, want := range map[Metric]bool{Calls: removed && ch.Name == "hot", Total: removed && ch.Name == "hot", Self: removed && ch.Addr <= 1, P50: false} {
 					if ch.Deltas[m].Unlike != want {
 						t.Errorf("%s: %s of %s is of other calls: %v", name, m, ch.Name, !want)
 					}
@@ -294,14 +302,15 @@ end {"lost":N,"func_lost":[{"func":1,"entries":N,"returns":N}]}
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := threshold.Check(c); (err != nil) != (name == "taken off") || err != nil && !strings.Contains(err.Error(), "--max-overhead") {
+			if _, err := threshold.Check(c); (err != nil) != (name == "removed") || err != nil && !strings.Contains(err.Error(), "a higher limit on the overhead") {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
 	}
 }
 
-// Of several recordings a side it is said if those of one side are longer: more calls are no change of the program then.
+// A warning says that the recordings of one side are longer: then more calls are no change of the
+// program.
 func TestDiffOfOtherDurations(t *testing.T) {
 	side := func(seed uint64, stops ...time.Duration) (paths []string) {
 		for i, stop := range stops {
@@ -310,7 +319,7 @@ func TestDiffOfOtherDurations(t *testing.T) {
 		}
 		return paths
 	}
-	const warning = "recordings of 10.000 s on average are compared with such of 30.000 s: calls, total and self time are per recording"
+	const warning = "recordings of 10.000 s on average are compared with recordings of 30.000 s: calls, total and self time are per recording"
 	for _, c := range []struct {
 		before, after []time.Duration
 		want          []string
@@ -319,9 +328,9 @@ func TestDiffOfOtherDurations(t *testing.T) {
 		{[]time.Duration{10, 10, 10}, []time.Duration{10, 10, 10}, nil},
 		{[]time.Duration{10, 40, 30}, []time.Duration{50, 20, 40}, nil},       // the runs of a side differ as much
 		{[]time.Duration{100, 100, 100}, []time.Duration{102, 102, 102}, nil}, // too little to matter
-		{[]time.Duration{10}, []time.Duration{30}, nil},                       // what all have more of counts as the machine's
+		{[]time.Duration{10}, []time.Duration{30}, nil},                       // a change of all functions counts as the machine's
 	} {
-		if got := diff(t, side(1, c.before...), side(10, c.after...)); !slices.Equal(got.Warnings, c.want) {
+		if got := diff(t, side(1, c.before...), side(10, c.after...)); !slices.Equal(texts(got), c.want) {
 			t.Errorf("%v, %v: %q", c.before, c.after, got.Warnings)
 		}
 	}
@@ -331,17 +340,26 @@ func TestDiffOfOtherDurations(t *testing.T) {
 	}
 }
 
-// What is chosen to be shown is judged as it is among all functions.
+func pattern(t *testing.T, text string) *analyze.Pattern {
+	t.Helper()
+	p, err := analyze.ParsePattern(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// Functions that are chosen to be shown are judged as they are among all functions.
 func TestDiffOfSomeFunctions(t *testing.T) {
 	old := (&workload{funcs: 8, rounds: 2000, seed: 1}).write(t, "old")
 	slow := (&workload{funcs: 8, rounds: 2000, seed: 2, factor: func(int) float64 { return 1.2 }}).write(t, "new")
 	all := diff(t, []string{old}, []string{slow})
-	some, err := Diff([]string{old}, []string{slow}, Options{Function: &Pattern{glob: "f[23]"}}, 0.05)
+	some, err := Diff([]string{old}, []string{slow}, analyze.Options{Function: pattern(t, "f[23]")}, 0.05)
 	if err != nil {
 		t.Fatal(err)
 	}
-	none, err := Diff([]string{old}, []string{slow}, Options{Function: &Pattern{glob: "g*"}}, 0.05)
-	if err != nil || len(none.Changes) != 0 || !strings.Contains(strings.Join(none.Warnings, ";"), "no call matches") {
+	none, err := Diff([]string{old}, []string{slow}, analyze.Options{Function: pattern(t, "g*")}, 0.05)
+	if err != nil || len(none.Changes) != 0 || !strings.Contains(strings.Join(texts(none), ";"), "no call matches") {
 		t.Errorf("functions that there are not: %v, %+v", err, none)
 	}
 	if len(some.Changes) != 2 || len(significantNames(some)) != 0 || !reflect.DeepEqual(some.Shifts, all.Shifts) {
@@ -355,8 +373,8 @@ func TestDiffOfSomeFunctions(t *testing.T) {
 	}
 }
 
-// With enough traces a side the runs themselves tell what is noise: a change of all functions is one of the program, a change
-// of one function that comes and goes from run to run is none.
+// With enough traces a side, the runs themselves show the noise. A change of all functions is one of the
+// program. A change of one function that comes and goes from run to run is none.
 func TestDiffOfSeveralRuns(t *testing.T) {
 	side := func(seed uint64, factors ...func(int) float64) (paths []string) {
 		for i, factor := range factors {
@@ -384,7 +402,8 @@ func TestDiffOfSeveralRuns(t *testing.T) {
 	}
 }
 
-// Percentiles of slow calls only say nothing beside those of all calls; calls and times are of all on both sides.
+// Percentiles of slow calls are not compared with those of all calls. Calls and times are of all calls on
+// both sides.
 func TestDiffOfKeptCalls(t *testing.T) {
 	const slow = 45 * time.Microsecond // some calls of f3, and all of the longer ones
 	all := (&workload{funcs: 8, rounds: 2000, seed: 1}).write(t, "all")
@@ -394,7 +413,7 @@ func TestDiffOfKeptCalls(t *testing.T) {
 	if len(significantNames(c)) > 0 {
 		t.Errorf("significant: %v", significantNames(c))
 	}
-	if text := strings.Join(c.Warnings, "; "); !strings.Contains(text, "of all calls in the old and of calls of at least 45.000 us in the new") {
+	if text := strings.Join(texts(c), "; "); !strings.Contains(text, "of all calls in the old and of calls of at least 45.000 us in the new") {
 		t.Errorf("warnings: %s", text)
 	}
 	for i := range c.Changes {
@@ -409,7 +428,7 @@ func TestDiffOfKeptCalls(t *testing.T) {
 		}
 	}
 	for i := range c.Changes {
-		if own := c.Changes[i].New.ownShare(); own > 1 {
+		if own := ownShare(c.Changes[i].New); own > 1 {
 			t.Errorf("%s: a share of %v of its time is its own", c.Changes[i].Name, own)
 		}
 	}
@@ -417,22 +436,22 @@ func TestDiffOfKeptCalls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := threshold.Check(c); err == nil || !strings.Contains(err.Error(), "--slower-than") {
+	if _, err := threshold.Check(c); err == nil || !strings.Contains(err.Error(), "record all calls") {
 		t.Errorf("a threshold of what cannot be compared: %v", err)
 	}
-	// The figures that all calls have are in the table, as they are in the report.
+	// The table has the figures that include dropped calls, as the report does.
 	if d := &c.Changes[slices.IndexFunc(c.Changes, func(ch Change) bool { return ch.Name == "f0" })]; d.New.Durations.Count() != 0 || d.Deltas[Total].New == 0 {
 		t.Errorf("f0, of which all calls were dropped: %+v", d.Deltas[Total])
 	}
-	// A trace of slow calls in which all were slow has all.
+	// If all calls were slow, a trace of slow calls has all.
 	if c := diff(t, []string{all}, []string{(&workload{funcs: 8, rounds: 2000, seed: 1, keep: 1}).write(t, "slow")}); len(c.Warnings) > 0 {
 		t.Errorf("%q", c.Warnings)
 	}
-	// Others than those of the same condition.
+	// Calls kept under another condition are not compared.
 	if c := diff(t, []string{kept}, []string{(&workload{funcs: 8, rounds: 2000, seed: 1, keep: slow + 1000}).write(t, "slower")}); len(c.Warnings) == 0 {
-		t.Error("no warning of another --slower-than")
+		t.Error("no warning of another least duration")
 	}
-	// Where the same calls were kept, they are compared.
+	// Calls kept under the same condition are compared.
 	if c := diff(t, []string{kept}, []string{other}); len(c.Warnings) > 0 || !slices.Equal(significantNames(c), []string{"f6"}) {
 		t.Errorf("significant: %v, warnings: %v", significantNames(c), c.Warnings)
 	}
@@ -484,16 +503,16 @@ thread {"pid":1,"tid":1}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
-	if _, err := Diff([]string{before}, []string{"/does/not/exist"}, Options{}, 0); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Diff([]string{before}, []string{"/does/not/exist"}, analyze.Options{}, 0); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
 }
 
 func TestMatch(t *testing.T) {
-	row := func(name, module, file string, addr uint64) Row {
-		return Row{Function: Function{Name: name, Module: module, File: file, Addr: addr}}
+	row := func(name, module, file string, addr uint64) analyze.Row {
+		return analyze.Row{Function: analyze.Function{Name: name, Module: module, File: file, Addr: addr}}
 	}
-	before := []Row{
+	before := []analyze.Row{
 		row("main", "/old/server-1", "main.c", 10),
 		row("init", "/old/libx.so.1", "", 1),
 		row("step", "/old/app", "/build/1/a.c", 5),
@@ -501,7 +520,7 @@ func TestMatch(t *testing.T) {
 		row("twin", "/old/app", "", 7),
 		row("twin", "/old/app", "", 8),
 	}
-	after := []Row{
+	after := []analyze.Row{
 		row("step", "/new/app", "/build/2/b.c", 50),
 		row("step", "/new/app", "/build/2/a.c", 60),
 		row("twin", "/new/app", "", 8),
@@ -513,15 +532,15 @@ func TestMatch(t *testing.T) {
 	for _, p := range match(before, after) {
 		got[p] = true
 	}
-	// One twin is at the same address; what is left of them is the only one of its name on either side.
+	// One twin has the same address. The other is then the only one of its name on either side.
 	want := map[pair]bool{{0, 5}: true, {1, 4}: true, {2, 1}: true, {3, 0}: true, {5, 2}: true, {4, 3}: true}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }
 
-// fromText makes a trace of its text.
-func wholeTrace(t *testing.T, text string) string {
+// wholeTrace makes a trace of its text.
+func wholeTrace(t testing.TB, text string) string {
 	t.Helper()
 	out, err := os.Create(filepath.Join(t.TempDir(), "trace"))
 	if err != nil {
@@ -532,4 +551,32 @@ func wholeTrace(t *testing.T, text string) string {
 		t.Fatal(err)
 	}
 	return out.Name()
+}
+
+// FuzzDiff compares damaged traces with themselves.
+func FuzzDiff(f *testing.F) {
+	for _, name := range []string{"sched", "dropped", "nesting"} {
+		text, err := os.ReadFile("../../testdata/traces/" + name + ".txt")
+		if err != nil {
+			f.Fatal(err)
+		}
+		data, err := os.ReadFile(wholeTrace(f, string(text)))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+		f.Add(data[:len(data)*2/3])
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(t.TempDir(), "trace")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := analyze.Report([]string{path}, analyze.Options{}); err != nil {
+			return
+		}
+		if _, err := Diff([]string{path}, []string{path}, analyze.Options{}, 0); err != nil {
+			t.Error(err)
+		}
+	})
 }

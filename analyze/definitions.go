@@ -1,0 +1,42 @@
+package analyze
+
+import "utrace/format"
+
+// definitions are what a trace has defined up to some batch. Its tables only grow, at their ends.
+type definitions struct {
+	funcs   []format.Func
+	removed []format.TakenOff
+	raw     bool                 // times are to be as measured
+	costs   []format.Calibration // none if raw
+	losses  []format.Loss
+}
+
+// defined returns what is defined so far.
+func (s *source) defined(opts *Options) *definitions {
+	d := definitions{raw: opts.Raw, funcs: s.tables.Funcs, removed: s.tables.TakenOff, losses: s.tables.Losses}
+	if !d.raw {
+		d.costs = s.tables.Calibrations
+	}
+	return &d
+}
+
+// learn takes in all definitions ahead of the next rows. It passes over those that it has.
+func (p *pairer) learn(d *definitions) {
+	p.define(d.funcs)
+	p.removals.add(d.removed, d.funcs)
+	p.raw = d.raw
+	p.costs.calibrate(d.costs)
+	p.losses.add(d.losses)
+	p.schedLosses.add(d.losses)
+}
+
+// define takes in all functions. It passes over those that it has.
+func (p *pairer) define(funcs []format.Func) {
+	for _, f := range funcs[len(p.noReturn):] {
+		p.noReturn = append(p.noReturn, f.NoReturn)
+		p.usdt = append(p.usdt, p.usdtID(f.Static))
+	}
+	p.funcs = funcs
+	p.costs.define(funcs)
+	p.view.define(funcs)
+}

@@ -1,0 +1,193 @@
+package analyze
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"utrace/format"
+)
+
+// maxWarned is how many functions a warning names.
+const maxWarned = 5
+
+// summary gathers the facts and warnings about the traces as a whole.
+type summary struct {
+	trace    Trace
+	stop     time.Time
+	pids     map[int]bool
+	warnings []Warning
+	several  bool // there are several traces
+}
+
+func newSummary(paths []string) *summary {
+	return &summary{pids: map[int]bool{}, several: len(paths) > 1}
+}
+
+// add takes in a trace that was read to its end. sum are the counts of that run.
+func (s *summary) add(path string, src *source, sum tally, opts *Options) {
+	s.addOrigin(path, src)
+	s.addTimes(src, sum.lastNs)
+	s.addProcesses(src)
+	if damage := src.damage(); damage != "" {
+		s.warn(path, "trace is not complete: %s", damage)
+	}
+
+	s.addProbeCost(path, src, &sum, opts)
+	s.addLoss(path, &src.tables)
+	s.trace.Touched = append(s.trace.Touched, sum.touched...)
+	s.addSched(path, src)
+	s.addRemoved(path, &src.tables)
+	if sum.orphans > 0 {
+		s.warn(path, "%s seen without an entry: calls that had begun before the recording or before a fork, or lost entries",
+			Plural(sum.orphans, "return was", "returns were"))
+	}
+	if sum.skipped > 0 {
+		s.warn(path, "%s nested too deeply to be paired: counted as incomplete", Plural(sum.skipped, "call was", "calls were"))
+	}
+}
+
+// addOrigin takes in where a trace is from, and what it contains.
+func (s *summary) addOrigin(path string, src *source) {
+	tr, meta := &s.trace, &src.meta
+	tr.Files = append(tr.Files, FileName(path))
+	tr.Hosts = appendNew(tr.Hosts, meta.Host)
+	tr.Kernels = appendNew(tr.Kernels, meta.Kernel)
+	tr.Commands = appendNew(tr.Commands, strings.Join(meta.Command, " "))
+	tr.Events += src.events
+	tr.Switches += src.switches
+	tr.Sched = tr.Sched || meta.Sched
+	tr.LeftOut += len(src.tables.LeftOut)
+	tr.Threads += len(src.tables.Threads)
+	tr.addKept(meta)
+}
+
+// addTimes takes in when a trace begins and ends. A trace that is cut off ends with its last row.
+func (s *summary) addTimes(src *source, lastNs int64) {
+	tr, meta := &s.trace, &src.meta
+	start := time.Unix(0, meta.Start.WallNs).UTC()
+	stop := start.Add(time.Duration(lastNs))
+	if end := src.tables.End; end != nil {
+		stop = start.Add(time.Duration(end.Stop.MonoNs - meta.Start.MonoNs))
+	}
+	tr.Durations = append(tr.Durations, max(0, stop.Sub(start)))
+	if len(tr.Files) == 1 || start.Before(tr.Start) {
+		tr.Start = start
+	}
+	if len(tr.Files) == 1 || stop.After(s.stop) {
+		s.stop = stop
+	}
+}
+
+// addProcesses takes in the processes of a trace, and those that were to be recorded.
+func (s *summary) addProcesses(src *source) {
+	for _, pid := range src.meta.PIDs {
+		s.pids[pid] = true
+	}
+	for _, th := range src.tables.Threads {
+		s.pids[th.PID] = true
+	}
+	for _, p := range src.tables.Processes {
+		s.trace.Processes = append(s.trace.Processes, Process{p.PID, p.Comm, strings.Join(p.Args, " ")})
+	}
+}
+
+// addProbeCost takes in the cost of probes, and warns if it is unknown or has changed.
+func (s *summary) addProbeCost(path string, src *source, sum *tally, opts *Options) {
+	if s.trace.Probes.add(src, sum, opts.Raw) {
+		s.trace.Unmeasured = append(s.trace.Unmeasured, FileName(path))
+	}
+	if !opts.Raw {
+		s.warnUnmeasured()
+		s.addMoved(path, src.tables.Calibrations)
+	}
+}
+
+// addLoss warns of lost events: how many, when, and of which functions.
+func (s *summary) addLoss(path string, t *format.Tables) {
+	var entries, returns uint64
+	first, last := uint64(0), uint64(0)
+	for _, l := range t.Losses {
+		if l.Entries+l.Returns == 0 {
+			continue
+		}
+		if entries+returns == 0 || l.FirstNs < first {
+			first = l.FirstNs
+		}
+		entries += l.Entries
+		returns += l.Returns
+		last = max(last, l.LastNs)
+	}
+	lost := entries + returns
+	if t.End != nil {
+		lost = t.End.Lost
+	}
+	s.trace.Lost += lost
+	if lost == 0 {
+		return
+	}
+	windows := lossWindows{of: ofEvents}
+	windows.add(slices.SortedStableFunc(slices.Values(t.Losses), func(a, b format.Loss) int { return cmp.Compare(a.FirstNs, b.FirstNs) }))
+	s.trace.Losses = append(s.trace.Losses, windows.list...)
+
+	when := ""
+	if entries+returns > 0 {
+		when = fmt.Sprintf(" between %s and %s after the start, %s of them",
+			FormatDuration(time.Duration(first)), FormatDuration(time.Duration(last)), Plural(entries, "entry", "entries"))
+	}
+	s.warn(path, "%s lost%s", Plural(lost, "event was", "events were"), when)
+	if t.End == nil {
+		return
+	}
+	if s.trace.Probes.Measured && !s.trace.Probes.Raw {
+		s.warn(path, "the cost of the probes of lost events is not subtracted: calls around them are shown too long")
+	}
+	s.warnLostEntries(path, t)
+}
+
+// warnLostEntries warns of the functions with the most lost entries. The trace must have an end.
+func (s *summary) warnLostEntries(path string, t *format.Tables) {
+	worst := slices.Clone(t.End.FuncLost)
+	slices.SortStableFunc(worst, func(a, b format.FuncLoss) int {
+		return cmp.Or(cmp.Compare(b.Entries, a.Entries), cmp.Compare(a.Func, b.Func))
+	})
+	for i, l := range worst {
+		if l.Entries == 0 || int(l.Func) >= len(t.Funcs) {
+			continue
+		}
+		if i >= maxWarned {
+			s.warn(path, "entries of other functions were also lost")
+			break
+		}
+		verb := "were"
+		if l.Entries == 1 {
+			verb = "was"
+		}
+		s.warn(path, "%s of %s %s lost", Plural(l.Entries, "entry", "entries"), t.Funcs[l.Func].Name, verb)
+	}
+}
+
+// result returns the description of all traces.
+func (s *summary) result() Trace {
+	tr := s.trace
+	tr.Duration = max(0, s.stop.Sub(tr.Start))
+	for pid := range s.pids {
+		tr.PIDs = append(tr.PIDs, pid)
+	}
+	slices.Sort(tr.PIDs)
+	slices.SortStableFunc(tr.Processes, func(a, b Process) int { return cmp.Compare(a.PID, b.PID) })
+	tr.Processes = slices.Compact(tr.Processes)
+	slices.SortFunc(tr.Touched, func(a, b TouchedThread) int {
+		return cmp.Or(cmp.Compare(b.Uncertain, a.Uncertain), cmp.Compare(a.PID, b.PID), cmp.Compare(a.TID, b.TID), cmp.Compare(a.Name, b.Name))
+	})
+	return tr
+}
+
+func appendNew(list []string, s string) []string {
+	if s == "" || slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
+}
