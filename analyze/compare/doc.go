@@ -64,7 +64,7 @@
 // time:
 //
 //	load average   false alarms   changes found   false alarms, pairs up to two recordings apart
-//	quiet          0 of 20        20 of 20        8 of 154
+//	lower          0 of 20        20 of 20        8 of 154
 //	8 to 10        0 of 20        17 of 20        4 of 154
 //	above 15       0 of 20        17 of 20        4 of 154
 //

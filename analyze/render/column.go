@@ -5,10 +5,10 @@ import (
 	"unicode/utf8"
 )
 
-// mostLabel is how many characters a label may have for the column behind it to be as far right.
+// maxLabel is the longest label, in characters, that a following column makes room for.
 const maxLabel = 60
 
-// addColumn adds a column to the labels of a table's lines, the first of which is the title.
+// addColumn adds a column to the labels of a table's lines. The first line is the title.
 func addColumn(labels []string, title string, cell func(row int) string) {
 	width := 0
 	for _, label := range labels {

@@ -11,8 +11,8 @@ import (
 	"utrace/analyze"
 )
 
-// CSV writes the report as comma-separated values (RFC 4180). The columns are the keys that the functions have
-// in JSON; lists have spaces between their elements.
+// CSV writes the report as comma-separated values (RFC 4180). The columns are the keys of a function in
+// JSON. Lists have spaces between their elements.
 func CSV(w io.Writer, r *analyze.Result) error {
 	out := csv.NewWriter(w)
 	var line []string
@@ -30,7 +30,7 @@ func CSV(w io.Writer, r *analyze.Result) error {
 			switch value.Kind() {
 			case reflect.Slice:
 				text = strings.Trim(text, "[]")
-			case reflect.Map: // what the report is grouped by
+			case reflect.Map: // the value that the row is grouped by
 				text = r.Rows[i].Value.Text
 			}
 			line = append(line, text)
@@ -43,7 +43,7 @@ func CSV(w io.Writer, r *analyze.Result) error {
 	return out.Error()
 }
 
-// columnsOf returns the fields of a function, those of what it embeds included.
+// columnsOf returns the fields of a function, with those of embedded structs.
 func columnsOf(fn jsonFunction) iter.Seq2[reflect.StructField, reflect.Value] {
 	return func(yield func(reflect.StructField, reflect.Value) bool) {
 		for field, value := range reflect.ValueOf(fn).Fields() {

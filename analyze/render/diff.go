@@ -13,18 +13,18 @@ import (
 	"utrace/analyze/compare"
 )
 
-// Verdict is a condition and what it says of a comparison.
+// Verdict is a threshold and the changes that meet it.
 type Verdict struct {
 	Condition *compare.Threshold
 	Met       []*compare.Change
 }
 
-// diffMetrics are those of the table.
+// diffMetrics are the metrics in the table.
 func diffMetrics() []compare.Metric {
 	return []compare.Metric{compare.Calls, compare.Total, compare.Self, compare.P50, compare.P99}
 }
 
-// Diff writes a comparison: what was compared, and a table of the first top functions.
+// Diff writes a comparison: a header, and a table of the first top functions.
 func Diff(w io.Writer, c *compare.Comparison, top int) error {
 	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, "# old     %s\n", diffSide(&c.Old))
@@ -73,7 +73,7 @@ func diffSide(t *analyze.Trace) string {
 	return text
 }
 
-// diffTable writes three columns a metric: old, new, and the change, with * where it is significant.
+// diffTable writes three columns for each metric: old, new, and the change, with * if it is significant.
 func diffTable(w io.Writer, changes []compare.Change) {
 	metrics := diffMetrics()
 	lines := [][]string{{}}
@@ -117,7 +117,7 @@ func diffTable(w io.Writer, changes []compare.Change) {
 	}
 }
 
-// diffLabel is the name of a function with what is to be known of its figures.
+// diffLabel is the name of a function with notes about its figures.
 func diffLabel(ch *compare.Change) string {
 	label := ch.Label
 	if ch.BelowResolution() {
@@ -140,7 +140,7 @@ func diffLabel(ch *compare.Change) string {
 	return label
 }
 
-// hasMetric reports whether a function has calls that a metric is of.
+// hasMetric reports whether a function has calls for a metric.
 func hasMetric(s *analyze.Stats, m compare.Metric) bool {
 	switch m {
 	case compare.Calls:
@@ -167,12 +167,12 @@ func diffCells(ch *compare.Change, m compare.Metric) []string {
 	return []string{value(ch.Old, d.Old), value(ch.New, d.New), diffChange(ch, m)}
 }
 
-// hasChange reports whether a metric is of both sides and of the same calls, so that there is a change of it.
+// hasChange reports whether a metric has a change: both sides have it, of the same calls.
 func hasChange(ch *compare.Change, m compare.Metric) bool {
 	return ch.Old != nil && ch.New != nil && hasMetric(&ch.Old.Stats, m) && hasMetric(&ch.New.Stats, m) && !ch.Deltas[m].Unlike
 }
 
-// diffChange writes a change as it was measured, in per cent.
+// diffChange writes a change as measured, in percent.
 func diffChange(ch *compare.Change, m compare.Metric) string {
 	d := &ch.Deltas[m]
 	switch {
@@ -193,13 +193,13 @@ func diffChange(ch *compare.Change, m compare.Metric) string {
 	return text + " "
 }
 
-// jsonDiff is a comparison for programs. Its keys are a contract, as those of jsonReport.
+// jsonDiff is a comparison for programs. Its keys are a contract, like those of jsonReport.
 type jsonDiff struct {
 	Old       jsonDiffSide       `json:"old"`
 	New       jsonDiffSide       `json:"new"`
 	Shifts    map[string]float64 `json:"shift_percent"` // by metric
 	ByRuns    bool               `json:"by_runs"`
-	Raw       bool               `json:"raw"` // what probes took is not subtracted
+	Raw       bool               `json:"raw"` // the cost of probes is not subtracted
 	Functions []jsonChange       `json:"functions"`
 	Failed    []jsonFailure      `json:"failed"`
 	Warnings  []string           `json:"warnings"`
@@ -227,8 +227,8 @@ type jsonChange struct {
 type jsonDelta struct {
 	Old           int64    `json:"old"` // nanoseconds, or calls; calls, total and self per trace
 	New           int64    `json:"new"`
-	Comparable    bool     `json:"comparable"`     // on both sides there are calls that it is of, and the same ones
-	ChangePercent *float64 `json:"change_percent"` // as measured; null if it is not comparable, or there was nothing before
+	Comparable    bool     `json:"comparable"`     // both sides have it, of the same calls
+	ChangePercent *float64 `json:"change_percent"` // as measured; null if it is not comparable, or old is 0
 	BeyondPercent *float64 `json:"beyond_percent"` // beyond the shift
 	P             float64  `json:"p"`              // see compare.Delta
 	Tested        bool     `json:"tested"`
@@ -240,7 +240,8 @@ type jsonFailure struct {
 	Functions []string `json:"functions"`
 }
 
-// DiffJSON writes a comparison, and which conditions it meets, as one object.
+// DiffJSON writes a comparison as one object, with the thresholds it meets and with warnings in the
+// caller's words.
 func DiffJSON(w io.Writer, c *compare.Comparison, verdicts []Verdict, words Words) error {
 	side := func(t *analyze.Trace) jsonDiffSide {
 		durations := []int64{}

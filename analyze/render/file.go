@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 )
 
-// File writes a file that only its owner may read, as what it shows comes from a trace. A regular file that is
-// already there, also behind a symbolic link, is replaced once the new one is complete; after an error it is as
-// it was. Anything else (a pipe, /dev/stdout) is written to.
+// File writes a file that only its owner may read, like the trace it was made from. It replaces an
+// existing regular file, also through a symbolic link, once the new one is complete. After an error, the
+// old file is unchanged. File writes into anything else as it is (a pipe, /dev/stdout).
 func File(path string, write func(io.Writer) error) error {
 	info, err := os.Stat(path)
 	switch {

@@ -17,17 +17,17 @@ import (
 //go:embed flame.js
 var flameScript string
 
-// Measures of a flame graph, in pixels.
+// Sizes in a flame graph, in pixels.
 const (
 	flameWidth    = 1200
 	flameRow      = 17
 	flameTop      = 30
 	flameChar     = 7.0 // width of a character
-	flameMinWidth = 0.1 // width of a frame that is drawn
+	flameMinWidth = 0.1 // narrower frames are not drawn
 )
 
-// Flame writes a tree as a flame graph: callers below callees, as wide as the time that they took. The
-// picture needs nothing from elsewhere.
+// Flame writes a tree as a flame graph: callers below callees, each as wide as its time. The picture is a
+// single SVG file that loads nothing else.
 func Flame(w io.Writer, t *analyze.Tree) error {
 	f := &flame{out: bufio.NewWriter(w), by: t.By, widths: map[*analyze.Node]time.Duration{}}
 	var roots []*analyze.Node
@@ -59,14 +59,14 @@ func Flame(w io.Writer, t *analyze.Tree) error {
 
 type flame struct {
 	out    *bufio.Writer
-	by     string // what values the nodes have
+	by     string // the nodes are grouped by this
 	widths map[*analyze.Node]time.Duration
 	all    time.Duration
 	bottom int // y of the lowest row
 }
 
-// measure finds how wide n and what is above it are, and returns how many rows they take. A call whose return
-// was not seen is as wide as the complete ones inside.
+// measure computes the widths of n and all nodes above it, and returns their number of rows. A call
+// without a return is as wide as the complete calls inside it.
 func (f *flame) measure(n *analyze.Node) int {
 	inside, rows := time.Duration(0), 0
 	for _, child := range n.Children {
@@ -77,7 +77,7 @@ func (f *flame) measure(n *analyze.Node) int {
 	return rows + 1
 }
 
-// node draws n and what is above it; around is the value of its caller.
+// node draws n and all nodes above it. around is the value of its caller.
 func (f *flame) node(n *analyze.Node, x time.Duration, depth int, around string) {
 	width := f.widths[n]
 	if !f.frame(nodeName(n, f.by, around), x, width, depth, n.Self, n.Calls) {
@@ -89,7 +89,7 @@ func (f *flame) node(n *analyze.Node, x time.Duration, depth int, around string)
 	}
 }
 
-// frame draws one, if it is wide enough to be seen.
+// frame draws a frame if it is wide enough to be seen, and reports whether it is.
 func (f *flame) frame(name string, x, width time.Duration, depth int, self time.Duration, calls uint64) bool {
 	scale := float64(flameWidth-20) / float64(max(1, f.all))
 	left, wide := 10+float64(x)*scale, float64(width)*scale
@@ -106,7 +106,7 @@ func (f *flame) frame(name string, x, width time.Duration, depth int, self time.
 	return true
 }
 
-// fitting is as much of a name as a frame has room for.
+// fitting cuts a name to the width of a frame.
 func fitting(name string, wide float64) string {
 	room := int((wide - 6) / flameChar)
 	if room < 3 {
@@ -118,7 +118,7 @@ func fitting(name string, wide float64) string {
 	return name
 }
 
-// flameColour is a warm colour, always the same for a name.
+// flameColour is a warm colour, always the same for the same name.
 func flameColour(name string) string {
 	h := fnv.New32a()
 	io.WriteString(h, name)

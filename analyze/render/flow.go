@@ -13,15 +13,15 @@ import (
 // bracesTitle is the first line of uftrace's layout.
 const bracesTitle = "# DURATION     TID     FUNCTION"
 
-// Limits on the lines that wait for it to be known whether a call has others
-// inside; one that does for longer is shown as if it had.
+// Limits on the lines that wait until it is known whether a call has others inside. Beyond a limit, a
+// call is shown as if it had.
 const (
 	maxHeld      = 64 << 10
 	maxHeldBytes = 64 << 20 // of their text
 )
 
-// Flow writes the calls of traces in the order of time, in the layout of uftrace
-// replay or, with arrows, of uflow. It returns the warnings about the traces.
+// Flow writes the calls of traces in order of time, in the layout of uftrace replay or, with arrows, of
+// uflow. It returns the warnings about the traces.
 func Flow(w io.Writer, paths []string, opts analyze.Options, arrows bool) (warnings []analyze.Warning, err error) {
 	out := bufio.NewWriterSize(w, 1<<16)
 	title := bracesTitle
@@ -56,9 +56,8 @@ func Flow(w io.Writer, paths []string, opts analyze.Options, arrows bool) (warni
 	return warnings, out.Flush()
 }
 
-// braces writes uftrace's layout. The line of a call is held back until the
-// thread's next step tells whether the call has others inside; the lines of
-// other threads queue up behind it.
+// braces writes uftrace's layout. It holds back the line of a call until the thread's next step shows
+// whether the call has others inside. Lines of other threads queue up behind it.
 type braces struct {
 	out     *bufio.Writer
 	held    []heldLine
@@ -117,7 +116,7 @@ func (l *heldLine) bytes() int { return len(l.text) + len(l.step.Args) }
 
 func opening(s *analyze.Step) string { return call(s) + " {" }
 
-// waited tells why a thread was off the processor. uftrace says the first of it.
+// waited says why a thread was off the processor. uftrace also says "(pre-empted)".
 func waited(w *analyze.Wait) string {
 	switch {
 	case w.Unknown > 0:
@@ -132,10 +131,10 @@ func waited(w *analyze.Wait) string {
 	return text
 }
 
-// call writes a call with what it carries.
+// call writes a call with its arguments.
 func call(s *analyze.Step) string { return s.Func.Name + "(" + s.Args + ")" }
 
-// result writes what the end of a call carries, as uftrace does.
+// result writes the results of a call, as uftrace does.
 func result(s *analyze.Step) string {
 	switch {
 	case s.Results == "":
@@ -146,7 +145,7 @@ func result(s *analyze.Step) string {
 	return " = " + s.Results
 }
 
-// ending tells how a call ended that is not complete, or not certain.
+// ending says how a call ended if it is not complete, or not certain.
 func ending(s *analyze.Step) string {
 	switch s.State {
 	case analyze.Unwound:
@@ -211,8 +210,7 @@ func braceLine(s *analyze.Step, text string) string {
 	return fmt.Sprintf("%11s [%6s] | %s%s\n", duration, analyze.FlowName(s.Thread), indent(s.Depth), text)
 }
 
-// writeArrow writes a line of uflow's layout. The end of a call whose return was
-// not seen is not shown, nor are waits.
+// writeArrow writes a line of uflow's layout. It shows no waits, and no end of a call without a return.
 func writeArrow(out *bufio.Writer, s *analyze.Step) error {
 	arrow := "->"
 	if s.Kind == analyze.Waited {
@@ -229,7 +227,7 @@ func writeArrow(out *bufio.Writer, s *analyze.Step) error {
 	return err
 }
 
-// arrowName is a function's name, and behind it what a call carries.
+// arrowName is a function's name with the values of the call.
 func arrowName(s *analyze.Step) string {
 	if s.Args == "" {
 		return s.Func.Name + result(s)

@@ -9,8 +9,9 @@ import (
 	"utrace/analyze"
 )
 
-// Folded writes a tree as folded stacks: a line for each call path that has time of its own, from the outermost
-// function, with ; between them, and the self time in ns. flamegraph.pl, inferno and speedscope read that.
+// Folded writes a tree as folded stacks, for flamegraph.pl, inferno and speedscope. Each call path with
+// self time gets a line: its functions from the outermost one, with ; between them, and the self time in
+// ns.
 func Folded(w io.Writer, t *analyze.Tree) error {
 	f := &folded{out: bufio.NewWriter(w)}
 	for _, thread := range t.Threads {
@@ -26,7 +27,7 @@ type folded struct {
 
 func (f *folded) nodes(list []*analyze.Node) {
 	for _, n := range list {
-		// As perf's stackcollapse does: ; would begin another function.
+		// As stackcollapse-perf.pl does: a ; would begin another function.
 		f.path = append(f.path, strings.ReplaceAll(n.Function.Name, ";", ":"))
 		if n.Self > 0 {
 			fmt.Fprintf(f.out, "%s %d\n", strings.Join(f.path, ";"), n.Self)

@@ -11,11 +11,11 @@ import (
 	"utrace/analyze"
 )
 
-// shades are for more and more calls, on a scale of the logarithm.
+// shades are characters for more and more calls, on a logarithmic scale.
 const shades = ".:-=+*#%@"
 
-// Heatmap writes how the latency of functions changes over time: a line for each power of two, longest first, a
-// character for each slice of time.
+// Heatmap writes how the latency of functions changes over time: a line for each power of two, longest
+// first, and a character for each slice of time.
 func Heatmap(w io.Writer, maps []analyze.Heatmap) error {
 	out := bufio.NewWriter(w)
 	for i := range maps {
@@ -35,14 +35,14 @@ func Heatmap(w io.Writer, maps []analyze.Heatmap) error {
 }
 
 func heatmap(w io.Writer, m *analyze.Heatmap) {
-	most := maxCalls(m)
+	highest := maxCalls(m)
 	for r := len(m.Rows) - 1; r >= 0; r-- {
 		row := &m.Rows[r]
 		line, calls := make([]byte, m.Slices), uint64(0)
 		for s := range line {
 			line[s] = ' '
 			if n := row.Calls[s]; n > 0 {
-				line[s] = shades[int(intensity(n, most)*float64(len(shades)-1))]
+				line[s] = shades[int(intensity(n, highest)*float64(len(shades)-1))]
 				calls += n
 			}
 		}
@@ -51,23 +51,24 @@ func heatmap(w io.Writer, m *analyze.Heatmap) {
 	from, to := analyze.FormatDuration(m.From), analyze.FormatDuration(m.From+time.Duration(m.Slices)*m.Slice)
 	fmt.Fprintf(w, "%11s +%s+\n", "", strings.Repeat("-", m.Slices))
 	fmt.Fprintf(w, "%11s  %-*s%s\n", "", max(m.Slices-len(to), len(from)+1), from, to)
-	fmt.Fprintf(w, "# a character is %s; %s is 1 to %d calls\n", analyze.FormatDuration(m.Slice), shades, most)
+	fmt.Fprintf(w, "# a character is %s; %s is 1 to %d calls\n", analyze.FormatDuration(m.Slice), shades, highest)
 }
 
+// maxCalls is the highest number of calls in a cell.
 func maxCalls(m *analyze.Heatmap) uint64 {
-	most := uint64(0)
+	highest := uint64(0)
 	for i := range m.Rows {
 		for _, n := range m.Rows[i].Calls {
-			most = max(most, n)
+			highest = max(highest, n)
 		}
 	}
-	return most
+	return highest
 }
 
-// intensity is 0 for one call and 1 for the most.
-func intensity(calls, most uint64) float64 {
-	if most <= 1 {
+// intensity is 0 for one call and 1 for highest calls. calls must be at least 1.
+func intensity(calls, highest uint64) float64 {
+	if highest <= 1 {
 		return 1
 	}
-	return min(1, math.Log(float64(calls))/math.Log(float64(most)))
+	return min(1, math.Log(float64(calls))/math.Log(float64(highest)))
 }

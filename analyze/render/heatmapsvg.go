@@ -10,7 +10,7 @@ import (
 	"utrace/analyze"
 )
 
-// Measures of a heatmap in an SVG file, in pixels.
+// Sizes in a heatmap in an SVG file, in pixels.
 const (
 	heatCell   = 14
 	heatLeft   = 90
@@ -19,7 +19,7 @@ const (
 	heatWidth  = heatLeft + analyze.HeatmapSlices*heatCell + 20
 )
 
-// HeatmapSVG writes heatmaps as a picture, one below the other, each cell with its figures as a tooltip.
+// HeatmapSVG writes heatmaps as a picture, one below the other. Each cell has its figures as a tooltip.
 func HeatmapSVG(w io.Writer, maps []analyze.Heatmap) error {
 	out := bufio.NewWriter(w)
 	height := 10
@@ -38,9 +38,9 @@ func HeatmapSVG(w io.Writer, maps []analyze.Heatmap) error {
 	return out.Flush()
 }
 
-// heatmapSVG writes one from y on, and returns where it ends.
+// heatmapSVG writes one heatmap at y, and returns the y of its end.
 func heatmapSVG(w io.Writer, m *analyze.Heatmap, y int) int {
-	most := maxCalls(m)
+	highest := maxCalls(m)
 	title := fmt.Sprintf("%s: %s by latency and when they began", m.Label, analyze.Plural(m.Calls, "complete call", "complete calls"))
 	if m.Uncertain > 0 {
 		title += "; " + furtherUncertain(m.Uncertain)
@@ -54,7 +54,7 @@ func heatmapSVG(w io.Writer, m *analyze.Heatmap, y int) int {
 			if n == 0 {
 				continue
 			}
-			light := 88 - 68*intensity(n, most)
+			light := 88 - 68*intensity(n, highest)
 			at := m.From + time.Duration(s)*m.Slice
 			fmt.Fprintf(w, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"hsl(14,85%%,%.0f%%)\"><title>%s of %s to %s, %s to %s after the start</title></rect>\n",
 				heatLeft+s*heatCell, y, heatCell-1, heatCell-1, light, analyze.Plural(n, "call", "calls"), analyze.FormatDuration(row.Low),

@@ -10,7 +10,8 @@ import (
 )
 
 // Hist writes the distribution of the complete calls of each row, as bcc's funclatency -F prints it
-// (print_log2_hist in bcc's table.py). by is what they are grouped by, if by anything. Rows without complete calls are left out.
+// (print_log2_hist in bcc's table.py). by is the Result.By of the rows. It leaves out rows without
+// complete calls.
 func Hist(w io.Writer, rows []analyze.Row, by string) error {
 	out := bufio.NewWriter(w)
 	for i := range rows {
@@ -33,14 +34,15 @@ func Hist(w io.Writer, rows []analyze.Row, by string) error {
 	return out.Flush()
 }
 
-// bcc writes buckets up to this one (counted from 0) with 40 stars, longer ones wider with 20.
+// maxNarrow is the last bucket (counted from 0) that bcc writes in narrow columns with up to 40 stars. With
+// later ones, it writes wider columns and up to 20 stars.
 const maxNarrow = 31
 
 func hist(w io.Writer, counts [64]uint64) {
-	last, most := 0, uint64(0)
+	last, highest := 0, uint64(0)
 	for i := range len(counts) {
 		if counts[i] > 0 {
-			last, most = i, max(most, counts[i])
+			last, highest = i, max(highest, counts[i])
 		}
 	}
 	title, line, width := "     %-19s : count     distribution\n", "%10d -> %-10d : %-8d |%-*s|\n", 40
@@ -53,7 +55,7 @@ func hist(w io.Writer, counts [64]uint64) {
 		if i == 0 {
 			low = 0
 		}
-		stars := int(float64(width) * float64(counts[i]) / float64(most))
+		stars := int(float64(width) * float64(counts[i]) / float64(highest))
 		fmt.Fprintf(w, line, low, high, counts[i], width, strings.Repeat("*", stars))
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"utrace/analyze"
 )
 
-// jsonReport is the report for programs. Its keys are a contract: keys may be
-// added, none may change. Times are in nanoseconds.
+// jsonReport is the report for programs. Its keys are a contract: keys may be added, none may change.
+// Times are in nanoseconds.
 type jsonReport struct {
 	Trace     jsonTrace      `json:"trace"`
 	Functions []jsonFunction `json:"functions"`
@@ -25,32 +25,32 @@ type jsonTrace struct {
 	DurationNs int64  `json:"duration_ns"`
 	Events     uint64 `json:"events"`
 	Lost       uint64 `json:"lost"`
-	Switches   uint64 `json:"switches,omitempty"` // how often threads left a processor; 0 where the scheduler was not recorded
+	Switches   uint64 `json:"switches,omitempty"` // how often threads left a processor; 0 if the scheduler was not recorded
 	PIDs       []int  `json:"pids"`
-	// Calls that took less were not kept; 0: all were, or it depends on the function.
+	// Calls that took less were not kept; 0: all were kept, or it depends on the function.
 	SlowerThanNs int64    `json:"slower_than_ns"`
-	Conditions   []string `json:"conditions"` // under which calls were kept; none: all were
+	Conditions   []string `json:"conditions"` // under which calls were kept; none: all were kept
 	LeftOut      int      `json:"left_out"`   // functions that were asked for and not probed
 
-	TakenOff []jsonRemoved `json:"taken_off"` // functions that were taken off while recording
+	TakenOff []jsonRemoved `json:"taken_off"` // functions that were removed while recording
 	Probes   jsonProbes    `json:"probes"`
 	Losses   []jsonLoss    `json:"losses"`
 	Touched  []jsonTouched `json:"touched_threads"`
 }
 
-// jsonProbes is what the probes took.
+// jsonProbes is the cost of probes.
 type jsonProbes struct {
-	Known        bool   `json:"known"`         // what hits cost was measured
-	Raw          bool   `json:"raw"`           // it was not to be subtracted: hits_ns, recorder_ns and subtracted_ns are 0
+	Known        bool   `json:"known"`         // the cost of hits was measured
+	Raw          bool   `json:"raw"`           // nothing was to be subtracted: hits_ns, recorder_ns and subtracted_ns are 0
 	HitsNs       int64  `json:"hits_ns"`       // all hits
-	RecorderNs   int64  `json:"recorder_ns"`   // in which the recorder ran in the place of traced threads
+	RecorderNs   int64  `json:"recorder_ns"`   // in which the recorder had pre-empted traced threads
 	TracedNs     int64  `json:"traced_ns"`     // of all threads, from the first event of each to its last
 	InsideNs     int64  `json:"inside_ns"`     // outermost complete calls, as measured
-	SubtractedNs int64  `json:"subtracted_ns"` // from them
-	DroppedNs    int64  `json:"dropped_ns"`    // of hits_ns, those of calls that were dropped: of no call it is subtracted
+	SubtractedNs int64  `json:"subtracted_ns"` // from inside_ns
+	DroppedNs    int64  `json:"dropped_ns"`    // the part of hits_ns in dropped calls; it is subtracted from no call
 	Unmet        uint64 `json:"unmet"`         // hits that did not meet a condition on arguments
-	UnmetNs      int64  `json:"unmet_ns"`      // what they took, besides hits_ns
-	// Functions with events for which it is not known what their hits cost.
+	UnmetNs      int64  `json:"unmet_ns"`      // their cost, not in hits_ns
+	// UnknownFunctions counts functions with events whose cost of hits was not measured.
 	UnknownFunctions int `json:"unknown_functions"`
 }
 
@@ -62,7 +62,7 @@ func newJSONProbes(p *analyze.ProbeCost) jsonProbes {
 	}
 }
 
-// jsonLoss is a time, since the start, in which events were lost.
+// jsonLoss is a time in which events were lost. Times are since the start.
 type jsonLoss struct {
 	FromNs  int64  `json:"from_ns"`
 	ToNs    int64  `json:"to_ns"`
@@ -105,23 +105,24 @@ type jsonFunction struct {
 	P999Ns     int64  `json:"p999_ns"`
 	MaxNs      int64  `json:"max_ns"`
 	Errors     uint64 `json:"errors"`
-	Dropped    uint64 `json:"dropped"`      // of the calls: complete, in the sums and the average, not in the percentiles, min and max
-	TakenOffNs int64  `json:"taken_off_ns"` // since the start: calls after it were not recorded; 0: it was not taken off
+	Dropped    uint64 `json:"dropped"`      // complete calls in calls, sums and average, but not in percentiles, min and max
+	TakenOffNs int64  `json:"taken_off_ns"` // since the start: later calls were not recorded; 0: it was not removed
 	PIDs       []int  `json:"pids"`
 
-	By map[string]any `json:"by,omitempty"` // the value that its calls have in common; null: it could not be read
-	// Complete calls during which events were lost: in total_ns and self_ns, not in the figures from min_ns to max_ns.
+	By map[string]any `json:"by,omitempty"` // the value of all its calls; null: it could not be read
+	// Uncertain counts complete calls during which events were lost. They count in total_ns and self_ns,
+	// but not in the figures from min_ns to max_ns.
 	Uncertain       uint64 `json:"uncertain"`
 	UncertainNs     int64  `json:"uncertain_ns"`
 	Lost            uint64 `json:"lost"` // entries that are not in the trace
 	BelowResolution bool   `json:"below_resolution"`
-	// Of incomplete, those that were dropped.
+	// DroppedIncomplete counts the dropped calls in incomplete.
 	DroppedIncomplete uint64 `json:"dropped_incomplete"`
 
-	*jsonWaits // nil where the scheduler was not recorded
+	*jsonWaits // nil if the scheduler was not recorded
 }
 
-// jsonWaits is how total_ns divides, and self_ns. What is in none of the parts is not known.
+// jsonWaits are the parts of total_ns and self_ns.
 type jsonWaits struct {
 	CPUNs          int64 `json:"cpu_ns"`
 	RunnableNs     int64 `json:"runnable_ns"`
@@ -159,8 +160,8 @@ func JSON(w io.Writer, r *analyze.Result, words Words) error {
 		Functions: []jsonFunction{},
 		Warnings:  words.warnings(r.Warnings),
 	}
-	for _, off := range t.Removed {
-		out.Trace.TakenOff = append(out.Trace.TakenOff, jsonRemoved{off.Name, off.Module, int64(off.At), off.Hits, off.PID, off.Overhead, off.Reason})
+	for _, r := range t.Removed {
+		out.Trace.TakenOff = append(out.Trace.TakenOff, jsonRemoved{r.Name, r.Module, int64(r.At), r.Hits, r.PID, r.Overhead, r.Reason})
 	}
 	for _, l := range t.Losses {
 		out.Trace.Losses = append(out.Trace.Losses, jsonLoss{int64(l.From), int64(l.To), l.Entries, l.Returns})
@@ -191,7 +192,7 @@ func newJSONFunction(row *analyze.Row, r *analyze.Result) jsonFunction {
 		jsonWaits:         newJSONWaits(&r.Trace, &row.Stats),
 	}
 	if r.By != "" {
-		fn.By = map[string]any{r.By: nil} // entries that were lost had none that is known
+		fn.By = map[string]any{r.By: nil} // lost entries have no known value
 		if row.Value.Text != "" {
 			fn.By[r.By] = row.Value.Plain
 		}

@@ -13,15 +13,15 @@ import (
 	"utrace/analyze"
 )
 
-// Bounds of what a ParquetWriter holds in memory.
+// Limits of the memory of a ParquetWriter.
 const (
-	rowGroupRows  = 1 << 17   // DuckDB and ClickHouse work in units of about as many
+	rowGroupRows  = 1 << 17   // about the unit of work of DuckDB and ClickHouse
 	rowGroupBytes = 128 << 20 // of arguments and results
-	batchRows     = 1 << 10   // that are handed over at once
+	batchRows     = 1 << 10   // passed on at once
 )
 
-// callColumn is a column of the file. One of the functions is set, and tells the value of a call; ok is false for
-// null, which only columns that are optional may have.
+// callColumn is a column of the file. One of the functions is set, and returns the value of a call; false
+// means null, which only optional columns may have.
 type callColumn struct {
 	name     string
 	optional bool
@@ -31,7 +31,7 @@ type callColumn struct {
 	text     func(*analyze.Call) (string, bool)
 }
 
-// callColumns are those of the file, in order. Integers are signed since not every engine has others.
+// callColumns are the columns of the file, in order. Integers are signed: not every engine has others.
 func callColumns() []callColumn {
 	number := func(name string, get func(*analyze.Call) int32) callColumn {
 		return callColumn{name: name, int32: func(c *analyze.Call) (int32, bool) { return get(c), true }}
@@ -102,8 +102,8 @@ func callState(c *analyze.Call) string {
 	return "noreturn"
 }
 
-// ParquetWriter writes calls into a Parquet file, a row each. Texts are kept once per row group, and all is
-// compressed with zstd.
+// ParquetWriter writes calls into a Parquet file, a row for each call. A row group has each name once, and
+// everything is compressed with zstd. Use NewParquetWriter.
 type ParquetWriter struct {
 	sink    *sink
 	file    *file.Writer
@@ -114,17 +114,17 @@ type ParquetWriter struct {
 	bytes   int // of arguments and results in the group
 }
 
-// columnBuffer holds the values of a column that are not handed over yet.
+// columnBuffer holds the values of a column that are not passed on yet.
 type columnBuffer struct {
 	callColumn
 	int32s []int32
 	int64s []int64
 	texts  []parquet.ByteArray
-	levels []int16 // 1 where there is a value, 0 for null
-	known  map[string]parquet.ByteArray
+	levels []int16                      // 1 for a value, 0 for null
+	names  map[string]parquet.ByteArray // of the row group
 }
 
-// NewParquetWriter makes a writer of calls.
+// NewParquetWriter makes a writer of calls. It must be closed.
 func NewParquetWriter(w io.Writer) (*ParquetWriter, error) {
 	p := &ParquetWriter{sink: &sink{w: w}}
 	var fields schema.FieldList
@@ -169,7 +169,7 @@ func (p *ParquetWriter) Write(c *analyze.Call) error {
 		p.group = p.file.AppendBufferedRowGroup()
 		p.groups, p.bytes = 0, 0
 		for i := range p.columns {
-			p.columns[i].known = map[string]parquet.ByteArray{}
+			p.columns[i].names = map[string]parquet.ByteArray{}
 		}
 	}
 	for i := range p.columns {
@@ -187,7 +187,7 @@ func (p *ParquetWriter) Write(c *analyze.Call) error {
 	return nil
 }
 
-// add takes the value of a call into the buffer.
+// add adds the value of a call to the buffer.
 func (b *columnBuffer) add(c *analyze.Call) {
 	ok := false
 	switch {
@@ -216,20 +216,20 @@ func (b *columnBuffer) add(c *analyze.Call) {
 	}
 }
 
-// bytes keeps the bytes of names, which come again; those of arguments may not.
+// bytes returns a text as bytes. It keeps names, which come again, but not arguments.
 func (b *columnBuffer) bytes(text string) parquet.ByteArray {
 	if b.optional {
 		return parquet.ByteArray(text)
 	}
-	v, ok := b.known[text]
+	v, ok := b.names[text]
 	if !ok {
 		v = parquet.ByteArray(text)
-		b.known[text] = v
+		b.names[text] = v
 	}
 	return v
 }
 
-// flush hands the buffers over.
+// flush passes the buffers on.
 func (p *ParquetWriter) flush() error {
 	for i := range p.columns {
 		b := &p.columns[i]
@@ -274,7 +274,7 @@ func (p *ParquetWriter) Close() error {
 	return cmp.Or(p.sink.err, err)
 }
 
-// sink keeps the first error of a writer to itself: the Parquet library panics at some.
+// sink keeps the first error of a writer: the Parquet library panics at some errors.
 type sink struct {
 	w   io.Writer
 	err error

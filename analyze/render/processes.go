@@ -8,14 +8,14 @@ import (
 	"utrace/analyze"
 )
 
-// Bounds of what a report says of processes.
+// Limits of what a report says about processes.
 const (
-	maxProcesses = 20  // that the header lists
+	maxProcesses = 20  // in the header
 	maxCommand   = 100 // characters of a command line
-	maxNames     = 3   // of programs in a line of the table
+	maxNames     = 3   // of programs, in a line of the table
 )
 
-// processes writes which processes there are, if there are several.
+// processes lists the processes if there are several.
 func processes(line func(name, value string), list []analyze.Process) {
 	if len(list) < 2 {
 		return
@@ -33,7 +33,7 @@ func processes(line func(name, value string), list []analyze.Process) {
 	}
 }
 
-// severalNames reports whether processes have names that tell them apart.
+// severalNames reports whether not all processes have the same name.
 func severalNames(list []analyze.Process) bool {
 	return slices.ContainsFunc(list, func(p analyze.Process) bool { return p.Name != list[0].Name })
 }

@@ -1,5 +1,3 @@
-// Package render writes the results of package analyze as text, JSON and
-// files for other programs.
 package render
 
 import (
@@ -15,8 +13,8 @@ import (
 	"utrace/analyze"
 )
 
-// Report writes the header and the function table; with sparks, a column with a sparkline of each function's
-// distribution stands ahead of its name.
+// Report writes the header, the function table, and lists of incomplete and uncertain calls. With sparks,
+// the table has a column with a sparkline of each function's distribution.
 func Report(w io.Writer, r *analyze.Result, sparks bool) error {
 	out := bufio.NewWriter(w)
 	header(out, &r.Trace)
@@ -27,7 +25,7 @@ func Report(w io.Writer, r *analyze.Result, sparks bool) error {
 	return out.Flush()
 }
 
-// header writes what was recorded, a fact a line.
+// header writes the facts about the recording, one a line.
 func header(w io.Writer, t *analyze.Trace) {
 	line := func(name, value string) {
 		if value != "" {
@@ -48,23 +46,23 @@ func header(w io.Writer, t *analyze.Trace) {
 	line("kept", t.Kept())
 	line("left out", fmt.Sprint(t.LeftOut))
 	if n := len(t.Removed); n > 0 {
-		line("taken off", analyze.Plural(uint64(n), "function, which cost too much: marked with *, its", "functions, which cost too much: marked with *, their")+" calls count only up to then")
+		line("removed", analyze.Plural(uint64(n), "function that cost too much: marked with *, its", "functions that cost too much: marked with *, their")+" calls count only up to then")
 	}
 	line("probes", probes(t))
 	line("threads", fmt.Sprint(t.Threads))
 	processes(line, t.Processes)
 }
 
-// probes says what the probes took, and what was done about it.
+// probes says what the probes cost, and how much of it was subtracted.
 func probes(t *analyze.Trace) string {
 	p := &t.Probes
 	switch {
 	case p.Raw:
-		return "what they took is not subtracted: all times are as measured"
+		return "not subtracted: all times are as measured"
 	case !p.Measured:
-		text := "what they took was not measured: it is in the times"
+		text := "cost not measured: the times contain it"
 		if p.Displaced > 0 {
-			text += fmt.Sprintf("; the recorder ran in the place of the threads for %s, which is not", analyze.FormatDuration(p.Displaced))
+			text += fmt.Sprintf("; the recorder pre-empted threads for %s, which is subtracted", analyze.FormatDuration(p.Displaced))
 		}
 		return text
 	}
@@ -72,7 +70,7 @@ func probes(t *analyze.Trace) string {
 	text := fmt.Sprintf("took %s, %s of the %s between the first and the last event of each thread; ",
 		analyze.FormatDuration(hits), percent(hits, p.Traced), analyze.FormatDuration(p.Traced))
 	if p.Displaced > 0 {
-		text += fmt.Sprintf("the recorder ran in the place of the threads for %s; ", analyze.FormatDuration(p.Displaced))
+		text += fmt.Sprintf("the recorder pre-empted threads for %s; ", analyze.FormatDuration(p.Displaced))
 	}
 	text += fmt.Sprintf("subtracted %s of %s in traced calls", analyze.FormatDuration(p.Subtracted), analyze.FormatDuration(p.Inside))
 	if p.Dropped > 0 {
@@ -80,10 +78,10 @@ func probes(t *analyze.Trace) string {
 			analyze.FormatDuration(p.Dropped), percent(p.Dropped, t.Recorded()))
 	}
 	if p.Unmet > 0 {
-		text += fmt.Sprintf("; besides, %s did not meet a condition on arguments, which took about %s", analyze.Plural(p.Unmet, "hit", "hits"), analyze.FormatDuration(p.UnmetTime))
+		text += fmt.Sprintf("; in addition, %s did not meet a condition on arguments, which took about %s", analyze.Plural(p.Unmet, "hit", "hits"), analyze.FormatDuration(p.UnmetTime))
 	}
 	if p.UnmeasuredFuncs > 0 {
-		text += fmt.Sprintf("; not known for %d of the functions", p.UnmeasuredFuncs)
+		text += fmt.Sprintf("; cost unknown for %d of the functions", p.UnmeasuredFuncs)
 	}
 	return text
 }
@@ -95,10 +93,10 @@ func percent(part, all time.Duration) string {
 	return fmt.Sprintf("%.1f%%", 100*float64(part)/float64(all))
 }
 
-// mostWindows is how many times of losses the report names.
+// maxWindows is how many times of losses the report names.
 const maxWindows = 10
 
-// uncertain lists the calls that losses of events may have touched, and when they occurred.
+// uncertain lists the calls that a loss of events may have touched, and the times of losses.
 func uncertain(w io.Writer, r *analyze.Result) {
 	if len(r.Trace.Losses) == 0 {
 		return
@@ -124,7 +122,7 @@ func uncertain(w io.Writer, r *analyze.Result) {
 		windows = append(windows, fmt.Sprintf("%s to %s (%d)", analyze.FormatDuration(l.From), analyze.FormatDuration(l.To), l.Entries+l.Returns))
 	}
 	if len(names) > 0 {
-		fmt.Fprintf(w, "\nuncertain calls, for events were lost meanwhile (in Calls, Errors, Total and Self time, in no other figure): %s\n", some(names, maxNamed))
+		fmt.Fprintf(w, "\nuncertain calls, during which events were lost (only in Calls, Errors, Total and Self time): %s\n", some(names, maxNamed))
 		fmt.Fprintf(w, "uncertain calls by thread: %s\n", some(threads, maxNamed))
 	}
 	fmt.Fprintf(w, "\nevents were lost in %d stretches of time, %s in all, of any thread at most as long: %s\n", len(windows), analyze.FormatDuration(all), some(windows, maxWindows))
@@ -138,10 +136,10 @@ func some(list []string, n int) string {
 	return fmt.Sprintf("%s, and %d more", strings.Join(list[:n], ", "), len(list)-n)
 }
 
-// mostNamed is how many functions the list of incomplete calls names.
+// maxNamed is how many functions the list of incomplete calls names.
 const maxNamed = 20
 
-// incomplete lists the functions with incomplete calls, most first.
+// incomplete lists the functions with incomplete calls, highest number first.
 func incomplete(w io.Writer, rows []analyze.Row, by string) {
 	var list []*analyze.Row
 	for i := range rows {
@@ -164,7 +162,7 @@ func incomplete(w io.Writer, rows []analyze.Row, by string) {
 	fmt.Fprintf(w, "\nincomplete calls (not in the times): %s%s\n", strings.Join(names, ", "), rest)
 }
 
-// rowName is the label of a row with the value that it is grouped by.
+// rowName is the label of a row, with its value if it is grouped.
 func rowName(r *analyze.Row, by string) string {
 	if r.Value.Text == "" {
 		return r.Label
@@ -172,7 +170,7 @@ func rowName(r *analyze.Row, by string) string {
 	return r.Label + " " + by + "=" + cut(r.Value.Text, maxValue)
 }
 
-// waitColumns are the parts of the total time, as far as they are of interest.
+// waitColumns are the titles for the parts of the total time; none if the scheduler was not recorded.
 func waitColumns(r *analyze.Result) []string {
 	if !r.Trace.Sched {
 		return nil
@@ -192,12 +190,12 @@ func columns(errors bool) []string {
 	return list
 }
 
-// waitCells are the first n of them.
+// waitCells are the cells of the first n wait columns.
 func waitCells(s *analyze.Stats, n int) []string {
 	line := []string{"-", "-", "-", "-"}
 	if timed(s) {
 		for i, v := range []time.Duration{s.CPU(), s.Waits.Runnable, s.Waits.Blocked, s.Waits.Unknown} {
-			if i == 3 || s.Waits.Unknown == 0 || s.Waits.Unknown < s.Total { // else no part is known
+			if i == 3 || s.Waits.Unknown == 0 || s.Waits.Unknown < s.Total { // otherwise no part is known
 				line[i] = aligned(v)
 			}
 		}
@@ -262,7 +260,7 @@ func table(w io.Writer, r *analyze.Result, named, sparks bool) {
 	}
 }
 
-// unresolved is what stands before the name of a function whose times are less than what is known of its probes' cost.
+// unresolved is the mark ahead of a function whose times are below the uncertainty of its probes' cost.
 func unresolved(r *analyze.Row) string {
 	if r.BelowResolution {
 		return "~"
@@ -270,7 +268,7 @@ func unresolved(r *analyze.Row) string {
 	return ""
 }
 
-// takenOff is what stands behind the name of a function that was taken off.
+// removed is the note after the name of a function that was removed while recording.
 func removed(r *analyze.Row) string {
 	if r.RemovedAt == 0 {
 		return ""
@@ -278,10 +276,10 @@ func removed(r *analyze.Row) string {
 	return fmt.Sprintf(" * first %s only", analyze.FormatDuration(r.RemovedAt))
 }
 
-// timed reports whether there are calls that the total time is of.
+// timed reports whether any call is in the total time.
 func timed(s *analyze.Stats) bool { return s.Durations.Count()+s.Uncertain+s.Dropped > 0 }
 
-// cells are the figures of a row, "-" where no call was complete.
+// cells are the figures of a row, "-" if no call is complete.
 func cells(s *analyze.Stats) []string {
 	d := &s.Durations
 	line := []string{"-", "-", fmt.Sprint(s.Calls), "-", "-", "-", "-", "-", "-"}
@@ -299,8 +297,7 @@ func cells(s *analyze.Stats) []string {
 	return line
 }
 
-// aligned writes a duration so that all units in a column are equally wide, as
-// uftrace does.
+// aligned writes a duration with its unit in two characters, as uftrace does, so that columns align.
 func aligned(d time.Duration) string {
 	text := analyze.FormatDuration(d)
 	if number, ok := strings.CutSuffix(text, " s"); ok {

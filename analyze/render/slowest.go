@@ -13,7 +13,8 @@ import (
 	"utrace/format"
 )
 
-// Slowest writes the slowest calls, each with its circumstances and, in the layout of Flow, what is below it.
+// Slowest writes the slowest calls, each with its circumstances and, in the layout of Flow, the calls below
+// it.
 func Slowest(w io.Writer, s *analyze.SlowCalls) error {
 	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, "# %d slowest of %d calls\n", len(s.Calls), s.Of)
@@ -41,7 +42,7 @@ func Slowest(w io.Writer, s *analyze.SlowCalls) error {
 	return out.Flush()
 }
 
-// spent tells what a call spent its time with, most of it first, and who ended the longest wait.
+// spent says how a call spent its time, longest part first, and who ended its longest wait.
 func spent(c *analyze.SlowCall) string {
 	w := &c.Waits
 	type part struct {
@@ -72,7 +73,7 @@ func slowName(c *analyze.SlowCall) string {
 	return c.Function.Name + "(" + c.Args + ")" + result(&end)
 }
 
-// threadName says what kind of flow a thread is.
+// threadName names a thread, a goroutine or a track.
 func threadName(t *format.Thread) string {
 	switch {
 	case t.Track != 0:

@@ -9,8 +9,8 @@ import (
 // sparkWidth is the width of the column of sparklines.
 const sparkWidth = 16
 
-// sparklines draws the distribution of each row, in as many characters for all: each stands for one power of two
-// of the duration, or for as many as are needed for the range of all rows. It also returns that range.
+// sparklines draws the distribution of each row. All have the same range, which it also returns. A
+// character stands for one power of two of the duration, or for more if the range needs it.
 func sparklines(rows []analyze.Row) (lines []string, scale string) {
 	low, high := 64, -1
 	counts := make([][64]uint64, len(rows))
@@ -37,17 +37,17 @@ func sparklines(rows []analyze.Row) (lines []string, scale string) {
 func sparkline(counts []uint64, step int) string {
 	bars := []rune("▁▂▃▄▅▆▇█")
 	var sums [sparkWidth]uint64
-	most := uint64(1)
+	highest := uint64(1)
 	for o, n := range counts {
 		sums[o/step] += n
-		most = max(most, sums[o/step])
+		highest = max(highest, sums[o/step])
 	}
 	var b strings.Builder
 	for _, n := range sums {
 		if n == 0 {
 			b.WriteByte('.')
 		} else {
-			b.WriteRune(bars[int(float64(n)/float64(most)*float64(len(bars)-1))])
+			b.WriteRune(bars[int(float64(n)/float64(highest)*float64(len(bars)-1))])
 		}
 	}
 	return b.String()

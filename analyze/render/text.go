@@ -2,19 +2,19 @@ package render
 
 import "utrace/analyze"
 
-// mostValue is how many characters are shown of a value that calls are grouped by.
+// maxValue is how many characters of a group's value are shown.
 const maxValue = 100
 
-// furtherUncertain says how many calls a view leaves out, since it is not known how long they took.
+// furtherUncertain says how many calls a view leaves out because their duration is unknown.
 func furtherUncertain(calls uint64) string {
-	return analyze.Plural(calls, "further call is", "further calls are") + " uncertain, for events were lost meanwhile"
+	return analyze.Plural(calls, "further call is", "further calls are") + " uncertain: events were lost meanwhile"
 }
 
-// cut shortens a text to a number of characters.
-func cut(text string, most int) string {
+// cut shortens a text to limit characters.
+func cut(text string, limit int) string {
 	runes := []rune(text)
-	if len(runes) <= most {
+	if len(runes) <= limit {
 		return text
 	}
-	return string(runes[:most]) + "…"
+	return string(runes[:limit]) + "…"
 }

@@ -12,39 +12,41 @@ import (
 	"utrace/format"
 )
 
-// mostTraceEvents is how many calls a file of trace events holds: viewers read it as a whole.
+// maxTraceEvents is how many calls a file of trace events holds: viewers read the whole file.
 const maxTraceEvents = 1_000_000
 
-// firstOwnTID is the first thread number that Linux never gives (PID_MAX_LIMIT in include/linux/threads.h is
-// 2^22): goroutines, and spans that may overlap, take theirs from here.
+// firstOwnTID is the lowest thread number that Linux never uses (PID_MAX_LIMIT in include/linux/threads.h
+// is 2^22). Goroutines, and spans that may overlap, get numbers from here on.
 const firstOwnTID = 1 << 22
 
-// TraceEvent writes calls as trace events, which Perfetto and chrome://tracing read (the JSON Object Format of
-// the Trace Event Format): a complete event (X) for each call, an instant event (i) for each hit, and metadata with the names of threads and
-// processes. Of several traces, each starts at 0. Only functions that are in the rows of only are written, if it
-// is not nil. Of more than a million calls, only the longest are: a warning tells which.
+// TraceEvent writes calls as trace events for Perfetto and chrome://tracing (the JSON Object Format of the
+// Trace Event Format). A call is a complete event (X), a hit an instant event (i), and threads and
+// processes have metadata with their names. Each of several traces starts at 0.
+//
+// If only is not nil, it writes the functions of these rows only. Of more than a million calls, it writes
+// the longest. It returns the warnings, one of which says which calls it has written.
 func TraceEvent(w io.Writer, paths []string, opts analyze.Options, only []analyze.Row, processes []analyze.Process) (warnings []analyze.Warning, err error) {
 	return traceEvents(w, paths, opts, only, processes, maxTraceEvents)
 }
 
-func traceEvents(w io.Writer, paths []string, opts analyze.Options, only []analyze.Row, processes []analyze.Process, most uint64) (warnings []analyze.Warning, err error) {
+func traceEvents(w io.Writer, paths []string, opts analyze.Options, only []analyze.Row, processes []analyze.Process, limit uint64) (warnings []analyze.Warning, err error) {
 	keep := keepRows(only)
 	durations, others, err := analyze.Durations(paths, opts, keep)
 	if err != nil {
 		return nil, err
 	}
-	e := &eventWriter{out: bufio.NewWriterSize(w, 1<<16), keep: keep, most: most, sure: math.MaxInt64, room: most, processes: map[int]string{}}
-	if all := durations.Count() + others; all > most {
+	e := &eventWriter{out: bufio.NewWriterSize(w, 1<<16), keep: keep, limit: limit, sure: math.MaxInt64, room: limit, processes: map[int]string{}}
+	if all := durations.Count() + others; all > limit {
 		var some time.Duration
-		e.rest = min(others, most/10) // of these are the calls around all others
+		e.rest = min(others, limit/10) // these include the calls around all others
 		e.cut = true
-		e.sure, some, e.room = durations.Longest(most - e.rest)
+		e.sure, some, e.room = durations.Longest(limit - e.rest)
 		opts.Min = max(opts.Min, some)
 		kept := "complete ones are there, and the first %d of the others"
 		if e.sure > 0 {
 			kept = fmt.Sprintf("those of at least %s are there, and the first %%d of at least %s", analyze.FormatDuration(e.sure), analyze.FormatDuration(some))
 		}
-		text := fmt.Sprintf("trace events: of %d calls only "+kept+", as viewers open no more than %d", all, e.room, most)
+		text := fmt.Sprintf("trace events: of %d calls only "+kept+", as viewers open no more than %d", all, e.room, limit)
 		warnings = append(warnings, analyze.Warning{Text: text, Hint: analyze.SelectFewerCalls})
 	}
 	for _, p := range processes {
@@ -56,7 +58,7 @@ func traceEvents(w io.Writer, paths []string, opts analyze.Options, only []analy
 	e.out.WriteString(`{"displayTimeUnit": "ns", "traceEvents": [`)
 	for i, path := range paths {
 		e.file = i
-		e.open, e.held, e.known = map[format.ThreadID][]openCall{}, 0, map[format.ThreadID]bool{}
+		e.open, e.held, e.threads = map[format.ThreadID][]openCall{}, 0, map[format.ThreadID]bool{}
 		e.named = map[int]bool{}
 		w, err := analyze.Flow(path, opts, false, e.step)
 		for _, warning := range w {
@@ -74,14 +76,14 @@ func traceEvents(w io.Writer, paths []string, opts analyze.Options, only []analy
 		warnings = append(warnings, analyze.Warning{Text: fmt.Sprintf("trace events: %s left out", text)})
 	}
 	if e.dropped > 0 {
-		text := fmt.Sprintf("trace events: %s left out after the first %d", analyze.Plural(e.dropped, "wait was", "waits were"), most)
+		text := fmt.Sprintf("trace events: %s left out after the first %d", analyze.Plural(e.dropped, "wait was", "waits were"), limit)
 		warnings = append(warnings, analyze.Warning{Text: text})
 	}
 	e.out.WriteString("\n]}\n")
 	return warnings, e.out.Flush()
 }
 
-// keepRows reports which functions rows have; nil is all of them.
+// keepRows returns whether a function is in the rows; nil if rows is nil, for all functions.
 func keepRows(rows []analyze.Row) func(*format.Func) bool {
 	if rows == nil {
 		return nil
@@ -97,10 +99,10 @@ func keepRows(rows []analyze.Row) func(*format.Func) bool {
 	return func(f *format.Func) bool { return have[key{f.Name, f.File, f.Addr}] }
 }
 
-// mostHeldBytes bounds the arguments that are kept of open calls; further ones are left out.
+// maxHeldArgs limits the bytes of arguments of open calls that are kept; further ones are left out.
 const maxHeldArgs = 256 << 20
 
-// openCall is what a call is written with when it ends.
+// openCall is the part of a call that is needed at its end.
 type openCall struct {
 	at   time.Duration
 	args string
@@ -113,20 +115,20 @@ type eventWriter struct {
 	file      int                            // number of the trace
 	open      map[format.ThreadID][]openCall // outermost first
 	held      int                            // bytes of their arguments
-	known     map[format.ThreadID]bool       // threads that have their metadata
-	named     map[int]bool                   // processes that have
-	sure      time.Duration                  // complete calls of at least so long are written
-	room      uint64                         // for others, and hits
+	threads   map[format.ThreadID]bool       // that have their metadata
+	named     map[int]bool                   // processes that have their metadata
+	sure      time.Duration                  // all complete calls of at least this are written
+	room      uint64                         // for other calls and hits
 	cut       bool                           // there is not enough room for all
-	rest      uint64                         // then: for calls that are not complete
-	unended   uint64                         // of which there was none for so many
+	rest      uint64                         // if cut: room for calls that are not complete
+	unended   uint64                         // calls that found no room in rest
 	waits     uint64
-	most      uint64
+	limit     uint64 // of calls, and of waits
 	dropped   uint64 // waits
 	begun     bool
 }
 
-// traceEvent is an event as the format has it.
+// traceEvent is an event of the format.
 type traceEvent struct {
 	Name  string          `json:"name"`
 	Phase string          `json:"ph"`
@@ -183,7 +185,7 @@ func (e *eventWriter) step(s *analyze.Step) error {
 		event.Phase, event.Scope, event.TsUs = "i", "t", microseconds(s.At)
 	}
 	if s.Kind == analyze.Leave && s.State == analyze.Complete && s.Duration != s.At-from.at {
-		event.Args["duration_ns"] = int64(s.Duration) // less what probes cost, which would not nest in time
+		event.Args["duration_ns"] = int64(s.Duration) // less the cost of probes: times like that would not nest
 	}
 	if from.args != "" {
 		event.Args["arguments"] = from.args
@@ -200,12 +202,12 @@ func (e *eventWriter) step(s *analyze.Step) error {
 	return e.write(&event)
 }
 
-// waited writes a wait as a part of the call that it is in.
+// waited writes a wait inside its call.
 func (e *eventWriter) waited(s *analyze.Step) error {
-	if e.keep != nil { // for single functions
+	if e.keep != nil { // waits are not of single functions
 		return nil
 	}
-	if e.waits++; e.waits > e.most {
+	if e.waits++; e.waits > e.limit {
 		e.dropped++
 		return nil
 	}
@@ -218,13 +220,13 @@ func (e *eventWriter) waited(s *analyze.Step) error {
 	})
 }
 
-// endingNames tell why the end of a call is not that of its return.
+// endingNames say why the end of a call is not its return.
 func endingNames() map[analyze.State]string {
 	return map[analyze.State]string{
 		analyze.Unwound:  "unwound: its return was not seen; it ended at this time or before",
 		analyze.Open:     "open at the end of its thread's events",
 		analyze.NoReturn: "return not probed; it ended at this time or before",
-		analyze.Dropped:  "dropped: it did not meet its condition, and is here for the calls inside of it",
+		analyze.Dropped:  "dropped: it did not meet its condition, and is here for the calls inside it",
 	}
 }
 
@@ -237,10 +239,10 @@ func (e *eventWriter) metadata(s *analyze.Step) error {
 			return err
 		}
 	}
-	if e.known[s.ThreadID] {
+	if e.threads[s.ThreadID] {
 		return nil
 	}
-	e.known[s.ThreadID] = true
+	e.threads[s.ThreadID] = true
 	name := s.Thread.Comm
 	switch {
 	case s.Thread.Goroutine != 0:
@@ -251,7 +253,7 @@ func (e *eventWriter) metadata(s *analyze.Step) error {
 	return e.write(&traceEvent{Name: "thread_name", Phase: "M", PID: pid, TID: tid(s), Args: map[string]any{"name": name}})
 }
 
-// pid keeps the processes of several traces apart: those of the first have their own number.
+// pid gives each process of several traces its own number. Those of the first trace keep theirs.
 func (e *eventWriter) pid(t *format.Thread) int { return t.PID + e.file*firstOwnTID }
 
 func tid(s *analyze.Step) int {

@@ -29,12 +29,12 @@ func Tree(w io.Writer, t *analyze.Tree) error {
 
 type treeWriter struct {
 	out  *bufio.Writer
-	by   string // what values the nodes have
-	bars []bool // by level of indentation: whether a line goes on there
+	by   string // the nodes are grouped by this
+	bars []bool // by level of indentation: a line goes on there
 }
 
-// node writes a node and what is below it, with its value where that is not its caller's. One of several siblings is a branch;
-// an only child stands right below its parent.
+// node writes a node and all nodes below it. around is the value of its caller. One of several siblings is
+// a branch; an only child is written right below its parent.
 func (t *treeWriter) node(n *analyze.Node, around string, branch bool) {
 	total := ""
 	if n.Total > 0 {
@@ -64,7 +64,7 @@ func (t *treeWriter) node(n *analyze.Node, around string, branch bool) {
 	t.bars = t.bars[:level]
 }
 
-// nodeName names a function, with its value where that is not the one around it.
+// nodeName names a function, with its value if its caller has another one.
 func nodeName(n *analyze.Node, by, around string) string {
 	if n.Value.Text == around {
 		return n.Function.Name

@@ -457,7 +457,7 @@ func TestJSONAdmits(t *testing.T) {
 func TestUncertain(t *testing.T) {
 	path := trace(t, "lost")
 	paths := []string{path}
-	const further = "1 further call is uncertain, for events were lost meanwhile\n"
+	const further = "1 further call is uncertain: events were lost meanwhile\n"
 	slow, err := analyze.Slowest(paths, 10, analyze.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -473,10 +473,10 @@ func TestUncertain(t *testing.T) {
 		view func(io.Writer) error
 		want []string
 	}{
-		"slowest": {func(w io.Writer) error { return Slowest(w, slow) }, []string{"# 1 slowest of 1 calls\n# 2 further calls are uncertain, for events were lost meanwhile\n"}},
+		"slowest": {func(w io.Writer) error { return Slowest(w, slow) }, []string{"# 1 slowest of 1 calls\n# 2 further calls are uncertain: events were lost meanwhile\n"}},
 		"hist":    {func(w io.Writer) error { return Hist(w, report(t, path).Rows, "") }, []string{"\nFunction = main\n" + further, "\nFunction = f\n" + further, "count: 1\n"}},
 		"heatmap": {func(w io.Writer) error { return Heatmap(w, maps) }, []string{"# " + further, "# a character is"}},
-		"picture": {func(w io.Writer) error { return HeatmapSVG(w, maps) }, []string{">main: 0 complete calls by latency and when they began; 1 further call is uncertain,", ">g: 1 complete call by latency and when they began<"}},
+		"picture": {func(w io.Writer) error { return HeatmapSVG(w, maps) }, []string{">main: 0 complete calls by latency and when they began; 1 further call is uncertain:", ">g: 1 complete call by latency and when they began<"}},
 		"flow": {func(w io.Writer) error { _, err := Flow(w, paths, analyze.Options{}, false); return err },
 			[]string{"| } /* main: uncertain */\n", "|   f(); /* uncertain */\n", "|   g();\n", "|   } /* f: unwound */\n"}},
 		"long calls": {func(w io.Writer) error { _, err := Flow(w, paths, analyze.Options{Min: 100}, false); return err },

@@ -2,14 +2,14 @@ package render
 
 import "utrace/analyze"
 
-// Words puts into words what only the caller can: how the user sets an option. The zero value names
-// no options.
+// Words puts warnings and conditions into the caller's words, which can say how the user sets an option.
+// The zero value uses their String methods.
 type Words struct {
 	Warning   func(analyze.Warning) string
 	Condition func(analyze.Condition) string
 }
 
-// warnings are warnings in words; never nil.
+// warnings returns warnings in words, never nil.
 func (w Words) warnings(list []analyze.Warning) []string {
 	say := w.Warning
 	if say == nil {
@@ -22,7 +22,7 @@ func (w Words) warnings(list []analyze.Warning) []string {
 	return texts
 }
 
-// conditions are conditions in words; never nil.
+// conditions returns conditions in words, never nil.
 func (w Words) conditions(list []analyze.Condition) []string {
 	say := w.Condition
 	if say == nil {

@@ -58,7 +58,7 @@ func TestDiffCommand(t *testing.T) {
 		{[]string{one, two, "--", slow, slow}, 2, "", "are the same file: its calls would count twice"},
 		{[]string{one, one, "--", slow}, 2, "", "are the same file"},
 		{[]string{"--json", "--pprof", "-", one, two}, 2, "", "both to standard output"},
-		{[]string{"--raw", one, two}, 0, "# probes  what they took is not subtracted: all times are as measured", ""},
+		{[]string{"--raw", one, two}, 0, "# probes  not subtracted: all times are as measured", ""},
 		{[]string{"--fail-if", "p50 > +10%", one, two}, 0, "# result", ""},
 		{[]string{"--fail-if", "second: p50 > +10%", one, slow}, 1, "# result", "utrace: failed: second: p50 from 20."},
 		{[]string{"--fail-if", "third: p50 > +10%", one, slow}, 0, "# result", ""},

@@ -30,12 +30,27 @@ func TestSitesAreInstructions(t *testing.T) {
 			t.Logf("there is no %s", glob)
 		}
 		for _, file := range found {
-			wantInstructions(t, file, 100)
+			t.Run(filepath.Base(file), func(t *testing.T) {
+				if !strings.HasPrefix(filepath.Base(file), "libc.") {
+					harness.Long(t)
+				}
+				t.Parallel()
+				wantInstructions(t, file, 100)
+			})
 		}
 	}
-	t.Run("go", func(t *testing.T) { wantInstructions(t, harness.GoTarget(t, "web"), 5000) })
-	t.Run("go stripped", func(t *testing.T) { wantInstructions(t, harness.GoTarget(t, "web", "-ldflags=-s -w"), 5000) })
+	for name, flags := range map[string][]string{"go": nil, "go stripped": {"-ldflags=-s -w"}} {
+		t.Run(name, func(t *testing.T) {
+			if flags != nil {
+				harness.Long(t)
+			}
+			t.Parallel()
+			wantInstructions(t, harness.GoTarget(t, "web", flags...), 5000)
+		})
+	}
 	t.Run("rust", func(t *testing.T) {
+		harness.Long(t)
+		t.Parallel()
 		harness.NeedTool(t, "rustc")
 		for _, opt := range []string{"opt-level=0", "opt-level=3"} {
 			bin := filepath.Join(t.TempDir(), "panics")
@@ -109,6 +124,9 @@ func TestPlacesByCompiler(t *testing.T) {
 		for _, opt := range []string{"-O0", "-O1", "-O2", "-O3"} {
 			for _, flags := range [][]string{{"-fcf-protection=none", "-fPIE", "-pie"}, {"-fcf-protection=full", "-fPIE", "-pie"}, {"-fcf-protection=full", "-static"}} {
 				t.Run(compiler+opt+strings.Join(flags, ""), func(t *testing.T) {
+					if opt == "-O1" || opt == "-O3" {
+						harness.Long(t)
+					}
 					t.Parallel()
 					harness.NeedTool(t, compiler)
 					bin := filepath.Join(t.TempDir(), "calls")

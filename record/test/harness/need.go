@@ -52,3 +52,12 @@ func AttachMethods(t *testing.T) []bpf.Method {
 	}
 	return list
 }
+
+// Long skips a test, or a subtest, with -short. make test leaves those to make test-long that take
+// long, or that differ only in a detail from one that remains.
+func Long(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("only in make test-long")
+	}
+}

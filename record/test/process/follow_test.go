@@ -350,7 +350,11 @@ func TestInterruptGroup(t *testing.T) {
 func TestFollowRecorderKilled(t *testing.T) {
 	harness.NeedKernel(t)
 	bin := harness.Target(t, "ticks.c", "-O1")
-	for range 5 {
+	times := 5
+	if testing.Short() {
+		times = 2
+	}
+	for range times {
 		done := filepath.Join(t.TempDir(), "done")
 		trace := filepath.Join(t.TempDir(), "trace.arrow")
 		rec := exec.Command(harness.Binary(), "record", "-o", trace, "-e", "tick", "sh", "-c",

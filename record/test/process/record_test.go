@@ -51,7 +51,11 @@ func TestAttachInTheMiddle(t *testing.T) {
 func TestRecorderKilled(t *testing.T) {
 	harness.NeedKernel(t)
 	service, out := harness.Start(t, harness.Target(t, "service.c", "-O0"))
-	for i := range 20 {
+	times := 20
+	if testing.Short() {
+		times = 5
+	}
+	for i := range times {
 		trace := filepath.Join(t.TempDir(), "trace.arrow")
 		rec := exec.Command(harness.Binary(), "record", "-p", strconv.Itoa(service.Process.Pid), "-o", trace, "-e", "serve", "-e", "handle")
 		if err := rec.Start(); err != nil {

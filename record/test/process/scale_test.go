@@ -88,9 +88,7 @@ __attribute__((noinline)) int f%[1]d(struct s%[1]d *p, int n, const char *text)
 
 // TestLargeProgram: plan and record take a few seconds and less than 1 GiB for a program of 100 MB.
 func TestLargeProgram(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds a program of 100 MB")
-	}
+	harness.Long(t)
 	bin := buildLarge(t)
 	info, err := os.Stat(bin)
 	if err != nil || info.Size() < 100e6 {

@@ -19,6 +19,9 @@ func TestGo(t *testing.T) {
 	harness.NeedKernel(t)
 	for _, version := range []string{"go1.20.14", "go1.24.0", "local"} {
 		t.Run(version, func(t *testing.T) {
+			if version != "local" {
+				harness.Long(t)
+			}
 			dir := t.TempDir()
 			source, err := os.ReadFile(harness.Testdata(t, "targets/goroutines/main.go"))
 			if err != nil {

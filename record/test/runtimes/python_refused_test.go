@@ -196,6 +196,7 @@ func TestPythonExecByThread(t *testing.T) {
 	execs, loops := writeScript(t, "execs.py", pythonExecs), writeScript(t, "loops.py", pythonLoops)
 	for _, m := range harness.AttachMethods(t) {
 		t.Run("command/"+m.String(), func(t *testing.T) {
+			t.Parallel()
 			trace := filepath.Join(t.TempDir(), "trace.arrow")
 			stdout, stderr, status := harness.Utrace(t, "record", "--attach", m.String(), "-o", trace, "--preset", "python", "--", harness.Python, execs, loops)
 			if status != 0 || stdout != "ready\ndone\n" {
@@ -205,6 +206,7 @@ func TestPythonExecByThread(t *testing.T) {
 			harness.WantCounts(t, "calls", harness.Analyze(t, trace).Calls(), map[string]uint64{"execs.py.f": 2, "loops.py.f": 20})
 		})
 		t.Run("process/"+m.String(), func(t *testing.T) {
+			t.Parallel()
 			cmd := exec.Command(harness.Python, execs, loops)
 			in, err := cmd.StdinPipe()
 			if err != nil {

@@ -26,6 +26,9 @@ func TestValues(t *testing.T) {
 	harness.NeedSDT(t)
 	for _, flags := range []string{"-O0", "-O1", "-O2", "-O3", "-O2 -static", "-O2 -fPIE -pie", "-O2 -no-pie", "-Os -m64"} {
 		t.Run(flags, func(t *testing.T) {
+			if flags != "-O0" && flags != "-O2" && flags != "-O2 -static" {
+				harness.Long(t)
+			}
 			t.Parallel()
 			program := harness.Target(t, "values.c", strings.Fields(flags)...)
 			got, _, stdout := harness.RecordFlow(t, []string{"-e", "usdt:values:*(...)", "-e", "!usdt:values:in_memory"}, program, "4")
