@@ -6,380 +6,247 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
-	"slices"
+	"sync"
 
-	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 
 	"utrace/bpf"
 	"utrace/format"
-	"utrace/record/internal/proc"
-	"utrace/record/plan"
 )
 
-// site is a place for a breakpoint.
-type site struct {
-	fileOff      uint64
-	cookie       uint64
-	fn           int    // index into the module's Funcs
-	data         bool   // for the program that goes by a bpf.Site
-	semaphoreOff uint64 // file offset of what counts its users, 0 for none
+// attachedProbes attaches modules, and owns the links of a recording. Links of removed functions are
+// closed while the recording goes on, which can take as long as a call that a return probe follows.
+type attachedProbes struct {
+	objs    *bpf.Objects
+	method  bpf.Method
+	limited bool                   // functions may be removed one by one
+	leftOut func(l format.LeftOut) // is called for each function that the kernel refuses to probe
+
+	mu      sync.Mutex
+	links   links
+	removed map[format.FuncID]bool // first functions of links
+	closing sync.WaitGroup
+	err     error // of closing
 }
 
-// countSites returns how many sites attach would attach in one process.
-func (m *module) countSites() int {
-	n := len(m.Funcs)
-	for _, fn := range m.Funcs {
-		n += max(0, len(fn.USDTSites)-1) + len(fn.Raised)
-		switch fn.ReturnBy {
-		case plan.ByTrampoline:
-			n++
-		case plan.ByInstruction:
-			n += len(fn.Returns) + len(fn.TailCalls)
-		}
+// attach attaches a module in some processes, or in all. It returns the functions, by their index,
+// whose return probes the kernel refused. It changes nothing of the functions, which the drainer may
+// be reading.
+func (p *attachedProbes) attach(m *module, pids []int) (noReturn map[int]bool, err error) {
+	attached, refused, err := p.newLinks(m, pids)
+	if p.method == bpf.Perf && errors.Is(err, os.ErrPermission) {
+		return nil, fmt.Errorf("attach to %s: %w: perf-event uprobes need CAP_SYS_ADMIN since the repair of CVE-2025-38466: run utrace as root", m.Path, err)
 	}
-	return n
-}
-
-// countLinks returns how many links attach makes in one process if so many functions share them.
-func (m *module) countLinks(share int) (n int) {
-	for funcs := range slices.Chunk(m.Funcs, share) {
-		kinds := map[any]bool{}
-		for _, fn := range funcs {
-			switch {
-			case len(fn.USDTSites) > 0:
-				kinds["static"] = true
-			case fn.Entry != nil:
-				kinds["entry with values"] = true
-			default:
-				kinds["entry"] = true
-			}
-			if fn.Exit != nil {
-				kinds["exit with values"] = true
-			}
-			if len(fn.Raised) > 0 {
-				kinds["raised"] = true
-			}
-			if fn.ReturnBy != plan.Never {
-				kinds[fn.ReturnBy] = true
-			}
-			if slices.Contains(fn.Returns, fn.FileOff) || slices.Contains(fn.TailCalls, fn.FileOff) {
-				kinds["early"] = true
-			}
-		}
-		n += len(kinds)
-	}
-	return n
-}
-
-// attach attaches a module's probes. It returns what the kernel refused. It changes nothing of the
-// functions, which the drainer may be reading.
-//
-// Nothing is recorded before all is attached, so the order matters in one case only:
-// a function whose first instruction already leaves it (a jump to another function).
-// Of several probes on one instruction the kernel runs the latest first
-// (consumer_add in kernel/events/uprobes.c), so the entry must come after the return.
-//
-// share is how many functions get links in common, 0 for all. Where functions are to be taken off one by
-// one it is 1. Measured on
-// Linux 6.18 with 9,000 functions, two CPUs: a link for each is attached in 0.2 to 0.8 s and detached in 1.5 to
-// 3 s, one link for all in 0.16 and 0.3 s. The other way, to attach all but one a second time and
-// detach the first link, would have to tell which of the two sees a call, while both see it.
-func attach(objs *bpf.Objects, method bpf.Method, m *module, pids []int, share int) (attached links, not refused, err error) {
-	ex, err := link.OpenExecutable(m.Image.OpenPath)
 	if err != nil {
-		return links{}, refused{}, err
+		return nil, fmt.Errorf("attach to %s: %w", m.Path, err)
 	}
-	if m.Goid != 0 {
-		if err := objs.SetGoidOffset(m.Goid); err != nil {
-			return links{}, refused{}, err
-		}
-	}
-	var entries, trampolines, returns, early, statics, raised []site
-	for i, fn := range m.Funcs {
-		id := m.first + format.FuncID(i)
-		for _, r := range fn.Raised {
-			raised = append(raised, site{fileOff: r.FileOff, cookie: bpf.QuietCookie, fn: i, semaphoreOff: r.SemaphoreOff})
-		}
-		if len(fn.USDTSites) > 0 {
-			if m.usdtSites == nil {
-				m.usdtSites = map[int][]site{}
-			}
-			if m.usdtSites[i] == nil {
-				if m.usdtSites[i], err = staticSites(objs, fn.USDTSites, id, i); err != nil {
-					return links{}, refused{}, err
-				}
-			}
-			statics = append(statics, m.usdtSites[i]...)
+	p.add(attached)
+	for i, err := range refused.entries {
+		if m.refused[i] {
 			continue
 		}
-		kind := format.Entry
-		if fn.Hit {
-			kind = format.Hit
-		}
-		entry, err := newSite(objs, fn.Entry, id, kind, m.Goid)
-		if err != nil {
-			return links{}, refused{}, err
-		}
-		exit, err := newSite(objs, fn.Exit, id, format.Return, m.Goid)
-		if err != nil {
-			return links{}, refused{}, err
-		}
-		jump, err := newSite(objs, resultless(fn.Exit), id, format.Return, m.Goid)
-		if err != nil {
-			return links{}, refused{}, err
-		}
-		entry.fn, exit.fn, jump.fn = i, i, i
-		entry.fileOff, exit.fileOff = fn.FileOff, fn.FileOff
-		entries = append(entries, entry)
-		switch fn.ReturnBy {
-		case plan.ByTrampoline:
-			trampolines = append(trampolines, exit)
-		case plan.ByInstruction:
-			end := func(s site, offs []uint64) {
-				for _, off := range offs {
-					if s.fileOff = off; off == fn.FileOff {
-						early = append(early, s)
-					} else {
-						returns = append(returns, s)
-					}
-				}
-			}
-			end(exit, fn.Returns)
-			end(jump, fn.TailCalls)
+		m.refused[i] = true
+		fn := m.Funcs[i]
+		p.leftOut(format.LeftOut{Name: fn.Name, Module: m.Path, Addr: fn.Addr, Reason: fmt.Sprintf("the kernel refuses a breakpoint there: %v", err)})
+	}
+	return refused.returns, nil
+}
+
+// refusals are the functions of a module, by their index, that the kernel refused to probe.
+type refusals struct {
+	entries map[int]error // with its reason: these are not recorded at all
+	returns map[int]bool  // a return instruction: only entries of these are recorded
+}
+
+// newLinks attaches the sites of a module.
+func (p *attachedProbes) newLinks(m *module, pids []int) (made links, not refusals, err error) {
+	ex, err := link.OpenExecutable(m.Image.OpenPath)
+	if err != nil {
+		return links{}, refusals{}, err
+	}
+	if m.Goid != 0 {
+		if err := p.objs.SetGoidOffset(m.Goid); err != nil {
+			return links{}, refusals{}, err
 		}
 	}
-	for _, list := range [][]site{entries, trampolines, returns, early} { // a link has one program
-		slices.SortStableFunc(list, func(a, b site) int {
-			return cmp.Or(cmp.Compare(group(a.fn, share), group(b.fn, share)), compareBools(a.data, b.data))
-		})
+	sites, err := newModuleSites(p.objs, m)
+	if err != nil {
+		return links{}, refusals{}, err
 	}
 	if len(pids) == 0 {
 		pids = []int{0} // every process
 	}
-	w := newWay(method)
-	a := attacher{batch: w.batch, first: m.first, share: share, refused: map[int]error{}}
+
+	maker := newLinkMaker(p.method)
+	a := attacher{batch: maker.batch, first: m.first, share: m.share, refused: map[int]error{}}
 	not.returns = map[int]bool{}
 	for _, pid := range pids {
 		a.pid = pid
-		onInstruction := func(sites []site) (link.Link, error) {
-			return w.uprobe(ex, program(objs, objs.OnInstruction, sites), sites, pid)
-		}
-		onReturn := func(sites []site) (link.Link, error) {
-			return w.uretprobe(ex, program(objs, objs.OnReturn, sites), sites, pid)
-		}
-		a.attach(early, &a.links.others, onInstruction)
-		a.attach(entries, &a.links.others, onInstruction)
-		a.attach(without(trampolines, a.refused), &a.links.returns, onReturn)
-		onStatic := func(sites []site) (link.Link, error) { return w.uprobe(ex, objs.OnSite, sites, pid) }
-		a.attach(statics, &a.links.others, onStatic)
-		refusedEntries := a.refused
-		a.refused = map[int]error{}
-		a.attach(without(raised, refusedEntries), &a.links.others, onStatic)
-		a.refused = map[int]error{}
-		a.attach(without(returns, refusedEntries), &a.links.others, onInstruction)
-		for i := range a.refused {
-			not.returns[i] = true
-		}
-		a.refused = refusedEntries
+		p.attachSites(&a, maker, ex, sites, not.returns)
 		if a.err != nil {
-			return links{}, refused{}, errors.Join(a.err, a.links.close())
+			return links{}, refusals{}, errors.Join(a.err, a.links.close())
 		}
 	}
 	not.entries = a.refused
 	return a.links, not, nil
 }
 
-// refused are functions of a module, by their index, that the kernel refused to probe.
-type refused struct {
-	entries map[int]error // with its reason: nothing of these is recorded
-	returns map[int]bool  // a return instruction: of these only the entries are
-}
-
-// withoutReturns takes note that no return of some functions is recorded.
-func (m *module) withoutReturns(funcs map[int]bool) {
-	for i := range funcs {
-		m.Funcs[i].ReturnBy, m.Funcs[i].Why = plan.Never, "the kernel refuses a breakpoint on its return instruction"
+// attachSites attaches the sites of a module in one process, in the order that moduleSites asks for.
+func (p *attachedProbes) attachSites(a *attacher, maker linkMaker, ex *link.Executable, sites moduleSites, noReturn map[int]bool) {
+	onInstruction := func(list []site) (link.Link, error) {
+		return maker.uprobe(ex, program(p.objs, p.objs.OnInstruction, list), list, a.pid)
 	}
-}
-
-// newSite returns a site of a function, whose place is still to be set.
-func newSite(objs *bpf.Objects, data *bpf.Site, id format.FuncID, kind format.Kind, goid uint16) (s site, err error) {
-	if data == nil {
-		return site{cookie: bpf.Cookie(id, kind, goid)}, nil
+	onReturn := func(list []site) (link.Link, error) {
+		return maker.uretprobe(ex, program(p.objs, p.objs.OnReturn, list), list, a.pid)
 	}
-	with := *data
-	with.Func = id
-	s.data = true
-	s.cookie, err = objs.AddSite(&with)
-	return s, err
+	onUSDT := func(list []site) (link.Link, error) { return maker.uprobe(ex, p.objs.OnSite, list, a.pid) }
+
+	a.attach(sites.early, &a.links.others, onInstruction)
+	a.attach(sites.entries, &a.links.others, onInstruction)
+	a.attach(without(sites.trampolines, a.refused), &a.links.returns, onReturn)
+	a.attach(sites.usdt, &a.links.others, onUSDT)
+
+	entries := a.refused
+	a.refused = map[int]error{}
+	a.attach(without(sites.raised, entries), &a.links.others, onUSDT)
+	a.refused = map[int]error{}
+	a.attach(without(sites.returns, entries), &a.links.others, onInstruction)
+	for i := range a.refused {
+		noReturn[i] = true
+	}
+	a.refused = entries
 }
 
-// resultless returns what to do where a function jumps to another one, which then returns for it: what it returns is not known yet.
-func resultless(exit *bpf.Site) *bpf.Site {
-	if exit == nil {
+// reserveFiles makes sure that perf events can be attached: each takes open files.
+func (p *attachedProbes) reserveFiles(modules []*module, pids func(*module) []int) error {
+	if p.method != bpf.Perf {
 		return nil
 	}
-	with := *exit
-	for i := range with.Args[:with.NumArgs] {
-		with.Args[i].From = bpf.FromNowhere
+	sites := 0
+	for _, m := range modules {
+		sites += m.countSites() * max(1, len(pids(m)))
 	}
-	return &with
-}
-
-// program returns the program for sites, all of which are of one kind: this one, unless they are data.
-func program(objs *bpf.Objects, plain *ebpf.Program, sites []site) *ebpf.Program {
-	if sites[0].data {
-		return objs.OnSite
-	}
-	return plain
-}
-
-// staticSites makes the locations of a static probe known to the kernel's programs.
-func staticSites(objs *bpf.Objects, locations []plan.USDTSite, id format.FuncID, fn int) ([]site, error) {
-	var sites []site
-	for _, loc := range locations {
-		s := loc.Site
-		s.Func = id
-		cookie, err := objs.AddSite(&s)
-		if err != nil {
-			return nil, err
-		}
-		sites = append(sites, site{fileOff: loc.FileOff, cookie: cookie, fn: fn, semaphoreOff: loc.SemaphoreOff})
-	}
-	return sites, nil
-}
-
-func without(sites []site, refused map[int]error) []site {
-	var list []site
-	for _, s := range sites {
-		if _, ok := refused[s.fn]; !ok {
-			list = append(list, s)
-		}
-	}
-	return list
-}
-
-// group returns the first of the functions that share links with one, by their indexes.
-func group(fn, share int) int {
-	if share == 0 {
-		return 0
-	}
-	return fn / share * share
-}
-
-func compareBools(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
-	}
-	return 1
-}
-
-// attach attaches all modules, and takes note of what the kernel refused.
-func (r *recording) attach() error {
-	if r.method == bpf.Perf {
-		sites := 0
-		for _, m := range r.modules {
-			sites += m.countSites() * max(1, len(r.pids(m)))
-		}
-		if room, err := reserveFiles(filesPerSite * sites); err != nil {
-			return err
-		} else if room < filesPerSite*sites {
-			return fmt.Errorf("%d probes need a perf event and a link each, and the limit of open files has room for %d: probe fewer functions, or raise the limit (ulimit -n, sysctl fs.nr_open)", sites, room/filesPerSite)
-		}
-	}
-	if err := r.shareLinks(r.modules); err != nil {
+	if room, err := reserveFiles(filesPerSite * sites); err != nil {
 		return err
-	}
-	first := 0
-	for _, m := range r.modules {
-		pids := r.pids(m)
-		if r.cfg.Follow {
-			pids = nil
-		}
-		m.first = format.FuncID(first)
-		if m.PerProcess {
-			if err := r.follower.guard.add(m); err != nil {
-				return err
-			}
-			first += len(m.Funcs)
-			continue
-		}
-		endless, err := r.attachModule(m, pids)
-		if err != nil {
-			return err
-		}
-		m.withoutReturns(endless)
-		first += len(m.Funcs)
-	}
-	guarded := r.plan.NeedsPerProcess()
-	if guarded {
-		command := 0
-		if r.command != nil {
-			command = r.command.pid
-		}
-		if err := r.follower.guard.start(r.cfg.PIDs, command); err != nil {
-			return err
-		}
-	}
-	r.noticeDetach("when the recording ends, detaching")
-	if r.probes.count() == 0 && len(r.plan.Pending) == 0 && !guarded {
-		return fmt.Errorf("%w: the kernel refused all probes, such as %s: %s", plan.ErrNothing, r.plan.LeftOut[0].Name, r.plan.LeftOut[0].Reason)
+	} else if room < filesPerSite*sites {
+		return fmt.Errorf("%d probes need a perf event and a link each, and the limit of open files has room for %d: probe fewer functions, or raise the limit (ulimit -n, sysctl fs.nr_open)", sites, room/filesPerSite)
 	}
 	return nil
 }
 
-// attachModule attaches a module in some processes, or in all. What the kernel refuses is left out of the plan, once. It returns the functions, by their index, whose
-// return the kernel refused.
-func (r *recording) attachModule(m *module, pids []int) (endless map[int]bool, err error) {
-	attached, not, err := attach(r.objs, r.method, m, pids, m.share)
-	if r.method == bpf.Perf && errors.Is(err, os.ErrPermission) {
-		return nil, fmt.Errorf("attach to %s: %w: perf-event uprobes need CAP_SYS_ADMIN since the repair of CVE-2025-38466: run utrace as root", m.Path, err)
+// shareLinks decides how many functions of modules share their links. Without a limit all do.
+// Functions that may be removed one by one have links of their own, as long as the limit of open
+// files allows it: those that share links are removed together. reserve says that more modules may
+// come later.
+//
+// Measured on Linux 6.18 with 9,000 functions, two CPUs: a link for each is attached in 0.2 to 0.8 s
+// and detached in 1.5 to 3 s, one link for all in 0.16 and 0.3 s. The other way, to attach all but
+// one a second time and to detach the first link, would have to tell which of the two links sees a
+// call, while both see it.
+func (p *attachedProbes) shareLinks(modules []*module, pids func(*module) []int, reserve bool) error {
+	if !p.limited {
+		return nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("attach to %s: %w", m.Path, err)
-	}
-	r.probes.add(attached)
-	if m.refused == nil {
-		m.refused = map[int]bool{}
-	}
-	for i, err := range not.entries {
-		if m.refused[i] {
-			continue
+	if p.method == bpf.Perf { // each site has a link anyway
+		for _, m := range modules {
+			m.share = 1
 		}
-		m.refused[i] = true
-		fn := m.Funcs[i]
-		r.plan.LeftOut = append(r.plan.LeftOut, format.LeftOut{Name: fn.Name, Module: m.Path, Addr: fn.Addr, Reason: fmt.Sprintf("the kernel refuses a breakpoint there: %v", err)})
+		return nil
 	}
-	return not.returns, nil
+	links := func(share int) (n int) {
+		for _, m := range modules {
+			n += m.countLinks(share) * max(1, len(pids(m)))
+		}
+		return n
+	}
+	room, err := reserveFiles(links(1))
+	if err != nil {
+		return err
+	}
+	if reserve {
+		room /= 2
+	}
+	share := 1
+	for links(share) > room && share < 1<<20 {
+		share *= 2
+	}
+	for _, m := range modules {
+		m.share = share
+	}
+	return nil
 }
 
-// attachLater attaches a module that was found while recording, in all processes
-// that are recorded and have not ended. The drainer may know of it already: what is found out about the module is
-// for it to note.
-func (r *recording) attachLater(m *module) error {
-	pids := []int{0} // every process
-	if !r.cfg.Follow && len(r.targets) > 0 {
-		pids = r.targets
+func (p *attachedProbes) add(more links) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.links.add(more)
+	for fn := range p.removed { // while this was being attached
+		p.closeLocked(p.links.take(func(l probeLink) bool { return l.fn == fn }))
 	}
-	endless := map[int]bool{}
-	for _, pid := range pids {
-		if pid != 0 && proc.HasEnded(pid) {
-			continue
-		}
-		more, err := r.attachModule(m, []int{pid})
-		if err != nil && (pid == 0 || !proc.HasEnded(pid)) {
-			return err
-		}
-		maps.Copy(endless, more)
+}
+
+// remove closes the links of functions, each the first of those that share them.
+func (p *attachedProbes) remove(fns []format.FuncID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.removed == nil {
+		p.removed = map[format.FuncID]bool{}
 	}
-	if len(endless) > 0 {
-		r.drainer.definitions.add(func(*catalog) { m.withoutReturns(endless) })
+	var taken links
+	for _, fn := range fns {
+		p.removed[fn] = true
+		taken.add(p.links.take(func(l probeLink) bool { return l.fn == fn }))
+	}
+	p.closeLocked(taken)
+}
+
+// removeIn closes the links for a process, and returns when its breakpoints are gone.
+func (p *attachedProbes) removeIn(pid int) error {
+	p.mu.Lock()
+	taken := p.links.take(func(l probeLink) bool { return l.pid == pid })
+	p.mu.Unlock()
+	return taken.close()
+}
+
+// forgetIn closes the links for a process that has ended, or whose first thread has.
+func (p *attachedProbes) forgetIn(pid int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closeLocked(p.links.take(func(l probeLink) bool { return l.pid == pid }))
+}
+
+// closeLocked closes links at the same time: a breakpoint stays until its last link is closed.
+func (p *attachedProbes) closeLocked(taken links) {
+	all := append(taken.returns, taken.others...)
+	if len(all) == 0 {
+		return
+	}
+	p.closing.Go(func() {
+		if err := closeAll(all); err != nil {
+			p.mu.Lock()
+			p.err = cmp.Or(p.err, err)
+			p.mu.Unlock()
+		}
+	})
+}
+
+func (p *attachedProbes) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.links.count()
+}
+
+// close detaches all that is left.
+func (p *attachedProbes) close() error {
+	p.mu.Lock()
+	left := p.links
+	p.links = links{}
+	p.mu.Unlock()
+	err := left.close()
+	p.closing.Wait()
+	if err = cmp.Or(err, p.err); err != nil {
+		return fmt.Errorf("detach: %w", err)
 	}
 	return nil
 }

@@ -62,15 +62,25 @@ type calibrator struct {
 	events   []bpf.Event // scratch
 }
 
+// calibratorConfig says how to calibrate: as the recording filters and counts.
+type calibratorConfig struct {
+	command []string // see Config.Calibrator
+	method  bpf.Method
+	targets []int // of the recording: the calibrator runs on the processors of the first
+	filter  bool  // the programs filter processes
+	limited bool  // the programs count hits
+	tests   []calibrationTest
+}
+
 // newCalibrator starts a process on the processors of the first target, and attaches to it.
-func (r *recording) newCalibrator() (_ *calibrator, err error) {
+func newCalibrator(cfg calibratorConfig) (_ *calibrator, err error) {
 	switch {
-	case len(r.cfg.Calibrator) == 0:
+	case len(cfg.command) == 0:
 		return nil, errors.New("there is no program to do it with")
-	case r.method == bpf.Perf:
+	case cfg.method == bpf.Perf:
 		return nil, errors.New("perf events take too long to detach")
 	}
-	c := &calibrator{cmd: exec.Command(r.cfg.Calibrator[0], r.cfg.Calibrator[1:]...), tests: r.firstTests(), displace: displacements}
+	c := &calibrator{cmd: exec.Command(cfg.command[0], cfg.command[1:]...), tests: cfg.tests, displace: displacements}
 	c.cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1") // no signals in functions that are probed
 	c.cmd.Stderr = &c.said
 	in, err := c.cmd.StdinPipe()
@@ -94,9 +104,9 @@ func (r *recording) newCalibrator() (_ *calibrator, err error) {
 	defer c.watch(&err)()
 	c.in, c.replies = json.NewEncoder(in), json.NewDecoder(out)
 	pid := c.cmd.Process.Pid
-	if len(r.targets) > 0 {
+	if len(cfg.targets) > 0 {
 		var cpus unix.CPUSet
-		if unix.SchedGetaffinity(r.targets[0], &cpus) == nil {
+		if unix.SchedGetaffinity(cfg.targets[0], &cpus) == nil {
 			if err = setAffinity(pid, &cpus); err != nil {
 				return nil, fmt.Errorf("its process: %w", err)
 			}
@@ -109,8 +119,8 @@ func (r *recording) newCalibrator() (_ *calibrator, err error) {
 		}
 	}
 	opts := bpf.Options{
-		RingBytes: calibrationRing, Funcs: calibrate.Functions, TGIDs: []int{pid}, Follow: r.cfg.Follow || len(r.targets) > 1, Method: r.method,
-		Sites: sites, Limited: r.cfg.MaxOverhead > 0, NoTasks: true,
+		RingBytes: calibrationRing, Funcs: calibrate.Functions, TGIDs: []int{pid}, Follow: cfg.filter, Method: cfg.method,
+		Sites: sites, Limited: cfg.limited, NoTasks: true,
 	}
 	if c.objs, err = bpf.Load(opts); err != nil { // meanwhile the process starts
 		return nil, err
@@ -206,7 +216,7 @@ func (c *calibrator) attach(places []calibrate.Place) error {
 			instructions = append(instructions, site{fileOff: at.Return, cookie: bpf.Cookie(fn, format.Return, goid)})
 		}
 	}
-	w := newWay(bpf.Multi)
+	w := newLinkMaker(bpf.Multi)
 	add := func(l link.Link, err error) error {
 		if err == nil {
 			c.attached = append(c.attached, probeLink{Link: l})

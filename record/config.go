@@ -3,6 +3,7 @@
 package record
 
 import (
+	"errors"
 	"syscall"
 	"time"
 
@@ -39,6 +40,12 @@ type Config struct {
 	Notice func(text string)
 }
 
+// Errors about Config.Output.
+var (
+	ErrNotRegular = errors.New("exists and is not a regular file")
+	ErrNotTrace   = errors.New("exists and is not a trace")
+)
+
 // Progress is the state of a running recording.
 type Progress struct {
 	Elapsed time.Duration
@@ -63,14 +70,14 @@ type Summary struct {
 	Modules     int
 	Funcs       int
 	LeftOut     []format.LeftOut
-	TakenOff    []TakenOff // most hits first
-	Warnings    []string   // what is missing in the trace
+	Removed     []Removed // most hits first
+	Warnings    []string  // what is missing in the trace
 	CommandPID  int
 	Command     *syscall.WaitStatus // nil while the command is running, or without one
 }
 
-// TakenOff is a function that was taken off while recording.
-type TakenOff struct {
+// Removed is a function whose probes were removed while recording, because they cost a process too much.
+type Removed struct {
 	Name string
-	Off  format.TakenOff
+	format.TakenOff
 }

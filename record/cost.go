@@ -101,18 +101,18 @@ func medianCost(list []format.Calibration, entry, ret siteKind) (c format.SiteCo
 
 // spent returns what the probes took of the processors, as far as it was measured: hits of calls that were dropped included, without what
 // fetching values took.
-func (r *recording) spent() (sum time.Duration) {
+func spent(c *catalog, list []format.Calibration) (sum time.Duration) {
 	type kinds struct{ entry, ret siteKind }
 	known := map[kinds]format.SiteCost{}
-	for i := range r.drainer.catalog.funcs {
-		fn := &r.drainer.catalog.funcs[i]
+	for i := range c.funcs {
+		fn := &c.funcs[i]
 		if fn.entries+fn.returns == 0 {
 			continue
 		}
 		k := kinds{fn.entryKind, fn.returnKind}
 		cost, ok := known[k]
 		if !ok {
-			cost = medianCost(r.watch.list, k.entry, k.ret)
+			cost = medianCost(list, k.entry, k.ret)
 			known[k] = cost
 		}
 		sum += time.Duration(fn.entries)*time.Duration(cost.EntryNs) + time.Duration(fn.returns)*time.Duration(max(0, cost.CallNs-cost.EntryNs))

@@ -8,12 +8,18 @@ import (
 	"sync"
 	"time"
 
+	"utrace/bpf"
 	"utrace/format"
 )
 
 // costWatch measures what hits cost: when the recording begins, again and again while it lasts, and at its end.
 // Without a calibrator it does nothing.
 type costWatch struct {
+	objs        *bpf.Objects // of the recording
+	definitions *definitions
+	notice      func(text string, args ...any)
+	startNs     uint64 // CLOCK_MONOTONIC of the trace's time 0
+
 	calibrator *calibrator
 	list       []format.Calibration
 	quit       chan struct{}
@@ -22,53 +28,53 @@ type costWatch struct {
 	closeErr   error
 }
 
-// calibrate measures what hits cost here before anything is attached. Where that cannot be, durations will be as measured,
-// and a limit goes by what hits typically cost.
-func (r *recording) calibrate() {
-	w := &r.watch
-	var err error
+// begin measures what hits cost, before anything is attached, and returns the costs that a limit goes by: typical ones
+// where nothing could be measured. Then durations will be as measured. From then on only the tests in later are repeated.
+func (w *costWatch) begin(cfg calibratorConfig, later []calibrationTest) Costs {
+	err := w.measureFirst(cfg, later)
+	if err == nil {
+		return newCosts(w.list)
+	}
+	w.list = nil
+	w.close()
+	w.objs.SetCalibrator(0) // another process may get its ID
+	if cfg.limited {
+		w.notice("what a hit of a probe costs was not measured: %v; taking what it typically costs", err)
+	} else {
+		w.notice("what a hit of a probe costs was not measured: %v; it will not be subtracted from the times", err)
+	}
+	return TypicalCosts()
+}
+
+func (w *costWatch) measureFirst(cfg calibratorConfig, later []calibrationTest) (err error) {
 	for range 2 { // a process may be killed by anybody
-		if w.calibrator, err = r.newCalibrator(); !errors.Is(err, errEnded) {
+		if w.calibrator, err = newCalibrator(cfg); !errors.Is(err, errEnded) {
 			break
 		}
 	}
-	if err == nil {
-		err = r.objs.SetCalibrator(w.calibrator.cmd.Process.Pid)
-	}
-	if err == nil {
-		for range firstCalibrations {
-			var cal format.Calibration
-			if cal, err = w.calibrator.measure(); err != nil {
-				break
-			}
-			w.list = append(w.list, cal)
-		}
-		w.calibrator.keep(r.usedTests())
-	}
 	if err != nil {
-		w.list = nil
-		w.close()
-		r.objs.SetCalibrator(0) // another process may get its ID
+		return err
 	}
-	switch {
-	case r.cfg.MaxOverhead > 0:
-		costs := TypicalCosts()
-		if err == nil {
-			costs = newCosts(w.list)
-		} else {
-			r.notice("what a hit of a probe costs was not measured: %v; taking what it typically costs", err)
+	if err := w.objs.SetCalibrator(w.calibrator.cmd.Process.Pid); err != nil {
+		return err
+	}
+	for range firstCalibrations {
+		cal, err := w.calibrator.measure()
+		if err != nil {
+			return err
 		}
-		r.costs = &costs
-	case err != nil:
-		r.notice("what a hit of a probe costs was not measured: %v; it will not be subtracted from the times", err)
+		w.list = append(w.list, cal)
 	}
+	w.calibrator.keep(later)
+	return nil
 }
 
-// start watches the costs. A definition in the trace tells of each time.
-func (w *costWatch) start(r *recording) {
+// watch measures the costs until stop. The trace, which begins at startNs, gets a definition of each result.
+func (w *costWatch) watch(startNs uint64) {
 	if w.calibrator == nil {
 		return
 	}
+	w.startNs = startNs
 	w.quit = make(chan struct{})
 	w.running.Go(func() {
 		for interval := minCalibrate; w.err == nil; interval = min(2*interval, maxCalibrate) {
@@ -76,26 +82,26 @@ func (w *costWatch) start(r *recording) {
 			case <-w.quit:
 				return
 			case <-time.After(interval):
-				if w.err = w.once(r); w.err != nil {
-					r.objs.SetCalibrator(0)
+				if w.err = w.once(); w.err != nil {
+					w.objs.SetCalibrator(0)
 				}
 			}
 		}
 	})
 }
 
-func (w *costWatch) once(r *recording) error {
+func (w *costWatch) once() error {
 	c, err := w.calibrator.measure()
 	if err == nil {
 		w.list = append(w.list, c)
-		c.TimeNs = sinceStart(monotonicNs(), uint64(r.start.MonoNs))
-		r.drainer.definitions.add(func(catalog *catalog) { catalog.w.AddCalibration(c) })
+		c.TimeNs = sinceStart(monotonicNs(), w.startNs)
+		w.definitions.add(func(catalog *catalog) { catalog.w.AddCalibration(c) })
 	}
 	return err
 }
 
 // stop measures a last time.
-func (w *costWatch) stop(r *recording) {
+func (w *costWatch) stop() {
 	if w.quit == nil {
 		return
 	}
@@ -104,10 +110,10 @@ func (w *costWatch) stop(r *recording) {
 	w.running.Wait()
 	w.quit = nil
 	if w.err == nil {
-		w.err = w.once(r)
+		w.err = w.once()
 	}
 	if w.err != nil {
-		r.notice("warning: what a hit of a probe costs was not watched to the end: %v", w.err)
+		w.notice("warning: what a hit of a probe costs was not watched to the end: %v", w.err)
 	}
 }
 

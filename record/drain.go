@@ -76,7 +76,7 @@ type drainer struct {
 	newStacks []bpf.Stack
 	ended     []bpf.Task // of processes whose stacks are to be forgotten
 
-	definitions  definitions
+	definitions  *definitions
 	processEnded bool // a process that is recorded; for others to clear
 	// onTask, unless nil, is told of each task that is released.
 	onTask func(*bpf.Task)
@@ -119,8 +119,8 @@ const goStackTop = 1 << 40
 
 type lostCount struct{ entries, returns, sched uint64 }
 
-func newDrainer(objs *bpf.Objects, w *format.Writer, startNs uint64) *drainer {
-	d := &drainer{losses: objs.Losses, w: w, threads: newThreads(w), catalog: newCatalog(w), tracks: tracks{}, startNs: startNs, interval: minDrain}
+func newDrainer(objs *bpf.Objects, w *format.Writer, defs *definitions, startNs uint64) *drainer {
+	d := &drainer{losses: objs.Losses, definitions: defs, w: w, threads: newThreads(w), catalog: newCatalog(w), tracks: tracks{}, startNs: startNs, interval: minDrain}
 	for cpu, lane := range objs.Lanes {
 		d.buffers = append(d.buffers, buffer{drain: lane.Drain, take: d.take(cpu)})
 	}

@@ -20,33 +20,29 @@ type droppedKey struct {
 }
 
 // settleCalls decides on the calls that are open when the recording stops, hands those that are kept to the drainer, and
-// returns what was dropped in all. Probes must be off, and the buffers drained.
-func (r *recording) settleCalls(stop format.Anchor) ([]format.Dropped, error) {
-	if !r.plan.DefersCalls() {
-		return nil, nil
-	}
-	list, uncounted, err := r.objs.Dropped()
+// returns what was dropped in all, and how many dropped calls are not in that. Probes must be off, and the buffers drained.
+func settleCalls(objs *bpf.Objects, drainer *drainer, stop format.Anchor) (rows []format.Dropped, uncounted uint64, err error) {
+	list, uncounted, err := objs.Dropped()
 	if err != nil {
-		return nil, fmt.Errorf("read what was dropped: %w", err)
+		return nil, 0, fmt.Errorf("read what was dropped: %w", err)
 	}
-	r.uncountedDrops = uncounted
 	dropped := map[droppedKey]*bpf.Dropped{}
 	for i := range list {
 		d := &list[i]
-		if int(d.Func) < len(r.drainer.catalog.funcs) {
-			fn := &r.drainer.catalog.funcs[d.Func]
+		if int(d.Func) < len(drainer.catalog.funcs) {
+			fn := &drainer.catalog.funcs[d.Func]
 			fn.entries += d.Complete + d.Incomplete
 			fn.returns += d.Complete
 		}
 		dropped[droppedKey{d.Func, d.TGID, d.Name}] = d
 	}
-	open, err := r.objs.OpenCalls()
+	open, err := objs.OpenCalls()
 	if err != nil {
-		return nil, fmt.Errorf("read the open calls: %w", err)
+		return nil, 0, fmt.Errorf("read the open calls: %w", err)
 	}
-	for _, c := range keepOpen(open, r.drainer.catalog, r.drainer.threads.endsNs, uint64(stop.MonoNs)) {
+	for _, c := range keepOpen(open, drainer.catalog, drainer.threads.endsNs, uint64(stop.MonoNs)) {
 		if c.kept {
-			r.drainer.holdCall(c.call)
+			drainer.holdCall(c.call)
 			continue
 		}
 		key := droppedKey{c.call.Func, c.call.PID, 0}
@@ -58,9 +54,8 @@ func (r *recording) settleCalls(stop format.Anchor) ([]format.Dropped, error) {
 		}
 		dropped[key].Incomplete++
 	}
-	rows, unnamed := droppedRows(dropped, r.drainer.catalog)
-	r.uncountedDrops += unnamed
-	return rows, nil
+	rows, unnamed := droppedRows(dropped, drainer.catalog)
+	return rows, uncounted + unnamed, nil
 }
 
 // droppedRows returns what was dropped by functions as the trace has them: several names of an interpreter's functions can be one

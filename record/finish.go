@@ -11,90 +11,115 @@ import (
 	"utrace/format"
 )
 
-// finish turns the probes off, drains what they left, completes the file and
-// detaches them, which can take long (perfCloseTime).
-func (r *recording) finish(reason string) (*Summary, error) {
-	if err := r.objs.Enable(false); err != nil {
+// finish turns the probes off, drains what they left, completes the file and detaches, which can take long
+// (perfCloseTime). After an error of draining, the trace has what was written before it.
+func (s *session) finish(reason string) (*Summary, error) {
+	if err := s.objs.Enable(false); err != nil {
 		return nil, fmt.Errorf("turn off the probes: %w", err)
 	}
 	stop := now()
-	r.stopFollowing()
-	r.watch.stop(r)
-	drainErr := r.drainer.round()
-	dropped, err := r.settleCalls(stop)
+	s.stopWatching()
+	s.costs.stop()
+	commandEnded := reason == reasonCommand
+	for _, pid := range s.leaders.halved {
+		reason += fmt.Sprintf("; process %d was recorded only until its first thread ended", pid)
+	}
+	sum := &Summary{Reason: reason, Duration: time.Duration(stop.MonoNs - s.start.MonoNs)}
+
+	uncounted, drainErr, err := s.drainRest(stop, sum)
 	if err != nil {
 		return nil, err
 	}
-	if drainErr == nil {
-		drainErr = r.drainer.release(untilEnd)
-	}
-	for _, d := range dropped {
-		r.w.AddDropped(d)
-	}
-	funcLost, err := r.objs.FuncLosses(r.plan.Funcs())
+	stackWarnings, closeErr, err := s.complete(stop, sum, drainErr)
 	if err != nil {
 		return nil, err
 	}
-	for i := range funcLost {
-		funcLost[i].Func = r.drainer.catalog.funcs[funcLost[i].Func].id
-	}
-	unmet, err := r.objs.Unmet(r.plan.Funcs())
-	if err != nil {
+	s.noticeDetach("the trace is complete; detaching")
+	if err := s.probes.close(); err != nil {
 		return nil, err
 	}
-	for i := range unmet {
-		u := &unmet[i]
-		fn := &r.drainer.catalog.funcs[u.Func]
-		fn.entries, fn.returns, u.Func = fn.entries+u.Entries, fn.returns+u.Returns, fn.id
-	}
-	lost := r.drainer.lost
-	ended := reason
-	for _, pid := range r.halved {
-		ended += fmt.Sprintf("; process %d was recorded only until its first thread ended", pid)
-	}
-	off, err := r.takenOff()
-	if err != nil {
-		return nil, err
-	}
-	var stackWarnings []string
-	if s := r.drainer.stacks; s != nil && drainErr == nil {
-		stackWarnings = s.define(r.w, r.drainer.catalog)
-	}
-	closeErr := r.w.Close(format.End{Stop: stop, Reason: ended, Lost: lost.entries + lost.returns, FuncLost: funcLost, Unmet: unmet})
-	if drainErr != nil {
-		closeErr = nil // the same error once more
-	}
-	r.noticeDetach("the trace is complete; detaching")
-	if err := r.detach(); err != nil {
-		return nil, err
-	}
-	events, calls := r.w.Events()
-	sched := r.w.Sched()
-	var notKept uint64
-	for i := range dropped {
-		notKept += dropped[i].Complete + dropped[i].Incomplete
-	}
-	sum := &Summary{
-		Reason: ended, Duration: time.Duration(stop.MonoNs - r.start.MonoNs), Events: events, Calls: calls, Dropped: notKept, Sched: sched, LostSched: lost.sched, Overhead: r.spent(),
-		LostEntries: lost.entries, LostReturns: lost.returns, Bytes: r.w.Size(),
-		Modules: len(r.plan.Modules), Funcs: r.plan.Funcs(), LeftOut: r.plan.LeftOut, TakenOff: off,
-	}
-	if r.command != nil {
-		sum.CommandPID = r.command.pid
-		sum.Command = r.command.wait(reason == reasonCommand)
-	}
-	warnings, missing, err := r.missing()
-	if text := r.watch.moved(); text != "" {
+	s.summarize(sum, commandEnded)
+
+	warnings, nothing, err := s.missing(uncounted)
+	if text := s.costs.moved(); text != "" {
 		warnings = append(warnings, text)
 	}
 	sum.Warnings = append(warnings, stackWarnings...)
-	return sum, errors.Join(drainErr, closeErr, err, missing)
+	return sum, errors.Join(drainErr, closeErr, err, nothing)
 }
 
-// missing tells what the trace lacks of what was asked for. If it lacks
-// everything, that is an error.
-func (r *recording) missing() (warnings []string, nothing, err error) {
-	unfollowed, records, err := r.objs.TaskLosses()
+// drainRest drains what the probes left, and decides on deferred calls that are still open. It returns how many dropped calls
+// are in no count. drainErr is the error of draining, err that of reading what else the programs know.
+func (s *session) drainRest(stop format.Anchor, sum *Summary) (uncounted uint64, drainErr, err error) {
+	drainErr = s.drainer.round()
+	var dropped []format.Dropped
+	if s.plan.DefersCalls() {
+		if dropped, uncounted, err = settleCalls(s.objs, s.drainer, stop); err != nil {
+			return 0, nil, err
+		}
+	}
+	if drainErr == nil {
+		drainErr = s.drainer.release(untilEnd)
+	}
+	for _, d := range dropped {
+		s.w.AddDropped(d)
+		sum.Dropped += d.Complete + d.Incomplete
+	}
+	return uncounted, drainErr, nil
+}
+
+// complete writes what is known at the end, and completes the file.
+func (s *session) complete(stop format.Anchor, sum *Summary, drainErr error) (stackWarnings []string, closeErr, err error) {
+	end := format.End{Stop: stop, Reason: sum.Reason, Lost: s.drainer.lost.entries + s.drainer.lost.returns}
+	funcs := s.drainer.catalog.funcs
+	if end.FuncLost, err = s.objs.FuncLosses(s.plan.Funcs()); err != nil {
+		return nil, nil, err
+	}
+	for i := range end.FuncLost {
+		end.FuncLost[i].Func = funcs[end.FuncLost[i].Func].id
+	}
+	if end.Unmet, err = s.objs.Unmet(s.plan.Funcs()); err != nil {
+		return nil, nil, err
+	}
+	for i := range end.Unmet {
+		u := &end.Unmet[i]
+		fn := &funcs[u.Func]
+		fn.entries, fn.returns, u.Func = fn.entries+u.Entries, fn.returns+u.Returns, fn.id
+	}
+	if s.limit != nil {
+		if sum.Removed, err = s.limit.list(); err != nil {
+			return nil, nil, err
+		}
+	}
+	if stacks := s.drainer.stacks; stacks != nil && drainErr == nil {
+		stackWarnings = stacks.define(s.w, s.drainer.catalog)
+	}
+	closeErr = s.w.Close(end)
+	if drainErr != nil {
+		closeErr = nil // the same error once more
+	}
+	return stackWarnings, closeErr, nil
+}
+
+// summarize adds the counts to the summary, and how the command has ended: it waits for that if commandEnded.
+func (s *session) summarize(sum *Summary, commandEnded bool) {
+	lost := s.drainer.lost
+	sum.Events, sum.Calls = s.w.Events()
+	sum.Sched, sum.LostSched = s.w.Sched(), lost.sched
+	sum.LostEntries, sum.LostReturns = lost.entries, lost.returns
+	sum.Overhead = spent(s.drainer.catalog, s.costs.list)
+	sum.Bytes = s.w.Size()
+	sum.Modules, sum.Funcs, sum.LeftOut = len(s.plan.Modules), s.plan.Funcs(), s.plan.LeftOut
+	if s.command != nil {
+		sum.CommandPID = s.command.pid
+		sum.Command = s.command.wait(commandEnded)
+	}
+}
+
+// missing says what the trace lacks of what was asked for. nothing is an error if it lacks everything. uncounted are dropped
+// calls that are in no count.
+func (s *session) missing(uncounted uint64) (warnings []string, nothing, err error) {
+	unfollowed, records, err := s.objs.TaskLosses()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -104,38 +129,36 @@ func (r *recording) missing() (warnings []string, nothing, err error) {
 	if records > 0 {
 		warnings = append(warnings, fmt.Sprintf("%d notices of the kernel of processes that began or ended were lost: threads may be mixed up or named wrongly", records))
 	}
-	if uncounted, err := r.objs.Uncounted(); err != nil {
+	if hits, err := s.objs.Uncounted(); err != nil {
 		return nil, nil, err
-	} else if uncounted > 0 {
-		warnings = append(warnings, fmt.Sprintf("%d hits were not held against the limit of overhead: there were too many processes and functions", uncounted))
+	} else if hits > 0 {
+		warnings = append(warnings, fmt.Sprintf("%d hits were not counted for the overhead limit: there were too many processes and functions", hits))
 	}
-	if r.uncountedDrops > 0 {
-		warnings = append(warnings, fmt.Sprintf("%d calls that were not kept are not in the numbers and times of their functions, either: there were too many functions and processes, or the names of their functions were lost", r.uncountedDrops))
-	}
-	if r.follower != nil {
-		warnings = append(warnings, r.follower.late...)
-		warnings = append(warnings, r.follower.guard.warnings()...)
-		if err := r.follower.err; err != nil {
-			warnings = append(warnings, fmt.Sprintf("not probed: %v", err))
-		}
-	}
-	if len(r.plan.Modules) == 0 {
-		return warnings, errors.Join(r.plan.Pending...), nil
+	if uncounted > 0 {
+		warnings = append(warnings, fmt.Sprintf("%d dropped calls are missing in the numbers and times of their functions: there were too many functions and processes, or the names of their functions were lost", uncounted))
 	}
 	since := ""
-	if r.follower != nil {
+	if d := s.discoverer; d != nil {
 		since = ", nor in anything executed or loaded since"
+		warnings = append(warnings, d.late...)
+		warnings = append(warnings, d.perProcess.warnings()...)
+		if d.err != nil {
+			warnings = append(warnings, fmt.Sprintf("not probed: %v", d.err))
+		}
 	}
-	for _, err := range r.plan.Pending {
+	if len(s.plan.Modules) == 0 {
+		return warnings, errors.Join(s.plan.Pending...), nil
+	}
+	for _, err := range s.plan.Pending {
 		warnings = append(warnings, err.Error()+since)
 	}
 	return warnings, nil, nil
 }
 
-// noticeDetach tells that detaching takes a while, if it does.
-func (r *recording) noticeDetach(what string) {
-	lasts := time.Duration(r.probes.count()) * perfCloseTime
-	if r.method == bpf.Perf && lasts > 5*time.Second {
-		r.notice("%s %d probes from perf events can take %s", what, r.probes.count(), lasts.Round(time.Second))
+// noticeDetach says that detaching takes a while, if it does.
+func (s *session) noticeDetach(what string) {
+	lasts := time.Duration(s.probes.count()) * perfCloseTime
+	if s.method == bpf.Perf && lasts > 5*time.Second {
+		s.notice("%s %d probes from perf events can take %s", what, s.probes.count(), lasts.Round(time.Second))
 	}
 }

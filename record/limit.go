@@ -14,21 +14,20 @@ import (
 	"utrace/record/plan"
 )
 
-// Intervals at which hits are held against the limit: from the first to the second, each twice as long
-// as the one before, and from the first again when a process appears. A hot probe must not run for long.
+// Intervals at which hits are compared with the limit. Each is twice as long as the one before, up to maxCheck. They
+// start over when a process appears: a hot probe must not run for long.
 const (
 	minCheck = 50 * time.Millisecond
 	maxCheck = time.Second
 )
 
-// leastCPU is the CPU time that a process must have used to be judged. Below it, a few hits would decide.
-const leastCPU = 10 * time.Millisecond
+// minCPU is the CPU time that a process must have used to be judged. With less, a few hits would decide.
+const minCPU = 10 * time.Millisecond
 
-// limiter decides which functions are taken off: in a process in which all hits together cost more
-// than the limit, the function that costs most, and so on until the rest fits.
+// limiter decides which functions are removed: in a process in which all hits together cost more than the limit, the
+// function that costs most, and so on until the rest fits.
 //
-// What a process pays for a semaphore that is raised (see staticPlan.raised) is not counted: that
-// makes no hits.
+// What a process pays for a raised semaphore is not counted, since that makes no hits.
 type limiter struct {
 	max   float64 // of the CPU time of a process, 1 is all
 	costs Costs
@@ -37,15 +36,15 @@ type limiter struct {
 	windows  map[uint32]*window // by PID
 	before   map[uint32]time.Duration
 	past     map[format.FuncID]uint64 // hits in processes that have ended
-	off      map[format.FuncID]*offFunc
+	removed  map[format.FuncID]*removedFunc
 	due      time.Time
 	interval time.Duration
 }
 
-// offFunc is a function that was taken off.
-type offFunc struct {
+// removedFunc is a function that was removed.
+type removedFunc struct {
 	format.TakenOff
-	told bool // in the trace
+	written bool // to the trace
 }
 
 // window is what a process had used, and had hit, when it was last judged.
@@ -54,7 +53,7 @@ type window struct {
 	hits map[format.FuncID]bpf.Hits
 }
 
-// verdict is a function that is to be taken off, and why.
+// verdict is a function to remove, and why.
 type verdict struct {
 	fn    format.FuncID
 	pid   uint32
@@ -62,25 +61,29 @@ type verdict struct {
 	used  time.Duration // CPU time of the process, with all that its probes cost
 }
 
-// newLimiter starts to watch. Processes that run already are judged by what they use from now on.
+// newLimiter returns a limiter for a part of the CPU time of each process.
 func newLimiter(maxOverhead float64, costs Costs) *limiter {
-	l := &limiter{
+	return &limiter{
 		max: maxOverhead, costs: costs, cpu: proc.CPUTime, windows: map[uint32]*window{}, before: map[uint32]time.Duration{},
-		past: map[format.FuncID]uint64{}, off: map[format.FuncID]*offFunc{}, due: time.Now().Add(minCheck), interval: minCheck,
+		past: map[format.FuncID]uint64{}, removed: map[format.FuncID]*removedFunc{}, interval: minCheck,
 	}
+}
+
+// begin starts to watch. Processes that run already are judged by what they use from now on.
+func (l *limiter) begin() {
+	l.due = time.Now().Add(minCheck)
 	for _, pid := range proc.All() {
 		if used, ok := proc.CPUTime(uint32(pid)); ok {
 			l.before[uint32(pid)] = used
 		}
 	}
-	return l
 }
 
 // judge looks at the hits of all processes since each was last judged:
 //
 //  1. A process that has used too little since then waits for the next time.
-//  2. What its hits have cost is summed up by function, those taken off before left out.
-//  3. While the sum is over the limit, the function that costs most is taken off.
+//  2. What its hits have cost is summed up by function, without those removed before.
+//  3. While the sum is over the limit, the function that costs most is removed.
 //
 // gone are the processes that have ended. Processes and functions are looked at in the order of their numbers.
 func (l *limiter) judge(counts map[bpf.HitsKey]bpf.Hits, fn func(format.FuncID) *plan.Func) (verdicts []verdict, gone []uint32) {
@@ -113,14 +116,14 @@ func (l *limiter) judge(counts map[bpf.HitsKey]bpf.Hits, fn func(format.FuncID) 
 			w.cpu = 0
 		}
 		used := now - w.cpu
-		if used < leastCPU {
+		if used < minCPU {
 			continue
 		}
 		var list []verdict
 		sum := time.Duration(0)
 		for id, h := range hits {
 			f := fn(id)
-			if _, off := l.off[id]; off || condemned[id] || f == nil {
+			if _, removed := l.removed[id]; removed || condemned[id] || f == nil {
 				continue
 			}
 			entry, ret := l.costs.Hits(f)

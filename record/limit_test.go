@@ -40,7 +40,7 @@ func TestJudge(t *testing.T) {
 		})
 		for _, v := range verdicts {
 			off = append(off, fmt.Sprintf("%d by %d: %v of %v", v.fn, v.pid, v.spent, v.used))
-			l.off[v.fn] = &offFunc{}
+			l.removed[v.fn] = &removedFunc{}
 		}
 		return off, gone
 	}

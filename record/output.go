@@ -12,18 +12,25 @@ import (
 	"utrace/format"
 )
 
-// createOutput creates the file of a trace: new, mode 0600, beside path, whose name it gets once the recording begins:
-// one that cannot begin leaves an older trace as it is. What is no trace is replaced only if forced, a symbolic link
-// never followed. Under sudo the file belongs to the user who called sudo.
-func createOutput(path string, force bool) (*os.File, error) {
+// output is the file of a trace. It has a temporary name beside its path until the recording begins: one that
+// cannot begin leaves an older trace as it is.
+type output struct {
+	file      *os.File
+	path      string
+	published bool
+}
+
+// createOutput creates the file of a trace with mode 0600. A file that is no trace is replaced only if forced, a symbolic
+// link is never followed. Under sudo the file belongs to the user who called sudo.
+func createOutput(path string, force bool) (*output, error) {
 	switch info, err := os.Lstat(path); {
 	case errors.Is(err, os.ErrNotExist):
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s exists and is not a regular file: name another with -o", path)
+		return nil, fmt.Errorf("%s %w", path, ErrNotRegular)
 	case info.Size() > 0 && !force && !isTrace(path):
-		return nil, fmt.Errorf("%s exists and is not a trace: name another file with -o, or replace it with --force", path)
+		return nil, fmt.Errorf("%s %w", path, ErrNotTrace)
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".utrace.*")
 	if err != nil {
@@ -34,7 +41,25 @@ func createOutput(path string, force bool) (*os.File, error) {
 			return nil, errors.Join(err, f.Close(), os.Remove(f.Name()))
 		}
 	}
-	return f, nil
+	return &output{file: f, path: path}, nil
+}
+
+// publish gives the file its name.
+func (o *output) publish() error {
+	if err := os.Rename(o.file.Name(), o.path); err != nil {
+		return err
+	}
+	o.published = true
+	return nil
+}
+
+// close closes the file, and removes it if it has not been published.
+func (o *output) close() error {
+	err := o.file.Close()
+	if !o.published {
+		err = errors.Join(err, os.Remove(o.file.Name()))
+	}
+	return err
 }
 
 func isTrace(path string) bool {

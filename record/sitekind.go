@@ -93,27 +93,23 @@ func siteKinds(fn *plan.Func, goCode bool) (entry, ret siteKind) {
 	return siteKind(fn.Class.String()) + suffix, ret
 }
 
-// firstTests are what is tried when the recording begins: what the functions of the plan need, or everything, where more
-// can come or a limit is to be kept.
-func (r *recording) firstTests() []calibrationTest {
-	if r.follower == nil && r.cfg.MaxOverhead == 0 {
-		return r.usedTests()
-	}
-	statics := r.plan.CountTableSites(r.follower != nil) > 0
-	return slices.DeleteFunc(calibrationTests(), func(t calibrationTest) bool { return t.function >= calibrate.Static && !statics })
-}
-
-// usedTests are those for the functions of the plan.
-func (r *recording) usedTests() []calibrationTest {
-	used := map[siteKind]map[siteKind]bool{}
-	for _, m := range r.plan.Modules {
+// calibrationTestsFor returns what to test when a recording begins, and what its plan uses. The first are all tests
+// that functions may need, where more functions can come or a limit is to be kept.
+func calibrationTestsFor(p *plan.Plan, grows, limited bool) (first, used []calibrationTest) {
+	kinds := map[siteKind]map[siteKind]bool{}
+	for _, m := range p.Modules {
 		for i := range m.Funcs {
 			entry, ret := siteKinds(&m.Funcs[i], m.Goid != 0)
-			if used[entry] == nil {
-				used[entry] = map[siteKind]bool{"": true} // each is also measured alone
+			if kinds[entry] == nil {
+				kinds[entry] = map[siteKind]bool{"": true} // each is also measured alone
 			}
-			used[entry][ret] = true
+			kinds[entry][ret] = true
 		}
 	}
-	return slices.DeleteFunc(calibrationTests(), func(t calibrationTest) bool { return !used[t.entry][t.ret] })
+	used = slices.DeleteFunc(calibrationTests(), func(t calibrationTest) bool { return !kinds[t.entry][t.ret] })
+	if !grows && !limited {
+		return used, used
+	}
+	usdt := p.CountTableSites(grows) > 0
+	return slices.DeleteFunc(calibrationTests(), func(t calibrationTest) bool { return t.function >= calibrate.Static && !usdt }), used
 }

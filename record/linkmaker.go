@@ -12,19 +12,19 @@ import (
 	"utrace/bpf"
 )
 
-// way attaches one program to sites of a file, in one process or (0) in all, with one link.
-type way struct {
+// linkMaker attaches one program to sites of a file with one link, in one process, or (0) in all.
+type linkMaker struct {
 	batch  int // how many sites one link can have
 	uprobe func(ex *link.Executable, prog *ebpf.Program, sites []site, pid int) (link.Link, error)
 	// uretprobe is the same for a function's return.
 	uretprobe func(ex *link.Executable, prog *ebpf.Program, sites []site, pid int) (link.Link, error)
 }
 
-// newWay returns one of the two that the kernel has. Both keep to the order of attach: each
+// newLinkMaker returns one of the two that the kernel has. Both keep to the order of attach: each
 // makes a consumer of its own for each site.
-func newWay(method bpf.Method) way {
+func newLinkMaker(method bpf.Method) linkMaker {
 	if method == bpf.Perf {
-		return way{
+		return linkMaker{
 			batch: 1,
 			uprobe: func(ex *link.Executable, prog *ebpf.Program, sites []site, pid int) (link.Link, error) {
 				return ex.Uprobe("", prog, perfOptions(sites[0], pid))
@@ -34,7 +34,7 @@ func newWay(method bpf.Method) way {
 			},
 		}
 	}
-	return way{
+	return linkMaker{
 		batch: math.MaxInt,
 		uprobe: func(ex *link.Executable, prog *ebpf.Program, sites []site, pid int) (link.Link, error) {
 			return ex.UprobeMulti(nil, prog, multiOptions(sites, pid))

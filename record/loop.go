@@ -1,0 +1,137 @@
+//go:build linux
+
+package record
+
+import (
+	"context"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"utrace/format"
+)
+
+// Reasons for the end of a recording.
+const (
+	reasonDuration  = "the duration is over"
+	reasonInterrupt = "interrupted"
+	reasonTargets   = "the recorded processes have ended"
+	reasonCommand   = "the command has ended"
+	reasonError     = "the trace could not be written"
+	reasonSize      = "the file has reached its maximum size"
+)
+
+// Intervals of what the loop does besides draining.
+const (
+	flushEvery    = 500 * time.Millisecond // an event stays out of the file for this long at most
+	progressEvery = 250 * time.Millisecond // Config.Progress is called
+	countEvery    = time.Second            // processes are counted, to find the end of the last one
+)
+
+// drainNice is the priority of the thread that drains the rings. It must get a CPU even if the traced threads want them
+// all, for what does not fit into the rings is lost.
+const drainNice = -15
+
+// loop drains the rings until there is a reason to stop. ended is closed when all targets have ended.
+func (s *session) loop(ctx context.Context, ended <-chan struct{}) (reason string, err error) {
+	defer raisePriority()()
+	var over <-chan time.Time
+	if s.cfg.Duration > 0 {
+		timer := time.NewTimer(s.cfg.Duration)
+		defer timer.Stop()
+		over = timer.C
+	}
+	tick := time.NewTimer(0)
+	defer tick.Stop()
+	started := time.Now()
+	r := rounds{s: s, started: started, flushed: started, shown: started, counted: started}
+	for {
+		select {
+		case <-ctx.Done():
+			return reasonInterrupt, nil
+		case <-over:
+			return reasonDuration, nil
+		case <-ended:
+			return s.endReason(), nil
+		case now := <-tick.C:
+			if reason, err := r.next(now); reason != "" || err != nil {
+				return reason, err
+			}
+			tick.Reset(s.drainer.interval)
+		}
+	}
+}
+
+// endReason is the reason when all targets have ended.
+func (s *session) endReason() string {
+	if s.command != nil {
+		return reasonCommand
+	}
+	return reasonTargets
+}
+
+// raisePriority gives the calling goroutine a thread of its own, with drainNice, until restore is called.
+func raisePriority() (restore func()) {
+	runtime.LockOSThread()
+	tid := unix.Gettid()
+	old, err := unix.Getpriority(unix.PRIO_PROCESS, tid)
+	if err == nil {
+		err = unix.Setpriority(unix.PRIO_PROCESS, tid, drainNice)
+	}
+	return func() {
+		if err == nil {
+			unix.Setpriority(unix.PRIO_PROCESS, tid, 20-old) // the system call returns 20 - nice
+		}
+		runtime.UnlockOSThread()
+	}
+}
+
+// rounds are the rounds of the loop: when each of the less frequent tasks was last done.
+type rounds struct {
+	s                                *session
+	started, flushed, shown, counted time.Time
+}
+
+// next drains once, and does what else is due. It returns a reason to stop, "" if there is none.
+func (r *rounds) next(now time.Time) (reason string, err error) {
+	s := r.s
+	if err := s.drainer.round(); err != nil {
+		return reasonError, err
+	}
+	if s.limit != nil {
+		if err := s.limit.check(now); err != nil {
+			return reasonError, err
+		}
+	}
+	if now.Sub(r.flushed) >= flushEvery {
+		if err := s.w.Flush(); err != nil {
+			return reasonError, err
+		}
+		r.flushed = now
+		s.leaders.check()
+	}
+	if s.cfg.Progress != nil && now.Sub(r.shown) >= progressEvery {
+		r.shown = now
+		events, _ := s.w.Events()
+		lost := s.drainer.lost
+		s.cfg.Progress(Progress{Elapsed: now.Sub(r.started), Events: events, Lost: lost.entries + lost.returns, Bytes: s.w.Size()})
+	}
+	if s.cfg.Follow && (s.drainer.processEnded || now.Sub(r.counted) >= countEvery) {
+		s.drainer.processEnded, r.counted = false, now
+		if left, err := s.objs.AnyProcess(); err != nil {
+			return reasonError, err
+		} else if !left {
+			return s.endReason(), nil
+		}
+	}
+	if s.cfg.MaxBytes > 0 && s.w.Size() >= s.cfg.MaxBytes {
+		return reasonSize, nil
+	}
+	return "", nil
+}
+
+// now reads both clocks.
+func now() format.Anchor {
+	return format.Anchor{MonoNs: int64(monotonicNs()), WallNs: time.Now().UnixNano()}
+}

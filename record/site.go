@@ -1,0 +1,172 @@
+//go:build linux
+
+package record
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/cilium/ebpf"
+
+	"utrace/bpf"
+	"utrace/format"
+	"utrace/record/plan"
+)
+
+// site is where a breakpoint goes.
+type site struct {
+	fileOff      uint64
+	cookie       uint64
+	fn           int    // index into the module's Funcs
+	data         bool   // for the program that reads a bpf.Site
+	semaphoreOff uint64 // file offset of the counter of its users, 0 for none
+}
+
+// moduleSites are the sites of a module, by the program and the order in which they are attached.
+//
+// Nothing is recorded before all are attached, so the order matters in one case only: a function
+// whose first instruction already leaves it (a jump to another function). Of several probes on one
+// instruction the kernel runs the latest first (consumer_add in kernel/events/uprobes.c), so the
+// entry must come after such an early return.
+type moduleSites struct {
+	early       []site // returns on the instruction of the entry
+	entries     []site
+	trampolines []site // returns that the kernel sees by its trampoline
+	usdt        []site
+	raised      []site // where probes only raise semaphores
+	returns     []site // return instructions, and jumps to other functions
+}
+
+// newModuleSites makes the sites of a module. It adds those with values or conditions to the table of
+// the programs; the locations of static probes only once, however often the module is attached.
+func newModuleSites(objs *bpf.Objects, m *module) (s moduleSites, err error) {
+	for i := range m.Funcs {
+		fn := &m.Funcs[i]
+		for _, r := range fn.Raised {
+			s.raised = append(s.raised, site{fileOff: r.FileOff, cookie: bpf.QuietCookie, fn: i, semaphoreOff: r.SemaphoreOff})
+		}
+		if len(fn.USDTSites) > 0 {
+			sites, err := m.usdtSitesOf(objs, i)
+			if err != nil {
+				return s, err
+			}
+			s.usdt = append(s.usdt, sites...)
+			continue
+		}
+		if err := s.addFunc(objs, m, i); err != nil {
+			return s, err
+		}
+	}
+	for _, list := range [][]site{s.entries, s.trampolines, s.returns, s.early} { // a link has one program
+		slices.SortStableFunc(list, func(a, b site) int {
+			return cmp.Or(cmp.Compare(group(a.fn, m.share), group(b.fn, m.share)), compareBools(a.data, b.data))
+		})
+	}
+	return s, nil
+}
+
+// addFunc adds the sites of a function.
+func (s *moduleSites) addFunc(objs *bpf.Objects, m *module, i int) error {
+	fn, id := &m.Funcs[i], m.first+format.FuncID(i)
+	kind := format.Entry
+	if fn.Hit {
+		kind = format.Hit
+	}
+	entry, err := newSite(objs, fn.Entry, id, kind, m.Goid)
+	if err != nil {
+		return err
+	}
+	exit, err := newSite(objs, fn.Exit, id, format.Return, m.Goid)
+	if err != nil {
+		return err
+	}
+	jump, err := newSite(objs, withoutResult(fn.Exit), id, format.Return, m.Goid)
+	if err != nil {
+		return err
+	}
+
+	entry.fn, exit.fn, jump.fn = i, i, i
+	entry.fileOff, exit.fileOff = fn.FileOff, fn.FileOff
+	s.entries = append(s.entries, entry)
+	switch fn.ReturnBy {
+	case plan.ByTrampoline:
+		s.trampolines = append(s.trampolines, exit)
+	case plan.ByInstruction:
+		s.addReturns(exit, fn.Returns, fn.FileOff)
+		s.addReturns(jump, fn.TailCalls, fn.FileOff)
+	}
+	return nil
+}
+
+// addReturns adds a site at each of the instructions that leave a function.
+func (s *moduleSites) addReturns(at site, fileOffs []uint64, entryOff uint64) {
+	for _, at.fileOff = range fileOffs {
+		if at.fileOff == entryOff {
+			s.early = append(s.early, at)
+		} else {
+			s.returns = append(s.returns, at)
+		}
+	}
+}
+
+// newSite returns a site of a function, without its file offset.
+func newSite(objs *bpf.Objects, data *bpf.Site, id format.FuncID, kind format.Kind, goid uint16) (s site, err error) {
+	if data == nil {
+		return site{cookie: bpf.Cookie(id, kind, goid)}, nil
+	}
+	with := *data
+	with.Func = id
+	s.data = true
+	s.cookie, err = objs.AddSite(&with)
+	return s, err
+}
+
+// withoutResult returns what to do where a function jumps to another one, which then returns for
+// it: the result is not known yet.
+func withoutResult(exit *bpf.Site) *bpf.Site {
+	if exit == nil {
+		return nil
+	}
+	with := *exit
+	for i := range with.Args[:with.NumArgs] {
+		with.Args[i].From = bpf.FromNowhere
+	}
+	return &with
+}
+
+// program returns the program for sites of one kind: plain, unless they are data.
+func program(objs *bpf.Objects, plain *ebpf.Program, sites []site) *ebpf.Program {
+	if sites[0].data {
+		return objs.OnSite
+	}
+	return plain
+}
+
+// without returns the sites whose functions are not among the refused ones.
+func without(sites []site, refused map[int]error) []site {
+	var list []site
+	for _, s := range sites {
+		if _, ok := refused[s.fn]; !ok {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// group returns the first of the functions that share links with one, by their indexes.
+func group(fn, share int) int {
+	if share == 0 {
+		return 0
+	}
+	return fn / share * share
+}
+
+func compareBools(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
