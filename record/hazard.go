@@ -181,3 +181,5 @@ func first(a, b string) string {
 	}
 	return b
 }
+
+func baseName(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }

@@ -302,8 +302,6 @@ func (p *Plan) resolve(cfg Config) error {
 	return nil
 }
 
-func baseName(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
-
 // addModule plans the probes of one file. What is left out counts as matched:
 // the reason is told.
 func (p *Plan) addModule(img *image, probes []*Probe, around surroundings, matched map[*Probe]bool) error {
