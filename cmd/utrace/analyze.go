@@ -42,7 +42,7 @@ Marks in the report:
   utrace analyze --pprof out.pb.gz trace.arrow && go tool pprof -http=: out.pb.gz
   utrace analyze --json monday.arrow tuesday.arrow`,
 		Annotations: map[string]string{moreKey: `
-  man utrace-analyze      corrected and uncertain times, waiting, grouping, errors, files (or docs/)`},
+  man utrace-analyze      corrected and uncertain times, waiting, grouping, errors (docs/results.md)`},
 		Args: traceArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.sparkSet, f.toSet = cmd.Flags().Changed("spark"), cmd.Flags().Changed("to")

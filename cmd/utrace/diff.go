@@ -59,7 +59,7 @@ too little for the condition.
   utrace diff --fail-if 'p50 > +10%' --fail-if 'handle_*: p99 > +1ms' old.arrow new.arrow
   utrace diff --pprof diff.pb.gz old.arrow new.arrow && go tool pprof -top diff.pb.gz`,
 		Annotations: map[string]string{moreKey: `
-  man utrace-diff         how functions and runs are matched (or docs/)`},
+  man utrace-diff         how functions and traces are matched (docs/comparing.md)`},
 		Args: func(cmd *cobra.Command, args []string) error {
 			dash := cmd.ArgsLenAtDash()
 			switch {

@@ -43,7 +43,7 @@ States:
   noreturn               the returns of the function are not probed
   hit                    an instruction or static probe, without a duration
 
-Sums over the rows give the figures of the report; docs/ has the query.`,
+Sums over the rows give the figures of the report; docs/exporting.md has the query.`,
 		Example: `  utrace export --parquet calls.parquet trace.arrow
   utrace export --parquet week.parquet monday.arrow tuesday.arrow
   duckdb -c "select function, count(*), sum(total_ns) from 'calls.parquet' group by all"`,

@@ -23,12 +23,15 @@ type listItem struct{ name, text string }
 // maxTermWidth is the longest name in a list that has its text on the same line.
 const maxTermWidth = 24
 
+// maxHeading is the longest heading, with its colon.
+const maxHeading = 40
+
 // termLine matches the first line of a list item whose text begins on that line.
 var termLine = regexp.MustCompile(`^  (\S.*?)\s{2,}(\S.*)$`)
 
-// parseText splits a help text into blocks. Blank lines separate paragraphs. A short line that ends
-// with a colon, directly above indented lines, is a heading. Lines that are indented by two spaces
-// are a list of terms if one of them has a gap, and literal otherwise.
+// parseText splits a help text into blocks. Blank lines separate paragraphs. A paragraph of one
+// line, of at most maxHeading columns and with a colon at its end, is a heading. Lines that are
+// indented by two spaces are a list of terms if one of them has a gap, and literal otherwise.
 func parseText(text string) []textBlock {
 	var blocks []textBlock
 	for chunk := range strings.SplitSeq(strings.Trim(text, "\n"), "\n\n") {
@@ -42,7 +45,7 @@ func parseText(text string) []textBlock {
 		}
 		paragraph := strings.Join(prose, " ")
 		switch {
-		case len(prose) == 1 && len(indented) > 0 && strings.HasSuffix(paragraph, ":") && len(paragraph) < 60:
+		case len(prose) == 1 && strings.HasSuffix(paragraph, ":") && len(paragraph) <= maxHeading:
 			blocks = append(blocks, textBlock{heading: strings.TrimSuffix(paragraph, ":")})
 		case paragraph != "":
 			blocks = append(blocks, textBlock{paragraph: paragraph})
