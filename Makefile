@@ -1,5 +1,8 @@
 # make build     the program, ./utrace
-# make demo      record a real program and print the analysis
+# make demo      record a real program, print the analysis, and leave the trace in ./demo.arrow
+# make install   program, manual pages and completions below PREFIX (/usr/local); DESTDIR is put in front.
+#                make uninstall removes them
+# make man       the manual pages, in out/man
 # make test      the tests, in at most 12 minutes; those that need the kernel run as root. Each package in
 #                record/test says which end-to-end tests it has, and after which changes to run them
 # make test-long all tests, in full
@@ -15,15 +18,43 @@ GO       ?= go
 FUZZTIME ?= 20s
 SOAK     ?= 10m
 KERNELS  ?= amd64-6.1 arm64-6.12 running
+PREFIX   ?= /usr/local
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+LDFLAGS  := $(if $(VERSION),-X main.buildVersion=$(VERSION))
 SUDO     := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: build demo test test-long test-kernels lint generate fuzz soak bench bench-probes
+.PHONY: build demo man install uninstall test test-long test-kernels lint generate fuzz soak bench bench-probes
 
 build: | have-go
-	CGO_ENABLED=0 $(GO) build -trimpath -o utrace ./cmd/utrace
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o utrace ./cmd/utrace
 
 demo: build
 	@testdata/demo.sh ./utrace
+
+man: | have-go
+	rm -rf out/man
+	$(GO) run -tags man -ldflags "$(LDFLAGS)" ./cmd/utrace out/man
+
+# Where each shell of Debian looks; zsh has one directory for packages, and one for /usr/local.
+BINDIR  := $(DESTDIR)$(PREFIX)/bin
+MANDIR  := $(DESTDIR)$(PREFIX)/share/man
+BASHDIR := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+FISHDIR := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+ZSHDIR  := $(DESTDIR)$(PREFIX)/share/zsh/$(if $(filter /usr/local,$(PREFIX)),site-functions,vendor-completions)
+
+# As root there may be no go: then what "make build man" has left is installed.
+install: $(if $(shell command -v $(GO)),build man)
+	install -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man7 $(BASHDIR) $(FISHDIR) $(ZSHDIR)
+	install -m 755 utrace $(BINDIR)/utrace
+	for page in out/man/*.[17]; do \
+		gzip -9nc $$page | install -m 644 /dev/stdin $(MANDIR)/man$${page##*.}/$${page##*/}.gz || exit 1; done
+	./utrace completion bash | install -m 644 /dev/stdin $(BASHDIR)/utrace
+	./utrace completion fish | install -m 644 /dev/stdin $(FISHDIR)/utrace.fish
+	./utrace completion zsh | install -m 644 /dev/stdin $(ZSHDIR)/_utrace
+
+uninstall:
+	rm -f $(BINDIR)/utrace $(MANDIR)/man1/utrace.1.gz $(MANDIR)/man1/utrace-*.1.gz $(MANDIR)/man7/utrace-*.7.gz
+	rm -f $(BASHDIR)/utrace $(FISHDIR)/utrace.fish $(ZSHDIR)/_utrace
 
 # testsummary says at the end which tests were skipped, and why: without root, BPF or one of the programs
 # that results are compared with. End-to-end tests run last, one package at a time: many measure time.
@@ -45,6 +76,8 @@ test-kernels: | have-go
 lint: | have-go
 	@test -z "$$(gofmt -l .)" || { echo "not formatted by gofmt:"; gofmt -l .; exit 1; }
 	$(GO) vet ./... ./testdata/kernels/check ./testdata/testsummary
+	$(GO) vet -tags man ./cmd/utrace
+	GOOS=darwin GOARCH=arm64 $(GO) vet ./cmd/utrace ./record ./record/list ./format/... ./analyze/...
 	$(GO) tool staticcheck ./... ./testdata/kernels/check ./testdata/testsummary
 
 generate: | have-go

@@ -47,31 +47,6 @@ func analyzeCommand(args ...string) (stdout, stderr string, err error) {
 	return out.String(), errOut.String(), err
 }
 
-func TestAnalyzeUsage(t *testing.T) {
-	trace := traceFile(t, "nesting")
-	link := filepath.Join(t.TempDir(), "link")
-	if err := os.Symlink(trace, link); err != nil {
-		t.Fatal(err)
-	}
-	for _, args := range [][]string{
-		{}, {"--sort", "size", trace}, {"--flow=curly", trace}, {"--function", "/(/", trace}, {"--top", "-1", trace},
-		{"--from", "2s", "--to", "1s", trace}, {"--view", trace}, {"--pid", "x", trace},
-		{trace, trace}, {trace, link}, {"--slowest", "-1", trace}, {"--slowest", "10001", trace}, {"--error", "ret <", trace}, {"--error", "[: ret < 0", trace},
-		{"--min", "-1s", trace}, {"--hist=/(/", trace}, {"--heatmap", "/(/", trace}, {"--heatmap-svg", "x.svg", trace},
-		{"--folded", trace, trace}, {"--flame", trace, trace}, {"--trace-event", trace, trace}, {"--heatmap", "*", "--heatmap-svg", trace, trace},
-		{"--folded", "x", "--flame", "x", trace}, {"--folded", os.DevNull, "--flame", filepath.Dir(os.DevNull) + "/./null", trace},
-	} {
-		if _, _, err := analyzeCommand(args...); !errors.As(err, new(usageError)) {
-			t.Errorf("analyze %q: %v is no usage error", args, err)
-		}
-	}
-	for _, args := range [][]string{{"/does/not/exist"}, {os.Args[0]}, {"--pprof", "/does/not/exist/p", trace}, {"--hist", "nothing", trace}, {"--heatmap", "nothing", trace}} {
-		if _, _, err := analyzeCommand(args...); err == nil || errors.As(err, new(usageError)) {
-			t.Errorf("analyze %q: %v is a usage error", args, err)
-		}
-	}
-}
-
 func TestAnalyzeViews(t *testing.T) {
 	trace := traceFile(t, "lost")
 	pb := filepath.Join(t.TempDir(), "out.pb.gz")

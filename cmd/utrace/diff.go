@@ -1,5 +1,3 @@
-//go:build linux
-
 package main
 
 import (
@@ -31,37 +29,38 @@ func newDiffCommand() *cobra.Command {
 	var f diffFlags
 	cmd := &cobra.Command{
 		Use:   "diff [flags] OLD NEW | OLD... -- NEW...",
-		Short: "Compare traces: which functions have become slower, faster, new?",
-		Long: `Diff compares two traces, or several of either side, function by function. What is
-more than noise is marked with * and comes first.
+		Short: "Compare traces: which functions became slower or faster?",
+		Long: `Compare two traces, or several on each side, function by function. A change that is more than noise
+is marked with * and comes first.
 
-With one or two traces a side the noise is taken from how each trace varies in
-time and from how the functions' changes differ; what all functions have changed
-by counts as the machine's. One run does not show how runs differ, so a tail (P90,
-P99) must change a lot to count. Three or more traces a side do show it: then
-nothing is taken off, and smaller changes count. Record old and new in turns.
-A program compared with itself gets a mark in one of 20 tries; on a machine that is overloaded, in more.
+One or two traces a side: the noise is estimated from how each trace varies in time and how the
+functions' changes differ. The change that all functions share is attributed to the machine. One run
+does not show how runs differ, so a tail (P90, P99) must change a lot to be marked.
 
-Functions with ~ are shorter than what is known of their probes' cost. A change that
-may be that cost is none. What is not of the same calls on both sides has - for its change: percentiles
-if not all calls were kept, calls and times if a function was taken off meanwhile.
+Three or more traces a side: the noise is measured between runs. Nothing is attributed to the
+machine, and smaller changes are marked. Record old and new in turns.
 
---fail-if is for scripts. It holds for significant changes only, and looks at
-the change beyond that of all functions. If one holds, the exit status is 1 and
-the message begins with "failed"; if the traces cannot be compared, or have too little in
-them for the condition, it is 1, too, and the message begins with "could not compare".
+A program compared with itself gets a mark in one of 20 tries, on an overloaded machine more often.
 
-  --fail-if '[PATTERN:] METRIC > CHANGE'     or <
-  METRIC: calls, total, self, avg, p50, p90, p99, max (max needs three traces a side)
-  CHANGE: +10%, -10%, +1ms, for calls also +100
+Marks:
+  *  a significant change
+  ~  the time is smaller than the uncertainty of the probe cost
+  -  no change can be given, as the two sides do not have the same calls: percentiles if calls were
+     dropped while recording; calls and times if the function was removed while recording
 
-Functions are the same if their names are, and the file names of module and source
-where names are ambiguous. Calls, total and self time are per trace. If it was not
-measured in all traces what the probes took, it is subtracted in none, as with --raw.`,
+--fail-if '[PATTERN:] METRIC > CHANGE' is for scripts (also <). Only significant changes meet it, by
+the part beyond the change that all functions share. The exit status is then 1, and the message
+begins with "failed". It is also 1, with "could not compare", if the traces cannot be compared or hold
+too little for the condition.
+
+  METRIC    calls, total, self, avg, p50, p90, p99, or max (which needs three traces a side)
+  CHANGE    +10%, -10% or +1ms; for calls also +100`,
 		Example: `  utrace diff monday.arrow tuesday.arrow
   utrace diff old1.arrow old2.arrow old3.arrow -- new1.arrow new2.arrow new3.arrow
   utrace diff --fail-if 'p50 > +10%' --fail-if 'handle_*: p99 > +1ms' old.arrow new.arrow
   utrace diff --pprof diff.pb.gz old.arrow new.arrow && go tool pprof -top diff.pb.gz`,
+		Annotations: map[string]string{moreKey: `
+  man utrace-diff         how functions and traces are matched (docs/comparing.md)`},
 		Args: func(cmd *cobra.Command, args []string) error {
 			dash := cmd.ArgsLenAtDash()
 			switch {
@@ -82,24 +81,24 @@ measured in all traces what the probes took, it is subtracted in none, as with -
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringArrayVar(&f.failIf, "fail-if", nil, "exit with status 1 if a significant change meets `CONDITION`, such as 'p99 > +10%'; repeatable")
-	flags.StringVar(&f.minChange, "min-change", "5%", "smaller changes (`PERCENT`) are never significant")
+	flags.StringVar(&f.minChange, "min-change", "5%", "never mark changes smaller than `PERCENT`")
 	flags.StringVar(&f.function, "function", "", "only functions that match `PATTERN`, a glob or a /regular expression/")
-	flags.BoolVar(&f.raw, "raw", false, "durations as measured: what the probes took is not subtracted")
+	flags.BoolVar(&f.raw, "raw", false, "compare times as measured, without subtracting the cost of the probes")
 	flags.Var((*count)(&f.top), "top", "only the first `N` functions")
 	flags.BoolVar(&f.json, "json", false, "print the comparison as JSON")
-	flags.StringVar(&f.pprof, "pprof", "", "write a profile of the differences for pprof to `FILE`; - is standard output, without the table then")
+	flags.StringVar(&f.pprof, "pprof", "", "write a profile of the differences for pprof to `FILE` (- is standard output, without the table)")
 	return cmd
 }
 
 // parse checks the flags.
-func (f *diffFlags) parse() (opts analyze.Options, least float64, conditions []*comparison.Threshold, err error) {
+func (f *diffFlags) parse() (opts analyze.Options, minChange float64, conditions []*comparison.Threshold, err error) {
 	opts.Raw = f.raw
-	least, err = strconv.ParseFloat(strings.TrimSuffix(f.minChange, "%"), 64)
+	minChange, err = strconv.ParseFloat(strings.TrimSuffix(f.minChange, "%"), 64)
 	switch {
-	case err != nil || !(least >= 0 && least <= 1e6):
+	case err != nil || !(minChange >= 0 && minChange <= 1e6):
 		err = fmt.Errorf("--min-change %s: want a percentage, such as 5%%", f.minChange)
 	case f.json && f.pprof == "-":
-		err = errors.New("--json and --pprof -: both to standard output")
+		err = errors.New("--json and --pprof - exclude each other: both to standard output")
 	case f.function != "":
 		opts.Function, err = analyze.ParsePattern(f.function)
 	}
@@ -113,12 +112,12 @@ func (f *diffFlags) parse() (opts analyze.Options, least float64, conditions []*
 		}
 		conditions = append(conditions, c)
 	}
-	return opts, least / 100, conditions, nil
+	return opts, minChange / 100, conditions, nil
 }
 
-// runDiff prints the comparison and then says which conditions hold.
+// runDiff prints the comparison, and then the conditions that changes meet.
 func runDiff(out, errOut io.Writer, f *diffFlags) error {
-	opts, least, conditions, err := f.parse()
+	opts, minChange, conditions, err := f.parse()
 	if err != nil {
 		return err
 	}
@@ -127,7 +126,7 @@ func runDiff(out, errOut io.Writer, f *diffFlags) error {
 			return err
 		}
 	}
-	c, err := comparison.Diff(f.oldPaths, f.newPaths, opts, least)
+	c, err := comparison.Diff(f.oldPaths, f.newPaths, opts, minChange)
 	if err != nil {
 		return fmt.Errorf("could not compare: %w", err)
 	}
@@ -171,10 +170,8 @@ func runDiff(out, errOut io.Writer, f *diffFlags) error {
 }
 
 func writeDiffProfile(out io.Writer, f *diffFlags, opts analyze.Options) error {
-	for _, path := range slices.Concat(f.oldPaths, f.newPaths) {
-		if sameFile(path, f.pprof) {
-			return usageError{fmt.Errorf("--pprof %s: that is one of the traces", f.pprof)}
-		}
+	if err := notATrace("pprof", f.pprof, slices.Concat(f.oldPaths, f.newPaths)); err != nil {
+		return err
 	}
 	p, _, err := comparison.Profile(f.oldPaths, f.newPaths, opts)
 	if err != nil {

@@ -27,13 +27,14 @@ func newDoctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Show what this kernel, these privileges and this machine allow",
-		Long: `Check what recording needs, a line each, and record a process of utrace's own.
+		Long: `Check what recording needs, one line each, and then record a process of utrace's own.
 
-  ok     it is as it should be, or does not matter
-  warn   recording works, with the restriction that the line tells
+Results:
+  ok     as it should be, or unimportant
+  warn   recording works, with the restriction in the line
   FAIL   recording does not work; the line says what to do
 
-The exit status is 0 if recording works, and 1 if it does not.`,
+The exit status is 0 if recording works, otherwise 1.`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {

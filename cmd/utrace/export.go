@@ -1,10 +1,7 @@
-//go:build linux
-
 package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -17,25 +14,35 @@ func newExportCommand() *cobra.Command {
 	var path string
 	cmd := &cobra.Command{
 		Use:   "export [flags] --parquet FILE TRACE...",
-		Short: "Write the calls of traces as a table, for DuckDB, ClickHouse, Spark",
-		Long: `Export writes a Parquet file with one row a call, for analyses of your own and for
-more traces than one machine wants to read. Rows come as calls end, thread by thread.
+		Short: "Write the calls of traces as a table for DuckDB, ClickHouse or Spark",
+		Long: `Write a Parquet file with one row per call, for your own analyses, and for more traces than one
+machine can read at once. Rows are in the order in which calls end, thread by thread.
 
-  trace, host             where it was recorded
-  start_time, start_ns    when it began: by the clock (UTC), and since the start of the trace
-  duration_ns, self_ns    how long it took, and without its traced callees; null if it is not complete,
-                          duration_ns also if it is uncertain
-  total_ns                what it adds to the total time of its function: its duration, or 0 for a
-                          call inside another of its function; an outermost call that is not complete
-                          stands for the complete ones inside it
-  depth                   traced calls around it
+Columns:
+  trace, host            where the call was recorded
+  start_time, start_ns   when it began: wall clock (UTC), and since the start of the trace
+  duration_ns, self_ns   how long it took, and without its traced callees. Both are null if the call is
+                         incomplete; duration_ns is also null if it is uncertain
+  total_ns               what the call adds to the total time of its function: its duration, or 0 inside
+                         another call of the function. An incomplete outermost call has the sum of the
+                         complete calls of the function inside it
+  depth                  the number of traced calls around it
   function, module, build_id, address, file, line
+                         the function
   pid, tid, process, thread, goroutine
-  arguments, results      JSON objects, null if none were recorded
-  state                   complete, uncertain (events were lost meanwhile), open (at the end of the trace), unwound (its return was not seen),
-                          noreturn (its returns are not probed), hit (a point, which has no duration)
+                         who called it
+  arguments, results     JSON objects, null if none were recorded
+  state                  see below
 
-The report's figures are sums over the rows; README.md has the query.`,
+States:
+  complete               entry and return were seen
+  uncertain              events were lost during the call
+  open                   still running at the end of the trace
+  unwound                its return was not seen
+  noreturn               the returns of the function are not probed
+  hit                    an instruction or static probe, without a duration
+
+Sums over the rows give the figures of the report; docs/exporting.md has the query.`,
 		Example: `  utrace export --parquet calls.parquet trace.arrow
   utrace export --parquet week.parquet monday.arrow tuesday.arrow
   duckdb -c "select function, count(*), sum(total_ns) from 'calls.parquet' group by all"`,
@@ -44,7 +51,7 @@ The report's figures are sums over the rows; README.md has the query.`,
 			return runExport(cmd.OutOrStdout(), cmd.ErrOrStderr(), path, args)
 		},
 	}
-	cmd.Flags().StringVar(&path, "parquet", "", "the `FILE` to write, - for standard output")
+	cmd.Flags().StringVar(&path, "parquet", "", "write the table to `FILE` (- is standard output)")
 	return cmd
 }
 
@@ -55,10 +62,8 @@ func runExport(out, errOut io.Writer, path string, traces []string) error {
 	if err := oneOfEach(traces); err != nil {
 		return err
 	}
-	for _, trace := range traces {
-		if sameFile(trace, path) {
-			return usageError{fmt.Errorf("--parquet %s: that is one of the traces", path)}
-		}
+	if err := notATrace("parquet", path, traces); err != nil {
+		return err
 	}
 	var warnings []analyze.Warning
 	write := func(w io.Writer) error {

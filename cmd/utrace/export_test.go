@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -210,17 +209,6 @@ func writeText(t *testing.T, path, text string) {
 	defer out.Close()
 	if err := format.ReadText(strings.NewReader(text), out); err != nil {
 		t.Fatal(err)
-	}
-}
-
-func TestExportUsage(t *testing.T) {
-	trace := traceFile(t, "nesting")
-	for _, args := range [][]string{{}, {trace}, {"--parquet", "x"}, {"--parquet", trace, trace}, {"--parquet", "-", trace, trace}} {
-		cmd := newRootCommand()
-		cmd.SetArgs(append([]string{"export"}, args...))
-		if err := cmd.Execute(); !errors.As(err, new(usageError)) {
-			t.Errorf("export %q: %v is no usage error", args, err)
-		}
 	}
 }
 

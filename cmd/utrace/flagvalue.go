@@ -1,5 +1,3 @@
-//go:build linux
-
 package main
 
 import (
@@ -14,7 +12,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// flagError makes an error of a usage error. Values of flags say what they want; for those that are on or off it is said here.
+// flagError makes the errors of flags usage errors. The flag values of this package say what they
+// want; for flags that are on or off, flagError does.
 func flagError(_ *cobra.Command, err error) error {
 	var invalid *pflag.InvalidValueError
 	if errors.As(err, &invalid) && errors.As(err, new(*strconv.NumError)) {
@@ -117,7 +116,7 @@ func (l *idList) Set(text string) error {
 	return nil
 }
 
-// threadList is a list of thread IDs, and of goroutines and tracks as analyze.FlowName has them.
+// threadList is a list of thread IDs, and of goroutines and tracks as analyze.FlowName writes them.
 type threadList struct {
 	tids  idList
 	flows *[]string
@@ -139,7 +138,7 @@ func (l *threadList) Set(text string) error {
 			}
 		}
 		if l.tids.Set(word) != nil {
-			return fmt.Errorf("%q is not a thread ID, nor a goroutine such as g18 or a track such as s1", word)
+			return fmt.Errorf("%q is not a thread ID, a goroutine such as g18, or a track such as s1", word)
 		}
 	}
 	return nil

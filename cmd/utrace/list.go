@@ -1,5 +1,3 @@
-//go:build linux
-
 package main
 
 import (
@@ -10,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -23,26 +22,25 @@ func newListCommand() *cobra.Command {
 	var functions, verbose, presets bool
 	cmd := &cobra.Command{
 		Use:   "list [flags] [-p PID | BINARY] [PATTERN]",
-		Short: "List static probes (USDT), or functions, of files and processes",
-		Long: `Print the static probes of a program or library, a line each:
+		Short: "List the static probes or functions of files and processes",
+		Long: `Print the static probes (USDT) of programs and libraries, one line each: PATH PROVIDER:NAME. With -l,
+print their functions: PATH FUNC. Nothing is attached or run.
 
-  PATH PROVIDER:NAME
+Where to look:
+  BINARY     a path, or the name of a program in $PATH
+  -p PID     the program of a process and all libraries that it maps now, deleted ones included
+             (libstapsdt creates such)
+  neither    all programs and libraries that run on this machine, each file once. Without root, only
+             those of your own processes
 
-or with -l its functions: PATH FUNC. Nothing is attached or run.
+PATTERN is a name, a glob or a /regular expression/. It selects by PROVIDER:NAME or NAME; with -l, by
+the name of the function, mangled or demangled. A single argument is a BINARY if such a file exists,
+otherwise a PATTERN; '/^name$/' is always a pattern.
 
-BINARY is a path, or the name of a program in $PATH. With -p it is the program and all libraries that the process
-maps now, deleted ones too (libstapsdt makes such). With neither it is all programs and libraries that
-run on this machine, each file once; without root, those of your own processes.
-
-PATTERN selects: a name, a glob or a /regular expression/, for PROVIDER:NAME or NAME; with -l for the name of
-the function, mangled or not. An argument alone is a BINARY if there is such a file, else a
-PATTERN; '/^name$/' is always a pattern.
-
-With -v a static probe has a line for each of its locations: the address in the file, that of the semaphore (a counter
-that switches the probe on), and the operands, which are the arguments: SIZE@PLACE, where SIZE is in bytes,
-negative if signed, and PLACE a register, memory or a constant, as the assembler has it.
-
---presets prints NAME ABOUT of each set of probes that record --preset takes.`,
+With -v, a line for each location of a static probe follows: its address in the file, the address of
+the semaphore (a counter that switches the probe on) and the operands that hold the arguments. An
+operand is SIZE@LOCATION: SIZE in bytes, negative if signed; LOCATION a register, memory or a constant
+in assembler syntax.`,
 		Example: `  utrace list /usr/bin/python3.11
   utrace list -v python3.11 'gc__*'
   sudo utrace list -p 1234
@@ -67,29 +65,38 @@ negative if signed, and PLACE a register, memory or a constant, as the assembler
 				return err
 			}
 			cfg.Functions = functions
-			found, err := list.Find(cfg)
-			if err != nil {
-				return listError(cfg, err)
-			}
-			for _, text := range found.Warnings {
-				fmt.Fprintf(cmd.ErrOrStderr(), "utrace: warning: %s\n", escape(text))
-			}
-			if len(found.Files) == 0 {
-				return errors.New(escape(nothingListed(cfg, found)))
-			}
-			return printListing(cmd.OutOrStdout(), found, verbose)
+			return runList(cmd.OutOrStdout(), cmd.ErrOrStderr(), cfg, verbose)
 		},
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.VarP(&idList{&pids, "process"}, "pid", "p", "list what process `PID` maps")
-	flags.BoolVarP(&functions, "functions", "l", false, "list functions, not static probes")
-	flags.BoolVar(&presets, "presets", false, "list the sets of probes that record --preset knows; with -v the probes of each")
-	flags.BoolVarP(&verbose, "verbose", "v", false, "print semaphores, locations and operands; sizes and addresses of functions")
+	flags.VarP(&idList{&pids, "process"}, "pid", "p", "list the program and libraries of the process `PID`")
+	flags.BoolVarP(&functions, "functions", "l", false, "list functions instead of static probes")
+	flags.BoolVar(&presets, "presets", false, "list the presets of record --preset; with -v also their probes")
+	flags.BoolVarP(&verbose, "verbose", "v", false, "print locations, semaphores and operands; with -l, addresses and sizes")
 	return cmd
 }
 
-// printPresets writes a line for each preset, NAME and what it is about.
+// runList prints what was found. Nothing found is an error.
+func runList(out, errOut io.Writer, cfg list.Config, verbose bool) error {
+	if cfg.Path == "" && runtime.GOOS != "linux" {
+		return errors.New("processes can be listed on Linux only: name a BINARY")
+	}
+
+	found, err := list.Find(cfg)
+	if err != nil {
+		return listError(cfg, err)
+	}
+	for _, text := range found.Warnings {
+		fmt.Fprintf(errOut, "utrace: warning: %s\n", escape(text))
+	}
+	if len(found.Files) == 0 {
+		return errors.New(escape(nothingListed(cfg, found)))
+	}
+	return printListing(out, found, verbose)
+}
+
+// printPresets writes a line for each preset: its name and what it is about.
 func printPresets(w io.Writer, verbose bool) error {
 	out := bufio.NewWriter(w)
 	for _, p := range record.Presets() {
@@ -103,7 +110,7 @@ func printPresets(w io.Writer, verbose bool) error {
 	return out.Flush()
 }
 
-// listConfig sorts the arguments into BINARY and PATTERN.
+// listConfig tells BINARY and PATTERN apart.
 func listConfig(pids []int, args []string) (cfg list.Config, err error) {
 	switch {
 	case len(pids) > 1:
@@ -124,7 +131,7 @@ func listConfig(pids []int, args []string) (cfg list.Config, err error) {
 	return cfg, nil
 }
 
-// isPath reports whether an argument can only be meant as a file, be there such a file or not.
+// isPath reports whether an argument can only name a file, whether or not it exists.
 func isPath(arg string) bool {
 	isRegexp := len(arg) > 1 && strings.HasPrefix(arg, "/") && strings.HasSuffix(arg, "/")
 	return !isRegexp && (strings.HasPrefix(arg, "/") || strings.HasPrefix(arg, "./") || strings.HasPrefix(arg, "../"))
@@ -178,7 +185,7 @@ func interpreter(path string) string {
 	return strings.TrimSpace(text)
 }
 
-// nothingListed tells why there is nothing to print.
+// nothingListed says why there is nothing to print.
 func nothingListed(cfg list.Config, found *list.Listing) string {
 	what, where := "static probes", fmt.Sprintf("the %d files that run on this machine", found.Searched)
 	if cfg.Functions {
@@ -190,14 +197,14 @@ func nothingListed(cfg list.Config, found *list.Listing) string {
 	case cfg.Path != "":
 		where = cfg.Path
 	}
-	if found.Total > 0 {
-		return fmt.Sprintf("none of the %d %s in %s matches %q", found.Total, what, where, cfg.Pattern)
-	}
 	text := fmt.Sprintf("no %s in %s", what, where)
+	if found.Total > 0 {
+		text = fmt.Sprintf("none of the %d %s in %s matches %q", found.Total, what, where, cfg.Pattern)
+	}
 	if cfg.PID == 0 && cfg.Path == "" && cfg.Pattern != "" && !strings.ContainsAny(cfg.Pattern, "*?[/:") {
 		text += fmt.Sprintf("; and there is no file %q, nor such a program in $PATH", cfg.Pattern)
 	}
-	if cfg.Path != "" && !cfg.Functions {
+	if cfg.Path != "" && !cfg.Functions && found.Total == 0 {
 		if libs := list.LibrariesWithUSDT(cfg.Path); len(libs) > 0 {
 			text += "; libraries that it loads have some: " + strings.Join(libs, ", ")
 		}

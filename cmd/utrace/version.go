@@ -8,19 +8,29 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// buildVersion is set by "make build": go build -ldflags "-X main.buildVersion=…".
+var buildVersion string
+
 func newVersionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
+		Long:  `Print the version, like "utrace --version".`,
 		Args:  usageArgs(cobra.NoArgs),
-		Run: func(cmd *cobra.Command, _ []string) {
-			fmt.Fprintln(cmd.OutOrStdout(), "utrace", version())
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), "utrace", version())
+			return err
 		},
 	}
 }
 
-// version is the module's version, or the revision it was built from.
+// version is what the build passed, else the version of the module or the commit that go build has
+// noted.
 func version() string {
+	if buildVersion != "" {
+		return strings.TrimPrefix(buildVersion, "v")
+	}
+
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
@@ -28,10 +38,18 @@ func version() string {
 	if v := info.Main.Version; v != "" && v != "(devel)" {
 		return strings.TrimPrefix(v, "v")
 	}
+
+	revision, dirty := "", ""
 	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return "devel-" + s.Value[:min(12, len(s.Value))]
+		switch {
+		case s.Key == "vcs.revision":
+			revision = s.Value[:min(12, len(s.Value))]
+		case s.Key == "vcs.modified" && s.Value == "true":
+			dirty = "-dirty"
 		}
 	}
-	return "devel"
+	if revision == "" {
+		return "devel"
+	}
+	return revision + dirty
 }

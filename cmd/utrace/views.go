@@ -1,5 +1,3 @@
-//go:build linux
-
 package main
 
 import (
@@ -12,8 +10,6 @@ import (
 	"slices"
 	"sync"
 
-	"golang.org/x/term"
-
 	"utrace/analyze"
 	"utrace/analyze/render"
 )
@@ -21,12 +17,12 @@ import (
 // view is one way to show traces. write returns warnings about the traces.
 type view struct {
 	flag  string
-	shown bool   // on standard output, in place of the report
-	file  string // or in this file, "-" for standard output
+	shown bool   // on standard output, instead of the report
+	file  string // or in this file; "-" is standard output
 	write func(io.Writer) ([]analyze.Warning, error)
 }
 
-// results are what several views show; each is a pass over the traces when it is asked for.
+// results are what several views share. Each is computed once, by a pass over the traces, when a view first asks for it.
 type results struct {
 	report func() (*analyze.Result, error) // sorted
 	tree   func() (*analyze.Tree, error)
@@ -60,8 +56,8 @@ func newResults(paths []string, opts analyze.Options, key analyze.SortKey, heatm
 	}
 }
 
-// views lists all views in the order in which they are written. The report as text is the last, unless another
-// one is on standard output.
+// views lists all views in the order in which they are written. The report as text comes last; it is
+// left out if another view goes to standard output.
 func (f *analyzeFlags) views(paths []string, opts analyze.Options, res *results) []view {
 	report := func(render func(io.Writer, *analyze.Result) error) func(io.Writer) ([]analyze.Warning, error) {
 		return func(w io.Writer) ([]analyze.Warning, error) {
@@ -125,13 +121,12 @@ func (f *analyzeFlags) views(paths []string, opts analyze.Options, res *results)
 	})})
 }
 
-// terminal reports whether sparklines are shown without being asked for.
+// terminal reports whether sparklines are shown by default.
 func (f *analyzeFlags) terminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	return ok && !f.sparkSet && term.IsTerminal(int(file.Fd()))
+	return !f.sparkSet && isTerminal(w)
 }
 
-// first is the rows that --top leaves.
+// first returns the rows that --top keeps.
 func (f *analyzeFlags) first(rows []analyze.Row) []analyze.Row {
 	if f.top > 0 {
 		return rows[:min(f.top, len(rows))]
@@ -139,7 +134,7 @@ func (f *analyzeFlags) first(rows []analyze.Row) []analyze.Row {
 	return rows
 }
 
-// writeHist writes the distributions of the functions that --hist names, or of all that the report shows.
+// writeHist writes the distributions of the functions that --hist names, or of all functions in the report.
 func (f *analyzeFlags) writeHist(w io.Writer, res *results) ([]analyze.Warning, error) {
 	r, err := res.report()
 	if err != nil {
@@ -155,7 +150,7 @@ func (f *analyzeFlags) writeHist(w io.Writer, res *results) ([]analyze.Warning, 
 	rows := r.Select(pattern)
 	switch {
 	case len(rows) == 0:
-		return r.Warnings, fmt.Errorf("--hist %s: no such file, and no function that was called matches", f.hist)
+		return r.Warnings, fmt.Errorf("--hist %s: no such file, and no called function matches", f.hist)
 	case !slices.ContainsFunc(rows, func(row analyze.Row) bool { return row.Durations.Count()+row.Uncertain > 0 }):
 		return r.Warnings, fmt.Errorf("--hist %s: no function with a complete call matches", f.hist)
 	}
@@ -182,7 +177,7 @@ func (f *analyzeFlags) writeTraceEvent(w io.Writer, paths []string, opts analyze
 	return render.TraceEvent(w, paths, opts, only, r.Trace.Processes)
 }
 
-// show writes a view to where it belongs, and returns the warnings about the traces.
+// show writes a view to standard output or its file. It returns the warnings about the traces.
 func (v *view) show(out io.Writer) (warnings []analyze.Warning, err error) {
 	if v.shown || v.file == "-" {
 		return v.write(out)

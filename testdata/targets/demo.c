@@ -22,7 +22,7 @@ NOINLINE static unsigned hash(unsigned x)
 NOINLINE static unsigned parse_header(int id) { return hash(id); }
 NOINLINE static unsigned parse_request(int id) { return parse_header(id) ^ parse_header(id + 1); }
 
-NOINLINE static void read_from_disk(void) { usleep(2000); }
+NOINLINE static void read_from_disk(void) { usleep(20000); }
 NOINLINE static unsigned db_lookup(unsigned key, int id)
 {
 	if (id % 50 == 0)

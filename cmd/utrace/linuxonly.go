@@ -1,0 +1,35 @@
+//go:build !linux
+
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+)
+
+// errLinux is the error of commands that need the kernel of Linux.
+var errLinux = errors.New("this needs Linux: record there, and read the trace here with utrace analyze")
+
+func newRecordCommand() *cobra.Command {
+	return newLinuxCommand("record", "Record function calls into a trace (Linux only)")
+}
+
+func newPlanCommand() *cobra.Command {
+	return newLinuxCommand("plan", "Show what record would attach, and what it would leave out and why (Linux only)")
+}
+
+func newDoctorCommand() *cobra.Command {
+	return newLinuxCommand("doctor", "Show what this kernel, these privileges and this machine allow (Linux only)")
+}
+
+// newLinuxCommand stands in for a command that needs Linux. It accepts any arguments.
+func newLinuxCommand(name, short string) *cobra.Command {
+	return &cobra.Command{
+		Use:                name,
+		Short:              short,
+		Long:               short + ".",
+		DisableFlagParsing: true,
+		RunE:               func(*cobra.Command, []string) error { return errLinux },
+	}
+}

@@ -1,0 +1,142 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"utrace/bpf"
+	"utrace/record"
+	"utrace/record/plan"
+)
+
+// defaultRingBytes is the size of each ring buffer.
+const defaultRingBytes = 8 << 20
+
+// targetFlags say what to record and how to attach: record and plan have them in common.
+type targetFlags struct {
+	pids     []int
+	probes   []string
+	presets  []string
+	place    string
+	attach   string
+	follow   bool
+	noFollow bool
+	slower   time.Duration
+	stacks   bool
+}
+
+// addWhat adds the flags that say what to record.
+func (f *targetFlags) addWhat(flags *pflag.FlagSet) {
+	flags.VarP(&idList{&f.pids, "process"}, "pid", "p", "record the running process `PID` with all its threads; repeatable")
+	flags.StringArrayVarP(&f.probes, "probe", "e", nil,
+		"record the functions that `PROBE` names; repeatable (default: all)")
+	flags.StringSliceVar(&f.presets, "preset", nil, "record the functions of preset `NAME`: python, postgres, dns …; repeatable")
+	flags.BoolVar(&f.follow, "follow", false, "record children as well, over fork and exec (default with a COMMAND)")
+	flags.BoolVar(&f.noFollow, "no-follow", false, "do not record the children of a COMMAND")
+	flags.Var((*duration)(&f.slower), "slower-than", "keep only calls of at least `TIME`, such as 1ms; count and sum the others")
+	flags.BoolVar(&f.stacks, "stack", false, "record the stack of callers at each entry, by frame pointers")
+	flags.SetInterspersed(false) // arguments after the COMMAND belong to it
+}
+
+// addHow adds the flags that say how to attach.
+func (f *targetFlags) addHow(flags *pflag.FlagSet) {
+	flags.StringVar(&f.place, "place", "cheapest", "probe at `WHERE`: the cheapest safe instruction, or entry")
+	flags.StringVar(&f.attach, "attach", "auto", "attach by `HOW`: multi (Linux 6.6), perf (perf events) or auto")
+}
+
+// config checks the flags.
+func (f *targetFlags) config(command []string) (record.Config, error) {
+	if f.place != "cheapest" && f.place != "entry" {
+		return record.Config{}, usageError{fmt.Errorf("--place %s: want cheapest or entry", f.place)}
+	}
+	method, err := bpf.ParseMethod(f.attach)
+	if err != nil {
+		return record.Config{}, usageError{fmt.Errorf("--attach: %w", err)}
+	}
+	switch {
+	case f.follow && f.noFollow:
+		return record.Config{}, usageError{errors.New("--follow and --no-follow exclude each other")}
+	case f.follow && len(f.pids) == 0 && len(command) == 0:
+		return record.Config{}, usageError{errors.New("--follow needs a process to start from: -p PID or a COMMAND (without one, utrace records every process)")}
+	}
+
+	probes, err := record.ParseProbes(f.probes...)
+	if err != nil {
+		return record.Config{}, usageError{err}
+	}
+
+	return record.Config{Attach: method, Config: plan.Config{
+		PIDs:         f.pids,
+		Command:      command,
+		Follow:       f.follow || len(command) > 0 && !f.noFollow,
+		Probes:       probes,
+		Presets:      f.presets,
+		PlaceAtEntry: f.place == "entry",
+		SlowerThan:   f.slower,
+		Stacks:       f.stacks,
+	}}, nil
+}
+
+// recordFlags are the flags of record.
+type recordFlags struct {
+	targetFlags
+	duration time.Duration
+	output   string
+	force    bool
+	sched    bool
+	maxSize  byteSize
+	ringSize byteSize
+	limit    overhead
+}
+
+func (f *recordFlags) add(flags *pflag.FlagSet) {
+	f.addWhat(flags)
+	flags.BoolVar(&f.sched, "sched", false, "record when threads run, wait and are blocked, and who wakes them")
+	endGroup(flags, "What to record")
+
+	flags.VarP((*seconds)(&f.duration), "duration", "d", "stop after `TIME`, such as 30s (default: when the processes end, or Ctrl-C)")
+	flags.Var(&f.maxSize, "max-size", "stop when the file reaches `SIZE`, such as 1GiB (default: no limit)")
+	f.limit = defaultOverhead
+	flags.Var(&f.limit, "max-overhead", "while probes cost a process more than this `PART` of its CPU time, remove the costliest function: 5%, 0.05 or none"+
+		"\n(default: 5% if utrace chooses the functions, none if you name them)")
+	flags.Lookup("max-overhead").DefValue = ""
+	endGroup(flags, "When to stop")
+
+	flags.StringVarP(&f.output, "output", "o", "trace.arrow", "write the trace to `FILE`")
+	flags.BoolVar(&f.force, "force", false, "replace an output file that is not a trace")
+	endGroup(flags, "Output")
+
+	f.addHow(flags)
+	f.ringSize = defaultRingBytes
+	flags.Var(&f.ringSize, "ring-size", "`SIZE` of each ring buffer, two per CPU: a power of two")
+	endGroup(flags, "How to attach")
+}
+
+// config checks the flags. limited says whether --max-overhead was given.
+func (f *recordFlags) config(command []string, limited bool) (record.Config, error) {
+	cfg, err := f.targetFlags.config(command)
+	if err != nil {
+		return cfg, err
+	}
+	ring := int(f.ringSize)
+	if page := os.Getpagesize(); ring < page || ring&(ring-1) != 0 || ring > 1<<30 {
+		return cfg, usageError{fmt.Errorf("--ring-size of %d bytes: want a power of two from %d bytes to 1GiB", ring, page)}
+	}
+	if f.output == "-" {
+		return cfg, usageError{errors.New("-o -: a trace cannot be written to a pipe: use -o FILE")}
+	}
+
+	cfg.Duration, cfg.Output, cfg.Force, cfg.Sched = f.duration, f.output, f.force, f.sched
+	cfg.MaxBytes, cfg.RingBytes = int64(f.maxSize), ring
+	if cfg.MaxOverhead = float64(f.limit); cfg.NamesProbes() && !limited {
+		cfg.MaxOverhead = 0
+	}
+	cfg.Args, cfg.Version, cfg.Calibrator = os.Args, version(), calibrator()
+	return cfg, nil
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// signals ends a context when the process gets a signal that asks it to end. Nothing is caught
+// before catch is called: until then a signal ends utrace at once, and a command that utrace starts
+// ignores the signals that utrace was started to ignore, as under nohup.
+type signals struct {
+	received chan os.Signal
+	done     <-chan struct{}
+	end      context.CancelCauseFunc
+}
+
+// caught is the reason for a context's end by a signal.
+type caught struct{ os.Signal }
+
+func (c caught) Error() string { return "signal: " + c.String() }
+
+// signalsKey is the key of *signals in a context.
+type signalsKey struct{}
+
+// withSignals returns a context that signals end once catchSignals was called with it.
+func withSignals(parent context.Context) context.Context {
+	ctx, end := context.WithCancelCause(parent)
+	s := &signals{received: make(chan os.Signal, 4), done: ctx.Done(), end: end}
+	return context.WithValue(ctx, signalsKey{}, s)
+}
+
+// signalsOf returns the signals that end a context, nil if none do.
+func signalsOf(ctx context.Context) *signals {
+	s, _ := ctx.Value(signalsKey{}).(*signals)
+	return s
+}
+
+// catch begins to catch signals: the first one ends the context.
+func (s *signals) catch() {
+	if s == nil {
+		return
+	}
+	signal.Notify(s.received, syscall.SIGINT, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(s.received, syscall.SIGHUP)
+	}
+
+	go func() {
+		select {
+		case sig := <-s.received:
+			s.end(caught{sig})
+		case <-s.done:
+		}
+	}()
+}
+
+// again receives the signals after the first one.
+func (s *signals) again() <-chan os.Signal {
+	if s == nil {
+		return nil
+	}
+	return s.received
+}
+
+// release catches no more signals.
+func (s *signals) release() {
+	if s != nil {
+		signal.Stop(s.received)
+	}
+}
+
+// endedBy returns the signal that has ended a context, nil if it was something else.
+func endedBy(ctx context.Context) os.Signal {
+	var c caught
+	if errors.As(context.Cause(ctx), &c) {
+		return c.Signal
+	}
+	return nil
+}

@@ -1,0 +1,99 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
+
+	"utrace/analyze"
+	"utrace/record"
+)
+
+// maxRemoved is how many removed functions the summary names.
+const maxRemoved = 5
+
+// printSummary says what was recorded, at what cost, and what is missing.
+func printSummary(w io.Writer, cfg record.Config, s *record.Summary) {
+	printVolume(w, cfg, s)
+	printLoss(w, s)
+	if s.Dropped > 0 {
+		calls := english.PluralWord(int(s.Dropped), "further call did not meet its condition", "further calls did not meet their condition")
+		fmt.Fprintf(w, "utrace: %s %s: the trace has only their number and times\n", comma(s.Dropped), calls)
+	}
+	if cfg.Sched {
+		fmt.Fprintf(w, "utrace: %s switches and wakeups of threads, %s lost\n", comma(s.Sched), comma(s.LostSched))
+	}
+	printRemoved(w, s.Removed)
+	if n := len(s.LeftOut); n > 0 {
+		l := s.LeftOut[0]
+		were := english.PluralWord(n, "function was", "functions were")
+		fmt.Fprintf(w, "utrace: %d %s left out, such as %s: %s (utrace plan lists them)\n", n, were, escape(l.Name), l.Reason)
+	}
+	for _, text := range s.Warnings {
+		fmt.Fprintf(w, "utrace: warning: %s\n", escape(text))
+	}
+	if s.Events == 0 {
+		printNothing(w, cfg, s)
+	}
+}
+
+// printVolume says how much was recorded, and how long the probes took.
+func printVolume(w io.Writer, cfg record.Config, s *record.Summary) {
+	seconds := s.Duration.Seconds()
+	fmt.Fprintf(w, "utrace: recorded %s (%s) of %s in %.1f s: %s\n", english.Plural(int(s.Events), "event", ""),
+		english.Plural(int(s.Calls), "call", ""), english.Plural(s.Funcs, "function", ""), seconds, s.Reason)
+
+	perEvent := ""
+	if s.Events > 0 {
+		perEvent = fmt.Sprintf(", %.2f bytes/event", float64(s.Bytes)/float64(s.Events))
+	}
+	rate := uint64(float64(s.Events) / max(seconds, 1e-9))
+	fmt.Fprintf(w, "utrace: %s events/s, %s lost, %s%s in %s\n",
+		comma(rate), comma(s.LostEntries+s.LostReturns), humanize.IBytes(uint64(s.Bytes)), perEvent, cfg.Output)
+
+	if s.Overhead > 0 {
+		fmt.Fprintf(w, "utrace: the probes took about %s of processor time, %.1f%% of one processor\n",
+			analyze.FormatDuration(s.Overhead), 100*s.Overhead.Seconds()/max(seconds, 1e-9))
+	}
+}
+
+func printLoss(w io.Writer, s *record.Summary) {
+	if s.LostEntries+s.LostReturns > 0 {
+		fmt.Fprintf(w, "utrace: warning: %s entries and %s returns were lost because the ring buffers were full; the trace says where. Probe less, or use a larger --ring-size\n",
+			comma(s.LostEntries), comma(s.LostReturns))
+	}
+}
+
+// printRemoved says which functions the overhead limit has removed.
+func printRemoved(w io.Writer, list []record.Removed) {
+	for i, r := range list {
+		if i == maxRemoved {
+			fmt.Fprintf(w, "utrace: %d more functions were removed; the report marks them\n", len(list)-i)
+			break
+		}
+		fmt.Fprintf(w, "utrace: %s was removed after %.2f s and %s hits: %s\n",
+			escape(r.Name), float64(r.TimeNs)/1e9, humanize.Comma(int64(r.Hits)), escape(r.Reason))
+	}
+	if len(list) > 0 {
+		fmt.Fprintln(w, "utrace: a larger --max-overhead keeps them longer; --max-overhead none keeps them at any cost")
+	}
+}
+
+// printNothing says why a trace may be empty.
+func printNothing(w io.Writer, cfg record.Config, s *record.Summary) {
+	switch {
+	case s.Dropped > 0:
+		fmt.Fprintf(w, "utrace: none of the %s met its condition (utrace analyze shows their number and times)\n", english.Plural(int(s.Dropped), "call", ""))
+	case cfg.Conditional():
+		fmt.Fprintln(w, "utrace: no call met its condition: does the process run these functions, and are the conditions right? (utrace plan shows what was probed)")
+	default:
+		fmt.Fprintln(w, "utrace: no call was seen: did the process do anything, and does it run these functions? (utrace plan shows what was probed)")
+	}
+}
+
+// comma writes a number with commas: 1,234.
+func comma(n uint64) string { return humanize.Comma(int64(n)) }
