@@ -15,8 +15,8 @@ import (
 	"utrace/format"
 )
 
-// Children must lie inside their parents, and the self times of all calls must
-// add up to the time of the outermost complete ones.
+// Children must lie inside their parents, and the self times of all calls must add up to the time
+// of the outermost complete ones.
 func TestInvariants(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trace.arrow")
 	writeCalls(t, path, 300_000, 5)
@@ -145,8 +145,7 @@ func TestSeveralTraces(t *testing.T) {
 	}
 }
 
-// A trace that is cut off anywhere must be analyzed like the part of it that is
-// left.
+// A trace that is cut off anywhere must be analyzed like the part of it that is left.
 func TestCutOff(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trace.arrow")
 	f, err := os.Create(path)
@@ -174,8 +173,8 @@ func TestCutOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Each trace that is opened takes some MiB, and lives for a moment: most of the time would go to
-	// collecting them.
+	// Each trace that is opened takes some MiB, and lives for a moment: most of the time would go
+	// to collecting them.
 	defer debug.SetGCPercent(debug.SetGCPercent(1000))
 	longest := 0
 	step := 1
@@ -221,7 +220,8 @@ func finishedSteps(t *testing.T, path string) (list []string) {
 	return list
 }
 
-// The ways from the ends of long paths to what stands for further calls are bounded as the nodes are.
+// The ways from the ends of long paths to what stands for further calls are bounded as the nodes
+// are.
 func TestTreeIndexBounded(t *testing.T) {
 	c := newCallPaths(&Options{}, false, nil)
 	deep := func(outermost uint32) uint32 {

@@ -61,7 +61,8 @@ func TestCallsAddUpToReport(t *testing.T) {
 	}
 }
 
-// FuzzValues: whatever a trace says that an event carries, the object is JSON, printable, and has the same values.
+// FuzzValues: whatever a trace says that an event carries, the object is JSON, printable, and has
+// the same values.
 func FuzzValues(f *testing.F) {
 	f.Add([]byte(`[1,"a\u0000",null,{"text":"x","cut":true}]`), "n", "n")
 	f.Add([]byte("[\"\u009b\U000e0001\", 1e400]"), "", "arg1")

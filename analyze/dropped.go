@@ -32,8 +32,8 @@ func newDropped(list []format.Dropped, opts *Options) (selected droppedCalls) {
 	return selected
 }
 
-// countsDropped reports whether dropped calls can be counted among the selected ones. It is not known
-// which threads made them and when, nor how long each took.
+// countsDropped reports whether dropped calls can be counted among the selected ones. It is not
+// known which threads made them and when, nor how long each took.
 func (o *Options) countsDropped() bool {
 	return !o.someThreads() && o.From == 0 && o.To == 0 && o.Min == 0
 }

@@ -11,7 +11,8 @@ import (
 	"utrace/format"
 )
 
-// droppedTrace is the trace of dropped calls in testdata/traces, with something else for a part of it.
+// droppedTrace is the trace of dropped calls in testdata/traces, with something else for a part of
+// it.
 func droppedTrace(t *testing.T, replace ...string) string {
 	t.Helper()
 	text, err := os.ReadFile("../testdata/traces/dropped.txt")
@@ -21,8 +22,8 @@ func droppedTrace(t *testing.T, replace ...string) string {
 	return writeTrace(t, strings.NewReplacer(replace...).Replace(string(text)))
 }
 
-// TestDroppedSelections: what is selected decides whether the numbers of dropped calls can be added, and a warning says where they
-// are not.
+// TestDroppedSelections: what is selected decides whether the numbers of dropped calls can be
+// added, and a warning says where they are not.
 func TestDroppedSelections(t *testing.T) {
 	const us = time.Microsecond
 	type figures struct {
@@ -80,8 +81,8 @@ func TestDroppedSelections(t *testing.T) {
 	}
 }
 
-// TestDroppedMin: of a trace that has all calls of at least 5 ms, those of at least 5 ms are complete. If a probe has a condition
-// of its own, the trace has not all of them.
+// TestDroppedMin: of a trace that has all calls of at least 5 ms, those of at least 5 ms are
+// complete. If a probe has a condition of its own, the trace has not all of them.
 func TestDroppedMin(t *testing.T) {
 	slower := []string{`"cpus"`, `"slower_than_ns": 5000000, "cpus"`}
 	conditional := droppedTrace(t, slower...)
@@ -113,7 +114,8 @@ func TestDroppedMin(t *testing.T) {
 	}
 }
 
-// TestDroppedCost: the probes of calls that were dropped took their time, too, and of no call it is subtracted.
+// TestDroppedCost: the probes of calls that were dropped took their time, too, and of no call it is
+// subtracted.
 func TestDroppedCost(t *testing.T) {
 	trace := droppedTrace(t, `"addr": 4160}`, `"addr": 4160, "entry_class": "nop5", "return_class": "trampoline"}`,
 		"\n0 0 entry 0", "\n"+`calibration {"time_ns":0,"sites":[{"entry":"nop5","return":"trampoline","entry_ns":100,"inside_ns":40,"call_ns":250}]}`+"\n0 0 entry 0")
@@ -128,7 +130,8 @@ func TestDroppedCost(t *testing.T) {
 	if text := strings.Join(texts(r.Warnings), ";"); !strings.Contains(text, warning) {
 		t.Errorf("%s", text)
 	}
-	// It does not depend on which functions are shown, nor on how long the calls are, as what other hits took does not.
+	// It does not depend on which functions are shown, nor on how long the calls are, as what other
+	// hits took does not.
 	for _, opts := range []Options{{Function: &Pattern{glob: "outer"}}, {Min: time.Hour}} {
 		if r, err = Report([]string{trace}, opts); err != nil {
 			t.Fatal(err)
@@ -162,7 +165,8 @@ end {"stop": {"mono_ns": 1000}}`)}, Options{})
 	}
 }
 
-// TestUnmetCost: of hits that did not meet a condition on arguments a trace has the number, and the report says what they took.
+// TestUnmetCost: of hits that did not meet a condition on arguments a trace has the number, and the
+// report says what they took.
 func TestUnmetCost(t *testing.T) {
 	trace := droppedTrace(t, `"addr": 4160}`, `"addr": 4160, "entry_class": "nop5", "return_class": "trampoline"}`,
 		"\n0 0 entry 0", "\n"+`calibration {"time_ns":0,"sites":[{"entry":"nop5","return":"trampoline","entry_ns":100,"inside_ns":40,"call_ns":250}]}`+"\n0 0 entry 0",
@@ -182,7 +186,8 @@ func TestUnmetCost(t *testing.T) {
 	}
 }
 
-// TestDroppedTooMuchInside: the time of dropped calls is never more than that of the calls that they were in.
+// TestDroppedTooMuchInside: the time of dropped calls is never more than that of the calls that
+// they were in.
 func TestDroppedTooMuchInside(t *testing.T) {
 	r, err := Report([]string{droppedTrace(t, `"inside_ns":400`, `"inside_ns":5000`)}, Options{})
 	if err != nil {
@@ -207,7 +212,8 @@ func TestDroppedInSlowest(t *testing.T) {
 	}
 }
 
-// TestSlowestIsSelected: calls that losses may have touched are not among the slowest, nor those that are too short.
+// TestSlowestIsSelected: calls that losses may have touched are not among the slowest, nor those
+// that are too short.
 func TestSlowestIsSelected(t *testing.T) {
 	text, err := os.ReadFile("../testdata/traces/lost.txt")
 	if err != nil {
@@ -251,7 +257,8 @@ func TestDroppedViews(t *testing.T) {
 	}
 }
 
-// Each condition of the traces is there once, and a million of them are no more work than to sort them.
+// Each condition of the traces is there once, and a million of them are no more work than to sort
+// them.
 func TestManyConditions(t *testing.T) {
 	const n = 1 << 20
 	meta := format.Meta{SlowerThanNs: 1}

@@ -23,7 +23,8 @@ process {"pid": 7, "comm": "prog"}
 thread {"pid": 7, "tid": 7, "comm": "prog"}
 `
 
-// returns are what the calls carry: the number of the function, its arguments, its results, and the return register.
+// returns are what the calls carry: the number of the function, its arguments, its results, and the
+// return register.
 var errorReturns = []struct{ fn, args, results, value string }{
 	{"0", "[3, 100]", "[100]", "0x64"}, {"0", "[3, 100]", "[-1]", "0xffffffffffffffff"}, {"0", "[-1, 0]", "[0]", "0"}, {"0", "[4, 18446744073709551615]", "[null]", "0"},
 	{"1", "[8]", "[4096, 0]", "0x1000"}, {"1", "[0]", "[0, 0]", "0"}, {"1", "[99]", `[0, "ENOMEM"]`, "0"}, {"1", "[7]", "[16, 5]", "0x10"}, {"1", "[1]", "[null, null]", "0"},

@@ -26,8 +26,8 @@ const otherValues = "[other values]"
 
 // Value is a value that calls are grouped by.
 type Value struct {
-	// Text is the value as in a call in C: a number, a "text" in quotes, or ? if it could not be read.
-	// It is "" for calls without a value.
+	// Text is the value as in a call in C: a number, a "text" in quotes, or ? if it could not be
+	// read. It is "" for calls without a value.
 	Text string
 	// Plain is the value for programs: a string, json.Number or bool; nil if it could not be read.
 	Plain any
@@ -123,12 +123,13 @@ type group struct {
 	value uint32
 }
 
-// grouping numbers the groups of one trace. A call that has the argument belongs to its value; another
-// call belongs to the value of the nearest call around it that has the argument. A result belongs to
-// its own call only. A nil grouping has one group for each function, with the function's number.
+// grouping numbers the groups of one trace. A call that has the argument belongs to its value;
+// another call belongs to the value of the nearest call around it that has the argument. A result
+// belongs to its own call only. A nil grouping has one group for each function, with the function's
+// number.
 //
-// A value takes room in the valueTable once a selected call has it. Until then it is held, since calls
-// that are not selected can have selected ones inside.
+// A value takes room in the valueTable once a selected call has it. Until then it is held, since
+// calls that are not selected can have selected ones inside.
 type grouping struct {
 	values    *valueTable
 	byThread  bool
@@ -257,8 +258,8 @@ func (g *grouping) result(t *thread, f *frame) {
 	}
 }
 
-// outer returns the nearest call of the same function and value around a call, or none. If calls are
-// grouped by a result, the value is not known yet: then it is the nearest of the same function.
+// outer returns the nearest call of the same function and value around a call, or none. If calls
+// are grouped by a result, the value is not known yet: then it is the nearest of the same function.
 func (g *grouping) outer(t *thread, f *frame) int32 {
 	if g == nil || g.byThread || g.positions[f.fn].result && g.positions[f.fn].index >= 0 {
 		return f.outer

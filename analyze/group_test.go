@@ -16,8 +16,8 @@ import (
 	"utrace/format"
 )
 
-// writeValues writes a trace of random calls on three threads: "outer" and "both" take a host, both and "inner" return a number,
-// "point" is a hit with a host, and "plain" has nothing.
+// writeValues writes a trace of random calls on three threads: "outer" and "both" take a host, both
+// and "inner" return a number, "point" is a hit with a host, and "plain" has nothing.
 func writeValues(t testing.TB, path string, calls, hosts int) {
 	t.Helper()
 	var b strings.Builder
@@ -226,8 +226,8 @@ func checkLabels(t *testing.T, path, by string, want map[string]groupFigures) {
 	}
 }
 
-// A call inside of one of the same function that has another value has a total time of its own: in whole, in what it waited, and
-// where the one around it was not selected.
+// A call inside of one of the same function that has another value has a total time of its own: in
+// whole, in what it waited, and where the one around it was not selected.
 func TestTotalOfOtherValue(t *testing.T) {
 	path := writeTrace(t, `meta {"sched": true}
 module {"path": "/bin/prog"}
@@ -281,7 +281,8 @@ end {}
 	}
 }
 
-// Values without end go into one row, no call is lost, and the result does not depend on the number of processors.
+// Values without end go into one row, no call is lost, and the result does not depend on the number
+// of processors.
 func TestManyValues(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trace")
 	writeValues(t, path, 80_000, 1<<30)
@@ -367,8 +368,8 @@ func FuzzElement(f *testing.F) {
 	})
 }
 
-// The values of calls that are not selected take no room from those that are. Calls inside of one that is not selected still
-// have its value.
+// The values of calls that are not selected take no room from those that are. Calls inside of one
+// that is not selected still have its value.
 func TestGroupUnselectedTakesNoRoom(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(`module {"path": "/bin/prog"}
@@ -446,7 +447,8 @@ thread {"pid": 7, "tid": 7, "comm": "prog"}
 	}
 }
 
-// Values of open calls that take more than the limit are told of: those that are beyond it cannot be told apart.
+// Values of open calls that take more than the limit are told of: those that are beyond it cannot
+// be told apart.
 func TestGroupHeldValues(t *testing.T) {
 	const size = 512 << 10
 	var b strings.Builder

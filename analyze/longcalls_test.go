@@ -52,8 +52,8 @@ func flowCalls(t *testing.T, path string, opts Options) []longCall {
 	return calls
 }
 
-// TestMin: all views select the complete calls that take at least that long; a flow and a tree show those around
-// them, too.
+// TestMin: all views select the complete calls that take at least that long; a flow and a tree show
+// those around them, too.
 func TestMin(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trace")
 	writeCalls(t, path, 100_000, 3)
@@ -166,7 +166,8 @@ func TestLongCallsBounded(t *testing.T) {
 	}
 }
 
-// However long the values of steps are, only so many bytes of them are held back, and none of calls that were passed on.
+// However long the values of steps are, only so many bytes of them are held back, and none of calls
+// that were passed on.
 func TestLongCallsBytes(t *testing.T) {
 	visited := 0
 	l := newLongCalls(10, func(*Step) error { visited++; return nil })
@@ -196,7 +197,8 @@ func TestLongCallsBytes(t *testing.T) {
 	}
 }
 
-// However deep calls are, a long wait in them is no more work than the calls that it is the first to show.
+// However deep calls are, a long wait in them is no more work than the calls that it is the first
+// to show.
 func TestLongWaitsInDeepCalls(t *testing.T) {
 	const n = 1 << 20
 	visited := 0

@@ -55,7 +55,8 @@ end {}`)
 	}
 }
 
-// The parts of the self time in a profile are those of the report, also where less time is left than the thread has waited.
+// The parts of the self time in a profile are those of the report, also where less time is left
+// than the thread has waited.
 func TestProfileOfWaits(t *testing.T) {
 	for _, name := range []string{"displaced", "sched"} {
 		text, err := os.ReadFile(filepath.Join("..", "testdata", "traces", name+".txt"))

@@ -118,7 +118,8 @@ func (b *reportBuilder) checkRules(path string, src *source) {
 	}
 }
 
-// addStats adds the figures of the views of a trace to the rows, and notes in p which rows these are.
+// addStats adds the figures of the views of a trace to the rows, and notes in p which rows these
+// are.
 func (b *reportBuilder) addStats(src *source, views []view, p *part) {
 	uncertainty := unresolved(src.tables.Calibrations)
 	removals := newRemovals()

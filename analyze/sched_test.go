@@ -10,7 +10,8 @@ import (
 	"utrace/format"
 )
 
-// schedModel runs one thread that calls functions and waits, writes down what it is at in each nanosecond, and counts.
+// schedModel runs one thread that calls functions and waits, writes down what it is at in each
+// nanosecond, and counts.
 type schedModel struct {
 	rng   *rand.Rand
 	batch format.Batch

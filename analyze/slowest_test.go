@@ -101,8 +101,8 @@ func TestSlowestEqualsFlow(t *testing.T) {
 	}
 }
 
-// checkFlow holds the flow of a slow call against all steps of it: none is another, what is left out is no longer than what is
-// there, and the numbers add up.
+// checkFlow holds the flow of a slow call against all steps of it: none is another, what is left
+// out is no longer than what is there, and the numbers add up.
 func checkFlow(t *testing.T, call *SlowCall, all []Step) {
 	t.Helper()
 	var got, want []string
@@ -135,7 +135,8 @@ func checkFlow(t *testing.T, call *SlowCall, all []Step) {
 	}
 }
 
-// A trace with values, a point, an unwound call, and two calls that nothing but their order tells apart.
+// A trace with values, a point, an unwound call, and two calls that nothing but their order tells
+// apart.
 const slowTrace = `
 module {"path": "/bin/prog"}
 func {"name": "serve", "module": 0, "addr": 1, "args": [{"name": "path", "type": "str"}, {"name": "n", "type": "u32"}], "results": [{"name": "ret", "type": "s32"}]}
@@ -183,7 +184,8 @@ func TestSlowestValues(t *testing.T) {
 	}
 }
 
-// The slowest of several traces are those of all, and calls that are too deep to be followed do no harm.
+// The slowest of several traces are those of all, and calls that are too deep to be followed do no
+// harm.
 func TestSlowestOfSeveral(t *testing.T) {
 	a, b := filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")
 	writeCalls(t, a, 5_000, 2)

@@ -8,7 +8,8 @@ import (
 	"utrace/format"
 )
 
-// However small definitions, or the objects in them, are, only so many are kept: of every table there is.
+// However small definitions, or the objects in them, are, only so many are kept: of every table
+// there is.
 func TestTooManyDefinitions(t *testing.T) {
 	tables := reflect.TypeFor[format.Tables]()
 	for i := range tables.NumField() {
@@ -30,7 +31,8 @@ func TestTooManyDefinitions(t *testing.T) {
 	}
 }
 
-// What each function, or each event, is held against is bounded: a trace that has more of it ends there.
+// What each function, or each event, is held against is bounded: a trace that has more of it ends
+// there.
 func TestTooLongDefinitions(t *testing.T) {
 	list := func(n int, item string) string {
 		return "[" + strings.Repeat(item+",", n-1) + item + "]"

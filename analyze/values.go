@@ -10,8 +10,9 @@ import (
 	"utrace/format"
 )
 
-// formatValues writes the values of an event as in a call in C: numbers, "texts" in quotes, ? for a
-// value that could not be read, "text"... for a text that was cut. The result is fit for a terminal.
+// formatValues writes the values of an event as in a call in C: numbers and "texts" in quotes. A
+// value that could not be read is a ?, and a text that was cut is "text".... The result is fit for
+// a terminal.
 func formatValues(defs []format.Arg, raw []byte) string {
 	if len(raw) == 0 {
 		return ""
@@ -39,8 +40,8 @@ func formatValues(defs []format.Arg, raw []byte) string {
 	return b.String()
 }
 
-// element returns an element of a JSON array without reading the others; false if there is none. The
-// element may be invalid.
+// element returns an element of a JSON array without reading the others; false if there is none.
+// The element may be invalid.
 func element(array []byte, index int) ([]byte, bool) {
 	array = bytes.TrimSpace(array)
 	if len(array) < 2 || array[0] != '[' {

@@ -41,7 +41,8 @@ type Hint uint8
 const (
 	// RecordSched: record when threads run and wait.
 	RecordSched Hint = iota + 1
-	// RecordAllCalls: keep all calls while recording, whatever they return and however long they take.
+	// RecordAllCalls: keep all calls while recording, whatever they return and however long they
+	// take.
 	RecordAllCalls
 	// RaiseOverheadLimit: let probes cost more while recording, or probe fewer functions.
 	RaiseOverheadLimit

@@ -73,7 +73,8 @@ func diffSide(t *analyze.Trace) string {
 	return text
 }
 
-// diffTable writes three columns for each metric: old, new, and the change, with * if it is significant.
+// diffTable writes three columns for each metric: old, new, and the change, with * if it is
+// significant.
 func diffTable(w io.Writer, changes []compare.Change) {
 	metrics := diffMetrics()
 	lines := [][]string{{}}

@@ -13,7 +13,8 @@ import (
 	"utrace/analyze/compare"
 )
 
-// diffed is a comparison of two traces as it is shown: the lines of the table by the last word of each, and the JSON by function.
+// diffed is a comparison of two traces as it is shown: the lines of the table by the last word of
+// each, and the JSON by function.
 type diffed struct {
 	text  string
 	lines map[string]string
@@ -81,7 +82,8 @@ end {}
 	}
 }
 
-// Where a figure is missing on one side, or is of other calls there, there is no change of it, in the table and for programs.
+// Where a figure is missing on one side, or is of other calls there, there is no change of it, in
+// the table and for programs.
 func TestDiffWithoutChange(t *testing.T) {
 	const trace = `meta {}
 module {"path":"/bin/app"}

@@ -16,8 +16,8 @@ import (
 // update is the flag -update: write the golden files instead of comparing.
 var update = flag.Bool("update", false, "write the golden files")
 
-// TestGolden compares all views of the traces in testdata/traces with the files
-// of the same names in testdata/golden.
+// TestGolden compares all views of the traces in testdata/traces with the files of the same names
+// in testdata/golden.
 func TestGolden(t *testing.T) {
 	root, err := filepath.Abs("../../testdata")
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"utrace/analyze"
 )
 
-// Report writes the header, the function table, and lists of incomplete and uncertain calls. With sparks,
-// the table has a column with a sparkline of each function's distribution.
+// Report writes the header, the function table, and lists of incomplete and uncertain calls. With
+// sparks, the table has a column with a sparkline of each function's distribution.
 func Report(w io.Writer, r *analyze.Result, sparks bool) error {
 	out := bufio.NewWriter(w)
 	header(out, &r.Trace)
@@ -170,7 +170,8 @@ func rowName(r *analyze.Row, by string) string {
 	return r.Label + " " + by + "=" + cut(r.Value.Text, maxValue)
 }
 
-// waitColumns are the titles for the parts of the total time; none if the scheduler was not recorded.
+// waitColumns are the titles for the parts of the total time; none if the scheduler was not
+// recorded.
 func waitColumns(r *analyze.Result) []string {
 	if !r.Trace.Sched {
 		return nil
@@ -260,7 +261,8 @@ func table(w io.Writer, r *analyze.Result, named, sparks bool) {
 	}
 }
 
-// unresolved is the mark ahead of a function whose times are below the uncertainty of its probes' cost.
+// unresolved is the mark ahead of a function whose times are below the uncertainty of its probes'
+// cost.
 func unresolved(r *analyze.Row) string {
 	if r.BelowResolution {
 		return "~"
@@ -297,7 +299,8 @@ func cells(s *analyze.Stats) []string {
 	return line
 }
 
-// aligned writes a duration with its unit in two characters, as uftrace does, so that columns align.
+// aligned writes a duration with its unit in two characters, as uftrace does, so that columns
+// align.
 func aligned(d time.Duration) string {
 	text := analyze.FormatDuration(d)
 	if number, ok := strings.CutSuffix(text, " s"); ok {

@@ -7,7 +7,8 @@ import (
 	"utrace/analyze"
 )
 
-// TestProbes: what the probes of dropped calls took is no part of the time that the events of a trace span.
+// TestProbes: what the probes of dropped calls took is no part of the time that the events of a
+// trace span.
 func TestProbes(t *testing.T) {
 	trace := analyze.Trace{Durations: []time.Duration{20 * time.Second}, Probes: analyze.ProbeCost{
 		Measured: true, Hits: 10*time.Second + time.Millisecond, Dropped: 10 * time.Second, Traced: 2 * time.Millisecond,

@@ -13,8 +13,8 @@ import (
 	"utrace/format"
 )
 
-// Slowest writes the slowest calls, each with its circumstances and, in the layout of Flow, the calls below
-// it.
+// Slowest writes the slowest calls, each with its circumstances and, in the layout of Flow, the
+// calls below it.
 func Slowest(w io.Writer, s *analyze.SlowCalls) error {
 	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, "# %d slowest of %d calls\n", len(s.Calls), s.Of)

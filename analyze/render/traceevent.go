@@ -15,16 +15,17 @@ import (
 // maxTraceEvents is how many calls a file of trace events holds: viewers read the whole file.
 const maxTraceEvents = 1_000_000
 
-// firstOwnTID is the lowest thread number that Linux never uses (PID_MAX_LIMIT in include/linux/threads.h
-// is 2^22). Goroutines, and spans that may overlap, get numbers from here on.
+// firstOwnTID is the lowest thread number that Linux never uses (PID_MAX_LIMIT in
+// include/linux/threads.h is 2^22). Goroutines, and spans that may overlap, get numbers from here
+// on.
 const firstOwnTID = 1 << 22
 
-// TraceEvent writes calls as trace events for Perfetto and chrome://tracing (the JSON Object Format of the
-// Trace Event Format). A call is a complete event (X), a hit an instant event (i), and threads and
-// processes have metadata with their names. Each of several traces starts at 0.
+// TraceEvent writes calls as trace events for Perfetto and chrome://tracing (the JSON Object Format
+// of the Trace Event Format). A call is a complete event (X), a hit an instant event (i), and
+// threads and processes have metadata with their names. Each of several traces starts at 0.
 //
-// If only is not nil, it writes the functions of these rows only. Of more than a million calls, it writes
-// the longest. It returns the warnings, one of which says which calls it has written.
+// If only is not nil, it writes the functions of these rows only. Of more than a million calls, it
+// writes the longest. It returns the warnings, one of which says which calls it has written.
 func TraceEvent(w io.Writer, paths []string, opts analyze.Options, only []analyze.Row, processes []analyze.Process) (warnings []analyze.Warning, err error) {
 	return traceEvents(w, paths, opts, only, processes, maxTraceEvents)
 }

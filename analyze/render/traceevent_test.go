@@ -59,7 +59,8 @@ func writeEvents(t *testing.T, paths []string, opts analyze.Options, only []anal
 	return parseEvents(t, out.Bytes()), Words{}.warnings(w)
 }
 
-// TestTraceEvents: events have what the format asks for, nest within each thread, and are the calls of the report and the waits of the flow.
+// TestTraceEvents: events have what the format asks for, nest within each thread, and are the calls
+// of the report and the waits of the flow.
 func TestTraceEvents(t *testing.T) {
 	for _, name := range traces() {
 		path := trace(t, name)
@@ -190,7 +191,8 @@ func TestTraceEventsCut(t *testing.T) {
 	}
 }
 
-// TestTraceEventsCutEqual: among calls that took as long the first are kept, as many as there is room for; longer ones all.
+// TestTraceEventsCutEqual: among calls that took as long the first are kept, as many as there is
+// room for; longer ones all.
 func TestTraceEventsCutEqual(t *testing.T) {
 	var text strings.Builder
 	text.WriteString("meta {\"start\":{\"mono_ns\":0,\"wall_ns\":0}}\nmodule {\"path\":\"/bin/prog\"}\n" +
@@ -226,7 +228,8 @@ func TestTraceEventsCutEqual(t *testing.T) {
 	}
 }
 
-// TestTraceEventsOfWaits: waits take no room from the calls that they are in, though these are written after them.
+// TestTraceEventsOfWaits: waits take no room from the calls that they are in, though these are
+// written after them.
 func TestTraceEventsOfWaits(t *testing.T) {
 	path := trace(t, "sched")
 	calls := func(most uint64) (n, waits int) {

@@ -76,7 +76,8 @@ Function = sleep
 	}
 }
 
-// TestHistGroups: what tells the distributions of a function apart is in their titles, and calls that were dropped are told.
+// TestHistGroups: what tells the distributions of a function apart is in their titles, and calls
+// that were dropped are told.
 func TestHistGroups(t *testing.T) {
 	r, err := analyze.Report([]string{trace(t, "values")}, analyze.Options{By: "path"})
 	if err != nil {
@@ -109,7 +110,8 @@ func TestUncertainWaits(t *testing.T) {
 	}
 }
 
-// TestFolded: the values of a path's last function add up to its self time, on paths that cannot be misread.
+// TestFolded: the values of a path's last function add up to its self time, on paths that cannot be
+// misread.
 func TestFolded(t *testing.T) {
 	for _, name := range traces() {
 		path := trace(t, name)
@@ -226,7 +228,8 @@ func texts(t *testing.T, data []byte, element string) []string {
 	}
 }
 
-// TestPictures: SVG is well-formed, holds each function with its figures, and nothing that a name has put there.
+// TestPictures: SVG is well-formed, holds each function with its figures, and nothing that a name
+// has put there.
 func TestPictures(t *testing.T) {
 	for _, name := range traces() {
 		path := trace(t, name)
@@ -341,7 +344,8 @@ func TestPictureNames(t *testing.T) {
 	}
 }
 
-// TestSparklines: the column is one field ahead of the name, and the columns to the left are as without it.
+// TestSparklines: the column is one field ahead of the name, and the columns to the left are as
+// without it.
 func TestSparklines(t *testing.T) {
 	for _, name := range traces() {
 		r := report(t, trace(t, name))
@@ -376,7 +380,8 @@ func TestSparklines(t *testing.T) {
 	}
 }
 
-// TestFileNames: the name of a file, which is in the views of several, cannot do anything to a terminal.
+// TestFileNames: the name of a file, which is in the views of several, cannot do anything to a
+// terminal.
 func TestFileNames(t *testing.T) {
 	dir := t.TempDir()
 	paths := []string{filepath.Join(dir, "a\x1b[31m"), filepath.Join(dir, "b\x1b[31m")}
@@ -452,8 +457,9 @@ func TestJSONAdmits(t *testing.T) {
 	}
 }
 
-// TestUncertain: in the trace, losses may have touched the calls of main and one of f that returned, and of g a call is certain. Views
-// that leave such calls out say how many they are, those that show them mark them.
+// TestUncertain: in the trace, losses may have touched the calls of main and one of f that
+// returned, and of g a call is certain. Views that leave such calls out say how many they are,
+// those that show them mark them.
 func TestUncertain(t *testing.T) {
 	path := trace(t, "lost")
 	paths := []string{path}
