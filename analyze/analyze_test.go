@@ -83,7 +83,7 @@ func TestInvariants(t *testing.T) {
 	}
 }
 
-// Two traces of some threads each must give what one trace of all does.
+// Two traces with some of the threads each must give the same result as one trace of all.
 func TestSeveralTraces(t *testing.T) {
 	dir := t.TempDir()
 	whole, left, right := filepath.Join(dir, "whole"), filepath.Join(dir, "left"), filepath.Join(dir, "right")
@@ -145,7 +145,8 @@ func TestSeveralTraces(t *testing.T) {
 	}
 }
 
-// A trace that is cut off anywhere must be analyzed like the part of it that is left.
+// A trace that is cut off anywhere must give the beginning of the whole trace's flow, and a
+// warning.
 func TestCutOff(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trace.arrow")
 	f, err := os.Create(path)
@@ -206,7 +207,7 @@ func TestCutOff(t *testing.T) {
 	}
 }
 
-// finishedSteps returns what happens in a trace, but for the calls that its end leaves open.
+// finishedSteps returns the steps of a trace, without the ends of calls that are open at its end.
 func finishedSteps(t *testing.T, path string) (list []string) {
 	_, err := Flow(path, Options{}, false, func(s *Step) error {
 		if s.State != Open {
@@ -220,8 +221,7 @@ func finishedSteps(t *testing.T, path string) (list []string) {
 	return list
 }
 
-// The ways from the ends of long paths to what stands for further calls are bounded as the nodes
-// are.
+// The paths from long paths to the nodes for further calls have the same limit as the nodes.
 func TestTreeIndexBounded(t *testing.T) {
 	c := newCallPaths(&Options{}, false, nil)
 	deep := func(outermost uint32) uint32 {
@@ -248,7 +248,7 @@ func TestTreeIndexBounded(t *testing.T) {
 	}
 }
 
-// A deep recursion must not make the tree deep, nor lose a call.
+// A deep recursion must not make the tree deep, and must not lose a call.
 func TestTreeOfDeepRecursion(t *testing.T) {
 	c := newCallPaths(&Options{}, true, nil)
 	p := newPairer(c)

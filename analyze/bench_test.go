@@ -26,7 +26,7 @@ func benchEvents(b *testing.B) int {
 	return n
 }
 
-// benchCosts makes a trace of writeCalls one in which there is something to subtract.
+// benchCosts gives a trace of writeCalls a cost to subtract.
 func benchCosts() format.Calibration {
 	return format.Calibration{QuietNs: 100, InterruptNs: 10, Sites: []format.SiteCost{{Entry: "emulated", Return: "trampoline", EntryNs: 60, InsideNs: 30, CallNs: 100}}}
 }
@@ -138,7 +138,7 @@ func writeCalls(tb testing.TB, path string, n, threads int, costs ...format.Cali
 	}
 }
 
-// peakMiB is the most memory that the process has had, 0 where it is unknown.
+// peakMiB is the peak memory of the process, 0 if it is unknown.
 func peakMiB() float64 {
 	status, _ := os.ReadFile("/proc/self/status")
 	for line := range strings.Lines(string(status)) {
@@ -150,14 +150,14 @@ func peakMiB() float64 {
 	return 0
 }
 
-// forgetPeak makes peakMiB start again from what is in use now.
+// forgetPeak makes peakMiB start again from the memory in use now.
 func forgetPeak() {
 	debug.FreeOSMemory()
 	os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // proc(5); without effect elsewhere
 }
 
-// cpuSeconds is the processor time that the process has used in user mode, in steps of 10 ms; 0
-// where it is unknown.
+// cpuSeconds is the processor time of the process in user mode, in steps of 10 ms; 0 if it is
+// unknown.
 func cpuSeconds() float64 {
 	stat, _ := os.ReadFile("/proc/self/stat")
 	_, rest, ok := strings.Cut(string(stat), ") ")

@@ -88,7 +88,7 @@ func TestCallersInProfile(t *testing.T) {
 	}
 }
 
-// The callers are there, too, where calls are grouped by a value.
+// The callers are also there if calls are grouped by a value.
 func TestCallersOfGroups(t *testing.T) {
 	text := readStacks(t)
 	for _, by := range []string{"tid", "n", "nothing"} {
@@ -98,8 +98,7 @@ func TestCallersOfGroups(t *testing.T) {
 			t.Errorf("by %s: samples %v, want %v", by, got, want)
 		}
 	}
-	// Between two calls they have the value of the outer one, so that a tree does not tell of
-	// another.
+	// Between two calls they have the value of the outer one, so that a tree shows no other value.
 	path := filepath.Join(t.TempDir(), "trace.arrow")
 	writeText(t, path, text)
 	tree, err := CallTree([]string{path}, Options{By: "tid"})

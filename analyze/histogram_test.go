@@ -101,8 +101,7 @@ func TestHistogramEmpty(t *testing.T) {
 	}
 }
 
-// TestOctaves: the counts are those of the binary digits, and Longest selects no more than asked
-// for.
+// TestOctaves: the counts are by binary digits, and Longest chooses no more than its limit.
 func TestOctaves(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	var h Histogram
