@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"testing"
@@ -177,34 +178,55 @@ func TestCutOff(t *testing.T) {
 	// Each trace that is opened takes some MiB, and lives for a moment: most of the time would go
 	// to collecting them.
 	defer debug.SetGCPercent(debug.SetGCPercent(1000))
-	longest := 0
-	step := 1
+	step, workers := 1, runtime.GOMAXPROCS(0)
 	if testing.Short() {
 		step = 13
 	}
+	lengths := make([]int, len(data)) // of the flows, by bytes; -1 for not a trace
+	t.Run("bytes", func(t *testing.T) {
+		for i := range workers {
+			t.Run(fmt.Sprint(i), func(t *testing.T) {
+				t.Parallel()
+				path := filepath.Join(t.TempDir(), "trace.arrow")
+				for n := i * step; n < len(data); n += workers * step {
+					lengths[n] = checkCutOff(t, path, data[:n], whole)
+				}
+			})
+		}
+	})
+	longest := 0
 	for n := 0; n < len(data); n += step {
-		if err := os.WriteFile(path, data[:n], 0o600); err != nil {
-			t.Fatal(err)
+		if lengths[n] >= 0 && lengths[n] < longest {
+			t.Errorf("%d bytes: %d steps, fewer than before", n, lengths[n])
 		}
-		r, err := Report([]string{path}, Options{})
-		if errors.Is(err, format.ErrNotTrace) {
-			continue
-		}
-		if err != nil {
-			t.Fatal(n, err)
-		}
-		if len(r.Warnings) == 0 {
-			t.Errorf("%d of %d bytes: no warning", n, len(data))
-		}
-		part := finishedSteps(t, path)
-		if len(part) < longest || len(part) > len(whole) || !slices.Equal(part, whole[:len(part)]) {
-			t.Fatalf("%d bytes: %v is no beginning of %v", n, part, whole)
-		}
-		longest = len(part)
+		longest = max(longest, lengths[n])
 	}
 	if longest != len(whole) {
 		t.Errorf("%d steps of %d without the end", longest, len(whole))
 	}
+}
+
+// checkCutOff checks the analysis of the beginning of a trace. It returns the number of its steps,
+// -1 if it is not a trace.
+func checkCutOff(t *testing.T, path string, data []byte, whole []string) int {
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Report([]string{path}, Options{})
+	if errors.Is(err, format.ErrNotTrace) {
+		return -1
+	}
+	if err != nil {
+		t.Fatal(len(data), err)
+	}
+	if len(r.Warnings) == 0 {
+		t.Errorf("%d bytes: no warning", len(data))
+	}
+	part := finishedSteps(t, path)
+	if len(part) > len(whole) || !slices.Equal(part, whole[:len(part)]) {
+		t.Fatalf("%d bytes: %v is no beginning of %v", len(data), part, whole)
+	}
+	return len(part)
 }
 
 // finishedSteps returns the steps of a trace, without the ends of calls that are open at its end.

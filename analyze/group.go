@@ -1,8 +1,6 @@
 package analyze
 
 import (
-	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -23,29 +21,6 @@ const (
 
 // otherValues is the name of the values beyond the limits.
 const otherValues = "[other values]"
-
-// Value is a value that calls are grouped by.
-type Value struct {
-	// Text is the value as in a call in C: a number, a "text" in quotes, or ? if it could not be
-	// read. It is "" for calls without a value.
-	Text string
-	// Plain is the value for programs: a string, json.Number or bool; nil if it could not be read.
-	Plain any
-}
-
-// compareValues orders numbers by size, and everything else by its text.
-func compareValues(a, b *Value) int {
-	x, xok := a.Plain.(json.Number)
-	y, yok := b.Plain.(json.Number)
-	if xok && yok {
-		m, _ := x.Float64()
-		n, _ := y.Float64()
-		if c := cmp.Compare(m, n); c != 0 {
-			return c
-		}
-	}
-	return strings.Compare(a.Text, b.Text)
-}
 
 // Numbers of values in a valueTable.
 const (
@@ -396,32 +371,4 @@ func (g *grouping) read(typ, raw string) uint32 {
 		cache[raw] = n
 	}
 	return n
-}
-
-// plainValue returns a value for programs.
-func plainValue(raw []byte) any {
-	switch {
-	case !json.Valid(raw):
-		return nil
-	case raw[0] == '"':
-		var s string
-		if json.Unmarshal(raw, &s) != nil {
-			return nil
-		}
-		return printable(s)
-	case raw[0] == '{':
-		text, cut, ok := objectText(raw)
-		switch {
-		case !ok:
-			return nil
-		case cut:
-			return printable(text) + cutMark
-		}
-		return printable(text)
-	case raw[0] == 't' || raw[0] == 'f':
-		return raw[0] == 't'
-	case bytes.ContainsAny(raw[:1], "-0123456789"):
-		return json.Number(raw)
-	}
-	return nil
 }
