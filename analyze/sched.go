@@ -214,7 +214,7 @@ func (s *summary) addSched(path string, src *source) {
 		lost += l.Sched
 	}
 	if lost > 0 {
-		s.warn(path, "%s lost: where threads were around that time is unknown", Plural(lost, "switch or wakeup of a thread was", "switches and wakeups of threads were"))
+		s.warn(path, "%s lost: the states of threads around that time are unknown", Plural(lost, "switch or wakeup of a thread was", "switches and wakeups of threads were"))
 	}
 	if slices.ContainsFunc(src.tables.Threads, func(t format.Thread) bool { return t.Goroutine != 0 || t.Track != 0 }) {
 		s.warn(path, "the time of calls on goroutines, and of spans that may overlap, is not divided: the kernel schedules threads")

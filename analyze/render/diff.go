@@ -42,9 +42,9 @@ func Diff(w io.Writer, c *compare.Comparison, top int) error {
 		fmt.Fprintf(out, "# probes  %s\n", probes(&c.Old))
 	}
 	if c.ByRuns {
-		fmt.Fprintln(out, "# noise   as the traces of a side differ")
+		fmt.Fprintln(out, "# noise   from the differences between the traces of a side")
 	} else {
-		fmt.Fprintln(out, "# noise   as each trace varies in time, and as functions shift apart; three or more traces a side show more")
+		fmt.Fprintln(out, "# noise   from how each trace varies in time, and how functions differ; three or more traces a side show more")
 	}
 	significant := 0
 	for i := range c.Changes {

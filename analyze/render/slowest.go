@@ -98,7 +98,7 @@ func slowFlow(out *bufio.Writer, c *analyze.SlowCall) error {
 		return err
 	}
 	if c.Omitted > 0 {
-		fmt.Fprintf(out, "# not shown: %d calls below it, the longest of which took %s\n", c.Omitted, analyze.FormatDuration(c.OmittedMax))
+		fmt.Fprintf(out, "# not shown: %d calls below it; the longest took %s\n", c.Omitted, analyze.FormatDuration(c.OmittedMax))
 	}
 	return nil
 }

@@ -43,11 +43,11 @@ func traceEvents(w io.Writer, paths []string, opts analyze.Options, only []analy
 		e.cut = true
 		e.sure, some, e.room = durations.Longest(limit - e.rest)
 		opts.Min = max(opts.Min, some)
-		kept := "complete ones are there, and the first %d of the others"
+		kept := "complete ones, and the first %d of the others"
 		if e.sure > 0 {
-			kept = fmt.Sprintf("those of at least %s are there, and the first %%d of at least %s", analyze.FormatDuration(e.sure), analyze.FormatDuration(some))
+			kept = fmt.Sprintf("those of at least %s, and the first %%d of at least %s", analyze.FormatDuration(e.sure), analyze.FormatDuration(some))
 		}
-		text := fmt.Sprintf("trace events: of %d calls only "+kept+", as viewers open no more than %d", all, e.room, limit)
+		text := fmt.Sprintf("trace events: of %d calls only "+kept+" are written: viewers open no more than %d", all, e.room, limit)
 		warnings = append(warnings, analyze.Warning{Text: text, Hint: analyze.SelectFewerCalls})
 	}
 	for _, p := range processes {
