@@ -9,7 +9,7 @@ import (
 )
 
 // recentCalibrations is how many of the latest calibrations make a cost. A single one can be
-// disturbed. All of them would not follow a machine that becomes slower.
+// disturbed. All of them would not adapt to a machine that becomes slower.
 const recentCalibrations = 5
 
 // interruptCalibrations is the same for interrupts. They are rare, so their sum over that many
@@ -319,7 +319,7 @@ const movedFactor = 1.5
 // addMoved warns if the cost of hits has changed while recording.
 func (s *summary) addMoved(path string, list []format.Calibration) {
 	if m := format.NewMoved(list); m.Factor() >= movedFactor {
-		s.warn(path, "the cost of the probes of a call moved from %s to %s while recording (sites %s): the subtracted cost follows within some seconds",
+		s.warn(path, "the cost of the probes of a call moved from %s to %s while recording (sites %s): the subtracted cost adapts within some seconds",
 			FormatDuration(time.Duration(m.FromNs)), FormatDuration(time.Duration(m.ToNs)), printable(strings.TrimSpace(m.Entry+" "+m.Return)))
 	}
 }

@@ -105,7 +105,7 @@ func TestBelowResolution(t *testing.T) {
 	}
 }
 
-// The subtracted cost follows calibrations that move, with a warning.
+// The subtracted cost adapts to calibrations that move, with a warning.
 func TestMovedCosts(t *testing.T) {
 	sites := func(call int64) []format.SiteCost {
 		return []format.SiteCost{{Entry: "emulated", Return: "trampoline", EntryNs: call / 2, InsideNs: call / 4, CallNs: call}}

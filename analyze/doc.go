@@ -64,7 +64,7 @@
 // model. With Options.Raw, nothing is subtracted.
 //
 // A cost is the lower quartile of the latest five calibrations before a batch. The recorder makes
-// five when it begins, and then one a second. So the cost follows a machine that becomes slower.
+// five when it begins, and then one a second. So the cost adapts to a machine that becomes slower.
 // Inner cost also has a part for interrupts, which the same calibrations measure: the more time a
 // program spends in probes, the more interrupts fall into them. A call's own cost has no such part,
 // since most calls have no interrupt.

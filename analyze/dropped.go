@@ -14,7 +14,8 @@ import (
 // trace has only their number and times.
 type droppedCalls []format.Dropped
 
-// newDropped returns those of the selected processes. The last of a process has its sums.
+// newDropped returns those of the selected processes. The last one of a function and process has
+// its sums.
 func newDropped(list []format.Dropped, opts *Options) (selected droppedCalls) {
 	type key struct {
 		fn  format.FuncID

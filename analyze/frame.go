@@ -36,7 +36,7 @@ type frame struct {
 	uncertainNs int64 // the uncertain calls' part of innerNs
 	fn          format.FuncID
 	outer       int32  // index of the next outer open frame of the same function, or none
-	returns     uint32 // return probes that the kernel follows up to this frame, its own included
+	returns     uint32 // nested return probes up to this frame, its own included
 	value       uint32 // see grouping, as is the next
 	group       uint32
 	node        uint32 // of the views, as are the next two

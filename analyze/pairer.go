@@ -13,7 +13,7 @@ const (
 	maxShared = 64      // frames at the depth of a span that are searched
 )
 
-// maxReturnProbes is how many nested return probes the Linux kernel follows in one thread. It
+// maxReturnProbes is how many nested return probes the Linux kernel handles in one thread. It
 // silently misses further ones (MAX_URETPROBE_DEPTH in include/linux/uprobes.h, since 3.12).
 const maxReturnProbes = 64
 
