@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"testing"
@@ -15,8 +16,8 @@ import (
 	"utrace/format"
 )
 
-// Children must lie inside their parents, and the self times of all calls must
-// add up to the time of the outermost complete ones.
+// Children must lie inside their parents, and the self times of all calls must add up to the time
+// of the outermost complete ones.
 func TestInvariants(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trace.arrow")
 	writeCalls(t, path, 300_000, 5)
@@ -83,7 +84,7 @@ func TestInvariants(t *testing.T) {
 	}
 }
 
-// Two traces of some threads each must give what one trace of all does.
+// Two traces with some of the threads each must give the same result as one trace of all.
 func TestSeveralTraces(t *testing.T) {
 	dir := t.TempDir()
 	whole, left, right := filepath.Join(dir, "whole"), filepath.Join(dir, "left"), filepath.Join(dir, "right")
@@ -145,8 +146,8 @@ func TestSeveralTraces(t *testing.T) {
 	}
 }
 
-// A trace that is cut off anywhere must be analyzed like the part of it that is
-// left.
+// A trace that is cut off anywhere must give the beginning of the whole trace's flow, and a
+// warning.
 func TestCutOff(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trace.arrow")
 	f, err := os.Create(path)
@@ -174,40 +175,61 @@ func TestCutOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Each trace that is opened takes some MiB, and lives for a moment: most of the time would go to
-	// collecting them.
+	// Each trace that is opened takes some MiB, and lives for a moment: most of the time would go
+	// to collecting them.
 	defer debug.SetGCPercent(debug.SetGCPercent(1000))
-	longest := 0
-	step := 1
+	step, workers := 1, runtime.GOMAXPROCS(0)
 	if testing.Short() {
 		step = 13
 	}
+	lengths := make([]int, len(data)) // of the flows, by bytes; -1 for not a trace
+	t.Run("bytes", func(t *testing.T) {
+		for i := range workers {
+			t.Run(fmt.Sprint(i), func(t *testing.T) {
+				t.Parallel()
+				path := filepath.Join(t.TempDir(), "trace.arrow")
+				for n := i * step; n < len(data); n += workers * step {
+					lengths[n] = checkCutOff(t, path, data[:n], whole)
+				}
+			})
+		}
+	})
+	longest := 0
 	for n := 0; n < len(data); n += step {
-		if err := os.WriteFile(path, data[:n], 0o600); err != nil {
-			t.Fatal(err)
+		if lengths[n] >= 0 && lengths[n] < longest {
+			t.Errorf("%d bytes: %d steps, fewer than before", n, lengths[n])
 		}
-		r, err := Report([]string{path}, Options{})
-		if errors.Is(err, format.ErrNotTrace) {
-			continue
-		}
-		if err != nil {
-			t.Fatal(n, err)
-		}
-		if len(r.Warnings) == 0 {
-			t.Errorf("%d of %d bytes: no warning", n, len(data))
-		}
-		part := finishedSteps(t, path)
-		if len(part) < longest || len(part) > len(whole) || !slices.Equal(part, whole[:len(part)]) {
-			t.Fatalf("%d bytes: %v is no beginning of %v", n, part, whole)
-		}
-		longest = len(part)
+		longest = max(longest, lengths[n])
 	}
 	if longest != len(whole) {
 		t.Errorf("%d steps of %d without the end", longest, len(whole))
 	}
 }
 
-// finishedSteps returns what happens in a trace, but for the calls that its end leaves open.
+// checkCutOff checks the analysis of the beginning of a trace. It returns the number of its steps,
+// -1 if it is not a trace.
+func checkCutOff(t *testing.T, path string, data []byte, whole []string) int {
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Report([]string{path}, Options{})
+	if errors.Is(err, format.ErrNotTrace) {
+		return -1
+	}
+	if err != nil {
+		t.Fatal(len(data), err)
+	}
+	if len(r.Warnings) == 0 {
+		t.Errorf("%d bytes: no warning", len(data))
+	}
+	part := finishedSteps(t, path)
+	if len(part) > len(whole) || !slices.Equal(part, whole[:len(part)]) {
+		t.Fatalf("%d bytes: %v is no beginning of %v", len(data), part, whole)
+	}
+	return len(part)
+}
+
+// finishedSteps returns the steps of a trace, without the ends of calls that are open at its end.
 func finishedSteps(t *testing.T, path string) (list []string) {
 	_, err := Flow(path, Options{}, false, func(s *Step) error {
 		if s.State != Open {
@@ -221,7 +243,7 @@ func finishedSteps(t *testing.T, path string) (list []string) {
 	return list
 }
 
-// The ways from the ends of long paths to what stands for further calls are bounded as the nodes are.
+// The paths from long paths to the nodes for further calls have the same limit as the nodes.
 func TestTreeIndexBounded(t *testing.T) {
 	c := newCallPaths(&Options{}, false, nil)
 	deep := func(outermost uint32) uint32 {
@@ -248,7 +270,7 @@ func TestTreeIndexBounded(t *testing.T) {
 	}
 }
 
-// A deep recursion must not make the tree deep, nor lose a call.
+// A deep recursion must not make the tree deep, and must not lose a call.
 func TestTreeOfDeepRecursion(t *testing.T) {
 	c := newCallPaths(&Options{}, true, nil)
 	p := newPairer(c)

@@ -13,8 +13,7 @@ import (
 	"utrace/format"
 )
 
-// benchEvents is the size of the traces of the benchmarks; UTRACE_BENCH_EVENTS
-// sets another.
+// benchEvents is the size of the traces of the benchmarks; UTRACE_BENCH_EVENTS sets another.
 func benchEvents(b *testing.B) int {
 	text := os.Getenv("UTRACE_BENCH_EVENTS")
 	if text == "" {
@@ -27,12 +26,13 @@ func benchEvents(b *testing.B) int {
 	return n
 }
 
-// benchCosts makes a trace of writeCalls one in which there is something to subtract.
+// benchCosts gives a trace of writeCalls a cost to subtract.
 func benchCosts() format.Calibration {
 	return format.Calibration{QuietNs: 100, InterruptNs: 10, Sites: []format.SiteCost{{Entry: "emulated", Return: "trampoline", EntryNs: 60, InsideNs: 30, CallNs: 100}}}
 }
 
-// BenchmarkReport measures the report over a trace of nested calls, with the cost of probes subtracted, and without (raw).
+// BenchmarkReport measures the report over a trace of nested calls, with the cost of probes
+// subtracted, and without (raw).
 func BenchmarkReport(b *testing.B) {
 	for _, threads := range []int{1, 8} {
 		n := benchEvents(b)
@@ -63,9 +63,9 @@ func BenchmarkReport(b *testing.B) {
 	}
 }
 
-// writeCalls writes a trace of n events: threads of a server of 300 functions
-// that call each other down to 24 levels. Each function calls what it called the
-// last time, with one call in eight left out or taken at random.
+// writeCalls writes a trace of n events: threads of a server of 300 functions that call each other
+// down to 24 levels. Each function calls what it called the last time, with one call in eight left
+// out or taken at random.
 func writeCalls(tb testing.TB, path string, n, threads int, costs ...format.Calibration) {
 	f, err := os.Create(path)
 	if err != nil {
@@ -138,7 +138,7 @@ func writeCalls(tb testing.TB, path string, n, threads int, costs ...format.Cali
 	}
 }
 
-// peakMiB is the most memory that the process has had, 0 where it is unknown.
+// peakMiB is the peak memory of the process, 0 if it is unknown.
 func peakMiB() float64 {
 	status, _ := os.ReadFile("/proc/self/status")
 	for line := range strings.Lines(string(status)) {
@@ -150,14 +150,14 @@ func peakMiB() float64 {
 	return 0
 }
 
-// forgetPeak makes peakMiB start again from what is in use now.
+// forgetPeak makes peakMiB start again from the memory in use now.
 func forgetPeak() {
 	debug.FreeOSMemory()
 	os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // proc(5); without effect elsewhere
 }
 
-// cpuSeconds is the processor time that the process has used in user mode, in
-// steps of 10 ms; 0 where it is unknown.
+// cpuSeconds is the processor time of the process in user mode, in steps of 10 ms; 0 if it is
+// unknown.
 func cpuSeconds() float64 {
 	stat, _ := os.ReadFile("/proc/self/stat")
 	_, rest, ok := strings.Cut(string(stat), ") ")

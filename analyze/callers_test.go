@@ -37,7 +37,8 @@ func writeText(t testing.TB, path, text string) {
 	}
 }
 
-// profileOf returns the samples of a trace in text: by their path, the innermost function first, calls and self time.
+// profileOf returns the samples of a trace in text: by their path, the innermost function first,
+// calls and self time.
 func profileOf(t *testing.T, text string, opts Options) map[string][2]int64 {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "trace.arrow")
@@ -87,7 +88,7 @@ func TestCallersInProfile(t *testing.T) {
 	}
 }
 
-// The callers are there, too, where calls are grouped by a value.
+// The callers are also there if calls are grouped by a value.
 func TestCallersOfGroups(t *testing.T) {
 	text := readStacks(t)
 	for _, by := range []string{"tid", "n", "nothing"} {
@@ -97,7 +98,7 @@ func TestCallersOfGroups(t *testing.T) {
 			t.Errorf("by %s: samples %v, want %v", by, got, want)
 		}
 	}
-	// Between two calls they have the value of the outer one, so that a tree does not tell of another.
+	// Between two calls they have the value of the outer one, so that a tree shows no other value.
 	path := filepath.Join(t.TempDir(), "trace.arrow")
 	writeText(t, path, text)
 	tree, err := CallTree([]string{path}, Options{By: "tid"})
@@ -121,7 +122,8 @@ func TestCallersOfGroups(t *testing.T) {
 	}
 }
 
-// TestProfileOfProgram: pprof takes the first mapping for the program, and that is the file of the traced functions.
+// TestProfileOfProgram: pprof takes the first mapping for the program, and that is the file of the
+// traced functions.
 func TestProfileOfProgram(t *testing.T) {
 	text := readStacks(t)
 	changed := strings.Replace(text, `{"func":2,"addr":5010,"line":11}`, `{"func":5,"addr":110}`, 1) // start calls one

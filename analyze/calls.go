@@ -34,13 +34,13 @@ type Call struct {
 	Results   string        // the same, of a Complete call
 }
 
-// EachCall visits every call of traces when it ends, batch by batch and thread by thread. Calls that are
-// open at the end come last. An error of visit ends it and is returned. The Call is only valid during
-// the visit. EachCall returns the warnings about the traces.
+// EachCall visits every call of traces when it ends, batch by batch and thread by thread. Calls
+// that are open at the end come last. An error of visit ends it and is returned. The Call is only
+// valid during the visit. EachCall returns the warnings about the traces.
 //
-// The figures of a Report are sums over the calls. Its total time counts a recursive function once per
-// outermost call, so Total is 0 for a call inside another of its function. The Total of an outermost
-// call is its duration; if it is not complete, it is that of the complete ones inside it.
+// The figures of a Report are sums over the calls. Its total time counts a recursive function once
+// per outermost call, so Total is 0 for a call inside another of its function. The Total of an
+// outermost call is its duration; if it is not complete, it is that of the complete ones inside it.
 //
 // Dropped calls are not visited: a warning says how many there are. A call that was kept inside a
 // dropped call of its function adds nothing to the total.
@@ -179,8 +179,9 @@ func (v *calls) tell(t *thread, fn format.FuncID, startNs int64) {
 	v.err = v.visit(c)
 }
 
-// jsonValues makes a JSON object of an event's array of values, with the names of their definitions.
-// Characters that are not printable become JSON escapes: the text is safe and the values as recorded.
+// jsonValues makes a JSON object of an event's array of values, with the names of their
+// definitions. Characters that are not printable become JSON escapes: the text is safe and the
+// values as recorded.
 func jsonValues(defs []format.Arg, raw []byte) string {
 	if len(raw) == 0 {
 		return ""
@@ -221,7 +222,8 @@ func jsonValues(defs []format.Arg, raw []byte) string {
 	return escapeJSON(b.Bytes())
 }
 
-// escapeJSON writes characters that are not printable as \u escapes. They can only be inside strings.
+// escapeJSON writes characters that are not printable as \u escapes. They can only be inside
+// strings.
 func escapeJSON(text []byte) string {
 	if isPrintable(string(text)) {
 		return string(text)

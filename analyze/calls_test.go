@@ -10,7 +10,7 @@ import (
 	"utrace/format"
 )
 
-// The calls must add up to the report, for selections, too.
+// The calls must add up to the report, also for selections.
 func TestCallsAddUpToReport(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trace")
 	writeCalls(t, path, 100_000, 5)
@@ -61,7 +61,7 @@ func TestCallsAddUpToReport(t *testing.T) {
 	}
 }
 
-// FuzzValues: whatever a trace says that an event carries, the object is JSON, printable, and has the same values.
+// FuzzValues: whatever the values of an event, the object is printable JSON with the same values.
 func FuzzValues(f *testing.F) {
 	f.Add([]byte(`[1,"a\u0000",null,{"text":"x","cut":true}]`), "n", "n")
 	f.Add([]byte("[\"\u009b\U000e0001\", 1e400]"), "", "arg1")

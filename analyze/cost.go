@@ -9,22 +9,23 @@ import (
 )
 
 // recentCalibrations is how many of the latest calibrations make a cost. A single one can be
-// disturbed. All of them would not follow a machine that becomes slower.
+// disturbed. All of them would not adapt to a machine that becomes slower.
 const recentCalibrations = 5
 
-// interruptCalibrations is the same for interrupts. They are rare, so their sum over that many counts.
+// interruptCalibrations is the same for interrupts. They are rare, so their sum over that many
+// counts.
 const interruptCalibrations = 20
 
-// Limits of the unresolved part of a cost: what is left of a call must be longer than that. The lower
-// limit is the worst error in BenchmarkCompensation where hits take most of the time. If calibrations
-// scatter more, their spread counts.
+// Limits of the unresolved part of a cost: what is left of a call must be longer than that. The
+// lower limit is the worst error in BenchmarkCompensation where hits take most of the time. If
+// calibrations scatter more, their spread counts.
 const (
 	minUnresolved = 0.25
 	maxUnresolved = 1
 )
 
-// callCost is the cost of a function's probes in ns, for a call of it and the calls around it. It is
-// zero if the cost is unknown.
+// callCost is the cost of a function's probes in ns, for a call of it and the calls around it. It
+// is zero if the cost is unknown.
 type callCost struct {
 	inside   int32 // in the call's own duration
 	complete int32 // further, in those of the calls around it, if its return was seen
@@ -84,8 +85,8 @@ func (c *costs) class(key costClass) int {
 	return i
 }
 
-// calibrate takes in all calibrations, which count from the next row on. It passes over those that it
-// has.
+// calibrate takes in all calibrations, which count from the next row on. It passes over those that
+// it has.
 func (c *costs) calibrate(list []format.Calibration) {
 	if len(list) <= c.seen {
 		return
@@ -248,7 +249,8 @@ func (p *ProbeCost) addUnmet(t *format.Tables) {
 	}
 }
 
-// hitCosts are the costs of hits over a whole recording, by class: of an entry alone, and of a call.
+// hitCosts are the costs of hits over a whole recording, by class: of an entry alone, and of a
+// call.
 type hitCosts map[costClass]struct{ entryNs, callNs int64 }
 
 func newHitCosts(list []format.Calibration) hitCosts {
@@ -317,7 +319,7 @@ const movedFactor = 1.5
 // addMoved warns if the cost of hits has changed while recording.
 func (s *summary) addMoved(path string, list []format.Calibration) {
 	if m := format.NewMoved(list); m.Factor() >= movedFactor {
-		s.warn(path, "the cost of the probes of a call moved from %s to %s while recording (sites %s): the subtracted cost follows within some seconds",
+		s.warn(path, "the cost of the probes of a call moved from %s to %s while recording (sites %s): the subtracted cost adapts within some seconds",
 			FormatDuration(time.Duration(m.FromNs)), FormatDuration(time.Duration(m.ToNs)), printable(strings.TrimSpace(m.Entry+" "+m.Return)))
 	}
 }

@@ -31,7 +31,8 @@ func writeTrace(t *testing.T, text string) string {
 	return path
 }
 
-// costTrace has outer call inner twice, with a hit between; their costs are calibrated, those of other are not.
+// costTrace has outer call inner twice, with a hit between; their costs are calibrated, those of
+// other are not.
 const costTrace = `meta {"start":{"mono_ns":0,"wall_ns":0}}
 module {"path":"/bin/prog"}
 func {"name":"outer","module":0,"addr":1,"entry_class":"emulated","return_class":"trampoline"}
@@ -53,8 +54,9 @@ thread {"pid":1,"tid":1,"comm":"prog"}
 end {"stop":{"mono_ns":10000,"wall_ns":10000}}
 `
 
-// What was subtracted must be, to the nanosecond, what the calibration says: of a call the part inside, of those around
-// it all of it; nothing below zero; nothing for functions that are not known; and nothing with Raw.
+// The subtracted cost must be the calibrated one, to the nanosecond. A call loses the part inside
+// it, the calls around it lose all of it. No time is below zero. Functions without a calibration
+// lose nothing, and nothing is subtracted with Raw.
 func TestCompensation(t *testing.T) {
 	path := writeTrace(t, costTrace)
 	for _, raw := range []bool{false, true} {
@@ -87,7 +89,8 @@ func TestCompensation(t *testing.T) {
 	}
 }
 
-// A function of which less is left than the cost is known by is marked, one with as long calls at a cheaper site is not.
+// A function is marked if its corrected time is below the uncertainty of the cost. One with equally
+// long calls at a cheaper site is not.
 func TestBelowResolution(t *testing.T) {
 	text := strings.ReplaceAll(costTrace, `"inside_ns":40`, `"inside_ns":1000`)
 	text = strings.ReplaceAll(text, `"call_ns":90`, `"call_ns":2000`)
@@ -102,7 +105,7 @@ func TestBelowResolution(t *testing.T) {
 	}
 }
 
-// Costs that move are followed, and warned of.
+// The subtracted cost adapts to calibrations that move, with a warning.
 func TestMovedCosts(t *testing.T) {
 	sites := func(call int64) []format.SiteCost {
 		return []format.SiteCost{{Entry: "emulated", Return: "trampoline", EntryNs: call / 2, InsideNs: call / 4, CallNs: call}}
@@ -133,8 +136,8 @@ func TestMovedCosts(t *testing.T) {
 	}
 }
 
-// Functions that no event came of, such as callers on stacks, are not among those whose cost is not known. And what is not
-// subtracted is not said to follow costs that have moved.
+// Functions without events, such as callers on stacks, do not count as unmeasured. With Raw, there
+// is no warning of costs that have moved.
 func TestProbeCostOfCalled(t *testing.T) {
 	text := strings.ReplaceAll(costTrace, "end {", `flush
 func {"name":"main","module":0,"addr":5}
@@ -157,7 +160,8 @@ end {`)
 	}
 }
 
-// Of several traces, it is said of which the cost is not known, and that of a function is known only if it is in all the others.
+// A warning names the traces without calibrations. A function counts as unmeasured only in traces
+// that have some.
 func TestProbeCostOfSeveral(t *testing.T) {
 	known := writeTrace(t, costTrace)
 	unknown := writeTrace(t, regexp.MustCompile(`calibration .*\n`).ReplaceAllString(costTrace, ""))
@@ -184,7 +188,7 @@ end {}
 	}
 }
 
-// What a calibration takes depends on the classes, which are limited, and not on how many functions there are.
+// The work for a calibration depends on the classes, which are limited, and not on the functions.
 func TestCostsByClass(t *testing.T) {
 	var c costs
 	funcs := make([]format.Func, 10_000)
@@ -208,7 +212,8 @@ func TestCostsByClass(t *testing.T) {
 	}
 }
 
-// The percentiles of the report must be those of the exact durations of the same trace, within 1%, measured and corrected.
+// The percentiles of the report must be within 1% of those of the trace's exact durations, measured
+// and corrected.
 func TestPercentilesAgainstTrace(t *testing.T) {
 	var names []string
 	for name := range shapes() {
@@ -286,7 +291,7 @@ func TestPercentilesAgainstTrace(t *testing.T) {
 	}
 }
 
-// A calibration of one class does not have all others measured anew.
+// A calibration of one class must not compute all others anew.
 func TestCalibrationAllocations(t *testing.T) {
 	all := format.Calibration{QuietNs: 1000, InterruptNs: 10}
 	for i := range 1000 {

@@ -1,87 +1,112 @@
-// Package analyze turns traces into reports, call flows, call trees and
-// profiles.
+// Package analyze turns traces into reports, call flows, call trees and profiles. Package compare
+// compares traces, and package render writes all results.
 //
-//  1. source reads batches in the order of the file. Several goroutines decode
-//     them; definitions are applied, and events are checked against them, in
-//     order again.
-//  2. Each batch is sorted by thread. shard hands every thread's rows to one of a
-//     few goroutines, always the same one.
-//  3. pairer keeps a stack of open calls per thread and pairs returns with
-//     entries. It tells a view of each call that begins and ends.
-//  4. The views sum up: latency per function, sliced per function and time, callPaths per path
-//     of calls, all one per goroutine. Flow has a single one, and merges the threads by time
-//     ahead of it.
-//  5. The parts are merged, those of several traces too, and sorted by what they
-//     show, so that the same traces give the same output on every machine.
+// # Pipeline
 //
-// In a trace with stacks, call paths also have the functions that were not traced and have led to a call (callPaths.callers): the whole
-// stack of an entry around an outermost call, and within another traced call what is between that and the entry. A stack is
-// taken by its number while events are read, and looked up when all definitions have been.
+//  1. source reads batches in the order of the file. Several goroutines decode them. Then, in order
+//     again, source applies definitions and checks events against them.
+//  2. Each batch is sorted by thread. shard hands every thread's rows to one of a few goroutines,
+//     always the same one.
+//  3. pairer keeps a stack of open calls per thread, and pairs returns with entries. It reports the
+//     beginning and the end of each call to a view.
+//  4. The views sum up, one per goroutine: latency per function, sliced per function and time,
+//     callPaths per path of calls. Flow has a single view, and merges the threads by time ahead of
+//     it.
+//  5. The parts are merged, also those of several traces, and sorted by the figures they show. So
+//     the same traces give the same output on every machine.
 //
-// With Options.Min a flow holds steps back until it is known which calls are long enough, 65,536 at most, with 256 MiB of values. A heatmap does not
-// know how long the trace is: it halves its resolution whenever it runs out of slices.
+// Each view is a pass of its own over the trace: decoding is cheap compared with what a shared pass
+// would have to keep. Memory grows with threads, the depth of their stacks, functions and call
+// paths, never with events. In reports by value it also grows with values, up to a limit.
 //
-// Memory grows with threads, the depth of their stacks, functions (by value: up
-// to a limit) and call paths, never with events. Each view is a pass of its own over the trace:
-// decoding is cheap next to keeping what another pass would need.
+// # Views
 //
-// What events carry is looked at only where it is shown, decides whether a call
-// has failed (errorCheck), or which group it belongs to (grouping). A report by
-// value takes one goroutine, so that the values that are kept when there are too many are
-// the same on every machine. The slowest calls take two passes: only when they are known
-// is anything kept of what is below them.
+// A view reads the values of an event only to show them, to decide whether a call has failed
+// (errorCheck), or to find its group (grouping). A report by value takes one goroutine. So if there
+// are too many values, the ones that are kept are the same on every machine.
 //
-// Only complete calls have durations. A call whose return was not seen is
-// counted, and the time of complete calls inside it still is not its caller's
-// own.
+// In a trace with stacks, call paths also have functions that were not traced (callPaths.callers).
+// An outermost call gets the whole stack around its entry. Another call gets the functions between
+// it and the traced call around it. A view takes the number of a stack while it reads events. It
+// looks up the stack once all definitions are known.
 //
-// # What the probes took
+// With Options.Min, a flow holds steps back until it is known which calls are long enough. It holds
+// up to 65,536 steps, with 256 MiB of values. A heatmap does not know how long the trace is: it
+// halves its resolution whenever it runs out of slices.
 //
-// A traced program spends time in the probes, and all calls around a hit last longer by it. The recorder measures what hits
-// cost, by the class of their sites (format.SiteCost), and the pairer subtracts it. Of each call:
+// The slowest calls take two passes. The first finds them, the second collects the flows below
+// them.
 //
-//	own cost    what lies between the two times that are taken, of its own hits: all of the entry's that comes
-//	            after its time was taken, and of the return's what comes before
-//	inner cost  all that the hits inside took: both of each complete call, the entry of one whose return was not seen, a
-//	            return whose entry was not seen, a passage through a point; and what the recorder took when it ran in the
-//	            place of the thread: for as long as the trace says (format.Displaced), and beside that what the calibration
-//	            says, for the interrupt before and two switches
+// EachCall reads a trace on one goroutine, thread by thread within a batch. That gives the same
+// order everywhere. It needs no more memory than a report, except for the arguments of open calls.
+//
+// Only complete calls have durations. A call whose return was not seen is counted. The time of
+// complete calls inside it does not count as its caller's own.
+//
+// # Cost of probes
+//
+// A traced program spends time in the probes, which makes all calls around a hit longer. The
+// recorder measures the cost of hits, by the class of their sites (format.SiteCost). The pairer
+// subtracts it from each call:
+//
+//	own cost    the part of the call's own hits between the two times that are taken: of the entry's
+//	            hit what comes after its time, of the return's hit what comes before
+//	inner cost  the cost of all hits inside: entry and return of each complete call, the entry of a
+//	            call whose return was not seen, a return whose entry was not seen, and hits of points;
+//	            also of displacements, when the recorder pre-empted the thread: the time in the trace
+//	            (format.Displaced), and the calibrated cost of the interrupt before and two switches
 //	duration    as measured, less own and inner cost, but not less than its complete callees
 //
-// Self time is the duration without the complete callees, and never negative. So on each thread the self times of all calls add up
-// to the outermost complete calls as measured, less what was subtracted from them, to the nanosecond: what a short call has no
-// room for is not subtracted from it, but from the calls around it, if they have room. FuzzPairing holds that against a
-// model. --raw subtracts nothing.
+// Self time is the duration without the complete callees, and never negative. So on each thread,
+// the self times of all calls add up to the outermost complete calls as measured, less what was
+// subtracted from them. This is exact to the nanosecond. A cost for which a short call has no room
+// is subtracted from the calls around it, if they have room. FuzzPairing checks this against a
+// model. With Options.Raw, nothing is subtracted.
 //
-// Costs come from the latest five calibrations that precede a batch, the lower quartile of these: the recorder makes five when it begins, and then one a
-// second, so that a machine that becomes slower is followed. Inner cost has a share added for interrupts, which the same calibrations see: the
-// more time a program spends in probes, the more of them fall into that. A call's own cost has not, since most calls meet none.
+// A cost is the lower quartile of the latest five calibrations before a batch. The recorder makes
+// five when it begins, and then one a second. So the cost adapts to a machine that becomes slower.
+// Inner cost also has a part for interrupts, which the same calibrations measure: the more time a
+// program spends in probes, the more interrupts fall into them. A call's own cost has no such part,
+// since most calls have no interrupt.
 //
-// What that is wrong by:
+// A function is marked with ~ if it is too short for its probes. Then the median of its calls is
+// less than a quarter of the cost subtracted from one call, or less than the scatter of the
+// calibrations.
 //
-//   - Hits in a row, in a small program, cost less than hits between which a program uses the caches. And the processor does part of what follows
-//     a short probe at the same time. Both are within 10% of the cost of a hit in what was measured, and a caller of many
-//     functions is wrong by that part of all hits inside it.
-//   - Interrupts are told from a small number of them; where other programs want the processor, what they cost is time that passes in the
-//     call, and belongs there. In a virtual machine with two processors and twenty threads that wanted them, averages
-//     were of no use, while medians held.
-//   - What a function's first call in a process takes, where the kernel rewrites a nop of five bytes into a call (40 to 120 us), is in its
-//     time, and in that of other threads that wait for it.
-//   - A thread that is woken up while the recorder runs on its processor waits: that is not known, and only a little of the time.
-//     Nor is it known what the recorder takes where calls are followed to their return (--slower-than).
+// # Known errors of the cost
+//
+//   - Hits in a row, in a small program, cost less than hits between which a program uses the
+//     caches. Also, the processor executes a part of the code after a short probe at the same time.
+//     In the measurements both were within 10% of the cost of a hit. A caller of many functions is
+//     wrong by that part of all hits inside it.
+//   - The part for interrupts comes from a small number of them. If other programs want the
+//     processor, the time they take passes in the call and belongs there. In a virtual machine with
+//     two processors and twenty threads that wanted them, averages were of no use, while medians
+//     were right.
+//   - At a function's first call in a process, the kernel may rewrite a nop of five bytes into a
+//     call (40 to 120 us). That time counts for the call, and for other threads that wait for it.
+//   - A thread that is woken up while the recorder runs on its processor waits. That time is
+//     unknown, but short. The recorder's own time is also unknown if calls are deferred (a minimum
+//     duration).
 //   - Two return probes at one return (tail calls) cost less than two returns.
-//   - Not known, and not subtracted: what it takes to fetch arguments and results of functions, beyond a plain hit; to walk the stack of callers
-//     (--stack) and to follow calls (--slower-than); hits that were lost,
-//     hits that a condition has dropped (the report says about what they took), and classes of sites that are
-//     not calibrated (static probes on an instruction that is not emulated). Text arguments are taken to be as long as
-//     those of the calibration.
+//   - Text arguments are assumed to be as long as those of the calibration.
 //
-// A function is below what can be resolved (marked ~) if the median of its calls is less than a quarter of what was subtracted from
-// one, or less than the part by which calibrations scatter.
+// Some costs are unknown, and not subtracted:
 //
-// BenchmarkCompensation has functions that compute for 1 to 1000 us (own), and call others that compute for 1 us. Means in us,
-// the truth by the program's own clock without probes, on a virtual machine with two processors on which nothing else ran: with one
-// thread, and as a ratio (two) with two threads, beside which there is no processor left for the recorder:
+//   - fetching the arguments and results of functions, in addition to a plain hit
+//   - walking the stack of callers
+//   - keeping a deferred call until its return
+//   - hits that were lost
+//   - hits that a condition has dropped; the report says about how much they cost
+//   - sites of classes that are not calibrated: static probes (USDT) on an instruction that is not
+//     emulated
+//
+// # Measured error of the cost
+//
+// BenchmarkCompensation has functions that compute for 1 to 1000 us (own), and call others that
+// compute for 1 us. The table has means in us. The truth is by the program's own clock, without
+// probes. The machine was a virtual one with two processors, and nothing else ran on it. The column
+// two is the ratio with two threads: then no processor is left for the recorder.
 //
 //	            nop5                                  emulated                              stepped
 //	own calls   truth     raw    corr. ratio two     truth     raw    corr. ratio two     truth     raw    corr. ratio two
@@ -106,36 +131,45 @@
 //	1000   10  1020.99 1042.73 1028.16 1.01  0.98   1018.73 1037.47 1022.01 1.00  1.00   1027.63 1145.64 1032.58 1.00  1.01
 //	1000  100  1114.31 1246.14 1112.88 1.00  1.00   1109.63 1265.30 1101.54 0.99  1.00   1110.92 2176.55 1095.67 0.99  1.10
 //
-// A hit took 0.65, 0.75 and 5.2 us. All figures that are not marked are within 15% of the truth, but for 3 us at stepped sites with two
-// threads, which is less than one hit; so are all their medians but one (0.81). Where the recorder's own time in the place of the threads was not
-// subtracted, 28 of 50 were with two threads. On a machine with other work, less is: see above.
+// A hit took 0.65, 0.75 and 5.2 us. All figures without a mark are within 15% of the truth, with
+// one exception: 3 us at stepped sites with two threads, which is less than one hit. All their
+// medians are within 15% except one (0.81). Without subtracting displacements, 28 of 50 figures
+// were within 15% with two threads. On a machine with other work, fewer are: see above.
 //
-// # What was lost
+// # Lost events
 //
-// Where events were lost is known by CPU, between two moments, and a thread may have run on any CPU. A call that began before the end of
-// such a time and ended after its beginning is uncertain: between its entry and the return that was taken for its own there may have been
-// a return and an entry. Its duration is in total and self time, so that these still add up, and in no distribution; the report
-// lists such calls by function and thread, and the times.
+// A loss of events is known by CPU, between two moments, and a thread may have run on any CPU. A
+// call is uncertain if it began before the end of a loss and ended after its beginning. Between its
+// entry and the return that was taken for its own, there may have been a return and an entry. Its
+// duration is in total and self time, so that these still add up, but in no distribution. The
+// report lists such calls by function and thread, and the times of the losses.
 //
-// Where the scheduler was recorded, a thread's time is accounted for from one of its rows to the next (sched.go): on a
-// processor, runnable, blocked, or not known, as around lost switches. Each frame remembers the sums at its beginning, so that
-// what a call waited is a difference, and recursion and self times work as for the time itself; what is left of the
-// duration is the time on a processor. A sleep is blocked until the wakeup, and runnable from then on until the thread runs. Goroutines,
-// and spans that may overlap, are not threads: nothing is known of them. Calls of one trace that has no scheduler, in a report with
-// another that has, are not known, either.
+// # Running and waiting
 //
-// Traces come from anywhere. All text in them is made printable when it is read;
-// what a trace may define, nest or branch has limits, which are warned of when
-// they are reached. A trace that is damaged ends at the damage, with a warning.
+// If the scheduler was recorded, sched divides a thread's time from one of its rows to the next: on
+// a processor, runnable, blocked, or unknown, as around lost switches. Each frame remembers the
+// sums at its beginning, so the waits of a call are a difference. Recursion and self times work as
+// for the time itself. The rest of the duration was spent on a processor. A sleep is blocked until
+// the wakeup, and runnable from then on until the thread runs.
 //
-// # Calls as a table
+// Goroutines, and spans that may overlap, are not threads: their waits are unknown. A report may
+// have traces with a scheduler and traces without: the waits of calls in the latter are unknown.
 //
-// EachCall goes through a trace on one goroutine, thread by thread within a batch: that needs no memory beyond that of
-// a report, but for the arguments of open calls, and gives the same order everywhere.
+// # Untrusted traces
 //
-// Note: the report takes 52 to 57 ns of processor time per event on an AMD EPYC virtual machine with two processors, of which it uses
-// both (BenchmarkReport: 300 functions, 3 bytes an event, 5 runs: 31 to 37 M events/s with 8 threads, 28 to 31 with one, in
-// 34 MiB), and as much with --raw: what it takes to subtract is lost in the noise. A recording of 81 M calls and returns of a small
-// program took 2.1 s. A third is zstd, mostly the noise of times. Durations go into the buckets of their histograms fourteen at a time, since
-// each is a cache miss: before, the same machine took 63 to 67 ns with 8 threads. Counting in 32 bits instead of 64 made no difference.
+// Traces come from anywhere. All text in them is made printable when it is read. There are limits
+// on what a trace may define, nest or branch. A warning says when a limit was reached. A damaged
+// trace ends at the damage, with a warning.
+//
+// # Speed
+//
+// Note: on an AMD EPYC virtual machine with two processors, the report takes 52 to 57 ns of
+// processor time per event. It uses both processors (BenchmarkReport: 300 functions, 3 bytes an
+// event, 5 runs): 31 to 37 M events/s with 8 threads, 28 to 31 with one, in 34 MiB. Subtracting the
+// cost of probes makes no measurable difference. A recording of 81 M calls and returns of a small
+// program took 2.1 s.
+//
+// A third of the time is zstd, mostly for the noise of times. Durations go into the buckets of
+// their histograms fourteen at a time, since each is a cache miss. Before that, the same machine
+// took 63 to 67 ns with 8 threads. Counting in 32 bits instead of 64 made no difference.
 package analyze

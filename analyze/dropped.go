@@ -14,7 +14,8 @@ import (
 // trace has only their number and times.
 type droppedCalls []format.Dropped
 
-// newDropped returns those of the selected processes. The last of a process has its sums.
+// newDropped returns those of the selected processes. The last one of a function and process has
+// its sums.
 func newDropped(list []format.Dropped, opts *Options) (selected droppedCalls) {
 	type key struct {
 		fn  format.FuncID
@@ -32,8 +33,8 @@ func newDropped(list []format.Dropped, opts *Options) (selected droppedCalls) {
 	return selected
 }
 
-// countsDropped reports whether dropped calls can be counted among the selected ones. It is not known
-// which threads made them and when, nor how long each took.
+// countsDropped reports whether dropped calls can be counted among the selected ones. It is not
+// known which threads made them and when, nor how long each took.
 func (o *Options) countsDropped() bool {
 	return !o.someThreads() && o.From == 0 && o.To == 0 && o.Min == 0
 }

@@ -11,7 +11,7 @@ import (
 	"utrace/format"
 )
 
-// droppedTrace is the trace of dropped calls in testdata/traces, with something else for a part of it.
+// droppedTrace is the trace of dropped calls in testdata/traces, with replacements in its text.
 func droppedTrace(t *testing.T, replace ...string) string {
 	t.Helper()
 	text, err := os.ReadFile("../testdata/traces/dropped.txt")
@@ -21,8 +21,8 @@ func droppedTrace(t *testing.T, replace ...string) string {
 	return writeTrace(t, strings.NewReplacer(replace...).Replace(string(text)))
 }
 
-// TestDroppedSelections: what is selected decides whether the numbers of dropped calls can be added, and a warning says where they
-// are not.
+// TestDroppedSelections: dropped calls are added if the selection allows it; otherwise there is a
+// warning.
 func TestDroppedSelections(t *testing.T) {
 	const us = time.Microsecond
 	type figures struct {
@@ -80,8 +80,8 @@ func TestDroppedSelections(t *testing.T) {
 	}
 }
 
-// TestDroppedMin: of a trace that has all calls of at least 5 ms, those of at least 5 ms are complete. If a probe has a condition
-// of its own, the trace has not all of them.
+// TestDroppedMin: a trace that kept all calls of at least 5 ms has all of these. If a probe has a
+// condition of its own, some may be missing.
 func TestDroppedMin(t *testing.T) {
 	slower := []string{`"cpus"`, `"slower_than_ns": 5000000, "cpus"`}
 	conditional := droppedTrace(t, slower...)
@@ -113,7 +113,7 @@ func TestDroppedMin(t *testing.T) {
 	}
 }
 
-// TestDroppedCost: the probes of calls that were dropped took their time, too, and of no call it is subtracted.
+// TestDroppedCost: the probes of dropped calls have a cost, which is subtracted from no call.
 func TestDroppedCost(t *testing.T) {
 	trace := droppedTrace(t, `"addr": 4160}`, `"addr": 4160, "entry_class": "nop5", "return_class": "trampoline"}`,
 		"\n0 0 entry 0", "\n"+`calibration {"time_ns":0,"sites":[{"entry":"nop5","return":"trampoline","entry_ns":100,"inside_ns":40,"call_ns":250}]}`+"\n0 0 entry 0")
@@ -128,7 +128,8 @@ func TestDroppedCost(t *testing.T) {
 	if text := strings.Join(texts(r.Warnings), ";"); !strings.Contains(text, warning) {
 		t.Errorf("%s", text)
 	}
-	// It does not depend on which functions are shown, nor on how long the calls are, as what other hits took does not.
+	// Like that of other hits, it does not depend on which functions are shown, or how long the
+	// calls are.
 	for _, opts := range []Options{{Function: &Pattern{glob: "outer"}}, {Min: time.Hour}} {
 		if r, err = Report([]string{trace}, opts); err != nil {
 			t.Fatal(err)
@@ -137,7 +138,7 @@ func TestDroppedCost(t *testing.T) {
 			t.Errorf("%+v: %+v", opts, p)
 		}
 	}
-	// Of several traces it is said once, of all.
+	// For several traces there is one warning about all.
 	if r, err = Report([]string{trace, trace}, Options{}); err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +147,7 @@ func TestDroppedCost(t *testing.T) {
 	}
 }
 
-// TestDroppedCostOnly: where no call was kept, what the probes took is told all the same.
+// TestDroppedCostOnly: the report shows the cost of probes even if no call was kept.
 func TestDroppedCostOnly(t *testing.T) {
 	r, err := Report([]string{fromText(t, `module {"path": "/bin/prog"}
 func {"name": "f", "module": 0, "addr": 1, "entry_class": "nop5", "return_class": "trampoline"}
@@ -162,7 +163,8 @@ end {"stop": {"mono_ns": 1000}}`)}, Options{})
 	}
 }
 
-// TestUnmetCost: of hits that did not meet a condition on arguments a trace has the number, and the report says what they took.
+// TestUnmetCost: a trace has the number of hits that did not meet a condition on arguments, and the
+// report shows their cost.
 func TestUnmetCost(t *testing.T) {
 	trace := droppedTrace(t, `"addr": 4160}`, `"addr": 4160, "entry_class": "nop5", "return_class": "trampoline"}`,
 		"\n0 0 entry 0", "\n"+`calibration {"time_ns":0,"sites":[{"entry":"nop5","return":"trampoline","entry_ns":100,"inside_ns":40,"call_ns":250}]}`+"\n0 0 entry 0",
@@ -182,7 +184,7 @@ func TestUnmetCost(t *testing.T) {
 	}
 }
 
-// TestDroppedTooMuchInside: the time of dropped calls is never more than that of the calls that they were in.
+// TestDroppedTooMuchInside: dropped calls never have more time than the calls around them.
 func TestDroppedTooMuchInside(t *testing.T) {
 	r, err := Report([]string{droppedTrace(t, `"inside_ns":400`, `"inside_ns":5000`)}, Options{})
 	if err != nil {
@@ -207,7 +209,8 @@ func TestDroppedInSlowest(t *testing.T) {
 	}
 }
 
-// TestSlowestIsSelected: calls that losses may have touched are not among the slowest, nor those that are too short.
+// TestSlowestIsSelected: uncertain calls are not among the slowest, nor are calls that are too
+// short.
 func TestSlowestIsSelected(t *testing.T) {
 	text, err := os.ReadFile("../testdata/traces/lost.txt")
 	if err != nil {
@@ -224,7 +227,7 @@ func TestSlowestIsSelected(t *testing.T) {
 	}
 }
 
-// TestDroppedViews: the views that have only the calls that were kept say so.
+// TestDroppedViews: views that have only the calls that were kept say so.
 func TestDroppedViews(t *testing.T) {
 	trace := droppedTrace(t)
 	all := []string{trace}
@@ -251,7 +254,7 @@ func TestDroppedViews(t *testing.T) {
 	}
 }
 
-// Each condition of the traces is there once, and a million of them are no more work than to sort them.
+// Each condition of the traces is there once. A million of them take no more work than sorting.
 func TestManyConditions(t *testing.T) {
 	const n = 1 << 20
 	meta := format.Meta{SlowerThanNs: 1}

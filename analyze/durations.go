@@ -6,8 +6,9 @@ import (
 	"utrace/format"
 )
 
-// Durations returns the distribution of all calls that Flow would visit, and the number of its other
-// steps: hits, and calls whose return was not seen. keep chooses the functions that count; nil: all.
+// Durations returns the distribution of all calls that Flow would visit. It also returns the number
+// of its other steps: hits, and calls whose return was not seen. The function keep chooses the
+// functions that count; nil: all.
 func Durations(paths []string, opts Options, keep func(*format.Func) bool) (*Histogram, uint64, error) {
 	sum, others := new(Histogram), uint64(0)
 	for _, path := range paths {

@@ -16,8 +16,8 @@ type ErrorRule struct {
 	cond     *condition.Condition
 }
 
-// ParseErrorRules parses the rules of an analysis, see ParseErrorRule. It fails if they have too many
-// comparisons.
+// ParseErrorRules parses the rules of an analysis, see ParseErrorRule. It fails if they have too
+// many comparisons.
 func ParseErrorRules(texts []string) (rules []*ErrorRule, err error) {
 	comparisons := 0
 	for _, text := range texts {
@@ -34,9 +34,10 @@ func ParseErrorRules(texts []string) (rules []*ErrorRule, err error) {
 	return rules, nil
 }
 
-// ParseErrorRule parses "[PATTERN: ]CONDITION", such as "ret < 0" or "malloc: ret == 0 && size > 0".
-// The condition names arguments and results. "ret" is the first result or, for a function without
-// results, the return register as a signed number. A comparison with a time is a *ConditionError.
+// ParseErrorRule parses "[PATTERN: ]CONDITION", such as "ret < 0" or "malloc: ret == 0 && size >
+// 0". The condition names arguments and results. "ret" is the first result or, for a function
+// without results, the return register as a signed number. A comparison with a time is a
+// *ConditionError.
 func ParseErrorRule(text string) (*ErrorRule, error) {
 	r := &ErrorRule{text: text}
 	cond := text

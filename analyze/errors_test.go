@@ -23,7 +23,8 @@ process {"pid": 7, "comm": "prog"}
 thread {"pid": 7, "tid": 7, "comm": "prog"}
 `
 
-// returns are what the calls carry: the number of the function, its arguments, its results, and the return register.
+// returns are the values of the calls: the number of the function, its arguments, its results, and
+// the return register.
 var errorReturns = []struct{ fn, args, results, value string }{
 	{"0", "[3, 100]", "[100]", "0x64"}, {"0", "[3, 100]", "[-1]", "0xffffffffffffffff"}, {"0", "[-1, 0]", "[0]", "0"}, {"0", "[4, 18446744073709551615]", "[null]", "0"},
 	{"1", "[8]", "[4096, 0]", "0x1000"}, {"1", "[0]", "[0, 0]", "0"}, {"1", "[99]", `[0, "ENOMEM"]`, "0"}, {"1", "[7]", "[16, 5]", "0x10"}, {"1", "[1]", "[null, null]", "0"},
@@ -101,7 +102,7 @@ func TestErrors(t *testing.T) {
 		if got = swapWords(got); got != strings.ReplaceAll(c.want, ", read 0", "") {
 			t.Errorf("%q: %s, want %s", c.rules, got, c.want)
 		}
-		// A rule about nothing, and one that compares with a number what is a name.
+		// A rule that applies to nothing, and one that compares a name with a number.
 		if useless := len(c.rules) > 0 && (strings.HasPrefix(c.rules[0], "nothing") || strings.Contains(c.rules[0], "errno == 5")); useless != (len(r.Warnings) > 0) {
 			t.Errorf("%q: warnings %q", c.rules, r.Warnings)
 		}
@@ -144,7 +145,7 @@ func TestErrorRules(t *testing.T) {
 	}
 }
 
-// FuzzErrorRule: any rule is refused or can be decided, whatever a call carries.
+// FuzzErrorRule: any rule is refused or can be decided, whatever the values of a call.
 func FuzzErrorRule(f *testing.F) {
 	for _, text := range []string{"ret < 0", "f: a->b == 'x' && !(ret >= -5 || s =~ \"a*\")", "*p.x[3] != 1.5", `/(/: ret`, "arg1 == \"\x00", "ret == `a`"} {
 		f.Add(text, `[1, "x", {"bytes": "AA=="}]`)

@@ -14,8 +14,8 @@ const (
 	Open
 	// NoReturn: returns of the function are not probed.
 	NoReturn
-	// Dropped: its return was seen, and it did not meet a condition that is decided then. Its figures
-	// are among those of the calls that were not recorded (format.Dropped).
+	// Dropped: its return was seen, and it did not meet a condition that is decided then. Its
+	// figures are among those of the calls that were not recorded (format.Dropped).
 	Dropped
 )
 
@@ -36,7 +36,7 @@ type frame struct {
 	uncertainNs int64 // the uncertain calls' part of innerNs
 	fn          format.FuncID
 	outer       int32  // index of the next outer open frame of the same function, or none
-	returns     uint32 // return probes that the kernel follows up to this frame, its own included
+	returns     uint32 // nested return probes up to this frame, its own included
 	value       uint32 // see grouping, as is the next
 	group       uint32
 	node        uint32 // of the views, as are the next two
@@ -90,8 +90,8 @@ func (t *thread) top() *frame {
 }
 
 // args returns the JSON array of values in the current row, nil if there are none. It is valid
-// during a call of a view. The row is that of the call in enter and hit, and in leave if the call is
-// complete.
+// during a call of a view. The row is that of the call in enter and hit, and in leave if the call
+// is complete.
 func (t *thread) args() []byte {
 	if t.batch == nil {
 		return nil

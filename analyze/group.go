@@ -1,8 +1,6 @@
 package analyze
 
 import (
-	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -23,29 +21,6 @@ const (
 
 // otherValues is the name of the values beyond the limits.
 const otherValues = "[other values]"
-
-// Value is a value that calls are grouped by.
-type Value struct {
-	// Text is the value as in a call in C: a number, a "text" in quotes, or ? if it could not be read.
-	// It is "" for calls without a value.
-	Text string
-	// Plain is the value for programs: a string, json.Number or bool; nil if it could not be read.
-	Plain any
-}
-
-// compareValues orders numbers by size, and everything else by its text.
-func compareValues(a, b *Value) int {
-	x, xok := a.Plain.(json.Number)
-	y, yok := b.Plain.(json.Number)
-	if xok && yok {
-		m, _ := x.Float64()
-		n, _ := y.Float64()
-		if c := cmp.Compare(m, n); c != 0 {
-			return c
-		}
-	}
-	return strings.Compare(a.Text, b.Text)
-}
 
 // Numbers of values in a valueTable.
 const (
@@ -123,12 +98,13 @@ type group struct {
 	value uint32
 }
 
-// grouping numbers the groups of one trace. A call that has the argument belongs to its value; another
-// call belongs to the value of the nearest call around it that has the argument. A result belongs to
-// its own call only. A nil grouping has one group for each function, with the function's number.
+// grouping numbers the groups of one trace. A call that has the argument belongs to its value;
+// another call belongs to the value of the nearest call around it that has the argument. A result
+// belongs to its own call only. A nil grouping has one group for each function, with the function's
+// number.
 //
-// A value takes room in the valueTable once a selected call has it. Until then it is held, since calls
-// that are not selected can have selected ones inside.
+// A value takes room in the valueTable once a selected call has it. Until then it is held, since
+// calls that are not selected can have selected ones inside.
 type grouping struct {
 	values    *valueTable
 	byThread  bool
@@ -257,8 +233,8 @@ func (g *grouping) result(t *thread, f *frame) {
 	}
 }
 
-// outer returns the nearest call of the same function and value around a call, or none. If calls are
-// grouped by a result, the value is not known yet: then it is the nearest of the same function.
+// outer returns the nearest call of the same function and value around a call, or none. If calls
+// are grouped by a result, the value is not known yet: then it is the nearest of the same function.
 func (g *grouping) outer(t *thread, f *frame) int32 {
 	if g == nil || g.byThread || g.positions[f.fn].result && g.positions[f.fn].index >= 0 {
 		return f.outer
@@ -395,32 +371,4 @@ func (g *grouping) read(typ, raw string) uint32 {
 		cache[raw] = n
 	}
 	return n
-}
-
-// plainValue returns a value for programs.
-func plainValue(raw []byte) any {
-	switch {
-	case !json.Valid(raw):
-		return nil
-	case raw[0] == '"':
-		var s string
-		if json.Unmarshal(raw, &s) != nil {
-			return nil
-		}
-		return printable(s)
-	case raw[0] == '{':
-		text, cut, ok := objectText(raw)
-		switch {
-		case !ok:
-			return nil
-		case cut:
-			return printable(text) + cutMark
-		}
-		return printable(text)
-	case raw[0] == 't' || raw[0] == 'f':
-		return raw[0] == 't'
-	case bytes.ContainsAny(raw[:1], "-0123456789"):
-		return json.Number(raw)
-	}
-	return nil
 }

@@ -16,8 +16,8 @@ import (
 	"utrace/format"
 )
 
-// writeValues writes a trace of random calls on three threads: "outer" and "both" take a host, both and "inner" return a number,
-// "point" is a hit with a host, and "plain" has nothing.
+// writeValues writes a trace of random calls on three threads: "outer" and "both" take a host, both
+// and "inner" return a number, "point" is a hit with a host, and "plain" has nothing.
 func writeValues(t testing.TB, path string, calls, hosts int) {
 	t.Helper()
 	var b strings.Builder
@@ -137,7 +137,7 @@ func groupsOfFlow(t *testing.T, path, by string) map[string]groupFigures {
 			if len(stack) > 0 {
 				stack[len(stack)-1].inside += inside
 			}
-			at := len(stack) - 1 // of what a call returns nothing is known by the end of those inside
+			at := len(stack) - 1 // its result is not known yet when the calls inside it end
 			for at >= 0 && (stack[at].name != top.name || stack[at].value != top.value && by != "ret") {
 				at--
 			}
@@ -191,7 +191,7 @@ func TestGroups(t *testing.T) {
 	}
 }
 
-// checkLabels holds the samples of a profile, by label, against the figures of groups.
+// checkLabels compares the samples of a profile, by label, with the figures of groups.
 func checkLabels(t *testing.T, path, by string, want map[string]groupFigures) {
 	t.Helper()
 	p, _, err := Profile([]string{path}, Options{By: by})
@@ -226,8 +226,8 @@ func checkLabels(t *testing.T, path, by string, want map[string]groupFigures) {
 	}
 }
 
-// A call inside of one of the same function that has another value has a total time of its own: in whole, in what it waited, and
-// where the one around it was not selected.
+// A recursive call with another value has a total time of its own. So do its waits, also if the
+// call around it is not selected.
 func TestTotalOfOtherValue(t *testing.T) {
 	path := writeTrace(t, `meta {"sched": true}
 module {"path": "/bin/prog"}
@@ -281,7 +281,8 @@ end {}
 	}
 }
 
-// Values without end go into one row, no call is lost, and the result does not depend on the number of processors.
+// Values beyond the limit go into one row. No call is lost, and the result does not depend on the
+// number of processors.
 func TestManyValues(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trace")
 	writeValues(t, path, 80_000, 1<<30)
@@ -350,7 +351,7 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// FuzzElement: of a valid array, element finds what encoding/json finds.
+// FuzzElement: element finds the same in a valid array as encoding/json.
 func FuzzElement(f *testing.F) {
 	for _, text := range []string{`[]`, `[1]`, ` [ "a,]\"\\" , {"x": [1, "}"]}, null ] `, `[1`, `["`, `[1,]`, `["\`, `[[]`, `[}]`, `[,]`} {
 		f.Add([]byte(text), 1)
@@ -367,8 +368,8 @@ func FuzzElement(f *testing.F) {
 	})
 }
 
-// The values of calls that are not selected take no room from those that are. Calls inside of one that is not selected still
-// have its value.
+// The values of calls that are not selected take no room from those that are. Calls inside an
+// unselected call still have its value.
 func TestGroupUnselectedTakesNoRoom(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(`module {"path": "/bin/prog"}
@@ -446,7 +447,7 @@ thread {"pid": 7, "tid": 7, "comm": "prog"}
 	}
 }
 
-// Values of open calls that take more than the limit are told of: those that are beyond it cannot be told apart.
+// There is a warning if the values of open calls exceed the limit: those beyond it are one group.
 func TestGroupHeldValues(t *testing.T) {
 	const size = 512 << 10
 	var b strings.Builder

@@ -29,8 +29,8 @@ type HeatmapRow struct {
 	Calls     [HeatmapSlices]uint64 // by the slice in which the call began
 }
 
-// Heatmaps analyzes when the calls of each selected function began, and how long they took. It orders
-// functions by name. It also returns the warnings about the traces.
+// Heatmaps analyzes when the calls of each selected function began, and how long they took. It
+// orders functions by name. It also returns the warnings about the traces.
 func Heatmaps(paths []string, opts Options) ([]Heatmap, []Warning, error) {
 	sum := newSummary(paths)
 	fns := newFunctions()

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// TestHeatmap compares every cell with the flow of the same trace, alone and twice, and cut by time.
+// TestHeatmap compares every cell with the flow of the same trace, alone and twice, and cut by
+// time.
 func TestHeatmap(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trace")
 	writeCalls(t, path, 100_000, 3)

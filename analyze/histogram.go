@@ -17,8 +17,8 @@ const subBuckets = 64
 const histogramPages = 1 + 64 - 6
 
 // Histogram is a distribution of durations. Quantiles have a relative error of at most 1%; count,
-// sum, minimum and maximum are exact. Merging histograms gives the same as adding all values to one.
-// The zero value is empty and ready.
+// sum, minimum and maximum are exact. Merging histograms gives the same as adding all values to
+// one. The zero value is empty and ready.
 type Histogram struct {
 	count    uint64
 	sum      int64
@@ -111,8 +111,8 @@ func (h *Histogram) Quantile(perMille uint64) time.Duration {
 	return h.Rank(h.count/1000*perMille + (h.count%1000*perMille+999)/1000)
 }
 
-// Rank returns the duration at a rank, with a relative error of at most 1%: 1 is the shortest, as is
-// 0, and Count the longest. There must be at least one duration.
+// Rank returns the duration at a rank, with a relative error of at most 1%: 1 is the shortest, as
+// is 0, and Count the longest. There must be at least one duration.
 func (h *Histogram) Rank(rank uint64) time.Duration {
 	if rank >= h.count {
 		return h.Max()

@@ -50,8 +50,8 @@ func shapes() map[string]func(*rand.Rand) float64 {
 	return list
 }
 
-// Quantiles must be within 1% of the exact ones; count, sum, minimum and maximum
-// must be exact, whether the values went into one histogram or into several.
+// Quantiles must be within 1% of the exact ones; count, sum, minimum and maximum must be exact,
+// whether the values went into one histogram or into several.
 func TestHistogramAgainstSortedData(t *testing.T) {
 	for name, shape := range shapes() {
 		for _, n := range []int{1, 2, 3, 10, 999, 1000, 20000} {
@@ -101,7 +101,7 @@ func TestHistogramEmpty(t *testing.T) {
 	}
 }
 
-// TestOctaves: the counts are those of the binary digits, and Longest selects no more than asked for.
+// TestOctaves: the counts are by binary digits, and Longest chooses no more than its limit.
 func TestOctaves(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	var h Histogram

@@ -101,8 +101,8 @@ type latency struct {
 type callStats struct {
 	last   *Program  // that called it
 	recent [14]int64 // durations, numRecent of them, that are in no bucket of Durations yet
-	// numRecent counts up to the size of recent. Then all go into their buckets: these are mostly in
-	// no cache, and the processor fetches several at a time faster than one by one.
+	// numRecent counts up to the size of recent. Then all go into their buckets: these are mostly
+	// in no cache, and the processor fetches several at a time faster than one by one.
 	numRecent int
 	Stats
 	programs map[*Program]bool

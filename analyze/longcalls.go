@@ -7,12 +7,12 @@ import (
 	"utrace/format"
 )
 
-// maxHeldSteps limits how many steps wait until a call is known to be long enough; maxHeldBytes limits
-// their values. Beyond a limit, a call counts as long enough.
+// maxHeldSteps limits how many steps wait until a call is known to be long enough; maxHeldBytes
+// limits their values. Beyond a limit, a call counts as long enough.
 const maxHeldSteps = 64 << 10
 
-// longCalls passes on the steps of calls of at least min, and of the calls around them. The duration of
-// a call is known when it is over, so longCalls holds back all later steps, in order.
+// longCalls passes on the steps of calls of at least min, and of the calls around them. The
+// duration of a call is known when it is over, so longCalls holds back all later steps, in order.
 type longCalls struct {
 	min   time.Duration
 	visit func(*Step) error
@@ -82,8 +82,8 @@ func (l *longCalls) remove(h *heldStep) {
 
 func (h *heldStep) bytes() int { return len(h.Args) + len(h.Results) }
 
-// release passes on the steps up to the first whose call may be too short, and more if it holds more
-// than limit steps.
+// release passes on the steps up to the first whose call may be too short, and more if it holds
+// more than limit steps.
 func (l *longCalls) release(limit int) error {
 	for l.held.Len() > 0 {
 		h := l.held.Front().Value.(*heldStep)

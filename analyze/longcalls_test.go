@@ -11,7 +11,7 @@ import (
 	"utrace/format"
 )
 
-// longCall is a complete call, as a flow without --min tells of it.
+// longCall is a call in a flow.
 type longCall struct {
 	thread     format.ThreadID
 	fn         string
@@ -52,8 +52,8 @@ func flowCalls(t *testing.T, path string, opts Options) []longCall {
 	return calls
 }
 
-// TestMin: all views select the complete calls that take at least that long; a flow and a tree show those around
-// them, too.
+// TestMin: all views select the complete calls of at least that duration. A flow and a tree also
+// show the calls around them.
 func TestMin(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trace")
 	writeCalls(t, path, 100_000, 3)
@@ -133,7 +133,7 @@ func treeCalls(threads []ThreadTree, min time.Duration) (calls, leaves uint64) {
 	return calls, leaves
 }
 
-// TestLongCallsBounded: a call that does not end holds back only so many steps.
+// TestLongCallsBounded: a call that does not end holds back a limited number of steps.
 func TestLongCallsBounded(t *testing.T) {
 	visited := 0
 	l := newLongCalls(10, func(s *Step) error {
@@ -166,7 +166,7 @@ func TestLongCallsBounded(t *testing.T) {
 	}
 }
 
-// However long the values of steps are, only so many bytes of them are held back, and none of calls that were passed on.
+// Held steps have a limit for the bytes of their values, without those that were passed on.
 func TestLongCallsBytes(t *testing.T) {
 	visited := 0
 	l := newLongCalls(10, func(*Step) error { visited++; return nil })
@@ -196,7 +196,7 @@ func TestLongCallsBytes(t *testing.T) {
 	}
 }
 
-// However deep calls are, a long wait in them is no more work than the calls that it is the first to show.
+// However deep calls are, a long wait in them takes only the work for calls that it shows first.
 func TestLongWaitsInDeepCalls(t *testing.T) {
 	const n = 1 << 20
 	visited := 0

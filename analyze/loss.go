@@ -27,12 +27,12 @@ func ofEvents(l *format.Loss) bool { return l.Entries+l.Returns > 0 }
 // ofSwitches is about records of the scheduler.
 func ofSwitches(l *format.Loss) bool { return l.Sched > 0 }
 
-// maxUnordered is how far from the end a new window may go: those of one round of the recorder come by
-// CPU.
+// maxUnordered is how far from the end a new window may go: those of one round of the recorder come
+// by CPU.
 const maxUnordered = 256
 
-// add takes in all losses. It passes over those that it has. They come nearly in order of time: one far
-// out of order makes a window too long, never too short.
+// add takes in all losses. It passes over those that it has. They come nearly in order of time: one
+// far out of order makes a window too long, never too short.
 func (w *lossWindows) add(losses []format.Loss) {
 	if len(losses) <= w.seen {
 		return

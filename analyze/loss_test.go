@@ -9,8 +9,8 @@ import (
 	"utrace/format"
 )
 
-// Windows must be in order and apart, hold every loss and its counts, and touch what a loss touches and, where they come
-// nearly in order, nothing else.
+// Windows must be in order, must not overlap, and must hold every loss with its counts. They must
+// touch all that a loss touches and, if losses come nearly in order, nothing else.
 func TestLossWindows(t *testing.T) {
 	for seed := range uint64(200) {
 		rng := rand.New(rand.NewPCG(seed, 1))
@@ -47,8 +47,8 @@ func TestLossWindows(t *testing.T) {
 	}
 }
 
-// TestUncertainRecursion: of uncertain calls inside one another the total time holds the outermost, be it inside one that is not
-// complete.
+// TestUncertainRecursion: of nested uncertain calls, the outermost counts in the total time, also
+// inside a call that is not complete.
 func TestUncertainRecursion(t *testing.T) {
 	for last, total := range map[string]time.Duration{"500 0 return 0 sp=0x1000\n": 400, "": 200} {
 		path := fromText(t, `module {"path": "/bin/prog"}

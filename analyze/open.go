@@ -13,8 +13,8 @@ const none = -1
 const maxIdleSlots = 1024
 
 // openCalls finds a thread's topmost open frame of a function. It is a hash table that grows with
-// the functions open at the same time, not with those that exist. Each thread has one, so it must be
-// small while empty. A trace chooses its function numbers, so the hash is random.
+// the functions open at the same time, not with those that exist. Each thread has one, so it must
+// be small while empty. A trace chooses its function numbers, so the hash is random.
 type openCalls struct {
 	slots      []openSlot // a power of two of them
 	used       int        // slots that hold a function, open or not

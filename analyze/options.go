@@ -15,28 +15,30 @@ import (
 type Options struct {
 	Function *Pattern // calls of the functions that match; nil for all
 	PIDs     []int    // of these processes; empty for all
-	// TIDs selects threads, with the goroutines and tracks first seen on them. Flows selects threads,
-	// goroutines and tracks by FlowName. Both empty: all.
+	// TIDs selects threads, with the goroutines and tracks first seen on them. Flows selects
+	// threads, goroutines and tracks by FlowName. Both empty: all.
 	TIDs  []int
 	Flows []string
-	// From and To select calls that begin at From or later, and before To, since the start of the trace.
-	// They count with all of their duration. To 0 is no limit.
+	// From and To select calls that begin at From or later, and before To, since the start of the
+	// trace. They count with all of their duration. To 0 is no limit.
 	From, To time.Duration
 	// By groups the calls of each function: "pid", "tid", "comm", or the name of an argument or a
-	// result, where "ret" is the first result; "" does not group. A call that lacks the argument belongs
-	// to the value of the nearest call around it that has it. A result belongs to its own call only.
+	// result, where "ret" is the first result; "" does not group. A call that lacks the argument
+	// belongs to the value of the nearest call around it that has it. A result belongs to its own
+	// call only.
 	By string
-	// Errors decide which calls have failed. A call has failed if one of the rules that apply to its
-	// function is true. Without a rule that applies, a negative or null result and an errno are errors.
+	// Errors decide which calls have failed. A call has failed if one of the rules that apply to
+	// its function is true. Without a rule that applies, a negative or null result and an errno are
+	// errors.
 	Errors []*ErrorRule
-	// Min selects complete calls that took at least that long. A flow or a tree also has the calls around
-	// them. 0 for all.
+	// Min selects complete calls that took at least that long. A flow or a tree also has the calls
+	// around them. 0 for all.
 	Min time.Duration
 	Raw bool // durations as measured: the cost of probes is not subtracted
 }
 
-// views returns how many views share a trace. Values need a single view, which sees them in the order of
-// the file on every machine.
+// views returns how many views share a trace. Values need a single view, which sees them in the
+// order of the file on every machine.
 func (o *Options) views() int {
 	if o.By != "" {
 		return 1
@@ -76,7 +78,8 @@ func (o *Options) outside(ns int64) bool {
 	return ns < int64(o.From) || o.To != 0 && ns >= int64(o.To)
 }
 
-// short reports whether a call that ends is not selected, as it took less than Min or has no duration.
+// short reports whether a call that ends is not selected, as it took less than Min or has no
+// duration.
 func (o *Options) short(t *thread, f *frame, state State) bool {
 	return o.Min > 0 && (state != Complete || f.durationNs(t) < int64(o.Min))
 }
@@ -98,8 +101,8 @@ func (s *selection) define(funcs []format.Func) {
 	}
 }
 
-// enter decides whether a call is shown: it must begin in the selected time, and it or a call around it
-// must be of a selected function.
+// enter decides whether a call is shown: it must begin in the selected time, and it or a call
+// around it must be of a selected function.
 func (s *selection) enter(f, parent *frame) {
 	f.matched = s.matches[f.fn] || parent != nil && parent.matched
 	f.hidden = !f.matched || s.opts.outside(f.startNs)
@@ -111,8 +114,8 @@ type Pattern struct {
 	regexp *regexp.Regexp
 }
 
-// ParsePattern reads a pattern. A regular expression matches anywhere in a name, a glob matches the whole
-// name. A * in a glob also matches slashes. It fails for a pattern with wrong syntax.
+// ParsePattern reads a pattern. A regular expression matches anywhere in a name, a glob matches the
+// whole name. A * in a glob also matches slashes. It fails for a pattern with wrong syntax.
 func ParsePattern(text string) (*Pattern, error) {
 	if len(text) >= 2 && text[0] == '/' && text[len(text)-1] == '/' {
 		re, err := regexp.Compile(text[1 : len(text)-1])

@@ -13,7 +13,7 @@ const (
 	maxShared = 64      // frames at the depth of a span that are searched
 )
 
-// maxReturnProbes is how many nested return probes the Linux kernel follows in one thread. It
+// maxReturnProbes is how many nested return probes the Linux kernel handles in one thread. It
 // silently misses further ones (MAX_URETPROBE_DEPTH in include/linux/uprobes.h, since 3.12).
 const maxReturnProbes = 64
 
@@ -34,15 +34,15 @@ type view interface {
 // the bottom frame to the top:
 //
 //  1. An entry ends, as unwound, the frames on top that lie deeper in the stack than it does. It
-//     also ends those at its own depth, unless it is a tail call: then its caller has the same depth
-//     and returns after it. Spans between static probes (USDT) have the same depth if they begin in
-//     the same call of a function. At its own depth, a span ends only an earlier span of the same
-//     probe, and all inside that.
+//     also ends those at its own depth, unless it is a tail call: then its caller has the same
+//     depth and returns after it. Spans between static probes (USDT) have the same depth if they
+//     begin in the same call of a function. At its own depth, a span ends only an earlier span of
+//     the same probe, and all inside that.
 //  2. A return ends the frames that lie deeper, as unwound. If its function has a frame at its
 //     depth, the frames above that one are unwound and the frame is complete. If not, the return is
 //     an orphan: its entry was not seen.
-//  3. An entry without a stack pointer ends nothing, and its frame ends together with the one below.
-//     A return without one takes the nearest open call of its function.
+//  3. An entry without a stack pointer ends nothing, and its frame ends together with the one
+//     below. A return without one takes the nearest open call of its function.
 //  4. A frame on top without a stack pointer is over once its function was removed: no return will
 //     come.
 //  5. Frames that are left at the end of the trace are open.
@@ -66,8 +66,8 @@ type pairer struct {
 
 	orphans uint64
 	skipped uint64 // calls without a frame because of the limits
-	// insideNs is the time of the outermost complete calls as measured, correctedNs the same less the
-	// cost of probes. hitNs is the cost of all hits and displacements.
+	// insideNs is the time of the outermost complete calls as measured, correctedNs the same less
+	// the cost of probes. hitNs is the cost of all hits and displacements.
 	insideNs, correctedNs, hitNs int64
 	displacedNs                  int64 // the part of hitNs in which the recorder had pre-empted a thread
 }
@@ -159,7 +159,8 @@ func (p *pairer) spend(t *thread, ns int64) {
 	}
 }
 
-// displace adds the cost of a displacement: the recorder had pre-empted the thread for ns up to now.
+// displace adds the cost of a displacement: the recorder had pre-empted the thread for ns up to
+// now.
 func (p *pairer) displace(t *thread, ns uint64) {
 	if p.raw {
 		return

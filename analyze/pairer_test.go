@@ -22,8 +22,8 @@ type modelCall struct {
 	hits       int64 // cost of hits directly inside that are no calls
 }
 
-// model pairs by the letter of the rules, keeps every call, and counts
-// afterwards: slow, and with nothing in common with pairer and latency.
+// model applies the rules literally, keeps every call, and counts afterwards. It is slow, and has
+// nothing in common with pairer and latency.
 type model struct {
 	stack   []*modelCall
 	calls   []*modelCall
@@ -42,8 +42,7 @@ const (
 	modelDisplacedNs = 3
 )
 
-// depth is the stack pointer that a frame counts as: its own, or that of the
-// nearest frame below which has one.
+// depth is the stack pointer of a frame: its own, or that of the nearest frame below that has one.
 func (m *model) depth(i int) uint64 {
 	for ; i >= 0; i-- {
 		if m.stack[i].sp != 0 {
@@ -98,7 +97,7 @@ func (m *model) ret(now int64, fn uint32, sp uint64) {
 	}
 }
 
-// hit is a hit that costs some time and begins or ends no call.
+// hit is a hit with a cost, which begins and ends no call.
 func (m *model) hit(cost int64) {
 	if n := len(m.stack); n > 0 {
 		m.stack[n-1].hits += cost
@@ -116,7 +115,7 @@ func (m *model) within(c *modelCall) int64 {
 	return sum
 }
 
-// spent is that with its own.
+// spent is the same with its own cost.
 func (m *model) spent(c *modelCall) int64 {
 	if c.state == Complete {
 		return m.within(c) + m.costs[c.fn].CallNs
@@ -124,7 +123,8 @@ func (m *model) spent(c *modelCall) int64 {
 	return m.within(c) + m.costs[c.fn].EntryNs
 }
 
-// callees is the time of a call that is its direct callees', or the callees' of those that are not complete.
+// callees is the time of a call's direct callees. A callee that is not complete counts with its own
+// callees.
 func (m *model) callees(c *modelCall) int64 {
 	sum := int64(0)
 	for _, child := range c.children {
@@ -137,12 +137,12 @@ func (m *model) callees(c *modelCall) int64 {
 	return sum
 }
 
-// duration is what a complete call lasted without the cost of probes, and never less than its callees.
+// duration is that of a complete call without the cost of probes, and not less than its callees.
 func (m *model) duration(c *modelCall) int64 {
 	return max(c.end-c.start-m.costs[c.fn].InsideNs-m.within(c), m.callees(c))
 }
 
-// inCalls sums up over the outermost complete calls what they lasted, measured and corrected.
+// inCalls sums up the durations of the outermost complete calls, measured and corrected.
 func (m *model) inCalls() (measured, corrected int64) {
 	for _, c := range m.calls {
 		outermost := c.state == Complete
@@ -200,8 +200,8 @@ func (m *model) stats() []Stats {
 	return stats
 }
 
-// modelSites are classes of sites whose costs, in the scale of the events' distances, are large for some functions and
-// small for others.
+// modelSites are classes of sites. Compared with the time between events, their costs are large for
+// some functions and small for others.
 func modelSites() (sites [modelFuncs]format.SiteCost) {
 	for fn := range sites {
 		n := int64(fn)
@@ -211,8 +211,8 @@ func modelSites() (sites [modelFuncs]format.SiteCost) {
 	return sites
 }
 
-// FuzzPairing compares the pairer with the model on sequences of events, two
-// bytes each. In both, the self times add up to the outermost calls without what was subtracted.
+// FuzzPairing compares the pairer with the model on sequences of events, two bytes each. In both,
+// the self times add up to the outermost calls less the subtracted cost.
 func FuzzPairing(f *testing.F) {
 	f.Add([]byte{0x00, 0x11, 0x01, 0x12, 0x20, 0x12, 0x20, 0x11})
 	f.Add([]byte{0x00, 0x01, 0x03, 0x02, 0x01, 0x83, 0x10, 0x04, 0x21, 0x90, 0x05, 0x06, 0x07})
@@ -301,8 +301,8 @@ func figures(s *Stats) string {
 	return fmt.Sprintf("calls %d incomplete %d total %d self %d complete %d sum %d", s.Calls, s.Incomplete, s.Total, s.Self, s.Durations.Count(), s.Durations.Sum())
 }
 
-// Recursion deeper than the limit must be counted in full, with no duration
-// invented where the frames are not kept.
+// Recursion deeper than the limit must be counted in full, without invented durations for frames
+// that are not kept.
 func TestTooDeep(t *testing.T) {
 	for _, known := range []bool{true, false} {
 		l := &latency{opts: &Options{}}
@@ -336,8 +336,8 @@ func TestTooDeep(t *testing.T) {
 	}
 }
 
-// A span ends an earlier one of its probe below so many frames without a stack pointer and no more, or each would take as
-// long as there are frames.
+// A span ends an earlier one of its probe below a limited number of frames without a stack pointer.
+// Otherwise each span would search all frames.
 func TestSharedDepth(t *testing.T) {
 	for between, want := range map[int]uint64{maxShared - 1: 1, maxShared: 0} {
 		r, err := Report([]string{fromText(t, `module {"path": "/bin/a"}

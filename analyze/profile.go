@@ -6,18 +6,18 @@ import (
 	"github.com/google/pprof/profile"
 )
 
-// moduleSpan is the size of the address space of a module in a profile. Modules of several processes may
-// have the same addresses: with a span for each module, an address belongs to one function. The addresses
-// of the first module are those in its file.
+// moduleSpan is the size of the address space of a module in a profile. Modules of several
+// processes may have the same addresses: with a span for each module, an address belongs to one
+// function. The addresses of the first module are those in its file.
 const moduleSpan = 1 << 40
 
 // Profile makes a pprof profile of traces: calls/count, and wall/nanoseconds, the self time of the
-// complete calls. If the scheduler was recorded, it also has cpu/nanoseconds and offcpu/nanoseconds: the
-// parts of the self time on and off a processor, as far as they are known.
+// complete calls. If the scheduler was recorded, it also has cpu/nanoseconds and
+// offcpu/nanoseconds: the parts of the self time on and off a processor, as far as they are known.
 //
-// If the trace has stacks, the profile also has the functions that led to a traced one, and those between
-// two traced ones. They have no time of their own. Samples are labelled with process and thread. Profile
-// also returns the warnings about the traces.
+// If the trace has stacks, the profile also has the functions that led to a traced one, and those
+// between two traced ones. They have no time of their own. Samples are labelled with process and
+// thread. Profile also returns the warnings about the traces.
 func Profile(paths []string, opts Options) (*profile.Profile, []Warning, error) {
 	tree, err := buildTree(paths, &opts, true)
 	if err != nil {
@@ -85,8 +85,8 @@ func newProfileBuilder(t *Trace, by string) *profileBuilder {
 
 func (b *profileBuilder) setThread(l *Label) { b.thread, b.labels = l, map[string]sampleLabels{} }
 
-// label returns the labels of the thread's samples with a value: a number if a profile can hold it, else
-// a text.
+// label returns the labels of the thread's samples with a value: a number if a profile can hold it,
+// else a text.
 func (b *profileBuilder) label(v *Value) sampleLabels {
 	l, ok := b.labels[v.Text]
 	if ok {
@@ -114,8 +114,8 @@ func (b *profileBuilder) label(v *Value) sampleLabels {
 	return l
 }
 
-// called makes the locations of the traced functions, ahead of those that led to them: pprof takes the
-// first file for the program.
+// called makes the locations of the traced functions, ahead of those that led to them: pprof takes
+// the first file for the program.
 func (b *profileBuilder) called(nodes []*Node) {
 	for _, n := range nodes {
 		if n.Calls > 0 {
@@ -166,8 +166,8 @@ func (b *profileBuilder) location(f *Function) *profile.Location {
 	return l
 }
 
-// mapping returns the segment around f, as one that pprof need not symbolize, and the address of f in the
-// profile.
+// mapping returns the segment around f, as one that pprof need not symbolize, and the address of f
+// in the profile.
 func (b *profileBuilder) mapping(f *Function) (*profile.Mapping, uint64) {
 	module := f.BuildID + " " + f.Module
 	base, ok := b.bases[module]

@@ -11,7 +11,7 @@ import (
 	"utrace/format"
 )
 
-// fromText writes a trace from its text twin, behind a meta line.
+// fromText writes a trace from its text, which lacks the meta line.
 func fromText(t testing.TB, text string) string {
 	t.Helper()
 	f, err := os.Create(filepath.Join(t.TempDir(), "trace.arrow"))
@@ -55,7 +55,8 @@ end {}`)
 	}
 }
 
-// The parts of the self time in a profile are those of the report, also where less time is left than the thread has waited.
+// The parts of the self time in a profile are those of the report, also if the corrected time is
+// shorter than the waits.
 func TestProfileOfWaits(t *testing.T) {
 	for _, name := range []string{"displaced", "sched"} {
 		text, err := os.ReadFile(filepath.Join("..", "testdata", "traces", name+".txt"))

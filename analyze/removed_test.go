@@ -28,8 +28,8 @@ func TestLearnRemoved(t *testing.T) {
 }
 
 // A call without a stack pointer is over once its function was removed. The latest definition
-// counts, and for a function of an interpreter that of the probe which sees it, even if the function
-// is defined later.
+// counts, and for a function of an interpreter that of the probe which sees it, even if the
+// function is defined later.
 func TestRemovedEndsCalls(t *testing.T) {
 	path := fromText(t, `
 module {"path": "/bin/python"}
@@ -59,7 +59,8 @@ func {"name": "late", "module": 0, "addr": 0, "static": "python:function__entry"
 	}); err != nil {
 		t.Fatal(err)
 	}
-	// At 20, other counts as removed since 1. The later definition, of 1000, comes with the next batch.
+	// At 20, other counts as removed since 1. The later definition, of 1000, comes with the next
+	// batch.
 	want := "enter other, leave other, enter early, enter late, leave late, leave early"
 	if text := strings.Join(got, ", "); text != want {
 		t.Errorf("got  %s\nwant %s", text, want)

@@ -118,7 +118,8 @@ func (b *reportBuilder) checkRules(path string, src *source) {
 	}
 }
 
-// addStats adds the figures of the views of a trace to the rows, and notes in p which rows these are.
+// addStats adds the figures of the views of a trace to the rows, and notes in p which rows these
+// are.
 func (b *reportBuilder) addStats(src *source, views []view, p *part) {
 	uncertainty := unresolved(src.tables.Calibrations)
 	removals := newRemovals()
@@ -163,7 +164,7 @@ func (r *Row) addStats(s *callStats, uncertainty float64) {
 // result completes the report: warnings about all traces, and figures that need all of them.
 func (b *reportBuilder) result() *Result {
 	if b.tooDeep > 0 {
-		b.sum.warn("", "%s more than %d traced calls deep: the Linux kernel follows no more nested return probes than that in one thread",
+		b.sum.warn("", "%s more than %d traced calls deep: the Linux kernel handles no more nested return probes in one thread",
 			Plural(b.tooDeep, "incomplete call was", "incomplete calls were"), maxReturnProbes)
 	}
 	if len(b.rows) == 0 {

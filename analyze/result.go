@@ -14,8 +14,8 @@ type Row struct {
 	Stats
 	Label string // the name and, if other functions have the same, a distinction
 	Value Value  // of all its calls, if the report is grouped
-	// RemovedAt is when the function was removed while recording, since the start of the first trace in
-	// which it was. Its figures are of the time before. 0 if it was not removed.
+	// RemovedAt is when the function was removed while recording, since the start of the first
+	// trace in which it was. Its figures are of the time before. 0 if it was not removed.
 	RemovedAt time.Duration
 	Programs  []Program // that called it, by PID and name
 	Lost      uint64    // entries that are not in the traces; 0 unless all threads and times are selected
@@ -27,7 +27,8 @@ type Row struct {
 	dropped []Program // the last program of each process with dropped calls
 }
 
-// Result is a report: what was called, how often and how long. The same traces give the same Result.
+// Result is a report: what was called, how often and how long. The same traces give the same
+// Result.
 type Result struct {
 	Trace Trace
 	By    string // the rows are grouped by this, see Options; "" for functions only
@@ -84,8 +85,8 @@ func sortKeys() map[SortKey]func(*Row) int64 {
 	}
 }
 
-// ParseSortKey reads a key: total, self, calls, avg, p50, p90, p99, max, errors, cpu, runnable, blocked
-// or name. It fails for any other text.
+// ParseSortKey reads a key: total, self, calls, avg, p50, p90, p99, max, errors, cpu, runnable,
+// blocked or name. It fails for any other text.
 func ParseSortKey(text string) (SortKey, error) {
 	if _, ok := sortKeys()[SortKey(text)]; !ok {
 		const want = "total, self, calls, avg, p50, p90, p99, max, errors, cpu, runnable, blocked or name"
@@ -94,8 +95,8 @@ func ParseSortKey(text string) (SortKey, error) {
 	return SortKey(text), nil
 }
 
-// Sort sorts the rows by key, and rows with equal values by name, module and address. It adds a warning
-// if the traces lack what key needs.
+// Sort sorts the rows by key, and rows with equal values by name, module and address. It adds a
+// warning if the traces lack what key needs.
 func (r *Result) Sort(key SortKey) {
 	if (key == "cpu" || key == "runnable" || key == "blocked") && !r.Trace.Sched {
 		r.Warnings = append(r.Warnings, Warning{

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestLabels: a label says no more than it takes to tell a function from all others of its name, and no two have the same.
+// TestLabels: a label is as short as the other functions of the same name allow, and no two are
+// equal.
 func TestLabels(t *testing.T) {
 	native := func(module, id string, addr uint64, file string) Function {
 		return Function{Name: "f", Module: module, BuildID: id, Addr: addr, File: file, Line: 12}

@@ -26,8 +26,8 @@ func (w Waits) minus(other Waits) Waits {
 	return Waits{w.Runnable - other.Runnable, w.Blocked - other.Blocked, w.Unknown - other.Unknown}
 }
 
-// within cuts waits down to a time from which a cost was subtracted, since the cost may have been part
-// of them. Unknown time goes first.
+// within cuts waits down to a time from which a cost was subtracted, since the cost may have been
+// part of them. Unknown time goes first.
 func (w Waits) within(d time.Duration) Waits {
 	over := w.sum() - d
 	for _, part := range []*time.Duration{&w.Unknown, &w.Runnable, &w.Blocked} {
@@ -76,11 +76,11 @@ func (w Waker) String() string {
 
 // sched records when a thread runs and waits. Its frames correspond to those of the thread.
 //
-// It divides time into stretches, each from one row of the thread to the next that matters. A stretch is
-// unknown if switches may have been lost in it. It is also unknown if the thread makes a call at its end
-// although its return to a processor was not seen. A kernel may leave out switches: in a virtual machine
-// with Linux 6.18, one in some thousands was missing, also in the kernel's own trace of sched_switch
-// (tracefs).
+// It divides time into stretches, each from one row of the thread to the next that matters. A
+// stretch is unknown if switches may have been lost in it. It is also unknown if the thread makes a
+// call at its end although its return to a processor was not seen. A kernel may leave out switches:
+// in a virtual machine with Linux 6.18, one in some thousands was missing, also in the kernel's own
+// trace of sched_switch (tracefs).
 type sched struct {
 	sum     Waits // up to sinceNs
 	sinceNs int64
@@ -141,8 +141,8 @@ func (s *sched) displace(nowNs, ns int64) {
 	s.sinceNs = min(s.sinceNs+ns, nowNs)
 }
 
-// in ends a wait. Only the last wakeup before it counts: one that came before the thread was off may
-// have been for a sleep that it gave up.
+// in ends a wait. Only the last wakeup before it counts: one that came before the thread was off
+// may have been for a sleep that it gave up.
 func (s *sched) in(nowNs int64) *Wait {
 	var w Wait
 	off := time.Duration(nowNs - s.sinceNs)
@@ -172,8 +172,8 @@ func (s *sched) push(nowNs int64) {
 	s.frames = append(s.frames, schedFrame{began: s.sum})
 }
 
-// waits returns the waits of the top frame up to now: all, and those outside its direct callees that are
-// complete.
+// waits returns the waits of the top frame up to now: all, and those outside its direct callees
+// that are complete.
 func (s *sched) waits() (total, self Waits) {
 	top := &s.frames[len(s.frames)-1]
 	total = s.sum.minus(top.began)
@@ -214,7 +214,7 @@ func (s *summary) addSched(path string, src *source) {
 		lost += l.Sched
 	}
 	if lost > 0 {
-		s.warn(path, "%s lost: where threads were around that time is unknown", Plural(lost, "switch or wakeup of a thread was", "switches and wakeups of threads were"))
+		s.warn(path, "%s lost: the states of threads around that time are unknown", Plural(lost, "switch or wakeup of a thread was", "switches and wakeups of threads were"))
 	}
 	if slices.ContainsFunc(src.tables.Threads, func(t format.Thread) bool { return t.Goroutine != 0 || t.Track != 0 }) {
 		s.warn(path, "the time of calls on goroutines, and of spans that may overlap, is not divided: the kernel schedules threads")

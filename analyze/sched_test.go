@@ -10,11 +10,12 @@ import (
 	"utrace/format"
 )
 
-// schedModel runs one thread that calls functions and waits, writes down what it is at in each nanosecond, and counts.
+// schedModel runs one thread that calls functions and waits. It records the thread's state in each
+// nanosecond, and counts.
 type schedModel struct {
 	rng   *rand.Rand
 	batch format.Batch
-	lines []byte // by nanosecond: what the thread was at
+	lines []byte // by nanosecond: state of the thread
 	stack []schedCall
 	total map[uint32]Waits // by function, of outermost calls
 	self  map[uint32]Waits
@@ -44,7 +45,7 @@ func (m *schedModel) add(kind format.Kind, fn uint32, value uint64) {
 	b.Kind, b.Func, b.StackBytes, b.Value = append(b.Kind, uint8(kind)), append(b.Func, fn), append(b.StackBytes, depth), append(b.Value, value)
 }
 
-// count counts what the thread was at since a moment.
+// count counts the states of the thread since a moment.
 func (m *schedModel) count(from int) (w Waits) {
 	for _, state := range m.lines[from:] {
 		switch state {
@@ -87,7 +88,7 @@ func (m *schedModel) ret() {
 
 func (m *schedModel) wait() {
 	preempted, early := m.rng.IntN(3) == 0, m.rng.IntN(4) == 0
-	if early { // it is just going to sleep, or it gives that up
+	if early { // it is about to sleep, or gives that up
 		m.add(format.Wakeup, 0, 7)
 		m.pass(m.rng.IntN(3), 'c')
 		if m.rng.IntN(2) == 0 {
@@ -111,7 +112,7 @@ func (m *schedModel) wait() {
 	m.add(format.SchedIn, 0, 0)
 }
 
-// What calls are said to have waited is what a count of each nanosecond gives, also in recursions.
+// The waits of calls are equal to a count of each nanosecond, also in recursions.
 func TestSchedAgainstCount(t *testing.T) {
 	for seed := range uint64(200) {
 		m := &schedModel{rng: rand.New(rand.NewPCG(seed, 1)), total: map[uint32]Waits{}, self: map[uint32]Waits{}}
@@ -126,7 +127,7 @@ func TestSchedAgainstCount(t *testing.T) {
 				m.wait()
 			}
 		}
-		m.pass(1, 'c') // an early wakeup of a sleep that was given up is followed by a call
+		m.pass(1, 'c') // an early wakeup of a sleep that was given up, then a call
 		for len(m.stack) > 0 {
 			m.ret()
 		}
@@ -148,7 +149,7 @@ func TestSchedAgainstCount(t *testing.T) {
 	}
 }
 
-// schedTrace has what can go wrong, one call each; f is the function of call f.
+// schedTrace has one call for each possible error; the function has the error's name.
 const schedTrace = `
 meta {"recorder":"test","host":"h","kernel":"6.18","arch":"amd64","cpus":2,"sched":%t,"start":{"mono_ns":0,"wall_ns":0}}
 module {"path":"/bin/prog"}
@@ -195,7 +196,7 @@ loss {"cpu":1,"first_ns":100,"last_ns":9900,"entries":4,"returns":0}
 flush
 `
 
-// What is not known is not taken for anything else, and ends where it is known again.
+// Unknown time counts as nothing else, and ends when the state is known again.
 func TestSchedUnknown(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trace.arrow")
 	writeText(t, path, fmt.Sprintf(schedTrace, true))
@@ -205,11 +206,11 @@ func TestSchedUnknown(t *testing.T) {
 	}
 	want := map[string]Waits{
 		"blocked":   {Runnable: 100, Blocked: 300},
-		"no-return": {Blocked: 300, Unknown: 200}, // that it was woken is known
+		"no-return": {Blocked: 300, Unknown: 200}, // the wakeup is known
 		"no-out":    {Unknown: 100},
 		"lost":      {Unknown: 300},
 		"after":     {Runnable: 200},
-		"given-up":  {Blocked: 200}, // what woke it before it was called has nothing to do with it
+		"given-up":  {Blocked: 200}, // a wakeup before the call does not count
 	}
 	for i := range r.Rows {
 		if row := &r.Rows[i]; row.Waits != want[row.Name] || row.SelfWaits != want[row.Name] {
@@ -225,7 +226,7 @@ func TestSchedUnknown(t *testing.T) {
 	}
 }
 
-// Without the scheduler in one of two traces the times of that one are not known.
+// If one of two traces lacks the scheduler, its times are unknown.
 func TestSchedInOneOfTwo(t *testing.T) {
 	dir := t.TempDir()
 	with, without := filepath.Join(dir, "with.arrow"), filepath.Join(dir, "without.arrow")
@@ -260,7 +261,7 @@ func TestSchedInOneOfTwo(t *testing.T) {
 	}
 }
 
-// The flow tells of waits in calls, and of who ended them.
+// The flow shows waits in calls, and who ended them.
 func TestSchedSteps(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trace.arrow")
 	writeText(t, path, fmt.Sprintf(schedTrace, true))
@@ -307,7 +308,7 @@ func TestSwitchLosses(t *testing.T) {
 	}
 }
 
-// The longest time that a call was blocked may lie in what it calls.
+// The longest time that a call was blocked may lie in its callees.
 func TestLongestWait(t *testing.T) {
 	var s sched
 	s.losses = new(lossWindows)
@@ -332,7 +333,7 @@ func TestLongestWait(t *testing.T) {
 	}
 }
 
-// A slow call knows what it spent its time with, and who ended the longest wait.
+// A slow call has the parts of its time, and who ended its longest wait.
 func TestSchedSlowest(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trace.arrow")
 	for _, recorded := range []bool{true, false} {

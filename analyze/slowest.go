@@ -9,7 +9,8 @@ import (
 	"utrace/format"
 )
 
-// SlowCalls are the slowest calls of traces, slowest first. The same traces give the same SlowCalls.
+// SlowCalls are the slowest calls of traces, slowest first. The same traces give the same
+// SlowCalls.
 type SlowCalls struct {
 	Calls     []SlowCall
 	Of        uint64 // complete calls of the selected functions
@@ -33,16 +34,16 @@ type SlowCall struct {
 	Sched         bool // the scheduler was recorded: the next two are known
 	Waits         Waits
 	Longest       Wait // the longest time that it was blocked without a break
-	// Flow is the call and the steps below it, in order of time. If these are many, it holds the longest
-	// calls and those around them.
+	// Flow is the call and the steps below it, in order of time. If these are many, it holds the
+	// longest calls and those around them.
 	Flow       []Step
 	Omitted    uint64        // calls and hits below it that Flow does not hold
 	OmittedMax time.Duration // the duration of the longest of them
 }
 
-// Slowest finds the n slowest complete calls of the selected functions. It reads each trace twice: the
-// first pass finds the calls, the second the flows below them. Memory grows with n, threads and the
-// depth of their stacks.
+// Slowest finds the n slowest complete calls of the selected functions. It reads each trace twice:
+// the first pass finds the calls, the second the flows below them. Memory grows with n, threads and
+// the depth of their stacks.
 func Slowest(paths []string, n int, opts Options) (*SlowCalls, error) {
 	sum := newSummary(paths)
 	all := &ranking{max: n}

@@ -45,7 +45,7 @@ func stepText(s Step) string {
 	return fmt.Sprint(s.Kind, s.State, s.Depth, s.At, s.Duration, s.ThreadID, s.Thread.TID, s.Func.Name, s.Args, s.Results)
 }
 
-// What Slowest finds must be what is found among all calls that Flow shows.
+// Slowest must find the slowest of all calls that Flow shows.
 func TestSlowestEqualsFlow(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trace")
 	writeCalls(t, path, 40_000, 4)
@@ -101,8 +101,8 @@ func TestSlowestEqualsFlow(t *testing.T) {
 	}
 }
 
-// checkFlow holds the flow of a slow call against all steps of it: none is another, what is left out is no longer than what is
-// there, and the numbers add up.
+// checkFlow compares the flow of a slow call with all its steps. Each step must be one of them,
+// those left out must be no longer than those kept, and the numbers must add up.
 func checkFlow(t *testing.T, call *SlowCall, all []Step) {
 	t.Helper()
 	var got, want []string
@@ -135,7 +135,7 @@ func checkFlow(t *testing.T, call *SlowCall, all []Step) {
 	}
 }
 
-// A trace with values, a point, an unwound call, and two calls that nothing but their order tells apart.
+// A trace with values, a point, an unwound call, and two calls that differ in their order only.
 const slowTrace = `
 module {"path": "/bin/prog"}
 func {"name": "serve", "module": 0, "addr": 1, "args": [{"name": "path", "type": "str"}, {"name": "n", "type": "u32"}], "results": [{"name": "ret", "type": "s32"}]}
@@ -183,7 +183,8 @@ func TestSlowestValues(t *testing.T) {
 	}
 }
 
-// The slowest of several traces are those of all, and calls that are too deep to be followed do no harm.
+// The slowest calls of several traces are those of all traces. Calls that are too deep to be paired
+// do no harm.
 func TestSlowestOfSeveral(t *testing.T) {
 	a, b := filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")
 	writeCalls(t, a, 5_000, 2)

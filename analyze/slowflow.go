@@ -122,8 +122,9 @@ func (s *slowFlows) hit(t *thread, fn format.FuncID) {
 	}
 }
 
-// add takes in a call if it is one of the longest. Its length is the time from its entry to the row that
-// ended it. So no call is shorter than those inside it, and each call that is kept has its callers.
+// add takes in a call if it is one of the longest. Its length is the time from its entry to the row
+// that ended it. So no call is shorter than those inside it, and each call that is kept has its
+// callers.
 func (c *callFlow) add(t *thread, call flowCall, level int) {
 	if call.endNs-call.startNs < c.minNs {
 		c.omit(&call)

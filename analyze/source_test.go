@@ -8,7 +8,8 @@ import (
 	"utrace/format"
 )
 
-// However small definitions, or the objects in them, are, only so many are kept: of every table there is.
+// The number of definitions has a limit, however small they or the objects in them are: for every
+// table.
 func TestTooManyDefinitions(t *testing.T) {
 	tables := reflect.TypeFor[format.Tables]()
 	for i := range tables.NumField() {
@@ -30,7 +31,7 @@ func TestTooManyDefinitions(t *testing.T) {
 	}
 }
 
-// What each function, or each event, is held against is bounded: a trace that has more of it ends there.
+// The work for each function and each event has limits: a trace beyond them ends there.
 func TestTooLongDefinitions(t *testing.T) {
 	list := func(n int, item string) string {
 		return "[" + strings.Repeat(item+",", n-1) + item + "]"
@@ -60,7 +61,7 @@ func TestTooLongDefinitions(t *testing.T) {
 	}
 }
 
-// A name or a path is cut before it is repeated in every line of a tree, between characters.
+// A name or a path is cut, between characters, before it is repeated in every line of a tree.
 func TestLongNames(t *testing.T) {
 	for text, want := range map[string]string{
 		strings.Repeat("é", maxName/2):   strings.Repeat("é", maxName/2),

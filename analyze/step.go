@@ -16,8 +16,8 @@ type Step struct {
 	Depth    int           // shown calls around it
 	At       time.Duration // since the start of the trace
 	Duration time.Duration // of a Leave that has Returned, and of a Waited
-	// Uncertain: events were lost during a call that has Returned, perhaps its return and the entry of
-	// another call.
+	// Uncertain: events were lost during a call that has Returned, perhaps its return and the entry
+	// of another call.
 	Uncertain bool
 	ThreadID  format.ThreadID
 	Thread    *format.Thread
@@ -53,10 +53,10 @@ func FlowName(t *format.Thread) string {
 	return strconv.Itoa(t.TID)
 }
 
-// Flow visits the steps of a trace in order of time, all threads together. Calls that are open at the
-// end leave there, thread by thread. With Options.Min there are no Hits, and a step comes once it is
-// known which calls before it took that long. An error of visit ends the flow and is returned. The
-// pointers of a Step stay valid. Flow returns the warnings about the trace.
+// Flow visits the steps of a trace in order of time, all threads together. Calls that are open at
+// the end leave there, thread by thread. With Options.Min there are no Hits, and a step comes once
+// it is known which calls before it took that long. An error of visit ends the flow and is
+// returned. The pointers of a Step stay valid. Flow returns the warnings about the trace.
 func Flow(path string, opts Options, cpu bool, visit func(*Step) error) (warnings []Warning, err error) {
 	src, err := openSource(path)
 	if err != nil {
@@ -171,8 +171,8 @@ func (s *steps) step(t *thread, st *Step) {
 	s.err = s.visit(st)
 }
 
-// merger pairs the events of all threads in order of time. Batches are in that order already. Within a
-// batch, it repeatedly takes the earliest of the threads' next rows.
+// merger pairs the events of all threads in order of time. Batches are in that order already.
+// Within a batch, it repeatedly takes the earliest of the threads' next rows.
 type merger struct {
 	pairer  *pairer
 	threads []*thread

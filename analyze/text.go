@@ -10,8 +10,8 @@ import (
 	"utrace/format"
 )
 
-// printable makes text from a traced process fit for terminals and files. Control characters, terminal
-// escapes, invisible and invalid characters become Go escapes such as \x1b.
+// printable makes text from a traced process fit for terminals and files. Control characters,
+// terminal escapes, invisible and invalid characters become Go escapes such as \x1b.
 func printable(s string) string {
 	if isPrintable(s) {
 		return s
@@ -33,11 +33,12 @@ func printable(s string) string {
 // FileName is the name of a trace in all views. It is fit for terminals.
 func FileName(path string) string { return printable(path) }
 
-// maxName is the length of the longest name or path that is shown in full. A call path has up to maxPath
-// of them, a label two.
+// maxName is the length of the longest name or path that is shown in full. A call path has up to
+// maxPath of them, a label two.
 const maxName = 4 << 10
 
-// maxBuildID is the number of bytes of a build ID that are shown: a SHA-1 has 40 digits, Go's own has 83.
+// maxBuildID is the number of bytes of a build ID that are shown: a SHA-1 has 40 digits, Go's own
+// has 83.
 const maxBuildID = 128
 
 // printableName is printable for names and paths. It cuts one that is too long, with an ellipsis.

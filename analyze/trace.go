@@ -19,8 +19,8 @@ type Trace struct {
 	// Dropped are complete calls of which the files have the number and times only, see
 	// Stats.Dropped. DroppedIncomplete are further ones, whose return was not seen.
 	Dropped, DroppedIncomplete uint64
-	// SlowerThan is the minimum duration of the calls that were kept; 0 if all were, or if it depends
-	// on the function or the trace.
+	// SlowerThan is the minimum duration of the calls that were kept; 0 if all were, or if it
+	// depends on the function or the trace.
 	SlowerThan time.Duration
 	Conditions []Condition // under which calls were kept: first durations, then probes by name
 	LeftOut    int         // functions that were asked for and not probed

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// A process that executes another program before any event of it is written: its first thread ran the first program, and
-// the later one is the last of its PID, whatever the names are.
+// A process executes another program before any event of it is written. Its first thread ran the
+// first program; the later program is the last of its PID, whatever the names.
 func TestProgramsOfOneProcess(t *testing.T) {
 	path := fromText(t, `
 module {"path": "/bin/sh"}
@@ -42,7 +42,8 @@ end {}`)
 	}
 }
 
-// A process that executes another program is named by the one that called the function; where all of its calls were dropped, by the last.
+// A process that executes another program has the name of the one that called the function. If all
+// its calls were dropped, it has that of the last one.
 func TestProgramsOfFunctions(t *testing.T) {
 	path := fromText(t, `module {"path": "/bin/sh"}
 func {"name": "fork", "module": 0, "addr": 1}

@@ -41,9 +41,9 @@ type Label struct {
 	Process, Thread string // names
 }
 
-// Node is a function reached by one path of calls, with the figures of its calls on that path. Children
-// are sorted by total time, longest first. A function that was not traced, but was on the stack of a
-// call, has no calls: its total is that of its children.
+// Node is a function reached by one path of calls, with the figures of its calls on that path.
+// Children are sorted by total time, longest first. A function that was not traced, but was on the
+// stack of a call, has no calls: its total is that of its children.
 type Node struct {
 	Function   *Function
 	Value      Value // of all its calls, if the tree is grouped
@@ -60,9 +60,9 @@ func CallTree(paths []string, opts Options) (*Tree, error) {
 	return buildTree(paths, &opts, false)
 }
 
-// buildTree sums up traces by call path, with byThread for each thread. In a trace with stacks, the paths
-// also have functions that were not traced: all those around an outermost call, and those between a call
-// and the traced one around it.
+// buildTree sums up traces by call path, with byThread for each thread. In a trace with stacks, the
+// paths also have functions that were not traced. These are all functions around an outermost call,
+// and those between a call and the traced one around it.
 func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 	sum := newSummary(paths)
 	fns := newFunctions()
@@ -133,8 +133,8 @@ const (
 	fnTruncated = math.MaxUint32 - iota
 	fnLeftOut
 	fnRoot
-	// fnStack and above are stacks, within one part of a trace. The stacks are known at its end: merge
-	// turns them into functions.
+	// fnStack and above are stacks, within one part of a trace. The stacks are known at its end:
+	// merge turns them into functions.
 	fnStack uint32 = 1 << 31
 )
 
@@ -189,9 +189,9 @@ func (c *callPaths) root(l Label) uint32 {
 
 // child returns the node of fn called from parent.
 //
-// A path that would become too long loses its outer half: the rest is below a node "[truncated]". When
-// there are too many nodes, or paths to them, it makes new ones only for functions directly below a
-// node "[left out]". So the figures of each function still add up.
+// A path that would become too long loses its outer half: the rest is below a node "[truncated]".
+// When there are too many nodes, or paths to them, it makes new ones only for functions directly
+// below a node "[left out]". So the figures of each function still add up.
 func (c *callPaths) child(parent, fn uint32) uint32 {
 	key := pathKey{parent, fn}
 	if at, ok := c.index[key]; ok {
@@ -292,8 +292,8 @@ func (c *callPaths) hit(t *thread, fn format.FuncID) {
 	c.groups.leave(&f)
 }
 
-// merge adds the paths of a part of a trace. numbers are the numbers here of its functions and groups.
-// callers returns the node of a stack below another node.
+// merge adds the paths of a part of a trace. numbers are the numbers here of its functions and
+// groups. callers returns the node of a stack below another node.
 func (c *callPaths) merge(part *callPaths, numbers []uint32, callers func(parent, stack uint32) uint32, sched bool) {
 	here := make([]uint32, len(part.nodes))
 	for l, at := range part.roots {
@@ -326,9 +326,9 @@ func (c *callPaths) merge(part *callPaths, numbers []uint32, callers func(parent
 	c.crowded = c.crowded || part.crowded
 }
 
-// callers returns the node of a call's caller, below parent. It adds the functions on a stack, from the
-// function of parent inwards. If that function is not on the stack, only the direct caller is certain to
-// be inside it. number numbers functions with the value of the call around them.
+// callers returns the node of a call's caller, below parent. It adds the functions on a stack, from
+// the function of parent inwards. If that function is not on the stack, only the direct caller is
+// certain to be inside it. number numbers functions with the value of the call around them.
 func (c *callPaths) callers(parent, stack uint32, stacks []format.Stack, number func(format.FuncID) uint32) uint32 {
 	around := c.nodes[parent].fn
 	var inner []uint32

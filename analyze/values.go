@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"strconv"
@@ -10,8 +11,32 @@ import (
 	"utrace/format"
 )
 
-// formatValues writes the values of an event as in a call in C: numbers, "texts" in quotes, ? for a
-// value that could not be read, "text"... for a text that was cut. The result is fit for a terminal.
+// Value is a value that calls are grouped by.
+type Value struct {
+	// Text is the value as in a call in C: a number, a "text" in quotes, or ? if it could not be
+	// read. It is "" for calls without a value.
+	Text string
+	// Plain is the value for programs: a string, json.Number or bool; nil if it could not be read.
+	Plain any
+}
+
+// compareValues orders numbers by size, and everything else by its text.
+func compareValues(a, b *Value) int {
+	x, xok := a.Plain.(json.Number)
+	y, yok := b.Plain.(json.Number)
+	if xok && yok {
+		m, _ := x.Float64()
+		n, _ := y.Float64()
+		if c := cmp.Compare(m, n); c != 0 {
+			return c
+		}
+	}
+	return strings.Compare(a.Text, b.Text)
+}
+
+// formatValues writes the values of an event as in a call in C: numbers and "texts" in quotes. A
+// value that could not be read is a ?, and a text that was cut is "text".... The result is fit for
+// a terminal.
 func formatValues(defs []format.Arg, raw []byte) string {
 	if len(raw) == 0 {
 		return ""
@@ -39,8 +64,8 @@ func formatValues(defs []format.Arg, raw []byte) string {
 	return b.String()
 }
 
-// element returns an element of a JSON array without reading the others; false if there is none. The
-// element may be invalid.
+// element returns an element of a JSON array without reading the others; false if there is none.
+// The element may be invalid.
 func element(array []byte, index int) ([]byte, bool) {
 	array = bytes.TrimSpace(array)
 	if len(array) < 2 || array[0] != '[' {
@@ -149,4 +174,32 @@ func quote(typ, s string) string {
 		return "'" + quoted[1:len(quoted)-1] + "'"
 	}
 	return quoted
+}
+
+// plainValue returns a value for programs.
+func plainValue(raw []byte) any {
+	switch {
+	case !json.Valid(raw):
+		return nil
+	case raw[0] == '"':
+		var s string
+		if json.Unmarshal(raw, &s) != nil {
+			return nil
+		}
+		return printable(s)
+	case raw[0] == '{':
+		text, cut, ok := objectText(raw)
+		switch {
+		case !ok:
+			return nil
+		case cut:
+			return printable(text) + cutMark
+		}
+		return printable(text)
+	case raw[0] == 't' || raw[0] == 'f':
+		return raw[0] == 't'
+	case bytes.ContainsAny(raw[:1], "-0123456789"):
+		return json.Number(raw)
+	}
+	return nil
 }

@@ -30,9 +30,17 @@ const (
 	OptionSort
 )
 
-// String names the option as the documentation of this package does.
+// String names the option as this package does; "" for an unknown one.
 func (o Option) String() string {
-	return [...]string{"", "by", "error", "sort"}[o]
+	switch o {
+	case OptionBy:
+		return "by"
+	case OptionError:
+		return "error"
+	case OptionSort:
+		return "sort"
+	}
+	return ""
 }
 
 // Hint says what the user can do about a Warning or an error.
@@ -41,7 +49,8 @@ type Hint uint8
 const (
 	// RecordSched: record when threads run and wait.
 	RecordSched Hint = iota + 1
-	// RecordAllCalls: keep all calls while recording, whatever they return and however long they take.
+	// RecordAllCalls: keep all calls while recording, whatever they return and however long they
+	// take.
 	RecordAllCalls
 	// RaiseOverheadLimit: let probes cost more while recording, or probe fewer functions.
 	RaiseOverheadLimit
@@ -51,16 +60,21 @@ const (
 	SelectFewerCalls
 )
 
-// String puts the hint into words that name no option.
+// String puts the hint into words that name no flag; "" for an unknown one.
 func (h Hint) String() string {
-	return [...]string{
-		"",
-		"record the scheduler",
-		"record all calls, without conditions on their duration or result",
-		"record with a higher limit on the overhead, or fewer functions",
-		"select calls by their least duration",
-		"select fewer calls, by time, duration or function",
-	}[h]
+	switch h {
+	case RecordSched:
+		return "record the scheduler"
+	case RecordAllCalls:
+		return "record all calls, without conditions on their duration or result"
+	case RaiseOverheadLimit:
+		return "record with a higher limit on the overhead, or fewer functions"
+	case SelectLongCalls:
+		return "select calls by their minimum duration"
+	case SelectFewerCalls:
+		return "select fewer calls, by time, duration or function"
+	}
+	return ""
 }
 
 // String puts the warning into words: its source, its option and its hint where it has them.

@@ -38,8 +38,8 @@ func (c *Change) BelowResolution() bool {
 // Comparison is what changed from some traces to others. The same traces give the same Comparison.
 type Comparison struct {
 	Old, New analyze.Trace
-	// Changes have significant ones first, then functions on one side only. Within these, the larger
-	// change of self time comes first.
+	// Changes have significant ones first, then functions on one side only. Within these, the
+	// larger change of self time comes first.
 	Changes []Change
 	// Shifts are the changes of all functions, by metric. It is empty if there are enough traces to
 	// need none, or too few functions to know one.
@@ -174,8 +174,8 @@ func (c *Comparison) tests(ch *Change, before, after *side, p pair) []test {
 	return tests
 }
 
-// uncertainty is the noise of a change from errors that all slices and runs of a side share, so that
-// neither show them.
+// uncertainty is the noise of a change from errors that all slices and runs of a side share, so
+// that neither show them.
 func (c *Comparison) uncertainty(ch *Change, m Metric) noise {
 	d := &ch.Deltas[m]
 	return noiseOfDifference(d.Old, d.New, m.uncertainty(ch.Old, len(c.Old.Files)), m.uncertainty(ch.New, len(c.New.Files)))
@@ -188,8 +188,8 @@ func (c *Comparison) comparable(ch *Change, m Metric) bool {
 }
 
 // unlike reports whether a metric is of different calls on the two sides. If calls were dropped,
-// percentiles are of the other calls only. A function that was removed while recording has calls for a
-// part of the time only, and its callers' self time contains its calls after that.
+// percentiles are of the other calls only. A function that was removed while recording has calls
+// for a part of the time only, and its callers' self time contains its calls after that.
 func (c *Comparison) unlike(ch *Change, m Metric) bool {
 	switch m {
 	case P50, P90, P99, Max:
@@ -253,7 +253,8 @@ func (c *Comparison) warnSides(before, after *side, minChange float64) {
 	}
 }
 
-// keptDiffers says that the two sides have kept calls under different conditions; "" if they have not.
+// keptDiffers says that the two sides have kept calls under different conditions; "" if they have
+// not.
 func keptDiffers(before, after *analyze.Trace) string {
 	which := func(t *analyze.Trace) string {
 		switch {

@@ -163,8 +163,8 @@ func TestDiffFindsWhatChanged(t *testing.T) {
 	}
 }
 
-// The corrected time of short calls has the error of the subtracted cost. A change counts if it is larger
-// than that error can be, and only then.
+// The corrected time of short calls has the error of the subtracted cost. A change counts if it is
+// larger than that error can be, and only then.
 func TestDiffOfShortCalls(t *testing.T) {
 	lasts := []float64{200, 400, 20_000, 50_000, 100_000}
 	runs := func(seed uint64, inside int64, factor func(int) float64, n int) (paths []string) {
@@ -233,8 +233,8 @@ func TestDiffOfUnmeasured(t *testing.T) {
 	}
 }
 
-// Calls that are missing because a function was removed, or events were lost, are no change: neither of
-// the function nor of its callers' self time.
+// Calls that are missing because a function was removed, or events were lost, are no change:
+// neither of the function nor of its callers' self time.
 func TestDiffOfParts(t *testing.T) {
 	const rounds = 1000
 	write := func(seed uint64, recorded int, end string) string {
@@ -373,8 +373,8 @@ func TestDiffOfSomeFunctions(t *testing.T) {
 	}
 }
 
-// With enough traces a side, the runs themselves show the noise. A change of all functions is one of the
-// program. A change of one function that comes and goes from run to run is none.
+// With enough traces a side, the runs themselves show the noise. A change of all functions is one
+// of the program. A change of one function that comes and goes from run to run is none.
 func TestDiffOfSeveralRuns(t *testing.T) {
 	side := func(seed uint64, factors ...func(int) float64) (paths []string) {
 		for i, factor := range factors {
@@ -402,8 +402,8 @@ func TestDiffOfSeveralRuns(t *testing.T) {
 	}
 }
 
-// Percentiles of slow calls are not compared with those of all calls. Calls and times are of all calls on
-// both sides.
+// Percentiles of slow calls are not compared with those of all calls. Calls and times are of all
+// calls on both sides.
 func TestDiffOfKeptCalls(t *testing.T) {
 	const slow = 45 * time.Microsecond // some calls of f3, and all of the longer ones
 	all := (&workload{funcs: 8, rounds: 2000, seed: 1}).write(t, "all")

@@ -15,8 +15,8 @@ const none = -1
 type pair struct{ old, new int }
 
 // match finds the functions that are on both sides. Addresses and build IDs differ from build to
-// build, and directories from machine to machine. So it tries one key after the other, and takes the
-// rows that are the only ones with their key on both sides.
+// build, and directories from machine to machine. So it tries one key after the other, and takes
+// the rows that are the only ones with their key on both sides.
 func match(before, after []analyze.Row) []pair {
 	keys := []func(*analyze.Row) string{
 		func(r *analyze.Row) string {

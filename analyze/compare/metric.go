@@ -53,8 +53,8 @@ func (m Metric) of(r *analyze.Row, traces int) int64 {
 	return int64(r.Durations.Max())
 }
 
-// uncertainty is the largest error of the metric of a row, from lost events and from the part of the
-// subtracted cost that may be wrong.
+// uncertainty is the largest error of the metric of a row, from lost events and from the part of
+// the subtracted cost that may be wrong.
 func (m Metric) uncertainty(r *analyze.Row, traces int) float64 {
 	switch m {
 	case Calls:
@@ -77,8 +77,8 @@ func ownShare(r *analyze.Row) float64 {
 type Delta struct {
 	Old, New int64   // calls, total and self are per trace
 	Shift    float64 // the change of all functions, which New contains: 0.1 is 10% more
-	// P is the probability that, with nothing changed, any function of the comparison shows as clear a
-	// change as this one. It is 1 if the change could not be tested.
+	// P is the probability that, with nothing changed, any function of the comparison shows as
+	// clear a change as this one. It is 1 if the change could not be tested.
 	P           float64
 	Tested      bool // there was enough data to know the noise
 	Significant bool

@@ -8,8 +8,8 @@ import (
 	"utrace/analyze"
 )
 
-// noise is the standard error of the logarithm of a figure, with its degrees of freedom. Zero freedom
-// means unknown.
+// noise is the standard error of the logarithm of a figure, with its degrees of freedom. Zero
+// freedom means unknown.
 type noise struct{ err, freedom float64 }
 
 // maxFreedom stands for infinite degrees of freedom.
@@ -18,8 +18,8 @@ const maxFreedom = 1e6
 // quantileNoise is the noise of a value somewhere in its bucket: the width over the root of 12.
 const quantileNoise = analyze.BucketWidth / 3.4641
 
-// ratio estimates the sum of values over the sum of pers, with its standard error: the linearized
-// variance of a ratio of two sums over blocks (Cochran, Sampling Techniques, 6.4).
+// ratio estimates the sum of values over the sum of pers, with its standard error. That is the
+// linearized variance of a ratio of two sums over blocks (Cochran, Sampling Techniques, 6.4).
 func ratio(values, pers []float64) (estimate float64, n noise) {
 	value, per, used := 0.0, 0.0, 0.0
 	for i := range values {
@@ -40,9 +40,9 @@ func ratio(values, pers []float64) (estimate float64, n noise) {
 	return value / per, noise{math.Sqrt(sum*used/(used-1)) / per, used - 1}
 }
 
-// noiseOfQuantile turns the noise of the share of calls above a quantile into the noise of the quantile
-// (Woodruff's method). It looks at the side towards the other figure of the change: up for the old
-// figure of an increase.
+// noiseOfQuantile turns the noise of the share of calls above a quantile into the noise of the
+// quantile (Woodruff's method). It looks at the side towards the other figure of the change: up for
+// the old figure of an increase.
 func noiseOfQuantile(h *analyze.Histogram, perMille uint64, share noise, up bool) noise {
 	n := float64(h.Count())
 	q := float64(perMille) / 1000
@@ -61,9 +61,9 @@ func noiseOfQuantile(h *analyze.Histogram, perMille uint64, share noise, up bool
 	return noise{math.Hypot(math.Abs(math.Log(other/at))/2, quantileNoise), share.freedom}
 }
 
-// noiseOfDifference is the noise of a change between two figures with given largest errors, which count
-// as two standard errors. It is relative to the logarithmic mean of the figures: so the difference
-// counts, even if the figure was small before.
+// noiseOfDifference is the noise of a change between two figures with given largest errors, which
+// count as two standard errors. It is relative to the logarithmic mean of the figures: so the
+// difference counts, even if the figure was small before.
 func noiseOfDifference(before, after int64, errBefore, errAfter float64) noise {
 	mean := float64(before)
 	if before != after {

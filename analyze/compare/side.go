@@ -118,8 +118,8 @@ func (s *side) logMax(row int) (float64, noise) {
 	return sum / n, noise{math.Sqrt(squares / (n - 1) / n), n - 1}
 }
 
-// measureUnrest measures how busy the machine was: how much longer than P50 calls are on average, as a
-// logarithm, by the median of the functions.
+// measureUnrest measures how busy the machine was: how much longer than P50 calls are on average,
+// as a logarithm, by the median of the functions.
 func measureUnrest(rows []analyze.Row) float64 {
 	var list []weighted
 	for i := range rows {

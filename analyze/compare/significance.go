@@ -26,17 +26,18 @@ type test struct {
 	p     float64
 }
 
-// judge decides which changes are significant. tests are those of all functions. It returns the shifts.
+// judge decides which changes are significant. tests are those of all functions. It returns the
+// shifts.
 //
 //  1. With few traces a side, no trace shows how two runs of one program differ: the machine was
 //     slower, or the program lies elsewhere in memory. The median of all functions' changes is the
 //     shift. The functions' spread about it is noise of each of them, in addition to its own noise.
-//     So is runNoise. Means and tails follow the load of the machine, each function in its own way: a
-//     large shift gives them more noise.
-//  2. A function's own noise comes from its slices, or from its runs if there are enough. The worst of
-//     the sizes of blocks counts.
-//  3. The error probabilities of all tests add up to alpha at most (Bonferroni, weighted). P50, which
-//     noise moves least, gets most of it.
+//     So is runNoise. Means and tails follow the load of the machine, each function in its own way:
+//     a large shift gives them more noise.
+//  2. A function's own noise comes from its slices, or from its runs if there are enough. The worst
+//     of the sizes of blocks counts.
+//  3. The error probabilities of all tests add up to alpha at most (Bonferroni, weighted). P50,
+//     which noise moves least, gets most of it.
 //  4. A change below minChange is not significant.
 func judge(tests []test, minChange float64, byRuns bool) map[Metric]float64 {
 	shifts := map[Metric]float64{}
@@ -81,9 +82,10 @@ func judge(tests []test, minChange float64, byRuns bool) map[Metric]float64 {
 	return shifts
 }
 
-// weight is the weight of a change in the shift of all functions. A function that mostly waits for its
-// callees repeats their changes, so its own share counts. A P50 counts by its noise, which differs much
-// between functions that compute and functions that wait. The noise of tails between runs is unknown.
+// weight is the weight of a change in the shift of all functions. A function that mostly waits for
+// its callees repeats their changes, so its own share counts. A P50 counts by its noise, which
+// differs much between functions that compute and functions that wait. The noise of tails between
+// runs is unknown.
 func (t *test) weight() float64 {
 	weight := 1.0
 	if m := t.delta.metric; m != Calls && m != Self {

@@ -24,8 +24,9 @@ type Threshold struct {
 // String returns the text that ParseThreshold has read.
 func (c *Threshold) String() string { return c.text }
 
-// ParseThreshold reads a threshold: [PATTERN:] METRIC >|< CHANGE. The change is in percent (+10%) or
-// absolute (+1ms, for calls +100). Only a significant change can meet it. It fails for any other text.
+// ParseThreshold reads a threshold: [PATTERN:] METRIC >|< CHANGE. The change is in percent (+10%)
+// or absolute (+1ms, for calls +100). Only a significant change can meet it. It fails for any other
+// text.
 func ParseThreshold(text string) (*Threshold, error) {
 	c := &Threshold{text: text}
 	rest := text
@@ -80,8 +81,8 @@ func (c *Threshold) parseChange(text string) error {
 	return nil
 }
 
-// Check returns the changes that meet the threshold. It returns an *analyze.ConditionError if none of
-// its functions is on both sides, or the noise of none is known.
+// Check returns the changes that meet the threshold. It returns an *analyze.ConditionError if none
+// of its functions is on both sides, or the noise of none is known.
 func (c *Threshold) Check(cmp *Comparison) ([]*Change, error) {
 	var met []*Change
 	matched, tested, dropped, removed := 0, 0, 0, 0

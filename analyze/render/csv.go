@@ -11,8 +11,8 @@ import (
 	"utrace/analyze"
 )
 
-// CSV writes the report as comma-separated values (RFC 4180). The columns are the keys of a function in
-// JSON. Lists have spaces between their elements.
+// CSV writes the report as comma-separated values (RFC 4180). The columns are the keys of a
+// function in JSON. Lists have spaces between their elements.
 func CSV(w io.Writer, r *analyze.Result) error {
 	out := csv.NewWriter(w)
 	var line []string

@@ -2,10 +2,8 @@ package render
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"strings"
 	"time"
 
@@ -42,9 +40,9 @@ func Diff(w io.Writer, c *compare.Comparison, top int) error {
 		fmt.Fprintf(out, "# probes  %s\n", probes(&c.Old))
 	}
 	if c.ByRuns {
-		fmt.Fprintln(out, "# noise   as the traces of a side differ")
+		fmt.Fprintln(out, "# noise   from the differences between the traces of a side")
 	} else {
-		fmt.Fprintln(out, "# noise   as each trace varies in time, and as functions shift apart; three or more traces a side show more")
+		fmt.Fprintln(out, "# noise   from how each trace varies in time, and how functions differ; three or more traces a side show more")
 	}
 	significant := 0
 	for i := range c.Changes {
@@ -73,7 +71,8 @@ func diffSide(t *analyze.Trace) string {
 	return text
 }
 
-// diffTable writes three columns for each metric: old, new, and the change, with * if it is significant.
+// diffTable writes three columns for each metric: old, new, and the change, with * if it is
+// significant.
 func diffTable(w io.Writer, changes []compare.Change) {
 	metrics := diffMetrics()
 	lines := [][]string{{}}
@@ -191,111 +190,4 @@ func diffChange(ch *compare.Change, m compare.Metric) string {
 		return text + "*"
 	}
 	return text + " "
-}
-
-// jsonDiff is a comparison for programs. Its keys are a contract, like those of jsonReport.
-type jsonDiff struct {
-	Old       jsonDiffSide       `json:"old"`
-	New       jsonDiffSide       `json:"new"`
-	Shifts    map[string]float64 `json:"shift_percent"` // by metric
-	ByRuns    bool               `json:"by_runs"`
-	Raw       bool               `json:"raw"` // the cost of probes is not subtracted
-	Functions []jsonChange       `json:"functions"`
-	Failed    []jsonFailure      `json:"failed"`
-	Warnings  []string           `json:"warnings"`
-}
-
-type jsonDiffSide struct {
-	Files       []string `json:"files"`
-	DurationNs  int64    `json:"duration_ns"`  // from the beginning of the first recording to the end of the last
-	DurationsNs []int64  `json:"durations_ns"` // of each of the files
-	Events      uint64   `json:"events"`
-	Lost        uint64   `json:"lost"`
-}
-
-type jsonChange struct {
-	Name            string               `json:"name"`
-	Module          string               `json:"module"`
-	File            string               `json:"file"`
-	Line            int                  `json:"line"`
-	State           string               `json:"state"` // both, new or gone
-	Significant     bool                 `json:"significant"`
-	BelowResolution bool                 `json:"below_resolution"` // on either side
-	Metrics         map[string]jsonDelta `json:"metrics"`
-}
-
-type jsonDelta struct {
-	Old           int64    `json:"old"` // nanoseconds, or calls; calls, total and self per trace
-	New           int64    `json:"new"`
-	Comparable    bool     `json:"comparable"`     // both sides have it, of the same calls
-	ChangePercent *float64 `json:"change_percent"` // as measured; null if it is not comparable, or old is 0
-	BeyondPercent *float64 `json:"beyond_percent"` // beyond the shift
-	P             float64  `json:"p"`              // see compare.Delta
-	Tested        bool     `json:"tested"`
-	Significant   bool     `json:"significant"`
-}
-
-type jsonFailure struct {
-	Condition string   `json:"condition"`
-	Functions []string `json:"functions"`
-}
-
-// DiffJSON writes a comparison as one object, with the thresholds it meets and with warnings in the
-// caller's words.
-func DiffJSON(w io.Writer, c *compare.Comparison, verdicts []Verdict, words Words) error {
-	side := func(t *analyze.Trace) jsonDiffSide {
-		durations := []int64{}
-		for _, d := range t.Durations {
-			durations = append(durations, int64(d))
-		}
-		return jsonDiffSide{append([]string{}, t.Files...), int64(t.Duration), durations, t.Events, t.Lost}
-	}
-	out := jsonDiff{
-		Old: side(&c.Old), New: side(&c.New), Shifts: map[string]float64{}, ByRuns: c.ByRuns, Raw: c.Old.Probes.Raw,
-		Functions: []jsonChange{}, Failed: []jsonFailure{}, Warnings: words.warnings(c.Warnings),
-	}
-	for m, shift := range c.Shifts {
-		out.Shifts[m.String()] = 100 * shift
-	}
-	percent := func(v float64) *float64 {
-		if v *= 100; !math.IsInf(v, 0) && !math.IsNaN(v) {
-			return &v
-		}
-		return nil
-	}
-	for i := range c.Changes {
-		ch := &c.Changes[i]
-		f := jsonChange{
-			Name: ch.Name, Module: ch.Module, File: ch.File, Line: ch.Line, State: "both",
-			Significant: ch.Significant(), BelowResolution: ch.BelowResolution(), Metrics: map[string]jsonDelta{},
-		}
-		if ch.Old == nil {
-			f.State = "new"
-		} else if ch.New == nil {
-			f.State = "gone"
-		}
-		for m := range ch.Deltas {
-			d, metric := &ch.Deltas[m], compare.Metric(m)
-			j := jsonDelta{Old: d.Old, New: d.New, Comparable: hasChange(ch, metric), P: d.P, Tested: d.Tested, Significant: d.Significant}
-			if j.Comparable {
-				j.ChangePercent, j.BeyondPercent = percent(float64(d.New)/float64(d.Old)-1), percent(d.Relative())
-			}
-			f.Metrics[metric.String()] = j
-		}
-		out.Functions = append(out.Functions, f)
-	}
-	for _, v := range verdicts {
-		if len(v.Met) == 0 {
-			continue
-		}
-		f := jsonFailure{Condition: v.Condition.String()}
-		for _, ch := range v.Met {
-			f.Functions = append(f.Functions, ch.Label)
-		}
-		out.Failed = append(out.Failed, f)
-	}
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(out)
 }

@@ -13,7 +13,8 @@ import (
 	"utrace/analyze/compare"
 )
 
-// diffed is a comparison of two traces as it is shown: the lines of the table by the last word of each, and the JSON by function.
+// diffed is the output for two traces: the lines of the table by their last word, and the JSON by
+// function.
 type diffed struct {
 	text  string
 	lines map[string]string
@@ -58,7 +59,8 @@ func diffOf(t *testing.T, before, after string) diffed {
 	return d
 }
 
-// Functions that are too short for what is known of their probes, on one side at least, are marked.
+// Functions that are shorter than the uncertainty of their probes' cost, on at least one side, are
+// marked.
 func TestDiffBelowResolution(t *testing.T) {
 	const trace = `meta {}
 module {"path":"/bin/app"}
@@ -81,7 +83,8 @@ end {}
 	}
 }
 
-// Where a figure is missing on one side, or is of other calls there, there is no change of it, in the table and for programs.
+// A figure that is missing on one side, or is of other calls there, has no change, in the table and
+// in JSON.
 func TestDiffWithoutChange(t *testing.T) {
 	const trace = `meta {}
 module {"path":"/bin/app"}

@@ -1,5 +1,5 @@
-// Package render writes the results of packages analyze and compare as text, JSON and files for other
-// programs.
+// Package render writes the results of packages analyze and compare as text, JSON and files for
+// other programs.
 //
 //   - for a terminal: Report, Flow, Tree, Hist, Heatmap, Slowest, Diff
 //   - for programs: JSON, CSV, DiffJSON, ParquetWriter

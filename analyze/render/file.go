@@ -10,8 +10,8 @@ import (
 )
 
 // File writes a file that only its owner may read, like the trace it was made from. It replaces an
-// existing regular file, also through a symbolic link, once the new one is complete. After an error, the
-// old file is unchanged. File writes into anything else as it is (a pipe, /dev/stdout).
+// existing regular file, also through a symbolic link, once the new one is complete. After an
+// error, the old file is unchanged. File writes into anything else as it is (a pipe, /dev/stdout).
 func File(path string, write func(io.Writer) error) error {
 	info, err := os.Stat(path)
 	switch {

@@ -26,8 +26,8 @@ const (
 	flameMinWidth = 0.1 // narrower frames are not drawn
 )
 
-// Flame writes a tree as a flame graph: callers below callees, each as wide as its time. The picture is a
-// single SVG file that loads nothing else.
+// Flame writes a tree as a flame graph: callers below callees, each as wide as its time. The
+// picture is a single SVG file that loads nothing else.
 func Flame(w io.Writer, t *analyze.Tree) error {
 	f := &flame{out: bufio.NewWriter(w), by: t.By, widths: map[*analyze.Node]time.Duration{}}
 	var roots []*analyze.Node

@@ -13,15 +13,15 @@ import (
 // bracesTitle is the first line of uftrace's layout.
 const bracesTitle = "# DURATION     TID     FUNCTION"
 
-// Limits on the lines that wait until it is known whether a call has others inside. Beyond a limit, a
-// call is shown as if it had.
+// Limits on the lines that wait until it is known whether a call has others inside. Beyond a limit,
+// a call is shown as if it had.
 const (
 	maxHeld      = 64 << 10
 	maxHeldBytes = 64 << 20 // of their text
 )
 
-// Flow writes the calls of traces in order of time, in the layout of uftrace replay or, with arrows, of
-// uflow. It returns the warnings about the traces.
+// Flow writes the calls of traces in order of time, in the layout of uftrace replay or, with
+// arrows, of uflow. It returns the warnings about the traces.
 func Flow(w io.Writer, paths []string, opts analyze.Options, arrows bool) (warnings []analyze.Warning, err error) {
 	out := bufio.NewWriterSize(w, 1<<16)
 	title := bracesTitle
@@ -56,8 +56,8 @@ func Flow(w io.Writer, paths []string, opts analyze.Options, arrows bool) (warni
 	return warnings, out.Flush()
 }
 
-// braces writes uftrace's layout. It holds back the line of a call until the thread's next step shows
-// whether the call has others inside. Lines of other threads queue up behind it.
+// braces writes uftrace's layout. It holds back the line of a call until the thread's next step
+// shows whether the call has others inside. Lines of other threads queue up behind it.
 type braces struct {
 	out     *bufio.Writer
 	held    []heldLine
@@ -210,7 +210,8 @@ func braceLine(s *analyze.Step, text string) string {
 	return fmt.Sprintf("%11s [%6s] | %s%s\n", duration, analyze.FlowName(s.Thread), indent(s.Depth), text)
 }
 
-// writeArrow writes a line of uflow's layout. It shows no waits, and no end of a call without a return.
+// writeArrow writes a line of uflow's layout. It shows no waits, and no end of a call without a
+// return.
 func writeArrow(out *bufio.Writer, s *analyze.Step) error {
 	arrow := "->"
 	if s.Kind == analyze.Waited {

@@ -10,7 +10,7 @@ import (
 	"utrace/format"
 )
 
-// However long the values of calls are, only so many bytes of lines wait for a call that goes on.
+// The bytes of lines that wait for a call have a limit, however long the values are.
 func TestFlowHoldsBytes(t *testing.T) {
 	f := &braces{out: bufio.NewWriter(io.Discard), waiting: map[format.ThreadID]int{}}
 	fn, thread := &format.Func{Name: "f"}, &format.Thread{}

@@ -9,9 +9,9 @@ import (
 	"utrace/analyze"
 )
 
-// Folded writes a tree as folded stacks, for flamegraph.pl, inferno and speedscope. Each call path with
-// self time gets a line: its functions from the outermost one, with ; between them, and the self time in
-// ns.
+// Folded writes a tree as folded stacks, for flamegraph.pl, inferno and speedscope. Each call path
+// with self time gets a line: its functions from the outermost one, with ; between them, and the
+// self time in ns.
 func Folded(w io.Writer, t *analyze.Tree) error {
 	f := &folded{out: bufio.NewWriter(w)}
 	for _, thread := range t.Threads {

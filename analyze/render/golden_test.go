@@ -13,11 +13,11 @@ import (
 	"utrace/format"
 )
 
-// update is the flag -update: write the golden files instead of comparing.
+// update is the flag -update, which writes the golden files.
 var update = flag.Bool("update", false, "write the golden files")
 
-// TestGolden compares all views of the traces in testdata/traces with the files
-// of the same names in testdata/golden.
+// TestGolden compares all views of the traces in testdata/traces with the files of the same names
+// in testdata/golden.
 func TestGolden(t *testing.T) {
 	root, err := filepath.Abs("../../testdata")
 	if err != nil {
@@ -66,7 +66,7 @@ func writeTrace(t *testing.T, source, path string) {
 	}
 }
 
-// views renders everything that there is about traces.
+// views renders all views of traces.
 func views(t *testing.T, paths []string, opts analyze.Options) []byte {
 	t.Helper()
 	var out bytes.Buffer

@@ -14,8 +14,8 @@ import (
 // shades are characters for more and more calls, on a logarithmic scale.
 const shades = ".:-=+*#%@"
 
-// Heatmap writes how the latency of functions changes over time: a line for each power of two, longest
-// first, and a character for each slice of time.
+// Heatmap writes how the latency of functions changes over time: a line for each power of two,
+// longest first, and a character for each slice of time.
 func Heatmap(w io.Writer, maps []analyze.Heatmap) error {
 	out := bufio.NewWriter(w)
 	for i := range maps {

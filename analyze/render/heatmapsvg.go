@@ -19,7 +19,8 @@ const (
 	heatWidth  = heatLeft + analyze.HeatmapSlices*heatCell + 20
 )
 
-// HeatmapSVG writes heatmaps as a picture, one below the other. Each cell has its figures as a tooltip.
+// HeatmapSVG writes heatmaps as a picture, one below the other. Each cell has its figures as a
+// tooltip.
 func HeatmapSVG(w io.Writer, maps []analyze.Heatmap) error {
 	out := bufio.NewWriter(w)
 	height := 10

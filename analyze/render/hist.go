@@ -34,8 +34,8 @@ func Hist(w io.Writer, rows []analyze.Row, by string) error {
 	return out.Flush()
 }
 
-// maxNarrow is the last bucket (counted from 0) that bcc writes in narrow columns with up to 40 stars. With
-// later ones, it writes wider columns and up to 20 stars.
+// maxNarrow is the last bucket (counted from 0) that bcc writes in narrow columns with up to 40
+// stars. With later ones, it writes wider columns and up to 20 stars.
 const maxNarrow = 31
 
 func hist(w io.Writer, counts [64]uint64) {

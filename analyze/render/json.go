@@ -8,8 +8,8 @@ import (
 	"utrace/analyze"
 )
 
-// jsonReport is the report for programs. Its keys are a contract: keys may be added, none may change.
-// Times are in nanoseconds.
+// jsonReport is the report for programs. Its keys are a contract: keys may be added, none may
+// change. Times are in nanoseconds.
 type jsonReport struct {
 	Trace     jsonTrace      `json:"trace"`
 	Functions []jsonFunction `json:"functions"`
@@ -110,8 +110,8 @@ type jsonFunction struct {
 	PIDs       []int  `json:"pids"`
 
 	By map[string]any `json:"by,omitempty"` // the value of all its calls; null: it could not be read
-	// Uncertain counts complete calls during which events were lost. They count in total_ns and self_ns,
-	// but not in the figures from min_ns to max_ns.
+	// Uncertain counts complete calls during which events were lost. They count in total_ns and
+	// self_ns, but not in the figures from min_ns to max_ns.
 	Uncertain       uint64 `json:"uncertain"`
 	UncertainNs     int64  `json:"uncertain_ns"`
 	Lost            uint64 `json:"lost"` // entries that are not in the trace

@@ -20,8 +20,8 @@ const (
 	batchRows     = 1 << 10   // passed on at once
 )
 
-// callColumn is a column of the file. One of the functions is set, and returns the value of a call; false
-// means null, which only optional columns may have.
+// callColumn is a column of the file. One of the functions is set, and returns the value of a call;
+// false means null, which only optional columns may have.
 type callColumn struct {
 	name     string
 	optional bool
@@ -31,7 +31,8 @@ type callColumn struct {
 	text     func(*analyze.Call) (string, bool)
 }
 
-// callColumns are the columns of the file, in order. Integers are signed: not every engine has others.
+// callColumns are the columns of the file, in order. Integers are signed: not every engine has
+// others.
 func callColumns() []callColumn {
 	number := func(name string, get func(*analyze.Call) int32) callColumn {
 		return callColumn{name: name, int32: func(c *analyze.Call) (int32, bool) { return get(c), true }}
@@ -102,8 +103,8 @@ func callState(c *analyze.Call) string {
 	return "noreturn"
 }
 
-// ParquetWriter writes calls into a Parquet file, a row for each call. A row group has each name once, and
-// everything is compressed with zstd. Use NewParquetWriter.
+// ParquetWriter writes calls into a Parquet file, a row for each call. A row group has each name
+// once, and everything is compressed with zstd. Use NewParquetWriter.
 type ParquetWriter struct {
 	sink    *sink
 	file    *file.Writer

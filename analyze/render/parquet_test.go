@@ -12,7 +12,7 @@ import (
 	"utrace/format"
 )
 
-// A file of several row groups must hold every call, and say when it could not be written.
+// A file of several row groups must hold every call. A write error must be returned.
 func TestParquetWriter(t *testing.T) {
 	write := func(w *ParquetWriter, calls int) error {
 		c := analyze.Call{Function: &analyze.Function{Name: "f"}, Thread: &format.Thread{PID: 1}, State: analyze.Complete}
@@ -60,7 +60,7 @@ func TestParquetWriter(t *testing.T) {
 	}
 }
 
-// smallDisk has room for so many bytes.
+// smallDisk has room for that many bytes.
 type smallDisk struct {
 	room int
 	err  error

@@ -8,13 +8,12 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"utrace/analyze"
 )
 
-// Report writes the header, the function table, and lists of incomplete and uncertain calls. With sparks,
-// the table has a column with a sparkline of each function's distribution.
+// Report writes the header, the function table, and lists of incomplete and uncertain calls. With
+// sparks, the table has a column with a sparkline of each function's distribution.
 func Report(w io.Writer, r *analyze.Result, sparks bool) error {
 	out := bufio.NewWriter(w)
 	header(out, &r.Trace)
@@ -168,140 +167,4 @@ func rowName(r *analyze.Row, by string) string {
 		return r.Label
 	}
 	return r.Label + " " + by + "=" + cut(r.Value.Text, maxValue)
-}
-
-// waitColumns are the titles for the parts of the total time; none if the scheduler was not recorded.
-func waitColumns(r *analyze.Result) []string {
-	if !r.Trace.Sched {
-		return nil
-	}
-	list := []string{"On CPU", "Runnable", "Blocked"}
-	if slices.ContainsFunc(r.Rows, func(row analyze.Row) bool { return row.Waits.Unknown > 0 }) {
-		list = append(list, "Not known")
-	}
-	return list
-}
-
-func columns(errors bool) []string {
-	list := []string{"Total time", "Self time", "Calls", "Avg", "P50", "P90", "P99", "P99.9", "Max"}
-	if errors {
-		list = append(list, "Errors")
-	}
-	return list
-}
-
-// waitCells are the cells of the first n wait columns.
-func waitCells(s *analyze.Stats, n int) []string {
-	line := []string{"-", "-", "-", "-"}
-	if timed(s) {
-		for i, v := range []time.Duration{s.CPU(), s.Waits.Runnable, s.Waits.Blocked, s.Waits.Unknown} {
-			if i == 3 || s.Waits.Unknown == 0 || s.Waits.Unknown < s.Total { // otherwise no part is known
-				line[i] = aligned(v)
-			}
-		}
-	}
-	return line[:n]
-}
-
-func table(w io.Writer, r *analyze.Result, named, sparks bool) {
-	rows := r.Rows
-	labels := []string{"Function"}
-	for i := range rows {
-		labels = append(labels, unresolved(&rows[i])+rows[i].Label+removed(&rows[i]))
-	}
-	if r.By != "" {
-		addColumn(labels, r.By, func(i int) string { return cut(cmp.Or(rows[i].Value.Text, "-"), maxValue) })
-	}
-	if named {
-		addColumn(labels, "Process", func(i int) string { return programs(rows[i].Programs) })
-	}
-	errors := slices.ContainsFunc(rows, func(r analyze.Row) bool { return r.Errors > 0 })
-	waits := waitColumns(r)
-	lines := [][]string{append(columns(errors), waits...)}
-	for i := range rows {
-		line := cells(&rows[i].Stats)
-		if errors {
-			line = append(line, fmt.Sprint(rows[i].Errors))
-		}
-		lines = append(lines, append(line, waitCells(&rows[i].Stats, len(waits))...))
-	}
-	scale := ""
-	if sparks {
-		var list []string
-		list, scale = sparklines(rows)
-		lines[0] = append(lines[0], fmt.Sprintf("%-*s", sparkWidth, "Distribution"))
-		for i, line := range list {
-			lines[i+1] = append(lines[i+1], line)
-		}
-	}
-	widths := make([]int, len(lines[0]))
-	for _, cells := range lines {
-		for i, cell := range cells {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell), 10)
-		}
-	}
-	for i, cells := range lines {
-		fmt.Fprint(w, "  ")
-		for c, cell := range cells {
-			fmt.Fprintf(w, "%*s  ", widths[c], cell)
-		}
-		fmt.Fprintln(w, labels[i])
-		if i > 0 {
-			continue
-		}
-		fmt.Fprint(w, "  ")
-		for _, width := range widths {
-			fmt.Fprint(w, strings.Repeat("=", width), "  ")
-		}
-		fmt.Fprintln(w, strings.Repeat("=", 20))
-	}
-	if scale != "" {
-		fmt.Fprintf(w, "\ndistribution: %s\n", scale)
-	}
-}
-
-// unresolved is the mark ahead of a function whose times are below the uncertainty of its probes' cost.
-func unresolved(r *analyze.Row) string {
-	if r.BelowResolution {
-		return "~"
-	}
-	return ""
-}
-
-// removed is the note after the name of a function that was removed while recording.
-func removed(r *analyze.Row) string {
-	if r.RemovedAt == 0 {
-		return ""
-	}
-	return fmt.Sprintf(" * first %s only", analyze.FormatDuration(r.RemovedAt))
-}
-
-// timed reports whether any call is in the total time.
-func timed(s *analyze.Stats) bool { return s.Durations.Count()+s.Uncertain+s.Dropped > 0 }
-
-// cells are the figures of a row, "-" if no call is complete.
-func cells(s *analyze.Stats) []string {
-	d := &s.Durations
-	line := []string{"-", "-", fmt.Sprint(s.Calls), "-", "-", "-", "-", "-", "-"}
-	if timed(s) {
-		line[0], line[1] = aligned(s.Total), aligned(s.Self)
-	}
-	if d.Count()+s.Dropped > 0 {
-		line[3] = aligned(s.Mean())
-	}
-	if d.Count() > 0 {
-		for i, v := range []time.Duration{d.Quantile(500), d.Quantile(900), d.Quantile(990), d.Quantile(999), d.Max()} {
-			line[4+i] = aligned(v)
-		}
-	}
-	return line
-}
-
-// aligned writes a duration with its unit in two characters, as uftrace does, so that columns align.
-func aligned(d time.Duration) string {
-	text := analyze.FormatDuration(d)
-	if number, ok := strings.CutSuffix(text, " s"); ok {
-		return number + "  s"
-	}
-	return text
 }

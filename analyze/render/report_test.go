@@ -7,7 +7,7 @@ import (
 	"utrace/analyze"
 )
 
-// TestProbes: what the probes of dropped calls took is no part of the time that the events of a trace span.
+// TestProbes: the cost of dropped calls' probes is not a part of the time between a trace's events.
 func TestProbes(t *testing.T) {
 	trace := analyze.Trace{Durations: []time.Duration{20 * time.Second}, Probes: analyze.ProbeCost{
 		Measured: true, Hits: 10*time.Second + time.Millisecond, Dropped: 10 * time.Second, Traced: 2 * time.Millisecond,

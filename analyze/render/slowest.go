@@ -13,8 +13,8 @@ import (
 	"utrace/format"
 )
 
-// Slowest writes the slowest calls, each with its circumstances and, in the layout of Flow, the calls below
-// it.
+// Slowest writes the slowest calls, each with its circumstances and, in the layout of Flow, the
+// calls below it.
 func Slowest(w io.Writer, s *analyze.SlowCalls) error {
 	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, "# %d slowest of %d calls\n", len(s.Calls), s.Of)
@@ -98,7 +98,7 @@ func slowFlow(out *bufio.Writer, c *analyze.SlowCall) error {
 		return err
 	}
 	if c.Omitted > 0 {
-		fmt.Fprintf(out, "# not shown: %d calls below it, the longest of which took %s\n", c.Omitted, analyze.FormatDuration(c.OmittedMax))
+		fmt.Fprintf(out, "# not shown: %d calls below it; the longest took %s\n", c.Omitted, analyze.FormatDuration(c.OmittedMax))
 	}
 	return nil
 }

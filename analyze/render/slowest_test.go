@@ -8,7 +8,8 @@ import (
 	"utrace/analyze"
 )
 
-// TestGoldenValues compares what is grouped by a value, counted as errors, or slowest in a trace of arguments and results.
+// TestGoldenValues compares groups by value, errors and the slowest calls of a trace with arguments
+// and results.
 func TestGoldenValues(t *testing.T) {
 	golden, err := filepath.Abs("../../testdata/golden")
 	if err != nil {

@@ -15,16 +15,17 @@ import (
 // maxTraceEvents is how many calls a file of trace events holds: viewers read the whole file.
 const maxTraceEvents = 1_000_000
 
-// firstOwnTID is the lowest thread number that Linux never uses (PID_MAX_LIMIT in include/linux/threads.h
-// is 2^22). Goroutines, and spans that may overlap, get numbers from here on.
+// firstOwnTID is the lowest thread number that Linux never uses (PID_MAX_LIMIT in
+// include/linux/threads.h is 2^22). Goroutines, and spans that may overlap, get numbers from here
+// on.
 const firstOwnTID = 1 << 22
 
-// TraceEvent writes calls as trace events for Perfetto and chrome://tracing (the JSON Object Format of the
-// Trace Event Format). A call is a complete event (X), a hit an instant event (i), and threads and
-// processes have metadata with their names. Each of several traces starts at 0.
+// TraceEvent writes calls as trace events for Perfetto and chrome://tracing (the JSON Object Format
+// of the Trace Event Format). A call is a complete event (X), a hit an instant event (i), and
+// threads and processes have metadata with their names. Each of several traces starts at 0.
 //
-// If only is not nil, it writes the functions of these rows only. Of more than a million calls, it writes
-// the longest. It returns the warnings, one of which says which calls it has written.
+// If only is not nil, it writes the functions of these rows only. Of more than a million calls, it
+// writes the longest. It returns the warnings, one of which says which calls it has written.
 func TraceEvent(w io.Writer, paths []string, opts analyze.Options, only []analyze.Row, processes []analyze.Process) (warnings []analyze.Warning, err error) {
 	return traceEvents(w, paths, opts, only, processes, maxTraceEvents)
 }
@@ -42,11 +43,11 @@ func traceEvents(w io.Writer, paths []string, opts analyze.Options, only []analy
 		e.cut = true
 		e.sure, some, e.room = durations.Longest(limit - e.rest)
 		opts.Min = max(opts.Min, some)
-		kept := "complete ones are there, and the first %d of the others"
+		kept := "complete ones, and the first %d of the others"
 		if e.sure > 0 {
-			kept = fmt.Sprintf("those of at least %s are there, and the first %%d of at least %s", analyze.FormatDuration(e.sure), analyze.FormatDuration(some))
+			kept = fmt.Sprintf("those of at least %s, and the first %%d of at least %s", analyze.FormatDuration(e.sure), analyze.FormatDuration(some))
 		}
-		text := fmt.Sprintf("trace events: of %d calls only "+kept+", as viewers open no more than %d", all, e.room, limit)
+		text := fmt.Sprintf("trace events: of %d calls only "+kept+" are written: viewers open no more than %d", all, e.room, limit)
 		warnings = append(warnings, analyze.Warning{Text: text, Hint: analyze.SelectFewerCalls})
 	}
 	for _, p := range processes {

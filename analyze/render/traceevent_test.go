@@ -59,7 +59,8 @@ func writeEvents(t *testing.T, paths []string, opts analyze.Options, only []anal
 	return parseEvents(t, out.Bytes()), Words{}.warnings(w)
 }
 
-// TestTraceEvents: events have what the format asks for, nest within each thread, and are the calls of the report and the waits of the flow.
+// TestTraceEvents: events have the fields that the format requires, and nest within each thread.
+// They are the calls of the report and the waits of the flow.
 func TestTraceEvents(t *testing.T) {
 	for _, name := range traces() {
 		path := trace(t, name)
@@ -89,7 +90,7 @@ func TestTraceEvents(t *testing.T) {
 					waits = append(waits, [3]int64{e.startNs(), e.endNs(), int64(e.Args["blocked_ns"].(float64))})
 					continue
 				}
-				if ns, ok := e.Args["duration_ns"].(float64); ok { // without what the probes took
+				if ns, ok := e.Args["duration_ns"].(float64); ok { // without the cost of probes
 					total += int64(ns)
 				} else if e.Args["end"] == nil {
 					total += int64(math.Round(*e.Dur * 1000))
@@ -146,7 +147,7 @@ func TestTraceEvents(t *testing.T) {
 	}
 }
 
-// TestTraceEventsCut: of too many calls the longest are kept, and it is said.
+// TestTraceEventsCut: if there are too many calls, the longest are kept, with a warning.
 func TestTraceEventsCut(t *testing.T) {
 	path := trace(t, "threads")
 	all, warnings := writeEvents(t, []string{path}, analyze.Options{}, nil, 1000)
@@ -190,7 +191,8 @@ func TestTraceEventsCut(t *testing.T) {
 	}
 }
 
-// TestTraceEventsCutEqual: among calls that took as long the first are kept, as many as there is room for; longer ones all.
+// TestTraceEventsCutEqual: longer calls are all kept. Of calls of the same duration, the first are
+// kept while there is room.
 func TestTraceEventsCutEqual(t *testing.T) {
 	var text strings.Builder
 	text.WriteString("meta {\"start\":{\"mono_ns\":0,\"wall_ns\":0}}\nmodule {\"path\":\"/bin/prog\"}\n" +
@@ -226,7 +228,7 @@ func TestTraceEventsCutEqual(t *testing.T) {
 	}
 }
 
-// TestTraceEventsOfWaits: waits take no room from the calls that they are in, though these are written after them.
+// TestTraceEventsOfWaits: waits take no room from the calls around them, which are written later.
 func TestTraceEventsOfWaits(t *testing.T) {
 	path := trace(t, "sched")
 	calls := func(most uint64) (n, waits int) {
@@ -250,7 +252,7 @@ func TestTraceEventsOfWaits(t *testing.T) {
 	}
 }
 
-// TestTraceEventsOfDropped: a call that is there for those inside of it says that it was dropped.
+// TestTraceEventsOfDropped: a dropped call around kept calls is written, and marked as dropped.
 func TestTraceEventsOfDropped(t *testing.T) {
 	events, _ := writeEvents(t, []string{trace(t, "dropped")}, analyze.Options{}, nil, 1000)
 	n := 0

@@ -33,8 +33,8 @@ type treeWriter struct {
 	bars []bool // by level of indentation: a line goes on there
 }
 
-// node writes a node and all nodes below it. around is the value of its caller. One of several siblings is
-// a branch; an only child is written right below its parent.
+// node writes a node and all nodes below it. around is the value of its caller. One of several
+// siblings is a branch; an only child is written right below its parent.
 func (t *treeWriter) node(n *analyze.Node, around string, branch bool) {
 	total := ""
 	if n.Total > 0 {

@@ -76,7 +76,7 @@ Function = sleep
 	}
 }
 
-// TestHistGroups: what tells the distributions of a function apart is in their titles, and calls that were dropped are told.
+// TestHistGroups: titles have the values of grouped distributions, and dropped calls are reported.
 func TestHistGroups(t *testing.T) {
 	r, err := analyze.Report([]string{trace(t, "values")}, analyze.Options{By: "path"})
 	if err != nil {
@@ -98,7 +98,7 @@ func TestHistGroups(t *testing.T) {
 	}
 }
 
-// TestUncertainWaits: what is known of how the time divides is shown where no call is certain, too.
+// TestUncertainWaits: the parts of the time are shown even if no call is certain.
 func TestUncertainWaits(t *testing.T) {
 	s := &analyze.Stats{Calls: 1, Uncertain: 1, Total: 3000, UncertainTime: 3000, Waits: analyze.Waits{Blocked: 1000}}
 	if line := waitCells(s, 3); !slices.Equal(line, []string{"2.000 us", "0.000 us", "1.000 us"}) {
@@ -109,7 +109,8 @@ func TestUncertainWaits(t *testing.T) {
 	}
 }
 
-// TestFolded: the values of a path's last function add up to its self time, on paths that cannot be misread.
+// TestFolded: the values of paths that end in a function add up to its self time. Names cannot be
+// misread.
 func TestFolded(t *testing.T) {
 	for _, name := range traces() {
 		path := trace(t, name)
@@ -178,7 +179,7 @@ func TestCSV(t *testing.T) {
 		}
 		for i, f := range want.Functions {
 			if _, ok := f["by"]; !ok {
-				f["by"] = "" // a column in every line, a key where the report is grouped
+				f["by"] = "" // a column in every line, but a key only if the report is grouped
 			}
 			if len(lines[0]) != len(f) {
 				t.Errorf("%d columns, %d keys", len(lines[0]), len(f))
@@ -226,7 +227,8 @@ func texts(t *testing.T, data []byte, element string) []string {
 	}
 }
 
-// TestPictures: SVG is well-formed, holds each function with its figures, and nothing that a name has put there.
+// TestPictures: SVG is well-formed and has each function with its figures. Names cannot inject
+// anything.
 func TestPictures(t *testing.T) {
 	for _, name := range traces() {
 		path := trace(t, name)
@@ -296,7 +298,7 @@ func TestPictures(t *testing.T) {
 	}
 }
 
-// A flame graph by value names each, where it begins.
+// A flame graph by value names each value at the frame where it begins.
 func TestFlameValues(t *testing.T) {
 	fn, inner := analyze.Function{Name: "serve"}, analyze.Function{Name: "read"}
 	var roots []*analyze.Node
@@ -341,7 +343,7 @@ func TestPictureNames(t *testing.T) {
 	}
 }
 
-// TestSparklines: the column is one field ahead of the name, and the columns to the left are as without it.
+// TestSparklines: the column is one field before the name. The columns to its left do not change.
 func TestSparklines(t *testing.T) {
 	for _, name := range traces() {
 		r := report(t, trace(t, name))
@@ -376,14 +378,14 @@ func TestSparklines(t *testing.T) {
 	}
 }
 
-// TestFileNames: the name of a file, which is in the views of several, cannot do anything to a terminal.
+// TestFileNames: views of several traces show file names, which must be harmless for a terminal.
 func TestFileNames(t *testing.T) {
 	dir := t.TempDir()
 	paths := []string{filepath.Join(dir, "a\x1b[31m"), filepath.Join(dir, "b\x1b[31m")}
 	for _, path := range paths {
 		writeTrace(t, filepath.Join("..", "..", "testdata", "traces", "dropped.txt"), path)
 	}
-	opts := analyze.Options{TIDs: []int{100}} // of single threads it is not known what was dropped: of that the report warns, too
+	opts := analyze.Options{TIDs: []int{100}} // it is unknown which threads made dropped calls, so the report also warns
 	for name, view := range map[string]func(io.Writer) ([]analyze.Warning, error){
 		"flow":        func(w io.Writer) ([]analyze.Warning, error) { return Flow(w, paths, opts, false) },
 		"arrows":      func(w io.Writer) ([]analyze.Warning, error) { return Flow(w, paths, opts, true) },
@@ -415,7 +417,7 @@ func TestFileNames(t *testing.T) {
 	}
 }
 
-// TestJSONAdmits: what the header and the table say that is not in their figures is in JSON, too.
+// TestJSONAdmits: JSON also has the notes of the header and the table.
 func TestJSONAdmits(t *testing.T) {
 	r := report(t, trace(t, "dropped"))
 	r.Trace.LeftOut, r.Trace.Probes = 4, analyze.ProbeCost{Measured: true, Hits: 9, Dropped: 7, UnmeasuredFuncs: 3}
@@ -452,8 +454,8 @@ func TestJSONAdmits(t *testing.T) {
 	}
 }
 
-// TestUncertain: in the trace, losses may have touched the calls of main and one of f that returned, and of g a call is certain. Views
-// that leave such calls out say how many they are, those that show them mark them.
+// TestUncertain: in the trace, main and one call of f that returned are uncertain, and a call of g
+// is certain. Views that leave out uncertain calls say how many they are. Other views mark them.
 func TestUncertain(t *testing.T) {
 	path := trace(t, "lost")
 	paths := []string{path}

@@ -2,8 +2,8 @@ package render
 
 import "utrace/analyze"
 
-// Words puts warnings and conditions into the caller's words, which can say how the user sets an option.
-// The zero value uses their String methods.
+// Words puts warnings and conditions into the caller's words, which can say how the user sets an
+// option. The zero value uses their String methods.
 type Words struct {
 	Warning   func(analyze.Warning) string
 	Condition func(analyze.Condition) string
