@@ -181,7 +181,7 @@ func TestHostsEqualBpftrace(t *testing.T) {
 	harness.NeedKernel(t)
 	harness.NeedTool(t, "bpftrace")
 	harness.NeedTool(t, "getent")
-	harness.NeedTool(t, "python3")
+	harness.NeedPython(t)
 	const libc = "/lib/x86_64-linux-gnu/libc.so.6"
 	if _, err := os.Stat(libc); err != nil {
 		t.Skip(err)
@@ -205,7 +205,7 @@ func TestHostsEqualBpftrace(t *testing.T) {
 	})
 	for _, command := range [][]string{
 		{"getent", "ahosts", "localhost"}, {"getent", "hosts", "localhost"},
-		{"python3", "-c", "import socket\nfor i in range(3): socket.getaddrinfo('localhost', 80 + i)\nsocket.getaddrinfo('127.0.0.1', 80)"},
+		{harness.Python, "-c", "import socket\nfor i in range(3): socket.getaddrinfo('localhost', 80 + i)\nsocket.getaddrinfo('127.0.0.1', 80)"},
 	} {
 		if text, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
 			t.Logf("%v: %v\n%s", command, err, text)

@@ -213,13 +213,12 @@ func TestHostileTexts(t *testing.T) {
 // TestNamesOfHosts does what gethostlatency does: it records which names are resolved in any
 // process of the machine.
 func TestNamesOfHosts(t *testing.T) {
-	harness.NeedKernel(t)
-	harness.NeedTool(t, "python3")
+	harness.NeedPython(t)
 	rec := harness.StartRecorder(t, "-e", "c:getaddrinfo(node:str) -> s32")
 	rec.Await(t)
 	script := "import socket\nfor i in range(3):\n try: socket.getaddrinfo('localhost', 80)\n except OSError: pass\n"
 	for range 2 {
-		if out, err := exec.Command("python3", "-c", script).CombinedOutput(); err != nil {
+		if out, err := exec.Command(harness.Python, "-c", script).CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
 	}

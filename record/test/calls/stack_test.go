@@ -19,26 +19,13 @@ import (
 // recordStacks records with stacks. It returns the calls by path, and what utrace prints.
 func recordStacks(t *testing.T, outermost []string, args ...string) (paths map[string]int64, stderr string) {
 	t.Helper()
-	dir := t.TempDir()
-	trace, file := filepath.Join(dir, "trace.arrow"), filepath.Join(dir, "calls.pb.gz")
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
 	_, stderr, status := harness.Utrace(t, append([]string{"record", "--stack", "-o", trace}, args...)...)
 	if status != 0 {
 		t.Fatalf("status %d\n%s", status, stderr)
 	}
 	harness.Validate(t, trace)
-	if _, stderr, status := harness.Utrace(t, "analyze", "--pprof", file, trace); status != 0 {
-		t.Fatalf("status %d\n%s", status, stderr)
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	p, err := profile.Parse(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pathsOf(p, outermost), stderr
+	return pathsOf(harness.Profile(t, trace), outermost), stderr
 }
 
 // pathsOf returns the calls of a profile by path. A path begins with the innermost function, and

@@ -3,7 +3,6 @@
 package cost
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"utrace/format"
 	"utrace/record/test/harness"
 )
 
@@ -116,17 +114,8 @@ tracepoint:sched:sched_switch /args->prev_comm == %[1]q && args->next_comm == %[
 // before the thread continues, unless it is late.
 func displaced(t *testing.T, trace string) (ns int64, rows, late int) {
 	t.Helper()
-	r, err := format.Open(trace)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	var text bytes.Buffer
-	if err := format.WriteText(&text, r); err != nil {
-		t.Fatal(err)
-	}
 	before := map[string]string{} // by thread: the kind of its row before
-	for _, match := range regexp.MustCompile(`(?m)^\d+ (\d+) (\S+) \d+(?: value=(\S+))?`).FindAllStringSubmatch(text.String(), -1) {
+	for _, match := range regexp.MustCompile(`(?m)^\d+ (\d+) (\S+) \d+(?: value=(\S+))?`).FindAllStringSubmatch(harness.Text(t, trace), -1) {
 		thread, kind := match[1], match[2]
 		if kind == "displaced" {
 			v, err := strconv.ParseInt(match[3], 0, 64)

@@ -92,7 +92,12 @@ func TestSchedSplitsTime(t *testing.T) {
 		near("runnable", f.RunnableNs, want.delay)
 		near("blocked", f.BlockedNs, want.wall-want.cpu-want.delay)
 	}
+	wantSchedViews(t, trace)
+}
 
+// wantSchedViews checks what views of the trace say of waits.
+func wantSchedViews(t *testing.T, trace string) {
+	t.Helper()
 	flow, _, _ := harness.Utrace(t, "analyze", "--flow", trace)
 	for what, pattern := range map[string]string{
 		"the end of a sleep":  `sleeper\(\) \{\n.*/\* linux:schedule: blocked \d+\.\d+ ms, woken by an interrupt`,

@@ -38,6 +38,7 @@ func Main(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
+	os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin")  // chroot and runuser are there, which a user's PATH may lack
 	os.Setenv("GMON_OUT_PREFIX", filepath.Join(dir, "gmon")) // programs built with -pg leave a file at their end
 
 	binary = filepath.Join(dir, "utrace")

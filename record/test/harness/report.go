@@ -4,7 +4,10 @@ package harness
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
+
+	"github.com/google/pprof/profile"
 
 	"utrace/format"
 )
@@ -124,4 +127,33 @@ func WantCounts(t *testing.T, what string, got, want map[string]uint64) {
 			t.Errorf("%s of %s: %d, want %d", what, name, got[name], n)
 		}
 	}
+}
+
+// Profile returns the profile that "utrace analyze --pprof" makes of a trace.
+func Profile(t *testing.T, trace string) *profile.Profile {
+	t.Helper()
+	stdout, stderr, status := Utrace(t, "analyze", "--pprof", "-", trace)
+	if status != 0 {
+		t.Fatalf("analyze: status %d\n%s", status, stderr)
+	}
+	p, err := profile.ParseData([]byte(stdout))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// Text returns the text form of a trace.
+func Text(t *testing.T, trace string) string {
+	t.Helper()
+	r, err := format.Open(trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var text strings.Builder
+	if err := format.WriteText(&text, r); err != nil {
+		t.Fatal(err)
+	}
+	return text.String()
 }

@@ -313,7 +313,9 @@ func installDebugFile(t *testing.T, bin, debug string) {
 	}
 	t.Cleanup(func() {
 		os.Remove(path)
-		os.Remove(filepath.Dir(path)) // if it is empty
+		for dir := filepath.Dir(path); dir != "/usr/lib"; dir = filepath.Dir(dir) {
+			os.Remove(dir) // if it is empty
+		}
 	})
 	copyFile(t, debug, path)
 }

@@ -14,8 +14,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/pprof/profile"
-
 	"utrace/record/test/harness"
 )
 
@@ -70,21 +68,8 @@ func TestFollowTools(t *testing.T) {
 	shell, script := filepath.Join(dir, "my-sh"), filepath.Join(dir, "script")
 	os.WriteFile(script, []byte("cd "+dir+"; ./my-cat /etc/passwd | ./my-sort | ./my-uniq -c | ./my-sed s/root/ROOT/ | ./my-awk '{ n += $1 } END { print n }'\n"), 0o600)
 	trace, _, _ := harness.RecordTree(t, []string{"--follow", "-e", "c:malloc"}, shell, script)
-	out := filepath.Join(dir, "out.pb.gz")
-	if _, stderr, status := harness.Utrace(t, "analyze", "--pprof", out, trace); status != 0 {
-		t.Fatalf("status %d\n%s", status, stderr)
-	}
-	f, err := os.Open(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	p, err := profile.Parse(f)
-	if err != nil {
-		t.Fatal(err)
-	}
 	byPID := map[int64]uint64{}
-	for _, s := range p.Sample {
+	for _, s := range harness.Profile(t, trace).Sample {
 		byPID[s.NumLabel["pid"][0]] += uint64(s.Value[0]) // calls
 	}
 	got := slices.Sorted(maps.Values(byPID))

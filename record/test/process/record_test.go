@@ -4,11 +4,9 @@ package process
 
 import (
 	"bytes"
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"utrace/format"
 	"utrace/record/test/harness"
 )
 
@@ -171,20 +168,8 @@ func TestLoss(t *testing.T) {
 		t.Fatal(err)
 	}
 	harness.Validate(t, trace)
-	r, err := format.Open(trace)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	var text strings.Builder
-	if err := format.WriteText(&text, r); err != nil {
-		t.Fatal(err)
-	}
-	end := regexp.MustCompile(`(?m)^end (.*)$`).FindStringSubmatch(text.String())
-	var e format.End
-	if err := json.Unmarshal([]byte(end[1]), &e); err != nil {
-		t.Fatal(err)
-	}
+	tables, _ := harness.Tables(t, trace)
+	e := tables.End
 	if len(e.FuncLost) != 1 || e.FuncLost[0].Entries == 0 {
 		t.Fatalf("nothing lost: %+v", e)
 	}

@@ -20,7 +20,6 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/link"
 
-	"utrace/format"
 	"utrace/record/test/harness"
 )
 
@@ -269,16 +268,7 @@ func TestPythonRefused(t *testing.T) {
 	} {
 		t.Run(how, func(t *testing.T) {
 			r := recordRuntime(t, "python", nil, command...)
-			list, err := format.Open(r.trace)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer list.Close()
-			var text strings.Builder
-			if err := format.WriteText(&text, list); err != nil {
-				t.Fatal(err)
-			}
-			if n := strings.Count(text.String(), "the kernel refuses a breakpoint there"); n != 1 {
+			if n := strings.Count(harness.Text(t, r.trace), "the kernel refuses a breakpoint there"); n != 1 {
 				t.Errorf("told %d times in the trace\n%s", n, r.stderr)
 			}
 			if n := strings.Count(r.stderr, "1 function was left out"); n != 1 {

@@ -147,10 +147,13 @@ func TestConditions(t *testing.T) {
 		`s == "café"`: true, `s == "caf"`: false, `s != "café"`: false, `s =~ "c*é"`: true, `s =~ "*af*"`: true, `s =~ "c?f??"`: true, `s =~ "c?f?"`: false,
 		`s =~ "*"`: true, `s =~ ""`: false, `s =~ "**caf**"`: true, `s =~ "*x*"`: false, `arg1 == "café"`: true, `s =~ "caf?*?"`: true, `s =~ "*é*é"`: false,
 	} {
-		got, _, _ := harness.RecordFlow(t, []string{"-e", "usdt:texts:plain(s:str) if " + text}, texts)
-		if (len(got) == 1) != want {
-			t.Errorf("if %s: kept %v, want %v", text, got, want)
-		}
+		t.Run(text, func(t *testing.T) {
+			t.Parallel()
+			got, _, _ := harness.RecordFlow(t, []string{"-e", "usdt:texts:plain(s:str) if " + text}, texts)
+			if (len(got) == 1) != want {
+				t.Errorf("kept %v, want %v", got, want)
+			}
+		})
 	}
 }
 
@@ -249,6 +252,9 @@ func TestProbesLater(t *testing.T) {
 	program := harness.Target(t, "provider.c", "-O2")
 	for _, how := range []string{"before", "command", "pid", "machine"} {
 		t.Run(how, func(t *testing.T) {
+			if how != "machine" { // which sees the others
+				t.Parallel()
+			}
 			trace := filepath.Join(t.TempDir(), "trace.arrow")
 			probes := []string{"-e", "usdt:simplehttp:file_transfer(ip:str, path:str, size:u32)", "-e", "usdt:simplehttp:args_6(...)"}
 			rounds, interval := 40, 50
