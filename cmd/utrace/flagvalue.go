@@ -95,7 +95,7 @@ func (b *byteSize) Set(text string) error {
 // idList is a flag that may be repeated, or hold several numbers separated by commas.
 type idList struct {
 	ids *[]int
-	of  string // what has such an ID
+	of  string // "process" or "thread"
 }
 
 func (l *idList) String() string {

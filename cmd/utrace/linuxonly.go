@@ -3,13 +3,10 @@
 package main
 
 import (
-	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 )
-
-// errLinux is the error of commands that need the kernel of Linux.
-var errLinux = errors.New("this needs Linux: record there, and read the trace here with utrace analyze")
 
 func newRecordCommand() *cobra.Command {
 	return newLinuxCommand("record", "Record function calls into a trace (Linux only)")
@@ -30,6 +27,8 @@ func newLinuxCommand(name, short string) *cobra.Command {
 		Short:              short,
 		Long:               short + ".",
 		DisableFlagParsing: true,
-		RunE:               func(*cobra.Command, []string) error { return errLinux },
+		RunE: func(*cobra.Command, []string) error {
+			return fmt.Errorf("%s needs Linux: record there, and read the trace here with utrace analyze", name)
+		},
 	}
 }

@@ -52,7 +52,7 @@ in assembler syntax.`,
 			case len(args) > 2:
 				return usageError{fmt.Errorf("%d arguments: want at most 2, a BINARY and a PATTERN", len(args))}
 			case presets && len(args) > 0:
-				return usageError{fmt.Errorf("--presets lists all presets: what is %q?", args[0])}
+				return usageError{fmt.Errorf("--presets takes no arguments: %q", args[0])}
 			}
 			return nil
 		},

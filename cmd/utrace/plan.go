@@ -31,7 +31,7 @@ instruction that is safe.
 CLASS is what the kernel does with the instruction at the site:
   nop5        a 5-byte nop, which it replaces by a call: no trap (Linux 6.18, x86-64)
   emulated    push, jmp, call or nop, whose effect it computes itself: one trap
-  stepped     any other instruction, of which it runs a copy: a second trap follows
+  stepped     any other instruction: it runs a copy, and a second trap follows
 
 COST is the typical extra time per call while entry and return are recorded. --stack and --slower-than
 cost more.

@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// Exit statuses, beside those of a recorded command.
+// Exit statuses of utrace itself. The status of a recorded command is passed on.
 const (
 	statusFailed = 1
 	statusUsage  = 2

@@ -25,7 +25,7 @@ func (c caught) Error() string { return "signal: " + c.String() }
 // signalsKey is the key of *signals in a context.
 type signalsKey struct{}
 
-// withSignals returns a context that signals end once catchSignals was called with it.
+// withSignals returns a context that signals end once its signals are caught.
 func withSignals(parent context.Context) context.Context {
 	ctx, end := context.WithCancelCause(parent)
 	s := &signals{received: make(chan os.Signal, 4), done: ctx.Done(), end: end}

@@ -81,7 +81,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"list", "/usr"}, 1, "/usr is a directory"},
 		{[]string{"list", "no-such-program"}, 1, `there is no file "no-such-program"`},
 		{[]string{"list", "a", "b", "c"}, 2, "want at most 2, a BINARY and a PATTERN"},
-		{[]string{"list", "--presets", "x"}, 2, `what is "x"?`},
+		{[]string{"list", "--presets", "x"}, 2, `takes no arguments: "x"`},
 	} {
 		stdout, stderr, status := inProcess(t, c.args...)
 		if status != c.status || !strings.Contains(stderr+stdout, c.want) {

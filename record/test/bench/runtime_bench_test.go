@@ -186,7 +186,7 @@ func BenchmarkPostgres(b *testing.B) {
 	const at = "usdt:" + harness.PostgresBin + "/postgres:postgresql:query__"
 	script := at + `start { printf("start %d\n", tid); } ` + at + `done { printf("done %d\n", tid); }`
 	tps := regexp.MustCompile(`(?m)^tps = ([0-9.]+)`)
-	sideBySide(b, record.Config{Config: plan.Config{Probes: parseProbes(b, at + "start")}}, script, func() float64 {
+	sideBySide(b, record.Config{Config: plan.Config{Probes: parseProbes(b, at+"start")}}, script, func() float64 {
 		out := p.Pgbench(b, "-n", "-S", "-c", "2", "-T", "2")
 		rate, err := strconv.ParseFloat(tps.FindStringSubmatch(out)[1], 64)
 		if err != nil {
