@@ -14,82 +14,95 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// addFuncs plans the functions of a file.
-func (p *Plan) addFuncs(m *Module, probes []*probe.Probe, around surroundings, done *plannedFile, matched map[*probe.Probe]bool, leaveOut func(string, abi.Addr, string)) error {
-	img := m.Image
-	funcs, err := img.File.Funcs()
+// addFuncs plans the functions of the file.
+func (f *filePlan) addFuncs() error {
+	funcs, err := f.img.File.Funcs()
 	if err != nil {
-		return fmt.Errorf("%s: symbols: %w", img.Path, err)
+		return fmt.Errorf("%s: symbols: %w", f.img.Path, err)
 	}
-	h := newHazards(img.File, around)
-	m.Hazard, m.Goid = h.why, h.goid
-	if m.Hazard == "" && h.nameless != "" && slices.ContainsFunc(funcs, func(fn elffile.Func) bool { return fn.Recovered }) {
-		m.Hazard = h.nameless
+	h := newHazards(f.img.File, f.around)
+	f.m.Hazard, f.m.Goid = h.why, h.goid
+	if f.m.Hazard == "" && h.nameless != "" && slices.ContainsFunc(funcs, func(fn elffile.Func) bool { return fn.Recovered }) {
+		f.m.Hazard = h.nameless
 	}
-	asked := probes
-	probes = make([]*probe.Probe, len(asked))
-	for i, pr := range asked {
+
+	probes := make([]*probe.Probe, len(f.probes)) // as they are to be read for this file
+	for i, pr := range f.probes {
 		probes[i] = forFuncs(pr, funcs)
 	}
 	for _, fn := range funcs {
-		symbol, by := selectFunc(fn, probes, matched)
-		if by == nil || done.addrs[uint64(fn.Addr)] {
+		symbol, by := selectFunc(fn, probes, f.matched)
+		if by == nil || f.done.addrs[uint64(fn.Addr)] {
 			continue
 		}
-		if IsStartup(symbol) && !slices.ContainsFunc(probes, func(p *probe.Probe) bool { return p.IsName(symbol) }) {
-			p.Startup = append(p.Startup, symbol)
+		if IsStartup(symbol) && !slices.ContainsFunc(probes, func(pr *probe.Probe) bool { return pr.IsName(symbol) }) {
+			f.p.Startup = append(f.p.Startup, symbol)
 			continue
 		}
-		placed, why := place(img.File, fn, h, p.sites, p.atFirstByte, by.Values.Any())
-		off, _ := img.File.FileOff(placed.entry.Addr)
-		if why != "" {
-			leaveOut(elffile.DemangleNoParams(symbol), fn.Addr, why)
-			continue
+		if err := f.addFunc(fn, symbol, by, h); err != nil {
+			return err
 		}
-		pf := Func{
-			Name: elffile.DemangleNoParams(symbol), Symbol: symbol, Addr: uint64(fn.Addr), Size: fn.Size,
-			Site: uint64(placed.entry.Addr), FileOff: uint64(off), Class: placed.entry.Class, SiteWhy: placed.entry.Why,
-			SourceFile: fn.SourceFile, ReturnBy: placed.by, Why: placed.why,
-		}
-		pf.Returns, pf.TailCalls = fileOffs(img.File, placed.returns), fileOffs(img.File, placed.tailCalls)
-		pf.Returning = insn.ReturnClass(img.File.Machine)
-		if p.slower > 0 && pf.ReturnBy == Never {
-			leaveOut(pf.Name, fn.Addr, "its return is not seen, so that it is not known how long it takes (--slower-than): "+pf.Why)
-			continue
-		}
-		if err := p.bindValues(&pf, img.File, fn, by, h); err != nil {
-			if by.Pattern == nil || by.Pattern.Literal != "" {
-				return fmt.Errorf("%w %q: %s of %s: %w", probe.ErrProbe, by.Text, pf.Name, img.Path, err)
-			}
-			leaveOut(pf.Name, fn.Addr, err.Error())
-			continue
-		}
-		m.Funcs = append(m.Funcs, pf)
 	}
-	for _, fn := range img.File.IFuncs() {
-		if symbol, by := selectFunc(fn, probes, matched); by != nil {
-			leaveOut(symbol, fn.Addr, "an indirect function: the code there only chooses the implementation; probe that instead")
+	for _, fn := range f.img.File.IFuncs() {
+		if symbol, by := selectFunc(fn, probes, f.matched); by != nil {
+			f.leaveOut(symbol, fn.Addr, "an indirect function: the code there only chooses the implementation; probe that instead")
 		}
 	}
 	for _, pr := range probes {
 		if !pr.Exclude && (pr.Addr != nil || pr.Offset != 0) {
-			if err := p.addInstructions(m, pr, funcs, matched, leaveOut); err != nil {
+			if err := f.addInstructions(pr, funcs); err != nil {
 				return err
 			}
 		}
 	}
 	for i, pr := range probes {
-		if matched[pr] {
-			matched[asked[i]] = true
+		if f.matched[pr] {
+			f.matched[f.probes[i]] = true
 		}
 	}
-	m.Funcs = slices.DeleteFunc(m.Funcs, func(fn Func) bool { return done.addrs[fn.Addr] })
+	f.finishFuncs()
+	return nil
+}
+
+// addFunc plans a function that a probe selects by one of its symbols.
+func (f *filePlan) addFunc(fn elffile.Func, symbol string, by *probe.Probe, h hazards) error {
+	file, name := f.img.File, elffile.DemangleNoParams(symbol)
+	placed, why := place(file, fn, h, f.p.sites, f.p.atFirstByte, by.Values.Any())
+	if why != "" {
+		f.leaveOut(name, fn.Addr, why)
+		return nil
+	}
+	off, _ := file.FileOff(placed.entry.Addr)
+	planned := Func{
+		Name: name, Symbol: symbol, Addr: uint64(fn.Addr), Size: fn.Size,
+		Site: uint64(placed.entry.Addr), FileOff: uint64(off), Class: placed.entry.Class, SiteWhy: placed.entry.Why,
+		SourceFile: fn.SourceFile, ReturnBy: placed.by, Why: placed.why,
+		Returns: fileOffs(file, placed.returns), TailCalls: fileOffs(file, placed.tailCalls), Returning: insn.ReturnClass(file.Machine),
+	}
+	if f.p.slower > 0 && planned.ReturnBy == Never {
+		f.leaveOut(name, fn.Addr, "its return is not seen, so its duration is not known: "+planned.Why)
+		return nil
+	}
+	if err := f.p.bindValues(&planned, file, fn, by, h); err != nil {
+		if by.Pattern == nil || by.Pattern.Literal != "" {
+			return fmt.Errorf("%w %q: %s of %s: %w", probe.ErrProbe, by.Text, name, f.img.Path, err)
+		}
+		f.leaveOut(name, fn.Addr, err.Error())
+		return nil
+	}
+	f.m.Funcs = append(f.m.Funcs, planned)
+	return nil
+}
+
+// finishFuncs drops functions that were planned before, and puts the others in order.
+func (f *filePlan) finishFuncs() {
+	m := f.m
+	m.Funcs = slices.DeleteFunc(m.Funcs, func(fn Func) bool { return f.done.addrs[fn.Addr] })
 	for _, fn := range m.Funcs {
-		done.addrs[fn.Addr] = true
+		f.done.addrs[fn.Addr] = true
 	}
 	distinguish(m.Funcs)
 	slices.SortStableFunc(m.Funcs, func(a, b Func) int { return cmp.Compare(a.Addr, b.Addr) })
-	return nil
 }
 
 // fileOffs returns where in the file addresses are.

@@ -189,53 +189,53 @@ func selectFunc(fn elffile.Func, probes []*probe.Probe, matched map[*probe.Probe
 
 // addInstructions plans the probes on single instructions: FUNC+OFFSET, and
 // addresses at which no function begins. What a probe wants of calls is an error there.
-func (p *Plan) addInstructions(m *Module, pr *probe.Probe, funcs []elffile.Func, matched map[*probe.Probe]bool, leaveOut func(string, abi.Addr, string)) error {
+func (f *filePlan) addInstructions(pr *probe.Probe, funcs []elffile.Func) error {
 	if pr.Addr != nil {
-		if fn, ok := m.Image.File.FuncAt(abi.Addr(*pr.Addr)); ok && uint64(fn.Addr) == *pr.Addr {
+		if fn, ok := f.img.File.FuncAt(abi.Addr(*pr.Addr)); ok && uint64(fn.Addr) == *pr.Addr {
 			return nil // selectFunc has it
 		}
 	}
 	if pr.Values.Any() {
 		return fmt.Errorf("%w %q: %q: no function begins at %#x, and %s", probe.ErrProbe, probe.Shorten(pr.Text), probe.Shorten(pr.Tail), *pr.Addr, probe.WhyOfCalls)
 	}
-	if p.DefersCalls() {
+	if f.p.DefersCalls() {
 		return fmt.Errorf("%w %q: a single instruction: %w", probe.ErrProbe, probe.Shorten(pr.Text), ErrLate)
 	}
 	add := func(fn elffile.Func, symbol string, a abi.Addr) {
-		matched[pr] = true
+		f.matched[pr] = true
 		name := fmt.Sprintf("%s+%#x", elffile.DemangleNoParams(symbol), uint64(a-fn.Addr))
-		off, mapped := m.Image.File.FileOff(a)
-		ok, err := m.Image.File.IsInstruction(fn, a)
+		off, mapped := f.img.File.FileOff(a)
+		ok, err := f.img.File.IsInstruction(fn, a)
 		switch {
 		case !mapped:
-			leaveOut(name, a, "its code is not in the file")
+			f.leaveOut(name, a, "its code is not in the file")
 		case err != nil:
-			leaveOut(name, a, err.Error())
+			f.leaveOut(name, a, err.Error())
 		case !ok:
-			leaveOut(name, a, "in the middle of an instruction: a breakpoint there would corrupt it")
+			f.leaveOut(name, a, "in the middle of an instruction: a breakpoint there would corrupt it")
 		default:
-			if why := refusedByKernel(m.Image.File, a); why != "" {
-				leaveOut(name, a, why)
+			if why := refusedByKernel(f.img.File, a); why != "" {
+				f.leaveOut(name, a, why)
 				return
 			}
-			m.Funcs = append(m.Funcs, Func{Name: name, Symbol: symbol, Addr: uint64(a), Site: uint64(a), FileOff: uint64(off), Class: classAt(m.Image.File, a, p.sites), SourceFile: fn.SourceFile, Hit: true, ReturnBy: Never})
+			f.m.Funcs = append(f.m.Funcs, Func{Name: name, Symbol: symbol, Addr: uint64(a), Site: uint64(a), FileOff: uint64(off), Class: classAt(f.img.File, a, f.p.sites), SourceFile: fn.SourceFile, Hit: true, ReturnBy: Never})
 		}
 	}
 	if pr.Addr != nil {
 		a := abi.Addr(*pr.Addr)
-		if fn, ok := m.Image.File.FuncAt(a); ok {
+		if fn, ok := f.img.File.FuncAt(a); ok {
 			add(fn, fn.Name, a)
 			return nil
 		}
-		matched[pr] = true
-		leaveOut(fmt.Sprintf("%#x", uint64(a)), a, "no function is known to cover this address: whether an instruction begins there cannot be told")
+		f.matched[pr] = true
+		f.leaveOut(fmt.Sprintf("%#x", uint64(a)), a, "no function is known to cover this address: whether an instruction begins there cannot be told")
 		return nil
 	}
 	for _, fn := range funcs {
 		if symbol, ok := matchFunc(pr.Pattern, fn); ok {
 			if pr.Offset >= fn.Size {
-				matched[pr] = true
-				leaveOut(symbol, fn.Addr, fmt.Sprintf("it is %d bytes long: +%#x is beyond its end", fn.Size, pr.Offset))
+				f.matched[pr] = true
+				f.leaveOut(symbol, fn.Addr, fmt.Sprintf("it is %d bytes long: +%#x is beyond its end", fn.Size, pr.Offset))
 				continue
 			}
 			add(fn, symbol, fn.Addr+abi.Addr(pr.Offset))

@@ -7,7 +7,6 @@ import (
 
 	"utrace/record/internal/abi"
 	"utrace/record/internal/elffile"
-	"utrace/record/internal/probe"
 )
 
 // misplaced is a location of a static probe without a site.
@@ -36,17 +35,17 @@ func placeUSDT(file *elffile.File, list []elffile.USDTProbe) (placed []elffile.U
 }
 
 // leaveOutMisplaced tells of the misplaced locations that probes select.
-func (s *usdtPlan) leaveOutMisplaced(probes []*probe.Probe, excluded func(usdtName) bool, matched map[*probe.Probe]bool, leaveOut func(string, abi.Addr, string)) {
+func (f *filePlan) leaveOutMisplaced(s *usdtPlan) {
 	for _, loc := range s.misplaced {
 		wanted := false
-		for _, pr := range probes {
-			if pr.USDT != nil && pr.USDT.Match(loc.name.provider, loc.name.name) {
-				matched[pr] = true
+		for _, pr := range f.probes {
+			if loc.name.matches(pr) {
+				f.matched[pr] = true
 				wanted = wanted || !pr.Exclude
 			}
 		}
-		if wanted && !excluded(loc.name) {
-			leaveOut(loc.name.String(), loc.addr, loc.why)
+		if wanted && !f.excludesUSDT(loc.name) {
+			f.leaveOut(loc.name.String(), loc.addr, loc.why)
 		}
 	}
 }

@@ -1,0 +1,74 @@
+//go:build linux
+
+package plan
+
+import (
+	"slices"
+
+	"utrace/format"
+	"utrace/record/internal/abi"
+	"utrace/record/internal/image"
+	"utrace/record/internal/probe"
+)
+
+// plannedFile is what has been planned of a file. It may be planned again, with more probes.
+type plannedFile struct {
+	probes []*probe.Probe
+	addrs  map[uint64]bool // of the functions found
+	usdt   map[string]bool // static probes: the name and the text of the probe that selected it
+}
+
+// filePlan plans the probes of one file.
+type filePlan struct {
+	p       *Plan
+	m       *Module
+	img     *image.Image
+	probes  []*probe.Probe
+	around  surroundings
+	done    *plannedFile
+	matched map[*probe.Probe]bool // probes that name something. What is left out counts: the reason is reported
+}
+
+// addFile plans the probes of one file, and notes those that name something in it.
+func (p *Plan) addFile(img *image.Image, probes []*probe.Probe, around surroundings, matched map[*probe.Probe]bool) error {
+	done := p.planned[img.Version]
+	if done == nil {
+		done = &plannedFile{addrs: map[uint64]bool{}, usdt: map[string]bool{}}
+		p.planned[img.Version] = done
+	}
+	done.probes = probes
+	m := &Module{Path: img.Path, BuildID: img.File.BuildID, Image: img}
+	if !p.follow {
+		m.PIDs = img.PIDs
+	}
+	f := &filePlan{p: p, m: m, img: img, probes: probes, around: around, done: done, matched: matched}
+
+	isUSDT := func(pr *probe.Probe) bool { return pr.USDT != nil }
+	isFunction := func(pr *probe.Probe) bool { return pr.USDT == nil }
+	if slices.ContainsFunc(probes, isFunction) {
+		if err := f.addFuncs(); err != nil {
+			return err
+		}
+	}
+	if slices.ContainsFunc(probes, isUSDT) {
+		if err := f.addUSDT(); err != nil {
+			return err
+		}
+	}
+
+	modules := []*Module{m}
+	if p.probesUnknownProcesses() {
+		modules = append(modules, m.takePerProcess())
+	}
+	for _, m := range modules {
+		if len(m.Funcs) > 0 {
+			p.Modules = append(p.Modules, m)
+		}
+	}
+	return nil
+}
+
+// leaveOut notes what is not probed, and why.
+func (f *filePlan) leaveOut(name string, a abi.Addr, why string) {
+	f.p.LeftOut = append(f.p.LeftOut, format.LeftOut{Name: name, Module: f.img.Path, Addr: uint64(a), Reason: why})
+}

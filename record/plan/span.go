@@ -1,0 +1,206 @@
+//go:build linux
+
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"utrace/bpf"
+	"utrace/format"
+	"utrace/record/internal/abi"
+	"utrace/record/internal/probe"
+)
+
+// usdtSpan is a static probe as one probe selects it: a span with the probes that end it, or a hit without any.
+type usdtSpan struct {
+	begin   usdtName
+	probe   *probe.Probe
+	name    string
+	ends    []usdtName
+	results []probe.Argument // recorded at the end
+}
+
+// keyed reports whether an argument tells apart spans that overlap.
+func (sp *usdtSpan) keyed() bool { return sp.probe.Span.Key != "" && len(sp.ends) > 0 }
+
+// ends returns the static probes that end what a probe begins, and the name of the span.
+func (s *usdtPlan) ends(n usdtName, pr *probe.Probe, excluded func(usdtName) bool) (ends []usdtName, span string) {
+	usual, span := probe.UsualEnds(n.name)
+	if span == "" {
+		span = n.name
+	}
+	switch {
+	case pr.Span.None:
+		return nil, n.name
+	case pr.Span.Ends != nil:
+		for _, other := range s.order {
+			if other != n && pr.Span.Ends.Match(other.provider, other.name) && !excluded(other) {
+				ends = append(ends, other)
+			}
+		}
+		return ends, span
+	}
+	for _, name := range usual {
+		if end := (usdtName{n.provider, name}); s.groups[end] != nil && !excluded(end) {
+			return []usdtName{end}, span
+		}
+	}
+	return nil, n.name
+}
+
+// results returns the arguments that the probes of an end record.
+func (s *usdtPlan) results(end usdtName, selected []*probe.Probe) (results []probe.Argument) {
+	for _, pr := range selected {
+		results = pr.Values.Args
+		if pr.Values.All {
+			results = describedArguments(s.groups[end][0].Args, results)
+		}
+	}
+	return results
+}
+
+// plan plans a static probe, or the span that it begins:
+//
+//  1. Resolve the names of its condition, which may need further arguments.
+//  2. Say how the programs in the kernel treat it: the flags of its sites.
+//  3. Find the argument that tells overlapping spans apart, at both ends.
+//  4. Make a site for each location, at both ends.
+func (s *usdtPlan) plan(sp usdtSpan) (Func, error) {
+	locations := s.locations(sp.begin, sp.probe)
+	args, cond, err := s.bind(&sp, locations[0].Args)
+	if err != nil {
+		return Func{}, err
+	}
+	fn := Func{
+		Name: sp.name, Symbol: sp.begin.String(), Addr: uint64(locations[0].Addr), Site: uint64(locations[0].Addr), USDT: sp.begin.String(),
+		Hit: len(sp.ends) == 0, ReturnBy: Never, Args: args, Results: sp.results, Names: sp.probe.Names,
+		usdtProbes: append([]usdtName{sp.begin}, sp.ends...),
+	}
+	if sp.probe.Names != probe.NoNames { // the arguments are its name
+		fn.Args = nil
+	}
+
+	begin := s.template(&sp, cond != nil)
+	end := begin
+	begin.NumConds = uint8(copy(begin.Conds[:], compile(cond)))
+	if begin.Flags&bpf.SiteDeferred != 0 { // the rest of the condition is decided there
+		end = begin
+	}
+	end.Kind = format.Return
+	if sp.probe.Span.Key != "" {
+		if fn.Results, err = setKeys(&begin, &end, sp.probe.Span.Key, args, sp.results); err != nil {
+			return fn, err
+		}
+		fn.Keyed = true
+	}
+
+	if fn.USDTSites, err = s.locate(sp.begin, sp.probe, args, begin); err != nil {
+		return fn, err
+	}
+	fn.FileOff, fn.Class = fn.USDTSites[0].FileOff, fn.USDTSites[0].Class
+	endArgs := fn.Results
+	if sp.probe.Names != probe.NoNames { // an entry and its return have the same name
+		endArgs = args
+	}
+	for _, n := range sp.ends {
+		sites, err := s.locate(n, sp.probe, endArgs, end)
+		if err != nil {
+			return fn, fmt.Errorf("%s, which ends it: %w", n, err)
+		}
+		fn.USDTSites = append(fn.USDTSites, sites...)
+	}
+	return fn, nil
+}
+
+// bind returns the arguments of a span, with those that its condition needs, and the condition.
+func (s *usdtPlan) bind(sp *usdtSpan, operands []abi.Operand) (args []probe.Argument, cond *probe.Bound, err error) {
+	v := sp.probe.Values
+	args = slices.Clone(v.Args)
+	if v.All {
+		args = describedArguments(operands, v.Args)
+	}
+	if sp.probe.Span.Ends != nil && len(sp.ends) == 0 {
+		return nil, nil, errors.New("no static probe ends the span (=>)")
+	}
+	if sp.keyed() && (s.slower > 0 || probe.NeedsReturn(v.Condition)) {
+		return nil, nil, errors.New("a span that an argument tells apart cannot be deferred to its end: its duration cannot decide whether it is kept")
+	}
+	slower := s.slower
+	if len(sp.ends) == 0 {
+		slower = 0
+	}
+	cond, err = probe.Bind(probe.AtLeast(v.Condition, slower), (*probe.Arguments)(&args), probe.End{Duration: len(sp.ends) > 0})
+	return args, cond, err
+}
+
+// template returns what the sites of a span have in common.
+func (s *usdtPlan) template(sp *usdtSpan, conditional bool) bpf.Site {
+	site := bpf.Site{Kind: format.Hit}
+	hit := len(sp.ends) == 0
+	if !hit {
+		site.Kind = format.Entry
+	}
+	if sp.probe.Names != probe.NoNames {
+		site.Flags |= bpf.SiteNamed
+		site.Named = sp.probe.Names.Mask()
+	}
+	if sp.probe.Names != probe.PythonNames && s.sameFunctions(sp.begin, sp.ends, sp.probe) {
+		site.Flags |= bpf.SiteFrame
+	}
+	switch {
+	case s.defers && !sp.keyed():
+		site.Flags |= bpf.SiteDeferred
+	case !conditional || hit:
+	case sp.keyed() || site.Flags&bpf.SiteFrame != 0:
+		site.Flags |= bpf.SitePaired
+	default:
+		site.Flags |= bpf.SiteNested
+	}
+	return site
+}
+
+// setKeys sets the argument that tells overlapping spans apart, at both ends. The end has it under the same name; else it is
+// fetched there from the same operand, and results, which setKeys returns, have it as a hidden one.
+func setKeys(begin, end *bpf.Site, key string, args, results []probe.Argument) ([]probe.Argument, error) {
+	at, err := (*probe.Arguments)(&args).Find(key, probe.Type{})
+	if err != nil {
+		return nil, err
+	}
+	results = slices.Clone(results)
+	atEnd, err := (*probe.Arguments)(&results).Find(key, probe.Type{})
+	if err != nil {
+		hidden := args[at]
+		hidden.Hidden = true
+		results, atEnd = append(results, hidden), len(results)
+	}
+	begin.Flags, begin.Key = begin.Flags|bpf.SiteKeyed, uint8(at)
+	end.Flags, end.Key = end.Flags|bpf.SiteKeyed, uint8(atEnd)
+	return results, nil
+}
+
+// sameFunctions reports whether a span ends in the functions that it begins in. Then the stack pointer is the
+// same at both, which pairs them even where an error has jumped over the end. Not so in an interpreter that runs
+// calls of its own language in one frame, as CPython 3.11 does.
+func (s *usdtPlan) sameFunctions(begin usdtName, ends []usdtName, pr *probe.Probe) bool {
+	starts := func(n usdtName) map[abi.Addr]bool {
+		set := map[abi.Addr]bool{}
+		for _, loc := range s.locations(n, pr) {
+			fn, ok := s.file.FuncAt(loc.Addr)
+			if !ok {
+				return nil
+			}
+			set[fn.Addr] = true
+		}
+		return set
+	}
+	first := starts(begin)
+	for _, end := range ends {
+		if !maps.Equal(first, starts(end)) {
+			return false
+		}
+	}
+	return len(ends) > 0 && len(first) > 0
+}
