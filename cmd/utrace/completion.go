@@ -12,8 +12,8 @@ func completeCompletion(cmd *cobra.Command) {
 	cmd.Use = "completion bash|zsh|fish|powershell"
 	cmd.Short = "Print the completion script of a shell"
 	cmd.Long = "Print a script that completes utrace's commands and flags in a shell. \"make install\" installs them."
-	cmd.Example = `  source <(utrace completion bash)                              this shell
-  utrace completion fish > ~/.config/fish/completions/utrace.fish   every new shell`
+	cmd.Example = `  source <(utrace completion bash)                                    # this shell
+  utrace completion fish > ~/.config/fish/completions/utrace.fish     # every new shell`
 	cmd.Args = knownCommand
 	cmd.SuggestionsMinimumDistance = 2
 	cmd.RunE = func(*cobra.Command, []string) error {

@@ -42,6 +42,7 @@ type flagGroup struct {
 func flagGroups(cmd *cobra.Command) []flagGroup {
 	cmd.InitDefaultHelpFlag()
 	cmd.Flags().Lookup("help").Usage = "show this help"
+	cmd.Flags().SortFlags = false
 
 	var groups []flagGroup
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
