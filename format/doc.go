@@ -1,5 +1,5 @@
-// Package format defines the trace file: a recorder writes it, an analyzer reads it, and this is all
-// that the two share.
+// Package format defines the trace file: a recorder writes it, an analyzer reads it, and this is
+// all that the two share.
 //
 // # The file
 //
@@ -44,53 +44,53 @@
 //
 // Stack. A StackBase has in value the base of the thread's following rows: stack pointer = base -
 // stack_bytes. A thread that changes to a stack elsewhere gets a new base. 0 bytes means unknown.
-// The stack pointer is that at the function's entry. A return's is adjusted: a call has the same one
-// at its entry and its return.
+// The stack pointer is that at the function's entry. A return's is adjusted: a call has the same
+// one at its entry and its return.
 //
 // The scheduler. With Meta.Sched, rows of the kinds 6, 7 and 8 follow threads that have had an
-// event. From 6 to 8 a thread is blocked if the value of 6, its state, is not 0. After that, up to 7,
-// it waits for a processor. Rows of the kind 10 need no Meta.Sched: they say for how long the
+// event. From 6 to 8 a thread is blocked if the value of 6, its state, is not 0. After that, up to
+// 7, it waits for a processor. Rows of the kind 10 need no Meta.Sched: they say for how long the
 // recorder kept a thread or goroutine from running. All these rows have func 0 and do not count as
 // events. Threads with a goroutine or a track have only kind 10: the scheduler knows only threads.
 //
-// Definitions. A Thread or Func defines a number in the columns thread or func, in an earlier batch.
-// The number is in that column and in value. Modules and Stacks have their number in value alone. A
-// function belongs to a Module. A thread belongs to the last Process defined before it with its PID.
-// An End is the last row of a complete trace.
+// Definitions. A Thread or Func defines a number in the columns thread or func, in an earlier
+// batch. The number is in that column and in value. Modules and Stacks have their number in value
+// alone. A function belongs to a Module. A thread belongs to the last Process defined before it
+// with its PID. An End is the last row of a complete trace.
 //
 // Calls that are not kept. A condition that is decided at the return (duration > 1ms,
 // Meta.SlowerThanNs) drops calls and keeps their counters. A Dropped has the counters of a function
 // in a process. Of several for the same function and process the last counts. A dropped call has no
-// rows, unless a kept call lies inside it. Then its entry is there, and its return is a DroppedReturn,
-// with the time and stack pointer of a Return. Dropped counts such a call as well. total_ns excludes
-// calls inside another call of the same function. self_ns excludes the probed calls inside. inside_ns
-// is the time of dropped calls made directly by the function's kept calls: it has no rows, and is not
-// their self time. Calls whose arguments do not meet a condition are counted in the End, as hits by
-// function.
+// rows, unless a kept call lies inside it. Then its entry is there, and its return is a
+// DroppedReturn, with the time and stack pointer of a Return. Dropped counts such a call as well.
+// total_ns excludes calls inside another call of the same function. self_ns excludes the probed
+// calls inside. inside_ns is the time of dropped calls made directly by the function's kept calls:
+// it has no rows, and is not their self time. Calls whose arguments do not meet a condition are
+// counted in the End, as hits by function.
 //
 // Cost. A Calibration has the cost of hits for each class of sites, measured when it was made. The
-// classes of a Func's sites are its entry_class and return_class. It applies to the batches of events
-// behind it.
+// classes of a Func's sites are its entry_class and return_class. It applies to the batches of
+// events behind it.
 //
-// Stacks. An entry may have in value the number of a Stack, counted from 1. A Stack is the place from
-// which the function was called; it names the Stack of its own caller, and so on. Stacks that share
-// callers share these rows. They are found out when the recording ends. So an entry may come before
-// the definition of its stack, and a trace that was not completed has no stacks.
+// Stacks. An entry may have in value the number of a Stack, counted from 1. A Stack is the place
+// from which the function was called; it names the Stack of its own caller, and so on. Stacks that
+// share callers share these rows. They are found out when the recording ends. So an entry may come
+// before the definition of its stack, and a trace that was not completed has no stacks.
 //
-// Values. A function describes the values of its events: in args for entries and hits, in results for
-// returns. The column args has them in that order: a number, true or false, a string, or null if
-// it could not be read. A string that is not valid UTF-8 is an object {"bytes":"…"} in base64. A
+// Values. A function describes the values of its events: in args for entries and hits, in results
+// for returns. The column args has them in that order: a number, true or false, a string, or null
+// if it could not be read. A string that is not valid UTF-8 is an object {"bytes":"…"} in base64. A
 // string that was cut to the recorded length is {"text":"…","cut":true} (or bytes).
 //
-// The metadata of the schema has under "utrace.version" the version of the format. Under "utrace" it
-// has the JSON of Meta: the facts that were available at the start. Within a version, columns of
-// integers or utf8 may be added at the end, as well as kinds of rows and members of the JSON. Readers
-// skip those that they do not understand, but count the time of such rows. Any other change makes a
-// new version.
+// The metadata of the schema has under "utrace.version" the version of the format. Under "utrace"
+// it has the JSON of Meta: the facts that were available at the start. Within a version, columns of
+// integers or utf8 may be added at the end, as well as kinds of rows and members of the JSON.
+// Readers skip those that they do not understand, but count the time of such rows. Any other change
+// makes a new version.
 //
 // The end-of-stream marker is before the footer. A Reader goes from front to back and needs no
-// footer: after a kill -9 or on a full disk it reads the file up to the last complete batch. To open
-// such a file with other programs, read it from byte 8 on as an Arrow stream.
+// footer: after a kill -9 or on a full disk it reads the file up to the last complete batch. To
+// open such a file with other programs, read it from byte 8 on as an Arrow stream.
 //
 // # A worked example
 //
@@ -141,22 +141,23 @@
 // from a base is as small as the difference and needs no running sum. A uint16 for func would save
 // little, and break at 65,536 functions, which a Go or C++ program has.
 //
-// Note: growing tables. Threads appear during a recording, but a file has one schema. Four places for
-// them were considered:
+// Note: growing tables. Threads appear during a recording, but a file has one schema. Four places
+// for them were considered:
 //
 //   - Dictionary columns: Arrow's Go writer refuses to replace a dictionary in a file, and polars
 //     does not read deltas.
-//   - The metadata of the schema, or the footer: the one is written too early, the other too late to
-//     survive a crash.
+//   - The metadata of the schema, or the footer: the one is written too early, the other too late
+//     to survive a crash.
 //   - The metadata of single batches: no reader shows them.
 //   - Rows of their own kind, in an otherwise null column. They cost 0.0005 bytes an event, this
 //     package's reader skips the column, and every reader shows it.
 //
-// These were seen to open such a file: polars (npm nodejs-polars 0.26, scanIPC), apache-arrow 21.2 of
-// npm (with a zstd codec registered), and Arrow's Go reader (in the tests).
+// These were seen to open such a file: polars (npm nodejs-polars 0.26, scanIPC), apache-arrow 21.2
+// of npm (with a zstd codec registered), and Arrow's Go reader (in the tests).
 //
-// Note: reading. This package writes with Arrow's library and reads without it. Arrow's reader trusts
-// the lengths in a file: a trace from a stranger could ask for any amount of memory. It makes a new
-// decompressor for every batch, and cannot skip columns. On columns like BenchmarkEncoding's random
-// ones it took 38 to 60 ns an event. The columns that a report needs take 5 to 15 ns here.
+// Note: reading. This package writes with Arrow's library and reads without it. Arrow's reader
+// trusts the lengths in a file: a trace from a stranger could ask for any amount of memory. It
+// makes a new decompressor for every batch, and cannot skip columns. On columns like
+// BenchmarkEncoding's random ones it took 38 to 60 ns an event. The columns that a report needs
+// take 5 to 15 ns here.
 package format
