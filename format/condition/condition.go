@@ -280,7 +280,7 @@ func (p *parser) value(c *Condition) {
 	case c.Op == Glob && strings.Contains(c.Value.Text, "["):
 		p.fail("%q: patterns can have * and ?, but no [sets]", c.Value.Text)
 	case isText && c.Op != Equal && c.Op != NotEqual && c.Op != Glob:
-		p.fail("texts can be compared only by ==, != or =~")
+		p.fail("a text is compared by ==, != or =~")
 	}
 	p.next()
 }

@@ -38,7 +38,7 @@ func TestParse(t *testing.T) {
 func TestParseErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "at 1: the name of an argument is expected, not the end", "n = 3": "not expected", "n == ": "a number or", "n == -'a'": "a - in front", "n == -5ms": "a - in front",
-		"(n": "a ) is missing", "n)": "not expected", "n == 5x": "neither a number nor a time", "n =~ 3": `a "pattern"`, `n =~ "[a]"`: "no [sets]", `n < "a"`: "texts can be compared",
+		"(n": "a ) is missing", "n)": "not expected", "n == 5x": "neither a number nor a time", "n =~ 3": `a "pattern"`, `n =~ "[a]"`: "no [sets]", `n < "a"`: "a text is compared",
 		"a[b]": "a number is expected", "a[1": "a ] is missing", "a->": "the name of a member", strings.Repeat("(", 200) + "n": "nested too deeply",
 		"n == 300000000h": "neither a number nor a time", "n == 'ab'": "at 6",
 	} {
