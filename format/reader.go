@@ -266,6 +266,15 @@ func (r *Reader) readSchema(meta []byte) error {
 	if err := json.Unmarshal([]byte(values[metaKey]), &r.meta); err != nil {
 		return fmt.Errorf("%w: its metadata is damaged: %w", ErrNotTrace, err)
 	}
+	err = r.readColumns(fields)
+	if ferr != nil {
+		return fmt.Errorf("%w: its schema is damaged", ErrNotTrace)
+	}
+	return err
+}
+
+// readColumns finds the columns among the fields of the schema.
+func (r *Reader) readColumns(fields []flatTable) error {
 	if len(fields) > maxFields {
 		return fmt.Errorf("%w: %d columns", ErrNotTrace, len(fields))
 	}
@@ -294,9 +303,6 @@ func (r *Reader) readSchema(meta []byte) error {
 		if bits == 0 {
 			r.layout.total++
 		}
-	}
-	if ferr != nil {
-		return fmt.Errorf("%w: its schema is damaged", ErrNotTrace)
 	}
 	for c, spec := range columnSpecs() {
 		switch {
