@@ -16,25 +16,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Floor is the oldest Linux that utrace records on: cookies came with it.
+// Floor is the oldest Linux on which utrace records: cookies came with it.
 const Floor = "5.15"
 
-// ErrUnsupported is wrapped by every error that says why this machine cannot record.
+// ErrUnsupported is wrapped by each error that says why this machine cannot record.
 var ErrUnsupported = errors.New("this machine cannot record")
 
-// Feature is something that the running kernel has, or has not.
+// Feature is a part of the kernel that the running one may lack.
 type Feature struct {
 	Name   string
 	Since  string // the version of Linux that brought it
 	Commit string // the commit of Linux that brought it; distributions take some into older versions
 
-	probe  func() error // nil: yes; ebpf.ErrNotSupported: no; anything else: it cannot be told
-	answer sync.Mutex
-	known  bool
-	err    error
+	probe    func() error // nil: yes; ebpf.ErrNotSupported: no; any other error: no answer
+	mu       sync.Mutex
+	answered bool
+	err      error
 }
 
-// UnsupportedError is the error for a feature that the kernel has not. It is ErrUnsupported.
+// UnsupportedError is the error for a feature that the kernel lacks. It is ErrUnsupported.
 type UnsupportedError struct {
 	Feature *Feature
 	Kernel  string // release of the running kernel
@@ -46,21 +46,20 @@ func (e *UnsupportedError) Error() string {
 
 func (e *UnsupportedError) Is(target error) bool { return target == ErrUnsupported }
 
-// Probe returns nil where the kernel has the feature, an *UnsupportedError where it has not, and
-// another error where that cannot be told, os.ErrPermission among them. What has once been found
-// out stays.
+// Probe returns nil if the kernel has the feature, an *UnsupportedError if it lacks it, and another
+// error, such as os.ErrPermission, if there is no answer. Answers are kept.
 func (f *Feature) Probe() error {
-	f.answer.Lock()
-	defer f.answer.Unlock()
-	if f.known {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.answered {
 		return f.err
 	}
 	err := f.probe()
 	switch {
 	case err == nil:
-		f.known = true
+		f.answered = true
 	case errors.Is(err, ebpf.ErrNotSupported):
-		f.known, f.err = true, &UnsupportedError{f, Release()}
+		f.answered, f.err = true, &UnsupportedError{f, Release()}
 		return f.err
 	}
 	return err
@@ -68,9 +67,11 @@ func (f *Feature) Probe() error {
 
 // The features that decide whether and how probes are attached.
 var (
-	// Programs are BPF programs at all: whether this process may load them.
-	Programs   = &Feature{Name: "BPF programs for probes", Since: "4.1", Commit: "2541517c32be", probe: havePrograms}
-	RingBuffer = &Feature{Name: "BPF ring buffers", Since: "5.8", Commit: "457f44363a88",
+	// Programs says whether this process may load BPF programs at all.
+	Programs = &Feature{
+		Name: "BPF programs for probes", Since: "4.1", Commit: "2541517c32be", probe: havePrograms}
+	RingBuffer = &Feature{
+		Name: "BPF ring buffers", Since: "5.8", Commit: "457f44363a88",
 		probe: func() error { return features.HaveMapType(ebpf.RingBuf) }}
 	Atomics = &Feature{Name: "BPF atomic operations", Since: "5.12", Commit: "5ffa25502b5a", probe: haveAtomics}
 	Cookies = &Feature{Name: "BPF cookies", Since: "5.15", Commit: "7adfc6c9b315",
@@ -78,10 +79,10 @@ var (
 	PerfUprobe = &Feature{Name: "perf-event uprobes", Since: "4.17", Commit: "33ea4b24277b", probe: havePerfUprobe}
 	// UprobeMulti attaches any number of probes with one link.
 	UprobeMulti = &Feature{Name: "uprobe_multi links", Since: "6.6", Commit: "89ae89f53d20", probe: features.HaveBPFLinkUprobeMulti}
-	// ThreadFilter is the repair of the process filter of uprobe_multi links, which let only the
-	// first thread pass. Stable kernels 6.6 and 6.9 have taken it, too.
+	// ThreadFilter is the fix of the process filter of uprobe_multi links, which let only the first
+	// thread pass. Stable kernels 6.6 and 6.9 have it as well.
 	ThreadFilter = &Feature{Name: "uprobe_multi links for all threads of a process", Since: "6.10", Commit: "46ba0e49b642", probe: haveThreadFilter}
-	// FastNops makes a probe on a nop of five bytes a call instead of a trap.
+	// FastNops turns a probe on a nop of five bytes into a call instead of a trap.
 	FastNops = &Feature{Name: "probes without a trap", Since: "6.18", Commit: "ba2bfc97b462", probe: haveFastNops}
 )
 
@@ -123,8 +124,8 @@ func havePerfUprobe() error {
 	return err
 }
 
-// haveThreadFilter tries a link to a directory in a process that cannot be: since the repair, the
-// process is looked at first (EINVAL), before it, the file (EBADF).
+// haveThreadFilter tries a link to a directory, in a process that cannot exist. Since the fix the
+// process is checked first (EINVAL), before the fix the file (EBADF).
 func haveThreadFilter() error {
 	if err := UprobeMulti.Probe(); err != nil {
 		if errors.Is(err, ErrUnsupported) {
@@ -151,8 +152,8 @@ func haveThreadFilter() error {
 	return fmt.Errorf("uprobe_multi on a directory: %v", err)
 }
 
-// haveFastNops looks for the system call that such probes make. It refuses callers other than a
-// probe, in different words from version to version.
+// haveFastNops looks for the system call that such probes make. It refuses callers that are no
+// probe, with an error that depends on the version.
 func haveFastNops() error {
 	const sysUprobe = 336 // arch/x86/entry/syscalls/syscall_64.tbl
 	if runtime.GOARCH != "amd64" {
@@ -177,8 +178,8 @@ func Release() string {
 	return unix.ByteSliceToString(uts.Release[:])
 }
 
-// Check returns nil where probes can be attached, and otherwise an error that is ErrUnsupported,
-// and says what is missing and what to do about it.
+// Check returns nil if probes can be attached. Otherwise the error is ErrUnsupported, and says what
+// is missing and what to do.
 func Check() error {
 	_, err := Auto.Choose(false)
 	return err

@@ -10,8 +10,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Batch is a decoded batch: either events, in the columns, or definitions.
-// Columns that were not asked for are empty.
+// Batch is a decoded batch: either events, in the columns, or definitions. Columns that were not
+// asked for are empty.
 type Batch struct {
 	Rows       int
 	DeltaNs    []uint32
@@ -23,29 +23,29 @@ type Batch struct {
 	Value      []uint64
 	Defs       []Definition
 
-	argEnds []uint32 // see Args: where the text of each row ends, behind that of the row before; empty without
+	argEnds []uint32 // see Args: row r has argText[argEnds[r]:argEnds[r+1]]; empty without args
 	argText []byte
 
 	bufs [numColumns][]byte
 }
 
-// Definition is a row that defines something.
+// Definition is a row that is not an event.
 type Definition struct {
 	Kind Kind
 	ID   uint32 // of modules, functions and threads
 	Info []byte // JSON
 }
 
-// Columns selects what a Decoder decodes beside the columns that every
-// analysis needs (time, thread, function, kind, stack).
+// Columns selects the columns that a Decoder decodes in addition to time, thread, function, kind
+// and stack, which every analysis needs.
 type Columns struct {
 	CPU   bool
-	Value bool // without it, bases of stacks are still decoded where a batch has any
+	Value bool // decoded anyway in batches with stack bases
 	Args  bool
 }
 
-// Args returns the JSON array of the values that the event in a row carries, "" if it carries
-// none. It is valid as long as the batch.
+// Args returns the JSON array of the values of the event in a row, empty if it has none. It is
+// valid as long as the batch.
 func (b *Batch) Args(row int) []byte {
 	if len(b.argEnds) == 0 {
 		return nil
@@ -53,7 +53,7 @@ func (b *Batch) Args(row int) []byte {
 	return b.argText[b.argEnds[row]:b.argEnds[row+1]]
 }
 
-// Decoder decodes messages. One Decoder serves one goroutine; several may
+// Decoder decodes messages. A Decoder must be used by one goroutine at a time. Several Decoders may
 // decode messages of one Reader at the same time.
 type Decoder struct {
 	zstd *zstd.Decoder
@@ -74,8 +74,8 @@ func NewDecoder() (*Decoder, error) {
 // Close frees the decoder.
 func (d *Decoder) Close() { d.zstd.Close() }
 
-// Decode decodes m into b, whose memory it uses again. All columns that it
-// fills have b.Rows elements; nothing else about their contents is checked.
+// Decode decodes m into b, and reuses the memory of b. All columns that it fills have b.Rows
+// elements. Nothing else about their contents is checked.
 func (d *Decoder) Decode(m *Message, cols Columns, b *Batch) error {
 	*b = Batch{bufs: b.bufs}
 	var ferr error
@@ -155,8 +155,8 @@ func (d *Decoder) Decode(m *Message, cols Columns, b *Batch) error {
 	return nil
 }
 
-// needsValue reports whether a batch has rows whose value the other columns
-// depend on. Columns are decoded in order; the value comes after the kind.
+// needsValue reports whether the other columns of the batch depend on values. Columns are decoded
+// in order: the value comes after the kind.
 func (b *Batch) needsValue() bool {
 	for _, k := range b.Kind {
 		if Kind(k) > Pause {
@@ -200,7 +200,7 @@ func (d *Decoder) definitions(m *Message, compressed bool, b *Batch) error {
 	return nil
 }
 
-// texts reads a column of utf8 whose offsets are buffer i of m, and checks that row r is
+// texts reads a column of utf8 whose offsets are buffer i of m. It checks that each row r is a
 // text[ends[r]:ends[r+1]].
 func (d *Decoder) texts(m *Message, i int, compressed bool, rows int) (ends []uint32, text []byte, err error) {
 	offsets, err := d.buffer(m, i, compressed, int64(rows+1)*4, nil)
@@ -219,8 +219,8 @@ func (d *Decoder) texts(m *Message, i int, compressed bool, rows int) (ends []ui
 	return ends, text, nil
 }
 
-// buffer returns buffer i of m, decompressed, in dst's memory if that is
-// large enough. want is its size in bytes, -1 if any.
+// buffer returns buffer i of m, decompressed, in the memory of dst if that is large enough. want is
+// its size in bytes, -1 for any size.
 func (d *Decoder) buffer(m *Message, i int, compressed bool, want int64, dst []byte) ([]byte, error) {
 	s := d.bufs[i]
 	raw := m.body[s.offset : s.offset+s.length]
@@ -240,7 +240,7 @@ func (d *Decoder) buffer(m *Message, i int, compressed bool, want int64, dst []b
 	if want >= 0 && size < want || size < 0 || size > maxBatchRows*8 {
 		return nil, fmt.Errorf("%d bytes instead of %d", size, want)
 	}
-	// The copy also serves alignment: a body may begin anywhere.
+	// The copy also aligns the data: a body may begin anywhere.
 	dst = grow(dst, int(size)+zstdSlack)[:0]
 	if !compressed {
 		dst = append(dst, raw...)
@@ -259,17 +259,17 @@ func (d *Decoder) buffer(m *Message, i int, compressed bool, want int64, dst []b
 	return dst, nil
 }
 
-// zstdSlack is by how much a buffer is larger than what is decoded to it: with room for one more block, 128 KiB, and 16 bytes, the decoder
-// copies faster.
+// zstdSlack is the spare room of a buffer behind the decoded bytes. With room for one more block,
+// 128 KiB, and 16 bytes, the decoder copies faster.
 const zstdSlack = 128<<10 + 16
 
-// sliceOf gives the memory of data, which the Go allocator aligned, another type.
+// sliceOf gives the memory of data another type. The Go allocator has aligned it.
 func sliceOf[T uint16 | uint32 | uint64](data []byte) []T {
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(data))), len(data)/int(unsafe.Sizeof(*new(T))))
 }
 
-// Apply adds a definition to the tables. Modules, functions and threads must
-// come in the order of their numbers.
+// Apply adds a definition to the tables. Modules, functions and threads must come in the order of
+// their numbers.
 func (t *Tables) Apply(d Definition) error {
 	var err error
 	switch d.Kind {
@@ -309,7 +309,7 @@ func (t *Tables) Apply(d Definition) error {
 	return nil
 }
 
-// addStack adds a stack, whose chain of callers ends: each was defined before.
+// addStack adds a stack. Its caller must have been defined before it: so the chain of callers ends.
 func (t *Tables) addStack(d Definition) error {
 	d.ID-- // they count from 1
 	stacks, err := appendJSON(t.Stacks, d, true)
@@ -328,7 +328,7 @@ func (t *Tables) addStack(d Definition) error {
 
 func appendJSON[T any](list []T, d Definition, numbered bool) ([]T, error) {
 	if numbered && int(d.ID) != len(list) {
-		return list, fmt.Errorf("number %d where %d is due", d.ID, len(list))
+		return list, fmt.Errorf("number %d, but %d comes next", d.ID, len(list))
 	}
 	var v T
 	if err := json.Unmarshal(d.Info, &v); err != nil {

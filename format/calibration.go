@@ -5,21 +5,23 @@ import (
 	"strings"
 )
 
-// recentCalibrations is how many calibrations make a cost: their median. One alone can be disturbed.
+// recentCalibrations is how many calibrations make a cost, which is their median. A single one can
+// be disturbed.
 const recentCalibrations = 5
 
-// Moved is how what hits cost has changed while recording.
+// Moved is a change of the cost of hits while recording.
 type Moved struct {
 	Entry, Return string // class of the sites
-	FromNs, ToNs  int64  // of a call, or hit: at first, and when it was farthest from that
+	FromNs, ToNs  int64  // cost of a call, or hit: at first, and when it was farthest from that
 }
 
-// Factor is by how much it has changed, up or down: at least 1.
+// Factor is the factor of the change, up or down: at least 1.
 func (m *Moved) Factor() float64 {
 	return float64(max(m.FromNs, m.ToNs, 1)) / float64(max(min(m.FromNs, m.ToNs), 1))
 }
 
-// NewMoved finds the class of sites whose cost has changed most. Each cost is the median of five calibrations in a row.
+// NewMoved finds the class of sites with the largest change of cost. Each cost is the median of
+// five calibrations in a row.
 func NewMoved(list []Calibration) Moved {
 	type class struct{ entry, ret string }
 	first, recent := map[class]int64{}, map[class][]int64{}

@@ -1,97 +1,101 @@
-// Package format defines the trace file: what a recorder writes and an
-// analyzer reads, and all that the two share.
+// Package format defines the trace file: a recorder writes it, an analyzer reads it, and this is
+// all that the two share.
 //
 // # The file
 //
-// A trace is an Apache Arrow IPC file, its buffers compressed with zstd. All its
-// batches have one schema, and no column but info and args has nulls:
+// A trace is an Apache Arrow IPC file. Its buffers are compressed with zstd. All its batches have
+// one schema. Only the columns info and args have nulls:
 //
 //	delta_ns     uint32  nanoseconds since the previous row of the same thread
-//	thread       uint32  which thread
-//	func         uint32  which function
-//	kind         uint8   what the row is, see Kind
-//	cpu          uint16  on which processor
+//	thread       uint32  number of the thread
+//	func         uint32  number of the function
+//	kind         uint8   kind of the row, see Kind
+//	cpu          uint16  number of the processor
 //	stack_bytes  uint32  distance of the stack pointer from the thread's stack base
 //	value        uint64  a return value, a stack base, or an entry's stack
 //	info         utf8    JSON of a definition
-//	args         utf8    JSON array of the values that an event carries
+//	args         utf8    JSON array of the values of an event
 //
-// A batch holds either events or definitions. The rows of events are sorted by
-// thread, and by time within each; the batches follow each other in time.
+// A batch holds either events or definitions. The rows of events are sorted by thread, and by time
+// within each thread. The batches follow each other in time.
 //
-// Kinds of rows. Those below 16 are of a thread:
+// Kinds of rows. Those below 16 belong to a thread:
 //
 //	0   Entry          a function is entered
 //	1   Return         it returns; value is the return value
-//	2   TailEntry      entered by a tail call: the caller's frame is gone, its return is still to come, at the same stack pointer
-//	3   Hit            a probe without a return is passed
-//	4   Pause          nothing but time
+//	2   TailEntry      entered by a tail call: the caller's frame is gone, its return is still to
+//	                   come, at the same stack pointer
+//	3   Hit            a probe without a return is executed
+//	4   Pause          only time passes
 //	5   StackBase      value is the stack base from here on
 //	6   SchedOut       the thread leaves its processor
 //	7   SchedIn        it runs again
 //	8   Wakeup         it may run again
 //	9   DroppedReturn  the return of a call that did not meet a condition, see Dropped
-//	10  Displaced      the recorder has run in the thread's place, for value ns up to here
+//	10  Displaced      the recorder pre-empted the thread, for value ns up to here
 //
-// From 16 on they are definitions, with the JSON of the struct of that name in info: 16 Module, 17 Func, 18 Process, 19 Thread, 20 Loss,
-// 21 LeftOut, 22 End, 23 TakenOff, 24 Calibration, 25 Dropped, 26 Stack.
+// From 16 on they are definitions. info has the JSON of the struct of that name:
 //
-// Time. The running sum of delta_ns over all rows of a thread, from the start of the file, is
-// the time in nanoseconds since the start of the recording. A gap of more than
-// 4.29 s, which one delta cannot hold, is bridged by Pauses.
+//	16 Module   17 Func     18 Process      19 Thread   20 Loss    21 LeftOut
+//	22 End      23 TakenOff 24 Calibration  25 Dropped  26 Stack
 //
-// Stack. A StackBase says in value from where the stack_bytes
-// of the thread's following rows count down: stack pointer = base - stack_bytes.
-// A thread that changes to a stack elsewhere gets a new base. 0 bytes: unknown. The
-// stack pointer is that at the function's entry; for a return it is adjusted, so
-// that a call's entry and its return have the same one.
+// Time. The time of a row, in nanoseconds since the start of the recording, is the running sum of
+// delta_ns over all rows of its thread. One delta holds at most 4.29 s: Pauses bridge longer gaps.
 //
-// The scheduler. With Meta.Sched, rows of the kinds 6, 7 and 8 tell when a thread that has
-// had an event leaves its processor, runs again, and may run again: between 6 and 8 it is blocked, if the value of 6, its
-// state, is not 0; up to 7 it waits for a processor. Without it, too, rows of the kind 10 tell how long the recorder has kept a thread from
-// running, or a goroutine. All these rows have func 0 and are not counted as events. Threads with a goroutine
-// or a track have none of the others: the scheduler knows only threads.
+// Stack. A StackBase has in value the base of the thread's following rows: stack pointer = base -
+// stack_bytes. A thread that changes to a stack elsewhere gets a new base. 0 bytes means unknown.
+// The stack pointer is that at the function's entry. A return's is adjusted: a call has the same
+// one at its entry and its return.
 //
-// Definitions. What a number in the columns thread or func stands for is said by
-// a Thread or Func, in an earlier batch: the number is in the column itself and in value. Modules and Stacks are numbered by value alone.
-// A function belongs to a Module, a thread to the last Process defined before it with its PID. An End is the last row of a trace that
-// was completed.
+// The scheduler. With Meta.Sched, rows of the kinds 6, 7 and 8 follow threads that have had an
+// event. From 6 to 8 a thread is blocked if the value of 6, its state, is not 0. After that, up to
+// 7, it waits for a processor. Rows of the kind 10 need no Meta.Sched: they say for how long the
+// recorder kept a thread or goroutine from running. All these rows have func 0 and do not count as
+// events. Threads with a goroutine or a track have only kind 10: the scheduler knows only threads.
 //
-// Calls that are not kept. Where only some calls were to be recorded, by a condition that is decided at the return (duration > 1ms,
-// Meta.SlowerThanNs), the others are numbers: a Dropped has those of a function in a process, and of several for these two the last counts.
-// Such a call has no rows, unless one that was kept lies inside it: then its entry is there, and its return is a DroppedReturn, with
-// the time and stack pointer of a Return. It is among those that Dropped counts. total_ns leaves out the
-// calls inside another of the same function, self_ns the probed calls inside. inside_ns is about the calls of the function that were kept:
-// the time of dropped calls directly inside them, which has no rows and is not their self time.
-// Of calls whose arguments do not meet a condition the End has the hits that they made, by function.
+// Definitions. A Thread or Func defines a number in the columns thread or func, in an earlier
+// batch. The number is in that column and in value. Modules and Stacks have their number in value
+// alone. A function belongs to a Module. A thread belongs to the last Process defined before it
+// with its PID. An End is the last row of a complete trace.
 //
-// Cost. A Calibration says what the hits of each class of sites cost when it was made; entry_class and return_class of a Func name the
-// classes of its sites. It counts for the batches of events behind it.
+// Calls that are not kept. A condition that is decided at the return (duration > 1ms,
+// Meta.SlowerThanNs) drops calls and keeps their counters. A Dropped has the counters of a function
+// in a process. Of several for the same function and process the last counts. A dropped call has no
+// rows, unless a kept call lies inside it. Then its entry is there, and its return is a
+// DroppedReturn, with the time and stack pointer of a Return. Dropped counts such a call as well.
+// total_ns excludes calls inside another call of the same function. self_ns excludes the probed
+// calls inside. inside_ns is the time of dropped calls made directly by the function's kept calls:
+// it has no rows, and is not their self time. Calls whose arguments do not meet a condition are
+// counted in the End, as hits by function.
 //
-// Stacks. In the column value an entry may have the number of a Stack, which count from 1: the place that it
-// was called from, whose own caller is the Stack that it names, and so on. What stacks have in common is there once. They
-// are found out when the recording ends: an entry may come before the definition of its stack, and a trace that was
-// not completed has none of them.
+// Cost. A Calibration has the cost of hits for each class of sites, measured when it was made. The
+// classes of a Func's sites are its entry_class and return_class. It applies to the batches of
+// events behind it.
 //
-// Values. What the events of a function carry is described by its args, for entries and hits, and
-// results, for returns. In the column args they stand in that order: a number; true or false; a
-// string; null for what could not be read. A string that is not valid UTF-8 is an object
-// {"bytes":"…"} in base64, and one that was longer than it was to be recorded {"text":"…","cut":true} (or bytes).
+// Stacks. An entry may have in value the number of a Stack, counted from 1. A Stack is the place
+// from which the function was called; it names the Stack of its own caller, and so on. Stacks that
+// share callers share these rows. They are found out when the recording ends. So an entry may come
+// before the definition of its stack, and a trace that was not completed has no stacks.
 //
-// The metadata of the schema hold under "utrace.version" the version of the
-// format, and under "utrace" what was known at the start, as the JSON of Meta.
-// Within a version, columns of integers or of utf8 may be added at the end, kinds of rows, and members to
-// the JSON; readers pass over what they do not know, but for the times of such rows. Any other change makes a new version.
+// Values. A function describes the values of its events: in args for entries and hits, in results
+// for returns. The column args has them in that order: a number, true or false, a string, or null
+// if it could not be read. A string that is not valid UTF-8 is an object {"bytes":"…"} in base64. A
+// string that was cut to the recorded length is {"text":"…","cut":true} (or bytes).
 //
-// Before the footer stands the end-of-stream marker. A Reader goes from front to
-// back and needs no footer: after a kill -9 or on a full disk the file is read up to its last
-// complete batch. To open such a file with other programs, read it from byte 8 on as an
-// Arrow stream.
+// The metadata of the schema has under "utrace.version" the version of the format. Under "utrace"
+// it has the JSON of Meta: the facts that were available at the start. Within a version, columns of
+// integers or utf8 may be added at the end, as well as kinds of rows and members of the JSON.
+// Readers skip those that they do not understand, but count the time of such rows. Any other change
+// makes a new version.
+//
+// The end-of-stream marker is before the footer. A Reader goes from front to back and needs no
+// footer: after a kill -9 or on a full disk it reads the file up to the last complete batch. To
+// open such a file with other programs, read it from byte 8 on as an Arrow stream.
 //
 // # A worked example
 //
-// A thread calls main, which calls work, which returns 5. As text (see
-// ReadText), without the definitions:
+// A thread calls main, main calls work, and work returns 5. As text (see ReadText), without the
+// definitions:
 //
 //	1000 0 entry 0 sp=0x7ffe00001000
 //	1700 0 entry 1 sp=0x7ffe00000fe0
@@ -117,9 +121,9 @@
 //
 // # Notes on the choice
 //
-// Note: columns. BenchmarkEncoding measures each encoding that was considered, in bytes
-// and nanoseconds an event (medians of a run on a shared 2-core AMD EPYC, zstd as Arrow writes it);
-// "loop" is a loop over the same calls, "walk" a walk that never repeats:
+// Note: columns. BenchmarkEncoding measures each encoding that was considered, in bytes and
+// nanoseconds an event. These are medians of a run on a shared 2-core AMD EPYC, with zstd as Arrow
+// writes it. "loop" is a loop over the same calls, "walk" a walk that never repeats:
 //
 //	                          loop: bytes encode decode    walk: bytes encode decode
 //	time, uint64 absolute           2.04  45     10              2.04  47     25
@@ -132,22 +136,28 @@
 //	func, uint16                    0.000 0.3    0.3             0.51  10     1.8
 //	all, by BenchmarkWriter         1.52  133                    3.29  184
 //
-// Absolute times alone would use up the two bytes an event that a trace may cost. Differences
-// of 32 bits are a little larger than those of 64 and decode more than twice as fast. The
-// distance from a base is as small as the difference and needs no running sum. A uint16 for func would
-// save little and break at 65,536 functions, which a Go or C++ program has.
+// Absolute times alone would use up the two bytes an event that a trace may cost. Differences of 32
+// bits are a little larger than those of 64 bits, and decode more than twice as fast. The distance
+// from a base is as small as the difference and needs no running sum. A uint16 for func would save
+// little, and break at 65,536 functions, which a Go or C++ program has.
 //
-// Note: growing tables. Threads appear while a recording runs, and a file has one schema.
-// Dictionary columns: Arrow's Go writer refuses to replace a dictionary in a file, and
-// polars does not read deltas. The metadata of the schema and the footer: the one is written too early, the
-// other too late to survive a crash. Metadata of single batches: no reader shows them.
-// Rows of their own kind in an otherwise null column cost 0.0005 bytes an event, this package's
-// reader skips the column, and every reader shows it. Seen to open such a file: polars (npm
-// nodejs-polars 0.26, scanIPC), apache-arrow 21.2 of npm (with a zstd codec registered),
-// and Arrow's Go reader (in the tests).
+// Note: growing tables. Threads appear during a recording, but a file has one schema. Four places
+// for them were considered:
 //
-// Note: reading. This package writes with Arrow's library and reads by itself. Arrow's
-// reader trusts the lengths in a file (a trace from a stranger could ask for any amount of memory), makes a
-// new decompressor for every batch, and cannot skip columns; on columns like BenchmarkEncoding's random ones it took 38 to
-// 60 ns an event where the columns that a report needs take 5 to 15.
+//   - Dictionary columns: Arrow's Go writer refuses to replace a dictionary in a file, and polars
+//     does not read deltas.
+//   - The metadata of the schema, or the footer: the one is written too early, the other too late
+//     to survive a crash.
+//   - The metadata of single batches: no reader shows them.
+//   - Rows of their own kind, in an otherwise null column. They cost 0.0005 bytes an event, this
+//     package's reader skips the column, and every reader shows it.
+//
+// These were seen to open such a file: polars (npm nodejs-polars 0.26, scanIPC), apache-arrow 21.2
+// of npm (with a zstd codec registered), and Arrow's Go reader (in the tests).
+//
+// Note: reading. This package writes with Arrow's library and reads without it. Arrow's reader
+// trusts the lengths in a file: a trace from a stranger could ask for any amount of memory. It
+// makes a new decompressor for every batch, and cannot skip columns. On columns like
+// BenchmarkEncoding's random ones it took 38 to 60 ns an event. The columns that a report needs
+// take 5 to 15 ns here.
 package format

@@ -11,10 +11,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// The experiment behind the choice of columns (see doc.go): one column of
-// events, in each of the encodings that were considered, under zstd as a trace
-// has it. "regular" is a loop over the same nested calls, "random" a walk over
-// a call tree that never repeats: real programs lie in between.
+// The experiment behind the choice of columns (see doc.go): one column of events in each encoding
+// that was considered, under zstd as in a trace. "regular" is a loop over the same nested calls.
+// "random" is a walk over a call tree that never repeats. Real programs lie in between.
 
 type benchEvent struct {
 	timeNs, sp, value uint64
@@ -22,8 +21,8 @@ type benchEvent struct {
 	kind              uint8
 }
 
-// benchEvents makes n events of one thread, spaced like hits of probes: 700 ns
-// with some noise, and now and then an interruption.
+// benchEvents makes n events of one thread, spaced like hits of probes: 700 ns with some noise, and
+// now and then an interruption.
 func benchEvents(n int, random bool) []benchEvent {
 	rng := rand.New(rand.NewPCG(1, 2))
 	const top = 0x7ffc12345670

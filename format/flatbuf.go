@@ -5,14 +5,13 @@ import (
 	"errors"
 )
 
-// errFlatbuf is what every access outside of a flatbuffer answers.
+// errFlatbuf is the error of each access outside the flatbuffer.
 var errFlatbuf = errors.New("metadata is damaged")
 
-// flatTable is a table of a flatbuffer, read with every offset checked: the
-// generated accessors panic on bytes that are not what they expect. The layout
-// is https://flatbuffers.dev/internals: a table starts with the distance back
-// to its vtable, a vtable is its size, the table's size, and a 16-bit offset
-// for each field, 0 where the field is absent.
+// flatTable is a table of a flatbuffer. Each offset is checked: the generated accessors would panic
+// on unexpected bytes. The layout is https://flatbuffers.dev/internals: a table starts with the
+// distance back to its vtable. A vtable has its own size, the size of the table, and a 16-bit
+// offset for each field, 0 if the field is absent.
 type flatTable struct {
 	buf []byte
 	pos int
@@ -116,8 +115,8 @@ func (t flatTable) table(slot int) (flatTable, bool) {
 	return sub, *t.err == nil
 }
 
-// vector returns where the elements of a vector begin and how many there are;
-// all of them lie inside the buffer.
+// vector returns where the elements of a vector begin and how many there are; all of them lie
+// inside the buffer.
 func (t flatTable) vector(slot, elemSize int) (start, n int) {
 	at := t.field(slot)
 	if at == 0 || *t.err != nil {

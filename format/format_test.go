@@ -232,8 +232,7 @@ func TestArrowReadsIt(t *testing.T) {
 	}
 }
 
-// TestUnorderedWithinBatch: a thread that moves from one CPU to another comes
-// in two pieces.
+// TestUnorderedWithinBatch: a thread that moves from one CPU to another comes in two pieces.
 func TestUnorderedWithinBatch(t *testing.T) {
 	text := toText(t, fromText(t, example))
 	shuffled := strings.Replace(example, "100 0 entry 0 sp=0x7ffe00001000\n", "", 1)
@@ -254,10 +253,10 @@ func messages(r *Reader) (list []Message) {
 	}
 }
 
-// TestCutOff cuts a trace at every byte: the rest is read as a prefix of the whole, or refused with an
-// error that says so. Reading a cut trace stops at the first incomplete message. So each cut is
-// checked to have exactly the messages before it, byte for byte, and their text once for each number
-// of messages.
+// TestCutOff cuts a trace at every byte: the rest is read as a prefix of the whole, or refused with
+// an error that says so. Reading a cut trace stops at the first incomplete message. So each cut is
+// checked to have exactly the messages before it, byte for byte, and their text once for each
+// number of messages.
 func TestCutOff(t *testing.T) {
 	whole := fromText(t, example)
 	data := make([]byte, whole.Size())
@@ -303,8 +302,8 @@ func TestCutOff(t *testing.T) {
 	}
 }
 
-// TestDiskFull fills the disk in each write: before its first byte, after it, in the middle, and before
-// its last byte. What is left is a trace up to its last complete batch.
+// TestDiskFull fills the disk in each write: before its first byte, after it, in the middle, and
+// before its last byte. What is left is a trace up to its last complete batch.
 func TestDiskFull(t *testing.T) {
 	f := &memFile{}
 	if err := ReadText(strings.NewReader(example), f); err != nil {
@@ -406,8 +405,7 @@ func TestOpenDirectory(t *testing.T) {
 	}
 }
 
-// FuzzReader reads damaged traces: any error will do, a panic or a huge
-// allocation will not.
+// FuzzReader reads damaged traces: any error will do, a panic or a huge allocation will not.
 func FuzzReader(f *testing.F) {
 	src := fromText(f, example)
 	data := make([]byte, src.Size())

@@ -11,7 +11,7 @@ import (
 	"strconv"
 )
 
-// Limits on what a file may ask of its reader.
+// Limits of the memory that a file may ask for, and of its columns.
 const (
 	maxMetadataBytes = 64 << 20
 	maxBatchRows     = 4 << 20
@@ -21,9 +21,9 @@ const (
 
 // Sentinels of Open and NewReader.
 var (
-	// ErrNotTrace: the file is no Arrow file, or one that utrace did not write.
+	// ErrNotTrace: the file is not an Arrow file, or utrace did not write it.
 	ErrNotTrace = errors.New("not a utrace trace")
-	// ErrNewer: the file is of a later version of the format than this reader knows.
+	// ErrNewer: the file has a later version of the format than Version.
 	ErrNewer = errors.New("trace is of a newer format")
 )
 
@@ -40,9 +40,8 @@ const (
 	typeUtf8           = 5
 )
 
-// Reader reads a trace batch by batch, from front to back. It does not need
-// the footer: a file whose writer was killed is read up to its last complete
-// batch.
+// Reader reads a trace batch by batch, from front to back. It does not need the footer: it reads a
+// file whose writer was killed up to the last complete batch.
 type Reader struct {
 	src    io.ReaderAt
 	size   int64
@@ -57,7 +56,7 @@ type Reader struct {
 // layout says in which buffers of a batch each column lies.
 type layout struct {
 	fields int
-	node   [numColumns]int // index among the fields, -1 for a column that the file does not have
+	node   [numColumns]int // index among the fields, -1 if the file lacks the column
 	data   [numColumns]int // index of the data (utf8: offsets) among the buffers
 	total  int             // buffers in all
 }
@@ -85,8 +84,8 @@ func Open(path string) (*Reader, error) {
 	return r, nil
 }
 
-// NewReader reads the trace in the size bytes of src. It returns ErrNotTrace
-// or ErrNewer, wrapped, for files that it cannot read.
+// NewReader reads the trace in the size bytes of src. For files that it cannot read it returns
+// ErrNotTrace or ErrNewer, wrapped.
 func NewReader(src io.ReaderAt, size int64) (*Reader, error) {
 	r := &Reader{src: src, size: size, close: func() error { return nil }}
 	head := make([]byte, 8)
@@ -115,26 +114,26 @@ func NewReader(src io.ReaderAt, size int64) (*Reader, error) {
 // Close closes the file that Open opened.
 func (r *Reader) Close() error { return r.close() }
 
-// Meta returns what the recorder wrote at the start.
+// Meta returns the facts that the recorder wrote at the start.
 func (r *Reader) Meta() Meta { return r.meta }
 
-// Damage says, once Next has returned io.EOF, why the trace ends early: ""
-// for one that was completed.
+// Damage says why the trace ends early, "" if it is complete. It is known once Next has returned
+// io.EOF.
 func (r *Reader) Damage() string { return r.damage }
 
-// Offset returns the position in the file behind the last message read.
+// Offset returns the position in the file behind the last message that was read.
 func (r *Reader) Offset() int64 { return r.pos }
 
-// Message is an Arrow message as it lies in the file. A Message may be used
-// again for another Next once its Decode has returned.
+// Message is an undecoded Arrow message. Once its Decode has returned, it may be reused for another
+// Next.
 type Message struct {
 	meta, body []byte
 	layout     *layout
 	offset     int64
 }
 
-// Next reads the next batch into m without decoding it. It returns io.EOF at
-// the end of the file, also of one that was cut off; see Damage.
+// Next reads the next batch into m without decoding it. It returns io.EOF at the end of the file,
+// even if the file was cut off: see Damage.
 func (r *Reader) Next(m *Message) error {
 	if r.done {
 		return io.EOF
@@ -157,25 +156,25 @@ func (r *Reader) Next(m *Message) error {
 	return nil
 }
 
-// Fail makes a batch that could not be decoded the end of the trace.
+// Fail ends the trace at a batch that could not be decoded.
 func (r *Reader) Fail(m *Message, err error) {
 	r.done = true
 	r.damage = fmt.Sprintf("at byte %d: %v", m.offset, err)
 }
 
-// next reads a message of any type. It returns io.EOF at the end-of-stream
-// marker, and an error that says what is missing where the file was cut off.
+// next reads a message of any type. It returns io.EOF at the end-of-stream marker. If the file was
+// cut off, the error says what is missing.
 func (r *Reader) next(m *Message) error {
 	m.offset = r.pos
 	if r.pos == r.size {
-		return errors.New("it was not completed: the recorder was stopped before it could finish the file")
+		return errors.New("it is not complete: the recorder was stopped before it could finish the file")
 	}
 	var head [8]byte
 	if _, err := r.src.ReadAt(head[:], r.pos); err != nil {
 		return r.cutOff(err)
 	}
 	if binary.LittleEndian.Uint32(head[:]) != 0xffffffff {
-		return fmt.Errorf("at byte %d: no message where one should begin", r.pos)
+		return fmt.Errorf("at byte %d: no message begins where one should", r.pos)
 	}
 	metaLen := int64(binary.LittleEndian.Uint32(head[4:]))
 	if metaLen == 0 {
@@ -209,12 +208,12 @@ func (r *Reader) next(m *Message) error {
 	return nil
 }
 
-// checkFooter looks for the end of the file behind the end of the stream. This
-// Reader has no use for the footer, but other programs cannot do without.
+// checkFooter looks for the end of the file behind the end of the stream. This Reader does not use
+// the footer, but other programs need it.
 func (r *Reader) checkFooter() error {
 	tail := make([]byte, len(magic))
 	if _, err := r.src.ReadAt(tail, r.size-int64(len(tail))); err != nil || string(tail) != magic {
-		return errors.New("its footer is missing: nothing is lost, but other programs will not open it")
+		return errors.New("its footer is missing: nothing is lost, but other programs will not open the file")
 	}
 	return io.EOF
 }
@@ -233,8 +232,8 @@ func grow(b []byte, n int) []byte {
 	return b[:n]
 }
 
-// readSchema checks the schema and finds the columns in it. Columns that it
-// does not know are passed over, so that a later version may add some.
+// readSchema checks the schema and finds the columns in it. It skips other columns: later writers
+// may add some.
 func (r *Reader) readSchema(meta []byte) error {
 	var ferr error
 	msg := flatRoot(meta, &ferr)
@@ -255,7 +254,7 @@ func (r *Reader) readSchema(meta []byte) error {
 	}
 	text, ok := values[versionKey]
 	if !ok {
-		return fmt.Errorf("%w: an Arrow file that something else wrote", ErrNotTrace)
+		return fmt.Errorf("%w: an Arrow file that another program wrote", ErrNotTrace)
 	}
 	version, err := strconv.Atoi(text)
 	if err != nil || version < 1 {
@@ -267,6 +266,15 @@ func (r *Reader) readSchema(meta []byte) error {
 	if err := json.Unmarshal([]byte(values[metaKey]), &r.meta); err != nil {
 		return fmt.Errorf("%w: its metadata is damaged: %w", ErrNotTrace, err)
 	}
+	err = r.readColumns(fields)
+	if ferr != nil {
+		return fmt.Errorf("%w: its schema is damaged", ErrNotTrace)
+	}
+	return err
+}
+
+// readColumns finds the columns among the fields of the schema.
+func (r *Reader) readColumns(fields []flatTable) error {
 	if len(fields) > maxFields {
 		return fmt.Errorf("%w: %d columns", ErrNotTrace, len(fields))
 	}
@@ -296,13 +304,10 @@ func (r *Reader) readSchema(meta []byte) error {
 			r.layout.total++
 		}
 	}
-	if ferr != nil {
-		return fmt.Errorf("%w: its schema is damaged", ErrNotTrace)
-	}
 	for c, spec := range columnSpecs() {
 		switch {
 		case found[spec.name]:
-		case column(c) == colArgs: // which the first writers of version 1 did not have
+		case column(c) == colArgs: // the first writers of version 1 did not write it
 			r.layout.node[c] = -1
 		default:
 			return fmt.Errorf("%w: it has no column %q of the right type", ErrNotTrace, spec.name)

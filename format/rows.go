@@ -14,7 +14,7 @@ type rows struct {
 	kind                            []uint8
 	cpu                             []uint16
 	value                           []uint64
-	args                            []uint32 // into those of the batch, counted from 1; empty if no row has any
+	args                            []uint32 // number of a value of the batch, from 1; 0 for none
 }
 
 func (r *rows) reset() {
@@ -38,7 +38,7 @@ func (r *rows) addAt(deltaNs, stackBytes uint32, e *Event) {
 	r.args = append(r.args, e.args)
 }
 
-// batch makes a batch of the rows; info is nil for events, which have none. args are the values that events carry.
+// batch makes a batch of the rows. info is nil for events. args are the values of the events.
 func (r *rows) batch(schema *arrow.Schema, info arrow.Array, args []string) arrow.Record {
 	n := len(r.kind)
 	if info == nil {
@@ -61,7 +61,7 @@ func (r *rows) batch(schema *arrow.Schema, info arrow.Array, args []string) arro
 	return array.NewRecord(schema, cols[:], int64(n))
 }
 
-// argsColumn returns the column of the values that events carry.
+// argsColumn returns the column of the values of the events.
 func (r *rows) argsColumn(args []string) arrow.Array {
 	n := len(r.kind)
 	if len(args) == 0 || len(r.args) == 0 {
@@ -80,8 +80,7 @@ func (r *rows) argsColumn(args []string) arrow.Array {
 	return b.NewArray()
 }
 
-// bytesOf gives the memory of v; Arrow and all machines utrace runs on are
-// little-endian.
+// bytesOf returns the memory of v. Arrow and all machines that utrace runs on are little-endian.
 func bytesOf[T uint16 | uint32 | uint64](v []T) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), len(v)*int(unsafe.Sizeof(*new(T))))
 }

@@ -4,15 +4,14 @@ import (
 	"github.com/apache/arrow/go/v15/arrow"
 )
 
-// Version is the version of the format that this package writes. A reader
-// refuses files of a later one.
+// Version is the version of the format that this package writes. Readers refuse later versions.
 const Version = 1
 
 // Keys of the schema's metadata.
 const (
 	versionKey = "utrace.version" // decimal Version
 	metaKey    = "utrace"         // Meta as JSON
-	docKey     = "doc"            // on a field: what the column holds
+	docKey     = "doc"            // on a field: meaning of the column
 )
 
 // column is an index into the columns of the schema.
@@ -31,7 +30,7 @@ const (
 	numColumns
 )
 
-// columnSpec describes one column; writer and reader both go by it.
+// columnSpec describes one column, for the writer and the reader.
 type columnSpec struct {
 	name string
 	typ  arrow.DataType

@@ -11,20 +11,21 @@ import (
 	"time"
 )
 
-// The text twin of a trace, for tests and for people. A line each:
+// The text twin of a trace, for tests and for people. Each line is one of:
 //
-//	meta {…}     first; the others are module, func, process, thread, loss, left-out, taken-off, calibration, dropped, stack, end
+//	meta {…}     first; other definitions are module, func, process, thread, loss, left-out,
+//	             taken-off, calibration, dropped, stack, end
 //	1500 0 return 3 sp=0x7ffc00 value=0x5 cpu=1
 //	flush
 //
-// An event, or what the scheduler did, is its time in ns since the start, thread, kind, function, and
-// what of the rest is not zero; last, behind args=, the JSON array of what it carries. flush ends a batch. Empty lines and lines that
-// begin with # say nothing.
+// An event, or a row of the scheduler, has its time in ns since the start, thread, kind, function,
+// and those of the other columns that are not zero. Its JSON array of values comes last, behind
+// args=. flush ends a batch. Empty lines and lines that begin with # are skipped.
 
-// maxTextLine bounds a line of text, in bytes.
+// maxTextLine is the longest line of text, in bytes.
 const maxTextLine = 1 << 20
 
-// maxTextNs is the latest time of an event in text, a year: each gap in it becomes rows of kind Pause.
+// maxTextNs is the latest time of an event in text, a year: long gaps become rows of kind Pause.
 const maxTextNs = 365 * 24 * uint64(time.Hour)
 
 // ReadText turns text into a trace, written to f. Errors name the line.
@@ -170,7 +171,7 @@ func parseEvent(word, rest string) (e Event, err error) {
 	return e, err
 }
 
-// WriteText writes a trace as text, as far as it can be read.
+// WriteText writes a trace as text, up to the end of its readable part.
 func WriteText(w io.Writer, r *Reader) error {
 	out := bufio.NewWriter(w)
 	meta, err := json.Marshal(r.Meta())
@@ -229,8 +230,8 @@ func (c *clock) event(b *Batch, i int) Event {
 	return e
 }
 
-// eachBatch reads a trace to its end, with all columns. Clocks are those of the
-// threads defined so far; rows that name others are an error.
+// eachBatch reads a trace to its end, with all columns. clocks has those of the threads defined so
+// far; rows with other threads are an error.
 func eachBatch(r *Reader, fn func(b *Batch, tables *Tables, clocks []clock) error) error {
 	d, err := NewDecoder()
 	if err != nil {

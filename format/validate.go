@@ -5,11 +5,10 @@ import (
 	"fmt"
 )
 
-// Validate reads a trace to its end and holds it against every rule of the
-// format, also those that a reader does not depend on. It is for tests of
-// writers.
+// Validate reads a trace to its end and checks every rule of the format, including rules that a
+// reader does not depend on. It is for tests of writers.
 func Validate(r *Reader) error {
-	v := validator{processes: map[int]bool{}, off: map[FuncID]uint64{}}
+	v := validator{processes: map[int]bool{}, removed: map[FuncID]uint64{}}
 	err := eachBatch(r, func(b *Batch, tables *Tables, clocks []clock) error {
 		if v.ended {
 			return errors.New("a batch after the end")
@@ -41,9 +40,9 @@ type validator struct {
 	threads, losses int
 	takenOff        int
 	dropped         int
-	off             map[FuncID]uint64 // when, of functions taken off
+	removed         map[FuncID]uint64 // time at which a function was removed
 	depths          []int             // of stacks
-	stack           uint64            // the highest that an entry has
+	stack           uint64            // the highest number that an entry has
 	ended           bool
 }
 
@@ -61,7 +60,7 @@ func (v *validator) definitions(b *Batch, tables *Tables) error {
 	}
 	for _, t := range tables.Threads[v.threads:] {
 		if !v.processes[t.PID] {
-			return fmt.Errorf("thread %d is of the unknown process %d", t.TID, t.PID)
+			return fmt.Errorf("thread %d belongs to the unknown process %d", t.TID, t.PID)
 		}
 	}
 	v.threads = len(tables.Threads)
@@ -73,17 +72,17 @@ func (v *validator) definitions(b *Batch, tables *Tables) error {
 	v.losses = len(tables.Losses)
 	for _, t := range tables.TakenOff[v.takenOff:] {
 		if int(t.Func) >= len(tables.Funcs) {
-			return fmt.Errorf("function %d was taken off and is not defined", t.Func)
+			return fmt.Errorf("function %d was removed, but is not defined", t.Func)
 		}
-		if at, ok := v.off[t.Func]; ok && at != t.TimeNs {
-			return fmt.Errorf("function %d was taken off twice", t.Func)
+		if at, ok := v.removed[t.Func]; ok && at != t.TimeNs {
+			return fmt.Errorf("function %d was removed twice", t.Func)
 		}
-		v.off[t.Func] = t.TimeNs
+		v.removed[t.Func] = t.TimeNs
 	}
 	v.takenOff = len(tables.TakenOff)
 	for _, d := range tables.Dropped[v.dropped:] {
 		if int(d.Func) >= len(tables.Funcs) {
-			return fmt.Errorf("calls of function %d were dropped, which is not defined", d.Func)
+			return fmt.Errorf("calls of function %d were dropped, but it is not defined", d.Func)
 		}
 		if d.TotalNs > d.SumNs || d.SelfNs > d.SumNs {
 			return fmt.Errorf("dropped calls with a part longer than the whole: %+v", d)
@@ -96,7 +95,7 @@ func (v *validator) definitions(b *Batch, tables *Tables) error {
 			depth += v.depths[s.Outer-1]
 		}
 		if depth > MaxStack {
-			return fmt.Errorf("stack %d is of more than %d places", len(v.depths)+1, MaxStack)
+			return fmt.Errorf("stack %d has more than %d places", len(v.depths)+1, MaxStack)
 		}
 		v.depths = append(v.depths, depth)
 	}
@@ -124,12 +123,12 @@ func (v *validator) events(b *Batch, tables *Tables, clocks []clock) error {
 		switch {
 		case e.Kind == Pause || e.Kind == StackBase:
 			if b.StackBytes[i] != 0 || e.Func != 0 {
-				return fail("more than a time or a base")
+				return fail("it has more than a time or a base")
 			}
 			continue
 		case e.Kind.IsSched():
 			if b.StackBytes[i] != 0 || e.Func != 0 || len(b.Args(i)) > 0 || e.Kind == SchedIn && e.Value != 0 {
-				return fail("more than a time, a processor and a value")
+				return fail("it has more than a time, a processor and a value")
 			}
 			v.sched++
 			continue
@@ -138,16 +137,16 @@ func (v *validator) events(b *Batch, tables *Tables, clocks []clock) error {
 		case int(e.Func) >= len(tables.Funcs):
 			return fail("unknown function")
 		case b.StackBytes[i] != 0 && c.base == 0:
-			return fail("a stack pointer without a base")
+			return fail("it has a stack pointer without a base")
 		case len(b.Args(i)) > 0 && !isArray(string(b.Args(i))):
-			return fail("values that are no JSON array")
+			return fail("its values are not a JSON array")
 		case e.Kind == Hit && e.Value != 0:
-			return fail("a value")
+			return fail("it has a value")
 		case (e.Kind == Hit) != tables.Funcs[e.Func].Hit:
-			return fail("not what its function has")
+			return fail("its function has other kinds of events")
 		}
-		if off, ok := v.off[e.Func]; ok && e.TimeNs > off {
-			return fail("its function was taken off before")
+		if at, ok := v.removed[e.Func]; ok && e.TimeNs > at {
+			return fail("its function was removed before")
 		}
 		v.eventRows++
 		if e.Kind.IsEntry() {

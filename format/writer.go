@@ -17,8 +17,8 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/memory"
 )
 
-// BatchRows is the number of events that a batch has at best: each of its columns is then less than a block of
-// zstd, 128 KiB. For a larger one Arrow's compressor takes 16 MiB of new memory a batch, and uses it once.
+// BatchRows is the best number of events in a batch: each column then fits into a block of zstd,
+// 128 KiB. For a larger batch Arrow's compressor allocates 16 MiB, and uses them once.
 const BatchRows = 16000
 
 // BatchArgs is the number of bytes of values at which a batch must be flushed.
@@ -27,18 +27,18 @@ const BatchArgs = 8 << 20
 // ErrClosed is returned by a Writer that was closed or has failed before.
 var ErrClosed = errors.New("trace writer is closed")
 
-// File is what a Writer needs of an *os.File.
+// File has the methods of an *os.File that a Writer needs.
 type File interface {
 	io.Writer
 	Truncate(size int64) error
 }
 
-// endOfStream ends the batches, ahead of the footer. Arrow's own writer leaves
-// it out of files, and without it only the footer could tell a complete file.
+// endOfStream ends the batches, ahead of the footer. Arrow's own writer leaves it out of files.
+// Without it only the footer would show that a file is complete.
 const endOfStream = "\xff\xff\xff\xff\x00\x00\x00\x00"
 
-// Writer writes a trace. After an error of the file (a full disk) the file is
-// cut back to its last complete batch and every later call returns an error.
+// Writer writes a trace. After an error of the file, such as a full disk, it cuts the file back to
+// the last complete batch. Every later call then returns an error.
 type Writer struct {
 	file   File
 	out    *countingWriter
@@ -77,8 +77,8 @@ type definition struct {
 	info string
 }
 
-// stackWindow is how far above the first stack pointer of a thread its base is
-// put, so that returns to callers seen later still lie below it.
+// stackWindow is the distance of a thread's base above its first stack pointer, in bytes: frames of
+// callers that are seen later still lie below the base.
 const stackWindow = 1 << 20
 
 // NewWriter starts a trace in the empty file f.
@@ -99,7 +99,7 @@ func NewWriter(f File, meta Meta) (*Writer, error) {
 // Size returns the bytes of the file so far, complete batches only.
 func (w *Writer) Size() int64 { return w.size }
 
-// Sched returns the number of rows appended that tell what the scheduler did. They do not count as events.
+// Sched returns the number of appended rows of the scheduler. They do not count as events.
 func (w *Writer) Sched() uint64 { return w.sched }
 
 // Events returns the number of events appended, and how many of them were entries.
@@ -135,19 +135,20 @@ func (w *Writer) AddThread(t Thread) ThreadID {
 // AddLoss reports lost events.
 func (w *Writer) AddLoss(l Loss) { w.define(KindLoss, 0, l) }
 
-// AddLeftOut reports a function that was asked for and is not probed.
+// AddLeftOut reports a function that was asked for but is not probed.
 func (w *Writer) AddLeftOut(l LeftOut) { w.define(KindLeftOut, 0, l) }
 
 // AddDropped reports calls that were not kept.
 func (w *Writer) AddDropped(d Dropped) { w.define(KindDropped, 0, d) }
 
-// AddTakenOff reports a function that is probed no longer.
+// AddTakenOff reports a function that the overhead limit removed.
 func (w *Writer) AddTakenOff(t TakenOff) { w.define(KindTakenOff, 0, t) }
 
-// AddCalibration reports what hits cost.
+// AddCalibration reports the cost of hits.
 func (w *Writer) AddCalibration(c Calibration) { w.define(KindCalibration, 0, c) }
 
-// AddStack defines a stack; its function and what lies outside of it must have been defined. Events that have it may come before.
+// AddStack defines a stack. Its function and the stack of its caller must have been defined. Events
+// with it may come before.
 func (w *Writer) AddStack(s Stack) StackID {
 	w.counts.stacks++
 	w.define(KindStack, w.counts.stacks, s)
@@ -163,9 +164,8 @@ func (w *Writer) define(kind Kind, id uint32, value any) {
 	w.defs = append(w.defs, definition{kind, id, string(info)})
 }
 
-// Append adds an event to the next batch. Within a batch events may come in
-// any order; those of one thread must not be older than what an earlier batch
-// has of it.
+// Append adds an event to the next batch. Within a batch events may come in any order. They must
+// not be older than those of the same thread in an earlier batch.
 func (w *Writer) Append(e *Event) error {
 	if w.err != nil {
 		return w.err
@@ -188,7 +188,7 @@ func (w *Writer) Append(e *Event) error {
 	return nil
 }
 
-// AppendArgs is Append for an event that carries values: args is a JSON array of them.
+// AppendArgs is Append for an event with values: args is their JSON array.
 func (w *Writer) AppendArgs(e *Event, args string) error {
 	w.args = append(w.args, args)
 	w.argSize += len(args)
@@ -200,13 +200,12 @@ func (w *Writer) AppendArgs(e *Event, args string) error {
 // Pending returns the number of events that the next Flush will write.
 func (w *Writer) Pending() int { return len(w.pending) }
 
-// PendingArgs returns the bytes of the values that the next Flush will write. A Reader refuses a batch with more than
-// 32 MiB of them: flush in time (BatchArgs).
+// PendingArgs returns the bytes of values that the next Flush will write. A Reader refuses a batch
+// with more than 32 MiB of them: flush at BatchArgs.
 func (w *Writer) PendingArgs() int { return w.argSize }
 
-// Flush writes what is pending as complete batches: first the definitions,
-// then the events sorted by thread. When it returns nil, the file up to here
-// survives the death of the process.
+// Flush writes all pending rows as complete batches: first the definitions, then the events, sorted
+// by thread. When it returns nil, the file up to here survives the death of the process.
 func (w *Writer) Flush() error {
 	if w.err != nil {
 		return w.err
@@ -232,7 +231,7 @@ func (w *Writer) Flush() error {
 	return nil
 }
 
-// Close writes what is pending, the end and the footer. It does not close the file.
+// Close writes all pending rows, the end and the footer. It does not close the file.
 func (w *Writer) Close(end End) error {
 	if w.err != nil {
 		return w.err
@@ -260,7 +259,7 @@ func (w *Writer) Close(end End) error {
 	return nil
 }
 
-// fail makes err stick and cuts the file back to its last complete batch.
+// fail keeps err for later calls, and cuts the file back to its last complete batch.
 func (w *Writer) fail(err error) error {
 	w.err = fmt.Errorf("write trace: %w", err)
 	if terr := w.file.Truncate(w.size); terr != nil {
@@ -271,11 +270,11 @@ func (w *Writer) fail(err error) error {
 
 // writeEvents turns the pending events into a batch.
 //
-//  1. A counting sort by thread, which keeps the order within each.
-//  2. Per thread, a sort by time where they did not come that way: a thread
-//     that moved from one CPU to another.
-//  3. Per thread, times become differences and stack pointers become
-//     distances from the stack base; rows are put in where they do not fit.
+//  1. A counting sort by thread, which keeps the order within each thread.
+//  2. Per thread, a sort by time if the events were not in order: the thread moved from one CPU to
+//     another.
+//  3. Per thread, times become differences, and stack pointers become distances from the stack
+//     base. Where these do not fit, a Pause or StackBase is inserted.
 func (w *Writer) writeEvents() {
 	slices.Sort(w.dirty)
 	w.slots = slices.Grow(w.slots[:0], len(w.threads))[:len(w.threads)]
@@ -304,7 +303,7 @@ func (w *Writer) writeEvents() {
 		e := &w.sorted[i]
 		t := &w.threads[e.Thread]
 		if e.TimeNs < t.timeNs {
-			e.TimeNs = t.timeNs // against Append's rule: keep the order, at least
+			e.TimeNs = t.timeNs // breaks Append's rule: at least keep the order
 		}
 		for e.TimeNs-t.timeNs > math.MaxUint32 {
 			if len(r.deltaNs) >= BatchRows { // years of silence
@@ -357,7 +356,7 @@ func (w *Writer) writeDefinitions(defs []definition) {
 	w.write(r, info)
 }
 
-// write writes a batch; info is nil for events, which have none.
+// write writes a batch. info is nil for events.
 func (w *Writer) write(r *rows, info arrow.Array) {
 	if w.err != nil {
 		return
@@ -369,8 +368,8 @@ func (w *Writer) write(r *rows, info arrow.Array) {
 	}
 }
 
-// countingWriter counts what goes through it and answers questions for the
-// position with that count; it cannot move.
+// countingWriter counts the bytes that it writes. Seek returns that count as the position; it
+// cannot move.
 type countingWriter struct {
 	w *bufio.Writer
 	n int64

@@ -1,17 +1,18 @@
-// Package condition parses the conditions that calls are kept, counted or compared by:
+// Package condition parses the conditions by which calls are kept, counted or compared:
 //
 //	CONDITION  = AND { "||" AND }
 //	AND        = NOT { "&&" NOT }
 //	NOT        = { "!" } ( "(" CONDITION ")" | COMPARISON )
 //	COMPARISON = NAME [ ("==" | "!=" | "<" | "<=" | ">" | ">=" | "=~") VALUE ]
 //
-// NAME is that of an argument or a result, or a path such as req->len, p.a[2] or *count; by itself it is true unless it is 0. VALUE is a
-// number, a time such as 1.5ms, a 'c'haracter or a "text".
+// NAME is an argument or a result, or a path such as req->len, p.a[2] or *count. A NAME alone is
+// true unless it is 0. VALUE is a number, a time such as 1.5ms, a 'c'haracter or a "text".
 //
-// The recorder decides them in the kernel, the analyzer on what a trace holds. What the names are is up to them.
+// The recorder decides conditions in the kernel, the analyzer on the contents of a trace. Each
+// gives the names their meaning.
 //
-// Note: "!" is gone after parsing: the comparisons inside are turned around. Of a value that could not be read no
-// comparison holds, n != 3 as little as n == 3; were "!" kept, !(n == 3) would hold.
+// Note: parsing removes "!" by negating the comparisons inside. If a value could not be read, no
+// comparison holds, neither n == 3 nor n != 3. With "!" kept, !(n == 3) would hold.
 package condition
 
 import (
@@ -23,10 +24,10 @@ import (
 	"unicode"
 )
 
-// Op is what a Condition does.
+// Op is the operation of a Condition.
 type Op uint8
 
-// And and Or join two conditions; the others compare. Behind each comparison comes its opposite.
+// And and Or join two conditions. The others compare; each comparison is followed by its opposite.
 const (
 	And Op = iota
 	Or
@@ -43,10 +44,10 @@ const (
 // Not returns the opposite of a comparison.
 func (o Op) Not() Op { return o ^ 1 }
 
-// Compares reports whether it is a comparison.
+// Compares reports whether o is a comparison.
 func (o Op) Compares() bool { return o >= Equal }
 
-// Condition is a comparison, or two conditions joined.
+// Condition is a comparison, or joins two conditions.
 type Condition struct {
 	Op   Op
 	A, B *Condition // of And and Or
@@ -56,14 +57,14 @@ type Condition struct {
 	Offset int // of Name in the text that was parsed, in bytes
 }
 
-// Value is what a name is compared with.
+// Value is the right side of a comparison.
 type Value struct {
 	Kind   ValueKind
 	Number Number // also nanoseconds, or a character
 	Text   string
 }
 
-// ValueKind says which of a Value's fields counts.
+// ValueKind says which field of a Value is used.
 type ValueKind uint8
 
 // The kinds of values.
@@ -73,7 +74,7 @@ const (
 	IsText
 )
 
-// Walk visits the comparisons of a condition, from left to right; a nil Condition has none.
+// Walk visits the comparisons of a condition from left to right. A nil Condition has none.
 func (c *Condition) Walk(visit func(*Condition)) {
 	switch {
 	case c == nil:
@@ -85,10 +86,10 @@ func (c *Condition) Walk(visit func(*Condition)) {
 	}
 }
 
-// maxDepth bounds the parentheses and ! of a condition.
+// maxDepth is the deepest nesting of parentheses and ! in a condition.
 const maxDepth = 100
 
-// Parse parses a condition. An error says at which byte, counted from 1, and what is wrong.
+// Parse parses a condition. An error says what is wrong, and at which byte, counted from 1.
 func Parse(text string) (*Condition, error) {
 	p := &parser{}
 	p.s.Init(strings.NewReader(text))
@@ -105,7 +106,7 @@ func Parse(text string) (*Condition, error) {
 	return c, nil
 }
 
-// parser reads a condition. Its methods are told whether what they read is turned around by a "!".
+// parser reads a condition. Its methods get not: whether a "!" negates the part that they read.
 type parser struct {
 	s   scanner.Scanner
 	tok rune
@@ -152,7 +153,7 @@ func (p *parser) and(depth int, not bool) *Condition {
 	return c
 }
 
-// join is by De Morgan's laws.
+// join joins two conditions; if not, by De Morgan's laws.
 func join(op Op, a, b *Condition, not bool) *Condition {
 	if not {
 		op = op.Not()
@@ -237,7 +238,7 @@ func (p *parser) ident(what string) string {
 	return text
 }
 
-// value reads what a comparison compares with.
+// value reads the right side of a comparison.
 func (p *parser) value(c *Condition) {
 	negative := p.accept("-")
 	text := p.s.TokenText()
@@ -271,13 +272,13 @@ func (p *parser) value(c *Condition) {
 	isText := c.Value.Kind == IsText
 	switch {
 	case err != nil:
-		p.fail("%s is not understood", text)
+		p.fail("%s cannot be parsed", text)
 	case negative:
 		p.fail("a - in front of %s", text)
 	case c.Op == Glob && !isText:
 		p.fail("=~ compares with a \"pattern\"")
 	case c.Op == Glob && strings.Contains(c.Value.Text, "["):
-		p.fail("%q: patterns here know * and ?, and no [sets]", c.Value.Text)
+		p.fail("%q: patterns can have * and ?, but no [sets]", c.Value.Text)
 	case isText && c.Op != Equal && c.Op != NotEqual && c.Op != Glob:
 		p.fail("a text is compared by ==, != or =~")
 	}

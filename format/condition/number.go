@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// Number holds every int64 and uint64 exactly, and float64.
+// Number holds any int64 or uint64 exactly, or a float64.
 type Number struct {
 	Magnitude uint64
 	Negative  bool
@@ -13,7 +13,8 @@ type Number struct {
 	IsFloat   bool
 }
 
-// ParseNumber reads a number; a whole one that has more than 64 bits is a float. It reports false for what is none.
+// ParseNumber reads a number. A whole number of more than 64 bits becomes a float. It reports false
+// if text is no number.
 func ParseNumber(text string) (Number, bool) {
 	if n, err := strconv.ParseInt(text, 0, 64); err == nil {
 		return Signed(n), true
@@ -44,7 +45,7 @@ func (n Number) String() string {
 	return strconv.FormatUint(n.Magnitude, 10)
 }
 
-// Compare returns -1, 0 or 1 for a number that is less than, equal to or greater than another.
+// Compare returns -1, 0 or 1 if n is less than, equal to or greater than m.
 func (n Number) Compare(m Number) int {
 	switch {
 	case n.IsFloat || m.IsFloat:
