@@ -4,7 +4,8 @@ import (
 	"utrace/record/internal/abi"
 )
 
-// assignArm64 gives parameters and the result their places by the Procedure Call Standard for the Arm 64-bit Architecture, 6.8.
+// assignArm64 locates parameters and the result by the Procedure Call Standard for the Arm 64-bit
+// Architecture, 6.8.
 func (w *walk) assignArm64(f funcInfo) (params, results []location) {
 	registers := intRegisters(abi.AAPCS64().Arguments)
 	vectors := 8
@@ -70,7 +71,8 @@ func (w *walk) assignArm64(f funcInfo) (params, results []location) {
 	return params, results
 }
 
-// arm64Floats returns how many vector registers a type takes: one for a number, up to four for a struct of equal ones.
+// arm64Floats returns how many vector registers a type takes: one for a floating-point number, and
+// up to four for a struct of equal ones. The text is the reason why that is not known, "" if it is.
 func (w *walk) arm64Floats(ref typeRef, t dwarfType) (int, string) {
 	if t.shape == shapeUnknownType && t.tag != tagPtrToMember && t.tag != tagUnspecifiedType {
 		return 0, t.why

@@ -6,13 +6,11 @@ import (
 	"utrace/record/internal/cursor"
 )
 
-// Limits on DWARF, in bytes.
-const (
-	maxAbbrevs = 32 << 20 // of all abbreviation tables that are read
-)
+// maxAbbrevs limits the bytes of all abbreviation tables that are read.
+const maxAbbrevs = 32 << 20
 
-// maxAttrs is the number of attributes in one abbreviation; compilers use some 20. Attributes without bytes (flags,
-// constants in the abbreviation) would make a DIE of one byte arbitrarily expensive.
+// maxAttrs limits the attributes of one abbreviation. Compilers use about 20. Attributes without
+// bytes (flags, constants in the abbreviation) would make a DIE of one byte arbitrarily expensive.
 const maxAttrs = 256
 
 // abbrev is the shape of a debugging information entry (DIE).
@@ -24,10 +22,11 @@ type abbrev struct {
 
 type attrForm struct {
 	attr, form uint16
-	implicit   int64 // the value, for DW_FORM_implicit_const
+	implicit   int64 // the value of DW_FORM_implicit_const
 }
 
-// abbrevs is one abbreviation table; compilers number from 1 without gaps, others land in the map.
+// abbrevs is one abbreviation table. Compilers number from 1 without gaps; other codes are in
+// sparse.
 type abbrevs struct {
 	dense  []abbrev
 	sparse map[uint64]abbrev
@@ -48,11 +47,12 @@ func (a *abbrevs) find(code uint64) *abbrev {
 
 // abbrevTables are the abbreviation tables of a file that have been read.
 type abbrevTables struct {
-	tables map[uint64]*abbrevs // by offset; nil of what is none: it is not read again
+	tables map[uint64]*abbrevs // by offset; nil for a bad one, which is not read again
 	bytes  uint64
 }
 
-// at returns the table at off of a section, nil if there is none, or too many are read.
+// at returns the table at offset off of a section, nil if there is none or if too many have been
+// read.
 func (t *abbrevTables) at(section []byte, off uint64) *abbrevs {
 	if table, ok := t.tables[off]; ok {
 		return table
@@ -70,7 +70,7 @@ func (t *abbrevTables) at(section []byte, off uint64) *abbrevs {
 	return table
 }
 
-// parseAbbrevs reads the table at the cursor (DWARF 5, 7.5.3), reading at most budget bytes.
+// parseAbbrevs reads the table at the cursor (DWARF 5, 7.5.3), at most budget bytes.
 func parseAbbrevs(c *cursor.Cursor, budget uint64) (*abbrevs, error) {
 	t := &abbrevs{sparse: map[uint64]abbrev{}}
 	for start := c.Off; c.Off-start < budget; {

@@ -7,16 +7,18 @@ import (
 	"utrace/record/internal/abi"
 )
 
-// convention is how functions of a unit get their parameters and return their results.
+// convention is a calling convention: how functions get their parameters and return their results.
 type convention struct {
 	name string // for messages
-	why  string // why it is not known, "" if it is
-	// first says that it holds for each function, whatever the compiler has optimised: so it comes before location lists.
+	why  string // why it is unknown, "" if it is known
+	// first says that it holds for each function, whatever the compiler has optimised. It then
+	// comes before location lists.
 	first  bool
 	assign func(f funcInfo) (params, results []location)
 }
 
-// convention returns the calling convention of a function: by its machine, and by the language and compiler of its unit.
+// convention returns the calling convention of a function, by its machine and by the language and
+// compiler of its unit.
 func (w *walk) convention(f funcInfo) convention {
 	language := f.unit.language
 	switch {
@@ -35,16 +37,16 @@ func (w *walk) convention(f funcInfo) convention {
 	return convention{name: "location lists", why: "the calling convention of its language is not known on this machine"}
 }
 
-// hasCConvention says whether functions of a language are called as those of C are.
+// hasCConvention says whether functions of a language are called like those of C.
 func hasCConvention(language uint64) bool {
 	const objectiveC = 0x10
 	return isC(language) || isCPlusPlus(language) || language == objectiveC || language == languageAssembler
 }
 
-// intRegisters are the registers of integer parameters that are not used yet.
+// intRegisters are the registers for integer parameters that are still free.
 type intRegisters []abi.Register
 
-// take returns the next register, or NoRegister.
+// take returns the next free register, NoRegister if there is none.
 func (r *intRegisters) take() abi.Register {
 	if len(*r) == 0 {
 		return abi.NoRegister
@@ -54,7 +56,7 @@ func (r *intRegisters) take() abi.Register {
 	return first
 }
 
-// stackArea hands out the places of parameters on the stack.
+// stackArea assigns locations on the stack to parameters.
 type stackArea struct {
 	base  abi.Register
 	start uint64 // from base

@@ -7,7 +7,8 @@ import (
 
 const whySpecial = "this function has a calling convention of its own"
 
-// doubt tells why the calling convention does not hold for the parameters of a function, "" if it does.
+// whyNotConventional returns the reason why the calling convention may not hold for the parameters
+// of a function, "" if it holds.
 func (w *walk) whyNotConventional(f funcInfo, fn Function) string {
 	switch {
 	case f.noCall:
@@ -23,7 +24,7 @@ func (w *walk) whyNotConventional(f funcInfo, fn Function) string {
 	return ""
 }
 
-// resultDoubt is like doubt, for results.
+// whyResultNotConventional is like whyNotConventional, for results.
 func (w *walk) whyResultNotConventional(f funcInfo, fn Function) string {
 	switch {
 	case f.noCall:
@@ -38,14 +39,16 @@ func (w *walk) whyResultNotConventional(f funcInfo, fn Function) string {
 	return ""
 }
 
-// changedSilently says whether LLVM may have dropped or changed parameters or results of a function that is not called from elsewhere. Since a version it
-// says so (DW_CC_nocall), but not of functions that are declared elsewhere, as methods are.
+// changedSilently says whether LLVM may have dropped or changed parameters or results of a function
+// without saying so. It does that to functions that are only called from their own unit. Since
+// version `since` it marks them (DW_CC_nocall), except functions with a separate declaration, like
+// methods.
 func (f *funcInfo) changedSilently(since int) bool {
 	version := llvmVersion(f.unit.producer)
 	return version != 0 && f.optimised && !f.external && (version < since || f.declared)
 }
 
-// isClone says whether GCC has made a function from another, by the name that it gives such a copy.
+// isClone says whether GCC made a function as a copy of another, by the suffix of its name.
 func isClone(symbol string, marks ...string) bool {
 	return slices.ContainsFunc(marks, func(mark string) bool { return strings.Contains(symbol, mark) })
 }

@@ -8,26 +8,27 @@ import (
 
 const (
 	maxDefinitions     = 1 << 20
-	maxDefinitionBytes = 64 << 20 // of the names of all definitions
-	maxQualifiedName   = 4096     // bytes of the name of a type with those around it
+	maxDefinitionBytes = 64 << 20 // of all names of definitions
+	maxQualifiedName   = 4096     // bytes of one name with those around it
 	maxScopes          = 32       // namespaces and classes around a type
-	maxSearches        = 64       // of definitions for one question; each may read all of a unit
+	maxSearches        = 64       // for definitions, for one question; each may read a whole unit
 )
 
-// definitionKey names a type of C or C++: with the namespaces and classes around it, and what kind it is.
+// definitionKey names a type of C or C++, with the namespaces and classes around it, and says what
+// kind of type it is.
 type definitionKey struct {
 	tag  uint64
 	name string
 }
 
-// scopeWalk walks the DIEs of a unit in order and knows the names around each.
+// scopeWalk walks the DIEs of a unit in order, and knows the names around each.
 type scopeWalk struct {
 	*Info
 	unit  *infoUnit
 	names []string // around the DIE at hand, "" for one without a name
 }
 
-// run calls fn for each DIE of a unit, until it returns false.
+// run calls fn for each DIE of a unit until it returns false. e reads the DIE.
 func (s *scopeWalk) run(fn func(off uint64, ab *abbrev, e func() die) bool) {
 	u := s.unit
 	c := cursor.Cursor{Bytes: u.section[:u.end], Off: u.firstDIE}
@@ -73,7 +74,7 @@ func (s *scopeWalk) run(fn func(off uint64, ab *abbrev, e func() die) bool) {
 	}
 }
 
-// qualified puts the names around a type before its own. It returns "" if that is too long.
+// qualified puts the names around a type before its own. It returns "" if the result is too long.
 func (s *scopeWalk) qualified(name string) string {
 	n := len(name)
 	for _, around := range s.names {
@@ -91,7 +92,8 @@ func (s *scopeWalk) qualified(name string) string {
 	return b.String() + name
 }
 
-// readDefinitions walks all units, once, when a type turns up that is only declared where it is used, and notes those that are defined.
+// readDefinitions walks all units and notes the types that are defined. It runs once, for the first
+// type that is only declared where it is used.
 func (d *Info) readDefinitions() map[definitionKey]dieRef {
 	found := map[definitionKey]dieRef{}
 	bytes := 0
@@ -117,7 +119,7 @@ func (d *Info) readDefinitions() map[definitionKey]dieRef {
 	return found
 }
 
-// sameTag is the tag of a class for a struct, too: C++ lets one be declared as the other.
+// sameTag returns one tag for class and struct, since C++ lets one be declared as the other.
 func sameTag(tag uint64) uint64 {
 	if tag == tagStructure {
 		return tagClass
@@ -125,7 +127,7 @@ func sameTag(tag uint64) uint64 {
 	return tag
 }
 
-// qualifiedName returns the name of a type with those around it, "" if it is too long.
+// qualifiedName returns the name of a type with the names around it, "" if it is too long.
 func (d *Info) qualifiedName(e die) string {
 	name := string(e.name)
 	s := scopeWalk{Info: d, unit: e.unit}
@@ -138,7 +140,8 @@ func (d *Info) qualifiedName(e die) string {
 	return name
 }
 
-// definition returns the definition of a type that is only declared, in whatever unit it is. Only a walk that wants to know looks for it.
+// definition returns the definition, in any unit, of a type that is only declared. It looks for it
+// only with w.define.
 func (w *walk) definition(e die) (dieRef, bool) {
 	if !w.define || len(e.name) == 0 || !isC(e.unit.language) && !isCPlusPlus(e.unit.language) {
 		return dieRef{}, false

@@ -4,18 +4,18 @@ import (
 	"utrace/record/internal/cursor"
 )
 
-// dieRef is a DIE of .debug_info or .debug_types: its unit and its offset in the section. The zero value is no DIE, which as a type
-// means void.
+// dieRef refers to a DIE of .debug_info or .debug_types: its unit and its offset in the section.
+// The zero value refers to none. As a type it means void.
 type dieRef struct {
 	unit *infoUnit
 	off  uint64
 }
 
-// die is what functions, parameters and types need of a debugging information entry.
+// die is a debugging information entry, as far as functions, parameters and types need it.
 type die struct {
 	dieRef
 	tag      uint64
-	body     uint64 // offset behind the attributes: of the first child, if there are children
+	body     uint64 // offset behind the attributes, where the first child would be
 	children bool
 	sibling  uint64 // 0 if the entry does not say
 
@@ -29,7 +29,7 @@ type die struct {
 	count                               uint64 // of a subrange: elements
 	hasCount                            bool
 	memberOff                           uint64
-	hasMemberOff, computedOff           bool // computedOff: by an expression that is not a constant
+	hasMemberOff, computedOff           bool // computedOff: the expression is not a constant
 
 	location, frameBase, constBlock []byte
 	hasLocation, hasConst           bool
@@ -41,7 +41,7 @@ type die struct {
 	hasLowPC                                    bool
 	artificial, declaration, external, result   bool
 	vector, embedded, optimised, classSignature bool
-	defaulted                                   bool // or deleted: a special member function that nobody has written
+	defaulted                                   bool // or deleted: a special member function that the source does not contain
 }
 
 // readDIE reads the entry at ref. ok is false if there is none or it is malformed.
@@ -63,7 +63,8 @@ func (d *Info) readDIE(ref dieRef) (e die, ok bool) {
 	return e, !c.Bad
 }
 
-// reference reads a reference to another DIE; it is zero if that is in another file or in no unit.
+// reference reads a reference to another DIE. It is zero if the DIE is in another file or in no
+// unit.
 func (d *Info) reference(c *cursor.Cursor, e *die, a attrForm) dieRef {
 	v := e.unit.value(c, a)
 	switch a.form {
@@ -83,7 +84,7 @@ func (d *Info) reference(c *cursor.Cursor, e *die, a attrForm) dieRef {
 	return dieRef{}
 }
 
-// block reads the value of a block or expression; nil for another form.
+// block reads the value of a block or expression. It is nil for another form.
 func (u *unit) block(c *cursor.Cursor, a attrForm) []byte {
 	var n uint64
 	switch a.form {
@@ -114,7 +115,7 @@ func isBlock(a attrForm) bool {
 	return false
 }
 
-// isConstant says that the value of an attribute is a number, not an expression and not that of another DIE.
+// isConstant says that the value of an attribute is a number, not an expression or another DIE.
 func isConstant(a attrForm) bool {
 	switch a.form {
 	case formData1, formData2, formData4, formData8, formSdata, formUdata, formImplicitConst:
@@ -123,8 +124,8 @@ func isConstant(a attrForm) bool {
 	return false
 }
 
-// signedConstant extends a constant of fixed size by its sign: compilers write negative ones so, and those who read mask them to
-// the size of the type.
+// signedConstant extends a constant of fixed size by its sign, since compilers write negative
+// constants this way. The caller cuts it to the size of its type.
 func signedConstant(a attrForm, v uint64) int64 {
 	switch a.form {
 	case formData1:
@@ -137,7 +138,8 @@ func signedConstant(a attrForm, v uint64) int64 {
 	return int64(v)
 }
 
-// plusConstant reads DW_OP_plus_uconst N, as old compilers write the offset of a member; other expressions are computed.
+// plusConstant reads DW_OP_plus_uconst N, which old compilers write for the offset of a member.
+// computed says that it is another expression.
 func plusConstant(expr []byte) (off uint64, computed bool) {
 	c := cursor.Cursor{Bytes: expr}
 	if c.Byte() != opPlusUconst {
@@ -193,7 +195,7 @@ func (d *Info) readAttr(c *cursor.Cursor, e *die, a attrForm) {
 	}
 }
 
-// readLocation reads where a parameter is.
+// readLocation reads the location of a parameter: an expression or the offset of a list.
 func (d *Info) readLocation(c *cursor.Cursor, e *die, a attrForm) {
 	u := e.unit
 	e.hasLocation = true
@@ -208,7 +210,7 @@ func (d *Info) readLocation(c *cursor.Cursor, e *die, a attrForm) {
 	}
 }
 
-// setNumber takes the value of an attribute that is a number or a flag. v is 0 for one that is an expression.
+// setNumber takes the value of an attribute that is a number or a flag. v is 0 for an expression.
 func (e *die) setNumber(a attrForm, v uint64) {
 	switch a.attr {
 	case attrByteSize:
@@ -250,7 +252,8 @@ func (e *die) setNumber(a attrForm, v uint64) {
 	}
 }
 
-// countFromBound returns how many elements an array has whose last index is v. All ones, of an array without elements, become 0.
+// countFromBound returns the number of elements of an array whose last index is v. All ones mean an
+// array without elements.
 func countFromBound(a attrForm, v uint64) uint64 {
 	v++
 	if a.form == formData1 && v == 1<<8 || a.form == formData2 && v == 1<<16 || a.form == formData4 && v == 1<<32 {

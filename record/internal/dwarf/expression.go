@@ -7,7 +7,7 @@ import (
 	"utrace/record/internal/cursor"
 )
 
-// Operations of DWARF expressions (DWARF 5, 7.7.1, and GNU's before they were standard).
+// Operations of DWARF expressions (DWARF 5, 7.7.1), and GNU's from before they were standard.
 const (
 	opAddr           = 0x03
 	opDeref          = 0x06
@@ -42,14 +42,16 @@ const (
 	maxListWork  = 1 << 16 // entries of one location list
 )
 
-// entryState is what holds when a function has been entered, for expressions that say where its parameters are.
+// entryState is the state at the entry of a function. Expressions for the locations of its
+// parameters are evaluated in it.
 type entryState struct {
 	machine elf.Machine
-	// frameIsCFA says that DW_OP_fbreg counts from the call frame address: the stack pointer before the call.
+	// frameIsCFA says that DW_OP_fbreg counts from the call frame address (CFA): the stack pointer
+	// before the call.
 	frameIsCFA bool
 }
 
-// cfa is the call frame address: behind the return address on x86-64.
+// cfa is the call frame address. On x86-64 it is behind the return address.
 func (s entryState) cfa() expr {
 	if s.machine == elf.EM_AARCH64 {
 		return registerExpr(abi.SPARM64)
@@ -57,13 +59,13 @@ func (s entryState) cfa() expr {
 	return expr{base: abi.RSP, disp: 8}
 }
 
-// evalLocation says where a value of size bytes is, by a DWARF expression.
+// evalLocation returns the location of a value of size bytes, by a DWARF expression.
 func (d *Info) evalLocation(u *infoUnit, code []byte, size uint64, s entryState) location {
 	ev := evaluator{Info: d, unit: u, state: s, size: size}
 	return ev.run(code)
 }
 
-// evaluator runs an expression on numbers that are not known yet.
+// evaluator runs a DWARF expression on symbolic numbers.
 type evaluator struct {
 	*Info
 	unit  *infoUnit
@@ -72,11 +74,12 @@ type evaluator struct {
 	stack []expr
 }
 
+// run runs an expression and returns the location that it describes.
 func (ev *evaluator) run(code []byte) location {
 	c := cursor.Cursor{Bytes: code}
 	var out location
 	pending := piece{kind: pieceMissing, why: whyGone} // of the next piece
-	some := false                                      // pending has been set
+	some := false                                      // pending is set
 	for ops := 0; c.Left() > 0; ops++ {
 		if ops == maxExprOps || len(out) == maxExprParts {
 			return missing(ev.size, whyUnknownLocation)
@@ -138,6 +141,7 @@ func (ev *evaluator) run(code []byte) location {
 	return location{pending}
 }
 
+// register is the piece in DWARF register n.
 func (ev *evaluator) register(n uint64) piece {
 	if r := abi.FromDWARF(ev.machine, n); r != abi.NoRegister {
 		return piece{kind: pieceNumber, expr: registerExpr(r)}
@@ -154,7 +158,8 @@ func (ev *evaluator) pop() expr {
 	return e
 }
 
-// step runs an operation that works on the stack. It returns false if it is not understood.
+// step runs an operation that works on the stack. It returns false if it does not know the
+// operation.
 func (ev *evaluator) step(c *cursor.Cursor, op byte) bool {
 	push := func(e expr) bool {
 		ev.stack = append(ev.stack, e)
@@ -213,7 +218,8 @@ func (ev *evaluator) step(c *cursor.Cursor, op byte) bool {
 	return false
 }
 
-// entryValue reads an expression that was true when the function was entered, which is now: a register.
+// entryValue reads an expression for the value at the entry of the function, which is now. It must
+// be a register.
 func (ev *evaluator) entryValue(c *cursor.Cursor) bool {
 	n := c.Uleb()
 	end := c.Off + n

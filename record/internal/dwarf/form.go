@@ -55,9 +55,9 @@ const (
 	formGNUStrpAlt    = 0x1f21
 )
 
-// value reads the value of an attribute and returns the number in it: a constant, an address, an index, an offset in a section, or the
-// absolute offset of a DIE in .debug_info. The number is 0 for a block, and the cursor goes bad at an unknown form. A
-// string is read by text.
+// value reads the value of an attribute and returns its number: a constant, an address, an index,
+// an offset in a section, or the absolute offset of a DIE in .debug_info. The number is 0 for a
+// block or a string. An unknown form makes the cursor bad.
 func (u *unit) value(c *cursor.Cursor, a attrForm) uint64 {
 	form := uint64(a.form)
 	for form == formIndirect && !c.Bad {
@@ -127,7 +127,7 @@ func skipString(c *cursor.Cursor) {
 	}
 }
 
-// text reads the value of an attribute of a string form; of another form it is empty.
+// text reads the value of an attribute with a string form. It is nil for another form.
 func (u *unit) text(c *cursor.Cursor, a attrForm, d *Sections) []byte {
 	at := func(section []byte, off uint64) []byte {
 		if off >= uint64(len(section)) {
@@ -151,7 +151,7 @@ func (u *unit) text(c *cursor.Cursor, a attrForm, d *Sections) []byte {
 	return nil
 }
 
-// address reads the value of an attribute of an address form. ok is false for another form.
+// address reads the value of an attribute with an address form. ok is false for another form.
 func (u *unit) address(c *cursor.Cursor, a attrForm, d *Sections) (addr uint64, ok bool) {
 	v := u.value(c, a)
 	switch a.form {
@@ -163,8 +163,8 @@ func (u *unit) address(c *cursor.Cursor, a attrForm, d *Sections) (addr uint64, 
 	return 0, false
 }
 
-// rangeStarts appends the first addresses of the parts of a function, at most eight, from the value of its DW_AT_ranges
-// (DWARF 4, 2.17.3; DWARF 5, 7.25).
+// rangeStarts appends the first addresses of the parts of a function, at most eight. form and value
+// are those of its DW_AT_ranges (DWARF 4, 2.17.3; DWARF 5, 7.25).
 func (u *unit) rangeStarts(d *Sections, form, value uint64, to []uint64) []uint64 {
 	const maxParts, maxEntries = 8, 32
 	c := cursor.Cursor{Bytes: d.Ranges, Off: value}
@@ -190,7 +190,8 @@ func (u *unit) rangeStarts(d *Sections, form, value uint64, to []uint64) []uint6
 	return to
 }
 
-// rangeEntry reads one entry of a range list. It is a range from start up to end, a new base address, or the last of the list.
+// rangeEntry reads one entry of a range list. The entry is a range from start up to end, a new base
+// address, or the last of the list.
 func (u *unit) rangeEntry(c *cursor.Cursor, d *Sections, base *uint64) (start, end uint64, isRange, last bool) {
 	if u.version < 5 {
 		lo, hi := c.Uint(u.addrSize), c.Uint(u.addrSize)
@@ -224,13 +225,14 @@ func (u *unit) rangeEntry(c *cursor.Cursor, d *Sections, base *uint64) (start, e
 	case startLength:
 		start = c.Uint(u.addrSize)
 		end = start + c.Uleb()
-	default: // the end of the list, or what we do not know
+	default: // the end of the list, or unknown
 		return 0, 0, false, true
 	}
 	return start, end, true, false
 }
 
-// indexed returns number i, of size bytes, of a table at base in a section; 0 beyond its end.
+// indexed returns number i, of size bytes, in the table at base of a section. It is 0 beyond the
+// end.
 func (u *unit) indexed(section []byte, base, i, size uint64) uint64 {
 	if i > uint64(len(section)) || base > uint64(len(section)) {
 		return 0

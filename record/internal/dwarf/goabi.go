@@ -8,13 +8,15 @@ import (
 	"utrace/record/internal/abi"
 )
 
-// goDictionaryName is what the dictionary is called without optimisation; else it is not shown.
+// goDictionaryName is the name of the dictionary parameter in code without optimisation. Optimised
+// code does not show the parameter.
 const goDictionaryName = ".dict"
 
-// assignGo gives parameters and results their places by Go's internal calling convention (cmd/compile/abi-internal.md): each is in
-// registers as a whole, number by number, or else on the stack. Before Go 1.17, and without registers, all are on the stack.
+// assignGo locates parameters and results by Go's internal calling convention
+// (cmd/compile/abi-internal.md). Each is in registers as a whole, number by number, or else on the
+// stack. Before Go 1.17, and without registers, all are on the stack.
 func (w *walk) assignGo(f funcInfo, registers bool) (params, results []location) {
-	a := goAssignment{walk: w, registers: registers, stack: stackArea{base: abi.RSP, start: 8}} // behind the return address
+	a := goAssignment{walk: w, registers: registers, stack: stackArea{base: abi.RSP, start: 8}} // above the return address
 	if w.machine == elf.EM_AARCH64 {
 		a.stack.base = abi.SPARM64
 	}
@@ -37,6 +39,7 @@ func (w *walk) assignGo(f funcInfo, registers bool) (params, results []location)
 	return params, results
 }
 
+// goAssignment has the registers and the part of the stack that are still free.
 type goAssignment struct {
 	*walk
 	registers bool
@@ -45,16 +48,15 @@ type goAssignment struct {
 	stack     stackArea
 }
 
-// begin makes all registers free.
+// begin frees all registers.
 func (a *goAssignment) begin() {
 	a.ints, a.floats = nil, 0
-	switch {
-	case a.registers && a.machine == elf.EM_AARCH64: // x0 to x15
-		a.ints = abi.Go(a.machine).Arguments
+	if !a.registers {
+		return
+	}
+	a.ints, a.floats = abi.Go(a.machine).Arguments, 15
+	if a.machine == elf.EM_AARCH64 {
 		a.floats = 16
-	case a.registers:
-		a.ints = abi.Go(a.machine).Arguments
-		a.floats = 15
 	}
 }
 
@@ -65,9 +67,10 @@ func (a *goAssignment) word() {
 	}
 }
 
-// goDictionary returns which parameter comes behind the dictionary of types that a generic function gets, by the name of the function; -1 if it gets
-// none. "f[go.shape.int]" has it first, the method "(*t[go.shape.int]).m" behind the receiver; "f[go.shape.int].func1" is a closure, which knows
-// it already.
+// goDictionary returns the number of the parameter that follows the type dictionary of a generic
+// function, by the name of the function, or -1 if it gets none. In "f[go.shape.int]" the dictionary
+// comes first, in the method "(*t[go.shape.int]).m" after the receiver. "f[go.shape.int].func1" is
+// a closure, which has the dictionary already.
 func goDictionary(name string) int {
 	if !strings.Contains(name, "[go.shape.") || strings.HasPrefix(name, "type:") { // type:.eq.T compares two T
 		return -1
@@ -84,6 +87,7 @@ func goDictionary(name string) int {
 	return 1
 }
 
+// assign locates the next parameter or result.
 func (a *goAssignment) assign(ref typeRef) location {
 	t := a.typeOf(ref)
 	if t.size == 0 && t.shape != shapeUnknownType {
@@ -98,7 +102,8 @@ func (a *goAssignment) assign(ref typeRef) location {
 	return a.stack.take(t.size, a.alignOf(ref))
 }
 
-// inRegisters appends the registers of a type. ok is false if it cannot be in registers, or there are not enough.
+// inRegisters appends the registers of a type. ok is false if the type cannot be in registers, or
+// if too few are free.
 func (a *goAssignment) inRegisters(out location, ref typeRef, off uint64, depth int) (_ location, ok bool) {
 	t := a.typeOf(ref)
 	if depth == maxTypeDepth || !a.spend(1) {

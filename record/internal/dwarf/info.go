@@ -13,12 +13,13 @@ import (
 const (
 	maxUnitRanges = 4 << 20 // entries of all range lists
 	maxTypeUnits  = 1 << 20
-	maxWalk       = 1 << 18 // DIEs that one question may look at
+	maxWalk       = 1 << 18 // DIEs read for one question
 	maxSameRange  = 64      // units that claim one address
 )
 
-// debugInfo is the debugging information of a file, indexed: which unit has the code at an address, and where the type with a signature is. It
-// stays in memory while the File is used, for types to be read when they are asked for.
+// Info is the indexed debugging information of a file: which unit has the code at an address, and
+// where the type with a signature is. It keeps all sections in memory and reads types on demand.
+// Its methods may be called from several goroutines.
 type Info struct {
 	data      *Sections
 	machine   elf.Machine
@@ -26,40 +27,41 @@ type Info struct {
 	ranges    []unitRange // by start
 	typeUnits map[uint64]dieRef
 	abbrevs   abbrevTables
-	entries   int // of range lists, read so far
+	entries   int // of range lists that have been read
 
 	definitions func() map[definitionKey]dieRef
 }
 
-// unitRange is code of a unit: addresses from start up to end. reach is the greatest end so far, in the order of starts.
+// unitRange is code of a unit: addresses from start up to end. reach is the greatest end of this
+// and all earlier ranges, in the order of starts.
 type unitRange struct {
 	start, end, reach uint64
 	unit              *infoUnit
 }
 
-// infoUnit is a unit and what of its first DIE the others need.
+// infoUnit is a unit, with the attributes of its first DIE that other DIEs need.
 type infoUnit struct {
 	unit
-	section      []byte // that it is in
+	section      []byte // .debug_info or .debug_types
 	table        *abbrevs
 	firstDIE     uint64
 	language     uint64
 	producer     string
-	dwo          string // the file that has the rest, of a skeleton unit
+	dwo          string // of a skeleton unit: the file with the rest
 	loclistsBase uint64
 
 	once      sync.Once
 	functions []functionDIE // by address
-	optimised bool          // some variable moves while a function runs
+	optimised bool          // a variable moves while a function runs
 }
 
-// functionDIE is a subprogram with code that begins at addr.
+// functionDIE is a subprogram whose code begins at addr.
 type functionDIE struct {
 	addr abi.Addr
 	off  uint64
 }
 
-// newDebugInfo reads the header and the first DIE of each unit. What is malformed is left out, with all that follows.
+// New reads the header and the first DIE of each unit. It stops at a malformed unit.
 func New(data *Sections, machine elf.Machine) *Info {
 	d := &Info{data: data, machine: machine, typeUnits: map[uint64]dieRef{}}
 	d.definitions = sync.OnceValue(d.readDefinitions)
@@ -83,7 +85,7 @@ func (d *Info) readUnits(section []byte) {
 		}
 		u := &infoUnit{unit: h, section: section, table: d.abbrevs.at(d.data.Abbrev, abbrevOff)}
 		isTypes := len(d.data.Types) > 0 && len(section) > 0 && &section[0] == &d.data.Types[0]
-		if types || isTypes { // the signature of the type and its offset in the unit follow
+		if types || isTypes { // next come the signature of the type and its offset in the unit
 			signature, off := c.Uint(8), u.start+c.Uint(u.offSize)
 			if len(d.typeUnits) < maxTypeUnits {
 				d.typeUnits[signature] = dieRef{u, off}
@@ -103,7 +105,7 @@ func (d *Info) readUnits(section []byte) {
 // readRoot reads the first DIE of a unit, and its address ranges.
 func (d *Info) readRoot(u *infoUnit) {
 	if u.version >= 5 {
-		u.loclistsBase = 12 // behind the header of .debug_loclists, if the unit does not say
+		u.loclistsBase = 12 // default: behind the header of .debug_loclists
 	}
 	c := cursor.Cursor{Bytes: u.section[:u.end], Off: u.firstDIE}
 	ab := u.table.find(c.Uleb())
@@ -121,7 +123,7 @@ func (d *Info) readRoot(u *infoUnit) {
 			u.setBase(a.attr, v)
 		}
 	}
-	// Again: an indexed string or address needs the base, which may come behind it.
+	// Read again: an indexed string or address needs the base, which may come after it.
 	c = cursor.Cursor{Bytes: c.Bytes, Off: first}
 	var ranges, high uint64
 	var rangesForm uint16
@@ -182,14 +184,14 @@ func (d *Info) readRanges(u *infoUnit, form uint16, value uint64) {
 	}
 }
 
-// addRange notes code of a unit. Linkers put 0 or -1 at the start of code that was left out.
+// addRange notes code of a unit. Linkers put 0 or -1 at the start of code that they left out.
 func (d *Info) addRange(u *infoUnit, start, end uint64) {
 	if start != 0 && start < end && len(d.ranges) < maxUnitRanges {
 		d.ranges = append(d.ranges, unitRange{start: start, end: end, unit: u})
 	}
 }
 
-// unitAt returns the unit of .debug_info that an offset is in, nil if there is none.
+// unitAt returns the unit of .debug_info that contains an offset, nil if there is none.
 func (d *Info) unitAt(off uint64) *infoUnit {
 	i := sort.Search(len(d.units), func(i int) bool { return d.units[i].end > off })
 	if i == len(d.units) || off < d.units[i].firstDIE {
@@ -198,7 +200,8 @@ func (d *Info) unitAt(off uint64) *infoUnit {
 	return d.units[i]
 }
 
-// function returns the DIEs of the function whose code begins at a, and the file that has them if that is another one.
+// functionDIEs returns the DIEs of the function whose code begins at a. dwo is the file that has
+// them instead, "" if there is none.
 func (d *Info) functionDIEs(a abi.Addr) (found []dieRef, dwo string) {
 	seen := map[*infoUnit]bool{}
 	for i := sort.Search(len(d.ranges), func(i int) bool { return d.ranges[i].start > uint64(a) }) - 1; i >= 0; i-- {
@@ -257,7 +260,8 @@ func (d *Info) readFunctions(u *infoUnit) {
 			break
 		}
 		if len(starts) > 0 && starts[0] != 0 {
-			// The first part is the one that is entered: compilers list those that they have moved out of line behind it.
+			// The first part is the one that is entered. Compilers list parts that they moved out
+			// of line after it.
 			u.functions = append(u.functions, functionDIE{abi.Addr(starts[0]), at})
 		}
 	}

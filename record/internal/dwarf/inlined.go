@@ -7,12 +7,12 @@ import (
 	"utrace/record/internal/cursor"
 )
 
-// Inlined is a function that the compiler has put into others.
+// Inlined is a function that the compiler has inlined into others.
 type Inlined struct {
-	Name string   // a linkage name if there is one, else the name in the source
-	In   []string // the functions that hold a copy, by their symbols, sorted; at most maxInlinedIn
-	More int      // further ones that hold a copy
-	Own  bool     // it exists by itself, too, perhaps under another name
+	Name string   // the linkage name if there is one, else the name in the source
+	In   []string // symbols of functions with a copy, sorted; at most maxInlinedIn
+	More int      // further functions with a copy
+	Own  bool     // it also exists by itself, perhaps under another name
 }
 
 // Limits on one search.
@@ -25,14 +25,15 @@ const (
 type inlinedSearch struct {
 	linesBuilder
 	match   func(string) bool
-	names   map[string]bool // asked for already
+	names   map[string]bool // answers of match
 	dies    map[uint64]bool // by offset: those that stand for the function
 	name    string
-	in      map[abi.Addr]bool // where the functions that hold copies begin
+	in      map[abi.Addr]bool // where the functions with copies begin
 	inlined bool              // there is a copy, or DW_AT_inline says so
 	own     bool
 }
 
+// run reads all units once.
 func (s *inlinedSearch) run() {
 	s.attrs = 0
 	c := &cursor.Cursor{Bytes: s.data.Info}
@@ -48,7 +49,8 @@ func (s *inlinedSearch) run() {
 	}
 }
 
-// readUnit walks the DIEs of a unit. function is the one with code that the DIE at hand is in, at depth inside.
+// readUnit walks the DIEs of a unit. While it is at DIEs in a function with code, function is the
+// address of that code and inside the depth of its DIE.
 func (s *inlinedSearch) readUnit(c *cursor.Cursor, u unit, abbrevOff uint64) {
 	table := s.abbrevs.at(s.data.Abbrev, abbrevOff)
 	if table == nil {
@@ -107,7 +109,7 @@ func (s *inlinedSearch) readUnit(c *cursor.Cursor, u unit, abbrevOff uint64) {
 	}
 }
 
-// readBases reads of the first DIE of a unit what indexed strings and addresses need.
+// readBases reads the attributes of a unit's first DIE that indexed strings and addresses need.
 func (s *inlinedSearch) readBases(c *cursor.Cursor, ab *abbrev) {
 	for _, a := range ab.attrs {
 		v := s.unit.value(c, a)
@@ -117,8 +119,8 @@ func (s *inlinedSearch) readBases(c *cursor.Cursor, ab *abbrev) {
 	}
 }
 
-// readSubprogram notes the DIE, at offset at, if it stands for the function, and returns where its code begins, 0 if it has
-// none.
+// readSubprogram notes the DIE at offset at if it stands for the function. It returns the address
+// where its code begins, 0 if it has none.
 func (s *inlinedSearch) readSubprogram(c *cursor.Cursor, ab *abbrev, at uint64) abi.Addr {
 	var starts []uint64
 	found, inline := s.dies[at], false
@@ -170,9 +172,10 @@ func refersInside(a attrForm) bool {
 	return a.form != formGNURefAlt && a.form != formRefSup4 && a.form != formRefSup8
 }
 
-// maxNamesAsked bounds the names that are remembered as asked for.
+// maxNamesAsked limits the names whose answer is remembered.
 const maxNamesAsked = 1 << 20
 
+// matches is match, with the answers remembered.
 func (s *inlinedSearch) matches(name string) bool {
 	if name == "" {
 		return false
@@ -187,14 +190,18 @@ func (s *inlinedSearch) matches(name string) bool {
 	return answer
 }
 
-// findInlined searches the debugging information for inlined functions whose name, in the source or of the symbol that they would
-// have, satisfies match. functionAt gives the name of the function at an address. It reads all DIEs, so it is for questions that the symbols cannot answer.
-// Names of several functions that match come back as one Inlined.
+// FindInlined finds inlined functions whose name satisfies match: the name in the source, or that
+// of the symbol that they would have. functionAt gives the name of the function at an address.
+// Several functions with a matching name are one Inlined. The result is false if no function
+// matches.
 //
-//  1. Collect the subprograms with a matching name, and those that refer to one: the definition of what a class
-//     declares, the abstract instance, instances. References lead back mostly, so the units are read again until nothing is new, twice at
-//     most.
-//  2. Note which of them have code of their own, and in which functions there are copies (DW_TAG_inlined_subroutine).
+// FindInlined reads all DIEs, which takes long. Use it for names that the symbols do not have.
+//
+//  1. Collect the subprograms with a matching name and those that refer to one: the definition of
+//     a member function, the abstract instance, other instances. Most references lead backwards,
+//     so the units are read again until nothing new turns up, but at most twice.
+//  2. Note which of them have code of their own, and which functions contain copies
+//     (DW_TAG_inlined_subroutine).
 func FindInlined(d *Sections, match func(name string) bool, functionAt func(abi.Addr) (string, bool)) (Inlined, bool) {
 	s := newInlinedSearch(d, match)
 	for range 2 {
@@ -220,6 +227,7 @@ func FindInlined(d *Sections, match func(name string) bool, functionAt func(abi.
 	return out, true
 }
 
+// newInlinedSearch prepares a search: call run.
 func newInlinedSearch(d *Sections, match func(name string) bool) *inlinedSearch {
 	s := &inlinedSearch{match: match, dies: map[uint64]bool{}, names: map[string]bool{}, in: map[abi.Addr]bool{}}
 	s.Lines = &Lines{data: d}

@@ -25,8 +25,9 @@ func isCPlusPlus(language uint64) bool {
 	return false
 }
 
-// llvmVersion returns the major version of LLVM that has compiled a unit, by its DW_AT_producer ("Debian clang version 19.1.7 (3+b1)",
-// "clang LLVM (rustc version 1.95.0 (59807616e 2026-04-14))"); 0 if it was another compiler.
+// llvmVersion returns the major version of the LLVM that compiled a unit, 0 for another compiler.
+// producer is the unit's DW_AT_producer, such as "Debian clang version 19.1.7 (3+b1)" or "clang
+// LLVM (rustc version 1.95.0 (59807616e 2026-04-14))".
 func llvmVersion(producer string) int {
 	_, rest, ok := strings.Cut(producer, "clang version ")
 	if ok {
@@ -48,7 +49,7 @@ func llvmVersion(producer string) int {
 	return 0
 }
 
-// rustVersion returns N of rustc version 1.N; 0 if it was another compiler.
+// rustVersion returns N of rustc version 1.N, 0 for another compiler.
 func rustVersion(producer string) int {
 	_, rest, _ := strings.Cut(producer, "rustc version 1.")
 	minor, _, _ := strings.Cut(rest, ".")

@@ -4,7 +4,8 @@ import (
 	"strings"
 )
 
-// describeLayout describes the structs that languages use for texts and the like. It returns false for another struct.
+// describeLayout describes the structs in which languages keep texts, slices and interfaces. It
+// returns false for any other struct.
 func (w *walk) describeLayout(v *Value, t dwarfType, p location) bool {
 	switch {
 	case t.unit.language == languageGo:
@@ -17,7 +18,7 @@ func (w *walk) describeLayout(v *Value, t dwarfType, p location) bool {
 	return false
 }
 
-// counted makes v a kind with a pointer and a length, which are at offsets in a struct.
+// counted makes v a value with a pointer and a length, which are at two offsets in a struct.
 func (v *Value) counted(kind ValueKind, p location, pointer, length uint64) {
 	v.Kind = kind
 	at, why := p.operand(pointer, 8, false)
@@ -28,14 +29,15 @@ func (v *Value) counted(kind ValueKind, p location, pointer, length uint64) {
 	}
 }
 
-// Kinds of Go (DW_AT_go_kind; internal/abi/type.go).
+// Kinds of Go types (DW_AT_go_kind; internal/abi/type.go).
 const (
 	goSlice  = 23
 	goString = 24
 )
 
-// describeGo knows string {str, len}, slices {array, len, cap} and interfaces: runtime.iface {tab, data}, where tab leads to an
-// itab with the type at 8, and runtime.eface {_type, data}.
+// describeGo knows strings {str, len}, slices {array, len, cap}, and the interfaces runtime.iface
+// {tab, data} and runtime.eface {_type, data}. tab points to an itab, which has the type at offset
+// 8.
 func (w *walk) describeGo(v *Value, t dwarfType, p location) bool {
 	switch {
 	case t.goKind == goString, t.name == "string":
@@ -61,8 +63,8 @@ func (w *walk) describeGo(v *Value, t dwarfType, p location) bool {
 	return true
 }
 
-// describeRust knows references to str and slices {data_ptr, length}, and String and Vec, whose parts are found by their names, since the compiler
-// orders them as it likes.
+// describeRust knows references to str and slices {data_ptr, length}, String and Vec. It finds
+// their parts by name, since the compiler orders them freely.
 func (w *walk) describeRust(v *Value, t dwarfType, p location) bool {
 	data, ok := w.memberNamed(t, "data_ptr")
 	if length, ok2 := w.memberNamed(t, "length"); ok && ok2 {
@@ -104,7 +106,7 @@ func (w *walk) describeRust(v *Value, t dwarfType, p location) bool {
 	return true
 }
 
-// firstPointer returns the offset of the first pointer in a struct or the structs in it.
+// firstPointer returns the offset of the first pointer in a struct or in structs inside it.
 func (w *walk) firstPointer(ref typeRef, depth int) (uint64, bool) {
 	t := w.typeOf(ref)
 	if t.shape == shapePointer {
@@ -133,8 +135,9 @@ func (w *walk) templateType(t dwarfType) typeRef {
 	return found
 }
 
-// describeCPlusPlus knows std::string and std::string_view of libstdc++ and std::string_view of libc++, by the names of their members. A string from before
-// the C++11 ABI has its length 24 bytes before its text.
+// describeCPlusPlus knows std::string of libstdc++, and std::string_view of libstdc++ and libc++,
+// by the names of their members. A string from before the C++11 ABI has its length 24 bytes before
+// its text.
 func (w *walk) describeCPlusPlus(v *Value, t dwarfType, p location) bool {
 	name, _, _ := strings.Cut(t.name, "<")
 	if !w.isChar(w.templateType(t)) {
@@ -147,7 +150,8 @@ func (w *walk) describeCPlusPlus(v *Value, t dwarfType, p location) bool {
 			v.Kind, v.Why = Unknown, "this library's std::string keeps short texts in a way that is not read"
 			return true
 		}
-		// Its type may be only declared. It is the pointer and the allocator, which is empty or, rarely, behind it.
+		// Its type may be only declared. It contains the pointer and the allocator, which is empty
+		// or, rarely, behind the pointer.
 		pointer, _ := w.memberNamed(w.typeOf(data.typ), "_M_p")
 		length, ok := w.memberNamed(t, "_M_string_length")
 		if ok {
@@ -175,8 +179,8 @@ func (w *walk) describeCPlusPlus(v *Value, t dwarfType, p location) bool {
 	return false
 }
 
-// describeDeclared knows what is only declared: clang leaves out std::string where the library has it. That of the C++11 ABI of
-// libstdc++ is {char *, size_t length, …}, which cannot change.
+// describeDeclared knows a type that is only declared: clang omits std::string where the library
+// has it. In the C++11 ABI of libstdc++ that is {char *, size_t length, …}, which cannot change.
 func (w *walk) describeDeclared(v *Value, t dwarfType, p location) bool {
 	if w.isDeclaredString(t) {
 		v.counted(Text, p, 0, 8)
@@ -185,7 +189,7 @@ func (w *walk) describeDeclared(v *Value, t dwarfType, p location) bool {
 	return false
 }
 
-// isDeclaredString says whether a type that is only declared is that std::string.
+// isDeclaredString says whether a type is a std::string of that ABI which is only declared.
 func (w *walk) isDeclaredString(t dwarfType) bool {
 	const prefix = "basic_string<char,"
 	return t.unit != nil && t.declaration && isCPlusPlus(t.unit.language) && strings.HasPrefix(t.name, prefix) &&

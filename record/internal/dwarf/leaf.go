@@ -10,7 +10,8 @@ type leaf struct {
 	array     bool // in an array
 }
 
-// leaves calls fn for each number in a type, at its offset. It returns why this is not possible, "" if it is.
+// leaves calls fn for each number in a type, with its offset. It returns the reason why it cannot,
+// "" if it can.
 func (w *walk) leaves(ref typeRef, off uint64, depth int, fn func(leaf)) string {
 	t := w.typeOf(ref)
 	if depth == maxTypeDepth || !w.spend(1) {
@@ -83,7 +84,7 @@ func (w *walk) leaves(ref typeRef, off uint64, depth int, fn func(leaf)) string 
 	return ""
 }
 
-// hasVariants says whether a type is an enumeration of Rust with data.
+// hasVariants says whether a type is a Rust enumeration with data.
 func (w *walk) hasVariants(t dwarfType) bool {
 	found := false
 	w.children(t.die, func(c die) bool {
@@ -98,24 +99,24 @@ func (w *walk) alignOf(ref typeRef) uint64 { return w.align(ref, 0) }
 
 func (w *walk) align(ref typeRef, depth int) uint64 {
 	t := w.typeOf(ref)
-	most := uint64(1)
+	largest := uint64(1)
 	if depth < maxTypeDepth && w.spend(1) {
 		switch t.shape {
 		case shapeArray:
-			most = w.align(t.elem, depth+1)
+			largest = w.align(t.elem, depth+1)
 			if t.vector {
-				most = t.size
+				largest = t.size
 			}
 		case shapeStruct:
 			for _, m := range w.members(t) {
-				most = max(most, w.align(m.typ, depth+1))
+				largest = max(largest, w.align(m.typ, depth+1))
 			}
 		default:
-			most = max(t.size, 1)
+			largest = max(t.size, 1)
 			if t.encoding == encComplexFloat {
-				most = max(t.size/2, 1)
+				largest = max(t.size/2, 1)
 			}
 		}
 	}
-	return min(max(most, t.align, 1), 4096)
+	return min(max(largest, t.align, 1), 4096)
 }

@@ -28,10 +28,10 @@ type lineFile struct {
 	dir  uint64
 }
 
-// maxLineFiles bounds the files, and the directories, of one program.
+// maxLineFiles limits the files, and the directories, of one program.
 const maxLineFiles = 1 << 20
 
-// parseLineProgram reads the header at off in .debug_line.
+// parseLineProgram reads the header at offset off of .debug_line.
 func parseLineProgram(d *Sections, off uint64, compDir []byte) (*lineProgram, error) {
 	if off > uint64(len(d.Line)) {
 		return nil, fmt.Errorf("%w: line program at %#x", ErrMalformed, off)
@@ -91,8 +91,8 @@ func parseLineProgram(d *Sections, off uint64, compDir []byte) (*lineProgram, er
 	return p, nil
 }
 
-// oldTables reads the directories and files of versions 2 to 4. Numbers start at 1; directory 0 is that of the
-// compilation.
+// oldTables reads the directories and files of versions 2 to 4. Their numbers start at 1. Directory
+// 0 is that of the compilation.
 func (p *lineProgram) oldTables(c *cursor.Cursor) {
 	p.dirs = [][]byte{p.compDir}
 	for {
@@ -114,7 +114,8 @@ func (p *lineProgram) oldTables(c *cursor.Cursor) {
 	}
 }
 
-// entryTable reads the directories or the files of version 5: a description of the columns, then the rows.
+// entryTable reads the directories or the files of version 5: a description of the columns, then
+// the rows.
 func (p *lineProgram) entryTable(c *cursor.Cursor, u *unit, d *Sections) []lineFile {
 	const contentPath, contentDir = 1, 2
 	type column struct {
@@ -128,7 +129,7 @@ func (p *lineProgram) entryTable(c *cursor.Cursor, u *unit, d *Sections) []lineF
 		switch form {
 		case formString, formLineStrp, formStrp, formStrx, formStrx1, formStrx2, formStrx3, formStrx4,
 			formUdata, formData1, formData2, formData4, formData8, formData16, formBlock:
-		default: // forms without bytes would make rows for nothing
+		default: // a form without bytes would make rows at no cost
 			c.Bad = true
 		}
 		columns[i].form.form = uint16(form)
@@ -158,7 +159,8 @@ func (p *lineProgram) entryTable(c *cursor.Cursor, u *unit, d *Sections) []lineF
 	return out
 }
 
-// file returns the path of file number i, "" if there is none. It is absolute if the compiler knew its directory.
+// file returns the path of file number i, "" if there is none. The path is absolute if the compiler
+// knew its directory.
 func (p *lineProgram) file(i uint64) string {
 	if i >= uint64(len(p.files)) || len(p.files[i].name) == 0 {
 		return ""
@@ -175,15 +177,16 @@ func (p *lineProgram) file(i uint64) string {
 	return path.Join(dir, name)
 }
 
-// lineRow says that from addr on the code is of this line; in a sequence, addresses do not decrease.
+// lineRow says that the code from addr on belongs to this line. In a sequence, addresses do not
+// decrease.
 type lineRow struct {
 	addr uint64
 	file uint64
 	line int64
-	end  bool // the first address behind the sequence
+	end  bool // addr is the first address behind the sequence
 }
 
-// run executes the program (DWARF 5, 6.2.5) and calls row for each row of the table.
+// run runs the program (DWARF 5, 6.2.5) and calls row for each row of the table.
 func (p *lineProgram) run(row func(lineRow)) {
 	const (
 		opCopy, opAdvancePC, opAdvanceLine, opSetFile       = 1, 2, 3, 4

@@ -16,11 +16,12 @@ const (
 	MaxLine        = 1 << 30
 	maxSequences   = 4 << 20
 	maxBadPrograms = 1000
-	maxLineProgram = 16 << 20 // bytes of opcodes whose rows are kept; each may make a row
-	maxLineWork    = 2 << 30  // bytes of opcodes that are run for all lookups together
+	maxLineProgram = 16 << 20 // bytes of opcodes of a program whose rows are kept; each may make a row
+	maxLineWork    = 2 << 30  // bytes of opcodes run for all lookups together
 )
 
-// Lines knows where the functions of a file stand in the source. Its methods may be called from several goroutines.
+// Lines knows the source lines of a file's functions. Its methods may be called from several
+// goroutines.
 type Lines struct {
 	data      *Sections
 	decls     map[abi.Addr]decl
@@ -31,7 +32,7 @@ type Lines struct {
 	files     fileNames
 	indexed   bool
 	sequences []sequence
-	recent    uint64 // offset of the line program of rows
+	recent    uint64 // the line program that rows are of
 	rows      []lineAt
 	work      uint64
 }
@@ -42,7 +43,7 @@ type decl struct {
 	line uint32
 }
 
-// sequence is the addresses [start, end) that one line program covers without a gap.
+// sequence is the range of addresses [start, end) that one line program covers without a gap.
 type sequence struct {
 	start, end uint64
 	program    uint64 // offset in .debug_line
@@ -53,11 +54,13 @@ type lineAt struct {
 	decl decl
 }
 
-// Truncated says that some of the debugging information was left out, being malformed or beyond a limit.
+// Truncated says that some of the debugging information was left out, because it is malformed or
+// beyond a limit.
 func (l *Lines) Truncated() bool { return l.truncated }
 
-// Func returns the source line that declares the function which starts at a; where the debugging information does not
-// say, the line of its first instruction. file is an absolute path if the compiler knew its directory. Lines start at 1.
+// Func returns the source line that declares the function which starts at a. If the debugging
+// information does not have it, Func returns the line of the first instruction. file is absolute if
+// the compiler knew its directory. Lines start at 1. ok is false if neither line is known.
 func (l *Lines) Func(a abi.Addr) (file string, line int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -82,8 +85,8 @@ func (l *Lines) At(a abi.Addr) (file string, line int, ok bool) {
 	return file, int(d.line), true
 }
 
-// row returns the line of the instruction at addr from the line tables. Of several rows at one address, the first
-// is that of the function's opening, the others are of what was inlined there.
+// row returns the line of the instruction at addr from the line tables. If one address has several
+// rows, the first is that of the function's opening. The others are of inlined code.
 func (l *Lines) row(addr uint64) decl {
 	l.indexSequences()
 	i := sort.Search(len(l.sequences), func(i int) bool { return l.sequences[i].start > addr }) - 1
@@ -108,7 +111,7 @@ func (l *Lines) row(addr uint64) decl {
 	return l.rows[first-1].decl
 }
 
-// indexSequences runs all line programs once, when the first address is asked for that has no declaration.
+// indexSequences runs all line programs once, for the first address without a declaration.
 func (l *Lines) indexSequences() {
 	if l.indexed {
 		return
@@ -133,7 +136,8 @@ func (l *Lines) indexSequences() {
 	slices.SortStableFunc(l.sequences, func(a, b sequence) int { return cmp.Compare(a.start, b.start) })
 }
 
-// indexProgram notes the sequences of one line program. It returns false if that is malformed.
+// indexProgram notes the sequences of one line program. It returns false if the program is
+// malformed.
 func (l *Lines) indexProgram(off uint64) bool {
 	p, err := parseLineProgram(l.data, off, nil)
 	if err != nil {
@@ -155,7 +159,8 @@ func (l *Lines) indexProgram(off uint64) bool {
 	return true
 }
 
-// readRows keeps the rows of the line program at off, by address. Lookups in the order of addresses run each program once.
+// readRows keeps the rows of the line program at off, by address. Lookups in the order of addresses
+// run each program once.
 func (l *Lines) readRows(off uint64) {
 	l.recent, l.rows = off, []lineAt{}
 	p, err := parseLineProgram(l.data, off, l.compDirs[off])
@@ -174,8 +179,8 @@ func (l *Lines) readRows(off uint64) {
 	slices.SortStableFunc(l.rows, func(a, b lineAt) int { return cmp.Compare(a.addr, b.addr) })
 }
 
-// newLines reads where functions are declared. hasCode says which addresses the file has code at: compilers and linkers put the
-// address 0, or -1, in entries of functions that were left out.
+// NewLines reads where functions are declared. hasCode says at which addresses the file has code:
+// compilers and linkers put address 0 or -1 into entries of functions that were left out.
 func NewLines(d *Sections, hasCode func(abi.Addr) bool) *Lines {
 	l := &Lines{data: d, decls: map[abi.Addr]decl{}, compDirs: map[uint64][]byte{}}
 	b := linesBuilder{Lines: l, subprogs: map[uint64]subprog{}}
@@ -185,12 +190,12 @@ func NewLines(d *Sections, hasCode func(abi.Addr) bool) *Lines {
 			delete(l.decls, a)
 		}
 	}
-	// The rest, most of the bytes, is not needed again.
+	// Most of the bytes are not needed again.
 	l.data = &Sections{Line: d.Line, LineStr: d.LineStr, Str: d.Str, StrOffsets: d.StrOffsets}
 	return l
 }
 
-// declarationLines makes Lines of declarations that do not come from DWARF.
+// DeclarationLines makes Lines from declarations that do not come from DWARF.
 func DeclarationLines(list iter.Seq[Declaration]) *Lines {
 	l := &Lines{data: &Sections{}, decls: map[abi.Addr]decl{}, indexed: true}
 	for d := range list {

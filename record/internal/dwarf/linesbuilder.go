@@ -9,22 +9,24 @@ import (
 const (
 	maxUnits    = 1 << 20
 	maxSubprogs = 16 << 20
-	maxDensity  = 2 // attributes per byte; real ones take two bytes each, some none
+	maxDensity  = 2 // attributes per byte; most take two bytes, some none
 
 	maxFileNames = 64 << 20 // bytes of source file names that are kept
-	maxPathWork  = 4 << 30  // bytes of source file names that are put together
+	maxPathWork  = 4 << 30  // bytes of source file names that are joined
 )
 
 // linesBuilder makes Lines in one pass over .debug_info.
 //
-//  1. For each unit: read the header, the abbreviation table (once per offset) and the first DIE, which names the line program,
-//     whose file table turns DW_AT_decl_file into a path.
-//  2. Walk the DIEs. Enter namespaces, modules and classes; pass over all other children, by DW_AT_sibling where
-//     there is one. Note every subprogram: its address, its own declaration, and the DIE that it refers to.
-//  3. Resolve: a subprogram without a declaration of its own has that of the DIE it refers to (the abstract
-//     instance, the declaration in the class), which may be in another unit.
+//  1. For each unit, read the header, the abbreviation table (once per offset) and the first DIE.
+//     That names the line program, whose file table turns DW_AT_decl_file into a path.
+//  2. Walk the DIEs. Enter namespaces, modules and classes. Pass over all other children, by
+//     DW_AT_sibling where there is one. Note for each subprogram its address, its own declaration,
+//     and the DIE that it refers to.
+//  3. Resolve: a subprogram without a declaration of its own has that of the DIE it refers to.
+//     That DIE is the abstract instance or the declaration in a class, and may be in another unit.
 //
-// Offsets only lead forward, a table is read once per unit at most, and the work is counted against the limits.
+// Offsets only lead forward, each table is read at most once per unit, and the work counts against
+// the limits.
 type linesBuilder struct {
 	*Lines
 	abbrevs     abbrevTables
@@ -33,13 +35,13 @@ type linesBuilder struct {
 	subprogs    map[uint64]subprog // by offset of the DIE
 	concrete    []concreteFunc
 
-	// Of the unit at hand:
+	// The rest is of the current unit.
 	unit    unit
-	program *lineProgram // nil if there is none or it cannot be read
+	program *lineProgram // nil if there is none, or it cannot be read
 	fileIDs map[uint64]uint32
 }
 
-// subprog is the DIE of a function: a declaration, an abstract instance or the real one.
+// subprog is the DIE of a function: a declaration, an abstract instance or the function itself.
 type subprog struct {
 	decl   decl
 	origin uint64 // offset of the DIE that it refers to, 0 if none
@@ -70,8 +72,8 @@ func (b *linesBuilder) run() {
 	}
 }
 
-// resolve follows the references from a DIE until both file and line are known. A definition in the same file as its
-// declaration gives its line only.
+// resolve follows the references from a DIE until both file and line are known. A definition in the
+// same file as its declaration gives only its line.
 func (b *linesBuilder) resolve(die uint64) decl {
 	var d decl
 	for range 8 {
@@ -100,7 +102,7 @@ func (b *linesBuilder) readUnit(c *cursor.Cursor, u unit, abbrevOff uint64) {
 	b.unit, b.program, b.fileIDs = u, nil, map[uint64]uint32{}
 	depth := 0 // of the DIE that is read
 	const none = 1 << 62
-	inside := none // the depth of the DIE whose children are passed over
+	inside := none // depth of the DIE whose children are passed over
 	for c.Left() > 0 {
 		at := c.Off
 		code := c.Uleb()
@@ -150,7 +152,7 @@ func (b *linesBuilder) readUnit(c *cursor.Cursor, u unit, abbrevOff uint64) {
 	}
 }
 
-// entered says whether functions may be declared among the children.
+// entered says whether functions may be declared among the children of a DIE.
 func entered(tag uint64) bool {
 	switch tag {
 	case tagCompileUnit, tagPartialUnit, tagSkeletonUnit, tagNamespace, tagModule, tagClass, tagStructure, tagUnion, tagInterface:
@@ -171,7 +173,7 @@ func (b *linesBuilder) readRoot(c *cursor.Cursor, ab *abbrev) {
 			u.setBase(a.attr, v)
 		}
 	}
-	// Again: an indexed string or address needs the base, which may come behind it.
+	// Read again: an indexed string or address needs the base, which may come after it.
 	again := &cursor.Cursor{Bytes: c.Bytes, Off: first}
 	for _, a := range ab.attrs {
 		switch a.attr {
@@ -197,13 +199,13 @@ func (b *linesBuilder) readRoot(c *cursor.Cursor, ab *abbrev) {
 	b.program = p
 }
 
-// readDIE reads the attributes of a DIE, which starts at offset at, and returns the offset of its next sibling, 0 if it does
-// not say.
+// readDIE reads the attributes of the DIE at offset at. It returns the offset of the next sibling,
+// 0 if the DIE does not have it.
 func (b *linesBuilder) readDIE(c *cursor.Cursor, ab *abbrev, at uint64) (sibling uint64) {
 	var s subprog
 	var file, line uint64
 	hasFile := false
-	var starts []uint64 // a function in several parts has as many
+	var starts []uint64 // one for each part of the function
 	for _, a := range ab.attrs {
 		switch a.attr {
 		case attrSibling:
@@ -249,7 +251,7 @@ func (b *linesBuilder) readDIE(c *cursor.Cursor, ab *abbrev, at uint64) (sibling
 	return sibling
 }
 
-// fileNames numbers source files, from 1. Number 0 is no file.
+// fileNames numbers source files from 1. Number 0 is no file.
 type fileNames struct {
 	names  []string
 	byName map[string]uint32
@@ -264,9 +266,10 @@ func (n *fileNames) name(i uint32) string {
 	return n.names[i-1]
 }
 
-// number returns the number of file i of a line program; known remembers those of this program.
-func (n *fileNames) number(p *lineProgram, i uint64, known map[uint64]uint32) uint32 {
-	if id, ok := known[i]; ok {
+// number returns the number of file i of a line program. ids has the numbers of this program's
+// files so far.
+func (n *fileNames) number(p *lineProgram, i uint64, ids map[uint64]uint32) uint32 {
+	if id, ok := ids[i]; ok {
 		return id
 	}
 	id := uint32(0)
@@ -274,12 +277,12 @@ func (n *fileNames) number(p *lineProgram, i uint64, known map[uint64]uint32) ui
 		name := p.file(i)
 		n.work += len(name)
 		id = n.add(name)
-		known[i] = id
+		ids[i] = id
 	}
 	return id
 }
 
-// add returns the number of a file, 0 for the empty name and beyond the limit.
+// add returns the number of a file. It is 0 for the empty name and beyond the limit.
 func (n *fileNames) add(name string) uint32 {
 	if n.byName == nil {
 		n.byName = map[string]uint32{}

@@ -4,7 +4,8 @@ import (
 	"utrace/record/internal/abi"
 )
 
-// expr computes a number: A = base + disp, plus the load bias if relative. Then for each d of derefs A = the 8 bytes of memory at A, plus d.
+// expr is a symbolic number. First A = base + disp, plus the load bias if relative. Then, for each
+// d of derefs, A becomes the 8 bytes of memory at A, plus d. The number is A.
 type expr struct {
 	base     abi.Register
 	disp     int64
@@ -16,12 +17,12 @@ func constantExpr(v int64) expr { return expr{base: abi.NoRegister, disp: v} }
 
 func registerExpr(r abi.Register) expr { return expr{base: r} }
 
-// isRegister says that the number is that of a register as it is.
+// isRegister says that the number is the unchanged value of a register.
 func (e expr) isRegister() bool { return e.base != abi.NoRegister && e.disp == 0 && len(e.derefs) == 0 }
 
 func (e expr) isConstant() bool { return e.base == abi.NoRegister && !e.relative && len(e.derefs) == 0 }
 
-// plus adds to the number.
+// plus adds n to the number.
 func (e expr) plus(n int64) expr {
 	if len(e.derefs) == 0 {
 		e.disp += n
@@ -39,16 +40,16 @@ func (e expr) load() expr {
 	return e
 }
 
-// place is where the bytes of a value are. Its parts do not overlap and are in order.
+// location is where the bytes of a value are. Its pieces do not overlap and are in order.
 type location []piece
 
-// part is where some bytes of a value are.
+// piece is where some bytes of a value are.
 type piece struct {
 	off, size uint64 // in the value
 	kind      pieceKind
-	expr      expr   // of partNumber the bytes themselves, as a number; of partMemory their address
-	skip      uint64 // of partNumber: bytes of the number before those of the value
-	why       string // of partMissing
+	expr      expr   // of pieceNumber: the bytes themselves, as a number; of pieceMemory: their address
+	skip      uint64 // of pieceNumber: bytes of the number before those of the value
+	why       string // of pieceMissing
 }
 
 type pieceKind uint8
@@ -77,93 +78,94 @@ func inMemory(size uint64, address expr) location {
 	return location{{size: max(size, 1), kind: pieceMemory, expr: address}}
 }
 
-// known says that all bytes of a value are somewhere.
-func (p location) complete(size uint64) bool {
+// complete says that all bytes of a value are somewhere.
+func (l location) complete(size uint64) bool {
 	end := uint64(0)
-	for _, part := range p {
-		if part.kind == pieceMissing || part.off > end {
+	for _, pc := range l {
+		if pc.kind == pieceMissing || pc.off > end {
 			return false
 		}
-		end = max(end, part.off+part.size)
+		end = max(end, pc.off+pc.size)
 	}
-	return end >= size && len(p) > 0
+	return end >= size && len(l) > 0
 }
 
-// at returns the part that has the bytes from off up to off+size, or why there is none.
-func (p location) at(off, size uint64) (piece, string) {
-	for _, part := range p {
-		if off < part.off || off-part.off >= part.size {
+// at returns the piece that has the bytes from off to off+size, or the reason why there is none.
+func (l location) at(off, size uint64) (piece, string) {
+	for _, pc := range l {
+		if off < pc.off || off-pc.off >= pc.size {
 			continue
 		}
 		switch {
-		case part.kind == pieceMissing:
-			return part, part.why
-		case part.size < size || off-part.off > part.size-size:
-			return part, whySplit
+		case pc.kind == pieceMissing:
+			return pc, pc.why
+		case pc.size < size || off-pc.off > pc.size-size:
+			return pc, whySplit
 		}
-		return part, ""
+		return pc, ""
 	}
 	return piece{}, whyGone
 }
 
-// number returns the 8 bytes at off, mostly a pointer.
-func (p location) number(off uint64) (expr, string) {
-	part, why := p.at(off, 8)
+// number returns the 8 bytes at off, which are mostly a pointer.
+func (l location) number(off uint64) (expr, string) {
+	pc, why := l.at(off, 8)
 	switch {
 	case why != "":
 		return expr{}, why
-	case part.kind == pieceMemory:
-		return part.expr.plus(int64(off - part.off)).load(), ""
-	case off != part.off || part.skip != 0:
+	case pc.kind == pieceMemory:
+		return pc.expr.plus(int64(off - pc.off)).load(), ""
+	case off != pc.off || pc.skip != 0:
 		return expr{}, whySplit
 	}
-	return part.expr, ""
+	return pc.expr, ""
 }
 
-// sub is the place of the bytes from off up to off+size.
-func (p location) sub(off, size uint64) location {
-	part, why := p.at(off, max(size, 1))
+// sub is the location of the bytes from off to off+size.
+func (l location) sub(off, size uint64) location {
+	pc, why := l.at(off, max(size, 1))
 	switch {
 	case why == whySplit:
 		var out location
-		for _, part := range p {
-			if part.off+part.size > off && part.off < off+size && part.off >= off {
-				part.off -= off
-				out = append(out, part)
+		for _, pc := range l {
+			if pc.off+pc.size > off && pc.off < off+size && pc.off >= off {
+				pc.off -= off
+				out = append(out, pc)
 			}
 		}
 		return out
 	case why != "":
 		return missing(size, why)
-	case part.kind == pieceMemory:
-		return inMemory(size, part.expr.plus(int64(off-part.off)))
+	case pc.kind == pieceMemory:
+		return inMemory(size, pc.expr.plus(int64(off-pc.off)))
 	}
-	return location{{size: max(size, 1), kind: pieceNumber, expr: part.expr, skip: part.skip + off - part.off}}
+	return location{{size: max(size, 1), kind: pieceNumber, expr: pc.expr, skip: pc.skip + off - pc.off}}
 }
 
-// operand makes an operand of the size bytes at off.
-func (p location) operand(off, size uint64, signed bool) (abi.Operand, string) {
-	part, why := p.at(off, size)
+// operand makes an operand of the size bytes at off. The text is the reason why it cannot, "" if it
+// can.
+func (l location) operand(off, size uint64, signed bool) (abi.Operand, string) {
+	pc, why := l.at(off, size)
 	if why != "" {
 		return abi.Operand{}, why
 	}
 	if size != 1 && size != 2 && size != 4 && size != 8 {
 		return abi.Operand{}, "it has a size that cannot be read: 1, 2, 4 or 8 bytes can"
 	}
-	if part.kind == pieceMemory {
-		op := addressOperand(part.expr.plus(int64(off - part.off)))
+	if pc.kind == pieceMemory {
+		op := addressOperand(pc.expr.plus(int64(off - pc.off)))
 		op.Kind, op.Size, op.Signed = abi.InMemory, uint8(size), signed
 		if len(op.Derefs) >= abi.MaxLoads {
 			return abi.Operand{}, whyDeep
 		}
 		return op, ""
 	}
-	op := numberOperand(part.expr)
+	op := numberOperand(pc.expr)
 	op.Size, op.Signed = uint8(size), signed
 	if len(op.Derefs) >= abi.MaxLoads {
 		return abi.Operand{}, whyDeep
 	}
-	shift := 8 * (part.skip + off - part.off)
+	shift := 8 * (pc.skip + off - pc.off)
 	switch {
 	case shift == 0:
 	case shift >= 64:
@@ -200,6 +202,7 @@ func numberOperand(e expr) abi.Operand {
 	return op
 }
 
+// addressOperand makes an operand whose value is an address: the number.
 func addressOperand(e expr) abi.Operand {
 	op := abi.Operand{Kind: abi.AddressOf, Size: 8, Base: e.base, Index: abi.NoRegister, Scale: 1, Disp: e.disp, Relative: e.relative}
 	if len(e.derefs) > 0 {

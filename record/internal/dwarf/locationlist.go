@@ -4,7 +4,8 @@ import (
 	"utrace/record/internal/cursor"
 )
 
-// listEntry returns the expression of a location list that holds at the address a (DWARF 4, 2.6.2; DWARF 5, 7.7.3).
+// listEntry returns the expression of a location list that holds at address a (DWARF 4, 2.6.2;
+// DWARF 5, 7.7.3).
 func (d *Info) listEntry(u *infoUnit, list uint64, a uint64) ([]byte, bool) {
 	if u.version < 5 {
 		return d.oldListEntry(u, list, a)
@@ -46,7 +47,7 @@ func (d *Info) listEntry(u *infoUnit, list uint64, a uint64) ([]byte, bool) {
 		case startLength:
 			start = c.Uint(u.addrSize)
 			end = start + c.Uleb()
-		default: // the end, or what we do not know
+		default: // the end, or unknown
 			return nil, false
 		}
 		n := c.Uleb()
@@ -61,7 +62,7 @@ func (d *Info) listEntry(u *infoUnit, list uint64, a uint64) ([]byte, bool) {
 	return nil, false
 }
 
-// oldListEntry reads a list of .debug_loc.
+// oldListEntry is listEntry for a list of .debug_loc.
 func (d *Info) oldListEntry(u *infoUnit, list uint64, a uint64) ([]byte, bool) {
 	if list >= uint64(len(d.data.Loc)) {
 		return nil, false

@@ -5,14 +5,14 @@ type member struct {
 	name     string
 	typ      typeRef
 	off      uint64
-	base     bool // a base class, or a field that Go embeds: its members count as those of the struct
+	base     bool // a base class or an embedded field of Go: its members are also members of the struct
 	bits     uint64
-	bitOff   uint64 // of a bit field: from the beginning of the struct, in bits
-	computed bool   // where it is depends on the object (a virtual base class)
+	bitOff   uint64 // of a bit field: bits from the beginning of the struct
+	computed bool   // its offset depends on the object (a virtual base class)
 	outside  bool
 }
 
-// members returns the members of a struct that each object has, in order.
+// members returns the members that each object of a struct has, in order.
 func (w *walk) members(t dwarfType) []member {
 	var out []member
 	w.children(t.die, func(c die) bool {
@@ -27,7 +27,7 @@ func (w *walk) members(t dwarfType) []member {
 		}
 		if m.bits != 0 {
 			m.bitOff = 8*m.off + c.bitOffset
-			if !c.hasBitOffset { // DWARF 3: counted from the most significant bit of the storage unit
+			if !c.hasBitOffset { // DWARF 3 counts from the most significant bit of the storage unit
 				m.bitOff = 8 * m.off
 			}
 			if c.hasBitOffset && !c.hasMemberOff {
@@ -40,7 +40,7 @@ func (w *walk) members(t dwarfType) []member {
 	return out
 }
 
-// memberNamed returns a member of a struct itself.
+// memberNamed returns a member that the struct itself declares.
 func (w *walk) memberNamed(t dwarfType, name string) (member, bool) {
 	if t.shape != shapeStruct {
 		return member{}, false
@@ -53,11 +53,12 @@ func (w *walk) memberNamed(t dwarfType, name string) (member, bool) {
 	return member{}, false
 }
 
-// maxPartDepth bounds the structs in structs that Parts looks into.
+// maxPartDepth limits how deep in structs Parts looks.
 const maxPartDepth = 3
 
-// Parts returns for each of the values of one function what of it can be recorded: the value itself, or of an aggregate its members, and
-// theirs. All of them share one budget; what is beyond it is left out.
+// Parts returns what can be recorded of each value of one function: the value itself, or the
+// members of an aggregate and their members. All values share one budget. What is beyond it is left
+// out.
 func Parts(values []Value) [][]Value {
 	list := make([][]Value, len(values))
 	w := &walk{define: true, defined: map[dieRef]dieRef{}}

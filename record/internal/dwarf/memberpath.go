@@ -13,13 +13,14 @@ import (
 var ErrMember = errors.New("no such member")
 
 const (
-	maxPath       = 256
+	maxPath       = 256 // bytes
 	maxNamesShown = 16
 )
 
-// Member returns a part of a value, by a path as C writes it: "->path", ".b[2]", "->a->b.c[3]". A leading "*" follows the pointer that the
-// rest of the path leads to. "." follows a pointer, too, as Go and Rust have it. The error is ErrMember: it tells which member does not exist
-// and which there are.
+// Member returns a part of a value. path is written as in C: "->path", ".b[2]", "->a->b.c[3]". A
+// leading "*" follows the pointer that the rest of the path leads to. Like Go and Rust, "." also
+// follows a pointer. The error is ErrMember. It names the member that does not exist, and those
+// that do.
 func (v Value) Member(path string) (Value, error) {
 	if v.info == nil || len(path) > maxPath {
 		return Value{}, fmt.Errorf("%s: %w", path, ErrMember)
@@ -54,7 +55,7 @@ type memberWalk struct {
 	name string
 }
 
-// step follows the first part of a path and returns the others.
+// step follows the first part of a path and returns the rest.
 func (m *memberWalk) step(path string) (string, error) {
 	switch {
 	case strings.HasPrefix(path, "->"), strings.HasPrefix(path, "."):
@@ -98,7 +99,7 @@ func (m *memberWalk) step(path string) (string, error) {
 	return "", fmt.Errorf("%w: %q: ->MEMBER, .MEMBER or [NUMBER] is expected", ErrMember, path)
 }
 
-// follow goes to what a pointer points to. A reference stands for what it refers to.
+// follow goes to the target of a pointer. A reference stands for its target.
 func (m *memberWalk) follow() error {
 	t := m.typeOf(m.ref)
 	if to := m.typeOf(t.elem); t.shape == shapeReference && to.shape == shapePointer {
@@ -116,7 +117,7 @@ func (m *memberWalk) follow() error {
 	return nil
 }
 
-// toMemory goes to a value at an offset from where the pointer at the beginning of the place points to.
+// toMemory goes to a value at an offset from the target of the pointer that m.loc begins with.
 func (m *memberWalk) toMemory(ref typeRef, size uint64, off int64) {
 	m.ref = ref
 	address, why := m.loc.number(0)
@@ -127,7 +128,7 @@ func (m *memberWalk) toMemory(ref typeRef, size uint64, off int64) {
 	m.loc = inMemory(size, address.plus(off))
 }
 
-// index goes to an element of an array, of a slice, or of the array that a pointer points to.
+// index goes to an element of an array, of a slice, or of the array that a pointer leads to.
 func (m *memberWalk) index(n uint64) error {
 	t := m.typeOf(m.ref)
 	if t.shape == shapeReference {
@@ -160,7 +161,7 @@ func (m *memberWalk) index(n uint64) error {
 	return fmt.Errorf("%w: %s is neither an array nor a pointer to elements, but %s", ErrMember, m.name, m.typeName(m.ref))
 }
 
-// member goes to a member of a struct, by its name.
+// member goes to a member of a struct, by name.
 func (m *memberWalk) member(name string) error {
 	t := m.typeOf(m.ref)
 	if t.shape != shapeStruct {
@@ -209,14 +210,16 @@ func (m *memberWalk) enter(found member) {
 	m.ref = found.typ
 }
 
-// memberFinder looks for a member in a struct, its unnamed parts and base classes, and collects the names that there are.
+// memberFinder looks for a member in a struct, its unnamed parts and base classes, and collects the
+// names that exist.
 type memberFinder struct {
 	*walk
 	name  string
 	names []string
 }
 
-// find looks in t, which is at an offset in the struct, first at its own members: they hide those of base classes.
+// find looks in t, which is at an offset in the struct. It looks at its own members first, since
+// they hide those of base classes.
 func (f *memberFinder) find(t dwarfType, off uint64, depth int) (member, bool) {
 	list := f.members(t)
 	for _, m := range list {
@@ -247,7 +250,7 @@ func (f *memberFinder) find(t dwarfType, off uint64, depth int) (member, bool) {
 	return member{}, false
 }
 
-// Find returns a parameter by its name. The error is ErrMember and suggests the nearest name.
+// Find returns a parameter by name. The error is ErrMember. It suggests the nearest name.
 func (s *Signature) Find(name string) (Value, error) {
 	names := make([]string, 0, len(s.Params))
 	for _, p := range s.Params {

@@ -1,6 +1,7 @@
 package dwarf
 
-// Numbers of the DWARF standard, version 5, section 7.
+// Tags and attributes of the DWARF standard, version 5, section 7: those of units, scopes and
+// functions.
 const (
 	tagClass             = 0x02
 	tagEntryPoint        = 0x03
@@ -32,7 +33,7 @@ const (
 	attrAddrBase         = 0x73
 )
 
-// More numbers of the DWARF standard: what describes functions, their parameters and types.
+// Tags of parameters and types.
 const (
 	tagArrayType         = 0x01
 	tagEnumerationType   = 0x04
@@ -58,7 +59,7 @@ const (
 	tagParameterPack     = 0x4107 // GNU
 )
 
-// Attributes of those.
+// Attributes of parameters, types and locations.
 const (
 	attrLocation        = 0x02
 	attrByteSize        = 0x0b

@@ -6,7 +6,7 @@ import (
 
 const maxParams = 256
 
-// parameter is a parameter or result as the debugging information has it.
+// parameter is a parameter or result in the debugging information.
 type parameter struct {
 	name       string
 	typ        typeRef
@@ -16,7 +16,8 @@ type parameter struct {
 	outside    bool
 }
 
-// inFrame says whether each parameter has one place, in the frame, which it is copied to when the function has been entered.
+// inFrame says whether each parameter has one location, in the frame. The function copies them
+// there after it has been entered.
 func (f *funcInfo) inFrame() bool {
 	for _, p := range f.params {
 		if p.entry.hasList || len(p.entry.location) == 0 || p.entry.location[0] != opFbreg {
@@ -26,7 +27,8 @@ func (f *funcInfo) inFrame() bool {
 	return len(f.params) > 0
 }
 
-// parameters returns the parameters that are children of a subprogram. Names and types are mostly those of other DIEs that they refer to.
+// parameters returns the parameters that are children of a subprogram. They mostly refer to other
+// DIEs, which have the names and types.
 func (w *walk) parameters(e die) []parameter {
 	var out []parameter
 	var add func(c die) bool
@@ -55,8 +57,9 @@ func (w *walk) parameters(e die) []parameter {
 	return out
 }
 
-// mergeParameters returns all parameters of the abstract instance, those that the concrete one has with its location. The abstract one of a C++
-// constructor has artificial ones that the concrete one lacks, since it does without.
+// mergeParameters returns all parameters of the abstract instance. Those that the concrete instance
+// also has come from there, with their locations. Left out are artificial parameters of a C++
+// constructor that the concrete instance lacks, because it does without.
 func mergeParameters(abstract, concrete []parameter) []parameter {
 	var out []parameter
 	used := map[dieRef]bool{}
@@ -79,7 +82,7 @@ func mergeParameters(abstract, concrete []parameter) []parameter {
 	return out
 }
 
-// function reads the parameters and the result of a subprogram.
+// readFunction reads the parameters and the result of a subprogram.
 func (w *walk) readFunction(e die, name string) funcInfo {
 	f := funcInfo{unit: e.unit, name: name, optimised: e.optimised || e.unit.optimised}
 	chain := w.origins(e)
@@ -112,22 +115,22 @@ func (w *walk) readFunction(e die, name string) funcInfo {
 	if f.unit.language != languageGo && (typ.unit != nil || outside) {
 		f.results = []parameter{{typ: typeRef{dieRef: typ}, outside: outside}}
 	}
-	if f.inFrame() { // LLVM has left it as it is, whatever has been optimised in its unit
+	if f.inFrame() { // LLVM has left it as it is, even in an optimised unit
 		f.optimised = e.optimised
 	}
 	return f
 }
 
-// function is what the debugging information says of a function.
+// funcInfo is a function in the debugging information.
 type funcInfo struct {
 	unit       *infoUnit
 	name       string
 	params     []parameter
-	results    []parameter // of Go: all; else one, of which only the type counts
-	noCall     bool        // DW_CC_nocall: it is called in a way of its own
-	special    bool        // a calling convention of its own, as ms_abi
+	results    []parameter // of Go: all; else one, without a location
+	noCall     bool        // DW_CC_nocall: the compiler has changed how it is called
+	special    bool        // a calling convention of its own, such as ms_abi
 	external   bool
 	optimised  bool
-	declared   bool // apart from its definition
+	declared   bool // it has a separate declaration
 	frameIsCFA bool
 }

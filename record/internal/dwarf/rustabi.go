@@ -8,10 +8,14 @@ import (
 	"utrace/record/internal/abi"
 )
 
-// assignRust gives parameters and the result their places as rustc does (compiler/rustc_ty_utils/src/abi.rs). Rust does not specify it. A
-// number is in a register; so are the two numbers of a type that has just two, each in its own. Other types of up to 8 bytes are in one register, as they
-// are in memory; larger ones are passed by their address. Enumerations with data are the one or the other, which the debugging information does not tell, unless they
-// fill one aligned word.
+// assignRust locates parameters and the result as rustc does (compiler/rustc_ty_utils/src/abi.rs).
+// Rust does not specify it.
+//
+//   - A number is in a register. A type of just two numbers has each in its own register.
+//   - Other types of up to 8 bytes are in one register, as they are in memory.
+//   - Larger types are passed by their address.
+//   - An enumeration with data is one or the other. The debugging information does not say which,
+//     unless it fills one aligned word.
 func (w *walk) assignRust(f funcInfo) (params, results []location) {
 	a := rustAssignment{
 		walk: w, foreign: !strings.HasPrefix(f.name, "_ZN") && !strings.HasPrefix(f.name, "_R"),
@@ -26,7 +30,7 @@ func (w *walk) assignRust(f funcInfo) (params, results []location) {
 		if where, hidden, lost = r.value(f.results[0].typ, t); lost != "" {
 			where = missing(t.size, lost)
 		}
-		if t.size <= 8 { // never by an address, which would come before the parameters
+		if t.size <= 8 { // never returned by an address, which would be the first parameter
 			lost = ""
 		}
 		if hidden {
@@ -49,10 +53,11 @@ func (w *walk) assignRust(f funcInfo) (params, results []location) {
 	return params, results
 }
 
-// rustAssignment has the registers that are not used yet. Without a stack what does not fit into them is returned in memory.
+// rustAssignment has the registers that are still free. Without a stack, a value that does not fit
+// into them is returned in memory.
 type rustAssignment struct {
 	*walk
-	foreign bool // the function may have the convention of C, by its name
+	foreign bool // its name allows that it has the convention of C
 	ints    intRegisters
 	floats  int
 	stack   *stackArea
@@ -60,7 +65,8 @@ type rustAssignment struct {
 
 const whyRust = "how Rust passes this type, or one before it, is not specified"
 
-// value places a value. hidden says that it is passed by its address; why tells what is not known.
+// value locates a value. hidden says that it is passed by its address. why is the reason why it
+// cannot be located, "" if it can.
 func (a *rustAssignment) value(ref typeRef, t dwarfType) (where location, hidden bool, why string) {
 	if t.shape == shapeUnknownType || t.shape == shapeVoid {
 		return nil, false, whyRust
@@ -105,7 +111,7 @@ func (a *rustAssignment) value(ref typeRef, t dwarfType) (where location, hidden
 	return inMemory(t.size, address), true, ""
 }
 
-// numbers gives each number a register, or a place on the stack.
+// numbers assigns each number a register, or a location on the stack.
 func (a *rustAssignment) numbers(list []leaf) (out location, ok bool) {
 	for _, l := range list {
 		p := piece{off: l.off, size: l.size}

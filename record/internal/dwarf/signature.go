@@ -8,14 +8,15 @@ import (
 	"utrace/record/internal/cursor"
 )
 
-// Signature is what the debugging information says of a function: its parameters and results, and where they are.
+// Signature has the parameters and results of a function, and where they are.
 type Signature struct {
-	Params  []Value // in order, `this` and the like included
-	Results []Value // one at most, but of Go
-	Source  string  // how the places are known, for messages: "System V calling convention", "location lists", …
+	Params  []Value // in order, including `this` and the like
+	Results []Value // at most one, except in Go
+	Source  string  // where the locations come from, for messages: "System V calling convention", "location lists", …
 }
 
-// chooseDIE returns the DIE that has the name of the function: the linker may have merged several of the same code.
+// chooseDIE returns the DIE with the name of the function: the linker may have merged several
+// functions of the same code.
 func (w *walk) chooseDIE(found []dieRef, fn Function) (die, bool) {
 	var first die
 	for i, ref := range found {
@@ -40,7 +41,8 @@ func (w *walk) chooseDIE(found []dieRef, fn Function) (die, bool) {
 	return first, first.unit != nil
 }
 
-// origins returns a DIE and those that it refers to: the abstract instance, the declaration in a class.
+// origins returns a DIE and those that it refers to: the abstract instance, the declaration in a
+// class.
 func (w *walk) origins(e die) []die {
 	list := []die{e}
 	for len(list) < 4 && e.origin.unit != nil {
@@ -54,7 +56,7 @@ func (w *walk) origins(e die) []die {
 	return list
 }
 
-// places says where the parameters and results are.
+// locate finds where the parameters and results are.
 func (w *walk) locate(f funcInfo, fn Function, at abi.Addr) *Signature {
 	s := &Signature{}
 	conv := w.convention(f)
@@ -108,9 +110,12 @@ func (w *walk) newParameter(p parameter, where location) Value {
 	return w.newValue(p.name, p.typ, where)
 }
 
-// entryPlace says where a parameter is at the entry, by the location that the compiler gives for it; it is empty if that does not say. It is exact if
-// it comes from a location list. The one location of a parameter without a list is mostly its place in the frame, to which it is copied later, or that of the longest
-// part of its life (seen with GCC 12): of those only registers of parameters and the frame of the caller count.
+// entryLocation returns where a parameter is at the entry, by the location that the compiler gives.
+// It is empty if that does not cover the entry. It is exact if it comes from a location list.
+//
+// A parameter without a list has one location. Mostly that is in the frame, where it is copied
+// later, or where it spends the longest part of its life (seen with GCC 12). So the location counts
+// only if it is a register for parameters or in the frame of the caller.
 func (w *walk) entryLocation(f funcInfo, p parameter, size uint64, fn Function, at abi.Addr) (where location, exact bool) {
 	e := p.entry
 	state := entryState{machine: w.machine, frameIsCFA: f.frameIsCFA}
@@ -138,10 +143,10 @@ func (w *walk) entryLocation(f funcInfo, p parameter, size uint64, fn Function, 
 		return missing(size, whyGone), false
 	}
 	where = w.evalLocation(f.unit, e.location, size, state)
-	for _, part := range where {
-		base := part.expr.base
-		ofCaller := f.frameIsCFA && base == state.cfa().base && part.expr.disp >= state.cfa().disp && e.location[0] == opFbreg
-		if part.kind != pieceMissing && !ofCaller && base != abi.NoRegister && !slices.Contains(w.passing(), base) {
+	for _, pc := range where {
+		base := pc.expr.base
+		ofCaller := f.frameIsCFA && base == state.cfa().base && pc.expr.disp >= state.cfa().disp && e.location[0] == opFbreg
+		if pc.kind != pieceMissing && !ofCaller && base != abi.NoRegister && !slices.Contains(w.passing(), base) {
 			return nil, false
 		}
 	}
@@ -155,13 +160,16 @@ type Function struct {
 	Aliases []string // other names
 }
 
-// Signature says what the parameters and results of fn are, and where: parameters when it has been entered, at the address `at` near
-// its beginning, where the argument registers and the stack pointer are still as they were at the entry; results at the moment of
-// the return, with Go at a RET instruction. The error is ErrNoDWARF if this function has no debugging information, or one of malformed or too large ones.
+// Signature finds the parameters and results of fn, and where they are. Locations of parameters
+// hold at `at`, an address near the beginning of the function. There, the argument registers and
+// the stack pointer must be unchanged since the entry. Locations of results hold at the moment of
+// the return, in Go at a RET instruction. The error is ErrNoDWARF if this function has no debugging
+// information, else ErrMalformed or ErrTooLarge.
 //
-//  1. The DIE of the function: its own, and those that it refers to, which have names and types.
-//  2. Where the compiler says for the entry where a parameter is (location lists), that holds.
-//  3. Else the calling convention says it (convention.go), unless the compiler may have changed it for this function.
+//  1. Find the DIE of the function and those that it refers to, which have names and types.
+//  2. A location list that covers the entry gives the location of a parameter.
+//  3. Otherwise the calling convention does (assignment.go), unless the compiler may have changed
+//     it for this function.
 func (d *Info) Signature(fn Function, at abi.Addr) (*Signature, error) {
 	found, dwo := d.functionDIEs(fn.Addr)
 	if len(found) == 0 {
@@ -183,5 +191,5 @@ func (d *Info) Signature(fn Function, at abi.Addr) (*Signature, error) {
 	return s, nil
 }
 
-// passing returns the registers that parameters are passed in.
+// passing returns the registers that can hold parameters of C.
 func (w *walk) passing() []abi.Register { return abi.ConventionOf(w.machine, false).Arguments }

@@ -6,7 +6,7 @@ import (
 	"utrace/record/internal/abi"
 )
 
-// Classes of eight bytes of a value (System V ABI for AMD64, 3.2.3).
+// sysVClass is the class of eight bytes of a value (System V ABI for AMD64, 3.2.3).
 type sysVClass uint8
 
 const (
@@ -18,8 +18,8 @@ const (
 	classMemory
 )
 
-// assignSysV gives parameters and the result their places by the System V ABI for AMD64, 3.2.3, and the Itanium C++ ABI, 3.1: an object that is not
-// trivially copyable is passed by its address.
+// assignSysV locates parameters and the result by the System V ABI for AMD64, 3.2.3, and the
+// Itanium C++ ABI, 3.1. An object that is not trivially copyable is passed by its address.
 func (w *walk) assignSysV(f funcInfo) (params, results []location) {
 	registers := intRegisters(abi.SysV().Arguments)
 	vectors := 8
@@ -63,7 +63,8 @@ func (w *walk) assignSysV(f funcInfo) (params, results []location) {
 	return params, results
 }
 
-// placeSysV places one parameter: in registers if there are enough for all of it, else on the stack.
+// locateSysV locates one parameter: in registers if enough are free for all of it, else on the
+// stack.
 func locateSysV(size, align uint64, classes []sysVClass, registers *intRegisters, vectors *int, stack *stackArea) location {
 	if len(classes) == 0 {
 		return missing(size, whyEmpty)
@@ -96,7 +97,8 @@ func locateSysV(size, align uint64, classes []sysVClass, registers *intRegisters
 	return out
 }
 
-// sysVResult places the result. hidden says that the caller gives the address for it, as a parameter before the others.
+// sysVResult locates the result. hidden says that the caller passes an address for it, before the
+// parameters.
 func (w *walk) sysVResult(p parameter) (where location, hidden bool) {
 	t := w.typeOf(p.typ)
 	if w.byReference(t) {
@@ -126,7 +128,9 @@ func (w *walk) sysVResult(p parameter) (where location, hidden bool) {
 	return where, false
 }
 
-// classifySysV returns the classes of a type's eight bytes; one classMemory if it is on the stack as a whole. An empty one has none.
+// classifySysV returns the classes of a type's eight bytes. It returns one classMemory if the type
+// is on the stack as a whole, and none for an empty type. The text is the reason why it cannot, ""
+// if it can.
 func (w *walk) classifySysV(ref typeRef, t dwarfType) ([]sysVClass, string) {
 	if t.shape == shapeUnknownType && t.tag != tagPtrToMember && t.tag != tagUnspecifiedType {
 		return nil, t.why
@@ -201,8 +205,9 @@ func mergeSysV(a, b sysVClass) sysVClass {
 	return classSSE
 }
 
-// byReference says whether objects of a type are passed by their address, because they cannot be copied byte by byte (Itanium C++ ABI, 1.1). Compilers
-// say so; for those that do not, what makes it so is looked for.
+// byReference says whether objects of a type are passed by their address, because they cannot be
+// copied byte by byte (Itanium C++ ABI, 1.1). Most compilers say so. For the others, byReference
+// looks for special member functions.
 func (w *walk) byReference(t dwarfType) bool {
 	if w.isDeclaredString(t) {
 		return true
@@ -250,13 +255,14 @@ func (w *walk) notTrivial(t dwarfType, depth int) bool {
 	return false
 }
 
-// withoutTemplate cuts the template arguments from the name of a class: its constructors do not have them.
+// withoutTemplate cuts the template arguments from the name of a class, since constructors are
+// named without them.
 func withoutTemplate(name string) string {
 	name, _, _ = strings.Cut(name, "<")
 	return name
 }
 
-// copies says whether a constructor of t has one parameter beside the object, and it is a reference to a t.
+// copies says whether a constructor of t has one parameter besides the object, a reference to a t.
 func (w *walk) copies(constructor die, t dwarfType) bool {
 	n, same := 0, false
 	w.children(constructor, func(c die) bool {

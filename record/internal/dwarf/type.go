@@ -13,20 +13,21 @@ const (
 	maxTypeName    = 256
 )
 
-// typeRef is a type: a DIE, of an array without its first dims dimensions. The zero value is void.
+// typeRef refers to a type. It is the type of a DIE, which loses its first dims dimensions if it is
+// an array. The zero value is void.
 type typeRef struct {
 	dieRef
 	dims int
 }
 
-// typeShape is what a type is, without its name.
+// typeShape is the kind of a type.
 type typeShape uint8
 
 const (
 	shapeVoid typeShape = iota
 	shapeBase
 	shapePointer
-	shapeReference // of C++ and Rust: used like what it refers to
+	shapeReference // of C++ and Rust: used like its target
 	shapeStruct    // and class, and union
 	shapeArray
 	shapeEnum
@@ -39,14 +40,14 @@ type dwarfType struct {
 	die
 	shape typeShape
 	size  uint64
-	elem  typeRef // of a pointer, an array, an enumeration; zero is void
-	count uint64  // of an array: elements, 0 if not known
+	elem  typeRef // of a pointer, an array or an enumeration; zero is void
+	count uint64  // of an array: elements, 0 if unknown
 	name  string
 	dims  int
 	why   string // why it is shapeUnknownType
 }
 
-// typeOf reads a type and passes over the typedefs and qualifiers around it.
+// typeOf reads a type. It passes over the typedefs and qualifiers around it.
 func (w *walk) typeOf(ref typeRef) dwarfType {
 	if w.depth == maxTypeDepth {
 		return dwarfType{shape: shapeUnknownType, why: whyTooDeep}
@@ -88,7 +89,7 @@ const whyTooDeep = "its type is too deep"
 
 const whyOutside = "its type is in another file of debugging information (dwz), which is not read"
 
-// bareType reads a type that is no typedef and has no qualifier.
+// bareType reads a type that has no typedef or qualifier around it.
 func (w *walk) bareType(e die, dims int) dwarfType {
 	t := dwarfType{die: e, size: e.byteSize, name: string(e.name), elem: typeRef{dieRef: e.typ}, dims: dims}
 	switch e.tag {
@@ -125,7 +126,7 @@ func (w *walk) bareType(e die, dims int) dwarfType {
 		if w.typeOf(t.elem).shape == shapeFunction {
 			t.size = 16
 		}
-	default: // DW_TAG_unspecified_type (nullptr_t) and what we do not know
+	default: // DW_TAG_unspecified_type (nullptr_t), and unknown ones
 		t.shape, t.why = shapeUnknownType, "its type is not understood"
 	}
 	if e.outside && t.shape != shapeStruct {
@@ -134,7 +135,7 @@ func (w *walk) bareType(e die, dims int) dwarfType {
 	return t
 }
 
-// array reads the dimensions of an array, from the one at t.dims.
+// array reads the dimensions of an array, from number t.dims on.
 func (w *walk) array(t *dwarfType) {
 	t.shape = shapeArray
 	total, n := uint64(1), 0
@@ -164,11 +165,11 @@ func (w *walk) array(t *dwarfType) {
 	}
 }
 
-// mulSize multiplies sizes; what does not fit is 2^40, more than any real one.
+// mulSize multiplies sizes. A result that does not fit is 2^40, more than any real size.
 func mulSize(a, b uint64) uint64 {
-	const most = 1 << 40
-	if a != 0 && b > most/a {
-		return most
+	const maxSize = 1 << 40
+	if a != 0 && b > maxSize/a {
+		return maxSize
 	}
 	return a * b
 }

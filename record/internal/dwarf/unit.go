@@ -6,7 +6,8 @@ import (
 	"utrace/record/internal/cursor"
 )
 
-// unit is the header of a compilation unit and what of its first DIE the others need.
+// unit is the header of a compilation unit, with the attributes of its first DIE that other DIEs
+// need.
 type unit struct {
 	start, end uint64 // in .debug_info; start is that of the header
 	version    uint64
@@ -22,7 +23,8 @@ type unit struct {
 	lowPC         uint64
 }
 
-// setBase takes an attribute of the first DIE of a unit, if it is one that indexed strings, addresses and ranges need.
+// setBase takes an attribute of the first DIE of a unit if indexed strings, addresses and ranges
+// need it.
 func (u *unit) setBase(attr uint16, v uint64) {
 	switch attr {
 	case attrAddrBase:
@@ -34,8 +36,8 @@ func (u *unit) setBase(attr uint16, v uint64) {
 	}
 }
 
-// parseUnit reads the unit header at the cursor (DWARF 5, 7.5.1) and leaves the cursor at the first DIE. types is true for a
-// type unit, which has no code.
+// parseUnit reads the unit header at the cursor (DWARF 5, 7.5.1) and leaves the cursor at the first
+// DIE. types is true for a type unit, which has no code.
 func parseUnit(c *cursor.Cursor) (u unit, abbrevOff uint64, types bool, err error) {
 	u = unit{start: c.Off, offSize: 4, addrSize: 8}
 	length := c.Uint(4)
@@ -62,7 +64,8 @@ func parseUnit(c *cursor.Cursor) (u unit, abbrevOff uint64, types bool, err erro
 		case skeletonUnit, splitCompileUnit:
 			c.Skip(8)
 		}
-		// Behind the headers of .debug_addr, .debug_str_offsets and .debug_rnglists, if the unit does not say.
+		// The defaults are behind the headers of .debug_addr, .debug_str_offsets and
+		// .debug_rnglists.
 		u.addrBase, u.strOffsetBase, u.rnglistsBase = 8, 8, 12
 	default:
 		return u, 0, false, fmt.Errorf("%w: unit at %#x has version %d", ErrMalformed, u.start, u.version)

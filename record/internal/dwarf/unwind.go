@@ -7,18 +7,21 @@ import (
 	"utrace/record/internal/cursor"
 )
 
-// frame is a range of code with unwind rules of its own: a function, or the unlikely part of one.
+// Frame is a range of code with its own unwind rules: a function, or the unlikely part of one.
 type Frame struct {
 	Start, Size uint64
-	// called says that at start the unwind rules are those behind a call instruction: the return address where the call has
-	// left it, no register saved. An unlikely part is jumped to from the middle of its function, mostly with another stack.
+	// Called says that the unwind rules at Start are those right after a call instruction: the
+	// return address is where the call put it, and no register is saved. An unlikely part is
+	// reached by a jump from the middle of its function, mostly with another stack.
 	Called bool
 }
 
+// End is the first address behind the range.
 func (fr Frame) End() uint64 { return fr.Start + fr.Size }
 
-// pointer reads an encoded pointer, which lies at address at (LSB 5.0, 10.5.1). ok is false for encodings that stand for more than
-// a value: relative to something else, or indirect.
+// EncodedPointer reads an encoded pointer at address `at` (LSB 5.0, 10.5.1). ok is false for
+// encodings that need more than the value: indirect ones, and those relative to anything but the
+// pointer itself.
 func EncodedPointer(c *cursor.Cursor, encoding byte, at uint64) (v uint64, ok bool) {
 	const omit, relative, indirect = 0xff, 0x10, 0x80
 	if encoding == omit || encoding&indirect != 0 {
@@ -51,23 +54,23 @@ func EncodedPointer(c *cursor.Cursor, encoding byte, at uint64) (v uint64, ok bo
 	return 0, false
 }
 
-// cie is what the frames of one common information entry share.
+// cie is a common information entry: what several frames share.
 type cie struct {
 	encoding  byte // of the addresses of a frame
 	augmented bool // a frame has augmentation data
-	signal    bool // the frame of a signal handler's caller: it is not called
+	signal    bool // its frames are of a signal handler.s caller, which is not called
 	rules     unwindRules
 }
 
-// parseFrames reads .eh_frame (LSB 5.0, 10.6.1), which lies at address addr. An entry that it cannot make sense of is left
-// out. The work is linear in the bytes, since each entry is read once.
+// ParseFrames reads .eh_frame (LSB 5.0, 10.6.1), which lies at address addr. It leaves out entries
+// that it does not understand. The work is linear in the bytes, since each entry is read once.
 func ParseFrames(data []byte, addr uint64, machine elf.Machine) []Frame {
 	var out []Frame
 	cies := map[uint64]*cie{}
 	c := &cursor.Cursor{Bytes: data}
 	for c.Left() >= 4 {
 		length := c.Uint(4)
-		if length == 0 { // the end, or that of one of several tables
+		if length == 0 { // the end of this table; another may follow
 			continue
 		}
 		if length == 0xffffffff {
@@ -82,7 +85,7 @@ func ParseFrames(data []byte, addr uint64, machine elf.Machine) []Frame {
 		switch back := entry.Uint(4); {
 		case entry.Bad:
 		case back == 0:
-			// The start of the entry is what frames refer to: four bytes, or twelve, before the body.
+			// Frames refer to the start of the entry: four bytes before the body, or twelve.
 			cies[body-4] = parseCIE(entry, machine)
 			cies[body-12] = cies[body-4]
 		case back <= body:
@@ -96,7 +99,7 @@ func ParseFrames(data []byte, addr uint64, machine elf.Machine) []Frame {
 	return out
 }
 
-// parseCIE reads the entry from behind its id. It returns nil if it is of an unknown kind.
+// parseCIE reads the entry behind its id. It returns nil if the kind of the entry is unknown.
 func parseCIE(c *cursor.Cursor, machine elf.Machine) *cie {
 	version := c.Byte()
 	augmentation := string(c.Text())
@@ -131,7 +134,7 @@ func parseCIE(c *cursor.Cursor, machine elf.Machine) *cie {
 			switch kind {
 			case 'R':
 				out.encoding = c.Byte()
-			case 'P': // the personality routine; only its size matters
+			case 'P': // the personality routine: only its size matters
 				if _, ok := EncodedPointer(c, c.Byte()&0x0f, 0); !ok {
 					return nil
 				}
@@ -150,7 +153,7 @@ func parseCIE(c *cursor.Cursor, machine elf.Machine) *cie {
 	return out
 }
 
-// parseFrame reads a frame description entry from behind its pointer to the common one.
+// parseFrame reads a frame description entry behind its pointer to the common entry.
 func parseFrame(c *cursor.Cursor, addr uint64, shared *cie) (fr Frame, ok bool) {
 	start, ok := EncodedPointer(c, shared.encoding, addr+c.Off)
 	size, _ := EncodedPointer(c, shared.encoding&0x0f, 0)

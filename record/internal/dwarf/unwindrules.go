@@ -6,13 +6,14 @@ import (
 	"utrace/record/internal/cursor"
 )
 
-// rules are the unwind rules at one address, as far as they tell a function's first instruction from others (DWARF 5, 6.4).
+// unwindRules are the unwind rules at one address, as far as they distinguish a function's first
+// instruction from others (DWARF 5, 6.4).
 type unwindRules struct {
 	machine      elf.Machine
 	dataAlign    int64
 	returnColumn uint64
 
-	// The frame's address (CFA) is that register plus offset.
+	// The frame's address (CFA) is this register plus offset.
 	register uint64
 	offset   int64
 	computed bool // by an expression instead
@@ -20,12 +21,12 @@ type unwindRules struct {
 	saved     bool // a register other than the return address has been saved
 	noReturn  bool // there is no return address: the outermost function
 	signed    bool // the return address is signed (arm64)
-	undefined bool // an instruction that is not known: nothing can be told
+	undefined bool // there was an unknown instruction
 }
 
 func newUnwindRules(m elf.Machine) unwindRules { return unwindRules{machine: m} }
 
-// atEntry says whether the rules are those that hold right behind a call.
+// atEntry says whether the rules are those right after a call.
 func (r *unwindRules) atEntry() bool {
 	const rsp, sp = 7, 31
 	if r.computed || r.saved || r.noReturn || r.signed || r.undefined {
@@ -37,7 +38,8 @@ func (r *unwindRules) atEntry() bool {
 	return r.register == rsp && r.offset == 8
 }
 
-// run executes instructions up to the first that moves on to another address, or to the end (DWARF 5, 6.4.2).
+// run executes instructions up to the first that moves on to another address, or to the end (DWARF
+// 5, 6.4.2).
 func (r *unwindRules) run(c *cursor.Cursor) {
 	for c.Left() > 0 && !c.Bad && !r.undefined {
 		if op := c.Byte(); !r.step(c, op) {
@@ -46,7 +48,7 @@ func (r *unwindRules) run(c *cursor.Cursor) {
 	}
 }
 
-// step executes an instruction. It returns false for those that move on.
+// step executes an instruction. It returns false for one that moves on.
 func (r *unwindRules) step(c *cursor.Cursor, op byte) bool {
 	const (
 		advanceLoc, offset, restore                                  = 0x40, 0x80, 0xc0
@@ -108,7 +110,8 @@ func (r *unwindRules) step(c *cursor.Cursor, op byte) bool {
 	return true
 }
 
-// save notes that a register is not where the caller has left it. On x86-64 the return address never is.
+// save notes that a register is not where the caller left it. The return address of x86-64 does not
+// count, since the call itself stores it in memory.
 func (r *unwindRules) save(register uint64) {
 	if r.machine != elf.EM_X86_64 || register != r.returnColumn {
 		r.saved = true

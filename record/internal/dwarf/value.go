@@ -9,10 +9,12 @@ type Value struct {
 	Name     string // "" if it has none
 	TypeName string // as the language writes it: "const char *", "struct request *", "string", "&str"
 	Kind     ValueKind
-	// At is where the number is. Of CString, Text, Bytes and Slice its value is the address of the first byte; of Interface the address of the type
-	// (see File.GoTypeName), which cannot be read (the address is less than 4096) or is 0 if the interface is nil. An Aggregate has none.
+	// At is where the number is. For CString, Text, Bytes and Slice the number is the address of
+	// the first byte. For Interface it is the address of the type (see elffile.File.GoTypeName). If
+	// the interface is nil, that is 0, or At cannot be read because its address is below 4096. An
+	// Aggregate has no At.
 	At     abi.Operand
-	Length *abi.Operand // of Text and Bytes: how many bytes; of Slice: how many elements; of CString: how many bytes at most, nil if there is no limit
+	Length *abi.Operand // of Text and Bytes: bytes; of Slice: elements; of CString: the limit in bytes, nil if there is none
 	Enum   []Enumerator // of Enum
 	Why    string       // why it cannot be fetched, "" if it can
 
@@ -21,7 +23,7 @@ type Value struct {
 	loc  location
 }
 
-// ValueKind says how a value is to be fetched and shown.
+// ValueKind says how a value is fetched and shown.
 type ValueKind uint8
 
 // The kinds of values.
@@ -36,9 +38,9 @@ const (
 	CString             // text up to a NUL
 	Text                // text with a length: string, &str, String, std::string, std::string_view
 	Bytes               // bytes with a length: []byte, &[u8], Vec<u8>, arrays of bytes
-	Slice               // other elements with a length: the value to record is the length
-	Interface           // of Go: the value to record is its dynamic type
-	Aggregate           // a struct or an array: its members can be recorded
+	Slice               // other elements with a length: the length is recorded
+	Interface           // of Go: its dynamic type is recorded
+	Aggregate           // a struct or an array: only its members can be recorded
 )
 
 var kindNames = [...]string{"unknown", "int", "bool", "char", "float", "enum", "pointer", "cstring", "text", "bytes", "slice", "interface", "aggregate"}
@@ -50,14 +52,14 @@ func (k ValueKind) String() string {
 	return kindNames[Unknown]
 }
 
-// newValue makes the value of a type that is at a place.
+// newValue makes the value of a type at a location.
 func (w *walk) newValue(name string, ref typeRef, p location) Value {
 	v := Value{Name: name, TypeName: w.typeName(ref), info: w.Info, typ: ref, loc: p}
 	w.describe(&v, ref, p, 0)
 	return v
 }
 
-// describe sets what v is and where it can be fetched.
+// describe sets the kind of v and where it can be fetched.
 func (w *walk) describe(v *Value, ref typeRef, p location, depth int) {
 	t := w.typeOf(ref)
 	switch t.shape {
@@ -137,14 +139,14 @@ func (w *walk) isChar(ref typeRef) bool {
 	return t.shape == shapeBase && t.size == 1 && t.name == "char" && (t.encoding == encSignedChar || t.encoding == encUnsignedChar)
 }
 
-// isByte says whether a type is a byte without a sign.
+// isByte says whether a type is an unsigned byte.
 func (w *walk) isByte(ref typeRef) bool {
 	t := w.typeOf(ref)
 	return t.shape == shapeBase && t.size == 1 && t.encoding != encBoolean && !isSigned(t.encoding) && t.name != "char"
 }
 
-// describeReference describes a reference as what it refers to: a number or a text; to something that has only members it is a
-// pointer.
+// describeReference describes a reference like its target, if that is a number or a text. Else it
+// is a pointer.
 func (w *walk) describeReference(v *Value, t dwarfType, p location, depth int) {
 	v.Kind = Pointer
 	v.At, v.Why = p.operand(0, 8, false)
@@ -185,7 +187,7 @@ func (w *walk) describeArray(v *Value, t dwarfType, p location) {
 	}
 }
 
-// fixedText says that arrays of a language are not ended by a NUL.
+// fixedText says that no NUL ends the character arrays of a language.
 func (w *walk) fixedText(language uint64) bool {
 	return language == languageRust || language == languageGo
 }

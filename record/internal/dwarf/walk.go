@@ -8,19 +8,20 @@ import (
 type walk struct {
 	*Info
 	spent int
-	depth int // of types whose size is asked for
+	depth int // of nested calls of typeOf
 
-	define  bool // look for the definitions of types that are only declared
+	define  bool // look up the definitions of types that are only declared
 	defined map[dieRef]dieRef
 }
 
+// spend uses n of the budget. It returns false when that is used up.
 func (w *walk) spend(n int) bool {
 	w.spent += n
 	return w.spent <= maxWalk
 }
 
-// children calls fn for each child of e, until it returns false. The entries below the children are passed over. It ends early if the
-// budget of the walk is used up.
+// children calls fn for each child of e until it returns false. It passes over the entries below
+// the children. It ends early when the budget of the walk is used up.
 func (w *walk) children(e die, fn func(child die) bool) {
 	if !e.children {
 		return
@@ -40,7 +41,7 @@ func (w *walk) children(e die, fn func(child die) bool) {
 	}
 }
 
-// behind returns the offset of what follows e and all that is below it.
+// after returns the offset of the DIE that follows e and all DIEs below e.
 func (w *walk) after(e die) (uint64, bool) {
 	switch {
 	case !e.children:

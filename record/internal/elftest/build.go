@@ -18,7 +18,8 @@ func NeedsTool(t testing.TB, tools ...string) {
 	}
 }
 
-// Build compiles a program and returns its path.
+// Build compiles a program and returns its path. The last word of the command is the source. The
+// test is skipped if the compiler is missing.
 func Build(t *testing.T, command ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath(command[0]); err != nil {
@@ -32,7 +33,7 @@ func Build(t *testing.T, command ...string) string {
 	return path
 }
 
-// A cgo program has C functions ahead of Go's text.
+// goSource is a Go program. With cgo it has C functions before Go's text.
 const goSource = `package main
 
 import "fmt"
@@ -59,7 +60,8 @@ func work(n int) (sum int) {
 func main() { fmt.Println(work(10)%s) }
 `
 
-// BuildGo builds a program twice: as it is, and with the flags that leave symbols and DWARF out.
+// BuildGo builds goSource twice: as it is, and with the flags that omit symbols and DWARF. Both
+// programs are removed with the test.
 func BuildGo(t testing.TB, cgo bool, flags ...string) (full, bare string) {
 	t.Helper()
 	if _, err := exec.LookPath("go"); err != nil {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Disassembly returns the text of every instruction that objdump finds.
+// Disassembly returns the text of each instruction that objdump finds, by address.
 func Disassembly(t *testing.T, path string) map[uint64]string {
 	t.Helper()
 	tool := "objdump"
@@ -47,8 +47,8 @@ func Disassembly(t *testing.T, path string) map[uint64]string {
 	return insts
 }
 
-// IsInstruction says whether objdump knows the instruction with this text. In data between functions it finds instructions that do not exist,
-// and prefixes without an instruction.
+// IsInstruction says whether objdump's text is of an instruction. In data between functions objdump
+// finds instructions that do not exist, and prefixes without an instruction.
 func IsInstruction(text string) bool {
 	words := strings.Fields(text)
 	switch last := words[len(words)-1]; {

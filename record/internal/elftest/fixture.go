@@ -1,5 +1,3 @@
-// Package elftest has ELF files for the tests of other packages: the fixtures that are committed, files of the machine that
-// runs the tests, and programs that are compiled for one test. A test is skipped where a compiler or tool is missing.
 package elftest
 
 import (
@@ -8,8 +6,8 @@ import (
 	"testing"
 )
 
-// Dir has the fixtures: NAME.elf, and what nm and readelf say of each. SplitDir has stripped ones, with their debug files apart.
-// Both are relative to a package in record/internal.
+// Dir has the fixtures: NAME.elf, and the output of nm and readelf for each. SplitDir has stripped
+// fixtures with separate debug files. Both paths are relative to a package in record/internal.
 const (
 	Dir      = "../../../testdata/elf"
 	SplitDir = Dir + "/split"
@@ -25,7 +23,8 @@ func Fixtures(t testing.TB) []string {
 	return paths
 }
 
-// RealFiles are files of the machine on which the tests run, if they are there; none with -short.
+// RealFiles returns files that the machine may have: tests check that they exist. It returns none
+// with -short.
 func RealFiles() []string {
 	if testing.Short() {
 		return nil

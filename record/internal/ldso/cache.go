@@ -21,19 +21,21 @@ type cacheEntry struct {
 	flags uint32 // kind of library: flagX8664, flagAArch64
 }
 
-// Kinds of libraries in the cache (glibc, sysdeps/generic/ldconfig.h): the low byte is 3 for ELF with libc 6.
+// Kinds of libraries in the cache (glibc, sysdeps/generic/ldconfig.h). The low byte is 3 for ELF
+// with libc 6.
 const (
 	flagX8664   = 0x0303
 	flagAArch64 = 0x0a03
 )
 
-// parseCache reads /etc/ld.so.cache in the format glibc-ld.so.cache1.1 (glibc 2.2 and newer; the only one written
-// since 2.32), alone or behind the table of the older format (glibc, sysdeps/generic/dl-cache.h):
+// parseCache reads /etc/ld.so.cache in the format glibc-ld.so.cache1.1 (glibc,
+// sysdeps/generic/dl-cache.h). glibc has had it since 2.2, and writes no other since 2.32. It may
+// follow the table of the older format.
 //
 //	magic and version [20]byte, entries u32, bytes of strings u32, flags u8, 3 bytes, extensions u32, 12 bytes
 //	per entry: flags u32, name u32, path u32, OS version u32, hwcap u64
 //
-// name and path are offsets of NUL-terminated strings from the magic.
+// name and path are offsets of NUL-terminated strings, counted from the magic.
 func parseCache(b []byte) ([]cacheEntry, error) {
 	const magic, oldMagic = "glibc-ld.so.cache1.1", "ld.so-1.7.0"
 	const headerSize, entrySize = 48, 24

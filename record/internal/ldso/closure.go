@@ -15,18 +15,19 @@ type closure struct {
 	*Search
 	machine elf.Machine
 	loaded  []*object
-	names   map[string]bool // asked for, or the soname of a loaded one
+	names   map[string]bool // asked for, and sonames of loaded files
 	lookups int
 }
 
-// object is a file in the search; loader is the one that needs it, nil for the program.
+// object is a file in the search. loader is the file that needs it, nil for the program.
 type object struct {
 	*elffile.File
 	loader *object
 }
 
-// Closure returns the paths of all libraries that prog loads when it starts: its interpreter, what is preloaded into it, then DT_NEEDED of it and of
-// them, breadth first, each once. missing are the names for which no file was found.
+// Closure returns the paths of all libraries that prog loads when it starts, each once. First comes
+// its interpreter, then what is preloaded, then DT_NEEDED of the program and of its libraries,
+// breadth first. missing are the names for which there is no file.
 func (s *Search) Closure(prog *elffile.File) (paths, missing []string) {
 	c := &closure{Search: s, machine: prog.Machine, names: map[string]bool{}}
 	c.loaded = []*object{{File: prog}}
@@ -76,13 +77,14 @@ func (c *closure) add(lib *elffile.File, loader *object) {
 	}
 }
 
-// search finds the library name, needed by o, in the order of ld.so(8):
-//  1. a name with a slash is a path;
-//  2. DT_RPATH of o, of what loaded o, and so on to the program; but not if o has DT_RUNPATH;
-//  3. LD_LIBRARY_PATH;
-//  4. DT_RUNPATH of o;
-//  5. /etc/ld.so.cache;
-//  6. the default directories. Neither 5 nor 6 if o was linked with -z nodefaultlib.
+// search finds the library name, which o needs, in the order of ld.so(8):
+//
+//  1. A name with a slash is a path.
+//  2. DT_RPATH of o, of the file that loaded o, and so on to the program. Not if o has DT_RUNPATH.
+//  3. LD_LIBRARY_PATH.
+//  4. DT_RUNPATH of o.
+//  5. /etc/ld.so.cache. Not if o was linked with -z nodefaultlib.
+//  6. The default directories. Not if o was linked with -z nodefaultlib.
 func (c *closure) search(name string, o *object) *elffile.File {
 	if strings.Contains(name, "/") {
 		path, err := filepath.Abs(expand(name, o.File)) // relative to the working directory, as ld.so takes it
@@ -123,7 +125,7 @@ func (c *closure) searchDirs(dirs []string, name string) *elffile.File {
 	return nil
 }
 
-// open returns the file if it is an ELF file of the right machine.
+// open returns the file if it is an ELF file for the right machine.
 func (c *closure) open(path string) *elffile.File {
 	if c.lookups++; c.lookups > maxLookups || !filepath.IsAbs(path) {
 		return nil
@@ -139,7 +141,7 @@ func (c *closure) open(path string) *elffile.File {
 	return f
 }
 
-// appendDirs appends the directories of a search path of f, expanded; relative ones are left out.
+// appendDirs appends the directories of a search path of f, expanded. It leaves out relative ones.
 func appendDirs(dirs, path []string, f *elffile.File) []string {
 	for _, d := range path[:min(len(path), maxSearchDirs)] {
 		if d = expand(d, f); filepath.IsAbs(d) && len(dirs) < maxSearchDirs {
@@ -161,7 +163,7 @@ func expand(s string, f *elffile.File) string {
 	if abs, err := filepath.Abs(f.Path); err == nil {
 		origin = filepath.Dir(abs)
 		if real, err := filepath.EvalSymlinks(abs); err == nil && f.Interp != "" {
-			origin = filepath.Dir(real) // the kernel resolved the program's path, nobody a library's
+			origin = filepath.Dir(real) // the kernel resolves the path of a program, but ld.so not that of a library
 		}
 	}
 	return strings.NewReplacer("${ORIGIN}", origin, "$ORIGIN", origin, "${LIB}", lib, "$LIB", lib,

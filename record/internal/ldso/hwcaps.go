@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-// defaultDirs are the directories built into ld.so, by distribution: those of Debian's multiarch first.
+// defaultDirs are the directories that distributions build into ld.so. Those of Debian's multiarch
+// come first.
 func defaultDirs(machine elf.Machine) []string {
 	triple := "x86_64-linux-gnu"
 	if machine == elf.EM_AARCH64 {
@@ -17,8 +18,8 @@ func defaultDirs(machine elf.Machine) []string {
 	return []string{"/lib/" + triple, "/usr/lib/" + triple, "/lib64", "/usr/lib64", "/lib", "/usr/lib"}
 }
 
-// hwcapDirs are the subdirectories that ld.so (glibc 2.33 and newer) tries in each directory, best first; the
-// last is the directory itself.
+// hwcapDirs are the subdirectories that ld.so (glibc 2.33 and newer) tries in each directory, best
+// first. The last is the directory itself.
 func hwcapDirs(machine elf.Machine) []string {
 	var dirs []string
 	if machine == elf.EM_X86_64 {
@@ -29,7 +30,8 @@ func hwcapDirs(machine elf.Machine) []string {
 	return append(dirs, "")
 }
 
-// hwcapRank orders the files of one library: -1 if this processor cannot run it, 0 for the ordinary one.
+// hwcapRank ranks the files of one library, best highest. An ordinary file has 0, one that this
+// processor cannot run -1.
 func hwcapRank(path string, machine elf.Machine) int {
 	_, rest, found := strings.Cut(path, "/glibc-hwcaps/")
 	if !found {
@@ -43,8 +45,8 @@ func hwcapRank(path string, machine elf.Machine) int {
 	return -1
 }
 
-// cpuLevel is the x86-64 micro-architecture level of this processor (x86-64 psABI, table 3.1), as far as Go tells
-// its features; 0 on other machines.
+// cpuLevel is the x86-64 micro-architecture level of this processor (x86-64 psABI, table 3.1), as
+// far as Go knows its features. It is 0 on other machines.
 func cpuLevel() int {
 	x := cpu.X86
 	switch {

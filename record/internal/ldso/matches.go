@@ -5,13 +5,14 @@ import (
 	"strings"
 )
 
-// Matches says whether the LIB of a probe LIB:FUNC names the library at path with the given soname ("" if it has none). LIB is one of,
-// each with the wildcards of path.Match:
+// Matches says whether the LIB of a probe LIB:FUNC names the library at path with the given soname
+// ("" if it has none). LIB may contain the wildcards of path.Match. It is one of:
 //
-//   - with a slash: the path;
+//   - the path, if it contains a slash;
 //   - the file name or the soname: "libc.so.6";
 //   - the file name up to ".so": "libc";
-//   - that without "lib", and without a version behind a dash: "c" for libc.so.6 and libc-2.31.so.
+//   - the same without "lib" and without a version behind a dash: "c" for libc.so.6 and
+//     libc-2.31.so.
 func Matches(pattern, path, soname string) bool {
 	match := func(s string) bool {
 		ok, err := filepath.Match(pattern, s)

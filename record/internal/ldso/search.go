@@ -24,17 +24,18 @@ const (
 	maxLookups    = 100_000
 )
 
-// Search finds shared libraries as the dynamic linker does (ld.so(8)), without running anything.
-//
-// Relative directories in a search path are left out, since the directory in which the program runs is not known. The search is in the file system of this process: not in that of a container.
+// Search is what the dynamic linker searches: directories of the environment, its cache, and
+// preloaded libraries. Relative directories in a search path are left out, because the working
+// directory of the program is not known.
 type Search struct {
 	envDirs []string
 	preload []string // names
 	cache   []cacheEntry
 }
 
-// New reads /etc/ld.so.cache; without a usable one the default directories are searched alone. env is the environment of
-// the program ("NAME=value"), of which LD_LIBRARY_PATH, LD_PRELOAD and LD_AUDIT count; so does /etc/ld.so.preload.
+// New reads /etc/ld.so.cache and /etc/ld.so.preload. Without a usable cache only directories are
+// searched. env is the environment of the program ("NAME=value"): LD_LIBRARY_PATH, LD_PRELOAD and
+// LD_AUDIT count.
 func New(env []string) *Search {
 	s := &Search{}
 	for _, e := range env {
@@ -56,7 +57,7 @@ func New(env []string) *Search {
 	if h, err := os.Open("/etc/ld.so.cache"); err == nil {
 		defer h.Close()
 		if b, err := io.ReadAll(io.LimitReader(h, maxCache)); err == nil {
-			s.cache, _ = parseCache(b) // an unusable cache is as good as none, to ld.so too
+			s.cache, _ = parseCache(b) // like ld.so: an unusable cache counts as none
 		}
 	}
 	return s
@@ -78,9 +79,10 @@ func (s *Search) cached(name string, machine elf.Machine) []string {
 	return paths
 }
 
-// Find returns the library that name means to a person: a path, a file name ("libfoo.so.1"), or the name that the
-// linker's -l takes ("c" for libc.so.6; of several versions the newest). It looks through LD_LIBRARY_PATH, the cache and the
-// default directories, for the machine that this program was built for.
+// Find returns the library that a person means by name. It is a path, a file name ("libfoo.so.1"),
+// or a name for the linker's -l ("c" for libc.so.6), where the newest version counts. Find looks
+// through LD_LIBRARY_PATH, the cache and the default directories, for the machine that this program
+// was built for.
 func (s *Search) Find(name string) (path string, ok bool) {
 	machine := elf.EM_X86_64
 	if runtime.GOARCH == "arm64" {

@@ -27,8 +27,8 @@ type Mapping struct {
 	Deleted    bool // the file has been unlinked or replaced since it was mapped
 }
 
-// Read returns the mappings of a process, all of them, in the order of addresses. The error is os.ErrNotExist if there is
-// no such process.
+// Read returns all mappings of a process, in the order of addresses. The error is os.ErrNotExist if
+// there is no such process, and elffile.ErrTooLarge above maxMappings.
 func Read(pid int) ([]Mapping, error) {
 	h, err := os.Open(fmt.Sprintf("/proc/%d/maps", pid))
 	if err != nil {
@@ -58,8 +58,8 @@ func parseMaps(r io.Reader) ([]Mapping, error) {
 	return out, nil
 }
 
-// parseMapping reads "START-END PERM OFFSET MAJOR:MINOR INODE  PATH". The kernel escapes only newlines in PATH, as
-// \012, and leaves backslashes alone.
+// parseMapping reads "START-END PERM OFFSET MAJOR:MINOR INODE  PATH". In PATH the kernel escapes
+// only newlines, as \012. It does not escape backslashes.
 func parseMapping(line string) (Mapping, error) {
 	var field [5]string
 	rest := line
@@ -99,9 +99,12 @@ func parseMapping(line string) (Mapping, error) {
 	return m, nil
 }
 
-// OpenPath returns a path that opens exactly the mapped file: m.Path if that is still the same device and inode, else the
-// same path in the root directory of the process (a container), else its entry in /proc/PID/map_files, which
-// needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE. It is "" if no file is mapped.
+// OpenPath returns a path that opens exactly the mapped file, "" if no file is mapped. It tries, in
+// this order:
+//
+//  1. Path, if it still leads to the same device and inode.
+//  2. The same path in the root directory of the process, which may be in a container.
+//  3. The entry in /proc/PID/map_files, which needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE.
 func (m Mapping) OpenPath(pid int) string {
 	if m.Inode == 0 || !strings.HasPrefix(m.Path, "/") {
 		return ""

@@ -4,15 +4,16 @@ import (
 	"fmt"
 )
 
-// Nearest suggests the one of names that is closest to a wrong one, as the end of a message; "" if none is near.
+// Nearest suggests the name that is closest to a wrong one, as the end of a message: " (did you
+// mean NAME?)". It returns "" if none is close.
 func Nearest(wrong string, names []string) string {
-	best, least := "", 1+len(wrong)/2
+	best, limit := "", 1+len(wrong)/2
 	for _, name := range names {
 		if len(name) > maxNameSize {
 			continue
 		}
-		if d := editDistance(wrong, name); d < least {
-			best, least = name, d
+		if d := editDistance(wrong, name); d < limit {
+			best, limit = name, d
 		}
 	}
 	if best == "" {
@@ -42,5 +43,5 @@ func editDistance(a, b string) int {
 	return row[len(b)]
 }
 
-// maxNameSize is the longest name, in bytes, that is suggested.
+// maxNameSize is the length of the longest name that is suggested, in bytes.
 const maxNameSize = 256
