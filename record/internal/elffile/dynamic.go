@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// readDynamic reads PT_INTERP and PT_DYNAMIC. The section headers are not needed. What cannot be read is left empty.
+// readDynamic reads PT_INTERP and PT_DYNAMIC. It does not need the section headers. What it cannot
+// read stays empty.
 func (f *File) readDynamic() {
 	var table []byte
 	for _, p := range f.elf.Progs {

@@ -8,8 +8,8 @@ import (
 	"io"
 )
 
-// checkHeader refuses, before debug/elf sees it, what is not for us and what would cost too much.
-// Layout: System V ABI, chapter 4, Elf64_Ehdr and Elf64_Shdr.
+// checkHeader checks the header before debug/elf reads it. It refuses files of an unsupported kind,
+// and files that would cost too much. Layout: System V ABI, chapter 4, Elf64_Ehdr and Elf64_Shdr.
 func checkHeader(r io.ReaderAt, size uint64) error {
 	var h [64]byte
 	n, err := r.ReadAt(h[:], 0)
