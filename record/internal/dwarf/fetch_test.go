@@ -24,8 +24,8 @@ import (
 	"utrace/record/internal/procmaps"
 )
 
-// A process that is stopped, whose registers and memory operands are evaluated on as their documentation says: the truth for
-// everything else that fetches them.
+// stopped is a stopped process. Operands are evaluated on its registers and memory as their
+// documentation says: this is the reference for everything else that fetches them.
 type stopped struct {
 	pid  int
 	bias uint64
@@ -86,7 +86,7 @@ func (s *stopped) fetch(op abi.Operand) (uint64, error) {
 	return v, nil
 }
 
-// show fetches a value and writes it as the programs of these tests write theirs.
+// show fetches a value and writes it like the programs of these tests.
 func (s *stopped) show(f *elffile.File, v dwarf.Value) string {
 	if v.Why != "" {
 		return "!" + v.Why
@@ -164,8 +164,8 @@ func (s *stopped) show(f *elffile.File, v dwarf.Value) string {
 	return "!" + v.Kind.String()
 }
 
-// wanted is what a program says: of each function, which parts of which parameters it was called with, call by call. A line is
-// "FUNCTION PATH VALUE", where PATH of the result is ret, or ret1, ret2 … of several.
+// wanted is what a program prints: for each function, the parts of its parameters, call by call. A
+// line is "FUNCTION PATH VALUE". PATH of a result is ret, or ret1, ret2 … if there are several.
 type wanted map[string]map[string][]string
 
 func parseWanted(text string) wanted {
@@ -183,8 +183,9 @@ func parseWanted(text string) wanted {
 	return w
 }
 
-// compareWithProgram runs a program twice: for what it says that it does, and under a tracer that stops it at each of
-// its functions and fetches by their signatures. It returns how many values were compared, and the differences.
+// compareWithProgram runs a program twice: once for what it prints, and once under a tracer. The
+// tracer stops it at each of its functions and fetches values by their signatures. It returns how
+// many values are the same, and the differences.
 func compareWithProgram(t *testing.T, path string, isGo bool) (same int, differ []string) {
 	t.Helper()
 	out, err := exec.Command(path).Output()
@@ -360,7 +361,7 @@ func (tr *tracer) run(path string) string {
 	return string(out)
 }
 
-// bias is the difference between addresses of the process and of the file.
+// bias is the difference between an address in the process and in the file.
 func (tr *tracer) bias(pid int) uint64 {
 	maps, err := procmaps.Read(pid)
 	if err != nil {
@@ -390,7 +391,7 @@ func (tr *tracer) insert(addr uint64) {
 	}
 }
 
-// hit fetches what is asked for at an entry or a return.
+// hit fetches the wanted values at an entry or a return.
 func (tr *tracer) hit(addr uint64) {
 	p := tr.at[addr]
 	sp := tr.s.regs[abi.RSP]

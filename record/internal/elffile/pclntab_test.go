@@ -9,7 +9,7 @@ import (
 	"utrace/record/internal/elftest"
 )
 
-// The names, addresses and lines of a program built without symbols are those of the same program with them.
+// A program built without symbols has the same names, addresses and lines as with them.
 func TestGoWithoutSymbols(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -46,7 +46,8 @@ func TestGoWithoutSymbols(t *testing.T) {
 			for _, fn := range table.funcs() {
 				inTable[abi.Addr(table.text+fn.offset)] = true
 			}
-			// Strip keeps the addresses; the linker without -s lays out the same, unless it is the C linker's turn.
+			// Strip keeps the addresses. The linker without -s has the same layout, unless the C
+			// linker does the work.
 			sameLayout := c.strip || !c.cgo
 			funcs, err := bare.Funcs()
 			if err != nil {
@@ -135,7 +136,7 @@ func TestGoWithoutSymbols(t *testing.T) {
 	}
 }
 
-// Damage in the table makes neither a panic nor more functions than it has room for.
+// A damaged table causes neither a panic nor more functions than it has room for.
 func TestDamagedGoTable(t *testing.T) {
 	_, bare := elftest.BuildGo(t, false)
 	f := open(t, bare)
