@@ -45,6 +45,7 @@ const (
 
 var kindNames = [...]string{"unknown", "int", "bool", "char", "float", "enum", "pointer", "cstring", "text", "bytes", "slice", "interface", "aggregate"}
 
+// String is the name of the kind in messages, such as "cstring".
 func (k ValueKind) String() string {
 	if int(k) < len(kindNames) {
 		return kindNames[k]

@@ -19,9 +19,9 @@ type coldPart struct {
 	returns, tailCalls []abi.Addr // see Exits
 }
 
-// coldParts returns the unlikely parts of a function that its branches to the addresses outside of
-// it, which are sorted, lead to. complete is false if the code at one of them cannot be identified,
-// or if there is too much.
+// coldParts returns the unlikely parts of a function. Its branches lead to the addresses in
+// outside, which are sorted. If complete is false, the code at one of them is unknown, or there is
+// too much.
 func (f *File) coldParts(outside []abi.Addr) (parts []coldPart, complete bool) {
 	left := uint64(maxColdSize)
 	for _, to := range outside {

@@ -45,11 +45,11 @@
 //
 // # USDT probes
 //
-// A static probe (USDT) is a note about a nop instruction. The note has the address of the nop, the
-// name of the probe, a counter (the semaphore) that the program checks before it gets there, and
-// the locations of the arguments, written as in assembly (usdtnote.go, usdtoperand.go). Notes refer
-// to variables by name, so the symbols of data matter for them. [abi.Operand.Unreadable] is the
-// reason why an argument cannot be fetched.
+// A static probe (USDT) is a note about a nop instruction (usdtnote.go, usdtoperand.go). The note
+// has the address of the nop and the name of the probe. It may name a counter, the semaphore, which
+// the program checks before it gets to the nop. It also has the locations of the arguments, written
+// as in assembly. These refer to variables by name, so the symbols of data matter.
+// [abi.Operand.Unreadable] is the reason why an argument cannot be fetched.
 //
 // # Signatures
 //

@@ -8,8 +8,8 @@ import (
 
 // aarch64 reads a constant, a register, or [BASE, OFFSET]. OFFSET is a constant, the low bits of a
 // symbol, or an index, which may be extended and shifted (Arm Architecture Reference Manual,
-// "Load/store addressing modes"). The number sign of constants is optional. width is the size of
-// the register in bytes, 8 for other locations.
+// "Load/store addressing modes"). The number sign of constants is optional. The result is the size
+// of the register in bytes, 8 for other locations.
 func (p *operandParser) aarch64(location string) (width uint8) {
 	op := p.op
 	address, memory := strings.CutPrefix(location, "[")

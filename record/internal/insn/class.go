@@ -21,6 +21,7 @@ const (
 	NopCall
 )
 
+// String is the name of the class in reports and traces: "stepped", "emulated" or "nop5".
 func (c Class) String() string {
 	switch c {
 	case Emulated:
