@@ -184,8 +184,8 @@ func TestHostileDefinitions(t *testing.T) {
 		return binary.LittleEndian.AppendUint32(append(b, abbrev), uint32(at))
 	}
 	for _, c := range []struct {
-		name         string
-		scopes, most int
+		name             string
+		scopes, maxBytes int
 	}{
 		{"long names", 0, maxDefinitionBytes},
 		{"names in a namespace with a long name", 1, maxDefinitionBytes},
@@ -204,8 +204,8 @@ func TestHostileDefinitions(t *testing.T) {
 		for key := range d.definitions() {
 			total += len(key.name)
 		}
-		if total > c.most || c.most > 0 && total == 0 {
-			t.Errorf("%s: %d bytes, want %d at most", c.name, total, c.most)
+		if total > c.maxBytes || c.maxBytes > 0 && total == 0 {
+			t.Errorf("%s: %d bytes, want %d at most", c.name, total, c.maxBytes)
 		}
 		t.Logf("%s: %d bytes", c.name, total)
 	}

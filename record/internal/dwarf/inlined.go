@@ -148,6 +148,7 @@ func (s *inlinedSearch) readSubprogram(c *cursor.Cursor, ab *abbrev, at uint64) 
 			s.unit.value(c, a)
 		}
 	}
+
 	found = found || s.matches(linkage) || s.matches(name)
 	start := abi.Addr(0)
 	if len(starts) > 0 {
@@ -211,6 +212,7 @@ func FindInlined(d *Sections, match func(name string) bool, functionAt func(abi.
 			break
 		}
 	}
+
 	if !s.inlined {
 		return Inlined{}, false
 	}

@@ -105,6 +105,7 @@ func (l *Lines) row(addr uint64) decl {
 			return r.decl
 		}
 	}
+
 	if first == 0 {
 		return decl{}
 	}
@@ -133,6 +134,7 @@ func (l *Lines) indexSequences() {
 			bad++
 		}
 	}
+
 	slices.SortStableFunc(l.sequences, func(a, b sequence) int { return cmp.Compare(a.start, b.start) })
 }
 

@@ -160,6 +160,7 @@ func (l location) operand(off, size uint64, signed bool) (abi.Operand, string) {
 		}
 		return op, ""
 	}
+
 	op := numberOperand(pc.expr)
 	op.Size, op.Signed = uint8(size), signed
 	if len(op.Derefs) >= abi.MaxLoads {

@@ -45,6 +45,7 @@ func EncodedPointer(c *cursor.Cursor, encoding byte, at uint64) (v uint64, ok bo
 	default:
 		return 0, false
 	}
+
 	switch encoding & 0x70 {
 	case 0:
 		return v, true
@@ -146,6 +147,7 @@ func parseCIE(c *cursor.Cursor, machine elf.Machine) *cie {
 		}
 		c.Off = end
 	}
+
 	out.rules.run(c)
 	if c.Bad {
 		return nil

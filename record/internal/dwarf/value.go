@@ -96,6 +96,7 @@ func (w *walk) describe(v *Value, ref typeRef, p location, depth int) {
 			v.Why = ""
 		}
 	}
+
 	if v.Kind != Aggregate && v.Why == "" && v.Length != nil && len(v.Length.Derefs) >= abi.MaxLoads {
 		v.Why = whyDeep
 	}
@@ -122,6 +123,7 @@ func (w *walk) describeBase(v *Value, t dwarfType, p location) {
 			v.Kind = Char
 		}
 	}
+
 	if t.size == 0 { // () of Rust
 		v.Kind, v.Why = Unknown, whyEmpty
 		return

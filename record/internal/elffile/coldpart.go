@@ -66,6 +66,7 @@ func (f *File) readColdPart(e *Exits, fn Func, part *coldPart) bool {
 		}
 		return complete
 	})
+
 	if !complete || err != nil {
 		return false
 	}

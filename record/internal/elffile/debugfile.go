@@ -45,6 +45,7 @@ func (f *File) openDebug() *File {
 			}
 		}
 	}
+
 	name, crc, ok := f.debugLink()
 	if !ok {
 		return nil

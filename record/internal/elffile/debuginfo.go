@@ -40,6 +40,7 @@ func (f *File) readDebugInfo() (*dwarf.Info, error) {
 			return nil, fmt.Errorf("%s: %w", from.Path, err)
 		}
 	}
+
 	data.Line = nil // not needed for types
 	return dwarf.New(data, f.Machine), nil
 }
@@ -124,6 +125,7 @@ func (f *File) readDWARF() (*dwarf.Sections, error) {
 		*section.to = b
 		left -= uint64(len(b))
 	}
+
 	if len(d.Info) == 0 && len(d.Line) == 0 {
 		return nil, dwarf.ErrNoDWARF
 	}

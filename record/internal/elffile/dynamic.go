@@ -21,6 +21,7 @@ func (f *File) readDynamic() {
 			table = f.readAt(p.Off, p.Filesz)
 		}
 	}
+
 	type entry struct {
 		tag elf.DynTag
 		val uint64
@@ -45,6 +46,7 @@ func (f *File) readDynamic() {
 			}
 		}
 	}
+
 	off, ok := f.loadedOff(strtab)
 	if !ok {
 		return

@@ -83,6 +83,7 @@ func unpackedSize(b []byte) (uint64, error) {
 	if len(b) < streamHeader || string(b[:6]) != "\xfd7zXZ\x00" {
 		return 0, malformed
 	}
+
 	// The size of the check in bytes, by its number (2.1.1.2).
 	checkSize := [16]uint64{0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64}[b[7]&15]
 	c := &cursor.Cursor{Bytes: b, Off: streamHeader}

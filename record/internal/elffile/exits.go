@@ -92,9 +92,11 @@ func (f *File) Exits(fn Func) (Exits, error) {
 	case fn.SizeGuessed:
 		return Exits{}, fmt.Errorf("%s: %w", fn.Name, ErrGuessedEnd)
 	}
+
 	for _, p := range parts {
 		e.Returns, e.TailCalls = append(e.Returns, p.returns...), append(e.TailCalls, p.tailCalls...)
 	}
+
 	// A part in the unwind tables can contain all of the function.
 	e.Returns, e.TailCalls = sortedSet(e.Returns), sortedSet(e.TailCalls)
 	return e, nil

@@ -323,6 +323,7 @@ func (f *File) sectionData(s *elf.Section, limit uint64) (b []byte, err error) {
 		}
 		return b, nil
 	}
+
 	err = catchPanic(func() (err error) {
 		b, err = s.Data()
 		return err

@@ -47,6 +47,7 @@ func (f *File) goModule(table uint64) (word func(i uint64) uint64, ok bool) {
 		_, ok := f.FileOff(abi.Addr(start))
 		return ok && word(0) == table && first >= start
 	}
+
 	if s := f.elf.Section(".go.module"); s != nil { // since Go 1.26
 		if try(s.Addr) {
 			return word, true

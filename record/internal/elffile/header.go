@@ -56,6 +56,7 @@ func checkHeader(r io.ReaderAt, size uint64) error {
 	case shoff > size || size-shoff < uint64(shnum)*64:
 		return fmt.Errorf("%w: section headers beyond the end of the file", ErrMalformed)
 	}
+
 	var s [64]byte
 	if _, err := r.ReadAt(s[:], int64(shoff)+int64(shstrndx)*64); err != nil {
 		return fmt.Errorf("%w: read section name table: %w", ErrMalformed, err)

@@ -72,6 +72,7 @@ func parsePclntab(b []byte) (*pclntab, error) {
 	default:
 		return nil, fmt.Errorf("%w: Go function table with magic %#x", ErrUnsupported, magic)
 	}
+
 	if b[7] != 8 {
 		return nil, fmt.Errorf("%w: Go function table with pointers of %d bytes", ErrUnsupported, b[7])
 	}

@@ -39,6 +39,7 @@ func (f *File) recoverFuncs(named []symbol) []symbol {
 			starts = append(starts, i)
 		}
 	}
+
 	unlikely := f.unlikelyParts(frames, starts)
 	var out []symbol
 	for _, i := range starts {

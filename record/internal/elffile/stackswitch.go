@@ -130,6 +130,7 @@ func (f *File) loadsStackPointer(fn Func) (at abi.Addr, ok bool) {
 		}
 		return false
 	}
+
 	data := false
 	end := fn.Addr + abi.Addr(fn.Size)
 	for at = fn.Addr; at < end; {

@@ -271,6 +271,7 @@ func (f *File) readFuncs() (*funcTable, error) {
 		syms = append(syms, f.recoverFuncs(syms)...)
 		slices.SortFunc(syms, byAddr)
 	}
+
 	out := &funcTable{}
 	for len(syms) > 0 {
 		n := 1
@@ -289,6 +290,7 @@ func (f *File) readFuncs() (*funcTable, error) {
 		}
 		syms = syms[n:]
 	}
+
 	code, total := uint64(0), uint64(0)
 	for _, s := range f.Segments {
 		code += s.FileSize
@@ -341,6 +343,7 @@ func (f *File) newFunc(t *symbolTable, syms []symbol, next uint64) (fn Func, ifu
 			fn.Aliases = append(fn.Aliases, s.name)
 		}
 	}
+
 	slices.Sort(fn.Aliases)
 	fn.Aliases = slices.Compact(fn.Aliases)
 	if room := f.room(fn.Addr); fn.Size == 0 || fn.Size > room {

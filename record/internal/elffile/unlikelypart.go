@@ -104,6 +104,7 @@ func (s *sweep) read(i int) {
 			s.jumper[to] = i
 		}
 	}
+
 	made := insn.AddressReader{Machine: s.f.Machine}
 	s.f.walk(fn, func(at abi.Addr, in insn.Inst) bool {
 		switch in.Flow {

@@ -104,6 +104,7 @@ func (f *File) Throws() (why string, ok bool) {
 			return name, true
 		}
 	}
+
 	if _, cleanup := f.Imports("__gcc_personality_v0", "__gxx_personality_v0"); cleanup {
 		// C with handlers for thread cancellation, or C++ with destructors, unwinds to run them.
 		if why, ok := f.Imports("pthread_cancel", "pthread_exit", "pthread_testcancel", "thrd_exit"); ok {

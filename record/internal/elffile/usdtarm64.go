@@ -28,6 +28,7 @@ func (p *operandParser) aarch64(location string) (width uint8) {
 		}
 		return width
 	}
+
 	op.Kind = abi.InMemory
 	address, closed := strings.CutSuffix(address, "]")
 	parts := strings.Split(address, ",")
@@ -85,6 +86,7 @@ func (p *operandParser) extend(how []string, size uint8) bool {
 		}
 		p.op.Scale = 1 << n
 	}
+
 	switch name {
 	case "lsl":
 		return shifted && size == 8

@@ -56,6 +56,7 @@ func (f *File) readUSDT() ([]USDTProbe, error) {
 		found, r, skipped := parseUSDTNotes(b, f.Machine, base)
 		probes, refs, bad = append(probes, found...), append(refs, r...), bad+skipped
 	}
+
 	f.resolveOperands(probes, refs)
 	slices.SortStableFunc(probes, func(a, b USDTProbe) int {
 		return cmp.Or(strings.Compare(a.Provider, b.Provider), strings.Compare(a.Name, b.Name), cmp.Compare(a.Addr, b.Addr))
@@ -91,6 +92,7 @@ func parseUSDTNotes(b []byte, machine elf.Machine, base *elf.Section) (probes []
 		p.Args = args
 		probes, refs = append(probes, p), append(refs, r...)
 	}
+
 	if rest := b[min(read, uint64(len(b))):]; len(bytes.Trim(rest, "\x00")) > 0 { // cut short
 		bad++
 	}

@@ -62,6 +62,7 @@ func parseOperand(text string, machine elf.Machine) (abi.Operand, symbolRef) {
 			}
 		}
 	}
+
 	p := operandParser{op: &op}
 	width := uint8(8)
 	if machine == elf.EM_AARCH64 {
@@ -77,6 +78,7 @@ func parseOperand(text string, machine elf.Machine) (abi.Operand, symbolRef) {
 	default:
 		p.fail("it has " + strconv.FormatInt(size, 10) + " bytes; only 1, 2, 4 and 8 can be read")
 	}
+
 	if op.HighByte && op.Size != 1 {
 		p.fail(notUnderstood)
 	}
@@ -109,6 +111,7 @@ func (p *operandParser) sum(text string) bool {
 		}
 		return true
 	}
+
 	for first := true; text != "" || first; first = false {
 		minus := strings.HasPrefix(text, "-")
 		if minus || strings.HasPrefix(text, "+") {

@@ -27,6 +27,7 @@ func (f *File) UnprobeableUSDT(probes []USDTProbe) map[abi.Addr]string {
 			covering[fn.Addr] = fn
 		}
 	}
+
 	for start, nops := range inside { // each function is decoded once
 		for _, a := range nops {
 			why[a] = whyInside

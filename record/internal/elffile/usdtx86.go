@@ -30,6 +30,7 @@ func (p *operandParser) x86(location string) (width uint8) {
 		}
 		return width
 	}
+
 	op.Kind = abi.InMemory
 	disp, address, found := strings.Cut(location, "(")
 	if disp != "" && !p.sum(disp) {
@@ -42,6 +43,7 @@ func (p *operandParser) x86(location string) (width uint8) {
 		op.Relative = true
 		return 8
 	}
+
 	address, closed := strings.CutSuffix(address, ")")
 	parts := strings.Split(address, ",")
 	if !closed || len(parts) > 3 {
@@ -78,6 +80,7 @@ func (p *operandParser) x86(location string) (width uint8) {
 			}
 		}
 	}
+
 	op.Relative = p.ref.name != ""
 	return 8
 }

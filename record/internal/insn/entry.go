@@ -78,6 +78,7 @@ func passOver(code []byte, keep keptArgs) (n int, why string) {
 	default:
 		return 0, fmt.Sprintf("no cheaper instruction before %s", inst.Op)
 	}
+
 	if memory, ok := inst.Args[0].(x86asm.Mem); ok && keep != keepNoArgs && !belowStack(memory) {
 		return 0, "memory is written, which an argument may point to, before a cheaper instruction"
 	}

@@ -85,6 +85,7 @@ func (w *walk) locate(f funcInfo, fn Function, at abi.Addr) *Signature {
 		}
 		s.Params = append(s.Params, w.newParameter(p, where))
 	}
+
 	for i, p := range f.results {
 		size := w.typeOf(p.typ).size
 		where := missing(size, conv.why)
@@ -97,6 +98,7 @@ func (w *walk) locate(f funcInfo, fn Function, at abi.Addr) *Signature {
 		}
 		s.Results = append(s.Results, w.newParameter(p, where))
 	}
+
 	if doubt != "" {
 		s.Source = "location lists"
 	}
@@ -142,6 +144,7 @@ func (w *walk) entryLocation(f funcInfo, p parameter, size uint64, fn Function, 
 	case len(e.location) == 0:
 		return missing(size, whyGone), false
 	}
+
 	where = w.evalLocation(f.unit, e.location, size, state)
 	for _, pc := range where {
 		base := pc.expr.base
