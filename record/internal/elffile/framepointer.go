@@ -12,6 +12,27 @@ const (
 	maxPrologueSize = 256      // bytes searched for the set-up of a frame, which need not come first
 )
 
+// FollowsCall reports whether a is behind a call instruction, where a function continues after a
+// call. A stray address on a stack seldom is.
+func (f *File) FollowsCall(a abi.Addr) bool {
+	for n := uint64(insn.MaxCallSize); n >= 2; n-- { // fewer at the start of a segment
+		if uint64(a) < n {
+			continue
+		}
+		if code, err := f.Code(a-abi.Addr(n), n); err == nil {
+			return insn.EndsInCall(f.Machine, code)
+		}
+	}
+	return false
+}
+
+// KeepsFramePointer reports whether fn sets the frame pointer register to its own frame. If it
+// makes calls and does not, a walk along frame pointers misses its caller.
+func (f *File) KeepsFramePointer(fn Func) bool {
+	code, err := f.Code(fn.Addr, min(fn.Size, maxPrologueSize))
+	return err == nil && insn.SetsFramePointer(f.Machine, code, f.IsGo())
+}
+
 // KeepsFramePointers reports whether most functions of the file that make calls keep frame
 // pointers. It looks at a sample of them. It is true if none makes calls.
 func (f *File) KeepsFramePointers() bool {
@@ -32,27 +53,6 @@ func (f *File) KeepsFramePointers() bool {
 		}
 	}
 	return 2*kept >= callers
-}
-
-// FollowsCall reports whether a is behind a call instruction, where a function continues after a
-// call. A stray address on a stack seldom is.
-func (f *File) FollowsCall(a abi.Addr) bool {
-	for n := uint64(insn.MaxCallSize); n >= 2; n-- { // fewer at the start of a segment
-		if uint64(a) < n {
-			continue
-		}
-		if code, err := f.Code(a-abi.Addr(n), n); err == nil {
-			return insn.EndsInCall(f.Machine, code)
-		}
-	}
-	return false
-}
-
-// KeepsFramePointer reports whether fn sets the frame pointer register to its own frame. If it
-// makes calls and does not, a walk along frame pointers misses its caller.
-func (f *File) KeepsFramePointer(fn Func) bool {
-	code, err := f.Code(fn.Addr, min(fn.Size, maxPrologueSize))
-	return err == nil && insn.SetsFramePointer(f.Machine, code, f.IsGo())
 }
 
 // makesCalls reports whether there is likely a call in fn.

@@ -9,19 +9,6 @@ import (
 	"utrace/record/internal/insn"
 )
 
-// switchSymbols switch stacks: ucontext, Boost.Context, libco, libaco and Marcel-style coroutine
-// libraries. The last, sigaltstack, gives signal handlers a stack of their own. Many programs do
-// that and never switch otherwise.
-func switchSymbols() []string {
-	return []string{
-		"swapcontext", "setcontext", "makecontext",
-		"jump_fcontext", "ontop_fcontext", "make_fcontext",
-		"co_switch", "co_swtch", "co_swap", "coctx_swap", "aco_resume", "acosw", "coro_transfer", "coroutine_resume", "mco_resume",
-		"__splitstack_setcontext",
-		"sigaltstack",
-	}
-}
-
 // SwitchesStacks says whether the program may run on several stacks in one thread, and which symbol
 // says so. A lower stack pointer then does not mean a deeper call. It returns sigaltstack only if
 // it finds nothing else: then only signal handlers switch.
@@ -46,6 +33,19 @@ func (f *File) SwitchesStacks() (why string, ok bool) {
 		}
 	}
 	return "", false
+}
+
+// switchSymbols switch stacks: ucontext, Boost.Context, libco, libaco and Marcel-style coroutine
+// libraries. The last, sigaltstack, gives signal handlers a stack of their own. Many programs do
+// that and never switch otherwise.
+func switchSymbols() []string {
+	return []string{
+		"swapcontext", "setcontext", "makecontext",
+		"jump_fcontext", "ontop_fcontext", "make_fcontext",
+		"co_switch", "co_swtch", "co_swap", "coctx_swap", "aco_resume", "acosw", "coro_transfer", "coroutine_resume", "mco_resume",
+		"__splitstack_setcontext",
+		"sigaltstack",
+	}
 }
 
 // LoadsStackPointer finds the first instruction that sets the stack pointer to an argument, or to a

@@ -4,26 +4,6 @@ import (
 	"strings"
 )
 
-// unwindSymbols show that exceptions or panics are used. A personality routine is named by the
-// unwind tables of every function that has a destructor, a catch or a Drop to run. The others
-// start, catch and pass on an exception.
-//
-// _Unwind_Resume and __gcc_personality_v0 are not included. Plain C compiled with -fexceptions, for
-// __attribute__((cleanup)) under thread cancellation, also has them. So does every static
-// executable, in glibc's own copy of the unwinder.
-func unwindSymbols() []string {
-	return []string{
-		"__cxa_throw", "__cxa_rethrow", "__cxa_begin_catch", "__gxx_personality_v0", "rust_eh_personality",
-		"__gnat_personality_v0", "__objc_personality_v0", "__gdc_personality_v0", "_d_eh_personality",
-	}
-}
-
-// throwSymbols raise an exception (Itanium C++ ABI, part I, level I). A file that imports one is a
-// language runtime or a stripped Rust program. A file that exports one is the unwinder itself.
-func throwSymbols() []string {
-	return []string{"_Unwind_RaiseException", "_Unwind_Resume_or_Rethrow", "_Unwind_ForcedUnwind"}
-}
-
 // Unwinds says whether C++ exceptions, Rust panics or the like may unwind through frames of this
 // file, and which symbol, library or string says so. An unwinder that finds a return probe's
 // trampoline instead of a return address aborts the program.
@@ -64,12 +44,6 @@ func (f *File) Unwinds() (why string, ok bool) {
 		return f.DataHolds(runtimeStrings()...)
 	}
 	return "", false
-}
-
-// runtimeStrings are in the read-only data of every program that contains the runtime: mangled type
-// names of C++ runtimes, and text that Rust's panic handler prints or looks up.
-func runtimeStrings() []string {
-	return []string{"St9exception\x00", "St9type_info\x00", "RUST_BACKTRACE"}
 }
 
 // Throws says whether code of this file starts exceptions or panics, and by which symbol. They may
@@ -139,4 +113,30 @@ func (f *File) LoadsCode() (why string, ok bool) {
 		return "symbols cannot be read", true
 	}
 	return f.Imports("dlopen", "dlmopen", "__libc_dlopen_mode")
+}
+
+// unwindSymbols show that exceptions or panics are used. A personality routine is named by the
+// unwind tables of every function that has a destructor, a catch or a Drop to run. The others
+// start, catch and pass on an exception.
+//
+// _Unwind_Resume and __gcc_personality_v0 are not included. Plain C compiled with -fexceptions, for
+// __attribute__((cleanup)) under thread cancellation, also has them. So does every static
+// executable, in glibc's own copy of the unwinder.
+func unwindSymbols() []string {
+	return []string{
+		"__cxa_throw", "__cxa_rethrow", "__cxa_begin_catch", "__gxx_personality_v0", "rust_eh_personality",
+		"__gnat_personality_v0", "__objc_personality_v0", "__gdc_personality_v0", "_d_eh_personality",
+	}
+}
+
+// throwSymbols raise an exception (Itanium C++ ABI, part I, level I). A file that imports one is a
+// language runtime or a stripped Rust program. A file that exports one is the unwinder itself.
+func throwSymbols() []string {
+	return []string{"_Unwind_RaiseException", "_Unwind_Resume_or_Rethrow", "_Unwind_ForcedUnwind"}
+}
+
+// runtimeStrings are in the read-only data of every program that contains the runtime: mangled type
+// names of C++ runtimes, and text that Rust's panic handler prints or looks up.
+func runtimeStrings() []string {
+	return []string{"St9exception\x00", "St9type_info\x00", "RUST_BACKTRACE"}
 }

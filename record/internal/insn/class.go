@@ -32,6 +32,18 @@ func (c Class) String() string {
 	return "stepped"
 }
 
+// Classify says how kernel k handles a breakpoint on the instruction at the start of code, which
+// lies at address at. An instruction that is cut short is Stepped.
+func Classify(machine elf.Machine, code []byte, at abi.Addr, k Kernel) Class {
+	switch {
+	case machine != elf.EM_AARCH64:
+		return classifyX86(code, at, k)
+	case len(code) < wordBytes:
+		return Stepped
+	}
+	return classifyARM64(binary.LittleEndian.Uint32(code), k)
+}
+
 // ReturnClass is the class of the return instructions of a machine.
 func ReturnClass(machine elf.Machine) Class {
 	if machine == elf.EM_AARCH64 {
@@ -85,16 +97,4 @@ func isPush(code []byte) bool {
 		code = code[1:]
 	}
 	return len(code) > 0 && code[0] >= 0x50 && code[0] <= 0x57
-}
-
-// Classify says how kernel k handles a breakpoint on the instruction at the start of code, which
-// lies at address at. An instruction that is cut short is Stepped.
-func Classify(machine elf.Machine, code []byte, at abi.Addr, k Kernel) Class {
-	switch {
-	case machine != elf.EM_AARCH64:
-		return classifyX86(code, at, k)
-	case len(code) < wordBytes:
-		return Stepped
-	}
-	return classifyARM64(binary.LittleEndian.Uint32(code), k)
 }

@@ -14,6 +14,16 @@ import (
 // which does not switch stacks.
 type stackAddressesARM64 uint32
 
+// StackSetter returns a function that takes the instructions of a function in order. It says of
+// each whether it sets the stack pointer as only a switch of stacks does: to an argument, or to a
+// value in memory that an argument points to.
+func StackSetter(machine elf.Machine) func(code []byte) bool {
+	if machine == elf.EM_AARCH64 {
+		return new(stackAddressesARM64).sets
+	}
+	return setsStackX86
+}
+
 // sets takes the next instruction, and looks for add sp, xN, #imm, which is also mov sp, xN. It
 // returns true if a callee may overwrite register xN and its value does not come from the
 // function's own stack.
@@ -80,14 +90,4 @@ func setsStackX86(b []byte) bool {
 		return extended && rm != rsp || rm != rsp && rm != rbp
 	}
 	return false
-}
-
-// StackSetter returns a function that takes the instructions of a function in order. It says of
-// each whether it sets the stack pointer as only a switch of stacks does: to an argument, or to a
-// value in memory that an argument points to.
-func StackSetter(machine elf.Machine) func(code []byte) bool {
-	if machine == elf.EM_AARCH64 {
-		return new(stackAddressesARM64).sets
-	}
-	return setsStackX86
 }
