@@ -71,7 +71,7 @@ func (c Convention) Argument(word int) (Operand, error) {
 	case word < len(c.Arguments):
 		op.Base = c.Arguments[word]
 	case !c.onStack:
-		return op, errors.New("it is on the stack: where is only known with debug information")
+		return op, errors.New("it is on the stack, where only debug information can locate it")
 	default:
 		op.Kind, op.Base, op.Disp = InMemory, c.stackPointer, c.stackOffset+8*int64(word-len(c.Arguments))
 	}

@@ -74,6 +74,7 @@ func (op Operand) LocationName(machine elf.Machine) string {
 		}
 		return fmt.Sprintf("%s, %d bytes", name, op.Size)
 	}
+
 	var b strings.Builder
 	if op.Disp != 0 || op.Base == NoRegister {
 		fmt.Fprintf(&b, "%#x", op.Disp)
@@ -84,6 +85,7 @@ func (op Operand) LocationName(machine elf.Machine) string {
 	case op.Base != NoRegister:
 		fmt.Fprintf(&b, "(%%%s)", registerName(op.Base, machine))
 	}
+
 	location := b.String()
 	for _, d := range op.Derefs {
 		location = fmt.Sprintf("*(%s)", location)
@@ -91,6 +93,7 @@ func (op Operand) LocationName(machine elf.Machine) string {
 			location += fmt.Sprintf("+%#x", d)
 		}
 	}
+
 	if op.Kind == AddressOf {
 		return "&" + location
 	}

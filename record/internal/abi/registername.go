@@ -28,8 +28,9 @@ func NamedX86(name string) (reg Register, size uint8, high bool) {
 			name, size = short, 4
 		}
 	}
-	for i, known := range []string{"bp", "bx", "ax", "cx", "dx", "si", "di", "ip", "sp"} {
-		if name == known {
+
+	for i, candidate := range []string{"bp", "bx", "ax", "cx", "dx", "si", "di", "ip", "sp"} {
+		if name == candidate {
 			return []Register{RBP, RBX, RAX, RCX, RDX, RSI, RDI, RIP, RSP}[i], size, high
 		}
 	}
@@ -53,8 +54,8 @@ func numberedX86(digits string) (Register, uint8) {
 	default:
 		return NoRegister, 0
 	}
-	for i, known := range []string{"8", "9", "10", "11", "12", "13", "14", "15"} {
-		if number == known {
+	for i, candidate := range []string{"8", "9", "10", "11", "12", "13", "14", "15"} {
+		if number == candidate {
 			return []Register{R8, R9, R10, R11, R12, R13, R14, R15}[i], size
 		}
 	}
@@ -74,6 +75,7 @@ func NamedARM64(name string) (Register, uint8) {
 	case "lr":
 		return LRARM64, 8
 	}
+
 	if len(name) < 2 || len(name) > 3 || name[0] != 'x' && name[0] != 'w' || name[1] == '0' && len(name) > 2 {
 		return NoRegister, 0
 	}

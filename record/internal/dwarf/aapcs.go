@@ -23,6 +23,7 @@ func (w *walk) assignArm64(f funcInfo) (params, results []location) {
 			results = []location{{{size: 8, kind: pieceNumber, expr: registerExpr(0)}, {off: 8, size: 8, kind: pieceNumber, expr: registerExpr(1)}}}
 		}
 	}
+
 	lost := ""
 	for _, p := range f.params {
 		t := w.typeOf(p.typ)

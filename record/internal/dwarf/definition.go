@@ -107,8 +107,8 @@ func (d *Info) readDefinitions() map[definitionKey]dieRef {
 			case tagStructure, tagClass, tagUnion, tagEnumerationType:
 				if def := e(); !def.declaration && len(def.name) > 0 && len(found) < maxDefinitions {
 					key := definitionKey{sameTag(ab.tag), s.qualified(string(def.name))}
-					_, known := found[key]
-					if n := bytes + len(key.name); !known && key.name != "" && n <= maxDefinitionBytes {
+					_, seen := found[key]
+					if n := bytes + len(key.name); !seen && key.name != "" && n <= maxDefinitionBytes {
 						found[key], bytes = def.dieRef, n
 					}
 				}
@@ -146,8 +146,8 @@ func (w *walk) definition(e die) (dieRef, bool) {
 	if !w.define || len(e.name) == 0 || !isC(e.unit.language) && !isCPlusPlus(e.unit.language) {
 		return dieRef{}, false
 	}
-	def, known := w.defined[e.dieRef]
-	if !known {
+	def, seen := w.defined[e.dieRef]
+	if !seen {
 		if len(w.defined) == maxSearches {
 			return dieRef{}, false
 		}

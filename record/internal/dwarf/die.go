@@ -63,92 +63,6 @@ func (d *Info) readDIE(ref dieRef) (e die, ok bool) {
 	return e, !c.Bad
 }
 
-// reference reads a reference to another DIE. It is zero if the DIE is in another file or in no
-// unit.
-func (d *Info) reference(c *cursor.Cursor, e *die, a attrForm) dieRef {
-	v := e.unit.value(c, a)
-	switch a.form {
-	case formRef1, formRef2, formRef4, formRef8, formRefUdata:
-		if v >= e.unit.firstDIE && v < e.unit.end {
-			return dieRef{e.unit, v}
-		}
-	case formRefAddr:
-		if u := d.unitAt(v); u != nil {
-			return dieRef{u, v}
-		}
-	case formRefSig8:
-		return d.typeUnits[v]
-	default:
-		e.outside = true
-	}
-	return dieRef{}
-}
-
-// block reads the value of a block or expression. It is nil for another form.
-func (u *unit) block(c *cursor.Cursor, a attrForm) []byte {
-	var n uint64
-	switch a.form {
-	case formBlock1:
-		n = c.Uint(1)
-	case formBlock2:
-		n = c.Uint(2)
-	case formBlock4:
-		n = c.Uint(4)
-	case formBlock, formExprloc:
-		n = c.Uleb()
-	default:
-		u.value(c, a)
-		return nil
-	}
-	start := c.Off
-	if c.Skip(n); c.Bad {
-		return nil
-	}
-	return c.Bytes[start:c.Off]
-}
-
-func isBlock(a attrForm) bool {
-	switch a.form {
-	case formBlock1, formBlock2, formBlock4, formBlock, formExprloc:
-		return true
-	}
-	return false
-}
-
-// isConstant says that the value of an attribute is a number, not an expression or another DIE.
-func isConstant(a attrForm) bool {
-	switch a.form {
-	case formData1, formData2, formData4, formData8, formSdata, formUdata, formImplicitConst:
-		return true
-	}
-	return false
-}
-
-// signedConstant extends a constant of fixed size by its sign, since compilers write negative
-// constants this way. The caller cuts it to the size of its type.
-func signedConstant(a attrForm, v uint64) int64 {
-	switch a.form {
-	case formData1:
-		return int64(int8(v))
-	case formData2:
-		return int64(int16(v))
-	case formData4:
-		return int64(int32(v))
-	}
-	return int64(v)
-}
-
-// plusConstant reads DW_OP_plus_uconst N, which old compilers write for the offset of a member.
-// computed says that it is another expression.
-func plusConstant(expr []byte) (off uint64, computed bool) {
-	c := cursor.Cursor{Bytes: expr}
-	if c.Byte() != opPlusUconst {
-		return 0, true
-	}
-	off = c.Uleb()
-	return off, c.Bad || c.Left() > 0
-}
-
 // readAttr reads one attribute into e.
 func (d *Info) readAttr(c *cursor.Cursor, e *die, a attrForm) {
 	u := e.unit
@@ -260,4 +174,90 @@ func countFromBound(a attrForm, v uint64) uint64 {
 		return 0
 	}
 	return v
+}
+
+// reference reads a reference to another DIE. It is zero if the DIE is in another file or in no
+// unit.
+func (d *Info) reference(c *cursor.Cursor, e *die, a attrForm) dieRef {
+	v := e.unit.value(c, a)
+	switch a.form {
+	case formRef1, formRef2, formRef4, formRef8, formRefUdata:
+		if v >= e.unit.firstDIE && v < e.unit.end {
+			return dieRef{e.unit, v}
+		}
+	case formRefAddr:
+		if u := d.unitAt(v); u != nil {
+			return dieRef{u, v}
+		}
+	case formRefSig8:
+		return d.typeUnits[v]
+	default:
+		e.outside = true
+	}
+	return dieRef{}
+}
+
+// block reads the value of a block or expression. It is nil for another form.
+func (u *unit) block(c *cursor.Cursor, a attrForm) []byte {
+	var n uint64
+	switch a.form {
+	case formBlock1:
+		n = c.Uint(1)
+	case formBlock2:
+		n = c.Uint(2)
+	case formBlock4:
+		n = c.Uint(4)
+	case formBlock, formExprloc:
+		n = c.Uleb()
+	default:
+		u.value(c, a)
+		return nil
+	}
+	start := c.Off
+	if c.Skip(n); c.Bad {
+		return nil
+	}
+	return c.Bytes[start:c.Off]
+}
+
+func isBlock(a attrForm) bool {
+	switch a.form {
+	case formBlock1, formBlock2, formBlock4, formBlock, formExprloc:
+		return true
+	}
+	return false
+}
+
+// isConstant says that the value of an attribute is a number, not an expression or another DIE.
+func isConstant(a attrForm) bool {
+	switch a.form {
+	case formData1, formData2, formData4, formData8, formSdata, formUdata, formImplicitConst:
+		return true
+	}
+	return false
+}
+
+// signedConstant extends a constant of fixed size by its sign, since compilers write negative
+// constants this way. The caller cuts it to the size of its type.
+func signedConstant(a attrForm, v uint64) int64 {
+	switch a.form {
+	case formData1:
+		return int64(int8(v))
+	case formData2:
+		return int64(int16(v))
+	case formData4:
+		return int64(int32(v))
+	}
+	return int64(v)
+}
+
+// plusConstant reads DW_OP_plus_uconst N, which old compilers write for the offset of a member.
+// computed says that it is another expression.
+func plusConstant(expr []byte) (off uint64, computed bool) {
+	c := cursor.Cursor{Bytes: expr}
+	if c.Byte() != opPlusUconst {
+		return 0, true
+	}
+	off = c.Uleb()
+	return off, c.Bad || c.Left() > 0
 }

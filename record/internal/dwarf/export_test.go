@@ -6,8 +6,9 @@ import (
 	"utrace/record/internal/abi"
 )
 
-// CompareConvention compares where a function's parameters are by its calling convention with where the compiler says that they
-// are at its entry. It returns how many locations are the same, how many only the compiler knows, and those that differ.
+// CompareConvention compares two locations of each of a function's parameters: by its calling
+// convention, and by what the compiler says of its entry. It returns how many are the same, how
+// many only the compiler knows, and those that differ.
 func (d *Info) CompareConvention(fn Function) (same, unknown int, differ []string) {
 	found, _ := d.functionDIEs(fn.Addr)
 	if len(found) == 0 {
@@ -54,5 +55,6 @@ func (d *Info) CompareConvention(fn Function) (same, unknown int, differ []strin
 	return same, unknown, differ
 }
 
-// Declared says whether the debugging information says where the function at an address is declared.
+// Declared says whether the debugging information has the line that declares the function at an
+// address.
 func (l *Lines) Declared(a abi.Addr) bool { return l.decls[a].line != 0 }

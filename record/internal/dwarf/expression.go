@@ -126,6 +126,7 @@ func (ev *evaluator) run(code []byte) location {
 			return missing(ev.size, whyUnknownLocation)
 		}
 	}
+
 	if out != nil {
 		return out
 	}
@@ -191,6 +192,7 @@ func (ev *evaluator) step(c *cursor.Cursor, op byte) bool {
 	case op == opEntryValue || op == opGNUEntryValue:
 		return ev.entryValue(c)
 	}
+
 	if len(ev.stack) == 0 {
 		return false
 	}

@@ -174,6 +174,7 @@ func (u *unit) rangeStarts(d *Sections, form, value uint64, to []uint64) []uint6
 		}
 		c = cursor.Cursor{Bytes: d.Rnglists, Off: value}
 	}
+
 	if value > uint64(len(c.Bytes)) {
 		return to
 	}
@@ -201,6 +202,7 @@ func (u *unit) rangeEntry(c *cursor.Cursor, d *Sections, base *uint64) (start, e
 		}
 		return *base + lo, *base + hi, true, lo == 0 && hi == 0
 	}
+
 	const (
 		baseAddressx, startxEndx, startxLength         = 1, 2, 3
 		offsetPair, baseAddress, startEnd, startLength = 4, 5, 6, 7

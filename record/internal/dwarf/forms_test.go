@@ -15,7 +15,7 @@ import (
 	"utrace/record/internal/elftest"
 )
 
-// signatureOf returns the signature of the function of a name.
+// signatureOf returns the signature of the function with a name.
 func signatureOf(t *testing.T, f *elffile.File, name string) (*dwarf.Signature, error) {
 	t.Helper()
 	funcs, err := f.Funcs()
@@ -51,7 +51,7 @@ const (
 	smallMake = "unsigned char a int; long long int b int; int * list pointer; enum color (*)() f pointer; -> mixed  aggregate; "
 )
 
-// The signature is the same however the debugging information is kept.
+// The signature is the same in every form of debugging information.
 func TestSignatureForms(t *testing.T) {
 	run := func(dir string, command ...string) {
 		t.Helper()
@@ -116,7 +116,7 @@ func TestSignatureForms(t *testing.T) {
 	})
 }
 
-// The convention of aarch64, as its standard has it.
+// The expected values follow the standard of aarch64's convention.
 func TestSignatureArm64(t *testing.T) {
 	linker, err := exec.LookPath("ld.lld")
 	if err != nil {

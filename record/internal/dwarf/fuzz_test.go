@@ -11,7 +11,7 @@ import (
 	"utrace/record/internal/elftest"
 )
 
-// maxFuzzTimeDWARF is what one small input may take at most, on a machine that does other things, too.
+// maxFuzzTime is the time that one small input may take, on a busy machine.
 const maxFuzzTime = 5 * time.Second
 
 // FuzzSignature reads signatures from mutated debugging information.
@@ -64,7 +64,8 @@ func FuzzSignature(f *testing.F) {
 	})
 }
 
-// readSignature reads the signature of a function, the parts of its parameters, and follows the first members.
+// readSignature reads the signature of a function and the parts of its parameters, and follows
+// their first members.
 func readSignature(t *testing.T, d *Info, fn Function) {
 	s, err := d.Signature(fn, fn.Addr+4)
 	if err != nil {
@@ -90,7 +91,7 @@ func readSignature(t *testing.T, d *Info, fn Function) {
 	}
 }
 
-// checkValue: a value that can be fetched can be fetched within the limits.
+// checkValue checks that a value without a reason can be fetched within the limits.
 func checkValue(t *testing.T, v Value) {
 	ops := []abi.Operand{v.At}
 	if v.Length != nil {

@@ -31,6 +31,7 @@ func (w *walk) assignGo(f funcInfo, registers bool) (params, results []location)
 		}
 		params = append(params, a.assign(p.typ))
 	}
+
 	a.stack.next = alignUp(a.stack.next, 8)
 	a.begin()
 	for _, p := range f.results {

@@ -29,7 +29,8 @@ func TestHostileDWARF(t *testing.T) {
 		wide = append(wide, attrDeclLine, formImplicitConst, 7)
 	}
 	wide = append(wide, 0, 0, 0)
-	// A function at an address, which refers to another DIE of its unit for its name and line.
+	// refers makes abbreviations for a function at an address that refers to another DIE of its
+	// unit for its name and line.
 	refers := func(form byte) []byte {
 		return []byte{
 			1, tagCompileUnit, children, 0, 0,

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// typeUnit builds a unit of C with one function, at 0x1000, that has one parameter and a result, both of the type at the label "t".
+// typeUnit builds a unit of C with one function, at 0x1000. It has one parameter and a result, both
+// of the type at the label "t".
 type typeUnit struct {
 	b      []byte
 	labels map[string]int
@@ -61,7 +62,7 @@ func (u *typeUnit) data() *Sections {
 	return &Sections{Info: u.b, Abbrev: typeAbbrevs}
 }
 
-// hostileType is a type that no compiler writes, and what is to be made of it.
+// hostileType is a type that no compiler writes, and the expected result.
 type hostileType struct {
 	name string
 	unit *typeUnit
@@ -79,7 +80,7 @@ func hostileTypes() []hostileType {
 		}
 		return u.bytes(10, 4, encSigned)
 	}
-	// Each struct has the next one twice: 2^n parts.
+	// Each struct contains the next one twice: 2^n parts.
 	tree := func(language byte, n int) *typeUnit {
 		u := newTypeUnit(language).label("t")
 		for i := range n {
@@ -88,7 +89,8 @@ func hostileTypes() []hostileType {
 		}
 		return u.bytes(10, 4, encSigned)
 	}
-	// Each struct has the next one 4096 times, and the last is empty: nothing can be recorded, however many members are looked at.
+	// Each struct contains the next one 4096 times, and the last is empty. No member can be
+	// recorded, however many are looked at.
 	empty := newTypeUnit(c).label("t")
 	for _, inner := range []string{"b", "c", "d"} {
 		empty.bytes(6, 16)
@@ -102,7 +104,8 @@ func hostileTypes() []hostileType {
 	for range 500_000 {
 		wide.bytes(7, 'a', 0).ref("t").bytes(0)
 	}
-	// A struct of 8 bytes with a number that ends where the struct begins: the offset of its end overflows to 0.
+	// A struct of 8 bytes with a number that ends where the struct begins: the offset of its end
+	// overflows to 0.
 	before := func(language, abbrev byte, off ...byte) *typeUnit {
 		u := newTypeUnit(language).label("t").bytes(6, 8, abbrev, 'a', 0).ref("long").bytes(off...).bytes(0)
 		return u.label("long").bytes(10, 8, encSigned)
@@ -163,7 +166,7 @@ func TestHostileTypes(t *testing.T) {
 	}
 }
 
-// TestHostileDefinitions: the names of types, with those of the namespaces around them, take memory within limits.
+// The names of types, with the namespaces around them, take a limited amount of memory.
 func TestHostileDefinitions(t *testing.T) {
 	const cpp, namespace, structure = 0x04, 2, 3
 	abbrevs := []byte{
@@ -181,8 +184,8 @@ func TestHostileDefinitions(t *testing.T) {
 		return binary.LittleEndian.AppendUint32(append(b, abbrev), uint32(at))
 	}
 	for _, c := range []struct {
-		name         string
-		scopes, most int
+		name             string
+		scopes, maxBytes int
 	}{
 		{"long names", 0, maxDefinitionBytes},
 		{"names in a namespace with a long name", 1, maxDefinitionBytes},
@@ -201,8 +204,8 @@ func TestHostileDefinitions(t *testing.T) {
 		for key := range d.definitions() {
 			total += len(key.name)
 		}
-		if total > c.most || c.most > 0 && total == 0 {
-			t.Errorf("%s: %d bytes, want %d at most", c.name, total, c.most)
+		if total > c.maxBytes || c.maxBytes > 0 && total == 0 {
+			t.Errorf("%s: %d bytes, want %d at most", c.name, total, c.maxBytes)
 		}
 		t.Logf("%s: %d bytes", c.name, total)
 	}

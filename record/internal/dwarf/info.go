@@ -123,6 +123,7 @@ func (d *Info) readRoot(u *infoUnit) {
 			u.setBase(a.attr, v)
 		}
 	}
+
 	// Read again: an indexed string or address needs the base, which may come after it.
 	c = cursor.Cursor{Bytes: c.Bytes, Off: first}
 	var ranges, high uint64
@@ -149,6 +150,7 @@ func (d *Info) readRoot(u *infoUnit) {
 			u.value(&c, a)
 		}
 	}
+
 	switch {
 	case c.Bad:
 	case rangesForm != 0:
@@ -265,5 +267,6 @@ func (d *Info) readFunctions(u *infoUnit) {
 			u.functions = append(u.functions, functionDIE{abi.Addr(starts[0]), at})
 		}
 	}
+
 	sort.SliceStable(u.functions, func(i, j int) bool { return u.functions[i].addr < u.functions[j].addr })
 }

@@ -33,6 +33,51 @@ type inlinedSearch struct {
 	own     bool
 }
 
+// FindInlined finds inlined functions whose name satisfies match: the name in the source, or that
+// of the symbol that they would have. functionAt gives the name of the function at an address.
+// Several functions with a matching name are one Inlined. The result is false if no function
+// matches.
+//
+// FindInlined reads all DIEs, which takes long. Use it for names that the symbols do not have.
+//
+//  1. Collect the subprograms with a matching name and those that refer to one: the definition of
+//     a member function, the abstract instance, other instances. Most references lead backwards,
+//     so the units are read again until nothing new turns up, but at most twice.
+//  2. Note which of them have code of their own, and which functions contain copies
+//     (DW_TAG_inlined_subroutine).
+func FindInlined(d *Sections, match func(name string) bool, functionAt func(abi.Addr) (string, bool)) (Inlined, bool) {
+	s := newInlinedSearch(d, match)
+	for range 2 {
+		before := len(s.dies)
+		s.run()
+		if len(s.dies) == before {
+			break
+		}
+	}
+
+	if !s.inlined {
+		return Inlined{}, false
+	}
+	out := Inlined{Name: s.name, Own: s.own}
+	for a := range s.in {
+		if name, ok := functionAt(a); ok && !slices.Contains(out.In, name) {
+			out.In = append(out.In, name)
+		}
+	}
+	slices.Sort(out.In)
+	if n := len(out.In); n > maxInlinedIn {
+		out.In, out.More = out.In[:maxInlinedIn], n-maxInlinedIn
+	}
+	return out, true
+}
+
+// newInlinedSearch prepares a search: call run.
+func newInlinedSearch(d *Sections, match func(name string) bool) *inlinedSearch {
+	s := &inlinedSearch{match: match, dies: map[uint64]bool{}, names: map[string]bool{}, in: map[abi.Addr]bool{}}
+	s.Lines = &Lines{data: d}
+	return s
+}
+
 // run reads all units once.
 func (s *inlinedSearch) run() {
 	s.attrs = 0
@@ -148,6 +193,7 @@ func (s *inlinedSearch) readSubprogram(c *cursor.Cursor, ab *abbrev, at uint64) 
 			s.unit.value(c, a)
 		}
 	}
+
 	found = found || s.matches(linkage) || s.matches(name)
 	start := abi.Addr(0)
 	if len(starts) > 0 {
@@ -188,48 +234,4 @@ func (s *inlinedSearch) matches(name string) bool {
 		s.names[name] = answer
 	}
 	return answer
-}
-
-// FindInlined finds inlined functions whose name satisfies match: the name in the source, or that
-// of the symbol that they would have. functionAt gives the name of the function at an address.
-// Several functions with a matching name are one Inlined. The result is false if no function
-// matches.
-//
-// FindInlined reads all DIEs, which takes long. Use it for names that the symbols do not have.
-//
-//  1. Collect the subprograms with a matching name and those that refer to one: the definition of
-//     a member function, the abstract instance, other instances. Most references lead backwards,
-//     so the units are read again until nothing new turns up, but at most twice.
-//  2. Note which of them have code of their own, and which functions contain copies
-//     (DW_TAG_inlined_subroutine).
-func FindInlined(d *Sections, match func(name string) bool, functionAt func(abi.Addr) (string, bool)) (Inlined, bool) {
-	s := newInlinedSearch(d, match)
-	for range 2 {
-		before := len(s.dies)
-		s.run()
-		if len(s.dies) == before {
-			break
-		}
-	}
-	if !s.inlined {
-		return Inlined{}, false
-	}
-	out := Inlined{Name: s.name, Own: s.own}
-	for a := range s.in {
-		if name, ok := functionAt(a); ok && !slices.Contains(out.In, name) {
-			out.In = append(out.In, name)
-		}
-	}
-	slices.Sort(out.In)
-	if n := len(out.In); n > maxInlinedIn {
-		out.In, out.More = out.In[:maxInlinedIn], n-maxInlinedIn
-	}
-	return out, true
-}
-
-// newInlinedSearch prepares a search: call run.
-func newInlinedSearch(d *Sections, match func(name string) bool) *inlinedSearch {
-	s := &inlinedSearch{match: match, dies: map[uint64]bool{}, names: map[string]bool{}, in: map[abi.Addr]bool{}}
-	s.Lines = &Lines{data: d}
-	return s
 }

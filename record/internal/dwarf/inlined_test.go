@@ -45,7 +45,8 @@ func TestInlined(t *testing.T) {
 	}
 }
 
-// C++ names functions by their symbols; one that is inlined and exists, too, is not only inlined.
+// C++ functions have their symbols as names. A function that is inlined and also exists is not only
+// inlined.
 func TestInlinedOfOtherCompilers(t *testing.T) {
 	const source = `volatile int sink;
 namespace shop {

@@ -26,8 +26,10 @@ func isCPlusPlus(language uint64) bool {
 }
 
 // llvmVersion returns the major version of the LLVM that compiled a unit, 0 for another compiler.
-// producer is the unit's DW_AT_producer, such as "Debian clang version 19.1.7 (3+b1)" or "clang
-// LLVM (rustc version 1.95.0 (59807616e 2026-04-14))".
+// It reads the unit's DW_AT_producer:
+//
+//	Debian clang version 19.1.7 (3+b1)
+//	clang LLVM (rustc version 1.95.0 (59807616e 2026-04-14))
 func llvmVersion(producer string) int {
 	_, rest, ok := strings.Cut(producer, "clang version ")
 	if ok {

@@ -78,6 +78,7 @@ func (w *walk) describeRust(v *Value, t dwarfType, p location) bool {
 		v.counted(kind, p, data.off, length.off)
 		return true
 	}
+
 	kind, off := Slice, uint64(0)
 	if t.name == "String" {
 		vec, ok := w.memberNamed(t, "vec")
@@ -87,6 +88,7 @@ func (w *walk) describeRust(v *Value, t dwarfType, p location) bool {
 		kind, off = Text, vec.off
 		t = w.typeOf(vec.typ)
 	}
+
 	if !strings.HasPrefix(t.name, "Vec<") || t.shape != shapeStruct {
 		return false
 	}
@@ -147,7 +149,7 @@ func (w *walk) describeCPlusPlus(v *Value, t dwarfType, p location) bool {
 	case "basic_string":
 		data, ok := w.memberNamed(t, "_M_dataplus")
 		if !ok {
-			v.Kind, v.Why = Unknown, "this library's std::string keeps short texts in a way that is not read"
+			v.Kind, v.Why = Unknown, "this library's std::string keeps short texts in an unknown layout"
 			return true
 		}
 		// Its type may be only declared. It contains the pointer and the allocator, which is empty

@@ -84,6 +84,7 @@ func parseLineProgram(d *Sections, off uint64, compDir []byte) (*lineProgram, er
 	} else {
 		p.oldTables(c)
 	}
+
 	p.size = c.Off - off
 	if c.Bad {
 		return nil, malformed
@@ -134,6 +135,7 @@ func (p *lineProgram) entryTable(c *cursor.Cursor, u *unit, d *Sections) []lineF
 		}
 		columns[i].form.form = uint16(form)
 	}
+
 	rows := c.Uleb()
 	if rows > c.Left() || rows > maxLineFiles || rows > 0 && len(columns) == 0 {
 		c.Bad = true
@@ -194,6 +196,7 @@ func (p *lineProgram) run(row func(lineRow)) {
 		extEndSequence, extSetAddress                       = 1, 2
 		extended                                      uint8 = 0
 	)
+
 	c := &cursor.Cursor{Bytes: p.code}
 	start := lineRow{file: 1, line: 1}
 	r := start

@@ -54,6 +54,40 @@ type lineAt struct {
 	decl decl
 }
 
+// NewLines reads where functions are declared. hasCode says at which addresses the file has code:
+// compilers and linkers put address 0 or -1 into entries of functions that were left out.
+func NewLines(d *Sections, hasCode func(abi.Addr) bool) *Lines {
+	l := &Lines{data: d, decls: map[abi.Addr]decl{}, compDirs: map[uint64][]byte{}}
+	b := linesBuilder{Lines: l, subprogs: map[uint64]subprog{}}
+	b.run()
+	for a := range l.decls {
+		if a == 0 || !hasCode(a) {
+			delete(l.decls, a)
+		}
+	}
+	// Most of the bytes are not needed again.
+	l.data = &Sections{Line: d.Line, LineStr: d.LineStr, Str: d.Str, StrOffsets: d.StrOffsets}
+	return l
+}
+
+// Declaration is where the function that starts at Addr is declared. Lines start at 1.
+type Declaration struct {
+	Addr abi.Addr
+	File string
+	Line uint32
+}
+
+// DeclarationLines makes Lines from declarations that do not come from DWARF.
+func DeclarationLines(list iter.Seq[Declaration]) *Lines {
+	l := &Lines{data: &Sections{}, decls: map[abi.Addr]decl{}, indexed: true}
+	for d := range list {
+		if id := l.files.add(d.File); id != 0 && d.Line != 0 {
+			l.decls[d.Addr] = decl{id, d.Line}
+		}
+	}
+	return l
+}
+
 // Truncated says that some of the debugging information was left out, because it is malformed or
 // beyond a limit.
 func (l *Lines) Truncated() bool { return l.truncated }
@@ -105,6 +139,7 @@ func (l *Lines) row(addr uint64) decl {
 			return r.decl
 		}
 	}
+
 	if first == 0 {
 		return decl{}
 	}
@@ -133,6 +168,7 @@ func (l *Lines) indexSequences() {
 			bad++
 		}
 	}
+
 	slices.SortStableFunc(l.sequences, func(a, b sequence) int { return cmp.Compare(a.start, b.start) })
 }
 
@@ -177,38 +213,4 @@ func (l *Lines) readRows(off uint64) {
 		l.rows = append(l.rows, lineAt{r.addr, d})
 	})
 	slices.SortStableFunc(l.rows, func(a, b lineAt) int { return cmp.Compare(a.addr, b.addr) })
-}
-
-// NewLines reads where functions are declared. hasCode says at which addresses the file has code:
-// compilers and linkers put address 0 or -1 into entries of functions that were left out.
-func NewLines(d *Sections, hasCode func(abi.Addr) bool) *Lines {
-	l := &Lines{data: d, decls: map[abi.Addr]decl{}, compDirs: map[uint64][]byte{}}
-	b := linesBuilder{Lines: l, subprogs: map[uint64]subprog{}}
-	b.run()
-	for a := range l.decls {
-		if a == 0 || !hasCode(a) {
-			delete(l.decls, a)
-		}
-	}
-	// Most of the bytes are not needed again.
-	l.data = &Sections{Line: d.Line, LineStr: d.LineStr, Str: d.Str, StrOffsets: d.StrOffsets}
-	return l
-}
-
-// DeclarationLines makes Lines from declarations that do not come from DWARF.
-func DeclarationLines(list iter.Seq[Declaration]) *Lines {
-	l := &Lines{data: &Sections{}, decls: map[abi.Addr]decl{}, indexed: true}
-	for d := range list {
-		if id := l.files.add(d.File); id != 0 && d.Line != 0 {
-			l.decls[d.Addr] = decl{id, d.Line}
-		}
-	}
-	return l
-}
-
-// Declaration is where the function that starts at Addr is declared. Lines start at 1.
-type Declaration struct {
-	Addr abi.Addr
-	File string
-	Line uint32
 }

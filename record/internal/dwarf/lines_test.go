@@ -68,7 +68,7 @@ func TestLines(t *testing.T) {
 			t.Errorf("%s: address 1 is at %s:%d", file, source, line)
 		}
 	}
-	// The two static functions of one name.
+	// Two static functions have this name.
 	f := fixture(t, "nopie")
 	l, err := f.Lines()
 	if err != nil {
@@ -84,7 +84,8 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// Assembler describes functions without a line of declaration, but has a row in the line table for each instruction.
+// The assembler describes functions without a line of declaration, but writes a row of the line
+// table for each instruction.
 func TestLinesFallBackToLineTable(t *testing.T) {
 	f := fixture(t, "vector")
 	l, err := f.Lines()
@@ -156,7 +157,7 @@ func TestLinesAgreeWithDebugDwarf(t *testing.T) {
 	}
 }
 
-// declarations returns where each function with an address is declared, by debug/dwarf.
+// declarations returns the declaration of each function with an address, by debug/dwarf.
 func declarations(t *testing.T, d *godwarf.Data) map[abi.Addr]godwarf.LineEntry {
 	t.Helper()
 	type function struct {

@@ -173,6 +173,7 @@ func (b *linesBuilder) readRoot(c *cursor.Cursor, ab *abbrev) {
 			u.setBase(a.attr, v)
 		}
 	}
+
 	// Read again: an indexed string or address needs the base, which may come after it.
 	again := &cursor.Cursor{Bytes: c.Bytes, Off: first}
 	for _, a := range ab.attrs {
@@ -185,6 +186,7 @@ func (b *linesBuilder) readRoot(c *cursor.Cursor, ab *abbrev) {
 			u.value(again, a)
 		}
 	}
+
 	if !u.hasLine || b.headerBytes > 4*uint64(len(b.data.Line)) {
 		return
 	}
@@ -232,6 +234,7 @@ func (b *linesBuilder) readDIE(c *cursor.Cursor, ab *abbrev, at uint64) (sibling
 			b.unit.value(c, a)
 		}
 	}
+
 	if ab.tag != tagSubprogram && ab.tag != tagEntryPoint {
 		return sibling
 	}

@@ -66,8 +66,8 @@ const (
 	whyVector          = "it is in a floating-point register, which a probe cannot read"
 	whyDeep            = "it takes more than 4 loads from memory"
 	whyEmpty           = "it is empty"
-	whySplit           = "it is in several places"
-	whyUnknownLocation = "the compiler says where it is in a way that is not understood"
+	whySplit           = "it is split over several locations"
+	whyUnknownLocation = "the compiler describes its location in a way that is not understood"
 	whyNotMemory       = "it is in registers, and has no address"
 	whyThreadLocal     = "it is thread-local"
 )
@@ -160,6 +160,7 @@ func (l location) operand(off, size uint64, signed bool) (abi.Operand, string) {
 		}
 		return op, ""
 	}
+
 	op := numberOperand(pc.expr)
 	op.Size, op.Signed = uint8(size), signed
 	if len(op.Derefs) >= abi.MaxLoads {

@@ -35,12 +35,14 @@ func (v Value) Member(path string) (Value, error) {
 			return Value{}, err
 		}
 	}
+
 	for range stars {
 		if err := m.follow(); err != nil {
 			return Value{}, err
 		}
 		m.name = "*" + m.name
 	}
+
 	if w.spent > maxWalk {
 		return Value{}, fmt.Errorf("%s: %w: the types are too large", path, ErrMember)
 	}
@@ -171,6 +173,7 @@ func (m *memberWalk) member(name string) error {
 		}
 		return fmt.Errorf("%w %q: %s %s", ErrMember, name, m.name, why)
 	}
+
 	if name == "" {
 		return fmt.Errorf("%w: the name of a member of %s is expected", ErrMember, m.typeName(m.ref))
 	}
@@ -191,6 +194,7 @@ func (m *memberWalk) member(name string) error {
 		}
 		return fmt.Errorf("%w: %s has no member %q%s; it has %s%s", ErrMember, m.typeName(m.ref), name, suggest.Nearest(name, f.names), strings.Join(list, ", "), more)
 	}
+
 	m.enter(found)
 	return nil
 }
@@ -231,6 +235,7 @@ func (f *memberFinder) find(t dwarfType, off uint64, depth int) (member, bool) {
 			f.names = append(f.names, m.name)
 		}
 	}
+
 	if depth == maxTypeDepth {
 		return member{}, false
 	}

@@ -8,7 +8,7 @@ import (
 	"utrace/record/internal/elftest"
 )
 
-// openELF opens a file and closes it with the test.
+// open opens a file and closes it with the test.
 func open(t testing.TB, path string) *elffile.File {
 	t.Helper()
 	f, err := elffile.Open(path)
@@ -24,7 +24,7 @@ func fixture(t testing.TB, name string) *elffile.File {
 	return open(t, filepath.Join(elftest.Dir, name+".elf"))
 }
 
-// findFunctions returns the functions of a name.
+// find returns the functions with a name.
 func find(t testing.TB, f *elffile.File, name string) []elffile.Func {
 	t.Helper()
 	funcs, err := f.Funcs()

@@ -53,6 +53,7 @@ func (w *walk) parameters(e die) []parameter {
 		}
 		return len(out) < maxParams
 	}
+
 	w.children(e, add)
 	return out
 }
@@ -99,6 +100,7 @@ func (w *walk) readFunction(e die, name string) funcInfo {
 			typ, outside = o.typ, o.outside && o.origin.unit == nil
 		}
 	}
+
 	list := w.parameters(e)
 	for _, o := range chain[1:] {
 		if more := w.parameters(o); len(more) > len(list) {
@@ -112,6 +114,7 @@ func (w *walk) readFunction(e die, name string) funcInfo {
 			f.params = append(f.params, p)
 		}
 	}
+
 	if f.unit.language != languageGo && (typ.unit != nil || outside) {
 		f.results = []parameter{{typ: typeRef{dieRef: typ}, outside: outside}}
 	}

@@ -39,6 +39,7 @@ func (w *walk) assignRust(f funcInfo) (params, results []location) {
 		}
 		results = []location{where}
 	}
+
 	for _, p := range f.params {
 		t := w.typeOf(p.typ)
 		where := location(nil)
@@ -83,6 +84,7 @@ func (a *rustAssignment) value(ref typeRef, t dwarfType) (where location, hidden
 			list = append(list, l)
 		}
 	})
+
 	pair := why == "" && !array && len(list) <= 2
 	switch {
 	case wide && t.size <= 32: // 128 bits, and vectors
@@ -106,6 +108,7 @@ func (a *rustAssignment) value(ref typeRef, t dwarfType) (where location, hidden
 	case a.stack == nil:
 		return nil, true, ""
 	}
+
 	pointer, _ := a.numbers([]leaf{{size: 8}})
 	address, _ := pointer.number(0)
 	return inMemory(t.size, address), true, ""

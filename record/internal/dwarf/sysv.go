@@ -31,6 +31,7 @@ func (w *walk) assignSysV(f funcInfo) (params, results []location) {
 		}
 		results = []location{result}
 	}
+
 	lost := ""
 	for _, p := range f.params {
 		t := w.typeOf(p.typ)
@@ -80,6 +81,7 @@ func locateSysV(size, align uint64, classes []sysVClass, registers *intRegisters
 			ints = 1 << 20
 		}
 	}
+
 	if ints > len(*registers) || floats > *vectors {
 		return stack.take(alignUp(size, 8), max(8, min(align, 64)))
 	}
@@ -115,6 +117,7 @@ func (w *walk) sysVResult(p parameter) (where location, hidden bool) {
 	case classes[0] == classMemory:
 		return inMemory(t.size, registerExpr(abi.RAX)), true
 	}
+
 	registers := intRegisters(abi.SysV().Results)
 	for i, c := range classes {
 		switch c {
@@ -173,6 +176,7 @@ func (w *walk) classifySysV(ref typeRef, t dwarfType) ([]sysVClass, string) {
 			classes[i] = mergeSysV(classes[i], class)
 		}
 	})
+
 	switch {
 	case why != "":
 		return nil, why
@@ -181,6 +185,7 @@ func (w *walk) classifySysV(ref typeRef, t dwarfType) ([]sysVClass, string) {
 	case !any:
 		return nil, ""
 	}
+
 	for _, c := range classes {
 		if c == classMemory {
 			return memory, ""
@@ -225,6 +230,7 @@ func (w *walk) notTrivial(t dwarfType, depth int) bool {
 	case callPassByValue:
 		return false
 	}
+
 	found := false
 	w.children(t.die, func(c die) bool {
 		name := string(c.name)

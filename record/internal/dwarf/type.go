@@ -129,6 +129,7 @@ func (w *walk) bareType(e die, dims int) dwarfType {
 	default: // DW_TAG_unspecified_type (nullptr_t), and unknown ones
 		t.shape, t.why = shapeUnknownType, "its type is not understood"
 	}
+
 	if e.outside && t.shape != shapeStruct {
 		t.shape, t.why = shapeUnknownType, whyOutside
 	}
@@ -156,6 +157,7 @@ func (w *walk) array(t *dwarfType) {
 		n++
 		return n < maxTypeDepth
 	})
+
 	elem := w.typeOf(t.elem)
 	if t.dims+1 < n {
 		t.elem = typeRef{t.dieRef, t.dims + 1}
@@ -191,11 +193,13 @@ func (w *walk) enumerators(t dwarfType) (list []Enumerator, signed bool) {
 		}
 		return len(list) < maxEnumerators
 	})
+
 	if !known {
 		for _, e := range list {
 			signed = signed || e.Value < 0
 		}
 	}
+
 	// Constants of fixed size do not say whether they are signed.
 	if !signed && t.size < 8 {
 		for i := range list {

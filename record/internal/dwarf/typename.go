@@ -35,6 +35,7 @@ func (w *walk) writeType(ref typeRef, depth int) string {
 		}
 		return to + mark
 	}
+
 	name := string(e.name)
 	if len(name) > maxTypeName {
 		name = name[:maxTypeName]
@@ -60,6 +61,7 @@ func (w *walk) writeType(ref typeRef, depth int) string {
 		}
 		return inner() + " (*)()"
 	}
+
 	if name == "" {
 		switch e.tag {
 		case tagPointerType:
@@ -73,6 +75,7 @@ func (w *walk) writeType(ref typeRef, depth int) string {
 		}
 		name = "{...}"
 	}
+
 	if c {
 		switch e.tag {
 		case tagStructure:

@@ -70,6 +70,7 @@ func parseUnit(c *cursor.Cursor) (u unit, abbrevOff uint64, types bool, err erro
 	default:
 		return u, 0, false, fmt.Errorf("%w: unit at %#x has version %d", ErrMalformed, u.start, u.version)
 	}
+
 	if c.Bad || c.Off > u.end || u.addrSize != 8 && u.addrSize != 4 {
 		return u, 0, false, fmt.Errorf("%w: header of the unit at %#x", ErrMalformed, u.start)
 	}

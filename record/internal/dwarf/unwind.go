@@ -19,8 +19,8 @@ type Frame struct {
 // End is the first address behind the range.
 func (fr Frame) End() uint64 { return fr.Start + fr.Size }
 
-// EncodedPointer reads an encoded pointer at address `at` (LSB 5.0, 10.5.1). ok is false for
-// encodings that need more than the value: indirect ones, and those relative to anything but the
+// EncodedPointer reads an encoded pointer at address `at` (LSB 5.0, 10.5.1). If ok is false, the
+// encoding needs more than the value: it is indirect, or relative to something other than the
 // pointer itself.
 func EncodedPointer(c *cursor.Cursor, encoding byte, at uint64) (v uint64, ok bool) {
 	const omit, relative, indirect = 0xff, 0x10, 0x80
@@ -45,6 +45,7 @@ func EncodedPointer(c *cursor.Cursor, encoding byte, at uint64) (v uint64, ok bo
 	default:
 		return 0, false
 	}
+
 	switch encoding & 0x70 {
 	case 0:
 		return v, true
@@ -146,6 +147,7 @@ func parseCIE(c *cursor.Cursor, machine elf.Machine) *cie {
 		}
 		c.Off = end
 	}
+
 	out.rules.run(c)
 	if c.Bad {
 		return nil

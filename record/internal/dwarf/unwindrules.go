@@ -60,6 +60,7 @@ func (r *unwindRules) step(c *cursor.Cursor, op byte) bool {
 		valOffset, valOffsetSF, valExpression                        = 0x14, 0x15, 0x16
 		negateRAState, negateRAStateWithPC, argsSize, negativeOffset = 0x2d, 0x2c, 0x2e, 0x2f
 	)
+
 	switch op & 0xc0 {
 	case advanceLoc:
 		return false
@@ -70,6 +71,7 @@ func (r *unwindRules) step(c *cursor.Cursor, op byte) bool {
 	case restore:
 		return true
 	}
+
 	switch op {
 	case nop, rememberState, restoreState:
 	case setLoc, advance1, advance2, advance4:

@@ -45,6 +45,7 @@ const (
 
 var kindNames = [...]string{"unknown", "int", "bool", "char", "float", "enum", "pointer", "cstring", "text", "bytes", "slice", "interface", "aggregate"}
 
+// String is the name of the kind in messages, such as "cstring".
 func (k ValueKind) String() string {
 	if int(k) < len(kindNames) {
 		return kindNames[k]
@@ -95,6 +96,7 @@ func (w *walk) describe(v *Value, ref typeRef, p location, depth int) {
 			v.Why = ""
 		}
 	}
+
 	if v.Kind != Aggregate && v.Why == "" && v.Length != nil && len(v.Length.Derefs) >= abi.MaxLoads {
 		v.Why = whyDeep
 	}
@@ -121,6 +123,7 @@ func (w *walk) describeBase(v *Value, t dwarfType, p location) {
 			v.Kind = Char
 		}
 	}
+
 	if t.size == 0 { // () of Rust
 		v.Kind, v.Why = Unknown, whyEmpty
 		return

@@ -49,6 +49,7 @@ func (w *walk) after(e die) (uint64, bool) {
 	case e.sibling > e.body && e.sibling < e.unit.end:
 		return e.sibling, true
 	}
+
 	u := e.unit
 	c := cursor.Cursor{Bytes: u.section[:u.end], Off: e.body}
 	for depth := 1; depth > 0; {

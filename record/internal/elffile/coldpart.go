@@ -7,20 +7,22 @@ import (
 	"utrace/record/internal/insn"
 )
 
-// maxColdSize is how much of the parts of a function, in bytes of all of them together, is looked through. Several functions may claim one.
+// maxColdSize limits how many bytes of a function's parts are searched, all parts together. Several
+// functions may claim one part.
 const maxColdSize = 16 << 10
 
-// coldPart is code of a function that is moved out of line.
+// coldPart is code of a function that the compiler has moved out of line.
 type coldPart struct {
 	Func
-	named              bool       // its symbol says that it is one; else it may be a function that several jump to
-	entries            []abi.Addr // where branches of the function come to it
+	named              bool       // its symbol says that it is a part; else it may be a function that several others jump to
+	entries            []abi.Addr // where branches of the function lead to
 	returns, tailCalls []abi.Addr // see Exits
 }
 
-// coldParts returns the unlikely parts of a function at which its branches to the addresses outside of it arrive. These are sorted. It
-// reports false if it cannot be seen what is at one of them, or if there is too much.
-func (f *File) coldParts(outside []abi.Addr) (parts []coldPart, known bool) {
+// coldParts returns the unlikely parts of a function. Its branches lead to the addresses in
+// outside, which are sorted. If complete is false, the code at one of them is unknown, or there is
+// too much.
+func (f *File) coldParts(outside []abi.Addr) (parts []coldPart, complete bool) {
 	left := uint64(maxColdSize)
 	for _, to := range outside {
 		if f.beginsFunction(to) { // a tail call under a condition
@@ -40,17 +42,17 @@ func (f *File) coldParts(outside []abi.Addr) (parts []coldPart, known bool) {
 	return parts, true
 }
 
-// readColdPart adds to the targets of fn those of the branches in a part of it, finds how the part is left, and reports false if it cannot be
-// seen whether it has other branches back.
+// readColdPart adds to the targets of fn those of the branches in a part of it, and finds how the
+// part is left. It reports false if the part may have other branches back.
 func (f *File) readColdPart(e *Exits, fn Func, part *coldPart) bool {
-	known := true
+	complete := true
 	var calls []abi.Addr
 	err := f.decode(part.Func, func(at abi.Addr, in insn.Inst) bool {
 		switch in.Flow {
 		case insn.FlowCall, insn.FlowCallIndirect:
 			calls = append(calls, at)
 		case insn.FlowJumpIndirect:
-			known = false
+			complete = false
 		case insn.FlowJump, insn.FlowBranch:
 			switch {
 			case in.Target == fn.Addr:
@@ -59,12 +61,13 @@ func (f *File) readColdPart(e *Exits, fn Func, part *coldPart) bool {
 				e.Targets = append(e.Targets, in.Target)
 			case in.Target >= part.Addr && uint64(in.Target-part.Addr) < part.Size || f.beginsFunction(in.Target):
 			default:
-				known = false
+				complete = false
 			}
 		}
-		return known
+		return complete
 	})
-	if !known || err != nil {
+
+	if !complete || err != nil {
 		return false
 	}
 	r := f.reachedCode(part.Func, part.entries, calls)
@@ -77,8 +80,9 @@ func (f *File) readColdPart(e *Exits, fn Func, part *coldPart) bool {
 	return true
 }
 
-// findColdPart returns the code around a that is moved out of line: by its symbol, or by the unwind tables, which have it on its own. It
-// has no name: jumps from it to other functions are tail calls of its function.
+// findColdPart returns the code around a that is moved out of line, by its symbol or by its own
+// entry in the unwind tables. The code has no name, so that jumps from it to other functions count
+// as tail calls of its function.
 func (f *File) findColdPart(a abi.Addr) (part coldPart, ok bool) {
 	if fn, ok := f.FuncAt(a); ok {
 		return coldPart{Func: Func{Addr: fn.Addr, Size: fn.Size, SizeGuessed: fn.SizeGuessed}, named: true}, fn.Cold()

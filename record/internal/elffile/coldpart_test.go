@@ -11,7 +11,7 @@ import (
 	"utrace/record/internal/elftest"
 )
 
-// assembled returns a program of assembly, and where its symbols are.
+// assembled returns a program of assembly, and the addresses of its symbols.
 func assembled(t *testing.T, text string) (*File, map[string]abi.Addr) {
 	t.Helper()
 	elftest.NeedsTool(t, "gcc", "nm")
@@ -28,8 +28,8 @@ func asmFunction(name, body string) string {
 	return fmt.Sprintf(".globl %s\n.type %[1]s,@function\n%[1]s: %s\n.size %[1]s,.-%[1]s\n", name, body)
 }
 
-// A function can also be left in the part of it that is moved out of line. What has unwind tables only may be a function to which
-// several jump.
+// A function can also be left in a part that is moved out of line. A part that only has unwind
+// tables may be a function that several others jump to.
 func TestColdPartsLeave(t *testing.T) {
 	for _, part := range []string{"f.cold: %s\n.type f.cold,@function\n.size f.cold,.-f.cold\n", "0: .cfi_startproc\n%s\n.cfi_endproc\n"} {
 		label := "f.cold"
@@ -50,7 +50,8 @@ func TestColdPartsLeave(t *testing.T) {
 	}
 }
 
-// Thousands of branches into parts with thousands of branches back must not take their product of memory or time.
+// Thousands of branches into parts with thousands of branches back must not take memory or time for
+// the product of both numbers.
 func TestManyBranchesToColdParts(t *testing.T) {
 	const branches = 3000 // with 5 bytes each 15 KB, of the 16 that are looked through
 	for _, parts := range []int{1, 3} {

@@ -15,11 +15,16 @@ import (
 	"utrace/record/internal/elftest"
 )
 
-// damages are what one field of a header is set to, beside the offset and the address of another section.
+// damages are the values that a field of a header is set to. Added to them are the offset and the
+// address of another section.
 var damages = []uint64{0, 1, 7, 0xff, 0x1000, 1 << 16, 1<<31 - 1, 1 << 31, 1 << 40, 1 << 63, 1<<64 - 1}
 
-// eachDamage calls fn with damaged copies of an ELF file: cut off, with each field of each header wrong (offsets, sizes, counts,
-// links, so that sections overlap and lie outside of the file), and with sections full of zeros, ones or themselves.
+// eachDamage calls fn with damaged copies of an ELF file:
+//
+//   - cut off;
+//   - each field of each header wrong (offsets, sizes, counts, links), so that sections overlap or
+//     are outside of the file;
+//   - sections full of zeros, ones or their own first bytes.
 func eachDamage(t *testing.T, b []byte, fn func(what string, b []byte)) {
 	t.Helper()
 	le := binary.LittleEndian
@@ -83,7 +88,7 @@ func eachDamage(t *testing.T, b []byte, fn func(what string, b []byte)) {
 	}
 }
 
-// Whatever is wrong in a file, it is read, or refused, in bounded time and memory.
+// Any damaged file is read or refused in bounded time and memory.
 func TestDamagedFiles(t *testing.T) {
 	const maxBytes = 256 << 20 // one file is 34 KB
 	for _, c := range []struct {

@@ -8,8 +8,8 @@ import (
 	"utrace/record/internal/abi"
 )
 
-// Data reads what the file has for n bytes at a: of a constant its value, of a variable the initial one. It is nil if the
-// bytes are not all in the file.
+// Data reads n bytes of the file at address a: the value of a constant, or the initial value of a
+// variable. It is nil if not all bytes are in the file.
 func (f *File) Data(a abi.Addr, n uint64) []byte {
 	off, ok := f.DataOff(a)
 	if !ok {
@@ -21,7 +21,8 @@ func (f *File) Data(a abi.Addr, n uint64) []byte {
 	return nil
 }
 
-// DataHolds looks for the strings, of at most 32 bytes, in the read-only data of the file, as far as 256 MiB, and says which one is there.
+// DataHolds searches the first 256 MiB of each read-only segment for the strings, and returns one
+// that is there. A string has at most 32 bytes.
 func (f *File) DataHolds(wanted ...string) (string, bool) {
 	const chunk, overlap = 1 << 20, 32
 	for _, p := range f.elf.Progs {

@@ -10,10 +10,12 @@ import (
 	"strings"
 )
 
-// debugDir is where distributions install separate debug files (GDB manual, "Debugging Information in Separate Files").
+// debugDir is where distributions install separate debug files (GDB manual, "Debugging Information
+// in Separate Files").
 const debugDir = "/usr/lib/debug"
 
-// maxDebugFile is the largest debug file whose checksum is computed, which reads all of it.
+// maxDebugFile is the size of the largest debug file whose checksum is computed, in bytes. That
+// reads the whole file.
 const maxDebugFile = 8 << 30
 
 // DebugPath returns the path of the separate debug file, "" if none is used.
@@ -26,11 +28,11 @@ func (f *File) DebugPath() string {
 
 // openDebug finds the separate debug file of a file that lacks its symbols or DWARF:
 //
-//  1. DIR/.build-id/xx/yyyy.debug, where xxyyyy is the build ID;
-//  2. the name in .gnu_debuglink, beside the file, in .debug/ there, and in DIR followed by the path of the file; the
-//     section's checksum must be that of the debug file.
+//  1. DIR/.build-id/xx/yyyy.debug, where xxyyyy is the build ID.
+//  2. The name in .gnu_debuglink: beside the file, in .debug/ there, and in DIR followed by the
+//     path of the file. The checksum in that section must be that of the debug file.
 //
-// A candidate counts if it is a debug file of the same build ID, machine and layout.
+// A candidate must be a debug file with the same build ID, machine and layout.
 func (f *File) openDebug() *File {
 	if f.HasSymtab() && f.hasDWARF() {
 		return nil
@@ -43,6 +45,7 @@ func (f *File) openDebug() *File {
 			}
 		}
 	}
+
 	name, crc, ok := f.debugLink()
 	if !ok {
 		return nil
@@ -54,8 +57,8 @@ func (f *File) openDebug() *File {
 	}
 	for _, root := range f.roots() {
 		for _, dir := range dirs {
-			for _, place := range []string{dir, filepath.Join(dir, ".debug"), filepath.Join(f.debugDir, dir)} {
-				d := f.openCandidate(filepath.Join(root, place, name))
+			for _, where := range []string{dir, filepath.Join(dir, ".debug"), filepath.Join(f.debugDir, dir)} {
+				d := f.openCandidate(filepath.Join(root, where, name))
 				if d == nil {
 					continue
 				}
@@ -68,6 +71,7 @@ func (f *File) openDebug() *File {
 	return nil
 }
 
+// roots are the directories below which debug files are looked for.
 func (f *File) roots() []string {
 	if f.root == "" {
 		return []string{"/"}
@@ -75,7 +79,7 @@ func (f *File) roots() []string {
 	return []string{f.root, "/"}
 }
 
-// openCandidate opens a file if it is a debug file of f, to be closed with f.
+// openCandidate opens a file if it is a debug file of f. It is closed with f.
 func (f *File) openCandidate(path string) *File {
 	d, err := openFile(path, path, newDebugFile)
 	if err != nil {
@@ -97,8 +101,8 @@ func (f *File) isDebugFile(d *File) bool {
 	return a == nil || b == nil || a.Addr == b.Addr
 }
 
-// newDebugFile reads the headers of a debug file. Its segments and notes segments are those of the file that it was split
-// from, at offsets that mean nothing here: they are not read.
+// newDebugFile reads the headers of a debug file. It does not read segments and note segments: they
+// are those of the original file, at offsets that mean nothing here.
 func newDebugFile(r io.ReaderAt, size uint64, path string) (*File, error) {
 	f, err := readHeaders(r, size, path)
 	if err != nil {
@@ -128,8 +132,8 @@ func (f *File) hasDWARF() bool {
 	return s != nil && s.Type != elf.SHT_NOBITS
 }
 
-// debugLink reads .gnu_debuglink: a file name without directories, NUL, padding to a multiple of 4, and the CRC-32 of
-// that file.
+// debugLink reads .gnu_debuglink: a file name without directories, NUL, padding to a multiple of 4,
+// and the CRC-32 of that file.
 func (f *File) debugLink() (name string, crc uint32, ok bool) {
 	s := f.elf.Section(".gnu_debuglink")
 	if s == nil {
@@ -155,6 +159,7 @@ func parseDebugLink(b []byte) (name string, crc uint32, ok bool) {
 	return name, binary.LittleEndian.Uint32(b[at:]), true
 }
 
+// checksum computes the CRC-32 of the whole file.
 func (f *File) checksum() (uint32, error) {
 	if f.size > maxDebugFile {
 		return 0, ErrTooLarge

@@ -12,8 +12,9 @@ import (
 	"utrace/record/internal/elftest"
 )
 
-// installed copies a stripped file of elftest.SplitDir and its debug file to a directory each, and returns the file opened as
-// if debug files were installed in debugDir. The names are relative to the temporary directory.
+// installed copies a stripped file of elftest.SplitDir and its debug file to a directory each. It
+// opens the file as if debug files were installed in debugDir. The names are relative to the
+// temporary directory.
 func installed(t *testing.T, name, elfPath, debugPath, debugDir string) *File {
 	t.Helper()
 	dir := t.TempDir()
@@ -48,7 +49,7 @@ func TestDebugFileIsFound(t *testing.T) {
 			if f.HasSymtab() || f.Stripped() || !strings.HasSuffix(f.DebugPath(), ".debug") {
 				t.Fatalf("%s: %s: debug file %q", name, c.how, f.DebugPath())
 			}
-			// Its symbols are those of nm, with addresses in the file itself.
+			// Its symbols are those of nm, at addresses in the file itself.
 			want := nmSymbols(t, filepath.Join(elftest.SplitDir, name+".nm"))
 			fn := find(t, f, "by_tail_call")[0]
 			if s := want[fn.Addr]; fn.Recovered || fn.SourceFile != "split.c" || len(s) != 1 || s[0].size != fn.Size {
@@ -73,7 +74,7 @@ func TestDebugFileOfAnotherBuildIsNotUsed(t *testing.T) {
 	if f.DebugPath() != "" || !f.Stripped() {
 		t.Errorf("used %s", f.DebugPath())
 	}
-	// The right name and another content: another build ID, and another checksum.
+	// The name is right and the content is not: another build ID, or another checksum.
 	for what, change := range map[string]func(b []byte){
 		"checksum": func(b []byte) { b[len(b)-1] ^= 1 },
 		"build ID": func(b []byte) { b[bytes.Index(b, []byte("GNU\x00"))+4] ^= 1 },
@@ -92,7 +93,7 @@ func TestDebugFileOfAnotherBuildIsNotUsed(t *testing.T) {
 			t.Errorf("a debug file with another %s is used", what)
 		}
 	}
-	// A FIFO in the place of a debug file holds nobody up.
+	// A FIFO with the name of a debug file does not block.
 	f = installed(t, "pie", "prog", "elsewhere", "none")
 	if err := exec.Command("mkfifo", filepath.Join(filepath.Dir(f.Path), "pie.debug")).Run(); err == nil && f.DebugPath() != "" {
 		t.Error("a FIFO is used")
@@ -146,7 +147,8 @@ func TestEmbeddedSymbols(t *testing.T) {
 	}
 }
 
-// A stream that asks for a dictionary of 4 GiB, or expands to more than the limit, is refused before it is read.
+// A stream that asks for a dictionary of 4 GiB, or expands beyond the limit, is refused before it
+// is read.
 func TestUnpackIsBounded(t *testing.T) {
 	packed, err := packedFixture(t)
 	if err != nil {

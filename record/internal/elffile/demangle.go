@@ -6,18 +6,20 @@ import (
 	"github.com/ianlancetaylor/demangle"
 )
 
-// maxDemangled is the longest result, as a power of two: a hostile name can expand exponentially.
+// maxDemangled is the maximum length of a result, as a power of two: a hostile name can expand
+// exponentially.
 const maxDemangled = 13
 
-// Demangle returns the C++ or Rust name (both Rust manglings, without the hash) behind a symbol, or the symbol
-// unchanged if it is neither.
+// Demangle returns the C++ or Rust name of a symbol. It knows both Rust manglings, and omits their
+// hash. Any other symbol is returned unchanged.
 func Demangle(symbol string) string {
 	return demangled(symbol, demangle.MaxLength(maxDemangled))
 }
 
-// DemangleNoParams is Demangle without parameter list, return type and template arguments: "std::vector::push_back".
-// It is what a person types and what a table shows, so it has no ABI tags (WithoutABI) either. Several symbols may share it, and compilers' variants of one function
-// (.isra.0, .constprop.0) do; but a .cold part, which is no function, keeps that suffix.
+// DemangleNoParams is Demangle without parameter list, return type, template arguments and ABI
+// tags: "std::vector::push_back". This is the name that a person types and that a table shows.
+// Several symbols may share it, such as compilers' variants of one function (.isra.0,
+// .constprop.0). A .cold part keeps that suffix, since it is no function.
 func DemangleNoParams(symbol string) string {
 	name := WithoutABI(demangled(symbol, demangle.NoParams, demangle.NoTemplateParams, demangle.NoEnclosingParams, demangle.MaxLength(maxDemangled)))
 	if name != symbol && isCold(symbol) {
@@ -26,8 +28,8 @@ func DemangleNoParams(symbol string) string {
 	return name
 }
 
-// WithoutABI returns a demangled name without ABI tags, which nobody has written in the source: GCC's "name[abi:cxx11](int)" is a
-// function that returns a std::string.
+// WithoutABI removes the ABI tags from a demangled name, since the source does not contain them.
+// GCC's "name[abi:cxx11](int)" is a function that returns a std::string.
 func WithoutABI(name string) string {
 	for {
 		before, tag, ok := strings.Cut(name, "[abi:")

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// readDynamic reads PT_INTERP and PT_DYNAMIC. The section headers are not needed. What cannot be read is left empty.
+// readDynamic reads PT_INTERP and PT_DYNAMIC. It does not need the section headers. What it cannot
+// read stays empty.
 func (f *File) readDynamic() {
 	var table []byte
 	for _, p := range f.elf.Progs {
@@ -20,6 +21,7 @@ func (f *File) readDynamic() {
 			table = f.readAt(p.Off, p.Filesz)
 		}
 	}
+
 	type entry struct {
 		tag elf.DynTag
 		val uint64
@@ -44,6 +46,7 @@ func (f *File) readDynamic() {
 			}
 		}
 	}
+
 	off, ok := f.loadedOff(strtab)
 	if !ok {
 		return

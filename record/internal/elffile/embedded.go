@@ -12,14 +12,16 @@ import (
 	"utrace/record/internal/cursor"
 )
 
-// Limits on the embedded symbol table. Those of Fedora, which puts one into each of its programs, are below 1 MiB.
+// Limits on the embedded symbol table. Fedora embeds one in each of its programs: they are below 1
+// MiB.
 const (
-	maxEmbedded     = 128 << 20 // bytes, decompressed
-	maxDictionary = 64 << 20  // bytes of memory that the compressed data may ask for; xz -9 asks for as much
+	maxEmbedded   = 128 << 20 // bytes, decompressed
+	maxDictionary = 64 << 20  // bytes of memory that the compressed data may ask for; xz -9 asks for 64 MiB
 )
 
-// readMini reads .gnu_debugdata: an ELF file compressed by xz, with the symbols of those functions that .dynsym does not
-// have (GDB manual, "Debugging information in a special section"). It returns nil if there is none that can be used.
+// readEmbedded reads .gnu_debugdata: an ELF file compressed by xz, with the symbols of functions
+// that are not in .dynsym (GDB manual, "Debugging information in a special section"). It returns
+// nil if there is none that can be used.
 func (f *File) readEmbedded() *File {
 	s := f.elf.Section(".gnu_debugdata")
 	if s == nil {
@@ -40,8 +42,8 @@ func (f *File) readEmbedded() *File {
 	return d
 }
 
-// unpack decompresses an xz stream. The library allocates whatever dictionary a stream asks for, up to 4 GiB, so
-// that and the size are looked up first.
+// unpack decompresses an xz stream. It first looks up the size and the dictionary, because the
+// library allocates whatever dictionary a stream asks for, up to 4 GiB.
 func unpack(b []byte, limit uint64) ([]byte, error) {
 	size, err := unpackedSize(b)
 	if err != nil {
@@ -71,16 +73,18 @@ func unpack(b []byte, limit uint64) ([]byte, error) {
 	return out, nil
 }
 
-// unpackedSize walks the headers of an xz stream (xz-file-format 1.2, sections 2 and 3): the stream header, then blocks, each of
-// a header, the chunks of LZMA2, padding and a checksum, up to the index. It is an error if a block has another
-// filter than LZMA2, or needs more than maxMiniDict bytes.
+// unpackedSize adds up the sizes in the headers of an xz stream (xz-file-format 1.2, sections 2 and
+// 3). The stream is a header, then blocks, then the index. A block is a header, the chunks of
+// LZMA2, padding and a checksum. It is an error if a block has a filter other than LZMA2, or needs
+// more than maxDictionary bytes.
 func unpackedSize(b []byte) (uint64, error) {
 	const streamHeader = 12
 	malformed := fmt.Errorf("%w: xz stream", ErrMalformed)
 	if len(b) < streamHeader || string(b[:6]) != "\xfd7zXZ\x00" {
 		return 0, malformed
 	}
-	// By the check's number, its size in bytes (2.1.1.2).
+
+	// The size of the check in bytes, by its number (2.1.1.2).
 	checkSize := [16]uint64{0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64}[b[7]&15]
 	c := &cursor.Cursor{Bytes: b, Off: streamHeader}
 	total := uint64(0)
@@ -124,7 +128,8 @@ func checkBlockHeader(c *cursor.Cursor) error {
 	return nil
 }
 
-// chunksSize passes over the chunks of a block and returns the bytes that they make (LZMA SDK, lzma2 chunk headers).
+// chunksSize passes over the chunks of a block and returns how many bytes they expand to (LZMA SDK,
+// lzma2 chunk headers).
 func chunksSize(c *cursor.Cursor) (total uint64) {
 	for !c.Bad {
 		control := c.Byte()

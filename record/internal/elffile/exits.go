@@ -11,34 +11,42 @@ import (
 	"utrace/record/internal/insn"
 )
 
-// ErrGuessedEnd means that no symbol says where a function ends, and an indirect jump hides which of the bytes up to the next one are code.
-var ErrGuessedEnd = errors.New("where it ends is not known, and a jump table hides which of the bytes behind it are code")
+// ErrGuessedEnd means that no symbol says where a function ends, and that an indirect jump hides
+// which bytes up to the next function are code.
+var ErrGuessedEnd = errors.New("its end is not known, and a jump table hides which of the following bytes are code")
 
 // Exits says where a function can be left.
 type Exits struct {
-	// Returns are the addresses of the return instructions, as far as is known which code runs: data may look like them (see
-	// reach). TailCalls are those of direct unconditional jumps to the start of
-	// another function or into the procedure linkage table, which then returns for this one. Those of its .cold part are among them.
+	// Returns are the addresses of the return instructions. If it is known which code runs, only
+	// those in it count, since data may look like a return (see reachedCode). TailCalls are the
+	// addresses of direct unconditional jumps to the start of another function, or into the
+	// procedure linkage table: the other function then returns for this one. Those of its .cold
+	// part are included.
 	Returns, TailCalls []abi.Addr
-	// Calls says that the function contains a call, a tail call or an indirect jump: it is not a leaf.
+	// Calls says that the function contains a call, a tail call or an indirect jump: it is not a
+	// leaf.
 	Calls bool
-	// Indirect says that it contains an indirect jump: a switch table or a tail call, which cannot be told apart.
+	// Indirect says that it contains an indirect jump: a switch table or a tail call, which look
+	// the same.
 	Indirect bool
-	// SelfEntry says that a jump inside leads back to the first byte: a probe there fires more than once a call.
+	// SelfEntry says that a jump inside leads back to the first byte. A probe there fires more than
+	// once a call.
 	SelfEntry bool
-	// Outside says that a branch leaves the function without being in TailCalls: to a .cold part, which may return or
-	// come back; into the middle of another function; or under a condition (jcc) to another function. With Outside
-	// or Indirect, the two may not be all ways out.
+	// Outside says that a branch leaves the function without being in TailCalls. It may lead to a
+	// .cold part, which may return or come back; into the middle of another function; or, under a
+	// condition (jcc), to another function. With Outside or Indirect, Returns and TailCalls may not
+	// be all exits.
 	Outside bool
-	// Targets are the addresses in the function, beyond its first, that its own branches lead to, those of its .cold part included.
+	// Targets are the addresses in the function, beyond its first, that its own branches lead to.
+	// Branches of its .cold part are included.
 	Targets []abi.Addr
-	// MoreTargets says that branches may lead to others, too: through a jump table, or from where a branch leaves the
-	// function to and may come back from.
+	// MoreTargets says that branches may lead to further addresses: through a jump table, or back
+	// from code outside that a branch leads to.
 	MoreTargets bool
 }
 
-// Exits decodes fn from its first to its last byte. The error is an *UndecodableError, ErrNoCode, ErrTooLarge (4 MiB),
-// ErrOverlapping or ErrGuessedEnd.
+// Exits decodes fn from its first to its last byte. The error is an *UndecodableError, ErrNoCode,
+// ErrTooLarge (4 MiB), ErrOverlapping or ErrGuessedEnd.
 func (f *File) Exits(fn Func) (Exits, error) {
 	var e Exits
 	end := fn.Addr + abi.Addr(fn.Size)
@@ -84,10 +92,13 @@ func (f *File) Exits(fn Func) (Exits, error) {
 	case fn.SizeGuessed:
 		return Exits{}, fmt.Errorf("%s: %w", fn.Name, ErrGuessedEnd)
 	}
+
 	for _, p := range parts {
 		e.Returns, e.TailCalls = append(e.Returns, p.returns...), append(e.TailCalls, p.tailCalls...)
 	}
-	e.Returns, e.TailCalls = sortedSet(e.Returns), sortedSet(e.TailCalls) // what unwind tables call a part can hold all of the function
+
+	// A part in the unwind tables can contain all of the function.
+	e.Returns, e.TailCalls = sortedSet(e.Returns), sortedSet(e.TailCalls)
 	return e, nil
 }
 
@@ -96,8 +107,8 @@ func sortedSet(list []abi.Addr) []abi.Addr {
 	return slices.Compact(list)
 }
 
-// isTailCall says whether a jump from fn to target, outside it, is a tail call. A jump to or from a .cold part stays in
-// one function.
+// isTailCall says whether a jump from fn to target, which is outside of it, is a tail call. A jump
+// from or to a .cold part stays in one function.
 func (f *File) isTailCall(fn Func, target abi.Addr) bool {
 	if fn.Cold() {
 		return false
@@ -105,7 +116,7 @@ func (f *File) isTailCall(fn Func, target abi.Addr) bool {
 	return f.beginsFunction(target)
 }
 
-// beginsFunction says whether a function starts at a, or a stub of the procedure linkage table.
+// beginsFunction says whether a function, or a stub of the procedure linkage table, starts at a.
 func (f *File) beginsFunction(a abi.Addr) bool {
 	if f.inPLT(a) {
 		return true

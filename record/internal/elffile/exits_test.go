@@ -64,7 +64,8 @@ func TestExits(t *testing.T) {
 	}
 }
 
-// Returns are where control comes to, by whichever way: not in tables, and in what the unwinder comes to.
+// Returns are in code that control reaches in any way, including through the unwinder. None is in a
+// table.
 func TestReturnsAreCode(t *testing.T) {
 	elftest.NeedsTool(t, "g++", "nm")
 	for _, flags := range []string{"-O0", "-O2", "-O2 -fno-plt", "-O2 -fno-reorder-blocks-and-partition"} {
@@ -101,7 +102,7 @@ func TestUndecodable(t *testing.T) {
 	}
 }
 
-// Go's linker fills functions up with zeros on arm64, and counts these as theirs.
+// Go's linker fills functions up with zeros on arm64, and counts these as part of the function.
 func TestPaddingARM64(t *testing.T) {
 	elf, err := os.ReadFile(filepath.Join(elftest.Dir, "arm64.elf"))
 	if err != nil {
@@ -129,7 +130,8 @@ func TestPaddingARM64(t *testing.T) {
 	}
 }
 
-// Thousands of functions that lie in each other must not be decoded each to its end: with 4 MiB each that would take minutes.
+// Thousands of functions inside each other must not each be decoded to the end: with 4 MiB each,
+// that would take minutes.
 func TestOverlapping(t *testing.T) {
 	elftest.NeedsTool(t, "gcc")
 	dir := t.TempDir()

@@ -18,21 +18,22 @@ import (
 var (
 	// ErrNotELF means that the file is not an ELF file at all.
 	ErrNotELF = errors.New("not an ELF file")
-	// ErrUnsupported means an ELF file of a kind that is not handled: 32 bits, big-endian, another machine, an object
-	// file or a core dump.
+	// ErrUnsupported means an ELF file of an unsupported kind: 32 bits, big-endian, another
+	// machine, an object file or a core dump.
 	ErrUnsupported = errors.New("unsupported ELF file")
 	// ErrMalformed means an ELF file that contradicts itself or is cut short.
 	ErrMalformed = errors.New("malformed ELF file")
 	// ErrTooLarge means that a part of the file is beyond the limits of this package.
 	ErrTooLarge = errors.New("too large")
-	// ErrDebugFile means a file of debugging information, as they lie in /usr/lib/debug: it has the headers of the file
-	// that it was split from, and none of its code.
+	// ErrDebugFile means a separate debug file, like those in /usr/lib/debug. It has the headers of
+	// the original file, and none of its code.
 	ErrDebugFile = errors.New("a separate debug file has no code: name the program or library that it belongs to")
-	// ErrNoCode means that an address lies in no file-backed part of an executable segment.
+	// ErrNoCode means that an address is in no file-backed part of an executable segment.
 	ErrNoCode = errors.New("no code at this address")
 )
 
-// Limits on what a file may ask of us. Large real files (a browser with its symbols) stay a factor of ten below.
+// Limits on what is read of a file. Large real files (a browser with its symbols) stay a factor of
+// ten below them.
 const (
 	maxSegments     = 512
 	maxNameWork     = 256 << 20 // sections × size of the section name table: debug/elf copies each name
@@ -47,7 +48,8 @@ const (
 // FileOff is an offset in bytes from the start of a file.
 type FileOff uint64
 
-// Segment is an executable PT_LOAD segment. The first FileSize bytes of its MemSize bytes come from the file.
+// Segment is an executable PT_LOAD segment. The first FileSize bytes of its MemSize bytes come from
+// the file.
 type Segment struct {
 	Addr     abi.Addr
 	FileOff  FileOff
@@ -55,8 +57,9 @@ type Segment struct {
 	MemSize  uint64
 }
 
-// File is an open ELF executable or shared library: ELF64, little-endian, x86-64 or aarch64.
-// Its methods may be called from several goroutines. The slices that they return are shared: do not change them.
+// File is an open ELF executable or shared library: ELF64, little-endian, x86-64 or aarch64. Its
+// methods may be called from several goroutines. The slices that they return are shared: do not
+// change them.
 type File struct {
 	Path     string
 	Machine  elf.Machine // EM_X86_64 or EM_AARCH64
@@ -67,7 +70,7 @@ type File struct {
 	Needed   []string    // DT_NEEDED, in order
 	RPath    []string    // DT_RPATH split at colons; $ORIGIN is not expanded
 	RunPath  []string    // DT_RUNPATH split at colons; $ORIGIN is not expanded
-	Segments []Segment   // the executable ones, in the order of the file
+	Segments []Segment   // executable ones, in the order of the file
 
 	NoDefaultLib bool // DF_1_NODEFLIB
 	r            io.ReaderAt
@@ -87,23 +90,24 @@ type File struct {
 	root     string // see OpenAs
 	debugDir string
 	debug    func() *File // separate debug file, or nil
-	embedded     func() *File // embedded symbol table, or nil
+	embedded func() *File // embedded symbol table, or nil
 	opened   []*File      // by debug, to be closed
 
-	read struct { // the code that was read last: functions are mostly asked for in the order of their addresses
+	read struct { // the code that was read last: most callers go through functions by address
 		sync.Mutex
 		off  FileOff
 		code []byte
 	}
 }
 
-// Open opens the ELF file at path, which must be a regular file. The errors are those of the file system,
-// ErrNotELF, ErrUnsupported, ErrMalformed and ErrTooLarge. Symbols and line tables are read when first asked for.
-// A separate debug file is ErrDebugFile.
+// Open opens the ELF file at path, which must be a regular file. The errors are those of the file
+// system, ErrNotELF, ErrUnsupported, ErrMalformed, ErrTooLarge, and ErrDebugFile for a separate
+// debug file. Symbols and line tables are read when first needed.
 func Open(path string) (*File, error) { return OpenAs(path, path, "") }
 
-// OpenAs opens the file at path, which may be a way through /proc, and calls it name: a separate debug file is
-// looked for where the file of that name would have it, first below the directory root, if that is not "", then below /.
+// OpenAs opens the file at path, which may lead through /proc, and calls it name. A separate debug
+// file is looked for as if the file were at name: first below the directory root, if that is not
+// "", then below /.
 func OpenAs(path, name, root string) (*File, error) {
 	f, err := openFile(path, name, newFile)
 	if err != nil {
@@ -113,7 +117,7 @@ func OpenAs(path, name, root string) (*File, error) {
 	return f, nil
 }
 
-// openFile opens a regular file and hands it to read, with the name it is to have.
+// openFile opens a regular file and passes it to read, which is to give it the name.
 func openFile(path, name string, read func(r io.ReaderAt, size uint64, name string) (*File, error)) (*File, error) {
 	// O_NONBLOCK: opening a FIFO that somebody planted must not wait for a writer.
 	h, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -138,7 +142,7 @@ func openFile(path, name string, read func(r io.ReaderAt, size uint64, name stri
 	return f, nil
 }
 
-// readHeaders reads what all ELF files have, debug files too.
+// readHeaders reads the headers that all ELF files have, including debug files.
 func readHeaders(r io.ReaderAt, size uint64, path string) (*File, error) {
 	if err := checkHeader(r, size); err != nil {
 		return nil, err
@@ -181,7 +185,7 @@ func newFile(r io.ReaderAt, size uint64, path string) (*File, error) {
 	return f, nil
 }
 
-// Close closes the file. Nothing that was returned before becomes invalid.
+// Close closes the file. Everything that was returned before stays valid.
 func (f *File) Close() error {
 	for _, d := range f.opened {
 		d.Close()
@@ -226,8 +230,8 @@ func (f *File) readSections() {
 	f.plt = f.plt[:min(len(f.plt), 16)]
 }
 
-// FileOff returns the offset in the file of the byte at a, and whether a lies in the file-backed part of an
-// executable segment.
+// FileOff returns the offset in the file of the byte at a, and whether a is in the file-backed part
+// of an executable segment.
 func (f *File) FileOff(a abi.Addr) (FileOff, bool) {
 	for _, s := range f.Segments {
 		if a >= s.Addr && uint64(a-s.Addr) < s.FileSize {
@@ -237,8 +241,8 @@ func (f *File) FileOff(a abi.Addr) (FileOff, bool) {
 	return 0, false
 }
 
-// DataOff returns the offset in the file of the byte at a, and whether a lies in the file-backed part of any segment
-// that is loaded: of code or of data, as semaphores are.
+// DataOff returns the offset in the file of the byte at a, and whether a is in the file-backed part
+// of any loaded segment. Semaphores are in segments of data.
 func (f *File) DataOff(a abi.Addr) (FileOff, bool) {
 	off, ok := f.loadedOff(uint64(a))
 	return FileOff(off), ok && off < f.size
@@ -254,8 +258,8 @@ func (f *File) Addr(o FileOff) (abi.Addr, bool) {
 	return 0, false
 }
 
-// InitAddr returns the address of code that runs once, when the file is loaded: of section .init, or else the entry
-// point.
+// InitAddr returns the address of code that runs once, when the file is loaded: that of section
+// .init, or else the entry point.
 func (f *File) InitAddr() (abi.Addr, bool) {
 	a := f.Entry
 	if s := f.elf.Section(".init"); s != nil && s.Size > 0 {
@@ -265,7 +269,8 @@ func (f *File) InitAddr() (abi.Addr, bool) {
 	return a, ok && a != 0
 }
 
-// room returns the number of file-backed bytes from a to the end of its executable segment, 0 if a is in none.
+// room returns the number of file-backed bytes from a to the end of its executable segment, 0 if a
+// is in none.
 func (f *File) room(a abi.Addr) uint64 {
 	for _, s := range f.Segments {
 		if a >= s.Addr && uint64(a-s.Addr) < s.FileSize {
@@ -275,10 +280,10 @@ func (f *File) room(a abi.Addr) uint64 {
 	return 0
 }
 
-const codeBlock = 16 << 10 // bytes that are read at once
+const codeBlock = 16 << 10 // bytes read at once
 
-// Code reads n bytes of machine code at a. The error is ErrNoCode if they do not all lie in one executable
-// segment, ErrTooLarge above 4 MiB, or one of reading.
+// Code reads n bytes of machine code at a. The error is ErrNoCode if they are not all in one
+// executable segment, ErrTooLarge above 4 MiB, or an error of reading.
 func (f *File) Code(a abi.Addr, n uint64) ([]byte, error) {
 	off, ok := f.FileOff(a)
 	if !ok || n > f.room(a) {
@@ -300,7 +305,8 @@ func (f *File) Code(a abi.Addr, n uint64) ([]byte, error) {
 	return f.read.code[at : at+n : at+n], nil
 }
 
-// sectionData reads a whole section, decompressed. It is an error if it holds more than limit bytes.
+// sectionData reads a whole section, decompressed. The error is ErrTooLarge if it has more than
+// limit bytes.
 func (f *File) sectionData(s *elf.Section, limit uint64) (b []byte, err error) {
 	if s.Type == elf.SHT_NOBITS {
 		return nil, fmt.Errorf("section %s: no bytes in the file", s.Name)
@@ -317,6 +323,7 @@ func (f *File) sectionData(s *elf.Section, limit uint64) (b []byte, err error) {
 		}
 		return b, nil
 	}
+
 	err = catchPanic(func() (err error) {
 		b, err = s.Data()
 		return err
@@ -327,7 +334,7 @@ func (f *File) sectionData(s *elf.Section, limit uint64) (b []byte, err error) {
 	return b, nil
 }
 
-// guard turns a panic of a library that reads foreign bytes into an error.
+// catchPanic turns a panic of a library that reads foreign bytes into an error.
 func catchPanic(read func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -347,7 +354,7 @@ func (f *File) loadedOff(addr uint64) (uint64, bool) {
 	return 0, false
 }
 
-// readAt reads up to n bytes, fewer at the end of the file. The caller bounds n.
+// readAt reads up to n bytes, fewer at the end of the file. The caller limits n.
 func (f *File) readAt(off, n uint64) []byte {
 	if off >= f.size {
 		return nil

@@ -17,7 +17,7 @@ import (
 	"utrace/record/internal/elftest"
 )
 
-// facts are what readelf says of a fixture; see testdata/elf/build.sh.
+// facts are what readelf says of a fixture: see testdata/elf/build.sh.
 type facts struct {
 	entry          abi.Addr
 	interp, soname string

@@ -5,15 +5,36 @@ import (
 	"utrace/record/internal/insn"
 )
 
-// Bounds of KeepsFramePointers.
+// Limits of KeepsFramePointers and KeepsFramePointer.
 const (
 	maxSampledFuncs = 500
-	maxCallerSize   = 64 << 10 // bytes that are looked at for a call
-	maxPrologueSize = 256      // bytes that are looked at for what sets up a frame, which need not come first
+	maxCallerSize   = 64 << 10 // bytes searched for a call
+	maxPrologueSize = 256      // bytes searched for the set-up of a frame, which need not come first
 )
 
-// KeepsFramePointers reports whether most functions of the file that call others keep frame pointers, by a sample of them. It is
-// true if there are none to look at.
+// FollowsCall reports whether a is behind a call instruction, where a function continues after a
+// call. A stray address on a stack seldom is.
+func (f *File) FollowsCall(a abi.Addr) bool {
+	for n := uint64(insn.MaxCallSize); n >= 2; n-- { // fewer at the start of a segment
+		if uint64(a) < n {
+			continue
+		}
+		if code, err := f.Code(a-abi.Addr(n), n); err == nil {
+			return insn.EndsInCall(f.Machine, code)
+		}
+	}
+	return false
+}
+
+// KeepsFramePointer reports whether fn sets the frame pointer register to its own frame. If it
+// makes calls and does not, a walk along frame pointers misses its caller.
+func (f *File) KeepsFramePointer(fn Func) bool {
+	code, err := f.Code(fn.Addr, min(fn.Size, maxPrologueSize))
+	return err == nil && insn.SetsFramePointer(f.Machine, code, f.IsGo())
+}
+
+// KeepsFramePointers reports whether most functions of the file that make calls keep frame
+// pointers. It looks at a sample of them. It is true if none makes calls.
 func (f *File) KeepsFramePointers() bool {
 	funcs, err := f.Funcs()
 	if err != nil {
@@ -34,28 +55,7 @@ func (f *File) KeepsFramePointers() bool {
 	return 2*kept >= callers
 }
 
-// FollowsCall reports whether a is behind a call instruction: a place where a function goes on when one that it has
-// called returns. An address that chance has left where a return address would be seldom is.
-func (f *File) FollowsCall(a abi.Addr) bool {
-	for n := uint64(insn.MaxCallSize); n >= 2; n-- { // fewer at the start of a segment
-		if uint64(a) < n {
-			continue
-		}
-		if code, err := f.Code(a-abi.Addr(n), n); err == nil {
-			return insn.EndsInCall(f.Machine, code)
-		}
-	}
-	return false
-}
-
-// KeepsFramePointer reports whether fn, which calls others, first makes the frame pointer register point to its frame: code that does
-// not hides its caller from who follows frame pointers.
-func (f *File) KeepsFramePointer(fn Func) bool {
-	code, err := f.Code(fn.Addr, min(fn.Size, maxPrologueSize))
-	return err == nil && insn.SetsFramePointer(f.Machine, code, f.IsGo())
-}
-
-// makesCalls reports whether there is likely to be a call in fn.
+// makesCalls reports whether there is likely a call in fn.
 func (f *File) makesCalls(fn Func) bool {
 	code, err := f.Code(fn.Addr, min(fn.Size, maxCallerSize))
 	return err == nil && insn.HasCall(f.Machine, code)

@@ -13,10 +13,10 @@ import (
 	"utrace/record/internal/elftest"
 )
 
-// maxFuzzTime is what one small input may take at most, on a machine that does other things, too.
+// maxFuzzTime is the time that one small input may take, on a busy machine.
 const maxFuzzTime = 5 * time.Second
 
-// FuzzOpen reads everything there is to read from a mutated ELF file.
+// FuzzOpen reads everything from a mutated ELF file.
 func FuzzOpen(f *testing.F) {
 	split, _ := filepath.Glob(filepath.Join(elftest.SplitDir, "*.elf"))
 	for _, path := range append(elftest.Fixtures(f), split...) {

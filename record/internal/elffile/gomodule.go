@@ -7,8 +7,9 @@ import (
 	"utrace/record/internal/abi"
 )
 
-// goText returns the address of the start of Go's text. With cgo, C functions come before it in .text. The header of the table has it too, but
-// in a position-independent program only after relocation, and since Go 1.26 not at all.
+// goText returns the address of the start of Go's text. With cgo, C functions come before it in
+// .text. The header of the function table also has it, but in a position-independent program only
+// after relocation, and since Go 1.26 not at all.
 func (f *File) goText(table uint64) (uint64, bool) {
 	word, ok := f.goModule(table)
 	if !ok {
@@ -17,7 +18,8 @@ func (f *File) goText(table uint64) (uint64, bool) {
 	return word(goModuleText), true
 }
 
-// Words of the description of the module (moduledata of runtime/symtab.go, since Go 1.18). Go 1.20 has put two before the types.
+// Words of a module's description (moduledata of runtime/symtab.go, since Go 1.18). Go 1.20 put two
+// more before the types.
 const (
 	goModuleMinPC    = 20
 	goModuleText     = 22
@@ -26,8 +28,8 @@ const (
 	goModuleWords    = 39 // that are used here
 )
 
-// goModule finds the description of the module, whose first word points to the function table, and returns a function that gives its
-// words as they are in a process, but for the load bias.
+// goModule finds the description of the module, whose first word points to the function table. It
+// returns a function that gives its words, as they are in a process with load bias 0.
 func (f *File) goModule(table uint64) (word func(i uint64) uint64, ok bool) {
 	relocs := f.relativeRelocs()
 	try := func(at uint64) bool {
@@ -45,6 +47,7 @@ func (f *File) goModule(table uint64) (word func(i uint64) uint64, ok bool) {
 		_, ok := f.FileOff(abi.Addr(start))
 		return ok && word(0) == table && first >= start
 	}
+
 	if s := f.elf.Section(".go.module"); s != nil { // since Go 1.26
 		if try(s.Addr) {
 			return word, true
@@ -73,8 +76,9 @@ func (f *File) goModule(table uint64) (word func(i uint64) uint64, ok bool) {
 	return nil, false
 }
 
-// relativeRelocs returns what the dynamic linker writes at which addresses, from R_*_RELATIVE relocations (Elf64_Rela: offset, info,
-// addend), of a program that has no fixed address.
+// relativeRelocs returns, by address, the words that the dynamic linker writes into a program
+// without a fixed address. They come from R_*_RELATIVE relocations (Elf64_Rela: offset, info,
+// addend).
 func (f *File) relativeRelocs() map[uint64]uint64 {
 	out := map[uint64]uint64{}
 	if f.elf.Type != elf.ET_DYN {

@@ -9,8 +9,9 @@ import (
 	"utrace/record/internal/dwarf"
 )
 
-// IsGo says whether the file is a program or library of Go's own toolchain, by the sections that its linker makes and that
-// strip leaves in place. The runtime moves the stacks of goroutines and looks at every return address on them.
+// IsGo says whether Go's own toolchain linked the file. It looks for the sections that this linker
+// makes and strip keeps. Go's runtime moves the stacks of goroutines and inspects every return
+// address on them.
 func (f *File) IsGo() bool {
 	for _, name := range []string{".gopclntab", ".data.rel.ro.gopclntab", ".go.buildinfo"} {
 		if f.elf.Section(name) != nil {
@@ -20,7 +21,8 @@ func (f *File) IsGo() bool {
 	return false
 }
 
-// GoVersion returns the version of Go that the file was built with, such as "go1.26.1", "" if it does not say.
+// GoVersion returns the version of Go that built the file, such as "go1.26.1", "" if the file does
+// not say.
 func (f *File) GoVersion() (version string) {
 	catchPanic(func() error {
 		info, err := buildinfo.Read(f.r)
@@ -32,8 +34,8 @@ func (f *File) GoVersion() (version string) {
 	return version
 }
 
-// goTable returns Go's function table and the address from which its functions count. It is nil without an error in a
-// file that is no Go program.
+// goTable returns Go's function table, with the address from which its functions count. It is nil
+// without an error if the file is no Go program.
 func (f *File) goTable() (*pclntab, error) {
 	for _, name := range []string{".gopclntab", ".data.rel.ro.gopclntab"} {
 		s := f.elf.Section(name)
@@ -75,7 +77,7 @@ func (f *File) goSymbols() []symbol {
 	return out
 }
 
-// goLines returns the lines of the functions of Go's table.
+// goLines returns the source lines of the functions in Go's table.
 func (f *File) goLines() (*dwarf.Lines, error) {
 	t, err := f.goTable()
 	if err != nil {

@@ -9,20 +9,23 @@ import (
 	"utrace/record/internal/cursor"
 )
 
-// ErrNoGoType means that there is no type of Go at an address.
+// ErrNoGoType means that there is no Go type at an address.
 var ErrNoGoType = errors.New("no Go type")
 
 const maxGoTypeName = 1024
 
-// goTypes is where a Go program has the descriptions of its types and their names: addresses from start up to end.
+// goTypes is where a Go program keeps the descriptions of its types and their names: addresses from
+// start up to end.
 type goTypes struct{ start, end uint64 }
 
-// GoTypeName returns the name of the type that a program written in Go describes at addr, as reflect prints it: "*main.failure". That is where
-// the type word of an interface leads. The error is ErrNoGoType if there is no description, as of types that a program makes when it runs.
+// GoTypeName returns the name of the type that a Go program describes at addr, as reflect prints
+// it: "*main.failure". The type word of an interface is such an address. The error is ErrNoGoType
+// if there is no description, as for types that a program makes while it runs.
 //
-// A description (internal/abi/type.go) has flags in byte 20, and from byte 40 in 4 bytes where its name is, counted from the start of all
-// types. The name has a byte of flags, its length (a varint since Go 1.17) and its bytes. A flag says that it has a star too many: it is shared with the
-// name of the pointer to it.
+// A description (internal/abi/type.go) has flags in byte 20. The 4 bytes from byte 40 locate its
+// name, counted from the start of all types. The name has a byte of flags, its length (a varint
+// since Go 1.17) and its bytes. A flag says that it has a star too many, because the pointer to the
+// type uses the same name.
 func (f *File) GoTypeName(addr abi.Addr) (string, error) {
 	const flags, name, size, extraStar = 20, 40, 48, 2
 	all, err := f.goTypes()
@@ -58,7 +61,7 @@ func (f *File) goTypeBytes(all goTypes, addr, n uint64) []byte {
 	return f.readAt(off, min(n, all.end-addr))
 }
 
-// readGoTypes finds the types by the description of the module, which stripping leaves.
+// readGoTypes finds the types through the description of the module, which stripping keeps.
 func (f *File) readGoTypes() (goTypes, error) {
 	for _, name := range []string{".gopclntab", ".data.rel.ro.gopclntab"} {
 		s := f.elf.Section(name)

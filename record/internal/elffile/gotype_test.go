@@ -9,7 +9,7 @@ import (
 	"utrace/record/internal/elftest"
 )
 
-// Without symbols and DWARF a Go program still has the names of its types, at the same places.
+// Without symbols and DWARF, a Go program still has the names of its types, at the same addresses.
 func TestGoTypeNamesOfStrippedProgram(t *testing.T) {
 	for _, flags := range [][]string{nil, {"-buildmode=pie"}} {
 		full, bare := elftest.BuildGo(t, false, flags...)

@@ -8,8 +8,8 @@ import (
 	"io"
 )
 
-// checkHeader refuses, before debug/elf sees it, what is not for us and what would cost too much.
-// Layout: System V ABI, chapter 4, Elf64_Ehdr and Elf64_Shdr.
+// checkHeader checks the header before debug/elf reads it. It refuses files of an unsupported kind,
+// and files that would cost too much. Layout: System V ABI, chapter 4, Elf64_Ehdr and Elf64_Shdr.
 func checkHeader(r io.ReaderAt, size uint64) error {
 	var h [64]byte
 	n, err := r.ReadAt(h[:], 0)
@@ -56,6 +56,7 @@ func checkHeader(r io.ReaderAt, size uint64) error {
 	case shoff > size || size-shoff < uint64(shnum)*64:
 		return fmt.Errorf("%w: section headers beyond the end of the file", ErrMalformed)
 	}
+
 	var s [64]byte
 	if _, err := r.ReadAt(s[:], int64(shoff)+int64(shstrndx)*64); err != nil {
 		return fmt.Errorf("%w: read section name table: %w", ErrMalformed, err)

@@ -85,7 +85,7 @@ func TestOverlappingFrames(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := plain.elf.Section(".text")
-	// A table behind the end of the file: one common entry, then frames of one byte's distance.
+	// A table behind the end of the file: one common entry, then frames one byte apart.
 	const frames = 500_000
 	addr := uint64(1 << 32)
 	table := []byte{16, 0, 0, 0, 0, 0, 0, 0, 1, 'z', 'R', 0, 1, 0x78, 16, 1, 0x04, 0x0c, 7, 8}
@@ -119,8 +119,8 @@ func TestOverlappingFrames(t *testing.T) {
 	}
 }
 
-// repeatHeader returns an ELF file with n more headers that say the same as one of section name, or as the one of its first executable segment
-// with "".
+// repeatHeader returns an ELF file with n more copies of the header of section name, or of its
+// first executable segment if name is "".
 func repeatHeader(t *testing.T, b []byte, name string, n int) []byte {
 	t.Helper()
 	le := binary.LittleEndian
@@ -143,7 +143,7 @@ func repeatHeader(t *testing.T, b []byte, name string, n int) []byte {
 	return append(b, more...)
 }
 
-// Headers that say the same many times are no reason to decode the same code as often.
+// The same code is not decoded once for each of many equal headers.
 func TestRepeatedHeaders(t *testing.T) {
 	text := ".text\n" + asmFunction("_start", "hlt") + "many: .fill 0x100000,1,0x90\n"
 	for i := range 100 {

@@ -7,7 +7,8 @@ import (
 	"utrace/record/internal/abi"
 )
 
-// IsLibc says whether the file is the C library: it exports __libc_start_main, as glibc and musl do.
+// IsLibc says whether the file is the C library: it exports __libc_start_main, as glibc and musl
+// do.
 func (f *File) IsLibc() bool {
 	t, err := f.symbols()
 	if err != nil {
@@ -17,7 +18,8 @@ func (f *File) IsLibc() bool {
 	return ok
 }
 
-// HoldsLibc says whether functions of a C library may be in the file, and why: it is static, or the library itself, or its dynamic linker.
+// HoldsLibc says whether the file may contain functions of a C library, and why: it is static, it
+// is the library itself, or it is the dynamic linker.
 func (f *File) HoldsLibc() (why string, ok bool) {
 	if f.Interp == "" && len(f.Needed) == 0 {
 		return "it needs no library", true
@@ -29,8 +31,9 @@ func (f *File) HoldsLibc() (why string, ok bool) {
 	return t.defines(true, "__libc_start_main")
 }
 
-// ErrnoSlot returns where a C library keeps how far a thread's errno is from the base of the thread's own variables (%fs:0): 8 bytes
-// that the dynamic linker fills in. It is read from the code of __errno_location, which is in glibc for x86-64
+// ErrnoSlot returns the address of the word in which a C library keeps the offset of errno from a
+// thread's own variables (%fs:0). The dynamic linker fills in these 8 bytes. ErrnoSlot reads the
+// code of __errno_location, which in glibc for x86-64 is
 //
 //	mov SLOT(%rip),%rax; add %fs:0,%rax; ret
 func (f *File) ErrnoSlot() (abi.Addr, bool) {

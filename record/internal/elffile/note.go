@@ -7,7 +7,8 @@ import (
 	"iter"
 )
 
-// readNotes finds the build ID: in the PT_NOTE segments, which survive any stripping, else in the note sections.
+// readNotes finds the build ID. It looks in the PT_NOTE segments, which survive any stripping, then
+// in the note sections.
 func (f *File) readNotes() {
 	for _, p := range f.elf.Progs {
 		if p.Type == elf.PT_NOTE && p.Filesz <= maxNote {
@@ -47,8 +48,9 @@ type note struct {
 	desc  []byte
 }
 
-// notes walks notes up to the first that is cut short: name size, descriptor size, type, then name and descriptor, each
-// padded to the alignment, which is 4 or 8 (gABI, "Note Section").
+// notes yields notes up to the first that is cut short. A note is the name size, the descriptor
+// size and the type, then the name and the descriptor. Each of these two is padded to the
+// alignment, which is 4 or 8 (gABI, "Note Section").
 func notes(b []byte, align uint64) iter.Seq[note] {
 	if align != 8 {
 		align = 4
@@ -58,7 +60,8 @@ func notes(b []byte, align uint64) iter.Seq[note] {
 		for len(b) >= 12 {
 			le := binary.LittleEndian
 			nameSize, descSize, typ := uint64(le.Uint32(b)), uint64(le.Uint32(b[4:])), le.Uint32(b[8:])
-			// With 8-byte alignment the descriptor starts at a multiple of 8 from the note's header of 12 bytes.
+			// With 8-byte alignment, the offset of the descriptor from the note's start (a header
+			// of 12 bytes) is a multiple of 8.
 			desc := padded(12 + nameSize)
 			if desc+descSize > uint64(len(b)) {
 				return

@@ -11,7 +11,8 @@ import (
 	"utrace/record/internal/insn"
 )
 
-// Every instruction boundary inside every function must be objdump's, and what objdump decodes, we decode.
+// Every instruction boundary inside every function must be one of objdump's, and whatever objdump
+// decodes must be decoded here.
 func TestBoundariesAgreeWithObjdump(t *testing.T) {
 	for _, path := range append(elftest.Fixtures(t), elftest.RealFiles()...) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
@@ -26,7 +27,8 @@ func TestBoundariesAgreeWithObjdump(t *testing.T) {
 			}
 			insts, outOfStep := 0, 0
 			for _, fn := range slices.Concat(funcs, f.IFuncs()) {
-				// Without symbols, objdump does not know that a function begins behind data: one in libcrypto.
+				// Without symbols, objdump does not know that a function begins behind data. There
+				// is one in libcrypto.
 				if starts[uint64(fn.Addr)] == "" && fn.Recovered && outOfStep < 3 {
 					outOfStep++
 					continue
@@ -36,7 +38,7 @@ func TestBoundariesAgreeWithObjdump(t *testing.T) {
 				}
 				at, afterWait := fn.Addr, false
 				err := f.walk(fn, func(a abi.Addr, in insn.Inst) bool {
-					// objdump takes fwait and the x87 instruction behind it for one.
+					// objdump takes fwait and the following x87 instruction for one.
 					if starts[uint64(a)] == "" && !afterWait {
 						t.Errorf("%s: no instruction at %#x", fn.Name, a)
 						return false

@@ -13,13 +13,14 @@ import (
 const (
 	maxPclntab   = 1 << 30
 	maxGoFuncs   = 8 << 20
-	maxGoNames   = 512 << 20 // bytes of names that are read; overlapping ones count each
+	maxGoNames   = 512 << 20 // bytes of names that are read; overlapping names count each
 	maxRelocs    = 64 << 20  // bytes of relocations that are searched
 	maxModuleSet = 1 << 30   // bytes of data that are searched for the module's description
 )
 
-// pclntab is the function table that the linker of Go puts into every program, for stack traces (runtime/symtab.go; debug/gosym
-// reads it, too, but trusts the counts and offsets in it, and panics where they lie). Layout since Go 1.18:
+// pclntab is the function table that Go's linker puts into every program, for stack traces
+// (runtime/symtab.go). debug/gosym also reads it, but trusts its counts and offsets, and panics
+// where they are wrong. Layout since Go 1.18:
 //
 //	header   magic u32, 0, 0, instruction quantum u8, pointer size u8; then words: functions, files, start of the
 //	         text (0 since 1.26), and the offsets, from the header, of the tables
@@ -33,11 +34,11 @@ type pclntab struct {
 	data  []byte
 	order uint64 // 118 or 120: the Go version of the layout
 	nfunc uint64
-	text  uint64 // where offsets of functions start; 0 means to be found in the module's description
+	text  uint64 // where offsets of functions start; 0: in the description of the module
 
 	names, cutab, filetab, pctab, pcln uint64
 
-	strings string // data, for the names to be parts of
+	strings string // data as a string: names are parts of it
 	read    int    // bytes of names so far
 }
 
@@ -56,7 +57,7 @@ const (
 	pclnMagic120 = 0xfffffff1
 )
 
-// parsePclntab reads the header. Layouts of Go before 1.18, and others that are not known, are ErrUnsupported.
+// parsePclntab reads the header. Layouts of Go before 1.18, and unknown ones, are ErrUnsupported.
 func parsePclntab(b []byte) (*pclntab, error) {
 	if len(b) < pclnHeader {
 		return nil, fmt.Errorf("%w: Go function table of %d bytes", ErrMalformed, len(b))
@@ -71,6 +72,7 @@ func parsePclntab(b []byte) (*pclntab, error) {
 	default:
 		return nil, fmt.Errorf("%w: Go function table with magic %#x", ErrUnsupported, magic)
 	}
+
 	if b[7] != 8 {
 		return nil, fmt.Errorf("%w: Go function table with pointers of %d bytes", ErrUnsupported, b[7])
 	}
@@ -113,7 +115,8 @@ func (t *pclntab) str(off uint64) string {
 	return s[:n]
 }
 
-// funcs returns the functions, in the order of the table, which is that of addresses. It leaves out those that lie.
+// funcs returns the functions in the order of the table, which is that of addresses. It leaves out
+// contradictory entries.
 func (t *pclntab) funcs() []goFunc {
 	out := make([]goFunc, 0, t.nfunc)
 	for i := range t.nfunc {
@@ -121,7 +124,8 @@ func (t *pclntab) funcs() []goFunc {
 		if next <= start {
 			continue
 		}
-		// _func: entry u32, name i32, args i32, deferreturn u32, pcsp u32, pcfile u32, pcln u32, npcdata u32, cu u32, startLine i32
+		// _func: entry u32, name i32, args i32, deferreturn u32, pcsp u32, pcfile u32, pcln u32,
+		// npcdata u32, cu u32, startLine i32
 		desc := t.pcln + t.u32(t.pcln+8*i+4)
 		fn := goFunc{offset: start, size: next - start, name: t.str(t.names + t.u32(desc+4))}
 		if t.u32(desc) != start || fn.name == "" {
@@ -133,7 +137,7 @@ func (t *pclntab) funcs() []goFunc {
 			}
 		}
 		fn.line = uint32(t.u32(desc + 36))
-		if t.order < 120 { // it has no startLine: the line of the first instruction
+		if t.order < 120 { // without startLine: the line of the first instruction
 			fn.line, _ = t.first(t.u32(desc + 24))
 		}
 		if fn.line > dwarf.MaxLine {
@@ -144,8 +148,8 @@ func (t *pclntab) funcs() []goFunc {
 	return out
 }
 
-// first returns the first value of the table at off in pctab: the values start at -1 and are stored as differences, in
-// zigzag encoding. Offset 0 means no table.
+// first returns the first value of the table at off in pctab. The values start at -1 and are stored
+// as differences, in zigzag encoding. Offset 0 means no table.
 func (t *pclntab) first(off uint64) (uint32, bool) {
 	if off == 0 || off >= uint64(len(t.data))-t.pctab {
 		return 0, false

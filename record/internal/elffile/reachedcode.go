@@ -9,24 +9,27 @@ import (
 	"utrace/record/internal/insn"
 )
 
-// reach is what of a function's code is known to run: what control comes to from its entry, instruction by instruction. The rest may be data:
-// a table behind the last return, a byte of which looks like another. Then a breakpoint there would change it.
+// reachedCode is the code of a function that control can reach from its entry, instruction by
+// instruction. The rest may be data, such as a table behind the last return. A byte of it may look
+// like another return, and a breakpoint would change the data.
 type reachedCode struct {
 	f                  *File
 	fn                 Func
 	code               []byte
-	seen               []uint64 // a bit for each byte at which an instruction begins
+	seen               []uint64 // a bit for each byte: an instruction begins there
 	returns, tailCalls []abi.Addr
-	unknown            bool // control goes on where it cannot be followed: any code may run
+	unknown            bool // control cannot be followed: any code may run
 }
 
-// reached follows the control of fn. Others come into it, too:
+// reachedCode follows the control of fn, from its entry and from where else it can be entered:
 //
-//  1. its .cold part, by branches to the addresses into; and of such a part, its function;
-//  2. functions that have a symbol inside of it;
-//  3. the unwinder of exceptions, and Go's runtime, which runs deferred calls behind the last return. The code that they come to
-//     calls a function, directly or through an address in memory (-fno-plt), which data do not: see isCall. calls are the addresses of
-//     all calls, by which it is found.
+//  1. The branches of its .cold part, to the addresses in into. For a .cold part, these are the
+//     branches of its function.
+//  2. Functions that have a symbol inside of fn.
+//  3. The unwinder of exceptions, and Go's runtime, which runs deferred calls behind the last
+//     return. They enter at code that calls a function directly or through an address in memory
+//     (-fno-plt), which data do not: see isCall. calls has the addresses of all calls in fn, to
+//     find this code.
 func (f *File) reachedCode(fn Func, into, calls []abi.Addr) *reachedCode {
 	code, err := f.Code(fn.Addr, fn.Size)
 	r := &reachedCode{f: f, fn: fn, code: code, seen: make([]uint64, len(code)/64+1), unknown: err != nil}
@@ -45,12 +48,12 @@ func (f *File) reachedCode(fn Func, into, calls []abi.Addr) *reachedCode {
 	return r
 }
 
-// has says whether control comes to an instruction at a.
+// has says whether control reaches an instruction at a.
 func (r *reachedCode) has(a abi.Addr) bool {
 	return r.seen[(a-r.fn.Addr)/64]>>((a-r.fn.Addr)%64)&1 != 0
 }
 
-// follow goes where control goes from a.
+// follow follows the control from a.
 func (r *reachedCode) follow(a abi.Addr) {
 	size := abi.Addr(len(r.code))
 	todo := []abi.Addr{a}
@@ -96,7 +99,8 @@ func (f *File) startsIn(fn Func) (starts []abi.Addr) {
 	return starts
 }
 
-// isCall says whether the call at a leads to the start of a function, or to where an address in the file's memory says.
+// isCall says whether the call at a leads to the start of a function, or through an address in the
+// memory of the file.
 func (f *File) isCall(code []byte, a abi.Addr) bool {
 	in, ok := insn.Decode(f.Machine, code, a)
 	switch {

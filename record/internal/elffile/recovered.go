@@ -10,17 +10,18 @@ import (
 	"utrace/record/internal/insn"
 )
 
-// recoverFuncs returns the functions that the unwind tables tell of and no symbol covers, as local symbols named sub_ADDRESS, and
-// the sizes of those that known names without a size. known is sorted by address.
+// recoverFuncs returns the functions in the unwind tables that no symbol covers, as local symbols
+// named sub_ADDRESS. It also returns the sizes of functions in named that have none. named is
+// sorted by address.
 //
-//  1. Take the frames that begin as behind a call, in a code section other than the procedure linkage table, and not where the
-//     program begins.
-//  2. Leave out those that begin inside a known function.
-//  3. Leave out unlikely parts that begin as behind a call, too: see unlikelyParts.
+//  1. Take the frames whose first unwind rules are those right after a call. They must be in a
+//     code section other than the procedure linkage table, and not at the entry point.
+//  2. Leave out those that begin inside a named function.
+//  3. Leave out unlikely parts that begin as if after a call: see unlikelyParts.
 //
-// The tables are those by which exceptions and debuggers unwind. Compilers make them for all code by default, on
-// x86-64 and arm64; assembly has them where its author wrote them.
-func (f *File) recoverFuncs(known []symbol) []symbol {
+// Exceptions and debuggers unwind by these tables. Compilers make them for all code by default, on
+// x86-64 and arm64. Assembly has them where its author wrote them.
+func (f *File) recoverFuncs(named []symbol) []symbol {
 	frames, err := f.frames()
 	if err != nil {
 		return nil
@@ -29,8 +30,8 @@ func (f *File) recoverFuncs(known []symbol) []symbol {
 	inside := uint64(0)
 	next := 0
 	for i, fr := range frames {
-		for ; next < len(known) && known[next].addr < fr.Start; next++ {
-			if end := known[next].addr + known[next].size; end > known[next].addr {
+		for ; next < len(named) && named[next].addr < fr.Start; next++ {
+			if end := named[next].addr + named[next].size; end > named[next].addr {
 				inside = max(inside, end)
 			}
 		}
@@ -38,12 +39,13 @@ func (f *File) recoverFuncs(known []symbol) []symbol {
 			starts = append(starts, i)
 		}
 	}
+
 	unlikely := f.unlikelyParts(frames, starts)
 	var out []symbol
 	for _, i := range starts {
 		fr := frames[i]
 		if i+1 < len(frames) {
-			fr.Size = min(fr.Size, frames[i+1].Start-fr.Start) // they overlap in damaged files only
+			fr.Size = min(fr.Size, frames[i+1].Start-fr.Start) // only frames of damaged files overlap
 		}
 		if !unlikely[i] {
 			out = append(out, symbol{
@@ -54,7 +56,8 @@ func (f *File) recoverFuncs(known []symbol) []symbol {
 	return out
 }
 
-// holdsCode says whether the bytes of a frame are in the file, in a section of code that is no linkage table.
+// holdsCode says whether the bytes of a frame are in the file, in a section of code other than a
+// linkage table.
 func (f *File) holdsCode(fr dwarf.Frame) bool {
 	a := abi.Addr(fr.Start)
 	if fr.Size > f.room(a) || f.inPLT(a) || f.isPadding(a) {
@@ -67,8 +70,8 @@ func (f *File) inPLT(a abi.Addr) bool {
 	return slices.ContainsFunc(f.plt, func(s *elf.Section) bool { return uint64(a) >= s.Addr && uint64(a)-s.Addr < s.Size })
 }
 
-// isPadding says whether an assembler's filler is at a. Frames of assembly begin there by mistake, as that behind
-// _dl_tlsdesc_return of glibc 2.36 does.
+// isPadding says whether an assembler's filler is at a. Some frames of assembly begin at filler by
+// mistake, such as the one behind _dl_tlsdesc_return of glibc 2.36.
 func (f *File) isPadding(a abi.Addr) bool {
 	code, err := f.Code(a, min(f.room(a), 8))
 	return err == nil && insn.IsPadding(f.Machine, code)

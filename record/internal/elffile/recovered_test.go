@@ -14,7 +14,7 @@ import (
 	"utrace/record/internal/elftest"
 )
 
-// withoutDebug opens a file that is to be read as if no debug file were installed.
+// withoutDebug opens a file as if no debug file were installed.
 func withoutDebug(t testing.TB, path string) *File {
 	t.Helper()
 	f := open(t, path)
@@ -49,12 +49,14 @@ func nmSymbols(t testing.TB, path string) map[abi.Addr][]symbolFact {
 	return out
 }
 
-// startup are functions of the compiler's start-up files, of which some have unwind tables.
+// startup says whether a function is from the compiler's start-up files. Some of those have unwind
+// tables.
 func startup(name string) bool {
 	return strings.HasPrefix(name, "_") || slices.Contains([]string{"deregister_tm_clones", "register_tm_clones", "frame_dummy", "call_weak_fn", "data_start"}, name)
 }
 
-// Every recovered function is one of the file before it was stripped, with its size, and none but start-up code is missing.
+// Every recovered function is one of the file before it was stripped, with its size. Only start-up
+// code is missing.
 func TestRecoveredAgreesWithNM(t *testing.T) {
 	for _, name := range []string{"pie", "nopie", "arm64"} {
 		f := withoutDebug(t, filepath.Join(elftest.SplitDir, name+".elf"))
@@ -112,7 +114,8 @@ func TestRecoveredWithoutSections(t *testing.T) {
 	}
 }
 
-// Cut short or damaged in any byte, the tables make no panic, and no function outside the file.
+// Tables that are cut short or damaged in any byte cause no panic, and no function outside the
+// file.
 func TestDamagedFrames(t *testing.T) {
 	f := withoutDebug(t, filepath.Join(elftest.SplitDir, "pie.elf"))
 	data, addr, err := f.ehFrame()
@@ -129,7 +132,7 @@ func TestDamagedFrames(t *testing.T) {
 	}
 }
 
-// The C library as it is installed, compared with its debug file where that is installed, too.
+// The installed C library is compared with its debug file, if that is installed.
 func TestRecoveredOfLibc(t *testing.T) {
 	const path = "/lib/x86_64-linux-gnu/libc.so.6"
 	if _, err := os.Stat(path); err != nil {

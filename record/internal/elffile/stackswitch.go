@@ -9,24 +9,12 @@ import (
 	"utrace/record/internal/insn"
 )
 
-// switchSymbols leave one stack for another: ucontext, Boost.Context, libco, libaco, Marcel-style coroutine libraries. The last
-// gives signal handlers a stack of their own, which many programs do that otherwise never switch.
-func switchSymbols() []string {
-	return []string{
-		"swapcontext", "setcontext", "makecontext",
-		"jump_fcontext", "ontop_fcontext", "make_fcontext",
-		"co_switch", "co_swtch", "co_swap", "coctx_swap", "aco_resume", "acosw", "coro_transfer", "coroutine_resume", "mco_resume",
-		"__splitstack_setcontext",
-		"sigaltstack",
-	}
-}
-
-// SwitchesStacks says whether the program may run on several stacks in one thread, and which symbol says so. Then a
-// lower stack pointer does not mean a deeper call. sigaltstack is reported only if nothing else is found: the switch
-// happens in signal handlers only.
+// SwitchesStacks says whether the program may run on several stacks in one thread, and which symbol
+// says so. A lower stack pointer then does not mean a deeper call. It returns sigaltstack only if
+// it finds nothing else: then only signal handlers switch.
 //
-// The rule: the file imports one of switchSymbols, or defines it, unless it is the C library itself (it exports
-// __libc_start_main, as glibc and musl do), which must define them for others.
+// The rule: the file imports or defines one of switchSymbols. The C library, which exports
+// __libc_start_main, defines them for others: only its imports count.
 func (f *File) SwitchesStacks() (why string, ok bool) {
 	t, err := f.symbols()
 	if err != nil {
@@ -47,11 +35,27 @@ func (f *File) SwitchesStacks() (why string, ok bool) {
 	return "", false
 }
 
-// LoadsStackPointer looks for an instruction that takes the stack pointer from an argument or from where one
-// points to, and says where the first is: what switches stacks must do that, and SwitchesStacks
-// may not know its name. Compiled code takes it from its frame (rbp) or its stack only. The code is that of functions
-// and, since assembly often has neither symbols nor unwind tables, that between them. Data among it can read as such an
-// instruction, which is the safe side.
+// switchSymbols switch stacks: ucontext, Boost.Context, libco, libaco and Marcel-style coroutine
+// libraries. The last, sigaltstack, gives signal handlers a stack of their own. Many programs do
+// that and never switch otherwise.
+func switchSymbols() []string {
+	return []string{
+		"swapcontext", "setcontext", "makecontext",
+		"jump_fcontext", "ontop_fcontext", "make_fcontext",
+		"co_switch", "co_swtch", "co_swap", "coctx_swap", "aco_resume", "acosw", "coro_transfer", "coroutine_resume", "mco_resume",
+		"__splitstack_setcontext",
+		"sigaltstack",
+	}
+}
+
+// LoadsStackPointer finds the first instruction that sets the stack pointer to an argument, or to a
+// value in memory that an argument points to. Code that switches stacks must do that, and
+// SwitchesStacks may not know its name. Compiled code sets it only from its frame (rbp) or its
+// stack.
+//
+// The search covers functions and the code between them, since assembly often has neither symbols
+// nor unwind tables. Data in the code can look like such an instruction: that errs on the safe
+// side.
 func (f *File) LoadsStackPointer() (at abi.Addr, ok bool) {
 	funcs, err := f.Funcs()
 	if err != nil {
@@ -63,7 +67,7 @@ func (f *File) LoadsStackPointer() (at abi.Addr, ok bool) {
 			funcs = funcs[1:]
 		}
 		for start < end {
-			fn := Func{Addr: start, Size: uint64(end - start)} // what is between two functions
+			fn := Func{Addr: start, Size: uint64(end - start)} // the code between two functions
 			if len(funcs) > 0 && funcs[0].Addr < end {
 				fn.Size = uint64(funcs[0].Addr - start)
 			}
@@ -84,8 +88,8 @@ func (f *File) LoadsStackPointer() (at abi.Addr, ok bool) {
 	return 0, false
 }
 
-// codeRanges returns where the file holds code, by address, nothing twice: the sections of code, or the segments of a file that has none.
-// Together they are as large as the file at most.
+// codeRanges returns where the file has code, by address and without overlaps: its sections of
+// code, or its segments if it has no sections. All together are at most as large as the file.
 func (f *File) codeRanges() (ranges []Func) {
 	for _, s := range f.code {
 		ranges = append(ranges, Func{Addr: abi.Addr(s.Addr), Size: s.Size})
@@ -107,11 +111,13 @@ func (f *File) codeRanges() (ranges []Func) {
 	return ranges
 }
 
-// switchLength is how many instructions a switch of stacks has at most, behind the one that loads the stack pointer.
+// maxSwitchLength is the maximum number of instructions in a switch of stacks, after the one that
+// loads the stack pointer.
 const maxSwitchLength = 32
 
-// loadsStackPointer looks through the code of fn, as much at a time as can be read. It goes on behind what cannot be decoded. What follows
-// may be data then, so the instruction must lead to a return or jump. Random bytes seldom do: tables of libcrypto do not.
+// loadsStackPointer searches the code of fn, in blocks as large as can be read. It continues after
+// bytes that cannot be decoded. Because data may follow them, the instruction must then lead to a
+// return or jump. Random bytes seldom do. Tables of libcrypto do not.
 func (f *File) loadsStackPointer(fn Func) (at abi.Addr, ok bool) {
 	sets := insn.StackSetter(f.Machine)
 	leaves := func(code []byte) bool {
@@ -124,6 +130,7 @@ func (f *File) loadsStackPointer(fn Func) (at abi.Addr, ok bool) {
 		}
 		return false
 	}
+
 	data := false
 	end := fn.Addr + abi.Addr(fn.Size)
 	for at = fn.Addr; at < end; {
@@ -146,7 +153,8 @@ func (f *File) loadsStackPointer(fn Func) (at abi.Addr, ok bool) {
 	return 0, false
 }
 
-// setsStackByDesign names what does in the C library and the unwinder, in static programs.
+// setsStackByDesign names functions of the C library and the unwinder, in static programs, that set
+// the stack pointer.
 func setsStackByDesign(name string) bool {
 	for _, part := range []string{"longjmp", "_Unwind_", "_dl_", "clone", "_start", "restore_rt", "setcontext", "swapcontext", "morestack", "call_on_stack"} {
 		if strings.Contains(name, part) {

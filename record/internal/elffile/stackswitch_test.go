@@ -22,7 +22,7 @@ func TestHazards(t *testing.T) {
 		{"cleanup", false, ""}, // imports _Unwind_Resume and __gcc_personality_v0, being C with -fexceptions
 		{"cxx", true, ""},
 		{"switch", false, "swapcontext"},
-		// glibc defines swapcontext, and in its debug build _Unwind_Resume.
+		// glibc defines swapcontext, and its debug build defines _Unwind_Resume.
 		{system + "libc.so.6", false, ""},
 		{system + "libz.so.1", false, ""},
 		{system + "libssl.so.3", false, ""},
@@ -82,7 +82,7 @@ func TestHazardRules(t *testing.T) {
 	}
 }
 
-// Data, and more code than is read at once, do not hide what comes behind them.
+// Data, and more code than is read at once, do not hide the code behind them.
 func TestLoadsStackPointerBehind(t *testing.T) {
 	const setter = "\nsetter: mov (%rdi),%rsp\nret"
 	for name, text := range map[string]string{
@@ -97,7 +97,7 @@ func TestLoadsStackPointerBehind(t *testing.T) {
 			t.Errorf("behind %s: the stack pointer is loaded at %#x (%v), not at %#x", name, at, ok, symbols["setter"])
 		}
 	}
-	// Where there are no sections, the segments tell where the code is.
+	// Without sections, the segments say where the code is.
 	f, symbols := assembled(t, ".text\n"+asmFunction("_start", "hlt")+setter)
 	b, err := os.ReadFile(f.Path)
 	if err != nil {

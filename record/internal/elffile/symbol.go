@@ -13,34 +13,36 @@ import (
 	"utrace/record/internal/abi"
 )
 
-// maxSymbolName bounds the search for the end of a name. Longer names exist (deeply nested C++ templates), but are
-// of no use to a person; such a symbol is left out.
+// maxSymbolName limits the length of a name, in bytes. Longer names exist (deeply nested C++
+// templates), but are of no use to a person. Their symbols are left out.
 const maxSymbolName = 16 << 10
 
 // Func is a function: one start address. All symbols at that address are names of one Func.
 type Func struct {
 	Addr abi.Addr
-	// Size is in bytes, from the symbol table; where that says 0 it reaches up to the next function or the
-	// end of the section, and SizeGuessed is set: padding and local data may be included.
+	// Size is in bytes, from the symbol table. If the table says 0, Size reaches up to the next
+	// function or the end of the section, and SizeGuessed is set: padding and local data may be
+	// included.
 	Size        uint64
 	SizeGuessed bool
-	// Name is the preferred name: global before weak before local, then without leading underscores, then
-	// the shortest. A symbol version (@GLIBC_2.2.5) is not part of it. Two Funcs may have the same name.
+	// Name is the preferred name: global before weak before local, then one without leading
+	// underscores, then the shortest. It omits a symbol version (@GLIBC_2.2.5). Two Funcs may have
+	// the same name.
 	Name string
 	// Aliases are the other names, sorted.
 	Aliases []string
-	// SourceFile is the base name of the source file of a local function (STT_FILE), else "". It keeps static
-	// functions of one name apart.
+	// SourceFile is the base name of the source file of a local function (STT_FILE), else "". It
+	// distinguishes static functions of one name.
 	SourceFile string
 	// Global says that one of the names is global or weak.
 	Global bool
-	// Recovered says that no symbol names the function: the unwind tables tell where it begins and ends. Its name is sub_
-	// and its address in hexadecimal.
+	// Recovered says that no symbol names the function: its beginning and end come from the unwind
+	// tables. Its name is sub_ and its address in hexadecimal.
 	Recovered bool
 }
 
-// Cold says that this is not a function that anybody calls, but the unlikely part of one, which compilers move out of line
-// as NAME.cold (GCC) or NAME.cold.1 (LLVM).
+// Cold says that this is the unlikely part of a function, which nobody calls. Compilers move it out
+// of line as NAME.cold (GCC) or NAME.cold.1 (LLVM).
 func (fn Func) Cold() bool { return isCold(fn.Name) }
 
 func isCold(symbol string) bool {
@@ -57,7 +59,7 @@ type symbol struct {
 	ifunc bool
 	dyn   bool // from .dynsym
 
-	recovered bool // not a symbol at all: see recover.go
+	recovered bool // from the unwind tables: see recovered.go
 }
 
 type symbolTable struct {
@@ -66,7 +68,7 @@ type symbolTable struct {
 	files   []string
 }
 
-// funcTable is what Funcs and IFuncs return, made once.
+// funcTable has the results of Funcs and IFuncs, made once.
 type funcTable struct {
 	funcs  []Func
 	ifuncs []Func
@@ -74,15 +76,16 @@ type funcTable struct {
 	crowded bool
 }
 
-// maxOverlap is far above what assembly with symbols inside its functions has.
+// maxOverlap is far above the overlap in assembly with symbols inside its functions.
 const maxOverlap = 8
 
-// Funcs returns the functions that the file defines, sorted by address: symbols of type STT_FUNC in the file-backed part of an
-// executable segment, from .symtab and .dynsym. Indirect functions are not among them (see IFuncs).
+// Funcs returns the functions that the file defines, sorted by address: symbols of type STT_FUNC in
+// the file-backed part of an executable segment, from .symtab and .dynsym. It excludes indirect
+// functions (see IFuncs).
 //
-// A file without .symtab has that of its separate debug file, or the one embedded in it. If there is neither, it has the
-// functions of Go's own table, and those that the unwind tables tell of and no name covers (Func.Recovered).
-// The error is ErrMalformed or ErrTooLarge.
+// Without its own .symtab, the file has that of its separate debug file, or the embedded one. If
+// there is neither, Funcs adds the functions of Go's own table, and those in the unwind tables
+// without a name (Func.Recovered). The error is ErrMalformed or ErrTooLarge.
 func (f *File) Funcs() ([]Func, error) {
 	t, err := f.funcs()
 	if err != nil {
@@ -91,9 +94,10 @@ func (f *File) Funcs() ([]Func, error) {
 	return t.funcs, nil
 }
 
-// IFuncs returns the indirect functions (STT_GNU_IFUNC), sorted by address. The code at such an address does not do what the
-// name says: it is a resolver, which the dynamic linker calls once to choose an implementation. A probe on it would fire
-// once, before main, so it is to be refused with that reason. Nil if the symbols cannot be read.
+// IFuncs returns the indirect functions (STT_GNU_IFUNC), sorted by address. The code at such an
+// address is a resolver: the dynamic linker calls it once, to choose an implementation. A probe on
+// it would fire once, before main, so probes refuse it with that reason. IFuncs is nil if the
+// symbols cannot be read.
 func (f *File) IFuncs() []Func {
 	t, err := f.funcs()
 	if err != nil {
@@ -115,16 +119,18 @@ func (f *File) FuncAt(a abi.Addr) (Func, bool) {
 	return t.funcs[i], true
 }
 
-// HasSymtab says whether the file itself has a full symbol table (.symtab), with its local functions.
+// HasSymtab says whether the file itself has a full symbol table (.symtab), with its local
+// functions.
 func (f *File) HasSymtab() bool {
 	s := f.elf.SectionByType(elf.SHT_SYMTAB)
 	return s != nil && s.Type != elf.SHT_NOBITS && s.Size > symSize
 }
 
-// Stripped says that there is no full symbol table for the file anywhere: only exported functions have their names.
+// Stripped says that the file has no full symbol table anywhere: only exported functions have
+// names.
 func (f *File) Stripped() bool { return f.symtabFile() == nil }
 
-// symtabFile returns the file that holds the full symbol table of f, nil if there is none.
+// symtabFile returns the file with the full symbol table of f, nil if there is none.
 func (f *File) symtabFile() *File {
 	if f.HasSymtab() {
 		return f
@@ -135,7 +141,8 @@ func (f *File) symtabFile() *File {
 	return f.embedded()
 }
 
-// Imports says whether the file imports (has undefined in its dynamic symbol table) one of the names, and which one.
+// Imports returns the first of the names that the file imports (has undefined in its dynamic symbol
+// table).
 func (f *File) Imports(names ...string) (string, bool) {
 	t, err := f.symbols()
 	if err != nil {
@@ -149,7 +156,8 @@ func (f *File) Imports(names ...string) (string, bool) {
 	return "", false
 }
 
-// defines returns the first of the names that the file defines as a function. exported restricts it to .dynsym.
+// defines returns one of the names that the file defines as a function. exported restricts it to
+// .dynsym.
 func (t *symbolTable) defines(exported bool, names ...string) (string, bool) {
 	for _, s := range t.defined {
 		if (!exported || s.dyn) && slices.Contains(names, s.name) {
@@ -176,7 +184,7 @@ func (f *File) readSymbols() (*symbolTable, error) {
 
 const symSize = 24 // sizeof(Elf64_Sym): name u32, info u8, other u8, section u16, value u64, size u64
 
-// symbolSection returns the symbols of a section, and the string that their names are parts of.
+// symbolSection returns the symbols of a section, and the string that contains their names.
 func (f *File) symbolSection(s *elf.Section) (table []byte, names string, err error) {
 	if int(s.Link) >= len(f.elf.Sections) {
 		return nil, "", fmt.Errorf("%w: section %s names string table %d", ErrMalformed, s.Name, s.Link)
@@ -191,7 +199,7 @@ func (f *File) symbolSection(s *elf.Section) (table []byte, names string, err er
 	return table, string(strtab), nil
 }
 
-// readSymbolSection adds the symbols of a section of f, which are about the code of the file of.
+// readSymbolSection adds the symbols of a section of f. They are symbols of code in the file of.
 func (f *File) readSymbolSection(t *symbolTable, s *elf.Section, of *File) error {
 	table, names, err := f.symbolSection(s)
 	if err != nil {
@@ -263,6 +271,7 @@ func (f *File) readFuncs() (*funcTable, error) {
 		syms = append(syms, f.recoverFuncs(syms)...)
 		slices.SortFunc(syms, byAddr)
 	}
+
 	out := &funcTable{}
 	for len(syms) > 0 {
 		n := 1
@@ -281,18 +290,19 @@ func (f *File) readFuncs() (*funcTable, error) {
 		}
 		syms = syms[n:]
 	}
+
 	code, total := uint64(0), uint64(0)
 	for _, s := range f.Segments {
 		code += s.FileSize
 	}
-	for _, fn := range out.funcs { // each is as large as a segment at most
+	for _, fn := range out.funcs { // each is at most as large as a segment
 		total += fn.Size
 	}
 	out.crowded = total/maxOverlap > min(code, f.size) // segments may overlap in the file
 	return out, nil
 }
 
-// cmpPreference orders the symbols of one address: the best name first.
+// cmpPreference orders the symbols of one address, the best name first.
 func cmpPreference(a, b symbol) int {
 	rank := func(s symbol) int {
 		switch {
@@ -315,11 +325,12 @@ func cmpPreference(a, b symbol) int {
 		cmp.Compare(len(a.name), len(b.name)), strings.Compare(a.name, b.name))
 }
 
-// newFunc makes one Func of the symbols of one address, best name first; next is where the next function starts.
+// newFunc makes one Func of the symbols of one address, best name first. The next function starts
+// at next.
 func (f *File) newFunc(t *symbolTable, syms []symbol, next uint64) (fn Func, ifunc bool) {
 	fn = Func{Addr: abi.Addr(syms[0].addr), Name: syms[0].name, SourceFile: t.files[syms[0].file], Recovered: syms[0].recovered}
 	for _, s := range syms {
-		if s.recovered && !fn.Recovered { // it knows the size, should the symbols not
+		if s.recovered && !fn.Recovered { // it has the size, which the symbols may lack
 			if fn.Size == 0 {
 				fn.Size = s.size
 			}
@@ -332,6 +343,7 @@ func (f *File) newFunc(t *symbolTable, syms []symbol, next uint64) (fn Func, ifu
 			fn.Aliases = append(fn.Aliases, s.name)
 		}
 	}
+
 	slices.Sort(fn.Aliases)
 	fn.Aliases = slices.Compact(fn.Aliases)
 	if room := f.room(fn.Addr); fn.Size == 0 || fn.Size > room {

@@ -63,7 +63,7 @@ func TestFuncsAgreeWithReadelf(t *testing.T) {
 	}
 }
 
-// What we call a function is code to nm.
+// Every function is code in the output of nm.
 func TestFuncsAgreeWithNM(t *testing.T) {
 	for _, path := range elftest.Fixtures(t) {
 		b, err := os.ReadFile(strings.TrimSuffix(path, ".elf") + ".nm")

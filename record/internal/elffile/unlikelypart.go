@@ -10,13 +10,19 @@ import (
 	"utrace/record/internal/insn"
 )
 
-// unlikelyParts finds those of the frames starts that are not functions but parts of one, moved out of line (NAME.cold)
-// before it has put anything on its stack: to the unwind tables they look like functions. Nobody calls such a part, no
-// instruction has its address, and no word of data. Its function jumps to it, under a condition or by a jump table; or the part
-// jumps back; or it never returns, as no function does that is reached by a tail call.
+// unlikelyParts finds the frames in starts that are not functions but parts of one. Compilers move
+// an unlikely part out of line (NAME.cold), sometimes at a point where the function has put nothing
+// on its stack yet. To the unwind tables such a part looks like a function.
 //
-// A function that is never called or pointed to, and to which others jump under a condition, as Clang makes tail
-// calls, is taken for such a part, too. That is the safe side.
+// Nobody calls such a part. No instruction and no word of data has its address, except jump tables.
+// Furthermore, one of these holds:
+//
+//   - Its function jumps to it under a condition or by a jump table.
+//   - The part jumps back.
+//   - The part never returns. A function that is reached by a tail call does return.
+//
+// A function that nobody calls or points to, and that others jump to under a condition, also counts
+// as such a part. Clang makes such tail calls. This errs on the safe side.
 func (f *File) unlikelyParts(frames []dwarf.Frame, starts []int) map[int]bool {
 	s := &sweep{f: f, frames: frames, seen: make([]reference, len(frames)), jumper: map[int]int{}}
 	for i := range frames {
@@ -40,7 +46,10 @@ func (f *File) unlikelyParts(frames []dwarf.Frame, starts []int) map[int]bool {
 	return out
 }
 
-// reference is how code refers to the start of a frame.
+// maxPointers limits the bytes that are searched for pointers.
+const maxPointers = 1 << 30
+
+// reference says how code or data refers to the start of a frame.
 type reference byte
 
 const (
@@ -66,7 +75,7 @@ func (s *sweep) find(a uint64) (int, bool) {
 	return i, i >= 0 && a < s.frames[i].End()
 }
 
-// body returns frame i as a function, as far as the next one.
+// body returns frame i as a function, up to the next frame.
 func (s *sweep) body(i int) Func {
 	fr := s.frames[i]
 	if i+1 < len(s.frames) {
@@ -75,7 +84,7 @@ func (s *sweep) body(i int) Func {
 	return Func{Addr: abi.Addr(fr.Start), Size: fr.Size}
 }
 
-// read notes what frame i refers to.
+// read notes the references from frame i.
 func (s *sweep) read(i int) {
 	fn := s.body(i)
 	if fn.Size > maxFuncSize {
@@ -95,6 +104,7 @@ func (s *sweep) read(i int) {
 			s.jumper[to] = i
 		}
 	}
+
 	made := insn.AddressReader{Machine: s.f.Machine}
 	s.f.walk(fn, func(at abi.Addr, in insn.Inst) bool {
 		switch in.Flow {
@@ -114,7 +124,8 @@ func (s *sweep) read(i int) {
 	})
 }
 
-// neverReturns says whether frame i ends in calls only, or in jumps into the middle of the frame that jumps to it.
+// neverReturns says whether frame i ends only in calls, or in jumps into the middle of the frame
+// that jumps to it.
 func (s *sweep) neverReturns(i int) bool {
 	from := s.frames[s.jumper[i]]
 	back, out := false, false
@@ -132,9 +143,10 @@ func (s *sweep) neverReturns(i int) bool {
 	return back || !out
 }
 
-// readPointers notes to which of some frames words of data point: in tables of pointers, or in the relocations that fill
-// them when the program starts (Elf64_Rela has the address in its last word). The table of a switch has pointers into the
-// middle of a function beside it, or the same once more.
+// readPointers notes which of the frames in starts words of data point to. The words are in tables
+// of pointers, or in the relocations that fill such tables when the program starts: Elf64_Rela has
+// the address in its last word. In the table of a switch, neighbours point into the middle of a
+// function, or are the same word.
 func (s *sweep) readPointers(starts map[uint64]int) {
 	const chunk = 1 << 20
 	left := uint64(maxPointers)
@@ -179,6 +191,3 @@ func (s *sweep) isMiddle(a uint64) bool {
 	i, ok := s.find(a)
 	return ok && s.frames[i].Start != a
 }
-
-// maxPointers bounds the bytes that are searched for pointers.
-const maxPointers = 1 << 30

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestAllocatorThrows: operator new of jemalloc imports std::__throw_system_error, and
-// must not make every program that uses jemalloc one with exceptions.
+// operator new of jemalloc imports std::__throw_system_error. That must not count as exceptions in
+// every program that uses jemalloc.
 func TestAllocatorThrows(t *testing.T) {
 	paths, _ := filepath.Glob("/usr/lib/*/libjemalloc.so.2")
 	if len(paths) == 0 {
@@ -25,7 +25,7 @@ func TestAllocatorThrows(t *testing.T) {
 	}
 }
 
-// TestCancellation: threads that end early unwind through destructors and cleanup handlers, where there are any.
+// Threads that end early unwind through destructors and cleanup handlers, where there are any.
 func TestCancellation(t *testing.T) {
 	libc := []string{"libc.so.6"}
 	for _, c := range []struct {

@@ -10,10 +10,10 @@ import (
 	"utrace/record/internal/dwarf"
 )
 
-// maxFrames is the largest .eh_frame that is read, in bytes. A browser has 30 MiB.
+// maxFrames is the size of the largest .eh_frame that is read, in bytes. A browser has 30 MiB.
 const maxFrames = 256 << 20
 
-// readFrames returns the ranges that .eh_frame describes, by address, one for each start.
+// readFrames returns the ranges in .eh_frame, by address, one for each start.
 func (f *File) readFrames() ([]dwarf.Frame, error) {
 	data, addr, err := f.ehFrame()
 	if err != nil {
@@ -26,8 +26,9 @@ func (f *File) readFrames() ([]dwarf.Frame, error) {
 	return slices.CompactFunc(list, func(a, b dwarf.Frame) bool { return a.Start == b.Start }), nil
 }
 
-// ehFrame returns the bytes of .eh_frame and their address. Without section headers they are found through
-// .eh_frame_hdr (LSB 5.0, 10.6.2), which a segment names, and end with that segment's neighbour at the latest.
+// ehFrame returns the bytes of .eh_frame and their address. Without section headers it finds them
+// through .eh_frame_hdr (LSB 5.0, 10.6.2), which a segment names. They end at the latest with the
+// segment that contains them.
 func (f *File) ehFrame() (data []byte, addr uint64, err error) {
 	if s := f.elf.Section(".eh_frame"); s != nil && s.Type != elf.SHT_NOBITS {
 		data, err = f.sectionData(s, maxFrames)

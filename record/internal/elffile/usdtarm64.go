@@ -6,27 +6,29 @@ import (
 	"utrace/record/internal/abi"
 )
 
-// aarch64 reads a constant, a register, or [BASE, OFFSET] where OFFSET is a constant, the low bits of a symbol or
-// an index, which may be extended and shifted (Arm Architecture Reference Manual, "Load/store addressing modes"). The number sign
-// of constants is optional. It returns the size of the register in bytes, 8 for other places.
-func (p *operandParser) aarch64(place string) (width uint8) {
+// aarch64 reads a constant, a register, or [BASE, OFFSET]. OFFSET is a constant, the low bits of a
+// symbol, or an index, which may be extended and shifted (Arm Architecture Reference Manual,
+// "Load/store addressing modes"). The number sign of constants is optional. The result is the size
+// of the register in bytes, 8 for other locations.
+func (p *operandParser) aarch64(location string) (width uint8) {
 	op := p.op
-	address, memory := strings.CutPrefix(place, "[")
+	address, memory := strings.CutPrefix(location, "[")
 	if !memory {
-		if n, ok := parseNumber(strings.TrimPrefix(place, "#")); ok {
+		if n, ok := parseNumber(strings.TrimPrefix(location, "#")); ok {
 			op.Kind, op.Disp = abi.Constant, n
 			return 8
 		}
-		if place == "xzr" || place == "wzr" {
+		if location == "xzr" || location == "wzr" {
 			op.Kind = abi.Constant
 			return 8
 		}
 		op.Kind = abi.InRegister
-		if op.Base, width = abi.NamedARM64(place); op.Base == abi.NoRegister {
-			p.fail(registerProblem(place))
+		if op.Base, width = abi.NamedARM64(location); op.Base == abi.NoRegister {
+			p.fail(registerProblem(location))
 		}
 		return width
 	}
+
 	op.Kind = abi.InMemory
 	address, closed := strings.CutSuffix(address, "]")
 	parts := strings.Split(address, ",")
@@ -70,7 +72,8 @@ func (p *operandParser) aarch64(place string) (width uint8) {
 	return 8
 }
 
-// extend reads what is done to an index register of size bytes: nothing, "lsl 3", "uxtw #2" or "sxtx".
+// extend reads the modifier of an index register of size bytes: nothing, "lsl 3", "uxtw #2" or
+// "sxtx".
 func (p *operandParser) extend(how []string, size uint8) bool {
 	if len(how) == 0 {
 		return size == 8
@@ -83,6 +86,7 @@ func (p *operandParser) extend(how []string, size uint8) bool {
 		}
 		p.op.Scale = 1 << n
 	}
+
 	switch name {
 	case "lsl":
 		return shifted && size == 8

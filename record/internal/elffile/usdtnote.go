@@ -12,27 +12,28 @@ import (
 	"utrace/record/internal/abi"
 )
 
-// Limits on the notes of static probes. The largest known file (libjvm.so) has 531 of them in 60 KiB, and sys/sdt.h writes at most
-// 12 operands.
+// Limits on the notes of USDT probes. The largest known file (libjvm.so) has 531 of them in 60 KiB.
+// sys/sdt.h writes at most 12 operands.
 const (
 	maxUSDTNotes = 2 << 20 // bytes
 	maxOperands  = 32
 )
 
-// StaticProbe is one location of a static probe (USDT): a note of owner "stapsdt", type 3. A probe of one name may have many, each with
-// its own operands.
+// USDTProbe is one location of a static probe (USDT): a note of owner "stapsdt", type 3. A probe of
+// one name may have many locations, each with its own operands.
 type USDTProbe struct {
 	Provider, Name string
-	// Addr is of the instruction, a nop, with prelink undone. It may lie outside of the code (FileOff tells), as it does where a linker
-	// has discarded the function.
+	// Addr is the address of the instruction, a nop, with prelink undone. It may be outside of the
+	// code (check with FileOff): a linker that discards a function keeps its note.
 	Addr      abi.Addr
-	Semaphore abi.Addr // with prelink undone; 0: none
+	Semaphore abi.Addr // with prelink undone; 0 if there is none
 	ArgText   string   // the operands as the note has them
 	Args      []abi.Operand
 }
 
-// StaticProbes returns the static probes of the file, sorted by provider, name and address; none if it has no notes. Notes that
-// do not parse are left out. The error, ErrMalformed or ErrTooLarge, tells of them: what is returned with it is right.
+// USDTProbes returns the USDT probes of the file, sorted by provider, name and address. It leaves
+// out notes that it cannot parse. The error, ErrMalformed or ErrTooLarge, reports them: the
+// returned probes are valid with it.
 func (f *File) USDTProbes() ([]USDTProbe, error) { return f.usdt() }
 
 func (f *File) readUSDT() ([]USDTProbe, error) {
@@ -55,6 +56,7 @@ func (f *File) readUSDT() ([]USDTProbe, error) {
 		found, r, skipped := parseUSDTNotes(b, f.Machine, base)
 		probes, refs, bad = append(probes, found...), append(refs, r...), bad+skipped
 	}
+
 	f.resolveOperands(probes, refs)
 	slices.SortStableFunc(probes, func(a, b USDTProbe) int {
 		return cmp.Or(strings.Compare(a.Provider, b.Provider), strings.Compare(a.Name, b.Name), cmp.Compare(a.Addr, b.Addr))
@@ -68,7 +70,8 @@ func (f *File) readUSDT() ([]USDTProbe, error) {
 	return probes, nil
 }
 
-// parseStaticNotes reads the notes of a section, and counts those that it cannot read. refs are the symbols of all operands, in order.
+// parseUSDTNotes reads the notes of a section, and counts those that it cannot read. refs are the
+// symbols of all operands, in order.
 func parseUSDTNotes(b []byte, machine elf.Machine, base *elf.Section) (probes []USDTProbe, refs []symbolRef, bad int) {
 	read := uint64(0)
 	for n := range notes(b, 4) {
@@ -89,15 +92,18 @@ func parseUSDTNotes(b []byte, machine elf.Machine, base *elf.Section) (probes []
 		p.Args = args
 		probes, refs = append(probes, p), append(refs, r...)
 	}
+
 	if rest := b[min(read, uint64(len(b))):]; len(bytes.Trim(rest, "\x00")) > 0 { // cut short
 		bad++
 	}
 	return probes, refs, bad
 }
 
-// parseStaticNote reads a descriptor (https://sourceware.org/systemtap/wiki/UserSpaceProbeImplementation): the addresses of the
-// instruction, of .stapsdt.base as the linker had it, and of the semaphore, then provider, name and operands, each with a NUL. What
-// prelink has moved the file by is the distance between that base and the section's address.
+// parseUSDTNote reads a descriptor
+// (https://sourceware.org/systemtap/wiki/UserSpaceProbeImplementation): the addresses of the
+// instruction, of .stapsdt.base as the linker had it, and of the semaphore; then provider, name and
+// operands, each with a NUL. Prelink has moved the file by the distance between that base and the
+// section's address.
 func parseUSDTNote(b []byte, base *elf.Section) (p USDTProbe, ok bool) {
 	const addrs = 3 * 8
 	if len(b) < addrs {

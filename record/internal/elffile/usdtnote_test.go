@@ -20,7 +20,8 @@ import (
 	"utrace/record/internal/elftest"
 )
 
-// readelfStatic returns the static probes of a file as readelf prints them, one a line, sorted, with prelink undone, and their names.
+// readelfUSDT returns the USDT probes of a file as readelf prints them, and their names. There is
+// one line for each, sorted, with prelink undone.
 func readelfUSDT(t *testing.T, path string) (lines []string, names map[string]bool) {
 	t.Helper()
 	readelf := func(flags string) string {
@@ -59,7 +60,7 @@ func readelfUSDT(t *testing.T, path string) (lines []string, names map[string]bo
 	return lines, names
 }
 
-// compareStatic compares with readelf and returns the number of locations.
+// compareUSDT compares the USDT probes of a file with readelf's, and returns them.
 func compareUSDT(t *testing.T, path string) []USDTProbe {
 	t.Helper()
 	probes, err := open(t, path).USDTProbes()
@@ -91,7 +92,8 @@ func compareUSDT(t *testing.T, path string) []USDTProbe {
 	return probes
 }
 
-// What people trace: every probe, location, semaphore and operand as readelf has them, and all of them can be read.
+// In programs that people trace, every probe, location, semaphore and operand is the same in
+// readelf, and all operands can be read.
 func TestUSDTAgreesWithReadelf(t *testing.T) {
 	elftest.NeedsTool(t, "readelf")
 	for _, c := range []struct {
@@ -146,7 +148,7 @@ func TestUSDTAgreesWithReadelf(t *testing.T) {
 	}
 }
 
-// staticNote returns a note with a descriptor.
+// usdtNote returns a note with a descriptor.
 func usdtNote(owner string, typ uint32, desc []byte) []byte {
 	le := binary.LittleEndian
 	b := le.AppendUint32(nil, uint32(len(owner)))
@@ -207,7 +209,7 @@ func TestUSDTNotes(t *testing.T) {
 	}
 }
 
-// As many notes and operands as the limits allow are read in bounded time.
+// The maximum number of notes and operands is read in bounded time.
 func TestHostileUSDTNotes(t *testing.T) {
 	for _, operands := range []string{strings.Repeat("a ", maxOperands), strings.Repeat("(", maxString), strings.Repeat("+", maxString), strings.Repeat("1+", maxString/2), ""} {
 		one := usdtNote("stapsdt\x00", 3, usdtDesc(0, 0, 0, "p\x00n\x00"+operands+"\x00"))
@@ -221,7 +223,7 @@ func TestHostileUSDTNotes(t *testing.T) {
 	}
 }
 
-// FuzzStatic reads the notes of a section.
+// FuzzUSDT reads the notes of a section.
 func FuzzUSDT(f *testing.F) {
 	f.Add(usdtNote("stapsdt\x00", 3, usdtDesc(0x1000, 0x2000, 0x3000, "python\x00gc__start\x00-4@%edi 8@8(%rsp)\x00")), uint64(0x2000), false)
 	f.Add(usdtNote("stapsdt\x00", 3, usdtDesc(0, 0, 0, "a\x00b\x00-4@w1 8@[x0, 16]\x00")), uint64(0), true)
@@ -245,7 +247,7 @@ func FuzzUSDT(f *testing.F) {
 	})
 }
 
-// A debug file repeats the notes, and is refused; the file itself finds its variables there.
+// A debug file repeats the notes, and is refused. The file itself finds its variables there.
 func TestUSDTOfDebugFile(t *testing.T) {
 	elftest.NeedsTool(t, "gcc", "objcopy")
 	dir := t.TempDir()
@@ -287,7 +289,8 @@ int main(void) { STAP_PROBE2(test, vars, counter, local); return 0; }
 	}
 }
 
-// Static probes of 0 to 12 arguments as compilers place them: what readelf prints, and globals at the address that nm prints.
+// USDT probes of 0 to 12 arguments, as compilers place them, are the same in readelf. Globals are
+// at the address that nm prints.
 func TestUSDTOfCompilers(t *testing.T) {
 	elftest.NeedsTool(t, "gcc", "readelf", "nm")
 	counts := []string{"none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"}
@@ -350,7 +353,8 @@ func symbolsOf(t *testing.T, bin string) map[string]abi.Addr {
 	return symbols
 }
 
-// checkOperand: what cannot be read is so for a reason, and a global lies where nm says.
+// checkOperand checks that an unreadable operand has its reason, and that a global is where nm
+// says.
 func checkOperand(t *testing.T, probe string, a abi.Operand, symbols map[string]abi.Addr) {
 	t.Helper()
 	for part, why := range map[string]string{".L": "label", "@tpoff": threadLocal, "%xmm": notGeneral} {

@@ -8,7 +8,7 @@ import (
 	"utrace/record/internal/abi"
 )
 
-// Why an operand is unreadable.
+// Reasons why an operand is unreadable.
 const (
 	notUnderstood = "the operand is not understood"
 	notGeneral    = "it is in a vector or floating-point register, which a probe cannot read"
@@ -16,10 +16,11 @@ const (
 	byGOT         = "it is addressed through the global offset table"
 )
 
-// symbolRef is the symbol that an operand speaks of: its value is still to be added to Disp.
+// symbolRef is the symbol that an operand refers to. The symbol's value is still to be added to
+// Disp.
 type symbolRef struct {
 	name     string // "" for none
-	low12    bool   // only the low 12 bits of the sum (:lo12:); the base register holds the rest
+	low12    bool   // only the low 12 bits of the sum count (:lo12:); the base register has the rest
 	constant bool   // the address itself is the argument
 }
 
@@ -32,7 +33,7 @@ func parseOperands(text string, machine elf.Machine) (ops []abi.Operand, refs []
 	return ops, refs
 }
 
-// splitOperands splits at spaces, but for those inside of parentheses and brackets: "8@[x0, 16] -4@w1".
+// splitOperands splits at spaces outside of parentheses and brackets: "8@[x0, 16] -4@w1".
 func splitOperands(text string) []string {
 	depth := 0
 	return strings.FieldsFunc(text, func(r rune) bool {
@@ -46,26 +47,28 @@ func splitOperands(text string) []string {
 	})
 }
 
-// parseOperand reads [SIZE@]PLACE, where SIZE is in bytes, negative for a signed argument, with an f for a float
-// (sys/sdt.h), and PLACE is as the assembler of the machine writes it. Without SIZE it is that of the register, else 8 (as GDB has it).
+// parseOperand reads [SIZE@]LOCATION (sys/sdt.h). SIZE is in bytes, negative for a signed argument,
+// with an f for a float. Without SIZE, the size is that of the register, else 8, as in GDB.
+// LOCATION is written as in the assembly of the machine.
 func parseOperand(text string, machine elf.Machine) (abi.Operand, symbolRef) {
 	op := abi.Operand{Text: text, Base: abi.NoRegister, Index: abi.NoRegister, Scale: 1}
-	place, size := text, int64(0)
+	location, size := text, int64(0)
 	if before, after, ok := strings.Cut(text, "@"); ok {
 		number, float := strings.CutSuffix(before, "f")
 		if n, err := strconv.ParseInt(number, 10, 32); err == nil {
-			op.Float, op.Signed, place, size = float, n < 0, after, max(n, -n)
+			op.Float, op.Signed, location, size = float, n < 0, after, max(n, -n)
 			if size == 0 {
 				op.Unreadable = notUnderstood
 			}
 		}
 	}
+
 	p := operandParser{op: &op}
 	width := uint8(8)
 	if machine == elf.EM_AARCH64 {
-		width = p.aarch64(place)
+		width = p.aarch64(location)
 	} else {
-		width = p.x86(place)
+		width = p.x86(location)
 	}
 	switch size {
 	case 0:
@@ -75,6 +78,7 @@ func parseOperand(text string, machine elf.Machine) (abi.Operand, symbolRef) {
 	default:
 		p.fail("it has " + strconv.FormatInt(size, 10) + " bytes; only 1, 2, 4 and 8 can be read")
 	}
+
 	if op.HighByte && op.Size != 1 {
 		p.fail(notUnderstood)
 	}
@@ -96,8 +100,8 @@ func (p *operandParser) fail(why string) {
 	}
 }
 
-// sum reads numbers and at most one symbol, added and subtracted: "40+CheckpointStats", "ga+12", "-66". The numbers go into Disp, the symbol
-// into ref.
+// sum reads numbers and at most one symbol, added and subtracted: "40+CheckpointStats", "ga+12",
+// "-66". The sum of the numbers goes into Disp, the symbol into ref.
 func (p *operandParser) sum(text string) bool {
 	if _, how, ok := strings.Cut(strings.ToLower(text), "@"); ok {
 		if strings.Contains(how, "tpoff") || strings.Contains(how, "tls") {
@@ -107,6 +111,7 @@ func (p *operandParser) sum(text string) bool {
 		}
 		return true
 	}
+
 	for first := true; text != "" || first; first = false {
 		minus := strings.HasPrefix(text, "-")
 		if minus || strings.HasPrefix(text, "+") {
@@ -135,7 +140,7 @@ func (p *operandParser) sum(text string) bool {
 	return true
 }
 
-// isSymbol says whether the text can be a symbol that the assembler need not quote.
+// isSymbol says whether the text can be a symbol that the assembler writes without quotes.
 func isSymbol(s string) bool {
 	for i := range len(s) {
 		c := s[i]
@@ -147,7 +152,8 @@ func isSymbol(s string) bool {
 	return s != ""
 }
 
-// parseNumber reads a number of up to 64 bits, signed or not, decimal, hexadecimal (0x) or octal (0), as the assembler has them.
+// parseNumber reads a number of up to 64 bits, with or without a sign: decimal, hexadecimal (0x) or
+// octal (0), as in assembly.
 func parseNumber(s string) (int64, bool) {
 	digits, minus := strings.CutPrefix(s, "-")
 	if digits == "" || digits[0] < '0' || digits[0] > '9' || strings.Contains(digits, "_") {
@@ -160,7 +166,7 @@ func parseNumber(s string) (int64, bool) {
 	return int64(n), err == nil
 }
 
-// registerProblem tells why a register cannot be read.
+// registerProblem returns the reason why a register cannot be read.
 func registerProblem(name string) string {
 	family := strings.TrimRight(name, "0123456789()")
 	switch family {
@@ -172,7 +178,8 @@ func registerProblem(name string) string {
 	return notUnderstood
 }
 
-// resolveOperands adds the symbols that operands speak of. refs are those of all operands of all probes, in order.
+// resolveOperands adds the symbols that operands refer to. refs has those of all operands of all
+// probes, in order.
 func (f *File) resolveOperands(probes []USDTProbe, refs []symbolRef) {
 	wanted := map[string]*variable{}
 	for _, ref := range refs {
@@ -193,6 +200,7 @@ func (f *File) resolveOperands(probes []USDTProbe, refs []symbolRef) {
 	}
 }
 
+// resolve adds the value of the symbol, which is variable v of a file of type typ, to op.
 func (ref symbolRef) resolve(op *abi.Operand, v *variable, typ elf.Type) {
 	switch {
 	case v.threadLocal:

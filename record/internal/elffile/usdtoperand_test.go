@@ -111,7 +111,7 @@ func TestOperandsX86(t *testing.T) {
 		{text: "8f@.LC1(%rip)", want: float(relative(memory(8, false, none, none, 1, 0))), symbol: symbolRef{name: ".LC1"}},
 		{text: "8@$ga", want: constant(8, false, 0), symbol: symbolRef{name: "ga"}},
 
-		// Without a size.
+		// These have no size.
 		{text: "%rdi", want: register(8, false, rdi)},
 		{text: "%edi", want: register(4, false, rdi)},
 		{text: "%r9b", want: register(1, false, r9)},

@@ -5,15 +5,16 @@ import (
 	"utrace/record/internal/insn"
 )
 
-// Reasons why no breakpoint may be put at a location of a static probe.
+// Reasons why a location of a USDT probe cannot have a breakpoint.
 const (
 	whyNoNop  = "its note does not point at a nop"
 	whyInside = "its note points into the middle of an instruction: a breakpoint there would corrupt it"
 )
 
-// Misplaced returns which of the locations of static probes are no place for a breakpoint, and why. A note is data that anybody can write, and its
-// address may be wrong: as sys/sdt.h has it there is a nop, which is an instruction of the function that covers it. Where no function
-// is known, the nop must do.
+// UnprobeableUSDT returns the locations of USDT probes that cannot have a breakpoint, with the
+// reason. A note is data that anybody can write, and its address may be wrong. sys/sdt.h puts a nop
+// at the location. The nop must be an instruction of the function that covers it. Where no function
+// is known, the nop is enough.
 func (f *File) UnprobeableUSDT(probes []USDTProbe) map[abi.Addr]string {
 	why := map[abi.Addr]string{}
 	inside := map[abi.Addr][]abi.Addr{} // nops, by function
@@ -26,6 +27,7 @@ func (f *File) UnprobeableUSDT(probes []USDTProbe) map[abi.Addr]string {
 			covering[fn.Addr] = fn
 		}
 	}
+
 	for start, nops := range inside { // each function is decoded once
 		for _, a := range nops {
 			why[a] = whyInside
@@ -41,7 +43,7 @@ func (f *File) UnprobeableUSDT(probes []USDTProbe) map[abi.Addr]string {
 		}
 		for _, a := range nops {
 			if why[a] != "" {
-				why[a] = "whether its note points at an instruction cannot be told: " + err.Error()
+				why[a] = "it is unclear whether its note points at an instruction: " + err.Error()
 			}
 		}
 	}

@@ -6,31 +6,33 @@ import (
 	"utrace/record/internal/abi"
 )
 
-// x86 reads a place in AT&T syntax: $CONSTANT, %REGISTER, or DISPLACEMENT(BASE,INDEX,SCALE) of which each part may be missing. It returns
-// the size of the register in bytes, 8 for other places.
-func (p *operandParser) x86(place string) (width uint8) {
+// x86 reads a location in AT&T syntax: $CONSTANT, %REGISTER, or DISPLACEMENT(BASE,INDEX,SCALE),
+// each part of which may be missing. The result is the size of the register in bytes, 8 for other
+// locations.
+func (p *operandParser) x86(location string) (width uint8) {
 	op := p.op
 	switch {
-	case strings.HasPrefix(place, "$"):
+	case strings.HasPrefix(location, "$"):
 		op.Kind = abi.Constant
-		if !p.sum(place[1:]) {
+		if !p.sum(location[1:]) {
 			p.fail(notUnderstood)
 		}
 		p.ref.constant = true
 		return 8
-	case strings.HasPrefix(place, "%fs:"), strings.HasPrefix(place, "%gs:"):
+	case strings.HasPrefix(location, "%fs:"), strings.HasPrefix(location, "%gs:"):
 		p.fail(threadLocal)
 		return 8
-	case strings.HasPrefix(place, "%"):
+	case strings.HasPrefix(location, "%"):
 		op.Kind = abi.InRegister
-		op.Base, width, op.HighByte = abi.NamedX86(place[1:])
+		op.Base, width, op.HighByte = abi.NamedX86(location[1:])
 		if op.Base == abi.NoRegister {
-			p.fail(registerProblem(place[1:]))
+			p.fail(registerProblem(location[1:]))
 		}
 		return width
 	}
+
 	op.Kind = abi.InMemory
-	disp, address, found := strings.Cut(place, "(")
+	disp, address, found := strings.Cut(location, "(")
 	if disp != "" && !p.sum(disp) {
 		p.fail(notUnderstood)
 	}
@@ -41,6 +43,7 @@ func (p *operandParser) x86(place string) (width uint8) {
 		op.Relative = true
 		return 8
 	}
+
 	address, closed := strings.CutSuffix(address, ")")
 	parts := strings.Split(address, ",")
 	if !closed || len(parts) > 3 {
@@ -57,7 +60,8 @@ func (p *operandParser) x86(place string) (width uint8) {
 			}
 			op.Scale = part[0] - '0'
 		case i == 0 && part == "%rip":
-			// The assembler makes a relative address of a symbol's; a number alone counts from an instruction that is not known.
+			// The assembler makes a relative address of a symbol. A number alone counts from an
+			// instruction that is not known.
 			if p.ref.name == "" || len(parts) > 1 {
 				p.fail(notUnderstood)
 			}
@@ -76,6 +80,7 @@ func (p *operandParser) x86(place string) (width uint8) {
 			}
 		}
 	}
+
 	op.Relative = p.ref.name != ""
 	return 8
 }

@@ -7,15 +7,16 @@ import (
 	"utrace/record/internal/abi"
 )
 
-// variable is what the symbol tables have under a name.
+// variable is what the symbol tables know of a name.
 type variable struct {
 	addr        uint64
 	found       bool
-	ambiguous   bool // static variables of several source files
+	ambiguous   bool // static variables of several source files have the name
 	threadLocal bool
 }
 
-// findVariables looks up the names in all symbol tables of the file. Those that cannot be read are as good as none.
+// findVariables looks up the names in all symbol tables of the file. A table that cannot be read
+// counts as none.
 func (f *File) findVariables(names map[string]*variable) {
 	if from := f.symtabFile(); from != nil {
 		from.findVariablesIn(from.elf.SectionByType(elf.SHT_SYMTAB), names)
@@ -38,7 +39,7 @@ func (f *File) findVariablesIn(s *elf.Section, names map[string]*variable) {
 			continue
 		}
 		name := symbolName(strtab, le.Uint32(b))
-		if len(name) > maxString { // no operand is as long, and hashing it would cost
+		if len(name) > maxString { // no operand is as long, and hashing it would take time
 			continue
 		}
 		v := names[name]
@@ -52,8 +53,8 @@ func (f *File) findVariablesIn(s *elf.Section, names map[string]*variable) {
 	}
 }
 
-// Exported returns the address of a function or variable that the file exports under a name, in its dynamic symbol
-// table, which survives stripping.
+// Exported returns the address of a function or variable that the file exports under a name. The
+// dynamic symbol table, which it reads, survives stripping.
 func (f *File) Exported(name string) (abi.Addr, bool) {
 	v := &variable{}
 	f.findVariablesIn(f.elf.SectionByType(elf.SHT_DYNSYM), map[string]*variable{name: v})

@@ -6,6 +6,25 @@ import (
 	"encoding/binary"
 )
 
+// MaxCallSize is the length of the longest call without a prefix, in bytes.
+const MaxCallSize = 7
+
+// EndsInCall reports whether code may end in a call.
+func EndsInCall(machine elf.Machine, code []byte) bool {
+	if machine == elf.EM_AARCH64 {
+		return len(code) >= 4 && isCallARM64(binary.LittleEndian.Uint32(code[len(code)-4:]))
+	}
+	return endsInCallX86(code)
+}
+
+// HasCall reports whether there is likely a call in code. On x86-64 it looks for one byte only.
+func HasCall(machine elf.Machine, code []byte) bool {
+	if machine == elf.EM_AARCH64 {
+		return anyARM64(code, isCallARM64)
+	}
+	return bytes.IndexByte(code, 0xe8) >= 0
+}
+
 // endsInCallX86 reports whether x86-64 code may end in a call: E8 with four bytes, or FF /2 with as
 // many bytes as its ModRM and SIB ask for (Intel SDM volume 2, CALL and table 2-2).
 func endsInCallX86(code []byte) bool {
@@ -50,23 +69,4 @@ func anyARM64(code []byte, is func(uint32) bool) bool {
 		}
 	}
 	return false
-}
-
-// MaxCallSize is the length of the longest call without a prefix, in bytes.
-const MaxCallSize = 7
-
-// EndsInCall reports whether code may end in a call.
-func EndsInCall(machine elf.Machine, code []byte) bool {
-	if machine == elf.EM_AARCH64 {
-		return len(code) >= 4 && isCallARM64(binary.LittleEndian.Uint32(code[len(code)-4:]))
-	}
-	return endsInCallX86(code)
-}
-
-// HasCall reports whether there is likely a call in code. On x86-64 it looks for one byte only.
-func HasCall(machine elf.Machine, code []byte) bool {
-	if machine == elf.EM_AARCH64 {
-		return anyARM64(code, isCallARM64)
-	}
-	return bytes.IndexByte(code, 0xe8) >= 0
 }

@@ -21,6 +21,7 @@ const (
 	NopCall
 )
 
+// String is the name of the class in reports and traces: "stepped", "emulated" or "nop5".
 func (c Class) String() string {
 	switch c {
 	case Emulated:
@@ -29,6 +30,18 @@ func (c Class) String() string {
 		return "nop5"
 	}
 	return "stepped"
+}
+
+// Classify says how kernel k handles a breakpoint on the instruction at the start of code, which
+// lies at address at. An instruction that is cut short is Stepped.
+func Classify(machine elf.Machine, code []byte, at abi.Addr, k Kernel) Class {
+	switch {
+	case machine != elf.EM_AARCH64:
+		return classifyX86(code, at, k)
+	case len(code) < wordBytes:
+		return Stepped
+	}
+	return classifyARM64(binary.LittleEndian.Uint32(code), k)
 }
 
 // ReturnClass is the class of the return instructions of a machine.
@@ -84,16 +97,4 @@ func isPush(code []byte) bool {
 		code = code[1:]
 	}
 	return len(code) > 0 && code[0] >= 0x50 && code[0] <= 0x57
-}
-
-// Classify says how kernel k handles a breakpoint on the instruction at the start of code, which
-// lies at address at. An instruction that is cut short is Stepped.
-func Classify(machine elf.Machine, code []byte, at abi.Addr, k Kernel) Class {
-	switch {
-	case machine != elf.EM_AARCH64:
-		return classifyX86(code, at, k)
-	case len(code) < wordBytes:
-		return Stepped
-	}
-	return classifyARM64(binary.LittleEndian.Uint32(code), k)
 }

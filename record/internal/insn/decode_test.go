@@ -85,7 +85,8 @@ func TestDecodeARM64(t *testing.T) {
 	}
 }
 
-// FuzzDecode: an instruction is never longer than the bytes there are, nor than 15, and needs all of its own.
+// An instruction is never longer than the bytes there are, nor than 15, and needs all of its own
+// bytes.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte("\xf3\x0f\x1e\xfa"))
 	f.Add([]byte("\x62\xf1\x7c\x48\x58\xc2"))

@@ -19,6 +19,7 @@ func decodeARM64(code []byte, at abi.Addr) (in Inst, ok bool) {
 		return Inst{}, false
 	}
 	in.Len = 4
+
 	// relative reads a signed field of the given width, in words, whose lowest bit is low.
 	relative := func(low, width int) abi.Addr {
 		field := int32(w<<(32-low-width)) >> (32 - width)

@@ -130,6 +130,7 @@ func (d *x86Decoder) opcode(op byte) Inst {
 	case 0xeb:
 		return d.relative(FlowJump, 1)
 	}
+
 	if op&0xf0 == 0x70 {
 		return d.relative(FlowBranch, 1)
 	}

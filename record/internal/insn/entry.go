@@ -14,6 +14,39 @@ import (
 // rare.
 const maxEntrySteps = 16
 
+// Func is what is known of a function whose entry is to be probed.
+type Func struct {
+	Addr abi.Addr
+	Code []byte
+	// Targets are the addresses in the function, beyond its first, that its own branches lead to.
+	// MoreTargets says that branches may lead to further addresses. SelfEntry says that a branch
+	// leads back to the first byte.
+	Targets                []abi.Addr
+	MoreTargets, SelfEntry bool
+}
+
+// Entry is the site of a function's entry.
+type Entry struct {
+	Addr  abi.Addr
+	Class Class
+	Why   string // why the site is not a cheaper one, "" if it is cheap
+}
+
+// FindEntry finds the cheapest safe site for the entry of a function. isGo says that Go's compiler
+// made the function, args that its arguments are recorded. It reports false for a Go function
+// without an instruction that runs exactly once a call.
+func FindEntry(machine elf.Machine, fn Func, isGo, args bool, k Kernel) (site Entry, ok bool) {
+	switch {
+	case machine == elf.EM_AARCH64:
+		return findEntryARM64(fn.Code, fn.Addr, fn.Targets, isGo && fn.SelfEntry, k)
+	case isGo:
+		return findEntryGo(fn, args, k)
+	case args:
+		return findEntryX86(fn.Code, fn, keepArgs, k), true
+	}
+	return findEntryX86(fn.Code, fn, keepNoArgs, k), true
+}
+
 // findEntryX86 finds the site for a function, or for the rest of it that begins with code:
 //
 //  1. A 5-byte nop at the entry, on kernels that replace it by a call.
@@ -78,6 +111,7 @@ func passOver(code []byte, keep keptArgs) (n int, why string) {
 	default:
 		return 0, fmt.Sprintf("no cheaper instruction before %s", inst.Op)
 	}
+
 	if memory, ok := inst.Args[0].(x86asm.Mem); ok && keep != keepNoArgs && !belowStack(memory) {
 		return 0, "memory is written, which an argument may point to, before a cheaper instruction"
 	}
@@ -120,37 +154,4 @@ func (k keptArgs) has(reg x86asm.Reg) bool {
 		return k != keepNoArgs
 	}
 	return false
-}
-
-// Func is what is known of a function whose entry is to be probed.
-type Func struct {
-	Addr abi.Addr
-	Code []byte
-	// Targets are the addresses in the function, beyond its first, that its own branches lead to.
-	// MoreTargets says that branches may lead to further addresses. SelfEntry says that a branch
-	// leads back to the first byte.
-	Targets                []abi.Addr
-	MoreTargets, SelfEntry bool
-}
-
-// Entry is the site of a function's entry.
-type Entry struct {
-	Addr  abi.Addr
-	Class Class
-	Why   string // why the site is not a cheaper one, "" if it is cheap
-}
-
-// FindEntry finds the cheapest safe site for the entry of a function. isGo says that Go's compiler
-// made the function, args that its arguments are recorded. It reports false for a Go function
-// without an instruction that runs exactly once a call.
-func FindEntry(machine elf.Machine, fn Func, isGo, args bool, k Kernel) (site Entry, ok bool) {
-	switch {
-	case machine == elf.EM_AARCH64:
-		return findEntryARM64(fn.Code, fn.Addr, fn.Targets, isGo && fn.SelfEntry, k)
-	case isGo:
-		return findEntryGo(fn, args, k)
-	case args:
-		return findEntryX86(fn.Code, fn, keepArgs, k), true
-	}
-	return findEntryX86(fn.Code, fn, keepNoArgs, k), true
 }

@@ -8,7 +8,7 @@ import (
 	"utrace/record/internal/abi"
 )
 
-// Prologues as compilers write them, and where the breakpoint goes.
+// Prologues as compilers write them, and the site of the breakpoint.
 func TestFindEntry(t *testing.T) {
 	const entry = 0x1000
 	for _, c := range []struct {

@@ -12,8 +12,8 @@ import (
 	"utrace/record/internal/elftest"
 )
 
-// Every instruction that objdump decodes anywhere in the file has the same length for us, local functions of
-// stripped libraries and their AVX code included. Only in data that lies among the code may we refuse one.
+// Every instruction that objdump decodes in a file must have the same length here, including local
+// functions of stripped libraries and their AVX code. Only data in the code may be refused.
 func TestLengthsAgreeWithObjdump(t *testing.T) {
 	for _, path := range append(elftest.Fixtures(t), elftest.RealFiles()...) {
 		t.Run(filepath.Base(path), func(t *testing.T) {

@@ -16,6 +16,7 @@ func Refused(machine elf.Machine, code []byte) string {
 		}
 		return refusedARM64(binary.LittleEndian.Uint32(code))
 	}
+
 	for _, b := range code {
 		switch b {
 		case 0x66, 0x67, 0xf2, 0xf3, 0x64, 0x65: // prefixes that are fine

@@ -14,9 +14,19 @@ import (
 // which does not switch stacks.
 type stackAddressesARM64 uint32
 
-// sets takes the next instruction. It returns true for add sp, xN, #imm, which is also mov sp, xN,
-// if xN is a register that a callee may overwrite and its value does not come from the function's
-// own stack.
+// StackSetter returns a function that takes the instructions of a function in order. It says of
+// each whether it sets the stack pointer as only a switch of stacks does: to an argument, or to a
+// value in memory that an argument points to.
+func StackSetter(machine elf.Machine) func(code []byte) bool {
+	if machine == elf.EM_AARCH64 {
+		return new(stackAddressesARM64).sets
+	}
+	return setsStackX86
+}
+
+// sets takes the next instruction, and looks for add sp, xN, #imm, which is also mov sp, xN. It
+// returns true if a callee may overwrite register xN and its value does not come from the
+// function's own stack.
 func (own *stackAddressesARM64) sets(code []byte) bool {
 	w := binary.LittleEndian.Uint32(code)
 	d, n := w&31, w>>5&31
@@ -49,9 +59,14 @@ func (own *stackAddressesARM64) hold(register uint32, ours bool) {
 	}
 }
 
-// setsStackX86 matches mov (%reg),%rsp for any register except rsp, rbp and rip; mov %reg,%rsp for
-// the registers of arguments; and xchg for both. lea and pop do not count: the assembly of
-// libcrypto, gnutls and libjpeg uses them to return to its frame.
+// setsStackX86 matches three instructions:
+//
+//   - mov (%reg),%rsp for any register except rsp, rbp and rip;
+//   - mov %reg,%rsp for the registers of arguments;
+//   - xchg for both.
+//
+// lea and pop do not count. The assembly of libcrypto, gnutls and libjpeg uses them to return to
+// its frame.
 func setsStackX86(b []byte) bool {
 	if len(b) < 3 || b[0]&0xf8 != 0x48 { // REX.W
 		return false
@@ -75,14 +90,4 @@ func setsStackX86(b []byte) bool {
 		return extended && rm != rsp || rm != rsp && rm != rbp
 	}
 	return false
-}
-
-// StackSetter returns a function that takes the instructions of a function in order. It says of
-// each whether it sets the stack pointer as only a switch of stacks does: to an argument, or to a
-// value in memory that an argument points to.
-func StackSetter(machine elf.Machine) func(code []byte) bool {
-	if machine == elf.EM_AARCH64 {
-		return new(stackAddressesARM64).sets
-	}
-	return setsStackX86
 }

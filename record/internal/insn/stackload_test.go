@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// What switches stacks in a file without names is found by its code, with unwind tables or without.
+// A switch of stacks is found by its instruction, without names.
 func TestStackSetter(t *testing.T) {
 	for _, c := range []struct {
 		code string

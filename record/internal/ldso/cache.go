@@ -62,6 +62,7 @@ func parseCache(b []byte) ([]cacheEntry, error) {
 		}
 		return string(s)
 	}
+
 	var out []cacheEntry
 	for e := b[headerSize : headerSize+n*entrySize]; len(e) > 0; e = e[entrySize:] {
 		c := cacheEntry{flags: le.Uint32(e), name: text(le.Uint32(e[4:])), path: text(le.Uint32(e[8:]))}

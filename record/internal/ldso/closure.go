@@ -38,6 +38,7 @@ func (s *Search) Closure(prog *elffile.File) (paths, missing []string) {
 			missing = append(missing, prog.Interp)
 		}
 	}
+
 	for i := 0; i < len(c.loaded); i++ {
 		o := c.loaded[i]
 		names := o.Needed
@@ -56,6 +57,7 @@ func (s *Search) Closure(prog *elffile.File) (paths, missing []string) {
 			}
 		}
 	}
+
 	for _, o := range c.loaded[1:] {
 		paths = append(paths, o.Path)
 	}
@@ -93,6 +95,7 @@ func (c *closure) search(name string, o *object) *elffile.File {
 		}
 		return c.open(path)
 	}
+
 	var dirs []string
 	if o.RunPath == nil {
 		for l := o; l != nil; l = l.loader {
@@ -101,6 +104,7 @@ func (c *closure) search(name string, o *object) *elffile.File {
 			}
 		}
 	}
+
 	dirs = appendDirs(dirs, c.envDirs, o.File)
 	dirs = appendDirs(dirs, o.RunPath, o.File)
 	if f := c.searchDirs(dirs, name); f != nil || o.NoDefaultLib {

@@ -48,12 +48,14 @@ func New(env []string) *Search {
 			}
 		}
 	}
+
 	if text, err := os.ReadFile(preloadFile); err == nil {
 		for line := range strings.Lines(string(text)) {
 			line, _, _ = strings.Cut(line, "#")
 			s.preload = append(s.preload, strings.FieldsFunc(line, func(r rune) bool { return r == ':' || unicode.IsSpace(r) })...)
 		}
 	}
+
 	if h, err := os.Open("/etc/ld.so.cache"); err == nil {
 		defer h.Close()
 		if b, err := io.ReadAll(io.LimitReader(h, maxCache)); err == nil {
@@ -97,6 +99,7 @@ func (s *Search) Find(name string) (path string, ok bool) {
 		f.Close()
 		return true
 	}
+
 	if strings.Contains(name, "/") {
 		return name, usable(name)
 	}
@@ -114,6 +117,7 @@ func (s *Search) Find(name string) (path string, ok bool) {
 		}
 		return paths[i], true
 	}
+
 	inDirs := func(dirs []string) []string {
 		var found []string
 		for _, dir := range dirs {
@@ -126,6 +130,7 @@ func (s *Search) Find(name string) (path string, ok bool) {
 		}
 		return found
 	}
+
 	if path, ok := best(inDirs(appendDirs(nil, s.envDirs, &elffile.File{}))); ok {
 		return path, true
 	}

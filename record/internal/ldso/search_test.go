@@ -103,7 +103,7 @@ func TestClosureSearchOrder(t *testing.T) {
 	check("environment before cache", &Search{cache: cache, envDirs: []string{"relative", in("wrong"), in("env")}},
 		[]string{"lib/a.so", "env/b.so"}, []string{"gone.so"})
 
-	// DT_RPATH of the program serves its libraries, too.
+	// DT_RPATH of the program also counts for its libraries.
 	old := &elffile.File{Path: in("prog"), Machine: prog.Machine, RPath: []string{"${ORIGIN}/cache"}, Needed: []string{"x.so"}}
 	copyFixture(t, "cleanup", in("cache/x.so"), "libc.so.6", "b.so", "libgcc_s.so.1", "b.so")
 	paths, missing := (&Search{}).Closure(old)

@@ -70,6 +70,7 @@ func parseMapping(line string) (Mapping, error) {
 			return Mapping{}, fmt.Errorf("too few fields in %q", line)
 		}
 	}
+
 	start, end, _ := strings.Cut(field[0], "-")
 	major, minor, _ := strings.Cut(field[3], ":")
 	var err error
@@ -80,6 +81,7 @@ func parseMapping(line string) (Mapping, error) {
 		}
 		return n
 	}
+
 	m := Mapping{
 		Start:   number(start, 16, 64),
 		End:     number(end, 16, 64),

@@ -14,7 +14,7 @@ func arm64Code(words ...uint32) (code []byte) {
 	return code
 }
 
-// Words are those of GNU as.
+// The words come from GNU as.
 func TestARM64Instructions(t *testing.T) {
 	for _, c := range []struct {
 		word    uint32
@@ -72,7 +72,7 @@ func TestARM64Instructions(t *testing.T) {
 	}
 }
 
-// The beginnings are those of functions that Go 1.26 has compiled.
+// The beginnings are from functions that Go 1.26 compiled.
 func TestARM64Entry(t *testing.T) {
 	const push = 0xf81e0ffe // str x30, [sp, #-32]!
 	small := []uint32{0xf9400b90, 0xeb3063ff, 0x54000229}

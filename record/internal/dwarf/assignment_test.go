@@ -19,7 +19,7 @@ func TestConventionsAgree(t *testing.T) {
 		t.Run(c, func(t *testing.T) {
 			same, unknown, differ := conventionAgrees(t, open(t, elftest.Build(t, strings.Fields(c)...)))
 			t.Logf("%d agree, %d known to the compiler only", same, unknown)
-			// The lists of compilers are wrong at times: Go 1.26 has one parameter in a register that another one is in.
+			// Compilers' lists are wrong at times: Go 1.26 gives two parameters the same register.
 			if len(differ)*500 > same {
 				t.Errorf("%d differ, as %s", len(differ), strings.Join(differ[:min(len(differ), 10)], "\n"))
 			}
@@ -44,8 +44,9 @@ func TestLibcAgrees(t *testing.T) {
 	}
 }
 
-// In optimised code compilers say where a parameter is when its function is entered: the calling conventions must say the same. It
-// returns how many locations were compared, and the first differences.
+// conventionAgrees compares the calling conventions with what compilers say in optimised code:
+// where a parameter is when its function is entered. It returns how many locations are the same,
+// how many only the compiler knows, and those that differ.
 func conventionAgrees(t *testing.T, f *elffile.File) (same, unknown int, differ []string) {
 	t.Helper()
 	funcs, err := f.Funcs()

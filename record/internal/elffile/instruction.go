@@ -10,11 +10,11 @@ import (
 	"utrace/record/internal/insn"
 )
 
-// maxFuncSize is the largest function that is decoded, in bytes. The largest real ones are generated parsers
-// and interpreters, below 1 MiB.
+// maxFuncSize is the size of the largest function that is decoded, in bytes. The largest real ones
+// are generated parsers and interpreters, below 1 MiB.
 const maxFuncSize = 4 << 20
 
-// ErrUndecodable means that a function holds bytes that are not instructions which this package knows: data in the
+// ErrUndecodable means that a function contains bytes that are not known instructions: data in the
 // code, or a newer instruction set. Nothing is guessed then. The error is an *UndecodableError.
 var ErrUndecodable = errors.New("cannot decode")
 
@@ -30,11 +30,12 @@ func (e *UndecodableError) Error() string {
 
 func (e *UndecodableError) Is(target error) bool { return target == ErrUndecodable }
 
-// ErrOverlapping means that a function is not decoded because others begin in it, in a file that is made to take endless time: together its
-// functions have many times the bytes of its code.
+// ErrOverlapping means that a function is not decoded because others begin in it, and together the
+// file's functions have many times the bytes of its code. Such a file is made to take endless time.
 var ErrOverlapping = errors.New("other functions begin in it, and together the file's functions are far larger than its code")
 
-// IsInstruction says whether an instruction of fn starts at a. The errors are those of Exits.
+// IsInstruction says whether an instruction of fn starts at a. The errors are those of Exits,
+// except ErrGuessedEnd.
 func (f *File) IsInstruction(fn Func, a abi.Addr) (bool, error) {
 	if a < fn.Addr || uint64(a-fn.Addr) >= fn.Size {
 		return false, nil
@@ -47,7 +48,8 @@ func (f *File) IsInstruction(fn Func, a abi.Addr) (bool, error) {
 	return found, err
 }
 
-// decode is walk for a function of the file, so that all of them take time in proportion to the code.
+// decode is walk for a function of the file. It refuses functions that overlap, so that all of them
+// take time in proportion to the code.
 func (f *File) decode(fn Func, visit func(abi.Addr, insn.Inst) bool) error {
 	t, err := f.funcs()
 	if err != nil {
@@ -68,7 +70,7 @@ func (f *File) walk(fn Func, visit func(abi.Addr, insn.Inst) bool) error {
 	for at := fn.Addr; len(code) > 0; {
 		in, ok := insn.Decode(f.Machine, code, at)
 		if !ok {
-			// Padding up to the next function, which on arm64 Go counts as the function's own.
+			// Padding up to the next function. Go on arm64 counts it as part of the function.
 			if (fn.SizeGuessed || f.Machine == elf.EM_AARCH64) && zero(code) {
 				return nil
 			}

@@ -15,6 +15,44 @@ type Signature struct {
 	Source  string  // where the locations come from, for messages: "System V calling convention", "location lists", …
 }
 
+// Function is a function as the symbols of a file have it.
+type Function struct {
+	Addr    abi.Addr
+	Name    string
+	Aliases []string // other names
+}
+
+// Signature finds the parameters and results of fn, and where they are. Locations of parameters
+// hold at `at`, an address near the beginning of the function. There, the argument registers and
+// the stack pointer must be unchanged since the entry. Locations of results hold at the moment of
+// the return, in Go at a RET instruction. The error is ErrNoDWARF if this function has no debugging
+// information, else ErrMalformed or ErrTooLarge.
+//
+//  1. Find the DIE of the function and those that it refers to, which have names and types.
+//  2. A location list that covers the entry gives the location of a parameter.
+//  3. Otherwise the calling convention does (assignment.go), unless the compiler may have changed
+//     it for this function.
+func (d *Info) Signature(fn Function, at abi.Addr) (*Signature, error) {
+	found, dwo := d.functionDIEs(fn.Addr)
+	if len(found) == 0 {
+		if dwo != "" {
+			return nil, fmt.Errorf("%w: that of %s is in %s, which is not read", ErrNoDWARF, fn.Name, dwo)
+		}
+		return nil, fmt.Errorf("%w of %s", ErrNoDWARF, fn.Name)
+	}
+	w := &walk{Info: d}
+	e, ok := w.chooseDIE(found, fn)
+	if !ok {
+		return nil, fmt.Errorf("%w of %s", ErrMalformed, fn.Name)
+	}
+	function := w.readFunction(e, fn.Name)
+	s := w.locate(function, fn, at)
+	if w.spent > maxWalk {
+		return nil, fmt.Errorf("debugging information of %s: %w", fn.Name, ErrTooLarge)
+	}
+	return s, nil
+}
+
 // chooseDIE returns the DIE with the name of the function: the linker may have merged several
 // functions of the same code.
 func (w *walk) chooseDIE(found []dieRef, fn Function) (die, bool) {
@@ -85,6 +123,7 @@ func (w *walk) locate(f funcInfo, fn Function, at abi.Addr) *Signature {
 		}
 		s.Params = append(s.Params, w.newParameter(p, where))
 	}
+
 	for i, p := range f.results {
 		size := w.typeOf(p.typ).size
 		where := missing(size, conv.why)
@@ -97,6 +136,7 @@ func (w *walk) locate(f funcInfo, fn Function, at abi.Addr) *Signature {
 		}
 		s.Results = append(s.Results, w.newParameter(p, where))
 	}
+
 	if doubt != "" {
 		s.Source = "location lists"
 	}
@@ -142,6 +182,7 @@ func (w *walk) entryLocation(f funcInfo, p parameter, size uint64, fn Function, 
 	case len(e.location) == 0:
 		return missing(size, whyGone), false
 	}
+
 	where = w.evalLocation(f.unit, e.location, size, state)
 	for _, pc := range where {
 		base := pc.expr.base
@@ -151,44 +192,6 @@ func (w *walk) entryLocation(f funcInfo, p parameter, size uint64, fn Function, 
 		}
 	}
 	return where, false
-}
-
-// Function is a function as the symbols of a file have it.
-type Function struct {
-	Addr    abi.Addr
-	Name    string
-	Aliases []string // other names
-}
-
-// Signature finds the parameters and results of fn, and where they are. Locations of parameters
-// hold at `at`, an address near the beginning of the function. There, the argument registers and
-// the stack pointer must be unchanged since the entry. Locations of results hold at the moment of
-// the return, in Go at a RET instruction. The error is ErrNoDWARF if this function has no debugging
-// information, else ErrMalformed or ErrTooLarge.
-//
-//  1. Find the DIE of the function and those that it refers to, which have names and types.
-//  2. A location list that covers the entry gives the location of a parameter.
-//  3. Otherwise the calling convention does (assignment.go), unless the compiler may have changed
-//     it for this function.
-func (d *Info) Signature(fn Function, at abi.Addr) (*Signature, error) {
-	found, dwo := d.functionDIEs(fn.Addr)
-	if len(found) == 0 {
-		if dwo != "" {
-			return nil, fmt.Errorf("%w: that of %s is in %s, which is not read", ErrNoDWARF, fn.Name, dwo)
-		}
-		return nil, fmt.Errorf("%w of %s", ErrNoDWARF, fn.Name)
-	}
-	w := &walk{Info: d}
-	e, ok := w.chooseDIE(found, fn)
-	if !ok {
-		return nil, fmt.Errorf("%w of %s", ErrMalformed, fn.Name)
-	}
-	function := w.readFunction(e, fn.Name)
-	s := w.locate(function, fn, at)
-	if w.spent > maxWalk {
-		return nil, fmt.Errorf("debugging information of %s: %w", fn.Name, ErrTooLarge)
-	}
-	return s, nil
 }
 
 // passing returns the registers that can hold parameters of C.
