@@ -61,8 +61,8 @@ func (s *summary) add(line string) {
 		io.WriteString(s.out, e.Output)
 	case "run":
 		s.at(e)
-		for name, ok := parent(e.Test); ok; name, ok = parent(name) {
-			s.at(event{Package: e.Package, Test: name}).isParent = true
+		if parent := s.parent(e); parent != nil {
+			parent.isParent = true
 		}
 	case "output":
 		t := s.at(e)
@@ -88,10 +88,17 @@ func (s *summary) at(e event) *test {
 	return s.running[key]
 }
 
-// parent returns the name of the test that a subtest belongs to.
-func parent(name string) (string, bool) {
-	i := strings.LastIndexByte(name, '/')
-	return name[:max(i, 0)], i > 0
+// parent returns the running test that has started the subtest of an event, or nil. A name given to
+// t.Run may have slashes of its own.
+func (s *summary) parent(e event) *test {
+	name := e.Test
+	for i := strings.LastIndexByte(name, '/'); i > 0; i = strings.LastIndexByte(name, '/') {
+		name = name[:i]
+		if t := s.running[id{e.Package, name}]; t != nil {
+			return t
+		}
+	}
+	return nil
 }
 
 // endTest counts a test that has ended, and prints its output if it failed.
@@ -102,8 +109,8 @@ func (s *summary) endTest(e event, t *test) {
 		if !t.hasFailed {
 			s.failed = append(s.failed, e.Package+" "+e.Test)
 		}
-		if name, ok := parent(e.Test); ok {
-			s.at(event{Package: e.Package, Test: name}).hasFailed = true
+		if parent := s.parent(e); parent != nil {
+			parent.hasFailed = true
 		}
 		s.at(event{Package: e.Package}).hasFailed = true
 	case t.result == "skip":

@@ -21,7 +21,7 @@ import "testing"
 func TestGood(t *testing.T) { t.Log("not to be seen") }
 
 func TestTable(t *testing.T) {
-	t.Run("one", func(t *testing.T) {})
+	t.Run("a/slash/one", func(t *testing.T) {})
 	t.Run("two", func(t *testing.T) { t.Skip("needs two") })
 }
 
@@ -38,7 +38,7 @@ import "testing"
 
 func TestTable(t *testing.T) {
 	t.Run("one", func(t *testing.T) {})
-	t.Run("two", func(t *testing.T) { t.Error("two is wrong") })
+	t.Run("a/two", func(t *testing.T) { t.Error("two is wrong") })
 }
 
 func TestBad(t *testing.T) { t.Error("this is wrong") }
@@ -99,7 +99,7 @@ func TestSummary(t *testing.T) {
 		"ok  \texample/good\t", "undefined: missing\n", "FAIL\texample/broken [build failed]\n",
 		"--- FAIL: TestBad (0.00s)\n    a_test.go:10: this is wrong\n", "two is wrong\n", "cannot begin\n", "last words\n",
 		"skipped 2: needs two (TestTable/two, TestNeedsTwo)\nskipped 1: needs more (TestNeedsMore)\n",
-		"failed: example/bad TestTable/two\n", "failed: example/bad TestBad\n", "failed: example/broken\n", "failed: example/main\n",
+		"failed: example/bad TestTable/a/two\n", "failed: example/bad TestBad\n", "failed: example/broken\n", "failed: example/main\n",
 		"failed: example/dies TestDies (not finished)\n", "\n3 passed, 5 failed, 3 skipped, in 0s\n",
 	} {
 		if strings.Count(text, want) != 1 {
