@@ -237,8 +237,7 @@ func noChoice(processes int, passed []string) error {
 	if len(passed) > 0 {
 		why = "; " + strings.Join(passed, "; ")
 	}
-	return fmt.Errorf("%w: none of the %d processes runs anything that utrace would choose by itself (utrace list --presets)%s. Say what to record: -p PID, a COMMAND, -e PROBE or --preset NAME",
-		ErrNothing, processes, why)
+	return fmt.Errorf("%w: %w (%d processes)%s", ErrNothing, ErrNoChoice, processes, why)
 }
 
 // interpreterPreset returns the preset of the language that the program of a scope interprets, nil if it is

@@ -17,11 +17,17 @@ import (
 	"utrace/record/internal/probe"
 )
 
+// Errors that callers tell apart.
 var (
-	// ErrNothing is wrapped when what was asked for leaves nothing to probe.
+	// ErrNothing is wrapped where nothing is left to probe.
 	ErrNothing = errors.New("nothing to probe")
-	// ErrLate is wrapped where Config.Sched or a probe on an instruction is asked for, and calls are followed to their return.
-	ErrLate = errors.New("it excludes --slower-than, and conditions on ret or duration: a call that is kept by its end is written when it ends, behind what happens inside of it")
+	// ErrNoChoice is wrapped where no probe was asked for, and no running process has anything to choose.
+	ErrNoChoice = errors.New("no process runs anything for which there is a preset")
+	// ErrNoUSDT is wrapped where no file has a static probe that was asked for. A process may still load one.
+	ErrNoUSDT = errors.New("no such static probe")
+	// ErrLate is wrapped where scheduler events or single instructions were asked for together with deferred calls. A
+	// deferred call is written when it ends, after the events inside it.
+	ErrLate = errors.New("not possible together with deferred calls, which are written when they end, after the events inside them")
 )
 
 // Plan is what a recording will attach, and what it leaves out.

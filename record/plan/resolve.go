@@ -152,7 +152,7 @@ func (r *resolution) find() error {
 func (r *resolution) notFound(pr *probe.Probe, err error) error {
 	switch {
 	case pr.Exclude: // nothing there to leave out
-	case pr.Preset != "", r.targets && errors.Is(err, errNoLibrary), errors.Is(err, errNoUSDT):
+	case pr.Preset != "", r.targets && errors.Is(err, errNoLibrary), errors.Is(err, ErrNoUSDT):
 		r.missing[pr] = err
 	default:
 		return err

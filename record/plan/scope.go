@@ -224,7 +224,7 @@ func find(s *image.Set, sc *Scope, p *probe.Probe) ([]*image.Image, error) {
 	case sc.Program != nil:
 		return []*image.Image{sc.Program}, nil
 	}
-	return nil, fmt.Errorf("%w %q: a function of which program? Add -p PID or a command, or write LIB:%s or /path/to/file:%s", probe.ErrProbe, p.Text, p.Text, p.Text)
+	return nil, fmt.Errorf("%w %q: a function of which program? Name a process or a command, or write LIB:%s or /path/to/file:%s", probe.ErrProbe, p.Text, p.Text, p.Text)
 }
 
 // surroundings looks at all files of the scope.
@@ -328,10 +328,6 @@ func scriptInterpreter(path string) (string, error) {
 	}
 	return words[0], nil
 }
-
-// errNoStatic is wrapped where no file has the static probe that is asked for: a process may
-// still load one.
-var errNoUSDT = errors.New("no such static probe")
 
 // errNoLibrary is wrapped where a library is not known: a process may still load it.
 var errNoLibrary = errors.New("no library")

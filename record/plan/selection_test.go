@@ -36,8 +36,8 @@ func TestInstructionsHaveNoValues(t *testing.T) {
 		{probe: inside + "(x:s32) -> s32 if pid == 3", want: `"(x:s32) -> s32 if pid == 3": no function begins`, is: probe.ErrProbe},
 		{probe: inside + " if pid == 3", want: `"if pid == 3": no function begins`, is: probe.ErrProbe},
 		{probe: ":main+2 if pid == 3", want: `"if pid == 3": an instruction is given`, is: probe.ErrSyntax},
-		{probe: ":main+2", slower: time.Millisecond, want: "--slower-than", is: ErrLate},
-		{probe: inside, slower: time.Millisecond, want: "--slower-than", is: ErrLate},
+		{probe: ":main+2", slower: time.Millisecond, want: "deferred calls", is: ErrLate},
+		{probe: inside, slower: time.Millisecond, want: "deferred calls", is: ErrLate},
 	} {
 		var plan *Plan
 		pr, err := probe.Parse(path + c.probe)

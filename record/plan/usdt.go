@@ -171,7 +171,7 @@ func noUSDT(pr *probe.Probe, looked []*image.Image) error {
 		hint = suggest.Nearest(pr.USDT.Provider.Literal+":"+pr.USDT.Name.Literal, near)
 	}
 	if total == 0 {
-		return fmt.Errorf("%w %q: %w: none of the files that were looked at has any", probe.ErrProbe, pr.Text, errNoUSDT)
+		return fmt.Errorf("%w %q: %w: none of the files that were looked at has any", probe.ErrProbe, pr.Text, ErrNoUSDT)
 	}
-	return fmt.Errorf("%w %q: %w among the %d of %d files (utrace list shows them)%s", probe.ErrProbe, pr.Text, errNoUSDT, total, files, hint)
+	return fmt.Errorf("%w %q: %w among the %d of %d files%s", probe.ErrProbe, pr.Text, ErrNoUSDT, total, files, hint)
 }
