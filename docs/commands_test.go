@@ -49,12 +49,12 @@ func TestCommands(t *testing.T) {
 
 // programs are the programs that commands record: of testdata/targets, with the flags they are built with.
 var programs = map[string][]string{
-	"demo":   {"demo.c", "-O1", "-g"},
-	"waits":  {"waits.c", "-O1", "-g"},
-	"stages": {"stages.c", "-O1", "-g", "-fno-omit-frame-pointer"},
-	"bursts": {"bursts.c", "-O1", "-g"},
-	"spans":  {"spans.c", "-O1", "-g"},
-	"server": {"provider.c", "-O1", "-g", "-ldl"},
+	"demo":       {"demo.c", "-O1", "-g"},
+	"waits":      {"waits.c", "-O1", "-g"},
+	"stages":     {"stages.c", "-O1", "-g", "-fno-omit-frame-pointer"},
+	"bursts":     {"bursts.c", "-O1", "-g"},
+	"spans":      {"spans.c", "-O1", "-g"},
+	"simplehttp": {"provider.c", "-O1", "-g", "-ldl"},
 }
 
 // A lab has what blocks need to run.
