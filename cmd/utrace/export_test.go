@@ -49,16 +49,16 @@ func duckDB(t *testing.T) func(query string) []map[string]any {
 	}
 }
 
-// readmeQuery returns the query of README.md that makes the report.
+// readmeQuery returns the query of docs/exporting.md that makes the report.
 func readmeQuery(t *testing.T, file string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../README.md")
+	text, err := os.ReadFile("../../docs/exporting.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, query, ok := strings.Cut(string(text), "```sql\n")
 	if !ok {
-		t.Fatal("README.md has no query")
+		t.Fatal("docs/exporting.md has no query")
 	}
 	query, _, _ = strings.Cut(query, "```")
 	return strings.ReplaceAll(query, "calls.parquet", file)
@@ -81,7 +81,7 @@ func TestExport(t *testing.T) {
 	t.Run("rows", func(t *testing.T) { exportRows(t, query) })
 }
 
-// exportEqualsReport: README.md's query, run in DuckDB on what export writes, gives each figure of each function
+// exportEqualsReport: the query of docs/exporting.md, run in DuckDB on what export writes, gives each figure of each function
 // of the report. Percentiles may differ by the 1% that the report's may be wrong by.
 func exportEqualsReport(t *testing.T, query func(string) []map[string]any) {
 	texts, err := filepath.Glob("../../testdata/traces/*.txt")
