@@ -108,12 +108,16 @@ func TestDamagedFiles(t *testing.T) {
 			if filepath.Ext(path) == ".debug" {
 				read = readDebugFile
 			}
+			every := c.every
+			if testing.Short() {
+				every *= 5
+			}
 			files := 0
 			var longest time.Duration
 			var most uint64
 			var m runtime.MemStats
 			eachDamage(t, b, func(what string, b []byte) {
-				if files++; files%c.every != 0 {
+				if files++; files%every != 0 {
 					return
 				}
 				runtime.ReadMemStats(&m)
@@ -126,7 +130,7 @@ func TestDamagedFiles(t *testing.T) {
 				}
 				longest, most = max(longest, took), max(most, m.TotalAlloc-before)
 			})
-			t.Logf("one in %d of %d files, at most %v and %d KiB", c.every, files, longest, most>>10)
+			t.Logf("one in %d of %d files, at most %v and %d KiB", every, files, longest, most>>10)
 		})
 	}
 }
