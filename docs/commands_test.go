@@ -33,7 +33,7 @@ var update = flag.Bool("update", false, "paste the output of commands into the p
 func TestCommands(t *testing.T) {
 	lab := newLab(t)
 	for _, p := range readPages(t) {
-		t.Run(strings.TrimPrefix(filepath.Join("docs", p.path), "docs/"), func(t *testing.T) {
+		t.Run(strings.ReplaceAll(filepath.Join("docs", p.path), "/", "-"), func(t *testing.T) {
 			list, err := p.blocks()
 			if err != nil {
 				t.Fatal(err)
@@ -112,6 +112,7 @@ func (l *lab) run(t *testing.T, p *page, b block) {
 		}
 		defer cmd.Wait()
 		defer cmd.Process.Kill()
+		time.Sleep(300 * time.Millisecond) // its beginning is not what the block is about
 	}
 
 	list, err := p.commands(b)
