@@ -33,7 +33,7 @@ var update = flag.Bool("update", false, "paste the output of commands into the p
 func TestCommands(t *testing.T) {
 	lab := newLab(t)
 	for _, p := range readPages(t) {
-		t.Run(strings.TrimSuffix(filepath.Base(p.path), ".md"), func(t *testing.T) {
+		t.Run(strings.ReplaceAll(filepath.Join("docs", p.path), "/", "-"), func(t *testing.T) {
 			list, err := p.blocks()
 			if err != nil {
 				t.Fatal(err)
@@ -96,7 +96,7 @@ func (l *lab) run(t *testing.T, p *page, b block) {
 	}
 	text := strings.Join(p.lines[b.first:b.end], "\n")
 	_, varies := b.directives["varies"]
-	if strings.Contains(text, "$ sudo ") || strings.Contains(text, "; sudo ") {
+	if strings.Contains(text, "sudo utrace ") {
 		varies = true
 		if l.cannotRun != "" {
 			t.Skip(l.cannotRun)
@@ -112,6 +112,7 @@ func (l *lab) run(t *testing.T, p *page, b block) {
 		}
 		defer cmd.Wait()
 		defer cmd.Process.Kill()
+		time.Sleep(300 * time.Millisecond) // its beginning is not what the block is about
 	}
 
 	list, err := p.commands(b)
