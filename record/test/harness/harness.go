@@ -1,8 +1,8 @@
 //go:build linux
 
-// Package harness is what end-to-end tests share. They use the built program as a user does, on
+// Package harness is shared by the end-to-end tests. They use the built program as a user does, on
 // real programs: they build targets, record them, and read the reports. Most need root, BPF and a C
-// compiler, and say in one line what is missing where they are skipped.
+// compiler. Where something is missing, a test is skipped and says so in one line.
 //
 // A package of end-to-end tests has a TestMain that calls [Main].
 package harness

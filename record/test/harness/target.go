@@ -27,7 +27,7 @@ func Testdata(t testing.TB, path string) string {
 }
 
 // Target builds a C or C++ program of testdata/targets with debug information, and returns its
-// path. It skips the test without a compiler.
+// path. The test is skipped without a compiler.
 func Target(t testing.TB, source string, flags ...string) string {
 	t.Helper()
 	compiler := "gcc"
@@ -40,8 +40,8 @@ func Target(t testing.TB, source string, flags ...string) string {
 	return out
 }
 
-// Library builds a shared library from a file of testdata/targets: it has the given path, and is
-// optimized with -O1 unless flags say otherwise.
+// Library builds a shared library from a file of testdata/targets, with -O1 before the flags, and
+// returns the path that it was given.
 func Library(t testing.TB, path, source string, flags ...string) string {
 	t.Helper()
 	compiler := "gcc"
@@ -52,8 +52,8 @@ func Library(t testing.TB, path, source string, flags ...string) string {
 	return path
 }
 
-// Program builds a C program from its text, with the given name and without optimization unless
-// flags say otherwise, and returns its path. It skips the test without a compiler.
+// Program builds a C program from its text, with -O0 before the flags, and returns its path. The
+// test is skipped without a compiler.
 func Program(t testing.TB, name, text string, flags ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -75,8 +75,8 @@ func GoTarget(t testing.TB, name string, flags ...string) string {
 	return out
 }
 
-// Run runs a program to its end and returns its outputs, which failure shows. It skips the test
-// where the program is not installed.
+// Run runs a program to its end and returns what it prints. If the program fails, so does the test,
+// with that text. The test is skipped where the program is not installed.
 func Run(t testing.TB, command ...string) string {
 	t.Helper()
 	NeedTool(t, command[0])
