@@ -17,16 +17,16 @@ import (
 // attacher attaches sites of one file in one process.
 type attacher struct {
 	pid     int
-	batch   int           // sites of a link
+	batch   int           // maximum number of sites of a link
 	first   format.FuncID // of the file
-	share   int           // functions of a link, 0 for all
+	share   int           // functions of a link; 0: all
 	links   links
 	refused map[int]error
 	err     error
 }
 
-// attach attaches all sites with as few links as can be. One site that the kernel
-// refuses fails the whole link, without a word which; then each half is tried by itself.
+// attach attaches all sites with as few links as possible. One site that the kernel refuses fails
+// the whole link, and the kernel does not say which it was. Then attach tries each half separately.
 func (a *attacher) attach(sites []site, to *[]probeLink, with func([]site) (link.Link, error)) {
 	for len(sites) > 0 {
 		if a.err != nil {
@@ -61,7 +61,7 @@ func (a *attacher) attach(sites []site, to *[]probeLink, with func([]site) (link
 	}
 }
 
-// hopeless reports whether no other site would fare better.
+// failsEverywhere reports whether any other site would fail as well.
 func hopeless(err error) bool {
 	return slices.ContainsFunc([]error{unix.EPERM, unix.EACCES, unix.ENOMEM, unix.EMFILE, unix.ENFILE}, func(e error) bool { return errors.Is(err, e) })
 }

@@ -12,8 +12,8 @@ import (
 	"utrace/format"
 )
 
-// costWatch measures what hits cost: when the recording begins, again and again while it lasts, and at its end.
-// Without a calibrator it does nothing.
+// costWatch measures the cost of hits: when the recording begins, at intervals while it lasts, and
+// at its end. Without a calibrator it does nothing.
 type costWatch struct {
 	objs        *bpf.Objects // of the recording
 	definitions *definitions
@@ -28,8 +28,9 @@ type costWatch struct {
 	closeErr   error
 }
 
-// begin measures what hits cost, before anything is attached, and returns the costs that a limit goes by: typical ones
-// where nothing could be measured. Then durations will be as measured. From then on only the tests in later are repeated.
+// begin measures the cost of hits before anything is attached, and returns the costs that the
+// overhead limit uses. If measuring fails, these are typical costs, and durations will be as
+// measured. Only the tests in later are repeated afterwards.
 func (w *costWatch) begin(cfg calibratorConfig, later []calibrationTest) Costs {
 	err := w.measureFirst(cfg, later)
 	if err == nil {
@@ -47,7 +48,7 @@ func (w *costWatch) begin(cfg calibratorConfig, later []calibrationTest) Costs {
 }
 
 func (w *costWatch) measureFirst(cfg calibratorConfig, later []calibrationTest) (err error) {
-	for range 2 { // a process may be killed by anybody
+	for range 2 { // anybody may kill a process
 		if w.calibrator, err = newCalibrator(cfg); !errors.Is(err, errEnded) {
 			break
 		}
@@ -69,7 +70,8 @@ func (w *costWatch) measureFirst(cfg calibratorConfig, later []calibrationTest) 
 	return nil
 }
 
-// watch measures the costs until stop. The trace, which begins at startNs, gets a definition of each result.
+// watch measures the costs until stop. Each result becomes a definition in the trace, which begins
+// at startNs.
 func (w *costWatch) watch(startNs uint64) {
 	if w.calibrator == nil {
 		return
@@ -117,10 +119,10 @@ func (w *costWatch) stop() {
 	}
 }
 
-// movedFactor is by how much costs must have moved to be worth a warning.
+// minMovedFactor is the factor by which costs must have moved to cause a warning.
 const movedFactor = 1.5
 
-// moved says whether what hits cost has moved while recording, "" if not.
+// moved says how the cost of hits moved while recording, "" if it did not.
 func (w *costWatch) moved() string {
 	m := format.NewMoved(w.list)
 	if m.Factor() < movedFactor {
@@ -130,7 +132,7 @@ func (w *costWatch) moved() string {
 		float64(m.FromNs)/1e3, float64(m.ToNs)/1e3)
 }
 
-// end ends the calibrator's process, while others go on: detaching takes some time.
+// end ends the calibrator's process in the background, because detaching takes some time.
 func (w *costWatch) end() {
 	if c := w.calibrator; c != nil {
 		w.calibrator = nil
@@ -138,7 +140,7 @@ func (w *costWatch) end() {
 	}
 }
 
-// close waits until all has ended.
+// close waits until the calibrator has ended.
 func (w *costWatch) close() error {
 	if w.quit != nil { // an error has cut the recording short
 		close(w.quit)

@@ -9,7 +9,7 @@ import (
 	"utrace/record/plan"
 )
 
-// describeFile returns a file for a trace.
+// describeFile returns the description of a file for a trace.
 func describeFile(path string, file *elffile.File) format.Module {
 	module := format.Module{Path: path, BuildID: file.BuildID}
 	for _, seg := range file.Segments {
@@ -18,7 +18,8 @@ func describeFile(path string, file *elffile.File) format.Module {
 	return module
 }
 
-// describeFunc returns a function for a trace, in which its module has a number.
+// describeFunc returns the description of a function for a trace. module is the number of its
+// module there.
 func describeFunc(fn *plan.Func, module format.ModuleID, goCode bool) format.Func {
 	entry, ret := siteKinds(fn, goCode)
 	f := format.Func{
@@ -33,7 +34,7 @@ func describeFunc(fn *plan.Func, module format.ModuleID, goCode bool) format.Fun
 	return f
 }
 
-// describeArguments says what the recorded ones of the arguments are, for a trace.
+// describeArguments returns the description of the recorded arguments for a trace.
 func describeArguments(args []probe.Argument) []format.Arg {
 	var list []format.Arg
 	for _, a := range args {

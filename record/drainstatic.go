@@ -8,17 +8,17 @@ import (
 	"utrace/record/plan"
 )
 
-// maxTries is how many rounds an event waits for the record that tells the name of its function. That
-// record was in a ring before the event was, but in that of another CPU.
+// maxTries is how many rounds an event waits for the record with the name of its function. That
+// record was written before the event, but to the ring of another CPU.
 const maxTries = 5
 
-// heldName is a record that tells the name of a function.
+// heldName is a record with the name of a function.
 type heldName struct {
 	fn     format.FuncID // number in records
 	values bpf.Values
 }
 
-// hold keeps what a record of a ring carries until its event is released: its values, or the name of its function. It reports
+// hold keeps the values or the function name in a record until its event is released. It reports
 // whether there is an event.
 func (d *drainer) hold(e *heldEvent, rec []byte) bool {
 	var v bpf.Values
@@ -52,7 +52,7 @@ func (d *drainer) holdValues(e *heldEvent, v bpf.Values) {
 	e.values = uint32(len(d.values))
 }
 
-// holdCall holds the entry of a call that is still open. Those of a thread come in order.
+// holdCall holds the entry of a call that is still open. A thread's entries must come in order.
 func (d *drainer) holdCall(call *bpf.OpenCall) {
 	e := heldEvent{Event: call.Event}
 	if call.Values != nil {
@@ -61,7 +61,7 @@ func (d *drainer) holdCall(call *bpf.OpenCall) {
 	d.held = append(d.held, e)
 }
 
-// releaseStatic hands an event of a static probe to the writer.
+// releaseValues hands an event with values, with a name, or on a track to the writer.
 func (d *drainer) releaseStatic(e *heldEvent, fn *probedFunc, before uint64) error {
 	out := format.Event{TimeNs: sinceStart(e.TimeNs, d.startNs), SP: e.SP, Func: fn.id, CPU: e.cpu, Kind: e.Kind}
 	args := ""
@@ -90,7 +90,7 @@ func (d *drainer) releaseStatic(e *heldEvent, fn *probedFunc, before uint64) err
 	if e.GoID != 0 {
 		out.SP = goStackTop - e.SP
 	}
-	if !e.Named && fn.planned.USDT == "" { // of a function
+	if !e.Named && fn.planned.USDT == "" { // a function
 		switch {
 		case e.Kind == format.Return:
 			out.Value = e.Value
@@ -109,7 +109,7 @@ func (d *drainer) appendStatic(e *format.Event, args string) error {
 	return d.w.AppendArgs(e, args)
 }
 
-// encode returns the JSON of what an event carries, "" for nothing.
+// encode returns the JSON of an event's values, "" for none.
 func (d *drainer) encode(e *heldEvent, fn *plan.Func, v *bpf.Values) string {
 	args := fn.Args
 	if e.Kind == format.Return || e.Kind == format.DroppedReturn {
@@ -122,8 +122,8 @@ func (d *drainer) encode(e *heldEvent, fn *plan.Func, v *bpf.Values) string {
 	return string(d.json)
 }
 
-// tracks puts spans that run at the same time into tracks 1, 2, 3 … of their process. Those of a process that has
-// ended are forgotten (drainer.settle): another one gets its PID.
+// tracks puts spans that run at the same time onto tracks 1, 2, 3 … of their process. Tracks of a
+// process that has ended are forgotten (drainer.settle), because another one may get its PID.
 type tracks map[uint32]*processTracks // by PID
 
 type processTracks struct {
@@ -131,13 +131,13 @@ type processTracks struct {
 	busy []bool // by track, from 1
 }
 
-// trackKey is what the beginning and the end of a span have in common.
+// trackKey identifies a span by what its beginning and its end share.
 type trackKey struct {
 	fn  format.FuncID // number in records
 	key uint64
 }
 
-// maxTracks bounds the spans of a process that run at the same time.
+// maxTracks limits the simultaneous spans of a process.
 const maxTracks = 1 << 16
 
 // track returns the track of a span that begins or ends; 0 for an end whose beginning was not seen.
@@ -156,7 +156,7 @@ func (l tracks) track(e *heldEvent, fn format.FuncID) int {
 		}
 		return n
 	}
-	if open { // it begins once more: its end was not seen
+	if open { // it begins again: its end was not seen
 		return n
 	}
 	for n = 1; n < len(p.busy) && p.busy[n]; n++ {

@@ -12,15 +12,16 @@ import (
 	"utrace/format"
 )
 
-// droppedKey tells whose calls were dropped, as the kernel numbers them.
+// droppedKey identifies the function and process of dropped calls, by the kernel's numbers.
 type droppedKey struct {
 	fn   format.FuncID
 	pid  uint32
 	name uint64
 }
 
-// settleCalls decides on the calls that are open when the recording stops, hands those that are kept to the drainer, and
-// returns what was dropped in all, and how many dropped calls are not in that. Probes must be off, and the buffers drained.
+// settleCalls decides on the deferred calls that are open when the recording stops, and hands those
+// that are kept to the drainer. It returns all dropped calls, and the number of dropped calls
+// missing there. Probes must be off, and the buffers drained.
 func settleCalls(objs *bpf.Objects, drainer *drainer, stop format.Anchor) (rows []format.Dropped, uncounted uint64, err error) {
 	list, uncounted, err := objs.Dropped()
 	if err != nil {
@@ -58,8 +59,9 @@ func settleCalls(objs *bpf.Objects, drainer *drainer, stop format.Anchor) (rows 
 	return rows, uncounted + unnamed, nil
 }
 
-// droppedRows returns what was dropped by functions as the trace has them: several names of an interpreter's functions can be one
-// (maxNames). It counts the calls whose name was never told.
+// droppedRows returns the dropped calls by functions of the trace. Several names of an
+// interpreter's functions can be one function there (maxNames). unnamed counts the calls whose name
+// was never sent.
 func droppedRows(dropped map[droppedKey]*bpf.Dropped, c *catalog) (rows []format.Dropped, unnamed uint64) {
 	type rowKey struct {
 		fn  format.FuncID
@@ -97,11 +99,12 @@ type openCall struct {
 	kept bool
 }
 
-// keepOpen decides on open calls: they have lasted until now, and returned nothing. One around a call that is kept is kept. They
-// are returned by time. Programs that were running when the probes were turned off may tell of calls that are later than now.
+// keepOpen decides on open calls, which have lasted until now and returned nothing. A call around
+// one that is kept is kept as well. The result is ordered by time. Programs that were running when
+// the probes were turned off may report calls later than now.
 //
-// The calls of a thread end in the kernel where it ends (bpf/ended.h). Those of goroutines do not, and are none that lasted
-// if their process has ended since.
+// When a thread ends, the kernel ends its calls (bpf/threadend.h). It does not end those of
+// goroutines: they did not last until now if their process has ended since.
 func keepOpen(open []bpf.OpenCall, c *catalog, endsNs map[uint32]uint64, nowNs uint64) []openCall {
 	type thread struct {
 		pid  uint32
@@ -118,7 +121,7 @@ func keepOpen(open []bpf.OpenCall, c *catalog, endsNs map[uint32]uint64, nowNs u
 		endNs, told := endsNs[call.PID]
 		return told && call.TimeNs <= endNs
 	}
-	deepest := map[thread]uint32{} // that is kept, counted from 1
+	deepest := map[thread]uint32{} // depth of the deepest kept call, counted from 1
 	list := make([]openCall, len(open))
 	for i := range open {
 		call := &open[i]
@@ -140,10 +143,10 @@ func keepOpen(open []bpf.OpenCall, c *catalog, endsNs map[uint32]uint64, nowNs u
 	return list
 }
 
-// decideOpen is what the kernel does (decide in bpf/follow.h) for a call that has not returned. It is kept if it would be
-// whatever it returned.
+// decideOpen does for a call that has not returned what decide in bpf/condition.h does for one that
+// has. The call is kept if it would be kept whatever it returned.
 func decideOpen(conds []bpf.Cond, held uint16, lastedNs uint64) bool {
-	var keep [bpf.MaxConds]bool // from each comparison on; they only lead on
+	var keep [bpf.MaxConds]bool // from each comparison on; they lead only forward
 	after := func(next uint8) bool {
 		return next == bpf.CondKeep || int(next) < len(conds) && keep[next]
 	}

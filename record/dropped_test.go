@@ -13,8 +13,8 @@ import (
 	"utrace/record/plan"
 )
 
-// TestDroppedRows: calls of several names that are one function in the trace are added up, and those whose name was never told are
-// counted.
+// TestDroppedRows: calls of several names that are one function in the trace are added up. Calls
+// whose name was never sent are counted.
 func TestDroppedRows(t *testing.T) {
 	c := &catalog{
 		funcs: []probedFunc{{id: 3}, {id: 4, others: 9}},
@@ -24,7 +24,7 @@ func TestDroppedRows(t *testing.T) {
 	for _, d := range []bpf.Dropped{
 		{Func: 0, TGID: 1, Complete: 1},
 		{Func: 0, TGID: 1, Name: 100, Complete: 2, SumNs: 20},
-		{Func: 0, TGID: 1, Name: 101, Complete: 4, Incomplete: 5}, // never told
+		{Func: 0, TGID: 1, Name: 101, Complete: 4, Incomplete: 5}, // never sent
 		{Func: 1, TGID: 1, Name: 100, Complete: 6},
 		{Func: 1, TGID: 1, Name: 101, Complete: 10, Incomplete: 1, SumNs: 1, TotalNs: 2, SelfNs: 3, InsideNs: 4}, // beyond maxNames
 		{Func: 1, TGID: 1, Name: 102, Complete: 20, Incomplete: 2, SumNs: 10, TotalNs: 20, SelfNs: 30, InsideNs: 40},
@@ -46,7 +46,8 @@ func TestDroppedRows(t *testing.T) {
 	}
 }
 
-// TestOpenCalls: a call that has not returned is kept only if it would be, whatever it returned.
+// TestOpenCalls: a call that has not returned is kept only if it would be kept whatever it
+// returned.
 func TestOpenCalls(t *testing.T) {
 	program, err := filepath.Abs("../testdata/elf/pie.elf")
 	if err != nil {
@@ -57,7 +58,7 @@ func TestOpenCalls(t *testing.T) {
 		"ret != 1":                       false,
 		"ret >= 1":                       false,
 		"!(ret < 5) || !(ret < 7)":       false,
-		"ret < 5 || ret >= 5":            false, // it is, but that takes more than looking at each by itself
+		"ret < 5 || ret >= 5":            false, // always true, but each comparison is decided by itself
 		"duration > 1ms":                 true,
 		"duration < 1ms":                 false,
 		"duration > 1ms && ret == 1":     false,
@@ -78,7 +79,7 @@ func TestOpenCalls(t *testing.T) {
 		}
 		conds := p.Modules[0].Funcs[0].Conditions()
 		p.Close()
-		held := uint16(0) // of a call with n == 1
+		held := uint16(0) // for a call with n == 1
 		for i, c := range conds {
 			if !c.Late && (c.Value == 1) != c.Negate {
 				held |= 1 << i
@@ -90,8 +91,8 @@ func TestOpenCalls(t *testing.T) {
 	}
 }
 
-// TestOpenCallsAtEnd: a call has lasted until now. One that was entered when the probes had been turned off has not lasted at all, nor
-// has one of a process that has ended, or runs another program now.
+// TestOpenCallsAtEnd: a call has lasted until now. It has not lasted at all if it was entered after
+// the probes were turned off, or if its process has ended or executed another program.
 func TestOpenCallsAtEnd(t *testing.T) {
 	long := bpf.Cond{Op: bpf.CondLess, Arg: bpf.CondDuration, Late: true, Value: uint64(time.Second), Yes: bpf.CondDrop, No: bpf.CondKeep}
 	c := &catalog{funcs: []probedFunc{{planned: &plan.Func{Entry: &bpf.Site{NumConds: 1, Conds: [bpf.MaxConds]bpf.Cond{long}}}}}}

@@ -9,13 +9,13 @@ import (
 	"utrace/record/internal/proc"
 )
 
-// leaderWatch finds processes whose probes stop working. The kernel ties the probes of a single process to its first
-// thread, the leader.
+// leaderWatch finds processes whose probes stop working. The kernel ties the probes of a single
+// process to its first thread, the leader.
 type leaderWatch struct {
-	pids   []int // processes to begin with; none where links are for all processes, whatever their first thread does
+	pids   []int // initial processes; none where links are for all processes, which outlive a leader
 	perf   bool  // probes are perf events
 	notice func(text string, args ...any)
-	halved []int // processes of which only the beginning is recorded
+	halved []int // processes recorded only at their beginning
 }
 
 // check finds the processes that perf events no longer see.
@@ -30,15 +30,15 @@ func (l *leaderWatch) check() {
 	}
 }
 
-// task finds the processes that no probe sees any more: a thread that executes a program ends the leader, and takes its
-// ID, but not its links.
+// task finds the processes that no probe sees any more. A thread that executes a program ends the
+// leader, and takes over its ID but not its links.
 func (l *leaderWatch) task(rec *bpf.Task) {
 	if rec.Kind == bpf.TaskExec && rec.Other != rec.PID && len(l.pids) > 0 {
 		l.halve(int(rec.PID), "a thread other than the first has executed a program in process %d: the kernel's probes do not see it")
 	}
 }
 
-// halve notes a process of which only the beginning is recorded, and warns once.
+// markTruncated notes a process that is recorded only at its beginning, and warns once.
 func (l *leaderWatch) halve(pid int, why string) {
 	if !slices.Contains(l.halved, pid) {
 		l.halved = append(l.halved, pid)

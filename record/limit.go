@@ -14,24 +14,26 @@ import (
 	"utrace/record/plan"
 )
 
-// Intervals at which hits are compared with the limit. Each is twice as long as the one before, up to maxCheck. They
-// start over when a process appears: a hot probe must not run for long.
+// Intervals at which hits are compared with the limit. Each is twice as long as the one before, up
+// to maxCheck. They start over when a new process appears, so that a hot probe does not run for
+// long.
 const (
 	minCheck = 50 * time.Millisecond
 	maxCheck = time.Second
 )
 
-// minCPU is the CPU time that a process must have used to be judged. With less, a few hits would decide.
+// minCPU is the CPU time that a process must have used before it is judged. With less, a few hits
+// would decide.
 const minCPU = 10 * time.Millisecond
 
-// limiter decides which functions are removed: in a process in which all hits together cost more than the limit, the
-// function that costs most, and so on until the rest fits.
+// limiter decides which functions are removed. If all hits in a process together cost more than the
+// limit, it removes the most expensive function, and so on until the rest fits.
 //
-// What a process pays for a raised semaphore is not counted, since that makes no hits.
+// The cost of a raised semaphore is not included, because it causes no hits.
 type limiter struct {
-	max   float64 // of the CPU time of a process, 1 is all
+	max   float64 // share of the CPU time of a process, 1 is all of it
 	costs Costs
-	cpu   func(pid uint32) (time.Duration, bool) // that a process has used; false: it has ended
+	cpu   func(pid uint32) (time.Duration, bool) // CPU time that a process has used; false: it has ended
 
 	windows  map[uint32]*window // by PID
 	before   map[uint32]time.Duration
@@ -47,7 +49,7 @@ type removedFunc struct {
 	written bool // to the trace
 }
 
-// window is what a process had used, and had hit, when it was last judged.
+// window is the CPU time and the hits of a process when it was last judged.
 type window struct {
 	cpu  time.Duration
 	hits map[format.FuncID]bpf.Hits
@@ -57,11 +59,11 @@ type window struct {
 type verdict struct {
 	fn    format.FuncID
 	pid   uint32
-	spent time.Duration // by its hits
-	used  time.Duration // CPU time of the process, with all that its probes cost
+	spent time.Duration // on its hits
+	used  time.Duration // CPU time of the process, including all that its probes cost
 }
 
-// newLimiter returns a limiter for a part of the CPU time of each process.
+// newLimiter returns a limiter. maxOverhead is a share of the CPU time of each process.
 func newLimiter(maxOverhead float64, costs Costs) *limiter {
 	return &limiter{
 		max: maxOverhead, costs: costs, cpu: proc.CPUTime, windows: map[uint32]*window{}, before: map[uint32]time.Duration{},
@@ -69,7 +71,8 @@ func newLimiter(maxOverhead float64, costs Costs) *limiter {
 	}
 }
 
-// begin starts to watch. Processes that run already are judged by what they use from now on.
+// begin starts the first interval. Processes that already run are judged by their CPU time from now
+// on.
 func (l *limiter) begin() {
 	l.due = time.Now().Add(minCheck)
 	for _, pid := range proc.All() {
@@ -79,13 +82,13 @@ func (l *limiter) begin() {
 	}
 }
 
-// judge looks at the hits of all processes since each was last judged:
+// judge examines the hits of all processes since each was last judged:
 //
-//  1. A process that has used too little since then waits for the next time.
-//  2. What its hits have cost is summed up by function, without those removed before.
-//  3. While the sum is over the limit, the function that costs most is removed.
+//  1. A process that has used too little CPU time since then waits for the next time.
+//  2. The cost of its hits is summed up by function, without functions removed earlier.
+//  3. While the sum is over the limit, the most expensive function is removed.
 //
-// gone are the processes that have ended. Processes and functions are looked at in the order of their numbers.
+// gone are the processes that have ended. Processes and functions are visited in numerical order.
 func (l *limiter) judge(counts map[bpf.HitsKey]bpf.Hits, fn func(format.FuncID) *plan.Func) (verdicts []verdict, gone []uint32) {
 	byPID := map[uint32]map[format.FuncID]bpf.Hits{}
 	for key, h := range counts {
@@ -107,12 +110,12 @@ func (l *limiter) judge(counts map[bpf.HitsKey]bpf.Hits, fn func(format.FuncID) 
 		if w == nil {
 			l.interval = minCheck
 			w = &window{}
-			if before := l.before[pid]; before <= now { // else another process had this ID
+			if before := l.before[pid]; before <= now { // otherwise another process had this ID
 				w.cpu = before
 			}
 			l.windows[pid] = w
 		}
-		if now < w.cpu { // another process has got its ID, and goes on with its hits
+		if now < w.cpu { // another process has got its ID, and continues its hits
 			w.cpu = 0
 		}
 		used := now - w.cpu
@@ -145,7 +148,7 @@ func (l *limiter) judge(counts map[bpf.HitsKey]bpf.Hits, fn func(format.FuncID) 
 	return verdicts, gone
 }
 
-// hits returns how often a function was hit, in all processes.
+// hits returns how often a function was hit in all processes.
 func (l *limiter) hits(counts map[bpf.HitsKey]bpf.Hits, fn format.FuncID) uint64 {
 	sum := l.past[fn]
 	for key, h := range counts {

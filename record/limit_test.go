@@ -16,7 +16,7 @@ import (
 	"utrace/record/plan"
 )
 
-// TestJudge holds hits against a limit of 5%, at 1 us for an entry and 1 us for a return.
+// TestJudge compares hits with a limit of 5%, at 1 us for an entry and 1 us for a return.
 func TestJudge(t *testing.T) {
 	type counts = map[bpf.HitsKey]bpf.Hits
 	fn := &plan.Func{Class: insn.Emulated, ReturnBy: plan.ByTrampoline}
@@ -54,7 +54,7 @@ func TestJudge(t *testing.T) {
 	l := newTest()
 	cpu[10] = 9 * time.Millisecond
 	off, _ := judge(l, counts{{TGID: 10, Func: 1}: {Entries: 9000}})
-	want(off) // too little CPU time to judge by
+	want(off) // too little CPU time to judge
 	cpu[10] = 100 * time.Millisecond
 	off, _ = judge(l, counts{{TGID: 10, Func: 1}: {Entries: 5000}})
 	want(off) // exactly the limit
@@ -63,7 +63,7 @@ func TestJudge(t *testing.T) {
 	want(off, "1 by 10: 5.001ms of 100ms")
 	cpu[10] = 300 * time.Millisecond
 	off, _ = judge(l, counts{{TGID: 10, Func: 1}: {Entries: 99999}})
-	want(off) // it is off already
+	want(off) // already removed
 
 	l = newTest()
 	cpu[10] = 900 * time.Millisecond
@@ -75,7 +75,7 @@ func TestJudge(t *testing.T) {
 
 	l = newTest()
 	cpu[10] = 100 * time.Millisecond
-	off, _ = judge(l, counts{ // the costliest first, the first of equals, until the rest fits; returns count
+	off, _ = judge(l, counts{ // most expensive first, lowest number of equals first, until the rest fits; returns count
 		{TGID: 10, Func: 1}: {Entries: 2000, Returns: 1000}, {TGID: 10, Func: 2}: {Entries: 3000}, {TGID: 10, Func: 3}: {Entries: 3000, Returns: 3000},
 		{TGID: 10, Func: 4}: {Entries: 1000}, {TGID: 10, Func: 99}: {Entries: 1 << 30},
 	})
@@ -83,7 +83,7 @@ func TestJudge(t *testing.T) {
 
 	l = newTest()
 	cpu[10], cpu[11] = 100*time.Millisecond, 100*time.Millisecond
-	off, gone := judge(l, counts{ // what one process has taken off costs another one nothing
+	off, gone := judge(l, counts{ // a function removed for one process costs the other nothing
 		{TGID: 10, Func: 1}: {Entries: 6000}, {TGID: 11, Func: 1}: {Entries: 9000}, {TGID: 11, Func: 2}: {Entries: 4000}, {TGID: 12, Func: 3}: {Entries: 9000},
 	})
 	want(off, "1 by 10: 6ms of 100ms")
@@ -93,7 +93,7 @@ func TestJudge(t *testing.T) {
 
 	l = newTest()
 	l.before[10], l.before[11] = time.Hour, time.Hour
-	cpu[10], cpu[11] = time.Hour+20*time.Millisecond, 30*time.Millisecond // 11 has got the number of another one
+	cpu[10], cpu[11] = time.Hour+20*time.Millisecond, 30*time.Millisecond // 11 is now the ID of another process
 	off, _ = judge(l, counts{{TGID: 10, Func: 1}: {Entries: 2000}, {TGID: 11, Func: 2}: {Entries: 3000}})
 	want(off, "1 by 10: 2ms of 20ms", "2 by 11: 3ms of 30ms")
 }
@@ -121,13 +121,13 @@ func TestHitCosts(t *testing.T) {
 	}
 }
 
-// TestShare: functions that share links are the same for attach, for countLinks and for the catalog.
+// TestShare: attach, countLinks and the catalog agree on the functions that share links.
 func TestShare(t *testing.T) {
 	m := &module{Module: &plan.Module{Funcs: []plan.Func{
 		{FileOff: 10, ReturnBy: plan.ByTrampoline}, {FileOff: 20, ReturnBy: plan.ByInstruction, Returns: []uint64{25, 26}}, {FileOff: 30, ReturnBy: plan.Never}, {FileOff: 40, ReturnBy: plan.ByTrampoline}, {FileOff: 50, ReturnBy: plan.Never},
 	}}}
 	for share, want := range map[int]struct {
-		links  int      // 5 for entries, or less, and those for returns
+		links  int      // at most 5 for entries, and those for returns
 		groups []string // of entries
 	}{
 		1: {8, []string{"0: 0", "1: 1", "2: 2", "3: 3", "4: 4"}},

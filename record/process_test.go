@@ -11,11 +11,11 @@ import (
 	"utrace/format"
 )
 
-// noPID is above what the kernel hands out (PID_MAX_LIMIT in include/linux/threads.h).
+// noPID is greater than any PID of the kernel (PID_MAX_LIMIT in include/linux/threads.h).
 const noPID = 4 << 20
 
 // TestThreadLives: each life of a thread ID has its own number and the name that the kernel
-// told, in whatever order the events of a pass come.
+// reported, in any order of a pass's events.
 func TestThreadLives(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trace.arrow")
 	f, err := os.Create(path)
@@ -39,7 +39,7 @@ func TestThreadLives(t *testing.T) {
 		th.task(&bpf.Task{Kind: kind, PID: pid, TID: tid, Other: other, TimeNs: ns, Comm: comm})
 	}
 
-	// p is forked, executes "first", and ends; q gets to be "second".
+	// p is forked, executes "first", and ends; then it is forked again.
 	task(bpf.TaskFork, p, p, q, 100, "shell")
 	task(bpf.TaskExec, p, p, p, 200, "first")
 	task(bpf.TaskProcessExit, p, p, 0, 300, "renamed")
@@ -51,8 +51,8 @@ func TestThreadLives(t *testing.T) {
 	id(p, p, 300, 1)
 	th.settle()
 
-	// Without anything told, they stay what they are. A second thread executes a
-	// program, and becomes the first.
+	// Without records of tasks, they stay as they are. A second thread executes a program, and
+	// becomes the first.
 	id(p, p, 500, 0)
 	id(p, thread, 510, 3)
 	th.settle()
@@ -64,7 +64,7 @@ func TestThreadLives(t *testing.T) {
 	th.settle()
 	id(p, p, 630, 4)
 
-	// The end of a process ends all its threads, and no other's.
+	// The end of a process ends all its threads, and no others.
 	id(q, q, 640, 5)
 	id(p, thread, 640, 6)
 	th.settle()
@@ -112,7 +112,8 @@ func TestThreadLives(t *testing.T) {
 	}
 }
 
-// TestTracksEnd: what a process has left open is not continued by the next one of its PID, or by the program that it executes.
+// TestTracksEnd: an open span of a process is not continued by the next process with its PID, or by
+// the program that it executes.
 func TestTracksEnd(t *testing.T) {
 	const p, fn = noPID + 1, 7
 	for _, kind := range []bpf.TaskKind{bpf.TaskProcessExit, bpf.TaskExec} {

@@ -16,7 +16,8 @@ import (
 	"utrace/record/plan"
 )
 
-// overheadLimit removes the functions whose probes cost a process too much, while the recording goes on.
+// remover removes functions whose probes cost a process too much, while the recording goes on. Its
+// limiter decides which.
 type overheadLimit struct {
 	limiter *limiter
 	objs    *bpf.Objects
@@ -26,7 +27,7 @@ type overheadLimit struct {
 	startNs uint64 // CLOCK_MONOTONIC of the trace's time 0
 }
 
-// check removes what costs too much, if it is time to look.
+// check removes what costs too much, if a check is due.
 func (o *overheadLimit) check(now time.Time) error {
 	l := o.limiter
 	if now.Before(l.due) {
@@ -54,8 +55,8 @@ func (o *overheadLimit) check(now time.Time) error {
 	return o.remove(verdicts)
 }
 
-// hits returns the hits of all functions, and updates those of removed functions in the trace: the programs may have
-// been counting some when the function was removed.
+// hits returns the hits of all functions. It also updates those of removed functions in the trace:
+// the programs may have been counting some at the moment of the removal.
 func (o *overheadLimit) hits() (map[bpf.HitsKey]bpf.Hits, error) {
 	counts, err := o.objs.Hits()
 	if err != nil {
@@ -71,7 +72,7 @@ func (o *overheadLimit) hits() (map[bpf.HitsKey]bpf.Hits, error) {
 	return counts, nil
 }
 
-// planned returns the function with a number in records, nil for that of the calibration.
+// planned returns the function that has a number in records, nil for the calibration's function.
 func (o *overheadLimit) planned(fn format.FuncID) *plan.Func {
 	if funcs := o.catalog.funcs; int(fn) < len(funcs) {
 		return funcs[fn].planned
@@ -79,8 +80,8 @@ func (o *overheadLimit) planned(fn format.FuncID) *plan.Func {
 	return nil
 }
 
-// remove removes functions: from one moment on they record nothing in any process. Then their breakpoints are
-// removed, while the recording goes on.
+// remove removes functions. From one moment on they record nothing in any process. Then their
+// breakpoints are removed, while the recording goes on.
 func (o *overheadLimit) remove(verdicts []verdict) error {
 	if len(verdicts) == 0 {
 		return nil
@@ -127,7 +128,7 @@ func (o *overheadLimit) removeGroup(v verdict) (first format.FuncID, err error) 
 	return first, nil
 }
 
-// list brings the trace up to date at the end, and returns what was removed, most hits first.
+// list brings the trace up to date at the end, and returns the removed functions, most hits first.
 func (o *overheadLimit) list() ([]Removed, error) {
 	if _, err := o.hits(); err != nil {
 		return nil, err

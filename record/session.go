@@ -19,9 +19,9 @@ import (
 	"utrace/record/plan"
 )
 
-// Run records until the duration is over, the context is done, the targets have ended or the file is
-// full. The end of the context is a regular end. If an error cuts the recording short, the trace is
-// complete up to there.
+// Run records until the duration is over, ctx is done, the targets have ended or the file is full.
+// The end of ctx is a regular end. If an error cuts the recording short, the trace is complete up
+// to that moment.
 func Run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	planned, err := plan.New(cfg.Config)
 	if err != nil {
@@ -42,16 +42,16 @@ type session struct {
 	plan    *plan.Plan
 	modules []*module // of the plan
 	method  bpf.Method
-	targets []int // processes to begin with; none: all of the machine
+	targets []int // processes to begin with; none: the whole machine
 
 	output      *output
 	command     *command // nil without one
 	objs        *bpf.Objects
 	probes      *attachedProbes
 	definitions *definitions
-	discoverer  *discoverer // nil if nothing can appear that probes name
+	discoverer  *discoverer // nil if no new program or library can matter
 	costs       costWatch
-	limit       *overheadLimit // nil without a limit
+	limit       *overheadLimit // nil without an overhead limit
 	leaders     leaderWatch
 	w           *format.Writer
 	drainer     *drainer
@@ -122,7 +122,7 @@ func (s *session) prepare() (err error) {
 	return nil
 }
 
-// load loads the programs, and makes what needs them.
+// load loads the BPF programs, and creates what depends on them.
 func (s *session) load() (err error) {
 	grows := s.plan.CanGrow() || s.plan.NeedsPerProcess()
 	funcs := s.plan.Funcs()
@@ -151,7 +151,7 @@ func (s *session) load() (err error) {
 	s.definitions = &definitions{}
 	attachIn := s.targets
 	if s.cfg.Follow {
-		attachIn = nil // links for all processes, and the programs filter
+		attachIn = nil // the links are for all processes, and the programs filter
 	}
 	s.leaders = leaderWatch{pids: attachIn, perf: s.method == bpf.Perf, notice: s.notice}
 	if grows {
@@ -160,8 +160,9 @@ func (s *session) load() (err error) {
 	return nil
 }
 
-// addNewborn adds the children that processes have forked since they were listed. The kernel adds the children of each
-// process that is on its list from bpf.Load on, so this ends. Their programs are found like those of others.
+// addNewChildren adds the children that the processes forked after they were listed. It ends,
+// because the kernel adds the children of every process on its list from bpf.Load on. Their
+// programs are found like those of others.
 func (s *session) addNewborn() error {
 	for {
 		fresh := slices.DeleteFunc(proc.WithDescendants(s.cfg.PIDs), func(pid int) bool { return slices.Contains(s.cfg.PIDs, pid) })
@@ -178,7 +179,7 @@ func (s *session) addNewborn() error {
 	}
 }
 
-// attach measures what hits cost, and attaches the modules of the plan.
+// attach measures the cost of hits, and attaches the modules of the plan.
 func (s *session) attach() error {
 	s.calibrate()
 	if err := s.probes.reserveFiles(s.modules, s.pidsOf); err != nil {
@@ -227,7 +228,7 @@ func (s *session) attachModule(m *module) error {
 	return nil
 }
 
-// pidsOf returns the processes to attach a module in; none: in all.
+// pidsOf returns the processes in which to attach a module; none: all.
 func (s *session) pidsOf(m *module) []int {
 	if s.command == nil {
 		return m.PIDs
@@ -235,7 +236,7 @@ func (s *session) pidsOf(m *module) []int {
 	return append(slices.Clone(m.PIDs), s.command.pid)
 }
 
-// calibrate starts to watch what hits cost, and decides on the costs that a limit goes by.
+// calibrate starts to measure the cost of hits, and chooses the costs that the overhead limit uses.
 func (s *session) calibrate() {
 	limited := s.cfg.MaxOverhead > 0
 	first, used := calibrationTestsFor(s.plan, s.discoverer != nil, limited)
@@ -248,7 +249,7 @@ func (s *session) calibrate() {
 	}
 }
 
-// begin writes what is known before the first event, and gives the file its name.
+// begin writes the definitions known before the first event, and gives the file its name.
 func (s *session) begin() (err error) {
 	s.start = now()
 	startNs := uint64(s.start.MonoNs)
@@ -300,8 +301,8 @@ func (s *session) meta() format.Meta {
 	return m
 }
 
-// activate turns the probes on and lets the command run. ended is closed when all targets have ended; it is nil where the
-// kernel's list of processes says so.
+// activate turns the probes on and lets the command run. ended is closed when all targets have
+// ended; it is nil with Config.Follow, where the kernel's list of processes shows that.
 func (s *session) activate() (ended <-chan struct{}, err error) {
 	if len(s.targets) > 0 && !s.cfg.Follow {
 		if ended, err = proc.WatchExit(s.targets); err != nil {
@@ -329,10 +330,10 @@ func (s *session) activate() (ended <-chan struct{}, err error) {
 	return ended, nil
 }
 
-// release lets the command run and watches for what appears from now on.
+// release lets the command run, and starts to watch for new programs and libraries.
 func (s *session) release() error {
 	for _, pid := range s.cfg.PIDs {
-		if s.cfg.Follow && proc.HasEnded(pid) { // perhaps before it was watched
+		if s.cfg.Follow && proc.HasEnded(pid) { // perhaps before its end was watched
 			if err := s.objs.RemoveProcess(pid); err != nil {
 				return err
 			}
@@ -351,7 +352,7 @@ func (s *session) release() error {
 	return s.command.release()
 }
 
-// onTask passes on what happens to a task.
+// onTask passes on the start or end of a task to those who need it.
 func (s *session) onTask(rec *bpf.Task) {
 	s.leaders.task(rec)
 	if s.discoverer == nil {
@@ -366,7 +367,7 @@ func (s *session) onTask(rec *bpf.Task) {
 	}
 }
 
-// tracer returns a tracer that holds the command and its children where something is to be found out about them.
+// tracer returns a tracer that holds the command and its children where they have to be examined.
 func (s *session) tracer() *tracer {
 	t := &tracer{}
 	if s.discoverer != nil {
@@ -381,7 +382,8 @@ func (s *session) tracer() *tracer {
 	return t
 }
 
-// stopWatching lets the traced processes go, and ends the discoverer. What is left of the recording is for one goroutine.
+// stopWatching releases the traced processes and ends the discoverer. From then on a single
+// goroutine works on the recording.
 func (s *session) stopWatching() {
 	if s.command != nil {
 		s.command.stopTracing()
@@ -391,7 +393,8 @@ func (s *session) stopWatching() {
 	}
 }
 
-// awaitCommand waits for a command that outlives an interrupted recording, if the caller wants to.
+// awaitCommand waits for a command that outlives an interrupted recording, if the caller asks for
+// it.
 func (s *session) awaitCommand(sum *Summary, reason string) {
 	if s.command == nil || sum == nil || sum.Command != nil || reason != reasonInterrupt || s.cfg.AwaitCommand == nil {
 		return
@@ -401,14 +404,14 @@ func (s *session) awaitCommand(sum *Summary, reason string) {
 	}
 }
 
-// notice reports what is good to know while it happens.
+// notice reports an event worth knowing while it happens.
 func (s *session) notice(text string, args ...any) {
 	if s.cfg.Notice != nil {
 		s.cfg.Notice(fmt.Sprintf(text, args...))
 	}
 }
 
-// close releases all that the session holds, after an error, too.
+// close releases everything that the session holds, also after an error.
 func (s *session) close() error {
 	s.stopWatching()
 	errs := []error{s.costs.close()}

@@ -13,7 +13,8 @@ import (
 	"utrace/record/plan"
 )
 
-// siteKind is the class of a site and the payload of its record, as format.Func has it. Empty: none, or not known.
+// siteKind is the class of a site and the payload of its record, as in format.Func. Empty: none, or
+// unknown.
 type siteKind string
 
 // Kinds of sites that are calibrated. The names of insn.Class stand for C code without arguments.
@@ -21,10 +22,10 @@ const (
 	kindTrampoline siteKind = "trampoline"
 	kindStatic     siteKind = "static"      // an emulated nop with the program for static probes
 	kindStaticArgs siteKind = "static-args" // the same, with texts as arguments
-	kindGo         siteKind = "-go"         // behind the name of a insn.Class: code of Go
+	kindGo         siteKind = "-go"         // suffix of the name of an insn.Class: Go code
 )
 
-// calibrationTest is a function that a calibrator calls, and what is learned from it.
+// calibrationTest is a function that a calibrator calls, and the kinds of sites that it measures.
 type calibrationTest struct {
 	function   int
 	entry, ret siteKind
@@ -59,8 +60,9 @@ func calibrationTests() []calibrationTest {
 	}
 }
 
-// siteKinds returns the kinds of a function's sites, for a Calibration. Where a condition is decided at the entry, its time is taken
-// behind that (bpf/site.h): what fetching the arguments takes is not in the call.
+// siteKinds returns the kinds of a function's sites, for a Calibration. If a condition is decided
+// at the entry, the time is taken after that (bpf/site.h), so the call excludes fetching the
+// arguments.
 func siteKinds(fn *plan.Func, goCode bool) (entry, ret siteKind) {
 	for _, s := range fn.USDTSites {
 		kind := kindStatic
@@ -93,8 +95,9 @@ func siteKinds(fn *plan.Func, goCode bool) (entry, ret siteKind) {
 	return siteKind(fn.Class.String()) + suffix, ret
 }
 
-// calibrationTestsFor returns what to test when a recording begins, and what its plan uses. The first are all tests
-// that functions may need, where more functions can come or a limit is to be kept.
+// calibrationTestsFor returns the tests to run when a recording begins, and those that its plan
+// uses. If more functions can appear, or with an overhead limit, first has all tests that functions
+// may need.
 func calibrationTestsFor(p *plan.Plan, grows, limited bool) (first, used []calibrationTest) {
 	kinds := map[siteKind]map[siteKind]bool{}
 	for _, m := range p.Modules {

@@ -11,7 +11,8 @@ import (
 	"utrace/record/plan"
 )
 
-// What fetching arguments takes is subtracted only from spans that have it: not where a condition is decided before their time is taken.
+// TestSiteKindsOfSpans: the cost of fetching arguments is subtracted only from spans that include
+// it, and not if a condition is decided before their time is taken.
 func TestSiteKindsOfSpans(t *testing.T) {
 	for _, c := range []struct {
 		name       string

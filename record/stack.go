@@ -13,39 +13,40 @@ import (
 	"utrace/record/internal/abi"
 )
 
-// maxStacks bounds the places on stacks that a trace has, see format.Stack, and the stacks of a process.
+// maxStacks limits the stack frames of a trace, see format.Stack, and the stacks of a process.
 const maxStacks = 1 << 19
 
-// stacks turns the stacks of the kernel's records into those of a trace. A record is looked at as soon as it is read, for
-// its process may soon be gone: each return address becomes a place in a file. The names are found out when the recording
-// ends (define), since that takes long.
+// stacks turns the stacks in the kernel's records into those of a trace. It examines a record as
+// soon as it is read, because the process may soon be gone: each return address becomes an address
+// in a file. Looking up names takes long, so it waits for the end of the recording (define).
 //
-// Nothing is believed of what frame pointers lead to: a stack ends where an address is not behind a call instruction
-// of a mapped file. Code that uses the register for something else leaves any number there.
+// It does not trust frame pointers: a stack ends at the first address that does not follow a call
+// instruction of a mapped file. Code that uses the frame pointer register for other purposes leaves
+// arbitrary values there.
 type stacks struct {
 	code   codeMaps
-	known  map[uint32]map[uint64]knownStack // by PID and what stands for the stack in events
+	known  map[uint32]map[uint64]knownStack // by PID and the stack's ID in events
 	index  map[stackPlace]format.StackID
 	places []stackPlace // by StackID-1
 	calls  map[codeAddr]bool
 
-	without uint64 // entries whose stack was not told, or has no place
+	without uint64 // entries whose stack was not sent, or has no frame
 	crowded bool   // maxStacks was reached
 }
 
-// knownStack is a stack that a process has told.
+// sentStack is a stack that the kernel side has sent.
 type knownStack struct {
 	id     format.StackID
 	toldNs uint64 // CLOCK_MONOTONIC
 }
 
-// stackPlace is a format.Stack without names.
+// stackFrame is a format.Stack without names.
 type stackPlace struct {
 	codeAddr
 	outer format.StackID
 }
 
-// codeAddr is an address in a file, or in what else is mapped.
+// codeAddr is an address in a file, or in other mapped code.
 type codeAddr struct {
 	file *stackFile
 	addr uint64
@@ -60,7 +61,7 @@ func newStacks() *stacks {
 
 func (s *stacks) close() { s.code.close() }
 
-// add takes a stack that a process has for the first time.
+// add adds a stack that a process has for the first time.
 func (s *stacks) add(rec *bpf.Stack) {
 	var addrs []codeAddr
 	process := s.code.process(rec.PID)
@@ -87,9 +88,10 @@ func (s *stacks) add(rec *bpf.Stack) {
 	known[rec.ID] = knownStack{id, rec.TimeNs}
 }
 
-// codeOf returns the address that is meant by a return address on a stack. On arm64 pointer authentication may have signed it,
-// in the bits above those of addresses (Documentation/arch/arm64/pointer-authentication.rst). Addresses of more than 48 bits a program
-// only has if it asks for them, which none does for its code.
+// codeOf returns the code address of a return address on a stack. On arm64, pointer authentication
+// may have signed it in the bits above the address
+// (Documentation/arch/arm64/pointer-authentication.rst). A program gets addresses of more than 48
+// bits only if it asks for them, and none does so for its code.
 func codeOf(ret uint64) uint64 {
 	if runtime.GOARCH == "arm64" {
 		return ret & (1<<48 - 1)
@@ -122,7 +124,7 @@ func (s *stacks) number(p stackPlace) format.StackID {
 	return id
 }
 
-// id returns the stack of an event of a process; 0 if it has none.
+// id returns the stack of an event of a process, 0 if it has none.
 func (s *stacks) id(pid uint32, stack uint64) format.StackID {
 	id := s.known[pid][stack].id
 	if id == 0 {
@@ -131,8 +133,8 @@ func (s *stacks) id(pid uint32, stack uint64) format.StackID {
 	return id
 }
 
-// forget lets go of a process that has ended at endNs, when all its events have been seen. There may be some already of a later
-// one with its ID.
+// forget drops a process that ended at endNs, once all its events have been seen. A later process
+// with its ID may already have some.
 func (s *stacks) forget(pid uint32, endNs uint64) {
 	known := s.known[pid]
 	maps.DeleteFunc(known, func(_ uint64, k knownStack) bool { return k.toldNs <= endNs })
@@ -142,7 +144,7 @@ func (s *stacks) forget(pid uint32, endNs uint64) {
 	s.code.forget(pid, endNs)
 }
 
-// define names the places and writes the stacks. It returns what there is to say of them.
+// define names the frames and writes the stacks. It returns warnings.
 func (s *stacks) define(w *format.Writer, c *catalog) []string {
 	funcs := newCallers(w, c)
 	for _, p := range s.places {
