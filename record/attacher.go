@@ -38,7 +38,7 @@ func (a *attacher) attach(sites []site, to *[]probeLink, with func([]site) (link
 				n = i
 			}
 		}
-		if i := slices.IndexFunc(sites[:n], func(s site) bool { return s.data != sites[0].data }); i > 0 {
+		if i := slices.IndexFunc(sites[:n], func(s site) bool { return s.inTable != sites[0].inTable }); i > 0 {
 			n = i
 		}
 		batch := sites[:n]
@@ -49,7 +49,7 @@ func (a *attacher) attach(sites []site, to *[]probeLink, with func([]site) (link
 			*to = append(*to, probeLink{l, a.first + format.FuncID(group(batch[0].fn, a.share)), a.pid})
 		case a.pid != 0 && !proc.Exists(a.pid):
 			a.err = fmt.Errorf("process %d ended before it could be recorded", a.pid)
-		case hopeless(err):
+		case failsEverywhere(err):
 			a.err = err
 		case len(batch) == 1:
 			a.refused[batch[0].fn] = err
@@ -62,6 +62,6 @@ func (a *attacher) attach(sites []site, to *[]probeLink, with func([]site) (link
 }
 
 // failsEverywhere reports whether any other site would fail as well.
-func hopeless(err error) bool {
+func failsEverywhere(err error) bool {
 	return slices.ContainsFunc([]error{unix.EPERM, unix.EACCES, unix.ENOMEM, unix.EMFILE, unix.ENFILE}, func(e error) bool { return errors.Is(err, e) })
 }

@@ -66,7 +66,7 @@ func (w *costWatch) measureFirst(cfg calibratorConfig, later []calibrationTest) 
 		}
 		w.list = append(w.list, cal)
 	}
-	w.calibrator.keep(later)
+	w.calibrator.keepOnly(later)
 	return nil
 }
 
@@ -120,12 +120,12 @@ func (w *costWatch) stop() {
 }
 
 // minMovedFactor is the factor by which costs must have moved to cause a warning.
-const movedFactor = 1.5
+const minMovedFactor = 1.5
 
 // moved says how the cost of hits moved while recording, "" if it did not.
 func (w *costWatch) moved() string {
 	m := format.NewMoved(w.list)
-	if m.Factor() < movedFactor {
+	if m.Factor() < minMovedFactor {
 		return ""
 	}
 	return fmt.Sprintf("the cost of the probes of a call moved from %.1f to %.1f us while recording: the machine was not the same all the time",

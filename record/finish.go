@@ -22,7 +22,7 @@ func (s *session) finish(reason string) (*Summary, error) {
 	s.stopWatching()
 	s.costs.stop()
 	commandEnded := reason == reasonCommand
-	for _, pid := range s.leaders.halved {
+	for _, pid := range s.leaders.truncated {
 		reason += fmt.Sprintf("; process %d was recorded only until its first thread ended", pid)
 	}
 	sum := &Summary{Reason: reason, Duration: time.Duration(stop.MonoNs - s.start.MonoNs)}
@@ -88,8 +88,8 @@ func (s *session) complete(stop format.Anchor, sum *Summary, drainErr error) (st
 		fn := &funcs[u.Func]
 		fn.entries, fn.returns, u.Func = fn.entries+u.Entries, fn.returns+u.Returns, fn.id
 	}
-	if s.limit != nil {
-		if sum.Removed, err = s.limit.list(); err != nil {
+	if s.remover != nil {
+		if sum.Removed, err = s.remover.list(); err != nil {
 			return nil, nil, err
 		}
 	}

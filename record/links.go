@@ -60,13 +60,13 @@ func (l links) close() error {
 
 // maxClosers is how many links are closed at the same time, each by a thread that waits for the
 // kernel.
-const closers = 1000
+const maxClosers = 1000
 
 func closeAll(list []probeLink) error {
 	errs := make([]error, len(list))
 	var wg sync.WaitGroup
 	var next atomic.Int64
-	for range min(closers, len(list)) {
+	for range min(maxClosers, len(list)) {
 		wg.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(list)); i = next.Add(1) - 1 {
 				errs[i] = list[i].Close()

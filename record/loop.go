@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"utrace/format"
 )
 
 // Reasons for the end of a recording.
@@ -102,8 +100,8 @@ func (r *rounds) next(now time.Time) (reason string, err error) {
 	if err := s.drainer.round(); err != nil {
 		return reasonError, err
 	}
-	if s.limit != nil {
-		if err := s.limit.check(now); err != nil {
+	if s.remover != nil {
+		if err := s.remover.check(now); err != nil {
 			return reasonError, err
 		}
 	}
@@ -132,9 +130,4 @@ func (r *rounds) next(now time.Time) (reason string, err error) {
 		return reasonSize, nil
 	}
 	return "", nil
-}
-
-// now reads both clocks.
-func now() format.Anchor {
-	return format.Anchor{MonoNs: int64(monotonicNs()), WallNs: time.Now().UnixNano()}
 }

@@ -33,8 +33,8 @@ func reserveFiles(files int) (room int, err error) {
 	used := len(open) + spareFiles
 	if need := uint64(used + files); need > limit.Cur {
 		// Up to fs.nr_open with CAP_SYS_RESOURCE, up to the hard limit without it.
-		for _, most := range []uint64{max(need, limit.Max), max(limit.Max, openMax()), limit.Max} {
-			raised := unix.Rlimit{Cur: min(need, most), Max: most}
+		for _, hard := range []uint64{max(need, limit.Max), max(limit.Max, maxOpenFiles()), limit.Max} {
+			raised := unix.Rlimit{Cur: min(need, hard), Max: hard}
 			if unix.Setrlimit(unix.RLIMIT_NOFILE, &raised) == nil {
 				limit = raised
 				break
@@ -45,7 +45,7 @@ func reserveFiles(files int) (room int, err error) {
 }
 
 // maxOpenFiles returns how many files the system lets any process open.
-func openMax() uint64 {
+func maxOpenFiles() uint64 {
 	text, _ := os.ReadFile("/proc/sys/fs/nr_open")
 	n, _ := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64)
 	return n
@@ -53,6 +53,6 @@ func openMax() uint64 {
 
 // PerfRoom returns how many probes bpf.Perf can attach: each takes two open files.
 func PerfRoom() (int, error) {
-	room, err := reserveFiles(int(min(openMax(), math.MaxInt32)))
+	room, err := reserveFiles(int(min(maxOpenFiles(), math.MaxInt32)))
 	return room / filesPerSite, err
 }

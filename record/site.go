@@ -18,7 +18,7 @@ type site struct {
 	fileOff      uint64
 	cookie       uint64
 	fn           int    // index into the module's Funcs
-	data         bool   // its bpf.Site is in the programs' table
+	inTable      bool   // its bpf.Site is in the programs' table
 	semaphoreOff uint64 // file offset of the semaphore, which counts users; 0: none
 }
 
@@ -60,7 +60,7 @@ func newModuleSites(objs *bpf.Objects, m *module) (s moduleSites, err error) {
 	}
 	for _, list := range [][]site{s.entries, s.trampolines, s.returns, s.early} { // a link has one program
 		slices.SortStableFunc(list, func(a, b site) int {
-			return cmp.Or(cmp.Compare(group(a.fn, m.share), group(b.fn, m.share)), compareBools(a.data, b.data))
+			return cmp.Or(cmp.Compare(group(a.fn, m.share), group(b.fn, m.share)), compareBools(a.inTable, b.inTable))
 		})
 	}
 	return s, nil
@@ -117,7 +117,7 @@ func newSite(objs *bpf.Objects, data *bpf.Site, id format.FuncID, kind format.Ki
 	}
 	with := *data
 	with.Func = id
-	s.data = true
+	s.inTable = true
 	s.cookie, err = objs.AddSite(&with)
 	return s, err
 }
@@ -137,7 +137,7 @@ func withoutResult(exit *bpf.Site) *bpf.Site {
 
 // program returns the program for sites of one kind: plain, unless they are in the table.
 func program(objs *bpf.Objects, plain *ebpf.Program, sites []site) *ebpf.Program {
-	if sites[0].data {
+	if sites[0].inTable {
 		return objs.OnSite
 	}
 	return plain

@@ -4,7 +4,6 @@ package record
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -28,13 +27,13 @@ import (
 //  3. settle ends the pass.
 type threads struct {
 	w         *format.Writer
-	lives     map[uint32]*life    // by TID: those that have not ended
-	routines  map[goKey]*life     // goroutines and tracks
-	ended     map[uint32][]*life  // by TID: those that end in this pass, in order
-	gone      map[uint32]bool     // by PID: processes that end in this pass
-	processes map[uint32]*process // by PID: those that have not ended
-	endsNs    map[uint32]uint64   // by PID, unless nil: when a process last ended or executed a program; CLOCK_MONOTONIC
-	last      uint32              // the latest thread, which is usually also the next
+	lives     map[uint32]*life     // by TID: those that have not ended
+	routines  map[routineKey]*life // goroutines and tracks
+	ended     map[uint32][]*life   // by TID: those that end in this pass, in order
+	gone      map[uint32]bool      // by PID: processes that end in this pass
+	processes map[uint32]*process  // by PID: those that have not ended
+	endedNs   map[uint32]uint64    // by PID, unless nil: when a process last ended or executed a program; CLOCK_MONOTONIC
+	last      uint32               // the latest thread, which is usually also the next
 	lastID    format.ThreadID
 }
 
@@ -57,7 +56,7 @@ type process struct {
 }
 
 func newThreads(w *format.Writer) *threads {
-	return &threads{w: w, lives: map[uint32]*life{}, routines: map[goKey]*life{}, gone: map[uint32]bool{}, ended: map[uint32][]*life{}, processes: map[uint32]*process{}}
+	return &threads{w: w, lives: map[uint32]*life{}, routines: map[routineKey]*life{}, gone: map[uint32]bool{}, ended: map[uint32][]*life{}, processes: map[uint32]*process{}}
 }
 
 // task notes what happened to a task.
@@ -96,8 +95,8 @@ func (t *threads) end(pid, tid uint32, ns uint64, comm string) {
 }
 
 func (t *threads) endProcess(pid uint32, ns uint64) {
-	if t.endsNs != nil {
-		t.endsNs[pid] = ns
+	if t.endedNs != nil {
+		t.endedNs[pid] = ns
 	}
 	p := t.processes[pid]
 	if p == nil {
@@ -120,7 +119,7 @@ func (t *threads) process(pid uint32) *process {
 }
 
 // routineKey identifies a goroutine, or a track.
-type goKey struct {
+type routineKey struct {
 	pid   uint32
 	goid  uint64
 	track int
@@ -129,16 +128,16 @@ type goKey struct {
 // goroutine returns the number of a goroutine. tid is the thread on which it was first seen. Its
 // life ends in the pass in which its process ends.
 func (t *threads) goroutine(pid, tid uint32, goid uint64) format.ThreadID {
-	return t.routine(goKey{pid: pid, goid: goid}, tid)
+	return t.routine(routineKey{pid: pid, goid: goid}, tid)
 }
 
 // track returns the number of a track of a process, see format.Thread. Its life is like a
 // goroutine's.
 func (t *threads) track(pid, tid uint32, track int) format.ThreadID {
-	return t.routine(goKey{pid: pid, track: track}, tid)
+	return t.routine(routineKey{pid: pid, track: track}, tid)
 }
 
-func (t *threads) routine(key goKey, tid uint32) format.ThreadID {
+func (t *threads) routine(key routineKey, tid uint32) format.ThreadID {
 	pid := key.pid
 	l := t.routines[key]
 	if l == nil {
@@ -182,9 +181,9 @@ func (t *threads) id(pid, tid uint32, goid, ns uint64) format.ThreadID {
 }
 
 // hasID reports whether id has already given the thread, or the goroutine, a number.
-func (t *threads) known(pid, tid uint32, goid, ns uint64) bool {
+func (t *threads) hasID(pid, tid uint32, goid, ns uint64) bool {
 	if goid != 0 {
-		return t.routines[goKey{pid: pid, goid: goid}] != nil
+		return t.routines[routineKey{pid: pid, goid: goid}] != nil
 	}
 	for _, l := range t.ended[tid] {
 		if ns <= l.endNs {
@@ -198,7 +197,7 @@ func (t *threads) known(pid, tid uint32, goid, ns uint64) bool {
 // settle forgets the lives that have ended in this pass.
 func (t *threads) settle() {
 	if len(t.gone) > 0 {
-		maps.DeleteFunc(t.routines, func(key goKey, _ *life) bool { return t.gone[key.pid] })
+		maps.DeleteFunc(t.routines, func(key routineKey, _ *life) bool { return t.gone[key.pid] })
 	}
 	clear(t.gone)
 	clear(t.ended)
@@ -233,21 +232,6 @@ func (t *threads) define(l *life, pid, tid uint32) format.ThreadID {
 	}
 	l.id, l.defined = t.w.AddThread(th), true
 	return l.id
-}
-
-// ErrPIDNamespace means that this process sees other process IDs than the kernel reports.
-var ErrPIDNamespace = errors.New("utrace runs in a PID namespace of its own (a container), where processes have other IDs than the kernel reports: run it on the host, or in the host's PID namespace (docker run --pid=host)")
-
-// checkPIDNamespace returns ErrPIDNamespace outside the initial PID namespace, which has a fixed
-// inode number (PROC_PID_INIT_INO of include/linux/proc_ns.h, since Linux 3.8).
-// bpf_get_current_pid_tgid knows only that namespace, so elsewhere nothing would be recorded.
-// Without /proc the check passes.
-func checkPIDNamespace() error {
-	const initial = "pid:[4026531836]"
-	if ns, err := os.Readlink("/proc/self/ns/pid"); err == nil && ns != initial {
-		return ErrPIDNamespace
-	}
-	return nil
 }
 
 // maxArgs limits the bytes of a command line that are kept.

@@ -29,11 +29,11 @@ import (
 const (
 	searchEvery        = time.Second
 	searchEveryPending = 50 * time.Millisecond
-	searchShare        = 10
+	searchPause        = 10
 )
 
 // maxDiscoveredFuncs limits how many functions can be added while recording.
-const maxLaterFuncs = 1 << 18
+const maxDiscoveredFuncs = 1 << 18
 
 // discoverer finds programs and libraries that appear while recording, and probes them. It learns
 // of an executed program
@@ -115,7 +115,7 @@ func (d *discoverer) watch(startNs uint64) {
 				if d.searchAll() {
 					every = searchEveryPending
 				}
-				next.Reset(max(every, searchShare*time.Since(start)))
+				next.Reset(max(every, searchPause*time.Since(start)))
 			}
 		}
 	})
@@ -158,15 +158,15 @@ func (d *discoverer) execed(pid, tid int, running bool) {
 	files := image.NewSet()
 	defer files.Close()
 	var key programKey
-	sc, err := plan.ExecScope(&files, pid, func(program *image.Image, env []string) (known bool) {
+	sc, err := plan.ExecScope(&files, pid, func(program *image.Image, env []string) (seen bool) {
 		key = programKey{file: program.Version}
 		for _, kv := range env {
 			if strings.HasPrefix(kv, "LD_") {
 				key.linker += kv + "\x00"
 			}
 		}
-		_, known = d.programs[key]
-		return known
+		_, seen = d.programs[key]
+		return seen
 	})
 	if err == nil && sc != nil { // otherwise it has ended, is no ELF file, or was seen before
 		d.programs[key] = sc.Keys()

@@ -6,10 +6,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"utrace/bpf"
 	"utrace/format"
@@ -20,10 +17,10 @@ const (
 	minDrain = time.Millisecond
 	maxDrain = 50 * time.Millisecond
 	// targetFill is the fill level of a buffer that a round should find at most.
-	wantedFill = 0.1
+	targetFill = 0.1
 	// targetEvents is the number of events that a round should find in all buffers, so that they
 	// fit into one batch.
-	wantedEvents = format.BatchRows / 2
+	targetEvents = format.BatchRows / 2
 )
 
 const (
@@ -66,14 +63,14 @@ type drainer struct {
 	tracks  tracks
 	startNs uint64 // CLOCK_MONOTONIC of the trace's time 0
 
-	held, late []heldEvent  // waiting is scratch
-	values     []bpf.Values // of held events
-	unused     []uint32     // indexes into values, counted from 1
-	names      []heldName
-	json       []byte // scratch
-	heldTasks  []bpf.Task
-	lost       lostCount
-	interval   time.Duration
+	held, waiting []heldEvent  // waiting is scratch
+	values        []bpf.Values // of held events
+	freeValues    []uint32     // indexes into values, counted from 1
+	names         []heldName
+	json          []byte // scratch
+	heldTasks     []bpf.Task
+	lost          lostCount
+	interval      time.Duration
 
 	stacks    *stacks // nil if stacks are not recorded
 	newStacks []bpf.Stack
@@ -90,30 +87,6 @@ type buffer struct {
 	drain    func(fn func(rec []byte)) (done bool, filled float64)
 	take     func(rec []byte)
 	complete uint64 // everything before this time has been read
-}
-
-// definitions is a queue of definitions from other goroutines. The writer of the trace belongs to
-// the drainer, which takes them from here.
-type definitions struct {
-	mu    sync.Mutex
-	queue []func(*catalog)
-}
-
-// add has fn write definitions, in the order of the calls to add. They precede any event that
-// occurs after add has returned.
-func (d *definitions) add(fn func(*catalog)) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.queue = append(d.queue, fn)
-}
-
-func (d *definitions) write(c *catalog) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, fn := range d.queue {
-		fn(c)
-	}
-	d.queue = d.queue[:0]
 }
 
 // goStackTop is the top of every goroutine's stack in a trace: their real addresses change.
@@ -155,7 +128,7 @@ func (d *drainer) round() error {
 		d.stacks.add(&d.newStacks[i])
 	}
 	d.newStacks = d.newStacks[:0]
-	switch load := max(fullest/wantedFill, float64(len(d.held))/wantedEvents); {
+	switch load := max(fullest/targetFill, float64(len(d.held))/targetEvents); {
 	case load > 1:
 		d.interval = max(d.interval/2, minDrain)
 	case load < 0.25:
@@ -216,14 +189,14 @@ func (d *drainer) release(before uint64) error {
 			return err
 		}
 	}
-	if d.w.Pending()+len(d.held) > maxBatch || d.catalog.keyed || len(d.values) > len(d.unused) {
+	if d.w.Pending()+len(d.held) > maxBatch || d.catalog.keyed || len(d.values) > len(d.freeValues) {
 		slices.SortStableFunc(d.held, func(a, b heldEvent) int { return cmp.Compare(a.TimeNs, b.TimeNs) })
 	}
-	d.late = d.late[:0]
+	d.waiting = d.waiting[:0]
 	for i := range d.held {
 		e := &d.held[i]
 		if e.TimeNs >= before {
-			d.late = append(d.late, *e)
+			d.waiting = append(d.waiting, *e)
 			continue
 		}
 		if err := d.releaseEvent(e, before); err != nil {
@@ -235,7 +208,7 @@ func (d *drainer) release(before uint64) error {
 			}
 		}
 	}
-	d.held = append(d.held[:0], d.late...)
+	d.held = append(d.held[:0], d.waiting...)
 	return nil
 }
 
@@ -246,11 +219,11 @@ func (d *drainer) releaseEvent(e *heldEvent, before uint64) error {
 		fn := &d.catalog.funcs[e.Func]
 		fn.hit(e.Kind)
 		if e.values != 0 || e.Named || fn.planned.Keyed {
-			return d.releaseStatic(e, fn, before)
+			return d.releaseValues(e, fn, before)
 		}
 		id = fn.id
 	}
-	if e.Kind == format.Displaced && !d.threads.known(e.PID, e.TID, e.GoID, e.TimeNs) {
+	if e.Kind == format.Displaced && !d.threads.hasID(e.PID, e.TID, e.GoID, e.TimeNs) {
 		return nil // the trace has nothing of this thread that could have taken longer
 	}
 	if e.GoID != 0 && !e.Kind.IsSched() {
@@ -310,17 +283,4 @@ func (d *drainer) addLoss(cpu int, l bpf.Loss) {
 	d.lost.returns += l.Returns
 	d.lost.sched += l.Sched
 	d.w.AddLoss(format.Loss{CPU: cpu, FirstNs: sinceStart(l.FirstNs, d.startNs), LastNs: sinceStart(l.LastNs, d.startNs), Entries: l.Entries, Returns: l.Returns, Sched: l.Sched})
-}
-
-func sinceStart(ns, startNs uint64) uint64 {
-	if ns < startNs {
-		return 0
-	}
-	return ns - startNs
-}
-
-func monotonicNs() uint64 {
-	var ts unix.Timespec
-	unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
-	return uint64(ts.Nano())
 }

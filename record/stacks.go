@@ -25,23 +25,23 @@ const maxStacks = 1 << 19
 // arbitrary values there.
 type stacks struct {
 	code   codeMaps
-	known  map[uint32]map[uint64]knownStack // by PID and the stack's ID in events
-	index  map[stackPlace]format.StackID
-	places []stackPlace // by StackID-1
+	sent   map[uint32]map[uint64]sentStack // by PID and the stack's ID in events
+	index  map[stackFrame]format.StackID
+	frames []stackFrame // by StackID-1
 	calls  map[codeAddr]bool
 
-	without uint64 // entries whose stack was not sent, or has no frame
-	crowded bool   // maxStacks was reached
+	missing uint64 // entries whose stack was not sent, or has no frame
+	full    bool   // maxStacks was reached
 }
 
 // sentStack is a stack that the kernel side has sent.
-type knownStack struct {
+type sentStack struct {
 	id     format.StackID
-	toldNs uint64 // CLOCK_MONOTONIC
+	sentNs uint64 // CLOCK_MONOTONIC
 }
 
 // stackFrame is a format.Stack without names.
-type stackPlace struct {
+type stackFrame struct {
 	codeAddr
 	outer format.StackID
 }
@@ -54,8 +54,8 @@ type codeAddr struct {
 
 func newStacks() *stacks {
 	return &stacks{
-		code: newCodeMaps(), known: map[uint32]map[uint64]knownStack{},
-		index: map[stackPlace]format.StackID{}, calls: map[codeAddr]bool{},
+		code: newCodeMaps(), sent: map[uint32]map[uint64]sentStack{},
+		index: map[stackFrame]format.StackID{}, calls: map[codeAddr]bool{},
 	}
 }
 
@@ -72,20 +72,20 @@ func (s *stacks) add(rec *bpf.Stack) {
 		}
 		addrs = append(addrs, at)
 	}
-	known := s.known[rec.PID]
-	if known == nil {
-		known = map[uint64]knownStack{}
-		s.known[rec.PID] = known
+	sent := s.sent[rec.PID]
+	if sent == nil {
+		sent = map[uint64]sentStack{}
+		s.sent[rec.PID] = sent
 	}
-	if len(s.places)+len(addrs) > maxStacks || len(known) >= maxStacks {
-		s.crowded = true
+	if len(s.frames)+len(addrs) > maxStacks || len(sent) >= maxStacks {
+		s.full = true
 		return
 	}
 	id := format.StackID(0)
 	for _, at := range slices.Backward(addrs) {
-		id = s.number(stackPlace{at, id})
+		id = s.number(stackFrame{at, id})
 	}
-	known[rec.ID] = knownStack{id, rec.TimeNs}
+	sent[rec.ID] = sentStack{id, rec.TimeNs}
 }
 
 // codeOf returns the code address of a return address on a stack. On arm64, pointer authentication
@@ -114,11 +114,11 @@ func (s *stacks) followsCall(at codeAddr) bool {
 	return is
 }
 
-func (s *stacks) number(p stackPlace) format.StackID {
+func (s *stacks) number(p stackFrame) format.StackID {
 	id, ok := s.index[p]
 	if !ok {
-		s.places = append(s.places, p)
-		id = format.StackID(len(s.places))
+		s.frames = append(s.frames, p)
+		id = format.StackID(len(s.frames))
 		s.index[p] = id
 	}
 	return id
@@ -126,9 +126,9 @@ func (s *stacks) number(p stackPlace) format.StackID {
 
 // id returns the stack of an event of a process, 0 if it has none.
 func (s *stacks) id(pid uint32, stack uint64) format.StackID {
-	id := s.known[pid][stack].id
+	id := s.sent[pid][stack].id
 	if id == 0 {
-		s.without++
+		s.missing++
 	}
 	return id
 }
@@ -136,10 +136,10 @@ func (s *stacks) id(pid uint32, stack uint64) format.StackID {
 // forget drops a process that ended at endNs, once all its events have been seen. A later process
 // with its ID may already have some.
 func (s *stacks) forget(pid uint32, endNs uint64) {
-	known := s.known[pid]
-	maps.DeleteFunc(known, func(_ uint64, k knownStack) bool { return k.toldNs <= endNs })
-	if len(known) == 0 {
-		delete(s.known, pid)
+	sent := s.sent[pid]
+	maps.DeleteFunc(sent, func(_ uint64, k sentStack) bool { return k.sentNs <= endNs })
+	if len(sent) == 0 {
+		delete(s.sent, pid)
 	}
 	s.code.forget(pid, endNs)
 }
@@ -147,16 +147,16 @@ func (s *stacks) forget(pid uint32, endNs uint64) {
 // define names the frames and writes the stacks. It returns warnings.
 func (s *stacks) define(w *format.Writer, c *catalog) []string {
 	funcs := newCallers(w, c)
-	for _, p := range s.places {
+	for _, p := range s.frames {
 		fn, line := funcs.at(p.codeAddr)
 		w.AddStack(format.Stack{Func: fn, Addr: p.addr, Line: line, Outer: p.outer})
 	}
 	var warnings []string
-	if s.without > 0 {
-		warnings = append(warnings, fmt.Sprintf("calls without a stack: %d (no room for it in the rings, or the process had ended before its mappings could be read)", s.without))
+	if s.missing > 0 {
+		warnings = append(warnings, fmt.Sprintf("calls without a stack: %d (no room for it in the rings, or the process had ended before its mappings could be read)", s.missing))
 	}
-	if s.crowded {
-		warnings = append(warnings, fmt.Sprintf("there were too many different stacks, of more than %d places: calls with further ones have none", maxStacks))
+	if s.full {
+		warnings = append(warnings, fmt.Sprintf("there were too many different stacks, of more than %d frames: calls with further ones have none", maxStacks))
 	}
 	return append(warnings, funcs.withoutFramePointers()...)
 }

@@ -61,7 +61,7 @@ type refusals struct {
 }
 
 // newLinks attaches the sites of a module.
-func (p *attachedProbes) newLinks(m *module, pids []int) (made links, not refusals, err error) {
+func (p *attachedProbes) newLinks(m *module, pids []int) (made links, refused refusals, err error) {
 	ex, err := link.OpenExecutable(m.Image.OpenPath)
 	if err != nil {
 		return links{}, refusals{}, err
@@ -81,16 +81,16 @@ func (p *attachedProbes) newLinks(m *module, pids []int) (made links, not refusa
 
 	maker := newLinkMaker(p.method)
 	a := attacher{batch: maker.batch, first: m.first, share: m.share, refused: map[int]error{}}
-	not.returns = map[int]bool{}
+	refused.returns = map[int]bool{}
 	for _, pid := range pids {
 		a.pid = pid
-		p.attachSites(&a, maker, ex, sites, not.returns)
+		p.attachSites(&a, maker, ex, sites, refused.returns)
 		if a.err != nil {
 			return links{}, refusals{}, errors.Join(a.err, a.links.close())
 		}
 	}
-	not.entries = a.refused
-	return a.links, not, nil
+	refused.entries = a.refused
+	return a.links, refused, nil
 }
 
 // attachSites attaches the sites of a module in one process, in the order that moduleSites

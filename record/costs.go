@@ -103,17 +103,17 @@ func medianCost(list []format.Calibration, entry, ret siteKind) (c format.SiteCo
 // calls are included, fetching values is not.
 func spent(c *catalog, list []format.Calibration) (sum time.Duration) {
 	type kinds struct{ entry, ret siteKind }
-	known := map[kinds]format.SiteCost{}
+	costs := map[kinds]format.SiteCost{}
 	for i := range c.funcs {
 		fn := &c.funcs[i]
 		if fn.entries+fn.returns == 0 {
 			continue
 		}
 		k := kinds{fn.entryKind, fn.returnKind}
-		cost, ok := known[k]
+		cost, ok := costs[k]
 		if !ok {
 			cost = medianCost(list, k.entry, k.ret)
-			known[k] = cost
+			costs[k] = cost
 		}
 		sum += time.Duration(fn.entries)*time.Duration(cost.EntryNs) + time.Duration(fn.returns)*time.Duration(max(0, cost.CallNs-cost.EntryNs))
 	}
@@ -126,7 +126,7 @@ func newCosts(list []format.Calibration) Costs {
 	class := func(c insn.Class) time.Duration { return time.Duration(of(siteKind(c.String()), "").EntryNs) }
 	c := Costs{Measured: true, NopCall: class(insn.NopCall), Emulated: class(insn.Emulated), Stepped: class(insn.Stepped)}
 	c.Trampoline = max(0, time.Duration(of(siteKind(insn.Emulated.String()), kindTrampoline).CallNs)-c.Emulated)
-	if args := of(kindStaticArgs, ""); args.EntryNs > 0 {
+	if args := of(kindUSDTArgs, ""); args.EntryNs > 0 {
 		c.Args = max(0, time.Duration(args.EntryNs)-c.Emulated)
 	}
 	return c

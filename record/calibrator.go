@@ -27,7 +27,7 @@ import (
 const (
 	// maxCalibrationTime limits how long measuring may take: a hundred times as long as on an idle
 	// machine.
-	calibrationTime = 5 * time.Second
+	maxCalibrationTime = 5 * time.Second
 	// calibrationRing is the size of the ring for the records of one function's calls, in bytes.
 	calibrationRing = 64 << 10
 	// calibrationCalls is how often a function is called in each measurement.
@@ -37,10 +37,10 @@ const (
 	firstCalibrations = 5
 	// displacementsEach is how often the calibrator's process is displaced by a thread of its own
 	// in each measurement. This happens only before anything is recorded.
-	displacements = 10
+	displacementsEach = 10
 	// warmupShare is the share of calls that are ignored: caches and predictors have to learn, and
 	// the kernel rewrites a 5-byte nop at its first hit.
-	unsettled = 0.2
+	warmupShare = 0.2
 	// Intervals between measurements while recording: from the first to the second, each twice as
 	// long as the one before. Results from before the first batch is written also apply to that
 	// batch.
@@ -57,7 +57,7 @@ func ServeCalibration(r io.Reader, w io.Writer) error { return calibrate.Serve(r
 // scheduler and deferred calls (see doc.go).
 type calibrator struct {
 	cmd      *exec.Cmd
-	said     bytes.Buffer // of the process
+	stderr   bytes.Buffer // of the process
 	in       *json.Encoder
 	inPipe   io.Closer
 	replies  *json.Decoder
@@ -86,9 +86,9 @@ func newCalibrator(cfg calibratorConfig) (_ *calibrator, err error) {
 	case cfg.method == bpf.Perf:
 		return nil, errors.New("perf events take too long to detach")
 	}
-	c := &calibrator{cmd: exec.Command(cfg.command[0], cfg.command[1:]...), tests: cfg.tests, displace: displacements}
+	c := &calibrator{cmd: exec.Command(cfg.command[0], cfg.command[1:]...), tests: cfg.tests, displace: displacementsEach}
 	c.cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1") // no signals in functions that are probed
-	c.cmd.Stderr = &c.said
+	c.cmd.Stderr = &c.stderr
 	in, err := c.cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func newCalibrator(cfg calibratorConfig) (_ *calibrator, err error) {
 			err = c.ended(err)
 		}
 	}()
-	defer c.watch(&err)()
+	defer c.limitTime(&err)()
 	c.in, c.replies = json.NewEncoder(in), json.NewDecoder(out)
 	pid := c.cmd.Process.Pid
 	if len(cfg.targets) > 0 {
@@ -160,7 +160,7 @@ func (c *calibrator) ended(err error) error {
 	if status, ok := s.Sys().(syscall.WaitStatus); !ok || status.Signaled() && status.Signal() == unix.SIGKILL {
 		return err
 	}
-	said, _, _ := strings.Cut(c.said.String(), "\n")
+	said, _, _ := strings.Cut(c.stderr.String(), "\n")
 	return fmt.Errorf("%w: %v %s: %w", errEnded, s, said, err)
 }
 
@@ -186,7 +186,7 @@ func (c *calibrator) attach(places []calibrate.Place) error {
 	if err != nil {
 		return err
 	}
-	var instructions, trampolines, statics []site
+	var instructions, trampolines, usdt []site
 	for _, t := range c.tests {
 		at, fn, goid := places[t.function], format.FuncID(t.function), uint16(0)
 		switch {
@@ -200,7 +200,7 @@ func (c *calibrator) attach(places []calibrate.Place) error {
 					continue
 				}
 				its := bpf.Site{Func: fn, Kind: s.as, Flags: bpf.SiteFrame}
-				if s.kind == kindStaticArgs {
+				if s.kind == kindUSDTArgs {
 					text := bpf.Arg{From: bpf.FromRegister, As: bpf.AsString, Size: 8, Base: calibrate.TextRegister, Index: bpf.NoRegister, Max: 100}
 					its.NumArgs, its.Args = 2, [bpf.MaxArgs]bpf.Arg{text, text}
 				}
@@ -208,7 +208,7 @@ func (c *calibrator) attach(places []calibrate.Place) error {
 				if err != nil {
 					return err
 				}
-				statics = append(statics, site{fileOff: s.off, cookie: cookie})
+				usdt = append(usdt, site{fileOff: s.off, cookie: cookie})
 			}
 			continue
 		case t.function >= calibrate.EmulatedGo:
@@ -236,8 +236,8 @@ func (c *calibrator) attach(places []calibrate.Place) error {
 	if len(trampolines) > 0 {
 		err = errors.Join(err, add(w.uretprobe(ex, c.objs.OnReturn, trampolines, pid)))
 	}
-	if len(statics) > 0 {
-		err = errors.Join(err, add(w.uprobe(ex, c.objs.OnSite, statics, pid)))
+	if len(usdt) > 0 {
+		err = errors.Join(err, add(w.uprobe(ex, c.objs.OnSite, usdt, pid)))
 	}
 	return err
 }
@@ -248,7 +248,7 @@ const goStackHigh = 8
 
 // keepOnly runs only these tests from now on, unless there are none. It also stops displacements,
 // which need a moment in which nothing else runs.
-func (c *calibrator) keep(tests []calibrationTest) {
+func (c *calibrator) keepOnly(tests []calibrationTest) {
 	c.displace = 0
 	if len(tests) > 0 {
 		c.tests = tests
@@ -257,18 +257,18 @@ func (c *calibrator) keep(tests []calibrationTest) {
 
 // limitTime kills the process if it takes too long, unless done is called before. If done comes too
 // late, err becomes an error that says so.
-func (c *calibrator) watch(err *error) (done func()) {
-	watchdog := time.AfterFunc(calibrationTime, func() { c.cmd.Process.Kill() })
+func (c *calibrator) limitTime(err *error) (done func()) {
+	watchdog := time.AfterFunc(maxCalibrationTime, func() { c.cmd.Process.Kill() })
 	return func() {
 		if !watchdog.Stop() && *err != nil {
-			*err = fmt.Errorf("it takes more than %v here", calibrationTime)
+			*err = fmt.Errorf("it takes more than %v here", maxCalibrationTime)
 		}
 	}
 }
 
 // measure returns the cost of hits now.
 func (c *calibrator) measure() (cal format.Calibration, err error) {
-	defer c.watch(&err)()
+	defer c.limitTime(&err)()
 	entries := map[siteKind]format.SiteCost{}
 	for _, t := range c.tests {
 		switches, err := c.run(t.function, calibrationCalls)
@@ -358,7 +358,7 @@ func (c *calibrator) durations(returns bool) (periods, inside []int64) {
 			last = e
 		}
 	}
-	return periods[int(unsettled*float64(len(periods))):], inside[int(unsettled*float64(len(inside))):]
+	return periods[int(warmupShare*float64(len(periods))):], inside[int(warmupShare*float64(len(inside))):]
 }
 
 // quartiles returns the median and the interquartile range. It sorts ns.

@@ -35,12 +35,12 @@ type limiter struct {
 	costs Costs
 	cpu   func(pid uint32) (time.Duration, bool) // CPU time that a process has used; false: it has ended
 
-	windows  map[uint32]*window // by PID
-	before   map[uint32]time.Duration
-	past     map[format.FuncID]uint64 // hits in processes that have ended
-	removed  map[format.FuncID]*removedFunc
-	due      time.Time
-	interval time.Duration
+	windows    map[uint32]*window // by PID
+	initialCPU map[uint32]time.Duration
+	endedHits  map[format.FuncID]uint64 // hits in processes that have ended
+	removed    map[format.FuncID]*removedFunc
+	nextCheck  time.Time
+	interval   time.Duration
 }
 
 // removedFunc is a function that was removed.
@@ -66,18 +66,18 @@ type verdict struct {
 // newLimiter returns a limiter. maxOverhead is a share of the CPU time of each process.
 func newLimiter(maxOverhead float64, costs Costs) *limiter {
 	return &limiter{
-		max: maxOverhead, costs: costs, cpu: proc.CPUTime, windows: map[uint32]*window{}, before: map[uint32]time.Duration{},
-		past: map[format.FuncID]uint64{}, removed: map[format.FuncID]*removedFunc{}, interval: minCheck,
+		max: maxOverhead, costs: costs, cpu: proc.CPUTime, windows: map[uint32]*window{}, initialCPU: map[uint32]time.Duration{},
+		endedHits: map[format.FuncID]uint64{}, removed: map[format.FuncID]*removedFunc{}, interval: minCheck,
 	}
 }
 
 // begin starts the first interval. Processes that already run are judged by their CPU time from now
 // on.
 func (l *limiter) begin() {
-	l.due = time.Now().Add(minCheck)
+	l.nextCheck = time.Now().Add(minCheck)
 	for _, pid := range proc.All() {
 		if used, ok := proc.CPUTime(uint32(pid)); ok {
-			l.before[uint32(pid)] = used
+			l.initialCPU[uint32(pid)] = used
 		}
 	}
 }
@@ -97,7 +97,7 @@ func (l *limiter) judge(counts map[bpf.HitsKey]bpf.Hits, fn func(format.FuncID) 
 		}
 		byPID[key.TGID][key.Func] = h
 	}
-	condemned := map[format.FuncID]bool{}
+	chosen := map[format.FuncID]bool{}
 	for _, pid := range slices.Sorted(maps.Keys(byPID)) {
 		hits := byPID[pid]
 		now, running := l.cpu(pid)
@@ -110,7 +110,7 @@ func (l *limiter) judge(counts map[bpf.HitsKey]bpf.Hits, fn func(format.FuncID) 
 		if w == nil {
 			l.interval = minCheck
 			w = &window{}
-			if before := l.before[pid]; before <= now { // otherwise another process had this ID
+			if before := l.initialCPU[pid]; before <= now { // otherwise another process had this ID
 				w.cpu = before
 			}
 			l.windows[pid] = w
@@ -126,7 +126,7 @@ func (l *limiter) judge(counts map[bpf.HitsKey]bpf.Hits, fn func(format.FuncID) 
 		sum := time.Duration(0)
 		for id, h := range hits {
 			f := fn(id)
-			if _, removed := l.removed[id]; removed || condemned[id] || f == nil {
+			if _, removed := l.removed[id]; removed || chosen[id] || f == nil {
 				continue
 			}
 			entry, ret := l.costs.Hits(f)
@@ -139,7 +139,7 @@ func (l *limiter) judge(counts map[bpf.HitsKey]bpf.Hits, fn func(format.FuncID) 
 			if float64(sum) <= l.max*float64(used) {
 				break
 			}
-			condemned[v.fn] = true
+			chosen[v.fn] = true
 			verdicts = append(verdicts, v)
 			sum -= v.spent
 		}
@@ -150,7 +150,7 @@ func (l *limiter) judge(counts map[bpf.HitsKey]bpf.Hits, fn func(format.FuncID) 
 
 // hits returns how often a function was hit in all processes.
 func (l *limiter) hits(counts map[bpf.HitsKey]bpf.Hits, fn format.FuncID) uint64 {
-	sum := l.past[fn]
+	sum := l.endedHits[fn]
 	for key, h := range counts {
 		if key.Func == fn {
 			sum += h.Entries + h.Returns

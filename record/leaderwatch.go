@@ -12,10 +12,10 @@ import (
 // leaderWatch finds processes whose probes stop working. The kernel ties the probes of a single
 // process to its first thread, the leader.
 type leaderWatch struct {
-	pids   []int // initial processes; none where links are for all processes, which outlive a leader
-	perf   bool  // probes are perf events
-	notice func(text string, args ...any)
-	halved []int // processes recorded only at their beginning
+	pids      []int // initial processes; none where links are for all processes, which outlive a leader
+	perf      bool  // probes are perf events
+	notice    func(text string, args ...any)
+	truncated []int // processes recorded only at their beginning
 }
 
 // check finds the processes that perf events no longer see.
@@ -25,7 +25,7 @@ func (l *leaderWatch) check() {
 	}
 	for _, pid := range l.pids {
 		if proc.LeaderGone(pid) {
-			l.halve(pid, "the first thread of process %d has ended: perf events do not see the others from now on")
+			l.markTruncated(pid, "the first thread of process %d has ended: perf events do not see the others from now on")
 		}
 	}
 }
@@ -34,14 +34,14 @@ func (l *leaderWatch) check() {
 // leader, and takes over its ID but not its links.
 func (l *leaderWatch) task(rec *bpf.Task) {
 	if rec.Kind == bpf.TaskExec && rec.Other != rec.PID && len(l.pids) > 0 {
-		l.halve(int(rec.PID), "a thread other than the first has executed a program in process %d: the kernel's probes do not see it")
+		l.markTruncated(int(rec.PID), "a thread other than the first has executed a program in process %d: the kernel's probes do not see it")
 	}
 }
 
 // markTruncated notes a process that is recorded only at its beginning, and warns once.
-func (l *leaderWatch) halve(pid int, why string) {
-	if !slices.Contains(l.halved, pid) {
-		l.halved = append(l.halved, pid)
+func (l *leaderWatch) markTruncated(pid int, why string) {
+	if !slices.Contains(l.truncated, pid) {
+		l.truncated = append(l.truncated, pid)
 		l.notice("warning: "+why, pid)
 	}
 }
