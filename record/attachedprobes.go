@@ -37,7 +37,7 @@ type attachedProbes struct {
 func (p *attachedProbes) attach(m *module, pids []int) (noReturn map[int]bool, err error) {
 	attached, refused, err := p.newLinks(m, pids)
 	if p.method == bpf.Perf && errors.Is(err, os.ErrPermission) {
-		return nil, fmt.Errorf("attach to %s: %w: perf-event uprobes need CAP_SYS_ADMIN since the repair of CVE-2025-38466: run utrace as root", m.Path, err)
+		return nil, fmt.Errorf("attach to %s: %w: perf-event uprobes need CAP_SYS_ADMIN since the fix of CVE-2025-38466: run as root", m.Path, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("attach to %s: %w", m.Path, err)
@@ -132,7 +132,7 @@ func (p *attachedProbes) reserveFiles(modules []*module, pids func(*module) []in
 	if room, err := reserveFiles(filesPerSite * sites); err != nil {
 		return err
 	} else if room < filesPerSite*sites {
-		return fmt.Errorf("%d probes need a perf event and a link each, and the limit of open files has room for %d: probe fewer functions, or raise the limit (ulimit -n, sysctl fs.nr_open)", sites, room/filesPerSite)
+		return fmt.Errorf("%d probes need a perf event and a link each, but the limit of open files has room for %d: probe fewer functions, or raise the limit (ulimit -n, sysctl fs.nr_open)", sites, room/filesPerSite)
 	}
 	return nil
 }

@@ -37,12 +37,12 @@ func calibrationTests() []calibrationTest {
 		{calibrate.EmulatedGoStepped, emulated + kindGo, returning + kindGo},
 		{calibrate.SteppedGo, stepped + kindGo, ""},
 		{calibrate.SteppedGoStepped, stepped + kindGo, returning + kindGo},
-		{calibrate.Static, kindUSDT, ""},
-		{calibrate.StaticSpan, kindUSDT, kindUSDT},
-		{calibrate.StaticArgs, kindUSDTArgs, ""},
-		{calibrate.StaticArgsSpan, kindUSDTArgs, kindUSDT},
-		{calibrate.StaticSpanArgs, kindUSDT, kindUSDTArgs},
-		{calibrate.StaticArgsSpanArgs, kindUSDTArgs, kindUSDTArgs},
+		{calibrate.USDT, kindUSDT, ""},
+		{calibrate.USDTSpan, kindUSDT, kindUSDT},
+		{calibrate.USDTArgs, kindUSDTArgs, ""},
+		{calibrate.USDTArgsSpan, kindUSDTArgs, kindUSDT},
+		{calibrate.USDTSpanArgs, kindUSDT, kindUSDTArgs},
+		{calibrate.USDTArgsSpanArgs, kindUSDTArgs, kindUSDTArgs},
 	}
 }
 
@@ -65,5 +65,5 @@ func calibrationTestsFor(p *plan.Plan, grows, limited bool) (first, used []calib
 		return used, used
 	}
 	usdt := p.CountTableSites(grows) > 0
-	return slices.DeleteFunc(calibrationTests(), func(t calibrationTest) bool { return t.function >= calibrate.Static && !usdt }), used
+	return slices.DeleteFunc(calibrationTests(), func(t calibrationTest) bool { return t.function >= calibrate.USDT && !usdt }), used
 }

@@ -82,7 +82,7 @@ type calibratorConfig struct {
 func newCalibrator(cfg calibratorConfig) (_ *calibrator, err error) {
 	switch {
 	case len(cfg.command) == 0:
-		return nil, errors.New("there is no program to do it with")
+		return nil, errors.New("no calibrator program is configured")
 	case cfg.method == bpf.Perf:
 		return nil, errors.New("perf events take too long to detach")
 	}
@@ -114,31 +114,31 @@ func newCalibrator(cfg calibratorConfig) (_ *calibrator, err error) {
 		var cpus unix.CPUSet
 		if unix.SchedGetaffinity(cfg.targets[0], &cpus) == nil {
 			if err = setAffinity(pid, &cpus); err != nil {
-				return nil, fmt.Errorf("its process: %w", err)
+				return nil, fmt.Errorf("calibrator process: %w", err)
 			}
 		}
 	}
-	sites := 0
+	tableSites := 0
 	for _, t := range c.tests {
-		if t.function >= calibrate.Static {
-			sites += 2
+		if t.function >= calibrate.USDT {
+			tableSites += 2
 		}
 	}
 	opts := bpf.Options{
 		RingBytes: calibrationRing, Funcs: calibrate.Functions, TGIDs: []int{pid}, Follow: cfg.filter, Method: cfg.method,
-		Sites: sites, Limited: cfg.limited, NoTasks: true,
+		Sites: tableSites, Limited: cfg.limited, NoTasks: true,
 	}
 	if c.objs, err = bpf.Load(opts); err != nil { // the process starts meanwhile
 		return nil, err
 	}
-	var places []calibrate.Place
-	if err = c.replies.Decode(&places); err != nil {
-		return nil, fmt.Errorf("its process: %w", err)
+	var sites []calibrate.Sites
+	if err = c.replies.Decode(&sites); err != nil {
+		return nil, fmt.Errorf("calibrator process: %w", err)
 	}
-	if len(places) != calibrate.Functions {
-		return nil, errors.New("its process is of another version")
+	if len(sites) != calibrate.Functions {
+		return nil, errors.New("the calibrator process has another version")
 	}
-	if err = c.attach(places); err != nil {
+	if err = c.attach(sites); err != nil {
 		return nil, err
 	}
 	if err = c.objs.Enable(true); err != nil {
@@ -148,7 +148,7 @@ func newCalibrator(cfg calibratorConfig) (_ *calibrator, err error) {
 }
 
 // errEnded is wrapped if the calibrator's process has ended by itself.
-var errEnded = errors.New("its process has ended")
+var errEnded = errors.New("the calibrator process has ended")
 
 // ended adds to an error how the process ended, unless it was killed: that end caused the error.
 // The process must have been waited for.
@@ -180,7 +180,7 @@ func setAffinity(pid int, cpus *unix.CPUSet) error {
 }
 
 // attach attaches the probes of all tests.
-func (c *calibrator) attach(places []calibrate.Place) error {
+func (c *calibrator) attach(sites []calibrate.Sites) error {
 	pid := c.cmd.Process.Pid
 	ex, err := link.OpenExecutable(fmt.Sprintf("/proc/%d/exe", pid))
 	if err != nil {
@@ -188,9 +188,9 @@ func (c *calibrator) attach(places []calibrate.Place) error {
 	}
 	var instructions, trampolines, usdt []site
 	for _, t := range c.tests {
-		at, fn, goid := places[t.function], format.FuncID(t.function), uint16(0)
+		at, fn, goid := sites[t.function], format.FuncID(t.function), uint16(0)
 		switch {
-		case t.function >= calibrate.Static:
+		case t.function >= calibrate.USDT:
 			for _, s := range []struct {
 				off  uint64
 				kind siteKind
@@ -261,7 +261,7 @@ func (c *calibrator) limitTime(err *error) (done func()) {
 	watchdog := time.AfterFunc(maxCalibrationTime, func() { c.cmd.Process.Kill() })
 	return func() {
 		if !watchdog.Stop() && *err != nil {
-			*err = fmt.Errorf("it takes more than %v here", maxCalibrationTime)
+			*err = fmt.Errorf("it takes more than %v on this machine", maxCalibrationTime)
 		}
 	}
 }
@@ -278,7 +278,7 @@ func (c *calibrator) measure() (cal format.Calibration, err error) {
 		cost := format.SiteCost{Entry: string(t.entry), Return: string(t.ret)}
 		periods, inside := c.durations(t.ret != "")
 		if len(periods) == 0 || t.ret != "" && len(inside) == 0 {
-			return cal, fmt.Errorf("the probes of its function %d were not seen", t.function)
+			return cal, fmt.Errorf("no events of calibrator function %d arrived", t.function)
 		}
 		if t.ret == "" {
 			cost.EntryNs, cost.EntryIQRNs = quartiles(periods)
@@ -312,7 +312,7 @@ func (c *calibrator) ask(req calibrate.Request) (done calibrate.Reply, err error
 		err = c.replies.Decode(&done)
 	}
 	if err != nil {
-		err = fmt.Errorf("its process: %w", err)
+		err = fmt.Errorf("calibrator process: %w", err)
 	}
 	return done, err
 }

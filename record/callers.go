@@ -137,7 +137,7 @@ func (f *callers) withoutFramePointers() []string {
 	var list []string
 	for file, count := range f.frames {
 		if 2*count.without > count.all {
-			list = append(list, fmt.Sprintf("%s is built without frame pointers (%d of its %d functions on stacks set up none): stacks lack what is outside of these, or end there; build it with -fno-omit-frame-pointer", file.image.Path, count.without, count.all))
+			list = append(list, fmt.Sprintf("%s is built without frame pointers (%d of its %d functions on stacks set up none): stacks lack the callers of these, or end there; build it with -fno-omit-frame-pointer", file.image.Path, count.without, count.all))
 		}
 	}
 	slices.Sort(list)

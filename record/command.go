@@ -156,7 +156,7 @@ func (c *command) wait(block bool) *syscall.WaitStatus {
 func runAs(cmd *exec.Cmd, uid, gid int) error {
 	u, err := user.LookupId(strconv.Itoa(uid))
 	if err != nil {
-		return fmt.Errorf("command as the user who called sudo: %w", err)
+		return fmt.Errorf("run the command as the user who called sudo: %w", err)
 	}
 	ids, err := u.GroupIds()
 	if err != nil {

@@ -40,9 +40,9 @@ func (w *costWatch) begin(cfg calibratorConfig, later []calibrationTest) Costs {
 	w.close()
 	w.objs.SetCalibrator(0) // another process may get its ID
 	if cfg.limited {
-		w.notice("what a hit of a probe costs was not measured: %v; taking what it typically costs", err)
+		w.notice("the cost of a probe hit was not measured: %v; using typical costs", err)
 	} else {
-		w.notice("what a hit of a probe costs was not measured: %v; it will not be subtracted from the times", err)
+		w.notice("the cost of a probe hit was not measured: %v; it will not be subtracted from the times", err)
 	}
 	return TypicalCosts()
 }
@@ -115,7 +115,7 @@ func (w *costWatch) stop() {
 		w.err = w.once()
 	}
 	if w.err != nil {
-		w.notice("warning: what a hit of a probe costs was not watched to the end: %v", w.err)
+		w.notice("warning: the cost of a probe hit was not measured until the end: %v", w.err)
 	}
 }
 
@@ -128,7 +128,7 @@ func (w *costWatch) moved() string {
 	if m.Factor() < minMovedFactor {
 		return ""
 	}
-	return fmt.Sprintf("the cost of the probes of a call moved from %.1f to %.1f us while recording: the machine was not the same all the time",
+	return fmt.Sprintf("the probe cost of a call moved from %.1f to %.1f us while recording: the state of the machine changed",
 		float64(m.FromNs)/1e3, float64(m.ToNs)/1e3)
 }
 

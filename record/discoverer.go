@@ -290,7 +290,7 @@ func (d *discoverer) extend(files *image.Set, sc *plan.Scope, late bool, held *i
 			continue
 		}
 		if late && m.Image != held {
-			d.late = append(d.late, fmt.Sprintf("%s: %s attached %.1f s after the start, when it was found in process %d: its calls before that are missing",
+			d.late = append(d.late, fmt.Sprintf("%s: %s attached %.1f s after the start, when it was found in process %d: its earlier calls are missing",
 				m.Path, english.Plural(len(m.Funcs), "function", ""), time.Duration(monotonicNs()-d.startNs).Seconds(), sc.PID))
 		}
 	}

@@ -25,7 +25,7 @@ type droppedKey struct {
 func settleCalls(objs *bpf.Objects, drainer *drainer, stop format.Anchor) (rows []format.Dropped, uncounted uint64, err error) {
 	list, uncounted, err := objs.Dropped()
 	if err != nil {
-		return nil, 0, fmt.Errorf("read what was dropped: %w", err)
+		return nil, 0, fmt.Errorf("read the dropped calls: %w", err)
 	}
 	dropped := map[droppedKey]*bpf.Dropped{}
 	for i := range list {

@@ -127,22 +127,22 @@ func (s *session) missing(uncounted uint64) (warnings []string, nothing, err err
 		return nil, nil, err
 	}
 	if unfollowed > 0 {
-		warnings = append(warnings, fmt.Sprintf("%d child processes were not followed: there were too many at a time", unfollowed))
+		warnings = append(warnings, fmt.Sprintf("%d child processes were not followed: too many at the same time", unfollowed))
 	}
 	if records > 0 {
-		warnings = append(warnings, fmt.Sprintf("%d notices of the kernel of processes that began or ended were lost: threads may be mixed up or named wrongly", records))
+		warnings = append(warnings, fmt.Sprintf("%d kernel records about the start or end of processes were lost: threads may be mixed up or have wrong names", records))
 	}
 	if hits, err := s.objs.Uncounted(); err != nil {
 		return nil, nil, err
 	} else if hits > 0 {
-		warnings = append(warnings, fmt.Sprintf("%d hits were not counted for the overhead limit: there were too many processes and functions", hits))
+		warnings = append(warnings, fmt.Sprintf("%d hits were not counted for the overhead limit: too many processes and functions", hits))
 	}
 	if uncounted > 0 {
-		warnings = append(warnings, fmt.Sprintf("%d dropped calls are missing in the numbers and times of their functions: there were too many functions and processes, or the names of their functions were lost", uncounted))
+		warnings = append(warnings, fmt.Sprintf("%d dropped calls are missing from the counts and times of their functions: too many functions and processes, or the names of the functions were lost", uncounted))
 	}
 	since := ""
 	if d := s.discoverer; d != nil {
-		since = ", nor in anything executed or loaded since"
+		since = ", nor in programs and libraries that appeared later"
 		warnings = append(warnings, d.late...)
 		warnings = append(warnings, d.perProcess.warnings()...)
 		if d.err != nil {

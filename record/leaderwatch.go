@@ -25,7 +25,7 @@ func (l *leaderWatch) check() {
 	}
 	for _, pid := range l.pids {
 		if proc.LeaderGone(pid) {
-			l.markTruncated(pid, "the first thread of process %d has ended: perf events do not see the others from now on")
+			l.markTruncated(pid, "the first thread of process %d has ended: perf events no longer see its other threads")
 		}
 	}
 }

@@ -179,13 +179,13 @@ func (pp *perProcess) warnings() (list []string) {
 		if c.count == 1 {
 			return ""
 		}
-		return fmt.Sprintf(", and so in %s", english.Plural(c.count-1, "other process", "other processes"))
+		return fmt.Sprintf(", also in %s", english.Plural(c.count-1, "other process", "other processes"))
 	}
 	if pp.refused.count > 0 {
 		list = append(list, fmt.Sprintf("the functions and imports of Python were not recorded where %s is not UTF-8, which breaks CPython%s", pp.refused.first, others(pp.refused)))
 	}
 	if pp.late.count > 0 {
-		list = append(list, fmt.Sprintf("the functions and imports of Python were attached to %s when it was found running%s: its calls before that are missing", pp.late.first, others(pp.late)))
+		list = append(list, fmt.Sprintf("the probes of Python functions and imports were attached to %s when it was found running%s: its earlier calls are missing", pp.late.first, others(pp.late)))
 	}
 	if pp.err != nil {
 		list = append(list, fmt.Sprintf("not probed: %v", pp.err))

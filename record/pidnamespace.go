@@ -8,7 +8,7 @@ import (
 )
 
 // ErrPIDNamespace means that this process sees other process IDs than the kernel reports.
-var ErrPIDNamespace = errors.New("utrace runs in a PID namespace of its own (a container), where processes have other IDs than the kernel reports: run it on the host, or in the host's PID namespace (docker run --pid=host)")
+var ErrPIDNamespace = errors.New("utrace runs in its own PID namespace (a container), where process IDs differ from those that the kernel reports: run it on the host, or in the host's PID namespace (docker run --pid=host)")
 
 // checkPIDNamespace returns ErrPIDNamespace outside the initial PID namespace, which has a fixed
 // inode number (PROC_PID_INIT_INO of include/linux/proc_ns.h, since Linux 3.8).

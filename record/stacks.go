@@ -156,7 +156,7 @@ func (s *stacks) define(w *format.Writer, c *catalog) []string {
 		warnings = append(warnings, fmt.Sprintf("calls without a stack: %d (no room for it in the rings, or the process had ended before its mappings could be read)", s.missing))
 	}
 	if s.full {
-		warnings = append(warnings, fmt.Sprintf("there were too many different stacks, of more than %d frames: calls with further ones have none", maxStacks))
+		warnings = append(warnings, fmt.Sprintf("too many different stacks, with more than %d frames: calls with further stacks have none", maxStacks))
 	}
 	return append(warnings, funcs.withoutFramePointers()...)
 }

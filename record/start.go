@@ -235,7 +235,7 @@ func (s *session) activate() (ended <-chan struct{}, err error) {
 	}
 	for _, err := range s.plan.Pending {
 		if len(s.cfg.Probes) > 0 {
-			s.notice("%v: looking for it in what is executed and loaded from now on", err)
+			s.notice("%v: new programs and libraries will be searched for it", err)
 		}
 	}
 	if s.remover != nil {
