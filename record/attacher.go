@@ -17,16 +17,16 @@ import (
 // attacher attaches sites of one file in one process.
 type attacher struct {
 	pid     int
-	batch   int           // sites of a link
+	batch   int           // maximum number of sites of a link
 	first   format.FuncID // of the file
-	share   int           // functions of a link, 0 for all
+	share   int           // functions of a link; 0: all
 	links   links
 	refused map[int]error
 	err     error
 }
 
-// attach attaches all sites with as few links as can be. One site that the kernel
-// refuses fails the whole link, without a word which; then each half is tried by itself.
+// attach attaches all sites with as few links as possible. One site that the kernel refuses fails
+// the whole link, and the kernel does not say which it was. Then attach tries each half separately.
 func (a *attacher) attach(sites []site, to *[]probeLink, with func([]site) (link.Link, error)) {
 	for len(sites) > 0 {
 		if a.err != nil {
@@ -38,7 +38,7 @@ func (a *attacher) attach(sites []site, to *[]probeLink, with func([]site) (link
 				n = i
 			}
 		}
-		if i := slices.IndexFunc(sites[:n], func(s site) bool { return s.data != sites[0].data }); i > 0 {
+		if i := slices.IndexFunc(sites[:n], func(s site) bool { return s.inTable != sites[0].inTable }); i > 0 {
 			n = i
 		}
 		batch := sites[:n]
@@ -49,7 +49,7 @@ func (a *attacher) attach(sites []site, to *[]probeLink, with func([]site) (link
 			*to = append(*to, probeLink{l, a.first + format.FuncID(group(batch[0].fn, a.share)), a.pid})
 		case a.pid != 0 && !proc.Exists(a.pid):
 			a.err = fmt.Errorf("process %d ended before it could be recorded", a.pid)
-		case hopeless(err):
+		case failsEverywhere(err):
 			a.err = err
 		case len(batch) == 1:
 			a.refused[batch[0].fn] = err
@@ -61,7 +61,7 @@ func (a *attacher) attach(sites []site, to *[]probeLink, with func([]site) (link
 	}
 }
 
-// hopeless reports whether no other site would fare better.
-func hopeless(err error) bool {
+// failsEverywhere reports whether any other site would fail as well.
+func failsEverywhere(err error) bool {
 	return slices.ContainsFunc([]error{unix.EPERM, unix.EACCES, unix.ENOMEM, unix.EMFILE, unix.ENFILE}, func(e error) bool { return errors.Is(err, e) })
 }

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestRefusedSites: whatever the size of a batch, the sites that the kernel
-// refuses are found, and all others are attached once.
+// TestRefusedSites: for any batch size, the sites that the kernel refuses are found, and all others
+// are attached once.
 func TestRefusedSites(t *testing.T) {
 	for _, batch := range []int{1, 3, 100} {
 		for _, bad := range [][]int{nil, {0}, {9}, {2, 3, 7}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}} {
@@ -54,7 +54,7 @@ func TestRefusedSites(t *testing.T) {
 	}
 }
 
-// What no other site would fare better with ends the attempt.
+// TestAttachGivesUp: an error that any other site would also get ends the attempt.
 func TestAttachGivesUp(t *testing.T) {
 	for pid, failure := range map[int]error{0: unix.EPERM, os.Getpid(): unix.EMFILE, 1 << 30: unix.ESRCH} {
 		tries := 0

@@ -5,37 +5,40 @@ package record
 import (
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/elffile"
 	"utrace/record/internal/image"
+	"utrace/record/internal/probe"
 	"utrace/record/plan"
 )
 
-// maxNames bounds the functions that an interpreter's probes may name: a program can make up any number.
+// maxNames limits the functions that an interpreter's probes may name: a program can invent any
+// number.
 const maxNames = 1 << 18
 
-// catalog knows what the numbers of functions in the kernel's records stand for in the trace. The two
-// differ, since functions of interpreters get a number when their name is first seen.
+// catalog maps the function numbers in the kernel's records to those in the trace. They differ,
+// because an interpreter's functions get a number only when their name is first seen.
 type catalog struct {
 	w     *format.Writer
-	funcs []probedFunc // by the number in records
+	funcs []probedFunc // by number in records
 	named map[nameKey]format.FuncID
 	files map[image.Version]format.ModuleID
-	keyed bool // spans of a function are told apart by an argument
+	keyed bool // an argument identifies the spans of some function
 }
 
-// probedFunc is a function, or a static probe, as the trace has it.
+// probedFunc is a function, or a static probe, as in the trace.
 type probedFunc struct {
 	id      format.FuncID
 	module  format.ModuleID
 	planned *plan.Func
-	others  format.FuncID // what maxNames leaves without a name; 0 before there are any
-	first   format.FuncID // of those that share its links, by the number in records, as is
-	next    format.FuncID // the one behind the last of them
+	others  format.FuncID // stands for functions beyond maxNames; 0 before there are any
+	first   format.FuncID // of the functions that share its links, by number in records
+	next    format.FuncID // the first one after those
 
 	entryKind, returnKind siteKind
 	entries, returns      uint64 // hits
 }
 
-// nameKey is what a record has for a name.
+// nameKey identifies a name in a record.
 type nameKey struct {
 	fn   format.FuncID // number in records
 	hash uint64
@@ -54,7 +57,7 @@ func (fn *probedFunc) hit(kind format.Kind) {
 	}
 }
 
-// add defines a module and its functions, in the order that numbers them like their probes.
+// add defines a module and its functions, in the order in which their probes are numbered.
 func (c *catalog) add(m *module) {
 	id := c.w.AddModule(describeFile(m.Path, m.Image.File))
 	if _, ok := c.files[m.Image.Version]; !ok {
@@ -75,12 +78,12 @@ func (c *catalog) add(m *module) {
 	}
 }
 
-// group returns the functions that share the links of one: from first to the one before next.
+// group returns the functions that share links with fn: from first up to, and without, next.
 func (c *catalog) group(fn format.FuncID) (first, next format.FuncID) {
 	return c.funcs[fn].first, c.funcs[fn].next
 }
 
-// name defines the function that the values of an interpreter's probe are the name of.
+// name defines the function that the values of an interpreter's probe name.
 func (c *catalog) name(fn format.FuncID, v *bpf.Values) {
 	if int(fn) >= len(c.funcs) {
 		return
@@ -116,12 +119,48 @@ func (c *catalog) name(fn format.FuncID, v *bpf.Values) {
 	c.named[key] = c.w.AddFunc(f)
 }
 
-// function returns the function that a name in a record stands for. It reports false where the record
-// that tells the name has not been read yet.
+// function returns the function of a name in a record. It reports false if the record with that
+// name has not been read yet.
 func (c *catalog) function(fn format.FuncID, hash uint64) (format.FuncID, bool) {
 	id, ok := c.named[nameKey{fn, hash}]
 	if !ok && c.funcs[fn].others != 0 {
 		return c.funcs[fn].others, true
 	}
 	return id, ok
+}
+
+// describeFile returns the description of a file for a trace.
+func describeFile(path string, file *elffile.File) format.Module {
+	module := format.Module{Path: path, BuildID: file.BuildID}
+	for _, seg := range file.Segments {
+		module.Segments = append(module.Segments, format.Segment{Addr: uint64(seg.Addr), FileOff: uint64(seg.FileOff), Size: seg.MemSize})
+	}
+	return module
+}
+
+// describeFunc returns the description of a function for a trace. module is the number of its
+// module there.
+func describeFunc(fn *plan.Func, module format.ModuleID, goCode bool) format.Func {
+	entry, ret := siteKinds(fn, goCode)
+	f := format.Func{
+		Name: fn.Name, Module: module, Addr: fn.Addr, Size: fn.Size, File: fn.SourceFile, Line: fn.Line,
+		Hit: fn.Hit, NoReturn: !fn.Hit && fn.ReturnBy == plan.Never && len(fn.USDTSites) == 0,
+		Static: fn.USDT, Args: describeArguments(fn.Args), Results: describeArguments(fn.Results),
+		EntryClass: string(entry), ReturnClass: string(ret),
+	}
+	if fn.Symbol != fn.Name {
+		f.Symbol = fn.Symbol
+	}
+	return f
+}
+
+// describeArguments returns the description of the recorded arguments for a trace.
+func describeArguments(args []probe.Argument) []format.Arg {
+	var list []format.Arg
+	for _, a := range args {
+		if !a.Hidden {
+			list = append(list, format.Arg{Name: a.Name, Type: a.Type.Name})
+		}
+	}
+	return list
 }

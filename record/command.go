@@ -18,24 +18,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// command is the program that a recording starts, held before its first
-// instruction until release or trace.
+// command is the program that a recording starts. It is held before its first instruction until
+// release or trace.
 type command struct {
 	cmd *exec.Cmd
 	pid int
 
-	calls chan func() // to be called by the thread that is the command's tracer
+	calls chan func() // for the thread that is the command's tracer
 	quit  chan struct{}
 	ended chan struct{}       // closed when that thread has ended
-	state *syscall.WaitStatus // once ended is closed: how the command has ended, if the thread was told
+	state *syscall.WaitStatus // once ended is closed: how the command ended, if that thread saw it
 
 	stop     sync.Once
 	released bool
 }
 
-// startCommand starts a command and stops it where execve has just put its
-// program into memory: it is traced (ptrace) up to there. Under sudo
-// it runs as the user who called sudo.
+// startCommand starts a command and traces it (ptrace) until execve has put its program into
+// memory, where it stops. Under sudo it runs as the user who called sudo.
 func startCommand(args []string) (*command, error) {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
@@ -73,8 +72,8 @@ func startCommand(args []string) (*command, error) {
 	return c, nil
 }
 
-// onThread calls fn on a thread of its own, which ends with fn. The kernel then
-// lets go of all that the thread traces. The main thread would not end.
+// onThread calls fn on a thread of its own, which ends with fn. The kernel then releases everything
+// that the thread traces. The main thread would not end.
 func onThread(fn func()) {
 	runtime.LockOSThread()
 	if unix.Gettid() != os.Getpid() {
@@ -102,8 +101,7 @@ func (c *command) release() error {
 	return nil
 }
 
-// trace lets the command run and stays the tracer of it and its children, until
-// stopTracing.
+// trace lets the command run and remains the tracer of it and its children, until stopTracing.
 func (c *command) trace(t *tracer) error {
 	started := make(chan error)
 	c.calls <- func() {
@@ -121,13 +119,13 @@ func (c *command) trace(t *tracer) error {
 	return nil
 }
 
-// stopTracing lets all processes go that trace holds.
+// stopTracing releases all processes that trace holds.
 func (c *command) stopTracing() {
 	c.stop.Do(func() { close(c.quit) })
 	<-c.ended
 }
 
-// discard ends a command, unless it was released: nothing of it has run.
+// discard ends a command that has not been released: nothing of it has run.
 func (c *command) discard() {
 	if c.released {
 		return
@@ -137,8 +135,8 @@ func (c *command) discard() {
 	c.cmd.Wait()
 }
 
-// wait returns how the command has ended, after stopTracing. While it has not,
-// it waits, or returns nil.
+// wait returns how the command ended, after stopTracing. While the command is still running, wait
+// blocks or, without block, returns nil.
 func (c *command) wait(block bool) *syscall.WaitStatus {
 	if c.state != nil {
 		return c.state
@@ -158,7 +156,7 @@ func (c *command) wait(block bool) *syscall.WaitStatus {
 func runAs(cmd *exec.Cmd, uid, gid int) error {
 	u, err := user.LookupId(strconv.Itoa(uid))
 	if err != nil {
-		return fmt.Errorf("command as the user who called sudo: %w", err)
+		return fmt.Errorf("run the command as the user who called sudo: %w", err)
 	}
 	ids, err := u.GroupIds()
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"utrace/format"
 )
 
-// costWatch measures what hits cost: when the recording begins, again and again while it lasts, and at its end.
-// Without a calibrator it does nothing.
+// costWatch measures the cost of hits: when the recording begins, at intervals while it lasts, and
+// at its end. Without a calibrator it does nothing.
 type costWatch struct {
 	objs        *bpf.Objects // of the recording
 	definitions *definitions
@@ -28,8 +28,9 @@ type costWatch struct {
 	closeErr   error
 }
 
-// begin measures what hits cost, before anything is attached, and returns the costs that a limit goes by: typical ones
-// where nothing could be measured. Then durations will be as measured. From then on only the tests in later are repeated.
+// begin measures the cost of hits before anything is attached, and returns the costs that the
+// overhead limit uses. If measuring fails, these are typical costs, and durations will be as
+// measured. Only the tests in later are repeated afterwards.
 func (w *costWatch) begin(cfg calibratorConfig, later []calibrationTest) Costs {
 	err := w.measureFirst(cfg, later)
 	if err == nil {
@@ -39,15 +40,15 @@ func (w *costWatch) begin(cfg calibratorConfig, later []calibrationTest) Costs {
 	w.close()
 	w.objs.SetCalibrator(0) // another process may get its ID
 	if cfg.limited {
-		w.notice("what a hit of a probe costs was not measured: %v; taking what it typically costs", err)
+		w.notice("the cost of a probe hit was not measured: %v; using typical costs", err)
 	} else {
-		w.notice("what a hit of a probe costs was not measured: %v; it will not be subtracted from the times", err)
+		w.notice("the cost of a probe hit was not measured: %v; it will not be subtracted from the times", err)
 	}
 	return TypicalCosts()
 }
 
 func (w *costWatch) measureFirst(cfg calibratorConfig, later []calibrationTest) (err error) {
-	for range 2 { // a process may be killed by anybody
+	for range 2 { // anybody may kill a process
 		if w.calibrator, err = newCalibrator(cfg); !errors.Is(err, errEnded) {
 			break
 		}
@@ -65,11 +66,12 @@ func (w *costWatch) measureFirst(cfg calibratorConfig, later []calibrationTest) 
 		}
 		w.list = append(w.list, cal)
 	}
-	w.calibrator.keep(later)
+	w.calibrator.keepOnly(later)
 	return nil
 }
 
-// watch measures the costs until stop. The trace, which begins at startNs, gets a definition of each result.
+// watch measures the costs until stop. Each result becomes a definition in the trace, which begins
+// at startNs.
 func (w *costWatch) watch(startNs uint64) {
 	if w.calibrator == nil {
 		return
@@ -113,24 +115,24 @@ func (w *costWatch) stop() {
 		w.err = w.once()
 	}
 	if w.err != nil {
-		w.notice("warning: what a hit of a probe costs was not watched to the end: %v", w.err)
+		w.notice("warning: the cost of a probe hit was not measured until the end: %v", w.err)
 	}
 }
 
-// movedFactor is by how much costs must have moved to be worth a warning.
-const movedFactor = 1.5
+// minMovedFactor is the factor by which costs must have moved to cause a warning.
+const minMovedFactor = 1.5
 
-// moved says whether what hits cost has moved while recording, "" if not.
+// moved says how the cost of hits moved while recording, "" if it did not.
 func (w *costWatch) moved() string {
 	m := format.NewMoved(w.list)
-	if m.Factor() < movedFactor {
+	if m.Factor() < minMovedFactor {
 		return ""
 	}
-	return fmt.Sprintf("the cost of the probes of a call moved from %.1f to %.1f us while recording: the machine was not the same all the time",
+	return fmt.Sprintf("the probe cost of a call moved from %.1f to %.1f us while recording: the state of the machine changed",
 		float64(m.FromNs)/1e3, float64(m.ToNs)/1e3)
 }
 
-// end ends the calibrator's process, while others go on: detaching takes some time.
+// end ends the calibrator's process in the background, because detaching takes some time.
 func (w *costWatch) end() {
 	if c := w.calibrator; c != nil {
 		w.calibrator = nil
@@ -138,7 +140,7 @@ func (w *costWatch) end() {
 	}
 }
 
-// close waits until all has ended.
+// close waits until the calibrator has ended.
 func (w *costWatch) close() error {
 	if w.quit != nil { // an error has cut the recording short
 		close(w.quit)

@@ -11,8 +11,9 @@ import (
 	"utrace/format"
 )
 
-// finish turns the probes off, drains what they left, completes the file and detaches, which can take long
-// (perfCloseTime). After an error of draining, the trace has what was written before it.
+// finish turns the probes off, drains what they left, completes the file and detaches. Detaching
+// can take long (perfCloseTime). After a drain error the trace has everything written before the
+// error.
 func (s *session) finish(reason string) (*Summary, error) {
 	if err := s.objs.Enable(false); err != nil {
 		return nil, fmt.Errorf("turn off the probes: %w", err)
@@ -21,7 +22,7 @@ func (s *session) finish(reason string) (*Summary, error) {
 	s.stopWatching()
 	s.costs.stop()
 	commandEnded := reason == reasonCommand
-	for _, pid := range s.leaders.halved {
+	for _, pid := range s.leaders.truncated {
 		reason += fmt.Sprintf("; process %d was recorded only until its first thread ended", pid)
 	}
 	sum := &Summary{Reason: reason, Duration: time.Duration(stop.MonoNs - s.start.MonoNs)}
@@ -48,8 +49,9 @@ func (s *session) finish(reason string) (*Summary, error) {
 	return sum, errors.Join(drainErr, closeErr, err, nothing)
 }
 
-// drainRest drains what the probes left, and decides on deferred calls that are still open. It returns how many dropped calls
-// are in no count. drainErr is the error of draining, err that of reading what else the programs know.
+// drainRest drains what the probes left, and decides on deferred calls that are still open.
+// uncounted is the number of dropped calls that no count includes. drainErr is an error of
+// draining, err one of reading the programs' other counts.
 func (s *session) drainRest(stop format.Anchor, sum *Summary) (uncounted uint64, drainErr, err error) {
 	drainErr = s.drainer.round()
 	var dropped []format.Dropped
@@ -68,7 +70,7 @@ func (s *session) drainRest(stop format.Anchor, sum *Summary) (uncounted uint64,
 	return uncounted, drainErr, nil
 }
 
-// complete writes what is known at the end, and completes the file.
+// complete writes the counts and tables that are final only now, and completes the file.
 func (s *session) complete(stop format.Anchor, sum *Summary, drainErr error) (stackWarnings []string, closeErr, err error) {
 	end := format.End{Stop: stop, Reason: sum.Reason, Lost: s.drainer.lost.entries + s.drainer.lost.returns}
 	funcs := s.drainer.catalog.funcs
@@ -86,8 +88,8 @@ func (s *session) complete(stop format.Anchor, sum *Summary, drainErr error) (st
 		fn := &funcs[u.Func]
 		fn.entries, fn.returns, u.Func = fn.entries+u.Entries, fn.returns+u.Returns, fn.id
 	}
-	if s.limit != nil {
-		if sum.Removed, err = s.limit.list(); err != nil {
+	if s.remover != nil {
+		if sum.Removed, err = s.remover.list(); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -96,12 +98,13 @@ func (s *session) complete(stop format.Anchor, sum *Summary, drainErr error) (st
 	}
 	closeErr = s.w.Close(end)
 	if drainErr != nil {
-		closeErr = nil // the same error once more
+		closeErr = nil // the same error again
 	}
 	return stackWarnings, closeErr, nil
 }
 
-// summarize adds the counts to the summary, and how the command has ended: it waits for that if commandEnded.
+// summarize adds the counts to the summary, and how the command ended. With commandEnded it waits
+// for that end.
 func (s *session) summarize(sum *Summary, commandEnded bool) {
 	lost := s.drainer.lost
 	sum.Events, sum.Calls = s.w.Events()
@@ -116,30 +119,30 @@ func (s *session) summarize(sum *Summary, commandEnded bool) {
 	}
 }
 
-// missing says what the trace lacks of what was asked for. nothing is an error if it lacks everything. uncounted are dropped
-// calls that are in no count.
+// missing lists what was asked for and is not in the trace. nothing is an error if the trace has
+// none of it. uncounted is the number of dropped calls that no count includes.
 func (s *session) missing(uncounted uint64) (warnings []string, nothing, err error) {
 	unfollowed, records, err := s.objs.TaskLosses()
 	if err != nil {
 		return nil, nil, err
 	}
 	if unfollowed > 0 {
-		warnings = append(warnings, fmt.Sprintf("%d child processes were not followed: there were too many at a time", unfollowed))
+		warnings = append(warnings, fmt.Sprintf("%d child processes were not followed: too many at the same time", unfollowed))
 	}
 	if records > 0 {
-		warnings = append(warnings, fmt.Sprintf("%d notices of the kernel of processes that began or ended were lost: threads may be mixed up or named wrongly", records))
+		warnings = append(warnings, fmt.Sprintf("%d kernel records about the start or end of processes were lost: threads may be mixed up or have wrong names", records))
 	}
 	if hits, err := s.objs.Uncounted(); err != nil {
 		return nil, nil, err
 	} else if hits > 0 {
-		warnings = append(warnings, fmt.Sprintf("%d hits were not counted for the overhead limit: there were too many processes and functions", hits))
+		warnings = append(warnings, fmt.Sprintf("%d hits were not counted for the overhead limit: too many processes and functions", hits))
 	}
 	if uncounted > 0 {
-		warnings = append(warnings, fmt.Sprintf("%d dropped calls are missing in the numbers and times of their functions: there were too many functions and processes, or the names of their functions were lost", uncounted))
+		warnings = append(warnings, fmt.Sprintf("%d dropped calls are missing from the counts and times of their functions: too many functions and processes, or the names of the functions were lost", uncounted))
 	}
 	since := ""
 	if d := s.discoverer; d != nil {
-		since = ", nor in anything executed or loaded since"
+		since = ", nor in programs and libraries that appeared later"
 		warnings = append(warnings, d.late...)
 		warnings = append(warnings, d.perProcess.warnings()...)
 		if d.err != nil {
@@ -155,7 +158,7 @@ func (s *session) missing(uncounted uint64) (warnings []string, nothing, err err
 	return warnings, nil, nil
 }
 
-// noticeDetach says that detaching takes a while, if it does.
+// noticeDetach warns if detaching will take a while.
 func (s *session) noticeDetach(what string) {
 	lasts := time.Duration(s.probes.count()) * perfCloseTime
 	if s.method == bpf.Perf && lasts > 5*time.Second {

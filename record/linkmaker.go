@@ -12,16 +12,17 @@ import (
 	"utrace/bpf"
 )
 
-// linkMaker attaches one program to sites of a file with one link, in one process, or (0) in all.
+// linkMaker attaches one program to sites of a file with one link, in one process, or (PID 0) in
+// all.
 type linkMaker struct {
-	batch  int // how many sites one link can have
+	batch  int // maximum number of sites of a link
 	uprobe func(ex *link.Executable, prog *ebpf.Program, sites []site, pid int) (link.Link, error)
-	// uretprobe is the same for a function's return.
+	// uretprobe does the same for the return of functions.
 	uretprobe func(ex *link.Executable, prog *ebpf.Program, sites []site, pid int) (link.Link, error)
 }
 
-// newLinkMaker returns one of the two that the kernel has. Both keep to the order of attach: each
-// makes a consumer of its own for each site.
+// newLinkMaker returns the linkMaker of a method. Both kinds preserve the order of attaching: they
+// create a consumer for each site.
 func newLinkMaker(method bpf.Method) linkMaker {
 	if method == bpf.Perf {
 		return linkMaker{

@@ -16,15 +16,15 @@ import (
 
 // links are the attached probes of a recording.
 type links struct {
-	returns []probeLink // return probes of the kernel's kind
+	returns []probeLink // the kernel's return probes
 	others  []probeLink
 }
 
 // probeLink is a link of one function, or of several that share it.
 type probeLink struct {
 	link.Link
-	fn  format.FuncID // the first of them, as the programs number them
-	pid int           // the process that it is for, 0 for all
+	fn  format.FuncID // the first of them, as numbered in records
+	pid int           // the only process of the link; 0: all
 }
 
 func (l links) count() int { return len(l.returns) + len(l.others) }
@@ -34,7 +34,7 @@ func (l *links) add(more links) {
 	l.others = append(l.others, more.others...)
 }
 
-// take removes some links, and returns them.
+// take removes some links and returns them.
 func (l *links) take(its func(probeLink) bool) (taken links) {
 	for _, list := range []struct{ from, to *[]probeLink }{{&l.returns, &taken.returns}, {&l.others, &taken.others}} {
 		for _, p := range *list.from {
@@ -47,26 +47,26 @@ func (l *links) take(its func(probeLink) bool) (taken links) {
 	return taken
 }
 
-// close detaches all probes, the return probes first and all at once.
+// close detaches all probes: first the return probes, all at once.
 //
-// The kernel waits for calls that a return probe is following to return, unless none has been
-// started in their thread for 100 ms (ri_timer in kernel/events/uprobes.c, since
-// 6.13; each call sets it back). Seen on Linux 6.18: detached one link after the other, a
-// program that calls a traced function every 10 ms kept the recorder until its main had returned.
-// Perf events wait together for what does not need event_mutex: with a hundred of them that takes a third less.
+// The kernel waits for calls whose return probe is pending, unless their thread has started none
+// for 100 ms (ri_timer in kernel/events/uprobes.c, since 6.13; each call restarts it). Seen on
+// Linux 6.18: when links were detached one after the other, a program that called a traced function
+// every 10 ms kept the recorder until its main had returned. Perf events wait together for whatever
+// does not need event_mutex: a hundred of them take a third less time.
 func (l links) close() error {
 	return errors.Join(closeAll(l.returns), closeAll(l.others))
 }
 
-// closers is how many links are closed at the same time, each by a thread that
-// waits for the kernel.
-const closers = 1000
+// maxClosers is how many links are closed at the same time, each by a thread that waits for the
+// kernel.
+const maxClosers = 1000
 
 func closeAll(list []probeLink) error {
 	errs := make([]error, len(list))
 	var wg sync.WaitGroup
 	var next atomic.Int64
-	for range min(closers, len(list)) {
+	for range min(maxClosers, len(list)) {
 		wg.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(list)); i = next.Add(1) - 1 {
 				errs[i] = list[i].Close()
@@ -77,7 +77,7 @@ func closeAll(list []probeLink) error {
 	return errors.Join(errs...)
 }
 
-// perfCloseTime is how long it can take to close one of many perf events: the kernel
-// waits for several RCU grace periods, one event after the other (perf_uprobe_destroy
-// holds event_mutex). Measured with 2,000: 44 ms each on Linux 6.1, emulated; 125 ms on 6.18.
+// perfCloseTime is how long it can take to close one of many perf events. The kernel waits for
+// several RCU grace periods, for one event after the other (perf_uprobe_destroy holds event_mutex).
+// Measured with 2,000 events: 44 ms each on Linux 6.1, emulated; 125 ms on 6.18.
 const perfCloseTime = 125 * time.Millisecond

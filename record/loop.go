@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"utrace/format"
 )
 
 // Reasons for the end of a recording.
@@ -22,18 +20,19 @@ const (
 	reasonSize      = "the file has reached its maximum size"
 )
 
-// Intervals of what the loop does besides draining.
+// Intervals of the loop's tasks other than draining.
 const (
-	flushEvery    = 500 * time.Millisecond // an event stays out of the file for this long at most
+	flushEvery    = 500 * time.Millisecond // an event reaches the file at most this late
 	progressEvery = 250 * time.Millisecond // Config.Progress is called
-	countEvery    = time.Second            // processes are counted, to find the end of the last one
+	countEvery    = time.Second            // processes are counted, to notice that the last one has ended
 )
 
-// drainNice is the priority of the thread that drains the rings. It must get a CPU even if the traced threads want them
-// all, for what does not fit into the rings is lost.
+// drainNice is the nice value of the thread that drains the rings. It must get a CPU even if the
+// traced threads want them all: what does not fit into the rings is lost.
 const drainNice = -15
 
-// loop drains the rings until there is a reason to stop. ended is closed when all targets have ended.
+// loop drains the rings until there is a reason to stop. ended is closed when all targets have
+// ended.
 func (s *session) loop(ctx context.Context, ended <-chan struct{}) (reason string, err error) {
 	defer raisePriority()()
 	var over <-chan time.Time
@@ -63,7 +62,7 @@ func (s *session) loop(ctx context.Context, ended <-chan struct{}) (reason strin
 	}
 }
 
-// endReason is the reason when all targets have ended.
+// endReason is the reason once all targets have ended.
 func (s *session) endReason() string {
 	if s.command != nil {
 		return reasonCommand
@@ -71,7 +70,8 @@ func (s *session) endReason() string {
 	return reasonTargets
 }
 
-// raisePriority gives the calling goroutine a thread of its own, with drainNice, until restore is called.
+// raisePriority gives the calling goroutine a thread of its own with drainNice, until restore is
+// called.
 func raisePriority() (restore func()) {
 	runtime.LockOSThread()
 	tid := unix.Gettid()
@@ -93,14 +93,15 @@ type rounds struct {
 	started, flushed, shown, counted time.Time
 }
 
-// next drains once, and does what else is due. It returns a reason to stop, "" if there is none.
+// next drains once, and does whatever else is due. It returns a reason to stop, "" if there is
+// none.
 func (r *rounds) next(now time.Time) (reason string, err error) {
 	s := r.s
 	if err := s.drainer.round(); err != nil {
 		return reasonError, err
 	}
-	if s.limit != nil {
-		if err := s.limit.check(now); err != nil {
+	if s.remover != nil {
+		if err := s.remover.check(now); err != nil {
 			return reasonError, err
 		}
 	}
@@ -129,9 +130,4 @@ func (r *rounds) next(now time.Time) (reason string, err error) {
 		return reasonSize, nil
 	}
 	return "", nil
-}
-
-// now reads both clocks.
-func now() format.Anchor {
-	return format.Anchor{MonoNs: int64(monotonicNs()), WallNs: time.Now().UnixNano()}
 }

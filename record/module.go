@@ -13,9 +13,9 @@ import (
 // module is a file with functions to probe, while it is recorded.
 type module struct {
 	*plan.Module
-	first     format.FuncID  // of its functions, as the programs number them
-	share     int            // how many functions share their links, 0: all of them
-	usdtSites map[int][]site // locations of static probes that the programs know, by index into Funcs
+	first     format.FuncID  // of its functions, as numbered in records
+	share     int            // how many functions share their links; 0: all
+	usdtSites map[int][]site // locations of static probes in the programs' table, by index into Funcs
 	refused   map[int]bool   // functions that the kernel refuses to probe in some process, by index
 }
 
@@ -42,7 +42,8 @@ func (m *module) countSites() int {
 	return n
 }
 
-// countLinks returns how many links the module needs in one process if so many functions share them.
+// countLinks returns how many links the module needs in one process if share functions share
+// theirs.
 func (m *module) countLinks(share int) (n int) {
 	for funcs := range slices.Chunk(m.Funcs, share) {
 		kinds := map[any]bool{}
@@ -73,7 +74,8 @@ func (m *module) countLinks(share int) (n int) {
 	return n
 }
 
-// usdtSitesOf makes the locations of a static probe known to the programs, the first time.
+// usdtSitesOf returns the locations of a static probe. The first call adds them to the programs'
+// table.
 func (m *module) usdtSitesOf(objs *bpf.Objects, i int) ([]site, error) {
 	if sites := m.usdtSites[i]; sites != nil {
 		return sites, nil

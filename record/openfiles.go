@@ -12,15 +12,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// filesPerSite is what a perf event and its link take of the limit of open files.
+// filesPerSite is the number of open files of a perf event and its link.
 const filesPerSite = 2
 
-// spareFiles is how many files a recorder opens for all else.
+// spareFiles is the number of files that a recorder opens for everything else.
 const spareFiles = 64
 
-// reserveFiles raises the limit of open files, as far as it must and may, for a
-// number of further ones. A command that was started before keeps its
-// own limit. It returns for how many there is room now.
+// reserveFiles raises the limit of open files, as far as necessary and permitted, for a number of
+// further ones. It returns for how many there is room now. A command that was started earlier keeps
+// its own limit.
 func reserveFiles(files int) (room int, err error) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
@@ -32,9 +32,9 @@ func reserveFiles(files int) (room int, err error) {
 	}
 	used := len(open) + spareFiles
 	if need := uint64(used + files); need > limit.Cur {
-		// Up to fs.nr_open with CAP_SYS_RESOURCE, up to the upper limit without.
-		for _, most := range []uint64{max(need, limit.Max), max(limit.Max, openMax()), limit.Max} {
-			raised := unix.Rlimit{Cur: min(need, most), Max: most}
+		// Up to fs.nr_open with CAP_SYS_RESOURCE, up to the hard limit without it.
+		for _, hard := range []uint64{max(need, limit.Max), max(limit.Max, maxOpenFiles()), limit.Max} {
+			raised := unix.Rlimit{Cur: min(need, hard), Max: hard}
 			if unix.Setrlimit(unix.RLIMIT_NOFILE, &raised) == nil {
 				limit = raised
 				break
@@ -44,8 +44,8 @@ func reserveFiles(files int) (room int, err error) {
 	return max(0, int(min(limit.Cur, math.MaxInt32))-used), nil
 }
 
-// openMax returns how many files the system lets any process open.
-func openMax() uint64 {
+// maxOpenFiles returns how many files the system lets any process open.
+func maxOpenFiles() uint64 {
 	text, _ := os.ReadFile("/proc/sys/fs/nr_open")
 	n, _ := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64)
 	return n
@@ -53,6 +53,6 @@ func openMax() uint64 {
 
 // PerfRoom returns how many probes bpf.Perf can attach: each takes two open files.
 func PerfRoom() (int, error) {
-	room, err := reserveFiles(int(min(openMax(), math.MaxInt32)))
+	room, err := reserveFiles(int(min(maxOpenFiles(), math.MaxInt32)))
 	return room / filesPerSite, err
 }

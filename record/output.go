@@ -12,16 +12,17 @@ import (
 	"utrace/format"
 )
 
-// output is the file of a trace. It has a temporary name beside its path until the recording begins: one that
-// cannot begin leaves an older trace as it is.
+// output is the file of a trace. It has a temporary name in the same directory until the recording
+// begins, so that one that fails to begin leaves an older trace as it is.
 type output struct {
 	file      *os.File
 	path      string
 	published bool
 }
 
-// createOutput creates the file of a trace with mode 0600. A file that is no trace is replaced only if forced, a symbolic
-// link is never followed. Under sudo the file belongs to the user who called sudo.
+// createOutput creates the file of a trace with mode 0600. It replaces a file that is not a trace
+// only with force, and never follows a symbolic link. Under sudo the file belongs to the user who
+// called sudo. Errors wrap ErrNotRegular and ErrNotTrace.
 func createOutput(path string, force bool) (*output, error) {
 	switch info, err := os.Lstat(path); {
 	case errors.Is(err, os.ErrNotExist):

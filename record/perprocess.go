@@ -14,33 +14,34 @@ import (
 	"github.com/dustin/go-humanize/english"
 )
 
-// perProcess attaches modules process by process, after a check: probes that break some processes (see
-// plan.Module.PerProcess). It checks a process
+// perProcess attaches modules process by process, after a check: their probes break some processes
+// (see plan.Module.PerProcess). It checks a process
 //
 //   - when the recording begins;
-//   - while the tracer of a command holds it, after fork and exec: nothing can be missed, and nothing can break;
-//   - when the kernel's record says that it has been forked or has executed a program, and when it maps other
-//     files: its first calls are missing.
+//   - while the tracer of a command holds it, after fork and exec: no call is missed, and nothing
+//     breaks;
+//   - when the kernel's record says that it was forked or has executed a program, and when it maps
+//     other files: its first calls are missing.
 //
 // The discoverer's lock protects it.
 type perProcess struct {
 	probes    *attachedProbes
 	modules   []*module
 	files     []*os.File              // of the modules
-	processes map[int]*checkedProcess // by PID: those with probes, or without them because these would break them
-	late      processCount            // were running when they got the probes
-	refused   processCount            // would break
+	processes map[int]*checkedProcess // by PID: those with probes, and those that the probes would break
+	late      processCount            // already ran when they got the probes
+	refused   processCount            // the probes would break them
 	err       error                   // the first
 }
 
 // checkedProcess is a process that perProcess has checked.
 type checkedProcess struct {
-	started  string // tells it from another that has got its PID
+	started  string // start time: distinguishes it from a later process with its PID
 	attached map[*module]bool
 	refused  bool
 }
 
-// processCount counts processes, and describes the first.
+// processCount counts processes, and describes the first one.
 type processCount struct {
 	count int
 	first string
@@ -57,7 +58,8 @@ func newPerProcess(probes *attachedProbes) *perProcess {
 	return &perProcess{probes: probes, processes: map[int]*checkedProcess{}}
 }
 
-// add has a module attached from now on. Its file stays open: the path may lead through a process that ends.
+// add registers a module for attaching. Its file stays open: the path may lead through a process
+// that ends.
 func (pp *perProcess) add(m *module) error {
 	file, err := os.Open(m.Image.OpenPath)
 	if err != nil {
@@ -90,8 +92,8 @@ func (pp *perProcess) start(pids []int, command int) error {
 	return pp.err
 }
 
-// check attaches in a process what may be attached there, and detaches it where it may no more. loads are
-// files that the process is going to map; running says that it is not held.
+// check attaches in a process the modules that are safe there, and detaches those that no longer
+// are. loads are files that the process is going to map. running says that the process is not held.
 func (pp *perProcess) check(pid int, loads []image.Key, running bool) {
 	if len(pp.modules) == 0 {
 		return
@@ -141,8 +143,8 @@ func (pp *perProcess) check(pid int, loads []image.Key, running bool) {
 	}
 }
 
-// replaced notes that another thread than the first has executed a program. That thread gets the ID and start time of
-// the first one, but the kernel's links stay with the old one.
+// replaced notes that a thread other than the first has executed a program. That thread gets the ID
+// and start time of the first one, but the kernel's links stay with the old one.
 func (pp *perProcess) replaced(pid int) {
 	if p := pp.processes[pid]; p != nil {
 		clear(p.attached)
@@ -150,7 +152,7 @@ func (pp *perProcess) replaced(pid int) {
 	}
 }
 
-// fail keeps the first error: what ails one process, such as the limit of open files, ails more.
+// fail keeps the first error: a cause such as the limit of open files affects many processes.
 func (pp *perProcess) fail(err error) {
 	if pp.err == nil {
 		pp.err = err
@@ -171,19 +173,19 @@ func (pp *perProcess) forget(pid int) {
 	pp.probes.forgetIn(pid)
 }
 
-// warnings says what is not recorded.
+// warnings lists what was not recorded.
 func (pp *perProcess) warnings() (list []string) {
 	others := func(c processCount) string {
 		if c.count == 1 {
 			return ""
 		}
-		return fmt.Sprintf(", and so in %s", english.Plural(c.count-1, "other process", "other processes"))
+		return fmt.Sprintf(", also in %s", english.Plural(c.count-1, "other process", "other processes"))
 	}
 	if pp.refused.count > 0 {
 		list = append(list, fmt.Sprintf("the functions and imports of Python were not recorded where %s is not UTF-8, which breaks CPython%s", pp.refused.first, others(pp.refused)))
 	}
 	if pp.late.count > 0 {
-		list = append(list, fmt.Sprintf("the functions and imports of Python were attached to %s when it was found running%s: its calls before that are missing", pp.late.first, others(pp.late)))
+		list = append(list, fmt.Sprintf("the probes of Python functions and imports were attached to %s when it was found running%s: its earlier calls are missing", pp.late.first, others(pp.late)))
 	}
 	if pp.err != nil {
 		list = append(list, fmt.Sprintf("not probed: %v", pp.err))

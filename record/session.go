@@ -6,22 +6,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"runtime"
-	"slices"
-
-	"golang.org/x/sys/unix"
 
 	"utrace/bpf"
 	"utrace/format"
-	"utrace/record/internal/probe"
 	"utrace/record/internal/proc"
 	"utrace/record/plan"
 )
 
-// Run records until the duration is over, the context is done, the targets have ended or the file is
-// full. The end of the context is a regular end. If an error cuts the recording short, the trace is
-// complete up to there.
+// Run records until the duration is over, ctx is done, the targets have ended or the file is full.
+// The end of ctx is a regular end. If an error cuts the recording short, the trace is complete up
+// to that moment.
 func Run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	planned, err := plan.New(cfg.Config)
 	if err != nil {
@@ -42,16 +36,16 @@ type session struct {
 	plan    *plan.Plan
 	modules []*module // of the plan
 	method  bpf.Method
-	targets []int // processes to begin with; none: all of the machine
+	targets []int // processes to begin with; none: the whole machine
 
 	output      *output
 	command     *command // nil without one
 	objs        *bpf.Objects
 	probes      *attachedProbes
 	definitions *definitions
-	discoverer  *discoverer // nil if nothing can appear that probes name
+	discoverer  *discoverer // nil if no new program or library can matter
 	costs       costWatch
-	limit       *overheadLimit // nil without a limit
+	remover     *remover // nil without an overhead limit
 	leaders     leaderWatch
 	w           *format.Writer
 	drainer     *drainer
@@ -96,292 +90,8 @@ func (s *session) run(ctx context.Context) (sum *Summary, err error) {
 	return sum, err
 }
 
-// prepare checks what the kernel allows, creates the file and starts the command, held.
-func (s *session) prepare() (err error) {
-	single := len(s.cfg.PIDs)+len(s.cfg.Command) > 0
-	if s.method, err = s.cfg.Attach.Choose(single || s.plan.NeedsPerProcess()); err != nil {
-		return err
-	}
-	if err := checkPIDNamespace(); err != nil {
-		return err
-	}
-	s.plan.ReadLines()
-	if s.output, err = createOutput(s.cfg.Output, s.cfg.Force); err != nil {
-		return fmt.Errorf("output: %w", err)
-	}
-	s.targets = s.cfg.PIDs
-	if len(s.cfg.Command) > 0 {
-		if s.command, err = startCommand(s.cfg.Command); err != nil {
-			return err
-		}
-		s.targets = append([]int{s.command.pid}, s.targets...)
-	}
-	if s.cfg.Started != nil {
-		s.cfg.Started()
-	}
-	return nil
-}
-
-// load loads the programs, and makes what needs them.
-func (s *session) load() (err error) {
-	grows := s.plan.CanGrow() || s.plan.NeedsPerProcess()
-	funcs := s.plan.Funcs()
-	if grows {
-		funcs += maxLaterFuncs
-	}
-	s.objs, err = bpf.Load(bpf.Options{
-		RingBytes: s.cfg.RingBytes, Funcs: funcs, Sites: s.plan.CountTableSites(grows), TGIDs: s.targets, Method: s.method,
-		Follow: s.cfg.Follow, DeferCalls: s.plan.DefersCalls(), Limited: s.cfg.MaxOverhead > 0, Sched: s.cfg.Sched, Stacks: s.cfg.Stacks,
-		Conditions: slices.ContainsFunc(s.plan.Probes, func(p *probe.Probe) bool { return p.Values.Condition != nil }),
-	})
-	if err != nil {
-		return err
-	}
-	if s.objs.DisplacedErr != nil {
-		s.notice("the time for which the recorder pre-empts threads is not recorded: %v", s.objs.DisplacedErr)
-	}
-	if s.cfg.Follow {
-		if err := s.addNewborn(); err != nil {
-			return err
-		}
-	}
-	s.probes = &attachedProbes{objs: s.objs, method: s.method, limited: s.cfg.MaxOverhead > 0, leftOut: func(l format.LeftOut) {
-		s.plan.LeftOut = append(s.plan.LeftOut, l)
-	}}
-	s.definitions = &definitions{}
-	attachIn := s.targets
-	if s.cfg.Follow {
-		attachIn = nil // links for all processes, and the programs filter
-	}
-	s.leaders = leaderWatch{pids: attachIn, perf: s.method == bpf.Perf, notice: s.notice}
-	if grows {
-		s.discoverer = newDiscoverer(s.plan, s.objs, s.probes, s.definitions, len(s.targets) == 0, attachIn)
-	}
-	return nil
-}
-
-// addNewborn adds the children that processes have forked since they were listed. The kernel adds the children of each
-// process that is on its list from bpf.Load on, so this ends. Their programs are found like those of others.
-func (s *session) addNewborn() error {
-	for {
-		fresh := slices.DeleteFunc(proc.WithDescendants(s.cfg.PIDs), func(pid int) bool { return slices.Contains(s.cfg.PIDs, pid) })
-		if len(fresh) == 0 {
-			return nil
-		}
-		for _, pid := range fresh {
-			if err := s.objs.AddProcess(pid); err != nil {
-				return err
-			}
-		}
-		s.cfg.PIDs = slices.Concat(s.cfg.PIDs, fresh)
-		s.targets = slices.Concat(s.targets, fresh)
-	}
-}
-
-// attach measures what hits cost, and attaches the modules of the plan.
-func (s *session) attach() error {
-	s.calibrate()
-	if err := s.probes.reserveFiles(s.modules, s.pidsOf); err != nil {
-		return err
-	}
-	if err := s.probes.shareLinks(s.modules, s.pidsOf, s.discoverer != nil); err != nil {
-		return err
-	}
-	first := format.FuncID(0)
-	for _, m := range s.modules {
-		m.first = first
-		first += format.FuncID(len(m.Funcs))
-		if err := s.attachModule(m); err != nil {
-			return err
-		}
-	}
-	if s.plan.NeedsPerProcess() {
-		command := 0
-		if s.command != nil {
-			command = s.command.pid
-		}
-		if err := s.discoverer.perProcess.start(s.cfg.PIDs, command); err != nil {
-			return err
-		}
-	}
-	s.noticeDetach("when the recording ends, detaching")
-	if s.probes.count() == 0 && len(s.plan.Pending) == 0 && !s.plan.NeedsPerProcess() {
-		return fmt.Errorf("%w: the kernel refused all probes, such as %s: %s", plan.ErrNothing, s.plan.LeftOut[0].Name, s.plan.LeftOut[0].Reason)
-	}
-	return nil
-}
-
-func (s *session) attachModule(m *module) error {
-	if m.PerProcess {
-		return s.discoverer.perProcess.add(m)
-	}
-	pids := s.pidsOf(m)
-	if s.cfg.Follow {
-		pids = nil
-	}
-	noReturn, err := s.probes.attach(m, pids)
-	if err != nil {
-		return err
-	}
-	m.dropReturns(noReturn)
-	return nil
-}
-
-// pidsOf returns the processes to attach a module in; none: in all.
-func (s *session) pidsOf(m *module) []int {
-	if s.command == nil {
-		return m.PIDs
-	}
-	return append(slices.Clone(m.PIDs), s.command.pid)
-}
-
-// calibrate starts to watch what hits cost, and decides on the costs that a limit goes by.
-func (s *session) calibrate() {
-	limited := s.cfg.MaxOverhead > 0
-	first, used := calibrationTestsFor(s.plan, s.discoverer != nil, limited)
-	s.costs = costWatch{objs: s.objs, definitions: s.definitions, notice: s.notice}
-	costs := s.costs.begin(calibratorConfig{
-		command: s.cfg.Calibrator, method: s.method, targets: s.targets, filter: s.cfg.Follow || len(s.targets) > 1, limited: limited, tests: first,
-	}, used)
-	if limited {
-		s.limit = &overheadLimit{limiter: newLimiter(s.cfg.MaxOverhead, costs), objs: s.objs, probes: s.probes}
-	}
-}
-
-// begin writes what is known before the first event, and gives the file its name.
-func (s *session) begin() (err error) {
-	s.start = now()
-	startNs := uint64(s.start.MonoNs)
-	if s.w, err = format.NewWriter(s.output.file, s.meta()); err != nil {
-		return err
-	}
-	s.drainer = newDrainer(s.objs, s.w, s.definitions, startNs)
-	if s.plan.DefersCalls() { // see keepOpen
-		s.drainer.threads.endsNs = map[uint32]uint64{}
-	}
-	if s.cfg.Stacks {
-		s.drainer.stacks = newStacks()
-	}
-	if s.limit != nil {
-		s.limit.catalog, s.limit.w, s.limit.startNs = s.drainer.catalog, s.w, startNs
-	}
-	for _, m := range s.modules {
-		s.drainer.catalog.add(m)
-	}
-	for _, l := range s.plan.LeftOut {
-		s.w.AddLeftOut(l)
-	}
-	for _, cal := range s.costs.list {
-		s.w.AddCalibration(cal)
-	}
-	if err := s.w.Flush(); err != nil {
-		return err
-	}
-	return s.output.publish()
-}
-
-// meta describes the recording for the trace.
-func (s *session) meta() format.Meta {
-	var uts unix.Utsname
-	unix.Uname(&uts)
-	host, _ := os.Hostname()
-	m := format.Meta{
-		Recorder: s.cfg.Version, Host: host, Kernel: unix.ByteSliceToString(uts.Release[:]), Arch: runtime.GOARCH,
-		Args: s.cfg.Args, Command: s.cfg.Command, PIDs: s.cfg.PIDs, Presets: s.plan.PresetNames(s.cfg.Config),
-		CPUs: runtime.NumCPU(), RingBytes: s.cfg.RingBytes, Start: s.start, Stacks: s.cfg.Stacks,
-		Sched: s.cfg.Sched, SlowerThanNs: int64(s.cfg.SlowerThan), MaxOverheadPercent: 100 * s.cfg.MaxOverhead,
-	}
-	for _, p := range s.cfg.Probes {
-		m.Probes = append(m.Probes, p.Text)
-	}
-	if s.limit != nil {
-		m.Costs = s.limit.limiter.costs.describe()
-	}
-	return m
-}
-
-// activate turns the probes on and lets the command run. ended is closed when all targets have ended; it is nil where the
-// kernel's list of processes says so.
-func (s *session) activate() (ended <-chan struct{}, err error) {
-	if len(s.targets) > 0 && !s.cfg.Follow {
-		if ended, err = proc.WatchExit(s.targets); err != nil {
-			return nil, err
-		}
-	}
-	for _, text := range s.plan.Problems {
-		s.notice("warning: %s", text)
-	}
-	for _, err := range s.plan.Pending {
-		if len(s.cfg.Probes) > 0 {
-			s.notice("%v: looking for it in what is executed and loaded from now on", err)
-		}
-	}
-	if s.limit != nil {
-		s.limit.limiter.begin()
-	}
-	if err := s.objs.Enable(true); err != nil {
-		return nil, fmt.Errorf("turn on the probes: %w", err)
-	}
-	if err := s.release(); err != nil {
-		return nil, err
-	}
-	s.costs.watch(uint64(s.start.MonoNs))
-	return ended, nil
-}
-
-// release lets the command run and watches for what appears from now on.
-func (s *session) release() error {
-	for _, pid := range s.cfg.PIDs {
-		if s.cfg.Follow && proc.HasEnded(pid) { // perhaps before it was watched
-			if err := s.objs.RemoveProcess(pid); err != nil {
-				return err
-			}
-		}
-	}
-	if s.discoverer != nil {
-		s.discoverer.watch(uint64(s.start.MonoNs))
-	}
-	s.drainer.onTask = s.onTask
-	switch {
-	case s.command == nil:
-		return nil
-	case s.cfg.Follow && (s.discoverer != nil || s.cfg.Stacks):
-		return s.command.trace(s.tracer())
-	}
-	return s.command.release()
-}
-
-// onTask passes on what happens to a task.
-func (s *session) onTask(rec *bpf.Task) {
-	s.leaders.task(rec)
-	if s.discoverer == nil {
-		return
-	}
-	exec, fork := rec.Kind == bpf.TaskExec, rec.Kind == bpf.TaskFork
-	if exec && len(s.targets) > 0 || s.plan.NeedsPerProcess() && (exec || fork) {
-		select {
-		case s.discoverer.tasks <- *rec:
-		default: // the next search finds it, within a second
-		}
-	}
-}
-
-// tracer returns a tracer that holds the command and its children where something is to be found out about them.
-func (s *session) tracer() *tracer {
-	t := &tracer{}
-	if s.discoverer != nil {
-		t.execed = func(pid, tid int) { s.discoverer.execed(pid, tid, false) }
-		if s.plan.NeedsPerProcess() {
-			t.forked = func(pid int) { s.discoverer.forked(pid, false) }
-		}
-	}
-	if stacks := s.drainer.stacks; stacks != nil {
-		t.exiting = stacks.code.remember
-	}
-	return t
-}
-
-// stopWatching lets the traced processes go, and ends the discoverer. What is left of the recording is for one goroutine.
+// stopWatching releases the traced processes and ends the discoverer. From then on a single
+// goroutine works on the recording.
 func (s *session) stopWatching() {
 	if s.command != nil {
 		s.command.stopTracing()
@@ -391,7 +101,8 @@ func (s *session) stopWatching() {
 	}
 }
 
-// awaitCommand waits for a command that outlives an interrupted recording, if the caller wants to.
+// awaitCommand waits for a command that outlives an interrupted recording, if the caller asks for
+// it.
 func (s *session) awaitCommand(sum *Summary, reason string) {
 	if s.command == nil || sum == nil || sum.Command != nil || reason != reasonInterrupt || s.cfg.AwaitCommand == nil {
 		return
@@ -401,14 +112,14 @@ func (s *session) awaitCommand(sum *Summary, reason string) {
 	}
 }
 
-// notice reports what is good to know while it happens.
+// notice reports an event worth knowing while it happens.
 func (s *session) notice(text string, args ...any) {
 	if s.cfg.Notice != nil {
 		s.cfg.Notice(fmt.Sprintf(text, args...))
 	}
 }
 
-// close releases all that the session holds, after an error, too.
+// close releases everything that the session holds, also after an error.
 func (s *session) close() error {
 	s.stopWatching()
 	errs := []error{s.costs.close()}

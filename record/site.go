@@ -13,13 +13,13 @@ import (
 	"utrace/record/plan"
 )
 
-// site is where a breakpoint goes.
+// site is an instruction that gets a breakpoint.
 type site struct {
 	fileOff      uint64
 	cookie       uint64
 	fn           int    // index into the module's Funcs
-	data         bool   // for the program that reads a bpf.Site
-	semaphoreOff uint64 // file offset of the counter of its users, 0 for none
+	inTable      bool   // its bpf.Site is in the programs' table
+	semaphoreOff uint64 // file offset of the semaphore, which counts users; 0: none
 }
 
 // moduleSites are the sites of a module, by the program and the order in which they are attached.
@@ -29,16 +29,17 @@ type site struct {
 // instruction the kernel runs the latest first (consumer_add in kernel/events/uprobes.c), so the
 // entry must come after such an early return.
 type moduleSites struct {
-	early       []site // returns on the instruction of the entry
+	early       []site // returns at the entry's instruction
 	entries     []site
-	trampolines []site // returns that the kernel sees by its trampoline
+	trampolines []site // returns that go through the kernel's trampoline
 	usdt        []site
-	raised      []site // where probes only raise semaphores
+	raised      []site // probes that only raise a semaphore
 	returns     []site // return instructions, and jumps to other functions
 }
 
-// newModuleSites makes the sites of a module. It adds those with values or conditions to the table of
-// the programs; the locations of static probes only once, however often the module is attached.
+// newModuleSites creates the sites of a module. It adds those with values or conditions to the
+// programs' table. It adds the locations of static probes only once, however often the module is
+// attached.
 func newModuleSites(objs *bpf.Objects, m *module) (s moduleSites, err error) {
 	for i := range m.Funcs {
 		fn := &m.Funcs[i]
@@ -59,7 +60,7 @@ func newModuleSites(objs *bpf.Objects, m *module) (s moduleSites, err error) {
 	}
 	for _, list := range [][]site{s.entries, s.trampolines, s.returns, s.early} { // a link has one program
 		slices.SortStableFunc(list, func(a, b site) int {
-			return cmp.Or(cmp.Compare(group(a.fn, m.share), group(b.fn, m.share)), compareBools(a.data, b.data))
+			return cmp.Or(cmp.Compare(group(a.fn, m.share), group(b.fn, m.share)), compareBools(a.inTable, b.inTable))
 		})
 	}
 	return s, nil
@@ -116,13 +117,13 @@ func newSite(objs *bpf.Objects, data *bpf.Site, id format.FuncID, kind format.Ki
 	}
 	with := *data
 	with.Func = id
-	s.data = true
+	s.inTable = true
 	s.cookie, err = objs.AddSite(&with)
 	return s, err
 }
 
-// withoutResult returns what to do where a function jumps to another one, which then returns for
-// it: the result is not known yet.
+// withoutResult returns the site for a jump to another function, which then returns in its place:
+// the result is not known yet.
 func withoutResult(exit *bpf.Site) *bpf.Site {
 	if exit == nil {
 		return nil
@@ -134,15 +135,15 @@ func withoutResult(exit *bpf.Site) *bpf.Site {
 	return &with
 }
 
-// program returns the program for sites of one kind: plain, unless they are data.
+// program returns the program for sites of one kind: plain, unless they are in the table.
 func program(objs *bpf.Objects, plain *ebpf.Program, sites []site) *ebpf.Program {
-	if sites[0].data {
+	if sites[0].inTable {
 		return objs.OnSite
 	}
 	return plain
 }
 
-// without returns the sites whose functions are not among the refused ones.
+// without returns the sites whose functions were not refused.
 func without(sites []site, refused map[int]error) []site {
 	var list []site
 	for _, s := range sites {
@@ -153,7 +154,7 @@ func without(sites []site, refused map[int]error) []site {
 	return list
 }
 
-// group returns the first of the functions that share links with one, by their indexes.
+// group returns the first of the functions that share links with fn, by index.
 func group(fn, share int) int {
 	if share == 0 {
 		return 0

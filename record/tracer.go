@@ -11,33 +11,36 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tracer holds every program that a command or one of its children executes
-// until its probes are in place. It is a debugger (ptrace(2)) that does nothing else: it
-// passes signals on, lets stopped processes be stopped, and does not outlive the
-// recording. If the recorder dies, its processes run on.
+// tracer holds every program that a command or one of its children executes until its probes are in
+// place. It is a debugger (ptrace(2)) that does nothing else: it passes signals on, leaves stopped
+// processes stopped, and ends before the recording does. If the recorder dies, its processes run
+// on.
 //
-// All of it must be called by the thread that has started the command. What the thread traces is
-// let go when it ends.
+// The thread that started the command must make all calls. Whatever it traces is released when it
+// ends.
 type tracer struct {
 	command int // PID
-	// execed, unless nil, is called for each program that a thread of a process executes, while it is held before its first
-	// instruction. tid is the former ID of the thread.
+	// execed, unless nil, is called for each program that a thread of a process executes, while the
+	// process is held before the first instruction. tid is the former ID of the thread.
 	execed func(pid, tid int)
-	// forked, unless nil, is called for each process that has been forked, while it is held before its first instruction.
+	// forked, unless nil, is called for each forked process, while it is held before its first
+	// instruction.
 	forked func(pid int)
-	// exiting, unless nil, is called for each process whose first thread is about to end, while its memory is still in place.
+	// exiting, unless nil, is called for each process whose first thread is about to end, while its
+	// memory is still in place.
 	exiting func(pid int)
 	state   *syscall.WaitStatus // of the command, once it has ended
 }
 
 const traceOptions = unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEEXEC
 
-// waitOptions: tracees that are threads, too, but none of other threads of the recorder.
+// waitOptions waits for tracees that are threads, and not for those of the recorder's other
+// threads.
 const waitOptions = unix.WALL | unix.WNOTHREAD
 
-// seize turns the old kind of tracing, by which a command is started, into the new
-// (PTRACE_SEIZE), which alone can tell a process that is stopped by a signal from one that
-// receives it. In between a signal keeps the command where it is.
+// seize replaces the old kind of tracing, which starts a command, with the new kind (PTRACE_SEIZE).
+// Only the new one distinguishes a process stopped by a signal from one that receives it. In
+// between, a signal keeps the command where it is.
 func (t *tracer) seize(pid int) error {
 	if err := ptrace(unix.PTRACE_DETACH, pid, uintptr(unix.SIGSTOP)); err != nil {
 		return fmt.Errorf("ptrace detach: %w", err)
@@ -53,8 +56,8 @@ func (t *tracer) seize(pid int) error {
 	return nil
 }
 
-// run serves the tracees until there are none, or quit is closed. It returns
-// how the command has ended, nil if it was not told.
+// run serves the tracees until there are none, or quit is closed. It returns how the command ended,
+// nil if it did not see that.
 func (t *tracer) run(quit <-chan struct{}) *syscall.WaitStatus {
 	changed := make(chan os.Signal, 1)
 	signal.Notify(changed, unix.SIGCHLD)
@@ -69,8 +72,8 @@ func (t *tracer) run(quit <-chan struct{}) *syscall.WaitStatus {
 	return t.state
 }
 
-// serve handles what has happened since it was called last. It reports
-// whether any tracee is left.
+// serve handles everything that has happened since the last call. It reports whether any tracee is
+// left.
 func (t *tracer) serve() bool {
 	for {
 		var status syscall.WaitStatus
@@ -89,8 +92,8 @@ func (t *tracer) serve() bool {
 	}
 }
 
-// stopped lets a tracee go on, after what it has stopped for. The errors of
-// ptrace are not looked at: the tracee has been killed meanwhile.
+// stopped handles a stop of a tracee and continues it. Errors of ptrace are ignored: they mean that
+// the tracee has been killed meanwhile.
 func (t *tracer) stopped(tid int, status syscall.WaitStatus) {
 	sig := status.StopSignal()
 	switch event := int(status) >> 16; event {
@@ -102,7 +105,7 @@ func (t *tracer) stopped(tid int, status syscall.WaitStatus) {
 			ptrace(unix.PTRACE_LISTEN, tid, 0) // it stays stopped until SIGCONT
 			return
 		}
-		if t.forked != nil && unix.Tgkill(tid, tid, 0) == nil { // the first of its process, which has just begun, or was continued
+		if t.forked != nil && unix.Tgkill(tid, tid, 0) == nil { // the first thread of its process, which has just begun, or was continued
 			t.forked(tid)
 		}
 	case unix.PTRACE_EVENT_EXEC:
@@ -112,7 +115,7 @@ func (t *tracer) stopped(tid int, status syscall.WaitStatus) {
 			}
 		}
 	case unix.PTRACE_EVENT_EXIT:
-		if unix.Tgkill(tid, tid, 0) == nil { // it is the first of its process
+		if unix.Tgkill(tid, tid, 0) == nil { // the first thread of its process
 			t.exiting(tid)
 		}
 	}

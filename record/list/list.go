@@ -1,4 +1,5 @@
-// Package list finds the static probes and functions of files, of what a process maps, and of what all processes map.
+// Package list finds the static probes and functions of a file, of the files that a process maps,
+// or of those that any process maps.
 package list
 
 import (
@@ -13,57 +14,58 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// ListConfig says what List looks for, and where: in the file Path, in what the process PID maps, or, with neither, in
-// what all processes of the machine map.
+// Config says what to find, and where: in the file Path, in the files that the process PID maps,
+// or, without both, in the files that any process of the machine maps.
 type Config struct {
 	Path      string
 	PID       int
-	Functions bool   // functions, not static probes
+	Functions bool   // find functions instead of static probes
 	Pattern   string // name, glob or /regular expression/; "": all
 }
 
-// Listing is what List has found.
+// Listing is the result of Find.
 type Listing struct {
-	Files    []File   // with something that matches, by path
-	Searched int      // files looked through
+	Files    []File   // those with a match, by path
+	Searched int      // files that were searched
 	Total    int      // probes or functions in them, matching or not
-	Warnings []string // what could not be read
+	Warnings []string // files that could not be read
 }
 
-// ListedFile is a program or library with what matches in it.
+// File is a program or library with its matches.
 type File struct {
-	Path   string // as the process knows it that maps the file
+	Path   string // as seen by the process that maps it
 	Probes []USDTProbe
 	Funcs  []Func
 }
 
-// ListedProbe is a static probe, with all of its locations.
+// USDTProbe is a static probe with all its locations.
 type USDTProbe struct {
 	Provider, Name string
 	Locations      []Location // by address
 }
 
-// ListedLocation is where a static probe is passed. Addresses are those of the file.
+// Location is an address where a static probe is hit. Addresses are those of the file.
 type Location struct {
 	Addr, Semaphore uint64 // Semaphore is 0 if there is none
 	Args            []Arg
 }
 
-// ListedArg is an argument of a static probe.
+// Arg is an argument of a static probe.
 type Arg struct {
-	Operand    string // where it is, as the file has it: "-4@%edi"
-	Unreadable string // why it cannot be recorded, "" if it can
+	Operand    string // its location, as in the file: "-4@%edi"
+	Unreadable string // the reason why it cannot be recorded, "" if it can
 }
 
-// ListedFunc is a function.
+// Func is a function.
 type Func struct {
 	Name       string // demangled, without parameters
-	Addr, Size uint64 // Addr is that of the file
-	Indirect   bool   // it chooses one of several implementations when the program starts, and cannot be recorded itself
+	Addr, Size uint64 // Addr is an address of the file
+	Indirect   bool   // it chooses an implementation when the program starts, and cannot be recorded itself
 }
 
-// List lists static probes or functions. It needs no privileges but those to read the files, and the mappings of the processes.
-// Errors wrap ErrSyntax where the pattern is at fault. What cannot be read among many is a warning.
+// Find finds static probes or functions. It needs only the privileges to read the files and the
+// mappings of the processes. Errors wrap probe.ErrSyntax if the pattern is wrong. A file among many
+// that cannot be read is a warning.
 func Find(cfg Config) (*Listing, error) {
 	l := lister{functions: cfg.Functions}
 	var err error
@@ -93,7 +95,7 @@ type lister struct {
 
 func (l *lister) warn(err error) { l.Warnings = append(l.Warnings, err.Error()) }
 
-// addFile adds what matches in the file that open names; path is how to call it.
+// addFile adds the matches in the file that open opens. path is its name in the result.
 func (l *lister) addFile(open, path, root string) error {
 	f, err := elffile.OpenAs(open, path, root)
 	if err != nil {
@@ -107,7 +109,7 @@ func (l *lister) addFile(open, path, root string) error {
 	} else {
 		out.Probes, err = l.probes(f)
 	}
-	if err != nil { // what was read is good
+	if err != nil { // the probes or functions read so far are valid
 		l.warn(err)
 	}
 	if len(out.Probes)+len(out.Funcs) > 0 {
@@ -160,7 +162,8 @@ func (l *lister) funcs(f *elffile.File) (out []Func, err error) {
 	return out, nil
 }
 
-// LibrariesWithStaticProbes returns the libraries that a program loads when it starts, as far as they have static probes.
+// LibrariesWithUSDT returns the libraries that a program loads at its start and that have static
+// probes.
 func LibrariesWithUSDT(path string) []string {
 	f, err := elffile.Open(path)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"utrace/record/internal/procmaps"
 )
 
-// addMachine adds what all processes map.
+// addMachine adds the files that any process maps.
 func (l *lister) addMachine() error {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -29,7 +29,7 @@ func (l *lister) addMachine() error {
 		switch {
 		case errors.Is(err, os.ErrPermission):
 			denied++
-		case err == nil: // else it has ended
+		case err == nil: // otherwise it has ended
 			l.addMapped(pid, maps, seen)
 		}
 	}
@@ -55,7 +55,7 @@ func (l *lister) addProcess(pid int) error {
 	return nil
 }
 
-// addMapped adds the files whose code a process maps, deleted ones too.
+// addMapped adds the files whose code a process maps, including deleted ones.
 func (l *lister) addMapped(pid int, maps []procmaps.Mapping, seen map[image.Key]bool) {
 	root := proc.OtherRoot(pid)
 	for _, m := range maps {
@@ -70,7 +70,7 @@ func (l *lister) addMapped(pid int, maps []procmaps.Mapping, seen map[image.Key]
 		seen[key] = true
 		err := l.addFile(open, m.Path, root)
 		if errors.Is(err, os.ErrNotExist) {
-			delete(seen, key) // the process has ended: another may have the file
+			delete(seen, key) // the process has ended: another may map the file
 		} else if err != nil && !errors.Is(err, elffile.ErrNotELF) && !errors.Is(err, elffile.ErrUnsupported) {
 			l.warn(err)
 		}

@@ -1,13 +1,14 @@
 //go:build linux
 
-// Package calibrate is what the process runs in which the cost of probes is measured: functions whose
-// instructions are known, in assembly, which can bear return probes since nothing of Go's
+// Package calibrate runs in the process in which the cost of probes is measured. It has functions
+// in assembly whose instructions are known. They can bear return probes, since nothing of Go's
 // runtime happens in them.
 //
-//  1. Serve says where the functions are, as offsets into the file of the program.
+//  1. Serve writes where the functions are, as offsets into the file of the program.
 //  2. The recorder attaches probes there.
-//  3. On each Request, Serve calls a function many times in a row. The records of the probes say what that took. Or it
-//     measures what it takes from a thread when another one, such as the recorder's, runs in its place (displace.go).
+//  3. On each Request, Serve calls a function many times in a row. The records of the probes show
+//     how long that took. Alternatively it measures how much time a thread loses when another one,
+//     such as the recorder's, runs instead of it (displace.go).
 //  4. It ends with its input.
 package calibrate
 
@@ -24,9 +25,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The functions, by the class of the instruction at their entry, and that of what their return is seen by, if it is.
-// In those called Go the probes are for code of Go; those called Static have no probe at their first byte but at
-// two nops, behind an instruction that loads the address of a text into TextRegister.
+// The functions, by the class of the instruction at their entry, followed by the class at their
+// return, or Trampoline, if that is probed. Those with Go have probes for Go code. Those with USDT
+// have no probe at their first byte, but at two nops, after an instruction that loads the address
+// of a text into TextRegister.
 const (
 	NopCall = iota
 	NopCallTrampoline
@@ -41,36 +43,36 @@ const (
 	EmulatedGoStepped
 	SteppedGo
 	SteppedGoStepped
-	Static
-	StaticSpan
-	StaticArgs
-	StaticArgsSpan
-	StaticSpanArgs
-	StaticArgsSpanArgs
+	USDT
+	USDTSpan
+	USDTArgs
+	USDTArgsSpan
+	USDTSpanArgs
+	USDTArgsSpanArgs
 
-	Functions // how many there are
+	Functions // their number
 )
 
-// Place is where a function has its probes, as offsets into the file.
-type Place struct {
+// Sites are the offsets of a function's probes into the file.
+type Sites struct {
 	Entry, Return uint64
 }
 
-// Request asks for calls, or to be displaced.
+// Request asks for calls, or for displacements.
 type Request struct {
 	Function      int
 	Calls         int
-	Displacements int // instead of calls: how often another thread is to take the place of this one
+	Displacements int // instead of calls: how often another thread should displace this one
 }
 
-// Reply tells that they are done.
+// Reply says that a Request is done.
 type Reply struct {
 	Request
 	Switches    int64 // how often the thread lost its processor meanwhile
-	DisplacedNs int64 // what a displacement takes, beside the time for which the other thread runs; 0: not known
+	DisplacedNs int64 // cost of a displacement, without the time for which the other thread runs; 0: unknown
 }
 
-// maxCalls bounds a Request.
+// maxCalls limits Request.Calls.
 const maxCalls = 1 << 20
 
 // functions are the addresses of the functions.
@@ -79,7 +81,7 @@ var functions [Functions]uintptr
 // call calls a function.
 func call(function uintptr)
 
-// Serve writes the Places of all functions, and then, for each Request that it reads, a Reply, as JSON.
+// Serve writes the Sites of all functions, and then a Reply to each Request that it reads, as JSON.
 func Serve(r io.Reader, w io.Writer) error {
 	runtime.LockOSThread()
 	debug.SetGCPercent(-1)
@@ -88,17 +90,17 @@ func Serve(r io.Reader, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	places := make([]Place, Functions)
+	sites := make([]Sites, Functions)
 	for i, addr := range functions {
 		off, err := fileOff(string(maps), uint64(addr))
 		if err != nil {
 			return err
 		}
 		begin, end := probed(i)
-		places[i] = Place{off + begin, off + end}
+		sites[i] = Sites{off + begin, off + end}
 	}
 	in, out := json.NewDecoder(r), json.NewEncoder(w)
-	if err := out.Encode(places); err != nil {
+	if err := out.Encode(sites); err != nil {
 		return err
 	}
 	for {
@@ -135,11 +137,11 @@ func switches() int64 {
 	return usage.Nvcsw + usage.Nivcsw
 }
 
-// probed returns where a function has its probes, in bytes from its beginning.
+// probed returns the offsets of a function's probes from its beginning, in bytes.
 func probed(function int) (begin, end uint64) {
 	switch {
-	case function >= Static:
-		return staticBegin, staticEnd
+	case function >= USDT:
+		return usdtBegin, usdtEnd
 	case function <= NopCallStepped:
 		return 0, nopCallReturn
 	case function >= Stepped && function <= SteppedStepped, function >= SteppedGo:
@@ -148,7 +150,7 @@ func probed(function int) (begin, end uint64) {
 	return 0, emulatedReturn
 }
 
-// fileOff turns an address of this process into an offset into the file that is mapped there.
+// fileOff translates an address of this process into an offset into the file that is mapped there.
 func fileOff(maps string, addr uint64) (uint64, error) {
 	for line := range strings.Lines(maps) {
 		var from, to, off uint64

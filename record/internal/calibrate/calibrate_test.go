@@ -10,34 +10,34 @@ import (
 	"testing"
 )
 
-// Serve must tell different places, at which the instructions are that the recorder takes them for, and answer
-// each request.
+// TestServe: the sites are distinct, have the instructions that the recorder expects, and each
+// request gets a reply.
 func TestServe(t *testing.T) {
 	r, w := io.Pipe()
 	requests, ask := io.Pipe()
 	failed := make(chan error, 1)
 	go func() { failed <- Serve(requests, w) }()
 	replies := json.NewDecoder(r)
-	var places []Place
-	if err := replies.Decode(&places); err != nil {
+	var sites []Sites
+	if err := replies.Decode(&sites); err != nil {
 		t.Fatal(err)
 	}
-	if len(places) != Functions {
-		t.Fatalf("%d places", len(places))
+	if len(sites) != Functions {
+		t.Fatalf("%d sites", len(sites))
 	}
 	exe, err := os.ReadFile("/proc/self/exe")
 	if err != nil {
 		t.Fatal(err)
 	}
 	seen := map[uint64]bool{}
-	for i, p := range places {
+	for i, p := range sites {
 		for _, off := range []uint64{p.Entry, p.Return} {
 			if seen[off] || off >= uint64(len(exe)) {
 				t.Errorf("function %d: file offset %#x twice, or outside the file", i, off)
 			}
 			seen[off] = true
 		}
-		if ret := exe[p.Return]; runtime.GOARCH == "amd64" && i < Static && ret != 0xc3 {
+		if ret := exe[p.Return]; runtime.GOARCH == "amd64" && i < USDT && ret != 0xc3 {
 			t.Errorf("function %d: %#x is no return instruction", i, ret)
 		}
 	}
@@ -63,7 +63,8 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// A thread that is displaced loses more time than the other one runs: on a machine with other work that is not seen each time.
+// TestDisplace: a displaced thread loses more time than the other one runs. On a machine with other
+// work this does not show each time.
 func TestDisplace(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

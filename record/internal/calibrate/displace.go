@@ -13,19 +13,22 @@ import (
 )
 
 const (
-	// displacingNice is the nice value of the thread that takes the place of another, as of the recorder's that does so most often.
+	// displacingNice is the nice value of the displacing thread. The recorder's thread that
+	// displaces most often has the same.
 	displacingNice = -15
 	// displacingSleep is how long it sleeps each time.
 	displacingSleep = 50 * time.Microsecond
-	// maxDisplacements bounds Request.Displacements.
+	// maxDisplacements limits Request.Displacements.
 	maxDisplacements = 1000
-	// minGap is more than two readings of the clock are apart, and less than being displaced takes.
+	// minGap is longer than the time between two readings of the clock, and shorter than a
+	// displacement.
 	minGap = time.Microsecond
 )
 
-// displace returns what it takes from a thread to be displaced by another on its processor, beside the time for
-// which that one runs: the interrupt of a timer, two switches, the way back. It is a lower quartile, since all that happens
-// besides makes it longer. 0: not seen. The calling thread must be locked.
+// displace returns how much time a thread loses when another one displaces it on its processor,
+// without the time for which the other one runs: the interrupt of a timer, two switches, the way
+// back. It is a lower quartile, since everything else that happens makes it longer. 0 means that no
+// displacement was seen. The calling thread must be locked.
 func displace(times int) (ns int64) {
 	var all, here unix.CPUSet
 	var cpu uint32
@@ -41,10 +44,10 @@ func displace(times int) (ns int64) {
 	result := make(chan []time.Duration, 1)
 	go func() {
 		defer done.Store(true)
-		runtime.LockOSThread() // and never unlocked: the thread ends with its goroutine
+		runtime.LockOSThread() // never unlocked: the thread ends with its goroutine
 		var ran []time.Duration
 		if unix.SchedSetaffinity(0, &here) == nil {
-			unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), displacingNice) // if it may
+			unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), displacingNice) // if permitted
 			ran = sleepAndRun(times)
 		}
 		result <- ran
@@ -60,12 +63,12 @@ func displace(times int) (ns int64) {
 	return max(0, (gaps[len(gaps)/4] - ran[len(ran)/4]).Nanoseconds())
 }
 
-// sleepAndRun sleeps again and again, and returns how long the thread ran each time.
+// sleepAndRun sleeps many times, and returns how long the thread ran each time.
 func sleepAndRun(times int) (ran []time.Duration) {
 	sleep := unix.NsecToTimespec(displacingSleep.Nanoseconds())
 	last := threadTime()
 	for range times {
-		// Go's runtime is not told, or it would have to find a place for the thread when it wakes up.
+		// Go's runtime must not know, or it would have to find a P for the thread when it wakes up.
 		unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&sleep)), 0, 0)
 		now := threadTime()
 		ran = append(ran, now-last)
@@ -74,7 +77,7 @@ func sleepAndRun(times int) (ran []time.Duration) {
 	return ran
 }
 
-// threadTime returns for how long this thread has run.
+// threadTime returns how long this thread has run.
 func threadTime() time.Duration {
 	var ts unix.Timespec
 	unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts)

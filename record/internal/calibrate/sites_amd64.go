@@ -3,11 +3,11 @@ package calibrate
 // TextRegister is %rax, as a word of struct pt_regs.
 const TextRegister = 10
 
-// Where the functions of sites_amd64.s have their probes, in bytes.
+// Offsets of the probes in the functions of sites_amd64.s, in bytes.
 const (
 	nopCallReturn  = 5
 	emulatedReturn = 2
 	steppedReturn  = 3
-	staticBegin    = 7
-	staticEnd      = 8
+	usdtBegin      = 7
+	usdtEnd        = 8
 )

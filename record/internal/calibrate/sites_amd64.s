@@ -1,12 +1,12 @@
 #include "textflag.h"
 
-// Functions that are probed: at their first byte, those called static behind an instruction, and some at their return,
-// see sites_amd64.go.
+// Functions that are probed: those called usdt after an instruction, the others at their first byte. Some
+// are also probed at their return, see sites_amd64.go.
 
 #define NOPCALL BYTE $0x0f; BYTE $0x1f; BYTE $0x44; BYTE $0x00; BYTE $0x00; RET // nop of 5 bytes
 #define EMULATED BYTE $0x55; BYTE $0x5d; RET // push %rbp; pop %rbp
 #define STEPPED BYTE $0x48; BYTE $0x89; BYTE $0xc0; RET // mov %rax,%rax
-#define STATIC LEAQ text<>(SB), AX; BYTE $0x90; BYTE $0x90; RET // 7 bytes, nop, nop
+#define USDT LEAQ text<>(SB), AX; BYTE $0x90; BYTE $0x90; RET // 7 bytes, nop, nop
 
 TEXT nopCall<>(SB), NOSPLIT|NOFRAME, $0-0
 	NOPCALL
@@ -47,23 +47,23 @@ TEXT steppedGo<>(SB), NOSPLIT|NOFRAME, $0-0
 TEXT steppedGoStepped<>(SB), NOSPLIT|NOFRAME, $0-0
 	STEPPED
 
-TEXT static<>(SB), NOSPLIT|NOFRAME, $0-0
-	STATIC
+TEXT usdt<>(SB), NOSPLIT|NOFRAME, $0-0
+	USDT
 
-TEXT staticSpan<>(SB), NOSPLIT|NOFRAME, $0-0
-	STATIC
+TEXT usdtSpan<>(SB), NOSPLIT|NOFRAME, $0-0
+	USDT
 
-TEXT staticArgs<>(SB), NOSPLIT|NOFRAME, $0-0
-	STATIC
+TEXT usdtArgs<>(SB), NOSPLIT|NOFRAME, $0-0
+	USDT
 
-TEXT staticArgsSpan<>(SB), NOSPLIT|NOFRAME, $0-0
-	STATIC
+TEXT usdtArgsSpan<>(SB), NOSPLIT|NOFRAME, $0-0
+	USDT
 
-TEXT staticSpanArgs<>(SB), NOSPLIT|NOFRAME, $0-0
-	STATIC
+TEXT usdtSpanArgs<>(SB), NOSPLIT|NOFRAME, $0-0
+	USDT
 
-TEXT staticArgsSpanArgs<>(SB), NOSPLIT|NOFRAME, $0-0
-	STATIC
+TEXT usdtArgsSpanArgs<>(SB), NOSPLIT|NOFRAME, $0-0
+	USDT
 
 DATA text<>+0(SB)/8, $"cost of "
 DATA text<>+8(SB)/8, $"static p"
@@ -84,12 +84,12 @@ DATA ·functions+72(SB)/8, $emulatedGo<>(SB)
 DATA ·functions+80(SB)/8, $emulatedGoStepped<>(SB)
 DATA ·functions+88(SB)/8, $steppedGo<>(SB)
 DATA ·functions+96(SB)/8, $steppedGoStepped<>(SB)
-DATA ·functions+104(SB)/8, $static<>(SB)
-DATA ·functions+112(SB)/8, $staticSpan<>(SB)
-DATA ·functions+120(SB)/8, $staticArgs<>(SB)
-DATA ·functions+128(SB)/8, $staticArgsSpan<>(SB)
-DATA ·functions+136(SB)/8, $staticSpanArgs<>(SB)
-DATA ·functions+144(SB)/8, $staticArgsSpanArgs<>(SB)
+DATA ·functions+104(SB)/8, $usdt<>(SB)
+DATA ·functions+112(SB)/8, $usdtSpan<>(SB)
+DATA ·functions+120(SB)/8, $usdtArgs<>(SB)
+DATA ·functions+128(SB)/8, $usdtArgsSpan<>(SB)
+DATA ·functions+136(SB)/8, $usdtSpanArgs<>(SB)
+DATA ·functions+144(SB)/8, $usdtArgsSpanArgs<>(SB)
 GLOBL ·functions(SB), NOPTR, $152
 
 // func call(function uintptr)

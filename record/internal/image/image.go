@@ -1,7 +1,8 @@
 //go:build linux
 
-// Package image opens the programs and libraries of processes, each once, and tells them apart: by device and inode, also
-// across mount namespaces and file systems whose mappings show another device than stat does.
+// Package image opens the programs and libraries of processes, each once. It identifies them by
+// device and inode. This also works across mount namespaces, and on file systems whose mappings
+// show another device than stat.
 package image
 
 import (
@@ -18,19 +19,19 @@ import (
 	"utrace/record/internal/procmaps"
 )
 
-// image is an executable or library of a target, opened.
+// Image is an opened executable or library of a target.
 type Image struct {
-	Path     string // as people know it
+	Path     string // as people see it
 	OpenPath string // a path that the kernel resolves to the same file
 	File     *elffile.File
 	Key      Key
 	Version  Version
-	PIDs     []int // attach in these processes only; empty: in all
+	PIDs     []int // the only processes to attach in; empty: all
 }
 
 type Key struct{ Dev, Ino uint64 }
 
-// fileVersion tells a file from another that has got its inode number since.
+// Version distinguishes a file from a later one with the same inode number.
 type Version struct {
 	Key
 	size, changedNs int64
@@ -38,15 +39,16 @@ type Version struct {
 
 func NewSet() Set { return Set{byKey: map[Key]*Image{}, Failed: map[Key]bool{}} }
 
-// images opens files, each once.
+// Set opens files, each once.
 type Set struct {
 	byKey  map[Key]*Image
 	Failed map[Key]bool // mapped files that cannot be opened as programs
-	held   []*os.File   // to be closed: image.open leads through them
+	held   []*os.File   // to be closed: Image.OpenPath leads through them
 }
 
-// get opens the file that open names; path is how to call it. root leads to the root directory of the
-// process that it is of, "" if that is ours. pid, unless it is 0, is added to the processes in which the file will be probed.
+// Get opens the file that open opens. path is its name for people. root is a path to the root
+// directory of its process, "" if that is ours. pid, unless 0, is added to the processes in which
+// the file will be probed.
 func (s *Set) Get(root string, pid int, path, open string) (*Image, error) {
 	var st syscall.Stat_t
 	if err := syscall.Stat(open, &st); err != nil {
@@ -68,10 +70,10 @@ func (s *Set) Get(root string, pid int, path, open string) (*Image, error) {
 	return img, nil
 }
 
-// all returns the files that have been opened, in no order.
+// All returns the files that have been opened, in no particular order.
 func (s *Set) All() iter.Seq[*Image] { return maps.Values(s.byKey) }
 
-// close closes all files.
+// Close closes all files.
 func (s *Set) Close() {
 	for _, img := range s.byKey {
 		img.File.Close()
@@ -81,20 +83,20 @@ func (s *Set) Close() {
 	}
 }
 
-// mappedKey returns which file a process has mapped, as stat tells it for an image; open is the path that opens it. The mappings
-// have another device for a file on btrfs, or on overlayfs above several filesystems, and may have one for two files.
+// KeyOf returns the key of a mapped file, as stat shows it. open is a path that opens it. For a
+// file on btrfs, or on overlayfs above several file systems, the mappings show another device, and
+// may show the same device and inode for two files.
 func KeyOf(m procmaps.Mapping, open string) Key {
 	var st syscall.Stat_t
-	if syscall.Stat(open, &st) != nil { // not there any more, or not ours to see
+	if syscall.Stat(open, &st) != nil { // gone, or not accessible to us
 		return Key{m.Dev, m.Inode}
 	}
 	return Key{uint64(st.Dev), st.Ino}
 }
 
-// inRoot returns a path that opens the file which a process with a root directory
-// would open as path. Symbolic links on the way stay inside its root directory, which
-// they would leave on a way through /proc/PID/root. A file that is not there is
-// taken for one of ours: people copy paths from both sides.
+// InRoot returns a path that opens the file that a process with the root directory root would open
+// as path. Symbolic links stay inside that root directory; through /proc/PID/root they would leave
+// it. If there is no such file, InRoot returns path itself: people copy paths from both sides.
 func (s *Set) InRoot(root, path string) string {
 	if root == "" {
 		return path
@@ -113,13 +115,13 @@ func (s *Set) InRoot(root, path string) string {
 	return fmt.Sprintf("/proc/self/fd/%d", fd)
 }
 
-// mappedFile tells files in mappings apart, be they there or not any more, see mappedKey.
+// Mapped identifies a file in mappings, even a deleted one, see KeyOf.
 type Mapped struct {
 	Key
 	Path string
 }
 
-// mappedKeys returns the files that a process has mapped to execute them.
+// KeysOf returns the files that a process has mapped as code.
 func KeysOf(pid int) (keys []Key) {
 	maps, _ := procmaps.Read(pid)
 	for _, m := range maps {

@@ -11,23 +11,24 @@ import (
 	"utrace/record/internal/suggest"
 )
 
-// boundCondition is a condition whose names have been resolved.
+// Bound is a condition whose names have been resolved.
 type Bound struct {
 	*condition.Condition
 	Left, Right *Bound // of And and Or
 
-	// Of a comparison:
+	// For a comparison:
 	Subject Subject
-	Arg     int    // which argument, or result if afterCall; with subjectValue
+	Arg     int    // index of the argument, or of the result if Late; with SubjectValue
 	Late    bool   // it can only be decided when the function returns
-	Type    Type   // of the subject
-	Number  uint64 // to compare with
-	IsText  bool   // compare with Value.Text instead
+	Type    Type   // of the left side
+	Number  uint64 // the right side
+	IsText  bool   // the right side is Value.Text instead
 }
 
-// subject is what a comparison is about.
+// Subject is the left side of a comparison.
 type Subject uint8
 
+// Subjects of comparisons.
 const (
 	SubjectValue Subject = iota // an argument or result
 	SubjectPID
@@ -36,22 +37,22 @@ const (
 	SubjectDuration // of the call, in nanoseconds
 )
 
-// scope finds the values that conditions name.
+// Scope finds the values that conditions name.
 type Scope interface {
-	// recorded reports whether a recorded value has a name.
+	// Recorded reports whether a recorded value has the name.
 	Recorded(name string) bool
-	// lookUp returns which value has a name, and its type. It may add a hidden one: of the type like, where
-	// nothing else says its type.
+	// LookUp returns the index of the value with the name, and its type. It may add a hidden value,
+	// with the type like if nothing else determines its type.
 	LookUp(name string, like Type) (at int, typ Type, err error)
 }
 
-// callEnd is what conditions can compare when a function returns, or a span ends.
+// End is what conditions can use when a function returns, or a span ends.
 type End struct {
-	Results  Scope // nil: there are none
-	Duration bool  // there is an end, so that there is a duration
+	Results  Scope // nil: no results
+	Duration bool  // there is an end, and so a duration
 }
 
-// bindCondition resolves the names of a condition, which may be nil.
+// Bind resolves the names of a condition. A nil condition gives nil.
 func Bind(c *condition.Condition, args Scope, end End) (*Bound, error) {
 	if c == nil {
 		return nil, nil
@@ -61,7 +62,7 @@ func Bind(c *condition.Condition, args Scope, end End) (*Bound, error) {
 		return nil, err
 	}
 	if n := b.comparisons(); n > MaxComparisons {
-		return nil, fmt.Errorf("%d comparisons: %d are the most", n, MaxComparisons)
+		return nil, fmt.Errorf("%d comparisons: at most %d are possible", n, MaxComparisons)
 	}
 	return b, nil
 }
@@ -92,9 +93,9 @@ func (c *Bound) comparisons() int {
 	return c.Left.comparisons() + c.Right.comparisons()
 }
 
-// bindName finds what a comparison is about.
+// bindName resolves the left side of a comparison.
 func (c *Bound) bindName(args Scope, end End) (err error) {
-	like := Type{Name: "s64", Signed: true} // with the size that the value itself has
+	like := Type{Name: "s64", Signed: true} // with the size of the value itself
 	if c.Value.Kind == condition.IsText {
 		like = Type{Name: "str", Kind: KindText, Size: 8, Max: DefaultText}
 	}
@@ -105,7 +106,7 @@ func (c *Bound) bindName(args Scope, end End) (err error) {
 		case special == SubjectComm:
 			c.Type = like
 		case special == SubjectDuration && !end.Duration:
-			return errors.New("duration: a probe that has no return has none")
+			return errors.New("duration: a probe without a return has none")
 		}
 		c.Late = special == SubjectDuration
 		return nil
@@ -119,7 +120,7 @@ func (c *Bound) bindName(args Scope, end End) (err error) {
 	return err
 }
 
-// specialSubject returns the subject that a name stands for unless an argument has that name.
+// specialSubject returns the subject of a name that no argument has.
 func specialSubject(name string) (s Subject, ok bool) {
 	switch name {
 	case "pid":
@@ -134,7 +135,7 @@ func specialSubject(name string) (s Subject, ok bool) {
 	return SubjectValue, false
 }
 
-// bindValue checks what a comparison compares with.
+// bindValue checks the right side of a comparison.
 func (c *Bound) bindValue() error {
 	v, n := c.Value, c.Value.Number
 	c.IsText = v.Kind == condition.IsText
@@ -145,41 +146,41 @@ func (c *Bound) bindValue() error {
 	never := c.Op == condition.Less || c.Op == condition.GreaterOrEqual // below 0
 	switch typ := c.Type; {
 	case c.Subject == SubjectComm && !c.IsText:
-		return errors.New("comm is compared with a \"text\"")
+		return errors.New("comm: compare it with a \"text\"")
 	case c.Subject == SubjectPID && c.IsText, c.Subject == SubjectTID && c.IsText:
-		return fmt.Errorf("%s is compared with a number", c.Name)
+		return fmt.Errorf("%s: compare it with a number", c.Name)
 	case c.Subject == SubjectDuration:
 		if v.Kind != condition.IsTime && (c.IsText || n != condition.Number{}) {
-			return errors.New("duration is compared with a time, such as 10ms")
+			return errors.New("duration: compare it with a time, such as 10ms")
 		}
 	case v.Kind == condition.IsTime:
-		return fmt.Errorf("%s is compared with a time: only duration is one", c.Name)
+		return fmt.Errorf("%s is not a time: only duration can be compared with one", c.Name)
 	case n.IsFloat:
-		return fmt.Errorf("%s is compared with %s: a whole number of 64 bits is expected, or a time such as 1.5ms", c.Name, n)
+		return fmt.Errorf("%s is compared with %s: expected a whole number of 64 bits, or a time such as 1.5ms", c.Name, n)
 	case typ.Kind == KindFloat:
-		return fmt.Errorf("%s is a floating-point number: the kernel cannot compare those", c.Name)
+		return fmt.Errorf("%s is a floating-point number: the kernel cannot compare these", c.Name)
 	case typ.Kind == KindEnum && c.IsText:
 		return c.bindEnum()
 	case typ.Kind == KindGoType:
-		return fmt.Errorf("%s is a type, which the kernel does not know by its name", c.Name)
+		return fmt.Errorf("%s is a type, and the kernel does not know the names of types", c.Name)
 	case typ.HasBytes() && !c.IsText:
 		return fmt.Errorf("%s is a text: compare it with a \"text\"", c.Name)
 	case !typ.HasBytes() && c.IsText:
 		return fmt.Errorf("%s is a number (%s), not a text: declare it as str", c.Name, typ.Name)
 	case c.IsText && len(v.Text) > MaxPattern:
-		return fmt.Errorf("a text of %d bytes: %d is the most", len(v.Text), MaxPattern)
+		return fmt.Errorf("a text of %d bytes: at most %d are possible", len(v.Text), MaxPattern)
 	case never && !c.IsText && n == condition.Number{} && !typ.Signed:
 		return fmt.Errorf("%s (%s) is never below 0", c.Name, typ.Name)
 	case !c.IsText && !typ.holds(c.Number, n.Negative):
-		return fmt.Errorf("%s (%s) is never compared with %s: it does not hold such numbers", c.Name, typ.Name, n)
+		return fmt.Errorf("%s (%s) cannot have the value %s", c.Name, typ.Name, n)
 	}
 	return nil
 }
 
-// bindEnum compares an enum with one of its names.
+// bindEnum resolves the name of an enum's value.
 func (c *Bound) bindEnum() error {
 	if c.Op != condition.Equal && c.Op != condition.NotEqual {
-		return fmt.Errorf("%s is an enum, which is compared by == and !=", c.Name)
+		return fmt.Errorf("%s is an enum: compare it by == or !=", c.Name)
 	}
 	for value, name := range c.Type.EnumNames {
 		if name == c.Value.Text {
@@ -190,35 +191,17 @@ func (c *Bound) bindEnum() error {
 	return fmt.Errorf("%s has no value %q%s", c.Name, c.Value.Text, suggest.Nearest(c.Value.Text, slices.Sorted(maps.Values(c.Type.EnumNames))))
 }
 
-// holds reports whether a number that was written so can be a value of the type; where its size is not known, all can.
-func (t Type) holds(number uint64, negative bool) bool {
-	bits := 8 * t.Size
-	switch {
-	case bits == 0 || bits > 64, t.Kind == KindHex:
-		return true
-	case t.Kind == KindBool:
-		return !negative && number <= 1
-	case negative && !t.Signed: // as in C: all bits set for -1
-		return int64(number) >= -1<<(bits-1)
-	case negative:
-		return int64(number) >= -1<<(bits-1)
-	case t.Signed:
-		return number <= 1<<(bits-1)-1
-	}
-	return bits == 64 || number <= 1<<bits-1
-}
-
-// waits reports whether a condition speaks of what is only known when the function returns. That an argument is called so is
-// left out of account.
+// NeedsReturn reports whether a condition can only be decided at the return. It ignores that an
+// argument may be called ret or duration.
 func NeedsReturn(c *condition.Condition) (late bool) {
 	c.Walk(func(c *condition.Condition) { late = late || c.Name == "ret" || c.Name == "duration" })
 	return late
 }
 
-// ownDuration is a name that no argument has.
+// ownDuration stands for the duration, and is a name that no argument has.
 const ownDuration = " duration"
 
-// slower returns a condition that calls meet that meet c, if any, and take at least so long.
+// AtLeast returns the condition that a call satisfies c, if any, and takes at least a duration.
 func AtLeast(c *condition.Condition, than time.Duration) *condition.Condition {
 	if than <= 0 {
 		return c

@@ -2,37 +2,39 @@ package probe
 
 import "strings"
 
-// nameStyle says what the arguments of an interpreter's probes are the name of, and how people
-// write that.
+// NameStyle says how the arguments of an interpreter's probes form the name of a function. The zero
+// value means that they are no name.
 type NameStyle uint8
 
+// Name styles, with the arguments of the probes.
 const (
-	NoNames     NameStyle = iota // of nothing
+	NoNames     NameStyle = iota // they are values
 	PythonNames                  // file, function, line
 	PHPNames                     // function, file, line, class, scope operator
 	JavaNames                    // thread, class and its length, method and its length, signature and its length
 	RubyNames                    // class, method, file, line
 )
 
-// nameParts are where the parts of a name are among the arguments, -1 for none.
-type nameParts struct{ Function, Class, File, Line int }
+// NameParts are the positions of a name's parts among the arguments, -1 for none.
+type NameParts struct{ Function, Class, File, Line int }
 
-func (s NameStyle) Parts() nameParts {
+// Parts returns the positions of the parts of a name.
+func (s NameStyle) Parts() NameParts {
 	switch s {
 	case PythonNames:
-		return nameParts{Function: 1, Class: -1, File: 0, Line: 2}
+		return NameParts{Function: 1, Class: -1, File: 0, Line: 2}
 	case PHPNames:
-		return nameParts{Function: 0, Class: 3, File: 1, Line: 2}
+		return NameParts{Function: 0, Class: 3, File: 1, Line: 2}
 	case JavaNames:
-		return nameParts{Function: 3, Class: 1, File: -1, Line: -1}
+		return NameParts{Function: 3, Class: 1, File: -1, Line: -1}
 	case RubyNames:
-		return nameParts{Function: 1, Class: 0, File: 2, Line: 3}
+		return NameParts{Function: 1, Class: 0, File: 2, Line: 3}
 	}
-	return nameParts{-1, -1, -1, -1}
+	return NameParts{-1, -1, -1, -1}
 }
 
-// mask returns the arguments that tell one function from another: not the line, which is where
-// the interpreter stands.
+// Mask returns the arguments that distinguish functions. It excludes the line, which is the
+// interpreter's current one.
 func (s NameStyle) Mask() (mask uint16) {
 	p := s.Parts()
 	for _, i := range []int{p.Function, p.Class, p.File} {
@@ -43,15 +45,15 @@ func (s NameStyle) Mask() (mask uint16) {
 	return mask
 }
 
-// join makes a name from its parts.
+// Join returns a function's name as people write it.
 func (s NameStyle) Join(class, function, file string) string {
 	base := file[strings.LastIndexByte(file, '/')+1:]
 	switch s {
-	case PythonNames: // as bcc's uflow and its like
+	case PythonNames: // as bcc's uflow and similar tools
 		switch base {
 		case "":
 			return function
-		case "__init__.py": // of which package
+		case "__init__.py": // with its package
 			dir := file[:len(file)-len(base)]
 			base = file[strings.LastIndexByte(strings.TrimSuffix(dir, "/"), '/')+1:]
 		}
@@ -66,7 +68,7 @@ func (s NameStyle) Join(class, function, file string) string {
 			return class + "::" + function
 		}
 	case JavaNames:
-		class, _, _ = strings.Cut(class, "+0x") // a lambda's has an address that differs from run to run
+		class, _, _ = strings.Cut(class, "+0x") // the address of a lambda differs from run to run
 		return strings.ReplaceAll(class, "/", ".") + "." + function
 	case RubyNames:
 		if class != "" {

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// path is how a value is reached from a parameter of a function, as in req->headers[2].name or *count.
+// Path leads from a parameter of a function to a value, as in req->headers[2].name or *count.
 type Path struct {
 	Name  string // of the parameter
-	Steps string // behind it, as in C; with a "*" in front for what it points to
+	Steps string // the rest, as in C; preceded by a "*" to dereference the result
 }
 
 func (p Path) String() string {
@@ -18,12 +18,12 @@ func (p Path) String() string {
 	return p.Name + p.Steps
 }
 
-// parsePath parses [*]NAME{->NAME|.NAME|[NUMBER]}.
+// ParsePath parses [*]NAME{->NAME|.NAME|[NUMBER]}.
 func ParsePath(text string) (Path, error) {
 	rest, star := strings.CutPrefix(text, "*")
 	name := leadingName(rest)
 	if name == "" {
-		return Path{}, fmt.Errorf("%q is not a name, nor a path such as req->len", text)
+		return Path{}, fmt.Errorf("%q is neither a name nor a path such as req->len", text)
 	}
 	steps := rest[len(name):]
 	for at := steps; at != ""; {
@@ -32,17 +32,17 @@ func ParsePath(text string) (Path, error) {
 			at = strings.TrimPrefix(strings.TrimPrefix(at, "->"), ".")
 			member := leadingName(at)
 			if member == "" {
-				return Path{}, fmt.Errorf("%q: the name of a member is expected behind %q", text, text[:len(text)-len(at)])
+				return Path{}, fmt.Errorf("%q: expected the name of a member after %q", text, text[:len(text)-len(at)])
 			}
 			at = at[len(member):]
 		case strings.HasPrefix(at, "["):
 			number, after, ok := strings.Cut(at[1:], "]")
 			if !ok || !isDigits(number) || len(number) > 9 {
-				return Path{}, fmt.Errorf("%q: a number in brackets is expected behind %q", text, text[:len(text)-len(at)])
+				return Path{}, fmt.Errorf("%q: expected a number in brackets after %q", text, text[:len(text)-len(at)])
 			}
 			at = after
 		default:
-			return Path{}, fmt.Errorf("%q: ->, . or [ is expected behind %q", text, text[:len(text)-len(at)])
+			return Path{}, fmt.Errorf("%q: expected ->, . or [ after %q", text, text[:len(text)-len(at)])
 		}
 	}
 	if star {
@@ -51,7 +51,7 @@ func ParsePath(text string) (Path, error) {
 	return Path{name, steps}, nil
 }
 
-// leadingName returns the name that a text begins with.
+// leadingName returns the name at the beginning of a text.
 func leadingName(text string) string {
 	n := 0
 	for n < len(text) && isName(text[:n+1]) {

@@ -10,9 +10,9 @@ import (
 // Preset is a named set of probes.
 type Preset struct {
 	Name  string
-	About string // for people, one line
-	// Probes are in the language of ParseProbe. Those that name nothing in a target are passed over, as long
-	// as another one of the preset does.
+	About string // description, one line
+	// Probes are in the language of Parse. Probes that match nothing in a target are skipped, as
+	// long as another one of the preset matches.
 	Probes []PresetProbe
 }
 
@@ -20,7 +20,8 @@ type Preset struct {
 type PresetProbe struct {
 	Text  string
 	Names NameStyle
-	// within, unless it is "", is the function whose locations of a static probe count, where there are some.
+	// Within, unless "", is a function: of the probe's locations only those in this function count,
+	// if there are any.
 	Within string
 }
 
@@ -50,14 +51,14 @@ func Presets() []Preset {
 			"usdt:php:request__startup(file:str[500], uri:str[500], method:str)",
 			"usdt:php:compile__file__entry(opened:str, file:str[500])", "usdt:php:exception__thrown(class:str)")...)},
 		{"postgres", "queries and their execution, transactions, waiting for locks, reading from disk in PostgreSQL", append([]PresetProbe{
-			// What INSERT and its like execute is passed once more inside.
+			// A statement such as INSERT hits this probe again inside.
 			{Text: "usdt:postgresql:query__execute__start", Within: "PortalRun"}}, plain(
 			"usdt:postgresql:query__start(query:str[1000])",
 			"usdt:postgresql:transaction__start(lxid:u32) => postgresql:/^transaction__(commit|abort)$/ on lxid",
 			"usdt:postgresql:lock__wait__start(database:u32, relation:u32)", "usdt:postgresql:lwlock__wait__start(tranche:str, mode:s32)",
-			// Most reads of buffers find them in memory, and take less than a probe.
+			// Most buffer reads find the buffer in memory, and take less time than a probe.
 			"usdt:postgresql:smgr__md__read__start(fork:s32, block:u32, tablespace:u32, database:u32, relation:u32)")...)},
-		{"postgres-buffers", "every read of a buffer of PostgreSQL, also of those that are in memory: more of them than of all else together", plain(
+		{"postgres-buffers", "every buffer read of PostgreSQL, including those from memory: more events than all others together", plain(
 			"usdt:postgresql:buffer__read__start(fork:s32, block:u32, tablespace:u32, database:u32, relation:u32)")},
 		{"python", "functions, garbage collection and imports of CPython 3.6 to 3.11", append(named(
 			"usdt:python:function__entry(file:str[500], func:str, line:s32)", PythonNames), plain(
@@ -74,7 +75,7 @@ func Presets() []Preset {
 	}
 }
 
-// findPreset returns the preset of a name.
+// FindPreset returns the preset with a name. The error wraps ErrPreset.
 func FindPreset(name string) (Preset, error) {
 	var names []string
 	for _, p := range Presets() {
@@ -86,7 +87,7 @@ func FindPreset(name string) (Preset, error) {
 	return Preset{}, fmt.Errorf("%w %q%s; there are %s", ErrPreset, name, suggest.Nearest(name, names), strings.Join(names, ", "))
 }
 
-// parse returns the probes of a preset.
+// Parse returns the probes of a preset.
 func (p Preset) Parse() ([]*Probe, error) {
 	var list []*Probe
 	for _, text := range p.Probes {

@@ -150,7 +150,7 @@ func TestUSDTErrors(t *testing.T) {
 		"usdt:a:b if arg1 == 1 arg2":     "not expected",
 		"usdt:a:b if arg99 == 1":         "arg1 to arg12",
 		"usdt:a:b if " + strings.Repeat("!", 200) + "arg1":                 "too deeply",
-		"usdt:a:b if " + strings.Repeat("arg1 == 1 || ", 16) + "arg1 == 2": "16 are the most",
+		"usdt:a:b if " + strings.Repeat("arg1 == 1 || ", 16) + "arg1 == 2": "at most 16",
 		"usdt:a:b => ":              "ends the span",
 		"usdt:a:b => a:b:c":         "PROVIDER:NAME",
 		"usdt:a:b => c on x":        `no argument is called "x"`,

@@ -8,26 +8,20 @@ import (
 	"utrace/format/condition"
 )
 
-// staticPattern matches static probes.
+// USDTPattern matches static probes.
 type USDTPattern struct {
 	Provider, Name *Pattern
 }
 
+// Match reports whether the pattern matches a static probe.
 func (s *USDTPattern) Match(provider, name string) bool {
 	return s.Provider.Match(provider) && s.Name.Match(name)
 }
 
-// literal reports whether the pattern names a single probe.
+// IsLiteral reports whether the pattern names a single probe.
 func (s *USDTPattern) IsLiteral() bool { return s.Name.Literal != "" }
 
-// spanRule says which probes end what a static probe begins.
-type Span struct {
-	Ends *USDTPattern // nil: found by the names, see usualEnds
-	Key  string       // the argument that tells calls apart, "" for none
-	None bool         // no span: passes are counted
-}
-
-// parseStatic parses what follows "usdt:".
+// parseUSDT parses the text after "usdt:".
 func (p *Probe) parseUSDT(text string) error {
 	head, tail, err := cutUSDTHead(text)
 	if err != nil {
@@ -50,7 +44,7 @@ func (p *Probe) parseUSDT(text string) error {
 	default:
 		return errors.New("too many colons; expected usdt:PROVIDER:NAME or usdt:/path:PROVIDER:NAME")
 	}
-	if provider == "" { // bpftrace's way to say any
+	if provider == "" { // means any in bpftrace
 		provider = "*"
 	}
 	if name == "" {
@@ -77,8 +71,8 @@ func newUSDTPattern(provider, name string) (*USDTPattern, error) {
 	return &USDTPattern{pp, np}, nil
 }
 
-// cutStaticHead splits a probe behind FILE:PROVIDER:NAME, which ends at a space or a parenthesis that
-// is not inside a /regular expression/.
+// cutUSDTHead splits a probe after FILE:PROVIDER:NAME, at the first space or parenthesis that is
+// not inside a /regular expression/.
 func cutUSDTHead(text string) (head, tail string, err error) {
 	for i := 0; i < len(text); i++ {
 		switch {
@@ -119,7 +113,8 @@ func splitColons(s string) []string {
 	}
 }
 
-// parseStaticTail parses "(ARGUMENTS) if CONDITION => PROVIDER:NAME on ARGUMENT", each of which may be missing.
+// parseUSDTTail parses "(ARGUMENTS) if CONDITION => PROVIDER:NAME on ARGUMENT". Each part may be
+// missing.
 func (p *Probe) parseUSDTTail(tail string) error {
 	if p.Exclude && tail != "" {
 		return fmt.Errorf("%q: an exclusion only names probes", tail)
@@ -136,7 +131,7 @@ func (p *Probe) parseUSDTTail(tail string) error {
 		p.Values.Args, p.Values.All, tail = args, all, strings.TrimSpace(rest)
 	}
 	if strings.HasPrefix(tail, "->") {
-		return errors.New("a static probe has no return value: record the arguments of the one that ends the span")
+		return errors.New("a static probe has no return value: record the arguments of the probe that ends the span")
 	}
 	if rest, ok := cutWord(tail, "if"); ok {
 		text, end := rest, ""
@@ -156,47 +151,12 @@ func (p *Probe) parseUSDTTail(tail string) error {
 		return p.parseSpan(strings.TrimSpace(rest))
 	}
 	if tail != "" {
-		return fmt.Errorf("%q is not expected; behind the name come (ARGUMENTS), if CONDITION, => PROVIDER:NAME, in this order", tail)
+		return fmt.Errorf("%q is not expected: after the name come (ARGUMENTS), if CONDITION, => PROVIDER:NAME, in this order", tail)
 	}
 	return nil
 }
 
-// parseSpan parses "PROVIDER:NAME [on ARGUMENT]", or "none".
-func (p *Probe) parseSpan(text string) error {
-	end, on, keyed := strings.Cut(text, " on ")
-	end = strings.TrimSpace(end)
-	if end == "none" {
-		p.Span.None = true
-		return nil
-	}
-	parts := splitColons(end)
-	switch {
-	case end == "":
-		return errors.New("=>: the probe that ends the span is expected, as PROVIDER:NAME")
-	case len(parts) == 1:
-		parts = []string{"*", parts[0]}
-	case len(parts) > 2:
-		return fmt.Errorf("=> %s: expected PROVIDER:NAME", end)
-	}
-	var err error
-	if p.Span.Ends, err = newUSDTPattern(parts[0], parts[1]); err != nil {
-		return err
-	}
-	if !keyed {
-		return nil
-	}
-	p.Span.Key = strings.TrimSpace(on)
-	at, err := (*Arguments)(&p.Values.Args).Find(p.Span.Key, Type{Name: "x64", Kind: KindHex})
-	if err != nil {
-		return fmt.Errorf("on %s: %w", p.Span.Key, err)
-	}
-	if p.Values.Args[at].Type.HasBytes() {
-		return fmt.Errorf("on %s: a span is told apart by a number or an address, not by a text", p.Span.Key)
-	}
-	return nil
-}
-
-// cutWord takes a word off the front of a text.
+// cutWord removes a word from the beginning of a text.
 func cutWord(text, word string) (rest string, ok bool) {
 	rest, ok = strings.CutPrefix(text, word)
 	if !ok || rest != "" && rest[0] != ' ' && rest[0] != '\t' && rest[0] != '(' && rest[0] != '!' {
@@ -205,7 +165,7 @@ func cutWord(text, word string) (rest string, ok bool) {
 	return strings.TrimSpace(rest), true
 }
 
-// indexOutsideText returns where token is outside of "texts", -1 if it is not.
+// indexOutsideText returns the position of a token outside of "texts", -1 if there is none.
 func indexOutsideText(s, token string) int {
 	quoted := false
 	for i := 0; i < len(s); i++ {
@@ -219,30 +179,4 @@ func indexOutsideText(s, token string) int {
 		}
 	}
 	return -1
-}
-
-// usualEnds returns the names of probes that usually end what a probe of this name begins, and the
-// name of the span between the two; none if it begins nothing.
-func UsualEnds(begin string) (ends []string, span string) {
-	for _, pair := range [...]struct {
-		begin string
-		ends  []string
-	}{
-		{"start", []string{"done", "end", "stop", "finish"}},
-		{"entry", []string{"return", "exit"}},
-		{"begin", []string{"end", "done"}},
-		{"enter", []string{"exit", "leave", "return"}},
-		{"startup", []string{"shutdown"}},
-	} {
-		stem, ok := strings.CutSuffix(begin, pair.begin)
-		span = strings.TrimRight(stem, "_-")
-		if !ok || span == "" || span == stem {
-			continue
-		}
-		for _, end := range pair.ends {
-			ends = append(ends, stem+end)
-		}
-		return ends, span
-	}
-	return nil, ""
 }

@@ -1,6 +1,7 @@
 //go:build linux
 
-// Package proc looks at running processes by way of /proc.
+// Package proc examines running processes through /proc and pidfds: their threads, children, names
+// and CPU time, how they were started, and when they end.
 package proc
 
 import (
@@ -18,7 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// processes returns the IDs of all processes but this one.
+// All returns the IDs of all processes except this one.
 func All() []int {
 	entries, _ := os.ReadDir("/proc")
 	var pids []int
@@ -30,7 +31,7 @@ func All() []int {
 	return pids
 }
 
-// environ returns the environment that a process was started with.
+// Environ returns the environment with which a process was started.
 func Environ(pid int) []string {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 	if err != nil {
@@ -39,7 +40,7 @@ func Environ(pid int) []string {
 	return strings.Split(string(text), "\x00")
 }
 
-// children returns the processes that a process has forked and that are still there.
+// Children returns the processes that a process has forked and that still exist.
 func Children(pid int) (list []int) {
 	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/[0-9]*/children", pid))
 	for _, path := range tasks { // of each thread, CONFIG_PROC_CHILDREN
@@ -53,7 +54,7 @@ func Children(pid int) (list []int) {
 	return list
 }
 
-// withDescendants adds the processes that descend from others.
+// WithDescendants returns the processes and all their descendants.
 func WithDescendants(pids []int) []int {
 	all := slices.Clone(pids)
 	for i := 0; i < len(all); i++ {
@@ -66,7 +67,8 @@ func WithDescendants(pids []int) []int {
 	return all
 }
 
-// startTime tells processes of one PID apart (field 22 of /proc/PID/stat, proc(5)); "" for one that has ended.
+// StartTime distinguishes processes with the same PID (field 22 of /proc/PID/stat, proc(5)). It is
+// "" for one that has ended.
 func StartTime(pid int) string {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -79,7 +81,7 @@ func StartTime(pid int) string {
 	return string(fields[19])
 }
 
-// hasEnded reports whether a process has ended, be it waited for or not.
+// HasEnded reports whether a process has ended, waited for or not.
 func HasEnded(pid int) bool {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
@@ -90,21 +92,22 @@ func HasEnded(pid int) bool {
 	return err == nil && n > 0
 }
 
-// hasNoProgram reports whether a process has ended or is about to: its program goes first.
+// HasNoProgram reports whether a process has ended or is about to: its program goes first.
 func HasNoProgram(pid int) bool {
 	_, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
 	return errors.Is(err, os.ErrNotExist)
 }
 
-// leaderGone reports whether the first thread of a process has ended, and others have
-// not. The kernel then takes the probes of perf events out of the process: it compares the
-// memory of a thread with that of the first one, which is gone (__uprobe_perf_filter in kernel/trace/trace_uprobe.c).
+// LeaderGone reports whether the first thread of a process has ended while others have not. The
+// kernel then removes the probes of perf events from the process: it compares the memory of a
+// thread with that of the first one, which is gone (__uprobe_perf_filter in
+// kernel/trace/trace_uprobe.c).
 func LeaderGone(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return false
 	}
-	state := stat[bytes.LastIndexByte(stat, ')')+1:] // the name before it may hold anything
+	state := stat[bytes.LastIndexByte(stat, ')')+1:] // the name before it may contain anything
 	if !bytes.HasPrefix(state, []byte(" Z")) {
 		return false
 	}
@@ -112,7 +115,7 @@ func LeaderGone(pid int) bool {
 	return err == nil && len(threads) > 1
 }
 
-// noProgram says why a process has no program.
+// NoProgram returns an error that says why a process has no program.
 func NoProgram(pid int) error {
 	if LeaderGone(pid) {
 		return fmt.Errorf("the first thread of process %d has ended, and its program cannot be found without that: name the file by its path instead of the process", pid)
@@ -120,7 +123,7 @@ func NoProgram(pid int) error {
 	return fmt.Errorf("process %d is a kernel thread or has ended: it has no program", pid)
 }
 
-// watchExit returns a channel that is closed when all the processes have ended.
+// WatchExit returns a channel that is closed once all the processes have ended.
 func WatchExit(pids []int) (<-chan struct{}, error) {
 	var fds []unix.PollFd
 	for _, pid := range pids {
@@ -149,10 +152,10 @@ func WatchExit(pids []int) (<-chan struct{}, error) {
 	return gone, nil
 }
 
-// comm returns the name of a process, "" if it has ended.
+// Comm returns the name of a process, "" if it has ended.
 func Comm(pid int) string { return readComm(fmt.Sprintf("/proc/%d/comm", pid)) }
 
-// threadComm returns the name of a thread of a process, "" if it has ended.
+// ThreadComm returns the name of a thread of a process, "" if it has ended.
 func ThreadComm(pid, tid int) string { return readComm(fmt.Sprintf("/proc/%d/task/%d/comm", pid, tid)) }
 
 func readComm(path string) string {
@@ -163,8 +166,9 @@ func readComm(path string) string {
 	return strings.TrimSuffix(string(text), "\n")
 }
 
-// cpuTime returns the CPU time that a process has used, in all its threads, those that have ended included. It
-// reports false for one that has ended. Its clock (clock_getcpuclockid(3)) has nanoseconds, /proc/PID/stat has ticks.
+// CPUTime returns the CPU time of all threads of a process, including ended ones. It reports false
+// for a process that has ended. The process's clock (clock_getcpuclockid(3)) has a resolution of
+// nanoseconds, /proc/PID/stat has ticks.
 func CPUTime(pid uint32) (time.Duration, bool) {
 	const clockSched = 2 // CPUCLOCK_SCHED of include/linux/posix-timers.h
 	var ts unix.Timespec
@@ -174,16 +178,16 @@ func CPUTime(pid uint32) (time.Duration, bool) {
 	return time.Duration(ts.Nano()), true
 }
 
-// exists reports whether there is a process, be it one that has ended and was not waited for.
+// Exists reports whether a process exists, including one that has ended but was not waited for.
 func Exists(pid int) bool { return unix.Kill(pid, 0) != unix.ESRCH }
 
-// invocation is how a program is started.
+// Invocation is how a program was started.
 type Invocation struct {
-	Args, Env []string // args with the path of the program
+	Args, Env []string // Args include the path of the program
 	Dir       string
 }
 
-// processInvocation is how a process was started, and where it is now.
+// InvocationOf returns how a process was started, and its current directory.
 func InvocationOf(pid int) *Invocation {
 	args, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 	exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
@@ -191,7 +195,7 @@ func InvocationOf(pid int) *Invocation {
 	return &Invocation{Args: append(strings.Split(string(args), "\x00"), exe), Env: Environ(pid), Dir: dir}
 }
 
-// variable returns the value of a variable of the environment.
+// Variable returns the value of an environment variable, "" if it is not set.
 func (c *Invocation) Variable(name string) string {
 	for _, kv := range slices.Backward(c.Env) {
 		if v, ok := strings.CutPrefix(kv, name+"="); ok {
@@ -201,8 +205,8 @@ func (c *Invocation) Variable(name string) string {
 	return ""
 }
 
-// otherRoot returns a way to the root directory of a process that has been
-// given another one than ours: by chroot, or in a container. Else it is "".
+// OtherRoot returns a path to the root directory of a process, if that differs from ours: after
+// chroot, or in a container. Otherwise it returns "".
 func OtherRoot(pid int) string {
 	root := fmt.Sprintf("/proc/%d/root", pid)
 	var ours, theirs syscall.Stat_t
@@ -217,8 +221,8 @@ func OtherRoot(pid int) string {
 	return root
 }
 
-// openExe returns a path that opens the program of a process: exe, where the link
-// in /proc points, if that is still the same file, for it lasts longer than the process.
+// ExePath returns a path that opens the program of a process: exe, the target of the link in /proc,
+// if that is still the same file. It outlasts the process.
 func ExePath(pid int, exe string) string {
 	link := fmt.Sprintf("/proc/%d/exe", pid)
 	a, errA := os.Stat(link)

@@ -175,7 +175,7 @@ func TestFollowPIDPrograms(t *testing.T) {
 	sh, _ := harness.Start(t, "sh", "-c", "sleep 1; "+harness.Target(t, "ticks.c", "-O1")+" 100; sleep 0.1")
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
 	_, stderr, status := harness.Utrace(t, "record", "--follow", "-p", strconv.Itoa(sh.Process.Pid), "-e", "tick", "-o", trace)
-	if status != 0 || !strings.Contains(stderr, "its calls before that are missing") {
+	if status != 0 || !strings.Contains(stderr, "its earlier calls are missing") {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
 	if got := harness.Analyze(t, trace).Calls()["tick"]; got < 70 || got > 100 {

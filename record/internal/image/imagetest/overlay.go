@@ -1,6 +1,6 @@
 //go:build linux
 
-// Package imagetest makes file systems on which a file is hard to tell from others.
+// Package imagetest mounts file systems on which a file is hard to distinguish from others.
 package imagetest
 
 import (
@@ -23,8 +23,8 @@ func MountAt(t testing.TB, kind, data, at string) {
 	t.Cleanup(func() { syscall.Unmount(at, syscall.MNT_DETACH) })
 }
 
-// Overlay returns a directory with what is in others, on overlayfs. Of files of other file systems than the first the kernel
-// tells one device in the mappings and another in stat, as it does on btrfs.
+// Overlay returns a directory with the contents of others, on overlayfs. For files of any file
+// system but the first, the kernel shows one device in mappings and another in stat, as on btrfs.
 func Overlay(t testing.TB, lowers ...string) string {
 	t.Helper()
 	dir := t.TempDir()

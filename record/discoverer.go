@@ -23,19 +23,20 @@ import (
 	"utrace/record/plan"
 )
 
-// Processes are searched for newly loaded libraries once a second, and more often while a probe still names
-// nothing. Searching takes at most a tenth of the time.
+// Processes are searched for newly loaded libraries once a second, and more often while a probe
+// still matches nothing. Searching takes at most a tenth of the time: the pause is searchPause
+// times as long as the search.
 const (
 	searchEvery        = time.Second
 	searchEveryPending = 50 * time.Millisecond
-	searchShare        = 10
+	searchPause        = 10
 )
 
-// maxLaterFuncs is how many functions there is room for that are found while recording.
-const maxLaterFuncs = 1 << 18
+// maxDiscoveredFuncs limits how many functions can be added while recording.
+const maxDiscoveredFuncs = 1 << 18
 
-// discoverer finds what appears while recording, and has it probed: the programs that processes execute,
-// and the libraries that they load. It learns of a program
+// discoverer finds programs and libraries that appear while recording, and probes them. It learns
+// of an executed program
 //
 //   - from the tracer of a command, which holds the process meanwhile, so that no call is lost;
 //   - from the kernel's record, when the program is already running.
@@ -45,34 +46,35 @@ type discoverer struct {
 	objs        *bpf.Objects
 	probes      *attachedProbes
 	definitions *definitions
-	pids        []int  // processes to attach in; none: all that run a file
-	machine     bool   // every process of the machine is recorded
-	startNs     uint64 // CLOCK_MONOTONIC, once watch is called
+	pids        []int  // processes to attach in; none: every process that runs a file
+	machine     bool   // the whole machine is recorded
+	startNs     uint64 // CLOCK_MONOTONIC of the start; valid after watch
 
 	tasks  chan bpf.Task // of the kinds TaskFork and TaskExec
 	quit   chan struct{}
 	stop   sync.Once
 	closed sync.WaitGroup
 
-	mu         sync.Mutex // for all below
+	mu         sync.Mutex // protects all below
 	plan       *plan.Plan
 	err        error
 	perProcess *perProcess
-	programs   map[programKey][]image.Key // that have been resolved, with their libraries
+	programs   map[programKey][]image.Key // already resolved, with their libraries
 	mappings   map[int]uint64             // by PID: hash of the executable mappings
-	seen       map[image.Mapped]bool      // files that have been searched for in some process
+	seen       map[image.Mapped]bool      // files that some process has mapped and that were searched
 	late       []string
-	leftOut    int // how many of the plan the drainer has been given
+	leftOut    int // how many of the plan's LeftOut are in the trace or queued for it
 	hash       maphash.Hash
 }
 
-// programKey is what the libraries of a program depend on.
+// programKey is everything that determines which libraries a program loads.
 type programKey struct {
 	file   image.Version
 	linker string // variables of the dynamic linker
 }
 
-// newDiscoverer returns a discoverer for a plan. Files of a plan for the whole machine have been searched already.
+// newDiscoverer returns a discoverer for a plan. A plan for the whole machine has already searched
+// its files.
 func newDiscoverer(p *plan.Plan, objs *bpf.Objects, probes *attachedProbes, defs *definitions, machine bool, pids []int) *discoverer {
 	d := &discoverer{
 		objs: objs, probes: probes, definitions: defs, pids: pids, machine: machine,
@@ -87,7 +89,8 @@ func newDiscoverer(p *plan.Plan, objs *bpf.Objects, probes *attachedProbes, defs
 	return d
 }
 
-// watch searches the processes until close. The trace, which begins at startNs, has what was left out up to now.
+// watch searches the processes until close. The trace begins at startNs and already has everything
+// left out so far.
 func (d *discoverer) watch(startNs uint64) {
 	d.startNs, d.leftOut = startNs, len(d.plan.LeftOut)
 	d.closed.Go(func() {
@@ -112,20 +115,20 @@ func (d *discoverer) watch(startNs uint64) {
 				if d.searchAll() {
 					every = searchEveryPending
 				}
-				next.Reset(max(every, searchShare*time.Since(start)))
+				next.Reset(max(every, searchPause*time.Since(start)))
 			}
 		}
 	})
 }
 
-// close returns when the last search has ended.
+// close returns once the last search has ended.
 func (d *discoverer) close() {
 	d.stop.Do(func() { close(d.quit) })
 	d.closed.Wait()
 }
 
-// tracedByUs reports whether a thread of this process traces a process, and whether it holds it: a process is held
-// after fork and exec until it has been searched.
+// tracedByUs reports whether a thread of this process traces another process, and whether it holds
+// it: after fork and exec a process is held until it has been searched.
 func tracedByUs(pid int) (traced, held bool) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -139,8 +142,8 @@ func tracedByUs(pid int) (traced, held bool) {
 	return true, bytes.Contains(text, []byte("\nState:\tt"))
 }
 
-// execed finds the probes in the program that a thread of a process has just executed, and
-// in the libraries that it will load. running says that it has not been held.
+// execed probes the program that a thread of a process has just executed, and the libraries that
+// this program will load. running says that the process was not held.
 func (d *discoverer) execed(pid, tid int, running bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -155,25 +158,25 @@ func (d *discoverer) execed(pid, tid int, running bool) {
 	files := image.NewSet()
 	defer files.Close()
 	var key programKey
-	sc, err := plan.ExecScope(&files, pid, func(program *image.Image, env []string) (known bool) {
+	sc, err := plan.ExecScope(&files, pid, func(program *image.Image, env []string) (seen bool) {
 		key = programKey{file: program.Version}
 		for _, kv := range env {
 			if strings.HasPrefix(kv, "LD_") {
 				key.linker += kv + "\x00"
 			}
 		}
-		_, known = d.programs[key]
-		return known
+		_, seen = d.programs[key]
+		return seen
 	})
-	if err == nil && sc != nil { // else it has ended, is no ELF file, or is known
+	if err == nil && sc != nil { // otherwise it has ended, is no ELF file, or was seen before
 		d.programs[key] = sc.Keys()
 		d.extend(&files, sc, running, nil)
 	}
 	d.perProcess.check(pid, d.programs[key], running)
 }
 
-// forked attaches in a process that has been forked what is attached process by process. running says that it has not
-// been held.
+// forked attaches in a new child the modules that are attached process by process. running says
+// that the child was not held.
 func (d *discoverer) forked(pid int, running bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -181,7 +184,7 @@ func (d *discoverer) forked(pid int, running bool) {
 	d.defineLeftOut()
 }
 
-// recorded returns all processes that are being recorded.
+// recorded returns all recorded processes.
 func (d *discoverer) recorded() ([]int, error) {
 	if d.machine {
 		return proc.All(), nil
@@ -189,7 +192,7 @@ func (d *discoverer) recorded() ([]int, error) {
 	return d.objs.Processes()
 }
 
-// searchAll searches all processes that are being recorded. It reports whether some probe still names nothing.
+// searchAll searches all recorded processes. It reports whether some probe still matches nothing.
 func (d *discoverer) searchAll() (pending bool) {
 	pids, err := d.recorded()
 	if err != nil {
@@ -207,8 +210,8 @@ func (d *discoverer) searchAll() (pending bool) {
 	return len(d.plan.Pending) > 0
 }
 
-// search finds the probes in what a process has mapped since the last search, and returns the hash of its executable
-// mappings.
+// search probes the files that a process has mapped since the last search. It returns the hash of
+// the executable mappings.
 func (d *discoverer) search(pid int) uint64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
 	if err != nil {
@@ -236,14 +239,14 @@ func (d *discoverer) search(pid int) uint64 {
 		return 0
 	}
 	var program *image.Image
-	if held { // it is just executing its program: the tracer waits to have it looked at
+	if held { // at exec: the tracer waits until its program has been examined
 		program = sc.Program
 	}
 	d.extend(&files, sc, true, program)
 	return sum
 }
 
-// addSeen reports whether a process has mapped a file that no process had before.
+// addSeen reports whether a process has mapped a file that no process had mapped before.
 func (d *discoverer) addSeen(pid int) (fresh bool) {
 	maps, err := procmaps.Read(pid)
 	if err != nil {
@@ -253,7 +256,7 @@ func (d *discoverer) addSeen(pid int) (fresh bool) {
 		if !m.Exec || m.Inode == 0 {
 			continue
 		}
-		// The inode number of a file that is deleted can soon be that of another.
+		// The inode number of a deleted file can soon belong to another file.
 		key := image.Mapped{Key: image.Key{Dev: m.Dev, Ino: m.Inode}, Path: m.Path}
 		fresh = fresh || m.Deleted || !d.seen[key] && !d.plan.Images.Failed[key.Key]
 		d.seen[key] = true
@@ -261,11 +264,11 @@ func (d *discoverer) addSeen(pid int) (fresh bool) {
 	return fresh
 }
 
-// extend plans, defines and attaches what is new in a scope. late says that the process runs; held is its program
-// if that has not run yet, because the process is held.
+// extend plans, defines and attaches the new modules of a scope. late says that the process is
+// running. held is its program if the process is held, so that this program has not run yet.
 //
-// Definitions go ahead of the first event. So a return instruction that the kernel refuses is found out too late for
-// the definition of its function.
+// Definitions precede the first event. So it is too late to define a function without its return
+// when the kernel refuses its return instruction.
 func (d *discoverer) extend(files *image.Set, sc *plan.Scope, late bool, held *image.Image) {
 	d.late = append(d.late, d.plan.AddProblems(sc, true)...)
 	funcs, perProcess := d.plan.Funcs(), false
@@ -287,7 +290,7 @@ func (d *discoverer) extend(files *image.Set, sc *plan.Scope, late bool, held *i
 			continue
 		}
 		if late && m.Image != held {
-			d.late = append(d.late, fmt.Sprintf("%s: %s attached %.1f s after the start, when it was found in process %d: its calls before that are missing",
+			d.late = append(d.late, fmt.Sprintf("%s: %s attached %.1f s after the start, when it was found in process %d: its earlier calls are missing",
 				m.Path, english.Plural(len(m.Funcs), "function", ""), time.Duration(monotonicNs()-d.startNs).Seconds(), sc.PID))
 		}
 	}
@@ -296,8 +299,8 @@ func (d *discoverer) extend(files *image.Set, sc *plan.Scope, late bool, held *i
 	}
 }
 
-// attach attaches a new module in all recorded processes that have not ended. The drainer may know of the module
-// already: only the drainer changes it.
+// attach attaches a new module in all recorded processes that have not ended. Only the drainer
+// changes the module, because it may already know it.
 func (d *discoverer) attach(m *module) error {
 	pids := d.pids
 	if len(pids) == 0 {
@@ -320,7 +323,7 @@ func (d *discoverer) attach(m *module) error {
 	return nil
 }
 
-// defineLeftOut gives the drainer what has been left out since the last time.
+// defineLeftOut queues everything that was left out since the last time.
 func (d *discoverer) defineLeftOut() {
 	fresh := d.plan.LeftOut[d.leftOut:]
 	d.leftOut += len(fresh)
@@ -334,7 +337,7 @@ func (d *discoverer) defineLeftOut() {
 	})
 }
 
-// checkAll attaches a new module, process by process, in those that have mapped it before.
+// checkAll attaches a new per-process module in the processes that mapped it earlier.
 func (d *discoverer) checkAll() {
 	pids, err := d.recorded()
 	if err != nil {

@@ -4,7 +4,6 @@ package record
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -15,55 +14,57 @@ import (
 	"utrace/record/internal/proc"
 )
 
-// threads numbers the threads that events come from, and defines them and
-// their processes in the trace as they appear.
+// threads numbers the threads of events, and defines them and their processes in the trace as they
+// appear.
 //
-// A thread ID of the kernel is used again after its thread has ended, and a
-// thread that executes another program begins anew, on a new stack. Each such
-// life gets a number of its own. Events and what the kernel tells of tasks come in passes:
-// first the tasks up to a moment (task), then the events up to the same (id),
-// then the end of the pass (settle). An event belongs to the first life of its
-// thread that ends after it.
+// The kernel reuses a thread ID after its thread has ended. A thread that executes another program
+// begins anew, on a new stack. Each such life gets a number of its own. Events and the kernel's
+// records of tasks arrive in passes:
+//
+//  1. task gets the tasks up to a moment.
+//  2. id gets the events up to the same moment. An event belongs to the first life of its thread
+//     that ends after it.
+//  3. settle ends the pass.
 type threads struct {
 	w         *format.Writer
-	lives     map[uint32]*life    // by TID: those that have not ended
-	routines  map[goKey]*life     // goroutines and tracks
-	ended     map[uint32][]*life  // by TID: those that end in this pass, in order
-	gone      map[uint32]bool     // by PID: processes that end in this pass
-	processes map[uint32]*process // by PID: those that have not ended
-	endsNs    map[uint32]uint64   // unless nil, by PID: when a process was last told to have ended, or to run another program; CLOCK_MONOTONIC
-	last      uint32              // the latest thread, which is most often the next one, too
+	lives     map[uint32]*life     // by TID: those that have not ended
+	routines  map[routineKey]*life // goroutines and tracks
+	ended     map[uint32][]*life   // by TID: those that end in this pass, in order
+	gone      map[uint32]bool      // by PID: processes that end in this pass
+	processes map[uint32]*process  // by PID: those that have not ended
+	endedNs   map[uint32]uint64    // by PID, unless nil: when a process last ended or executed a program; CLOCK_MONOTONIC
+	last      uint32               // the latest thread, which is usually also the next
 	lastID    format.ThreadID
 }
 
-// life is a thread from its start or exec to its exec or end.
+// life is a thread from its start or exec to its next exec or its end.
 type life struct {
 	process *process
 	id      format.ThreadID
-	goid    uint64 // of a goroutine, which ends with its process, as does
-	track   int    // a track
+	goid    uint64 // of a goroutine, which ends with its process
+	track   int    // of a track, which ends with its process
 	defined bool   // id is valid
-	comm    string // as the kernel told at its end
+	comm    string // as the kernel reported it at the end
 	endNs   uint64 // CLOCK_MONOTONIC
 }
 
-// process is a process from its start or exec to its exec or end.
+// process is a process from its start or exec to its next exec or its end.
 type process struct {
-	comm    string // as the kernel told, "" if it did not yet
+	comm    string // as the kernel reported it, "" if not yet
 	defined bool
 	tids    map[uint32]bool // with lives
 }
 
 func newThreads(w *format.Writer) *threads {
-	return &threads{w: w, lives: map[uint32]*life{}, routines: map[goKey]*life{}, gone: map[uint32]bool{}, ended: map[uint32][]*life{}, processes: map[uint32]*process{}}
+	return &threads{w: w, lives: map[uint32]*life{}, routines: map[routineKey]*life{}, gone: map[uint32]bool{}, ended: map[uint32][]*life{}, processes: map[uint32]*process{}}
 }
 
-// task takes note of what happened to a task.
+// task notes what happened to a task.
 func (t *threads) task(rec *bpf.Task) {
 	t.last = 0
 	switch rec.Kind {
 	case bpf.TaskFork:
-		t.endProcess(rec.PID, rec.TimeNs) // of which the end was not told
+		t.endProcess(rec.PID, rec.TimeNs) // an earlier process whose end was not reported
 		t.processes[rec.PID] = &process{comm: rec.Comm, tids: map[uint32]bool{}}
 	case bpf.TaskExec:
 		t.end(rec.PID, rec.Other, rec.TimeNs, "")
@@ -78,12 +79,12 @@ func (t *threads) task(rec *bpf.Task) {
 	}
 }
 
-// end ends the life of a thread, also one of which no event has been seen yet.
+// end ends the life of a thread, even if it has had no event yet.
 func (t *threads) end(pid, tid uint32, ns uint64, comm string) {
 	l := t.lives[tid]
 	if l == nil {
 		if n := len(t.ended[tid]); n > 0 && t.ended[tid][n-1].endNs == ns {
-			return // the thread that executes another program was the first of its process
+			return // the thread that executes a program was the first of its process
 		}
 		l = &life{process: t.process(pid)}
 	}
@@ -94,8 +95,8 @@ func (t *threads) end(pid, tid uint32, ns uint64, comm string) {
 }
 
 func (t *threads) endProcess(pid uint32, ns uint64) {
-	if t.endsNs != nil {
-		t.endsNs[pid] = ns
+	if t.endedNs != nil {
+		t.endedNs[pid] = ns
 	}
 	p := t.processes[pid]
 	if p == nil {
@@ -117,25 +118,26 @@ func (t *threads) process(pid uint32) *process {
 	return p
 }
 
-// goKey names a goroutine, or a track.
-type goKey struct {
+// routineKey identifies a goroutine, or a track.
+type routineKey struct {
 	pid   uint32
 	goid  uint64
 	track int
 }
 
-// goroutine returns the number of a goroutine; tid is the thread that it is
-// first seen on. Its life ends with the pass in which that of its process ends.
+// goroutine returns the number of a goroutine. tid is the thread on which it was first seen. Its
+// life ends in the pass in which its process ends.
 func (t *threads) goroutine(pid, tid uint32, goid uint64) format.ThreadID {
-	return t.routine(goKey{pid: pid, goid: goid}, tid)
+	return t.routine(routineKey{pid: pid, goid: goid}, tid)
 }
 
-// track returns the number of a track of a process, see format.Thread; otherwise it is like goroutine.
+// track returns the number of a track of a process, see format.Thread. Its life is like a
+// goroutine's.
 func (t *threads) track(pid, tid uint32, track int) format.ThreadID {
-	return t.routine(goKey{pid: pid, track: track}, tid)
+	return t.routine(routineKey{pid: pid, track: track}, tid)
 }
 
-func (t *threads) routine(key goKey, tid uint32) format.ThreadID {
+func (t *threads) routine(key routineKey, tid uint32) format.ThreadID {
 	pid := key.pid
 	l := t.routines[key]
 	if l == nil {
@@ -152,7 +154,7 @@ func (t *threads) routine(key goKey, tid uint32) format.ThreadID {
 	return t.define(l, pid, tid)
 }
 
-// id returns the number of the thread that an event at ns comes from, or of its goroutine if goid is not 0.
+// id returns the number of the thread of an event at ns, or of its goroutine if goid is not 0.
 func (t *threads) id(pid, tid uint32, goid, ns uint64) format.ThreadID {
 	if goid != 0 {
 		return t.goroutine(pid, tid, goid)
@@ -178,10 +180,10 @@ func (t *threads) id(pid, tid uint32, goid, ns uint64) format.ThreadID {
 	return id
 }
 
-// known reports whether id has given the thread, or the goroutine, a number.
-func (t *threads) known(pid, tid uint32, goid, ns uint64) bool {
+// hasID reports whether id has already given the thread, or the goroutine, a number.
+func (t *threads) hasID(pid, tid uint32, goid, ns uint64) bool {
 	if goid != 0 {
-		return t.routines[goKey{pid: pid, goid: goid}] != nil
+		return t.routines[routineKey{pid: pid, goid: goid}] != nil
 	}
 	for _, l := range t.ended[tid] {
 		if ns <= l.endNs {
@@ -195,14 +197,14 @@ func (t *threads) known(pid, tid uint32, goid, ns uint64) bool {
 // settle forgets the lives that have ended in this pass.
 func (t *threads) settle() {
 	if len(t.gone) > 0 {
-		maps.DeleteFunc(t.routines, func(key goKey, _ *life) bool { return t.gone[key.pid] })
+		maps.DeleteFunc(t.routines, func(key routineKey, _ *life) bool { return t.gone[key.pid] })
 	}
 	clear(t.gone)
 	clear(t.ended)
 }
 
-// define returns the number of a life. Names are those that the kernel told; those of
-// what is still running are read from /proc.
+// define returns the number of a life. Names are those that the kernel reported. For whatever is
+// still running, they are read from /proc.
 func (t *threads) define(l *life, pid, tid uint32) format.ThreadID {
 	if l.defined {
 		return l.id
@@ -232,23 +234,7 @@ func (t *threads) define(l *life, pid, tid uint32) format.ThreadID {
 	return l.id
 }
 
-// ErrPIDNamespace means that this process sees other process IDs than the
-// kernel reports.
-var ErrPIDNamespace = errors.New("utrace runs in a PID namespace of its own (a container), where processes have other IDs than the kernel reports: run it on the host, or in the host's PID namespace (docker run --pid=host)")
-
-// checkPIDNamespace returns ErrPIDNamespace outside of the initial PID
-// namespace, whose inode number is fixed (PROC_PID_INIT_INO of
-// include/linux/proc_ns.h, since Linux 3.8). bpf_get_current_pid_tgid knows that namespace
-// only: nothing would be recorded elsewhere. Without /proc it cannot be told.
-func checkPIDNamespace() error {
-	const initial = "pid:[4026531836]"
-	if ns, err := os.Readlink("/proc/self/ns/pid"); err == nil && ns != initial {
-		return ErrPIDNamespace
-	}
-	return nil
-}
-
-// maxArgs bounds how much of a command line is kept.
+// maxArgs limits the bytes of a command line that are kept.
 const maxArgs = 4096
 
 func readProcess(pid int) format.Process {

@@ -17,7 +17,8 @@ import (
 	"utrace/record/internal/procmaps"
 )
 
-// TestSameInode: two files are two although the mappings have one device and inode for both, as in two subvolumes of btrfs.
+// TestSameInode: two files remain two although the mappings show one device and inode for both, as
+// in two subvolumes of btrfs.
 func TestSameInode(t *testing.T) {
 	dir, pid := t.TempDir(), os.Getpid()
 	lowers := []string{filepath.Join(dir, "a"), filepath.Join(dir, "b")}

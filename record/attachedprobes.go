@@ -15,28 +15,29 @@ import (
 	"utrace/format"
 )
 
-// attachedProbes attaches modules, and owns the links of a recording. Links of removed functions are
-// closed while the recording goes on, which can take as long as a call that a return probe follows.
+// attachedProbes attaches modules, and owns the links of a recording. It closes the links of
+// removed functions during the recording. That can take as long as a call whose return probe is
+// pending.
 type attachedProbes struct {
 	objs    *bpf.Objects
 	method  bpf.Method
 	limited bool                   // functions may be removed one by one
-	leftOut func(l format.LeftOut) // is called for each function that the kernel refuses to probe
+	leftOut func(l format.LeftOut) // called for each function that the kernel refuses to probe
 
 	mu      sync.Mutex
 	links   links
 	removed map[format.FuncID]bool // first functions of links
 	closing sync.WaitGroup
-	err     error // of closing
+	err     error // the first of closing
 }
 
-// attach attaches a module in some processes, or in all. It returns the functions, by their index,
-// whose return probes the kernel refused. It changes nothing of the functions, which the drainer may
-// be reading.
+// attach attaches a module in some processes, or in all. It returns the functions, by index, whose
+// return probes the kernel refused. It does not change the functions, because the drainer may be
+// reading them.
 func (p *attachedProbes) attach(m *module, pids []int) (noReturn map[int]bool, err error) {
 	attached, refused, err := p.newLinks(m, pids)
 	if p.method == bpf.Perf && errors.Is(err, os.ErrPermission) {
-		return nil, fmt.Errorf("attach to %s: %w: perf-event uprobes need CAP_SYS_ADMIN since the repair of CVE-2025-38466: run utrace as root", m.Path, err)
+		return nil, fmt.Errorf("attach to %s: %w: perf-event uprobes need CAP_SYS_ADMIN since the fix of CVE-2025-38466: run as root", m.Path, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("attach to %s: %w", m.Path, err)
@@ -53,14 +54,14 @@ func (p *attachedProbes) attach(m *module, pids []int) (noReturn map[int]bool, e
 	return refused.returns, nil
 }
 
-// refusals are the functions of a module, by their index, that the kernel refused to probe.
+// refusals are the functions of a module, by index, that the kernel refused to probe.
 type refusals struct {
-	entries map[int]error // with its reason: these are not recorded at all
-	returns map[int]bool  // a return instruction: only entries of these are recorded
+	entries map[int]error // with the reason: not recorded at all
+	returns map[int]bool  // of a return instruction: only their entries are recorded
 }
 
 // newLinks attaches the sites of a module.
-func (p *attachedProbes) newLinks(m *module, pids []int) (made links, not refusals, err error) {
+func (p *attachedProbes) newLinks(m *module, pids []int) (made links, refused refusals, err error) {
 	ex, err := link.OpenExecutable(m.Image.OpenPath)
 	if err != nil {
 		return links{}, refusals{}, err
@@ -80,19 +81,20 @@ func (p *attachedProbes) newLinks(m *module, pids []int) (made links, not refusa
 
 	maker := newLinkMaker(p.method)
 	a := attacher{batch: maker.batch, first: m.first, share: m.share, refused: map[int]error{}}
-	not.returns = map[int]bool{}
+	refused.returns = map[int]bool{}
 	for _, pid := range pids {
 		a.pid = pid
-		p.attachSites(&a, maker, ex, sites, not.returns)
+		p.attachSites(&a, maker, ex, sites, refused.returns)
 		if a.err != nil {
 			return links{}, refusals{}, errors.Join(a.err, a.links.close())
 		}
 	}
-	not.entries = a.refused
-	return a.links, not, nil
+	refused.entries = a.refused
+	return a.links, refused, nil
 }
 
-// attachSites attaches the sites of a module in one process, in the order that moduleSites asks for.
+// attachSites attaches the sites of a module in one process, in the order that moduleSites
+// requires.
 func (p *attachedProbes) attachSites(a *attacher, maker linkMaker, ex *link.Executable, sites moduleSites, noReturn map[int]bool) {
 	onInstruction := func(list []site) (link.Link, error) {
 		return maker.uprobe(ex, program(p.objs, p.objs.OnInstruction, list), list, a.pid)
@@ -118,7 +120,7 @@ func (p *attachedProbes) attachSites(a *attacher, maker linkMaker, ex *link.Exec
 	a.refused = entries
 }
 
-// reserveFiles makes sure that perf events can be attached: each takes open files.
+// reserveFiles makes room for the perf events of all sites: each event and its link are open files.
 func (p *attachedProbes) reserveFiles(modules []*module, pids func(*module) []int) error {
 	if p.method != bpf.Perf {
 		return nil
@@ -130,20 +132,19 @@ func (p *attachedProbes) reserveFiles(modules []*module, pids func(*module) []in
 	if room, err := reserveFiles(filesPerSite * sites); err != nil {
 		return err
 	} else if room < filesPerSite*sites {
-		return fmt.Errorf("%d probes need a perf event and a link each, and the limit of open files has room for %d: probe fewer functions, or raise the limit (ulimit -n, sysctl fs.nr_open)", sites, room/filesPerSite)
+		return fmt.Errorf("%d probes need a perf event and a link each, but the limit of open files has room for %d: probe fewer functions, or raise the limit (ulimit -n, sysctl fs.nr_open)", sites, room/filesPerSite)
 	}
 	return nil
 }
 
-// shareLinks decides how many functions of modules share their links. Without a limit all do.
-// Functions that may be removed one by one have links of their own, as long as the limit of open
-// files allows it: those that share links are removed together. reserve says that more modules may
-// come later.
+// shareLinks decides how many functions of modules share their links. Without an overhead limit all
+// do. With a limit each function has links of its own, as far as the limit of open files allows:
+// functions that share links are removed together. reserve says that more modules may come later.
 //
-// Measured on Linux 6.18 with 9,000 functions, two CPUs: a link for each is attached in 0.2 to 0.8 s
-// and detached in 1.5 to 3 s, one link for all in 0.16 and 0.3 s. The other way, to attach all but
-// one a second time and to detach the first link, would have to tell which of the two links sees a
-// call, while both see it.
+// Measured on Linux 6.18 with 9,000 functions and two CPUs: a link for each function attaches in
+// 0.2 to 0.8 s and detaches in 1.5 to 3 s; one link for all takes 0.16 s and 0.3 s. The alternative
+// is to attach all functions but one a second time, and then to detach the first link. While both
+// links see a call, it would have to tell which of them saw it.
 func (p *attachedProbes) shareLinks(modules []*module, pids func(*module) []int, reserve bool) error {
 	if !p.limited {
 		return nil
@@ -181,12 +182,12 @@ func (p *attachedProbes) add(more links) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.links.add(more)
-	for fn := range p.removed { // while this was being attached
+	for fn := range p.removed { // they were removed while this was being attached
 		p.closeLocked(p.links.take(func(l probeLink) bool { return l.fn == fn }))
 	}
 }
 
-// remove closes the links of functions, each the first of those that share them.
+// remove closes the links of functions, each given by the first function that shares them.
 func (p *attachedProbes) remove(fns []format.FuncID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -201,7 +202,7 @@ func (p *attachedProbes) remove(fns []format.FuncID) {
 	p.closeLocked(taken)
 }
 
-// removeIn closes the links for a process, and returns when its breakpoints are gone.
+// removeIn closes the links for a process, and returns once its breakpoints are gone.
 func (p *attachedProbes) removeIn(pid int) error {
 	p.mu.Lock()
 	taken := p.links.take(func(l probeLink) bool { return l.pid == pid })
@@ -209,14 +210,15 @@ func (p *attachedProbes) removeIn(pid int) error {
 	return taken.close()
 }
 
-// forgetIn closes the links for a process that has ended, or whose first thread has.
+// forgetIn closes the links for a process that has ended, or whose first thread has ended.
 func (p *attachedProbes) forgetIn(pid int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closeLocked(p.links.take(func(l probeLink) bool { return l.pid == pid }))
 }
 
-// closeLocked closes links at the same time: a breakpoint stays until its last link is closed.
+// closeLocked closes links concurrently: a breakpoint stays until its last link is closed. mu is
+// held.
 func (p *attachedProbes) closeLocked(taken links) {
 	all := append(taken.returns, taken.others...)
 	if len(all) == 0 {
@@ -237,7 +239,7 @@ func (p *attachedProbes) count() int {
 	return p.links.count()
 }
 
-// close detaches all that is left.
+// close detaches all remaining probes.
 func (p *attachedProbes) close() error {
 	p.mu.Lock()
 	left := p.links

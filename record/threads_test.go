@@ -11,11 +11,11 @@ import (
 	"utrace/format"
 )
 
-// noPID is above what the kernel hands out (PID_MAX_LIMIT in include/linux/threads.h).
+// noPID is greater than any PID of the kernel (PID_MAX_LIMIT in include/linux/threads.h).
 const noPID = 4 << 20
 
 // TestThreadLives: each life of a thread ID has its own number and the name that the kernel
-// told, in whatever order the events of a pass come.
+// reported, in any order of a pass's events.
 func TestThreadLives(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trace.arrow")
 	f, err := os.Create(path)
@@ -39,7 +39,7 @@ func TestThreadLives(t *testing.T) {
 		th.task(&bpf.Task{Kind: kind, PID: pid, TID: tid, Other: other, TimeNs: ns, Comm: comm})
 	}
 
-	// p is forked, executes "first", and ends; q gets to be "second".
+	// p is forked, executes "first", and ends; then it is forked again.
 	task(bpf.TaskFork, p, p, q, 100, "shell")
 	task(bpf.TaskExec, p, p, p, 200, "first")
 	task(bpf.TaskProcessExit, p, p, 0, 300, "renamed")
@@ -51,8 +51,8 @@ func TestThreadLives(t *testing.T) {
 	id(p, p, 300, 1)
 	th.settle()
 
-	// Without anything told, they stay what they are. A second thread executes a
-	// program, and becomes the first.
+	// Without records of tasks, they stay as they are. A second thread executes a program, and
+	// becomes the first.
 	id(p, p, 500, 0)
 	id(p, thread, 510, 3)
 	th.settle()
@@ -64,7 +64,7 @@ func TestThreadLives(t *testing.T) {
 	th.settle()
 	id(p, p, 630, 4)
 
-	// The end of a process ends all its threads, and no other's.
+	// The end of a process ends all its threads, and no others.
 	id(q, q, 640, 5)
 	id(p, thread, 640, 6)
 	th.settle()
@@ -108,51 +108,6 @@ func TestThreadLives(t *testing.T) {
 	for i := range want {
 		if names[i] != want[i] {
 			t.Errorf("thread %d is called %q, want %q", i, names[i], want[i])
-		}
-	}
-}
-
-// TestTracksEnd: what a process has left open is not continued by the next one of its PID, or by the program that it executes.
-func TestTracksEnd(t *testing.T) {
-	const p, fn = noPID + 1, 7
-	for _, kind := range []bpf.TaskKind{bpf.TaskProcessExit, bpf.TaskExec} {
-		f, err := os.Create(filepath.Join(t.TempDir(), "trace.arrow"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		w, err := format.NewWriter(f, format.Meta{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		d := drainer{w: w, threads: newThreads(w), tracks: tracks{}}
-		track := func(kind format.Kind, key uint64) int {
-			e := heldEvent{Event: bpf.Event{PID: p, TID: p, Value: key, Kind: kind}}
-			n := d.tracks.track(&e, fn)
-			if n > 0 {
-				d.threads.track(p, p, n)
-			}
-			return n
-		}
-		if a, b := track(format.Entry, 1), track(format.Entry, 2); a != 1 || b != 2 {
-			t.Errorf("tracks %d and %d", a, b)
-		}
-		d.settle()
-		if got := track(format.Return, 1); got != 1 {
-			t.Errorf("a process that runs has lost its track: %d", got)
-		}
-		d.threads.task(&bpf.Task{Kind: kind, PID: p, TID: p, Other: p, TimeNs: 100})
-		d.settle()
-		if got := track(format.Return, 2); got != 0 {
-			t.Errorf("%v: the end of a span that another process has begun is on track %d", kind, got)
-		}
-		if got := track(format.Entry, 3); got != 1 {
-			t.Errorf("%v: the first span of a process is on track %d", kind, got)
-		}
-		d.threads.task(&bpf.Task{Kind: bpf.TaskProcessExit, PID: p, TID: p, TimeNs: 200})
-		d.settle()
-		if len(d.tracks) > 0 {
-			t.Errorf("%v: tracks of %d processes that have ended", kind, len(d.tracks))
 		}
 	}
 }

@@ -6,54 +6,54 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"utrace/bpf"
 	"utrace/format"
 )
 
-// Intervals at which the buffers are drained: the shorter the fuller they are found.
+// Intervals at which the buffers are drained: the fuller they are, the shorter.
 const (
 	minDrain = time.Millisecond
 	maxDrain = 50 * time.Millisecond
-	// wantedFill is how full a buffer should be at most when it is drained,
-	wantedFill = 0.1
-	// and wantedEvents how many events all of them should have: so a round fits into a batch.
-	wantedEvents = format.BatchRows / 2
+	// targetFill is the fill level of a buffer that a round should find at most.
+	targetFill = 0.1
+	// targetEvents is the number of events that a round should find in all buffers, so that they
+	// fit into one batch.
+	targetEvents = format.BatchRows / 2
 )
 
 const (
-	// maxBatch bounds a batch, whatever a round has found.
+	// maxBatch limits the rows of a batch, however many events a round has found.
 	maxBatch = 1 << 20
-	// maxHeld bounds the memory for events that wait for an older one.
+	// maxHeld limits the events that wait for an older one, and so their memory.
 	maxHeld = 8 << 20
 )
 
-// untilEnd is a time after all others.
+// untilEnd is later than any event.
 const untilEnd = math.MaxUint64
 
-// heldEvent is an event that waits for older ones. It names its thread as the kernel does.
+// heldEvent is an event that waits for older ones. It identifies its thread as the kernel does.
 type heldEvent struct {
 	bpf.Event
-	values uint32 // which of drainer.values, counted from 1
+	values uint32 // index into drainer.values, counted from 1
 	cpu    uint16
-	tries  uint8 // how often its name was not known
+	tries  uint8 // rounds in which its name was not known
 }
 
 // drainer moves events from the lanes and rings to the trace.
 //
-// A thread that moves to another CPU leaves events in two lanes or rings (buffers). They are put
-// back in order thus: before a round, note the time T; drain every buffer to
-// the end that it had. A thread's events are written one after another, so
-// of those older than T all have now been read, unless a buffer was held up by
-// a record still being written; then T of that buffer stays what it was in its
-// last complete round. Events older than the least T are released to the
-// trace; the others are held for a later round. So every batch is complete up to
-// a moment, and batches follow each other in time. What happens to tasks comes
-// through one more ring, by the same rule, and is released ahead of the events.
+// A thread that moves to another CPU leaves events in two buffers (lanes or rings). The drainer
+// puts them back in order:
+//
+//  1. Before a round, note the time T. Drain every buffer to the end that it had.
+//  2. A thread's events are written one after another. So all of them older than T have now been
+//     read, unless a record that was still being written held a buffer up. Such a buffer keeps the
+//     T of its last complete round.
+//  3. Release events older than the smallest T to the trace. Hold the others for a later round.
+//
+// So every batch is complete up to a moment, and batches follow each other in time. What happens to
+// tasks arrives through one more ring, by the same rule, and is released before the events.
 type drainer struct {
 	buffers []buffer
 	losses  *bpf.Losses
@@ -63,58 +63,33 @@ type drainer struct {
 	tracks  tracks
 	startNs uint64 // CLOCK_MONOTONIC of the trace's time 0
 
-	held, late []heldEvent  // late is scratch
-	values     []bpf.Values // of held events
-	unused     []uint32     // of values, counted from 1
-	names      []heldName
-	json       []byte // scratch
-	heldTasks  []bpf.Task
-	lost       lostCount
-	interval   time.Duration
+	held, waiting []heldEvent  // waiting is scratch
+	values        []bpf.Values // of held events
+	freeValues    []uint32     // indexes into values, counted from 1
+	names         []heldName
+	json          []byte // scratch
+	heldTasks     []bpf.Task
+	lost          lostCount
+	interval      time.Duration
 
-	stacks    *stacks // nil if they are not recorded
+	stacks    *stacks // nil if stacks are not recorded
 	newStacks []bpf.Stack
-	ended     []bpf.Task // of processes whose stacks are to be forgotten
+	ended     []bpf.Task // processes whose stacks are to be forgotten
 
 	definitions  *definitions
-	processEnded bool // a process that is recorded; for others to clear
-	// onTask, unless nil, is told of each task that is released.
+	processEnded bool // a recorded process has ended; others clear it
+	// onTask, unless nil, is called for each task that is released.
 	onTask func(*bpf.Task)
 }
 
-// buffer is one of those that the programs in the kernel fill.
+// buffer is a lane or ring that the BPF programs fill.
 type buffer struct {
 	drain    func(fn func(rec []byte)) (done bool, filled float64)
 	take     func(rec []byte)
-	complete uint64 // all before this time has been read
+	complete uint64 // everything before this time has been read
 }
 
-// definitions are what other goroutines have found out while recording, on its way to the
-// writer, which belongs to the drainer.
-type definitions struct {
-	mu    sync.Mutex
-	queue []func(*catalog)
-}
-
-// add has fn write definitions. It is called in the order of add, and before
-// any event is written that occurs after add has returned.
-func (d *definitions) add(fn func(*catalog)) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.queue = append(d.queue, fn)
-}
-
-func (d *definitions) write(c *catalog) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, fn := range d.queue {
-		fn(c)
-	}
-	d.queue = d.queue[:0]
-}
-
-// goStackTop is where the top of every goroutine's stack is put in a trace: their
-// real addresses change.
+// goStackTop is the top of every goroutine's stack in a trace: their real addresses change.
 const goStackTop = 1 << 40
 
 type lostCount struct{ entries, returns, sched uint64 }
@@ -127,14 +102,14 @@ func newDrainer(objs *bpf.Objects, w *format.Writer, defs *definitions, startNs 
 	for cpu, ring := range objs.Rings {
 		d.buffers = append(d.buffers, buffer{drain: ring.Drain, take: d.takeLarge(cpu)})
 	}
-	if objs.Tasks != nil { // else the kernel does not tell
+	if objs.Tasks != nil { // otherwise the kernel does not report tasks
 		d.buffers = append(d.buffers, buffer{drain: objs.Tasks.Drain, take: d.takeTask})
 	}
 	return d
 }
 
-// round drains all buffers once and releases what is complete. It sets the
-// interval after which the next round is due.
+// round drains all buffers once, and releases the events that are complete. It sets the interval
+// until the next round.
 func (d *drainer) round() error {
 	now := monotonicNs()
 	var fullest float64
@@ -153,7 +128,7 @@ func (d *drainer) round() error {
 		d.stacks.add(&d.newStacks[i])
 	}
 	d.newStacks = d.newStacks[:0]
-	switch load := max(fullest/wantedFill, float64(len(d.held))/wantedEvents); {
+	switch load := max(fullest/targetFill, float64(len(d.held))/targetEvents); {
 	case load > 1:
 		d.interval = max(d.interval/2, minDrain)
 	case load < 0.25:
@@ -165,7 +140,7 @@ func (d *drainer) round() error {
 	return d.release(complete)
 }
 
-// take returns what handles the events of one CPU.
+// take returns the handler for plain events of one CPU.
 func (d *drainer) take(cpu int) func(rec []byte) {
 	return func(rec []byte) {
 		e := heldEvent{cpu: uint16(cpu)}
@@ -174,7 +149,7 @@ func (d *drainer) take(cpu int) func(rec []byte) {
 	}
 }
 
-// takeLarge returns what handles those that may carry values.
+// takeLarge returns the handler for events of one CPU that may carry values, and for stacks.
 func (d *drainer) takeLarge(cpu int) func(rec []byte) {
 	return func(rec []byte) {
 		var stack bpf.Stack
@@ -199,8 +174,8 @@ func (d *drainer) takeTask(rec []byte) {
 	d.heldTasks = append(d.heldTasks, task)
 }
 
-// release hands the events before a time (CLOCK_MONOTONIC) to the writer, in
-// batches of a bounded size.
+// release hands the events before a time (CLOCK_MONOTONIC) to the writer, in batches of limited
+// size.
 func (d *drainer) release(before uint64) error {
 	d.definitions.write(d.catalog)
 	for i := range d.names {
@@ -214,14 +189,14 @@ func (d *drainer) release(before uint64) error {
 			return err
 		}
 	}
-	if d.w.Pending()+len(d.held) > maxBatch || d.catalog.keyed || len(d.values) > len(d.unused) {
+	if d.w.Pending()+len(d.held) > maxBatch || d.catalog.keyed || len(d.values) > len(d.freeValues) {
 		slices.SortStableFunc(d.held, func(a, b heldEvent) int { return cmp.Compare(a.TimeNs, b.TimeNs) })
 	}
-	d.late = d.late[:0]
+	d.waiting = d.waiting[:0]
 	for i := range d.held {
 		e := &d.held[i]
 		if e.TimeNs >= before {
-			d.late = append(d.late, *e)
+			d.waiting = append(d.waiting, *e)
 			continue
 		}
 		if err := d.releaseEvent(e, before); err != nil {
@@ -233,7 +208,7 @@ func (d *drainer) release(before uint64) error {
 			}
 		}
 	}
-	d.held = append(d.held[:0], d.late...)
+	d.held = append(d.held[:0], d.waiting...)
 	return nil
 }
 
@@ -244,12 +219,12 @@ func (d *drainer) releaseEvent(e *heldEvent, before uint64) error {
 		fn := &d.catalog.funcs[e.Func]
 		fn.hit(e.Kind)
 		if e.values != 0 || e.Named || fn.planned.Keyed {
-			return d.releaseStatic(e, fn, before)
+			return d.releaseValues(e, fn, before)
 		}
 		id = fn.id
 	}
-	if e.Kind == format.Displaced && !d.threads.known(e.PID, e.TID, e.GoID, e.TimeNs) {
-		return nil // nothing of it is in the trace that could have taken longer
+	if e.Kind == format.Displaced && !d.threads.hasID(e.PID, e.TID, e.GoID, e.TimeNs) {
+		return nil // the trace has nothing of this thread that could have taken longer
 	}
 	if e.GoID != 0 && !e.Kind.IsSched() {
 		e.SP = goStackTop - e.SP
@@ -263,7 +238,7 @@ func (d *drainer) releaseEvent(e *heldEvent, before uint64) error {
 	})
 }
 
-// stackOf returns the number of the stack that an entry has.
+// stackOf returns the number of an entry's stack, 0 if it has none.
 func (d *drainer) stackOf(e *heldEvent) uint64 {
 	if d.stacks == nil {
 		return 0
@@ -271,7 +246,7 @@ func (d *drainer) stackOf(e *heldEvent) uint64 {
 	return uint64(d.stacks.id(e.PID, e.Value))
 }
 
-// settle forgets what has ended in this pass.
+// settle forgets whatever has ended in this pass.
 func (d *drainer) settle() {
 	for i := range d.ended {
 		d.stacks.forget(d.ended[i].PID, d.ended[i].TimeNs)
@@ -308,17 +283,4 @@ func (d *drainer) addLoss(cpu int, l bpf.Loss) {
 	d.lost.returns += l.Returns
 	d.lost.sched += l.Sched
 	d.w.AddLoss(format.Loss{CPU: cpu, FirstNs: sinceStart(l.FirstNs, d.startNs), LastNs: sinceStart(l.LastNs, d.startNs), Entries: l.Entries, Returns: l.Returns, Sched: l.Sched})
-}
-
-func sinceStart(ns, startNs uint64) uint64 {
-	if ns < startNs {
-		return 0
-	}
-	return ns - startNs
-}
-
-func monotonicNs() uint64 {
-	var ts unix.Timespec
-	unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
-	return uint64(ts.Nano())
 }

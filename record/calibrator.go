@@ -25,40 +25,46 @@ import (
 )
 
 const (
-	// calibrationTime is the longest that costs may take to be measured: a hundred times what it takes where nobody else runs.
-	calibrationTime = 5 * time.Second
-	// calibrationRing is the room for the records of one function's calls.
+	// maxCalibrationTime limits how long measuring may take: a hundred times as long as on an idle
+	// machine.
+	maxCalibrationTime = 5 * time.Second
+	// calibrationRing is the size of the ring for the records of one function's calls, in bytes.
 	calibrationRing = 64 << 10
-	// calibrationCalls is how often a function is called each time.
+	// calibrationCalls is how often a function is called in each measurement.
 	calibrationCalls = 50
-	// firstCalibrations is how many there are when the recording begins: a reader takes the median of the latest few.
+	// firstCalibrations is the number of measurements when the recording begins. A reader takes the
+	// median of the latest few.
 	firstCalibrations = 5
-	// displacements is how often its process is displaced by a thread of its own each time, while nothing is recorded yet.
-	displacements = 10
-	// unsettled is the part of the calls that does not count: caches and predictors have to learn, and the kernel rewrites a nop
-	// of 5 bytes when it is first hit.
-	unsettled = 0.2
-	// Intervals at which costs are measured while recording: from the first to the second, each twice as long as the one
-	// before. What is measured before the first batch is written counts for that batch, too.
+	// displacementsEach is how often the calibrator's process is displaced by a thread of its own
+	// in each measurement. This happens only before anything is recorded.
+	displacementsEach = 10
+	// warmupShare is the share of calls that are ignored: caches and predictors have to learn, and
+	// the kernel rewrites a 5-byte nop at its first hit.
+	warmupShare = 0.2
+	// Intervals between measurements while recording: from the first to the second, each twice as
+	// long as the one before. Results from before the first batch is written also apply to that
+	// batch.
 	minCalibrate, maxCalibrate = 50 * time.Millisecond, time.Second
 )
 
-// ServeCalibration is what a process does that Config.Calibrator starts.
+// ServeCalibration runs the process that Config.Calibrator starts. It reads requests from r and
+// writes replies to w until r ends.
 func ServeCalibration(r io.Reader, w io.Writer) error { return calibrate.Serve(r, w) }
 
-// calibrator measures what plain hits cost here and now, in a process of its own. It has programs and buffers of
-// its own, of the same making as those of the recording, so nothing of it gets into the trace, or into the counts. Like
-// the recording they filter processes and count hits; stacks, the scheduler and following calls are left out (see doc.go).
+// calibrator measures the cost of plain hits here and now, in a process of its own. It loads a
+// second set of the recording's programs and buffers, so that nothing of it gets into the trace or
+// its counts. Like the recording, these filter processes and count hits. They exclude stacks, the
+// scheduler and deferred calls (see doc.go).
 type calibrator struct {
 	cmd      *exec.Cmd
-	said     bytes.Buffer // on its standard error
+	stderr   bytes.Buffer // of the process
 	in       *json.Encoder
 	inPipe   io.Closer
 	replies  *json.Decoder
 	objs     *bpf.Objects
 	attached []probeLink
 	tests    []calibrationTest
-	displace int         // how often the process is displaced each time
+	displace int         // displacements in each measurement
 	events   []bpf.Event // scratch
 }
 
@@ -76,13 +82,13 @@ type calibratorConfig struct {
 func newCalibrator(cfg calibratorConfig) (_ *calibrator, err error) {
 	switch {
 	case len(cfg.command) == 0:
-		return nil, errors.New("there is no program to do it with")
+		return nil, errors.New("no calibrator program is configured")
 	case cfg.method == bpf.Perf:
 		return nil, errors.New("perf events take too long to detach")
 	}
-	c := &calibrator{cmd: exec.Command(cfg.command[0], cfg.command[1:]...), tests: cfg.tests, displace: displacements}
+	c := &calibrator{cmd: exec.Command(cfg.command[0], cfg.command[1:]...), tests: cfg.tests, displace: displacementsEach}
 	c.cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1") // no signals in functions that are probed
-	c.cmd.Stderr = &c.said
+	c.cmd.Stderr = &c.stderr
 	in, err := c.cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -101,38 +107,38 @@ func newCalibrator(cfg calibratorConfig) (_ *calibrator, err error) {
 			err = c.ended(err)
 		}
 	}()
-	defer c.watch(&err)()
+	defer c.limitTime(&err)()
 	c.in, c.replies = json.NewEncoder(in), json.NewDecoder(out)
 	pid := c.cmd.Process.Pid
 	if len(cfg.targets) > 0 {
 		var cpus unix.CPUSet
 		if unix.SchedGetaffinity(cfg.targets[0], &cpus) == nil {
 			if err = setAffinity(pid, &cpus); err != nil {
-				return nil, fmt.Errorf("its process: %w", err)
+				return nil, fmt.Errorf("calibrator process: %w", err)
 			}
 		}
 	}
-	sites := 0
+	tableSites := 0
 	for _, t := range c.tests {
-		if t.function >= calibrate.Static {
-			sites += 2
+		if t.function >= calibrate.USDT {
+			tableSites += 2
 		}
 	}
 	opts := bpf.Options{
 		RingBytes: calibrationRing, Funcs: calibrate.Functions, TGIDs: []int{pid}, Follow: cfg.filter, Method: cfg.method,
-		Sites: sites, Limited: cfg.limited, NoTasks: true,
+		Sites: tableSites, Limited: cfg.limited, NoTasks: true,
 	}
-	if c.objs, err = bpf.Load(opts); err != nil { // meanwhile the process starts
+	if c.objs, err = bpf.Load(opts); err != nil { // the process starts meanwhile
 		return nil, err
 	}
-	var places []calibrate.Place
-	if err = c.replies.Decode(&places); err != nil {
-		return nil, fmt.Errorf("its process: %w", err)
+	var sites []calibrate.Sites
+	if err = c.replies.Decode(&sites); err != nil {
+		return nil, fmt.Errorf("calibrator process: %w", err)
 	}
-	if len(places) != calibrate.Functions {
-		return nil, errors.New("its process is of another version")
+	if len(sites) != calibrate.Functions {
+		return nil, errors.New("the calibrator process has another version")
 	}
-	if err = c.attach(places); err != nil {
+	if err = c.attach(sites); err != nil {
 		return nil, err
 	}
 	if err = c.objs.Enable(true); err != nil {
@@ -141,10 +147,11 @@ func newCalibrator(cfg calibratorConfig) (_ *calibrator, err error) {
 	return c, nil
 }
 
-// errEnded is wrapped if the process that costs are measured in has ended by itself.
-var errEnded = errors.New("its process has ended")
+// errEnded is wrapped if the calibrator's process has ended by itself.
+var errEnded = errors.New("the calibrator process has ended")
 
-// ended says how the process has ended, if it was not killed: that is why there is an error. It must have been waited for.
+// ended adds to an error how the process ended, unless it was killed: that end caused the error.
+// The process must have been waited for.
 func (c *calibrator) ended(err error) error {
 	s := c.cmd.ProcessState
 	if s == nil {
@@ -153,7 +160,7 @@ func (c *calibrator) ended(err error) error {
 	if status, ok := s.Sys().(syscall.WaitStatus); !ok || status.Signaled() && status.Signal() == unix.SIGKILL {
 		return err
 	}
-	said, _, _ := strings.Cut(c.said.String(), "\n")
+	said, _, _ := strings.Cut(c.stderr.String(), "\n")
 	return fmt.Errorf("%w: %v %s: %w", errEnded, s, said, err)
 }
 
@@ -166,24 +173,24 @@ func setAffinity(pid int, cpus *unix.CPUSet) error {
 	for _, task := range tasks {
 		var tid int
 		if _, err := fmt.Sscan(task.Name(), &tid); err == nil {
-			unix.SchedSetaffinity(tid, cpus) // a thread that has ended, or processors that are gone, are no harm
+			unix.SchedSetaffinity(tid, cpus) // a thread that has ended, or a missing processor, does no harm
 		}
 	}
 	return nil
 }
 
 // attach attaches the probes of all tests.
-func (c *calibrator) attach(places []calibrate.Place) error {
+func (c *calibrator) attach(sites []calibrate.Sites) error {
 	pid := c.cmd.Process.Pid
 	ex, err := link.OpenExecutable(fmt.Sprintf("/proc/%d/exe", pid))
 	if err != nil {
 		return err
 	}
-	var instructions, trampolines, statics []site
+	var instructions, trampolines, usdt []site
 	for _, t := range c.tests {
-		at, fn, goid := places[t.function], format.FuncID(t.function), uint16(0)
+		at, fn, goid := sites[t.function], format.FuncID(t.function), uint16(0)
 		switch {
-		case t.function >= calibrate.Static:
+		case t.function >= calibrate.USDT:
 			for _, s := range []struct {
 				off  uint64
 				kind siteKind
@@ -193,7 +200,7 @@ func (c *calibrator) attach(places []calibrate.Place) error {
 					continue
 				}
 				its := bpf.Site{Func: fn, Kind: s.as, Flags: bpf.SiteFrame}
-				if s.kind == kindStaticArgs {
+				if s.kind == kindUSDTArgs {
 					text := bpf.Arg{From: bpf.FromRegister, As: bpf.AsString, Size: 8, Base: calibrate.TextRegister, Index: bpf.NoRegister, Max: 100}
 					its.NumArgs, its.Args = 2, [bpf.MaxArgs]bpf.Arg{text, text}
 				}
@@ -201,7 +208,7 @@ func (c *calibrator) attach(places []calibrate.Place) error {
 				if err != nil {
 					return err
 				}
-				statics = append(statics, site{fileOff: s.off, cookie: cookie})
+				usdt = append(usdt, site{fileOff: s.off, cookie: cookie})
 			}
 			continue
 		case t.function >= calibrate.EmulatedGo:
@@ -229,37 +236,39 @@ func (c *calibrator) attach(places []calibrate.Place) error {
 	if len(trampolines) > 0 {
 		err = errors.Join(err, add(w.uretprobe(ex, c.objs.OnReturn, trampolines, pid)))
 	}
-	if len(statics) > 0 {
-		err = errors.Join(err, add(w.uprobe(ex, c.objs.OnSite, statics, pid)))
+	if len(usdt) > 0 {
+		err = errors.Join(err, add(w.uprobe(ex, c.objs.OnSite, usdt, pid)))
 	}
 	return err
 }
 
-// goStackHigh is the offset of stack.hi in the runtime's struct g. It is read in the place of goid, which any other number
-// costs as much as.
+// goStackHigh is the offset of stack.hi in the runtime's struct g. It is read instead of goid, at
+// the same cost as any other number.
 const goStackHigh = 8
 
-// keep leaves out the other tests from now on, unless none would be left, and what takes a moment in which nothing else runs.
-func (c *calibrator) keep(tests []calibrationTest) {
+// keepOnly runs only these tests from now on, unless there are none. It also stops displacements,
+// which need a moment in which nothing else runs.
+func (c *calibrator) keepOnly(tests []calibrationTest) {
 	c.displace = 0
 	if len(tests) > 0 {
 		c.tests = tests
 	}
 }
 
-// watch kills the process if it takes too long, unless what is returned is called before. If it was too late, that is the error.
-func (c *calibrator) watch(err *error) (done func()) {
-	watchdog := time.AfterFunc(calibrationTime, func() { c.cmd.Process.Kill() })
+// limitTime kills the process if it takes too long, unless done is called before. If done comes too
+// late, err becomes an error that says so.
+func (c *calibrator) limitTime(err *error) (done func()) {
+	watchdog := time.AfterFunc(maxCalibrationTime, func() { c.cmd.Process.Kill() })
 	return func() {
 		if !watchdog.Stop() && *err != nil {
-			*err = fmt.Errorf("it takes more than %v here", calibrationTime)
+			*err = fmt.Errorf("it takes more than %v on this machine", maxCalibrationTime)
 		}
 	}
 }
 
-// measure returns what hits cost now.
+// measure returns the cost of hits now.
 func (c *calibrator) measure() (cal format.Calibration, err error) {
-	defer c.watch(&err)()
+	defer c.limitTime(&err)()
 	entries := map[siteKind]format.SiteCost{}
 	for _, t := range c.tests {
 		switches, err := c.run(t.function, calibrationCalls)
@@ -269,7 +278,7 @@ func (c *calibrator) measure() (cal format.Calibration, err error) {
 		cost := format.SiteCost{Entry: string(t.entry), Return: string(t.ret)}
 		periods, inside := c.durations(t.ret != "")
 		if len(periods) == 0 || t.ret != "" && len(inside) == 0 {
-			return cal, fmt.Errorf("the probes of its function %d were not seen", t.function)
+			return cal, fmt.Errorf("no events of calibrator function %d arrived", t.function)
 		}
 		if t.ret == "" {
 			cost.EntryNs, cost.EntryIQRNs = quartiles(periods)
@@ -280,7 +289,7 @@ func (c *calibrator) measure() (cal format.Calibration, err error) {
 			cost.CallNs, cost.CallIQRNs = quartiles(periods)
 		}
 		cal.Sites = append(cal.Sites, cost)
-		median := periods[len(periods)/2] // quartiles has sorted them; the longest are those in which others ran
+		median := periods[len(periods)/2] // quartiles has sorted them; in the longest, other threads ran
 		for _, ns := range periods[:max(0, len(periods)-int(switches))] {
 			cal.QuietNs += median
 			cal.InterruptNs += ns - median
@@ -297,18 +306,19 @@ func (c *calibrator) measure() (cal format.Calibration, err error) {
 	return cal, nil
 }
 
-// ask has the process do something.
+// ask sends a request to the process, and returns its reply.
 func (c *calibrator) ask(req calibrate.Request) (done calibrate.Reply, err error) {
 	if err = c.in.Encode(req); err == nil {
 		err = c.replies.Decode(&done)
 	}
 	if err != nil {
-		err = fmt.Errorf("its process: %w", err)
+		err = fmt.Errorf("calibrator process: %w", err)
 	}
 	return done, err
 }
 
-// run has a function called and reads the events of that. It returns how often the process lost its processor.
+// run has the process call a function, and reads the events. It returns how often the process lost
+// its processor.
 func (c *calibrator) run(function, calls int) (switches int64, err error) {
 	done, err := c.ask(calibrate.Request{Function: function, Calls: calls})
 	if err != nil {
@@ -333,7 +343,7 @@ func (c *calibrator) run(function, calls int) (switches int64, err error) {
 
 // durations returns the times from each entry to the next, and from each entry to its return.
 func (c *calibrator) durations(returns bool) (periods, inside []int64) {
-	var last *bpf.Event // entry
+	var last *bpf.Event // the latest entry
 	for i := range c.events {
 		e := &c.events[i]
 		switch {
@@ -348,10 +358,10 @@ func (c *calibrator) durations(returns bool) (periods, inside []int64) {
 			last = e
 		}
 	}
-	return periods[int(unsettled*float64(len(periods))):], inside[int(unsettled*float64(len(inside))):]
+	return periods[int(warmupShare*float64(len(periods))):], inside[int(warmupShare*float64(len(inside))):]
 }
 
-// quartiles returns the median, and the distance of the quartiles.
+// quartiles returns the median and the interquartile range. It sorts ns.
 func quartiles(ns []int64) (median, iqr int64) {
 	slices.Sort(ns)
 	return ns[len(ns)/2], ns[len(ns)*3/4] - ns[len(ns)/4]

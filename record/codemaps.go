@@ -14,25 +14,25 @@ import (
 	"utrace/record/internal/procmaps"
 )
 
-// pageBytes is what the address of the kernel's trampoline for returns is a multiple of.
+// pageBytes divides the address of the kernel's trampoline for returns.
 const pageBytes = 4096
 
-// rereadAfter is how old mappings must be to be read again for an address that is in none of them.
+// rereadAfter is the age at which mappings are read again for an address that is in none of them.
 const rereadAfter = 10 * time.Millisecond
 
-// codeMaps knows what code is mapped where in the processes that stacks come from. Mappings are read when the first stack
-// of a process is, and kept: the process may have ended when the next one is read.
+// codeMaps knows which code is mapped where, in processes with stacks. It reads the mappings at the
+// first stack of a process and keeps them: the process may have ended at the next one.
 type codeMaps struct {
 	images    image.Set
 	files     map[image.Mapped]*stackFile
-	named     map[string]*stackFile   // what is no file
+	named     map[string]*stackFile   // code that is in no file
 	processes map[uint32]*processCode // by PID
 
 	mu     sync.Mutex
 	ending map[uint32][]procmaps.Mapping // by PID, see remember
 }
 
-// stackFile is what is mapped somewhere: a file, or what the kernel or the program puts there.
+// stackFile is a mapped file, or mapped code that the kernel or the program created.
 type stackFile struct {
 	image *image.Image // nil if it cannot be opened, or is no file
 	name  string
@@ -40,12 +40,12 @@ type stackFile struct {
 
 // processCode is the code that is mapped in a process.
 type processCode struct {
-	forkNs uint64 // CLOCK_MONOTONIC; 0 if that was not told
+	forkNs uint64 // CLOCK_MONOTONIC; 0 if no fork was reported
 	pid    uint32
-	parent uint32 // that it was forked from while recording; 0 if unknown
+	parent uint32 // from which it was forked while recording; 0 if unknown
 	code   []mappedCode
 	readNs uint64 // CLOCK_MONOTONIC; 0: not yet
-	// Of the program that the process ran before it executed the present one.
+	// The code of the program that the process ran before its latest exec.
 	before []mappedCode
 	execNs uint64
 }
@@ -53,7 +53,7 @@ type processCode struct {
 // mappedCode is an executable mapping.
 type mappedCode struct {
 	procmaps.Mapping
-	file *stackFile // nil until it is looked for
+	file *stackFile // nil until it is looked up
 }
 
 func newCodeMaps() codeMaps {
@@ -74,7 +74,7 @@ func (s *codeMaps) process(pid uint32) *processCode {
 	return p
 }
 
-// task takes note of what happened to a process.
+// task notes what happened to a process.
 func (s *codeMaps) task(rec *bpf.Task) {
 	switch rec.Kind {
 	case bpf.TaskFork:
@@ -102,7 +102,7 @@ func (s *codeMaps) remembered(pid uint32) []procmaps.Mapping {
 	return s.ending[pid]
 }
 
-// forget lets go of a process that has ended at endNs, but not of a later one with its ID.
+// forget drops a process that ended at endNs, but not a later one with its ID.
 func (s *codeMaps) forget(pid uint32, endNs uint64) {
 	if p := s.processes[pid]; p != nil && p.forkNs > endNs {
 		return
@@ -113,7 +113,7 @@ func (s *codeMaps) forget(pid uint32, endNs uint64) {
 	delete(s.ending, pid)
 }
 
-// find returns the place of a return address that a process had on a stack at ns.
+// find returns the code address of a return address that a process had on a stack at ns.
 func (s *codeMaps) find(p *processCode, ret, ns uint64) (codeAddr, bool) {
 	if ns < p.execNs {
 		return s.lookUp(p, p.before, ret)
@@ -132,10 +132,11 @@ func (s *codeMaps) find(p *processCode, ret, ns uint64) (codeAddr, bool) {
 	return at, ok
 }
 
-// read reads the mappings of a process: of one that has ended, those that were remembered, or those of its parent.
+// read reads the mappings of a process. For one that has ended it takes the remembered ones, or
+// those of its parent.
 func (s *codeMaps) read(p *processCode) {
 	maps, err := procmaps.Read(int(p.pid))
-	if err != nil || len(maps) == 0 { // of a process that has ended and was not waited for, too
+	if err != nil || len(maps) == 0 { // also empty for a zombie
 		maps = s.remembered(p.pid)
 	}
 	if len(maps) == 0 && len(p.code) == 0 && p.parent != 0 {
@@ -184,11 +185,11 @@ func (s *codeMaps) lookUp(p *processCode, code []mappedCode, ret uint64) (codeAd
 
 // Names of code that is in no file.
 const (
-	returnProbeName = "[caller of a probed function]" // its place on the stack has the address of the kernel's trampoline
+	returnProbeName = "[caller of a probed function]" // its stack frame has the address of the kernel's trampoline
 	anonymousName   = "[code made at run time]"
 )
 
-// file finds out what is mapped.
+// file returns the file of a mapping.
 func (s *codeMaps) file(p *processCode, m *mappedCode) *stackFile {
 	key := image.Mapped{Key: image.Key{Dev: m.Dev, Ino: m.Inode}, Path: m.Path}
 	if f := s.files[key]; f != nil && m.Inode != 0 {
@@ -211,7 +212,7 @@ func (s *codeMaps) file(p *processCode, m *mappedCode) *stackFile {
 	return s.name(m.Path)
 }
 
-// name returns what is called so and is no file.
+// name returns the stackFile for code that is in no file.
 func (s *codeMaps) name(name string) *stackFile {
 	f := s.named[name]
 	if f == nil {

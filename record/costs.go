@@ -14,19 +14,18 @@ import (
 	"utrace/record/plan"
 )
 
-// Costs are what hits of probes cost the thread that makes them, with
-// their record in the ring.
+// Costs are the costs of probe hits, with their record in the ring, to the thread that makes them.
 type Costs struct {
-	Measured                   bool          // on this machine; else typical for its sort
+	Measured                   bool          // on this machine; otherwise typical
 	NopCall, Emulated, Stepped time.Duration // a hit, by the class of its site
-	Trampoline                 time.Duration // a return by way of the trampoline
-	Args                       time.Duration // more, where arguments or results are fetched
+	Trampoline                 time.Duration // a return through the trampoline
+	Args                       time.Duration // extra, where arguments or results are fetched
 }
 
-// TypicalCosts returns the costs on machines like this one, to plan with: they
-// are not measured here. On metal they are the figures published with the kernel's
-// series "uprobes/x86: Add support to optimize usdt probes" (J. Olsa, 2025), on virtual machines,
-// where a trap costs more, those seen on an AMD EPYC with Linux 6.18; a record is 0.15 us of each.
+// TypicalCosts returns typical costs on machines like this one, for planning. They are not measured
+// here. On metal they are the figures published with the kernel's series "uprobes/x86: Add support
+// to optimize usdt probes" (J. Olsa, 2025). On virtual machines, where a trap costs more, they were
+// measured on an AMD EPYC with Linux 6.18. Each includes 0.15 us for a record.
 func TypicalCosts() Costs {
 	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil && bytes.Contains(info, []byte(" hypervisor")) {
 		return Costs{NopCall: 700, Emulated: 1050, Stepped: 10200, Trampoline: 600, Args: 1000}
@@ -34,7 +33,7 @@ func TypicalCosts() Costs {
 	return Costs{NopCall: 290, Emulated: 480, Stepped: 1060, Trampoline: 450, Args: 600}
 }
 
-// class returns what a hit of a site costs.
+// class returns the cost of a hit of a site.
 func (c Costs) class(class insn.Class) time.Duration {
 	switch class {
 	case insn.NopCall:
@@ -45,7 +44,7 @@ func (c Costs) class(class insn.Class) time.Duration {
 	return c.Stepped
 }
 
-// args returns what it costs more to fetch what a site wants.
+// args returns the extra cost of fetching a site's arguments.
 func (c Costs) args(s *bpf.Site) time.Duration {
 	if s == nil || s.NumArgs == 0 {
 		return 0
@@ -53,8 +52,8 @@ func (c Costs) args(s *bpf.Site) time.Duration {
 	return c.Args
 }
 
-// Hits returns what an entry, or hit, of a function costs, and what a return does, without the stack of callers, and without following
-// the call (Config.SlowerThan).
+// Hits returns the costs of an entry (or hit) and of a return of a function. They exclude the stack
+// of callers, and the work of deferring calls (Config.SlowerThan).
 func (c Costs) Hits(fn *plan.Func) (entry, ret time.Duration) {
 	for _, s := range fn.USDTSites {
 		d := c.class(s.Class) + c.args(&s.Site)
@@ -76,13 +75,14 @@ func (c Costs) Hits(fn *plan.Func) (entry, ret time.Duration) {
 	return c.class(fn.Class) + c.args(fn.Entry), ret + c.args(fn.Exit)
 }
 
-// Call returns what recording one call of a function costs, entry and return, as text.
+// Call returns the cost of recording one call of a function, entry and return, as text.
 func (c Costs) Call(fn plan.Func) string {
 	entry, ret := c.Hits(&fn)
 	return fmt.Sprintf("%.1f us", (entry+ret).Seconds()*1e6)
 }
 
-// medianCost returns the medians of what was measured for two kinds of sites, zeros if nothing was.
+// medianCost returns the medians of the measurements for two kinds of sites, zeros if there are
+// none.
 func medianCost(list []format.Calibration, entry, ret siteKind) (c format.SiteCost) {
 	var entries, calls []int64
 	for _, cal := range list {
@@ -99,34 +99,34 @@ func medianCost(list []format.Calibration, entry, ret siteKind) (c format.SiteCo
 	return c
 }
 
-// spent returns what the probes took of the processors, as far as it was measured: hits of calls that were dropped included, without what
-// fetching values took.
+// spent returns the processor time that the probes took, as far as it was measured. Hits of dropped
+// calls are included, fetching values is not.
 func spent(c *catalog, list []format.Calibration) (sum time.Duration) {
 	type kinds struct{ entry, ret siteKind }
-	known := map[kinds]format.SiteCost{}
+	costs := map[kinds]format.SiteCost{}
 	for i := range c.funcs {
 		fn := &c.funcs[i]
 		if fn.entries+fn.returns == 0 {
 			continue
 		}
 		k := kinds{fn.entryKind, fn.returnKind}
-		cost, ok := known[k]
+		cost, ok := costs[k]
 		if !ok {
 			cost = medianCost(list, k.entry, k.ret)
-			known[k] = cost
+			costs[k] = cost
 		}
 		sum += time.Duration(fn.entries)*time.Duration(cost.EntryNs) + time.Duration(fn.returns)*time.Duration(max(0, cost.CallNs-cost.EntryNs))
 	}
 	return sum
 }
 
-// newCosts takes from what was measured what a limit goes by.
+// newCosts derives the costs for the overhead limit from measurements.
 func newCosts(list []format.Calibration) Costs {
 	of := func(entry, ret siteKind) format.SiteCost { return medianCost(list, entry, ret) }
 	class := func(c insn.Class) time.Duration { return time.Duration(of(siteKind(c.String()), "").EntryNs) }
 	c := Costs{Measured: true, NopCall: class(insn.NopCall), Emulated: class(insn.Emulated), Stepped: class(insn.Stepped)}
 	c.Trampoline = max(0, time.Duration(of(siteKind(insn.Emulated.String()), kindTrampoline).CallNs)-c.Emulated)
-	if args := of(kindStaticArgs, ""); args.EntryNs > 0 {
+	if args := of(kindUSDTArgs, ""); args.EntryNs > 0 {
 		c.Args = max(0, time.Duration(args.EntryNs)-c.Emulated)
 	}
 	return c

@@ -14,7 +14,7 @@ import (
 	"utrace/record/plan"
 )
 
-// callers are the functions that are on stacks.
+// callers are the functions on stacks.
 type callers struct {
 	w       *format.Writer
 	modules map[*stackFile]format.ModuleID
@@ -29,7 +29,7 @@ type funcKey struct {
 	addr   uint64
 }
 
-// frameCount counts functions of a file that are on stacks.
+// frameCount counts the functions of a file that are on stacks.
 type frameCount struct {
 	seen         map[uint64]bool // by address
 	all, without int
@@ -48,7 +48,7 @@ func newCallers(w *format.Writer, c *catalog) *callers {
 	return f
 }
 
-// at returns the function that a return address is in, and the line of the call.
+// at returns the function of a return address, and the line of the call.
 func (f *callers) at(at codeAddr) (fn format.FuncID, line int) {
 	module := f.module(at.file)
 	if at.file.image == nil {
@@ -109,13 +109,13 @@ func (f *callers) module(file *stackFile) format.ModuleID {
 func (f *callers) sourceLines(file *stackFile) *dwarf.Lines {
 	lines, ok := f.lines[file]
 	if !ok {
-		lines, _ = file.image.File.Lines() // else there is no debug information: no lines
+		lines, _ = file.image.File.Lines() // without debug information there are no lines
 		f.lines[file] = lines
 	}
 	return lines
 }
 
-// countFrame takes note of whether a function shows its caller, once.
+// countFrame counts a function once: in all, and if it hides its caller.
 func (f *callers) countFrame(file *stackFile, fn elffile.Func, key funcKey) {
 	count := f.frames[file]
 	if count == nil {
@@ -132,12 +132,12 @@ func (f *callers) countFrame(file *stackFile, fn elffile.Func, key funcKey) {
 	}
 }
 
-// withoutFramePointers names the files whose functions hide their callers.
+// withoutFramePointers returns a warning for each file whose functions hide their callers.
 func (f *callers) withoutFramePointers() []string {
 	var list []string
 	for file, count := range f.frames {
 		if 2*count.without > count.all {
-			list = append(list, fmt.Sprintf("%s is built without frame pointers (%d of its %d functions on stacks set up none): stacks lack what is outside of these, or end there; build it with -fno-omit-frame-pointer", file.image.Path, count.without, count.all))
+			list = append(list, fmt.Sprintf("%s is built without frame pointers (%d of its %d functions on stacks set up none): stacks lack the callers of these, or end there; build it with -fno-omit-frame-pointer", file.image.Path, count.without, count.all))
 		}
 	}
 	slices.Sort(list)

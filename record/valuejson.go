@@ -16,7 +16,7 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// appendValues appends the JSON array of what an event carries, by the rules of package format.
+// appendValues appends the JSON array of an event's values, by the rules of package format.
 func appendValues(dst []byte, args []probe.Argument, v *bpf.Values) []byte {
 	dst = append(dst, '[')
 	first := true
@@ -37,7 +37,7 @@ func appendValues(dst []byte, args []probe.Argument, v *bpf.Values) []byte {
 	return append(dst, ']')
 }
 
-// failed reports whether the first of the values, what a function returned, says that it has failed.
+// failed reports whether a function has failed, by its result, the first of the values.
 func failed(t probe.Type, v *bpf.Values) bool {
 	switch t.Kind {
 	case probe.KindNumber:
@@ -70,11 +70,11 @@ func appendValue(dst []byte, t probe.Type, v *bpf.Values, i int) []byte {
 		if n != 0 {
 			name = t.GoTypeName(n)
 		}
-		quoted, _ := json.Marshal(name) // of a string: no error
+		quoted, _ := json.Marshal(name) // a string: no error
 		return append(dst, quoted...)
 	case probe.KindEnum:
 		if name, ok := t.EnumNames[int64(n)]; ok {
-			quoted, _ := json.Marshal(name) // of a string: no error
+			quoted, _ := json.Marshal(name) // a string: no error
 			return append(dst, quoted...)
 		}
 	case probe.KindChar:
@@ -96,7 +96,7 @@ func appendValue(dst []byte, t probe.Type, v *bpf.Values, i int) []byte {
 	return strconv.AppendUint(dst, n, 10)
 }
 
-// appendText appends bytes, of which max were to be recorded.
+// appendText appends text, cut off after max bytes.
 func appendText(dst, text []byte, max int) []byte {
 	cut := len(text) > max
 	if cut {
@@ -111,7 +111,7 @@ func appendText(dst, text []byte, max int) []byte {
 		}
 	}
 	if utf8.Valid(text) {
-		quoted, _ := json.Marshal(string(text)) // of a string: no error
+		quoted, _ := json.Marshal(string(text)) // a string: no error
 		if !cut {
 			return append(dst, quoted...)
 		}

@@ -1,0 +1,47 @@
+//go:build linux
+
+package record
+
+import (
+	"syscall"
+	"time"
+
+	"utrace/format"
+)
+
+// Progress is the state of a running recording.
+type Progress struct {
+	Elapsed time.Duration
+	Events  uint64
+	Lost    uint64
+	Bytes   int64
+}
+
+// Summary describes what was recorded.
+type Summary struct {
+	Reason      string // why the recording ended
+	Duration    time.Duration
+	Events      uint64
+	Calls       uint64 // entries
+	Sched       uint64 // rows of the scheduler, see Config.Sched
+	LostSched   uint64
+	Dropped     uint64 // further calls, which did not meet a condition that is decided at their return
+	LostEntries uint64
+	LostReturns uint64
+	Overhead    time.Duration // processor time that the probes took; 0 if it was not measured
+	Bytes       int64
+	Modules     int
+	Funcs       int
+	LeftOut     []format.LeftOut
+	Removed     []Removed // most hits first
+	Warnings    []string  // what the trace lacks
+	CommandPID  int
+	Command     *syscall.WaitStatus // nil while the command is running, or without one
+}
+
+// Removed is a function whose probes were removed while recording, because they cost a process too
+// much.
+type Removed struct {
+	Name string
+	format.TakenOff
+}
