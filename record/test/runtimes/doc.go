@@ -1,6 +1,8 @@
 // Package runtimes tests recordings of languages and servers, with Debian's builds of them: the
-// presets for Python, Ruby, PHP, Java and PostgreSQL, their choice without being asked (auto), and
-// goroutines. Run it after a change to presets, runtimes, goroutines, names of functions from
-// arguments, or the protection of programs that a probe would break in record, to tracks and names
-// in bpf, or to groups of calls in analyze. Package cost has the overhead limit of an interpreter.
+// presets for Python, Ruby, PHP, Java and PostgreSQL, their choice without being asked, and
+// goroutines. Package cost has the overhead limit of an interpreter.
+//
+// Run it after a change to presets and names in record/internal/probe, to choices, presets' problems or
+// goroutines in record/plan, to process-by-process attachment in record, to tracks and names in bpf, or to
+// groups of calls in analyze.
 package runtimes
