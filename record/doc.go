@@ -1,16 +1,16 @@
 // Package record attaches probes to functions and writes their events into a trace.
 //
-//			probes, targets  →  plan.New: files, functions, sites  →  attach  →  drain rings  →  format.Writer
+//				probes, targets  →  plan.New: files, functions, sites  →  attach  →  drain rings  →  format.Writer
 //
 //	 1. ParseProbe parses a probe, and plan.New resolves it: it finds the files and functions, and
-//		    places the probes. A plan attaches nothing.
+//			    places the probes. A plan attaches nothing.
 //	 2. Run starts the command, held before its first instruction (command.go), and loads the BPF
-//		    programs.
+//			    programs.
 //	 3. It measures the cost of hits (costwatch.go), and attaches with as few links as the kernel
-//		    allows (attachedprobes.go). Then it turns all probes on at once (start.go).
+//			    allows (attachedprobes.go). Then it turns all probes on at once (start.go).
 //	 4. A drainer empties the rings on a timer and restores the order of each thread's events
-//		    (drainer.go). Threads and processes are named as they appear. Each life of a thread ID is a
-//		    thread of its own (threads.go).
+//			    (drainer.go). Threads and processes are named as they appear. Each life of a thread ID is a
+//			    thread of its own (threads.go).
 //	 5. At the end the probes are turned off, the rings drained, and the file completed (finish.go).
 //
 // Package list finds out what there is to probe, without a plan.
@@ -142,8 +142,8 @@
 // another one on the same machine is delivered like an interrupt. So both are recorded, the
 // interrupt and the thread.
 //
-// Goroutines and tracks have no such rows. The kernel does not know them, and what a thread does is
-// not what they do.
+// Goroutines and tracks have no such rows. The kernel does not know them, and the state of a thread
+// is not theirs.
 //
 // # Threads displaced by the recorder
 //
