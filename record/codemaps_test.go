@@ -9,12 +9,11 @@ import (
 	"syscall"
 	"testing"
 
-	"utrace/record/internal/image/imagetest"
-	"utrace/record/list"
-
 	"golang.org/x/sys/unix"
 
+	"utrace/record/internal/image/imagetest"
 	"utrace/record/internal/procmaps"
+	"utrace/record/list"
 )
 
 // TestSameInode: two files remain two although the mappings show one device and inode for both, as

@@ -13,9 +13,10 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"utrace/record/internal/proc"
 
 	"golang.org/x/sys/unix"
+
+	"utrace/record/internal/proc"
 )
 
 // command is the program that a recording starts. It is held before its first instruction until

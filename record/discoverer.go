@@ -128,7 +128,7 @@ func (d *discoverer) close() {
 }
 
 // tracedByUs reports whether a thread of this process traces another process, and whether it holds
-// it: after fork and exec a process is held until it has been searched.
+// it. After fork and exec a process is held until it has been searched.
 func tracedByUs(pid int) (traced, held bool) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

@@ -45,7 +45,7 @@ func TestJudge(t *testing.T) {
 	want := func(got []string, want ...string) {
 		t.Helper()
 		if !slices.Equal(got, want) {
-			t.Errorf("taken off: %q, want %q", got, want)
+			t.Errorf("removed: %q, want %q", got, want)
 		}
 	}
 

@@ -59,8 +59,8 @@ func keepOpen(open []bpf.OpenCall, c *catalog, endedNs map[uint32]uint64, nowNs 
 	return list
 }
 
-// decideOpen does for a call that has not returned what decide in bpf/deferred.h does for one that
-// has. The call is kept if it would be kept whatever it returned.
+// decideOpen decides on a call that has not returned, like decide in bpf/deferred.h on one that
+// has. The call is kept if it would be kept for any result.
 func decideOpen(conds []bpf.Cond, held uint16, lastedNs uint64) bool {
 	var keep [bpf.MaxConds]bool // from each comparison on; they lead only forward
 	after := func(next uint8) bool {

@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"os"
 	"slices"
+
+	"github.com/dustin/go-humanize/english"
+
 	"utrace/record/internal/image"
 	"utrace/record/internal/proc"
 	"utrace/record/plan"
-
-	"github.com/dustin/go-humanize/english"
 )
 
 // perProcess attaches modules process by process, after a check: their probes break some processes

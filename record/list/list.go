@@ -14,8 +14,8 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// Config says what to find, and where: in the file Path, in the files that the process PID maps,
-// or, without both, in the files that any process of the machine maps.
+// Config says what to find, and where. Path selects one file, PID the files that a process maps.
+// Without both, the files that any process of the machine maps are searched.
 type Config struct {
 	Path      string
 	PID       int

@@ -109,7 +109,7 @@ func Serve(r io.Reader, w io.Writer) error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			return fmt.Errorf("read what to call: %w", err)
+			return fmt.Errorf("read a request: %w", err)
 		case req.Function < 0 || req.Function >= Functions || req.Calls < 0 || req.Calls > maxCalls:
 			return fmt.Errorf("cannot call function %d %d times", req.Function, req.Calls)
 		case req.Displacements < 0 || req.Displacements > maxDisplacements:

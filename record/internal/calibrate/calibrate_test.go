@@ -74,5 +74,5 @@ func TestDisplace(t *testing.T) {
 			return
 		}
 	}
-	t.Error("it is never seen what a displacement takes")
+	t.Error("no displacement was ever seen")
 }

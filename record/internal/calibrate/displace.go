@@ -25,9 +25,9 @@ const (
 	minGap = time.Microsecond
 )
 
-// displace returns how much time a thread loses when another one displaces it on its processor,
-// without the time for which the other one runs: the interrupt of a timer, two switches, the way
-// back. It is a lower quartile, since everything else that happens makes it longer. 0 means that no
+// displace returns how much time a thread loses when another one displaces it on its processor: the
+// interrupt of a timer, two switches and the return. It excludes the time for which the other one
+// runs. It is a lower quartile, since other events can only make it longer. 0 means that no
 // displacement was seen. The calling thread must be locked.
 func displace(times int) (ns int64) {
 	var all, here unix.CPUSet

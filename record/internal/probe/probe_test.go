@@ -106,7 +106,8 @@ func TestMatchNames(t *testing.T) {
 	}
 }
 
-// checkValues holds what a static probe records against the limits, and its condition against its arguments.
+// checkValues checks the values of a static probe against the limits, and its condition against its
+// arguments.
 func checkValues(t *testing.T, p *Probe) {
 	t.Helper()
 	args := Arguments(p.Values.Args)

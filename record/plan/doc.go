@@ -1,0 +1,152 @@
+// Package plan decides what a recording attaches: it resolves probes in the files of processes, and
+// places them on instructions. It attaches nothing and runs nothing.
+//
+//  1. The files of the target are opened (scope.go). These are the files that a process maps, the
+//     files that the dynamic linker would load for a command, or a file by its path.
+//  2. Without any probe, utrace chooses (choice.go), see "Choosing".
+//  3. The functions and static probes of each file are matched (selection.go, usdt.go).
+//  4. Each function is placed (place.go): which instructions get a breakpoint, how its return is
+//     seen, or why it is left out.
+//  5. Arguments, results and conditions become a bpf.Site, which the programs in the kernel execute
+//     (valuefinder.go, compile.go).
+//
+// A plan can be extended with the files that appear while recording.
+//
+// # Choosing
+//
+// Without any probe, utrace chooses (choice.go):
+//
+//   - for a machine the presets that fit the running processes;
+//   - for an interpreter the preset of its language;
+//   - for any other program all its functions.
+//
+// Nobody knows how hot these are, so an overhead limit removes functions while recording (package
+// record).
+//
+// # Returns without return probes
+//
+// A return probe of the kernel (uretprobe) replaces the return address by the address of its
+// trampoline. Seen on Linux 6.18:
+//
+//   - A C++ exception that unwinds through such a frame ends the program ("terminate called"),
+//     since no unwind table knows the trampoline.
+//   - A thread that is cancelled below such a frame ends without the cleanup handlers and
+//     destructors above it.
+//   - A program that calls swapcontext between entry and return continues at a wrong address, since
+//     the kernel keeps return addresses as one stack per thread.
+//   - A signal handler may run on a stack above that of the function it interrupts. Then the kernel
+//     forgets the function, which ends with SIGILL.
+//
+// Where one of these can happen, functions get probes on their return instructions instead. These
+// change nothing in the program. But the kernel must step over each, which costs 10 us in a virtual
+// machine and 1 us on metal, where a uretprobe costs 0.5 us. Data that look like a return
+// instruction are not probed: control must reach the instruction (elffile.Exits).
+//
+// # Hazards
+//
+// Whether that can happen is a property of the process, not of a file (processhazard.go): a library
+// in C++ throws through a program in C. All files of the process count, mapped, needed or
+// preloaded. The only exceptions are the C library, and libcrypto's asynchronous jobs. If the
+// process is not known (a library in every process, or with Config.Follow), the worst is assumed.
+//
+// It is also assumed if a file of the process imports dlopen, since a library loaded later can do
+// all of that: perl, bash, PHP. Three kinds of files are excepted:
+//
+//   - libraries whose plugins do none of it (loadsHarmless);
+//   - a running Redis 7, which loads modules only when it starts;
+//   - the C library itself, whose plugins are for names and character sets.
+//
+// Code that switches stacks may have any name, so it is searched for in all files. Leaf functions
+// keep the cheap return probe in a process without signal handlers: nothing unwinds or switches
+// below them. Go programs get return instructions for all functions: the runtime moves stacks at
+// any time.
+//
+// In a stripped file the functions that must not get a return probe (setjmp, swapcontext) have no
+// names. There, functions without a name get return instructions in two cases: the file may contain
+// a C library, or it has code that loads the stack pointer like a switch of stacks.
+//
+// longjmp is harmless: the kernel drops the frames that it has left. So is code in a language
+// without exceptions that calls back into one with exceptions, except if an exception passes
+// through it. Functions of the C library that are used like that are qsort, pthread_once and
+// similar ones, and its local functions. They get return instructions in programs that can throw or
+// switch stacks. All functions of the C library get them in a program that
+//
+//   - hooks into streams, printf or argp;
+//   - may cancel threads, which unwind from where they wait;
+//   - switches stacks and has signal handlers, which may switch them.
+//
+// Note: the list of names in place.go is part of the safety of the tool. Some code has no return
+// address to find, and gets no probe:
+//
+//   - the cold parts of functions, which are jumped into;
+//   - the entry point, and signal trampolines;
+//   - functions with a loop back to their first instruction.
+//
+// # Placement on arm64
+//
+// A function is probed at its first instruction. The kernel steps over most of them: it simulates
+// only branches, returns and adr (insn: classarm64.go). So a probe on a return instruction costs as
+// much there as a cheap one. The return address is in a register, which a return probe replaces
+// before the function saves or signs it. Functions of Go are probed after the check of their stack,
+// as on x86-64.
+//
+// Instructions that the kernel refuses are left out: exclusive accesses, memory copies, and returns
+// that check a signature (retaa, in code built for ARMv8.3). Where a return probe would be
+// dangerous, a function with such a return has only its entry recorded. Loads relative to the
+// program counter are also left out. The kernel steps over those of vector registers at an address
+// where their data is missing. It executed those of other registers wrongly until it refused them.
+//
+// Tried only in an emulated machine (make test-kernels), with Linux 6.1 and 6.12: the recorded
+// events are right; the cost on metal is unknown. record.TypicalCosts are those of x86-64.
+//
+// # Static probes
+//
+// The notes of static probes (USDT) say where each probe and its arguments are (elffile.USDTProbe).
+// A selected probe becomes a function of the plan (usdt.go): a hit, or a span if another probe ends
+// it. Each of its locations must be a nop (usdtlocation.go). It becomes a site of its own
+// (bpf.Site), with the operands of that location. Fetching them, deciding on a condition and
+// sending a name are data for one program.
+//
+// A span that begins and ends in the same functions of the file is paired by the stack pointer,
+// like a call (span.go). If an error jumps over its end, the next span does not become a part of
+// it. Other spans have no stack pointer, and nest by their names. With a condition the kernel
+// remembers which spans were kept, so that their ends are kept as well. It identifies a span
+//
+//   - by the stack pointer, or by the argument that identifies spans;
+//   - without both, by its position among the open spans of the thread. Those deeper than 2,048 are
+//     dropped.
+//
+// Programs can make and load objects while they run (libstapsdt), and mostly unlink them at once.
+// These are found in the mappings, which are searched every 50 ms while a probe matches nothing
+// yet.
+//
+// # Arguments and results of functions
+//
+// The values of a probe are looked up for each function that it matches (valuefinder.go). The debug
+// information has their types. Their locations at the chosen site come from location lists or the
+// calling convention (dwarf.Signature). Without debug information, arguments are counted by the
+// calling convention alone. A site with arguments precedes any instruction that overwrites an
+// argument register (entrysite.go). The result is a bpf.Site for the entry and one for the return:
+// data, as for static probes.
+//
+// # Runtimes of languages
+//
+// The arguments of an interpreter's probes depend on how it was built and started. presetproblem.go
+// finds that out from the file's exported symbols, and from the memory of the process
+// (processmemory.go). It relies on these facts, with the versions that were tried:
+//
+//   - CPython 3.11.2 hits the probes of functions only on its tracing path, which the semaphore of
+//     the probe "line" turns on (presetproblem.go: raised). Python calls Python in one frame of C,
+//     so the stack pointer says nothing. Entries and returns are complete and nest, also for
+//     generators, exceptions and several interpreters in one process, but not for greenlets.
+//   - PHP 8.2 checks USE_ZEND_DTRACE when it starts. php-fpm overwrites the environment that others
+//     see, so zend_dtrace_enabled is read.
+//   - HotSpot 17 and 25: the flag DTraceMethodProbes is found through the tables for debuggers
+//     (gHotSpotVMStructs). Strings have a length and no end. The launcher loads libjvm.so with
+//     dlopen, so the library is planned before that (startedLibraries).
+//   - Ruby 3.1 hits the probes of methods while ruby_vm_event_flags has the bits of calls and
+//     returns. Its methods in C are refused (harm).
+//   - PostgreSQL 15 hits query__execute__start twice for statements that change data: only the one
+//     in PortalRun counts. The end of a query that fails is jumped over, so both ends of a span are
+//     paired by the stack pointer (sameFunctions).
+package plan
