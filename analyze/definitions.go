@@ -5,7 +5,7 @@ import "utrace/format"
 // definitions are what a trace has defined up to some batch. Its tables only grow, at their ends.
 type definitions struct {
 	funcs   []format.Func
-	removed []format.TakenOff
+	removed []format.Removed
 	raw     bool                 // times are to be as measured
 	costs   []format.Calibration // none if raw
 	losses  []format.Loss
@@ -13,7 +13,7 @@ type definitions struct {
 
 // defined returns what is defined so far.
 func (s *source) defined(opts *Options) *definitions {
-	d := definitions{raw: opts.Raw, funcs: s.tables.Funcs, removed: s.tables.TakenOff, losses: s.tables.Losses}
+	d := definitions{raw: opts.Raw, funcs: s.tables.Funcs, removed: s.tables.Removed, losses: s.tables.Losses}
 	if !d.raw {
 		d.costs = s.tables.Calibrations
 	}
@@ -34,7 +34,7 @@ func (p *pairer) learn(d *definitions) {
 func (p *pairer) define(funcs []format.Func) {
 	for _, f := range funcs[len(p.noReturn):] {
 		p.noReturn = append(p.noReturn, f.NoReturn)
-		p.usdt = append(p.usdt, p.usdtID(f.Static))
+		p.usdt = append(p.usdt, p.usdtID(f.USDT))
 	}
 	p.funcs = funcs
 	p.costs.define(funcs)

@@ -165,7 +165,7 @@ func newErrorCheck(f *format.Func, rules []*ErrorRule) *errorCheck {
 // defaultErrors returns the conditions for a function without a rule of its own. The values at the end
 // of a span are no results in this sense.
 func defaultErrors(f *format.Func) (list []*condition.Condition) {
-	if len(f.Results) == 0 || f.Static != "" {
+	if len(f.Results) == 0 || f.USDT != "" {
 		return nil
 	}
 	switch f.Results[0].Type {

@@ -22,8 +22,8 @@ type Removed struct {
 
 // removals finds out whether and when the probes of a function were removed.
 type removals struct {
-	funcs  map[format.FuncID]*format.TakenOff
-	probes map[usdtProbe]*format.TakenOff // by the probe that sees the functions of an interpreter
+	funcs  map[format.FuncID]*format.Removed
+	probes map[usdtProbe]*format.Removed // by the probe that sees the functions of an interpreter
 	seen   int                            // definitions taken in
 }
 
@@ -33,29 +33,29 @@ type usdtProbe struct {
 }
 
 func newRemovals() *removals {
-	return &removals{funcs: map[format.FuncID]*format.TakenOff{}, probes: map[usdtProbe]*format.TakenOff{}}
+	return &removals{funcs: map[format.FuncID]*format.Removed{}, probes: map[usdtProbe]*format.Removed{}}
 }
 
 // add takes in all removals of a trace. It passes over those that it has.
-func (r *removals) add(list []format.TakenOff, funcs []format.Func) {
+func (r *removals) add(list []format.Removed, funcs []format.Func) {
 	for i := r.seen; i < len(list); i++ {
 		removed := &list[i]
 		r.funcs[removed.Func] = removed // of two, the later one
-		if int(removed.Func) < len(funcs) && funcs[removed.Func].Static != "" {
+		if int(removed.Func) < len(funcs) && funcs[removed.Func].USDT != "" {
 			f := &funcs[removed.Func]
-			r.probes[usdtProbe{f.Module, f.Static}] = removed
+			r.probes[usdtProbe{f.Module, f.USDT}] = removed
 		}
 	}
 	r.seen = len(list)
 }
 
 // of returns when and why the probes of a function were removed, nil if they were not.
-func (r *removals) of(id format.FuncID, f *format.Func) *format.TakenOff {
+func (r *removals) of(id format.FuncID, f *format.Func) *format.Removed {
 	if removed := r.funcs[id]; removed != nil {
 		return removed
 	}
-	if f.Static != "" && f.Addr == 0 { // a function that is named by the probe's arguments
-		return r.probes[usdtProbe{f.Module, f.Static}]
+	if f.USDT != "" && f.Addr == 0 { // a function that is named by the probe's arguments
+		return r.probes[usdtProbe{f.Module, f.USDT}]
 	}
 	return nil
 }
@@ -63,7 +63,7 @@ func (r *removals) of(id format.FuncID, f *format.Func) *format.TakenOff {
 // addRemoved adds the functions that were removed, by time.
 func (s *summary) addRemoved(path string, t *format.Tables) {
 	removals := newRemovals()
-	removals.add(t.TakenOff, t.Funcs)
+	removals.add(t.Removed, t.Funcs)
 	var list []Removed
 	for id, removed := range removals.funcs {
 		if int(id) >= len(t.Funcs) {
@@ -71,7 +71,7 @@ func (s *summary) addRemoved(path string, t *format.Tables) {
 		}
 		f := &t.Funcs[id]
 		list = append(list, Removed{
-			Name: cmp.Or(f.Static, f.Name), Module: t.Modules[f.Module].Path,
+			Name: cmp.Or(f.USDT, f.Name), Module: t.Modules[f.Module].Path,
 			At: time.Duration(min(removed.TimeNs, maxTimeNs)), Hits: removed.Hits,
 			PID: removed.PID, Overhead: removed.OverheadPercent, Reason: removed.Reason,
 		})

@@ -13,7 +13,7 @@ func TestLearnRemoved(t *testing.T) {
 	all := definitions{}
 	for i := range before + 2*runs {
 		all.funcs = append(all.funcs, format.Func{Name: "f"})
-		all.removed = append(all.removed, format.TakenOff{Func: format.FuncID(i), TimeNs: 1})
+		all.removed = append(all.removed, format.Removed{Func: format.FuncID(i), TimeNs: 1})
 	}
 	p := newPairer(&latency{opts: &Options{}})
 	n := before

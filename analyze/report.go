@@ -123,7 +123,7 @@ func (b *reportBuilder) checkRules(path string, src *source) {
 func (b *reportBuilder) addStats(src *source, views []view, p *part) {
 	uncertainty := unresolved(src.tables.Calibrations)
 	removals := newRemovals()
-	removals.add(src.tables.TakenOff, src.tables.Funcs)
+	removals.add(src.tables.Removed, src.tables.Funcs)
 	for _, v := range views {
 		l := v.(*latency)
 		b.tooDeep += l.tooDeep

@@ -215,7 +215,7 @@ func (s *source) define(def format.Definition) error {
 	t := &s.tables
 	s.defs += len(def.Info)
 	s.objects += bytes.Count(def.Info, []byte("{"))
-	count := max(len(t.Modules), len(t.Funcs), len(t.Processes), len(t.Threads), len(t.Losses), len(t.LeftOut), len(t.TakenOff), len(t.Dropped),
+	count := max(len(t.Modules), len(t.Funcs), len(t.Processes), len(t.Threads), len(t.Losses), len(t.LeftOut), len(t.Removed), len(t.Dropped),
 		len(t.Stacks), len(t.Calibrations))
 	if s.defs > maxDefinitionBytes || s.objects > maxObjects || count >= maxDefinitions {
 		return errors.New("too many definitions")
@@ -236,7 +236,7 @@ func (s *source) define(def format.Definition) error {
 			return errors.New("a function with too many arguments or results")
 		}
 		f.Name, f.Symbol, f.File = printableName(f.Name), printable(f.Symbol), printableName(f.File)
-		f.Static = printable(f.Static)
+		f.USDT = printable(f.USDT)
 		if f.Name == "" {
 			f.Name = fmt.Sprintf("%#x", f.Addr)
 		}
@@ -251,8 +251,8 @@ func (s *source) define(def format.Definition) error {
 	case format.KindLeftOut:
 		l := &t.LeftOut[len(t.LeftOut)-1]
 		l.Name, l.Module, l.Reason = printable(l.Name), printable(l.Module), printable(l.Reason)
-	case format.KindTakenOff:
-		removed := &t.TakenOff[len(t.TakenOff)-1]
+	case format.KindRemoved:
+		removed := &t.Removed[len(t.Removed)-1]
 		removed.Reason = printable(removed.Reason)
 	case format.KindEnd:
 		t.End.Reason = printable(t.End.Reason)

@@ -290,8 +290,8 @@ func (t *Tables) Apply(d Definition) error {
 		t.Losses, err = appendJSON(t.Losses, d, false)
 	case KindLeftOut:
 		t.LeftOut, err = appendJSON(t.LeftOut, d, false)
-	case KindTakenOff:
-		t.TakenOff, err = appendJSON(t.TakenOff, d, false)
+	case KindRemoved:
+		t.Removed, err = appendJSON(t.Removed, d, false)
 	case KindDropped:
 		t.Dropped, err = appendJSON(t.Dropped, d, false)
 	case KindCalibration:

@@ -37,7 +37,7 @@
 // From 16 on they are definitions. info has the JSON of the struct of that name:
 //
 //	16 Module   17 Func     18 Process      19 Thread   20 Loss    21 LeftOut
-//	22 End      23 TakenOff 24 Calibration  25 Dropped  26 Stack
+//	22 End      23 Removed  24 Calibration  25 Dropped  26 Stack
 //
 // Time. The time of a row, in nanoseconds since the start of the recording, is the running sum of
 // delta_ns over all rows of its thread. One delta holds at most 4.29 s: Pauses bridge longer gaps.

@@ -49,8 +49,8 @@ const (
 	KindLoss    Kind = 20
 	KindLeftOut Kind = 21
 	KindEnd     Kind = 22
-	// KindTakenOff defines a TakenOff.
-	KindTakenOff Kind = 23
+	// KindRemoved defines a Removed.
+	KindRemoved Kind = 23
 	// KindCalibration defines a Calibration.
 	KindCalibration Kind = 24
 	// KindDropped defines a Dropped.
@@ -69,7 +69,7 @@ func kindNames() map[Kind]string {
 		Entry: "entry", Return: "return", TailEntry: "tail-entry", Hit: "hit", Pause: "pause", StackBase: "stack-base",
 		SchedOut: "sched-out", SchedIn: "sched-in", Wakeup: "wakeup",
 		KindModule: "module", KindFunc: "func", KindProcess: "process", KindThread: "thread", KindLoss: "loss",
-		KindLeftOut: "left-out", KindEnd: "end", KindTakenOff: "taken-off",
+		KindLeftOut: "left-out", KindEnd: "end", KindRemoved: "taken-off",
 		DroppedReturn: "dropped-return", KindDropped: "dropped", Displaced: "displaced",
 		KindCalibration: "calibration", KindStack: "stack",
 	}

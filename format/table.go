@@ -67,7 +67,7 @@ type Func struct {
 	Line     int      `json:"line,omitempty"`
 	Hit      bool     `json:"hit,omitempty"`       // an instruction in a function: hits have no return
 	NoReturn bool     `json:"no_return,omitempty"` // entries only: its return could not be probed safely
-	Static   string   `json:"static,omitempty"`    // of a static probe, or of the one where a span begins: PROVIDER:NAME
+	USDT   string   `json:"static,omitempty"`    // of a static probe, or of the one where a span begins: PROVIDER:NAME
 	Args     []Arg    `json:"args,omitempty"`      // values of its entries or hits
 	Results  []Arg    `json:"results,omitempty"`   // values of its returns
 	// The classes of its sites: a Calibration with the same two classes has the cost of recording
@@ -121,10 +121,10 @@ type LeftOut struct {
 	Reason string `json:"reason"`
 }
 
-// TakenOff is a function, or static probe, that the overhead limit removed while recording: it cost
+// Removed is a function, or static probe, that the overhead limit removed while recording: it cost
 // a process too much. The trace has no events of it after TimeNs. It may be defined twice: the
 // later definition counts.
-type TakenOff struct {
+type Removed struct {
 	Func            FuncID  `json:"func"`             // of a static probe whose events have other names: its own
 	TimeNs          uint64  `json:"time_ns"`          // since Meta.Start.MonoNs
 	Hits            uint64  `json:"hits"`             // executions of its probes up to then, in all processes, recorded or not
@@ -225,7 +225,7 @@ type Tables struct {
 	Threads   []Thread
 	Losses    []Loss
 	LeftOut   []LeftOut
-	TakenOff  []TakenOff
+	Removed  []Removed
 	Dropped   []Dropped
 	Stacks    []Stack // by StackID-1
 	// Calibrations are in the order of time.

@@ -90,7 +90,7 @@ func (w *Writer) addText(word, rest string) error {
 	case "left-out":
 		return addJSON(info, w.AddLeftOut)
 	case "taken-off":
-		return addJSON(info, w.AddTakenOff)
+		return addJSON(info, w.AddRemoved)
 	case "dropped":
 		return addJSON(info, w.AddDropped)
 	case "calibration":

@@ -141,8 +141,8 @@ func (w *Writer) AddLeftOut(l LeftOut) { w.define(KindLeftOut, 0, l) }
 // AddDropped reports calls that were not kept.
 func (w *Writer) AddDropped(d Dropped) { w.define(KindDropped, 0, d) }
 
-// AddTakenOff reports a function that the overhead limit removed.
-func (w *Writer) AddTakenOff(t TakenOff) { w.define(KindTakenOff, 0, t) }
+// AddRemoved reports a function that the overhead limit removed.
+func (w *Writer) AddRemoved(t Removed) { w.define(KindRemoved, 0, t) }
 
 // AddCalibration reports the cost of hits.
 func (w *Writer) AddCalibration(c Calibration) { w.define(KindCalibration, 0, c) }

@@ -95,7 +95,7 @@ func (c *catalog) name(fn format.FuncID, v *bpf.Values) {
 	probed := &c.funcs[fn]
 	if len(c.named) >= maxNames {
 		if probed.others == 0 {
-			probed.others = c.w.AddFunc(format.Func{Name: "[further functions]", Module: probed.module, Static: probed.planned.USDT})
+			probed.others = c.w.AddFunc(format.Func{Name: "[further functions]", Module: probed.module, USDT: probed.planned.USDT})
 		}
 		return
 	}
@@ -108,7 +108,7 @@ func (c *catalog) name(fn format.FuncID, v *bpf.Values) {
 		return string(v.Text(i))
 	}
 	entry, ret := siteKinds(probed.planned, false)
-	f := format.Func{Module: probed.module, Static: probed.planned.USDT, File: text(parts.File), EntryClass: string(entry), ReturnClass: string(ret)}
+	f := format.Func{Module: probed.module, USDT: probed.planned.USDT, File: text(parts.File), EntryClass: string(entry), ReturnClass: string(ret)}
 	f.Name = style.Join(text(parts.Class), text(parts.Function), f.File)
 	if f.Name == "" {
 		f.Name = "[no name]"
@@ -145,7 +145,7 @@ func describeFunc(fn *plan.Func, module format.ModuleID, goCode bool) format.Fun
 	f := format.Func{
 		Name: fn.Name, Module: module, Addr: fn.Addr, Size: fn.Size, File: fn.SourceFile, Line: fn.Line,
 		Hit: fn.Hit, NoReturn: !fn.Hit && fn.ReturnBy == plan.Never && len(fn.USDTSites) == 0,
-		Static: fn.USDT, Args: describeArguments(fn.Args), Results: describeArguments(fn.Results),
+		USDT: fn.USDT, Args: describeArguments(fn.Args), Results: describeArguments(fn.Results),
 		EntryClass: string(entry), ReturnClass: string(ret),
 	}
 	if fn.Symbol != fn.Name {

@@ -45,7 +45,7 @@ type limiter struct {
 
 // removedFunc is a function that was removed.
 type removedFunc struct {
-	format.TakenOff
+	format.Removed
 	written bool // to the trace
 }
 

@@ -66,7 +66,7 @@ func (r *remover) hits() (map[bpf.HitsKey]bpf.Hits, error) {
 		removed := r.limiter.removed[fn]
 		if hits := r.limiter.hits(counts, fn); hits != removed.Hits || !removed.written {
 			removed.Hits, removed.written = hits, true
-			r.w.AddTakenOff(removed.TakenOff)
+			r.w.AddRemoved(removed.Removed)
 		}
 	}
 	return counts, nil
@@ -104,7 +104,7 @@ func (r *remover) remove(verdicts []verdict) error {
 // removeGroup turns off a function and those that share its links. It returns the first of them.
 func (r *remover) removeGroup(v verdict) (first format.FuncID, err error) {
 	percent := 100 * float64(v.spent) / float64(v.used)
-	removed := format.TakenOff{
+	removed := format.Removed{
 		PID: int(v.pid), OverheadPercent: math.Round(10*percent) / 10,
 		Reason: fmt.Sprintf("its probes used %.1f%% of %.0f ms of CPU time in process %d (%s), above the limit of %.4g%% for all probes",
 			percent, v.used.Seconds()*1e3, v.pid, proc.Comm(int(v.pid)), 100*r.limiter.max),
@@ -123,7 +123,7 @@ func (r *remover) removeGroup(v verdict) (first format.FuncID, err error) {
 			its.OverheadPercent = 0
 			its.Reason = fmt.Sprintf("the limit of open files (ulimit -n) makes it share a link with %s, which was removed", r.planned(v.fn).Name)
 		}
-		r.limiter.removed[fn] = &removedFunc{TakenOff: its}
+		r.limiter.removed[fn] = &removedFunc{Removed: its}
 	}
 	return first, nil
 }
@@ -136,7 +136,7 @@ func (r *remover) list() ([]Removed, error) {
 	var list []Removed
 	for fn, removed := range r.limiter.removed {
 		f := r.planned(fn)
-		list = append(list, Removed{Name: cmp.Or(f.USDT, f.Name), TakenOff: removed.TakenOff})
+		list = append(list, Removed{Name: cmp.Or(f.USDT, f.Name), Removed: removed.Removed})
 	}
 	slices.SortFunc(list, func(a, b Removed) int {
 		return cmp.Or(cmp.Compare(b.Hits, a.Hits), cmp.Compare(a.Func, b.Func))

@@ -43,5 +43,5 @@ type Summary struct {
 // much.
 type Removed struct {
 	Name string
-	format.TakenOff
+	format.Removed
 }

@@ -30,10 +30,10 @@ func readHotCounts(t *testing.T, stdout string) (c hotCounts) {
 
 // removed returns what a trace says of a function, or of a static probe, that the limit removed. It
 // returns nil if the limit did not remove it.
-func removed(tables *format.Tables, name string) (found *format.TakenOff) {
-	for i, off := range tables.TakenOff {
-		if f := tables.Funcs[off.Func]; f.Name == name || f.Static == name {
-			found = &tables.TakenOff[i]
+func removed(tables *format.Tables, name string) (found *format.Removed) {
+	for i, off := range tables.Removed {
+		if f := tables.Funcs[off.Func]; f.Name == name || f.USDT == name {
+			found = &tables.Removed[i]
 		}
 	}
 	return found
