@@ -24,7 +24,7 @@ type Removed struct {
 type removals struct {
 	funcs  map[format.FuncID]*format.Removed
 	probes map[usdtProbe]*format.Removed // by the probe that sees the functions of an interpreter
-	seen   int                            // definitions taken in
+	seen   int                           // definitions taken in
 }
 
 type usdtProbe struct {

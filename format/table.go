@@ -67,7 +67,7 @@ type Func struct {
 	Line     int      `json:"line,omitempty"`
 	Hit      bool     `json:"hit,omitempty"`       // an instruction in a function: hits have no return
 	NoReturn bool     `json:"no_return,omitempty"` // entries only: its return could not be probed safely
-	USDT   string   `json:"static,omitempty"`    // of a static probe, or of the one where a span begins: PROVIDER:NAME
+	USDT     string   `json:"static,omitempty"`    // of a static probe, or of the one where a span begins: PROVIDER:NAME
 	Args     []Arg    `json:"args,omitempty"`      // values of its entries or hits
 	Results  []Arg    `json:"results,omitempty"`   // values of its returns
 	// The classes of its sites: a Calibration with the same two classes has the cost of recording
@@ -225,7 +225,7 @@ type Tables struct {
 	Threads   []Thread
 	Losses    []Loss
 	LeftOut   []LeftOut
-	Removed  []Removed
+	Removed   []Removed
 	Dropped   []Dropped
 	Stacks    []Stack // by StackID-1
 	// Calibrations are in the order of time.

@@ -38,7 +38,7 @@ type validator struct {
 	entries         uint64
 	sched           uint64
 	threads, losses int
-	removed         int
+	removals        int
 	dropped         int
 	removed         map[FuncID]uint64 // time at which a function was removed
 	depths          []int             // of stacks
@@ -70,7 +70,7 @@ func (v *validator) definitions(b *Batch, tables *Tables) error {
 		}
 	}
 	v.losses = len(tables.Losses)
-	for _, t := range tables.Removed[v.removed:] {
+	for _, t := range tables.Removed[v.removals:] {
 		if int(t.Func) >= len(tables.Funcs) {
 			return fmt.Errorf("function %d was removed, but is not defined", t.Func)
 		}
@@ -79,7 +79,7 @@ func (v *validator) definitions(b *Batch, tables *Tables) error {
 		}
 		v.removed[t.Func] = t.TimeNs
 	}
-	v.removed  = len(tables.Removed)
+	v.removals = len(tables.Removed)
 	for _, d := range tables.Dropped[v.dropped:] {
 		if int(d.Func) >= len(tables.Funcs) {
 			return fmt.Errorf("calls of function %d were dropped, but it is not defined", d.Func)
