@@ -167,7 +167,7 @@ func (r *Reader) Fail(m *Message, err error) {
 func (r *Reader) next(m *Message) error {
 	m.offset = r.pos
 	if r.pos == r.size {
-		return errors.New("it is not complete: the recorder was stopped before it could finish the file")
+		return errors.New("the recorder was stopped before it could finish the file")
 	}
 	var head [8]byte
 	if _, err := r.src.ReadAt(head[:], r.pos); err != nil {

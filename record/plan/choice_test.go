@@ -56,7 +56,7 @@ func TestChooseNothing(t *testing.T) {
 		t.Errorf("chosen: %v", chosen)
 	}
 	err := noChoice(len(list), passed)
-	if !errors.Is(err, ErrNothing) || !strings.Contains(err.Error(), "none of the 2 processes") || !strings.Contains(err.Error(), "python3.12 (process 13)") {
+	if !errors.Is(err, ErrNothing) || !errors.Is(err, ErrNoChoice) || !strings.Contains(err.Error(), "(2 processes)") || !strings.Contains(err.Error(), "python3.12 (process 13)") {
 		t.Errorf("error: %v", err)
 	}
 }
