@@ -38,12 +38,12 @@ func {"name": "other", "module": 0, "addr": 2}
 func {"name": "early", "module": 0, "addr": 0, "static": "python:function__entry"}
 process {"pid": 1, "comm": "python"}
 thread {"pid": 1, "tid": 1, "comm": "python"}
-taken-off {"func": 1, "time_ns": 1, "hits": 1, "pid": 1, "overhead_percent": 9, "reason": "cost"}
+removed {"func": 1, "time_ns": 1, "hits": 1, "pid": 1, "overhead_percent": 9, "reason": "cost"}
 10 0 entry 1
 20 0 entry 2
 flush
-taken-off {"func": 0, "time_ns": 25, "hits": 1, "pid": 1, "overhead_percent": 9, "reason": "cost"}
-taken-off {"func": 1, "time_ns": 1000, "hits": 1, "pid": 1, "overhead_percent": 9, "reason": "cost"}
+removed {"func": 0, "time_ns": 25, "hits": 1, "pid": 1, "overhead_percent": 9, "reason": "cost"}
+removed {"func": 1, "time_ns": 1000, "hits": 1, "pid": 1, "overhead_percent": 9, "reason": "cost"}
 func {"name": "late", "module": 0, "addr": 0, "static": "python:function__entry"}
 21 0 entry 3
 30 0 return 1

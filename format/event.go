@@ -69,7 +69,7 @@ func kindNames() map[Kind]string {
 		Entry: "entry", Return: "return", TailEntry: "tail-entry", Hit: "hit", Pause: "pause", StackBase: "stack-base",
 		SchedOut: "sched-out", SchedIn: "sched-in", Wakeup: "wakeup",
 		KindModule: "module", KindFunc: "func", KindProcess: "process", KindThread: "thread", KindLoss: "loss",
-		KindLeftOut: "left-out", KindEnd: "end", KindRemoved: "taken-off",
+		KindLeftOut: "left-out", KindEnd: "end", KindRemoved: "removed",
 		DroppedReturn: "dropped-return", KindDropped: "dropped", Displaced: "displaced",
 		KindCalibration: "calibration", KindStack: "stack",
 	}

@@ -61,7 +61,7 @@ left-out {"name":"_start","module":"/bin/prog","addr":4000,"reason":"entry point
 300 0 return 1 sp=0x7ffe00000f00 value=0xffffffffffffffff cpu=1
 flush
 loss {"cpu":1,"first_ns":400,"last_ns":500,"entries":3,"returns":2,"sched":4}
-taken-off {"func":2,"time_ns":600,"hits":7,"pid":10,"overhead_percent":12.5,"reason":"its hits cost process 10 (prog) 12.5% of 11 ms of CPU time; the limit for all is 5%"}
+removed {"func":2,"time_ns":600,"hits":7,"pid":10,"overhead_percent":12.5,"reason":"its hits cost process 10 (prog) 12.5% of 11 ms of CPU time; the limit for all is 5%"}
 20000000000 1 return 1 sp=0x7f0000001000 value=0x7
 20000000100 1 entry 1 sp=0x55d000000000
 20000000200 1 entry 1 value=0x2
@@ -153,9 +153,9 @@ func TestValidate(t *testing.T) {
 		"switch of a call":  {"sched-out 0 ", "sched-out 1 "},
 		"stack of a switch": {"250 0 sched-in 0 ", "250 0 sched-in 0 sp=0x7ffe00000f00 "},
 		"value of a switch": {"250 0 sched-in 0 ", "250 0 sched-in 0 value=1 "},
-		"unknown taken off": {`taken-off {"func":2`, `taken-off {"func":9`},
-		"call after it":     {`taken-off {"func":2`, `taken-off {"func":1`},
-		"taken off twice":   {"taken-off {", `taken-off {"func":2,"time_ns":500,"hits":7,"pid":10,"overhead_percent":1,"reason":""}` + "\ntaken-off {"},
+		"unknown removed":   {`removed {"func":2`, `removed {"func":9`},
+		"call after it":     {`removed {"func":2`, `removed {"func":1`},
+		"removed twice":     {"removed {", `removed {"func":2,"time_ns":500,"hits":7,"pid":10,"overhead_percent":1,"reason":""}` + "\nremoved {"},
 		"no end":            {example[strings.Index(example, "end {"):], ""},
 	} {
 		text := strings.Replace(example, change[0], change[1], 1)

@@ -14,7 +14,7 @@ import (
 // The text twin of a trace, for tests and for people. Each line is one of:
 //
 //	meta {…}     first; other definitions are module, func, process, thread, loss, left-out,
-//	             taken-off, calibration, dropped, stack, end
+//	             removed, calibration, dropped, stack, end
 //	1500 0 return 3 sp=0x7ffc00 value=0x5 cpu=1
 //	flush
 //
@@ -89,7 +89,7 @@ func (w *Writer) addText(word, rest string) error {
 		return addJSON(info, w.AddLoss)
 	case "left-out":
 		return addJSON(info, w.AddLeftOut)
-	case "taken-off":
+	case "removed":
 		return addJSON(info, w.AddRemoved)
 	case "dropped":
 		return addJSON(info, w.AddDropped)

@@ -272,7 +272,7 @@ func TestDiffOfParts(t *testing.T) {
 		return paths
 	}
 	for name, end := range map[string]string{
-		"removed": `taken-off {"func":1,"time_ns":FROM,"hits":1,"pid":1,"overhead_percent":9,"reason":"cost"}
+		"removed": `removed {"func":1,"time_ns":FROM,"hits":1,"pid":1,"overhead_percent":9,"reason":"cost"}
 end {}
 `,
 		"lost": `loss {"cpu":0,"first_ns":FROM,"last_ns":TO,"entries":N,"returns":N}

@@ -107,7 +107,7 @@ end {}
 		"5000 0 entry 2 sp=0x7000\n6000 0 return 2 sp=0x7000\n", "",
 		"8000 0", "9000 0",
 		"end {}", `loss {"cpu":0,"first_ns":1500,"last_ns":1600,"entries":1,"returns":1}
-taken-off {"func":1,"time_ns":4500,"hits":1,"pid":1,"overhead_percent":9,"reason":"cost"}
+removed {"func":1,"time_ns":4500,"hits":1,"pid":1,"overhead_percent":9,"reason":"cost"}
 end {"lost":2,"func_lost":[{"func":0,"entries":1,"returns":1}]}`,
 	).Replace(trace)
 	d := diffOf(t, trace, after)

@@ -28,7 +28,7 @@ func trace(t *testing.T, name string) string {
 // traces are those of testdata/traces whose names, threads and ends of calls differ.
 func traces() []string {
 	return []string{"nesting", "names", "threads", "recursion", "open", "longjmp", "noreturn", "coroutine", "lost", "deep",
-		"sched", "values", "probecost", "takenoff", "stacks", "tailcall"}
+		"sched", "values", "probecost", "removed", "stacks", "tailcall"}
 }
 
 func report(t *testing.T, path string) *analyze.Result {
