@@ -83,7 +83,7 @@ func TestConditions(t *testing.T) {
 	// The summary says why no call was kept.
 	for probe, want := range map[string]string{
 		"handle if ret == 12345": "none of the 10 calls met its condition",
-		"handle if n == 12345":   "no call that meets its condition was seen",
+		"handle if n == 12345":   "no call met its condition",
 		"main(...) -> ...":       "recorded 2 events (1 call)",
 		"nobody_calls":           "no such function",
 	} {
