@@ -8,6 +8,7 @@ import (
 
 	"utrace/format"
 	"utrace/record/internal/abi"
+	"utrace/record/internal/demangle"
 	"utrace/record/internal/dwarf"
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/image"
@@ -61,7 +62,7 @@ func (f *callers) at(at codeAddr) (fn format.FuncID, line int) {
 	}
 	key := funcKey{module, uint64(found.Addr)}
 	def := format.Func{
-		Name: elffile.DemangleNoParams(found.Name), Module: module, Addr: uint64(found.Addr), Size: found.Size, File: found.SourceFile,
+		Name: demangle.Short(found.Name), Module: module, Addr: uint64(found.Addr), Size: found.Size, File: found.SourceFile,
 	}
 	if found.Name != def.Name {
 		def.Symbol = found.Name

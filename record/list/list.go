@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"utrace/record/internal/demangle"
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/ldso"
 	"utrace/record/internal/probe"
@@ -150,7 +151,7 @@ func (l *lister) funcs(f *elffile.File) (out []Func, err error) {
 			}
 			l.Total++
 			if symbol, ok := l.pattern.MatchSymbols(fn.Name, fn.Aliases); ok {
-				out = append(out, Func{elffile.DemangleNoParams(symbol), uint64(fn.Addr), fn.Size, indirect})
+				out = append(out, Func{demangle.Short(symbol), uint64(fn.Addr), fn.Size, indirect})
 			}
 		}
 	}

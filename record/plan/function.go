@@ -9,6 +9,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/record/internal/abi"
+	"utrace/record/internal/demangle"
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/insn"
 	"utrace/record/internal/probe"
@@ -66,7 +67,7 @@ func (f *filePlan) addFuncs() error {
 
 // addFunc plans a function that a probe selects by one of its symbols.
 func (f *filePlan) addFunc(fn elffile.Func, symbol string, by *probe.Probe, h hazards) error {
-	file, name := f.img.File, elffile.DemangleNoParams(symbol)
+	file, name := f.img.File, demangle.Short(symbol)
 	placed, why := place(file, fn, h, f.p.sites, f.p.atFirstByte, by.Values.Any())
 	if why != "" {
 		f.leaveOut(name, fn.Addr, why)

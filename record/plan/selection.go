@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"utrace/record/internal/abi"
+	"utrace/record/internal/demangle"
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/image"
 	"utrace/record/internal/probe"
@@ -52,7 +53,7 @@ func nearest(pr *probe.Probe, wanted map[*image.Image][]*probe.Probe) string {
 	if pr.Pattern == nil || pr.Pattern.Literal == "" {
 		return ""
 	}
-	name := elffile.DemangleNoParams(pr.Pattern.Literal)
+	name := demangle.Short(pr.Pattern.Literal)
 	var names []string
 	for img, probes := range wanted {
 		funcs, _ := img.File.Funcs()
@@ -60,7 +61,7 @@ func nearest(pr *probe.Probe, wanted map[*image.Image][]*probe.Probe) string {
 			continue
 		}
 		for _, fn := range funcs {
-			if other := elffile.DemangleNoParams(fn.Name); max(len(other), len(name))-min(len(other), len(name)) <= len(name)/2 {
+			if other := demangle.Short(fn.Name); max(len(other), len(name))-min(len(other), len(name)) <= len(name)/2 {
 				names = append(names, other)
 			}
 		}
@@ -112,7 +113,7 @@ func shortList(names []string, more int) string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(elffile.DemangleNoParams(name))
+		b.WriteString(demangle.Short(name))
 	}
 	if more > 0 {
 		fmt.Fprintf(&b, " and %d more", more)
@@ -203,7 +204,7 @@ func (f *filePlan) addInstructions(pr *probe.Probe, funcs []elffile.Func) error 
 	}
 	add := func(fn elffile.Func, symbol string, a abi.Addr) {
 		f.matched[pr] = true
-		name := fmt.Sprintf("%s+%#x", elffile.DemangleNoParams(symbol), uint64(a-fn.Addr))
+		name := fmt.Sprintf("%s+%#x", demangle.Short(symbol), uint64(a-fn.Addr))
 		off, mapped := f.img.File.FileOff(a)
 		ok, err := f.img.File.IsInstruction(fn, a)
 		switch {
@@ -257,7 +258,7 @@ func distinguish(funcs []Func) {
 	}
 	for i, fn := range funcs {
 		if same[fn.Name] && !fn.Hit {
-			funcs[i].Name = elffile.Demangle(fn.Symbol)
+			funcs[i].Name = demangle.Full(fn.Symbol)
 		}
 	}
 }

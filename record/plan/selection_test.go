@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"utrace/record/internal/demangle"
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/probe"
 )
@@ -82,7 +83,7 @@ func TestOverloads(t *testing.T) {
 		var got []string
 		for _, fn := range c.funcs {
 			if symbol, by := selectFunc(fn, []*probe.Probe{pr}, map[*probe.Probe]bool{}); by != nil {
-				got = append(got, fmt.Sprintf("%s %d", elffile.Demangle(symbol), len(by.Values.Args)))
+				got = append(got, fmt.Sprintf("%s %d", demangle.Full(symbol), len(by.Values.Args)))
 			}
 		}
 		if !slices.Equal(got, c.want) {

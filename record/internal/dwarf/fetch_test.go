@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"utrace/record/internal/abi"
+	"utrace/record/internal/demangle"
 	"utrace/record/internal/dwarf"
 	"utrace/record/internal/elffile"
 )
@@ -196,7 +197,7 @@ func compareWithProgram(t *testing.T, path string, isGo bool) (same int, differ 
 	}
 	tr := tracer{t: t, file: f, isGo: isGo, got: wanted{}, at: map[uint64]*tracePoint{}}
 	for _, fn := range funcs {
-		name := elffile.DemangleNoParams(fn.Name)
+		name := demangle.Short(fn.Name)
 		if isGo {
 			name = fn.Name
 		}

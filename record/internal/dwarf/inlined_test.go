@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"utrace/record/internal/elffile"
+	"utrace/record/internal/demangle"
 	"utrace/record/internal/elftest"
 )
 
@@ -76,12 +76,12 @@ int main(int argc, char **) { return user(argc); }
 			name string
 			own  bool
 		}{{"shop::Cart::twice", false}, {"shop::thrice", false}} {
-			got, ok, err := f.Inlined(func(name string) bool { return elffile.DemangleNoParams(name) == c.name })
+			got, ok, err := f.Inlined(func(name string) bool { return demangle.Short(name) == c.name })
 			if err != nil || !ok || got.Own != c.own || !slices.Equal(got.In, []string{"_Z4useri"}) {
 				t.Errorf("%v: %s: %+v, %v, %v", compiler, c.name, got, ok, err)
 			}
 		}
-		if got, ok, _ := f.Inlined(func(name string) bool { return elffile.DemangleNoParams(name) == "shop::both" }); ok && !got.Own {
+		if got, ok, _ := f.Inlined(func(name string) bool { return demangle.Short(name) == "shop::both" }); ok && !got.Own {
 			t.Errorf("%v: shop::both: %+v", compiler, got)
 		}
 	}

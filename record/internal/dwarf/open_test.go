@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"utrace/record/internal/demangle"
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/elftest"
 )
@@ -33,7 +34,7 @@ func find(t testing.TB, f *elffile.File, name string) []elffile.Func {
 	}
 	var out []elffile.Func
 	for _, fn := range funcs {
-		if fn.Name == name || elffile.DemangleNoParams(fn.Name) == name {
+		if fn.Name == name || demangle.Short(fn.Name) == name {
 			out = append(out, fn)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"utrace/record/internal/demangle"
 	"utrace/record/internal/dwarf"
 	"utrace/record/internal/elftest"
 )
@@ -62,8 +63,8 @@ func readAll(t *testing.T, b []byte) {
 		if i > 0 && funcs[i-1].Addr >= fn.Addr {
 			t.Errorf("not sorted: %#x before %#x", funcs[i-1].Addr, fn.Addr)
 		}
-		Demangle(fn.Name)
-		DemangleNoParams(fn.Name)
+		demangle.Full(fn.Name)
+		demangle.Short(fn.Name)
 		if linesErr == nil {
 			lines.Func(fn.Addr)
 		}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"utrace/record/internal/abi"
+	"utrace/record/internal/demangle"
 	"utrace/record/internal/dwarf"
 	"utrace/record/internal/elftest"
 )
@@ -67,7 +68,7 @@ func TestRecoveredAgreesWithNM(t *testing.T) {
 		want := nmSymbols(t, filepath.Join(elftest.SplitDir, name+".nm"))
 		for _, fn := range funcs {
 			s := want[fn.Addr]
-			if len(s) == 0 || isCold(s[0].name) || !startup(s[0].name) && s[0].size != fn.Size {
+			if len(s) == 0 || demangle.IsCold(s[0].name) || !startup(s[0].name) && s[0].size != fn.Size {
 				t.Errorf("%s: %s of %d bytes is %+v", name, fn.Name, fn.Size, s)
 			}
 			if !fn.Recovered || fn.SizeGuessed || fn.Name != "sub_"+hexAddr(fn.Addr) {
@@ -79,7 +80,7 @@ func TestRecoveredAgreesWithNM(t *testing.T) {
 			delete(want, fn.Addr)
 		}
 		for _, s := range want {
-			if !isCold(s[0].name) && !startup(s[0].name) {
+			if !demangle.IsCold(s[0].name) && !startup(s[0].name) {
 				t.Errorf("%s: %v is missing", name, s)
 			}
 		}
@@ -156,7 +157,7 @@ func TestRecoveredOfLibc(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if name := symbols[abi.Addr(a)]; name == "" || isCold(name) {
+		if name := symbols[abi.Addr(a)]; name == "" || demangle.IsCold(name) {
 			symbols[abi.Addr(a)] = word[7]
 		}
 	}
@@ -173,14 +174,14 @@ func TestRecoveredOfLibc(t *testing.T) {
 			continue
 		}
 		recovered[fn.Addr] = true
-		if name := symbols[fn.Addr]; name == "" || isCold(name) {
+		if name := symbols[fn.Addr]; name == "" || demangle.IsCold(name) {
 			wrong++
 			t.Logf("%s is %q", fn.Name, name)
 		}
 	}
 	missing := 0
 	for a, name := range symbols {
-		if s := f.codeSection(a); s == nil || s.Name != ".text" || isCold(name) || exported[a] {
+		if s := f.codeSection(a); s == nil || s.Name != ".text" || demangle.IsCold(name) || exported[a] {
 			continue
 		}
 		if !recovered[a] {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"utrace/record/internal/abi"
+	"utrace/record/internal/demangle"
 )
 
 // maxSymbolName limits the length of a name, in bytes. Longer names exist (deeply nested C++
@@ -41,13 +42,8 @@ type Func struct {
 	Recovered bool
 }
 
-// Cold says that this is the unlikely part of a function, which nobody calls. Compilers move it out
-// of line as NAME.cold (GCC) or NAME.cold.1 (LLVM).
-func (fn Func) Cold() bool { return isCold(fn.Name) }
-
-func isCold(symbol string) bool {
-	return strings.HasSuffix(symbol, ".cold") || strings.Contains(symbol, ".cold.")
-}
+// Cold reports whether this is the unlikely part of a function, see demangle.IsCold.
+func (fn Func) Cold() bool { return demangle.IsCold(fn.Name) }
 
 // symbol is a function, an indirect function or an undefined symbol.
 type symbol struct {

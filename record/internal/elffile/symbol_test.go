@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"utrace/record/internal/abi"
+	"utrace/record/internal/demangle"
 	"utrace/record/internal/elftest"
 )
 
@@ -97,7 +98,7 @@ func find(t testing.TB, f *File, name string) []Func {
 	}
 	var out []Func
 	for _, fn := range funcs {
-		if fn.Name == name || DemangleNoParams(fn.Name) == name {
+		if fn.Name == name || demangle.Short(fn.Name) == name {
 			out = append(out, fn)
 		}
 	}
@@ -166,30 +167,6 @@ func TestPreference(t *testing.T) {
 		slices.SortFunc(syms, cmpPreference)
 		if fn, _ := f.newFunc(table, syms, at+1); fn.Name != c.want || len(fn.Aliases) != len(c.names)-1 {
 			t.Errorf("%v: %s and %v, want %s", c.names, fn.Name, fn.Aliases, c.want)
-		}
-	}
-}
-
-func TestDemangle(t *testing.T) {
-	for _, c := range []struct{ symbol, full, short string }{
-		{"main", "main", "main"},
-		{"_Zulu", "_Zulu", "_Zulu"},
-		{"_ZN4shop4Cart3addEi", "shop::Cart::add(int)", "shop::Cart::add"},
-		{"_ZNK4shop4Cart5totalEv", "shop::Cart::total() const", "shop::Cart::total"},
-		{"_ZN4shop5twiceIiEET_S1_", "int shop::twice<int>(int)", "shop::twice"},
-		{"_ZN4core3fmt9Formatter3pad17h0123456789abcdefE", "core::fmt::Formatter::pad", "core::fmt::Formatter::pad"},
-		{"_RNvCskwGfYPst2Cb_3foo16example_function", "foo::example_function", "foo::example_function"},
-		{"_ZN" + strings.Repeat("1a", 20_000) + "Ev", "", ""},
-	} {
-		want, short := c.full, c.short
-		if want == "" {
-			want, short = c.symbol, c.symbol
-		}
-		if got := Demangle(c.symbol); got != want {
-			t.Errorf("Demangle(%.80s) = %.80s, want %.80s", c.symbol, got, want)
-		}
-		if got := DemangleNoParams(c.symbol); got != short {
-			t.Errorf("DemangleNoParams(%.80s) = %.80s, want %.80s", c.symbol, got, short)
 		}
 	}
 }

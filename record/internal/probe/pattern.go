@@ -5,7 +5,7 @@ import (
 	"regexp"
 	"strings"
 
-	"utrace/record/internal/elffile"
+	"utrace/record/internal/demangle"
 )
 
 // Pattern matches names: all names, one name, a glob or a regular expression.
@@ -18,7 +18,7 @@ type Pattern struct {
 // NewPattern parses a name, a glob or a /regular expression/.
 func NewPattern(text string) (*Pattern, error) {
 	if !isRegexp(text) {
-		text = elffile.WithoutABI(text) // a glob would take an ABI tag for a set
+		text = demangle.WithoutABI(text) // a glob would take an ABI tag for a set
 	}
 	switch {
 	case text == "*":
@@ -106,9 +106,9 @@ func (p *Pattern) matchSymbol(symbol string) bool {
 	if !strings.HasPrefix(symbol, "_") { // neither C++ nor Rust
 		return false
 	}
-	full := elffile.Demangle(symbol)
+	full := demangle.Full(symbol)
 	return full != symbol &&
-		(p.Match(full) || p.Match(elffile.WithoutABI(full)) || p.Match(elffile.DemangleNoParams(symbol)))
+		(p.Match(full) || p.Match(demangle.WithoutABI(full)) || p.Match(demangle.Short(symbol)))
 }
 
 func isRegexp(s string) bool { return len(s) > 2 && s[0] == '/' && s[len(s)-1] == '/' }
