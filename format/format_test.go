@@ -149,7 +149,7 @@ func TestValidate(t *testing.T) {
 		"value of a hit":    {"hit 2 sp=0x7ffe00001000", "hit 2 sp=0x7ffe00001000 value=1"},
 		"stack too deep":    {"stack {", chain(MaxStack+1) + "stack {"},
 		"unknown process":   {`thread {"pid":10,"tid":11`, `thread {"pid":12,"tid":11`},
-		"loss of nothing":   {`"entries":3,"returns":2,"sched":4}` + "\nt", `"entries":0,"returns":0}` + "\nt"},
+		"loss of nothing":   {`"entries":3,"returns":2,"sched":4}` + "\nr", `"entries":0,"returns":0}` + "\nr"},
 		"switch of a call":  {"sched-out 0 ", "sched-out 1 "},
 		"stack of a switch": {"250 0 sched-in 0 ", "250 0 sched-in 0 sp=0x7ffe00000f00 "},
 		"value of a switch": {"250 0 sched-in 0 ", "250 0 sched-in 0 value=1 "},
