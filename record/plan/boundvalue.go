@@ -11,45 +11,48 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// boundArgument is an argument or result of a function, found in one function.
-type boundArgument struct {
+// boundValue is an argument or result, with its location in one function.
+type boundValue struct {
 	probe.Argument
-	op abi.Operand // where it is
+	op abi.Operand // its location
 }
 
-// asScope are the arguments of a function, for a condition.
-type boundValueScope struct {
-	list *[]boundArgument
-	find func(list []boundArgument, name string, like probe.Type) (at int, with []boundArgument, err error)
-}
-
-func (s boundValueScope) Recorded(name string) bool {
-	return slices.ContainsFunc(*s.list, func(a boundArgument) bool { return a.Name == name && !a.Hidden })
-}
-
-func (s boundValueScope) LookUp(name string, like probe.Type) (at int, typ probe.Type, err error) {
-	if at, *s.list, err = s.find(*s.list, name, like); err != nil {
-		return 0, typ, err
-	}
-	return at, (*s.list)[at].Type, nil
-}
-
-// declared returns the arguments without where they are.
-func declared(list []boundArgument) (args []probe.Argument) {
+// declared returns the arguments without their locations.
+func declared(list []boundValue) (args []probe.Argument) {
 	for _, a := range list {
 		args = append(args, a.Argument)
 	}
 	return args
 }
 
-// boundValues are the values of a probe, found in one function.
+// conditionScope resolves the names in a condition: a probe.Scope. lookUp returns the index of the
+// value with a name, in a list to which it may add a hidden value.
+type conditionScope struct {
+	list   *[]boundValue
+	lookUp func(list []boundValue, name string, like probe.Type) (at int, extended []boundValue, err error)
+}
+
+// Recorded reports whether a value that is recorded has the name.
+func (s conditionScope) Recorded(name string) bool {
+	return slices.ContainsFunc(*s.list, func(a boundValue) bool { return a.Name == name && !a.Hidden })
+}
+
+// LookUp returns the index and the type of the value with a name.
+func (s conditionScope) LookUp(name string, like probe.Type) (at int, typ probe.Type, err error) {
+	if at, *s.list, err = s.lookUp(*s.list, name, like); err != nil {
+		return 0, typ, err
+	}
+	return at, (*s.list)[at].Type, nil
+}
+
+// boundValues are the values and the condition of a probe, bound to one function.
 type boundValues struct {
-	args, results []boundArgument
+	args, results []boundValue
 	conds         []bpf.Cond
 }
 
-// fetch says how to fetch the values, at their site.
-func (b *boundValues) fetch(list []boundArgument, site *bpf.Site, addr abi.Addr, machine elf.Machine) {
+// setArgs sets how a site fetches values. addr is its address in the file.
+func setArgs(site *bpf.Site, list []boundValue, addr abi.Addr, machine elf.Machine) {
 	site.NumArgs = uint8(len(list))
 	for i, a := range list {
 		site.Args[i] = fetchArg(a.Argument, a.op, addr, machine)
@@ -59,38 +62,40 @@ func (b *boundValues) fetch(list []boundArgument, site *bpf.Site, addr abi.Addr,
 	}
 }
 
-// sites returns what to do at the entry of a function, and at its return. Either is nil where nothing but the time is
-// wanted.
+// sites returns what the BPF side does at a function's entry, and at its return. Either is nil if
+// only the time is recorded there. addr is the address of the entry's site in the file.
 func (b *boundValues) sites(template bpf.Site, addr abi.Addr, machine elf.Machine) (entry, exit *bpf.Site) {
-	followed := template.Flags&bpf.SiteDeferred != 0
-	errno := slices.ContainsFunc(b.results, func(a boundArgument) bool { return a.Type.Kind == probe.KindErrno })
+	deferred := template.Flags&bpf.SiteDeferred != 0
+	isErrno := func(a boundValue) bool { return a.Type.Kind == probe.KindErrno }
+	errno := slices.ContainsFunc(b.results, isErrno)
 	if errno {
 		template.Flags |= bpf.SiteThread
 	}
-	if !followed && len(b.conds) > 0 {
+	if !deferred && len(b.conds) > 0 {
 		template.Flags |= bpf.SitePaired
 	}
 	template.NumConds = uint8(copy(template.Conds[:], b.conds))
-	if len(b.args) > 0 || len(b.conds) > 0 || followed || errno {
-		with := template
-		b.fetch(b.args, &with, addr, machine)
-		entry = &with
+
+	if len(b.args) > 0 || len(b.conds) > 0 || deferred || errno {
+		site := template
+		setArgs(&site, b.args, addr, machine)
+		entry = &site
 	}
-	if len(b.results) > 0 || len(b.conds) > 0 || followed {
-		with := template
-		with.Kind = format.Return
-		if !followed { // they have been decided on at the entry
-			with.NumConds = 0
+	if len(b.results) > 0 || len(b.conds) > 0 || deferred {
+		site := template
+		site.Kind = format.Return
+		if !deferred { // the entry has decided them
+			site.NumConds = 0
 		}
-		b.fetch(b.results, &with, addr, machine)
-		exit = &with
+		setArgs(&site, b.results, addr, machine)
+		exit = &site
 	}
 	return entry, exit
 }
 
-// describe says for people what the values are and where.
+// describe says for people what each value is, and where. cond is the text of the condition.
 func (b *boundValues) describe(cond string, machine elf.Machine) (list []string) {
-	add := func(values []boundArgument, arrow string) {
+	add := func(values []boundValue, arrow string) {
 		for _, a := range values {
 			if !a.Hidden {
 				list = append(list, fmt.Sprintf("%s%s:%s in %s", arrow, a.Name, a.Type.Name, a.op.LocationName(machine)))

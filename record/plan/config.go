@@ -5,28 +5,31 @@ package plan
 import (
 	"slices"
 	"time"
+
 	"utrace/record/internal/probe"
 )
 
-// PlanConfig says what to probe.
+// Config says what to probe, and in which processes. Without PIDs and Command that is every process
+// of the machine. Its zero value is useful: it chooses the presets that fit the running processes.
 type Config struct {
-	PIDs         []int
-	Command      []string       // to start; may be empty
-	Follow       bool           // children of these, too, and what they execute
-	Probes       []*probe.Probe // none: what fits the targets is chosen
-	Presets      []string       // names of Presets, besides Probes
+	PIDs         []int          // running processes
+	Command      []string       // to start, with its arguments; may be empty
+	Follow       bool           // probe the children of these processes as well, and what they execute
+	Probes       []*probe.Probe // none, and no Presets: utrace chooses what fits the targets
+	Presets      []string       // names of presets, whose probes are added to Probes
 	PlaceAtEntry bool           // probe functions at their first byte, not at the cheapest site
-	SlowerThan   time.Duration  // keep only calls at least this long; 0: all
+	SlowerThan   time.Duration  // keep only calls that take at least this long; 0 keeps all
 	Stacks       bool           // record the stack of callers at each entry, by frame pointers
-	Sched        bool           // record when the threads that call something run, could run and are blocked
+	Sched        bool           // record when the threads that make calls run, wait to run, and are blocked
 }
 
-// NamesProbes reports whether the PlanConfig says what to probe. Otherwise that is for utrace to choose.
+// NamesProbes reports whether the Config says what to probe. Otherwise utrace chooses.
 func (c *Config) NamesProbes() bool {
-	return len(c.Presets) > 0 || slices.ContainsFunc(c.Probes, func(p *probe.Probe) bool { return !p.Exclude })
+	includes := func(p *probe.Probe) bool { return !p.Exclude }
+	return len(c.Presets) > 0 || slices.ContainsFunc(c.Probes, includes)
 }
 
-// Conditional reports whether a probe has a condition.
+// Conditional reports whether any of Probes has a condition.
 func (c *Config) Conditional() bool {
 	return slices.ContainsFunc(c.Probes, func(p *probe.Probe) bool { return p.Values.Condition != nil })
 }

@@ -11,77 +11,66 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// appendLength makes an argument a text of a length that is elsewhere.
-func appendLength(list []boundArgument, at int, length abi.Operand) []boundArgument {
-	a := &list[at]
-	list = append(list, boundArgument{op: length, Argument: probe.Argument{
-		Name: "len(" + a.Name + ")", Pos: a.Pos, Hidden: true, Described: a.Described,
-		Type: probe.Type{Name: "s64", Signed: true, Size: 8},
-	}})
-	list[at].Type.IsText = list[at].Type.Kind == probe.KindText
-	list[at].Type.Kind, list[at].LengthAt = probe.KindBuffer, len(list)
-	return list
-}
-
-// appendValueAs appends an argument that the debug information knows, with the type that was asked for, if any.
-func (s *valueFinder) appendValueAs(list []boundArgument, declared probe.Argument, v dwarf.Value) ([]boundArgument, error) {
-	a := boundArgument{Argument: declared}
+// appendDescribed appends a value that debug information describes. wanted has its name, and its
+// type if one was asked for.
+func (vf *valueFinder) appendDescribed(list []boundValue, wanted probe.Argument, v dwarf.Value) ([]boundValue, error) {
+	a := boundValue{Argument: wanted, op: v.At}
 	if v.Why != "" {
 		return nil, fmt.Errorf("%s (%s): %s", a.Name, v.TypeName, v.Why)
 	}
-	a.op = v.At
-	asked := a.Type.Name != ""
-	if !asked {
+	typed := a.Type.Name != ""
+	if !typed {
 		var err error
 		if a.Type, err = typeOf(v); err != nil {
 			return nil, fmt.Errorf("%s: %w", a.Name, err)
 		}
 		if a.Type.Kind == probe.KindGoType {
-			a.Type.GoTypeName = goTypeNames(s.file)
+			a.Type.GoTypeName = goTypeNames(vf.file)
 		}
 	}
+
 	counted := v.Length != nil && v.Kind != dwarf.CString
 	switch {
 	case v.Kind == dwarf.Aggregate:
 		return nil, fmt.Errorf("%s (%s): record its members, as in %s.NAME", a.Name, v.TypeName, a.Name)
-	case v.Kind == dwarf.Slice && !asked:
+	case v.Kind == dwarf.Slice && !typed:
 		a.op = *v.Length
 	case a.Type.Kind == probe.KindFloat && v.Kind != dwarf.Float && a.op.Kind == abi.InRegister:
 		return nil, fmt.Errorf("%s: it is a %s, not a floating-point number", a.Name, v.TypeName)
 	case a.Type.HasBytes() && counted && a.Type.Length == "":
-		list = append(append([]boundArgument(nil), list...), a)
-		return appendLength(list, len(list)-1, *v.Length), nil
+		return appendLength(appendValue(list, a), len(list), *v.Length), nil
 	case a.Type.Kind == probe.KindText && v.Kind == dwarf.CString && v.Length != nil && v.Length.Kind == abi.Constant: // an array
 		a.Type.Array = max(1, min(int(v.Length.Disp), bpf.MaxText))
-	case asked && !a.Type.HasBytes():
+	case typed && !a.Type.HasBytes():
 		a.op.Size, a.op.Signed = a.Type.Size, a.Type.Signed
 		if v.At.Kind == abi.InRegister && a.op.Size > 8-v.At.Shift/8 {
 			a.op.Size = v.At.Size
 		}
 	}
-	return append(append([]boundArgument(nil), list...), a), nil
+	return appendValue(list, a), nil
 }
 
-// goTypeNames returns what tells the names of the types of a Go program by their addresses, for one goroutine. In a program that is
-// loaded elsewhere than its file says the address itself stands for it.
+// goTypeNames returns a function that gives the name of a type of a Go program, by the address of
+// its descriptor. It is for one goroutine. In a program that is not loaded where its file says, it
+// gives the address instead.
 func goTypeNames(file *elffile.File) func(address uint64) string {
-	known := map[uint64]string{}
+	names := map[uint64]string{}
 	return func(address uint64) string {
-		name, ok := known[address]
+		name, ok := names[address]
 		if !ok {
 			var err error
 			if name, err = file.GoTypeName(abi.Addr(address)); err != nil {
 				name = fmt.Sprintf("%#x", address)
 			}
-			if len(known) < maxTypeNames {
-				known[address] = name
+			if len(names) < maxTypeNames {
+				names[address] = name
 			}
 		}
 		return name
 	}
 }
 
-// maxTypeNames bounds the names of types that are kept.
+// maxTypeNames limits how many names of Go types are kept for each value.
 const maxTypeNames = 1 << 14
 
 // typeOf returns the type of the probe language for a value.

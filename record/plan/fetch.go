@@ -9,7 +9,8 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// fetchArg says how to fetch an argument from an operand of the location at addr.
+// fetchArg says how the BPF side fetches an argument from an operand, at a site with address addr in
+// the file.
 func fetchArg(a probe.Argument, op abi.Operand, addr abi.Addr, machine elf.Machine) bpf.Arg {
 	if a.Type.Kind == probe.KindErrno {
 		return bpf.Arg{
@@ -17,6 +18,7 @@ func fetchArg(a probe.Argument, op abi.Operand, addr abi.Addr, machine elf.Machi
 			NumDerefs: 1, Derefs: [bpf.MaxDerefs]int32{int32(op.Disp)},
 		}
 	}
+
 	arg := bpf.Arg{Size: op.Size, Signed: op.Signed, Base: uint8(op.Base), Index: uint8(op.Index), Disp: op.Disp}
 	switch {
 	case op.Unreadable != "":
@@ -35,7 +37,7 @@ func fetchArg(a probe.Argument, op abi.Operand, addr abi.Addr, machine elf.Machi
 		}
 		arg.Shift = uint8(bits.TrailingZeros8(max(1, op.Scale)))
 		arg.IndexLow, arg.IndexSigned = op.IndexLow, op.IndexSigned
-		if op.Relative { // the site is as far from it as in the file
+		if op.Relative { // its distance from the site is the same in the process
 			arg.Base = pcRegister(machine)
 			arg.Disp = op.Disp - int64(addr)
 		}
@@ -43,26 +45,31 @@ func fetchArg(a probe.Argument, op abi.Operand, addr abi.Addr, machine elf.Machi
 			arg.From = bpf.FromNowhere
 		}
 	}
-	switch t := a.Type; {
+	setType(&arg, a.Type)
+	return arg
+}
+
+// setType sets how the BPF side copies a value of a type.
+func setType(arg *bpf.Arg, t probe.Type) {
+	switch {
 	case t.Kind == probe.KindText:
-		arg.As, arg.Max = bpf.AsString, uint32(t.Max)+2 // with the NUL, and one more, by which a longer text is known
-		if t.Array > 0 && t.Array <= t.Max {            // which need not end with a NUL
+		arg.As, arg.Max = bpf.AsString, uint32(t.Max)+2 // the NUL, and one more to recognise a longer text
+		if t.Array > 0 && t.Array <= t.Max {            // it need not end with a NUL
 			arg.Max = uint32(t.Array) + 1
 		}
 	case t.Kind == probe.KindBuffer:
 		arg.As, arg.Max = bpf.AsBytes, uint32(t.Max)
-		if t.IsText { // one more, by which a longer text is known
+		if t.IsText { // one more to recognise a longer text
 			arg.Max++
 		}
-	case t.Kind == probe.KindBool: // all of it counts
+	case t.Kind == probe.KindBool: // all its bytes count
 	case t.Size != 0 && t.Size <= arg.Size:
 		arg.Size, arg.Signed = t.Size, t.Signed
 	}
-	return arg
 }
 
-// setDerefs says which pointers lead to an argument: there each is added to before it is followed, here behind it. It reports
-// false for what the kernel's program has no room for.
+// setDerefs sets the pointers that lead to an argument. An operand adds a displacement after each
+// load, the BPF side before each load. It reports false if the BPF side has no room for that.
 func setDerefs(arg *bpf.Arg, derefs []int64) bool {
 	if len(derefs) > bpf.MaxDerefs {
 		return false
@@ -77,7 +84,7 @@ func setDerefs(arg *bpf.Arg, derefs []int64) bool {
 	return true
 }
 
-// pcRegister returns which word of struct pt_regs is the program counter.
+// pcRegister returns the index of the program counter among the words of struct pt_regs.
 func pcRegister(machine elf.Machine) uint8 {
 	if machine == elf.EM_AARCH64 {
 		return 32

@@ -11,11 +11,11 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// plannedFile is what has been planned of a file. It may be planned again, with more probes.
+// plannedFile says what has been planned in a file. The file may be planned again, with more probes.
 type plannedFile struct {
 	probes []*probe.Probe
 	addrs  map[uint64]bool // of the functions found
-	usdt   map[string]bool // static probes: the name and the text of the probe that selected it
+	usdt   map[string]bool // static probes: name, and text of the probe that selected it
 }
 
 // filePlan plans the probes of one file.
@@ -24,24 +24,28 @@ type filePlan struct {
 	m       *Module
 	img     *image.Image
 	probes  []*probe.Probe
-	around  surroundings
+	hazards processHazards // of the processes that the file is probed in
 	done    *plannedFile
-	matched map[*probe.Probe]bool // probes that name something. What is left out counts: the reason is reported
+
+	// matched are the probes that name something. What is left out counts, as its reason is
+	// reported.
+	matched map[*probe.Probe]bool
 }
 
-// addFile plans the probes of one file, and notes those that name something in it.
-func (p *Plan) addFile(img *image.Image, probes []*probe.Probe, around surroundings, matched map[*probe.Probe]bool) error {
+// addFile plans the probes of one file, and notes in matched those that name something in it.
+func (p *Plan) addFile(img *image.Image, probes []*probe.Probe, hazards processHazards, matched map[*probe.Probe]bool) error {
 	done := p.planned[img.Version]
 	if done == nil {
 		done = &plannedFile{addrs: map[uint64]bool{}, usdt: map[string]bool{}}
 		p.planned[img.Version] = done
 	}
 	done.probes = probes
+
 	m := &Module{Path: img.Path, BuildID: img.File.BuildID, Image: img}
 	if !p.follow {
 		m.PIDs = img.PIDs
 	}
-	f := &filePlan{p: p, m: m, img: img, probes: probes, around: around, done: done, matched: matched}
+	f := &filePlan{p: p, m: m, img: img, probes: probes, hazards: hazards, done: done, matched: matched}
 
 	isUSDT := func(pr *probe.Probe) bool { return pr.USDT != nil }
 	isFunction := func(pr *probe.Probe) bool { return pr.USDT == nil }

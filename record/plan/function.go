@@ -15,40 +15,45 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// addFuncs plans the functions of the file.
+// addFuncs plans the functions and single instructions of the file:
+//
+//  1. Find the hazards of the file.
+//  2. Plan each function that a probe selects, except the compiler's start-up code.
+//  3. Leave out indirect functions.
+//  4. Plan single instructions.
 func (f *filePlan) addFuncs() error {
 	funcs, err := f.img.File.Funcs()
 	if err != nil {
 		return fmt.Errorf("%s: symbols: %w", f.img.Path, err)
 	}
-	h := newHazards(f.img.File, f.around)
-	f.m.Hazard, f.m.Goid = h.why, h.goid
-	if f.m.Hazard == "" && h.nameless != "" && slices.ContainsFunc(funcs, func(fn elffile.Func) bool { return fn.Recovered }) {
-		f.m.Hazard = h.nameless
-	}
+	pl := f.newPlacer(funcs)
 
-	probes := make([]*probe.Probe, len(f.probes)) // as they are to be read for this file
+	probes := make([]*probe.Probe, len(f.probes)) // each as it reads for this file
 	for i, pr := range f.probes {
 		probes[i] = forFuncs(pr, funcs)
 	}
+
 	for _, fn := range funcs {
 		symbol, by := selectFunc(fn, probes, f.matched)
 		if by == nil || f.done.addrs[uint64(fn.Addr)] {
 			continue
 		}
-		if IsStartup(symbol) && !slices.ContainsFunc(probes, func(pr *probe.Probe) bool { return pr.IsName(symbol) }) {
+		isNamed := func(pr *probe.Probe) bool { return pr.IsName(symbol) }
+		if IsStartup(symbol) && !slices.ContainsFunc(probes, isNamed) {
 			f.p.Startup = append(f.p.Startup, symbol)
 			continue
 		}
-		if err := f.addFunc(fn, symbol, by, h); err != nil {
+		if err := f.addFunc(pl, fn, symbol, by); err != nil {
 			return err
 		}
 	}
+
 	for _, fn := range f.img.File.IFuncs() {
 		if symbol, by := selectFunc(fn, probes, f.matched); by != nil {
 			f.leaveOut(symbol, fn.Addr, "an indirect function: the code there only chooses the implementation; probe that instead")
 		}
 	}
+
 	for _, pr := range probes {
 		if !pr.Exclude && (pr.Addr != nil || pr.Offset != 0) {
 			if err := f.addInstructions(pr, funcs); err != nil {
@@ -56,6 +61,7 @@ func (f *filePlan) addFuncs() error {
 			}
 		}
 	}
+
 	for i, pr := range probes {
 		if f.matched[pr] {
 			f.matched[f.probes[i]] = true
@@ -65,14 +71,28 @@ func (f *filePlan) addFuncs() error {
 	return nil
 }
 
-// addFunc plans a function that a probe selects by one of its symbols.
-func (f *filePlan) addFunc(fn elffile.Func, symbol string, by *probe.Probe, h hazards) error {
+// newPlacer returns the placer of the file's functions. It notes the file's hazards in the module.
+func (f *filePlan) newPlacer(funcs []elffile.Func) *placer {
+	h := newFileHazards(f.img.File, f.hazards)
+	f.m.Hazard, f.m.Goid = h.why, h.goid
+	isRecovered := func(fn elffile.Func) bool { return fn.Recovered }
+	if f.m.Hazard == "" && h.nameless != "" && slices.ContainsFunc(funcs, isRecovered) {
+		f.m.Hazard = h.nameless
+	}
+	return &placer{file: f.img.File, hazards: h, kernel: f.p.kernel, atFirstByte: f.p.placeAtEntry}
+}
+
+// addFunc plans a function that a probe selects by one of its symbols. Without a site, or if the
+// values cannot be bound, it is left out. It is an error if a probe by a literal name cannot have
+// its values.
+func (f *filePlan) addFunc(pl *placer, fn elffile.Func, symbol string, by *probe.Probe) error {
 	file, name := f.img.File, demangle.Short(symbol)
-	placed, why := place(file, fn, h, f.p.sites, f.p.atFirstByte, by.Values.Any())
+	placed, why := pl.place(fn, by.Values.Any())
 	if why != "" {
 		f.leaveOut(name, fn.Addr, why)
 		return nil
 	}
+
 	off, _ := file.FileOff(placed.entry.Addr)
 	planned := Func{
 		Name: name, Symbol: symbol, Addr: uint64(fn.Addr), Size: fn.Size,
@@ -80,11 +100,13 @@ func (f *filePlan) addFunc(fn elffile.Func, symbol string, by *probe.Probe, h ha
 		SourceFile: fn.SourceFile, ReturnBy: placed.by, Why: placed.why,
 		Returns: fileOffs(file, placed.returns), TailCalls: fileOffs(file, placed.tailCalls), Returning: insn.ReturnClass(file.Machine),
 	}
-	if f.p.slower > 0 && planned.ReturnBy == Never {
+	if f.p.slowerThan > 0 && planned.ReturnBy == Never {
 		f.leaveOut(name, fn.Addr, "its return is not seen, so its duration is not known: "+planned.Why)
 		return nil
 	}
-	if err := f.p.bindValues(&planned, file, fn, by, h); err != nil {
+
+	vf := &valueFinder{file: file, fn: fn, site: placed.entry.Addr, isGo: pl.hazards.isGo}
+	if err := f.bindValues(&planned, vf, by, pl.hazards.goid); err != nil {
 		if by.Pattern == nil || by.Pattern.Literal != "" {
 			return fmt.Errorf("%w %q: %s of %s: %w", probe.ErrProbe, by.Text, name, f.img.Path, err)
 		}
@@ -95,18 +117,64 @@ func (f *filePlan) addFunc(fn elffile.Func, symbol string, by *probe.Probe, h ha
 	return nil
 }
 
-// finishFuncs drops functions that were planned before, and puts the others in order.
+// bindValues finds the values that a probe records of a function, and those that its condition
+// needs. goid is the offset of a goroutine's number: see Module.Goid.
+func (f *filePlan) bindValues(fn *Func, vf *valueFinder, pr *probe.Probe, goid uint16) error {
+	deferred := f.p.DefersCalls()
+	if !pr.Values.Any() && !deferred {
+		return nil
+	}
+	b, err := vf.bind(&pr.Values, fn.ReturnBy != Never, f.p.slowerThan)
+	if err != nil {
+		return err
+	}
+	fn.Args, fn.Results = declared(b.args), declared(b.results)
+	fn.Values = b.describe(pr.Values.ConditionText, vf.file.Machine)
+
+	template := bpf.Site{Flags: bpf.SiteFunction | bpf.SiteFrame, GoID: goid}
+	if deferred {
+		template.Flags |= bpf.SiteDeferred
+	}
+	if fn.ReturnBy == Never {
+		template.Flags |= bpf.SiteNoReturn
+	}
+	fn.Entry, fn.Exit = b.sites(template, vf.site, vf.file.Machine)
+	if fn.Exit != nil && fn.ReturnBy == ByTrampoline {
+		fn.Exit.Flags |= bpf.SiteTrampoline
+	}
+	return nil
+}
+
+// finishFuncs drops functions that were planned before, and sorts the others.
 func (f *filePlan) finishFuncs() {
 	m := f.m
 	m.Funcs = slices.DeleteFunc(m.Funcs, func(fn Func) bool { return f.done.addrs[fn.Addr] })
 	for _, fn := range m.Funcs {
 		f.done.addrs[fn.Addr] = true
 	}
-	distinguish(m.Funcs)
+	addParams(m.Funcs)
 	slices.SortStableFunc(m.Funcs, func(a, b Func) int { return cmp.Compare(a.Addr, b.Addr) })
 }
 
-// fileOffs returns where in the file addresses are.
+// addParams adds the parameters to the names of functions that would otherwise read the same, such
+// as overloads.
+func addParams(funcs []Func) {
+	symbols := map[string]string{}
+	same := map[string]bool{}
+	for _, fn := range funcs {
+		if other, ok := symbols[fn.Name]; ok && other != fn.Symbol {
+			same[fn.Name] = true
+		}
+		symbols[fn.Name] = fn.Symbol
+	}
+	for i, fn := range funcs {
+		if same[fn.Name] && !fn.Hit {
+			funcs[i].Name = demangle.Full(fn.Symbol)
+		}
+	}
+}
+
+// fileOffs returns the file offsets of addresses.
 func fileOffs(file *elffile.File, addrs []abi.Addr) (list []uint64) {
 	for _, a := range addrs {
 		if off, ok := file.FileOff(a); ok {
@@ -114,31 +182,4 @@ func fileOffs(file *elffile.File, addrs []abi.Addr) (list []uint64) {
 		}
 	}
 	return list
-}
-
-// bindValues finds what a probe wants of a function beside the time.
-func (p *Plan) bindValues(fn *Func, file *elffile.File, f elffile.Func, pr *probe.Probe, h hazards) error {
-	follow := p.DefersCalls()
-	if !pr.Values.Any() && !follow {
-		return nil
-	}
-	s := valueFinder{file: file, fn: f, site: abi.Addr(fn.Site), isGo: h.isGo}
-	b, err := s.bind(&pr.Values, fn.ReturnBy != Never, p.slower)
-	if err != nil {
-		return err
-	}
-	fn.Args, fn.Results = declared(b.args), declared(b.results)
-	fn.Values = b.describe(pr.Values.ConditionText, file.Machine)
-	template := bpf.Site{Flags: bpf.SiteFunction | bpf.SiteFrame, GoID: h.goid}
-	if follow {
-		template.Flags |= bpf.SiteDeferred
-	}
-	if fn.ReturnBy == Never {
-		template.Flags |= bpf.SiteNoReturn
-	}
-	fn.Entry, fn.Exit = b.sites(template, s.site, file.Machine)
-	if fn.Exit != nil && fn.ReturnBy == ByTrampoline {
-		fn.Exit.Flags |= bpf.SiteTrampoline
-	}
-	return nil
 }

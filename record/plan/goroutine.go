@@ -1,14 +1,11 @@
 package plan
 
-import (
-	"fmt"
-	"strings"
-)
+import "fmt"
 
-// goidOffset returns where a goroutine's number lies in the runtime's struct g, by the
-// version of Go, in bytes; 0 for versions that are not known. Read from the debug information of
-// programs built by each, on amd64 and arm64; field syscallbp came with 1.23,
-// gobuf.ret went with 1.25.
+// goidOffset returns the offset of a goroutine's number in the runtime's struct g, in bytes, by the
+// version of Go. It is 0 for versions that are not known. The offsets were read from the debug
+// information of programs built by each version, on amd64 and arm64. Field syscallbp came with 1.23,
+// and gobuf.ret went with 1.25.
 func goidOffset(version string) uint16 {
 	var minor int
 	if _, err := fmt.Sscanf(version, "go1.%d", &minor); err != nil {
@@ -24,7 +21,3 @@ func goidOffset(version string) uint16 {
 	}
 	return 0
 }
-
-// isOldABI reports whether a Go symbol is of assembly with the old calling
-// convention, in which no register holds the goroutine.
-func isOldABI(symbol string) bool { return strings.HasSuffix(symbol, ".abi0") }

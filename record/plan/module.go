@@ -12,56 +12,65 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// PlannedModule is a file with functions to probe.
+// Module is a file with something to probe.
 type Module struct {
-	Path       string
-	BuildID    string
-	PIDs       []int  // attached in these processes only; empty: in all, or in the command
-	Funcs      []Func // by address
-	Hazard     string // why some returns are seen by instructions, "" if none need to be
-	Goid       uint16 // of a Go program: where a goroutine has its number, in bytes
-	PerProcess bool   // attached in each process by itself, if it does not break there, see guard
+	Path    string // as the traced processes name it
+	BuildID string // "" if the file has none
+	PIDs    []int  // attach in these processes only; none: in all that run the file, or in the command
+	Funcs   []Func // by address
+	Hazard  string // why some returns are seen by their instructions, "" if none need to be
+	Goid    uint16 // in a Go program: offset of a goroutine's number in the runtime's struct g, in bytes
+
+	// PerProcess says that the module is attached in one process at a time, after a check that its
+	// probes do not break that process: see breakingProbes.
+	PerProcess bool
 
 	Image *image.Image
 }
 
-// PlannedFunc is a function, or a single instruction, to probe.
+// Func is a function, a static probe, a span, or a single instruction to probe.
 type Func struct {
-	Name       string // for people
-	Symbol     string
-	Addr       uint64 // virtual address as the file has it
-	Size       uint64
-	Site       uint64     // address of the breakpoint for the entry
-	FileOff    uint64     // the same place as an offset into the file
-	Class      insn.Class // what the kernel makes of it
+	Name       string     // for people
+	Symbol     string     // as the symbol table has it; of a static probe PROVIDER:NAME
+	Addr       uint64     // virtual address in the file
+	Size       uint64     // bytes; 0 for static probes and single instructions
+	Site       uint64     // virtual address of the entry's breakpoint in the file
+	FileOff    uint64     // file offset of the entry's breakpoint
+	Class      insn.Class // how the kernel treats the instruction there
 	SiteWhy    string     // why the site is not a cheaper one, "" if it is cheap
-	SourceFile string     // "" where neither debug information nor the symbol table tells
-	Line       int        // 0 without debug information, and in a Plan that is not being recorded
-	Hit        bool       // an instruction: it has no return
-	ReturnBy   ReturnBy
-	Returns    []uint64   // file offsets of the return instructions, with ByInstruction,
-	Returning  insn.Class // what the kernel makes of these
-	TailCalls  []uint64   // and of the jumps to other functions, which then return for this one
-	Why        string     // reason, where ReturnBy is Never
+	SourceFile string     // "" if neither debug information nor the symbol table has it
+	Line       int        // 0 without debug information, and before ReadLines
+	Hit        bool       // it has no return: a single instruction, or a static probe that ends no span
 
-	USDT      string           // of a static probe, or a span: PROVIDER:NAME of where it begins
-	USDTSites []USDTSite       // then all its locations, those that end the span included
-	Raised    []USDTSite       // where probes do nothing but raise a semaphore, without which it does not work
-	Entry     *bpf.Site        // of a function, what to do at its entry beside noting it, nil for nothing;
-	Exit      *bpf.Site        // and at its return
-	Args      []probe.Argument // that are recorded at its entries or hits
-	Results   []probe.Argument // at its returns
-	// Values says of what is recorded of a function beside the time what it is and where: "n:s32 in %edi, 4 bytes".
-	Values     []string
-	Keyed      bool            // an argument tells its calls apart
-	usdtProbes []usdtName      // static ones: where it begins, and where it ends
-	Names      probe.NameStyle // the functions that it stands for
+	ReturnBy  ReturnBy
+	Returns   []uint64   // with ByInstruction: file offsets of the return instructions
+	Returning insn.Class // how the kernel treats these
+	TailCalls []uint64   // with ByInstruction: file offsets of jumps to functions that return for this one
+	Why       string     // with Never: the reason
+
+	USDT      string     // of a static probe: PROVIDER:NAME; of a span: that of its begin; "" for others
+	USDTSites []USDTSite // of a static probe or span: all locations, those that end the span included
+	Raised    []USDTSite // sites that only raise a semaphore which the static probe depends on
+
+	Entry *bpf.Site // what the BPF side does at a function's entry besides recording it; nil for nothing
+	Exit  *bpf.Site // the same at its return
+
+	Args    []probe.Argument // recorded at entries and hits
+	Results []probe.Argument // recorded at returns
+	Values  []string         // for people, each value of a function: "n:s32 in %edi, 4 bytes"
+	Keyed   bool             // an argument tells overlapping spans apart
+	Names   probe.NameStyle  // its values are the names of functions that it stands for
+
+	usdtProbes []usdtName // of a static probe or span: all static probes that it attaches
 }
 
-// takeGuarded moves the static probes that break some processes into a module of the same file.
+// takePerProcess moves the static probes that break some processes to a module of their own, for the
+// same file.
 func (m *Module) takePerProcess() *Module {
 	breaks := func(fn Func) bool {
-		return slices.ContainsFunc(breakingProbes(), func(n usdtName) bool { return slices.Contains(fn.usdtProbes, n) })
+		return slices.ContainsFunc(breakingProbes(), func(n usdtName) bool {
+			return slices.Contains(fn.usdtProbes, n)
+		})
 	}
 	taken := *m
 	taken.PerProcess = true
@@ -70,6 +79,7 @@ func (m *Module) takePerProcess() *Module {
 	return &taken
 }
 
+// ReadLines sets the source line of each function, as far as debug information has it.
 func (m *Module) ReadLines() {
 	lines, err := m.Image.File.Lines()
 	if err != nil {
@@ -83,7 +93,7 @@ func (m *Module) ReadLines() {
 	}
 }
 
-// conditions returns the comparisons of a function or span.
+// Conditions returns the comparisons of the function's or span's condition, none without one.
 func (fn *Func) Conditions() []bpf.Cond {
 	switch {
 	case fn.Entry != nil:

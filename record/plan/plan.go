@@ -19,68 +19,115 @@ import (
 
 // Errors that callers tell apart.
 var (
-	// ErrNothing is wrapped where nothing is left to probe.
+	// ErrNothing is wrapped if nothing is left to probe.
 	ErrNothing = errors.New("nothing to probe")
-	// ErrNoChoice is wrapped where no probe was asked for, and no running process has anything to choose.
-	ErrNoChoice = errors.New("no process runs anything for which there is a preset")
-	// ErrNoUSDT is wrapped where no file has a static probe that was asked for. A process may still load one.
+	// ErrNoChoice is wrapped if a Config names no probe and no preset fits a running process.
+	ErrNoChoice = errors.New("no preset fits any running process")
+	// ErrNoUSDT is wrapped if no file has a static probe that was asked for. A process may still
+	// load one.
 	ErrNoUSDT = errors.New("no such static probe")
-	// ErrLate is wrapped where scheduler events or single instructions were asked for together with deferred calls. A
-	// deferred call is written when it ends, after the events inside it.
+	// ErrLate is wrapped if scheduler events or single instructions are combined with deferred
+	// calls. A deferred call is written when it ends, after the events inside it.
 	ErrLate = errors.New("not possible together with deferred calls, which are written when they end, after the events inside them")
 )
 
-// Plan is what a recording will attach, and what it leaves out.
+// Plan says what a recording will attach, and what it leaves out. It holds the files open: call
+// Close when done.
 type Plan struct {
-	Modules []*Module        // by path
-	LeftOut []format.LeftOut // by module and address
-	Startup []string         // start-up code of the compiler, which "all functions" does not mean
+	Modules []*Module        // files with something to probe, by path
+	LeftOut []format.LeftOut // what cannot be probed, and why, by module and address
+	Startup []string         // symbols of the compiler's start-up code, which "all functions" excludes
 
-	// Chosen are the presets that utrace has chosen itself, as nothing was asked for, and Passed what it has
-	// passed over, and why.
+	// Chosen are the presets that utrace chose because the Config names no probe. Passed are the
+	// processes for which it chose none, each with the reason.
 	Chosen []Choice
 	Passed []string
 
-	// Pending are the probes that name nothing yet, each as an error that says so. What they name
-	// may be in a program that is executed later, or a library that is loaded later.
+	// Pending has an error for each probe that names nothing yet. A program that is executed later,
+	// or a library that is loaded later, may have what the probe names.
 	Pending []error
 
-	// Problems say what of the presets, or of stacks, cannot be recorded, and why.
+	// Problems say which part of a preset, or which stacks, cannot be recorded, and why.
 	Problems []string
 
-	PIDs        []int          // with their descendants, if these are recorded
-	program     *image.Image   // of the command, nil if none
-	programs    []*image.Image // of the command and the processes
-	Images      image.Set
-	sites       insn.Kernel
-	atFirstByte bool // probe every entry at its first byte
-	follow      bool
-	slower      time.Duration // see Config.SlowerThan
-	Probes      []*probe.Probe
-	presets     []probe.Preset
-	reported    map[string]map[image.Version]bool // by preset: files whose problems have been told
-	pending     []*probe.Probe
-	refused     map[*image.Image]string // by file: why the probes that break some processes must not be attached, see refuse
-	// planned are the probes that have been looked up in each file, and the addresses of the functions found.
+	PIDs   []int          // the processes, with their descendants if Follow; none: see Command
+	Images image.Set      // the open files
+	Probes []*probe.Probe // asked for or chosen, those of presets included
+
+	program      *image.Image   // of the command, nil if there is none
+	programs     []*image.Image // of the command and the processes
+	kernel       insn.Kernel
+	placeAtEntry bool          // see Config.PlaceAtEntry
+	follow       bool          // see Config.Follow
+	slowerThan   time.Duration // see Config.SlowerThan
+	presets      []probe.Preset
+	pending      []*probe.Probe // the probe of each error in Pending
+
+	// planned says, by file, which probes have been planned in it, and what they selected.
 	planned map[image.Version]*plannedFile
+	// reported are, by preset, the files whose problems are in Problems.
+	reported map[string]map[image.Version]bool
+	// forbidden says, by file, why static probes that break some processes must not be attached: see
+	// forbidBreaking.
+	forbidden map[*image.Image]string
+}
+
+// New resolves the probes of a Config. It attaches nothing and runs nothing. Errors wrap
+// probe.ErrProbe if the text of a probe is at fault, ErrNothing if everything that it matches is
+// left out, or ErrLate.
+//
+//  1. Open the files of each target: its program and its libraries.
+//  2. If the Config names no probe, choose probes.
+//  3. For each file, collect the probes that may name something in it.
+//  4. Match its functions and static probes, drop the excluded ones, and place the rest.
+func New(cfg Config) (*Plan, error) {
+	p := &Plan{
+		Images: image.NewSet(), follow: cfg.Follow, slowerThan: cfg.SlowerThan,
+		kernel: runningKernel(), placeAtEntry: cfg.PlaceAtEntry,
+		planned:   map[image.Version]*plannedFile{},
+		reported:  map[string]map[image.Version]bool{},
+		forbidden: map[*image.Image]string{},
+	}
+	if err := p.resolve(cfg); err != nil {
+		p.Close()
+		return nil, err
+	}
+
+	if cfg.Stacks {
+		p.addStackProblems()
+	}
+	return p, nil
+}
+
+// runningKernel says which sites the running kernel treats specially.
+func runningKernel() insn.Kernel {
+	var uts unix.Utsname
+	var major, minor int
+	if unix.Uname(&uts) == nil {
+		fmt.Sscanf(unix.ByteSliceToString(uts.Release[:]), "%d.%d", &major, &minor)
+	}
+	return insn.NewKernel(major, minor)
 }
 
 // Close closes the files of the plan.
 func (p *Plan) Close() { p.Images.Close() }
 
-// Command reports whether the plan is for a command that is yet to be started.
+// Command reports whether the plan is for a command that has yet to be started.
 func (p *Plan) Command() bool { return p.program != nil }
 
-// Follow reports whether children are recorded, too.
+// Follow reports whether the children of the processes are recorded as well.
 func (p *Plan) Follow() bool { return p.follow }
 
-// followsCalls reports whether calls are followed from their entry to their return in the kernel, since it depends on the return
-// whether some are kept.
+// DefersCalls reports whether calls are written only when they return, because only then it is
+// decided which ones are kept.
 func (p *Plan) DefersCalls() bool {
-	return p.slower > 0 || slices.ContainsFunc(p.Probes, func(pr *probe.Probe) bool { return probe.NeedsReturn(pr.Values.Condition) })
+	return p.slowerThan > 0 || slices.ContainsFunc(p.Probes, func(pr *probe.Probe) bool {
+		return probe.NeedsReturn(pr.Values.Condition)
+	})
 }
 
-// Funcs returns the number of functions in the plan.
+// Funcs returns the number of functions in the plan. Spans, static probes and single instructions
+// count as functions.
 func (p *Plan) Funcs() int {
 	n := 0
 	for _, m := range p.Modules {
@@ -89,14 +136,17 @@ func (p *Plan) Funcs() int {
 	return n
 }
 
-// How many sites of countDataSites there is room for that are found while recording, three for a function. The kernel has 1,776 bytes
-// for each, be it used or not: 11 MB where some functions need them, 44 MB where all do. The help of record says how many functions that is.
+// Sites that are found while recording and may need an entry in the site table (see
+// CountTableSites): three for each of 2,048 functions, or of 8,192 if calls are deferred. An entry
+// takes 1,776 bytes of kernel memory, used or not. That is 11 MB if some functions need entries,
+// and 44 MB if all do. The help of record says how many functions fit.
 const (
 	maxLaterSites         = 3 << 11
 	maxLaterDeferredSites = 3 << 13
 )
 
-// countDataSites returns how many sites there can be that are data for the program in the kernel (bpf.Site).
+// CountTableSites returns how many sites the BPF side's table must have room for: those with an
+// entry of their own (bpf.Site). later adds room for sites that are found while recording.
 func (p *Plan) CountTableSites(later bool) int {
 	n := 0
 	for _, m := range p.Modules {
@@ -111,71 +161,52 @@ func (p *Plan) CountTableSites(later bool) int {
 			n += sites * max(1, len(m.PIDs)+1)
 		}
 	}
+
+	hasData := func(pr *probe.Probe) bool { return pr.USDT != nil || pr.Values.Any() }
 	switch {
 	case !later:
 	case p.DefersCalls():
 		n += maxLaterDeferredSites
-	case slices.ContainsFunc(p.Probes, func(pr *probe.Probe) bool { return pr.USDT != nil || pr.Values.Any() }):
+	case slices.ContainsFunc(p.Probes, hasData):
 		n += maxLaterSites
 	}
 	return n
 }
 
-// canGrow reports whether the probes may speak of files that appear while recording:
-// programs that are executed, libraries that are loaded.
+// CanGrow reports whether a probe may name something in a file that appears while recording: a
+// program that is executed, or a library that is loaded.
 func (p *Plan) CanGrow() bool {
 	return slices.ContainsFunc(p.Probes, func(pr *probe.Probe) bool {
 		return !pr.Exclude && pr.Path == "" && (pr.Lib != "" || pr.USDT != nil || p.follow)
 	})
 }
 
-// NewPlan resolves the probes of a PlanConfig. It attaches nothing and runs
-// nothing. Errors wrap ErrProbe where the text of a probe is at fault,
-// ErrNothing where all that it matches is left out, or ErrLate.
-//
-//  1. Parse the probes, and open the files of each target: its program, its libraries.
-//  2. Without any probe, choose them (auto.go).
-//  3. For each file, collect the probes that speak of it.
-//  4. Match its functions, take away the excluded, place the rest.
-func New(cfg Config) (*Plan, error) {
-	p := &Plan{Images: image.NewSet(), follow: cfg.Follow, slower: cfg.SlowerThan, planned: map[image.Version]*plannedFile{}, reported: map[string]map[image.Version]bool{}, refused: map[*image.Image]string{}, sites: runningKernel(), atFirstByte: cfg.PlaceAtEntry}
-	if err := p.resolve(cfg); err != nil {
-		p.Close()
-		return nil, err
-	}
-	if cfg.Stacks {
-		p.addStackProblems()
-	}
-	return p, nil
-}
-
-func baseName(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
-
-// guards reports whether processes are probed that the plan does not know.
-func (p *Plan) probesUnknownProcesses() bool { return p.follow || len(p.programs) == 0 }
-
-// guarded reports whether there may be modules for a guard.
+// NeedsPerProcess reports whether there may be modules, now or later, that are attached process by
+// process: see Module.PerProcess.
 func (p *Plan) NeedsPerProcess() bool {
-	return p.probesUnknownProcesses() && slices.ContainsFunc(p.Probes, func(pr *probe.Probe) bool {
-		return pr.USDT != nil && slices.ContainsFunc(breakingProbes(), func(n usdtName) bool {
-			return pr.USDT.Match(n.provider, n.name) || pr.Span.Ends != nil && pr.Span.Ends.Match(n.provider, n.name)
+	if !p.probesUnknownProcesses() {
+		return false
+	}
+	breaks := func(pattern *probe.USDTPattern) bool {
+		return pattern != nil && slices.ContainsFunc(breakingProbes(), func(n usdtName) bool {
+			return pattern.Match(n.provider, n.name)
 		})
+	}
+	return slices.ContainsFunc(p.Probes, func(pr *probe.Probe) bool {
+		return pr.USDT != nil && (breaks(pr.USDT) || breaks(pr.Span.Ends))
 	})
 }
 
-// runningKernel says which sites the running kernel treats specially.
-func runningKernel() insn.Kernel {
-	var uts unix.Utsname
-	var major, minor int
-	if unix.Uname(&uts) == nil {
-		fmt.Sscanf(unix.ByteSliceToString(uts.Release[:]), "%d.%d", &major, &minor)
-	}
-	return insn.NewKernel(major, minor)
-}
+// probesUnknownProcesses reports whether probes are attached in processes that the plan has not
+// looked at.
+func (p *Plan) probesUnknownProcesses() bool { return p.follow || len(p.programs) == 0 }
 
-// readLines looks up the source lines of all functions.
+// ReadLines sets the source line of each function, as far as debug information has it.
 func (p *Plan) ReadLines() {
 	for _, m := range p.Modules {
 		m.ReadLines()
 	}
 }
+
+// baseName returns what follows the last slash of a path.
+func baseName(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }

@@ -10,7 +10,8 @@ import (
 	"utrace/record/internal/elffile"
 )
 
-// TestLoadsAtStart: a Redis without enable-module-command, as before version 7, loads modules at any time.
+// TestLoadsAtStart checks that a running Redis loads no more code, except one without
+// enable-module-command, as before version 7.
 func TestLoadsAtStart(t *testing.T) {
 	const option = "enable-module-command\x00"
 	if _, err := exec.LookPath("gcc"); err != nil {
@@ -33,7 +34,7 @@ int main(int argc, char **argv) { return argc > 1 && !dlopen(argv[1], RTLD_NOW);
 		t.Fatal(err)
 	}
 	if !bytes.Contains(program, []byte(option)) {
-		t.Fatal("the option is not in the program")
+		t.Fatal("the program does not contain the option")
 	}
 	older := bytes.ReplaceAll(program, []byte(option), bytes.ToUpper([]byte(option)))
 	for _, c := range []struct {
@@ -54,8 +55,8 @@ int main(int argc, char **argv) { return argc > 1 && !dlopen(argv[1], RTLD_NOW);
 			t.Fatal(err)
 		}
 		defer file.Close()
-		if s := newSurroundings([]*elffile.File{file}, c.started); (s.unknown != "") != c.unknown {
-			t.Errorf("%s: what else is there is not known: %q, want %v", c.name, s.unknown, c.unknown)
+		if s := newProcessHazards([]*elffile.File{file}, c.started); (s.unknown != "") != c.unknown {
+			t.Errorf("%s: unknown is %q, want %v", c.name, s.unknown, c.unknown)
 		}
 	}
 }

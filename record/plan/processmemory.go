@@ -15,14 +15,14 @@ import (
 	"utrace/record/internal/procmaps"
 )
 
-// memory is that of a process which has mapped a file.
+// memory is the memory of a process that has mapped a file.
 type memory struct {
 	mem  *os.File
-	bias uint64 // what the kernel has added to the addresses of the file
+	bias uint64 // address in the process minus address in the file
 	file *elffile.File
 }
 
-// openMemory returns nil if the process has not mapped the file, or is not ours to read.
+// openMemory returns nil if the process has not mapped the file, or may not be read.
 func openMemory(pid int, img *image.Image) *memory {
 	maps, err := procmaps.Read(pid)
 	if err != nil {
@@ -50,7 +50,7 @@ func openMemory(pid int, img *image.Image) *memory {
 
 func (m *memory) close() { m.mem.Close() }
 
-// addr returns where an address of the file is in the process.
+// addr returns the address in the process of an address in the file.
 func (m *memory) addr(a abi.Addr) uint64 { return uint64(a) + m.bias }
 
 // read returns n bytes, nil if they cannot be read.
@@ -71,7 +71,16 @@ func (m *memory) word(addr uint64) uint64 {
 	return binary.LittleEndian.Uint64(b)
 }
 
-// text returns a C string of up to 64 bytes.
+// exported returns the value of a variable that the file exports, of 8 bytes, 0 if it has none.
+func (m *memory) exported(name string) uint64 {
+	a, ok := m.file.Exported(name)
+	if !ok {
+		return 0
+	}
+	return m.word(m.addr(a))
+}
+
+// text returns a C string of up to 64 bytes, "" if it cannot be read.
 func (m *memory) text(addr uint64) string {
 	if addr == 0 {
 		return ""
@@ -80,55 +89,4 @@ func (m *memory) text(addr uint64) string {
 	n, _ := m.mem.ReadAt(b, int64(addr))
 	text, _, _ := bytes.Cut(b[:n], []byte{0})
 	return string(text)
-}
-
-// maxJVMTable bounds the tables of a JVM.
-const maxJVMTable = 1 << 16
-
-// jvmFlag returns a flag of a running HotSpot, true or false. It reads the tables that HotSpot exports for debuggers
-// (vmStructs.cpp; seen in JDK 17 and 25), from which the layout of everything else follows.
-func (m *memory) jvmFlag(name string) (on, known bool) {
-	exported := func(name string) uint64 {
-		a, ok := m.file.Exported(name)
-		if !ok {
-			return 0
-		}
-		return m.word(m.addr(a))
-	}
-	// The fields of JVMFlag: offsets of those of each flag, addresses of the static ones.
-	entry := func(field string) uint64 { return exported("gHotSpotVMStructEntry" + field + "Offset") }
-	typeName, fieldName, isStatic, offset, address := entry("TypeName"), entry("FieldName"), entry("IsStatic"), entry("Offset"), entry("Address")
-	fields := map[string]uint64{}
-	at, stride := exported("gHotSpotVMStructs"), exported("gHotSpotVMStructEntryArrayStride")
-	for i := 0; i < maxJVMTable && stride > 0 && m.word(at+typeName) != 0; i, at = i+1, at+stride {
-		if m.text(m.word(at+typeName)) != "JVMFlag" {
-			continue
-		}
-		value := m.word(at + offset)
-		if m.word(at+isStatic)&0xffffffff != 0 {
-			value = m.word(at + address)
-		}
-		fields[m.text(m.word(at+fieldName))] = value
-	}
-	var size uint64
-	at, stride = exported("gHotSpotVMTypes"), exported("gHotSpotVMTypeEntryArrayStride")
-	name0, size0 := exported("gHotSpotVMTypeEntryTypeNameOffset"), exported("gHotSpotVMTypeEntrySizeOffset")
-	for i := 0; i < maxJVMTable && stride > 0 && m.word(at+name0) != 0; i, at = i+1, at+stride {
-		if m.text(m.word(at+name0)) == "JVMFlag" {
-			size = m.word(at + size0)
-			break
-		}
-	}
-	if fields["flags"] == 0 || fields["numFlags"] == 0 || size == 0 {
-		return false, false
-	}
-	at = m.word(fields["flags"])
-	for range min(m.word(fields["numFlags"]), maxJVMTable) {
-		if m.text(m.word(at+fields["_name"])) == name {
-			b := m.read(m.word(at+fields["_addr"]), 1)
-			return b != nil && b[0] != 0, b != nil
-		}
-		at += size
-	}
-	return false, false
 }

@@ -16,7 +16,8 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// TestInstructionsHaveNoValues: what stands behind an instruction is not ignored, but refused, with the place in the text.
+// TestInstructionsHaveNoValues checks that values and conditions of an instruction are refused, not
+// ignored. The error quotes them.
 func TestInstructionsHaveNoValues(t *testing.T) {
 	path, err := filepath.Abs("../../testdata/elf/pie.elf")
 	if err != nil {
@@ -56,7 +57,8 @@ func TestInstructionsHaveNoValues(t *testing.T) {
 	}
 }
 
-// TestOverloads: names in parentheses are parameters if the file has such a function, else arguments to record.
+// TestOverloads checks that names in parentheses are parameters if the file has such a function, and
+// arguments to record otherwise.
 func TestOverloads(t *testing.T) {
 	point, number, flag := elffile.Func{Addr: 1, Name: "_ZN2ns1fE5Point"}, elffile.Func{Addr: 2, Name: "_ZN2ns1fEi"}, elffile.Func{Addr: 3, Name: "_ZN2ns1fEb"}
 	for _, c := range []struct {

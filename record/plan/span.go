@@ -14,7 +14,8 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// usdtSpan is a static probe as one probe selects it: a span with the probes that end it, or a hit without any.
+// usdtSpan is a static probe as one probe selects it: a span with the static probes that end it, or
+// a hit without any.
 type usdtSpan struct {
 	begin   usdtName
 	probe   *probe.Probe
@@ -23,11 +24,12 @@ type usdtSpan struct {
 	results []probe.Argument // recorded at the end
 }
 
-// keyed reports whether an argument tells apart spans that overlap.
+// keyed reports whether an argument tells overlapping spans apart.
 func (sp *usdtSpan) keyed() bool { return sp.probe.Span.Key != "" && len(sp.ends) > 0 }
 
-// ends returns the static probes that end what a probe begins, and the name of the span.
-func (s *usdtPlan) ends(n usdtName, pr *probe.Probe, excluded func(usdtName) bool) (ends []usdtName, span string) {
+// ends returns the static probes that end a span which n begins, and the span's name. It returns
+// none for a hit.
+func (u *usdtPlan) ends(n usdtName, pr *probe.Probe, excluded func(usdtName) bool) (ends []usdtName, span string) {
 	usual, span := probe.UsualEnds(n.name)
 	if span == "" {
 		span = n.name
@@ -36,7 +38,7 @@ func (s *usdtPlan) ends(n usdtName, pr *probe.Probe, excluded func(usdtName) boo
 	case pr.Span.None:
 		return nil, n.name
 	case pr.Span.Ends != nil:
-		for _, other := range s.order {
+		for _, other := range u.order {
 			if other != n && pr.Span.Ends.Match(other.provider, other.name) && !excluded(other) {
 				ends = append(ends, other)
 			}
@@ -44,7 +46,7 @@ func (s *usdtPlan) ends(n usdtName, pr *probe.Probe, excluded func(usdtName) boo
 		return ends, span
 	}
 	for _, name := range usual {
-		if end := (usdtName{n.provider, name}); s.groups[end] != nil && !excluded(end) {
+		if end := (usdtName{n.provider, name}); u.groups[end] != nil && !excluded(end) {
 			return []usdtName{end}, span
 		}
 	}
@@ -52,11 +54,11 @@ func (s *usdtPlan) ends(n usdtName, pr *probe.Probe, excluded func(usdtName) boo
 }
 
 // results returns the arguments that the probes of an end record.
-func (s *usdtPlan) results(end usdtName, selected []*probe.Probe) (results []probe.Argument) {
+func (u *usdtPlan) results(end usdtName, selected []*probe.Probe) (results []probe.Argument) {
 	for _, pr := range selected {
 		results = pr.Values.Args
 		if pr.Values.All {
-			results = describedArguments(s.groups[end][0].Args, results)
+			results = describedArguments(u.groups[end][0].Args, results)
 		}
 	}
 	return results
@@ -64,13 +66,13 @@ func (s *usdtPlan) results(end usdtName, selected []*probe.Probe) (results []pro
 
 // plan plans a static probe, or the span that it begins:
 //
-//  1. Resolve the names of its condition, which may need further arguments.
-//  2. Say how the programs in the kernel treat it: the flags of its sites.
-//  3. Find the argument that tells overlapping spans apart, at both ends.
-//  4. Make a site for each location, at both ends.
-func (s *usdtPlan) plan(sp usdtSpan) (Func, error) {
-	locations := s.locations(sp.begin, sp.probe)
-	args, cond, err := s.bind(&sp, locations[0].Args)
+//  1. Resolve the names in its condition, which may need more arguments.
+//  2. Set how the BPF side treats it: the flags of its sites.
+//  3. At both ends, find the argument that tells overlapping spans apart.
+//  4. At both ends, make a site for each location.
+func (u *usdtPlan) plan(sp usdtSpan) (Func, error) {
+	locations := u.locations(sp.begin, sp.probe)
+	args, cond, err := u.bind(&sp, locations[0].Args)
 	if err != nil {
 		return Func{}, err
 	}
@@ -83,13 +85,14 @@ func (s *usdtPlan) plan(sp usdtSpan) (Func, error) {
 		fn.Args = nil
 	}
 
-	begin := s.template(&sp, cond != nil)
+	begin := u.template(&sp, cond != nil)
 	end := begin
 	begin.NumConds = uint8(copy(begin.Conds[:], compile(cond)))
-	if begin.Flags&bpf.SiteDeferred != 0 { // the rest of the condition is decided there
+	if begin.Flags&bpf.SiteDeferred != 0 { // the end decides the rest of the condition
 		end = begin
 	}
 	end.Kind = format.Return
+
 	if sp.probe.Span.Key != "" {
 		if fn.Results, err = setKeys(&begin, &end, sp.probe.Span.Key, args, sp.results); err != nil {
 			return fn, err
@@ -97,7 +100,7 @@ func (s *usdtPlan) plan(sp usdtSpan) (Func, error) {
 		fn.Keyed = true
 	}
 
-	if fn.USDTSites, err = s.locate(sp.begin, sp.probe, args, begin); err != nil {
+	if fn.USDTSites, err = u.locate(sp.begin, sp.probe, args, begin); err != nil {
 		return fn, err
 	}
 	fn.FileOff, fn.Class = fn.USDTSites[0].FileOff, fn.USDTSites[0].Class
@@ -106,9 +109,9 @@ func (s *usdtPlan) plan(sp usdtSpan) (Func, error) {
 		endArgs = args
 	}
 	for _, n := range sp.ends {
-		sites, err := s.locate(n, sp.probe, endArgs, end)
+		sites, err := u.locate(n, sp.probe, endArgs, end)
 		if err != nil {
-			return fn, fmt.Errorf("%s, which ends it: %w", n, err)
+			return fn, fmt.Errorf("%s, which ends the span: %w", n, err)
 		}
 		fn.USDTSites = append(fn.USDTSites, sites...)
 	}
@@ -116,28 +119,30 @@ func (s *usdtPlan) plan(sp usdtSpan) (Func, error) {
 }
 
 // bind returns the arguments of a span, with those that its condition needs, and the condition.
-func (s *usdtPlan) bind(sp *usdtSpan, operands []abi.Operand) (args []probe.Argument, cond *probe.Bound, err error) {
+// operands are those of its first location.
+func (u *usdtPlan) bind(sp *usdtSpan, operands []abi.Operand) (args []probe.Argument, cond *probe.Bound, err error) {
 	v := sp.probe.Values
 	args = slices.Clone(v.Args)
 	if v.All {
 		args = describedArguments(operands, v.Args)
 	}
 	if sp.probe.Span.Ends != nil && len(sp.ends) == 0 {
-		return nil, nil, errors.New("no static probe ends the span (=>)")
+		return nil, nil, errors.New("no static probe matches the end of the span (=>)")
 	}
-	if sp.keyed() && (s.slower > 0 || probe.NeedsReturn(v.Condition)) {
-		return nil, nil, errors.New("a span that an argument tells apart cannot be deferred to its end: its duration cannot decide whether it is kept")
+	if sp.keyed() && (u.slowerThan > 0 || probe.NeedsReturn(v.Condition)) {
+		return nil, nil, errors.New("its duration cannot decide whether it is kept: a span that an argument tells apart (on) cannot be deferred to its end")
 	}
-	slower := s.slower
+
+	slowerThan := u.slowerThan
 	if len(sp.ends) == 0 {
-		slower = 0
+		slowerThan = 0
 	}
-	cond, err = probe.Bind(probe.AtLeast(v.Condition, slower), (*probe.Arguments)(&args), probe.End{Duration: len(sp.ends) > 0})
+	cond, err = probe.Bind(probe.AtLeast(v.Condition, slowerThan), (*probe.Arguments)(&args), probe.End{Duration: len(sp.ends) > 0})
 	return args, cond, err
 }
 
-// template returns what the sites of a span have in common.
-func (s *usdtPlan) template(sp *usdtSpan, conditional bool) bpf.Site {
+// template returns what all sites of a span have in common.
+func (u *usdtPlan) template(sp *usdtSpan, conditional bool) bpf.Site {
 	site := bpf.Site{Kind: format.Hit}
 	hit := len(sp.ends) == 0
 	if !hit {
@@ -147,11 +152,12 @@ func (s *usdtPlan) template(sp *usdtSpan, conditional bool) bpf.Site {
 		site.Flags |= bpf.SiteNamed
 		site.Named = sp.probe.Names.Mask()
 	}
-	if sp.probe.Names != probe.PythonNames && s.sameFunctions(sp.begin, sp.ends, sp.probe) {
+	if sp.probe.Names != probe.PythonNames && u.endsWhereItBegins(sp) {
 		site.Flags |= bpf.SiteFrame
 	}
+
 	switch {
-	case s.defers && !sp.keyed():
+	case u.defers && !sp.keyed():
 		site.Flags |= bpf.SiteDeferred
 	case !conditional || hit:
 	case sp.keyed() || site.Flags&bpf.SiteFrame != 0:
@@ -162,8 +168,8 @@ func (s *usdtPlan) template(sp *usdtSpan, conditional bool) bpf.Site {
 	return site
 }
 
-// setKeys sets the argument that tells overlapping spans apart, at both ends. The end has it under the same name; else it is
-// fetched there from the same operand, and results, which setKeys returns, have it as a hidden one.
+// setKeys sets the argument that tells overlapping spans apart, at both ends. If no result has its
+// name, the end fetches the same operand as a hidden result. setKeys returns the results with it.
 func setKeys(begin, end *bpf.Site, key string, args, results []probe.Argument) ([]probe.Argument, error) {
 	at, err := (*probe.Arguments)(&args).Find(key, probe.Type{})
 	if err != nil {
@@ -181,14 +187,15 @@ func setKeys(begin, end *bpf.Site, key string, args, results []probe.Argument) (
 	return results, nil
 }
 
-// sameFunctions reports whether a span ends in the functions that it begins in. Then the stack pointer is the
-// same at both, which pairs them even where an error has jumped over the end. Not so in an interpreter that runs
-// calls of its own language in one frame, as CPython 3.11 does.
-func (s *usdtPlan) sameFunctions(begin usdtName, ends []usdtName, pr *probe.Probe) bool {
-	starts := func(n usdtName) map[abi.Addr]bool {
+// endsWhereItBegins reports whether a span ends in the functions that it begins in. Then the stack
+// pointer is the same at both ends, and pairs them even if an error jumped over an end. An
+// interpreter may run calls of its own language in one frame, as CPython 3.11 does: then it does not
+// tell them apart.
+func (u *usdtPlan) endsWhereItBegins(sp *usdtSpan) bool {
+	funcs := func(n usdtName) map[abi.Addr]bool {
 		set := map[abi.Addr]bool{}
-		for _, loc := range s.locations(n, pr) {
-			fn, ok := s.file.FuncAt(loc.Addr)
+		for _, loc := range u.locations(n, sp.probe) {
+			fn, ok := u.file.FuncAt(loc.Addr)
 			if !ok {
 				return nil
 			}
@@ -196,11 +203,11 @@ func (s *usdtPlan) sameFunctions(begin usdtName, ends []usdtName, pr *probe.Prob
 		}
 		return set
 	}
-	first := starts(begin)
-	for _, end := range ends {
-		if !maps.Equal(first, starts(end)) {
+	begins := funcs(sp.begin)
+	for _, end := range sp.ends {
+		if !maps.Equal(begins, funcs(end)) {
 			return false
 		}
 	}
-	return len(ends) > 0 && len(first) > 0
+	return len(sp.ends) > 0 && len(begins) > 0
 }

@@ -3,7 +3,6 @@
 package plan
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -11,71 +10,88 @@ import (
 	"utrace/bpf"
 	"utrace/record/internal/abi"
 	"utrace/record/internal/elffile"
-	"utrace/record/internal/image"
 	"utrace/record/internal/insn"
 	"utrace/record/internal/probe"
-	"utrace/record/internal/suggest"
 )
 
-// StaticSite is a location of a static probe, and what to do there.
+// USDTSite is a location of a static probe, and what the BPF side does there.
 type USDTSite struct {
-	Addr         uint64 // virtual address as the file has it
-	FileOff      uint64
-	SemaphoreOff uint64 // as an offset into the file, 0 for none
-	Class        insn.Class
-	Site         bpf.Site // but for Func
+	Addr         uint64     // virtual address in the file
+	FileOff      uint64     // file offset of the breakpoint
+	SemaphoreOff uint64     // file offset of its semaphore, 0 for none
+	Class        insn.Class // how the kernel treats the instruction
+	Site         bpf.Site   // complete except for Func
 }
 
-// staticName is what locations of one static probe have in common.
+// usdtName is the name that all locations of a static probe share.
 type usdtName struct{ provider, name string }
 
 func (n usdtName) String() string { return n.provider + ":" + n.name }
 
-// matches reports whether a probe names it.
+// matches reports whether a probe names the static probe.
 func (n usdtName) matches(pr *probe.Probe) bool {
 	return pr.USDT != nil && pr.USDT.Match(n.provider, n.name)
 }
 
-// staticPlan plans the static probes of one file.
-type usdtPlan struct {
-	file   *elffile.File
-	sites  insn.Kernel
-	defers bool          // see Plan.followsCalls
-	slower time.Duration // see Config.SlowerThan
-	groups map[usdtName][]elffile.USDTProbe
-	order  []usdtName
-	// misplaced are the locations that no group has, because a breakpoint there would do harm.
-	misplaced []misplaced
-}
-
-func newUSDTPlan(file *elffile.File, sites insn.Kernel) (*usdtPlan, error) {
-	list, err := file.USDTProbes()
-	s := &usdtPlan{file: file, sites: sites, groups: map[usdtName][]elffile.USDTProbe{}}
-	list, s.misplaced = placeUSDT(file, list)
-	for _, p := range list {
-		n := usdtName{p.Provider, p.Name}
-		if s.groups[n] == nil {
-			s.order = append(s.order, n)
-		}
-		s.groups[n] = append(s.groups[n], p)
-	}
-	return s, err
-}
-
-// hasUSDT reports whether a file has a static probe that the pattern matches.
+// hasUSDT reports whether a file has a static probe that a pattern matches.
 func hasUSDT(file *elffile.File, pattern *probe.USDTPattern) bool {
 	list, _ := file.USDTProbes()
 	return slices.ContainsFunc(list, func(p elffile.USDTProbe) bool { return pattern.Match(p.Provider, p.Name) })
 }
 
-// locations returns the locations of a static probe that count for a probe.
-func (s *usdtPlan) locations(n usdtName, pr *probe.Probe) []elffile.USDTProbe {
-	all := s.groups[n]
+// usdtPlan plans the static probes of one file.
+type usdtPlan struct {
+	file       *elffile.File
+	kernel     insn.Kernel
+	defers     bool          // see Plan.DefersCalls
+	slowerThan time.Duration // see Config.SlowerThan
+
+	order      []usdtName                       // as the file has them
+	groups     map[usdtName][]elffile.USDTProbe // the locations of each
+	unsafeLocs []unsafeLocation                 // locations that are in no group
+}
+
+// unsafeLocation is a location of a static probe at which a breakpoint would do harm.
+type unsafeLocation struct {
+	name usdtName
+	addr abi.Addr
+	why  string
+}
+
+// newUSDTPlan reads the static probes of a file. Locations that the linker has discarded are
+// ignored. With an error, the plan has the probes that could be read.
+func newUSDTPlan(file *elffile.File, kernel insn.Kernel) (*usdtPlan, error) {
+	list, err := file.USDTProbes()
+	list = slices.DeleteFunc(slices.Clone(list), func(p elffile.USDTProbe) bool {
+		_, ok := file.FileOff(p.Addr)
+		return !ok
+	})
+
+	u := &usdtPlan{file: file, kernel: kernel, groups: map[usdtName][]elffile.USDTProbe{}}
+	why := file.UnprobeableUSDT(list)
+	for _, p := range list {
+		n := usdtName{p.Provider, p.Name}
+		if why[p.Addr] != "" {
+			u.unsafeLocs = append(u.unsafeLocs, unsafeLocation{n, p.Addr, why[p.Addr]})
+			continue
+		}
+		if u.groups[n] == nil {
+			u.order = append(u.order, n)
+		}
+		u.groups[n] = append(u.groups[n], p)
+	}
+	return u, err
+}
+
+// locations returns the locations of a static probe that a probe selects: those in the function that
+// it prefers, or else all.
+func (u *usdtPlan) locations(n usdtName, pr *probe.Probe) []elffile.USDTProbe {
+	all := u.groups[n]
 	if pr.Within == "" {
 		return all
 	}
 	inside := slices.DeleteFunc(slices.Clone(all), func(loc elffile.USDTProbe) bool {
-		fn, ok := s.file.FuncAt(loc.Addr)
+		fn, ok := u.file.FuncAt(loc.Addr)
 		return !ok || fn.Name != pr.Within
 	})
 	if len(inside) == 0 {
@@ -84,9 +100,71 @@ func (s *usdtPlan) locations(n usdtName, pr *probe.Probe) []elffile.USDTProbe {
 	return inside
 }
 
-// describedArguments returns all arguments that a probe has itself, with the types that its operands tell;
-// more are hidden ones.
-func describedArguments(ops []abi.Operand, more []probe.Argument) []probe.Argument {
+// locate returns the sites of all locations of a static probe. Each is the template, completed by
+// how to fetch the arguments there.
+func (u *usdtPlan) locate(n usdtName, pr *probe.Probe, args []probe.Argument, template bpf.Site) ([]USDTSite, error) {
+	if len(args) > bpf.MaxArgs {
+		return nil, fmt.Errorf("%d arguments, including those that conditions and lengths need: at most %d can be fetched", len(args), bpf.MaxArgs)
+	}
+
+	var sites []USDTSite
+	for _, loc := range u.locations(n, pr) {
+		site, err := u.siteAt(loc, template)
+		if err != nil {
+			return nil, err
+		}
+		site.Site.NumArgs = uint8(len(args))
+		for i, a := range args {
+			if a.Pos >= len(loc.Args) {
+				return nil, fmt.Errorf("%s has %d arguments (%s), no %d", n, len(loc.Args), loc.ArgText, a.Pos+1)
+			}
+			site.Site.Args[i] = fetchArg(a, loc.Args[a.Pos], loc.Addr, u.file.Machine)
+			if a.LengthAt > 0 {
+				site.Site.Args[i].LengthArg = uint8(a.LengthAt - 1)
+			}
+		}
+		sites = append(sites, site)
+	}
+	return sites, u.checkReadable(n, pr, args)
+}
+
+// siteAt returns the site of a location, without its arguments.
+func (u *usdtPlan) siteAt(loc elffile.USDTProbe, template bpf.Site) (USDTSite, error) {
+	off, _ := u.file.FileOff(loc.Addr)
+	site := USDTSite{Addr: uint64(loc.Addr), FileOff: uint64(off), Class: classAt(u.file, loc.Addr, u.kernel), Site: template}
+	if loc.Semaphore != 0 {
+		sem, ok := u.file.DataOff(loc.Semaphore)
+		if !ok {
+			return site, fmt.Errorf("its semaphore at %#x is not in the file", uint64(loc.Semaphore))
+		}
+		site.SemaphoreOff = uint64(sem)
+	}
+	return site, nil
+}
+
+// checkReadable returns an error if an argument that was asked for, except by "...", can be read at
+// no location.
+func (u *usdtPlan) checkReadable(n usdtName, pr *probe.Probe, args []probe.Argument) error {
+	for _, a := range args {
+		why := ""
+		for _, loc := range u.locations(n, pr) {
+			op := loc.Args[a.Pos]
+			if op.Unreadable == "" {
+				why = ""
+				break
+			}
+			why = op.Text + ": " + op.Unreadable
+		}
+		if why != "" && !a.Described {
+			return fmt.Errorf("%s: argument %d (%s) cannot be read: %s", n, a.Pos+1, a.Name, why)
+		}
+	}
+	return nil
+}
+
+// describedArguments returns an argument for each operand of a static probe, with the operand's
+// type, and those of hidden.
+func describedArguments(ops []abi.Operand, hidden []probe.Argument) []probe.Argument {
 	var args []probe.Argument
 	for i, op := range ops[:min(len(ops), bpf.MaxArgs)] {
 		letter, kind := "u", probe.KindNumber
@@ -101,77 +179,5 @@ func describedArguments(ops []abi.Operand, more []probe.Argument) []probe.Argume
 			Type: probe.Type{Name: fmt.Sprintf("%s%d", letter, 8*op.Size), Kind: kind, Size: op.Size, Signed: op.Signed},
 		})
 	}
-	return append(args, more...)
-}
-
-// locate returns the sites of all locations of a probe, with the operands that each has for the arguments.
-func (s *usdtPlan) locate(n usdtName, pr *probe.Probe, args []probe.Argument, template bpf.Site) ([]USDTSite, error) {
-	var sites []USDTSite
-	unreadable := make([]int, len(args)) // locations, by argument
-	why := make([]string, len(args))
-	if len(args) > bpf.MaxArgs {
-		return nil, fmt.Errorf("%d arguments, those of conditions and lengths included: %d are the most", len(args), bpf.MaxArgs)
-	}
-	for _, loc := range s.locations(n, pr) {
-		off, _ := s.file.FileOff(loc.Addr)
-		st := USDTSite{Addr: uint64(loc.Addr), FileOff: uint64(off), Class: classAt(s.file, loc.Addr, s.sites), Site: template}
-		if loc.Semaphore != 0 {
-			sem, ok := s.file.DataOff(loc.Semaphore)
-			if !ok {
-				return nil, fmt.Errorf("its semaphore at %#x is not in the file", uint64(loc.Semaphore))
-			}
-			st.SemaphoreOff = uint64(sem)
-		}
-		st.Site.NumArgs = uint8(len(args))
-		for i, a := range args {
-			if a.Pos >= len(loc.Args) {
-				return nil, fmt.Errorf("%s has %d arguments (%s), no %d", n, len(loc.Args), loc.ArgText, a.Pos+1)
-			}
-			op := loc.Args[a.Pos]
-			if op.Unreadable != "" {
-				unreadable[i]++
-				why[i] = op.Text + ": " + op.Unreadable
-			}
-			st.Site.Args[i] = fetchArg(a, op, loc.Addr, s.file.Machine)
-			if a.LengthAt > 0 {
-				st.Site.Args[i].LengthArg = uint8(a.LengthAt - 1)
-			}
-		}
-		sites = append(sites, st)
-	}
-	for i, a := range args {
-		if unreadable[i] == len(sites) && !a.Described {
-			return nil, fmt.Errorf("%s: argument %d (%s) cannot be read: %s", n, a.Pos+1, a.Name, why[i])
-		}
-	}
-	return sites, nil
-}
-
-// noUSDT explains a probe that matches no static probe of the files in which it was looked for.
-func noUSDT(pr *probe.Probe, looked []*image.Image) error {
-	var near []string
-	files, total := 0, 0
-	for _, img := range looked {
-		list, _ := img.File.USDTProbes()
-		if len(list) == 0 {
-			continue
-		}
-		files++
-		for _, p := range list {
-			total++
-			n := usdtName{p.Provider, p.Name}.String()
-			if !slices.Contains(near, n) {
-				near = append(near, n)
-			}
-		}
-	}
-	slices.SortFunc(near, cmp.Compare[string])
-	hint := ""
-	if pr.USDT.IsLiteral() {
-		hint = suggest.Nearest(pr.USDT.Provider.Literal+":"+pr.USDT.Name.Literal, near)
-	}
-	if total == 0 {
-		return fmt.Errorf("%w %q: %w: none of the files that were looked at has any", probe.ErrProbe, pr.Text, ErrNoUSDT)
-	}
-	return fmt.Errorf("%w %q: %w among the %d of %d files%s", probe.ErrProbe, pr.Text, ErrNoUSDT, total, files, hint)
+	return append(args, hidden...)
 }

@@ -13,10 +13,10 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// fakeProcess is a process that has mapped files of other names than they really have.
-func fakeProcess(t *testing.T, pid int, name string, paths ...string) running {
+// fakeProcess returns a process that has mapped a fixture under other names.
+func fakeProcess(t *testing.T, pid int, name string, paths ...string) runningProcess {
 	t.Helper()
-	r := running{pid: pid, name: name}
+	r := runningProcess{pid: pid, name: name}
 	for _, path := range paths {
 		file, err := elffile.OpenAs("../../testdata/elf/pie.elf", path, "")
 		if err != nil {
@@ -28,8 +28,9 @@ func fakeProcess(t *testing.T, pid int, name string, paths ...string) running {
 	return r
 }
 
+// TestChoose checks which processes get a preset, and which are passed over.
 func TestChoose(t *testing.T) {
-	chosen, passed := choose([]running{
+	chosen, passed := choosePresets([]runningProcess{
 		fakeProcess(t, 10, "server", "/usr/bin/server", "/usr/lib/libssl.so.3"),
 		fakeProcess(t, 11, "server", "/usr/bin/server", "/usr/lib/libssl.so.3", "/usr/lib/libsqlite3.so.0.8.6"),
 		fakeProcess(t, 12, "client", "/usr/bin/client", "/usr/lib/libssl.so.3"),
@@ -48,19 +49,20 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// TestChooseNothing: on a machine where nothing is worth probing that is an error, which ends utrace with status 1.
+// TestChooseNothing checks the error on a machine where no preset fits.
 func TestChooseNothing(t *testing.T) {
-	list := []running{fakeProcess(t, 13, "python3.12", "/usr/bin/python3.12"), fakeProcess(t, 14, "cat", "/bin/cat")}
-	chosen, passed := choose(list)
+	list := []runningProcess{fakeProcess(t, 13, "python3.12", "/usr/bin/python3.12"), fakeProcess(t, 14, "cat", "/bin/cat")}
+	chosen, passed := choosePresets(list)
 	if len(chosen) > 0 {
 		t.Errorf("chosen: %v", chosen)
 	}
 	err := noChoice(len(list), passed)
-	if !errors.Is(err, ErrNothing) || !errors.Is(err, ErrNoChoice) || !strings.Contains(err.Error(), "(2 processes)") || !strings.Contains(err.Error(), "python3.12 (process 13)") {
+	if !errors.Is(err, ErrNothing) || !strings.Contains(err.Error(), "no preset fits any running process (2 were examined); ") || !strings.Contains(err.Error(), "python3.12 (process 13)") {
 		t.Errorf("error: %v", err)
 	}
 }
 
+// TestChoosersHavePresets checks that the presets of all choosers exist.
 func TestChoosersHavePresets(t *testing.T) {
 	for _, c := range choosers() {
 		if _, err := probe.FindPreset(c.preset); err != nil {

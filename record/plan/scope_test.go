@@ -7,25 +7,27 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
-	"utrace/record/internal/image"
 
 	"golang.org/x/sys/unix"
+
+	"utrace/record/internal/image"
 )
 
-// A library that cannot be opened may hold anything. Data that are mapped with it hold nothing.
+// TestUnopenedLibrary checks that a mapped library which cannot be opened makes the hazards of its
+// process unknown. Mapped data do not.
 func TestUnopenedLibrary(t *testing.T) {
 	library, err := os.ReadFile("../../testdata/elf/stripped.elf")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
-		name            string
-		text            []byte
-		deleted, partly bool
+		name             string
+		text             []byte
+		deleted, unknown bool
 	}{
 		{name: "library", text: library},
 		{name: "data", text: []byte("no library")},
-		{name: "deleted library", text: library, deleted: true, partly: true},
+		{name: "deleted library", text: library, deleted: true, unknown: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "mapped")
@@ -52,14 +54,14 @@ func TestUnopenedLibrary(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if unknown := sc.surroundings().unknown == unknownProcess; unknown != c.partly {
-				t.Errorf("not all is known: %v, want %v", unknown, c.partly)
+			if unknown := sc.hazards().unknown == unknownProcess; unknown != c.unknown {
+				t.Errorf("hazards unknown: %v, want %v", unknown, c.unknown)
 			}
 		})
 	}
 }
 
-// withoutCapabilities takes the capabilities from the thread of a test, which ends with it.
+// withoutCapabilities removes the capabilities of a test's thread. The thread ends with the test.
 func withoutCapabilities(t *testing.T) {
 	t.Helper()
 	runtime.LockOSThread()

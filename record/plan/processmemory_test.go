@@ -13,7 +13,8 @@ import (
 	"utrace/record/internal/image/imagetest"
 )
 
-// TestMappedOnOverlay: a process has mapped its program whatever device the mappings have.
+// TestMappedOnOverlay checks that a process has mapped its program, whatever device its mappings
+// show.
 func TestMappedOnOverlay(t *testing.T) {
 	merged := imagetest.Overlay(t, "/usr/bin")
 	cat := exec.Command(filepath.Join(merged, "cat")) // until its input ends
@@ -37,7 +38,7 @@ func TestMappedOnOverlay(t *testing.T) {
 		t.Error("the program is one of its own libraries")
 	}
 	if !slices.Contains(image.KeysOf(cat.Process.Pid), sc.Program.Key) {
-		t.Error("a guard does not find the program mapped")
+		t.Error("the program is not among the mapped files")
 	}
 	mem := openMemory(cat.Process.Pid, sc.Program)
 	if mem == nil {
@@ -45,6 +46,6 @@ func TestMappedOnOverlay(t *testing.T) {
 	}
 	defer mem.close()
 	if code := sc.Program.File.Segments[0].Addr; !bytes.Equal(mem.read(mem.addr(code), 16), sc.Program.File.Data(code, 16)) {
-		t.Error("its memory does not hold its code")
+		t.Error("the memory of the process does not contain the code of the program")
 	}
 }

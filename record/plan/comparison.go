@@ -6,30 +6,34 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// compile turns a bound condition, or nil, into comparisons for the kernel. The first one comes first; each says which
-// is the next.
+// compile turns a bound condition into comparisons for the BPF side, nil into none. The first one
+// is made first. Each names the comparison that follows if it holds, and the one that follows if it
+// does not.
 func compile(c *probe.Bound) []bpf.Cond {
 	if c == nil {
 		return nil
 	}
-	var list []bpf.Cond // in reverse: what a comparison leads to comes before it
-	emit(c, &list, bpf.CondKeep, bpf.CondDrop)
-	last := uint8(len(list) - 1)
+
+	var reversed []bpf.Cond // what a comparison leads to comes before it
+	emit(c, &reversed, bpf.CondKeep, bpf.CondDrop)
+
+	last := uint8(len(reversed) - 1)
 	turn := func(at uint8) uint8 {
 		if at >= bpf.CondKeep {
 			return at
 		}
 		return last - at
 	}
-	turned := make([]bpf.Cond, len(list))
-	for i, cond := range list {
+	list := make([]bpf.Cond, len(reversed))
+	for i, cond := range reversed {
 		cond.Yes, cond.No = turn(cond.Yes), turn(cond.No)
-		turned[last-uint8(i)] = cond
+		list[last-uint8(i)] = cond
 	}
-	return turned
+	return list
 }
 
-// emit appends the comparisons of a condition, and returns which of them is the first to be made.
+// emit appends the comparisons of a condition, last one first, and returns the index of the one to
+// make first. yes and no are the indices to continue at.
 func emit(c *probe.Bound, list *[]bpf.Cond, yes, no uint8) uint8 {
 	switch c.Op {
 	case condition.And:
@@ -37,11 +41,15 @@ func emit(c *probe.Bound, list *[]bpf.Cond, yes, no uint8) uint8 {
 	case condition.Or:
 		return emit(c.Left, list, yes, emit(c.Right, list, yes, no))
 	}
+
 	cond := bpf.Cond{Yes: yes, No: no, Value: c.Number, Arg: condSubject(c), Signed: c.Type.Signed, Late: c.Late}
-	if bits := 8 * c.Type.Size; bits > 0 && bits < 64 && c.Value.Number.Negative && !c.Type.Signed { // as in C
+	bits := 8 * c.Type.Size
+	if bits > 0 && bits < 64 && c.Value.Number.Negative && !c.Type.Signed { // as C converts it
 		cond.Value &= 1<<bits - 1
 	}
-	// Of what could not be read no comparison holds: so one that is turned around is told so, instead of exchanging yes and no.
+
+	// No comparison holds for a value that could not be read. So a negated one is marked as negated,
+	// instead of exchanging yes and no.
 	switch op := c.Op; {
 	case c.IsText && op == condition.Equal, c.IsText && op == condition.NotEqual:
 		cond.Op, cond.Negate = bpf.CondText, op == condition.NotEqual
@@ -57,11 +65,12 @@ func emit(c *probe.Bound, list *[]bpf.Cond, yes, no uint8) uint8 {
 	if c.IsText {
 		cond.Length = uint8(copy(cond.Text[:], c.Value.Text))
 	}
+
 	*list = append(*list, cond)
 	return uint8(len(*list) - 1)
 }
 
-// condSubject returns what the kernel compares: a value, or a bpf.Cond… constant.
+// condSubject returns what a comparison is about: the index of a value, or a bpf.Cond… constant.
 func condSubject(c *probe.Bound) uint8 {
 	switch c.Subject {
 	case probe.SubjectPID:

@@ -9,7 +9,8 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// checkConds holds comparisons against the limits of the programs in the kernel: they only lead on, and name values that there are.
+// checkConds checks comparisons against the limits of the BPF side. They must lead only forward, and
+// name only values that exist.
 func checkConds(t *testing.T, text string, conds []bpf.Cond, args, results int) {
 	t.Helper()
 	if len(conds) > bpf.MaxConds || args > bpf.MaxArgs || results > bpf.MaxArgs {
@@ -21,25 +22,25 @@ func checkConds(t *testing.T, text string, conds []bpf.Cond, args, results int) 
 				t.Fatalf("%q: comparison %d of %d leads to %d", text, i, len(conds), next)
 			}
 		}
-		there := args
+		values := args
 		if c.Late {
-			there = results
+			values = results
 		}
-		if c.Arg < bpf.CondPID && int(c.Arg) >= there {
-			t.Fatalf("%q: comparison %d is of value %d of %d", text, i, c.Arg, there)
+		if c.Arg < bpf.CondPID && int(c.Arg) >= values {
+			t.Fatalf("%q: comparison %d is of value %d of %d", text, i, c.Arg, values)
 		}
 	}
 }
 
-// TestLimits: the probe language and the programs in the kernel have the same limits.
+// TestLimits checks that the probe language and the BPF side have the same limits.
 func TestLimits(t *testing.T) {
 	language := []int{probe.MaxArgs, probe.MaxText, probe.MaxPattern, probe.MaxComparisons}
-	if kernel := []int{bpf.MaxArgs, bpf.MaxText, bpf.MaxPattern, bpf.MaxConds}; !slices.Equal(language, kernel) {
-		t.Errorf("the probe language has %d, package bpf %d", language, kernel)
+	if side := []int{bpf.MaxArgs, bpf.MaxText, bpf.MaxPattern, bpf.MaxConds}; !slices.Equal(language, side) {
+		t.Errorf("the probe language has %d, package bpf %d", language, side)
 	}
 }
 
-// compileUSDT compiles the condition of a static probe, and checks the result.
+// compileUSDT compiles the condition of a static probe, and checks the comparisons.
 func compileUSDT(t *testing.T, p *probe.Probe) []bpf.Cond {
 	t.Helper()
 	args := probe.Arguments(slices.Clone(p.Values.Args))
@@ -68,7 +69,8 @@ func FuzzCompile(f *testing.F) {
 	})
 }
 
-// TestCompile decides by the comparisons what the condition says of all combinations of three truths.
+// TestCompile checks that comparisons decide as their condition does, for all combinations of three
+// values, and that none holds for values that cannot be read.
 func TestCompile(t *testing.T) {
 	for text, want := range map[string]func(a, b, c bool) bool{
 		"a":                     func(a, b, c bool) bool { return a },
@@ -100,12 +102,12 @@ func TestCompile(t *testing.T) {
 			}
 		}
 		if decide(conds, nil) {
-			t.Errorf("%s holds of what cannot be read", text)
+			t.Errorf("%s holds for values that cannot be read", text)
 		}
 	}
 }
 
-// decide does what wanted of bpf/match.h does with numbers, nil if they cannot be read.
+// decide decides comparisons of numbers as bpf/match.h does. values is nil if they cannot be read.
 func decide(conds []bpf.Cond, values []uint64) bool {
 	at := uint8(0)
 	for at < bpf.CondKeep {

@@ -16,41 +16,25 @@ import (
 
 // resolve finds what the probes of a Config name, and plans it:
 //
-//  1. Collect the probes that were asked for; without any, choose them.
-//  2. For each file of the targets, collect the probes that name something in it.
+//  1. Collect the probes that were asked for. If none was, choose them.
+//  2. For each file of the targets, collect the probes that may name something in it.
 //  3. Plan the probes of each file.
-//  4. Report the probes that have found nothing.
+//  4. Report the probes that found nothing.
 func (p *Plan) resolve(cfg Config) error {
-	probes, includes, err := p.requested(cfg)
+	scopes, targets, err := p.collectProbes(cfg)
 	if err != nil {
 		return err
 	}
-	scopes, err := p.targetScopes(cfg)
-	if err != nil {
-		return err
-	}
-	if !includes {
-		chosen, err := p.autoProbes(scopes)
-		if err != nil {
-			return err
-		}
-		probes = append(probes, chosen...)
-	}
-	p.Probes = probes
 	if cfg.Sched && p.DefersCalls() {
 		return fmt.Errorf("scheduler events: %w", ErrLate)
 	}
-	for _, sc := range scopes {
-		p.programs = append(p.programs, sc.Program)
-	}
-	targets := len(scopes) > 0
-	if !targets {
-		scopes = []*Scope{p.machineScope()}
-	}
 
 	r := resolution{
-		p: p, scopes: scopes, targets: targets, wanted: map[*image.Image][]*probe.Probe{}, around: map[*image.Image]surroundings{},
-		missing: map[*probe.Probe]error{}, matched: map[*probe.Probe]bool{},
+		p: p, scopes: scopes, targets: targets,
+		wanted:  map[*image.Image][]*probe.Probe{},
+		hazards: map[*image.Image]processHazards{},
+		missing: map[*probe.Probe]error{},
+		matched: map[*probe.Probe]bool{},
 	}
 	if err := r.find(); err != nil {
 		return err
@@ -58,20 +42,50 @@ func (p *Plan) resolve(cfg Config) error {
 	for _, sc := range scopes {
 		p.AddProblems(sc, false)
 	}
+
 	for img, list := range r.wanted {
-		if err := p.addFile(img, list, r.around[img], r.matched); err != nil {
+		if err := p.addFile(img, list, r.hazards[img], r.matched); err != nil {
 			return err
 		}
 	}
 	p.sort()
+
 	if err := r.addPending(); err != nil {
 		return err
 	}
 	return p.checkEmpty()
 }
 
-// requested returns the probes that a Config asks for, itself and by its presets. includes says that some of them include
-// something, rather than leave it out.
+// collectProbes sets the probes of the plan, asked for or chosen. It returns the scopes in which to
+// look them up. targets says that these are processes or a command, not the whole machine.
+func (p *Plan) collectProbes(cfg Config) (scopes []*Scope, targets bool, err error) {
+	probes, includes, err := p.requested(cfg)
+	if err != nil {
+		return nil, false, err
+	}
+	if scopes, err = p.targetScopes(cfg); err != nil {
+		return nil, false, err
+	}
+	if !includes {
+		chosen, err := p.chooseProbes(scopes)
+		if err != nil {
+			return nil, false, err
+		}
+		probes = append(probes, chosen...)
+	}
+	p.Probes = probes
+
+	for _, sc := range scopes {
+		p.programs = append(p.programs, sc.Program)
+	}
+	if len(scopes) == 0 {
+		return []*Scope{p.machineScope()}, false, nil
+	}
+	return scopes, true, nil
+}
+
+// requested returns the probes that a Config asks for, directly and by its presets. includes says
+// that some of them select something, rather than exclude it.
 func (p *Plan) requested(cfg Config) (probes []*probe.Probe, includes bool, err error) {
 	probes = slices.Clone(cfg.Probes)
 	includes = slices.ContainsFunc(probes, func(pr *probe.Probe) bool { return !pr.Exclude })
@@ -80,18 +94,27 @@ func (p *Plan) requested(cfg Config) (probes []*probe.Probe, includes bool, err 
 		if err != nil {
 			return nil, false, err
 		}
-		list, err := preset.Parse()
+		list, err := p.addPreset(preset)
 		if err != nil {
 			return nil, false, err
 		}
-		p.presets = append(p.presets, preset)
 		probes = append(probes, list...)
 		includes = includes || len(list) > 0
 	}
 	return probes, includes, nil
 }
 
-// sort puts the plan in order. It does not depend on the order in which files were opened.
+// addPreset adds a preset to those in use, and returns its probes.
+func (p *Plan) addPreset(preset probe.Preset) ([]*probe.Probe, error) {
+	list, err := preset.Parse()
+	if err != nil {
+		return nil, err
+	}
+	p.presets = append(p.presets, preset)
+	return list, nil
+}
+
+// sort puts the plan in an order that does not depend on the order in which files were opened.
 func (p *Plan) sort() {
 	slices.SortFunc(p.Modules, func(a, b *Module) int { return cmp.Compare(a.Path, b.Path) })
 	slices.Sort(p.Startup)
@@ -100,7 +123,7 @@ func (p *Plan) sort() {
 	})
 }
 
-// checkEmpty returns an error if there is nothing to probe now, and nothing to look for later.
+// checkEmpty returns an error if there is nothing to probe now and nothing to look for later.
 func (p *Plan) checkEmpty() error {
 	switch {
 	case len(p.Modules) > 0 || len(p.Pending) > 0:
@@ -112,21 +135,21 @@ func (p *Plan) checkEmpty() error {
 	return fmt.Errorf("%w: every function is excluded", ErrNothing)
 }
 
-// resolution is what resolve knows while it looks probes up.
+// resolution holds what resolve finds out while it looks up probes.
 type resolution struct {
 	p       *Plan
 	scopes  []*Scope
-	targets bool                            // the scopes are of processes or a command, not of the machine
-	wanted  map[*image.Image][]*probe.Probe // by file: the probes that may name something in it
-	around  map[*image.Image]surroundings   // by file
+	targets bool                            // the scopes are processes or a command, not the machine
+	wanted  map[*image.Image][]*probe.Probe // by file: probes that may name something in it
+	hazards map[*image.Image]processHazards // by file: those of all processes that it is probed in
 	missing map[*probe.Probe]error          // probes whose file was not found, and why
 	matched map[*probe.Probe]bool           // probes that name something
 }
 
-// find looks each probe up in each scope.
+// find looks up each probe in each scope.
 func (r *resolution) find() error {
 	for _, sc := range r.scopes {
-		around := sc.surroundings()
+		hazards := sc.hazards()
 		checked := map[*image.Image]bool{}
 		for _, pr := range r.p.Probes {
 			list, err := find(&r.p.Images, sc, pr)
@@ -139,19 +162,20 @@ func (r *resolution) find() error {
 			for _, img := range list {
 				if pr.USDT != nil && !checked[img] && (!r.p.probesUnknownProcesses() || sc.command != nil) {
 					checked[img] = true
-					r.p.refuse(sc, img)
+					r.p.forbidBreaking(sc, img)
 				}
-				r.add(sc, img, pr, around)
+				r.add(sc, img, pr, hazards)
 			}
 		}
 	}
 	return nil
 }
 
-// notFound notes that the files of a probe were not found. It returns an error if nothing that appears later can change that.
+// notFound notes that no file of a probe was found. It returns an error if nothing that appears
+// later can change that.
 func (r *resolution) notFound(pr *probe.Probe, err error) error {
 	switch {
-	case pr.Exclude: // nothing there to leave out
+	case pr.Exclude: // there is nothing to exclude
 	case pr.Preset != "", r.targets && errors.Is(err, errNoLibrary), errors.Is(err, ErrNoUSDT):
 		r.missing[pr] = err
 	default:
@@ -161,24 +185,27 @@ func (r *resolution) notFound(pr *probe.Probe, err error) error {
 }
 
 // add notes that a probe may name something in a file of a scope.
-func (r *resolution) add(sc *Scope, img *image.Image, pr *probe.Probe, around surroundings) {
+func (r *resolution) add(sc *Scope, img *image.Image, pr *probe.Probe, hazards processHazards) {
 	if !slices.Contains(r.wanted[img], pr) {
 		r.wanted[img] = append(r.wanted[img], pr)
 	}
 	if r.p.follow && img != sc.Program { // it is probed in every process that maps it
-		around.unknown = unknownProcess
+		hazards.unknown = unknownProcess
 	}
-	r.around[img] = r.around[img].or(around)
-	if sc.Program == nil && img.File.Interp != "" && img.File.Soname == "" { // a program; the C library can be run, too
-		r.around[img] = ofProgram(&r.p.Images, img, sc.finder)
+	r.hazards[img] = r.hazards[img].or(hazards)
+
+	// The C library has an interpreter as well, since it can be run, but it is no program.
+	isProgram := img.File.Interp != "" && img.File.Soname == ""
+	if sc.Program == nil && isProgram {
+		r.hazards[img] = programHazards(&r.p.Images, img, sc.finder)
 	}
 }
 
-// addPending adds the probes that name nothing to those that are looked for later. It returns an error for the first one that
-// cannot be found later.
+// addPending adds the probes that name nothing to those that are looked for later. It returns an
+// error for the first one that cannot appear later.
 func (r *resolution) addPending() error {
 	p := r.p
-	presets := map[string]bool{} // that match something, or have been reported
+	presets := map[string]bool{} // those that match something or have been reported
 	for pr := range r.matched {
 		presets[pr.Preset] = true
 	}
@@ -196,6 +223,7 @@ func (r *resolution) addPending() error {
 		case pr.Exclude && len(r.wanted) == 0:
 			continue
 		}
+
 		err := r.explain(pr)
 		inProgram := pr.Path == "" && pr.Lib == "" && pr.USDT == nil
 		if pr.Exclude || r.missing[pr] == nil && !(p.follow && inProgram) {
@@ -223,6 +251,7 @@ func (r *resolution) explain(pr *probe.Probe) error {
 	return noMatch(pr, r.wanted, r.scopes)
 }
 
+// addPending adds a probe to those that name nothing yet.
 func (p *Plan) addPending(pr *probe.Probe, why error) {
 	p.pending = append(p.pending, pr)
 	p.Pending = append(p.Pending, why)

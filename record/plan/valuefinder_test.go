@@ -14,18 +14,19 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// FuzzBind binds what a probe wants to functions with debugging information, in C and C++, and without: there is an error, or what the
-// programs in the kernel can do.
+// FuzzBind binds the values of a probe to functions of C and C++, with debug information and without.
+// It gives an error, or what the BPF side can do.
 func FuzzBind(f *testing.F) {
 	for _, text := range []string{
 		"(...) -> ...", "(a, b:u8) -> s32 if ret < 0", "(n:str, x:buf[arg2], arg3:f64)", `(this->x, *p, a.b[2]) if a->b != 0 && !(duration > 1ms)`,
-		`(s) -> str if s =~ "x*" || ret == "y" || comm == "z"`, "if arg1 == arg2", "(a:str[4095])", "(arg13:u8)", "-> buf[3]", "() -> ", "(a->) if a", "if pid", "(x:buf[x])", "if arg0 == 1", "(x:buf[arg0])", "if arg99999999999999999999 == 1",
+		`(s) -> str if s =~ "x*" || ret == "y" || comm == "z"`, "if arg1 == arg2", "(a:str[4095])", "(arg13:u8)", "-> buf[3]", "() -> ", "(a->) if a",
+		"if pid", "(x:buf[x])", "if arg0 == 1", "(x:buf[arg0])", "if arg99999999999999999999 == 1",
 		"if " + "a==1||a==2||a==3||a==4||a==5||a==6||a==7||a==8||a==9||a==10||a==11||a==12||a==13||a==14||a==15||a==16||a==17",
 	} {
 		f.Add(text, true)
 		f.Add(text, false)
 	}
-	var functions []*valueFinder
+	var finders []*valueFinder
 	for _, path := range []string{"../../testdata/elf/pie.elf", "../../testdata/elf/cxx.elf"} {
 		file, err := elffile.Open(path)
 		if err != nil {
@@ -37,28 +38,28 @@ func FuzzBind(f *testing.F) {
 			f.Fatal(err)
 		}
 		for _, fn := range funcs {
-			s := &valueFinder{file: file, fn: fn, site: fn.Addr}
-			if debug, err := s.debugInfo(); err == nil && len(debug.Params) > 0 {
-				functions = append(functions, s, &valueFinder{file: file, fn: fn, site: fn.Addr, looked: true, debugErr: dwarf.ErrNoDWARF})
+			vf := &valueFinder{file: file, fn: fn, site: fn.Addr}
+			if debug, err := vf.debugInfo(); err == nil && len(debug.Params) > 0 {
+				finders = append(finders, vf, &valueFinder{file: file, fn: fn, site: fn.Addr, read: true, debugErr: dwarf.ErrNoDWARF})
 			}
 		}
 	}
-	if len(functions) < 4 {
-		f.Fatalf("%d functions", len(functions))
+	if len(finders) < 4 {
+		f.Fatalf("%d functions", len(finders))
 	}
 	f.Fuzz(func(t *testing.T, text string, returns bool) {
 		p, err := probe.Parse("f" + text)
 		if err != nil || p.USDT != nil {
 			return
 		}
-		for _, s := range functions {
-			b, err := s.bind(&p.Values, returns, time.Millisecond)
+		for _, vf := range finders {
+			b, err := vf.bind(&p.Values, returns, time.Millisecond)
 			if err != nil {
 				continue
 			}
 			checkConds(t, text, b.conds, len(b.args), len(b.results))
 			for _, flags := range []bpf.SiteFlags{0, bpf.SiteDeferred} {
-				entry, exit := b.sites(bpf.Site{Flags: flags}, s.site, elf.EM_X86_64)
+				entry, exit := b.sites(bpf.Site{Flags: flags}, vf.site, elf.EM_X86_64)
 				for _, site := range []*bpf.Site{entry, exit} {
 					if site != nil && (int(site.NumArgs) > bpf.MaxArgs || int(site.NumConds) > bpf.MaxConds) {
 						t.Fatalf("%q: %d values, %d comparisons", text, site.NumArgs, site.NumConds)
@@ -69,17 +70,17 @@ func FuzzBind(f *testing.F) {
 	})
 }
 
-// TestArgumentZero: there is no argument 0, with debugging information or without.
+// TestArgumentZero checks that there is no argument 0, with debug information or without.
 func TestArgumentZero(t *testing.T) {
 	file := &elffile.File{Machine: elf.EM_X86_64}
 	with := &dwarf.Signature{Params: []dwarf.Value{{Name: "x", Kind: dwarf.Pointer}}}
-	for _, s := range []*valueFinder{{file: file, looked: true, debugErr: dwarf.ErrNoDWARF}, {file: file, looked: true, debug: with}} {
+	for _, vf := range []*valueFinder{{file: file, read: true, debugErr: dwarf.ErrNoDWARF}, {file: file, read: true, debug: with}} {
 		for _, text := range []string{"f if arg0 == 1", "f if arg00 == 1", "f(x:buf[arg0])", "f if arg99999999999999999999 == 1"} {
 			p, err := probe.Parse(text)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err = s.bind(&p.Values, true, 0); err == nil || !strings.Contains(err.Error(), "the arguments are arg1, arg2 and so on") {
+			if _, err = vf.bind(&p.Values, true, 0); err == nil || !strings.Contains(err.Error(), "the arguments are arg1, arg2 and so on") {
 				t.Errorf("%s: %v", text, err)
 			}
 		}

@@ -1,0 +1,76 @@
+//go:build linux
+
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	"utrace/record/internal/image"
+	"utrace/record/internal/proc"
+	"utrace/record/internal/procmaps"
+)
+
+// runningProcess is a process of the machine, as far as the choice of presets looks at it.
+type runningProcess struct {
+	pid   int
+	name  string
+	files []*image.Image // programs and libraries that it has mapped
+}
+
+func (r runningProcess) String() string { return fmt.Sprintf("%s (process %d)", r.name, r.pid) }
+
+// runningProcesses returns the processes of the machine, except this one and the kernel's own.
+func runningProcesses(s *image.Set) []runningProcess {
+	var list []runningProcess
+	for _, pid := range proc.All() {
+		maps, err := procmaps.Read(pid)
+		if err != nil || len(maps) == 0 { // it has ended, or is the kernel's
+			continue
+		}
+		r := runningProcess{pid: pid, name: proc.Comm(pid)}
+		root := proc.OtherRoot(pid)
+		for _, m := range maps {
+			key := image.Key{Dev: m.Dev, Ino: m.Inode}
+			if !m.Exec || s.Failed[key] {
+				continue
+			}
+			open := m.OpenPath(pid)
+			if open == "" {
+				continue
+			}
+			img, err := s.Get(root, 0, m.Path, open)
+			switch {
+			case err != nil:
+				s.Failed[key] = true
+			case !slices.Contains(r.files, img):
+				r.files = append(r.files, img)
+			}
+		}
+		if len(r.files) > 0 {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// groupByName describes processes, those with the same name together: NAME (process PID), or
+// NAME (N processes).
+func groupByName(list []runningProcess) (texts []string) {
+	groups := map[string][]runningProcess{}
+	var names []string
+	for _, r := range list {
+		if groups[r.name] == nil {
+			names = append(names, r.name)
+		}
+		groups[r.name] = append(groups[r.name], r)
+	}
+	for _, name := range names {
+		if n := len(groups[name]); n > 1 {
+			texts = append(texts, fmt.Sprintf("%s (%d processes)", name, n))
+		} else {
+			texts = append(texts, groups[name][0].String())
+		}
+	}
+	return texts
+}
