@@ -5,9 +5,7 @@ package plan
 import (
 	"fmt"
 	"regexp"
-	"slices"
 
-	"utrace/record/internal/elffile"
 	"utrace/record/internal/ldso"
 	"utrace/record/internal/probe"
 )
@@ -53,11 +51,13 @@ func (c *chooser) fits(r runningProcess) (ok bool, why string) {
 		if c.probe != "" {
 			list, _ := img.File.USDTProbes()
 			for _, p := range list {
-				if p.Provider == c.provider && p.Name == c.probe {
-					return true, ""
+				if p.Provider == c.provider {
+					hasProvider = true
+					if p.Name == c.probe {
+						return true, ""
+					}
 				}
 			}
-			hasProvider = hasProvider || slices.ContainsFunc(list, func(p elffile.USDTProbe) bool { return p.Provider == c.provider })
 		}
 		if c.library != "" && ldso.Matches(c.library, img.Path, img.File.Soname) {
 			return true, ""

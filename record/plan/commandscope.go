@@ -58,7 +58,8 @@ func commandScope(s *image.Set, command, env []string) (*Scope, error) {
 // the kernel (BINPRM_MAX_RECURSION of fs/exec.c).
 const maxInterpreters = 5
 
-// scriptInterpreter returns the program that a script names after "#!", "" if the file is no script.
+// scriptInterpreter returns the program that a script names after "#!", "" if the file is no
+// script.
 func scriptInterpreter(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// checkConds checks comparisons against the limits of the BPF side. They must lead only forward, and
-// name only values that exist.
+// checkConds checks comparisons against the limits of the BPF side. They must lead only forward,
+// and name only values that exist.
 func checkConds(t *testing.T, text string, conds []bpf.Cond, args, results int) {
 	t.Helper()
 	if len(conds) > bpf.MaxConds || args > bpf.MaxArgs || results > bpf.MaxArgs {

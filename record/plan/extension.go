@@ -10,8 +10,8 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// Extend plans the probes in the files of a scope that appeared while recording, and returns the new
-// modules. files holds the scope's files. What has been planned in a file before is not planned
+// Extend plans the probes in the files of a scope that appeared while recording, and returns the
+// new modules. files holds the scope's files. What has been planned in a file before is not planned
 // again. A file that fails is added to LeftOut. Only one goroutine at a time may call it.
 func (p *Plan) Extend(files *image.Set, sc *Scope) (added []*Module) {
 	before := len(p.Modules)

@@ -9,8 +9,8 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// fetchArg says how the BPF side fetches an argument from an operand, at a site with address addr in
-// the file.
+// fetchArg says how the BPF side fetches an argument from an operand, at a site with address addr
+// in the file.
 func fetchArg(a probe.Argument, op abi.Operand, addr abi.Addr, machine elf.Machine) bpf.Arg {
 	if a.Type.Kind == probe.KindErrno {
 		return bpf.Arg{

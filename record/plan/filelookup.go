@@ -43,7 +43,7 @@ func find(s *image.Set, sc *Scope, p *probe.Probe) ([]*image.Image, error) {
 	case sc.Program != nil:
 		return []*image.Image{sc.Program}, nil
 	}
-	return nil, fmt.Errorf("%w %q: a function of which program? Name a process or a command, or write LIB:%s or /path/to/file:%s", probe.ErrProbe, p.Text, p.Text, p.Text)
+	return nil, fmt.Errorf("%w %q: which program has the function? Name a process or a command, or write LIB:%s or /path/to/file:%s", probe.ErrProbe, p.Text, p.Text, p.Text)
 }
 
 // findPath returns the file of a probe that gives its path.

@@ -11,7 +11,8 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// plannedFile says what has been planned in a file. The file may be planned again, with more probes.
+// plannedFile says what has been planned in a file. The file may be planned again, with more
+// probes.
 type plannedFile struct {
 	probes []*probe.Probe
 	addrs  map[uint64]bool // of the functions found
@@ -27,8 +28,7 @@ type filePlan struct {
 	hazards processHazards // of the processes that the file is probed in
 	done    *plannedFile
 
-	// matched are the probes that name something. What is left out counts, as its reason is
-	// reported.
+	// matched are the probes that name something. What is left out counts, as its reason is reported.
 	matched map[*probe.Probe]bool
 }
 

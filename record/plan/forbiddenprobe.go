@@ -23,8 +23,8 @@ func breakingProbes() []usdtName {
 
 // forbidBreaking forbids the breakingProbes of a file if they would break a process of the scope.
 //
-// CPython encodes the names of a function when it passes such a probe. A name that cannot be encoded
-// leaves an exception behind, which breaks the program (SystemError; seen with 3.11).
+// CPython encodes the names of a function when it passes such a probe. A name that cannot be
+// encoded leaves an exception behind, which breaks the program (SystemError; seen with 3.11).
 func (p *Plan) forbidBreaking(sc *Scope, img *image.Image) {
 	if !hasUSDT(img.File, literalUSDT("python", "function__entry")) {
 		return
@@ -44,9 +44,9 @@ func (p *Plan) forbidBreaking(sc *Scope, img *image.Image) {
 
 // whyForbidden says why a static probe of a file must not be attached, "" if it may be.
 //
-// Ruby's probes of methods written in C ask for the name of each class. The first garbage collection
-// frees the names of the interpreter's own classes (rb_dtrace_setup; with 3.1, 12 of 12 programs
-// that use alias afterwards crash).
+// Ruby's probes of methods written in C ask for the name of each class. The first garbage
+// collection frees the names of the interpreter's own classes (rb_dtrace_setup; with 3.1, 12 of 12
+// programs that use alias afterwards crash).
 func (p *Plan) whyForbidden(img *image.Image, n usdtName) string {
 	switch {
 	case slices.Contains(breakingProbes(), n):

@@ -96,9 +96,11 @@ func (f *filePlan) addFunc(pl *placer, fn elffile.Func, symbol string, by *probe
 	off, _ := file.FileOff(placed.entry.Addr)
 	planned := Func{
 		Name: name, Symbol: symbol, Addr: uint64(fn.Addr), Size: fn.Size,
-		Site: uint64(placed.entry.Addr), FileOff: uint64(off), Class: placed.entry.Class, SiteWhy: placed.entry.Why,
+		Site: uint64(placed.entry.Addr), FileOff: uint64(off),
+		Class: placed.entry.Class, SiteWhy: placed.entry.Why,
 		SourceFile: fn.SourceFile, ReturnBy: placed.by, Why: placed.why,
-		Returns: fileOffs(file, placed.returns), TailCalls: fileOffs(file, placed.tailCalls), Returning: insn.ReturnClass(file.Machine),
+		Returns: fileOffs(file, placed.returns), TailCalls: fileOffs(file, placed.tailCalls),
+		Returning: insn.ReturnClass(file.Machine),
 	}
 	if f.p.slowerThan > 0 && planned.ReturnBy == Never {
 		f.leaveOut(name, fn.Addr, "its return is not seen, so its duration is not known: "+planned.Why)

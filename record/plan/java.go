@@ -9,8 +9,8 @@ import (
 	"utrace/record/internal/image"
 )
 
-// javaProblem says what cannot be recorded of a HotSpot JVM. It passes its probes of methods only if
-// a flag was set when it started.
+// javaProblem says what cannot be recorded of a HotSpot JVM. It passes its probes of methods only
+// if a flag was set when it started.
 func javaProblem(sc *Scope, img *image.Image) string {
 	if _, ok := img.File.Exported("gHotSpotVMStructs"); !ok {
 		return ""
@@ -87,10 +87,12 @@ func (m *memory) jvmFlag(name string) (on, ok bool) {
 	return false, false
 }
 
-// jvmFlagFields returns the fields of type JVMFlag: the offset of each, the address of a static one.
+// jvmFlagFields returns the fields of type JVMFlag: the offset of each, the address of a static
+// one.
 func (m *memory) jvmFlagFields() map[string]uint64 {
 	entry := func(field string) uint64 { return m.exported("gHotSpotVMStructEntry" + field + "Offset") }
-	typeName, fieldName, isStatic, offset, address := entry("TypeName"), entry("FieldName"), entry("IsStatic"), entry("Offset"), entry("Address")
+	typeName, fieldName := entry("TypeName"), entry("FieldName")
+	isStatic, offset, address := entry("IsStatic"), entry("Offset"), entry("Address")
 
 	fields := map[string]uint64{}
 	at, stride := m.exported("gHotSpotVMStructs"), m.exported("gHotSpotVMStructEntryArrayStride")

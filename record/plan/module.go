@@ -64,8 +64,8 @@ type Func struct {
 	usdtProbes []usdtName // of a static probe or span: all static probes that it attaches
 }
 
-// takePerProcess moves the static probes that break some processes to a module of their own, for the
-// same file.
+// takePerProcess moves the static probes that break some processes to a module of their own, for
+// the same file.
 func (m *Module) takePerProcess() *Module {
 	breaks := func(fn Func) bool {
 		return slices.ContainsFunc(breakingProbes(), func(n usdtName) bool {

@@ -157,8 +157,8 @@ func (pl *placer) placeReturn(p *placement, fn elffile.Func, names []string, exi
 }
 
 // returnHazard says why the return address of a function must not be replaced, "" if it may be.
-// inLeaves says that this holds for leaf functions too; otherwise nothing below a leaf can unwind or
-// switch stacks.
+// inLeaves says that this holds for leaf functions as well. Otherwise nothing below a leaf can
+// unwind or switch stacks.
 //
 // In a file without hazards, two kinds of functions have one:
 //

@@ -23,11 +23,11 @@ var (
 	ErrNothing = errors.New("nothing to probe")
 	// ErrNoChoice is wrapped if a Config names no probe and no preset fits a running process.
 	ErrNoChoice = errors.New("no preset fits any running process")
-	// ErrNoUSDT is wrapped if no file has a static probe that was asked for. A process may still
-	// load one.
+	// ErrNoUSDT is wrapped if no file has a static probe that was asked for. A process may still load
+	// one.
 	ErrNoUSDT = errors.New("no such static probe")
-	// ErrLate is wrapped if scheduler events or single instructions are combined with deferred
-	// calls. A deferred call is written when it ends, after the events inside it.
+	// ErrLate is wrapped if scheduler events or single instructions are combined with deferred calls.
+	// A deferred call is written when it ends, after the events inside it.
 	ErrLate = errors.New("not possible together with deferred calls, which are written when they end, after the events inside them")
 )
 
@@ -43,8 +43,8 @@ type Plan struct {
 	Chosen []Choice
 	Passed []string
 
-	// Pending has an error for each probe that names nothing yet. A program that is executed later,
-	// or a library that is loaded later, may have what the probe names.
+	// Pending has an error for each probe that names nothing yet. A program that is executed later, or
+	// a library that is loaded later, may have what the probe names.
 	Pending []error
 
 	// Problems say which part of a preset, or which stacks, cannot be recorded, and why.

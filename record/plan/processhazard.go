@@ -82,7 +82,8 @@ func (s *processHazards) add(f *elffile.File, started bool) {
 // stacks does, whatever its name is.
 func handwrittenSwitch(files []*elffile.File) string {
 	for _, f := range files {
-		if f.IsLibc() || f.IsGo() || hasSoname(f, "ld-linux", "libgcc_s.so", "libunwind", "libcrypto.so", "libffi.so") { // libffi moves its own frame
+		// libffi moves only its own frame.
+		if f.IsLibc() || f.IsGo() || hasSoname(f, "ld-linux", "libgcc_s.so", "libunwind", "libcrypto.so", "libffi.so") {
 			continue
 		}
 		if at, ok := f.LoadsStackPointer(); ok {
@@ -94,8 +95,8 @@ func handwrittenSwitch(files []*elffile.File) string {
 
 // loadsHarmless names libraries whose plugins neither throw through the functions of others nor
 // switch stacks. Each plugin is C, or has an interface of C that does one thing and returns. These
-// are engines of cryptography, tokens, ways to log in, an encoding, or a library of the same authors
-// that is seldom needed.
+// are engines of cryptography, tokens, ways to log in, an encoding, or a library of the same
+// authors that is seldom needed.
 func loadsHarmless(f *elffile.File) bool {
 	return hasSoname(f, "libcrypto.so", "libp11-kit.so", "libkrb5support.so", "libsasl2.so", "libselinux.so", "libmount.so", "libsystemd.so",
 		"libsqlite3.so", "libxml2.so", "libicuuc.so", "libdw.so", "libncurses", "libtinfo.so")

@@ -21,8 +21,8 @@ type pythonVersion struct{ major, minor int }
 
 func (v pythonVersion) String() string { return fmt.Sprintf("CPython %d.%d", v.major, v.minor) }
 
-// pythonIn returns the version of the CPython in a file: a program or libpython. Since 3.11 the file
-// exports it as a constant. Before that only file names have it. It is 0.0 if they do not.
+// pythonIn returns the version of the CPython in a file: a program or libpython. Since 3.11 the
+// file exports it as a constant. Before that only file names have it. It is 0.0 if they do not.
 func pythonIn(file *elffile.File) (v pythonVersion, ok bool) {
 	if a, has := file.Exported("Py_Version"); has {
 		if b := file.Data(a, 8); b != nil {
@@ -45,8 +45,8 @@ func pythonIn(file *elffile.File) (v pythonVersion, ok bool) {
 	return v, true
 }
 
-// pythonProblem says what cannot be recorded of a CPython. It has static probes if it was built with
-// them, as Debian's is. Even then, 3.12 to 3.14 lack those of functions.
+// pythonProblem says what cannot be recorded of a CPython. It has static probes if it was built
+// with them, as Debian's is. Even then, 3.12 to 3.14 lack those of functions.
 func pythonProblem(img *image.Image, forbidden string) string {
 	v, ok := pythonIn(img.File)
 	switch {
@@ -66,8 +66,8 @@ func pythonProblem(img *image.Image, forbidden string) string {
 // probe does not work.
 //
 // Only CPython 3.11 needs that. It passes function__entry only on its tracing path, which it takes
-// while the semaphore of line is above zero. A probe on line itself would trap at every line. So the
-// semaphore is raised by a probe on an instruction that runs once, when the file is loaded.
+// while the semaphore of line is above zero. A probe on line itself would trap at every line. So
+// the semaphore is raised by a probe on an instruction that runs once, when the file is loaded.
 func (u *usdtPlan) raised(n usdtName) []USDTSite {
 	if n.provider != "python" || n.name != "function__entry" {
 		return nil

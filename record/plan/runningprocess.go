@@ -54,8 +54,8 @@ func runningProcesses(s *image.Set) []runningProcess {
 	return list
 }
 
-// groupByName describes processes, those with the same name together: NAME (process PID), or
-// NAME (N processes).
+// groupByName describes processes, those with the same name together: NAME (process PID), or NAME
+// (N processes).
 func groupByName(list []runningProcess) (texts []string) {
 	groups := map[string][]runningProcess{}
 	var names []string

@@ -57,8 +57,8 @@ func TestInstructionsHaveNoValues(t *testing.T) {
 	}
 }
 
-// TestOverloads checks that names in parentheses are parameters if the file has such a function, and
-// arguments to record otherwise.
+// TestOverloads checks that names in parentheses are parameters if the file has such a function,
+// and arguments to record otherwise.
 func TestOverloads(t *testing.T) {
 	point, number, flag := elffile.Func{Addr: 1, Name: "_ZN2ns1fE5Point"}, elffile.Func{Addr: 2, Name: "_ZN2ns1fEi"}, elffile.Func{Addr: 3, Name: "_ZN2ns1fEb"}
 	for _, c := range []struct {

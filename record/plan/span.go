@@ -77,7 +77,8 @@ func (u *usdtPlan) plan(sp usdtSpan) (Func, error) {
 		return Func{}, err
 	}
 	fn := Func{
-		Name: sp.name, Symbol: sp.begin.String(), Addr: uint64(locations[0].Addr), Site: uint64(locations[0].Addr), USDT: sp.begin.String(),
+		Name: sp.name, Symbol: sp.begin.String(), USDT: sp.begin.String(),
+		Addr: uint64(locations[0].Addr), Site: uint64(locations[0].Addr),
 		Hit: len(sp.ends) == 0, ReturnBy: Never, Args: args, Results: sp.results, Names: sp.probe.Names,
 		usdtProbes: append([]usdtName{sp.begin}, sp.ends...),
 	}
@@ -137,7 +138,8 @@ func (u *usdtPlan) bind(sp *usdtSpan, operands []abi.Operand) (args []probe.Argu
 	if len(sp.ends) == 0 {
 		slowerThan = 0
 	}
-	cond, err = probe.Bind(probe.AtLeast(v.Condition, slowerThan), (*probe.Arguments)(&args), probe.End{Duration: len(sp.ends) > 0})
+	end := probe.End{Duration: len(sp.ends) > 0}
+	cond, err = probe.Bind(probe.AtLeast(v.Condition, slowerThan), (*probe.Arguments)(&args), end)
 	return args, cond, err
 }
 
@@ -189,8 +191,8 @@ func setKeys(begin, end *bpf.Site, key string, args, results []probe.Argument) (
 
 // endsWhereItBegins reports whether a span ends in the functions that it begins in. Then the stack
 // pointer is the same at both ends, and pairs them even if an error jumped over an end. An
-// interpreter may run calls of its own language in one frame, as CPython 3.11 does: then it does not
-// tell them apart.
+// interpreter may run calls of its own language in one frame, as CPython 3.11 does: then it does
+// not tell them apart.
 func (u *usdtPlan) endsWhereItBegins(sp *usdtSpan) bool {
 	funcs := func(n usdtName) map[abi.Addr]bool {
 		set := map[abi.Addr]bool{}

@@ -8,8 +8,8 @@ import (
 	"utrace/record/internal/image"
 )
 
-// addStackProblems adds to Problems the programs and the probed files in which stacks end early, and
-// that static probes have no stacks.
+// addStackProblems adds to Problems the programs and the probed files in which stacks end early,
+// and that static probes have no stacks.
 func (p *Plan) addStackProblems() {
 	isUSDT := func(fn Func) bool { return fn.USDT != "" }
 	if slices.ContainsFunc(p.Modules, func(m *Module) bool { return slices.ContainsFunc(m.Funcs, isUSDT) }) {

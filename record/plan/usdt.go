@@ -83,8 +83,8 @@ func newUSDTPlan(file *elffile.File, kernel insn.Kernel) (*usdtPlan, error) {
 	return u, err
 }
 
-// locations returns the locations of a static probe that a probe selects: those in the function that
-// it prefers, or else all.
+// locations returns the locations of a static probe that a probe selects: those in the function
+// that it prefers, or else all.
 func (u *usdtPlan) locations(n usdtName, pr *probe.Probe) []elffile.USDTProbe {
 	all := u.groups[n]
 	if pr.Within == "" {
@@ -131,7 +131,10 @@ func (u *usdtPlan) locate(n usdtName, pr *probe.Probe, args []probe.Argument, te
 // siteAt returns the site of a location, without its arguments.
 func (u *usdtPlan) siteAt(loc elffile.USDTProbe, template bpf.Site) (USDTSite, error) {
 	off, _ := u.file.FileOff(loc.Addr)
-	site := USDTSite{Addr: uint64(loc.Addr), FileOff: uint64(off), Class: classAt(u.file, loc.Addr, u.kernel), Site: template}
+	site := USDTSite{
+		Addr: uint64(loc.Addr), FileOff: uint64(off),
+		Class: classAt(u.file, loc.Addr, u.kernel), Site: template,
+	}
 	if loc.Semaphore != 0 {
 		sem, ok := u.file.DataOff(loc.Semaphore)
 		if !ok {

@@ -40,7 +40,7 @@ func (vf *valueFinder) debugInfo() (*dwarf.Signature, error) {
 // seen. slowerThan, unless it is 0, is how long calls must take to be kept.
 func (vf *valueFinder) bind(v *probe.Values, returns bool, slowerThan time.Duration) (b boundValues, err error) {
 	if !returns && (v.Result != nil || v.AllResults) {
-		return b, errors.New("its return is not seen, so what it returns cannot be recorded")
+		return b, errors.New("its return is not seen, so its result cannot be recorded")
 	}
 	if b.args, err = vf.bindArguments(v); err != nil {
 		return b, err
@@ -166,8 +166,9 @@ func (vf *valueFinder) addErrno(results []boundValue) []boundValue {
 	if !ok {
 		return results
 	}
+	typ := probe.Type{Name: "errno", Kind: probe.KindErrno, Size: 4, Signed: true}
 	return append(results, boundValue{
-		Argument: probe.Argument{Name: "errno", Described: true, Type: probe.Type{Name: "errno", Kind: probe.KindErrno, Size: 4, Signed: true}},
+		Argument: probe.Argument{Name: "errno", Described: true, Type: typ},
 		op:       abi.Operand{Text: "errno", Disp: int64(slot - vf.site)},
 	})
 }

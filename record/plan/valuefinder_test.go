@@ -14,8 +14,8 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// FuzzBind binds the values of a probe to functions of C and C++, with debug information and without.
-// It gives an error, or what the BPF side can do.
+// FuzzBind binds the values of a probe to functions of C and C++, with debug information and
+// without. It gives an error, or what the BPF side can do.
 func FuzzBind(f *testing.F) {
 	for _, text := range []string{
 		"(...) -> ...", "(a, b:u8) -> s32 if ret < 0", "(n:str, x:buf[arg2], arg3:f64)", `(this->x, *p, a.b[2]) if a->b != 0 && !(duration > 1ms)`,
