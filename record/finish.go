@@ -21,15 +21,14 @@ func (s *session) finish(reason string) (*Summary, error) {
 	stop := now()
 	s.stopWatching()
 	s.costs.stop()
-	commandEnded := reason == reasonCommand
-	for _, pid := range s.leaders.truncated {
-		reason += fmt.Sprintf("; process %d was recorded only until its first thread ended", pid)
-	}
 	sum := &Summary{Reason: reason, Duration: time.Duration(stop.MonoNs - s.start.MonoNs)}
 
 	uncounted, drainErr, err := s.drainRest(stop, sum)
 	if err != nil {
 		return nil, err
+	}
+	for _, pid := range s.leaders.truncated { // the last round may have found some
+		sum.Reason += fmt.Sprintf("; process %d was recorded only until its first thread ended", pid)
 	}
 	stackWarnings, closeErr, err := s.complete(stop, sum, drainErr)
 	if err != nil {
@@ -39,7 +38,7 @@ func (s *session) finish(reason string) (*Summary, error) {
 	if err := s.probes.close(); err != nil {
 		return nil, err
 	}
-	s.summarize(sum, commandEnded)
+	s.summarize(sum, reason == reasonCommand)
 
 	warnings, nothing, err := s.missing(uncounted)
 	if text := s.costs.moved(); text != "" {

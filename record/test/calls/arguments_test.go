@@ -162,7 +162,7 @@ func TestArgumentErrors(t *testing.T) {
 		programs["rs"] = buildArguments(t, "rs", "rustc", "--edition=2021", "-Adead_code", "-g", "-Copt-level=0")
 	}
 	for _, c := range []struct{ program, probe, want string }{
-		{"c", "thirteen(a, b, c, d, e, f, g, h, i, j, k, l, m)", "13 arguments: there can be 12"},
+		{"c", "thirteen(a, b, c, d, e, f, g, h, i, j, k, l, m)", "13 arguments: at most 12"},
 		{"c", "thirteen(a, b, c, d, e, f, g, h, i, j, k, l) if m == 1", "at most 12 can be fetched"},
 		{"c", "floats(x)", "floating-point register"},
 		{"c", "floats(y:f32)", "floating-point register"},
@@ -181,7 +181,7 @@ func TestArgumentErrors(t *testing.T) {
 		{"c", "rtext(s) if s == 1", "is a text"},
 		{"c", "rtext(s) -> str if ret < 3", "is a text"},
 		{"c", "rcolor(v) -> ... if ret == \"GREY\"", "GREEN"},
-		{"c", "r8(v) -> s8 if ret == 128", "never"},
+		{"c", "r8(v) -> s8 if ret == 128", "cannot have the value 128"},
 		{"c", "r8(v) if v < 0", "never below 0"},
 		{"c", "r8(v) if duration == 10", "time"},
 		{"c", "r8(v) if v > 10ms", "only duration"},

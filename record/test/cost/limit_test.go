@@ -81,7 +81,7 @@ func TestLimit(t *testing.T) {
 			if off.TimeNs == 0 || off.TimeNs > uint64(r.Trace.DurationNs) || off.OverheadPercent <= 5 || off.PID == 0 {
 				t.Errorf("%+v", off)
 			}
-			if !strings.Contains(stderr, "hot was taken off after") {
+			if !strings.Contains(stderr, "hot was removed after") {
 				t.Errorf("the summary does not say so:\n%s", stderr)
 			}
 			report, warnings, _ := harness.Utrace(t, "analyze", trace)
