@@ -1,6 +1,7 @@
 package docs_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -53,19 +54,71 @@ var (
 	sentenceEnd = regexp.MustCompile(`[.!?][*)]* +`)
 )
 
-// TestSentences: no sentence of README and the manual is longer than a hurried reader takes at once.
-func TestSentences(t *testing.T) {
-	for _, p := range readPages(t) {
-		texts, lines := p.prose()
-		for i, text := range texts {
-			text = linkTarget.ReplaceAllString(codeSpan.ReplaceAllString(text, "CODE"), "]")
-			for _, sentence := range sentenceEnd.Split(text, -1) {
-				if n := len(strings.Fields(sentence)); n > maxWords {
-					t.Errorf("%s:%d: a sentence of %d words: %s", p.path, lines[i], n, sentence)
-				}
+// longSentences returns the sentences of a page that are too long, each with its place, and how many sentences there are.
+func (p page) longSentences() (long []string, all int) {
+	texts, lines := p.prose()
+	for i, text := range texts {
+		text = linkTarget.ReplaceAllString(codeSpan.ReplaceAllString(text, "CODE"), "]")
+		for _, sentence := range sentenceEnd.Split(text, -1) {
+			all++
+			if n := len(strings.Fields(sentence)); n > maxWords {
+				long = append(long, fmt.Sprintf("%s:%d: a sentence of %d words: %s", p.path, lines[i], n, sentence))
 			}
 		}
 	}
+	return long, all
+}
+
+// TestSentences: no sentence of README and the manual is longer than a hurried reader takes at once.
+func TestSentences(t *testing.T) {
+	for _, p := range readPages(t) {
+		long, _ := p.longSentences()
+		for _, text := range long {
+			t.Error(text)
+		}
+	}
+}
+
+// TestPackageComments: at most 2% of the sentences of package comments (doc.go) are longer than that.
+func TestPackageComments(t *testing.T) {
+	var long []string
+	all := 0
+	err := filepath.WalkDir("..", func(path string, _ os.DirEntry, err error) error {
+		if err != nil || filepath.Base(path) != "doc.go" {
+			return err
+		}
+		p, err := readPackageComment(path)
+		if err != nil {
+			return err
+		}
+		l, n := p.longSentences()
+		long, all = append(long, l...), all+n
+		return nil
+	})
+	if err != nil || all < 500 {
+		t.Fatalf("%d sentences, %v", all, err)
+	}
+	if 50*len(long) > all {
+		t.Errorf("%d of %d sentences are too long:\n%s", len(long), all, strings.Join(long, "\n"))
+	}
+}
+
+// readPackageComment reads the comments of a Go file as a page. Indented lines are code, unless they are items of a list.
+func readPackageComment(path string) (page, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return page{}, err
+	}
+	p := page{path: path}
+	for line := range strings.Lines(string(text)) {
+		comment, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), "//")
+		item := regexp.MustCompile(`^ +([-*]|\d+\.) `).MatchString(comment)
+		if !ok || strings.HasPrefix(comment, "\t") && !item {
+			comment = ""
+		}
+		p.lines = append(p.lines, comment)
+	}
+	return p, nil
 }
 
 // TestREADME: README is a page.
