@@ -187,8 +187,8 @@ enum arg_register {
 	NO_REGISTER = 255,
 };
 
-/* An argument of a site. An address is made from register base: for each of deref, the pointer that
- * many bytes behind the address so far is read; then (index << shift) + disp is added. */
+/* An argument of a site. An address starts as register base. Each deref in turn replaces it by the
+ * pointer read at address + deref. At the end (index << shift) + disp is added. */
 struct arg {
 	__u8 from; /* enum arg_from */
 	__u8 as;   /* enum arg_as */

@@ -189,10 +189,10 @@ func setKeys(begin, end *bpf.Site, key string, args, results []probe.Argument) (
 	return results, nil
 }
 
-// endsWhereItBegins reports whether a span ends in the functions that it begins in. Then the stack
-// pointer is the same at both ends, and pairs them even if an error jumped over an end. An
-// interpreter may run calls of its own language in one frame, as CPython 3.11 does: then it does
-// not tell them apart.
+// endsWhereItBegins reports whether a span ends in the functions where it begins. Then the stack
+// pointer is the same at both ends, and pairs them even if an error jumped over an end. This fails
+// for CPython 3.11, which runs several Python calls in one C frame: the stack pointer cannot tell
+// them apart.
 func (u *usdtPlan) endsWhereItBegins(sp *usdtSpan) bool {
 	funcs := func(n usdtName) map[abi.Addr]bool {
 		set := map[abi.Addr]bool{}
