@@ -81,7 +81,7 @@
 //     wrong by that part of all hits inside it.
 //   - The part for interrupts comes from few interrupts. If other programs want the processor, the
 //     time they take passes in the call and belongs there. In a virtual machine with two processors
-//     and twenty threads that wanted them, averages were of no use, while medians were right.
+//     and twenty threads that wanted them, averages were useless, while medians were right.
 //   - At a function's first call in a process, the kernel may rewrite a nop of five bytes into a
 //     call (40 to 120 us). That time counts for the call, and for other threads that wait for it.
 //   - A thread that is woken up while the recorder runs on its processor waits. That time is
