@@ -273,8 +273,8 @@ func keptDiffers(before, after *analyze.Trace) string {
 	return fmt.Sprintf("percentiles and maximum are of %s in the old and of %s in the new: these are not compared", which(before), which(after))
 }
 
-// durationsDiffer is a warning if all recordings of one side are longer than the other side's, by
-// more than those of one side differ, else "".
+// durationsDiffer is a warning if one side's recordings are longer on average, by more than the
+// recordings of either side differ among themselves, else "".
 func durationsDiffer(before, after *analyze.Trace, minChange float64) string {
 	var means, spreads []time.Duration
 	for _, t := range []*analyze.Trace{before, after} {

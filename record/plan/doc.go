@@ -34,8 +34,8 @@
 //     destructors above it.
 //   - A program that calls swapcontext between entry and return continues at a wrong address, since
 //     the kernel keeps return addresses as one stack per thread.
-//   - A signal handler may run on a stack above that of the function it interrupts. Then the kernel
-//     forgets the function, which ends with SIGILL.
+//   - A signal handler may run on a stack above the stack of the function it interrupts. Then the
+//     kernel forgets the function, which ends with SIGILL.
 //
 // Where one of these can happen, functions get probes on their return instructions instead. These
 // change nothing in the program. But the kernel must step over each, which costs 10 us in a virtual

@@ -11,8 +11,8 @@ import (
 type convention struct {
 	name string // for messages
 	why  string // why it is unknown, "" if it is known
-	// first says that it holds for each function, whatever the compiler has optimised. It then
-	// comes before location lists.
+	// first reports whether it holds for each function, whatever the compiler has optimised. If so,
+	// it comes before location lists.
 	first  bool
 	assign func(f funcInfo) (params, results []location)
 }

@@ -153,7 +153,7 @@ func (w *walk) describeCPlusPlus(v *Value, t dwarfType, p location) bool {
 			return true
 		}
 		// Its type may be only declared. It contains the pointer and the allocator, which is empty
-		// or, rarely, behind the pointer.
+		// or, rarely, after the pointer.
 		pointer, _ := w.memberNamed(w.typeOf(data.typ), "_M_p")
 		length, ok := w.memberNamed(t, "_M_string_length")
 		if ok {

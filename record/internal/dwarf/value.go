@@ -190,7 +190,7 @@ func (w *walk) describeArray(v *Value, t dwarfType, p location) {
 	}
 }
 
-// fixedText says that no NUL ends the character arrays of a language.
+// fixedText reports whether the character arrays of a language have no NUL at the end.
 func (w *walk) fixedText(language uint64) bool {
 	return language == languageRust || language == languageGo
 }

@@ -60,9 +60,9 @@
 //
 // The files belong to the user who is traced, while the reader may be root. Every parser is
 // therefore bounded in time and memory, whatever the bytes say. A section has a size limit, a count
-// is checked against the bytes behind it, and an offset that leads back is not followed. What
-// passes a limit is an error ([ErrTooLarge]). Where a part is useful alone, the result is that
-// part, and says so ([dwarf.Lines.Truncated]).
+// is checked against the bytes after it, and an offset that leads back is not followed. What passes
+// a limit is an error ([ErrTooLarge]). Where a part is useful alone, the result is that part, and
+// says so ([dwarf.Lines.Truncated]).
 //
 // Strings are returned as they are in the file, including control characters: whoever prints them
 // escapes them.

@@ -15,7 +15,7 @@ import (
 const maxFuncSize = 4 << 20
 
 // ErrUndecodable means that a function contains bytes that are not known instructions: data in the
-// code, or a newer instruction set. Nothing is guessed then. The error is an *UndecodableError.
+// code, or a newer instruction set. Nothing is guessed. The error is an *UndecodableError.
 var ErrUndecodable = errors.New("cannot decode")
 
 // UndecodableError says where decoding stopped. It matches ErrUndecodable.

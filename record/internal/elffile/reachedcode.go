@@ -10,13 +10,13 @@ import (
 )
 
 // reachedCode is the code of a function that control can reach from its entry, instruction by
-// instruction. The rest may be data, such as a table behind the last return. A byte of it may look
+// instruction. The rest may be data, such as a table after the last return. A byte of it may look
 // like another return, and a breakpoint would change the data.
 type reachedCode struct {
 	f                  *File
 	fn                 Func
 	code               []byte
-	seen               []uint64 // a bit for each byte: an instruction begins there
+	seen               []uint64 // a bit for each byte: an instruction begins at it
 	returns, tailCalls []abi.Addr
 	unknown            bool // control cannot be followed: any code may run
 }
@@ -26,7 +26,7 @@ type reachedCode struct {
 //  1. The branches of its .cold part, to the addresses in into. For a .cold part, these are the
 //     branches of its function.
 //  2. Functions that have a symbol inside of fn.
-//  3. The unwinder of exceptions, and Go's runtime, which runs deferred calls behind the last
+//  3. The unwinder of exceptions, and Go's runtime, which runs deferred calls after the last
 //     return. They enter at code that calls a function directly or through an address in memory
 //     (-fno-plt), which data do not: see isCall. calls has the addresses of all calls in fn, to
 //     find this code.

@@ -11,7 +11,7 @@ import (
 //   - the path, if it contains a slash;
 //   - the file name or the soname: "libc.so.6";
 //   - the file name up to ".so": "libc";
-//   - the same without "lib" and without a version behind a dash: "c" for libc.so.6 and
+//   - the same without "lib" and without a version after a dash: "c" for libc.so.6 and
 //     libc-2.31.so.
 func Matches(pattern, path, soname string) bool {
 	match := func(s string) bool {
