@@ -141,7 +141,8 @@ func TestDiffProfile(t *testing.T) {
 	}
 }
 
-// Where of one side it is not known what probes took, it is subtracted of neither, in the table and in the profile.
+// If the probe cost of one side is unknown, it is subtracted on neither side, in the table and in
+// the profile.
 func TestDiffOfUnmeasured(t *testing.T) {
 	const unknown = `meta {}
 module {"path":"/bin/app"}

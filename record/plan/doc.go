@@ -85,9 +85,10 @@
 // # Placement on arm64
 //
 // A function is probed at its first instruction. The kernel steps over most of them: it simulates
-// only branches, returns and adr (insn: classarm64.go). So probing a return instruction is cheap.
-// The return address is in a register, which a return probe replaces before the function saves or
-// signs it. Functions of Go are probed after the check of their stack, as on x86-64.
+// only branches, returns and adr (record/internal/insn/classarm64.go). So probing a return
+// instruction is cheap. The return address is in a register, which a return probe replaces before
+// the function saves or signs it. Functions of Go are probed after the check of their stack, as on
+// x86-64.
 //
 // Instructions that the kernel refuses are left out: exclusive accesses, memory copies, and returns
 // that check a signature (retaa, in code built for ARMv8.3). Where a return probe would be

@@ -55,6 +55,6 @@ func (d *Info) CompareConvention(fn Function) (same, unknown int, differ []strin
 	return same, unknown, differ
 }
 
-// Declared says whether the debugging information has the line that declares the function at an
+// Declared reports whether the debugging information has the line that declares the function at an
 // address.
 func (l *Lines) Declared(a abi.Addr) bool { return l.decls[a].line != 0 }

@@ -212,7 +212,7 @@ func (s *inlinedSearch) readSubprogram(c *cursor.Cursor, ab *abbrev, at uint64) 
 	return start
 }
 
-// refersInside says whether a reference is to a DIE of the same file.
+// refersInside reports whether a reference is to a DIE of the same file.
 func refersInside(a attrForm) bool {
 	return a.form != formGNURefAlt && a.form != formRefSup4 && a.form != formRefSup8
 }

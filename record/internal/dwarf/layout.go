@@ -191,7 +191,7 @@ func (w *walk) describeDeclared(v *Value, t dwarfType, p location) bool {
 	return false
 }
 
-// isDeclaredString says whether a type is a std::string of that ABI which is only declared.
+// isDeclaredString reports whether a type is a std::string of that ABI which is only declared.
 func (w *walk) isDeclaredString(t dwarfType) bool {
 	const prefix = "basic_string<char,"
 	return t.unit != nil && t.declaration && isCPlusPlus(t.unit.language) && strings.HasPrefix(t.name, prefix) &&

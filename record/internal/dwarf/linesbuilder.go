@@ -152,7 +152,7 @@ func (b *linesBuilder) readUnit(c *cursor.Cursor, u unit, abbrevOff uint64) {
 	}
 }
 
-// entered says whether functions may be declared among the children of a DIE.
+// entered reports whether functions may be declared among the children of a DIE.
 func entered(tag uint64) bool {
 	switch tag {
 	case tagCompileUnit, tagPartialUnit, tagSkeletonUnit, tagNamespace, tagModule, tagClass, tagStructure, tagUnion, tagInterface:

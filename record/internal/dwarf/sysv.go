@@ -268,7 +268,8 @@ func withoutTemplate(name string) string {
 	return name
 }
 
-// copies says whether a constructor of t has one parameter besides the object, a reference to a t.
+// copies reports whether a constructor of t has one parameter besides the object, a reference to a
+// t.
 func (w *walk) copies(constructor die, t dwarfType) bool {
 	n, same := 0, false
 	w.children(constructor, func(c die) bool {

@@ -92,7 +92,7 @@ func (f *File) openCandidate(path string) *File {
 	return d
 }
 
-// isDebugFile says whether d belongs to f.
+// isDebugFile reports whether d belongs to f.
 func (f *File) isDebugFile(d *File) bool {
 	if d.Machine != f.Machine || d.BuildID != f.BuildID {
 		return false

@@ -24,8 +24,8 @@
 // The unwind tables have the beginning and end of functions, but no names: such a function is named
 // sub_ADDRESS ([Func.Recovered]). They also have an entry for the unlikely part of a function that
 // compilers move out of line, which is not entered by a call. Most of these parts show by their
-// unwind rules (package dwarf, unwindrules.go). Parts that are jumped to before anything is on the
-// stack show by the references to them in code and data (unlikelypart.go).
+// unwind rules (record/internal/dwarf/unwindrules.go). Parts that are jumped to before anything is
+// on the stack show by the references to them in code and data (unlikelypart.go).
 //
 // This was measured on files of Debian 12 without their symbols, against those symbols:
 //

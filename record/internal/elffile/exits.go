@@ -107,8 +107,8 @@ func sortedSet(list []abi.Addr) []abi.Addr {
 	return slices.Compact(list)
 }
 
-// isTailCall says whether a jump from fn to target, which is outside of it, is a tail call. A jump
-// from or to a .cold part stays in one function.
+// isTailCall reports whether a jump from fn to target, which is outside of it, is a tail call. A
+// jump from or to a .cold part stays in one function.
 func (f *File) isTailCall(fn Func, target abi.Addr) bool {
 	if fn.Cold() {
 		return false
@@ -116,7 +116,7 @@ func (f *File) isTailCall(fn Func, target abi.Addr) bool {
 	return f.beginsFunction(target)
 }
 
-// beginsFunction says whether a function, or a stub of the procedure linkage table, starts at a.
+// beginsFunction reports whether a function, or a stub of the procedure linkage table, starts at a.
 func (f *File) beginsFunction(a abi.Addr) bool {
 	if f.inPLT(a) {
 		return true

@@ -48,7 +48,7 @@ func (f *File) reachedCode(fn Func, into, calls []abi.Addr) *reachedCode {
 	return r
 }
 
-// has says whether control reaches an instruction at a.
+// has reports whether control reaches an instruction at a.
 func (r *reachedCode) has(a abi.Addr) bool {
 	return r.seen[(a-r.fn.Addr)/64]>>((a-r.fn.Addr)%64)&1 != 0
 }
@@ -99,8 +99,8 @@ func (f *File) startsIn(fn Func) (starts []abi.Addr) {
 	return starts
 }
 
-// isCall says whether the call at a leads to the start of a function, or through an address in the
-// memory of the file.
+// isCall reports whether the call at a leads to the start of a function, or through an address in
+// the memory of the file.
 func (f *File) isCall(code []byte, a abi.Addr) bool {
 	in, ok := insn.Decode(f.Machine, code, a)
 	switch {

@@ -56,7 +56,7 @@ func (f *File) recoverFuncs(named []symbol) []symbol {
 	return out
 }
 
-// holdsCode says whether the bytes of a frame are in the file, in a section of code other than a
+// holdsCode reports whether the bytes of a frame are in the file, in a section of code other than a
 // linkage table.
 func (f *File) holdsCode(fr dwarf.Frame) bool {
 	a := abi.Addr(fr.Start)

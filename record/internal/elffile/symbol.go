@@ -115,7 +115,7 @@ func (f *File) FuncAt(a abi.Addr) (Func, bool) {
 	return t.funcs[i], true
 }
 
-// HasSymtab says whether the file itself has a full symbol table (.symtab), with its local
+// HasSymtab reports whether the file itself has a full symbol table (.symtab), with its local
 // functions.
 func (f *File) HasSymtab() bool {
 	s := f.elf.SectionByType(elf.SHT_SYMTAB)

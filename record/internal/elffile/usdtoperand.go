@@ -140,7 +140,7 @@ func (p *operandParser) sum(text string) bool {
 	return true
 }
 
-// isSymbol says whether the text can be a symbol that the assembler writes without quotes.
+// isSymbol reports whether the text can be a symbol that the assembler writes without quotes.
 func isSymbol(s string) bool {
 	for i := range len(s) {
 		c := s[i]

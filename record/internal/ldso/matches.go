@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Matches says whether the LIB of a probe LIB:FUNC names the library at path with the given soname
-// ("" if it has none). LIB may contain the wildcards of path.Match. It is one of:
+// Matches reports whether the LIB of a probe LIB:FUNC names the library at path with the given
+// soname ("" if it has none). LIB may contain the wildcards of path.Match. It is one of:
 //
 //   - the path, if it contains a slash;
 //   - the file name or the soname: "libc.so.6";
