@@ -32,8 +32,8 @@ struct frame {
 };
 
 /* Goes from frame to frame, returns the hash, and puts the return addresses into to if that is set.
- * The kernel's own walk (bpf_get_stack) may leave out the direct caller at an entry: that depends on
- * the kernel's version and the probed instruction. */
+ * The kernel's own walk (bpf_get_stack) may leave out the direct caller at an entry: that depends
+ * on the kernel's version and the probed instruction. */
 __attribute__((noinline)) __u64 walk_stack(__u64 returns_to, __u64 frame, __u64 hash, struct stack_event *to)
 {
 	struct frame f = {.outer = frame, .returns_to = returns_to};

@@ -14,7 +14,8 @@ import (
 	"github.com/google/pprof/profile"
 )
 
-// pace writes a trace of three functions that outer calls in turn; slow, if any, takes twice as long.
+// pace writes a trace of three functions that outer calls in turn; slow, if any, takes twice as
+// long.
 func pace(t *testing.T, name, slow string, seed uint64) string {
 	t.Helper()
 	var b strings.Builder
