@@ -40,7 +40,8 @@ type Call struct {
 //
 // The figures of a Report are sums over the calls. Its total time counts a recursive function once
 // per outermost call, so Total is 0 for a call inside another of its function. The Total of an
-// outermost call is its duration; if it is not complete, it is that of the complete ones inside it.
+// outermost call is its duration; if it is not complete, Total is the sum of the complete ones
+// inside it.
 //
 // Dropped calls are not visited: a warning says how many there are. A call that was kept inside a
 // dropped call of its function adds nothing to the total.

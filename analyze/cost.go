@@ -49,9 +49,9 @@ type costs struct {
 	list     []callCost
 	recent   [][]format.SiteCost // by class: of the latest calibrations
 	quartile []format.SiteCost   // by class: lower quartiles of recent, without interrupts
-	index    map[costClass]int   // the first class is that of all functions without a known cost
+	index    map[costClass]int   // the first class holds all functions without a known cost
 	used     []bool              // by function: it has an event
-	seen     int                 // calibrations taken in
+	seen     int                 // calibrations applied
 
 	quietNs, interruptNs []int64 // of the latest interruptCalibrations
 
@@ -62,7 +62,7 @@ type costs struct {
 // of returns the cost of a function's hits.
 func (c *costs) of(fn format.FuncID) *callCost { return &c.list[c.funcs[fn]] }
 
-// define takes in all functions. It passes over those that it has.
+// define adds the functions that are new. It skips known ones.
 func (c *costs) define(funcs []format.Func) {
 	for i := len(c.funcs); i < len(funcs); i++ {
 		c.funcs = append(c.funcs, c.class(costClass{funcs[i].EntryClass, funcs[i].ReturnClass}))
@@ -85,8 +85,7 @@ func (c *costs) class(key costClass) int {
 	return i
 }
 
-// calibrate takes in all calibrations, which count from the next row on. It passes over those that
-// it has.
+// calibrate applies the calibrations that are new, from the next row on. It skips known ones.
 func (c *costs) calibrate(list []format.Calibration) {
 	if len(list) <= c.seen {
 		return
@@ -197,7 +196,7 @@ type ProbeCost struct {
 	UnmetTime       time.Duration // cost of Unmet, not in Hits
 }
 
-// add takes in a trace. It reports whether none of its functions has a calibration.
+// add adds a trace. It reports whether none of its functions has a calibration.
 func (p *ProbeCost) add(src *source, sum *tally, raw bool) (unmeasured bool) {
 	p.Raw = raw
 	p.Hits += time.Duration(sum.hitNs - sum.displacedNs)
@@ -230,7 +229,7 @@ func (p *ProbeCost) add(src *source, sum *tally, raw bool) (unmeasured bool) {
 	return false
 }
 
-// addUnmet takes in the hits that did not meet a condition on arguments. A complete trace has their
+// addUnmet adds the hits that did not meet a condition on arguments. A complete trace has their
 // number.
 func (p *ProbeCost) addUnmet(t *format.Tables) {
 	if t.End == nil || p.Raw {
@@ -273,7 +272,7 @@ func newHitCosts(list []format.Calibration) hitCosts {
 	return h
 }
 
-// addDropped takes in dropped calls, of which the trace has the number.
+// addDropped adds dropped calls. The trace has their number only.
 func (p *ProbeCost) addDropped(d *format.Dropped, f *format.Func, costs hitCosts) {
 	if p.Raw {
 		return

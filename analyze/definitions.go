@@ -20,7 +20,7 @@ func (s *source) defined(opts *Options) *definitions {
 	return &d
 }
 
-// learn takes in all definitions ahead of the next rows. It passes over those that it has.
+// learn adds all definitions ahead of the next rows. It skips known ones.
 func (p *pairer) learn(d *definitions) {
 	p.define(d.funcs)
 	p.removals.add(d.removed, d.funcs)
@@ -30,7 +30,7 @@ func (p *pairer) learn(d *definitions) {
 	p.schedLosses.add(d.losses)
 }
 
-// define takes in all functions. It passes over those that it has.
+// define adds all functions. It skips known ones.
 func (p *pairer) define(funcs []format.Func) {
 	for _, f := range funcs[len(p.noReturn):] {
 		p.noReturn = append(p.noReturn, f.NoReturn)

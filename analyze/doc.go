@@ -49,8 +49,8 @@
 // recorder measures the cost of hits, by the class of their sites (format.SiteCost). The pairer
 // subtracts it from each call:
 //
-//	own cost    the part of the call's own hits between the two times that are taken: of the entry's
-//	            hit what comes after its time, of the return's hit what comes before
+//	own cost    the part of the call's own hits inside the measured duration: what the entry's hit
+//	            takes after its timestamp, and the return's hit before its own
 //	inner cost  the cost of all hits inside: entry and return of each complete call, the entry of a
 //	            call whose return was not seen, a return whose entry was not seen, and hits of points;
 //	            also of displacements, when the recorder pre-empted the thread: the time in the trace
@@ -79,17 +79,16 @@
 //     caches. Also, the processor executes a part of the code after a short probe at the same time.
 //     In the measurements both were within 10% of the cost of a hit. A caller of many functions is
 //     wrong by that part of all hits inside it.
-//   - The part for interrupts comes from a small number of them. If other programs want the
-//     processor, the time they take passes in the call and belongs there. In a virtual machine with
-//     two processors and twenty threads that wanted them, averages were of no use, while medians
-//     were right.
+//   - The part for interrupts comes from few interrupts. If other programs want the processor, the
+//     time they take passes in the call and belongs there. In a virtual machine with two processors
+//     and twenty threads that wanted them, averages were useless, while medians were right.
 //   - At a function's first call in a process, the kernel may rewrite a nop of five bytes into a
 //     call (40 to 120 us). That time counts for the call, and for other threads that wait for it.
 //   - A thread that is woken up while the recorder runs on its processor waits. That time is
 //     unknown, but short. The recorder's own time is also unknown if calls are deferred (a minimum
 //     duration).
 //   - Two return probes at one return (tail calls) cost less than two returns.
-//   - Text arguments are assumed to be as long as those of the calibration.
+//   - Text arguments are assumed to be as long as the calibration's.
 //
 // Some costs are unknown, and not subtracted:
 //
@@ -139,10 +138,10 @@
 // # Lost events
 //
 // A loss of events is known by CPU, between two moments, and a thread may have run on any CPU. A
-// call is uncertain if it began before the end of a loss and ended after its beginning. Between its
-// entry and the return that was taken for its own, there may have been a return and an entry. Its
-// duration is in total and self time, so that these still add up, but in no distribution. The
-// report lists such calls by function and thread, and the times of the losses.
+// call is uncertain if it began before the end of a loss and ended after its beginning. The matched
+// return may belong to a later call, if a return and an entry were lost in between. Its duration is
+// in total and self time, so that these still add up, but in no distribution. The report lists such
+// calls by function and thread, and the times of the losses.
 //
 // # Running and waiting
 //

@@ -90,7 +90,7 @@ func (s *summary) addDropped(path string, src *source, opts *Options, values *va
 	}
 }
 
-// addDroppedCost takes in the cost of the probes of dropped calls. As for other hits, it makes no
+// addDroppedCost adds the cost of the probes of dropped calls. As for other hits, it makes no
 // difference which functions and times are selected.
 func (s *summary) addDroppedCost(src *source, opts *Options, list droppedCalls) {
 	if opts.someThreads() { // their threads are unknown
@@ -113,7 +113,7 @@ func (s *summary) warnDroppedCost(t *Trace) {
 	}
 }
 
-// addKept takes in the conditions of the last of Files.
+// addKept adds the conditions of the last of Files.
 func (t *Trace) addKept(meta *format.Meta) {
 	minKept, others := slowerThan(meta), conditions(meta)
 	if minKept > 0 {

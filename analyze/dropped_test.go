@@ -128,7 +128,7 @@ func TestDroppedCost(t *testing.T) {
 	if text := strings.Join(texts(r.Warnings), ";"); !strings.Contains(text, warning) {
 		t.Errorf("%s", text)
 	}
-	// Like that of other hits, it does not depend on which functions are shown, or how long the
+	// Like the cost of other hits, it does not depend on which functions are shown, or how long the
 	// calls are.
 	for _, opts := range []Options{{Function: &Pattern{glob: "outer"}}, {Min: time.Hour}} {
 		if r, err = Report([]string{trace}, opts); err != nil {

@@ -33,7 +33,7 @@ func Durations(paths []string, opts Options, keep func(*format.Func) bool) (*His
 	return sum, others, nil
 }
 
-// callDurations is the view behind Durations.
+// callDurations is the view that Durations uses.
 type callDurations struct {
 	selection
 	keep      func(*format.Func) bool

@@ -8,7 +8,7 @@ import (
 	"utrace/format/condition"
 )
 
-// Each function is called once for each return below, with the arguments given there.
+// Each function is called once for each return below, with its arguments.
 const errorTrace = `
 module {"path": "/bin/prog"}
 func {"name": "read", "module": 0, "addr": 1, "args": [{"name": "fd", "type": "s32"}, {"name": "req->len", "type": "u64"}], "results": [{"name": "ret", "type": "s64"}]}

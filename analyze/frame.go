@@ -14,8 +14,8 @@ const (
 	Open
 	// NoReturn: returns of the function are not probed.
 	NoReturn
-	// Dropped: its return was seen, and it did not meet a condition that is decided then. Its
-	// figures are among those of the calls that were not recorded (format.Dropped).
+	// Dropped: its return was seen, and it did not meet a condition that is decided at the return.
+	// Its figures are among those of the calls that were not recorded (format.Dropped).
 	Dropped
 )
 
@@ -90,8 +90,8 @@ func (t *thread) top() *frame {
 }
 
 // args returns the JSON array of values in the current row, nil if there are none. It is valid
-// during a call of a view. The row is that of the call in enter and hit, and in leave if the call
-// is complete.
+// during a call of a view. In enter and hit, the row is the call's own. In leave it is so only if
+// the call is complete.
 func (t *thread) args() []byte {
 	if t.batch == nil {
 		return nil

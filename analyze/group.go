@@ -266,7 +266,7 @@ func (g *grouping) same(a, b uint32) bool {
 
 // leave forgets the value of a call.
 func (g *grouping) leave(f *frame) {
-	if g == nil || f.value < firstHeld || g.positions[f.fn].index < 0 { // it holds none, or that of a call around it
+	if g == nil || f.value < firstHeld || g.positions[f.fn].index < 0 { // it holds none, or an enclosing call's
 		return
 	}
 	at := f.value - firstHeld

@@ -368,7 +368,7 @@ func FuzzElement(f *testing.F) {
 	})
 }
 
-// The values of calls that are not selected take no room from those that are. Calls inside an
+// The values of calls that are not selected take no room from the others. Calls inside an
 // unselected call still have its value.
 func TestGroupUnselectedTakesNoRoom(t *testing.T) {
 	var b strings.Builder

@@ -63,7 +63,7 @@ func (s *Stats) Mean() time.Duration {
 	return time.Duration((float64(s.Durations.Sum()) + float64(s.DroppedSum)) / float64(n))
 }
 
-// drop adds calls of which a trace has the number and the times only.
+// drop adds dropped calls: a trace has only their number and times.
 func (s *Stats) drop(d *format.Dropped) {
 	ns := func(v uint64) time.Duration { return time.Duration(min(v, maxTimeNs)) }
 	s.Calls += d.Complete + d.Incomplete
@@ -108,7 +108,7 @@ type callStats struct {
 	programs map[*Program]bool
 }
 
-// add takes in the duration of a call.
+// add adds the duration of a call.
 func (s *callStats) add(d time.Duration) {
 	s.recent[s.numRecent] = s.Durations.note(d)
 	s.numRecent++
@@ -200,9 +200,9 @@ func (l *latency) leave(t *thread, f *frame, state State) {
 	l.groups.leave(f)
 }
 
-// count counts a call. The total of a recursive function is that of its outermost call if it is
-// complete and selected, else that of the outermost calls inside it that are. If calls are grouped
-// by value, this holds among the calls with the same value.
+// count counts a call. A recursive function's total counts its outermost call if that is complete
+// and selected. Otherwise it counts the outermost calls inside it that are. If calls are grouped by
+// value, this holds among the calls with the same value.
 func (l *latency) count(t *thread, f *frame, state State) {
 	if state == Dropped && l.opts.countsDropped() {
 		return // the total of dropped calls contains the calls inside them

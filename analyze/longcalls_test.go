@@ -166,7 +166,7 @@ func TestLongCallsBounded(t *testing.T) {
 	}
 }
 
-// Held steps have a limit for the bytes of their values, without those that were passed on.
+// The values of held steps have a limit in bytes. Steps that were passed on do not count.
 func TestLongCallsBytes(t *testing.T) {
 	visited := 0
 	l := newLongCalls(10, func(*Step) error { visited++; return nil })

@@ -19,7 +19,7 @@ type LossWindow struct {
 type lossWindows struct {
 	of   func(*format.Loss) bool // which losses count
 	list []LossWindow
-	seen int // losses taken in
+	seen int // losses added
 }
 
 func ofEvents(l *format.Loss) bool { return l.Entries+l.Returns > 0 }
@@ -31,8 +31,8 @@ func ofSwitches(l *format.Loss) bool { return l.Sched > 0 }
 // by CPU.
 const maxUnordered = 256
 
-// add takes in all losses. It passes over those that it has. They come nearly in order of time: one
-// far out of order makes a window too long, never too short.
+// add adds all losses. It skips known ones. They come nearly in order of time: one far out of order
+// makes a window too long, never too short.
 func (w *lossWindows) add(losses []format.Loss) {
 	if len(losses) <= w.seen {
 		return

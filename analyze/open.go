@@ -6,15 +6,15 @@ import (
 	"utrace/format"
 )
 
-// none is an index that stands for no frame.
+// none is the index of no frame.
 const none = -1
 
 // maxIdleSlots is the size up to which an openCalls grows for functions that are not open.
 const maxIdleSlots = 1024
 
 // openCalls finds a thread's topmost open frame of a function. It is a hash table that grows with
-// the functions open at the same time, not with those that exist. Each thread has one, so it must
-// be small while empty. A trace chooses its function numbers, so the hash is random.
+// the functions open at the same time, not with all functions. Each thread has one, so it must be
+// small while empty. A trace chooses its function numbers, so the hash is random.
 type openCalls struct {
 	slots      []openSlot // a power of two of them
 	used       int        // slots that hold a function, open or not

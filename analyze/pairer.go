@@ -34,10 +34,10 @@ type view interface {
 // the bottom frame to the top:
 //
 //  1. An entry ends, as unwound, the frames on top that lie deeper in the stack than it does. It
-//     also ends those at its own depth, unless it is a tail call: then its caller has the same
-//     depth and returns after it. Spans between static probes (USDT) have the same depth if they
-//     begin in the same call of a function. At its own depth, a span ends only an earlier span of
-//     the same probe, and all inside that.
+//     also ends frames at its own depth, except for a tail call, whose caller has the same depth
+//     and returns later. Spans between static probes (USDT) have the same depth if they begin in
+//     the same call of a function. At its own depth, a span ends only an earlier span of the same
+//     probe, and all inside that.
 //  2. A return ends the frames that lie deeper, as unwound. If its function has a frame at its
 //     depth, the frames above that one are unwound and the frame is complete. If not, the return is
 //     an orphan: its entry was not seen.
@@ -91,7 +91,7 @@ func (p *pairer) endRemoved(t *thread) {
 	}
 }
 
-// process takes in the rows from..to of b. All must be of thread t, and of functions that were
+// process handles the rows from..to of b. All must be of thread t, and of functions that were
 // defined.
 func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 	deltas := b.DeltaNs[from:to]
@@ -175,7 +175,7 @@ func (p *pairer) displace(t *thread, ns uint64) {
 	}
 }
 
-// switched takes in a row of the scheduler.
+// switched handles a row of the scheduler.
 func (p *pairer) switched(t *thread, kind format.Kind, value uint64) {
 	if t.sched == nil {
 		return

@@ -42,7 +42,8 @@ const (
 	modelDisplacedNs = 3
 )
 
-// depth is the stack pointer of a frame: its own, or that of the nearest frame below that has one.
+// depth is the stack pointer of a frame: its own, or the one of the nearest frame below that has
+// one.
 func (m *model) depth(i int) uint64 {
 	for ; i >= 0; i-- {
 		if m.stack[i].sp != 0 {
@@ -137,7 +138,7 @@ func (m *model) callees(c *modelCall) int64 {
 	return sum
 }
 
-// duration is that of a complete call without the cost of probes, and not less than its callees.
+// duration is a complete call's duration without the cost of probes, and not less than its callees.
 func (m *model) duration(c *modelCall) int64 {
 	return max(c.end-c.start-m.costs[c.fn].InsideNs-m.within(c), m.callees(c))
 }

@@ -114,8 +114,8 @@ func (b *profileBuilder) label(v *Value) sampleLabels {
 	return l
 }
 
-// called makes the locations of the traced functions, ahead of those that led to them: pprof takes
-// the first file for the program.
+// called makes the locations of the traced functions, ahead of their callers' locations: pprof
+// takes the first file for the program.
 func (b *profileBuilder) called(nodes []*Node) {
 	for _, n := range nodes {
 		if n.Calls > 0 {
@@ -166,8 +166,8 @@ func (b *profileBuilder) location(f *Function) *profile.Location {
 	return l
 }
 
-// mapping returns the segment around f, as one that pprof need not symbolize, and the address of f
-// in the profile.
+// mapping returns the segment around f and the address of f in the profile. The segment is marked
+// as symbolized, so pprof leaves it as it is.
 func (b *profileBuilder) mapping(f *Function) (*profile.Mapping, uint64) {
 	module := f.BuildID + " " + f.Module
 	base, ok := b.bases[module]

@@ -24,7 +24,7 @@ type Removed struct {
 type removals struct {
 	funcs  map[format.FuncID]*format.Removed
 	probes map[usdtProbe]*format.Removed // by the probe that sees the functions of an interpreter
-	seen   int                           // definitions taken in
+	seen   int                           // definitions added
 }
 
 type usdtProbe struct {
@@ -36,7 +36,7 @@ func newRemovals() *removals {
 	return &removals{funcs: map[format.FuncID]*format.Removed{}, probes: map[usdtProbe]*format.Removed{}}
 }
 
-// add takes in all removals of a trace. It passes over those that it has.
+// add adds all removals of a trace. It skips known ones.
 func (r *removals) add(list []format.Removed, funcs []format.Func) {
 	for i := r.seen; i < len(list); i++ {
 		removed := &list[i]

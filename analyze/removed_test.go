@@ -7,7 +7,7 @@ import (
 	"utrace/format"
 )
 
-// To take in one more function, and its removal, does not go through all functions before it.
+// Adding one more function, and its removal, does not go through all functions before it.
 func TestLearnRemoved(t *testing.T) {
 	const before, runs = 20_000, 1_000
 	all := definitions{}
@@ -28,8 +28,8 @@ func TestLearnRemoved(t *testing.T) {
 }
 
 // A call without a stack pointer is over once its function was removed. The latest definition
-// counts, and for a function of an interpreter that of the probe which sees it, even if the
-// function is defined later.
+// counts. For a function of an interpreter, the removal of the probe which sees it counts, even if
+// the function is defined later.
 func TestRemovedEndsCalls(t *testing.T) {
 	path := fromText(t, `
 module {"path": "/bin/python"}

@@ -96,7 +96,7 @@ type sched struct {
 
 // schedFrame is the part of a frame that is about waiting.
 type schedFrame struct {
-	began    Waits // of the thread by then
+	began    Waits // of the thread so far
 	children Waits // of direct callees that are complete
 	inner    Waits // see frame.innerNs
 	longest  Wait  // the longest time for which it, or a callee, was blocked
@@ -121,7 +121,7 @@ func (s *sched) reach(nowNs int64) {
 	s.sinceNs, s.off, s.woken = nowNs, false, false
 }
 
-// row takes in a row of the scheduler. It returns a wait that is over, nil if none is.
+// row handles a row of the scheduler. It returns a wait that is over, nil if none is.
 func (s *sched) row(nowNs int64, kind format.Kind, value uint64) *Wait {
 	switch kind {
 	case format.SchedOut:

@@ -44,7 +44,7 @@ type tally struct {
 	touched                      []TouchedThread
 }
 
-// thread takes in a thread that was read to its end.
+// thread adds a thread that was read to its end.
 func (t *tally) thread(th *thread) {
 	t.lastNs = max(t.lastNs, th.nowNs)
 	if th.firstNs > 0 {
@@ -55,7 +55,7 @@ func (t *tally) thread(th *thread) {
 	}
 }
 
-// pairer takes in the counts of a pairer.
+// pairer adds the counts of a pairer.
 func (t *tally) pairer(p *pairer) {
 	t.orphans += p.orphans
 	t.skipped += p.skipped

@@ -146,7 +146,7 @@ func compareSlowness(a, b rankedCall) int {
 		cmp.Compare(a.thread, b.thread), cmp.Compare(a.number, b.number))
 }
 
-// ranking keeps the slowest calls. Between two cuts it grows up to twice as long as max.
+// ranking keeps the slowest calls. It is cut to max entries whenever it reaches twice max.
 type ranking struct {
 	max       int
 	of        uint64 // calls that were added

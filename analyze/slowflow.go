@@ -122,8 +122,8 @@ func (s *slowFlows) hit(t *thread, fn format.FuncID) {
 	}
 }
 
-// add takes in a call if it is one of the longest. Its length is the time from its entry to the row
-// that ended it. So no call is shorter than those inside it, and each call that is kept has its
+// add keeps a call if it is one of the longest. Its length is the time from its entry to the row
+// that ended it. So no call is shorter than the calls inside it, and each kept call has its
 // callers.
 func (c *callFlow) add(t *thread, call flowCall, level int) {
 	if call.endNs-call.startNs < c.minNs {

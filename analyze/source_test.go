@@ -31,7 +31,7 @@ func TestTooManyDefinitions(t *testing.T) {
 	}
 }
 
-// The work for each function and each event has limits: a trace beyond them ends there.
+// The work for each function and each event has limits: reading ends where a trace exceeds one.
 func TestTooLongDefinitions(t *testing.T) {
 	list := func(n int, item string) string {
 		return "[" + strings.Repeat(item+",", n-1) + item + "]"

@@ -26,7 +26,7 @@ func newSummary(paths []string) *summary {
 	return &summary{pids: map[int]bool{}, several: len(paths) > 1}
 }
 
-// add takes in a trace that was read to its end. sum are the counts of that run.
+// add adds a trace that was read to its end. sum holds the counts of that run.
 func (s *summary) add(path string, src *source, sum tally, opts *Options) {
 	s.addOrigin(path, src)
 	s.addTimes(src, sum.lastNs)
@@ -49,7 +49,7 @@ func (s *summary) add(path string, src *source, sum tally, opts *Options) {
 	}
 }
 
-// addOrigin takes in where a trace is from, and what it contains.
+// addOrigin adds where a trace is from, and what it contains.
 func (s *summary) addOrigin(path string, src *source) {
 	tr, meta := &s.trace, &src.meta
 	tr.Files = append(tr.Files, FileName(path))
@@ -64,7 +64,7 @@ func (s *summary) addOrigin(path string, src *source) {
 	tr.addKept(meta)
 }
 
-// addTimes takes in when a trace begins and ends. A trace that is cut off ends with its last row.
+// addTimes adds when a trace begins and ends. A trace that is cut off ends with its last row.
 func (s *summary) addTimes(src *source, lastNs int64) {
 	tr, meta := &s.trace, &src.meta
 	start := time.Unix(0, meta.Start.WallNs).UTC()
@@ -81,7 +81,7 @@ func (s *summary) addTimes(src *source, lastNs int64) {
 	}
 }
 
-// addProcesses takes in the processes of a trace, and those that were to be recorded.
+// addProcesses adds the processes of a trace, and the processes that were to be recorded.
 func (s *summary) addProcesses(src *source) {
 	for _, pid := range src.meta.PIDs {
 		s.pids[pid] = true
@@ -94,7 +94,7 @@ func (s *summary) addProcesses(src *source) {
 	}
 }
 
-// addProbeCost takes in the cost of probes, and warns if it is unknown or has changed.
+// addProbeCost adds the cost of probes, and warns if it is unknown or has changed.
 func (s *summary) addProbeCost(path string, src *source, sum *tally, opts *Options) {
 	if s.trace.Probes.add(src, sum, opts.Raw) {
 		s.trace.Unmeasured = append(s.trace.Unmeasured, FileName(path))

@@ -16,8 +16,8 @@ type Trace struct {
 	Sched     bool   // at least one trace has rows of the scheduler, so that times can be divided
 	Switches  uint64 // how often threads left a processor
 	Lost      uint64 // events that a probe saw, but that are not in the files
-	// Dropped are complete calls of which the files have the number and times only, see
-	// Stats.Dropped. DroppedIncomplete are further ones, whose return was not seen.
+	// Dropped counts complete calls that were not kept: the files have only their number and times,
+	// see Stats.Dropped. DroppedIncomplete counts further ones, whose return was not seen.
 	Dropped, DroppedIncomplete uint64
 	// SlowerThan is the minimum duration of the calls that were kept; 0 if all were, or if it
 	// depends on the function or the trace.

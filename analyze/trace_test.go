@@ -42,8 +42,8 @@ end {}`)
 	}
 }
 
-// A process that executes another program has the name of the one that called the function. If all
-// its calls were dropped, it has that of the last one.
+// A process that executes another program has the name of the program that called the function. If
+// all its calls were dropped, it has the name of the last program.
 func TestProgramsOfFunctions(t *testing.T) {
 	path := fromText(t, `module {"path": "/bin/sh"}
 func {"name": "fork", "module": 0, "addr": 1}

@@ -43,7 +43,7 @@ type Label struct {
 
 // Node is a function reached by one path of calls, with the figures of its calls on that path.
 // Children are sorted by total time, longest first. A function that was not traced, but was on the
-// stack of a call, has no calls: its total is that of its children.
+// stack of a call, has no calls: its total is the sum of its children's.
 type Node struct {
 	Function   *Function
 	Value      Value // of all its calls, if the tree is grouped
@@ -173,7 +173,7 @@ func newCallPaths(opts *Options, byThread bool, groups *grouping) *callPaths {
 	}
 }
 
-// root returns the node around the outermost calls of a thread. It stands for no call.
+// root returns the node around the outermost calls of a thread. It is not a call itself.
 func (c *callPaths) root(l Label) uint32 {
 	if !c.byThread {
 		l = Label{}
@@ -340,7 +340,7 @@ func (c *callPaths) callers(parent, stack uint32, stacks []format.Stack, number 
 			found = true
 			break
 		}
-		if s.Addr == 0 && len(inner) == 0 && !found { // unknown code jumped there
+		if s.Addr == 0 && len(inner) == 0 && !found { // unknown code jumped to it
 			return parent
 		}
 		inner = append(inner, fn)

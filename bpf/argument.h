@@ -80,8 +80,8 @@ __attribute__((noinline)) int fetch_number(struct scratch *s, const struct arg *
 	return 0;
 }
 
-/* Reads a text, argument i, into s->texts, behind the texts before it. The address in
- * s->event.values is replaced by the position of the text. */
+/* Reads a text, argument i, into s->texts, after the earlier texts. The address in s->event.values
+ * is replaced by the position of the text. */
 __attribute__((noinline)) int fetch_text(struct scratch *s, const struct arg *arg, __u32 i)
 {
 	__u64 max, pos, address;

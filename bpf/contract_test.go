@@ -66,7 +66,7 @@ func (c contract) member(s *btf.Struct, path string) (offset, size int) {
 	return int(m.Offset.Bytes()), size
 }
 
-// record makes a struct with these members, and behind it the bytes of tail.
+// record makes a struct with these members, followed by the bytes of tail.
 func (c contract) record(name string, members map[string]uint64, tail ...byte) []byte {
 	c.Helper()
 	s := c.structOf(name)

@@ -14,7 +14,7 @@ import (
 	"utrace/format"
 )
 
-// prepareCalls makes room for deferred calls, or leaves it out. watched says whether tasks are
+// prepareCalls makes room for deferred calls, or leaves it out. watched reports whether tasks are
 // watched.
 func prepareCalls(spec *ebpf.CollectionSpec, o Options, watched bool) error {
 	maps := []string{utraceMapThreadCalls, utraceMapOpenCalls, utraceMapOpenArgs, utraceMapDroppedCalls}

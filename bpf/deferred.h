@@ -6,7 +6,7 @@
  *  1. A thread has a stack of open calls. They are paired by stack pointer, as the analyzer pairs
  *     them.
  *  2. Before anything of the thread is written, the entries of the open calls around it are
- *     written: those that are written are always the outer part of the stack.
+ *     written. So the written entries are always the outer part of the stack.
  *  3. A call that is not kept adds to the counters of its function and process (dropped_calls). If
  *     its entry was already written, for something kept inside, its return is written as
  *     KIND_DROPPED.
@@ -39,8 +39,8 @@ __attribute__((noinline)) int compare_entry(struct scratch *s, const struct site
 	return 0;
 }
 
-/* Goes from comparison s->context.at to the next. At the return, comparisons of the entry have the
- * outcome they had at the entry. It reports whether there may be a next one. */
+/* Evaluates comparison s->context.at and moves on. At the return, comparisons made at the entry
+ * reuse their stored outcome. It reports whether there may be a next one. */
 __attribute__((noinline)) int decide_step(struct scratch *s, const struct site *site, __u64 id)
 {
 	__u32 at;

@@ -41,7 +41,7 @@ func (o *Objects) SetGoidOffset(goid uint16) error {
 	return o.displacedGoid.Set(uint32(goid))
 }
 
-// SetCalibrator says which process, beside this one, belongs to the recorder; 0 for none.
+// SetCalibrator sets which other process belongs to the recorder; 0 for none.
 func (o *Objects) SetCalibrator(tgid int) error {
 	return o.calibrator.Set(uint32(tgid))
 }

@@ -53,7 +53,7 @@
 //
 // A condition may be decided at the return only (deferred.h). Then the record of the entry is
 // written late. Two more programs end the calls of a thread that exits or executes another program
-// (threadend.h). Such a call has lasted until then: it is kept if that is long enough, like a call
+// (threadend.h). Such a call ends at that moment. It is kept if it was long enough, like a call
 // that is open when the recording stops. Otherwise it is incomplete.
 //
 // The kernel does not report the end of a goroutine. One that ends with open calls leaves them:

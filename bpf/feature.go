@@ -67,7 +67,7 @@ func (f *Feature) Probe() error {
 
 // The features that decide whether and how probes are attached.
 var (
-	// Programs says whether this process may load BPF programs at all.
+	// Programs reports whether this process may load BPF programs at all.
 	Programs = &Feature{
 		Name: "BPF programs for probes", Since: "4.1", Commit: "2541517c32be", probe: havePrograms}
 	RingBuffer = &Feature{

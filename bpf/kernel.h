@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
 /* What the programs use of the kernel's own headers. The probes use no kernel type but the
  * registers. The other programs use a few fields, which the loader finds in the BTF of the running
- * kernel. So there is no vmlinux.h. */
+ * kernel. So no header is generated from that BTF (vmlinux). */
 #ifndef UTRACE_KERNEL_H
 #define UTRACE_KERNEL_H
 

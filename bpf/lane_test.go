@@ -97,7 +97,7 @@ func TestLane(t *testing.T) {
 			t.Fatalf("lap %d: room for too many", lap)
 		}
 		drain(room, true)
-		// One that is incomplete holds up the one behind it.
+		// An incomplete record holds up the next one.
 		first, _ := l.take()
 		second, _ := l.take()
 		l.publish(second, 1)

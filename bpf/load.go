@@ -23,7 +23,7 @@ type Options struct {
 	Follow    bool   // also record the children of TGIDs, from their first instruction
 	Method    Method // how the programs will be attached; not Auto
 	Sites     int    // how many sites with arguments there can be
-	// Conditions says that sites have conditions: hits that do not meet them are counted, see
+	// Conditions is set if sites have conditions: hits that do not meet them are counted, see
 	// Unmet.
 	Conditions bool
 	Stacks     bool // record the stack of callers at entries, see Stack
@@ -148,8 +148,8 @@ func (l *loader) load() (*ebpf.Collection, error) {
 	return coll, nil
 }
 
-// loadSleeping loads the program for sites as one that may sleep, if the kernel can have that
-// (uprobes: Linux 6.0), and otherwise as one that does not.
+// loadSleeping loads the program for sites as a sleepable one if the kernel supports that for
+// uprobes (Linux 6.0), and otherwise as a plain one.
 func loadSleeping(spec *ebpf.CollectionSpec) (*ebpf.Collection, error) {
 	if spec.Programs[utraceProgOnSite] == nil {
 		return ebpf.NewCollection(spec)

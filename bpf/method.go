@@ -34,7 +34,7 @@ func ParseMethod(name string) (Method, error) {
 	return 0, fmt.Errorf("%q is no method to attach: use auto, multi or perf", name)
 }
 
-// Choose returns the method to use, never Auto. oneProcess says that probes will be attached in
+// Choose returns the method to use, never Auto. oneProcess is set if probes will be attached in
 // single processes, not in all at once. An error is ErrUnsupported, and says what to do.
 func (m Method) Choose(oneProcess bool) (Method, error) {
 	return m.choose(oneProcess, (*Feature).Probe)

@@ -73,7 +73,7 @@ func (r *Ring) close() {
 
 // Drain calls fn with every record that was in the ring when Drain was called. The record is valid
 // during the call only. done reports whether it reached the last of them: a record that a probe is
-// just writing holds up those behind it. filled is the part of the ring that was in use, 0 to 1.
+// still writing holds up the later ones. filled is the part of the ring that was in use, 0 to 1.
 func (r *Ring) Drain(fn func(rec []byte)) (done bool, filled float64) {
 	pos := (*uint64)(unsafe.Pointer(unsafe.SliceData(r.consumer)))
 	from := atomic.LoadUint64(pos)

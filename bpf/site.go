@@ -47,8 +47,7 @@ const (
 	AsBytes  ArgAs = 2 // the address of as many bytes as argument LengthArg says
 )
 
-// Registers that are none of the processor's, numbered as on x86-64: see enum arg_register of
-// types.h.
+// Pseudo-registers, numbered as on x86-64: see enum arg_register of types.h.
 const (
 	RegisterTLS   = 21 // the base of the thread's own variables
 	RegisterEntry = 22 // the address of the function's probed entry
@@ -72,7 +71,7 @@ type Arg struct {
 	NumDerefs   uint8
 	_           uint8
 	Disp        int64
-	Derefs      [MaxDerefs]int32 // how far behind the address so far the next pointer is
+	Derefs      [MaxDerefs]int32 // offset of the next pointer from the address so far
 	_           uint32
 }
 

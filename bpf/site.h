@@ -17,7 +17,8 @@
 #include "scratch.h"
 #include "stack.h"
 
-/* Sets the registers that are none of the processor's. */
+/* At a return, sets the pseudo-registers REGISTER_TLS and REGISTER_ENTRY. Otherwise it remembers
+ * the address for REGISTER_ENTRY. */
 static __always_inline void find_thread_registers(struct pt_regs *regs, struct scratch *s, __u32 kind, struct entry_key key)
 {
 	__u64 ip = REGS_IP(regs), *last;

@@ -31,9 +31,9 @@ struct frame {
 	__u64 returns_to;
 };
 
-/* Goes from frame to frame, returns the hash, and puts the return addresses into to, unless that is
- * 0. The kernel's own walk (bpf_get_stack) leaves out the direct caller at an entry, or does not:
- *    that depends on its version and the instruction there. */
+/* Goes from frame to frame, returns the hash, and puts the return addresses into to if that is set.
+ * The kernel's own walk (bpf_get_stack) may leave out the direct caller at an entry: that depends
+ * on the kernel's version and the probed instruction. */
 __attribute__((noinline)) __u64 walk_stack(__u64 returns_to, __u64 frame, __u64 hash, struct stack_event *to)
 {
 	struct frame f = {.outer = frame, .returns_to = returns_to};

@@ -53,8 +53,8 @@ func DecodeTask(rec []byte) Task {
 // mounted tracefs.
 type taskProbe struct{ program, tracepoint string }
 
-// taskProbes are in the order of attachment: programs that end calls run before those that report
-// the end of the thread.
+// taskProbes are in the order of attachment: programs that end calls run before the ones that
+// report the end of the thread.
 func taskProbes() []taskProbe {
 	return []taskProbe{
 		{utraceProgOnExecCalls, "sched_process_exec"},

@@ -90,12 +90,12 @@ struct go_event {
  * other stacks. */
 #define GO_STACK_TOP (1ULL << GO_STACK_TOP_BIT)
 
-/* Added to the number of a goroutine where the number of a thread may stand. */
+/* Added to the number of a goroutine in fields that may also hold the number of a thread. */
 #define GOROUTINE (1ULL << 63)
 
 /* An event with arguments. Its kind has KIND_ARGS. */
 struct args_event {
-	struct event event; /* value: that of argument key, or what a function returns */
+	struct event event; /* value: argument key, or what a function returns */
 	__u64 name;         /* with SITE_NAMED the number of the name, else 0 */
 	__u64 goid;         /* as in struct go_event; 0 for none */
 	__u16 unreadable;   /* mask of arguments */
@@ -187,8 +187,8 @@ enum arg_register {
 	NO_REGISTER = 255,
 };
 
-/* An argument of a site. An address is made from register base: for each of deref, the pointer that
- * many bytes behind the address so far is read; then (index << shift) + disp is added. */
+/* An argument of a site. An address starts as register base. Each deref in turn replaces it by the
+ * pointer read at address + deref. At the end (index << shift) + disp is added. */
 struct arg {
 	__u8 from; /* enum arg_from */
 	__u8 as;   /* enum arg_as */

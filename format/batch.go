@@ -259,7 +259,7 @@ func (d *Decoder) buffer(m *Message, i int, compressed bool, want int64, dst []b
 	return dst, nil
 }
 
-// zstdSlack is the spare room of a buffer behind the decoded bytes. With room for one more block,
+// zstdSlack is the spare room of a buffer after the decoded bytes. With room for one more block,
 // 128 KiB, and 16 bytes, the decoder copies faster.
 const zstdSlack = 128<<10 + 16
 

@@ -70,7 +70,7 @@
 //
 // Cost. A Calibration has the cost of hits for each class of sites, measured when it was made. The
 // classes of a Func's sites are its entry_class and return_class. It applies to the batches of
-// events behind it.
+// events after it.
 //
 // Stacks. An entry may have in value the number of a Stack, counted from 1. A Stack is the place
 // from which the function was called; it names the Stack of its own caller, and so on. Stacks that
@@ -85,8 +85,8 @@
 // The metadata of the schema has under "utrace.version" the version of the format. Under "utrace"
 // it has the JSON of Meta: the facts that were available at the start. Within a version, columns of
 // integers or utf8 may be added at the end, as well as kinds of rows and members of the JSON.
-// Readers skip those that they do not understand, but count the time of such rows. Any other change
-// makes a new version.
+// Readers skip what they do not understand, but count the time of such rows. Any other change makes
+// a new version.
 //
 // The end-of-stream marker is before the footer. A Reader goes from front to back and needs no
 // footer: after a kill -9 or on a full disk it reads the file up to the last complete batch. To

@@ -11,7 +11,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// The experiment behind the choice of columns (see doc.go): one column of events in each encoding
+// The columns were chosen by this experiment (see doc.go): one column of events in each encoding
 // that was considered, under zstd as in a trace. "regular" is a loop over the same nested calls.
 // "random" is a walk over a call tree that never repeats. Real programs lie in between.
 

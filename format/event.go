@@ -35,8 +35,8 @@ const (
 	// DroppedReturn is the return of a call that did not meet a condition decided at the return.
 	// Its entry is in the trace only because a kept call is inside. See Dropped.
 	DroppedReturn Kind = 9
-	// Displaced says that the recorder pre-empted the thread. Value is for how long, in ns, up to
-	// this moment. The thread has no events in that time.
+	// Displaced: the recorder pre-empted the thread. Value is how long, in ns, up to this moment.
+	// The thread has no events in that time.
 	Displaced Kind = 10
 
 	kindDefinition Kind = 16
@@ -60,8 +60,8 @@ const (
 )
 
 // WakeupInInterrupt is in the Value of a Wakeup by an interrupt: of a timer, a device or the
-// network. The thread in Value only happened to run there. Packets over the loopback network count
-// as interrupts.
+// network. The thread in Value only happened to run on that CPU. Packets over the loopback network
+// count as interrupts.
 const WakeupInInterrupt = 1 << 32
 
 func kindNames() map[Kind]string {
@@ -111,7 +111,7 @@ type Event struct {
 	Value  uint64 // of a Return, SchedOut, Wakeup or Displaced; StackID of an entry; else 0
 	Thread ThreadID
 	Func   FuncID // 0 for kinds of the scheduler
-	CPU    uint16 // of a Wakeup that of the waker
+	CPU    uint16 // of a Wakeup: the waker's
 	Kind   Kind
 
 	args uint32 // number of the writer's pending values, from 1; 0 for none

@@ -121,7 +121,7 @@ func (r *Reader) Meta() Meta { return r.meta }
 // io.EOF.
 func (r *Reader) Damage() string { return r.damage }
 
-// Offset returns the position in the file behind the last message that was read.
+// Offset returns the position in the file after the last message that was read.
 func (r *Reader) Offset() int64 { return r.pos }
 
 // Message is an undecoded Arrow message. Once its Decode has returned, it may be reused for another
@@ -208,7 +208,7 @@ func (r *Reader) next(m *Message) error {
 	return nil
 }
 
-// checkFooter looks for the end of the file behind the end of the stream. This Reader does not use
+// checkFooter looks for the end of the file after the end of the stream. This Reader does not use
 // the footer, but other programs need it.
 func (r *Reader) checkFooter() error {
 	tail := make([]byte, len(magic))

@@ -17,7 +17,7 @@ type Meta struct {
 	Command   []string `json:"command,omitempty"` // the command that it started
 	PIDs      []int    `json:"pids,omitempty"`    // the requested processes
 	Probes    []string `json:"probes,omitempty"`
-	Presets   []string `json:"presets,omitempty"` // including those that utrace chose
+	Presets   []string `json:"presets,omitempty"` // including the ones that utrace chose
 	CPUs      int      `json:"cpus"`
 	RingBytes int      `json:"ring_bytes"`       // per CPU
 	Start     Anchor   `json:"start"`            // event times count from Start.MonoNs

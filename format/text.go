@@ -19,8 +19,8 @@ import (
 //	flush
 //
 // An event, or a row of the scheduler, has its time in ns since the start, thread, kind, function,
-// and those of the other columns that are not zero. Its JSON array of values comes last, behind
-// args=. flush ends a batch. Empty lines and lines that begin with # are skipped.
+// and the other columns that are not zero. Its JSON array of values comes last, after args=. flush
+// ends a batch. Empty lines and lines that begin with # are skipped.
 
 // maxTextLine is the longest line of text, in bytes.
 const maxTextLine = 1 << 20

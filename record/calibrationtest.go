@@ -46,7 +46,7 @@ func calibrationTests() []calibrationTest {
 	}
 }
 
-// calibrationTestsFor returns the tests to run when a recording begins, and those that its plan
+// calibrationTestsFor returns the tests to run when a recording begins, and the tests that its plan
 // uses. If more functions can appear, or with an overhead limit, first has all tests that functions
 // may need.
 func calibrationTestsFor(p *plan.Plan, grows, limited bool) (first, used []calibrationTest) {

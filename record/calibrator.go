@@ -33,7 +33,7 @@ const (
 	// calibrationCalls is how often a function is called in each measurement.
 	calibrationCalls = 50
 	// firstCalibrations is the number of measurements when the recording begins. A reader takes the
-	// median of the latest few.
+	// lower quartile of the latest five (analyze/cost.go).
 	firstCalibrations = 5
 	// displacementsEach is how often the calibrator's process is displaced by a thread of its own
 	// in each measurement. This happens only before anything is recorded.

@@ -30,7 +30,7 @@ type probedFunc struct {
 	id      format.FuncID
 	module  format.ModuleID
 	planned *plan.Func
-	others  format.FuncID // stands for functions beyond maxNames; 0 before there are any
+	others  format.FuncID // the function of names beyond maxNames; 0 before there are any
 	first   format.FuncID // of the functions that share its links, by number in records
 	next    format.FuncID // the first one after those
 
@@ -139,7 +139,7 @@ func describeFile(path string, file *elffile.File) format.Module {
 }
 
 // describeFunc returns the description of a function for a trace. module is the number of its
-// module there.
+// module in the trace.
 func describeFunc(fn *plan.Func, module format.ModuleID, goCode bool) format.Func {
 	entry, ret := siteKinds(fn, goCode)
 	f := format.Func{

@@ -143,7 +143,7 @@ func tracedByUs(pid int) (traced, held bool) {
 }
 
 // execed probes the program that a thread of a process has just executed, and the libraries that
-// this program will load. running says that the process was not held.
+// this program will load. running is set if the process was not held.
 func (d *discoverer) execed(pid, tid int, running bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -175,8 +175,8 @@ func (d *discoverer) execed(pid, tid int, running bool) {
 	d.perProcess.check(pid, d.programs[key], running)
 }
 
-// forked attaches in a new child the modules that are attached process by process. running says
-// that the child was not held.
+// forked attaches in a new child the modules that are attached process by process. running is set
+// if the child was not held.
 func (d *discoverer) forked(pid int, running bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -264,7 +264,7 @@ func (d *discoverer) addSeen(pid int) (fresh bool) {
 	return fresh
 }
 
-// extend plans, defines and attaches the new modules of a scope. late says that the process is
+// extend plans, defines and attaches the new modules of a scope. late is set if the process is
 // running. held is its program if the process is held, so that this program has not run yet.
 //
 // Definitions precede the first event. So it is too late to define a function without its return

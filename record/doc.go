@@ -1,17 +1,19 @@
 // Package record attaches probes to functions and writes their events into a trace.
 //
-//				probes, targets  →  plan.New: files, functions, sites  →  attach  →  drain rings  →  format.Writer
+//	probes, targets  →  plan.New: files, functions, sites  →  attach  →  drain rings  →  format.Writer
 //
-//	 1. ParseProbe parses a probe, and plan.New resolves it: it finds the files and functions, and
-//			    places the probes. A plan attaches nothing.
-//	 2. Run starts the command, held before its first instruction (command.go), and loads the BPF
-//			    programs.
-//	 3. It measures the cost of hits (costwatch.go), and attaches with as few links as the kernel
-//			    allows (attachedprobes.go). Then it turns all probes on at once (start.go).
-//	 4. A drainer empties the rings on a timer and restores the order of each thread's events
-//			    (drainer.go). Threads and processes are named as they appear. Each life of a thread ID is a
-//			    thread of its own (threads.go).
-//	 5. At the end the probes are turned off, the rings drained, and the file completed (finish.go).
+// A recording takes these steps:
+//
+//  1. ParseProbe parses a probe, and plan.New resolves it: it finds the files and functions, and
+//     places the probes. A plan attaches nothing.
+//  2. Run starts the command, held before its first instruction (command.go), and loads the BPF
+//     programs.
+//  3. It measures the cost of hits (costwatch.go), and attaches with as few links as the kernel
+//     allows (attachedprobes.go). Then it turns all probes on at once (start.go).
+//  4. A drainer empties the rings on a timer and restores the order of each thread's events
+//     (drainer.go). Threads and processes are named as they appear. Each life of a thread ID is a
+//     thread of its own (threads.go).
+//  5. At the end the probes are turned off, the rings drained, and the file completed (finish.go).
 //
 // Package list finds out what there is to probe, without a plan.
 //
@@ -70,16 +72,16 @@
 // These are plain hits: the programs filter processes and count hits like those of the recording.
 // They exclude three things, which are therefore neither subtracted nor part of Config.MaxOverhead:
 //
-//   - The stack of callers (Config.Stacks): its cost depends on its depth, which differs from that
-//     of the calibrator's process.
+//   - The stack of callers (Config.Stacks): its cost depends on its depth, which differs from the
+//     depth in the calibrator's process.
 //   - A row of the scheduler (Config.Sched): it is written where there is no hit.
 //   - Deferred calls (Config.SlowerThan, conditions on ret or duration): their cost depends on the
 //     calls around them.
 //
 // The cost of arguments is the cost of two texts, at a static probe. The overhead limit also uses
-// it for arguments and results of functions; an analysis does not. Nor does an analysis use it for
-// a condition that is decided at the entry: there the time is taken afterwards. With an overhead
-// limit it is taken before, so the duration contains the arguments.
+// it for arguments and results of functions; an analysis does not. Without an overhead limit, the
+// time is taken after a condition decided at the entry, so its cost is outside the duration. With a
+// limit it is taken before, so the duration includes that cost.
 //
 // bpf.Perf has none of this, because its probes take too long to detach. Then nothing is
 // subtracted, and the trace says so.
@@ -115,7 +117,7 @@
 //
 // Some probes of CPython break a program that has names which are not UTF-8 (plan.NotUTF8). For the
 // probe, CPython encodes these names with PyUnicode_AsUTF8, and leaves the exception of a failure
-// behind. Such probes are never attached in all processes, even if all are recorded. They are
+// pending. Such probes are never attached in all processes, even if all are recorded. They are
 // attached in each process after it has been checked (perprocess.go). The tracer of a command has
 // each process checked that is forked or has executed a program, before its first instruction.
 //
@@ -130,10 +132,9 @@
 // They examine only threads that have had an event, which the probes note in a bit for each thread
 // ID. The cost is a record at each switch of such a thread: see BenchmarkSwitches.
 //
-// The order within a thread holds (drainer.go), although its wakeups are written on the CPU of the
-// waker. The tracepoint precedes the moment in which the thread can run, so everything that the
-// thread does later is written later. A thread that is about to sleep, or decides not to, is
-// running meanwhile. So a reader must expect that its wakeup comes too early, or without a sleep.
+// A wakeup is written on the waker's CPU, but before the thread can run. So the thread's order
+// still holds (drainer.go). A thread that is about to sleep, or decides not to, is running
+// meanwhile. So a reader must expect that its wakeup comes too early, or without a sleep.
 //
 // The state of a thread is read from the task. The argument prev_state of newer kernels is the
 // state that the thread wanted, and with a signal pending it remains runnable. Wakeups by an
@@ -153,8 +154,8 @@
 // displaces a thread that could run on. It ends when the recorder leaves the processor, whoever
 // runs there then, or when the thread runs elsewhere. All other switches cost two comparisons.
 //
-// In Go programs the goroutine is recorded. Its number is found as probes find it: its thread has
-// not left its memory yet. Three things are not recorded:
+// In Go programs the goroutine is recorded. Its number is read as in probes, because the thread's
+// memory is still mapped. Three things are not recorded:
 //
 //   - how long a woken thread waited for the recorder to leave;
 //   - the kernel's work for the recorder in the time of others, such as writing its file;
@@ -185,8 +186,8 @@
 // latest to the first.
 //
 // Config.Follow and Config.Sched need BTF of the kernel (CONFIG_DEBUG_INFO_BTF), for a few fields
-// of its tasks. Without BTF and Config.Follow the end of threads is not reported, and a thread ID
-// that is used again continues the old thread.
+// of its tasks. Without BTF and Config.Follow the end of threads is not reported, and a reused
+// thread ID is taken for the old thread.
 //
 // # Stacks of callers
 //
@@ -215,8 +216,7 @@
 // so in each process that maps the file, also later.
 //
 // Spans that an argument identifies (=> … on) may overlap and end on other threads. The drainer
-// puts those that run at the same time onto tracks, which are threads of the trace, like goroutines
-// (tracks.go).
+// puts overlapping spans onto tracks, which are threads of the trace, like goroutines (tracks.go).
 //
 // # Names from interpreters
 //
@@ -226,7 +226,7 @@
 // (bpf/name.h: name_of; bpf/site.h: put_site), and the drainer defines a function of the trace
 // (catalog.go). This must not go wrong when memory is used again, so
 //
-//   - the number comes from the bytes, read at every call: an address never stands for a name;
+//   - the number comes from the bytes, read at every call: an address never identifies a name;
 //   - it is mixed with a secret of the recording, so that no program can choose names with the same
 //     number;
 //   - bytes that could not be sent do not count as sent, and are sent with the next call;
@@ -242,7 +242,7 @@
 // including Config.SlowerThan, is decided at the return (bpf/deferred.h). Then the kernel pairs all
 // calls of the recording by the rules of the analyzer, and writes entries late. It counts the calls
 // that it drops (dropped.go): how many there were, their sum, their total time, their self time,
-// and the time inside kept calls. So the report can be that of all calls.
+// and the time inside kept calls. So the report can cover all calls.
 //
 // Note: the first design was one record for the whole call, at its return. It breaks the order of a
 // thread's events, and so every flow. A late entry does not, if everything around it is written

@@ -19,9 +19,9 @@ type droppedKey struct {
 	name uint64
 }
 
-// settleCalls decides on the deferred calls that are open when the recording stops, and hands those
-// that are kept to the drainer. It returns all dropped calls, and the number of dropped calls
-// missing there. Probes must be off, and the buffers drained.
+// settleCalls decides on the deferred calls that are open when the recording stops, and hands the
+// kept ones to the drainer. It returns all dropped calls, and the number of dropped calls missing
+// from them. Probes must be off, and the buffers drained.
 func settleCalls(objs *bpf.Objects, drainer *drainer, stop format.Anchor) (rows []format.Dropped, uncounted uint64, err error) {
 	list, uncounted, err := objs.Dropped()
 	if err != nil {

@@ -29,7 +29,7 @@ type perProcess struct {
 	probes    *attachedProbes
 	modules   []*module
 	files     []*os.File              // of the modules
-	processes map[int]*checkedProcess // by PID: those with probes, and those that the probes would break
+	processes map[int]*checkedProcess // by PID: processes with probes, and processes that the probes would break
 	late      processCount            // already ran when they got the probes
 	refused   processCount            // the probes would break them
 	err       error                   // the first
@@ -93,8 +93,8 @@ func (pp *perProcess) start(pids []int, command int) error {
 	return pp.err
 }
 
-// check attaches in a process the modules that are safe there, and detaches those that no longer
-// are. loads are files that the process is going to map. running says that the process is not held.
+// check attaches a process's safe modules, and detaches all if the process is unsafe. loads are
+// files that it will map. running is set if the tracer does not hold it.
 func (pp *perProcess) check(pid int, loads []image.Key, running bool) {
 	if len(pp.modules) == 0 {
 		return

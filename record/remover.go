@@ -101,7 +101,8 @@ func (r *remover) remove(verdicts []verdict) error {
 	return nil
 }
 
-// removeGroup turns off a function and those that share its links. It returns the first of them.
+// removeGroup turns off a function and the others that share its links. It returns the first of
+// them.
 func (r *remover) removeGroup(v verdict) (first format.FuncID, err error) {
 	percent := 100 * float64(v.spent) / float64(v.used)
 	removed := format.Removed{

@@ -13,7 +13,8 @@ import (
 // unknown.
 type siteKind string
 
-// Kinds of sites that are calibrated. The names of insn.Class stand for C code without arguments.
+// Kinds of sites that are calibrated. The names of insn.Class are used for C code without
+// arguments.
 const (
 	kindTrampoline siteKind = "trampoline"
 	kindUSDT       siteKind = "static"      // an emulated nop with the program for static probes

@@ -22,7 +22,7 @@ const maxStacks = 1 << 19
 //
 // It does not trust frame pointers: a stack ends at the first address that does not follow a call
 // instruction of a mapped file. Code that uses the frame pointer register for other purposes leaves
-// arbitrary values there.
+// arbitrary values in it.
 type stacks struct {
 	code   codeMaps
 	sent   map[uint32]map[uint64]sentStack // by PID and the stack's ID in events

@@ -27,11 +27,11 @@ import (
 //  3. settle ends the pass.
 type threads struct {
 	w         *format.Writer
-	lives     map[uint32]*life     // by TID: those that have not ended
+	lives     map[uint32]*life     // by TID: threads that have not ended
 	routines  map[routineKey]*life // goroutines and tracks
-	ended     map[uint32][]*life   // by TID: those that end in this pass, in order
+	ended     map[uint32][]*life   // by TID: threads that end in this pass, in order
 	gone      map[uint32]bool      // by PID: processes that end in this pass
-	processes map[uint32]*process  // by PID: those that have not ended
+	processes map[uint32]*process  // by PID: processes that have not ended
 	endedNs   map[uint32]uint64    // by PID, unless nil: when a process last ended or executed a program; CLOCK_MONOTONIC
 	last      uint32               // the latest thread, which is usually also the next
 	lastID    format.ThreadID
@@ -203,8 +203,8 @@ func (t *threads) settle() {
 	clear(t.ended)
 }
 
-// define returns the number of a life. Names are those that the kernel reported. For whatever is
-// still running, they are read from /proc.
+// define returns the number of a life. Names are as the kernel reported them. For whatever is still
+// running, they are read from /proc.
 func (t *threads) define(l *life, pid, tid uint32) format.ThreadID {
 	if l.defined {
 		return l.id

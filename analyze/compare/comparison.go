@@ -13,7 +13,7 @@ import (
 
 // Change is a function, on both sides or on one.
 type Change struct {
-	analyze.Function              // that of the new side if it is there
+	analyze.Function              // the new side's if it has one
 	Label            string       // the name and, if other functions have the same, a distinction
 	Old, New         *analyze.Row // nil on the side where it was not called
 	Deltas           [numMetrics]Delta
@@ -253,8 +253,7 @@ func (c *Comparison) warnSides(before, after *side, minChange float64) {
 	}
 }
 
-// keptDiffers says that the two sides have kept calls under different conditions; "" if they have
-// not.
+// keptDiffers is a warning if the two sides kept calls under different conditions, else "".
 func keptDiffers(before, after *analyze.Trace) string {
 	which := func(t *analyze.Trace) string {
 		switch {
@@ -274,8 +273,8 @@ func keptDiffers(before, after *analyze.Trace) string {
 	return fmt.Sprintf("percentiles and maximum are of %s in the old and of %s in the new: these are not compared", which(before), which(after))
 }
 
-// durationsDiffer says that the recordings of one side are longer than those of the other, by more
-// than those of a side differ; "" if they are not.
+// durationsDiffer is a warning if one side's recordings are longer on average, by more than the
+// recordings of either side differ among themselves, else "".
 func durationsDiffer(before, after *analyze.Trace, minChange float64) string {
 	var means, spreads []time.Duration
 	for _, t := range []*analyze.Trace{before, after} {

@@ -27,11 +27,10 @@
 //     with all functions around it, would look like a slower machine.
 //  2. The spread of the functions about the shift (their median absolute deviation) is noise of
 //     each.
-//  3. Runs are assumed to differ by 4% of a figure, and by 2% of the calls above P50. It is more if
-//     calls are much longer on average than by P50, as on a busy machine. This means nothing for a
-//     function whose calls are all alike, and much for one that waits. For means and sums, the
-//     shift adds to the 4%: load affects functions unevenly. For P90 and P99 it is 20%, and twice
-//     the shift.
+//  3. Runs are assumed to differ by 4% of a figure, and by 2% of the calls above P50. The 2% grow
+//     when averages far exceed P50, as on a busy machine. That barely affects functions with
+//     uniform calls, but strongly affects functions that wait. For means and sums, the shift adds
+//     to the 4%: load affects functions unevenly. For P90 and P99 it is 20%, and twice the shift.
 //
 // With three traces or more on each side, the runs are the blocks, and nothing of this is assumed.
 // Any difference between all old and all new runs still counts as a change, such as another hour:

@@ -8,7 +8,7 @@ import (
 	"utrace/analyze"
 )
 
-// none stands for no row.
+// none means no row.
 const none = -1
 
 // pair is the rows of a function on both sides; none on a side where it was not called.

@@ -12,7 +12,7 @@ import (
 // freedom means unknown.
 type noise struct{ err, freedom float64 }
 
-// maxFreedom stands for infinite degrees of freedom.
+// maxFreedom represents infinite degrees of freedom.
 const maxFreedom = 1e6
 
 // quantileNoise is the noise of a value somewhere in its bucket: the width over the root of 12.
@@ -84,8 +84,8 @@ func (n noise) plus(other noise) noise {
 	return noise{math.Sqrt(a + b), min(maxFreedom, (a+b)*(a+b)/(a*a/n.freedom+b*b/other.freedom))}
 }
 
-// pValue is the probability that noise alone gives a change at least as far from none: Student's t,
-// two-sided.
+// pValue is the probability of a change at least this large, up or down, from noise alone
+// (two-sided Student's t).
 func (n noise) pValue(change float64) float64 {
 	switch {
 	case n.freedom == 0 || change == 0:

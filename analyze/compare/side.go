@@ -27,11 +27,11 @@ func readSide(paths []string, opts analyze.Options) (*side, error) {
 // alike; blocks that are longer than it do not.
 func blockSizes() []int { return []int{1, 2, 4, 8} }
 
-// figure returns the two parts of a slice whose ratio a figure is: a value, and what it is per.
+// figure splits a metric's figure in a slice into a value and its divisor.
 type figure func(*analyze.Slice) (value, per float64)
 
-// figure returns the figure of a metric, nil if slices do not show its noise. That of a quantile is
-// the share of the calls above it.
+// figure returns the figure of a metric, nil if slices do not show its noise. A quantile's figure
+// is the share of the calls above it.
 func (m Metric) figure() figure {
 	switch m {
 	case Calls:

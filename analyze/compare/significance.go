@@ -101,7 +101,8 @@ func (t *test) weight() float64 {
 	return weight
 }
 
-// runNoise is the noise of a metric between two runs of a program. shift is that of all functions.
+// runNoise is the noise of a metric between two runs of a program. shift is the shift of all
+// functions.
 func (m Metric) runNoise(shift float64) float64 {
 	switch m {
 	case P50:

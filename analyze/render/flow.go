@@ -57,7 +57,7 @@ func Flow(w io.Writer, paths []string, opts analyze.Options, arrows bool) (warni
 }
 
 // braces writes uftrace's layout. It holds back the line of a call until the thread's next step
-// shows whether the call has others inside. Lines of other threads queue up behind it.
+// shows whether the call has others inside. Lines of other threads wait until it is written.
 type braces struct {
 	out     *bufio.Writer
 	held    []heldLine

@@ -10,7 +10,7 @@ import (
 const sparkWidth = 16
 
 // sparklines draws the distribution of each row. All have the same range, which it also returns. A
-// character stands for one power of two of the duration, or for more if the range needs it.
+// character covers one power of two of the duration, or more if the range needs it.
 func sparklines(rows []analyze.Row) (lines []string, scale string) {
 	low, high := 64, -1
 	counts := make([][64]uint64, len(rows))

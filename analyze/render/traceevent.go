@@ -25,7 +25,7 @@ const firstOwnTID = 1 << 22
 // threads and processes have metadata with their names. Each of several traces starts at 0.
 //
 // If only is not nil, it writes the functions of these rows only. Of more than a million calls, it
-// writes the longest. It returns the warnings, one of which says which calls it has written.
+// writes the longest. It returns the warnings. One says which calls it has written.
 func TraceEvent(w io.Writer, paths []string, opts analyze.Options, only []analyze.Row, processes []analyze.Process) (warnings []analyze.Warning, err error) {
 	return traceEvents(w, paths, opts, only, processes, maxTraceEvents)
 }

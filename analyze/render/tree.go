@@ -30,7 +30,7 @@ func Tree(w io.Writer, t *analyze.Tree) error {
 type treeWriter struct {
 	out  *bufio.Writer
 	by   string // the nodes are grouped by this
-	bars []bool // by level of indentation: a line goes on there
+	bars []bool // by level of indentation: a line goes on below
 }
 
 // node writes a node and all nodes below it. around is the value of its caller. One of several

@@ -78,7 +78,7 @@ func TestAnalyzeViews(t *testing.T) {
 	}
 }
 
-// TestAnalyzeHist: the function is a value or, beside files, an argument.
+// TestAnalyzeHist: the function is the value of --hist or an argument among the files.
 func TestAnalyzeHist(t *testing.T) {
 	trace := traceFile(t, "nesting")
 	want, _, err := analyzeCommand("--hist=b", trace)
@@ -97,7 +97,8 @@ func TestAnalyzeHist(t *testing.T) {
 	}
 }
 
-// TestAnalyzeFiles: files are beside the report, for their owner only; - is standard output alone.
+// TestAnalyzeFiles: files are written in addition to the report, for their owner only; - writes to
+// standard output alone.
 func TestAnalyzeFiles(t *testing.T) {
 	trace, dir := traceFile(t, "nesting"), t.TempDir()
 	table, _, err := analyzeCommand(trace)

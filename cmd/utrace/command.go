@@ -44,8 +44,8 @@ func awaitCommand(w io.Writer, sig os.Signal, signals <-chan os.Signal, ended <-
 	return false
 }
 
-// commandStatus makes the end of the command that of utrace: its exit status, or, as a shell has it,
-// 128 plus the number of the signal that killed it.
+// commandStatus ends utrace like the command: with its exit status or, as a shell does, 128 plus
+// the number of the signal that killed it.
 func commandStatus(w io.Writer, cfg record.Config, s *record.Summary) error {
 	if len(cfg.Command) == 0 {
 		return nil

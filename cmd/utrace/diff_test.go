@@ -14,7 +14,8 @@ import (
 	"github.com/google/pprof/profile"
 )
 
-// pace writes a trace of three functions that outer calls in turn; slow, if any, takes twice as long.
+// pace writes a trace of three functions that outer calls in turn; slow, if any, takes twice as
+// long.
 func pace(t *testing.T, name, slow string, seed uint64) string {
 	t.Helper()
 	var b strings.Builder
@@ -141,7 +142,8 @@ func TestDiffProfile(t *testing.T) {
 	}
 }
 
-// Where of one side it is not known what probes took, it is subtracted of neither, in the table and in the profile.
+// If the probe cost of one side is unknown, it is subtracted on neither side, in the table and in
+// the profile.
 func TestDiffOfUnmeasured(t *testing.T) {
 	const unknown = `meta {}
 module {"path":"/bin/app"}

@@ -20,7 +20,7 @@ func newDoctorCommand() *cobra.Command {
 	return newLinuxCommand("doctor", "Show what this kernel, these privileges and this machine allow (Linux only)")
 }
 
-// newLinuxCommand stands in for a command that needs Linux. It accepts any arguments.
+// newLinuxCommand replaces a command that needs Linux. It accepts any arguments.
 func newLinuxCommand(name, short string) *cobra.Command {
 	return &cobra.Command{
 		Use:                name,

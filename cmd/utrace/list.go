@@ -110,7 +110,7 @@ func printPresets(w io.Writer, verbose bool) error {
 	return out.Flush()
 }
 
-// listConfig tells BINARY and PATTERN apart.
+// listConfig decides which argument is BINARY and which is PATTERN.
 func listConfig(pids []int, args []string) (cfg list.Config, err error) {
 	switch {
 	case len(pids) > 1:

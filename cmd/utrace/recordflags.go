@@ -118,7 +118,7 @@ func (f *recordFlags) add(flags *pflag.FlagSet) {
 	endGroup(flags, "How to attach")
 }
 
-// config checks the flags. limited says whether --max-overhead was given.
+// config checks the flags. limited reports whether --max-overhead was given.
 func (f *recordFlags) config(command []string, limited bool) (record.Config, error) {
 	cfg, err := f.targetFlags.config(command)
 	if err != nil {

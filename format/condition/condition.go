@@ -285,7 +285,7 @@ func (p *parser) value(c *Condition) {
 	p.next()
 }
 
-// time reads the unit behind a number.
+// time reads the unit after a number.
 func (p *parser) time(c *Condition, number string) {
 	p.next()
 	d, err := time.ParseDuration(number + p.s.TokenText())

@@ -48,7 +48,7 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
-// FuzzParse: what has been parsed is the same once more when it is written, and has no more
+// FuzzParse: a parsed condition is the same after it is written and parsed again. It has no more
 // comparisons than characters.
 func FuzzParse(f *testing.F) {
 	for _, text := range []string{"!(a->b[2] >= 0x10 || c =~ \"x*\") && d", "duration > 1.5ms && ret < -3", "*p == 'c'", "n == `a`"} {

@@ -1,5 +1,5 @@
 // Package list finds the static probes and functions of a file, of the files that a process maps,
-// or of those that any process maps.
+// or of all mapped files.
 package list
 
 import (

@@ -63,7 +63,7 @@ func setArgs(site *bpf.Site, list []boundValue, addr abi.Addr, machine elf.Machi
 }
 
 // sites returns what the BPF side does at a function's entry, and at its return. Either is nil if
-// only the time is recorded there. addr is the address of the entry's site in the file.
+// it records only the time. addr is the address of the entry's site in the file.
 func (b *boundValues) sites(template bpf.Site, addr abi.Addr, machine elf.Machine) (entry, exit *bpf.Site) {
 	deferred := template.Flags&bpf.SiteDeferred != 0
 	isErrno := func(a boundValue) bool { return a.Type.Kind == probe.KindErrno }

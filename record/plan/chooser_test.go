@@ -28,7 +28,7 @@ func fakeProcess(t *testing.T, pid int, name string, paths ...string) runningPro
 	return r
 }
 
-// TestChoose checks which processes get a preset, and which are passed over.
+// TestChoose checks which processes get a preset, and which are skipped.
 func TestChoose(t *testing.T) {
 	chosen, passed := choosePresets([]runningProcess{
 		fakeProcess(t, 10, "server", "/usr/bin/server", "/usr/lib/libssl.so.3"),

@@ -107,7 +107,8 @@ func TestCompile(t *testing.T) {
 	}
 }
 
-// decide decides comparisons of numbers as bpf/match.h does. values is nil if they cannot be read.
+// decide decides comparisons of numbers as bpf/condition.h does. values is nil if they cannot be
+// read.
 func decide(conds []bpf.Cond, values []uint64) bool {
 	at := uint8(0)
 	for at < bpf.CondKeep {

@@ -5,10 +5,10 @@
 //     files that the dynamic linker would load for a command, or a file by its path.
 //  2. Without any probe, utrace chooses (choice.go), see "Choosing".
 //  3. The functions and static probes of each file are matched (selection.go, usdt.go).
-//  4. Each function is placed (place.go): which instructions get a breakpoint, how its return is
-//     seen, or why it is left out.
+//  4. Each function is placed (placement.go): which instructions get a breakpoint, how its return
+//     is seen, or why it is left out.
 //  5. Arguments, results and conditions become a bpf.Site, which the programs in the kernel execute
-//     (valuefinder.go, compile.go).
+//     (valuefinder.go, comparison.go).
 //
 // A plan can be extended with the files that appear while recording.
 //
@@ -34,8 +34,8 @@
 //     destructors above it.
 //   - A program that calls swapcontext between entry and return continues at a wrong address, since
 //     the kernel keeps return addresses as one stack per thread.
-//   - A signal handler may run on a stack above that of the function it interrupts. Then the kernel
-//     forgets the function, which ends with SIGILL.
+//   - A signal handler may run on a stack above the stack of the function it interrupts. Then the
+//     kernel forgets the function, which ends with SIGILL.
 //
 // Where one of these can happen, functions get probes on their return instructions instead. These
 // change nothing in the program. But the kernel must step over each, which costs 10 us in a virtual
@@ -67,16 +67,16 @@
 //
 // longjmp is harmless: the kernel drops the frames that it has left. So is code in a language
 // without exceptions that calls back into one with exceptions, except if an exception passes
-// through it. Functions of the C library that are used like that are qsort, pthread_once and
-// similar ones, and its local functions. They get return instructions in programs that can throw or
-// switch stacks. All functions of the C library get them in a program that
+// through it. The C library has functions that call back: qsort, pthread_once and the like, and
+// perhaps any local function. These get return instructions in programs that can throw or switch
+// stacks. All functions of the C library get them in a program that
 //
 //   - hooks into streams, printf or argp;
 //   - may cancel threads, which unwind from where they wait;
 //   - switches stacks and has signal handlers, which may switch them.
 //
-// Note: the list of names in place.go is part of the safety of the tool. Some code has no return
-// address to find, and gets no probe:
+// Note: the lists of names in functionname.go are part of the safety of the tool. Some code has no
+// return address to find, and gets no probe:
 //
 //   - the cold parts of functions, which are jumped into;
 //   - the entry point, and signal trampolines;
@@ -85,16 +85,17 @@
 // # Placement on arm64
 //
 // A function is probed at its first instruction. The kernel steps over most of them: it simulates
-// only branches, returns and adr (insn: classarm64.go). So a probe on a return instruction costs as
-// much there as a cheap one. The return address is in a register, which a return probe replaces
-// before the function saves or signs it. Functions of Go are probed after the check of their stack,
-// as on x86-64.
+// only branches, returns and adr (record/internal/insn/classarm64.go). So probing a return
+// instruction is cheap. The return address is in a register, which a return probe replaces before
+// the function saves or signs it. Functions of Go are probed after the check of their stack, as on
+// x86-64.
 //
 // Instructions that the kernel refuses are left out: exclusive accesses, memory copies, and returns
 // that check a signature (retaa, in code built for ARMv8.3). Where a return probe would be
 // dangerous, a function with such a return has only its entry recorded. Loads relative to the
-// program counter are also left out. The kernel steps over those of vector registers at an address
-// where their data is missing. It executed those of other registers wrongly until it refused them.
+// program counter are also left out. The kernel executes loads of vector registers from a copy,
+// where their data is missing. It executed loads of other registers wrongly before Linux 6.12,
+// which refuses them.
 //
 // Tried only in an emulated machine (make test-kernels), with Linux 6.1 and 6.12: the recorded
 // events are right; the cost on metal is unknown. record.TypicalCosts are those of x86-64.
@@ -103,9 +104,9 @@
 //
 // The notes of static probes (USDT) say where each probe and its arguments are (elffile.USDTProbe).
 // A selected probe becomes a function of the plan (usdt.go): a hit, or a span if another probe ends
-// it. Each of its locations must be a nop (usdtlocation.go). It becomes a site of its own
-// (bpf.Site), with the operands of that location. Fetching them, deciding on a condition and
-// sending a name are data for one program.
+// it. Each of its locations must be a nop (usdt.go). It becomes a site of its own (bpf.Site), with
+// the operands of that location. Fetching them, deciding on a condition and sending a name are data
+// for one program.
 //
 // A span that begins and ends in the same functions of the file is paired by the stack pointer,
 // like a call (span.go). If an error jumps over its end, the next span does not become a part of
@@ -131,22 +132,23 @@
 //
 // # Runtimes of languages
 //
-// The arguments of an interpreter's probes depend on how it was built and started. presetproblem.go
-// finds that out from the file's exported symbols, and from the memory of the process
-// (processmemory.go). It relies on these facts, with the versions that were tried:
+// The arguments of an interpreter's probes depend on how it was built and started. A file for each
+// language (java.go, php.go, postgres.go, python.go, ruby.go) finds that out from exported symbols,
+// and from the memory of the process (processmemory.go). It relies on these facts, with the
+// versions that were tried:
 //
-//   - CPython 3.11.2 hits the probes of functions only on its tracing path, which the semaphore of
-//     the probe "line" turns on (presetproblem.go: raised). Python calls Python in one frame of C,
-//     so the stack pointer says nothing. Entries and returns are complete and nest, also for
+//   - CPython 3.11.2 fires function probes only on its tracing path. Raising the semaphore of the
+//     probe "line" enables that path (python.go: raised). Python calls Python in one frame of C, so
+//     the stack pointer says nothing. Entries and returns are complete and nest, also for
 //     generators, exceptions and several interpreters in one process, but not for greenlets.
 //   - PHP 8.2 checks USE_ZEND_DTRACE when it starts. php-fpm overwrites the environment that others
 //     see, so zend_dtrace_enabled is read.
 //   - HotSpot 17 and 25: the flag DTraceMethodProbes is found through the tables for debuggers
 //     (gHotSpotVMStructs). Strings have a length and no end. The launcher loads libjvm.so with
-//     dlopen, so the library is planned before that (startedLibraries).
+//     dlopen, so the library is planned before that (startupLibraries).
 //   - Ruby 3.1 hits the probes of methods while ruby_vm_event_flags has the bits of calls and
-//     returns. Its methods in C are refused (harm).
+//     returns. Probes of its methods in C are forbidden (whyForbidden).
 //   - PostgreSQL 15 hits query__execute__start twice for statements that change data: only the one
 //     in PortalRun counts. The end of a query that fails is jumped over, so both ends of a span are
-//     paired by the stack pointer (sameFunctions).
+//     paired by the stack pointer (endsWhereItBegins).
 package plan

@@ -8,8 +8,8 @@ import (
 	"utrace/record/internal/insn"
 )
 
-// entrySite finds the site of a function's entry: see insn.FindEntry. exitsErr says why the
-// function cannot be decoded to its end. Then its branches are not known, and the site is its first
+// entrySite finds the site of a function's entry: see insn.FindEntry. If exitsErr is set, the
+// function could not be fully decoded. Its branches are unknown, so the site is its first
 // instruction.
 func (pl *placer) entrySite(fn elffile.Func, exits elffile.Exits, exitsErr error, keepArgs bool) (site insn.Entry, ok bool) {
 	isGo := pl.hazards.isGo

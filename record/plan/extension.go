@@ -41,7 +41,7 @@ func (p *Plan) lookUp(files *image.Set, sc *Scope) (wanted map[*image.Image][]*p
 	for _, pr := range p.Probes {
 		list, err := find(files, sc, pr)
 		if err != nil {
-			continue // still not there
+			continue // still missing
 		}
 		for _, img := range list {
 			if wanted[img] == nil {
@@ -56,8 +56,8 @@ func (p *Plan) lookUp(files *image.Set, sc *Scope) (wanted map[*image.Image][]*p
 	return wanted, order
 }
 
-// withPlanned returns the probes with which to plan a file: those that have been planned there, and
-// the new ones. It returns none if none is new.
+// withPlanned returns the probes with which to plan a file: the ones already planned in it, and the
+// new ones. It returns none if none is new.
 func (p *Plan) withPlanned(img *image.Image, probes []*probe.Probe) []*probe.Probe {
 	done := p.planned[img.Version]
 	if done == nil {
@@ -72,7 +72,7 @@ func (p *Plan) withPlanned(img *image.Image, probes []*probe.Probe) []*probe.Pro
 	return append(slices.Clone(done.probes), added...)
 }
 
-// removePending removes the probes that have matched something from those that name nothing yet.
+// removePending removes the probes that have matched something from the pending ones.
 func (p *Plan) removePending(matched map[*probe.Probe]bool) {
 	for i := len(p.pending) - 1; i >= 0; i-- {
 		if matched[p.pending[i]] {

@@ -32,7 +32,7 @@ func newFileHazards(file *elffile.File, s processHazards) fileHazards {
 
 	switch {
 	case file.IsGo():
-		// A leaf can be preempted, and its stack moved then.
+		// A leaf can be preempted, and its stack moved meanwhile.
 		h.why, h.leaves, h.isGo, h.goid = "Go moves its stacks", true, true, goidOffset(file.GoVersion())
 	case throws:
 		h.why = whyThrows(unwinds)
@@ -48,7 +48,7 @@ func newFileHazards(file *elffile.File, s processHazards) fileHazards {
 		h.why = s.cancels
 	case file.IsLibc() && s.signals && s.switches != "": // a signal handler may switch, whatever it interrupts
 		h.why = s.switches
-	case file.IsLibc(): // its functions neither throw nor switch; for those that call back see callsBack
+	case file.IsLibc(): // its functions neither throw nor switch; some call back: see callsBack
 	case s.throws != "":
 		h.why = s.throws
 	case s.switches != "":

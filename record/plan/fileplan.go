@@ -32,7 +32,7 @@ type filePlan struct {
 	matched map[*probe.Probe]bool
 }
 
-// addFile plans the probes of one file, and notes in matched those that name something in it.
+// addFile plans the probes of one file, and notes in matched which ones name something in it.
 func (p *Plan) addFile(img *image.Image, probes []*probe.Probe, hazards processHazards, matched map[*probe.Probe]bool) error {
 	done := p.planned[img.Version]
 	if done == nil {

@@ -24,7 +24,7 @@ func breakingProbes() []usdtName {
 // forbidBreaking forbids the breakingProbes of a file if they would break a process of the scope.
 //
 // CPython encodes the names of a function when it passes such a probe. A name that cannot be
-// encoded leaves an exception behind, which breaks the program (SystemError; seen with 3.11).
+// encoded leaves an exception pending, which breaks the program (SystemError; seen with 3.11).
 func (p *Plan) forbidBreaking(sc *Scope, img *image.Image) {
 	if !hasUSDT(img.File, literalUSDT("python", "function__entry")) {
 		return

@@ -119,7 +119,7 @@ func (f *filePlan) addFunc(pl *placer, fn elffile.Func, symbol string, by *probe
 	return nil
 }
 
-// bindValues finds the values that a probe records of a function, and those that its condition
+// bindValues finds the values that a probe records of a function, and the values that its condition
 // needs. goid is the offset of a goroutine's number: see Module.Goid.
 func (f *filePlan) bindValues(fn *Func, vf *valueFinder, pr *probe.Probe, goid uint16) error {
 	deferred := f.p.DefersCalls()

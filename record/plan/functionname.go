@@ -80,8 +80,8 @@ func callsBack(name string) bool {
 // register holds the goroutine.
 func isOldABI(symbol string) bool { return strings.HasSuffix(symbol, ".abi0") }
 
-// hookSetters are functions of the C library after which others call back the program that
-// otherwise do not: those of streams, of printf, and of parsing arguments.
+// hookSetters are C library functions that make other functions call back into the program: hooks
+// into streams, printf and the parsing of arguments.
 func hookSetters() []string {
 	return []string{"fopencookie", "register_printf_function", "register_printf_specifier", "register_printf_modifier", "register_printf_type",
 		"argp_parse", "_obstack_begin", "_obstack_begin_1"}

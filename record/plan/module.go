@@ -21,8 +21,8 @@ type Module struct {
 	Hazard  string // why some returns are seen by their instructions, "" if none need to be
 	Goid    uint16 // in a Go program: offset of a goroutine's number in the runtime's struct g, in bytes
 
-	// PerProcess says that the module is attached in one process at a time, after a check that its
-	// probes do not break that process: see breakingProbes.
+	// PerProcess reports whether the module is attached in one process at a time, after a check
+	// that its probes do not break that process: see breakingProbes.
 	PerProcess bool
 
 	Image *image.Image
@@ -36,7 +36,7 @@ type Func struct {
 	Size       uint64     // bytes; 0 for static probes and single instructions
 	Site       uint64     // virtual address of the entry's breakpoint in the file
 	FileOff    uint64     // file offset of the entry's breakpoint
-	Class      insn.Class // how the kernel treats the instruction there
+	Class      insn.Class // how the kernel treats the instruction at Addr
 	SiteWhy    string     // why the site is not a cheaper one, "" if it is cheap
 	SourceFile string     // "" if neither debug information nor the symbol table has it
 	Line       int        // 0 without debug information, and before ReadLines
@@ -48,8 +48,8 @@ type Func struct {
 	TailCalls []uint64   // with ByInstruction: file offsets of jumps to functions that return for this one
 	Why       string     // with Never: the reason
 
-	USDT      string     // of a static probe: PROVIDER:NAME; of a span: that of its begin; "" for others
-	USDTSites []USDTSite // of a static probe or span: all locations, those that end the span included
+	USDT      string     // of a static probe: PROVIDER:NAME; of a span: its begin's; "" for others
+	USDTSites []USDTSite // of a static probe or span: all locations, including the ends of the span
 	Raised    []USDTSite // sites that only raise a semaphore which the static probe depends on
 
 	Entry *bpf.Site // what the BPF side does at a function's entry besides recording it; nil for nothing
@@ -58,8 +58,8 @@ type Func struct {
 	Args    []probe.Argument // recorded at entries and hits
 	Results []probe.Argument // recorded at returns
 	Values  []string         // for people, each value of a function: "n:s32 in %edi, 4 bytes"
-	Keyed   bool             // an argument tells overlapping spans apart
-	Names   probe.NameStyle  // its values are the names of functions that it stands for
+	Keyed   bool             // an argument identifies overlapping spans
+	Names   probe.NameStyle  // its values are the names of the functions it represents
 
 	usdtProbes []usdtName // of a static probe or span: all static probes that it attaches
 }

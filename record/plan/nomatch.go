@@ -59,7 +59,7 @@ func findLiteral(pattern *probe.Pattern, scopes []*Scope) (found *image.Image) {
 	return found
 }
 
-// nearest suggests a function with a name that is similar to that of a probe.
+// nearest suggests a function whose name is similar to a probe's.
 func nearest(pr *probe.Probe, wanted map[*image.Image][]*probe.Probe) string {
 	if pr.Pattern == nil || pr.Pattern.Literal == "" {
 		return ""

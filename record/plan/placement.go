@@ -89,7 +89,7 @@ func (pl *placer) place(fn elffile.Func, keepArgs bool) (p placement, leftOut st
 	return p, ""
 }
 
-// whyLoop is the reason to leave out a function whose entry cannot be told from a pass of a loop.
+// whyLoop is the reason to leave out a function whose entry looks the same as a pass of a loop.
 const whyLoop = "a loop leads back to its first instruction: calls and passes of the loop look the same"
 
 // notCalled says why a function is not entered by a call, "" if it is.
@@ -111,8 +111,8 @@ func (pl *placer) notCalled(fn elffile.Func, names []string) string {
 // whyNotInFile is the reason to leave out an address outside the contents of the file.
 const whyNotInFile = "its code is not in the file"
 
-// ambiguousEntry says why a hit at a function's entry would not tell which call began, or in which
-// goroutine. It returns "" if it would.
+// ambiguousEntry says why a hit at a function's entry would not identify the call or its goroutine,
+// "" if it would.
 func (pl *placer) ambiguousEntry(names []string, exits elffile.Exits, exitsErr error) string {
 	switch h := pl.hazards; {
 	case errors.Is(exitsErr, elffile.ErrOverlapping):
@@ -157,13 +157,13 @@ func (pl *placer) placeReturn(p *placement, fn elffile.Func, names []string, exi
 }
 
 // returnHazard says why the return address of a function must not be replaced, "" if it may be.
-// inLeaves says that this holds for leaf functions as well. Otherwise nothing below a leaf can
-// unwind or switch stacks.
+// inLeaves extends this to leaf functions, which are otherwise safe: nothing below them can unwind
+// or switch stacks.
 //
-// In a file without hazards, two kinds of functions have one:
+// In a file without hazards, two kinds of functions still have one:
 //
-//   - Functions of the C library that call back a program which throws or switches stacks.
-//   - Functions without a name, which may be what switches stacks, leaf or not.
+//   - C library functions that call back into a program which throws or switches stacks.
+//   - Nameless functions, leaf or not: they may be the stack switch itself.
 func (pl *placer) returnHazard(fn elffile.Func, names []string) (why string, inLeaves bool) {
 	h := pl.hazards
 	why, inLeaves = h.why, h.leaves

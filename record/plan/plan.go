@@ -17,7 +17,7 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// Errors that callers tell apart.
+// Errors that callers check for.
 var (
 	// ErrNothing is wrapped if nothing is left to probe.
 	ErrNothing = errors.New("nothing to probe")

@@ -11,7 +11,7 @@ import (
 )
 
 // AddProblems adds to Problems what the presets cannot record in a scope, and returns the new ones.
-// later says that the scope appeared while recording. Then a problem is reported once for each
+// later is set if the scope appeared while recording. If so, a problem is reported once for each
 // file, not for each process.
 func (p *Plan) AddProblems(sc *Scope, later bool) (added []string) {
 	before := len(p.Problems)

@@ -23,7 +23,7 @@ type processHazards struct {
 // unknownProcess is the hazard of a file in processes that nobody has looked at.
 const unknownProcess = "what else is in its process is not known"
 
-// newProcessHazards looks at all files of a process, its program first. started says that the
+// newProcessHazards looks at all files of a process, its program first. started is set if the
 // process has read its configuration.
 func newProcessHazards(files []*elffile.File, started bool) processHazards {
 	var s processHazards
@@ -103,8 +103,8 @@ func loadsHarmless(f *elffile.File) bool {
 }
 
 // loadsAtStart names programs that load plugins only while they read their configuration. Redis 7
-// refuses MODULE LOAD unless enable-module-command is set there. Earlier versions lack that option
-// and load modules at any time.
+// refuses MODULE LOAD unless its configuration sets enable-module-command. Earlier versions lack
+// that option and load modules at any time.
 func loadsAtStart(f *elffile.File) bool {
 	name := baseName(f.Path)
 	if name != "redis-server" && name != "redis-check-rdb" { // Debian's redis-server is a link to that

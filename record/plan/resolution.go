@@ -57,7 +57,7 @@ func (p *Plan) resolve(cfg Config) error {
 }
 
 // collectProbes sets the probes of the plan, asked for or chosen. It returns the scopes in which to
-// look them up. targets says that these are processes or a command, not the whole machine.
+// look them up. targets reports whether these are processes or a command, not the whole machine.
 func (p *Plan) collectProbes(cfg Config) (scopes []*Scope, targets bool, err error) {
 	probes, includes, err := p.requested(cfg)
 	if err != nil {
@@ -84,8 +84,8 @@ func (p *Plan) collectProbes(cfg Config) (scopes []*Scope, targets bool, err err
 	return scopes, true, nil
 }
 
-// requested returns the probes that a Config asks for, directly and by its presets. includes says
-// that some of them select something, rather than exclude it.
+// requested returns the probes that a Config asks for, directly and by its presets. includes
+// reports whether some of them select something, rather than exclude it.
 func (p *Plan) requested(cfg Config) (probes []*probe.Probe, includes bool, err error) {
 	probes = slices.Clone(cfg.Probes)
 	includes = slices.ContainsFunc(probes, func(pr *probe.Probe) bool { return !pr.Exclude })
@@ -201,11 +201,11 @@ func (r *resolution) add(sc *Scope, img *image.Image, pr *probe.Probe, hazards p
 	}
 }
 
-// addPending adds the probes that name nothing to those that are looked for later. It returns an
-// error for the first one that cannot appear later.
+// addPending adds the probes that name nothing to the pending ones, which are looked for later. It
+// returns an error for the first one that cannot appear later.
 func (r *resolution) addPending() error {
 	p := r.p
-	presets := map[string]bool{} // those that match something or have been reported
+	presets := map[string]bool{} // probes that match something or have been reported
 	for pr := range r.matched {
 		presets[pr.Preset] = true
 	}
@@ -251,7 +251,7 @@ func (r *resolution) explain(pr *probe.Probe) error {
 	return noMatch(pr, r.wanted, r.scopes)
 }
 
-// addPending adds a probe to those that name nothing yet.
+// addPending adds a probe to the pending ones, which name nothing yet.
 func (p *Plan) addPending(pr *probe.Probe, why error) {
 	p.pending = append(p.pending, pr)
 	p.Pending = append(p.Pending, why)

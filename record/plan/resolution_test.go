@@ -12,7 +12,7 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// parseProbes parses the texts of probes. FIXTURE in a text stands for the path of pie.elf.
+// parseProbes parses the texts of probes. FIXTURE in a text is replaced by the path of pie.elf.
 func parseProbes(t *testing.T, texts ...string) (probes []*probe.Probe) {
 	t.Helper()
 	for _, text := range texts {

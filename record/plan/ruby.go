@@ -14,7 +14,7 @@ const rubyTraces = 8 | 16
 
 // rubyProblem says what cannot be recorded of a Ruby. It passes its probes of methods only while
 // some part of the program traces calls and returns (since 2.5, Ruby bug 14582). A variable that it
-// exports says whether one does.
+// exports reports whether one does.
 func rubyProblem(sc *Scope, img *image.Image) string {
 	off, ok := img.File.Exported("ruby_vm_event_flags")
 	if !ok || !hasUSDT(img.File, literalUSDT("ruby", "method__entry")) {

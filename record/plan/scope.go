@@ -19,7 +19,7 @@ import (
 )
 
 // Scope is the set of files in which probes are looked up: the program and libraries of a running
-// process, those that a command will have, or those of the whole machine.
+// process, of a command that will run, or of the whole machine.
 type Scope struct {
 	PID     int          // 0 for a command that has not started, and for the machine
 	Program *image.Image // nil for the machine
@@ -86,8 +86,8 @@ func (sc *Scope) addMapped(s *image.Set, maps []procmaps.Mapping) {
 }
 
 // ExecScope returns the scope of a process that has just executed a program, and not yet loaded its
-// libraries: those that the dynamic linker will load for it. It returns nil without an error if
-// resolved reports that this program has been resolved with this environment.
+// libraries: it has the libraries that the dynamic linker will load. It returns nil without an
+// error if resolved reports that this program has been resolved with this environment.
 func ExecScope(s *image.Set, pid int, resolved func(program *image.Image, env []string) bool) (*Scope, error) {
 	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
 	if err != nil {

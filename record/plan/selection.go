@@ -38,7 +38,7 @@ func selectFunc(fn elffile.Func, probes []*probe.Probe, matched map[*probe.Probe
 	return s.symbol, s.by
 }
 
-// add adds a probe that matches a symbol. literal says that it is a name, not a pattern.
+// add adds a probe that matches a symbol. literal is set if it is a name, not a pattern.
 func (s *selection) add(pr *probe.Probe, symbol string, literal bool) {
 	if pr.Exclude {
 		s.excluded = true

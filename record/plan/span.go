@@ -24,7 +24,7 @@ type usdtSpan struct {
 	results []probe.Argument // recorded at the end
 }
 
-// keyed reports whether an argument tells overlapping spans apart.
+// keyed reports whether an argument identifies overlapping spans.
 func (sp *usdtSpan) keyed() bool { return sp.probe.Span.Key != "" && len(sp.ends) > 0 }
 
 // ends returns the static probes that end a span which n begins, and the span's name. It returns
@@ -68,7 +68,7 @@ func (u *usdtPlan) results(end usdtName, selected []*probe.Probe) (results []pro
 //
 //  1. Resolve the names in its condition, which may need more arguments.
 //  2. Set how the BPF side treats it: the flags of its sites.
-//  3. At both ends, find the argument that tells overlapping spans apart.
+//  3. At both ends, find the argument that identifies overlapping spans.
 //  4. At both ends, make a site for each location.
 func (u *usdtPlan) plan(sp usdtSpan) (Func, error) {
 	locations := u.locations(sp.begin, sp.probe)
@@ -119,8 +119,8 @@ func (u *usdtPlan) plan(sp usdtSpan) (Func, error) {
 	return fn, nil
 }
 
-// bind returns the arguments of a span, with those that its condition needs, and the condition.
-// operands are those of its first location.
+// bind returns the arguments of a span, also the ones that only its condition needs, and the
+// condition. operands are its first location's.
 func (u *usdtPlan) bind(sp *usdtSpan, operands []abi.Operand) (args []probe.Argument, cond *probe.Bound, err error) {
 	v := sp.probe.Values
 	args = slices.Clone(v.Args)
@@ -170,7 +170,7 @@ func (u *usdtPlan) template(sp *usdtSpan, conditional bool) bpf.Site {
 	return site
 }
 
-// setKeys sets the argument that tells overlapping spans apart, at both ends. If no result has its
+// setKeys sets the argument that identifies overlapping spans, at both ends. If no result has its
 // name, the end fetches the same operand as a hidden result. setKeys returns the results with it.
 func setKeys(begin, end *bpf.Site, key string, args, results []probe.Argument) ([]probe.Argument, error) {
 	at, err := (*probe.Arguments)(&args).Find(key, probe.Type{})
@@ -189,10 +189,10 @@ func setKeys(begin, end *bpf.Site, key string, args, results []probe.Argument) (
 	return results, nil
 }
 
-// endsWhereItBegins reports whether a span ends in the functions that it begins in. Then the stack
-// pointer is the same at both ends, and pairs them even if an error jumped over an end. An
-// interpreter may run calls of its own language in one frame, as CPython 3.11 does: then it does
-// not tell them apart.
+// endsWhereItBegins reports whether a span ends in the functions where it begins. Then the stack
+// pointer is the same at both ends, and pairs them even if an error jumped over an end. This fails
+// for CPython 3.11, which runs several Python calls in one C frame: the stack pointer cannot tell
+// them apart.
 func (u *usdtPlan) endsWhereItBegins(sp *usdtSpan) bool {
 	funcs := func(n usdtName) map[abi.Addr]bool {
 		set := map[abi.Addr]bool{}

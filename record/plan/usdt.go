@@ -14,7 +14,7 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// USDTSite is a location of a static probe, and what the BPF side does there.
+// USDTSite is a location of a static probe, and what the BPF side does at it.
 type USDTSite struct {
 	Addr         uint64     // virtual address in the file
 	FileOff      uint64     // file offset of the breakpoint
@@ -101,7 +101,7 @@ func (u *usdtPlan) locations(n usdtName, pr *probe.Probe) []elffile.USDTProbe {
 }
 
 // locate returns the sites of all locations of a static probe. Each is the template, completed by
-// how to fetch the arguments there.
+// how to fetch the location's arguments.
 func (u *usdtPlan) locate(n usdtName, pr *probe.Probe, args []probe.Argument, template bpf.Site) ([]USDTSite, error) {
 	if len(args) > bpf.MaxArgs {
 		return nil, fmt.Errorf("%d arguments, including those that conditions and lengths need: at most %d can be fetched", len(args), bpf.MaxArgs)

@@ -36,7 +36,7 @@ func (vf *valueFinder) debugInfo() (*dwarf.Signature, error) {
 	return vf.debug, vf.debugErr
 }
 
-// bind finds the values and the condition of a probe. returns says that the function's return is
+// bind finds the values and the condition of a probe. returns is set if the function's return is
 // seen. slowerThan, unless it is 0, is how long calls must take to be kept.
 func (vf *valueFinder) bind(v *probe.Values, returns bool, slowerThan time.Duration) (b boundValues, err error) {
 	if !returns && (v.Result != nil || v.AllResults) {

@@ -23,7 +23,7 @@ type Convention struct {
 func SysV() Convention {
 	return Convention{
 		Arguments: []Register{RDI, RSI, RDX, RCX, R8, R9}, Results: []Register{RAX, RDX},
-		stackPointer: RSP, stackOffset: 8, onStack: true, // behind the return address
+		stackPointer: RSP, stackOffset: 8, onStack: true, // above the return address
 	}
 }
 
@@ -51,7 +51,7 @@ func registersARM64(n int) []Register {
 	return list
 }
 
-// ConventionOf returns Go's calling convention for a machine if isGo is set, else that of C.
+// ConventionOf returns Go's calling convention for a machine if isGo is set, else C's.
 func ConventionOf(machine elf.Machine, isGo bool) Convention {
 	switch {
 	case isGo:
@@ -63,7 +63,7 @@ func ConventionOf(machine elf.Machine, isGo bool) Convention {
 }
 
 // Argument returns where a word of the arguments is at the entry of a function. The first word is
-// number 0. The error says that the word is on the stack, where only debugging information can
+// number 0. It returns an error if the word is on the stack, where only debugging information can
 // locate it.
 func (c Convention) Argument(word int) (Operand, error) {
 	op := Operand{Size: 8, Kind: InRegister, Base: NoRegister, Index: NoRegister, Scale: 1}
@@ -78,8 +78,8 @@ func (c Convention) Argument(word int) (Operand, error) {
 	return op, nil
 }
 
-// Result returns where a word of the result is at the return of a function. The error says that it
-// is not in a register.
+// Result returns where a word of the result is at the return of a function. It returns an error if
+// it is not in a register.
 func (c Convention) Result(word int) (Operand, error) {
 	if word >= len(c.Results) {
 		return Operand{}, errors.New("it is not in a register")

@@ -28,15 +28,15 @@ type Operand struct {
 	Base   Register // InRegister: the register; InMemory: the base, or NoRegister
 	Index  Register // InMemory: the index, or NoRegister
 	Scale  uint8    // of Index: 1, 2, 4 or 8
-	// IndexLow says that only the low 32 bits of Index count. IndexSigned says that they are signed
-	// (aarch64's uxtw and sxtw).
+	// IndexLow reports whether only the low 32 bits of Index count. IndexSigned reports whether
+	// they are signed (aarch64's uxtw and sxtw).
 	IndexLow, IndexSigned bool
 	HighByte              bool    // InRegister: bits 8 to 15 (%ah and the like)
 	Shift                 uint8   // InRegister: 0 to 56, where a struct in a register holds a member
 	Disp                  int64   // Constant: the value, to be cut to Size; InMemory and AddressOf: the displacement
 	Derefs                []int64 // InMemory and AddressOf: added after each intermediate load
-	// Relative says that Disp is a virtual address of the file, of a global variable: the load bias
-	// of the process is added. It is only set with InMemory and AddressOf.
+	// If Relative, Disp is a virtual address of the file, of a global variable: the load bias of
+	// the process is added. It is only set with InMemory and AddressOf.
 	Relative bool
 	// Unreadable is the reason why the value cannot be fetched, "" if it can. With a reason, only
 	// Text counts.

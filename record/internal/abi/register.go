@@ -5,12 +5,12 @@ import (
 	"fmt"
 )
 
-// Register is a general register. Its number is that of its word in struct pt_regs: r15 is 0 and
-// rsp is 19 on x86-64, x0 is 0 and sp is 31 on aarch64. See arch/x86/include/uapi/asm/ptrace.h and
-// arch/arm64/include/uapi/asm/ptrace.h of the kernel.
+// Register is a general register. Its number is the index of its word in struct pt_regs: r15 is 0
+// and rsp is 19 on x86-64, x0 is 0 and sp is 31 on aarch64. See arch/x86/include/uapi/asm/ptrace.h
+// and arch/arm64/include/uapi/asm/ptrace.h of the kernel.
 type Register uint8
 
-// NoRegister says that an address has no base, or no index.
+// NoRegister means that an address has no base, or no index.
 const NoRegister Register = 255
 
 // Registers of x86-64.

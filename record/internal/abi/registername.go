@@ -6,7 +6,7 @@ import (
 )
 
 // NamedX86 returns the general register of x86-64 with a name in assembly, written without its
-// percent sign, and its size in bytes: "r9d" is 4 bytes of R9. high says that the name is that of
+// percent sign, and its size in bytes: "r9d" is 4 bytes of R9. high reports whether the name is for
 // the second byte ("ah"). The register is NoRegister if no general register has this name.
 func NamedX86(name string) (reg Register, size uint8, high bool) {
 	if digits, ok := strings.CutPrefix(name, "r"); ok && digits != "" && digits[0] <= '9' {
@@ -37,7 +37,7 @@ func NamedX86(name string) (reg Register, size uint8, high bool) {
 	return NoRegister, 0, false
 }
 
-// numberedX86 returns one of r8 to r15 by the text behind the "r": the number, and a letter for a
+// numberedX86 returns one of r8 to r15 by the text after the "r": the number, and a letter for a
 // part of the register.
 func numberedX86(digits string) (Register, uint8) {
 	number := strings.TrimRight(digits, "dwbl")

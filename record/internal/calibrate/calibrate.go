@@ -5,7 +5,7 @@
 // runtime happens in them.
 //
 //  1. Serve writes where the functions are, as offsets into the file of the program.
-//  2. The recorder attaches probes there.
+//  2. The recorder attaches probes to them.
 //  3. On each Request, Serve calls a function many times in a row. The records of the probes show
 //     how long that took. Alternatively it measures how much time a thread loses when another one,
 //     such as the recorder's, runs instead of it (displace.go).
@@ -26,7 +26,7 @@ import (
 )
 
 // The functions, by the class of the instruction at their entry, followed by the class at their
-// return, or Trampoline, if that is probed. Those with Go have probes for Go code. Those with USDT
+// return, or Trampoline, if that is probed. Names with Go have probes for Go code. Names with USDT
 // have no probe at their first byte, but at two nops, after an instruction that loads the address
 // of a text into TextRegister.
 const (
@@ -65,7 +65,7 @@ type Request struct {
 	Displacements int // instead of calls: how often another thread should displace this one
 }
 
-// Reply says that a Request is done.
+// Reply reports that a Request is done.
 type Reply struct {
 	Request
 	Switches    int64 // how often the thread lost its processor meanwhile
@@ -150,7 +150,7 @@ func probed(function int) (begin, end uint64) {
 	return 0, emulatedReturn
 }
 
-// fileOff translates an address of this process into an offset into the file that is mapped there.
+// fileOff translates an address of this process into an offset into the mapped file.
 func fileOff(maps string, addr uint64) (uint64, error) {
 	for line := range strings.Lines(maps) {
 		var from, to, off uint64

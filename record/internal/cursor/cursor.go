@@ -17,7 +17,7 @@ type Cursor struct {
 // Left returns how many bytes are not read yet.
 func (c *Cursor) Left() uint64 { return uint64(len(c.Bytes)) - c.Off }
 
-// Skip passes over n bytes.
+// Skip skips n bytes.
 func (c *Cursor) Skip(n uint64) {
 	if n > c.Left() {
 		c.Bad, c.Off = true, uint64(len(c.Bytes))
@@ -83,7 +83,7 @@ func (c *Cursor) Sleb() int64 {
 }
 
 // Text reads a string that a NUL ends, and returns a part of Bytes without the NUL. A string longer
-// than MaxText is passed over and returned as nil.
+// than MaxText is skipped and returned as nil.
 func (c *Cursor) Text() []byte {
 	n := bytes.IndexByte(c.Bytes[c.Off:], 0)
 	if n < 0 {

@@ -11,8 +11,8 @@ import (
 type convention struct {
 	name string // for messages
 	why  string // why it is unknown, "" if it is known
-	// first says that it holds for each function, whatever the compiler has optimised. It then
-	// comes before location lists.
+	// first reports whether it holds for each function, whatever the compiler has optimised. If so,
+	// it comes before location lists.
 	first  bool
 	assign func(f funcInfo) (params, results []location)
 }
@@ -37,7 +37,7 @@ func (w *walk) convention(f funcInfo) convention {
 	return convention{name: "location lists", why: "the calling convention of its language is not known on this machine"}
 }
 
-// hasCConvention says whether functions of a language are called like those of C.
+// hasCConvention reports whether functions of a language are called like those of C.
 func hasCConvention(language uint64) bool {
 	const objectiveC = 0x10
 	return isC(language) || isCPlusPlus(language) || language == objectiveC || language == languageAssembler

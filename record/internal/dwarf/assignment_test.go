@@ -46,7 +46,7 @@ func TestLibcAgrees(t *testing.T) {
 
 // conventionAgrees compares the calling conventions with what compilers say in optimised code:
 // where a parameter is when its function is entered. It returns how many locations are the same,
-// how many only the compiler knows, and those that differ.
+// how many only the compiler knows, and which differ.
 func conventionAgrees(t *testing.T, f *elffile.File) (same, unknown int, differ []string) {
 	t.Helper()
 	funcs, err := f.Funcs()

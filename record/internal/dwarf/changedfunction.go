@@ -39,16 +39,16 @@ func (w *walk) whyResultNotConventional(f funcInfo, fn Function) string {
 	return ""
 }
 
-// changedSilently says whether LLVM may have dropped or changed parameters or results of a function
-// without saying so. It does that to functions that are only called from their own unit. Since
-// version `since` it marks them (DW_CC_nocall), except functions with a separate declaration, like
-// methods.
+// changedSilently reports whether LLVM may have dropped or changed parameters or results of a
+// function without saying so. It does that to functions that are only called from their own unit.
+// Since version `since` it marks them (DW_CC_nocall), except functions with a separate declaration,
+// like methods.
 func (f *funcInfo) changedSilently(since int) bool {
 	version := llvmVersion(f.unit.producer)
 	return version != 0 && f.optimised && !f.external && (version < since || f.declared)
 }
 
-// isClone says whether GCC made a function as a copy of another, by the suffix of its name.
+// isClone reports whether GCC made a function as a copy of another, by the suffix of its name.
 func isClone(symbol string, marks ...string) bool {
 	return slices.ContainsFunc(marks, func(mark string) bool { return strings.Contains(symbol, mark) })
 }

@@ -15,7 +15,7 @@ type dieRef struct {
 type die struct {
 	dieRef
 	tag      uint64
-	body     uint64 // offset behind the attributes, where the first child would be
+	body     uint64 // offset after the attributes, where the first child would be
 	children bool
 	sibling  uint64 // 0 if the entry does not say
 
@@ -228,7 +228,8 @@ func isBlock(a attrForm) bool {
 	return false
 }
 
-// isConstant says that the value of an attribute is a number, not an expression or another DIE.
+// isConstant reports whether the value of an attribute is a number, not an expression or another
+// DIE.
 func isConstant(a attrForm) bool {
 	switch a.form {
 	case formData1, formData2, formData4, formData8, formSdata, formUdata, formImplicitConst:
@@ -252,7 +253,7 @@ func signedConstant(a attrForm, v uint64) int64 {
 }
 
 // plusConstant reads DW_OP_plus_uconst N, which old compilers write for the offset of a member.
-// computed says that it is another expression.
+// computed reports whether it is another expression.
 func plusConstant(expr []byte) (off uint64, computed bool) {
 	c := cursor.Cursor{Bytes: expr}
 	if c.Byte() != opPlusUconst {

@@ -25,7 +25,7 @@
 //   - functions with DW_CC_nocall;
 //   - local functions from versions of LLVM that did not set DW_CC_nocall;
 //   - methods that LLVM compiled, which it never marks. LLVM 22 was seen to return, in one
-//     register, a &str of which only the length is used.
+//     register, a &str whose length alone is used.
 //
 // What is known of languages, besides their types, is the layout of std::string, &str, String, Vec,
 // and Go's strings, slices and interfaces, by the names of their members (layout.go).

@@ -8,7 +8,7 @@ import (
 
 // CompareConvention compares two locations of each of a function's parameters: by its calling
 // convention, and by what the compiler says of its entry. It returns how many are the same, how
-// many only the compiler knows, and those that differ.
+// many only the compiler knows, and which differ.
 func (d *Info) CompareConvention(fn Function) (same, unknown int, differ []string) {
 	found, _ := d.functionDIEs(fn.Addr)
 	if len(found) == 0 {
@@ -55,6 +55,6 @@ func (d *Info) CompareConvention(fn Function) (same, unknown int, differ []strin
 	return same, unknown, differ
 }
 
-// Declared says whether the debugging information has the line that declares the function at an
+// Declared reports whether the debugging information has the line that declares the function at an
 // address.
 func (l *Lines) Declared(a abi.Addr) bool { return l.decls[a].line != 0 }

@@ -46,12 +46,12 @@ const (
 // parameters are evaluated in it.
 type entryState struct {
 	machine elf.Machine
-	// frameIsCFA says that DW_OP_fbreg counts from the call frame address (CFA): the stack pointer
-	// before the call.
+	// If frameIsCFA, DW_OP_fbreg counts from the call frame address (CFA): the stack pointer before
+	// the call.
 	frameIsCFA bool
 }
 
-// cfa is the call frame address. On x86-64 it is behind the return address.
+// cfa is the call frame address. On x86-64 it is just above the return address.
 func (s entryState) cfa() expr {
 	if s.machine == elf.EM_AARCH64 {
 		return registerExpr(abi.SPARM64)

@@ -28,7 +28,7 @@ type Function struct {
 // the return, in Go at a RET instruction. The error is ErrNoDWARF if this function has no debugging
 // information, else ErrMalformed or ErrTooLarge.
 //
-//  1. Find the DIE of the function and those that it refers to, which have names and types.
+//  1. Find the DIE of the function and the DIEs that it refers to, which have names and types.
 //  2. A location list that covers the entry gives the location of a parameter.
 //  3. Otherwise the calling convention does (assignment.go), unless the compiler may have changed
 //     it for this function.
@@ -79,7 +79,7 @@ func (w *walk) chooseDIE(found []dieRef, fn Function) (die, bool) {
 	return first, first.unit != nil
 }
 
-// origins returns a DIE and those that it refers to: the abstract instance, the declaration in a
+// origins returns a DIE and the DIEs that it refers to: the abstract instance, the declaration in a
 // class.
 func (w *walk) origins(e die) []die {
 	list := []die{e}

@@ -61,7 +61,7 @@ func (a *goAssignment) begin() {
 	}
 }
 
-// word passes over a parameter of one word that the debugging information does not show.
+// word skips a parameter of one word that the debugging information does not show.
 func (a *goAssignment) word() {
 	if a.ints.take() == abi.NoRegister {
 		a.stack.take(8, 8)

@@ -105,7 +105,7 @@ func (d *Info) readUnits(section []byte) {
 // readRoot reads the first DIE of a unit, and its address ranges.
 func (d *Info) readRoot(u *infoUnit) {
 	if u.version >= 5 {
-		u.loclistsBase = 12 // default: behind the header of .debug_loclists
+		u.loclistsBase = 12 // default: after the header of .debug_loclists
 	}
 	c := cursor.Cursor{Bytes: u.section[:u.end], Off: u.firstDIE}
 	ab := u.table.find(c.Uleb())

@@ -17,7 +17,7 @@ type Inlined struct {
 
 // Limits on one search.
 const (
-	maxInlined   = 10_000 // DIEs that stand for the function
+	maxInlined   = 10_000 // DIEs of the function
 	maxInlinedIn = 100
 )
 
@@ -26,22 +26,21 @@ type inlinedSearch struct {
 	linesBuilder
 	match   func(string) bool
 	names   map[string]bool // answers of match
-	dies    map[uint64]bool // by offset: those that stand for the function
+	dies    map[uint64]bool // by offset: DIEs of the function
 	name    string
 	in      map[abi.Addr]bool // where the functions with copies begin
 	inlined bool              // there is a copy, or DW_AT_inline says so
 	own     bool
 }
 
-// FindInlined finds inlined functions whose name satisfies match: the name in the source, or that
-// of the symbol that they would have. functionAt gives the name of the function at an address.
-// Several functions with a matching name are one Inlined. The result is false if no function
-// matches.
+// FindInlined finds inlined functions whose name satisfies match: the name in the source, or of the
+// symbol that they would have. functionAt gives the name of the function at an address. Several
+// functions with a matching name are one Inlined. The result is false if no function matches.
 //
 // FindInlined reads all DIEs, which takes long. Use it for names that the symbols do not have.
 //
-//  1. Collect the subprograms with a matching name and those that refer to one: the definition of
-//     a member function, the abstract instance, other instances. Most references lead backwards,
+//  1. Collect the subprograms with a matching name and the DIEs that refer to one: the definition
+//     of a member function, the abstract instance, other instances. Most references lead backwards,
 //     so the units are read again until nothing new turns up, but at most twice.
 //  2. Note which of them have code of their own, and which functions contain copies
 //     (DW_TAG_inlined_subroutine).
@@ -164,7 +163,7 @@ func (s *inlinedSearch) readBases(c *cursor.Cursor, ab *abbrev) {
 	}
 }
 
-// readSubprogram notes the DIE at offset at if it stands for the function. It returns the address
+// readSubprogram notes the DIE at offset at if it is one of the function. It returns the address
 // where its code begins, 0 if it has none.
 func (s *inlinedSearch) readSubprogram(c *cursor.Cursor, ab *abbrev, at uint64) abi.Addr {
 	var starts []uint64
@@ -213,7 +212,7 @@ func (s *inlinedSearch) readSubprogram(c *cursor.Cursor, ab *abbrev, at uint64) 
 	return start
 }
 
-// refersInside says whether a reference is to a DIE of the same file.
+// refersInside reports whether a reference is to a DIE of the same file.
 func refersInside(a attrForm) bool {
 	return a.form != formGNURefAlt && a.form != formRefSup4 && a.form != formRefSup8
 }

@@ -7,7 +7,7 @@ import (
 
 func decimal(n uint64) string { return strconv.FormatUint(n, 10) }
 
-// isC says whether a language (DWARF 5, table 7.17) is C.
+// isC reports whether a language (DWARF 5, table 7.17) is C.
 func isC(language uint64) bool {
 	switch language {
 	case 0x01, 0x02, 0x0c, 0x1d, 0x2c:
@@ -16,7 +16,7 @@ func isC(language uint64) bool {
 	return false
 }
 
-// isCPlusPlus says whether a language is C++ or Objective-C++.
+// isCPlusPlus reports whether a language is C++ or Objective-C++.
 func isCPlusPlus(language uint64) bool {
 	switch language {
 	case 0x04, 0x1a, 0x21, 0x2b, 0x11:

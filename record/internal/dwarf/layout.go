@@ -153,7 +153,7 @@ func (w *walk) describeCPlusPlus(v *Value, t dwarfType, p location) bool {
 			return true
 		}
 		// Its type may be only declared. It contains the pointer and the allocator, which is empty
-		// or, rarely, behind the pointer.
+		// or, rarely, after the pointer.
 		pointer, _ := w.memberNamed(w.typeOf(data.typ), "_M_p")
 		length, ok := w.memberNamed(t, "_M_string_length")
 		if ok {
@@ -191,7 +191,7 @@ func (w *walk) describeDeclared(v *Value, t dwarfType, p location) bool {
 	return false
 }
 
-// isDeclaredString says whether a type is a std::string of that ABI which is only declared.
+// isDeclaredString reports whether a type is a std::string of that ABI which is only declared.
 func (w *walk) isDeclaredString(t dwarfType) bool {
 	const prefix = "basic_string<char,"
 	return t.unit != nil && t.declaration && isCPlusPlus(t.unit.language) && strings.HasPrefix(t.name, prefix) &&

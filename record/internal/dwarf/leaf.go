@@ -84,7 +84,7 @@ func (w *walk) leaves(ref typeRef, off uint64, depth int, fn func(leaf)) string 
 	return ""
 }
 
-// hasVariants says whether a type is a Rust enumeration with data.
+// hasVariants reports whether a type is a Rust enumeration with data.
 func (w *walk) hasVariants(t dwarfType) bool {
 	found := false
 	w.children(t.die, func(c die) bool {

@@ -93,7 +93,7 @@ func parseLineProgram(d *Sections, off uint64, compDir []byte) (*lineProgram, er
 }
 
 // oldTables reads the directories and files of versions 2 to 4. Their numbers start at 1. Directory
-// 0 is that of the compilation.
+// 0 is the compilation's.
 func (p *lineProgram) oldTables(c *cursor.Cursor) {
 	p.dirs = [][]byte{p.compDir}
 	for {
@@ -179,13 +179,12 @@ func (p *lineProgram) file(i uint64) string {
 	return path.Join(dir, name)
 }
 
-// lineRow says that the code from addr on belongs to this line. In a sequence, addresses do not
-// decrease.
+// lineRow is the line of the code from addr on. In a sequence, addresses do not decrease.
 type lineRow struct {
 	addr uint64
 	file uint64
 	line int64
-	end  bool // addr is the first address behind the sequence
+	end  bool // addr is the first address after the sequence
 }
 
 // run runs the program (DWARF 5, 6.2.5) and calls row for each row of the table.

@@ -88,8 +88,8 @@ func DeclarationLines(list iter.Seq[Declaration]) *Lines {
 	return l
 }
 
-// Truncated says that some of the debugging information was left out, because it is malformed or
-// beyond a limit.
+// Truncated reports whether some of the debugging information was left out, because it is malformed
+// or beyond a limit.
 func (l *Lines) Truncated() bool { return l.truncated }
 
 // Func returns the source line that declares the function which starts at a. If the debugging
@@ -120,7 +120,7 @@ func (l *Lines) At(a abi.Addr) (file string, line int, ok bool) {
 }
 
 // row returns the line of the instruction at addr from the line tables. If one address has several
-// rows, the first is that of the function's opening. The others are of inlined code.
+// rows, the first is for the function's opening. The others are for inlined code.
 func (l *Lines) row(addr uint64) decl {
 	l.indexSequences()
 	i := sort.Search(len(l.sequences), func(i int) bool { return l.sequences[i].start > addr }) - 1

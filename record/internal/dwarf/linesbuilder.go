@@ -19,10 +19,10 @@ const (
 //
 //  1. For each unit, read the header, the abbreviation table (once per offset) and the first DIE.
 //     That names the line program, whose file table turns DW_AT_decl_file into a path.
-//  2. Walk the DIEs. Enter namespaces, modules and classes. Pass over all other children, by
-//     DW_AT_sibling where there is one. Note for each subprogram its address, its own declaration,
-//     and the DIE that it refers to.
-//  3. Resolve: a subprogram without a declaration of its own has that of the DIE it refers to.
+//  2. Walk the DIEs. Enter namespaces, modules and classes. Skip all other children, by
+//     DW_AT_sibling if there is one. Note for each subprogram its address, its own declaration, and
+//     the DIE that it refers to.
+//  3. Resolve: a subprogram without a declaration of its own gets the one of the DIE it refers to.
 //     That DIE is the abstract instance or the declaration in a class, and may be in another unit.
 //
 // Offsets only lead forward, each table is read at most once per unit, and the work counts against
@@ -102,7 +102,7 @@ func (b *linesBuilder) readUnit(c *cursor.Cursor, u unit, abbrevOff uint64) {
 	b.unit, b.program, b.fileIDs = u, nil, map[uint64]uint32{}
 	depth := 0 // of the DIE that is read
 	const none = 1 << 62
-	inside := none // depth of the DIE whose children are passed over
+	inside := none // depth of the DIE whose children are skipped
 	for c.Left() > 0 {
 		at := c.Off
 		code := c.Uleb()
@@ -152,7 +152,7 @@ func (b *linesBuilder) readUnit(c *cursor.Cursor, u unit, abbrevOff uint64) {
 	}
 }
 
-// entered says whether functions may be declared among the children of a DIE.
+// entered reports whether functions may be declared among the children of a DIE.
 func entered(tag uint64) bool {
 	switch tag {
 	case tagCompileUnit, tagPartialUnit, tagSkeletonUnit, tagNamespace, tagModule, tagClass, tagStructure, tagUnion, tagInterface:

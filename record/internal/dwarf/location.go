@@ -17,7 +17,7 @@ func constantExpr(v int64) expr { return expr{base: abi.NoRegister, disp: v} }
 
 func registerExpr(r abi.Register) expr { return expr{base: r} }
 
-// isRegister says that the number is the unchanged value of a register.
+// isRegister reports whether the number is the unchanged value of a register.
 func (e expr) isRegister() bool { return e.base != abi.NoRegister && e.disp == 0 && len(e.derefs) == 0 }
 
 func (e expr) isConstant() bool { return e.base == abi.NoRegister && !e.relative && len(e.derefs) == 0 }
@@ -78,7 +78,7 @@ func inMemory(size uint64, address expr) location {
 	return location{{size: max(size, 1), kind: pieceMemory, expr: address}}
 }
 
-// complete says that all bytes of a value are somewhere.
+// complete reports whether all bytes of a value are somewhere.
 func (l location) complete(size uint64) bool {
 	end := uint64(0)
 	for _, pc := range l {

@@ -19,8 +19,8 @@ const (
 
 // Member returns a part of a value. path is written as in C: "->path", ".b[2]", "->a->b.c[3]". A
 // leading "*" follows the pointer that the rest of the path leads to. Like Go and Rust, "." also
-// follows a pointer. The error is ErrMember. It names the member that does not exist, and those
-// that do.
+// follows a pointer. The error is ErrMember. It names the member that does not exist, and the
+// existing ones.
 func (v Value) Member(path string) (Value, error) {
 	if v.info == nil || len(path) > maxPath {
 		return Value{}, fmt.Errorf("%s: %w", path, ErrMember)
@@ -101,7 +101,7 @@ func (m *memberWalk) step(path string) (string, error) {
 	return "", fmt.Errorf("%w: %q: ->MEMBER, .MEMBER or [NUMBER] is expected", ErrMember, path)
 }
 
-// follow goes to the target of a pointer. A reference stands for its target.
+// follow goes to the target of a pointer. A reference is taken for its target.
 func (m *memberWalk) follow() error {
 	t := m.typeOf(m.ref)
 	if to := m.typeOf(t.elem); t.shape == shapeReference && to.shape == shapePointer {

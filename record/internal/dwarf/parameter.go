@@ -16,7 +16,7 @@ type parameter struct {
 	outside    bool
 }
 
-// inFrame says whether each parameter has one location, in the frame. The function copies them
+// inFrame reports whether each parameter has one location, in the frame. The function copies them
 // there after it has been entered.
 func (f *funcInfo) inFrame() bool {
 	for _, p := range f.params {

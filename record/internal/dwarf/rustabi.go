@@ -66,8 +66,8 @@ type rustAssignment struct {
 
 const whyRust = "how Rust passes this type, or one before it, is not specified"
 
-// value locates a value. hidden says that it is passed by its address. why is the reason why it
-// cannot be located, "" if it can.
+// value locates a value. hidden reports whether it is passed by its address. why is the reason why
+// it cannot be located, "" if it can.
 func (a *rustAssignment) value(ref typeRef, t dwarfType) (where location, hidden bool, why string) {
 	if t.shape == shapeUnknownType || t.shape == shapeVoid {
 		return nil, false, whyRust

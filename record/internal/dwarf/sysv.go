@@ -23,7 +23,7 @@ const (
 func (w *walk) assignSysV(f funcInfo) (params, results []location) {
 	registers := intRegisters(abi.SysV().Arguments)
 	vectors := 8
-	stack := stackArea{base: abi.RSP, start: 8} // behind the return address
+	stack := stackArea{base: abi.RSP, start: 8} // above the return address
 	if len(f.results) > 0 {
 		result, hidden := w.sysVResult(f.results[0])
 		if hidden {
@@ -99,8 +99,8 @@ func locateSysV(size, align uint64, classes []sysVClass, registers *intRegisters
 	return out
 }
 
-// sysVResult locates the result. hidden says that the caller passes an address for it, before the
-// parameters.
+// sysVResult locates the result. hidden reports whether the caller passes an address for it, before
+// the parameters.
 func (w *walk) sysVResult(p parameter) (where location, hidden bool) {
 	t := w.typeOf(p.typ)
 	if w.byReference(t) {
@@ -210,7 +210,7 @@ func mergeSysV(a, b sysVClass) sysVClass {
 	return classSSE
 }
 
-// byReference says whether objects of a type are passed by their address, because they cannot be
+// byReference reports whether objects of a type are passed by their address, because they cannot be
 // copied byte by byte (Itanium C++ ABI, 1.1). Most compilers say so. For the others, byReference
 // looks for special member functions.
 func (w *walk) byReference(t dwarfType) bool {
@@ -268,7 +268,8 @@ func withoutTemplate(name string) string {
 	return name
 }
 
-// copies says whether a constructor of t has one parameter besides the object, a reference to a t.
+// copies reports whether a constructor of t has one parameter besides the object, a reference to a
+// t.
 func (w *walk) copies(constructor die, t dwarfType) bool {
 	n, same := 0, false
 	w.children(constructor, func(c die) bool {

@@ -47,12 +47,12 @@ type dwarfType struct {
 	why   string // why it is shapeUnknownType
 }
 
-// typeOf reads a type. It passes over the typedefs and qualifiers around it.
+// typeOf reads a type. It skips the typedefs and qualifiers around it.
 func (w *walk) typeOf(ref typeRef) dwarfType {
 	if w.depth == maxTypeDepth {
 		return dwarfType{shape: shapeUnknownType, why: whyTooDeep}
 	}
-	w.depth++ // the size of an array is that of its elements, which may be arrays
+	w.depth++ // an array has the size of its elements, which may be arrays
 	defer func() { w.depth-- }()
 	for range maxTypeChain {
 		if ref.unit == nil {

@@ -9,7 +9,7 @@ import (
 // unit is the header of a compilation unit, with the attributes of its first DIE that other DIEs
 // need.
 type unit struct {
-	start, end uint64 // in .debug_info; start is that of the header
+	start, end uint64 // in .debug_info; start is the header's
 	version    uint64
 	offSize    uint64 // 4, or 8 in 64-bit DWARF
 	addrSize   uint64
@@ -64,7 +64,7 @@ func parseUnit(c *cursor.Cursor) (u unit, abbrevOff uint64, types bool, err erro
 		case skeletonUnit, splitCompileUnit:
 			c.Skip(8)
 		}
-		// The defaults are behind the headers of .debug_addr, .debug_str_offsets and
+		// The defaults are just after the headers of .debug_addr, .debug_str_offsets and
 		// .debug_rnglists.
 		u.addrBase, u.strOffsetBase, u.rnglistsBase = 8, 8, 12
 	default:

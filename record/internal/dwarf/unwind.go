@@ -10,13 +10,13 @@ import (
 // Frame is a range of code with its own unwind rules: a function, or the unlikely part of one.
 type Frame struct {
 	Start, Size uint64
-	// Called says that the unwind rules at Start are those right after a call instruction: the
-	// return address is where the call put it, and no register is saved. An unlikely part is
+	// Called reports whether Start has the unwind rules of a state right after a call instruction:
+	// the return address is where the call put it, and no register is saved. An unlikely part is
 	// reached by a jump from the middle of its function, mostly with another stack.
 	Called bool
 }
 
-// End is the first address behind the range.
+// End is the first address after the range.
 func (fr Frame) End() uint64 { return fr.Start + fr.Size }
 
 // EncodedPointer reads an encoded pointer at address `at` (LSB 5.0, 10.5.1). If ok is false, the
@@ -100,7 +100,7 @@ func ParseFrames(data []byte, addr uint64, machine elf.Machine) []Frame {
 	return out
 }
 
-// parseCIE reads the entry behind its id. It returns nil if the kind of the entry is unknown.
+// parseCIE reads the entry after its id. It returns nil if the kind of the entry is unknown.
 func parseCIE(c *cursor.Cursor, machine elf.Machine) *cie {
 	version := c.Byte()
 	augmentation := string(c.Text())
@@ -155,7 +155,7 @@ func parseCIE(c *cursor.Cursor, machine elf.Machine) *cie {
 	return out
 }
 
-// parseFrame reads a frame description entry behind its pointer to the common entry.
+// parseFrame reads a frame description entry after its pointer to the common entry.
 func parseFrame(c *cursor.Cursor, addr uint64, shared *cie) (fr Frame, ok bool) {
 	start, ok := EncodedPointer(c, shared.encoding, addr+c.Off)
 	size, _ := EncodedPointer(c, shared.encoding&0x0f, 0)

@@ -26,7 +26,7 @@ type unwindRules struct {
 
 func newUnwindRules(m elf.Machine) unwindRules { return unwindRules{machine: m} }
 
-// atEntry says whether the rules are those right after a call.
+// atEntry reports whether the rules are those right after a call.
 func (r *unwindRules) atEntry() bool {
 	const rsp, sp = 7, 31
 	if r.computed || r.saved || r.noReturn || r.signed || r.undefined {

@@ -136,13 +136,13 @@ func (w *walk) describeBase(v *Value, t dwarfType, p location) {
 	v.At.Float = v.Kind == Float
 }
 
-// isChar says whether a type is char.
+// isChar reports whether a type is char.
 func (w *walk) isChar(ref typeRef) bool {
 	t := w.typeOf(ref)
 	return t.shape == shapeBase && t.size == 1 && t.name == "char" && (t.encoding == encSignedChar || t.encoding == encUnsignedChar)
 }
 
-// isByte says whether a type is an unsigned byte.
+// isByte reports whether a type is an unsigned byte.
 func (w *walk) isByte(ref typeRef) bool {
 	t := w.typeOf(ref)
 	return t.shape == shapeBase && t.size == 1 && t.encoding != encBoolean && !isSigned(t.encoding) && t.name != "char"
@@ -190,7 +190,7 @@ func (w *walk) describeArray(v *Value, t dwarfType, p location) {
 	}
 }
 
-// fixedText says that no NUL ends the character arrays of a language.
+// fixedText reports whether the character arrays of a language have no NUL at the end.
 func (w *walk) fixedText(language uint64) bool {
 	return language == languageRust || language == languageGo
 }

@@ -20,8 +20,8 @@ func (w *walk) spend(n int) bool {
 	return w.spent <= maxWalk
 }
 
-// children calls fn for each child of e until it returns false. It passes over the entries below
-// the children. It ends early when the budget of the walk is used up.
+// children calls fn for each child of e until it returns false. It skips the entries below the
+// children. It ends early when the budget of the walk is used up.
 func (w *walk) children(e die, fn func(child die) bool) {
 	if !e.children {
 		return

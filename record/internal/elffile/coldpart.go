@@ -14,7 +14,7 @@ const maxColdSize = 16 << 10
 // coldPart is code of a function that the compiler has moved out of line.
 type coldPart struct {
 	Func
-	named              bool       // its symbol says that it is a part; else it may be a function that several others jump to
+	named              bool       // its symbol marks it as a part; else it may be a function that several others jump to
 	entries            []abi.Addr // where branches of the function lead to
 	returns, tailCalls []abi.Addr // see Exits
 }

@@ -22,7 +22,7 @@ func (f *File) Data(a abi.Addr, n uint64) []byte {
 }
 
 // DataHolds searches the first 256 MiB of each read-only segment for the strings, and returns one
-// that is there. A string has at most 32 bytes.
+// that it finds. A string has at most 32 bytes.
 func (f *File) DataHolds(wanted ...string) (string, bool) {
 	const chunk, overlap = 1 << 20, 32
 	for _, p := range f.elf.Progs {

@@ -29,8 +29,8 @@ func (f *File) DebugPath() string {
 // openDebug finds the separate debug file of a file that lacks its symbols or DWARF:
 //
 //  1. DIR/.build-id/xx/yyyy.debug, where xxyyyy is the build ID.
-//  2. The name in .gnu_debuglink: beside the file, in .debug/ there, and in DIR followed by the
-//     path of the file. The checksum in that section must be that of the debug file.
+//  2. The name in .gnu_debuglink: in the directory of the file, in its subdirectory .debug/, and in
+//     DIR followed by the path of the file. The checksum in that section must match the debug file.
 //
 // A candidate must be a debug file with the same build ID, machine and layout.
 func (f *File) openDebug() *File {
@@ -92,7 +92,7 @@ func (f *File) openCandidate(path string) *File {
 	return d
 }
 
-// isDebugFile says whether d belongs to f.
+// isDebugFile reports whether d belongs to f.
 func (f *File) isDebugFile(d *File) bool {
 	if d.Machine != f.Machine || d.BuildID != f.BuildID {
 		return false
@@ -112,7 +112,8 @@ func newDebugFile(r io.ReaderAt, size uint64, path string) (*File, error) {
 	return f, nil
 }
 
-// lacksCode says that this is a debug file: it has executable sections, and none of them has bytes.
+// lacksCode reports whether this is a debug file: it has executable sections, and none of them has
+// bytes.
 func (f *File) lacksCode() bool {
 	found := false
 	for _, s := range f.elf.Sections {

@@ -24,8 +24,8 @@
 // The unwind tables have the beginning and end of functions, but no names: such a function is named
 // sub_ADDRESS ([Func.Recovered]). They also have an entry for the unlikely part of a function that
 // compilers move out of line, which is not entered by a call. Most of these parts show by their
-// unwind rules (package dwarf, unwindrules.go). Parts that are jumped to before anything is on the
-// stack show by the references to them in code and data (unlikelypart.go).
+// unwind rules (record/internal/dwarf/unwindrules.go). Parts that are jumped to before anything is
+// on the stack show by the references to them in code and data (unlikelypart.go).
 //
 // This was measured on files of Debian 12 without their symbols, against those symbols:
 //
@@ -60,9 +60,9 @@
 //
 // The files belong to the user who is traced, while the reader may be root. Every parser is
 // therefore bounded in time and memory, whatever the bytes say. A section has a size limit, a count
-// is checked against the bytes behind it, and an offset that leads back is not followed. What
-// passes a limit is an error ([ErrTooLarge]). Where a part is useful alone, the result is that
-// part, and says so ([dwarf.Lines.Truncated]).
+// is checked against the bytes after it, and an offset that leads back is not followed. What passes
+// a limit is an error ([ErrTooLarge]). Where a part is useful alone, the result is that part, and
+// says so ([dwarf.Lines.Truncated]).
 //
 // Strings are returned as they are in the file, including control characters: whoever prints them
 // escapes them.

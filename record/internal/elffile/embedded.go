@@ -128,8 +128,8 @@ func checkBlockHeader(c *cursor.Cursor) error {
 	return nil
 }
 
-// chunksSize passes over the chunks of a block and returns how many bytes they expand to (LZMA SDK,
-// lzma2 chunk headers).
+// chunksSize skips the chunks of a block and returns how many bytes they expand to (LZMA SDK, lzma2
+// chunk headers).
 func chunksSize(c *cursor.Cursor) (total uint64) {
 	for !c.Bad {
 		control := c.Byte()

@@ -23,25 +23,25 @@ type Exits struct {
 	// procedure linkage table: the other function then returns for this one. Those of its .cold
 	// part are included.
 	Returns, TailCalls []abi.Addr
-	// Calls says that the function contains a call, a tail call or an indirect jump: it is not a
-	// leaf.
+	// Calls reports whether the function contains a call, a tail call or an indirect jump: it is
+	// not a leaf.
 	Calls bool
-	// Indirect says that it contains an indirect jump: a switch table or a tail call, which look
-	// the same.
+	// Indirect reports whether it contains an indirect jump: a switch table or a tail call, which
+	// look the same.
 	Indirect bool
-	// SelfEntry says that a jump inside leads back to the first byte. A probe there fires more than
-	// once a call.
+	// SelfEntry reports whether a jump inside leads back to the first byte. A probe on that byte
+	// fires more than once a call.
 	SelfEntry bool
-	// Outside says that a branch leaves the function without being in TailCalls. It may lead to a
-	// .cold part, which may return or come back; into the middle of another function; or, under a
-	// condition (jcc), to another function. With Outside or Indirect, Returns and TailCalls may not
-	// be all exits.
+	// Outside reports whether a branch leaves the function without being in TailCalls. It may lead
+	// to a .cold part, which may return or come back; into the middle of another function; or,
+	// under a condition (jcc), to another function. With Outside or Indirect, Returns and TailCalls
+	// may not be all exits.
 	Outside bool
 	// Targets are the addresses in the function, beyond its first, that its own branches lead to.
 	// Branches of its .cold part are included.
 	Targets []abi.Addr
-	// MoreTargets says that branches may lead to further addresses: through a jump table, or back
-	// from code outside that a branch leads to.
+	// MoreTargets reports whether branches may lead to further addresses: through a jump table, or
+	// back from code outside that a branch leads to.
 	MoreTargets bool
 }
 
@@ -107,8 +107,8 @@ func sortedSet(list []abi.Addr) []abi.Addr {
 	return slices.Compact(list)
 }
 
-// isTailCall says whether a jump from fn to target, which is outside of it, is a tail call. A jump
-// from or to a .cold part stays in one function.
+// isTailCall reports whether a jump from fn to target, which is outside of it, is a tail call. A
+// jump from or to a .cold part stays in one function.
 func (f *File) isTailCall(fn Func, target abi.Addr) bool {
 	if fn.Cold() {
 		return false
@@ -116,7 +116,7 @@ func (f *File) isTailCall(fn Func, target abi.Addr) bool {
 	return f.beginsFunction(target)
 }
 
-// beginsFunction says whether a function, or a stub of the procedure linkage table, starts at a.
+// beginsFunction reports whether a function, or a stub of the procedure linkage table, starts at a.
 func (f *File) beginsFunction(a abi.Addr) bool {
 	if f.inPLT(a) {
 		return true

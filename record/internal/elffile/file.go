@@ -258,8 +258,8 @@ func (f *File) Addr(o FileOff) (abi.Addr, bool) {
 	return 0, false
 }
 
-// InitAddr returns the address of code that runs once, when the file is loaded: that of section
-// .init, or else the entry point.
+// InitAddr returns the address of code that runs once, when the file is loaded: the start of
+// section .init, or else the entry point.
 func (f *File) InitAddr() (abi.Addr, bool) {
 	a := f.Entry
 	if s := f.elf.Section(".init"); s != nil && s.Size > 0 {

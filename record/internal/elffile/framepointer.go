@@ -12,8 +12,8 @@ const (
 	maxPrologueSize = 256      // bytes searched for the set-up of a frame, which need not come first
 )
 
-// FollowsCall reports whether a is behind a call instruction, where a function continues after a
-// call. A stray address on a stack seldom is.
+// FollowsCall reports whether a call instruction ends at a, so that a function continues at a after
+// the call. A stray address on a stack seldom is.
 func (f *File) FollowsCall(a abi.Addr) bool {
 	for n := uint64(insn.MaxCallSize); n >= 2; n-- { // fewer at the start of a segment
 		if uint64(a) < n {

@@ -11,7 +11,7 @@ import (
 	"utrace/record/internal/elftest"
 )
 
-// FollowsCall must be true for every address behind a call that objdump sees, and for few others.
+// FollowsCall must be true for every address after a call that objdump sees, and for few others.
 func TestFollowsCall(t *testing.T) {
 	for _, name := range []string{"pie", "cxx", "arm64"} {
 		f := fixture(t, name)

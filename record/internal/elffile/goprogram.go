@@ -9,9 +9,9 @@ import (
 	"utrace/record/internal/dwarf"
 )
 
-// IsGo says whether Go's own toolchain linked the file. It looks for the sections that this linker
-// makes and strip keeps. Go's runtime moves the stacks of goroutines and inspects every return
-// address on them.
+// IsGo reports whether Go's own toolchain linked the file. It looks for the sections that this
+// linker makes and strip keeps. Go's runtime moves the stacks of goroutines and inspects every
+// return address on them.
 func (f *File) IsGo() bool {
 	for _, name := range []string{".gopclntab", ".data.rel.ro.gopclntab", ".go.buildinfo"} {
 		if f.elf.Section(name) != nil {

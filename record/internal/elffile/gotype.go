@@ -24,8 +24,8 @@ type goTypes struct{ start, end uint64 }
 //
 // A description (internal/abi/type.go) has flags in byte 20. The 4 bytes from byte 40 locate its
 // name, counted from the start of all types. The name has a byte of flags, its length (a varint
-// since Go 1.17) and its bytes. A flag says that it has a star too many, because the pointer to the
-// type uses the same name.
+// since Go 1.17) and its bytes. If a flag is set, the name has a star too many, because the pointer
+// to the type uses the same name.
 func (f *File) GoTypeName(addr abi.Addr) (string, error) {
 	const flags, name, size, extraStar = 20, 40, 48, 2
 	all, err := f.goTypes()

@@ -85,7 +85,7 @@ func TestOverlappingFrames(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := plain.elf.Section(".text")
-	// A table behind the end of the file: one common entry, then frames one byte apart.
+	// A table beyond the end of the file: one common entry, then frames one byte apart.
 	const frames = 500_000
 	addr := uint64(1 << 32)
 	table := []byte{16, 0, 0, 0, 0, 0, 0, 0, 1, 'z', 'R', 0, 1, 0x78, 16, 1, 0x04, 0x0c, 7, 8}

@@ -15,7 +15,7 @@ import (
 const maxFuncSize = 4 << 20
 
 // ErrUndecodable means that a function contains bytes that are not known instructions: data in the
-// code, or a newer instruction set. Nothing is guessed then. The error is an *UndecodableError.
+// code, or a newer instruction set. Nothing is guessed. The error is an *UndecodableError.
 var ErrUndecodable = errors.New("cannot decode")
 
 // UndecodableError says where decoding stopped. It matches ErrUndecodable.
@@ -34,7 +34,7 @@ func (e *UndecodableError) Is(target error) bool { return target == ErrUndecodab
 // file's functions have many times the bytes of its code. Such a file is made to take endless time.
 var ErrOverlapping = errors.New("other functions begin in it, and together the file's functions are far larger than its code")
 
-// IsInstruction says whether an instruction of fn starts at a. The errors are those of Exits,
+// IsInstruction reports whether an instruction of fn starts at a. The errors are those of Exits,
 // except ErrGuessedEnd.
 func (f *File) IsInstruction(fn Func, a abi.Addr) (bool, error) {
 	if a < fn.Addr || uint64(a-fn.Addr) >= fn.Size {

@@ -7,7 +7,7 @@ import (
 	"utrace/record/internal/abi"
 )
 
-// IsLibc says whether the file is the C library: it exports __libc_start_main, as glibc and musl
+// IsLibc reports whether the file is the C library: it exports __libc_start_main, as glibc and musl
 // do.
 func (f *File) IsLibc() bool {
 	t, err := f.symbols()
@@ -18,8 +18,8 @@ func (f *File) IsLibc() bool {
 	return ok
 }
 
-// HoldsLibc says whether the file may contain functions of a C library, and why: it is static, it
-// is the library itself, or it is the dynamic linker.
+// HoldsLibc reports whether the file may contain functions of a C library, and why: it is static,
+// it is the library itself, or it is the dynamic linker.
 func (f *File) HoldsLibc() (why string, ok bool) {
 	if f.Interp == "" && len(f.Needed) == 0 {
 		return "it needs no library", true

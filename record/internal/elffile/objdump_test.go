@@ -27,8 +27,8 @@ func TestBoundariesAgreeWithObjdump(t *testing.T) {
 			}
 			insts, outOfStep := 0, 0
 			for _, fn := range slices.Concat(funcs, f.IFuncs()) {
-				// Without symbols, objdump does not know that a function begins behind data. There
-				// is one in libcrypto.
+				// Without symbols, objdump does not know that a function begins after data.
+				// libcrypto has such a function.
 				if starts[uint64(fn.Addr)] == "" && fn.Recovered && outOfStep < 3 {
 					outOfStep++
 					continue

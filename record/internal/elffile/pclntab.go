@@ -115,7 +115,7 @@ func (t *pclntab) str(off uint64) string {
 	return s[:n]
 }
 
-// funcs returns the functions in the order of the table, which is that of addresses. It leaves out
+// funcs returns the functions in the order of the table, which is by address. It leaves out
 // contradictory entries.
 func (t *pclntab) funcs() []goFunc {
 	out := make([]goFunc, 0, t.nfunc)

@@ -43,7 +43,7 @@ func TestGoWithoutSymbols(t *testing.T) {
 					t.Errorf("%+v", fn)
 				}
 			}
-			if c.cgo && c.strip { // C functions are recovered beside those of Go
+			if c.cgo && c.strip { // C functions are recovered in addition to Go's
 				fn := find(t, full, "outer")[0]
 				if got, ok := bare.FuncAt(fn.Addr); !ok || !got.Recovered || got.Addr != fn.Addr {
 					t.Errorf("outer is %+v", got)
@@ -78,8 +78,8 @@ func TestDamagedGoTable(t *testing.T) {
 	}
 }
 
-// compareGoFuncs compares the functions of a program without symbols with those of the same program with them. sameLayout says that
-// both have the same addresses.
+// compareGoFuncs compares the functions of a program without symbols with the functions of the same
+// program with symbols. sameLayout is set if both have the same addresses.
 func compareGoFuncs(t *testing.T, full, bare *File, sameLayout bool) {
 	t.Helper()
 	if !bare.Stripped() {

@@ -10,13 +10,13 @@ import (
 )
 
 // reachedCode is the code of a function that control can reach from its entry, instruction by
-// instruction. The rest may be data, such as a table behind the last return. A byte of it may look
+// instruction. The rest may be data, such as a table after the last return. A byte of it may look
 // like another return, and a breakpoint would change the data.
 type reachedCode struct {
 	f                  *File
 	fn                 Func
 	code               []byte
-	seen               []uint64 // a bit for each byte: an instruction begins there
+	seen               []uint64 // a bit for each byte: an instruction begins at it
 	returns, tailCalls []abi.Addr
 	unknown            bool // control cannot be followed: any code may run
 }
@@ -26,7 +26,7 @@ type reachedCode struct {
 //  1. The branches of its .cold part, to the addresses in into. For a .cold part, these are the
 //     branches of its function.
 //  2. Functions that have a symbol inside of fn.
-//  3. The unwinder of exceptions, and Go's runtime, which runs deferred calls behind the last
+//  3. The unwinder of exceptions, and Go's runtime, which runs deferred calls after the last
 //     return. They enter at code that calls a function directly or through an address in memory
 //     (-fno-plt), which data do not: see isCall. calls has the addresses of all calls in fn, to
 //     find this code.
@@ -48,7 +48,7 @@ func (f *File) reachedCode(fn Func, into, calls []abi.Addr) *reachedCode {
 	return r
 }
 
-// has says whether control reaches an instruction at a.
+// has reports whether control reaches an instruction at a.
 func (r *reachedCode) has(a abi.Addr) bool {
 	return r.seen[(a-r.fn.Addr)/64]>>((a-r.fn.Addr)%64)&1 != 0
 }
@@ -99,8 +99,8 @@ func (f *File) startsIn(fn Func) (starts []abi.Addr) {
 	return starts
 }
 
-// isCall says whether the call at a leads to the start of a function, or through an address in the
-// memory of the file.
+// isCall reports whether the call at a leads to the start of a function, or through an address in
+// the memory of the file.
 func (f *File) isCall(code []byte, a abi.Addr) bool {
 	in, ok := insn.Decode(f.Machine, code, a)
 	switch {

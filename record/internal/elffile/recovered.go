@@ -14,9 +14,9 @@ import (
 // named sub_ADDRESS. It also returns the sizes of functions in named that have none. named is
 // sorted by address.
 //
-//  1. Take the frames whose first unwind rules are those right after a call. They must be in a
-//     code section other than the procedure linkage table, and not at the entry point.
-//  2. Leave out those that begin inside a named function.
+//  1. Take the frames whose first unwind rules describe the state right after a call. They must be
+//     in a code section other than the procedure linkage table, and not at the entry point.
+//  2. Leave out frames that begin inside a named function.
 //  3. Leave out unlikely parts that begin as if after a call: see unlikelyParts.
 //
 // Exceptions and debuggers unwind by these tables. Compilers make them for all code by default, on
@@ -56,7 +56,7 @@ func (f *File) recoverFuncs(named []symbol) []symbol {
 	return out
 }
 
-// holdsCode says whether the bytes of a frame are in the file, in a section of code other than a
+// holdsCode reports whether the bytes of a frame are in the file, in a section of code other than a
 // linkage table.
 func (f *File) holdsCode(fr dwarf.Frame) bool {
 	a := abi.Addr(fr.Start)
@@ -70,8 +70,8 @@ func (f *File) inPLT(a abi.Addr) bool {
 	return slices.ContainsFunc(f.plt, func(s *elf.Section) bool { return uint64(a) >= s.Addr && uint64(a)-s.Addr < s.Size })
 }
 
-// isPadding says whether an assembler's filler is at a. Some frames of assembly begin at filler by
-// mistake, such as the one behind _dl_tlsdesc_return of glibc 2.36.
+// isPadding reports whether an assembler's filler is at a. Some frames of assembly begin at filler
+// by mistake, such as the one after _dl_tlsdesc_return of glibc 2.36.
 func (f *File) isPadding(a abi.Addr) bool {
 	code, err := f.Code(a, min(f.room(a), 8))
 	return err == nil && insn.IsPadding(f.Machine, code)

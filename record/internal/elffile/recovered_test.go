@@ -50,8 +50,8 @@ func nmSymbols(t testing.TB, path string) map[abi.Addr][]symbolFact {
 	return out
 }
 
-// startup says whether a function is from the compiler's start-up files. Some of those have unwind
-// tables.
+// startup reports whether a function is from the compiler's start-up files. Some of those have
+// unwind tables.
 func startup(name string) bool {
 	return strings.HasPrefix(name, "_") || slices.Contains([]string{"deregister_tm_clones", "register_tm_clones", "frame_dummy", "call_weak_fn", "data_start"}, name)
 }

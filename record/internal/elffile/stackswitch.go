@@ -9,9 +9,9 @@ import (
 	"utrace/record/internal/insn"
 )
 
-// SwitchesStacks says whether the program may run on several stacks in one thread, and which symbol
-// says so. A lower stack pointer then does not mean a deeper call. It returns sigaltstack only if
-// it finds nothing else: then only signal handlers switch.
+// SwitchesStacks reports whether the program may run on several stacks in one thread, and which
+// symbol says so. A lower stack pointer then does not mean a deeper call. It returns sigaltstack
+// only if it finds nothing else: then only signal handlers switch.
 //
 // The rule: the file imports or defines one of switchSymbols. The C library, which exports
 // __libc_start_main, defines them for others: only its imports count.

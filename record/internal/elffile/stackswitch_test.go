@@ -82,7 +82,7 @@ func TestHazardRules(t *testing.T) {
 	}
 }
 
-// Data, and more code than is read at once, do not hide the code behind them.
+// Data, and more code than is read at once, do not hide the code after them.
 func TestLoadsStackPointerBehind(t *testing.T) {
 	const setter = "\nsetter: mov (%rdi),%rsp\nret"
 	for name, text := range map[string]string{

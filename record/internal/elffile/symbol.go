@@ -35,10 +35,10 @@ type Func struct {
 	// SourceFile is the base name of the source file of a local function (STT_FILE), else "". It
 	// distinguishes static functions of one name.
 	SourceFile string
-	// Global says that one of the names is global or weak.
+	// Global reports whether one of the names is global or weak.
 	Global bool
-	// Recovered says that no symbol names the function: its beginning and end come from the unwind
-	// tables. Its name is sub_ and its address in hexadecimal.
+	// Recovered reports whether no symbol names the function: its beginning and end come from the
+	// unwind tables. Its name is sub_ and its address in hexadecimal.
 	Recovered bool
 }
 
@@ -68,7 +68,7 @@ type symbolTable struct {
 type funcTable struct {
 	funcs  []Func
 	ifuncs []Func
-	// crowded says that the functions have more than maxOverlap times the bytes of the code.
+	// crowded reports whether the functions have more than maxOverlap times the bytes of the code.
 	crowded bool
 }
 
@@ -79,9 +79,9 @@ const maxOverlap = 8
 // the file-backed part of an executable segment, from .symtab and .dynsym. It excludes indirect
 // functions (see IFuncs).
 //
-// Without its own .symtab, the file has that of its separate debug file, or the embedded one. If
-// there is neither, Funcs adds the functions of Go's own table, and those in the unwind tables
-// without a name (Func.Recovered). The error is ErrMalformed or ErrTooLarge.
+// Without its own .symtab, the file has the one of its separate debug file, or the embedded one. If
+// there is neither, Funcs adds the functions of Go's own table, and nameless ones from the unwind
+// tables (Func.Recovered). The error is ErrMalformed or ErrTooLarge.
 func (f *File) Funcs() ([]Func, error) {
 	t, err := f.funcs()
 	if err != nil {
@@ -115,14 +115,14 @@ func (f *File) FuncAt(a abi.Addr) (Func, bool) {
 	return t.funcs[i], true
 }
 
-// HasSymtab says whether the file itself has a full symbol table (.symtab), with its local
+// HasSymtab reports whether the file itself has a full symbol table (.symtab), with its local
 // functions.
 func (f *File) HasSymtab() bool {
 	s := f.elf.SectionByType(elf.SHT_SYMTAB)
 	return s != nil && s.Type != elf.SHT_NOBITS && s.Size > symSize
 }
 
-// Stripped says that the file has no full symbol table anywhere: only exported functions have
+// Stripped reports whether the file has no full symbol table anywhere: only exported functions have
 // names.
 func (f *File) Stripped() bool { return f.symtabFile() == nil }
 

@@ -13,7 +13,7 @@ import (
 	"utrace/record/internal/elftest"
 )
 
-// The names at each address, their sizes and source files are those that readelf prints.
+// The names at each address, their sizes and source files are as readelf prints them.
 func TestFuncsAgreeWithReadelf(t *testing.T) {
 	for _, path := range elftest.Fixtures(t) {
 		t.Run(filepath.Base(path), func(t *testing.T) {

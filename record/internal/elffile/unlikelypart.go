@@ -124,7 +124,7 @@ func (s *sweep) read(i int) {
 	})
 }
 
-// neverReturns says whether frame i ends only in calls, or in jumps into the middle of the frame
+// neverReturns reports whether frame i ends only in calls, or in jumps into the middle of the frame
 // that jumps to it.
 func (s *sweep) neverReturns(i int) bool {
 	from := s.frames[s.jumper[i]]
@@ -186,7 +186,7 @@ func (s *sweep) readPointers(starts map[uint64]int) {
 	}
 }
 
-// isMiddle says whether a is inside a frame, and not its start.
+// isMiddle reports whether a is inside a frame, and not its start.
 func (s *sweep) isMiddle(a uint64) bool {
 	i, ok := s.find(a)
 	return ok && s.frames[i].Start != a

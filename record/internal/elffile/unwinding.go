@@ -4,7 +4,7 @@ import (
 	"strings"
 )
 
-// Unwinds says whether C++ exceptions, Rust panics or the like may unwind through frames of this
+// Unwinds reports whether C++ exceptions, Rust panics or the like may unwind through frames of this
 // file, and which symbol, library or string says so. An unwinder that finds a return probe's
 // trampoline instead of a return address aborts the program.
 //
@@ -46,8 +46,8 @@ func (f *File) Unwinds() (why string, ok bool) {
 	return "", false
 }
 
-// Throws says whether code of this file starts exceptions or panics, and by which symbol. They may
-// then unwind through frames of every other file in the process.
+// Throws reports whether code of this file starts exceptions or panics, and by which symbol. They
+// may then unwind through frames of every other file in the process.
 //
 // Not counted are the libraries that implement unwinding, and out of memory (operator new of an
 // allocator), since nobody calls that from below a callback. Nor is the mutex that jemalloc locks
@@ -88,7 +88,7 @@ func (f *File) Throws() (why string, ok bool) {
 	return "", false
 }
 
-// Cancels says whether code of this file may cancel threads, and by which symbol. Such a thread
+// Cancels reports whether code of this file may cancel threads, and by which symbol. Such a thread
 // unwinds from where it is in the C library. In a static program glibc includes pthread_cancel with
 // threads, so a call to it is assumed.
 func (f *File) Cancels() (why string, ok bool) {
@@ -105,9 +105,9 @@ func (f *File) Cancels() (why string, ok bool) {
 	return t.defines(false, "pthread_cancel")
 }
 
-// LoadsCode says whether code of this file, which is not the C library, may load libraries at run
-// time, and by which symbol. It is false for a static program: glibc includes dlopen in each, for
-// its own use. Few load anything else, and the linker warns about it.
+// LoadsCode reports whether code of this file, which is not the C library, may load libraries at
+// run time, and by which symbol. It is false for a static program: glibc includes dlopen in each,
+// for its own use. Few load anything else, and the linker warns about it.
 func (f *File) LoadsCode() (why string, ok bool) {
 	if _, err := f.symbols(); err != nil {
 		return "symbols cannot be read", true

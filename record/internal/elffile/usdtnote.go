@@ -70,8 +70,8 @@ func (f *File) readUSDT() ([]USDTProbe, error) {
 	return probes, nil
 }
 
-// parseUSDTNotes reads the notes of a section, and counts those that it cannot read. refs are the
-// symbols of all operands, in order.
+// parseUSDTNotes reads the notes of a section, and counts the unreadable ones. refs are the symbols
+// of all operands, in order.
 func parseUSDTNotes(b []byte, machine elf.Machine, base *elf.Section) (probes []USDTProbe, refs []symbolRef, bad int) {
 	read := uint64(0)
 	for n := range notes(b, 4) {

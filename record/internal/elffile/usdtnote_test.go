@@ -247,7 +247,8 @@ func FuzzUSDT(f *testing.F) {
 	})
 }
 
-// A debug file repeats the notes, and is refused. The file itself finds its variables there.
+// A debug file repeats the notes, and is refused. The file itself finds its variables in the debug
+// file.
 func TestUSDTOfDebugFile(t *testing.T) {
 	elftest.NeedsTool(t, "gcc", "objcopy")
 	dir := t.TempDir()

@@ -48,8 +48,8 @@ func splitOperands(text string) []string {
 }
 
 // parseOperand reads [SIZE@]LOCATION (sys/sdt.h). SIZE is in bytes, negative for a signed argument,
-// with an f for a float. Without SIZE, the size is that of the register, else 8, as in GDB.
-// LOCATION is written as in the assembly of the machine.
+// with an f for a float. Without SIZE, the size is the register's, else 8, as in GDB. LOCATION is
+// written as in the assembly of the machine.
 func parseOperand(text string, machine elf.Machine) (abi.Operand, symbolRef) {
 	op := abi.Operand{Text: text, Base: abi.NoRegister, Index: abi.NoRegister, Scale: 1}
 	location, size := text, int64(0)
@@ -140,7 +140,7 @@ func (p *operandParser) sum(text string) bool {
 	return true
 }
 
-// isSymbol says whether the text can be a symbol that the assembler writes without quotes.
+// isSymbol reports whether the text can be a symbol that the assembler writes without quotes.
 func isSymbol(s string) bool {
 	for i := range len(s) {
 		c := s[i]

@@ -50,7 +50,7 @@ func (f *File) UnprobeableUSDT(probes []USDTProbe) map[abi.Addr]string {
 	return why
 }
 
-// isNop says whether a nop is at a.
+// isNop reports whether a nop is at a.
 func (f *File) isNop(a abi.Addr) bool {
 	code, err := f.Code(a, min(f.room(a), 4))
 	return err == nil && insn.IsNop(f.Machine, code)

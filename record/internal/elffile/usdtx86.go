@@ -7,7 +7,7 @@ import (
 )
 
 // x86 reads a location in AT&T syntax: $CONSTANT, %REGISTER, or DISPLACEMENT(BASE,INDEX,SCALE),
-// each part of which may be missing. The result is the size of the register in bytes, 8 for other
+// where each part may be missing. The result is the size of the register in bytes, 8 for other
 // locations.
 func (p *operandParser) x86(location string) (width uint8) {
 	op := p.op

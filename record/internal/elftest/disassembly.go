@@ -47,8 +47,8 @@ func Disassembly(t *testing.T, path string) map[uint64]string {
 	return insts
 }
 
-// IsInstruction says whether objdump's text is of an instruction. In data between functions objdump
-// finds instructions that do not exist, and prefixes without an instruction.
+// IsInstruction reports whether objdump's text is of an instruction. In data between functions
+// objdump finds instructions that do not exist, and prefixes without an instruction.
 func IsInstruction(text string) bool {
 	words := strings.Fields(text)
 	switch last := words[len(words)-1]; {

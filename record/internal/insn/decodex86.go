@@ -49,7 +49,7 @@ func (d *x86Decoder) byte() byte {
 	return d.code[d.pos-1]
 }
 
-// skip passes over n bytes.
+// skip skips n bytes.
 func (d *x86Decoder) skip(n int) {
 	d.pos += n
 	if d.pos > len(d.code) {
@@ -57,7 +57,7 @@ func (d *x86Decoder) skip(n int) {
 	}
 }
 
-// prefixes passes over the prefixes and returns the first byte of the opcode.
+// prefixes skips the prefixes and returns the first byte of the opcode.
 func (d *x86Decoder) prefixes() byte {
 	for {
 		b := d.byte()
@@ -243,7 +243,7 @@ func (d *x86Decoder) xop() Inst {
 	return Inst{}
 }
 
-// modrm passes over ModRM, SIB and displacement, and returns ModRM (Intel SDM volume 2, 2.1.5).
+// modrm skips ModRM, SIB and displacement, and returns ModRM (Intel SDM volume 2, 2.1.5).
 func (d *x86Decoder) modrm() byte {
 	m := d.byte()
 	mod, rm := m>>6, m&7
@@ -272,7 +272,7 @@ func (d *x86Decoder) immZ() int {
 	return 4
 }
 
-// operands passes over the operand bytes that a letter of the opcode maps stands for.
+// operands skips the operand bytes that a letter of the opcode maps represents.
 func (d *x86Decoder) operands(letter byte) Inst {
 	switch letter {
 	case '.':
@@ -319,9 +319,9 @@ func (d *x86Decoder) operands(letter byte) Inst {
 	return Inst{}
 }
 
-// relative passes over a displacement of n bytes. decodeX86 adds the address of the next
-// instruction to the target. A jump with prefix 66 and without REX.W is not decoded: Intel's
-// processors read 4 bytes of displacement, AMD's read 2.
+// relative skips a displacement of n bytes. decodeX86 adds the address of the next instruction to
+// the target. A jump with prefix 66 and without REX.W is not decoded: Intel's processors read 4
+// bytes of displacement, AMD's read 2.
 func (d *x86Decoder) relative(to Flow, n int) Inst {
 	if n == 4 && d.opsize && !d.rexW {
 		return undefined()

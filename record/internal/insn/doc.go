@@ -17,6 +17,6 @@
 // # Classes
 //
 // The kernel handles a breakpoint in one of three ways, which differ in cost: see [Class]. The
-// entry of a function can be probed a few instructions behind its first byte, where a cheaper class
+// entry of a function can be probed a few instructions after its first byte, if a cheaper class
 // makes that worthwhile: see [FindEntry].
 package insn

@@ -10,7 +10,7 @@ import (
 	"utrace/record/internal/abi"
 )
 
-// maxEntrySteps limits how many instructions a site may lie behind the entry. More than two are
+// maxEntrySteps limits how many instructions a site may lie after the entry. More than two are
 // rare.
 const maxEntrySteps = 16
 
@@ -19,8 +19,8 @@ type Func struct {
 	Addr abi.Addr
 	Code []byte
 	// Targets are the addresses in the function, beyond its first, that its own branches lead to.
-	// MoreTargets says that branches may lead to further addresses. SelfEntry says that a branch
-	// leads back to the first byte.
+	// MoreTargets reports whether branches may lead to further addresses. SelfEntry reports whether
+	// a branch leads back to the first byte.
 	Targets                []abi.Addr
 	MoreTargets, SelfEntry bool
 }
@@ -32,9 +32,9 @@ type Entry struct {
 	Why   string // why the site is not a cheaper one, "" if it is cheap
 }
 
-// FindEntry finds the cheapest safe site for the entry of a function. isGo says that Go's compiler
-// made the function, args that its arguments are recorded. It reports false for a Go function
-// without an instruction that runs exactly once a call.
+// FindEntry finds the cheapest safe site for the entry of a function. isGo is set if Go's compiler
+// made the function, args if its arguments are recorded. It reports false for a Go function without
+// an instruction that runs exactly once a call.
 func FindEntry(machine elf.Machine, fn Func, isGo, args bool, k Kernel) (site Entry, ok bool) {
 	switch {
 	case machine == elf.EM_AARCH64:
@@ -85,7 +85,7 @@ func findEntryX86(code []byte, fn Func, keep keptArgs, k Kernel) Entry {
 // endbr64 marks a target of indirect branches. It has no other effect, and x86asm does not know it.
 const endbr64 = "\xf3\x0f\x1e\xfa"
 
-// passOver returns the length of the instruction at the start of code if a site may lie behind it,
+// passOver returns the length of the instruction at the start of code if a site may lie after it,
 // else the reason why not.
 func passOver(code []byte, keep keptArgs) (n int, why string) {
 	if len(code) >= 4 && string(code[:4]) == endbr64 {
@@ -129,7 +129,7 @@ func passOver(code []byte, keep keptArgs) (n int, why string) {
 }
 
 // belowStack reports whether memory is below the stack pointer. Only the function itself can have
-// anything there.
+// data in it.
 func belowStack(m x86asm.Mem) bool {
 	return m.Base == x86asm.RSP && m.Index == 0 && m.Segment == 0 && m.Disp < 0
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // findEntryARM64 returns the first instruction of a function. For a Go function that starts over
-// after its stack has grown, it returns the instruction behind the check of the stack's size: see
+// after its stack has grown, it returns the instruction after the check of the stack's size: see
 // findEntryGo.
 func findEntryARM64(code []byte, entry abi.Addr, branches []abi.Addr, startsOver bool, k Kernel) (site Entry, ok bool) {
 	at := 0

@@ -14,7 +14,7 @@ import (
 //	cmp 0x10(%r14),%rsp; jbe grow
 //
 // and start over after the stack has grown, so a probe on the check would fire twice. The code
-// behind the check runs once a call. A function without a check is like any other.
+// after the check runs once a call. A function without a check is like any other.
 func findEntryGo(fn Func, args bool, k Kernel) (site Entry, ok bool) {
 	keep := keepNoArgs
 	if args {

@@ -7,7 +7,7 @@ import (
 )
 
 // SetsFramePointer reports whether code sets the frame pointer register to the address of a frame.
-// isGo says that Go's compiler made the code.
+// isGo is set if Go's compiler made the code.
 func SetsFramePointer(machine elf.Machine, code []byte, isGo bool) bool {
 	if machine == elf.EM_AARCH64 {
 		return anyARM64(code, func(w uint32) bool { return w&0xff8003ff == 0x910003fd }) // add x29, sp, #n

@@ -23,7 +23,7 @@ func Refused(machine elf.Machine, code []byte) string {
 		case 0xf0, 0x26, 0x2e, 0x36, 0x3e:
 			return fmt.Sprintf("the kernel refuses a breakpoint on this instruction (prefix %#x)", b)
 		case 0xc4, 0xc5, 0x62, 0x8f:
-			// VEX, EVEX, XOP: Linux 6.18 takes the opcode behind the prefix as if there were no
+			// VEX, EVEX, XOP: Linux 6.18 takes the opcode after the prefix as if there were no
 			// prefix. Seen: vpbroadcastb (7a) taken for jp, vfnmadd132ss (9d) for wait.
 			return "the kernel mistakes an AVX instruction for another one"
 		case 0xcc, 0xcd, 0xce, 0xcf, 0xf1, 0xf4, 0xfa, 0xfb, 0x6c, 0x6d, 0x6e, 0x6f, 0xe4, 0xe5, 0xe6, 0xe7, 0xec, 0xed, 0xee, 0xef:
@@ -37,12 +37,13 @@ func Refused(machine elf.Machine, code []byte) string {
 
 // refusedARM64 says why there can be no breakpoint on an instruction of arm64, "" if there can. The
 // kernel refuses most of these instructions. It accepts loads relative to the program counter but
-// gets them wrong. It loads vector registers from beside its copy of the instruction. It read
-// general registers without the care that user memory needs, until it refused them (6.12).
+// gets them wrong. It loads vector registers from next to its copy of the instruction, where the
+// data is missing. It read general registers without the care that user memory needs, until it
+// refused them (6.12).
 func refusedARM64(w uint32) string {
 	const refused = "the kernel refuses a breakpoint on this instruction"
 	switch {
-	case w&0x3b000000 == 0x18000000: // ldr, ldrsw, prfm of a literal, of vector registers, too
+	case w&0x3b000000 == 0x18000000: // ldr, ldrsw, prfm of a literal, also of vector registers
 		return "the kernel gets a load relative to the program counter wrong"
 	case w&0x3f800000 == 0x08000000: // ldxr, stxr, ldaxp and so on
 		return refused + " (exclusive access)"
@@ -62,9 +63,9 @@ func refusedARM64(w uint32) string {
 	return ""
 }
 
-// steppedHint says whether the kernel steps over a hint instruction, by the number of the hint. It
-// does so for nop, bti, and those that make or strip authenticated pointers. Those that check one
-// can fault.
+// steppedHint reports whether the kernel steps over a hint instruction, by the number of the hint.
+// It does so for nop, bti, and hints that make or strip authenticated pointers. Hints that check
+// such a pointer can fault.
 func steppedHint(n uint32) bool {
 	switch n {
 	case 0, 7, 8, 10, 24, 25, 26, 27, 32, 34, 36, 38:

@@ -167,7 +167,7 @@ func expand(s string, f *elffile.File) string {
 	if abs, err := filepath.Abs(f.Path); err == nil {
 		origin = filepath.Dir(abs)
 		if real, err := filepath.EvalSymlinks(abs); err == nil && f.Interp != "" {
-			origin = filepath.Dir(real) // the kernel resolves the path of a program, but ld.so not that of a library
+			origin = filepath.Dir(real) // the kernel resolves the path of a program, but ld.so does not resolve a library's
 		}
 	}
 	return strings.NewReplacer("${ORIGIN}", origin, "$ORIGIN", origin, "${LIB}", lib, "$LIB", lib,

@@ -2,6 +2,6 @@
 // anything.
 //
 // [Search.Closure] finds all libraries that a program loads when it starts. [Search.Find] finds the
-// library that a person names. The search takes place in the file system of this process, not in
-// that of a container.
+// library that a person names. The search takes place in the file system of this process, not of a
+// container.
 package ldso

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// Matches says whether the LIB of a probe LIB:FUNC names the library at path with the given soname
-// ("" if it has none). LIB may contain the wildcards of path.Match. It is one of:
+// Matches reports whether the LIB of a probe LIB:FUNC names the library at path with the given
+// soname ("" if it has none). LIB may contain the wildcards of path.Match. It is one of:
 //
 //   - the path, if it contains a slash;
 //   - the file name or the soname: "libc.so.6";
 //   - the file name up to ".so": "libc";
-//   - the same without "lib" and without a version behind a dash: "c" for libc.so.6 and
+//   - the same without "lib" and without a version after a dash: "c" for libc.so.6 and
 //     libc-2.31.so.
 func Matches(pattern, path, soname string) bool {
 	match := func(s string) bool {

@@ -112,7 +112,7 @@ func TestClosureSearchOrder(t *testing.T) {
 	}
 }
 
-// The files are those that the dynamic linker names when it lists them.
+// The dynamic linker lists the same files.
 func TestClosureAgreesWithLdd(t *testing.T) {
 	ldd, err := exec.LookPath("ldd")
 	if err != nil {

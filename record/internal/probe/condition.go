@@ -198,7 +198,7 @@ func NeedsReturn(c *condition.Condition) (late bool) {
 	return late
 }
 
-// ownDuration stands for the duration, and is a name that no argument has.
+// ownDuration represents the duration. No argument has this name.
 const ownDuration = " duration"
 
 // AtLeast returns the condition that a call satisfies c, if any, and takes at least a duration.

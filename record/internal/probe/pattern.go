@@ -40,7 +40,7 @@ func NewPattern(text string) (*Pattern, error) {
 }
 
 // globRegexp translates a glob: * any text, ? any character, [a-z] [!a-z] sets. A '[' that is not
-// closed, as in "operator[", stands for itself.
+// closed, as in "operator[", matches itself.
 func globRegexp(glob string) (*regexp.Regexp, error) {
 	var b strings.Builder
 	b.WriteString(`\A(?s:`)

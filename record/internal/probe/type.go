@@ -9,7 +9,7 @@ import (
 	"utrace/record/internal/suggest"
 )
 
-// Type is the TYPE of an argument in a probe. The zero value stands for the type in the debug
+// Type is the TYPE of an argument in a probe. The zero value means the type in the debug
 // information.
 type Type struct {
 	Name   string // as in a trace: str, u32, x64 …

@@ -100,8 +100,7 @@ func HasNoProgram(pid int) bool {
 
 // LeaderGone reports whether the first thread of a process has ended while others have not. The
 // kernel then removes the probes of perf events from the process: it compares the memory of a
-// thread with that of the first one, which is gone (__uprobe_perf_filter in
-// kernel/trace/trace_uprobe.c).
+// thread with the first one's, which is gone (__uprobe_perf_filter in kernel/trace/trace_uprobe.c).
 func LeaderGone(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

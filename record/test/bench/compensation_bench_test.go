@@ -23,7 +23,7 @@ import (
 // mean and median, each with a value per turn.
 type compensated struct {
 	mean, median struct{ truth, raw, corrected []float64 }
-	marked       int // turns in which the report says that it is not resolved
+	marked       int // turns in which the report marks it as not resolved
 }
 
 // BenchmarkCompensation compares the durations in the report with those by the clock of the program

@@ -74,9 +74,9 @@ func BenchmarkProbes(b *testing.B) {
 	}
 }
 
-// BenchmarkDrop measures what a call costs that the kernel side drops, beside an empty program at
-// the same sites: by a condition on an argument, on two, by a text, and by its duration. They take
-// turns.
+// BenchmarkDrop measures the cost of a call that the kernel side drops: by a condition on one
+// argument, on two, by a text, and by its duration. An empty program at the same sites is measured
+// for comparison. They take turns.
 func BenchmarkDrop(b *testing.B) {
 	harness.NeedKernel(b)
 	bin := harness.Target(b, "sites.c", "-O1")
@@ -218,7 +218,7 @@ func background(b *testing.B, name string, args ...string) (stop func()) {
 		b.Helper()
 		for after, sig := range map[time.Duration]os.Signal{
 			2 * time.Second: os.Interrupt,
-			time.Minute:     syscall.SIGQUIT, // it hangs: Go tells where
+			time.Minute:     syscall.SIGQUIT, // it hangs: Go shows where
 		} {
 			defer time.AfterFunc(after, func() { cmd.Process.Signal(sig) }).Stop()
 		}

@@ -70,8 +70,7 @@ func probeFlags(probes ...string) (flags []string) {
 	return flags
 }
 
-// TestArguments: arguments and results are those that the program prints, whatever compiler built
-// it.
+// TestArguments: arguments and results are as the program prints them, whatever compiler built it.
 func TestArguments(t *testing.T) {
 	harness.NeedKernel(t)
 	probes := argumentProbes()

@@ -110,7 +110,7 @@ func TestFewOfMany(t *testing.T) {
 	for _, c := range []struct {
 		cond  string
 		keep  func(h handled) bool
-		calls uint64 // of which the trace knows; the arguments of the others do not meet the condition
+		calls uint64 // known to the trace; the arguments of the others do not meet the condition
 	}{
 		{"n >= 70000 && n < 70100", func(h handled) bool { return h.n >= 70000 && h.n < 70100 }, 100},
 		{"n < 1000 && ret == 5", func(h handled) bool { return h.n < 1000 && h.ret() == 5 }, 1000},

@@ -176,7 +176,8 @@ type hostCall struct {
 	duration               time.Duration
 }
 
-// TestHostsEqualBpftrace does what gethostlatency does, beside bpftrace, in all processes.
+// TestHostsEqualBpftrace does what gethostlatency does, at the same time as bpftrace, in all
+// processes.
 func TestHostsEqualBpftrace(t *testing.T) {
 	harness.NeedKernel(t)
 	harness.NeedTool(t, "bpftrace")

@@ -19,7 +19,7 @@ import (
 )
 
 // slowCalls returns the calls that testdata/targets/slow.c makes in n requests, by function, and
-// those that contain a sleep. With 42 requests or more, main contains one.
+// the calls that contain a sleep. With 42 requests or more, main contains one.
 func slowCalls(n int) (calls, slow map[string]uint64) {
 	calls, slow = map[string]uint64{"main": 1}, map[string]uint64{"main": 1}
 	sleeps := func(i int) bool { return i%100 == 42 }
@@ -236,7 +236,7 @@ func TestNamesOfHosts(t *testing.T) {
 			n += f.Calls
 		}
 	}
-	if n < 6 { // others may resolve it, too
+	if n < 6 { // others may also resolve it
 		t.Errorf("localhost was resolved %d times: %+v", n, r)
 	}
 }

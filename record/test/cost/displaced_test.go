@@ -28,7 +28,7 @@ func TestDisplaced(t *testing.T) {
 	}
 	want := recordDisplaced(t, trace, []string{"--sched", "-e", program + ":push_*"}, program, "push", "1", "20", strings.TrimSpace(string(steps)))
 	ran, rows, late := displaced(t, trace)
-	if late > rows/10 { // the thread may wait for others, too
+	if late > rows/10 { // the thread may also wait for others
 		t.Errorf("%d of %d rows are no part of a wait that is not over", late, rows)
 	}
 	if ran < want*9/10 || ran > want*11/10 {

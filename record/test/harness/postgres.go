@@ -104,7 +104,7 @@ func (p *Postgres) Pgbench(t testing.TB, args ...string) string {
 
 // Attached is what it took to record all functions of a process.
 type Attached struct {
-	Attach, Detach time.Duration // from the start until all are attached; from the end of the recording to that of utrace
+	Attach, Detach time.Duration // from the start until all are attached; from the end of the recording to the end of utrace
 	CPU            time.Duration // of utrace in all
 	Functions      int
 }

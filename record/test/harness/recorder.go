@@ -80,7 +80,7 @@ func (r *Recorder) Wait(t testing.TB) (stderr string) {
 	return r.stderr.String()
 }
 
-// Written says whether a recorder has written the beginning of its trace. It does so once its
+// Written reports whether a recorder has written the beginning of its trace. It does so once its
 // probes are attached.
 func Written(trace string) bool {
 	info, err := os.Stat(trace)

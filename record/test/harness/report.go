@@ -119,7 +119,7 @@ func Tables(t *testing.T, trace string) (*format.Tables, format.Meta) {
 	return &tables, r.Meta()
 }
 
-// WantCounts compares numbers by function. It passes over functions that want does not name.
+// WantCounts compares numbers by function. It skips functions that want does not name.
 func WantCounts(t *testing.T, what string, got, want map[string]uint64) {
 	t.Helper()
 	for name, n := range want {

@@ -218,7 +218,7 @@ func TestAttachUsage(t *testing.T) {
 	}
 }
 
-// TestDoctor: each line is a result, and the status says whether recording works.
+// TestDoctor: each line is a result, and the status reports whether recording works.
 func TestDoctor(t *testing.T) {
 	stdout, _, status := harness.Utrace(t, "doctor")
 	if works := !strings.Contains(stdout, "FAIL"); works != (status == 0) {

@@ -180,8 +180,8 @@ func TestOtherRoot(t *testing.T) {
 	}
 }
 
-// TestOwnPIDNamespace: in another PID namespace the kernel's process IDs are not those that utrace
-// sees. record says so.
+// TestOwnPIDNamespace: in another PID namespace the kernel's process IDs differ from the ones that
+// utrace sees. record says so.
 func TestOwnPIDNamespace(t *testing.T) {
 	harness.NeedKernel(t)
 	harness.NeedTool(t, "unshare")

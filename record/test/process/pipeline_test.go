@@ -87,7 +87,7 @@ func TestFollowTools(t *testing.T) {
 }
 
 // TestFollowPipeline records a script with a pipeline of five programs that count their calls of
-// malloc. bpftrace counts those that the shell makes.
+// malloc. bpftrace counts the shell's calls.
 func TestFollowPipeline(t *testing.T) {
 	harness.NeedKernel(t)
 	bin := harness.Target(t, "mallocs.c", "-O1")

@@ -146,7 +146,7 @@ func TestGoServer(t *testing.T) {
 }
 
 // nested checks, by the events alone, that the calls of each flow are nested. It returns by
-// function how many calls were left without a return, without those that are open at the end.
+// function how many calls were left without a return. Calls that are open at the end do not count.
 func nested(t *testing.T, trace string) (unwound map[string]uint64) {
 	t.Helper()
 	r, err := format.Open(trace)

@@ -34,7 +34,7 @@ func recordPostgres(t *testing.T, p *harness.Postgres, do func(), flags ...strin
 	return rec.Trace, r
 }
 
-// TestPostgres: queries, executions and transactions are those that pgbench makes. At its start
+// TestPostgres: queries, executions and transactions are the ones that pgbench makes. At its start
 // pgbench makes two queries more.
 func TestPostgres(t *testing.T) {
 	p := harness.StartPostgres(t)

@@ -20,8 +20,8 @@ import (
 
 // These tests record static probes of programs that print what must be recorded.
 
-// TestValues: arguments are those that the program prints, for 0 to 12 arguments in all places that
-// an operand can name, and for a name with 32 sites.
+// TestValues: arguments are as the program prints them, for 0 to 12 arguments in all places that an
+// operand can name, and for a name with 32 sites.
 func TestValues(t *testing.T) {
 	harness.NeedSDT(t)
 	for _, flags := range []string{"-O0", "-O1", "-O2", "-O3", "-O2 -static", "-O2 -fPIE -pie", "-O2 -no-pie", "-Os -m64"} {
@@ -238,7 +238,7 @@ func TestSpans(t *testing.T) {
 	if r := harness.Analyze(t, trace); r.Trace.Events != 6 || len(r.Incomplete()) != 0 {
 		t.Errorf("%+v", r)
 	}
-	const rounds = 6300 // a third of which an error ends in a span that is dropped
+	const rounds = 6300 // an error ends a third of them in a span that is dropped
 	calls, _, _ = harness.RecordFlow(t, []string{"--max-overhead=none", "-e", "usdt:spans:step__begin(fail:s32) if fail == 0"}, program, fmt.Sprint(rounds), "nested")
 	harness.WantLines(t, calls, slices.Repeat([]string{"step(0);"}, rounds+2*rounds/3))
 
