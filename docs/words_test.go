@@ -79,7 +79,7 @@ func TestSentences(t *testing.T) {
 	}
 }
 
-// TestPackageComments: at most 2% of the sentences of package comments (doc.go) are longer than that.
+// TestPackageComments: at most 2% of the sentences of package comments are longer than that.
 func TestPackageComments(t *testing.T) {
 	var long []string
 	all := 0
