@@ -4,7 +4,7 @@
 //  1. The files of the target are opened (scope.go). These are the files that a process maps, the
 //     files that the dynamic linker would load for a command, or a file by its path.
 //  2. Without any probe, utrace chooses (choice.go), see "Choosing".
-//  3. The functions and static probes of each file are matched (selection.go, usdt.go).
+//  3. The functions and static probes of each file are matched (selection.go, usdtplan.go).
 //  4. Each function is placed (placement.go): which instructions get a breakpoint, how its return
 //     is seen, or why it is left out.
 //  5. Arguments, results and conditions become a bpf.Site, which the programs in the kernel execute
@@ -103,13 +103,13 @@
 // # Static probes
 //
 // The notes of static probes (USDT) say where each probe and its arguments are (elffile.USDTProbe).
-// A selected probe becomes a function of the plan (usdt.go): a hit, or a span if another probe ends
-// it. Each of its locations must be a nop (usdt.go). It becomes a site of its own (bpf.Site), with
+// A selected probe becomes a function of the plan (usdtplan.go): a hit, or a span if another probe ends
+// it. Each of its locations must be a nop (usdtplan.go). It becomes a site of its own (bpf.Site), with
 // the operands of that location. Fetching them, deciding on a condition and sending a name are data
 // for one program.
 //
 // A span that begins and ends in the same functions of the file is paired by the stack pointer,
-// like a call (span.go). If an error jumps over its end, the next span does not become a part of
+// like a call (usdtspan.go). If an error jumps over its end, the next span does not become a part of
 // it. Other spans have no stack pointer, and nest by their names. With a condition the kernel
 // remembers which spans were kept, so that their ends are kept as well. It identifies a span
 //
