@@ -124,7 +124,8 @@ func uncertain(w io.Writer, r *analyze.Result) {
 		fmt.Fprintf(w, "\nuncertain calls, during which events were lost (only in Calls, Errors, Total and Self time): %s\n", some(names, maxNamed))
 		fmt.Fprintf(w, "uncertain calls by thread: %s\n", some(threads, maxNamed))
 	}
-	fmt.Fprintf(w, "\nevents were lost in %d stretches of time, %s in all, of any thread at most as long: %s\n", len(windows), analyze.FormatDuration(all), some(windows, maxWindows))
+	fmt.Fprintf(w, "\nevents were lost in %s, %s in total (no thread lost more than that). Period (events): %s\n",
+		analyze.Plural(uint64(len(windows)), "period", "periods"), analyze.FormatDuration(all), some(windows, maxWindows))
 }
 
 // some joins the first n of a list.

@@ -48,10 +48,10 @@ Marks:
   -  no change can be given, as the two sides do not have the same calls: percentiles if calls were
      dropped while recording; calls and times if the function was removed while recording
 
---fail-if '[PATTERN:] METRIC > CHANGE' is for scripts (also <). Only significant changes meet it, by
-the part beyond the change that all functions share. The exit status is then 1, and the message
-begins with "failed". It is also 1, with "could not compare", if the traces cannot be compared or hold
-too little for the condition.
+--fail-if '[PATTERN:] METRIC > CHANGE' is for scripts (also <). The change that all functions share is
+subtracted first, and only significant changes count. If one meets the condition, the exit status is 1
+and the message begins with "failed". It is also 1, with "could not compare", if the traces cannot be
+compared or hold too little for the condition.
 
   METRIC    calls, total, self, avg, p50, p90, p99, or max (which needs three traces a side)
   CHANGE    +10%, -10% or +1ms; for calls also +100`,

@@ -15,8 +15,8 @@ func newExportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export [flags] --parquet FILE TRACE...",
 		Short: "Write the calls of traces as a table for DuckDB, ClickHouse or Spark",
-		Long: `Write a Parquet file with one row per call, for your own analyses, and for more traces than one
-machine can read at once. Rows are in the order in which calls end, thread by thread.
+		Long: `Write a Parquet file with one row per call, for your own analyses and for querying many traces
+together. Rows are in the order in which calls end, thread by thread.
 
 Columns:
   trace, host            where the call was recorded

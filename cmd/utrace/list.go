@@ -29,7 +29,7 @@ print their functions: PATH FUNC. Nothing is attached or run.
 Where to look:
   BINARY     a path, or the name of a program in $PATH
   -p PID     the program of a process and all libraries that it maps now, deleted ones included
-             (libstapsdt creates such)
+             (libstapsdt creates such files)
   neither    all programs and libraries that run on this machine, each file once. Without root, only
              those of your own processes
 
