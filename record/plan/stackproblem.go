@@ -26,6 +26,6 @@ func (p *Plan) addStackProblems() {
 			continue
 		}
 		reported[img] = true
-		p.Problems = append(p.Problems, img.Path+" is built without frame pointers: stacks end behind the direct caller in it, or lack callers; build it with -fno-omit-frame-pointer")
+		p.Problems = append(p.Problems, img.Path+" is built without frame pointers: stacks through it may stop after the direct caller or miss callers; build it with -fno-omit-frame-pointer")
 	}
 }
