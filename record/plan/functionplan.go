@@ -13,6 +13,7 @@ import (
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/insn"
 	"utrace/record/internal/probe"
+	"utrace/record/internal/values"
 )
 
 // addFuncs plans the functions and single instructions of the file:
@@ -107,7 +108,7 @@ func (f *filePlan) addFunc(pl *placer, fn elffile.Func, symbol string, by *probe
 		return nil
 	}
 
-	vf := &valueFinder{file: file, fn: fn, site: placed.entry.Addr, isGo: pl.hazards.isGo}
+	vf := &values.Finder{File: file, Func: fn, Site: placed.entry.Addr, IsGo: pl.hazards.isGo}
 	if err := f.bindValues(&planned, vf, by, pl.hazards.goid); err != nil {
 		if by.Pattern == nil || by.Pattern.Literal != "" {
 			return fmt.Errorf("%w %q: %s of %s: %w", probe.ErrProbe, by.Text, name, f.img.Path, err)
@@ -121,17 +122,17 @@ func (f *filePlan) addFunc(pl *placer, fn elffile.Func, symbol string, by *probe
 
 // bindValues finds the values that a probe records of a function, and the values that its condition
 // needs. goid is the offset of a goroutine's number: see Module.Goid.
-func (f *filePlan) bindValues(fn *Func, vf *valueFinder, pr *probe.Probe, goid uint16) error {
+func (f *filePlan) bindValues(fn *Func, vf *values.Finder, pr *probe.Probe, goid uint16) error {
 	deferred := f.p.DefersCalls()
 	if !pr.Values.Any() && !deferred {
 		return nil
 	}
-	b, err := vf.bind(&pr.Values, fn.ReturnBy != Never, f.p.slowerThan)
+	b, err := vf.Bind(&pr.Values, fn.ReturnBy != Never, f.p.slowerThan)
 	if err != nil {
 		return err
 	}
-	fn.Args, fn.Results = declared(b.args), declared(b.results)
-	fn.Values = b.describe(pr.Values.ConditionText, vf.file.Machine)
+	fn.Args, fn.Results = values.Declared(b.Args), values.Declared(b.Results)
+	fn.Values = b.Describe(pr.Values.ConditionText, vf.File.Machine)
 
 	template := bpf.Site{Flags: bpf.SiteFunction | bpf.SiteFrame, GoID: goid}
 	if deferred {
@@ -140,7 +141,7 @@ func (f *filePlan) bindValues(fn *Func, vf *valueFinder, pr *probe.Probe, goid u
 	if fn.ReturnBy == Never {
 		template.Flags |= bpf.SiteNoReturn
 	}
-	fn.Entry, fn.Exit = b.sites(template, vf.site, vf.file.Machine)
+	fn.Entry, fn.Exit = b.Sites(template, vf.Site, vf.File.Machine)
 	if fn.Exit != nil && fn.ReturnBy == ByTrampoline {
 		fn.Exit.Flags |= bpf.SiteTrampoline
 	}

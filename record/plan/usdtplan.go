@@ -12,6 +12,7 @@ import (
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/insn"
 	"utrace/record/internal/probe"
+	"utrace/record/internal/values"
 )
 
 // USDTSite is a location of a static probe, and what the BPF side does at it.
@@ -118,7 +119,7 @@ func (u *usdtPlan) locate(n usdtName, pr *probe.Probe, args []probe.Argument, te
 			if a.Pos >= len(loc.Args) {
 				return nil, fmt.Errorf("%s has %d arguments (%s), no %d", n, len(loc.Args), loc.ArgText, a.Pos+1)
 			}
-			site.Site.Args[i] = fetchArg(a, loc.Args[a.Pos], loc.Addr, u.file.Machine)
+			site.Site.Args[i] = values.FetchArg(a, loc.Args[a.Pos], loc.Addr, u.file.Machine)
 			if a.LengthAt > 0 {
 				site.Site.Args[i].LengthArg = uint8(a.LengthAt - 1)
 			}

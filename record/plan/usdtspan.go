@@ -12,6 +12,7 @@ import (
 	"utrace/format"
 	"utrace/record/internal/abi"
 	"utrace/record/internal/probe"
+	"utrace/record/internal/values"
 )
 
 // usdtSpan is a static probe as one probe selects it: a span with the static probes that end it, or
@@ -88,7 +89,7 @@ func (u *usdtPlan) plan(sp usdtSpan) (Func, error) {
 
 	begin := u.template(&sp, cond != nil)
 	end := begin
-	begin.NumConds = uint8(copy(begin.Conds[:], compile(cond)))
+	begin.NumConds = uint8(copy(begin.Conds[:], values.Compile(cond)))
 	if begin.Flags&bpf.SiteDeferred != 0 { // the end decides the rest of the condition
 		end = begin
 	}

@@ -1,4 +1,4 @@
-package plan
+package values
 
 import (
 	"fmt"
@@ -48,7 +48,7 @@ func compileUSDT(t *testing.T, p *probe.Probe) []bpf.Cond {
 	if err != nil {
 		t.Fatalf("%q: %v", p.Text, err)
 	}
-	conds := compile(cond)
+	conds := Compile(cond)
 	checkConds(t, p.Text, conds, len(args), 0)
 	return conds
 }

@@ -1,6 +1,6 @@
 //go:build linux
 
-package plan
+package values
 
 import (
 	"debug/elf"
@@ -26,8 +26,8 @@ func FuzzBind(f *testing.F) {
 		f.Add(text, true)
 		f.Add(text, false)
 	}
-	var finders []*valueFinder
-	for _, path := range []string{"../../testdata/elf/pie.elf", "../../testdata/elf/cxx.elf"} {
+	var finders []*Finder
+	for _, path := range []string{"../../../testdata/elf/pie.elf", "../../../testdata/elf/cxx.elf"} {
 		file, err := elffile.Open(path)
 		if err != nil {
 			f.Fatal(err)
@@ -38,9 +38,9 @@ func FuzzBind(f *testing.F) {
 			f.Fatal(err)
 		}
 		for _, fn := range funcs {
-			vf := &valueFinder{file: file, fn: fn, site: fn.Addr}
+			vf := &Finder{File: file, Func: fn, Site: fn.Addr}
 			if debug, err := vf.debugInfo(); err == nil && len(debug.Params) > 0 {
-				finders = append(finders, vf, &valueFinder{file: file, fn: fn, site: fn.Addr, read: true, debugErr: dwarf.ErrNoDWARF})
+				finders = append(finders, vf, &Finder{File: file, Func: fn, Site: fn.Addr, read: true, debugErr: dwarf.ErrNoDWARF})
 			}
 		}
 	}
@@ -53,13 +53,13 @@ func FuzzBind(f *testing.F) {
 			return
 		}
 		for _, vf := range finders {
-			b, err := vf.bind(&p.Values, returns, time.Millisecond)
+			b, err := vf.Bind(&p.Values, returns, time.Millisecond)
 			if err != nil {
 				continue
 			}
-			checkConds(t, text, b.conds, len(b.args), len(b.results))
+			checkConds(t, text, b.conds, len(b.Args), len(b.Results))
 			for _, flags := range []bpf.SiteFlags{0, bpf.SiteDeferred} {
-				entry, exit := b.sites(bpf.Site{Flags: flags}, vf.site, elf.EM_X86_64)
+				entry, exit := b.Sites(bpf.Site{Flags: flags}, vf.Site, elf.EM_X86_64)
 				for _, site := range []*bpf.Site{entry, exit} {
 					if site != nil && (int(site.NumArgs) > bpf.MaxArgs || int(site.NumConds) > bpf.MaxConds) {
 						t.Fatalf("%q: %d values, %d comparisons", text, site.NumArgs, site.NumConds)
@@ -74,13 +74,13 @@ func FuzzBind(f *testing.F) {
 func TestArgumentZero(t *testing.T) {
 	file := &elffile.File{Machine: elf.EM_X86_64}
 	with := &dwarf.Signature{Params: []dwarf.Value{{Name: "x", Kind: dwarf.Pointer}}}
-	for _, vf := range []*valueFinder{{file: file, read: true, debugErr: dwarf.ErrNoDWARF}, {file: file, read: true, debug: with}} {
+	for _, vf := range []*Finder{{File: file, read: true, debugErr: dwarf.ErrNoDWARF}, {File: file, read: true, debug: with}} {
 		for _, text := range []string{"f if arg0 == 1", "f if arg00 == 1", "f(x:buf[arg0])", "f if arg99999999999999999999 == 1"} {
 			p, err := probe.Parse(text)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err = vf.bind(&p.Values, true, 0); err == nil || !strings.Contains(err.Error(), "the arguments are arg1, arg2 and so on") {
+			if _, err = vf.Bind(&p.Values, true, 0); err == nil || !strings.Contains(err.Error(), "the arguments are arg1, arg2 and so on") {
 				t.Errorf("%s: %v", text, err)
 			}
 		}

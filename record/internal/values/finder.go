@@ -1,4 +1,4 @@
-package plan
+package values
 
 import (
 	"errors"
@@ -14,13 +14,13 @@ import (
 	"utrace/record/internal/suggest"
 )
 
-// valueFinder finds the locations of the values that a probe records of one function: by its debug
+// Finder finds the locations of the values that a probe records of one function: by its debug
 // information, or else by the calling convention, which passes the first arguments in registers.
-type valueFinder struct {
-	file *elffile.File
-	fn   elffile.Func
-	site abi.Addr // of the entry: all values are still where the call put them
-	isGo bool
+type Finder struct {
+	File *elffile.File
+	Func elffile.Func
+	Site abi.Addr // of the entry: all values are still where the call put them
+	IsGo bool
 
 	debug    *dwarf.Signature // nil if there is none, or read is false
 	debugErr error
@@ -28,50 +28,50 @@ type valueFinder struct {
 }
 
 // debugInfo returns the function's signature in the debug information. It reads it once.
-func (vf *valueFinder) debugInfo() (*dwarf.Signature, error) {
+func (vf *Finder) debugInfo() (*dwarf.Signature, error) {
 	if !vf.read {
 		vf.read = true
-		vf.debug, vf.debugErr = vf.file.Signature(vf.fn, vf.site)
+		vf.debug, vf.debugErr = vf.File.Signature(vf.Func, vf.Site)
 	}
 	return vf.debug, vf.debugErr
 }
 
-// bind finds the values and the condition of a probe. returns is set if the function's return is
+// Bind finds the values and the condition of a probe. returns is set if the function's return is
 // seen. slowerThan, unless it is 0, is how long calls must take to be kept.
-func (vf *valueFinder) bind(v *probe.Values, returns bool, slowerThan time.Duration) (b boundValues, err error) {
+func (vf *Finder) Bind(v *probe.Values, returns bool, slowerThan time.Duration) (b Bound, err error) {
 	if !returns && (v.Result != nil || v.AllResults) {
 		return b, errors.New("its return is not seen, so its result cannot be recorded")
 	}
-	if b.args, err = vf.bindArguments(v); err != nil {
+	if b.Args, err = vf.bindArguments(v); err != nil {
 		return b, err
 	}
-	if b.results, err = vf.bindResults(v); err != nil {
+	if b.Results, err = vf.bindResults(v); err != nil {
 		return b, err
 	}
 
 	end := probe.End{Duration: returns}
 	if returns {
-		end.Results = conditionScope{&b.results, vf.findResult}
+		end.Results = conditionScope{&b.Results, vf.findResult}
 	} else {
 		slowerThan = 0
 	}
-	cond, err := probe.Bind(probe.AtLeast(v.Condition, slowerThan), conditionScope{&b.args, vf.findArgument}, end)
+	cond, err := probe.Bind(probe.AtLeast(v.Condition, slowerThan), conditionScope{&b.Args, vf.findArgument}, end)
 	if err != nil {
 		return b, fmt.Errorf("condition %q: %w", probe.Shorten(v.ConditionText), err)
 	}
-	b.conds = compile(cond)
+	b.conds = Compile(cond)
 
 	if v.Result != nil || v.AllResults {
-		b.results = vf.addErrno(b.results)
+		b.Results = vf.addErrno(b.Results)
 	}
-	if n := max(len(b.args), len(b.results)); n > bpf.MaxArgs {
+	if n := max(len(b.Args), len(b.Results)); n > bpf.MaxArgs {
 		return b, fmt.Errorf("%d values, including those that conditions and lengths need: at most %d can be fetched", n, bpf.MaxArgs)
 	}
 	return b, nil
 }
 
 // bindArguments finds the arguments that a probe records, and their lengths as hidden ones.
-func (vf *valueFinder) bindArguments(v *probe.Values) (list []boundValue, err error) {
+func (vf *Finder) bindArguments(v *probe.Values) (list []Value, err error) {
 	if v.All {
 		debug, err := vf.debugInfo()
 		if err != nil {
@@ -102,7 +102,7 @@ func (vf *valueFinder) bindArguments(v *probe.Values) (list []boundValue, err er
 }
 
 // bindArgument appends one of the arguments that were asked for. all are all of them.
-func (vf *valueFinder) bindArgument(list []boundValue, a probe.Argument, all []probe.Argument) ([]boundValue, error) {
+func (vf *Finder) bindArgument(list []Value, a probe.Argument, all []probe.Argument) ([]Value, error) {
 	debug, err := vf.debugInfo()
 	untyped := a.Type.Name == ""
 	if a.Path != nil && err == nil {
@@ -125,7 +125,7 @@ func (vf *valueFinder) bindArgument(list []boundValue, a probe.Argument, all []p
 	}
 
 	word := a.Pos
-	if vf.isGo { // a string takes two words
+	if vf.IsGo { // a string takes two words
 		for _, other := range all {
 			if other.Pos < a.Pos && other.Type.Kind == probe.KindText {
 				word++
@@ -136,7 +136,7 @@ func (vf *valueFinder) bindArgument(list []boundValue, a probe.Argument, all []p
 }
 
 // bindResults finds the results that a probe records.
-func (vf *valueFinder) bindResults(v *probe.Values) (list []boundValue, err error) {
+func (vf *Finder) bindResults(v *probe.Values) (list []Value, err error) {
 	debug, err := vf.debugInfo()
 	switch {
 	case v.AllResults && err != nil:
@@ -158,24 +158,24 @@ func (vf *valueFinder) bindResults(v *probe.Values) (list []boundValue, err erro
 
 // addErrno adds errno to the result of a function of the C library, if the result can say that the
 // function failed.
-func (vf *valueFinder) addErrno(results []boundValue) []boundValue {
+func (vf *Finder) addErrno(results []Value) []Value {
 	if len(results) != 1 || !results[0].Type.TellsFailure() {
 		return results
 	}
-	slot, ok := vf.file.ErrnoSlot()
+	slot, ok := vf.File.ErrnoSlot()
 	if !ok {
 		return results
 	}
 	typ := probe.Type{Name: "errno", Kind: probe.KindErrno, Size: 4, Signed: true}
-	return append(results, boundValue{
+	return append(results, Value{
 		Argument: probe.Argument{Name: "errno", Described: true, Type: typ},
-		op:       abi.Operand{Text: "errno", Disp: int64(slot - vf.site)},
+		op:       abi.Operand{Text: "errno", Disp: int64(slot - vf.Site)},
 	})
 }
 
 // appendAll returns all described values that can be fetched, as far as there is room. name is for
 // those without a name.
-func (vf *valueFinder) appendAll(values []dwarf.Value, name string) (list []boundValue) {
+func (vf *Finder) appendAll(values []dwarf.Value, name string) (list []Value) {
 	for i, parts := range dwarf.Parts(values) {
 		v := values[i]
 		a := probe.Argument{Name: v.Name, Described: true}
@@ -196,7 +196,7 @@ func (vf *valueFinder) appendAll(values []dwarf.Value, name string) (list []boun
 }
 
 // resolvePath returns the value that a path leads to.
-func (vf *valueFinder) resolvePath(debug *dwarf.Signature, p probe.Path) (dwarf.Value, error) {
+func (vf *Finder) resolvePath(debug *dwarf.Signature, p probe.Path) (dwarf.Value, error) {
 	v, err := debug.Find(p.Name)
 	if err != nil {
 		return v, err
@@ -212,7 +212,7 @@ func (vf *valueFinder) resolvePath(debug *dwarf.Signature, p probe.Path) (dwarf.
 
 // findArgument finds the argument that a condition or a length names: a recorded one, or a hidden
 // one that it appends. like is the type to give an argument without debug information.
-func (vf *valueFinder) findArgument(args []boundValue, name string, like probe.Type) (at int, extended []boundValue, err error) {
+func (vf *Finder) findArgument(args []Value, name string, like probe.Type) (at int, extended []Value, err error) {
 	for i, a := range args {
 		if a.Name == name && (!a.Hidden || a.Type.HasBytes() == like.HasBytes()) {
 			return i, args, nil
@@ -259,7 +259,7 @@ func (vf *valueFinder) findArgument(args []boundValue, name string, like probe.T
 }
 
 // findResult finds the result that a condition names: the recorded one, or a hidden one.
-func (vf *valueFinder) findResult(list []boundValue, name string, like probe.Type) (at int, extended []boundValue, err error) {
+func (vf *Finder) findResult(list []Value, name string, like probe.Type) (at int, extended []Value, err error) {
 	if len(list) > 0 {
 		return 0, list, nil
 	}

@@ -1,4 +1,4 @@
-package plan
+package values
 
 import (
 	"fmt"
@@ -13,8 +13,8 @@ import (
 
 // appendDescribed appends a value that debug information describes. wanted has its name, and its
 // type if one was asked for.
-func (vf *valueFinder) appendDescribed(list []boundValue, wanted probe.Argument, v dwarf.Value) ([]boundValue, error) {
-	a := boundValue{Argument: wanted, op: v.At}
+func (vf *Finder) appendDescribed(list []Value, wanted probe.Argument, v dwarf.Value) ([]Value, error) {
+	a := Value{Argument: wanted, op: v.At}
 	if v.Why != "" {
 		return nil, fmt.Errorf("%s (%s): %s", a.Name, v.TypeName, v.Why)
 	}
@@ -25,7 +25,7 @@ func (vf *valueFinder) appendDescribed(list []boundValue, wanted probe.Argument,
 			return nil, fmt.Errorf("%s: %w", a.Name, err)
 		}
 		if a.Type.Kind == probe.KindGoType {
-			a.Type.GoTypeName = goTypeNames(vf.file)
+			a.Type.GoTypeName = goTypeNames(vf.File)
 		}
 	}
 

@@ -1,4 +1,4 @@
-package plan
+package values
 
 import (
 	"utrace/bpf"
@@ -6,10 +6,10 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// compile turns a bound condition into comparisons for the BPF side, nil into none. The first one
+// Compile turns a bound condition into comparisons for the BPF side, nil into none. The first one
 // is made first. Each names the comparison that follows if it holds, and the one that follows if it
 // does not.
-func compile(c *probe.Bound) []bpf.Cond {
+func Compile(c *probe.Bound) []bpf.Cond {
 	if c == nil {
 		return nil
 	}

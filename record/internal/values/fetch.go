@@ -1,4 +1,4 @@
-package plan
+package values
 
 import (
 	"debug/elf"
@@ -9,9 +9,9 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// fetchArg says how the BPF side fetches an argument from an operand, at a site with address addr
+// FetchArg says how the BPF side fetches an argument from an operand, at a site with address addr
 // in the file.
-func fetchArg(a probe.Argument, op abi.Operand, addr abi.Addr, machine elf.Machine) bpf.Arg {
+func FetchArg(a probe.Argument, op abi.Operand, addr abi.Addr, machine elf.Machine) bpf.Arg {
 	if a.Type.Kind == probe.KindErrno {
 		return bpf.Arg{
 			From: bpf.FromMemory, Size: 4, Signed: true, Base: bpf.RegisterEntry, Index: bpf.RegisterTLS,

@@ -1,4 +1,4 @@
-package plan
+package values
 
 import (
 	"fmt"
@@ -8,14 +8,14 @@ import (
 )
 
 // convention returns the calling convention of the file's functions.
-func (vf *valueFinder) convention() abi.Convention {
-	return abi.ConventionOf(vf.file.Machine, vf.isGo)
+func (vf *Finder) convention() abi.Convention {
+	return abi.ConventionOf(vf.File.Machine, vf.IsGo)
 }
 
 // appendWord appends a value in a word of the calling convention, numbered from 0. A string of Go
 // takes two. locate returns where a word is.
-func (vf *valueFinder) appendWord(list []boundValue, wanted probe.Argument, word int, locate func(word int) (abi.Operand, error)) ([]boundValue, error) {
-	a := boundValue{Argument: wanted}
+func (vf *Finder) appendWord(list []Value, wanted probe.Argument, word int, locate func(word int) (abi.Operand, error)) ([]Value, error) {
+	a := Value{Argument: wanted}
 	if a.Type.Kind == probe.KindFloat {
 		return nil, fmt.Errorf("%s: it is in a floating-point register, which a probe cannot read", a.Name)
 	}
@@ -29,7 +29,7 @@ func (vf *valueFinder) appendWord(list []boundValue, wanted probe.Argument, word
 
 	at := len(list)
 	list = appendValue(list, a)
-	if vf.isGo && a.Type.Kind == probe.KindText {
+	if vf.IsGo && a.Type.Kind == probe.KindText {
 		length, err := locate(word + 1)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", a.Name, err)
@@ -40,14 +40,14 @@ func (vf *valueFinder) appendWord(list []boundValue, wanted probe.Argument, word
 }
 
 // appendValue returns a copy of a list with one more value.
-func appendValue(list []boundValue, a boundValue) []boundValue {
-	return append(append([]boundValue(nil), list...), a)
+func appendValue(list []Value, a Value) []Value {
+	return append(append([]Value(nil), list...), a)
 }
 
 // appendLength appends the length of the text or buffer at an index, as a hidden value.
-func appendLength(list []boundValue, at int, length abi.Operand) []boundValue {
+func appendLength(list []Value, at int, length abi.Operand) []Value {
 	a := list[at]
-	list = append(list, boundValue{op: length, Argument: probe.Argument{
+	list = append(list, Value{op: length, Argument: probe.Argument{
 		Name: "len(" + a.Name + ")", Pos: a.Pos, Hidden: true, Described: a.Described,
 		Type: probe.Type{Name: "s64", Signed: true, Size: 8},
 	}})
