@@ -25,6 +25,13 @@ type callers struct {
 	frames  map[*stackFile]*frameCount
 }
 
+// probedFuncs are the modules and functions that the trace has already, because they are probed.
+type probedFuncs struct {
+	modules map[image.Version]format.ModuleID
+	funcs   map[funcKey]format.FuncID
+}
+
+// funcKey is a function: its address, as the file of its module has it.
 type funcKey struct {
 	module format.ModuleID
 	addr   uint64
@@ -36,17 +43,11 @@ type frameCount struct {
 	all, without int
 }
 
-func newCallers(w *format.Writer, c *catalog) *callers {
-	f := &callers{
-		w: w, modules: map[*stackFile]format.ModuleID{}, probed: c.files, funcs: map[funcKey]format.FuncID{},
+func newCallers(w *format.Writer, probed probedFuncs) *callers {
+	return &callers{
+		w: w, modules: map[*stackFile]format.ModuleID{}, probed: probed.modules, funcs: probed.funcs,
 		lines: map[*stackFile]*dwarf.Lines{}, frames: map[*stackFile]*frameCount{},
 	}
-	for _, fn := range c.funcs {
-		if !fn.planned.Hit && fn.planned.USDT == "" {
-			f.funcs[funcKey{fn.module, fn.planned.Addr}] = fn.id
-		}
-	}
-	return f
 }
 
 // at returns the function of a return address, and the line of the call.
@@ -99,7 +100,7 @@ func (f *callers) module(file *stackFile) format.ModuleID {
 	switch {
 	case ok:
 	case file.image != nil:
-		id = f.w.AddModule(describeFile(file.image.Path, file.image.File))
+		id = f.w.AddModule(file.image.Describe())
 	default:
 		id = f.w.AddModule(format.Module{Path: file.name})
 	}

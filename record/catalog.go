@@ -5,7 +5,6 @@ package record
 import (
 	"utrace/bpf"
 	"utrace/format"
-	"utrace/record/internal/elffile"
 	"utrace/record/internal/image"
 	"utrace/record/internal/probe"
 	"utrace/record/plan"
@@ -59,7 +58,7 @@ func (fn *probedFunc) hit(kind format.Kind) {
 
 // add defines a module and its functions, in the order in which their probes are numbered.
 func (c *catalog) add(m *module) {
-	id := c.w.AddModule(describeFile(m.Path, m.Image.File))
+	id := c.w.AddModule(m.Image.Describe())
 	if _, ok := c.files[m.Image.Version]; !ok {
 		c.files[m.Image.Version] = id
 	}
@@ -129,15 +128,6 @@ func (c *catalog) function(fn format.FuncID, hash uint64) (format.FuncID, bool) 
 	return id, ok
 }
 
-// describeFile returns the description of a file for a trace.
-func describeFile(path string, file *elffile.File) format.Module {
-	module := format.Module{Path: path, BuildID: file.BuildID}
-	for _, seg := range file.Segments {
-		module.Segments = append(module.Segments, format.Segment{Addr: uint64(seg.Addr), FileOff: uint64(seg.FileOff), Size: seg.MemSize})
-	}
-	return module
-}
-
 // describeFunc returns the description of a function for a trace. module is the number of its
 // module in the trace.
 func describeFunc(fn *plan.Func, module format.ModuleID, goCode bool) format.Func {
@@ -163,4 +153,15 @@ func describeArguments(args []probe.Argument) []format.Arg {
 		}
 	}
 	return list
+}
+
+// probed returns the modules and functions that are probed, for the functions on stacks.
+func (c *catalog) probed() probedFuncs {
+	p := probedFuncs{modules: c.files, funcs: map[funcKey]format.FuncID{}}
+	for _, fn := range c.funcs {
+		if !fn.planned.Hit && fn.planned.USDT == "" {
+			p.funcs[funcKey{fn.module, fn.planned.Addr}] = fn.id
+		}
+	}
+	return p
 }

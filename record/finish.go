@@ -93,7 +93,7 @@ func (s *session) complete(stop format.Anchor, sum *Summary, drainErr error) (st
 		}
 	}
 	if stacks := s.drainer.stacks; stacks != nil && drainErr == nil {
-		stackWarnings = stacks.define(s.w, s.drainer.catalog)
+		stackWarnings = stacks.define(s.w, s.drainer.catalog.probed())
 	}
 	closeErr = s.w.Close(end)
 	if drainErr != nil {

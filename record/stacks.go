@@ -144,9 +144,9 @@ func (s *stacks) forget(pid uint32, endNs uint64) {
 	s.code.forget(pid, endNs)
 }
 
-// define names the frames and writes the stacks. It returns warnings.
-func (s *stacks) define(w *format.Writer, c *catalog) []string {
-	funcs := newCallers(w, c)
+// define names the frames and writes the stacks. It returns warnings. It adds to probed.
+func (s *stacks) define(w *format.Writer, probed probedFuncs) []string {
+	funcs := newCallers(w, probed)
 	for _, p := range s.frames {
 		fn, line := funcs.at(p.codeAddr)
 		w.AddStack(format.Stack{Func: fn, Addr: p.addr, Line: line, Outer: p.outer})

@@ -8,7 +8,7 @@
 //  4. Each function is placed (placement.go): which instructions get a breakpoint, how its return
 //     is seen, or why it is left out.
 //  5. Arguments, results and conditions become a bpf.Site, which the programs in the kernel execute
-//     (valuefinder.go, comparison.go).
+//     (record/internal/values).
 //
 // A plan can be extended with the files that appear while recording.
 //
@@ -123,7 +123,7 @@
 //
 // # Arguments and results of functions
 //
-// The values of a probe are looked up for each function that it matches (valuefinder.go). The debug
+// The values of a probe are looked up for each function that it matches (record/internal/values). The debug
 // information has their types. Their locations at the chosen site come from location lists or the
 // calling convention (dwarf.Signature). Without debug information, arguments are counted by the
 // calling convention alone. A site with arguments precedes any instruction that overwrites an

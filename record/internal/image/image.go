@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"utrace/format"
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/procmaps"
 )
@@ -130,4 +131,13 @@ func KeysOf(pid int) (keys []Key) {
 		}
 	}
 	return keys
+}
+
+// Describe returns the description of the file for a trace.
+func (img *Image) Describe() format.Module {
+	module := format.Module{Path: img.Path, BuildID: img.File.BuildID}
+	for _, seg := range img.File.Segments {
+		module.Segments = append(module.Segments, format.Segment{Addr: uint64(seg.Addr), FileOff: uint64(seg.FileOff), Size: seg.MemSize})
+	}
+	return module
 }
