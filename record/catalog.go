@@ -7,6 +7,7 @@ import (
 	"utrace/format"
 	"utrace/record/internal/image"
 	"utrace/record/internal/probe"
+	"utrace/record/internal/stacks"
 	"utrace/record/plan"
 )
 
@@ -156,11 +157,11 @@ func describeArguments(args []probe.Argument) []format.Arg {
 }
 
 // probed returns the modules and functions that are probed, for the functions on stacks.
-func (c *catalog) probed() probedFuncs {
-	p := probedFuncs{modules: c.files, funcs: map[funcKey]format.FuncID{}}
+func (c *catalog) probed() stacks.Probed {
+	p := stacks.Probed{Modules: c.files, Funcs: map[stacks.FuncKey]format.FuncID{}}
 	for _, fn := range c.funcs {
 		if !fn.planned.Hit && fn.planned.USDT == "" {
-			p.funcs[funcKey{fn.module, fn.planned.Addr}] = fn.id
+			p.Funcs[stacks.FuncKey{Module: fn.module, Addr: fn.planned.Addr}] = fn.id
 		}
 	}
 	return p

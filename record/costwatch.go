@@ -10,6 +10,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/clock"
 )
 
 // costWatch measures the cost of hits: when the recording begins, at intervals while it lasts, and
@@ -96,7 +97,7 @@ func (w *costWatch) once() error {
 	c, err := w.calibrator.measure()
 	if err == nil {
 		w.list = append(w.list, c)
-		c.TimeNs = sinceStart(monotonicNs(), w.startNs)
+		c.TimeNs = clock.SinceStart(clock.MonotonicNs(), w.startNs)
 		w.definitions.add(func(catalog *catalog) { catalog.w.AddCalibration(c) })
 	}
 	return err

@@ -17,6 +17,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/clock"
 	"utrace/record/internal/image"
 	"utrace/record/internal/proc"
 	"utrace/record/internal/procmaps"
@@ -291,7 +292,7 @@ func (d *discoverer) extend(files *image.Set, sc *plan.Scope, late bool, held *i
 		}
 		if late && m.Image != held {
 			d.late = append(d.late, fmt.Sprintf("%s: %s attached %.1f s after the start, when it was found in process %d: its earlier calls are missing",
-				m.Path, english.Plural(len(m.Funcs), "function", ""), time.Duration(monotonicNs()-d.startNs).Seconds(), sc.PID))
+				m.Path, english.Plural(len(m.Funcs), "function", ""), time.Duration(clock.MonotonicNs()-d.startNs).Seconds(), sc.PID))
 		}
 	}
 	if perProcess {

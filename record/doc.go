@@ -189,27 +189,6 @@
 // of its tasks. Without BTF and Config.Follow the end of threads is not reported, and a reused
 // thread ID is taken for the old thread.
 //
-// # Stacks of callers
-//
-// With Config.Stacks each entry has the stack of callers, by frame pointers (bpf/stack.h). At the
-// entry of a function that register is still the caller's, and the return address of the caller is
-// on top of the stack. The drainer examines a stack as soon as it arrives (stacks.go), since it
-// needs the mappings of the process (codemaps.go). The tracer of a command reads them again when a
-// process is about to end, and a child that is gone has those of its parent. A process that utrace
-// does not trace, and that ends within 50 ms of its first stack, can lack them. The summary counts
-// such calls. Names and lines are looked up when the recording ends (callers.go).
-//
-// Code without frame pointers leaves arbitrary values in the register. So an address counts only in
-// two cases: it follows a call instruction of a file that is mapped there, or it lies in code that
-// was made at run time. The stack ends at any other address. The direct caller is right in any
-// case. Beyond a function that sets up no frame, callers may be missing: plan and summary name the
-// files with such functions. The stack also ends where a thread changed its stack (signals on
-// another stack, coroutines), at a signal handler, and at 127 frames.
-//
-// A return probe hides the return address of its function: a frame "[caller of a probed function]"
-// replaces it. For a traced function the address is known from its own entry: the kernel puts its
-// probe on the return only afterwards.
-//
 // # Spans
 //
 // The kernel raises the semaphores of static probes, as reference counters of the uprobes. It does

@@ -10,6 +10,8 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/clock"
+	"utrace/record/internal/stacks"
 )
 
 // Intervals at which the buffers are drained: the fuller they are, the shorter.
@@ -72,7 +74,7 @@ type drainer struct {
 	lost          lostCount
 	interval      time.Duration
 
-	stacks    *stacks // nil if stacks are not recorded
+	stacks    *stacks.Set // nil if stacks are not recorded
 	newStacks []bpf.Stack
 	ended     []bpf.Task // processes whose stacks are to be forgotten
 
@@ -111,7 +113,7 @@ func newDrainer(objs *bpf.Objects, w *format.Writer, defs *definitions, startNs 
 // round drains all buffers once, and releases the events that are complete. It sets the interval
 // until the next round.
 func (d *drainer) round() error {
-	now := monotonicNs()
+	now := clock.MonotonicNs()
 	var fullest float64
 	complete := uint64(math.MaxUint64)
 	for i := range d.buffers {
@@ -125,7 +127,7 @@ func (d *drainer) round() error {
 	}
 	d.losses.Take(d.addLoss)
 	for i := range d.newStacks {
-		d.stacks.add(&d.newStacks[i])
+		d.stacks.Add(&d.newStacks[i])
 	}
 	d.newStacks = d.newStacks[:0]
 	switch load := max(fullest/targetFill, float64(len(d.held))/targetEvents); {
@@ -169,7 +171,7 @@ func (d *drainer) takeTask(rec []byte) {
 	task := bpf.DecodeTask(rec)
 	d.processEnded = d.processEnded || task.Kind == bpf.TaskProcessExit
 	if d.stacks != nil {
-		d.stacks.code.task(&task)
+		d.stacks.Code.Task(&task)
 	}
 	d.heldTasks = append(d.heldTasks, task)
 }
@@ -233,7 +235,7 @@ func (d *drainer) releaseEvent(e *heldEvent, before uint64) error {
 		e.Value = d.stackOf(e)
 	}
 	return d.w.Append(&format.Event{
-		TimeNs: sinceStart(e.TimeNs, d.startNs), SP: e.SP, Value: e.Value,
+		TimeNs: clock.SinceStart(e.TimeNs, d.startNs), SP: e.SP, Value: e.Value,
 		Thread: d.threads.id(e.PID, e.TID, e.GoID, e.TimeNs), Func: id, CPU: e.cpu, Kind: e.Kind,
 	})
 }
@@ -243,13 +245,13 @@ func (d *drainer) stackOf(e *heldEvent) uint64 {
 	if d.stacks == nil {
 		return 0
 	}
-	return uint64(d.stacks.id(e.PID, e.Value))
+	return uint64(d.stacks.ID(e.PID, e.Value))
 }
 
 // settle forgets whatever has ended in this pass.
 func (d *drainer) settle() {
 	for i := range d.ended {
-		d.stacks.forget(d.ended[i].PID, d.ended[i].TimeNs)
+		d.stacks.Forget(d.ended[i].PID, d.ended[i].TimeNs)
 	}
 	d.ended = d.ended[:0]
 	for pid := range d.threads.gone {
@@ -282,5 +284,5 @@ func (d *drainer) addLoss(cpu int, l bpf.Loss) {
 	d.lost.entries += l.Entries
 	d.lost.returns += l.Returns
 	d.lost.sched += l.Sched
-	d.w.AddLoss(format.Loss{CPU: cpu, FirstNs: sinceStart(l.FirstNs, d.startNs), LastNs: sinceStart(l.LastNs, d.startNs), Entries: l.Entries, Returns: l.Returns, Sched: l.Sched})
+	d.w.AddLoss(format.Loss{CPU: cpu, FirstNs: clock.SinceStart(l.FirstNs, d.startNs), LastNs: clock.SinceStart(l.LastNs, d.startNs), Entries: l.Entries, Returns: l.Returns, Sched: l.Sched})
 }

@@ -9,6 +9,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/clock"
 )
 
 // finish turns the probes off, drains what they left, completes the file and detaches. Detaching
@@ -18,7 +19,7 @@ func (s *session) finish(reason string) (*Summary, error) {
 	if err := s.objs.Enable(false); err != nil {
 		return nil, fmt.Errorf("turn off the probes: %w", err)
 	}
-	stop := now()
+	stop := clock.Now()
 	s.stopWatching()
 	s.costs.stop()
 	sum := &Summary{Reason: reason, Duration: time.Duration(stop.MonoNs - s.start.MonoNs)}
@@ -92,8 +93,8 @@ func (s *session) complete(stop format.Anchor, sum *Summary, drainErr error) (st
 			return nil, nil, err
 		}
 	}
-	if stacks := s.drainer.stacks; stacks != nil && drainErr == nil {
-		stackWarnings = stacks.define(s.w, s.drainer.catalog.probed())
+	if st := s.drainer.stacks; st != nil && drainErr == nil {
+		stackWarnings = st.Define(s.w, s.drainer.catalog.probed())
 	}
 	closeErr = s.w.Close(end)
 	if drainErr != nil {

@@ -5,6 +5,7 @@ package record
 import (
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/clock"
 	"utrace/record/plan"
 )
 
@@ -63,7 +64,7 @@ func (d *drainer) holdCall(call *bpf.OpenCall) {
 
 // releaseValues hands an event with values, with a name, or on a track to the writer.
 func (d *drainer) releaseValues(e *heldEvent, fn *probedFunc, before uint64) error {
-	out := format.Event{TimeNs: sinceStart(e.TimeNs, d.startNs), SP: e.SP, Func: fn.id, CPU: e.cpu, Kind: e.Kind}
+	out := format.Event{TimeNs: clock.SinceStart(e.TimeNs, d.startNs), SP: e.SP, Func: fn.id, CPU: e.cpu, Kind: e.Kind}
 	args := ""
 	if e.Named {
 		id, ok := d.catalog.function(e.Func, e.Value)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"utrace/bpf"
+	"utrace/record/internal/clock"
 )
 
 // openCall is a call that is open at the end.
@@ -45,7 +46,7 @@ func keepOpen(open []bpf.OpenCall, c *catalog, endedNs map[uint32]uint64, nowNs 
 		if ended(call) {
 			continue
 		}
-		if int(call.Func) < len(c.funcs) && decideOpen(c.funcs[call.Func].planned.Conditions(), call.Held, sinceStart(nowNs, call.TimeNs)) {
+		if int(call.Func) < len(c.funcs) && decideOpen(c.funcs[call.Func].planned.Conditions(), call.Held, clock.SinceStart(nowNs, call.TimeNs)) {
 			deepest[of(call)] = max(deepest[of(call)], call.Depth+1)
 		}
 	}

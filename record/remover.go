@@ -12,6 +12,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/clock"
 	"utrace/record/internal/proc"
 	"utrace/record/plan"
 )
@@ -119,7 +120,7 @@ func (r *remover) removeGroup(v verdict) (first format.FuncID, err error) {
 			return first, err
 		}
 		its := removed
-		its.Func, its.TimeNs = r.catalog.funcs[fn].id, sinceStart(monotonicNs(), r.startNs)
+		its.Func, its.TimeNs = r.catalog.funcs[fn].id, clock.SinceStart(clock.MonotonicNs(), r.startNs)
 		if fn != v.fn {
 			its.OverheadPercent = 0
 			its.Reason = fmt.Sprintf("the limit of open files (ulimit -n) makes it share a link with %s, which was removed", r.planned(v.fn).Name)

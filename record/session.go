@@ -133,7 +133,7 @@ func (s *session) close() error {
 		errs = append(errs, s.objs.Close())
 	}
 	if s.drainer != nil && s.drainer.stacks != nil {
-		s.drainer.stacks.close()
+		s.drainer.stacks.Close()
 	}
 	if s.output != nil {
 		errs = append(errs, s.output.close())

@@ -12,8 +12,10 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/clock"
 	"utrace/record/internal/probe"
 	"utrace/record/internal/proc"
+	"utrace/record/internal/stacks"
 	"utrace/record/plan"
 )
 
@@ -172,7 +174,7 @@ func (s *session) calibrate() {
 
 // begin writes the definitions known before the first event, and gives the file its name.
 func (s *session) begin() (err error) {
-	s.start = now()
+	s.start = clock.Now()
 	startNs := uint64(s.start.MonoNs)
 	if s.w, err = format.NewWriter(s.output.file, s.meta()); err != nil {
 		return err
@@ -182,7 +184,7 @@ func (s *session) begin() (err error) {
 		s.drainer.threads.endedNs = map[uint32]uint64{}
 	}
 	if s.cfg.Stacks {
-		s.drainer.stacks = newStacks()
+		s.drainer.stacks = stacks.NewSet()
 	}
 	if s.remover != nil {
 		s.remover.catalog, s.remover.w, s.remover.startNs = s.drainer.catalog, s.w, startNs
@@ -297,8 +299,8 @@ func (s *session) tracer() *tracer {
 			t.forked = func(pid int) { s.discoverer.forked(pid, false) }
 		}
 	}
-	if stacks := s.drainer.stacks; stacks != nil {
-		t.exiting = stacks.code.remember
+	if st := s.drainer.stacks; st != nil {
+		t.exiting = st.Code.Remember
 	}
 	return t
 }

@@ -1,6 +1,6 @@
 //go:build linux
 
-package record
+package stacks
 
 import (
 	"slices"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"utrace/bpf"
+	"utrace/record/internal/clock"
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/image"
 	"utrace/record/internal/proc"
@@ -20,9 +21,9 @@ const pageBytes = 4096
 // rereadAfter is the age at which mappings are read again for an address that is in none of them.
 const rereadAfter = 10 * time.Millisecond
 
-// codeMaps knows which code is mapped where, in processes with stacks. It reads the mappings at the
+// CodeMaps knows which code is mapped where, in processes with stacks. It reads the mappings at the
 // first stack of a process and keeps them: the process may have ended at the next one.
-type codeMaps struct {
+type CodeMaps struct {
 	images    image.Set
 	files     map[image.Mapped]*stackFile
 	named     map[string]*stackFile   // code that is in no file
@@ -56,16 +57,16 @@ type mappedCode struct {
 	file *stackFile // nil until it is looked up
 }
 
-func newCodeMaps() codeMaps {
-	return codeMaps{
+func newCodeMaps() CodeMaps {
+	return CodeMaps{
 		images: image.NewSet(), files: map[image.Mapped]*stackFile{}, named: map[string]*stackFile{},
 		processes: map[uint32]*processCode{}, ending: map[uint32][]procmaps.Mapping{},
 	}
 }
 
-func (s *codeMaps) close() { s.images.Close() }
+func (s *CodeMaps) close() { s.images.Close() }
 
-func (s *codeMaps) process(pid uint32) *processCode {
+func (s *CodeMaps) process(pid uint32) *processCode {
 	p := s.processes[pid]
 	if p == nil {
 		p = &processCode{pid: pid}
@@ -74,8 +75,8 @@ func (s *codeMaps) process(pid uint32) *processCode {
 	return p
 }
 
-// task notes what happened to a process.
-func (s *codeMaps) task(rec *bpf.Task) {
+// Task notes what happened to a process.
+func (s *CodeMaps) Task(rec *bpf.Task) {
 	switch rec.Kind {
 	case bpf.TaskFork:
 		s.processes[rec.PID] = &processCode{pid: rec.PID, parent: rec.Other, forkNs: rec.TimeNs}
@@ -85,8 +86,8 @@ func (s *codeMaps) task(rec *bpf.Task) {
 	}
 }
 
-// remember reads the mappings of a process that is about to end. Any goroutine may call it.
-func (s *codeMaps) remember(pid int) {
+// Remember reads the mappings of a process that is about to end. Any goroutine may call it.
+func (s *CodeMaps) Remember(pid int) {
 	maps, err := procmaps.Read(pid)
 	if err != nil {
 		return
@@ -96,14 +97,14 @@ func (s *codeMaps) remember(pid int) {
 	s.ending[uint32(pid)] = slices.DeleteFunc(maps, func(m procmaps.Mapping) bool { return !m.Exec })
 }
 
-func (s *codeMaps) remembered(pid uint32) []procmaps.Mapping {
+func (s *CodeMaps) remembered(pid uint32) []procmaps.Mapping {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.ending[pid]
 }
 
 // forget drops a process that ended at endNs, but not a later one with its ID.
-func (s *codeMaps) forget(pid uint32, endNs uint64) {
+func (s *CodeMaps) forget(pid uint32, endNs uint64) {
 	if p := s.processes[pid]; p != nil && p.forkNs > endNs {
 		return
 	}
@@ -114,14 +115,14 @@ func (s *codeMaps) forget(pid uint32, endNs uint64) {
 }
 
 // find returns the code address of a return address that a process had on a stack at ns.
-func (s *codeMaps) find(p *processCode, ret, ns uint64) (codeAddr, bool) {
+func (s *CodeMaps) find(p *processCode, ret, ns uint64) (codeAddr, bool) {
 	if ns < p.execNs {
 		return s.lookUp(p, p.before, ret)
 	}
 	if at, ok := s.lookUp(p, p.code, ret); ok {
 		return at, true
 	}
-	if now := monotonicNs(); p.readNs == 0 || now-p.readNs > uint64(rereadAfter) {
+	if now := clock.MonotonicNs(); p.readNs == 0 || now-p.readNs > uint64(rereadAfter) {
 		s.read(p)
 		p.readNs = now
 	}
@@ -134,7 +135,7 @@ func (s *codeMaps) find(p *processCode, ret, ns uint64) (codeAddr, bool) {
 
 // read reads the mappings of a process. For one that has ended it takes the remembered ones, or
 // those of its parent.
-func (s *codeMaps) read(p *processCode) {
+func (s *CodeMaps) read(p *processCode) {
 	maps, err := procmaps.Read(int(p.pid))
 	if err != nil || len(maps) == 0 { // also empty for a zombie
 		maps = s.remembered(p.pid)
@@ -158,7 +159,7 @@ func (s *codeMaps) read(p *processCode) {
 	}
 }
 
-func (s *codeMaps) lookUp(p *processCode, code []mappedCode, ret uint64) (codeAddr, bool) {
+func (s *CodeMaps) lookUp(p *processCode, code []mappedCode, ret uint64) (codeAddr, bool) {
 	call := ret - 1 // a call can be the last instruction of a mapping
 	i, found := slices.BinarySearchFunc(code, call, func(m mappedCode, at uint64) int {
 		switch {
@@ -190,7 +191,7 @@ const (
 )
 
 // file returns the file of a mapping.
-func (s *codeMaps) file(p *processCode, m *mappedCode) *stackFile {
+func (s *CodeMaps) file(p *processCode, m *mappedCode) *stackFile {
 	key := image.Mapped{Key: image.Key{Dev: m.Dev, Ino: m.Inode}, Path: m.Path}
 	if f := s.files[key]; f != nil && m.Inode != 0 {
 		return f
@@ -213,7 +214,7 @@ func (s *codeMaps) file(p *processCode, m *mappedCode) *stackFile {
 }
 
 // name returns the stackFile for code that is in no file.
-func (s *codeMaps) name(name string) *stackFile {
+func (s *CodeMaps) name(name string) *stackFile {
 	f := s.named[name]
 	if f == nil {
 		f = &stackFile{name: name}

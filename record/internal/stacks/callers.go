@@ -1,6 +1,6 @@
 //go:build linux
 
-package record
+package stacks
 
 import (
 	"fmt"
@@ -20,21 +20,21 @@ type callers struct {
 	w       *format.Writer
 	modules map[*stackFile]format.ModuleID
 	probed  map[image.Version]format.ModuleID
-	funcs   map[funcKey]format.FuncID
+	funcs   map[FuncKey]format.FuncID
 	lines   map[*stackFile]*dwarf.Lines
 	frames  map[*stackFile]*frameCount
 }
 
 // probedFuncs are the modules and functions that the trace has already, because they are probed.
-type probedFuncs struct {
-	modules map[image.Version]format.ModuleID
-	funcs   map[funcKey]format.FuncID
+type Probed struct {
+	Modules map[image.Version]format.ModuleID
+	Funcs   map[FuncKey]format.FuncID
 }
 
-// funcKey is a function: its address, as the file of its module has it.
-type funcKey struct {
-	module format.ModuleID
-	addr   uint64
+// FuncKey is a function: its address, as the file of its module has it.
+type FuncKey struct {
+	Module format.ModuleID
+	Addr   uint64
 }
 
 // frameCount counts the functions of a file that are on stacks.
@@ -43,9 +43,9 @@ type frameCount struct {
 	all, without int
 }
 
-func newCallers(w *format.Writer, probed probedFuncs) *callers {
+func newCallers(w *format.Writer, probed Probed) *callers {
 	return &callers{
-		w: w, modules: map[*stackFile]format.ModuleID{}, probed: probed.modules, funcs: probed.funcs,
+		w: w, modules: map[*stackFile]format.ModuleID{}, probed: probed.Modules, funcs: probed.Funcs,
 		lines: map[*stackFile]*dwarf.Lines{}, frames: map[*stackFile]*frameCount{},
 	}
 }
@@ -54,14 +54,14 @@ func newCallers(w *format.Writer, probed probedFuncs) *callers {
 func (f *callers) at(at codeAddr) (fn format.FuncID, line int) {
 	module := f.module(at.file)
 	if at.file.image == nil {
-		return f.define(funcKey{module, 0}, format.Func{Name: at.file.name, Module: module}), 0
+		return f.define(FuncKey{module, 0}, format.Func{Name: at.file.name, Module: module}), 0
 	}
 	call := abi.Addr(at.addr - 1) // a call can be the last instruction of its function
 	found, ok := at.file.image.File.FuncAt(call)
 	if !ok {
-		return f.define(funcKey{module, at.addr}, format.Func{Name: fmt.Sprintf("%#x", uint64(call)), Module: module, Addr: uint64(call)}), 0
+		return f.define(FuncKey{module, at.addr}, format.Func{Name: fmt.Sprintf("%#x", uint64(call)), Module: module, Addr: uint64(call)}), 0
 	}
-	key := funcKey{module, uint64(found.Addr)}
+	key := FuncKey{module, uint64(found.Addr)}
 	def := format.Func{
 		Name: demangle.Short(found.Name), Module: module, Addr: uint64(found.Addr), Size: found.Size, File: found.SourceFile,
 	}
@@ -80,7 +80,7 @@ func (f *callers) at(at codeAddr) (fn format.FuncID, line int) {
 	return f.define(key, def), line
 }
 
-func (f *callers) define(key funcKey, def format.Func) format.FuncID {
+func (f *callers) define(key FuncKey, def format.Func) format.FuncID {
 	id, ok := f.funcs[key]
 	if !ok {
 		id = f.w.AddFunc(def)
@@ -118,16 +118,16 @@ func (f *callers) sourceLines(file *stackFile) *dwarf.Lines {
 }
 
 // countFrame counts a function once: in all, and if it hides its caller.
-func (f *callers) countFrame(file *stackFile, fn elffile.Func, key funcKey) {
+func (f *callers) countFrame(file *stackFile, fn elffile.Func, key FuncKey) {
 	count := f.frames[file]
 	if count == nil {
 		count = &frameCount{seen: map[uint64]bool{}}
 		f.frames[file] = count
 	}
-	if count.seen[key.addr] || isOutermost(fn.Name) {
+	if count.seen[key.Addr] || isOutermost(fn.Name) {
 		return
 	}
-	count.seen[key.addr] = true
+	count.seen[key.Addr] = true
 	count.all++
 	if !file.image.File.KeepsFramePointer(fn) {
 		count.without++

@@ -1,6 +1,6 @@
 //go:build linux
 
-package record
+package stacks
 
 import (
 	"fmt"
@@ -16,15 +16,15 @@ import (
 // maxStacks limits the stack frames of a trace, see format.Stack, and the stacks of a process.
 const maxStacks = 1 << 19
 
-// stacks turns the stacks in the kernel's records into those of a trace. It examines a record as
+// Set turns the stacks in the kernel's records into those of a trace. It examines a record as
 // soon as it is read, because the process may soon be gone: each return address becomes an address
-// in a file. Looking up names takes long, so it waits for the end of the recording (define).
+// in a file. Looking up names takes long, so it waits for the end of the recording (Define).
 //
 // It does not trust frame pointers: a stack ends at the first address that does not follow a call
 // instruction of a mapped file. Code that uses the frame pointer register for other purposes leaves
 // arbitrary values in it.
-type stacks struct {
-	code   codeMaps
+type Set struct {
+	Code   CodeMaps
 	sent   map[uint32]map[uint64]sentStack // by PID and the stack's ID in events
 	index  map[stackFrame]format.StackID
 	frames []stackFrame // by StackID-1
@@ -52,21 +52,22 @@ type codeAddr struct {
 	addr uint64
 }
 
-func newStacks() *stacks {
-	return &stacks{
-		code: newCodeMaps(), sent: map[uint32]map[uint64]sentStack{},
+// NewSet returns an empty set.
+func NewSet() *Set {
+	return &Set{
+		Code: newCodeMaps(), sent: map[uint32]map[uint64]sentStack{},
 		index: map[stackFrame]format.StackID{}, calls: map[codeAddr]bool{},
 	}
 }
 
-func (s *stacks) close() { s.code.close() }
+func (s *Set) Close() { s.Code.close() }
 
-// add adds a stack that a process has for the first time.
-func (s *stacks) add(rec *bpf.Stack) {
+// Add adds a stack that a process has for the first time.
+func (s *Set) Add(rec *bpf.Stack) {
 	var addrs []codeAddr
-	process := s.code.process(rec.PID)
+	process := s.Code.process(rec.PID)
 	for _, ret := range rec.ReturnsTo {
-		at, ok := s.code.find(process, codeOf(ret), rec.TimeNs)
+		at, ok := s.Code.find(process, codeOf(ret), rec.TimeNs)
 		if !ok || !s.followsCall(at) {
 			break
 		}
@@ -99,7 +100,7 @@ func codeOf(ret uint64) uint64 {
 	return ret
 }
 
-func (s *stacks) followsCall(at codeAddr) bool {
+func (s *Set) followsCall(at codeAddr) bool {
 	if at.file.image == nil {
 		return true
 	}
@@ -114,7 +115,7 @@ func (s *stacks) followsCall(at codeAddr) bool {
 	return is
 }
 
-func (s *stacks) number(p stackFrame) format.StackID {
+func (s *Set) number(p stackFrame) format.StackID {
 	id, ok := s.index[p]
 	if !ok {
 		s.frames = append(s.frames, p)
@@ -124,8 +125,8 @@ func (s *stacks) number(p stackFrame) format.StackID {
 	return id
 }
 
-// id returns the stack of an event of a process, 0 if it has none.
-func (s *stacks) id(pid uint32, stack uint64) format.StackID {
+// ID returns the stack of an event of a process, 0 if it has none.
+func (s *Set) ID(pid uint32, stack uint64) format.StackID {
 	id := s.sent[pid][stack].id
 	if id == 0 {
 		s.missing++
@@ -133,19 +134,19 @@ func (s *stacks) id(pid uint32, stack uint64) format.StackID {
 	return id
 }
 
-// forget drops a process that ended at endNs, once all its events have been seen. A later process
+// Forget drops a process that ended at endNs, once all its events have been seen. A later process
 // with its ID may already have some.
-func (s *stacks) forget(pid uint32, endNs uint64) {
+func (s *Set) Forget(pid uint32, endNs uint64) {
 	sent := s.sent[pid]
 	maps.DeleteFunc(sent, func(_ uint64, k sentStack) bool { return k.sentNs <= endNs })
 	if len(sent) == 0 {
 		delete(s.sent, pid)
 	}
-	s.code.forget(pid, endNs)
+	s.Code.forget(pid, endNs)
 }
 
-// define names the frames and writes the stacks. It returns warnings. It adds to probed.
-func (s *stacks) define(w *format.Writer, probed probedFuncs) []string {
+// Define names the frames and writes the stacks. It returns warnings. It adds to probed.
+func (s *Set) Define(w *format.Writer, probed Probed) []string {
 	funcs := newCallers(w, probed)
 	for _, p := range s.frames {
 		fn, line := funcs.at(p.codeAddr)
