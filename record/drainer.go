@@ -12,6 +12,7 @@ import (
 	"utrace/format"
 	"utrace/record/internal/clock"
 	"utrace/record/internal/stacks"
+	"utrace/record/internal/threads"
 )
 
 // Intervals at which the buffers are drained: the fuller they are, the shorter.
@@ -60,7 +61,7 @@ type drainer struct {
 	buffers []buffer
 	losses  *bpf.Losses
 	w       *format.Writer
-	threads *threads
+	threads *threads.Set
 	catalog *catalog
 	tracks  tracks
 	startNs uint64 // CLOCK_MONOTONIC of the trace's time 0
@@ -97,7 +98,7 @@ const goStackTop = 1 << 40
 type lostCount struct{ entries, returns, sched uint64 }
 
 func newDrainer(objs *bpf.Objects, w *format.Writer, defs *definitions, startNs uint64) *drainer {
-	d := &drainer{losses: objs.Losses, definitions: defs, w: w, threads: newThreads(w), catalog: newCatalog(w), tracks: tracks{}, startNs: startNs, interval: minDrain}
+	d := &drainer{losses: objs.Losses, definitions: defs, w: w, threads: threads.NewSet(w), catalog: newCatalog(w), tracks: tracks{}, startNs: startNs, interval: minDrain}
 	for cpu, lane := range objs.Lanes {
 		d.buffers = append(d.buffers, buffer{drain: lane.Drain, take: d.take(cpu)})
 	}
@@ -225,7 +226,7 @@ func (d *drainer) releaseEvent(e *heldEvent, before uint64) error {
 		}
 		id = fn.id
 	}
-	if e.Kind == format.Displaced && !d.threads.hasID(e.PID, e.TID, e.GoID, e.TimeNs) {
+	if e.Kind == format.Displaced && !d.threads.HasID(e.PID, e.TID, e.GoID, e.TimeNs) {
 		return nil // the trace has nothing of this thread that could have taken longer
 	}
 	if e.GoID != 0 && !e.Kind.IsSched() {
@@ -236,7 +237,7 @@ func (d *drainer) releaseEvent(e *heldEvent, before uint64) error {
 	}
 	return d.w.Append(&format.Event{
 		TimeNs: clock.SinceStart(e.TimeNs, d.startNs), SP: e.SP, Value: e.Value,
-		Thread: d.threads.id(e.PID, e.TID, e.GoID, e.TimeNs), Func: id, CPU: e.cpu, Kind: e.Kind,
+		Thread: d.threads.ID(e.PID, e.TID, e.GoID, e.TimeNs), Func: id, CPU: e.cpu, Kind: e.Kind,
 	})
 }
 
@@ -254,10 +255,10 @@ func (d *drainer) settle() {
 		d.stacks.Forget(d.ended[i].PID, d.ended[i].TimeNs)
 	}
 	d.ended = d.ended[:0]
-	for pid := range d.threads.gone {
+	for pid := range d.threads.Gone {
 		delete(d.tracks, pid)
 	}
-	d.threads.settle()
+	d.threads.Settle()
 }
 
 func (d *drainer) releaseTasks(before uint64) {
@@ -268,7 +269,7 @@ func (d *drainer) releaseTasks(before uint64) {
 	n := 0
 	for n < len(d.heldTasks) && d.heldTasks[n].TimeNs < before {
 		rec := &d.heldTasks[n]
-		d.threads.task(rec)
+		d.threads.Task(rec)
 		if d.stacks != nil && rec.Kind == bpf.TaskProcessExit {
 			d.ended = append(d.ended, *rec)
 		}

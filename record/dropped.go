@@ -41,7 +41,7 @@ func settleCalls(objs *bpf.Objects, drainer *drainer, stop format.Anchor) (rows 
 	if err != nil {
 		return nil, 0, fmt.Errorf("read the open calls: %w", err)
 	}
-	for _, c := range keepOpen(open, drainer.catalog, drainer.threads.endedNs, uint64(stop.MonoNs)) {
+	for _, c := range keepOpen(open, drainer.catalog, drainer.threads.EndedNs, uint64(stop.MonoNs)) {
 		if c.kept {
 			drainer.holdCall(c.call)
 			continue

@@ -84,7 +84,7 @@ func (d *drainer) releaseValues(e *heldEvent, fn *probedFunc, before uint64) err
 	}
 	if fn.planned.Keyed {
 		if track := d.tracks.track(e, e.Func); track > 0 {
-			out.Thread = d.threads.track(e.PID, e.TID, track)
+			out.Thread = d.threads.Track(e.PID, e.TID, track)
 			return d.appendEvent(&out, args)
 		}
 	}
@@ -99,7 +99,7 @@ func (d *drainer) releaseValues(e *heldEvent, fn *probedFunc, before uint64) err
 			out.Value = d.stackOf(e)
 		}
 	}
-	out.Thread = d.threads.id(e.PID, e.TID, e.GoID, e.TimeNs)
+	out.Thread = d.threads.ID(e.PID, e.TID, e.GoID, e.TimeNs)
 	return d.appendEvent(&out, args)
 }
 

@@ -25,7 +25,7 @@ func (s *session) prepare() (err error) {
 	if s.method, err = s.cfg.Attach.Choose(single || s.plan.NeedsPerProcess()); err != nil {
 		return err
 	}
-	if err := checkPIDNamespace(); err != nil {
+	if err := proc.CheckPIDNamespace(); err != nil {
 		return err
 	}
 	s.plan.ReadLines()
@@ -181,7 +181,7 @@ func (s *session) begin() (err error) {
 	}
 	s.drainer = newDrainer(s.objs, s.w, s.definitions, startNs)
 	if s.plan.DefersCalls() { // see keepOpen
-		s.drainer.threads.endedNs = map[uint32]uint64{}
+		s.drainer.threads.EndedNs = map[uint32]uint64{}
 	}
 	if s.cfg.Stacks {
 		s.drainer.stacks = stacks.NewSet()

@@ -1,6 +1,6 @@
 //go:build linux
 
-package record
+package threads
 
 import (
 	"os"
@@ -27,16 +27,16 @@ func TestThreadLives(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	th := newThreads(w)
+	th := NewSet(w)
 	const p, q, thread = noPID + 1, noPID + 2, noPID + 3
 	id := func(pid, tid uint32, ns uint64, want format.ThreadID) {
 		t.Helper()
-		if got := th.id(pid, tid, 0, ns); got != want {
+		if got := th.ID(pid, tid, 0, ns); got != want {
 			t.Errorf("thread %d at %d: number %d, want %d", tid-noPID, ns, got, want)
 		}
 	}
 	task := func(kind bpf.TaskKind, pid, tid, other uint32, ns uint64, comm string) {
-		th.task(&bpf.Task{Kind: kind, PID: pid, TID: tid, Other: other, TimeNs: ns, Comm: comm})
+		th.Task(&bpf.Task{Kind: kind, PID: pid, TID: tid, Other: other, TimeNs: ns, Comm: comm})
 	}
 
 	// p is forked, executes "first", and ends; then it is forked again.
@@ -49,27 +49,27 @@ func TestThreadLives(t *testing.T) {
 	id(p, p, 150, 2)
 	id(p, p, 451, 0)
 	id(p, p, 300, 1)
-	th.settle()
+	th.Settle()
 
 	// Without records of tasks, they stay as they are. A second thread executes a program, and
 	// becomes the first.
 	id(p, p, 500, 0)
 	id(p, thread, 510, 3)
-	th.settle()
+	th.Settle()
 	task(bpf.TaskThreadExit, p, p, 0, 600, "leader")
 	task(bpf.TaskExec, p, p, thread, 610, "other")
 	id(p, thread, 605, 3)
 	id(p, p, 620, 4)
 	id(p, p, 590, 0)
-	th.settle()
+	th.Settle()
 	id(p, p, 630, 4)
 
 	// The end of a process ends all its threads, and no others.
 	id(q, q, 640, 5)
 	id(p, thread, 640, 6)
-	th.settle()
+	th.Settle()
 	task(bpf.TaskProcessExit, p, p, 0, 700, "other")
-	th.settle()
+	th.Settle()
 	id(p, thread, 710, 7)
 	id(p, p, 710, 8)
 	id(q, q, 710, 5)

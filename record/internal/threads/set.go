@@ -1,6 +1,8 @@
 //go:build linux
 
-package record
+// Package threads numbers the threads and goroutines of a recording, and tells apart those that get
+// the same ID one after the other.
+package threads
 
 import (
 	"bytes"
@@ -14,25 +16,25 @@ import (
 	"utrace/record/internal/proc"
 )
 
-// threads numbers the threads of events, and defines them and their processes in the trace as they
+// Set numbers the threads of events, and defines them and their processes in the trace as they
 // appear.
 //
 // The kernel reuses a thread ID after its thread has ended. A thread that executes another program
 // begins anew, on a new stack. Each such life gets a number of its own. Events and the kernel's
 // records of tasks arrive in passes:
 //
-//  1. task gets the tasks up to a moment.
-//  2. id gets the events up to the same moment. An event belongs to the first life of its thread
+//  1. Task gets the tasks up to a moment.
+//  2. ID gets the events up to the same moment. An event belongs to the first life of its thread
 //     that ends after it.
-//  3. settle ends the pass.
-type threads struct {
+//  3. Settle ends the pass.
+type Set struct {
 	w         *format.Writer
 	lives     map[uint32]*life     // by TID: threads that have not ended
 	routines  map[routineKey]*life // goroutines and tracks
 	ended     map[uint32][]*life   // by TID: threads that end in this pass, in order
-	gone      map[uint32]bool      // by PID: processes that end in this pass
+	Gone      map[uint32]bool      // by PID: processes that end in this pass
 	processes map[uint32]*process  // by PID: processes that have not ended
-	endedNs   map[uint32]uint64    // by PID, unless nil: when a process last ended or executed a program; CLOCK_MONOTONIC
+	EndedNs   map[uint32]uint64    // by PID, unless nil: when a process last ended or executed a program; CLOCK_MONOTONIC
 	last      uint32               // the latest thread, which is usually also the next
 	lastID    format.ThreadID
 }
@@ -55,12 +57,13 @@ type process struct {
 	tids    map[uint32]bool // with lives
 }
 
-func newThreads(w *format.Writer) *threads {
-	return &threads{w: w, lives: map[uint32]*life{}, routines: map[routineKey]*life{}, gone: map[uint32]bool{}, ended: map[uint32][]*life{}, processes: map[uint32]*process{}}
+// NewSet returns an empty set, which defines threads and processes in w.
+func NewSet(w *format.Writer) *Set {
+	return &Set{w: w, lives: map[uint32]*life{}, routines: map[routineKey]*life{}, Gone: map[uint32]bool{}, ended: map[uint32][]*life{}, processes: map[uint32]*process{}}
 }
 
-// task notes what happened to a task.
-func (t *threads) task(rec *bpf.Task) {
+// Task notes what happened to a task.
+func (t *Set) Task(rec *bpf.Task) {
 	t.last = 0
 	switch rec.Kind {
 	case bpf.TaskFork:
@@ -80,7 +83,7 @@ func (t *threads) task(rec *bpf.Task) {
 }
 
 // end ends the life of a thread, even if it has had no event yet.
-func (t *threads) end(pid, tid uint32, ns uint64, comm string) {
+func (t *Set) end(pid, tid uint32, ns uint64, comm string) {
 	l := t.lives[tid]
 	if l == nil {
 		if n := len(t.ended[tid]); n > 0 && t.ended[tid][n-1].endNs == ns {
@@ -94,9 +97,9 @@ func (t *threads) end(pid, tid uint32, ns uint64, comm string) {
 	t.ended[tid] = append(t.ended[tid], l)
 }
 
-func (t *threads) endProcess(pid uint32, ns uint64) {
-	if t.endedNs != nil {
-		t.endedNs[pid] = ns
+func (t *Set) endProcess(pid uint32, ns uint64) {
+	if t.EndedNs != nil {
+		t.EndedNs[pid] = ns
 	}
 	p := t.processes[pid]
 	if p == nil {
@@ -105,11 +108,11 @@ func (t *threads) endProcess(pid uint32, ns uint64) {
 	for tid := range p.tids {
 		t.end(pid, tid, ns, "")
 	}
-	t.gone[pid] = true
+	t.Gone[pid] = true
 	delete(t.processes, pid)
 }
 
-func (t *threads) process(pid uint32) *process {
+func (t *Set) process(pid uint32) *process {
 	p := t.processes[pid]
 	if p == nil {
 		p = &process{tids: map[uint32]bool{}}
@@ -127,17 +130,17 @@ type routineKey struct {
 
 // goroutine returns the number of a goroutine. tid is the thread on which it was first seen. Its
 // life ends in the pass in which its process ends.
-func (t *threads) goroutine(pid, tid uint32, goid uint64) format.ThreadID {
+func (t *Set) goroutine(pid, tid uint32, goid uint64) format.ThreadID {
 	return t.routine(routineKey{pid: pid, goid: goid}, tid)
 }
 
-// track returns the number of a track of a process, see format.Thread. Its life is like a
+// Track returns the number of a track of a process, see format.Thread. Its life is like a
 // goroutine's.
-func (t *threads) track(pid, tid uint32, track int) format.ThreadID {
+func (t *Set) Track(pid, tid uint32, track int) format.ThreadID {
 	return t.routine(routineKey{pid: pid, track: track}, tid)
 }
 
-func (t *threads) routine(key routineKey, tid uint32) format.ThreadID {
+func (t *Set) routine(key routineKey, tid uint32) format.ThreadID {
 	pid := key.pid
 	l := t.routines[key]
 	if l == nil {
@@ -154,8 +157,8 @@ func (t *threads) routine(key routineKey, tid uint32) format.ThreadID {
 	return t.define(l, pid, tid)
 }
 
-// id returns the number of the thread of an event at ns, or of its goroutine if goid is not 0.
-func (t *threads) id(pid, tid uint32, goid, ns uint64) format.ThreadID {
+// ID returns the number of the thread of an event at ns, or of its goroutine if goid is not 0.
+func (t *Set) ID(pid, tid uint32, goid, ns uint64) format.ThreadID {
 	if goid != 0 {
 		return t.goroutine(pid, tid, goid)
 	}
@@ -180,8 +183,8 @@ func (t *threads) id(pid, tid uint32, goid, ns uint64) format.ThreadID {
 	return id
 }
 
-// hasID reports whether id has already given the thread, or the goroutine, a number.
-func (t *threads) hasID(pid, tid uint32, goid, ns uint64) bool {
+// HasID reports whether id has already given the thread, or the goroutine, a number.
+func (t *Set) HasID(pid, tid uint32, goid, ns uint64) bool {
 	if goid != 0 {
 		return t.routines[routineKey{pid: pid, goid: goid}] != nil
 	}
@@ -194,18 +197,18 @@ func (t *threads) hasID(pid, tid uint32, goid, ns uint64) bool {
 	return l != nil && l.defined
 }
 
-// settle forgets the lives that have ended in this pass.
-func (t *threads) settle() {
-	if len(t.gone) > 0 {
-		maps.DeleteFunc(t.routines, func(key routineKey, _ *life) bool { return t.gone[key.pid] })
+// Settle forgets the lives that have ended in this pass.
+func (t *Set) Settle() {
+	if len(t.Gone) > 0 {
+		maps.DeleteFunc(t.routines, func(key routineKey, _ *life) bool { return t.Gone[key.pid] })
 	}
-	clear(t.gone)
+	clear(t.Gone)
 	clear(t.ended)
 }
 
 // define returns the number of a life. Names are as the kernel reported them. For whatever is still
 // running, they are read from /proc.
-func (t *threads) define(l *life, pid, tid uint32) format.ThreadID {
+func (t *Set) define(l *life, pid, tid uint32) format.ThreadID {
 	if l.defined {
 		return l.id
 	}
