@@ -148,7 +148,7 @@ func (t *Trace) Kept() string {
 	if t.SlowerThan > 0 {
 		which = "of at least " + FormatDuration(t.SlowerThan)
 	}
-	text := fmt.Sprintf("calls %s: percentiles, maximum and errors are of these; calls, times and average include %s", which, Plural(dropped, "more call", "more calls"))
+	text := fmt.Sprintf("calls %s: percentiles, maximum and errors are of these; calls, times and average cover all calls, including %d that were not kept", which, dropped)
 	if t.DroppedIncomplete > 0 {
 		text += fmt.Sprintf(" (%d incomplete)", t.DroppedIncomplete)
 	}
