@@ -13,9 +13,9 @@ type Enumerator struct {
 
 // enumerators returns the names of an enumeration, in order, and whether its values are signed.
 //
-//  1. Read the constants. Those of the forms data1 to data8 and udata are not negative.
-//  2. Find the sign of the enumeration: the sign of its underlying type, else DW_AT_encoding. Without
-//     either, it is signed if the form of a constant is.
+//  1. Read the constants. The forms data1 to data8 have no sign.
+//  2. Find the sign of the enumeration: the sign of its underlying type, else DW_AT_encoding.
+//     Without either, it is signed if the form of a constant is.
 //  3. Cut each constant to the size of the enumeration, and extend it by that sign. An operand does
 //     the same with the value that it fetches.
 //
@@ -26,7 +26,7 @@ type Enumerator struct {
 //   - GCC 12.2 for a negative number: sdata.
 //   - GCC 12.2 in DWARF 5 for both: implicit_const, where all entries of an abbreviation have the
 //     same number.
-//   - Clang 19.1 and rustc 1.95: sdata for all constants of a signed enumeration, udata for those of
+//   - Clang 19.1 and rustc 1.95: sdata for all constants of a signed enumeration, udata for all of
 //     an unsigned one.
 //   - Beyond 8 bytes: data16 or block1.
 //   - All name the underlying type, except with -gdwarf-2 -gstrict-dwarf. GCC adds DW_AT_encoding,
@@ -71,7 +71,7 @@ func (e *die) enumeratorValue() (value int64, ok bool) {
 	return e.constant, true
 }
 
-// extend cuts a number to size bytes, and fills the rest of the 8 bytes with its sign or with zeros.
+// extend cuts a number to size bytes, and fills the rest of the 8 with its sign or with zeros.
 func extend(v int64, size uint64, signed bool) int64 {
 	if size == 0 || size >= 8 {
 		return v
