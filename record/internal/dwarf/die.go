@@ -108,9 +108,9 @@ func (d *Info) readAttr(c *cursor.Cursor, e *die, a attrForm) {
 // readConstant reads the value of a parameter or an enumerator.
 //
 // The forms data1 to data8 have no sign of their own (DWARF 5, 7.5.5), and are read without one.
-// GCC 12.2 writes 200 as data1 0xc8, even for an int, and negative numbers in forms with a sign. The
-// sign of a form need not be that of the type: GCC writes (unsigned)-1 as sdata -1. So callers cut
-// the constant to the size of its type.
+// GCC 12.2 writes 200 as data1 0xc8, even for an int, and negative numbers in forms with a sign.
+// The sign of a form need not be that of the type: GCC writes (unsigned)-1 as sdata -1. So callers
+// cut the constant to the size of its type.
 func (e *die) readConstant(c *cursor.Cursor, a attrForm) {
 	u := e.unit
 	e.hasConst = true
