@@ -36,6 +36,7 @@ type die struct {
 	list                            uint64 // offset of the location list in its section
 	hasList                         bool
 	constant                        int64
+	signedConst                     bool // the form of the constant has a sign
 
 	encoding, convention, goKind, lowPC         uint64
 	hasLowPC                                    bool
@@ -83,12 +84,7 @@ func (d *Info) readAttr(c *cursor.Cursor, e *die, a attrForm) {
 	case attrLocation:
 		d.readLocation(c, e, a)
 	case attrConstValue:
-		e.hasConst = true
-		if isBlock(a) {
-			e.constBlock = u.block(c, a)
-		} else {
-			e.constant = signedConstant(a, u.value(c, a))
-		}
+		e.readConstant(c, a)
 	case attrLowPC:
 		e.lowPC, e.hasLowPC = u.address(c, a, d.data)
 	case attrFrameBase:
@@ -106,6 +102,24 @@ func (d *Info) readAttr(c *cursor.Cursor, e *die, a attrForm) {
 		e.hasMemberOff = true
 	default:
 		e.setNumber(a, u.value(c, a))
+	}
+}
+
+// readConstant reads the value of a parameter or an enumerator.
+//
+// The forms data1 to data8 have no sign of their own (DWARF 5, 7.5.5), and are read without one.
+// GCC 12.2 writes 200 as data1 0xc8, even for an int, and negative numbers in forms with a sign.
+// The sign of a form need not be that of the type: GCC writes (unsigned)-1 as sdata -1. So callers
+// cut the constant to the size of its type.
+func (e *die) readConstant(c *cursor.Cursor, a attrForm) {
+	u := e.unit
+	e.hasConst = true
+	switch {
+	case isBlock(a), a.form == formData16:
+		e.constBlock = u.block(c, a)
+	default:
+		e.constant = int64(u.value(c, a))
+		e.signedConst = a.form == formSdata || a.form == formImplicitConst && e.constant < 0
 	}
 }
 
@@ -197,7 +211,8 @@ func (d *Info) reference(c *cursor.Cursor, e *die, a attrForm) dieRef {
 	return dieRef{}
 }
 
-// block reads the value of a block or expression. It is nil for another form.
+// block reads the value of a block, an expression or a constant of 16 bytes. It is nil for another
+// form.
 func (u *unit) block(c *cursor.Cursor, a attrForm) []byte {
 	var n uint64
 	switch a.form {
@@ -209,6 +224,8 @@ func (u *unit) block(c *cursor.Cursor, a attrForm) []byte {
 		n = c.Uint(4)
 	case formBlock, formExprloc:
 		n = c.Uleb()
+	case formData16:
+		n = 16
 	default:
 		u.value(c, a)
 		return nil
@@ -236,20 +253,6 @@ func isConstant(a attrForm) bool {
 		return true
 	}
 	return false
-}
-
-// signedConstant extends a constant of fixed size by its sign, since compilers write negative
-// constants this way. The caller cuts it to the size of its type.
-func signedConstant(a attrForm, v uint64) int64 {
-	switch a.form {
-	case formData1:
-		return int64(int8(v))
-	case formData2:
-		return int64(int16(v))
-	case formData4:
-		return int64(int32(v))
-	}
-	return int64(v)
 }
 
 // plusConstant reads DW_OP_plus_uconst N, which old compilers write for the offset of a member.

@@ -16,6 +16,7 @@ const (
 	opPlus           = 0x22
 	opPlusUconst     = 0x23
 	opMinus          = 0x1c
+	opNot            = 0x20
 	opLit0           = 0x30
 	opReg0           = 0x50
 	opBreg0          = 0x70
@@ -200,6 +201,9 @@ func (ev *evaluator) step(c *cursor.Cursor, op byte) bool {
 	case opDeref:
 		e := ev.pop()
 		return len(e.derefs) < abi.MaxLoads && push(e.load())
+	case opNot: // Clang 19.1 writes all ones as DW_OP_lit0, DW_OP_not
+		e := ev.pop()
+		return e.isConstant() && push(constantExpr(^e.disp))
 	case opPlusUconst:
 		return push(ev.pop().plus(int64(c.Uleb())))
 	case opPlus, opMinus:

@@ -176,37 +176,4 @@ func mulSize(a, b uint64) uint64 {
 	return a * b
 }
 
-// Enumerator is a name of an enumeration, and its value.
-type Enumerator struct {
-	Value int64
-	Name  string
-}
-
-// enumerators returns the names of an enumeration, in order, and whether its values are signed.
-func (w *walk) enumerators(t dwarfType) (list []Enumerator, signed bool) {
-	under := w.typeOf(t.elem)
-	known := under.shape == shapeBase
-	signed = known && isSigned(under.encoding)
-	w.children(t.die, func(c die) bool {
-		if c.tag == tagEnumerator && c.hasConst {
-			list = append(list, Enumerator{c.constant, string(c.name)})
-		}
-		return len(list) < maxEnumerators
-	})
-
-	if !known {
-		for _, e := range list {
-			signed = signed || e.Value < 0
-		}
-	}
-
-	// Constants of fixed size do not say whether they are signed.
-	if !signed && t.size < 8 {
-		for i := range list {
-			list[i].Value &= 1<<(8*t.size) - 1
-		}
-	}
-	return list, signed
-}
-
 func isSigned(encoding uint64) bool { return encoding == encSigned || encoding == encSignedChar }
