@@ -158,8 +158,8 @@ func fastNopsFinding() Finding {
 func btfFinding() Finding {
 	const name = "kernel BTF"
 	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
-		return Finding{name, Warn, "absent: children of processes and switches of threads cannot be recorded",
+		return Finding{name, Warn, "absent: children of a process cannot be followed, and switches of threads not be recorded",
 			"use a kernel with CONFIG_DEBUG_INFO_BTF"}
 	}
-	return ok(name, "present: children of processes and switches of threads can be recorded")
+	return ok(name, "present: children of a process can be followed, and switches of threads be recorded")
 }

@@ -78,7 +78,7 @@ func cannot(err error) error {
 		return fmt.Errorf("%w: no permission to load BPF programs: run it as root (sudo), "+
 			"or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE", ErrUnsupported)
 	case errors.As(err, &missing) && (missing.Feature == UprobeMulti || missing.Feature == ThreadFilter):
-		return fmt.Errorf("%w with method multi: %w; use method perf", ErrUnsupported, err)
+		return fmt.Errorf("%w with method multi: %w", ErrUnsupported, err)
 	case errors.As(err, &missing):
 		return fmt.Errorf("%w: %w; utrace needs Linux %s or newer, "+
 			"built with CONFIG_BPF_SYSCALL, CONFIG_BPF_EVENTS and CONFIG_UPROBE_EVENTS", ErrUnsupported, err, Floor)

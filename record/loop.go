@@ -17,6 +17,8 @@ const (
 	reasonTargets   = "the recorded processes have ended"
 	reasonCommand   = "the command has ended"
 	reasonError     = "the trace could not be written"
+	reasonLimit     = "the calls could not be limited"
+	reasonUnknown   = "it cannot be told whether the recorded processes have ended"
 	reasonSize      = "the file has reached its maximum size"
 )
 
@@ -102,7 +104,7 @@ func (r *rounds) next(now time.Time) (reason string, err error) {
 	}
 	if s.remover != nil {
 		if err := s.remover.check(now); err != nil {
-			return reasonError, err
+			return reasonLimit, err
 		}
 	}
 	if now.Sub(r.flushed) >= flushEvery {
@@ -121,7 +123,7 @@ func (r *rounds) next(now time.Time) (reason string, err error) {
 	if s.cfg.Follow && (s.drainer.processEnded || now.Sub(r.counted) >= countEvery) {
 		s.drainer.processEnded, r.counted = false, now
 		if left, err := s.objs.AnyProcess(); err != nil {
-			return reasonError, err
+			return reasonUnknown, err
 		} else if !left {
 			return s.endReason(), nil
 		}

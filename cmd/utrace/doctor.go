@@ -89,7 +89,18 @@ func recordingFinding(ctx context.Context, methodErr error) bpf.Finding {
 		f.State, f.Detail = bpf.Warn, "not done"
 		return f
 	}
-	sum, err := recordSelfTest(ctx)
+	exe, err := os.Executable()
+	if err != nil {
+		f.State, f.Detail = bpf.Warn, fmt.Sprintf("not possible: %v", err)
+		return f
+	}
+	dir, err := os.MkdirTemp("", "utrace-doctor")
+	if err != nil {
+		f.State, f.Detail = bpf.Warn, fmt.Sprintf("not possible: %v", err)
+		return f
+	}
+	defer os.RemoveAll(dir)
+	sum, err := recordSelfTest(ctx, exe, filepath.Join(dir, "trace.arrow"))
 	switch {
 	case errors.Is(err, record.ErrProbe):
 		f.State, f.Detail = bpf.Warn, "not possible: this utrace has no symbols"
@@ -104,16 +115,8 @@ func recordingFinding(ctx context.Context, methodErr error) bpf.Finding {
 	return f
 }
 
-func recordSelfTest(ctx context.Context) (*record.Summary, error) {
-	exe, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	dir, err := os.MkdirTemp("", "utrace-doctor")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
+// recordSelfTest records exe, which is this program, to a file.
+func recordSelfTest(ctx context.Context, exe, output string) (*record.Summary, error) {
 	for _, name := range []string{"SUDO_UID", "SUDO_GID"} { // that user may not reach the program
 		os.Unsetenv(name)
 	}
@@ -129,7 +132,7 @@ func recordSelfTest(ctx context.Context) (*record.Summary, error) {
 			Command: []string{exe, "doctor", "--self-test", strconv.Itoa(selfTestCalls)},
 			Probes:  probes,
 		},
-		Output: filepath.Join(dir, "trace.arrow"), RingBytes: 1 << 20,
+		Output: output, RingBytes: 1 << 20,
 	})
 }
 

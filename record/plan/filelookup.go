@@ -22,7 +22,8 @@ var errNoLibrary = errors.New("no library")
 //   - for a static probe, the files that have it;
 //   - otherwise the program.
 //
-// Errors wrap probe.ErrProbe, and errNoLibrary or ErrNoUSDT if a file that appears later may help.
+// Errors wrap probe.ErrProbe, and ErrNoProgram, or errNoLibrary or ErrNoUSDT if a file that appears
+// later may help.
 func find(s *image.Set, sc *Scope, p *probe.Probe) ([]*image.Image, error) {
 	switch {
 	case p.Path != "":
@@ -43,7 +44,7 @@ func find(s *image.Set, sc *Scope, p *probe.Probe) ([]*image.Image, error) {
 	case sc.Program != nil:
 		return []*image.Image{sc.Program}, nil
 	}
-	return nil, fmt.Errorf("%w %q: which program has the function? Name a process or a command, or write LIB:%s or /path/to/file:%s", probe.ErrProbe, p.Text, p.Text, p.Text)
+	return nil, fmt.Errorf("%w %q: %w (LIB:%s and /path/to/file:%s name one)", probe.ErrProbe, p.Text, ErrNoProgram, p.Text, p.Text)
 }
 
 // findPath returns the file of a probe that gives its path.

@@ -40,7 +40,7 @@ func (f *filePlan) addFuncs() error {
 			continue
 		}
 		isNamed := func(pr *probe.Probe) bool { return pr.IsName(symbol) }
-		if IsStartup(symbol) && !slices.ContainsFunc(probes, isNamed) {
+		if elffile.IsStartup(symbol) && !slices.ContainsFunc(probes, isNamed) {
 			f.p.Startup = append(f.p.Startup, symbol)
 			continue
 		}

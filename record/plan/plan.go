@@ -23,6 +23,8 @@ var (
 	ErrNothing = errors.New("nothing to probe")
 	// ErrNoChoice is wrapped if a Config names no probe and no preset fits a running process.
 	ErrNoChoice = errors.New("no preset fits any running process")
+	// ErrNoProgram is wrapped if a probe names a function but no file, and no process is chosen.
+	ErrNoProgram = errors.New("no program to find it in")
 	// ErrNoUSDT is wrapped if no file has a static probe that was asked for. A process may still load
 	// one.
 	ErrNoUSDT = errors.New("no such static probe")

@@ -16,7 +16,7 @@ func postgresProblem(sc *Scope, img *image.Image) string {
 		return ""
 	}
 	if kids := proc.Children(sc.PID); len(kids) > 0 {
-		return fmt.Sprintf("process %d is the postmaster, which runs no queries; its %d children do: record its children, or every process", sc.PID, len(kids))
+		return fmt.Sprintf("process %d is the postmaster, which runs no queries; its %d children do: follow them, or record every process", sc.PID, len(kids))
 	}
 	return ""
 }

@@ -12,7 +12,6 @@ import (
 	"utrace/record/internal/dwarf"
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/image"
-	"utrace/record/plan"
 )
 
 // callers are the functions on stacks.
@@ -25,7 +24,7 @@ type callers struct {
 	frames  map[*stackFile]*frameCount
 }
 
-// probedFuncs are the modules and functions that the trace has already, because they are probed.
+// Probed are the modules and functions that the trace has already, because they are probed.
 type Probed struct {
 	Modules map[image.Version]format.ModuleID
 	Funcs   map[FuncKey]format.FuncID
@@ -152,5 +151,5 @@ func isOutermost(symbol string) bool {
 	case "__libc_start_call_main", "__libc_start_main", "start_thread", "clone", "clone3", "__clone3":
 		return true
 	}
-	return plan.IsStartup(symbol)
+	return elffile.IsStartup(symbol)
 }

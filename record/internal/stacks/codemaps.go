@@ -30,7 +30,7 @@ type CodeMaps struct {
 	processes map[uint32]*processCode // by PID
 
 	mu     sync.Mutex
-	ending map[uint32][]procmaps.Mapping // by PID, see remember
+	ending map[uint32][]procmaps.Mapping // by PID, see Remember
 }
 
 // stackFile is a mapped file, or mapped code that the kernel or the program created.
