@@ -8,8 +8,9 @@ import (
 )
 
 // Report analyzes traces into one report, sorted by total time. Functions of different traces are
-// the same if build ID (or path), address and name are equal. It fails for a file that is not a
-// trace. It analyzes a damaged trace up to the damage, with a warning.
+// the same if build ID (or path), address and name are equal. It analyzes a
+// damaged trace up to the damage, with a warning. It fails for a file that is not a trace, and with
+// ErrUnreadable.
 func Report(paths []string, opts Options) (*Result, error) {
 	r, _, err := report(paths, opts)
 	if err != nil {

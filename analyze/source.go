@@ -20,8 +20,13 @@ const (
 	maxArgNames        = 4 << 10 // bytes of their names: an export repeats them with each event
 )
 
+// ErrUnreadable is wrapped by the error for a trace that is damaged before its first event, or ends
+// there.
+var ErrUnreadable = errors.New("nothing of this trace can be read")
+
 // source reads the events of one trace in the order of the file. Several goroutines decode them.
 type source struct {
+	path   string
 	reader *format.Reader
 	meta   format.Meta
 	tables format.Tables
@@ -66,14 +71,15 @@ func openSource(path string) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &source{reader: r, meta: printableMeta(r.Meta()), comms: map[int]string{}}, nil
+	return &source{path: path, reader: r, meta: printableMeta(r.Meta()), comms: map[int]string{}}, nil
 }
 
 func (s *source) close() { s.reader.Close() }
 
 // each passes the batches of events to consume, one after another, with one hold on each. By then
 // s.tables has the definitions ahead of the batch. A batch that cannot be read ends the trace;
-// damage then says why. An error of consume ends the run and is returned.
+// damage then says why. An error of consume ends the run and is returned. ErrUnreadable: it
+// ends before the first event.
 //
 // The reader goroutine passes each batch to the decoders and, in the order of the file, to the
 // calling goroutine, which waits until it is decoded. There is a fixed number of batches, which are
@@ -116,7 +122,7 @@ func (s *source) each(cols format.Columns, consume func(*batch) error) error {
 		if err != nil {
 			stop(quit, ordered)
 			s.reader.Fail(&b.message, err)
-			return nil
+			break
 		}
 		if len(b.Defs) > 0 {
 			b.release()
@@ -124,6 +130,9 @@ func (s *source) each(cols format.Columns, consume func(*batch) error) error {
 			stop(quit, ordered)
 			return err
 		}
+	}
+	if damage := s.damage(); damage != "" && s.events+s.switches == 0 {
+		return fmt.Errorf("%s: %w: %s", s.path, ErrUnreadable, damage)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -51,12 +52,12 @@ func TestTooLongDefinitions(t *testing.T) {
 		{"results", module(1) + strings.Replace(values(maxArgs+1, "a"), "args", "results", 1), false},
 		{"names", module(1) + values(2, strings.Repeat("n", maxArgNames/2)), true}, {"names", module(1) + values(1, strings.Repeat("n", maxArgNames+1)), false},
 	} {
-		r, err := Report([]string{fromText(t, c.text+"end {}")}, Options{})
-		if err != nil {
+		_, err := Report([]string{fromText(t, c.text+"end {}")}, Options{})
+		if err != nil && !errors.Is(err, ErrUnreadable) {
 			t.Fatal(err)
 		}
-		if damaged := strings.Contains(strings.Join(texts(r.Warnings), "\n"), "not complete"); damaged == c.most {
-			t.Errorf("%s: warnings %q", c.name, r.Warnings)
+		if (err == nil) != c.most {
+			t.Errorf("%s: %v", c.name, err)
 		}
 	}
 }

@@ -137,7 +137,10 @@ func perfFinding(method Method, perfRoom func() (int, error)) Finding {
 
 func methodFinding(method Method, err error) Finding {
 	const name = "way to attach"
-	if err != nil {
+	switch {
+	case errors.Is(err, os.ErrPermission):
+		return Finding{name, Fail, "no permission to load BPF programs", "run utrace as root (sudo)"}
+	case err != nil:
 		return Finding{name, Fail, strings.TrimPrefix(err.Error(), ErrUnsupported.Error()+": "), ""}
 	}
 	return ok(name, "%s", method)

@@ -70,13 +70,24 @@ func (m Method) choose(oneProcess bool, has func(*Feature) error) (Method, error
 	return Perf, nil
 }
 
+// denied is the error without the privileges to record. It is ErrUnsupported and os.ErrPermission.
+type denied struct{}
+
+func (denied) Error() string {
+	return "no permission to load BPF programs: run utrace as root (sudo), " +
+		"or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE; utrace doctor shows what is missing"
+}
+
+func (denied) Is(target error) bool {
+	return target == ErrUnsupported || target == os.ErrPermission
+}
+
 // cannot makes the error for a missing feature: it says what to do.
 func cannot(err error) error {
 	var missing *UnsupportedError
 	switch {
 	case errors.Is(err, os.ErrPermission):
-		return fmt.Errorf("%w: no permission to load BPF programs: run it as root (sudo), "+
-			"or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE", ErrUnsupported)
+		return denied{}
 	case errors.As(err, &missing) && (missing.Feature == UprobeMulti || missing.Feature == ThreadFilter):
 		return fmt.Errorf("%w with method multi: %w", ErrUnsupported, err)
 	case errors.As(err, &missing):

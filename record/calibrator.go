@@ -89,6 +89,7 @@ func newCalibrator(cfg calibratorConfig) (_ *calibrator, err error) {
 	c := &calibrator{cmd: exec.Command(cfg.command[0], cfg.command[1:]...), tests: cfg.tests, displace: displacementsEach}
 	c.cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1") // no signals in functions that are probed
 	c.cmd.Stderr = &c.stderr
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C in a terminal must not end it
 	in, err := c.cmd.StdinPipe()
 	if err != nil {
 		return nil, err

@@ -20,11 +20,11 @@ const (
 )
 
 // awaitCommand waits for the end of the command after a recording was ended early, and reports
-// whether it has ended. Ctrl-C went to the command as well: utrace then waits until a further
-// signal. Any other signal went to utrace alone, which then waits a moment only.
+// whether it has ended. Ctrl-C and Ctrl-\ went to the command as well: utrace then waits until a
+// further signal. Any other signal went to utrace alone, which then waits a moment only.
 func awaitCommand(w io.Writer, sig os.Signal, signals <-chan os.Signal, ended <-chan struct{}) bool {
 	var patience <-chan time.Time
-	if sig != syscall.SIGINT {
+	if sig != syscall.SIGINT && sig != syscall.SIGQUIT {
 		patience = time.After(commandGlance)
 	} else {
 		select {

@@ -172,6 +172,9 @@ func listError(cfg list.Config, err error) error {
 
 // interpreter returns what follows "#!" in a script.
 func interpreter(path string) string {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return "" // opening a FIFO would wait for a writer
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return ""

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"utrace/record/test/harness"
@@ -176,12 +177,18 @@ func TestListErrors(t *testing.T) {
 	if err := os.WriteFile(script, []byte("#!/usr/bin/nosuch -x\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	fifo := filepath.Join(dir, "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	demo := harness.Target(t, "demo.c")
 	for _, c := range []struct {
 		args   []string
 		status int
 		want   string
 	}{
+		{[]string{fifo}, 1, "not a regular file"},
+		{[]string{"-l", fifo, "x"}, 1, "not a regular file"},
 		{[]string{demo}, 1, "no static probes in " + demo},
 		{[]string{demo, "x"}, 1, "no static probes in " + demo},
 		{[]string{"-l", demo, "no_such"}, 1, `functions in ` + demo + ` matches "no_such"`},

@@ -13,6 +13,7 @@ import (
 // ignores the signals that utrace was started to ignore, as under nohup.
 type signals struct {
 	received chan os.Signal
+	pipe     chan os.Signal // see catch
 	done     <-chan struct{}
 	end      context.CancelCauseFunc
 }
@@ -28,7 +29,7 @@ type signalsKey struct{}
 // withSignals returns a context that signals end once its signals are caught.
 func withSignals(parent context.Context) context.Context {
 	ctx, end := context.WithCancelCause(parent)
-	s := &signals{received: make(chan os.Signal, 4), done: ctx.Done(), end: end}
+	s := &signals{received: make(chan os.Signal, 4), pipe: make(chan os.Signal, 1), done: ctx.Done(), end: end}
 	return context.WithValue(ctx, signalsKey{}, s)
 }
 
@@ -38,12 +39,14 @@ func signalsOf(ctx context.Context) *signals {
 	return s
 }
 
-// catch begins to catch signals: the first one ends the context.
+// catch begins to catch signals: the first one ends the context. A reader of standard error that
+// has ended, such as tee at Ctrl-C, does not end utrace: SIGPIPE is caught and has no effect.
 func (s *signals) catch() {
 	if s == nil {
 		return
 	}
-	signal.Notify(s.received, syscall.SIGINT, syscall.SIGTERM)
+	signal.Notify(s.received, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT)
+	signal.Notify(s.pipe, syscall.SIGPIPE)
 	if !signal.Ignored(syscall.SIGHUP) {
 		signal.Notify(s.received, syscall.SIGHUP)
 	}
@@ -69,6 +72,7 @@ func (s *signals) again() <-chan os.Signal {
 func (s *signals) release() {
 	if s != nil {
 		signal.Stop(s.received)
+		signal.Stop(s.pipe)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/spf13/pflag"
@@ -23,8 +24,35 @@ func inProcess(t testing.TB, args ...string) (stdout, stderr string, status int)
 	return out.String(), errs.String(), status
 }
 
+// TestUnreadable: a trace that ends before its first event is an error in every command.
+func TestUnreadable(t *testing.T) {
+	const demo = "../../testdata/traces/demo.arrow"
+	whole, err := os.ReadFile(demo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	cut := filepath.Join(dir, "cut.arrow")
+	if err := os.WriteFile(cut, whole[:2000], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"analyze", cut}, {"analyze", "--json", cut}, {"analyze", "--flow", cut}, {"analyze", "--pprof", filepath.Join(dir, "out.pb.gz"), cut},
+		{"analyze", demo, cut}, {"export", "--parquet", filepath.Join(dir, "out.parquet"), cut}, {"diff", demo, cut},
+	} {
+		stdout, stderr, status := inProcess(t, args...)
+		if status != 1 || !strings.Contains(stderr, cut+": nothing of this trace can be read: it ends in the middle") {
+			t.Errorf("%q: status %d\n%s%s", args, status, stdout, stderr)
+		}
+	}
+}
+
 func TestUsage(t *testing.T) {
 	const demo = "../../testdata/traces/demo.arrow"
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args   []string
 		status int
@@ -51,6 +79,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"plan", "-e", "c:strlen", "/bin/true"}, 1, "indirect function"},
 		{[]string{"analyze"}, 2, "no trace given"},
 		{[]string{"analyze", "/etc/passwd"}, 1, "not a utrace trace"},
+		{[]string{"analyze", fifo}, 1, "not a regular file"},
 		{[]string{"version"}, 0, ""},
 		{[]string{"recrod"}, 2, `unknown command "recrod": did you mean "utrace record"?`},
 		{[]string{"help", "recrod"}, 2, `did you mean "utrace record"?`},

@@ -34,7 +34,7 @@ func (l *lister) addMachine() error {
 		}
 	}
 	if denied > 0 {
-		l.warn(fmt.Errorf("permission denied for %d processes: files that only they map are not listed (root may see more)", denied))
+		l.warn(fmt.Errorf("permission denied for %d processes: files that only they map are not listed: run utrace as root (sudo)", denied))
 	}
 	return nil
 }
@@ -45,7 +45,7 @@ func (l *lister) addProcess(pid int) error {
 	case errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("no process %d", pid)
 	case errors.Is(err, os.ErrPermission):
-		return fmt.Errorf("process %d: %w: root may see it", pid, err)
+		return proc.Denied(pid)
 	case err != nil:
 		return fmt.Errorf("process %d: %w", pid, err)
 	case len(maps) == 0:

@@ -65,10 +65,10 @@ func (p *Plan) chooseProbes(scopes []*Scope) ([]*probe.Probe, error) {
 
 // chooseForMachine chooses the presets that fit the processes of the machine.
 func (p *Plan) chooseForMachine() (probes []*probe.Probe, err error) {
-	list := runningProcesses(&p.Images)
+	list, denied := runningProcesses(&p.Images)
 	p.Chosen, p.Passed = choosePresets(list)
 	if len(p.Chosen) == 0 {
-		return nil, noChoice(len(list), p.Passed)
+		return nil, noChoice(len(list), denied, p.Passed)
 	}
 	for _, c := range p.Chosen {
 		preset, err := probe.FindPreset(c.Preset)
@@ -84,13 +84,18 @@ func (p *Plan) chooseForMachine() (probes []*probe.Probe, err error) {
 	return probes, nil
 }
 
-// noChoice is the error if no preset fits.
-func noChoice(processes int, passed []string) error {
+// noChoice is the error if no preset fits. denied is the number of processes that could not be
+// examined.
+func noChoice(processes, denied int, passed []string) error {
 	why := ""
 	if len(passed) > 0 {
 		why = "; " + strings.Join(passed, "; ")
 	}
-	return fmt.Errorf("%w: %w (%d were examined)%s", ErrNothing, ErrNoChoice, processes, why)
+	refused := ""
+	if denied > 0 {
+		refused = fmt.Sprintf("; permission denied for %d: run utrace as root (sudo), utrace doctor shows what is missing", denied)
+	}
+	return fmt.Errorf("%w: %w (%d were examined%s)%s", ErrNothing, ErrNoChoice, processes, refused, why)
 }
 
 // interpreterPreset returns the preset of the language that the program of a scope interprets. It

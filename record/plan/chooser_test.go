@@ -56,8 +56,11 @@ func TestChooseNothing(t *testing.T) {
 	if len(chosen) > 0 {
 		t.Errorf("chosen: %v", chosen)
 	}
-	err := noChoice(len(list), passed)
+	err := noChoice(len(list), 0, passed)
 	if !errors.Is(err, ErrNothing) || !strings.Contains(err.Error(), "no preset fits any running process (2 were examined); ") || !strings.Contains(err.Error(), "python3.12 (process 13)") {
+		t.Errorf("error: %v", err)
+	}
+	if err := noChoice(1, 16, nil); !strings.Contains(err.Error(), "(1 were examined; permission denied for 16: run utrace as root (sudo)") {
 		t.Errorf("error: %v", err)
 	}
 }

@@ -3,7 +3,9 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"slices"
 
 	"utrace/record/internal/image"
@@ -21,10 +23,13 @@ type runningProcess struct {
 func (r runningProcess) String() string { return fmt.Sprintf("%s (process %d)", r.name, r.pid) }
 
 // runningProcesses returns the processes of the machine, except this one and the kernel's own.
-func runningProcesses(s *image.Set) []runningProcess {
-	var list []runningProcess
+// denied is the number of processes that cannot be examined without root.
+func runningProcesses(s *image.Set) (list []runningProcess, denied int) {
 	for _, pid := range proc.All() {
 		maps, err := procmaps.Read(pid)
+		if errors.Is(err, os.ErrPermission) {
+			denied++
+		}
 		if err != nil || len(maps) == 0 { // it has ended, or is the kernel's
 			continue
 		}
@@ -51,7 +56,7 @@ func runningProcesses(s *image.Set) []runningProcess {
 			list = append(list, r)
 		}
 	}
-	return list
+	return list, denied
 }
 
 // groupByName describes processes, those with the same name together: NAME (process PID), or NAME

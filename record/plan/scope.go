@@ -35,7 +35,8 @@ type Scope struct {
 }
 
 // ProcessScope returns the scope of a running process: what it has mapped. It opens the files in s.
-// Errors say that there is no such process, that it has no program, or why it cannot be read.
+// Errors say that there is no such process, that it has no program, or why it cannot be read. That
+// is os.ErrPermission for a process of another user.
 func ProcessScope(s *image.Set, pid int) (*Scope, error) {
 	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
 	switch {
@@ -44,6 +45,8 @@ func ProcessScope(s *image.Set, pid int) (*Scope, error) {
 			return nil, proc.NoProgram(pid)
 		}
 		return nil, fmt.Errorf("no process %d", pid)
+	case errors.Is(err, os.ErrPermission):
+		return nil, proc.Denied(pid)
 	case err != nil:
 		return nil, fmt.Errorf("process %d: %w", pid, err)
 	}
@@ -139,7 +142,8 @@ func (p *Plan) machineScope() *Scope {
 	if !slices.ContainsFunc(p.Probes, func(pr *probe.Probe) bool { return pr.Path == "" }) {
 		return sc
 	}
-	for _, r := range runningProcesses(&p.Images) {
+	list, _ := runningProcesses(&p.Images)
+	for _, r := range list {
 		for _, img := range r.files {
 			if !slices.Contains(sc.libs, img) {
 				sc.libs = append(sc.libs, img)

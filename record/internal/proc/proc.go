@@ -122,6 +122,12 @@ func NoProgram(pid int) error {
 	return fmt.Errorf("process %d is a kernel thread or has ended: it has no program", pid)
 }
 
+// Denied returns an error that says what is missing to examine a process, usually one of another
+// user. It wraps os.ErrPermission.
+func Denied(pid int) error {
+	return fmt.Errorf("process %d: %w: run utrace as root (sudo), or with CAP_SYS_PTRACE; utrace doctor shows what is missing", pid, os.ErrPermission)
+}
+
 // WatchExit returns a channel that is closed once all the processes have ended.
 func WatchExit(pids []int) (<-chan struct{}, error) {
 	var fds []unix.PollFd

@@ -218,7 +218,7 @@ func background(b *testing.B, name string, args ...string) (stop func()) {
 		b.Helper()
 		for after, sig := range map[time.Duration]os.Signal{
 			2 * time.Second: os.Interrupt,
-			time.Minute:     syscall.SIGQUIT, // it hangs: Go shows where
+			time.Minute:     syscall.SIGABRT, // it hangs: Go shows where
 		} {
 			defer time.AfterFunc(after, func() { cmd.Process.Signal(sig) }).Stop()
 		}

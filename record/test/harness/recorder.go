@@ -36,10 +36,7 @@ func StartRecorder(t testing.TB, args ...string) *Recorder {
 		r.err = r.cmd.Wait()
 		close(r.ended)
 	}()
-	t.Cleanup(func() {
-		r.cmd.Process.Kill()
-		<-r.ended
-	})
+	t.Cleanup(r.Kill)
 	return r
 }
 
@@ -53,12 +50,20 @@ func (r *Recorder) Await(t testing.TB) {
 		case <-time.After(10 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			r.cmd.Process.Kill()
-			<-r.ended
+			r.Kill()
 			t.Fatalf("the recorder does not begin\n%s", r.stderr.String())
 		}
 	}
 	time.Sleep(500 * time.Millisecond) // until they are turned on
+}
+
+// PID returns its process ID.
+func (r *Recorder) PID() int { return r.cmd.Process.Pid }
+
+// Kill kills it, and waits until it has ended.
+func (r *Recorder) Kill() {
+	r.cmd.Process.Kill()
+	<-r.ended
 }
 
 // Stop interrupts it, as Ctrl-C does, and returns what it has printed. The test fails unless it

@@ -1,0 +1,101 @@
+//go:build linux
+
+package process
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"utrace/record/test/harness"
+)
+
+// TestEndedBySignal: a signal of the terminal, or one that asks the recorder to end, is a regular
+// end. It reaches the whole process group, and the cost of hits is measured nevertheless.
+func TestEndedBySignal(t *testing.T) {
+	harness.NeedKernel(t)
+	service, _ := harness.Start(t, harness.Target(t, "service.c", "-O0"))
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
+		t.Run(sig.String(), func(t *testing.T) {
+			trace := filepath.Join(t.TempDir(), "trace.arrow")
+			rec := exec.Command(harness.Binary(), "record", "-o", trace, "-e", "serve", "-p", strconv.Itoa(service.Process.Pid))
+			rec.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+			var stderr bytes.Buffer
+			rec.Stderr = &stderr
+			if err := rec.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer rec.Process.Kill()
+			harness.WaitFor(t, func() bool { return harness.Written(trace) })
+			time.Sleep(700 * time.Millisecond)
+			syscall.Kill(-rec.Process.Pid, sig)
+			err := rec.Wait()
+			if err != nil || strings.Contains(stderr.String(), "not measured") || !strings.Contains(stderr.String(), ": interrupted\n") {
+				t.Errorf("%v\n%s", err, &stderr)
+			}
+			harness.Validate(t, trace)
+			if calls := harness.Analyze(t, trace).Calls(); calls["serve"] == 0 {
+				t.Errorf("calls %v", calls)
+			}
+		})
+	}
+}
+
+// TestStandardErrorClosed: Ctrl-C in "utrace record |& tee" ends tee first. The recording
+// ends regularly, with the exit status that it has without tee.
+func TestStandardErrorClosed(t *testing.T) {
+	harness.NeedKernel(t)
+	service, _ := harness.Start(t, harness.Target(t, "service.c", "-O0"))
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := exec.Command(harness.Binary(), "record", "-o", trace, "-e", "serve", "-p", strconv.Itoa(service.Process.Pid))
+	rec.Stderr = w
+	if err := rec.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer rec.Process.Kill()
+	w.Close()
+	harness.WaitFor(t, func() bool { return harness.Written(trace) })
+	time.Sleep(700 * time.Millisecond)
+	r.Close()
+	rec.Process.Signal(os.Interrupt)
+	if err := rec.Wait(); err != nil {
+		t.Error(err)
+	}
+	harness.Validate(t, trace)
+}
+
+// TestCalibratorEndsWithRecorder: no process stays behind a killed recorder.
+func TestCalibratorEndsWithRecorder(t *testing.T) {
+	harness.NeedKernel(t)
+	service, _ := harness.Start(t, harness.Target(t, "service.c", "-O0"))
+	rec := harness.StartRecorder(t, "-e", "serve", "-p", strconv.Itoa(service.Process.Pid))
+	rec.Await(t)
+	children, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", rec.PID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pids []string
+	for _, path := range children {
+		text, _ := os.ReadFile(path)
+		pids = append(pids, strings.Fields(string(text))...)
+	}
+	if len(pids) != 1 {
+		t.Fatalf("children %v of the recorder, want the calibrator", pids)
+	}
+	rec.Kill()
+	harness.WaitFor(t, func() bool {
+		cmdline, _ := os.ReadFile("/proc/" + pids[0] + "/cmdline")
+		return !bytes.Contains(cmdline, []byte("--calibrate"))
+	})
+}
