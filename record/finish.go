@@ -100,7 +100,7 @@ func (s *session) complete(stop format.Anchor, sum *Summary, drainErr error) (st
 	if drainErr != nil {
 		closeErr = nil // the same error again
 	}
-	return stackWarnings, closeErr, nil
+	return stackWarnings, closeErr, s.publish()
 }
 
 // summarize adds the counts to the summary, and how the command ended. With commandEnded it waits

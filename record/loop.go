@@ -111,6 +111,9 @@ func (r *rounds) next(now time.Time) (reason string, err error) {
 		if err := s.w.Flush(); err != nil {
 			return reasonError, err
 		}
+		if err := s.publish(); err != nil {
+			return reasonError, err
+		}
 		r.flushed = now
 		s.leaders.check()
 	}

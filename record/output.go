@@ -5,60 +5,174 @@ package record
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
 
+	"golang.org/x/sys/unix"
+
 	"utrace/format"
 )
 
-// output is the file of a trace. It has a temporary name in the same directory until the recording
-// begins, so that one that fails to begin leaves an older trace as it is.
+// output is the file of a trace. It has no name until publish, so that a recording without an event
+// leaves an older trace as it is, and nothing if the recorder is killed.
 type output struct {
 	file      *os.File
 	path      string
+	force     bool
+	temporary string // its name until publish, on a file system where each file needs one
 	published bool
 }
 
-// createOutput creates the file of a trace with mode 0600. It replaces a file that is not a trace
-// only with force, and never follows a symbolic link. Under sudo the file belongs to the user who
-// called sudo. Errors wrap ErrNotRegular and ErrNotTrace.
+// createOutput creates the file of a trace with mode 0600. It will replace a file that is not a
+// trace only with force, and never follows a symbolic link. Under sudo the file belongs to the user
+// who called sudo. Errors wrap ErrNotRegular and ErrNotTrace.
 func createOutput(path string, force bool) (*output, error) {
-	switch info, err := os.Lstat(path); {
-	case errors.Is(err, os.ErrNotExist):
-	case err != nil:
+	o := &output{path: path, force: force}
+	if _, err := o.older(); err != nil {
 		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s %w", path, ErrNotRegular)
-	case info.Size() > 0 && !force && !isTrace(path):
-		return nil, fmt.Errorf("%s %w", path, ErrNotTrace)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".utrace.*")
-	if err != nil {
+	if err := o.create(); err != nil {
 		return nil, err
 	}
 	if uid, gid, ok := sudoUser(); ok {
-		if err := f.Chown(uid, gid); err != nil {
-			return nil, errors.Join(err, f.Close(), os.Remove(f.Name()))
+		if err := o.file.Chown(uid, gid); err != nil {
+			return nil, errors.Join(err, o.close())
 		}
 	}
-	return &output{file: f, path: path}, nil
+	return o, nil
 }
 
-// publish gives the file its name.
-func (o *output) publish() error {
-	if err := os.Rename(o.file.Name(), o.path); err != nil {
+// create creates the file, if possible without a name.
+func (o *output) create() (err error) {
+	if namesLater(o.path) {
+		o.file, err = createUnnamed(o.path)
+		return err
+	}
+	dir := filepath.Dir(o.path)
+	o.file, err = os.CreateTemp(dir, temporaryPrefix+"*")
+	switch {
+	case err == nil:
+		o.temporary = o.file.Name()
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no directory %s", dir)
+	}
+	return err
+}
+
+// temporaryPrefix begins the names of files that are not published yet.
+const temporaryPrefix = ".utrace."
+
+// createUnnamed creates a file that will get the name path (O_TMPFILE of open(2)).
+func createUnnamed(path string) (*os.File, error) {
+	fd, err := unix.Open(filepath.Dir(path), unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}
+
+// namesLater reports whether a file can get the name path later. A file system may refuse that only
+// once it is tried.
+func namesLater(path string) bool {
+	f, err := createUnnamed(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	name, err := linkTemporary(f)
+	return err == nil && os.Remove(name) == nil
+}
+
+// linkTemporary gives a file of createUnnamed a temporary name.
+func linkTemporary(f *os.File) (name string, err error) {
+	from := fmt.Sprintf("/proc/self/fd/%d", f.Fd())
+	for range 100 {
+		name = filepath.Join(filepath.Dir(f.Name()), temporaryPrefix+strconv.FormatUint(rand.Uint64(), 36))
+		if err = unix.Linkat(unix.AT_FDCWD, from, unix.AT_FDCWD, name, unix.AT_SYMLINK_FOLLOW); err != unix.EEXIST {
+			break
+		}
+	}
+	if err != nil {
+		return "", &os.LinkError{Op: "link", Old: from, New: name, Err: err}
+	}
+	return name, nil
+}
+
+// publish gives the file its name, once. A trace of that name becomes FILE.old.
+func (o *output) publish() (err error) {
+	if o.published {
+		return nil
+	}
+	keep, err := o.older()
+	if err != nil {
+		return err
+	}
+	if o.temporary == "" {
+		if o.temporary, err = linkTemporary(o.file); err != nil {
+			return err
+		}
+	}
+	if keep {
+		if err := os.Rename(o.path, o.path+oldSuffix); err != nil {
+			return err
+		}
+	}
+	if err := os.Rename(o.temporary, o.path); err != nil {
 		return err
 	}
 	o.published = true
 	return nil
 }
 
-// close closes the file, and removes it if it has not been published.
+// oldSuffix is what publish appends to the name of an older trace.
+const oldSuffix = ".old"
+
+// older examines the files that publish is going to replace. keep reports whether there is a trace
+// that becomes FILE.old. One without an event does not replace another FILE.old.
+func (o *output) older() (keep bool, err error) {
+	keep, err = replaceable(o.path, o.force)
+	if err != nil || !keep {
+		return false, err
+	}
+	if _, err := os.Lstat(o.path + oldSuffix); errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if !fileHoldsEvent(o.path) {
+		return false, nil
+	}
+	if _, err := replaceable(o.path+oldSuffix, o.force); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
+// replaceable returns an error if a file must not be replaced. trace reports whether there is a
+// trace.
+func replaceable(path string, force bool) (trace bool, err error) {
+	switch info, err := os.Lstat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, err
+	case !info.Mode().IsRegular():
+		return false, fmt.Errorf("%s %w", path, ErrNotRegular)
+	case info.Size() == 0:
+		return false, nil
+	}
+	if trace = isTrace(path); !trace && !force {
+		return false, fmt.Errorf("%s %w", path, ErrNotTrace)
+	}
+	return trace, nil
+}
+
+// close closes the file. Unless it has been published, nothing of it remains.
 func (o *output) close() error {
 	err := o.file.Close()
-	if !o.published {
-		err = errors.Join(err, os.Remove(o.file.Name()))
+	if !o.published && o.temporary != "" {
+		err = errors.Join(err, os.Remove(o.temporary))
 	}
 	return err
 }
@@ -70,6 +184,43 @@ func isTrace(path string) bool {
 	}
 	r.Close()
 	return true
+}
+
+// holdsEvent reports whether the first size bytes of the file have an event.
+func (o *output) holdsEvent(size int64) bool {
+	r, err := format.NewReader(o.file, size)
+	return err == nil && holdsEvent(r)
+}
+
+// fileHoldsEvent reports whether a trace has an event. It may have one if a newer version of utrace
+// has written it.
+func fileHoldsEvent(path string) bool {
+	r, err := format.Open(path)
+	if err != nil {
+		return true
+	}
+	defer r.Close()
+	return holdsEvent(r)
+}
+
+func holdsEvent(r *format.Reader) bool {
+	d, err := format.NewDecoder()
+	if err != nil {
+		return true
+	}
+	defer d.Close()
+
+	var m format.Message
+	var b format.Batch
+	for r.Next(&m) == nil {
+		if err := d.Decode(&m, format.Columns{}, &b); err != nil {
+			return false
+		}
+		if b.Rows > 0 && len(b.Defs) == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // sudoUser returns the user who called sudo.

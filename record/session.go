@@ -83,6 +83,12 @@ func (s *session) run(ctx context.Context) (sum *Summary, err error) {
 	}
 	reason, loopErr := s.loop(ctx, ended)
 	sum, err = s.finish(reason)
+	if loopErr == nil && err == nil {
+		err = s.output.publish() // even without an event
+	}
+	if sum != nil {
+		sum.Kept = s.output.published
+	}
 	if loopErr != nil { // errors of finish follow from it
 		return sum, loopErr
 	}
@@ -136,7 +142,7 @@ func (s *session) close() error {
 		s.drainer.stacks.Close()
 	}
 	if s.output != nil {
-		errs = append(errs, s.output.close())
+		errs = append(errs, s.publish(), s.output.close())
 	}
 	return errors.Join(errs...)
 }

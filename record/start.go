@@ -172,7 +172,7 @@ func (s *session) calibrate() {
 	}
 }
 
-// begin writes the definitions known before the first event, and gives the file its name.
+// begin writes the definitions known before the first event.
 func (s *session) begin() (err error) {
 	s.start = clock.Now()
 	startNs := uint64(s.start.MonoNs)
@@ -198,10 +198,21 @@ func (s *session) begin() (err error) {
 	for _, cal := range s.costs.list {
 		s.w.AddCalibration(cal)
 	}
-	if err := s.w.Flush(); err != nil {
-		return err
+	return s.w.Flush()
+}
+
+// publish gives the file its name once an event has been written.
+func (s *session) publish() error {
+	if s.output.published || s.w == nil {
+		return nil
 	}
-	return s.output.publish()
+	if events, _ := s.w.Events(); events+s.w.Sched() == 0 || !s.output.holdsEvent(s.w.Size()) {
+		return nil
+	}
+	if err := s.output.publish(); err != nil {
+		return fmt.Errorf("output: %w", err)
+	}
+	return nil
 }
 
 // meta describes the recording for the trace.

@@ -30,6 +30,7 @@ type Summary struct {
 	LostReturns uint64
 	Overhead    time.Duration // processor time that the probes took; 0 if it was not measured
 	Bytes       int64
+	Kept        bool // there is a trace; none is kept if an error ends a recording without events
 	Modules     int
 	Funcs       int
 	LeftOut     []format.LeftOut

@@ -108,7 +108,7 @@ func (f *recordFlags) add(flags *pflag.FlagSet) {
 	flags.Lookup("max-overhead").DefValue = ""
 	endGroup(flags, "When to stop")
 
-	flags.StringVarP(&f.output, "output", "o", "trace.arrow", "write the trace to `FILE`")
+	flags.StringVarP(&f.output, "output", "o", "trace.arrow", "write the trace to `FILE`; an older trace is kept as FILE.old")
 	flags.BoolVar(&f.force, "force", false, "replace an output file that is not a trace")
 	endGroup(flags, "Output")
 
@@ -128,7 +128,10 @@ func (f *recordFlags) config(command []string, limited bool) (record.Config, err
 	if page := os.Getpagesize(); ring < page || ring&(ring-1) != 0 || ring > 1<<30 {
 		return cfg, usageError{fmt.Errorf("--ring-size of %d bytes: want a power of two from %d bytes to 1GiB", ring, page)}
 	}
-	if f.output == "-" {
+	switch f.output {
+	case "":
+		return cfg, usageError{errors.New("-o: the name of the trace is empty")}
+	case "-":
 		return cfg, usageError{errors.New("-o -: a trace cannot be written to a pipe: use -o FILE")}
 	}
 

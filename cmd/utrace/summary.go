@@ -52,8 +52,11 @@ func printVolume(w io.Writer, cfg record.Config, s *record.Summary) {
 		perEvent = fmt.Sprintf(", %.2f bytes/event", float64(s.Bytes)/float64(s.Events))
 	}
 	rate := uint64(float64(s.Events) / max(seconds, 1e-9))
-	fmt.Fprintf(w, "utrace: %s events/s, %s lost, %s%s in %s\n",
-		comma(rate), comma(s.LostEntries+s.LostReturns), humanize.IBytes(uint64(s.Bytes)), perEvent, cfg.Output)
+	file := "no trace was written"
+	if s.Kept {
+		file = fmt.Sprintf("%s%s in %s", humanize.IBytes(uint64(s.Bytes)), perEvent, cfg.Output)
+	}
+	fmt.Fprintf(w, "utrace: %s events/s, %s lost, %s\n", comma(rate), comma(s.LostEntries+s.LostReturns), file)
 
 	if s.Overhead > 0 {
 		fmt.Fprintf(w, "utrace: the probes took about %s of processor time, %.1f%% of one processor\n",

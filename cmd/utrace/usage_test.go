@@ -61,6 +61,7 @@ func TestUsage(t *testing.T) {
 		{nil, 2, "no command given"},
 		{[]string{"nonsense"}, 2, "nonsense"},
 		{[]string{"record", "--nonsense"}, 2, "--nonsense"},
+		{[]string{"record", "-o", "", "true"}, 2, "-o: the name of the trace is empty"},
 		{[]string{"record", "--max-overhead", "5", "true"}, 2, "not a part of the CPU time"},
 		{[]string{"record", "-p", "-3"}, 2, "not a process ID"},
 		{[]string{"record", "-p", "999999999"}, 1, "no process"},

@@ -58,13 +58,13 @@ func TestRecorderKilled(t *testing.T) {
 		if err := rec.Start(); err != nil {
 			t.Fatal(err)
 		}
-		harness.WaitFor(t, func() bool { return harness.Written(trace) })
+		harness.WaitFor(t, func() bool { return harness.Begun(rec.Process.Pid, trace) })
 		began := time.Now()
-		lasts := time.Duration(300+i*137%1700) * time.Millisecond
-		time.Sleep(lasts)
+		harness.WaitFor(t, func() bool { return harness.Written(trace) })
+		time.Sleep(time.Duration(i*137%1700) * time.Millisecond)
 		rec.Process.Kill()
 		rec.Wait()
-		lasts = time.Since(began)
+		lasts := time.Since(began)
 		r := harness.Analyze(t, trace)
 		if !slices.ContainsFunc(r.Warnings, func(w string) bool { return strings.Contains(w, "not complete") }) {
 			t.Errorf("no warning of an incomplete trace: %q", r.Warnings)
@@ -228,6 +228,7 @@ func TestOutputFile(t *testing.T) {
 		t.Errorf("over a trace: status %d\n%s", status, stderr)
 	}
 	harness.Validate(t, precious)
+	harness.Validate(t, precious+".old")
 	// If a recording cannot begin, the older trace stays, and nothing is added.
 	before, err := os.ReadFile(precious)
 	if err != nil {
@@ -239,7 +240,7 @@ func TestOutputFile(t *testing.T) {
 	if after, err := os.ReadFile(precious); !bytes.Equal(after, before) {
 		t.Errorf("after a recording that did not begin: %v, %d bytes", err, len(after))
 	}
-	if files, err := os.ReadDir(dir); err != nil || len(files) != 2 {
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 3 {
 		t.Errorf("%v: %v", err, files)
 	}
 }

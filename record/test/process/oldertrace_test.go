@@ -1,0 +1,117 @@
+//go:build linux
+
+package process
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"utrace/record/test/harness"
+)
+
+// olderTrace is a directory with a trace that recordings write to again.
+type olderTrace struct {
+	dir, path string
+	text      []byte // of the trace
+}
+
+// newOlderTrace records a trace with events.
+func newOlderTrace(t *testing.T) *olderTrace {
+	t.Helper()
+	o := &olderTrace{dir: t.TempDir()}
+	o.path = filepath.Join(o.dir, "trace.arrow")
+	if _, stderr, status := harness.Utrace(t, "record", "-o", o.path, "-e", "fib", harness.Target(t, "calls.c", "-O0")); status != 0 {
+		t.Fatalf("status %d\n%s", status, stderr)
+	}
+	var err error
+	if o.text, err = os.ReadFile(o.path); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// wantAt checks that the older trace is at path, and which files there are.
+func (o *olderTrace) wantAt(t *testing.T, path string, files ...string) {
+	t.Helper()
+	if text, err := os.ReadFile(path); err != nil || !bytes.Equal(text, o.text) {
+		t.Errorf("%s is not the older trace (%v)", path, err)
+	}
+	entries, err := os.ReadDir(o.dir)
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	if err != nil || !slices.Equal(got, files) {
+		t.Errorf("files %q, want %q (%v)", got, files, err)
+	}
+}
+
+// TestOlderTraceFailure: a recording that fails before its first event leaves the older trace alone,
+// and writes none.
+func TestOlderTraceFailure(t *testing.T) {
+	harness.NeedKernel(t)
+	o := newOlderTrace(t)
+	_, stderr, status := harness.Utrace(t, "record", "-o", o.path, "-d", "500ms", "-e", "usdt:no_such_provider:probe")
+	if status != 1 || strings.Contains(stderr, "recorded 0 events") && !strings.Contains(stderr, "no trace was written") || strings.Contains(stderr, " in "+o.path) {
+		t.Errorf("status %d\n%s", status, stderr)
+	}
+	o.wantAt(t, o.path, "trace.arrow")
+}
+
+// TestOlderTraceKilled: killed before its first event, a recording leaves the older trace alone, and
+// no file.
+func TestOlderTraceKilled(t *testing.T) {
+	harness.NeedKernel(t)
+	o := newOlderTrace(t)
+	idle, _ := harness.Start(t, harness.Program(t, "idle", idleProgram))
+	rec := harness.StartRecorder(t, "-o", o.path, "-e", "work", "-p", strconv.Itoa(idle.Process.Pid))
+	rec.Trace = o.path
+	rec.Await(t)
+	time.Sleep(700 * time.Millisecond) // longer than between writes
+	rec.Kill()
+	o.wantAt(t, o.path, "trace.arrow")
+}
+
+// TestOlderTraceEmpty: a recording without an event is a trace. The older one is kept however often
+// that happens.
+func TestOlderTraceEmpty(t *testing.T) {
+	harness.NeedKernel(t)
+	o := newOlderTrace(t)
+	idle, _ := harness.Start(t, harness.Program(t, "idle", idleProgram))
+	for range 2 {
+		_, stderr, status := harness.Utrace(t, "record", "-o", o.path, "-d", "300ms", "-e", "work", "-p", strconv.Itoa(idle.Process.Pid))
+		if status != 0 || !strings.Contains(stderr, "no call was seen") {
+			t.Errorf("status %d\n%s", status, stderr)
+		}
+		harness.Validate(t, o.path)
+		if n := len(harness.Analyze(t, o.path).Calls()); n != 0 {
+			t.Errorf("%d functions", n)
+		}
+		o.wantAt(t, o.path+".old", "trace.arrow", "trace.arrow.old")
+	}
+}
+
+// TestOlderTraceInPlace: the trace has its name while it is recorded, from the first events on.
+func TestOlderTraceInPlace(t *testing.T) {
+	harness.NeedKernel(t)
+	o := newOlderTrace(t)
+	service, _ := harness.Start(t, harness.Target(t, "service.c", "-O0"))
+	rec := harness.StartRecorder(t, "-o", o.path, "-e", "serve", "-p", strconv.Itoa(service.Process.Pid))
+	harness.WaitFor(t, func() bool { return harness.Written(o.path + ".old") })
+	if calls := harness.Analyze(t, o.path).Calls(); calls["serve"] == 0 {
+		t.Errorf("calls %v", calls)
+	}
+	rec.Stop(t)
+	harness.Validate(t, o.path)
+	o.wantAt(t, o.path+".old", "trace.arrow", "trace.arrow.old")
+}
+
+const idleProgram = `#include <unistd.h>
+__attribute__((noinline)) int work(int x) { return x + 1; }
+int main(int argc, char **argv) { for (;;) pause(); return work(argc); }`
