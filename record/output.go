@@ -17,7 +17,7 @@ import (
 )
 
 // output is the file of a trace. It has no name until publish, so that a recording without an event
-// leaves an older trace as it is, and nothing if the recorder is killed.
+// leaves an older trace as it is, and no temporary file if the recorder is killed.
 type output struct {
 	file      *os.File
 	path      string
@@ -99,6 +99,18 @@ func linkTemporary(f *os.File) (name string, err error) {
 		return "", &os.LinkError{Op: "link", Old: from, New: name, Err: err}
 	}
 	return name, nil
+}
+
+// publishNew gives the file its name if that replaces nothing but an empty file.
+func (o *output) publishNew() error {
+	info, err := os.Lstat(o.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return o.publish()
+	case err == nil && info.Mode().IsRegular() && info.Size() == 0:
+		return o.publish()
+	}
+	return nil
 }
 
 // publish gives the file its name, once. A trace of that name becomes FILE.old.

@@ -226,3 +226,29 @@ func TestOutputPublishedMeanwhile(t *testing.T) {
 	wantHost(t, path+".old", "other")
 	wantFiles(t, dir, "t.arrow", "t.arrow.old")
 }
+
+// TestOutputNew: before the first event a trace gets its name only if that replaces nothing but an
+// empty file.
+func TestOutputNew(t *testing.T) {
+	for _, c := range []struct {
+		older     []byte // nil if there is no file
+		published bool
+	}{{nil, true}, {[]byte{}, true}, {[]byte("text"), false}} {
+		path := filepath.Join(t.TempDir(), "t.arrow")
+		if c.older != nil {
+			if err := os.WriteFile(path, c.older, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		o, err := createOutput(path, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := o.publishNew(); err != nil || o.published != c.published {
+			t.Errorf("over %q: %v, published %v", c.older, err, o.published)
+		}
+		if err := o.close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -172,7 +172,8 @@ func (s *session) calibrate() {
 	}
 }
 
-// begin writes the definitions known before the first event.
+// begin writes the definitions known before the first event. The file gets its name if that replaces
+// no trace: scripts wait for the file, to know that the probes are attached.
 func (s *session) begin() (err error) {
 	s.start = clock.Now()
 	startNs := uint64(s.start.MonoNs)
@@ -198,7 +199,10 @@ func (s *session) begin() (err error) {
 	for _, cal := range s.costs.list {
 		s.w.AddCalibration(cal)
 	}
-	return s.w.Flush()
+	if err := s.w.Flush(); err != nil {
+		return err
+	}
+	return s.output.publishNew()
 }
 
 // publish gives the file its name once an event has been written.

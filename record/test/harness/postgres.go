@@ -137,7 +137,7 @@ func AttachPostgres(t testing.TB) (a Attached) {
 	if err := rec.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for ; !Begun(rec.Process.Pid, trace); time.Sleep(10 * time.Millisecond) {
+	for ; !Written(trace); time.Sleep(time.Millisecond) {
 		if time.Since(began) > time.Minute {
 			rec.Process.Kill()
 			t.Fatal("nothing is attached after a minute")

@@ -4,12 +4,9 @@ package harness
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 )
@@ -46,7 +43,7 @@ func StartRecorder(t testing.TB, args ...string) *Recorder {
 // Await waits until its probes are on.
 func (r *Recorder) Await(t testing.TB) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !Begun(r.PID(), r.Trace); {
+	for deadline := time.Now().Add(30 * time.Second); !Written(r.Trace); {
 		select {
 		case <-r.ended:
 			t.Fatalf("record: %v\n%s", r.err, r.stderr.String())
@@ -88,30 +85,9 @@ func (r *Recorder) Wait(t testing.TB) (stderr string) {
 	return r.stderr.String()
 }
 
-// Written reports whether a recorder has written its first events.
+// Written reports whether a recorder has written the beginning of its trace. It does so once its
+// probes are attached.
 func Written(trace string) bool {
 	info, err := os.Stat(trace)
 	return err == nil && info.Size() > 0
-}
-
-// Begun reports whether a recorder has written the beginning of its trace. It does so once its
-// probes are attached. The trace has no name until the first event, so its descriptor is looked for.
-func Begun(pid int, trace string) bool {
-	dir, err := filepath.EvalSymlinks(filepath.Dir(trace))
-	if err != nil {
-		return false
-	}
-	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
-	return slices.ContainsFunc(files, func(file string) bool {
-		target, err := os.Readlink(file)
-		if err != nil || filepath.Dir(target) != dir {
-			return false
-		}
-		name := filepath.Base(target) // "#INODE (deleted)" if it has none
-		if name != filepath.Base(trace) && !strings.HasPrefix(name, "#") && !strings.HasPrefix(name, ".utrace.") {
-			return false
-		}
-		info, err := os.Stat(file)
-		return err == nil && info.Size() > 0
-	})
 }

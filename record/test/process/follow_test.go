@@ -362,7 +362,16 @@ func TestFollowRecorderKilled(t *testing.T) {
 		if err := rec.Start(); err != nil {
 			t.Fatal(err)
 		}
-		harness.WaitFor(t, func() bool { return harness.Written(trace) })
+		size := func() int64 {
+			info, err := os.Stat(trace)
+			if err != nil {
+				return 0
+			}
+			return info.Size()
+		}
+		harness.WaitFor(t, func() bool { return size() > 0 })
+		start := size() // what is known before the first event
+		harness.WaitFor(t, func() bool { return size() > start })
 		time.Sleep(400 * time.Millisecond)
 		rec.Process.Kill()
 		rec.Wait()

@@ -4,6 +4,7 @@ package process
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -52,6 +53,20 @@ func (o *olderTrace) wantAt(t *testing.T, path string, files ...string) {
 	}
 }
 
+// begun reports whether a recorder has written to a file of that directory, which has no final name
+// yet.
+func (o *olderTrace) begun(pid int) bool {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	return slices.ContainsFunc(files, func(file string) bool {
+		target, err := os.Readlink(file)
+		if err != nil || filepath.Dir(target) != o.dir {
+			return false
+		}
+		info, err := os.Stat(file)
+		return err == nil && info.Size() > 0
+	})
+}
+
 // TestOlderTraceFailure: a recording that fails before its first event leaves the older trace alone,
 // and writes none.
 func TestOlderTraceFailure(t *testing.T) {
@@ -71,8 +86,7 @@ func TestOlderTraceKilled(t *testing.T) {
 	o := newOlderTrace(t)
 	idle, _ := harness.Start(t, harness.Program(t, "idle", idleProgram))
 	rec := harness.StartRecorder(t, "-o", o.path, "-e", "work", "-p", strconv.Itoa(idle.Process.Pid))
-	rec.Trace = o.path
-	rec.Await(t)
+	harness.WaitFor(t, func() bool { return o.begun(rec.PID()) })
 	time.Sleep(700 * time.Millisecond) // longer than between writes
 	rec.Kill()
 	o.wantAt(t, o.path, "trace.arrow")

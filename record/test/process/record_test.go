@@ -58,13 +58,13 @@ func TestRecorderKilled(t *testing.T) {
 		if err := rec.Start(); err != nil {
 			t.Fatal(err)
 		}
-		harness.WaitFor(t, func() bool { return harness.Begun(rec.Process.Pid, trace) })
-		began := time.Now()
 		harness.WaitFor(t, func() bool { return harness.Written(trace) })
-		time.Sleep(time.Duration(i*137%1700) * time.Millisecond)
+		began := time.Now()
+		lasts := time.Duration(300+i*137%1700) * time.Millisecond
+		time.Sleep(lasts)
 		rec.Process.Kill()
 		rec.Wait()
-		lasts := time.Since(began)
+		lasts = time.Since(began)
 		r := harness.Analyze(t, trace)
 		if !slices.ContainsFunc(r.Warnings, func(w string) bool { return strings.Contains(w, "not complete") }) {
 			t.Errorf("no warning of an incomplete trace: %q", r.Warnings)

@@ -33,7 +33,7 @@ func TestEndedBySignal(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer rec.Process.Kill()
-			harness.WaitFor(t, func() bool { return harness.Begun(rec.Process.Pid, trace) })
+			harness.WaitFor(t, func() bool { return harness.Written(trace) })
 			time.Sleep(700 * time.Millisecond)
 			syscall.Kill(-rec.Process.Pid, sig)
 			err := rec.Wait()
@@ -65,7 +65,7 @@ func TestStandardErrorClosed(t *testing.T) {
 	}
 	defer rec.Process.Kill()
 	w.Close()
-	harness.WaitFor(t, func() bool { return harness.Begun(rec.Process.Pid, trace) })
+	harness.WaitFor(t, func() bool { return harness.Written(trace) })
 	time.Sleep(700 * time.Millisecond)
 	r.Close()
 	rec.Process.Signal(os.Interrupt)

@@ -273,8 +273,11 @@ func (u *utrace) recordAll(args []string, times int, bin string, words []string)
 	if err := rec.Start(); err != nil {
 		return err
 	}
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline) && !begun(rec.Process.Pid); {
-		time.Sleep(100 * time.Millisecond)
+	// The file has its first bytes just before the probes are turned on.
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		if info, err := os.Stat(u.trace); err == nil && info.Size() > 0 {
+			break
+		}
 	}
 	time.Sleep(time.Second)
 	for range times {
@@ -287,21 +290,6 @@ func (u *utrace) recordAll(args []string, times int, bin string, words []string)
 		return fmt.Errorf("%v: %w: %s", rec, err, &text)
 	}
 	return nil
-}
-
-// begun reports whether a recorder has begun. Its trace, which has no final name until the first
-// event, has its first bytes just before the probes are turned on.
-func begun(pid int) bool {
-	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
-	return slices.ContainsFunc(files, func(file string) bool {
-		target, _ := os.Readlink(file)
-		name := filepath.Base(target)
-		if !strings.HasPrefix(name, "#") && !strings.HasPrefix(name, ".utrace.") {
-			return false
-		}
-		info, err := os.Stat(file)
-		return err == nil && info.Mode().IsRegular() && info.Size() > 0
-	})
 }
 
 func output(cmd *exec.Cmd) error {
