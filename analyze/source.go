@@ -78,8 +78,8 @@ func (s *source) close() { s.reader.Close() }
 
 // each passes the batches of events to consume, one after another, with one hold on each. By then
 // s.tables has the definitions ahead of the batch. A batch that cannot be read ends the trace;
-// damage then says why. An error of consume ends the run and is returned. ErrUnreadable: it
-// ends before the first event.
+// damage then says why. If that is before the first event, the error is ErrUnreadable. An error of
+// consume ends the run and is returned.
 //
 // The reader goroutine passes each batch to the decoders and, in the order of the file, to the
 // calling goroutine, which waits until it is decoded. There is a fixed number of batches, which are
