@@ -28,7 +28,7 @@ func TestChooseMethod(t *testing.T) {
 		{"6.10", linux610, Perf, true, Perf, ""},
 		{"6.6, misses threads", linux66, Auto, true, Perf, ""},
 		{"6.6", linux66, Auto, false, Multi, ""},
-		{"6.6, misses threads", linux66, Multi, true, 0, "method perf"},
+		{"6.6, misses threads", linux66, Multi, true, 0, "came with Linux 6.10"},
 		{"6.1", linux61, Auto, true, Perf, ""},
 		{"6.1", linux61, Multi, false, 0, "came with Linux 6.6"},
 		{"without CONFIG_UPROBE_EVENTS", linux61[:4], Auto, false, 0, "CONFIG_UPROBE_EVENTS"},
