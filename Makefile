@@ -58,17 +58,18 @@ uninstall:
 
 # testsummary says at the end which tests were skipped, and why: without root, BPF or one of the programs
 # that results are compared with. End-to-end tests run last, one package at a time: many measure time.
+# -count=1: go does not see that the program they build has changed, and would show older results.
 AS_ROOT   = $(if $(SUDO),$(SUDO) -E env "PATH=$$PATH")
 SUMMARIZE = $(GO) build -C testdata/duckdb -o /dev/null . || echo "make $@: no DuckDB: the test that asks it is skipped"; \
 	$(AS_ROOT) $(GO) run ./testdata/testsummary
 
 test: | have-go
 	@$(SUMMARIZE) "$(GO) test -short -timeout 5m $$($(GO) list ./... | grep -v -e /record/test/ -e '/docs$$') ./testdata/testsummary" \
-		"$(GO) test -short -timeout 8m -p 1 ./docs ./record/test/..."
+		"$(GO) test -short -count=1 -timeout 8m -p 1 ./docs ./record/test/..."
 
 test-long: | have-go
 	@$(SUMMARIZE) "$(GO) test -timeout 10m $$($(GO) list ./... | grep -v -e /record/test/ -e '/docs$$') ./testdata/testsummary" \
-		"$(GO) test -timeout 20m -p 1 ./docs ./record/test/..."
+		"$(GO) test -count=1 -timeout 20m -p 1 ./docs ./record/test/..."
 
 test-kernels: | have-go
 	testdata/kernels/run.sh out/kernels $(KERNELS)
