@@ -16,8 +16,8 @@ const recentCalibrations = 5
 // counts.
 const interruptCalibrations = 20
 
-// Limits of the unresolved part of a cost: what is left of a call must be longer than that. The
-// lower limit is the worst error in BenchmarkCompensation where hits take most of the time. If
+// Limits of the unresolved part of a cost: a call must take longer than that after the subtraction.
+// The lower limit is the worst error in BenchmarkCompensation where hits take most of the time. If
 // calibrations scatter more, their spread counts.
 const (
 	minUnresolved = 0.25

@@ -105,7 +105,7 @@ func (s *summary) addProbeCost(path string, src *source, sum *tally, opts *Optio
 	}
 }
 
-// addLoss warns of lost events: how many, when, and of which functions.
+// addLoss warns of lost events. It says how many, when, and which functions lost them.
 func (s *summary) addLoss(path string, t *format.Tables) {
 	var entries, returns uint64
 	first, last := uint64(0), uint64(0)

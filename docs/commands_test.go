@@ -17,14 +17,17 @@ import (
 	"time"
 )
 
-// update has TestCommands write what commands print today into the pages, where it differs from what they show.
+// update has TestCommands write what commands print today into the pages, where it differs from
+// what they show.
 var update = flag.Bool("update", false, "paste the output of commands into the pages where it has changed")
 
-// TestCommands runs the commands of every console block, in a directory of its own with the traces of testdata and the
-// programs that the block names, and compares what they print with what the page shows.
+// TestCommands runs the commands of every console block, in a directory of its own with the traces
+// of testdata and the programs that the block names, and compares what they print with what the
+// page shows.
 //
-// A line of "…" stands for any lines, and "…" at the end of a line for its rest. Where the output varies (a block with
-// sudo, or <!-- test: varies -->) each line shown must be printed, numbers and marks apart, in any order. Further directives above a block:
+// A line of "…" stands for any lines, and "…" at the end of a line for its rest. Where the output
+// varies (a block with sudo, or <!-- test: varies -->) each line shown must be printed, numbers and
+// marks apart, in any order. Further directives above a block:
 //
 //	skip, WHY     it cannot run here
 //	needs PATH    it is skipped where there is no such file
@@ -47,7 +50,8 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// programs are the programs that commands record: of testdata/targets, with the flags they are built with.
+// programs are the programs that commands record: of testdata/targets, with the flags they are
+// built with.
 var programs = map[string][]string{
 	"demo":       {"demo.c", "-O1", "-g"},
 	"waits":      {"waits.c", "-O1", "-g"},
@@ -266,7 +270,8 @@ func missing(want, got []string) string {
 }
 
 var (
-	// Addresses and build IDs, names of temporary files, numbers with their units, and the bars and marks of figures.
+	// Addresses and build IDs, names of temporary files, numbers with their units, and the bars and
+	// marks of figures.
 	varied = regexp.MustCompile(`0x[0-9a-f]+|\b[0-9a-f]{40}\b|/tmp/[\w./-]+|[-+]?\d[\d,.:TZ-]*( ?([nµum]?s|[KMG]i?B|bytes)\b|%)?|[~*:.=#@|+-]{2,}|~|\*|\|`)
 	blanks = regexp.MustCompile(`\s+`)
 )

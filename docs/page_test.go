@@ -1,4 +1,5 @@
-// Package docs holds the manual. Its tests run every command that README.md and the manual show, and read their prose.
+// Package docs holds the manual. Its tests run every command that README.md and the manual show,
+// and read their prose.
 package docs_test
 
 import (
@@ -74,7 +75,8 @@ func (p page) blocks() ([]block, error) {
 	return list, nil
 }
 
-// A command is a line of a block that begins with "$ ", with its continuations, and the output shown below it.
+// A command is a line of a block that begins with "$ ", with its continuations, and the output
+// shown below it.
 type command struct {
 	text       string
 	first, end int // the output: lines[first:end] of the page

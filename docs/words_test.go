@@ -12,8 +12,8 @@ import (
 // maxWords is how many words a sentence may have.
 const maxWords = 32
 
-// prose returns the texts of a page outside of its blocks: paragraphs, items of lists and cells of tables, each with the
-// number of its first line.
+// prose returns the texts of a page outside of its blocks: paragraphs, items of lists and cells of
+// tables, each with the number of its first line.
 func (p page) prose() (texts []string, lines []int) {
 	add := func(line int, text string) {
 		if text = strings.TrimSpace(text); text != "" {

@@ -172,8 +172,8 @@ func (s *session) calibrate() {
 	}
 }
 
-// begin writes the definitions known before the first event. The file gets its name if that replaces
-// no trace: scripts wait for the file, to know that the probes are attached.
+// begin writes the definitions known before the first event. The file gets its name if that
+// replaces no trace: scripts wait for the file, to know that the probes are attached.
 func (s *session) begin() (err error) {
 	s.start = clock.Now()
 	startNs := uint64(s.start.MonoNs)

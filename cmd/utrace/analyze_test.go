@@ -133,7 +133,8 @@ func TestAnalyzeFiles(t *testing.T) {
 	}
 }
 
-// TestAnalyzeFileReplaces: what is written replaces the file of that name and no other, and after an error nothing.
+// TestAnalyzeFileReplaces: what is written replaces the file of that name and no other, and after
+// an error nothing.
 func TestAnalyzeFileReplaces(t *testing.T) {
 	dir := t.TempDir()
 	trace, out := filepath.Join(dir, "x.part"), filepath.Join(dir, "x")
@@ -206,7 +207,8 @@ func TestAnalyzeSelection(t *testing.T) {
 	}
 }
 
-// TestAnalyzeThreads: what the flow calls a thread, a goroutine or a track selects it, and a thread's ID what was first seen on it.
+// TestAnalyzeThreads: what the flow calls a thread, a goroutine or a track selects it, and a
+// thread's ID what was first seen on it.
 func TestAnalyzeThreads(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trace.arrow")
 	f, err := os.Create(path)

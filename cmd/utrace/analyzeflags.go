@@ -99,7 +99,7 @@ func (f *analyzeFlags) options() (analyze.Options, analyze.SortKey, error) {
 	case f.toSet && f.to <= f.from:
 		err = fmt.Errorf("--from %v --to %v: nothing is in between: --to must be later than --from", f.from, f.to)
 	case f.heatmapSVG != "" && f.heatmap == "":
-		err = errors.New("--heatmap-svg: of which functions? Add --heatmap FUNC")
+		err = errors.New("--heatmap-svg needs --heatmap FUNC, which names the functions")
 	case f.function != "":
 		opts.Function, err = analyze.ParsePattern(f.function)
 	}

@@ -12,7 +12,8 @@ import (
 	"utrace/format"
 )
 
-// TestCommandStatus: utrace ends like the command that it records, as a shell does, and the trace is complete.
+// TestCommandStatus: utrace ends like the command that it records, as a shell does, and the trace
+// is complete.
 func TestCommandStatus(t *testing.T) {
 	if err := bpf.Check(); err != nil {
 		t.Skipf("needs root and BPF: %v", err)

@@ -6,8 +6,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// completeCompletion rewords cobra's command for completion scripts, makes it refuse unknown shells,
-// and lets the scripts go where the other commands write.
+// completeCompletion rewords cobra's command for completion scripts, makes it refuse unknown
+// shells, and lets the scripts go where the other commands write.
 func completeCompletion(cmd *cobra.Command) {
 	cmd.Use = "completion bash|zsh|fish|powershell"
 	cmd.Short = "Print the completion script of a shell"

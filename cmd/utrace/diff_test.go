@@ -84,7 +84,8 @@ func TestDiffCommand(t *testing.T) {
 	}
 }
 
-// The profile of the differences holds, function by function, new self time and calls less the old ones, as the JSON has them.
+// The profile of the differences holds, function by function, new self time and calls less the old
+// ones, as the JSON has them.
 func TestDiffProfile(t *testing.T) {
 	one, slow := pace(t, "one", "", 1), pace(t, "slow", "second", 3)
 	pb := filepath.Join(t.TempDir(), "diff.pb.gz")

@@ -81,8 +81,9 @@ func TestExport(t *testing.T) {
 	t.Run("rows", func(t *testing.T) { exportRows(t, query) })
 }
 
-// exportEqualsReport: the query of docs/exporting.md, run in DuckDB on what export writes, gives each figure of each function
-// of the report. Percentiles may differ by the 1% that the report's may be wrong by.
+// exportEqualsReport: the query of docs/exporting.md, run in DuckDB on what export writes, gives
+// each figure of each function of the report. Percentiles may differ by the 1% that the report's
+// may be wrong by.
 func exportEqualsReport(t *testing.T, query func(string) []map[string]any) {
 	texts, err := filepath.Glob("../../testdata/traces/*.txt")
 	if err != nil || len(texts) == 0 {
@@ -111,7 +112,8 @@ func exportEqualsReport(t *testing.T, query func(string) []map[string]any) {
 	}
 }
 
-// exportKept: of calls that a condition dropped a trace has the sums only, so they have no rows, and it is said.
+// exportKept: of calls that a condition dropped a trace has the sums only, so they have no rows,
+// and it is said.
 func exportKept(t *testing.T, query func(string) []map[string]any) {
 	out := filepath.Join(t.TempDir(), "calls.parquet")
 	_, stderr, status := utrace(t, "export", "--parquet", out, traceFile(t, "dropped"))

@@ -29,7 +29,8 @@ func eachText(t *testing.T, fn func(name, help string)) {
 	fn("utrace", help)
 }
 
-// TestHelpFits: helps are as wide as they should be, except the probes of presets, and record's is one screen.
+// TestHelpFits: helps are as wide as they should be, except the probes of presets, and record's is
+// one screen.
 func TestHelpFits(t *testing.T) {
 	eachText(t, func(name, help string) {
 		if help == "" || help[len(help)-1] != '\n' {

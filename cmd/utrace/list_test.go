@@ -30,7 +30,8 @@ func listed(t *testing.T, args ...string) []string {
 	return lines
 }
 
-// readelfProbes returns what utrace list -v should print for a file: names, and locations below them.
+// readelfProbes returns what utrace list -v should print for a file: names, and locations below
+// them.
 func readelfProbes(t *testing.T, path string) (names, locations []string) {
 	t.Helper()
 	out, err := exec.Command("readelf", "-n", path).Output()

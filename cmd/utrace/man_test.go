@@ -12,7 +12,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// TestManualPages: each command and topic has a page, with all flags, and groff has nothing to say about it.
+// TestManualPages: each command and topic has a page, with all flags, and groff has nothing to say
+// about it.
 func TestManualPages(t *testing.T) {
 	dir := t.TempDir()
 	if out, err := exec.Command("go", "run", "-tags", "man", ".", dir).CombinedOutput(); err != nil {

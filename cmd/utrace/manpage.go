@@ -13,7 +13,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// manual has what the pages of commands say beyond their helps, in the same form, one file a command.
+// manual has what the pages of commands say beyond their helps, in the same form, one file a
+// command.
 //
 //go:embed manual
 var manual embed.FS

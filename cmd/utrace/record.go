@@ -75,7 +75,8 @@ func runRecord(ctx context.Context, stderr io.Writer, cfg record.Config) error {
 	return commandStatus(stderr, cfg, sum)
 }
 
-// recordError adds to an error of record the flags that help, and makes errors of probes and presets usage errors.
+// recordError adds to an error of record the flags that help, and makes errors of probes and
+// presets usage errors.
 func recordError(err error) error {
 	if hint := recordAdvice(err); hint != "" {
 		err = fmt.Errorf("%w: %s", err, hint)

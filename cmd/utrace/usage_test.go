@@ -16,7 +16,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// inProcess runs utrace in this process. It cannot record: the recorder starts its own program file.
+// inProcess runs utrace in this process. It cannot record: the recorder starts its own program
+// file.
 func inProcess(t testing.TB, args ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	var out, errs bytes.Buffer

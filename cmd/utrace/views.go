@@ -22,7 +22,8 @@ type view struct {
 	write func(io.Writer) ([]analyze.Warning, error)
 }
 
-// results are what several views share. Each is computed once, by a pass over the traces, when a view first asks for it.
+// results are what several views share. Each is computed once, by a pass over the traces, when a
+// view first asks for it.
 type results struct {
 	report func() (*analyze.Result, error) // sorted
 	tree   func() (*analyze.Tree, error)
@@ -56,8 +57,8 @@ func newResults(paths []string, opts analyze.Options, key analyze.SortKey, heatm
 	}
 }
 
-// views lists all views in the order in which they are written. The report as text comes last; it is
-// left out if another view goes to standard output.
+// views lists all views in the order in which they are written. The report as text comes last; it
+// is left out if another view goes to standard output.
 func (f *analyzeFlags) views(paths []string, opts analyze.Options, res *results) []view {
 	report := func(render func(io.Writer, *analyze.Result) error) func(io.Writer) ([]analyze.Warning, error) {
 		return func(w io.Writer) ([]analyze.Warning, error) {
@@ -134,7 +135,8 @@ func (f *analyzeFlags) first(rows []analyze.Row) []analyze.Row {
 	return rows
 }
 
-// writeHist writes the distributions of the functions that --hist names, or of all functions in the report.
+// writeHist writes the distributions of the functions that --hist names, or of all functions in the
+// report.
 func (f *analyzeFlags) writeHist(w io.Writer, res *results) ([]analyze.Warning, error) {
 	r, err := res.report()
 	if err != nil {

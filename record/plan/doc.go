@@ -103,14 +103,14 @@
 // # Static probes
 //
 // The notes of static probes (USDT) say where each probe and its arguments are (elffile.USDTProbe).
-// A selected probe becomes a function of the plan (usdtplan.go): a hit, or a span if another probe ends
-// it. Each of its locations must be a nop (usdtplan.go). It becomes a site of its own (bpf.Site), with
-// the operands of that location. Fetching them, deciding on a condition and sending a name are data
-// for one program.
+// A selected probe becomes a function of the plan (usdtplan.go): a hit, or a span if another probe
+// ends it. Each of its locations must be a nop (usdtplan.go). It becomes a site of its own
+// (bpf.Site), with the operands of that location. Fetching them, deciding on a condition and
+// sending a name are data for one program.
 //
 // A span that begins and ends in the same functions of the file is paired by the stack pointer,
-// like a call (usdtspan.go). If an error jumps over its end, the next span does not become a part of
-// it. Other spans have no stack pointer, and nest by their names. With a condition the kernel
+// like a call (usdtspan.go). If an error jumps over its end, the next span does not become a part
+// of it. Other spans have no stack pointer, and nest by their names. With a condition the kernel
 // remembers which spans were kept, so that their ends are kept as well. It identifies a span
 //
 //   - by the stack pointer, or by the argument that identifies spans;
@@ -123,12 +123,12 @@
 //
 // # Arguments and results of functions
 //
-// The values of a probe are looked up for each function that it matches (record/internal/values). The debug
-// information has their types. Their locations at the chosen site come from location lists or the
-// calling convention (dwarf.Signature). Without debug information, arguments are counted by the
-// calling convention alone. A site with arguments precedes any instruction that overwrites an
-// argument register (entrysite.go). The result is a bpf.Site for the entry and one for the return:
-// data, as for static probes.
+// The values of a probe are looked up for each function that it matches (record/internal/values).
+// The debug information has their types. Their locations at the chosen site come from location
+// lists or the calling convention (dwarf.Signature). Without debug information, arguments are
+// counted by the calling convention alone. A site with arguments precedes any instruction that
+// overwrites an argument register (entrysite.go). The result is a bpf.Site for the entry and one
+// for the return: data, as for static probes.
 //
 // # Runtimes of languages
 //

@@ -28,7 +28,8 @@ type filePlan struct {
 	hazards processHazards // of the processes that the file is probed in
 	done    *plannedFile
 
-	// matched are the probes that name something. What is left out counts, as its reason is reported.
+	// matched are the probes that name something. What is left out counts, as its reason is
+	// reported.
 	matched map[*probe.Probe]bool
 }
 

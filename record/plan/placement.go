@@ -17,8 +17,8 @@ const (
 	// But a C++ exception or a Rust panic cannot unwind past a replaced address, which aborts the
 	// program. A switch of stacks between entry and return goes wrong as well.
 	ByTrampoline ReturnBy = iota
-	// ByInstruction: a probe on each return instruction. It is always safe, but the kernel must step
-	// over each one.
+	// ByInstruction: a probe on each return instruction. It is always safe, but the kernel must
+	// step over each one.
 	ByInstruction
 	// Never: only entries are seen.
 	Never

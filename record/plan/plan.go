@@ -25,11 +25,11 @@ var (
 	ErrNoChoice = errors.New("no preset fits any running process")
 	// ErrNoProgram is wrapped if a probe names a function but no file, and no process is chosen.
 	ErrNoProgram = errors.New("no program to find it in")
-	// ErrNoUSDT is wrapped if no file has a static probe that was asked for. A process may still load
-	// one.
+	// ErrNoUSDT is wrapped if no file has a static probe that was asked for. A process may still
+	// load one.
 	ErrNoUSDT = errors.New("no such static probe")
-	// ErrLate is wrapped if scheduler events or single instructions are combined with deferred calls.
-	// A deferred call is written when it ends, after the events inside it.
+	// ErrLate is wrapped if scheduler events or single instructions are combined with deferred
+	// calls. A deferred call is written when it ends, after the events inside it.
 	ErrLate = errors.New("not possible together with deferred calls, which are written when they end, after the events inside them")
 )
 
@@ -45,8 +45,8 @@ type Plan struct {
 	Chosen []Choice
 	Passed []string
 
-	// Pending has an error for each probe that names nothing yet. A program that is executed later, or
-	// a library that is loaded later, may have what the probe names.
+	// Pending has an error for each probe that names nothing yet. A program that is executed later,
+	// or a library that is loaded later, may have what the probe names.
 	Pending []error
 
 	// Problems say which part of a preset, or which stacks, cannot be recorded, and why.
@@ -69,8 +69,8 @@ type Plan struct {
 	planned map[image.Version]*plannedFile
 	// reported are, by preset, the files whose problems are in Problems.
 	reported map[string]map[image.Version]bool
-	// forbidden says, by file, why static probes that break some processes must not be attached: see
-	// forbidBreaking.
+	// forbidden says, by file, why static probes that break some processes must not be attached:
+	// see forbidBreaking.
 	forbidden map[*image.Image]string
 }
 

@@ -19,7 +19,7 @@ type event struct {
 	Output  string
 }
 
-// test is a test of a package; its zero value is one of which nothing is known yet.
+// test is a test of a package. The zero value has no result yet.
 type test struct {
 	result    string // the last Action: pass, fail or skip; empty until it ends
 	output    []string

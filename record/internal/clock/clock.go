@@ -17,8 +17,8 @@ func Now() format.Anchor {
 	return format.Anchor{MonoNs: int64(MonotonicNs()), WallNs: time.Now().UnixNano()}
 }
 
-// SinceStart returns the nanoseconds from startNs to ns, both of CLOCK_MONOTONIC. It returns 0 for a
-// time before the start.
+// SinceStart returns the nanoseconds from startNs to ns, both of CLOCK_MONOTONIC. It returns 0 for
+// a time before the start.
 func SinceStart(ns, startNs uint64) uint64 {
 	if ns < startNs {
 		return 0

@@ -14,7 +14,8 @@ import (
 	"utrace/record/internal/elftest"
 )
 
-// sourceLine returns the number of the first line that starts with text in a source of the fixtures.
+// sourceLine returns the number of the first line that starts with text in a source of the
+// fixtures.
 func sourceLine(t *testing.T, file, text string) int {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(elftest.Dir, "src", file))

@@ -34,7 +34,8 @@ func TestGoWithoutSymbols(t *testing.T) {
 					t.Fatalf("%v\n%s", err, out)
 				}
 			}
-			// Strip keeps the addresses. The linker without -s has the same layout, unless the C linker does the work.
+			// Strip keeps the addresses. The linker without -s has the same layout, unless the C
+			// linker does the work.
 			sameLayout := c.strip || !c.cgo
 			full, bare := open(t, fullPath), open(t, barePath)
 			compareGoFuncs(t, full, bare, sameLayout)

@@ -49,7 +49,8 @@ func TestLibraryMatches(t *testing.T) {
 	}
 }
 
-// copyFixture puts a fixture at a path, with its NEEDED names replaced by others of at most the same length.
+// copyFixture puts a fixture at a path, with its NEEDED names replaced by others of at most the
+// same length.
 func copyFixture(t *testing.T, fixture, to string, replace ...string) {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(elftest.Dir, fixture+".elf"))
@@ -186,7 +187,8 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// What the environment preloads is loaded ahead of what the program needs, and what is not there is missing.
+// What the environment preloads is loaded ahead of what the program needs, and what is not there is
+// missing.
 func TestClosurePreloads(t *testing.T) {
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }

@@ -48,8 +48,8 @@ func emit(c *probe.Bound, list *[]bpf.Cond, yes, no uint8) uint8 {
 		cond.Value &= 1<<bits - 1
 	}
 
-	// No comparison holds for a value that could not be read. So a negated one is marked as negated,
-	// instead of exchanging yes and no.
+	// No comparison holds for a value that could not be read. So a negated one is marked as
+	// negated, instead of exchanging yes and no.
 	switch op := c.Op; {
 	case c.IsText && op == condition.Equal, c.IsText && op == condition.NotEqual:
 		cond.Op, cond.Negate = bpf.CondText, op == condition.NotEqual

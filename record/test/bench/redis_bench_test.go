@@ -21,10 +21,10 @@ import (
 	"utrace/record/test/harness"
 )
 
-// BenchmarkRedis measures what is left of the throughput of redis-server under redis-benchmark:
-// with entries and returns of two functions recorded, with bpftrace printing them, and with an
-// empty program at the same sites. They take turns with the server alone, and medians are reported.
-// Redis counts its commands: the trace must have each.
+// BenchmarkRedis measures by how much probes reduce the throughput of redis-server under
+// redis-benchmark: with entries and returns of two functions recorded, with bpftrace printing them,
+// and with an empty program at the same sites. They take turns with the server alone, and medians
+// are reported. Redis counts its commands: the trace must have each.
 func BenchmarkRedis(b *testing.B) {
 	harness.NeedKernel(b)
 	for _, name := range []string{"redis-server", "redis-benchmark", "bpftrace"} {

@@ -67,8 +67,8 @@ func (o *olderTrace) begun(pid int) bool {
 	})
 }
 
-// TestOlderTraceFailure: a recording that fails before its first event leaves the older trace alone,
-// and writes none.
+// TestOlderTraceFailure: a recording that fails before its first event leaves the older trace
+// alone, and writes none.
 func TestOlderTraceFailure(t *testing.T) {
 	harness.NeedKernel(t)
 	o := newOlderTrace(t)
@@ -79,8 +79,8 @@ func TestOlderTraceFailure(t *testing.T) {
 	o.wantAt(t, o.path, "trace.arrow")
 }
 
-// TestOlderTraceKilled: killed before its first event, a recording leaves the older trace alone, and
-// no file.
+// TestOlderTraceKilled: killed before its first event, a recording leaves the older trace alone,
+// and no file.
 func TestOlderTraceKilled(t *testing.T) {
 	harness.NeedKernel(t)
 	o := newOlderTrace(t)
