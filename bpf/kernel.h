@@ -26,7 +26,7 @@ enum {
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
-enum { BPF_RB_NO_WAKEUP = 1 };
+enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
 enum { BPF_NOEXIST = 1 };
 enum { BPF_F_MMAPABLE = 1 << 10 };
 
@@ -51,6 +51,7 @@ struct task_struct {
 	int pid;
 	int tgid;
 	char comm[16];
+	int exit_code; /* of wait(2): the low 7 bits are the signal that killed it */
 	struct signal_struct *signal;
 } __attribute__((preserve_access_index));
 

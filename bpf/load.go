@@ -175,7 +175,7 @@ func loadSleeping(spec *ebpf.CollectionSpec) (*ebpf.Collection, error) {
 // threads comes first at its tracepoint: a displacement belongs to the wait that is about to end.
 func (l *loader) attach(objs *Objects, coll *ebpf.Collection) error {
 	if l.tasks {
-		if err := objs.watchTasks(coll, l.Follow); err != nil {
+		if err := objs.watchTasks(coll, l.Follow || len(l.TGIDs) == 0); err != nil {
 			return err
 		}
 	}

@@ -24,6 +24,8 @@ const volatile __u64 stack_seed;   /* random, see stack.h */
 volatile __u8 enabled;          /* all probes are attached, and the recording is not over */
 volatile __u32 calibrator_tgid; /* the process that measures the probe cost; 0 for none */
 volatile __u32 displaced_goid;  /* offset of goid in struct g of recorded Go programs; 0: none */
+volatile __u8 report_forks;     /* with every process recorded: report all forks */
+volatile __u8 report_execs;     /* report the execs of processes that are not recorded */
 
 /* Counted by the programs. */
 volatile __u64 unfollowed;      /* children that found no room in tgids */
@@ -67,6 +69,13 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
 } tasks SEC(".maps");
+
+/* The same records of processes, for a reader that cannot wait for the next round of draining: a
+ * process may run without probes meanwhile. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 18);
+} arrivals SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -19,6 +19,9 @@ type Objects struct {
 	Rings  []*Ring // larger records, such as events of Go code, by CPU
 	Losses *Losses
 	Tasks  *Ring // what happens to recorded processes, see Task; nil if tasks are not watched
+	// Arrivals has the records of processes as well, for a reader that cannot wait for those of
+	// Tasks to be put in order. Forks and execs wake it.
+	Arrivals *Ring
 	// DisplacedErr says why displaced threads are not recorded, nil if they are or should not be.
 	DisplacedErr error
 
@@ -34,6 +37,7 @@ type Objects struct {
 	removed                   *ebpf.Map
 	uncountedHits             *ebpf.Variable
 	calibrator, displacedGoid *ebpf.Variable
+	reportForks, reportExecs  *ebpf.Variable
 
 	threadCalls, openCalls, openArgs, droppedCalls *ebpf.Map // nil without Options.DeferCalls
 	uncountedDrops                                 *ebpf.Variable
@@ -57,6 +61,8 @@ func newObjects(coll *ebpf.Collection, o Options) *Objects {
 		uncountedHits: coll.Variables[utraceVarUncountedHits],
 		calibrator:    coll.Variables[utraceVarCalibratorTgid],
 		displacedGoid: coll.Variables[utraceVarDisplacedGoid],
+		reportForks:   coll.Variables[utraceVarReportForks],
+		reportExecs:   coll.Variables[utraceVarReportExecs],
 	}
 	if o.Conditions {
 		objs.unmet = coll.Maps[utraceMapUnmet]
@@ -92,10 +98,12 @@ func (o *Objects) Close() error {
 		r.close()
 	}
 	o.Rings = nil
-	if o.Tasks != nil {
-		o.Tasks.close()
-		o.Tasks = nil
+	for _, r := range []*Ring{o.Tasks, o.Arrivals} {
+		if r != nil {
+			r.close()
+		}
 	}
+	o.Tasks, o.Arrivals = nil, nil
 	var errs []error
 	for _, c := range slices.Backward(o.closers) {
 		errs = append(errs, c.Close())

@@ -25,6 +25,12 @@ func (o *Objects) RemoveProcess(tgid int) error {
 	return nil
 }
 
+// HasProcess reports whether a process is in the set of recorded ones.
+func (o *Objects) HasProcess(tgid int) bool {
+	var v uint8
+	return o.tgids.Lookup(uint32(tgid), &v) == nil
+}
+
 // Processes returns the set of recorded processes, with the children that the programs have added,
 // in no order. Changes made meanwhile may be missing.
 func (o *Objects) Processes() ([]int, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
@@ -29,6 +30,7 @@ type Ring struct {
 	consumer, producer []byte // mappings
 	data               []byte
 	mask               uint64
+	fd                 int // of the map
 }
 
 func newRing(m *ebpf.Map) (*Ring, error) {
@@ -42,7 +44,7 @@ func newRing(m *ebpf.Map) (*Ring, error) {
 		unix.Munmap(consumer)
 		return nil, fmt.Errorf("map ring: %w", err)
 	}
-	return &Ring{consumer: consumer, producer: producer, data: producer[page:], mask: uint64(size - 1)}, nil
+	return &Ring{consumer: consumer, producer: producer, data: producer[page:], mask: uint64(size - 1), fd: m.FD()}, nil
 }
 
 // newRings makes the rings of all CPUs.
@@ -69,6 +71,13 @@ func (o *Objects) newRings(coll *ebpf.Collection, spec *ebpf.CollectionSpec, cpu
 func (r *Ring) close() {
 	unix.Munmap(r.consumer)
 	unix.Munmap(r.producer)
+}
+
+// Await waits until the ring has a record that wakes its reader, or until the timeout. It reports
+// whether there is one. Drain may run at the same time.
+func (r *Ring) Await(timeout time.Duration) bool {
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(r.fd), Events: unix.POLLIN}}, int(timeout.Milliseconds()))
+	return err == nil && n > 0
 }
 
 // Drain calls fn with every record that was in the ring when Drain was called. The record is valid

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
 )
 
 // TaskKind is enum task_kind of types.h.
@@ -29,12 +30,15 @@ const (
 // Task is struct task of types.h.
 type Task struct {
 	Kind   TaskKind
-	Other  uint32 // TaskFork: the parent; TaskExec: the former ID of the thread
+	Other  uint32 // TaskFork: the parent; TaskExec: the former ID of the thread; TaskProcessExit: see KilledBy
 	TimeNs uint64 // CLOCK_MONOTONIC
 	Comm   string
 	PID    uint32
 	TID    uint32
 }
+
+// KilledBy returns the signal that killed the process of a TaskProcessExit, 0 if it ended by itself.
+func (t *Task) KilledBy() unix.Signal { return unix.Signal(t.Other) }
 
 // DecodeTask reads a record of the ring of tasks.
 func DecodeTask(rec []byte) Task {
@@ -71,14 +75,17 @@ func leaveOutTasks(spec *ebpf.CollectionSpec) {
 	}
 }
 
-// watchTasks attaches the programs that watch tasks, that for forks only if children are followed.
-func (o *Objects) watchTasks(coll *ebpf.Collection, follow bool) (err error) {
+// watchTasks attaches the programs that watch tasks, that for forks only if they can matter.
+func (o *Objects) watchTasks(coll *ebpf.Collection, forks bool) (err error) {
 	if o.Tasks, err = newRing(coll.Maps[utraceMapTasks]); err != nil {
+		return err
+	}
+	if o.Arrivals, err = newRing(coll.Maps[utraceMapArrivals]); err != nil {
 		return err
 	}
 	for _, p := range taskProbes() {
 		prog := coll.Programs[p.program]
-		if prog == nil || p.program == utraceProgOnFork && !follow {
+		if prog == nil || p.program == utraceProgOnFork && !forks {
 			continue
 		}
 		l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: p.tracepoint, Program: prog})
@@ -86,6 +93,27 @@ func (o *Objects) watchTasks(coll *ebpf.Collection, follow bool) (err error) {
 			return fmt.Errorf("attach to tracepoint %s: %w", p.tracepoint, err)
 		}
 		o.closers = append(o.closers, l)
+	}
+	return nil
+}
+
+// ReportForks has every fork of a recorded process reported from now on, if all processes are
+// recorded. Those of Options.Follow are reported anyway.
+func (o *Objects) ReportForks() error {
+	if err := o.reportForks.Set(uint8(1)); err != nil {
+		return fmt.Errorf("report forks: %w", err)
+	}
+	return nil
+}
+
+// ReportExecs has Arrivals report the execs of processes that are not recorded, or not any more.
+func (o *Objects) ReportExecs(on bool) error {
+	value := uint8(0)
+	if on {
+		value = 1
+	}
+	if err := o.reportExecs.Set(value); err != nil {
+		return fmt.Errorf("report execs: %w", err)
 	}
 	return nil
 }

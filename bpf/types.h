@@ -127,7 +127,8 @@ enum task_kind {
 /* These records have a ring of their own: no flood of events can leave them without room. */
 struct task {
 	__u32 kind;
-	__u32 other;   /* TASK_FORK: the parent; TASK_EXEC: the former ID of the thread */
+	__u32 other;   /* TASK_FORK: the parent; TASK_EXEC: the former ID of the thread;
+	                * TASK_PROCESS_EXIT: the signal that killed it, 0 for none */
 	__u64 time_ns; /* CLOCK_MONOTONIC */
 	__u8 comm[COMM_BYTES]; /* name of the thread; of TASK_FORK and TASK_EXEC also of the process */
 	__u32 pid;     /* in the first PID namespace, as are tid and other */

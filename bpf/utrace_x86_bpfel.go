@@ -16,6 +16,7 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	utraceMapArrivals         = "arrivals"
 	utraceMapDisplacedHere    = "displaced_here"
 	utraceMapDisplacedThreads = "displaced_threads"
 	utraceMapDroppedCalls     = "dropped_calls"
@@ -67,6 +68,8 @@ const (
 	utraceVarNameSeed         = "name_seed"
 	utraceVarOnlyTgid         = "only_tgid"
 	utraceVarOwnTgid          = "own_tgid"
+	utraceVarReportExecs      = "report_execs"
+	utraceVarReportForks      = "report_forks"
 	utraceVarSched            = "sched"
 	utraceVarStackSeed        = "stack_seed"
 	utraceVarStacks           = "stacks"
@@ -136,6 +139,7 @@ type utraceProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type utraceMapSpecs struct {
+	Arrivals         *ebpf.MapSpec `ebpf:"arrivals"`
 	DisplacedHere    *ebpf.MapSpec `ebpf:"displaced_here"`
 	DisplacedThreads *ebpf.MapSpec `ebpf:"displaced_threads"`
 	DroppedCalls     *ebpf.MapSpec `ebpf:"dropped_calls"`
@@ -182,6 +186,8 @@ type utraceVariableSpecs struct {
 	NameSeed       *ebpf.VariableSpec `ebpf:"name_seed"`
 	OnlyTgid       *ebpf.VariableSpec `ebpf:"only_tgid"`
 	OwnTgid        *ebpf.VariableSpec `ebpf:"own_tgid"`
+	ReportExecs    *ebpf.VariableSpec `ebpf:"report_execs"`
+	ReportForks    *ebpf.VariableSpec `ebpf:"report_forks"`
 	Sched          *ebpf.VariableSpec `ebpf:"sched"`
 	StackSeed      *ebpf.VariableSpec `ebpf:"stack_seed"`
 	Stacks         *ebpf.VariableSpec `ebpf:"stacks"`
@@ -212,6 +218,7 @@ func (o *utraceObjects) Close() error {
 //
 // It can be passed to loadUtraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type utraceMaps struct {
+	Arrivals         *ebpf.Map `ebpf:"arrivals"`
 	DisplacedHere    *ebpf.Map `ebpf:"displaced_here"`
 	DisplacedThreads *ebpf.Map `ebpf:"displaced_threads"`
 	DroppedCalls     *ebpf.Map `ebpf:"dropped_calls"`
@@ -242,6 +249,7 @@ type utraceMaps struct {
 
 func (m *utraceMaps) Close() error {
 	return _UtraceClose(
+		m.Arrivals,
 		m.DisplacedHere,
 		m.DisplacedThreads,
 		m.DroppedCalls,
@@ -289,6 +297,8 @@ type utraceVariables struct {
 	NameSeed       *ebpf.Variable `ebpf:"name_seed"`
 	OnlyTgid       *ebpf.Variable `ebpf:"only_tgid"`
 	OwnTgid        *ebpf.Variable `ebpf:"own_tgid"`
+	ReportExecs    *ebpf.Variable `ebpf:"report_execs"`
+	ReportForks    *ebpf.Variable `ebpf:"report_forks"`
 	Sched          *ebpf.Variable `ebpf:"sched"`
 	StackSeed      *ebpf.Variable `ebpf:"stack_seed"`
 	Stacks         *ebpf.Variable `ebpf:"stacks"`

@@ -3,7 +3,11 @@
 package record
 
 import (
+	"fmt"
+	"os"
 	"slices"
+
+	"github.com/cilium/ebpf/link"
 
 	"utrace/bpf"
 	"utrace/format"
@@ -13,16 +17,21 @@ import (
 // module is a file with functions to probe, while it is recorded.
 type module struct {
 	*plan.Module
-	first     format.FuncID  // of its functions, as numbered in records
-	share     int            // how many functions share their links; 0: all
-	usdtSites map[int][]site // locations of static probes in the programs' table, by index into Funcs
-	refused   map[int]bool   // functions that the kernel refuses to probe in some process, by index
+	first     format.FuncID // of its functions, as numbered in records
+	share     int           // how many functions share their links; 0: all
+	refused   map[int]bool  // functions that the kernel refuses to probe in some process, by index
+	noReturns map[int]bool  // functions of which it refuses the return instructions
+
+	// Made for the first process, and used for all: see open.
+	file       *os.File
+	executable *link.Executable
+	sites      moduleSites
 }
 
 func newModules(planned []*plan.Module) []*module {
 	list := make([]*module, 0, len(planned))
 	for _, m := range planned {
-		list = append(list, &module{Module: m, usdtSites: map[int][]site{}, refused: map[int]bool{}})
+		list = append(list, &module{Module: m, refused: map[int]bool{}, noReturns: map[int]bool{}})
 	}
 	return list
 }
@@ -74,24 +83,24 @@ func (m *module) countLinks(share int) (n int) {
 	return n
 }
 
-// usdtSitesOf returns the locations of a static probe. The first call adds them to the programs'
-// table.
-func (m *module) usdtSitesOf(objs *bpf.Objects, i int) ([]site, error) {
-	if sites := m.usdtSites[i]; sites != nil {
-		return sites, nil
-	}
-	var sites []site
-	for _, loc := range m.Funcs[i].USDTSites {
-		s := loc.Site
-		s.Func = m.first + format.FuncID(i)
-		cookie, err := objs.AddSite(&s)
-		if err != nil {
-			return nil, err
+// open opens the module's file, and makes its sites. The file stays open, because its path may lead
+// through a process that ends. A site with values has an entry of the programs' table, so there is
+// one for all processes.
+func (m *module) open(objs *bpf.Objects) (err error) {
+	if m.Goid != 0 {
+		if err := objs.SetGoidOffset(m.Goid); err != nil {
+			return err
 		}
-		sites = append(sites, site{fileOff: loc.FileOff, cookie: cookie, fn: i, semaphoreOff: loc.SemaphoreOff})
 	}
-	m.usdtSites[i] = sites
-	return sites, nil
+	if m.file, err = os.Open(m.Image.OpenPath); err != nil {
+		return err
+	}
+	m.Image.OpenPath = fmt.Sprintf("/proc/self/fd/%d", m.file.Fd())
+	if m.sites, err = newModuleSites(objs, m); err != nil {
+		return err
+	}
+	m.executable, err = link.OpenExecutable(m.Image.OpenPath)
+	return err
 }
 
 // dropReturns notes that the kernel refuses the return probes of some functions.

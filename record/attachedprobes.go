@@ -6,7 +6,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/cilium/ebpf/link"
@@ -23,35 +25,46 @@ type attachedProbes struct {
 	method  bpf.Method
 	limited bool                   // functions may be removed one by one
 	leftOut func(l format.LeftOut) // called for each function that the kernel refuses to probe
+	files   []*os.File             // of modules
 
 	mu      sync.Mutex
-	links   links
+	links   map[int]*links         // by PID; 0: for all processes
 	removed map[format.FuncID]bool // first functions of links
 	closing sync.WaitGroup
 	err     error // the first of closing
 }
 
-// attach attaches a module in some processes, or in all. It returns the functions, by index, whose
-// return probes the kernel refused. It does not change the functions, because the drainer may be
-// reading them.
-func (p *attachedProbes) attach(m *module, pids []int) (noReturn map[int]bool, err error) {
-	attached, refused, err := p.newLinks(m, pids)
+// attach attaches a module in a process, or (PID 0) in all. It returns the functions, by index,
+// whose return probes the kernel newly refused. It does not change the functions, because the
+// drainer may be reading them.
+func (p *attachedProbes) attach(m *module, pid int) (noReturns map[int]bool, err error) {
+	attached, refused, err := p.newLinks(m, pid)
 	if p.method == bpf.Perf && errors.Is(err, os.ErrPermission) {
 		return nil, fmt.Errorf("attach to %s: %w: perf-event uprobes need CAP_SYS_ADMIN since the fix of CVE-2025-38466: run as root", m.Path, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("attach to %s: %w", m.Path, err)
 	}
-	p.add(attached)
+	p.add(pid, attached)
+	maps.Copy(m.noReturns, refused.returns)
 	for i, err := range refused.entries {
-		if m.refused[i] {
-			continue
-		}
 		m.refused[i] = true
 		fn := m.Funcs[i]
 		p.leftOut(format.LeftOut{Name: fn.Name, Module: m.Path, Addr: fn.Addr, Reason: fmt.Sprintf("the kernel refuses a breakpoint there: %v", err)})
 	}
 	return refused.returns, nil
+}
+
+// open opens a module's file until close.
+func (p *attachedProbes) open(m *module) error {
+	if m.file != nil {
+		return nil
+	}
+	err := m.open(p.objs)
+	if m.file != nil {
+		p.files = append(p.files, m.file)
+	}
+	return err
 }
 
 // refusals are the functions of a module, by index, that the kernel refused to probe.
@@ -60,34 +73,17 @@ type refusals struct {
 	returns map[int]bool  // of a return instruction: only their entries are recorded
 }
 
-// newLinks attaches the sites of a module.
-func (p *attachedProbes) newLinks(m *module, pids []int) (made links, refused refusals, err error) {
-	ex, err := link.OpenExecutable(m.Image.OpenPath)
-	if err != nil {
+// newLinks attaches the sites of a module, except those that the kernel refused before.
+func (p *attachedProbes) newLinks(m *module, pid int) (made links, refused refusals, err error) {
+	if err := p.open(m); err != nil {
 		return links{}, refusals{}, err
 	}
-	if m.Goid != 0 {
-		if err := p.objs.SetGoidOffset(m.Goid); err != nil {
-			return links{}, refusals{}, err
-		}
-	}
-	sites, err := newModuleSites(p.objs, m)
-	if err != nil {
-		return links{}, refusals{}, err
-	}
-	if len(pids) == 0 {
-		pids = []int{0} // every process
-	}
-
 	maker := newLinkMaker(p.method)
-	a := attacher{batch: maker.batch, first: m.first, share: m.share, refused: map[int]error{}}
+	a := attacher{pid: pid, batch: maker.batch, module: m, refused: map[int]error{}}
 	refused.returns = map[int]bool{}
-	for _, pid := range pids {
-		a.pid = pid
-		p.attachSites(&a, maker, ex, sites, refused.returns)
-		if a.err != nil {
-			return links{}, refusals{}, errors.Join(a.err, a.links.close())
-		}
+	p.attachSites(&a, maker, m, refused.returns)
+	if a.err != nil {
+		return links{}, refusals{}, errors.Join(a.err, a.links.close())
 	}
 	refused.entries = a.refused
 	return a.links, refused, nil
@@ -95,25 +91,30 @@ func (p *attachedProbes) newLinks(m *module, pids []int) (made links, refused re
 
 // attachSites attaches the sites of a module in one process, in the order that moduleSites
 // requires.
-func (p *attachedProbes) attachSites(a *attacher, maker linkMaker, ex *link.Executable, sites moduleSites, noReturn map[int]bool) {
+func (p *attachedProbes) attachSites(a *attacher, maker linkMaker, m *module, noReturn map[int]bool) {
 	onInstruction := func(list []site) (link.Link, error) {
-		return maker.uprobe(ex, program(p.objs, p.objs.OnInstruction, list), list, a.pid)
+		return maker.uprobe(m.executable, program(p.objs, p.objs.OnInstruction, list), list, a.pid)
 	}
 	onReturn := func(list []site) (link.Link, error) {
-		return maker.uretprobe(ex, program(p.objs, p.objs.OnReturn, list), list, a.pid)
+		return maker.uretprobe(m.executable, program(p.objs, p.objs.OnReturn, list), list, a.pid)
 	}
-	onUSDT := func(list []site) (link.Link, error) { return maker.uprobe(ex, p.objs.OnSite, list, a.pid) }
+	onUSDT := func(list []site) (link.Link, error) {
+		return maker.uprobe(m.executable, p.objs.OnSite, list, a.pid)
+	}
+	attach := func(sites []site, to *[]probeLink, with func([]site) (link.Link, error)) {
+		a.attach(without(without(sites, m.refused), a.refused), to, with)
+	}
 
-	a.attach(sites.early, &a.links.others, onInstruction)
-	a.attach(sites.entries, &a.links.others, onInstruction)
-	a.attach(without(sites.trampolines, a.refused), &a.links.returns, onReturn)
-	a.attach(sites.usdt, &a.links.others, onUSDT)
+	attach(m.sites.early, &a.links.others, onInstruction)
+	attach(m.sites.entries, &a.links.others, onInstruction)
+	attach(m.sites.trampolines, &a.links.returns, onReturn)
+	attach(m.sites.usdt, &a.links.others, onUSDT)
 
 	entries := a.refused
 	a.refused = map[int]error{}
-	a.attach(without(sites.raised, entries), &a.links.others, onUSDT)
+	attach(without(m.sites.raised, entries), &a.links.others, onUSDT)
 	a.refused = map[int]error{}
-	a.attach(without(sites.returns, entries), &a.links.others, onInstruction)
+	attach(without(without(m.sites.returns, entries), m.noReturns), &a.links.others, onInstruction)
 	for i := range a.refused {
 		noReturn[i] = true
 	}
@@ -121,13 +122,13 @@ func (p *attachedProbes) attachSites(a *attacher, maker linkMaker, ex *link.Exec
 }
 
 // reserveFiles makes room for the perf events of all sites: each event and its link are open files.
-func (p *attachedProbes) reserveFiles(modules []*module, pids func(*module) []int) error {
+func (p *attachedProbes) reserveFiles(modules []*module, processes func(*module) int) error {
 	if p.method != bpf.Perf {
 		return nil
 	}
 	sites := 0
 	for _, m := range modules {
-		sites += m.countSites() * max(1, len(pids(m)))
+		sites += m.countSites() * processes(m)
 	}
 	if room, err := reserveFiles(filesPerSite * sites); err != nil {
 		return err
@@ -139,13 +140,14 @@ func (p *attachedProbes) reserveFiles(modules []*module, pids func(*module) []in
 
 // shareLinks decides how many functions of modules share their links. Without an overhead limit all
 // do. With a limit each function has links of its own, as far as the limit of open files allows:
-// functions that share links are removed together. reserve is set if more modules may come later.
+// functions that share links are removed together. processes returns in how many processes a module
+// is attached. reserve is set if more modules may come later.
 //
 // Measured on Linux 6.18 with 9,000 functions and two CPUs: a link for each function attaches in
 // 0.2 to 0.8 s and detaches in 1.5 to 3 s. One link for all takes 0.16 s and 0.3 s. Rejected:
 // re-attaching all functions but one, then detaching the first link. While both are attached, each
 // call would be recorded twice.
-func (p *attachedProbes) shareLinks(modules []*module, pids func(*module) []int, reserve bool) error {
+func (p *attachedProbes) shareLinks(modules []*module, processes func(*module) int, reserve bool) error {
 	if !p.limited {
 		return nil
 	}
@@ -157,7 +159,7 @@ func (p *attachedProbes) shareLinks(modules []*module, pids func(*module) []int,
 	}
 	links := func(share int) (n int) {
 		for _, m := range modules {
-			n += m.countLinks(share) * max(1, len(pids(m)))
+			n += m.countLinks(share) * processes(m)
 		}
 		return n
 	}
@@ -178,12 +180,19 @@ func (p *attachedProbes) shareLinks(modules []*module, pids func(*module) []int,
 	return nil
 }
 
-func (p *attachedProbes) add(more links) {
+// add takes over the links for a process.
+func (p *attachedProbes) add(pid int, more links) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.links.add(more)
-	for fn := range p.removed { // they were removed while this was being attached
-		p.closeLocked(p.links.take(func(l probeLink) bool { return l.fn == fn }))
+	if p.links == nil {
+		p.links = map[int]*links{}
+	}
+	if p.links[pid] == nil {
+		p.links[pid] = &links{}
+	}
+	p.links[pid].add(more)
+	if len(p.removed) > 0 { // functions that were removed while this was being attached
+		p.closeLocked(p.links[pid].take(func(l probeLink) bool { return p.removed[l.fn] }))
 	}
 }
 
@@ -194,38 +203,70 @@ func (p *attachedProbes) remove(fns []format.FuncID) {
 	if p.removed == nil {
 		p.removed = map[format.FuncID]bool{}
 	}
-	var taken links
 	for _, fn := range fns {
 		p.removed[fn] = true
-		taken.add(p.links.take(func(l probeLink) bool { return l.fn == fn }))
 	}
-	p.closeLocked(taken)
+	for _, its := range p.links {
+		p.closeLocked(its.take(func(l probeLink) bool { return slices.Contains(fns, l.fn) }))
+	}
 }
 
-// removeIn closes the links for a process, and returns once its breakpoints are gone.
-func (p *attachedProbes) removeIn(pid int) error {
+// isRemoved reports whether the links of a function have been closed, given by its index.
+func (p *attachedProbes) isRemoved(m *module, fn int) bool {
 	p.mu.Lock()
-	taken := p.links.take(func(l probeLink) bool { return l.pid == pid })
-	p.mu.Unlock()
-	return taken.close()
+	defer p.mu.Unlock()
+	return p.removed[m.first+format.FuncID(group(fn, m.share))]
+}
+
+// takeIn returns the links for a process, which the caller closes.
+func (p *attachedProbes) takeIn(pid int) links {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.takeLocked(pid)
+}
+
+func (p *attachedProbes) takeLocked(pid int) links {
+	taken := p.links[pid]
+	delete(p.links, pid)
+	if taken == nil {
+		return links{}
+	}
+	return *taken
+}
+
+// takeFrom returns the links of a module for a process, which the caller closes.
+func (p *attachedProbes) takeFrom(pid int, m *module) links {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	its := p.links[pid]
+	if its == nil {
+		return links{}
+	}
+	return its.take(func(l probeLink) bool { return l.module == m })
+}
+
+// closeLater closes links while the recording goes on.
+func (p *attachedProbes) closeLater(taken links) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closeLocked(taken)
 }
 
 // forgetIn closes the links for a process that has ended, or whose first thread has ended.
 func (p *attachedProbes) forgetIn(pid int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.closeLocked(p.links.take(func(l probeLink) bool { return l.pid == pid }))
+	p.closeLocked(p.takeLocked(pid))
 }
 
 // closeLocked closes links concurrently: a breakpoint stays until its last link is closed. mu is
 // held.
 func (p *attachedProbes) closeLocked(taken links) {
-	all := append(taken.returns, taken.others...)
-	if len(all) == 0 {
+	if taken.count() == 0 {
 		return
 	}
 	p.closing.Go(func() {
-		if err := closeAll(all); err != nil {
+		if err := taken.close(); err != nil {
 			p.mu.Lock()
 			p.err = cmp.Or(p.err, err)
 			p.mu.Unlock()
@@ -233,20 +274,30 @@ func (p *attachedProbes) closeLocked(taken links) {
 	})
 }
 
-func (p *attachedProbes) count() int {
+func (p *attachedProbes) count() (n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.links.count()
+	for _, its := range p.links {
+		n += its.count()
+	}
+	return n
 }
 
 // close detaches all remaining probes.
 func (p *attachedProbes) close() error {
 	p.mu.Lock()
-	left := p.links
-	p.links = links{}
+	var left links
+	for _, its := range p.links {
+		left.add(*its)
+	}
+	p.links = nil
 	p.mu.Unlock()
 	err := left.close()
 	p.closing.Wait()
+	for _, file := range p.files {
+		err = cmp.Or(err, file.Close())
+	}
+	p.files = nil
 	if err = cmp.Or(err, p.err); err != nil {
 		return fmt.Errorf("detach: %w", err)
 	}

@@ -35,9 +35,10 @@ func TestShare(t *testing.T) {
 		}
 		var attached []probeLink
 		var groups []string
-		a := attacher{batch: 100, share: share, refused: map[int]error{}}
+		m.share = share
+		a := attacher{batch: 100, module: m, refused: map[int]error{}}
 		a.attach(sites, &attached, func(batch []site) (link.Link, error) {
-			text := fmt.Sprintf("%d:", group(batch[0].fn, a.share))
+			text := fmt.Sprintf("%d:", group(batch[0].fn, share))
 			for _, s := range batch {
 				text += fmt.Sprintf(" %d", s.fn)
 			}

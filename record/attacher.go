@@ -14,12 +14,11 @@ import (
 	"utrace/record/internal/proc"
 )
 
-// attacher attaches sites of one file in one process.
+// attacher attaches sites of a module in one process.
 type attacher struct {
-	pid     int
-	batch   int           // maximum number of sites of a link
-	first   format.FuncID // of the file
-	share   int           // functions of a link; 0: all
+	pid     int // 0: all processes
+	batch   int // maximum number of sites of a link
+	module  *module
 	links   links
 	refused map[int]error
 	err     error
@@ -33,10 +32,8 @@ func (a *attacher) attach(sites []site, to *[]probeLink, with func([]site) (link
 			return
 		}
 		n := min(a.batch, len(sites))
-		if a.share > 0 {
-			if i := slices.IndexFunc(sites[:n], func(s site) bool { return s.fn/a.share != sites[0].fn/a.share }); i > 0 {
-				n = i
-			}
+		if i := slices.IndexFunc(sites[:n], func(s site) bool { return group(s.fn, a.module.share) != group(sites[0].fn, a.module.share) }); i > 0 {
+			n = i
 		}
 		if i := slices.IndexFunc(sites[:n], func(s site) bool { return s.inTable != sites[0].inTable }); i > 0 {
 			n = i
@@ -46,7 +43,7 @@ func (a *attacher) attach(sites []site, to *[]probeLink, with func([]site) (link
 		l, err := with(batch)
 		switch {
 		case err == nil:
-			*to = append(*to, probeLink{l, a.first + format.FuncID(group(batch[0].fn, a.share)), a.pid})
+			*to = append(*to, probeLink{l, a.module, a.module.first + format.FuncID(group(batch[0].fn, a.module.share))})
 		case a.pid != 0 && !proc.Exists(a.pid):
 			a.err = fmt.Errorf("process %d ended before it could be recorded", a.pid)
 		case failsEverywhere(err):

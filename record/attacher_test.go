@@ -23,7 +23,7 @@ func TestRefusedSites(t *testing.T) {
 				sites = append(sites, site{fn: i})
 			}
 			var attached []int
-			a := attacher{batch: batch, refused: map[int]error{}}
+			a := attacher{batch: batch, module: &module{}, refused: map[int]error{}}
 			a.attach(sites, &a.links.others, func(list []site) (link.Link, error) {
 				if len(list) == 0 || len(list) > batch {
 					t.Fatalf("a link for %d sites, at most %d fit", len(list), batch)
@@ -58,7 +58,7 @@ func TestRefusedSites(t *testing.T) {
 func TestAttachGivesUp(t *testing.T) {
 	for pid, failure := range map[int]error{0: unix.EPERM, os.Getpid(): unix.EMFILE, 1 << 30: unix.ESRCH} {
 		tries := 0
-		a := attacher{batch: 1, pid: pid, refused: map[int]error{}}
+		a := attacher{batch: 1, pid: pid, module: &module{}, refused: map[int]error{}}
 		a.attach(make([]site, 5), &a.links.others, func([]site) (link.Link, error) { tries++; return nil, failure })
 		if a.err == nil || tries != 1 || len(a.refused) > 0 {
 			t.Errorf("%v: %v after %d tries, refused %v", failure, a.err, tries, a.refused)

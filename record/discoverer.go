@@ -7,8 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"maps"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -33,6 +33,14 @@ const (
 	searchPause        = 10
 )
 
+// forkDelay is after what time a forked process gets the breakpoints of its parent, if all processes
+// of the machine are recorded. Most forked processes execute another program first, and that one
+// must be looked at before.
+const forkDelay = 20 * time.Millisecond
+
+// awaitTimeout is how long the end of the recording can remain unnoticed.
+const awaitTimeout = 50 * time.Millisecond
+
 // maxDiscoveredFuncs limits how many functions can be added while recording.
 const maxDiscoveredFuncs = 1 << 18
 
@@ -49,23 +57,26 @@ type discoverer struct {
 	definitions *definitions
 	pids        []int  // processes to attach in; none: every process that runs a file
 	machine     bool   // the whole machine is recorded
+	searches    bool   // processes may map files with something to probe at any time
 	startNs     uint64 // CLOCK_MONOTONIC of the start; valid after watch
+	searchedNs  uint64 // CLOCK_MONOTONIC of the last search
 
-	tasks  chan bpf.Task // of the kinds TaskFork and TaskExec
+	tasks  []bpf.Task // records of processes that have yet to be handled
+	forks  []bpf.Task // processes to be attached in, once it is likely that they execute no program
 	quit   chan struct{}
 	stop   sync.Once
 	closed sync.WaitGroup
 
-	mu         sync.Mutex // protects all below
-	plan       *plan.Plan
-	err        error
-	perProcess *perProcess
-	programs   map[programKey][]image.Key // already resolved, with their libraries
-	mappings   map[int]uint64             // by PID: hash of the executable mappings
-	seen       map[image.Mapped]bool      // files that some process has mapped and that were searched
-	late       []string
-	leftOut    int // how many of the plan's LeftOut are in the trace or queued for it
-	hash       maphash.Hash
+	mu        sync.Mutex // protects all below
+	plan      *plan.Plan
+	err       error
+	processes *processes
+	programs  map[programKey]*loadedFiles // already resolved
+	mappings  map[int]uint64              // by PID: hash of the executable mappings
+	seen      map[image.Mapped]bool       // files that some process has mapped and that were searched
+	late      []string
+	leftOut   int // how many of the plan's LeftOut are in the trace or queued for it
+	hash      maphash.Hash
 }
 
 // programKey is everything that determines which libraries a program loads.
@@ -76,11 +87,12 @@ type programKey struct {
 
 // newDiscoverer returns a discoverer for a plan. A plan for the whole machine has already searched
 // its files.
-func newDiscoverer(p *plan.Plan, objs *bpf.Objects, probes *attachedProbes, defs *definitions, machine bool, pids []int) *discoverer {
+func newDiscoverer(p *plan.Plan, procs *processes, defs *definitions, machine bool, pids []int) *discoverer {
 	d := &discoverer{
-		objs: objs, probes: probes, definitions: defs, pids: pids, machine: machine,
-		tasks: make(chan bpf.Task, 1024), quit: make(chan struct{}), plan: p,
-		perProcess: newPerProcess(probes), programs: map[programKey][]image.Key{}, mappings: map[int]uint64{}, seen: map[image.Mapped]bool{},
+		objs: procs.objs, probes: procs.probes, definitions: defs, pids: pids, machine: machine,
+		searches: procs.each || p.CanGrow() || p.NeedsPerProcess(),
+		quit:     make(chan struct{}), plan: p,
+		processes: procs, programs: map[programKey]*loadedFiles{}, mappings: map[int]uint64{}, seen: map[image.Mapped]bool{},
 	}
 	if machine {
 		for img := range p.Images.All() {
@@ -93,33 +105,84 @@ func newDiscoverer(p *plan.Plan, objs *bpf.Objects, probes *attachedProbes, defs
 // watch searches the processes until close. The trace begins at startNs and already has everything
 // left out so far.
 func (d *discoverer) watch(startNs uint64) {
-	d.startNs, d.leftOut = startNs, len(d.plan.LeftOut)
+	d.startNs, d.searchedNs, d.leftOut = startNs, startNs, len(d.plan.LeftOut)
 	d.closed.Go(func() {
-		next := time.NewTimer(searchEveryPending)
-		defer next.Stop()
-		for {
+		defer raisePriority()() // a new process runs without probes meanwhile
+		for next := time.Now().Add(searchEveryPending); ; {
+			d.await(min(time.Until(next), awaitTimeout))
 			select {
 			case <-d.quit:
 				return
-			case task := <-d.tasks:
-				pid := int(task.PID)
-				switch traced, _ := tracedByUs(pid); {
-				case traced: // the tracer calls execed and forked
-				case task.Kind == bpf.TaskFork:
-					d.forked(pid, true)
-				default:
-					d.execed(pid, int(task.Other), true)
-				}
-			case <-next.C:
-				start := time.Now()
+			default:
+			}
+			if start := time.Now(); start.After(next) {
 				every := searchEvery
 				if d.searchAll() {
 					every = searchEveryPending
 				}
-				next.Reset(max(every, searchPause*time.Since(start)))
+				next = time.Now().Add(max(every, searchPause*time.Since(start)))
 			}
 		}
 	})
+}
+
+// await handles what the kernel reports of processes. It returns when there is nothing to do.
+//
+// What may harm a process comes first: any program that has been executed is looked at before
+// anything slow is done for others.
+func (d *discoverer) await(timeout time.Duration) {
+	if d.objs.Arrivals == nil { // the kernel does not report tasks
+		time.Sleep(timeout)
+		return
+	}
+	d.objs.Arrivals.Await(timeout)
+	for d.drain(); len(d.tasks) > 0; d.drain() {
+		task := d.tasks[0]
+		d.tasks = d.tasks[1:]
+		d.handle(&task)
+	}
+	now := clock.MonotonicNs()
+	for len(d.forks) > 0 && d.forks[0].TimeNs+uint64(forkDelay) < now {
+		fork := d.forks[0]
+		d.forks = d.forks[1:]
+		d.forked(int(fork.PID), int(fork.Other), fork.TimeNs)
+	}
+}
+
+// drain reads the kernel's records of processes into the queue.
+func (d *discoverer) drain() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.objs.Arrivals.Drain(func(rec []byte) {
+		task := bpf.DecodeTask(rec)
+		d.tasks = append(d.tasks, task)
+		if traced, _ := tracedByUs(int(task.PID)); task.Kind == bpf.TaskExec && !traced {
+			d.processes.beginExec(int(task.PID), false)
+		}
+	})
+}
+
+// handle passes on the kernel's record of a process. A tracer calls execed and forked itself.
+func (d *discoverer) handle(task *bpf.Task) {
+	pid := int(task.PID)
+	isTask := func(t bpf.Task) bool { return t.PID == task.PID }
+	switch traced, _ := tracedByUs(pid); {
+	case task.Kind == bpf.TaskProcessExit:
+		d.forks = slices.DeleteFunc(d.forks, isTask)
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.processes.ended(pid)
+	case traced:
+	case task.Kind == bpf.TaskFork && d.machine:
+		d.forks = append(d.forks, *task)
+	case task.Kind == bpf.TaskFork:
+		d.forked(pid, int(task.Other), task.TimeNs)
+	case !d.machine && !d.objs.HasProcess(pid):
+		d.bystander(pid)
+	default:
+		d.forks = slices.DeleteFunc(d.forks, isTask)
+		d.execed(pid, int(task.Other), task.TimeNs)
+	}
 }
 
 // close returns once the last search has ended.
@@ -144,18 +207,30 @@ func tracedByUs(pid int) (traced, held bool) {
 }
 
 // execed probes the program that a thread of a process has just executed, and the libraries that
-// this program will load. running is set if the process was not held.
-func (d *discoverer) execed(pid, tid int, running bool) {
+// this program will load. sinceNs is when the program began to run, 0 if it is held.
+func (d *discoverer) execed(pid, tid int, sinceNs uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	defer d.defineLeftOut()
 	if tid != pid {
-		d.perProcess.replaced(pid)
+		d.processes.replaced(pid)
 	}
-	if d.machine {
-		d.perProcess.check(pid, nil, running)
-		return
+	if sinceNs == 0 { // otherwise it was looked at when its record was read
+		d.processes.beginExec(pid, true)
 	}
+	d.processes.execed(pid, d.loadedBy(pid, sinceNs), sinceNs)
+}
+
+// bystander looks at a process that has executed a program and is not recorded.
+func (d *discoverer) bystander(pid int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.processes.splits(pid, d.loadedBy(pid, 0))
+}
+
+// loadedBy returns the files that the program of a process loads when it starts. If the process is
+// recorded, it probes them the first time.
+func (d *discoverer) loadedBy(pid int, sinceNs uint64) *loadedFiles {
 	files := image.NewSet()
 	defer files.Close()
 	var key programKey
@@ -166,47 +241,51 @@ func (d *discoverer) execed(pid, tid int, running bool) {
 				key.linker += kv + "\x00"
 			}
 		}
-		_, seen = d.programs[key]
-		return seen
+		return d.programs[key] != nil
 	})
 	if err == nil && sc != nil { // otherwise it has ended, is no ELF file, or was seen before
-		d.programs[key] = sc.Keys()
-		d.extend(&files, sc, running, nil)
+		loads := &loadedFiles{keys: sc.Keys(), paths: sc.LibPaths()}
+		if !d.machine && !d.objs.HasProcess(pid) {
+			return loads
+		}
+		d.programs[key] = loads
+		if !d.machine { // a plan for the machine looks in files that have been mapped
+			d.extend(&files, sc, sinceNs != 0 && !d.processes.each, nil) // processes counts how late each is
+		}
 	}
-	d.perProcess.check(pid, d.programs[key], running)
+	if loads := d.programs[key]; loads != nil {
+		return loads
+	}
+	return &loadedFiles{}
 }
 
-// forked attaches in a new child the modules that are attached process by process. running is set
-// if the child was not held.
-func (d *discoverer) forked(pid int, running bool) {
+// forked attaches in a new child what its parent has. sinceNs is when it began to run, 0 if it is
+// held.
+func (d *discoverer) forked(pid, parent int, sinceNs uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.perProcess.check(pid, nil, running)
+	d.processes.forked(pid, parent, sinceNs)
 	d.defineLeftOut()
-}
-
-// recorded returns all recorded processes.
-func (d *discoverer) recorded() ([]int, error) {
-	if d.machine {
-		return proc.All(), nil
-	}
-	return d.objs.Processes()
 }
 
 // searchAll searches all recorded processes. It reports whether some probe still matches nothing.
 func (d *discoverer) searchAll() (pending bool) {
-	pids, err := d.recorded()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.processes.forgetEnded()
+	if !d.searches && !d.processes.each {
+		return false
+	}
+	pids, err := d.processes.recorded()
 	if err != nil {
 		return false
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	mappings := make(map[int]uint64, len(pids))
 	for _, pid := range pids {
 		mappings[pid] = d.search(pid)
 	}
 	d.mappings = mappings
-	d.perProcess.forgetEnded()
+	d.searchedNs = clock.MonotonicNs()
 	d.defineLeftOut()
 	return len(d.plan.Pending) > 0
 }
@@ -229,8 +308,8 @@ func (d *discoverer) search(pid int) uint64 {
 		return sum
 	}
 	_, held := tracedByUs(pid)
-	d.perProcess.check(pid, nil, !held)
 	if !d.addSeen(pid) {
+		d.processes.look(pid, nil, d.sinceNs(held))
 		return sum
 	}
 	files := image.NewSet()
@@ -244,7 +323,16 @@ func (d *discoverer) search(pid int) uint64 {
 		program = sc.Program
 	}
 	d.extend(&files, sc, true, program)
+	d.processes.look(pid, nil, 0)
 	return sum
+}
+
+// sinceNs returns since when a process may have run without probes that a search finds now.
+func (d *discoverer) sinceNs(held bool) uint64 {
+	if held {
+		return 0
+	}
+	return d.searchedNs
 }
 
 // addSeen reports whether a process has mapped a file that no process had mapped before.
@@ -272,21 +360,23 @@ func (d *discoverer) addSeen(pid int) (fresh bool) {
 // when the kernel refuses its return instruction.
 func (d *discoverer) extend(files *image.Set, sc *plan.Scope, late bool, held *image.Image) {
 	d.late = append(d.late, d.plan.AddProblems(sc, true)...)
-	funcs, perProcess := d.plan.Funcs(), false
+	funcs := d.plan.Funcs()
+	fresh := false
 	for _, m := range newModules(d.plan.Extend(files, sc)) {
 		m.ReadLines()
 		m.first = format.FuncID(funcs)
 		funcs += len(m.Funcs)
-		if err := d.probes.shareLinks([]*module{m}, func(*module) []int { return d.pids }, true); err != nil {
+		if err := d.probes.shareLinks([]*module{m}, d.countProcesses, true); err != nil {
 			d.err = errors.Join(d.err, err)
 		}
 		d.definitions.add(func(c *catalog) { c.add(m) })
-		if m.PerProcess {
-			d.err = errors.Join(d.err, d.perProcess.add(m))
-			perProcess = true
-			continue
-		}
-		if err := d.attach(m); err != nil {
+		if d.processes.takes(m) {
+			if err := d.processes.add(m); err != nil {
+				d.err = errors.Join(d.err, err)
+				continue
+			}
+			fresh = true
+		} else if err := d.attach(m); err != nil {
 			d.err = errors.Join(d.err, err)
 			continue
 		}
@@ -295,9 +385,24 @@ func (d *discoverer) extend(files *image.Set, sc *plan.Scope, late bool, held *i
 				m.Path, english.Plural(len(m.Funcs), "function", ""), time.Duration(clock.MonotonicNs()-d.startNs).Seconds(), sc.PID))
 		}
 	}
-	if perProcess {
-		d.checkAll()
+	if fresh {
+		d.lookAtOthers(sc.PID)
 	}
+}
+
+// attachedModules returns the modules of each recorded process, none for the whole machine.
+func (d *discoverer) attachedModules() map[int][]*module {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.processes.attachedModules()
+}
+
+// countProcesses returns in how many processes a module is attached.
+func (d *discoverer) countProcesses(m *module) int {
+	if d.processes.takes(m) {
+		return manyProcesses
+	}
+	return max(1, len(d.pids))
 }
 
 // attach attaches a new module in all recorded processes that have not ended. Only the drainer
@@ -307,21 +412,25 @@ func (d *discoverer) attach(m *module) error {
 	if len(pids) == 0 {
 		pids = []int{0} // every process
 	}
-	noReturn := map[int]bool{}
 	for _, pid := range pids {
 		if pid != 0 && proc.HasEnded(pid) {
 			continue
 		}
-		more, err := d.probes.attach(m, []int{pid})
+		noReturns, err := d.probes.attach(m, pid)
 		if err != nil && (pid == 0 || !proc.HasEnded(pid)) {
 			return err
 		}
-		maps.Copy(noReturn, more)
-	}
-	if len(noReturn) > 0 {
-		d.definitions.add(func(*catalog) { m.dropReturns(noReturn) })
+		d.dropReturns(m, noReturns)
+		d.processes.noteTarget(pid, m)
 	}
 	return nil
+}
+
+// dropReturns queues that the kernel refuses the return probes of some functions.
+func (d *discoverer) dropReturns(m *module, noReturns map[int]bool) {
+	if len(noReturns) > 0 {
+		d.definitions.add(func(*catalog) { m.dropReturns(noReturns) })
+	}
 }
 
 // defineLeftOut queues everything that was left out since the last time.
@@ -338,15 +447,17 @@ func (d *discoverer) defineLeftOut() {
 	})
 }
 
-// checkAll attaches a new per-process module in the processes that mapped it earlier.
-func (d *discoverer) checkAll() {
-	pids, err := d.recorded()
+// lookAtOthers attaches a new module in the processes that mapped it earlier. The one in which it
+// was found follows.
+func (d *discoverer) lookAtOthers(found int) {
+	pids, err := d.processes.recorded()
 	if err != nil {
 		d.err = errors.Join(d.err, err)
 		return
 	}
 	for _, pid := range pids {
-		_, held := tracedByUs(pid)
-		d.perProcess.check(pid, nil, !held)
+		if pid != found {
+			d.processes.look(pid, nil, 0)
+		}
 	}
 }

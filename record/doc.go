@@ -89,23 +89,58 @@
 // # Following children
 //
 // The kernel side keeps the set of recorded processes: a child joins it before it runs. Children
-// that were forked while the plan was made are added once the kernel side is loaded. A uprobe_multi
-// link with a process ID reaches only that process. So with Config.Follow the links are for all
-// processes, and the programs in the kernel filter. Its price: any other process that runs a probed
-// file also hits the breakpoints, and loses about 1 us each time.
+// that were forked while the plan was made are added once the kernel side is loaded.
 //
 // A recording with Config.Follow ends with the last process, not with the command.
+//
+// # Links for one process, or for all
+//
+// A uprobe_multi link with a process ID puts breakpoints into that process only. A link without one
+// puts them into every process that maps the file, also later. Both have a price:
+//
+//   - A program that reads its own code carries breakpoints elsewhere and is killed by SIGTRAP:
+//     valgrind translates it, others move it to huge pages or copy the first bytes of functions. So
+//     links for all harm processes that are not recorded, and make them slower.
+//   - The kernel calls the programs of all links of an instruction, whichever process hits it. On
+//     Linux 6.18 each further process with links of its own adds 60 to 90 ns to each call. Links
+//     for all cost the same with 200 processes as with one.
+//   - A new process gets its own links only after it has begun to run, unless a tracer holds it.
+//     Links for all miss nothing.
+//
+// So links are chosen as follows (bystanders.go):
+//
+//   - Processes that are not followed have links of their own.
+//   - So have a command and its children. The tracer holds each child until it has them.
+//   - Otherwise, with children of running processes or with the whole machine, links are for all,
+//     unless a process runs that must not get the breakpoints: it reads code, or runs a probed file
+//     and is not recorded. When such a process starts later, the links are replaced. Breakpoints
+//     are removed first, so calls of the next milliseconds are missing.
+//
+// Programs that read code are known by name, libraries, options and debuggers (plan.TextReader).
+// With links for single processes, one that starts is looked at before it gets any.
+//
+// A child inherits the breakpoints of its parent, and nothing is recorded at them. Those of perf
+// events are removed from the child when it first hits one. Those of uprobe_multi stay until some
+// link of the instruction is closed (register_for_each_vma in kernel/events/uprobes.c).
+//
+// On kernels without ThreadFilter all links of followed processes are for all.
+//
+// # Breakpoints that vanish
+//
+// The kernel does not notice when a program discards its code (madvise), maps the file anew or
+// moves its code to other memory. Once a second, and when a process is about to end, the entries'
+// instructions are compared with the file (textwatch.go). A breakpoint that is not there is
+// reported.
 //
 // # Discovering programs and libraries
 //
 // FUNC and LIB:FUNC apply to each program that is executed (discoverer.go). Its first calls must
 // not be missed. So the thread that has started the command remains its tracer (tracer.go), as in
 // strace. It holds each process at exec until the new program is planned, defined and attached.
-// Meanwhile nobody else can debug the command, and a fork and exec takes 1 ms more. If all probes
-// name a file by its path, and no stacks are recorded, there is nothing to discover and no tracer.
+// Meanwhile nobody else can debug the command, and a fork and exec takes 1 ms more.
 //
 // In a process that was already running, the recorder is not the tracer. Its new programs are
-// discovered when the kernel's record of the exec is read, up to 50 ms later. Libraries are
+// discovered when the kernel's record of the exec is read, about a millisecond later. Libraries are
 // discovered in the mappings of each process, once a second or more often. The summary says what
 // was attached late. Only the drainer uses the writer of the trace. It gets the definitions of
 // discovered functions through a queue (definitions.go), before their probes are attached.
@@ -118,12 +153,7 @@
 // Some probes of CPython break a program that has names which are not UTF-8 (plan.NotUTF8). For the
 // probe, CPython encodes these names with PyUnicode_AsUTF8, and leaves the exception of a failure
 // pending. Such probes are never attached in all processes, even if all are recorded. They are
-// attached in each process after it has been checked (perprocess.go). The tracer of a command has
-// each process checked that is forked or has executed a program, before its first instruction.
-//
-// A child inherits the breakpoints of its parent, and nothing is recorded at them. Those of perf
-// events are removed from the child when it first hits one. Those of uprobe_multi stay until the
-// parent's links are closed (seen on Linux 6.18).
+// attached in each process after it has been checked (processes.go).
 //
 // # Running and waiting
 //

@@ -96,6 +96,9 @@ func (s *session) complete(stop format.Anchor, sum *Summary, drainErr error) (st
 	if st := s.drainer.stacks; st != nil && drainErr == nil {
 		stackWarnings = st.Define(s.w, s.drainer.catalog.probed())
 	}
+	for _, l := range s.text.lost {
+		s.w.AddLeftOut(l)
+	}
 	closeErr = s.w.Close(end)
 	if drainErr != nil {
 		closeErr = nil // the same error again
@@ -140,11 +143,13 @@ func (s *session) missing(uncounted uint64) (warnings []string, nothing, err err
 	if uncounted > 0 {
 		warnings = append(warnings, fmt.Sprintf("%d dropped calls are missing from the counts and times of their functions: too many functions and processes, or the names of the functions were lost", uncounted))
 	}
+	warnings = append(warnings, s.text.warnings...)
+	warnings = append(warnings, s.traps.warnings()...)
 	since := ""
 	if d := s.discoverer; d != nil {
 		since = ", nor in programs and libraries that appeared later"
 		warnings = append(warnings, d.late...)
-		warnings = append(warnings, d.perProcess.warnings()...)
+		warnings = append(warnings, d.processes.warnings()...)
 		if d.err != nil {
 			warnings = append(warnings, fmt.Sprintf("not probed: %v", d.err))
 		}

@@ -23,8 +23,8 @@ type links struct {
 // probeLink is a link of one function, or of several that share it.
 type probeLink struct {
 	link.Link
-	fn  format.FuncID // the first of them, as numbered in records
-	pid int           // the only process of the link; 0: all
+	module *module
+	fn     format.FuncID // the first of them, as numbered in records
 }
 
 func (l links) count() int { return len(l.returns) + len(l.others) }

@@ -42,8 +42,11 @@ type session struct {
 	command     *command // nil without one
 	objs        *bpf.Objects
 	probes      *attachedProbes
+	processes   *processes
+	text        *textWatch
+	traps       trapWatch
 	definitions *definitions
-	discoverer  *discoverer // nil if no new program or library can matter
+	discoverer  *discoverer // nil if no new process, program or library can matter
 	costs       costWatch
 	remover     *remover // nil without an overhead limit
 	leaders     leaderWatch
@@ -99,12 +102,23 @@ func (s *session) run(ctx context.Context) (sum *Summary, err error) {
 // stopWatching releases the traced processes and ends the discoverer. From then on a single
 // goroutine works on the recording.
 func (s *session) stopWatching() {
+	if s.text != nil {
+		s.text.stop()
+	}
 	if s.command != nil {
 		s.command.stopTracing()
 	}
 	if s.discoverer != nil {
 		s.discoverer.close()
 	}
+}
+
+// attachedModules returns the modules of each recorded process, none for the whole machine.
+func (s *session) attachedModules() map[int][]*module {
+	if s.discoverer != nil {
+		return s.discoverer.attachedModules()
+	}
+	return s.processes.attachedModules()
 }
 
 // awaitCommand waits for a command that outlives an interrupted recording, if the caller asks for
@@ -131,9 +145,6 @@ func (s *session) close() error {
 	errs := []error{s.costs.close()}
 	if s.probes != nil {
 		errs = append(errs, s.probes.close())
-	}
-	if s.discoverer != nil {
-		errs = append(errs, s.discoverer.perProcess.close())
 	}
 	if s.objs != nil {
 		errs = append(errs, s.objs.Close())

@@ -38,8 +38,7 @@ type moduleSites struct {
 }
 
 // newModuleSites creates the sites of a module. It adds those with values or conditions to the
-// programs' table. It adds the locations of static probes only once, however often the module is
-// attached.
+// programs' table.
 func newModuleSites(objs *bpf.Objects, m *module) (s moduleSites, err error) {
 	for i := range m.Funcs {
 		fn := &m.Funcs[i]
@@ -47,11 +46,9 @@ func newModuleSites(objs *bpf.Objects, m *module) (s moduleSites, err error) {
 			s.raised = append(s.raised, site{fileOff: r.FileOff, cookie: bpf.QuietCookie, fn: i, semaphoreOff: r.SemaphoreOff})
 		}
 		if len(fn.USDTSites) > 0 {
-			sites, err := m.usdtSitesOf(objs, i)
-			if err != nil {
+			if err := s.addUSDT(objs, m, i); err != nil {
 				return s, err
 			}
-			s.usdt = append(s.usdt, sites...)
 			continue
 		}
 		if err := s.addFunc(objs, m, i); err != nil {
@@ -95,6 +92,20 @@ func (s *moduleSites) addFunc(objs *bpf.Objects, m *module, i int) error {
 	case plan.ByInstruction:
 		s.addReturns(exit, fn.Returns, fn.FileOff)
 		s.addReturns(jump, fn.TailCalls, fn.FileOff)
+	}
+	return nil
+}
+
+// addUSDT adds the locations of a static probe.
+func (s *moduleSites) addUSDT(objs *bpf.Objects, m *module, i int) error {
+	for _, loc := range m.Funcs[i].USDTSites {
+		data := loc.Site
+		data.Func = m.first + format.FuncID(i)
+		cookie, err := objs.AddSite(&data)
+		if err != nil {
+			return err
+		}
+		s.usdt = append(s.usdt, site{fileOff: loc.FileOff, cookie: cookie, fn: i, semaphoreOff: loc.SemaphoreOff})
 	}
 	return nil
 }
@@ -144,14 +155,14 @@ func program(objs *bpf.Objects, plain *ebpf.Program, sites []site) *ebpf.Program
 }
 
 // without returns the sites whose functions were not refused.
-func without(sites []site, refused map[int]error) []site {
-	var list []site
-	for _, s := range sites {
-		if _, ok := refused[s.fn]; !ok {
-			list = append(list, s)
-		}
+func without[T any](sites []site, refused map[int]T) []site {
+	if len(refused) == 0 {
+		return sites
 	}
-	return list
+	return slices.DeleteFunc(slices.Clone(sites), func(s site) bool {
+		_, ok := refused[s.fn]
+		return ok
+	})
 }
 
 // group returns the first of the functions that share links with fn, by index.

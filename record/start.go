@@ -74,11 +74,16 @@ func (s *session) load() (err error) {
 	s.definitions = &definitions{}
 	attachIn := s.targets
 	if s.cfg.Follow {
-		attachIn = nil // the links are for all processes, and the programs filter
+		attachIn = nil
+	}
+	machine := len(s.targets) == 0
+	s.processes = newProcesses(s.objs, s.probes, s.cfg.Follow)
+	if err := s.processes.choose(s.modules, s.command != nil, machine); err != nil {
+		return err
 	}
 	s.leaders = leaderWatch{pids: attachIn, perf: s.method == bpf.Perf, notice: s.notice}
-	if grows {
-		s.discoverer = newDiscoverer(s.plan, s.objs, s.probes, s.definitions, len(s.targets) == 0, attachIn)
+	if grows || machine || s.cfg.Follow {
+		s.discoverer = newDiscoverer(s.plan, s.processes, s.definitions, machine, attachIn)
 	}
 	return nil
 }
@@ -105,10 +110,10 @@ func (s *session) addNewChildren() error {
 // attach measures the cost of hits, and attaches the modules of the plan.
 func (s *session) attach() error {
 	s.calibrate()
-	if err := s.probes.reserveFiles(s.modules, s.pidsOf); err != nil {
+	if err := s.probes.reserveFiles(s.modules, s.countProcesses); err != nil {
 		return err
 	}
-	if err := s.probes.shareLinks(s.modules, s.pidsOf, s.discoverer != nil); err != nil {
+	if err := s.probes.shareLinks(s.modules, s.countProcesses, s.discoverer != nil); err != nil {
 		return err
 	}
 	first := format.FuncID(0)
@@ -119,44 +124,59 @@ func (s *session) attach() error {
 			return err
 		}
 	}
-	if s.plan.NeedsPerProcess() {
-		command := 0
-		if s.command != nil {
-			command = s.command.pid
-		}
-		if err := s.discoverer.perProcess.start(s.cfg.PIDs, command); err != nil {
-			return err
-		}
+	command := 0
+	if s.command != nil {
+		command = s.command.pid
+	}
+	if err := s.processes.start(s.cfg.PIDs, command); err != nil {
+		return err
+	}
+	if s.discoverer != nil {
+		s.processes.dropReturns = s.discoverer.dropReturns
 	}
 	s.noticeDetach("when the recording ends, detaching")
-	if s.probes.count() == 0 && len(s.plan.Pending) == 0 && !s.plan.NeedsPerProcess() {
+	if s.probes.count() == 0 && len(s.plan.Pending) == 0 && len(s.plan.LeftOut) > 0 && !s.plan.NeedsPerProcess() && (s.cfg.Follow || !s.processes.each) {
 		return fmt.Errorf("%w: the kernel refused all probes, such as %s: %s", plan.ErrNothing, s.plan.LeftOut[0].Name, s.plan.LeftOut[0].Reason)
 	}
 	return nil
 }
 
 func (s *session) attachModule(m *module) error {
-	if m.PerProcess {
-		return s.discoverer.perProcess.add(m)
+	if s.processes.takes(m) {
+		return s.processes.add(m)
 	}
 	pids := s.pidsOf(m)
-	if s.cfg.Follow {
-		pids = nil
+	if len(pids) == 0 {
+		pids = []int{0}
 	}
-	noReturn, err := s.probes.attach(m, pids)
-	if err != nil {
-		return err
+	for _, pid := range pids {
+		noReturns, err := s.probes.attach(m, pid)
+		if err != nil {
+			return err
+		}
+		m.dropReturns(noReturns)
+		s.processes.noteTarget(pid, m)
 	}
-	m.dropReturns(noReturn)
 	return nil
 }
 
 // pidsOf returns the processes in which to attach a module; none: all.
 func (s *session) pidsOf(m *module) []int {
-	if s.command == nil {
+	switch {
+	case s.cfg.Follow: // of which the programs in the kernel choose some
+		return nil
+	case s.command == nil:
 		return m.PIDs
 	}
 	return append(slices.Clone(m.PIDs), s.command.pid)
+}
+
+// countProcesses returns in how many processes a module is attached.
+func (s *session) countProcesses(m *module) int {
+	if s.processes.takes(m) {
+		return max(manyProcesses, 2*len(s.targets))
+	}
+	return max(1, len(s.pidsOf(m)))
 }
 
 // calibrate starts to measure the cost of hits, and chooses the costs that the overhead limit uses.
@@ -280,42 +300,31 @@ func (s *session) release() error {
 	if s.discoverer != nil {
 		s.discoverer.watch(uint64(s.start.MonoNs))
 	}
-	s.drainer.onTask = s.onTask
+	s.drainer.onTask = func(rec *bpf.Task) {
+		s.leaders.task(rec)
+		s.traps.task(rec)
+	}
+	s.text = newTextWatch(s.probes, s.attachedModules)
+	s.text.watch(uint64(s.start.MonoNs))
 	switch {
 	case s.command == nil:
 		return nil
-	case s.cfg.Follow && (s.discoverer != nil || s.cfg.Stacks):
+	case s.cfg.Follow:
 		return s.command.trace(s.tracer())
 	}
 	return s.command.release()
 }
 
-// onTask passes on the start or end of a task to those who need it.
-func (s *session) onTask(rec *bpf.Task) {
-	s.leaders.task(rec)
-	if s.discoverer == nil {
-		return
-	}
-	exec, fork := rec.Kind == bpf.TaskExec, rec.Kind == bpf.TaskFork
-	if exec && len(s.targets) > 0 || s.plan.NeedsPerProcess() && (exec || fork) {
-		select {
-		case s.discoverer.tasks <- *rec:
-		default: // the next search finds it, within a second
-		}
-	}
-}
-
-// tracer returns a tracer that holds the command and its children where they have to be examined.
+// tracer returns a tracer that holds the command and its children where they get probes.
 func (s *session) tracer() *tracer {
-	t := &tracer{}
-	if s.discoverer != nil {
-		t.execed = func(pid, tid int) { s.discoverer.execed(pid, tid, false) }
-		if s.plan.NeedsPerProcess() {
-			t.forked = func(pid int) { s.discoverer.forked(pid, false) }
-		}
+	return &tracer{
+		execed: func(pid, tid int) { s.discoverer.execed(pid, tid, 0) },
+		forked: func(pid int) { s.discoverer.forked(pid, proc.Parent(pid), 0) },
+		exiting: func(pid int) {
+			s.text.exiting(pid)
+			if st := s.drainer.stacks; st != nil {
+				st.Code.Remember(pid)
+			}
+		},
 	}
-	if st := s.drainer.stacks; st != nil {
-		t.exiting = st.Code.Remember
-	}
-	return t
 }

@@ -43,6 +43,7 @@ func (p *Plan) addFile(img *image.Image, probes []*probe.Probe, hazards processH
 	done.probes = probes
 
 	m := &Module{Path: img.Path, BuildID: img.File.BuildID, Image: img}
+	m.Anywhere = slices.ContainsFunc(probes, func(pr *probe.Probe) bool { return pr.Path != "" })
 	if !p.follow {
 		m.PIDs = img.PIDs
 	}

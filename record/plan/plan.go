@@ -28,6 +28,8 @@ var (
 	// ErrNoUSDT is wrapped if no file has a static probe that was asked for. A process may still
 	// load one.
 	ErrNoUSDT = errors.New("no such static probe")
+	// ErrTextReader is wrapped if a process to record reads its own machine code, see TextReader.
+	ErrTextReader = errors.New("not recorded")
 	// ErrLate is wrapped if scheduler events or single instructions are combined with deferred
 	// calls. A deferred call is written when it ends, after the events inside it.
 	ErrLate = errors.New("not possible together with deferred calls, which are written when they end, after the events inside them")
@@ -160,7 +162,7 @@ func (p *Plan) CountTableSites(later bool) int {
 			if fn.Exit != nil {
 				sites += 2
 			}
-			n += sites * max(1, len(m.PIDs)+1)
+			n += sites
 		}
 	}
 

@@ -21,6 +21,10 @@ type Module struct {
 	Hazard  string // why some returns are seen by their instructions, "" if none need to be
 	Goid    uint16 // in a Go program: offset of a goroutine's number in the runtime's struct g, in bytes
 
+	// Anywhere reports whether a probe names the file by its path: any recorded process may map it
+	// later.
+	Anywhere bool
+
 	// PerProcess reports whether the module is attached in one process at a time, after a check
 	// that its probes do not break that process: see breakingProbes.
 	PerProcess bool

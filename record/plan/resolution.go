@@ -53,7 +53,10 @@ func (p *Plan) resolve(cfg Config) error {
 	if err := r.addPending(); err != nil {
 		return err
 	}
-	return p.checkEmpty()
+	if err := p.checkEmpty(); err != nil {
+		return err
+	}
+	return p.refuseTextReaders(scopes, cfg.PIDs)
 }
 
 // collectProbes sets the probes of the plan, asked for or chosen. It returns the scopes in which to

@@ -197,6 +197,14 @@ func (sc *Scope) all() []*image.Image {
 	return append([]*image.Image{sc.Program}, sc.libs...)
 }
 
+// LibPaths returns the paths of the libraries.
+func (sc *Scope) LibPaths() (paths []string) {
+	for _, lib := range sc.libs {
+		paths = append(paths, lib.Path)
+	}
+	return paths
+}
+
 // Keys returns the files of the scope.
 func (sc *Scope) Keys() (keys []image.Key) {
 	for _, img := range sc.all() {

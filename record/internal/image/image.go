@@ -133,6 +133,15 @@ func KeysOf(pid int) (keys []Key) {
 	return keys
 }
 
+// ProgramOf returns the key of the program that a process runs.
+func ProgramOf(pid int) (Key, error) {
+	var st syscall.Stat_t
+	if err := syscall.Stat(fmt.Sprintf("/proc/%d/exe", pid), &st); err != nil {
+		return Key{}, fmt.Errorf("program of process %d: %w", pid, err)
+	}
+	return Key{uint64(st.Dev), st.Ino}, nil
+}
+
 // Describe returns the description of the file for a trace.
 func (img *Image) Describe() format.Module {
 	module := format.Module{Path: img.Path, BuildID: img.File.BuildID}

@@ -69,16 +69,26 @@ func WithDescendants(pids []int) []int {
 
 // StartTime distinguishes processes with the same PID (field 22 of /proc/PID/stat, proc(5)). It is
 // "" for one that has ended.
-func StartTime(pid int) string {
+func StartTime(pid int) string { return statField(pid, 22) }
+
+// Parent returns the parent of a process (field 4 of /proc/PID/stat), 0 if the process has ended.
+func Parent(pid int) int {
+	parent, _ := strconv.Atoi(statField(pid, 4))
+	return parent
+}
+
+// statField returns a field of /proc/PID/stat, numbered as in proc(5), after the name of the
+// process.
+func statField(pid, n int) string {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return ""
 	}
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:]) // from field 3
-	if len(fields) < 20 {
+	if len(fields) <= n-3 {
 		return ""
 	}
-	return string(fields[19])
+	return string(fields[n-3])
 }
 
 // HasEnded reports whether a process has ended, waited for or not.
