@@ -61,8 +61,9 @@ type discoverer struct {
 	startNs     uint64 // CLOCK_MONOTONIC of the start; valid after watch
 	searchedNs  uint64 // CLOCK_MONOTONIC of the last search
 
-	tasks  []bpf.Task // records of processes that have yet to be handled
-	forks  []bpf.Task // processes to be attached in, once it is likely that they execute no program
+	tasks  []bpf.Task     // records of processes that have yet to be handled
+	held   map[int]uint64 // by PID: processes that the tracer has held, and when; CLOCK_MONOTONIC
+	forks  []bpf.Task     // processes to be attached in, once it is likely that they execute no program
 	quit   chan struct{}
 	stop   sync.Once
 	closed sync.WaitGroup
@@ -92,7 +93,7 @@ func newDiscoverer(p *plan.Plan, procs *processes, defs *definitions, machine bo
 		objs: procs.objs, probes: procs.probes, definitions: defs, pids: pids, machine: machine,
 		searches: procs.each || p.CanGrow() || p.NeedsPerProcess(),
 		quit:     make(chan struct{}), plan: p,
-		processes: procs, programs: map[programKey]*loadedFiles{}, mappings: map[int]uint64{}, seen: map[image.Mapped]bool{},
+		processes: procs, programs: map[programKey]*loadedFiles{}, mappings: map[int]uint64{}, held: map[int]uint64{}, seen: map[image.Mapped]bool{},
 	}
 	if machine {
 		for img := range p.Images.All() {
@@ -171,8 +172,9 @@ func (d *discoverer) handle(task *bpf.Task) {
 		d.forks = slices.DeleteFunc(d.forks, isTask)
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		d.processes.ended(pid)
-	case traced:
+		delete(d.held, pid)
+		d.processes.ended(pid, task.TimeNs)
+	case traced, task.Kind == bpf.TaskFork && d.wasHeld(task):
 	case task.Kind == bpf.TaskFork && d.machine:
 		d.forks = append(d.forks, *task)
 	case task.Kind == bpf.TaskFork:
@@ -183,6 +185,13 @@ func (d *discoverer) handle(task *bpf.Task) {
 		d.forks = slices.DeleteFunc(d.forks, isTask)
 		d.execed(pid, int(task.Other), task.TimeNs)
 	}
+}
+
+// wasHeld reports whether the tracer has held a new process, which may have ended already.
+func (d *discoverer) wasHeld(fork *bpf.Task) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.held[int(fork.PID)] > fork.TimeNs
 }
 
 // close returns once the last search has ended.
@@ -264,6 +273,9 @@ func (d *discoverer) loadedBy(pid int, sinceNs uint64) *loadedFiles {
 func (d *discoverer) forked(pid, parent int, sinceNs uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if sinceNs == 0 {
+		d.held[pid] = clock.MonotonicNs()
+	}
 	d.processes.forked(pid, parent, sinceNs)
 	d.defineLeftOut()
 }
@@ -445,6 +457,13 @@ func (d *discoverer) defineLeftOut() {
 			c.w.AddLeftOut(l)
 		}
 	})
+}
+
+// reaped notes that a process has ended, whose ID can be used again from now on.
+func (d *discoverer) reaped(pid int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.processes.ended(pid, clock.MonotonicNs())
 }
 
 // lookAtOthers attaches a new module in the processes that mapped it earlier. The one in which it

@@ -3,6 +3,7 @@
 package record
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -52,7 +53,8 @@ type processes struct {
 
 // attachedProcess is a process that was looked at.
 type attachedProcess struct {
-	started  string // start time: distinguishes it from a later process with its PID
+	started  string // start time in ticks: distinguishes it from most later processes with its PID
+	beganNs  uint64 // CLOCK_MONOTONIC, 0 if that is not known
 	attached map[*module]bool
 	program  image.Key
 	reader   *plan.TextReader // nil if it does not read code
@@ -150,6 +152,7 @@ func (ps *processes) meet(pid int) *attachedProcess {
 // forked attaches in a new process what its parent has. sinceNs is when it began to run, 0 if it is
 // held.
 func (ps *processes) forked(pid, parent int, sinceNs uint64) {
+	beganNs := cmp.Or(sinceNs, clock.MonotonicNs())
 	from := ps.processes[parent]
 	if from == nil {
 		ps.look(pid, nil, sinceNs)
@@ -160,6 +163,7 @@ func (ps *processes) forked(pid, parent int, sinceNs uint64) {
 		ps.late.ended++
 		return
 	}
+	p.beganNs = beganNs
 	p.program, p.reader = from.program, from.reader
 	wanted := slices.DeleteFunc(slices.Clone(ps.modules), func(m *module) bool { return !from.attached[m] })
 	ps.attach(pid, p, wanted, sinceNs)
@@ -332,7 +336,7 @@ func (ps *processes) attachedModules() map[int][]*module {
 func (ps *processes) replaced(pid int) {
 	if p := ps.processes[pid]; p != nil {
 		clear(p.attached)
-		ps.probes.forgetIn(pid)
+		ps.fail(ps.probes.takeIn(pid).close()) // which see the new thread once it has breakpoints
 	}
 }
 
@@ -343,9 +347,9 @@ func (ps *processes) fail(err error) {
 	}
 }
 
-// ended detaches from a process that has ended.
-func (ps *processes) ended(pid int) {
-	if ps.processes[pid] != nil {
+// ended detaches from a process that ended at some time. A later one may have its ID already.
+func (ps *processes) ended(pid int, timeNs uint64) {
+	if p := ps.processes[pid]; p != nil && p.beganNs < timeNs {
 		ps.forget(pid)
 	}
 }

@@ -320,6 +320,7 @@ func (s *session) tracer() *tracer {
 	return &tracer{
 		execed: func(pid, tid int) { s.discoverer.execed(pid, tid, 0) },
 		forked: func(pid int) { s.discoverer.forked(pid, proc.Parent(pid), 0) },
+		reaped: s.discoverer.reaped,
 		exiting: func(pid int) {
 			s.text.exiting(pid)
 			if st := s.drainer.stacks; st != nil {

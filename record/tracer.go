@@ -29,7 +29,9 @@ type tracer struct {
 	// exiting, unless nil, is called for each process whose first thread is about to end, while its
 	// memory is still in place.
 	exiting func(pid int)
-	state   *syscall.WaitStatus // of the command, once it has ended
+	// reaped, unless nil, is called for each thread that has ended, before its ID can be used again.
+	reaped func(tid int)
+	state  *syscall.WaitStatus // of the command, once it has ended
 }
 
 const traceOptions = unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEEXEC
@@ -86,8 +88,13 @@ func (t *tracer) serve() bool {
 			return true
 		case status.Stopped():
 			t.stopped(tid, status)
-		case tid == t.command:
-			t.state = &status
+		default:
+			if t.reaped != nil {
+				t.reaped(tid)
+			}
+			if tid == t.command {
+				t.state = &status
+			}
 		}
 	}
 }
