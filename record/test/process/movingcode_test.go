@@ -1,0 +1,67 @@
+//go:build linux
+
+package process
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"utrace/record/test/harness"
+)
+
+// TestMovingCode: a program makes its breakpoints vanish, which the kernel does not notice. Summary
+// and report say so. One that has copied a breakpoint dies of it, which is said as well.
+func TestMovingCode(t *testing.T) {
+	harness.NeedKernel(t)
+	bin := harness.Target(t, "movingcode.c", "-O1")
+	for _, c := range []struct {
+		how    string
+		calls  uint64
+		status int
+		want   []string // in the summary
+	}{
+		{"nothing", 11, 0, nil},
+		{"discard", 5, 0, []string{"1 of 1 functions", "has discarded or newly mapped its code"}},
+		{"again", 11, 0, nil}, // the kernel places breakpoints into what is mapped
+		{"move", 5, 128 + 5, []string{"has moved its code to other memory", "was killed by SIGTRAP"}},
+	} {
+		t.Run(c.how, func(t *testing.T) {
+			t.Parallel()
+			trace := filepath.Join(t.TempDir(), "trace.arrow")
+			_, stderr, status := harness.Utrace(t, "record", "-e", "work", "-o", trace, "--", bin, c.how)
+			if status != c.status {
+				t.Errorf("status %d, want %d", status, c.status)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(stderr, want) {
+					t.Errorf("no %q in\n%s", want, stderr)
+				}
+			}
+			if c.want == nil && strings.Contains(stderr, "warning") {
+				t.Errorf("%s", stderr)
+			}
+			if calls := harness.Analyze(t, trace).Calls()["work"]; calls != c.calls {
+				t.Errorf("%d calls, want %d", calls, c.calls)
+			}
+			report, _, _ := harness.Utrace(t, "analyze", trace)
+			if told := strings.Contains(report, "its code"); told != (c.want != nil) {
+				t.Errorf("the report tells: %v\n%s", told, report)
+			}
+		})
+	}
+	t.Run("a running process", func(t *testing.T) {
+		t.Parallel()
+		cmd := exec.Command(bin, "discard", "3")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		trace := filepath.Join(t.TempDir(), "trace.arrow")
+		_, stderr, _ := harness.Utrace(t, "record", "-e", "work", "-o", trace, "-p", strconv.Itoa(cmd.Process.Pid))
+		if err := cmd.Wait(); err != nil || !strings.Contains(stderr, "has discarded or newly mapped its code") {
+			t.Errorf("%v\n%s", err, stderr)
+		}
+	})
+}
