@@ -34,6 +34,7 @@ func (p *pairer) learn(d *definitions) {
 func (p *pairer) define(funcs []format.Func) {
 	for _, f := range funcs[len(p.noReturn):] {
 		p.noReturn = append(p.noReturn, f.NoReturn)
+		p.trampoline = append(p.trampoline, f.USDT == "" && !f.NoReturn && (f.ReturnClass == "trampoline" || f.ReturnClass == ""))
 		p.usdt = append(p.usdt, p.usdtID(f.USDT))
 	}
 	p.funcs = funcs

@@ -43,6 +43,7 @@ type frame struct {
 	matched     bool   // it, or a frame around it, is of a selected function
 	hidden      bool
 	noReturn    bool
+	tooDeep     bool // the kernel does not see its return: see maxReturnProbes
 	hasSP       bool // its own stack pointer is known
 	// uncertain, once it has ended: events were lost meanwhile, perhaps its return and the entry of
 	// another call.
@@ -87,6 +88,19 @@ func (t *thread) top() *frame {
 		return &t.frames[n-1]
 	}
 	return nil
+}
+
+// returning returns the frame that a return at its depth belongs to. That is the frame at index at,
+// or if it is too deep, the next outer open frame of its function and depth that is not. If all are
+// too deep, as in a trace with lost returns, it is the outermost.
+func (t *thread) returning(at int32) int32 {
+	for {
+		outer := t.frames[at].outer
+		if !t.frames[at].tooDeep || outer == none || t.frames[outer].sp != t.frames[at].sp {
+			return at
+		}
+		at = outer
+	}
 }
 
 // args returns the JSON array of values in the current row, nil if there are none. It is valid

@@ -40,7 +40,8 @@ type view interface {
 //     probe, and all inside that.
 //  2. A return ends the frames that lie deeper, as unwound. If its function has a frame at its
 //     depth, the frames above that one are unwound and the frame is complete. If not, the return is
-//     an orphan: its entry was not seen.
+//     an orphan: its entry was not seen. After tail calls there may be several such frames: the
+//     topmost returns, but not one beyond maxReturnProbes if another is within.
 //  3. An entry without a stack pointer ends nothing, and its frame ends together with the one
 //     below. A return without one takes the nearest open call of its function.
 //  4. A frame on top without a stack pointer is over once its function was removed: no return will
@@ -57,6 +58,7 @@ type pairer struct {
 	waited      func(*thread, *Wait) // called when a thread runs again; may be nil
 	funcs       []format.Func
 	noReturn    []bool            // by function
+	trampoline  []bool            // by function: its returns are seen by return probes
 	usdt        []uint32          // by function: the static probe (USDT) that begins it, from 1; 0 for none
 	usdts       map[string]uint32 // those numbers, by name
 	removals    *removals         // mostly empty
@@ -257,10 +259,10 @@ func (p *pairer) open(f *frame, t *thread, parent *frame, fn format.FuncID, sp u
 	case sp == 0:
 		f.sp = math.MaxUint64
 	}
-	if p.noReturn[fn] {
-		f.noReturn = true
-	} else {
+	f.noReturn = p.noReturn[fn]
+	if p.trampoline[fn] {
 		f.returns++
+		f.tooDeep = f.returns > maxReturnProbes
 	}
 }
 
@@ -268,7 +270,7 @@ func (p *pairer) open(f *frame, t *thread, parent *frame, fn format.FuncID, sp u
 func (p *pairer) leave(t *thread, fn format.FuncID, sp uint64, state State) {
 	if n := len(t.frames); n > 0 && sp != 0 {
 		// Nearly always the top frame returns.
-		if top := &t.frames[n-1]; top.sp == sp && top.fn == fn && !top.noReturn {
+		if top := &t.frames[n-1]; top.sp == sp && top.fn == fn && !top.noReturn && !top.tooDeep {
 			p.end(t, state)
 			return
 		}
@@ -282,12 +284,15 @@ func (p *pairer) leave(t *thread, fn format.FuncID, sp uint64, state State) {
 		p.orphan(t, fn)
 		return
 	}
-	top := t.open.slot(fn).top
-	if top == none || sp != 0 && t.frames[top].sp != sp || p.noReturn[fn] {
+	open := t.open.slot(fn).top
+	if open == none || sp != 0 && t.frames[open].sp != sp || p.noReturn[fn] {
 		p.orphan(t, fn)
 		return
 	}
-	for len(t.frames)-1 > int(top) {
+	if sp != 0 {
+		open = t.returning(open)
+	}
+	for len(t.frames)-1 > int(open) {
 		p.end(t, Unwound)
 	}
 	p.end(t, state)
