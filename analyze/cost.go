@@ -184,6 +184,7 @@ type ProbeCost struct {
 	Measured   bool // there are calibrations for at least one of the functions
 	Raw        bool // nothing was to be subtracted: Hits and Subtracted are 0
 	Hits       time.Duration
+	Bounded    bool          // more was computed for a thread than fits into its traced time: Hits has that
 	Displaced  time.Duration // the recorder had pre-empted threads, in their traced time
 	Traced     time.Duration // of all threads, from the first event of each to its last
 	Inside     time.Duration // outermost complete calls, as measured
@@ -199,8 +200,9 @@ type ProbeCost struct {
 // add adds a trace. It reports whether none of its functions has a calibration.
 func (p *ProbeCost) add(src *source, sum *tally, raw bool) (unmeasured bool) {
 	p.Raw = raw
-	p.Hits += time.Duration(sum.hitNs - sum.displacedNs)
-	p.Displaced += time.Duration(sum.displacedNs)
+	p.Hits += time.Duration(sum.hitNs)
+	p.Bounded = p.Bounded || sum.bounded
+	p.Displaced += time.Duration(sum.preemptedNs)
 	p.Traced += time.Duration(sum.tracedNs)
 	p.Inside += time.Duration(sum.insideNs)
 	p.Subtracted += time.Duration(sum.insideNs - sum.correctedNs)

@@ -69,9 +69,8 @@ type pairer struct {
 	orphans uint64
 	skipped uint64 // calls without a frame because of the limits
 	// insideNs is the time of the outermost complete calls as measured, correctedNs the same less
-	// the cost of probes. hitNs is the cost of all hits and displacements.
-	insideNs, correctedNs, hitNs int64
-	displacedNs                  int64 // the part of hitNs in which the recorder had pre-empted a thread
+	// the cost of probes.
+	insideNs, correctedNs int64
 }
 
 func newPairer(v view) *pairer {
@@ -157,8 +156,22 @@ func (p *pairer) spend(t *thread, ns int64) {
 	if n := len(t.frames); n > 0 {
 		t.frames[n-1].costNs += ns
 	} else {
-		p.hitNs += ns
+		t.hitNs += ns
 	}
+}
+
+// returning corrects the cost of the latest return of t, if a return probe now sees another return
+// at the same depth, without an entry in between. After a tail call, one instruction returns from
+// all calls of the chain. The kernel handles their return probes in a single trap, one after
+// another, so the earlier return has cost no more than the time up to this one.
+func (p *pairer) returning(t *thread, fn format.FuncID, sp uint64) {
+	if !p.trampoline[fn] {
+		return
+	}
+	if last := &t.lastReturn; sp != 0 && last.sp == sp {
+		p.spend(t, min(0, t.nowNs-last.atNs-last.costNs))
+	}
+	t.lastReturn = returned{sp, t.nowNs, int64(p.costs.of(fn).orphan)}
 }
 
 // displace adds the cost of a displacement: the recorder had pre-empted the thread for ns up to
@@ -170,7 +183,7 @@ func (p *pairer) displace(t *thread, ns uint64) {
 	ran := int64(min(ns, maxTimeNs))
 	took := max(0, min(ran+p.costs.displacedNs, t.nowNs-t.displacedNs))
 	t.displacedNs = t.nowNs
-	p.displacedNs += took
+	t.preemptedNs += took
 	p.spend(t, took)
 	if t.sched != nil {
 		t.sched.displace(t.nowNs, ran)
@@ -229,6 +242,7 @@ func (p *pairer) enter(t *thread, fn format.FuncID, sp, gone uint64) {
 		}
 	}
 	p.costs.used[fn] = true
+	t.lastReturn.sp = 0
 	n := len(t.frames)
 	if n == cap(t.frames) && !p.grow(t) {
 		p.skip(t, fn, sp)
@@ -268,6 +282,7 @@ func (p *pairer) open(f *frame, t *thread, parent *frame, fn format.FuncID, sp u
 
 // leave is rules 2 and 3; state is Complete or Dropped.
 func (p *pairer) leave(t *thread, fn format.FuncID, sp uint64, state State) {
+	p.returning(t, fn, sp)
 	if n := len(t.frames); n > 0 && sp != 0 {
 		// Nearly always the top frame returns.
 		if top := &t.frames[n-1]; top.sp == sp && top.fn == fn && !top.noReturn && !top.tooDeep {
@@ -290,7 +305,7 @@ func (p *pairer) leave(t *thread, fn format.FuncID, sp uint64, state State) {
 		return
 	}
 	if sp != 0 {
-		open = t.returning(open)
+		open = t.returner(open)
 	}
 	for len(t.frames)-1 > int(open) {
 		p.end(t, Unwound)
@@ -336,7 +351,7 @@ func (p *pairer) end(t *thread, state State) {
 	} else {
 		p.correctedNs += inside
 		p.insideNs += raw
-		p.hitNs += spent
+		t.hitNs += spent
 	}
 	t.frames = t.frames[:n]
 	t.skipped = 0

@@ -34,6 +34,10 @@ type model struct {
 	outside int64 // cost of hits outside calls
 
 	displaced int64 // by the recorder
+
+	// The latest return by a return probe since an entry: its depth, time and cost.
+	lastSP           uint64
+	lastAt, lastCost int64
 }
 
 const (
@@ -68,6 +72,7 @@ func (m *model) entry(now int64, fn uint32, sp uint64, tail bool) {
 		}
 		m.pop(now, Unwound)
 	}
+	m.lastSP = 0
 	c := &modelCall{fn: fn, sp: sp, start: now}
 	probes := 0
 	for _, open := range append(m.stack, c) {
@@ -85,6 +90,12 @@ func (m *model) entry(now int64, fn uint32, sp uint64, tail bool) {
 }
 
 func (m *model) ret(now int64, fn uint32, sp uint64) {
+	if cost := m.costs[fn]; cost.Return == "trampoline" {
+		if sp != 0 && sp == m.lastSP && now-m.lastAt < m.lastCost {
+			m.hit(now - m.lastAt - m.lastCost) // one trap for both
+		}
+		m.lastSP, m.lastAt, m.lastCost = sp, now, cost.CallNs-cost.EntryNs
+	}
 	for sp != 0 && len(m.stack) > 0 && m.depth(len(m.stack)-1) < sp {
 		m.pop(now, Unwound)
 	}
@@ -305,12 +316,12 @@ func FuzzPairing(f *testing.F) {
 		for fn := range funcs {
 			self += l.of(new(thread), uint32(fn)).Self
 		}
-		if p.displacedNs != m.displaced {
-			t.Errorf("displaced for %d ns, want %d", p.displacedNs, m.displaced)
+		if th.preemptedNs != m.displaced {
+			t.Errorf("displaced for %d ns, want %d", th.preemptedNs, m.displaced)
 		}
-		if p.insideNs != measured || p.correctedNs != corrected || int64(self) != corrected || p.hitNs != m.all() {
+		if p.insideNs != measured || p.correctedNs != corrected || int64(self) != corrected || th.hitNs != m.all() {
 			t.Errorf("outermost calls of %d ns, corrected %d, self times %d, all hits %d; want %d, %d, %d, %d",
-				p.insideNs, p.correctedNs, self, p.hitNs, measured, corrected, corrected, m.all())
+				p.insideNs, p.correctedNs, self, th.hitNs, measured, corrected, corrected, m.all())
 		}
 		if p.orphans != m.orphans {
 			t.Errorf("%d orphans, want %d", p.orphans, m.orphans)
