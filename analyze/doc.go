@@ -160,8 +160,17 @@
 // # Untrusted traces
 //
 // Traces come from anywhere. All text in them is made printable when it is read. There are limits
-// on what a trace may define, nest or branch. A warning says when a limit was reached. A damaged
-// trace ends at the damage, with a warning.
+// on what a trace may define, nest or branch. A warning says when a limit was reached.
+//
+// # Damaged traces
+//
+// A batch that cannot be read is skipped (gap). The next one is found by its header, so a trace may
+// lack bytes, or have others. A warning says which bytes are damaged, and after which time events
+// are missing. All calls that are open there are unwound. A function or thread whose definition was
+// lost has its number for a name; if all were lost, nothing is read.
+//
+// Times are differences, so all times after a gap are too early, by the time of the missing events.
+// Durations are right: no call goes across a gap.
 //
 // # Speed
 //

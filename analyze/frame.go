@@ -74,6 +74,7 @@ type thread struct {
 	lastReturn  returned
 	hitNs       int64  // cost of all hits and displacements, those of open calls excluded
 	preemptedNs int64  // the part of hitNs, and of open calls' cost, in displacements
+	gaps        int    // damaged parts of the trace up to here
 	stack       uint64 // of the current entry, if the columns have it; see format.Stack
 	base        uint64 // stack base in force
 	frames      []frame

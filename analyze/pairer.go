@@ -46,7 +46,8 @@ type view interface {
 //     below. A return without one takes the nearest open call of its function.
 //  4. A frame on top without a stack pointer is over once its function was removed: no return will
 //     come.
-//  5. Frames that are left at the end of the trace are open.
+//  5. Frames that are left at the end of the trace are open. At a damaged part of the trace, all
+//     frames are unwound.
 //
 // costs knows the cost of probes: see frame.durationNs and the package's documentation. A complete
 // call is uncertain if events were lost between its entry and its return.
@@ -64,7 +65,8 @@ type pairer struct {
 	removals    *removals         // mostly empty
 	sched       bool              // the scheduler was recorded
 	schedLosses lossWindows
-	room        int // frames that it may still allocate
+	gaps        []int64 // time before each damaged part of the trace
+	room        int     // frames that it may still allocate
 
 	orphans uint64
 	skipped uint64 // calls without a frame because of the limits
@@ -99,6 +101,7 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 	kinds := b.Kind[from:to][:len(deltas)]
 	funcs := b.Func[from:to][:len(deltas)]
 	depths := b.StackBytes[from:to][:len(deltas)]
+	p.cross(t)
 	if p.sched && t.sched == nil {
 		t.sched = newSched(&t.info, &p.schedLosses)
 	}
@@ -149,6 +152,18 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 	}
 	t.batch = nil
 	t.nowNs = min(t.nowNs, maxTimeNs)
+}
+
+// cross is rule 5 for damaged parts of the trace that t has not seen. The stack base is probably the
+// same after them.
+func (p *pairer) cross(t *thread) {
+	for ; t.gaps < len(p.gaps); t.gaps++ {
+		for len(t.frames) > 0 {
+			p.end(t, Unwound)
+		}
+		t.nowNs = max(t.nowNs, p.gaps[t.gaps])
+		t.lastReturn.sp, t.sched = 0, nil
+	}
 }
 
 // spend adds the cost of a hit to the call around it.

@@ -35,6 +35,7 @@ func (s *summary) add(path string, src *source, sum tally, opts *Options) {
 		s.warn(path, "trace is not complete: %s", damage)
 	}
 
+	s.addGaps(path, src)
 	s.addProbeCost(path, src, &sum, opts)
 	s.addLoss(path, &src.tables)
 	s.trace.Touched = append(s.trace.Touched, sum.touched...)
