@@ -321,6 +321,6 @@ const movedFactor = 1.5
 func (s *summary) addMoved(path string, list []format.Calibration) {
 	if m := format.NewMoved(list); m.Factor() >= movedFactor {
 		s.warn(path, "the cost of the probes of a call moved from %s to %s while recording (sites %s): the subtracted cost adapts within some seconds",
-			FormatDuration(time.Duration(m.FromNs)), FormatDuration(time.Duration(m.ToNs)), printable(strings.TrimSpace(m.Entry+" "+m.Return)))
+			FormatDuration(time.Duration(m.FromNs)), FormatDuration(time.Duration(m.ToNs)), Printable(strings.TrimSpace(m.Entry+" "+m.Return)))
 	}
 }

@@ -28,7 +28,7 @@ func (s *source) skip(offset, bytes int64, reason string) {
 		return
 	}
 	s.gapEvents = s.events + s.switches
-	s.gaps = append(s.gaps, gap{offset, bytes, printable(reason), s.nowNs})
+	s.gaps = append(s.gaps, gap{offset, bytes, Printable(reason), s.nowNs})
 	s.gapTimes = append(s.gapTimes, s.nowNs)
 	for id := range s.clocks {
 		s.clocks[id] = s.nowNs

@@ -211,7 +211,7 @@ func (s *source) next(b *batch) bool {
 }
 
 // damage says, after each, why the trace ends early; "" if it does not.
-func (s *source) damage() string { return printable(s.reader.Damage()) }
+func (s *source) damage() string { return Printable(s.reader.Damage()) }
 
 // inspect finds the runs of a decoded batch, and its largest function number.
 func (b *batch) inspect() error {
@@ -291,33 +291,33 @@ func (s *source) define(def format.Definition) error {
 		if len(m.Segments) > maxSegments {
 			return fmt.Errorf("a module of %d segments", len(m.Segments))
 		}
-		m.Path, m.BuildID = printableName(m.Path), printable(m.BuildID[:min(len(m.BuildID), maxBuildID)])
+		m.Path, m.BuildID = printableName(m.Path), Printable(m.BuildID[:min(len(m.BuildID), maxBuildID)])
 	case format.KindFunc:
 		f := &t.Funcs[len(t.Funcs)-1]
 		if tooManyArgs(f.Args) || tooManyArgs(f.Results) {
 			return errors.New("a function with too many arguments or results")
 		}
-		f.Name, f.Symbol, f.File = printableName(f.Name), printable(f.Symbol), printableName(f.File)
-		f.USDT = printable(f.USDT)
+		f.Name, f.Symbol, f.File = printableName(f.Name), Printable(f.Symbol), printableName(f.File)
+		f.USDT = Printable(f.USDT)
 		if f.Name == "" {
 			f.Name = fmt.Sprintf("%#x", f.Addr)
 		}
 	case format.KindProcess:
 		p := &t.Processes[len(t.Processes)-1]
-		p.Comm, p.Args = printable(p.Comm), printables(p.Args)
+		p.Comm, p.Args = Printable(p.Comm), printables(p.Args)
 		s.comms[p.PID] = p.Comm
 	case format.KindThread:
 		th := &t.Threads[len(t.Threads)-1]
-		th.Comm = printable(th.Comm)
+		th.Comm = Printable(th.Comm)
 		s.processes = append(s.processes, s.comms[th.PID])
 	case format.KindLeftOut:
 		l := &t.LeftOut[len(t.LeftOut)-1]
-		l.Name, l.Module, l.Reason = printable(l.Name), printable(l.Module), printable(l.Reason)
+		l.Name, l.Module, l.Reason = Printable(l.Name), Printable(l.Module), Printable(l.Reason)
 	case format.KindRemoved:
 		removed := &t.Removed[len(t.Removed)-1]
-		removed.Reason = printable(removed.Reason)
+		removed.Reason = Printable(removed.Reason)
 	case format.KindEnd:
-		t.End.Reason = printable(t.End.Reason)
+		t.End.Reason = Printable(t.End.Reason)
 	}
 	return nil
 }

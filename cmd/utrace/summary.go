@@ -33,10 +33,10 @@ func printSummary(w io.Writer, cfg record.Config, s *record.Summary) {
 	if n := len(s.LeftOut); n > 0 {
 		l := s.LeftOut[0]
 		were := english.PluralWord(n, "function was", "functions were")
-		fmt.Fprintf(w, "utrace: %d %s left out, such as %s: %s (utrace plan lists them)\n", n, were, escape(l.Name), l.Reason)
+		fmt.Fprintf(w, "utrace: %d %s left out, such as %s: %s (utrace plan lists them)\n", n, were, analyze.Printable(l.Name), analyze.Printable(l.Reason))
 	}
 	for _, text := range s.Warnings {
-		fmt.Fprintf(w, "utrace: warning: %s\n", escape(text))
+		fmt.Fprintf(w, "utrace: warning: %s\n", analyze.Printable(text))
 	}
 	if s.Events == 0 {
 		printNothing(w, cfg, s)
@@ -92,7 +92,7 @@ func printRemoved(w io.Writer, list []record.Removed) {
 			break
 		}
 		fmt.Fprintf(w, "utrace: %s was removed after %.2f s and %s hits: %s\n",
-			escape(r.Name), float64(r.TimeNs)/1e9, humanize.Comma(int64(r.Hits)), escape(r.Reason))
+			analyze.Printable(r.Name), float64(r.TimeNs)/1e9, humanize.Comma(int64(r.Hits)), analyze.Printable(r.Reason))
 	}
 	if len(list) > 0 {
 		fmt.Fprintln(w, "utrace: a larger --max-overhead keeps them longer; --max-overhead none keeps them at any cost")
