@@ -20,6 +20,10 @@ func Report(w io.Writer, r *analyze.Result, sparks bool) error {
 	fmt.Fprintln(out)
 	table(out, r, severalNames(r.Trace.Processes), sparks)
 	incomplete(out, r.Rows, r.By)
+	if n := r.Trace.UnmatchedReturns; n > 0 {
+		fmt.Fprintf(out, "\n%s without an entry (not in the table): calls that had begun before the recording or before a fork, or lost entries\n",
+			analyze.Plural(n, "return", "returns"))
+	}
 	uncertain(out, r)
 	return out.Flush()
 }
