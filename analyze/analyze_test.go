@@ -316,8 +316,8 @@ func TestPrintable(t *testing.T) {
 		"\ufffd":          "\ufffd",
 		"\u009b31m":       `\u009b31m`,
 	} {
-		if got := printable(in); got != want {
-			t.Errorf("printable(%q) = %q, want %q", in, got, want)
+		if got := Printable(in); got != want {
+			t.Errorf("Printable(%q) = %q, want %q", in, got, want)
 		}
 	}
 }

@@ -197,7 +197,7 @@ func jsonValues(defs []format.Arg, raw []byte) string {
 	for i, value := range values {
 		name := ""
 		if i < len(defs) {
-			name = printable(defs[i].Name)
+			name = Printable(defs[i].Name)
 		}
 		if name == "" {
 			name = fmt.Sprintf("arg%d", i+1)

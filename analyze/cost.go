@@ -184,6 +184,7 @@ type ProbeCost struct {
 	Measured   bool // there are calibrations for at least one of the functions
 	Raw        bool // nothing was to be subtracted: Hits and Subtracted are 0
 	Hits       time.Duration
+	Bounded    bool          // more was computed for a thread than fits into its traced time: Hits has that
 	Displaced  time.Duration // the recorder had pre-empted threads, in their traced time
 	Traced     time.Duration // of all threads, from the first event of each to its last
 	Inside     time.Duration // outermost complete calls, as measured
@@ -199,8 +200,9 @@ type ProbeCost struct {
 // add adds a trace. It reports whether none of its functions has a calibration.
 func (p *ProbeCost) add(src *source, sum *tally, raw bool) (unmeasured bool) {
 	p.Raw = raw
-	p.Hits += time.Duration(sum.hitNs - sum.displacedNs)
-	p.Displaced += time.Duration(sum.displacedNs)
+	p.Hits += time.Duration(sum.hitNs)
+	p.Bounded = p.Bounded || sum.bounded
+	p.Displaced += time.Duration(sum.preemptedNs)
 	p.Traced += time.Duration(sum.tracedNs)
 	p.Inside += time.Duration(sum.insideNs)
 	p.Subtracted += time.Duration(sum.insideNs - sum.correctedNs)
@@ -319,6 +321,6 @@ const movedFactor = 1.5
 func (s *summary) addMoved(path string, list []format.Calibration) {
 	if m := format.NewMoved(list); m.Factor() >= movedFactor {
 		s.warn(path, "the cost of the probes of a call moved from %s to %s while recording (sites %s): the subtracted cost adapts within some seconds",
-			FormatDuration(time.Duration(m.FromNs)), FormatDuration(time.Duration(m.ToNs)), printable(strings.TrimSpace(m.Entry+" "+m.Return)))
+			FormatDuration(time.Duration(m.FromNs)), FormatDuration(time.Duration(m.ToNs)), Printable(strings.TrimSpace(m.Entry+" "+m.Return)))
 	}
 }

@@ -312,3 +312,34 @@ func TestCalibrationAllocations(t *testing.T) {
 		t.Errorf("%.0f allocations for a calibration of one class of 1000", allocs)
 	}
 }
+
+// The cost of a hit is an estimate. It cannot come to more than the traced time of a thread, each
+// by itself. One trap handles the returns of a chain of tail calls.
+func TestHitsFitIntoTime(t *testing.T) {
+	const text = `module {"path": "/bin/a"}
+func {"name": "f", "module": 0, "addr": 1, "entry_class": "emulated", "return_class": "trampoline"}
+thread {"pid": 7, "tid": 7}
+thread {"pid": 7, "tid": 8}
+calibration {"sites": [{"entry": "emulated", "return": "trampoline", "entry_ns": 1000, "inside_ns": 700, "call_ns": 1700}]}
+flush
+`
+	for _, c := range []struct {
+		events                string
+		hits, traced, shorter time.Duration
+		bounded               bool
+	}{
+		// 10,000 ns of a chain: two entries, the time between the returns, and a return.
+		{"1 0 entry 0 sp=0x1000\n5001 0 tail-entry 0 sp=0x1000\n9901 0 return 0 sp=0x1000\n10001 0 return 0 sp=0x1000\nend {}", 2*1000 + 100 + 700, 10000, 700 + 1000 + 100, false},
+		// Too little time for two calls in the one thread, much for one in the other.
+		{"1 0 entry 0 sp=0x1000\n701 0 return 0 sp=0x1000\n1001 0 entry 0 sp=0x1000\n2001 0 return 0 sp=0x1000\n1 1 entry 0 sp=0x1000\n100001 1 return 0 sp=0x1000\nend {}",
+			2000 + 1700, 2000 + 100000, 700 + 700 + 700, true},
+	} {
+		r, err := Report([]string{fromText(t, text+c.events)}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p := &r.Trace.Probes; p.Hits != c.hits || p.Traced != c.traced || p.Subtracted != c.shorter || p.Bounded != c.bounded {
+			t.Errorf("hits %d of %d, subtracted %d, bounded %v; want %d of %d, %d, %v", p.Hits, p.Traced, p.Subtracted, p.Bounded, c.hits, c.traced, c.shorter, c.bounded)
+		}
+	}
+}

@@ -9,11 +9,12 @@ type definitions struct {
 	raw     bool                 // times are to be as measured
 	costs   []format.Calibration // none if raw
 	losses  []format.Loss
+	gaps    []int64 // see source.gapTimes
 }
 
 // defined returns what is defined so far.
 func (s *source) defined(opts *Options) *definitions {
-	d := definitions{raw: opts.Raw, funcs: s.tables.Funcs, removed: s.tables.Removed, losses: s.tables.Losses}
+	d := definitions{raw: opts.Raw, funcs: s.tables.Funcs, removed: s.tables.Removed, losses: s.tables.Losses, gaps: s.gapTimes}
 	if !d.raw {
 		d.costs = s.tables.Calibrations
 	}
@@ -28,12 +29,14 @@ func (p *pairer) learn(d *definitions) {
 	p.costs.calibrate(d.costs)
 	p.losses.add(d.losses)
 	p.schedLosses.add(d.losses)
+	p.gaps = d.gaps
 }
 
 // define adds all functions. It skips known ones.
 func (p *pairer) define(funcs []format.Func) {
 	for _, f := range funcs[len(p.noReturn):] {
 		p.noReturn = append(p.noReturn, f.NoReturn)
+		p.trampoline = append(p.trampoline, f.USDT == "" && !f.NoReturn && (f.ReturnClass == "trampoline" || f.ReturnClass == ""))
 		p.usdt = append(p.usdt, p.usdtID(f.USDT))
 	}
 	p.funcs = funcs

@@ -69,6 +69,10 @@
 // program spends in probes, the more interrupts fall into them. A call's own cost has no such part,
 // since most calls have no interrupt.
 //
+// After a tail call, one instruction returns from several calls, and the kernel handles their return
+// probes in one trap. There, a return costs the time up to the next one instead (pairer.returning).
+// All hits of a thread cost at most the time from its first event to its last.
+//
 // A function is marked with ~ if it is too short for its probes. Then the median of its calls is
 // less than a quarter of the cost subtracted from one call, or less than the scatter of the
 // calibrations.
@@ -87,7 +91,6 @@
 //   - A thread that is woken up while the recorder runs on its processor waits. That time is
 //     unknown, but short. The recorder's own time is also unknown if calls are deferred (a minimum
 //     duration).
-//   - Two return probes at one return (tail calls) cost less than two returns.
 //   - Text arguments are assumed to be as long as the calibration's.
 //
 // Some costs are unknown, and not subtracted:
@@ -157,8 +160,17 @@
 // # Untrusted traces
 //
 // Traces come from anywhere. All text in them is made printable when it is read. There are limits
-// on what a trace may define, nest or branch. A warning says when a limit was reached. A damaged
-// trace ends at the damage, with a warning.
+// on what a trace may define, nest or branch. A warning says when a limit was reached.
+//
+// # Damaged traces
+//
+// A batch that cannot be read is skipped (gap). The next one is found by its header, so a trace may
+// lack bytes, or have others. A warning says which bytes are damaged, and after which time events
+// are missing. All calls that are open there are unwound. A function or thread whose definition was
+// lost has its number for a name; if all were lost, nothing is read.
+//
+// Times are differences, so all times after a gap are too early, by the time of the missing events.
+// Durations are right: no call goes across a gap.
 //
 // # Speed
 //

@@ -108,9 +108,18 @@ func (s *summary) addDroppedCost(src *source, opts *Options, list droppedCalls) 
 // word.
 func (s *summary) warnDroppedCost(t *Trace) {
 	if took, all := t.Probes.Dropped, t.Recorded(); took > 0 && all > 0 && took >= all/100 {
-		s.warn("", "the probes of calls that were dropped took %s, %.0f%% of one processor while recording, which is not subtracted: calls around them are shown too long",
-			FormatDuration(took), 100*float64(took)/float64(all))
+		s.warn("", "the probes of calls that were dropped took %s, %s while recording, which is not subtracted: calls around them are shown too long",
+			FormatDuration(took), t.DroppedShare())
 	}
+}
+
+// DroppedShare says which share of a processor the probes of dropped calls took. The number of
+// threads that made these calls is unknown.
+func (t *Trace) DroppedShare() string {
+	if share := 100 * float64(t.Probes.Dropped) / float64(max(1, t.Recorded())); share < 100 {
+		return fmt.Sprintf("%.1f%% of one processor", share)
+	}
+	return "nearly all the time of one processor or more"
 }
 
 // addKept adds the conditions of the last of Files.

@@ -124,7 +124,7 @@ func TestDroppedCost(t *testing.T) {
 	if p := r.Trace.Probes; p.Dropped != 3*250 || p.Hits != 3*250 || p.Subtracted != 0 {
 		t.Errorf("%+v", p)
 	}
-	const warning = "dropped took 0.750 us, 2% of one processor while recording, which is not subtracted" // of 39 us
+	const warning = "dropped took 0.750 us, 1.9% of one processor while recording, which is not subtracted" // of 39 us
 	if text := strings.Join(texts(r.Warnings), ";"); !strings.Contains(text, warning) {
 		t.Errorf("%s", text)
 	}
@@ -158,7 +158,7 @@ end {"stop": {"mono_ns": 1000}}`)}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := strings.Join(texts(r.Warnings), ";"); !strings.Contains(text, "dropped took 0.750 us, 75% of one processor while recording") {
+	if text := strings.Join(texts(r.Warnings), ";"); !strings.Contains(text, "dropped took 0.750 us, 75.0% of one processor while recording") {
 		t.Errorf("%s", text)
 	}
 }

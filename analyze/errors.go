@@ -74,7 +74,7 @@ func needsValue(rules []*ErrorRule) (needs bool) {
 
 // warning is a warning about a rule.
 func (r *ErrorRule) warning(text string) Warning {
-	return Warning{Option: OptionError, Value: "'" + printable(r.text) + "'", Text: text}
+	return Warning{Option: OptionError, Value: "'" + Printable(r.text) + "'", Text: text}
 }
 
 // appliesTo reports whether a rule is about one of the functions.
@@ -108,9 +108,9 @@ func (r *ErrorRule) misfit(funcs []format.Func) (text string) {
 			}
 			switch {
 			case typ == errnoType:
-				text = fmt.Sprintf("%s is recorded by its name: compare it with a text, such as \"ENOENT\"", printable(c.Name))
+				text = fmt.Sprintf("%s is recorded by its name: compare it with a text, such as \"ENOENT\"", Printable(c.Name))
 			case strings.HasPrefix(typ, "enum "):
-				text = fmt.Sprintf("%s (%s) is recorded by the names of its values: compare it with a text", printable(c.Name), printable(typ))
+				text = fmt.Sprintf("%s (%s) is recorded by the names of its values: compare it with a text", Printable(c.Name), Printable(typ))
 			}
 		})
 		if text != "" {

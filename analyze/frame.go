@@ -43,6 +43,7 @@ type frame struct {
 	matched     bool   // it, or a frame around it, is of a selected function
 	hidden      bool
 	noReturn    bool
+	tooDeep     bool // the kernel does not see its return: see maxReturnProbes
 	hasSP       bool // its own stack pointer is known
 	// uncertain, once it has ended: events were lost meanwhile, perhaps its return and the entry of
 	// another call.
@@ -70,6 +71,10 @@ type thread struct {
 	nowNs   int64 // time of the current row
 	// displacedNs is when the recorder last gave the processor back, see format.Displaced.
 	displacedNs int64
+	lastReturn  returned
+	hitNs       int64  // cost of all hits and displacements, those of open calls excluded
+	preemptedNs int64  // the part of hitNs, and of open calls' cost, in displacements
+	gaps        int    // damaged parts of the trace up to here
 	stack       uint64 // of the current entry, if the columns have it; see format.Stack
 	base        uint64 // stack base in force
 	frames      []frame
@@ -81,12 +86,33 @@ type thread struct {
 	uncertain uint64 // calls
 }
 
+// returned is a return that a return probe saw: the latest one since an entry. sp is 0 if there is
+// none.
+type returned struct {
+	sp     uint64
+	atNs   int64
+	costNs int64 // of its hit
+}
+
 // top returns the innermost open call, nil if there is none.
 func (t *thread) top() *frame {
 	if n := len(t.frames); n > 0 {
 		return &t.frames[n-1]
 	}
 	return nil
+}
+
+// returner returns the frame that a return at its depth belongs to. That is the frame at index at,
+// or if it is too deep, the next outer open frame of its function and depth that is not. If all are
+// too deep, as in a trace with lost returns, it is the outermost.
+func (t *thread) returner(at int32) int32 {
+	for {
+		outer := t.frames[at].outer
+		if !t.frames[at].tooDeep || outer == none || t.frames[outer].sp != t.frames[at].sp {
+			return at
+		}
+		at = outer
+	}
 }
 
 // args returns the JSON array of values in the current row, nil if there are none. It is valid

@@ -87,7 +87,7 @@ func (v *valueTable) warn(s *summary) {
 }
 
 func (v *valueTable) warning(text string) Warning {
-	return Warning{Option: OptionBy, Value: printable(v.by), Text: text}
+	return Warning{Option: OptionBy, Value: Printable(v.by), Text: text}
 }
 
 func isThreadKey(by string) bool { return by == "pid" || by == "tid" || by == "comm" }
@@ -159,7 +159,7 @@ func (g *grouping) define(funcs []format.Func) {
 		for _, list := range [][]format.Arg{funcs[i].Args, funcs[i].Results} {
 			for _, a := range list {
 				if len(g.values.names) < maxValues {
-					g.values.names[printable(a.Name)] = true
+					g.values.names[Printable(a.Name)] = true
 				}
 			}
 		}

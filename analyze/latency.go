@@ -241,7 +241,7 @@ func (l *latency) count(t *thread, f *frame, state State) {
 			}
 		} else {
 			s.Incomplete++
-			if f.returns > maxReturnProbes && !f.noReturn {
+			if f.tooDeep {
 				l.tooDeep++
 			}
 		}

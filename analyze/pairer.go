@@ -40,12 +40,14 @@ type view interface {
 //     probe, and all inside that.
 //  2. A return ends the frames that lie deeper, as unwound. If its function has a frame at its
 //     depth, the frames above that one are unwound and the frame is complete. If not, the return is
-//     an orphan: its entry was not seen.
+//     an orphan: its entry was not seen. After tail calls there may be several such frames: the
+//     topmost returns, but not one beyond maxReturnProbes if another is within.
 //  3. An entry without a stack pointer ends nothing, and its frame ends together with the one
 //     below. A return without one takes the nearest open call of its function.
 //  4. A frame on top without a stack pointer is over once its function was removed: no return will
 //     come.
-//  5. Frames that are left at the end of the trace are open.
+//  5. Frames that are left at the end of the trace are open. At a damaged part of the trace, all
+//     frames are unwound.
 //
 // costs knows the cost of probes: see frame.durationNs and the package's documentation. A complete
 // call is uncertain if events were lost between its entry and its return.
@@ -57,19 +59,20 @@ type pairer struct {
 	waited      func(*thread, *Wait) // called when a thread runs again; may be nil
 	funcs       []format.Func
 	noReturn    []bool            // by function
+	trampoline  []bool            // by function: its returns are seen by return probes
 	usdt        []uint32          // by function: the static probe (USDT) that begins it, from 1; 0 for none
 	usdts       map[string]uint32 // those numbers, by name
 	removals    *removals         // mostly empty
 	sched       bool              // the scheduler was recorded
 	schedLosses lossWindows
-	room        int // frames that it may still allocate
+	gaps        []int64 // time before each damaged part of the trace
+	room        int     // frames that it may still allocate
 
 	orphans uint64
 	skipped uint64 // calls without a frame because of the limits
 	// insideNs is the time of the outermost complete calls as measured, correctedNs the same less
-	// the cost of probes. hitNs is the cost of all hits and displacements.
-	insideNs, correctedNs, hitNs int64
-	displacedNs                  int64 // the part of hitNs in which the recorder had pre-empted a thread
+	// the cost of probes.
+	insideNs, correctedNs int64
 }
 
 func newPairer(v view) *pairer {
@@ -98,6 +101,7 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 	kinds := b.Kind[from:to][:len(deltas)]
 	funcs := b.Func[from:to][:len(deltas)]
 	depths := b.StackBytes[from:to][:len(deltas)]
+	p.cross(t)
 	if p.sched && t.sched == nil {
 		t.sched = newSched(&t.info, &p.schedLosses)
 	}
@@ -150,13 +154,39 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 	t.nowNs = min(t.nowNs, maxTimeNs)
 }
 
+// cross is rule 5 for damaged parts of the trace that t has not seen. The stack base is probably the
+// same after them.
+func (p *pairer) cross(t *thread) {
+	for ; t.gaps < len(p.gaps); t.gaps++ {
+		for len(t.frames) > 0 {
+			p.end(t, Unwound)
+		}
+		t.nowNs = max(t.nowNs, p.gaps[t.gaps])
+		t.lastReturn.sp, t.sched = 0, nil
+	}
+}
+
 // spend adds the cost of a hit to the call around it.
 func (p *pairer) spend(t *thread, ns int64) {
 	if n := len(t.frames); n > 0 {
 		t.frames[n-1].costNs += ns
 	} else {
-		p.hitNs += ns
+		t.hitNs += ns
 	}
+}
+
+// returning corrects the cost of the latest return of t, if a return probe now sees another return
+// at the same depth, without an entry in between. After a tail call, one instruction returns from
+// all calls of the chain. The kernel handles their return probes in a single trap, one after
+// another, so the earlier return has cost no more than the time up to this one.
+func (p *pairer) returning(t *thread, fn format.FuncID, sp uint64) {
+	if !p.trampoline[fn] {
+		return
+	}
+	if last := &t.lastReturn; sp != 0 && last.sp == sp {
+		p.spend(t, min(0, t.nowNs-last.atNs-last.costNs))
+	}
+	t.lastReturn = returned{sp, t.nowNs, int64(p.costs.of(fn).orphan)}
 }
 
 // displace adds the cost of a displacement: the recorder had pre-empted the thread for ns up to
@@ -168,7 +198,7 @@ func (p *pairer) displace(t *thread, ns uint64) {
 	ran := int64(min(ns, maxTimeNs))
 	took := max(0, min(ran+p.costs.displacedNs, t.nowNs-t.displacedNs))
 	t.displacedNs = t.nowNs
-	p.displacedNs += took
+	t.preemptedNs += took
 	p.spend(t, took)
 	if t.sched != nil {
 		t.sched.displace(t.nowNs, ran)
@@ -227,6 +257,7 @@ func (p *pairer) enter(t *thread, fn format.FuncID, sp, gone uint64) {
 		}
 	}
 	p.costs.used[fn] = true
+	t.lastReturn.sp = 0
 	n := len(t.frames)
 	if n == cap(t.frames) && !p.grow(t) {
 		p.skip(t, fn, sp)
@@ -257,18 +288,19 @@ func (p *pairer) open(f *frame, t *thread, parent *frame, fn format.FuncID, sp u
 	case sp == 0:
 		f.sp = math.MaxUint64
 	}
-	if p.noReturn[fn] {
-		f.noReturn = true
-	} else {
+	f.noReturn = p.noReturn[fn]
+	if p.trampoline[fn] {
 		f.returns++
+		f.tooDeep = f.returns > maxReturnProbes
 	}
 }
 
 // leave is rules 2 and 3; state is Complete or Dropped.
 func (p *pairer) leave(t *thread, fn format.FuncID, sp uint64, state State) {
+	p.returning(t, fn, sp)
 	if n := len(t.frames); n > 0 && sp != 0 {
 		// Nearly always the top frame returns.
-		if top := &t.frames[n-1]; top.sp == sp && top.fn == fn && !top.noReturn {
+		if top := &t.frames[n-1]; top.sp == sp && top.fn == fn && !top.noReturn && !top.tooDeep {
 			p.end(t, state)
 			return
 		}
@@ -282,12 +314,15 @@ func (p *pairer) leave(t *thread, fn format.FuncID, sp uint64, state State) {
 		p.orphan(t, fn)
 		return
 	}
-	top := t.open.slot(fn).top
-	if top == none || sp != 0 && t.frames[top].sp != sp || p.noReturn[fn] {
+	open := t.open.slot(fn).top
+	if open == none || sp != 0 && t.frames[open].sp != sp || p.noReturn[fn] {
 		p.orphan(t, fn)
 		return
 	}
-	for len(t.frames)-1 > int(top) {
+	if sp != 0 {
+		open = t.returner(open)
+	}
+	for len(t.frames)-1 > int(open) {
 		p.end(t, Unwound)
 	}
 	p.end(t, state)
@@ -331,7 +366,7 @@ func (p *pairer) end(t *thread, state State) {
 	} else {
 		p.correctedNs += inside
 		p.insideNs += raw
-		p.hitNs += spent
+		t.hitNs += spent
 	}
 	t.frames = t.frames[:n]
 	t.skipped = 0

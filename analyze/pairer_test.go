@@ -20,6 +20,7 @@ type modelCall struct {
 	parent     *modelCall
 	children   []*modelCall
 	hits       int64 // cost of hits directly inside that are no calls
+	tooDeep    bool  // the kernel does not see its return
 }
 
 // model applies the rules literally, keeps every call, and counts afterwards. It is slow, and has
@@ -33,6 +34,10 @@ type model struct {
 	outside int64 // cost of hits outside calls
 
 	displaced int64 // by the recorder
+
+	// The latest return by a return probe since an entry: its depth, time and cost.
+	lastSP           uint64
+	lastAt, lastCost int64
 }
 
 const (
@@ -67,7 +72,15 @@ func (m *model) entry(now int64, fn uint32, sp uint64, tail bool) {
 		}
 		m.pop(now, Unwound)
 	}
+	m.lastSP = 0
 	c := &modelCall{fn: fn, sp: sp, start: now}
+	probes := 0
+	for _, open := range append(m.stack, c) {
+		if m.costs[open.fn].Return == "trampoline" {
+			probes++
+		}
+	}
+	c.tooDeep = probes > 64 && m.costs[fn].Return == "trampoline"
 	if n := len(m.stack); n > 0 {
 		c.parent = m.stack[n-1]
 		c.parent.children = append(c.parent.children, c)
@@ -77,20 +90,33 @@ func (m *model) entry(now int64, fn uint32, sp uint64, tail bool) {
 }
 
 func (m *model) ret(now int64, fn uint32, sp uint64) {
+	if cost := m.costs[fn]; cost.Return == "trampoline" {
+		if sp != 0 && sp == m.lastSP && now-m.lastAt < m.lastCost {
+			m.hit(now - m.lastAt - m.lastCost) // one trap for both
+		}
+		m.lastSP, m.lastAt, m.lastCost = sp, now, cost.CallNs-cost.EntryNs
+	}
 	for sp != 0 && len(m.stack) > 0 && m.depth(len(m.stack)-1) < sp {
 		m.pop(now, Unwound)
 	}
+	found := -1
 	for i := len(m.stack) - 1; i >= 0 && fn != modelNoReturn; i-- {
 		if sp != 0 && m.depth(i) != sp {
 			break
 		}
 		if m.stack[i].fn == fn {
-			for len(m.stack)-1 > i {
-				m.pop(now, Unwound)
+			found = i
+			if sp == 0 || !m.stack[i].tooDeep {
+				break
 			}
-			m.pop(now, Complete)
-			return
 		}
+	}
+	if found >= 0 {
+		for len(m.stack)-1 > found {
+			m.pop(now, Unwound)
+		}
+		m.pop(now, Complete)
+		return
 	}
 	m.orphans++
 	if fn != modelNoReturn {
@@ -206,7 +232,11 @@ func (m *model) stats() []Stats {
 func modelSites() (sites [modelFuncs]format.SiteCost) {
 	for fn := range sites {
 		n := int64(fn)
-		sites[fn] = format.SiteCost{Entry: fmt.Sprint(fn), Return: "return", EntryNs: 2 * n, InsideNs: n * n / 2, CallNs: n*n/2 + 3*n}
+		by := "stepped"
+		if fn%2 == 0 {
+			by = "trampoline"
+		}
+		sites[fn] = format.SiteCost{Entry: fmt.Sprint(fn), Return: by, EntryNs: 2 * n, InsideNs: n * n / 2, CallNs: n*n/2 + 3*n}
 	}
 	sites[modelNoReturn] = format.SiteCost{Entry: fmt.Sprint(modelNoReturn), EntryNs: 4}
 	return sites
@@ -217,6 +247,7 @@ func modelSites() (sites [modelFuncs]format.SiteCost) {
 func FuzzPairing(f *testing.F) {
 	f.Add([]byte{0x00, 0x11, 0x01, 0x12, 0x20, 0x12, 0x20, 0x11})
 	f.Add([]byte{0x00, 0x01, 0x03, 0x02, 0x01, 0x83, 0x10, 0x04, 0x21, 0x90, 0x05, 0x06, 0x07})
+	f.Add([]byte(strings.Repeat("\x0e\x09\x10\x11", 50) + strings.Repeat("\x06\x09\x08\x09", 40)))
 	f.Add([]byte("any text makes some sequence of calls, and so does another one: {}[]()!?<>"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		funcs := make([]format.Func, modelFuncs)
@@ -285,12 +316,12 @@ func FuzzPairing(f *testing.F) {
 		for fn := range funcs {
 			self += l.of(new(thread), uint32(fn)).Self
 		}
-		if p.displacedNs != m.displaced {
-			t.Errorf("displaced for %d ns, want %d", p.displacedNs, m.displaced)
+		if th.preemptedNs != m.displaced {
+			t.Errorf("displaced for %d ns, want %d", th.preemptedNs, m.displaced)
 		}
-		if p.insideNs != measured || p.correctedNs != corrected || int64(self) != corrected || p.hitNs != m.all() {
+		if p.insideNs != measured || p.correctedNs != corrected || int64(self) != corrected || th.hitNs != m.all() {
 			t.Errorf("outermost calls of %d ns, corrected %d, self times %d, all hits %d; want %d, %d, %d, %d",
-				p.insideNs, p.correctedNs, self, p.hitNs, measured, corrected, corrected, m.all())
+				p.insideNs, p.correctedNs, self, th.hitNs, measured, corrected, corrected, m.all())
 		}
 		if p.orphans != m.orphans {
 			t.Errorf("%d orphans, want %d", p.orphans, m.orphans)
@@ -333,6 +364,47 @@ func TestTooDeep(t *testing.T) {
 		}
 		if s.Durations.Max() != 2*n-1 || s.Durations.Min() != time.Duration(2*(n-int(kept))+1) {
 			t.Errorf("known %v: from %d to %d", known, s.Durations.Min(), s.Durations.Max())
+		}
+	}
+}
+
+// The kernel handles 64 nested return probes. In a chain of tail calls, all at one depth, their
+// returns are those of the 64 outermost calls.
+func TestTailCallsTooDeep(t *testing.T) {
+	const chain = 100
+	for _, c := range []struct {
+		class             string
+		returns           int
+		complete          uint64
+		shortest, longest time.Duration
+		warning           string
+	}{
+		{"trampoline", 64, 64, 36, 99, "36 incomplete calls were more than 64 traced calls deep"},
+		{"stepped", 100, 100, 0, 99, ""}, // probes at instructions have no such limit
+		{"stepped", 90, 90, 0, 89, ""},
+	} {
+		var text strings.Builder
+		fmt.Fprintf(&text, `module {"path": "/bin/a"}
+func {"name": "f", "module": 0, "addr": 1, "entry_class": "stepped", "return_class": %q}
+thread {"pid": 7, "tid": 7}
+1 0 entry 0 sp=0x1000
+`, c.class)
+		for i := 2; i <= chain; i++ {
+			fmt.Fprintf(&text, "%d 0 tail-entry 0 sp=0x1000\n", i)
+		}
+		text.WriteString(strings.Repeat("100 0 return 0 sp=0x1000\n", c.returns))
+		r, err := Report([]string{fromText(t, text.String()+"end {}")}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		row := &r.Rows[0]
+		warnings := fmt.Sprint(r.Warnings)
+		if row.Calls != chain || row.Durations.Count() != c.complete || row.Durations.Min() != c.shortest || row.Durations.Max() != c.longest {
+			t.Errorf("%s: %d calls, %d complete of %v to %v; want %d of %v to %v", c.class, row.Calls, row.Durations.Count(),
+				row.Durations.Min(), row.Durations.Max(), c.complete, c.shortest, c.longest)
+		}
+		if !strings.Contains(warnings, c.warning) || c.warning == "" && strings.Contains(warnings, "deep") {
+			t.Errorf("%s: warnings %s, want %q", c.class, warnings, c.warning)
 		}
 	}
 }

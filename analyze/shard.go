@@ -37,19 +37,29 @@ type tally struct {
 	orphans uint64
 	skipped uint64
 
-	tracedNs                     int64 // of all threads, from the first event of each to its last
-	insideNs, correctedNs, hitNs int64 // see pairer, as for the next
-	displacedNs                  int64
-	used                         []bool // see costs
-	touched                      []TouchedThread
+	tracedNs              int64 // of all threads, from the first event of each to its last
+	insideNs, correctedNs int64 // see pairer
+	// hitNs is the cost of the hits of all threads. If more of it was computed for a thread than can
+	// have been in its traced time, bounded is set, and only that counts.
+	hitNs       int64
+	bounded     bool
+	preemptedNs int64  // in displacements, in addition to hitNs
+	used        []bool // see costs
+	touched     []TouchedThread
 }
 
 // thread adds a thread that was read to its end.
 func (t *tally) thread(th *thread) {
 	t.lastNs = max(t.lastNs, th.nowNs)
+	traced := int64(0)
 	if th.firstNs > 0 {
-		t.tracedNs += max(0, th.nowNs-th.firstNs)
+		traced = max(0, th.nowNs-th.firstNs)
 	}
+	hits, limit := th.hitNs-th.preemptedNs, max(0, traced-th.preemptedNs)
+	t.tracedNs += traced
+	t.preemptedNs += th.preemptedNs
+	t.hitNs += min(hits, limit)
+	t.bounded = t.bounded || hits > limit
 	if th.uncertain > 0 {
 		t.touched = append(t.touched, TouchedThread{th.info.PID, th.info.TID, th.info.Comm, th.uncertain})
 	}
@@ -61,8 +71,6 @@ func (t *tally) pairer(p *pairer) {
 	t.skipped += p.skipped
 	t.insideNs += p.insideNs
 	t.correctedNs += p.correctedNs
-	t.hitNs += p.hitNs
-	t.displacedNs += p.displacedNs
 	t.used = append(t.used, make([]bool, max(0, len(p.costs.used)-len(t.used)))...)
 	for fn, used := range p.costs.used {
 		t.used[fn] = t.used[fn] || used

@@ -38,6 +38,14 @@ type source struct {
 	switches  uint64         // so far
 	comms     map[int]string // by PID: the program that the process runs at this point of the file
 	processes []string       // by thread: the program of its process
+
+	gaps      []gap   // damaged parts that were skipped
+	gapTimes  []int64 // their afterNs
+	gapEvents uint64  // events and switches before the last gap
+	clocks    []int64 // by thread: the time of its last row
+	nowNs     int64   // the latest of them
+
+	lostFuncs, lostThreads uint64 // whose definitions are in a gap
 }
 
 // batch is a batch of events. Whoever gets it owns it until they release it.
@@ -51,12 +59,15 @@ type batch struct {
 	ready    chan error // filled when decoded
 	users    atomic.Int32
 	free     chan<- *batch
+	skipped  int64 // damaged bytes before it, for the reason damage
+	damage   string
 }
 
 // run is a stretch of rows from..to, all of one thread.
 type run struct {
 	thread   format.ThreadID
 	from, to int
+	tookNs   int64 // sum of its deltas
 }
 
 // release gives up one hold on the batch.
@@ -77,9 +88,10 @@ func openSource(path string) (*source, error) {
 func (s *source) close() { s.reader.Close() }
 
 // each passes the batches of events to consume, one after another, with one hold on each. By then
-// s.tables has the definitions ahead of the batch. A batch that cannot be read ends the trace;
-// damage then says why. If that is before the first event, the error is ErrUnreadable. An error of
-// consume ends the run and is returned.
+// s.tables has the definitions ahead of the batch. Batches that cannot be read are skipped and
+// become gaps. A batch that breaks the rules of the format ends the trace; damage then says why. If
+// no event can be read, the error is ErrUnreadable. An error of consume ends the run and is
+// returned.
 //
 // The reader goroutine passes each batch to the decoders and, in the order of the file, to the
 // calling goroutine, which waits until it is decoded. There is a fixed number of batches, which are
@@ -116,10 +128,16 @@ func (s *source) each(cols format.Columns, consume func(*batch) error) error {
 	for b := range ordered {
 		err := <-b.ready
 		b.users.Store(1)
-		if err == nil {
-			err = s.accept(b)
+		from, to := b.message.Range()
+		if b.skipped > 0 {
+			s.skip(from-b.skipped, b.skipped, b.damage)
 		}
 		if err != nil {
+			s.skip(from, to-from, err.Error())
+			b.release()
+			continue
+		}
+		if err := s.accept(b); err != nil {
 			stop(quit, ordered)
 			s.reader.Fail(&b.message, err)
 			break
@@ -131,10 +149,24 @@ func (s *source) each(cols format.Columns, consume func(*batch) error) error {
 			return err
 		}
 	}
-	if damage := s.damage(); damage != "" && s.events+s.switches == 0 {
-		return fmt.Errorf("%s: %w: %s", s.path, ErrUnreadable, damage)
+	return s.unreadable()
+}
+
+// unreadable returns ErrUnreadable if nothing was read of a trace that is not complete.
+func (s *source) unreadable() error {
+	damage := s.damage()
+	switch {
+	case s.events+s.switches > 0:
+		return nil
+	case damage != "":
+	case len(s.gaps) > 0:
+		damage = fmt.Sprintf("at byte %d: %s", s.gaps[0].offset, s.gaps[0].reason)
+	case s.tables.End == nil:
+		damage = "it has neither events nor an end"
+	default:
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%s: %w: %s", s.path, ErrUnreadable, damage)
 }
 
 // stop ends the reader goroutine and waits for it.
@@ -152,7 +184,7 @@ func (s *source) readAll(free <-chan *batch, jobs, ordered chan<- *batch, quit <
 		case <-quit:
 			return
 		case b := <-free:
-			if s.reader.Next(&b.message) != nil {
+			if !s.next(b) {
 				return
 			}
 			jobs <- b
@@ -161,22 +193,39 @@ func (s *source) readAll(free <-chan *batch, jobs, ordered chan<- *batch, quit <
 	}
 }
 
+// next reads the next batch that is not damaged.
+func (s *source) next(b *batch) bool {
+	b.skipped, b.damage = 0, ""
+	for s.reader.Next(&b.message) != nil {
+		damage := s.reader.Damage()
+		skipped := s.reader.Resync()
+		if skipped == 0 {
+			return false
+		}
+		if b.damage == "" {
+			b.damage = damage
+		}
+		b.skipped += skipped
+	}
+	return true
+}
+
 // damage says, after each, why the trace ends early; "" if it does not.
-func (s *source) damage() string { return printable(s.reader.Damage()) }
+func (s *source) damage() string { return Printable(s.reader.Damage()) }
 
 // inspect finds the runs of a decoded batch, and its largest function number.
 func (b *batch) inspect() error {
 	b.runs, b.funcs, b.events, b.switches = b.runs[:0], 0, 0, 0
 	threads := b.Thread
 	for from := 0; from < len(threads); {
-		to := from + 1
-		for to < len(threads) && threads[to] == threads[from] {
-			to++
+		to, took := from, int64(0)
+		for ; to < len(threads) && threads[to] == threads[from]; to++ {
+			took += int64(b.DeltaNs[to])
 		}
 		if from > 0 && threads[from] < threads[from-1] {
 			return errors.New("its rows are not sorted by thread")
 		}
-		b.runs = append(b.runs, run{format.ThreadID(threads[from]), from, to})
+		b.runs = append(b.runs, run{format.ThreadID(threads[from]), from, to, took})
 		from = to
 	}
 	last := uint32(0)
@@ -208,12 +257,13 @@ func (s *source) accept(b *batch) error {
 	if len(b.Defs) > 0 || b.Rows == 0 {
 		return nil
 	}
-	if int(b.funcs) > len(s.tables.Funcs) {
-		return fmt.Errorf("function %d is not defined", b.funcs-1)
+	if err := s.fillFuncs(int(b.funcs)); err != nil {
+		return err
 	}
-	if last := b.runs[len(b.runs)-1].thread; int(last) >= len(s.tables.Threads) {
-		return fmt.Errorf("thread %d is not defined", last)
+	if err := s.fillThreads(int(b.runs[len(b.runs)-1].thread) + 1); err != nil {
+		return err
 	}
+	s.advance(b)
 	s.events += b.events
 	s.switches += b.switches
 	return nil
@@ -229,6 +279,9 @@ func (s *source) define(def format.Definition) error {
 	if s.defs > maxDefinitionBytes || s.objects > maxObjects || count >= maxDefinitions {
 		return errors.New("too many definitions")
 	}
+	if usable, err := s.fillBefore(def); err != nil || !usable {
+		return err
+	}
 	if err := t.Apply(def); err != nil {
 		return err
 	}
@@ -238,33 +291,33 @@ func (s *source) define(def format.Definition) error {
 		if len(m.Segments) > maxSegments {
 			return fmt.Errorf("a module of %d segments", len(m.Segments))
 		}
-		m.Path, m.BuildID = printableName(m.Path), printable(m.BuildID[:min(len(m.BuildID), maxBuildID)])
+		m.Path, m.BuildID = printableName(m.Path), Printable(m.BuildID[:min(len(m.BuildID), maxBuildID)])
 	case format.KindFunc:
 		f := &t.Funcs[len(t.Funcs)-1]
 		if tooManyArgs(f.Args) || tooManyArgs(f.Results) {
 			return errors.New("a function with too many arguments or results")
 		}
-		f.Name, f.Symbol, f.File = printableName(f.Name), printable(f.Symbol), printableName(f.File)
-		f.USDT = printable(f.USDT)
+		f.Name, f.Symbol, f.File = printableName(f.Name), Printable(f.Symbol), printableName(f.File)
+		f.USDT = Printable(f.USDT)
 		if f.Name == "" {
 			f.Name = fmt.Sprintf("%#x", f.Addr)
 		}
 	case format.KindProcess:
 		p := &t.Processes[len(t.Processes)-1]
-		p.Comm, p.Args = printable(p.Comm), printables(p.Args)
+		p.Comm, p.Args = Printable(p.Comm), printables(p.Args)
 		s.comms[p.PID] = p.Comm
 	case format.KindThread:
 		th := &t.Threads[len(t.Threads)-1]
-		th.Comm = printable(th.Comm)
+		th.Comm = Printable(th.Comm)
 		s.processes = append(s.processes, s.comms[th.PID])
 	case format.KindLeftOut:
 		l := &t.LeftOut[len(t.LeftOut)-1]
-		l.Name, l.Module, l.Reason = printable(l.Name), printable(l.Module), printable(l.Reason)
+		l.Name, l.Module, l.Reason = Printable(l.Name), Printable(l.Module), Printable(l.Reason)
 	case format.KindRemoved:
 		removed := &t.Removed[len(t.Removed)-1]
-		removed.Reason = printable(removed.Reason)
+		removed.Reason = Printable(removed.Reason)
 	case format.KindEnd:
-		t.End.Reason = printable(t.End.Reason)
+		t.End.Reason = Printable(t.End.Reason)
 	}
 	return nil
 }

@@ -204,6 +204,7 @@ func (m *merger) batch(b *batch, src *source, opts *Options) {
 			t = &thread{id: r.thread, info: info, process: src.processes[r.thread]}
 			m.threads[r.thread] = t
 		}
+		m.pairer.cross(t)
 		m.heap = append(m.heap, cursor{t.nowNs + int64(b.DeltaNs[r.from]), t, r})
 	}
 	for i := len(m.heap)/2 - 1; i >= 0; i-- {

@@ -35,15 +35,13 @@ func (s *summary) add(path string, src *source, sum tally, opts *Options) {
 		s.warn(path, "trace is not complete: %s", damage)
 	}
 
+	s.addGaps(path, src)
 	s.addProbeCost(path, src, &sum, opts)
 	s.addLoss(path, &src.tables)
 	s.trace.Touched = append(s.trace.Touched, sum.touched...)
 	s.addSched(path, src)
 	s.addRemoved(path, &src.tables)
-	if sum.orphans > 0 {
-		s.warn(path, "%s seen without an entry: calls that had begun before the recording or before a fork, or lost entries",
-			Plural(sum.orphans, "return was", "returns were"))
-	}
+	s.trace.UnmatchedReturns += sum.orphans
 	if sum.skipped > 0 {
 		s.warn(path, "%s nested too deeply to be paired: counted as incomplete", Plural(sum.skipped, "call was", "calls were"))
 	}

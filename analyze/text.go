@@ -10,9 +10,9 @@ import (
 	"utrace/format"
 )
 
-// printable makes text from a traced process fit for terminals and files. Control characters,
+// Printable makes text from a traced process fit for terminals and files. Control characters,
 // terminal escapes, invisible and invalid characters become Go escapes such as \x1b.
-func printable(s string) string {
+func Printable(s string) string {
 	if isPrintable(s) {
 		return s
 	}
@@ -31,7 +31,7 @@ func printable(s string) string {
 }
 
 // FileName is the name of a trace in all views. It is fit for terminals.
-func FileName(path string) string { return printable(path) }
+func FileName(path string) string { return Printable(path) }
 
 // maxName is the length of the longest name or path that is shown in full. A call path has up to
 // maxPath of them, a label two.
@@ -41,9 +41,9 @@ const maxName = 4 << 10
 // has 83.
 const maxBuildID = 128
 
-// printableName is printable for names and paths. It cuts one that is too long, with an ellipsis.
+// printableName is Printable for names and paths. It cuts one that is too long, with an ellipsis.
 func printableName(s string) string {
-	s = printable(s)
+	s = Printable(s)
 	if len(s) <= maxName {
 		return s
 	}
@@ -67,7 +67,7 @@ func isPrintable(s string) bool {
 }
 
 func printableMeta(m format.Meta) format.Meta {
-	m.Host, m.Kernel, m.Recorder, m.Arch = printable(m.Host), printable(m.Kernel), printable(m.Recorder), printable(m.Arch)
+	m.Host, m.Kernel, m.Recorder, m.Arch = Printable(m.Host), Printable(m.Kernel), Printable(m.Recorder), Printable(m.Arch)
 	m.Command, m.Args, m.Probes, m.Presets = printables(m.Command), printables(m.Args), printables(m.Probes), printables(m.Presets)
 	return m
 }
@@ -75,7 +75,7 @@ func printableMeta(m format.Meta) format.Meta {
 func printables(list []string) []string {
 	out := make([]string, len(list))
 	for i, s := range list {
-		out[i] = printable(s)
+		out[i] = Printable(s)
 	}
 	return out
 }

@@ -115,7 +115,7 @@ func formatValue(typ string, raw json.RawMessage) string {
 			return "?"
 		}
 		if strings.HasPrefix(typ, "enum ") || typ == "type" || typ == errnoType || strings.HasPrefix(typ, "f") { // names; infinite, or not a number
-			return printable(s)
+			return Printable(s)
 		}
 		return quote(typ, s)
 	case '{':
@@ -123,7 +123,7 @@ func formatValue(typ string, raw json.RawMessage) string {
 	case 'n':
 		return "?"
 	}
-	number := printable(string(raw))
+	number := Printable(string(raw))
 	if strings.HasPrefix(typ, "x") || typ == "ptr" {
 		if n, err := strconv.ParseUint(number, 10, 64); err == nil {
 			return "0x" + strconv.FormatUint(n, 16)
@@ -186,16 +186,16 @@ func plainValue(raw []byte) any {
 		if json.Unmarshal(raw, &s) != nil {
 			return nil
 		}
-		return printable(s)
+		return Printable(s)
 	case raw[0] == '{':
 		text, cut, ok := objectText(raw)
 		switch {
 		case !ok:
 			return nil
 		case cut:
-			return printable(text) + cutMark
+			return Printable(text) + cutMark
 		}
-		return printable(text)
+		return Printable(text)
 	case raw[0] == 't' || raw[0] == 'f':
 		return raw[0] == 't'
 	case bytes.ContainsAny(raw[:1], "-0123456789"):

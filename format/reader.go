@@ -123,7 +123,7 @@ func (r *Reader) Meta() Meta { return r.meta }
 // io.EOF.
 func (r *Reader) Damage() string { return r.damage }
 
-// Offset returns the position in the file after the last message that was read.
+// Offset returns the position in the file after the last message that was read, or at damage.
 func (r *Reader) Offset() int64 { return r.pos }
 
 // Message is an undecoded Arrow message. Once its Decode has returned, it may be reused for another
@@ -134,8 +134,13 @@ type Message struct {
 	offset     int64
 }
 
+// Range returns where the message is in its file, from its first byte to the one after its last.
+func (m *Message) Range() (from, to int64) {
+	return m.offset, m.offset + 8 + int64(len(m.meta)) + int64(len(m.body))
+}
+
 // Next reads the next batch into m without decoding it. It returns io.EOF at the end of the file,
-// even if the file was cut off: see Damage.
+// even if the file was cut off or is damaged: see Damage and Resync.
 func (r *Reader) Next(m *Message) error {
 	if r.done {
 		return io.EOF
@@ -158,7 +163,7 @@ func (r *Reader) Next(m *Message) error {
 	return nil
 }
 
-// Fail ends the trace at a batch that could not be decoded.
+// Fail ends the trace at a batch that cannot be used.
 func (r *Reader) Fail(m *Message, err error) {
 	r.done = true
 	r.damage = fmt.Sprintf("at byte %d: %v", m.offset, err)
@@ -202,11 +207,15 @@ func (r *Reader) next(m *Message) error {
 	case bodyLen > r.size-r.pos-8-metaLen:
 		return r.cutOff(io.ErrUnexpectedEOF)
 	}
+	end := r.pos + 8 + metaLen + bodyLen
+	if r.swallows(end) {
+		return fmt.Errorf("at byte %d: a part of a batch is missing", r.pos)
+	}
 	m.body = grow(m.body, int(bodyLen))
 	if _, err := r.src.ReadAt(m.body, r.pos+8+metaLen); err != nil && bodyLen > 0 {
 		return r.cutOff(err)
 	}
-	r.pos += 8 + metaLen + bodyLen
+	r.pos = end
 	return nil
 }
 

@@ -102,6 +102,9 @@ func (w *Writer) Size() int64 { return w.size }
 // Sched returns the number of appended rows of the scheduler. They do not count as events.
 func (w *Writer) Sched() uint64 { return w.sched }
 
+// Threads returns the number of threads that were defined.
+func (w *Writer) Threads() int { return len(w.threads) }
+
 // Events returns the number of events appended, and how many of them were entries.
 func (w *Writer) Events() (events, entries uint64) { return w.events, w.entries }
 

@@ -36,6 +36,7 @@ type probedFunc struct {
 
 	entryKind, returnKind siteKind
 	entries, returns      uint64 // hits
+	tailEntries           uint64 // those of the entries that were tail calls
 }
 
 // nameKey identifies a name in a record.
@@ -54,6 +55,9 @@ func (fn *probedFunc) hit(kind format.Kind) {
 		fn.entries++
 	} else {
 		fn.returns++
+	}
+	if kind == format.TailEntry {
+		fn.tailEntries++
 	}
 }
 

@@ -100,7 +100,8 @@ func medianCost(list []format.Calibration, entry, ret siteKind) (c format.SiteCo
 }
 
 // spent returns the processor time that the probes took, as far as it was measured. Hits of dropped
-// calls are included, fetching values is not.
+// calls are included, fetching values is not. After a tail call, two calls return in one trap: the
+// second return costs so little that it is left out.
 func spent(c *catalog, list []format.Calibration) (sum time.Duration) {
 	type kinds struct{ entry, ret siteKind }
 	costs := map[kinds]format.SiteCost{}
@@ -115,7 +116,8 @@ func spent(c *catalog, list []format.Calibration) (sum time.Duration) {
 			cost = medianCost(list, k.entry, k.ret)
 			costs[k] = cost
 		}
-		sum += time.Duration(fn.entries)*time.Duration(cost.EntryNs) + time.Duration(fn.returns)*time.Duration(max(0, cost.CallNs-cost.EntryNs))
+		traps := fn.returns - min(fn.returns, fn.tailEntries)
+		sum += time.Duration(fn.entries)*time.Duration(cost.EntryNs) + time.Duration(traps)*time.Duration(max(0, cost.CallNs-cost.EntryNs))
 	}
 	return sum
 }

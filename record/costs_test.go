@@ -34,3 +34,17 @@ func TestHitCosts(t *testing.T) {
 		}
 	}
 }
+
+// Two calls of a chain of tail calls return in one trap.
+func TestSpent(t *testing.T) {
+	cal := format.Calibration{Sites: []format.SiteCost{{Entry: "emulated", Return: "trampoline", EntryNs: 10, CallNs: 17}}}
+	fn := probedFunc{entryKind: "emulated", returnKind: kindTrampoline}
+	for range 5 {
+		for _, kind := range []format.Kind{format.Entry, format.TailEntry, format.Return, format.Return} {
+			fn.hit(kind)
+		}
+	}
+	if got := spent(&catalog{funcs: []probedFunc{fn}}, []format.Calibration{cal}); got != 10*10+5*7 {
+		t.Errorf("%d ns for 10 entries and 5 traps of returns, want 135", got)
+	}
+}

@@ -114,6 +114,7 @@ func (s *session) summarize(sum *Summary, commandEnded bool) {
 	sum.Sched, sum.LostSched = s.w.Sched(), lost.sched
 	sum.LostEntries, sum.LostReturns = lost.entries, lost.returns
 	sum.Overhead = spent(s.drainer.catalog, s.costs.list)
+	sum.Threads = s.w.Threads()
 	sum.Bytes = s.w.Size()
 	sum.Modules, sum.Funcs, sum.LeftOut = len(s.plan.Modules), s.plan.Funcs(), s.plan.LeftOut
 	if s.command != nil {

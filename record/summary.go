@@ -29,6 +29,7 @@ type Summary struct {
 	LostEntries uint64
 	LostReturns uint64
 	Overhead    time.Duration // processor time that the probes took; 0 if it was not measured
+	Threads     int           // in the trace, goroutines included
 	Bytes       int64
 	Kept        bool // there is a trace; none is kept if an error ends a recording without events
 	Modules     int

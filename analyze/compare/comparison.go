@@ -124,6 +124,9 @@ func compare(before, after *side, minChange float64) *Comparison {
 		}
 	}
 
+	if text := strangers(c.Changes); text != "" {
+		c.warn("%s", text)
+	}
 	c.Shifts = judge(tests, minChange, c.ByRuns)
 	for m, log := range c.Shifts {
 		c.Shifts[m] = math.Expm1(log)
@@ -251,6 +254,35 @@ func (c *Comparison) warnSides(before, after *side, minChange float64) {
 	if text := durationsDiffer(&c.Old, &c.New, minChange); c.ByRuns && text != "" {
 		c.warn("%s", text)
 	}
+}
+
+// minShared is the part of the functions of the smaller side that must be on both sides. With less,
+// the sides have hardly anything in common.
+const minShared = 0.25
+
+// strangers is a warning if hardly a function is on both sides, else "". Nearly every program has a
+// main, which says nothing.
+func strangers(changes []Change) string {
+	var olds, news, both, mains int
+	for i := range changes {
+		ch := &changes[i]
+		switch {
+		case ch.New == nil:
+			olds++
+		case ch.Old == nil:
+			news++
+		case ch.Name == "main" || ch.Name == "main.main":
+			mains++
+		default:
+			both++
+		}
+	}
+	smaller := min(olds, news) + both
+	if smaller == 0 || float64(both) >= minShared*float64(smaller) {
+		return ""
+	}
+	return fmt.Sprintf("old and new have hardly anything in common: %d of their %d and %d functions are the same; are they the same program, with the same probes?",
+		both+mains, olds+both+mains, news+both+mains)
 }
 
 // keptDiffers is a warning if the two sides kept calls under different conditions, else "".

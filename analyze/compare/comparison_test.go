@@ -539,6 +539,37 @@ func TestMatch(t *testing.T) {
 	}
 }
 
+// Two traces with hardly a function in common are probably of different programs.
+func TestDiffOfStrangers(t *testing.T) {
+	trace := func(names ...string) string {
+		text := "meta {}\n" + `module {"path":"/bin/` + names[0] + `"}` + "\n"
+		events := ""
+		for i, name := range names {
+			text += fmt.Sprintf("func {\"name\":%q,\"module\":0,\"addr\":%d}\n", name, i)
+			events += fmt.Sprintf("%d 0 entry %d sp=0x1000\n%d 0 return %d sp=0x1000\n", 10*i, i, 10*i+5, i)
+		}
+		return wholeTrace(t, text+"thread {\"pid\":1,\"tid\":1}\n"+events+"end {}")
+	}
+	const warning = "old and new have hardly anything in common: "
+	for _, c := range []struct {
+		old, new []string
+		want     string
+	}{
+		{[]string{"main", "a", "b"}, []string{"main", "a", "b"}, ""},
+		{[]string{"main", "a", "b"}, []string{"a"}, ""},        // fewer probes
+		{[]string{"a", "b", "c", "d"}, []string{"a", "x"}, ""}, // half of the smaller side
+		{[]string{"main"}, []string{"main"}, ""},               // only that was probed
+		{[]string{"main", "a"}, []string{"main", "x", "y"}, "1 of their 2 and 3 functions are the same"},
+		{[]string{"a"}, []string{"x"}, "0 of their 1 and 1 functions are the same"},
+		{[]string{"a", "b", "c", "d", "e"}, []string{"a", "v", "w", "x", "y", "z"}, "1 of their 5 and 6 functions are the same"},
+	} {
+		got := strings.Join(texts(diff(t, []string{trace(c.old...)}, []string{trace(c.new...)})), "\n")
+		if c.want == "" && strings.Contains(got, warning) || !strings.Contains(got, c.want) || c.want != "" && !strings.Contains(got, warning) {
+			t.Errorf("%v and %v: %q, want %q", c.old, c.new, got, c.want)
+		}
+	}
+}
+
 // wholeTrace makes a trace of its text.
 func wholeTrace(t testing.TB, text string) string {
 	t.Helper()

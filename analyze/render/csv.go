@@ -6,13 +6,15 @@ import (
 	"io"
 	"iter"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"utrace/analyze"
 )
 
 // CSV writes the report as comma-separated values (RFC 4180). The columns are the keys of a
-// function in JSON. Lists have spaces between their elements.
+// function in JSON. Lists have spaces between their elements. Text that a spreadsheet would take for
+// a formula begins with an apostrophe.
 func CSV(w io.Writer, r *analyze.Result) error {
 	out := csv.NewWriter(w)
 	var line []string
@@ -33,7 +35,7 @@ func CSV(w io.Writer, r *analyze.Result) error {
 			case reflect.Map: // the value that the row is grouped by
 				text = r.Rows[i].Value.Text
 			}
-			line = append(line, text)
+			line = append(line, noFormula(text))
 		}
 		if err := out.Write(line); err != nil {
 			return err
@@ -41,6 +43,17 @@ func CSV(w io.Writer, r *analyze.Result) error {
 	}
 	out.Flush()
 	return out.Error()
+}
+
+// noFormula puts an apostrophe ahead of text that is no number and begins like a formula.
+func noFormula(text string) string {
+	if text == "" || !strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+		return text
+	}
+	if _, err := strconv.ParseFloat(text, 64); err == nil {
+		return text
+	}
+	return "'" + text
 }
 
 // columnsOf returns the fields of a function, with those of embedded structs.

@@ -25,6 +25,7 @@ type jsonTrace struct {
 	DurationNs int64  `json:"duration_ns"`
 	Events     uint64 `json:"events"`
 	Lost       uint64 `json:"lost"`
+	Unmatched  uint64 `json:"unmatched_returns"`  // whose entry was not seen
 	Switches   uint64 `json:"switches,omitempty"` // how often threads left a processor; 0 if the scheduler was not recorded
 	PIDs       []int  `json:"pids"`
 	// Calls that took less were not kept; 0: all were kept, or it depends on the function.
@@ -152,7 +153,7 @@ func JSON(w io.Writer, r *analyze.Result, words Words) error {
 		Trace: jsonTrace{
 			File: strings.Join(t.Files, ", "), Host: strings.Join(t.Hosts, ", "), Kernel: strings.Join(t.Kernels, ", "),
 			Command: strings.Join(t.Commands, "; "), Start: t.Start.Format("2006-01-02T15:04:05.000000000Z"),
-			DurationNs: int64(t.Duration), Events: t.Events, Lost: t.Lost, Switches: t.Switches, PIDs: append([]int{}, t.PIDs...),
+			DurationNs: int64(t.Duration), Events: t.Events, Lost: t.Lost, Unmatched: t.UnmatchedReturns, Switches: t.Switches, PIDs: append([]int{}, t.PIDs...),
 			SlowerThanNs: int64(t.SlowerThan), Conditions: words.conditions(t.Conditions), LeftOut: t.LeftOut,
 			TakenOff: []jsonRemoved{}, Losses: []jsonLoss{}, Touched: []jsonTouched{},
 			Probes: newJSONProbes(&t.Probes),

@@ -20,6 +20,10 @@ func Report(w io.Writer, r *analyze.Result, sparks bool) error {
 	fmt.Fprintln(out)
 	table(out, r, severalNames(r.Trace.Processes), sparks)
 	incomplete(out, r.Rows, r.By)
+	if n := r.Trace.UnmatchedReturns; n > 0 {
+		fmt.Fprintf(out, "\n%s without an entry (not in the table): calls that had begun before the recording or before a fork, or lost entries\n",
+			analyze.Plural(n, "return", "returns"))
+	}
 	uncertain(out, r)
 	return out.Flush()
 }
@@ -52,6 +56,10 @@ func header(w io.Writer, t *analyze.Trace) {
 	processes(line, t.Processes)
 }
 
+// nearlyAll is the percentage of a time from which a share that was bounded is not written as a
+// number.
+const nearlyAll = 95
+
 // probes says what the probes cost, and how much of it was subtracted.
 func probes(t *analyze.Trace) string {
 	p := &t.Probes
@@ -66,15 +74,18 @@ func probes(t *analyze.Trace) string {
 		return text
 	}
 	hits := p.Hits - p.Dropped
-	text := fmt.Sprintf("took %s, %s of the %s between the first and the last event of each thread; ",
-		analyze.FormatDuration(hits), percent(hits, p.Traced), analyze.FormatDuration(p.Traced))
+	share := fmt.Sprintf("%s, %s", analyze.FormatDuration(hits), percent(hits, p.Traced))
+	if p.Bounded && hits >= p.Traced/100*nearlyAll {
+		share = "nearly all"
+	}
+	text := fmt.Sprintf("took %s of the %s between the first and the last event of each thread; ", share, analyze.FormatDuration(p.Traced))
 	if p.Displaced > 0 {
 		text += fmt.Sprintf("the recorder pre-empted threads for %s; ", analyze.FormatDuration(p.Displaced))
 	}
 	text += fmt.Sprintf("subtracted %s of %s in traced calls", analyze.FormatDuration(p.Subtracted), analyze.FormatDuration(p.Inside))
 	if p.Dropped > 0 {
-		text += fmt.Sprintf("; those of dropped calls took %s more, %s of one processor while recording, subtracted from no call",
-			analyze.FormatDuration(p.Dropped), percent(p.Dropped, t.Recorded()))
+		text += fmt.Sprintf("; those of dropped calls took %s more, %s while recording, subtracted from no call",
+			analyze.FormatDuration(p.Dropped), t.DroppedShare())
 	}
 	if p.Unmet > 0 {
 		text += fmt.Sprintf("; in addition, %s did not meet a condition on arguments, which took about %s", analyze.Plural(p.Unmet, "hit", "hits"), analyze.FormatDuration(p.UnmetTime))

@@ -19,3 +19,16 @@ func TestProbes(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// TestProbesBounded: probes cannot take more time than there is.
+func TestProbesBounded(t *testing.T) {
+	trace := analyze.Trace{Durations: []time.Duration{20 * time.Second}, Probes: analyze.ProbeCost{
+		Measured: true, Bounded: true, Hits: 30 * time.Second, Dropped: 21 * time.Second, Traced: 9100 * time.Millisecond,
+		Inside: time.Second, Subtracted: time.Second,
+	}}
+	want := "took nearly all of the 9.100 s between the first and the last event of each thread; subtracted 1.000 s of 1.000 s in traced calls; " +
+		"those of dropped calls took 21.000 s more, nearly all the time of one processor or more while recording, subtracted from no call"
+	if got := probes(&trace); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

@@ -197,6 +197,27 @@ func TestCSV(t *testing.T) {
 	}
 }
 
+// TestCSVFormulas: a spreadsheet executes no name. Numbers stay numbers.
+func TestCSVFormulas(t *testing.T) {
+	for text, want := range map[string]string{
+		`=HYPERLINK("http://x")`: `'=HYPERLINK("http://x")`, "+cmd": "'+cmd", "-[NSView draw]": "'-[NSView draw]", "@SUM(1)": "'@SUM(1)",
+		"\tx": "'\tx", "\rx": "'\rx", "-5": "-5", "+1.5e3": "+1.5e3", "a=b": "a=b", "": "", "'x": "'x", "-": "'-", "-1+cmd|' /C calc'!A0": "'-1+cmd|' /C calc'!A0",
+	} {
+		r := &analyze.Result{Rows: []analyze.Row{{Function: analyze.Function{Name: text}}}}
+		var out bytes.Buffer
+		if err := CSV(&out, r); err != nil {
+			t.Fatal(err)
+		}
+		lines, err := csv.NewReader(&out).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if column := slices.Index(lines[0], "name"); lines[1][column] != want {
+			t.Errorf("%q becomes %q, want %q", text, lines[1][column], want)
+		}
+	}
+}
+
 // texts parses XML strictly and returns the text of all elements of a name.
 func texts(t *testing.T, data []byte, element string) []string {
 	t.Helper()

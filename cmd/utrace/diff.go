@@ -164,7 +164,7 @@ func runDiff(out, errOut io.Writer, f *diffFlags) error {
 		return err
 	}
 	for _, text := range messages {
-		fmt.Fprintf(errOut, "utrace: %s\n", text)
+		fmt.Fprintf(errOut, "utrace: %s\n", analyze.Printable(text))
 	}
 	return exitError(1)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"utrace/analyze"
 	"utrace/record"
 	"utrace/record/list"
 )
@@ -88,10 +89,10 @@ func runList(out, errOut io.Writer, cfg list.Config, verbose bool) error {
 		return listError(cfg, err)
 	}
 	for _, text := range found.Warnings {
-		fmt.Fprintf(errOut, "utrace: warning: %s\n", escape(text))
+		fmt.Fprintf(errOut, "utrace: warning: %s\n", analyze.Printable(text))
 	}
 	if len(found.Files) == 0 {
-		return errors.New(escape(nothingListed(cfg, found)))
+		return errors.New(analyze.Printable(nothingListed(cfg, found)))
 	}
 	return printListing(out, found, verbose)
 }
@@ -142,7 +143,7 @@ func noBinary(name string) error {
 	info, err := os.Stat(name)
 	switch {
 	case err == nil && info.IsDir():
-		return fmt.Errorf("%s is a directory: want a program or library", escape(name))
+		return fmt.Errorf("%s is a directory: want a program or library", analyze.Printable(name))
 	case strings.Contains(name, "/"):
 		return fmt.Errorf("no file %q", name)
 	}
@@ -218,15 +219,15 @@ func nothingListed(cfg list.Config, found *list.Listing) string {
 func printListing(out io.Writer, found *list.Listing, verbose bool) error {
 	w := bufio.NewWriter(out)
 	for _, file := range found.Files {
-		path := escape(filepath.Clean(file.Path))
+		path := analyze.Printable(filepath.Clean(file.Path))
 		for _, p := range file.Probes {
-			fmt.Fprintf(w, "%s %s\n", path, escape(p.Provider+":"+p.Name))
+			fmt.Fprintf(w, "%s %s\n", path, analyze.Printable(p.Provider+":"+p.Name))
 			if verbose {
 				printLocations(w, p)
 			}
 		}
 		for _, fn := range file.Funcs {
-			fmt.Fprintf(w, "%s %s", path, escape(fn.Name))
+			fmt.Fprintf(w, "%s %s", path, analyze.Printable(fn.Name))
 			if verbose {
 				fmt.Fprintf(w, " [%#x, %d bytes", fn.Addr, fn.Size)
 				if fn.Indirect {
@@ -260,6 +261,6 @@ func printLocations(w io.Writer, p list.USDTProbe) {
 		if len(notes) > 0 {
 			line += "  # " + strings.Join(notes, "; ")
 		}
-		fmt.Fprintf(w, "  location %#x, %s: %s\n", loc.Addr, semaphore, escape(line))
+		fmt.Fprintf(w, "  location %#x, %s: %s\n", loc.Addr, semaphore, analyze.Printable(line))
 	}
 }

@@ -236,7 +236,7 @@ nop
 		t.Fatalf("%v\n%s", err, out)
 	}
 	stdout, stderr, status := utrace(t, "list", "-v", bin)
-	if status != 0 || strings.ContainsAny(stdout+stderr, "\x1b\r") || !strings.Contains(stdout, `"evil\x1b[2J:name\n"`) {
+	if status != 0 || strings.ContainsAny(stdout+stderr, "\x1b\r") || !strings.Contains(stdout, `evil\x1b[2J:name\n`) {
 		t.Errorf("status %d: %q %q", status, stdout, stderr)
 	}
 }

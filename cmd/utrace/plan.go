@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"utrace/analyze"
 	"utrace/record"
 	"utrace/record/plan"
 )
@@ -96,7 +97,7 @@ func runPlan(w io.Writer, cfg record.Config) error {
 // printPlan writes the plan. Errors of w are left to its Flush.
 func printPlan(w *bufio.Writer, p *plan.Plan) {
 	for _, text := range p.Choices() {
-		fmt.Fprintf(w, "# %s\n", escape(text))
+		fmt.Fprintf(w, "# %s\n", analyze.Printable(text))
 	}
 
 	costs := record.TypicalCosts()
@@ -111,19 +112,19 @@ func printPlan(w *bufio.Writer, p *plan.Plan) {
 	}
 
 	if len(p.Startup) > 0 {
-		fmt.Fprintf(w, "# start-up code, probed only if named: %s\n", escape(strings.Join(p.Startup, " ")))
+		fmt.Fprintf(w, "# start-up code, probed only if named: %s\n", analyze.Printable(strings.Join(p.Startup, " ")))
 	}
 	if len(p.LeftOut) > 0 {
 		fmt.Fprintf(w, "# left out: %d\n", len(p.LeftOut))
 		for _, l := range p.LeftOut {
-			fmt.Fprintf(w, "0x%016x %s (%s): %s\n", l.Addr, escape(l.Name), escape(l.Module), l.Reason)
+			fmt.Fprintf(w, "0x%016x %s (%s): %s\n", l.Addr, analyze.Printable(l.Name), analyze.Printable(l.Module), analyze.Printable(l.Reason))
 		}
 	}
 	for _, text := range p.Problems {
-		fmt.Fprintf(w, "# %s\n", escape(text))
+		fmt.Fprintf(w, "# %s\n", analyze.Printable(text))
 	}
 	for _, err := range p.Pending {
-		fmt.Fprintf(w, "# looked for in programs and libraries that appear later: %s\n", escape(err.Error()))
+		fmt.Fprintf(w, "# looked for in programs and libraries that appear later: %s\n", analyze.Printable(err.Error()))
 	}
 	fmt.Fprintf(w, "# %s in %s would be probed, %d left out\n",
 		english.Plural(p.Funcs(), "function", ""), english.Plural(len(files), "file", ""), len(p.LeftOut))
@@ -148,9 +149,9 @@ func printPlannedModule(w io.Writer, p *plan.Plan, m *plan.Module) {
 	if buildID == "" {
 		buildID = "none"
 	}
-	fmt.Fprintf(w, "# %s, build ID %s, in %s: %s\n", escape(m.Path), buildID, where, english.Plural(len(m.Funcs), "function", ""))
+	fmt.Fprintf(w, "# %s, build ID %s, in %s: %s\n", analyze.Printable(m.Path), buildID, where, english.Plural(len(m.Funcs), "function", ""))
 	if m.Hazard != "" {
-		fmt.Fprintf(w, "# %s: returns are seen by their instructions\n", escape(m.Hazard))
+		fmt.Fprintf(w, "# %s: returns are seen by their instructions\n", analyze.Printable(m.Hazard))
 	}
 }
 
@@ -176,8 +177,8 @@ func printPlannedFunc(w io.Writer, fn *plan.Func, costs record.Costs) {
 	}
 
 	fmt.Fprintf(w, "0x%016x +%-4d %-9s %-8s %-9s %s%s\n",
-		fn.Addr, fn.Site-fn.Addr, fn.Class, costs.Call(*fn), by, escape(fn.Name), escape(note))
+		fn.Addr, fn.Site-fn.Addr, fn.Class, costs.Call(*fn), by, analyze.Printable(fn.Name), analyze.Printable(note))
 	for _, value := range fn.Values {
-		fmt.Fprintf(w, "#   %s\n", escape(value))
+		fmt.Fprintf(w, "#   %s\n", analyze.Printable(value))
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"utrace/analyze"
 	"utrace/bpf"
 	"utrace/record"
 	"utrace/record/plan"
@@ -62,7 +63,7 @@ func runRecord(ctx context.Context, stderr io.Writer, cfg record.Config) error {
 	if isTerminal(stderr) {
 		cfg.Progress, done = progressLine(stderr, cfg.Duration)
 	}
-	cfg.Notice = func(text string) { fmt.Fprintf(stderr, "utrace: %s\n", escape(text)) }
+	cfg.Notice = func(text string) { fmt.Fprintf(stderr, "utrace: %s\n", analyze.Printable(text)) }
 
 	sum, err := record.Run(ctx, cfg)
 	done()

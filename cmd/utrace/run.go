@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
+
+	"utrace/analyze"
 )
 
 // Exit statuses of utrace itself. The status of a recorded command is passed on.
@@ -41,13 +44,23 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.As(err, &exit):
 		return int(exit)
 	case errors.As(err, &habit):
-		fmt.Fprintf(stderr, "utrace: %v\n", err)
+		printError(stderr, err)
 		return statusUsage
 	case errors.As(err, new(usageError)):
-		fmt.Fprintf(stderr, "utrace: %v\nTry \"%s --help\".\n", err, cmd.CommandPath())
+		printError(stderr, err)
+		fmt.Fprintf(stderr, "Try \"%s --help\".\n", cmd.CommandPath())
 		return statusUsage
 	}
 
-	fmt.Fprintf(stderr, "utrace: %v\n", err)
+	printError(stderr, err)
 	return statusFailed
+}
+
+// printError prints an error of one or more lines. It may contain names of files and functions.
+func printError(w io.Writer, err error) {
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		lines[i] = analyze.Printable(line)
+	}
+	fmt.Fprintf(w, "utrace: %s\n", strings.Join(lines, "\n"))
 }

@@ -5,6 +5,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"runtime"
+	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/dustin/go-humanize/english"
@@ -31,10 +33,10 @@ func printSummary(w io.Writer, cfg record.Config, s *record.Summary) {
 	if n := len(s.LeftOut); n > 0 {
 		l := s.LeftOut[0]
 		were := english.PluralWord(n, "function was", "functions were")
-		fmt.Fprintf(w, "utrace: %d %s left out, such as %s: %s (utrace plan lists them)\n", n, were, escape(l.Name), l.Reason)
+		fmt.Fprintf(w, "utrace: %d %s left out, such as %s: %s (utrace plan lists them)\n", n, were, analyze.Printable(l.Name), analyze.Printable(l.Reason))
 	}
 	for _, text := range s.Warnings {
-		fmt.Fprintf(w, "utrace: warning: %s\n", escape(text))
+		fmt.Fprintf(w, "utrace: warning: %s\n", analyze.Printable(text))
 	}
 	if s.Events == 0 {
 		printNothing(w, cfg, s)
@@ -59,9 +61,20 @@ func printVolume(w io.Writer, cfg record.Config, s *record.Summary) {
 	fmt.Fprintf(w, "utrace: %s events/s, %s lost, %s\n", comma(rate), comma(s.LostEntries+s.LostReturns), file)
 
 	if s.Overhead > 0 {
-		fmt.Fprintf(w, "utrace: the probes took about %s of processor time, %.1f%% of one processor\n",
-			analyze.FormatDuration(s.Overhead), 100*s.Overhead.Seconds()/max(seconds, 1e-9))
+		fmt.Fprintf(w, "utrace: the probes took %s\n", probeTime(cfg, s, runtime.NumCPU()))
 	}
+}
+
+// probeTime says how long the probes took, as a share of one processor. The cost of a hit is an
+// estimate: the sum may exceed what the traced threads can have used of this number of processors.
+func probeTime(cfg record.Config, s *record.Summary, processors int) string {
+	if s.Dropped == 0 && !cfg.Conditional() { // otherwise probes have also cost threads without events
+		processors = min(processors, max(1, s.Threads))
+	}
+	if s.Overhead >= s.Duration*time.Duration(processors) {
+		return "nearly all the time of " + english.Plural(processors, "processor", "")
+	}
+	return fmt.Sprintf("about %s of processor time, %.1f%% of one processor", analyze.FormatDuration(s.Overhead), 100*s.Overhead.Seconds()/s.Duration.Seconds())
 }
 
 func printLoss(w io.Writer, s *record.Summary) {
@@ -79,7 +92,7 @@ func printRemoved(w io.Writer, list []record.Removed) {
 			break
 		}
 		fmt.Fprintf(w, "utrace: %s was removed after %.2f s and %s hits: %s\n",
-			escape(r.Name), float64(r.TimeNs)/1e9, humanize.Comma(int64(r.Hits)), escape(r.Reason))
+			analyze.Printable(r.Name), float64(r.TimeNs)/1e9, humanize.Comma(int64(r.Hits)), analyze.Printable(r.Reason))
 	}
 	if len(list) > 0 {
 		fmt.Fprintln(w, "utrace: a larger --max-overhead keeps them longer; --max-overhead none keeps them at any cost")
