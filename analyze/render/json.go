@@ -36,6 +36,9 @@ type jsonTrace struct {
 	Probes   jsonProbes    `json:"probes"`
 	Losses   []jsonLoss    `json:"losses"`
 	Touched  []jsonTouched `json:"touched_threads"`
+
+	Processes  []jsonProcess   `json:"processes"`
+	Recordings []jsonRecording `json:"recordings"` // of each file
 }
 
 // jsonProbes is the cost of probes.
@@ -145,17 +148,20 @@ func newJSONWaits(t *analyze.Trace, s *analyze.Stats) *jsonWaits {
 	}
 }
 
+// jsonTime is the layout of times in JSON: RFC 3339, UTC, with all nanoseconds.
+const jsonTime = "2006-01-02T15:04:05.000000000Z"
+
 // JSON writes the report as one object, with warnings and conditions in the caller's words.
 func JSON(w io.Writer, r *analyze.Result, words Words) error {
 	t := &r.Trace
 	out := jsonReport{
 		Trace: jsonTrace{
 			File: strings.Join(t.Files, ", "), Host: strings.Join(t.Hosts, ", "), Kernel: strings.Join(t.Kernels, ", "),
-			Command: strings.Join(t.Commands, "; "), Start: t.Start.Format("2006-01-02T15:04:05.000000000Z"),
+			Command: strings.Join(t.Commands, "; "), Start: t.Start.Format(jsonTime),
 			DurationNs: int64(t.Duration), Events: t.Events, Lost: t.Lost, Switches: t.Switches, PIDs: append([]int{}, t.PIDs...),
 			SlowerThanNs: int64(t.SlowerThan), Conditions: words.conditions(t.Conditions), LeftOut: t.LeftOut,
 			TakenOff: []jsonRemoved{}, Losses: []jsonLoss{}, Touched: []jsonTouched{},
-			Probes: newJSONProbes(&t.Probes),
+			Probes: newJSONProbes(&t.Probes), Processes: newJSONProcesses(t.Processes), Recordings: newJSONRecordings(t.Recordings),
 		},
 		Functions: []jsonFunction{},
 		Warnings:  words.warnings(r.Warnings),

@@ -18,7 +18,7 @@ func Report(w io.Writer, r *analyze.Result, sparks bool) error {
 	out := bufio.NewWriter(w)
 	header(out, &r.Trace)
 	fmt.Fprintln(out)
-	table(out, r, severalNames(r.Trace.Processes), sparks)
+	table(out, r, severalPrograms(r.Trace.Processes), sparks)
 	incomplete(out, r.Rows, r.By)
 	uncertain(out, r)
 	return out.Flush()
@@ -35,6 +35,7 @@ func header(w io.Writer, t *analyze.Trace) {
 	line("host", strings.Join(t.Hosts, ", "))
 	line("kernel", strings.Join(t.Kernels, ", "))
 	line("command", strings.Join(t.Commands, "; "))
+	line("asked for", cut(strings.Join(t.AskedFor(), ", "), maxAskedFor))
 	line("started", t.Start.Format(time.RFC3339Nano))
 	line("duration", analyze.FormatDuration(t.Duration))
 	line("events", fmt.Sprint(t.Events))
@@ -49,7 +50,7 @@ func header(w io.Writer, t *analyze.Trace) {
 	}
 	line("probes", probes(t))
 	line("threads", fmt.Sprint(t.Threads))
-	processes(line, t.Processes)
+	processes(line, t)
 }
 
 // probes says what the probes cost, and how much of it was subtracted.

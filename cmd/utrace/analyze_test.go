@@ -50,11 +50,11 @@ func analyzeCommand(args ...string) (stdout, stderr string, err error) {
 func TestAnalyzeViews(t *testing.T) {
 	trace := traceFile(t, "lost")
 	pb := filepath.Join(t.TempDir(), "out.pb.gz")
-	out, warnings, err := analyzeCommand("--flow", "--tree", "--json", "--pprof", pb, trace)
+	out, warnings, err := analyzeCommand("--flow", "--tree", "--json", "--info", "--pprof", pb, trace)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"# DURATION     TID     FUNCTION\n", "# TOTAL TIME   FUNCTION\n", `"functions": [`} {
+	for _, want := range []string{"# DURATION     TID     FUNCTION\n", "# TOTAL TIME   FUNCTION\n", `"functions": [`, "recorder    utrace test\n"} {
 		if strings.Count(out, want) != 1 {
 			t.Errorf("%q is not there once:\n%s", want, out)
 		}

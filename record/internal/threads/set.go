@@ -213,18 +213,10 @@ func (t *Set) define(l *life, pid, tid uint32) format.ThreadID {
 		return l.id
 	}
 	if p := l.process; !p.defined {
-		def := readProcess(int(pid))
-		switch {
-		case p.comm == "" && l.endNs != 0 && pid == tid:
+		if p.comm == "" && l.endNs != 0 && pid == tid {
 			p.comm = l.comm
-		case p.comm == "":
-			p.comm = def.Comm
-		case p.comm != def.Comm:
-			def.Args = nil // of another program
 		}
-		def.Comm = p.comm
-		t.w.AddProcess(def)
-		p.defined = true
+		t.defineProcess(p, pid)
 	}
 	th := format.Thread{PID: int(pid), TID: int(tid), Comm: l.comm, Goroutine: l.goid, Track: l.track}
 	if th.Comm == "" && l.endNs == 0 {
@@ -237,6 +229,23 @@ func (t *Set) define(l *life, pid, tid uint32) format.ThreadID {
 	return l.id
 }
 
+// DefineProcess defines a process that has had no event yet.
+func (t *Set) DefineProcess(pid uint32) { t.defineProcess(t.process(pid), pid) }
+
+// defineProcess adds what /proc says, as far as that is about the same program.
+func (t *Set) defineProcess(p *process, pid uint32) {
+	def := readProcess(int(pid))
+	switch {
+	case p.comm == "":
+		p.comm = def.Comm
+	case p.comm != def.Comm:
+		def.Args, def.Exe = nil, ""
+	}
+	def.Comm = p.comm
+	t.w.AddProcess(def)
+	p.defined = true
+}
+
 // maxArgs limits the bytes of a command line that are kept.
 const maxArgs = 4096
 
@@ -246,5 +255,6 @@ func readProcess(pid int) format.Process {
 		args = args[:min(len(args), maxArgs)]
 		p.Args = strings.Split(string(bytes.TrimRight(args, "\x00")), "\x00")
 	}
+	p.Exe, _ = os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)) // kernel threads have none
 	return p
 }
