@@ -48,7 +48,7 @@ type tally struct {
 func (t *tally) thread(th *thread) {
 	t.lastNs = max(t.lastNs, th.nowNs)
 	if th.firstNs > 0 {
-		t.tracedNs += max(0, th.nowNs-th.firstNs)
+		t.tracedNs += max(0, th.nowNs-th.firstNs-th.idleNs)
 	}
 	if th.uncertain > 0 {
 		t.touched = append(t.touched, TouchedThread{th.info.PID, th.info.TID, th.info.Comm, th.uncertain})

@@ -33,6 +33,7 @@
 //	8   Wakeup         it may run again
 //	9   DroppedReturn  the return of a call that did not meet a condition, see Dropped
 //	10  Displaced      the recorder pre-empted the thread, for value ns up to here
+//	11  Exit           the thread ends; value is 1 if its process executes another program
 //
 // From 16 on they are definitions. info has the JSON of the struct of that name:
 //
@@ -52,6 +53,11 @@
 // 7, it waits for a processor. Rows of the kind 10 need no Meta.Sched: they say for how long the
 // recorder kept a thread or goroutine from running. All these rows have func 0 and do not count as
 // events. Threads with a goroutine or a track have only kind 10: the scheduler knows only threads.
+//
+// Ends of threads. An Exit ends the calls that are open in its thread; it has func 0 and does not
+// count as an event. When a process executes another program, all its threads end, with value 1. One
+// of them, if possible the one that did it, has in args the name of the new program: ["ls"]. A goroutine may
+// have rows after its Exit, if the new program soon has a goroutine with the same number.
 //
 // Definitions. A Thread or Func defines a number in the columns thread or func, in an earlier
 // batch. The number is in that column and in value. Modules and Stacks have their number in value

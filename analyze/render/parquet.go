@@ -99,6 +99,8 @@ func callState(c *analyze.Call) string {
 		return "unwound"
 	case c.State == analyze.Open:
 		return "open"
+	case c.State == analyze.Replaced:
+		return "replaced"
 	}
 	return "noreturn"
 }

@@ -37,7 +37,8 @@ Columns:
 States:
   complete               entry and return were seen
   uncertain              events were lost during the call
-  open                   still running at the end of the trace
+  open                   still running at the end of its thread or of the trace
+  replaced               its process executed another program
   unwound                its return was not seen
   noreturn               the returns of the function are not probed
   hit                    an instruction or static probe, without a duration

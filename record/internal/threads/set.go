@@ -32,7 +32,8 @@ type Set struct {
 	lives     map[uint32]*life     // by TID: threads that have not ended
 	routines  map[routineKey]*life // goroutines and tracks
 	ended     map[uint32][]*life   // by TID: threads that end in this pass, in order
-	Gone      map[uint32]bool      // by PID: processes that end in this pass
+	Gone      map[uint32]uint64    // by PID: when processes ended that end in this pass; CLOCK_MONOTONIC
+	execs     []exec               // of this pass
 	processes map[uint32]*process  // by PID: processes that have not ended
 	EndedNs   map[uint32]uint64    // by PID, unless nil: when a process last ended or executed a program; CLOCK_MONOTONIC
 	last      uint32               // the latest thread, which is usually also the next
@@ -59,7 +60,7 @@ type process struct {
 
 // NewSet returns an empty set, which defines threads and processes in w.
 func NewSet(w *format.Writer) *Set {
-	return &Set{w: w, lives: map[uint32]*life{}, routines: map[routineKey]*life{}, Gone: map[uint32]bool{}, ended: map[uint32][]*life{}, processes: map[uint32]*process{}}
+	return &Set{w: w, lives: map[uint32]*life{}, routines: map[routineKey]*life{}, Gone: map[uint32]uint64{}, ended: map[uint32][]*life{}, processes: map[uint32]*process{}}
 }
 
 // Task notes what happened to a task.
@@ -70,6 +71,7 @@ func (t *Set) Task(rec *bpf.Task) {
 		t.endProcess(rec.PID, rec.TimeNs) // an earlier process whose end was not reported
 		t.processes[rec.PID] = &process{comm: rec.Comm, tids: map[uint32]bool{}}
 	case bpf.TaskExec:
+		t.execs = append(t.execs, exec{t.process(rec.PID), rec.Other, rec.TimeNs, rec.Comm})
 		t.end(rec.PID, rec.Other, rec.TimeNs, "")
 		t.end(rec.PID, rec.TID, rec.TimeNs, "")
 		t.endProcess(rec.PID, rec.TimeNs)
@@ -108,7 +110,7 @@ func (t *Set) endProcess(pid uint32, ns uint64) {
 	for tid := range p.tids {
 		t.end(pid, tid, ns, "")
 	}
-	t.Gone[pid] = true
+	t.Gone[pid] = ns
 	delete(t.processes, pid)
 }
 
@@ -200,9 +202,10 @@ func (t *Set) HasID(pid, tid uint32, goid, ns uint64) bool {
 // Settle forgets the lives that have ended in this pass.
 func (t *Set) Settle() {
 	if len(t.Gone) > 0 {
-		maps.DeleteFunc(t.routines, func(key routineKey, _ *life) bool { return t.Gone[key.pid] })
+		maps.DeleteFunc(t.routines, func(key routineKey, _ *life) bool { return t.Gone[key.pid] != 0 })
 	}
 	clear(t.Gone)
+	t.execs = t.execs[:0]
 	clear(t.ended)
 }
 
