@@ -147,15 +147,19 @@ func (p *Pattern) Match(name string) bool {
 	return ok && err == nil
 }
 
-// MatchFunction reports whether a function matches by its name or its symbol. A nil Pattern matches
-// everything.
+// MatchFunction reports whether a function matches by its name or its symbol. A static probe, or a
+// span, also matches by the name of the probe where it begins. A nil Pattern matches everything.
 func (p *Pattern) MatchFunction(f *Function) bool {
-	return p.Match(f.Name) || p != nil && f.Symbol != "" && p.Match(f.Symbol)
+	return p.function(&format.Func{Name: f.Name, Symbol: f.Symbol, USDT: f.USDT, Addr: f.Addr})
 }
 
 // function reports the same of a function of a trace.
 func (p *Pattern) function(f *format.Func) bool {
-	return p.Match(f.Name) || p != nil && f.Symbol != "" && p.Match(f.Symbol)
+	if p.Match(f.Name) || f.Symbol != "" && p.Match(f.Symbol) {
+		return true
+	}
+	_, probe, _ := strings.Cut(f.USDT, ":")
+	return probe != "" && f.Addr != 0 && p.Match(probe) // without an address it is named by the probe's arguments
 }
 
 // hideSlashes keeps path.Match from treating slashes in names as separators.

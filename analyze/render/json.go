@@ -121,6 +121,7 @@ type jsonFunction struct {
 	BelowResolution bool   `json:"below_resolution"`
 	// DroppedIncomplete counts the dropped calls in incomplete.
 	DroppedIncomplete uint64 `json:"dropped_incomplete"`
+	Provider          string `json:"provider"` // of a static probe (USDT); "" for other functions
 
 	*jsonWaits // nil if the scheduler was not recorded
 }
@@ -194,8 +195,8 @@ func newJSONFunction(row *analyze.Row, r *analyze.Result) jsonFunction {
 		P99Ns: int64(d.Quantile(990)), P999Ns: int64(d.Quantile(999)), MaxNs: int64(d.Max()),
 		Errors: row.Errors, Dropped: row.Dropped, TakenOffNs: int64(row.RemovedAt), PIDs: row.PIDs(),
 		Uncertain: row.Uncertain, UncertainNs: int64(row.UncertainTotal), Lost: row.Lost, BelowResolution: row.BelowResolution,
-		DroppedIncomplete: row.DroppedIncomplete,
-		jsonWaits:         newJSONWaits(&r.Trace, &row.Stats),
+		DroppedIncomplete: row.DroppedIncomplete, Provider: row.Provider(),
+		jsonWaits: newJSONWaits(&r.Trace, &row.Stats),
 	}
 	if r.By != "" {
 		fn.By = map[string]any{r.By: nil} // lost entries have no known value

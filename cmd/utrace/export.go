@@ -29,6 +29,7 @@ Columns:
   depth                  the number of traced calls around it
   function, module, build_id, address, file, line
                          the function
+  provider               of a static probe
   pid, tid, process, thread, goroutine
                          who called it
   arguments, results     JSON objects, null if none were recorded
