@@ -100,7 +100,7 @@ func Flow(path string, opts Options, cpu bool, visit func(*Step) error) (warning
 	s.add(path, src, sum, &opts)
 	s.warnDropped(path, src, &opts)
 	if !seen {
-		s.warn("", "%s", opts.nothingMatches())
+		s.warnNothing(&opts)
 	}
 	return s.warnings, v.err
 }

@@ -20,10 +20,11 @@ type summary struct {
 	pids     map[int]bool
 	warnings []Warning
 	several  bool // there are several traces
+	offer    offer
 }
 
 func newSummary(paths []string) *summary {
-	return &summary{pids: map[int]bool{}, several: len(paths) > 1}
+	return &summary{pids: map[int]bool{}, several: len(paths) > 1, offer: offer{called: map[string]bool{}}}
 }
 
 // add adds a trace that was read to its end. sum holds the counts of that run.
@@ -48,6 +49,7 @@ func (s *summary) add(path string, src *source, sum tally, opts *Options) {
 		s.warn(path, "%s nested too deeply to be paired: counted as incomplete", Plural(sum.skipped, "call was", "calls were"))
 	}
 	s.addRecording(path, src)
+	s.offer.add(src, &sum, opts)
 }
 
 // addOrigin adds where a trace is from, and what it contains.
