@@ -117,7 +117,7 @@ func tellApart(labels map[Function]string) {
 // more and more of the module, the line in the source and the address.
 func (f *Function) longerNames() []string {
 	var names []string
-	if f.USDT != "" && f.Addr != 0 {
+	if f.USDT != "" && f.Addr != 0 && f.Name != f.USDT {
 		names = append(names, f.Provider()+":"+f.Name)
 	}
 	add := func(parts ...string) {

@@ -75,6 +75,19 @@ func Presets() []Preset {
 	}
 }
 
+// NamesFunctions reports whether the arguments of a static probe name the function that an
+// interpreter enters.
+func NamesFunctions(provider, name string) bool {
+	for _, preset := range Presets() {
+		for _, p := range preset.Probes {
+			if p.Names != NoNames && strings.HasPrefix(p.Text, "usdt:"+provider+":"+name+"(") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // FindPreset returns the preset with a name. The error wraps ErrPreset.
 func FindPreset(name string) (Preset, error) {
 	var names []string
