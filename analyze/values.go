@@ -99,6 +99,10 @@ func element(array []byte, index int) ([]byte, bool) {
 	return nil, false
 }
 
+// eaiType is the type of a failure to resolve a name, which is a negative number shown by its name;
+// 0 if the call has not failed.
+const eaiType = "enum EAI"
+
 // errnoType is the type of an error number: 0 if the call has not failed.
 const errnoType = "errno"
 

@@ -36,7 +36,7 @@ func Presets() []Preset {
 	named := func(text string, names NameStyle) []PresetProbe { return []PresetProbe{{Text: text, Names: names}} }
 	return []Preset{
 		{"dns", "name resolution: getaddrinfo and its like in the C library", plain(
-			"c:getaddrinfo(node:str, service:str) -> s32", "c:getnameinfo", "c:gethostbyname*(name:str)", "c:gethostbyaddr*", "c:res_*query", "c:res_*search")},
+			"c:getaddrinfo(node:str, service:str) -> s32", "c:getnameinfo -> s32", "c:gethostbyname*(name:str)", "c:gethostbyaddr*", "c:res_*query", "c:res_*search")},
 		{"go-http", "requests that a Go program serves and makes with net/http", plain(
 			`/^net/http\.(serverHandler\.ServeHTTP|\(\*Client\)\.do|\(\*Transport\)\.RoundTrip)$/`)},
 		{"io", "reading, writing and waiting for files and sockets through the C library", plain(
