@@ -86,7 +86,8 @@
 // Values. A function describes the values of its events: in args for entries and hits, in results
 // for returns. The column args has them in that order: a number, true or false, a string, or null
 // if it could not be read. A string that is not valid UTF-8 is an object {"bytes":"…"} in base64. A
-// string that was cut to the recorded length is {"text":"…","cut":true} (or bytes).
+// string that was cut to the recorded length is {"text":"…","cut":true} (or bytes). A null pointer
+// instead of a string is {"null":true}.
 //
 // The metadata of the schema has under "utrace.version" the version of the format. Under "utrace"
 // it has the JSON of Meta: the facts that were available at the start. Within a version, columns of

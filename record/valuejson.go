@@ -54,6 +54,9 @@ func failed(t probe.Type, v *bpf.Values) bool {
 
 func appendValue(dst []byte, t probe.Type, v *bpf.Values, i int) []byte {
 	if !v.Readable(i) {
+		if t.HasBytes() && v.Null(i) {
+			return append(dst, `{"null":true}`...)
+		}
 		if t.Kind == probe.KindGoType { // there is no type at nil
 			return append(dst, `"nil"`...)
 		}

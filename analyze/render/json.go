@@ -112,7 +112,7 @@ type jsonFunction struct {
 	TakenOffNs int64  `json:"taken_off_ns"` // since the start: later calls were not recorded; 0: it was not removed
 	PIDs       []int  `json:"pids"`
 
-	By map[string]any `json:"by,omitempty"` // the value of all its calls; null: it could not be read
+	By map[string]any `json:"by,omitempty"` // the value of all its calls; null: it could not be read, or is a null pointer
 	// Uncertain counts complete calls during which events were lost. They count in total_ns and
 	// self_ns, but not in the figures from min_ns to max_ns.
 	Uncertain       uint64 `json:"uncertain"`

@@ -84,7 +84,7 @@ func TestTexts(t *testing.T) {
 		letters += string(rune('a' + i%26))
 	}
 	harness.WantLines(t, got, []string{
-		`lengthy("` + letters + `"..., 12);`, `plain("café");`, `nasty("\xff\x1b[31mred\n\"q\"\\");`, "null(?);", "wild(?);",
+		`lengthy("` + letters + `"..., 12);`, `plain("café");`, `nasty("\xff\x1b[31mred\n\"q\"\\");`, "null(NULL);", "wild(?);",
 		`counted("ab\x00cd", 5);`, "negative(?);", `fits("end");`, "overruns(?);", "vector(?, 7);",
 	})
 	for _, view := range [][]string{{"--json"}, {"--tree"}, {"--pprof", filepath.Join(t.TempDir(), "p.pb.gz")}} {
