@@ -38,9 +38,11 @@ func (t *Set) Exits() []Exit {
 			}
 		}
 	}
-	for key, l := range t.routines {
-		if ns := t.Gone[key.pid]; ns != 0 {
-			list = append(list, Exit{Thread: l.id, TimeNs: ns, process: l.process})
+	if len(t.Gone) > 0 { // there may be very many goroutines
+		for key, l := range t.routines {
+			if ns := t.Gone[key.pid]; ns != 0 {
+				list = append(list, Exit{Thread: l.id, TimeNs: ns, process: l.process})
+			}
 		}
 	}
 	slices.SortFunc(list, func(a, b Exit) int { return cmp.Compare(a.Thread, b.Thread) })

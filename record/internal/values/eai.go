@@ -14,7 +14,7 @@ const EAIName = "enum EAI"
 const EAISystem = -11
 
 // eaiType is the type of the result of getaddrinfo and getnameinfo, in a result of 4 bytes. Its
-// names and numbers are those of netdb.h in glibc 2.41. musl has the same, as far as it has them.
+// names and numbers are those of glibc 2.36. musl has the same, as far as it has them.
 func eaiType() probe.Type {
 	return probe.Type{Name: EAIName, Kind: probe.KindEnum, Size: 4, Signed: true, EnumNames: map[int64]string{
 		-1: "EAI_BADFLAGS", -2: "EAI_NONAME", -3: "EAI_AGAIN", -4: "EAI_FAIL", -5: "EAI_NODATA", -6: "EAI_FAMILY",

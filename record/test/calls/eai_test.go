@@ -9,7 +9,7 @@ import (
 	"utrace/record/test/harness"
 )
 
-// resolves prints the flow that utrace must show, with the names of netdb.h.
+// resolves prints the flow that utrace must show, with the names of the C library.
 const resolves = `
 #define _GNU_SOURCE
 #include <arpa/inet.h>
