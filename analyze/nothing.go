@@ -102,7 +102,7 @@ func (p *Pattern) Instead(names []string) string {
 		return !strings.Contains(strings.ToLower(name), letters)
 	})
 	if len(similar) > 0 {
-		return fmt.Sprintf("no function matches %s, but there is %s", printable(p.text), someOf(similar))
+		return fmt.Sprintf("no function matches %s; similar: %s", printable(p.text), someOf(similar))
 	}
 	if len(names) == 0 {
 		return "no calls were recorded"

@@ -178,7 +178,7 @@ func TestAnalyzeNothing(t *testing.T) {
 	for _, view := range []string{"--json", "--flow", "--tree", "--heatmap=*", "--slowest=1"} {
 		for selection, want := range map[string]string{
 			"--function=zzz*": "no function matches zzz*; there are a, b, main",
-			"--function=*AIN": "no function matches *AIN, but there is main",
+			"--function=*AIN": "no function matches *AIN; similar: main",
 			"--pid=1":         "the processes with calls are 100 prog",
 			"--tid=1":         "the threads with calls are 100",
 			"--min=1h":        "no complete call of them took at least 3600.000 s",
