@@ -11,9 +11,9 @@ import (
 
 // exec is that a process executes another program.
 type exec struct {
-	process *process // until then
-	tid     uint32   // the former ID of the thread that did it
-	timeNs  uint64   // CLOCK_MONOTONIC
+	pid     uint32
+	tid     uint32 // the former ID of the thread that did it
+	timeNs  uint64 // CLOCK_MONOTONIC
 	program string
 }
 
@@ -24,8 +24,7 @@ type Exit struct {
 	Replaced bool   // its process executes another program
 	Program  string // the name of that program, for one of its threads; "" for the others
 
-	process *process
-	tid     uint32
+	pid, tid uint32
 }
 
 // Exits returns the ends of this pass by number. All events of the pass must have been numbered.
@@ -34,31 +33,31 @@ func (t *Set) Exits() []Exit {
 	for tid, lives := range t.ended {
 		for _, l := range lives {
 			if l.defined {
-				list = append(list, Exit{Thread: l.id, TimeNs: l.endNs, process: l.process, tid: tid})
+				list = append(list, Exit{Thread: l.id, TimeNs: l.endNs, pid: l.process.pid, tid: tid})
 			}
 		}
 	}
 	if len(t.Gone) > 0 { // there may be very many goroutines
 		for key, l := range t.routines {
-			if ns := t.Gone[key.pid]; ns != 0 {
-				list = append(list, Exit{Thread: l.id, TimeNs: ns, process: l.process})
+			for _, ns := range t.Gone[key.pid] { // several: it has a namesake in each program
+				list = append(list, Exit{Thread: l.id, TimeNs: ns, pid: key.pid})
 			}
 		}
 	}
-	slices.SortFunc(list, func(a, b Exit) int { return cmp.Compare(a.Thread, b.Thread) })
+	slices.SortFunc(list, func(a, b Exit) int { return cmp.Or(cmp.Compare(a.Thread, b.Thread), cmp.Compare(a.TimeNs, b.TimeNs)) })
 	for i := range t.execs {
 		t.execs[i].name(list)
 	}
 	return list
 }
 
-// name marks the threads that end with the exec, and gives the program to the thread that executed it or, if that had no events, to another one
-// that ended with it.
+// name marks the threads that end with the exec. It gives the program to the thread that executed it
+// or, if that had no events, to another one that ended with it.
 func (e *exec) name(list []Exit) {
 	var named *Exit
 	for i := range list {
 		x := &list[i]
-		if x.process != e.process || x.TimeNs != e.timeNs {
+		if x.pid != e.pid || x.TimeNs != e.timeNs {
 			continue
 		}
 		x.Replaced = true

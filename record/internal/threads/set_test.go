@@ -105,6 +105,16 @@ func TestThreadLives(t *testing.T) {
 	exits("5 at 730 for next, 9 at 730 for , 10 at 730 for ")
 	th.Settle()
 
+	// A program and the next one end in a pass: goroutines of the same number are one thread, which
+	// ends twice.
+	task(bpf.TaskExec, q, q, q, 740, "last")
+	task(bpf.TaskProcessExit, q, q, 0, 750, "last")
+	if got := th.ID(q, q, 18, 735); got != 11 {
+		t.Errorf("goroutine %d", got)
+	}
+	exits("11 at 740 for last, 11 at 750")
+	th.Settle()
+
 	if err := w.Close(format.End{}); err != nil {
 		t.Fatal(err)
 	}
