@@ -81,7 +81,7 @@ func (s *summary) addDropped(path string, src *source, opts *Options, values *va
 		}
 		r := row(d.Func, value)
 		r.drop(d)
-		r.dropped = append(r.dropped, Program{d.PID, src.comms[d.PID]})
+		r.dropped = append(r.dropped, Program{d.PID, src.program(d.PID)})
 		s.trace.Dropped += d.Complete
 		s.trace.DroppedIncomplete += d.Incomplete
 	}

@@ -171,6 +171,8 @@ func defaultErrors(f *format.Func) (list []*condition.Condition) {
 	switch f.Results[0].Type {
 	case "ptr":
 		list = append(list, &condition.Condition{Op: condition.Equal, Name: "ret"})
+	case eaiType:
+		list = append(list, &condition.Condition{Op: condition.NotEqual, Name: "ret"})
 	case "s8", "s16", "s32", "s64":
 		list = append(list, &condition.Condition{Op: condition.Less, Name: "ret"})
 	}
@@ -299,6 +301,8 @@ func (b *boundCondition) compareText(text string) bool {
 		return b.pattern.Match(text) == (b.Op == condition.Glob)
 	case b.Value.Kind == condition.IsText:
 		return b.ordered(strings.Compare(text, b.Value.Text))
+	case b.typ == eaiType && b.Value.Number == condition.Number{}:
+		return b.compareNumber(condition.Signed(-1))
 	case b.typ == "char" && len(text) > 0:
 		return b.compareNumber(condition.Number{Magnitude: uint64(text[0])})
 	case b.Value.Number != condition.Number{}: // a text is no number

@@ -172,3 +172,37 @@ func FuzzErrorRule(f *testing.F) {
 		check.failed(&thread{}, check.enter(&thread{}))
 	})
 }
+
+// TestResolutionErrors: a failure to resolve a name is a negative number, shown by its name.
+func TestResolutionErrors(t *testing.T) {
+	path := fromText(t, `
+module {"path": "/lib/libc.so.6"}
+func {"name": "getaddrinfo", "module": 0, "addr": 1, "results": [{"name": "ret", "type": "enum EAI"}, {"name": "errno", "type": "errno"}]}
+process {"pid": 7, "comm": "prog"}
+thread {"pid": 7, "tid": 7, "comm": "prog"}
+1 0 entry 0 sp=0x1000
+2 0 return 0 sp=0x1000 args=["EAI_NONAME", 0]
+3 0 entry 0 sp=0x1000
+4 0 return 0 sp=0x1000 args=[0, 0]
+5 0 entry 0 sp=0x1000
+6 0 return 0 sp=0x1000 args=["EAI_SYSTEM", "ENOENT"]
+7 0 entry 0 sp=0x1000
+8 0 return 0 sp=0x1000 args=[-77, 0]
+end {}`)
+	for rule, want := range map[string]uint64{
+		"": 3, "ret != 0": 3, "ret < 0": 3, "ret == 0": 1, `ret == "EAI_NONAME"`: 1, `ret =~ "EAI_*"`: 2, "ret >= 0": 1,
+	} {
+		opts := Options{}
+		if rule != "" {
+			r, err := ParseErrorRule(rule)
+			if err != nil {
+				t.Fatal(err)
+			}
+			opts.Errors = []*ErrorRule{r}
+		}
+		r, err := Report([]string{path}, opts)
+		if err != nil || r.Rows[0].Errors != want {
+			t.Errorf("%s: %v, %d errors, want %d", rule, err, r.Rows[0].Errors, want)
+		}
+	}
+}

@@ -10,13 +10,15 @@ const (
 	Complete State = iota
 	// Unwound: it is over, but its return was not seen (lost, longjmp, exception).
 	Unwound
-	// Open: it was still running when the trace ended.
+	// Open: it was still running when the trace, or its thread, ended.
 	Open
 	// NoReturn: returns of the function are not probed.
 	NoReturn
 	// Dropped: its return was seen, and it did not meet a condition that is decided at the return.
 	// Its figures are among those of the calls that were not recorded (format.Dropped).
 	Dropped
+	// Replaced: its process executed another program.
+	Replaced
 )
 
 // Returned reports whether the return of the call was seen, so that its duration is known.
@@ -80,6 +82,7 @@ type thread struct {
 	frames      []frame
 	open        openCalls
 	skipped     uint64 // calls on top of frames that were too many to keep
+	idleNs      int64  // from its last row before an Exit to the Exit
 	sched       *sched // nil if the scheduler was not recorded
 	root        uint32 // of the views
 

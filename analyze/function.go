@@ -14,12 +14,19 @@ import (
 type Function struct {
 	Name    string // for people
 	Symbol  string // in the symbol table
+	USDT    string // of a static probe, or a function that one names: PROVIDER:NAME
 	Module  string // path
 	BuildID string
 	Addr    uint64 // virtual address in the file
 	File    string // source file, "" if unknown
 	Line    int
 	Segment format.Segment // of the module, around the function; zero if unknown
+}
+
+// Provider returns the provider of a static probe (USDT), "" for other functions.
+func (f *Function) Provider() string {
+	provider, _, _ := strings.Cut(f.USDT, ":")
+	return provider
 }
 
 // Compare orders functions by name, module and address.
@@ -57,7 +64,7 @@ func (fs *functions) add(f *format.Func, modules []format.Module) int {
 	i := len(fs.list)
 	fs.index[key] = i
 	fn := Function{
-		Name: f.Name, Symbol: f.Symbol, Module: m.Path, BuildID: m.BuildID, Addr: f.Addr, File: f.File, Line: f.Line,
+		Name: f.Name, Symbol: f.Symbol, USDT: f.USDT, Module: m.Path, BuildID: m.BuildID, Addr: f.Addr, File: f.File, Line: f.Line,
 	}
 	for _, s := range m.Segments {
 		if f.Addr >= s.Addr && f.Addr-s.Addr < s.Size {
@@ -106,10 +113,13 @@ func tellApart(labels map[Function]string) {
 	}
 }
 
-// longerNames are different names of a function, with more and more of the module, the line in the
-// source and the address.
+// longerNames are different names of a function: of a static probe with its provider, then with
+// more and more of the module, the line in the source and the address.
 func (f *Function) longerNames() []string {
 	var names []string
+	if f.USDT != "" && f.Addr != 0 && f.Name != f.USDT {
+		names = append(names, f.Provider()+":"+f.Name)
+	}
 	add := func(parts ...string) {
 		parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
 		if name := f.Name + " [" + strings.Join(parts, " ") + "]"; !slices.Contains(names, name) {

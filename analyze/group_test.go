@@ -340,7 +340,7 @@ func TestValues(t *testing.T) {
 		plain          any
 	}{
 		{"s32", "-5", "-5", json.Number("-5")}, {"ptr", "4096", "0x1000", json.Number("4096")}, {"u64", "18446744073709551615", "18446744073709551615", json.Number("18446744073709551615")},
-		{"str", `"a\u001b[31m\"b"`, `"a\x1b[31m\"b"`, `a\x1b[31m"b`}, {"str", "null", "?", nil}, {"bool", "true", "true", true},
+		{"str", `"a\u001b[31m\"b"`, `"a\x1b[31m\"b"`, `a\x1b[31m"b`}, {"str", "null", "?", nil}, {"str", `{"null":true}`, "NULL", nil}, {"str", `{"null":1}`, "?", nil}, {"bool", "true", "true", true},
 		{"str", `{"text": "abc", "cut": true}`, `"abc"...`, "abc..."}, {"buf[n]", `{"bytes": "AP8="}`, `"\x00\xff"`, `\x00\xff`},
 		{"buf[n]", `{"bytes": "!"}`, "?", nil}, {"char", `"x"`, "'x'", "x"}, {"f64", `"NaN"`, "NaN", "NaN"}, {"enum color", `"RED"`, "RED", "RED"},
 		{"s32", "12x", "12x", nil}, {"s32", "[1]", "[1]", nil},

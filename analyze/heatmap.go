@@ -65,7 +65,7 @@ func Heatmaps(paths []string, opts Options) ([]Heatmap, []Warning, error) {
 		}
 	}
 	if len(grids) == 0 {
-		sum.warn("", "%s", opts.nothingMatches())
+		sum.warnNothing(&opts)
 	}
 	r := Result{Rows: make([]Row, len(grids))}
 	for i := range grids {

@@ -51,14 +51,6 @@ func (o *Options) columns() format.Columns {
 	return format.Columns{Args: o.By != "" && !isThreadKey(o.By)}
 }
 
-// nothingMatches is the warning of an analysis that shows nothing.
-func (o *Options) nothingMatches() string {
-	if o.Function == nil && len(o.PIDs) == 0 && !o.someThreads() && o.From == 0 && o.To == 0 && o.Min == 0 {
-		return "no calls were recorded"
-	}
-	return "no call matches what was selected (function, process, thread, time, duration)"
-}
-
 // process reports whether threads of a process can be selected.
 func (o *Options) process(pid int) bool { return len(o.PIDs) == 0 || slices.Contains(o.PIDs, pid) }
 
@@ -110,6 +102,7 @@ func (s *selection) enter(f, parent *frame) {
 
 // Pattern matches names: a glob such as SSL_*, or a /regular expression/.
 type Pattern struct {
+	text   string // as given
 	glob   string
 	regexp *regexp.Regexp
 }
@@ -122,7 +115,7 @@ func ParsePattern(text string) (*Pattern, error) {
 		if err != nil {
 			return nil, fmt.Errorf("pattern %s: %w", text, err)
 		}
-		return &Pattern{regexp: re}, nil
+		return &Pattern{text: text, regexp: re}, nil
 	}
 	return parseGlob(text)
 }
@@ -132,7 +125,7 @@ func parseGlob(text string) (*Pattern, error) {
 	if _, err := path.Match(glob, ""); err != nil {
 		return nil, fmt.Errorf("pattern %q: %w", text, err)
 	}
-	return &Pattern{glob: glob}, nil
+	return &Pattern{text: text, glob: glob}, nil
 }
 
 // Match reports whether a name matches. A nil Pattern matches everything.
@@ -147,15 +140,19 @@ func (p *Pattern) Match(name string) bool {
 	return ok && err == nil
 }
 
-// MatchFunction reports whether a function matches by its name or its symbol. A nil Pattern matches
-// everything.
+// MatchFunction reports whether a function matches by its name or its symbol. A static probe, or a
+// span, also matches by the name of the probe where it begins. A nil Pattern matches everything.
 func (p *Pattern) MatchFunction(f *Function) bool {
-	return p.Match(f.Name) || p != nil && f.Symbol != "" && p.Match(f.Symbol)
+	return p.function(&format.Func{Name: f.Name, Symbol: f.Symbol, USDT: f.USDT, Addr: f.Addr})
 }
 
 // function reports the same of a function of a trace.
 func (p *Pattern) function(f *format.Func) bool {
-	return p.Match(f.Name) || p != nil && f.Symbol != "" && p.Match(f.Symbol)
+	if p.Match(f.Name) || f.Symbol != "" && p.Match(f.Symbol) {
+		return true
+	}
+	_, probe, _ := strings.Cut(f.USDT, ":")
+	return probe != "" && f.Addr != 0 && p.Match(probe) // without an address it is named by the probe's arguments
 }
 
 // hideSlashes keeps path.Match from treating slashes in names as separators.

@@ -46,8 +46,8 @@ type view interface {
 //     below. A return without one takes the nearest open call of its function.
 //  4. A frame on top without a stack pointer is over once its function was removed: no return will
 //     come.
-//  5. Frames that are left at the end of the trace are open. At a damaged part of the trace, all
-//     frames are unwound.
+//  5. Frames that are left at the end of their thread, or of the trace, are open. At a damaged part
+//     of the trace, all frames are unwound.
 //
 // costs knows the cost of probes: see frame.durationNs and the package's documentation. A complete
 // call is uncertain if events were lost between its entry and its return.
@@ -56,7 +56,8 @@ type pairer struct {
 	costs       costs
 	raw         bool // subtract nothing
 	losses      lossWindows
-	waited      func(*thread, *Wait) // called when a thread runs again; may be nil
+	waited      func(*thread, *Wait)            // called when a thread runs again; may be nil
+	executed    func(t *thread, program string) // called when a process executes one; may be nil
 	funcs       []format.Func
 	noReturn    []bool            // by function
 	trampoline  []bool            // by function: its returns are seen by return probes
@@ -146,6 +147,9 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 			t.base = b.Value[from+i]
 		case format.Displaced:
 			p.displace(t, b.Value[from+i])
+		case format.Exit:
+			t.idleNs += int64(delta)
+			p.exit(t, b.Value[from+i] != 0)
 		case format.SchedOut, format.SchedIn, format.Wakeup:
 			p.switched(t, kind, b.Value[from+i])
 		}
@@ -339,7 +343,7 @@ func (p *pairer) orphan(t *thread, fn format.FuncID) {
 func (p *pairer) end(t *thread, state State) {
 	n := len(t.frames) - 1
 	f := &t.frames[n]
-	if f.noReturn && state == Unwound {
+	if f.noReturn && (state == Unwound || state == Replaced) {
 		state = NoReturn
 	}
 	t.open.slot(f.fn).top = f.outer
@@ -376,6 +380,21 @@ func (p *pairer) end(t *thread, state State) {
 func (p *pairer) finish(t *thread) {
 	for len(t.frames) > 0 {
 		p.end(t, Open)
+	}
+}
+
+// exit ends a thread. replaced says that its process executes another program.
+func (p *pairer) exit(t *thread, replaced bool) {
+	state := Open
+	if replaced {
+		state = Replaced
+	}
+	if program, ok := element(t.args(), 0); ok && p.executed != nil {
+		name, _ := plainValue(program).(string)
+		p.executed(t, name)
+	}
+	for len(t.frames) > 0 {
+		p.end(t, state)
 	}
 }
 

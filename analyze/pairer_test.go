@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -429,6 +430,53 @@ end {}`)}, Options{})
 			if row.Name == "span" && (row.Calls != 2 || row.Incomplete != want) {
 				t.Errorf("%d frames between two spans: %d of %d are incomplete, want %d", between, row.Incomplete, row.Calls, want)
 			}
+		}
+	}
+}
+
+// TestExecMarks: an exec is visited once, also without open calls; not if calls of functions are
+// selected and none of them runs, and not outside the selected time.
+func TestExecMarks(t *testing.T) {
+	path := fromText(t, `
+module {"path": "/bin/sh"}
+func {"name": "outer", "module": 0, "addr": 1}
+func {"name": "inner", "module": 0, "addr": 2}
+process {"pid": 100, "comm": "sh"}
+thread {"pid": 100, "tid": 100, "comm": "sh"}
+10 0 entry 0 sp=0x1000
+20 0 entry 1 sp=0x900
+30 0 return 1 sp=0x900
+40 0 exit 0 value=1 args=["a\u001bb"]
+end {}`)
+	pattern := func(text string) *Pattern {
+		p, err := ParsePattern(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	for name, c := range map[string]struct {
+		opts Options
+		want []string
+	}{
+		"all":      {Options{}, []string{`1 a\x1bb`}},
+		"outer":    {Options{Function: pattern("outer")}, []string{`1 a\x1bb`}},
+		"inner":    {Options{Function: pattern("inner")}, nil},
+		"before":   {Options{To: 40}, []string{`1 a\x1bb`}},
+		"later":    {Options{From: 35}, []string{`0 a\x1bb`}},
+		"no calls": {Options{From: 41}, nil},
+	} {
+		var got []string
+		if _, err := Flow(path, c.opts, false, func(s *Step) error {
+			if s.Kind == Exec {
+				got = append(got, fmt.Sprintf("%d %s", s.Depth, s.Program))
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
 }

@@ -60,11 +60,10 @@ func (r *removals) of(id format.FuncID, f *format.Func) *format.Removed {
 	return nil
 }
 
-// addRemoved adds the functions that were removed, by time.
-func (s *summary) addRemoved(path string, t *format.Tables) {
+// listRemoved returns the functions that were removed, by time.
+func listRemoved(t *format.Tables) (list []Removed) {
 	removals := newRemovals()
 	removals.add(t.Removed, t.Funcs)
-	var list []Removed
 	for id, removed := range removals.funcs {
 		if int(id) >= len(t.Funcs) {
 			continue
@@ -79,8 +78,13 @@ func (s *summary) addRemoved(path string, t *format.Tables) {
 	slices.SortFunc(list, func(a, b Removed) int {
 		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Module, b.Module))
 	})
-	s.trace.Removed = append(s.trace.Removed, list...)
+	return list
+}
 
+// addRemoved adds the functions that were removed.
+func (s *summary) addRemoved(path string, t *format.Tables) {
+	list := listRemoved(t)
+	s.trace.Removed = append(s.trace.Removed, list...)
 	for i, removed := range list {
 		if i >= maxWarned {
 			s.warn(path, "%d more functions were removed while recording", len(list)-i)

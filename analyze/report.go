@@ -169,7 +169,7 @@ func (b *reportBuilder) result() *Result {
 			Plural(b.tooDeep, "incomplete call was", "incomplete calls were"), maxReturnProbes)
 	}
 	if len(b.rows) == 0 {
-		b.sum.warn("", "%s", b.opts.nothingMatches())
+		b.sum.warnNothing(b.opts)
 	}
 	b.values.warn(b.sum)
 	trace := b.sum.result()

@@ -33,7 +33,8 @@ type share struct {
 
 // tally is what a run over a trace counts besides its views.
 type tally struct {
-	lastNs  int64 // time of the last row of the selected threads
+	firstNs int64 // time of the first event of the selected threads; 0 if there is none
+	lastNs  int64 // time of their last row
 	orphans uint64
 	skipped uint64
 
@@ -53,7 +54,10 @@ func (t *tally) thread(th *thread) {
 	t.lastNs = max(t.lastNs, th.nowNs)
 	traced := int64(0)
 	if th.firstNs > 0 {
-		traced = max(0, th.nowNs-th.firstNs)
+		if t.firstNs == 0 || th.firstNs < t.firstNs {
+			t.firstNs = th.firstNs
+		}
+		traced = max(0, th.nowNs-th.firstNs-th.idleNs)
 	}
 	hits, limit := th.hitNs-th.preemptedNs, max(0, traced-th.preemptedNs)
 	t.tracedNs += traced

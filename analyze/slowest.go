@@ -68,6 +68,9 @@ func Slowest(paths []string, n int, opts Options) (*SlowCalls, error) {
 		}
 	}
 	all.cut()
+	if len(all.calls) == 0 && all.uncertain == 0 {
+		sum.warnNothing(&opts)
+	}
 	result := &SlowCalls{Calls: make([]SlowCall, len(all.calls)), Of: all.of, Uncertain: all.uncertain}
 	for i, path := range paths {
 		if err := collectFlows(path, i, &opts, all.calls, result.Calls); err != nil {

@@ -35,9 +35,10 @@ type source struct {
 	objects int
 	events  uint64 // so far
 
-	switches  uint64         // so far
-	comms     map[int]string // by PID: the program that the process runs at this point of the file
-	processes []string       // by thread: the program of its process
+	switches  uint64      // so far
+	running   map[int]int // by PID: the process that it is at this point of the file
+	processes []string    // by thread: the program of its process
+	called    []bool      // by process: it has threads
 
 	gaps      []gap   // damaged parts that were skipped
 	gapTimes  []int64 // their afterNs
@@ -82,7 +83,7 @@ func openSource(path string) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &source{path: path, reader: r, meta: printableMeta(r.Meta()), comms: map[int]string{}}, nil
+	return &source{path: path, reader: r, meta: printableMeta(r.Meta()), running: map[int]int{}}, nil
 }
 
 func (s *source) close() { s.reader.Close() }
@@ -304,12 +305,16 @@ func (s *source) define(def format.Definition) error {
 		}
 	case format.KindProcess:
 		p := &t.Processes[len(t.Processes)-1]
-		p.Comm, p.Args = Printable(p.Comm), printables(p.Args)
-		s.comms[p.PID] = p.Comm
+		p.Comm, p.Args, p.Exe = Printable(p.Comm), printables(p.Args), printableName(p.Exe)
+		s.running[p.PID] = len(t.Processes) - 1
+		s.called = append(s.called, false)
 	case format.KindThread:
 		th := &t.Threads[len(t.Threads)-1]
 		th.Comm = Printable(th.Comm)
-		s.processes = append(s.processes, s.comms[th.PID])
+		if i, ok := s.running[th.PID]; ok {
+			s.called[i] = true
+		}
+		s.processes = append(s.processes, s.program(th.PID))
 	case format.KindLeftOut:
 		l := &t.LeftOut[len(t.LeftOut)-1]
 		l.Name, l.Module, l.Reason = Printable(l.Name), Printable(l.Module), Printable(l.Reason)
@@ -320,6 +325,14 @@ func (s *source) define(def format.Definition) error {
 		t.End.Reason = Printable(t.End.Reason)
 	}
 	return nil
+}
+
+// program names the program that a process runs at this point of the file, "" if it is unknown.
+func (s *source) program(pid int) string {
+	if i, ok := s.running[pid]; ok {
+		return s.tables.Processes[i].Comm
+	}
+	return ""
 }
 
 // tooManyArgs reports whether an event has more arguments than the limit, or longer names.

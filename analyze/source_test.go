@@ -18,7 +18,7 @@ func TestTooManyDefinitions(t *testing.T) {
 		if field.Type.Kind() != reflect.Slice {
 			continue
 		}
-		s := &source{comms: map[int]string{}}
+		s := &source{running: map[int]int{}}
 		list := reflect.MakeSlice(field.Type, maxDefinitions, maxDefinitions)
 		reflect.ValueOf(&s.tables).Elem().Field(i).Set(list)
 		if s.define(format.Definition{Kind: format.KindProcess, Info: []byte("{}")}) == nil {

@@ -11,6 +11,7 @@ import (
 type Step struct {
 	Kind     StepKind
 	Wait     *Wait         // of a Waited; Duration is its sum
+	Program  string        // of an Exec: the name of the new program
 	State    State         // of a Leave
 	CPU      uint16        // if Flow was asked for it
 	Depth    int           // shown calls around it
@@ -39,6 +40,8 @@ const (
 	Hit
 	// Waited: the thread was off the processor and runs again.
 	Waited
+	// Exec: the process executes another program. Its calls end now.
+	Exec
 )
 
 // FlowName names a thread in a flow: a thread's ID, g and a goroutine's number, or s and a track's
@@ -54,8 +57,8 @@ func FlowName(t *format.Thread) string {
 }
 
 // Flow visits the steps of a trace in order of time, all threads together. Calls that are open at
-// the end leave there, thread by thread. With Options.Min there are no Hits, and a step comes once
-// it is known which calls before it took that long. An error of visit ends the flow and is
+// the end leave there, thread by thread. With Options.Min there are no Hits and Execs, and a step
+// comes once it is known which calls before it took that long. An error of visit ends the flow and is
 // returned. The pointers of a Step stay valid. Flow returns the warnings about the trace.
 func Flow(path string, opts Options, cpu bool, visit func(*Step) error) (warnings []Warning, err error) {
 	src, err := openSource(path)
@@ -73,7 +76,7 @@ func Flow(path string, opts Options, cpu bool, visit func(*Step) error) (warning
 		v.visit = long.step
 	}
 	m := &merger{pairer: newPairer(v)}
-	m.pairer.sched, m.pairer.waited = src.meta.Sched, v.waited
+	m.pairer.sched, m.pairer.waited, m.pairer.executed = src.meta.Sched, v.waited, v.executed
 	err = src.each(format.Columns{CPU: cpu, Args: true}, func(b *batch) error {
 		m.batch(b, src, &opts)
 		b.release()
@@ -97,7 +100,7 @@ func Flow(path string, opts Options, cpu bool, visit func(*Step) error) (warning
 	s.add(path, src, sum, &opts)
 	s.warnDropped(path, src, &opts)
 	if !seen {
-		s.warn("", "%s", opts.nothingMatches())
+		s.warnNothing(&opts)
 	}
 	return s.warnings, v.err
 }
@@ -161,6 +164,18 @@ func (s *steps) waited(t *thread, w *Wait) {
 	if n := len(t.frames); n > 0 && !t.frames[n-1].hidden {
 		s.step(t, &Step{Kind: Waited, Wait: w, Duration: w.Runnable + w.Blocked + w.Unknown, Depth: int(t.frames[n-1].node)})
 	}
+}
+
+// executed visits an exec, unless functions are selected and none of them is running.
+func (s *steps) executed(t *thread, program string) {
+	st := &Step{Kind: Exec, Program: program}
+	switch top := t.top(); {
+	case top != nil && !top.hidden:
+		st.Depth = int(top.node)
+	case s.opts.Function != nil || s.opts.outside(t.nowNs):
+		return
+	}
+	s.step(t, st)
 }
 
 func (s *steps) step(t *thread, st *Step) {

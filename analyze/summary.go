@@ -20,10 +20,11 @@ type summary struct {
 	pids     map[int]bool
 	warnings []Warning
 	several  bool // there are several traces
+	offer    offer
 }
 
 func newSummary(paths []string) *summary {
-	return &summary{pids: map[int]bool{}, several: len(paths) > 1}
+	return &summary{pids: map[int]bool{}, several: len(paths) > 1, offer: offer{called: map[string]bool{}}}
 }
 
 // add adds a trace that was read to its end. sum holds the counts of that run.
@@ -45,6 +46,8 @@ func (s *summary) add(path string, src *source, sum tally, opts *Options) {
 	if sum.skipped > 0 {
 		s.warn(path, "%s nested too deeply to be paired: counted as incomplete", Plural(sum.skipped, "call was", "calls were"))
 	}
+	s.addRecording(path, src)
+	s.offer.add(src, &sum, opts)
 }
 
 // addOrigin adds where a trace is from, and what it contains.
@@ -87,9 +90,7 @@ func (s *summary) addProcesses(src *source) {
 	for _, th := range src.tables.Threads {
 		s.pids[th.PID] = true
 	}
-	for _, p := range src.tables.Processes {
-		s.trace.Processes = append(s.trace.Processes, Process{p.PID, p.Comm, strings.Join(p.Args, " ")})
-	}
+	s.trace.Processes = append(s.trace.Processes, src.listProcesses()...)
 }
 
 // addProbeCost adds the cost of probes, and warns if it is unknown or has changed.
@@ -118,10 +119,7 @@ func (s *summary) addLoss(path string, t *format.Tables) {
 		returns += l.Returns
 		last = max(last, l.LastNs)
 	}
-	lost := entries + returns
-	if t.End != nil {
-		lost = t.End.Lost
-	}
+	lost := lostEvents(t)
 	s.trace.Lost += lost
 	if lost == 0 {
 		return
@@ -143,6 +141,17 @@ func (s *summary) addLoss(path string, t *format.Tables) {
 		s.warn(path, "the cost of the probes of lost events is not subtracted: calls around them are shown too long")
 	}
 	s.warnLostEntries(path, t)
+}
+
+// lostEvents counts the events that were lost.
+func lostEvents(t *format.Tables) (lost uint64) {
+	if t.End != nil {
+		return t.End.Lost
+	}
+	for _, l := range t.Losses {
+		lost += l.Entries + l.Returns
+	}
+	return lost
 }
 
 // warnLostEntries warns of the functions with the most lost entries. The trace must have an end.

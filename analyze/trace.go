@@ -34,9 +34,10 @@ type Trace struct {
 	Unmeasured []string        // those of Files that have calls, but no calibration for any of them
 	Losses     []LossWindow    // by trace and time
 	Touched    []TouchedThread // by number of uncertain calls, highest first
-	// Processes are those with events, by PID. A process that has executed another program is there
-	// twice, in order of time.
-	Processes []Process
+	// Processes are those with events, and those that were to be recorded, by PID. A process that
+	// has executed another program is there twice, in order of time.
+	Processes  []Process
+	Recordings []Recording // in the order of Files
 }
 
 // Program is what a process runs until it executes something else.
@@ -50,6 +51,8 @@ type Process struct {
 	PID     int
 	Name    string
 	Command string // its command line, "" if unknown
+	Exe     string // path of its program, "" if unknown
+	Called  bool   // it has events
 }
 
 // Recorded returns the duration of all recordings together.

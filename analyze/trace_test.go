@@ -37,7 +37,7 @@ end {}`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []Process{{99, "other", ""}, {100, "sh", ""}, {100, "prog", ""}}; !slices.Equal(r.Trace.Processes, want) {
+	if want := []Process{{PID: 99, Name: "other"}, {PID: 100, Name: "sh", Called: true}, {PID: 100, Name: "prog", Called: true}}; !slices.Equal(r.Trace.Processes, want) {
 		t.Errorf("processes %v, want %v", r.Trace.Processes, want)
 	}
 }

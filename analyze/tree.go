@@ -123,7 +123,7 @@ func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 	values.warn(sum)
 	threads := all.build(fns.list, list, values.list)
 	if len(threads) == 0 {
-		sum.warn("", "%s", opts.nothingMatches())
+		sum.warnNothing(opts)
 	}
 	return &Tree{Threads: threads, Trace: sum.result(), By: opts.By, Warnings: sum.warnings}, nil
 }

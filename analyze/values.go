@@ -14,9 +14,10 @@ import (
 // Value is a value that calls are grouped by.
 type Value struct {
 	// Text is the value as in a call in C: a number, a "text" in quotes, or ? if it could not be
-	// read. It is "" for calls without a value.
+	// read. It is "" for calls without a value, and NULL for a null pointer instead of a text.
 	Text string
-	// Plain is the value for programs: a string, json.Number or bool; nil if it could not be read.
+	// Plain is the value for programs: a string, json.Number or bool; nil if it could not be read,
+	// or is a null pointer.
 	Plain any
 }
 
@@ -35,8 +36,8 @@ func compareValues(a, b *Value) int {
 }
 
 // formatValues writes the values of an event as in a call in C: numbers and "texts" in quotes. A
-// value that could not be read is a ?, and a text that was cut is "text".... The result is fit for
-// a terminal.
+// value that could not be read is a ?, a null pointer is NULL, and a text that was cut is
+// "text".... The result is fit for a terminal.
 func formatValues(defs []format.Arg, raw []byte) string {
 	if len(raw) == 0 {
 		return ""
@@ -99,6 +100,10 @@ func element(array []byte, index int) ([]byte, bool) {
 	return nil, false
 }
 
+// eaiType is the type of a failure to resolve a name, which is a negative number shown by its name;
+// 0 if the call has not failed.
+const eaiType = "enum EAI"
+
 // errnoType is the type of an error number: 0 if the call has not failed.
 const errnoType = "errno"
 
@@ -132,10 +137,12 @@ func formatValue(typ string, raw json.RawMessage) string {
 	return number
 }
 
-// formatObject writes a text that was cut, or is not UTF-8.
+// formatObject writes a text that was cut, or is not UTF-8, or a null pointer instead of a text.
 func formatObject(typ string, raw []byte) string {
 	text, cut, ok := objectText(raw)
 	switch {
+	case isNull(raw):
+		return "NULL"
 	case !ok:
 		return "?"
 	case cut:
@@ -165,6 +172,14 @@ func objectText(raw []byte) (text string, cut, ok bool) {
 		return string(b), o.Cut, err == nil
 	}
 	return "", false, false
+}
+
+// isNull reports whether an object is a null pointer.
+func isNull(raw []byte) bool {
+	var o struct {
+		Null bool `json:"null"`
+	}
+	return json.Unmarshal(raw, &o) == nil && o.Null
 }
 
 // quote puts a text, or a char, into quotes. It escapes characters that are not printable.

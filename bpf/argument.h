@@ -5,6 +5,9 @@
 
 #include "maps.h"
 
+/* The value of an argument that could not be fetched. */
+#define NOT_FETCHED (~0ULL)
+
 static __always_inline __u64 cut_to_size(__u64 v, __u8 size, __u8 is_signed)
 {
 	__u32 bits = 64 - 8 * (size & 15);
@@ -81,7 +84,7 @@ __attribute__((noinline)) int fetch_number(struct scratch *s, const struct arg *
 }
 
 /* Reads a text, argument i, into s->texts, after the earlier texts. The address in s->event.values
- * is replaced by the position of the text. */
+ * is replaced by the position of the text. It stays if the text is unreadable: 0 is a null one. */
 __attribute__((noinline)) int fetch_text(struct scratch *s, const struct arg *arg, __u32 i)
 {
 	__u64 max, pos, address;
@@ -162,7 +165,7 @@ static __always_inline void fetch_args(struct pt_regs *regs, struct scratch *s, 
 	for (__u32 i = 0; i < MAX_ARGS; i++) {
 		if (i >= site->args)
 			break;
-		e->values[i] = 0;
+		e->values[i] = NOT_FETCHED;
 		if (fetch_number(s, &site->arg[i], i))
 			e->unreadable |= 1 << i;
 	}

@@ -248,6 +248,7 @@ func TestRecords(t *testing.T) {
 		equal("arguments", []any{v.Len(), v.Name, v.NameOnly, v.unreadable, v.Number(0), string(v.texts)},
 			[]any{11, uint64(8), true, uint16(0x0402), uint64(1<<32 | 2), "abc"})
 		equal("text", string(v.Text(0)), "bc")
+		equal("null pointers: readable, unreadable, not there", []bool{v.Null(0), v.Null(1), v.Null(11)}, []bool{false, true, false})
 		if _, size := c.member(c.structOf("args_event"), "values"); size != 8*MaxArgs {
 			c.Errorf("arguments have %d bytes, want %d", size, 8*MaxArgs)
 		}

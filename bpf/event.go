@@ -65,6 +65,9 @@ func (v *Values) Len() int { return int(v.args) }
 // Readable reports whether argument i could be read.
 func (v *Values) Readable(i int) bool { return i < int(v.args) && v.unreadable>>i&1 == 0 }
 
+// Null reports whether argument i, which must be AsString or AsBytes, is a null pointer.
+func (v *Values) Null(i int) bool { return i < int(v.args) && !v.Readable(i) && v.values[i] == 0 }
+
 // Number returns argument i, extended to 64 bits.
 func (v *Values) Number(i int) uint64 { return v.values[i] }
 

@@ -102,7 +102,7 @@ struct args_event {
 	__u8 args;
 	__u8 reserved;
 	__u32 bytes;            /* of texts */
-	__u64 values[MAX_ARGS]; /* of a text: upper half its offset in texts, lower half its bytes */
+	__u64 values[MAX_ARGS]; /* of a text: upper half its offset in texts, lower half its bytes; if it is unreadable, its address */
 };
 
 /* A stack of callers: in a ring, ahead of the first event of a process that has it. */

@@ -33,6 +33,7 @@
 //	8   Wakeup         it may run again
 //	9   DroppedReturn  the return of a call that did not meet a condition, see Dropped
 //	10  Displaced      the recorder pre-empted the thread, for value ns up to here
+//	11  Exit           the thread ends; value is 1 if its process executes another program
 //
 // From 16 on they are definitions. info has the JSON of the struct of that name:
 //
@@ -52,6 +53,11 @@
 // 7, it waits for a processor. Rows of the kind 10 need no Meta.Sched: they say for how long the
 // recorder kept a thread or goroutine from running. All these rows have func 0 and do not count as
 // events. Threads with a goroutine or a track have only kind 10: the scheduler knows only threads.
+//
+// Ends of threads. An Exit ends the calls that are open in its thread; it has func 0 and does not
+// count as an event. When a process executes another program, all its threads end, with value 1. One
+// of them, if possible the one that did it, has in args the name of the new program: ["ls"]. A goroutine may
+// have rows after its Exit, if the new program soon has a goroutine with the same number.
 //
 // Definitions. A Thread or Func defines a number in the columns thread or func, in an earlier
 // batch. The number is in that column and in value. Modules and Stacks have their number in value
@@ -80,7 +86,8 @@
 // Values. A function describes the values of its events: in args for entries and hits, in results
 // for returns. The column args has them in that order: a number, true or false, a string, or null
 // if it could not be read. A string that is not valid UTF-8 is an object {"bytes":"…"} in base64. A
-// string that was cut to the recorded length is {"text":"…","cut":true} (or bytes).
+// string that was cut to the recorded length is {"text":"…","cut":true} (or bytes). A null pointer
+// instead of a string is {"null":true}.
 //
 // The metadata of the schema has under "utrace.version" the version of the format. Under "utrace"
 // it has the JSON of Meta: the facts that were available at the start. Within a version, columns of

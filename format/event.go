@@ -38,6 +38,9 @@ const (
 	// Displaced: the recorder pre-empted the thread. Value is how long, in ns, up to this moment.
 	// The thread has no events in that time.
 	Displaced Kind = 10
+	// Exit is the end of a thread, and of the calls that are open in it. Value is 1 if its process
+	// executes another program. Then the values of one of its threads have that program's name.
+	Exit Kind = 11
 
 	kindDefinition Kind = 16
 
@@ -70,7 +73,7 @@ func kindNames() map[Kind]string {
 		SchedOut: "sched-out", SchedIn: "sched-in", Wakeup: "wakeup",
 		KindModule: "module", KindFunc: "func", KindProcess: "process", KindThread: "thread", KindLoss: "loss",
 		KindLeftOut: "left-out", KindEnd: "end", KindRemoved: "removed",
-		DroppedReturn: "dropped-return", KindDropped: "dropped", Displaced: "displaced",
+		DroppedReturn: "dropped-return", KindDropped: "dropped", Displaced: "displaced", Exit: "exit",
 		KindCalibration: "calibration", KindStack: "stack",
 	}
 }
@@ -108,9 +111,9 @@ type StackID uint32
 type Event struct {
 	TimeNs uint64 // since Meta.Start.MonoNs
 	SP     uint64 // stack pointer at the function's entry, for returns as well; 0 unknown
-	Value  uint64 // of a Return, SchedOut, Wakeup or Displaced; StackID of an entry; else 0
+	Value  uint64 // of a Return, SchedOut, Wakeup, Displaced or Exit; StackID of an entry; else 0
 	Thread ThreadID
-	Func   FuncID // 0 for kinds of the scheduler
+	Func   FuncID // 0 for kinds of the scheduler, and for an Exit
 	CPU    uint16 // of a Wakeup: the waker's
 	Kind   Kind
 

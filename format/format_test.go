@@ -65,6 +65,7 @@ removed {"func":2,"time_ns":600,"hits":7,"pid":10,"overhead_percent":12.5,"reaso
 20000000000 1 return 1 sp=0x7f0000001000 value=0x7
 20000000100 1 entry 1 sp=0x55d000000000
 20000000200 1 entry 1 value=0x2
+20000000300 1 exit 0 value=1 args=["ls"]
 flush
 stack {"func":0,"addr":4105,"line":4}
 stack {"func":1,"addr":4120,"outer":1}
@@ -122,7 +123,7 @@ func TestTextRoundTrip(t *testing.T) {
 	for _, want := range []string{
 		"100 0 entry 0 sp=0x7ffe00001000\n150 0 hit 2",
 		"300 0 return 1 sp=0x7ffe00000f00 value=0xffffffffffffffff cpu=1\n120 1 entry 1 sp=0x7f0000001000\n",
-		"20000000000 1 return 1 sp=0x7f0000001000 value=0x7\n20000000100 1 entry 1 sp=0x55d000000000\n20000000200 1 entry 1 value=0x2\n",
+		"20000000000 1 return 1 sp=0x7f0000001000 value=0x7\n20000000100 1 entry 1 sp=0x55d000000000\n20000000200 1 entry 1 value=0x2\n20000000300 1 exit 0 value=0x1 args=[\"ls\"]\n",
 		"220 0 sched-out 0 value=0x1 cpu=1\n240 0 wakeup 0 value=0x10000000b\n250 0 sched-in 0 cpu=1\n",
 		`stack {"func":0,"addr":4105,"line":4}` + "\n" + `stack {"func":1,"addr":4120,"outer":1}` + "\n",
 		`"events":9,"entries":6,"sched":3`,
@@ -153,6 +154,8 @@ func TestValidate(t *testing.T) {
 		"switch of a call":  {"sched-out 0 ", "sched-out 1 "},
 		"stack of a switch": {"250 0 sched-in 0 ", "250 0 sched-in 0 sp=0x7ffe00000f00 "},
 		"value of a switch": {"250 0 sched-in 0 ", "250 0 sched-in 0 value=1 "},
+		"exit of a call":    {"exit 0", "exit 1"},
+		"program of an end": {"exit 0 value=1", "exit 0"},
 		"unknown removed":   {`removed {"func":2`, `removed {"func":9`},
 		"call after it":     {`removed {"func":2`, `removed {"func":1`},
 		"removed twice":     {"removed {", `removed {"func":2,"time_ns":500,"hits":7,"pid":10,"overhead_percent":1,"reason":""}` + "\nremoved {"},
@@ -223,11 +226,11 @@ func TestArrowReadsIt(t *testing.T) {
 			timeNs[rec.Column(1).(*array.Uint32).Value(row)] += uint64(rec.Column(0).(*array.Uint32).Value(row))
 		}
 	}
-	want := map[uint8]int{0: 5, 1: 2, 2: 1, 3: 1, 4: 4, 5: 3, 6: 1, 7: 1, 8: 1, 16: 1, 17: 3, 18: 1, 19: 2, 20: 1, 21: 1, 22: 1, 23: 1, 26: 2}
+	want := map[uint8]int{0: 5, 1: 2, 2: 1, 3: 1, 4: 4, 5: 3, 6: 1, 7: 1, 8: 1, 11: 1, 16: 1, 17: 3, 18: 1, 19: 2, 20: 1, 21: 1, 22: 1, 23: 1, 26: 2}
 	if !reflect.DeepEqual(kinds, want) {
 		t.Errorf("kinds %v, want %v", kinds, want)
 	}
-	if want := map[uint32]uint64{0: 300, 1: 20000000200}; !reflect.DeepEqual(timeNs, want) {
+	if want := map[uint32]uint64{0: 300, 1: 20000000300}; !reflect.DeepEqual(timeNs, want) {
 		t.Errorf("sums of delta_ns %v, want %v", timeNs, want)
 	}
 }

@@ -18,12 +18,16 @@ type Meta struct {
 	PIDs      []int    `json:"pids,omitempty"`    // the requested processes
 	Probes    []string `json:"probes,omitempty"`
 	Presets   []string `json:"presets,omitempty"` // including the ones that utrace chose
+	Chosen    bool     `json:"chosen,omitempty"`  // utrace chose what to probe
+	Follow    bool     `json:"follow,omitempty"`  // children of the processes are recorded as well
 	CPUs      int      `json:"cpus"`
 	RingBytes int      `json:"ring_bytes"`       // per CPU
 	Start     Anchor   `json:"start"`            // event times count from Start.MonoNs
 	Sched     bool     `json:"sched,omitempty"`  // threads have rows of the scheduler, see SchedOut
 	Stacks    bool     `json:"stacks,omitempty"` // entries have the Stack of their callers
 
+	DurationNs         int64   `json:"duration_ns,omitempty"`          // how long to record; 0: no limit
+	MaxBytes           int64   `json:"max_bytes,omitempty"`            // size at which to stop; 0: no limit
 	SlowerThanNs       int64   `json:"slower_than_ns,omitempty"`       // only calls at least this long were kept; 0: all
 	MaxOverheadPercent float64 `json:"max_overhead_percent,omitempty"` // of the CPU time of each process; 0: no limit
 	Costs              *Costs  `json:"costs,omitempty"`                // nil if they were not needed
@@ -82,12 +86,13 @@ type Arg struct {
 	Type string `json:"type"` // as in a probe: str, u32, s64, x64, ptr, bool, char, f64 …
 }
 
-// Process is a process with events. A process that executes another program is defined again, as is
-// a PID that is reused.
+// Process is a process with events, or one of Meta.PIDs. A process that executes another program is
+// defined again, as is a PID that is reused.
 type Process struct {
 	PID  int      `json:"pid"`
 	Comm string   `json:"comm"`
-	Args []string `json:"args,omitempty"`
+	Args []string `json:"args,omitempty"` // its command line
+	Exe  string   `json:"exe,omitempty"`  // path of its program
 }
 
 // Thread is a thread with events, or a goroutine of a Go program.

@@ -18,7 +18,7 @@ import (
 //	1500 0 return 3 sp=0x7ffc00 value=0x5 cpu=1
 //	flush
 //
-// An event, or a row of the scheduler, has its time in ns since the start, thread, kind, function,
+// An event, an exit, or a row of the scheduler has its time in ns since the start, thread, kind, function,
 // and the other columns that are not zero. Its JSON array of values comes last, after args=. flush
 // ends a batch. Empty lines and lines that begin with # are skipped.
 
@@ -148,7 +148,7 @@ func parseEvent(word, rest string) (e Event, err error) {
 	e.Func = FuncID(number(fields[3], 32))
 	known := false
 	for kind, name := range kindNames() {
-		if name == fields[2] && (kind.IsEvent() || kind.IsSched()) {
+		if name == fields[2] && (kind.IsEvent() || kind.IsSched() || kind == Exit) {
 			e.Kind, known = kind, true
 		}
 	}
@@ -186,7 +186,7 @@ func WriteText(w io.Writer, r *Reader) error {
 		if len(b.Defs) == 0 {
 			for i := range b.Rows {
 				e := clocks[b.Thread[i]].event(b, i)
-				if !e.Kind.IsEvent() && !e.Kind.IsSched() {
+				if e.Kind == Pause || e.Kind == StackBase {
 					continue
 				}
 				fmt.Fprintf(out, "%d %d %s %d", e.TimeNs, e.Thread, e.Kind, e.Func)

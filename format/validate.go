@@ -132,6 +132,11 @@ func (v *validator) events(b *Batch, tables *Tables, clocks []clock) error {
 			}
 			v.sched++
 			continue
+		case e.Kind == Exit:
+			if b.StackBytes[i] != 0 || e.Func != 0 || e.Value > 1 || e.Value == 0 && len(b.Args(i)) > 0 || len(b.Args(i)) > 0 && !isArray(string(b.Args(i))) {
+				return fail("it has more than a time and the name of a program")
+			}
+			continue
 		case !e.Kind.IsEvent():
 			return fail("unknown kind")
 		case int(e.Func) >= len(tables.Funcs):

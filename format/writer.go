@@ -175,6 +175,7 @@ func (w *Writer) Append(e *Event) error {
 	}
 	w.pending = append(w.pending, *e)
 	switch {
+	case e.Kind == Exit:
 	case e.Kind.IsSched():
 		w.sched++
 	case e.Kind.IsEntry():

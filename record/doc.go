@@ -12,7 +12,7 @@
 //     allows (attachedprobes.go). Then it turns all probes on at once (start.go).
 //  4. A drainer empties the rings on a timer and restores the order of each thread's events
 //     (drainer.go). Threads and processes are named as they appear. Each life of a thread ID is a
-//     thread of its own (record/internal/threads).
+//     thread of its own, up to its end or an exec (record/internal/threads).
 //  5. At the end the probes are turned off, the rings drained, and the file completed (finish.go).
 //
 // Package list finds out what there is to probe, without a plan.

@@ -4,6 +4,7 @@ package record
 
 import (
 	"cmp"
+	"encoding/json"
 	"math"
 	"slices"
 	"time"
@@ -212,6 +213,27 @@ func (d *drainer) release(before uint64) error {
 		}
 	}
 	d.held = append(d.held[:0], d.waiting...)
+	return d.releaseExits()
+}
+
+// releaseExits hands the ends of this pass's threads to the writer.
+func (d *drainer) releaseExits() error {
+	for _, x := range d.threads.Exits() {
+		e := format.Event{Kind: format.Exit, Thread: x.Thread, TimeNs: clock.SinceStart(x.TimeNs, d.startNs)}
+		if x.Replaced {
+			e.Value = 1
+		}
+		var err error
+		if x.Program == "" {
+			err = d.w.Append(&e)
+		} else {
+			program, _ := json.Marshal([]string{x.Program}) // strings: no error
+			err = d.w.AppendArgs(&e, string(program))
+		}
+		if err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -201,6 +201,9 @@ func (s *session) begin() (err error) {
 		return err
 	}
 	s.drainer = newDrainer(s.objs, s.w, s.definitions, startNs)
+	for _, pid := range s.cfg.PIDs {
+		s.drainer.threads.DefineProcess(uint32(pid))
+	}
 	if s.plan.DefersCalls() { // see keepOpen
 		s.drainer.threads.EndedNs = map[uint32]uint64{}
 	}
@@ -248,6 +251,7 @@ func (s *session) meta() format.Meta {
 		Recorder: s.cfg.Version, Host: host, Kernel: unix.ByteSliceToString(uts.Release[:]), Arch: runtime.GOARCH,
 		Args: s.cfg.Args, Command: s.cfg.Command, PIDs: s.cfg.PIDs, Presets: s.plan.PresetNames(s.cfg.Config),
 		CPUs: runtime.NumCPU(), RingBytes: s.cfg.RingBytes, Start: s.start, Stacks: s.cfg.Stacks,
+		Chosen: !s.cfg.NamesProbes(), Follow: s.cfg.Follow, DurationNs: int64(s.cfg.Duration), MaxBytes: s.cfg.MaxBytes,
 		Sched: s.cfg.Sched, SlowerThanNs: int64(s.cfg.SlowerThan), MaxOverheadPercent: 100 * s.cfg.MaxOverhead,
 	}
 	for _, p := range s.cfg.Probes {

@@ -14,6 +14,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/record/internal/probe"
+	"utrace/record/internal/values"
 )
 
 // appendValues appends the JSON array of an event's values, by the rules of package format.
@@ -37,9 +38,12 @@ func appendValues(dst []byte, args []probe.Argument, v *bpf.Values) []byte {
 	return append(dst, ']')
 }
 
-// failed reports whether a function has failed, by its result, the first of the values.
+// failed reports whether a function has failed with an errno, by its result, the first of the
+// values.
 func failed(t probe.Type, v *bpf.Values) bool {
 	switch t.Kind {
+	case probe.KindEnum: // of a name's resolution
+		return v.Readable(0) && int64(v.Number(0)) == values.EAISystem
 	case probe.KindNumber:
 		return v.Readable(0) && int64(v.Number(0)) < 0
 	case probe.KindHex:
@@ -50,6 +54,9 @@ func failed(t probe.Type, v *bpf.Values) bool {
 
 func appendValue(dst []byte, t probe.Type, v *bpf.Values, i int) []byte {
 	if !v.Readable(i) {
+		if t.HasBytes() && v.Null(i) {
+			return append(dst, `{"null":true}`...)
+		}
 		if t.Kind == probe.KindGoType { // there is no type at nil
 			return append(dst, `"nil"`...)
 		}

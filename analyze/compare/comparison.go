@@ -74,9 +74,13 @@ func Diff(oldPaths, newPaths []string, opts analyze.Options, minChange float64) 
 	if mixed {
 		c.warn("the cost of probes was not measured in %s: it is subtracted from no trace", strings.Join(unmeasured, ", "))
 	}
+	var names []string
+	for i := range c.Changes {
+		names = append(names, c.Changes[i].Name)
+	}
 	c.Changes = slices.DeleteFunc(c.Changes, func(ch Change) bool { return !function.MatchFunction(&ch.Function) })
 	if len(c.Changes) == 0 && function != nil {
-		c.warn("no call matches the functions that were selected")
+		c.warn("no call matches the functions that were selected: %s", function.Instead(names))
 	}
 	return c, nil
 }

@@ -18,16 +18,18 @@ type pair struct{ old, new int }
 // build, and directories from machine to machine. So it tries one key after the other, and takes
 // the rows that are the only ones with their key on both sides.
 func match(before, after []analyze.Row) []pair {
+	name := func(r *analyze.Row) string { return r.Provider() + "\x00" + r.Name }
 	keys := []func(*analyze.Row) string{
 		func(r *analyze.Row) string {
-			return r.Name + "\x00" + filepath.Base(r.Module) + "\x00" + r.File + fmt.Sprint("\x00", r.Addr)
+			return name(r) + "\x00" + filepath.Base(r.Module) + "\x00" + r.File + fmt.Sprint("\x00", r.Addr)
 		},
 		func(r *analyze.Row) string {
-			return r.Name + "\x00" + filepath.Base(r.Module) + "\x00" + filepath.Base(r.File)
+			return name(r) + "\x00" + filepath.Base(r.Module) + "\x00" + filepath.Base(r.File)
 		},
 		func(r *analyze.Row) string {
-			return r.Name + "\x00" + strings.SplitN(filepath.Base(r.Module), ".so", 2)[0]
+			return name(r) + "\x00" + strings.SplitN(filepath.Base(r.Module), ".so", 2)[0]
 		},
+		name,
 		func(r *analyze.Row) string { return r.Name },
 	}
 	var pairs []pair

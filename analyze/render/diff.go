@@ -65,10 +65,15 @@ func diffSide(t *analyze.Trace) string {
 		text += fmt.Sprintf("%d traces, ", n)
 	}
 	text += fmt.Sprintf("%s, %d events", strings.Join(durations, " + "), t.Events)
-	if len(t.Commands) > 0 {
+	switch n := len(t.Processes); {
+	case len(t.Commands) > 0:
 		text += ", " + cut(strings.Join(t.Commands, "; "), maxCommand)
+	case n > 1:
+		text += fmt.Sprintf(", process %s, and %d more", processText(&t.Processes[0]), n-1)
+	case n > 0:
+		text += ", process " + processText(&t.Processes[0])
 	}
-	return text
+	return text + ", asked for " + cut(strings.Join(t.AskedFor(), ", "), maxAskedFor)
 }
 
 // diffTable writes three columns for each metric: old, new, and the change, with * if it is

@@ -145,3 +145,48 @@ end {"lost":2,"func_lost":[{"func":0,"entries":1,"returns":1}]}`,
 		}
 	}
 }
+
+// TestDiffSides: each side says which processes it is of, and what was asked for. Static probes of
+// one name are told apart by their providers.
+func TestDiffSides(t *testing.T) {
+	root, err := filepath.Abs("../../testdata/traces")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	writeTrace(t, filepath.Join(root, "asked.txt"), "asked.arrow")
+	writeTrace(t, filepath.Join(root, "providers.txt"), "providers.arrow")
+	diff := func(path string) (text, object string) {
+		c, err := compare.Diff([]string{path}, []string{path}, analyze.Options{}, 0.05)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var table, json bytes.Buffer
+		if err := Diff(&table, c, len(c.Changes)); err != nil {
+			t.Fatal(err)
+		}
+		if err := DiffJSON(&json, c, nil, Words{}); err != nil {
+			t.Fatal(err)
+		}
+		return table.String(), strings.Join(strings.Fields(json.String()), " ")
+	}
+
+	text, object := diff("asked.arrow")
+	want := "asked.arrow: 2.100 us, 2 events, process 100 prog: ./prog -x two words, and 1 more, asked for work(n:s32) if n > 1, it's, preset dns\n"
+	if strings.Count(text, want) != 2 {
+		t.Errorf("not twice %q in\n%s", want, text)
+	}
+	for _, want := range []string{
+		`"commands": [], "processes": [ { "pid": 100, "name": "prog", "command": "./prog -x two words", "exe": "/usr/bin/prog", "called": true }`,
+		`"asked_for": [ "work(n:s32) if n > 1", "it's", "preset dns" ]`,
+	} {
+		if strings.Count(object, want) != 2 {
+			t.Errorf("not twice %q in\n%s", want, object)
+		}
+	}
+
+	text, object = diff("providers.arrow")
+	if strings.Contains(text, "gone") || !strings.Contains(text, "  a:hit\n") || !strings.Contains(object, `"provider": "b"`) {
+		t.Errorf("providers are mixed up:\n%s\n%s", text, object)
+	}
+}

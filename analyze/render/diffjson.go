@@ -27,6 +27,10 @@ type jsonDiffSide struct {
 	DurationsNs []int64  `json:"durations_ns"` // of each of the files
 	Events      uint64   `json:"events"`
 	Lost        uint64   `json:"lost"`
+
+	Commands  []string      `json:"commands"`
+	Processes []jsonProcess `json:"processes"`
+	AskedFor  []string      `json:"asked_for"` // probes as typed, and presets
 }
 
 type jsonChange struct {
@@ -34,7 +38,8 @@ type jsonChange struct {
 	Module          string               `json:"module"`
 	File            string               `json:"file"`
 	Line            int                  `json:"line"`
-	State           string               `json:"state"` // both, new or gone
+	Provider        string               `json:"provider"` // of a static probe (USDT)
+	State           string               `json:"state"`    // both, new or gone
 	Significant     bool                 `json:"significant"`
 	BelowResolution bool                 `json:"below_resolution"` // on either side
 	Metrics         map[string]jsonDelta `json:"metrics"`
@@ -64,7 +69,10 @@ func DiffJSON(w io.Writer, c *compare.Comparison, verdicts []Verdict, words Word
 		for _, d := range t.Durations {
 			durations = append(durations, int64(d))
 		}
-		return jsonDiffSide{append([]string{}, t.Files...), int64(t.Duration), durations, t.Events, t.Lost}
+		return jsonDiffSide{
+			Files: append([]string{}, t.Files...), DurationNs: int64(t.Duration), DurationsNs: durations, Events: t.Events, Lost: t.Lost,
+			Commands: append([]string{}, t.Commands...), Processes: newJSONProcesses(t.Processes), AskedFor: t.AskedFor(),
+		}
 	}
 	out := jsonDiff{
 		Old: side(&c.Old), New: side(&c.New), Shifts: map[string]float64{}, ByRuns: c.ByRuns, Raw: c.Old.Probes.Raw,
@@ -82,7 +90,7 @@ func DiffJSON(w io.Writer, c *compare.Comparison, verdicts []Verdict, words Word
 	for i := range c.Changes {
 		ch := &c.Changes[i]
 		f := jsonChange{
-			Name: ch.Name, Module: ch.Module, File: ch.File, Line: ch.Line, State: "both",
+			Name: ch.Name, Module: ch.Module, File: ch.File, Line: ch.Line, Provider: ch.Provider(), State: "both",
 			Significant: ch.Significant(), BelowResolution: ch.BelowResolution(), Metrics: map[string]jsonDelta{},
 		}
 		if ch.Old == nil {

@@ -95,6 +95,8 @@ func (f *braces) step(s *analyze.Step) error {
 		f.hold(heldLine{text: braceLine(s, call(s)+";")})
 	case analyze.Waited:
 		f.hold(heldLine{text: braceLine(s, "/* linux:schedule"+waited(s.Wait)+" */")})
+	case analyze.Exec:
+		f.hold(heldLine{text: braceLine(s, "/* "+execText(s)+" */")})
 	case analyze.Leave:
 		f.hold(heldLine{text: braceLine(s, "}"+result(s)+" /* "+s.Func.Name+ending(s)+" */")})
 	}
@@ -131,6 +133,9 @@ func waited(w *analyze.Wait) string {
 	return text
 }
 
+// execText says that a process executes another program.
+func execText(s *analyze.Step) string { return "linux:task-exec: " + s.Program }
+
 // call writes a call with its arguments.
 func call(s *analyze.Step) string { return s.Func.Name + "(" + s.Args + ")" }
 
@@ -154,6 +159,8 @@ func ending(s *analyze.Step) string {
 		return ": open at the end"
 	case analyze.NoReturn:
 		return ": return not probed"
+	case analyze.Replaced:
+		return ": replaced by exec"
 	case analyze.Dropped:
 		return ": dropped"
 	}
@@ -214,10 +221,12 @@ func braceLine(s *analyze.Step, text string) string {
 // return.
 func writeArrow(out *bufio.Writer, s *analyze.Step) error {
 	arrow := "->"
-	if s.Kind == analyze.Waited {
+	switch s.Kind {
+	case analyze.Waited:
 		return nil
-	}
-	if s.Kind == analyze.Leave {
+	case analyze.Exec:
+		arrow = "=="
+	case analyze.Leave:
 		arrow = "<-"
 		if !s.State.Returned() {
 			return nil
@@ -228,9 +237,12 @@ func writeArrow(out *bufio.Writer, s *analyze.Step) error {
 	return err
 }
 
-// arrowName is a function's name with the values of the call.
+// arrowName is a function's name with the values of the call, or an exec.
 func arrowName(s *analyze.Step) string {
-	if s.Args == "" {
+	switch {
+	case s.Kind == analyze.Exec:
+		return execText(s)
+	case s.Args == "":
 		return s.Func.Name + result(s)
 	}
 	return call(s)

@@ -84,6 +84,8 @@ func views(t *testing.T, paths []string, opts analyze.Options) []byte {
 	for _, text := range r.Warnings {
 		fmt.Fprintln(&out, text)
 	}
+	fmt.Fprintln(&out, "== info")
+	check(Info(&out, &r.Trace))
 	fmt.Fprintln(&out, "== flow")
 	_, err = Flow(&out, paths, opts, false)
 	check(err)

@@ -37,6 +37,9 @@ type jsonTrace struct {
 	Probes   jsonProbes    `json:"probes"`
 	Losses   []jsonLoss    `json:"losses"`
 	Touched  []jsonTouched `json:"touched_threads"`
+
+	Processes  []jsonProcess   `json:"processes"`
+	Recordings []jsonRecording `json:"recordings"` // of each file
 }
 
 // jsonProbes is the cost of probes.
@@ -110,7 +113,7 @@ type jsonFunction struct {
 	TakenOffNs int64  `json:"taken_off_ns"` // since the start: later calls were not recorded; 0: it was not removed
 	PIDs       []int  `json:"pids"`
 
-	By map[string]any `json:"by,omitempty"` // the value of all its calls; null: it could not be read
+	By map[string]any `json:"by,omitempty"` // the value of all its calls; null: it could not be read, or is a null pointer
 	// Uncertain counts complete calls during which events were lost. They count in total_ns and
 	// self_ns, but not in the figures from min_ns to max_ns.
 	Uncertain       uint64 `json:"uncertain"`
@@ -119,6 +122,7 @@ type jsonFunction struct {
 	BelowResolution bool   `json:"below_resolution"`
 	// DroppedIncomplete counts the dropped calls in incomplete.
 	DroppedIncomplete uint64 `json:"dropped_incomplete"`
+	Provider          string `json:"provider"` // of a static probe (USDT); "" for other functions
 
 	*jsonWaits // nil if the scheduler was not recorded
 }
@@ -146,17 +150,20 @@ func newJSONWaits(t *analyze.Trace, s *analyze.Stats) *jsonWaits {
 	}
 }
 
+// jsonTime is the layout of times in JSON: RFC 3339, UTC, with all nanoseconds.
+const jsonTime = "2006-01-02T15:04:05.000000000Z"
+
 // JSON writes the report as one object, with warnings and conditions in the caller's words.
 func JSON(w io.Writer, r *analyze.Result, words Words) error {
 	t := &r.Trace
 	out := jsonReport{
 		Trace: jsonTrace{
 			File: strings.Join(t.Files, ", "), Host: strings.Join(t.Hosts, ", "), Kernel: strings.Join(t.Kernels, ", "),
-			Command: strings.Join(t.Commands, "; "), Start: t.Start.Format("2006-01-02T15:04:05.000000000Z"),
+			Command: strings.Join(t.Commands, "; "), Start: t.Start.Format(jsonTime),
 			DurationNs: int64(t.Duration), Events: t.Events, Lost: t.Lost, Unmatched: t.UnmatchedReturns, Switches: t.Switches, PIDs: append([]int{}, t.PIDs...),
 			SlowerThanNs: int64(t.SlowerThan), Conditions: words.conditions(t.Conditions), LeftOut: t.LeftOut,
 			TakenOff: []jsonRemoved{}, Losses: []jsonLoss{}, Touched: []jsonTouched{},
-			Probes: newJSONProbes(&t.Probes),
+			Probes: newJSONProbes(&t.Probes), Processes: newJSONProcesses(t.Processes), Recordings: newJSONRecordings(t.Recordings),
 		},
 		Functions: []jsonFunction{},
 		Warnings:  words.warnings(r.Warnings),
@@ -189,8 +196,8 @@ func newJSONFunction(row *analyze.Row, r *analyze.Result) jsonFunction {
 		P99Ns: int64(d.Quantile(990)), P999Ns: int64(d.Quantile(999)), MaxNs: int64(d.Max()),
 		Errors: row.Errors, Dropped: row.Dropped, TakenOffNs: int64(row.RemovedAt), PIDs: row.PIDs(),
 		Uncertain: row.Uncertain, UncertainNs: int64(row.UncertainTotal), Lost: row.Lost, BelowResolution: row.BelowResolution,
-		DroppedIncomplete: row.DroppedIncomplete,
-		jsonWaits:         newJSONWaits(&r.Trace, &row.Stats),
+		DroppedIncomplete: row.DroppedIncomplete, Provider: row.Provider(),
+		jsonWaits: newJSONWaits(&r.Trace, &row.Stats),
 	}
 	if r.By != "" {
 		fn.By = map[string]any{r.By: nil} // lost entries have no known value

@@ -76,6 +76,7 @@ func callColumns() []callColumn {
 		long("address", func(c *analyze.Call) int64 { return int64(c.Function.Addr) }),
 		text("file", func(c *analyze.Call) string { return c.Function.File }),
 		number("line", func(c *analyze.Call) int32 { return int32(min(c.Function.Line, math.MaxInt32)) }),
+		text("provider", func(c *analyze.Call) string { return c.Function.Provider() }),
 		number("pid", func(c *analyze.Call) int32 { return int32(c.Thread.PID) }),
 		number("tid", func(c *analyze.Call) int32 { return int32(c.Thread.TID) }),
 		text("process", func(c *analyze.Call) string { return c.Process }),
@@ -99,6 +100,8 @@ func callState(c *analyze.Call) string {
 		return "unwound"
 	case c.State == analyze.Open:
 		return "open"
+	case c.State == analyze.Replaced:
+		return "replaced"
 	}
 	return "noreturn"
 }

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,34 +9,44 @@ import (
 	"utrace/analyze"
 )
 
-// Limits of what a report says about processes.
+// Limits of what a header says about processes and probes.
 const (
 	maxProcesses = 20  // in the header
 	maxCommand   = 100 // characters of a command line
+	maxAskedFor  = 200 // characters of the probes
 	maxNames     = 3   // of programs, in a line of the table
 )
 
-// processes lists the processes if there are several.
-func processes(line func(name, value string), list []analyze.Process) {
-	if len(list) < 2 {
+// processes lists the processes, unless the command is the only one.
+func processes(line func(name, value string), t *analyze.Trace) {
+	if len(t.Processes) < 2 && len(t.Commands) > 0 {
 		return
 	}
-	for i, p := range list {
+	for i := range t.Processes {
 		if i == maxProcesses {
-			line("process", fmt.Sprintf("and %d more", len(list)-i))
+			line("process", fmt.Sprintf("and %d more", len(t.Processes)-i))
 			break
 		}
-		text := fmt.Sprintf("%d %s", p.PID, p.Name)
-		if p.Command != "" {
-			text += ": " + cut(p.Command, maxCommand)
-		}
-		line("process", text)
+		line("process", processText(&t.Processes[i]))
 	}
 }
 
-// severalNames reports whether not all processes have the same name.
-func severalNames(list []analyze.Process) bool {
-	return slices.ContainsFunc(list, func(p analyze.Process) bool { return p.Name != list[0].Name })
+// processText says which process it is.
+func processText(p *analyze.Process) string {
+	text := fmt.Sprintf("%d %s", p.PID, p.Name)
+	if command := cmp.Or(p.Command, p.Exe); command != "" {
+		text += ": " + cut(command, maxCommand)
+	}
+	if !p.Called {
+		text += " (no events)"
+	}
+	return text
+}
+
+// severalPrograms reports whether not all processes with events have the same name.
+func severalPrograms(list []analyze.Process) bool {
+	first := slices.IndexFunc(list, func(p analyze.Process) bool { return p.Called })
+	return slices.ContainsFunc(list, func(p analyze.Process) bool { return p.Called && p.Name != list[first].Name })
 }
 
 // programs names programs, and in how many processes each ran.

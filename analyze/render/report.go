@@ -18,7 +18,7 @@ func Report(w io.Writer, r *analyze.Result, sparks bool) error {
 	out := bufio.NewWriter(w)
 	header(out, &r.Trace)
 	fmt.Fprintln(out)
-	table(out, r, severalNames(r.Trace.Processes), sparks)
+	table(out, r, severalPrograms(r.Trace.Processes), sparks)
 	incomplete(out, r.Rows, r.By)
 	if n := r.Trace.UnmatchedReturns; n > 0 {
 		fmt.Fprintf(out, "\n%s without an entry (not in the table): calls that had begun before the recording or before a fork, or lost entries\n",
@@ -39,6 +39,7 @@ func header(w io.Writer, t *analyze.Trace) {
 	line("host", strings.Join(t.Hosts, ", "))
 	line("kernel", strings.Join(t.Kernels, ", "))
 	line("command", strings.Join(t.Commands, "; "))
+	line("asked for", cut(strings.Join(t.AskedFor(), ", "), maxAskedFor))
 	line("started", t.Start.Format(time.RFC3339Nano))
 	line("duration", analyze.FormatDuration(t.Duration))
 	line("events", fmt.Sprint(t.Events))
@@ -53,7 +54,7 @@ func header(w io.Writer, t *analyze.Trace) {
 	}
 	line("probes", probes(t))
 	line("threads", fmt.Sprint(t.Threads))
-	processes(line, t.Processes)
+	processes(line, t)
 }
 
 // nearlyAll is the percentage of a time from which a share that was bounded is not written as a

@@ -21,7 +21,7 @@ const maxTraceEvents = 1_000_000
 const firstOwnTID = 1 << 22
 
 // TraceEvent writes calls as trace events for Perfetto and chrome://tracing (the JSON Object Format
-// of the Trace Event Format). A call is a complete event (X), a hit an instant event (i), and
+// of the Trace Event Format). A call is a complete event (X), a hit or an exec an instant event (i), and
 // threads and processes have metadata with their names. Each of several traces starts at 0.
 //
 // If only is not nil, it writes the functions of these rows only. Of more than a million calls, it
@@ -153,6 +153,8 @@ func (e *eventWriter) step(s *analyze.Step) error {
 		return nil
 	case analyze.Waited:
 		return e.waited(s)
+	case analyze.Exec:
+		return e.exec(s)
 	case analyze.Leave:
 		open := e.open[s.ThreadID]
 		from = open[len(open)-1]
@@ -221,12 +223,21 @@ func (e *eventWriter) waited(s *analyze.Step) error {
 	})
 }
 
+// exec writes a mark for its process.
+func (e *eventWriter) exec(s *analyze.Step) error {
+	if err := e.metadata(s); err != nil {
+		return err
+	}
+	return e.write(&traceEvent{Name: execText(s), Phase: "i", Scope: "p", TsUs: microseconds(s.At), PID: e.pid(s.Thread), TID: tid(s)})
+}
+
 // endingNames say why the end of a call is not its return.
 func endingNames() map[analyze.State]string {
 	return map[analyze.State]string{
 		analyze.Unwound:  "unwound: its return was not seen; it ended at this time or before",
 		analyze.Open:     "open at the end of its thread's events",
 		analyze.NoReturn: "return not probed; it ended at this time or before",
+		analyze.Replaced: "replaced: its process executed another program",
 		analyze.Dropped:  "dropped: it did not meet its condition, and is here for the calls inside it",
 	}
 }

@@ -279,3 +279,26 @@ func TestTraceEventsOfSeveral(t *testing.T) {
 		t.Errorf("%d events, %d of each trace: %v", len(two), len(one), pids)
 	}
 }
+
+// TestTraceEventExec: an exec is a mark of its process, and the calls that it ends end there.
+func TestTraceEventExec(t *testing.T) {
+	source, err := filepath.Abs("../../testdata/traces/replaced.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	writeTrace(t, source, "replaced.arrow")
+	events, _ := writeEvents(t, []string{"replaced.arrow"}, analyze.Options{}, nil, 100)
+	marks, ended := 0, 0
+	for _, e := range events {
+		switch {
+		case e.Name == "linux:task-exec: ls" && e.Ph == "i" && e.S == "p" && e.startNs() == 3000 && *e.Pid == 100:
+			marks++
+		case e.Ph == "X" && e.endNs() == 3000:
+			ended++
+		}
+	}
+	if marks != 1 || ended != 4 {
+		t.Errorf("%d marks, %d calls end there, want 1 and 4: %+v", marks, ended, events)
+	}
+}

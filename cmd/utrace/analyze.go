@@ -39,7 +39,8 @@ Marks in the report:
   utrace analyze --heatmap handle_request --heatmap-svg heat.svg trace.arrow
   utrace analyze --folded - trace.arrow | flamegraph.pl --countname ns > flame.svg
   utrace analyze --pprof out.pb.gz trace.arrow && go tool pprof -http=: out.pb.gz
-  utrace analyze --json monday.arrow tuesday.arrow`,
+  utrace analyze --json monday.arrow tuesday.arrow
+  utrace analyze --info trace.arrow`,
 		Annotations: map[string]string{moreKey: `
   man utrace-analyze      corrected and uncertain times, waiting, grouping, errors (docs/results.md)`},
 		Args: traceArgs,

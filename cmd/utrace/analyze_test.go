@@ -50,11 +50,11 @@ func analyzeCommand(args ...string) (stdout, stderr string, err error) {
 func TestAnalyzeViews(t *testing.T) {
 	trace := traceFile(t, "lost")
 	pb := filepath.Join(t.TempDir(), "out.pb.gz")
-	out, warnings, err := analyzeCommand("--flow", "--tree", "--json", "--pprof", pb, trace)
+	out, warnings, err := analyzeCommand("--flow", "--tree", "--json", "--info", "--pprof", pb, trace)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"# DURATION     TID     FUNCTION\n", "# TOTAL TIME   FUNCTION\n", `"functions": [`} {
+	for _, want := range []string{"# DURATION     TID     FUNCTION\n", "# TOTAL TIME   FUNCTION\n", `"functions": [`, "recorder    utrace test\n"} {
 		if strings.Count(out, want) != 1 {
 			t.Errorf("%q is not there once:\n%s", want, out)
 		}
@@ -172,15 +172,23 @@ func TestAnalyzeFileReplaces(t *testing.T) {
 	}
 }
 
-// TestAnalyzeNothing: an empty view is explained.
+// TestAnalyzeNothing: an empty view says what there is instead.
 func TestAnalyzeNothing(t *testing.T) {
 	trace := traceFile(t, "nesting")
-	for _, view := range []string{"--json", "--flow", "--tree", "--heatmap=*"} {
-		for _, selection := range []string{"--function=zzz*", "--tid=1", "--min=1h"} {
+	for _, view := range []string{"--json", "--flow", "--tree", "--heatmap=*", "--slowest=1"} {
+		for selection, want := range map[string]string{
+			"--function=zzz*": "no function matches zzz*; there are a, b, main",
+			"--function=*AIN": "no function matches *AIN; similar: main",
+			"--pid=1":         "the processes with calls are 100 prog",
+			"--tid=1":         "the threads with calls are 100",
+			"--min=1h":        "no complete call of them took at least 3600.000 s",
+			"--from=1h":       "the first event is 0.100 us after the start, the last 3.000 s",
+		} {
 			if view == "--heatmap=*" && strings.HasPrefix(selection, "--function") {
 				continue // it has a function of its own
 			}
-			if _, warnings, err := analyzeCommand(view, selection, trace); err != nil || !strings.Contains(warnings, "no call matches what was selected") {
+			_, warnings, err := analyzeCommand(view, selection, trace)
+			if err != nil || !strings.Contains(warnings, "no call matches what was selected: "+want+"\n") {
 				t.Errorf("%s %s: %v, %q", view, selection, err, warnings)
 			}
 		}

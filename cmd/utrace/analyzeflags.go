@@ -19,7 +19,7 @@ type analyzeFlags struct {
 	hist, heatmap          string
 	pprof, folded, flame   string
 	heatmapSVG, traceEvent string
-	tree, json, csv        bool
+	tree, json, csv, info  bool
 	spark, sparkSet, raw   bool
 	toSet                  bool
 	sort, function, by     string
@@ -51,6 +51,7 @@ func (f *analyzeFlags) addViews(flags *pflag.FlagSet) {
 	flags.StringVar(&f.heatmap, "heatmap", "", "print how the latency of functions that match `FUNC` changes over time")
 	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
 	flags.BoolVar(&f.csv, "csv", false, "print the functions of the report as CSV, with the keys of JSON")
+	flags.BoolVar(&f.info, "info", false, "print what the traces are of: processes, probes as typed, limits, versions, what is missing")
 	flags.BoolVar(&f.spark, "spark", false, "draw each distribution in a column of the report (default on a terminal)")
 	endGroup(flags, "Views (default: the report)")
 }

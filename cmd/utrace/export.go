@@ -29,6 +29,7 @@ Columns:
   depth                  the number of traced calls around it
   function, module, build_id, address, file, line
                          the function
+  provider               of a static probe
   pid, tid, process, thread, goroutine
                          who called it
   arguments, results     JSON objects, null if none were recorded
@@ -37,7 +38,8 @@ Columns:
 States:
   complete               entry and return were seen
   uncertain              events were lost during the call
-  open                   still running at the end of the trace
+  open                   still running at the end of its thread or of the trace
+  replaced               its process executed another program
   unwound                its return was not seen
   noreturn               the returns of the function are not probed
   hit                    an instruction or static probe, without a duration

@@ -111,6 +111,7 @@ func (f *analyzeFlags) views(paths []string, opts analyze.Options, res *results)
 		{flag: "trace-event", file: f.traceEvent, write: func(w io.Writer) ([]analyze.Warning, error) { return f.writeTraceEvent(w, paths, opts, res) }},
 		{flag: "json", shown: f.json, write: report(func(w io.Writer, r *analyze.Result) error { return render.JSON(w, r, words()) })},
 		{flag: "csv", shown: f.csv, write: report(render.CSV)},
+		{flag: "info", shown: f.info, write: report(func(w io.Writer, r *analyze.Result) error { return render.Info(w, &r.Trace) })},
 	}
 	for i := range list {
 		if list[i].shown || list[i].file == "-" {

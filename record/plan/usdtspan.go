@@ -32,7 +32,10 @@ func (sp *usdtSpan) keyed() bool { return sp.probe.Span.Key != "" && len(sp.ends
 // none for a hit.
 func (u *usdtPlan) ends(n usdtName, pr *probe.Probe, excluded func(usdtName) bool) (ends []usdtName, span string) {
 	usual, span := probe.UsualEnds(n.name)
-	if span == "" {
+	switch {
+	case probe.NamesFunctions(n.provider, n.name): // "function" would say nothing
+		span = n.String()
+	case span == "":
 		span = n.name
 	}
 	switch {

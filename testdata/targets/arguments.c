@@ -121,11 +121,11 @@ int main(int argc, char **argv)
 		chain(&a, r);
 		say("chain(%d, 10, \"second\", \"third\", 30, -3, 33, \"12345678\", 0.125, -2) = 10;\n", r);
 		texts("plain", NULL, (const unsigned char *)"unsigned", "a\0b\xff", 4);
-		say("texts(\"plain\", ?, \"unsigned\", \"a\\x00b\\xff\", 4);\n");
+		say("texts(\"plain\", NULL, \"unsigned\", \"a\\x00b\\xff\", 4);\n");
 		rtext("returned");
 		say("rtext(\"returned\") = \"returned\";\n");
 		rtext(NULL);
-		say("rtext(?) = ?;\n");
+		say("rtext(NULL) = NULL;\n");
 		rpair(-5 - r, 1L << 40);
 		say("rpair(%d, %ld) = (%d, %ld);\n", -5 - r, 1L << 40, -5 - r, 1L << 40);
 		rpacked(q);

@@ -36,7 +36,7 @@ func Presets() []Preset {
 	named := func(text string, names NameStyle) []PresetProbe { return []PresetProbe{{Text: text, Names: names}} }
 	return []Preset{
 		{"dns", "name resolution: getaddrinfo and its like in the C library", plain(
-			"c:getaddrinfo(node:str, service:str) -> s32", "c:getnameinfo", "c:gethostbyname*(name:str)", "c:gethostbyaddr*", "c:res_*query", "c:res_*search")},
+			"c:getaddrinfo(node:str, service:str) -> s32", "c:getnameinfo -> s32", "c:gethostbyname*(name:str)", "c:gethostbyaddr*", "c:res_*query", "c:res_*search")},
 		{"go-http", "requests that a Go program serves and makes with net/http", plain(
 			`/^net/http\.(serverHandler\.ServeHTTP|\(\*Client\)\.do|\(\*Transport\)\.RoundTrip)$/`)},
 		{"io", "reading, writing and waiting for files and sockets through the C library", plain(
@@ -73,6 +73,19 @@ func Presets() []Preset {
 		{"tls", "handshakes, reading and writing of OpenSSL", plain(
 			"ssl:/^SSL_(do_handshake|connect|accept|read|read_ex|write|write_ex|shutdown)$/")},
 	}
+}
+
+// NamesFunctions reports whether the arguments of a static probe name the function that an
+// interpreter enters.
+func NamesFunctions(provider, name string) bool {
+	for _, preset := range Presets() {
+		for _, p := range preset.Probes {
+			if p.Names != NoNames && strings.HasPrefix(p.Text, "usdt:"+provider+":"+name+"(") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // FindPreset returns the preset with a name. The error wraps ErrPreset.

@@ -194,3 +194,16 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestNamesFunctions: the probes that presets take names from, and no others of these providers.
+func TestNamesFunctions(t *testing.T) {
+	for name, want := range map[string]bool{
+		"python:function__entry": true, "php:function__entry": true, "hotspot:method__entry": true, "ruby:method__entry": true,
+		"python:function__return": false, "python:gc__start": false, "ruby:gc__mark__begin": false, "shop:function__entry": false,
+	} {
+		provider, probe, _ := strings.Cut(name, ":")
+		if got := NamesFunctions(provider, probe); got != want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

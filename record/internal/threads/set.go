@@ -32,7 +32,8 @@ type Set struct {
 	lives     map[uint32]*life     // by TID: threads that have not ended
 	routines  map[routineKey]*life // goroutines and tracks
 	ended     map[uint32][]*life   // by TID: threads that end in this pass, in order
-	Gone      map[uint32]bool      // by PID: processes that end in this pass
+	Gone      map[uint32][]uint64  // by PID: when processes end in this pass, also by an exec; CLOCK_MONOTONIC
+	execs     []exec               // of this pass
 	processes map[uint32]*process  // by PID: processes that have not ended
 	EndedNs   map[uint32]uint64    // by PID, unless nil: when a process last ended or executed a program; CLOCK_MONOTONIC
 	last      uint32               // the latest thread, which is usually also the next
@@ -52,6 +53,7 @@ type life struct {
 
 // process is a process from its start or exec to its next exec or its end.
 type process struct {
+	pid     uint32
 	comm    string // as the kernel reported it, "" if not yet
 	defined bool
 	tids    map[uint32]bool // with lives
@@ -59,7 +61,7 @@ type process struct {
 
 // NewSet returns an empty set, which defines threads and processes in w.
 func NewSet(w *format.Writer) *Set {
-	return &Set{w: w, lives: map[uint32]*life{}, routines: map[routineKey]*life{}, Gone: map[uint32]bool{}, ended: map[uint32][]*life{}, processes: map[uint32]*process{}}
+	return &Set{w: w, lives: map[uint32]*life{}, routines: map[routineKey]*life{}, Gone: map[uint32][]uint64{}, ended: map[uint32][]*life{}, processes: map[uint32]*process{}}
 }
 
 // Task notes what happened to a task.
@@ -68,12 +70,14 @@ func (t *Set) Task(rec *bpf.Task) {
 	switch rec.Kind {
 	case bpf.TaskFork:
 		t.endProcess(rec.PID, rec.TimeNs) // an earlier process whose end was not reported
-		t.processes[rec.PID] = &process{comm: rec.Comm, tids: map[uint32]bool{}}
+		t.processes[rec.PID] = &process{pid: rec.PID, comm: rec.Comm, tids: map[uint32]bool{}}
 	case bpf.TaskExec:
+		t.process(rec.PID) // it ends, even if it has had no event yet
+		t.execs = append(t.execs, exec{rec.PID, rec.Other, rec.TimeNs, rec.Comm})
 		t.end(rec.PID, rec.Other, rec.TimeNs, "")
 		t.end(rec.PID, rec.TID, rec.TimeNs, "")
 		t.endProcess(rec.PID, rec.TimeNs)
-		t.processes[rec.PID] = &process{comm: rec.Comm, tids: map[uint32]bool{}}
+		t.processes[rec.PID] = &process{pid: rec.PID, comm: rec.Comm, tids: map[uint32]bool{}}
 	case bpf.TaskThreadExit:
 		t.end(rec.PID, rec.TID, rec.TimeNs, rec.Comm)
 	case bpf.TaskProcessExit:
@@ -108,14 +112,14 @@ func (t *Set) endProcess(pid uint32, ns uint64) {
 	for tid := range p.tids {
 		t.end(pid, tid, ns, "")
 	}
-	t.Gone[pid] = true
+	t.Gone[pid] = append(t.Gone[pid], ns)
 	delete(t.processes, pid)
 }
 
 func (t *Set) process(pid uint32) *process {
 	p := t.processes[pid]
 	if p == nil {
-		p = &process{tids: map[uint32]bool{}}
+		p = &process{pid: pid, tids: map[uint32]bool{}}
 		t.processes[pid] = p
 	}
 	return p
@@ -200,9 +204,10 @@ func (t *Set) HasID(pid, tid uint32, goid, ns uint64) bool {
 // Settle forgets the lives that have ended in this pass.
 func (t *Set) Settle() {
 	if len(t.Gone) > 0 {
-		maps.DeleteFunc(t.routines, func(key routineKey, _ *life) bool { return t.Gone[key.pid] })
+		maps.DeleteFunc(t.routines, func(key routineKey, _ *life) bool { return t.Gone[key.pid] != nil })
 	}
 	clear(t.Gone)
+	t.execs = t.execs[:0]
 	clear(t.ended)
 }
 
@@ -213,18 +218,10 @@ func (t *Set) define(l *life, pid, tid uint32) format.ThreadID {
 		return l.id
 	}
 	if p := l.process; !p.defined {
-		def := readProcess(int(pid))
-		switch {
-		case p.comm == "" && l.endNs != 0 && pid == tid:
+		if p.comm == "" && l.endNs != 0 && pid == tid {
 			p.comm = l.comm
-		case p.comm == "":
-			p.comm = def.Comm
-		case p.comm != def.Comm:
-			def.Args = nil // of another program
 		}
-		def.Comm = p.comm
-		t.w.AddProcess(def)
-		p.defined = true
+		t.defineProcess(p, pid)
 	}
 	th := format.Thread{PID: int(pid), TID: int(tid), Comm: l.comm, Goroutine: l.goid, Track: l.track}
 	if th.Comm == "" && l.endNs == 0 {
@@ -237,6 +234,23 @@ func (t *Set) define(l *life, pid, tid uint32) format.ThreadID {
 	return l.id
 }
 
+// DefineProcess defines a process that has had no event yet.
+func (t *Set) DefineProcess(pid uint32) { t.defineProcess(t.process(pid), pid) }
+
+// defineProcess adds what /proc says, as far as that is about the same program.
+func (t *Set) defineProcess(p *process, pid uint32) {
+	def := readProcess(int(pid))
+	switch {
+	case p.comm == "":
+		p.comm = def.Comm
+	case p.comm != def.Comm:
+		def.Args, def.Exe = nil, ""
+	}
+	def.Comm = p.comm
+	t.w.AddProcess(def)
+	p.defined = true
+}
+
 // maxArgs limits the bytes of a command line that are kept.
 const maxArgs = 4096
 
@@ -246,5 +260,6 @@ func readProcess(pid int) format.Process {
 		args = args[:min(len(args), maxArgs)]
 		p.Args = strings.Split(string(bytes.TrimRight(args, "\x00")), "\x00")
 	}
+	p.Exe, _ = os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)) // kernel threads have none
 	return p
 }

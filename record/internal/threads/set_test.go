@@ -3,8 +3,10 @@
 package threads
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"utrace/bpf"
@@ -39,6 +41,21 @@ func TestThreadLives(t *testing.T) {
 		th.Task(&bpf.Task{Kind: kind, PID: pid, TID: tid, Other: other, TimeNs: ns, Comm: comm})
 	}
 
+	exits := func(want string) {
+		t.Helper()
+		var list []string
+		for _, x := range th.Exits() {
+			text := fmt.Sprintf("%d at %d", x.Thread, x.TimeNs)
+			if x.Replaced {
+				text += " for " + x.Program
+			}
+			list = append(list, text)
+		}
+		if got := strings.Join(list, ", "); got != want {
+			t.Errorf("exits %s, want %s", got, want)
+		}
+	}
+
 	// p is forked, executes "first", and ends; then it is forked again.
 	task(bpf.TaskFork, p, p, q, 100, "shell")
 	task(bpf.TaskExec, p, p, p, 200, "first")
@@ -49,6 +66,7 @@ func TestThreadLives(t *testing.T) {
 	id(p, p, 150, 2)
 	id(p, p, 451, 0)
 	id(p, p, 300, 1)
+	exits("1 at 300, 2 at 200 for first")
 	th.Settle()
 
 	// Without records of tasks, they stay as they are. A second thread executes a program, and
@@ -61,6 +79,7 @@ func TestThreadLives(t *testing.T) {
 	id(p, thread, 605, 3)
 	id(p, p, 620, 4)
 	id(p, p, 590, 0)
+	exits("0 at 600, 3 at 610 for other")
 	th.Settle()
 	id(p, p, 630, 4)
 
@@ -69,10 +88,32 @@ func TestThreadLives(t *testing.T) {
 	id(p, thread, 640, 6)
 	th.Settle()
 	task(bpf.TaskProcessExit, p, p, 0, 700, "other")
+	exits("4 at 700, 6 at 700")
 	th.Settle()
+	exits("")
 	id(p, thread, 710, 7)
 	id(p, p, 710, 8)
 	id(q, q, 710, 5)
+
+	// A goroutine ends with its process. Of those that an exec ends, one has the program's name: that
+	// of the thread or, if it has no number, the first.
+	if got := th.ID(q, q, 18, 720); got != 9 {
+		t.Errorf("goroutine %d", got)
+	}
+	id(q, thread+1, 720, 10)
+	task(bpf.TaskExec, q, q, thread+2, 730, "next")
+	exits("5 at 730 for next, 9 at 730 for , 10 at 730 for ")
+	th.Settle()
+
+	// A program and the next one end in a pass: goroutines of the same number are one thread, which
+	// ends twice.
+	task(bpf.TaskExec, q, q, q, 740, "last")
+	task(bpf.TaskProcessExit, q, q, 0, 750, "last")
+	if got := th.ID(q, q, 18, 735); got != 11 {
+		t.Errorf("goroutine %d", got)
+	}
+	exits("11 at 740 for last, 11 at 750")
+	th.Settle()
 
 	if err := w.Close(format.End{}); err != nil {
 		t.Fatal(err)

@@ -48,6 +48,9 @@ func (vf *Finder) Bind(v *probe.Values, returns bool, slowerThan time.Duration) 
 	if b.Results, err = vf.bindResults(v); err != nil {
 		return b, err
 	}
+	if len(b.Results) == 1 && returnsEAI(vf.Func, b.Results[0].Type) {
+		b.Results[0].Type = eaiType()
+	}
 
 	end := probe.End{Duration: returns}
 	if returns {
@@ -159,7 +162,7 @@ func (vf *Finder) bindResults(v *probe.Values) (list []Value, err error) {
 // addErrno adds errno to the result of a function of the C library, if the result can say that the
 // function failed.
 func (vf *Finder) addErrno(results []Value) []Value {
-	if len(results) != 1 || !results[0].Type.TellsFailure() {
+	if len(results) != 1 || !results[0].Type.TellsFailure() && results[0].Type.Name != EAIName {
 		return results
 	}
 	slot, ok := vf.File.ErrnoSlot()

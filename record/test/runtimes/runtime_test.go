@@ -178,7 +178,7 @@ func TestInternedNames(t *testing.T) {
 	r.wantOwnCounts(t, func(function string) string { return function })
 	for _, f := range r.report.Functions {
 		number := strings.TrimLeft(f.Name[strings.IndexByte(f.Name, '.'):], ".pyfx")
-		if f.Name != "function" && number != strconv.Itoa(f.Line) {
+		if f.Name != "python:function__entry" && number != strconv.Itoa(f.Line) {
 			t.Errorf("%s begins in line %d", f.Name, f.Line)
 		}
 	}

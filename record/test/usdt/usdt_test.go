@@ -84,7 +84,7 @@ func TestTexts(t *testing.T) {
 		letters += string(rune('a' + i%26))
 	}
 	harness.WantLines(t, got, []string{
-		`lengthy("` + letters + `"..., 12);`, `plain("café");`, `nasty("\xff\x1b[31mred\n\"q\"\\");`, "null(?);", "wild(?);",
+		`lengthy("` + letters + `"..., 12);`, `plain("café");`, `nasty("\xff\x1b[31mred\n\"q\"\\");`, "null(NULL);", "wild(?);",
 		`counted("ab\x00cd", 5);`, "negative(?);", `fits("end");`, "overruns(?);", "vector(?, 7);",
 	})
 	for _, view := range [][]string{{"--json"}, {"--tree"}, {"--pprof", filepath.Join(t.TempDir(), "p.pb.gz")}} {
@@ -341,11 +341,11 @@ for i in range(7):
 		t.Fatalf("%d lines, want 7: %s", len(got), strings.Join(got, "\n"))
 	}
 	for _, line := range got {
-		if !strings.HasPrefix(line, `function("/usr/lib/python3.11/shutil.py", "copyfile", `) {
+		if !strings.HasPrefix(line, `python:function__entry("/usr/lib/python3.11/shutil.py", "copyfile", `) {
 			t.Error(line)
 		}
 	}
-	if r := harness.Analyze(t, trace); r.Calls()["function"] != 7 || len(r.Incomplete()) != 0 || r.Trace.Events != 14 {
+	if r := harness.Analyze(t, trace); r.Calls()["python:function__entry"] != 7 || len(r.Incomplete()) != 0 || r.Trace.Events != 14 {
 		t.Errorf("%+v", r)
 	}
 }

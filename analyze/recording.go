@@ -1,0 +1,72 @@
+package analyze
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"utrace/format"
+)
+
+// Recording is what a trace says about itself: what it is of, how it was recorded, and what it
+// lacks. All text is fit for a terminal.
+type Recording struct {
+	File      string
+	Meta      format.Meta
+	Duration  time.Duration
+	Reason    string    // why it ended, "" if the trace was not completed
+	Processes []Process // in the order of the file
+	Events    uint64
+	Lost      uint64 // events that a probe saw, but that are not in the file
+	LeftOut   []format.LeftOut
+	Removed   []Removed // by time
+}
+
+// addRecording adds a trace. Its times must have been added.
+func (s *summary) addRecording(path string, src *source) {
+	r := Recording{
+		File: FileName(path), Meta: src.meta, Duration: s.trace.Durations[len(s.trace.Durations)-1],
+		Processes: src.listProcesses(), Events: src.events, Lost: lostEvents(&src.tables),
+		LeftOut: src.tables.LeftOut, Removed: listRemoved(&src.tables),
+	}
+	if end := src.tables.End; end != nil {
+		r.Reason = end.Reason
+	}
+	s.trace.Recordings = append(s.trace.Recordings, r)
+}
+
+// listProcesses returns the processes of a trace in the order of the file.
+func (s *source) listProcesses() []Process {
+	list := make([]Process, len(s.tables.Processes))
+	for i, p := range s.tables.Processes {
+		list[i] = Process{PID: p.PID, Name: p.Comm, Command: strings.Join(p.Args, " "), Exe: p.Exe, Called: s.called[i]}
+	}
+	return list
+}
+
+// AskedFor says what was to be probed: probes as typed, then presets.
+func (r *Recording) AskedFor() []string {
+	list := slices.Clone(r.Meta.Probes)
+	for _, name := range r.Meta.Presets {
+		text := "preset " + name
+		if r.Meta.Chosen {
+			text += " (chosen by utrace)"
+		}
+		list = append(list, text)
+	}
+	isIncluded := func(text string) bool { return !strings.HasPrefix(text, "!") }
+	if !slices.ContainsFunc(list, isIncluded) {
+		list = append([]string{"all functions of the program"}, list...)
+	}
+	return list
+}
+
+// AskedFor says what was to be probed in any of the recordings.
+func (t *Trace) AskedFor() (list []string) {
+	for i := range t.Recordings {
+		for _, text := range t.Recordings[i].AskedFor() {
+			list = appendNew(list, text)
+		}
+	}
+	return list
+}
