@@ -149,11 +149,15 @@ func (s *session) missing(uncounted uint64) (warnings []string, nothing, err err
 			warnings = append(warnings, fmt.Sprintf("not probed: %v", d.err))
 		}
 	}
-	if len(s.plan.Modules) == 0 {
-		return warnings, errors.Join(s.plan.Pending...), nil
-	}
+	var absent []error
 	for _, err := range s.plan.Pending {
-		warnings = append(warnings, err.Error()+since)
+		absent = append(absent, fmt.Errorf("%w%s", err, since))
+	}
+	if len(s.plan.Modules) == 0 {
+		return warnings, errors.Join(absent...), nil
+	}
+	for _, err := range absent {
+		warnings = append(warnings, err.Error())
 	}
 	return warnings, nil, nil
 }

@@ -251,8 +251,8 @@ func (s *session) activate() (ended <-chan struct{}, err error) {
 		s.notice("warning: %s", text)
 	}
 	for _, err := range s.plan.Pending {
-		if len(s.cfg.Probes) > 0 {
-			s.notice("%v: new programs and libraries will be searched for it", err)
+		if s.cfg.NamesProbes() {
+			s.notice("%v: waiting for programs and libraries that appear later", err)
 		}
 	}
 	if s.remover != nil {

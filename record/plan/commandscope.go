@@ -54,6 +54,14 @@ func commandScope(s *image.Set, command, env []string) (*Scope, error) {
 	return sc, nil
 }
 
+// executes reports whether the scope is of a command whose code may execute other programs, as that
+// of a shell or an interpreter.
+func (sc *Scope) executes() bool {
+	return sc.command != nil && (sc.partial || slices.ContainsFunc(sc.all(), func(img *image.Image) bool {
+		return !img.File.IsLibc() && img.File.Executes()
+	}))
+}
+
 // maxInterpreters limits how many scripts in a row may be the interpreter of the one before, as in
 // the kernel (BINPRM_MAX_RECURSION of fs/exec.c).
 const maxInterpreters = 5

@@ -130,7 +130,7 @@ func TestPythonNotUTF8Elsewhere(t *testing.T) {
 	for how, args := range map[string][]string{
 		"a command":         {"--", harness.Python, good},
 		"a process":         {"-d", "3s", "-p", strconv.Itoa(shell.Process.Pid), "--follow"},
-		"the whole machine": {"-d", "3s"},
+		"the whole machine": {"-d", "3s", "--wait"}, // the script may not be running just then
 	} {
 		t.Run(how, func(t *testing.T) {
 			run := func() *exec.Cmd {

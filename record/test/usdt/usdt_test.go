@@ -261,7 +261,9 @@ func TestProbesLater(t *testing.T) {
 			probes := []string{"-e", "usdt:simplehttp:file_transfer(ip:str, path:str, size:u32)", "-e", "usdt:simplehttp:args_6(...)"}
 			rounds, interval := 40, 50
 			command := exec.Command(program, "-l", strconv.Itoa(rounds), strconv.Itoa(interval), "1000")
-			if how == "before" {
+			if how != "before" {
+				probes = append(probes, "--wait")
+			} else {
 				command = exec.Command(program, strconv.Itoa(rounds), strconv.Itoa(interval), "1000")
 			}
 			if how == "command" {
