@@ -55,7 +55,7 @@ func (f *filePlan) addInstructions(pr *probe.Probe, funcs []elffile.Func) error 
 // addInstruction plans the instruction at an address of a function, or leaves it out.
 func (f *filePlan) addInstruction(fn elffile.Func, symbol string, a abi.Addr) {
 	file := f.img.File
-	name := fmt.Sprintf("%s+%#x", demangle.Short(symbol), uint64(a-fn.Addr))
+	name := fmt.Sprintf("%s+%#x", demangle.Short(symbol)+fn.VersionOf(symbol), uint64(a-fn.Addr))
 	off, mapped := file.FileOff(a)
 	ok, err := file.IsInstruction(fn, a)
 	why := ""
