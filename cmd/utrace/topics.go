@@ -98,7 +98,8 @@ Arguments:
   path, req->headers[2].name, *count
                          names and paths without a type, in functions with debug information (DWARF)
   (...)                  every argument that the debug information, or the note of a static probe,
-                         describes
+                         describes. A note does not say what is a text: only those of CPython, PHP,
+                         Ruby, PostgreSQL and OpenJDK are known
 
 Types:
   s8 s16 s32 s64         signed numbers
