@@ -41,7 +41,7 @@ func (s *summary) add(path string, src *source, sum tally, opts *Options) {
 	s.addSched(path, src)
 	s.addRemoved(path, &src.tables)
 	if sum.orphans > 0 {
-		s.warn(path, "%s seen without an entry: calls that had begun before the recording or before a fork, or lost entries",
+		s.warn(path, "%s seen without an entry: calls from before the recording or before a fork, calls suspended by a switch of stacks (coroutines), or lost entries",
 			Plural(sum.orphans, "return was", "returns were"))
 	}
 	if sum.skipped > 0 {
