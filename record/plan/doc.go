@@ -82,6 +82,10 @@
 //   - the entry point, and signal trampolines;
 //   - functions with a loop back to their first instruction.
 //
+// The kernel puts no breakpoint into shared or writable code, and reports no error
+// (writablecode.go). Such code is left out: by the segments of a file for all processes, and by the
+// mappings of a running process for that process.
+//
 // # Placement on arm64
 //
 // A function is probed at its first instruction. The kernel steps over most of them: it simulates

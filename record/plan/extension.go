@@ -30,6 +30,9 @@ func (p *Plan) Extend(files *image.Set, sc *Scope) (added []*Module) {
 			p.LeftOut = append(p.LeftOut, format.LeftOut{Name: "*", Module: img.Path, Reason: err.Error()})
 		}
 	}
+	for _, img := range order {
+		delete(p.users, img) // it may soon be closed
+	}
 	p.removePending(matched)
 	return p.Modules[before:]
 }
@@ -44,6 +47,7 @@ func (p *Plan) lookUp(files *image.Set, sc *Scope) (wanted map[*image.Image][]*p
 			continue // still missing
 		}
 		for _, img := range list {
+			p.addUser(img, sc)
 			if wanted[img] == nil {
 				order = append(order, img)
 				if !p.probesUnknownProcesses() {

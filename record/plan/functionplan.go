@@ -89,6 +89,9 @@ func (f *filePlan) newPlacer(funcs []elffile.Func) *placer {
 func (f *filePlan) addFunc(pl *placer, fn elffile.Func, symbol string, by *probe.Probe) error {
 	file, name := f.img.File, demangle.Short(symbol)+fn.VersionOf(symbol)
 	placed, why := pl.place(fn, by.Values.Any())
+	if why == "" {
+		why = f.whyNoBreakpoint(placed.entry.Addr)
+	}
 	if why != "" {
 		f.leaveOut(name, fn.Addr, why)
 		return nil

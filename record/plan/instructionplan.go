@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 
 	"utrace/record/internal/abi"
@@ -67,7 +68,7 @@ func (f *filePlan) addInstruction(fn elffile.Func, symbol string, a abi.Addr) {
 	case !ok:
 		why = "in the middle of an instruction: a breakpoint there would corrupt it"
 	default:
-		why = refusedByKernel(file, a)
+		why = cmp.Or(refusedByKernel(file, a), f.whyNoBreakpoint(a))
 	}
 	if why != "" {
 		f.leaveOut(name, a, why)

@@ -69,6 +69,8 @@ type Plan struct {
 	presets      []probe.Preset
 	pending      []*probe.Probe // the probe of each error in Pending
 
+	// users are, by file, the scopes in whose processes it is probed.
+	users map[*image.Image][]*Scope
 	// planned says, by file, which probes have been planned in it, and what they selected.
 	planned map[image.Version]*plannedFile
 	// reported are, by preset, the files whose problems are in Problems.
@@ -91,6 +93,7 @@ func New(cfg Config) (*Plan, error) {
 		Images: image.NewSet(), follow: cfg.Follow, slowerThan: cfg.SlowerThan,
 		kernel: runningKernel(), placeAtEntry: cfg.PlaceAtEntry,
 		planned:   map[image.Version]*plannedFile{},
+		users:     map[*image.Image][]*Scope{},
 		reported:  map[string]map[image.Version]bool{},
 		forbidden: map[*image.Image]string{},
 	}

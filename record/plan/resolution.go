@@ -190,6 +190,7 @@ func (r *resolution) notFound(pr *probe.Probe, err error) error {
 
 // add notes that a probe may name something in a file of a scope.
 func (r *resolution) add(sc *Scope, img *image.Image, pr *probe.Probe, hazards processHazards) {
+	r.p.addUser(img, sc)
 	if !slices.Contains(r.wanted[img], pr) {
 		r.wanted[img] = append(r.wanted[img], pr)
 	}

@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,8 +62,9 @@ type unsafeLocation struct {
 }
 
 // newUSDTPlan reads the static probes of a file. Locations that the linker has discarded are
-// ignored. With an error, the plan has the probes that could be read.
-func newUSDTPlan(file *elffile.File, kernel insn.Kernel) (*usdtPlan, error) {
+// ignored. whyNot says why a location gets no breakpoint. With an error, the plan has the probes that
+// could be read.
+func newUSDTPlan(file *elffile.File, kernel insn.Kernel, whyNot func(abi.Addr) string) (*usdtPlan, error) {
 	list, err := file.USDTProbes()
 	list = slices.DeleteFunc(slices.Clone(list), func(p elffile.USDTProbe) bool {
 		_, ok := file.FileOff(p.Addr)
@@ -73,8 +75,9 @@ func newUSDTPlan(file *elffile.File, kernel insn.Kernel) (*usdtPlan, error) {
 	why := file.UnprobeableUSDT(list)
 	for _, p := range list {
 		n := usdtName{p.Provider, p.Name}
-		if why[p.Addr] != "" {
-			u.unsafeLocs = append(u.unsafeLocs, unsafeLocation{n, p.Addr, why[p.Addr]})
+		why := cmp.Or(why[p.Addr], refusedByKernel(file, p.Addr), whyNot(p.Addr))
+		if why != "" {
+			u.unsafeLocs = append(u.unsafeLocs, unsafeLocation{n, p.Addr, why})
 			continue
 		}
 		if u.groups[n] == nil {
