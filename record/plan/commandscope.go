@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"utrace/record/internal/image"
 	"utrace/record/internal/ldso"
 	"utrace/record/internal/proc"
@@ -69,11 +71,15 @@ const maxInterpreters = 5
 // scriptInterpreter returns the program that a script names after "#!", "" if the file is no
 // script.
 func scriptInterpreter(path string) (string, error) {
-	f, err := os.Open(path)
+	// O_NONBLOCK: opening a FIFO must not wait for a writer.
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return "", err
+	}
 	line, err := bufio.NewReaderSize(f, 256).ReadSlice('\n') // BINPRM_BUF_SIZE of the kernel
 	if len(line) < 2 || string(line[:2]) != "#!" {
 		return "", nil

@@ -174,7 +174,7 @@ func TestFollowPIDPrograms(t *testing.T) {
 	harness.NeedKernel(t)
 	sh, _ := harness.Start(t, "sh", "-c", "sleep 1; "+harness.Target(t, "ticks.c", "-O1")+" 100; sleep 0.1")
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	_, stderr, status := harness.Utrace(t, "record", "--follow", "-p", strconv.Itoa(sh.Process.Pid), "-e", "tick", "-o", trace)
+	_, stderr, status := harness.Utrace(t, "record", "--follow", "--wait", "-p", strconv.Itoa(sh.Process.Pid), "-e", "tick", "-o", trace)
 	if status != 0 || !strings.Contains(stderr, "its earlier calls are missing") {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
@@ -245,7 +245,7 @@ func TestLibraryLoadedLater(t *testing.T) {
 	harness.Library(t, lib, "later.c")
 	for _, flag := range []string{"--follow", "--no-follow"} {
 		trace := filepath.Join(t.TempDir(), "trace.arrow")
-		_, stderr, status := harness.Utrace(t, "record", flag, "-o", trace, "-e", "liblater.so:later_*", "-e", "!liblater.so:later_inner", host, lib)
+		_, stderr, status := harness.Utrace(t, "record", flag, "--wait", "-o", trace, "-e", "liblater.so:later_*", "-e", "!liblater.so:later_inner", host, lib)
 		if status != 0 || !regexp.MustCompile(`liblater.so: 1 function attached [012]\.\d s after the start`).MatchString(stderr) {
 			t.Errorf("%s: status %d\n%s", flag, status, stderr)
 		}
