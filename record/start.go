@@ -251,9 +251,7 @@ func (s *session) activate() (ended <-chan struct{}, err error) {
 		s.notice("warning: %s", text)
 	}
 	for _, err := range s.plan.Pending {
-		if s.cfg.NamesProbes() {
-			s.notice("%v: waiting for programs and libraries that appear later", err)
-		}
+		s.notice("%v: waiting for programs and libraries that appear later", err)
 	}
 	if s.remover != nil {
 		s.remover.limiter.begin()

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +25,10 @@ import (
 func commandScope(s *image.Set, command, env []string) (*Scope, error) {
 	path, err := exec.LookPath(command[0])
 	if err != nil && !errors.Is(err, exec.ErrDot) {
+		var inPath *fs.PathError // names the command again
+		if errors.As(err, &inPath) {
+			err = &exec.Error{Name: command[0], Err: inPath.Err}
+		}
 		return nil, fmt.Errorf("command: %w", err)
 	}
 	for range maxInterpreters {

@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 
 	"utrace/format"
@@ -74,6 +75,18 @@ func (p *Plan) withPlanned(img *image.Image, probes []*probe.Probe) []*probe.Pro
 		return nil
 	}
 	return append(slices.Clone(done.probes), added...)
+}
+
+// Absent names the probes and presets that name nothing yet: those of Pending.
+func (p *Plan) Absent() (names []string) {
+	for _, pr := range p.pending {
+		if pr.Preset != "" {
+			names = append(names, "preset "+pr.Preset)
+		} else {
+			names = append(names, fmt.Sprintf("%q", probe.Shorten(pr.Text)))
+		}
+	}
+	return names
 }
 
 // removePending removes the probes that have matched something from the pending ones.

@@ -25,7 +25,7 @@ import (
 func (f *filePlan) addFuncs() error {
 	funcs, err := f.img.File.Funcs()
 	if err != nil {
-		return fmt.Errorf("%s: symbols: %w", f.img.Path, err)
+		return err
 	}
 	pl := f.newPlacer(funcs)
 

@@ -183,6 +183,22 @@ func TestExtend(t *testing.T) {
 	}
 }
 
+// TestExtendLeftOut checks that a file which is planned again leaves out nothing twice.
+func TestExtendLeftOut(t *testing.T) {
+	p, err := New(Config{Command: []string{fixturePath(t, "stripped.elf")}, Follow: true, Probes: parseProbes(t, "FIXTURE:_start", "FIXTURE:main", "part")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	sc, err := commandScope(&p.Images, []string{fixturePath(t, "pie.elf")}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Extend(&p.Images, sc); len(p.LeftOut) != 1 || p.LeftOut[0].Name != "_start" {
+		t.Errorf("left out: %+v", p.LeftOut)
+	}
+}
+
 // TestLateWithDeferredCalls checks that scheduler events cannot be combined with deferred calls.
 func TestLateWithDeferredCalls(t *testing.T) {
 	probes := parseProbes(t, "FIXTURE:main if duration > 1ms")

@@ -12,7 +12,6 @@ import (
 // no words are ignored, except in a regular expression: "f(int,char)" is "f(int, char)".
 type Pattern struct {
 	Literal string         // the only name, "" for the others
-	compact string         // Literal without ignored blanks
 	re      *regexp.Regexp // of a glob or a regular expression
 	exact   bool           // blanks count: re is a regular expression
 	all     bool           // "*"
@@ -40,7 +39,7 @@ func NewPattern(text string) (*Pattern, error) {
 		}
 		return &Pattern{re: re, typed: strings.Contains(text, "<")}, nil
 	default:
-		return &Pattern{Literal: text, compact: compact, typed: strings.Contains(text, "<")}, nil
+		return &Pattern{Literal: text, typed: strings.Contains(text, "<")}, nil
 	}
 }
 
@@ -135,7 +134,7 @@ func (p *Pattern) Match(name string) bool {
 	case p.re != nil:
 		return p.re.MatchString(withoutBlanks(name))
 	}
-	return p.compact == withoutBlanks(name)
+	return withoutBlanks(p.Literal) == withoutBlanks(name)
 }
 
 // MatchSymbols reports whether the pattern names a function: by its symbol, by an alias, or by

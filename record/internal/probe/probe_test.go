@@ -157,6 +157,13 @@ func TestMatchNames(t *testing.T) {
 	}
 }
 
+// TestLiteral: a pattern that only has its name matches it.
+func TestLiteral(t *testing.T) {
+	if p := (&Pattern{Literal: "function__entry"}); !p.Match("function__entry") || p.Match("") {
+		t.Error("a literal pattern does not match exactly its name")
+	}
+}
+
 // checkValues checks the values of a static probe against the limits, and its condition against its
 // arguments.
 func checkValues(t *testing.T, p *Probe) {

@@ -263,11 +263,11 @@ func TestNeverThere(t *testing.T) {
 	bin := harness.Target(t, "family.c", "-O1")
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
 	_, stderr, status := harness.Utrace(t, "record", "-o", trace, "-e", "no_such_function", "sh", "-c", bin+" fork")
-	if status != 1 || !strings.Contains(stderr, "no such function") {
+	if status != 1 || strings.Count(stderr, "no such function") != 1 || !strings.Contains(stderr, `utrace: nothing to probe: no program or library that appeared later has "no_such_function"`) {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
 	_, stderr, status = harness.Utrace(t, "record", "-o", trace, "-e", "no_such_function", "-e", "work", "sh", "-c", bin+" fork")
-	if status != 0 || !strings.Contains(stderr, `warning: probe "no_such_function": no such function`) {
+	if status != 0 || !strings.Contains(stderr, `: no program or library that appeared later has "no_such_function"`) || strings.Count(stderr, "no such function") != 1 {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
 }
