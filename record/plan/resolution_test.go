@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"utrace/record/internal/elftest"
 	"utrace/record/internal/probe"
 )
 
@@ -135,6 +136,17 @@ func TestNotYet(t *testing.T) {
 				t.Errorf("%d modules, pending %v", len(p.Modules), p.Pending)
 			}
 		})
+	}
+}
+
+// TestNoMatchStripped checks what errors say of the names in stripped files: Go programs keep theirs.
+func TestNoMatchStripped(t *testing.T) {
+	_, goProgram := elftest.BuildGo(t, false)
+	for path, want := range map[string]bool{goProgram: false, fixturePath(t, "switch.elf"): true} {
+		_, err := New(Config{Probes: parseProbes(t, path+":no_such_function")})
+		if err == nil || strings.Contains(err.Error(), "only what it exports has a name") != want {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }
 
