@@ -58,6 +58,7 @@ func TestResolve(t *testing.T) {
 		{name: "a named file", probes: []string{"FIXTURE:no_such_function"}, is: probe.ErrProbe, want: "no such function in "},
 		{name: "no such file", probes: []string{"/no/such/file:main"}, is: probe.ErrProbe, want: "no such file"},
 		{name: "no library yet", probes: []string{"nosuchlibrary:f"}, is: ErrNotYet, want: `no library "nosuchlibrary" is mapped`},
+		{name: "a path with a colon", probes: []string{"/no/such:file/prog:main"}, is: probe.ErrProbe, want: `is quoted: "/path/to/a:b":FUNC`},
 		{name: "a library loaded later", probes: []string{"nosuchlibrary:f"}, wait: true, pending: []string{`no library "nosuchlibrary" is mapped`}},
 		{name: "no static probe yet", probes: []string{"usdt:no_such:probe"}, is: ErrNotYet, want: "none of the files that were searched has any"},
 		{name: "a static probe loaded later", probes: []string{"usdt:no_such:probe"}, wait: true, pending: []string{"none of the files that were searched has any"}},

@@ -1,7 +1,6 @@
 package elffile
 
 import (
-	"slices"
 	"strings"
 )
 
@@ -114,24 +113,6 @@ func (f *File) LoadsCode() (why string, ok bool) {
 		return "symbols cannot be read", true
 	}
 	return f.Imports("dlopen", "dlmopen", "__libc_dlopen_mode")
-}
-
-// Executes reports whether code of this program may execute other programs: it imports a function
-// of the C library that does, or it has one of its own, as static programs and Go programs do.
-// Without symbols that is assumed.
-func (f *File) Executes() bool {
-	names := []string{
-		"execl", "execle", "execlp", "execv", "execve", "execvp", "execvpe", "execveat", "fexecve",
-		"posix_spawn", "posix_spawnp", "popen", "system", "syscall.Exec", "syscall.forkExec",
-	}
-	if _, ok := f.Imports(names...); ok {
-		return true
-	}
-	funcs, err := f.Funcs()
-	if err != nil || f.Stripped() && len(f.Needed) == 0 && !f.IsGo() {
-		return true
-	}
-	return slices.ContainsFunc(funcs, func(fn Func) bool { return slices.Contains(names, fn.Name) })
 }
 
 // unwindSymbols show that exceptions or panics are used. A personality routine is named by the
