@@ -120,7 +120,11 @@ func (u *usdtPlan) locate(n usdtName, pr *probe.Probe, args []probe.Argument, te
 		}
 		site.Site.NumArgs = uint8(len(args))
 		for i, a := range args {
-			site.Site.Args[i] = values.FetchArg(a, operandFor(loc, a), loc.Addr, u.file.Machine)
+			op := operandFor(loc, a)
+			if op.Unreadable != "" && template.Flags&bpf.SiteKeyed != 0 && i == int(template.Key) {
+				return nil, fmt.Errorf("%s at %#x: argument %d (%s), which tells spans apart, cannot be read: %s", n, uint64(loc.Addr), a.Pos+1, a.Name, op.Unreadable)
+			}
+			site.Site.Args[i] = values.FetchArg(a, op, loc.Addr, u.file.Machine)
 			if a.LengthAt > 0 {
 				site.Site.Args[i].LengthArg = uint8(a.LengthAt - 1)
 			}

@@ -267,7 +267,7 @@ func TestNeverThere(t *testing.T) {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
 	_, stderr, status = harness.Utrace(t, "record", "-o", trace, "-e", "no_such_function", "-e", "work", "sh", "-c", bin+" fork")
-	if status != 0 || !strings.Contains(stderr, `: no program or library that appeared later has "no_such_function"`) || strings.Count(stderr, "no such function") != 1 {
+	if status != 0 || !strings.Contains(stderr, `: no program or library that appeared later has "no_such_function"`) || strings.Count(stderr, `"no_such_function": no such function`) != 1 {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
 }

@@ -59,6 +59,10 @@ func TestDescribed(t *testing.T) {
 	if status != 1 || !strings.Contains(stderr, "argument 6 (f) cannot be read: there are ") {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
+	_, stderr, status = harness.Utrace(t, "plan", "-e", "usdt:described:vary(a:s32, b:s32) => described:text on b", "--", program)
+	if status != 1 || !strings.Contains(stderr, "argument 2 (b), which tells spans apart, cannot be read: there are 1 arguments") {
+		t.Errorf("status %d\n%s", status, stderr)
+	}
 	_, stderr, status = harness.Utrace(t, "plan", "-e", "usdt:described:varied", "--", program)
 	if status != 1 || !strings.Contains(stderr, "no such static probe among the 8 of 1 file") {
 		t.Errorf("status %d\n%s", status, stderr)
