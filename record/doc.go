@@ -145,6 +145,10 @@
 // was attached late. Only the drainer uses the writer of the trace. It gets the definitions of
 // discovered functions through a queue (definitions.go), before their probes are attached.
 //
+// If no file has what the probes name, plan.New fails, since a recording in vain could last for
+// hours. Two recordings wait: one with Config.Wait, and one of a followed command whose code may
+// execute other programs (elffile.File.Executes), since `sh -c ./prog` means prog.
+//
 // A shared library can be used by programs that are not known yet. So its functions are placed as
 // if any of them could throw exceptions through it.
 //

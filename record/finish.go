@@ -5,11 +5,13 @@ package record
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/internal/clock"
+	"utrace/record/plan"
 )
 
 // finish turns the probes off, drains what they left, completes the file and detaches. Detaching
@@ -146,22 +148,22 @@ func (s *session) missing(uncounted uint64) (warnings []string, nothing, err err
 	}
 	warnings = append(warnings, s.text.warnings...)
 	warnings = append(warnings, s.traps.warnings()...)
-	since := ""
 	if d := s.discoverer; d != nil {
-		since = ", nor in programs and libraries that appeared later"
 		warnings = append(warnings, d.late...)
 		warnings = append(warnings, d.processes.warnings()...)
 		if d.err != nil {
 			warnings = append(warnings, fmt.Sprintf("not probed: %v", d.err))
 		}
 	}
-	if len(s.plan.Modules) == 0 {
-		return warnings, errors.Join(s.plan.Pending...), nil
+	absent := s.plan.Absent() // activate has said why
+	switch {
+	case len(absent) == 0:
+	case len(s.plan.Modules) == 0:
+		nothing = fmt.Errorf("%w: no program or library that appeared later has %s", plan.ErrNothing, strings.Join(absent, ", "))
+	default:
+		warnings = append(warnings, "no program or library that appeared later has "+strings.Join(absent, ", "))
 	}
-	for _, err := range s.plan.Pending {
-		warnings = append(warnings, err.Error()+since)
-	}
-	return warnings, nil, nil
+	return warnings, nothing, nil
 }
 
 // noticeDetach warns if detaching will take a while.

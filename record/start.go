@@ -275,9 +275,7 @@ func (s *session) activate() (ended <-chan struct{}, err error) {
 		s.notice("warning: %s", text)
 	}
 	for _, err := range s.plan.Pending {
-		if len(s.cfg.Probes) > 0 {
-			s.notice("%v: new programs and libraries will be searched for it", err)
-		}
+		s.notice("%v: waiting for programs and libraries that appear later", err)
 	}
 	if s.remover != nil {
 		s.remover.limiter.begin()

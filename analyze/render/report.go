@@ -21,7 +21,7 @@ func Report(w io.Writer, r *analyze.Result, sparks bool) error {
 	table(out, r, severalPrograms(r.Trace.Processes), sparks)
 	incomplete(out, r.Rows, r.By)
 	if n := r.Trace.UnmatchedReturns; n > 0 {
-		fmt.Fprintf(out, "\n%s without an entry (not in the table): calls that had begun before the recording or before a fork, or lost entries\n",
+		fmt.Fprintf(out, "\n%s without an entry (not in the table): calls from before the recording or before a fork, calls suspended by a switch of stacks (coroutines), or lost entries\n",
 			analyze.Plural(n, "return", "returns"))
 	}
 	uncertain(out, r)

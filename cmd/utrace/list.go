@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -173,14 +174,15 @@ func listError(cfg list.Config, err error) error {
 
 // interpreter returns what follows "#!" in a script.
 func interpreter(path string) string {
-	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
-		return "" // opening a FIFO would wait for a writer
-	}
-	f, err := os.Open(path)
+	// O_NONBLOCK: opening a FIFO must not wait for a writer.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return ""
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
 	line, _ := bufio.NewReader(io.LimitReader(f, 256)).ReadString('\n')
 	text, ok := strings.CutPrefix(line, "#!")
 	if !ok {

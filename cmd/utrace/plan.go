@@ -4,7 +4,6 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -85,9 +84,6 @@ func runPlan(w io.Writer, cfg record.Config) error {
 		return recordError(err)
 	}
 	defer p.Close()
-	if len(p.Modules) == 0 {
-		return recordError(errors.Join(p.Pending...))
-	}
 
 	out := bufio.NewWriter(w)
 	printPlan(out, p)

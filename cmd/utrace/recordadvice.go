@@ -10,10 +10,18 @@ import (
 	"utrace/record/plan"
 )
 
+const listAdvice = "utrace list shows the static probes of a file, a process (-p PID) or all processes"
+
 // recordAdvice says which flags help with an error of a recording or a plan, "" if none do.
 func recordAdvice(err error) string {
 	var missing *bpf.UnsupportedError
 	switch {
+	case errors.Is(err, plan.ErrNotYet):
+		advice := "--wait waits for programs and libraries that appear later"
+		if errors.Is(err, plan.ErrNoUSDT) {
+			advice += "; " + listAdvice
+		}
+		return advice
 	case errors.Is(err, plan.ErrLate):
 		return "leave out --slower-than and conditions on ret or duration (utrace analyze --slowest and --min select long calls later), or else --sched and probes on instructions"
 	case errors.Is(err, plan.ErrNoChoice):
@@ -23,7 +31,7 @@ func recordAdvice(err error) string {
 	case errors.As(err, &missing) && (missing.Feature == bpf.UprobeMulti || missing.Feature == bpf.ThreadFilter):
 		return "use --attach=perf"
 	case errors.Is(err, plan.ErrNoUSDT):
-		return "utrace list shows the static probes of a file or a process"
+		return listAdvice
 	case errors.Is(err, record.ErrNotRegular):
 		return "name another file with -o"
 	case errors.Is(err, record.ErrNotTrace):

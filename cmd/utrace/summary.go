@@ -102,6 +102,7 @@ func printRemoved(w io.Writer, list []record.Removed) {
 // printNothing says why a trace may be empty.
 func printNothing(w io.Writer, cfg record.Config, s *record.Summary) {
 	switch {
+	case s.Funcs == 0: // the error of the recording says what was not found
 	case s.Dropped > 0:
 		fmt.Fprintf(w, "utrace: none of the %s met its condition (utrace analyze shows their number and times)\n", english.Plural(int(s.Dropped), "call", ""))
 	case cfg.Conditional():

@@ -64,11 +64,16 @@ Where to probe:
   usdt:PROVIDER:NAME     static probes of the program and of the libraries that it maps
   usdt:/path:PROVIDER:NAME
                          static probes of a file (utrace list shows them)
+  "/path/a:b":FUNC       a file whose path contains a colon
 
 FUNC and NAME:
   name                   one function. C++ and Rust functions are found by their mangled or demangled
-                         name, with or without parameters. f(Point) is the function with that
-                         parameter, if there is one; otherwise f with an argument to record
+                         name, with or without parameters and template arguments. f(Point) is the
+                         function with that parameter, if there is one; otherwise f with an argument
+                         to record
+  name@V1, name@@V2      one version of a library's function, as readelf prints it. Without a version,
+                         name is all of them
+  operator*              the * of this name, and of operator->*, is no glob
   SSL_*                  a glob: * is any text, ? any character, [ab] one of several
   /^get.*info$/          a regular expression
   sub_4a10               a function without a name, in a stripped file without a debug file: sub_ and
@@ -93,7 +98,8 @@ Arguments:
   path, req->headers[2].name, *count
                          names and paths without a type, in functions with debug information (DWARF)
   (...)                  every argument that the debug information, or the note of a static probe,
-                         describes
+                         describes. A note does not say what is a text: only those of CPython, PHP,
+                         Ruby, PostgreSQL and OpenJDK are known
 
 Types:
   s8 s16 s32 s64         signed numbers

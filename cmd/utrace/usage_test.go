@@ -51,7 +51,7 @@ func TestUnreadable(t *testing.T) {
 func TestUsage(t *testing.T) {
 	const demo = "../../testdata/traces/demo.arrow"
 	fifo := filepath.Join(t.TempDir(), "fifo")
-	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+	if err := syscall.Mkfifo(fifo, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -82,6 +82,9 @@ func TestUsage(t *testing.T) {
 		{[]string{"analyze"}, 2, "no trace given"},
 		{[]string{"analyze", "/etc/passwd"}, 1, "not a utrace trace"},
 		{[]string{"analyze", fifo}, 1, "not a regular file"},
+		{[]string{"plan", "-e", "main", fifo}, 1, "not a regular file"},
+		{[]string{"record", "-e", "main", fifo}, 1, "not a regular file"},
+		{[]string{"plan", "-e", fifo + ":main"}, 1, "not a regular file"},
 		{[]string{"version"}, 0, ""},
 		{[]string{"recrod"}, 2, `unknown command "recrod": did you mean "utrace record"?`},
 		{[]string{"help", "recrod"}, 2, `did you mean "utrace record"?`},

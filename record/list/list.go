@@ -150,8 +150,8 @@ func (l *lister) funcs(f *elffile.File) (out []Func, err error) {
 				continue
 			}
 			l.Total++
-			if symbol, ok := l.pattern.MatchSymbols(fn.Name, fn.Aliases); ok {
-				out = append(out, Func{demangle.Short(symbol), uint64(fn.Addr), fn.Size, indirect})
+			if symbol, ok := l.pattern.MatchSymbols(fn.Name, fn.Aliases, fn.Versions); ok {
+				out = append(out, Func{demangle.Short(symbol) + fn.VersionOf(symbol), uint64(fn.Addr), fn.Size, indirect})
 			}
 		}
 	}

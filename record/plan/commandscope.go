@@ -6,11 +6,14 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"utrace/record/internal/image"
 	"utrace/record/internal/ldso"
@@ -22,6 +25,10 @@ import (
 func commandScope(s *image.Set, command, env []string) (*Scope, error) {
 	path, err := exec.LookPath(command[0])
 	if err != nil && !errors.Is(err, exec.ErrDot) {
+		var inPath *fs.PathError // names the command again
+		if errors.As(err, &inPath) {
+			err = &exec.Error{Name: command[0], Err: inPath.Err}
+		}
 		return nil, fmt.Errorf("command: %w", err)
 	}
 	for range maxInterpreters {
@@ -54,6 +61,14 @@ func commandScope(s *image.Set, command, env []string) (*Scope, error) {
 	return sc, nil
 }
 
+// executes reports whether the scope is of a command whose code may execute other programs, as that
+// of a shell or an interpreter.
+func (sc *Scope) executes() bool {
+	return sc.command != nil && (sc.partial || slices.ContainsFunc(sc.all(), func(img *image.Image) bool {
+		return !img.File.IsLibc() && img.File.Executes()
+	}))
+}
+
 // maxInterpreters limits how many scripts in a row may be the interpreter of the one before, as in
 // the kernel (BINPRM_MAX_RECURSION of fs/exec.c).
 const maxInterpreters = 5
@@ -61,11 +76,15 @@ const maxInterpreters = 5
 // scriptInterpreter returns the program that a script names after "#!", "" if the file is no
 // script.
 func scriptInterpreter(path string) (string, error) {
-	f, err := os.Open(path)
+	// O_NONBLOCK: opening a FIFO must not wait for a writer.
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return "", err
+	}
 	line, err := bufio.NewReaderSize(f, 256).ReadSlice('\n') // BINPRM_BUF_SIZE of the kernel
 	if len(line) < 2 || string(line[:2]) != "#!" {
 		return "", nil

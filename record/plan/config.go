@@ -15,6 +15,7 @@ type Config struct {
 	PIDs         []int          // running processes
 	Command      []string       // to start, with its arguments; may be empty
 	Follow       bool           // probe the children of these processes as well, and what they execute
+	Wait         bool           // if nothing has what is named, wait for programs and libraries: see ErrNotYet
 	Probes       []*probe.Probe // none, and no Presets: utrace chooses what fits the targets
 	Presets      []string       // names of presets, whose probes are added to Probes
 	PlaceAtEntry bool           // probe functions at their first byte, not at the cheapest site

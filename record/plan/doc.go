@@ -82,6 +82,10 @@
 //   - the entry point, and signal trampolines;
 //   - functions with a loop back to their first instruction.
 //
+// The kernel puts no breakpoint into shared or writable code, and reports no error
+// (writablecode.go). Such code is left out: by the segments of a file for all processes, and by the
+// mappings of a running process for that process.
+//
 // # Placement on arm64
 //
 // A function is probed at its first instruction. The kernel steps over most of them: it simulates
@@ -107,6 +111,10 @@
 // ends it. Each of its locations must be a nop (usdtplan.go). It becomes a site of its own
 // (bpf.Site), with the operands of that location. Fetching them, deciding on a condition and
 // sending a name are data for one program.
+//
+// The operands of a note have a size and a sign, and no type. For `(...)`, texts are known only for
+// providers whose declarations utrace has (probe.StaticSignature). Whether a number is the address of
+// a text cannot be told from the number.
 //
 // A span that begins and ends in the same functions of the file is paired by the stack pointer,
 // like a call (usdtspan.go). If an error jumps over its end, the next span does not become a part

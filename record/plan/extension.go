@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 
 	"utrace/format"
@@ -30,6 +31,9 @@ func (p *Plan) Extend(files *image.Set, sc *Scope) (added []*Module) {
 			p.LeftOut = append(p.LeftOut, format.LeftOut{Name: "*", Module: img.Path, Reason: err.Error()})
 		}
 	}
+	for _, img := range order {
+		delete(p.users, img) // it may soon be closed
+	}
 	p.removePending(matched)
 	return p.Modules[before:]
 }
@@ -44,6 +48,7 @@ func (p *Plan) lookUp(files *image.Set, sc *Scope) (wanted map[*image.Image][]*p
 			continue // still missing
 		}
 		for _, img := range list {
+			p.addUser(img, sc)
 			if wanted[img] == nil {
 				order = append(order, img)
 				if !p.probesUnknownProcesses() {
@@ -70,6 +75,18 @@ func (p *Plan) withPlanned(img *image.Image, probes []*probe.Probe) []*probe.Pro
 		return nil
 	}
 	return append(slices.Clone(done.probes), added...)
+}
+
+// Absent names the probes and presets that name nothing yet: those of Pending.
+func (p *Plan) Absent() (names []string) {
+	for _, pr := range p.pending {
+		if pr.Preset != "" {
+			names = append(names, "preset "+pr.Preset)
+		} else {
+			names = append(names, fmt.Sprintf("%q", probe.Shorten(pr.Text)))
+		}
+	}
+	return names
 }
 
 // removePending removes the probes that have matched something from the pending ones.

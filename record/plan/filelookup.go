@@ -5,6 +5,7 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"utrace/record/internal/image"
 	"utrace/record/internal/ldso"
@@ -56,7 +57,11 @@ func findPath(s *image.Set, sc *Scope, p *probe.Probe) ([]*image.Image, error) {
 	}
 	img, err := s.Get(sc.root, sc.PID, p.Path, s.InRoot(sc.root, p.Path))
 	if err != nil {
-		return nil, fmt.Errorf("%w %q: %w", probe.ErrProbe, p.Text, err)
+		hint := ""
+		if p.Pattern != nil && strings.Contains(p.Pattern.Literal, "/") && strings.Contains(p.Pattern.Literal, ":") {
+			hint = `; a path that contains a colon is quoted: "/path/to/a:b":FUNC`
+		}
+		return nil, fmt.Errorf("%w %q: %w%s", probe.ErrProbe, p.Text, err, hint)
 	}
 	return []*image.Image{img}, nil
 }

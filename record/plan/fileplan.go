@@ -14,9 +14,10 @@ import (
 // plannedFile says what has been planned in a file. The file may be planned again, with more
 // probes.
 type plannedFile struct {
-	probes []*probe.Probe
-	addrs  map[uint64]bool // of the functions found
-	usdt   map[string]bool // static probes: name, and text of the probe that selected it
+	probes  []*probe.Probe
+	addrs   map[uint64]bool // of the functions found
+	usdt    map[string]bool // static probes: name, and text of the probe that selected it
+	leftOut map[format.LeftOut]bool
 }
 
 // filePlan plans the probes of one file.
@@ -37,7 +38,7 @@ type filePlan struct {
 func (p *Plan) addFile(img *image.Image, probes []*probe.Probe, hazards processHazards, matched map[*probe.Probe]bool) error {
 	done := p.planned[img.Version]
 	if done == nil {
-		done = &plannedFile{addrs: map[uint64]bool{}, usdt: map[string]bool{}}
+		done = &plannedFile{addrs: map[uint64]bool{}, usdt: map[string]bool{}, leftOut: map[format.LeftOut]bool{}}
 		p.planned[img.Version] = done
 	}
 	done.probes = probes
@@ -74,7 +75,11 @@ func (p *Plan) addFile(img *image.Image, probes []*probe.Probe, hazards processH
 	return nil
 }
 
-// leaveOut notes what is not probed, and why.
+// leaveOut notes what is not probed, and why, once.
 func (f *filePlan) leaveOut(name string, a abi.Addr, why string) {
-	f.p.LeftOut = append(f.p.LeftOut, format.LeftOut{Name: name, Module: f.img.Path, Addr: uint64(a), Reason: why})
+	l := format.LeftOut{Name: name, Module: f.img.Path, Addr: uint64(a), Reason: why}
+	if !f.done.leftOut[l] {
+		f.done.leftOut[l] = true
+		f.p.LeftOut = append(f.p.LeftOut, l)
+	}
 }

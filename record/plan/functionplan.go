@@ -25,7 +25,7 @@ import (
 func (f *filePlan) addFuncs() error {
 	funcs, err := f.img.File.Funcs()
 	if err != nil {
-		return fmt.Errorf("%s: symbols: %w", f.img.Path, err)
+		return err
 	}
 	pl := f.newPlacer(funcs)
 
@@ -87,8 +87,11 @@ func (f *filePlan) newPlacer(funcs []elffile.Func) *placer {
 // values cannot be bound, it is left out. It is an error if a probe by a literal name cannot have
 // its values.
 func (f *filePlan) addFunc(pl *placer, fn elffile.Func, symbol string, by *probe.Probe) error {
-	file, name := f.img.File, demangle.Short(symbol)
+	file, name := f.img.File, demangle.Short(symbol)+fn.VersionOf(symbol)
 	placed, why := pl.place(fn, by.Values.Any())
+	if why == "" {
+		why = f.whyNoBreakpoint(placed.entry.Addr)
+	}
 	if why != "" {
 		f.leaveOut(name, fn.Addr, why)
 		return nil

@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 
 	"utrace/record/internal/abi"
@@ -55,7 +56,7 @@ func (f *filePlan) addInstructions(pr *probe.Probe, funcs []elffile.Func) error 
 // addInstruction plans the instruction at an address of a function, or leaves it out.
 func (f *filePlan) addInstruction(fn elffile.Func, symbol string, a abi.Addr) {
 	file := f.img.File
-	name := fmt.Sprintf("%s+%#x", demangle.Short(symbol), uint64(a-fn.Addr))
+	name := fmt.Sprintf("%s+%#x", demangle.Short(symbol)+fn.VersionOf(symbol), uint64(a-fn.Addr))
 	off, mapped := file.FileOff(a)
 	ok, err := file.IsInstruction(fn, a)
 	why := ""
@@ -67,7 +68,7 @@ func (f *filePlan) addInstruction(fn elffile.Func, symbol string, a abi.Addr) {
 	case !ok:
 		why = "in the middle of an instruction: a breakpoint there would corrupt it"
 	default:
-		why = refusedByKernel(file, a)
+		why = cmp.Or(refusedByKernel(file, a), f.whyNoBreakpoint(a))
 	}
 	if why != "" {
 		f.leaveOut(name, a, why)

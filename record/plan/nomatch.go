@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dustin/go-humanize/english"
+
 	"utrace/record/internal/demangle"
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/image"
@@ -29,8 +31,11 @@ func noMatch(pr *probe.Probe, wanted map[*image.Image][]*probe.Probe, scopes []*
 		what := fmt.Sprintf("%s (%d functions", img.Path, len(funcs))
 		if err != nil {
 			what = fmt.Sprintf("%s (symbols cannot be read: %v", img.Path, err)
-		} else if img.File.Stripped() {
-			what += ", stripped: only what it exports has a name, other functions are called sub_ADDRESS"
+		} else if img.File.Stripped() && !img.File.IsGo() { // Go has a table of its own
+			what += ", stripped: only what it exports has a name"
+			if slices.ContainsFunc(funcs, func(fn elffile.Func) bool { return fn.Recovered }) {
+				what += ", other functions are called sub_ADDRESS"
+			}
 		}
 		files = append(files, what+")")
 	}
@@ -136,26 +141,25 @@ func shortList(names []string, more int) string {
 // noUSDT explains a probe that matches no static probe of the files that were searched.
 func noUSDT(pr *probe.Probe, searched []*image.Image) error {
 	var names []string
-	files, total := 0, 0
+	files := 0
 	for _, img := range searched {
 		list, _ := img.File.USDTProbes()
-		if len(list) == 0 {
-			continue
+		if len(list) > 0 {
+			files++
 		}
-		files++
-		total += len(list)
 		for _, p := range list {
 			names = append(names, usdtName{p.Provider, p.Name}.String())
 		}
 	}
-	if total == 0 {
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if len(names) == 0 {
 		return fmt.Errorf("%w %q: %w: none of the files that were searched has any", probe.ErrProbe, pr.Text, ErrNoUSDT)
 	}
 
 	hint := ""
 	if pr.USDT.IsLiteral() {
-		slices.Sort(names)
-		hint = suggest.Nearest(pr.USDT.Provider.Literal+":"+pr.USDT.Name.Literal, slices.Compact(names))
+		hint = suggest.Nearest(pr.USDT.Provider.Literal+":"+pr.USDT.Name.Literal, names)
 	}
-	return fmt.Errorf("%w %q: %w among the %d of %d files%s", probe.ErrProbe, pr.Text, ErrNoUSDT, total, files, hint)
+	return fmt.Errorf("%w %q: %w among the %d of %s%s", probe.ErrProbe, pr.Text, ErrNoUSDT, len(names), english.Plural(files, "file", ""), hint)
 }

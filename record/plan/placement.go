@@ -181,8 +181,11 @@ func (pl *placer) returnHazard(fn elffile.Func, names []string) (why string, inL
 }
 
 // refusedByKernel says why there can be no breakpoint on an instruction, "" if there can: see
-// insn.Refused.
+// insn.Refused and whyWritable.
 func refusedByKernel(file *elffile.File, a abi.Addr) string {
+	if file.IsWritable(a) {
+		return whyWritable
+	}
 	for n := uint64(insn.MaxLen); n > 0; n-- { // fewer at the end of the code
 		if code, err := file.Code(a, n); err == nil {
 			return insn.Refused(file.Machine, code)

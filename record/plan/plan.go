@@ -21,6 +21,9 @@ import (
 var (
 	// ErrNothing is wrapped if nothing is left to probe.
 	ErrNothing = errors.New("nothing to probe")
+	// ErrNotYet is wrapped if nothing has what the probes name, but a program or library that
+	// appears later may: see Config.Wait. It wraps ErrNothing.
+	ErrNotYet = fmt.Errorf("%w yet", ErrNothing)
 	// ErrNoChoice is wrapped if a Config names no probe and no preset fits a running process.
 	ErrNoChoice = errors.New("no preset fits any running process")
 	// ErrNoProgram is wrapped if a probe names a function but no file, and no process is chosen.
@@ -48,7 +51,8 @@ type Plan struct {
 	Passed []string
 
 	// Pending has an error for each probe that names nothing yet. A program that is executed later,
-	// or a library that is loaded later, may have what the probe names.
+	// or a library that is loaded later, may have what the probe names. If nothing else is planned,
+	// Config.Wait is set, or the command may execute the program.
 	Pending []error
 
 	// Problems say which part of a preset, or which stacks, cannot be recorded, and why.
@@ -67,6 +71,8 @@ type Plan struct {
 	presets      []probe.Preset
 	pending      []*probe.Probe // the probe of each error in Pending
 
+	// users are, by file, the scopes in whose processes it is probed.
+	users map[*image.Image][]*Scope
 	// planned says, by file, which probes have been planned in it, and what they selected.
 	planned map[image.Version]*plannedFile
 	// reported are, by preset, the files whose problems are in Problems.
@@ -78,7 +84,7 @@ type Plan struct {
 
 // New resolves the probes of a Config. It attaches nothing and runs nothing. Errors wrap
 // probe.ErrProbe if the text of a probe is at fault, ErrNothing if everything that it matches is
-// left out, or ErrLate.
+// left out, ErrNotYet, or ErrLate.
 //
 //  1. Open the files of each target: its program and its libraries.
 //  2. If the Config names no probe, choose probes.
@@ -89,6 +95,7 @@ func New(cfg Config) (*Plan, error) {
 		Images: image.NewSet(), follow: cfg.Follow, slowerThan: cfg.SlowerThan,
 		kernel: runningKernel(), placeAtEntry: cfg.PlaceAtEntry,
 		planned:   map[image.Version]*plannedFile{},
+		users:     map[*image.Image][]*Scope{},
 		reported:  map[string]map[image.Version]bool{},
 		forbidden: map[*image.Image]string{},
 	}

@@ -30,7 +30,7 @@ func (p *Plan) resolve(cfg Config) error {
 	}
 
 	r := resolution{
-		p: p, scopes: scopes, targets: targets,
+		p: p, scopes: scopes, wait: cfg.Wait, targets: targets,
 		wanted:  map[*image.Image][]*probe.Probe{},
 		hazards: map[*image.Image]processHazards{},
 		missing: map[*probe.Probe]error{},
@@ -53,7 +53,7 @@ func (p *Plan) resolve(cfg Config) error {
 	if err := r.addPending(); err != nil {
 		return err
 	}
-	if err := p.checkEmpty(); err != nil {
+	if err := p.checkEmpty(cfg.Wait || p.follow && slices.ContainsFunc(scopes, (*Scope).executes)); err != nil {
 		return err
 	}
 	return p.refuseTextReaders(scopes, cfg.PIDs)
@@ -126,11 +126,14 @@ func (p *Plan) sort() {
 	})
 }
 
-// checkEmpty returns an error if there is nothing to probe now and nothing to look for later.
-func (p *Plan) checkEmpty() error {
+// checkEmpty returns an error if there is nothing to probe now, and nothing to wait for. waits is
+// set if the recording may wait for what pending probes name.
+func (p *Plan) checkEmpty(waits bool) error {
 	switch {
-	case len(p.Modules) > 0 || len(p.Pending) > 0:
+	case len(p.Modules) > 0 || len(p.Pending) > 0 && waits:
 		return nil
+	case len(p.Pending) > 0:
+		return fmt.Errorf("%w: %w", ErrNotYet, errors.Join(p.Pending...))
 	case len(p.LeftOut) > 0:
 		first := p.LeftOut[0]
 		return fmt.Errorf("%w: all %d functions were left out, such as %s: %s", ErrNothing, len(p.LeftOut), first.Name, first.Reason)
@@ -142,6 +145,7 @@ func (p *Plan) checkEmpty() error {
 type resolution struct {
 	p       *Plan
 	scopes  []*Scope
+	wait    bool                            // see Config.Wait
 	targets bool                            // the scopes are processes or a command, not the machine
 	wanted  map[*image.Image][]*probe.Probe // by file: probes that may name something in it
 	hazards map[*image.Image]processHazards // by file: those of all processes that it is probed in
@@ -179,7 +183,7 @@ func (r *resolution) find() error {
 func (r *resolution) notFound(pr *probe.Probe, err error) error {
 	switch {
 	case pr.Exclude: // there is nothing to exclude
-	case pr.Preset != "", r.targets && errors.Is(err, errNoLibrary), errors.Is(err, ErrNoUSDT):
+	case pr.Preset != "", errors.Is(err, errNoLibrary), errors.Is(err, ErrNoUSDT):
 		r.missing[pr] = err
 	default:
 		return err
@@ -189,6 +193,7 @@ func (r *resolution) notFound(pr *probe.Probe, err error) error {
 
 // add notes that a probe may name something in a file of a scope.
 func (r *resolution) add(sc *Scope, img *image.Image, pr *probe.Probe, hazards processHazards) {
+	r.p.addUser(img, sc)
 	if !slices.Contains(r.wanted[img], pr) {
 		r.wanted[img] = append(r.wanted[img], pr)
 	}
@@ -217,11 +222,11 @@ func (r *resolution) addPending() error {
 		case r.matched[pr], pr.Exclude && p.CanGrow(), pr.Preset != "" && presets[pr.Preset]:
 			continue
 		case pr.Preset != "":
-			if len(p.Modules) == 0 && len(p.Problems) > 0 {
+			if len(p.Modules) == 0 && len(p.Problems) > 0 && !r.wait {
 				return fmt.Errorf("%w: %s", ErrNothing, strings.Join(p.Problems, "; "))
 			}
 			presets[pr.Preset] = true
-			p.addPending(pr, fmt.Errorf("preset %s: nothing there has any of its probes", pr.Preset))
+			p.addPending(pr, fmt.Errorf("preset %s: %s has any of its probes", pr.Preset, r.nobody()))
 			continue
 		case pr.Exclude && len(r.wanted) == 0:
 			continue
@@ -252,6 +257,17 @@ func (r *resolution) explain(pr *probe.Probe) error {
 		return noUSDT(pr, searched)
 	}
 	return noMatch(pr, r.wanted, r.scopes)
+}
+
+// nobody says where a preset's probes were not found.
+func (r *resolution) nobody() string {
+	switch {
+	case !r.targets:
+		return "no running process"
+	case len(r.scopes) == 1:
+		return "neither " + r.scopes[0].describe() + " nor a library that it uses"
+	}
+	return fmt.Sprintf("none of the %d processes", len(r.scopes))
 }
 
 // addPending adds a probe to the pending ones, which name nothing yet.

@@ -4,11 +4,13 @@ package plan
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"utrace/record/internal/elftest"
 	"utrace/record/internal/probe"
 )
 
@@ -41,6 +43,7 @@ func TestResolve(t *testing.T) {
 		name     string
 		probes   []string
 		noFollow bool
+		wait     bool
 
 		funcs   []string // planned, of the command
 		pending []string // a part of each error in Pending
@@ -49,13 +52,16 @@ func TestResolve(t *testing.T) {
 	}{
 		{name: "a function", probes: []string{"main"}, funcs: []string{"main"}},
 		{name: "one of two", probes: []string{"main", "no_such_function"}, funcs: []string{"main"}, pending: []string{"no such function in "}},
-		{name: "a program executed later", probes: []string{"no_such_function"}, pending: []string{`probe "no_such_function": no such function in `}},
+		{name: "a program executed later", probes: []string{"no_such_function"}, wait: true, pending: []string{`probe "no_such_function": no such function in `}},
 		{name: "no program later", probes: []string{"no_such_function"}, noFollow: true, is: probe.ErrProbe, want: "no such function in "},
-		{name: "a typing error", probes: []string{"mian"}, pending: []string{"(did you mean main?)"}},
+		{name: "a typing error", probes: []string{"mian"}, is: ErrNotYet, want: "(did you mean main?)"},
 		{name: "a named file", probes: []string{"FIXTURE:no_such_function"}, is: probe.ErrProbe, want: "no such function in "},
 		{name: "no such file", probes: []string{"/no/such/file:main"}, is: probe.ErrProbe, want: "no such file"},
-		{name: "a library loaded later", probes: []string{"nosuchlibrary:f"}, pending: []string{`no library "nosuchlibrary" is mapped`}},
-		{name: "a static probe loaded later", probes: []string{"usdt:no_such:probe"}, pending: []string{"none of the files that were searched has any"}},
+		{name: "no library yet", probes: []string{"nosuchlibrary:f"}, is: ErrNotYet, want: `no library "nosuchlibrary" is mapped`},
+		{name: "a path with a colon", probes: []string{"/no/such:file/prog:main"}, is: probe.ErrProbe, want: `is quoted: "/path/to/a:b":FUNC`},
+		{name: "a library loaded later", probes: []string{"nosuchlibrary:f"}, wait: true, pending: []string{`no library "nosuchlibrary" is mapped`}},
+		{name: "no static probe yet", probes: []string{"usdt:no_such:probe"}, is: ErrNotYet, want: "none of the files that were searched has any"},
+		{name: "a static probe loaded later", probes: []string{"usdt:no_such:probe"}, wait: true, pending: []string{"none of the files that were searched has any"}},
 		{name: "all excluded", probes: []string{"main", "!main"}, is: ErrNothing, want: "every function is excluded"},
 		{name: "all left out", probes: []string{"_start"}, is: ErrNothing, want: "all 1 functions were left out, such as _start: the program's entry point"},
 		{name: "nothing to exclude yet", probes: []string{"main", "!no_such_function"}, funcs: []string{"main"}},
@@ -63,7 +69,7 @@ func TestResolve(t *testing.T) {
 		{name: "a value without debug information", probes: []string{"_init(x)"}, is: probe.ErrProbe, want: "its type and location are not known"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p, err := New(Config{Command: []string{fixturePath(t, "pie.elf")}, Follow: !c.noFollow, Probes: parseProbes(t, c.probes...)})
+			p, err := New(Config{Command: []string{fixturePath(t, "pie.elf")}, Follow: !c.noFollow, Wait: c.wait, Probes: parseProbes(t, c.probes...)})
 			if c.is != nil {
 				if !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.want) {
 					t.Errorf("%v, want %v: %q", err, c.is, c.want)
@@ -95,6 +101,56 @@ func TestResolve(t *testing.T) {
 	}
 }
 
+// TestNotYet checks what is an error if no process has what is named, which programs may execute
+// another one that has it, and that Wait makes no difference to what can never appear.
+func TestNotYet(t *testing.T) {
+	python, err := probe.FindPreset("python")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name   string
+		config Config
+		is     error // nil: the recording waits
+	}{
+		{"a static probe in the machine", Config{Probes: parseProbes(t, "usdt:no_such:probe")}, ErrNotYet},
+		{"a library in the machine", Config{Probes: parseProbes(t, "nosuchlibrary:f")}, ErrNotYet},
+		{"a library in the machine, with wait", Config{Probes: parseProbes(t, "nosuchlibrary:f"), Wait: true}, nil},
+		{"a preset of a C program", Config{Command: []string{fixturePath(t, "pie.elf")}, Presets: []string{python.Name}, Follow: true}, ErrNotYet},
+		{"a function of a command of a shell", Config{Command: []string{"/bin/sh", "-c", "prog"}, Probes: parseProbes(t, "no_such_function"), Follow: true}, nil},
+		{"a preset of a command of a shell", Config{Command: []string{"/bin/sh", "-c", "prog"}, Presets: []string{python.Name}, Follow: true}, nil},
+		{"a shell alone", Config{Command: []string{"/bin/sh", "-c", "prog"}, Presets: []string{python.Name}}, ErrNotYet},
+		{"a process", Config{PIDs: []int{os.Getpid()}, Probes: parseProbes(t, "usdt:no_such:probe"), Follow: true}, ErrNotYet},
+		{"a process, with wait", Config{PIDs: []int{os.Getpid()}, Probes: parseProbes(t, "usdt:no_such:probe"), Wait: true}, nil},
+		{"a function of a program without another", Config{PIDs: []int{os.Getpid()}, Probes: parseProbes(t, "no_such_function"), Wait: true}, probe.ErrProbe},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p, err := New(c.config)
+			if !errors.Is(err, c.is) {
+				t.Fatalf("%v, want %v", err, c.is)
+			}
+			if p == nil {
+				return
+			}
+			defer p.Close()
+			if len(p.Modules) > 0 || len(p.Pending) != 1 {
+				t.Errorf("%d modules, pending %v", len(p.Modules), p.Pending)
+			}
+		})
+	}
+}
+
+// TestNoMatchStripped checks what errors say of the names in stripped files: Go programs keep theirs.
+func TestNoMatchStripped(t *testing.T) {
+	_, goProgram := elftest.BuildGo(t, false)
+	for path, want := range map[string]bool{goProgram: false, fixturePath(t, "switch.elf"): true} {
+		_, err := New(Config{Probes: parseProbes(t, path+":no_such_function")})
+		if err == nil || strings.Contains(err.Error(), "only what it exports has a name") != want {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
 // TestStartupCode checks that "all functions" excludes the compiler's start-up code, which a name
 // selects.
 func TestStartupCode(t *testing.T) {
@@ -113,7 +169,7 @@ func TestStartupCode(t *testing.T) {
 // TestExtend checks that a pending probe is planned once, in the first file that has what it names.
 func TestExtend(t *testing.T) {
 	p, err := New(Config{
-		Command: []string{fixturePath(t, "stripped.elf")}, Follow: true,
+		Command: []string{fixturePath(t, "stripped.elf")}, Follow: true, Wait: true,
 		Probes: parseProbes(t, "main", "no_such_function"),
 	})
 	if err != nil {
@@ -137,6 +193,22 @@ func TestExtend(t *testing.T) {
 	}
 	if again := p.Extend(&p.Images, sc); len(again) > 0 {
 		t.Errorf("added again: %+v", again)
+	}
+}
+
+// TestExtendLeftOut checks that a file which is planned again leaves out nothing twice.
+func TestExtendLeftOut(t *testing.T) {
+	p, err := New(Config{Command: []string{fixturePath(t, "stripped.elf")}, Follow: true, Probes: parseProbes(t, "FIXTURE:_start", "FIXTURE:main", "part")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	sc, err := commandScope(&p.Images, []string{fixturePath(t, "pie.elf")}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Extend(&p.Images, sc); len(p.LeftOut) != 1 || p.LeftOut[0].Name != "_start" {
+		t.Errorf("left out: %+v", p.LeftOut)
 	}
 }
 

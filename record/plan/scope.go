@@ -25,13 +25,14 @@ type Scope struct {
 	Program *image.Image // nil for the machine
 
 	libs     []*image.Image
-	root     string           // a path to the root directory of the process, "" if that is ours
-	partial  bool             // some libraries were not found, or cannot be opened
-	started  bool             // the process was running when the recording was asked for
-	follow   bool             // children of the process are recorded as well
-	command  *proc.Invocation // of a program that has not run yet
-	finder   *ldso.Search     // finds libraries, in our root directory
-	examined *processHazards  // nil until hazards has been called
+	root     string                              // a path to the root directory of the process, "" if that is ours
+	partial  bool                                // some libraries were not found, or cannot be opened
+	started  bool                                // the process was running when the recording was asked for
+	follow   bool                                // children of the process are recorded as well
+	command  *proc.Invocation                    // of a program that has not run yet
+	finder   *ldso.Search                        // finds libraries, in our root directory
+	examined *processHazards                     // nil until hazards has been called
+	code     map[*image.Image][]procmaps.Mapping // of a running process, by file
 }
 
 // ProcessScope returns the scope of a running process: what it has mapped. It opens the files in s.
@@ -55,7 +56,7 @@ func ProcessScope(s *image.Set, pid int) (*Scope, error) {
 		return nil, fmt.Errorf("process %d: %w", pid, err)
 	}
 
-	sc := &Scope{PID: pid, root: proc.OtherRoot(pid), finder: ldso.New(nil)}
+	sc := &Scope{PID: pid, root: proc.OtherRoot(pid), finder: ldso.New(nil), code: map[*image.Image][]procmaps.Mapping{}}
 	sc.Program, err = s.Get(sc.root, sc.PID, strings.TrimSuffix(exe, " (deleted)"), proc.ExePath(pid, exe))
 	if err != nil {
 		return nil, fmt.Errorf("process %d: %w", pid, err)
@@ -66,7 +67,7 @@ func ProcessScope(s *image.Set, pid int) (*Scope, error) {
 
 // addMapped adds the libraries that a process has mapped.
 func (sc *Scope) addMapped(s *image.Set, maps []procmaps.Mapping) {
-	seen := map[image.Key]bool{sc.Program.Key: true}
+	seen := map[image.Key]*image.Image{sc.Program.Key: sc.Program}
 	for _, m := range maps {
 		open := ""
 		if m.Exec {
@@ -76,14 +77,19 @@ func (sc *Scope) addMapped(s *image.Set, maps []procmaps.Mapping) {
 			continue
 		}
 		key := image.KeyOf(m, open)
-		if seen[key] {
-			continue
+		img, known := seen[key]
+		if !known {
+			var err error
+			img, err = s.Get(sc.root, sc.PID, m.Path, open)
+			seen[key] = img
+			if err == nil {
+				sc.libs = append(sc.libs, img)
+			} else if !errors.Is(err, elffile.ErrNotELF) { // other files are mapped as well, but have no functions
+				sc.partial = true
+			}
 		}
-		seen[key] = true
-		if img, err := s.Get(sc.root, sc.PID, m.Path, open); err == nil {
-			sc.libs = append(sc.libs, img)
-		} else if !errors.Is(err, elffile.ErrNotELF) { // other files are mapped as well, but have no functions
-			sc.partial = true
+		if img != nil {
+			sc.code[img] = append(sc.code[img], m)
 		}
 	}
 }

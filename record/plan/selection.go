@@ -54,7 +54,7 @@ func (s *selection) add(pr *probe.Probe, symbol string, literal bool) {
 
 // matchFunc reports whether a pattern matches a function, and which of its symbols.
 func matchFunc(p *probe.Pattern, fn elffile.Func) (symbol string, ok bool) {
-	return p.MatchSymbols(fn.Name, fn.Aliases)
+	return p.MatchSymbols(fn.Name, fn.Aliases, fn.Versions)
 }
 
 // forFuncs returns a probe as it reads for the functions of a file. Names in parentheses are

@@ -3,8 +3,10 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"utrace/bpf"
@@ -60,8 +62,9 @@ type unsafeLocation struct {
 }
 
 // newUSDTPlan reads the static probes of a file. Locations that the linker has discarded are
-// ignored. With an error, the plan has the probes that could be read.
-func newUSDTPlan(file *elffile.File, kernel insn.Kernel) (*usdtPlan, error) {
+// ignored. whyNot says why a location gets no breakpoint. With an error, the plan has the probes that
+// could be read.
+func newUSDTPlan(file *elffile.File, kernel insn.Kernel, whyNot func(abi.Addr) string) (*usdtPlan, error) {
 	list, err := file.USDTProbes()
 	list = slices.DeleteFunc(slices.Clone(list), func(p elffile.USDTProbe) bool {
 		_, ok := file.FileOff(p.Addr)
@@ -72,8 +75,9 @@ func newUSDTPlan(file *elffile.File, kernel insn.Kernel) (*usdtPlan, error) {
 	why := file.UnprobeableUSDT(list)
 	for _, p := range list {
 		n := usdtName{p.Provider, p.Name}
-		if why[p.Addr] != "" {
-			u.unsafeLocs = append(u.unsafeLocs, unsafeLocation{n, p.Addr, why[p.Addr]})
+		why := cmp.Or(why[p.Addr], refusedByKernel(file, p.Addr), whyNot(p.Addr))
+		if why != "" {
+			u.unsafeLocs = append(u.unsafeLocs, unsafeLocation{n, p.Addr, why})
 			continue
 		}
 		if u.groups[n] == nil {
@@ -116,10 +120,11 @@ func (u *usdtPlan) locate(n usdtName, pr *probe.Probe, args []probe.Argument, te
 		}
 		site.Site.NumArgs = uint8(len(args))
 		for i, a := range args {
-			if a.Pos >= len(loc.Args) {
-				return nil, fmt.Errorf("%s has %d arguments (%s), no %d", n, len(loc.Args), loc.ArgText, a.Pos+1)
+			op := operandFor(loc, a)
+			if op.Unreadable != "" && template.Flags&bpf.SiteKeyed != 0 && i == int(template.Key) {
+				return nil, fmt.Errorf("%s at %#x: argument %d (%s), which tells spans apart, cannot be read: %s", n, uint64(loc.Addr), a.Pos+1, a.Name, op.Unreadable)
 			}
-			site.Site.Args[i] = values.FetchArg(a, loc.Args[a.Pos], loc.Addr, u.file.Machine)
+			site.Site.Args[i] = values.FetchArg(a, op, loc.Addr, u.file.Machine)
 			if a.LengthAt > 0 {
 				site.Site.Args[i].LengthArg = uint8(a.LengthAt - 1)
 			}
@@ -146,18 +151,31 @@ func (u *usdtPlan) siteAt(loc elffile.USDTProbe, template bpf.Site) (USDTSite, e
 	return site, nil
 }
 
+// operandFor returns where an argument is at a location. Locations of one static probe can have
+// different numbers of arguments, and different types.
+func operandFor(loc elffile.USDTProbe, a probe.Argument) abi.Operand {
+	if a.Pos >= len(loc.Args) {
+		return abi.Operand{Unreadable: fmt.Sprintf("there are %d arguments", len(loc.Args))}
+	}
+	op := loc.Args[a.Pos]
+	if a.Described && op.Unreadable == "" && op.Float != (a.Type.Kind == probe.KindFloat) {
+		return abi.Operand{Text: op.Text, Unreadable: "it is of another type than at other locations"}
+	}
+	return op
+}
+
 // checkReadable returns an error if an argument that was asked for, except by "...", can be read at
 // no location.
 func (u *usdtPlan) checkReadable(n usdtName, pr *probe.Probe, args []probe.Argument) error {
 	for _, a := range args {
 		why := ""
 		for _, loc := range u.locations(n, pr) {
-			op := loc.Args[a.Pos]
+			op := operandFor(loc, a)
 			if op.Unreadable == "" {
 				why = ""
 				break
 			}
-			why = op.Text + ": " + op.Unreadable
+			why = strings.TrimPrefix(op.Text+": "+op.Unreadable, ": ")
 		}
 		if why != "" && !a.Described {
 			return fmt.Errorf("%s: argument %d (%s) cannot be read: %s", n, a.Pos+1, a.Name, why)
@@ -166,22 +184,53 @@ func (u *usdtPlan) checkReadable(n usdtName, pr *probe.Probe, args []probe.Argum
 	return nil
 }
 
-// describedArguments returns an argument for each operand of a static probe, with the operand's
-// type, and those of hidden.
-func describedArguments(ops []abi.Operand, hidden []probe.Argument) []probe.Argument {
+// describedArguments returns an argument for each operand that a static probe has at some location,
+// and those of hidden. Its type is the operand's, or the known one (probe.StaticSignature).
+func describedArguments(n usdtName, locations []elffile.USDTProbe, hidden []probe.Argument) []probe.Argument {
 	var args []probe.Argument
-	for i, op := range ops[:min(len(ops), bpf.MaxArgs)] {
-		letter, kind := "u", probe.KindNumber
-		switch {
-		case op.Float:
-			letter, kind = "f", probe.KindFloat
-		case op.Signed:
-			letter = "s"
+	for i := range bpf.MaxArgs {
+		var ops []abi.Operand
+		for _, loc := range locations {
+			if i < len(loc.Args) {
+				ops = append(ops, loc.Args[i])
+			}
 		}
-		args = append(args, probe.Argument{
-			Name: fmt.Sprintf("arg%d", i+1), Pos: i, Described: true,
-			Type: probe.Type{Name: fmt.Sprintf("%s%d", letter, 8*op.Size), Kind: kind, Size: op.Size, Signed: op.Signed},
-		})
+		if len(ops) == 0 {
+			break
+		}
+		args = append(args, probe.Argument{Name: fmt.Sprintf("arg%d", i+1), Pos: i, Described: true, Type: operandType(ops)})
+	}
+
+	for i, known := range probe.StaticSignature(n.provider, n.name) {
+		isAddress := i < len(args) && args[i].Type.Kind == probe.KindNumber && args[i].Type.Size == 8
+		switch {
+		case i >= len(args), known.Type.HasBytes() && (!isAddress || known.LengthAt > len(args)):
+			return append(args, hidden...) // the rest is not as known
+		case known.Type.HasBytes():
+			args[i].Type, args[i].LengthAt = known.Type, known.LengthAt
+		}
+		args[i].Name = known.Name
 	}
 	return append(args, hidden...)
+}
+
+// operandType returns the type that fits an argument at all locations: the largest one, signed if
+// one is, a floating-point number only if all are.
+func operandType(ops []abi.Operand) probe.Type {
+	t := probe.Type{Kind: probe.KindFloat}
+	for _, op := range ops {
+		t.Size, t.Signed = max(t.Size, op.Size), t.Signed || op.Signed
+		if !op.Float {
+			t.Kind = probe.KindNumber
+		}
+	}
+	letter := "u"
+	switch {
+	case t.Kind == probe.KindFloat:
+		letter = "f"
+	case t.Signed:
+		letter = "s"
+	}
+	t.Name = fmt.Sprintf("%s%d", letter, 8*t.Size)
+	return t
 }

@@ -16,7 +16,7 @@ import (
 //  3. Find the names that end spans. They get no function of their own.
 //  4. Plan each other name, with a site for each of its locations.
 func (f *filePlan) addUSDT() error {
-	u, err := newUSDTPlan(f.img.File, f.p.kernel)
+	u, err := newUSDTPlan(f.img.File, f.p.kernel, f.whyNoBreakpoint)
 	u.defers, u.slowerThan = f.p.DefersCalls(), f.p.slowerThan
 	if err != nil {
 		f.leaveOut("*", 0, err.Error())

@@ -11,6 +11,7 @@ import (
 	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/internal/abi"
+	"utrace/record/internal/elffile"
 	"utrace/record/internal/probe"
 	"utrace/record/internal/values"
 )
@@ -62,7 +63,7 @@ func (u *usdtPlan) results(end usdtName, selected []*probe.Probe) (results []pro
 	for _, pr := range selected {
 		results = pr.Values.Args
 		if pr.Values.All {
-			results = describedArguments(u.groups[end][0].Args, results)
+			results = describedArguments(end, u.groups[end], results)
 		}
 	}
 	return results
@@ -76,7 +77,7 @@ func (u *usdtPlan) results(end usdtName, selected []*probe.Probe) (results []pro
 //  4. At both ends, make a site for each location.
 func (u *usdtPlan) plan(sp usdtSpan) (Func, error) {
 	locations := u.locations(sp.begin, sp.probe)
-	args, cond, err := u.bind(&sp, locations[0].Args)
+	args, cond, err := u.bind(&sp, locations)
 	if err != nil {
 		return Func{}, err
 	}
@@ -123,13 +124,13 @@ func (u *usdtPlan) plan(sp usdtSpan) (Func, error) {
 	return fn, nil
 }
 
-// bind returns the arguments of a span, also the ones that only its condition needs, and the
-// condition. operands are its first location's.
-func (u *usdtPlan) bind(sp *usdtSpan, operands []abi.Operand) (args []probe.Argument, cond *probe.Bound, err error) {
+// bind returns the arguments of a span at its locations, also the ones that only its condition
+// needs, and the condition.
+func (u *usdtPlan) bind(sp *usdtSpan, locations []elffile.USDTProbe) (args []probe.Argument, cond *probe.Bound, err error) {
 	v := sp.probe.Values
 	args = slices.Clone(v.Args)
 	if v.All {
-		args = describedArguments(operands, v.Args)
+		args = describedArguments(sp.begin, locations, v.Args)
 	}
 	if sp.probe.Span.Ends != nil && len(sp.ends) == 0 {
 		return nil, nil, errors.New("no static probe matches the end of the span (=>)")

@@ -22,12 +22,20 @@ func Full(symbol string) string {
 	return filter(symbol, upstream.MaxLength(maxResult))
 }
 
-// Short is Full without parameter list, return type, template arguments and ABI tags:
+// WithoutParameters is Full without parameter list and return type: "std::vector<int>::push_back".
+func WithoutParameters(symbol string) string {
+	return filter(symbol, upstream.NoParams, upstream.MaxLength(maxResult))
+}
+
+// Short is Full without parameter list, return type, template and generic arguments, and ABI tags:
 // "std::vector::push_back". This is the name that a person types and that a table shows. Several
 // symbols may share it, such as compilers' variants of one function (.isra.0, .constprop.0). A
 // .cold part keeps that suffix, since it is no function.
 func Short(symbol string) string {
 	name := WithoutABI(filter(symbol, upstream.NoParams, upstream.NoTemplateParams, upstream.NoEnclosingParams, upstream.MaxLength(maxResult)))
+	if strings.HasPrefix(symbol, "_R") { // of Rust's generic arguments, the brackets are left
+		name = strings.ReplaceAll(strings.ReplaceAll(name, "::<>", ""), "<>", "")
+	}
 	if name != symbol && IsCold(symbol) {
 		name += ".cold"
 	}

@@ -14,6 +14,8 @@ func TestNames(t *testing.T) {
 		{"_ZN4shop5twiceIiEET_S1_", "int shop::twice<int>(int)", "shop::twice"},
 		{"_ZN4core3fmt9Formatter3pad17h0123456789abcdefE", "core::fmt::Formatter::pad", "core::fmt::Formatter::pad"},
 		{"_RNvCskwGfYPst2Cb_3foo16example_function", "foo::example_function", "foo::example_function"},
+		{"_RINvCsfq2Zq5gqAK1_2v07genericReEB2_", "v0::generic::<&str>", "v0::generic"},
+		{"_RINvMsj_NtCslNYArtu3iFV_5alloc3vecINtB6_3VeclE3newlEB2_", "<alloc::vec::Vec<i32>>::new::<i32>", "<alloc::vec::Vec>::new"},
 		{"_ZN" + strings.Repeat("1a", 20_000) + "Ev", "", ""},
 	} {
 		want, short := c.full, c.short

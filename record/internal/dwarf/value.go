@@ -53,6 +53,15 @@ func (k ValueKind) String() string {
 	return kindNames[Unknown]
 }
 
+// IsArray reports whether the value is an array: a path leads to its elements, as in v[0].
+func (v Value) IsArray() bool {
+	if v.info == nil {
+		return false
+	}
+	w := &walk{Info: v.info}
+	return w.typeOf(v.typ).shape == shapeArray
+}
+
 // newValue makes the value of a type at a location.
 func (w *walk) newValue(name string, ref typeRef, p location) Value {
 	v := Value{Name: name, TypeName: w.typeName(ref), info: w.Info, typ: ref, loc: p}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"sort"
 	"sync"
 	"syscall"
@@ -55,6 +56,7 @@ type Segment struct {
 	FileOff  FileOff
 	FileSize uint64
 	MemSize  uint64
+	Writable bool
 }
 
 // File is an open ELF executable or shared library: ELF64, little-endian, x86-64 or aarch64. Its
@@ -209,6 +211,7 @@ func (f *File) readSegments() error {
 		}
 		f.Segments = append(f.Segments, Segment{
 			Addr: abi.Addr(p.Vaddr), FileOff: FileOff(p.Off), FileSize: min(p.Filesz, p.Memsz), MemSize: p.Memsz,
+			Writable: p.Flags&elf.PF_W != 0,
 		})
 	}
 	return nil
@@ -239,6 +242,13 @@ func (f *File) FileOff(a abi.Addr) (FileOff, bool) {
 		}
 	}
 	return 0, false
+}
+
+// IsWritable reports whether the code at a is in a segment that is writable as well.
+func (f *File) IsWritable(a abi.Addr) bool {
+	return slices.ContainsFunc(f.Segments, func(s Segment) bool {
+		return s.Writable && a >= s.Addr && uint64(a-s.Addr) < s.FileSize
+	})
 }
 
 // DataOff returns the offset in the file of the byte at a, and whether a is in the file-backed part

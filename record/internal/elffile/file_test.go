@@ -63,7 +63,7 @@ func readFacts(t testing.TB, path string) facts {
 		case strings.Contains(line, "Build ID:"):
 			out.buildID = word[len(word)-1]
 		case word[0] == "LOAD":
-			out.segments = append(out.segments, Segment{abi.Addr(hex(word[2])), FileOff(hex(word[1])), hex(word[4]), hex(word[5])})
+			out.segments = append(out.segments, Segment{abi.Addr(hex(word[2])), FileOff(hex(word[1])), hex(word[4]), hex(word[5]), strings.Contains(word[6], "W")})
 		case strings.HasPrefix(word[0], "0x"):
 			switch m := bracketed.FindStringSubmatch(line); m[1] {
 			case "NEEDED":

@@ -3,6 +3,7 @@ package elffile
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 
 	"utrace/record/internal/abi"
 )
@@ -29,6 +30,24 @@ func (f *File) HoldsLibc() (why string, ok bool) {
 		return "symbols cannot be read", true
 	}
 	return t.defines(true, "__libc_start_main")
+}
+
+// Executes reports whether code of this program may execute other programs: it imports a function
+// of the C library that does, or it has one of its own, as static programs and Go programs do.
+// Without symbols that is assumed.
+func (f *File) Executes() bool {
+	names := []string{
+		"execl", "execle", "execlp", "execv", "execve", "execvp", "execvpe", "execveat", "fexecve",
+		"posix_spawn", "posix_spawnp", "popen", "system", "syscall.Exec", "syscall.forkExec",
+	}
+	if _, ok := f.Imports(names...); ok {
+		return true
+	}
+	funcs, err := f.Funcs()
+	if err != nil || f.Stripped() && len(f.Needed) == 0 && !f.IsGo() {
+		return true
+	}
+	return slices.ContainsFunc(funcs, func(fn Func) bool { return slices.Contains(names, fn.Name) })
 }
 
 // ErrnoSlot returns the address of the word in which a C library keeps the offset of errno from a

@@ -28,10 +28,14 @@ type Func struct {
 	SizeGuessed bool
 	// Name is the preferred name: global before weak before local, then one without leading
 	// underscores, then the shortest. It omits a symbol version (@GLIBC_2.2.5). Two Funcs may have
-	// the same name.
+	// the same name: see VersionOf.
 	Name string
 	// Aliases are the other names, sorted.
 	Aliases []string
+	// Versions are the names that have a version, with it, sorted: NAME@VERSION, or NAME@@VERSION of
+	// the default version.
+	Versions []string
+	shared   []string // names that other Funcs have in another version
 	// SourceFile is the base name of the source file of a local function (STT_FILE), else "". It
 	// distinguishes static functions of one name.
 	SourceFile string
@@ -47,13 +51,15 @@ func (fn Func) Cold() bool { return demangle.IsCold(fn.Name) }
 
 // symbol is a function, an indirect function or an undefined symbol.
 type symbol struct {
-	name  string
-	addr  uint64
-	size  uint64
-	file  uint32 // index into symbolTable.files
-	bind  elf.SymBind
-	ifunc bool
-	dyn   bool // from .dynsym
+	name string
+	// version is "@VERSION", or "@@VERSION" for the default version, "" without one.
+	version string
+	addr    uint64
+	size    uint64
+	file    uint32 // index into symbolTable.files
+	bind    elf.SymBind
+	ifunc   bool
+	dyn     bool // from .dynsym
 
 	recovered bool // from the unwind tables: see recovered.go
 }
@@ -202,16 +208,20 @@ func (f *File) readSymbolSection(t *symbolTable, s *elf.Section, of *File) error
 		return err
 	}
 	dyn := s.Type == elf.SHT_DYNSYM
+	var versions symbolVersions
+	if dyn {
+		versions = f.readVersions()
+	}
 	file := uint32(0)
 	le := binary.LittleEndian
-	for b := table; len(b) >= symSize; b = b[symSize:] {
+	for i, b := 0, table; len(b) >= symSize; i, b = i+1, b[symSize:] {
 		typ, bind, section := elf.ST_TYPE(b[4]), elf.ST_BIND(b[4]), elf.SectionIndex(le.Uint16(b[6:]))
 		wanted := typ == elf.STT_FUNC || typ == elf.STT_GNU_IFUNC
 		undefined := section == elf.SHN_UNDEF
 		if !(wanted && !undefined || undefined && dyn || typ == elf.STT_FILE) {
 			continue
 		}
-		name := symbolName(names, le.Uint32(b))
+		name, version := symbolName(names, le.Uint32(b))
 		if typ == elf.STT_FILE {
 			t.files = append(t.files, name)
 			file = uint32(len(t.files) - 1)
@@ -224,7 +234,7 @@ func (f *File) readSymbolSection(t *symbolTable, s *elf.Section, of *File) error
 			t.imports[name] = true
 			continue
 		}
-		sym := symbol{name: name, addr: le.Uint64(b[8:]), size: le.Uint64(b[16:]), bind: bind, ifunc: typ == elf.STT_GNU_IFUNC, dyn: dyn}
+		sym := symbol{name: name, version: cmp.Or(version, versions.of(i)), addr: le.Uint64(b[8:]), size: le.Uint64(b[16:]), bind: bind, ifunc: typ == elf.STT_GNU_IFUNC, dyn: dyn}
 		if bind == elf.STB_LOCAL {
 			sym.file = file
 		}
@@ -235,20 +245,20 @@ func (f *File) readSymbolSection(t *symbolTable, s *elf.Section, of *File) error
 	return nil
 }
 
-// symbolName returns the name at off without its version, "" if there is none.
-func symbolName(names string, off uint32) string {
+// symbolName returns the name at off, "" if there is none, and its version if .symtab has it there.
+func symbolName(names string, off uint32) (name, version string) {
 	if uint64(off) >= uint64(len(names)) {
-		return ""
+		return "", ""
 	}
 	s := names[off:]
 	n := strings.IndexByte(s[:min(len(s), maxSymbolName)], 0)
 	if n < 0 {
-		return ""
+		return "", ""
 	}
 	if at := strings.IndexByte(s[:n], '@'); at > 0 {
-		n = at
+		return s[:at], s[at:n]
 	}
-	return s[:n]
+	return s[:n], ""
 }
 
 func (f *File) readFuncs() (*funcTable, error) {
@@ -286,6 +296,8 @@ func (f *File) readFuncs() (*funcTable, error) {
 		}
 		syms = syms[n:]
 	}
+
+	setShared(out.funcs, out.ifuncs)
 
 	code, total := uint64(0), uint64(0)
 	for _, s := range f.Segments {
@@ -338,10 +350,15 @@ func (f *File) newFunc(t *symbolTable, syms []symbol, next uint64) (fn Func, ifu
 		if s.name != fn.Name {
 			fn.Aliases = append(fn.Aliases, s.name)
 		}
+		if s.version != "" {
+			fn.Versions = append(fn.Versions, s.name+s.version)
+		}
 	}
 
 	slices.Sort(fn.Aliases)
 	fn.Aliases = slices.Compact(fn.Aliases)
+	slices.Sort(fn.Versions)
+	fn.Versions = slices.Compact(fn.Versions)
 	if room := f.room(fn.Addr); fn.Size == 0 || fn.Size > room {
 		fn.SizeGuessed = true
 		fn.Size = min(next-syms[0].addr, room)

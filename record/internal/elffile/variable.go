@@ -38,7 +38,7 @@ func (f *File) findVariablesIn(s *elf.Section, names map[string]*variable) {
 		if section == elf.SHN_UNDEF || section == elf.SHN_ABS || typ == elf.STT_FILE || typ == elf.STT_SECTION {
 			continue
 		}
-		name := symbolName(strtab, le.Uint32(b))
+		name, _ := symbolName(strtab, le.Uint32(b))
 		if len(name) > maxString { // no operand is as long, and hashing it would take time
 			continue
 		}

@@ -120,8 +120,13 @@ func looksLikeArguments(inside string) bool {
 	if inside == "" {
 		return false
 	}
+	seen := map[string]bool{} // only types repeat
 	for _, part := range splitArguments(inside) {
 		part = strings.TrimSpace(part)
+		if seen[part] && isName(part) {
+			return false
+		}
+		seen[part] = true
 		name, _, typed := strings.Cut(strings.ReplaceAll(part, "::", ""), ":")
 		if typed {
 			continue // NAME:TYPE, or else a later error says what is wrong with it

@@ -8,11 +8,14 @@ import (
 	"utrace/record/internal/demangle"
 )
 
-// Pattern matches names: all names, one name, a glob or a regular expression.
+// Pattern matches names: all names, one name, a glob or a regular expression. Blanks that separate
+// no words are ignored, except in a regular expression: "f(int,char)" is "f(int, char)".
 type Pattern struct {
 	Literal string         // the only name, "" for the others
 	re      *regexp.Regexp // of a glob or a regular expression
+	exact   bool           // blanks count: re is a regular expression
 	all     bool           // "*"
+	typed   bool           // names are matched with template arguments as well
 }
 
 // NewPattern parses a name, a glob or a /regular expression/.
@@ -20,7 +23,7 @@ func NewPattern(text string) (*Pattern, error) {
 	if !isRegexp(text) {
 		text = demangle.WithoutABI(text) // a glob would take an ABI tag for a set
 	}
-	switch {
+	switch compact := withoutBlanks(text); {
 	case text == "*":
 		return &Pattern{all: true}, nil
 	case isRegexp(text):
@@ -28,25 +31,72 @@ func NewPattern(text string) (*Pattern, error) {
 		if err != nil {
 			return nil, fmt.Errorf("regular expression: %w", err)
 		}
-		return &Pattern{re: re}, nil
-	case strings.ContainsAny(text, "*?["):
-		re, err := globRegexp(text)
+		return &Pattern{re: re, exact: true, typed: true}, nil
+	case isGlob(compact):
+		re, err := globRegexp(compact)
 		if err != nil {
 			return nil, err
 		}
-		return &Pattern{re: re}, nil
+		return &Pattern{re: re, typed: strings.Contains(text, "<")}, nil
+	default:
+		return &Pattern{Literal: text, typed: strings.Contains(text, "<")}, nil
 	}
-	return &Pattern{Literal: text}, nil
+}
+
+// withoutBlanks removes the blanks that do not separate two words.
+func withoutBlanks(text string) string {
+	if strings.IndexByte(text, ' ') < 0 {
+		return text
+	}
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		rest := strings.TrimLeft(text[i:], " ")
+		isSeparator := b.Len() > 0 && rest != "" && isWordByte(b.String()[b.Len()-1]) && isWordByte(rest[0])
+		if text[i] != ' ' {
+			b.WriteByte(text[i])
+		} else if isSeparator {
+			b.WriteByte(' ')
+		}
+	}
+	return b.String()
+}
+
+func isWordByte(c byte) bool {
+	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
+}
+
+// isGlob reports whether a text has a character that a glob does not take literally.
+func isGlob(text string) bool {
+	for i := 0; i < len(text); i++ {
+		if strings.IndexByte("*?[", text[i]) >= 0 && !isOperator(text, i) {
+			return true
+		}
+	}
+	return false
+}
+
+// isOperator reports whether the character at i is the * of the C++ names "operator*" and
+// "operator->*".
+func isOperator(text string, i int) bool {
+	if text[i] != '*' {
+		return false
+	}
+	before, ok := strings.CutSuffix(strings.TrimSuffix(text[:i], "->"), "operator")
+	return ok && (before == "" || !isWordByte(before[len(before)-1]))
 }
 
 // globRegexp translates a glob: * any text, ? any character, [a-z] [!a-z] sets. A '[' that is not
-// closed, as in "operator[", matches itself.
+// closed, as in "operator[", matches itself, and so does the * of "operator*".
 func globRegexp(glob string) (*regexp.Regexp, error) {
 	var b strings.Builder
 	b.WriteString(`\A(?s:`)
 	for i := 0; i < len(glob); i++ {
 		switch c := glob[i]; c {
 		case '*':
+			if isOperator(glob, i) {
+				b.WriteString(`\*`)
+				continue
+			}
 			b.WriteString(".*")
 		case '?':
 			b.WriteString(".")
@@ -76,15 +126,21 @@ func globRegexp(glob string) (*regexp.Regexp, error) {
 
 // Match reports whether the pattern matches a name.
 func (p *Pattern) Match(name string) bool {
-	if p.re != nil {
+	switch {
+	case p.all:
+		return true
+	case p.exact:
 		return p.re.MatchString(name)
+	case p.re != nil:
+		return p.re.MatchString(withoutBlanks(name))
 	}
-	return p.all || p.Literal == name
+	return withoutBlanks(p.Literal) == withoutBlanks(name)
 }
 
 // MatchSymbols reports whether the pattern names a function: by its symbol, by an alias, or by
-// either of these demangled, with or without parameters. It returns the symbol that matched.
-func (p *Pattern) MatchSymbols(name string, aliases []string) (symbol string, ok bool) {
+// either of these demangled, with or without parameters and template arguments. It returns the
+// symbol that matched. versions are symbols with a version, such as "f@V1": they match as f.
+func (p *Pattern) MatchSymbols(name string, aliases, versions []string) (symbol string, ok bool) {
 	if p.all {
 		return name, true
 	}
@@ -94,6 +150,12 @@ func (p *Pattern) MatchSymbols(name string, aliases []string) (symbol string, ok
 	for _, alias := range aliases {
 		if p.matchSymbol(alias) {
 			return alias, true
+		}
+	}
+	for _, version := range versions {
+		if p.Match(version) {
+			symbol, _, _ := strings.Cut(version, "@")
+			return symbol, true
 		}
 	}
 	return "", false
@@ -108,7 +170,18 @@ func (p *Pattern) matchSymbol(symbol string) bool {
 	}
 	full := demangle.Full(symbol)
 	return full != symbol &&
-		(p.Match(full) || p.Match(demangle.WithoutABI(full)) || p.Match(demangle.Short(symbol)))
+		(p.Match(full) || p.Match(demangle.WithoutABI(full)) || p.Match(demangle.Short(symbol)) || p.typed && p.matchTyped(symbol, full))
+}
+
+// matchTyped matches a demangled name with its template arguments: without its parameters, and with
+// parameters but without the type of the result.
+func (p *Pattern) matchTyped(symbol, full string) bool {
+	typed := demangle.WithoutParameters(symbol)
+	if p.Match(typed) {
+		return true
+	}
+	at := strings.Index(full, typed+"(")
+	return at > 0 && p.Match(full[at:])
 }
 
 func isRegexp(s string) bool { return len(s) > 2 && s[0] == '/' && s[len(s)-1] == '/' }

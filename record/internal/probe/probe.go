@@ -45,8 +45,9 @@ type Probe struct {
 //	[!][uprobe:|uretprobe:|u:|ur:][/path:|./path:|LIB:]FUNC[+OFFSET] or ...:0xADDRESS [(ARGUMENTS)] [-> TYPE] [if CONDITION]
 //	[!]usdt:[/path:|./path:|LIB:][PROVIDER:]NAME [(ARGUMENTS)] [if CONDITION] [=> PROVIDER:NAME [on ARGUMENT]]
 //
-// FUNC and NAME are a name, a glob or a /regular expression/. A "::" is part of a name. Errors wrap
-// ErrProbe and ErrSyntax and say what is wrong.
+// FUNC and NAME are a name, a glob or a /regular expression/. A "::" is part of a name. A file whose
+// name contains a colon is quoted: "/a:b/prog":FUNC. Errors wrap ErrProbe and ErrSyntax and say what
+// is wrong.
 func Parse(text string) (*Probe, error) {
 	p := &Probe{Text: text}
 	if err := p.parse(strings.TrimSpace(text)); err != nil {
@@ -73,8 +74,24 @@ func (p *Probe) parse(text string) error {
 	return p.parseFunction(strings.TrimSpace(text))
 }
 
+// cutQuoted cuts a quoted file from the beginning of a text. Without one, file is "".
+func cutQuoted(text string) (file, rest string, err error) {
+	inside, ok := strings.CutPrefix(text, `"`)
+	if !ok {
+		return "", text, nil
+	}
+	if file, rest, ok = strings.Cut(inside, `":`); !ok || file == "" {
+		return "", "", errors.New(`expected "/path/to/file": in quotes, then a name`)
+	}
+	return file, rest, nil
+}
+
 // parseFunction parses a probe that is not of a static probe, without "!" and "uprobe:".
 func (p *Probe) parseFunction(text string) error {
+	quoted, text, err := cutQuoted(text)
+	if err != nil {
+		return err
+	}
 	parts, err := cutFunction(text)
 	if err != nil {
 		return err
@@ -84,7 +101,10 @@ func (p *Probe) parseFunction(text string) error {
 	}
 	p.Tail = strings.TrimSpace(strings.TrimPrefix(text, parts.head))
 
-	file, name := splitFile(parts.head)
+	file, name := quoted, parts.head
+	if quoted == "" {
+		file, name = splitFile(parts.head)
+	}
 	if err := p.setFile(file); err != nil {
 		return err
 	}
@@ -96,7 +116,7 @@ func (p *Probe) parseFunction(text string) error {
 	}
 
 	if parts.whole != parts.head && areNames(parts.args) {
-		_, whole := splitFile(parts.whole)
+		whole := name + strings.TrimPrefix(parts.whole, parts.head)
 		if p.Overload, err = NewPattern(whole); err != nil {
 			return err
 		}

@@ -39,6 +39,11 @@ func TestParse(t *testing.T) {
 		{text: ":0x1234", addr: 0x1234},
 		{text: "/bin/app:0x4a10", path: "/bin/app", addr: 0x4a10},
 		{text: "c:0xff", lib: "c", addr: 0xff},
+		{text: `"/tmp/a:b/prog":work`, path: "/tmp/a:b/prog", name: "work"},
+		{text: `! "/tmp/a:b/prog":ns::f`, path: "/tmp/a:b/prog", name: "ns::f", exclude: true},
+		{text: `uprobe:"/tmp/a:b (1)/prog":/^w/`, path: "/tmp/a:b (1)/prog", name: "work"},
+		{text: `"/tmp/a:b/c:/prog":0x10`, path: "/tmp/a:b/c:/prog", addr: 0x10},
+		{text: `"libx:1.so":f(x:u32) if x > 1`, lib: "libx:1.so", name: "f"},
 	} {
 		p, err := Parse(c.text)
 		if err != nil {
@@ -68,12 +73,19 @@ func TestParseErrors(t *testing.T) {
 
 func TestMatchNames(t *testing.T) {
 	type symbols struct {
-		name    string
-		aliases []string
+		name     string
+		aliases  []string
+		versions []string
 	}
-	cxx := symbols{"_ZN2ns5Class6methodEid", []string{"_ZN2ns5Class5aliasEv"}}
+	cxx := symbols{"_ZN2ns5Class6methodEid", []string{"_ZN2ns5Class5aliasEv"}, nil}
 	tagged := symbols{name: "_Z7rstringB5cxx11i"} // returns a std::string
 	rust := symbols{name: "_ZN4core3fmt5write17h0123456789abcdefE"}
+	template := symbols{name: "_Z4tmplIilET_S0_T0_"} // int tmpl<int, long>(int, long)
+	member := symbols{name: "_ZNK3BoxIiE3getEv"}     // Box<int>::get() const
+	times, plus := symbols{name: "_ZN2nsmlE1VS0_"}, symbols{name: "_ZplN2ns1VES0_"}
+	arrow := symbols{name: "_ZN1VpmEi"} // V::operator->*(int)
+	generic := symbols{name: "_RINvCsfq2Zq5gqAK1_2v07genericlEB2_"}
+	versioned := symbols{name: "f", aliases: []string{"alias"}, versions: []string{"alias@@V2", "f@V1"}}
 	for _, c := range []struct {
 		fn   symbols
 		text string
@@ -95,14 +107,60 @@ func TestMatchNames(t *testing.T) {
 		{rust, "core::fmt::write", true},
 		{rust, "/^core::fmt::/", true},
 		{rust, "core::fmt", false},
+		{cxx, "ns::Class::method(int,double)", true},
+		{cxx, "ns::Class::method( int , double )", true},
+		{cxx, "ns::Class::m*(int,double)", true},
+		{cxx, "/method.int,double/", false},
+		{template, "tmpl", true},
+		{template, "tmpl<int, long>", true},
+		{template, "tmpl<int,long>", true},
+		{template, "tmpl<int, long>(int, long)", true},
+		{template, "int tmpl<int, long>(int, long)", true},
+		{template, "tmpl<*, long>", true},
+		{template, "/^tmpl<int, long>$/", true},
+		{template, "tmpl<long, int>", false},
+		{member, "Box::get", true},
+		{member, "Box<*>::get", true},
+		{member, "Box<int>::get", true},
+		{member, "Box<int>::get() const", true},
+		{member, "Box<long>::get", false},
+		{times, "ns::operator*", true},
+		{times, "ns::operator*(V,V)", true},
+		{times, "ns::operator*(ns::V,ns::V)", false},
+
+		{times, "ns::operator?", true},
+		{times, "ns::operat*", true},
+		{plus, "operator*", false},
+		{plus, "operator?(*)", true},
+		{plus, "operator+(ns::V,ns::V)", true},
+		{arrow, "V::operator->*", true},
+		{arrow, "V::operator->*(int)", true},
+		{symbols{name: "_Z11my_operatorv"}, "my_operator*", true},
+		{symbols{name: "_Z12my_operator2v"}, "my_operator*", true},
+		{generic, "v0::generic", true},
+		{generic, "v0::generic::<i32>", true},
+		{generic, "v0::generic::<*>", true},
+		{generic, "v0::generic::<u8>", false},
+		{versioned, "f", true},
+		{versioned, "f@V1", true},
+		{versioned, "f@*", true},
+		{versioned, "f@@V1", false},
+		{versioned, "alias@@V2", true},
 	} {
 		p, err := Parse(c.text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, got := p.Pattern.MatchSymbols(c.fn.name, c.fn.aliases); got != c.want {
+		if _, got := p.Pattern.MatchSymbols(c.fn.name, c.fn.aliases, c.fn.versions); got != c.want {
 			t.Errorf("%s matches %s: %v", c.text, c.fn.name, got)
 		}
+	}
+}
+
+// TestLiteral: a pattern that only has its name matches it.
+func TestLiteral(t *testing.T) {
+	if p := (&Pattern{Literal: "function__entry"}); !p.Match("function__entry") || p.Match("") {
+		t.Error("a literal pattern does not match exactly its name")
 	}
 }
 
@@ -133,6 +191,9 @@ func TestUSDTErrors(t *testing.T) {
 		"usdt:/x":                        "no probe after the file",
 		"usdt:a:/b":                      "no end",
 		"usdt:a:b(x:u32":                 "not closed",
+		`usdt:"/a:b`:                     "in quotes",
+		`"/a:b/c"`:                       "in quotes",
+		`"":f`:                           "in quotes",
 		"usdt:a:b(x:u33)":                "did you mean",
 		"usdt:a:b(x:str[9999])":          "1 to 4094",
 		"usdt:a:b(x:buf)":                "buf[len]",
@@ -190,7 +251,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%+v", p)
 		}
 		if p.Pattern != nil {
-			p.Pattern.MatchSymbols("_ZN2ns5Class6methodEid", nil)
+			p.Pattern.MatchSymbols("_ZN2ns5Class6methodEid", nil, nil)
 		}
 	})
 }

@@ -23,12 +23,17 @@ func (s *USDTPattern) IsLiteral() bool { return s.Name.Literal != "" }
 
 // parseUSDT parses the text after "usdt:".
 func (p *Probe) parseUSDT(text string) error {
+	file, text, err := cutQuoted(text)
+	if err != nil {
+		return err
+	}
 	head, tail, err := cutUSDTHead(text)
 	if err != nil {
 		return err
 	}
-	file, provider, name := "", "*", ""
-	if strings.HasPrefix(head, "/") && !isRegexp(head) || strings.HasPrefix(head, "./") || strings.HasPrefix(head, "../") {
+	provider, name := "*", ""
+	isPath := strings.HasPrefix(head, "/") && !isRegexp(head) || strings.HasPrefix(head, "./") || strings.HasPrefix(head, "../")
+	if file == "" && isPath {
 		var ok bool
 		if file, head, ok = strings.Cut(head, ":"); !ok {
 			return errors.New("no probe after the file; expected usdt:/path:PROVIDER:NAME, or usdt:/path:* for all")

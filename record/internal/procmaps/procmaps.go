@@ -24,6 +24,8 @@ type Mapping struct {
 	Path       string // "" without a file; [vdso], [heap] and the like in brackets
 	Dev, Inode uint64 // Dev as stat(2) gives it in st_dev
 	Exec       bool
+	Writable   bool
+	Shared     bool // changes reach the file, and other processes
 	Deleted    bool // the file has been unlinked or replaced since it was mapped
 }
 
@@ -83,12 +85,14 @@ func parseMapping(line string) (Mapping, error) {
 	}
 
 	m := Mapping{
-		Start:   number(start, 16, 64),
-		End:     number(end, 16, 64),
-		FileOff: elffile.FileOff(number(field[2], 16, 64)),
-		Dev:     unix.Mkdev(uint32(number(major, 16, 32)), uint32(number(minor, 16, 32))),
-		Inode:   number(field[4], 10, 64),
-		Exec:    len(field[1]) > 2 && field[1][2] == 'x',
+		Start:    number(start, 16, 64),
+		End:      number(end, 16, 64),
+		FileOff:  elffile.FileOff(number(field[2], 16, 64)),
+		Dev:      unix.Mkdev(uint32(number(major, 16, 32)), uint32(number(minor, 16, 32))),
+		Inode:    number(field[4], 10, 64),
+		Exec:     len(field[1]) > 2 && field[1][2] == 'x',
+		Writable: len(field[1]) > 1 && field[1][1] == 'w',
+		Shared:   len(field[1]) > 3 && field[1][3] == 's',
 	}
 	if err == nil && m.Start > m.End {
 		err = fmt.Errorf("mapping ends before it starts in %q", line)

@@ -25,8 +25,8 @@ ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsysca
 	}
 	want := []Mapping{
 		{Start: 0x55d0a0000000, End: 0x55d0a0001000, FileOff: 0x1000, Path: "/usr/bin/a b", Dev: 0xfd01, Inode: 1234, Exec: true},
-		{Start: 0x7f0000000000, End: 0x7f0000001000},
-		{Start: 0x7f0000002000, End: 0x7f0000003000, Path: "/tmp/x", Dev: 5, Inode: 99, Deleted: true},
+		{Start: 0x7f0000000000, End: 0x7f0000001000, Writable: true},
+		{Start: 0x7f0000002000, End: 0x7f0000003000, Path: "/tmp/x", Dev: 5, Inode: 99, Deleted: true, Shared: true},
 		{Start: 0x7f0000004000, End: 0x7f0000005000, Path: "/new\nline", Dev: 0x10302, Inode: 7},
 		{Start: 0x7ffc00000000, End: 0x7ffc00001000, Path: "[vdso]", Exec: true},
 		{Start: 0xffffffffff600000, End: 0xffffffffff601000, Path: "[vsyscall]", Exec: true},

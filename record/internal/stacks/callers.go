@@ -62,7 +62,7 @@ func (f *callers) at(at codeAddr) (fn format.FuncID, line int) {
 	}
 	key := FuncKey{module, uint64(found.Addr)}
 	def := format.Func{
-		Name: demangle.Short(found.Name), Module: module, Addr: uint64(found.Addr), Size: found.Size, File: found.SourceFile,
+		Name: demangle.Short(found.Name) + found.VersionOf(found.Name), Module: module, Addr: uint64(found.Addr), Size: found.Size, File: found.SourceFile,
 	}
 	if found.Name != def.Name {
 		def.Symbol = found.Name

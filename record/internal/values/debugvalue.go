@@ -31,6 +31,8 @@ func (vf *Finder) appendDescribed(list []Value, wanted probe.Argument, v dwarf.V
 
 	counted := v.Length != nil && v.Kind != dwarf.CString
 	switch {
+	case v.Kind == dwarf.Aggregate && v.IsArray():
+		return nil, fmt.Errorf("%s (%s): record its elements, as in %s[0]", a.Name, v.TypeName, a.Name)
 	case v.Kind == dwarf.Aggregate:
 		return nil, fmt.Errorf("%s (%s): record its members, as in %s.NAME", a.Name, v.TypeName, a.Name)
 	case v.Kind == dwarf.Slice && !typed:

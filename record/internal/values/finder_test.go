@@ -4,6 +4,9 @@ package values
 
 import (
 	"debug/elf"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +14,7 @@ import (
 	"utrace/bpf"
 	"utrace/record/internal/dwarf"
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/elftest"
 	"utrace/record/internal/probe"
 )
 
@@ -83,6 +87,46 @@ func TestArgumentZero(t *testing.T) {
 			if _, err = vf.Bind(&p.Values, true, 0); err == nil || !strings.Contains(err.Error(), "the arguments are arg1, arg2 and so on") {
 				t.Errorf("%s: %v", text, err)
 			}
+		}
+	}
+}
+
+// TestMembersAdvice checks that what the error about a struct or an array advises can be recorded.
+func TestMembersAdvice(t *testing.T) {
+	source := filepath.Join(t.TempDir(), "s.c")
+	text := "struct in { int x; }; struct s { int c[3]; struct in m; struct in l[2]; };\n" +
+		"int f(struct s *s) { return s->c[0] + s->m.x + s->l[1].x; }\nint main(int n, char **a) { (void)a; struct s s = {{n}, {n}, {{n}}}; return f(&s); }\n"
+	if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := elffile.Open(elftest.Build(t, "gcc", "-g", "-O0", source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	funcs, err := file.Funcs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(funcs, func(fn elffile.Func) bool { return fn.Name == "f" })
+	bind := func(path string) error {
+		p, err := probe.Parse("f(" + path + ")")
+		if err != nil {
+			t.Fatal(err)
+		}
+		vf := &Finder{File: file, Func: funcs[at], Site: funcs[at].Addr}
+		_, err = vf.Bind(&p.Values, true, 0)
+		return err
+	}
+	for path, want := range map[string]string{"s->c": "record its elements, as in s->c[0]", "s->l[1]": "record its members, as in s->l[1].NAME", "s->m": "record its members, as in s->m.NAME"} {
+		err := bind(path)
+		if err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", path, err, want)
+			continue
+		}
+		_, advised, _ := strings.Cut(want, "as in ")
+		if err := bind(strings.Replace(advised, "NAME", "x", 1)); err != nil {
+			t.Errorf("%s is advised: %v", advised, err)
 		}
 	}
 }

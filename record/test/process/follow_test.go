@@ -174,7 +174,7 @@ func TestFollowPIDPrograms(t *testing.T) {
 	harness.NeedKernel(t)
 	sh, _ := harness.Start(t, "sh", "-c", "sleep 1; "+harness.Target(t, "ticks.c", "-O1")+" 100; sleep 0.1")
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	_, stderr, status := harness.Utrace(t, "record", "--follow", "-p", strconv.Itoa(sh.Process.Pid), "-e", "tick", "-o", trace)
+	_, stderr, status := harness.Utrace(t, "record", "--follow", "--wait", "-p", strconv.Itoa(sh.Process.Pid), "-e", "tick", "-o", trace)
 	if status != 0 || !strings.Contains(stderr, "its earlier calls are missing") {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
@@ -245,7 +245,7 @@ func TestLibraryLoadedLater(t *testing.T) {
 	harness.Library(t, lib, "later.c")
 	for _, flag := range []string{"--follow", "--no-follow"} {
 		trace := filepath.Join(t.TempDir(), "trace.arrow")
-		_, stderr, status := harness.Utrace(t, "record", flag, "-o", trace, "-e", "liblater.so:later_*", "-e", "!liblater.so:later_inner", host, lib)
+		_, stderr, status := harness.Utrace(t, "record", flag, "--wait", "-o", trace, "-e", "liblater.so:later_*", "-e", "!liblater.so:later_inner", host, lib)
 		if status != 0 || !regexp.MustCompile(`liblater.so: 1 function attached [012]\.\d s after the start`).MatchString(stderr) {
 			t.Errorf("%s: status %d\n%s", flag, status, stderr)
 		}
@@ -263,11 +263,11 @@ func TestNeverThere(t *testing.T) {
 	bin := harness.Target(t, "family.c", "-O1")
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
 	_, stderr, status := harness.Utrace(t, "record", "-o", trace, "-e", "no_such_function", "sh", "-c", bin+" fork")
-	if status != 1 || !strings.Contains(stderr, "no such function") {
+	if status != 1 || strings.Count(stderr, "no such function") != 1 || !strings.Contains(stderr, `utrace: nothing to probe: no program or library that appeared later has "no_such_function"`) {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
 	_, stderr, status = harness.Utrace(t, "record", "-o", trace, "-e", "no_such_function", "-e", "work", "sh", "-c", bin+" fork")
-	if status != 0 || !strings.Contains(stderr, `warning: probe "no_such_function": no such function`) {
+	if status != 0 || !strings.Contains(stderr, `: no program or library that appeared later has "no_such_function"`) || strings.Count(stderr, `"no_such_function": no such function`) != 1 {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
 }

@@ -72,7 +72,7 @@ func (o *olderTrace) begun(pid int) bool {
 func TestOlderTraceFailure(t *testing.T) {
 	harness.NeedKernel(t)
 	o := newOlderTrace(t)
-	_, stderr, status := harness.Utrace(t, "record", "-o", o.path, "-d", "500ms", "-e", "usdt:no_such_provider:probe")
+	_, stderr, status := harness.Utrace(t, "record", "-o", o.path, "-d", "500ms", "--wait", "-e", "usdt:no_such_provider:probe")
 	if status != 1 || strings.Contains(stderr, "recorded 0 events") && !strings.Contains(stderr, "no trace was written") || strings.Contains(stderr, " in "+o.path) {
 		t.Errorf("status %d\n%s", status, stderr)
 	}

@@ -129,8 +129,8 @@ func TestPythonNotUTF8Elsewhere(t *testing.T) {
 	shell, _ := harness.Start(t, "sh", "-c", `while sleep 0.2; do "$0" "$1" >/dev/null; done`, harness.Python, good)
 	for how, args := range map[string][]string{
 		"a command":         {"--", harness.Python, good},
-		"a process":         {"-d", "3s", "-p", strconv.Itoa(shell.Process.Pid), "--follow"},
-		"the whole machine": {"-d", "3s"},
+		"a process":         {"-d", "3s", "-p", strconv.Itoa(shell.Process.Pid), "--follow", "--wait"}, // the script may not be running just then
+		"the whole machine": {"-d", "3s", "--wait"},
 	} {
 		t.Run(how, func(t *testing.T) {
 			run := func() *exec.Cmd {

@@ -38,7 +38,7 @@ type recording struct {
 func recordRuntime(t *testing.T, preset string, env []string, command ...string) *recording {
 	t.Helper()
 	r := &recording{trace: filepath.Join(t.TempDir(), "trace.arrow")}
-	cmd := exec.Command(harness.Binary(), append([]string{"record", "-o", r.trace, "--preset", preset, "--"}, command...)...)
+	cmd := exec.Command(harness.Binary(), append([]string{"record", "--wait", "-o", r.trace, "--preset", preset, "--"}, command...)...)
 	cmd.Env = append(os.Environ(), env...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs

@@ -44,6 +44,31 @@ func TestValues(t *testing.T) {
 	harness.WantLines(t, got, []string{"two(255, 0xfa);", `seven(true, '\xfa', 0xfed4, 60000, 0xfffeee90, -294967296, 0x8000000000000000);`})
 }
 
+// TestDescribed: (...) records what each location has, and the texts of known providers as texts.
+func TestDescribed(t *testing.T) {
+	harness.NeedSDT(t)
+	program := harness.Target(t, "described.c", "-O2")
+	flags := []string{"-e", "usdt:described:*(...)"}
+	for _, probe := range []string{"postgresql:*", "php:*", "hotspot:class__loaded"} {
+		flags = append(flags, "-e", "usdt:"+probe+"(...)")
+	}
+	got, _, stdout := harness.RecordFlow(t, flags, program)
+	harness.WantLines(t, got, harness.Lines(stdout))
+
+	_, stderr, status := harness.Utrace(t, "plan", "-e", "usdt:described:vary(a:s32, b:s32, c:s32, d:s32, e:s32, f:s32)", "--", program)
+	if status != 1 || !strings.Contains(stderr, "argument 6 (f) cannot be read: there are ") {
+		t.Errorf("status %d\n%s", status, stderr)
+	}
+	_, stderr, status = harness.Utrace(t, "plan", "-e", "usdt:described:vary(a:s32, b:s32) => described:text on b", "--", program)
+	if status != 1 || !strings.Contains(stderr, "argument 2 (b), which tells spans apart, cannot be read: there are 1 arguments") {
+		t.Errorf("status %d\n%s", status, stderr)
+	}
+	_, stderr, status = harness.Utrace(t, "plan", "-e", "usdt:described:varied", "--", program)
+	if status != 1 || !strings.Contains(stderr, "no such static probe among the 8 of 1 file") {
+		t.Errorf("status %d\n%s", status, stderr)
+	}
+}
+
 // TestMisplaced: notes may lead to a place where a breakpoint would change what the program does,
 // here a number that it prints.
 func TestMisplaced(t *testing.T) {
@@ -261,7 +286,9 @@ func TestProbesLater(t *testing.T) {
 			probes := []string{"-e", "usdt:simplehttp:file_transfer(ip:str, path:str, size:u32)", "-e", "usdt:simplehttp:args_6(...)"}
 			rounds, interval := 40, 50
 			command := exec.Command(program, "-l", strconv.Itoa(rounds), strconv.Itoa(interval), "1000")
-			if how == "before" {
+			if how != "before" {
+				probes = append(probes, "--wait")
+			} else {
 				command = exec.Command(program, strconv.Itoa(rounds), strconv.Itoa(interval), "1000")
 			}
 			if how == "command" {
