@@ -9,10 +9,9 @@ import (
 	"os"
 	"sync"
 
-	"github.com/cilium/ebpf/link"
-
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/linker"
 )
 
 // attachedProbes attaches modules, and owns the links of a recording. It closes the links of
@@ -20,6 +19,7 @@ import (
 // pending.
 type attachedProbes struct {
 	objs    *bpf.Objects
+	linker  linker.Linker
 	method  bpf.Method
 	limited bool                   // functions may be removed one by one
 	leftOut func(l format.LeftOut) // called for each function that the kernel refuses to probe
@@ -62,10 +62,6 @@ type refusals struct {
 
 // newLinks attaches the sites of a module.
 func (p *attachedProbes) newLinks(m *module, pids []int) (made links, refused refusals, err error) {
-	ex, err := link.OpenExecutable(m.Image.OpenPath)
-	if err != nil {
-		return links{}, refusals{}, err
-	}
 	if m.Goid != 0 {
 		if err := p.objs.SetGoidOffset(m.Goid); err != nil {
 			return links{}, refusals{}, err
@@ -79,12 +75,12 @@ func (p *attachedProbes) newLinks(m *module, pids []int) (made links, refused re
 		pids = []int{0} // every process
 	}
 
-	maker := newLinkMaker(p.method)
+	maker := newLinkMaker(p.linker, p.method)
 	a := attacher{batch: maker.batch, first: m.first, share: m.share, refused: map[int]error{}}
 	refused.returns = map[int]bool{}
 	for _, pid := range pids {
 		a.pid = pid
-		p.attachSites(&a, maker, ex, sites, refused.returns)
+		p.attachSites(&a, maker, m.Image.OpenPath, sites, refused.returns)
 		if a.err != nil {
 			return links{}, refusals{}, errors.Join(a.err, a.links.close())
 		}
@@ -95,14 +91,14 @@ func (p *attachedProbes) newLinks(m *module, pids []int) (made links, refused re
 
 // attachSites attaches the sites of a module in one process, in the order that moduleSites
 // requires.
-func (p *attachedProbes) attachSites(a *attacher, maker linkMaker, ex *link.Executable, sites moduleSites, noReturn map[int]bool) {
-	onInstruction := func(list []site) (link.Link, error) {
-		return maker.uprobe(ex, program(p.objs, p.objs.OnInstruction, list), list, a.pid)
+func (p *attachedProbes) attachSites(a *attacher, maker linkMaker, path string, sites moduleSites, noReturn map[int]bool) {
+	onInstruction := func(list []site) pendingLink {
+		return maker.uprobe(path, program(p.objs, p.objs.OnInstruction, list), list, a.pid)
 	}
-	onReturn := func(list []site) (link.Link, error) {
-		return maker.uretprobe(ex, program(p.objs, p.objs.OnReturn, list), list, a.pid)
+	onReturn := func(list []site) pendingLink {
+		return maker.uretprobe(path, program(p.objs, p.objs.OnReturn, list), list, a.pid)
 	}
-	onUSDT := func(list []site) (link.Link, error) { return maker.uprobe(ex, p.objs.OnSite, list, a.pid) }
+	onUSDT := func(list []site) pendingLink { return maker.uprobe(path, p.objs.OnSite, list, a.pid) }
 
 	a.attach(sites.early, &a.links.others, onInstruction)
 	a.attach(sites.entries, &a.links.others, onInstruction)
@@ -225,7 +221,7 @@ func (p *attachedProbes) closeLocked(taken links) {
 		return
 	}
 	p.closing.Go(func() {
-		if err := closeAll(all); err != nil {
+		if err := linker.CloseAll(all); err != nil {
 			p.mu.Lock()
 			p.err = cmp.Or(p.err, err)
 			p.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/linker"
 	"utrace/record/internal/proc"
 	"utrace/record/plan"
 )
@@ -17,6 +18,9 @@ import (
 // The end of ctx is a regular end. If an error cuts the recording short, the trace is complete up
 // to that moment.
 func Run(ctx context.Context, cfg Config) (sum *Summary, err error) {
+	if err := reserveStartFiles(); err != nil {
+		return nil, err
+	}
 	planned, err := plan.New(cfg.Config)
 	if err != nil {
 		return nil, err
@@ -41,6 +45,7 @@ type session struct {
 	output      *output
 	command     *command // nil without one
 	objs        *bpf.Objects
+	holder      *linker.Holder // nil without Config.LinkHolder
 	probes      *attachedProbes
 	definitions *definitions
 	discoverer  *discoverer // nil if no new program or library can matter
@@ -131,6 +136,9 @@ func (s *session) close() error {
 	errs := []error{s.costs.close()}
 	if s.probes != nil {
 		errs = append(errs, s.probes.close())
+	}
+	if s.holder != nil {
+		errs = append(errs, s.holder.Close())
 	}
 	if s.discoverer != nil {
 		errs = append(errs, s.discoverer.perProcess.close())

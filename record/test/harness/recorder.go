@@ -66,11 +66,13 @@ func (r *Recorder) Kill() {
 	<-r.ended
 }
 
-// Stop interrupts it, as Ctrl-C does, and returns what it has printed. The test fails unless it
-// succeeds.
+// Interrupt interrupts it, as Ctrl-C does.
+func (r *Recorder) Interrupt() { r.cmd.Process.Signal(os.Interrupt) }
+
+// Stop interrupts it, and returns what it has printed. The test fails unless it succeeds.
 func (r *Recorder) Stop(t testing.TB) (stderr string) {
 	t.Helper()
-	r.cmd.Process.Signal(os.Interrupt)
+	r.Interrupt()
 	return r.Wait(t)
 }
 
