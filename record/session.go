@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"utrace/bpf"
 	"utrace/format"
@@ -41,6 +42,8 @@ type session struct {
 	modules []*module // of the plan
 	method  bpf.Method
 	targets []int // processes to begin with; none: the whole machine
+
+	readingLines sync.WaitGroup
 
 	output      *output
 	command     *command // nil without one
@@ -132,6 +135,7 @@ func (s *session) notice(text string, args ...any) {
 
 // close releases everything that the session holds, also after an error.
 func (s *session) close() error {
+	s.readingLines.Wait()
 	s.stopWatching()
 	errs := []error{s.costs.close()}
 	if s.probes != nil {

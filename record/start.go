@@ -29,7 +29,7 @@ func (s *session) prepare() (err error) {
 	if err := proc.CheckPIDNamespace(); err != nil {
 		return err
 	}
-	s.plan.ReadLines()
+	s.readingLines.Go(s.plan.ReadLines)
 	if s.output, err = createOutput(s.cfg.Output, s.cfg.Force); err != nil {
 		return fmt.Errorf("output: %w", err)
 	}
@@ -46,8 +46,10 @@ func (s *session) prepare() (err error) {
 	return nil
 }
 
-// load loads the BPF programs, and creates what depends on them.
+// load loads the BPF programs, and creates what depends on them. Source lines, which take as much
+// processor time, are read at the same time.
 func (s *session) load() (err error) {
+	defer s.readingLines.Wait()
 	grows := s.plan.CanGrow() || s.plan.NeedsPerProcess()
 	funcs := s.plan.Funcs()
 	if grows {
