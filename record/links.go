@@ -3,7 +3,7 @@
 package record
 
 import (
-	"errors"
+	"cmp"
 	"io"
 	"slices"
 	"time"
@@ -53,7 +53,7 @@ func (l *links) take(its func(probeLink) bool) (taken links) {
 // every 10 ms kept the recorder until its main had returned. Perf events wait together for whatever
 // does not need event_mutex: a hundred of them take a third less time.
 func (l links) close() error {
-	return errors.Join(linker.CloseAll(l.returns), linker.CloseAll(l.others))
+	return cmp.Or(linker.CloseAll(l.returns), linker.CloseAll(l.others))
 }
 
 // perfCloseTime is how long it can take to close one of many perf events. The kernel waits for

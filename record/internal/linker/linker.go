@@ -20,7 +20,6 @@
 package linker
 
 import (
-	"errors"
 	"io"
 	"math"
 	"slices"
@@ -111,18 +110,23 @@ func perfOptions(s Site, pid int) *link.UprobeOptions {
 // kernel.
 const maxClosers = 1000
 
-// CloseAll closes links concurrently.
+// CloseAll closes links concurrently. It returns one of the errors: most have the same cause.
 func CloseAll[L io.Closer](list []L) error {
-	errs := make([]error, len(list))
 	var wg sync.WaitGroup
+	var failed atomic.Pointer[error]
 	var next atomic.Int64
 	for range min(maxClosers, len(list)) {
 		wg.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(list)); i = next.Add(1) - 1 {
-				errs[i] = list[i].Close()
+				if err := list[i].Close(); err != nil {
+					failed.Store(&err)
+				}
 			}
 		})
 	}
 	wg.Wait()
-	return errors.Join(errs...)
+	if err := failed.Load(); err != nil {
+		return *err
+	}
+	return nil
 }

@@ -60,6 +60,30 @@ func TestKilledRecorder(t *testing.T) {
 	}
 }
 
+// TestKilledHolder: if the process that holds the probes is killed, the trace is complete, and an
+// error of one line says so.
+func TestKilledHolder(t *testing.T) {
+	harness.NeedKernel(t)
+	service, _ := harness.Start(t, harness.Target(t, "service.c", "-O0"))
+	rec := harness.StartRecorder(t, "-e", "serve", "-e", "handle", "-p", strconv.Itoa(service.Process.Pid))
+	rec.Await(t)
+	children, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", rec.PID()))
+	for _, path := range children {
+		list, _ := os.ReadFile(path)
+		for child := range strings.FieldsSeq(string(list)) {
+			if command, _ := os.ReadFile("/proc/" + child + "/cmdline"); strings.Contains(string(command), "--hold-links") {
+				harness.Run(t, "kill", "-9", child)
+			}
+		}
+	}
+	rec.Interrupt()
+	stderr, err := rec.Ended()
+	if err == nil || strings.Count(stderr, "the process that holds the probes has ended") != 1 {
+		t.Errorf("%v\n%s", err, stderr)
+	}
+	harness.Validate(t, rec.Trace)
+}
+
 // text is the executable mapping of a program in a process.
 type text struct {
 	mem  *os.File
