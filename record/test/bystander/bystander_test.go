@@ -18,7 +18,7 @@ func repetitions(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("UTRACE_BYSTANDERS")
 	if text == "" {
-		t.Skip("only in make soak")
+		return 1
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
@@ -31,6 +31,9 @@ func repetitions(t *testing.T) int {
 type recorder struct {
 	name string
 	args []string
+	// everywhere is set if its breakpoints are also in processes that it does not record. Then only
+	// make soak runs it, and shows the harm.
+	everywhere bool
 }
 
 // recorders returns recordings of every kind, in which the programs have no part. target is a
@@ -43,19 +46,19 @@ func recorders(t *testing.T, target, end string, pid int, built map[string]strin
 		work = append(work, "-e", built[name]+":work")
 	}
 	list := []recorder{
-		{"process", []string{"-p", process, "-e", "c:*", "-e", "*"}},
-		{"process and children", []string{"-p", process, "--follow", "-e", "c:*", "-e", "*"}},
-		{"machine, preset", []string{"--preset", "dns"}},
-		{"machine, library", []string{"-e", "c:printf"}},
-		{"machine, file", work},
+		{"process", []string{"-p", process, "-e", "c:*", "-e", "*"}, false},
+		{"process and children", []string{"-p", process, "--follow", "-e", "c:*", "-e", "*"}, true},
+		{"machine, preset", []string{"--preset", "dns"}, true},
+		{"machine, library", []string{"-e", "c:printf"}, true},
+		{"machine, file", work, true},
 	}
 	if node := pathOf("node"); node != "" {
-		list = append(list, recorder{"machine, node", []string{"-e", node + ":uv_*"}})
+		list = append(list, recorder{"machine, node", []string{"-e", node + ":uv_*"}, true})
 	}
 	if help, _, _ := harness.Utrace(t, "record", "--help"); strings.Contains(help, "--name ") {
-		list = append(list, recorder{"name", []string{"--name", filepath.Base(target), "-e", "c:*", "-e", "*"}})
+		list = append(list, recorder{"name", []string{"--name", filepath.Base(target), "-e", "c:*", "-e", "*"}, true})
 	}
-	return append(list, recorder{"command", []string{"-e", "c:*", "-e", "*", "--", target, end}}) // the last: it ends all processes of the target
+	return append(list, recorder{"command", []string{"-e", "c:*", "-e", "*", "--", target, end}, true}) // the last: it ends all processes of the target
 }
 
 // TestBystanders: programs beside a recording do what they do alone.
@@ -83,6 +86,9 @@ int main(int argc, char **argv) { // until a file of that name exists
 	}
 	for _, r := range recorders(t, target, end, running.Process.Pid, built) {
 		t.Run(r.name, func(t *testing.T) {
+			if r.everywhere && os.Getenv("UTRACE_BYSTANDERS") == "" {
+				t.Skip("only in make soak: its breakpoints are in all processes")
+			}
 			rec := harness.StartRecorder(t, r.args...)
 			rec.Await(t)
 			for _, p := range list {
