@@ -11,12 +11,14 @@
 # make lint      formatting, go vet, staticcheck
 # make generate  the BPF objects again (needs clang-19, llvm-19, libbpf-dev)
 # make fuzz      every fuzz target for FUZZTIME each
-# make soak      a Go server under load, five times for SOAK
+# make soak      a Go server under load, five times for SOAK; and programs beside recordings of every kind,
+#                each BYSTANDERS times
 # make bench     every benchmark; make bench-probes what a probe costs, by site, with bpftrace beside it
 
 GO       ?= go
 FUZZTIME ?= 20s
 SOAK     ?= 10m
+BYSTANDERS ?= 20
 KERNELS  ?= amd64-6.1 arm64-6.12 running
 PREFIX   ?= /usr/local
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -98,6 +100,7 @@ fuzz: | have-go
 
 soak: | have-go
 	$(AS_ROOT) env UTRACE_SOAK=$(SOAK) $(GO) test -timeout 3h -v -run TestGoServer ./record/test/process
+	$(AS_ROOT) env UTRACE_BYSTANDERS=$(BYSTANDERS) $(GO) test -count=1 -timeout 3h -v -run TestBystanders ./record/test/bystander
 
 bench-probes: | have-go
 	$(AS_ROOT) $(GO) test -run '^$$' -bench BenchmarkProbes -benchtime 1x ./record/test/bench

@@ -7,8 +7,6 @@ import (
 	"os"
 	"slices"
 
-	"github.com/cilium/ebpf/link"
-
 	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/plan"
@@ -23,9 +21,8 @@ type module struct {
 	noReturns map[int]bool  // functions of which it refuses the return instructions
 
 	// Made for the first process, and used for all: see open.
-	file       *os.File
-	executable *link.Executable
-	sites      moduleSites
+	file  *os.File
+	sites moduleSites
 }
 
 func newModules(planned []*plan.Module) []*module {
@@ -96,10 +93,7 @@ func (m *module) open(objs *bpf.Objects) (err error) {
 		return err
 	}
 	m.Image.OpenPath = fmt.Sprintf("/proc/self/fd/%d", m.file.Fd())
-	if m.sites, err = newModuleSites(objs, m); err != nil {
-		return err
-	}
-	m.executable, err = link.OpenExecutable(m.Image.OpenPath)
+	m.sites, err = newModuleSites(objs, m)
 	return err
 }
 

@@ -11,10 +11,9 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/cilium/ebpf/link"
-
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/linker"
 )
 
 // attachedProbes attaches modules, and owns the links of a recording. It closes the links of
@@ -22,6 +21,7 @@ import (
 // pending.
 type attachedProbes struct {
 	objs    *bpf.Objects
+	linker  linker.Linker
 	method  bpf.Method
 	limited bool                   // functions may be removed one by one
 	leftOut func(l format.LeftOut) // called for each function that the kernel refuses to probe
@@ -78,7 +78,7 @@ func (p *attachedProbes) newLinks(m *module, pid int) (made links, refused refus
 	if err := p.open(m); err != nil {
 		return links{}, refusals{}, err
 	}
-	maker := newLinkMaker(p.method)
+	maker := newLinkMaker(p.linker, p.method)
 	a := attacher{pid: pid, batch: maker.batch, module: m, refused: map[int]error{}}
 	refused.returns = map[int]bool{}
 	p.attachSites(&a, maker, m, refused.returns)
@@ -92,16 +92,16 @@ func (p *attachedProbes) newLinks(m *module, pid int) (made links, refused refus
 // attachSites attaches the sites of a module in one process, in the order that moduleSites
 // requires.
 func (p *attachedProbes) attachSites(a *attacher, maker linkMaker, m *module, noReturn map[int]bool) {
-	onInstruction := func(list []site) (link.Link, error) {
-		return maker.uprobe(m.executable, program(p.objs, p.objs.OnInstruction, list), list, a.pid)
+	onInstruction := func(list []site) pendingLink {
+		return maker.uprobe(m.Image.OpenPath, program(p.objs, p.objs.OnInstruction, list), list, a.pid)
 	}
-	onReturn := func(list []site) (link.Link, error) {
-		return maker.uretprobe(m.executable, program(p.objs, p.objs.OnReturn, list), list, a.pid)
+	onReturn := func(list []site) pendingLink {
+		return maker.uretprobe(m.Image.OpenPath, program(p.objs, p.objs.OnReturn, list), list, a.pid)
 	}
-	onUSDT := func(list []site) (link.Link, error) {
-		return maker.uprobe(m.executable, p.objs.OnSite, list, a.pid)
+	onUSDT := func(list []site) pendingLink {
+		return maker.uprobe(m.Image.OpenPath, p.objs.OnSite, list, a.pid)
 	}
-	attach := func(sites []site, to *[]probeLink, with func([]site) (link.Link, error)) {
+	attach := func(sites []site, to *[]probeLink, with func([]site) pendingLink) {
 		a.attach(without(without(sites, m.refused), a.refused), to, with)
 	}
 

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/cilium/ebpf/link"
-
 	"utrace/record/plan"
 )
 
@@ -37,13 +35,13 @@ func TestShare(t *testing.T) {
 		var groups []string
 		m.share = share
 		a := attacher{batch: 100, module: m, refused: map[int]error{}}
-		a.attach(sites, &attached, func(batch []site) (link.Link, error) {
+		a.attach(sites, &attached, func(batch []site) pendingLink {
 			text := fmt.Sprintf("%d:", group(batch[0].fn, share))
 			for _, s := range batch {
 				text += fmt.Sprintf(" %d", s.fn)
 			}
 			groups = append(groups, text)
-			return nil, nil
+			return pending(nil)
 		})
 		if !slices.Equal(groups, want.groups) {
 			t.Errorf("shared by %d: %q, want %q", share, groups, want.groups)

@@ -5,9 +5,9 @@ package record
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
-	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
 	"utrace/format"
@@ -24,26 +24,36 @@ type attacher struct {
 	err     error
 }
 
+// pendingLink waits for a link, see linker.Linker.
+type pendingLink = func() (io.Closer, error)
+
+// maxPending is how many links are asked for before the first has been made.
+const maxPending = 64
+
 // attach attaches all sites with as few links as possible. One site that the kernel refuses fails
 // the whole link, and the kernel does not say which it was. Then attach tries each half separately.
-func (a *attacher) attach(sites []site, to *[]probeLink, with func([]site) (link.Link, error)) {
-	for len(sites) > 0 {
-		if a.err != nil {
-			return
+func (a *attacher) attach(sites []site, to *[]probeLink, with func([]site) pendingLink) {
+	type attempt struct {
+		batch []site
+		wait  pendingLink
+	}
+	var attempts []attempt
+	for len(sites) > 0 || len(attempts) > 0 {
+		for len(sites) > 0 && len(attempts) < maxPending && a.err == nil {
+			n := a.nextBatch(sites)
+			attempts = append(attempts, attempt{sites[:n], with(sites[:n])})
+			sites = sites[n:]
 		}
-		n := min(a.batch, len(sites))
-		if i := slices.IndexFunc(sites[:n], func(s site) bool { return group(s.fn, a.module.share) != group(sites[0].fn, a.module.share) }); i > 0 {
-			n = i
+		if len(attempts) == 0 {
+			return // after an error
 		}
-		if i := slices.IndexFunc(sites[:n], func(s site) bool { return s.inTable != sites[0].inTable }); i > 0 {
-			n = i
-		}
-		batch := sites[:n]
-		sites = sites[n:]
-		l, err := with(batch)
+		batch := attempts[0].batch
+		l, err := attempts[0].wait()
+		attempts = attempts[1:]
 		switch {
 		case err == nil:
 			*to = append(*to, probeLink{l, a.module, a.module.first + format.FuncID(group(batch[0].fn, a.module.share))})
+		case a.err != nil:
 		case a.pid != 0 && !proc.Exists(a.pid):
 			a.err = fmt.Errorf("process %d ended before it could be recorded", a.pid)
 		case failsEverywhere(err):
@@ -56,6 +66,17 @@ func (a *attacher) attach(sites []site, to *[]probeLink, with func([]site) (link
 			a.attach(batch[half:], to, with)
 		}
 	}
+}
+
+// nextBatch returns how many of the first sites can share a link.
+func (a *attacher) nextBatch(sites []site) int {
+	n := min(a.batch, len(sites))
+	if i := slices.IndexFunc(sites[:n], func(s site) bool {
+		return group(s.fn, a.module.share) != group(sites[0].fn, a.module.share) || s.inTable != sites[0].inTable
+	}); i > 0 {
+		n = i
+	}
+	return n
 }
 
 // failsEverywhere reports whether any other site would fail as well.

@@ -16,12 +16,12 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
 	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/internal/calibrate"
+	"utrace/record/internal/linker"
 )
 
 const (
@@ -62,7 +62,7 @@ type calibrator struct {
 	inPipe   io.Closer
 	replies  *json.Decoder
 	objs     *bpf.Objects
-	attached []probeLink
+	attached []io.Closer
 	tests    []calibrationTest
 	displace int         // displacements in each measurement
 	events   []bpf.Event // scratch
@@ -181,12 +181,9 @@ func setAffinity(pid int, cpus *unix.CPUSet) error {
 }
 
 // attach attaches the probes of all tests.
-func (c *calibrator) attach(sites []calibrate.Sites) error {
+func (c *calibrator) attach(sites []calibrate.Sites) (err error) {
 	pid := c.cmd.Process.Pid
-	ex, err := link.OpenExecutable(fmt.Sprintf("/proc/%d/exe", pid))
-	if err != nil {
-		return err
-	}
+	path := fmt.Sprintf("/proc/%d/exe", pid)
 	var instructions, trampolines, usdt []site
 	for _, t := range c.tests {
 		at, fn, goid := sites[t.function], format.FuncID(t.function), uint16(0)
@@ -224,21 +221,22 @@ func (c *calibrator) attach(sites []calibrate.Sites) error {
 			instructions = append(instructions, site{fileOff: at.Return, cookie: bpf.Cookie(fn, format.Return, goid)})
 		}
 	}
-	w := newLinkMaker(bpf.Multi)
-	add := func(l link.Link, err error) error {
+	w := newLinkMaker(linker.Local(bpf.Multi), bpf.Multi) // the process ends with the recorder
+	add := func(wait pendingLink) error {
+		l, err := wait()
 		if err == nil {
-			c.attached = append(c.attached, probeLink{Link: l})
+			c.attached = append(c.attached, l)
 		}
 		return err
 	}
 	if len(instructions) > 0 {
-		err = errors.Join(err, add(w.uprobe(ex, c.objs.OnInstruction, instructions, pid)))
+		err = errors.Join(err, add(w.uprobe(path, c.objs.OnInstruction, instructions, pid)))
 	}
 	if len(trampolines) > 0 {
-		err = errors.Join(err, add(w.uretprobe(ex, c.objs.OnReturn, trampolines, pid)))
+		err = errors.Join(err, add(w.uretprobe(path, c.objs.OnReturn, trampolines, pid)))
 	}
 	if len(usdt) > 0 {
-		err = errors.Join(err, add(w.uprobe(ex, c.objs.OnSite, usdt, pid)))
+		err = errors.Join(err, add(w.uprobe(path, c.objs.OnSite, usdt, pid)))
 	}
 	return err
 }
@@ -373,7 +371,7 @@ func (c *calibrator) close() error {
 	c.inPipe.Close()
 	c.cmd.Process.Kill()
 	c.cmd.Wait()
-	err := closeAll(c.attached)
+	err := linker.CloseAll(c.attached)
 	if c.objs != nil {
 		err = errors.Join(err, c.objs.Close())
 	}

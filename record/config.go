@@ -24,6 +24,9 @@ type Config struct {
 	MaxOverhead float64
 	// Calibrator is a command line that runs ServeCalibration. Without it typical costs are used.
 	Calibrator []string
+	// LinkHolder is a command line that runs ServeLinks. Without it a recorder that is killed can
+	// leave breakpoints in its targets.
+	LinkHolder []string
 	Version    string
 	Args       []string // the recorder's own command line, for the trace
 

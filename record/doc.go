@@ -159,6 +159,13 @@
 // pending. Such probes are never attached in all processes, even if all are recorded. They are
 // attached in each process after it has been checked (processes.go).
 //
+// # A recorder that is killed
+//
+// A process of our own makes the links, holds them, and removes them once the recorder has ended
+// (internal/linker). A killed recorder cannot remove them: it would leave thousands of breakpoints
+// in its targets. Another process needs to send requests. Recording 3,000 functions with a link
+// each took 1.2 s instead of 1.05 s, and no longer with one link for all.
+//
 // # Running and waiting
 //
 // With Config.Sched, programs at sched_switch and sched_waking record when a thread leaves its CPU,
@@ -200,7 +207,7 @@
 //
 // Recording needs Linux 5.15, and root or these capabilities: CAP_BPF and CAP_PERFMON to load and
 // attach, CAP_SYS_PTRACE to read the maps of other users' processes. There are two methods to
-// attach (linkmaker.go). bpf.Method.Choose takes the first one that the kernel has:
+// attach (internal/linker). bpf.Method.Choose takes the first one that the kernel has:
 //
 //   - uprobe_multi links, since 6.6: one link for thousands of probes. Until 6.10 the process
 //     filter of such a link let only the first thread pass (commit 46ba0e49b642, which stable

@@ -3,62 +3,50 @@
 package record
 
 import (
-	"math"
-	"slices"
+	"io"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
 
 	"utrace/bpf"
+	"utrace/record/internal/linker"
 )
 
 // linkMaker attaches one program to sites of a file with one link, in one process, or (PID 0) in
 // all.
 type linkMaker struct {
+	linker linker.Linker
 	batch  int // maximum number of sites of a link
-	uprobe func(ex *link.Executable, prog *ebpf.Program, sites []site, pid int) (link.Link, error)
-	// uretprobe does the same for the return of functions.
-	uretprobe func(ex *link.Executable, prog *ebpf.Program, sites []site, pid int) (link.Link, error)
 }
 
-// newLinkMaker returns the linkMaker of a method. Both kinds preserve the order of attaching: they
-// create a consumer for each site.
-func newLinkMaker(method bpf.Method) linkMaker {
-	if method == bpf.Perf {
-		return linkMaker{
-			batch: 1,
-			uprobe: func(ex *link.Executable, prog *ebpf.Program, sites []site, pid int) (link.Link, error) {
-				return ex.Uprobe("", prog, perfOptions(sites[0], pid))
-			},
-			uretprobe: func(ex *link.Executable, prog *ebpf.Program, sites []site, pid int) (link.Link, error) {
-				return ex.Uretprobe("", prog, perfOptions(sites[0], pid))
-			},
-		}
-	}
-	return linkMaker{
-		batch: math.MaxInt,
-		uprobe: func(ex *link.Executable, prog *ebpf.Program, sites []site, pid int) (link.Link, error) {
-			return ex.UprobeMulti(nil, prog, multiOptions(sites, pid))
-		},
-		uretprobe: func(ex *link.Executable, prog *ebpf.Program, sites []site, pid int) (link.Link, error) {
-			return ex.UretprobeMulti(nil, prog, multiOptions(sites, pid))
-		},
-	}
+func newLinkMaker(l linker.Linker, method bpf.Method) linkMaker {
+	return linkMaker{l, linker.Batch(method)}
 }
 
-func multiOptions(sites []site, pid int) *link.UprobeMultiOptions {
-	opts := &link.UprobeMultiOptions{PID: uint32(pid)}
-	for _, s := range sites {
-		opts.Addresses = append(opts.Addresses, s.fileOff)
-		opts.Cookies = append(opts.Cookies, s.cookie)
-		opts.RefCtrOffsets = append(opts.RefCtrOffsets, s.semaphoreOff)
-	}
-	if !slices.ContainsFunc(sites, func(s site) bool { return s.semaphoreOff != 0 }) {
-		opts.RefCtrOffsets = nil
-	}
-	return opts
+func (m linkMaker) uprobe(path string, prog *ebpf.Program, sites []site, pid int) (wait func() (io.Closer, error)) {
+	return m.linker.Attach(linker.Probes{Program: prog, Path: path, Sites: linkerSites(sites), PID: pid})
 }
 
-func perfOptions(s site, pid int) *link.UprobeOptions {
-	return &link.UprobeOptions{Address: s.fileOff, Cookie: s.cookie, PID: pid, RefCtrOffset: s.semaphoreOff}
+// uretprobe does the same for the return of functions.
+func (m linkMaker) uretprobe(path string, prog *ebpf.Program, sites []site, pid int) (wait func() (io.Closer, error)) {
+	return m.linker.Attach(linker.Probes{Program: prog, Path: path, Return: true, Sites: linkerSites(sites), PID: pid})
+}
+
+func linkerSites(sites []site) []linker.Site {
+	list := make([]linker.Site, len(sites))
+	for i, s := range sites {
+		list[i] = linker.Site{Off: s.fileOff, Cookie: s.cookie, SemaphoreOff: s.semaphoreOff}
+	}
+	return list
+}
+
+// ServeLinks runs the process that Config.LinkHolder starts, which has a process group of its own:
+// it reads requests from r and writes replies to w. When r ends, it removes all probes.
+func ServeLinks(r io.Reader, w io.Writer) error {
+	if _, err := PerfRoom(); err != nil { // raises the limit of open files
+		return err
+	}
+	// All its threads: a new process runs without probes until they are attached.
+	unix.Setpriority(unix.PRIO_PGRP, 0, drainNice)
+	return linker.Serve(r, w)
 }

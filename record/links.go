@@ -3,15 +3,13 @@
 package record
 
 import (
-	"errors"
+	"cmp"
+	"io"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/cilium/ebpf/link"
-
 	"utrace/format"
+	"utrace/record/internal/linker"
 )
 
 // links are the attached probes of a recording.
@@ -22,7 +20,7 @@ type links struct {
 
 // probeLink is a link of one function, or of several that share it.
 type probeLink struct {
-	link.Link
+	io.Closer
 	module *module
 	fn     format.FuncID // the first of them, as numbered in records
 }
@@ -55,26 +53,7 @@ func (l *links) take(its func(probeLink) bool) (taken links) {
 // every 10 ms kept the recorder until its main had returned. Perf events wait together for whatever
 // does not need event_mutex: a hundred of them take a third less time.
 func (l links) close() error {
-	return errors.Join(closeAll(l.returns), closeAll(l.others))
-}
-
-// maxClosers is how many links are closed at the same time, each by a thread that waits for the
-// kernel.
-const maxClosers = 1000
-
-func closeAll(list []probeLink) error {
-	errs := make([]error, len(list))
-	var wg sync.WaitGroup
-	var next atomic.Int64
-	for range min(maxClosers, len(list)) {
-		wg.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(list)); i = next.Add(1) - 1 {
-				errs[i] = list[i].Close()
-			}
-		})
-	}
-	wg.Wait()
-	return errors.Join(errs...)
+	return cmp.Or(linker.CloseAll(l.returns), linker.CloseAll(l.others))
 }
 
 // perfCloseTime is how long it can take to close one of many perf events. The kernel waits for

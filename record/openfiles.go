@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -18,9 +19,34 @@ const filesPerSite = 2
 // spareFiles is the number of files that a recorder opens for everything else.
 const spareFiles = 64
 
+// A recording opens programs and maps, those of the calibrator included, and the files that it
+// probes: 88 with all options, on two CPUs. Two of its buffers are of each CPU.
+const (
+	startFiles       = 112
+	startFilesPerCPU = 2
+)
+
+// reserveStartFiles raises the limit of open files to what any recording needs. Its error says what
+// that is.
+func reserveStartFiles() error {
+	cpus, err := ebpf.PossibleCPU()
+	if err != nil {
+		return fmt.Errorf("count CPUs: %w", err)
+	}
+	need := startFiles + startFilesPerCPU*cpus
+	if room, err := reserveFiles(need - spareFiles); err != nil || room >= need-spareFiles {
+		return err
+	}
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return err
+	}
+	return fmt.Errorf("the limit of open files is %d, and a recording needs %d: raise it (ulimit -n %[2]d)", limit.Cur, need+spareFiles/2)
+}
+
 // reserveFiles raises the limit of open files, as far as necessary and permitted, for a number of
 // further ones. It returns for how many there is room now. A command that was started earlier keeps
-// its own limit.
+// its own limit. The process of Config.LinkHolder, which opens as many, has raised its limit.
 func reserveFiles(files int) (room int, err error) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {

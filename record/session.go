@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/linker"
 	"utrace/record/internal/proc"
 	"utrace/record/plan"
 )
@@ -17,6 +19,9 @@ import (
 // The end of ctx is a regular end. If an error cuts the recording short, the trace is complete up
 // to that moment.
 func Run(ctx context.Context, cfg Config) (sum *Summary, err error) {
+	if err := reserveStartFiles(); err != nil {
+		return nil, err
+	}
 	planned, err := plan.New(cfg.Config)
 	if err != nil {
 		return nil, err
@@ -38,9 +43,12 @@ type session struct {
 	method  bpf.Method
 	targets []int // processes to begin with; none: the whole machine
 
+	readingLines sync.WaitGroup
+
 	output      *output
 	command     *command // nil without one
 	objs        *bpf.Objects
+	holder      *linker.Holder // nil without Config.LinkHolder
 	probes      *attachedProbes
 	processes   *processes
 	text        *textWatch
@@ -141,10 +149,14 @@ func (s *session) notice(text string, args ...any) {
 
 // close releases everything that the session holds, also after an error.
 func (s *session) close() error {
+	s.readingLines.Wait()
 	s.stopWatching()
 	errs := []error{s.costs.close()}
 	if s.probes != nil {
 		errs = append(errs, s.probes.close())
+	}
+	if s.holder != nil {
+		errs = append(errs, s.holder.Close())
 	}
 	if s.objs != nil {
 		errs = append(errs, s.objs.Close())

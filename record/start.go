@@ -13,6 +13,7 @@ import (
 	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/internal/clock"
+	"utrace/record/internal/linker"
 	"utrace/record/internal/probe"
 	"utrace/record/internal/proc"
 	"utrace/record/internal/stacks"
@@ -28,7 +29,7 @@ func (s *session) prepare() (err error) {
 	if err := proc.CheckPIDNamespace(); err != nil {
 		return err
 	}
-	s.plan.ReadLines()
+	s.readingLines.Go(s.plan.ReadLines)
 	if s.output, err = createOutput(s.cfg.Output, s.cfg.Force); err != nil {
 		return fmt.Errorf("output: %w", err)
 	}
@@ -45,8 +46,10 @@ func (s *session) prepare() (err error) {
 	return nil
 }
 
-// load loads the BPF programs, and creates what depends on them.
+// load loads the BPF programs, and creates what depends on them. Source lines, which take as much
+// processor time, are read at the same time.
 func (s *session) load() (err error) {
+	defer s.readingLines.Wait()
 	grows := s.plan.CanGrow() || s.plan.NeedsPerProcess()
 	funcs := s.plan.Funcs()
 	if grows {
@@ -68,7 +71,11 @@ func (s *session) load() (err error) {
 			return err
 		}
 	}
-	s.probes = &attachedProbes{objs: s.objs, method: s.method, limited: s.cfg.MaxOverhead > 0, leftOut: func(l format.LeftOut) {
+	links, err := s.newLinker()
+	if err != nil {
+		return err
+	}
+	s.probes = &attachedProbes{objs: s.objs, linker: links, method: s.method, limited: s.cfg.MaxOverhead > 0, leftOut: func(l format.LeftOut) {
 		s.plan.LeftOut = append(s.plan.LeftOut, l)
 	}}
 	s.definitions = &definitions{}
@@ -86,6 +93,17 @@ func (s *session) load() (err error) {
 		s.discoverer = newDiscoverer(s.plan, s.processes, s.definitions, machine, attachIn)
 	}
 	return nil
+}
+
+// newLinker starts the process that will hold the links. It starts while costs are measured.
+func (s *session) newLinker() (_ linker.Linker, err error) {
+	if len(s.cfg.LinkHolder) == 0 {
+		return linker.Local(s.method), nil
+	}
+	if s.holder, err = linker.NewHolder(s.cfg.LinkHolder, s.method, s.objs.OnInstruction, s.objs.OnReturn, s.objs.OnSite); err != nil {
+		return nil, fmt.Errorf("start the process that holds the probes: %w", err)
+	}
+	return s.holder, nil
 }
 
 // addNewChildren adds the children that the processes forked after they were listed. It ends,

@@ -20,7 +20,7 @@ import (
 
 func newDoctorCommand() *cobra.Command {
 	var selfTest int
-	var calibrate bool
+	var calibrate, holdLinks bool
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Show what this kernel, these privileges and this machine allow",
@@ -39,6 +39,8 @@ The exit status is 0 if recording works, otherwise 1.`,
 				return callSelfTested(selfTest)
 			case calibrate:
 				return record.ServeCalibration(cmd.InOrStdin(), cmd.OutOrStdout())
+			case holdLinks:
+				return record.ServeLinks(cmd.InOrStdin(), cmd.OutOrStdout())
 			}
 			if !diagnose(cmd.Context(), cmd.OutOrStdout()) {
 				return exitError(1)
@@ -50,6 +52,8 @@ The exit status is 0 if recording works, otherwise 1.`,
 	cmd.Flags().MarkHidden("self-test")
 	cmd.Flags().BoolVar(&calibrate, "calibrate", false, "call the functions with which the recorder measures the probe cost")
 	cmd.Flags().MarkHidden("calibrate")
+	cmd.Flags().BoolVar(&holdLinks, "hold-links", false, "hold the probes of a recorder, and remove them when it has ended")
+	cmd.Flags().MarkHidden("hold-links")
 	return cmd
 }
 

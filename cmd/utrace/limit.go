@@ -34,12 +34,12 @@ func (o *overhead) Set(text string) error {
 	return nil
 }
 
-// calibrator returns the command line that measures the cost of probes, nil if the path of this
-// program is unknown.
-func calibrator() []string {
+// ownProcess returns the command line of a helper of the recorder: of "utrace doctor" with a hidden
+// flag. It is nil if the path of this program is unknown.
+func ownProcess(flag string) []string {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil
 	}
-	return []string{exe, "doctor", "--calibrate"}
+	return []string{exe, "doctor", flag}
 }

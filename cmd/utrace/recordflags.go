@@ -143,6 +143,6 @@ func (f *recordFlags) config(command []string, limited bool) (record.Config, err
 	if cfg.MaxOverhead = float64(f.limit); cfg.NamesProbes() && !limited {
 		cfg.MaxOverhead = 0
 	}
-	cfg.Args, cfg.Version, cfg.Calibrator = os.Args, version(), calibrator()
+	cfg.Args, cfg.Version, cfg.Calibrator, cfg.LinkHolder = os.Args, version(), ownProcess("--calibrate"), ownProcess("--hold-links")
 	return cfg, nil
 }

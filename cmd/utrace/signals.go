@@ -12,6 +12,7 @@ import (
 // before catch is called: until then a signal ends utrace at once, and a command that utrace starts
 // ignores the signals that utrace was started to ignore, as under nohup.
 type signals struct {
+	early    chan os.Signal // see endAtQuit; nil if SIGQUIT is ignored
 	received chan os.Signal
 	pipe     chan os.Signal // see catch
 	done     <-chan struct{}
@@ -30,7 +31,22 @@ type signalsKey struct{}
 func withSignals(parent context.Context) context.Context {
 	ctx, end := context.WithCancelCause(parent)
 	s := &signals{received: make(chan os.Signal, 4), pipe: make(chan os.Signal, 1), done: ctx.Done(), end: end}
+	if !signal.Ignored(syscall.SIGQUIT) {
+		s.early = make(chan os.Signal, 1)
+		s.endAtQuit()
+	}
 	return context.WithValue(ctx, signalsKey{}, s)
+}
+
+// endAtQuit lets SIGQUIT end utrace at once, like other signals, until early is closed. By itself
+// Go would print the stacks of all goroutines.
+func (s *signals) endAtQuit() {
+	signal.Notify(s.early, syscall.SIGQUIT)
+	go func() {
+		if _, quit := <-s.early; quit {
+			os.Exit(statusSignal + int(syscall.SIGQUIT))
+		}
+	}()
 }
 
 // signalsOf returns the signals that end a context, nil if none do.
@@ -49,6 +65,10 @@ func (s *signals) catch() {
 	signal.Notify(s.pipe, syscall.SIGPIPE)
 	if !signal.Ignored(syscall.SIGHUP) {
 		signal.Notify(s.received, syscall.SIGHUP)
+	}
+	if s.early != nil {
+		signal.Stop(s.early)
+		close(s.early)
 	}
 
 	go func() {

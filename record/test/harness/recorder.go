@@ -66,11 +66,13 @@ func (r *Recorder) Kill() {
 	<-r.ended
 }
 
-// Stop interrupts it, as Ctrl-C does, and returns what it has printed. The test fails unless it
-// succeeds.
+// Interrupt interrupts it, as Ctrl-C does.
+func (r *Recorder) Interrupt() { r.cmd.Process.Signal(os.Interrupt) }
+
+// Stop interrupts it, and returns what it has printed. The test fails unless it succeeds.
 func (r *Recorder) Stop(t testing.TB) (stderr string) {
 	t.Helper()
-	r.cmd.Process.Signal(os.Interrupt)
+	r.Interrupt()
 	return r.Wait(t)
 }
 
@@ -78,11 +80,17 @@ func (r *Recorder) Stop(t testing.TB) (stderr string) {
 // succeeds.
 func (r *Recorder) Wait(t testing.TB) (stderr string) {
 	t.Helper()
-	<-r.ended
-	if r.err != nil {
-		t.Fatalf("record: %v\n%s", r.err, r.stderr.String())
+	stderr, err := r.Ended()
+	if err != nil {
+		t.Fatalf("record: %v\n%s", err, stderr)
 	}
-	return r.stderr.String()
+	return stderr
+}
+
+// Ended waits until it ends by itself, and returns what it has printed, and how it ended.
+func (r *Recorder) Ended() (stderr string, err error) {
+	<-r.ended
+	return r.stderr.String(), r.err
 }
 
 // Written reports whether a recorder has written the beginning of its trace. It does so once its

@@ -118,6 +118,25 @@ func TestLargeProgram(t *testing.T) {
 	harness.WantCounts(t, "calls", harness.Analyze(t, trace).Calls(), map[string]uint64{"main": 1, "p1_f7": 1, "p99_f3": 1})
 }
 
+// TestFewFiles: where the limit of open files is too low, the error says which limit suffices.
+func TestFewFiles(t *testing.T) {
+	harness.NeedKernel(t)
+	bin := harness.Target(t, "calls.c", "-O0")
+	record := func(limit string) string {
+		script := `ulimit -n "$0" && exec "$@"`
+		text, _ := exec.Command("sh", "-c", script, limit, harness.Binary(), "record", "-o", filepath.Join(t.TempDir(), "trace.arrow"), "-e", "fib", bin, "2").CombinedOutput()
+		return string(text)
+	}
+	text := record("32")
+	var enough int
+	if _, err := fmt.Sscanf(text, "utrace: the limit of open files is 32, and a recording needs %d:", &enough); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	if text := record(fmt.Sprint(enough)); !strings.Contains(text, "utrace: recorded 268 events") || strings.Contains(text, "not measured") {
+		t.Errorf("with %d files: %s", enough, text)
+	}
+}
+
 // TestAttachPostgres: recording all functions of PostgreSQL takes at most 4 s of processor time.
 func TestAttachPostgres(t *testing.T) {
 	a := harness.AttachPostgres(t)

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -52,6 +53,31 @@ func TestEndedBySignal(t *testing.T) {
 	}
 }
 
+// TestQuitEarly: before anything is recorded, SIGQUIT ends utrace like Ctrl-C, without Go's stacks.
+func TestQuitEarly(t *testing.T) {
+	utrace := exec.Command(harness.Binary(), "doctor", "--calibrate") // it waits for its input
+	var stderr bytes.Buffer
+	utrace.Stderr = &stderr
+	in, err := utrace.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := utrace.StdoutPipe()
+	if err == nil {
+		err = utrace.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	out.Read(make([]byte, 1)) // it has begun
+	utrace.Process.Signal(syscall.SIGQUIT)
+	utrace.Wait()
+	if status := utrace.ProcessState.ExitCode(); status != 128+int(syscall.SIGQUIT) || stderr.Len() > 0 {
+		t.Errorf("status %d\n%s", status, &stderr)
+	}
+}
+
 // TestStandardErrorClosed: Ctrl-C in "utrace record |& tee" ends tee first. The recording
 // ends regularly, with the exit status that it has without tee.
 func TestStandardErrorClosed(t *testing.T) {
@@ -79,8 +105,8 @@ func TestStandardErrorClosed(t *testing.T) {
 	harness.Validate(t, trace)
 }
 
-// TestCalibratorEndsWithRecorder: no process stays behind a killed recorder.
-func TestCalibratorEndsWithRecorder(t *testing.T) {
+// TestHelpersEndWithRecorder: no process stays behind a killed recorder.
+func TestHelpersEndWithRecorder(t *testing.T) {
 	harness.NeedKernel(t)
 	service, _ := harness.Start(t, harness.Target(t, "service.c", "-O0"))
 	rec := harness.StartRecorder(t, "-e", "serve", "-p", strconv.Itoa(service.Process.Pid))
@@ -94,12 +120,15 @@ func TestCalibratorEndsWithRecorder(t *testing.T) {
 		text, _ := os.ReadFile(path)
 		pids = append(pids, strings.Fields(string(text))...)
 	}
-	if len(pids) != 1 {
-		t.Fatalf("children %v of the recorder, want the calibrator", pids)
+	if len(pids) != 2 {
+		t.Fatalf("children %v of the recorder, want the calibrator and the holder of the links", pids)
 	}
 	rec.Kill()
-	harness.WaitFor(t, func() bool {
-		cmdline, _ := os.ReadFile("/proc/" + pids[0] + "/cmdline")
-		return !bytes.Contains(cmdline, []byte("--calibrate"))
-	})
+	for _, flag := range []string{"--calibrate", "--hold-links"} {
+		harness.WaitFor(t, func() bool {
+			one, _ := os.ReadFile("/proc/" + pids[0] + "/cmdline")
+			other, _ := os.ReadFile("/proc/" + pids[1] + "/cmdline")
+			return !bytes.Contains(slices.Concat(one, other), []byte(flag))
+		})
+	}
 }
