@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"utrace/record/internal/execagain"
 	"utrace/record/internal/proc"
 )
 
@@ -34,8 +35,8 @@ type command struct {
 	released bool
 }
 
-// startCommand starts a command and traces it (ptrace) until execve has put its program into
-// memory, where it stops. Under sudo it runs as the user who called sudo.
+// startCommand starts a command and seizes it (ptrace) when execve has put its program into memory,
+// where it stops. Under sudo it runs as the user who called sudo.
 func startCommand(args []string) (*command, error) {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
@@ -51,9 +52,8 @@ func startCommand(args []string) (*command, error) {
 		defer close(c.ended)
 		err := cmd.Start()
 		if err == nil {
-			var status syscall.WaitStatus
-			if _, err = syscall.Wait4(cmd.Process.Pid, &status, 0, nil); err == nil && !status.Stopped() {
-				err = fmt.Errorf("it ended at once: %v", status)
+			if err = hold(cmd.Process.Pid, len(args)); err != nil {
+				cmd.Process.Kill()
 			}
 		}
 		started <- err
@@ -71,6 +71,32 @@ func startCommand(args []string) (*command, error) {
 	}
 	c.pid = cmd.Process.Pid
 	return c, nil
+}
+
+// hold seizes a child that has asked to be traced, once it has executed its program, and leaves it
+// stopped there. args is the number of its arguments.
+func hold(pid, args int) error {
+	if err := awaitStop(pid); err != nil {
+		return err
+	}
+	if err := seize(pid); err != nil {
+		return err
+	}
+	if execagain.Needed(pid) {
+		return execagain.Program(pid, args)
+	}
+	return nil
+}
+
+func awaitStop(pid int) error {
+	var status syscall.WaitStatus
+	if _, err := syscall.Wait4(pid, &status, unix.WALL, nil); err != nil {
+		return err
+	}
+	if !status.Stopped() {
+		return fmt.Errorf("it ended at once: %v", status)
+	}
+	return nil
 }
 
 // onThread calls fn on a thread of its own, which ends with fn. The kernel then releases everything
@@ -102,12 +128,17 @@ func (c *command) release() error {
 	return nil
 }
 
-// trace lets the command run and remains the tracer of it and its children, until stopTracing.
+// trace lets the command run and remains the tracer of it and its children, until stopTracing. A
+// command that must not have a tracer has none.
 func (c *command) trace(t *tracer) error {
 	started := make(chan error)
 	c.calls <- func() {
 		t.command = c.pid
-		err := t.seize(c.pid)
+		if t.letGo(c.pid) {
+			started <- nil
+			return
+		}
+		err := t.begin(c.pid)
 		started <- err
 		if err == nil {
 			c.state = t.run(c.quit)

@@ -145,6 +145,7 @@ func (s *session) missing(uncounted uint64) (warnings []string, nothing, err err
 		since = ", nor in programs and libraries that appeared later"
 		warnings = append(warnings, d.late...)
 		warnings = append(warnings, d.perProcess.warnings()...)
+		warnings = append(warnings, s.free.Warnings()...)
 		if d.err != nil {
 			warnings = append(warnings, fmt.Sprintf("not probed: %v", d.err))
 		}

@@ -10,6 +10,7 @@ import (
 	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/internal/proc"
+	"utrace/record/internal/untraceable"
 	"utrace/record/plan"
 )
 
@@ -23,7 +24,7 @@ func Run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	}
 	defer planned.Close()
 	cfg.PIDs = planned.PIDs
-	s := &session{cfg: cfg, plan: planned, modules: newModules(planned.Modules)}
+	s := &session{cfg: cfg, plan: planned, modules: newModules(planned.Modules), free: untraceable.New()}
 	for _, text := range planned.Choices() {
 		s.notice("%s", text)
 	}
@@ -40,6 +41,7 @@ type session struct {
 
 	output      *output
 	command     *command // nil without one
+	free        *untraceable.Processes
 	objs        *bpf.Objects
 	probes      *attachedProbes
 	definitions *definitions

@@ -297,6 +297,12 @@ func (s *session) onTask(rec *bpf.Task) {
 		return
 	}
 	exec, fork := rec.Kind == bpf.TaskExec, rec.Kind == bpf.TaskFork
+	switch {
+	case exec:
+		s.free.Ran(int(rec.PID), rec.TimeNs)
+	case fork:
+		s.free.Forked(int(rec.Other), int(rec.PID))
+	}
 	if exec && len(s.targets) > 0 || s.plan.NeedsPerProcess() && (exec || fork) {
 		select {
 		case s.discoverer.tasks <- *rec:
@@ -307,7 +313,7 @@ func (s *session) onTask(rec *bpf.Task) {
 
 // tracer returns a tracer that holds the command and its children where they have to be examined.
 func (s *session) tracer() *tracer {
-	t := &tracer{}
+	t := &tracer{free: s.free}
 	if s.discoverer != nil {
 		t.execed = func(pid, tid int) { s.discoverer.execed(pid, tid, false) }
 		if s.plan.NeedsPerProcess() {
