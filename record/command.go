@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"utrace/record/internal/execagain"
+	"utrace/record/internal/hold"
 	"utrace/record/internal/proc"
 )
 
@@ -35,8 +35,8 @@ type command struct {
 	released bool
 }
 
-// startCommand starts a command and seizes it (ptrace) when execve has put its program into memory,
-// where it stops. Under sudo it runs as the user who called sudo.
+// startCommand starts a command, and holds it when execve has put its program into memory. Under
+// sudo it runs as the user who called sudo.
 func startCommand(args []string) (*command, error) {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
@@ -50,9 +50,10 @@ func startCommand(args []string) (*command, error) {
 	started := make(chan error)
 	go onThread(func() {
 		defer close(c.ended)
-		err := cmd.Start()
+		signals := hold.Inherited()
+		err := signals.Start(cmd.Start)
 		if err == nil {
-			if err = hold(cmd.Process.Pid, len(args)); err != nil {
+			if err = hold.AtExec(cmd.Process.Pid, len(args), signals); err != nil {
 				cmd.Process.Kill()
 			}
 		}
@@ -71,32 +72,6 @@ func startCommand(args []string) (*command, error) {
 	}
 	c.pid = cmd.Process.Pid
 	return c, nil
-}
-
-// hold seizes a child that has asked to be traced, once it has executed its program, and leaves it
-// stopped there. args is the number of its arguments.
-func hold(pid, args int) error {
-	if err := awaitStop(pid); err != nil {
-		return err
-	}
-	if err := seize(pid); err != nil {
-		return err
-	}
-	if execagain.Needed(pid) {
-		return execagain.Program(pid, args)
-	}
-	return nil
-}
-
-func awaitStop(pid int) error {
-	var status syscall.WaitStatus
-	if _, err := syscall.Wait4(pid, &status, unix.WALL, nil); err != nil {
-		return err
-	}
-	if !status.Stopped() {
-		return fmt.Errorf("it ended at once: %v", status)
-	}
-	return nil
 }
 
 // onThread calls fn on a thread of its own, which ends with fn. The kernel then releases everything

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"utrace/record/internal/hold"
 	"utrace/record/internal/untraceable"
 )
 
@@ -39,29 +40,13 @@ type tracer struct {
 	state   *syscall.WaitStatus // of the command, once it has ended
 }
 
-const traceOptions = unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEEXEC
-
 // waitOptions waits for tracees that are threads, and not for those of the recorder's other
 // threads.
 const waitOptions = unix.WALL | unix.WNOTHREAD
 
-// seize replaces the old kind of tracing, which starts a command, with the new kind (PTRACE_SEIZE).
-// Only the new one distinguishes a process stopped by a signal from one that receives it. In
-// between, a signal keeps the command where it is.
-func seize(pid int) error {
-	if err := ptrace(unix.PTRACE_DETACH, pid, uintptr(unix.SIGSTOP)); err != nil {
-		return fmt.Errorf("ptrace detach: %w", err)
-	}
-	defer unix.Kill(pid, unix.SIGCONT)
-	if err := ptrace(unix.PTRACE_SEIZE, pid, traceOptions); err != nil {
-		return fmt.Errorf("ptrace seize: %w", err)
-	}
-	return awaitStop(pid)
-}
-
 // begin continues a command that is held.
 func (t *tracer) begin(pid int) error {
-	options := uintptr(traceOptions)
+	options := uintptr(hold.Options)
 	if t.exiting != nil {
 		options |= unix.PTRACE_O_TRACEEXIT
 	}

@@ -1,6 +1,6 @@
 //go:build linux
 
-package execagain
+package hold
 
 import (
 	"debug/elf"
