@@ -104,6 +104,17 @@
 // Meanwhile nobody else can debug the command, and a fork and exec takes 1 ms more. If all probes
 // name a file by its path, and no stacks are recorded, there is nothing to discover and no tracer.
 //
+// A command must behave as it does alone (internal/hold, internal/untraceable):
+//
+//   - It has the signals, rights and open files that the recorder was started with. Under sudo it
+//     has the rights of the user who called sudo. A set-user-ID program has its own.
+//   - A process cannot have two tracers, and some programs do not run with one: LeakSanitizer,
+//     debuggers, programs that look for a debugger. The tracer lets go of them at exec, once their
+//     probes are in place. If a debugger's arguments name a traced process, it lets go of all.
+//
+// Not the same are properties that a process has not inherited but made itself (PR_SET_PDEATHSIG,
+// PR_SET_CHILD_SUBREAPER), and closed standard files, for which Go's runtime opens /dev/null.
+//
 // In a process that was already running, the recorder is not the tracer. Its new programs are
 // discovered when the kernel's record of the exec is read, up to 50 ms later. Libraries are
 // discovered in the mappings of each process, once a second or more often. The summary says what
