@@ -112,8 +112,12 @@
 //     debuggers, programs that look for a debugger. The tracer lets go of them at exec, once their
 //     probes are in place. If a debugger's arguments name a traced process, it lets go of all.
 //
-// Not the same are properties that a process has not inherited but made itself (PR_SET_PDEATHSIG,
-// PR_SET_CHILD_SUBREAPER), and closed standard files, for which Go's runtime opens /dev/null.
+// Not the same are
+//
+//   - what fork does not pass on: PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER;
+//   - closed standard files, for which Go's runtime opens /dev/null;
+//   - ignored SIGSEGV, SIGPROF and SIGSYS, which Go's runtime cannot ignore;
+//   - ru_maxrss of the command itself: execve keeps the recorder's, about 25 MB.
 //
 // In a process that was already running, the recorder is not the tracer. Its new programs are
 // discovered when the kernel's record of the exec is read, up to 50 ms later. Libraries are

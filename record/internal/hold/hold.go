@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Options are those that the child is traced with (PTRACE_SETOPTIONS). It stops at exec, and its
-// children are traced, too.
+// Options are those that the child is traced with (PTRACE_SETOPTIONS): it stops at exec, and its
+// children are traced. While it is held, it also dies with this process.
 const Options = unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEEXEC
 
 // AtExec seizes a child that has asked to be traced (PTRACE_TRACEME), once it has executed its
@@ -43,7 +43,7 @@ func AtExec(pid, args int, signals Signals) error {
 	if err := ptrace(unix.PTRACE_DETACH, pid, uintptr(unix.SIGSTOP)); err != nil {
 		return fmt.Errorf("ptrace detach: %w", err)
 	}
-	err = ptrace(unix.PTRACE_SEIZE, pid, Options)
+	err = ptrace(unix.PTRACE_SEIZE, pid, Options|unix.PTRACE_O_EXITKILL)
 	if err == nil {
 		_, err = await(pid)
 	}

@@ -72,3 +72,40 @@ func TestAtExec(t *testing.T) {
 		t.Errorf("signals:\n%s\nwant:\n%s", &out, want)
 	}
 }
+
+// TestKilledWhileHeld: a held child ends with its tracer, and has run nothing.
+func TestKilledWhileHeld(t *testing.T) {
+	cmd := exec.Command("echo", "has run")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	held := make(chan error)
+	start := func() {
+		err := cmd.Start()
+		if err == nil {
+			err = AtExec(cmd.Process.Pid, len(cmd.Args), Signals{})
+		}
+		held <- err
+	}
+	go func() {
+		runtime.LockOSThread() // the thread ends with the goroutine, unless it is the main thread
+		if unix.Gettid() != os.Getpid() {
+			start()
+			return
+		}
+		defer runtime.UnlockOSThread()
+		done := make(chan bool)
+		go func() {
+			defer close(done)
+			runtime.LockOSThread()
+			start()
+		}()
+		<-done
+	}()
+	if err := <-held; err != nil {
+		t.Skipf("needs ptrace and echo: %v", err)
+	}
+	if err := cmd.Wait(); err == nil || err.Error() != "signal: killed" || out.Len() > 0 {
+		t.Errorf("%v, and it prints %q", err, &out)
+	}
+}
