@@ -37,10 +37,11 @@ type Reason struct {
 // Processes are the processes of a recording that a tracer lets go of. They know which later
 // programs it could therefore not hold.
 type Processes struct {
-	mu      sync.Mutex // protects all below
-	reasons map[programKey]string
-	free    map[int]*free // by PID
-	all     *free         // since when no process is held, nil before
+	reasons map[programKey]string // of Executed alone
+
+	mu   sync.Mutex    // protects all below
+	free map[int]*free // by PID
+	all  *free         // since when no process is held, nil before
 }
 
 // programKey is everything that determines which libraries a program loads.
@@ -63,19 +64,21 @@ func New() *Processes {
 
 // Executed examines the program that a process has just executed. If the reason has a text, the
 // caller must let go of the process, or of all. A program that cannot be read may have a tracer.
+// Only one goroutine may call Executed.
 func (p *Processes) Executed(pid int) Reason {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.free, pid)
 	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
 	if err != nil {
 		return Reason{}
 	}
 	r := Reason{Text: p.reason(pid, exe)}
+	r.All = r.Text == traces && namesTracee(pid)
+
+	p.mu.Lock() // not before: the drainer must not wait for a large program
+	defer p.mu.Unlock()
+	delete(p.free, pid)
 	if r.Text == "" {
 		return r
 	}
-	r.All = r.Text == traces && namesTracee(pid)
 	f := &free{name: filepath.Base(exe), reason: r, sinceNs: clock.MonotonicNs()}
 	p.free[pid] = f
 	if r.All {
