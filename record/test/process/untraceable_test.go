@@ -72,7 +72,7 @@ int main(void) { for (int i = 0; i < 5; i++) work(i); return ptrace(PTRACE_TRACE
 		{"strace", []string{"sh", "-c", "strace -o " + dir + "/log " + plain + "; " + plain}, 5, "strace traces processes"},
 		{"strace", []string{"bash", "-c", "sleep 1 & strace -qqo " + dir + "/log -p $!; echo $?; wait; " + asan}, 0, "strace traces processes"},
 		{"gdb", []string{"gdb", "-q", "-batch", "-ex", "break puts", "-ex", "run", "-ex", "kill", plain}, 0, "gdb traces processes"},
-		{"gdb", []string{"bash", "-c", "sleep 1 & gdb -q -batch -p $! -ex 'print 6*7' | grep 42; wait; " + asan}, 0, "gdb traces processes"},
+		{"gdb", []string{"bash", "-c", "sleep 1 & gdb -q -batch -p $! -ex 'print 6*7' | grep '= 42'; wait; " + asan}, 0, "gdb traces processes"},
 	} {
 		t.Run(filepath.Base(c.command[0])+strings.Join(c.command[1:], " "), func(t *testing.T) {
 			if c.tools != "" {
