@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"utrace/record/internal/hold"
 	"utrace/record/internal/proc"
 )
 
@@ -34,8 +35,8 @@ type command struct {
 	released bool
 }
 
-// startCommand starts a command and traces it (ptrace) until execve has put its program into
-// memory, where it stops. Under sudo it runs as the user who called sudo.
+// startCommand starts a command, and holds it when execve has put its program into memory. Under
+// sudo it runs as the user who called sudo.
 func startCommand(args []string) (*command, error) {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
@@ -49,11 +50,11 @@ func startCommand(args []string) (*command, error) {
 	started := make(chan error)
 	go onThread(func() {
 		defer close(c.ended)
-		err := cmd.Start()
+		signals := hold.Inherited()
+		err := signals.Start(cmd.Start)
 		if err == nil {
-			var status syscall.WaitStatus
-			if _, err = syscall.Wait4(cmd.Process.Pid, &status, 0, nil); err == nil && !status.Stopped() {
-				err = fmt.Errorf("it ended at once: %v", status)
+			if err = hold.AtExec(cmd.Process.Pid, len(args), signals); err != nil {
+				cmd.Process.Kill()
 			}
 		}
 		started <- err
@@ -102,12 +103,17 @@ func (c *command) release() error {
 	return nil
 }
 
-// trace lets the command run and remains the tracer of it and its children, until stopTracing.
+// trace lets the command run and remains the tracer of it and its children, until stopTracing. A
+// command that must not have a tracer has none.
 func (c *command) trace(t *tracer) error {
 	started := make(chan error)
 	c.calls <- func() {
 		t.command = c.pid
-		err := t.seize(c.pid)
+		if t.letGo(c.pid) {
+			started <- nil
+			return
+		}
+		err := t.begin(c.pid)
 		started <- err
 		if err == nil {
 			c.state = t.run(c.quit)

@@ -139,6 +139,21 @@
 // strace. It holds each process at exec until the new program is planned, defined and attached.
 // Meanwhile nobody else can debug the command, and a fork and exec takes 1 ms more.
 //
+// A command must behave as it does alone (internal/hold, internal/untraceable):
+//
+//   - It has the signals, rights and open files that the recorder was started with. Under sudo it
+//     has the rights of the user who called sudo. A set-user-ID program has its own.
+//   - A process cannot have two tracers, and some programs do not run with one: LeakSanitizer,
+//     debuggers, programs that look for a debugger. The tracer lets go of them at exec, once their
+//     probes are in place. If a debugger's arguments name a traced process, it lets go of all.
+//
+// Not the same are
+//
+//   - what fork does not pass on: PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER;
+//   - closed standard files, for which Go's runtime opens /dev/null;
+//   - ignored SIGSEGV, SIGPROF and SIGSYS, which Go's runtime cannot ignore;
+//   - ru_maxrss of the command itself: execve keeps the recorder's, about 25 MB.
+//
 // In a process that was already running, the recorder is not the tracer. Its new programs are
 // discovered when the kernel's record of the exec is read, about a millisecond later. Libraries are
 // discovered in the mappings of each process, once a second or more often. The summary says what

@@ -151,6 +151,7 @@ func (s *session) missing(uncounted uint64) (warnings []string, nothing, err err
 	if d := s.discoverer; d != nil {
 		warnings = append(warnings, d.late...)
 		warnings = append(warnings, d.processes.warnings()...)
+		warnings = append(warnings, s.free.Warnings()...)
 		if d.err != nil {
 			warnings = append(warnings, fmt.Sprintf("not probed: %v", d.err))
 		}

@@ -181,7 +181,7 @@ func (ps *processes) beginExec(pid int, held bool) {
 	}
 	p.program, _ = image.ProgramOf(pid)
 	p.reader, p.refused, p.passed = plan.RunningTextReader(pid, nil), false, false
-	if p.reader.ReadsOthers() {
+	if !ps.tolerates(p.reader) && p.reader.ReadsOthers() {
 		clear(p.attached)
 		if taken := ps.probes.takeIn(pid); held {
 			ps.fail(taken.close())
@@ -275,9 +275,13 @@ func (ps *processes) attach(pid int, p *attachedProcess, wanted []*module, since
 	}
 }
 
+// tolerates reports whether a process that may read code is recorded nevertheless: somebody has
+// asked for it, and it may do no harm.
+func (ps *processes) tolerates(r *plan.TextReader) bool { return r == nil || ps.follow && r.Suspected }
+
 // permits reports whether a module does a process no harm.
 func (ps *processes) permits(pid int, p *attachedProcess, m *module) bool {
-	if p.reader.Reads(m.Image.Key, p.program) {
+	if !ps.tolerates(p.reader) && p.reader.Reads(m.Image.Key, p.program) {
 		if !p.passed {
 			p.passed = true
 			ps.leftAlone.add(fmt.Sprintf("%s, which %s", describeProcess(pid), p.reader.Why))

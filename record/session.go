@@ -12,6 +12,7 @@ import (
 	"utrace/format"
 	"utrace/record/internal/linker"
 	"utrace/record/internal/proc"
+	"utrace/record/internal/untraceable"
 	"utrace/record/plan"
 )
 
@@ -28,7 +29,7 @@ func Run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	}
 	defer planned.Close()
 	cfg.PIDs = planned.PIDs
-	s := &session{cfg: cfg, plan: planned, modules: newModules(planned.Modules)}
+	s := &session{cfg: cfg, plan: planned, modules: newModules(planned.Modules), free: untraceable.New()}
 	for _, text := range planned.Choices() {
 		s.notice("%s", text)
 	}
@@ -47,6 +48,7 @@ type session struct {
 
 	output      *output
 	command     *command // nil without one
+	free        *untraceable.Processes
 	objs        *bpf.Objects
 	holder      *linker.Holder // nil without Config.LinkHolder
 	probes      *attachedProbes

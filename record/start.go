@@ -320,10 +320,7 @@ func (s *session) release() error {
 	if s.discoverer != nil {
 		s.discoverer.watch(uint64(s.start.MonoNs))
 	}
-	s.drainer.onTask = func(rec *bpf.Task) {
-		s.leaders.task(rec)
-		s.traps.task(rec)
-	}
+	s.drainer.onTask = s.onTask
 	s.text = newTextWatch(s.probes, s.attachedModules)
 	s.text.watch(uint64(s.start.MonoNs))
 	switch {
@@ -335,9 +332,22 @@ func (s *session) release() error {
 	return s.command.release()
 }
 
+// onTask passes on the start or end of a task to those who need it.
+func (s *session) onTask(rec *bpf.Task) {
+	s.leaders.task(rec)
+	s.traps.task(rec)
+	switch rec.Kind {
+	case bpf.TaskExec:
+		s.free.Ran(int(rec.PID), rec.TimeNs)
+	case bpf.TaskFork:
+		s.free.Forked(int(rec.Other), int(rec.PID))
+	}
+}
+
 // tracer returns a tracer that holds the command and its children where they get probes.
 func (s *session) tracer() *tracer {
 	return &tracer{
+		free:   s.free,
 		execed: func(pid, tid int) { s.discoverer.execed(pid, tid, 0) },
 		forked: func(pid int) { s.discoverer.forked(pid, proc.Parent(pid), 0) },
 		reaped: s.discoverer.reaped,

@@ -9,12 +9,18 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"utrace/record/internal/hold"
+	"utrace/record/internal/untraceable"
 )
 
 // tracer holds every program that a command or one of its children executes until its probes are in
 // place. It is a debugger (ptrace(2)) that does nothing else: it passes signals on, leaves stopped
 // processes stopped, and ends before the recording does. If the recorder dies, its processes run
 // on.
+//
+// Some programs must not have a tracer (untraceable). It lets go of them once their probes are in
+// place, and of all processes when a debugger for one of them is executed.
 //
 // The thread that started the command must make all calls. Whatever it traces is released when it
 // ends.
@@ -31,31 +37,25 @@ type tracer struct {
 	exiting func(pid int)
 	// reaped, unless nil, is called for each thread that has ended, before its ID can be used again.
 	reaped func(tid int)
+	free   *untraceable.Processes
+	over   bool                // nothing is held any more
 	state  *syscall.WaitStatus // of the command, once it has ended
 }
-
-const traceOptions = unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEEXEC
 
 // waitOptions waits for tracees that are threads, and not for those of the recorder's other
 // threads.
 const waitOptions = unix.WALL | unix.WNOTHREAD
 
-// seize replaces the old kind of tracing, which starts a command, with the new kind (PTRACE_SEIZE).
-// Only the new one distinguishes a process stopped by a signal from one that receives it. In
-// between, a signal keeps the command where it is.
-func (t *tracer) seize(pid int) error {
-	if err := ptrace(unix.PTRACE_DETACH, pid, uintptr(unix.SIGSTOP)); err != nil {
-		return fmt.Errorf("ptrace detach: %w", err)
-	}
-	defer unix.Kill(pid, unix.SIGCONT)
-	options := uintptr(traceOptions)
+// begin continues a command that is held.
+func (t *tracer) begin(pid int) error {
+	options := uintptr(hold.Options)
 	if t.exiting != nil {
 		options |= unix.PTRACE_O_TRACEEXIT
 	}
-	if err := ptrace(unix.PTRACE_SEIZE, pid, options); err != nil {
-		return fmt.Errorf("ptrace seize: %w", err)
+	if err := ptrace(unix.PTRACE_SETOPTIONS, pid, options); err != nil {
+		return fmt.Errorf("ptrace options: %w", err)
 	}
-	return nil
+	return ptrace(unix.PTRACE_CONT, pid, 0)
 }
 
 // run serves the tracees until there are none, or quit is closed. It returns how the command ended,
@@ -75,9 +75,9 @@ func (t *tracer) run(quit <-chan struct{}) *syscall.WaitStatus {
 }
 
 // serve handles everything that has happened since the last call. It reports whether any tracee is
-// left.
+// left to be held.
 func (t *tracer) serve() bool {
-	for {
+	for !t.over {
 		var status syscall.WaitStatus
 		tid, err := syscall.Wait4(-1, &status, waitOptions|unix.WNOHANG, nil)
 		switch {
@@ -97,6 +97,7 @@ func (t *tracer) serve() bool {
 			}
 		}
 	}
+	return false
 }
 
 // stopped handles a stop of a tracee and continues it. Errors of ptrace are ignored: they mean that
@@ -121,12 +122,26 @@ func (t *tracer) stopped(tid int, status syscall.WaitStatus) {
 				t.execed(tid, int(former)) // the thread that executes a program becomes the first of its process
 			}
 		}
+		if t.letGo(tid) {
+			return
+		}
 	case unix.PTRACE_EVENT_EXIT:
 		if unix.Tgkill(tid, tid, 0) == nil { // the first thread of its process
 			t.exiting(tid)
 		}
 	}
 	ptrace(unix.PTRACE_CONT, tid, 0)
+}
+
+// letGo detaches from a process whose program must not have a tracer, and reports whether it did.
+func (t *tracer) letGo(pid int) bool {
+	why := t.free.Executed(pid)
+	if why.Text == "" {
+		return false
+	}
+	t.over = why.All
+	ptrace(unix.PTRACE_DETACH, pid, 0)
+	return true
 }
 
 func ptrace(request, tid int, data uintptr) error {

@@ -23,7 +23,7 @@ type TextReader struct {
 	Why   string // for people, as the predicate of the process: "translates the code that it runs"
 	Scope ReadScope
 
-	suspected bool // it may do no harm
+	Suspected bool // breakpoints may do no harm
 }
 
 // ReadScope is the code that a TextReader reads.
@@ -110,7 +110,7 @@ func (p *Plan) refuseTextReaders(scopes []*Scope, asked []int) error {
 			if !r.Reads(m.Image.Key, sc.Program.Key) || !slices.Contains(sc.all(), m.Image) && r.Scope == ReadsProgram {
 				continue
 			}
-			if r.suspected {
+			if r.Suspected {
 				p.Problems = append(p.Problems, fmt.Sprintf("%s %s: breakpoints may end it", sc.describe(), r.Why))
 				break
 			}
@@ -191,5 +191,5 @@ func debugged(pid int) *TextReader {
 	if r, ok := readerNames()[name]; !ok || r.Scope != ReadsTracees {
 		return nil
 	}
-	return &TextReader{Why: fmt.Sprintf("is debugged by %s (process %d), which copies its code", name, tracer), suspected: true}
+	return &TextReader{Why: fmt.Sprintf("is debugged by %s (process %d), which copies its code", name, tracer), Suspected: true}
 }

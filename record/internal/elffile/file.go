@@ -83,6 +83,7 @@ type File struct {
 	plt          []*elf.Section
 
 	symbols func() (*symbolTable, error)
+	imports func() map[string]bool
 	funcs   func() (*funcTable, error)
 	frames  func() ([]dwarf.Frame, error)
 	usdt    func() ([]USDTProbe, error)
@@ -177,6 +178,7 @@ func newFile(r io.ReaderAt, size uint64, path string) (*File, error) {
 	f.readNotes()
 	f.readDynamic()
 	f.symbols = sync.OnceValues(f.readSymbols)
+	f.imports = sync.OnceValue(f.readImports)
 	f.funcs = sync.OnceValues(f.readFuncs)
 	f.frames = sync.OnceValues(f.readFrames)
 	f.usdt = sync.OnceValues(f.readUSDT)

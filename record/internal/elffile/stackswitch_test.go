@@ -72,7 +72,7 @@ func TestHazardRules(t *testing.T) {
 		for _, i := range c.imports {
 			table.imports[i] = true
 		}
-		f := &File{Needed: append(c.needed, "libc.so.6"), symbols: func() (*symbolTable, error) { return table, nil }}
+		f := &File{Needed: append(c.needed, "libc.so.6"), symbols: func() (*symbolTable, error) { return table, nil }, imports: func() map[string]bool { return table.imports }}
 		if why, ok := f.Unwinds(); ok != c.unwinds {
 			t.Errorf("%s: Unwinds: %q, %v", c.name, why, ok)
 		}

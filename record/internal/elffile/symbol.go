@@ -49,7 +49,7 @@ type Func struct {
 // Cold reports whether this is the unlikely part of a function, see demangle.IsCold.
 func (fn Func) Cold() bool { return demangle.IsCold(fn.Name) }
 
-// symbol is a function, an indirect function or an undefined symbol.
+// symbol is a function or an indirect function.
 type symbol struct {
 	name string
 	// version is "@VERSION", or "@@VERSION" for the default version, "" without one.
@@ -65,8 +65,8 @@ type symbol struct {
 }
 
 type symbolTable struct {
-	defined []symbol // functions and indirect functions
-	imports map[string]bool
+	defined []symbol
+	imports map[string]bool // undefined in .dynsym
 	files   []string
 }
 
@@ -144,18 +144,46 @@ func (f *File) symtabFile() *File {
 }
 
 // Imports returns the first of the names that the file imports (has undefined in its dynamic symbol
-// table).
+// table). It reads no other table.
 func (f *File) Imports(names ...string) (string, bool) {
-	t, err := f.symbols()
-	if err != nil {
-		return "", false
-	}
+	imports := f.imports()
 	for _, n := range names {
-		if t.imports[n] {
+		if imports[n] {
 			return n, true
 		}
 	}
 	return "", false
+}
+
+// readImports returns the undefined symbols of the dynamic symbol table, none if it cannot be read.
+func (f *File) readImports() map[string]bool {
+	s := f.elf.SectionByType(elf.SHT_DYNSYM)
+	if s == nil {
+		return nil
+	}
+	table, names, err := f.symbolSection(s)
+	if err != nil {
+		return nil
+	}
+	imports := map[string]bool{}
+	le := binary.LittleEndian
+	for b := table; len(b) >= symSize; b = b[symSize:] {
+		if elf.SectionIndex(le.Uint16(b[6:])) == elf.SHN_UNDEF && elf.ST_TYPE(b[4]) != elf.STT_FILE {
+			name, _ := symbolName(names, le.Uint32(b))
+			imports[name] = true
+		}
+	}
+	delete(imports, "")
+	return imports
+}
+
+// Defines returns one of the names that the file defines as a function.
+func (f *File) Defines(names ...string) (string, bool) {
+	t, err := f.symbols()
+	if err != nil {
+		return "", false
+	}
+	return t.defines(false, names...)
 }
 
 // defines returns one of the names that the file defines as a function. exported restricts it to
@@ -170,7 +198,7 @@ func (t *symbolTable) defines(exported bool, names ...string) (string, bool) {
 }
 
 func (f *File) readSymbols() (*symbolTable, error) {
-	t := &symbolTable{imports: map[string]bool{}, files: []string{""}}
+	t := &symbolTable{imports: f.imports(), files: []string{""}}
 	if from := f.symtabFile(); from != nil {
 		if err := from.readSymbolSection(t, from.elf.SectionByType(elf.SHT_SYMTAB), f); err != nil && from == f {
 			return nil, fmt.Errorf("symbols of %s: %w", f.Path, err)
@@ -217,8 +245,7 @@ func (f *File) readSymbolSection(t *symbolTable, s *elf.Section, of *File) error
 	for i, b := 0, table; len(b) >= symSize; i, b = i+1, b[symSize:] {
 		typ, bind, section := elf.ST_TYPE(b[4]), elf.ST_BIND(b[4]), elf.SectionIndex(le.Uint16(b[6:]))
 		wanted := typ == elf.STT_FUNC || typ == elf.STT_GNU_IFUNC
-		undefined := section == elf.SHN_UNDEF
-		if !(wanted && !undefined || undefined && dyn || typ == elf.STT_FILE) {
+		if !(wanted && section != elf.SHN_UNDEF || typ == elf.STT_FILE) {
 			continue
 		}
 		name, version := symbolName(names, le.Uint32(b))
@@ -228,10 +255,6 @@ func (f *File) readSymbolSection(t *symbolTable, s *elf.Section, of *File) error
 			continue
 		}
 		if name == "" {
-			continue
-		}
-		if undefined {
-			t.imports[name] = true
 			continue
 		}
 		sym := symbol{name: name, version: cmp.Or(version, versions.of(i)), addr: le.Uint64(b[8:]), size: le.Uint64(b[16:]), bind: bind, ifunc: typ == elf.STT_GNU_IFUNC, dyn: dyn}

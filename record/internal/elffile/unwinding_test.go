@@ -49,7 +49,7 @@ func TestCancellation(t *testing.T) {
 		for _, name := range c.defined {
 			table.defined = append(table.defined, symbol{name: name})
 		}
-		f := &File{Needed: c.needed, symbols: func() (*symbolTable, error) { return table, nil }}
+		f := &File{Needed: c.needed, symbols: func() (*symbolTable, error) { return table, nil }, imports: func() map[string]bool { return table.imports }}
 		if why, ok := f.Throws(); ok != c.throws {
 			t.Errorf("%s: Throws: %q, %v", c.name, why, ok)
 		}

@@ -186,7 +186,7 @@ func TestTooManyPerfEvents(t *testing.T) {
 		files  string
 		status int
 		want   string
-	}{{"1000:1000", 0, ""}, {"100:100", 1, "room for"}} {
+	}{{"1000:1000", 0, ""}, {"160:160", 1, "room for"}} {
 		cmd := exec.Command("setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource", "prlimit", "--nofile="+c.files,
 			harness.Binary(), "record", "-e", "*", "--attach=perf", "-o", filepath.Join(t.TempDir(), "trace.arrow"), bin, "1")
 		text, err := cmd.CombinedOutput()
