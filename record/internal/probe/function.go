@@ -120,10 +120,10 @@ func looksLikeArguments(inside string) bool {
 	if inside == "" {
 		return false
 	}
-	seen := map[string]bool{} // only types repeat
+	seen := map[string]bool{} // only types repeat: those of C++ here, because those of utrace are arguments
 	for _, part := range splitArguments(inside) {
 		part = strings.TrimSpace(part)
-		if seen[part] && isName(part) {
+		if _, err := parseType(part); err != nil && seen[part] && isName(part) {
 			return false
 		}
 		seen[part] = true

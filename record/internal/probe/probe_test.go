@@ -33,6 +33,7 @@ func TestParse(t *testing.T) {
 		{text: "libx.so:ns::f", lib: "libx.so", name: "ns::f"},
 		{text: "operator[]", name: "operator[]"},
 		{text: "f[!0-9]", name: "fx"},
+		{text: "f(s8, u8, s8, bool, bool)", name: "f"},
 		{text: "work+0x10", name: "work", delta: 16},
 		{text: "work+12", name: "work", delta: 12},
 		{text: "operator+", name: "operator+"},
