@@ -266,7 +266,7 @@ func (p *attachedProbes) closeLocked(taken links) {
 		return
 	}
 	p.closing.Go(func() {
-		if err := taken.close(); err != nil {
+		if err := taken.closeTogether(); err != nil {
 			p.mu.Lock()
 			p.err = cmp.Or(p.err, err)
 			p.mu.Unlock()

@@ -77,7 +77,7 @@ func (ps *processes) splits(pid int, loads *loadedFiles) bool {
 	}
 	began := clock.MonotonicNs()
 	who := describeProcess(pid)
-	ps.fail(ps.probes.takeIn(0).close())
+	ps.fail(ps.probes.takeIn(0).closeTogether())
 	ps.fail(errors.Join(ps.objs.ReportForks(), ps.objs.ReportExecs(false)))
 	ps.each = true
 	ps.modules, ps.wide = append(ps.modules, ps.wide...), nil

@@ -184,7 +184,7 @@ func (ps *processes) beginExec(pid int, held bool) {
 	if !ps.tolerates(p.reader) && p.reader.ReadsOthers() {
 		clear(p.attached)
 		if taken := ps.probes.takeIn(pid); held {
-			ps.fail(taken.close())
+			ps.fail(taken.closeTogether())
 		} else {
 			ps.probes.closeLater(taken)
 		}
@@ -250,7 +250,7 @@ func (ps *processes) attach(pid int, p *attachedProcess, wanted []*module, since
 		if !ps.permits(pid, p, m) {
 			if p.attached[m] {
 				delete(p.attached, m)
-				ps.fail(ps.probes.takeFrom(pid, m).close())
+				ps.fail(ps.probes.takeFrom(pid, m).closeTogether())
 			}
 			continue
 		}
@@ -340,7 +340,7 @@ func (ps *processes) attachedModules() map[int][]*module {
 func (ps *processes) replaced(pid int) {
 	if p := ps.processes[pid]; p != nil {
 		clear(p.attached)
-		ps.fail(ps.probes.takeIn(pid).close()) // which see the new thread once it has breakpoints
+		ps.fail(ps.probes.takeIn(pid).closeTogether()) // which see the new thread once it has breakpoints
 	}
 }
 
