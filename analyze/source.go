@@ -322,7 +322,7 @@ func (s *source) define(def format.Definition) error {
 		removed := &t.Removed[len(t.Removed)-1]
 		removed.Reason = Printable(removed.Reason)
 	case format.KindEnd:
-		t.End.Reason = Printable(t.End.Reason)
+		t.End.Reason, t.End.Missing = Printable(t.End.Reason), printables(t.End.Missing)
 	}
 	return nil
 }

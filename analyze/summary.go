@@ -36,6 +36,11 @@ func (s *summary) add(path string, src *source, sum tally, opts *Options) {
 		s.warn(path, "trace is not complete: %s", damage)
 	}
 
+	if end := src.tables.End; end != nil {
+		for _, text := range end.Missing {
+			s.warn(path, "%s", text)
+		}
+	}
 	s.addGaps(path, src)
 	s.addProbeCost(path, src, &sum, opts)
 	s.addLoss(path, &src.tables)

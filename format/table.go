@@ -220,6 +220,9 @@ type End struct {
 	// Unmet are hits that did not meet a condition on arguments, and the returns of such calls.
 	// They cost time like other hits.
 	Unmet []FuncLoss `json:"unmet,omitempty"`
+	// Missing says, for people, which calls could not be recorded, for example those of a process
+	// before it got its probes.
+	Missing []string `json:"missing,omitempty"`
 }
 
 // Tables has the definitions of a trace that were read so far.

@@ -5,6 +5,7 @@ package record
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -101,6 +102,7 @@ func (s *session) complete(stop format.Anchor, sum *Summary, drainErr error) (st
 	for _, l := range s.text.lost {
 		s.w.AddLeftOut(l)
 	}
+	end.Missing = s.unrecorded()
 	closeErr = s.w.Close(end)
 	if drainErr != nil {
 		closeErr = nil // the same error again
@@ -146,16 +148,7 @@ func (s *session) missing(uncounted uint64) (warnings []string, nothing, err err
 	if uncounted > 0 {
 		warnings = append(warnings, fmt.Sprintf("%d dropped calls are missing from the counts and times of their functions: too many functions and processes, or the names of the functions were lost", uncounted))
 	}
-	warnings = append(warnings, s.text.warnings...)
-	warnings = append(warnings, s.traps.warnings()...)
-	if d := s.discoverer; d != nil {
-		warnings = append(warnings, d.late...)
-		warnings = append(warnings, d.processes.warnings()...)
-		warnings = append(warnings, s.free.Warnings()...)
-		if d.err != nil {
-			warnings = append(warnings, fmt.Sprintf("not probed: %v", d.err))
-		}
-	}
+	warnings = append(warnings, s.unrecorded()...)
 	absent := s.plan.Absent() // activate has said why
 	switch {
 	case len(absent) == 0:
@@ -165,6 +158,18 @@ func (s *session) missing(uncounted uint64) (warnings []string, nothing, err err
 		warnings = append(warnings, "no program or library that appeared later has "+strings.Join(absent, ", "))
 	}
 	return warnings, nothing, nil
+}
+
+// unrecorded lists the calls that could not be recorded.
+func (s *session) unrecorded() []string {
+	list := slices.Concat(s.text.warnings, s.traps.warnings())
+	if d := s.discoverer; d != nil {
+		list = slices.Concat(list, d.late, d.processes.warnings(), s.free.Warnings())
+		if d.err != nil {
+			list = append(list, fmt.Sprintf("not probed: %v", d.err))
+		}
+	}
+	return list
 }
 
 // noticeDetach warns if detaching will take a while.

@@ -46,9 +46,9 @@ func TestMovingCode(t *testing.T) {
 			if calls := harness.Analyze(t, trace).Calls()["work"]; calls != c.calls {
 				t.Errorf("%d calls, want %d", calls, c.calls)
 			}
-			report, _, _ := harness.Utrace(t, "analyze", trace)
-			if told := strings.Contains(report, "its code"); told != (c.want != nil) {
-				t.Errorf("the report tells: %v\n%s", told, report)
+			_, warnings, _ := harness.Utrace(t, "analyze", trace)
+			if told := strings.Contains(warnings, "its code"); told != (c.want != nil) {
+				t.Errorf("the analysis tells: %v\n%s", told, warnings)
 			}
 		})
 	}
