@@ -23,8 +23,11 @@ type program struct {
 	name    string
 	command []string // the first word is looked up in PATH
 	slow    bool     // takes a second: not in short tests
-	missing string   // why it cannot run here
-	want    result
+	// recorded is set if recordings of all processes record it, and this shows: it reads its code in
+	// a way that nobody can know beforehand, or prints system calls.
+	recorded bool
+	missing  string // why it cannot run here
+	want     result
 }
 
 // result is what a program does.
@@ -103,14 +106,14 @@ func programs(t *testing.T) []*program {
 	hello := built["hello"]
 	list := []*program{
 		{name: "hello", command: []string{hello}},
-		{name: "copy of its own text", command: []string{built["selfcopy"]}},
-		{name: "checksum of its text", command: []string{built["checksum"]}},
-		{name: "hook", command: []string{built["hook"]}},
+		{name: "copy of its own text", command: []string{built["selfcopy"]}, recorded: true},
+		{name: "checksum of its text", command: []string{built["checksum"]}, recorded: true},
+		{name: "hook", command: []string{built["hook"]}, recorded: true},
 		{name: "valgrind", command: []string{"valgrind", "-q", "--tool=none", hello}},
 		{name: "memcheck", command: []string{"valgrind", "-q", "--tool=memcheck", "--leak-check=full", hello}, slow: true},
 		{name: "gdb", command: []string{"gdb", "-nx", "-batch", "-ex", "tbreak work", "-ex", "run", "-ex", "bt", "-ex", "tbreak printf", "-ex", "continue", "-ex", "continue", hello}},
-		{name: "strace", command: []string{"strace", "-e", "trace=write", hello}},
-		{name: "python ctypes", command: []string{"/usr/bin/python3", "-c", ctypes}},
+		{name: "strace", command: []string{"strace", "-e", "trace=write", hello}, recorded: true},
+		{name: "python ctypes", command: []string{"/usr/bin/python3", "-c", ctypes}, recorded: true},
 		{name: "node on huge pages", command: []string{"node", "--use-largepages=on", "-e", nodeSource}},
 		{name: "java", command: []string{"java", java}, slow: true},
 		{name: "luajit", command: []string{"luajit", "-e", luaSource}},
