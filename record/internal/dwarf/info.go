@@ -91,6 +91,9 @@ func (d *Info) readUnits(section []byte) {
 				d.typeUnits[signature] = dieRef{u, off}
 			}
 		}
+		if c.Off > u.end { // its header is longer than the unit
+			return
+		}
 		u.firstDIE = c.Off
 		if u.table != nil && c.Off < u.end {
 			d.readRoot(u)
