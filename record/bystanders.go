@@ -31,7 +31,7 @@ func (ps *processes) choose(modules []*module, command, machine bool) (err error
 		ps.each = true
 	default:
 		ps.each = slices.ContainsFunc(proc.All(), func(pid int) bool {
-			return ps.objection(pid, modules, &loadedFiles{}) != ""
+			return ps.objection(pid, plan.RunningTextReader(pid), modules, nil) != ""
 		})
 	}
 	if ps.each {
@@ -41,9 +41,9 @@ func (ps *processes) choose(modules []*module, command, machine bool) (err error
 }
 
 // objection says why breakpoints in all processes that map some modules must not reach a process,
-// "" if they may. The reason is for people.
-func (ps *processes) objection(pid int, modules []*module, loads *loadedFiles) string {
-	r := plan.RunningTextReader(pid, loads.paths)
+// which reads code as r says and will load some files. It is "" if they may. The reason is for
+// people.
+func (ps *processes) objection(pid int, r *plan.TextReader, modules []*module, loads []image.Key) string {
 	program, err := image.ProgramOf(pid)
 	if err != nil { // it has ended
 		return ""
@@ -54,7 +54,7 @@ func (ps *processes) objection(pid int, modules []*module, loads *loadedFiles) s
 	if !ps.follow || ps.objs.HasProcess(pid) {
 		return ""
 	}
-	keys := append(image.KeysOf(pid), loads.keys...)
+	keys := append(image.KeysOf(pid), loads...)
 	for _, m := range modules {
 		if slices.Contains(keys, m.Image.Key) {
 			return "is not recorded and runs " + m.Path
@@ -64,14 +64,15 @@ func (ps *processes) objection(pid int, modules []*module, loads *loadedFiles) s
 }
 
 // splits replaces the links for all processes by links for each one, if a process has executed a
-// program that must not get breakpoints. It reports whether it did.
+// program that must not get breakpoints: it reads code as r says, and will load some files. It
+// reports whether it did.
 //
 // The first step removes the breakpoints, so calls in between are missing.
-func (ps *processes) splits(pid int, loads *loadedFiles) bool {
+func (ps *processes) splits(pid int, r *plan.TextReader, loads []image.Key) bool {
 	if ps.each || len(ps.wide) == 0 || !ps.splittable {
 		return false
 	}
-	why := ps.objection(pid, ps.wide, loads)
+	why := ps.objection(pid, r, ps.wide, loads)
 	if why == "" {
 		return false
 	}

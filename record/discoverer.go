@@ -157,7 +157,10 @@ func (d *discoverer) drain() {
 	d.objs.Arrivals.Drain(func(rec []byte) {
 		task := bpf.DecodeTask(rec)
 		d.tasks = append(d.tasks, task)
-		if traced, _ := tracedByUs(int(task.PID)); task.Kind == bpf.TaskExec && !traced {
+		if task.Kind != bpf.TaskExec || d.held[int(task.PID)] > task.TimeNs {
+			return
+		}
+		if traced, _ := tracedByUs(int(task.PID)); !traced {
 			d.processes.beginExec(int(task.PID), false)
 		}
 	})
@@ -167,14 +170,14 @@ func (d *discoverer) drain() {
 func (d *discoverer) handle(task *bpf.Task) {
 	pid := int(task.PID)
 	isTask := func(t bpf.Task) bool { return t.PID == task.PID }
-	switch traced, _ := tracedByUs(pid); {
+	switch {
 	case task.Kind == bpf.TaskProcessExit:
 		d.forks = slices.DeleteFunc(d.forks, isTask)
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		delete(d.held, pid)
 		d.processes.ended(pid, task.TimeNs)
-	case traced, task.Kind == bpf.TaskFork && d.wasHeld(task):
+	case d.wasHeld(task):
 	case task.Kind == bpf.TaskFork && d.machine:
 		d.forks = append(d.forks, *task)
 	case task.Kind == bpf.TaskFork:
@@ -187,11 +190,17 @@ func (d *discoverer) handle(task *bpf.Task) {
 	}
 }
 
-// wasHeld reports whether the tracer has held a new process, which may have ended already.
-func (d *discoverer) wasHeld(fork *bpf.Task) bool {
+// wasHeld reports whether the tracer has held a process after its fork or exec, or will. The
+// process may have ended already.
+func (d *discoverer) wasHeld(task *bpf.Task) bool {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.held[int(fork.PID)] > fork.TimeNs
+	held := d.held[int(task.PID)] > task.TimeNs
+	d.mu.Unlock()
+	if held {
+		return true
+	}
+	traced, _ := tracedByUs(int(task.PID))
+	return traced
 }
 
 // close returns once the last search has ended.
@@ -225,6 +234,7 @@ func (d *discoverer) execed(pid, tid int, sinceNs uint64) {
 		d.processes.replaced(pid)
 	}
 	if sinceNs == 0 { // otherwise it was looked at when its record was read
+		d.held[pid] = clock.MonotonicNs()
 		d.processes.beginExec(pid, true)
 	}
 	d.processes.execed(pid, d.loadedBy(pid, sinceNs), sinceNs)
@@ -234,7 +244,8 @@ func (d *discoverer) execed(pid, tid int, sinceNs uint64) {
 func (d *discoverer) bystander(pid int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.processes.splits(pid, d.loadedBy(pid, 0))
+	loads := d.loadedBy(pid, 0)
+	d.processes.splits(pid, plan.LibraryTextReader(loads.paths), loads.keys)
 }
 
 // loadedBy returns the files that the program of a process loads when it starts. If the process is
@@ -243,8 +254,8 @@ func (d *discoverer) loadedBy(pid int, sinceNs uint64) *loadedFiles {
 	files := image.NewSet()
 	defer files.Close()
 	var key programKey
-	sc, err := plan.ExecScope(&files, pid, func(program *image.Image, env []string) (seen bool) {
-		key = programKey{file: program.Version}
+	sc, err := plan.ExecScope(&files, pid, func(program image.Version, env []string) (seen bool) {
+		key = programKey{file: program}
 		for _, kv := range env {
 			if strings.HasPrefix(kv, "LD_") {
 				key.linker += kv + "\x00"
@@ -407,6 +418,13 @@ func (d *discoverer) attachedModules() map[int][]*module {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.processes.attachedModules()
+}
+
+// modulesIn returns the modules of a recorded process.
+func (d *discoverer) modulesIn(pid int) []*module {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.processes.modulesIn(pid)
 }
 
 // countProcesses returns in how many processes a module is attached.

@@ -108,7 +108,7 @@ func (ps *processes) start(pids []int, command int) error {
 		if p == nil {
 			continue
 		}
-		p.reader = plan.RunningTextReader(pid, nil)
+		p.reader = plan.RunningTextReader(pid)
 		wanted := ps.modules
 		if !ps.follow || !ps.each {
 			wanted = ps.mapped(pid, ps.loads(pid, pid == command))
@@ -125,7 +125,7 @@ func (ps *processes) loads(pid int, held bool) []image.Key {
 	}
 	files := image.NewSet()
 	defer files.Close()
-	sc, err := plan.ExecScope(&files, pid, func(*image.Image, []string) bool { return false })
+	sc, err := plan.ExecScope(&files, pid, func(image.Version, []string) bool { return false })
 	if err != nil {
 		ps.fail(err)
 		return nil
@@ -172,7 +172,8 @@ func (ps *processes) forked(pid, parent int, sinceNs uint64) {
 // beginExec looks at a process that has executed a program. What would harm it is removed before it
 // maps anything more. held is set if the process waits for that.
 func (ps *processes) beginExec(pid int, held bool) {
-	if ps.splits(pid, &loadedFiles{}) || len(ps.modules) == 0 {
+	r := plan.StartedTextReader(pid)
+	if ps.splits(pid, r, nil) || len(ps.modules) == 0 {
 		return
 	}
 	p := ps.processes[pid]
@@ -180,7 +181,7 @@ func (ps *processes) beginExec(pid int, held bool) {
 		return
 	}
 	p.program, _ = image.ProgramOf(pid)
-	p.reader, p.refused, p.passed = plan.RunningTextReader(pid, nil), false, false
+	p.reader, p.refused, p.passed = r, false, false
 	if !ps.tolerates(p.reader) && p.reader.ReadsOthers() {
 		clear(p.attached)
 		if taken := ps.probes.takeIn(pid); held {
@@ -194,16 +195,19 @@ func (ps *processes) beginExec(pid int, held bool) {
 // execed attaches in a process that has executed a program what that program maps, and has yet to
 // load. What only the earlier program had is removed.
 func (ps *processes) execed(pid int, loads *loadedFiles, sinceNs uint64) {
-	if ps.splits(pid, loads) || len(ps.modules) == 0 {
+	r := plan.LibraryTextReader(loads.paths)
+	if ps.splits(pid, r, loads.keys) || len(ps.modules) == 0 {
 		return
 	}
+	_, known := ps.processes[pid]
 	p := ps.meet(pid)
 	if p == nil {
 		return
 	}
-	if p.reader == nil {
-		p.reader = plan.RunningTextReader(pid, loads.paths)
+	if !known {
+		p.reader = plan.StartedTextReader(pid)
 	}
+	p.reader = cmp.Or(p.reader, r)
 	wanted := ps.mapped(pid, loads.keys)
 	for m := range maps.Clone(p.attached) {
 		if !slices.Contains(wanted, m) {
@@ -229,7 +233,7 @@ func (ps *processes) look(pid int, loads []image.Key, sinceNs uint64) {
 		return
 	}
 	if !known {
-		p.reader = plan.RunningTextReader(pid, nil)
+		p.reader = plan.RunningTextReader(pid)
 	}
 	ps.attach(pid, p, wanted, sinceNs)
 }
@@ -327,10 +331,16 @@ func (ps *processes) attachedModules() map[int][]*module {
 	}
 	pids, _ := ps.objs.Processes()
 	for _, pid := range pids {
-		list[pid] = slices.Clone(ps.wide)
-		if p := ps.processes[pid]; p != nil {
-			list[pid] = append(list[pid], slices.Collect(maps.Keys(p.attached))...)
-		}
+		list[pid] = ps.modulesIn(pid)
+	}
+	return list
+}
+
+// modulesIn returns the modules of a followed process.
+func (ps *processes) modulesIn(pid int) []*module {
+	list := slices.Clone(ps.wide)
+	if p := ps.processes[pid]; p != nil {
+		list = slices.AppendSeq(list, maps.Keys(p.attached))
 	}
 	return list
 }

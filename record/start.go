@@ -352,7 +352,7 @@ func (s *session) tracer() *tracer {
 		forked: func(pid int) { s.discoverer.forked(pid, proc.Parent(pid), 0) },
 		reaped: s.discoverer.reaped,
 		exiting: func(pid int) {
-			s.text.exiting(pid)
+			s.text.look(pid, s.discoverer.modulesIn(pid))
 			if st := s.drainer.stacks; st != nil {
 				st.Code.Remember(pid)
 			}

@@ -89,9 +89,6 @@ func (w *textWatch) lookAtAll() {
 	}
 }
 
-// exiting looks at a process that is about to end, and is held.
-func (w *textWatch) exiting(pid int) { w.look(pid, w.attached()[pid]) }
-
 // look compares the code of a process with its files.
 func (w *textWatch) look(pid int, modules []*module) {
 	w.mu.Lock()

@@ -97,19 +97,23 @@ func (sc *Scope) addMapped(s *image.Set, maps []procmaps.Mapping) {
 // ExecScope returns the scope of a process that has just executed a program, and not yet loaded its
 // libraries: it has the libraries that the dynamic linker will load. It returns nil without an
 // error if resolved reports that this program has been resolved with this environment.
-func ExecScope(s *image.Set, pid int, resolved func(program *image.Image, env []string) bool) (*Scope, error) {
+func ExecScope(s *image.Set, pid int, resolved func(program image.Version, env []string) bool) (*Scope, error) {
 	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
 	if err != nil {
 		return nil, err
+	}
+	version, err := image.VersionOf(fmt.Sprintf("/proc/%d/exe", pid))
+	if err != nil {
+		return nil, err
+	}
+	env := proc.Environ(pid)
+	if resolved(version, env) {
+		return nil, nil
 	}
 	sc := &Scope{PID: pid, root: proc.OtherRoot(pid)}
 	program, err := s.Get(sc.root, sc.PID, strings.TrimSuffix(exe, " (deleted)"), proc.ExePath(pid, exe))
 	if err != nil {
 		return nil, err
-	}
-	env := proc.Environ(pid)
-	if resolved(program, env) {
-		return nil, nil
 	}
 
 	sc.Program, sc.finder = program, ldso.New(env)

@@ -4,6 +4,7 @@ package plan
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -77,17 +78,25 @@ func readerLibraries() map[string]TextReader {
 	}
 }
 
-// RunningTextReader says how a running process reads code, nil if nothing is known of that. loads
-// are paths of libraries that it will load.
-func RunningTextReader(pid int, loads []string) *TextReader {
-	libs := slices.Clone(loads)
+// RunningTextReader says how a running process reads code, nil if nothing is known of that.
+func RunningTextReader(pid int) *TextReader {
+	var libs []string
 	maps, _ := procmaps.Read(pid)
 	for _, m := range maps {
 		if m.Exec && m.Inode != 0 {
 			libs = append(libs, m.Path)
 		}
 	}
-	if r := textReader(proc.InvocationOf(pid), libs); r != nil {
+	if r := LibraryTextReader(libs); r != nil {
+		return r
+	}
+	return StartedTextReader(pid)
+}
+
+// StartedTextReader says how a process reads code that has just executed a program and mapped no
+// library.
+func StartedTextReader(pid int) *TextReader {
+	if r := textReader(proc.InvocationOf(pid)); r != nil {
 		return r
 	}
 	return debugged(pid)
@@ -102,10 +111,11 @@ func (p *Plan) refuseTextReaders(scopes []*Scope, asked []int) error {
 		case sc.Program == nil, sc.PID != 0 && !slices.Contains(asked, sc.PID):
 			continue
 		case sc.PID != 0:
-			r = RunningTextReader(sc.PID, nil)
+			r = RunningTextReader(sc.PID)
 		default:
-			r = textReader(sc.command, sc.LibPaths())
+			r = textReader(sc.command)
 		}
+		r = cmp.Or(r, LibraryTextReader(sc.LibPaths()))
 		for _, m := range p.Modules {
 			if !r.Reads(m.Image.Key, sc.Program.Key) || !slices.Contains(sc.all(), m.Image) && r.Scope == ReadsProgram {
 				continue
@@ -121,7 +131,7 @@ func (p *Plan) refuseTextReaders(scopes []*Scope, asked []int) error {
 }
 
 // textReader says how a program that was started in some way reads code.
-func textReader(in *proc.Invocation, libs []string) *TextReader {
+func textReader(in *proc.Invocation) *TextReader {
 	names := readerNames()
 	for i, arg := range in.Args {
 		isProgram := i == len(in.Args)-1 || i == 0
@@ -134,15 +144,27 @@ func textReader(in *proc.Invocation, libs []string) *TextReader {
 			return &r
 		}
 	}
-	for _, path := range append(libs, strings.FieldsFunc(in.Variable("LD_PRELOAD"), func(c rune) bool { return c == ':' || c == ' ' })...) {
-		for prefix, r := range readerLibraries() {
-			if strings.HasPrefix(baseName(path), prefix) {
-				r.Why = fmt.Sprintf(r.Why, baseName(path))
+	preloads := strings.FieldsFunc(in.Variable("LD_PRELOAD"), func(c rune) bool { return c == ':' || c == ' ' })
+	if r := LibraryTextReader(preloads); r != nil {
+		return r
+	}
+	return largePages(in)
+}
+
+// LibraryTextReader says how a process with these libraries reads code, nil if nothing is known of
+// that.
+func LibraryTextReader(paths []string) *TextReader {
+	readers := readerLibraries()
+	for _, path := range paths {
+		name := baseName(path)
+		for prefix, r := range readers {
+			if strings.HasPrefix(name, prefix) {
+				r.Why = fmt.Sprintf(r.Why, name)
 				return &r
 			}
 		}
 	}
-	return largePages(in)
+	return nil
 }
 
 // translates reports whether a program is a tool of valgrind, or one of the emulators of qemu for

@@ -51,18 +51,18 @@ type Set struct {
 // directory of its process, "" if that is ours. pid, unless 0, is added to the processes in which
 // the file will be probed.
 func (s *Set) Get(root string, pid int, path, open string) (*Image, error) {
-	var st syscall.Stat_t
-	if err := syscall.Stat(open, &st); err != nil {
+	version, err := VersionOf(open)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	key := Key{uint64(st.Dev), st.Ino}
+	key := version.Key
 	img := s.byKey[key]
 	if img == nil {
 		file, err := elffile.OpenAs(open, path, root)
 		if err != nil {
 			return nil, err
 		}
-		img = &Image{Path: path, OpenPath: open, File: file, Key: key, Version: Version{key, st.Size, st.Ctim.Nano()}}
+		img = &Image{Path: path, OpenPath: open, File: file, Key: key, Version: version}
 		s.byKey[key] = img
 	}
 	if pid != 0 && !slices.Contains(img.PIDs, pid) {
@@ -135,11 +135,20 @@ func KeysOf(pid int) (keys []Key) {
 
 // ProgramOf returns the key of the program that a process runs.
 func ProgramOf(pid int) (Key, error) {
-	var st syscall.Stat_t
-	if err := syscall.Stat(fmt.Sprintf("/proc/%d/exe", pid), &st); err != nil {
+	v, err := VersionOf(fmt.Sprintf("/proc/%d/exe", pid))
+	if err != nil {
 		return Key{}, fmt.Errorf("program of process %d: %w", pid, err)
 	}
-	return Key{uint64(st.Dev), st.Ino}, nil
+	return v.Key, nil
+}
+
+// VersionOf returns the version of the file that a path opens. An error does not name it.
+func VersionOf(path string) (Version, error) {
+	var st syscall.Stat_t
+	if err := syscall.Stat(path, &st); err != nil {
+		return Version{}, err
+	}
+	return Version{Key{uint64(st.Dev), st.Ino}, st.Size, st.Ctim.Nano()}, nil
 }
 
 // Describe returns the description of the file for a trace.

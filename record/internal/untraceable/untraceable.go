@@ -125,23 +125,27 @@ func (p *Processes) Warnings() (list []string) {
 // reason returns why the program of a process, exe, must not have a tracer. It examines each
 // program once.
 func (p *Processes) reason(pid int, exe string) string {
+	version, err := image.VersionOf(fmt.Sprintf("/proc/%d/exe", pid))
+	if err != nil {
+		return ""
+	}
+	key, env := programKey{file: version}, proc.Environ(pid)
+	for _, kv := range env {
+		if strings.HasPrefix(kv, "LD_") {
+			key.linker += kv + "\x00"
+		}
+	}
+	if r, known := p.reasons[key]; known {
+		return r
+	}
 	files := image.NewSet()
 	defer files.Close()
 	program, err := files.Get("", 0, exe, proc.ExePath(pid, exe))
 	if err != nil {
 		return ""
 	}
-	key, env := programKey{file: program.Version}, proc.Environ(pid)
-	for _, kv := range env {
-		if strings.HasPrefix(kv, "LD_") {
-			key.linker += kv + "\x00"
-		}
-	}
-	r, known := p.reasons[key]
-	if !known {
-		r = reason(program.File, env)
-		p.reasons[key] = r
-	}
+	r := reason(program.File, env)
+	p.reasons[key] = r
 	return r
 }
 
