@@ -69,9 +69,9 @@
 // program spends in probes, the more interrupts fall into them. A call's own cost has no such part,
 // since most calls have no interrupt.
 //
-// After a tail call, one instruction returns from several calls, and the kernel handles their return
-// probes in one trap. There, a return costs the time up to the next one instead (pairer.returning).
-// All hits of a thread cost at most the time from its first event to its last.
+// After a tail call, one instruction returns from several calls, and the kernel handles their
+// return probes in one trap. There, a return costs the time up to the next one instead
+// (pairer.returning). All hits of a thread cost at most the time from its first event to its last.
 //
 // A function is marked with ~ if it is too short for its probes. Then the median of its calls is
 // less than a quarter of the cost subtracted from one call, or less than the scatter of the

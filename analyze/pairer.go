@@ -158,8 +158,8 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 	t.nowNs = min(t.nowNs, maxTimeNs)
 }
 
-// cross is rule 5 for damaged parts of the trace that t has not seen. The stack base is probably the
-// same after them.
+// cross is rule 5 for damaged parts of the trace that t has not seen. The stack base is probably
+// the same after them.
 func (p *pairer) cross(t *thread) {
 	for ; t.gaps < len(p.gaps); t.gaps++ {
 		for len(t.frames) > 0 {

@@ -40,8 +40,8 @@ type tally struct {
 
 	tracedNs              int64 // of all threads, from the first event of each to its last
 	insideNs, correctedNs int64 // see pairer
-	// hitNs is the cost of the hits of all threads. If more of it was computed for a thread than can
-	// have been in its traced time, bounded is set, and only that counts.
+	// hitNs is the cost of the hits of all threads. If more of it was computed for a thread than
+	// can have been in its traced time, bounded is set, and only that counts.
 	hitNs       int64
 	bounded     bool
 	preemptedNs int64  // in displacements, in addition to hitNs

@@ -58,8 +58,8 @@ func FlowName(t *format.Thread) string {
 
 // Flow visits the steps of a trace in order of time, all threads together. Calls that are open at
 // the end leave there, thread by thread. With Options.Min there are no Hits and Execs, and a step
-// comes once it is known which calls before it took that long. An error of visit ends the flow and is
-// returned. The pointers of a Step stay valid. Flow returns the warnings about the trace.
+// comes once it is known which calls before it took that long. An error of visit ends the flow and
+// is returned. The pointers of a Step stay valid. Flow returns the warnings about the trace.
 func Flow(path string, opts Options, cpu bool, visit func(*Step) error) (warnings []Warning, err error) {
 	src, err := openSource(path)
 	if err != nil {

@@ -16,8 +16,8 @@ type Trace struct {
 	Sched     bool   // at least one trace has rows of the scheduler, so that times can be divided
 	Switches  uint64 // how often threads left a processor
 	Lost      uint64 // events that a probe saw, but that are not in the files
-	// UnmatchedReturns are returns whose entry was not seen, mostly of calls that had begun before the
-	// recording.
+	// UnmatchedReturns are returns whose entry was not seen, mostly of calls that had begun before
+	// the recording.
 	UnmatchedReturns uint64
 	// Dropped counts complete calls that were not kept: the files have only their number and times,
 	// see Stats.Dropped. DroppedIncomplete counts further ones, whose return was not seen.

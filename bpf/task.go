@@ -37,7 +37,8 @@ type Task struct {
 	TID    uint32
 }
 
-// KilledBy returns the signal that killed the process of a TaskProcessExit, 0 if it ended by itself.
+// KilledBy returns the signal that killed the process of a TaskProcessExit, 0 if it ended by
+// itself.
 func (t *Task) KilledBy() unix.Signal { return unix.Signal(t.Other) }
 
 // DecodeTask reads a record of the ring of tasks.

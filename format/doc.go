@@ -55,9 +55,10 @@
 // events. Threads with a goroutine or a track have only kind 10: the scheduler knows only threads.
 //
 // Ends of threads. An Exit ends the calls that are open in its thread; it has func 0 and does not
-// count as an event. When a process executes another program, all its threads end, with value 1. One
-// of them, if possible the one that did it, has in args the name of the new program: ["ls"]. A goroutine may
-// have rows after its Exit, if the new program soon has a goroutine with the same number.
+// count as an event. When a process executes another program, all its threads end, with value 1.
+// One of them, if possible the one that did it, has in args the name of the new program: ["ls"]. A
+// goroutine may have rows after its Exit, if the new program soon has a goroutine with the same
+// number.
 //
 // Definitions. A Thread or Func defines a number in the columns thread or func, in an earlier
 // batch. The number is in that column and in value. Modules and Stacks have their number in value

@@ -14,6 +14,7 @@ import (
 	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/internal/linker"
+	"utrace/record/internal/openfiles"
 )
 
 // attachedProbes attaches modules, and owns the links of a recording. It closes the links of
@@ -130,10 +131,10 @@ func (p *attachedProbes) reserveFiles(modules []*module, processes func(*module)
 	for _, m := range modules {
 		sites += m.countSites() * processes(m)
 	}
-	if room, err := reserveFiles(filesPerSite * sites); err != nil {
+	if room, err := openfiles.Reserve(openfiles.PerSite * sites); err != nil {
 		return err
-	} else if room < filesPerSite*sites {
-		return fmt.Errorf("%d probes need a perf event and a link each, but the limit of open files has room for %d: probe fewer functions, or raise the limit (ulimit -n, sysctl fs.nr_open)", sites, room/filesPerSite)
+	} else if room < openfiles.PerSite*sites {
+		return fmt.Errorf("%d probes need a perf event and a link each, but the limit of open files has room for %d: probe fewer functions, or raise the limit (ulimit -n, sysctl fs.nr_open)", sites, room/openfiles.PerSite)
 	}
 	return nil
 }
@@ -163,7 +164,7 @@ func (p *attachedProbes) shareLinks(modules []*module, processes func(*module) i
 		}
 		return n
 	}
-	room, err := reserveFiles(links(1))
+	room, err := openfiles.Reserve(links(1))
 	if err != nil {
 		return err
 	}

@@ -3,10 +3,10 @@
 package record
 
 import (
-	"errors"
 	"time"
 
 	"utrace/bpf"
+	"utrace/record/internal/output"
 	"utrace/record/plan"
 )
 
@@ -44,6 +44,6 @@ type Config struct {
 
 // Errors about Config.Output.
 var (
-	ErrNotRegular = errors.New("exists and is not a regular file")
-	ErrNotTrace   = errors.New("exists and is not a trace")
+	ErrNotRegular = output.ErrNotRegular
+	ErrNotTrace   = output.ErrNotTrace
 )

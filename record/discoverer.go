@@ -33,9 +33,9 @@ const (
 	searchPause        = 10
 )
 
-// forkDelay is after what time a forked process gets the breakpoints of its parent, if all processes
-// of the machine are recorded. Most forked processes execute another program first, and that one
-// must be looked at before.
+// forkDelay is after what time a forked process gets the breakpoints of its parent, if all
+// processes of the machine are recorded. Most forked processes execute another program first, and
+// that one must be looked at before.
 const forkDelay = 20 * time.Millisecond
 
 // awaitTimeout is how long the end of the recording can remain unnoticed.

@@ -6,7 +6,7 @@
 //
 //  1. ParseProbe parses a probe, and plan.New resolves it: it finds the files and functions, and
 //     places the probes. A plan attaches nothing.
-//  2. Run starts the command, held before its first instruction (command.go), and loads the BPF
+//  2. Run starts the command, held before its first instruction (internal/command), and loads the BPF
 //     programs.
 //  3. It measures the cost of hits (costwatch.go), and attaches with as few links as the kernel
 //     allows (attachedprobes.go). Then it turns all probes on at once (start.go).
@@ -135,9 +135,9 @@
 // # Discovering programs and libraries
 //
 // FUNC and LIB:FUNC apply to each program that is executed (discoverer.go). Its first calls must
-// not be missed. So the thread that has started the command remains its tracer (tracer.go), as in
-// strace. It holds each process at exec until the new program is planned, defined and attached.
-// Meanwhile nobody else can debug the command, and a fork and exec takes 1 ms more.
+// not be missed. So the thread that has started the command remains its tracer (internal/command),
+// as in strace. It holds each process at exec until the new program is planned, defined and
+// attached. Meanwhile nobody else can debug the command, and a fork and exec takes 1 ms more.
 //
 // A command must behave as it does alone (internal/hold, internal/untraceable):
 //

@@ -122,8 +122,8 @@ func (s *session) summarize(sum *Summary, commandEnded bool) {
 	sum.Bytes = s.w.Size()
 	sum.Modules, sum.Funcs, sum.LeftOut = len(s.plan.Modules), s.plan.Funcs(), s.plan.LeftOut
 	if s.command != nil {
-		sum.CommandPID = s.command.pid
-		sum.Command = s.command.wait(commandEnded)
+		sum.CommandPID = s.command.PID
+		sum.Command = s.command.Wait(commandEnded)
 	}
 }
 

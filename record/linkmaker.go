@@ -10,6 +10,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/record/internal/linker"
+	"utrace/record/internal/openfiles"
 )
 
 // linkMaker attaches one program to sites of a file with one link, in one process, or (PID 0) in
@@ -40,10 +41,13 @@ func linkerSites(sites []site) []linker.Site {
 	return list
 }
 
+// PerfRoom returns how many probes bpf.Perf can attach: each takes two open files.
+func PerfRoom() (int, error) { return openfiles.PerfRoom() }
+
 // ServeLinks runs the process that Config.LinkHolder starts, which has a process group of its own:
 // it reads requests from r and writes replies to w. When r ends, it removes all probes.
 func ServeLinks(r io.Reader, w io.Writer) error {
-	if _, err := PerfRoom(); err != nil { // raises the limit of open files
+	if _, err := openfiles.PerfRoom(); err != nil { // raises the limit of open files
 		return err
 	}
 	// All its threads: a new process runs without probes until they are attached.

@@ -45,8 +45,8 @@ func (l *links) take(its func(probeLink) bool) (taken links) {
 	return taken
 }
 
-// closeTogether detaches all probes at once. Each breakpoint stays until its last link is closed, so
-// this removes them sooner than close.
+// closeTogether detaches all probes at once. Each breakpoint stays until its last link is closed,
+// so this removes them sooner than close.
 func (l links) closeTogether() error { return linker.CloseAll(append(l.returns, l.others...)) }
 
 // close detaches all probes: first the return probes, all at once.

@@ -10,7 +10,10 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/command"
 	"utrace/record/internal/linker"
+	"utrace/record/internal/openfiles"
+	"utrace/record/internal/output"
 	"utrace/record/internal/proc"
 	"utrace/record/internal/untraceable"
 	"utrace/record/plan"
@@ -20,7 +23,7 @@ import (
 // The end of ctx is a regular end. If an error cuts the recording short, the trace is complete up
 // to that moment.
 func Run(ctx context.Context, cfg Config) (sum *Summary, err error) {
-	if err := reserveStartFiles(); err != nil {
+	if err := openfiles.ReserveStart(); err != nil {
 		return nil, err
 	}
 	planned, err := plan.New(cfg.Config)
@@ -46,8 +49,8 @@ type session struct {
 
 	readingLines sync.WaitGroup
 
-	output      *output
-	command     *command // nil without one
+	output      *output.File
+	command     *command.Command // nil without one
 	free        *untraceable.Processes
 	objs        *bpf.Objects
 	holder      *linker.Holder // nil without Config.LinkHolder
@@ -82,7 +85,7 @@ func (s *session) run(ctx context.Context) (sum *Summary, err error) {
 	// Whatever goes wrong before its release, the command has not run yet.
 	defer func() {
 		if sum == nil && s.command != nil {
-			s.command.discard()
+			s.command.Discard()
 		}
 	}()
 	for _, stage := range []func() error{s.prepare, s.load, s.attach, s.begin} {
@@ -97,10 +100,10 @@ func (s *session) run(ctx context.Context) (sum *Summary, err error) {
 	reason, loopErr := s.loop(ctx, ended)
 	sum, err = s.finish(reason)
 	if loopErr == nil && err == nil {
-		err = s.output.publish() // even without an event
+		err = s.output.Publish() // even without an event
 	}
 	if sum != nil {
-		sum.Kept = s.output.published
+		sum.Kept = s.output.Published
 	}
 	if loopErr != nil { // errors of finish follow from it
 		return sum, loopErr
@@ -116,7 +119,7 @@ func (s *session) stopWatching() {
 		s.text.stop()
 	}
 	if s.command != nil {
-		s.command.stopTracing()
+		s.command.StopTracing()
 	}
 	if s.discoverer != nil {
 		s.discoverer.close()
@@ -137,8 +140,8 @@ func (s *session) awaitCommand(sum *Summary, reason string) {
 	if s.command == nil || sum == nil || sum.Command != nil || reason != reasonInterrupt || s.cfg.AwaitCommand == nil {
 		return
 	}
-	if ended, err := proc.WatchExit([]int{s.command.pid}); err == nil && s.cfg.AwaitCommand(ended) {
-		sum.Command = s.command.wait(true)
+	if ended, err := proc.WatchExit([]int{s.command.PID}); err == nil && s.cfg.AwaitCommand(ended) {
+		sum.Command = s.command.Wait(true)
 	}
 }
 
@@ -167,7 +170,7 @@ func (s *session) close() error {
 		s.drainer.stacks.Close()
 	}
 	if s.output != nil {
-		errs = append(errs, s.publish(), s.output.close())
+		errs = append(errs, s.publish(), s.output.Close())
 	}
 	return errors.Join(errs...)
 }

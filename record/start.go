@@ -13,7 +13,9 @@ import (
 	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/internal/clock"
+	"utrace/record/internal/command"
 	"utrace/record/internal/linker"
+	"utrace/record/internal/output"
 	"utrace/record/internal/probe"
 	"utrace/record/internal/proc"
 	"utrace/record/internal/stacks"
@@ -30,15 +32,15 @@ func (s *session) prepare() (err error) {
 		return err
 	}
 	s.readingLines.Go(s.plan.ReadLines)
-	if s.output, err = createOutput(s.cfg.Output, s.cfg.Force); err != nil {
+	if s.output, err = output.Create(s.cfg.Output, s.cfg.Force); err != nil {
 		return fmt.Errorf("output: %w", err)
 	}
 	s.targets = s.cfg.PIDs
 	if len(s.cfg.Command) > 0 {
-		if s.command, err = startCommand(s.cfg.Command); err != nil {
+		if s.command, err = command.Start(s.cfg.Command); err != nil {
 			return err
 		}
-		s.targets = append([]int{s.command.pid}, s.targets...)
+		s.targets = append([]int{s.command.PID}, s.targets...)
 	}
 	if s.cfg.Started != nil {
 		s.cfg.Started()
@@ -144,7 +146,7 @@ func (s *session) attach() error {
 	}
 	command := 0
 	if s.command != nil {
-		command = s.command.pid
+		command = s.command.PID
 	}
 	if err := s.processes.start(s.cfg.PIDs, command); err != nil {
 		return err
@@ -186,7 +188,7 @@ func (s *session) pidsOf(m *module) []int {
 	case s.command == nil:
 		return m.PIDs
 	}
-	return append(slices.Clone(m.PIDs), s.command.pid)
+	return append(slices.Clone(m.PIDs), s.command.PID)
 }
 
 // countProcesses returns in how many processes a module is attached.
@@ -215,7 +217,7 @@ func (s *session) calibrate() {
 func (s *session) begin() (err error) {
 	s.start = clock.Now()
 	startNs := uint64(s.start.MonoNs)
-	if s.w, err = format.NewWriter(s.output.file, s.meta()); err != nil {
+	if s.w, err = format.NewWriter(s.output.File, s.meta()); err != nil {
 		return err
 	}
 	s.drainer = newDrainer(s.objs, s.w, s.definitions, startNs)
@@ -243,18 +245,18 @@ func (s *session) begin() (err error) {
 	if err := s.w.Flush(); err != nil {
 		return err
 	}
-	return s.output.publishNew()
+	return s.output.PublishNew()
 }
 
 // publish gives the file its name once an event has been written.
 func (s *session) publish() error {
-	if s.output.published || s.w == nil {
+	if s.output.Published || s.w == nil {
 		return nil
 	}
-	if events, _ := s.w.Events(); events+s.w.Sched() == 0 || !s.output.holdsEvent(s.w.Size()) {
+	if events, _ := s.w.Events(); events+s.w.Sched() == 0 || !s.output.HoldsEvent(s.w.Size()) {
 		return nil
 	}
-	if err := s.output.publish(); err != nil {
+	if err := s.output.Publish(); err != nil {
 		return fmt.Errorf("output: %w", err)
 	}
 	return nil
@@ -327,9 +329,9 @@ func (s *session) release() error {
 	case s.command == nil:
 		return nil
 	case s.cfg.Follow:
-		return s.command.trace(s.tracer())
+		return s.command.Trace(s.tracer())
 	}
-	return s.command.release()
+	return s.command.Release()
 }
 
 // onTask passes on the start or end of a task to those who need it.
@@ -345,13 +347,13 @@ func (s *session) onTask(rec *bpf.Task) {
 }
 
 // tracer returns a tracer that holds the command and its children where they get probes.
-func (s *session) tracer() *tracer {
-	return &tracer{
-		free:   s.free,
-		execed: func(pid, tid int) { s.discoverer.execed(pid, tid, 0) },
-		forked: func(pid int) { s.discoverer.forked(pid, proc.Parent(pid), 0) },
-		reaped: s.discoverer.reaped,
-		exiting: func(pid int) {
+func (s *session) tracer() *command.Tracer {
+	return &command.Tracer{
+		Free:   s.free,
+		Execed: func(pid, tid int) { s.discoverer.execed(pid, tid, 0) },
+		Forked: func(pid int) { s.discoverer.forked(pid, proc.Parent(pid), 0) },
+		Reaped: s.discoverer.reaped,
+		Exiting: func(pid int) {
 			s.text.look(pid, s.discoverer.modulesIn(pid))
 			if st := s.drainer.stacks; st != nil {
 				st.Code.Remember(pid)

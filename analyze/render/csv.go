@@ -13,8 +13,8 @@ import (
 )
 
 // CSV writes the report as comma-separated values (RFC 4180). The columns are the keys of a
-// function in JSON. Lists have spaces between their elements. Text that a spreadsheet would take for
-// a formula begins with an apostrophe.
+// function in JSON. Lists have spaces between their elements. Text that a spreadsheet would take
+// for a formula begins with an apostrophe.
 func CSV(w io.Writer, r *analyze.Result) error {
 	out := csv.NewWriter(w)
 	var line []string

@@ -21,8 +21,9 @@ const maxTraceEvents = 1_000_000
 const firstOwnTID = 1 << 22
 
 // TraceEvent writes calls as trace events for Perfetto and chrome://tracing (the JSON Object Format
-// of the Trace Event Format). A call is a complete event (X), a hit or an exec an instant event (i), and
-// threads and processes have metadata with their names. Each of several traces starts at 0.
+// of the Trace Event Format). A call is a complete event (X), a hit or an exec an instant event
+// (i), and threads and processes have metadata with their names. Each of several traces starts at
+// 0.
 //
 // If only is not nil, it writes the functions of these rows only. Of more than a million calls, it
 // writes the longest. It returns the warnings. One says which calls it has written.

@@ -113,8 +113,8 @@
 // sending a name are data for one program.
 //
 // The operands of a note have a size and a sign, and no type. For `(...)`, texts are known only for
-// providers whose declarations utrace has (probe.StaticSignature). Whether a number is the address of
-// a text cannot be told from the number.
+// providers whose declarations utrace has (probe.StaticSignature). Whether a number is the address
+// of a text cannot be told from the number.
 //
 // A span that begins and ends in the same functions of the file is paired by the stack pointer,
 // like a call (usdtspan.go). If an error jumps over its end, the next span does not become a part

@@ -140,7 +140,8 @@ func TestNotYet(t *testing.T) {
 	}
 }
 
-// TestNoMatchStripped checks what errors say of the names in stripped files: Go programs keep theirs.
+// TestNoMatchStripped checks what errors say of the names in stripped files: Go programs keep
+// theirs.
 func TestNoMatchStripped(t *testing.T) {
 	_, goProgram := elftest.BuildGo(t, false)
 	for path, want := range map[string]bool{goProgram: false, fixturePath(t, "switch.elf"): true} {

@@ -62,8 +62,8 @@ type unsafeLocation struct {
 }
 
 // newUSDTPlan reads the static probes of a file. Locations that the linker has discarded are
-// ignored. whyNot says why a location gets no breakpoint. With an error, the plan has the probes that
-// could be read.
+// ignored. whyNot says why a location gets no breakpoint. With an error, the plan has the probes
+// that could be read.
 func newUSDTPlan(file *elffile.File, kernel insn.Kernel, whyNot func(abi.Addr) string) (*usdtPlan, error) {
 	list, err := file.USDTProbes()
 	list = slices.DeleteFunc(slices.Clone(list), func(p elffile.USDTProbe) bool {

@@ -11,8 +11,8 @@ import (
 	"utrace/record/internal/image"
 )
 
-// The kernel puts no breakpoint into code that a process has mapped shared or writable (valid_vma of
-// kernel/events/uprobes.c; seen on Linux 6.18). It reports no error: nothing is recorded there.
+// The kernel puts no breakpoint into code that a process has mapped shared or writable (valid_vma
+// of kernel/events/uprobes.c; seen on Linux 6.18). It reports no error: nothing is recorded there.
 
 // whyWritable is the reason to leave out code in a writable segment of a file.
 const whyWritable = "its segment is writable as well (RWX): the kernel puts no breakpoint into writable code"

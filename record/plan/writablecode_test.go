@@ -41,8 +41,8 @@ func TestWritableSegment(t *testing.T) {
 	}
 }
 
-// TestMappedCode checks that code is left out if the process has mapped it shared or writable, unless
-// it is also mapped as usual or children are recorded.
+// TestMappedCode checks that code is left out if the process has mapped it shared or writable,
+// unless it is also mapped as usual or children are recorded.
 func TestMappedCode(t *testing.T) {
 	path := fixturePath(t, "pie.elf")
 	file, err := os.Open(path)

@@ -32,8 +32,8 @@ type Func struct {
 	Name string
 	// Aliases are the other names, sorted.
 	Aliases []string
-	// Versions are the names that have a version, with it, sorted: NAME@VERSION, or NAME@@VERSION of
-	// the default version.
+	// Versions are the names that have a version, with it, sorted: NAME@VERSION, or NAME@@VERSION
+	// of the default version.
 	Versions []string
 	shared   []string // names that other Funcs have in another version
 	// SourceFile is the base name of the source file of a local function (STT_FILE), else "". It

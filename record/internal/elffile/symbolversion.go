@@ -47,8 +47,8 @@ func setShared(lists ...[]Func) {
 	})
 }
 
-// symbolVersions are the versions of the symbols in .dynsym, as in the "Symbol Versioning" chapter of
-// the LSB: an index for each symbol, and the names of the versions that the file defines.
+// symbolVersions are the versions of the symbols in .dynsym, as in the "Symbol Versioning" chapter
+// of the LSB: an index for each symbol, and the names of the versions that the file defines.
 type symbolVersions struct {
 	indexes []byte // u16 for each symbol, from .gnu.version
 	names   map[uint16]string
@@ -79,8 +79,8 @@ func (f *File) readVersions() (v symbolVersions) {
 		return v
 	}
 
-	// Elf64_Verdef: version, flags, index, count: u16; hash, aux, next: u32. The first Elf64_Verdaux
-	// begins with the offset of the name.
+	// Elf64_Verdef: version, flags, index, count: u16; hash, aux, next: u32. The first
+	// Elf64_Verdaux begins with the offset of the name.
 	v.names = map[uint16]string{}
 	names, le := string(strtab), binary.LittleEndian
 	for len(table) >= 20 {
@@ -98,7 +98,8 @@ func (f *File) readVersions() (v symbolVersions) {
 	return v
 }
 
-// of returns the version of the symbol with an index in .dynsym, as VersionOf does, "" if it has none.
+// of returns the version of the symbol with an index in .dynsym, as VersionOf does, "" if it has
+// none.
 func (v symbolVersions) of(index int) string {
 	if len(v.indexes) < 2*index+2 {
 		return ""

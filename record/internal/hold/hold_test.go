@@ -43,8 +43,8 @@ func testProgram(t *testing.T) string {
 	return path
 }
 
-// TestAtExec: a held child has executed its program and run none of it. Then it has the signals that
-// it is to have, and none is pending.
+// TestAtExec: a held child has executed its program and run none of it. Then it has the signals
+// that it is to have, and none is pending.
 func TestAtExec(t *testing.T) {
 	runtime.LockOSThread() // the tracer
 	defer runtime.UnlockOSThread()

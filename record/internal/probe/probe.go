@@ -45,9 +45,9 @@ type Probe struct {
 //	[!][uprobe:|uretprobe:|u:|ur:][/path:|./path:|LIB:]FUNC[+OFFSET] or ...:0xADDRESS [(ARGUMENTS)] [-> TYPE] [if CONDITION]
 //	[!]usdt:[/path:|./path:|LIB:][PROVIDER:]NAME [(ARGUMENTS)] [if CONDITION] [=> PROVIDER:NAME [on ARGUMENT]]
 //
-// FUNC and NAME are a name, a glob or a /regular expression/. A "::" is part of a name. A file whose
-// name contains a colon is quoted: "/a:b/prog":FUNC. Errors wrap ErrProbe and ErrSyntax and say what
-// is wrong.
+// FUNC and NAME are a name, a glob or a /regular expression/. A "::" is part of a name. A file
+// whose name contains a colon is quoted: "/a:b/prog":FUNC. Errors wrap ErrProbe and ErrSyntax and
+// say what is wrong.
 func Parse(text string) (*Probe, error) {
 	p := &Probe{Text: text}
 	if err := p.parse(strings.TrimSpace(text)); err != nil {

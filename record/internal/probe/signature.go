@@ -14,8 +14,8 @@ func StaticSignature(provider, name string) []Argument {
 
 // signatures are the static probes with texts among their arguments, as declared by the providers:
 // CPython's Include/pydtrace.d, PHP's Zend/zend_dtrace.d, Ruby's probes.d, PostgreSQL's
-// src/backend/utils/probes.d, and HotSpot's hotspot.d. The oldest probes of PostgreSQL have a number
-// where later ones have a text: operands decide (plan.describedArguments).
+// src/backend/utils/probes.d, and HotSpot's hotspot.d. The oldest probes of PostgreSQL have a
+// number where later ones have a text: operands decide (plan.describedArguments).
 func signatures() []string {
 	return []string{
 		"usdt:python:/^(function__(entry|return)|line)$/(file:str[500], func:str, line:s32)",

@@ -51,8 +51,8 @@ func (t *Set) Exits() []Exit {
 	return list
 }
 
-// name marks the threads that end with the exec. It gives the program to the thread that executed it
-// or, if that had no events, to another one that ended with it.
+// name marks the threads that end with the exec. It gives the program to the thread that executed
+// it or, if that had no events, to another one that ended with it.
 func (e *exec) name(list []Exit) {
 	var named *Exit
 	for i := range list {

@@ -95,8 +95,8 @@ func TestThreadLives(t *testing.T) {
 	id(p, p, 710, 8)
 	id(q, q, 710, 5)
 
-	// A goroutine ends with its process. Of those that an exec ends, one has the program's name: that
-	// of the thread or, if it has no number, the first.
+	// A goroutine ends with its process. Of those that an exec ends, one has the program's name:
+	// that of the thread or, if it has no number, the first.
 	if got := th.ID(q, q, 18, 720); got != 9 {
 		t.Errorf("goroutine %d", got)
 	}

@@ -23,8 +23,8 @@ type program struct {
 	name    string
 	command []string // the first word is looked up in PATH
 	slow    bool     // takes a second: not in short tests
-	// recorded is set if recordings of all processes record it, and this shows: it reads its code in
-	// a way that nobody can know beforehand, or prints system calls.
+	// recorded is set if recordings of all processes record it, and this shows: it reads its code
+	// in a way that nobody can know beforehand, or prints system calls.
 	recorded bool
 	missing  string // why it cannot run here
 	want     result

@@ -39,8 +39,8 @@ int main(void)
 }
 `
 
-// TestResolutionFailures: results of getaddrinfo and getnameinfo have names in flows and conditions,
-// and all but 0 are errors.
+// TestResolutionFailures: results of getaddrinfo and getnameinfo have names in flows and
+// conditions, and all but 0 are errors.
 func TestResolutionFailures(t *testing.T) {
 	program := harness.Program(t, "resolves", resolves)
 	flags := []string{"-e", "c:getaddrinfo -> s32", "-e", "c:getnameinfo -> s32"}

@@ -1,6 +1,7 @@
 //go:build linux
 
-package record
+// Package openfiles raises the limit of open files, which the kernel counts links and maps by.
+package openfiles
 
 import (
 	"fmt"
@@ -13,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// filesPerSite is the number of open files of a perf event and its link.
-const filesPerSite = 2
+// PerSite is the number of open files of a perf event and its link.
+const PerSite = 2
 
 // spareFiles is the number of files that a recorder opens for everything else.
 const spareFiles = 64
@@ -26,15 +27,15 @@ const (
 	startFilesPerCPU = 2
 )
 
-// reserveStartFiles raises the limit of open files to what any recording needs. Its error says what
+// ReserveStart raises the limit of open files to what any recording needs. Its error says what
 // that is.
-func reserveStartFiles() error {
+func ReserveStart() error {
 	cpus, err := ebpf.PossibleCPU()
 	if err != nil {
 		return fmt.Errorf("count CPUs: %w", err)
 	}
 	need := startFiles + startFilesPerCPU*cpus
-	if room, err := reserveFiles(need - spareFiles); err != nil || room >= need-spareFiles {
+	if room, err := Reserve(need - spareFiles); err != nil || room >= need-spareFiles {
 		return err
 	}
 	var limit unix.Rlimit
@@ -44,10 +45,10 @@ func reserveStartFiles() error {
 	return fmt.Errorf("the limit of open files is %d, and a recording needs %d: raise it (ulimit -n %[2]d)", limit.Cur, need+spareFiles/2)
 }
 
-// reserveFiles raises the limit of open files, as far as necessary and permitted, for a number of
+// Reserve raises the limit of open files, as far as necessary and permitted, for a number of
 // further ones. It returns for how many there is room now. A command that was started earlier keeps
 // its own limit. The process of Config.LinkHolder, which opens as many, has raised its limit.
-func reserveFiles(files int) (room int, err error) {
+func Reserve(files int) (room int, err error) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return 0, fmt.Errorf("limit of open files: %w", err)
@@ -79,6 +80,6 @@ func maxOpenFiles() uint64 {
 
 // PerfRoom returns how many probes bpf.Perf can attach: each takes two open files.
 func PerfRoom() (int, error) {
-	room, err := reserveFiles(int(min(maxOpenFiles(), math.MaxInt32)))
-	return room / filesPerSite, err
+	room, err := Reserve(int(min(maxOpenFiles(), math.MaxInt32)))
+	return room / PerSite, err
 }

@@ -1,6 +1,6 @@
 //go:build linux
 
-package record
+package command
 
 import (
 	"fmt"
@@ -14,7 +14,7 @@ import (
 	"utrace/record/internal/untraceable"
 )
 
-// tracer holds every program that a command or one of its children executes until its probes are in
+// Tracer holds every program that a command or one of its children executes until its probes are in
 // place. It is a debugger (ptrace(2)) that does nothing else: it passes signals on, leaves stopped
 // processes stopped, and ends before the recording does. If the recorder dies, its processes run
 // on.
@@ -24,20 +24,21 @@ import (
 //
 // The thread that started the command must make all calls. Whatever it traces is released when it
 // ends.
-type tracer struct {
+type Tracer struct {
 	command int // PID
-	// execed, unless nil, is called for each program that a thread of a process executes, while the
+	// Execed, unless nil, is called for each program that a thread of a process executes, while the
 	// process is held before the first instruction. tid is the former ID of the thread.
-	execed func(pid, tid int)
-	// forked, unless nil, is called for each forked process, while it is held before its first
+	Execed func(pid, tid int)
+	// Forked, unless nil, is called for each forked process, while it is held before its first
 	// instruction.
-	forked func(pid int)
-	// exiting, unless nil, is called for each process whose first thread is about to end, while its
+	Forked func(pid int)
+	// Exiting, unless nil, is called for each process whose first thread is about to end, while its
 	// memory is still in place.
-	exiting func(pid int)
-	// reaped, unless nil, is called for each thread that has ended, before its ID can be used again.
-	reaped func(tid int)
-	free   *untraceable.Processes
+	Exiting func(pid int)
+	// Reaped, unless nil, is called for each thread that has ended, before its ID can be used
+	// again.
+	Reaped func(tid int)
+	Free   *untraceable.Processes
 	over   bool                // nothing is held any more
 	state  *syscall.WaitStatus // of the command, once it has ended
 }
@@ -47,9 +48,9 @@ type tracer struct {
 const waitOptions = unix.WALL | unix.WNOTHREAD
 
 // begin continues a command that is held.
-func (t *tracer) begin(pid int) error {
+func (t *Tracer) begin(pid int) error {
 	options := uintptr(hold.Options)
-	if t.exiting != nil {
+	if t.Exiting != nil {
 		options |= unix.PTRACE_O_TRACEEXIT
 	}
 	if err := ptrace(unix.PTRACE_SETOPTIONS, pid, options); err != nil {
@@ -60,7 +61,7 @@ func (t *tracer) begin(pid int) error {
 
 // run serves the tracees until there are none, or quit is closed. It returns how the command ended,
 // nil if it did not see that.
-func (t *tracer) run(quit <-chan struct{}) *syscall.WaitStatus {
+func (t *Tracer) run(quit <-chan struct{}) *syscall.WaitStatus {
 	changed := make(chan os.Signal, 1)
 	signal.Notify(changed, unix.SIGCHLD)
 	defer signal.Stop(changed)
@@ -76,7 +77,7 @@ func (t *tracer) run(quit <-chan struct{}) *syscall.WaitStatus {
 
 // serve handles everything that has happened since the last call. It reports whether any tracee is
 // left to be held.
-func (t *tracer) serve() bool {
+func (t *Tracer) serve() bool {
 	for !t.over {
 		var status syscall.WaitStatus
 		tid, err := syscall.Wait4(-1, &status, waitOptions|unix.WNOHANG, nil)
@@ -89,8 +90,8 @@ func (t *tracer) serve() bool {
 		case status.Stopped():
 			t.stopped(tid, status)
 		default:
-			if t.reaped != nil {
-				t.reaped(tid)
+			if t.Reaped != nil {
+				t.Reaped(tid)
 			}
 			if tid == t.command {
 				t.state = &status
@@ -102,7 +103,7 @@ func (t *tracer) serve() bool {
 
 // stopped handles a stop of a tracee and continues it. Errors of ptrace are ignored: they mean that
 // the tracee has been killed meanwhile.
-func (t *tracer) stopped(tid int, status syscall.WaitStatus) {
+func (t *Tracer) stopped(tid int, status syscall.WaitStatus) {
 	sig := status.StopSignal()
 	switch event := int(status) >> 16; event {
 	case 0: // a signal is about to be delivered
@@ -113,13 +114,13 @@ func (t *tracer) stopped(tid int, status syscall.WaitStatus) {
 			ptrace(unix.PTRACE_LISTEN, tid, 0) // it stays stopped until SIGCONT
 			return
 		}
-		if t.forked != nil && unix.Tgkill(tid, tid, 0) == nil { // the first thread of its process, which has just begun, or was continued
-			t.forked(tid)
+		if t.Forked != nil && unix.Tgkill(tid, tid, 0) == nil { // the first thread of its process, which has just begun, or was continued
+			t.Forked(tid)
 		}
 	case unix.PTRACE_EVENT_EXEC:
-		if t.execed != nil {
+		if t.Execed != nil {
 			if former, err := unix.PtraceGetEventMsg(tid); err == nil {
-				t.execed(tid, int(former)) // the thread that executes a program becomes the first of its process
+				t.Execed(tid, int(former)) // the thread that executes a program becomes the first of its process
 			}
 		}
 		if t.letGo(tid) {
@@ -127,15 +128,15 @@ func (t *tracer) stopped(tid int, status syscall.WaitStatus) {
 		}
 	case unix.PTRACE_EVENT_EXIT:
 		if unix.Tgkill(tid, tid, 0) == nil { // the first thread of its process
-			t.exiting(tid)
+			t.Exiting(tid)
 		}
 	}
 	ptrace(unix.PTRACE_CONT, tid, 0)
 }
 
 // letGo detaches from a process whose program must not have a tracer, and reports whether it did.
-func (t *tracer) letGo(pid int) bool {
-	why := t.free.Executed(pid)
+func (t *Tracer) letGo(pid int) bool {
+	why := t.Free.Executed(pid)
 	if why.Text == "" {
 		return false
 	}

@@ -1,6 +1,7 @@
 //go:build linux
 
-package record
+// Package output creates the file of a trace. It gets its name when there is something to keep.
+package output
 
 import (
 	"errors"
@@ -14,48 +15,55 @@ import (
 	"golang.org/x/sys/unix"
 
 	"utrace/format"
+	"utrace/record/internal/proc"
 )
 
-// output is the file of a trace. It has no name until publish, so that a recording without an event
+// Errors of Create.
+var (
+	ErrNotRegular = errors.New("exists and is not a regular file")
+	ErrNotTrace   = errors.New("exists and is not a trace")
+)
+
+// File is the file of a trace. It has no name until Publish, so that a recording without an event
 // leaves an older trace as it is, and no temporary file if the recorder is killed.
-type output struct {
-	file      *os.File
+type File struct {
+	File      *os.File
 	path      string
 	force     bool
-	temporary string // its name until publish, on a file system where each file needs one
-	published bool
+	temporary string // its name until Publish, on a file system where each file needs one
+	Published bool
 }
 
-// createOutput creates the file of a trace with mode 0600. It will replace a file that is not a
+// Create creates the file of a trace with mode 0600. It will replace a file that is not a
 // trace only with force, and never follows a symbolic link. Under sudo the file belongs to the user
 // who called sudo. Errors wrap ErrNotRegular and ErrNotTrace.
-func createOutput(path string, force bool) (*output, error) {
-	o := &output{path: path, force: force}
+func Create(path string, force bool) (*File, error) {
+	o := &File{path: path, force: force}
 	if _, err := o.older(); err != nil {
 		return nil, err
 	}
 	if err := o.create(); err != nil {
 		return nil, err
 	}
-	if uid, gid, ok := sudoUser(); ok {
-		if err := o.file.Chown(uid, gid); err != nil {
-			return nil, errors.Join(err, o.close())
+	if uid, gid, ok := proc.SudoUser(); ok {
+		if err := o.File.Chown(uid, gid); err != nil {
+			return nil, errors.Join(err, o.Close())
 		}
 	}
 	return o, nil
 }
 
 // create creates the file, if possible without a name.
-func (o *output) create() (err error) {
+func (o *File) create() (err error) {
 	if namesLater(o.path) {
-		o.file, err = createUnnamed(o.path)
+		o.File, err = createUnnamed(o.path)
 		return err
 	}
 	dir := filepath.Dir(o.path)
-	o.file, err = os.CreateTemp(dir, temporaryPrefix+"*")
+	o.File, err = os.CreateTemp(dir, temporaryPrefix+"*")
 	switch {
 	case err == nil:
-		o.temporary = o.file.Name()
+		o.temporary = o.File.Name()
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("there is no directory %s", dir)
 	}
@@ -101,21 +109,21 @@ func linkTemporary(f *os.File) (name string, err error) {
 	return name, nil
 }
 
-// publishNew gives the file its name if that replaces nothing but an empty file.
-func (o *output) publishNew() error {
+// PublishNew gives the file its name if that replaces nothing but an empty file.
+func (o *File) PublishNew() error {
 	info, err := os.Lstat(o.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return o.publish()
+		return o.Publish()
 	case err == nil && info.Mode().IsRegular() && info.Size() == 0:
-		return o.publish()
+		return o.Publish()
 	}
 	return nil
 }
 
-// publish gives the file its name, once. A trace of that name becomes FILE.old.
-func (o *output) publish() (err error) {
-	if o.published {
+// Publish gives the file its name, once. A trace of that name becomes FILE.old.
+func (o *File) Publish() (err error) {
+	if o.Published {
 		return nil
 	}
 	keep, err := o.older()
@@ -123,7 +131,7 @@ func (o *output) publish() (err error) {
 		return err
 	}
 	if o.temporary == "" {
-		if o.temporary, err = linkTemporary(o.file); err != nil {
+		if o.temporary, err = linkTemporary(o.File); err != nil {
 			return err
 		}
 	}
@@ -135,7 +143,7 @@ func (o *output) publish() (err error) {
 	if err := os.Rename(o.temporary, o.path); err != nil {
 		return err
 	}
-	o.published = true
+	o.Published = true
 	return nil
 }
 
@@ -144,7 +152,7 @@ const oldSuffix = ".old"
 
 // older examines the files that publish is going to replace. keep reports whether there is a trace
 // that becomes FILE.old. One without an event does not replace another FILE.old.
-func (o *output) older() (keep bool, err error) {
+func (o *File) older() (keep bool, err error) {
 	keep, err = replaceable(o.path, o.force)
 	if err != nil || !keep {
 		return false, err
@@ -180,10 +188,10 @@ func replaceable(path string, force bool) (trace bool, err error) {
 	return trace, nil
 }
 
-// close closes the file. Unless it has been published, nothing of it remains.
-func (o *output) close() error {
-	err := o.file.Close()
-	if !o.published && o.temporary != "" {
+// Close closes the file. Unless it has been published, nothing of it remains.
+func (o *File) Close() error {
+	err := o.File.Close()
+	if !o.Published && o.temporary != "" {
 		err = errors.Join(err, os.Remove(o.temporary))
 	}
 	return err
@@ -198,9 +206,9 @@ func isTrace(path string) bool {
 	return true
 }
 
-// holdsEvent reports whether the first size bytes of the file have an event.
-func (o *output) holdsEvent(size int64) bool {
-	r, err := format.NewReader(o.file, size)
+// HoldsEvent reports whether the first size bytes of the file have an event.
+func (o *File) HoldsEvent(size int64) bool {
+	r, err := format.NewReader(o.File, size)
 	return err == nil && holdsEvent(r)
 }
 
@@ -233,17 +241,4 @@ func holdsEvent(r *format.Reader) bool {
 		}
 	}
 	return false
-}
-
-// sudoUser returns the user who called sudo.
-func sudoUser() (uid, gid int, ok bool) {
-	if os.Geteuid() != 0 {
-		return 0, 0, false
-	}
-	uid, err := strconv.Atoi(os.Getenv("SUDO_UID"))
-	if err != nil {
-		return 0, 0, false
-	}
-	gid, err = strconv.Atoi(os.Getenv("SUDO_GID"))
-	return uid, gid, err == nil
 }

@@ -1,6 +1,6 @@
 //go:build linux
 
-package record
+package output
 
 import (
 	"errors"
@@ -33,15 +33,15 @@ func writeTrace(t *testing.T, f *os.File, host string, event bool) (size int64) 
 // replaceTrace publishes a trace at path.
 func replaceTrace(t *testing.T, path, host string, event bool) {
 	t.Helper()
-	o, err := createOutput(path, false)
+	o, err := Create(path, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	size := writeTrace(t, o.file, host, event)
-	if o.holdsEvent(size) != event {
+	size := writeTrace(t, o.File, host, event)
+	if o.HoldsEvent(size) != event {
 		t.Errorf("%s: holds an event: %v", host, !event)
 	}
-	if err := errors.Join(o.publish(), o.publish(), o.close()); err != nil {
+	if err := errors.Join(o.Publish(), o.Publish(), o.Close()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -113,15 +113,15 @@ func TestOutputUnpublished(t *testing.T) {
 	path := filepath.Join(dir, "t.arrow")
 	replaceTrace(t, path, "first", true)
 	replaceTrace(t, path, "second", true)
-	o, err := createOutput(path, false)
+	o, err := Create(path, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeTrace(t, o.file, "third", false)
+	writeTrace(t, o.File, "third", false)
 	if namesLater(path) { // what a killed recorder leaves
 		wantFiles(t, dir, "t.arrow", "t.arrow.old")
 	}
-	if err := o.close(); err != nil {
+	if err := o.Close(); err != nil {
 		t.Fatal(err)
 	}
 
@@ -129,9 +129,9 @@ func TestOutputUnpublished(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o = &output{file: named, path: path, temporary: named.Name()}
-	writeTrace(t, o.file, "third", false)
-	if err := o.close(); err != nil {
+	o = &File{File: named, path: path, temporary: named.Name()}
+	writeTrace(t, o.File, "third", false)
+	if err := o.Close(); err != nil {
 		t.Fatal(err)
 	}
 	wantFiles(t, dir, "t.arrow", "t.arrow.old")
@@ -148,9 +148,9 @@ func TestOutputNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &output{file: named, path: path, temporary: named.Name()}
-	writeTrace(t, o.file, "second", true)
-	if err := errors.Join(o.publish(), o.close()); err != nil {
+	o := &File{File: named, path: path, temporary: named.Name()}
+	writeTrace(t, o.File, "second", true)
+	if err := errors.Join(o.Publish(), o.Close()); err != nil {
 		t.Fatal(err)
 	}
 	wantFiles(t, dir, "t.arrow", "t.arrow.old")
@@ -179,14 +179,14 @@ func TestOutputOlderFile(t *testing.T) {
 			if err := errors.Join(os.WriteFile(precious, []byte("precious"), 0o600), c.create(path+".old", precious)); err != nil {
 				t.Fatal(err)
 			}
-			o, err := createOutput(path, c.force)
+			o, err := Create(path, c.force)
 			if !errors.Is(err, c.err) || (err == nil) != (c.err == nil) {
 				t.Fatalf("error %v, want %v", err, c.err)
 			}
 			wantHost(t, path, "first")
 			if err == nil {
-				writeTrace(t, o.file, "second", true)
-				if err := errors.Join(o.publish(), o.close()); err != nil {
+				writeTrace(t, o.File, "second", true)
+				if err := errors.Join(o.Publish(), o.Close()); err != nil {
 					t.Fatal(err)
 				}
 				wantHost(t, path, "second")
@@ -203,7 +203,7 @@ func TestOutputOlderFile(t *testing.T) {
 // TestOutputNoDirectory: the error names the directory that does not exist.
 func TestOutputNoDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "none")
-	if _, err := createOutput(filepath.Join(dir, "t.arrow"), false); err == nil || err.Error() != "there is no directory "+dir {
+	if _, err := Create(filepath.Join(dir, "t.arrow"), false); err == nil || err.Error() != "there is no directory "+dir {
 		t.Errorf("error %v", err)
 	}
 }
@@ -213,13 +213,13 @@ func TestOutputNoDirectory(t *testing.T) {
 func TestOutputPublishedMeanwhile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "t.arrow")
-	o, err := createOutput(path, false)
+	o, err := Create(path, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	replaceTrace(t, path, "other", true)
-	writeTrace(t, o.file, "this", true)
-	if err := errors.Join(o.publish(), o.close()); err != nil {
+	writeTrace(t, o.File, "this", true)
+	if err := errors.Join(o.Publish(), o.Close()); err != nil {
 		t.Fatal(err)
 	}
 	wantHost(t, path, "this")
@@ -240,14 +240,14 @@ func TestOutputNew(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		o, err := createOutput(path, true)
+		o, err := Create(path, true)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := o.publishNew(); err != nil || o.published != c.published {
-			t.Errorf("over %q: %v, published %v", c.older, err, o.published)
+		if err := o.PublishNew(); err != nil || o.Published != c.published {
+			t.Errorf("over %q: %v, published %v", c.older, err, o.Published)
 		}
-		if err := o.close(); err != nil {
+		if err := o.Close(); err != nil {
 			t.Error(err)
 		}
 	}

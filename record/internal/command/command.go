@@ -1,6 +1,8 @@
 //go:build linux
 
-package record
+// Package command starts the program to record, holds it and its children until they have their
+// probes, and says how it ended.
+package command
 
 import (
 	"fmt"
@@ -20,11 +22,11 @@ import (
 	"utrace/record/internal/proc"
 )
 
-// command is the program that a recording starts. It is held before its first instruction until
-// release or trace.
-type command struct {
+// Command is the program that a recording starts. It is held before its first instruction until
+// Release or Trace.
+type Command struct {
 	cmd *exec.Cmd
-	pid int
+	PID int
 
 	calls chan func() // for the thread that is the command's tracer
 	quit  chan struct{}
@@ -35,18 +37,18 @@ type command struct {
 	released bool
 }
 
-// startCommand starts a command, and holds it when execve has put its program into memory. Under
+// Start starts a command, and holds it when execve has put its program into memory. Under
 // sudo it runs as the user who called sudo.
-func startCommand(args []string) (*command, error) {
+func Start(args []string) (*Command, error) {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
-	if uid, gid, ok := sudoUser(); ok {
+	if uid, gid, ok := proc.SudoUser(); ok {
 		if err := runAs(cmd, uid, gid); err != nil {
 			return nil, err
 		}
 	}
-	c := &command{cmd: cmd, calls: make(chan func()), quit: make(chan struct{}), ended: make(chan struct{})}
+	c := &Command{cmd: cmd, calls: make(chan func()), quit: make(chan struct{}), ended: make(chan struct{})}
 	started := make(chan error)
 	go onThread(func() {
 		defer close(c.ended)
@@ -70,7 +72,7 @@ func startCommand(args []string) (*command, error) {
 	if err := <-started; err != nil {
 		return nil, fmt.Errorf("start command: %w", err)
 	}
-	c.pid = cmd.Process.Pid
+	c.PID = cmd.Process.Pid
 	return c, nil
 }
 
@@ -92,10 +94,10 @@ func onThread(fn func()) {
 	runtime.UnlockOSThread()
 }
 
-// release lets the command run.
-func (c *command) release() error {
+// Release lets the command run.
+func (c *Command) Release() error {
 	detached := make(chan error)
-	c.calls <- func() { detached <- syscall.PtraceDetach(c.pid) }
+	c.calls <- func() { detached <- syscall.PtraceDetach(c.PID) }
 	if err := <-detached; err != nil {
 		return fmt.Errorf("start command: %w", err)
 	}
@@ -103,17 +105,17 @@ func (c *command) release() error {
 	return nil
 }
 
-// trace lets the command run and remains the tracer of it and its children, until stopTracing. A
+// Trace lets the command run and remains the tracer of it and its children, until StopTracing. A
 // command that must not have a tracer has none.
-func (c *command) trace(t *tracer) error {
+func (c *Command) Trace(t *Tracer) error {
 	started := make(chan error)
 	c.calls <- func() {
-		t.command = c.pid
-		if t.letGo(c.pid) {
+		t.command = c.PID
+		if t.letGo(c.PID) {
 			started <- nil
 			return
 		}
-		err := t.begin(c.pid)
+		err := t.begin(c.PID)
 		started <- err
 		if err == nil {
 			c.state = t.run(c.quit)
@@ -126,29 +128,29 @@ func (c *command) trace(t *tracer) error {
 	return nil
 }
 
-// stopTracing releases all processes that trace holds.
-func (c *command) stopTracing() {
+// StopTracing releases all processes that Trace holds.
+func (c *Command) StopTracing() {
 	c.stop.Do(func() { close(c.quit) })
 	<-c.ended
 }
 
-// discard ends a command that has not been released: nothing of it has run.
-func (c *command) discard() {
+// Discard ends a command that has not been released: nothing of it has run.
+func (c *Command) Discard() {
 	if c.released {
 		return
 	}
 	c.cmd.Process.Kill()
-	c.stopTracing()
+	c.StopTracing()
 	c.cmd.Wait()
 }
 
-// wait returns how the command ended, after stopTracing. While the command is still running, wait
+// Wait returns how the command ended, after StopTracing. While the command is still running, Wait
 // blocks or, without block, returns nil.
-func (c *command) wait(block bool) *syscall.WaitStatus {
+func (c *Command) Wait(block bool) *syscall.WaitStatus {
 	if c.state != nil {
 		return c.state
 	}
-	if !block && !proc.HasEnded(c.pid) {
+	if !block && !proc.HasEnded(c.PID) {
 		return nil
 	}
 	c.cmd.Wait()
