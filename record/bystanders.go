@@ -87,8 +87,12 @@ func (ps *processes) splits(pid int, r *plan.TextReader, loads []image.Key) bool
 	for _, other := range recorded {
 		ps.look(other, nil, 0)
 	}
-	ps.split = fmt.Sprintf("%s started, which %s: from then on the breakpoints were in recorded processes only, without calls of the first %v",
-		who, why, rounded(time.Duration(clock.MonotonicNs()-began)))
+	where := "processes that do not, each by itself"
+	if ps.follow {
+		where = "recorded processes only"
+	}
+	ps.split = fmt.Sprintf("%s started, which %s: from then on the breakpoints were in %s. The calls of the first %s are missing",
+		who, why, where, milliseconds(time.Duration(clock.MonotonicNs()-began)))
 	return true
 }
 

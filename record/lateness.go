@@ -39,22 +39,27 @@ type lateness struct {
 
 // warnings says what is missing.
 func (l *lateness) warnings() (list []string) {
-	switch most := rounded(l.most); {
+	switch {
 	case l.count == 1:
-		list = append(list, fmt.Sprintf("%s got its probes %v after it began to run: its earlier calls are missing", l.first, most))
+		list = append(list, fmt.Sprintf("%s got its probes %s after it began to run: its earlier calls are missing", l.first, milliseconds(l.most)))
 	case l.count > 1:
-		list = append(list, fmt.Sprintf("%d processes, the first of them %s, got their probes up to %v after they began to run: their earlier calls are missing", l.count, l.first, most))
+		list = append(list, fmt.Sprintf("%d processes, the first of them %s, got their probes up to %s after they began to run: their earlier calls are missing",
+			l.count, l.first, milliseconds(l.most)))
 	}
-	if l.ended > 0 {
-		list = append(list, fmt.Sprintf("%s before they got their probes: their calls are missing", english.Plural(l.ended, "process ended", "processes ended")))
+	switch {
+	case l.ended == 1:
+		list = append(list, "a process ended before it got its probes: its calls are missing")
+	case l.ended > 1:
+		list = append(list, fmt.Sprintf("%d processes ended before they got their probes: their calls are missing", l.ended))
 	}
 	return list
 }
 
-// rounded rounds a time to what matters to people.
-func rounded(d time.Duration) time.Duration {
-	if d < 10*time.Millisecond {
-		return d.Round(100 * time.Microsecond)
+// milliseconds shows a time.
+func milliseconds(d time.Duration) string {
+	ms := d.Seconds() * 1e3
+	if ms < 10 {
+		return fmt.Sprintf("%.1f ms", ms)
 	}
-	return d.Round(time.Millisecond)
+	return fmt.Sprintf("%.0f ms", ms)
 }

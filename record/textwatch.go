@@ -160,8 +160,8 @@ func (w *textWatch) report(key textKey, fns []int, why string) {
 		return
 	}
 	w.seen[key] = true
-	now := time.Duration(clock.SinceStart(clock.MonotonicNs(), w.startNs)).Round(100 * time.Millisecond)
-	text := fmt.Sprintf("%s %s (seen after %v): later calls are missing", describeProcess(key.pid), why, now)
+	now := time.Duration(clock.SinceStart(clock.MonotonicNs(), w.startNs))
+	text := fmt.Sprintf("%s %s, seen %.1f s after the start: later calls are missing", describeProcess(key.pid), why, now.Seconds())
 	w.warnings = append(w.warnings, fmt.Sprintf("%d of %d functions of %s: %s", len(fns), len(key.m.sites.entries), key.m.Path, text))
 	for _, fn := range fns {
 		f := key.m.Funcs[fn]
