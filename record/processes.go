@@ -104,11 +104,10 @@ func (ps *processes) start(pids []int, command int) error {
 		pids = proc.All()
 	}
 	for _, pid := range pids {
-		p := ps.meet(pid)
+		p := ps.meet(pid, plan.RunningTextReader)
 		if p == nil {
 			continue
 		}
-		p.reader = plan.RunningTextReader(pid)
 		wanted := ps.modules
 		if !ps.follow || !ps.each {
 			wanted = ps.mapped(pid, ps.loads(pid, pid == command))
@@ -133,8 +132,9 @@ func (ps *processes) loads(pid int, held bool) []image.Key {
 	return sc.Keys()
 }
 
-// meet returns what is known of a process, nil if it has ended.
-func (ps *processes) meet(pid int) *attachedProcess {
+// meet returns what is known of a process, nil if it has ended. look says how a process reads code
+// that was not met before.
+func (ps *processes) meet(pid int, look func(pid int) *plan.TextReader) *attachedProcess {
 	started := proc.StartTime(pid)
 	p := ps.processes[pid]
 	if p != nil && p.started != started {
@@ -142,7 +142,7 @@ func (ps *processes) meet(pid int) *attachedProcess {
 		p = nil
 	}
 	if p == nil && started != "" {
-		p = &attachedProcess{started: started, attached: map[*module]bool{}}
+		p = &attachedProcess{started: started, attached: map[*module]bool{}, reader: look(pid)}
 		p.program, _ = image.ProgramOf(pid)
 		ps.processes[pid] = p
 	}
@@ -158,13 +158,12 @@ func (ps *processes) forked(pid, parent int, sinceNs uint64) {
 		ps.look(pid, nil, sinceNs)
 		return
 	}
-	p := ps.meet(pid)
+	p := ps.meet(pid, func(int) *plan.TextReader { return from.reader })
 	if p == nil {
 		ps.late.ended++
 		return
 	}
 	p.beganNs = beganNs
-	p.program, p.reader = from.program, from.reader
 	wanted := slices.DeleteFunc(slices.Clone(ps.modules), func(m *module) bool { return !from.attached[m] })
 	ps.attach(pid, p, wanted, sinceNs)
 }
@@ -199,13 +198,9 @@ func (ps *processes) execed(pid int, loads *loadedFiles, sinceNs uint64) {
 	if ps.splits(pid, r, loads.keys) || len(ps.modules) == 0 {
 		return
 	}
-	_, known := ps.processes[pid]
-	p := ps.meet(pid)
+	p := ps.meet(pid, plan.StartedTextReader)
 	if p == nil {
 		return
-	}
-	if !known {
-		p.reader = plan.StartedTextReader(pid)
 	}
 	p.reader = cmp.Or(p.reader, r)
 	wanted := ps.mapped(pid, loads.keys)
@@ -227,13 +222,9 @@ func (ps *processes) look(pid int, loads []image.Key, sinceNs uint64) {
 	if len(wanted) == 0 && ps.processes[pid] == nil {
 		return
 	}
-	_, known := ps.processes[pid]
-	p := ps.meet(pid)
+	p := ps.meet(pid, plan.RunningTextReader)
 	if p == nil {
 		return
-	}
-	if !known {
-		p.reader = plan.RunningTextReader(pid)
 	}
 	ps.attach(pid, p, wanted, sinceNs)
 }

@@ -3,8 +3,6 @@
 package process
 
 import (
-	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -12,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"utrace/record/internal/procmaps"
 	"utrace/record/test/harness"
 )
 
@@ -37,56 +34,16 @@ func TestOthersUntouched(t *testing.T) {
 			later, _ := harness.Start(t, bin, "1000000")
 			time.Sleep(500 * time.Millisecond)
 			for _, other := range []*exec.Cmd{before, later} {
-				if at := changedCode(t, other.Process.Pid, bin); at != "" {
-					t.Errorf("started %v: %s", other.Process.Pid, at)
+				if n := newText(t, other.Process.Pid, bin).changed(t); n > 0 {
+					t.Errorf("%d bytes differ from the file in process %d", n, other.Process.Pid)
 				}
 			}
-			if flags[len(flags)-1] == "-p" && changedCode(t, recorded.Process.Pid, bin) == "" {
+			if flags[len(flags)-1] == "-p" && newText(t, recorded.Process.Pid, bin).changed(t) == 0 {
 				t.Error("the recorded process has no breakpoint")
 			}
 			rec.Kill()
 		})
 	}
-}
-
-// changedCode compares the code that a process has mapped of a file with the file. It returns where
-// they differ, "" if they do not.
-func changedCode(t *testing.T, pid int, path string) string {
-	t.Helper()
-	file, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	maps, err := procmaps.Read(pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	mem, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer mem.Close()
-	compared := 0
-	for _, m := range maps {
-		if !m.Exec || m.Path != path {
-			continue
-		}
-		want := file[m.FileOff:min(uint64(len(file)), uint64(m.FileOff)+m.End-m.Start)]
-		got := make([]byte, len(want))
-		if _, err := mem.ReadAt(got, int64(m.Start)); err != nil {
-			t.Fatal(err)
-		}
-		for i := range want {
-			if got[i] != want[i] {
-				return fmt.Sprintf("%#x of the file is %#x, in process %d %#x", int(m.FileOff)+i, want[i], pid, got[i])
-			}
-		}
-		compared += len(want)
-	}
-	if compared == 0 {
-		t.Fatalf("process %d has not mapped the code of %s", pid, path)
-	}
-	return ""
 }
 
 // TestTextReaderRefused: a program that reads its own code is not recorded, and the error says why.
