@@ -144,7 +144,7 @@ func (s *summary) addGaps(path string, src *source) {
 	}
 	end := src.tables.End
 	if end == nil || end.Events > src.events {
-		s.warn(path, "times after the damage are too early, by the time of the missing events")
+		s.warn(path, "times after the damage are too early, by as long as the damaged part lasted")
 	}
 	if end != nil && end.Events > src.events {
 		lost := end.Events - src.events

@@ -86,12 +86,12 @@ func (o *offer) instead(opts *Options) string {
 		return "these functions were probed, but not called: " + someOf(o.silent)
 	case !o.matched:
 		return opts.Function.Instead(slices.Collect(maps.Keys(o.called)))
-	case opts.Min > 0:
-		return "no complete call of them took at least " + FormatDuration(opts.Min)
 	case opts.From != 0 || opts.To != 0:
 		return fmt.Sprintf("the first event is %s after the start, the last %s", FormatDuration(o.from), FormatDuration(o.to))
+	case opts.Min > 0:
+		return "no complete call of the selected functions took at least " + FormatDuration(opts.Min)
 	}
-	return "none of them is complete"
+	return "none of the selected calls is complete"
 }
 
 // Instead says which functions there are, if none of the names matches. It prefers names that have

@@ -19,7 +19,7 @@ thread {"pid": 100, "tid": 100, "comm": "sh"}
 end {}`)
 	for name, want := range map[string]string{
 		"nev*": "no call matches what was selected: these functions were probed, but not called: never",
-		"open": "no call matches what was selected: none of them is complete",
+		"open": "no call matches what was selected: none of the selected calls is complete",
 		"":     "no complete calls were recorded",
 	} {
 		opts := Options{}

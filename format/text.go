@@ -80,7 +80,15 @@ func (w *Writer) addText(word, rest string) error {
 	case "module":
 		return addJSON(info, func(m Module) { w.AddModule(m) })
 	case "func":
-		return addJSON(info, func(f Func) { w.AddFunc(f) })
+		var f Func
+		if err := json.Unmarshal(info, &f); err != nil {
+			return err
+		}
+		if uint32(f.Module) >= w.counts.modules {
+			return fmt.Errorf("module %d is not defined", f.Module)
+		}
+		w.AddFunc(f)
+		return nil
 	case "process":
 		return addJSON(info, w.AddProcess)
 	case "thread":
@@ -96,7 +104,15 @@ func (w *Writer) addText(word, rest string) error {
 	case "calibration":
 		return addJSON(info, w.AddCalibration)
 	case "stack":
-		return addJSON(info, func(s Stack) { w.AddStack(s) })
+		var s Stack
+		if err := json.Unmarshal(info, &s); err != nil {
+			return err
+		}
+		if uint32(s.Func) >= w.counts.funcs || uint32(s.Outer) > w.counts.stacks {
+			return fmt.Errorf("function %d or caller %d is not defined", s.Func, s.Outer)
+		}
+		w.AddStack(s)
+		return nil
 	}
 	rest, args, _ := strings.Cut(rest, " args=")
 	e, err := parseEvent(word, rest)

@@ -87,11 +87,11 @@ func (ps *processes) splits(pid int, r *plan.TextReader, loads []image.Key) bool
 	for _, other := range recorded {
 		ps.look(other, nil, 0)
 	}
-	where := "processes that do not, each by itself"
+	where := "the other processes"
 	if ps.follow {
-		where = "recorded processes only"
+		where = "the recorded processes"
 	}
-	ps.split = fmt.Sprintf("%s started, which %s: from then on the breakpoints were in %s. The calls of the first %s are missing",
+	ps.split = fmt.Sprintf("%s started, which %s: utrace moved its breakpoints to %s, and calls during these %s are missing",
 		who, why, where, milliseconds(time.Duration(clock.MonotonicNs()-began)))
 	return true
 }

@@ -22,12 +22,12 @@ func (c *processCount) add(first string) {
 	c.count++
 }
 
-// others counts the processes after the first one, for people.
-func (c *processCount) others() string {
+// others counts the processes after the first one, and adds the verb for one or several.
+func (c *processCount) others(one, several string) string {
 	if c.count == 1 {
-		return ""
+		return " " + one
 	}
-	return fmt.Sprintf(", also in %s", english.Plural(c.count-1, "other process", "other processes"))
+	return fmt.Sprintf(" and %s %s", english.Plural(c.count-1, "other process", "other processes"), several)
 }
 
 // lateness says how long processes ran before they got their probes.

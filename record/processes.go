@@ -14,6 +14,8 @@ import (
 	"utrace/record/internal/image"
 	"utrace/record/internal/proc"
 	"utrace/record/plan"
+
+	"github.com/dustin/go-humanize/english"
 )
 
 // processes attaches modules process by process, after a look at each process. It looks at a
@@ -379,10 +381,14 @@ func (ps *processes) warnings() (list []string) {
 		list = append(list, ps.split)
 	}
 	if c := &ps.leftAlone; c.count > 0 {
-		list = append(list, fmt.Sprintf("left alone, because breakpoints would harm it: %s%s", c.first, c.others()))
+		list = append(list, fmt.Sprintf("%s%s left alone, because breakpoints would kill it", c.first, c.others("was", "were")))
 	}
 	if c := &ps.refused; c.count > 0 {
-		list = append(list, fmt.Sprintf("the functions and imports of Python were not recorded where %s is not UTF-8, which breaks CPython%s", c.first, c.others()))
+		text := fmt.Sprintf("the functions and imports of Python were not recorded where %s is not UTF-8, which breaks CPython", c.first)
+		if c.count > 1 {
+			text += ", also in " + english.Plural(c.count-1, "other process", "other processes")
+		}
+		list = append(list, text)
 	}
 	list = append(list, ps.late.warnings()...)
 	if ps.err != nil {

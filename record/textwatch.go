@@ -161,7 +161,7 @@ func (w *textWatch) report(key textKey, fns []int, why string) {
 	}
 	w.seen[key] = true
 	now := time.Duration(clock.SinceStart(clock.MonotonicNs(), w.startNs))
-	text := fmt.Sprintf("%s %s, seen %.1f s after the start: later calls are missing", describeProcess(key.pid), why, now.Seconds())
+	text := fmt.Sprintf("%s %s. Noticed %.1f s after the start: later calls are missing, and up to %v before", describeProcess(key.pid), why, now.Seconds(), textEvery)
 	w.warnings = append(w.warnings, fmt.Sprintf("%d of %d functions of %s: %s", len(fns), len(key.m.sites.entries), key.m.Path, text))
 	for _, fn := range fns {
 		f := key.m.Funcs[fn]

@@ -24,7 +24,7 @@ func (w *trapWatch) warnings() []string {
 	if w.killed.count == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s was killed by SIGTRAP%s. The likely cause: the program copies or translates its own code, "+
-		"and has run a copy of a breakpoint. Record without probes in that code, and report the program to utrace",
-		w.killed.first, w.killed.others())}
+	return []string{fmt.Sprintf("%s%s killed by SIGTRAP, probably by running a copy of a breakpoint. "+
+		"Leave that code out (-e '!FUNC'), and report the program as a bug of utrace",
+		w.killed.first, w.killed.others("was", "were"))}
 }

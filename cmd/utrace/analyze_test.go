@@ -181,7 +181,7 @@ func TestAnalyzeNothing(t *testing.T) {
 			"--function=*AIN": "no function matches *AIN; similar: main",
 			"--pid=1":         "the processes with calls are 100 prog",
 			"--tid=1":         "the threads with calls are 100",
-			"--min=1h":        "no complete call of them took at least 3600.000 s",
+			"--min=1h":        "no complete call of the selected functions took at least 3600.000 s",
 			"--from=1h":       "the first event is 0.100 us after the start, the last 3.000 s",
 		} {
 			if view == "--heatmap=*" && strings.HasPrefix(selection, "--function") {

@@ -51,7 +51,7 @@ func (f *analyzeFlags) addViews(flags *pflag.FlagSet) {
 	flags.StringVar(&f.heatmap, "heatmap", "", "print how the latency of functions that match `FUNC` changes over time")
 	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
 	flags.BoolVar(&f.csv, "csv", false, "print the functions of the report as CSV, with the keys of JSON")
-	flags.BoolVar(&f.info, "info", false, "print what the traces are of: processes, probes as typed, limits, versions, what is missing")
+	flags.BoolVar(&f.info, "info", false, "print how each trace was recorded: command, processes, probes, limits, versions, functions left out")
 	flags.BoolVar(&f.spark, "spark", false, "draw each distribution in a column of the report (default on a terminal)")
 	endGroup(flags, "Views (default: the report)")
 }

@@ -17,7 +17,7 @@ func recordAdvice(err error) string {
 	var missing *bpf.UnsupportedError
 	switch {
 	case errors.Is(err, plan.ErrNotYet):
-		advice := "--wait waits for programs and libraries that appear later"
+		advice := "add --wait if a program or library that appears later has it"
 		if errors.Is(err, plan.ErrNoUSDT) {
 			advice += "; " + listAdvice
 		}

@@ -21,8 +21,8 @@ func TestRecordAdvice(t *testing.T) {
 		{&bpf.UnsupportedError{Feature: bpf.UprobeMulti, Kernel: "5.15"}, "use --attach=perf"},
 		{&bpf.UnsupportedError{Feature: bpf.ThreadFilter, Kernel: "6.6"}, "use --attach=perf"},
 		{&bpf.UnsupportedError{Feature: bpf.Cookies, Kernel: "5.4"}, ""},
-		{plan.ErrNotYet, "--wait waits for programs and libraries that appear later"},
-		{errors.Join(plan.ErrNotYet, plan.ErrNoUSDT), "--wait waits for programs and libraries that appear later; " + listAdvice},
+		{plan.ErrNotYet, "add --wait if a program or library that appears later has it"},
+		{errors.Join(plan.ErrNotYet, plan.ErrNoUSDT), "add --wait if a program or library that appears later has it; " + listAdvice},
 		{plan.ErrNoUSDT, listAdvice},
 		{plan.ErrNoProgram, "choose one with -p PID or a COMMAND"},
 		{errors.New("another"), ""},
@@ -43,7 +43,7 @@ func TestNotYet(t *testing.T) {
 	} {
 		for _, command := range []string{"record", "plan"} {
 			stdout, stderr, status := inProcess(t, command, c.flag, c.name, "--", "../../testdata/elf/pie.elf")
-			if status != 1 || stdout != "" || !strings.Contains(stderr, c.want) || !strings.Contains(stderr, ": --wait waits for programs") {
+			if status != 1 || stdout != "" || !strings.Contains(stderr, c.want) || !strings.Contains(stderr, ": add --wait if a program") {
 				t.Errorf("%s %s %s: status %d\n%s%s", command, c.flag, c.name, status, stdout, stderr)
 			}
 		}

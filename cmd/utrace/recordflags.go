@@ -40,7 +40,7 @@ func (f *targetFlags) addWhat(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&f.presets, "preset", nil, "record the functions of preset `NAME`: python, postgres, dns …; repeatable")
 	flags.BoolVar(&f.follow, "follow", false, "record children as well, over fork and exec (default with a COMMAND)")
 	flags.BoolVar(&f.noFollow, "no-follow", false, "do not record the children of a COMMAND")
-	flags.BoolVar(&f.wait, "wait", false, "if nothing has what you name, wait for programs and libraries that appear later")
+	flags.BoolVar(&f.wait, "wait", false, "if no probe matches, wait for programs and libraries that appear later")
 	flags.Var((*duration)(&f.slower), "slower-than", "keep only calls of at least `TIME`, such as 1ms; count and sum the others")
 	flags.BoolVar(&f.stacks, "stack", false, "record the stack of callers at each entry, by frame pointers")
 	flags.SetInterspersed(false) // arguments after the COMMAND belong to it

@@ -124,7 +124,7 @@ func (p *Plan) refuseTextReaders(scopes []*Scope, asked []int) error {
 				p.Problems = append(p.Problems, fmt.Sprintf("%s %s: breakpoints may end it", sc.describe(), r.Why))
 				break
 			}
-			return fmt.Errorf("%w: %s %s: breakpoints in it would end the program", ErrTextReader, sc.describe(), r.Why)
+			return fmt.Errorf("%w: %s %s: breakpoints in it would kill the program", ErrTextReader, sc.describe(), r.Why)
 		}
 	}
 	return nil

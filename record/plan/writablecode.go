@@ -66,7 +66,7 @@ func (f *filePlan) whyNoBreakpoint(a abi.Addr) string {
 		return lacking[0]
 	}
 	for _, why := range lacking {
-		text := fmt.Sprintf("%s is not recorded in one process: %s", f.img.Path, why)
+		text := fmt.Sprintf("some functions of %s are not recorded everywhere: %s", f.img.Path, why)
 		if !slices.Contains(f.p.Problems, text) {
 			f.p.Problems = append(f.p.Problems, text)
 		}

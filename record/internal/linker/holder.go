@@ -93,7 +93,7 @@ func (h *Holder) receive(r io.Reader) {
 }
 
 // errEnded says that the process has ended too early, for example because somebody killed it.
-var errEnded = errors.New("the process that holds the probes has ended: nothing was recorded after that")
+var errEnded = errors.New("the process that holds the probes has ended, and the trace with it: record again")
 
 // ask sends a request, and returns a function that waits for its reply.
 func (h *Holder) ask(req request) (id uint64, wait func() error) {

@@ -115,7 +115,7 @@ func (p *Processes) Warnings() (list []string) {
 			if f.reason.All {
 				whose = "any process since then"
 			}
-			list = append(list, fmt.Sprintf("%s %s: utrace did not hold the programs that %s executed, and may have missed their first calls", f.name, f.reason.Text, whose))
+			list = append(list, fmt.Sprintf("%s %s: utrace could not hold the programs that %s executed, and their first calls may be missing", f.name, f.reason.Text, whose))
 		}
 	}
 	slices.Sort(list)

@@ -98,7 +98,7 @@ int main(void) { for (int i = 0; i < 5; i++) work(i); return ptrace(PTRACE_TRACE
 			if got, want := sameNumbers(own.String()), sameNumbers(wantErr.String()); got != want {
 				t.Errorf("standard error:\n%s\nwant:\n%s", got, want)
 			}
-			if held := !strings.Contains(stderr, "did not hold"); held != (c.late == "") || !strings.Contains(stderr, c.late) {
+			if held := !strings.Contains(stderr, "could not hold"); held != (c.late == "") || !strings.Contains(stderr, c.late) {
 				t.Errorf("warnings:\n%s\nwant %q", stderr, c.late)
 			}
 			harness.Validate(t, trace)
