@@ -439,7 +439,8 @@ func FuzzText(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := WriteText(&strings.Builder{}, r); err != nil {
+		err = WriteText(&strings.Builder{}, r)
+		if err != nil && !strings.Contains(err.Error(), "definition of a stack") { // of which text may have bad ones, for tests
 			t.Fatal(err)
 		}
 	})

@@ -104,15 +104,7 @@ func (w *Writer) addText(word, rest string) error {
 	case "calibration":
 		return addJSON(info, w.AddCalibration)
 	case "stack":
-		var s Stack
-		if err := json.Unmarshal(info, &s); err != nil {
-			return err
-		}
-		if uint32(s.Func) >= w.counts.funcs || uint32(s.Outer) > w.counts.stacks {
-			return fmt.Errorf("function %d or caller %d is not defined", s.Func, s.Outer)
-		}
-		w.AddStack(s)
-		return nil
+		return addJSON(info, func(s Stack) { w.AddStack(s) })
 	}
 	rest, args, _ := strings.Cut(rest, " args=")
 	e, err := parseEvent(word, rest)
