@@ -30,6 +30,7 @@ volatile __u8 report_execs;     /* report the execs of processes that are not re
 /* Counted by the programs. */
 volatile __u64 unfollowed;      /* children that found no room in tgids */
 volatile __u64 lost_tasks;      /* records that found no room in tasks */
+volatile __u64 lost_arrivals;   /* records that found no room in arrivals */
 volatile __u64 uncounted_hits;  /* hits that found no room in hits */
 volatile __u64 uncounted_drops; /* calls that found no room in dropped_calls */
 volatile __u64 displaced_count; /* entries of displaced_threads */

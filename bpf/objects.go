@@ -30,7 +30,7 @@ type Objects struct {
 	unmet                     *ebpf.Map // nil without Options.Sites and Conditions
 	enabled                   *ebpf.Variable
 	unfollowed                *ebpf.Variable
-	lostTasks                 *ebpf.Variable
+	lostTasks, lostArrivals   *ebpf.Variable
 	sites                     *ebpf.Map
 	numSites                  uint32
 	hits                      *ebpf.Map
@@ -56,6 +56,7 @@ func newObjects(coll *ebpf.Collection, o Options) *Objects {
 		enabled:       coll.Variables[utraceVarEnabled],
 		unfollowed:    coll.Variables[utraceVarUnfollowed],
 		lostTasks:     coll.Variables[utraceVarLostTasks],
+		lostArrivals:  coll.Variables[utraceVarLostArrivals],
 		hits:          coll.Maps[utraceMapHits],
 		removed:       coll.Maps[utraceMapRemoved],
 		uncountedHits: coll.Variables[utraceVarUncountedHits],

@@ -73,11 +73,10 @@ func (r *Ring) close() {
 	unix.Munmap(r.producer)
 }
 
-// Await waits until the ring has a record that wakes its reader, or until the timeout. It reports
-// whether there is one. Drain may run at the same time.
-func (r *Ring) Await(timeout time.Duration) bool {
-	n, err := unix.Poll([]unix.PollFd{{Fd: int32(r.fd), Events: unix.POLLIN}}, int(timeout.Milliseconds()))
-	return err == nil && n > 0
+// Await waits until the ring has a record that wakes its reader, or until the timeout.
+func (r *Ring) Await(timeout time.Duration) {
+	ms := max(0, timeout+time.Millisecond-1) / time.Millisecond
+	unix.Poll([]unix.PollFd{{Fd: int32(r.fd), Events: unix.POLLIN}}, int(ms))
 }
 
 // Drain calls fn with every record that was in the ring when Drain was called. The record is valid

@@ -120,8 +120,8 @@ func (o *Objects) ReportExecs(on bool) error {
 }
 
 // TaskLosses returns how many children were not followed because the set of processes was full, and
-// how many records the ring of tasks had no room for.
-func (o *Objects) TaskLosses() (unfollowed, records uint64, err error) {
-	err = errors.Join(o.unfollowed.Get(&unfollowed), o.lostTasks.Get(&records))
-	return unfollowed, records, err
+// how many records the rings Tasks and Arrivals had no room for.
+func (o *Objects) TaskLosses() (unfollowed, records, arrivals uint64, err error) {
+	err = errors.Join(o.unfollowed.Get(&unfollowed), o.lostTasks.Get(&records), o.lostArrivals.Get(&arrivals))
+	return unfollowed, records, arrivals, err
 }

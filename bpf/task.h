@@ -16,15 +16,19 @@ static __always_inline void fill_task(struct task *rec, __u32 kind, __u64 id, __
 	rec->tid = id;
 }
 
+static __always_inline void put_arrival(struct task *rec, __u64 flags)
+{
+	if (bpf_ringbuf_output(&arrivals, rec, sizeof(*rec), flags))
+		__sync_fetch_and_add(&lost_arrivals, 1);
+}
+
 /* Writes a record. Forks and execs wake the reader of arrivals. */
 static __always_inline void put_task(struct task *rec)
 {
 	if (bpf_ringbuf_output(&tasks, rec, sizeof(*rec), BPF_RB_NO_WAKEUP))
 		__sync_fetch_and_add(&lost_tasks, 1);
-	if (rec->kind == TASK_PROCESS_EXIT)
-		bpf_ringbuf_output(&arrivals, rec, sizeof(*rec), BPF_RB_NO_WAKEUP);
-	else if (rec->kind != TASK_THREAD_EXIT)
-		bpf_ringbuf_output(&arrivals, rec, sizeof(*rec), BPF_RB_FORCE_WAKEUP);
+	if (rec->kind != TASK_THREAD_EXIT)
+		put_arrival(rec, rec->kind == TASK_PROCESS_EXIT ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP);
 }
 
 /* Called by the parent before the child can run (kernel_clone in kernel/fork.c): no call of the
@@ -65,7 +69,7 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 	fill_task(&rec, TASK_EXEC, id, ctx->args[1]);
 	if (!is_recorded(id >> 32)) {
 		if (report_execs)
-			bpf_ringbuf_output(&arrivals, &rec, sizeof(rec), BPF_RB_FORCE_WAKEUP);
+			put_arrival(&rec, BPF_RB_FORCE_WAKEUP);
 		return 0;
 	}
 	begin_generation(id >> 32);

@@ -63,6 +63,7 @@ const (
 	utraceVarFilterTgids      = "filter_tgids"
 	utraceVarLaneEvents       = "lane_events"
 	utraceVarLimited          = "limited"
+	utraceVarLostArrivals     = "lost_arrivals"
 	utraceVarLostTasks        = "lost_tasks"
 	utraceVarMayFault         = "may_fault"
 	utraceVarNameSeed         = "name_seed"
@@ -181,6 +182,7 @@ type utraceVariableSpecs struct {
 	FilterTgids    *ebpf.VariableSpec `ebpf:"filter_tgids"`
 	LaneEvents     *ebpf.VariableSpec `ebpf:"lane_events"`
 	Limited        *ebpf.VariableSpec `ebpf:"limited"`
+	LostArrivals   *ebpf.VariableSpec `ebpf:"lost_arrivals"`
 	LostTasks      *ebpf.VariableSpec `ebpf:"lost_tasks"`
 	MayFault       *ebpf.VariableSpec `ebpf:"may_fault"`
 	NameSeed       *ebpf.VariableSpec `ebpf:"name_seed"`
@@ -292,6 +294,7 @@ type utraceVariables struct {
 	FilterTgids    *ebpf.Variable `ebpf:"filter_tgids"`
 	LaneEvents     *ebpf.Variable `ebpf:"lane_events"`
 	Limited        *ebpf.Variable `ebpf:"limited"`
+	LostArrivals   *ebpf.Variable `ebpf:"lost_arrivals"`
 	LostTasks      *ebpf.Variable `ebpf:"lost_tasks"`
 	MayFault       *ebpf.Variable `ebpf:"may_fault"`
 	NameSeed       *ebpf.Variable `ebpf:"name_seed"`

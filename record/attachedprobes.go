@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"utrace/bpf"
 	"utrace/format"
@@ -47,10 +48,14 @@ func (p *attachedProbes) attach(m *module, pid int) (noReturns map[int]bool, err
 		return nil, fmt.Errorf("attach to %s: %w", m.Path, err)
 	}
 	p.add(pid, attached)
+	p.mu.Lock()
 	maps.Copy(m.noReturns, refused.returns)
-	for i, err := range refused.entries {
+	for i := range refused.entries {
 		m.refused[i] = true
-		fn := m.Funcs[i]
+	}
+	p.mu.Unlock()
+	for i, err := range refused.entries {
+		fn := &m.Funcs[i]
 		p.leftOut(format.LeftOut{Name: fn.Name, Module: m.Path, Addr: fn.Addr, Reason: fmt.Sprintf("the kernel refuses a breakpoint there: %v", err)})
 	}
 	return refused.returns, nil
@@ -84,7 +89,8 @@ func (p *attachedProbes) newLinks(m *module, pid int) (made links, refused refus
 	refused.returns = map[int]bool{}
 	p.attachSites(&a, maker, m, refused.returns)
 	if a.err != nil {
-		return links{}, refusals{}, errors.Join(a.err, a.links.close())
+		p.closeLater(a.links)
+		return links{}, refusals{}, a.err
 	}
 	refused.entries = a.refused
 	return a.links, refused, nil
@@ -102,8 +108,9 @@ func (p *attachedProbes) attachSites(a *attacher, maker linkMaker, m *module, no
 	onUSDT := func(list []site) pendingLink {
 		return maker.uprobe(m.Image.OpenPath, p.objs.OnSite, list, a.pid)
 	}
+	unwanted := p.unwanted(m)
 	attach := func(sites []site, to *[]probeLink, with func([]site) pendingLink) {
-		a.attach(without(without(sites, m.refused), a.refused), to, with)
+		a.attach(without(without(sites, unwanted), a.refused), to, with)
 	}
 
 	attach(m.sites.early, &a.links.others, onInstruction)
@@ -212,11 +219,20 @@ func (p *attachedProbes) remove(fns []format.FuncID) {
 	}
 }
 
-// isRemoved reports whether the links of a function have been closed, given by its index.
-func (p *attachedProbes) isRemoved(m *module, fn int) bool {
+// unwanted returns the functions of a module, by index, that are not to be attached: the kernel has
+// refused them, or they were removed.
+func (p *attachedProbes) unwanted(m *module) map[int]bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.removed[m.first+format.FuncID(group(fn, m.share))]
+	list := maps.Clone(m.refused)
+	if len(p.removed) > 0 {
+		for fn := range m.Funcs {
+			if p.removed[m.first+format.FuncID(group(fn, m.share))] {
+				list[fn] = true
+			}
+		}
+	}
+	return list
 }
 
 // takeIn returns the links for a process, which the caller closes.
@@ -246,14 +262,27 @@ func (p *attachedProbes) takeFrom(pid int, m *module) links {
 	return its.take(func(l probeLink) bool { return l.module == m })
 }
 
-// closeLater closes links while the recording goes on.
-func (p *attachedProbes) closeLater(taken links) {
+// closeLater closes links while the recording goes on. done is closed when they are.
+func (p *attachedProbes) closeLater(taken links) (done <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.closeLocked(taken)
+	return p.closeLocked(taken)
 }
 
-// forgetIn closes the links for a process that has ended, or whose first thread has ended.
+// removeTimeout is how long removeNow waits. The kernel removes the breakpoints of a link first, and
+// then waits for calls whose return probe is pending in any process, which can last as long as its
+// main.
+const removeTimeout = 200 * time.Millisecond
+
+// removeNow closes links, and returns once their breakpoints are gone.
+func (p *attachedProbes) removeNow(taken links) {
+	select {
+	case <-p.closeLater(taken):
+	case <-time.After(removeTimeout):
+	}
+}
+
+// forgetIn closes the links for a process that has ended.
 func (p *attachedProbes) forgetIn(pid int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -262,17 +291,21 @@ func (p *attachedProbes) forgetIn(pid int) {
 
 // closeLocked closes links concurrently: a breakpoint stays until its last link is closed. mu is
 // held.
-func (p *attachedProbes) closeLocked(taken links) {
+func (p *attachedProbes) closeLocked(taken links) (done <-chan struct{}) {
+	closed := make(chan struct{})
 	if taken.count() == 0 {
-		return
+		close(closed)
+		return closed
 	}
 	p.closing.Go(func() {
+		defer close(closed)
 		if err := taken.closeTogether(); err != nil {
 			p.mu.Lock()
 			p.err = cmp.Or(p.err, err)
 			p.mu.Unlock()
 		}
 	})
+	return closed
 }
 
 func (p *attachedProbes) count() (n int) {

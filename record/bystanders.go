@@ -25,19 +25,30 @@ import (
 // the programs of all links of an instruction, whichever process hits it.
 func (ps *processes) choose(modules []*module, command, machine bool) (err error) {
 	ps.splittable = (ps.follow || machine) && canSplit(ps.probes.method)
-	switch {
-	case !ps.splittable:
-	case command:
+	if !ps.splittable {
+		return nil
+	}
+	if ps.follow && !command {
+		if err := ps.objs.ReportExecs(true); err != nil { // before the look at those that run already
+			return err
+		}
+	}
+	if command || ps.anyObjection(modules) != "" {
 		ps.each = true
-	default:
-		ps.each = slices.ContainsFunc(proc.All(), func(pid int) bool {
-			return ps.objection(pid, plan.RunningTextReader(pid), modules, nil) != ""
-		})
+		return errors.Join(ps.objs.ReportForks(), ps.objs.ReportExecs(false))
 	}
-	if ps.each {
-		return ps.objs.ReportForks()
+	return nil
+}
+
+// anyObjection says why breakpoints in all processes that map some modules must not be, because of
+// a process that runs already: "" if they may.
+func (ps *processes) anyObjection(modules []*module) (why string) {
+	for _, pid := range proc.All() {
+		if why := ps.objection(pid, plan.RunningTextReader(pid), modules, nil); why != "" {
+			return fmt.Sprintf("%s runs, which %s", describeProcess(pid), why)
+		}
 	}
-	return ps.objs.ReportExecs(ps.splittable && ps.follow)
+	return ""
 }
 
 // objection says why breakpoints in all processes that map some modules must not reach a process,
@@ -56,44 +67,45 @@ func (ps *processes) objection(pid int, r *plan.TextReader, modules []*module, l
 	}
 	keys := append(image.KeysOf(pid), loads...)
 	for _, m := range modules {
-		if slices.Contains(keys, m.Image.Key) {
+		if slices.Contains(keys, m.Image.Key) && !proc.HasEnded(pid) { // one that ends is not recorded any more
 			return "is not recorded and runs " + m.Path
 		}
 	}
 	return ""
 }
 
-// splits replaces the links for all processes by links for each one, if a process has executed a
-// program that must not get breakpoints: it reads code as r says, and will load some files. It
-// reports whether it did.
-//
-// The first step removes the breakpoints, so calls in between are missing.
-func (ps *processes) splits(pid int, r *plan.TextReader, loads []image.Key) bool {
+// whySplit says why the links for all processes must be replaced by links for each one, "" if they
+// need not be: a process has executed a program that must not get breakpoints. It reads code as r
+// says, and will load some files.
+func (ps *processes) whySplit(pid int, r *plan.TextReader, loads []image.Key) string {
 	if ps.each || len(ps.wide) == 0 || !ps.splittable {
-		return false
+		return ""
 	}
-	why := ps.objection(pid, r, ps.wide, loads)
-	if why == "" {
-		return false
+	if why := ps.objection(pid, r, ps.wide, loads); why != "" {
+		return fmt.Sprintf("%s started, which %s", describeProcess(pid), why)
 	}
+	return ""
+}
+
+// split replaces the links for all processes by links for each one. why names the process that needs
+// it. The first step removes the breakpoints, so calls in between are missing.
+func (ps *processes) split(why string) {
 	began := clock.MonotonicNs()
-	who := describeProcess(pid)
-	ps.fail(ps.probes.takeIn(0).closeTogether())
+	ps.probes.removeNow(ps.probes.takeIn(0))
 	ps.fail(errors.Join(ps.objs.ReportForks(), ps.objs.ReportExecs(false)))
 	ps.each = true
 	ps.modules, ps.wide = append(ps.modules, ps.wide...), nil
 	recorded, err := ps.recorded()
 	ps.fail(err)
 	for _, other := range recorded {
-		ps.look(other, nil, 0)
+		ps.look(other, 0, &ps.lateMaps)
 	}
 	where := "the other processes"
 	if ps.follow {
 		where = "the recorded processes"
 	}
-	ps.split = fmt.Sprintf("%s started, which %s: utrace moved its breakpoints to %s, and calls during these %s are missing",
-		who, why, where, milliseconds(time.Duration(clock.MonotonicNs()-began)))
-	return true
+	ps.splitText = fmt.Sprintf("%s: utrace moved its breakpoints to %s, and calls during these %s are missing",
+		why, where, milliseconds(time.Duration(clock.MonotonicNs()-began)))
 }
 
 // canSplit reports whether links for single processes see all their threads.

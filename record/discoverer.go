@@ -91,7 +91,7 @@ type programKey struct {
 func newDiscoverer(p *plan.Plan, procs *processes, defs *definitions, machine bool, pids []int) *discoverer {
 	d := &discoverer{
 		objs: procs.objs, probes: procs.probes, definitions: defs, pids: pids, machine: machine,
-		searches: procs.each || p.CanGrow() || p.NeedsPerProcess(),
+		searches: p.CanGrow() || p.NeedsPerProcess(),
 		quit:     make(chan struct{}), plan: p,
 		processes: procs, programs: map[programKey]*loadedFiles{}, mappings: map[int]uint64{}, held: map[int]uint64{}, seen: map[image.Mapped]bool{},
 	}
@@ -111,10 +111,8 @@ func (d *discoverer) watch(startNs uint64) {
 		defer raisePriority()() // a new process runs without probes meanwhile
 		for next := time.Now().Add(searchEveryPending); ; {
 			d.await(min(time.Until(next), awaitTimeout))
-			select {
-			case <-d.quit:
+			if d.isClosed() {
 				return
-			default:
 			}
 			if start := time.Now(); start.After(next) {
 				every := searchEvery
@@ -127,7 +125,17 @@ func (d *discoverer) watch(startNs uint64) {
 	})
 }
 
-// await handles what the kernel reports of processes. It returns when there is nothing to do.
+// isClosed reports whether close has been called.
+func (d *discoverer) isClosed() bool {
+	select {
+	case <-d.quit:
+		return true
+	default:
+		return false
+	}
+}
+
+// await waits for records of the kernel about processes, and handles them for a while.
 //
 // What may harm a process comes first: any program that has been executed is looked at before
 // anything slow is done for others.
@@ -136,8 +144,11 @@ func (d *discoverer) await(timeout time.Duration) {
 		time.Sleep(timeout)
 		return
 	}
-	d.objs.Arrivals.Await(timeout)
-	for d.drain(); len(d.tasks) > 0; d.drain() {
+	if len(d.tasks) == 0 {
+		d.objs.Arrivals.Await(timeout)
+	}
+	end := time.Now().Add(awaitTimeout)
+	for d.drain(); len(d.tasks) > 0 && time.Now().Before(end) && !d.isClosed(); d.drain() {
 		task := d.tasks[0]
 		d.tasks = d.tasks[1:]
 		d.handle(&task)
@@ -175,7 +186,9 @@ func (d *discoverer) handle(task *bpf.Task) {
 		d.forks = slices.DeleteFunc(d.forks, isTask)
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		delete(d.held, pid)
+		if d.held[pid] < task.TimeNs {
+			delete(d.held, pid)
+		}
 		d.processes.ended(pid, task.TimeNs)
 	case d.wasHeld(task):
 	case task.Kind == bpf.TaskFork && d.machine:
@@ -245,12 +258,15 @@ func (d *discoverer) bystander(pid int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	loads := d.loadedBy(pid, 0)
-	d.processes.splits(pid, plan.LibraryTextReader(loads.paths), loads.keys)
+	if why := d.processes.whySplit(pid, plan.LibraryTextReader(loads.paths), loads.keys); why != "" {
+		d.processes.split(why)
+	}
 }
 
 // loadedBy returns the files that the program of a process loads when it starts. If the process is
 // recorded, it probes them the first time.
 func (d *discoverer) loadedBy(pid int, sinceNs uint64) *loadedFiles {
+	recorded := d.machine || d.objs.HasProcess(pid)
 	files := image.NewSet()
 	defer files.Close()
 	var key programKey
@@ -261,15 +277,12 @@ func (d *discoverer) loadedBy(pid int, sinceNs uint64) *loadedFiles {
 				key.linker += kv + "\x00"
 			}
 		}
-		return d.programs[key] != nil
+		loads := d.programs[key]
+		return loads != nil && (loads.planned || !recorded)
 	})
 	if err == nil && sc != nil { // otherwise it has ended, is no ELF file, or was seen before
-		loads := &loadedFiles{keys: sc.Keys(), paths: sc.LibPaths()}
-		if !d.machine && !d.objs.HasProcess(pid) {
-			return loads
-		}
-		d.programs[key] = loads
-		if !d.machine { // a plan for the machine looks in files that have been mapped
+		d.programs[key] = &loadedFiles{keys: sc.Keys(), paths: sc.LibPaths(), planned: recorded}
+		if recorded && !d.machine { // a plan for the machine looks in files that have been mapped
 			d.extend(&files, sc, sinceNs != 0 && !d.processes.each, nil) // processes counts how late each is
 		}
 	}
@@ -332,7 +345,7 @@ func (d *discoverer) search(pid int) uint64 {
 	}
 	_, held := tracedByUs(pid)
 	if !d.addSeen(pid) {
-		d.processes.look(pid, nil, d.sinceNs(held))
+		d.processes.look(pid, d.sinceNs(held), &d.processes.lateMaps)
 		return sum
 	}
 	files := image.NewSet()
@@ -346,7 +359,7 @@ func (d *discoverer) search(pid int) uint64 {
 		program = sc.Program
 	}
 	d.extend(&files, sc, true, program)
-	d.processes.look(pid, nil, 0)
+	d.processes.look(pid, d.sinceNs(held), &d.processes.lateMaps)
 	return sum
 }
 
@@ -393,6 +406,7 @@ func (d *discoverer) extend(files *image.Set, sc *plan.Scope, late bool, held *i
 			d.err = errors.Join(d.err, err)
 		}
 		d.definitions.add(func(c *catalog) { c.add(m) })
+		d.splitFor(m)
 		if d.processes.takes(m) {
 			if err := d.processes.add(m); err != nil {
 				d.err = errors.Join(d.err, err)
@@ -427,9 +441,21 @@ func (d *discoverer) modulesIn(pid int) []*module {
 	return d.processes.modulesIn(pid)
 }
 
+// splitFor replaces the links for all processes, if a process runs that must not get the breakpoints
+// of a new module.
+func (d *discoverer) splitFor(m *module) {
+	ps := d.processes
+	if ps.takes(m) || len(d.pids) > 0 || !ps.splittable {
+		return
+	}
+	if why := ps.anyObjection([]*module{m}); why != "" {
+		ps.split(why)
+	}
+}
+
 // countProcesses returns in how many processes a module is attached.
 func (d *discoverer) countProcesses(m *module) int {
-	if d.processes.takes(m) {
+	if d.processes.takes(m) || d.processes.splittable {
 		return manyProcesses
 	}
 	return max(1, len(d.pids))
@@ -447,7 +473,10 @@ func (d *discoverer) attach(m *module) error {
 			continue
 		}
 		noReturns, err := d.probes.attach(m, pid)
-		if err != nil && (pid == 0 || !proc.HasEnded(pid)) {
+		switch {
+		case err != nil && pid != 0 && proc.HasEnded(pid):
+			continue
+		case err != nil:
 			return err
 		}
 		d.dropReturns(m, noReturns)
@@ -477,7 +506,7 @@ func (d *discoverer) defineLeftOut() {
 	})
 }
 
-// reaped notes that a process has ended, whose ID can be used again from now on.
+// reaped notes that a thread has ended, whose ID can be used again from now on.
 func (d *discoverer) reaped(pid int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -494,7 +523,8 @@ func (d *discoverer) lookAtOthers(found int) {
 	}
 	for _, pid := range pids {
 		if pid != found {
-			d.processes.look(pid, nil, 0)
+			_, held := tracedByUs(pid)
+			d.processes.look(pid, d.sinceNs(held), &d.processes.lateMaps)
 		}
 	}
 }

@@ -130,7 +130,7 @@ func (s *session) summarize(sum *Summary, commandEnded bool) {
 // missing lists what was asked for and is not in the trace. nothing is an error if the trace has
 // none of it. uncounted is the number of dropped calls that no count includes.
 func (s *session) missing(uncounted uint64) (warnings []string, nothing, err error) {
-	unfollowed, records, err := s.objs.TaskLosses()
+	unfollowed, records, arrivals, err := s.objs.TaskLosses()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -139,6 +139,9 @@ func (s *session) missing(uncounted uint64) (warnings []string, nothing, err err
 	}
 	if records > 0 {
 		warnings = append(warnings, fmt.Sprintf("%d kernel records about the start or end of processes were lost: threads may be mixed up or have wrong names", records))
+	}
+	if arrivals > 0 && s.discoverer != nil {
+		warnings = append(warnings, fmt.Sprintf("%d kernel records about processes were lost: some processes may have got their probes late, or not at all", arrivals))
 	}
 	if hits, err := s.objs.Uncounted(); err != nil {
 		return nil, nil, err
@@ -162,7 +165,7 @@ func (s *session) missing(uncounted uint64) (warnings []string, nothing, err err
 
 // unrecorded lists the calls that could not be recorded.
 func (s *session) unrecorded() []string {
-	list := slices.Concat(s.text.warnings, s.traps.warnings())
+	list := slices.Concat(s.text.warnings(), s.traps.warnings())
 	if d := s.discoverer; d != nil {
 		list = slices.Concat(list, d.late, d.processes.warnings(), s.free.Warnings())
 		if d.err != nil {

@@ -30,9 +30,10 @@ func (c *processCount) others(one, several string) string {
 	return fmt.Sprintf(" and %s %s", english.Plural(c.count-1, "other process", "other processes"), several)
 }
 
-// lateness says how long processes ran before they got their probes.
+// lateness says how long processes lacked their probes.
 type lateness struct {
 	processCount
+	since string // from when on: "it began to run"
 	most  time.Duration
 	ended int // processes that ended without
 }
@@ -41,10 +42,10 @@ type lateness struct {
 func (l *lateness) warnings() (list []string) {
 	switch {
 	case l.count == 1:
-		list = append(list, fmt.Sprintf("%s got its probes %s after it began to run: its earlier calls are missing", l.first, milliseconds(l.most)))
+		list = append(list, fmt.Sprintf("%s got its probes %s after %s: its earlier calls are missing", l.first, milliseconds(l.most), l.since))
 	case l.count > 1:
-		list = append(list, fmt.Sprintf("%d processes, the first of them %s, got their probes up to %s after they began to run: their earlier calls are missing",
-			l.count, l.first, milliseconds(l.most)))
+		list = append(list, fmt.Sprintf("%d processes, the first of them %s, got probes up to %s after %s: their earlier calls are missing",
+			l.count, l.first, milliseconds(l.most), l.since))
 	}
 	switch {
 	case l.ended == 1:

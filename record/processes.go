@@ -46,11 +46,13 @@ type processes struct {
 	targets   map[int][]*module        // by PID: attached in processes that are not followed
 	processes map[int]*attachedProcess // by PID
 
-	late      lateness
+	late      lateness     // new processes
+	lateMaps  lateness     // processes that have mapped another file
 	refused   processCount // probes would break them
 	leftAlone processCount // they read code
-	split     string       // why and when the links for all processes were replaced, "" if they were not
+	splitText string       // why and when the links for all processes were replaced, "" if they were not
 	err       error        // the first
+	failures  int
 }
 
 // attachedProcess is a process that was looked at.
@@ -60,14 +62,18 @@ type attachedProcess struct {
 	attached map[*module]bool
 	program  image.Key
 	reader   *plan.TextReader // nil if it does not read code
-	refused  bool             // a module that needs UTF-8 was not attached
+	refused  bool             // it counts as refused
 	passed   bool             // it counts as left alone
+	late     bool             // it counts as late
 }
 
 // loadedFiles are files that a program loads when it starts.
 type loadedFiles struct {
 	keys  []image.Key
 	paths []string // of the libraries
+	// planned is set if the program has been searched for something to probe. Otherwise only
+	// processes that are not recorded have run it.
+	planned bool
 }
 
 // manyProcesses is in how many processes at a time a module can be attached before links for each
@@ -78,6 +84,7 @@ func newProcesses(objs *bpf.Objects, probes *attachedProbes, follow bool) *proce
 	return &processes{
 		objs: objs, probes: probes, follow: follow,
 		dropReturns: (*module).dropReturns, targets: map[int][]*module{}, processes: map[int]*attachedProcess{},
+		late: lateness{since: "it began to run"}, lateMaps: lateness{since: "it mapped their file"},
 	}
 }
 
@@ -106,7 +113,7 @@ func (ps *processes) start(pids []int, command int) error {
 		pids = proc.All()
 	}
 	for _, pid := range pids {
-		p := ps.meet(pid, plan.RunningTextReader)
+		p, _ := ps.meet(pid, plan.RunningTextReader)
 		if p == nil {
 			continue
 		}
@@ -114,7 +121,7 @@ func (ps *processes) start(pids []int, command int) error {
 		if !ps.follow || !ps.each {
 			wanted = ps.mapped(pid, ps.loads(pid, pid == command))
 		}
-		ps.attach(pid, p, wanted, 0)
+		ps.attach(pid, p, wanted, 0, &ps.late)
 	}
 	return ps.err
 }
@@ -134,62 +141,70 @@ func (ps *processes) loads(pid int, held bool) []image.Key {
 	return sc.Keys()
 }
 
-// meet returns what is known of a process, nil if it has ended. look says how a process reads code
-// that was not met before.
-func (ps *processes) meet(pid int, look func(pid int) *plan.TextReader) *attachedProcess {
+// meet returns what is known of a process, nil if it has ended. fresh is set if it was not met
+// before: then look says how it reads code.
+func (ps *processes) meet(pid int, look func(pid int) *plan.TextReader) (p *attachedProcess, fresh bool) {
 	started := proc.StartTime(pid)
-	p := ps.processes[pid]
+	p = ps.processes[pid]
 	if p != nil && p.started != started {
 		ps.forget(pid)
 		p = nil
 	}
 	if p == nil && started != "" {
-		p = &attachedProcess{started: started, attached: map[*module]bool{}, reader: look(pid)}
+		p = &attachedProcess{started: started, beganNs: clock.MonotonicNs(), attached: map[*module]bool{}, reader: look(pid)}
 		p.program, _ = image.ProgramOf(pid)
 		ps.processes[pid] = p
+		return p, true
 	}
-	return p
+	return p, false
 }
 
 // forked attaches in a new process what its parent has. sinceNs is when it began to run, 0 if it is
-// held.
+// held. A process that is known already was continued, or has executed a program meanwhile.
 func (ps *processes) forked(pid, parent int, sinceNs uint64) {
-	beganNs := cmp.Or(sinceNs, clock.MonotonicNs())
 	from := ps.processes[parent]
 	if from == nil {
-		ps.look(pid, nil, sinceNs)
+		ps.look(pid, sinceNs, &ps.late)
 		return
 	}
-	p := ps.meet(pid, func(int) *plan.TextReader { return from.reader })
-	if p == nil {
-		ps.late.ended++
-		return
-	}
-	p.beganNs = beganNs
 	wanted := slices.DeleteFunc(slices.Clone(ps.modules), func(m *module) bool { return !from.attached[m] })
-	ps.attach(pid, p, wanted, sinceNs)
+	p, fresh := ps.meet(pid, func(int) *plan.TextReader { return from.reader })
+	switch {
+	case p == nil && len(wanted) > 0:
+		ps.late.ended++
+	case fresh:
+		ps.attach(pid, p, wanted, sinceNs, &ps.late)
+	}
 }
 
 // beginExec looks at a process that has executed a program. What would harm it is removed before it
 // maps anything more. held is set if the process waits for that.
 func (ps *processes) beginExec(pid int, held bool) {
 	r := plan.StartedTextReader(pid)
-	if ps.splits(pid, r, nil) || len(ps.modules) == 0 {
+	why := ps.whySplit(pid, r, nil)
+	if why == "" && len(ps.modules) == 0 {
 		return
 	}
-	p := ps.processes[pid]
+	p, _ := ps.meet(pid, plan.StartedTextReader)
 	if p == nil {
 		return
 	}
 	p.program, _ = image.ProgramOf(pid)
 	p.reader, p.refused, p.passed = r, false, false
-	if !ps.tolerates(p.reader) && p.reader.ReadsOthers() {
-		clear(p.attached)
-		if taken := ps.probes.takeIn(pid); held {
-			ps.fail(taken.closeTogether())
-		} else {
-			ps.probes.closeLater(taken)
+	if why != "" {
+		ps.split(why)
+	}
+	var taken links
+	for m := range maps.Clone(p.attached) {
+		if ps.harms(p, m) || !ps.tolerates(p.reader) && p.reader.ReadsOthers() {
+			delete(p.attached, m)
+			taken.add(ps.probes.takeFrom(pid, m))
 		}
+	}
+	if held {
+		ps.probes.removeNow(taken)
+	} else {
+		ps.probes.closeLater(taken)
 	}
 }
 
@@ -197,14 +212,18 @@ func (ps *processes) beginExec(pid int, held bool) {
 // load. What only the earlier program had is removed.
 func (ps *processes) execed(pid int, loads *loadedFiles, sinceNs uint64) {
 	r := plan.LibraryTextReader(loads.paths)
-	if ps.splits(pid, r, loads.keys) || len(ps.modules) == 0 {
+	why := ps.whySplit(pid, r, loads.keys)
+	if why == "" && len(ps.modules) == 0 {
 		return
 	}
-	p := ps.meet(pid, plan.StartedTextReader)
+	p, _ := ps.meet(pid, plan.StartedTextReader)
 	if p == nil {
 		return
 	}
 	p.reader = cmp.Or(p.reader, r)
+	if why != "" {
+		ps.split(why)
+	}
 	wanted := ps.mapped(pid, loads.keys)
 	for m := range maps.Clone(p.attached) {
 		if !slices.Contains(wanted, m) {
@@ -212,23 +231,21 @@ func (ps *processes) execed(pid int, loads *loadedFiles, sinceNs uint64) {
 			ps.probes.closeLater(ps.probes.takeFrom(pid, m))
 		}
 	}
-	ps.attach(pid, p, wanted, sinceNs)
+	ps.attach(pid, p, wanted, sinceNs, &ps.late)
 }
 
-// look attaches in a process what it maps. loads are files that it will map.
-func (ps *processes) look(pid int, loads []image.Key, sinceNs uint64) {
+// look attaches in a process what it maps. It may have lacked that since sinceNs, 0 for no time.
+func (ps *processes) look(pid int, sinceNs uint64, late *lateness) {
 	if len(ps.modules) == 0 {
 		return
 	}
-	wanted := ps.mapped(pid, loads)
+	wanted := ps.mapped(pid, nil)
 	if len(wanted) == 0 && ps.processes[pid] == nil {
 		return
 	}
-	p := ps.meet(pid, plan.RunningTextReader)
-	if p == nil {
-		return
+	if p, _ := ps.meet(pid, plan.RunningTextReader); p != nil {
+		ps.attach(pid, p, wanted, sinceNs, late)
 	}
-	ps.attach(pid, p, wanted, sinceNs)
 }
 
 // mapped returns the modules for a process: those that it has mapped or will load, and, of a
@@ -241,13 +258,13 @@ func (ps *processes) mapped(pid int, loads []image.Key) []*module {
 }
 
 // attach attaches modules in a process, except those that would harm it.
-func (ps *processes) attach(pid int, p *attachedProcess, wanted []*module, sinceNs uint64) {
+func (ps *processes) attach(pid int, p *attachedProcess, wanted []*module, sinceNs uint64, late *lateness) {
 	fresh := false
 	for _, m := range wanted {
 		if !ps.permits(pid, p, m) {
 			if p.attached[m] {
 				delete(p.attached, m)
-				ps.fail(ps.probes.takeFrom(pid, m).closeTogether())
+				ps.probes.removeNow(ps.probes.takeFrom(pid, m))
 			}
 			continue
 		}
@@ -267,8 +284,11 @@ func (ps *processes) attach(pid int, p *attachedProcess, wanted []*module, since
 		p.attached[m], fresh = true, true
 	}
 	if fresh && sinceNs != 0 {
-		ps.late.add(describeProcess(pid))
-		ps.late.most = max(ps.late.most, time.Duration(clock.MonotonicNs()-sinceNs))
+		if !p.late {
+			p.late = true
+			late.add(describeProcess(pid))
+		}
+		late.most = max(late.most, time.Duration(clock.MonotonicNs()-sinceNs))
 	}
 }
 
@@ -276,9 +296,14 @@ func (ps *processes) attach(pid int, p *attachedProcess, wanted []*module, since
 // asked for it, and it may do no harm.
 func (ps *processes) tolerates(r *plan.TextReader) bool { return r == nil || ps.follow && r.Suspected }
 
+// harms reports whether a process reads the code of a module.
+func (ps *processes) harms(p *attachedProcess, m *module) bool {
+	return !ps.tolerates(p.reader) && p.reader.Reads(m.Image.Key, p.program)
+}
+
 // permits reports whether a module does a process no harm.
 func (ps *processes) permits(pid int, p *attachedProcess, m *module) bool {
-	if !ps.tolerates(p.reader) && p.reader.Reads(m.Image.Key, p.program) {
+	if ps.harms(p, m) {
 		if !p.passed {
 			p.passed = true
 			ps.leftAlone.add(fmt.Sprintf("%s, which %s", describeProcess(pid), p.reader.Why))
@@ -343,15 +368,18 @@ func (ps *processes) modulesIn(pid int) []*module {
 func (ps *processes) replaced(pid int) {
 	if p := ps.processes[pid]; p != nil {
 		clear(p.attached)
-		ps.fail(ps.probes.takeIn(pid).closeTogether()) // which see the new thread once it has breakpoints
+		ps.probes.removeNow(ps.probes.takeIn(pid)) // which see the new thread once it has breakpoints
 	}
 }
 
-// fail keeps the first error: a cause such as the limit of open files affects many processes.
+// fail keeps the first error, and counts them: a cause such as the limit of open files affects many
+// processes.
 func (ps *processes) fail(err error) {
-	if ps.err == nil {
-		ps.err = err
+	if err == nil {
+		return
 	}
+	ps.err = cmp.Or(ps.err, err)
+	ps.failures++
 }
 
 // ended detaches from a process that ended at some time. A later one may have its ID already.
@@ -377,11 +405,15 @@ func (ps *processes) forget(pid int) {
 
 // warnings lists what was not recorded.
 func (ps *processes) warnings() (list []string) {
-	if ps.split != "" {
-		list = append(list, ps.split)
+	if ps.splitText != "" {
+		list = append(list, ps.splitText)
 	}
 	if c := &ps.leftAlone; c.count > 0 {
-		list = append(list, fmt.Sprintf("%s%s left alone, because breakpoints would kill it", c.first, c.others("was", "were")))
+		text := "left alone, because breakpoints would kill it: " + c.first
+		if c.count > 1 {
+			text += ", and " + english.Plural(c.count-1, "other process", "other processes")
+		}
+		list = append(list, text)
 	}
 	if c := &ps.refused; c.count > 0 {
 		text := fmt.Sprintf("the functions and imports of Python were not recorded where %s is not UTF-8, which breaks CPython", c.first)
@@ -390,9 +422,13 @@ func (ps *processes) warnings() (list []string) {
 		}
 		list = append(list, text)
 	}
-	list = append(list, ps.late.warnings()...)
+	list = slices.Concat(list, ps.late.warnings(), ps.lateMaps.warnings())
 	if ps.err != nil {
-		list = append(list, fmt.Sprintf("not probed: %v", ps.err))
+		text := fmt.Sprintf("not probed: %v", ps.err)
+		if ps.failures > 1 {
+			text += fmt.Sprintf(" (%d times)", ps.failures)
+		}
+		list = append(list, text)
 	}
 	return list
 }

@@ -193,7 +193,7 @@ func (s *session) pidsOf(m *module) []int {
 
 // countProcesses returns in how many processes a module is attached.
 func (s *session) countProcesses(m *module) int {
-	if s.processes.takes(m) {
+	if s.processes.takes(m) || s.processes.splittable {
 		return max(manyProcesses, 2*len(s.targets))
 	}
 	return max(1, len(s.pidsOf(m)))

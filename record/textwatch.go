@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -14,7 +15,10 @@ import (
 	"utrace/format"
 	"utrace/record/internal/clock"
 	"utrace/record/internal/image"
+	"utrace/record/internal/proc"
 	"utrace/record/internal/procmaps"
+
+	"github.com/dustin/go-humanize/english"
 )
 
 // textEvery is how often the code of recorded processes is looked at.
@@ -23,6 +27,10 @@ const textEvery = time.Second
 // instructionStart is how many bytes of an instruction are compared: a breakpoint changes the first
 // one on x86, and all four on arm64.
 const instructionStart = 4
+
+// maxLooked is how many functions of a module are looked at, evenly distributed: the kernel
+// remembers breakpoints by page, so programs lose many at once.
+const maxLooked = 1024
 
 // textWatch notices functions of a process that have lost their breakpoints without a word of the
 // kernel. A program can discard its pages of a file (madvise with MADV_DONTNEED), map the file
@@ -35,9 +43,10 @@ type textWatch struct {
 
 	mu        sync.Mutex           // protects all below
 	originals map[*module][][]byte // first bytes of each entry's instruction in the file
-	seen      map[textKey]bool
+	seen      map[textKey]bool     // reported
+	mapped    map[textKey]bool     // whose code was where the file's is
 	lost      []format.LeftOut
-	warnings  []string
+	findings  []textFinding
 
 	quit     chan struct{}
 	stopOnce sync.Once
@@ -46,14 +55,22 @@ type textWatch struct {
 
 // textKey is a module in a process.
 type textKey struct {
-	pid int
-	m   *module
+	pid     int
+	started string // start time of the process
+	m       *module
+}
+
+// textFinding is a module that has lost breakpoints, in one process or in several.
+type textFinding struct {
+	m         *module
+	why, text string
+	processes processCount
 }
 
 func newTextWatch(probes *attachedProbes, attached func() map[int][]*module) *textWatch {
 	return &textWatch{
 		probes: probes, attached: attached,
-		originals: map[*module][][]byte{}, seen: map[textKey]bool{}, quit: make(chan struct{}),
+		originals: map[*module][][]byte{}, seen: map[textKey]bool{}, mapped: map[textKey]bool{}, quit: make(chan struct{}),
 	}
 }
 
@@ -61,12 +78,12 @@ func newTextWatch(probes *attachedProbes, attached func() map[int][]*module) *te
 func (w *textWatch) watch(startNs uint64) {
 	w.startNs = startNs
 	w.closed.Go(func() {
-		every := time.NewTicker(textEvery)
-		defer every.Stop()
-		for {
+		for pause := textEvery; ; {
 			select {
-			case <-every.C:
+			case <-time.After(pause):
+				start := time.Now()
 				w.lookAtAll()
+				pause = max(textEvery, searchPause*time.Since(start))
 			case <-w.quit:
 				return
 			}
@@ -84,55 +101,85 @@ func (w *textWatch) stop() {
 }
 
 func (w *textWatch) lookAtAll() {
-	for pid, modules := range w.attached() {
+	attached := w.attached()
+	for pid, modules := range attached {
 		w.look(pid, modules)
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ended := func(key textKey, _ bool) bool { return attached[key.pid] == nil }
+	maps.DeleteFunc(w.seen, ended)
+	maps.DeleteFunc(w.mapped, ended)
 }
 
 // look compares the code of a process with its files.
 func (w *textWatch) look(pid int, modules []*module) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	maps, err := procmaps.Read(pid)
-	if err != nil {
-		return
-	}
-	mem, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
-	if err != nil {
-		return
-	}
-	defer mem.Close()
-	for _, m := range modules {
-		if key := (textKey{pid, m}); !w.seen[key] {
-			w.compare(key, mappingsOf(pid, maps, m.Image.Key), mem)
-		}
+	if w.compare(pid, modules, false) {
+		w.compare(pid, w.attached()[pid], true) // unless its links were being replaced
 	}
 }
 
-// mappingsOf returns the mappings of a file.
-func mappingsOf(pid int, maps []procmaps.Mapping, key image.Key) []procmaps.Mapping {
+// compare looks for functions of modules that lack their breakpoint in a process. It reports whether
+// there are some and, with report, notes them.
+func (w *textWatch) compare(pid int, modules []*module, report bool) (found bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	mappings, err := procmaps.Read(pid)
+	if err != nil || proc.LeaderGone(pid) {
+		return false
+	}
+	mem, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
+	if err != nil {
+		return false
+	}
+	defer mem.Close()
+	started := proc.StartTime(pid)
+	byFile := mappingsByFile(pid, mappings)
+	for _, m := range modules {
+		key := textKey{pid, started, m}
+		if w.seen[key] || len(byFile[m.Image.Key]) == 0 { // not loaded, or not yet
+			continue
+		}
+		gone, moved := w.missing(m, byFile[m.Image.Key], mem)
+		if len(moved) == 0 {
+			w.mapped[key] = true
+		} else if program, err := image.ProgramOf(pid); !w.mapped[key] && (err != nil || program != m.Image.Key) {
+			continue // a library that is not mapped as code, or not yet
+		}
+		found = found || len(gone)+len(moved) > 0
+		if report {
+			w.report(key, gone, "has discarded or newly mapped its code, and so the breakpoints in it")
+			w.report(key, moved, "has moved its code to other memory, where the kernel places no breakpoints")
+		}
+	}
+	return found
+}
+
+// mappingsByFile returns the mappings of each file of a process.
+func mappingsByFile(pid int, maps []procmaps.Mapping) map[image.Key][]procmaps.Mapping {
 	keys := map[image.Key]image.Key{} // of stat, by those of the mappings
-	return slices.DeleteFunc(slices.Clone(maps), func(m procmaps.Mapping) bool {
+	byFile := map[image.Key][]procmaps.Mapping{}
+	for _, m := range maps {
 		if m.Inode == 0 {
-			return true
+			continue
 		}
 		mapped := image.Key{Dev: m.Dev, Ino: m.Inode}
 		if _, ok := keys[mapped]; !ok {
 			keys[mapped] = image.KeyOf(m, m.OpenPath(pid))
 		}
-		return keys[mapped] != key
-	})
+		byFile[keys[mapped]] = append(byFile[keys[mapped]], m)
+	}
+	return byFile
 }
 
-// compare looks for functions of a module that lack their breakpoint in a process.
-func (w *textWatch) compare(key textKey, maps []procmaps.Mapping, mem io.ReaderAt) {
-	if len(maps) == 0 { // not loaded, or not yet
-		return
-	}
-	originals := w.originalsOf(key.m)
-	var gone, moved []int
-	for i, s := range key.m.sites.entries {
-		if key.m.refused[s.fn] || w.probes.isRemoved(key.m, s.fn) || originals[i] == nil {
+// missing returns the functions of a module, by index, without their breakpoint: those whose code is
+// that of the file, and those whose code is not mapped from the file.
+func (w *textWatch) missing(m *module, maps []procmaps.Mapping, mem io.ReaderAt) (gone, moved []int) {
+	originals, unwanted := w.originalsOf(m), w.probes.unwanted(m)
+	now := make([]byte, instructionStart)
+	for i := 0; i < len(m.sites.entries); i += max(1, len(m.sites.entries)/maxLooked) {
+		s := m.sites.entries[i]
+		if unwanted[s.fn] || originals[i] == nil {
 			continue
 		}
 		at := slices.IndexFunc(maps, func(m procmaps.Mapping) bool {
@@ -142,16 +189,11 @@ func (w *textWatch) compare(key textKey, maps []procmaps.Mapping, mem io.ReaderA
 			moved = append(moved, s.fn)
 			continue
 		}
-		now := make([]byte, instructionStart)
-		if _, err := mem.ReadAt(now, int64(maps[at].Start+s.fileOff-uint64(maps[at].FileOff))); err != nil {
-			return // it has ended
-		}
-		if bytes.Equal(now, originals[i]) {
+		if _, err := mem.ReadAt(now, int64(maps[at].Start+s.fileOff-uint64(maps[at].FileOff))); err == nil && bytes.Equal(now, originals[i]) {
 			gone = append(gone, s.fn)
 		}
 	}
-	w.report(key, gone, "has discarded or newly mapped its code, and so the breakpoints in it")
-	w.report(key, moved, "has moved its code to other memory, where the kernel places no breakpoints")
+	return gone, moved
 }
 
 // report notes functions that have lost their breakpoints in a process.
@@ -160,13 +202,33 @@ func (w *textWatch) report(key textKey, fns []int, why string) {
 		return
 	}
 	w.seen[key] = true
+	if at := slices.IndexFunc(w.findings, func(f textFinding) bool { return f.m == key.m && f.why == why }); at >= 0 {
+		w.findings[at].processes.add("")
+		return
+	}
 	now := time.Duration(clock.SinceStart(clock.MonotonicNs(), w.startNs))
-	text := fmt.Sprintf("%s %s. Noticed %.1f s after the start: later calls are missing, and up to %v before", describeProcess(key.pid), why, now.Seconds(), textEvery)
-	w.warnings = append(w.warnings, fmt.Sprintf("%d of %d functions of %s: %s", len(fns), len(key.m.sites.entries), key.m.Path, text))
+	text := fmt.Sprintf("%s %s. Noticed %.1f s after the start: later calls are missing, perhaps also those of a second before", describeProcess(key.pid), why, now.Seconds())
+	f := textFinding{m: key.m, why: why, text: fmt.Sprintf("%s of %s: %s", english.Plural(len(fns), "function", ""), key.m.Path, text)}
+	f.processes.add("")
+	w.findings = append(w.findings, f)
 	for _, fn := range fns {
-		f := key.m.Funcs[fn]
+		f := &key.m.Funcs[fn]
 		w.lost = append(w.lost, format.LeftOut{Name: f.Name, Module: key.m.Path, Addr: f.Addr, Reason: text})
 	}
+}
+
+// warnings says which modules have lost breakpoints.
+func (w *textWatch) warnings() (list []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, f := range w.findings {
+		text := f.text
+		if n := f.processes.count; n > 1 {
+			text += ", also in " + english.Plural(n-1, "other process", "other processes")
+		}
+		list = append(list, text)
+	}
+	return list
 }
 
 // originalsOf returns the first bytes of each entry's instruction in the file, nil where they

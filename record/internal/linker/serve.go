@@ -82,6 +82,7 @@ func Serve(r io.Reader, w io.Writer) error {
 
 func (s *server) serve(in *gob.Decoder) error {
 	var running sync.WaitGroup
+	closers := make(chan struct{}, maxClosers)
 	var err error
 	for {
 		var req request
@@ -91,7 +92,11 @@ func (s *server) serve(in *gob.Decoder) error {
 		if req.Close == 0 {
 			s.answer(req)
 		} else {
-			running.Go(func() { s.answer(req) })
+			running.Go(func() {
+				closers <- struct{}{}
+				s.answer(req)
+				<-closers
+			})
 		}
 	}
 	running.Wait()

@@ -24,7 +24,7 @@ func TestMovingCode(t *testing.T) {
 		want   []string // in the summary
 	}{
 		{"nothing", 11, 0, nil},
-		{"discard", 5, 0, []string{"1 of 1 functions", "has discarded or newly mapped its code"}},
+		{"discard", 5, 0, []string{"1 function of", "has discarded or newly mapped its code"}},
 		{"again", 11, 0, nil}, // the kernel places breakpoints into what is mapped
 		{"move", 5, 128 + 5, []string{"has moved its code to other memory", "was killed by SIGTRAP"}},
 	} {
