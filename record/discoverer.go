@@ -61,9 +61,8 @@ type discoverer struct {
 	startNs     uint64 // CLOCK_MONOTONIC of the start; valid after watch
 	searchedNs  uint64 // CLOCK_MONOTONIC of the last search
 
-	tasks  []bpf.Task     // records of processes that have yet to be handled
-	held   map[int]uint64 // by PID: processes that the tracer has held, and when; CLOCK_MONOTONIC
-	forks  []bpf.Task     // processes to be attached in, once it is likely that they execute no program
+	tasks  []bpf.Task // records of processes that have yet to be handled
+	forks  []bpf.Task // processes to be attached in, once it is likely that they execute no program
 	quit   chan struct{}
 	stop   sync.Once
 	closed sync.WaitGroup
@@ -72,6 +71,7 @@ type discoverer struct {
 	plan      *plan.Plan
 	err       error
 	processes *processes
+	held      map[int]uint64              // by PID: processes that the tracer has held, and when; CLOCK_MONOTONIC
 	programs  map[programKey]*loadedFiles // already resolved
 	mappings  map[int]uint64              // by PID: hash of the executable mappings
 	seen      map[image.Mapped]bool       // files that some process has mapped and that were searched
