@@ -9,7 +9,6 @@ import (
 	"hash/maphash"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -71,19 +70,13 @@ type discoverer struct {
 	plan      *plan.Plan
 	err       error
 	processes *processes
-	held      map[int]uint64              // by PID: processes that the tracer has held, and when; CLOCK_MONOTONIC
-	programs  map[programKey]*loadedFiles // already resolved
-	mappings  map[int]uint64              // by PID: hash of the executable mappings
-	seen      map[image.Mapped]bool       // files that some process has mapped and that were searched
+	held      map[int]uint64                 // by PID: processes that the tracer has held, and when; CLOCK_MONOTONIC
+	programs  map[image.Program]*loadedFiles // already resolved
+	mappings  map[int]uint64                 // by PID: hash of the executable mappings
+	seen      map[image.Mapped]bool          // files that some process has mapped and that were searched
 	late      []string
 	leftOut   int // how many of the plan's LeftOut are in the trace or queued for it
 	hash      maphash.Hash
-}
-
-// programKey is everything that determines which libraries a program loads.
-type programKey struct {
-	file   image.Version
-	linker string // variables of the dynamic linker
 }
 
 // newDiscoverer returns a discoverer for a plan. A plan for the whole machine has already searched
@@ -93,7 +86,7 @@ func newDiscoverer(p *plan.Plan, procs *processes, defs *definitions, machine bo
 		objs: procs.objs, probes: procs.probes, definitions: defs, pids: pids, machine: machine,
 		searches: p.CanGrow() || p.NeedsPerProcess(),
 		quit:     make(chan struct{}), plan: p,
-		processes: procs, programs: map[programKey]*loadedFiles{}, mappings: map[int]uint64{}, held: map[int]uint64{}, seen: map[image.Mapped]bool{},
+		processes: procs, programs: map[image.Program]*loadedFiles{}, mappings: map[int]uint64{}, held: map[int]uint64{}, seen: map[image.Mapped]bool{},
 	}
 	if machine {
 		for img := range p.Images.All() {
@@ -269,14 +262,9 @@ func (d *discoverer) loadedBy(pid int, sinceNs uint64) *loadedFiles {
 	recorded := d.machine || d.objs.HasProcess(pid)
 	files := image.NewSet()
 	defer files.Close()
-	var key programKey
+	var key image.Program
 	sc, err := plan.ExecScope(&files, pid, func(program image.Version, env []string) (seen bool) {
-		key = programKey{file: program}
-		for _, kv := range env {
-			if strings.HasPrefix(kv, "LD_") {
-				key.linker += kv + "\x00"
-			}
-		}
+		key = image.NewProgram(program, env)
 		loads := d.programs[key]
 		return loads != nil && (loads.planned || !recorded)
 	})

@@ -37,17 +37,11 @@ type Reason struct {
 // Processes are the processes of a recording that a tracer lets go of. They know which later
 // programs it could therefore not hold.
 type Processes struct {
-	reasons map[programKey]string // of Executed alone
+	reasons map[image.Program]string // of Executed alone
 
 	mu   sync.Mutex    // protects all below
 	free map[int]*free // by PID
 	all  *free         // since when no process is held, nil before
-}
-
-// programKey is everything that determines which libraries a program loads.
-type programKey struct {
-	file   image.Version
-	linker string // variables of the dynamic linker
 }
 
 // free is a process without a tracer, with its children.
@@ -59,7 +53,7 @@ type free struct {
 }
 
 func New() *Processes {
-	return &Processes{reasons: map[programKey]string{}, free: map[int]*free{}}
+	return &Processes{reasons: map[image.Program]string{}, free: map[int]*free{}}
 }
 
 // Executed examines the program that a process has just executed. If the reason has a text, the
@@ -129,12 +123,8 @@ func (p *Processes) reason(pid int, exe string) string {
 	if err != nil {
 		return ""
 	}
-	key, env := programKey{file: version}, proc.Environ(pid)
-	for _, kv := range env {
-		if strings.HasPrefix(kv, "LD_") {
-			key.linker += kv + "\x00"
-		}
-	}
+	env := proc.Environ(pid)
+	key := image.NewProgram(version, env)
 	if r, known := p.reasons[key]; known {
 		return r
 	}
