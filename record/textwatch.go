@@ -21,8 +21,12 @@ import (
 	"github.com/dustin/go-humanize/english"
 )
 
-// textEvery is how often the code of recorded processes is looked at.
-const textEvery = time.Second
+// The code of recorded processes is looked at once a second. That takes at most 2% of a processor:
+// the pause is textPause times as long as the look.
+const (
+	textEvery = time.Second
+	textPause = 50
+)
 
 // instructionStart is how many bytes of an instruction are compared: a breakpoint changes the first
 // one on x86, and all four on arm64.
@@ -83,7 +87,7 @@ func (w *textWatch) watch(startNs uint64) {
 			case <-time.After(pause):
 				start := time.Now()
 				w.lookAtAll()
-				pause = max(textEvery, searchPause*time.Since(start))
+				pause = max(textEvery, textPause*time.Since(start))
 			case <-w.quit:
 				return
 			}
