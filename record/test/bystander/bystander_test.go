@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,9 +30,10 @@ func repetitions(t *testing.T) int {
 
 // recorder is a kind of recording.
 type recorder struct {
-	name    string
-	args    []string
-	machine bool // it records all processes
+	name string
+	args []string
+	// everywhere names the files in which all processes have its probes, "" if only recorded ones do.
+	everywhere string
 }
 
 // recorders returns recordings of every kind. target is a
@@ -44,23 +46,23 @@ func recorders(t *testing.T, target, end string, pid int, built map[string]strin
 		work = append(work, "-e", built[name]+":work")
 	}
 	list := []recorder{
-		{"process", []string{"-p", process, "-e", "c:*", "-e", "*"}, false},
-		{"process and children", []string{"-p", process, "--follow", "-e", "c:*", "-e", "*"}, false},
-		{"machine, preset", []string{"--preset", "dns"}, true},
-		{"machine, library", []string{"-e", "c:printf"}, true},
-		{"machine, file", work, true},
+		{"process", []string{"-p", process, "-e", "c:*", "-e", "*"}, ""},
+		{"process and children", []string{"-p", process, "--follow", "-e", "c:*", "-e", "*"}, ""},
+		{"machine, preset", []string{"--preset", "dns"}, "libc"},
+		{"machine, library", []string{"-e", "c:printf"}, "libc"},
+		{"machine, file", work, "programs"},
 	}
 	if node := pathOf("node"); node != "" {
-		list = append(list, recorder{"machine, node", []string{"-e", node + ":uv_*"}, true})
+		list = append(list, recorder{"machine, node", []string{"-e", node + ":uv_*"}, "node"})
 	}
 	if help, _, _ := harness.Utrace(t, "record", "--help"); strings.Contains(help, "--name ") {
-		list = append(list, recorder{"name", []string{"--name", filepath.Base(target), "-e", "c:*", "-e", "*"}, false})
+		list = append(list, recorder{"name", []string{"--name", filepath.Base(target), "-e", "c:*", "-e", "*"}, ""})
 	}
-	return append(list, recorder{"command", []string{"-e", "c:*", "-e", "*", "--", target, end}, false}) // the last: it ends all processes of the target
+	return append(list, recorder{"command", []string{"-e", "c:*", "-e", "*", "--", target, end}, ""}) // the last: it ends all processes of the target
 }
 
 // TestBystanders: programs beside a recording do what they do alone. Beside a recording of all
-// processes that holds only for those that utrace can recognize: the others are recorded.
+// processes, some show its breakpoints: see program.shows.
 func TestBystanders(t *testing.T) {
 	harness.NeedKernel(t)
 	target := harness.Program(t, "recorded", `#include <stdio.h>
@@ -88,7 +90,7 @@ int main(int argc, char **argv) { // until a file of that name exists
 			rec := harness.StartRecorder(t, r.args...)
 			rec.Await(t)
 			for _, p := range list {
-				if p.missing == "" && !(r.machine && p.recorded) {
+				if p.missing == "" && !slices.Contains(p.shows, r.everywhere) {
 					t.Run(p.name, func(t *testing.T) { runBeside(t, p, times) })
 				}
 			}

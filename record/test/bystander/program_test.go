@@ -23,11 +23,11 @@ type program struct {
 	name    string
 	command []string // the first word is looked up in PATH
 	slow    bool     // takes a second: not in short tests
-	// recorded is set if recordings of all processes record it, and this shows: it reads its code
-	// in a way that nobody can know beforehand, or prints system calls.
-	recorded bool
-	missing  string // why it cannot run here
-	want     result
+	// shows names the files of which probes in all processes show in what it does, although utrace
+	// cannot know that: it reads their code, or prints system calls.
+	shows   []string
+	missing string // why it cannot run here
+	want    result
 }
 
 // result is what a program does.
@@ -106,14 +106,14 @@ func programs(t *testing.T) []*program {
 	hello := built["hello"]
 	list := []*program{
 		{name: "hello", command: []string{hello}},
-		{name: "copy of its own text", command: []string{built["selfcopy"]}, recorded: true},
-		{name: "checksum of its text", command: []string{built["checksum"]}, recorded: true},
-		{name: "hook", command: []string{built["hook"]}, recorded: true},
+		{name: "copy of its own text", command: []string{built["selfcopy"]}, shows: []string{"programs"}},
+		{name: "checksum of its text", command: []string{built["checksum"]}, shows: []string{"programs", "libc"}},
+		{name: "hook", command: []string{built["hook"]}, shows: []string{"programs", "libc"}},
 		{name: "valgrind", command: []string{"valgrind", "-q", "--tool=none", hello}},
 		{name: "memcheck", command: []string{"valgrind", "-q", "--tool=memcheck", "--leak-check=full", hello}, slow: true},
 		{name: "gdb", command: []string{"gdb", "-nx", "-batch", "-ex", "tbreak work", "-ex", "run", "-ex", "bt", "-ex", "tbreak printf", "-ex", "continue", "-ex", "continue", hello}},
-		{name: "strace", command: []string{"strace", "-e", "trace=write", hello}, recorded: true},
-		{name: "python ctypes", command: []string{"/usr/bin/python3", "-c", ctypes}, recorded: true},
+		{name: "strace", command: []string{"strace", "-e", "trace=write", hello}, shows: []string{"programs", "libc"}},
+		{name: "python ctypes", command: []string{"/usr/bin/python3", "-c", ctypes}, shows: []string{"libc"}},
 		{name: "node on huge pages", command: []string{"node", "--use-largepages=on", "-e", nodeSource}},
 		{name: "java", command: []string{"java", java}, slow: true},
 		{name: "luajit", command: []string{"luajit", "-e", luaSource}},
