@@ -209,7 +209,8 @@ func (ps *processes) beginExec(pid int, held bool) {
 }
 
 // execed attaches in a process that has executed a program what that program maps, and has yet to
-// load. What only the earlier program had is removed.
+// load. What only the earlier program had is removed, unless nobody holds the process at its next
+// exec: if it executes the earlier program again, no call is missed.
 func (ps *processes) execed(pid int, loads *loadedFiles, sinceNs uint64) {
 	r := plan.LibraryTextReader(loads.paths)
 	why := ps.whySplit(pid, r, loads.keys)
@@ -226,7 +227,7 @@ func (ps *processes) execed(pid int, loads *loadedFiles, sinceNs uint64) {
 	}
 	wanted := ps.mapped(pid, loads.keys)
 	for m := range maps.Clone(p.attached) {
-		if !slices.Contains(wanted, m) {
+		if (sinceNs == 0 || !ps.follow) && !slices.Contains(wanted, m) {
 			delete(p.attached, m)
 			ps.probes.closeLater(ps.probes.takeFrom(pid, m))
 		}

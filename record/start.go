@@ -354,10 +354,10 @@ func (s *session) tracer() *command.Tracer {
 		Forked: func(pid int) { s.discoverer.forked(pid, proc.Parent(pid), 0) },
 		Reaped: s.discoverer.reaped,
 		Exiting: func(pid int) {
-			s.text.look(pid, s.discoverer.modulesIn(pid))
 			if st := s.drainer.stacks; st != nil {
 				st.Code.Remember(pid)
 			}
+			s.text.look(pid, s.discoverer.modulesIn(pid))
 		},
 	}
 }

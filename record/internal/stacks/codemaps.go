@@ -30,7 +30,13 @@ type CodeMaps struct {
 	processes map[uint32]*processCode // by PID
 
 	mu     sync.Mutex
-	ending map[uint32][]procmaps.Mapping // by PID, see Remember
+	ending map[uint32]rememberedMaps // by PID, see Remember
+}
+
+// rememberedMaps are the mappings that a process had shortly before its end.
+type rememberedMaps struct {
+	readNs uint64 // CLOCK_MONOTONIC
+	maps   []procmaps.Mapping
 }
 
 // stackFile is a mapped file, or mapped code that the kernel or the program created.
@@ -60,7 +66,7 @@ type mappedCode struct {
 func newCodeMaps() CodeMaps {
 	return CodeMaps{
 		images: image.NewSet(), files: map[image.Mapped]*stackFile{}, named: map[string]*stackFile{},
-		processes: map[uint32]*processCode{}, ending: map[uint32][]procmaps.Mapping{},
+		processes: map[uint32]*processCode{}, ending: map[uint32]rememberedMaps{},
 	}
 }
 
@@ -94,13 +100,18 @@ func (s *CodeMaps) Remember(pid int) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ending[uint32(pid)] = slices.DeleteFunc(maps, func(m procmaps.Mapping) bool { return !m.Exec })
+	maps = slices.DeleteFunc(maps, func(m procmaps.Mapping) bool { return !m.Exec })
+	s.ending[uint32(pid)] = rememberedMaps{clock.MonotonicNs(), maps}
 }
 
-func (s *CodeMaps) remembered(pid uint32) []procmaps.Mapping {
+// remembered returns the mappings of a process that ended after ns, nil if none has.
+func (s *CodeMaps) remembered(pid uint32, ns uint64) []procmaps.Mapping {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ending[pid]
+	if r := s.ending[pid]; r.readNs >= ns {
+		return r.maps
+	}
+	return nil
 }
 
 // forget drops a process that ended at endNs, but not a later one with its ID.
@@ -111,7 +122,9 @@ func (s *CodeMaps) forget(pid uint32, endNs uint64) {
 	delete(s.processes, pid)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.ending, pid)
+	if s.ending[pid].readNs <= endNs { // otherwise they are of a later process
+		delete(s.ending, pid)
+	}
 }
 
 // find returns the code address of a return address that a process had on a stack at ns.
@@ -123,7 +136,7 @@ func (s *CodeMaps) find(p *processCode, ret, ns uint64) (codeAddr, bool) {
 		return at, true
 	}
 	if now := clock.MonotonicNs(); p.readNs == 0 || now-p.readNs > uint64(rereadAfter) {
-		s.read(p)
+		s.read(p, ns)
 		p.readNs = now
 	}
 	at, ok := s.lookUp(p, p.code, ret)
@@ -133,17 +146,17 @@ func (s *CodeMaps) find(p *processCode, ret, ns uint64) (codeAddr, bool) {
 	return at, ok
 }
 
-// read reads the mappings of a process. For one that has ended it takes the remembered ones, or
-// those of its parent.
-func (s *CodeMaps) read(p *processCode) {
-	maps, err := procmaps.Read(int(p.pid))
-	if err != nil || len(maps) == 0 { // also empty for a zombie
-		maps = s.remembered(p.pid)
+// read reads the mappings that a process has had since ns. For one that has ended it takes the
+// remembered ones, or those of its parent: another process, or a thread, may have its ID already.
+func (s *CodeMaps) read(p *processCode, ns uint64) {
+	maps := s.remembered(p.pid, ns)
+	if maps == nil {
+		maps, _ = procmaps.Read(int(p.pid)) // empty for a zombie
 	}
 	if len(maps) == 0 && len(p.code) == 0 && p.parent != 0 {
 		parent := s.process(p.parent)
 		if len(parent.code) == 0 {
-			s.read(parent)
+			s.read(parent, ns)
 		}
 		p.code = parent.code
 		return

@@ -183,12 +183,12 @@ func TestTooManyPerfEvents(t *testing.T) {
 	harness.NeedTool(t, "prlimit")
 	bin := harness.Target(t, "calls.c", "-O0")
 	for _, c := range []struct {
-		files  string
-		status int
-		want   string
-	}{{"1000:1000", 0, ""}, {"160:160", 1, "room for"}} {
+		files, probe string
+		status       int
+		want         string
+	}{{"1000:1000", "*", 0, ""}, {"160:160", "c:*", 1, "room for"}} {
 		cmd := exec.Command("setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource", "prlimit", "--nofile="+c.files,
-			harness.Binary(), "record", "-e", "*", "--attach=perf", "-o", filepath.Join(t.TempDir(), "trace.arrow"), bin, "1")
+			harness.Binary(), "record", "-e", c.probe, "--attach=perf", "-o", filepath.Join(t.TempDir(), "trace.arrow"), bin, "1")
 		text, err := cmd.CombinedOutput()
 		if cmd.ProcessState.ExitCode() != c.status || !strings.Contains(string(text), c.want) {
 			t.Errorf("%s files: %v\n%s", c.files, err, text)

@@ -185,7 +185,7 @@ func TestPythonLoadedLater(t *testing.T) {
 	if n := r.report.Calls()["<string>.f"]; n == 0 || n > 20 {
 		t.Errorf("%d calls of f, want some of 20\n%s", n, r.stderr)
 	}
-	if !strings.Contains(r.stderr, "when it was found running: its earlier calls are missing") {
+	if !strings.Contains(r.stderr, "after it mapped their file: its earlier calls are missing") {
 		t.Errorf("it is not told that calls are missing\n%s", r.stderr)
 	}
 }
