@@ -65,6 +65,8 @@ type attachedProcess struct {
 	refused  bool             // it counts as refused
 	passed   bool             // it counts as left alone
 	late     bool             // it counts as late
+	// inherited is set once the process has what its parent had.
+	inherited bool
 }
 
 // loadedFiles are files that a program loads when it starts.
@@ -113,7 +115,7 @@ func (ps *processes) start(pids []int, command int) error {
 		pids = proc.All()
 	}
 	for _, pid := range pids {
-		p, _ := ps.meet(pid, plan.RunningTextReader)
+		p := ps.meet(pid, plan.RunningTextReader)
 		if p == nil {
 			continue
 		}
@@ -141,11 +143,11 @@ func (ps *processes) loads(pid int, held bool) []image.Key {
 	return sc.Keys()
 }
 
-// meet returns what is known of a process, nil if it has ended. fresh is set if it was not met
-// before: then look says how it reads code.
-func (ps *processes) meet(pid int, look func(pid int) *plan.TextReader) (p *attachedProcess, fresh bool) {
+// meet returns what is known of a process, nil if it has ended. look says how a process reads code
+// that was not met before.
+func (ps *processes) meet(pid int, look func(pid int) *plan.TextReader) *attachedProcess {
 	started := proc.StartTime(pid)
-	p = ps.processes[pid]
+	p := ps.processes[pid]
 	if p != nil && p.started != started {
 		ps.forget(pid)
 		p = nil
@@ -154,13 +156,12 @@ func (ps *processes) meet(pid int, look func(pid int) *plan.TextReader) (p *atta
 		p = &attachedProcess{started: started, beganNs: clock.MonotonicNs(), attached: map[*module]bool{}, reader: look(pid)}
 		p.program, _ = image.ProgramOf(pid)
 		ps.processes[pid] = p
-		return p, true
 	}
-	return p, false
+	return p
 }
 
 // forked attaches in a new process what its parent has. sinceNs is when it began to run, 0 if it is
-// held. A process that is known already was continued, or has executed a program meanwhile.
+// held. It may be continued later, or have executed a program already.
 func (ps *processes) forked(pid, parent int, sinceNs uint64) {
 	from := ps.processes[parent]
 	if from == nil {
@@ -168,11 +169,12 @@ func (ps *processes) forked(pid, parent int, sinceNs uint64) {
 		return
 	}
 	wanted := slices.DeleteFunc(slices.Clone(ps.modules), func(m *module) bool { return !from.attached[m] })
-	p, fresh := ps.meet(pid, func(int) *plan.TextReader { return from.reader })
+	p := ps.meet(pid, func(int) *plan.TextReader { return from.reader })
 	switch {
 	case p == nil && len(wanted) > 0:
 		ps.late.ended++
-	case fresh:
+	case p != nil && !p.inherited:
+		p.inherited = true
 		ps.attach(pid, p, wanted, sinceNs, &ps.late)
 	}
 }
@@ -185,7 +187,7 @@ func (ps *processes) beginExec(pid int, held bool) {
 	if why == "" && len(ps.modules) == 0 {
 		return
 	}
-	p, _ := ps.meet(pid, plan.StartedTextReader)
+	p := ps.meet(pid, plan.StartedTextReader)
 	if p == nil {
 		return
 	}
@@ -217,7 +219,7 @@ func (ps *processes) execed(pid int, loads *loadedFiles, sinceNs uint64) {
 	if why == "" && len(ps.modules) == 0 {
 		return
 	}
-	p, _ := ps.meet(pid, plan.StartedTextReader)
+	p := ps.meet(pid, plan.StartedTextReader)
 	if p == nil {
 		return
 	}
@@ -244,7 +246,7 @@ func (ps *processes) look(pid int, sinceNs uint64, late *lateness) {
 	if len(wanted) == 0 && ps.processes[pid] == nil {
 		return
 	}
-	if p, _ := ps.meet(pid, plan.RunningTextReader); p != nil {
+	if p := ps.meet(pid, plan.RunningTextReader); p != nil {
 		ps.attach(pid, p, wanted, sinceNs, late)
 	}
 }
