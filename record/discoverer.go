@@ -331,7 +331,10 @@ func (d *discoverer) search(pid int) uint64 {
 	if sum == d.mappings[pid] {
 		return sum
 	}
-	_, held := tracedByUs(pid)
+	traced, held := tracedByUs(pid)
+	if traced && d.processes.each && d.processes.processes[pid] == nil {
+		return 0 // new: the tracer holds it before its first instruction
+	}
 	if !d.addSeen(pid) {
 		d.processes.look(pid, d.sinceNs(held), &d.processes.lateMaps)
 		return sum
