@@ -18,7 +18,7 @@ type module struct {
 	first     format.FuncID // of its functions, as numbered in records
 	share     int           // how many functions share their links; 0: all
 	refused   map[int]bool  // functions that the kernel refuses to probe in some process, by index
-	noReturns map[int]bool  // functions of which it refuses the return instructions
+	noReturns map[int]bool  // functions whose return instructions it refuses
 
 	// Made for the first process, and used for all: see open.
 	file  *os.File

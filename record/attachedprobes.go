@@ -269,9 +269,9 @@ func (p *attachedProbes) closeLater(taken links) (done <-chan struct{}) {
 	return p.closeLocked(taken)
 }
 
-// removeTimeout is how long removeNow waits. The kernel removes the breakpoints of a link first, and
-// then waits for calls whose return probe is pending in any process, which can last as long as its
-// main.
+// removeTimeout is how long removeNow waits. The kernel removes the breakpoints of a link first,
+// and then waits for calls whose return probe is pending in any process, which can last as long as
+// its main.
 const removeTimeout = 200 * time.Millisecond
 
 // removeNow closes links, and returns once their breakpoints are gone.

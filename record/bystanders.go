@@ -19,7 +19,7 @@ import (
 //
 //   - for a command, whose children are held until they have their probes;
 //   - if a process runs that must not get the breakpoints. One that starts later has the same
-//     effect, see splits.
+//     effect, see split.
 //
 // Otherwise links for all processes miss no call of a new process, and cost less: the kernel calls
 // the programs of all links of an instruction, whichever process hits it.
@@ -87,8 +87,8 @@ func (ps *processes) whySplit(pid int, r *plan.TextReader, loads []image.Key) st
 	return ""
 }
 
-// split replaces the links for all processes by links for each one. why names the process that needs
-// it. The first step removes the breakpoints, so calls in between are missing.
+// split replaces the links for all processes by links for each one. why names the process that
+// needs it. The first step removes the breakpoints, so calls in between are missing.
 func (ps *processes) split(why string) {
 	began := clock.MonotonicNs()
 	ps.probes.removeNow(ps.probes.takeIn(0))

@@ -107,7 +107,7 @@
 //   - A new process gets its own links only after it has begun to run, unless a tracer holds it.
 //     Links for all miss nothing.
 //
-// So links are chosen as follows (bystanders.go):
+// So links are chosen as follows (bystanders.go, arrivals.go):
 //
 //   - Processes that are not followed have links of their own.
 //   - So have a command and its children. The tracer holds each child until it has them.

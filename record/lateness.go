@@ -33,7 +33,7 @@ func (c *processCount) others(one, several string) string {
 // lateness says how long processes lacked their probes.
 type lateness struct {
 	processCount
-	since string // from when on: "it began to run"
+	since string // what they had done before: "began to run"
 	most  time.Duration
 	ended int // processes that ended without
 }
@@ -42,9 +42,9 @@ type lateness struct {
 func (l *lateness) warnings() (list []string) {
 	switch {
 	case l.count == 1:
-		list = append(list, fmt.Sprintf("%s got its probes %s after %s: its earlier calls are missing", l.first, milliseconds(l.most), l.since))
+		list = append(list, fmt.Sprintf("%s got its probes %s after it %s: its earlier calls are missing", l.first, milliseconds(l.most), l.since))
 	case l.count > 1:
-		list = append(list, fmt.Sprintf("%d processes, the first of them %s, got probes up to %s after %s: their earlier calls are missing",
+		list = append(list, fmt.Sprintf("%d processes, the first of them %s, got their probes up to %s after they %s: their earlier calls are missing",
 			l.count, l.first, milliseconds(l.most), l.since))
 	}
 	switch {

@@ -9,7 +9,7 @@ import (
 )
 
 func TestLatenessWarnings(t *testing.T) {
-	l := lateness{since: "it began to run"}
+	l := lateness{since: "began to run"}
 	if list := l.warnings(); list != nil {
 		t.Errorf("%q", list)
 	}
@@ -22,7 +22,7 @@ func TestLatenessWarnings(t *testing.T) {
 	l.add("process 8 (b)")
 	l.most, l.ended = 123456*time.Microsecond, 1
 	want = []string{
-		"2 processes, the first of them process 7 (a), got probes up to 123 ms after it began to run: their earlier calls are missing",
+		"2 processes, the first of them process 7 (a), got their probes up to 123 ms after they began to run: their earlier calls are missing",
 		"a process ended before it got its probes: its calls are missing",
 	}
 	if list := l.warnings(); !slices.Equal(list, want) {

@@ -9,13 +9,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"utrace/bpf"
 	"utrace/record/internal/clock"
 	"utrace/record/internal/image"
 	"utrace/record/internal/proc"
 	"utrace/record/plan"
-
-	"github.com/dustin/go-humanize/english"
 )
 
 // processes attaches modules process by process, after a look at each process. It looks at a
@@ -58,7 +58,7 @@ type processes struct {
 // attachedProcess is a process that was looked at.
 type attachedProcess struct {
 	started  string // start time in ticks: distinguishes it from most later processes with its PID
-	beganNs  uint64 // CLOCK_MONOTONIC, 0 if that is not known
+	metNs    uint64 // CLOCK_MONOTONIC: when it was first looked at
 	attached map[*module]bool
 	program  image.Key
 	reader   *plan.TextReader // nil if it does not read code
@@ -86,7 +86,7 @@ func newProcesses(objs *bpf.Objects, probes *attachedProbes, follow bool) *proce
 	return &processes{
 		objs: objs, probes: probes, follow: follow,
 		dropReturns: (*module).dropReturns, targets: map[int][]*module{}, processes: map[int]*attachedProcess{},
-		late: lateness{since: "it began to run"}, lateMaps: lateness{since: "it mapped their file"},
+		late: lateness{since: "began to run"}, lateMaps: lateness{since: "mapped their file"},
 	}
 }
 
@@ -153,7 +153,7 @@ func (ps *processes) meet(pid int, look func(pid int) *plan.TextReader) *attache
 		p = nil
 	}
 	if p == nil && started != "" {
-		p = &attachedProcess{started: started, beganNs: clock.MonotonicNs(), attached: map[*module]bool{}, reader: look(pid)}
+		p = &attachedProcess{started: started, metNs: clock.MonotonicNs(), attached: map[*module]bool{}, reader: look(pid)}
 		p.program, _ = image.ProgramOf(pid)
 		ps.processes[pid] = p
 	}
@@ -387,7 +387,7 @@ func (ps *processes) fail(err error) {
 
 // ended detaches from a process that ended at some time. A later one may have its ID already.
 func (ps *processes) ended(pid int, timeNs uint64) {
-	if p := ps.processes[pid]; p != nil && p.beganNs < timeNs {
+	if p := ps.processes[pid]; p != nil && p.metNs < timeNs {
 		ps.forget(pid)
 	}
 }

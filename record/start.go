@@ -183,7 +183,7 @@ func (s *session) attachModule(m *module) error {
 // pidsOf returns the processes in which to attach a module; none: all.
 func (s *session) pidsOf(m *module) []int {
 	switch {
-	case s.cfg.Follow: // of which the programs in the kernel choose some
+	case s.cfg.Follow: // the programs in the kernel choose the recorded ones
 		return nil
 	case s.command == nil:
 		return m.PIDs

@@ -12,13 +12,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"utrace/format"
 	"utrace/record/internal/clock"
 	"utrace/record/internal/image"
 	"utrace/record/internal/proc"
 	"utrace/record/internal/procmaps"
-
-	"github.com/dustin/go-humanize/english"
 )
 
 // The code of recorded processes is looked at once a second. That takes at most 2% of a processor:
@@ -32,8 +32,8 @@ const (
 // one on x86, and all four on arm64.
 const instructionStart = 4
 
-// maxLooked is how many functions of a module are looked at, evenly distributed: the kernel
-// remembers breakpoints by page, so programs lose many at once.
+// maxLooked is at most how many sites of a module are looked at, evenly distributed. Programs lose
+// breakpoints by the page, many at once.
 const maxLooked = 1024
 
 // textWatch notices functions of a process that have lost their breakpoints without a word of the
@@ -45,12 +45,12 @@ type textWatch struct {
 	attached func() map[int][]*module
 	startNs  uint64 // CLOCK_MONOTONIC of the trace's time 0
 
-	mu        sync.Mutex           // protects all below
-	originals map[*module][][]byte // first bytes of each entry's instruction in the file
-	seen      map[textKey]bool     // reported
-	mapped    map[textKey]bool     // whose code was where the file's is
-	lost      []format.LeftOut
-	findings  []textFinding
+	mu       sync.Mutex // protects all below
+	watched  map[*module][]watchedSite
+	seen     map[textKey]bool // reported
+	mapped   map[textKey]bool // whose code was where the file's is
+	lost     []format.LeftOut
+	findings []textFinding
 
 	quit     chan struct{}
 	stopOnce sync.Once
@@ -64,6 +64,12 @@ type textKey struct {
 	m       *module
 }
 
+// watchedSite is the site of a function's entry or of a static probe.
+type watchedSite struct {
+	site
+	original []byte // first bytes of its instruction in the file; nil if they cannot be read
+}
+
 // textFinding is a module that has lost breakpoints, in one process or in several.
 type textFinding struct {
 	m         *module
@@ -74,7 +80,7 @@ type textFinding struct {
 func newTextWatch(probes *attachedProbes, attached func() map[int][]*module) *textWatch {
 	return &textWatch{
 		probes: probes, attached: attached,
-		originals: map[*module][][]byte{}, seen: map[textKey]bool{}, mapped: map[textKey]bool{}, quit: make(chan struct{}),
+		watched: map[*module][]watchedSite{}, seen: map[textKey]bool{}, mapped: map[textKey]bool{}, quit: make(chan struct{}),
 	}
 }
 
@@ -123,8 +129,8 @@ func (w *textWatch) look(pid int, modules []*module) {
 	}
 }
 
-// compare looks for functions of modules that lack their breakpoint in a process. It reports whether
-// there are some and, with report, notes them.
+// compare looks for functions of modules that lack their breakpoint in a process. It reports
+// whether there are some and, with report, notes them.
 func (w *textWatch) compare(pid int, modules []*module, report bool) (found bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -176,14 +182,13 @@ func mappingsByFile(pid int, maps []procmaps.Mapping) map[image.Key][]procmaps.M
 	return byFile
 }
 
-// missing returns the functions of a module, by index, without their breakpoint: those whose code is
-// that of the file, and those whose code is not mapped from the file.
+// missing returns the functions of a module, by index, without their breakpoint: those whose code
+// is that of the file, and those whose code is not mapped from the file.
 func (w *textWatch) missing(m *module, maps []procmaps.Mapping, mem io.ReaderAt) (gone, moved []int) {
-	originals, unwanted := w.originalsOf(m), w.probes.unwanted(m)
+	unwanted := w.probes.unwanted(m)
 	now := make([]byte, instructionStart)
-	for i := 0; i < len(m.sites.entries); i += max(1, len(m.sites.entries)/maxLooked) {
-		s := m.sites.entries[i]
-		if unwanted[s.fn] || originals[i] == nil {
+	for _, s := range w.sitesOf(m) {
+		if unwanted[s.fn] || s.original == nil {
 			continue
 		}
 		at := slices.IndexFunc(maps, func(m procmaps.Mapping) bool {
@@ -193,7 +198,7 @@ func (w *textWatch) missing(m *module, maps []procmaps.Mapping, mem io.ReaderAt)
 			moved = append(moved, s.fn)
 			continue
 		}
-		if _, err := mem.ReadAt(now, int64(maps[at].Start+s.fileOff-uint64(maps[at].FileOff))); err == nil && bytes.Equal(now, originals[i]) {
+		if _, err := mem.ReadAt(now, int64(maps[at].Start+s.fileOff-uint64(maps[at].FileOff))); err == nil && bytes.Equal(now, s.original) {
 			gone = append(gone, s.fn)
 		}
 	}
@@ -212,7 +217,11 @@ func (w *textWatch) report(key textKey, fns []int, why string) {
 	}
 	now := time.Duration(clock.SinceStart(clock.MonotonicNs(), w.startNs))
 	text := fmt.Sprintf("%s %s. Noticed %.1f s after the start: later calls are missing, perhaps also those of a second before", describeProcess(key.pid), why, now.Seconds())
-	f := textFinding{m: key.m, why: why, text: fmt.Sprintf("%s of %s: %s", english.Plural(len(fns), "function", ""), key.m.Path, text)}
+	number := english.Plural(len(fns), "function", "")
+	if len(w.sitesOf(key.m)) < len(key.m.sites.entries)+len(key.m.sites.usdt) {
+		number = "at least " + number
+	}
+	f := textFinding{m: key.m, why: why, text: fmt.Sprintf("%s of %s: %s", number, key.m.Path, text)}
 	f.processes.add("")
 	w.findings = append(w.findings, f)
 	for _, fn := range fns {
@@ -235,19 +244,21 @@ func (w *textWatch) warnings() (list []string) {
 	return list
 }
 
-// originalsOf returns the first bytes of each entry's instruction in the file, nil where they
-// cannot be read.
-func (w *textWatch) originalsOf(m *module) [][]byte {
-	if list, ok := w.originals[m]; ok {
+// sitesOf returns the sites of a module that are looked at.
+func (w *textWatch) sitesOf(m *module) []watchedSite {
+	if list, ok := w.watched[m]; ok {
 		return list
 	}
-	list := make([][]byte, len(m.sites.entries))
-	for i, s := range m.sites.entries {
-		b := make([]byte, instructionStart)
-		if _, err := m.file.ReadAt(b, int64(s.fileOff)); err == nil {
-			list[i] = b
+	all := slices.Concat(m.sites.entries, m.sites.usdt)
+	step := max(1, (len(all)+maxLooked-1)/maxLooked)
+	var list []watchedSite
+	for i := 0; i < len(all); i += step {
+		s := watchedSite{site: all[i], original: make([]byte, instructionStart)}
+		if _, err := m.file.ReadAt(s.original, int64(s.fileOff)); err != nil {
+			s.original = nil
 		}
+		list = append(list, s)
 	}
-	w.originals[m] = list
+	w.watched[m] = list
 	return list
 }

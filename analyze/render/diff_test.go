@@ -146,8 +146,8 @@ end {"lost":2,"func_lost":[{"func":0,"entries":1,"returns":1}]}`,
 	}
 }
 
-// TestDiffSides: each side says which processes it is of, and what was asked for. Static probes of
-// one name are told apart by their providers.
+// TestDiffSides: each side says which processes it is of, and what was asked for. Static probes
+// with the same name show their providers.
 func TestDiffSides(t *testing.T) {
 	root, err := filepath.Abs("../../testdata/traces")
 	if err != nil {

@@ -178,8 +178,9 @@ func translates(program string) bool {
 	return strings.Contains(filepath.Dir(program)+"/", "/valgrind/")
 }
 
-// largePages recognizes Node.js (src/large_pages/node_large_page.cc), PHP (accel_remap_huge_pages in
-// ext/opcache) and libhugetlbfs. It says whether the options of a program have it move its code to huge pages.
+// largePages says whether the options of a program have it move its code to huge pages. It knows
+// Node.js (src/large_pages/node_large_page.cc), PHP (accel_remap_huge_pages in ext/opcache) and
+// libhugetlbfs.
 func largePages(in *proc.Invocation) *TextReader {
 	moves := func(option string) *TextReader {
 		return &TextReader{Why: fmt.Sprintf("moves its code to huge pages (%s)", option), Scope: ReadsProgram}

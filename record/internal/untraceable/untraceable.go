@@ -4,7 +4,7 @@
 // (ptrace(2)):
 //
 //   - LeakSanitizer, also as a part of AddressSanitizer, refuses to work.
-//   - Debuggers trace their children, or processes that they are told. A process has one tracer.
+//   - Debuggers trace their children, or processes given by ID. A process has only one tracer.
 //   - Some programs look for a tracer (TracerPid in /proc/self/status).
 package untraceable
 

@@ -32,7 +32,8 @@ func repetitions(t *testing.T) int {
 type recorder struct {
 	name string
 	args []string
-	// everywhere names the files in which all processes have its probes, "" if only recorded ones do.
+	// everywhere names the files in which all processes have its probes, "" if only recorded ones
+	// do.
 	everywhere string
 }
 

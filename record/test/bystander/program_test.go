@@ -23,8 +23,8 @@ type program struct {
 	name    string
 	command []string // the first word is looked up in PATH
 	slow    bool     // takes a second: not in short tests
-	// shows names the files of which probes in all processes show in what it does, although utrace
-	// cannot know that: it reads their code, or prints system calls.
+	// shows names files. Probes in them change what the program does, and utrace cannot know that:
+	// it reads their code, or prints system calls. They matter if they are in all processes.
 	shows   []string
 	missing string // why it cannot run here
 	want    result
