@@ -159,7 +159,7 @@ func JSON(w io.Writer, r *analyze.Result, words Words) error {
 	out := jsonReport{
 		Trace: jsonTrace{
 			File: strings.Join(t.Files, ", "), Host: strings.Join(t.Hosts, ", "), Kernel: strings.Join(t.Kernels, ", "),
-			Command: strings.Join(t.Commands, "; "), Start: t.Start.Format(jsonTime),
+			Command: strings.Join(recordedCommands(t), "; "), Start: t.Start.Format(jsonTime),
 			DurationNs: int64(t.Duration), Events: t.Events, Lost: t.Lost, Unmatched: t.UnmatchedReturns, Switches: t.Switches, PIDs: append([]int{}, t.PIDs...),
 			SlowerThanNs: int64(t.SlowerThan), Conditions: words.conditions(t.Conditions), LeftOut: t.LeftOut,
 			TakenOff: []jsonRemoved{}, Losses: []jsonLoss{}, Touched: []jsonTouched{},

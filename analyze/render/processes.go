@@ -69,3 +69,18 @@ func programs(list []analyze.Program) string {
 	}
 	return strings.Join(texts, ", ")
 }
+
+// recordedCommands returns the commands that utrace started or, without any, the command lines of
+// the processes that it was to record.
+func recordedCommands(t *analyze.Trace) (list []string) {
+	if len(t.Commands) > 0 {
+		return t.Commands
+	}
+	for _, p := range t.Processes {
+		asked := slices.ContainsFunc(t.Recordings, func(r analyze.Recording) bool { return slices.Contains(r.Meta.PIDs, p.PID) })
+		if asked && p.Command != "" {
+			list = append(list, p.Command)
+		}
+	}
+	return list
+}
