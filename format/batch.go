@@ -42,6 +42,7 @@ type Columns struct {
 	CPU   bool
 	Value bool // decoded anyway in batches with stack bases
 	Args  bool
+	None  bool // decode definitions only: a batch of events has no rows
 }
 
 // Args returns the JSON array of the values of the event in a row, empty if it has none. It is
@@ -104,6 +105,10 @@ func (d *Decoder) Decode(m *Message, cols Columns, b *Batch) error {
 			return errFlatbuf
 		}
 		d.bufs = append(d.bufs, s)
+	}
+	if events := rows > 0 && rb.i64(nodes+16*m.layout.node[colInfo]+8) == rows; events && cols.None && ferr == nil {
+		b.Rows = 0
+		return nil
 	}
 	compressed := false
 	if c, ok := rb.table(3); ok {
@@ -290,14 +295,24 @@ func (t *Tables) Apply(d Definition) error {
 		t.Losses, err = appendJSON(t.Losses, d, false)
 	case KindLeftOut:
 		t.LeftOut, err = appendJSON(t.LeftOut, d, false)
-	case KindRemoved:
-		t.Removed, err = appendJSON(t.Removed, d, false)
 	case KindDropped:
 		t.Dropped, err = appendJSON(t.Dropped, d, false)
 	case KindCalibration:
 		t.Calibrations, err = appendJSON(t.Calibrations, d, false)
 	case KindStack:
 		err = t.addStack(d)
+	case KindSurvey:
+		t.Surveys, err = appendJSON(t.Surveys, d, false)
+		if err == nil && int(t.Surveys[len(t.Surveys)-1].Module) >= len(t.Modules) {
+			err = errors.New("it is of an unknown module")
+		}
+	case KindProbeSet:
+		t.ProbeSets, err = appendJSON(t.ProbeSets, d, true)
+	case KindWindow:
+		t.Windows, err = appendJSON(t.Windows, d, false)
+		if err == nil && int(t.Windows[len(t.Windows)-1].Set) >= len(t.ProbeSets) {
+			err = errors.New("it is of an unknown set")
+		}
 	case KindEnd:
 		t.End = new(End)
 		err = json.Unmarshal(d.Info, t.End)

@@ -12,7 +12,7 @@
 //	kind         uint8   kind of the row, see Kind
 //	cpu          uint16  number of the processor
 //	stack_bytes  uint32  distance of the stack pointer from the thread's stack base
-//	value        uint64  a return value, a stack base, or an entry's stack
+//	value        uint64  a return value, a stack base, or the stack of an entry or a sample
 //	info         utf8    JSON of a definition
 //	args         utf8    JSON array of the values of an event
 //
@@ -34,11 +34,13 @@
 //	9   DroppedReturn  the return of a call that did not meet a condition, see Dropped
 //	10  Displaced      the recorder pre-empted the thread, for value ns up to here
 //	11  Exit           the thread ends; value is 1 if its process executes another program
+//	12  Sample         the thread was running when a clock ticked; value is its stack
 //
 // From 16 on they are definitions. info has the JSON of the struct of that name:
 //
 //	16 Module   17 Func     18 Process      19 Thread   20 Loss    21 LeftOut
-//	22 End      23 Removed  24 Calibration  25 Dropped  26 Stack
+//	22 End      24 Calibration  25 Dropped  26 Stack
+//	27 ProbeSet 28 Window   29 Survey
 //
 // Time. The time of a row, in nanoseconds since the start of the recording, is the running sum of
 // delta_ns over all rows of its thread. One delta holds at most 4.29 s: Pauses bridge longer gaps.
@@ -60,6 +62,12 @@
 // goroutine may have rows after its Exit, if the new program soon has a goroutine with the same
 // number.
 //
+// Samples. With Meta.SampleHz, the clock of each processor ticks that often, and a Sample is where
+// the recorded thread was that it interrupted: its value is a Stack, 0 if that is unknown. All
+// samples together are a fair picture of where the processes spent processor time, probed or not. A
+// thread that was in the kernel is in the function that made the system call. A Sample has func 0
+// and does not count as an event. Samples are of threads, even if the thread runs a goroutine.
+//
 // Definitions. A Thread or Func defines a number in the columns thread or func, in an earlier
 // batch. The number is in that column and in value. Modules and Stacks have their number in value
 // alone. A function belongs to a Module. A thread belongs to the last Process defined before it
@@ -79,9 +87,16 @@
 // classes of a Func's sites are its entry_class and return_class. It applies to the batches of
 // events after it.
 //
+// Surveys. With an overhead limit (Meta.MaxOverheadPercent) most functions are probed only at times.
+// A Window says when the functions of a ProbeSet were: a call is in the file if it begins in a
+// window of its function, and complete if it also returns before OffNs. How many calls there were
+// outside of the windows is an estimate: a window stands for the processor time around it, up to
+// half of the way to the windows of the function before and after. The Surveys of the module say how
+// much its processes have used up to when.
+//
 // Stacks. An entry may have in value the number of a Stack, counted from 1. A Stack is the place
 // from which the function was called; it names the Stack of its own caller, and so on. Stacks that
-// share callers share these rows. They are found out when the recording ends. So an entry may come
+// share callers share these rows. The innermost Stack of a Sample is the place where it was. They are found out when the recording ends. So an entry may come
 // before the definition of its stack, and a trace that was not completed has no stacks.
 //
 // Values. A function describes the values of its events: in args for entries and hits, in results

@@ -41,6 +41,9 @@ const (
 	// Exit is the end of a thread, and of the calls that are open in it. Value is 1 if its process
 	// executes another program. Then the values of one of its threads have that program's name.
 	Exit Kind = 11
+	// Sample: the thread was running when the clock of its processor ticked. Value is the StackID
+	// of where it was, 0 if that is unknown.
+	Sample Kind = 12
 
 	kindDefinition Kind = 16
 
@@ -52,14 +55,16 @@ const (
 	KindLoss    Kind = 20
 	KindLeftOut Kind = 21
 	KindEnd     Kind = 22
-	// KindRemoved defines a Removed.
-	KindRemoved Kind = 23
 	// KindCalibration defines a Calibration.
 	KindCalibration Kind = 24
 	// KindDropped defines a Dropped.
 	KindDropped Kind = 25
 	// KindStack defines a Stack.
 	KindStack Kind = 26
+	// KindProbeSet defines a ProbeSet, KindWindow a Window, KindSurvey a Survey.
+	KindProbeSet Kind = 27
+	KindWindow   Kind = 28
+	KindSurvey   Kind = 29
 )
 
 // WakeupInInterrupt is in the Value of a Wakeup by an interrupt: of a timer, a device or the
@@ -72,9 +77,10 @@ func kindNames() map[Kind]string {
 		Entry: "entry", Return: "return", TailEntry: "tail-entry", Hit: "hit", Pause: "pause", StackBase: "stack-base",
 		SchedOut: "sched-out", SchedIn: "sched-in", Wakeup: "wakeup",
 		KindModule: "module", KindFunc: "func", KindProcess: "process", KindThread: "thread", KindLoss: "loss",
-		KindLeftOut: "left-out", KindEnd: "end", KindRemoved: "removed",
-		DroppedReturn: "dropped-return", KindDropped: "dropped", Displaced: "displaced", Exit: "exit",
+		KindLeftOut: "left-out", KindEnd: "end",
+		DroppedReturn: "dropped-return", KindDropped: "dropped", Displaced: "displaced", Exit: "exit", Sample: "sample",
 		KindCalibration: "calibration", KindStack: "stack",
+		KindProbeSet: "probe-set", KindWindow: "window", KindSurvey: "survey",
 	}
 }
 
@@ -111,9 +117,9 @@ type StackID uint32
 type Event struct {
 	TimeNs uint64 // since Meta.Start.MonoNs
 	SP     uint64 // stack pointer at the function's entry, for returns as well; 0 unknown
-	Value  uint64 // of a Return, SchedOut, Wakeup, Displaced or Exit; StackID of an entry; else 0
+	Value  uint64 // of a Return, SchedOut, Wakeup, Displaced or Exit; StackID of an entry or Sample; else 0
 	Thread ThreadID
-	Func   FuncID // 0 for kinds of the scheduler, and for an Exit
+	Func   FuncID // 0 for kinds of the scheduler, for an Exit and for a Sample
 	CPU    uint16 // of a Wakeup: the waker's
 	Kind   Kind
 

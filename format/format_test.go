@@ -58,10 +58,13 @@ left-out {"name":"_start","module":"/bin/prog","addr":4000,"reason":"entry point
 220 0 sched-out 0 value=0x1 cpu=1
 240 0 wakeup 0 value=0x10000000b
 250 0 sched-in 0 cpu=1
+260 0 sample 0 value=0x2 cpu=1
 300 0 return 1 sp=0x7ffe00000f00 value=0xffffffffffffffff cpu=1
 flush
 loss {"cpu":1,"first_ns":400,"last_ns":500,"entries":3,"returns":2,"sched":4}
-removed {"func":2,"time_ns":600,"hits":7,"pid":10,"overhead_percent":12.5,"reason":"its hits cost process 10 (prog) 12.5% of 11 ms of CPU time; the limit for all is 5%"}
+probe-set {"funcs":[2]}
+window {"set":0,"from_ns":100,"to_ns":600,"off_ns":650,"cpu_ns":400,"all":true}
+survey {"module":0,"funcs":3,"cpu_ns":4000,"cost_ns":200}
 20000000000 1 return 1 sp=0x7f0000001000 value=0x7
 20000000100 1 entry 1 sp=0x55d000000000
 20000000200 1 entry 1 value=0x2
@@ -124,9 +127,10 @@ func TestTextRoundTrip(t *testing.T) {
 		"100 0 entry 0 sp=0x7ffe00001000\n150 0 hit 2",
 		"300 0 return 1 sp=0x7ffe00000f00 value=0xffffffffffffffff cpu=1\n120 1 entry 1 sp=0x7f0000001000\n",
 		"20000000000 1 return 1 sp=0x7f0000001000 value=0x7\n20000000100 1 entry 1 sp=0x55d000000000\n20000000200 1 entry 1 value=0x2\n20000000300 1 exit 0 value=0x1 args=[\"ls\"]\n",
-		"220 0 sched-out 0 value=0x1 cpu=1\n240 0 wakeup 0 value=0x10000000b\n250 0 sched-in 0 cpu=1\n",
+		"220 0 sched-out 0 value=0x1 cpu=1\n240 0 wakeup 0 value=0x10000000b\n250 0 sched-in 0 cpu=1\n260 0 sample 0 value=0x2 cpu=1\n",
 		`stack {"func":0,"addr":4105,"line":4}` + "\n" + `stack {"func":1,"addr":4120,"outer":1}` + "\n",
 		`"events":9,"entries":6,"sched":3`,
+		`"samples":1`,
 	} {
 		if !strings.Contains(once, want) {
 			t.Errorf("%q is not in:\n%s", want, once)
@@ -150,15 +154,18 @@ func TestValidate(t *testing.T) {
 		"value of a hit":    {"hit 2 sp=0x7ffe00001000", "hit 2 sp=0x7ffe00001000 value=1"},
 		"stack too deep":    {"stack {", chain(MaxStack+1) + "stack {"},
 		"unknown process":   {`thread {"pid":10,"tid":11`, `thread {"pid":12,"tid":11`},
-		"loss of nothing":   {`"entries":3,"returns":2,"sched":4}` + "\nr", `"entries":0,"returns":0}` + "\nr"},
+		"loss of nothing":   {`"entries":3,"returns":2,"sched":4}`, `"entries":0,"returns":0}`},
 		"switch of a call":  {"sched-out 0 ", "sched-out 1 "},
 		"stack of a switch": {"250 0 sched-in 0 ", "250 0 sched-in 0 sp=0x7ffe00000f00 "},
 		"value of a switch": {"250 0 sched-in 0 ", "250 0 sched-in 0 value=1 "},
+		"sample of a call":  {"sample 0", "sample 1"},
+		"sample at a depth": {"sample 0", "sample 0 sp=0x7ffe00000f00"},
+		"unknown sample":    {"sample 0 value=0x2", "sample 0 value=0x3"},
 		"exit of a call":    {"exit 0", "exit 1"},
 		"program of an end": {"exit 0 value=1", "exit 0"},
-		"unknown removed":   {`removed {"func":2`, `removed {"func":9`},
-		"call after it":     {`removed {"func":2`, `removed {"func":1`},
-		"removed twice":     {"removed {", `removed {"func":2,"time_ns":500,"hits":7,"pid":10,"overhead_percent":1,"reason":""}` + "\nremoved {"},
+		"unknown in set":    {`probe-set {"funcs":[2`, `probe-set {"funcs":[9`},
+		"window backwards":  {`"to_ns":600`, `"to_ns":60`},
+		"window too short":  {`"off_ns":650`, `"off_ns":65`},
 		"no end":            {example[strings.Index(example, "end {"):], ""},
 	} {
 		text := strings.Replace(example, change[0], change[1], 1)
@@ -226,7 +233,7 @@ func TestArrowReadsIt(t *testing.T) {
 			timeNs[rec.Column(1).(*array.Uint32).Value(row)] += uint64(rec.Column(0).(*array.Uint32).Value(row))
 		}
 	}
-	want := map[uint8]int{0: 5, 1: 2, 2: 1, 3: 1, 4: 4, 5: 3, 6: 1, 7: 1, 8: 1, 11: 1, 16: 1, 17: 3, 18: 1, 19: 2, 20: 1, 21: 1, 22: 1, 23: 1, 26: 2}
+	want := map[uint8]int{0: 5, 1: 2, 2: 1, 3: 1, 4: 4, 5: 3, 6: 1, 7: 1, 8: 1, 11: 1, 12: 1, 16: 1, 17: 3, 18: 1, 19: 2, 20: 1, 21: 1, 22: 1, 26: 2, 27: 1, 28: 1, 29: 1}
 	if !reflect.DeepEqual(kinds, want) {
 		t.Errorf("kinds %v, want %v", kinds, want)
 	}
@@ -405,6 +412,37 @@ func TestOpenDirectory(t *testing.T) {
 	}
 	if _, err := Open(filepath.Join(t.TempDir(), "none")); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
+	}
+}
+
+// A reader of definitions gets all of them, and no rows of events.
+func TestDefinitionsOnly(t *testing.T) {
+	read := func(cols Columns) (defs, rows int) {
+		src := fromText(t, example)
+		r, err := NewReader(src, src.Size())
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := NewDecoder()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		var m Message
+		var b Batch
+		for r.Next(&m) == nil {
+			if err := d.Decode(&m, cols, &b); err != nil {
+				t.Fatal(err)
+			}
+			if defs += len(b.Defs); len(b.Defs) == 0 {
+				rows += b.Rows
+			}
+		}
+		return defs, rows
+	}
+	all, events := read(Columns{})
+	if defs, rows := read(Columns{None: true}); defs != all || all == 0 || rows != 0 || events == 0 {
+		t.Errorf("%d definitions of %d, %d rows of %d", defs, all, rows, events)
 	}
 }
 

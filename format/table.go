@@ -31,6 +31,10 @@ type Meta struct {
 	SlowerThanNs       int64   `json:"slower_than_ns,omitempty"`       // only calls at least this long were kept; 0: all
 	MaxOverheadPercent float64 `json:"max_overhead_percent,omitempty"` // of the CPU time of each process; 0: no limit
 	Costs              *Costs  `json:"costs,omitempty"`                // nil if they were not needed
+
+	// SampleHz is how often a second the clock of each processor ticked for samples. 0: there are
+	// none.
+	SampleHz int `json:"sample_hz,omitempty"`
 }
 
 // Costs are the costs of a hit to its thread, in ns, including its record.
@@ -126,16 +130,47 @@ type LeftOut struct {
 	Reason string `json:"reason"`
 }
 
-// Removed is a function, or static probe, that the overhead limit removed while recording: it cost
-// a process too much. The trace has no events of it after TimeNs. It may be defined twice: the
-// later definition counts.
-type Removed struct {
-	Func            FuncID  `json:"func"`             // of a static probe whose events have other names: its own
-	TimeNs          uint64  `json:"time_ns"`          // since Meta.Start.MonoNs
-	Hits            uint64  `json:"hits"`             // executions of its probes up to then, in all processes, recorded or not
-	PID             int     `json:"pid"`              // the process that was over the limit
-	OverheadPercent float64 `json:"overhead_percent"` // cost of its hits, in percent of the CPU time of the process
-	Reason          string  `json:"reason"`           // for people
+// Survey is what a recording with an overhead limit probes in a module. Its functions are probed in
+// Windows. A module without a Survey was probed from the first to the last moment. A Survey is
+// defined again as its counters grow: so it says how they grew, and the last one has the sums.
+type Survey struct {
+	Module ModuleID `json:"module"`
+	TimeNs uint64   `json:"time_ns"` // since Meta.Start.MonoNs
+	Funcs  int      `json:"funcs"`   // the functions and static probes to choose from
+	// CPUNs is the processor time that the processes with the module have used since the start,
+	// less the cost of their probes. The unit of the windows' CPUNs.
+	CPUNs uint64 `json:"cpu_ns"`
+	// CostNs is the processor time that the probes have taken, as estimated while recording.
+	CostNs uint64 `json:"cost_ns"`
+}
+
+// SetID numbers the ProbeSets of a trace in the order of their definition.
+type SetID uint32
+
+// ProbeSet are functions of one module that are probed at the same times. A static probe whose
+// events have other names is in it under its own number.
+type ProbeSet struct {
+	Funcs []FuncID `json:"funcs"`
+}
+
+// Window is an interval in which the functions of a ProbeSet were probed. It comes after events of
+// the interval. If one window begins where another of the same function ends, calls go on across.
+type Window struct {
+	Set    SetID  `json:"set"`
+	FromNs uint64 `json:"from_ns"` // since Meta.Start.MonoNs
+	// Calls that begin from FromNs up to ToNs are a fair sample of all calls. Events were recorded
+	// until OffNs: a call that has not returned by then is incomplete. Calls that begin after ToNs
+	// are no fair sample, because OffNs may depend on them.
+	ToNs  uint64 `json:"to_ns"`
+	OffNs uint64 `json:"off_ns"`
+	// CPUNs is the processor time that the processes with the module have used between FromNs and
+	// ToNs, less the cost of their probes. 0 if it is unknown.
+	CPUNs uint64 `json:"cpu_ns"`
+	// Rough is set if so much of the processor time went to the probes that CPUNs is rough.
+	Rough bool `json:"rough,omitempty"`
+	// All is set if all functions of the module that were known to be called were probed, from
+	// FromNs to OffNs. Only then are callers known.
+	All bool `json:"all,omitempty"`
 }
 
 // Dropped counts the calls of a function in a process that did not meet a condition. The condition
@@ -188,11 +223,13 @@ type SiteCost struct {
 }
 
 // Stack is a place in a function from which a call was made, and the Stack of that function's
-// caller. An entry's Value is the place from which it was called. Places with the same caller's
-// stack share its rows.
+// caller. An entry's Value is the place from which it was called, a Sample's is where the thread
+// was. Places with the same caller's stack share its rows.
 type Stack struct {
 	Func FuncID `json:"func"`
-	Addr uint64 `json:"addr"`           // return address, as a virtual address in the file; 0 for code in no file
+	// Addr is a return address, as a virtual address in the file. In a Sample's innermost place it
+	// is the address of the instruction, plus 1. 0 for code in no file.
+	Addr uint64 `json:"addr"`
 	Line int    `json:"line,omitempty"` // of the call, in the Func's File
 	// Outer is the place from which the function was called, defined before this one; 0 if unknown.
 	Outer StackID `json:"outer,omitempty"`
@@ -223,6 +260,9 @@ type End struct {
 	// Missing says, for people, which calls could not be recorded, for example those of a process
 	// before it got its probes.
 	Missing []string `json:"missing,omitempty"`
+
+	Samples     uint64 `json:"samples,omitempty"`      // rows of the kind Sample, which do not count as events
+	LostSamples uint64 `json:"lost_samples,omitempty"` // samples that found no room
 }
 
 // Tables has the definitions of a trace that were read so far.
@@ -233,7 +273,9 @@ type Tables struct {
 	Threads   []Thread
 	Losses    []Loss
 	LeftOut   []LeftOut
-	Removed   []Removed
+	Surveys   []Survey
+	ProbeSets []ProbeSet // by SetID
+	Windows   []Window
 	Dropped   []Dropped
 	Stacks    []Stack // by StackID-1
 	// Calibrations are in the order of time.

@@ -18,7 +18,7 @@ import (
 //	1500 0 return 3 sp=0x7ffc00 value=0x5 cpu=1
 //	flush
 //
-// An event, an exit, or a row of the scheduler has its time in ns since the start, thread, kind,
+// An event, an exit, a sample, or a row of the scheduler has its time in ns since the start, thread, kind,
 // function, and the other columns that are not zero. Its JSON array of values comes last, after
 // args=. flush ends a batch. Empty lines and lines that begin with # are skipped.
 
@@ -97,8 +97,12 @@ func (w *Writer) addText(word, rest string) error {
 		return addJSON(info, w.AddLoss)
 	case "left-out":
 		return addJSON(info, w.AddLeftOut)
-	case "removed":
-		return addJSON(info, w.AddRemoved)
+	case "survey":
+		return addJSON(info, w.AddSurvey)
+	case "probe-set":
+		return addJSON(info, func(s ProbeSet) { w.AddProbeSet(s) })
+	case "window":
+		return addJSON(info, w.AddWindow)
 	case "dropped":
 		return addJSON(info, w.AddDropped)
 	case "calibration":
@@ -156,7 +160,7 @@ func parseEvent(word, rest string) (e Event, err error) {
 	e.Func = FuncID(number(fields[3], 32))
 	known := false
 	for kind, name := range kindNames() {
-		if name == fields[2] && (kind.IsEvent() || kind.IsSched() || kind == Exit) {
+		if name == fields[2] && (kind.IsEvent() || kind.IsSched() || kind == Exit || kind == Sample) {
 			e.Kind, known = kind, true
 		}
 	}

@@ -8,7 +8,7 @@ import (
 // Validate reads a trace to its end and checks every rule of the format, including rules that a
 // reader does not depend on. It is for tests of writers.
 func Validate(r *Reader) error {
-	v := validator{processes: map[int]bool{}, removed: map[FuncID]uint64{}}
+	v := validator{processes: map[int]bool{}}
 	err := eachBatch(r, func(b *Batch, tables *Tables, clocks []clock) error {
 		if v.ended {
 			return errors.New("a batch after the end")
@@ -37,12 +37,12 @@ type validator struct {
 	eventRows       uint64
 	entries         uint64
 	sched           uint64
+	samples         uint64
 	threads, losses int
-	removals        int
+	sets, windows   int
 	dropped         int
-	removed         map[FuncID]uint64 // time at which a function was removed
-	depths          []int             // of stacks
-	stack           uint64            // the highest number that an entry has
+	depths          []int  // of stacks
+	stack           uint64 // the highest number that an entry or sample has
 	ended           bool
 }
 
@@ -70,16 +70,20 @@ func (v *validator) definitions(b *Batch, tables *Tables) error {
 		}
 	}
 	v.losses = len(tables.Losses)
-	for _, t := range tables.Removed[v.removals:] {
-		if int(t.Func) >= len(tables.Funcs) {
-			return fmt.Errorf("function %d was removed, but is not defined", t.Func)
+	for _, set := range tables.ProbeSets[v.sets:] {
+		for _, fn := range set.Funcs {
+			if int(fn) >= len(tables.Funcs) {
+				return fmt.Errorf("function %d is in a set of probes, but is not defined", fn)
+			}
 		}
-		if at, ok := v.removed[t.Func]; ok && at != t.TimeNs {
-			return fmt.Errorf("function %d was removed twice", t.Func)
-		}
-		v.removed[t.Func] = t.TimeNs
 	}
-	v.removals = len(tables.Removed)
+	v.sets = len(tables.ProbeSets)
+	for _, w := range tables.Windows[v.windows:] {
+		if w.FromNs > w.ToNs || w.ToNs > w.OffNs {
+			return fmt.Errorf("a window that ends before it begins: %+v", w)
+		}
+	}
+	v.windows = len(tables.Windows)
 	for _, d := range tables.Dropped[v.dropped:] {
 		if int(d.Func) >= len(tables.Funcs) {
 			return fmt.Errorf("calls of function %d were dropped, but it is not defined", d.Func)
@@ -102,11 +106,11 @@ func (v *validator) definitions(b *Batch, tables *Tables) error {
 	if end := tables.End; end != nil {
 		v.ended = true
 		if v.stack > uint64(len(tables.Stacks)) {
-			return fmt.Errorf("an entry has stack %d, which is not defined", v.stack)
+			return fmt.Errorf("an entry or sample has stack %d, which is not defined", v.stack)
 		}
-		if end.Events != v.eventRows || end.Entries != v.entries || end.Sched != v.sched {
-			return fmt.Errorf("the end counts %d events, %d entries, %d rows of the scheduler; there are %d, %d, %d",
-				end.Events, end.Entries, end.Sched, v.eventRows, v.entries, v.sched)
+		if end.Events != v.eventRows || end.Entries != v.entries || end.Sched != v.sched || end.Samples != v.samples {
+			return fmt.Errorf("the end counts %d events, %d entries, %d rows of the scheduler, %d samples; there are %d, %d, %d, %d",
+				end.Events, end.Entries, end.Sched, end.Samples, v.eventRows, v.entries, v.sched, v.samples)
 		}
 	}
 	return nil
@@ -132,6 +136,13 @@ func (v *validator) events(b *Batch, tables *Tables, clocks []clock) error {
 			}
 			v.sched++
 			continue
+		case e.Kind == Sample:
+			if b.StackBytes[i] != 0 || e.Func != 0 || len(b.Args(i)) > 0 {
+				return fail("it has more than a time, a processor and a stack")
+			}
+			v.stack = max(v.stack, e.Value)
+			v.samples++
+			continue
 		case e.Kind == Exit:
 			if b.StackBytes[i] != 0 || e.Func != 0 || e.Value > 1 || e.Value == 0 && len(b.Args(i)) > 0 || len(b.Args(i)) > 0 && !isArray(string(b.Args(i))) {
 				return fail("it has more than a time and the name of a program")
@@ -149,9 +160,6 @@ func (v *validator) events(b *Batch, tables *Tables, clocks []clock) error {
 			return fail("it has a value")
 		case (e.Kind == Hit) != tables.Funcs[e.Func].Hit:
 			return fail("its function has other kinds of events")
-		}
-		if at, ok := v.removed[e.Func]; ok && e.TimeNs > at {
-			return fail("its function was removed before")
 		}
 		v.eventRows++
 		if e.Kind.IsEntry() {

@@ -50,12 +50,13 @@ type Writer struct {
 	events  uint64
 	entries uint64
 	sched   uint64
+	samples uint64
 
 	pending []Event
 	args    []string // of the pending events
 	argSize int      // bytes of args
 	threads []writerThread
-	counts  struct{ modules, funcs, stacks uint32 }
+	counts  struct{ modules, funcs, stacks, sets uint32 }
 	rows    rows
 	defs    []definition
 	sorted  []Event // scratch of Flush, as are the next two
@@ -102,6 +103,9 @@ func (w *Writer) Size() int64 { return w.size }
 // Sched returns the number of appended rows of the scheduler. They do not count as events.
 func (w *Writer) Sched() uint64 { return w.sched }
 
+// Samples returns the number of appended samples. They do not count as events.
+func (w *Writer) Samples() uint64 { return w.samples }
+
 // Threads returns the number of threads that were defined.
 func (w *Writer) Threads() int { return len(w.threads) }
 
@@ -144,8 +148,19 @@ func (w *Writer) AddLeftOut(l LeftOut) { w.define(KindLeftOut, 0, l) }
 // AddDropped reports calls that were not kept.
 func (w *Writer) AddDropped(d Dropped) { w.define(KindDropped, 0, d) }
 
-// AddRemoved reports a function that the overhead limit removed.
-func (w *Writer) AddRemoved(t Removed) { w.define(KindRemoved, 0, t) }
+// AddSurvey reports what a survey of a module has cost so far.
+func (w *Writer) AddSurvey(s Survey) { w.define(KindSurvey, 0, s) }
+
+// AddProbeSet defines a set of functions, which must have been defined.
+func (w *Writer) AddProbeSet(s ProbeSet) SetID {
+	id := w.counts.sets
+	w.counts.sets++
+	w.define(KindProbeSet, id, s)
+	return SetID(id)
+}
+
+// AddWindow reports when the functions of a set, which must have been defined, were probed.
+func (w *Writer) AddWindow(win Window) { w.define(KindWindow, 0, win) }
 
 // AddCalibration reports the cost of hits.
 func (w *Writer) AddCalibration(c Calibration) { w.define(KindCalibration, 0, c) }
@@ -176,6 +191,8 @@ func (w *Writer) Append(e *Event) error {
 	w.pending = append(w.pending, *e)
 	switch {
 	case e.Kind == Exit:
+	case e.Kind == Sample:
+		w.samples++
 	case e.Kind.IsSched():
 		w.sched++
 	case e.Kind.IsEntry():
@@ -240,7 +257,7 @@ func (w *Writer) Close(end End) error {
 	if w.err != nil {
 		return w.err
 	}
-	end.Events, end.Entries, end.Sched = w.events, w.entries, w.sched
+	end.Events, end.Entries, end.Sched, end.Samples = w.events, w.entries, w.sched, w.samples
 	if err := w.Flush(); err != nil {
 		return err
 	}
