@@ -17,6 +17,7 @@ struct pt_regs {
 #define REGS_IP(regs) ((regs)->ip)
 #define REGS_RESULT(regs) ((regs)->ax)
 #define REGS_FP(regs) ((regs)->bp)
+#define IN_USER_MODE(regs) (((regs)->cs & 3) == 3)
 
 /* The register of Go's goroutine (ABIInternal, since Go 1.17). */
 #define REGS_G(regs) ((regs)->r14)
@@ -38,6 +39,16 @@ static __always_inline __u64 return_address(struct pt_regs *regs)
 
 	bpf_probe_read_user(&addr, sizeof(addr), (void *)regs->sp);
 	return addr;
+}
+
+/* Whether a word of the stack can be a return address: a call instruction seems to end there. */
+static __always_inline int follows_call(__u64 addr)
+{
+	__u8 code[8]; /* ahead of it: E8 and four bytes, or FF /2 in 2, 3, 4, 6 or 7 bytes */
+
+	if (bpf_probe_read_user(code, sizeof(code), (void *)(addr - sizeof(code))))
+		return 0;
+	return code[3] == 0xe8 || code[6] == 0xff || code[5] == 0xff || code[4] == 0xff || code[2] == 0xff || code[1] == 0xff;
 }
 
 /* Whether code begins like the kernel's trampoline for return probes (arch_uretprobe_trampoline in
@@ -66,6 +77,7 @@ struct pt_regs {
 #define REGS_IP(regs) ((regs)->pc)
 #define REGS_RESULT(regs) ((regs)->regs[0])
 #define REGS_FP(regs) ((regs)->regs[29])
+#define IN_USER_MODE(regs) (((regs)->pstate & 0xf) == 0) /* PSR_MODE_MASK, PSR_MODE_EL0t */
 #define REGS_G(regs) ((regs)->regs[28])
 #define MAX_KERNEL_STACK (64 << 10)
 #define USER_INTERRUPTED(regs) 0
@@ -74,6 +86,12 @@ struct pt_regs {
 static __always_inline __u64 return_address(struct pt_regs *regs)
 {
 	return regs->regs[30];
+}
+
+/* What is in the link register always is a return address. */
+static __always_inline int follows_call(__u64 addr)
+{
+	return 1;
 }
 
 /* brk #5 (UPROBES_BRK_IMM in arch/arm64/include/asm/brk-imm.h). */

@@ -96,8 +96,8 @@ func TestConstants(t *testing.T) {
 			"KIND_TAIL_ENTRY": uint64(format.TailEntry), "KIND_HIT": uint64(format.Hit),
 			"KIND_SCHED_OUT": uint64(format.SchedOut), "KIND_SCHED_IN": uint64(format.SchedIn),
 			"KIND_WAKEUP": uint64(format.Wakeup), "KIND_DROPPED": uint64(format.DroppedReturn),
-			"KIND_DISPLACED": uint64(format.Displaced),
-			"KIND_NAMED":     kindNamed, "KIND_ARGS": kindArgs, "KIND_NAME": kindName, "KIND_STACK": kindStack,
+			"KIND_DISPLACED": uint64(format.Displaced), "KIND_SAMPLE": uint64(format.Sample),
+			"KIND_NAMED": kindNamed, "KIND_ARGS": kindArgs, "KIND_NAME": kindName, "KIND_STACK": kindStack,
 		},
 		"task_kind": {
 			"TASK_FORK": uint64(TaskFork), "TASK_EXEC": uint64(TaskExec),
@@ -164,7 +164,7 @@ func TestLayouts(t *testing.T) {
 	}
 	eachContract(t, func(c contract) {
 		for name, v := range map[string]any{
-			"arg": Arg{}, "cond": Cond{}, "site": Site{}, "hits_key": HitsKey{}, "hits": Hits{}, "func_loss": funcLoss{},
+			"arg": Arg{}, "cond": Cond{}, "site": Site{}, "func_limit": funcLimit{}, "func_loss": funcLoss{},
 			"dropped_key": droppedKey{}, "dropped_calls": droppedCalls{}, "call_key": callKey{}, "open_call": openCall{},
 			"thread_key": threadKey{}, "thread_calls": threadCalls{},
 		} {
@@ -257,6 +257,9 @@ func TestRecords(t *testing.T) {
 		equal("has a stack", s.Decode(c.record("stack_event", map[string]uint64{
 			"kind": kindStack, "frames": 1, "time_ns": 9, "stack": 10, "pid": 11, "tid": 12, "returns_to": 13})), true)
 		equal("stack", s, Stack{TimeNs: 9, ID: 10, PID: 11, ReturnsTo: []uint64{13}})
+		equal("has the stack of a sample", s.Decode(c.record("stack_event", map[string]uint64{
+			"kind": kindStack | uint64(format.Sample), "frames": 1, "stack": 10, "leaf_returns_to": 14, "returns_to": 13})), true)
+		equal("stack of a sample", s, Stack{ID: 10, Sampled: true, LeafReturnsTo: 14, ReturnsTo: []uint64{13}})
 		equal("stack without room for more", int(c.structOf("stack_event").Size), stackBytes+8*maxFrames)
 
 		equal("task", DecodeTask(c.record("task", map[string]uint64{

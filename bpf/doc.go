@@ -72,6 +72,18 @@
 // of a function that is just entered: that depends on its version and on the instruction at the
 // entry.
 //
+// # Samples
+//
+// A program at a timer of each CPU records where the interrupted thread is (sample.h). Its record
+// is in the lane, and its stack is sent like those of entries, with the interrupted instruction as
+// the innermost place. A thread in the kernel is where it entered the kernel: the registers of that
+// moment are in the kernel's stack of the task. Only a kernel with BTF shows them
+// (bpf_task_pt_regs). Without BTF such samples are counted, and left out.
+//
+// The timer is a perf event of the software clock, which needs no performance counter, so it also
+// ticks in virtual machines. It belongs to a CPU: that of a process would have to be opened for each
+// of its threads.
+//
 // # Limits, tasks and the scheduler
 //
 // With an overhead limit the programs also count hits by process and function. The recorder can

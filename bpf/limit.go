@@ -5,81 +5,126 @@ package bpf
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
+	"time"
+	"unsafe"
 
 	"github.com/cilium/ebpf"
 
 	"utrace/format"
 )
 
-// Limits of the table of hits, in entries: one for each function in each process.
-const (
-	minHits = 1 << 12
-	maxHits = 1 << 16
-)
+// maxCharged is how many processes the programs can charge with costs.
+const maxCharged = 1 << 14
 
 // prepareLimit makes room for the counters of Options.Limited, or leaves it out.
 func prepareLimit(spec *ebpf.CollectionSpec, o Options) error {
-	hits, removed := spec.Maps[utraceMapHits], spec.Maps[utraceMapRemoved]
+	limits, costs := spec.Maps[utraceMapFuncLimits], spec.Maps[utraceMapProcessCosts]
 	if !o.Limited {
-		hits.MaxEntries, removed.MaxEntries = 1, 1
+		limits.MaxEntries, costs.MaxEntries = 1, 1
 		return nil
 	}
-	hits.MaxEntries = uint32(min(max(4*o.Funcs, minHits), maxHits))
-	removed.MaxEntries = uint32(max(1, o.Funcs))
+	limits.MaxEntries, costs.MaxEntries = uint32(max(1, o.Funcs)), maxCharged
 	return spec.Variables[utraceVarLimited].Set(uint8(1))
 }
 
-// HitsKey is struct hits_key of types.h: a function in a process.
-type HitsKey struct {
-	TGID uint32
-	Func format.FuncID // as the programs number them
+// funcLimit is struct func_limit of types.h.
+type funcLimit struct {
+	entries, returns  uint64
+	entryNs, returnNs uint32
+	off, reserved     uint32
 }
 
-// Hits is struct hits of types.h: executions of the probes of a function.
-type Hits struct {
-	Entries uint64 // and hits of probes without a return
-	Returns uint64
+// Limits are the functions of Options.Limited, as the programs number them.
+type Limits struct {
+	mem  mapping
+	room int
 }
 
-// Hits returns how often the functions were hit in each process, whether the events were recorded,
-// lost or dropped. Hits after RemoveFunc are not counted.
-func (o *Objects) Hits() (map[HitsKey]Hits, error) {
-	counts := map[HitsKey]Hits{}
-	var key HitsKey
-	var perCPU []Hits
-	it := o.hits.Iterate()
-	for it.Next(&key, &perCPU) {
-		var sum Hits
-		for _, h := range perCPU {
-			sum.Entries += h.Entries
-			sum.Returns += h.Returns
-		}
-		counts[key] = sum
+func (l *Limits) of(fn format.FuncID) *funcLimit {
+	return (*funcLimit)(unsafe.Pointer(l.mem.word(int(fn) * int(unsafe.Sizeof(funcLimit{})))))
+}
+
+// Has reports whether there is room for a function. Others are always on and not counted.
+func (l *Limits) Has(fn format.FuncID) bool { return int(fn) < l.room }
+
+// SetCost sets what an entry (or hit) and a return of a function cost.
+func (l *Limits) SetCost(fn format.FuncID, entry, ret time.Duration) {
+	f := l.of(fn)
+	atomic.StoreUint32(&f.entryNs, uint32(entry))
+	atomic.StoreUint32(&f.returnNs, uint32(ret))
+}
+
+// Turn turns a function on or off. All are on at first.
+func (l *Limits) Turn(fn format.FuncID, on bool) {
+	off := uint32(1)
+	if on {
+		off = 0
+	}
+	atomic.StoreUint32(&l.of(fn).off, off)
+}
+
+// Hits returns how often the probes of a function were executed while it was on, in all processes,
+// whether the events were recorded, lost or dropped.
+func (l *Limits) Hits(fn format.FuncID) (entries, returns uint64) {
+	f := l.of(fn)
+	return atomic.LoadUint64(&f.entries), atomic.LoadUint64(&f.returns)
+}
+
+// mapLimits maps the functions of Options.Limited.
+func (o *Objects) mapLimits(coll *ebpf.Collection, limited bool) error {
+	if !limited {
+		return nil
+	}
+	m := coll.Maps[utraceMapFuncLimits]
+	mem, err := mapArray(m, readWrite)
+	if err != nil {
+		return err
+	}
+	o.closers = append(o.closers, mem)
+	o.Limits = &Limits{mem, int(m.MaxEntries())}
+	return nil
+}
+
+// ProcessCost returns what the executions of all probes have cost a process so far.
+func (o *Objects) ProcessCost(pid int) (time.Duration, error) {
+	var perCPU []uint64
+	err := o.processCosts.Lookup(uint32(pid), &perCPU)
+	if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+		return 0, fmt.Errorf("read costs: %w", err)
+	}
+	var sum uint64
+	for _, ns := range perCPU {
+		sum += ns
+	}
+	return time.Duration(sum), nil
+}
+
+// ChargedProcesses returns the processes whose probes have cost them something.
+func (o *Objects) ChargedProcesses() ([]int, error) {
+	var list []int
+	var pid uint32
+	var perCPU []uint64
+	it := o.processCosts.Iterate()
+	for it.Next(&pid, &perCPU) {
+		list = append(list, int(pid))
 	}
 	if err := it.Err(); err != nil && !errors.Is(err, ebpf.ErrIterationAborted) {
-		return nil, fmt.Errorf("read hits: %w", err)
+		return nil, fmt.Errorf("read costs: %w", err)
 	}
-	return counts, nil
+	return list, nil
 }
 
-// ForgetHits removes a function of a process that has ended, to make room.
-func (o *Objects) ForgetHits(key HitsKey) error {
-	if err := o.hits.Delete(key); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
-		return fmt.Errorf("forget hits: %w", err)
+// ForgetCost forgets a process that has ended, to make room.
+func (o *Objects) ForgetCost(pid int) error {
+	if err := o.processCosts.Delete(uint32(pid)); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+		return fmt.Errorf("forget costs: %w", err)
 	}
 	return nil
 }
 
-// Uncounted returns how many hits found no room in the table of hits.
+// Uncounted returns how many hits charged no process, because there were too many processes.
 func (o *Objects) Uncounted() (n uint64, err error) {
 	err = o.uncountedHits.Get(&n)
 	return n, err
-}
-
-// RemoveFunc makes a function record nothing from now on. Its breakpoints stay.
-func (o *Objects) RemoveFunc(fn format.FuncID) error {
-	if err := o.removed.Put(uint32(fn), uint32(1)); err != nil {
-		return fmt.Errorf("remove a function: %w", err)
-	}
-	return nil
 }

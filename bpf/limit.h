@@ -1,33 +1,42 @@
 /* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
-/* The overhead limit: hits by process and function, whether their events are recorded, lost or
- * dropped. */
+/* The overhead limit: hits by function and their cost by process, whether their events are recorded,
+ * lost or dropped. */
 #ifndef UTRACE_LIMIT_H
 #define UTRACE_LIMIT_H
 
 #include "maps.h"
 
-/* Counts a hit, and reports whether the function is not removed. The time of the hit must have been
- * read before: then no event of a function is later than its removal. Another thread may interrupt
- * this one on the same CPU, so the counters are atomic. */
+/* Adds the cost of a hit to its process. */
+static __always_inline void charge(__u32 tgid, __u32 ns)
+{
+	__u64 *sum = bpf_map_lookup_elem(&process_costs, &tgid), none = 0;
+
+	if (!sum) {
+		bpf_map_update_elem(&process_costs, &tgid, &none, BPF_NOEXIST);
+		sum = bpf_map_lookup_elem(&process_costs, &tgid);
+	}
+	if (sum)
+		__sync_fetch_and_add(sum, ns);
+	else
+		__sync_fetch_and_add(&uncounted_hits, 1);
+}
+
+/* Counts a hit, and reports whether the function is on. The time of the hit must have been read
+ * before: then no event of a function is later than the moment at which it was turned off. Another
+ * thread may interrupt this one on the same CPU, so the counters are atomic. */
 static __always_inline int count_hit(__u32 tgid, __u32 func, __u32 kind)
 {
-	struct hits_key key = {.tgid = tgid, .func = func};
-	__u32 *off = bpf_map_lookup_elem(&removed, &func);
-	struct hits *h, none = {};
+	struct func_limit *f = bpf_map_lookup_elem(&func_limits, &func);
 
-	if (off && *off)
+	if (!f)
+		return 1;
+	charge(tgid, kind == KIND_RETURN ? f->return_ns : f->entry_ns);
+	if (*(volatile __u32 *)&f->off)
 		return 0;
-	h = bpf_map_lookup_elem(&hits, &key);
-	if (!h) {
-		bpf_map_update_elem(&hits, &key, &none, BPF_NOEXIST);
-		h = bpf_map_lookup_elem(&hits, &key);
-	}
-	if (!h)
-		__sync_fetch_and_add(&uncounted_hits, 1);
-	else if (kind == KIND_RETURN)
-		__sync_fetch_and_add(&h->returns, 1);
+	if (kind == KIND_RETURN)
+		__sync_fetch_and_add(&f->returns, 1);
 	else
-		__sync_fetch_and_add(&h->entries, 1);
+		__sync_fetch_and_add(&f->entries, 1);
 	return 1;
 }
 

@@ -27,7 +27,8 @@ type Options struct {
 	// Unmet.
 	Conditions bool
 	Stacks     bool // record the stack of callers at entries, see Stack
-	Limited    bool // count the hits of each function in each process, see Hits
+	Samples    bool // make it possible to take samples, see Sample
+	Limited    bool // functions can be turned off, and the cost of their hits is counted, see Limits
 	NoTasks    bool // do not watch tasks; not with Follow or Sched
 	Sched      bool // record when threads that have had an event leave a CPU, run again and are woken
 	// DeferCalls lets conditions be decided at the return: the record of an entry is then written
@@ -77,6 +78,7 @@ type loader struct {
 	cpus      int
 	tlsOffset uint32
 
+	btf          bool // the kernel has it
 	tasks        bool // watch tasks
 	displaced    bool // watch for displaced threads
 	displacedErr error
@@ -103,7 +105,8 @@ func newLoader(o Options) (*loader, error) {
 	case err != nil && o.Sched:
 		return nil, fmt.Errorf("%w: switches of threads cannot be recorded without %s: %w", ErrUnsupported, needs, err)
 	}
-	l.tasks = err == nil && !o.NoTasks
+	l.btf = err == nil
+	l.tasks = l.btf && !o.NoTasks
 	l.displaced = l.tasks && !o.DeferCalls
 	return l, nil
 }
@@ -127,7 +130,8 @@ func (l *loader) prepare() error {
 		prepareSites(l.spec, l.Options, l.cpus, l.tlsOffset),
 		prepareCalls(l.spec, l.Options, l.tasks),
 		prepareLimit(l.spec, l.Options),
-		prepareStacks(l.spec, l.Stacks),
+		prepareStacks(l.spec, l.Stacks, l.Samples),
+		prepareSamples(l.spec, l.Samples, l.btf),
 		prepareSched(l.spec, l.Sched),
 	)
 }
@@ -199,6 +203,9 @@ func (l *loader) fill(objs *Objects, coll *ebpf.Collection) error {
 		return err
 	}
 	if err := objs.mapLosses(coll, l.cpus); err != nil {
+		return err
+	}
+	if err := objs.mapLimits(coll, l.Limited); err != nil {
 		return err
 	}
 	return objs.newRings(coll, l.spec, l.cpus)

@@ -19,9 +19,11 @@ const volatile __u8 may_fault;     /* on_site may sleep, and so bring a page int
 const volatile __u32 tls_offset;   /* of REGISTER_TLS in struct task_struct; 0: unknown */
 const volatile __u64 name_seed;    /* random, see name.h */
 const volatile __u64 stack_seed;   /* random, see stack.h */
+const volatile __u8 task_regs;     /* the kernel has BTF, so it shows a task's user registers */
 
 /* Set while recording. */
 volatile __u8 enabled;          /* all probes are attached, and the recording is not over */
+volatile __u8 sampling;         /* take samples, whether or not enabled */
 volatile __u32 calibrator_tgid; /* the process that measures the probe cost; 0 for none */
 volatile __u32 displaced_goid;  /* offset of goid in struct g of recorded Go programs; 0: none */
 volatile __u8 report_forks;     /* with every process recorded: report all forks */
@@ -31,8 +33,10 @@ volatile __u8 report_execs;     /* report the execs of processes that are not re
 volatile __u64 unfollowed;      /* children that found no room in tgids */
 volatile __u64 lost_tasks;      /* records that found no room in tasks */
 volatile __u64 lost_arrivals;   /* records that found no room in arrivals */
-volatile __u64 uncounted_hits;  /* hits that found no room in hits */
+volatile __u64 uncounted_hits;  /* hits that found no room in process_costs */
 volatile __u64 uncounted_drops; /* calls that found no room in dropped_calls */
+volatile __u64 lost_samples;    /* samples that found no room */
+volatile __u64 unplaced_samples; /* samples in the kernel, without task_regs */
 volatile __u64 displaced_count; /* entries of displaced_threads */
 
 /* Events of all but Go code, in a lane for each CPU: memory that the recorder maps, written without
@@ -101,20 +105,23 @@ struct {
 	__type(value, __u8);
 } tgids SEC(".maps");
 
+/* By function: see struct func_limit. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* sized at load: functions */
+	__type(key, __u32);
+	__type(value, struct func_limit);
+} func_limits SEC(".maps");
+
+/* What the executions of all probes have cost each process, in ns, those of functions that are off
+ * included. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(max_entries, 1); /* sized at load */
-	__type(key, struct hits_key);
-	__type(value, struct hits);
-} hits SEC(".maps");
-
-/* Not 0 for a function that the overhead limit removed: from then on it records nothing. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1); /* sized at load: functions */
 	__type(key, __u32);
-	__type(value, __u32);
-} removed SEC(".maps");
+	__type(value, __u64);
+} process_costs SEC(".maps");
 
 /* The stacks that were sent to the recorder. A stack that is evicted is sent again. */
 struct {
@@ -129,7 +136,7 @@ struct {
  * anew. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1); /* sized at load: GENERATIONS with stacks */
+	__uint(max_entries, 1); /* sized at load: GENERATIONS with stacks or samples */
 	__type(key, __u32);
 	__type(value, __u64);
 } generations SEC(".maps");

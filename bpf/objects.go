@@ -14,11 +14,13 @@ type Objects struct {
 	OnInstruction *ebpf.Program // for probes on an instruction; see Cookie
 	OnReturn      *ebpf.Program // for return probes
 	OnSite        *ebpf.Program // for sites with arguments, see AddSite; nil without Options.Sites
+	onSample      *ebpf.Program // nil without Options.Samples
 
 	Lanes  []*Lane // events, by CPU
 	Rings  []*Ring // larger records, such as events of Go code, by CPU
 	Losses *Losses
-	Tasks  *Ring // what happens to recorded processes, see Task; nil if tasks are not watched
+	Limits *Limits // nil without Options.Limited
+	Tasks  *Ring   // what happens to recorded processes, see Task; nil if tasks are not watched
 	// Arrivals has the records of processes as well, for a reader that cannot wait for those of
 	// Tasks to be put in order. Forks and execs wake it.
 	Arrivals *Ring
@@ -33,11 +35,12 @@ type Objects struct {
 	lostTasks, lostArrivals   *ebpf.Variable
 	sites                     *ebpf.Map
 	numSites                  uint32
-	hits                      *ebpf.Map
-	removed                   *ebpf.Map
+	processCosts              *ebpf.Map
 	uncountedHits             *ebpf.Variable
 	calibrator, displacedGoid *ebpf.Variable
 	reportForks, reportExecs  *ebpf.Variable
+	sampling                  *ebpf.Variable
+	lostSamples, unplaced     *ebpf.Variable
 
 	threadCalls, openCalls, openArgs, droppedCalls *ebpf.Map // nil without Options.DeferCalls
 	uncountedDrops                                 *ebpf.Variable
@@ -50,6 +53,7 @@ func newObjects(coll *ebpf.Collection, o Options) *Objects {
 		OnInstruction: coll.Programs[utraceProgOnInstruction],
 		OnReturn:      coll.Programs[utraceProgOnReturn],
 		OnSite:        coll.Programs[utraceProgOnSite],
+		onSample:      coll.Programs[utraceProgOnSample],
 		sites:         coll.Maps[utraceMapSites],
 		funcLosses:    coll.Maps[utraceMapFuncLosses],
 		tgids:         coll.Maps[utraceMapTgids],
@@ -57,13 +61,15 @@ func newObjects(coll *ebpf.Collection, o Options) *Objects {
 		unfollowed:    coll.Variables[utraceVarUnfollowed],
 		lostTasks:     coll.Variables[utraceVarLostTasks],
 		lostArrivals:  coll.Variables[utraceVarLostArrivals],
-		hits:          coll.Maps[utraceMapHits],
-		removed:       coll.Maps[utraceMapRemoved],
+		processCosts:  coll.Maps[utraceMapProcessCosts],
 		uncountedHits: coll.Variables[utraceVarUncountedHits],
 		calibrator:    coll.Variables[utraceVarCalibratorTgid],
 		displacedGoid: coll.Variables[utraceVarDisplacedGoid],
 		reportForks:   coll.Variables[utraceVarReportForks],
 		reportExecs:   coll.Variables[utraceVarReportExecs],
+		sampling:      coll.Variables[utraceVarSampling],
+		lostSamples:   coll.Variables[utraceVarLostSamples],
+		unplaced:      coll.Variables[utraceVarUnplacedSamples],
 	}
 	if o.Conditions {
 		objs.unmet = coll.Maps[utraceMapUnmet]

@@ -7,11 +7,13 @@ import (
 	"math/rand/v2"
 
 	"github.com/cilium/ebpf"
+
+	"utrace/format"
 )
 
 const (
 	// stackBytes is the size of struct stack_event of types.h, without return addresses.
-	stackBytes = 32
+	stackBytes = 40
 	// maxFrames is MAX_FRAMES of types.h.
 	maxFrames = 127
 	// generations is GENERATIONS of types.h.
@@ -20,13 +22,17 @@ const (
 	maxSentStacks = 1 << 16
 )
 
-// Stack is struct stack_event of types.h: the stack of callers at an entry. It is in a ring, ahead
-// of the first event of the process that has ID as its Value.
+// Stack is struct stack_event of types.h: the stack of callers at an entry, or the stack of a
+// sample. It is in a ring, ahead of the first event of the process that has ID as its Value.
 type Stack struct {
-	TimeNs    uint64 // CLOCK_MONOTONIC
-	ID        uint64
-	PID       uint32
-	ReturnsTo []uint64 // return addresses, the innermost first
+	TimeNs  uint64 // CLOCK_MONOTONIC
+	ID      uint64
+	PID     uint32
+	Sampled bool // the innermost address is that of an instruction, plus 1
+	// LeafReturnsTo is, if Sampled, the return address of the function if that has no frame and
+	// makes no calls. Else it is anything.
+	LeafReturnsTo uint64
+	ReturnsTo     []uint64 // return addresses, the innermost first
 }
 
 // Decode reads a record of a ring. It reports false for a record of another kind.
@@ -36,10 +42,12 @@ func (s *Stack) Decode(rec []byte) bool {
 	}
 	n := min(int(binary.NativeEndian.Uint32(rec[4:])), maxFrames, (len(rec)-stackBytes)/8)
 	*s = Stack{
-		TimeNs:    binary.NativeEndian.Uint64(rec[8:]),
-		ID:        binary.NativeEndian.Uint64(rec[16:]),
-		PID:       binary.NativeEndian.Uint32(rec[24:]),
-		ReturnsTo: make([]uint64, n),
+		TimeNs:        binary.NativeEndian.Uint64(rec[8:]),
+		ID:            binary.NativeEndian.Uint64(rec[16:]),
+		PID:           binary.NativeEndian.Uint32(rec[24:]),
+		Sampled:       format.Kind(rec[0]) == format.Sample,
+		LeafReturnsTo: binary.NativeEndian.Uint64(rec[32:]),
+		ReturnsTo:     make([]uint64, n),
 	}
 	for i := range s.ReturnsTo {
 		s.ReturnsTo[i] = binary.NativeEndian.Uint64(rec[stackBytes+8*i:])
@@ -47,9 +55,9 @@ func (s *Stack) Decode(rec []byte) bool {
 	return true
 }
 
-// prepareStacks turns on the recording of stacks.
-func prepareStacks(spec *ebpf.CollectionSpec, on bool) error {
-	if !on {
+// prepareStacks makes room for the stacks of entries and samples, and turns on those of entries.
+func prepareStacks(spec *ebpf.CollectionSpec, atEntries, ofSamples bool) error {
+	if !atEntries && !ofSamples {
 		return nil
 	}
 	spec.Maps[utraceMapSentStacks].MaxEntries = maxSentStacks
@@ -57,5 +65,5 @@ func prepareStacks(spec *ebpf.CollectionSpec, on bool) error {
 	if err := spec.Variables[utraceVarStackSeed].Set(rand.Uint64()); err != nil {
 		return err
 	}
-	return spec.Variables[utraceVarStacks].Set(uint8(1))
+	return spec.Variables[utraceVarStacks].Set(atEntries)
 }

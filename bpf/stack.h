@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
-/* The stack of callers at a function's entry, by frame pointers. The number of a stack is a hash of
- * its return addresses, the process and its generation, mixed with a secret of the recording. */
+/* Stacks by frame pointers: of callers at a function's entry, and of samples. The number of a stack
+ * is a hash of its return addresses, the process and its generation, mixed with a secret of the
+ * recording. */
 #ifndef UTRACE_STACK_H
 #define UTRACE_STACK_H
 
@@ -16,11 +17,8 @@ static __always_inline __u64 *generation_of(__u32 tgid)
 /* Begins a new generation: the stacks that the process has sent are not its own any more. */
 static __always_inline void begin_generation(__u32 tgid)
 {
-	__u64 *generation;
+	__u64 *generation = generation_of(tgid); /* without stacks there is room for a single one */
 
-	if (!stacks)
-		return;
-	generation = generation_of(tgid);
 	if (generation)
 		__sync_fetch_and_add(generation, 1);
 }
@@ -63,12 +61,12 @@ __attribute__((noinline)) __u64 walk_stack(__u64 returns_to, __u64 frame, __u64 
 	return hash ? hash : 1;
 }
 
-/* The number of the stack at the entry of a function. A stack that was not sent yet is sent as
- * well; if it finds no room, it is sent the next time. */
-static __always_inline __u64 stack_of(struct pt_regs *regs)
+/* The number of a stack. A stack that was not sent yet is sent as well, as a record of the kind; if
+ * it finds no room, it is sent the next time. */
+static __always_inline __u64 number_stack(__u64 innermost, __u64 leaf_returns_to, __u64 frame, __u32 kind)
 {
-	__u64 id = bpf_get_current_pid_tgid(), caller = return_address(regs), frame = REGS_FP(regs);
-	__u64 seed = stack_seed ^ (id >> 32), stack, *generation = generation_of(id >> 32);
+	__u64 id = bpf_get_current_pid_tgid();
+	__u64 seed = stack_seed ^ (id >> 32) ^ leaf_returns_to, stack, *generation = generation_of(id >> 32);
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct stack_event *e;
 	__u8 sent = 1;
@@ -76,7 +74,7 @@ static __always_inline __u64 stack_of(struct pt_regs *regs)
 
 	if (generation)
 		seed ^= *generation << 32;
-	stack = walk_stack(caller, frame, seed, 0);
+	stack = walk_stack(innermost, frame, seed, 0);
 	if (bpf_map_lookup_elem(&sent_stacks, &stack))
 		return stack;
 	ring = bpf_map_lookup_elem(&rings, &cpu);
@@ -85,18 +83,25 @@ static __always_inline __u64 stack_of(struct pt_regs *regs)
 	e = bpf_ringbuf_reserve(ring, sizeof(*e), 0);
 	if (!e)
 		return stack;
-	e->kind = KIND_STACK;
+	e->kind = kind;
 	e->time_ns = bpf_ktime_get_ns();
 	e->stack = stack;
 	e->pid = id >> 32;
 	e->tid = id;
-	if (walk_stack(caller, frame, seed, e) != stack) { /* another thread has written there */
+	e->leaf_returns_to = leaf_returns_to;
+	if (walk_stack(innermost, frame, seed, e) != stack) { /* another thread has written there */
 		bpf_ringbuf_discard(e, BPF_RB_NO_WAKEUP);
 		return 0;
 	}
 	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
 	bpf_map_update_elem(&sent_stacks, &stack, &sent, 0);
 	return stack;
+}
+
+/* The number of the stack of callers at the entry of a function. */
+static __always_inline __u64 stack_of(struct pt_regs *regs)
+{
+	return number_stack(return_address(regs), 0, REGS_FP(regs), KIND_STACK);
 }
 
 #endif

@@ -45,12 +45,13 @@ enum record_kind {
 	KIND_WAKEUP = 8,     /* a thread may run again; value: the waker, and WAKEUP_IN_INTERRUPT */
 	KIND_DROPPED = 9,    /* a return like any other, of a call that a condition has dropped */
 	KIND_DISPLACED = 10, /* the recorder pre-empted a thread; value: for how long until now, in ns */
+	KIND_SAMPLE = 12,    /* a thread runs; value: the number of its stack */
 
 	/* Added to one of these: */
 	KIND_NAMED = 0x80,  /* value is the number of the function's name, see name.h */
 	KIND_ARGS = 0x100,  /* in a ring: a struct args_event */
 	KIND_NAME = 0x200,  /* with KIND_NAMED and KIND_ARGS: no event, only the arguments of a name */
-	KIND_STACK = 0x400, /* in a ring: a struct stack_event */
+	KIND_STACK = 0x400, /* in a ring: a struct stack_event; with KIND_SAMPLE that of a sample */
 };
 
 #define WAKEUP_IN_INTERRUPT (1ULL << WAKEUP_IN_INTERRUPT_BIT)
@@ -105,7 +106,8 @@ struct args_event {
 	__u64 values[MAX_ARGS]; /* of a text: upper half its offset in texts, lower half its bytes; if it is unreadable, its address */
 };
 
-/* A stack of callers: in a ring, ahead of the first event of a process that has it. */
+/* A stack: in a ring, ahead of the first event of a process that has it. A sample's begins with the
+ * address of the instruction, plus 1: like a return address, it lies behind what it stands for. */
 struct stack_event {
 	__u32 kind; /* KIND_STACK */
 	__u32 frames;
@@ -113,6 +115,8 @@ struct stack_event {
 	__u64 stack;   /* its number in the events of the process */
 	__u32 pid;     /* in the first PID namespace, as is tid */
 	__u32 tid;
+	__u64 leaf_returns_to; /* of a sample: the return address of its function, if that has no frame
+	                        * and makes no calls; else anything; 0 for none */
 	__u64 returns_to[MAX_FRAMES]; /* return addresses, the innermost first */
 };
 
@@ -153,14 +157,14 @@ struct func_loss {
 #define COOKIE_KIND(cookie) ((__u32)((cookie) >> COOKIE_KIND_BIT) & 0xffff)
 #define COOKIE_GOID(cookie) ((__u32)((cookie) >> COOKIE_GOID_BIT))
 
-struct hits_key {
-	__u32 tgid, func;
-};
-
-/* Executions of a function's probes in a process. */
-struct hits {
-	__u64 entries; /* and hits of probes without a return */
+/* A function under an overhead limit. The recorder sets the costs and turns the function on and
+ * off; the programs count. */
+struct func_limit {
+	__u64 entries; /* executions of its probes while it was on; and hits of probes without a return */
 	__u64 returns;
+	__u32 entry_ns, return_ns; /* cost of an execution */
+	__u32 off;                 /* it records nothing */
+	__u32 reserved;
 };
 
 /* How to read an argument. */

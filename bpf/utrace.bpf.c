@@ -5,6 +5,7 @@
  * has the functions and programs of one subject. */
 #include "displaced.h"
 #include "function.h"
+#include "sample.h"
 #include "sched.h"
 #include "site.h"
 #include "task.h"

@@ -22,9 +22,9 @@ const (
 	utraceMapDroppedCalls     = "dropped_calls"
 	utraceMapEntryAddresses   = "entry_addresses"
 	utraceMapEvents           = "events"
+	utraceMapFuncLimits       = "func_limits"
 	utraceMapFuncLosses       = "func_losses"
 	utraceMapGenerations      = "generations"
-	utraceMapHits             = "hits"
 	utraceMapKeptCalls        = "kept_calls"
 	utraceMapLanes            = "lanes"
 	utraceMapLosses           = "losses"
@@ -32,7 +32,7 @@ const (
 	utraceMapNoNestedCalls    = "no_nested_calls"
 	utraceMapOpenArgs         = "open_args"
 	utraceMapOpenCalls        = "open_calls"
-	utraceMapRemoved          = "removed"
+	utraceMapProcessCosts     = "process_costs"
 	utraceMapRings            = "rings"
 	utraceMapScratches        = "scratches"
 	utraceMapSeen             = "seen"
@@ -51,6 +51,7 @@ const (
 	utraceProgOnFork          = "on_fork"
 	utraceProgOnInstruction   = "on_instruction"
 	utraceProgOnReturn        = "on_return"
+	utraceProgOnSample        = "on_sample"
 	utraceProgOnSite          = "on_site"
 	utraceProgOnSwitch        = "on_switch"
 	utraceProgOnWaking        = "on_waking"
@@ -64,6 +65,7 @@ const (
 	utraceVarLaneEvents       = "lane_events"
 	utraceVarLimited          = "limited"
 	utraceVarLostArrivals     = "lost_arrivals"
+	utraceVarLostSamples      = "lost_samples"
 	utraceVarLostTasks        = "lost_tasks"
 	utraceVarMayFault         = "may_fault"
 	utraceVarNameSeed         = "name_seed"
@@ -71,13 +73,16 @@ const (
 	utraceVarOwnTgid          = "own_tgid"
 	utraceVarReportExecs      = "report_execs"
 	utraceVarReportForks      = "report_forks"
+	utraceVarSampling         = "sampling"
 	utraceVarSched            = "sched"
 	utraceVarStackSeed        = "stack_seed"
 	utraceVarStacks           = "stacks"
+	utraceVarTaskRegs         = "task_regs"
 	utraceVarTlsOffset        = "tls_offset"
 	utraceVarUncountedDrops   = "uncounted_drops"
 	utraceVarUncountedHits    = "uncounted_hits"
 	utraceVarUnfollowed       = "unfollowed"
+	utraceVarUnplacedSamples  = "unplaced_samples"
 	utraceVarWatchesEnds      = "watches_ends"
 )
 
@@ -131,6 +136,7 @@ type utraceProgramSpecs struct {
 	OnFork        *ebpf.ProgramSpec `ebpf:"on_fork"`
 	OnInstruction *ebpf.ProgramSpec `ebpf:"on_instruction"`
 	OnReturn      *ebpf.ProgramSpec `ebpf:"on_return"`
+	OnSample      *ebpf.ProgramSpec `ebpf:"on_sample"`
 	OnSite        *ebpf.ProgramSpec `ebpf:"on_site"`
 	OnSwitch      *ebpf.ProgramSpec `ebpf:"on_switch"`
 	OnWaking      *ebpf.ProgramSpec `ebpf:"on_waking"`
@@ -146,9 +152,9 @@ type utraceMapSpecs struct {
 	DroppedCalls     *ebpf.MapSpec `ebpf:"dropped_calls"`
 	EntryAddresses   *ebpf.MapSpec `ebpf:"entry_addresses"`
 	Events           *ebpf.MapSpec `ebpf:"events"`
+	FuncLimits       *ebpf.MapSpec `ebpf:"func_limits"`
 	FuncLosses       *ebpf.MapSpec `ebpf:"func_losses"`
 	Generations      *ebpf.MapSpec `ebpf:"generations"`
-	Hits             *ebpf.MapSpec `ebpf:"hits"`
 	KeptCalls        *ebpf.MapSpec `ebpf:"kept_calls"`
 	Lanes            *ebpf.MapSpec `ebpf:"lanes"`
 	Losses           *ebpf.MapSpec `ebpf:"losses"`
@@ -156,7 +162,7 @@ type utraceMapSpecs struct {
 	NoNestedCalls    *ebpf.MapSpec `ebpf:"no_nested_calls"`
 	OpenArgs         *ebpf.MapSpec `ebpf:"open_args"`
 	OpenCalls        *ebpf.MapSpec `ebpf:"open_calls"`
-	Removed          *ebpf.MapSpec `ebpf:"removed"`
+	ProcessCosts     *ebpf.MapSpec `ebpf:"process_costs"`
 	Rings            *ebpf.MapSpec `ebpf:"rings"`
 	Scratches        *ebpf.MapSpec `ebpf:"scratches"`
 	Seen             *ebpf.MapSpec `ebpf:"seen"`
@@ -173,31 +179,35 @@ type utraceMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type utraceVariableSpecs struct {
-	CalibratorTgid *ebpf.VariableSpec `ebpf:"calibrator_tgid"`
-	Contract       *ebpf.VariableSpec `ebpf:"contract"`
-	DeferCalls     *ebpf.VariableSpec `ebpf:"defer_calls"`
-	DisplacedCount *ebpf.VariableSpec `ebpf:"displaced_count"`
-	DisplacedGoid  *ebpf.VariableSpec `ebpf:"displaced_goid"`
-	Enabled        *ebpf.VariableSpec `ebpf:"enabled"`
-	FilterTgids    *ebpf.VariableSpec `ebpf:"filter_tgids"`
-	LaneEvents     *ebpf.VariableSpec `ebpf:"lane_events"`
-	Limited        *ebpf.VariableSpec `ebpf:"limited"`
-	LostArrivals   *ebpf.VariableSpec `ebpf:"lost_arrivals"`
-	LostTasks      *ebpf.VariableSpec `ebpf:"lost_tasks"`
-	MayFault       *ebpf.VariableSpec `ebpf:"may_fault"`
-	NameSeed       *ebpf.VariableSpec `ebpf:"name_seed"`
-	OnlyTgid       *ebpf.VariableSpec `ebpf:"only_tgid"`
-	OwnTgid        *ebpf.VariableSpec `ebpf:"own_tgid"`
-	ReportExecs    *ebpf.VariableSpec `ebpf:"report_execs"`
-	ReportForks    *ebpf.VariableSpec `ebpf:"report_forks"`
-	Sched          *ebpf.VariableSpec `ebpf:"sched"`
-	StackSeed      *ebpf.VariableSpec `ebpf:"stack_seed"`
-	Stacks         *ebpf.VariableSpec `ebpf:"stacks"`
-	TlsOffset      *ebpf.VariableSpec `ebpf:"tls_offset"`
-	UncountedDrops *ebpf.VariableSpec `ebpf:"uncounted_drops"`
-	UncountedHits  *ebpf.VariableSpec `ebpf:"uncounted_hits"`
-	Unfollowed     *ebpf.VariableSpec `ebpf:"unfollowed"`
-	WatchesEnds    *ebpf.VariableSpec `ebpf:"watches_ends"`
+	CalibratorTgid  *ebpf.VariableSpec `ebpf:"calibrator_tgid"`
+	Contract        *ebpf.VariableSpec `ebpf:"contract"`
+	DeferCalls      *ebpf.VariableSpec `ebpf:"defer_calls"`
+	DisplacedCount  *ebpf.VariableSpec `ebpf:"displaced_count"`
+	DisplacedGoid   *ebpf.VariableSpec `ebpf:"displaced_goid"`
+	Enabled         *ebpf.VariableSpec `ebpf:"enabled"`
+	FilterTgids     *ebpf.VariableSpec `ebpf:"filter_tgids"`
+	LaneEvents      *ebpf.VariableSpec `ebpf:"lane_events"`
+	Limited         *ebpf.VariableSpec `ebpf:"limited"`
+	LostArrivals    *ebpf.VariableSpec `ebpf:"lost_arrivals"`
+	LostSamples     *ebpf.VariableSpec `ebpf:"lost_samples"`
+	LostTasks       *ebpf.VariableSpec `ebpf:"lost_tasks"`
+	MayFault        *ebpf.VariableSpec `ebpf:"may_fault"`
+	NameSeed        *ebpf.VariableSpec `ebpf:"name_seed"`
+	OnlyTgid        *ebpf.VariableSpec `ebpf:"only_tgid"`
+	OwnTgid         *ebpf.VariableSpec `ebpf:"own_tgid"`
+	ReportExecs     *ebpf.VariableSpec `ebpf:"report_execs"`
+	ReportForks     *ebpf.VariableSpec `ebpf:"report_forks"`
+	Sampling        *ebpf.VariableSpec `ebpf:"sampling"`
+	Sched           *ebpf.VariableSpec `ebpf:"sched"`
+	StackSeed       *ebpf.VariableSpec `ebpf:"stack_seed"`
+	Stacks          *ebpf.VariableSpec `ebpf:"stacks"`
+	TaskRegs        *ebpf.VariableSpec `ebpf:"task_regs"`
+	TlsOffset       *ebpf.VariableSpec `ebpf:"tls_offset"`
+	UncountedDrops  *ebpf.VariableSpec `ebpf:"uncounted_drops"`
+	UncountedHits   *ebpf.VariableSpec `ebpf:"uncounted_hits"`
+	Unfollowed      *ebpf.VariableSpec `ebpf:"unfollowed"`
+	UnplacedSamples *ebpf.VariableSpec `ebpf:"unplaced_samples"`
+	WatchesEnds     *ebpf.VariableSpec `ebpf:"watches_ends"`
 }
 
 // utraceObjects contains all objects after they have been loaded into the kernel.
@@ -226,9 +236,9 @@ type utraceMaps struct {
 	DroppedCalls     *ebpf.Map `ebpf:"dropped_calls"`
 	EntryAddresses   *ebpf.Map `ebpf:"entry_addresses"`
 	Events           *ebpf.Map `ebpf:"events"`
+	FuncLimits       *ebpf.Map `ebpf:"func_limits"`
 	FuncLosses       *ebpf.Map `ebpf:"func_losses"`
 	Generations      *ebpf.Map `ebpf:"generations"`
-	Hits             *ebpf.Map `ebpf:"hits"`
 	KeptCalls        *ebpf.Map `ebpf:"kept_calls"`
 	Lanes            *ebpf.Map `ebpf:"lanes"`
 	Losses           *ebpf.Map `ebpf:"losses"`
@@ -236,7 +246,7 @@ type utraceMaps struct {
 	NoNestedCalls    *ebpf.Map `ebpf:"no_nested_calls"`
 	OpenArgs         *ebpf.Map `ebpf:"open_args"`
 	OpenCalls        *ebpf.Map `ebpf:"open_calls"`
-	Removed          *ebpf.Map `ebpf:"removed"`
+	ProcessCosts     *ebpf.Map `ebpf:"process_costs"`
 	Rings            *ebpf.Map `ebpf:"rings"`
 	Scratches        *ebpf.Map `ebpf:"scratches"`
 	Seen             *ebpf.Map `ebpf:"seen"`
@@ -257,9 +267,9 @@ func (m *utraceMaps) Close() error {
 		m.DroppedCalls,
 		m.EntryAddresses,
 		m.Events,
+		m.FuncLimits,
 		m.FuncLosses,
 		m.Generations,
-		m.Hits,
 		m.KeptCalls,
 		m.Lanes,
 		m.Losses,
@@ -267,7 +277,7 @@ func (m *utraceMaps) Close() error {
 		m.NoNestedCalls,
 		m.OpenArgs,
 		m.OpenCalls,
-		m.Removed,
+		m.ProcessCosts,
 		m.Rings,
 		m.Scratches,
 		m.Seen,
@@ -285,31 +295,35 @@ func (m *utraceMaps) Close() error {
 //
 // It can be passed to loadUtraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type utraceVariables struct {
-	CalibratorTgid *ebpf.Variable `ebpf:"calibrator_tgid"`
-	Contract       *ebpf.Variable `ebpf:"contract"`
-	DeferCalls     *ebpf.Variable `ebpf:"defer_calls"`
-	DisplacedCount *ebpf.Variable `ebpf:"displaced_count"`
-	DisplacedGoid  *ebpf.Variable `ebpf:"displaced_goid"`
-	Enabled        *ebpf.Variable `ebpf:"enabled"`
-	FilterTgids    *ebpf.Variable `ebpf:"filter_tgids"`
-	LaneEvents     *ebpf.Variable `ebpf:"lane_events"`
-	Limited        *ebpf.Variable `ebpf:"limited"`
-	LostArrivals   *ebpf.Variable `ebpf:"lost_arrivals"`
-	LostTasks      *ebpf.Variable `ebpf:"lost_tasks"`
-	MayFault       *ebpf.Variable `ebpf:"may_fault"`
-	NameSeed       *ebpf.Variable `ebpf:"name_seed"`
-	OnlyTgid       *ebpf.Variable `ebpf:"only_tgid"`
-	OwnTgid        *ebpf.Variable `ebpf:"own_tgid"`
-	ReportExecs    *ebpf.Variable `ebpf:"report_execs"`
-	ReportForks    *ebpf.Variable `ebpf:"report_forks"`
-	Sched          *ebpf.Variable `ebpf:"sched"`
-	StackSeed      *ebpf.Variable `ebpf:"stack_seed"`
-	Stacks         *ebpf.Variable `ebpf:"stacks"`
-	TlsOffset      *ebpf.Variable `ebpf:"tls_offset"`
-	UncountedDrops *ebpf.Variable `ebpf:"uncounted_drops"`
-	UncountedHits  *ebpf.Variable `ebpf:"uncounted_hits"`
-	Unfollowed     *ebpf.Variable `ebpf:"unfollowed"`
-	WatchesEnds    *ebpf.Variable `ebpf:"watches_ends"`
+	CalibratorTgid  *ebpf.Variable `ebpf:"calibrator_tgid"`
+	Contract        *ebpf.Variable `ebpf:"contract"`
+	DeferCalls      *ebpf.Variable `ebpf:"defer_calls"`
+	DisplacedCount  *ebpf.Variable `ebpf:"displaced_count"`
+	DisplacedGoid   *ebpf.Variable `ebpf:"displaced_goid"`
+	Enabled         *ebpf.Variable `ebpf:"enabled"`
+	FilterTgids     *ebpf.Variable `ebpf:"filter_tgids"`
+	LaneEvents      *ebpf.Variable `ebpf:"lane_events"`
+	Limited         *ebpf.Variable `ebpf:"limited"`
+	LostArrivals    *ebpf.Variable `ebpf:"lost_arrivals"`
+	LostSamples     *ebpf.Variable `ebpf:"lost_samples"`
+	LostTasks       *ebpf.Variable `ebpf:"lost_tasks"`
+	MayFault        *ebpf.Variable `ebpf:"may_fault"`
+	NameSeed        *ebpf.Variable `ebpf:"name_seed"`
+	OnlyTgid        *ebpf.Variable `ebpf:"only_tgid"`
+	OwnTgid         *ebpf.Variable `ebpf:"own_tgid"`
+	ReportExecs     *ebpf.Variable `ebpf:"report_execs"`
+	ReportForks     *ebpf.Variable `ebpf:"report_forks"`
+	Sampling        *ebpf.Variable `ebpf:"sampling"`
+	Sched           *ebpf.Variable `ebpf:"sched"`
+	StackSeed       *ebpf.Variable `ebpf:"stack_seed"`
+	Stacks          *ebpf.Variable `ebpf:"stacks"`
+	TaskRegs        *ebpf.Variable `ebpf:"task_regs"`
+	TlsOffset       *ebpf.Variable `ebpf:"tls_offset"`
+	UncountedDrops  *ebpf.Variable `ebpf:"uncounted_drops"`
+	UncountedHits   *ebpf.Variable `ebpf:"uncounted_hits"`
+	Unfollowed      *ebpf.Variable `ebpf:"unfollowed"`
+	UnplacedSamples *ebpf.Variable `ebpf:"unplaced_samples"`
+	WatchesEnds     *ebpf.Variable `ebpf:"watches_ends"`
 }
 
 // utracePrograms contains all programs after they have been loaded into the kernel.
@@ -324,6 +338,7 @@ type utracePrograms struct {
 	OnFork        *ebpf.Program `ebpf:"on_fork"`
 	OnInstruction *ebpf.Program `ebpf:"on_instruction"`
 	OnReturn      *ebpf.Program `ebpf:"on_return"`
+	OnSample      *ebpf.Program `ebpf:"on_sample"`
 	OnSite        *ebpf.Program `ebpf:"on_site"`
 	OnSwitch      *ebpf.Program `ebpf:"on_switch"`
 	OnWaking      *ebpf.Program `ebpf:"on_waking"`
@@ -339,6 +354,7 @@ func (p *utracePrograms) Close() error {
 		p.OnFork,
 		p.OnInstruction,
 		p.OnReturn,
+		p.OnSample,
 		p.OnSite,
 		p.OnSwitch,
 		p.OnWaking,
