@@ -7,19 +7,23 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dustin/go-humanize/english"
+
 	"utrace/record/internal/probe"
+	"utrace/record/internal/proc"
 )
 
-// Choice is a preset that utrace chose itself, and the processes that it is for.
+// Choice is a preset that utrace chose itself, or the functions of a busy program.
 type Choice struct {
-	Preset    string
-	About     string   // one line for people
+	Preset    string   // "" for functions
+	About     string   // of the preset, one line for people
 	Processes []string // each NAME (process PID), NAME (N processes), or NAME (the command)
 }
 
 // chooseProbes chooses the probes for a Config that names none:
 //
-//   - for the whole machine the presets that fit what runs; ErrNothing if none does;
+//   - for the whole machine the presets that fit what runs, and the functions of busy programs;
+//     ErrNothing if there are neither;
 //   - for an interpreter the preset of its language, because whoever runs a script wants to see the
 //     script's functions;
 //   - for any other program all its functions.
@@ -63,11 +67,15 @@ func (p *Plan) chooseProbes(scopes []*Scope) ([]*probe.Probe, error) {
 	return append(probes, programs...), nil
 }
 
-// chooseForMachine chooses the presets that fit the processes of the machine.
+// chooseForMachine chooses for the processes of the machine the presets that fit them, and the
+// functions of programs that are busy.
 func (p *Plan) chooseForMachine() (probes []*probe.Probe, err error) {
+	cpu := watchCPU()
 	list, denied := runningProcesses(&p.Images)
 	p.Chosen, p.Passed = choosePresets(list)
-	if len(p.Chosen) == 0 {
+	busy, passed := chooseBusy(&p.Images, busyPrograms(list, cpu.wait()))
+	p.Passed = append(p.Passed, passed...)
+	if len(p.Chosen)+len(busy) == 0 {
 		return nil, noChoice(len(list), denied, p.Passed)
 	}
 	for _, c := range p.Chosen {
@@ -81,10 +89,21 @@ func (p *Plan) chooseForMachine() (probes []*probe.Probe, err error) {
 		}
 		probes = append(probes, list...)
 	}
+
+	for _, b := range busy {
+		all, err := probe.Parse("*")
+		if err != nil {
+			return nil, err
+		}
+		all.Path = proc.OtherRoot(b.processes[0].pid) + b.program.Path
+		p.busy[all] = b.program
+		p.Chosen = append(p.Chosen, Choice{Processes: []string{b.String()}})
+		probes = append(probes, all)
+	}
 	return probes, nil
 }
 
-// noChoice is the error if no preset fits. denied is the number of processes that could not be
+// noChoice is the error if nothing is chosen. denied is the number of processes that could not be
 // examined.
 func noChoice(processes, denied int, passed []string) error {
 	why := ""
@@ -95,7 +114,7 @@ func noChoice(processes, denied int, passed []string) error {
 	if denied > 0 {
 		refused = fmt.Sprintf("; permission denied for %d: run utrace as root (sudo), utrace doctor shows what is missing", denied)
 	}
-	return fmt.Errorf("%w: %w (%d were examined%s)%s", ErrNothing, ErrNoChoice, processes, refused, why)
+	return fmt.Errorf("%w: %w (%s examined%s)%s", ErrNothing, ErrNoChoice, english.Plural(processes, "process was", "processes were"), refused, why)
 }
 
 // interpreterPreset returns the preset of the language that the program of a scope interprets. It
@@ -124,16 +143,22 @@ func interpreterPreset(sc *Scope) (preset *probe.Preset, why string) {
 func (p *Plan) PresetNames(cfg Config) []string {
 	names := slices.Clone(cfg.Presets)
 	for _, c := range p.Chosen {
-		names = append(names, c.Preset)
+		if c.Preset != "" {
+			names = append(names, c.Preset)
+		}
 	}
 	return names
 }
 
-// Choices says which presets utrace chose, for which processes, and for which it chose none. Each
-// text is a line.
+// Choices says what utrace chose, for which processes, and for which it chose nothing. Each text is
+// a line.
 func (p *Plan) Choices() []string {
 	var lines []string
 	for _, c := range p.Chosen {
+		if c.Preset == "" {
+			lines = append(lines, "chosen: functions of "+strings.Join(c.Processes, ", "))
+			continue
+		}
 		shown, more := c.Processes, ""
 		if n := len(shown) - maxNamedProcesses; n > 0 {
 			shown, more = shown[:maxNamedProcesses], fmt.Sprintf(" and %d more", n)
@@ -146,6 +171,9 @@ func (p *Plan) Choices() []string {
 			break
 		}
 		lines = append(lines, "not chosen: "+text)
+	}
+	if len(p.Surplus) > 0 {
+		lines = append(lines, fmt.Sprintf("not chosen: %s: those of a runtime, those without a name, then the smallest; -e names them", strings.Join(p.Surplus, ", ")))
 	}
 	return lines
 }

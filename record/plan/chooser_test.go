@@ -57,10 +57,10 @@ func TestChooseNothing(t *testing.T) {
 		t.Errorf("chosen: %v", chosen)
 	}
 	err := noChoice(len(list), 0, passed)
-	if !errors.Is(err, ErrNothing) || !strings.Contains(err.Error(), "no preset fits any running process (2 were examined); ") || !strings.Contains(err.Error(), "python3.12 (process 13)") {
+	if !errors.Is(err, ErrNothing) || !strings.Contains(err.Error(), "no preset fits any running process, and no program used more than 1% of a CPU (2 processes were examined); ") || !strings.Contains(err.Error(), "python3.12 (process 13)") {
 		t.Errorf("error: %v", err)
 	}
-	if err := noChoice(1, 16, nil); !strings.Contains(err.Error(), "(1 were examined; permission denied for 16: run utrace as root (sudo)") {
+	if err := noChoice(1, 16, nil); !strings.Contains(err.Error(), "(1 process was examined; permission denied for 16: run utrace as root (sudo)") {
 		t.Errorf("error: %v", err)
 	}
 }

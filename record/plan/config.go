@@ -10,7 +10,8 @@ import (
 )
 
 // Config says what to probe, and in which processes. Without PIDs and Command that is every process
-// of the machine. Its zero value is useful: it chooses the presets that fit the running processes.
+// of the machine. Its zero value is useful: it chooses the presets that fit the running processes,
+// and the programs that are busy.
 type Config struct {
 	PIDs         []int          // running processes
 	Command      []string       // to start, with its arguments; may be empty

@@ -5,6 +5,8 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"utrace/record/internal/image"
@@ -17,6 +19,7 @@ var errNoLibrary = errors.New("no library")
 
 // find returns the files of a scope in which a probe may name something:
 //
+//   - the busy program that it was chosen for; all of them for a function that is left out;
 //   - the file at its path, which need not be part of the scope;
 //   - the libraries that its library name matches; if there is none, the library that the dynamic
 //     linker would load;
@@ -27,6 +30,8 @@ var errNoLibrary = errors.New("no library")
 // later may help.
 func find(s *image.Set, sc *Scope, p *probe.Probe) ([]*image.Image, error) {
 	switch {
+	case sc.busy[p] != nil:
+		return []*image.Image{sc.busy[p]}, nil
 	case p.Path != "":
 		return findPath(s, sc, p)
 	case p.Lib != "":
@@ -44,6 +49,8 @@ func find(s *image.Set, sc *Scope, p *probe.Probe) ([]*image.Image, error) {
 		return list, nil
 	case sc.Program != nil:
 		return []*image.Image{sc.Program}, nil
+	case p.Exclude && len(sc.busy) > 0:
+		return slices.Collect(maps.Values(sc.busy)), nil
 	}
 	return nil, fmt.Errorf("%w %q: %w (LIB:%s and /path/to/file:%s name one)", probe.ErrProbe, p.Text, ErrNoProgram, p.Text, p.Text)
 }

@@ -19,7 +19,8 @@ import (
 // addFuncs plans the functions and single instructions of the file:
 //
 //  1. Find the hazards of the file.
-//  2. Plan each function that a probe selects, except the compiler's start-up code.
+//  2. Plan each function that a probe selects, except the compiler's start-up code. If utrace chose
+//     the probes, plan the most useful ones.
 //  3. Leave out indirect functions.
 //  4. Plan single instructions.
 func (f *filePlan) addFuncs() error {
@@ -34,17 +35,8 @@ func (f *filePlan) addFuncs() error {
 		probes[i] = forFuncs(pr, funcs)
 	}
 
-	for _, fn := range funcs {
-		symbol, by := selectFunc(fn, probes, f.matched)
-		if by == nil || f.done.addrs[uint64(fn.Addr)] {
-			continue
-		}
-		isNamed := func(pr *probe.Probe) bool { return pr.IsName(symbol) }
-		if elffile.IsStartup(symbol) && !slices.ContainsFunc(probes, isNamed) {
-			f.p.Startup = append(f.p.Startup, symbol)
-			continue
-		}
-		if err := f.addFunc(pl, fn, symbol, by); err != nil {
+	for _, s := range f.keepMost(f.selectFuncs(funcs, probes)) {
+		if err := f.addFunc(pl, *s.Func, s.symbol, s.by); err != nil {
 			return err
 		}
 	}
@@ -70,6 +62,25 @@ func (f *filePlan) addFuncs() error {
 	}
 	f.finishFuncs()
 	return nil
+}
+
+// selectFuncs returns the functions that the probes select and that are not planned yet. It leaves
+// out the compiler's start-up code, unless a probe names it.
+func (f *filePlan) selectFuncs(funcs []elffile.Func, probes []*probe.Probe) (list []selectedFunc) {
+	for i := range funcs {
+		fn := &funcs[i]
+		symbol, by := selectFunc(*fn, probes, f.matched)
+		if by == nil || f.done.addrs[uint64(fn.Addr)] {
+			continue
+		}
+		isNamed := func(pr *probe.Probe) bool { return pr.IsName(symbol) }
+		if elffile.IsStartup(symbol) && !slices.ContainsFunc(probes, isNamed) {
+			f.p.Startup = append(f.p.Startup, symbol)
+			continue
+		}
+		list = append(list, selectedFunc{Func: fn, symbol: symbol, by: by})
+	}
+	return list
 }
 
 // newPlacer returns the placer of the file's functions. It notes the file's hazards in the module.

@@ -24,8 +24,9 @@ var (
 	// ErrNotYet is wrapped if nothing has what the probes name, but a program or library that
 	// appears later may: see Config.Wait. It wraps ErrNothing.
 	ErrNotYet = fmt.Errorf("%w yet", ErrNothing)
-	// ErrNoChoice is wrapped if a Config names no probe and no preset fits a running process.
-	ErrNoChoice = errors.New("no preset fits any running process")
+	// ErrNoChoice is wrapped if a Config names no probe, no preset fits a running process, and no
+	// program is busy.
+	ErrNoChoice = errors.New("no preset fits any running process, and no program used more than 1% of a CPU")
 	// ErrNoProgram is wrapped if a probe names a function but no file, and no process is chosen.
 	ErrNoProgram = errors.New("no program to find it in")
 	// ErrNoUSDT is wrapped if no file has a static probe that was asked for. A process may still
@@ -45,10 +46,12 @@ type Plan struct {
 	LeftOut []format.LeftOut // what cannot be probed, and why, by module and address
 	Startup []string         // symbols of the compiler's start-up code, which "all functions" excludes
 
-	// Chosen are the presets that utrace chose because the Config names no probe. Passed are the
-	// processes for which it chose none, each with the reason.
-	Chosen []Choice
-	Passed []string
+	// Chosen is what utrace chose because the Config names no probe. Passed are processes and
+	// programs that it did not choose, each with the reason. Surplus says of which files it chose
+	// only some functions: "68,114 of 78,114 functions of node".
+	Chosen  []Choice
+	Passed  []string
+	Surplus []string
 
 	// Pending has an error for each probe that names nothing yet. A program that is executed later,
 	// or a library that is loaded later, may have what the probe names. If nothing else is planned,
@@ -68,8 +71,12 @@ type Plan struct {
 	placeAtEntry bool          // see Config.PlaceAtEntry
 	follow       bool          // see Config.Follow
 	slowerThan   time.Duration // see Config.SlowerThan
+	maxFuncs     int           // of each file; 0 for no limit: see keepMost
 	presets      []probe.Preset
 	pending      []*probe.Probe // the probe of each error in Pending
+
+	// busy are, by probe, the programs whose functions utrace chose because they are busy.
+	busy map[*probe.Probe]*image.Image
 
 	// users are, by file, the scopes in whose processes it is probed.
 	users map[*image.Image][]*Scope
@@ -95,6 +102,7 @@ func New(cfg Config) (*Plan, error) {
 		Images: image.NewSet(), follow: cfg.Follow, slowerThan: cfg.SlowerThan,
 		kernel: runningKernel(), placeAtEntry: cfg.PlaceAtEntry,
 		planned:   map[image.Version]*plannedFile{},
+		busy:      map[*probe.Probe]*image.Image{},
 		users:     map[*image.Image][]*Scope{},
 		reported:  map[string]map[image.Version]bool{},
 		forbidden: map[*image.Image]string{},

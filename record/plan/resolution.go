@@ -75,6 +75,7 @@ func (p *Plan) collectProbes(cfg Config) (scopes []*Scope, targets bool, err err
 			return nil, false, err
 		}
 		probes = append(probes, chosen...)
+		p.maxFuncs = chosenLimit(len(p.busy))
 	}
 	p.Probes = probes
 

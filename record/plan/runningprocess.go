@@ -13,11 +13,12 @@ import (
 	"utrace/record/internal/procmaps"
 )
 
-// runningProcess is a process of the machine, as far as the choice of presets looks at it.
+// runningProcess is a process of the machine, as far as utrace looks at it to choose.
 type runningProcess struct {
-	pid   int
-	name  string
-	files []*image.Image // programs and libraries that it has mapped
+	pid     int
+	name    string
+	program *image.Image   // nil if it cannot be examined
+	files   []*image.Image // programs and libraries that it has mapped
 }
 
 func (r runningProcess) String() string { return fmt.Sprintf("%s (process %d)", r.name, r.pid) }
@@ -35,6 +36,7 @@ func runningProcesses(s *image.Set) (list []runningProcess, denied int) {
 		}
 		r := runningProcess{pid: pid, name: proc.Comm(pid)}
 		root := proc.OtherRoot(pid)
+		program, _ := image.ProgramOf(pid)
 		for _, m := range maps {
 			key := image.Key{Dev: m.Dev, Ino: m.Inode}
 			if !m.Exec || s.Failed[key] {
@@ -50,6 +52,9 @@ func runningProcesses(s *image.Set) (list []runningProcess, denied int) {
 				s.Failed[key] = true
 			case !slices.Contains(r.files, img):
 				r.files = append(r.files, img)
+			}
+			if err == nil && img.Key == program {
+				r.program = img
 			}
 		}
 		if len(r.files) > 0 {

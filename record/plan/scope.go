@@ -25,6 +25,7 @@ type Scope struct {
 	Program *image.Image // nil for the machine
 
 	libs     []*image.Image
+	busy     map[*probe.Probe]*image.Image       // of the machine: see Plan.busy
 	root     string                              // a path to the root directory of the process, "" if that is ours
 	partial  bool                                // some libraries were not found, or cannot be opened
 	started  bool                                // the process was running when the recording was asked for
@@ -148,7 +149,7 @@ func startupLibraries(program *image.Image) []string {
 // machineScope returns the scope of the whole machine: all that its processes have mapped. It is
 // empty if each probe names its file.
 func (p *Plan) machineScope() *Scope {
-	sc := &Scope{finder: ldso.New(nil)}
+	sc := &Scope{finder: ldso.New(nil), busy: p.busy}
 	if !slices.ContainsFunc(p.Probes, func(pr *probe.Probe) bool { return pr.Path == "" }) {
 		return sc
 	}

@@ -89,6 +89,7 @@ type File struct {
 	usdt    func() ([]USDTProbe, error)
 	types   func() (*dwarf.Info, error)
 	goTypes func() (goTypes, error)
+	loadsSP func() (abi.Addr, bool) // see LoadsStackPointer
 
 	root     string // see OpenAs
 	debugDir string
@@ -96,11 +97,28 @@ type File struct {
 	embedded func() *File // embedded symbol table, or nil
 	opened   []*File      // by debug, to be closed
 
-	read struct { // the code that was read last: most callers go through functions by address
+	read struct { // the code that was read last, the newest first
 		sync.Mutex
-		off  FileOff
-		code []byte
+		// Most callers go through functions by address, and through their unlikely parts as well,
+		// which are elsewhere.
+		blocks [2]codeBlock
 	}
+}
+
+// codeBlock is code that was read at once.
+type codeBlock struct {
+	off  FileOff
+	code []byte
+}
+
+// at returns n bytes of code at off, nil if the block does not contain them all.
+func (b codeBlock) at(off FileOff, n uint64) []byte {
+	have := uint64(len(b.code))
+	if off < b.off || n > have || uint64(off-b.off) > have-n {
+		return nil
+	}
+	from := uint64(off - b.off)
+	return b.code[from : from+n : from+n]
 }
 
 // Open opens the ELF file at path, which must be a regular file. The errors are those of the file
@@ -183,6 +201,7 @@ func newFile(r io.ReaderAt, size uint64, path string) (*File, error) {
 	f.frames = sync.OnceValues(f.readFrames)
 	f.usdt = sync.OnceValues(f.readUSDT)
 	f.goTypes = sync.OnceValues(f.readGoTypes)
+	f.loadsSP = sync.OnceValues(f.findStackLoad)
 	f.types = sync.OnceValues(f.readDebugInfo)
 	f.debug = sync.OnceValue(f.openDebug)
 	f.embedded = sync.OnceValue(f.readEmbedded)
@@ -292,7 +311,7 @@ func (f *File) room(a abi.Addr) uint64 {
 	return 0
 }
 
-const codeBlock = 16 << 10 // bytes read at once
+const blockSize = 16 << 10 // bytes of code read at once
 
 // Code reads n bytes of machine code at a. The error is ErrNoCode if they are not all in one
 // executable segment, ErrTooLarge above 4 MiB, or an error of reading.
@@ -306,15 +325,20 @@ func (f *File) Code(a abi.Addr, n uint64) ([]byte, error) {
 	}
 	f.read.Lock()
 	defer f.read.Unlock()
-	if have := uint64(len(f.read.code)); off < f.read.off || n > have || uint64(off-f.read.off) > have-n {
-		b := make([]byte, min(max(n, codeBlock), f.room(a)))
-		if _, err := f.r.ReadAt(b, int64(off)); err != nil {
-			return nil, fmt.Errorf("read code at %#x: %w", uint64(a), err)
-		}
-		f.read.off, f.read.code = off, b
+	blocks := &f.read.blocks
+	if code := blocks[0].at(off, n); code != nil {
+		return code, nil
 	}
-	at := uint64(off - f.read.off)
-	return f.read.code[at : at+n : at+n], nil
+	blocks[0], blocks[1] = blocks[1], blocks[0]
+	if code := blocks[0].at(off, n); code != nil {
+		return code, nil
+	}
+	b := make([]byte, min(max(n, blockSize), f.room(a)))
+	if _, err := f.r.ReadAt(b, int64(off)); err != nil {
+		return nil, fmt.Errorf("read code at %#x: %w", uint64(a), err)
+	}
+	blocks[0] = codeBlock{off, b}
+	return blocks[0].at(off, n), nil
 }
 
 // sectionData reads a whole section, decompressed. The error is ErrTooLarge if it has more than

@@ -26,6 +26,17 @@ func (f *File) FollowsCall(a abi.Addr) bool {
 	return false
 }
 
+// Calls reports whether a call of the function at fn, by its address, ends at a.
+func (f *File) Calls(a, fn abi.Addr) bool {
+	size := abi.Addr(insn.DirectCallSize(f.Machine))
+	code, err := f.Code(a-size, uint64(size))
+	if err != nil {
+		return false
+	}
+	in, ok := insn.Decode(f.Machine, code, a-size)
+	return ok && in.Flow == insn.FlowCall && in.Target == fn
+}
+
 // KeepsFramePointer reports whether fn sets the frame pointer register to its own frame. If it
 // makes calls and does not, a walk along frame pointers misses its caller.
 func (f *File) KeepsFramePointer(fn Func) bool {
@@ -44,7 +55,7 @@ func (f *File) KeepsFramePointers() bool {
 	step := max(1, len(funcs)/maxSampledFuncs)
 	for i := 0; i < len(funcs); i += step {
 		fn := funcs[i]
-		if !f.makesCalls(fn) {
+		if !f.MakesCalls(fn) {
 			continue
 		}
 		callers++
@@ -55,8 +66,8 @@ func (f *File) KeepsFramePointers() bool {
 	return 2*kept >= callers
 }
 
-// makesCalls reports whether there is likely a call in fn.
-func (f *File) makesCalls(fn Func) bool {
+// MakesCalls reports whether there is likely a call in fn. It may take other code for a call.
+func (f *File) MakesCalls(fn Func) bool {
 	code, err := f.Code(fn.Addr, min(fn.Size, maxCallerSize))
 	return err == nil && insn.HasCall(f.Machine, code)
 }

@@ -12,6 +12,7 @@ import (
 )
 
 // FollowsCall must be true for every address after a call that objdump sees, and for few others.
+// Calls must know which function is called.
 func TestFollowsCall(t *testing.T) {
 	for _, name := range []string{"pie", "cxx", "arm64"} {
 		f := fixture(t, name)
@@ -24,7 +25,7 @@ func TestFollowsCall(t *testing.T) {
 			t.Logf("no %s: %v", tool, err)
 			continue
 		}
-		calls, others, wrong, behind := 0, 0, 0, false
+		calls, others, wrong, behind, called := 0, 0, 0, false, ""
 		for line := range strings.Lines(string(text)) {
 			if line == "\n" || strings.HasSuffix(line, ">:\n") { // a name; the function before may end in a call that does not return
 				continue
@@ -45,7 +46,14 @@ func TestFollowsCall(t *testing.T) {
 			default:
 				others++
 			}
+			if target, _, _ := strings.Cut(called, " "); behind && target != "" {
+				to, err := strconv.ParseUint(target, 16, 64)
+				if direct := err == nil; f.Calls(abi.Addr(at), abi.Addr(to)) != direct || f.Calls(abi.Addr(at), abi.Addr(to+1)) {
+					t.Errorf("%s: the call before %#x, of %s, is not recognized", name, at, called)
+				}
+			}
 			word := append(strings.Fields(insn), "")[0]
+			_, called, _ = strings.Cut(strings.Join(strings.Fields(insn), " "), " ")
 			behind = strings.HasPrefix(word, "call") || word == "bl" || strings.HasPrefix(word, "blr")
 		}
 		if calls == 0 || wrong*100 > others {

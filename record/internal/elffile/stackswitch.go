@@ -56,7 +56,10 @@ func switchSymbols() []string {
 // The search covers functions and the code between them, since assembly often has neither symbols
 // nor unwind tables. Data in the code can look like such an instruction: that errs on the safe
 // side.
-func (f *File) LoadsStackPointer() (at abi.Addr, ok bool) {
+func (f *File) LoadsStackPointer() (at abi.Addr, ok bool) { return f.loadsSP() }
+
+// findStackLoad is LoadsStackPointer, done once.
+func (f *File) findStackLoad() (at abi.Addr, ok bool) {
 	funcs, err := f.Funcs()
 	if err != nil {
 		return 0, false

@@ -290,7 +290,10 @@ func (f *File) readFuncs() (*funcTable, error) {
 		return nil, err
 	}
 	byAddr := func(a, b symbol) int {
-		return cmp.Or(cmp.Compare(a.addr, b.addr), cmpPreference(a, b), cmp.Compare(b.file, a.file))
+		if a.addr != b.addr { // most are
+			return cmp.Compare(a.addr, b.addr)
+		}
+		return cmp.Or(cmpPreference(a, b), cmp.Compare(b.file, a.file))
 	}
 	syms := slices.Clone(t.defined)
 	slices.SortFunc(syms, byAddr)

@@ -24,7 +24,15 @@ import (
 // A function that nobody calls or points to, and that others jump to under a condition, also counts
 // as such a part. Clang makes such tail calls. This errs on the safe side.
 func (f *File) unlikelyParts(frames []dwarf.Frame, starts []int) map[int]bool {
-	s := &sweep{f: f, frames: frames, seen: make([]reference, len(frames)), jumper: map[int]int{}}
+	if len(starts) == 0 {
+		return nil
+	}
+	s := &sweep{f: f, frames: frames, byStart: make(map[uint64]int, len(frames)), seen: make([]reference, len(frames)), jumper: map[int]int{}}
+	for i, fr := range frames {
+		if fr.End() > fr.Start {
+			s.byStart[fr.Start] = i
+		}
+	}
 	for i := range frames {
 		s.read(i)
 	}
@@ -63,16 +71,22 @@ const (
 
 // sweep decodes all frames once.
 type sweep struct {
-	f      *File
-	frames []dwarf.Frame
-	seen   []reference
-	jumper map[int]int // the last frame that jumps to the start of a frame
+	f       *File
+	frames  []dwarf.Frame
+	byStart map[uint64]int
+	seen    []reference
+	jumper  map[int]int // the last frame that jumps to the start of a frame
 }
 
 // find returns the frame that contains an address.
 func (s *sweep) find(a uint64) (int, bool) {
 	i := sort.Search(len(s.frames), func(i int) bool { return s.frames[i].Start > a }) - 1
 	return i, i >= 0 && a < s.frames[i].End()
+}
+
+// spans reports whether frames begin both at or below an address, and at or above it.
+func (s *sweep) spans(a uint64) bool {
+	return a >= s.frames[0].Start && a <= s.frames[len(s.frames)-1].Start
 }
 
 // body returns frame i as a function, up to the next frame.
@@ -95,8 +109,11 @@ func (s *sweep) read(i int) {
 		return
 	}
 	note := func(target abi.Addr, how reference) {
-		to, ok := s.find(uint64(target))
-		if !ok || s.frames[to].Start != uint64(target) || to == i && how != byAddress {
+		if !s.spans(uint64(target)) { // most numbers in instructions
+			return
+		}
+		to, ok := s.byStart[uint64(target)]
+		if !ok || to == i && how != byAddress {
 			return
 		}
 		s.seen[to] |= how
@@ -166,13 +183,17 @@ func (s *sweep) readPointers(starts map[uint64]int) {
 				return binary.LittleEndian.Uint64(b[at:])
 			}
 			for at := 0; at+8 <= len(b); at += 8 {
-				i, ok := starts[word(at)]
+				w := word(at)
+				if !s.spans(w) { // most words
+					continue
+				}
+				i, ok := starts[w]
 				if !ok {
 					continue
 				}
 				labels := 0
 				for _, beside := range [2]uint64{word(at - 8), word(at + 8)} {
-					if beside == word(at) || s.isMiddle(beside) {
+					if beside == w || s.isMiddle(beside) {
 						labels++
 					}
 				}

@@ -116,6 +116,21 @@ func (s *Set) InRoot(root, path string) string {
 	return fmt.Sprintf("/proc/self/fd/%d", fd)
 }
 
+// Hold keeps the file of an image accessible when its last process ends and its path disappears.
+func (s *Set) Hold(img *Image) error {
+	fd, err := unix.Open(img.OpenPath, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("%s: %w", img.Path, err)
+	}
+	s.held = append(s.held, os.NewFile(uintptr(fd), img.Path))
+	path := fmt.Sprintf("/proc/self/fd/%d", fd)
+	if v, err := VersionOf(path); err != nil || v.Key != img.Key {
+		return fmt.Errorf("%s: the file was replaced", img.Path)
+	}
+	img.OpenPath = path
+	return nil
+}
+
 // Mapped identifies a file in mappings, even a deleted one, see KeyOf.
 type Mapped struct {
 	Key
