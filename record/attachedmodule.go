@@ -5,10 +5,10 @@ package record
 import (
 	"fmt"
 	"os"
-	"slices"
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/survey"
 	"utrace/record/plan"
 )
 
@@ -16,7 +16,7 @@ import (
 type module struct {
 	*plan.Module
 	first     format.FuncID // of its functions, as numbered in records
-	share     int           // how many functions share their links; 0: all
+	surveyed  bool          // its functions are attached in sets, see joinSurvey
 	refused   map[int]bool  // functions that the kernel refuses to probe in some process, by index
 	noReturns map[int]bool  // functions whose return instructions it refuses
 
@@ -48,38 +48,6 @@ func (m *module) countSites() int {
 	return n
 }
 
-// countLinks returns how many links the module needs in one process if share functions share
-// theirs.
-func (m *module) countLinks(share int) (n int) {
-	for funcs := range slices.Chunk(m.Funcs, share) {
-		kinds := map[any]bool{}
-		for _, fn := range funcs {
-			switch {
-			case len(fn.USDTSites) > 0:
-				kinds["static"] = true
-			case fn.Entry != nil:
-				kinds["entry with values"] = true
-			default:
-				kinds["entry"] = true
-			}
-			if fn.Exit != nil {
-				kinds["exit with values"] = true
-			}
-			if len(fn.Raised) > 0 {
-				kinds["raised"] = true
-			}
-			if fn.ReturnBy != plan.Never {
-				kinds[fn.ReturnBy] = true
-			}
-			if slices.Contains(fn.Returns, fn.FileOff) || slices.Contains(fn.TailCalls, fn.FileOff) {
-				kinds["early"] = true
-			}
-		}
-		n += len(kinds)
-	}
-	return n
-}
-
 // open opens the module's file, and makes its sites. The file stays open, because its path may lead
 // through a process that ends. A site with values has an entry of the programs' table, so there is
 // one for all processes.
@@ -95,6 +63,13 @@ func (m *module) open(objs *bpf.Objects) (err error) {
 	m.Image.OpenPath = fmt.Sprintf("/proc/self/fd/%d", m.file.Fd())
 	m.sites, err = newModuleSites(objs, m)
 	return err
+}
+
+// joinSurvey has a survey probe the module in sets, before it is attached anywhere. held says that
+// its program does not run yet.
+func (m *module) joinSurvey(s *survey.Survey, probes *attachedProbes, defs *definitions, held bool) {
+	m.surveyed = true
+	s.Add(survey.Module{Module: m.Module, First: m.first, Probes: surveyedProbes{m, probes, defs}}, held)
 }
 
 // dropReturns notes that the kernel refuses the return probes of some functions.

@@ -16,38 +16,141 @@ import (
 	"utrace/format"
 	"utrace/record/internal/linker"
 	"utrace/record/internal/openfiles"
+	"utrace/record/internal/proc"
+	"utrace/record/internal/survey"
 )
 
-// attachedProbes attaches modules, and owns the links of a recording. It closes the links of
-// removed functions during the recording. That can take as long as a call whose return probe is
-// pending.
+// attachedProbes attaches modules, and owns the links of a recording. With an overhead limit it
+// attaches a module in parts: those of its probe sets that are open, see openSet.
 type attachedProbes struct {
 	objs    *bpf.Objects
 	linker  linker.Linker
 	method  bpf.Method
-	limited bool                   // functions may be removed one by one
 	leftOut func(l format.LeftOut) // called for each function that the kernel refuses to probe
 	files   []*os.File             // of modules
 
 	mu      sync.Mutex
-	links   map[int]*links         // by PID; 0: for all processes
-	removed map[format.FuncID]bool // first functions of links
+	links   map[int]*links            // by PID; 0: for all processes
+	members map[*module]map[int]bool  // where modules are attached, by PID
+	sets    map[*module][]*survey.Set // open sets of surveyed modules
+	claimed map[place]bool
+	pending map[place]chan struct{} // being attached; closed once that is over
 	closing sync.WaitGroup
 	err     error // the first of closing
 }
 
-// attach attaches a module in a process, or (PID 0) in all. It returns the functions, by index,
-// whose return probes the kernel newly refused. It does not change the functions, because the
-// drainer may be reading them.
+// place is a probe set in a process. The set is nil for all functions of a module, PID 0 is all
+// processes.
+type place struct {
+	module *module
+	set    *survey.Set
+	pid    int
+}
+
+func newAttachedProbes(objs *bpf.Objects, l linker.Linker, method bpf.Method, leftOut func(format.LeftOut)) *attachedProbes {
+	return &attachedProbes{
+		objs: objs, linker: l, method: method, leftOut: leftOut,
+		links: map[int]*links{}, members: map[*module]map[int]bool{}, sets: map[*module][]*survey.Set{}, claimed: map[place]bool{}, pending: map[place]chan struct{}{},
+	}
+}
+
+// attach attaches a module in a process, or (PID 0) in all: of a surveyed module its open sets. It
+// returns the functions, by index, whose return probes the kernel newly refused. It does not change
+// the functions, because the drainer may be reading them.
 func (p *attachedProbes) attach(m *module, pid int) (noReturns map[int]bool, err error) {
-	attached, refused, err := p.newLinks(m, pid)
+	if err := p.open(m); err != nil {
+		return nil, fmt.Errorf("attach to %s: %w", m.Path, err)
+	}
+	p.mu.Lock()
+	if p.members[m] == nil {
+		p.members[m] = map[int]bool{}
+	}
+	p.members[m][pid] = true
+	places := []place{{m, nil, pid}}
+	if m.surveyed {
+		places = nil
+		for _, set := range p.sets[m] {
+			places = append(places, place{m, set, pid})
+		}
+	}
+	p.mu.Unlock()
+	return p.attachAll(places)
+}
+
+// openSet attaches a set wherever its module is attached, and from now on in every process in which
+// the module is attached later. It returns what attach returns.
+func (p *attachedProbes) openSet(m *module, set *survey.Set) (noReturns map[int]bool, err error) {
+	p.mu.Lock()
+	p.sets[m] = append(p.sets[m], set)
+	var places []place
+	for pid := range p.members[m] {
+		places = append(places, place{m, set, pid})
+	}
+	p.mu.Unlock()
+	noReturns, err = p.attachAll(places)
+	set.Attached.Store(true)
+	return noReturns, err
+}
+
+// closeSet detaches a set everywhere. done is closed once it is.
+func (p *attachedProbes) closeSet(m *module, set *survey.Set) (done <-chan struct{}) {
+	set.Attached.Store(false)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sets[m] = slices.DeleteFunc(p.sets[m], func(s *survey.Set) bool { return s == set })
+	maps.DeleteFunc(p.claimed, func(at place, _ bool) bool { return at.set == set })
+	taken := p.pendingAt(func(at place) bool { return at.set == set })
+	for _, its := range p.links {
+		taken.add(its.take(func(l probeLink) bool { return l.set == set }))
+	}
+	return p.closeLocked(taken)
+}
+
+func (p *attachedProbes) attachAll(places []place) (noReturns map[int]bool, err error) {
+	noReturns = map[int]bool{}
+	for _, at := range places {
+		refused, e := p.attachAt(at)
+		maps.Copy(noReturns, refused)
+		if e != nil && (at.pid == 0 || !proc.HasEnded(at.pid)) {
+			err = cmp.Or(err, e)
+		}
+	}
+	return noReturns, err
+}
+
+func (p *attachedProbes) attachAt(at place) (noReturns map[int]bool, err error) {
+	p.mu.Lock()
+	mine := !p.claimed[at] && p.wants(at)
+	over := make(chan struct{})
+	if mine {
+		p.claimed[at], p.pending[at] = true, over
+	}
+	p.mu.Unlock()
+	if !mine {
+		return nil, nil
+	}
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.pending[at] == over {
+			delete(p.pending, at)
+		}
+		if err != nil {
+			delete(p.claimed, at)
+		}
+		close(over)
+	}()
+	m := at.module
+	attached, refused, err := p.newLinks(at)
 	if p.method == bpf.Perf && errors.Is(err, os.ErrPermission) {
 		return nil, fmt.Errorf("attach to %s: %w: perf-event uprobes need CAP_SYS_ADMIN since the fix of CVE-2025-38466: run as root", m.Path, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("attach to %s: %w", m.Path, err)
 	}
-	p.add(pid, attached)
+	if !p.add(at, attached) {
+		return nil, attached.closeTogether() // whoever has removed it waits for that
+	}
 	p.mu.Lock()
 	maps.Copy(m.noReturns, refused.returns)
 	for i := range refused.entries {
@@ -59,6 +162,11 @@ func (p *attachedProbes) attach(m *module, pid int) (noReturns map[int]bool, err
 		p.leftOut(format.LeftOut{Name: fn.Name, Module: m.Path, Addr: fn.Addr, Reason: fmt.Sprintf("the kernel refuses a breakpoint there: %v", err)})
 	}
 	return refused.returns, nil
+}
+
+// wants reports whether a place is still to be attached. mu is held.
+func (p *attachedProbes) wants(at place) bool {
+	return p.members[at.module][at.pid] && (at.set == nil || slices.Contains(p.sets[at.module], at.set))
 }
 
 // open opens a module's file until close.
@@ -79,15 +187,12 @@ type refusals struct {
 	returns map[int]bool  // of a return instruction: only their entries are recorded
 }
 
-// newLinks attaches the sites of a module, except those that the kernel refused before.
-func (p *attachedProbes) newLinks(m *module, pid int) (made links, refused refusals, err error) {
-	if err := p.open(m); err != nil {
-		return links{}, refusals{}, err
-	}
+// newLinks attaches the sites of a place, except those that the kernel refused before.
+func (p *attachedProbes) newLinks(at place) (made links, refused refusals, err error) {
 	maker := newLinkMaker(p.linker, p.method)
-	a := attacher{pid: pid, batch: maker.batch, module: m, refused: map[int]error{}}
+	a := attacher{pid: at.pid, batch: maker.batch, module: at.module, set: at.set, refused: map[int]error{}}
 	refused.returns = map[int]bool{}
-	p.attachSites(&a, maker, m, refused.returns)
+	p.attachSites(&a, maker, at.module, refused.returns)
 	if a.err != nil {
 		p.closeLater(a.links)
 		return links{}, refusals{}, a.err
@@ -109,8 +214,22 @@ func (p *attachedProbes) attachSites(a *attacher, maker linkMaker, m *module, no
 		return maker.uprobe(m.Image.OpenPath, p.objs.OnSite, list, a.pid)
 	}
 	unwanted := p.unwanted(m)
+	p.mu.Lock()
+	noReturns := maps.Clone(m.noReturns)
+	p.mu.Unlock()
+	wanted := func(sites []site) []site { return without(sitesOf(a.set, sites), unwanted) }
+	asked := &a.asked
+	if a.set != nil { // while some of its breakpoints are placed, others cost time already
+		asked.ask(a, wanted(m.sites.early), onInstruction)
+		asked.ask(a, wanted(m.sites.entries), onInstruction)
+		asked.ask(a, wanted(m.sites.trampolines), onReturn)
+		asked.ask(a, wanted(m.sites.usdt), onUSDT)
+		asked.ask(a, wanted(m.sites.raised), onUSDT)
+		asked.ask(a, without(wanted(m.sites.returns), noReturns), onInstruction)
+		defer asked.drop()
+	}
 	attach := func(sites []site, to *[]probeLink, with func([]site) pendingLink) {
-		a.attach(without(without(sites, unwanted), a.refused), to, with)
+		a.attach(without(wanted(sites), a.refused), to, with)
 	}
 
 	attach(m.sites.early, &a.links.others, onInstruction)
@@ -122,7 +241,7 @@ func (p *attachedProbes) attachSites(a *attacher, maker linkMaker, m *module, no
 	a.refused = map[int]error{}
 	attach(without(m.sites.raised, entries), &a.links.others, onUSDT)
 	a.refused = map[int]error{}
-	attach(without(without(m.sites.returns, entries), m.noReturns), &a.links.others, onInstruction)
+	attach(without(without(m.sites.returns, entries), noReturns), &a.links.others, onInstruction)
 	for i := range a.refused {
 		noReturn[i] = true
 	}
@@ -146,93 +265,64 @@ func (p *attachedProbes) reserveFiles(modules []*module, processes func(*module)
 	return nil
 }
 
-// shareLinks decides how many functions of modules share their links. Without an overhead limit all
-// do. With a limit each function has links of its own, as far as the limit of open files allows:
-// functions that share links are removed together. processes returns in how many processes a module
-// is attached. reserve is set if more modules may come later.
-//
-// Measured on Linux 6.18 with 9,000 functions and two CPUs: a link for each function attaches in
-// 0.2 to 0.8 s and detaches in 1.5 to 3 s. One link for all takes 0.16 s and 0.3 s. Rejected:
-// re-attaching all functions but one, then detaching the first link. While both are attached, each
-// call would be recorded twice.
-func (p *attachedProbes) shareLinks(modules []*module, processes func(*module) int, reserve bool) error {
-	if !p.limited {
-		return nil
-	}
-	if p.method == bpf.Perf { // each site has a link anyway
-		for _, m := range modules {
-			m.share = 1
+// pendingAt returns no links yet, but those that are being attached at some places: closing them
+// waits until that is over. mu is held.
+func (p *attachedProbes) pendingAt(its func(place) bool) (taken links) {
+	for at, over := range p.pending {
+		if its(at) {
+			taken.pending = append(taken.pending, over)
 		}
-		return nil
 	}
-	links := func(share int) (n int) {
-		for _, m := range modules {
-			n += m.countLinks(share) * processes(m)
-		}
-		return n
-	}
-	room, err := openfiles.Reserve(links(1))
-	if err != nil {
-		return err
-	}
-	if reserve {
-		room /= 2
-	}
-	share := 1
-	for links(share) > room && share < 1<<20 {
-		share *= 2
-	}
-	for _, m := range modules {
-		m.share = share
-	}
-	return nil
+	return taken
 }
 
-// add takes over the links for a process.
-func (p *attachedProbes) add(pid int, more links) {
+// add takes over the links of a place, unless it is not to be attached any more.
+func (p *attachedProbes) add(at place, more links) (wanted bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.links == nil {
-		p.links = map[int]*links{}
+	if !p.wants(at) {
+		return false
 	}
-	if p.links[pid] == nil {
-		p.links[pid] = &links{}
+	if p.links[at.pid] == nil {
+		p.links[at.pid] = &links{}
 	}
-	p.links[pid].add(more)
-	if len(p.removed) > 0 { // functions that were removed while this was being attached
-		p.closeLocked(p.links[pid].take(func(l probeLink) bool { return p.removed[l.fn] }))
-	}
+	p.links[at.pid].add(more)
+	return true
 }
 
-// remove closes the links of functions, each given by the first function that shares them.
-func (p *attachedProbes) remove(fns []format.FuncID) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.removed == nil {
-		p.removed = map[format.FuncID]bool{}
-	}
-	for _, fn := range fns {
-		p.removed[fn] = true
-	}
-	for _, its := range p.links {
-		p.closeLocked(its.take(func(l probeLink) bool { return slices.Contains(fns, l.fn) }))
-	}
-}
-
-// unwanted returns the functions of a module, by index, that are not to be attached: the kernel has
-// refused them, or they were removed.
+// unwanted returns the functions of a module, by index, that the kernel has refused.
 func (p *attachedProbes) unwanted(m *module) map[int]bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	list := maps.Clone(m.refused)
-	if len(p.removed) > 0 {
-		for fn := range m.Funcs {
-			if p.removed[m.first+format.FuncID(group(fn, m.share))] {
-				list[fn] = true
-			}
+	return maps.Clone(m.refused)
+}
+
+// probed returns a test of whether a function of a module, by index, is attached now.
+func (p *attachedProbes) probed(m *module) func(fn int) bool {
+	unwanted := p.unwanted(m)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	sets := slices.Clone(p.sets[m])
+	return func(fn int) bool {
+		return !unwanted[fn] && (!m.surveyed || slices.ContainsFunc(sets, func(s *survey.Set) bool { return s.Attached.Load() && s.Has(fn) }))
+	}
+}
+
+// processesWith returns where a module is attached.
+func (p *attachedProbes) processesWith(m *module) []int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Sorted(maps.Keys(p.members[m]))
+}
+
+// leave notes that a module, or (nil) no module, is attached in a process any more. mu is held.
+func (p *attachedProbes) leave(pid int, m *module) {
+	for member, pids := range p.members {
+		if m == nil || member == m {
+			delete(pids, pid)
 		}
 	}
-	return list
+	maps.DeleteFunc(p.claimed, func(at place, _ bool) bool { return at.pid == pid && (m == nil || at.module == m) })
 }
 
 // takeIn returns the links for a process, which the caller closes.
@@ -243,23 +333,26 @@ func (p *attachedProbes) takeIn(pid int) links {
 }
 
 func (p *attachedProbes) takeLocked(pid int) links {
-	taken := p.links[pid]
-	delete(p.links, pid)
-	if taken == nil {
-		return links{}
+	taken := p.pendingAt(func(at place) bool { return at.pid == pid })
+	if its := p.links[pid]; its != nil {
+		taken.add(*its)
 	}
-	return *taken
+	delete(p.links, pid)
+	p.leave(pid, nil)
+	return taken
 }
 
 // takeFrom returns the links of a module for a process, which the caller closes.
 func (p *attachedProbes) takeFrom(pid int, m *module) links {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	its := p.links[pid]
-	if its == nil {
-		return links{}
+	taken := p.pendingAt(func(at place) bool { return at.pid == pid && at.module == m })
+	p.leave(pid, m)
+	if its := p.links[pid]; its != nil {
+		taken.add(its.take(func(l probeLink) bool { return l.module == m }))
 	}
-	return its.take(func(l probeLink) bool { return l.module == m })
+	return taken
+
 }
 
 // closeLater closes links while the recording goes on. done is closed when they are.
@@ -293,7 +386,7 @@ func (p *attachedProbes) forgetIn(pid int) {
 // held.
 func (p *attachedProbes) closeLocked(taken links) (done <-chan struct{}) {
 	closed := make(chan struct{})
-	if taken.count() == 0 {
+	if taken.count()+len(taken.pending) == 0 {
 		close(closed)
 		return closed
 	}
@@ -324,7 +417,8 @@ func (p *attachedProbes) close() error {
 	for _, its := range p.links {
 		left.add(*its)
 	}
-	p.links = nil
+	clear(p.links)
+	clear(p.members)
 	p.mu.Unlock()
 	err := left.close()
 	p.closing.Wait()

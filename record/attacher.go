@@ -10,8 +10,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"utrace/format"
 	"utrace/record/internal/proc"
+	"utrace/record/internal/survey"
 )
 
 // attacher attaches sites of a module in one process.
@@ -19,9 +19,47 @@ type attacher struct {
 	pid     int // 0: all processes
 	batch   int // maximum number of sites of a link
 	module  *module
+	set     *survey.Set // nil: all functions
 	links   links
 	refused map[int]error
+	asked   askedLinks
 	err     error
+}
+
+// askedLinks are links that were asked for before it was their turn.
+type askedLinks []askedLink
+
+type askedLink struct {
+	sites []site
+	wait  pendingLink
+}
+
+// ask asks for a link for the first of some sites.
+func (l *askedLinks) ask(a *attacher, sites []site, with func([]site) pendingLink) {
+	if n := a.nextBatch(sites); n > 0 {
+		*l = append(*l, askedLink{sites[:n], with(sites[:n])})
+	}
+}
+
+// take returns the link for some sites, nil if it was not asked for.
+func (l *askedLinks) take(sites []site) pendingLink {
+	i := slices.IndexFunc(*l, func(asked askedLink) bool { return slices.Equal(asked.sites, sites) })
+	if i < 0 {
+		return nil
+	}
+	wait := (*l)[i].wait
+	*l = slices.Delete(*l, i, i+1)
+	return wait
+}
+
+// drop closes the links that nobody has taken.
+func (l *askedLinks) drop() {
+	for _, asked := range *l {
+		if made, err := asked.wait(); err == nil {
+			made.Close()
+		}
+	}
+	*l = nil
 }
 
 // pendingLink waits for a link, see linker.Linker.
@@ -41,7 +79,11 @@ func (a *attacher) attach(sites []site, to *[]probeLink, with func([]site) pendi
 	for len(sites) > 0 || len(attempts) > 0 {
 		for len(sites) > 0 && len(attempts) < maxPending && a.err == nil {
 			n := a.nextBatch(sites)
-			attempts = append(attempts, attempt{sites[:n], with(sites[:n])})
+			wait := a.asked.take(sites[:n])
+			if wait == nil {
+				wait = with(sites[:n])
+			}
+			attempts = append(attempts, attempt{sites[:n], wait})
 			sites = sites[n:]
 		}
 		if len(attempts) == 0 {
@@ -52,7 +94,7 @@ func (a *attacher) attach(sites []site, to *[]probeLink, with func([]site) pendi
 		attempts = attempts[1:]
 		switch {
 		case err == nil:
-			*to = append(*to, probeLink{l, a.module, a.module.first + format.FuncID(group(batch[0].fn, a.module.share))})
+			*to = append(*to, probeLink{l, a.module, a.set})
 		case a.err != nil:
 		case a.pid != 0 && !proc.Exists(a.pid):
 			a.err = fmt.Errorf("process %d ended before it could be recorded", a.pid)
@@ -72,7 +114,7 @@ func (a *attacher) attach(sites []site, to *[]probeLink, with func([]site) pendi
 func (a *attacher) nextBatch(sites []site) int {
 	n := min(a.batch, len(sites))
 	if i := slices.IndexFunc(sites[:n], func(s site) bool {
-		return group(s.fn, a.module.share) != group(sites[0].fn, a.module.share) || s.inTable != sites[0].inTable
+		return s.inTable != sites[0].inTable
 	}); i > 0 {
 		n = i
 	}

@@ -70,5 +70,31 @@ func TestAttachGivesUp(t *testing.T) {
 	}
 }
 
+// TestAskedLinks: links that were asked for beforehand are used, and closed if nobody wants them.
+func TestAskedLinks(t *testing.T) {
+	sites := []site{{fn: 0}, {fn: 1}, {fn: 2}}
+	asked, closed := 0, 0
+	with := func(list []site) pendingLink {
+		asked++
+		return func() (io.Closer, error) { return closerFunc(func() error { closed++; return nil }), nil }
+	}
+	a := attacher{batch: 2, module: &module{}, refused: map[int]error{}}
+	a.asked.ask(&a, sites, with)
+	a.asked.ask(&a, nil, with)
+	a.attach(sites, &a.links.others, with)
+	if asked != 2 || a.links.count() != 2 || len(a.asked) != 0 {
+		t.Errorf("asked %d times for %d links, %d left", asked, a.links.count(), len(a.asked))
+	}
+	a.asked.ask(&a, sites[1:], with)
+	a.asked.drop()
+	if closed != 1 || len(a.asked) != 0 {
+		t.Errorf("%d links closed", closed)
+	}
+}
+
+type closerFunc func() error
+
+func (f closerFunc) Close() error { return f() }
+
 // pending returns a link that is refused with an error, unless that is nil.
 func pending(err error) pendingLink { return func() (io.Closer, error) { return nil, err } }

@@ -8,6 +8,7 @@ import (
 	"utrace/record/internal/image"
 	"utrace/record/internal/probe"
 	"utrace/record/internal/stacks"
+	"utrace/record/internal/survey"
 	"utrace/record/plan"
 )
 
@@ -31,8 +32,6 @@ type probedFunc struct {
 	module  format.ModuleID
 	planned *plan.Func
 	others  format.FuncID // the function of names beyond maxNames; 0 before there are any
-	first   format.FuncID // of the functions that share its links, by number in records
-	next    format.FuncID // the first one after those
 
 	entryKind, returnKind siteKind
 	entries, returns      uint64 // hits
@@ -67,24 +66,24 @@ func (c *catalog) add(m *module) {
 	if _, ok := c.files[m.Image.Version]; !ok {
 		c.files[m.Image.Version] = id
 	}
-	start := len(c.funcs)
 	for i := range m.Funcs {
 		fn := &m.Funcs[i]
-		share := max(1, m.share)
-		first := i / share * share
 		entry, ret := siteKinds(fn, m.Goid != 0)
 		c.funcs = append(c.funcs, probedFunc{
 			entryKind: entry, returnKind: ret,
 			id: c.w.AddFunc(describeFunc(fn, id, m.Goid != 0)), module: id, planned: fn,
-			first: format.FuncID(start + first), next: format.FuncID(start + min(first+share, len(m.Funcs))),
 		})
 		c.keyed = c.keyed || fn.Keyed
 	}
 }
 
-// group returns the functions that share links with fn: from first up to, and without, next.
-func (c *catalog) group(fn format.FuncID) (first, next format.FuncID) {
-	return c.funcs[fn].first, c.funcs[fn].next
+// addSet defines a set of functions.
+func (c *catalog) addSet(set *survey.Set) format.SetID {
+	var described format.ProbeSet
+	for _, fn := range set.Funcs() {
+		described.Funcs = append(described.Funcs, c.funcs[fn].id)
+	}
+	return c.w.AddProbeSet(described)
 }
 
 // name defines the function that the values of an interpreter's probe name.

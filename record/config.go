@@ -22,6 +22,9 @@ type Config struct {
 	// MaxOverhead is the share of a process's CPU time that its probes may use before functions are
 	// removed: 1 is all of it, 0 means no limit.
 	MaxOverhead float64
+	// Samples is how often a second each processor takes a sample of a recorded thread that it runs;
+	// 0: never. There are none if calls are deferred, see doc.go.
+	Samples int
 	// Calibrator is a command line that runs ServeCalibration. Without it typical costs are used.
 	Calibrator []string
 	// LinkHolder is a command line that runs ServeLinks. Without it a recorder that is killed can

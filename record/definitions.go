@@ -4,6 +4,9 @@ package record
 
 import (
 	"sync"
+
+	"utrace/format"
+	"utrace/record/internal/survey"
 )
 
 // definitions is a queue of definitions from other goroutines. The writer of the trace belongs to
@@ -19,6 +22,22 @@ func (d *definitions) add(fn func(*catalog)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.queue = append(d.queue, fn)
+}
+
+// AddWindow implements survey.Trace.
+func (d *definitions) AddWindow(set *survey.Set, window format.Window) {
+	d.add(func(c *catalog) {
+		window.Set = set.Define(c.addSet)
+		c.w.AddWindow(window)
+	})
+}
+
+// AddSurvey implements survey.Trace.
+func (d *definitions) AddSurvey(m survey.Module, counters format.Survey) {
+	d.add(func(c *catalog) {
+		counters.Module = c.funcs[m.First].module
+		c.w.AddSurvey(counters)
+	})
 }
 
 func (d *definitions) write(c *catalog) {

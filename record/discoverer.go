@@ -19,6 +19,7 @@ import (
 	"utrace/record/internal/image"
 	"utrace/record/internal/proc"
 	"utrace/record/internal/procmaps"
+	"utrace/record/internal/survey"
 	"utrace/record/plan"
 )
 
@@ -45,11 +46,12 @@ type discoverer struct {
 	objs        *bpf.Objects
 	probes      *attachedProbes
 	definitions *definitions
-	pids        []int  // processes to attach in; none: every process that runs a file
-	machine     bool   // the whole machine is recorded
-	searches    bool   // processes may map files with something to probe at any time
-	startNs     uint64 // CLOCK_MONOTONIC of the start; valid after watch
-	searchedNs  uint64 // CLOCK_MONOTONIC of the last search
+	survey      *survey.Survey // nil without an overhead limit
+	pids        []int          // processes to attach in; none: every process that runs a file
+	machine     bool           // the whole machine is recorded
+	searches    bool           // processes may map files with something to probe at any time
+	startNs     uint64         // CLOCK_MONOTONIC of the start; valid after watch
+	searchedNs  uint64         // CLOCK_MONOTONIC of the last search
 
 	tasks  []bpf.Task // records of processes that have yet to be handled
 	forks  []bpf.Task // processes to be attached in, once it is likely that they execute no program
@@ -278,10 +280,10 @@ func (d *discoverer) extend(files *image.Set, sc *plan.Scope, late bool, held *i
 		m.ReadLines()
 		m.first = format.FuncID(funcs)
 		funcs += len(m.Funcs)
-		if err := d.probes.shareLinks([]*module{m}, d.countProcesses, true); err != nil {
-			d.err = errors.Join(d.err, err)
-		}
 		d.definitions.add(func(c *catalog) { c.add(m) })
+		if d.survey != nil {
+			m.joinSurvey(d.survey, d.probes, d.definitions, held != nil || !late)
+		}
 		d.splitFor(m)
 		if d.processes.takes(m) {
 			if err := d.processes.add(m); err != nil {
@@ -292,6 +294,9 @@ func (d *discoverer) extend(files *image.Set, sc *plan.Scope, late bool, held *i
 		} else if err := d.attach(m); err != nil {
 			d.err = errors.Join(d.err, err)
 			continue
+		}
+		if d.survey != nil {
+			defer d.survey.Attached(m.Module) // once it is attached in all processes
 		}
 		if late && m.Image != held {
 			d.late = append(d.late, fmt.Sprintf("%s: %s attached %.1f s after the start, when it was found in process %d: its earlier calls are missing",
@@ -327,14 +332,6 @@ func (d *discoverer) splitFor(m *module) {
 	if why := ps.anyObjection([]*module{m}); why != "" {
 		ps.split(why)
 	}
-}
-
-// countProcesses returns in how many processes a module is attached.
-func (d *discoverer) countProcesses(m *module) int {
-	if d.processes.takes(m) || d.processes.splittable {
-		return manyProcesses
-	}
-	return max(1, len(d.pids))
 }
 
 // attach attaches a new module in all recorded processes that have not ended. Only the drainer

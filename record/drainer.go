@@ -76,7 +76,9 @@ type drainer struct {
 	lost          lostCount
 	interval      time.Duration
 
-	stacks    *stacks.Set // nil if stacks are not recorded
+	stacks    *stacks.Set // nil if neither entries nor samples have stacks
+	callers   bool        // entries have stacks
+	sampler   *sampler    // nil without samples
 	newStacks []bpf.Stack
 	ended     []bpf.Task // processes whose stacks are to be forgotten
 
@@ -240,6 +242,9 @@ func (d *drainer) releaseExits() error {
 // releaseEvent hands an event to the writer.
 func (d *drainer) releaseEvent(e *heldEvent, before uint64) error {
 	var id format.FuncID
+	if e.Kind == format.Sample {
+		return d.releaseSample(e)
+	}
 	if !e.Kind.IsSched() {
 		fn := &d.catalog.funcs[e.Func]
 		fn.hit(e.Kind)
@@ -265,10 +270,20 @@ func (d *drainer) releaseEvent(e *heldEvent, before uint64) error {
 
 // stackOf returns the number of an entry's stack, 0 if it has none.
 func (d *drainer) stackOf(e *heldEvent) uint64 {
-	if d.stacks == nil {
+	if !d.callers {
 		return 0
 	}
-	return uint64(d.stacks.ID(e.PID, e.Value))
+	return uint64(d.stacks.OfEntry(e.PID, e.Value))
+}
+
+// releaseSample hands a sample to the writer and the sampler.
+func (d *drainer) releaseSample(e *heldEvent) error {
+	stack := d.stacks.OfSample(e.PID, e.Value)
+	d.sampler.add(stack)
+	return d.w.Append(&format.Event{
+		TimeNs: clock.SinceStart(e.TimeNs, d.startNs), Value: uint64(stack),
+		Thread: d.threads.ID(e.PID, e.TID, 0, e.TimeNs), CPU: e.cpu, Kind: format.Sample,
+	})
 }
 
 // settle forgets whatever has ended in this pass.

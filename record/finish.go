@@ -19,10 +19,16 @@ import (
 // can take long (perfCloseTime). After a drain error the trace has everything written before the
 // error.
 func (s *session) finish(reason string) (*Summary, error) {
-	if err := s.objs.Enable(false); err != nil {
+	if s.survey != nil {
+		s.survey.Stop()
+	}
+	if err := errors.Join(s.objs.Enable(false), s.objs.Sample(false)); err != nil {
 		return nil, fmt.Errorf("turn off the probes: %w", err)
 	}
 	stop := clock.Now()
+	if s.survey != nil {
+		s.survey.Finish(uint64(stop.MonoNs))
+	}
 	s.stopWatching()
 	s.costs.stop()
 	sum := &Summary{Reason: reason, Duration: time.Duration(stop.MonoNs - s.start.MonoNs)}
@@ -91,14 +97,18 @@ func (s *session) complete(stop format.Anchor, sum *Summary, drainErr error) (st
 		fn := &funcs[u.Func]
 		fn.entries, fn.returns, u.Func = fn.entries+u.Entries, fn.returns+u.Returns, fn.id
 	}
-	if s.remover != nil {
-		if sum.Removed, err = s.remover.list(); err != nil {
-			return nil, nil, err
-		}
+	if s.survey != nil {
+		sum.Survey = s.survey.Figures()
 	}
 	if st := s.drainer.stacks; st != nil && drainErr == nil {
 		stackWarnings = st.Define(s.w, s.drainer.catalog.probed())
 	}
+	lost, unplaced, err := s.objs.SampleLosses()
+	if err != nil {
+		return nil, nil, err
+	}
+	end.LostSamples = lost
+	stackWarnings = append(stackWarnings, sampleWarnings(lost, unplaced)...)
 	for _, l := range s.text.lost {
 		s.w.AddLeftOut(l)
 	}
@@ -120,7 +130,7 @@ func (s *session) summarize(sum *Summary, commandEnded bool) {
 	sum.Overhead = spent(s.drainer.catalog, s.costs.list)
 	sum.Threads = s.w.Threads()
 	sum.Bytes = s.w.Size()
-	sum.Modules, sum.Funcs, sum.LeftOut = len(s.plan.Modules), s.plan.Funcs(), s.plan.LeftOut
+	sum.Modules, sum.Funcs, sum.LeftOut = len(s.plan.Modules), s.plan.Funcs(), slices.Concat(s.plan.LeftOut, s.refused)
 	if s.command != nil {
 		sum.CommandPID = s.command.PID
 		sum.Command = s.command.Wait(commandEnded)
@@ -166,6 +176,9 @@ func (s *session) missing(uncounted uint64) (warnings []string, nothing, err err
 // unrecorded lists the calls that could not be recorded.
 func (s *session) unrecorded() []string {
 	list := slices.Concat(s.text.warnings(), s.traps.warnings())
+	if s.survey != nil {
+		list = append(list, s.survey.Warnings()...)
+	}
 	if d := s.discoverer; d != nil {
 		list = slices.Concat(list, d.late, d.processes.warnings(), s.free.Warnings())
 		if d.err != nil {

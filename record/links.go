@@ -8,21 +8,22 @@ import (
 	"slices"
 	"time"
 
-	"utrace/format"
 	"utrace/record/internal/linker"
+	"utrace/record/internal/survey"
 )
 
 // links are the attached probes of a recording.
 type links struct {
 	returns []probeLink // the kernel's return probes
 	others  []probeLink
+	pending []<-chan struct{} // further ones that are being attached; closed once they are gone again
 }
 
-// probeLink is a link of one function, or of several that share it.
+// probeLink is a link of one program and several functions.
 type probeLink struct {
 	io.Closer
 	module *module
-	fn     format.FuncID // the first of them, as numbered in records
+	set    *survey.Set // nil: all functions of the module
 }
 
 func (l links) count() int { return len(l.returns) + len(l.others) }
@@ -30,6 +31,7 @@ func (l links) count() int { return len(l.returns) + len(l.others) }
 func (l *links) add(more links) {
 	l.returns = append(l.returns, more.returns...)
 	l.others = append(l.others, more.others...)
+	l.pending = append(l.pending, more.pending...)
 }
 
 // take removes some links and returns them.
@@ -47,7 +49,13 @@ func (l *links) take(its func(probeLink) bool) (taken links) {
 
 // closeTogether detaches all probes at once. Each breakpoint stays until its last link is closed,
 // so this removes them sooner than close.
-func (l links) closeTogether() error { return linker.CloseAll(append(l.returns, l.others...)) }
+func (l links) closeTogether() error {
+	err := linker.CloseAll(append(l.returns, l.others...))
+	for _, over := range l.pending {
+		<-over
+	}
+	return err
+}
 
 // close detaches all probes: first the return probes, all at once.
 //

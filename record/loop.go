@@ -4,7 +4,9 @@ package record
 
 import (
 	"context"
+	"os"
 	"runtime"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,7 +19,6 @@ const (
 	reasonTargets   = "the recorded processes have ended"
 	reasonCommand   = "the command has ended"
 	reasonError     = "the trace could not be written"
-	reasonLimit     = "the calls could not be limited"
 	reasonUnknown   = "it cannot be told whether the recorded processes have ended"
 	reasonSize      = "the file has reached its maximum size"
 )
@@ -27,6 +28,8 @@ const (
 	flushEvery    = 500 * time.Millisecond // an event reaches the file at most this late
 	progressEvery = 250 * time.Millisecond // Config.Progress is called
 	countEvery    = time.Second            // processes are counted, to notice that the last one has ended
+	rankEvery     = 200 * time.Millisecond // the survey learns what samples have found, at first
+	rankPart      = 10                     // and later less often: after a tenth of the time so far
 )
 
 // drainNice is the nice value of the thread that drains the rings. It must get a CPU even if the
@@ -89,10 +92,23 @@ func raisePriority() (restore func()) {
 	}
 }
 
+// raiseAll gives drainNice to all threads of this process, and so to those that they make. While a
+// survey changes breakpoints, each thread that has to wait for a processor costs the traced program
+// hits.
+func raiseAll() {
+	tasks, _ := os.ReadDir("/proc/self/task")
+	for _, task := range tasks {
+		if tid, err := strconv.Atoi(task.Name()); err == nil {
+			unix.Setpriority(unix.PRIO_PROCESS, tid, drainNice) // without the privilege it does without
+		}
+	}
+}
+
 // rounds are the rounds of the loop: when each of the less frequent tasks was last done.
 type rounds struct {
 	s                                *session
 	started, flushed, shown, counted time.Time
+	ranked                           time.Time
 }
 
 // next drains once, and does whatever else is due. It returns a reason to stop, "" if there is
@@ -102,10 +118,9 @@ func (r *rounds) next(now time.Time) (reason string, err error) {
 	if err := s.drainer.round(); err != nil {
 		return reasonError, err
 	}
-	if s.remover != nil {
-		if err := s.remover.check(now); err != nil {
-			return reasonLimit, err
-		}
+	if s.survey != nil && s.sampler != nil && now.Sub(r.ranked) >= max(rankEvery, now.Sub(r.started)/rankPart) {
+		r.ranked = now
+		s.survey.Rank(s.sampler.seen)
 	}
 	if now.Sub(r.flushed) >= flushEvery {
 		if err := s.w.Flush(); err != nil {

@@ -78,8 +78,8 @@ type loadedFiles struct {
 	planned bool
 }
 
-// manyProcesses is in how many processes at a time a module can be attached before links for each
-// function are shared.
+// manyProcesses is in how many processes at a time a module can be attached that is attached process
+// by process.
 const manyProcesses = 64
 
 func newProcesses(objs *bpf.Objects, probes *attachedProbes, follow bool) *processes {
@@ -105,6 +105,9 @@ func (ps *processes) add(m *module) error {
 // start attaches all modules in the initial processes, and in a command that is held. Without any,
 // it looks at all processes.
 func (ps *processes) start(pids []int, command int) error {
+	if command != 0 {
+		ps.meet(command, plan.RunningTextReader) // it is held, also if there is nothing to attach yet
+	}
 	if len(ps.modules) == 0 {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"utrace/bpf"
 	"utrace/format"
@@ -15,6 +16,7 @@ import (
 	"utrace/record/internal/openfiles"
 	"utrace/record/internal/output"
 	"utrace/record/internal/proc"
+	"utrace/record/internal/survey"
 	"utrace/record/internal/untraceable"
 	"utrace/record/plan"
 )
@@ -61,7 +63,11 @@ type session struct {
 	definitions *definitions
 	discoverer  *discoverer // nil if no new process, program or library can matter
 	costs       costWatch
-	remover     *remover // nil without an overhead limit
+	survey      *survey.Survey   // nil without an overhead limit
+	limitCosts  *Costs           // that the overhead limit uses; nil without one
+	sampler     *sampler         // nil without samples
+	surveying   atomic.Bool      // the survey has begun
+	refused     []format.LeftOut // by the kernel, since then; the drainer\'s
 	leaders     leaderWatch
 	w           *format.Writer
 	drainer     *drainer
@@ -115,6 +121,9 @@ func (s *session) run(ctx context.Context) (sum *Summary, err error) {
 // stopWatching releases the traced processes and ends the discoverer. From then on a single
 // goroutine works on the recording.
 func (s *session) stopWatching() {
+	if s.survey != nil {
+		s.survey.Stop()
+	}
 	if s.text != nil {
 		s.text.stop()
 	}

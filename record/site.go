@@ -3,13 +3,13 @@
 package record
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/cilium/ebpf"
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/survey"
 	"utrace/record/plan"
 )
 
@@ -56,9 +56,7 @@ func newModuleSites(objs *bpf.Objects, m *module) (s moduleSites, err error) {
 		}
 	}
 	for _, list := range [][]site{s.entries, s.trampolines, s.returns, s.early} { // a link has one program
-		slices.SortStableFunc(list, func(a, b site) int {
-			return cmp.Or(cmp.Compare(group(a.fn, m.share), group(b.fn, m.share)), compareBools(a.inTable, b.inTable))
-		})
+		slices.SortStableFunc(list, func(a, b site) int { return compareBools(a.inTable, b.inTable) })
 	}
 	return s, nil
 }
@@ -146,6 +144,19 @@ func withoutResult(exit *bpf.Site) *bpf.Site {
 	return &with
 }
 
+// sitesOf returns the sites of the functions of a set. A nil set has all.
+func sitesOf(set *survey.Set, sites []site) (list []site) {
+	if set == nil {
+		return sites
+	}
+	for _, at := range sites {
+		if set.Has(at.fn) {
+			list = append(list, at)
+		}
+	}
+	return list
+}
+
 // program returns the program for sites of one kind: plain, unless they are in the table.
 func program(objs *bpf.Objects, plain *ebpf.Program, sites []site) *ebpf.Program {
 	if sites[0].inTable {
@@ -163,14 +174,6 @@ func without[T any](sites []site, refused map[int]T) []site {
 		_, ok := refused[s.fn]
 		return ok
 	})
-}
-
-// group returns the first of the functions that share links with fn, by index.
-func group(fn, share int) int {
-	if share == 0 {
-		return 0
-	}
-	return fn / share * share
 }
 
 func compareBools(a, b bool) int {

@@ -19,6 +19,7 @@ import (
 	"utrace/record/internal/probe"
 	"utrace/record/internal/proc"
 	"utrace/record/internal/stacks"
+	"utrace/record/internal/survey"
 	"utrace/record/plan"
 )
 
@@ -59,7 +60,7 @@ func (s *session) load() (err error) {
 	}
 	s.objs, err = bpf.Load(bpf.Options{
 		RingBytes: s.cfg.RingBytes, Funcs: funcs, Sites: s.plan.CountTableSites(grows), TGIDs: s.targets, Method: s.method,
-		Follow: s.cfg.Follow, DeferCalls: s.plan.DefersCalls(), Limited: s.cfg.MaxOverhead > 0, Sched: s.cfg.Sched, Stacks: s.cfg.Stacks,
+		Follow: s.cfg.Follow, DeferCalls: s.plan.DefersCalls(), Limited: s.cfg.MaxOverhead > 0, Sched: s.cfg.Sched, Stacks: s.cfg.Stacks, Samples: s.takesSamples(),
 		Conditions: slices.ContainsFunc(s.plan.Probes, func(p *probe.Probe) bool { return p.Values.Condition != nil }),
 	})
 	if err != nil {
@@ -67,6 +68,9 @@ func (s *session) load() (err error) {
 	}
 	if s.objs.DisplacedErr != nil {
 		s.notice("the time for which the recorder pre-empts threads is not recorded: %v", s.objs.DisplacedErr)
+	}
+	if s.takesSamples() {
+		s.sampler = newSampler(s.objs, s.cfg.Samples, s.notice)
 	}
 	if s.cfg.Follow {
 		if err := s.addNewChildren(); err != nil {
@@ -77,9 +81,7 @@ func (s *session) load() (err error) {
 	if err != nil {
 		return err
 	}
-	s.probes = &attachedProbes{objs: s.objs, linker: links, method: s.method, limited: s.cfg.MaxOverhead > 0, leftOut: func(l format.LeftOut) {
-		s.plan.LeftOut = append(s.plan.LeftOut, l)
-	}}
+	s.probes = newAttachedProbes(s.objs, links, s.method, s.leaveOut)
 	s.definitions = &definitions{}
 	attachIn := s.targets
 	if s.cfg.Follow {
@@ -95,6 +97,18 @@ func (s *session) load() (err error) {
 		s.discoverer = newDiscoverer(s.plan, s.processes, s.definitions, machine, attachIn)
 	}
 	return nil
+}
+
+// leaveOut notes a function that the kernel refuses to probe. A survey finds some at any time.
+func (s *session) leaveOut(l format.LeftOut) {
+	if !s.surveying.Load() {
+		s.plan.LeftOut = append(s.plan.LeftOut, l)
+		return
+	}
+	s.definitions.add(func(c *catalog) {
+		c.w.AddLeftOut(l)
+		s.refused = append(s.refused, l)
+	})
 }
 
 // newLinker starts the process that will hold the links. It starts while costs are measured.
@@ -129,17 +143,19 @@ func (s *session) addNewChildren() error {
 
 // attach measures the cost of hits, and attaches the modules of the plan.
 func (s *session) attach() error {
-	s.calibrate()
-	if err := s.probes.reserveFiles(s.modules, s.countProcesses); err != nil {
+	if err := s.calibrate(); err != nil {
 		return err
 	}
-	if err := s.probes.shareLinks(s.modules, s.countProcesses, s.discoverer != nil); err != nil {
+	if err := s.probes.reserveFiles(s.modules, s.countProcesses); err != nil {
 		return err
 	}
 	first := format.FuncID(0)
 	for _, m := range s.modules {
 		m.first = first
 		first += format.FuncID(len(m.Funcs))
+		if s.survey != nil {
+			m.joinSurvey(s.survey, s.probes, s.definitions, s.command != nil)
+		}
 		if err := s.attachModule(m); err != nil {
 			return err
 		}
@@ -152,10 +168,11 @@ func (s *session) attach() error {
 		return err
 	}
 	if s.discoverer != nil {
+		s.discoverer.survey = s.survey
 		s.processes.dropReturns = s.discoverer.dropReturns
 	}
 	s.noticeDetach("when the recording ends, detaching")
-	if s.probes.count() == 0 && len(s.plan.Pending) == 0 && len(s.plan.LeftOut) > 0 && !s.plan.NeedsPerProcess() && (s.cfg.Follow || !s.processes.each) {
+	if s.survey == nil && s.probes.count() == 0 && len(s.plan.Pending) == 0 && len(s.plan.LeftOut) > 0 && !s.plan.NeedsPerProcess() && (s.cfg.Follow || !s.processes.each) {
 		return fmt.Errorf("%w: the kernel refused all probes, such as %s: %s", plan.ErrNothing, s.plan.LeftOut[0].Name, s.plan.LeftOut[0].Reason)
 	}
 	return nil
@@ -200,16 +217,31 @@ func (s *session) countProcesses(m *module) int {
 }
 
 // calibrate starts to measure the cost of hits, and chooses the costs that the overhead limit uses.
-func (s *session) calibrate() {
+func (s *session) calibrate() error {
 	limited := s.cfg.MaxOverhead > 0
 	first, used := calibrationTestsFor(s.plan, s.discoverer != nil, limited)
 	s.costs = costWatch{objs: s.objs, definitions: s.definitions, notice: s.notice}
 	costs := s.costs.begin(calibratorConfig{
 		command: s.cfg.Calibrator, method: s.method, targets: s.targets, filter: s.cfg.Follow || len(s.targets) > 1, limited: limited, tests: first,
 	}, used)
-	if limited {
-		s.remover = &remover{limiter: newLimiter(s.cfg.MaxOverhead, costs), objs: s.objs, probes: s.probes}
+	if !limited {
+		return nil
 	}
+	return s.newSurvey(costs)
+}
+
+// newSurvey makes the survey of a recording with an overhead limit.
+func (s *session) newSurvey(costs Costs) (err error) {
+	cfg := survey.Config{
+		Limit: s.cfg.MaxOverhead, Objs: s.objs, Method: s.method, Trace: s.definitions, Hits: costs.Hits,
+		Machine: len(s.targets) == 0, Command: s.command != nil, Samples: s.sampler != nil, Duration: s.cfg.Duration,
+	}
+	if s.cfg.Follow {
+		cfg.Recorded = s.objs.Processes
+	}
+	s.limitCosts = &costs
+	s.survey, err = survey.New(cfg)
+	return err
 }
 
 // begin writes the definitions known before the first event. The file gets its name if that
@@ -227,11 +259,11 @@ func (s *session) begin() (err error) {
 	if s.plan.DefersCalls() { // see keepOpen
 		s.drainer.threads.EndedNs = map[uint32]uint64{}
 	}
-	if s.cfg.Stacks {
-		s.drainer.stacks = stacks.NewSet()
+	if s.cfg.Stacks || s.sampler != nil {
+		s.drainer.stacks, s.drainer.callers = stacks.NewSet(s.cfg.Stacks), s.cfg.Stacks
 	}
-	if s.remover != nil {
-		s.remover.catalog, s.remover.w, s.remover.startNs = s.drainer.catalog, s.w, startNs
+	if s.sampler != nil {
+		s.drainer.sampler, s.sampler.stacks = s.sampler, s.drainer.stacks
 	}
 	for _, m := range s.modules {
 		s.drainer.catalog.add(m)
@@ -272,13 +304,13 @@ func (s *session) meta() format.Meta {
 		Args: s.cfg.Args, Command: s.cfg.Command, PIDs: s.cfg.PIDs, Presets: s.plan.PresetNames(s.cfg.Config),
 		CPUs: runtime.NumCPU(), RingBytes: s.cfg.RingBytes, Start: s.start, Stacks: s.cfg.Stacks,
 		Chosen: !s.cfg.NamesProbes(), Follow: s.cfg.Follow, DurationNs: int64(s.cfg.Duration), MaxBytes: s.cfg.MaxBytes,
-		Sched: s.cfg.Sched, SlowerThanNs: int64(s.cfg.SlowerThan), MaxOverheadPercent: 100 * s.cfg.MaxOverhead,
+		Sched: s.cfg.Sched, SlowerThanNs: int64(s.cfg.SlowerThan), MaxOverheadPercent: 100 * s.cfg.MaxOverhead, Costs: s.limitCosts.describe(),
 	}
 	for _, p := range s.cfg.Probes {
 		m.Probes = append(m.Probes, p.Text)
 	}
-	if s.remover != nil {
-		m.Costs = s.remover.limiter.costs.describe()
+	if s.sampler != nil {
+		m.SampleHz = s.cfg.Samples
 	}
 	return m
 }
@@ -297,14 +329,24 @@ func (s *session) activate() (ended <-chan struct{}, err error) {
 	for _, err := range s.plan.Pending {
 		s.notice("%v: waiting for programs and libraries that appear later", err)
 	}
-	if s.remover != nil {
-		s.remover.limiter.begin()
+	if s.survey != nil {
+		s.survey.Begin(uint64(s.start.MonoNs))
+		s.surveying.Store(true)
+	}
+	if s.sampler != nil {
+		if err := s.objs.Sample(true); err != nil {
+			return nil, fmt.Errorf("turn on samples: %w", err)
+		}
 	}
 	if err := s.objs.Enable(true); err != nil {
 		return nil, fmt.Errorf("turn on the probes: %w", err)
 	}
 	if err := s.release(); err != nil {
 		return nil, err
+	}
+	if s.survey != nil {
+		raiseAll()
+		s.survey.Watch()
 	}
 	s.costs.watch(uint64(s.start.MonoNs))
 	return ended, nil

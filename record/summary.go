@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"utrace/format"
+	"utrace/record/internal/survey"
 )
 
 // Progress is the state of a running recording.
@@ -35,15 +36,11 @@ type Summary struct {
 	Modules     int
 	Funcs       int
 	LeftOut     []format.LeftOut
-	Removed     []Removed // most hits first
-	Warnings    []string  // what the trace lacks
+	Survey      *SurveyFigures // nil without an overhead limit
+	Warnings    []string       // what the trace lacks
 	CommandPID  int
 	Command     *syscall.WaitStatus // nil while the command is running, or without one
 }
 
-// Removed is a function whose probes were removed while recording, because they cost a process too
-// much.
-type Removed struct {
-	Name string
-	format.Removed
-}
+// SurveyFigures says how a recording has kept to its overhead limit.
+type SurveyFigures = survey.Figures

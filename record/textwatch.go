@@ -185,10 +185,10 @@ func mappingsByFile(pid int, maps []procmaps.Mapping) map[image.Key][]procmaps.M
 // missing returns the functions of a module, by index, without their breakpoint: those whose code
 // is that of the file, and those whose code is not mapped from the file.
 func (w *textWatch) missing(m *module, maps []procmaps.Mapping, mem io.ReaderAt) (gone, moved []int) {
-	unwanted := w.probes.unwanted(m)
+	probed := w.probes.probed(m)
 	now := make([]byte, instructionStart)
 	for _, s := range w.sitesOf(m) {
-		if unwanted[s.fn] || s.original == nil {
+		if s.original == nil || !probed(s.fn) {
 			continue
 		}
 		at := slices.IndexFunc(maps, func(m procmaps.Mapping) bool {

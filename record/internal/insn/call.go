@@ -9,6 +9,14 @@ import (
 // MaxCallSize is the length of the longest call without a prefix, in bytes.
 const MaxCallSize = 7
 
+// DirectCallSize returns the length of a call that contains the address it calls, in bytes.
+func DirectCallSize(machine elf.Machine) int {
+	if machine == elf.EM_AARCH64 {
+		return 4
+	}
+	return 5
+}
+
 // EndsInCall reports whether code may end in a call.
 func EndsInCall(machine elf.Machine, code []byte) bool {
 	if machine == elf.EM_AARCH64 {

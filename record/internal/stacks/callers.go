@@ -22,6 +22,8 @@ type callers struct {
 	funcs   map[FuncKey]format.FuncID
 	lines   map[*stackFile]*dwarf.Lines
 	frames  map[*stackFile]*frameCount
+
+	withLines bool // of the source
 }
 
 // Probed are the modules and functions that the trace has already, because they are probed.
@@ -42,15 +44,16 @@ type frameCount struct {
 	all, without int
 }
 
-func newCallers(w *format.Writer, probed Probed) *callers {
+func newCallers(w *format.Writer, probed Probed, withLines bool) *callers {
 	return &callers{
-		w: w, modules: map[*stackFile]format.ModuleID{}, probed: probed.Modules, funcs: probed.Funcs,
+		w: w, withLines: withLines, modules: map[*stackFile]format.ModuleID{}, probed: probed.Modules, funcs: probed.Funcs,
 		lines: map[*stackFile]*dwarf.Lines{}, frames: map[*stackFile]*frameCount{},
 	}
 }
 
-// at returns the function of a return address, and the line of the call.
-func (f *callers) at(at codeAddr) (fn format.FuncID, line int) {
+// at returns the function of a return address, and the line of the call. ofEntry says that it is on
+// the stack of an entry.
+func (f *callers) at(at codeAddr, ofEntry bool) (fn format.FuncID, line int) {
 	module := f.module(at.file)
 	if at.file.image == nil {
 		return f.define(FuncKey{module, 0}, format.Func{Name: at.file.name, Module: module}), 0
@@ -67,7 +70,9 @@ func (f *callers) at(at codeAddr) (fn format.FuncID, line int) {
 	if found.Name != def.Name {
 		def.Symbol = found.Name
 	}
-	f.countFrame(at.file, found, key)
+	if ofEntry {
+		f.countFrame(at.file, found, key)
+	}
 	if lines := f.sourceLines(at.file); lines != nil {
 		if path, n, ok := lines.Func(found.Addr); ok {
 			def.File, def.Line = path, n
@@ -107,10 +112,14 @@ func (f *callers) module(file *stackFile) format.ModuleID {
 	return id
 }
 
+// sourceLines returns nil for a file without debug information.
 func (f *callers) sourceLines(file *stackFile) *dwarf.Lines {
+	if !f.withLines {
+		return nil
+	}
 	lines, ok := f.lines[file]
 	if !ok {
-		lines, _ = file.image.File.Lines() // without debug information there are no lines
+		lines, _ = file.image.File.Lines()
 		f.lines[file] = lines
 	}
 	return lines

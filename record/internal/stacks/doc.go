@@ -1,4 +1,5 @@
-// Package stacks turns the stacks of callers in the kernel's records into those of a trace.
+// Package stacks turns the stacks in the kernel's records, of callers and of samples, into those of
+// a trace.
 //
 // Each entry has the stack of callers, by frame pointers (bpf/stack.h). At the
 // entry of a function that register is still the caller's, and the return address of the caller is
@@ -14,6 +15,11 @@
 // case. Beyond a function that sets up no frame, callers may be missing: plan and summary name the
 // files with such functions. The stack also ends where a thread changed its stack (signals on
 // another stack, coroutines), at a signal handler, and at 127 frames.
+//
+// The innermost place of a sample is the interrupted instruction, and always right. Compilers set
+// up no frame in functions that make no calls, even with -fno-omit-frame-pointer. There the direct
+// caller is the address on top of the stack (isLeafOf). It is missing while a function sets up its
+// frame or has removed it, and in other functions without a frame.
 //
 // A return probe hides the return address of its function: a frame "[caller of a probed function]"
 // replaces it. For a traced function the address is known from its own entry: the kernel puts its

@@ -4,6 +4,7 @@ package stacks
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"runtime"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/internal/abi"
+	"utrace/record/internal/image"
 )
 
 // maxStacks limits the stack frames of a trace, see format.Stack, and the stacks of a process.
@@ -28,7 +30,10 @@ type Set struct {
 	sent   map[uint32]map[uint64]sentStack // by PID and the stack's ID in events
 	index  map[stackFrame]format.StackID
 	frames []stackFrame // by StackID-1
+	called []bool       // the same: it is on the stack of an entry
 	calls  map[codeAddr]bool
+
+	ofEntries bool // not only samples have stacks
 
 	missing uint64 // entries whose stack was not sent, or has no frame
 	full    bool   // maxStacks was reached
@@ -52,10 +57,11 @@ type codeAddr struct {
 	addr uint64
 }
 
-// NewSet returns an empty set.
-func NewSet() *Set {
+// NewSet returns an empty set, of the stacks of entries and samples, or of samples only. Places of
+// samples have no lines: to read these takes long, and nobody has asked for the stacks.
+func NewSet(ofEntries bool) *Set {
 	return &Set{
-		Code: newCodeMaps(), sent: map[uint32]map[uint64]sentStack{},
+		ofEntries: ofEntries, Code: newCodeMaps(), sent: map[uint32]map[uint64]sentStack{},
 		index: map[stackFrame]format.StackID{}, calls: map[codeAddr]bool{},
 	}
 }
@@ -66,12 +72,19 @@ func (s *Set) Close() { s.Code.close() }
 func (s *Set) Add(rec *bpf.Stack) {
 	var addrs []codeAddr
 	process := s.Code.process(rec.PID)
-	for _, ret := range rec.ReturnsTo {
+	for i, ret := range rec.ReturnsTo {
 		at, ok := s.Code.find(process, codeOf(ret), rec.TimeNs)
-		if !ok || !s.followsCall(at) {
+		isCertain := rec.Sampled && i == 0
+		if !ok || !isCertain && !s.followsCall(at) {
 			break
 		}
 		addrs = append(addrs, at)
+	}
+	if rec.Sampled && len(addrs) > 0 && rec.LeafReturnsTo != 0 {
+		at, ok := s.Code.find(process, codeOf(rec.LeafReturnsTo), rec.TimeNs)
+		if ok && s.followsCall(at) && isLeafOf(addrs[0], at) {
+			addrs = slices.Insert(addrs, 1, at)
+		}
 	}
 	sent := s.sent[rec.PID]
 	if sent == nil {
@@ -85,6 +98,7 @@ func (s *Set) Add(rec *bpf.Stack) {
 	id := format.StackID(0)
 	for _, at := range slices.Backward(addrs) {
 		id = s.number(stackFrame{at, id})
+		s.called[id-1] = s.called[id-1] || !rec.Sampled
 	}
 	sent[rec.ID] = sentStack{id, rec.TimeNs}
 }
@@ -115,23 +129,57 @@ func (s *Set) followsCall(at codeAddr) bool {
 	return is
 }
 
+// isLeafOf reports whether the function of a sampled place is one whose return address lies on top
+// of the stack, at ret: it sets up no frame, and is called there, or makes no calls itself.
+func isLeafOf(place, ret codeAddr) bool {
+	if place.file.image == nil || ret.file.image == nil {
+		return false
+	}
+	file := place.file.image.File
+	fn, ok := file.FuncAt(abi.Addr(place.addr - 1))
+	if !ok || file.KeepsFramePointer(fn) {
+		return false
+	}
+	return place.file == ret.file && file.Calls(abi.Addr(ret.addr), fn.Addr) || !file.MakesCalls(fn)
+}
+
 func (s *Set) number(p stackFrame) format.StackID {
 	id, ok := s.index[p]
 	if !ok {
-		s.frames = append(s.frames, p)
+		s.frames, s.called = append(s.frames, p), append(s.called, false)
 		id = format.StackID(len(s.frames))
 		s.index[p] = id
 	}
 	return id
 }
 
-// ID returns the stack of an event of a process, 0 if it has none.
-func (s *Set) ID(pid uint32, stack uint64) format.StackID {
+// OfEntry returns the stack of an entry of a process, 0 if it has none.
+func (s *Set) OfEntry(pid uint32, stack uint64) format.StackID {
 	id := s.sent[pid][stack].id
 	if id == 0 {
 		s.missing++
 	}
 	return id
+}
+
+// OfSample returns the stack of a sample of a process, 0 if it has none.
+func (s *Set) OfSample(pid uint32, stack uint64) format.StackID { return s.sent[pid][stack].id }
+
+// Places returns the places on a stack, from the innermost to the outermost: the file, and a virtual
+// address in it that lies in the instruction. Places in no file are zero.
+func (s *Set) Places(id format.StackID) iter.Seq2[image.Version, abi.Addr] {
+	return func(yield func(image.Version, abi.Addr) bool) {
+		for ; id != 0; id = s.frames[id-1].outer {
+			var file image.Version
+			var addr abi.Addr
+			if at := &s.frames[id-1]; at.file.image != nil {
+				file, addr = at.file.image.Version, abi.Addr(at.addr-1)
+			}
+			if !yield(file, addr) {
+				return
+			}
+		}
+	}
 }
 
 // Forget drops a process that ended at endNs, once all its events have been seen. A later process
@@ -145,12 +193,16 @@ func (s *Set) Forget(pid uint32, endNs uint64) {
 	s.Code.forget(pid, endNs)
 }
 
-// Define names the frames and writes the stacks. It returns warnings. It adds to probed.
+// Define names the frames and writes the stacks. It returns warnings about the stacks of entries. It
+// adds to probed.
 func (s *Set) Define(w *format.Writer, probed Probed) []string {
-	funcs := newCallers(w, probed)
-	for _, p := range s.frames {
-		fn, line := funcs.at(p.codeAddr)
+	funcs := newCallers(w, probed, s.ofEntries)
+	for i, p := range s.frames {
+		fn, line := funcs.at(p.codeAddr, s.called[i])
 		w.AddStack(format.Stack{Func: fn, Addr: p.addr, Line: line, Outer: p.outer})
+	}
+	if !s.ofEntries {
+		return nil
 	}
 	var warnings []string
 	if s.missing > 0 {

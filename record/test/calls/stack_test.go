@@ -41,7 +41,9 @@ func pathsOf(p *profile.Profile, outermost []string) map[string]int64 {
 				break
 			}
 		}
-		paths[strings.Join(names, " ")] += s.Value[0]
+		if calls := s.Value[0]; calls > 0 { // otherwise it is a sample of CPU time
+			paths[strings.Join(names, " ")] += calls
+		}
 	}
 	return paths
 }

@@ -101,7 +101,7 @@ func TestLargeProgram(t *testing.T) {
 			t.Errorf("%s takes %v and %d MiB", what, cpu, maxBytes>>20)
 		}
 	}
-	text, cpu, maxBytes := usage(t, "plan", bin)
+	text, cpu, maxBytes := usage(t, "plan", "-e", "*", bin)
 	within(5*time.Second, "plan", cpu, maxBytes)
 	if want := "# " + humanize.Comma(parts*functions+1) + " functions"; !strings.Contains(text, want) {
 		t.Errorf("not %q", want)

@@ -1,0 +1,381 @@
+//go:build linux
+
+package survey
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"utrace/format"
+	"utrace/record/internal/clock"
+)
+
+// Sizes of sets.
+const (
+	singleFuncs    = 64   // functions of a module up to this number have sets of their own
+	calledSet      = 16   // functions of a set that are called
+	firstScanSet   = 8    // functions of the first set that is scanned
+	leastScanSet   = 2    // and of the smallest
+	largestSet     = 1024 // functions of a set that are never called
+	setsOfHeld     = 3    // sets of these: each child process waits for all
+	fewFuncs       = 8    // functions of a module that always have sets of their own
+	firstOfHeld    = 1000 // functions of a program that does not run yet: all are attached at first
+	firstOfRunning = 128  // of one that runs
+)
+
+// surveyedModule is a module whose functions are probed within the overhead limit.
+type surveyedModule struct {
+	Module
+	survey   *Survey
+	accounts map[*account]*member
+	funcs    []surveyedFunc
+	busy     map[int]<-chan struct{} // functions whose links are being closed
+
+	unknown []int // functions to scan, in this order
+	reopen  []int // steady functions that are not attached at present
+	scanSet int   // size of the next set to scan
+	// scanSuspects is set if the next scan is for functions that samples have found.
+	scanSuspects bool
+	samples      int // the most that are in a function, or in what it called
+	steady       []*window
+	ready        bool    // it is attached where it is wanted
+	current      *window // of the other kinds
+
+	useful, spent time.Duration // of its processes since the start
+	judged        time.Duration // useful when the steady functions were last judged
+	judgedAt      time.Time
+	alarmedAt     time.Time // when the costs of steady functions were last looked at
+	costs         []costly  // scratch
+	judgedNs      uint64    // the same, CLOCK_MONOTONIC
+	slicedAt      time.Time
+	slices        int
+	promotedAt    time.Time
+	startedAt     time.Time
+	spentOn       [windowKinds]time.Duration
+	draw          float64 // random: when the next window opens
+}
+
+// manySlices is after how many slices the next ones are twice as long: so a trace of many hours does
+// not have too many.
+const manySlices = 128
+
+// member is a process of a module.
+type member struct {
+	useful, spent time.Duration // of the account, when last looked at
+	part          float64       // of the module's costs, of late
+}
+
+// newSurveyedModule returns nil if there is no room for so many functions.
+func newSurveyedModule(s *Survey, m Module) *surveyedModule {
+	if n := len(m.Funcs); n > 0 && !s.cfg.Objs.Limits.Has(m.First+format.FuncID(n-1)) {
+		s.fail(fmt.Errorf("%s: too many functions", m.Path))
+		return nil
+	}
+	sm := &surveyedModule{
+		Module: m, survey: s, accounts: map[*account]*member{}, funcs: make([]surveyedFunc, len(m.Funcs)),
+		busy: map[int]<-chan struct{}{}, scanSet: firstScanSet, draw: rand.Float64(), startedAt: time.Now(),
+	}
+	for i := range m.Funcs {
+		fn := &m.Funcs[i]
+		entry, ret := s.cfg.Hits(fn)
+		entry += indirect
+		if ret > 0 {
+			ret += indirect
+		}
+		sm.funcs[i] = surveyedFunc{cost: entry + ret, entry: entry, raises: len(fn.Raised) > 0, ofRuntime: fn.OfRuntime(), ofMain: fn.OfMain()}
+		s.cfg.Objs.Limits.SetCost(sm.id(i), entry, ret)
+		s.cfg.Objs.Limits.Turn(sm.id(i), false)
+	}
+	return sm
+}
+
+func (sm *surveyedModule) id(fn int) format.FuncID { return sm.First + format.FuncID(fn) }
+
+// begin chooses what is probed at first: of a program that does not run yet its largest functions,
+// which do most and are called least, and of one that runs nothing if it has many.
+func (sm *surveyedModule) begin(held bool) {
+	n := len(sm.funcs)
+	first := make([]int, n)
+	for i := range first {
+		first[i] = i
+	}
+	slices.SortStableFunc(first, func(a, b int) int { return cmp.Compare(sm.Funcs[b].Size, sm.Funcs[a].Size) })
+	size := calledSet
+	switch {
+	case !sm.survey.windows || n <= fewFuncs || !held && n <= singleFuncs:
+		size = 1
+	case held:
+		first, sm.unknown = first[:min(n, firstOfHeld)], first[min(n, firstOfHeld):]
+		size = max(1, (len(first)+setsOfHeld-1)/setsOfHeld)
+	case !held && n > firstOfRunning:
+		first, sm.unknown = nil, first
+	}
+	for fns := range slices.Chunk(first, size) {
+		sm.openSteady(fns)
+	}
+	for _, w := range sm.steady {
+		<-w.opened // the module is attached nowhere yet
+	}
+}
+
+// reset forgets what the processes have done before the start.
+func (sm *surveyedModule) reset() {
+	sm.useful, sm.spent, sm.judged = 0, 0, 0
+	for a, m := range sm.accounts {
+		m.useful, m.spent = a.useful, a.spent
+	}
+}
+
+// leave forgets the processes that have the module no longer.
+func (sm *surveyedModule) leave(pids []int) {
+	maps.DeleteFunc(sm.accounts, func(a *account, _ *member) bool { return !slices.Contains(pids, a.pid) })
+}
+
+// backlog adds what a process has done before anybody knew of it. That was before the current window.
+func (sm *surveyedModule) backlog(a *account) {
+	sm.useful += a.useful
+	sm.spent += a.spent
+	if w := sm.current; w != nil && w.state == counting {
+		w.from += a.useful
+	}
+}
+
+// open begins to attach a set.
+func (sm *surveyedModule) open(fns []int, kind windowKind) *window {
+	w := &window{set: newSet(sm.Module, fns), kind: kind, opened: make(chan struct{})}
+	sm.chargeAttaching(w)
+	w.opening = sm.spent
+	sm.survey.closed.Go(func() {
+		defer close(w.opened)
+		w.err = sm.Probes.Open(w.set)
+		sm.survey.fail(w.err)
+	})
+	return w
+}
+
+// giveUp removes a set that could not be attached everywhere.
+func (sm *surveyedModule) giveUp(w *window) {
+	sm.close(w)
+	for _, fn := range w.set.fns {
+		sm.funcs[fn].state = doneFunc
+	}
+}
+
+// What attaching and removing a set costs a process: pages of its code are copied and mapped anew.
+const (
+	setCost  = 100 * time.Microsecond
+	siteCost = 4 * time.Microsecond
+)
+
+func (sm *surveyedModule) chargeAttaching(w *window) {
+	for a := range sm.accounts {
+		a.extra += setCost + time.Duration(len(w.set.fns))*siteCost
+	}
+}
+
+// join notes a process with the module.
+func (sm *surveyedModule) join(a *account) {
+	if sm.accounts[a] == nil {
+		sm.accounts[a] = &member{useful: a.useful, spent: a.spent}
+	}
+}
+
+// update adds up what the module's processes have done.
+func (sm *surveyedModule) update() {
+	raises := slices.ContainsFunc(sm.steady, func(w *window) bool { return w.set.raises }) || sm.current != nil && sm.current.set.raises
+	var spent time.Duration
+	for a, m := range sm.accounts {
+		sm.useful += a.useful - m.useful
+		spent += a.spent - m.spent
+		a.raised = a.raised || raises
+	}
+	sm.spent += spent
+	for a, m := range sm.accounts {
+		if spent > 0 {
+			weight := min(1, spent.Seconds()/0.02)
+			m.part += weight * ((a.spent-m.spent).Seconds()/spent.Seconds() - m.part)
+		}
+		m.useful, m.spent = a.useful, a.spent
+		if a.hasEnded {
+			delete(sm.accounts, a)
+		}
+	}
+}
+
+// perSec is the processor time per second of the module's processes.
+func (sm *surveyedModule) perSec() (sum float64) {
+	for a := range sm.accounts {
+		sum += a.perSec
+	}
+	return sum
+}
+
+// credit is what the module may spend now, so that none of its processes is overdrawn if costs are
+// distributed as they have been.
+func (sm *surveyedModule) credit() time.Duration {
+	var sum time.Duration
+	least := time.Duration(1 << 62)
+	for a, m := range sm.accounts {
+		sum += a.credit
+		if m.part > 0.05 {
+			least = min(least, time.Duration(float64(a.credit)/m.part))
+		}
+	}
+	return min(sum, least)
+}
+
+// step does whatever is due. It reports whether to look again soon.
+func (sm *surveyedModule) step(now time.Time) (soon bool) {
+	for fn, done := range sm.busy {
+		select {
+		case <-done:
+			delete(sm.busy, fn)
+		default:
+		}
+	}
+	if !sm.ready {
+		return false
+	}
+	for _, w := range slices.Clone(sm.steady) {
+		switch {
+		case w.state != opening || !isClosed(w.opened):
+		case w.err != nil:
+			sm.giveUp(w)
+			sm.steady = slices.DeleteFunc(sm.steady, func(other *window) bool { return other == w })
+		default:
+			sm.turnOn(w)
+		}
+	}
+	sm.judge(now)
+	if now.Sub(sm.slicedAt) >= sliceEvery<<min(sm.slices/manySlices, 10) {
+		sm.slicedAt = now
+		sm.slices++
+		sm.report(sm.slice())
+	}
+	if sm.current != nil {
+		sm.follow(now)
+	}
+	if sm.current == nil && sm.survey.windows {
+		sm.next(now)
+	}
+	return sm.current != nil || len(sm.reopen) > 0 || now.Sub(sm.startedAt) < time.Second
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// turnOn begins to record the functions of a set.
+func (sm *surveyedModule) turnOn(w *window) {
+	for _, fn := range w.set.fns {
+		sm.survey.cfg.Objs.Limits.Turn(sm.id(fn), true)
+	}
+	w.fromNs, w.from = sm.now()
+	w.sinceNs, w.on, w.opening = w.fromNs, w.from, sm.spent-w.opening
+	w.state = counting
+	w.hits = make([]hits, len(w.set.fns))
+	for i, fn := range w.set.fns {
+		e, r := sm.survey.cfg.Objs.Limits.Hits(sm.id(fn))
+		w.hits[i] = hits{e, r}
+		sm.funcs[fn].entries, sm.funcs[fn].returns = e, r
+	}
+}
+
+// Reading the accounts takes less than stampTime, unless another thread runs meanwhile. Then the
+// time and the accounts do not belong together, and both are read again, at most stampTries times.
+const (
+	stampTime  = 200 * time.Microsecond
+	stampTries = 3
+)
+
+// now returns the time (CLOCK_MONOTONIC) and the useful processor time of the module at that time.
+func (sm *surveyedModule) now() (nowNs uint64, useful time.Duration) {
+	for range stampTries {
+		nowNs = clock.MonotonicNs()
+		for a := range sm.accounts {
+			sm.survey.fail(a.update(time.Now()))
+		}
+		sm.update()
+		if clock.MonotonicNs()-nowNs < uint64(stampTime) {
+			break
+		}
+	}
+	return nowNs, sm.useful
+}
+
+// close ends a window, whose counting has ended, and removes its set.
+func (sm *surveyedModule) close(w *window) {
+	for _, fn := range w.set.fns {
+		sm.survey.cfg.Objs.Limits.Turn(sm.id(fn), false)
+	}
+	offNs := clock.MonotonicNs()
+	if w.state != opening {
+		sm.survey.write(w, w.toNs, offNs, w.told)
+	}
+	done := sm.Probes.Close(w.set)
+	sm.chargeAttaching(w)
+	for _, fn := range w.set.fns {
+		sm.busy[fn] = done
+	}
+}
+
+// hasHot reports whether some functions are not probed always, because they cost too much.
+func (sm *surveyedModule) hasHot() bool {
+	return slices.ContainsFunc(sm.funcs, func(f surveyedFunc) bool { return f.state == hotFunc || f.state == doneFunc })
+}
+
+// finish ends all windows.
+func (sm *surveyedModule) finish(stopNs uint64) {
+	sm.now()
+	for _, w := range sm.steady {
+		if w.state != opening && w.fromNs < stopNs {
+			sm.survey.write(w, stopNs, stopNs, sm.useful-w.from)
+		}
+	}
+	if w := sm.current; w != nil && w.state != opening && w.fromNs < stopNs {
+		if w.state == counting {
+			sm.endCount(w)
+			w.toNs = min(w.toNs, stopNs)
+		}
+		sm.survey.write(w, w.toNs, stopNs, w.told)
+	}
+}
+
+// report queues the module's counters for the trace.
+func (sm *surveyedModule) report(nowNs uint64) {
+	if len(sm.funcs) == 0 {
+		return
+	}
+	sm.survey.cfg.Trace.AddSurvey(sm.Module, format.Survey{
+		TimeNs: sm.survey.sinceStart(nowNs), Funcs: len(sm.funcs), CPUNs: uint64(max(0, sm.useful)), CostNs: uint64(max(0, sm.spent)),
+	})
+}
+
+// idle reports whether the last links of a function are closed.
+func (sm *surveyedModule) idle(fn int) bool {
+	_, busy := sm.busy[fn]
+	return !busy
+}
+
+// count adds the functions to figures.
+func (sm *surveyedModule) count(f *Figures) {
+	for i := range sm.funcs {
+		switch sm.funcs[i].state {
+		case steadyFunc:
+			f.Always++
+		case unknownFunc:
+			f.Skipped++
+		default:
+			f.Windows++
+		}
+	}
+}

@@ -1,0 +1,199 @@
+//go:build linux
+
+package survey
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// fewShare is what the functions of a window may cost while it is open, as multiple of the limit.
+const fewShare = 3
+
+// scanAllot is what it may cost to look at functions. It shows all that are called often.
+const scanAllot = time.Millisecond
+
+// A window may use up the limit of so much time. Attaching and removing probes takes some
+// milliseconds, in which they cost time and record nothing. So few long windows record more than
+// many short ones, but figures need many windows.
+const (
+	fewShareOf = 200 * time.Millisecond
+	allShareOf = 300 * time.Millisecond
+)
+
+// next opens the next window, if the processes can afford one.
+func (sm *surveyedModule) next(now time.Time) {
+	sm.openAgain()
+	if sm.survey.looking(now) {
+		return
+	}
+	if now.Sub(sm.promotedAt) >= sliceEvery {
+		sm.promotedAt = now
+		sm.promote(now)
+	}
+	if sm.credit() < time.Duration((0.5+sm.draw)*float64(sm.allot(fewWindow))) {
+		return
+	}
+	kind, fns := sm.choose()
+	if len(fns) == 0 {
+		return
+	}
+	sm.draw = rand.Float64()
+	w := sm.open(fns, kind)
+	w.allot, w.all = min(sm.allot(kind), sm.enough(kind, fns)), kind == allWindow && sm.allKnown(len(fns))
+	sm.current = w
+}
+
+// allot returns what a window of a kind may cost.
+func (sm *surveyedModule) allot(kind windowKind) time.Duration {
+	of := fewShareOf
+	switch kind {
+	case scanWindow:
+		return scanAllot
+	case allWindow:
+		of = allShareOf
+	}
+	limit := sm.survey.cfg.Limit * sm.perSec() * float64(of)
+	return min(max(time.Duration(limit), time.Millisecond), 20*time.Millisecond)
+}
+
+// fewCalls is how many calls of each function a window with few functions is to see.
+const fewCalls = 400
+
+// enough is what a window of a kind may cost because more would be of little use.
+func (sm *surveyedModule) enough(kind windowKind, fns []int) time.Duration {
+	if kind != fewWindow {
+		return time.Second
+	}
+	var sum time.Duration
+	for _, fn := range fns {
+		sum += fewCalls * sm.funcs[fn].cost
+	}
+	return sum
+}
+
+// allKnown reports whether all functions that are known to be called are probed, if so many hot ones
+// are.
+func (sm *surveyedModule) allKnown(hot int) bool {
+	isHot := 0
+	for i := range sm.funcs {
+		if s := sm.funcs[i].state; s == hotFunc || s == doneFunc {
+			isHot++
+		}
+	}
+	attaching := slices.ContainsFunc(sm.steady, func(w *window) bool { return w.state == opening })
+	return hot == isHot && len(sm.reopen) == 0 && !attaching && !sm.hasSuspects()
+}
+
+// hasSuspects reports whether functions are unknown that samples have found.
+func (sm *surveyedModule) hasSuspects() bool {
+	return slices.ContainsFunc(sm.unknown, func(fn int) bool { return sm.funcs[fn].seen.Any > 0 })
+}
+
+// choose returns the functions of the next window: of the kind that has had the least so far.
+func (sm *surveyedModule) choose() (windowKind, []int) {
+	var hot []int
+	for fn := range sm.funcs {
+		if sm.funcs[fn].state == hotFunc && sm.idle(fn) {
+			hot = append(hot, fn)
+		}
+	}
+	kinds := []windowKind{}
+	if slices.ContainsFunc(sm.unknown, sm.idle) {
+		kinds = append(kinds, scanWindow)
+	}
+	if len(hot) > 0 {
+		kinds = append(kinds, fewWindow, allWindow)
+	}
+	if len(kinds) == 0 {
+		return scanWindow, nil
+	}
+	kind := slices.MinFunc(kinds, func(a, b windowKind) int {
+		return cmp.Compare(sm.spentOn[a]/a.weight(), sm.spentOn[b]/b.weight())
+	})
+	switch kind {
+	case scanWindow:
+		return kind, sm.takeUnknown()
+	case allWindow:
+		return kind, hot
+	}
+	return kind, sm.few(hot)
+}
+
+// Functions of a scan that samples have found.
+const (
+	suspects = 1 // running: they may be called very often
+	callers  = 4 // on the stack of others: they are probably called seldom, and last long
+)
+
+// takeUnknown takes the next functions to scan: first those that samples have found, last those of
+// the runtime.
+func (sm *surveyedModule) takeUnknown() (fns []int) {
+	var ofSuspects, ofCallers, own, runtime []int
+	for _, fn := range sm.unknown {
+		switch f := &sm.funcs[fn]; {
+		case !sm.idle(fn):
+		case f.seen.Leaf > 0:
+			ofSuspects = append(ofSuspects, fn)
+		case f.seen.Any > 0 || f.ofMain:
+			ofCallers = append(ofCallers, fn)
+		case f.ofRuntime:
+			runtime = append(runtime, fn)
+		default:
+			own = append(own, fn)
+		}
+	}
+	bySamples := func(a, b int) int { return cmp.Compare(sm.funcs[b].seen.Any, sm.funcs[a].seen.Any) }
+	switch {
+	case len(ofCallers) > 0:
+		slices.SortStableFunc(ofCallers, bySamples)
+		fns = ofCallers[:min(callers, len(ofCallers))]
+	case len(ofSuspects) > 0 && (sm.scanSuspects || len(own)+len(runtime) == 0):
+		slices.SortStableFunc(ofSuspects, bySamples)
+		fns = ofSuspects[:min(suspects, len(ofSuspects))]
+	default:
+		own = append(own, runtime...)
+		fns = own[:min(sm.scanSet, len(own), sm.largest())]
+	}
+	sm.scanSuspects = !sm.scanSuspects
+	taken := map[int]bool{}
+	for _, fn := range fns {
+		taken[fn] = true
+	}
+	sm.unknown = slices.DeleteFunc(sm.unknown, func(fn int) bool { return taken[fn] })
+	return fns
+}
+
+// largest is how many functions a set may have, given that each needs a breakpoint in each process:
+// while these are placed, the first ones cost time already.
+func (sm *surveyedModule) largest() int {
+	return max(leastScanSet, largestSet/max(1, len(sm.accounts)))
+}
+
+// rank takes over what samples have found so far, by function.
+func (sm *surveyedModule) rank(seen map[int]Sampled) {
+	for fn, n := range seen {
+		sm.funcs[fn].seen = n
+		sm.samples = max(sm.samples, n.Any)
+	}
+}
+
+// few chooses hot functions for a window so that they cost little at a time: first those that are
+// known least, compared with their importance.
+func (sm *surveyedModule) few(hot []int) (fns []int) {
+	rand.Shuffle(len(hot), func(i, j int) { hot[i], hot[j] = hot[j], hot[i] })
+	known := func(fn int) float64 { return float64(sm.funcs[fn].calls) / sm.importance(fn) }
+	slices.SortStableFunc(hot, func(a, b int) int { return cmp.Compare(known(a), known(b)) })
+	var sum float64
+	for _, fn := range hot {
+		share := sm.funcs[fn].share()
+		if len(fns) > 0 && sum+share > fewShare*sm.survey.cfg.Limit {
+			continue
+		}
+		fns = append(fns, fn)
+		sum += share
+	}
+	return fns
+}

@@ -1,0 +1,74 @@
+//go:build linux
+
+package survey
+
+import "time"
+
+// Windows are at most this long.
+const (
+	scanLasts = 30 * time.Millisecond // and windows with all functions
+	fewLasts  = 200 * time.Millisecond
+	// waitLasts is how long a window waits for its open calls.
+	waitLasts = 500 * time.Millisecond
+)
+
+// windowKind says what a window is for.
+type windowKind uint8
+
+const (
+	scanWindow windowKind = iota // functions that are not known
+	fewWindow                    // some hot functions, so that they disturb each other little
+	allWindow                    // all hot functions, so that callers are known
+	windowKinds
+	steadyWindow
+)
+
+// lasts is how long a window of the kind lasts at most.
+func (k windowKind) lasts() time.Duration {
+	if k == fewWindow {
+		return fewLasts
+	}
+	return scanLasts
+}
+
+// windowState is the state of a window.
+type windowState uint8
+
+const (
+	opening  windowState = iota // breakpoints are being placed
+	counting                    // calls that begin count
+	waiting                     // for calls that are open
+)
+
+// window is an interval in which a set of functions is probed.
+type window struct {
+	set     *Set
+	kind    windowKind
+	state   windowState
+	all     bool
+	on      time.Duration // useful processor time of the module then
+	sinceNs uint64        // when it was turned on, CLOCK_MONOTONIC; a steady set has several intervals
+	fromNs  uint64        // CLOCK_MONOTONIC
+	toNs    uint64        // when counting ended
+	opening time.Duration // what its breakpoints have cost before it was turned on
+	from    time.Duration // useful processor time of the module at fromNs
+	used    time.Duration // the same between fromNs and toNs
+	told    time.Duration // the same for the trace, see format.Window
+	rough   bool
+	err     error         // of attaching, once opened is closed
+	opened  chan struct{} // closed once the breakpoints are there
+	allot   time.Duration // what it may cost
+	until   time.Time     // when counting ends, then when waiting does
+	hits    []hits        // of its functions when it began
+}
+
+type hits struct{ entries, returns uint64 }
+
+// weight is the part of a kind of windows in what is spent on windows.
+func (k windowKind) weight() time.Duration {
+	switch k {
+	case scanWindow, fewWindow:
+		return 2
+	}
+	return 1
+}

@@ -1,0 +1,273 @@
+//go:build linux
+
+package cost
+
+import (
+	"fmt"
+	"math"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"utrace/record/test/harness"
+)
+
+// These tests record programs with functions that are called too often for the overhead limit.
+
+// surveyReport is what analyze --json says of a survey.
+type surveyReport struct {
+	Trace struct {
+		DurationNs int64 `json:"duration_ns"`
+		Lost       uint64
+		Survey     *struct {
+			Functions    int
+			LimitPercent float64 `json:"limit_percent"`
+			UsedPercent  float64 `json:"used_percent"`
+		}
+	}
+	Functions []surveyRow
+}
+
+type surveyRow struct {
+	Name              string
+	Calls, Incomplete uint64
+	CallsError        uint64 `json:"calls_error"`
+	Recorded          uint64
+	Covered           float64
+	TotalNs           uint64 `json:"total_ns"`
+	TotalErrorNs      uint64 `json:"total_error_ns"`
+	P50Ns             uint64 `json:"p50_ns"`
+	P90Ns             uint64 `json:"p90_ns"`
+	P99Ns             uint64 `json:"p99_ns"`
+}
+
+func (r *surveyReport) row(name string) surveyRow {
+	for _, f := range r.Functions {
+		if f.Name == name {
+			return f
+		}
+	}
+	return surveyRow{}
+}
+
+func analyzeSurvey(t *testing.T, trace string) *surveyReport {
+	t.Helper()
+	harness.Validate(t, trace)
+	var r surveyReport
+	harness.AnalyzeJSON(t, &r, trace)
+	if r.Trace.Survey == nil {
+		t.Fatal("the trace is of no survey")
+	}
+	return &r
+}
+
+// hotCounts is what hot.c prints.
+type hotCounts struct{ hot, step, cpuMs uint64 }
+
+func readHotCounts(t *testing.T, stdout string) (c hotCounts) {
+	t.Helper()
+	if _, err := fmt.Sscanf(stdout, "hot %d step %d cpu %d", &c.hot, &c.step, &c.cpuMs); err != nil {
+		t.Fatalf("%q: %v", stdout, err)
+	}
+	return c
+}
+
+// near reports whether an estimate is what is true, within twice its interval and a tenth.
+func near(got, interval, want uint64) bool {
+	return math.Abs(float64(got)-float64(want)) <= 2*float64(interval)+0.1*float64(want)
+}
+
+// TestSurvey: the calls of a hot function are estimated from windows. Other functions are probed
+// from the first to the last call, and their counts are exact.
+func TestSurvey(t *testing.T) {
+	harness.NeedKernel(t)
+	bin := harness.Target(t, "hot.c", "-O1")
+	const steps = "3000"
+	for _, flags := range [][]string{nil, {"--max-overhead=5%", "-e", "*"}, {"--no-follow"}} {
+		t.Run(strings.Join(flags, " "), func(t *testing.T) {
+			trace := filepath.Join(t.TempDir(), "trace.arrow")
+			stdout, stderr, status := harness.Utrace(t, append(append([]string{"record", "-o", trace}, flags...), "--", bin, steps)...)
+			if status != 0 {
+				t.Fatalf("status %d\n%s", status, stderr)
+			}
+			want := readHotCounts(t, stdout)
+			r := analyzeSurvey(t, trace)
+			if s := r.Trace.Survey; s.Functions != 4 || s.LimitPercent != 5 {
+				t.Errorf("%+v", s)
+			}
+			if r.Trace.Lost > 0 {
+				t.Fatalf("%d events lost", r.Trace.Lost)
+			}
+			for name, calls := range map[string]uint64{"step": want.step, "run": 2, "main": 1} {
+				if f := r.row(name); f.Calls != calls || f.CallsError != 0 || f.Recorded != calls || f.Covered != 1 || f.Incomplete != 0 {
+					t.Errorf("%d calls of %s: %+v", calls, name, f)
+				}
+			}
+			hot := r.row("hot")
+			if hot.Covered <= 0 || hot.Covered > 0.9 || hot.Recorded == 0 || hot.Recorded >= want.hot || !near(hot.Calls, hot.CallsError, want.hot) {
+				t.Errorf("hot was called %d times: %+v", want.hot, hot)
+			}
+			if !strings.Contains(stderr, "utrace: survey: 3 functions probed all the time, 1 at times") {
+				t.Errorf("the summary does not say so:\n%s", stderr)
+			}
+			report, _, _ := harness.Utrace(t, "analyze", trace)
+			if !strings.Contains(report, "# survey ") || !strings.Contains(report, "Covered") {
+				t.Errorf("the report does not say so:\n%s", report)
+			}
+		})
+	}
+}
+
+// TestNoSurvey: probes that are named see every call, whatever they cost, and all probes do with
+// --max-overhead=none.
+func TestNoSurvey(t *testing.T) {
+	harness.NeedKernel(t)
+	bin := harness.Target(t, "hot.c", "-O1")
+	for _, flags := range [][]string{{"-e", "*"}, {"--max-overhead=none"}, {"--max-overhead", "0"}} {
+		trace := filepath.Join(t.TempDir(), "trace.arrow")
+		stdout, stderr, status := harness.Utrace(t, append(append([]string{"record", "-o", trace}, flags...), "--", bin, "20")...)
+		if status != 0 {
+			t.Fatalf("status %d\n%s", status, stderr)
+		}
+		want := readHotCounts(t, stdout)
+		harness.WantCounts(t, "calls", harness.Analyze(t, trace).Calls(), map[string]uint64{"step": want.step, "hot": want.hot})
+	}
+}
+
+// TestSurveyCountsTheDropped: hits count whether or not a condition keeps them.
+func TestSurveyCountsTheDropped(t *testing.T) {
+	harness.NeedKernel(t)
+	harness.NeedSDT(t)
+	bin := harness.Target(t, "hot.c", "-O1", "-DSTATIC")
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	stdout, stderr, status := harness.Utrace(t, "record", "-o", trace, "--max-overhead=5%", "-e", "usdt:hot:pass(n:u64) if n > 1000000000", "-e", "step", "--", bin, "1500")
+	if status != 0 {
+		t.Fatalf("status %d\n%s", status, stderr)
+	}
+	want := readHotCounts(t, stdout)
+	r := analyzeSurvey(t, trace)
+	if step := r.row("step"); step.Calls != want.step || step.Covered != 1 || r.row("hot:pass").Recorded != 0 {
+		t.Errorf("%d calls of step: %+v", want.step, r)
+	}
+	if !strings.Contains(stderr, "1 function probed all the time, 1 at times") {
+		t.Errorf("the static probe was not given windows:\n%s", stderr)
+	}
+}
+
+// TestSurveyInterpreter: Python's functions are probed in windows. In between, the semaphore of
+// another probe, which slows down the interpreter, is not raised.
+func TestSurveyInterpreter(t *testing.T) {
+	harness.NeedPython(t)
+	script := harness.Testdata(t, "targets/loops.py")
+	fastest := func(stdout string) (last uint64) {
+		fields := strings.Fields(stdout)
+		last, err := strconv.ParseUint(fields[len(fields)-1], 10, 64)
+		if err != nil {
+			t.Fatalf("%q: %v", stdout, err)
+		}
+		return last
+	}
+	plain, err := exec.Command(harness.Python, script).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	stdout, stderr, status := harness.Utrace(t, "record", "-o", trace, "--", harness.Python, script) // chooses the preset
+	if status != 0 {
+		t.Fatalf("status %d\n%s", status, stderr)
+	}
+	if !strings.Contains(stderr, "chosen: preset python") {
+		t.Errorf("the preset was not chosen:\n%s", stderr)
+	}
+	r := analyzeSurvey(t, trace)
+	if got, want := fastest(stdout), fastest(string(plain)); got > 2*want {
+		t.Errorf("a loop takes %d us between windows, and %d us without the recorder", got, want)
+	}
+	for _, f := range r.Functions {
+		if named := f.Name != "gc" && f.Name != "import__find__load"; named != (f.Covered < 0.99) {
+			t.Errorf("%+v", f)
+		}
+	}
+	if len(r.Functions) < 3 {
+		t.Errorf("report: %+v", r)
+	}
+}
+
+// TestSurveyEstimates: of 50 functions with known counts and durations, nearly all estimates hold.
+func TestSurveyEstimates(t *testing.T) {
+	harness.NeedKernel(t)
+	bin := harness.Target(t, "survey.c", "-O1", "-lm")
+	for _, mode := range []string{"steady", "phases"} {
+		t.Run(mode, func(t *testing.T) {
+			trace := filepath.Join(t.TempDir(), "trace.arrow")
+			stdout, stderr, status := harness.Utrace(t, "record", "-o", trace, "--", bin, "12", mode)
+			if status != 0 {
+				t.Fatalf("status %d\n%s", status, stderr)
+			}
+			r := analyzeSurvey(t, trace)
+			var calls, totals, percentiles, off []string
+			for line := range strings.Lines(stdout) {
+				var name string
+				var want surveyRow
+				if _, err := fmt.Sscan(line, &name, &want.Calls, &want.TotalNs, &want.P50Ns, &want.P90Ns, &want.P99Ns); err != nil {
+					t.Fatal(err)
+				}
+				f := r.row(name)
+				calls = append(calls, name)
+				if !near(f.Calls, f.CallsError, want.Calls) {
+					off = append(off, fmt.Sprintf("%s: %d ± %d calls, %d recorded, covered %.3f; there were %d", name, f.Calls, f.CallsError, f.Recorded, f.Covered, want.Calls))
+				}
+				if !near(f.TotalNs, f.TotalErrorNs, want.TotalNs) {
+					totals = append(totals, fmt.Sprintf("%s: %d ± %d ns, %d recorded, covered %.3f; it took %d", name, f.TotalNs, f.TotalErrorNs, f.Recorded, f.Covered, want.TotalNs))
+				}
+				if dev := math.Abs(float64(f.P50Ns)/float64(want.P50Ns) - 1); f.Recorded >= 200 && dev > 0.15 {
+					percentiles = append(percentiles, fmt.Sprintf("%s: median %d ns instead of %d", name, f.P50Ns, want.P50Ns))
+				}
+			}
+			for what, list := range map[string][]string{"calls": off, "totals": totals, "percentiles": percentiles} {
+				if len(list) > len(calls)/10 {
+					t.Errorf("%s of %d of %d functions:\n%s\n%s", what, len(list), len(calls), strings.Join(list, "\n"), stderr)
+				}
+			}
+		})
+	}
+}
+
+// TestSurveyMachine: without a target, utrace surveys a busy program of the machine.
+func TestSurveyMachine(t *testing.T) {
+	harness.NeedKernel(t)
+	bin := harness.Target(t, "survey.c", "-O1", "-lm")
+	const lasts, recorded = 15.0, 6.0
+	cmd := exec.Command(bin, fmt.Sprint(lasts))
+	var stdout strings.Builder
+	cmd.Stdout = &stdout
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	_, stderr, status := harness.Utrace(t, "record", "-d", fmt.Sprintf("%gs", recorded), "-o", trace)
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if status != 0 || !strings.Contains(stderr, "chosen: functions of survey (process") {
+		t.Fatalf("status %d\n%s", status, stderr)
+	}
+	r := analyzeSurvey(t, trace)
+	var off []string
+	for line := range strings.Lines(stdout.String()) {
+		var name string
+		var calls uint64
+		if _, err := fmt.Sscan(line, &name, &calls); err != nil {
+			t.Fatal(err)
+		}
+		want := uint64(float64(calls) * float64(r.Trace.DurationNs) / (lasts * 1e9))
+		if f := r.row(name); !near(f.Calls, f.CallsError+want/4, want) {
+			off = append(off, fmt.Sprintf("%s: %d ± %d calls, %d recorded, covered %.3f; there were about %d", name, f.Calls, f.CallsError, f.Recorded, f.Covered, want))
+		}
+	}
+	if len(off) > 10 {
+		t.Errorf("%d of 50 functions:\n%s\n%s", len(off), strings.Join(off, "\n"), stderr)
+	}
+}
