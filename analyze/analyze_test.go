@@ -364,6 +364,10 @@ func FuzzAnalyze(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(data)
+	if data, err = os.ReadFile(readTestTrace(f, "survey.txt")); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
 	// A view may need a damaged column that the report does not read.
 	unexpected := func(err error) bool { return err != nil && !errors.Is(err, ErrUnreadable) }
 	f.Fuzz(func(t *testing.T, data []byte) {

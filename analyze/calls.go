@@ -30,6 +30,7 @@ type Call struct {
 	Self      time.Duration // of a Complete call
 	Total     time.Duration // its part of the total time of its function, see EachCall
 	Depth     int           // calls around it
+	Weight    float64       // how many calls it stands for; 1 if all calls of its function were recorded
 	Arguments string        // JSON object, "" for none
 	Results   string        // the same, of a Complete call
 }
@@ -38,7 +39,10 @@ type Call struct {
 // that are open at the end come last. An error of visit ends it and is returned. The Call is only
 // valid during the visit. EachCall returns the warnings about the traces.
 //
-// The figures of a Report are sums over the calls. Its total time counts a recursive function once
+// The figures of a Report are sums over the calls, each times its Weight. For functions with windows
+// this leaves out what calls were cut off from, and self time contains callees that were not probed.
+//
+// A report's total time counts a recursive function once
 // per outermost call, so Total is 0 for a call inside another of its function. The Total of an
 // outermost call is its duration; if it is not complete, Total is the sum of the complete ones
 // inside it.
@@ -57,7 +61,7 @@ func EachCall(paths []string, opts Options, visit func(*Call) error) (warnings [
 }
 
 func visitCalls(path string, opts *Options, fns *functions, sum *summary, visit func(*Call) error) error {
-	src, err := openSource(path)
+	src, err := openSource(path, opts)
 	if err != nil {
 		return err
 	}
@@ -151,9 +155,12 @@ func (v *calls) leave(t *thread, f *frame, state State) {
 	c := &v.call
 	c.Hit, c.State, c.Depth, c.Arguments = false, state, depth, arguments
 	c.Duration, c.Self, c.Total, c.Results = 0, s.Self-self, s.Total-total, ""
-	c.Uncertain = f.uncertain
+	c.Uncertain, c.Weight = f.uncertain, v.src.cover.Stands(f.fn, f.place)
 	if state == Complete {
 		c.Duration = time.Duration(f.durationNs(t))
+		if f.place.Unfair { // it is in no figure of its function
+			c.Self = time.Duration(f.selfNs(t))
+		}
 		c.Results = jsonValues(v.src.tables.Funcs[f.fn].Results, v.args)
 	}
 	if state != Dropped { // the report has the number of these only
@@ -161,11 +168,11 @@ func (v *calls) leave(t *thread, f *frame, state State) {
 	}
 }
 
-func (v *calls) hit(t *thread, fn format.FuncID) {
-	c := &v.call
+func (v *calls) hit(t *thread, f *frame) {
+	c, fn := &v.call, f.fn
 	c.Hit, c.Uncertain, c.State, c.Depth = true, false, Complete, len(v.open[t.id])
 	c.Arguments, c.Results = jsonValues(v.src.tables.Funcs[fn].Args, v.args), ""
-	c.Duration, c.Self, c.Total = 0, 0, 0
+	c.Duration, c.Self, c.Total, c.Weight = 0, 0, 0, v.src.cover.Stands(fn, f.place)
 	v.tell(t, fn, t.nowNs)
 }
 

@@ -32,6 +32,7 @@ func TestCallsAddUpToReport(t *testing.T) {
 				sums[c.Function.Name] = s
 			}
 			s.Calls++
+			s.Recorded++
 			s.Total += c.Total
 			s.Self += c.Self
 			if c.State == Complete {

@@ -1,20 +1,23 @@
 package analyze
 
-import "utrace/format"
+import (
+	"utrace/analyze/internal/windows"
+	"utrace/format"
+)
 
 // definitions are what a trace has defined up to some batch. Its tables only grow, at their ends.
 type definitions struct {
-	funcs   []format.Func
-	removed []format.Removed
-	raw     bool                 // times are to be as measured
-	costs   []format.Calibration // none if raw
-	losses  []format.Loss
-	gaps    []int64 // see source.gapTimes
+	funcs  []format.Func
+	cover  *windows.Coverage    // of the whole trace
+	raw    bool                 // times are to be as measured
+	costs  []format.Calibration // none if raw
+	losses []format.Loss
+	gaps   []int64 // see source.gapTimes
 }
 
 // defined returns what is defined so far.
 func (s *source) defined(opts *Options) *definitions {
-	d := definitions{raw: opts.Raw, funcs: s.tables.Funcs, removed: s.tables.Removed, losses: s.tables.Losses, gaps: s.gapTimes}
+	d := definitions{raw: opts.Raw, funcs: s.tables.Funcs, cover: s.cover, losses: s.tables.Losses, gaps: s.gapTimes}
 	if !d.raw {
 		d.costs = s.tables.Calibrations
 	}
@@ -23,8 +26,8 @@ func (s *source) defined(opts *Options) *definitions {
 
 // learn adds all definitions ahead of the next rows. It skips known ones.
 func (p *pairer) learn(d *definitions) {
+	p.cover = d.cover
 	p.define(d.funcs)
-	p.removals.add(d.removed, d.funcs)
 	p.raw = d.raw
 	p.costs.calibrate(d.costs)
 	p.losses.add(d.losses)

@@ -43,6 +43,41 @@
 // Only complete calls have durations. A call whose return was not seen is counted. The time of
 // complete calls inside it does not count as its caller's own.
 //
+// # Surveys
+//
+// With an overhead limit, functions are probed in windows. Their definitions come after the events
+// that they cover, so a first pass reads all definitions. Package windows makes the windows of each
+// function from these, and package estimate has the statistics.
+//
+// A call is over when its function's windows end without another one that follows at once. If its
+// return was not seen by then, the call is cut: it lasted longer than that. Each call has a place
+// (windows.Place). Calls that are no fair sample count as recorded, and in no other figure.
+//
+// A report estimates the figures of each function from its fair calls (sample):
+//
+//	calls    those in windows, times all processor time over that in the windows
+//	total    the same times the mean of the curve of Kaplan and Meier; of a recursive function, times
+//	         the outermost calls' part of the time of the complete calls
+//	errors   those in windows, scaled like the calls
+//	self     of a function with windows: its total time, times the self times' part of the durations
+//	         of complete calls in whole windows; of one that was probed all the time: its durations,
+//	         less those of callees
+//
+// Whole windows are those in which all functions of a module were probed. A callee with windows
+// counts there only, for as many calls as it stands for. Without whole windows, self time contains
+// such callees, and is an upper bound. The simpler way for functions with windows would be to
+// subtract the estimate of all callees as well. It was rejected: callees of calls that had begun
+// before a window are missing, and the difference of two estimates has the errors of both.
+//
+// The mean counts calls that outlast all others with the longest time seen. If that is more than 5%
+// of the mean, mean and total are lower bounds. A quantile is one if the curve does not come down to
+// it. Quantiles of several traces are of their recorded calls together, whatever these stand for.
+// Recursion that began before a window is not seen: its calls count as outermost.
+//
+// Trees, profiles and flame graphs need callers. A call of a function with windows counts if it is
+// in a whole window, for as many as it stands for. Flows, slowest calls, heatmaps and histograms
+// have the recorded calls. An export gives each call its weight.
+//
 // # Cost of probes
 //
 // A traced program spends time in the probes, which makes all calls around a hit longer. The

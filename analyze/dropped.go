@@ -3,10 +3,13 @@ package analyze
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
 
+	"utrace/analyze/internal/estimate"
+	"utrace/analyze/internal/windows"
 	"utrace/format"
 )
 
@@ -80,6 +83,9 @@ func (s *summary) addDropped(path string, src *source, opts *Options, values *va
 			value = values.add(threadValue(&format.Thread{PID: d.PID}, opts.By))
 		}
 		r := row(d.Func, value)
+		if cover := src.cover.Of(d.Func); cover != nil {
+			*d = r.estimateDropped(d, cover)
+		}
 		r.drop(d)
 		r.dropped = append(r.dropped, Program{d.PID, src.program(d.PID)})
 		s.trace.Dropped += d.Complete
@@ -87,6 +93,20 @@ func (s *summary) addDropped(path string, src *source, opts *Options, values *va
 	}
 	if inside {
 		s.warn(path, "the time of dropped calls is in the self time of the calls around them: by %s it cannot be divided", opts.By)
+	}
+}
+
+// estimateDropped returns the dropped calls of a whole recording, from those of windows, and adds
+// their errors.
+func (s *Stats) estimateDropped(d *format.Dropped, w *windows.Windows) format.Dropped {
+	calls := float64(d.Complete + d.Incomplete)
+	_, margin := estimate.Sum([]float64{calls}, []float64{w.Size}, []float64{w.All}, estimate.CountVariance(calls))
+	s.CallsError = whole(math.Ceil(math.Hypot(float64(s.CallsError), margin)))
+	s.TotalError = nanoseconds(math.Hypot(float64(s.TotalError), margin/max(1, calls)*float64(min(d.TotalNs, maxTimeNs))))
+	all := func(v uint64) uint64 { return whole(w.Scale() * float64(v)) }
+	return format.Dropped{
+		Func: d.Func, PID: d.PID, Complete: all(d.Complete), Incomplete: all(d.Incomplete),
+		SumNs: all(d.SumNs), TotalNs: all(d.TotalNs), SelfNs: all(d.SelfNs), InsideNs: all(d.InsideNs),
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 func Durations(paths []string, opts Options, keep func(*format.Func) bool) (*Histogram, uint64, error) {
 	sum, others := new(Histogram), uint64(0)
 	for _, path := range paths {
-		src, err := openSource(path)
+		src, err := openSource(path, &opts)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -61,13 +61,12 @@ func (c *callDurations) leave(t *thread, f *frame, state State) {
 	}
 }
 
-func (c *callDurations) hit(t *thread, fn format.FuncID) {
-	f := frame{fn: fn, startNs: t.nowNs}
+func (c *callDurations) hit(t *thread, f *frame) {
 	var parent *frame
 	if n := len(t.frames); n > 0 {
 		parent = &t.frames[n-1]
 	}
-	if c.selection.enter(&f, parent); !f.hidden && c.kept[fn] && c.opts.Min == 0 {
+	if c.selection.enter(f, parent); !f.hidden && c.kept[f.fn] && c.opts.Min == 0 {
 		c.others++
 	}
 }

@@ -1,6 +1,13 @@
 package analyze
 
-import "utrace/format"
+import (
+	"utrace/analyze/internal/opencalls"
+	"utrace/analyze/internal/windows"
+	"utrace/format"
+)
+
+// none is the index of no frame, or of no row.
+const none = opencalls.None
 
 // State says how a call ended, as far as that was seen.
 type State uint8
@@ -19,6 +26,8 @@ const (
 	Dropped
 	// Replaced: its process executed another program.
 	Replaced
+	// Cut: the window in which its function was probed ended first.
+	Cut
 )
 
 // Returned reports whether the return of the call was seen, so that its duration is known.
@@ -50,17 +59,47 @@ type frame struct {
 	// uncertain, once it has ended: events were lost meanwhile, perhaps its return and the entry of
 	// another call.
 	uncertain bool
+	// cut, once it has ended: it lasted longer than its duration, see Cut.
+	cut   bool
+	place windows.Place
+	// missedNs is the time of callees that were not recorded, as estimated from those that were: see
+	// pairer.addMissed. calleesUnknown says that it lacks some.
+	missedNs       int64
+	calleesUnknown bool
 }
 
 // durationNs is how long a call that now returns has lasted: less the cost of probes, but not less
-// than its callees.
-func (f *frame) durationNs(t *thread) int64 { return max(f.measuredNs(t)-f.costNs, f.childNs) }
+// than its callees. For a call that is cut, it is the time up to that.
+func (f *frame) durationNs(t *thread) int64 {
+	if f.cut {
+		return max(f.measuredNs(t)-f.costNs, 0)
+	}
+	return max(f.measuredNs(t)-f.costNs, f.childNs)
+}
 
 // measuredNs is the same with the cost of probes.
-func (f *frame) measuredNs(t *thread) int64 { return t.nowNs - f.startNs }
+func (f *frame) measuredNs(t *thread) int64 {
+	if f.cut {
+		return f.place.OffNs - f.startNs
+	}
+	return t.nowNs - f.startNs
+}
 
 // selfNs is durationNs without the direct callees that are complete.
 func (f *frame) selfNs(t *thread) int64 { return f.durationNs(t) - f.childNs }
+
+// callerKnown reports whether the caller of a call is known, if it is traced: its function, or all
+// functions of the module, were probed at that time.
+func (f *frame) callerKnown() bool { return !f.place.Windowed || f.place.Whole }
+
+// estimatedSelfNs is selfNs for the sum of the calls of a function that was probed all the time. Its
+// callees may not have been: missedNs may be more than the duration of a single call.
+func (f *frame) estimatedSelfNs(t *thread) int64 {
+	if f.place.Windowed {
+		return max(0, f.selfNs(t))
+	}
+	return f.selfNs(t) - f.missedNs
+}
 
 // thread is the state of one traced thread.
 type thread struct {
@@ -80,9 +119,10 @@ type thread struct {
 	stack       uint64 // of the current entry, if the columns have it; see format.Stack
 	base        uint64 // stack base in force
 	frames      []frame
-	open        openCalls
+	open        opencalls.Table
 	skipped     uint64 // calls on top of frames that were too many to keep
-	idleNs      int64  // from its last row before an Exit to the Exit
+	idleNs      int64  // from its last event before an Exit to the Exit
+	sampledNs   int64  // of samples and pauses since the last other row
 	sched       *sched // nil if the scheduler was not recorded
 	root        uint32 // of the views
 

@@ -35,7 +35,7 @@ func (s *source) skip(offset, bytes int64, reason string) {
 	}
 }
 
-// advance moves the clocks of the threads of a batch of events.
+// advance moves the clocks of the threads of a batch of events, and notes which have events.
 func (s *source) advance(b *batch) {
 	for len(s.clocks) < len(s.tables.Threads) {
 		s.clocks = append(s.clocks, 0)
@@ -44,6 +44,13 @@ func (s *source) advance(b *batch) {
 		c := &s.clocks[r.thread]
 		*c = min(*c+r.tookNs, maxTimeNs)
 		s.nowNs = max(s.nowNs, *c)
+		if l := &s.lives[r.thread]; r.active && !l.active {
+			l.active = true
+			s.threads++
+			if l.process != none {
+				s.called[l.process] = true
+			}
+		}
 	}
 }
 
@@ -84,6 +91,7 @@ func (s *source) fillThreads(n int) error {
 	for len(s.tables.Threads) < n {
 		s.tables.Threads = append(s.tables.Threads, format.Thread{Comm: "[lost]"})
 		s.processes = append(s.processes, "[lost]")
+		s.lives = append(s.lives, life{process: none})
 		s.lostThreads++
 	}
 	return nil

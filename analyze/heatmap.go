@@ -20,6 +20,7 @@ type Heatmap struct {
 	Slices    int           // up to the last call
 	Calls     uint64        // in all
 	Uncertain uint64        // further ones of unknown duration, during which events were lost
+	Sampled   bool          // the function was probed in windows: Calls are those that were recorded
 	Rows      []HeatmapRow  // from the shortest to the longest, without a gap
 }
 
@@ -36,7 +37,7 @@ func Heatmaps(paths []string, opts Options) ([]Heatmap, []Warning, error) {
 	fns := newFunctions()
 	var grids []*heatGrid
 	for _, path := range paths {
-		src, err := openSource(path)
+		src, err := openSource(path, &opts)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -61,6 +62,7 @@ func Heatmaps(paths []string, opts Options) ([]Heatmap, []Warning, error) {
 					grids = append(grids, newHeatGrid(&opts))
 				}
 				grids[i].merge(grid)
+				grids[i].sampled = grids[i].sampled || src.cover.Of(format.FuncID(fn)) != nil
 			}
 		}
 	}
@@ -99,7 +101,7 @@ func (h *heat) define(funcs []format.Func) {
 
 func (h *heat) enter(*thread, *frame, *frame) {}
 
-func (h *heat) hit(*thread, format.FuncID) {}
+func (h *heat) hit(*thread, *frame) {}
 
 func (h *heat) leave(t *thread, f *frame, state State) {
 	if state != Complete || !h.matches[f.fn] || h.opts.outside(f.startNs) || h.opts.short(t, f, state) {
@@ -122,6 +124,7 @@ type heatGrid struct {
 	sliceNs   int64
 	rows      [octaves]*[HeatmapSlices]uint64
 	uncertain uint64 // calls that are not in rows
+	sampled   bool
 }
 
 func newHeatGrid(opts *Options) *heatGrid { return &heatGrid{fromNs: int64(opts.From), sliceNs: 1} }
@@ -169,7 +172,7 @@ func (g *heatGrid) merge(other *heatGrid) {
 
 // heatmap makes the grid for users.
 func (g *heatGrid) heatmap() Heatmap {
-	m := Heatmap{From: time.Duration(g.fromNs), Slice: time.Duration(g.sliceNs), Uncertain: g.uncertain}
+	m := Heatmap{From: time.Duration(g.fromNs), Slice: time.Duration(g.sliceNs), Uncertain: g.uncertain, Sampled: g.sampled}
 	for o, counts := range g.rows {
 		if counts == nil {
 			if len(m.Rows) > 0 {

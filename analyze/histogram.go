@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/bits"
 	"time"
+
+	"utrace/analyze/internal/estimate"
 )
 
 // BucketWidth is the largest width of a bucket of a Histogram, as a part of its lower bound.
@@ -132,6 +134,36 @@ func (h *Histogram) Rank(rank uint64) time.Duration {
 		}
 	}
 	return h.Max()
+}
+
+// points are the durations of complete calls, and of calls that were cut off, in order.
+func points(complete, cut *Histogram) (list []estimate.Point) {
+	for page := range histogramPages {
+		if complete.pages[page] == nil && cut.pages[page] == nil {
+			continue
+		}
+		for b := range subBuckets {
+			p := estimate.Point{Ended: complete.in(page, b), Cut: cut.in(page, b)}
+			switch middle := bucketMiddle(page, b); {
+			case p.Ended > 0:
+				p.At = float64(min(max(middle, complete.min), complete.max))
+			case p.Cut > 0:
+				p.At = float64(min(max(middle, cut.min), cut.max))
+			default:
+				continue
+			}
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// in returns the number of durations in a bucket.
+func (h *Histogram) in(page, bucket int) uint64 {
+	if h.pages[page] == nil {
+		return 0
+	}
+	return h.pages[page][bucket]
 }
 
 // octaves is the number of octaves of durations: 0 and 1, then 2..3, 4..7 and so on.

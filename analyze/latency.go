@@ -1,20 +1,29 @@
 package analyze
 
 import (
+	"math"
 	"time"
 
 	"utrace/format"
 )
 
-// Stats are the figures of one function. The zero value has no calls.
+// Stats are the figures of one function. The zero value has no calls. If the function was probed
+// in windows, calls, times and errors are estimates for the whole recording.
 type Stats struct {
 	Calls      uint64        // entries seen, and hits
-	Incomplete uint64        // those of the entries whose own return was not seen
+	CallsError uint64        // half of the 95% interval of Calls; 0: it is exact
+	Recorded   uint64        // calls and hits in the files
+	Incomplete uint64        // those of the recorded calls whose own return was not seen
+	Cut        uint64        // those of Incomplete whose window ended first
 	Total      time.Duration // a recursive function counts once per outermost call
 	Errors     uint64        // complete calls that have failed, see ErrorRule
 	Self       time.Duration // without the traced callees
 	Subtracted time.Duration // cost of probes, from the calls in Durations
 	Durations  Histogram     // of the complete calls that are neither uncertain nor dropped
+	Censored   Histogram     // how long calls had taken when their windows ended
+	TotalError time.Duration // half of the 95% interval of Total
+	// SelfAtMost: the callees of some calls are unknown. Self contains their time.
+	SelfAtMost bool
 	// Uncertain are complete calls during which events were lost, perhaps their own returns and the
 	// entries of other calls. They took UncertainTime, as each was measured. Total contains
 	// UncertainTotal of it.
@@ -38,11 +47,17 @@ func (s *Stats) SelfCPU() time.Duration { return s.SelfWaits.CPU(s.Self) }
 // Merge adds the figures of the same function from elsewhere.
 func (s *Stats) Merge(other *Stats) {
 	s.Calls += other.Calls
+	s.CallsError = whole(math.Hypot(float64(s.CallsError), float64(other.CallsError)))
+	s.Recorded += other.Recorded
 	s.Incomplete += other.Incomplete
+	s.Cut += other.Cut
 	s.Errors += other.Errors
 	s.Total += other.Total
 	s.Self += other.Self
+	s.TotalError = nanoseconds(math.Hypot(float64(s.TotalError), float64(other.TotalError)))
+	s.SelfAtMost = s.SelfAtMost || other.SelfAtMost
 	s.Durations.Merge(&other.Durations)
+	s.Censored.Merge(&other.Censored)
 	s.Subtracted += other.Subtracted
 	s.Uncertain += other.Uncertain
 	s.UncertainTime += other.UncertainTime
@@ -52,15 +67,6 @@ func (s *Stats) Merge(other *Stats) {
 	s.Dropped += other.Dropped
 	s.DroppedSum += other.DroppedSum
 	s.DroppedIncomplete += other.DroppedIncomplete
-}
-
-// Mean returns the average of the complete calls, dropped ones included.
-func (s *Stats) Mean() time.Duration {
-	n := s.Durations.Count() + s.Dropped
-	if n == 0 {
-		return 0
-	}
-	return time.Duration((float64(s.Durations.Sum()) + float64(s.DroppedSum)) / float64(n))
 }
 
 // drop adds dropped calls: a trace has only their number and times.
@@ -106,6 +112,9 @@ type callStats struct {
 	numRecent int
 	Stats
 	programs map[*Program]bool
+	sample   *sample // of a function with windows
+	// missedNs is the time of callees that were not recorded, as estimated from those that were.
+	missedNs int64
 }
 
 // add adds the duration of a call.
@@ -181,15 +190,21 @@ func (l *latency) enter(t *thread, f, parent *frame) {
 	}
 }
 
-func (l *latency) hit(t *thread, fn format.FuncID) {
-	if !l.matches[fn] || l.opts.Min > 0 || l.opts.outside(t.nowNs) {
+func (l *latency) hit(t *thread, f *frame) {
+	if !l.matches[f.fn] || l.opts.Min > 0 || l.opts.outside(t.nowNs) {
 		return
 	}
-	f := frame{fn: fn}
-	l.groups.enter(t, &f, t.top())
-	l.groups.decide(t, &f)
-	l.of(t, f.group).Calls++
-	l.groups.leave(&f)
+	l.groups.enter(t, f, t.top())
+	l.groups.decide(t, f)
+	s := l.of(t, f.group)
+	s.Recorded++
+	if !f.place.Unfair {
+		s.Calls++
+		if f.place.Windowed {
+			s.take(f, 0)
+		}
+	}
+	l.groups.leave(f)
 }
 
 // leave counts a call.
@@ -222,35 +237,31 @@ func (l *latency) count(t *thread, f *frame, state State) {
 	if t.sched != nil {
 		l.leaveWaits(t, f, outer, state)
 	}
+	fair := selected && !f.place.Unfair
 	if selected {
 		s := l.of(t, f.group)
-		s.Calls++
-		if state == Complete {
-			inner = f.durationNs(t)
-			if f.uncertain {
-				t.uncertain++
-				s.Uncertain++
-				s.UncertainTime += time.Duration(inner)
-			} else {
-				s.add(time.Duration(inner))
-				s.Subtracted += time.Duration(f.measuredNs(t) - inner)
-			}
-			s.Self += time.Duration(f.selfNs(t))
-			if check := l.checks[f.fn]; check != nil && check.failed(t, f.node) {
-				s.Errors++
-			}
-		} else {
+		s.Recorded++
+		if state != Complete {
 			s.Incomplete++
-			if f.tooDeep {
-				l.tooDeep++
-			}
+		}
+		if state == Cut {
+			s.Cut++
+		}
+		if f.tooDeep && state != Complete {
+			l.tooDeep++
+		}
+		if fair {
+			l.countFair(s, t, f, state)
+		}
+		if fair && state == Complete {
+			inner = f.durationNs(t)
 		}
 	}
 	if inner == 0 {
 		return
 	}
 	uncertain := f.uncertainNs
-	if selected && state == Complete {
+	if fair && state == Complete {
 		if uncertain = 0; f.uncertain {
 			uncertain = inner
 		}
@@ -265,13 +276,47 @@ func (l *latency) count(t *thread, f *frame, state State) {
 	}
 }
 
+// countFair counts a call in the figures of its function. Calls that are no part of the sample do
+// not count there.
+func (l *latency) countFair(s *callStats, t *thread, f *frame, state State) {
+	s.Calls++
+	ns := int64(0)
+	if state == Complete || state == Cut {
+		ns = f.durationNs(t)
+	}
+	if f.place.Windowed {
+		s.take(f, ns)
+	}
+	if state != Complete {
+		if state == Cut && !f.uncertain {
+			s.Censored.Add(time.Duration(ns))
+		}
+		return
+	}
+	if f.uncertain {
+		t.uncertain++
+		s.Uncertain++
+		s.UncertainTime += time.Duration(ns)
+	} else {
+		s.add(time.Duration(ns))
+		s.Subtracted += time.Duration(f.measuredNs(t) - ns)
+	}
+	s.Self += time.Duration(f.selfNs(t))
+	if f.place.Windowed || f.missedNs != 0 || f.calleesUnknown {
+		s.takeSelf(f, ns, f.selfNs(t))
+	}
+	if check := l.checks[f.fn]; check != nil && check.failed(t, f.node) {
+		s.Errors++
+	}
+}
+
 // leaveWaits counts the waits of a call as count does its time.
 func (l *latency) leaveWaits(t *thread, f *frame, outer int32, state State) {
 	if n := len(t.frames); n == 0 || f != &t.frames[n-1] { // it was skipped
 		return
 	}
 	inner := t.sched.frames[len(t.sched.frames)-1].inner
-	if state == Complete && l.opts.selects(t, f, state) {
+	if state == Complete && !f.place.Unfair && l.opts.selects(t, f, state) {
 		total, self := t.sched.waits()
 		inner = total.within(time.Duration(f.durationNs(t)))
 		l.of(t, f.group).SelfWaits.Add(self.within(time.Duration(f.selfNs(t))))

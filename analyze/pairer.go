@@ -3,6 +3,7 @@ package analyze
 import (
 	"math"
 
+	"utrace/analyze/internal/windows"
 	"utrace/format"
 )
 
@@ -25,8 +26,8 @@ type view interface {
 	enter(t *thread, f, parent *frame)
 	// leave reports the end of a call. f is still on top of t's frames.
 	leave(t *thread, f *frame, state State)
-	// hit reports a hit of a point.
-	hit(t *thread, fn format.FuncID)
+	// hit reports a hit of a point. f is on no stack.
+	hit(t *thread, f *frame)
 }
 
 // pairer pairs returns with entries. It serves any number of threads, and sees the rows of each in
@@ -44,8 +45,8 @@ type view interface {
 //     topmost returns, but not one beyond maxReturnProbes if another is within.
 //  3. An entry without a stack pointer ends nothing, and its frame ends together with the one
 //     below. A return without one takes the nearest open call of its function.
-//  4. A frame on top without a stack pointer is over once its function was removed: no return will
-//     come.
+//  4. A frame on top is over once the windows end in which its function was probed: its return
+//     cannot be seen. A frame with others on top is still open, since these are inside it.
 //  5. Frames that are left at the end of their thread, or of the trace, are open. At a damaged part
 //     of the trace, all frames are unwound.
 //
@@ -63,7 +64,7 @@ type pairer struct {
 	trampoline  []bool            // by function: its returns are seen by return probes
 	usdt        []uint32          // by function: the static probe (USDT) that begins it, from 1; 0 for none
 	usdts       map[string]uint32 // those numbers, by name
-	removals    *removals         // mostly empty
+	cover       *windows.Coverage // nil if all functions were probed all the time
 	sched       bool              // the scheduler was recorded
 	schedLosses lossWindows
 	gaps        []int64 // time before each damaged part of the trace
@@ -77,21 +78,13 @@ type pairer struct {
 }
 
 func newPairer(v view) *pairer {
-	return &pairer{view: v, room: maxFrames, removals: newRemovals(), losses: lossWindows{of: ofEvents}, schedLosses: lossWindows{of: ofSwitches}}
+	return &pairer{view: v, room: maxFrames, losses: lossWindows{of: ofEvents}, schedLosses: lossWindows{of: ofSwitches}}
 }
 
-// endRemoved is rule 4.
-func (p *pairer) endRemoved(t *thread) {
-	for len(t.frames) > 0 {
-		top := &t.frames[len(t.frames)-1]
-		if top.hasSP {
-			return
-		}
-		removed := p.removals.of(top.fn, &p.funcs[top.fn])
-		if removed == nil || t.nowNs <= int64(min(removed.TimeNs, maxTimeNs)) {
-			return
-		}
-		p.end(t, Unwound)
+// cut is rule 4.
+func (p *pairer) cut(t *thread) {
+	for len(t.frames) > 0 && t.frames[len(t.frames)-1].place.OffNs < t.nowNs {
+		p.end(t, Cut)
 	}
 }
 
@@ -114,8 +107,8 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 		t.row = from + i
 		t.nowNs += int64(delta)
 		kind := format.Kind(kinds[i])
-		if len(p.removals.funcs) > 0 && !kind.IsSched() {
-			p.endRemoved(t)
+		if p.cover != nil && !kind.IsSched() {
+			p.cut(t)
 		}
 		sp := uint64(0)
 		if depths[i] != 0 {
@@ -141,17 +134,22 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 			p.leave(t, fn, sp, Dropped)
 		case format.Hit:
 			p.costs.used[fn] = true
-			p.view.hit(t, fn)
+			p.view.hit(t, &frame{fn: fn, startNs: t.nowNs, place: p.cover.Place(fn, t.nowNs)})
 			p.spend(t, p.costs.of(fn).hit())
 		case format.StackBase:
 			t.base = b.Value[from+i]
 		case format.Displaced:
 			p.displace(t, b.Value[from+i])
 		case format.Exit:
-			t.idleNs += int64(delta)
+			t.idleNs += int64(delta) + t.sampledNs
 			p.exit(t, b.Value[from+i] != 0)
 		case format.SchedOut, format.SchedIn, format.Wakeup:
 			p.switched(t, kind, b.Value[from+i])
+		}
+		if kind == format.Sample || kind == format.Pause {
+			t.sampledNs += int64(delta)
+		} else {
+			t.sampledNs = 0
 		}
 	}
 	t.batch = nil
@@ -268,12 +266,12 @@ func (p *pairer) enter(t *thread, fn format.FuncID, sp, gone uint64) {
 		return
 	}
 	parent := t.top()
-	slot := t.open.slot(fn)
+	slot := t.open.Slot(fn)
 	t.frames = t.frames[:n+1]
 	f := &t.frames[n] // filled in place: it is too large to copy for each call
 	p.open(f, t, parent, fn, sp)
-	f.outer = slot.top
-	slot.top = int32(n)
+	f.outer = slot.Top
+	slot.Top = int32(n)
 	if t.sched != nil {
 		t.sched.push(t.nowNs)
 	}
@@ -283,6 +281,10 @@ func (p *pairer) enter(t *thread, fn format.FuncID, sp, gone uint64) {
 // open makes f the frame of a call inside parent, which may be nil.
 func (p *pairer) open(f *frame, t *thread, parent *frame, fn format.FuncID, sp uint64) {
 	*f = frame{sp: sp, startNs: t.nowNs, costNs: int64(p.costs.of(fn).inside), fn: fn, outer: none, hasSP: sp != 0}
+	f.place.OffNs = math.MaxInt64
+	if p.cover != nil {
+		f.place = p.cover.Place(fn, t.nowNs)
+	}
 	switch {
 	case parent != nil:
 		f.returns = parent.returns
@@ -318,7 +320,7 @@ func (p *pairer) leave(t *thread, fn format.FuncID, sp uint64, state State) {
 		p.orphan(t, fn)
 		return
 	}
-	open := t.open.slot(fn).top
+	open := t.open.Slot(fn).Top
 	if open == none || sp != 0 && t.frames[open].sp != sp || p.noReturn[fn] {
 		p.orphan(t, fn)
 		return
@@ -332,9 +334,11 @@ func (p *pairer) leave(t *thread, fn format.FuncID, sp uint64, state State) {
 	p.end(t, state)
 }
 
-// orphan counts a return whose entry was not seen.
+// orphan counts a return whose entry was not seen. After the beginning of a window there are many.
 func (p *pairer) orphan(t *thread, fn format.FuncID) {
-	p.orphans++
+	if p.cover.Of(fn) == nil {
+		p.orphans++
+	}
 	p.costs.used[fn] = true
 	p.spend(t, int64(p.costs.of(fn).orphan))
 }
@@ -343,20 +347,27 @@ func (p *pairer) orphan(t *thread, fn format.FuncID) {
 func (p *pairer) end(t *thread, state State) {
 	n := len(t.frames) - 1
 	f := &t.frames[n]
-	if f.noReturn && (state == Unwound || state == Replaced) {
+	switch {
+	case f.noReturn && (state == Unwound || state == Replaced || state == Cut):
 		state = NoReturn
+	case f.place.OffNs < t.nowNs:
+		state = Cut
 	}
-	t.open.slot(f.fn).top = f.outer
+	f.cut = state == Cut
+	t.open.Slot(f.fn).Top = f.outer
 	if t.sched != nil {
 		t.sched.reach(t.nowNs)
 	}
 	cost := p.costs.of(f.fn)
 	inside, raw, spent := f.childNs, f.rawNs, f.costNs+int64(cost.gone)
-	if state.Returned() {
-		inside, raw, spent = f.durationNs(t), f.measuredNs(t), f.costNs+int64(cost.complete)
-		if p.losses.list != nil && p.losses.touch(f.startNs, t.nowNs) {
+	if state.Returned() || f.cut {
+		inside, raw = f.durationNs(t), f.measuredNs(t)
+		if p.losses.list != nil && p.losses.touch(f.startNs, min(t.nowNs, f.place.OffNs)) {
 			f.uncertain = true
 		}
+	}
+	if state.Returned() {
+		spent = f.costNs + int64(cost.complete)
 	}
 	p.view.leave(t, f, state)
 	if t.sched != nil {
@@ -365,6 +376,9 @@ func (p *pairer) end(t *thread, state State) {
 	if n > 0 {
 		parent := &t.frames[n-1]
 		parent.childNs += inside
+		if p.cover != nil {
+			p.addMissed(parent, f, state, inside)
+		}
 		parent.rawNs += raw
 		parent.costNs += spent
 	} else {
@@ -376,10 +390,33 @@ func (p *pairer) end(t *thread, state State) {
 	t.skipped = 0
 }
 
-// finish is rule 5.
+// addMissed adds what a call says about those of its function that were not recorded. ns is the time
+// of the call. If the function was not probed all the time, only its calls in whole windows count,
+// each for as many as it stands for. Without such windows this is unknown.
+func (p *pairer) addMissed(caller, f *frame, state State, ns int64) {
+	weight := p.cover.Weight(f.fn)
+	switch {
+	case !state.Returned() && state != Cut:
+		caller.missedNs += f.missedNs
+		caller.calleesUnknown = caller.calleesUnknown || f.calleesUnknown
+	case !f.place.Windowed:
+	case f.place.Whole:
+		caller.missedNs += int64(nanoseconds(float64(ns)*weight)) - ns
+	case weight > 0:
+		caller.missedNs -= ns
+	default:
+		caller.calleesUnknown = true
+	}
+}
+
+// finish is rule 5. Until the end of its windows, the return of a call would have been seen.
 func (p *pairer) finish(t *thread) {
 	for len(t.frames) > 0 {
-		p.end(t, Open)
+		state := Open
+		if t.top().place.Windowed && t.top().place.OffNs != math.MaxInt64 {
+			state = Cut
+		}
+		p.end(t, state)
 	}
 }
 

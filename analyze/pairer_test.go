@@ -208,11 +208,12 @@ func (c *modelCall) outermost() bool {
 func (m *model) stats() []Stats {
 	stats := make([]Stats, modelFuncs)
 	for fn, n := range m.hits {
-		stats[fn].Calls += n
+		stats[fn].Calls, stats[fn].Recorded = n, n
 	}
 	for _, c := range m.calls {
 		s := &stats[c.fn]
 		s.Calls++
+		s.Recorded++
 		if c.state != Complete {
 			s.Incomplete++
 			continue

@@ -14,6 +14,9 @@ const moduleSpan = 1 << 40
 // Profile makes a pprof profile of traces: calls/count, and wall/nanoseconds, the self time of the
 // complete calls. If the scheduler was recorded, it also has cpu/nanoseconds and
 // offcpu/nanoseconds: the parts of the self time on and off a processor, as far as they are known.
+// Of functions that were probed in windows, the values are estimates for the whole recording.
+//
+// If the trace has samples, it also has samples/count, see addSamples.
 //
 // If the trace has stacks, the profile also has the functions that led to a traced one, and those
 // between two traced ones. They have no time of their own. Samples are labelled with process and
@@ -32,6 +35,11 @@ func Profile(paths []string, opts Options) (*profile.Profile, []Warning, error) 
 		b.setThread(&t.Label)
 		b.samples(t.Roots)
 	}
+	if tree.Trace.Samples > 0 {
+		if err := b.addSamples(paths, &opts); err != nil {
+			return nil, nil, err
+		}
+	}
 	if err := b.profile.CheckValid(); err != nil {
 		return nil, nil, err
 	}
@@ -42,7 +50,7 @@ type profileBuilder struct {
 	profile   *profile.Profile
 	bases     map[string]uint64 // of the modules, by build ID and path
 	mappings  map[mappingKey]*profile.Mapping
-	locations map[*Function]*profile.Location
+	locations map[Function]*profile.Location
 	sched     bool   // with cpu and offcpu
 	by        string // the nodes are grouped by this
 	thread    *Label
@@ -79,7 +87,7 @@ func newProfileBuilder(t *Trace, by string) *profileBuilder {
 		by:        by,
 		bases:     map[string]uint64{},
 		mappings:  map[mappingKey]*profile.Mapping{},
-		locations: map[*Function]*profile.Location{},
+		locations: map[Function]*profile.Location{},
 	}
 }
 
@@ -146,7 +154,7 @@ func (b *profileBuilder) samples(nodes []*Node) {
 }
 
 func (b *profileBuilder) location(f *Function) *profile.Location {
-	if l := b.locations[f]; l != nil {
+	if l := b.locations[*f]; l != nil {
 		return l
 	}
 	p := b.profile
@@ -162,7 +170,7 @@ func (b *profileBuilder) location(f *Function) *profile.Location {
 	}
 	p.Function = append(p.Function, fn)
 	p.Location = append(p.Location, l)
-	b.locations[f] = l
+	b.locations[*f] = l
 	return l
 }
 

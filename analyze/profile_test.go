@@ -14,12 +14,18 @@ import (
 // fromText writes a trace from its text, which lacks the meta line.
 func fromText(t testing.TB, text string) string {
 	t.Helper()
+	return fromWholeText(t, "meta {}\n"+text)
+}
+
+// fromWholeText makes a trace of a text with a meta line.
+func fromWholeText(t testing.TB, text string) string {
+	t.Helper()
 	f, err := os.Create(filepath.Join(t.TempDir(), "trace.arrow"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if err := format.ReadText(strings.NewReader("meta {}\n"+text), f); err != nil {
+	if err := format.ReadText(strings.NewReader(text), f); err != nil {
 		t.Fatal(err)
 	}
 	return f.Name()

@@ -19,7 +19,7 @@ type Recording struct {
 	Events    uint64
 	Lost      uint64 // events that a probe saw, but that are not in the file
 	LeftOut   []format.LeftOut
-	Removed   []Removed // by time
+	Survey    *Survey // nil if all functions were probed all the time
 }
 
 // addRecording adds a trace. Its times must have been added.
@@ -27,12 +27,13 @@ func (s *summary) addRecording(path string, src *source) {
 	r := Recording{
 		File: FileName(path), Meta: src.meta, Duration: s.trace.Durations[len(s.trace.Durations)-1],
 		Processes: src.listProcesses(), Events: src.events, Lost: lostEvents(&src.tables),
-		LeftOut: src.tables.LeftOut, Removed: listRemoved(&src.tables),
+		LeftOut: src.tables.LeftOut, Survey: surveyOf(src),
 	}
 	if end := src.tables.End; end != nil {
 		r.Reason = end.Reason
 	}
 	s.trace.Recordings = append(s.trace.Recordings, r)
+	s.trace.Survey = s.trace.Survey.plus(r.Survey)
 }
 
 // listProcesses returns the processes of a trace in the order of the file.

@@ -47,6 +47,7 @@ type reportBuilder struct {
 	fns     *functions
 	values  *valueTable
 	rows    []*Row
+	spans   []float64      // by row: duration of the traces with calls of it
 	index   map[rowKey]int // in rows
 	parts   []part
 	applied []bool // by error rule: it applies to a function
@@ -67,7 +68,8 @@ func (b *reportBuilder) row(src *source, fn format.FuncID, value uint32) int {
 	if !ok {
 		i = len(b.rows)
 		b.index[key] = i
-		b.rows = append(b.rows, &Row{Function: b.fns.list[key.fn], Value: b.values.list[value]})
+		b.spans = append(b.spans, 0)
+		b.rows = append(b.rows, &Row{Function: b.fns.list[key.fn], Value: b.values.list[value], Covered: 1})
 	}
 	return i
 }
@@ -78,7 +80,7 @@ func (b *reportBuilder) row(src *source, fn format.FuncID, value uint32) int {
 //  2. It adds the figures of the views to the rows.
 //  3. It adds calls that the file has no events of: lost ones, and dropped ones.
 func (b *reportBuilder) read(path string) error {
-	src, err := openSource(path)
+	src, err := openSource(path, b.opts)
 	if err != nil {
 		return err
 	}
@@ -123,8 +125,7 @@ func (b *reportBuilder) checkRules(path string, src *source) {
 // are.
 func (b *reportBuilder) addStats(src *source, views []view, p *part) {
 	uncertainty := unresolved(src.tables.Calibrations)
-	removals := newRemovals()
-	removals.add(src.tables.Removed, src.tables.Funcs)
+	parts := newTraceStats()
 	for _, v := range views {
 		l := v.(*latency)
 		b.tooDeep += l.tooDeep
@@ -143,16 +144,25 @@ func (b *reportBuilder) addStats(src *source, views []view, p *part) {
 			s.settle()
 			i := b.row(src, g.fn, g.value)
 			p.rows[g.fn] = int32(i)
-			r := b.rows[i]
-			r.addStats(s, max(uncertainty[costClass{f.EntryClass, f.ReturnClass}], minUnresolved))
-			if removed := removals.of(g.fn, f); removed != nil && r.RemovedAt == 0 {
-				r.RemovedAt = max(1, time.Duration(min(removed.TimeNs, maxTimeNs)))
-			}
+			parts.add(i, g.fn, s)
 		}
+	}
+	duration := float64(max(1, b.sum.trace.Durations[len(b.sum.trace.Durations)-1]))
+	for _, key := range parts.order {
+		s, f, cover := parts.of[key], &src.tables.Funcs[key.fn], src.cover.Of(key.fn)
+		s.estimate(cover)
+		share := 1.0
+		if cover != nil {
+			share = cover.Share
+		}
+		r, span := b.rows[key.row], b.spans[key.row]
+		r.Covered = (r.Covered*span + share*duration) / (span + duration)
+		b.spans[key.row] += duration
+		r.addStats(s, max(uncertainty[costClass{f.EntryClass, f.ReturnClass}], minUnresolved))
 	}
 }
 
-// addStats adds the figures of one view. uncertainty is the part of the subtracted cost that may be
+// addStats adds the figures of one trace. uncertainty is the part of the subtracted cost that may be
 // wrong.
 func (r *Row) addStats(s *callStats, uncertainty float64) {
 	r.Stats.Merge(&s.Stats)
@@ -183,7 +193,7 @@ func (b *reportBuilder) result() *Result {
 	r := &Result{Trace: trace, By: b.opts.By, Warnings: b.sum.warnings}
 	for _, row := range b.rows {
 		if n := row.Durations.Count(); n > 0 { // by the median: a few interrupted calls say nothing about the others
-			row.BelowResolution = row.Durations.Quantile(500) < row.Unresolved/time.Duration(n)
+			row.BelowResolution = row.Quantile(500) < row.Unresolved/time.Duration(n)
 		}
 		row.setPrograms()
 		if !r.Trace.Sched {

@@ -14,11 +14,11 @@ type Row struct {
 	Stats
 	Label string // the name and, if other functions have the same, a distinction
 	Value Value  // of all its calls, if the report is grouped
-	// RemovedAt is when the function was removed while recording, since the start of the first
-	// trace in which it was. Its figures are of the time before. 0 if it was not removed.
-	RemovedAt time.Duration
-	Programs  []Program // that called it, by PID and name
-	Lost      uint64    // entries that are not in the traces; 0 unless all threads and times are selected
+	// Covered is the part of the recordings' time in which the function was probed, 0 to 1. It is of
+	// the selected time, and of the traces with calls of the function.
+	Covered  float64
+	Programs []Program // that called it, by PID and name
+	Lost     uint64    // entries that are not in the traces; 0 unless all threads and times are selected
 	// Unresolved is the part of Subtracted that may be wrong.
 	Unresolved time.Duration
 	// BelowResolution: the median of its calls is below the uncertainty of the cost of its probes.
@@ -73,9 +73,9 @@ func sortKeys() map[SortKey]func(*Row) int64 {
 		"self":     func(r *Row) int64 { return int64(r.Self) },
 		"calls":    func(r *Row) int64 { return int64(r.Calls) },
 		"avg":      func(r *Row) int64 { return int64(r.Mean()) },
-		"p50":      func(r *Row) int64 { return int64(r.Durations.Quantile(500)) },
-		"p90":      func(r *Row) int64 { return int64(r.Durations.Quantile(900)) },
-		"p99":      func(r *Row) int64 { return int64(r.Durations.Quantile(990)) },
+		"p50":      func(r *Row) int64 { return int64(r.Quantile(500)) },
+		"p90":      func(r *Row) int64 { return int64(r.Quantile(900)) },
+		"p99":      func(r *Row) int64 { return int64(r.Quantile(990)) },
 		"cpu":      func(r *Row) int64 { return int64(r.CPU()) },
 		"runnable": func(r *Row) int64 { return int64(r.Waits.Runnable) },
 		"blocked":  func(r *Row) int64 { return int64(r.Waits.Blocked) },

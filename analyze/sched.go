@@ -38,6 +38,11 @@ func (w Waits) within(d time.Duration) Waits {
 	return w
 }
 
+// scaled is the estimate of all waits, from those of a sample.
+func (w Waits) scaled(by float64) Waits {
+	return Waits{nanoseconds(by * float64(w.Runnable)), nanoseconds(by * float64(w.Blocked)), nanoseconds(by * float64(w.Unknown))}
+}
+
 func (w Waits) sum() time.Duration { return w.Runnable + w.Blocked + w.Unknown }
 
 // CPU returns the rest of the time, which was spent on a processor.

@@ -57,7 +57,7 @@ func (t *tally) thread(th *thread) {
 		if t.firstNs == 0 || th.firstNs < t.firstNs {
 			t.firstNs = th.firstNs
 		}
-		traced = max(0, th.nowNs-th.firstNs-th.idleNs)
+		traced = max(0, th.nowNs-th.firstNs-th.idleNs-th.sampledNs)
 	}
 	hits, limit := th.hitNs-th.preemptedNs, max(0, traced-th.preemptedNs)
 	t.tracedNs += traced

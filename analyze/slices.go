@@ -42,7 +42,7 @@ func ReportSliced(paths []string, opts Options, quantiles [3]uint64) (*Sliced, e
 	for i := range r.Rows {
 		s.Slices[i] = map[int]*[NumSlices]Slice{}
 		for k, q := range quantiles {
-			limits[i][k] = int64(r.Rows[i].Durations.Quantile(q))
+			limits[i][k] = int64(r.Rows[i].Quantile(q))
 		}
 	}
 	for trace, path := range paths {
@@ -55,7 +55,7 @@ func ReportSliced(paths []string, opts Options, quantiles [3]uint64) (*Sliced, e
 
 // readSlices reads the slices of one trace. limits are the quantiles of each row.
 func (s *Sliced) readSlices(trace int, path string, opts *Options, p *part, limits [][3]int64) error {
-	src, err := openSource(path)
+	src, err := openSource(path, opts)
 	if err != nil {
 		return err
 	}
@@ -151,8 +151,8 @@ func (v *sliced) leave(t *thread, f *frame, state State) {
 	}
 }
 
-func (v *sliced) hit(t *thread, fn format.FuncID) {
-	calls := v.of(t, uint32(fn)).Calls
-	v.latency.hit(t, fn)
-	v.at(t, fn).Calls += uint32(v.of(t, uint32(fn)).Calls - calls)
+func (v *sliced) hit(t *thread, f *frame) {
+	calls := v.of(t, uint32(f.fn)).Calls
+	v.latency.hit(t, f)
+	v.at(t, f.fn).Calls += uint32(v.of(t, uint32(f.fn)).Calls - calls)
 }

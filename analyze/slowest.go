@@ -48,7 +48,7 @@ func Slowest(paths []string, n int, opts Options) (*SlowCalls, error) {
 	sum := newSummary(paths)
 	all := &ranking{max: n}
 	for i, path := range paths {
-		src, err := openSource(path)
+		src, err := openSource(path, &opts)
 		if err != nil {
 			return nil, err
 		}
@@ -92,7 +92,7 @@ func collectFlows(path string, file int, opts *Options, ranked []rankedCall, lis
 	if len(flows) == 0 {
 		return nil
 	}
-	src, err := openSource(path)
+	src, err := openSource(path, opts)
 	if err != nil {
 		return err
 	}
@@ -199,7 +199,7 @@ func (s *slowest) define(funcs []format.Func) {
 
 func (s *slowest) enter(t *thread, f, _ *frame) { f.node = t.nextNumber() }
 
-func (s *slowest) hit(t *thread, _ format.FuncID) { t.nextNumber() }
+func (s *slowest) hit(t *thread, _ *frame) { t.nextNumber() }
 
 func (s *slowest) leave(t *thread, f *frame, state State) {
 	switch {

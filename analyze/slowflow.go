@@ -110,13 +110,13 @@ func (s *slowFlows) leave(t *thread, f *frame, state State) {
 	}
 }
 
-func (s *slowFlows) hit(t *thread, fn format.FuncID) {
+func (s *slowFlows) hit(t *thread, f *frame) {
 	number := t.nextNumber()
 	open := s.open[t.id]
 	if open == nil {
 		return
 	}
-	c := flowCall{startNs: t.nowNs, endNs: t.nowNs, number: number, fn: fn, hit: true, args: keep(t.args())}
+	c := flowCall{startNs: t.nowNs, endNs: t.nowNs, number: number, fn: f.fn, hit: true, args: keep(t.args())}
 	for _, flow := range open.flows {
 		flow.add(t, c, len(open.args))
 	}

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync/atomic"
 
+	"utrace/analyze/internal/windows"
 	"utrace/format"
 )
 
@@ -30,15 +31,19 @@ type source struct {
 	reader *format.Reader
 	meta   format.Meta
 	tables format.Tables
-	defs   int // bytes of all definitions
+	cover  *windows.Coverage // nil if all functions were probed all the time
+	defs   int               // bytes of all definitions
 	// objects is the number of opening braces in them: at least the number of objects.
 	objects int
 	events  uint64 // so far
 
-	switches  uint64      // so far
+	switches  uint64 // so far, as is the next
+	samples   uint64
 	running   map[int]int // by PID: the process that it is at this point of the file
 	processes []string    // by thread: the program of its process
-	called    []bool      // by process: it has threads
+	called    []bool      // by process: it has events
+	lives     []life      // by thread
+	threads   int         // with events
 
 	gaps      []gap   // damaged parts that were skipped
 	gapTimes  []int64 // their afterNs
@@ -56,6 +61,7 @@ type batch struct {
 	funcs    uint32 // all function numbers are below
 	events   uint64
 	switches uint64 // how often threads left a processor
+	samples  uint64
 	message  format.Message
 	ready    chan error // filled when decoded
 	users    atomic.Int32
@@ -69,6 +75,13 @@ type run struct {
 	thread   format.ThreadID
 	from, to int
 	tookNs   int64 // sum of its deltas
+	active   bool  // it has events
+}
+
+// life says of a thread which process it belongs to, and if it has events.
+type life struct {
+	process int // none if it is unknown
+	active  bool
 }
 
 // release gives up one hold on the batch.
@@ -78,12 +91,55 @@ func (b *batch) release() {
 	}
 }
 
-func openSource(path string) (*source, error) {
+// openSource opens a trace. In a trace with a limit on the overhead, it first reads all definitions:
+// windows may come after the events that they are of.
+func openSource(path string, opts *Options) (*source, error) {
+	s, err := openEvents(path)
+	if err != nil || s.meta.MaxOverheadPercent <= 0 {
+		return s, err
+	}
+	if s.cover, err = readCoverage(path, opts); err != nil {
+		s.close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return s, nil
+}
+
+func openEvents(path string) (*source, error) {
 	r, err := format.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	return &source{path: path, reader: r, meta: printableMeta(r.Meta()), running: map[int]int{}}, nil
+}
+
+// readCoverage reads the definitions of a whole trace.
+func readCoverage(path string, opts *Options) (*windows.Coverage, error) {
+	s, err := openEvents(path)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	err = s.each(format.Columns{None: true}, func(b *batch) error {
+		b.release()
+		return nil
+	})
+	if err != nil && !errors.Is(err, ErrUnreadable) { // the next pass says so
+		return nil, err
+	}
+	return windows.New(&s.tables, s.durationNs(), int64(opts.From), int64(opts.To))
+}
+
+// durationNs is how long the recording took. Without an end, it is the time of the last window.
+func (s *source) durationNs() int64 {
+	if end := s.tables.End; end != nil {
+		return max(0, min(end.Stop.MonoNs-s.meta.Start.MonoNs, maxTimeNs))
+	}
+	last := uint64(0)
+	for i := range s.tables.Windows {
+		last = max(last, s.tables.Windows[i].OffNs)
+	}
+	return int64(min(last, maxTimeNs))
 }
 
 func (s *source) close() { s.reader.Close() }
@@ -216,17 +272,18 @@ func (s *source) damage() string { return Printable(s.reader.Damage()) }
 
 // inspect finds the runs of a decoded batch, and its largest function number.
 func (b *batch) inspect() error {
-	b.runs, b.funcs, b.events, b.switches = b.runs[:0], 0, 0, 0
+	b.runs, b.funcs, b.events, b.switches, b.samples = b.runs[:0], 0, 0, 0, 0
 	threads := b.Thread
 	for from := 0; from < len(threads); {
-		to, took := from, int64(0)
+		to, took, active := from, int64(0), false
 		for ; to < len(threads) && threads[to] == threads[from]; to++ {
 			took += int64(b.DeltaNs[to])
+			active = active || format.Kind(b.Kind[to]).IsEvent()
 		}
 		if from > 0 && threads[from] < threads[from-1] {
 			return errors.New("its rows are not sorted by thread")
 		}
-		b.runs = append(b.runs, run{format.ThreadID(threads[from]), from, to, took})
+		b.runs = append(b.runs, run{format.ThreadID(threads[from]), from, to, took, active})
 		from = to
 	}
 	last := uint32(0)
@@ -243,6 +300,8 @@ func (b *batch) inspect() error {
 			b.events++
 		case kind == format.SchedOut:
 			b.switches++
+		case kind == format.Sample:
+			b.samples++
 		}
 	}
 	return nil
@@ -267,6 +326,7 @@ func (s *source) accept(b *batch) error {
 	s.advance(b)
 	s.events += b.events
 	s.switches += b.switches
+	s.samples += b.samples
 	return nil
 }
 
@@ -275,8 +335,8 @@ func (s *source) define(def format.Definition) error {
 	t := &s.tables
 	s.defs += len(def.Info)
 	s.objects += bytes.Count(def.Info, []byte("{"))
-	count := max(len(t.Modules), len(t.Funcs), len(t.Processes), len(t.Threads), len(t.Losses), len(t.LeftOut), len(t.Removed), len(t.Dropped),
-		len(t.Stacks), len(t.Calibrations))
+	count := max(len(t.Modules), len(t.Funcs), len(t.Processes), len(t.Threads), len(t.Losses), len(t.LeftOut), len(t.Dropped),
+		len(t.Stacks), len(t.Calibrations), len(t.Surveys), len(t.ProbeSets), len(t.Windows))
 	if s.defs > maxDefinitionBytes || s.objects > maxObjects || count >= maxDefinitions {
 		return errors.New("too many definitions")
 	}
@@ -311,16 +371,15 @@ func (s *source) define(def format.Definition) error {
 	case format.KindThread:
 		th := &t.Threads[len(t.Threads)-1]
 		th.Comm = Printable(th.Comm)
-		if i, ok := s.running[th.PID]; ok {
-			s.called[i] = true
+		process, ok := s.running[th.PID]
+		if !ok {
+			process = none
 		}
+		s.lives = append(s.lives, life{process: process})
 		s.processes = append(s.processes, s.program(th.PID))
 	case format.KindLeftOut:
 		l := &t.LeftOut[len(t.LeftOut)-1]
 		l.Name, l.Module, l.Reason = Printable(l.Name), Printable(l.Module), Printable(l.Reason)
-	case format.KindRemoved:
-		removed := &t.Removed[len(t.Removed)-1]
-		removed.Reason = Printable(removed.Reason)
 	case format.KindEnd:
 		t.End.Reason, t.End.Missing = Printable(t.End.Reason), printables(t.End.Missing)
 	}

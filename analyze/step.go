@@ -61,7 +61,7 @@ func FlowName(t *format.Thread) string {
 // comes once it is known which calls before it took that long. An error of visit ends the flow and
 // is returned. The pointers of a Step stay valid. Flow returns the warnings about the trace.
 func Flow(path string, opts Options, cpu bool, visit func(*Step) error) (warnings []Warning, err error) {
-	src, err := openSource(path)
+	src, err := openSource(path, &opts)
 	if err != nil {
 		return nil, err
 	}
@@ -147,14 +147,13 @@ func (s *steps) leave(t *thread, f *frame, state State) {
 	s.step(t, st)
 }
 
-func (s *steps) hit(t *thread, fn format.FuncID) {
-	f := frame{fn: fn, startNs: t.nowNs}
+func (s *steps) hit(t *thread, f *frame) {
 	parent := t.top()
 	if parent != nil {
 		f.node = parent.node
 	}
-	if s.selection.enter(&f, parent); !f.hidden {
-		fn := &s.funcs[fn]
+	if s.selection.enter(f, parent); !f.hidden {
+		fn := &s.funcs[f.fn]
 		s.step(t, &Step{Kind: Hit, Func: fn, Depth: int(f.node), Args: formatValues(fn.Args, t.args())})
 	}
 }

@@ -46,7 +46,6 @@ func (s *summary) add(path string, src *source, sum tally, opts *Options) {
 	s.addLoss(path, &src.tables)
 	s.trace.Touched = append(s.trace.Touched, sum.touched...)
 	s.addSched(path, src)
-	s.addRemoved(path, &src.tables)
 	s.trace.UnmatchedReturns += sum.orphans
 	if sum.skipped > 0 {
 		s.warn(path, "%s nested too deeply to be paired: counted as incomplete", Plural(sum.skipped, "call was", "calls were"))
@@ -64,9 +63,11 @@ func (s *summary) addOrigin(path string, src *source) {
 	tr.Commands = appendNew(tr.Commands, strings.Join(meta.Command, " "))
 	tr.Events += src.events
 	tr.Switches += src.switches
+	tr.Samples += src.samples
+	tr.SampleHz = max(tr.SampleHz, meta.SampleHz)
 	tr.Sched = tr.Sched || meta.Sched
 	tr.LeftOut += len(src.tables.LeftOut)
-	tr.Threads += len(src.tables.Threads)
+	tr.Threads += src.threads
 	tr.addKept(meta)
 }
 

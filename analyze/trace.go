@@ -15,6 +15,8 @@ type Trace struct {
 	Events    uint64 // in the files
 	Sched     bool   // at least one trace has rows of the scheduler, so that times can be divided
 	Switches  uint64 // how often threads left a processor
+	Samples   uint64 // of where threads ran
+	SampleHz  int    // how often a second each processor took one; the highest of all traces
 	Lost      uint64 // events that a probe saw, but that are not in the files
 	// UnmatchedReturns are returns whose entry was not seen, mostly of calls that had begun before
 	// the recording.
@@ -27,7 +29,7 @@ type Trace struct {
 	SlowerThan time.Duration
 	Conditions []Condition // under which calls were kept: first durations, then probes by name
 	LeftOut    int         // functions that were asked for and not probed
-	Removed    []Removed   // by trace and time
+	Survey     *Survey     // nil if all functions were probed all the time
 	Threads    int         // with events
 	PIDs       []int       // ascending
 	Probes     ProbeCost

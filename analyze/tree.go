@@ -71,7 +71,7 @@ func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 	var list []rowKey
 	index := map[rowKey]uint32{}
 	for _, path := range paths {
-		src, err := openSource(path)
+		src, err := openSource(path, opts)
 		if err != nil {
 			return nil, err
 		}
@@ -90,6 +90,7 @@ func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 		}
 		sum.add(path, src, t, opts)
 		sum.warnDropped(path, src, opts)
+		sum.warnCallers(path, src)
 		number := func(fn format.FuncID, value uint32) uint32 {
 			key := rowKey{fns.add(&src.tables.Funcs[fn], src.tables.Modules), value}
 			n, ok := index[key]
@@ -103,9 +104,10 @@ func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 		for _, v := range views {
 			part := v.(*callPaths)
 			numbers := make([]uint32, part.groups.count(len(src.tables.Funcs)))
+			weights := make([]float64, len(numbers))
 			for i := range numbers {
 				g := part.groups.of(i)
-				numbers[i] = number(g.fn, g.value)
+				numbers[i], weights[i] = number(g.fn, g.value), src.cover.Weight(g.fn)
 			}
 			callers := func(parent, stack uint32) uint32 {
 				value := uint32(noValue)
@@ -114,7 +116,7 @@ func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 				}
 				return all.callers(parent, stack, src.tables.Stacks, func(fn format.FuncID) uint32 { return number(fn, value) })
 			}
-			all.merge(part, numbers, callers, src.meta.Sched)
+			all.merge(part, numbers, weights, callers, src.meta.Sched)
 		}
 	}
 	if all.crowded {
@@ -150,14 +152,15 @@ type callPaths struct {
 	crowded  bool // maxNodes was reached
 }
 
+// pathNode has the figures of one path. They are whole numbers up to the end of a trace. Then each
+// call of a function with windows counts for those that it stands for.
 type pathNode struct {
 	pathKey
-	depth      uint32
-	calls      uint64
-	incomplete uint64
-	totalNs    int64
-	selfNs     int64
-	selfWaits  Waits
+	depth           uint32
+	calls           float64
+	incomplete      float64
+	totalNs, selfNs float64
+	selfWaits       Waits
 }
 
 // pathKey is equal for calls on the same node: the node of their caller, and their function.
@@ -254,7 +257,7 @@ func (c *callPaths) enter(t *thread, f, parent *frame) {
 }
 
 func (c *callPaths) leave(t *thread, f *frame, state State) {
-	if !f.hidden && state != Dropped && !c.opts.short(t, f, state) {
+	if !f.hidden && state != Dropped && f.callerKnown() && !c.opts.short(t, f, state) {
 		c.count(t, f, state)
 	}
 	c.groups.leave(f)
@@ -269,32 +272,33 @@ func (c *callPaths) count(t *thread, f *frame, state State) {
 	}
 	n := &c.nodes[f.node]
 	n.calls++
-	if state == Complete {
-		n.totalNs += f.durationNs(t)
-		n.selfNs += f.selfNs(t)
-		if t.sched != nil {
-			_, self := t.sched.waits()
-			n.selfWaits.Add(self.within(time.Duration(f.selfNs(t))))
-		}
-	} else {
+	if state != Complete {
 		n.incomplete++
+	}
+	if state == Complete || state == Cut {
+		n.totalNs += float64(f.durationNs(t))
+		n.selfNs += float64(f.estimatedSelfNs(t))
+	}
+	if state == Complete && t.sched != nil {
+		_, self := t.sched.waits()
+		n.selfWaits.Add(self.within(time.Duration(f.selfNs(t))))
 	}
 }
 
-func (c *callPaths) hit(t *thread, fn format.FuncID) {
+func (c *callPaths) hit(t *thread, f *frame) {
 	if c.opts.Min > 0 {
 		return
 	}
-	f := frame{fn: fn, startNs: t.nowNs}
-	if c.enter(t, &f, t.top()); !f.hidden {
+	if c.enter(t, f, t.top()); !f.hidden && f.callerKnown() {
 		c.nodes[f.node].calls++
 	}
-	c.groups.leave(&f)
+	c.groups.leave(f)
 }
 
 // merge adds the paths of a part of a trace. numbers are the numbers here of its functions and
-// groups. callers returns the node of a stack below another node.
-func (c *callPaths) merge(part *callPaths, numbers []uint32, callers func(parent, stack uint32) uint32, sched bool) {
+// groups, weights says how many calls each of their calls stands for. callers returns the node of a
+// stack below another node.
+func (c *callPaths) merge(part *callPaths, numbers []uint32, weights []float64, callers func(parent, stack uint32) uint32, sched bool) {
 	here := make([]uint32, len(part.nodes))
 	for l, at := range part.roots {
 		here[at] = c.root(l)
@@ -304,10 +308,10 @@ func (c *callPaths) merge(part *callPaths, numbers []uint32, callers func(parent
 		if n.fn == fnRoot {
 			continue
 		}
-		fn := n.fn
+		fn, weight := n.fn, 1.0
 		switch {
 		case int(fn) < len(numbers):
-			fn = numbers[fn]
+			fn, weight = numbers[fn], weights[fn]
 		case fn >= fnStack && fn < fnStack+maxDefinitions:
 			here[i] = callers(here[n.parent], fn-fnStack)
 			continue
@@ -317,11 +321,11 @@ func (c *callPaths) merge(part *callPaths, numbers []uint32, callers func(parent
 			n.selfWaits = Waits{Unknown: time.Duration(n.selfNs)}
 		}
 		to := &c.nodes[here[i]]
-		to.calls += n.calls
-		to.incomplete += n.incomplete
-		to.totalNs += n.totalNs
-		to.selfNs += n.selfNs
-		to.selfWaits.Add(n.selfWaits)
+		to.calls += weight * n.calls
+		to.incomplete += weight * n.incomplete
+		to.totalNs += weight * n.totalNs
+		to.selfNs += weight * n.selfNs
+		to.selfWaits.Add(n.selfWaits.scaled(weight))
 	}
 	c.crowded = c.crowded || part.crowded
 }
@@ -361,8 +365,8 @@ func (c *callPaths) build(fns []Function, groups []rowKey, values []Value) []Thr
 	truncated, leftOut := &Function{Name: truncatedName}, &Function{Name: leftOutName}
 	for i := len(c.nodes) - 1; i > 0; i-- { // children before their parents
 		from, n := &c.nodes[i], &nodes[i]
-		n.Calls, n.Incomplete = from.calls, from.incomplete
-		n.Total, n.Self, n.SelfWaits = time.Duration(from.totalNs), time.Duration(from.selfNs), from.selfWaits
+		n.Calls, n.Incomplete = whole(from.calls), whole(from.incomplete)
+		n.Total, n.Self, n.SelfWaits = nanoseconds(from.totalNs), nanoseconds(max(0, from.selfNs)), from.selfWaits
 		slices.SortFunc(n.Children, compareNodes)
 		if from.calls == 0 && len(n.Children) == 0 { // all were too short
 			continue

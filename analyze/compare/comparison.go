@@ -194,23 +194,19 @@ func (c *Comparison) comparable(ch *Change, m Metric) bool {
 	return !ch.Deltas[m].Unlike && (m >= P50 || ch.Old.Dropped == 0 && ch.New.Dropped == 0)
 }
 
-// unlike reports whether a metric is of different calls on the two sides. If calls were dropped,
-// percentiles are of the other calls only. A function that was removed while recording has calls
-// for a part of the time only, and its callers' self time contains its calls after that.
+// unlike reports whether a metric is not the same figure on the two sides. If calls were dropped,
+// percentiles are of the other calls only. In a survey, a figure may be a bound.
 func (c *Comparison) unlike(ch *Change, m Metric) bool {
+	if m.bound(ch.Old) || m.bound(ch.New) {
+		return true
+	}
 	switch m {
 	case P50, P90, P99, Max:
 		all := ch.Old.Dropped == 0 && ch.New.Dropped == 0
 		same := ch.Old.Dropped > 0 && ch.New.Dropped > 0 && slices.Equal(c.Old.Conditions, c.New.Conditions)
 		return !all && !same
-	case Avg:
-		return false
 	}
-	removed := ch.Old.RemovedAt != 0 || ch.New.RemovedAt != 0
-	if alone := ownShare(ch.Old) == 1 && ownShare(ch.New) == 1; m == Self && !alone {
-		removed = removed || len(c.Old.Removed)+len(c.New.Removed) > 0
-	}
-	return removed
+	return false
 }
 
 // sort puts the most important changes first.

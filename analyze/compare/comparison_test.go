@@ -233,13 +233,13 @@ func TestDiffOfUnmeasured(t *testing.T) {
 	}
 }
 
-// Calls that are missing because a function was removed, or events were lost, are no change:
-// neither of the function nor of its callers' self time.
+// Calls that are missing because a function was probed in a window, or events were lost, are no
+// change: neither of the function nor of its callers' self time.
 func TestDiffOfParts(t *testing.T) {
 	const rounds = 1000
 	write := func(seed uint64, recorded int, end string) string {
 		var b strings.Builder
-		b.WriteString("meta {}\nmodule {\"path\":\"/bin/app\"}\n")
+		b.WriteString("meta {\"max_overhead_percent\":5}\nmodule {\"path\":\"/bin/app\"}\n")
 		names := []string{"outer", "hot", "steady", "other", "more"}
 		for i, fn := range names {
 			fmt.Fprintf(&b, "func {\"name\":%q,\"module\":0,\"addr\":%d}\n", fn, i)
@@ -272,7 +272,9 @@ func TestDiffOfParts(t *testing.T) {
 		return paths
 	}
 	for name, end := range map[string]string{
-		"removed": `removed {"func":1,"time_ns":FROM,"hits":1,"pid":1,"overhead_percent":9,"reason":"cost"}
+		"survey": `survey {"module":0,"funcs":1,"cpu_ns":TO}
+probe-set {"funcs":[1]}
+window {"set":0,"from_ns":0,"to_ns":FROM,"off_ns":FROM,"cpu_ns":FROM}
 end {}
 `,
 		"lost": `loss {"cpu":0,"first_ns":FROM,"last_ns":TO,"entries":N,"returns":N}
@@ -288,21 +290,20 @@ end {"lost":N,"func_lost":[{"func":1,"entries":N,"returns":N}]}
 			}
 			for i := range c.Changes {
 				ch := &c.Changes[i]
-				removed := name == "removed"
-				for m, want := range map[Metric]bool{Calls: removed && ch.Name == "hot", Total: removed && ch.Name == "hot", Self: removed && ch.Addr <= 1, P50: false} {
+				for m, want := range map[Metric]bool{Calls: false, Total: false, Self: name == "survey" && ch.Addr <= 1, P50: false} {
 					if ch.Deltas[m].Unlike != want {
-						t.Errorf("%s: %s of %s is of other calls: %v", name, m, ch.Name, !want)
+						t.Errorf("%s: %s of %s is a bound: %v", name, m, ch.Name, !want)
 					}
 				}
 				if !ch.Deltas[P50].Tested {
 					t.Errorf("%s: P50 of %s was not tested", name, ch.Name)
 				}
 			}
-			threshold, err := ParseThreshold("hot: calls < -10%")
+			threshold, err := ParseThreshold("hot: self < -10%")
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := threshold.Check(c); (err != nil) != (name == "removed") || err != nil && !strings.Contains(err.Error(), "a higher limit on the overhead") {
+			if _, err := threshold.Check(c); (err != nil) != (name == "survey") || err != nil && !strings.Contains(err.Error(), "a higher limit on the overhead") {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -571,6 +572,59 @@ func TestDiffOfStrangers(t *testing.T) {
 }
 
 // wholeTrace makes a trace of its text.
+// writeSurvey writes a trace of five functions that are called at random, and that utrace probes in
+// a tenth of the time. A factor changes the duration of calls of one function, another their number.
+func writeSurvey(t *testing.T, seed uint64, slower, more func(fn int) float64) string {
+	t.Helper()
+	const duration = 4_000_000_000
+	rng := rand.New(rand.NewPCG(seed, 3))
+	var b strings.Builder
+	b.WriteString("meta {\"max_overhead_percent\":5}\nmodule {\"path\":\"/bin/app\"}\n")
+	for fn := range 5 {
+		fmt.Fprintf(&b, "func {\"name\":\"f%d\",\"module\":0,\"addr\":%d}\nthread {\"pid\":1,\"tid\":%d}\nprobe-set {\"funcs\":[%d]}\n", fn, fn+1, fn+1, fn)
+	}
+	windows := ""
+	for fn := range 5 {
+		from, to := 0, 0
+		for now := 0.0; now < duration; {
+			took := 20_000 * (0.5 + rng.Float64()) * slower(fn)
+			if int(now) > to {
+				from = int(now) + rng.IntN(90_000_000)
+				to = from + 5_000_000
+				windows += fmt.Sprintf("window {\"set\":%d,\"from_ns\":%d,\"to_ns\":%d,\"off_ns\":%d,\"cpu_ns\":%d,\"all\":true}\n", fn, from, to-500_000, to, to-500_000-from)
+			}
+			if int(now) >= from && int(now+took) <= to {
+				fmt.Fprintf(&b, "%d %d entry %d sp=0x7000\n%d %d return %d sp=0x7000\n", int(now), fn, fn, int(now+took), fn, fn)
+			}
+			now += took + rng.ExpFloat64()*50_000/more(fn)
+		}
+		b.WriteString("flush\n")
+	}
+	fmt.Fprintf(&b, "%ssurvey {\"module\":0,\"funcs\":5,\"cpu_ns\":%d}\nend {\"stop\":{\"mono_ns\":%d}}\n", windows, duration, duration)
+	return wholeTrace(t, b.String())
+}
+
+// Surveys of the same program differ by chance only. A function that takes twice as long, or is
+// called three times as often, has changed.
+func TestDiffOfSurveys(t *testing.T) {
+	same := func(int) float64 { return 1 }
+	for seed := range uint64(5) {
+		before := writeSurvey(t, seed, same, same)
+		if names := significantNames(diff(t, []string{before}, []string{writeSurvey(t, 100+seed, same, same)})); len(names) > 0 {
+			t.Errorf("seed %d: significant: %v", seed, names)
+		}
+		c := diff(t, []string{before}, []string{writeSurvey(t, 200+seed, slower(2, 2), slower(3, 3))})
+		i := slices.IndexFunc(c.Changes, func(ch Change) bool { return ch.Name == "f2" })
+		if d := &c.Changes[i].Deltas[P50]; !d.Significant || math.Abs(d.Relative()-1) > 0.2 {
+			t.Errorf("seed %d: P50 of f2: %+v", seed, d)
+		}
+		i = slices.IndexFunc(c.Changes, func(ch Change) bool { return ch.Name == "f3" })
+		if d := &c.Changes[i].Deltas[Calls]; !d.Significant {
+			t.Errorf("seed %d: calls of f3: %+v", seed, d)
+		}
+	}
+}
+
 func wholeTrace(t testing.TB, text string) string {
 	t.Helper()
 	out, err := os.Create(filepath.Join(t.TempDir(), "trace"))

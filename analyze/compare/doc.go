@@ -47,9 +47,16 @@
 // These are the largest errors, and count as two standard errors of a difference. If the cost of
 // probes is known for some of the traces only, it is subtracted from none.
 //
-// A figure of different calls on the two sides is not compared. These are percentiles if not all
-// calls were kept, sums of a function that was removed while recording, and self times around such
-// a function.
+// A figure of different calls on the two sides is not compared: percentiles, if not all calls were
+// kept. Nor is a figure that is only a bound, since windows ended before long calls did, or since
+// callees are unknown.
+//
+// # Surveys
+//
+// Calls, total and self time of a function that was probed in windows are estimates. Slices of time
+// have as many calls as they have windows, so they say nothing about the noise. The standard error
+// of the estimate takes its place. Means and quantiles are of the recorded calls, and take their
+// noise from slices.
 //
 // # Significance
 //

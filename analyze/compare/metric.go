@@ -48,7 +48,7 @@ func (m Metric) of(r *analyze.Row, traces int) int64 {
 	case Avg:
 		return int64(r.Mean())
 	case P50, P90, P99:
-		return int64(r.Durations.Quantile(quantiles()[m-P50]))
+		return int64(r.Quantile(quantiles()[m-P50]))
 	}
 	return int64(r.Durations.Max())
 }
@@ -60,13 +60,49 @@ func (m Metric) uncertainty(r *analyze.Row, traces int) float64 {
 	case Calls:
 		return float64(r.Lost) / float64(traces)
 	case Total, Self:
-		return (float64(r.Unresolved+r.UncertainTotal) + float64(r.Lost)*float64(r.Mean())) / float64(traces)
+		scale := 1.0 // of the recorded calls
+		if r.CallsError > 0 {
+			scale = float64(r.Calls) / float64(max(1, r.Recorded))
+		}
+		return (scale*float64(r.Unresolved+r.UncertainTotal) + float64(r.Lost)*float64(r.Mean())) / float64(traces)
 	}
 	return float64(r.Unresolved) / float64(max(1, r.Durations.Count()))
 }
 
+// bound reports whether the metric of a row is a bound only: the windows of long calls ended first,
+// or callees are unknown. The longest call of a sample says little about the longest of all.
+func (m Metric) bound(r *analyze.Row) bool {
+	switch m {
+	case Total, Avg:
+		return r.MeanAtLeast()
+	case Self:
+		return r.SelfAtMost || r.MeanAtLeast()
+	case P50, P90, P99:
+		return r.QuantileAtLeast(quantiles()[m-P50])
+	case Max:
+		return r.CallsError > 0
+	}
+	return false
+}
+
+// samplingError is the standard error of the metric of a row, as a part of it, from estimating it
+// from windows; 0 if it is exact, or if slices of time show the error.
+func (m Metric) samplingError(r *analyze.Row) float64 {
+	const margin = 1.96 // standard errors in half of a 95% interval
+	switch m {
+	case Calls:
+		return float64(r.CallsError) / margin / float64(max(1, r.Calls))
+	case Total, Self:
+		return float64(r.TotalError) / margin / float64(max(1, r.Total))
+	}
+	return 0
+}
+
 // ownShare is the part of the time of a function's complete calls that its callees do not take.
 func ownShare(r *analyze.Row) float64 {
+	if r.CallsError > 0 { // the durations are of the recorded calls only
+		return min(1, float64(r.Self)/float64(max(1, r.Total)))
+	}
 	if sum := r.Durations.Sum() + r.UncertainTime + r.DroppedSum; sum > 0 {
 		return min(1, float64(r.Self)/float64(sum))
 	}

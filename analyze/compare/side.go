@@ -72,6 +72,9 @@ func (s *side) blocks(row int, f figure, size int) (values, pers []float64) {
 // noiseOf is the noise of the logarithm of a figure of a function, by blocks of a size. up says on
 // which side of a quantile it counts, see noiseOfQuantile.
 func (s *side) noiseOf(row int, m Metric, size int, up bool) noise {
+	if err := m.samplingError(&s.Rows[row]); err > 0 { // slices have as many calls as they have windows
+		return noise{err, maxFreedom}
+	}
 	estimate, n := ratio(s.blocks(row, m.figure(), size))
 	if size < analyze.NumSlices && n.freedom < minBlocks-1 || n.freedom < minRuns-1 {
 		return noise{}
@@ -124,7 +127,7 @@ func measureUnrest(rows []analyze.Row) float64 {
 	var list []weighted
 	for i := range rows {
 		r := &rows[i]
-		if p50 := r.Durations.Quantile(500); p50 > 0 {
+		if p50 := r.Quantile(500); p50 > 0 && r.Durations.Count() > 0 {
 			list = append(list, weighted{math.Log(float64(r.Durations.Mean()) / float64(p50)), ownShare(r)})
 		}
 	}

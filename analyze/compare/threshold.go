@@ -85,7 +85,7 @@ func (c *Threshold) parseChange(text string) error {
 // of its functions is on both sides, or the noise of none is known.
 func (c *Threshold) Check(cmp *Comparison) ([]*Change, error) {
 	var met []*Change
-	matched, tested, dropped, removed := 0, 0, 0, 0
+	matched, tested, dropped, bounds := 0, 0, 0, 0
 	for i := range cmp.Changes {
 		ch := &cmp.Changes[i]
 		if ch.Old == nil || ch.New == nil || !c.function.MatchFunction(&ch.Function) {
@@ -95,8 +95,8 @@ func (c *Threshold) Check(cmp *Comparison) ([]*Change, error) {
 		d := &ch.Deltas[c.metric]
 		switch {
 		case cmp.comparable(ch, c.metric):
-		case d.Unlike && c.metric < P50:
-			removed++
+		case c.metric.bound(ch.Old) || c.metric.bound(ch.New):
+			bounds++
 		default:
 			dropped++
 		}
@@ -112,8 +112,8 @@ func (c *Threshold) Check(cmp *Comparison) ([]*Change, error) {
 		return nil, c.failed(0, "no function that it is for was called on both sides")
 	case tested == 0 && dropped > 0:
 		return nil, c.failed(analyze.RecordAllCalls, "calls were dropped while recording, so a change of %s cannot be told", c.metric)
-	case tested == 0 && removed > 0:
-		return nil, c.failed(analyze.RaiseOverheadLimit, "functions were removed while recording, so a change of %s cannot be told", c.metric)
+	case tested == 0 && bounds > 0:
+		return nil, c.failed(analyze.RaiseOverheadLimit, "functions were probed in windows that do not show it, so a change of %s cannot be told", c.metric)
 	case tested == 0 && c.metric == Max && !cmp.ByRuns:
 		return nil, c.failed(0, "a trace has one longest call only: give at least %d traces of either side", minRuns)
 	case tested == 0:

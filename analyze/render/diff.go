@@ -65,6 +65,9 @@ func diffSide(t *analyze.Trace) string {
 		text += fmt.Sprintf("%d traces, ", n)
 	}
 	text += fmt.Sprintf("%s, %d events", strings.Join(durations, " + "), t.Events)
+	if t.Survey != nil {
+		text += ", a survey: " + survey(t.Survey)
+	}
 	switch n := len(t.Processes); {
 	case len(t.Commands) > 0:
 		text += ", " + cut(strings.Join(t.Commands, "; "), maxCommand)
@@ -134,8 +137,8 @@ func diffLabel(ch *compare.Change) string {
 		if side.row == nil {
 			continue
 		}
-		if side.row.RemovedAt != 0 {
-			label += fmt.Sprintf(", %s: first %s only", side.name, analyze.FormatDuration(side.row.RemovedAt))
+		if side.row.CallsError > 0 {
+			label += fmt.Sprintf(", %s: calls %s", side.name, margin(&side.row.Stats))
 		}
 		if n := side.row.Lost; n > 0 {
 			label += fmt.Sprintf(", %s: %s lost", side.name, analyze.Plural(n, "entry", "entries"))
@@ -152,9 +155,11 @@ func hasMetric(s *analyze.Stats, m compare.Metric) bool {
 	case compare.Total, compare.Self:
 		return timed(s)
 	case compare.Avg:
-		return s.Durations.Count()+s.Dropped > 0
+		return s.Durations.Count()+s.Censored.Count()+s.Dropped > 0
+	case compare.Max:
+		return s.Durations.Count() > 0
 	}
-	return s.Durations.Count() > 0
+	return s.Durations.Count()+s.Censored.Count() > 0
 }
 
 func diffCells(ch *compare.Change, m compare.Metric) []string {

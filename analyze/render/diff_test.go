@@ -104,10 +104,13 @@ thread {"pid":1,"tid":1}
 end {}
 `
 	after := strings.NewReplacer(
+		"meta {}", `meta {"max_overhead_percent":5}`,
 		"5000 0 entry 2 sp=0x7000\n6000 0 return 2 sp=0x7000\n", "",
 		"8000 0", "9000 0",
 		"end {}", `loss {"cpu":0,"first_ns":1500,"last_ns":1600,"entries":1,"returns":1}
-removed {"func":1,"time_ns":4500,"hits":1,"pid":1,"overhead_percent":9,"reason":"cost"}
+probe-set {"funcs":[1]}
+window {"set":0,"from_ns":2500,"to_ns":4500,"off_ns":4500,"cpu_ns":1000}
+survey {"module":0,"funcs":1,"cpu_ns":4000}
 end {"lost":2,"func_lost":[{"func":0,"entries":1,"returns":1}]}`,
 	).Replace(trace)
 	d := diffOf(t, trace, after)
@@ -120,7 +123,7 @@ end {"lost":2,"func_lost":[{"func":0,"entries":1,"returns":1}]}`,
 		cells  map[string]cell
 	}{
 		"touched": {", new: 1 entry lost", map[string]cell{"calls": {"+0.0%", 0.0}, "total": {"+0.0%", 0.0}, "p50": {"-", nil}, "p99": {"-", nil}, "avg": {"", nil}}},
-		"off":     {", new: first 4.500 us only", map[string]cell{"calls": {"-", nil}, "total": {"-", nil}, "self": {"-", nil}, "p50": {"+0.0%", 0.0}}},
+		"off":     {", new: calls ±575%", map[string]cell{"calls": {"+300.0%", 300.0}, "total": {"+300.0%", 300.0}, "self": {"-", nil}, "p50": {"+0.0%", 0.0}, "max": {"", nil}}},
 		"gone":    {"", map[string]cell{"calls": {"gone", nil}, "p50": {"gone", nil}, "max": {"", nil}}},
 		"whole":   {"", map[string]cell{"calls": {"+0.0%", 0.0}, "total": {"+100.0%", 100.0}, "self": {"+100.0%", 100.0}, "p50": {"+100.0%", 100.0}}},
 	} {

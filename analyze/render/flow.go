@@ -163,6 +163,8 @@ func ending(s *analyze.Step) string {
 		return ": replaced by exec"
 	case analyze.Dropped:
 		return ": dropped"
+	case analyze.Cut:
+		return ": window ended"
 	}
 	if s.Uncertain {
 		return ": uncertain"

@@ -27,6 +27,9 @@ func Heatmap(w io.Writer, maps []analyze.Heatmap) error {
 		if m.Calls > 0 {
 			heatmap(out, m)
 		}
+		if m.Sampled {
+			fmt.Fprintf(out, "# a sample: %s, in the times when utrace probed the function\n", analyze.Plural(m.Calls, "recorded call", "recorded calls"))
+		}
 		if m.Uncertain > 0 {
 			fmt.Fprintf(out, "# %s\n", furtherUncertain(m.Uncertain))
 		}

@@ -23,6 +23,9 @@ func Hist(w io.Writer, rows []analyze.Row, by string) error {
 		if d.Count() > 0 {
 			hist(out, d.Octaves())
 			fmt.Fprintf(out, "\navg = %d nsecs, total: %d nsecs, count: %d\n", d.Mean(), d.Sum(), d.Count())
+			if rows[i].CallsError > 0 {
+				fmt.Fprintf(out, "a sample: %s, which stand for about %d\n", analyze.Plural(d.Count(), "recorded call", "recorded calls"), rows[i].Calls)
+			}
 			if n := rows[i].Dropped; n > 0 {
 				fmt.Fprintf(out, "of the calls that met their condition; %d more did not\n", n)
 			}

@@ -49,7 +49,7 @@ func info(w io.Writer, r *analyze.Recording) {
 	facts("also", alsoTexts(r)...)
 	facts("limits", limitTexts(r)...)
 	facts("events", fmt.Sprintf("%d, and %d lost", r.Events, r.Lost))
-	facts("removed", removedTexts(r)...)
+	facts("survey", survey(r.Survey))
 	facts("left out", leftOutTexts(r)...)
 }
 
@@ -104,15 +104,6 @@ func limitTexts(r *analyze.Recording) (texts []string) {
 	add(m.MaxOverheadPercent > 0, "probes may use %v%% of the CPU time of a process", m.MaxOverheadPercent)
 	add(m.MaxBytes > 0, "stop at a file of %s", humanize.IBytes(uint64(m.MaxBytes)))
 	add(m.RingBytes > 0, "buffers of %s, two per CPU", humanize.IBytes(uint64(m.RingBytes)))
-	return texts
-}
-
-// removedTexts lists the functions that were removed while recording.
-func removedTexts(r *analyze.Recording) (texts []string) {
-	for _, f := range r.Removed {
-		texts = append(texts, fmt.Sprintf("%s [%s] %s after the start, after %s: %s",
-			f.Name, f.Module, analyze.FormatDuration(f.At), analyze.Plural(f.Hits, "hit", "hits"), f.Reason))
-	}
 	return texts
 }
 

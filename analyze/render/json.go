@@ -33,10 +33,10 @@ type jsonTrace struct {
 	Conditions   []string `json:"conditions"` // under which calls were kept; none: all were kept
 	LeftOut      int      `json:"left_out"`   // functions that were asked for and not probed
 
-	TakenOff []jsonRemoved `json:"taken_off"` // functions that were removed while recording
-	Probes   jsonProbes    `json:"probes"`
-	Losses   []jsonLoss    `json:"losses"`
-	Touched  []jsonTouched `json:"touched_threads"`
+	Survey  *jsonSurvey   `json:"survey"` // null: all functions were probed all the time
+	Probes  jsonProbes    `json:"probes"`
+	Losses  []jsonLoss    `json:"losses"`
+	Touched []jsonTouched `json:"touched_threads"`
 
 	Processes  []jsonProcess   `json:"processes"`
 	Recordings []jsonRecording `json:"recordings"` // of each file
@@ -82,14 +82,19 @@ type jsonTouched struct {
 	Uncertain uint64 `json:"uncertain"`
 }
 
-type jsonRemoved struct {
-	Name            string  `json:"name"`
-	Module          string  `json:"module"`
-	TimeNs          int64   `json:"time_ns"` // since the start
-	Hits            uint64  `json:"hits"`
-	PID             int     `json:"pid"`
-	OverheadPercent float64 `json:"overhead_percent"`
-	Reason          string  `json:"reason"`
+// jsonSurvey is about functions that were probed in windows.
+type jsonSurvey struct {
+	Functions    int     `json:"functions"` // to choose from
+	Unprobed     int     `json:"unprobed"`  // those that were never probed
+	LimitPercent float64 `json:"limit_percent"`
+	UsedPercent  float64 `json:"used_percent"`
+}
+
+func newJSONSurvey(s *analyze.Survey) *jsonSurvey {
+	if s == nil {
+		return nil
+	}
+	return &jsonSurvey{s.Functions, s.Unprobed, s.LimitPercent, s.UsedPercent()}
 }
 
 type jsonFunction struct {
@@ -97,8 +102,8 @@ type jsonFunction struct {
 	Module     string `json:"module"`
 	File       string `json:"file"`
 	Line       int    `json:"line"`
-	Calls      uint64 `json:"calls"`
-	Incomplete uint64 `json:"incomplete"`
+	Calls      uint64 `json:"calls"`      // of the whole recording: an estimate unless calls_error is 0
+	Incomplete uint64 `json:"incomplete"` // of the recorded calls
 	TotalNs    int64  `json:"total_ns"`
 	SelfNs     int64  `json:"self_ns"`
 	MinNs      int64  `json:"min_ns"`
@@ -109,8 +114,7 @@ type jsonFunction struct {
 	P999Ns     int64  `json:"p999_ns"`
 	MaxNs      int64  `json:"max_ns"`
 	Errors     uint64 `json:"errors"`
-	Dropped    uint64 `json:"dropped"`      // complete calls in calls, sums and average, but not in percentiles, min and max
-	TakenOffNs int64  `json:"taken_off_ns"` // since the start: later calls were not recorded; 0: it was not removed
+	Dropped    uint64 `json:"dropped"` // complete calls in calls, sums and average, but not in percentiles, min and max
 	PIDs       []int  `json:"pids"`
 
 	By map[string]any `json:"by,omitempty"` // the value of all its calls; null: it could not be read, or is a null pointer
@@ -123,6 +127,14 @@ type jsonFunction struct {
 	// DroppedIncomplete counts the dropped calls in incomplete.
 	DroppedIncomplete uint64 `json:"dropped_incomplete"`
 	Provider          string `json:"provider"` // of a static probe (USDT); "" for other functions
+
+	CallsError   uint64   `json:"calls_error"`    // half of the 95% interval of calls; 0: exact
+	Recorded     uint64   `json:"recorded"`       // calls in the file
+	Cut          uint64   `json:"cut"`            // those of incomplete whose window ended first
+	Covered      float64  `json:"covered"`        // share of the recording in which the function was probed
+	TotalErrorNs int64    `json:"total_error_ns"` // half of the 95% interval of total_ns
+	LowerBounds  []string `json:"lower_bounds"`   // keys of figures that are at least as large; a key in both lists is unknown
+	UpperBounds  []string `json:"upper_bounds"`   // keys of figures that are at most as large
 
 	*jsonWaits // nil if the scheduler was not recorded
 }
@@ -162,14 +174,11 @@ func JSON(w io.Writer, r *analyze.Result, words Words) error {
 			Command: strings.Join(recordedCommands(t), "; "), Start: t.Start.Format(jsonTime),
 			DurationNs: int64(t.Duration), Events: t.Events, Lost: t.Lost, Unmatched: t.UnmatchedReturns, Switches: t.Switches, PIDs: append([]int{}, t.PIDs...),
 			SlowerThanNs: int64(t.SlowerThan), Conditions: words.conditions(t.Conditions), LeftOut: t.LeftOut,
-			TakenOff: []jsonRemoved{}, Losses: []jsonLoss{}, Touched: []jsonTouched{},
+			Survey: newJSONSurvey(t.Survey), Losses: []jsonLoss{}, Touched: []jsonTouched{},
 			Probes: newJSONProbes(&t.Probes), Processes: newJSONProcesses(t.Processes), Recordings: newJSONRecordings(t.Recordings),
 		},
 		Functions: []jsonFunction{},
 		Warnings:  words.warnings(r.Warnings),
-	}
-	for _, r := range t.Removed {
-		out.Trace.TakenOff = append(out.Trace.TakenOff, jsonRemoved{r.Name, r.Module, int64(r.At), r.Hits, r.PID, r.Overhead, r.Reason})
 	}
 	for _, l := range t.Losses {
 		out.Trace.Losses = append(out.Trace.Losses, jsonLoss{int64(l.From), int64(l.To), l.Entries, l.Returns})
@@ -192,12 +201,17 @@ func newJSONFunction(row *analyze.Row, r *analyze.Result) jsonFunction {
 	fn := jsonFunction{
 		Name: row.Name, Module: row.Module, File: row.File, Line: row.Line,
 		Calls: row.Calls, Incomplete: row.Incomplete, TotalNs: int64(row.Total), SelfNs: int64(row.Self),
-		MinNs: int64(d.Min()), AvgNs: int64(row.Mean()), P50Ns: int64(d.Quantile(500)), P90Ns: int64(d.Quantile(900)),
-		P99Ns: int64(d.Quantile(990)), P999Ns: int64(d.Quantile(999)), MaxNs: int64(d.Max()),
-		Errors: row.Errors, Dropped: row.Dropped, TakenOffNs: int64(row.RemovedAt), PIDs: row.PIDs(),
+		MinNs: int64(d.Min()), AvgNs: int64(row.Mean()), P50Ns: int64(row.Quantile(500)), P90Ns: int64(row.Quantile(900)),
+		P99Ns: int64(row.Quantile(990)), P999Ns: int64(row.Quantile(999)), MaxNs: int64(d.Max()),
+		Errors: row.Errors, Dropped: row.Dropped, PIDs: row.PIDs(),
 		Uncertain: row.Uncertain, UncertainNs: int64(row.UncertainTotal), Lost: row.Lost, BelowResolution: row.BelowResolution,
 		DroppedIncomplete: row.DroppedIncomplete, Provider: row.Provider(),
+		CallsError: row.CallsError, Recorded: row.Recorded, Cut: row.Cut, Covered: row.Covered, TotalErrorNs: int64(row.TotalError),
+		LowerBounds: lowerBounds(&row.Stats), UpperBounds: []string{},
 		jsonWaits: newJSONWaits(&r.Trace, &row.Stats),
+	}
+	if row.SelfAtMost {
+		fn.UpperBounds = append(fn.UpperBounds, "self_ns")
 	}
 	if r.By != "" {
 		fn.By = map[string]any{r.By: nil} // lost entries have no known value
@@ -206,4 +220,19 @@ func newJSONFunction(row *analyze.Row, r *analyze.Result) jsonFunction {
 		}
 	}
 	return fn
+}
+
+// lowerBounds are the keys of figures that are at least as large as the report says.
+func lowerBounds(s *analyze.Stats) []string {
+	keys := []string{}
+	if s.MeanAtLeast() {
+		keys = append(keys, "total_ns", "self_ns", "avg_ns")
+	}
+	names := []string{"p50_ns", "p90_ns", "p99_ns", "p999_ns"}
+	for i, q := range quantiles() {
+		if s.QuantileAtLeast(q) {
+			keys = append(keys, names[i])
+		}
+	}
+	return keys
 }

@@ -21,13 +21,14 @@ const (
 )
 
 // callColumn is a column of the file. One of the functions is set, and returns the value of a call;
-// false means null, which only optional columns may have.
+// false means null, which only optional columns may have. A float is never null.
 type callColumn struct {
 	name     string
 	optional bool
 	logical  schema.LogicalType
 	int32    func(*analyze.Call) (int32, bool)
 	int64    func(*analyze.Call) (int64, bool)
+	float64  func(*analyze.Call) float64
 	text     func(*analyze.Call) (string, bool)
 }
 
@@ -85,6 +86,7 @@ func callColumns() []callColumn {
 		values("arguments", func(c *analyze.Call) string { return c.Arguments }),
 		values("results", func(c *analyze.Call) string { return c.Results }),
 		text("state", callState),
+		{name: "weight", float64: func(c *analyze.Call) float64 { return c.Weight }},
 	}
 }
 
@@ -102,6 +104,8 @@ func callState(c *analyze.Call) string {
 		return "open"
 	case c.State == analyze.Replaced:
 		return "replaced"
+	case c.State == analyze.Cut:
+		return "cut"
 	}
 	return "noreturn"
 }
@@ -123,6 +127,7 @@ type columnBuffer struct {
 	callColumn
 	int32s []int32
 	int64s []int64
+	floats []float64
 	texts  []parquet.ByteArray
 	levels []int16                      // 1 for a value, 0 for null
 	names  map[string]parquet.ByteArray // of the row group
@@ -139,6 +144,8 @@ func NewParquetWriter(w io.Writer) (*ParquetWriter, error) {
 			physical, logical = parquet.Types.Int32, schema.NewIntLogicalType(32, true)
 		case c.text != nil:
 			physical, logical = parquet.Types.ByteArray, schema.StringLogicalType{}
+		case c.float64 != nil:
+			physical, logical = parquet.Types.Double, schema.NoLogicalType{}
 		case logical == nil:
 			logical = schema.NewIntLogicalType(64, true)
 		}
@@ -205,6 +212,8 @@ func (b *columnBuffer) add(c *analyze.Call) {
 		if v, ok = b.int64(c); ok {
 			b.int64s = append(b.int64s, v)
 		}
+	case b.float64 != nil:
+		b.floats = append(b.floats, b.float64(c))
 	default:
 		var v string
 		if v, ok = b.text(c); ok {
@@ -246,13 +255,15 @@ func (p *ParquetWriter) flush() error {
 			_, err = w.WriteBatch(b.int32s, b.levels, nil)
 		case *file.Int64ColumnChunkWriter:
 			_, err = w.WriteBatch(b.int64s, b.levels, nil)
+		case *file.Float64ColumnChunkWriter:
+			_, err = w.WriteBatch(b.floats, b.levels, nil)
 		case *file.ByteArrayColumnChunkWriter:
 			_, err = w.WriteBatch(b.texts, b.levels, nil)
 		}
 		if err := cmp.Or(p.sink.err, err); err != nil {
 			return err
 		}
-		b.int32s, b.int64s, b.texts, b.levels = b.int32s[:0], b.int64s[:0], b.texts[:0], b.levels[:0]
+		b.int32s, b.int64s, b.floats, b.texts, b.levels = b.int32s[:0], b.int64s[:0], b.floats[:0], b.texts[:0], b.levels[:0]
 	}
 	p.rows = 0
 	return nil

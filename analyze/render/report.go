@@ -18,7 +18,11 @@ func Report(w io.Writer, r *analyze.Result, sparks bool) error {
 	out := bufio.NewWriter(w)
 	header(out, &r.Trace)
 	fmt.Fprintln(out)
+	if list := sentences(r); len(list) > 0 {
+		fmt.Fprintf(out, "%s\n\n", strings.Join(list, "\n"))
+	}
 	table(out, r, severalPrograms(r.Trace.Processes), sparks)
+	rough(out, r)
 	incomplete(out, r.Rows, r.By)
 	if n := r.Trace.UnmatchedReturns; n > 0 {
 		fmt.Fprintf(out, "\n%s without an entry (not in the table): calls from before the recording or before a fork, calls suspended by a switch of stacks (coroutines), or lost entries\n",
@@ -47,14 +51,46 @@ func header(w io.Writer, t *analyze.Trace) {
 	if t.Sched {
 		line("switches", fmt.Sprint(t.Switches))
 	}
+	if t.Samples > 0 {
+		line("samples", fmt.Sprintf("%d of CPU time (%d a second)", t.Samples, t.SampleHz))
+	}
 	line("kept", t.Kept())
 	line("left out", fmt.Sprint(t.LeftOut))
-	if n := len(t.Removed); n > 0 {
-		line("removed", analyze.Plural(uint64(n), "function that cost too much: marked with *, its", "functions that cost too much: marked with *, their")+" calls count only up to then")
-	}
+	line("survey", survey(t.Survey))
 	line("probes", probes(t))
 	line("threads", fmt.Sprint(t.Threads))
 	processes(line, t)
+}
+
+// survey says what was probed in windows, and what that has cost.
+func survey(s *analyze.Survey) string {
+	if s == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s, limit %v%%, used %.1f%%", analyze.Plural(uint64(s.Functions), "function", "functions"), s.LimitPercent, s.UsedPercent())
+}
+
+// fewCalls is the number of recorded calls below which figures are rough.
+const fewCalls = 30
+
+// rough says how many functions have few recorded calls, and how many were never probed.
+func rough(w io.Writer, r *analyze.Result) {
+	few := uint64(0)
+	for i := range r.Rows {
+		if row := &r.Rows[i]; row.Covered < 1 && row.Recorded < fewCalls {
+			few++
+		}
+	}
+	var texts []string
+	if few > 0 {
+		texts = append(texts, fmt.Sprintf("%s fewer than %d recorded calls", analyze.Plural(few, "function of the table has", "functions of the table have"), fewCalls))
+	}
+	if s := r.Trace.Survey; s != nil && s.Unprobed > 0 {
+		texts = append(texts, analyze.Plural(uint64(s.Unprobed), "function was never probed", "functions were never probed"))
+	}
+	if len(texts) > 0 {
+		fmt.Fprintf(w, "\nsurvey: %s\n", strings.Join(texts, "; "))
+	}
 }
 
 // nearlyAll is the percentage of a time from which a share that was bounded is not written as a
@@ -151,21 +187,22 @@ func some(list []string, n int) string {
 // maxNamed is how many functions the list of incomplete calls names.
 const maxNamed = 20
 
-// incomplete lists the functions with incomplete calls, highest number first.
+// incomplete lists the functions with incomplete calls, highest number first. Calls whose window
+// ended are in the estimates of the times.
 func incomplete(w io.Writer, rows []analyze.Row, by string) {
 	var list []*analyze.Row
 	for i := range rows {
-		if rows[i].Incomplete > 0 {
+		if rows[i].Incomplete > rows[i].Cut {
 			list = append(list, &rows[i])
 		}
 	}
 	if len(list) == 0 {
 		return
 	}
-	slices.SortStableFunc(list, func(a, b *analyze.Row) int { return cmp.Compare(b.Incomplete, a.Incomplete) })
+	slices.SortStableFunc(list, func(a, b *analyze.Row) int { return cmp.Compare(b.Incomplete-b.Cut, a.Incomplete-a.Cut) })
 	var names []string
 	for _, row := range list[:min(maxNamed, len(list))] {
-		names = append(names, fmt.Sprintf("%s %d", rowName(row, by), row.Incomplete))
+		names = append(names, fmt.Sprintf("%s %d", rowName(row, by), row.Incomplete-row.Cut))
 	}
 	rest := ""
 	if more := len(list) - len(names); more > 0 {

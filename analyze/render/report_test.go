@@ -1,6 +1,7 @@
 package render
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -30,5 +31,24 @@ func TestProbesBounded(t *testing.T) {
 		"those of dropped calls took 21.000 s more, nearly all the time of one processor or more while recording, subtracted from no call"
 	if got := probes(&trace); got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// The header says how many samples there are.
+func TestReportOfSamples(t *testing.T) {
+	for samples, want := range map[uint64]string{0: "", 1234: "# samples   1234 of CPU time (99 a second)\n"} {
+		var out strings.Builder
+		if err := Report(&out, &analyze.Result{Trace: analyze.Trace{Samples: samples, SampleHz: 99}}, false); err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for line := range strings.Lines(out.String()) {
+			if strings.HasPrefix(line, "# samples") {
+				got = line
+			}
+		}
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }

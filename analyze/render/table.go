@@ -25,8 +25,11 @@ func waitColumns(r *analyze.Result) []string {
 	return list
 }
 
-func columns(errors bool) []string {
+func columns(estimates, errors bool) []string {
 	list := []string{"Total time", "Self time", "Calls", "Avg", "P50", "P90", "P99", "P99.9", "Max"}
+	if estimates {
+		list = append(slices.Insert(list, 3, "±"), "Covered")
+	}
 	if errors {
 		list = append(list, "Errors")
 	}
@@ -50,7 +53,7 @@ func table(w io.Writer, r *analyze.Result, named, sparks bool) {
 	rows := r.Rows
 	labels := []string{"Function"}
 	for i := range rows {
-		labels = append(labels, unresolved(&rows[i])+rows[i].Label+removed(&rows[i]))
+		labels = append(labels, unresolved(&rows[i])+rows[i].Label)
 	}
 	if r.By != "" {
 		addColumn(labels, r.By, func(i int) string { return cut(cmp.Or(rows[i].Value.Text, "-"), maxValue) })
@@ -59,10 +62,14 @@ func table(w io.Writer, r *analyze.Result, named, sparks bool) {
 		addColumn(labels, "Process", func(i int) string { return programs(rows[i].Programs) })
 	}
 	errors := slices.ContainsFunc(rows, func(r analyze.Row) bool { return r.Errors > 0 })
+	estimates := slices.ContainsFunc(rows, func(r analyze.Row) bool { return r.Covered < 1 || r.CallsError > 0 })
 	waits := waitColumns(r)
-	lines := [][]string{append(columns(errors), waits...)}
+	lines := [][]string{append(columns(estimates, errors), waits...)}
 	for i := range rows {
 		line := cells(&rows[i].Stats)
+		if estimates {
+			line = append(slices.Insert(line, 3, margin(&rows[i].Stats)), share(rows[i].Covered))
+		}
 		if errors {
 			line = append(line, fmt.Sprint(rows[i].Errors))
 		}
@@ -112,33 +119,80 @@ func unresolved(r *analyze.Row) string {
 	return ""
 }
 
-// removed is the note after the name of a function that was removed while recording.
-func removed(r *analyze.Row) string {
-	if r.RemovedAt == 0 {
-		return ""
+// margin is half of the 95% interval of a number of calls, in percent.
+func margin(s *analyze.Stats) string {
+	switch {
+	case s.CallsError == 0:
+		return "exact"
+	case s.Calls == 0:
+		return "±" + fmt.Sprint(s.CallsError)
 	}
-	return fmt.Sprintf(" * first %s only", analyze.FormatDuration(r.RemovedAt))
+	percent := 100 * float64(s.CallsError) / float64(s.Calls)
+	if percent < 10 {
+		return fmt.Sprintf("±%.1f%%", percent)
+	}
+	return fmt.Sprintf("±%.0f%%", percent)
+}
+
+// share writes a part of 1 in percent, with two digits where it is small.
+func share(part float64) string {
+	switch percent := 100 * part; {
+	case percent >= 99.95:
+		return "100%"
+	case percent >= 10:
+		return fmt.Sprintf("%.1f%%", percent)
+	default:
+		return fmt.Sprintf("%.2g%%", percent)
+	}
 }
 
 // timed reports whether any call is in the total time.
-func timed(s *analyze.Stats) bool { return s.Durations.Count()+s.Uncertain+s.Dropped > 0 }
+func timed(s *analyze.Stats) bool {
+	return s.Durations.Count()+s.Censored.Count()+s.Uncertain+s.Dropped > 0
+}
 
 // cells are the figures of a row, "-" if no call is complete.
 func cells(s *analyze.Stats) []string {
 	d := &s.Durations
 	line := []string{"-", "-", fmt.Sprint(s.Calls), "-", "-", "-", "-", "-", "-"}
 	if timed(s) {
-		line[0], line[1] = aligned(s.Total), aligned(s.Self)
+		line[0], line[1] = bounded(s.Total, ">", s.MeanAtLeast()), selfCell(s)
 	}
-	if d.Count()+s.Dropped > 0 {
-		line[3] = aligned(s.Mean())
+	if d.Count()+s.Censored.Count()+s.Dropped > 0 {
+		line[3] = bounded(s.Mean(), ">", s.MeanAtLeast())
 	}
-	if d.Count() > 0 {
-		for i, v := range []time.Duration{d.Quantile(500), d.Quantile(900), d.Quantile(990), d.Quantile(999), d.Max()} {
-			line[4+i] = aligned(v)
+	if d.Count()+s.Censored.Count() > 0 {
+		for i, q := range quantiles() {
+			line[4+i] = bounded(s.Quantile(q), ">", s.QuantileAtLeast(q))
 		}
 	}
+	if d.Count() > 0 {
+		line[8] = aligned(d.Max())
+	}
 	return line
+}
+
+// selfCell is a bound if the time of callees, or of long calls, is unknown.
+func selfCell(s *analyze.Stats) string {
+	switch least := s.MeanAtLeast(); {
+	case least && s.SelfAtMost:
+		return "-"
+	case least:
+		return bounded(s.Self, ">", true)
+	default:
+		return bounded(s.Self, "<", s.SelfAtMost)
+	}
+}
+
+// quantiles are those of the columns, in thousandths.
+func quantiles() []uint64 { return []uint64{500, 900, 990, 999} }
+
+// bounded writes a duration with a mark if it is a bound only.
+func bounded(d time.Duration, mark string, bound bool) string {
+	if bound {
+		return mark + aligned(d)
+	}
+	return aligned(d)
 }
 
 // aligned writes a duration with its unit in two characters, as uftrace does, so that columns

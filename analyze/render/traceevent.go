@@ -239,6 +239,7 @@ func endingNames() map[analyze.State]string {
 		analyze.Open:     "open at the end of its thread's events",
 		analyze.NoReturn: "return not probed; it ended at this time or before",
 		analyze.Replaced: "replaced: its process executed another program",
+		analyze.Cut:      "the window of its function ended before its return",
 		analyze.Dropped:  "dropped: it did not meet its condition, and is here for the calls inside it",
 	}
 }

@@ -1,0 +1,299 @@
+package windows
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"utrace/format"
+)
+
+// Limits on what a trace may define.
+const (
+	maxWindows = 4 << 20 // of all functions with different windows together
+	maxTimeNs  = 1 << 60
+)
+
+// NumStrata is the largest number of strata: so many windows have one each. Of more, neighbours
+// share one.
+const NumStrata = 256
+
+// minExact is the share of a recording in one window without a break that counts as all of it.
+const minExact = 0.99
+
+// builder makes a Coverage.
+type builder struct {
+	tables     *format.Tables
+	surveys    map[format.ModuleID]*format.Survey
+	grew       map[format.ModuleID]growth
+	durationNs int64
+	fromNs     int64 // the selected time
+	selectedNs int64
+	byTime     bool       // a part of the time is selected
+	bySet      [][]window // by set of probes
+	count      int        // windows of all classes
+}
+
+// New computes the windows of all functions, for an analysis of the calls that begin at fromNs or
+// later, and before toNs; 0 is no limit. It returns nil for a trace without windows. It fails if
+// there are too many.
+//
+//  1. The windows of each set of probes are collected.
+//  2. Functions of a module that are in the same sets form a class.
+//  3. Each class gets the windows of its sets.
+//  4. Functions of an interpreter get those of the static probe that names them.
+func New(t *format.Tables, durationNs, fromNs, toNs int64) (*Coverage, error) {
+	b := builder{tables: t, surveys: Surveys(t), grew: growths(t, durationNs), durationNs: durationNs, fromNs: fromNs, byTime: fromNs != 0 || toNs != 0}
+	if len(b.surveys) == 0 || len(t.Windows) == 0 {
+		return nil, nil
+	}
+	b.selectedNs = max(0, durationNs-fromNs)
+	if toNs != 0 {
+		b.selectedNs = max(0, min(durationNs, toNs)-fromNs)
+	}
+	whole := b.collect()
+	classes := b.classes()
+	built := map[classKey]*Windows{}
+	c := &Coverage{funcs: make([]*Windows, len(t.Funcs))}
+	for fn := range t.Funcs {
+		key := classKey{classes.of[fn], t.Funcs[fn].Module}
+		if b.surveys[key.module] == nil || key.class == 0 {
+			continue
+		}
+		if _, ok := built[key]; !ok {
+			list := classes.windows(key.class, b.bySet)
+			if b.count += len(list); b.count > maxWindows {
+				return nil, fmt.Errorf("the trace has more than %d windows of functions: record for a shorter time", maxWindows)
+			}
+			w := b.cover(list, key.module)
+			if all := whole[key.module]; all != nil && all.Size > 0 {
+				w.whole, w.WholeScale = all.list, all.Scale()
+			}
+			if w.exact {
+				w = nil
+			}
+			built[key] = w
+		}
+		c.funcs[fn] = built[key]
+	}
+	c.follow(t)
+	return c, nil
+}
+
+// Surveys returns the last survey of each module.
+func Surveys(t *format.Tables) map[format.ModuleID]*format.Survey {
+	surveys := map[format.ModuleID]*format.Survey{}
+	for i := range t.Surveys {
+		surveys[t.Surveys[i].Module] = &t.Surveys[i]
+	}
+	return surveys
+}
+
+// collect collects the windows of each set. It returns the whole windows of each module.
+func (b *builder) collect() map[format.ModuleID]*Windows {
+	t := b.tables
+	b.bySet = make([][]window, len(t.ProbeSets))
+	lists := map[format.ModuleID][]window{}
+	for i := range t.Windows {
+		w := &t.Windows[i]
+		if w.FromNs > w.ToNs || w.ToNs > w.OffNs || w.OffNs > maxTimeNs {
+			continue
+		}
+		win := window{fromNs: int64(w.FromNs), toNs: int64(w.ToNs), offNs: int64(w.OffNs), cpuNs: min(w.CPUNs, maxTimeNs)}
+		b.bySet[w.Set] = append(b.bySet[w.Set], win)
+		if module, ok := b.moduleOf(w.Set); ok && w.All {
+			lists[module] = append(lists[module], win)
+		}
+	}
+	whole := map[format.ModuleID]*Windows{}
+	for module, list := range lists {
+		if b.surveys[module] != nil {
+			whole[module] = b.cover(list, module)
+		}
+	}
+	return whole
+}
+
+// moduleOf returns the module of a set's functions.
+func (b *builder) moduleOf(set format.SetID) (format.ModuleID, bool) {
+	for _, fn := range b.tables.ProbeSets[set].Funcs {
+		if int(fn) < len(b.tables.Funcs) {
+			return b.tables.Funcs[fn].Module, true
+		}
+	}
+	return 0, false
+}
+
+// classKey is equal for functions of a module with the same windows.
+type classKey struct {
+	class  int
+	module format.ModuleID
+}
+
+// classes divide functions by the sets that they are in. Class 0 is in none.
+type classes struct {
+	of   []int // by function
+	list []class
+}
+
+// class is in the sets of another class, and in one more.
+type class struct {
+	outer int
+	set   format.SetID
+}
+
+// classes divides the functions of a trace. It looks at each member of each set once.
+func (b *builder) classes() *classes {
+	c := &classes{of: make([]int, len(b.tables.Funcs)), list: make([]class, 1)}
+	for i, windows := range b.bySet {
+		if len(windows) == 0 {
+			continue
+		}
+		set := format.SetID(i)
+		inner := map[int]int{} // the class of members of the set, by their class without it
+		for _, fn := range b.tables.ProbeSets[i].Funcs {
+			if int(fn) >= len(c.of) || c.of[fn] != 0 && c.list[c.of[fn]].set == set { // unknown, or listed twice
+				continue
+			}
+			at, ok := inner[c.of[fn]]
+			if !ok {
+				at = len(c.list)
+				inner[c.of[fn]] = at
+				c.list = append(c.list, class{c.of[fn], set})
+			}
+			c.of[fn] = at
+		}
+	}
+	return c
+}
+
+// windows returns the windows of the sets of a class.
+func (c *classes) windows(at int, bySet [][]window) (list []window) {
+	for ; at != 0; at = c.list[at].outer {
+		list = append(list, bySet[c.list[at].set]...)
+	}
+	return list
+}
+
+// cover makes the windows of functions of a module.
+func (b *builder) cover(list []window, module format.ModuleID) *Windows {
+	list = slices.SortedFunc(slices.Values(list), func(a, b window) int {
+		return cmp.Or(cmp.Compare(a.fromNs, b.fromNs), cmp.Compare(b.offNs, a.offNs))
+	})
+	w := &Windows{}
+	for _, next := range list {
+		if n := len(w.list); n > 0 && next.fromNs < w.list[n-1].offNs {
+			w.list[n-1].offNs = max(w.list[n-1].offNs, next.offNs)
+			continue
+		}
+		w.list = append(w.list, next)
+	}
+	end := int64(-1) // where the next window begins, if that is without a break
+	for i, next := range slices.Backward(w.list) {
+		w.list[i].endNs = next.offNs
+		if next.offNs == end {
+			w.list[i].endNs = w.list[i+1].endNs
+		}
+		end = next.fromNs
+	}
+	b.measure(w, module)
+	return w
+}
+
+// measure measures windows of a module: by processor time, or by time if that is unknown or a part
+// of the time is selected.
+func (b *builder) measure(w *Windows, module format.ModuleID) {
+	cpuSize, timeSize, probed := 0.0, 0.0, 0.0
+	for i := range w.list {
+		win := &w.list[i]
+		cpuSize += float64(win.cpuNs)
+		timeSize += float64(win.toNs - win.fromNs)
+		probed += b.inside(win.fromNs, win.offNs)
+	}
+	w.Share = min(1, probed/float64(max(1, b.selectedNs)))
+	grew := b.grew[module]
+	cpu := grew.at(b.durationNs)
+	noBreak := len(w.list) > 0 && w.list[0].endNs == w.list[len(w.list)-1].endNs
+	w.exact = noBreak && (cpuSize > 0 && cpuSize >= minExact*cpu || cpuSize == 0 && timeSize >= minExact*float64(b.durationNs))
+	if cpuSize == 0 || b.byTime {
+		b.divide(w, func(ns int64) float64 { return b.inside(b.fromNs, ns) }, func(win *window) float64 { return b.inside(win.fromNs, win.toNs) }, float64(b.selectedNs))
+	} else {
+		b.divide(w, grew.at, func(win *window) float64 { return float64(win.cpuNs) }, cpu)
+	}
+}
+
+// divide divides windows into strata, in order of time. Each stands for its own size, and half of
+// the gaps before and after it. at is the size of the recording up to a time, all that of the whole.
+func (b *builder) divide(w *Windows, at func(ns int64) float64, size func(*window) float64, all float64) {
+	n := min(len(w.list), NumStrata)
+	w.Sizes, w.Spans = make([]float64, n), make([]float64, n)
+	from, to := make([]float64, n), make([]float64, n)
+	for i := range w.list {
+		win := &w.list[i]
+		win.stratum = uint8(i * n / len(w.list))
+		s := win.stratum
+		if w.Sizes[s] == 0 {
+			from[s] = at(win.fromNs)
+		}
+		if x := size(win); x > 0 {
+			w.Sizes[s] += x
+			to[s] = at(win.toNs)
+		}
+	}
+	gaps, last, end := 0.0, -1, 0.0
+	for s := range n {
+		if w.Sizes[s] == 0 {
+			continue
+		}
+		w.Size += w.Sizes[s]
+		gap := max(0, from[s]-end)
+		if last < 0 {
+			w.Spans[s] += gap
+		} else {
+			w.Spans[s] += gap / 2
+			w.Spans[last] += gap / 2
+		}
+		inner := max(0, to[s]-from[s]-w.Sizes[s])
+		w.Spans[s] += inner
+		gaps += gap + inner
+		last, end = s, max(end, to[s])
+	}
+	w.All = max(all, w.Size)
+	if last < 0 {
+		return
+	}
+	gap := max(0, all-end)
+	w.Spans[last] += gap
+	gaps += gap
+	for s := range n { // so that all strata together stand for all
+		if gaps > 0 {
+			w.Spans[s] *= (w.All - w.Size) / gaps
+		}
+		w.Spans[s] += w.Sizes[s]
+	}
+}
+
+// inside is how much of a time is selected.
+func (b *builder) inside(fromNs, toNs int64) float64 {
+	return float64(max(0, min(toNs, b.fromNs+b.selectedNs)-max(fromNs, b.fromNs)))
+}
+
+// follow gives functions of an interpreter, which have no address, the windows of the static probe
+// that names them.
+func (c *Coverage) follow(t *format.Tables) {
+	type probe struct {
+		module format.ModuleID
+		name   string
+	}
+	probes := map[probe]*Windows{}
+	for fn := range t.Funcs {
+		if f := &t.Funcs[fn]; f.USDT != "" && f.Addr != 0 {
+			probes[probe{f.Module, f.USDT}] = c.funcs[fn]
+		}
+	}
+	for fn := range t.Funcs {
+		if f := &t.Funcs[fn]; f.USDT != "" && f.Addr == 0 && c.funcs[fn] == nil {
+			c.funcs[fn] = probes[probe{f.Module, f.USDT}]
+		}
+	}
+}

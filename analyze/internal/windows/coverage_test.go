@@ -1,0 +1,189 @@
+package windows
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"utrace/format"
+)
+
+// tables has two modules with two functions each; only the first has a survey.
+func tables() *format.Tables {
+	return &format.Tables{
+		Modules: make([]format.Module, 2),
+		Funcs: []format.Func{
+			{Name: "a", Addr: 1}, {Name: "b", Addr: 2, USDT: "p:x"}, {Name: "script", USDT: "p:x"}, {Name: "other", Module: 1},
+		},
+		Surveys:   []format.Survey{{CPUNs: 500}, {CPUNs: 1000}},
+		ProbeSets: []format.ProbeSet{{Funcs: []format.FuncID{0}}, {Funcs: []format.FuncID{0, 1, 1, 99}}},
+	}
+}
+
+func coverage(t *testing.T, tables *format.Tables, durationNs, fromNs, toNs int64) *Coverage {
+	t.Helper()
+	c, err := New(tables, durationNs, fromNs, toNs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// The last survey counts, sets add up, windows may be in any order, and backwards ones are skipped.
+func TestWindows(t *testing.T) {
+	tb := tables()
+	tb.Windows = []format.Window{
+		{Set: 1, FromNs: 600, ToNs: 700, OffNs: 710, CPUNs: 100, All: true},
+		{Set: 0, FromNs: 100, ToNs: 200, OffNs: 250, CPUNs: 50},
+		{Set: 0, FromNs: 900, ToNs: 800, OffNs: 990, CPUNs: 50},
+		{Set: 0, FromNs: 240, ToNs: 260, OffNs: 270, CPUNs: 70}, // begins in another
+	}
+	c := coverage(t, tb, 1000, 0, 0)
+	a, b := c.Of(0), c.Of(1)
+	if a.Scale() != 1000.0/150 || b.Scale() != 10 || a.WholeScale != 10 || len(a.Sizes) != 2 || a.Size != 150 {
+		t.Errorf("scales %v and %v, whole %v, sizes %v", a.Scale(), b.Scale(), a.WholeScale, a.Sizes)
+	}
+	if a.Share != (170+110)/1000.0 || b.Share != 0.11 {
+		t.Errorf("shares %v and %v", a.Share, b.Share)
+	}
+	if c.Of(2) != b {
+		t.Error("the script's function has not the windows of its probe")
+	}
+	if c.Of(3) != nil || c.Weight(3) != 1 || c.Weight(0) != 10 {
+		t.Error("a function without a survey was probed all the time")
+	}
+	for start, want := range map[int64]Place{
+		50:  {OffNs: 100, Windowed: true, Unfair: true},
+		100: {OffNs: 270, Windowed: true},
+		200: {OffNs: 270, Windowed: true},
+		201: {OffNs: 270, Windowed: true, Unfair: true},
+		265: {OffNs: 270, Windowed: true, Unfair: true},
+		300: {OffNs: 600, Windowed: true, Unfair: true},
+		700: {OffNs: 710, Windowed: true, Whole: true, Stratum: 1},
+		705: {OffNs: 710, Windowed: true, Unfair: true, Stratum: 1},
+		800: {OffNs: math.MaxInt64, Windowed: true, Unfair: true},
+	} {
+		if got := c.Place(0, start); got != want {
+			t.Errorf("at %d: %+v, want %+v", start, got, want)
+		}
+	}
+	if got := c.Place(3, 50); got != (Place{OffNs: math.MaxInt64}) {
+		t.Errorf("without windows: %+v", got)
+	}
+	if c.Stands(0, Place{Windowed: true}) != a.Spans[0]/50 || c.Stands(0, Place{Windowed: true, Unfair: true}) != 0 || c.Stands(3, Place{}) != 1 {
+		t.Error("wrong weights")
+	}
+}
+
+// Windows without a break are one interval. If they are nearly all of the recording, the function
+// was probed all the time.
+func TestWindowsWithoutBreak(t *testing.T) {
+	tb := tables()
+	tb.Windows = []format.Window{
+		{Set: 0, FromNs: 5, ToNs: 300, OffNs: 300, CPUNs: 300}, {Set: 0, FromNs: 300, ToNs: 995, OffNs: 995, CPUNs: 695},
+		{Set: 1, FromNs: 5, ToNs: 6, OffNs: 6},
+	}
+	if c := coverage(t, tb, 1000, 0, 0); c.Of(0) != nil {
+		t.Errorf("%+v", c.Of(0))
+	}
+	tb.Windows[1].FromNs++
+	if c := coverage(t, tb, 1000, 0, 0); c.Of(0) == nil {
+		t.Error("a break is none")
+	}
+	tb.Windows[1].FromNs--
+	tb.Windows[0].CPUNs = 200
+	if c := coverage(t, tb, 1000, 0, 0); c.Of(0) == nil || c.Place(0, 10).OffNs != 995 {
+		t.Error("a tenth of the time is missing")
+	}
+}
+
+// Without processor times, and for a part of the time, time is the measure.
+func TestWindowsByTime(t *testing.T) {
+	tb := tables()
+	tb.Windows = []format.Window{{Set: 0, FromNs: 100, ToNs: 200, OffNs: 200}, {Set: 0, FromNs: 500, ToNs: 700, OffNs: 700}}
+	if w := coverage(t, tb, 1200, 0, 0).Of(0); w.Scale() != 4 {
+		t.Errorf("scale %v, want 4", w.Scale())
+	}
+	tb.Windows[0].CPUNs, tb.Windows[1].CPUNs = 10, 10
+	if w := coverage(t, tb, 1200, 400, 600).Of(0); w.Scale() != 2 || w.Share != 0.5 {
+		t.Errorf("scale %v and share %v of a part, want 2 and 0.5", w.Scale(), w.Share)
+	}
+	if c := coverage(t, tb, 1200, 800, 900).Of(0); c.Scale() != 1 || c.Size != 0 {
+		t.Errorf("scale %v without a window", c.Scale())
+	}
+}
+
+// A stratum stands for the recording from half of the way to the one before, to half of the way to
+// the next: in processor time, which the surveys tell. All together stand for all of it. Windows
+// whose processor time is unknown stand for nothing.
+func TestSpans(t *testing.T) {
+	tb := tables()
+	tb.Surveys = []format.Survey{{TimeNs: 500, CPUNs: 100}, {TimeNs: 1000, CPUNs: 1000}} // mostly in the second half
+	tb.Windows = []format.Window{
+		{Set: 0, FromNs: 100, ToNs: 200, OffNs: 200, CPUNs: 20},
+		{Set: 0, FromNs: 300, ToNs: 400, OffNs: 400},
+		{Set: 0, FromNs: 600, ToNs: 650, OffNs: 650, CPUNs: 90},
+	}
+	w := coverage(t, tb, 1000, 0, 0).Of(0)
+	// Before: 20; between, from 40 to 280: 240; after, from 370: 630.
+	for i, want := range []float64{20 + 20 + 120, 0, 90 + 120 + 630} {
+		if math.Abs(w.Spans[i]-want) > 1e-9 {
+			t.Errorf("spans %v: %d is not %v", w.Spans, i, want)
+		}
+	}
+}
+
+// Neighbouring windows share a stratum if there are many.
+func TestStrata(t *testing.T) {
+	tb := tables()
+	for i := range uint64(2 * NumStrata) {
+		tb.Windows = append(tb.Windows, format.Window{Set: 0, FromNs: 100 * i, ToNs: 100*i + 10, OffNs: 100*i + 10, CPUNs: 10})
+	}
+	tb.Surveys = []format.Survey{{CPUNs: 100 * 2 * NumStrata}}
+	c := coverage(t, tb, 100*2*NumStrata, 0, 0)
+	w := c.Of(0)
+	if len(w.Sizes) != NumStrata || w.Sizes[7] != 20 || c.Place(0, 705).Stratum != 3 {
+		t.Errorf("%d strata, one of %v, a call in %d", len(w.Sizes), w.Sizes[7], c.Place(0, 705).Stratum)
+	}
+	sum := 0.0
+	for _, span := range w.Spans {
+		sum += span
+	}
+	if math.Abs(sum-w.All) > 1e-6 {
+		t.Errorf("all strata stand for %v of %v", sum, w.All)
+	}
+}
+
+// A trace from a stranger takes neither long nor too much memory.
+func TestManyWindows(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	tb := &format.Tables{Modules: make([]format.Module, 1), Surveys: []format.Survey{{CPUNs: 1 << 63}}}
+	const funcs = 2000
+	for fn := range funcs { // each function is in other sets
+		tb.Funcs = append(tb.Funcs, format.Func{Addr: uint64(fn) + 1})
+		tb.ProbeSets = append(tb.ProbeSets, format.ProbeSet{})
+	}
+	for set := range tb.ProbeSets {
+		for range funcs {
+			tb.ProbeSets[set].Funcs = append(tb.ProbeSets[set].Funcs, format.FuncID(rng.IntN(funcs)))
+		}
+	}
+	for range 100_000 {
+		from := rng.Uint64()
+		tb.Windows = append(tb.Windows, format.Window{Set: format.SetID(rng.IntN(funcs)), FromNs: from, ToNs: from + 1, OffNs: rng.Uint64(), CPUNs: rng.Uint64()})
+	}
+	start := time.Now()
+	if _, err := New(tb, 1e9, 0, 0); err != nil {
+		t.Log(err)
+	}
+	for i := range tb.Windows {
+		tb.Windows[i].FromNs, tb.Windows[i].ToNs, tb.Windows[i].OffNs = uint64(i), uint64(i), uint64(i)
+	}
+	if _, err := New(tb, 1e9, 0, 0); err == nil {
+		t.Error("no limit")
+	}
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("took %v", took)
+	}
+}
