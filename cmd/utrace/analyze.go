@@ -23,11 +23,13 @@ give one report, and several view flags can be combined.
 Total time counts a recursive function once per outermost call. Self time excludes traced callees.
 Only complete calls have a duration; calls whose return was not seen are counted, and listed as
 incomplete. The cost of the probes is subtracted from all times. Percentiles are accurate to 1%; all
-other figures are exact.
+other figures are exact, except those with ±.
 
 Marks in the report:
   ~  the corrected time is smaller than the uncertainty of the probe cost
-  *  the function was removed while recording (record --max-overhead): figures up to then
+  ±  half of the 95% interval of Calls, if the function was probed at times (record --max-overhead)
+  >  at least that long: calls were still running when utrace stopped probing their function
+  <  at most that long: the callees are unknown
   ?  with --by: values that could not be read
   -  no figure; with --by: calls without a value`,
 		Example: `  utrace analyze trace.arrow

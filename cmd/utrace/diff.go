@@ -45,8 +45,8 @@ A program compared with itself gets a mark in one of 20 tries, on an overloaded 
 Marks:
   *  a significant change
   ~  the time is smaller than the uncertainty of the probe cost
-  -  no change can be given, as the two sides do not have the same calls: percentiles if calls were
-     dropped while recording; calls and times if the function was removed while recording
+  -  no change can be given: percentiles if the sides kept different calls, and figures of a survey
+     that are only bounds
 
 --fail-if '[PATTERN:] METRIC > CHANGE' is for scripts (also <). The change that all functions share is
 subtracted first, and only significant changes count. If one meets the condition, the exit status is 1

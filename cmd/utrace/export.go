@@ -34,6 +34,7 @@ Columns:
                          who called it
   arguments, results     JSON objects, null if none were recorded
   state                  see below
+  weight                 how many calls it stands for: 1 unless the trace is a survey
 
 States:
   complete               entry and return were seen
@@ -41,13 +42,14 @@ States:
   open                   still running at the end of its thread or of the trace
   replaced               its process executed another program
   unwound                its return was not seen
+  cut                    utrace stopped probing its function before its return
   noreturn               the returns of the function are not probed
   hit                    an instruction or static probe, without a duration
 
 Sums over the rows give the figures of the report; docs/exporting.md has the query.`,
 		Example: `  utrace export --parquet calls.parquet trace.arrow
   utrace export --parquet week.parquet monday.arrow tuesday.arrow
-  duckdb -c "select function, count(*), sum(total_ns) from 'calls.parquet' group by all"`,
+  duckdb -c "select function, sum(weight), sum(weight * total_ns) from 'calls.parquet' group by all"`,
 		Args: traceArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runExport(cmd.OutOrStdout(), cmd.ErrOrStderr(), path, args)

@@ -77,6 +77,7 @@ func export(t *testing.T, traces ...string) string {
 func TestExport(t *testing.T) {
 	query := duckDB(t)
 	t.Run("report", func(t *testing.T) { exportEqualsReport(t, query) })
+	t.Run("survey", func(t *testing.T) { exportSurvey(t, query) })
 	t.Run("kept", func(t *testing.T) { exportKept(t, query) })
 	t.Run("rows", func(t *testing.T) { exportRows(t, query) })
 }
@@ -95,6 +96,7 @@ func exportEqualsReport(t *testing.T, query func(string) []map[string]any) {
 		cases[name] = []string{traceFile(t, name)}
 	}
 	delete(cases, "dropped") // see exportKept
+	delete(cases, "survey")  // see exportSurvey
 	cases["several"] = slices.Concat(cases["nesting"], cases["open"], cases["threads"], cases["recursion"])
 	for name, traces := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -122,6 +124,20 @@ func exportKept(t *testing.T, query func(string) []map[string]any) {
 	}
 	if rows := query("select state, count(*) as n from '" + out + "' group by state"); len(rows) != 1 || rows[0]["state"] != "complete" || fmt.Sprint(rows[0]["n"]) != "7" {
 		t.Errorf("%v", rows)
+	}
+}
+
+// exportSurvey: in a survey, weights add up to the calls of the report.
+func exportSurvey(t *testing.T, query func(string) []map[string]any) {
+	rows := query(readmeQuery(t, export(t, traceFile(t, "survey"))))
+	var got []string
+	for _, row := range rows {
+		got = append(got, fmt.Sprint(row["name"], " ", row["calls"], " ", row["incomplete"], " ", row["total_ns"]))
+	}
+	slices.Sort(got)
+	// A call of hot in a window stands for 4.4 to 5.6: 50, 60, 40, 50 and 80 ns. One is cut off, one in no sample.
+	if want := []string{"hot 29 1 1417", "lib 1 0 40", "t.py.main 10 1 500", "work 2 0 2340"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -12,6 +12,10 @@ import (
 // defaultOverhead is the limit if utrace itself has chosen what to probe.
 const defaultOverhead = 0.05
 
+// sampleHz is how often a second a survey takes a sample of each processor. An even divisor would
+// beat with timers of the programs.
+const sampleHz = 499
+
 // overhead is a part of a process's CPU time, a flag such as 5% or 0.05. 0 is no limit.
 type overhead float64
 

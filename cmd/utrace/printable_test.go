@@ -38,7 +38,7 @@ func TestPrintable(t *testing.T) {
 			return w.Flush()
 		},
 		"summary": func(out *bytes.Buffer) error {
-			printSummary(out, record.Config{}, &record.Summary{Warnings: []string{hostile}, Removed: []record.Removed{{Name: hostile}}})
+			printSummary(out, record.Config{}, &record.Summary{Warnings: []string{hostile}})
 			return nil
 		},
 		"error": func(out *bytes.Buffer) error {

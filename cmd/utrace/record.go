@@ -26,7 +26,7 @@ func newRecordCommand() *cobra.Command {
 		Short: "Record function calls into a trace",
 		Long: `Record the entries and returns of functions into a trace, which utrace analyze reads. Name the
 functions with -e or --preset. Otherwise utrace chooses: all functions of the program of a process or
-COMMAND, or the presets that fit what runs on the machine. A COMMAND starts with its probes in place,
+COMMAND, or the presets and busy programs of the machine. A COMMAND starts with its probes in place,
 and its exit status becomes that of utrace: 128+N if signal N kills it. Recording needs root (or
 CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE) and Linux ` + bpf.Floor + `: utrace doctor checks this machine.`,
 		Example: `  sudo utrace record -d 30s                                  # what runs here, chosen by utrace

@@ -106,7 +106,7 @@ func (f *recordFlags) add(flags *pflag.FlagSet) {
 	flags.VarP((*seconds)(&f.duration), "duration", "d", "stop after `TIME`, such as 30s (default: when the processes end, or Ctrl-C)")
 	flags.Var(&f.maxSize, "max-size", "stop when the file reaches `SIZE`, such as 1GiB (default: no limit)")
 	f.limit = defaultOverhead
-	flags.Var(&f.limit, "max-overhead", "while probes cost a process more than this `PART` of its CPU time, remove the costliest function: 5%, 0.05 or none"+
+	flags.Var(&f.limit, "max-overhead", "let probes use at most this `PART` of the CPU time of a process, by probing hot functions at times: 5%, 0.05 or none"+
 		"\n(default: 5% if utrace chooses the functions, none if you name them)")
 	flags.Lookup("max-overhead").DefValue = ""
 	endGroup(flags, "When to stop")
@@ -142,6 +142,9 @@ func (f *recordFlags) config(command []string, limited bool) (record.Config, err
 	cfg.MaxBytes, cfg.RingBytes = int64(f.maxSize), ring
 	if cfg.MaxOverhead = float64(f.limit); cfg.NamesProbes() && !limited {
 		cfg.MaxOverhead = 0
+	}
+	if cfg.MaxOverhead > 0 {
+		cfg.Samples = sampleHz
 	}
 	cfg.Args, cfg.Version, cfg.Calibrator, cfg.LinkHolder = os.Args, version(), ownProcess("--calibrate"), ownProcess("--hold-links")
 	return cfg, nil

@@ -15,9 +15,6 @@ import (
 	"utrace/record"
 )
 
-// maxRemoved is how many removed functions the summary names.
-const maxRemoved = 5
-
 // printSummary says what was recorded, at what cost, and what is missing.
 func printSummary(w io.Writer, cfg record.Config, s *record.Summary) {
 	printVolume(w, cfg, s)
@@ -29,7 +26,7 @@ func printSummary(w io.Writer, cfg record.Config, s *record.Summary) {
 	if cfg.Sched {
 		fmt.Fprintf(w, "utrace: %s switches and wakeups of threads, %s lost\n", comma(s.Sched), comma(s.LostSched))
 	}
-	printRemoved(w, s.Removed)
+	printSurvey(w, s.Survey)
 	if n := len(s.LeftOut); n > 0 {
 		l := s.LeftOut[0]
 		were := english.PluralWord(n, "function was", "functions were")
@@ -84,19 +81,14 @@ func printLoss(w io.Writer, s *record.Summary) {
 	}
 }
 
-// printRemoved says which functions the overhead limit has removed.
-func printRemoved(w io.Writer, list []record.Removed) {
-	for i, r := range list {
-		if i == maxRemoved {
-			fmt.Fprintf(w, "utrace: %d more functions were removed; the report marks them\n", len(list)-i)
-			break
-		}
-		fmt.Fprintf(w, "utrace: %s was removed after %.2f s and %s hits: %s\n",
-			analyze.Printable(r.Name), float64(r.TimeNs)/1e9, humanize.Comma(int64(r.Hits)), analyze.Printable(r.Reason))
+// printSurvey says how the recording kept to the overhead limit.
+func printSurvey(w io.Writer, s *record.SurveyFigures) {
+	if s == nil || s.Windows+s.Skipped == 0 {
+		return
 	}
-	if len(list) > 0 {
-		fmt.Fprintln(w, "utrace: a larger --max-overhead keeps them longer; --max-overhead none keeps them at any cost")
-	}
+	fmt.Fprintf(w, "utrace: survey: %s probed all the time, %s at times, %s never; the probes used %.1f%% of the processor time (limit %.4g%%)\n",
+		english.Plural(s.Always, "function", ""), comma(uint64(s.Windows)), comma(uint64(s.Skipped)), 100*s.Used, 100*s.Limit)
+	fmt.Fprintln(w, "utrace: a larger --max-overhead covers more; --max-overhead none records every call at any cost")
 }
 
 // printNothing says why a trace may be empty.

@@ -36,7 +36,7 @@ func presetsHelp() string {
 
 const presetsIntro = `A preset is a named set of probes: utrace record --preset NAME. Several presets, and probes of your
 own (-e), can be combined. Without a probe or preset, utrace record looks at what runs and chooses
-presets by itself.
+presets, and the functions of busy programs, by itself.
 
 python, php, java and ruby record functions under the names that the language gives them. postgres
 records queries, transactions and waits. The other presets record functions of libraries.
