@@ -52,6 +52,8 @@ func recorders(t *testing.T, target, end string, pid int, built map[string]strin
 		{"machine, preset", []string{"--preset", "dns"}, "libc"},
 		{"machine, library", []string{"-e", "c:printf"}, "libc"},
 		{"machine, file", work, "programs"},
+		{"survey of a process and children", []string{"-p", process, "--follow", "--max-overhead", "5%", "-e", "c:*", "-e", "*"}, ""},
+		{"survey of the machine", []string{"--max-overhead", "5%", "-e", "c:str*", "-e", "c:mem*", "-e", "c:f*"}, "libc"},
 	}
 	if node := pathOf("node"); node != "" {
 		list = append(list, recorder{"machine, node", []string{"-e", node + ":uv_*"}, "node"})
