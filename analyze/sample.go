@@ -79,8 +79,8 @@ func (s *callStats) estimate(w *windows.Windows) {
 // mean: if the program has phases, both are right.
 const maxUneven = 2
 
-// estimateTimes estimates total and self time. calls is the number of calls. Where calls are recursive, the outermost ones have
-// the same part of the time of all calls as in the sample.
+// estimateTimes estimates total and self time. calls is the number of calls. Where calls are
+// recursive, the outermost ones have the same part of the time of all calls as in the sample.
 func (s *callStats) estimateTimes(w *windows.Windows, calls, callsMargin float64) {
 	if s.Durations.Count()+s.Uncertain == 0 { // perhaps its calls never return
 		s.Total, s.Self, s.Waits, s.SelfWaits = 0, 0, Waits{}, Waits{}

@@ -324,7 +324,7 @@ func TestSelfInWindows(t *testing.T) {
 				t.Fatal(err)
 			}
 			work, helper := rowOf(t, r, "work"), rowOf(t, r, "helper")
-			const rounds = 20_000 // of 100 us: 50 us of work, of which 20 us are in helper
+			const rounds = 20_000 // of 100 us: work takes 50 us, 20 us of them in helper
 			for _, c := range []struct {
 				name      string
 				got, want time.Duration

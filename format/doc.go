@@ -96,8 +96,9 @@
 //
 // Stacks. An entry may have in value the number of a Stack, counted from 1. A Stack is the place
 // from which the function was called; it names the Stack of its own caller, and so on. Stacks that
-// share callers share these rows. The innermost Stack of a Sample is the place where it was. They are found out when the recording ends. So an entry may come
-// before the definition of its stack, and a trace that was not completed has no stacks.
+// share callers share these rows. The innermost Stack of a Sample is the place where it was. Stacks
+// are written when the recording ends: an entry may come before the definition of its stack, and a
+// trace that was not completed has no stacks.
 //
 // Values. A function describes the values of its events: in args for entries and hits, in results
 // for returns. The column args has them in that order: a number, true or false, a string, or null

@@ -135,7 +135,8 @@ func exportSurvey(t *testing.T, query func(string) []map[string]any) {
 		got = append(got, fmt.Sprint(row["name"], " ", row["calls"], " ", row["incomplete"], " ", row["total_ns"]))
 	}
 	slices.Sort(got)
-	// A call of hot in a window stands for 4.4 to 5.6: 50, 60, 40, 50 and 80 ns. One is cut off, one in no sample.
+	// A call of hot in a window stands for 4.4 to 5.6: 50, 60, 40, 50 and 80 ns. One is cut off, one
+	// in no sample.
 	if want := []string{"hot 29 1 1417", "lib 1 0 40", "t.py.main 10 1 500", "work 2 0 2340"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

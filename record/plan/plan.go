@@ -47,8 +47,8 @@ type Plan struct {
 	Startup []string         // symbols of the compiler's start-up code, which "all functions" excludes
 
 	// Chosen is what utrace chose because the Config names no probe. Passed are processes and
-	// programs that it did not choose, each with the reason. Surplus says of which files it chose
-	// only some functions: "68,114 of 78,114 functions of node".
+	// programs that it did not choose, each with the reason. Surplus names the files with more
+	// functions than it chose: "68,114 of 78,114 functions of node".
 	Chosen  []Choice
 	Passed  []string
 	Surplus []string

@@ -1,7 +1,8 @@
 /* Two threads call 50 functions at random for some seconds (default 10). The duration of each call
  * is drawn from a distribution of its function, and the function works until it is over, by the
- * clock. Then it notes how long it really took: another thread may have run meanwhile. Half of the functions are called a hundred times as often as the others. With "phases",
- * only one half of the functions is called for two seconds, then only the other.
+ * clock. Then it notes how long it really took: another thread may have run meanwhile. Half of the
+ * functions are called a hundred times as often as the others. With "phases", only one half of the
+ * functions is called for two seconds, then only the other.
  *
  * Prints for each function: name, calls, sum of the durations in ns, and their median, 90th and
  * 99th percentile. */

@@ -11,8 +11,8 @@ func TestSum(t *testing.T) {
 	spans := []float64{100, 100}
 	sum, margin := Sum([]float64{80, 120}, []float64{10, 10}, spans, CountVariance(200))
 	// The rates 8 and 12 are off by 16 times what 10 lets expect on average, where 1 is assumed to
-	// weigh like 3 pairs of 2: the scatter is (4*4/(10*0.2*201/200)+6)/4 = 3.490. Each call stands for 9
-	// more: the variance is 81 + 9 times 201. Student's t for 4 degrees is 2.776.
+	// weigh like 3 pairs of 2: the scatter is (4*4/(10*0.2*201/200)+6)/4 = 3.490. Each call stands
+	// for 9 more: the variance is 81 + 9 times 201. Student's t for 4 degrees is 2.776.
 	if want := 2.776 * math.Sqrt(3.490*90*201); sum != 2000 || math.Abs(margin-want) > 0.01*want {
 		t.Errorf("%v ± %v, want 2000 ± %v", sum, margin, want)
 	}
@@ -55,7 +55,7 @@ func TestSumOfRareCalls(t *testing.T) {
 	}
 }
 
-// Calls in phases, of which some windows see much and others nothing, are estimated as well.
+// Calls that come in phases are estimated as well: some windows see many, others none.
 func TestSumOfPhases(t *testing.T) {
 	const runs, windows = 500, 24
 	rng := rand.New(rand.NewPCG(1, 3))

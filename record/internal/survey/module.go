@@ -111,7 +111,7 @@ func (sm *surveyedModule) begin(held bool) {
 	case held:
 		first, sm.unknown = first[:min(n, firstOfHeld)], first[min(n, firstOfHeld):]
 		size = max(1, (len(first)+setsOfHeld-1)/setsOfHeld)
-	case !held && n > firstOfRunning:
+	case n > firstOfRunning:
 		first, sm.unknown = nil, first
 	}
 	for fns := range slices.Chunk(first, size) {

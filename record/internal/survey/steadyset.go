@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
 	"utrace/record/internal/clock"
 )
 

@@ -40,7 +40,7 @@ type Survey struct {
 	cfg     Config
 	windows bool          // functions can be attached again: bpf.Perf takes too long
 	warmer  *warmer       // nil without windows
-	grace   time.Duration // what is left of what the probes may cost beyond the limit
+	grace   time.Duration // how much the probes may still cost beyond the limit
 
 	// lookFor is how long samples are taken before functions are scanned; 0 without samples.
 	lookFor     time.Duration

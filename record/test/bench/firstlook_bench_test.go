@@ -26,6 +26,7 @@ import (
 type lookedAt struct {
 	pid      int
 	function string                        // called once a request
+	probe    []string                      // the flags that record it alone
 	client   func() (request func() error) // of one connection
 }
 
@@ -42,16 +43,16 @@ func BenchmarkFirstLook(b *testing.B) {
 	b.Run("redis", func(b *testing.B) {
 		harness.NeedTool(b, "redis-server")
 		s := startRedis(b)
-		firstLook(b, lookedAt{s.pid, "processCommand", func() func() error { return redisClient(b, s.port) }})
+		firstLook(b, lookedAt{s.pid, "processCommand", []string{"-e", "processCommand"}, func() func() error { return redisClient(b, s.port) }})
 	})
 	b.Run("go", func(b *testing.B) {
 		pid, url := startWeb(b)
-		firstLook(b, lookedAt{pid, "main.plain", func() func() error { return httpClient(url + "/plain") }})
+		firstLook(b, lookedAt{pid, "main.plain", []string{"-e", "main.plain"}, func() func() error { return httpClient(url + "/plain") }})
 	})
 	b.Run("python", func(b *testing.B) {
 		harness.NeedPython(b)
 		s := harness.StartPythonServer(b)
-		firstLook(b, lookedAt{s.PID, "server.py.do_GET", func() func() error { return httpClient(s.URL) }})
+		firstLook(b, lookedAt{s.PID, "server.py.do_GET", []string{"--preset", "python"}, func() func() error { return httpClient(s.URL) }})
 	})
 }
 
@@ -179,12 +180,7 @@ func firstLook(b *testing.B, s lookedAt) {
 		harness.AnalyzeJSON(b, &r, trace)
 		only := filepath.Join(b.TempDir(), "only.arrow")
 		args := []string{"record", "-d", "3s", "-o", only, "-p", pid}
-		if s.function != "server.py.do_GET" {
-			args = append(args, "-e", s.function)
-		} else {
-			args = append(args, "--preset", "python")
-		}
-		l.during(b, harness.Binary(), args...)
+		l.during(b, harness.Binary(), append(args, s.probe...)...)
 		var truth surveyed
 		harness.AnalyzeJSON(b, &truth, only)
 		perf := math.NaN()
