@@ -22,10 +22,10 @@
 //
 // # Strata
 //
-// Up to 32 groups of windows (strata) show the variance of a figure. A recording may have thousands
-// of windows, and each row of a report needs its sums in each stratum. A window's stratum is a hash
-// of its number. Windows are at random times, so such groups are as independent as the windows.
-// Neighbours in one group would make phases of a program look like noise of the sample.
+// A stratum is a window, or a few neighbouring ones: a recording may have thousands of windows, and
+// each row of a report needs its sums in each stratum. So there are at most NumStrata of them, in
+// order of time. Neighbours see the same phase of a program: how they differ shows the variance of a
+// figure (package estimate).
 //
 // # Whole windows
 //
