@@ -103,7 +103,7 @@ func sampled(rows []analyze.Row) string {
 	if calls == 0 {
 		return ""
 	}
-	return fmt.Sprintf("Figures with ± are estimates: utrace probed these functions at times, and recorded %s of about %s calls.",
+	return fmt.Sprintf("Figures with ± are estimates: utrace probed these functions at times, and recorded %s of about %s calls. If all CPUs were busy, there may have been more calls.",
 		humanize.Comma(int64(recorded)), humanize.Comma(int64(roughly(calls, 3))))
 }
 
