@@ -22,11 +22,22 @@ func TestMappedOnOverlay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	out, err := cat.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := cat.Start(); err != nil {
 		t.Fatal(err)
 	}
 	defer cat.Wait()
 	defer in.Close()
+	// Start returns while exec still maps the program: its first answer shows that it runs.
+	if _, err := in.Write([]byte{'x'}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
 
 	files := image.NewSet()
 	defer files.Close()
