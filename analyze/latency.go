@@ -252,6 +252,8 @@ func (l *latency) count(t *thread, f *frame, state State) {
 		}
 		if fair {
 			l.countFair(s, t, f, state)
+		} else if f.place.Whole && state == Complete {
+			s.takeSelf(f, f.durationNs(t), f.selfNs(t))
 		}
 		if fair && state == Complete {
 			inner = f.durationNs(t)

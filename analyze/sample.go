@@ -17,11 +17,15 @@ type sample struct {
 	wholeNs, wholeSelfNs float64
 }
 
-// take adds a call to the sample of a function with windows.
-func (s *callStats) take(f *frame, ns int64) {
+func (s *callStats) makeSample() {
 	if s.sample == nil {
 		s.sample = &sample{}
 	}
+}
+
+// take adds a call to the sample of a function with windows.
+func (s *callStats) take(f *frame, ns int64) {
+	s.makeSample()
 	s.sample.calls[f.place.Stratum]++
 	s.sample.ns[f.place.Stratum] += float64(ns)
 }
@@ -33,6 +37,7 @@ func (s *callStats) takeSelf(f *frame, ns, selfNs int64) {
 		s.missedNs += f.missedNs
 		s.SelfAtMost = s.SelfAtMost || f.calleesUnknown
 	case f.place.Whole:
+		s.makeSample()
 		s.sample.wholeNs += float64(ns)
 		s.sample.wholeSelfNs += float64(selfNs)
 	}
@@ -48,9 +53,7 @@ func (s *callStats) merge(other *callStats) {
 	if other.sample == nil {
 		return
 	}
-	if s.sample == nil {
-		s.sample = &sample{}
-	}
+	s.makeSample()
 	for i := range s.sample.calls {
 		s.sample.calls[i] += other.sample.calls[i]
 		s.sample.ns[i] += other.sample.ns[i]
@@ -66,9 +69,7 @@ func (s *callStats) estimate(w *windows.Windows) {
 		s.Self = max(0, s.Self-time.Duration(s.missedNs))
 		return
 	}
-	if s.sample == nil {
-		s.sample = &sample{}
-	}
+	s.makeSample()
 	calls, margin := estimate.Sum(s.sample.calls[:len(w.Sizes)], w.Sizes, w.Spans, estimate.CountVariance(float64(s.Calls)))
 	s.Calls, s.CallsError = whole(calls), whole(math.Ceil(margin))
 	s.Errors = whole(w.Scale() * float64(s.Errors))

@@ -166,7 +166,9 @@ type Window struct {
 	// CPUNs is the processor time that the processes with the module have used between FromNs and
 	// ToNs, less the cost of their probes. 0 if it is unknown.
 	CPUNs uint64 `json:"cpu_ns"`
-	// Rough is set if so much of the processor time went to the probes that CPUNs is rough.
+	// Rough is set if so much of the processor time went to the probes that CPUNs is rough. With All,
+	// CPUNs then comes from the calls in the window, and from how often these functions are called
+	// in other windows: it is no measure for their number.
 	Rough bool `json:"rough,omitempty"`
 	// All is set if all functions of the module that were known to be called were probed, from
 	// FromNs to OffNs. Only then are callers known.

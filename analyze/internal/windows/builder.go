@@ -65,7 +65,7 @@ func New(t *format.Tables, durationNs, fromNs, toNs int64) (*Coverage, error) {
 			if b.count += len(list); b.count > maxWindows {
 				return nil, fmt.Errorf("the trace has more than %d windows of functions: record for a shorter time", maxWindows)
 			}
-			w := b.cover(list, key.module)
+			w := b.cover(measured(list), key.module)
 			if all := whole[key.module]; all != nil && all.Size > 0 {
 				w.whole, w.WholeScale = all.list, all.Scale()
 			}
@@ -99,7 +99,7 @@ func (b *builder) collect() map[format.ModuleID]*Windows {
 		if w.FromNs > w.ToNs || w.ToNs > w.OffNs || w.OffNs > maxTimeNs {
 			continue
 		}
-		win := window{fromNs: int64(w.FromNs), toNs: int64(w.ToNs), offNs: int64(w.OffNs), cpuNs: min(w.CPUNs, maxTimeNs)}
+		win := window{fromNs: int64(w.FromNs), toNs: int64(w.ToNs), offNs: int64(w.OffNs), cpuNs: min(w.CPUNs, maxTimeNs), derived: w.All && w.Rough}
 		b.bySet[w.Set] = append(b.bySet[w.Set], win)
 		if module, ok := b.moduleOf(w.Set); ok && w.All {
 			lists[module] = append(lists[module], win)
@@ -175,6 +175,20 @@ func (c *classes) windows(at int, bySet [][]window) (list []window) {
 	return list
 }
 
+// measured marks windows whose own size is unknown, if there are others.
+func measured(list []window) []window {
+	known := func(w window) bool { return w.cpuNs > 0 && !w.derived }
+	if !slices.ContainsFunc(list, known) {
+		return list
+	}
+	for i := range list {
+		if !known(list[i]) {
+			list[i].unmeasured, list[i].cpuNs = true, 0
+		}
+	}
+	return list
+}
+
 // cover makes the windows of functions of a module.
 func (b *builder) cover(list []window, module format.ModuleID) *Windows {
 	list = slices.SortedFunc(slices.Values(list), func(a, b window) int {
@@ -207,7 +221,9 @@ func (b *builder) measure(w *Windows, module format.ModuleID) {
 	for i := range w.list {
 		win := &w.list[i]
 		cpuSize += float64(win.cpuNs)
-		timeSize += float64(win.toNs - win.fromNs)
+		if !win.unmeasured {
+			timeSize += float64(win.toNs - win.fromNs)
+		}
 		probed += b.inside(win.fromNs, win.offNs)
 	}
 	w.Share = min(1, probed/float64(max(1, b.selectedNs)))
@@ -235,7 +251,7 @@ func (b *builder) divide(w *Windows, at func(ns int64) float64, size func(*windo
 		if w.Sizes[s] == 0 {
 			from[s] = at(win.fromNs)
 		}
-		if x := size(win); x > 0 {
+		if x := size(win); x > 0 && !win.unmeasured {
 			w.Sizes[s] += x
 			to[s] = at(win.toNs)
 		}

@@ -36,6 +36,8 @@ type window struct {
 	endNs               int64 // offNs of the last window that follows without a break
 	cpuNs               uint64
 	stratum             uint8
+	derived             bool // cpuNs comes from the calls
+	unmeasured          bool // its calls are no part of the sample, since their share is unknown
 }
 
 // Place says where a call lies in the windows of its function.
@@ -80,14 +82,16 @@ func (c *Coverage) Place(fn format.FuncID, startNs int64) Place {
 		return Place{OffNs: math.MaxInt64}
 	}
 	p := Place{OffNs: math.MaxInt64, Windowed: true, Unfair: true}
+	counts := false // its window has not ended
 	i := last(of.list, startNs)
 	if i >= 0 && startNs <= of.list[i].offNs {
 		w := &of.list[i]
-		p.OffNs, p.Stratum, p.Unfair = w.endNs, w.stratum, startNs > w.toNs
+		counts = startNs <= w.toNs
+		p.OffNs, p.Stratum, p.Unfair = w.endNs, w.stratum, !counts || w.unmeasured
 	} else if i+1 < len(of.list) {
 		p.OffNs = of.list[i+1].fromNs
 	}
-	if i := last(of.whole, startNs); i >= 0 && !p.Unfair {
+	if i := last(of.whole, startNs); i >= 0 && counts {
 		p.Whole = startNs <= of.whole[i].toNs
 	}
 	return p

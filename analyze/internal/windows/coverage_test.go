@@ -76,6 +76,34 @@ func TestWindows(t *testing.T) {
 	}
 }
 
+// A window with all functions whose size was derived from its calls says nothing about their number.
+// It still shows callers. Without another window, its size is better than none.
+func TestDerivedWindow(t *testing.T) {
+	tb := tables()
+	tb.Windows = []format.Window{
+		{Set: 0, FromNs: 100, ToNs: 200, OffNs: 200, CPUNs: 50},
+		{Set: 1, FromNs: 600, ToNs: 700, OffNs: 700, CPUNs: 100, All: true, Rough: true},
+		{Set: 0, FromNs: 800, ToNs: 900, OffNs: 900}, // of unknown size
+	}
+	c := coverage(t, tb, 1000, 0, 0)
+	a, b := c.Of(0), c.Of(1)
+	if a.Size != 50 || a.Scale() != 20 || a.WholeScale != 10 || b.Size != 100 || b.Scale() != 10 {
+		t.Errorf("sizes %v and %v, scales %v and %v, whole %v", a.Size, b.Size, a.Scale(), b.Scale(), a.WholeScale)
+	}
+	for start, want := range map[int64]Place{
+		150: {OffNs: 200, Windowed: true},
+		650: {OffNs: 700, Windowed: true, Unfair: true, Whole: true, Stratum: 1},
+		850: {OffNs: 900, Windowed: true, Unfair: true, Stratum: 2},
+	} {
+		if got := c.Place(0, start); got != want {
+			t.Errorf("at %d: %+v, want %+v", start, got, want)
+		}
+	}
+	if c.Place(1, 650).Unfair {
+		t.Error("the only window of a function is no sample")
+	}
+}
+
 // Windows without a break are one interval. If they are nearly all of the recording, the function
 // was probed all the time.
 func TestWindowsWithoutBreak(t *testing.T) {

@@ -20,6 +20,11 @@
 // more calls than an idle one, so shares of processor time vary less than shares of time. If a trace
 // lacks it, or if only some of its time is selected, the measure is time.
 //
+// Calls in windows without a measure are no part of the sample, if the function has other windows.
+// That applies to windows with all functions: there the probes take most of the processor time. A
+// program that is slowed down as much also works differently, such as handling several requests at
+// once. Counts from such windows were four times too low.
+//
 // # Strata
 //
 // A stratum is a window, or a few neighbouring ones: a recording may have thousands of windows, and

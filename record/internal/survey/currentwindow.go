@@ -2,7 +2,11 @@
 
 package survey
 
-import "time"
+import (
+	"time"
+
+	"gonum.org/v1/gonum/stat"
+)
 
 // scanned is how many times the cost of a call a window must have seen of useful processor time for
 // a function without calls to count as one that costs little: at most 4%, with a probability of
@@ -21,8 +25,11 @@ func (sm *surveyedModule) endCount(w *window) {
 	if w.used < spent/roughTimes {
 		w.told = 0
 	}
-	if used := sm.usedByRates(w); w.kind == allWindow && used > 0 {
-		w.told, w.rough = used, false
+	if w.kind == allWindow {
+		w.told, w.rough = 0, true
+		if w.all {
+			w.told = sm.usedByRates(w)
+		}
 	}
 	w.state = waiting
 }
@@ -34,21 +41,24 @@ const certainTimes = 3
 // roughTimes is how many times less it can have seen, for a rough figure.
 const roughTimes = 4
 
-// usedByRates returns how much processor time a window has seen, from the calls of functions whose
-// rates are known: most of the time itself went to the probes, so the rest is too uncertain.
+// usedByRates returns how much processor time a window has seen, judging by the calls of functions
+// whose rates are known: most of the time itself went to the probes, so the rest is too uncertain.
+// Each function says something else, because a program that is slowed down handles more work at
+// once. The result is their median, where each counts as often as it was called.
 func (sm *surveyedModule) usedByRates(w *window) time.Duration {
-	var calls, rates float64
+	var used, calls []float64
 	for i, fn := range w.set.fns {
-		if f := &sm.funcs[fn]; f.certain {
-			e, _ := sm.survey.cfg.Objs.Limits.Hits(sm.id(fn))
-			calls += float64(e - w.hits[i].entries)
-			rates += f.rate
+		f := &sm.funcs[fn]
+		e, _ := sm.survey.cfg.Objs.Limits.Hits(sm.id(fn))
+		if n := float64(e - w.hits[i].entries); n > 0 && f.certain && f.rate > 0 {
+			used, calls = append(used, n/f.rate), append(calls, n)
 		}
 	}
-	if rates == 0 {
+	if len(used) == 0 {
 		return 0
 	}
-	return time.Duration(calls / rates)
+	stat.SortWeighted(used, calls)
+	return time.Duration(stat.Quantile(0.5, stat.Empirical, used, calls))
 }
 
 // spentIn returns what the functions of a window have cost since it began, and how many calls of
