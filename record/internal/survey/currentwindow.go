@@ -131,9 +131,9 @@ func (sm *surveyedModule) learn(w *window) {
 func (sm *surveyedModule) settle(w *window) (stays bool) {
 	limit := sm.survey.cfg.Limit
 	spent, _ := sm.spentIn(w)
-	if all := spent + w.opening; all < w.allot/2 && len(w.set.fns) >= sm.scanSet {
+	if spent < w.allot/2 && w.opening < scanAllot/2 && len(w.set.fns) >= sm.scanSet {
 		sm.scanSet = min(2*sm.scanSet, sm.largest())
-	} else if all >= w.allot && len(w.set.fns) >= sm.scanSet/2 {
+	} else if (spent >= w.allot || w.opening >= scanAllot) && len(w.set.fns) >= sm.scanSet/2 {
 		sm.scanSet = max(sm.scanSet/2, leastScanSet)
 	}
 	hot := 0

@@ -42,7 +42,7 @@ func (f *surveyedFunc) share() float64 {
 }
 
 // mostImportant is the importance of functions that are in all samples.
-const mostImportant = 20
+const mostImportant = 40
 
 // importance is how much more a function matters than others: functions in which a program spends
 // its time, those that they call included, are what it is about. Functions of the runtime get what

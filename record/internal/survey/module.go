@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -38,12 +39,11 @@ type surveyedModule struct {
 	unknown []int // functions to scan, in this order
 	reopen  []int // steady functions that are not attached at present
 	scanSet int   // size of the next set to scan
-	// scanSuspects is set if the next scan is for functions that samples have found.
-	scanSuspects bool
-	samples      int // the most that are in a function, or in what it called
-	steady       []*window
-	ready        bool    // it is attached where it is wanted
-	current      *window // of the other kinds
+	scans   int   // so far
+	samples int   // the most that are in a function, or in what it called
+	steady  []*window
+	ready   bool    // it is attached where it is wanted
+	current *window // of the other kinds
 
 	useful, spent time.Duration // of its processes since the start
 	judged        time.Duration // useful when the steady functions were last judged
@@ -206,23 +206,25 @@ func (sm *surveyedModule) update() {
 	}
 }
 
-// perSec is the processor time per second of the module's processes.
-func (sm *surveyedModule) perSec() (sum float64) {
-	for a := range sm.accounts {
-		sum += a.perSec
-	}
-	return sum
+// perSec is the processor time per second of the module's processes. If most of its costs are in a
+// few processes, the others have no say: see shared.
+func (sm *surveyedModule) perSec() float64 {
+	return sm.shared(func(a *account) float64 { return a.perSec })
 }
 
-// credit is what the module may spend now, so that none of its processes is overdrawn if costs are
-// distributed as they have been.
+// credit is what the module may spend now.
 func (sm *surveyedModule) credit() time.Duration {
-	var sum time.Duration
-	least := time.Duration(1 << 62)
+	return time.Duration(sm.shared(func(a *account) float64 { return float64(a.credit) }))
+}
+
+// shared adds up something of the module's processes, but at most so much that none of them has too
+// large a part of it, if costs are distributed as they have been.
+func (sm *surveyedModule) shared(of func(*account) float64) float64 {
+	sum, least := 0.0, math.Inf(1)
 	for a, m := range sm.accounts {
-		sum += a.credit
+		sum += of(a)
 		if m.part > 0.05 {
-			least = min(least, time.Duration(float64(a.credit)/m.part))
+			least = min(least, of(a)/m.part)
 		}
 	}
 	return min(sum, least)

@@ -12,8 +12,12 @@ import (
 // fewShare is what the functions of a window may cost while it is open, as multiple of the limit.
 const fewShare = 3
 
-// scanAllot is what it may cost to look at functions. It shows all that are called often.
-const scanAllot = time.Millisecond
+// scanAllot is what it may cost to look at functions, and scanCalls how many of their calls are
+// enough: these show all that are called often.
+const (
+	scanAllot = time.Millisecond
+	scanCalls = 60
+)
 
 // A window may use up the limit of so much time. Attaching and removing probes takes some
 // milliseconds, in which they cost time and record nothing. So few long windows record more than
@@ -60,16 +64,20 @@ func (sm *surveyedModule) allot(kind windowKind) time.Duration {
 }
 
 // fewCalls is how many calls of each function a window with few functions is to see.
-const fewCalls = 400
+const fewCalls = 150
 
 // enough is what a window of a kind may cost because more would be of little use.
 func (sm *surveyedModule) enough(kind windowKind, fns []int) time.Duration {
-	if kind != fewWindow {
+	if kind == allWindow {
 		return time.Second
 	}
-	var sum time.Duration
+	var sum, most time.Duration
 	for _, fn := range fns {
-		sum += fewCalls * sm.funcs[fn].cost
+		cost := sm.funcs[fn].cost
+		sum, most = sum+fewCalls*cost, max(most, scanCalls*cost)
+	}
+	if kind == scanWindow {
+		return most
 	}
 	return sum
 }
@@ -129,35 +137,39 @@ const (
 )
 
 // takeUnknown takes the next functions to scan: first those that samples have found, last those of
-// the runtime.
+// the runtime. The program's main package comes before others.
 func (sm *surveyedModule) takeUnknown() (fns []int) {
-	var ofSuspects, ofCallers, own, runtime []int
+	var ofSuspects, ofCallers, ofMain, own, runtime []int
 	for _, fn := range sm.unknown {
 		switch f := &sm.funcs[fn]; {
 		case !sm.idle(fn):
-		case f.seen.Leaf > 0:
+		case f.seen.Leaf > 0 && !f.ofMain:
 			ofSuspects = append(ofSuspects, fn)
-		case f.seen.Any > 0 || f.ofMain:
+		case f.seen.Any > 0:
 			ofCallers = append(ofCallers, fn)
+		case f.ofMain:
+			ofMain = append(ofMain, fn)
 		case f.ofRuntime:
 			runtime = append(runtime, fn)
 		default:
 			own = append(own, fn)
 		}
 	}
-	bySamples := func(a, b int) int { return cmp.Compare(sm.funcs[b].seen.Any, sm.funcs[a].seen.Any) }
-	switch {
-	case len(ofCallers) > 0:
-		slices.SortStableFunc(ofCallers, bySamples)
-		fns = ofCallers[:min(callers, len(ofCallers))]
-	case len(ofSuspects) > 0 && (sm.scanSuspects || len(own)+len(runtime) == 0):
-		slices.SortStableFunc(ofSuspects, bySamples)
-		fns = ofSuspects[:min(suspects, len(ofSuspects))]
-	default:
-		own = append(own, runtime...)
-		fns = own[:min(sm.scanSet, len(own), sm.largest())]
+	own = slices.Concat(ofMain, own, runtime)
+	byImportance := func(a, b int) int { return cmp.Compare(sm.importance(b), sm.importance(a)) }
+	slices.SortStableFunc(ofCallers, byImportance)
+	slices.SortStableFunc(ofSuspects, byImportance)
+	groups := [][]int{
+		ofCallers[:min(callers, len(ofCallers))],
+		ofSuspects[:min(suspects, len(ofSuspects))],
+		own[:min(sm.scanSet, len(own), sm.largest())],
 	}
-	sm.scanSuspects = !sm.scanSuspects
+	for i := range groups { // in turn
+		if fns = groups[(sm.scans+i)%len(groups)]; len(fns) > 0 {
+			break
+		}
+	}
+	sm.scans++
 	taken := map[int]bool{}
 	for _, fn := range fns {
 		taken[fn] = true

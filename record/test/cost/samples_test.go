@@ -93,7 +93,8 @@ func readSamples(t *testing.T, trace string) samples {
 // share checks the percentage of samples.
 func (s *samples) share(t *testing.T, what string, n int, want float64) {
 	t.Helper()
-	if got := 100 * float64(n) / float64(s.all); math.Abs(got-want) > 6 {
+	scatter := math.Sqrt(want * (100 - want) / float64(s.all)) // a busy machine leaves few samples
+	if got := 100 * float64(n) / float64(s.all); math.Abs(got-want) > max(6, 4*scatter) {
 		t.Errorf("%s: %.1f%% of %d samples, want %.1f%%", what, got, s.all, want)
 	}
 }
