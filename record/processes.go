@@ -309,6 +309,9 @@ func (ps *processes) harms(p *attachedProcess, m *module) bool {
 
 // permits reports whether a module does a process no harm.
 func (ps *processes) permits(pid int, p *attachedProcess, m *module) bool {
+	if !ps.follow && len(m.PIDs) > 0 && !slices.Contains(m.PIDs, pid) { // it may load other code than these
+		return false
+	}
 	if ps.harms(p, m) {
 		if !p.passed {
 			p.passed = true

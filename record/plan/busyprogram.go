@@ -68,6 +68,31 @@ func (b busyProgram) String() string {
 	return fmt.Sprintf("%s (%s, %.0f%% of a CPU)", first.name, who, 100*b.share)
 }
 
+func (b busyProgram) pids() (list []int) {
+	for _, p := range b.processes {
+		list = append(list, p.pid)
+	}
+	return list
+}
+
+// hazards returns the hazards of the processes as they are now. It reports false if some of their
+// files are not known.
+func (b busyProgram) hazards() (h processHazards, ok bool) {
+	for _, p := range b.processes {
+		files := image.NewSet()
+		sc, err := ProcessScope(&files, p.pid)
+		if err == nil {
+			sc.started = true
+			h = h.or(sc.hazards())
+		}
+		files.Close()
+		if err != nil {
+			return h, false
+		}
+	}
+	return h, true
+}
+
 // busyPrograms returns the programs that are busy, busiest first. shares says by PID which share of
 // one CPU a process used.
 func busyPrograms(list []runningProcess, shares map[int]float64) []busyProgram {

@@ -144,7 +144,7 @@ func TestChoicesOfFunctions(t *testing.T) {
 func TestExcludeInBusyProgram(t *testing.T) {
 	program := fakeProgram(t, "/usr/bin/server", 0, 1)[0].program
 	all, exclude := &probe.Probe{Text: "*", Path: "/usr/bin/server"}, &probe.Probe{Text: "!hot", Exclude: true}
-	sc := &Scope{busy: map[*probe.Probe]*image.Image{all: program}}
+	sc := &Scope{busy: map[*probe.Probe]busyProgram{all: {program: program}}}
 	for _, pr := range []*probe.Probe{all, exclude} {
 		if got, err := find(&image.Set{}, sc, pr); err != nil || !slices.Equal(got, []*image.Image{program}) {
 			t.Errorf("%s: found %v, %v", pr.Text, got, err)
@@ -188,6 +188,56 @@ func TestMachine(t *testing.T) {
 	img := p.Modules[i].Image
 	if v, err := image.VersionOf(img.OpenPath); err != nil || v.Key != img.Key {
 		t.Errorf("the file of a program that has been deleted cannot be opened: %v", err)
+	}
+}
+
+// TestConfined checks with real processes that a program which loads plugins only when it starts is
+// probed, with return probes, in the processes that run. One that loads them at any time is probed
+// in all its processes, at its return instructions.
+func TestConfined(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it looks at all processes for a second")
+	}
+	cc, err := exec.LookPath("cc")
+	if err != nil {
+		t.Skip("needs a C compiler")
+	}
+	pids := map[string]int{}
+	for name, option := range map[string]string{"redis-server": "enable-module-command", "other-server": "none"} {
+		source := fmt.Sprintf(`#include <dlfcn.h>
+			const char *option = "%s";
+			__attribute__((noinline)) int work(int n) { return n ? n + *(volatile const char *)option : dlopen("", 0) != 0; }
+			int main(void) { for (volatile int n = 1;; n = work(1)); }`, option)
+		dir := t.TempDir()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(filepath.Join(dir, "server.c"), []byte(source), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.Command(cc, "-O1", "-o", path, filepath.Join(dir, "server.c"), "-ldl").CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		pids[path] = startProcess(t, path).Process.Pid
+	}
+
+	p, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for path, pid := range pids {
+		want, confined := ByInstruction, []int(nil)
+		if filepath.Base(path) == "redis-server" {
+			want, confined = ByTrampoline, []int{pid}
+		}
+		i := slices.IndexFunc(p.Modules, func(m *Module) bool { return m.Path == path })
+		if i < 0 {
+			t.Fatalf("%s is not planned", path)
+		}
+		m := p.Modules[i]
+		j := slices.IndexFunc(m.Funcs, func(fn Func) bool { return fn.Name == "work" })
+		if j < 0 || m.Funcs[j].ReturnBy != want || !slices.Equal(m.PIDs, confined) {
+			t.Errorf("%s: probed in %v, want %v; functions %+v", path, m.PIDs, confined, m.Funcs)
+		}
 	}
 }
 

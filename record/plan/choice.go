@@ -96,7 +96,7 @@ func (p *Plan) chooseForMachine() (probes []*probe.Probe, err error) {
 			return nil, err
 		}
 		all.Path = proc.OtherRoot(b.processes[0].pid) + b.program.Path
-		p.busy[all] = b.program
+		p.busy[all] = b
 		p.Chosen = append(p.Chosen, Choice{Processes: []string{b.String()}})
 		probes = append(probes, all)
 	}

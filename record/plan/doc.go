@@ -35,8 +35,12 @@
 //
 // The functions of a busy program are probed in all processes that run it, idle ones included. It
 // may fork workers later, and each process with links of its own makes every hit of the others
-// dearer (package record). So the hazards are those of any process that runs the program. A busy
-// program can also have a preset, as PostgreSQL has. Only an interpreter is left to its preset.
+// dearer (package record). So the hazards are those of any process that runs the program. Redis is
+// an exception: once it runs, it loads no more plugins, and its returns need no stepped instruction.
+// So it is probed only in the processes that run, at a fifth of the cost.
+//
+// A busy program can also have a preset, as PostgreSQL has. Only an interpreter is left to its
+// preset.
 //
 // # Returns without return probes
 //

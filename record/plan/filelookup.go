@@ -5,8 +5,6 @@ package plan
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"utrace/record/internal/image"
@@ -29,9 +27,10 @@ var errNoLibrary = errors.New("no library")
 // Errors wrap probe.ErrProbe, and ErrNoProgram, or errNoLibrary or ErrNoUSDT if a file that appears
 // later may help.
 func find(s *image.Set, sc *Scope, p *probe.Probe) ([]*image.Image, error) {
+	if b, ok := sc.busy[p]; ok {
+		return []*image.Image{b.program}, nil
+	}
 	switch {
-	case sc.busy[p] != nil:
-		return []*image.Image{sc.busy[p]}, nil
 	case p.Path != "":
 		return findPath(s, sc, p)
 	case p.Lib != "":
@@ -50,7 +49,11 @@ func find(s *image.Set, sc *Scope, p *probe.Probe) ([]*image.Image, error) {
 	case sc.Program != nil:
 		return []*image.Image{sc.Program}, nil
 	case p.Exclude && len(sc.busy) > 0:
-		return slices.Collect(maps.Values(sc.busy)), nil
+		var list []*image.Image
+		for _, b := range sc.busy {
+			list = append(list, b.program)
+		}
+		return list, nil
 	}
 	return nil, fmt.Errorf("%w %q: %w (LIB:%s and /path/to/file:%s name one)", probe.ErrProbe, p.Text, ErrNoProgram, p.Text, p.Text)
 }

@@ -76,7 +76,7 @@ type Plan struct {
 	pending      []*probe.Probe // the probe of each error in Pending
 
 	// busy are, by probe, the programs whose functions utrace chose because they are busy.
-	busy map[*probe.Probe]*image.Image
+	busy map[*probe.Probe]busyProgram
 
 	// users are, by file, the scopes in whose processes it is probed.
 	users map[*image.Image][]*Scope
@@ -102,7 +102,7 @@ func New(cfg Config) (*Plan, error) {
 		Images: image.NewSet(), follow: cfg.Follow, slowerThan: cfg.SlowerThan,
 		kernel: runningKernel(), placeAtEntry: cfg.PlaceAtEntry,
 		planned:   map[image.Version]*plannedFile{},
-		busy:      map[*probe.Probe]*image.Image{},
+		busy:      map[*probe.Probe]busyProgram{},
 		users:     map[*image.Image][]*Scope{},
 		reported:  map[string]map[image.Version]bool{},
 		forbidden: map[*image.Image]string{},

@@ -206,8 +206,39 @@ func (r *resolution) add(sc *Scope, img *image.Image, pr *probe.Probe, hazards p
 	// The C library has an interpreter as well, since it can be run, but it is no program.
 	isProgram := img.File.Interp != "" && img.File.Soname == ""
 	if sc.Program == nil && isProgram {
-		r.hazards[img] = programHazards(&r.p.Images, img, sc.finder)
+		r.hazards[img] = r.programHazards(sc, img)
 	}
+}
+
+// programHazards returns the hazards of all processes of the machine that run a program.
+//
+// A process that runs already may have fewer than one that starts later: it has loaded its plugins.
+// If that matters to a busy program that nobody has named, its functions are probed only in the
+// processes that run now: a hit of a return probe costs a tenth of a stepped return instruction.
+func (r *resolution) programHazards(sc *Scope, img *image.Image) processHazards {
+	later := programHazards(&r.p.Images, img, sc.finder)
+	for _, b := range r.p.busy {
+		if b.program != img || !r.onlyBusy(img) || len(b.processes) > maxConfined {
+			continue
+		}
+		if now, ok := b.hazards(); ok && newFileHazards(img.File, later).why != "" && newFileHazards(img.File, now).why == "" {
+			img.PIDs = b.pids()
+			return now
+		}
+	}
+	return later
+}
+
+// maxConfined is in how many processes a program is probed one by one: the links of each make every
+// hit in the others dearer.
+const maxConfined = 8
+
+// onlyBusy reports whether a file is probed only because its program is busy.
+func (r *resolution) onlyBusy(img *image.Image) bool {
+	return !slices.ContainsFunc(r.wanted[img], func(pr *probe.Probe) bool {
+		_, busy := r.p.busy[pr]
+		return !busy && !pr.Exclude
+	})
 }
 
 // addPending adds the probes that name nothing to the pending ones, which are looked for later. It

@@ -25,7 +25,7 @@ type Scope struct {
 	Program *image.Image // nil for the machine
 
 	libs     []*image.Image
-	busy     map[*probe.Probe]*image.Image       // of the machine: see Plan.busy
+	busy     map[*probe.Probe]busyProgram        // of the machine: see Plan.busy
 	root     string                              // a path to the root directory of the process, "" if that is ours
 	partial  bool                                // some libraries were not found, or cannot be opened
 	started  bool                                // the process was running when the recording was asked for
