@@ -1,6 +1,7 @@
 // Loops three times as often in heavy as in light, both called by turn, for the seconds of its
 // argument. Then it prints the time of each in nanoseconds, by the thread's own
-// clock. With "sleep" it sleeps instead, with "system" it is in system calls most of the time.
+// clock. With "sleep" it sleeps instead, with "system" it is in system calls most of the time, and
+// with "deep" it loops in heavy, far below main.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,15 @@ __attribute__((noinline)) void turn(long long *times)
 	times[1] += now(CLOCK_THREAD_CPUTIME_ID) - middle;
 }
 
+__attribute__((noinline)) void deepen(int depth)
+{
+	if (depth > 0)
+		deepen(depth - 1);
+	else
+		heavy();
+	sink++;
+}
+
 int main(int argc, char **argv)
 {
 	long long times[2] = {0, 0};
@@ -57,6 +67,8 @@ int main(int argc, char **argv)
 			turn(times);
 		else if (!strcmp(argv[2], "sleep"))
 			usleep(20000);
+		else if (!strcmp(argv[2], "deep"))
+			deepen(300);
 		else
 			seek();
 	}

@@ -84,6 +84,7 @@ func (s *Set) Add(rec *bpf.Stack) {
 		at, ok := s.Code.find(process, codeOf(rec.LeafReturnsTo), rec.TimeNs)
 		if ok && s.followsCall(at) && isLeafOf(addrs[0], at) {
 			addrs = slices.Insert(addrs, 1, at)
+			addrs = addrs[:min(len(addrs), format.MaxStack)]
 		}
 	}
 	sent := s.sent[rec.PID]

@@ -162,6 +162,18 @@ func TestSamplesInTheKernel(t *testing.T) {
 	}
 }
 
+// TestSamplesOfDeepStacks: a sample has the innermost places of a stack that is too deep, also if the
+// sampled function has no frame.
+func TestSamplesOfDeepStacks(t *testing.T) {
+	harness.NeedKernel(t)
+	program := harness.Target(t, "samples.c", "-O1", "-fno-omit-frame-pointer", "-momit-leaf-frame-pointer", "-fno-optimize-sibling-calls")
+	cmd, _ := harness.Start(t, program, "60", "deep")
+	s := readSamples(t, recordSamples(t, cmd.Process.Pid, "now", record.Config{})) // which validates the trace
+	s.share(t, "in heavy", s.leaf["heavy"], 100)
+	s.share(t, "in what deepen called", s.on["deepen"], 100)
+	s.share(t, "in or below main", s.on["main"], 0)
+}
+
 // TestSamplesOfChildren: processes that a command starts have samples from their first to their
 // last instruction, each those of its own program.
 func TestSamplesOfChildren(t *testing.T) {
