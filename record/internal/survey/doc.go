@@ -25,8 +25,8 @@
 // that are still open, while that costs little. The calls that begin meanwhile do not count, since
 // the end of such a window depends on them.
 //
-// Small programs are attached as a whole when the recording begins, also commands with up to 1,000
-// functions. A command may cost 150 ms beyond the limit, so that a short one is recorded from its
+// Small programs are attached as a whole when the recording begins, also commands with up to 2,000
+// breakpoints. A command may cost 100 ms beyond the limit, so that a short one is recorded from its
 // first to its last instruction.
 //
 // A raised semaphore causes no hits, but CPython then interprets up to 4 times as slowly. It is

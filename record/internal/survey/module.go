@@ -24,8 +24,8 @@ const (
 	largestSet     = 1024 // functions of a set that are never called
 	setsOfHeld     = 3    // sets of these: each child process waits for all
 	fewFuncs       = 8    // functions of a module that always have sets of their own
-	firstOfHeld    = 1000 // functions of a program that does not run yet: all are attached at first
-	firstOfRunning = 128  // of one that runs
+	firstOfHeld    = 2000 // breakpoints of a program that does not run yet: so many are attached at first
+	firstOfRunning = 128  // functions of one that runs
 )
 
 // surveyedModule is a module whose functions are probed within the overhead limit.
@@ -109,7 +109,8 @@ func (sm *surveyedModule) begin(held bool) {
 	case !sm.survey.windows || n <= fewFuncs || !held && n <= singleFuncs:
 		size = 1
 	case held:
-		first, sm.unknown = first[:min(n, firstOfHeld)], first[min(n, firstOfHeld):]
+		n := sm.fits(first, firstOfHeld)
+		first, sm.unknown = first[:n], first[n:]
 		size = max(1, (len(first)+setsOfHeld-1)/setsOfHeld)
 	case n > firstOfRunning:
 		first, sm.unknown = nil, first
@@ -120,6 +121,18 @@ func (sm *surveyedModule) begin(held bool) {
 	for _, w := range sm.steady {
 		<-w.opened // the module is attached nowhere yet
 	}
+}
+
+// fits returns how many of the first functions have at most so many breakpoints.
+func (sm *surveyedModule) fits(fns []int, breakpoints int) (n int) {
+	for n < len(fns) {
+		fn := &sm.Funcs[fns[n]]
+		if breakpoints -= 1 + len(fn.Returns) + len(fn.TailCalls); breakpoints < 0 {
+			break
+		}
+		n++
+	}
+	return n
 }
 
 // reset forgets what the processes have done before the start.
@@ -173,9 +186,11 @@ const (
 
 func (sm *surveyedModule) chargeAttaching(w *window) {
 	for a := range sm.accounts {
-		a.extra += setCost + time.Duration(len(w.set.fns))*siteCost
+		a.extra += attachingCost(len(w.set.fns))
 	}
 }
+
+func attachingCost(funcs int) time.Duration { return setCost + time.Duration(funcs)*siteCost }
 
 // join notes a process with the module.
 func (sm *surveyedModule) join(a *account) {

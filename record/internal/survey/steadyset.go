@@ -226,10 +226,13 @@ func (sm *surveyedModule) openAgain() {
 	}
 	sm.reopen = rest
 	slices.SortFunc(called, func(a, b int) int { return cmp.Or(cmp.Compare(sm.funcs[a].rate, sm.funcs[b].rate), cmp.Compare(a, b)) })
-	for fns := range slices.Chunk(called, max(calledSet, len(called)/setsOfHeld)) {
-		sm.openSteady(fns)
-	}
-	for fns := range slices.Chunk(uncalled, sm.largest()) {
+	chunks := slices.Concat(slices.Collect(slices.Chunk(called, max(calledSet, len(called)/setsOfHeld))), slices.Collect(slices.Chunk(uncalled, sm.largest())))
+	most := time.Duration(sm.shared(func(a *account) float64 { return float64(a.most()) }))
+	for _, fns := range chunks {
+		if cost := attachingCost(len(fns)); sm.survey.windows && sm.credit() < min(cost, most/2) { // later, unless the program ends
+			sm.reopen = append(sm.reopen, fns...)
+			continue
+		}
 		sm.openSteady(fns)
 	}
 }

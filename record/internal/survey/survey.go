@@ -30,7 +30,7 @@ const (
 // What the probes may cost beyond the limit, in all processes together: so a short command is
 // recorded from its beginning to its end.
 const (
-	graceOfCommand = 150 * time.Millisecond
+	graceOfCommand = 100 * time.Millisecond
 	graceOfRunning = 10 * time.Millisecond
 )
 
