@@ -44,7 +44,7 @@ const (
 	// Intervals between measurements while recording: from the first to the second, each twice as
 	// long as the one before. Results from before the first batch is written also apply to that
 	// batch.
-	minCalibrate, maxCalibrate = 50 * time.Millisecond, time.Second
+	minCalibrate, maxCalibrate = 50 * time.Millisecond, 500 * time.Millisecond
 )
 
 // ServeCalibration runs the process that Config.Calibrator starts. It reads requests from r and

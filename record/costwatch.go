@@ -5,6 +5,7 @@ package record
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -80,7 +81,8 @@ func (w *costWatch) watch(startNs uint64) {
 	w.startNs = startNs
 	w.quit = make(chan struct{})
 	w.running.Go(func() {
-		for interval := minCalibrate; w.err == nil; interval = min(2*interval, maxCalibrate) {
+		follow := 0 // measurements that are still to follow a change at once
+		for interval := minCalibrate; w.err == nil; {
 			select {
 			case <-w.quit:
 				return
@@ -89,8 +91,38 @@ func (w *costWatch) watch(startNs uint64) {
 					w.objs.SetCalibrator(0)
 				}
 			}
+			switch {
+			case follow > 0:
+				if follow--; follow == 0 {
+					interval = maxCalibrate
+				}
+			case w.hasChanged():
+				interval, follow = minCalibrate, firstCalibrations-1
+			default:
+				interval = min(2*interval, maxCalibrate)
+			}
 		}
 	})
+}
+
+// changedFactor is the factor between two measurements that counts as a change. A reader then needs
+// several new ones, see firstCalibrations.
+const changedFactor = 1.25
+
+// hasChanged reports whether the cost of some hits differs from the measurement before.
+func (w *costWatch) hasChanged() bool {
+	if len(w.list) < 2 {
+		return false
+	}
+	before, last := w.list[len(w.list)-2].Sites, w.list[len(w.list)-1].Sites
+	cost := func(c format.SiteCost) float64 { return float64(max(c.CallNs, c.EntryNs)) }
+	for _, c := range last {
+		i := slices.IndexFunc(before, func(b format.SiteCost) bool { return b.Entry == c.Entry && b.Return == c.Return })
+		if i >= 0 && (cost(c) > changedFactor*cost(before[i]) || cost(before[i]) > changedFactor*cost(c)) {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *costWatch) once() error {

@@ -3,11 +3,18 @@
 package cost
 
 import (
+	"encoding/json"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/link"
+
+	"utrace/record/internal/calibrate"
 	"utrace/record/test/harness"
 )
 
@@ -53,4 +60,90 @@ func TestCalibrated(t *testing.T) {
 			t.Errorf("%d calibrations, the last %d ns after the start, of %d", len(tables.Calibrations), last, duration)
 		}
 	}
+}
+
+// TestCalibrationFollows: while a program is recorded, hits become up to three times as dear. What is
+// subtracted follows within a second or two, so the durations in the report stay the same.
+//
+// Another BPF program makes the hits dearer: the kernel runs it at the same breakpoints, those of
+// the calibrator included.
+func TestCalibrationFollows(t *testing.T) {
+	harness.NeedKernel(t)
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	target := harness.Target(t, "rounds.c", "-O1", "-fno-omit-frame-pointer")
+	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{
+		Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceUprobeMulti, License: "GPL",
+		Instructions: asm.Instructions{
+			asm.Mov.Imm(asm.R6, 150),
+			asm.FnKtimeGetNs.Call().WithSymbol("again"),
+			asm.Sub.Imm(asm.R6, 1),
+			asm.JNE.Imm(asm.R6, 0, "again"),
+			asm.Mov.Imm(asm.R0, 0),
+			asm.Return(),
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer program.Close()
+
+	ended := make(chan string)
+	go func() {
+		_, stderr, _ := harness.Utrace(t, "record", "-o", trace, "-e", "turn", "-e", "leaf", target, "6")
+		ended <- stderr
+	}()
+	time.Sleep(3 * time.Second) // the first of which may pass before the command starts
+	slow := []link.Link{slowDown(t, program, target, []string{"turn", "leaf"}, nil), slowDown(t, program, harness.Binary(), nil, calibratedSites(t))}
+	stderr := <-ended
+	for _, l := range slow {
+		l.Close()
+	}
+
+	early, late := []string{"--from", "0.5s", "--to", "1.5s"}, []string{"--from", "5s"}
+	turn := func(flags ...string) float64 {
+		for _, f := range harness.Analyze(t, trace, flags...).Functions {
+			if f.Name == "turn" {
+				return float64(f.P50Ns)
+			}
+		}
+		t.Fatalf("no calls of turn with %v", flags)
+		return 0
+	}
+	before, after := turn(early...), turn(late...)
+	rawBefore, rawAfter := turn(append(early, "--raw")...), turn(append(late, "--raw")...)
+	t.Logf("corrected %.0f, then %.0f us; raw %.0f, then %.0f us", before/1e3, after/1e3, rawBefore/1e3, rawAfter/1e3)
+	if rawAfter-rawBefore < 0.3*(rawBefore-before) {
+		t.Fatalf("hits have not become dear: raw %.0f, then %.0f us\n%s", rawBefore/1e3, rawAfter/1e3, stderr)
+	}
+	if error := after/before - 1; error > 0.25 || error < -0.25 {
+		t.Errorf("turn takes %.0f us, then %.0f us; raw %.0f, then %.0f us", before/1e3, after/1e3, rawBefore/1e3, rawAfter/1e3)
+	}
+}
+
+// slowDown runs a BPF program at functions of a file, or at offsets in it.
+func slowDown(t *testing.T, program *ebpf.Program, path string, functions []string, offsets []uint64) link.Link {
+	t.Helper()
+	file, err := link.OpenExecutable(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := file.UprobeMulti(functions, program, &link.UprobeMultiOptions{Addresses: offsets})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// calibratedSites returns where the functions of the calibrator begin, as offsets in the binary.
+func calibratedSites(t *testing.T) (offsets []uint64) {
+	t.Helper()
+	stdout, stderr, _ := harness.Utrace(t, "doctor", "--calibrate")
+	var sites []calibrate.Sites
+	if err := json.Unmarshal([]byte(stdout), &sites); err != nil {
+		t.Fatalf("%v: %q\n%s", err, stdout, stderr)
+	}
+	for i := range calibrate.USDT {
+		offsets = append(offsets, sites[i].Entry)
+	}
+	return offsets
 }
