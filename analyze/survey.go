@@ -14,6 +14,9 @@ type Survey struct {
 	LimitPercent float64 // of the processor time of a process
 	// CPU is the processor time of the processes without their probes, Cost that of the probes.
 	CPU, Cost time.Duration
+	// ByCPU is set if the processor time of some program says how much its windows stand for. That
+	// contains an estimate, the cost of the probes.
+	ByCPU bool
 }
 
 // UsedPercent is the part of the processor time that the probes took.
@@ -33,6 +36,7 @@ func (s *Survey) plus(other *Survey) *Survey {
 		Functions: max(s.Functions, other.Functions), Unprobed: min(s.Unprobed, other.Unprobed),
 		LimitPercent: max(s.LimitPercent, other.LimitPercent),
 		CPU:          min(s.CPU+other.CPU, maxTimeNs), Cost: min(s.Cost+other.Cost, maxTimeNs),
+		ByCPU: s.ByCPU || other.ByCPU,
 	}
 }
 
@@ -48,6 +52,7 @@ func surveyOf(src *source) *Survey {
 		s.Functions += min(max(0, of.Funcs), maxDefinitions)
 		s.CPU = min(s.CPU+time.Duration(min(of.CPUNs, maxTimeNs)), maxTimeNs)
 		s.Cost = min(s.Cost+time.Duration(min(of.CostNs, maxTimeNs)), maxTimeNs)
+		s.ByCPU = s.ByCPU || !of.ByIO
 	}
 	used := make([]bool, len(t.ProbeSets))
 	for i := range t.Windows {

@@ -142,6 +142,12 @@ type Survey struct {
 	CPUNs uint64 `json:"cpu_ns"`
 	// CostNs is the processor time that the probes have taken, as estimated while recording.
 	CostNs uint64 `json:"cost_ns"`
+	// IOCalls is how often the processes have called read(2), write(2) and their like since the
+	// start; 0 if it is unknown. The unit of the windows' IOCalls.
+	IOCalls uint64 `json:"io_calls,omitempty"`
+	// ByIO is set if the calls of functions vary less by IOCalls than by CPUNs: then IOCalls is the
+	// measure of windows.
+	ByIO bool `json:"by_io,omitempty"`
 }
 
 // SetID numbers the ProbeSets of a trace in the order of their definition.
@@ -166,6 +172,9 @@ type Window struct {
 	// CPUNs is the processor time that the processes with the module have used between FromNs and
 	// ToNs, less the cost of their probes. 0 if it is unknown.
 	CPUNs uint64 `json:"cpu_ns"`
+	// IOCalls is how often the processes have called read(2), write(2) and their like between FromNs
+	// and ToNs.
+	IOCalls uint64 `json:"io_calls,omitempty"`
 	// Rough is set if so much of the processor time went to the probes that CPUNs is rough. With All,
 	// CPUNs then comes from the calls in the window, and from how often these functions are called
 	// in other windows: it is no measure for their number.

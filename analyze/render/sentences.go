@@ -47,7 +47,7 @@ func sentences(r *analyze.Result) (list []string) {
 	if text := mostTime(r.Rows); text != "" {
 		list = append(list, text)
 	}
-	if text := sampled(r.Rows); text != "" {
+	if text := sampled(r); text != "" {
 		list = append(list, text)
 	}
 	return list
@@ -92,10 +92,10 @@ func mostTime(rows []analyze.Row) string {
 }
 
 // sampled says which part of the calls was recorded.
-func sampled(rows []analyze.Row) string {
+func sampled(r *analyze.Result) string {
 	calls, recorded := 0.0, 0.0
-	for i := range rows {
-		if row := &rows[i]; row.CallsError > 0 {
+	for i := range r.Rows {
+		if row := &r.Rows[i]; row.CallsError > 0 {
 			calls += float64(row.Calls)
 			recorded += float64(row.Recorded)
 		}
@@ -103,8 +103,12 @@ func sampled(rows []analyze.Row) string {
 	if calls == 0 {
 		return ""
 	}
-	return fmt.Sprintf("Figures with ± are estimates: utrace probed these functions at times, and recorded %s of about %s calls. If all CPUs were busy, there may have been more calls.",
+	text := fmt.Sprintf("Figures with ± are estimates: utrace probed these functions at times, and recorded %s of about %s calls.",
 		humanize.Comma(int64(recorded)), humanize.Comma(int64(roughly(calls, 3))))
+	if r.Trace.Survey != nil && r.Trace.Survey.ByCPU {
+		text += " Some rely on the cost of the probes: if all CPUs were busy, they may be off by more."
+	}
+	return text
 }
 
 // roughly rounds to that many digits.

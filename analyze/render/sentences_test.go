@@ -44,13 +44,14 @@ func TestSentences(t *testing.T) {
 	if got := sentences(r); got != nil {
 		t.Errorf("utrace has not chosen: %q", got)
 	}
+	r.Trace.Survey = &analyze.Survey{ByCPU: true}
 	r.Trace.Durations = []time.Duration{200 * time.Millisecond}
 	r.Trace.Recordings = []analyze.Recording{{Meta: format.Meta{Chosen: true}}}
 	want := []string{
 		"postgres made 50 calls of query: half took at most 2 ms.",
 		"redis-server made about 412,000 calls of processCommand: half took at most 3.1 us, 1 in 100 more than 14 us.",
 		"84% of the 2.4 s in these functions was spent in main itself, waiting included.",
-		"Figures with ± are estimates: utrace probed these functions at times, and recorded 12,000 of about 412,000 calls. If all CPUs were busy, there may have been more calls.",
+		"Figures with ± are estimates: utrace probed these functions at times, and recorded 12,000 of about 412,000 calls. Some rely on the cost of the probes: if all CPUs were busy, they may be off by more.",
 	}
 	if got := sentences(r); !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

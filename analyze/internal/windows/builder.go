@@ -14,8 +14,7 @@ const (
 	maxTimeNs  = 1 << 60
 )
 
-// NumStrata is the largest number of strata: so many windows have one each. Of more, neighbours
-// share one.
+// NumStrata is the largest number of strata.
 const NumStrata = 256
 
 // minExact is the share of a recording in one window without a break that counts as all of it.
@@ -99,9 +98,13 @@ func (b *builder) collect() map[format.ModuleID]*Windows {
 		if w.FromNs > w.ToNs || w.ToNs > w.OffNs || w.OffNs > maxTimeNs {
 			continue
 		}
-		win := window{fromNs: int64(w.FromNs), toNs: int64(w.ToNs), offNs: int64(w.OffNs), cpuNs: min(w.CPUNs, maxTimeNs), derived: w.All && w.Rough}
+		module, ok := b.moduleOf(w.Set)
+		win := window{fromNs: int64(w.FromNs), toNs: int64(w.ToNs), offNs: int64(w.OffNs), work: min(w.CPUNs, maxTimeNs), derived: w.All && w.Rough}
+		if s := b.surveys[module]; ok && s != nil && s.ByIO {
+			win.work = min(w.IOCalls, maxTimeNs)
+		}
 		b.bySet[w.Set] = append(b.bySet[w.Set], win)
-		if module, ok := b.moduleOf(w.Set); ok && w.All {
+		if ok && w.All {
 			lists[module] = append(lists[module], win)
 		}
 	}
@@ -175,15 +178,14 @@ func (c *classes) windows(at int, bySet [][]window) (list []window) {
 	return list
 }
 
-// measured marks windows whose own size is unknown, if there are others.
+// measured marks windows whose size was derived, if there are others.
 func measured(list []window) []window {
-	known := func(w window) bool { return w.cpuNs > 0 && !w.derived }
-	if !slices.ContainsFunc(list, known) {
+	if !slices.ContainsFunc(list, func(w window) bool { return !w.derived && w.work > 0 }) {
 		return list
 	}
 	for i := range list {
-		if !known(list[i]) {
-			list[i].unmeasured, list[i].cpuNs = true, 0
+		if list[i].derived {
+			list[i].unmeasured, list[i].work = true, 0
 		}
 	}
 	return list
@@ -214,13 +216,13 @@ func (b *builder) cover(list []window, module format.ModuleID) *Windows {
 	return w
 }
 
-// measure measures windows of a module: by processor time, or by time if that is unknown or a part
-// of the time is selected.
+// measure measures windows of a module: by its work, or by time if that is unknown or a part of the
+// time is selected.
 func (b *builder) measure(w *Windows, module format.ModuleID) {
-	cpuSize, timeSize, probed := 0.0, 0.0, 0.0
+	workSize, timeSize, probed := 0.0, 0.0, 0.0
 	for i := range w.list {
 		win := &w.list[i]
-		cpuSize += float64(win.cpuNs)
+		workSize += float64(win.work)
 		if !win.unmeasured {
 			timeSize += float64(win.toNs - win.fromNs)
 		}
@@ -228,30 +230,58 @@ func (b *builder) measure(w *Windows, module format.ModuleID) {
 	}
 	w.Share = min(1, probed/float64(max(1, b.selectedNs)))
 	grew := b.grew[module]
-	cpu := grew.at(b.durationNs)
+	work := grew.at(b.durationNs)
 	noBreak := len(w.list) > 0 && w.list[0].endNs == w.list[len(w.list)-1].endNs
-	w.exact = noBreak && (cpuSize > 0 && cpuSize >= minExact*cpu || cpuSize == 0 && timeSize >= minExact*float64(b.durationNs))
-	if cpuSize == 0 || b.byTime {
-		b.divide(w, func(ns int64) float64 { return b.inside(b.fromNs, ns) }, func(win *window) float64 { return b.inside(win.fromNs, win.toNs) }, float64(b.selectedNs))
+	w.exact = noBreak && (workSize > 0 && workSize >= minExact*work || workSize == 0 && timeSize >= minExact*float64(b.durationNs))
+	if workSize == 0 || b.byTime {
+		size := func(win *window) float64 {
+			if win.unmeasured {
+				return 0
+			}
+			return b.inside(win.fromNs, win.toNs)
+		}
+		b.divide(w, func(ns int64) float64 { return b.inside(b.fromNs, ns) }, size, float64(b.selectedNs))
 	} else {
-		b.divide(w, grew.at, func(win *window) float64 { return float64(win.cpuNs) }, cpu)
+		b.divide(w, grew.at, func(win *window) float64 { return float64(win.work) }, work)
 	}
+}
+
+// stratify numbers the strata of windows, and returns how many there are. A stratum ends once it has
+// half of the mean size of a window: a ratio of two small numbers would be too rough.
+func stratify(list []window, size func(*window) float64) (n int) {
+	least := 0.0
+	for i := range list {
+		least += size(&list[i]) / (2 * float64(min(len(list), NumStrata/2)))
+	}
+	sum := 0.0 // of the current stratum
+	for i := range list {
+		list[i].stratum = uint8(min(n, NumStrata-1))
+		if sum += size(&list[i]); sum >= least && sum > 0 {
+			sum, n = 0, min(n+1, NumStrata)
+		}
+	}
+	if n == 0 {
+		return min(1, len(list))
+	}
+	for i := len(list) - 1; int(list[i].stratum) == n; i-- { // what is left joins the last one
+		list[i].stratum--
+	}
+	return n
 }
 
 // divide divides windows into strata, in order of time. Each stands for its own size, and half of
 // the gaps before and after it. at is the size of the recording up to a time, all that of the whole.
 func (b *builder) divide(w *Windows, at func(ns int64) float64, size func(*window) float64, all float64) {
-	n := min(len(w.list), NumStrata)
+	n := stratify(w.list, size)
 	w.Sizes, w.Spans = make([]float64, n), make([]float64, n)
 	from, to := make([]float64, n), make([]float64, n)
 	for i := range w.list {
 		win := &w.list[i]
-		win.stratum = uint8(i * n / len(w.list))
 		s := win.stratum
-		if w.Sizes[s] == 0 {
-			from[s] = at(win.fromNs)
-		}
-		if x := size(win); x > 0 && !win.unmeasured {
+		if x := size(win); x > 0 {
+			if w.Sizes[s] == 0 {
+				from[s] = at(win.fromNs)
+			}
 			w.Sizes[s] += x
 			to[s] = at(win.toNs)
 		}

@@ -33,10 +33,10 @@ type Windows struct {
 // window is a format.Window.
 type window struct {
 	fromNs, toNs, offNs int64
-	endNs               int64 // offNs of the last window that follows without a break
-	cpuNs               uint64
+	endNs               int64  // offNs of the last window that follows without a break
+	work                uint64 // processor time in ns, or IO calls: see format.Survey
 	stratum             uint8
-	derived             bool // cpuNs comes from the calls
+	derived             bool // work comes from the calls
 	unmeasured          bool // its calls are no part of the sample, since their share is unknown
 }
 

@@ -3,6 +3,7 @@ package windows
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -83,7 +84,7 @@ func TestDerivedWindow(t *testing.T) {
 	tb.Windows = []format.Window{
 		{Set: 0, FromNs: 100, ToNs: 200, OffNs: 200, CPUNs: 50},
 		{Set: 1, FromNs: 600, ToNs: 700, OffNs: 700, CPUNs: 100, All: true, Rough: true},
-		{Set: 0, FromNs: 800, ToNs: 900, OffNs: 900}, // of unknown size
+		{Set: 0, FromNs: 800, ToNs: 900, OffNs: 900}, // of unknown size: it shares a stratum
 	}
 	c := coverage(t, tb, 1000, 0, 0)
 	a, b := c.Of(0), c.Of(1)
@@ -92,8 +93,8 @@ func TestDerivedWindow(t *testing.T) {
 	}
 	for start, want := range map[int64]Place{
 		150: {OffNs: 200, Windowed: true},
-		650: {OffNs: 700, Windowed: true, Unfair: true, Whole: true, Stratum: 1},
-		850: {OffNs: 900, Windowed: true, Unfair: true, Stratum: 2},
+		650: {OffNs: 700, Windowed: true, Unfair: true, Whole: true},
+		850: {OffNs: 900, Windowed: true},
 	} {
 		if got := c.Place(0, start); got != want {
 			t.Errorf("at %d: %+v, want %+v", start, got, want)
@@ -101,6 +102,25 @@ func TestDerivedWindow(t *testing.T) {
 	}
 	if c.Place(1, 650).Unfair {
 		t.Error("the only window of a function is no sample")
+	}
+}
+
+// If calls vary less by IO calls than by processor time, IO calls are the measure.
+func TestWindowsByIO(t *testing.T) {
+	tb := tables()
+	tb.Surveys = []format.Survey{{TimeNs: 500, CPUNs: 900, IOCalls: 100}, {TimeNs: 1000, CPUNs: 1000, IOCalls: 400, ByIO: true}}
+	tb.Windows = []format.Window{
+		{Set: 0, FromNs: 100, ToNs: 200, OffNs: 200, CPUNs: 1, IOCalls: 20},
+		{Set: 1, FromNs: 600, ToNs: 700, OffNs: 700, CPUNs: 500, IOCalls: 60, All: true, Rough: true},
+	}
+	c := coverage(t, tb, 1000, 0, 0)
+	a, b := c.Of(0), c.Of(1)
+	if a.Size != 20 || a.Scale() != 20 || b.Size != 60 || a.WholeScale != 400.0/60 {
+		t.Errorf("sizes %v and %v, scale %v, whole %v", a.Size, b.Size, a.Scale(), a.WholeScale)
+	}
+	tb.Surveys[1].ByIO = false
+	if a := coverage(t, tb, 1000, 0, 0).Of(0); a.Size != 1 {
+		t.Errorf("size %v by processor time", a.Size)
 	}
 }
 
@@ -155,7 +175,7 @@ func TestSpans(t *testing.T) {
 	}
 	w := coverage(t, tb, 1000, 0, 0).Of(0)
 	// Before: 20; between, from 40 to 280: 240; after, from 370: 630.
-	for i, want := range []float64{20 + 20 + 120, 0, 90 + 120 + 630} {
+	for i, want := range []float64{20 + 20 + 120, 90 + 120 + 630} {
 		if math.Abs(w.Spans[i]-want) > 1e-9 {
 			t.Errorf("spans %v: %d is not %v", w.Spans, i, want)
 		}
@@ -180,6 +200,19 @@ func TestStrata(t *testing.T) {
 	}
 	if math.Abs(sum-w.All) > 1e-6 {
 		t.Errorf("all strata stand for %v of %v", sum, w.All)
+	}
+}
+
+// Windows of the same size have a stratum each. A small one shares it with a neighbour.
+func TestSmallWindows(t *testing.T) {
+	tb := tables()
+	for i, size := range []uint64{100, 100, 1, 100, 2, 1, 100} {
+		from := 100 * uint64(i)
+		tb.Windows = append(tb.Windows, format.Window{Set: 0, FromNs: from, ToNs: from + 10, OffNs: from + 10, CPUNs: size})
+	}
+	w := coverage(t, tb, 1000, 0, 0).Of(0)
+	if want := []float64{100, 100, 101, 103}; !slices.Equal(w.Sizes, want) {
+		t.Errorf("strata of %v, want %v", w.Sizes, want)
 	}
 }
 

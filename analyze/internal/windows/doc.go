@@ -16,21 +16,29 @@
 //
 // # Measure
 //
-// The measure of windows is the processor time of the processes with the module. A busy second has
-// more calls than an idle one, so shares of processor time vary less than shares of time. If a trace
-// lacks it, or if only some of its time is selected, the measure is time.
+// The measure of windows is the work of the processes with the module. A busy second has more calls
+// than an idle one, so shares of work vary less than shares of time. Work is either
 //
-// Calls in windows without a measure are no part of the sample, if the function has other windows.
-// That applies to windows with all functions: there the probes take most of the processor time. A
+//   - processor time, less the cost of the probes, which is an estimate;
+//   - or how often the processes read and wrote. A server that is slowed down by probes still does
+//     so as often per request. The recorder says which of the two varies less (format.Survey.ByIO).
+//
+// If a trace lacks it, or if only some of its time is selected, the measure is time.
+//
+// Calls in windows with all functions are no part of the sample, if the function has other windows:
+// there the probes take most of the processor time, so the measure is derived from the calls. A
 // program that is slowed down as much also works differently, such as handling several requests at
 // once. Counts from such windows were four times too low.
 //
 // # Strata
 //
-// A stratum is a window, or a few neighbouring ones: a recording may have thousands of windows, and
-// each row of a report needs its sums in each stratum. So there are at most NumStrata of them, in
-// order of time. Neighbours see the same phase of a program: how they differ shows the variance of a
-// figure (package estimate).
+// A stratum is a window, or a few neighbouring ones, in order of time. There are two reasons to share
+// one: each row of a report needs its sums in each stratum, and a recording may have thousands of
+// windows; and the calls of a small window over its size are a rough figure. So strata have about the
+// same size, and there are at most NumStrata.
+//
+// Neighbours see the same phase of a program: how they differ shows the variance of a figure (package
+// estimate).
 //
 // # Whole windows
 //

@@ -193,6 +193,27 @@ func CPUTime(pid uint32) (time.Duration, bool) {
 	return time.Duration(ts.Nano()), true
 }
 
+// IOCalls returns how often all threads of a process, including ended ones, have called read(2),
+// write(2) and their like (syscr and syscw of /proc/PID/io, proc(5)). Calls for sockets only, such as
+// recv(2), do not count. It reports false if the process has ended, or the kernel does not count.
+func IOCalls(pid int) (calls uint64, ok bool) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid))
+	if err != nil {
+		return 0, false
+	}
+	for line := range strings.Lines(string(text)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		if name == "syscr" || name == "syscw" {
+			n, err := strconv.ParseUint(value, 10, 64)
+			if err != nil {
+				return 0, false
+			}
+			calls += n
+		}
+	}
+	return calls, true
+}
+
 // Exists reports whether a process exists, including one that has ended but was not waited for.
 func Exists(pid int) bool { return unix.Kill(pid, 0) != unix.ESRCH }
 

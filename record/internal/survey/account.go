@@ -32,12 +32,20 @@ type account struct {
 	spent    time.Duration // what the probes have cost since the start
 	perSec   float64       // CPU time per second, of late
 	extra    time.Duration // costs other than hits since the last update
+	ioCalls  uint64        // since the start, when last read
+	ioSeen   uint64        // the same since the process began
 	raised   bool          // a semaphore is raised
 	hasEnded bool
 }
 
-func newAccount(pid int, limit float64, objs *bpf.Objects, usedBefore time.Duration, grace *time.Duration, now time.Time) *account {
-	return &account{pid: pid, limit: limit, cpu: proc.CPUTime, cost: objs.ProcessCost, used: usedBefore, grace: grace, at: now}
+// used is what a process had used at some time.
+type used struct {
+	cpu     time.Duration
+	ioCalls uint64
+}
+
+func newAccount(pid int, limit float64, objs *bpf.Objects, usedBefore used, grace *time.Duration, now time.Time) *account {
+	return &account{pid: pid, limit: limit, cpu: proc.CPUTime, cost: objs.ProcessCost, used: usedBefore.cpu, ioSeen: usedBefore.ioCalls, grace: grace, at: now}
 }
 
 // raisedShare is the share of its CPU time that a raised semaphore costs CPython 3.11, which then
@@ -79,6 +87,17 @@ func (a *account) update(now time.Time) error {
 	}
 	a.credit = min(a.credit, a.most())
 	return nil
+}
+
+// updateIO brings ioCalls up to date. It reports false if these are not known.
+func (a *account) updateIO() bool {
+	seen, ok := proc.IOCalls(a.pid)
+	if !ok || seen < a.ioSeen {
+		return false
+	}
+	a.ioCalls += seen - a.ioSeen
+	a.ioSeen = seen
+	return true
 }
 
 // most is the largest credit.

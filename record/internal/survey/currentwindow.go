@@ -19,12 +19,10 @@ const maxLooks = 3
 // endCount ends the counting of a window.
 func (sm *surveyedModule) endCount(w *window) {
 	toNs, useful := sm.now()
-	w.toNs, w.used = toNs, useful-w.from
+	w.toNs, w.used, w.usedIO = toNs, useful-w.from, sm.io.calls-w.fromIO
 	spent, _ := sm.spentIn(w)
 	w.told, w.rough = w.used, w.used < certainTimes*spent
-	if w.used < spent/roughTimes {
-		w.told = 0
-	}
+	w.told = max(w.told, spent/roughTimes)
 	if w.kind == allWindow {
 		w.told, w.rough = 0, true
 		if w.all {
@@ -38,7 +36,8 @@ func (sm *surveyedModule) endCount(w *window) {
 // the cost is an estimate that can be wrong by a fifth.
 const certainTimes = 3
 
-// roughTimes is how many times less it can have seen, for a rough figure.
+// roughTimes is how many times less it has seen at least: if it seems to be still less, the cost is
+// wrong.
 const roughTimes = 4
 
 // usedByRates returns how much processor time a window has seen, judging by the calls of functions
@@ -90,12 +89,12 @@ func (sm *surveyedModule) follow(now time.Time) {
 			sm.current = nil
 		} else if isClosed(w.opened) {
 			sm.turnOn(w)
-			w.until = now.Add(w.kind.lasts())
+			w.until = now.Add(w.lasts)
 		}
 		return
 	case counting:
 		spent, _ := sm.spentIn(w)
-		if spent < w.allot && now.Before(w.until) {
+		if spent < w.most && now.Before(w.until) {
 			return
 		}
 		sm.endCount(w)
@@ -107,7 +106,7 @@ func (sm *surveyedModule) follow(now time.Time) {
 		w.until = now.Add(waitLasts)
 	}
 	spent, openCalls := sm.spentIn(w)
-	if w.kind == fewWindow && openCalls > 0 && spent < 2*w.allot && now.Before(w.until) {
+	if w.kind == fewWindow && openCalls > 0 && spent < 2*w.most && now.Before(w.until) {
 		return
 	}
 	sm.close(w)
@@ -121,6 +120,7 @@ func (sm *surveyedModule) learn(w *window) {
 		e, _ := sm.survey.cfg.Objs.Limits.Hits(sm.id(fn))
 		calls := e - w.hits[i].entries
 		f.calls += calls
+		sm.io.compare(f, calls, w)
 		if w.kind != allWindow && w.used > 0 {
 			f.see(float64(calls)/float64(w.used), min(1, w.used.Seconds()/0.02), !w.rough)
 		}

@@ -20,10 +20,14 @@
 //     calls whom.
 //
 // The trace has each window (format.Window). Calls that begin in it are a fair sample. How many
-// there were in all is an estimate by CPU time, not by time: the probes slow down a busy program in
-// the windows, but it makes as many calls per CPU time that is left to it. A window waits for calls
-// that are still open, while that costs little. The calls that begin meanwhile do not count, since
-// the end of such a window depends on them.
+// there were in all is an estimate by work, not by time, since the probes slow down a busy program in
+// the windows. Work is either the CPU time that is left to the program, or its calls of read and
+// write, whichever its functions follow more closely (iomeasure.go).
+//
+// Windows with a few functions last as long as was planned. If the cost of their calls ended them,
+// they would end in bursts, and see too many. A window waits for calls that are still open, while
+// that costs little. The calls that begin meanwhile do not count, since the end of such a window
+// depends on them.
 //
 // Small programs are attached as a whole when the recording begins, also commands with up to 2,000
 // breakpoints. A command may cost 100 ms beyond the limit, so that a short one is recorded from its

@@ -20,6 +20,7 @@ type surveyedFunc struct {
 	entries   uint64  // hits when last looked at, as is returns
 	returns   uint64
 	looks     int // scans without a result
+	last      logRates
 	seen      Sampled
 }
 
@@ -59,8 +60,11 @@ func (sm *surveyedModule) importance(fn int) float64 {
 }
 
 // indirect is what a hit costs a program in addition to what it costs the calibrator: the kernel's
-// code displaces a program's own from caches and predictors. Measured with redis-server, whose
-// processor time per request was compared with and without a probe.
+// code displaces a program's own from caches and predictors.
+//
+// Note: this is the least. Measured by CPU time per request, with and without probes, a call of one
+// function of redis-server every 7.7 us costs 1.8 to 2.4 times what was calibrated, and a handler of
+// net/http every 24 us 1.7 to 2.2 times. Four calls within 8 us cost what was calibrated.
 const indirect = 150 * time.Nanosecond
 
 // see updates the rate by a new figure, which has a weight from 0 to 1. The first certain one

@@ -46,11 +46,13 @@ type surveyedModule struct {
 	current *window // of the other kinds
 
 	useful, spent time.Duration // of its processes since the start
+	io            ioMeasure
 	judged        time.Duration // useful when the steady functions were last judged
 	judgedAt      time.Time
 	alarmedAt     time.Time // when the costs of steady functions were last looked at
 	costs         []costly  // scratch
 	judgedNs      uint64    // the same, CLOCK_MONOTONIC
+	judgedIO      uint64    // io.calls then
 	slicedAt      time.Time
 	slices        int
 	promotedAt    time.Time
@@ -66,6 +68,7 @@ const manySlices = 128
 // member is a process of a module.
 type member struct {
 	useful, spent time.Duration // of the account, when last looked at
+	ioCalls       uint64        // the same
 	part          float64       // of the module's costs, of late
 }
 
@@ -139,13 +142,17 @@ func (sm *surveyedModule) fits(fns []int, breakpoints int) (n int) {
 func (sm *surveyedModule) reset() {
 	sm.useful, sm.spent, sm.judged = 0, 0, 0
 	for a, m := range sm.accounts {
-		m.useful, m.spent = a.useful, a.spent
+		m.useful, m.spent, m.ioCalls = a.useful, a.spent, a.ioCalls
 	}
 }
 
 // leave forgets the processes that have the module no longer.
 func (sm *surveyedModule) leave(pids []int) {
-	maps.DeleteFunc(sm.accounts, func(a *account, _ *member) bool { return !slices.Contains(pids, a.pid) })
+	maps.DeleteFunc(sm.accounts, func(a *account, _ *member) bool {
+		left := !slices.Contains(pids, a.pid)
+		sm.io.unknown = sm.io.unknown || left
+		return left
+	})
 }
 
 // backlog adds what a process has done before anybody knew of it. That was before the current window.
@@ -195,7 +202,7 @@ func attachingCost(funcs int) time.Duration { return setCost + time.Duration(fun
 // join notes a process with the module.
 func (sm *surveyedModule) join(a *account) {
 	if sm.accounts[a] == nil {
-		sm.accounts[a] = &member{useful: a.useful, spent: a.spent}
+		sm.accounts[a] = &member{useful: a.useful, spent: a.spent, ioCalls: a.ioCalls}
 	}
 }
 
@@ -217,6 +224,7 @@ func (sm *surveyedModule) update() {
 		m.useful, m.spent = a.useful, a.spent
 		if a.hasEnded {
 			delete(sm.accounts, a)
+			sm.io.unknown = true
 		}
 	}
 }
@@ -297,6 +305,7 @@ func (sm *surveyedModule) turnOn(w *window) {
 		sm.survey.cfg.Objs.Limits.Turn(sm.id(fn), true)
 	}
 	w.fromNs, w.from = sm.now()
+	w.fromIO = sm.io.calls
 	w.sinceNs, w.on, w.opening = w.fromNs, w.from, sm.spent-w.opening
 	w.state = counting
 	w.hits = make([]hits, len(w.set.fns))
@@ -322,6 +331,7 @@ func (sm *surveyedModule) now() (nowNs uint64, useful time.Duration) {
 			sm.survey.fail(a.update(time.Now()))
 		}
 		sm.update()
+		sm.updateIO()
 		if clock.MonotonicNs()-nowNs < uint64(stampTime) {
 			break
 		}
@@ -336,7 +346,7 @@ func (sm *surveyedModule) close(w *window) {
 	}
 	offNs := clock.MonotonicNs()
 	if w.state != opening {
-		sm.survey.write(w, w.toNs, offNs, w.told)
+		sm.survey.write(w, w.toNs, offNs, w.told, w.usedIO)
 	}
 	done := sm.Probes.Close(w.set)
 	sm.chargeAttaching(w)
@@ -355,7 +365,7 @@ func (sm *surveyedModule) finish(stopNs uint64) {
 	sm.now()
 	for _, w := range sm.steady {
 		if w.state != opening && w.fromNs < stopNs {
-			sm.survey.write(w, stopNs, stopNs, sm.useful-w.from)
+			sm.survey.write(w, stopNs, stopNs, sm.useful-w.from, sm.io.calls-w.fromIO)
 		}
 	}
 	if w := sm.current; w != nil && w.state != opening && w.fromNs < stopNs {
@@ -363,7 +373,7 @@ func (sm *surveyedModule) finish(stopNs uint64) {
 			sm.endCount(w)
 			w.toNs = min(w.toNs, stopNs)
 		}
-		sm.survey.write(w, w.toNs, stopNs, w.told)
+		sm.survey.write(w, w.toNs, stopNs, w.told, w.usedIO)
 	}
 }
 
@@ -374,6 +384,7 @@ func (sm *surveyedModule) report(nowNs uint64) {
 	}
 	sm.survey.cfg.Trace.AddSurvey(sm.Module, format.Survey{
 		TimeNs: sm.survey.sinceStart(nowNs), Funcs: len(sm.funcs), CPUNs: uint64(max(0, sm.useful)), CostNs: uint64(max(0, sm.spent)),
+		IOCalls: sm.io.calls, ByIO: sm.io.isBetter(),
 	})
 }
 

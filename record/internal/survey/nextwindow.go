@@ -47,7 +47,25 @@ func (sm *surveyedModule) next(now time.Time) {
 	sm.draw = rand.Float64()
 	w := sm.open(fns, kind)
 	w.allot, w.all = min(sm.allot(kind), sm.enough(kind, fns)), kind == allWindow && sm.allKnown(len(fns))
+	w.most, w.lasts = w.allot, kind.lasts()
+	if kind == fewWindow {
+		w.most, w.lasts = mostAllots*w.allot, sm.planned(w.allot, fns)
+	}
 	sm.current = w
+}
+
+// mostAllots is how many times its allotment a window with few functions may cost.
+const mostAllots = 4
+
+// planned is how long a window with few functions lasts, so that it costs about its allotment. If
+// that ended it, it would end in bursts of calls, and see too many.
+func (sm *surveyedModule) planned(allot time.Duration, fns []int) time.Duration {
+	var share float64
+	for _, fn := range fns {
+		share += sm.funcs[fn].share()
+	}
+	lasts := float64(allot) / (share * max(sm.perSec(), 0.01)) * (0.5 + rand.Float64())
+	return time.Duration(min(max(lasts, float64(leastLasts)), float64(fewLasts)))
 }
 
 // allot returns what a window of a kind may cost.

@@ -101,8 +101,10 @@ func (sm *surveyedModule) judge(now time.Time) {
 	if !due && !alarm && !surprised {
 		return
 	}
-	before := mark{sm.judgedNs, sm.judged}
+	before := mark{sm.judgedNs, sm.judged, sm.judgedIO}
 	sm.judgedAt, sm.judged, sm.judgedNs = now, sm.useful, clock.MonotonicNs()
+	sm.updateIO()
+	sm.judgedIO = sm.io.calls
 	for _, c := range list {
 		f := &sm.funcs[c.fn]
 		f.entries, f.returns = sm.survey.cfg.Objs.Limits.Hits(sm.id(c.fn))
@@ -146,10 +148,11 @@ func (sm *surveyedModule) part() float64 {
 	return 1 / float64(sharing)
 }
 
-// mark is a moment, CLOCK_MONOTONIC, and the useful processor time at that moment.
+// mark is a moment, CLOCK_MONOTONIC, with the useful processor time and the IO calls up to then.
 type mark struct {
-	ns     uint64
-	useful time.Duration
+	ns      uint64
+	useful  time.Duration
+	ioCalls uint64
 }
 
 // pauseAfter is how long a function has windows at least once it has become too expensive, doubled
@@ -172,8 +175,8 @@ func (sm *surveyedModule) takeOff(off map[int]bool, before mark) {
 		}
 		sm.endCount(w)
 		if w.fromNs < before.ns {
-			sm.survey.write(w, before.ns, before.ns, before.useful-w.from)
-			w.fromNs, w.told = before.ns, max(0, w.told-(before.useful-w.from))
+			sm.survey.write(w, before.ns, before.ns, before.useful-w.from, before.ioCalls-w.fromIO)
+			w.fromNs, w.told, w.usedIO = before.ns, max(0, w.told-(before.useful-w.from)), w.usedIO-(before.ioCalls-w.fromIO)
 		}
 		sm.close(w)
 		for _, fn := range w.set.fns {
@@ -202,8 +205,8 @@ func (sm *surveyedModule) slice() (nowNs uint64) {
 			continue
 		}
 		w.all = w.all && all // at its beginning and at its end
-		sm.survey.write(w, nowNs, nowNs, sm.useful-w.from)
-		w.fromNs, w.from, w.all = nowNs, sm.useful, all
+		sm.survey.write(w, nowNs, nowNs, sm.useful-w.from, sm.io.calls-w.fromIO)
+		w.fromNs, w.from, w.fromIO, w.all = nowNs, sm.useful, sm.io.calls, all
 	}
 	return nowNs
 }

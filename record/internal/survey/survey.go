@@ -44,8 +44,8 @@ type Survey struct {
 
 	// lookFor is how long samples are taken before functions are scanned; 0 without samples.
 	lookFor     time.Duration
-	startNs     uint64                // CLOCK_MONOTONIC of the trace's time 0
-	usedAtStart map[int]time.Duration // CPU time of processes that were running
+	startNs     uint64       // CLOCK_MONOTONIC of the trace's time 0
+	usedAtStart map[int]used // by processes that were running
 
 	mu              sync.Mutex // protects all below
 	modules         []*surveyedModule
@@ -76,11 +76,12 @@ type mappedFiles struct {
 func New(cfg Config) (s *Survey, err error) {
 	s = &Survey{
 		cfg: cfg, grace: graceOfRunning,
-		usedAtStart: map[int]time.Duration{}, accounts: map[int]*account{}, mapped: map[int]mappedFiles{}, quit: make(chan struct{}),
+		usedAtStart: map[int]used{}, accounts: map[int]*account{}, mapped: map[int]mappedFiles{}, quit: make(chan struct{}),
 	}
 	for _, pid := range proc.All() {
-		if used, ok := proc.CPUTime(uint32(pid)); ok {
-			s.usedAtStart[pid] = used
+		if cpu, ok := proc.CPUTime(uint32(pid)); ok {
+			calls, _ := proc.IOCalls(pid)
+			s.usedAtStart[pid] = used{cpu, calls}
 		}
 	}
 	if cfg.Command {
@@ -137,6 +138,8 @@ func (s *Survey) Begin(startNs uint64) {
 	s.update(now)
 	for _, a := range s.accounts { // the time before the start does not count
 		a.useful, a.spent = 0, 0
+		a.updateIO()
+		a.ioCalls = 0
 	}
 	for _, sm := range s.modules {
 		sm.reset()
@@ -326,9 +329,9 @@ func (s *Survey) maps(pid int, key image.Key) bool {
 func (s *Survey) sinceStart(ns uint64) uint64 { return clock.SinceStart(ns, s.startNs) }
 
 // write queues a window for the trace.
-func (s *Survey) write(w *window, toNs, offNs uint64, used time.Duration) {
+func (s *Survey) write(w *window, toNs, offNs uint64, used time.Duration, ioCalls uint64) {
 	s.cfg.Trace.AddWindow(w.set, format.Window{
-		FromNs: s.sinceStart(w.fromNs), ToNs: s.sinceStart(toNs), OffNs: s.sinceStart(offNs), CPUNs: uint64(max(0, used)), Rough: w.rough || w.set.raises, All: w.all,
+		FromNs: s.sinceStart(w.fromNs), ToNs: s.sinceStart(toNs), OffNs: s.sinceStart(offNs), CPUNs: uint64(max(0, used)), IOCalls: ioCalls, Rough: w.rough || w.set.raises, All: w.all,
 	})
 }
 

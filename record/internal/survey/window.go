@@ -8,6 +8,8 @@ import "time"
 const (
 	scanLasts = 30 * time.Millisecond // and windows with all functions
 	fewLasts  = 200 * time.Millisecond
+	// leastLasts is how long windows with few functions last at least.
+	leastLasts = 2 * time.Millisecond
 	// waitLasts is how long a window waits for its open calls.
 	waitLasts = 500 * time.Millisecond
 )
@@ -53,11 +55,15 @@ type window struct {
 	opening time.Duration // what its breakpoints have cost before it was turned on
 	from    time.Duration // useful processor time of the module at fromNs
 	used    time.Duration // the same between fromNs and toNs
+	fromIO  uint64        // ioCalls of the module at fromNs
+	usedIO  uint64        // the same between fromNs and toNs
 	told    time.Duration // the same for the trace, see format.Window
 	rough   bool
 	err     error         // of attaching, once opened is closed
 	opened  chan struct{} // closed once the breakpoints are there
-	allot   time.Duration // what it may cost
+	allot   time.Duration // what it is to cost
+	most    time.Duration // what it may cost
+	lasts   time.Duration // how long it counts calls at most
 	until   time.Time     // when counting ends, then when waiting does
 	hits    []hits        // of its functions when it began
 }
