@@ -32,18 +32,21 @@ func benchCosts() format.Calibration {
 }
 
 // BenchmarkReport measures the report over a trace of nested calls, with the cost of probes
-// subtracted, and without (raw).
+// subtracted, and without (raw). With sched, a thread wakes up the next one after 256 events.
 func BenchmarkReport(b *testing.B) {
-	for _, threads := range []int{1, 8} {
+	for _, trace := range []struct {
+		threads int
+		sched   bool
+	}{{1, false}, {8, false}, {8, true}} {
 		n := benchEvents(b)
-		path := filepath.Join(b.TempDir(), fmt.Sprintf("threads%d.arrow", threads))
-		writeCalls(b, path, n, threads, benchCosts())
+		path := filepath.Join(b.TempDir(), fmt.Sprintf("threads%d%v.arrow", trace.threads, trace.sched))
+		writeTraceOfCalls(b, path, n, trace.threads, trace.sched, benchCosts())
 		info, err := os.Stat(path)
 		if err != nil {
 			b.Fatal(err)
 		}
 		for _, raw := range []bool{false, true} {
-			b.Run(fmt.Sprintf("threads=%d/raw=%v", threads, raw), func(b *testing.B) {
+			b.Run(fmt.Sprintf("threads=%d/sched=%v/raw=%v", trace.threads, trace.sched, raw), func(b *testing.B) {
 				forgetPeak()
 				before := cpuSeconds()
 				for b.Loop() {
@@ -67,12 +70,17 @@ func BenchmarkReport(b *testing.B) {
 // down to 24 levels. Each function calls what it called the last time, with one call in eight left
 // out or taken at random.
 func writeCalls(tb testing.TB, path string, n, threads int, costs ...format.Calibration) {
+	writeTraceOfCalls(tb, path, n, threads, false, costs...)
+}
+
+// writeTraceOfCalls does that with or without rows of the scheduler.
+func writeTraceOfCalls(tb testing.TB, path string, n, threads int, sched bool, costs ...format.Calibration) {
 	f, err := os.Create(path)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	defer f.Close()
-	w, err := format.NewWriter(f, format.Meta{Host: "bench"})
+	w, err := format.NewWriter(f, format.Meta{Host: "bench", Sched: sched})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -99,7 +107,11 @@ func writeCalls(tb testing.TB, path string, n, threads int, costs ...format.Cali
 	th := 0
 	for i := range n {
 		if i%256 == 0 {
-			th = rng.IntN(threads)
+			next := rng.IntN(threads)
+			if sched && next != th {
+				appendSwitch(tb, w, now, th, next)
+			}
+			th = next
 		}
 		now += 200 + rng.Uint64()%64
 		st := stacks[th]
@@ -135,6 +147,20 @@ func writeCalls(tb testing.TB, path string, n, threads int, costs ...format.Cali
 	}
 	if err := w.Close(format.End{Stop: format.Anchor{MonoNs: int64(now)}}); err != nil {
 		tb.Fatal(err)
+	}
+}
+
+// appendSwitch has a thread wake up another one, and wait itself.
+func appendSwitch(tb testing.TB, w *format.Writer, now uint64, from, to int) {
+	for _, e := range []format.Event{
+		{Kind: format.Wakeup, Thread: format.ThreadID(to), Value: uint64(1 + from)},
+		{Kind: format.SchedOut, Thread: format.ThreadID(from), Value: 1},
+		{Kind: format.SchedIn, Thread: format.ThreadID(to)},
+	} {
+		e.TimeNs = now
+		if err := w.Append(&e); err != nil {
+			tb.Fatal(err)
+		}
 	}
 }
 

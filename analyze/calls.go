@@ -71,16 +71,18 @@ func visitCalls(path string, opts *Options, fns *functions, sum *summary, visit 
 	var threads []*thread
 	err = src.each(format.Columns{Args: true}, func(b *batch) error {
 		defer b.release()
-		p.learn(src.defined(opts))
+		p.learn(src.defined(opts.Raw))
 		for id := len(threads); id < len(src.tables.Threads); id++ {
 			threads = append(threads, &thread{id: format.ThreadID(id), info: src.tables.Threads[id], process: src.processes[id]})
 			v.open = append(v.open, nil)
 		}
-		for _, r := range b.runs {
+		for i := range b.runs {
+			r := &b.runs[i]
 			t := threads[r.thread]
 			if !opts.thread(t.info) {
 				continue
 			}
+			t.startRun(r)
 			for row := r.from; row < r.to && v.err == nil; row++ {
 				v.args = b.Args(row)
 				p.process(t, &b.Batch, row, row+1)

@@ -36,6 +36,9 @@ type callCost struct {
 // hit is the cost of a hit, or of an entry that has no return.
 func (c *callCost) hit() int64 { return int64(c.inside) + int64(c.gone) }
 
+// call is the cost of all hits of a complete call.
+func (c *callCost) call() int64 { return int64(c.inside) + int64(c.complete) }
+
 // costClass decides the cost of a call.
 type costClass struct{ entry, ret string }
 
@@ -61,6 +64,17 @@ type costs struct {
 
 // of returns the cost of a function's hits.
 func (c *costs) of(fn format.FuncID) *callCost { return &c.list[c.funcs[fn]] }
+
+// row is the cost of the hit that made a row, 0 if none did.
+func (c *costs) row(kind format.Kind, fn format.FuncID) int64 {
+	switch kind {
+	case format.Entry, format.TailEntry, format.Hit:
+		return c.of(fn).hit()
+	case format.Return, format.DroppedReturn:
+		return int64(c.of(fn).orphan)
+	}
+	return 0
+}
 
 // define adds the functions that are new. It skips known ones.
 func (c *costs) define(funcs []format.Func) {
@@ -186,6 +200,7 @@ type ProbeCost struct {
 	Hits       time.Duration
 	Bounded    bool          // more was computed for a thread than fits into its traced time: Hits has that
 	Displaced  time.Duration // the recorder had pre-empted threads, in their traced time
+	Awaited    time.Duration // threads waited for the probes of others, in their traced time
 	Traced     time.Duration // of all threads, from the first event of each to its last
 	Inside     time.Duration // outermost complete calls, as measured
 	Subtracted time.Duration // from Inside
@@ -203,6 +218,7 @@ func (p *ProbeCost) add(src *source, sum *tally, raw bool) (unmeasured bool) {
 	p.Hits += time.Duration(sum.hitNs)
 	p.Bounded = p.Bounded || sum.bounded
 	p.Displaced += time.Duration(sum.preemptedNs)
+	p.Awaited += time.Duration(sum.awaitedNs)
 	p.Traced += time.Duration(sum.tracedNs)
 	p.Inside += time.Duration(sum.insideNs)
 	p.Subtracted += time.Duration(sum.insideNs - sum.correctedNs)

@@ -15,9 +15,9 @@ type definitions struct {
 	gaps   []int64 // see source.gapTimes
 }
 
-// defined returns what is defined so far.
-func (s *source) defined(opts *Options) *definitions {
-	d := definitions{raw: opts.Raw, funcs: s.tables.Funcs, cover: s.cover, losses: s.tables.Losses, gaps: s.gapTimes}
+// defined returns what is defined so far. raw leaves out the cost of probes.
+func (s *source) defined(raw bool) *definitions {
+	d := definitions{raw: raw, funcs: s.tables.Funcs, cover: s.cover, losses: s.tables.Losses, gaps: s.gapTimes}
 	if !d.raw {
 		d.costs = s.tables.Calibrations
 	}

@@ -45,6 +45,7 @@ type frame struct {
 	costNs      int64 // of probes inside it up to now, and of its own
 	innerNs     int64 // total of the complete calls of its function inside it, in case it does not complete
 	uncertainNs int64 // the uncertain calls' part of innerNs
+	exposedNs   int64 // the thread's, when it began
 	fn          format.FuncID
 	outer       int32  // index of the next outer open frame of the same function, or none
 	returns     uint32 // nested return probes up to this frame, its own included
@@ -113,17 +114,22 @@ type thread struct {
 	// displacedNs is when the recorder last gave the processor back, see format.Displaced.
 	displacedNs int64
 	lastReturn  returned
-	hitNs       int64  // cost of all hits and displacements, those of open calls excluded
-	preemptedNs int64  // the part of hitNs, and of open calls' cost, in displacements
-	gaps        int    // damaged parts of the trace up to here
-	stack       uint64 // of the current entry, if the columns have it; see format.Stack
-	base        uint64 // stack base in force
+	hitNs       int64   // cost of all hits, displacements and waits, those of open calls excluded
+	preemptedNs int64   // the part of hitNs, and of open calls' cost, in displacements
+	awaitedNs   int64   // the same in waits: see run.awaited
+	awaited     []int64 // of the current run: those that are still to come
+	gaps        int     // damaged parts of the trace up to here
+	stack       uint64  // of the current entry, if the columns have it; see format.Stack
+	base        uint64  // stack base in force
 	frames      []frame
 	open        opencalls.Table
 	skipped     uint64 // calls on top of frames that were too many to keep
 	idleNs      int64  // from its last event before an Exit to the Exit
 	sampledNs   int64  // of samples and pauses since the last other row
 	sched       *sched // nil if the scheduler was not recorded
+	others      others
+	parks       bool   // rows say when it waits, though it is a goroutine
+	exposedNs   int64  // cost of others' probes while it may have waited for them, see exposure
 	root        uint32 // of the views
 
 	uncertain uint64 // calls
@@ -174,6 +180,25 @@ func (t *thread) value() (uint64, bool) {
 		return 0, false
 	}
 	return t.batch.Value[t.row], true
+}
+
+// startRun begins the rows of a run.
+func (t *thread) startRun(r *run) { t.awaited, t.others, t.parks = r.awaited, r.others, r.parks }
+
+// mayHaveWaited reports whether the thread may have waited since its last row, as far as no row of
+// the kind Wakeup says more.
+func (t *thread) mayHaveWaited() bool {
+	return t.sched == nil || t.sched.unknown && (t.sched.off || !t.parks)
+}
+
+// nextAwaited returns the element of run.awaited for the current row; 0 if it is not set.
+func (t *thread) nextAwaited() int64 {
+	if len(t.awaited) == 0 {
+		return 0
+	}
+	ns := t.awaited[0]
+	t.awaited = t.awaited[1:]
+	return ns
 }
 
 // begin notes when the first event of a thread occurs.

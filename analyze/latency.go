@@ -19,6 +19,7 @@ type Stats struct {
 	Errors     uint64        // complete calls that have failed, see ErrorRule
 	Self       time.Duration // without the traced callees
 	Subtracted time.Duration // cost of probes, from the calls in Durations
+	Exposed    time.Duration // of the same calls: other threads were in probes, and perhaps waited for
 	Durations  Histogram     // of the complete calls that are neither uncertain nor dropped
 	Censored   Histogram     // how long calls had taken when their windows ended
 	TotalError time.Duration // half of the 95% interval of Total
@@ -59,6 +60,7 @@ func (s *Stats) Merge(other *Stats) {
 	s.Durations.Merge(&other.Durations)
 	s.Censored.Merge(&other.Censored)
 	s.Subtracted += other.Subtracted
+	s.Exposed += other.Exposed
 	s.Uncertain += other.Uncertain
 	s.UncertainTime += other.UncertainTime
 	s.UncertainTotal += other.UncertainTotal
@@ -302,6 +304,7 @@ func (l *latency) countFair(s *callStats, t *thread, f *frame, state State) {
 	} else {
 		s.add(time.Duration(ns))
 		s.Subtracted += time.Duration(f.measuredNs(t) - ns)
+		s.Exposed += time.Duration(t.exposedNs - f.exposedNs)
 	}
 	s.Self += time.Duration(f.selfNs(t))
 	if f.place.Windowed || f.missedNs != 0 || f.calleesUnknown {

@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"math"
+	"time"
 
 	"utrace/analyze/internal/windows"
 	"utrace/format"
@@ -107,6 +108,9 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 		t.row = from + i
 		t.nowNs += int64(delta)
 		kind := format.Kind(kinds[i])
+		if delta > minAwaitNs && kind != format.Wakeup && t.mayHaveWaited() {
+			t.expose(int64(delta) - p.costs.of(format.FuncID(funcs[i])).call())
+		}
 		if p.cover != nil && !kind.IsSched() {
 			p.cut(t)
 		}
@@ -212,8 +216,46 @@ func (p *pairer) switched(t *thread, kind format.Kind, value uint64) {
 	if t.sched == nil {
 		return
 	}
-	if w := t.sched.row(t.nowNs, kind, value); w != nil && p.waited != nil {
+	switch kind {
+	case format.Wakeup:
+		ns := t.nextAwaited()
+		if ns == unknownWaker && t.sched.off && t.sched.blocked {
+			t.expose(t.nowNs - t.sched.sinceNs)
+		}
+		t.sched.blockedProbesNs = max(0, ns)
+		if t.sched.unknown { // a goroutine, which has no SchedIn
+			p.await(t, time.Duration(max(0, ns)))
+			p.reach(t)
+		}
+	case format.SchedOut:
+		if t.sched.off {
+			p.reach(t)
+		}
+	case format.SchedIn:
+		t.sched.runnableProbesNs = max(0, t.nextAwaited())
+	}
+	w := t.sched.row(t.nowNs, kind, value)
+	if w == nil {
+		return
+	}
+	p.await(t, w.Probes)
+	if p.waited != nil {
 		p.waited(t, w)
+	}
+}
+
+// reach notes that a thread is on a processor now.
+func (p *pairer) reach(t *thread) {
+	if t.sched != nil {
+		p.await(t, t.sched.reach(t.nowNs))
+	}
+}
+
+// await adds the cost of others' probes to the call around a wait.
+func (p *pairer) await(t *thread, probes time.Duration) {
+	if probes > 0 {
+		t.awaitedNs += int64(probes)
+		p.spend(t, int64(probes))
 	}
 }
 
@@ -260,6 +302,7 @@ func (p *pairer) enter(t *thread, fn format.FuncID, sp, gone uint64) {
 	}
 	p.costs.used[fn] = true
 	t.lastReturn.sp = 0
+	p.reach(t)
 	n := len(t.frames)
 	if n == cap(t.frames) && !p.grow(t) {
 		p.skip(t, fn, sp)
@@ -273,14 +316,14 @@ func (p *pairer) enter(t *thread, fn format.FuncID, sp, gone uint64) {
 	f.outer = slot.Top
 	slot.Top = int32(n)
 	if t.sched != nil {
-		t.sched.push(t.nowNs)
+		t.sched.push()
 	}
 	p.view.enter(t, f, parent)
 }
 
 // open makes f the frame of a call inside parent, which may be nil.
 func (p *pairer) open(f *frame, t *thread, parent *frame, fn format.FuncID, sp uint64) {
-	*f = frame{sp: sp, startNs: t.nowNs, costNs: int64(p.costs.of(fn).inside), fn: fn, outer: none, hasSP: sp != 0}
+	*f = frame{sp: sp, startNs: t.nowNs, exposedNs: t.exposedNs, costNs: int64(p.costs.of(fn).inside), fn: fn, outer: none, hasSP: sp != 0}
 	f.place.OffNs = math.MaxInt64
 	if p.cover != nil {
 		f.place = p.cover.Place(fn, t.nowNs)
@@ -355,9 +398,7 @@ func (p *pairer) end(t *thread, state State) {
 	}
 	f.cut = state == Cut
 	t.open.Slot(f.fn).Top = f.outer
-	if t.sched != nil {
-		t.sched.reach(t.nowNs)
-	}
+	p.reach(t)
 	cost := p.costs.of(f.fn)
 	inside, raw, spent := f.childNs, f.rawNs, f.costNs+int64(cost.gone)
 	if state.Returned() || f.cut {

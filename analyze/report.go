@@ -193,6 +193,7 @@ func (b *reportBuilder) result() *Result {
 	r := &Result{Trace: trace, By: b.opts.By, Warnings: b.sum.warnings}
 	for _, row := range b.rows {
 		if n := row.Durations.Count(); n > 0 { // by the median: a few interrupted calls say nothing about the others
+			row.AwaitsProbes = row.awaitsProbes()
 			row.BelowResolution = row.Quantile(500) < row.Unresolved/time.Duration(n)
 		}
 		row.setPrograms()

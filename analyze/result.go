@@ -23,6 +23,9 @@ type Row struct {
 	Unresolved time.Duration
 	// BelowResolution: the median of its calls is below the uncertainty of the cost of its probes.
 	BelowResolution bool
+	// AwaitsProbes: its calls may have waited for other threads while these were in probes, and
+	// that was not subtracted. It took at least 5% of the calls' time, if they did.
+	AwaitsProbes bool
 
 	dropped []Program // the last program of each process with dropped calls
 }

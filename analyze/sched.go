@@ -56,7 +56,10 @@ func (w *Waits) OffCPU() time.Duration { return w.Runnable + w.Blocked }
 // Wait is an unbroken time in which a thread was not on a processor.
 type Wait struct {
 	Waits
-	Waker Waker
+	// Probes is further time off the processor: the cost of the probes of the threads that it
+	// waited for.
+	Probes time.Duration
+	Waker  Waker
 }
 
 // Waker is who ended the blocking of a thread. The zero value is unknown.
@@ -94,9 +97,12 @@ type sched struct {
 	woken   bool  // since it was last seen to run, perhaps before it left its processor
 	wokenNs int64 // when, the last time
 	waker   uint64
-	unknown bool         // the kernel does not schedule it: it is a goroutine or a track
-	losses  *lossWindows // of switches
-	frames  []schedFrame
+	// blockedProbesNs is what the probes of others cost until the wakeup, runnableProbesNs what
+	// they cost after it.
+	blockedProbesNs, runnableProbesNs int64
+	unknown                           bool         // the kernel does not schedule it: it is a goroutine or a track
+	losses                            *lossWindows // of switches
+	frames                            []schedFrame
 }
 
 // schedFrame is the part of a frame that is about waiting.
@@ -111,19 +117,23 @@ func newSched(t *format.Thread, losses *lossWindows) *sched {
 	return &sched{unknown: t.Goroutine != 0 || t.Track != 0, losses: losses}
 }
 
-// reach accounts for the time up to now, when the thread is on a processor.
-func (s *sched) reach(nowNs int64) {
+// reach accounts for the time up to now, when the thread is on a processor. It returns what the
+// probes of others cost of that.
+func (s *sched) reach(nowNs int64) (probes time.Duration) {
 	switch {
 	case s.unknown || s.losses.touch(s.sinceNs, nowNs):
 		s.sum.Unknown += time.Duration(nowNs - s.sinceNs)
 	case s.off:
 		if s.blocked && s.woken && s.wokenNs > s.sinceNs {
-			s.sum.Blocked += time.Duration(s.wokenNs - s.sinceNs)
+			blocked := time.Duration(s.wokenNs - s.sinceNs)
+			probes = min(time.Duration(s.blockedProbesNs), blocked)
+			s.sum.Blocked += blocked - probes
 			s.sinceNs = s.wokenNs
 		}
 		s.sum.Unknown += time.Duration(nowNs - s.sinceNs)
 	}
 	s.sinceNs, s.off, s.woken = nowNs, false, false
+	return probes
 }
 
 // row handles a row of the scheduler. It returns a wait that is over, nil if none is.
@@ -131,7 +141,7 @@ func (s *sched) row(nowNs int64, kind format.Kind, value uint64) *Wait {
 	switch kind {
 	case format.SchedOut:
 		woken := s.woken && !s.off
-		s.reach(nowNs)
+		s.reach(nowNs) // the pairer has done so if it was off
 		s.off, s.blocked, s.woken = true, value != 0, woken
 	case format.Wakeup:
 		s.woken, s.wokenNs, s.waker = true, nowNs, value
@@ -161,8 +171,13 @@ func (s *sched) in(nowNs int64) *Wait {
 	default:
 		w.Blocked = time.Duration(max(0, s.wokenNs-s.sinceNs))
 		w.Runnable = off - w.Blocked
+		w.Probes = min(time.Duration(s.blockedProbesNs), w.Blocked)
+		w.Blocked -= w.Probes
 		w.Waker = Waker{Known: true, Interrupt: s.waker&format.WakeupInInterrupt != 0, TID: int(uint32(s.waker))}
 	}
+	probes := min(time.Duration(s.runnableProbesNs), w.Runnable)
+	w.Runnable -= probes
+	w.Probes += probes
 	s.sum.Add(w.Waits)
 	s.sinceNs, s.off, s.woken = nowNs, false, false
 	if n := len(s.frames); n > 0 && w.Blocked > s.frames[n-1].longest.Blocked {
@@ -171,9 +186,8 @@ func (s *sched) in(nowNs int64) *Wait {
 	return &w
 }
 
-// push begins a frame.
-func (s *sched) push(nowNs int64) {
-	s.reach(nowNs)
+// push begins a frame at the time that reach has accounted for.
+func (s *sched) push() {
 	s.frames = append(s.frames, schedFrame{began: s.sum})
 }
 

@@ -317,12 +317,15 @@ func TestLongestWait(t *testing.T) {
 		s.row(to, format.Wakeup, waker)
 		s.row(to, format.SchedIn, 0)
 	}
-	s.push(0)
+	s.reach(0)
+	s.push()
 	sleep(10, 20, 1)
-	s.push(30)
+	s.reach(30)
+	s.push()
 	sleep(40, 80, 2)
 	s.pop(Complete)
-	s.push(90)
+	s.reach(90)
+	s.push()
 	sleep(91, 93, 3)
 	if got := s.longest(); got.Waker.TID != 3 {
 		t.Errorf("inside: %+v", got)
@@ -350,7 +353,7 @@ func TestSchedSlowest(t *testing.T) {
 		want := SlowCall{Sched: recorded}
 		if recorded {
 			want.Waits = Waits{Runnable: 100, Blocked: 300}
-			want.Longest = Wait{want.Waits, Waker{Known: true, Interrupt: true}}
+			want.Longest = Wait{Waits: want.Waits, Waker: Waker{Known: true, Interrupt: true}}
 		}
 		if c.Sched != want.Sched || c.Waits != want.Waits || c.Longest != want.Longest {
 			t.Errorf("%v %+v %+v, want %v %+v %+v", c.Sched, c.Waits, c.Longest, want.Sched, want.Waits, want.Longest)

@@ -45,6 +45,7 @@ type tally struct {
 	hitNs       int64
 	bounded     bool
 	preemptedNs int64  // in displacements, in addition to hitNs
+	awaitedNs   int64  // in the probes of threads that were waited for, in addition to hitNs
 	used        []bool // see costs
 	touched     []TouchedThread
 }
@@ -59,9 +60,10 @@ func (t *tally) thread(th *thread) {
 		}
 		traced = max(0, th.nowNs-th.firstNs-th.idleNs-th.sampledNs)
 	}
-	hits, limit := th.hitNs-th.preemptedNs, max(0, traced-th.preemptedNs)
+	hits, limit := th.hitNs-th.preemptedNs-th.awaitedNs, max(0, traced-th.preemptedNs-th.awaitedNs)
 	t.tracedNs += traced
 	t.preemptedNs += th.preemptedNs
+	t.awaitedNs += th.awaitedNs
 	t.hitNs += min(hits, limit)
 	t.bounded = t.bounded || hits > limit
 	if th.uncertain > 0 {
@@ -107,7 +109,7 @@ func (s *source) pair(opts *Options, cols format.Columns, views []view) (tally, 
 		for i, runs := range parts {
 			if len(runs) > 0 {
 				b.users.Add(1)
-				shards[i].work <- share{b, runs, *s.defined(opts), s.tables.Threads, s.processes}
+				shards[i].work <- share{b, runs, *s.defined(opts.Raw), s.tables.Threads, s.processes}
 			}
 		}
 		b.release()
@@ -135,8 +137,10 @@ func newShard(v view) *shard {
 func (sh *shard) run() {
 	for w := range sh.work {
 		sh.pairer.learn(&w.defs)
-		for _, r := range w.runs {
+		for i := range w.runs {
+			r := &w.runs[i]
 			t := sh.thread(r.thread, &w)
+			t.startRun(r)
 			sh.pairer.process(t, &w.batch.Batch, r.from, r.to)
 		}
 		w.batch.release()

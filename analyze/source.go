@@ -32,7 +32,10 @@ type source struct {
 	meta   format.Meta
 	tables format.Tables
 	cover  *windows.Coverage // nil if all functions were probed all the time
-	defs   int               // bytes of all definitions
+	// handoffs is nil if the scheduler was not recorded, or nothing is to be subtracted.
+	handoffs *handoffs
+	exposure *exposure // nil if nothing is to be subtracted
+	defs     int       // bytes of all definitions
 	// objects is the number of opening braces in them: at least the number of objects.
 	objects int
 	events  uint64 // so far
@@ -76,6 +79,12 @@ type run struct {
 	from, to int
 	tookNs   int64 // sum of its deltas
 	active   bool  // it has events
+	// awaited is set if source.handoffs is. It has a number of ns for each row of the kinds
+	// Wakeup and SchedIn: what the probes of others cost while the thread was blocked, or
+	// waited for the processor. It is unknownWaker if that is not known.
+	awaited []int64
+	others  others // set if source.exposure is
+	parks   bool   // its thread is a goroutine, and the trace says when goroutines wait
 }
 
 // life says of a thread which process it belongs to, and if it has events.
@@ -95,8 +104,17 @@ func (b *batch) release() {
 // windows may come after the events that they are of.
 func openSource(path string, opts *Options) (*source, error) {
 	s, err := openEvents(path)
-	if err != nil || s.meta.MaxOverheadPercent <= 0 {
-		return s, err
+	if err != nil {
+		return nil, err
+	}
+	if !opts.Raw {
+		s.exposure = &exposure{}
+		if s.meta.Sched {
+			s.handoffs = newHandoffs()
+		}
+	}
+	if s.meta.MaxOverheadPercent <= 0 {
+		return s, nil
 	}
 	if s.cover, err = readCoverage(path, opts); err != nil {
 		s.close()
@@ -154,6 +172,7 @@ func (s *source) close() { s.reader.Close() }
 // calling goroutine, which waits until it is decoded. There is a fixed number of batches, which are
 // used again.
 func (s *source) each(cols format.Columns, consume func(*batch) error) error {
+	cols.CPU = cols.CPU || s.handoffs != nil
 	workers := min(runtime.GOMAXPROCS(0), maxShards)
 	count := 3*workers + 2
 	free := make(chan *batch, count)
@@ -201,12 +220,27 @@ func (s *source) each(cols format.Columns, consume func(*batch) error) error {
 		}
 		if len(b.Defs) > 0 {
 			b.release()
-		} else if err := consume(b); err != nil {
+			continue
+		}
+		s.compare(b)
+		if err := consume(b); err != nil {
 			stop(quit, ordered)
 			return err
 		}
 	}
 	return s.unreadable()
+}
+
+// compare sets what the runs of a batch know of other threads.
+func (s *source) compare(b *batch) {
+	if s.exposure == nil {
+		return
+	}
+	d := s.defined(false)
+	s.exposure.batch(b, d, s.clocks, s.nowNs)
+	if s.handoffs != nil {
+		s.handoffs.batch(b, d, s.tables.Threads)
+	}
 }
 
 // unreadable returns ErrUnreadable if nothing was read of a trace that is not complete.
@@ -283,7 +317,7 @@ func (b *batch) inspect() error {
 		if from > 0 && threads[from] < threads[from-1] {
 			return errors.New("its rows are not sorted by thread")
 		}
-		b.runs = append(b.runs, run{format.ThreadID(threads[from]), from, to, took, active})
+		b.runs = append(b.runs, run{thread: format.ThreadID(threads[from]), from: from, to: to, tookNs: took, active: active})
 		from = to
 	}
 	last := uint32(0)

@@ -75,7 +75,7 @@ func Flow(path string, opts Options, cpu bool, visit func(*Step) error) (warning
 	if opts.Min > 0 {
 		v.visit = long.step
 	}
-	m := &merger{pairer: newPairer(v)}
+	m := &merger{pairer: newPairer(v), cpu: cpu}
 	m.pairer.sched, m.pairer.waited, m.pairer.executed = src.meta.Sched, v.waited, v.executed
 	err = src.each(format.Columns{CPU: cpu, Args: true}, func(b *batch) error {
 		m.batch(b, src, &opts)
@@ -189,26 +189,17 @@ func (s *steps) step(t *thread, st *Step) {
 // Within a batch, it repeatedly takes the earliest of the threads' next rows.
 type merger struct {
 	pairer  *pairer
+	cpu     bool // steps have it
 	threads []*thread
-	heap    []cursor
-}
-
-// cursor is the position in one run of a batch.
-type cursor struct {
-	nextNs int64 // time of row from
-	thread *thread
-	run
-}
-
-func (c *cursor) before(other *cursor) bool {
-	return c.nextNs < other.nextNs || c.nextNs == other.nextNs && c.run.thread < other.run.thread
+	queue   queue
 }
 
 func (m *merger) batch(b *batch, src *source, opts *Options) {
-	m.pairer.learn(src.defined(opts))
+	m.pairer.learn(src.defined(opts.Raw))
 	m.threads = append(m.threads, make([]*thread, len(src.tables.Threads)-len(m.threads))...)
-	m.heap = m.heap[:0]
-	for _, r := range b.runs {
+	m.queue = m.queue[:0]
+	for i := range b.runs {
+		r := &b.runs[i]
 		info := src.tables.Threads[r.thread]
 		if !opts.thread(info) {
 			continue
@@ -219,41 +210,22 @@ func (m *merger) batch(b *batch, src *source, opts *Options) {
 			m.threads[r.thread] = t
 		}
 		m.pairer.cross(t)
-		m.heap = append(m.heap, cursor{t.nowNs + int64(b.DeltaNs[r.from]), t, r})
+		t.startRun(r)
+		m.queue = append(m.queue, cursor{t.nowNs + int64(b.DeltaNs[r.from]), r.from, r})
 	}
-	for i := len(m.heap)/2 - 1; i >= 0; i-- {
-		m.sink(i)
-	}
+	m.queue.order()
 	v := m.pairer.view.(*steps)
-	for len(m.heap) > 0 {
-		c := &m.heap[0]
-		if len(b.CPU) > 0 {
-			v.cpu = b.CPU[c.from]
+	for len(m.queue) > 0 {
+		c := &m.queue[0]
+		if m.cpu {
+			v.cpu = b.CPU[c.row]
 		}
-		m.pairer.process(c.thread, &b.Batch, c.from, c.from+1)
-		if c.from++; c.from < c.to {
-			c.nextNs = c.thread.nowNs + int64(b.DeltaNs[c.from])
-		} else {
-			*c = m.heap[len(m.heap)-1]
-			m.heap = m.heap[:len(m.heap)-1]
+		t := m.threads[c.run.thread]
+		m.pairer.process(t, &b.Batch, c.row, c.row+1)
+		c.row++
+		if c.row < c.run.to {
+			c.nextNs = t.nowNs + int64(b.DeltaNs[c.row])
 		}
-		m.sink(0)
-	}
-}
-
-// sink restores the heap below i.
-func (m *merger) sink(i int) {
-	for {
-		first := i
-		for child := 2*i + 1; child <= 2*i+2 && child < len(m.heap); child++ {
-			if m.heap[child].before(&m.heap[first]) {
-				first = child
-			}
-		}
-		if first == i {
-			return
-		}
-		m.heap[i], m.heap[first] = m.heap[first], m.heap[i]
-		i = first
+		m.queue.moved(c.row < c.run.to)
 	}
 }

@@ -21,6 +21,7 @@ struct pt_regs {
 
 /* The register of Go's goroutine (ABIInternal, since Go 1.17). */
 #define REGS_G(regs) ((regs)->r14)
+#define REGS_GO_ARG(regs) ((regs)->ax) /* first argument */
 
 /* No kernel stack is larger, and no other stack begins so close above it (THREAD_SIZE,
  * THREAD_ALIGN). */
@@ -29,6 +30,32 @@ struct pt_regs {
 /* Whether the task entered the kernel by an interrupt or exception, not by a system call
  * (arch/x86/entry/entry_64.S). Needed where interrupts of user code run on the task's own stack. */
 #define USER_INTERRUPTED(regs) ((__s64)(regs)->orig_ax == -1)
+
+/* Whether the task, which entered the kernel by a system call, writes or sends there, or closes a
+ * connection (arch/x86/entry/syscalls/syscall_64.tbl). */
+static __always_inline int is_sending(struct pt_regs *regs)
+{
+	switch (regs->orig_ax) {
+	case 1:   /* write */
+	case 3:   /* close */
+	case 20:  /* writev */
+	case 40:  /* sendfile */
+	case 42:  /* connect */
+	case 44:  /* sendto */
+	case 46:  /* sendmsg */
+	case 48:  /* shutdown */
+	case 275: /* splice */
+	case 307: /* sendmmsg */
+		return 1;
+	}
+	return 0;
+}
+
+/* Whether the task, which entered the kernel by a system call, sleeps for a time there. */
+static __always_inline int is_sleeping(struct pt_regs *regs)
+{
+	return regs->orig_ax == 35 || regs->orig_ax == 230; /* nanosleep, clock_nanosleep */
+}
 
 /* Bytes by which a return instruction raises the stack pointer: it pops the return address. */
 #define RETURN_POPS 8
@@ -79,8 +106,21 @@ struct pt_regs {
 #define REGS_FP(regs) ((regs)->regs[29])
 #define IN_USER_MODE(regs) (((regs)->pstate & 0xf) == 0) /* PSR_MODE_MASK, PSR_MODE_EL0t */
 #define REGS_G(regs) ((regs)->regs[28])
+#define REGS_GO_ARG(regs) ((regs)->regs[0])
 #define MAX_KERNEL_STACK (64 << 10)
 #define USER_INTERRUPTED(regs) 0
+
+/* Not known: the number of the system call is where only the kernel's own struct has it. */
+static __always_inline int is_sending(struct pt_regs *regs)
+{
+	return 0;
+}
+
+static __always_inline int is_sleeping(struct pt_regs *regs)
+{
+	return 0;
+}
+
 #define RETURN_POPS 0
 
 static __always_inline __u64 return_address(struct pt_regs *regs)

@@ -5,7 +5,7 @@
 #define UTRACE_FUNCTION_H
 
 #include "entry.h"
-#include "goroutine.h"
+#include "handoff.h"
 #include "limit.h"
 #include "process.h"
 #include "sched.h"
@@ -78,6 +78,8 @@ int on_instruction(struct pt_regs *regs)
 		return 0;
 	cookie = bpf_get_attach_cookie(regs);
 	kind = COOKIE_KIND(cookie);
+	if (kind == KIND_SCHED_OUT || kind == KIND_WAKEUP)
+		return record_handoff(regs, cookie, kind);
 	sp = REGS_SP(regs);
 	if (kind == KIND_ENTRY) {
 		kind = entry_kind(regs);

@@ -108,8 +108,13 @@ int on_waking(__u64 *args)
 	if (!enabled || !is_seen(task->pid))
 		return 0;
 	waker = (__u32)bpf_get_current_pid_tgid();
-	if (in_interrupt())
+	if (in_interrupt()) {
 		waker |= WAKEUP_IN_INTERRUPT;
+		if (is_sending((struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf())))
+			waker |= WAKEUP_SENT;
+		if (is_sleeping((struct pt_regs *)bpf_task_pt_regs(task)))
+			waker |= WAKEUP_SLEPT;
+	}
 	record_sched(id_of(task), KIND_WAKEUP, bpf_ktime_get_ns(), waker);
 	return 0;
 }

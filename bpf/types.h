@@ -27,7 +27,10 @@ enum limit {
 	GENERATIONS = 65536,         /* entries of the map generations */
 	COMM_BYTES = 16,             /* TASK_COMM_LEN of include/linux/sched.h */
 	PAGE_BYTES = 4096,           /* the smallest page */
-	WAKEUP_IN_INTERRUPT_BIT = 32, /* of the value of KIND_WAKEUP */
+	WAKEUP_IN_INTERRUPT_BIT = 32, /* of the value of KIND_WAKEUP, as is the next */
+	WAKEUP_SENT_BIT = 33,
+	WAKEUP_GOROUTINE_BIT = 34,
+	WAKEUP_SLEPT_BIT = 35,
 	GO_STACK_TOP_BIT = 40,       /* see GO_STACK_TOP */
 	COOKIE_KIND_BIT = 32,        /* see COOKIE_KIND */
 	COOKIE_GOID_BIT = 48,        /* see COOKIE_GOID */
@@ -42,7 +45,7 @@ enum record_kind {
 	KIND_HIT = 3,
 	KIND_SCHED_OUT = 6,  /* a thread leaves its CPU; value: its state, 0 if it can run on */
 	KIND_SCHED_IN = 7,   /* a thread runs again */
-	KIND_WAKEUP = 8,     /* a thread may run again; value: the waker, and WAKEUP_IN_INTERRUPT */
+	KIND_WAKEUP = 8,     /* a thread may run again; value: the waker, and bits */
 	KIND_DROPPED = 9,    /* a return like any other, of a call that a condition has dropped */
 	KIND_DISPLACED = 10, /* the recorder pre-empted a thread; value: for how long until now, in ns */
 	KIND_SAMPLE = 12,    /* a thread runs; value: the number of its stack */
@@ -55,6 +58,9 @@ enum record_kind {
 };
 
 #define WAKEUP_IN_INTERRUPT (1ULL << WAKEUP_IN_INTERRUPT_BIT)
+#define WAKEUP_SENT (1ULL << WAKEUP_SENT_BIT)
+#define WAKEUP_SLEPT (1ULL << WAKEUP_SLEPT_BIT)
+#define WAKEUP_GOROUTINE (1ULL << WAKEUP_GOROUTINE_BIT)
 
 /* One execution of a probe. In a lane the upper three bytes of kind say which lap the record
  * belongs to, see LAP. */

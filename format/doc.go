@@ -54,7 +54,13 @@
 // event. From 6 to 8 a thread is blocked if the value of 6, its state, is not 0. After that, up to
 // 7, it waits for a processor. Rows of the kind 10 need no Meta.Sched: they say for how long the
 // recorder kept a thread or goroutine from running. All these rows have func 0 and do not count as
-// events. Threads with a goroutine or a track have only kind 10: the scheduler knows only threads.
+// events. The value of 8 is the waker: its thread ID, and the constants WakeupInInterrupt,
+// WakeupSent, WakeupSlept and WakeupGoroutine.
+//
+// The kernel's scheduler does not know goroutines. Those of Go's runtime have kind 6 when they
+// park, and kind 8 when another goroutine, or the runtime, makes them ready; older traces have
+// neither. They have no kind 7: they run again with their next row. Goroutines that wait for the
+// network have no kind 8. Threads with a track have only kind 10.
 //
 // Ends of threads. An Exit ends the calls that are open in its thread; it has func 0 and does not
 // count as an event. When a process executes another program, all its threads end, with value 1.

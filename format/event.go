@@ -30,7 +30,8 @@ const (
 	// Wakeup is the moment at which a thread may run again. It can come shortly before the SchedOut
 	// of a thread that is just going to sleep, and even if that thread then does not sleep. Value
 	// is the ID of the waking thread, 0 for the idle one. WakeupInInterrupt is added if an
-	// interrupt woke it.
+	// interrupt woke it, and perhaps WakeupSent or WakeupSlept. For goroutines see
+	// WakeupGoroutine.
 	Wakeup Kind = 8
 	// DroppedReturn is the return of a call that did not meet a condition decided at the return.
 	// Its entry is in the trace only because a kept call is inside. See Dropped.
@@ -71,6 +72,19 @@ const (
 // network. The thread in Value only happened to run on that CPU. Packets over the loopback network
 // count as interrupts.
 const WakeupInInterrupt = 1 << 32
+
+// WakeupSent is added to WakeupInInterrupt if the thread in Value was in a system call that writes,
+// sends, or closes. Then it has probably caused the interrupt, by a packet over the loopback
+// network.
+const WakeupSent = 1 << 33
+
+// WakeupSlept is added to WakeupInInterrupt if the thread slept for a certain time, which is over.
+const WakeupSlept = 1 << 35
+
+// WakeupGoroutine is in the Value of a Wakeup of a goroutine by another one of the same process.
+// The lower 32 bits are those of its number. Without it, WakeupInInterrupt is there, and the rest
+// of the Value means nothing.
+const WakeupGoroutine = 1 << 34
 
 func kindNames() map[Kind]string {
 	return map[Kind]string{

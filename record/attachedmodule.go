@@ -35,7 +35,7 @@ func newModules(planned []*plan.Module) []*module {
 
 // countSites returns how many sites the module has in one process.
 func (m *module) countSites() int {
-	n := len(m.Funcs)
+	n := len(m.Funcs) + len(m.Handoffs)
 	for _, fn := range m.Funcs {
 		n += max(0, len(fn.USDTSites)-1) + len(fn.Raised)
 		switch fn.ReturnBy {

@@ -245,6 +245,11 @@ func (p *attachedProbes) attachSites(a *attacher, maker linkMaker, m *module, no
 	for i := range a.refused {
 		noReturn[i] = true
 	}
+
+	if a.set == nil { // without those that are refused, the waits of goroutines are not known
+		a.refused = map[int]error{}
+		a.attach(m.sites.handoffs, &a.links.others, onInstruction)
+	}
 	a.refused = entries
 }
 

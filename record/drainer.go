@@ -253,7 +253,7 @@ func (d *drainer) releaseEvent(e *heldEvent, before uint64) error {
 		}
 		id = fn.id
 	}
-	if e.Kind == format.Displaced && !d.threads.HasID(e.PID, e.TID, e.GoID, e.TimeNs) {
+	if (e.Kind == format.Displaced || e.GoID != 0 && e.Kind.IsSched()) && !d.threads.HasID(e.PID, e.TID, e.GoID, e.TimeNs) {
 		return nil // the trace has nothing of this thread that could have taken longer
 	}
 	if e.GoID != 0 && !e.Kind.IsSched() {

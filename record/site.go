@@ -35,6 +35,7 @@ type moduleSites struct {
 	usdt        []site
 	raised      []site // probes that only raise a semaphore
 	returns     []site // return instructions, and jumps to other functions
+	handoffs    []site // of goroutines; they belong to no function
 }
 
 // newModuleSites creates the sites of a module. It adds those with values or conditions to the
@@ -54,6 +55,9 @@ func newModuleSites(objs *bpf.Objects, m *module) (s moduleSites, err error) {
 		if err := s.addFunc(objs, m, i); err != nil {
 			return s, err
 		}
+	}
+	for _, h := range m.Handoffs {
+		s.handoffs = append(s.handoffs, site{fileOff: h.FileOff, cookie: bpf.Cookie(format.FuncID(h.Curg), h.Kind, m.Goid)})
 	}
 	for _, list := range [][]site{s.entries, s.trampolines, s.returns, s.early} { // a link has one program
 		slices.SortStableFunc(list, func(a, b site) int { return compareBools(a.inTable, b.inTable) })

@@ -45,9 +45,10 @@ type jsonTrace struct {
 // jsonProbes is the cost of probes.
 type jsonProbes struct {
 	Known        bool   `json:"known"`         // the cost of hits was measured
-	Raw          bool   `json:"raw"`           // nothing was to be subtracted: hits_ns, recorder_ns and subtracted_ns are 0
+	Raw          bool   `json:"raw"`           // nothing was to be subtracted: hits_ns, recorder_ns, awaited_ns and subtracted_ns are 0
 	HitsNs       int64  `json:"hits_ns"`       // all hits
 	RecorderNs   int64  `json:"recorder_ns"`   // in which the recorder had pre-empted traced threads
+	AwaitedNs    int64  `json:"awaited_ns"`    // in which threads waited for the probes of others
 	TracedNs     int64  `json:"traced_ns"`     // of all threads, from the first event of each to its last
 	InsideNs     int64  `json:"inside_ns"`     // outermost complete calls, as measured
 	SubtractedNs int64  `json:"subtracted_ns"` // from inside_ns
@@ -60,7 +61,7 @@ type jsonProbes struct {
 
 func newJSONProbes(p *analyze.ProbeCost) jsonProbes {
 	return jsonProbes{
-		Known: p.Measured, Raw: p.Raw, HitsNs: int64(p.Hits), RecorderNs: int64(p.Displaced), TracedNs: int64(p.Traced),
+		Known: p.Measured, Raw: p.Raw, HitsNs: int64(p.Hits), RecorderNs: int64(p.Displaced), AwaitedNs: int64(p.Awaited), TracedNs: int64(p.Traced),
 		InsideNs: int64(p.Inside), SubtractedNs: int64(p.Subtracted), DroppedNs: int64(p.Dropped), UnknownFunctions: p.UnmeasuredFuncs,
 		Unmet: p.Unmet, UnmetNs: int64(p.UnmetTime),
 	}
@@ -124,6 +125,7 @@ type jsonFunction struct {
 	UncertainNs     int64  `json:"uncertain_ns"`
 	Lost            uint64 `json:"lost"` // entries that are not in the trace
 	BelowResolution bool   `json:"below_resolution"`
+	AwaitsProbes    bool   `json:"awaits_probes"`
 	// DroppedIncomplete counts the dropped calls in incomplete.
 	DroppedIncomplete uint64 `json:"dropped_incomplete"`
 	Provider          string `json:"provider"` // of a static probe (USDT); "" for other functions
@@ -204,7 +206,7 @@ func newJSONFunction(row *analyze.Row, r *analyze.Result) jsonFunction {
 		MinNs: int64(d.Min()), AvgNs: int64(row.Mean()), P50Ns: int64(row.Quantile(500)), P90Ns: int64(row.Quantile(900)),
 		P99Ns: int64(row.Quantile(990)), P999Ns: int64(row.Quantile(999)), MaxNs: int64(d.Max()),
 		Errors: row.Errors, Dropped: row.Dropped, PIDs: row.PIDs(),
-		Uncertain: row.Uncertain, UncertainNs: int64(row.UncertainTotal), Lost: row.Lost, BelowResolution: row.BelowResolution,
+		Uncertain: row.Uncertain, UncertainNs: int64(row.UncertainTotal), Lost: row.Lost, BelowResolution: row.BelowResolution, AwaitsProbes: row.AwaitsProbes,
 		DroppedIncomplete: row.DroppedIncomplete, Provider: row.Provider(),
 		CallsError: row.CallsError, Recorded: row.Recorded, Cut: row.Cut, Covered: row.Covered, TotalErrorNs: int64(row.TotalError),
 		LowerBounds: lowerBounds(&row.Stats), UpperBounds: []string{},

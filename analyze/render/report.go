@@ -16,7 +16,7 @@ import (
 // sparks, the table has a column with a sparkline of each function's distribution.
 func Report(w io.Writer, r *analyze.Result, sparks bool) error {
 	out := bufio.NewWriter(w)
-	header(out, &r.Trace)
+	header(out, r)
 	fmt.Fprintln(out)
 	if list := sentences(r); len(list) > 0 {
 		fmt.Fprintf(out, "%s\n\n", strings.Join(list, "\n"))
@@ -33,7 +33,8 @@ func Report(w io.Writer, r *analyze.Result, sparks bool) error {
 }
 
 // header writes the facts about the recording, one a line.
-func header(w io.Writer, t *analyze.Trace) {
+func header(w io.Writer, r *analyze.Result) {
+	t := &r.Trace
 	line := func(name, value string) {
 		if value != "" {
 			fmt.Fprintf(w, "# %-9s %s\n", name, value)
@@ -58,6 +59,7 @@ func header(w io.Writer, t *analyze.Trace) {
 	line("left out", fmt.Sprint(t.LeftOut))
 	line("survey", survey(t.Survey))
 	line("probes", probes(t))
+	line("waits", waits(r))
 	line("threads", fmt.Sprint(t.Threads))
 	processes(line, t)
 }
@@ -119,6 +121,9 @@ func probes(t *analyze.Trace) string {
 	if p.Displaced > 0 {
 		text += fmt.Sprintf("the recorder pre-empted threads for %s; ", analyze.FormatDuration(p.Displaced))
 	}
+	if p.Awaited > 0 {
+		text += fmt.Sprintf("threads waited %s for those of others; ", analyze.FormatDuration(p.Awaited))
+	}
 	text += fmt.Sprintf("subtracted %s of %s in traced calls", analyze.FormatDuration(p.Subtracted), analyze.FormatDuration(p.Inside))
 	if p.Dropped > 0 {
 		text += fmt.Sprintf("; those of dropped calls took %s more, %s while recording, subtracted from no call",
@@ -131,6 +136,20 @@ func probes(t *analyze.Trace) string {
 		text += fmt.Sprintf("; cost unknown for %d of the functions", p.UnmeasuredFuncs)
 	}
 	return text
+}
+
+// waits says why functions are marked that are not too short for their probes.
+func waits(r *analyze.Result) string {
+	n := r.AwaitingProbes()
+	switch {
+	case n == 0:
+		return ""
+	case r.Trace.Sched:
+		return fmt.Sprintf("%s marked ~ waited for something that is not in the trace, while other threads were in probes: if that waited for them, the cost is not subtracted",
+			analyze.Plural(uint64(n), "function", "functions"))
+	}
+	return fmt.Sprintf("%s marked ~ may have waited for other threads while these were in probes, which is not subtracted: record --sched subtracts it",
+		analyze.Plural(uint64(n), "function", "functions"))
 }
 
 func percent(part, all time.Duration) string {

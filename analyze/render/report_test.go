@@ -52,3 +52,21 @@ func TestReportOfSamples(t *testing.T) {
 		}
 	}
 }
+
+// The header says why functions are marked that are not too short.
+func TestWaitsLine(t *testing.T) {
+	r := analyze.Result{Rows: []analyze.Row{{AwaitsProbes: true}, {AwaitsProbes: true}, {BelowResolution: true}}}
+	for sched, want := range map[bool]string{
+		false: "2 functions marked ~ may have waited for other threads while these were in probes, which is not subtracted: record --sched subtracts it",
+		true:  "2 functions marked ~ waited for something that is not in the trace, while other threads were in probes: if that waited for them, the cost is not subtracted",
+	} {
+		r.Trace.Sched = sched
+		if got := waits(&r); got != want {
+			t.Errorf("sched %v: %q, want %q", sched, got, want)
+		}
+	}
+	r.Rows = r.Rows[2:]
+	if got := waits(&r); got != "" {
+		t.Errorf("%q", got)
+	}
+}

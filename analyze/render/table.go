@@ -111,9 +111,9 @@ func table(w io.Writer, r *analyze.Result, named, sparks bool) {
 }
 
 // unresolved is the mark ahead of a function whose times are below the uncertainty of its probes'
-// cost.
+// cost, or may contain the cost of others' probes.
 func unresolved(r *analyze.Row) string {
-	if r.BelowResolution {
+	if r.BelowResolution || r.AwaitsProbes {
 		return "~"
 	}
 	return ""

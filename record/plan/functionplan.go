@@ -61,6 +61,7 @@ func (f *filePlan) addFuncs() error {
 		}
 	}
 	f.finishFuncs()
+	f.addHandoffs(pl, funcs)
 	return nil
 }
 

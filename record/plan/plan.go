@@ -71,6 +71,7 @@ type Plan struct {
 	placeAtEntry bool          // see Config.PlaceAtEntry
 	follow       bool          // see Config.Follow
 	slowerThan   time.Duration // see Config.SlowerThan
+	sched        bool          // see Config.Sched
 	maxFuncs     int           // of each file; 0 for no limit: see keepMost
 	presets      []probe.Preset
 	pending      []*probe.Probe // the probe of each error in Pending
@@ -99,7 +100,7 @@ type Plan struct {
 //  4. Match its functions and static probes, drop the excluded ones, and place the rest.
 func New(cfg Config) (*Plan, error) {
 	p := &Plan{
-		Images: image.NewSet(), follow: cfg.Follow, slowerThan: cfg.SlowerThan,
+		Images: image.NewSet(), follow: cfg.Follow, slowerThan: cfg.SlowerThan, sched: cfg.Sched,
 		kernel: runningKernel(), placeAtEntry: cfg.PlaceAtEntry,
 		planned:   map[image.Version]*plannedFile{},
 		busy:      map[*probe.Probe]busyProgram{},

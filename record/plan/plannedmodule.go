@@ -21,6 +21,9 @@ type Module struct {
 	Hazard  string // why some returns are seen by their instructions, "" if none need to be
 	Goid    uint16 // in a Go program: offset of a goroutine's number in the runtime's struct g, in bytes
 
+	// Handoffs are those between goroutines, if they are to be recorded.
+	Handoffs []Handoff
+
 	// Anywhere reports whether a probe names the file by its path: any recorded process may map it
 	// later.
 	Anywhere bool
