@@ -124,7 +124,8 @@ type thread struct {
 	idleNs      int64  // from its last event before an Exit to the Exit
 	sampledNs   int64  // of samples and pauses since the last other row
 	sched       *sched // nil if the scheduler was not recorded
-	root        uint32 // of the views
+	root        uint32 // of the views, as is the next
+	slot        uint32
 
 	uncertain uint64 // calls
 }
@@ -174,6 +175,14 @@ func (t *thread) value() (uint64, bool) {
 		return 0, false
 	}
 	return t.batch.Value[t.row], true
+}
+
+// cpu returns the processor of the current row, 0 if the column was not asked for.
+func (t *thread) cpu() uint16 {
+	if t.batch == nil || len(t.batch.CPU) == 0 {
+		return 0
+	}
+	return t.batch.CPU[t.row]
 }
 
 // begin notes when the first event of a thread occurs.

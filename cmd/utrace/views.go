@@ -97,6 +97,7 @@ func (f *analyzeFlags) views(paths []string, opts analyze.Options, res *results)
 		{flag: "tree", shown: f.tree, write: tree(render.Tree)},
 		{flag: "hist", shown: f.hist != "", write: func(w io.Writer) ([]analyze.Warning, error) { return f.writeHist(w, res) }},
 		{flag: "slowest", shown: f.slowest > 0, write: func(w io.Writer) ([]analyze.Warning, error) { return f.writeSlowest(w, paths, opts) }},
+		{flag: "why", shown: f.why != "", write: func(w io.Writer) ([]analyze.Warning, error) { return f.writeWhy(w, paths, opts) }},
 		{flag: "heatmap", shown: f.heatmap != "", write: heatmap(render.Heatmap)},
 		{flag: "heatmap-svg", file: f.heatmapSVG, write: heatmap(render.HeatmapSVG)},
 		{flag: "pprof", file: f.pprof, write: func(w io.Writer) ([]analyze.Warning, error) {
@@ -109,7 +110,7 @@ func (f *analyzeFlags) views(paths []string, opts analyze.Options, res *results)
 		{flag: "folded", file: f.folded, write: tree(render.Folded)},
 		{flag: "flame", file: f.flame, write: tree(render.Flame)},
 		{flag: "trace-event", file: f.traceEvent, write: func(w io.Writer) ([]analyze.Warning, error) { return f.writeTraceEvent(w, paths, opts, res) }},
-		{flag: "json", shown: f.json, write: report(func(w io.Writer, r *analyze.Result) error { return render.JSON(w, r, words()) })},
+		{flag: "json", shown: f.json && f.why == "", write: report(func(w io.Writer, r *analyze.Result) error { return render.JSON(w, r, words()) })},
 		{flag: "csv", shown: f.csv, write: report(render.CSV)},
 		{flag: "info", shown: f.info, write: report(func(w io.Writer, r *analyze.Result) error { return render.Info(w, &r.Trace) })},
 	}
@@ -166,6 +167,27 @@ func (f *analyzeFlags) writeSlowest(w io.Writer, paths []string, opts analyze.Op
 		return nil, err
 	}
 	return slow.Warnings, render.Slowest(w, slow)
+}
+
+func (f *analyzeFlags) writeWhy(w io.Writer, paths []string, opts analyze.Options) ([]analyze.Warning, error) {
+	function, err := analyze.ParsePattern(f.why)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--why: %w", err)}
+	}
+	than, err := analyze.ParseThan(f.than)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--than: %w", err)}
+	}
+	x, err := analyze.Explain(paths, function, than, opts)
+	switch {
+	case err != nil:
+		return nil, err
+	case x.Calls == 0:
+		return x.Warnings, fmt.Errorf("--why %s: no function with a complete call matches", f.why)
+	case f.json:
+		return x.Warnings, render.WhyJSON(w, x, words())
+	}
+	return x.Warnings, render.Why(w, x, words())
 }
 
 func (f *analyzeFlags) writeTraceEvent(w io.Writer, paths []string, opts analyze.Options, res *results) ([]analyze.Warning, error) {

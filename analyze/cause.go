@@ -1,0 +1,114 @@
+package analyze
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Cause is something that distinguishes slow calls from typical ones.
+type Cause struct {
+	Kind  CauseKind
+	Name  string  // of an argument or a result; of the function that ran elsewhere
+	Share Share   // of the difference
+	P     float64 // probability of such a share by chance
+	// SlowPart and TypicalPart are the parts of the slow and the typical calls of which it is true; of
+	// a cause that is about time, the parts of their time.
+	SlowPart, TypicalPart float64
+	// Values are those that slow calls have more often, largest share first. More counts further ones.
+	Values []Value
+	More   int
+	// Threshold is where the slow calls are, if there are no Values: at Threshold or above or, with
+	// Below, below it.
+	Threshold float64
+	Below     bool
+	Within    time.Duration // of a CauseBurst
+}
+
+// CauseKind is what a Cause is about.
+type CauseKind string
+
+// Kinds of a Cause.
+const (
+	CauseArgument  CauseKind = "argument"
+	CauseResult    CauseKind = "result"
+	CauseFailed    CauseKind = "failed"    // the calls failed
+	CauseThread    CauseKind = "thread"    // they were on some threads
+	CauseProcess   CauseKind = "process"   // they were in some processes
+	CauseCPU       CauseKind = "cpu"       // they began on some processors
+	CauseFirst     CauseKind = "first"     // they were the first ones of their threads
+	CauseElsewhere CauseKind = "elsewhere" // a function ran on another thread meanwhile
+	CauseBurst     CauseKind = "burst"     // Threshold calls of the function began within Within before
+	CauseRecorder  CauseKind = "recorder"  // the recorder ran instead
+	CauseTrend     CauseKind = "trend"     // calls became slower or, with Below, faster
+	CausePeriod    CauseKind = "period"    // they come every Threshold nanoseconds
+)
+
+// String says it of the slow calls, such as `key is "a" or "b"`.
+func (c *Cause) String() string {
+	switch c.Kind {
+	case CauseArgument, CauseResult:
+		name := c.Name
+		if c.Kind == CauseResult {
+			name = "result " + c.Name
+		}
+		if len(c.Values) > 0 {
+			return name + " is " + c.valueList()
+		}
+		return name + " is " + c.bound(fmt.Sprintf("%.6g", c.Threshold))
+	case CauseFailed:
+		if c.Values[0].Plain == true {
+			return "the call failed"
+		}
+		return "the call did not fail"
+	case CauseThread:
+		return "the thread is " + c.valueList()
+	case CauseProcess:
+		return "the process is " + c.valueList()
+	case CauseCPU:
+		return "the call began on CPU " + c.valueList()
+	case CauseFirst:
+		if c.Values[0].Plain == true {
+			return "it was the thread's first call"
+		}
+		return "it was not the thread's first call"
+	case CauseElsewhere:
+		return c.Name + " ran on another thread"
+	case CauseBurst:
+		return fmt.Sprintf("%s calls of it began in the %s before", c.bound(fmt.Sprintf("%.0f", c.Threshold)), FormatDuration(c.Within))
+	case CauseRecorder:
+		return "the recorder of the trace ran instead"
+	case CauseTrend:
+		if c.Below {
+			return "it was early in the recording: calls became faster"
+		}
+		return "it was late in the recording: calls became slower"
+	case CausePeriod:
+		return "they come every " + FormatDuration(time.Duration(c.Threshold))
+	}
+	return string(c.Kind)
+}
+
+// bound writes which side of the threshold the slow calls are on.
+func (c *Cause) bound(at string) string {
+	if c.Below {
+		return "less than " + at
+	}
+	return at + " or more"
+}
+
+// valueList writes the values as a list in words.
+func (c *Cause) valueList() string {
+	texts := make([]string, len(c.Values))
+	for i := range c.Values {
+		texts[i] = c.Values[i].Text
+	}
+	last := len(texts) - 1
+	switch {
+	case c.More > 0:
+		return fmt.Sprintf("%s or one of %d more", strings.Join(texts, ", "), c.More)
+	case last == 0:
+		return texts[0]
+	}
+	return strings.Join(texts[:last], ", ") + " or " + texts[last]
+}

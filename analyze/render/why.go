@@ -1,0 +1,221 @@
+package render
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"unicode/utf8"
+
+	"utrace/analyze"
+)
+
+// Why writes an explanation of slow calls: a sentence, where the additional time is, what
+// distinguishes the slow calls, and some of them.
+func Why(w io.Writer, x *analyze.Explanation, words Words) error {
+	out := bufio.NewWriter(w)
+	name := x.Function.Name
+	fmt.Fprintf(out, "# function  %s: %s\n", name, analyze.Plural(x.Calls, "complete call", "complete calls"))
+	fmt.Fprintf(out, "# slow      %s\n", callGroup(&x.Slow, "longer than "+analyze.FormatDuration(x.Slow.From)))
+	fmt.Fprintf(out, "# typical   %s\n", callGroup(&x.Typical, analyze.FormatDuration(x.Typical.From)+" to "+analyze.FormatDuration(x.Typical.To)))
+	if x.Incomplete > 0 {
+		text := analyze.Plural(x.Incomplete, "further call", "further calls")
+		if x.Cut > 0 {
+			text += fmt.Sprintf("; %d of them had taken longer already when their windows ended", x.Cut)
+		}
+		fmt.Fprintf(out, "# unknown   how long %s took\n", text)
+	}
+	if x.SlowCompared < x.Slow.Calls && x.Where != nil {
+		fmt.Fprintf(out, "# paths     of %d slow and %d typical calls, whose callees were probed\n", x.SlowCompared, x.TypicalCompared)
+	}
+	fmt.Fprintf(out, "\n%s\n", Reason(x))
+	if x.Difference == 0 {
+		return out.Flush()
+	}
+	if len(x.Paths) > 0 {
+		fmt.Fprintf(out, "\nWhere the additional %s are:\n\n", analyze.FormatDuration(x.Difference))
+		whyTable(out, pathLines(x))
+	}
+	if len(x.Causes) > 0 {
+		fmt.Fprintf(out, "\nWhat distinguishes slow calls:\n\n")
+		whyTable(out, causeLines(x))
+	}
+	fmt.Fprintf(out, "\n%s\n", unexplained(x, words))
+	if err := slowCalls(out, x.Examples, len(x.Trace.Files) > 1); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+func callGroup(g *analyze.CallGroup, which string) string {
+	text := fmt.Sprintf("%s: %s", which, analyze.Plural(g.Calls, "call", "calls"))
+	if g.Calls > 0 {
+		text += ", " + analyze.FormatDuration(g.Mean) + " on average"
+	}
+	return text
+}
+
+// Reason says in a sentence why the slow calls are slow.
+func Reason(x *analyze.Explanation) string {
+	name := x.Function.Name
+	switch {
+	case x.Slow.Calls == 0:
+		return fmt.Sprintf("No call of %s took longer than %s.", name, analyze.FormatDuration(x.Slow.From))
+	case x.Difference == 0:
+		return fmt.Sprintf("No typical calls of %s to compare with: none are between P25 and P75 and faster than %s.", name, analyze.FormatDuration(x.Slow.From))
+	}
+	text := fmt.Sprintf("Slow calls of %s took %s longer than typical ones", name, roughTime(x.Difference))
+	var parts []string
+	if len(x.Causes) > 0 {
+		c := &x.Causes[0]
+		parts = append(parts, fmt.Sprintf("%s of that where %s", wholePercent(c.Share.Part), c))
+	}
+	if x.Where != nil {
+		parts = append(parts, fmt.Sprintf("%s of that %s", wholePercent(x.Where.Share.Part), place(x.Where)))
+	}
+	if len(parts) == 0 {
+		return text + "; nothing recorded says where."
+	}
+	return text + ": " + strings.Join(parts, ", and ") + "."
+}
+
+// place says where a part of the difference is, and of which kind it is.
+func place(p *analyze.PathShare) string {
+	last := p.Path[len(p.Path)-1].Name
+	state := mainState(p)
+	if len(p.Path) > 1 && p.MoreCalls >= p.Share.Part/2 {
+		return fmt.Sprintf("in more calls of %s (%s for each slow call, %s for each typical one)%s", last, rate(p.SlowCalls), rate(p.TypicalCalls), state)
+	}
+	if len(p.Path) > 1 {
+		return "in longer calls of " + last + state
+	}
+	return "in " + last + " itself and what it called" + state
+}
+
+// mainState says what the thread did most, as far as it is known.
+func mainState(p *analyze.PathShare) string {
+	half := p.Share.Part / 2
+	switch {
+	case p.Blocked >= half:
+		text := ", blocked"
+		if len(p.Wakers) > 0 && p.Wakers[0].Part >= p.Blocked/2 {
+			text += " until " + p.Wakers[0].String() + " woke it"
+		}
+		return text
+	case p.Runnable >= half:
+		return ", waiting for a processor"
+	case p.CPU >= half && p.Unknown <= p.Share.Part/10:
+		return ", on a processor"
+	}
+	return ""
+}
+
+// rate writes a mean number of calls.
+func rate(n float64) string {
+	switch {
+	case n == math.Trunc(n):
+		return fmt.Sprintf("%.0f", n)
+	case n < 0.1:
+		return fmt.Sprintf("%.2g", n)
+	case n < 100:
+		return fmt.Sprintf("%.1f", n)
+	}
+	return fmt.Sprintf("%.0f", n)
+}
+
+func wholePercent(part float64) string { return fmt.Sprintf("%.0f%%", 100*part) }
+
+// intervalText writes a 95% interval.
+func intervalText(s *analyze.Share) string {
+	return wholePercent(s.Low) + " to " + wholePercent(s.High)
+}
+
+// pathLines are the lines of the table of paths.
+func pathLines(x *analyze.Explanation) [][]string {
+	sched := x.Trace.Sched
+	title := []string{"Share", "95% interval"}
+	if sched {
+		title = append(title, "On CPU", "Runnable", "Blocked")
+	}
+	lines := [][]string{append(title, "More calls", "Longer", "Calls", "Typical", "Self time", "Typical", "Path")}
+	for i := range x.Paths {
+		p := &x.Paths[i]
+		line := []string{wholePercent(p.Share.Part), intervalText(&p.Share)}
+		if sched {
+			line = append(line, wholePercent(p.CPU), wholePercent(p.Runnable), wholePercent(p.Blocked))
+		}
+		line = append(line, wholePercent(p.MoreCalls), wholePercent(p.LongerCalls), rate(p.SlowCalls), rate(p.TypicalCalls), aligned(p.SlowTime), aligned(p.TypicalTime))
+		lines = append(lines, append(line, pathName(p)))
+	}
+	return lines
+}
+
+// maxPathNames is how many functions of a path are shown: the first, and the last ones.
+const maxPathNames = 5
+
+// pathName writes a path, and who ended its waits.
+func pathName(p *analyze.PathShare) string {
+	var names []string
+	for i, f := range p.Path {
+		switch hidden := len(p.Path) - maxPathNames; {
+		case hidden > 0 && i == 1:
+			names = append(names, "…")
+		case hidden > 0 && i > 1 && i <= hidden:
+		default:
+			names = append(names, f.Name)
+		}
+	}
+	text := strings.Join(names, " > ")
+	var wakers []string
+	for i := range p.Wakers {
+		wakers = append(wakers, fmt.Sprintf("%s %s", p.Wakers[i].String(), wholePercent(p.Wakers[i].Part)))
+	}
+	if len(wakers) > 0 {
+		text += " (woken by " + strings.Join(wakers, ", ") + ")"
+	}
+	return text
+}
+
+// causeLines are the lines of the table of causes.
+func causeLines(x *analyze.Explanation) [][]string {
+	lines := [][]string{{"Share", "95% interval", "Of slow", "Of typical", "Cause"}}
+	for i := range x.Causes {
+		c := &x.Causes[i]
+		of, typical := wholePercent(c.SlowPart), wholePercent(c.TypicalPart)
+		if c.Kind == analyze.CauseTrend {
+			of, typical = "-", "-"
+		}
+		lines = append(lines, []string{wholePercent(c.Share.Part), intervalText(&c.Share), of, typical, c.String()})
+	}
+	return lines
+}
+
+// unexplained says which part of the difference has no cause, and what would help.
+func unexplained(x *analyze.Explanation, words Words) string {
+	text := wholePercent(x.Unexplained) + " is not explained by what was recorded"
+	if len(x.Causes) == 0 {
+		text = fmt.Sprintf("No cause found: none of %s distinguishes slow calls beyond chance", analyze.Plural(uint64(x.Candidates), "candidate", "candidates"))
+	}
+	if !x.Trace.Sched && words.Hint != nil {
+		text += ": " + words.Hint(analyze.RecordSched)
+	}
+	return text + "."
+}
+
+// whyTable writes a table. Its last column is text, the others are numbers.
+func whyTable(w io.Writer, lines [][]string) {
+	widths := make([]int, len(lines[0]))
+	for _, cells := range lines {
+		for i, cell := range cells {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	last := len(widths) - 1
+	for _, cells := range lines {
+		for i, cell := range cells[:last] {
+			fmt.Fprintf(w, "  %*s", widths[i], cell)
+		}
+		fmt.Fprintf(w, "  %s\n", cells[last])
+	}
+}
