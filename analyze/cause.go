@@ -15,7 +15,7 @@ type Cause struct {
 	// SlowPart and TypicalPart are the parts of the slow and the typical calls of which it is true; of
 	// a cause that is about time, the parts of their time.
 	SlowPart, TypicalPart float64
-	// Values are those that slow calls have more often, largest share first. More counts further ones.
+	// Values are those that slow calls have more often: the most frequent ones. More counts the others.
 	Values []Value
 	More   int
 	// Threshold is where the slow calls are, if there are no Values: at Threshold or above or, with

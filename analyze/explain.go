@@ -239,7 +239,7 @@ func (e *explainer) addCalls(file int, src *source, views []view) {
 	defs := map[format.FuncID]*format.Func{}
 	for _, v := range views {
 		part := v.(*comparedCalls)
-		here := e.sums.merge(&part.sums, file, func(fn format.FuncID) uint32 { return e.number(src, fn) })
+		here := e.sums.merge(&part.sums, file, src.meta.Sched, func(fn format.FuncID) uint32 { return e.number(src, fn) })
 		e.incomplete += part.incomplete
 		e.cut += part.cut
 		for of, g := range part.groups {

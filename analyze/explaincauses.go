@@ -16,7 +16,7 @@ import (
 
 // Limits of the causes of an Explanation.
 const (
-	minCauseShare  = 0.1
+	minCauseShare  = 0.2
 	maxLevels      = 200 // values of a candidate: the most frequent ones
 	maxCauseValues = 5   // of a Cause
 	minDistinct    = 8   // numbers from which a threshold is looked for
@@ -53,23 +53,23 @@ func (e *explainer) setCauses(x *Explanation) {
 		x.Candidates = len(f.list)
 		c := contrastOf(e.samples[slowCalls].calls, e.samples[typicalCalls].calls, len(f.list))
 		if found = f.find(c); len(found) > 0 {
-			x.Unexplained = max(0, 1-max(found[0].Share.Part, c.Extra(union(found))))
+			x.Unexplained = max(0, 1-max(found[0].cause.Share.Part, c.Extra(union(found))))
 		}
 	}
 	for i := range found {
-		x.Causes = append(x.Causes, found[i].Cause)
+		x.Causes = append(x.Causes, found[i].cause)
 	}
 	x.Examples = f.examples(found)
 }
 
-// foundCause is a Cause with the calls that it is true of.
+// foundCause is a cause with the calls that it is true of.
 type foundCause struct {
-	Cause
+	*candidate
 	applies []bool
 }
 
-// find tests the candidates. It returns those that are significant and large, largest share first,
-// without those that are true of the same calls as a larger one.
+// find tests the candidates. It returns those that are significant and large, largest share first. A
+// cause must also be so for what is left by those before it: others only repeat them.
 func (f *causeFinder) find(c *contrast.Contrast) (found []foundCause) {
 	var list []foundCause
 	for i := range f.list {
@@ -77,35 +77,22 @@ func (f *causeFinder) find(c *contrast.Contrast) (found []foundCause) {
 		share, applies := of.test(c, &of.cause)
 		if share.Part >= minCauseShare && c.Significant(share) {
 			of.cause.Share, of.cause.P = Share{share.Part, share.Low, share.High}, share.P
-			list = append(list, foundCause{of.cause, applies})
+			list = append(list, foundCause{of, applies})
 		}
 	}
-	slices.SortStableFunc(list, func(a, b foundCause) int { return cmp.Compare(b.Share.Part, a.Share.Part) })
+	slices.SortStableFunc(list, func(a, b foundCause) int { return cmp.Compare(b.cause.Share.Part, a.cause.Share.Part) })
 	for i := range list {
-		same := func(k foundCause) bool { return f.alike(k.applies, list[i].applies) }
-		if !slices.ContainsFunc(found, same) {
-			found = append(found, list[i])
+		if i > 0 {
+			again := Cause{}
+			share, _ := list[i].test(c, &again)
+			if share.Part < minCauseShare || !c.Significant(share) {
+				continue
+			}
 		}
+		found = append(found, list[i])
+		c = c.Without(list[i].applies)
 	}
 	return found
-}
-
-// maxUnlike is the part of the slow and of the typical calls that may differ between causes that
-// are the same.
-const maxUnlike = 0.02
-
-func (f *causeFinder) alike(a, b []bool) bool {
-	slow, typical := 0, 0
-	for i := range a {
-		switch {
-		case a[i] == b[i]:
-		case i < f.slow:
-			slow++
-		default:
-			typical++
-		}
-	}
-	return float64(slow) <= maxUnlike*float64(f.slow) && float64(typical) <= maxUnlike*float64(len(a)-f.slow)
 }
 
 // union returns the calls that any of the causes is true of.
@@ -266,6 +253,7 @@ func (f *causeFinder) valueLevels(cause Cause, values []Value) {
 			v.Text = cmp.Or(v.Text, "not recorded")
 			cause.Values = append(cause.Values, v)
 		}
+		slices.SortStableFunc(cause.Values, func(a, b Value) int { return compareValues(&a, &b) })
 		cause.More = len(order) - len(cause.Values)
 		return share, applies
 	}})
@@ -288,14 +276,14 @@ func (f *causeFinder) threshold(cause Cause, values []Value) {
 		distinct[v] = true
 	}
 	if len(distinct) >= minDistinct {
-		f.numbers(cause, numbers)
+		f.numbers(cause, numbers, false)
 	}
 }
 
 // numbers adds a candidate with a number for each call.
-func (f *causeFinder) numbers(cause Cause, numbers []float64) {
+func (f *causeFinder) numbers(cause Cause, numbers []float64, onlyAbove bool) {
 	f.list = append(f.list, candidate{cause, func(c *contrast.Contrast, cause *Cause) (share contrast.Share, applies []bool) {
-		share, cause.Threshold, cause.Below = c.Threshold(numbers)
+		share, cause.Threshold, cause.Below = c.Threshold(numbers, onlyAbove)
 		applies = make([]bool, len(numbers))
 		for i, v := range numbers {
 			applies[i] = v < cause.Threshold == cause.Below
@@ -372,7 +360,7 @@ func (f *causeFinder) burst() {
 	f.numbers(Cause{Kind: CauseBurst, Within: within}, f.each(func(c *sampledCall) float64 {
 		a := &f.e.traces[c.file].arrivals
 		return math.Round(a.before(sums[c.file], c.startNs) - a.before(sums[c.file], c.startNs-int64(within)))
-	}))
+	}), true)
 }
 
 // elsewhere adds the functions that ran on other threads meanwhile. The callers of the function
@@ -420,9 +408,9 @@ func (f *causeFinder) trend() {
 	}
 	starts := f.each(func(c *sampledCall) float64 { return float64(c.startNs) })
 	f.list = append(f.list, candidate{Cause{Kind: CauseTrend}, func(c *contrast.Contrast, cause *Cause) (contrast.Share, []bool) {
-		share, grows := c.Trend(starts, at, ns)
+		share, grows, applies := c.Trend(starts, at, ns)
 		cause.Below = !grows
-		return share, make([]bool, len(starts)) // it is true of all calls, more or less
+		return share, applies
 	}})
 }
 

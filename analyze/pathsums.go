@@ -107,9 +107,9 @@ func (p *pathSums) wake(of class, key wakingKey, d time.Duration) {
 	w[of] += d
 }
 
-// merge adds the sums of a part of a trace. number numbers the functions of all traces. It returns
-// the node here of each of part's nodes.
-func (p *pathSums) merge(part *pathSums, file int, number func(format.FuncID) uint32) []uint32 {
+// merge adds the sums of a part of a trace. sched says whether the trace has rows of the scheduler,
+// number numbers the functions of all traces. It returns the node here of each of part's nodes.
+func (p *pathSums) merge(part *pathSums, file int, sched bool, number func(format.FuncID) uint32) []uint32 {
 	here := make([]uint32, len(part.nodes))
 	for i := range part.nodes {
 		from := &part.nodes[i]
@@ -117,6 +117,9 @@ func (p *pathSums) merge(part *pathSums, file int, number func(format.FuncID) ui
 			here[i] = p.child(here[from.parent], number(format.FuncID(from.fn)))
 		}
 		for of := range from.of {
+			if !sched {
+				from.of[of].waits = Waits{Unknown: from.of[of].self}
+			}
 			p.nodes[here[i]].of[of].add(&from.of[of])
 		}
 	}

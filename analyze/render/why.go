@@ -195,7 +195,7 @@ func causeLines(x *analyze.Explanation) [][]string {
 func unexplained(x *analyze.Explanation, words Words) string {
 	text := wholePercent(x.Unexplained) + " is not explained by what was recorded"
 	if len(x.Causes) == 0 {
-		text = fmt.Sprintf("No cause found: none of %s distinguishes slow calls beyond chance", analyze.Plural(uint64(x.Candidates), "candidate", "candidates"))
+		text = fmt.Sprintf("None of %s (arguments, results, threads, times, other functions) distinguishes slow calls beyond chance", analyze.Plural(uint64(x.Candidates), "candidate", "candidates"))
 	}
 	if !x.Trace.Sched && words.Hint != nil {
 		text += ": " + words.Hint(analyze.RecordSched)

@@ -48,7 +48,24 @@ static void spin(long us)
 
 static void rest(long us) { usleep(us); }
 
-static unsigned chance(unsigned *seed, unsigned n) { return (unsigned)rand_r(seed) % n; }
+// chance is a random number below n (xorshift).
+static unsigned chance(unsigned *state, unsigned n)
+{
+	unsigned x = *state;
+	x ^= x << 13;
+	x ^= x >> 17;
+	x ^= x << 5;
+	*state = x;
+	return (x >> 8) % n;
+}
+
+// seed is different in each thread, and never 0.
+static unsigned seed(void)
+{
+	static unsigned count;
+	unsigned n = __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED) + (unsigned)getpid() * 1000003u;
+	return (n * 2654435761u) | 1;
+}
 
 PROBED void lock_table(void) { pthread_mutex_lock(&table); __asm__ volatile("" ::: "memory"); }
 PROBED void unlock_table(void) { pthread_mutex_unlock(&table); __asm__ volatile("" ::: "memory"); }
@@ -73,29 +90,29 @@ static long grown;
 
 PROBED int handle(int key, int size)
 {
-	static __thread unsigned seed;
+	static __thread unsigned state;
 	static __thread int calls;
-	if (!seed)
-		seed = (unsigned)(size_t)&seed ^ (unsigned)getpid();
+	if (!state)
+		state = seed();
 	calls++;
 	int result = 0;
 	lookup(key);
-	compute(50 + chance(&seed, 20));
+	compute(50 + chance(&state, 20));
 	if (is("lock") || is("pause") || is("burst")) {
 		lock_table();
 		compute(is("burst") ? 300 : 20);
 		unlock_table();
 	}
 	if (is("retry"))
-		for (int i = 0, n = chance(&seed, 50) ? 1 : 8; i < n; i++)
+		for (int i = 0, n = chance(&state, 50) ? 1 : 8; i < n; i++)
 			attempt(i);
 	if (is("disk"))
-		write_log(chance(&seed, 50) == 0);
+		write_log(chance(&state, 50) == 0);
 	if (is("argument"))
 		compute(size > 4000 ? 900 : 100);
 	if (is("first") && calls == 1)
 		warm_up();
-	if (is("error") && chance(&seed, 60) == 0) {
+	if (is("error") && chance(&state, 60) == 0) {
 		recover(-5);
 		result = -EIO;
 	}
@@ -142,19 +159,17 @@ static void *collector(void *arg)
 
 static void *worker(void *arg)
 {
-	unsigned seed = (unsigned)(size_t)&seed ^ (unsigned)getpid() * 7;
+	unsigned state = seed();
 	for (int n = 0; now_us() < end_us && !(is("first") && n == 60); n++) {
 		if (is("burst")) // all threads at once, each tenth of a second; alone in between
-			rest(chance(&seed, 40) ? 1500 + chance(&seed, 25000) : 100000 - now_us() % 100000);
-		handle((int)chance(&seed, 200), (int)(chance(&seed, 40) ? chance(&seed, 4000) : 4001 + chance(&seed, 4000)));
+			rest(chance(&state, 40) ? 1500 + chance(&state, 25000) : 100000 - now_us() % 100000);
+		handle((int)chance(&state, 200), (int)(chance(&state, 40) ? chance(&state, 4000) : 4001 + chance(&state, 4000)));
 		if (is("growth"))
 			rest(200);
 		else if (!is("burst") && !is("cpu"))
-			rest(300 + chance(&seed, 300));
+			rest(300 + chance(&state, 300));
 		if (is("cpu"))
 			rest(100);
-		if (is("first"))
-			break;
 	}
 	return arg;
 }

@@ -25,6 +25,7 @@ type Group struct {
 type Contrast struct {
 	slow, typical Group
 	extra         []float64 // of each slow call, as a part of the difference: they sum up to 1 at most
+	explained     []bool    // by slow call: it has a cause, so its extra counts no more
 	candidates    int       // that share the error probability
 }
 
@@ -38,7 +39,7 @@ type Share struct {
 // tested together.
 func New(slow, typical Group, candidates int) *Contrast {
 	c := &Contrast{slow: slow, typical: typical, candidates: max(1, candidates)}
-	c.extra = make([]float64, len(slow.DurationNs))
+	c.extra, c.explained = make([]float64, len(slow.DurationNs)), make([]bool, len(slow.DurationNs))
 	typicalMean, otherMean := mean(typical.DurationNs), 0.0
 	if typical.OtherNs != nil {
 		otherMean = mean(typical.OtherNs)
@@ -55,6 +56,18 @@ func New(slow, typical Group, candidates int) *Contrast {
 		c.extra[i] = max(0, more) / sum
 	}
 	return c
+}
+
+// Without returns a Contrast for what is left when some calls are explained.
+func (c *Contrast) Without(explained []bool) *Contrast {
+	left := *c
+	left.extra, left.explained = slices.Clone(c.extra), slices.Clone(c.explained)
+	for i := range left.extra {
+		if explained[i] {
+			left.extra[i], left.explained[i] = 0, true
+		}
+	}
+	return &left
 }
 
 // Difference is how much longer the slow calls are, in nanoseconds.
@@ -122,9 +135,9 @@ func (c *Contrast) Levels(levels []int, count int) (share Share, over []bool) {
 	return c.interval(share, marked), over
 }
 
-// Threshold tests a number of each call. The slow calls have values of at least at, or if below is
-// true, values less than at.
-func (c *Contrast) Threshold(values []float64) (share Share, at float64, below bool) {
+// Threshold tests a number of each call. The slow calls have values of at least at or, if below is
+// true, values less than at. With onlyAbove, below is false.
+func (c *Contrast) Threshold(values []float64, onlyAbove bool) (share Share, at float64, below bool) {
 	sorted := make([]int, len(values)) // calls in order of their values
 	for i := range sorted {
 		sorted[i] = i
@@ -142,7 +155,7 @@ func (c *Contrast) Threshold(values []float64) (share Share, at float64, below b
 			if values[sorted[i]] == values[sorted[i-1]] {
 				continue
 			}
-			if math.Abs(above) > part {
+			if above > part || -above > part && !onlyAbove {
 				part, at, below = math.Abs(above), values[sorted[i]], above < 0
 			}
 		}

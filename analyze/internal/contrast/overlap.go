@@ -17,6 +17,9 @@ func (c *Contrast) Overlap(ns []float64) Share {
 	usual := sum(ns[slow:]) / typicalNs
 	figure := func(order []int) (extra float64) {
 		for i := range slow {
+			if c.explained[i] {
+				continue
+			}
 			extra += (part[order[i]] - usual) * c.slow.DurationNs[i]
 		}
 		return extra / float64(slow) / c.Difference()

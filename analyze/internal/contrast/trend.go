@@ -12,10 +12,12 @@ const trendBlocks = 16
 const minBlock = 8
 
 // Trend tests whether durations grow, or shrink, over the recording. at has the time of each call of
-// both groups. allAt and allNs are the times and durations of a sample of all calls.
-func (c *Contrast) Trend(at, allAt, allNs []float64) (share Share, grows bool) {
+// both groups. allAt and allNs are the times and durations of a sample of all calls. applies says of
+// which slow calls it explains at least half.
+func (c *Contrast) Trend(at, allAt, allNs []float64) (share Share, grows bool, applies []bool) {
+	applies = make([]bool, len(at))
 	if len(allAt) < trendBlocks*minBlock || c.Difference() <= 0 {
-		return Share{P: 1}, false
+		return Share{P: 1}, false, applies
 	}
 	order := identity(len(allAt))
 	slices.SortStableFunc(order, func(a, b int) int { return compareFloats(allAt[a], allAt[b]) })
@@ -35,15 +37,23 @@ func (c *Contrast) Trend(at, allAt, allNs []float64) (share Share, grows bool) {
 		usual[i] = medians[min(b, trendBlocks-1)]
 	}
 	slow := len(c.extra)
+	left := 0.0 // part of the slow calls that are not explained
+	for _, is := range c.explained {
+		if !is {
+			left += 1 / float64(slow)
+		}
+	}
 	figure := func(slowCalls, typicalCalls []int) float64 {
 		s, t, difference := 0.0, 0.0, 0.0
 		n, m := float64(len(slowCalls)), float64(len(typicalCalls))
 		for _, i := range slowCalls {
-			s += usual[i] / n
+			if !c.explained[i] {
+				s += usual[i] / n
+			}
 			difference += c.slow.DurationNs[i] / n
 		}
 		for _, i := range typicalCalls {
-			t += usual[slow+i] / m
+			t += left * usual[slow+i] / m
 			difference -= c.typical.DurationNs[i] / m
 		}
 		if difference <= 0 {
@@ -56,7 +66,11 @@ func (c *Contrast) Trend(at, allAt, allNs []float64) (share Share, grows bool) {
 	share.Low, share.High = min(share.Part, max(0, low)), max(share.Part, min(1, high))
 	concord := concordance(medians)
 	share.P = concordanceP(medians, concord, c.runs())
-	return share, concord > 0
+	typical := mean(usual[slow:])
+	for i := range slow {
+		applies[i] = usual[i]-typical >= (c.slow.DurationNs[i]-mean(c.typical.DurationNs))/2
+	}
+	return share, concord > 0, applies
 }
 
 // concordance is Kendall's tau of a series with its order.
