@@ -3,7 +3,6 @@ package analyze
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -20,8 +19,11 @@ const (
 
 // PathShare is a path of calls from the explained function down, with its part of the difference.
 type PathShare struct {
-	Path  []*Function
-	Share Share // of the path's self time or, of Explanation.Where, with all that was called there
+	Path []*Function
+	// Scattered, of Explanation.Where: the last function of Path was called on several paths, which
+	// count together.
+	Scattered bool
+	Share     Share // of the path's self time or, of Explanation.Where, with all that was called there
 	// CPU, Runnable, Blocked and Unknown are the states of the thread in Share.
 	CPU, Runnable, Blocked, Unknown float64
 	// MoreCalls is the part of Share that comes from more calls, LongerCalls from longer ones.
@@ -85,7 +87,7 @@ func (e *explainer) setPaths(x *Explanation) {
 	}
 	var own []PathShare
 	var nodes []uint32
-	wakers := e.wakers(difference, func(node uint32) uint32 { return node })
+	wakers := e.wakers(difference, func(node uint32) (uint32, bool) { return node, true })
 	shares := make([]float64, len(inside))
 	for i := range inside {
 		shares[i] = e.pathShare(&inside[i], difference).Share.Part
@@ -95,16 +97,83 @@ func (e *explainer) setPaths(x *Explanation) {
 			own, nodes = append(own, p), append(nodes, uint32(i))
 		}
 	}
-	e.intervals(nodes, own, false)
+	places := map[uint32]uint32{}
+	for i, at := range nodes {
+		places[at] = uint32(i)
+	}
+	e.setIntervals(own, places, false)
 	x.Paths = slices.DeleteFunc(own, func(p PathShare) bool { return p.Share.Low <= 0 })
 	slices.SortStableFunc(x.Paths, func(a, b PathShare) int {
 		return cmp.Or(cmp.Compare(b.Share.Part, a.Share.Part), comparePaths(a.Path, b.Path))
 	})
+	x.Where = e.where(inside, shares, difference)
+}
+
+// where describes the place of most of the difference: a path or, if that has several with much of
+// it, a function that is called on many.
+func (e *explainer) where(inside [][otherCalls]pathSum, shares []float64, difference float64) *PathShare {
 	at := e.place(shares)
-	where := []PathShare{e.pathShare(&inside[at], difference)}
-	where[0].Path, where[0].Wakers = e.path(at), e.wakersBelow(at, difference)
-	e.intervals([]uint32{at}, where, true)
-	x.Where = &where[0]
+	nodes, scattered := []uint32{at}, false
+	if list := e.scattered(at, shares); list != nil {
+		nodes, scattered = list, true
+	}
+	var sum [otherCalls]pathSum
+	places := map[uint32]uint32{}
+	for _, n := range nodes {
+		places[n] = 0
+		for of := range sum {
+			sum[of].add(&inside[n][of])
+		}
+	}
+	where := []PathShare{e.pathShare(&sum, difference)}
+	w := &where[0]
+	if w.Path, w.Scattered = e.path(nodes[0]), scattered; scattered {
+		w.Path = []*Function{w.Path[0], w.Path[len(w.Path)-1]}
+	}
+	w.Wakers = e.wakers(difference, func(node uint32) (uint32, bool) {
+		for {
+			if _, ok := places[node]; ok || node == 0 {
+				return 0, ok
+			}
+			node = e.sums.nodes[node].parent
+		}
+	})[0]
+	e.setIntervals(where, places, true)
+	return w
+}
+
+// scattered returns the nodes of the function that has most of what at has, if it is called on
+// several paths below at; nil if there is none. Of nested calls it returns the outermost.
+func (e *explainer) scattered(at uint32, shares []float64) (best []uint32) {
+	nodes, sums := map[uint32][]uint32{}, map[uint32]float64{}
+	for i := range e.sums.nodes {
+		n := uint32(i)
+		if fn := e.sums.nodes[n].fn; n != 0 && e.outermost(n, at) {
+			nodes[fn] = append(nodes[fn], n)
+			sums[fn] += shares[n]
+		}
+	}
+	most := minStep * shares[at]
+	for fn := range uint32(len(e.list)) {
+		if len(nodes[fn]) > 1 && sums[fn] > most {
+			best, most = nodes[fn], sums[fn]
+		}
+	}
+	return best
+}
+
+// outermost reports whether a node is below at, and none between them is of its function.
+func (e *explainer) outermost(node, at uint32) bool {
+	fn := e.sums.nodes[node].fn
+	for node != 0 {
+		if node = e.sums.nodes[node].parent; node == at {
+			return true
+		}
+		if e.sums.nodes[node].fn == fn {
+			return false
+		}
+	}
+	return false
 }
 
 // pathShare is the part of a path in the difference. The effects of more and of longer calls are
@@ -159,11 +228,12 @@ func comparePaths(a, b []*Function) int {
 	return slices.CompareFunc(a, b, func(a, b *Function) int { return a.Compare(b) })
 }
 
-// intervals sets the intervals of shares of nodes. With inside, a node's time has that of its callees.
-func (e *explainer) intervals(nodes []uint32, paths []PathShare, inside bool) {
-	place, shares := map[uint32]uint32{}, make([]float64, len(nodes))
-	for i, at := range nodes {
-		place[at], shares[i] = uint32(i), paths[i].Share.Part
+// setIntervals sets the intervals of shares, by places of nodes. With inside, a node's time has that
+// of its callees.
+func (e *explainer) setIntervals(paths []PathShare, places map[uint32]uint32, inside bool) {
+	shares := make([]float64, len(paths))
+	for i := range paths {
+		shares[i] = paths[i].Share.Part
 	}
 	parts := func(calls []sampledCall) (known []sampledCall, list [][]contrast.Part) {
 		for i := range calls {
@@ -173,7 +243,7 @@ func (e *explainer) intervals(nodes []uint32, paths []PathShare, inside bool) {
 			var of []contrast.Part
 			for _, p := range calls[i].parts {
 				for at := p.node; ; at = e.sums.nodes[at].parent {
-					if n, ok := place[at]; ok {
+					if n, ok := places[at]; ok {
 						of = append(of, contrast.Part{Place: n, Ns: float64(p.self)})
 					}
 					if at == 0 || !inside {
@@ -192,20 +262,8 @@ func (e *explainer) intervals(nodes []uint32, paths []PathShare, inside bool) {
 	}
 }
 
-// wakersBelow returns who ended the blocking in a path and all that was called there.
-func (e *explainer) wakersBelow(at uint32, difference float64) []WakerShare {
-	return e.wakers(difference, func(node uint32) uint32 {
-		for ; node != at; node = e.sums.nodes[node].parent {
-			if node == 0 {
-				return math.MaxUint32
-			}
-		}
-		return at
-	})[at]
-}
-
-// wakers returns the wakers by what of returns for the node. Interrupts of all threads are one.
-func (e *explainer) wakers(difference float64, of func(node uint32) uint32) map[uint32][]WakerShare {
+// wakers returns the wakers by the place of the node, if it has one. Interrupts of all threads are one.
+func (e *explainer) wakers(difference float64, place func(node uint32) (uint32, bool)) map[uint32][]WakerShare {
 	type key struct {
 		node uint32
 		by   Waker
@@ -213,10 +271,11 @@ func (e *explainer) wakers(difference float64, of func(node uint32) uint32) map[
 	}
 	sums := map[key]*[otherCalls]time.Duration{}
 	for k, d := range e.sums.wakings {
-		if !k.by.Known {
+		at, ok := place(k.node)
+		if !k.by.Known || !ok {
 			continue
 		}
-		by := key{of(k.node), k.by, e.traces[k.file].names[k.by.TID]}
+		by := key{at, k.by, e.traces[k.file].names[k.by.TID]}
 		if k.by.Interrupt {
 			by = key{by.node, Waker{Known: true, Interrupt: true}, ""}
 		}

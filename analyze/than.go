@@ -21,7 +21,7 @@ func ParseThan(text string) (Than, error) {
 	if digits, ok := strings.CutPrefix(strings.ToUpper(text), "P"); ok {
 		percent, err := strconv.ParseFloat(digits, 64)
 		perMille := math.Round(10 * percent)
-		if err != nil || perMille <= 750 || perMille >= 1000 || math.Abs(perMille-10*percent) > 1e-6 {
+		if err != nil || !(perMille > 750 && perMille < 1000) || math.Abs(perMille-10*percent) > 1e-6 {
 			return Than{}, fmt.Errorf("percentile %s: want one above P75, such as P90, P99 or P99.9", text)
 		}
 		return Than{perMille: uint64(perMille)}, nil

@@ -66,18 +66,23 @@ func Reason(x *analyze.Explanation) string {
 		return fmt.Sprintf("No typical calls of %s to compare with: none are between P25 and P75 and faster than %s.", name, analyze.FormatDuration(x.Slow.From))
 	}
 	text := fmt.Sprintf("Slow calls of %s took %s longer than typical ones", name, roughTime(x.Difference))
-	var parts []string
+	cause, where := "", ""
 	if len(x.Causes) > 0 {
 		c := &x.Causes[0]
-		parts = append(parts, fmt.Sprintf("%s of that where %s", wholePercent(c.Share.Part), c))
+		cause = fmt.Sprintf("%s of that where %s", wholePercent(c.Share.Part), c)
 	}
 	if x.Where != nil {
-		parts = append(parts, fmt.Sprintf("%s of that %s", wholePercent(x.Where.Share.Part), place(x.Where)))
+		where = fmt.Sprintf("%s of that %s", wholePercent(x.Where.Share.Part), place(x.Where))
 	}
-	if len(parts) == 0 {
+	switch {
+	case cause+where == "":
 		return text + "; nothing recorded says where."
+	case cause == "" || where == "":
+		return text + ": " + cause + where + "."
+	case x.Causes[0].Share.Part < x.Where.Share.Part/2:
+		cause, where = where, cause
 	}
-	return text + ": " + strings.Join(parts, ", and ") + "."
+	return text + ": " + cause + ", and " + where + "."
 }
 
 // place says where a part of the difference is, and of which kind it is.

@@ -50,7 +50,8 @@ type jsonShare struct {
 }
 
 type jsonWhyPath struct {
-	Path []string `json:"path"` // names of functions, the explained one first
+	Path      []string `json:"path"`      // names of functions, the explained one first
+	Scattered bool     `json:"scattered"` // the last function was called on several paths, which count together
 	jsonShare
 	CPU           float64     `json:"cpu"` // parts of share
 	Runnable      float64     `json:"runnable"`
@@ -133,7 +134,7 @@ func newJSONShare(s *analyze.Share) jsonShare { return jsonShare{s.Part, s.Low, 
 
 func newJSONWhyPath(p *analyze.PathShare) jsonWhyPath {
 	of := jsonWhyPath{
-		jsonShare: newJSONShare(&p.Share), CPU: p.CPU, Runnable: p.Runnable, Blocked: p.Blocked, Unknown: p.Unknown,
+		Scattered: p.Scattered, jsonShare: newJSONShare(&p.Share), CPU: p.CPU, Runnable: p.Runnable, Blocked: p.Blocked, Unknown: p.Unknown,
 		MoreCalls: p.MoreCalls, LongerCalls: p.LongerCalls, SlowCalls: p.SlowCalls, TypicalCalls: p.TypicalCalls,
 		SlowTimeNs: int64(p.SlowTime), TypicalTimeNs: int64(p.TypicalTime), Wakers: []jsonWaker{},
 	}

@@ -161,8 +161,10 @@ static void *worker(void *arg)
 {
 	unsigned state = seed();
 	for (int n = 0; now_us() < end_us && !(is("first") && n == 60); n++) {
-		if (is("burst")) // all threads at once, each tenth of a second; alone in between
-			rest(chance(&state, 40) ? 1500 + chance(&state, 25000) : 100000 - now_us() % 100000);
+		if (is("burst")) { // all threads at once, four times a second; alone in between
+			long next = 250000 - now_us() % 250000, alone = 1500 + chance(&state, 25000);
+			rest(alone < next ? alone : next);
+		}
 		handle((int)chance(&state, 200), (int)(chance(&state, 40) ? chance(&state, 4000) : 4001 + chance(&state, 4000)));
 		if (is("growth"))
 			rest(200);
