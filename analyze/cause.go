@@ -38,7 +38,7 @@ const (
 	CauseCPU       CauseKind = "cpu"       // they began on some processors
 	CauseFirst     CauseKind = "first"     // they were the first ones of their threads
 	CauseElsewhere CauseKind = "elsewhere" // a function ran on another thread meanwhile
-	CauseBurst     CauseKind = "burst"     // Threshold calls of the function began within Within before
+	CauseBurst     CauseKind = "burst"     // Threshold calls of the function began within Within
 	CauseRecorder  CauseKind = "recorder"  // the recorder ran instead
 	CauseTrend     CauseKind = "trend"     // calls became slower or, with Below, faster
 	CausePeriod    CauseKind = "period"    // they come every Threshold nanoseconds
@@ -75,7 +75,7 @@ func (c *Cause) String() string {
 	case CauseElsewhere:
 		return c.Name + " ran on another thread"
 	case CauseBurst:
-		return fmt.Sprintf("%s calls of it began in the %s before", c.bound(fmt.Sprintf("%.0f", c.Threshold)), FormatDuration(c.Within))
+		return fmt.Sprintf("%s calls of it began in the same %s", c.bound(fmt.Sprintf("%.0f", c.Threshold)), FormatDuration(c.Within))
 	case CauseRecorder:
 		return "the recorder of the trace ran instead"
 	case CauseTrend:

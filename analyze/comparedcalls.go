@@ -3,6 +3,7 @@ package analyze
 import (
 	"time"
 
+	"utrace/analyze/internal/windows"
 	"utrace/format"
 )
 
@@ -53,6 +54,7 @@ type comparedCalls struct {
 	of      map[format.FuncID]bool // the compared function
 	target  []bool                 // the same by function
 	checks  []*errorCheck
+	cover   *windows.Coverage
 	flows   *slowFlows
 	firsts  map[format.ThreadID]bool // threads that have called the function
 	callers []bool                   // by function: it has called the function, perhaps indirectly
@@ -112,9 +114,9 @@ type wake struct {
 
 // newComparedCalls makes a view of a trace. of is the compared function in it, wanted the slow calls
 // whose flows are collected.
-func newComparedCalls(opts *Options, l limits, file int, of map[format.FuncID]bool, wanted map[callKey]*callFlow) *comparedCalls {
+func newComparedCalls(opts *Options, l limits, file int, cover *windows.Coverage, of map[format.FuncID]bool, wanted map[callKey]*callFlow) *comparedCalls {
 	return &comparedCalls{
-		opts: opts, limits: l, file: file, of: of, flows: newSlowFlows(wanted), firsts: map[format.ThreadID]bool{},
+		opts: opts, limits: l, file: file, cover: cover, of: of, flows: newSlowFlows(wanted), firsts: map[format.ThreadID]bool{},
 		room: maxOpenBytes, sums: newPathSums(), others: newPeriods((l.than - l.low) / periodPart), arrivals: newArrivals(),
 	}
 }
@@ -314,15 +316,15 @@ func (c *comparedCalls) compare(t *thread, f *frame, open *openCall, state State
 	}
 	c.groups[of].calls++
 	c.groups[of].time += d
-	place := !f.place.Windowed || f.place.Whole
-	if place {
+	known := c.cover.CalleesKnown(f.fn, f.place, f.startNs)
+	if known {
 		c.sums.add(of, open, d)
 	}
 	if !c.samples[of].takes(hash) {
 		return
 	}
 	s := sampledCall{
-		hash: hash, callKey: key, file: c.file, fn: f.fn, duration: d, elapsedNs: f.measuredNs(t), calleesKnown: place,
+		hash: hash, callKey: key, file: c.file, fn: f.fn, duration: d, elapsedNs: f.measuredNs(t), calleesKnown: known,
 		cpu: open.cpu, first: open.first, args: open.args, preemptedNs: min(t.preemptedNs-open.preemptedNs, f.measuredNs(t)),
 	}
 	if results := t.args(); len(results) <= maxSampledBytes {
@@ -335,7 +337,7 @@ func (c *comparedCalls) compare(t *thread, f *frame, open *openCall, state State
 		waits, _ := t.sched.waits()
 		s.runnable = waits.within(d).Runnable
 	}
-	if place {
+	if known {
 		s.takeParts(open)
 	}
 	c.samples[of].add(s)

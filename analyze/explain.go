@@ -209,7 +209,7 @@ func (e *explainer) readCalls(file int, path string) error {
 	}
 	views := make([]view, shards())
 	for i := range views {
-		views[i] = newComparedCalls(e.opts, e.limits, file, of, wanted)
+		views[i] = newComparedCalls(e.opts, e.limits, file, src.cover, of, wanted)
 	}
 	columns := format.Columns{Args: true, CPU: true, Value: needsValue(e.opts.Errors)}
 	if _, err := src.pair(e.opts, columns, views); err != nil {

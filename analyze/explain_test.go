@@ -206,7 +206,7 @@ func TestExplainWaits(t *testing.T) {
 	near(t, "waker", p.Wakers[0].Part, 100.0/160)
 }
 
-// A trace with one cause each. The slow calls are 40 of 800.
+// A trace with one cause each. The slow calls are about 40 of 800, with bursts 20.
 func TestExplainCauses(t *testing.T) {
 	handle := `handle,, "args": [{"name": "key", "type": "s32"}, {"name": "size", "type": "u64"}, {"name": "id", "type": "u64"}], "results": [{"name": "ret", "type": "s32"}]`
 	for name, c := range map[string]struct {
@@ -220,7 +220,7 @@ func TestExplainCauses(t *testing.T) {
 		"failed":   {func(i, _, _ int, _ bool) bool { return i%20 == 3 }, "result ret is -1"},
 		"thread":   {nil, "the thread is worker 105"},
 		"other":    {nil, "collect ran on another thread"},
-		"burst":    {nil, "calls of it began in the"},
+		"burst":    {nil, "calls of it began in the same"},
 	} {
 		rng := rand.New(rand.NewPCG(1, 1))
 		s := newStory("{}", 60, handle, "collect")
@@ -241,7 +241,7 @@ func TestExplainCauses(t *testing.T) {
 				slow = rng.IntN(20) == 0
 				collecting = slow
 			case name == "burst":
-				if slow = i%20 == 19; i%20 > 10 {
+				if slow = i%40 == 39; i%40 > 30 {
 					s.now -= 950_000
 				}
 			}
@@ -337,6 +337,38 @@ func TestExplainSeveral(t *testing.T) {
 	if some.Calls == 0 || some.Calls >= one.Calls {
 		t.Errorf("%d calls of one thread, of %d", some.Calls, one.Calls)
 	}
+}
+
+// In a survey, only calls whose callees were probed have paths: those in whole windows. handle is
+// probed all the time, get in the windows. Slow calls take longer in get.
+func TestExplainSurvey(t *testing.T) {
+	s := newStory(`{"max_overhead_percent": 5}`, 1, "handle", "get")
+	fmt.Fprintln(s, `probe-set {"funcs": [0]}
+probe-set {"funcs": [0, 1]}
+survey {"module": 0, "funcs": 2, "cpu_ns": 100000, "cost_ns": 100}`)
+	for i := range 100 {
+		s.now = 1000*i + 500
+		s.enter(0, "handle", "")
+		ns := 100 + i%10/9*400
+		if i%20 >= 10 { // in a window
+			s.call(0, "get", ns)
+		} else {
+			s.now += ns
+		}
+		s.leave(0, "handle", "")
+	}
+	window := func(set int, all bool, from, to int) {
+		fmt.Fprintf(s, `window {"set": %d, "all": %v, "from_ns": %d, "to_ns": %d, "off_ns": %d, "cpu_ns": 10000}`+"\n", set, all, from, to, to)
+	}
+	for at := 0; at < 100_000; at += 20_000 {
+		window(0, false, at, at+9_999)
+		window(1, true, at+9_999, at+20_000)
+	}
+	x := explain(t, "200ns", Options{}, s.trace(t))
+	if x.Calls != 100 || x.Slow.Calls != 10 || x.SlowCompared != 5 || x.TypicalCompared != 45 {
+		t.Fatalf("%d calls, %d slow; %d and %d compared", x.Calls, x.Slow.Calls, x.SlowCompared, x.TypicalCompared)
+	}
+	near(t, "get", pathsOf(x)["handle>get"].Share.Part, 1)
 }
 
 // Without calls, or without slow ones, there is nothing to explain.

@@ -348,7 +348,8 @@ func (f *causeFinder) each(of func(*sampledCall) float64) []float64 {
 	return list
 }
 
-// burst adds how many calls of the function began shortly before.
+// burst adds how many calls of the function began at about the same time. A queue need not be served
+// in order, so calls that began a little later count as well.
 func (f *causeFinder) burst() {
 	within := f.e.limits.than
 	sums := make([][]float64, len(f.e.traces))
@@ -359,7 +360,8 @@ func (f *causeFinder) burst() {
 	}
 	f.numbers(Cause{Kind: CauseBurst, Within: within}, f.each(func(c *sampledCall) float64 {
 		a := &f.e.traces[c.file].arrivals
-		return math.Round(a.before(sums[c.file], c.startNs) - a.before(sums[c.file], c.startNs-int64(within)))
+		from := c.startNs - int64(within)/2
+		return math.Round(a.before(sums[c.file], from+int64(within)) - a.before(sums[c.file], from))
 	}), true)
 }
 
