@@ -83,8 +83,6 @@ func (c *Cause) String() string {
 			return "it was early in the recording: calls became faster"
 		}
 		return "it was late in the recording: calls became slower"
-	case CausePeriod:
-		return "they come every " + FormatDuration(time.Duration(c.Threshold))
 	}
 	return string(c.Kind)
 }
