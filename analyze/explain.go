@@ -311,6 +311,7 @@ func contrastOf(slow, typical []sampledCall, candidates int) *contrast.Contrast 
 		for i := range calls {
 			g.DurationNs = append(g.DurationNs, float64(calls[i].duration))
 			g.OtherNs = append(g.OtherNs, float64(calls[i].runnable))
+			g.AtNs = append(g.AtNs, float64(calls[i].file)*maxTimeNs+float64(calls[i].startNs))
 		}
 		return g
 	}

@@ -408,9 +408,8 @@ func (f *causeFinder) trend() {
 		c := &f.e.all.calls[i]
 		at, ns = append(at, float64(c.startNs)), append(ns, float64(c.duration))
 	}
-	starts := f.each(func(c *sampledCall) float64 { return float64(c.startNs) })
 	f.list = append(f.list, candidate{Cause{Kind: CauseTrend}, func(c *contrast.Contrast, cause *Cause) (contrast.Share, []bool) {
-		share, grows, applies := c.Trend(starts, at, ns)
+		share, grows, applies := c.Trend(at, ns)
 		cause.Below = !grows
 		return share, applies
 	}})

@@ -4,11 +4,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -83,10 +81,12 @@ PROBED void write_log(int n) { rest(n ? 5000 : 100); sink += n; }
 PROBED void recover(int code) { rest(3000); sink += code; }
 PROBED void warm_up(void) { rest(4000); sink++; }
 
+PROBED void on_timer(void) { spin(3000); __asm__ volatile("" ::: "memory"); }
+
 // The list grows by each call, and each call walks it.
 PROBED void walk(long length) { spin(length); __asm__ volatile("" ::: "memory"); }
 
-static long grown;
+static long grown, next_timer;
 
 PROBED int handle(int key, int size)
 {
@@ -116,6 +116,10 @@ PROBED int handle(int key, int size)
 		recover(-5);
 		result = -EIO;
 	}
+	if (is("timer") && now_us() >= next_timer) {
+		next_timer = now_us() + 40000;
+		on_timer();
+	}
 	if (is("growth"))
 		walk(__atomic_add_fetch(&grown, 1, __ATOMIC_RELAXED) / 2);
 	return result;
@@ -136,8 +140,6 @@ PROBED void collect_garbage(void)
 	spin(30000);
 	pthread_mutex_unlock(&table);
 }
-
-PROBED void on_timer(int signal) { spin(3000); sink += signal; }
 
 static void *holder(void *arg)
 {
@@ -213,12 +215,6 @@ int main(int argc, char **argv)
 		CPU_ZERO(&set);
 		CPU_SET(0, &set);
 		sched_setaffinity(0, sizeof set, &set);
-	}
-	if (is("timer")) {
-		struct sigaction a = {.sa_handler = on_timer, .sa_flags = SA_RESTART};
-		sigaction(SIGPROF, &a, NULL);
-		struct itimerval v = {{0, 40000}, {0, 40000}};
-		setitimer(ITIMER_PROF, &v, NULL);
 	}
 	if (is("lock"))
 		pthread_create(&other, NULL, holder, NULL);

@@ -1,6 +1,7 @@
 package contrast
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -12,6 +13,10 @@ const (
 	resamples  = 400  // of a bootstrap
 	chanceRuns = 100  // permutations that show what chance gives
 	maxRuns    = 6000 // permutations of a candidate
+
+	numPieces    = 8 // of the recording, to permute
+	pieceRuns    = 200
+	maxPOfPieces = 0.02
 )
 
 // Group is one side of a comparison: calls by index.
@@ -19,6 +24,7 @@ type Group struct {
 	DurationNs []float64
 	// OtherNs is the part of each duration that a candidate cannot explain. It may be nil.
 	OtherNs []float64
+	AtNs    []float64 // when the calls began
 }
 
 // Contrast compares slow calls with typical ones. Lists about both have the slow calls first.
@@ -26,6 +32,7 @@ type Contrast struct {
 	slow, typical Group
 	extra         []float64 // of each slow call, as a part of the difference: they sum up to 1 at most
 	explained     []bool    // by slow call: it has a cause, so its extra counts no more
+	inTime        []int     // calls in the order in which they began
 	candidates    int       // that share the error probability
 }
 
@@ -33,12 +40,15 @@ type Contrast struct {
 type Share struct {
 	Part, Low, High float64
 	P               float64 // probability of such a part without a cause
+	PInTime         float64 // the same, if calls that follow each other are alike
 }
 
 // New makes a Contrast of two groups that are not empty. candidates is how many candidates are
 // tested together.
 func New(slow, typical Group, candidates int) *Contrast {
-	c := &Contrast{slow: slow, typical: typical, candidates: max(1, candidates)}
+	at := slices.Concat(slow.AtNs, typical.AtNs)
+	c := &Contrast{slow: slow, typical: typical, inTime: identity(len(at)), candidates: max(1, candidates)}
+	slices.SortStableFunc(c.inTime, func(a, b int) int { return cmp.Compare(at[a], at[b]) })
 	c.extra, c.explained = make([]float64, len(slow.DurationNs)), make([]bool, len(slow.DurationNs))
 	typicalMean, otherMean := mean(typical.DurationNs), 0.0
 	if typical.OtherNs != nil {
@@ -76,7 +86,10 @@ func (c *Contrast) Difference() float64 {
 }
 
 // Significant reports whether chance is no explanation of a share.
-func (c *Contrast) Significant(s Share) bool { return s.P <= alpha/float64(c.candidates) }
+func (c *Contrast) Significant(s Share) bool { return c.rare(s.P) && s.PInTime <= maxPOfPieces }
+
+// rare reports whether a probability is so low that no candidate may be expected to have it.
+func (c *Contrast) rare(p float64) bool { return p <= alpha/float64(c.candidates) }
 
 // Extra is the part of the difference in the slow calls that are chosen, less the part that the
 // typical calls which are chosen let expect.
@@ -142,7 +155,7 @@ func (c *Contrast) Threshold(values []float64, onlyAbove bool) (share Share, at 
 	for i := range sorted {
 		sorted[i] = i
 	}
-	slices.SortStableFunc(sorted, func(a, b int) int { return compareFloats(values[a], values[b]) })
+	slices.SortStableFunc(sorted, func(a, b int) int { return cmp.Compare(values[a], values[b]) })
 	all, unit := c.explainable(), c.explainable()/float64(len(values)-len(c.extra))
 	statistic := func(call []int) (part, at float64, below bool) { // call permutes the calls
 		above := 0.0 // of the calls from the current value on: extra, less what is expected
@@ -177,7 +190,7 @@ func (c *Contrast) Threshold(values []float64, onlyAbove bool) (share Share, at 
 // statistic for permuted calls.
 func (c *Contrast) permute(observed float64, of func(order []int) float64) Share {
 	rng := generator()
-	order := identity(len(c.slow.DurationNs) + len(c.typical.DurationNs))
+	order := identity(len(c.inTime))
 	chance, runs, reached, limit := 0.0, 0, 0, c.runs()
 	for runs < limit {
 		rng.Shuffle(len(order), func(i, k int) { order[i], order[k] = order[k], order[i] })
@@ -189,16 +202,46 @@ func (c *Contrast) permute(observed float64, of func(order []int) float64) Share
 			reached++
 		}
 		runs++
-		if runs >= chanceRuns && !c.Significant(Share{P: float64(1+reached) / float64(1+limit)}) {
+		if runs >= chanceRuns && !c.rare(float64(1+reached)/float64(1+limit)) {
 			break
 		}
 	}
-	s := Share{P: float64(1+reached) / float64(1+runs)}
+	s := Share{P: float64(1+reached) / float64(1+runs), PInTime: 1}
+	if c.rare(s.P) {
+		s.PInTime = c.permutePieces(observed, of)
+	}
 	all := c.explainable()
 	if all > chance && observed > chance {
 		s.Part = all * (observed - chance) / (all - chance)
 	}
 	return s
+}
+
+// permutePieces returns how often a statistic is reached if pieces of the recording are permuted.
+// Their number is fixed and their lengths are random, so that regular sequences do not meet again.
+func (c *Contrast) permutePieces(observed float64, of func(order []int) float64) float64 {
+	rng := generator()
+	order, cuts, pieces := make([]int, len(c.inTime)), make([]int, numPieces+1), identity(numPieces)
+	reached := 0
+	for range pieceRuns {
+		for i := range cuts {
+			cuts[i] = rng.IntN(len(order) + 1)
+		}
+		cuts[0], cuts[numPieces] = 0, len(order)
+		slices.Sort(cuts)
+		rng.Shuffle(numPieces, func(i, k int) { pieces[i], pieces[k] = pieces[k], pieces[i] })
+		at := 0
+		for _, p := range pieces {
+			for _, call := range c.inTime[cuts[p]:cuts[p+1]] {
+				order[c.inTime[at]] = call
+				at++
+			}
+		}
+		if of(order) >= observed-1e-12 {
+			reached++
+		}
+	}
+	return float64(1+reached) / float64(1+pieceRuns)
 }
 
 // runs is the number of permutations, of which one may reach the observed value of a significant
@@ -268,16 +311,6 @@ func identity(n int) []int {
 		list[i] = i
 	}
 	return list
-}
-
-func compareFloats(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 func sum(list []float64) (s float64) {

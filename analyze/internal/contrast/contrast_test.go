@@ -9,10 +9,10 @@ import (
 // calls makes slow and typical calls with some noise.
 func calls(rng *rand.Rand, slow, typical int) (s, t Group) {
 	for range slow {
-		s.DurationNs = append(s.DurationNs, 1000+100*rng.ExpFloat64())
+		s.DurationNs, s.AtNs = append(s.DurationNs, 1000+100*rng.ExpFloat64()), append(s.AtNs, rng.Float64())
 	}
 	for range typical {
-		t.DurationNs = append(t.DurationNs, 100+10*rng.Float64())
+		t.DurationNs, t.AtNs = append(t.DurationNs, 100+10*rng.Float64()), append(t.AtNs, rng.Float64())
 	}
 	return s, t
 }
@@ -116,20 +116,20 @@ func TestTrend(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 6))
 	of := func(duration func(at float64) float64) (Share, bool, *Contrast) {
 		var slow, typical Group
-		var at, slowAt, typicalAt, ns []float64
+		var at, ns []float64
 		for i := range 2000 {
 			x := float64(i)
 			d := duration(x) + rng.Float64()
 			at, ns = append(at, x), append(ns, d)
 			switch {
 			case d > 1900:
-				slow.DurationNs, slowAt = append(slow.DurationNs, d), append(slowAt, x)
+				slow.DurationNs, slow.AtNs = append(slow.DurationNs, d), append(slow.AtNs, x)
 			case d > 500 && d < 1500:
-				typical.DurationNs, typicalAt = append(typical.DurationNs, d), append(typicalAt, x)
+				typical.DurationNs, typical.AtNs = append(typical.DurationNs, d), append(typical.AtNs, x)
 			}
 		}
 		c := New(slow, typical, 10)
-		share, grows, _ := c.Trend(append(slowAt, typicalAt...), at, ns)
+		share, grows, _ := c.Trend(at, ns)
 		return share, grows, c
 	}
 	share, grows, c := of(func(at float64) float64 { return at })
@@ -183,6 +183,34 @@ func TestChance(t *testing.T) {
 	}
 	if wrong > analyses/20+8 { // three standard deviations above 5%
 		t.Errorf("%d of %d analyses of random values find something", wrong, analyses)
+	}
+}
+
+// Slow calls that come together, as by other work on the machine, seem to go with a value that the
+// calls have for a while, such as the processor of a thread. That is chance.
+func TestBursts(t *testing.T) {
+	const analyses = 100
+	wrong := 0
+	for run := range uint64(analyses) {
+		rng := rand.New(rand.NewPCG(run, 10))
+		slow, typical := calls(rng, 100, 1000)
+		burst, phase := rng.Float64(), rng.Float64()
+		for i := range slow.AtNs {
+			slow.AtNs[i] = burst + 0.02*rng.Float64()
+		}
+		levels := make([]int, 1100)
+		for i, at := range append(slow.AtNs, typical.AtNs...) {
+			if levels[i] = 0; at > phase && at < phase+0.2 {
+				levels[i] = 1
+			}
+		}
+		c := New(slow, typical, 2)
+		if share, _ := c.Levels(levels, 2); c.Significant(share) {
+			wrong++
+		}
+	}
+	if wrong > analyses/20 {
+		t.Errorf("%d of %d", wrong, analyses)
 	}
 }
 

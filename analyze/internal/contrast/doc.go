@@ -22,9 +22,14 @@
 // With many values, or few slow calls, chance alone gives a share. Levels and Threshold subtract
 // what random permutations of the calls give on average: share = (observed - chance)/(1 - chance).
 //
-// The same permutations give the probability of a share that large without a cause. For a Trend the
-// blocks are permuted, which keeps bursts of noise together. All candidates of an analysis share an
-// error probability of 5% (Bonferroni), including those that are too small to be listed.
+// The same permutations give the probability of a share that large without a cause. All candidates of
+// an analysis share an error probability of 5% (Bonferroni), including those that are too small to be
+// listed.
+//
+// That is not enough, since neighbouring calls are alike: other work on the machine makes calls slow
+// for a while, in which a thread happens to be on one processor. So a second test cuts the recording
+// into eight pieces at random, and permutes these. At most 2% of them may reach the share. For a
+// Trend, the blocks are permuted.
 //
 // The intervals are of bootstrap resamples of both groups of calls (Efron 1979), percentiles 2.5 and
 // 97.5. The generator has a fixed seed: the same calls give the same result.

@@ -1,6 +1,7 @@
 package contrast
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -11,16 +12,16 @@ const trendBlocks = 16
 // minBlock is how many calls a block needs.
 const minBlock = 8
 
-// Trend tests whether durations grow, or shrink, over the recording. at has the time of each call of
-// both groups. allAt and allNs are the times and durations of a sample of all calls. applies says of
+// Trend tests whether durations grow, or shrink, over the recording. allAt and allNs are the times and durations of a sample of all calls. applies says of
 // which slow calls it explains at least half.
-func (c *Contrast) Trend(at, allAt, allNs []float64) (share Share, grows bool, applies []bool) {
+func (c *Contrast) Trend(allAt, allNs []float64) (share Share, grows bool, applies []bool) {
+	at := slices.Concat(c.slow.AtNs, c.typical.AtNs)
 	applies = make([]bool, len(at))
 	if len(allAt) < trendBlocks*minBlock || c.Difference() <= 0 {
 		return Share{P: 1}, false, applies
 	}
 	order := identity(len(allAt))
-	slices.SortStableFunc(order, func(a, b int) int { return compareFloats(allAt[a], allAt[b]) })
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(allAt[a], allAt[b]) })
 	ends, medians := make([]float64, trendBlocks), make([]float64, trendBlocks)
 	for b := range trendBlocks {
 		var block []float64
@@ -65,7 +66,7 @@ func (c *Contrast) Trend(at, allAt, allNs []float64) (share Share, grows bool, a
 	low, high := c.bootstrap(figure)
 	share.Low, share.High = min(share.Part, max(0, low)), max(share.Part, min(1, high))
 	concord := concordance(medians)
-	share.P = concordanceP(medians, concord, c.runs())
+	share.P = concordanceP(medians, concord, c.runs()) // of blocks, so PInTime is 0
 	typical := mean(usual[slow:])
 	for i := range slow {
 		applies[i] = usual[i]-typical >= (c.slow.DurationNs[i]-mean(c.typical.DurationNs))/2
