@@ -25,10 +25,19 @@ const (
 )
 
 // limits decide the class of a call.
-type limits struct{ than, low, high time.Duration }
+type limits struct {
+	than, low, high time.Duration
+	// oldFiles is how many traces are old, if old and new traces are compared. Then the calls of old
+	// ones are typical, and those of new ones are slow.
+	oldFiles int
+}
 
-func (l *limits) class(d time.Duration) class {
+func (l *limits) class(file int, d time.Duration) class {
 	switch {
+	case l.oldFiles > file:
+		return typicalCalls
+	case l.oldFiles > 0:
+		return slowCalls
 	case d > l.than:
 		return slowCalls
 	case d >= l.low && d <= l.high:
@@ -79,6 +88,8 @@ type callTotals struct {
 	calls uint64
 	time  time.Duration
 }
+
+func (t *callTotals) mean() time.Duration { return t.time / time.Duration(max(1, t.calls)) }
 
 // openCall is a call of the compared function that has not ended.
 type openCall struct {
@@ -305,7 +316,7 @@ func (c *comparedCalls) compare(t *thread, f *frame, open *openCall, state State
 		}
 		return
 	}
-	of := c.limits.class(d)
+	of := c.limits.class(c.file, d)
 	key := callKey{t.id, f.node, f.startNs}
 	hash := key.hash(c.file)
 	if c.all.takes(hash) {

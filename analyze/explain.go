@@ -19,6 +19,9 @@ type Explanation struct {
 	// all other figures are zero.
 	Calls         uint64
 	Slow, Typical CallGroup
+	// Change: Slow are all calls of new traces, Typical those of old ones. With Faster, it is the other
+	// way around, since the old ones are slower.
+	Change, Faster bool
 	// Incomplete are further calls of unknown duration: their end was not seen, or events were lost
 	// meanwhile. Cut are those of them that took longer than Slow.From already.
 	Incomplete, Cut uint64
@@ -29,8 +32,8 @@ type Explanation struct {
 	// Where is the place of most of the difference, including what was called there; nil if there is
 	// no difference.
 	Where *PathShare
-	// Paths are where the difference is, largest share first. Shares below 2%, and those that may be
-	// chance, are left out.
+	// Paths are where the difference is, largest share first. Shares below 2% are left out, as are those
+	// that may be chance, except of a change.
 	Paths []PathShare
 	// Causes are what distinguishes slow calls, largest share first. Those below 10%, and those that
 	// may be chance, are left out.
@@ -57,35 +60,62 @@ type Share struct{ Part, Low, High float64 }
 // one with the longest total time. It reads each trace twice. Memory is limited, except for what the
 // open calls need.
 func Explain(paths []string, function *Pattern, than Than, opts Options) (*Explanation, error) {
+	e, err := readExplained(paths, function, opts, 0)
+	if err != nil {
+		return nil, err
+	}
+	return e.explain(than)
+}
+
+// ExplainChange compares the calls of a function in new traces with those in old ones, like Explain.
+// It does not look for causes.
+func ExplainChange(old, new []string, function *Pattern, opts Options) (*Explanation, error) {
+	e, err := readExplained(slices.Concat(old, new), function, opts, len(old))
+	if err != nil {
+		return nil, err
+	}
+	return e.explain(Than{})
+}
+
+// readExplained is the first pass over traces.
+func readExplained(paths []string, function *Pattern, opts Options, oldFiles int) (*explainer, error) {
 	opts.Function = function
-	e := &explainer{paths: paths, opts: &opts, sum: newSummary(paths), fns: newFunctions(), tails: map[int]*tail{}, functions: map[int]uint32{}}
-	e.sums = newPathSums()
+	e := &explainer{
+		paths: paths, opts: &opts, sum: newSummary(paths), fns: newFunctions(), tails: map[int]*tail{}, functions: map[int]uint32{},
+		sums: newPathSums(), oldFiles: oldFiles,
+	}
 	for i, path := range paths {
 		if err := e.readTails(i, path); err != nil {
 			return nil, err
 		}
 	}
+	return e, nil
+}
+
+// explain is the second pass.
+func (e *explainer) explain(than Than) (*Explanation, error) {
 	if !e.choose(than) {
-		e.sum.warnNothing(&opts)
+		e.sum.warnNothing(e.opts)
 		return &Explanation{Trace: e.sum.result(), Warnings: e.sum.warnings}, nil
 	}
-	for i, path := range paths {
+	for i, path := range e.paths {
 		if err := e.readCalls(i, path); err != nil {
 			return nil, err
 		}
 	}
-	return e.explanation()
+	return e.explanation(), nil
 }
 
 // explainer makes an Explanation of traces, one after the other.
 type explainer struct {
-	paths  []string
-	opts   *Options
-	sum    *summary
-	fns    *functions
-	tails  map[int]*tail // by number of the function
-	target int           // number of the compared function
-	limits limits
+	paths    []string
+	oldFiles int // see limits
+	opts     *Options
+	sum      *summary
+	fns      *functions
+	tails    map[int]*tail // by number of the function
+	target   int           // number of the compared function
+	limits   limits
 
 	functions       map[int]uint32 // numbers of functions in nodes and activities, by number in fns
 	list            []int          // the reverse
@@ -171,6 +201,7 @@ func (e *explainer) choose(than Than) bool {
 		low:  nanoseconds((1 - width) * float64(s.Quantile(250))), high: nanoseconds((1 + width) * float64(s.Quantile(750))),
 	}
 	e.limits.high = min(e.limits.high, e.limits.than)
+	e.limits.oldFiles = e.oldFiles
 	return true
 }
 
@@ -280,8 +311,9 @@ func (e *explainer) addCalls(file int, src *source, views []view) {
 }
 
 // explanation completes the result.
-func (e *explainer) explanation() (*Explanation, error) {
+func (e *explainer) explanation() *Explanation {
 	x := &Explanation{
+		Change:   e.oldFiles > 0,
 		Function: e.fns.list[e.target], Calls: e.tails[e.target].Durations.Count(), Incomplete: e.incomplete, Cut: e.cut,
 		Slow: CallGroup{From: e.limits.than}, Typical: CallGroup{From: e.limits.low, To: e.limits.high},
 	}
@@ -292,17 +324,38 @@ func (e *explainer) explanation() (*Explanation, error) {
 	if e.sums.crowded {
 		e.sum.warn("", "too many call paths: some count as the own time of their callers")
 	}
+	if x.Change {
+		x.Slow.From, x.Typical = 0, CallGroup{}
+		if x.Faster = e.groups[slowCalls].mean() < e.groups[typicalCalls].mean(); x.Faster {
+			e.swap()
+		}
+	}
 	for i, g := range []*CallGroup{&x.Slow, &x.Typical} {
-		g.Calls = e.groups[i].calls
-		g.Mean = e.groups[i].time / time.Duration(max(1, g.Calls))
+		g.Calls, g.Mean = e.groups[i].calls, e.groups[i].mean()
 	}
 	if x.Slow.Calls > 0 && x.Typical.Calls > 0 && x.Slow.Mean > x.Typical.Mean {
 		x.Difference = x.Slow.Mean - x.Typical.Mean
 		e.setPaths(x)
-		e.setCauses(x)
+		if !x.Change {
+			e.setCauses(x)
+		}
 	}
 	x.Trace, x.Warnings = e.sum.result(), e.sum.warnings
-	return x, nil
+	return x
+}
+
+// swap exchanges both groups.
+func (e *explainer) swap() {
+	for i := range e.sums.nodes {
+		slices.Reverse(e.sums.nodes[i].of[:])
+	}
+	for _, of := range e.sums.wakings {
+		slices.Reverse(of[:])
+	}
+	slices.Reverse(e.sums.calls[:])
+	slices.Reverse(e.sums.total[:])
+	slices.Reverse(e.groups[:])
+	slices.Reverse(e.samples[:])
 }
 
 // contrastOf makes a Contrast of sampled calls.

@@ -339,6 +339,42 @@ func TestExplainSeveral(t *testing.T) {
 	}
 }
 
+// The calls of a new trace take 300 longer: 200 in two more calls of get, 100 in handle. The other way
+// around, they take less.
+func TestExplainChange(t *testing.T) {
+	write := func(gets, own int) string {
+		s := newStory("{}", 1, "handle", "get")
+		for range 50 {
+			s.now += 1000
+			s.enter(0, "handle", "")
+			s.now += own
+			for range gets {
+				s.call(0, "get", 100)
+			}
+			s.leave(0, "handle", "")
+		}
+		return s.trace(t)
+	}
+	old, changed := write(1, 100), write(3, 200)
+	pattern, err := ParsePattern("handle")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, faster := range []bool{false, true} {
+		before, after := []string{old}, []string{changed, changed}
+		if faster {
+			before, after = after, before
+		}
+		x, err := ExplainChange(before, after, pattern, Options{})
+		if err != nil || !x.Change || x.Faster != faster || x.Difference != 300 || x.Slow.Calls != 100 || x.Typical.Calls != 50 || len(x.Causes) > 0 {
+			t.Fatalf("%v, %+v", err, x)
+		}
+		near(t, "get", pathsOf(x)["handle>get"].Share.Part, 200.0/300)
+		near(t, "more calls of get", pathsOf(x)["handle>get"].MoreCalls, 200.0/300)
+		near(t, "handle", pathsOf(x)["handle"].Share.Part, 100.0/300)
+	}
+}
+
 // In a survey, only calls whose callees were probed have paths: those in whole windows. handle is
 // probed all the time, get in the windows. Slow calls take longer in get.
 func TestExplainSurvey(t *testing.T) {

@@ -102,7 +102,7 @@ func (e *explainer) setPaths(x *Explanation) {
 		places[at] = uint32(i)
 	}
 	e.setIntervals(own, places, false)
-	x.Paths = slices.DeleteFunc(own, func(p PathShare) bool { return p.Share.Low <= 0 })
+	x.Paths = slices.DeleteFunc(own, func(p PathShare) bool { return p.Share.Low <= 0 && !x.Change })
 	slices.SortStableFunc(x.Paths, func(a, b PathShare) int {
 		return cmp.Or(cmp.Compare(b.Share.Part, a.Share.Part), comparePaths(a.Path, b.Path))
 	})

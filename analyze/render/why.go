@@ -15,10 +15,14 @@ import (
 // distinguishes the slow calls, and some of them.
 func Why(w io.Writer, x *analyze.Explanation, words Words) error {
 	out := bufio.NewWriter(w)
-	name := x.Function.Name
-	fmt.Fprintf(out, "# function  %s: %s\n", name, analyze.Plural(x.Calls, "complete call", "complete calls"))
-	fmt.Fprintf(out, "# slow      %s\n", callGroup(&x.Slow, "longer than "+analyze.FormatDuration(x.Slow.From)))
-	fmt.Fprintf(out, "# typical   %s\n", callGroup(&x.Typical, analyze.FormatDuration(x.Typical.From)+" to "+analyze.FormatDuration(x.Typical.To)))
+	fmt.Fprintf(out, "# function  %s: %s\n", x.Function.Name, analyze.Plural(x.Calls, "complete call", "complete calls"))
+	slow, typical := sides(x)
+	if x.Change {
+		fmt.Fprintf(out, "# %-9s %s\n# %-9s %s\n", slow, callGroup(&x.Slow), typical, callGroup(&x.Typical))
+	} else {
+		fmt.Fprintf(out, "# slow      longer than %s: %s\n", analyze.FormatDuration(x.Slow.From), callGroup(&x.Slow))
+		fmt.Fprintf(out, "# typical   %s to %s: %s\n", analyze.FormatDuration(x.Typical.From), analyze.FormatDuration(x.Typical.To), callGroup(&x.Typical))
+	}
 	if x.Incomplete > 0 {
 		text := analyze.Plural(x.Incomplete, "further call", "further calls")
 		if x.Cut > 0 {
@@ -27,19 +31,22 @@ func Why(w io.Writer, x *analyze.Explanation, words Words) error {
 		fmt.Fprintf(out, "# unknown   how long %s took\n", text)
 	}
 	if x.SlowCompared < x.Slow.Calls && x.Where != nil {
-		fmt.Fprintf(out, "# paths     of %d slow and %d typical calls, whose callees were probed\n", x.SlowCompared, x.TypicalCompared)
+		fmt.Fprintf(out, "# paths     of %d %s and %d %s calls, whose callees were probed\n", x.SlowCompared, slow, x.TypicalCompared, typical)
 	}
 	fmt.Fprintf(out, "\n%s\n", Reason(x))
 	if x.Difference == 0 {
 		return out.Flush()
 	}
 	if len(x.Paths) > 0 {
-		fmt.Fprintf(out, "\nWhere the additional %s are:\n\n", analyze.FormatDuration(x.Difference))
+		fmt.Fprintf(out, "\nWhere the additional time of %s calls is:\n\n", slow)
 		whyTable(out, pathLines(x))
 	}
 	if len(x.Causes) > 0 {
 		fmt.Fprintf(out, "\nWhat distinguishes slow calls:\n\n")
 		whyTable(out, causeLines(x))
+	}
+	if x.Change {
+		return out.Flush()
 	}
 	fmt.Fprintf(out, "\n%s\n", unexplained(x, words))
 	if err := slowCalls(out, x.Examples, len(x.Trace.Files) > 1); err != nil {
@@ -48,31 +55,48 @@ func Why(w io.Writer, x *analyze.Explanation, words Words) error {
 	return out.Flush()
 }
 
-func callGroup(g *analyze.CallGroup, which string) string {
-	text := fmt.Sprintf("%s: %s", which, analyze.Plural(g.Calls, "call", "calls"))
+// sides names both groups of calls.
+func sides(x *analyze.Explanation) (slow, typical string) {
+	switch {
+	case x.Faster:
+		return "old", "new"
+	case x.Change:
+		return "new", "old"
+	}
+	return "slow", "typical"
+}
+
+func callGroup(g *analyze.CallGroup) string {
+	text := analyze.Plural(g.Calls, "call", "calls")
 	if g.Calls > 0 {
 		text += ", " + analyze.FormatDuration(g.Mean) + " on average"
 	}
 	return text
 }
 
-// Reason says in a sentence why the slow calls are slow.
+// Reason says in a sentence why the slow calls are slow, or new calls slower or faster than old ones.
 func Reason(x *analyze.Explanation) string {
 	name := x.Function.Name
+	text := fmt.Sprintf("Slow calls of %s took %s longer than typical ones", name, roughTime(x.Difference))
 	switch {
+	case x.Change && (x.Slow.Calls == 0 || x.Typical.Calls == 0):
+		return fmt.Sprintf("Only one side has complete calls of %s.", name)
+	case x.Change && x.Difference == 0:
+		return fmt.Sprintf("Calls of %s took equally long on both sides.", name)
+	case x.Change:
+		text = fmt.Sprintf("New calls of %s took %s %s than old ones", name, roughTime(x.Difference), map[bool]string{true: "less", false: "longer"}[x.Faster])
 	case x.Slow.Calls == 0:
 		return fmt.Sprintf("No call of %s took longer than %s.", name, analyze.FormatDuration(x.Slow.From))
 	case x.Difference == 0:
 		return fmt.Sprintf("No typical calls of %s to compare with: none are between P25 and P75 and faster than %s.", name, analyze.FormatDuration(x.Slow.From))
 	}
-	text := fmt.Sprintf("Slow calls of %s took %s longer than typical ones", name, roughTime(x.Difference))
 	cause, where := "", ""
 	if len(x.Causes) > 0 {
 		c := &x.Causes[0]
 		cause = fmt.Sprintf("%s of that where %s", wholePercent(c.Share.Part), c)
 	}
 	if x.Where != nil {
-		where = fmt.Sprintf("%s of that %s", wholePercent(x.Where.Share.Part), place(x.Where))
+		where = fmt.Sprintf("%s of that %s", wholePercent(x.Where.Share.Part), place(x))
 	}
 	switch {
 	case cause+where == "":
@@ -85,17 +109,22 @@ func Reason(x *analyze.Explanation) string {
 	return text + ": " + cause + ", and " + where + "."
 }
 
-// place says where a part of the difference is, and of which kind it is.
-func place(p *analyze.PathShare) string {
-	last := p.Path[len(p.Path)-1].Name
-	state := mainState(p)
-	if len(p.Path) > 1 && p.MoreCalls >= p.Share.Part/2 {
-		return fmt.Sprintf("in more calls of %s (%s for each slow call, %s for each typical one)%s", last, rate(p.SlowCalls), rate(p.TypicalCalls), state)
+// place says where most of the difference is, and of which kind it is.
+func place(x *analyze.Explanation) string {
+	p := x.Where
+	last, state := p.Path[len(p.Path)-1].Name, mainState(p)
+	more, longer := "more", "longer"
+	if x.Faster {
+		more, longer = "fewer", "shorter"
 	}
-	if len(p.Path) > 1 {
-		return "in longer calls of " + last + state
+	switch slow, typical := sides(x); {
+	case len(p.Path) == 1:
+		return "in " + last + " itself and what it called" + state
+	case p.MoreCalls < p.Share.Part/2:
+		return "in " + longer + " calls of " + last + state
+	default:
+		return fmt.Sprintf("in %s calls of %s (%s for each %s call, %s for each %s one)%s", more, last, rate(p.SlowCalls), slow, rate(p.TypicalCalls), typical, state)
 	}
-	return "in " + last + " itself and what it called" + state
 }
 
 // mainState says what the thread did most, as far as it is known.
@@ -143,7 +172,12 @@ func pathLines(x *analyze.Explanation) [][]string {
 	if sched {
 		title = append(title, "On CPU", "Runnable", "Blocked")
 	}
-	lines := [][]string{append(title, "More calls", "Longer", "Calls", "Typical", "Self time", "Typical", "Path")}
+	calls, typical, time := "Calls", "Typical", "Self time"
+	if x.Change {
+		slow, other := sides(x)
+		calls, typical, time = "Calls "+slow, other, "Self time "+slow
+	}
+	lines := [][]string{append(title, "More calls", "Longer", calls, typical, time, typical, "Path")}
 	for i := range x.Paths {
 		p := &x.Paths[i]
 		line := []string{wholePercent(p.Share.Part), intervalText(&p.Share)}

@@ -45,6 +45,16 @@ func TestReason(t *testing.T) {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
+	change := whyExample(analyze.PathShare{Path: path("handle", "attempt"), Share: all, MoreCalls: 1, SlowCalls: 4, TypicalCalls: 1})
+	change.Change = true
+	for faster, want := range map[bool]string{
+		false: "New calls of handle took 4 ms longer than old ones: 100% of that in more calls of attempt (4 for each new call, 1 for each old one).",
+		true:  "New calls of handle took 4 ms less than old ones: 100% of that in fewer calls of attempt (4 for each old call, 1 for each new one).",
+	} {
+		if change.Faster = faster; Reason(change) != want {
+			t.Errorf("%s, want %s", Reason(change), want)
+		}
+	}
 	none := whyExample(analyze.PathShare{})
 	none.Slow.Calls, none.Difference = 0, 0
 	if got := Reason(none); got != "No call of handle took longer than 1.000 ms." {

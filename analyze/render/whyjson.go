@@ -14,6 +14,8 @@ type jsonWhy struct {
 	Module          string        `json:"module"`
 	Reason          string        `json:"reason"` // the sentence
 	Calls           uint64        `json:"calls"`  // complete ones that are not inside another one
+	Change          bool          `json:"change"` // slow are all calls of new traces, typical those of old ones
+	Faster          bool          `json:"faster"` // a change: it is the other way around
 	Incomplete      uint64        `json:"incomplete"`
 	Cut             uint64        `json:"cut"` // those of incomplete that had taken longer already
 	Slow            jsonGroup     `json:"slow"`
@@ -102,7 +104,7 @@ type jsonExample struct {
 // WhyJSON writes an explanation as one object, with warnings in the caller's words.
 func WhyJSON(w io.Writer, x *analyze.Explanation, words Words) error {
 	out := jsonWhy{
-		Function: x.Function.Name, Module: x.Function.Module, Reason: Reason(x), Calls: x.Calls, Incomplete: x.Incomplete, Cut: x.Cut,
+		Function: x.Function.Name, Module: x.Function.Module, Reason: Reason(x), Calls: x.Calls, Change: x.Change, Faster: x.Faster, Incomplete: x.Incomplete, Cut: x.Cut,
 		Slow: newJSONGroup(&x.Slow), Typical: newJSONGroup(&x.Typical), DifferenceNs: int64(x.Difference),
 		SlowCompared: x.SlowCompared, TypicalCompared: x.TypicalCompared,
 		Paths: []jsonWhyPath{}, Causes: []jsonCause{}, Candidates: x.Candidates, Unexplained: x.Unexplained,
