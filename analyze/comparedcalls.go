@@ -186,7 +186,7 @@ func (c *comparedCalls) begin(t *thread, f *frame) {
 	open.cells[0].fn = f.fn
 	open.touch(0)
 	f.matched, f.group = true, 0
-	if open.first = !c.firsts[t.id]; open.first && len(c.firsts) < maxFirsts {
+	if open.first = !c.firsts[t.id] && len(c.firsts) < maxFirsts; open.first {
 		c.firsts[t.id] = true
 	}
 	if args := t.args(); len(args) > 0 && len(args) <= min(c.room, maxSampledBytes) {

@@ -139,7 +139,7 @@ type comparedTrace struct {
 	others   periods
 	arrivals arrivals
 	callers  map[format.FuncID]bool // of the compared function, by number of nodes
-	names    map[int]string         // of threads, by TID
+	names    map[int]string         // of the threads that woke others, by TID; "" if unknown
 	sched    bool
 }
 
@@ -263,10 +263,6 @@ func (e *explainer) readCalls(file int, path string) error {
 // addCalls adds the views of a trace.
 func (e *explainer) addCalls(file int, src *source, views []view) {
 	trace := comparedTrace{others: newPeriods(0), arrivals: newArrivals(), callers: map[format.FuncID]bool{}, names: map[int]string{}, sched: src.meta.Sched}
-	for i := range src.tables.Threads {
-		th := &src.tables.Threads[i]
-		trace.names[th.TID] = strings.TrimSpace(th.Comm + " " + FlowName(th))
-	}
 	defs := map[format.FuncID]*format.Func{}
 	for _, v := range views {
 		part := v.(*comparedCalls)
@@ -306,6 +302,17 @@ func (e *explainer) addCalls(file int, src *source, views []view) {
 		}
 		trace.others.merge(&part.others)
 		trace.arrivals.merge(&part.arrivals)
+	}
+	for key := range e.sums.wakings {
+		if key.file == file {
+			trace.names[key.by.TID] = ""
+		}
+	}
+	for i := range src.tables.Threads {
+		th := &src.tables.Threads[i]
+		if _, ok := trace.names[th.TID]; ok && th.Goroutine == 0 && th.Track == 0 {
+			trace.names[th.TID] = strings.TrimSpace(th.Comm + " " + FlowName(th))
+		}
 	}
 	e.traces = append(e.traces, trace)
 }
