@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -158,7 +159,8 @@ func rate(n float64) string {
 	return fmt.Sprintf("%.0f", n)
 }
 
-func wholePercent(part float64) string { return fmt.Sprintf("%.0f%%", 100*part) }
+// wholePercent writes a part of 1 in percent, never as -0%.
+func wholePercent(part float64) string { return fmt.Sprintf("%d%%", int(math.Round(100*part))) }
 
 // intervalText writes a 95% interval.
 func intervalText(s *analyze.Share) string {
@@ -168,9 +170,13 @@ func intervalText(s *analyze.Share) string {
 // pathLines are the lines of the table of paths.
 func pathLines(x *analyze.Explanation) [][]string {
 	sched := x.Trace.Sched
+	unknown := slices.ContainsFunc(x.Paths, func(p analyze.PathShare) bool { return p.Unknown >= 0.01 })
 	title := []string{"Share", "95% interval"}
 	if sched {
 		title = append(title, "On CPU", "Runnable", "Blocked")
+	}
+	if sched && unknown {
+		title = append(title, "Not known")
 	}
 	calls, typical, time := "Calls", "Typical", "Self time"
 	if x.Change {
@@ -183,6 +189,9 @@ func pathLines(x *analyze.Explanation) [][]string {
 		line := []string{wholePercent(p.Share.Part), intervalText(&p.Share)}
 		if sched {
 			line = append(line, wholePercent(p.CPU), wholePercent(p.Runnable), wholePercent(p.Blocked))
+		}
+		if sched && unknown {
+			line = append(line, wholePercent(p.Unknown))
 		}
 		line = append(line, wholePercent(p.MoreCalls), wholePercent(p.LongerCalls), rate(p.SlowCalls), rate(p.TypicalCalls), aligned(p.SlowTime), aligned(p.TypicalTime))
 		lines = append(lines, append(line, pathName(p)))
