@@ -95,18 +95,38 @@ func (c *Cause) bound(at string) string {
 	return at + " or more"
 }
 
-// valueList writes the values as a list in words.
+// valueList writes the values as a list in words, the first ones of a long list.
 func (c *Cause) valueList() string {
-	texts := make([]string, len(c.Values))
+	var texts []string
+	length := 0
 	for i := range c.Values {
-		texts[i] = c.Values[i].Text
+		text := shortened(c.Values[i].Text)
+		if length += len(text); i == 0 || length <= maxCauseList {
+			texts = append(texts, text)
+		}
 	}
 	last := len(texts) - 1
-	switch {
-	case c.More > 0:
-		return fmt.Sprintf("%s or one of %d more", strings.Join(texts, ", "), c.More)
+	switch more := c.More + len(c.Values) - len(texts); {
+	case more > 0:
+		return fmt.Sprintf("%s or one of %d more", strings.Join(texts, ", "), more)
 	case last == 0:
 		return texts[0]
 	}
 	return strings.Join(texts[:last], ", ") + " or " + texts[last]
+}
+
+// Limits of a sentence.
+const (
+	maxCauseText = 60  // characters of a value
+	maxCauseList = 150 // bytes of all values
+)
+
+// shortened leaves out the middle of a long value, as the end may be what distinguishes it.
+func shortened(text string) string {
+	runes := []rune(text)
+	if len(runes) <= maxCauseText {
+		return text
+	}
+	const half = maxCauseText / 2
+	return string(runes[:half]) + "…" + string(runes[len(runes)-half:])
 }

@@ -248,6 +248,9 @@ func (f *causeFinder) valueLevels(cause Cause, values []Value) {
 			}
 		}
 		slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(in[b], in[a]), compareValues(&list[a], &list[b])) })
+		if once := slices.IndexFunc(order, func(l int) bool { return in[l] == 1 }); once > 0 { // probably by chance
+			order = order[:once]
+		}
 		for _, l := range order[:min(maxCauseValues, len(order))] {
 			v := list[l]
 			v.Text = cmp.Or(v.Text, "not recorded")

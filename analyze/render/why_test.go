@@ -90,9 +90,12 @@ func TestCauseWords(t *testing.T) {
 	value := func(text string) []analyze.Value { return []analyze.Value{{Text: text}} }
 	yes := []analyze.Value{{Text: "true", Plain: true}}
 	for want, c := range map[string]analyze.Cause{
-		"key is 3, 4 or one of 5 more":                      {Kind: analyze.CauseArgument, Name: "key", Values: []analyze.Value{{Text: "3"}, {Text: "4"}}, More: 5},
-		"size is 4096 or more":                              {Kind: analyze.CauseArgument, Name: "size", Threshold: 4096},
-		"result ret is less than -1":                        {Kind: analyze.CauseResult, Name: "ret", Threshold: -1, Below: true},
+		"key is 3, 4 or one of 5 more": {Kind: analyze.CauseArgument, Name: "key", Values: []analyze.Value{{Text: "3"}, {Text: "4"}}, More: 5},
+		"size is 4096 or more":         {Kind: analyze.CauseArgument, Name: "size", Threshold: 4096},
+		"result ret is less than -1":   {Kind: analyze.CauseResult, Name: "ret", Threshold: -1, Below: true},
+		`q is "aaaaaaaaaaaaaaaaaaaaaaaaaaaaa…bbbbbbbbbbbbbbbbbbbbbbbbbbbbb"`: {
+			Kind: analyze.CauseArgument, Name: "q", Values: value(`"` + strings.Repeat("a", 99) + strings.Repeat("b", 99) + `"`),
+		},
 		"the call failed":                                   {Kind: analyze.CauseFailed, Values: yes},
 		"the thread is app 7":                               {Kind: analyze.CauseThread, Values: value("app 7")},
 		"the process is app 7":                              {Kind: analyze.CauseProcess, Values: value("app 7")},
