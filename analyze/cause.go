@@ -18,8 +18,8 @@ type Cause struct {
 	// Values are those that slow calls have more often: the most frequent ones. More counts the others.
 	Values []Value
 	More   int
-	// Threshold is where the slow calls are, if there are no Values: at Threshold or above or, with
-	// Below, below it.
+	// Threshold is where the slow calls are, if HasThreshold: at Threshold or above or, with Below,
+	// below it.
 	Threshold float64
 	Below     bool
 	Within    time.Duration // of a CauseBurst
@@ -57,7 +57,7 @@ func (c *Cause) String() string {
 		}
 		return name + " is " + c.bound(fmt.Sprintf("%.6g", c.Threshold))
 	case CauseFailed:
-		if c.Values[0].Plain == true {
+		if c.isTrue() {
 			return "the call failed"
 		}
 		return "the call did not fail"
@@ -68,7 +68,7 @@ func (c *Cause) String() string {
 	case CauseCPU:
 		return "the call began on CPU " + c.valueList()
 	case CauseFirst:
-		if c.Values[0].Plain == true {
+		if c.isTrue() {
 			return "it was the thread's first call"
 		}
 		return "it was not the thread's first call"
@@ -86,6 +86,18 @@ func (c *Cause) String() string {
 	}
 	return string(c.Kind)
 }
+
+// HasThreshold reports whether the cause is about a number of each call.
+func (c *Cause) HasThreshold() bool {
+	switch c.Kind {
+	case CauseArgument, CauseResult, CauseBurst:
+		return len(c.Values) == 0
+	}
+	return false
+}
+
+// isTrue reports whether the first value is the bool true.
+func (c *Cause) isTrue() bool { return len(c.Values) > 0 && c.Values[0].Plain == true }
 
 // bound writes which side of the threshold the slow calls are on.
 func (c *Cause) bound(at string) string {
@@ -109,8 +121,8 @@ func (c *Cause) valueList() string {
 	switch more := c.More + len(c.Values) - len(texts); {
 	case more > 0:
 		return fmt.Sprintf("%s or one of %d more", strings.Join(texts, ", "), more)
-	case last == 0:
-		return texts[0]
+	case last <= 0:
+		return strings.Join(texts, "")
 	}
 	return strings.Join(texts[:last], ", ") + " or " + texts[last]
 }

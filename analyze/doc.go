@@ -210,7 +210,8 @@
 // divided into states. A part is n*m, calls on the path for each call of the function times their
 // mean. Its change is (n1-n2)*(m1+m2)/2 for more calls, and (m1-m2)*(n1+n2)/2 for longer ones. A
 // path that one group lacks is more calls. Where is the innermost path with 70% of what its caller
-// has, callees included; if several paths share it, a function that has 70% on all paths together.
+// has, callees included, but not inside a path of which there are more calls. If several paths share
+// that, it is a function that has 70% on all paths together.
 //
 // By cause: package contrast has the statistics. Candidates are tested one by one, largest share
 // first. One that has no share in the calls that are left by those before it repeats them. Time in

@@ -154,6 +154,25 @@ func TestExplainPaths(t *testing.T) {
 	}
 }
 
+// Slow calls recover, and that waits. The cause is that they recover.
+func TestExplainWhere(t *testing.T) {
+	s := newStory("{}", 1, "handle", "recover", "wait")
+	for i := range 50 {
+		s.now += 1000
+		s.enter(0, "handle", "")
+		s.now += 20
+		if i%10 == 9 {
+			s.enter(0, "recover", "")
+			s.call(0, "wait", 400)
+			s.leave(0, "recover", "")
+		}
+		s.leave(0, "handle", "")
+	}
+	if w := explain(t, "100ns", Options{}, s.trace(t)).Where; len(w.Path) != 2 || w.Path[1].Name != "recover" || w.SlowCalls != 1 || w.TypicalCalls != 0 {
+		t.Errorf("%+v", w)
+	}
+}
+
 // A recursive function counts with its outermost calls. Calls that are cut off by the end of the
 // trace have no duration.
 func TestExplainRecursion(t *testing.T) {

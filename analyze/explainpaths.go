@@ -112,7 +112,7 @@ func (e *explainer) setPaths(x *Explanation) {
 // where describes the place of most of the difference: a path or, if that has several with much of
 // it, a function that is called on many.
 func (e *explainer) where(inside [][otherCalls]pathSum, shares []float64, difference float64) *PathShare {
-	at := e.place(shares)
+	at := e.place(shares, func(at uint32) float64 { return e.pathShare(&inside[at], difference).MoreCalls })
 	nodes, scattered := []uint32{at}, false
 	if list := e.scattered(at, shares); list != nil {
 		nodes, scattered = list, true
@@ -198,9 +198,10 @@ func (e *explainer) pathShare(of *[otherCalls]pathSum, difference float64) PathS
 }
 
 // place is the innermost path that has most of the difference: from the function down, as long as
-// one callee has most of what its caller has.
-func (e *explainer) place(shares []float64) (at uint32) {
-	for {
+// one callee has most of what its caller has. It ends at a path of which there are more calls, as these
+// explain the calls inside. moreCalls returns the part of a path's share that comes from them.
+func (e *explainer) place(shares []float64, moreCalls func(at uint32) float64) (at uint32) {
+	for at == 0 || moreCalls(at) < shares[at]/2 {
 		next := at
 		for i := int(at) + 1; i < len(shares); i++ {
 			if e.sums.nodes[i].parent == at && shares[i] >= minStep*shares[at] && (next == at || shares[i] > shares[next]) {
@@ -208,10 +209,11 @@ func (e *explainer) place(shares []float64) (at uint32) {
 			}
 		}
 		if next == at {
-			return at
+			break
 		}
 		at = next
 	}
+	return at
 }
 
 // path is the functions of a node, the explained one first.

@@ -85,7 +85,7 @@ type jsonCause struct {
 	Typical   float64  `json:"typical"`
 	Values    []any    `json:"values"`
 	More      int      `json:"more_values"`
-	Threshold *float64 `json:"threshold"` // null if there are values
+	Threshold *float64 `json:"threshold"` // null if it is not about a number
 	Below     bool     `json:"below"`
 }
 
@@ -157,7 +157,7 @@ func newJSONCause(c *analyze.Cause) jsonCause {
 	for _, v := range c.Values {
 		of.Values = append(of.Values, v.Plain)
 	}
-	if len(c.Values) == 0 {
+	if c.HasThreshold() {
 		of.Threshold = &c.Threshold
 	}
 	return of

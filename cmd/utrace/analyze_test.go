@@ -288,7 +288,7 @@ func TestWhy(t *testing.T) {
 	if got.Function != "handle" || got.Reason == "" || !strings.Contains(text, "\n"+got.Reason+"\n") || got.DifferenceNs <= 0 || len(got.Examples) != 3 || got.Examples[0].Args == "" {
 		t.Errorf("%+v", got)
 	}
-	if len(got.Causes) != 1 || got.Causes[0].Kind != "elsewhere" || got.Causes[0].Name != "hold_table" || got.Warnings == nil {
+	if len(got.Causes) != 1 || got.Causes[0].Kind != "elsewhere" || got.Causes[0].Name != "hold_table" || got.Causes[0].Threshold != nil || got.Warnings == nil {
 		t.Errorf("%+v", got.Causes)
 	}
 	for want, args := range map[string][]string{
