@@ -26,7 +26,6 @@ type sampledCall struct {
 	calleesKnown bool  // parts has the calls inside it
 	cpu          uint16
 	first        bool // of its thread
-	canFail      bool
 	failed       bool
 	args         []byte
 	results      []byte

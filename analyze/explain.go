@@ -92,7 +92,7 @@ func readExplained(paths []string, function *Pattern, opts Options, oldFiles int
 	return e, nil
 }
 
-// explain is the second pass.
+// explain chooses the function, and makes the second pass.
 func (e *explainer) explain(than Than) (*Explanation, error) {
 	if !e.choose(than) {
 		e.sum.warnNothing(e.opts)
@@ -117,7 +117,7 @@ type explainer struct {
 	target   int           // number of the compared function
 	limits   limits
 
-	functions       map[int]uint32 // numbers of functions in nodes and activities, by number in fns
+	functions       map[int]uint32 // numbers of functions in nodes and periods, by number in fns
 	list            []int          // the reverse
 	sums            pathSums
 	samples         [otherCalls]callSample
@@ -140,7 +140,6 @@ type comparedTrace struct {
 	arrivals arrivals
 	callers  map[format.FuncID]bool // of the compared function, by number of nodes
 	names    map[int]string         // of the threads that woke others, by TID; "" if unknown
-	sched    bool
 }
 
 // readTails is the first pass over a trace.
@@ -205,7 +204,7 @@ func (e *explainer) choose(than Than) bool {
 	return true
 }
 
-// number numbers the functions of nodes and activities.
+// number numbers the functions of nodes and periods.
 func (e *explainer) number(src *source, fn format.FuncID) uint32 {
 	of := e.fns.add(&src.tables.Funcs[fn], src.tables.Modules)
 	n, ok := e.functions[of]
@@ -262,7 +261,7 @@ func (e *explainer) readCalls(file int, path string) error {
 
 // addCalls adds the views of a trace.
 func (e *explainer) addCalls(file int, src *source, views []view) {
-	trace := comparedTrace{others: newPeriods(0), arrivals: newArrivals(), callers: map[format.FuncID]bool{}, names: map[int]string{}, sched: src.meta.Sched}
+	trace := comparedTrace{others: newPeriods(0), arrivals: newArrivals(), callers: map[format.FuncID]bool{}, names: map[int]string{}}
 	defs := map[format.FuncID]*format.Func{}
 	for _, v := range views {
 		part := v.(*comparedCalls)

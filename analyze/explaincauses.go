@@ -111,16 +111,17 @@ const maxShown = 3
 
 // examples returns the slowest calls, those that the first cause is true of first.
 func (f *causeFinder) examples(found []foundCause) (list []SlowCall) {
-	is := map[callKey]bool{}
+	type key struct {
+		file int
+		callKey
+	}
+	ranks := map[key]int{}
 	for i, c := range f.calls[:f.slow] {
-		is[c.callKey] = len(found) > 0 && found[0].applies[i]
-	}
-	rank := func(c *exampleCall) int {
-		if is[c.callKey] {
-			return 0
+		if len(found) > 0 && found[0].applies[i] {
+			ranks[key{c.file, c.callKey}] = -1
 		}
-		return 1
 	}
+	rank := func(c *exampleCall) int { return ranks[key{c.file, c.callKey}] }
 	slices.SortStableFunc(f.e.examples, func(a, b exampleCall) int {
 		return cmp.Or(cmp.Compare(rank(&a), rank(&b)), compareSlowness(a.rankedCall, b.rankedCall))
 	})
