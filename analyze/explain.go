@@ -194,12 +194,15 @@ func (e *explainer) choose(than Than) bool {
 			e.fns.list[e.target].Name, strings.Join(names, ", "))
 	}
 	s := &e.tails[e.target].Stats
-	const width = BucketWidth / 2 // of the bucket around a percentile
 	e.limits = limits{
 		than: than.of(s),
-		low:  nanoseconds((1 - width) * float64(s.Quantile(250))), high: nanoseconds((1 + width) * float64(s.Quantile(750))),
+		low:  bucketBegin(s.Quantile(250)), high: nanoseconds((1 + BucketWidth/2) * float64(s.Quantile(750))),
 	}
-	e.limits.high = min(e.limits.high, e.limits.than)
+	if than.duration > 0 {
+		e.limits.high = min(e.limits.high, e.limits.than)
+	} else { // most calls may be alike
+		e.limits.than = max(e.limits.high, e.limits.than)
+	}
 	e.limits.oldFiles = e.oldFiles
 	return true
 }

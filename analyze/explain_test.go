@@ -426,6 +426,22 @@ survey {"module": 0, "funcs": 2, "cpu_ns": 100000, "cost_ns": 100}`)
 	near(t, "get", pathsOf(x)["handle>get"].Share.Part, 1)
 }
 
+// Calls that are nearly alike, of which P99 lies in the middle, are all slow.
+func TestExplainCluster(t *testing.T) {
+	s := newStory("{}", 1, "handle")
+	for i := range 1000 {
+		s.now += 1000
+		if ns := 10_000; i%50 == 0 {
+			s.call(0, "handle", 50*ns+i)
+		} else {
+			s.call(0, "handle", ns+i)
+		}
+	}
+	if x := explain(t, "P99", Options{}, s.trace(t)); x.Slow.Calls != 20 {
+		t.Errorf("%+v", x.Slow)
+	}
+}
+
 // Without calls, or without slow ones, there is nothing to explain.
 func TestExplainNothing(t *testing.T) {
 	s := newStory("{}", 1, "handle", "other")
@@ -436,6 +452,9 @@ func TestExplainNothing(t *testing.T) {
 	for range 10 {
 		s.now += 10
 		s.call(0, "handle", 100)
+	}
+	if x := explain(t, "P99", Options{}, s.trace(t)); x.Calls != 10 || x.Slow.Calls != 0 || x.Typical.Calls != 10 {
+		t.Errorf("all calls are alike: %+v", x)
 	}
 	if x := explain(t, "1ms", Options{}, s.trace(t)); x.Calls != 10 || x.Slow.Calls != 0 || x.Difference != 0 || len(x.Causes) != 0 {
 		t.Errorf("%+v", x)

@@ -33,13 +33,17 @@ func ParseThan(text string) (Than, error) {
 	return Than{duration: d}, nil
 }
 
-// of returns the duration above which a call is slow.
+// of returns the duration above which a call is slow. Of a percentile, it is where its bucket begins:
+// calls that are nearly alike should all be slow.
 func (t Than) of(s *Stats) time.Duration {
 	switch {
 	case t.duration > 0:
 		return t.duration
 	case t.perMille > 0:
-		return s.Quantile(t.perMille)
+		return bucketBegin(s.Quantile(t.perMille))
 	}
-	return s.Quantile(990)
+	return bucketBegin(s.Quantile(990))
 }
+
+// bucketBegin returns about where the bucket around a percentile begins.
+func bucketBegin(d time.Duration) time.Duration { return nanoseconds((1 - BucketWidth/2) * float64(d)) }
