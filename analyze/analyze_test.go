@@ -387,6 +387,9 @@ func FuzzAnalyze(f *testing.F) {
 		if _, err := Slowest([]string{path}, 10, Options{}); unexpected(err) {
 			t.Error(err)
 		}
+		if _, err := Explain([]string{path}, nil, Than{duration: 1}, Options{}); unexpected(err) {
+			t.Error(err)
+		}
 		if _, err := Flow(path, Options{}, true, func(*Step) error { return nil }); unexpected(err) {
 			t.Error(err)
 		}

@@ -66,6 +66,35 @@ func BenchmarkReport(b *testing.B) {
 	}
 }
 
+// BenchmarkExplain measures the explanation of a function that is called often. In a trace of
+// writeCalls, its calls have hundreds of different paths.
+func BenchmarkExplain(b *testing.B) {
+	n := benchEvents(b)
+	path := filepath.Join(b.TempDir(), "trace.arrow")
+	writeCalls(b, path, n, 8, benchCosts())
+	pattern, err := ParsePattern("f1")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ResetTimer()
+	forgetPeak()
+	before := cpuSeconds()
+	calls, paths := uint64(0), 0
+	for b.Loop() {
+		x, err := Explain([]string{path}, pattern, Than{}, Options{})
+		if err != nil || x.Trace.Events != uint64(n) || x.Difference == 0 {
+			b.Fatal(err, x)
+		}
+		calls, paths = x.Calls, len(x.Paths)
+	}
+	events := float64(n) * float64(b.N)
+	b.ReportMetric(events/b.Elapsed().Seconds()/1e6, "Mevents/s")
+	b.ReportMetric((cpuSeconds()-before)*1e9/events, "cpu-ns/event")
+	b.ReportMetric(peakMiB(), "peak-MiB")
+	b.ReportMetric(float64(calls), "calls")
+	b.ReportMetric(float64(paths), "paths")
+}
+
 // writeCalls writes a trace of n events: threads of a server of 300 functions that call each other
 // down to 24 levels. Each function calls what it called the last time, with one call in eight left
 // out or taken at random.

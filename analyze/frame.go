@@ -130,7 +130,8 @@ type thread struct {
 	others      others
 	parks       bool   // rows say when it waits, though it is a goroutine
 	exposedNs   int64  // cost of others' probes while it may have waited for them, see exposure
-	root        uint32 // of the views
+	root        uint32 // of the views, as is the next
+	slot        uint32
 
 	uncertain uint64 // calls
 }
@@ -199,6 +200,14 @@ func (t *thread) nextAwaited() int64 {
 	ns := t.awaited[0]
 	t.awaited = t.awaited[1:]
 	return ns
+}
+
+// cpu returns the processor of the current row, 0 if the column was not asked for.
+func (t *thread) cpu() uint16 {
+	if t.batch == nil || len(t.batch.CPU) == 0 {
+		return 0
+	}
+	return t.batch.CPU[t.row]
 }
 
 // begin notes when the first event of a thread occurs.

@@ -31,6 +31,12 @@ type view interface {
 	hit(t *thread, f *frame)
 }
 
+// waiter is a view that also receives waits.
+type waiter interface {
+	// waited reports that a thread which was off the processor runs again.
+	waited(t *thread, w *Wait)
+}
+
 // pairer pairs returns with entries. It serves any number of threads, and sees the rows of each in
 // order of time. For each thread it keeps the stack of open frames. Stack pointers never grow from
 // the bottom frame to the top:

@@ -91,6 +91,9 @@ func (s *source) pair(opts *Options, cols format.Columns, views []view) (tally, 
 	for i, v := range views {
 		shards[i] = newShard(v)
 		shards[i].pairer.sched = s.meta.Sched
+		if w, ok := v.(waiter); ok {
+			shards[i].pairer.waited = w.waited
+		}
 		wg.Go(shards[i].run)
 	}
 

@@ -108,25 +108,32 @@ func collectFlows(path string, file int, opts *Options, ranked []rankedCall, lis
 		if c.file != file {
 			continue
 		}
-		if int(c.thread) >= len(src.tables.Threads) || int(c.fn) >= len(src.tables.Funcs) {
-			return fmt.Errorf("%s has changed while it was read", FileName(path))
+		if list[i], err = src.slowCall(&c, flows[c.callKey]); err != nil {
+			return err
 		}
-		fn, flow := &src.tables.Funcs[c.fn], flows[c.callKey]
-		call := SlowCall{
-			File: FileName(path), Function: fn, Module: src.tables.Modules[fn.Module].Path,
-			Process: src.processes[c.thread], Thread: src.tables.Threads[c.thread],
-			Start: time.Duration(c.startNs), Duration: time.Duration(c.durationNs),
-			Sched: src.meta.Sched, Waits: flow.waits, Longest: flow.longest,
-			Began: time.Unix(0, src.meta.Start.WallNs).UTC().Add(time.Duration(c.startNs)),
-		}
-		call.Flow = flow.steps(c.thread, src.tables)
-		call.Omitted, call.OmittedMax = flow.omitted, time.Duration(flow.omittedNs)
-		if n := len(call.Flow); n > 0 {
-			call.Args, call.Results = call.Flow[0].Args, call.Flow[n-1].Results
-		}
-		list[i] = call
 	}
 	return nil
+}
+
+// slowCall describes a call of the trace, which was read to its end.
+func (s *source) slowCall(c *rankedCall, flow *callFlow) (SlowCall, error) {
+	if int(c.thread) >= len(s.tables.Threads) || int(c.fn) >= len(s.tables.Funcs) {
+		return SlowCall{}, fmt.Errorf("%s has changed while it was read", FileName(s.path))
+	}
+	fn := &s.tables.Funcs[c.fn]
+	call := SlowCall{
+		File: FileName(s.path), Function: fn, Module: s.tables.Modules[fn.Module].Path,
+		Process: s.processes[c.thread], Thread: s.tables.Threads[c.thread],
+		Start: time.Duration(c.startNs), Duration: time.Duration(c.durationNs),
+		Sched: s.meta.Sched, Waits: flow.waits, Longest: flow.longest,
+		Began: time.Unix(0, s.meta.Start.WallNs).UTC().Add(time.Duration(c.startNs)),
+	}
+	call.Flow = flow.steps(c.thread, s.tables)
+	call.Omitted, call.OmittedMax = flow.omitted, time.Duration(flow.omittedNs)
+	if n := len(call.Flow); n > 0 {
+		call.Args, call.Results = call.Flow[0].Args, call.Flow[n-1].Results
+	}
+	return call, nil
 }
 
 // callKey finds a call again in another pass over its trace. The calls and hits of a thread are

@@ -61,6 +61,16 @@ func (s *slowFlows) define([]format.Func) {}
 
 func (s *slowFlows) enter(t *thread, f, _ *frame) {
 	f.node = t.nextNumber()
+	s.begin(t, f)
+}
+
+// wants reports whether a call that begins is one of the slow calls.
+func (s *slowFlows) wants(t *thread, f *frame) bool {
+	return s.wanted[callKey{t.id, f.node, f.startNs}] != nil
+}
+
+// begin notes a call that has its number.
+func (s *slowFlows) begin(t *thread, f *frame) {
 	open := s.open[t.id]
 	if flow := s.wanted[callKey{t.id, f.node, f.startNs}]; flow != nil {
 		if open == nil {
@@ -111,12 +121,17 @@ func (s *slowFlows) leave(t *thread, f *frame, state State) {
 }
 
 func (s *slowFlows) hit(t *thread, f *frame) {
-	number := t.nextNumber()
+	f.node = t.nextNumber()
+	s.point(t, f)
+}
+
+// point notes a hit that has its number.
+func (s *slowFlows) point(t *thread, f *frame) {
 	open := s.open[t.id]
 	if open == nil {
 		return
 	}
-	c := flowCall{startNs: t.nowNs, endNs: t.nowNs, number: number, fn: f.fn, hit: true, args: keep(t.args())}
+	c := flowCall{startNs: t.nowNs, endNs: t.nowNs, number: f.node, fn: f.fn, hit: true, args: keep(t.args())}
 	for _, flow := range open.flows {
 		flow.add(t, c, len(open.args))
 	}

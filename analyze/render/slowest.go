@@ -21,12 +21,20 @@ func Slowest(w io.Writer, s *analyze.SlowCalls) error {
 	if s.Uncertain > 0 {
 		fmt.Fprintf(out, "# %s\n", furtherUncertain(s.Uncertain))
 	}
-	for i := range s.Calls {
-		c := &s.Calls[i]
+	if err := slowCalls(out, s.Calls, len(s.Trace.Files) > 1); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+// slowCalls writes calls with their flows. files says that each has its trace.
+func slowCalls(out *bufio.Writer, list []analyze.SlowCall, files bool) error {
+	for i := range list {
+		c := &list[i]
 		fmt.Fprintln(out)
 		line := func(name, value string) { fmt.Fprintf(out, "# %-9s %s\n", name, value) }
-		line(fmt.Sprintf("%d of %d", i+1, len(s.Calls)), analyze.FormatDuration(c.Duration)+"  "+slowName(c))
-		if len(s.Trace.Files) > 1 {
+		line(fmt.Sprintf("%d of %d", i+1, len(list)), analyze.FormatDuration(c.Duration)+"  "+slowName(c))
+		if files {
 			line("file", c.File)
 		}
 		line("began", c.Began.Format(time.RFC3339Nano)+", "+analyze.FormatDuration(c.Start)+" after the start")
@@ -39,7 +47,7 @@ func Slowest(w io.Writer, s *analyze.SlowCalls) error {
 			return err
 		}
 	}
-	return out.Flush()
+	return nil
 }
 
 // spent says how a call spent its time, longest part first, and who ended its longest wait.

@@ -425,6 +425,13 @@ func TestFileNames(t *testing.T) {
 			}
 			return s.Warnings, Slowest(w, s)
 		},
+		"why": func(w io.Writer) ([]analyze.Warning, error) {
+			x, err := analyze.Explain(paths, nil, analyze.Than{}, opts)
+			if err != nil {
+				return nil, err
+			}
+			return x.Warnings, Why(w, x, Words{})
+		},
 	} {
 		var out strings.Builder
 		warnings, err := view(&out)

@@ -7,6 +7,7 @@ import "utrace/analyze"
 type Words struct {
 	Warning   func(analyze.Warning) string
 	Condition func(analyze.Condition) string
+	Hint      func(analyze.Hint) string // nil: no hints
 }
 
 // warnings returns warnings in words, never nil.

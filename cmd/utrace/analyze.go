@@ -37,6 +37,7 @@ Marks in the report:
   utrace analyze --flow --from 1.5s --to 1.6s --tid 4711 trace.arrow
   utrace analyze --slowest 5 --function 'handle_*' trace.arrow
   utrace analyze --by node --error 'ret != 0' trace.arrow
+  utrace analyze --why handle_request --than P95 trace.arrow
   utrace analyze --hist handle_request trace.arrow
   utrace analyze --heatmap handle_request --heatmap-svg heat.svg trace.arrow
   utrace analyze --folded - trace.arrow | flamegraph.pl --countname ns > flame.svg
@@ -47,7 +48,7 @@ Marks in the report:
   man utrace-analyze      corrected and uncertain times, waiting, grouping, errors (docs/results.md)`},
 		Args: traceArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f.sparkSet, f.toSet = cmd.Flags().Changed("spark"), cmd.Flags().Changed("to")
+			f.sparkSet, f.toSet, f.thanSet = cmd.Flags().Changed("spark"), cmd.Flags().Changed("to"), cmd.Flags().Changed("than")
 			args = f.histArgument(args)
 			return runAnalyze(cmd.OutOrStdout(), cmd.ErrOrStderr(), args, &f)
 		},

@@ -258,3 +258,52 @@ end {}
 		}
 	}
 }
+
+// The sentence of --why is the same in both layouts. Wrong flags, and functions without calls, are
+// errors.
+func TestWhy(t *testing.T) {
+	trace := filepath.Join("..", "..", "docs", "testdata", "causes.arrow")
+	text, _, err := analyzeCommand("--why", "handle", trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, _, err := analyzeCommand("--why", "handle", "--json", trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Function, Reason string
+		DifferenceNs     int64 `json:"difference_ns"`
+		Paths            []struct{ Share, Low, High float64 }
+		Causes           []struct {
+			Kind, Name string
+			Threshold  *float64
+		}
+		Examples []struct{ Args string }
+		Warnings []string
+	}
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if got.Function != "handle" || got.Reason == "" || !strings.Contains(text, "\n"+got.Reason+"\n") || got.DifferenceNs <= 0 || len(got.Examples) != 3 || got.Examples[0].Args == "" {
+		t.Errorf("%+v", got)
+	}
+	if len(got.Causes) != 1 || got.Causes[0].Kind != "elsewhere" || got.Causes[0].Name != "hold_table" || got.Causes[0].Threshold != nil || got.Warnings == nil {
+		t.Errorf("%+v", got.Causes)
+	}
+	for want, args := range map[string][]string{
+		"--why nothing: no function with a complete call matches":                  {"--why", "nothing", trace},
+		"--than needs --why FUNC, which names the function":                        {"--than", "1ms", trace},
+		`--than: "fast": want a percentile such as P99, or a duration such as 1ms`: {"--why", "handle", "--than", "fast", trace},
+		"--than: percentile P50: want one above P75, such as P90, P99 or P99.9":    {"--why", "handle", "--than", "P50", trace},
+		"--why: pattern \"[\": syntax error in pattern":                            {"--why", "[", trace},
+		"--json and --csv exclude each other: both write to standard output":       {"--why", "handle", "--json", "--csv", trace},
+	} {
+		if _, _, err := analyzeCommand(args...); err == nil || err.Error() != want {
+			t.Errorf("%q: %v, want %s", args, err, want)
+		}
+	}
+	if out, _, err := analyzeCommand("--why", "handle", "--than", "1h", trace); err != nil || !strings.Contains(out, "No call of handle took longer than 3600.000 s.") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}

@@ -17,6 +17,8 @@ import (
 type analyzeFlags struct {
 	flow                   flowLayout
 	hist, heatmap          string
+	why, than              string
+	thanSet                bool
 	pprof, folded, flame   string
 	heatmapSVG, traceEvent string
 	tree, json, csv, info  bool
@@ -49,7 +51,9 @@ func (f *analyzeFlags) addViews(flags *pflag.FlagSet) {
 	flags.Var((*histFunction)(&f.hist), "hist", "print latency distributions in bcc's layout; --hist FUNC: of matching functions")
 	flags.Lookup("hist").NoOptDefVal = "true"
 	flags.StringVar(&f.heatmap, "heatmap", "", "print how the latency of functions that match `FUNC` changes over time")
-	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
+	flags.StringVar(&f.why, "why", "", "print why the slow calls of `FUNC` take longer than its typical ones")
+	flags.StringVar(&f.than, "than", "P99", "with --why, calls are slow that take longer than `LIMIT`: a percentile, or a duration such as 1ms")
+	flags.BoolVar(&f.json, "json", false, "print the report, or the result of --why, as JSON")
 	flags.BoolVar(&f.csv, "csv", false, "print the functions of the report as CSV, with the keys of JSON")
 	flags.BoolVar(&f.info, "info", false, "print how each trace was recorded: command, processes, probes, limits, versions, functions left out")
 	flags.BoolVar(&f.spark, "spark", false, "draw each distribution in a column of the report (default on a terminal)")
@@ -101,6 +105,8 @@ func (f *analyzeFlags) options() (analyze.Options, analyze.SortKey, error) {
 		err = fmt.Errorf("--from %v --to %v: nothing is in between: --to must be later than --from", f.from, f.to)
 	case f.heatmapSVG != "" && f.heatmap == "":
 		err = errors.New("--heatmap-svg needs --heatmap FUNC, which names the functions")
+	case f.thanSet && f.why == "":
+		err = errors.New("--than needs --why FUNC, which names the function")
 	case f.function != "":
 		opts.Function, err = analyze.ParsePattern(f.function)
 	}

@@ -19,7 +19,7 @@ import (
 type diffFlags struct {
 	failIf             []string
 	minChange, pprof   string
-	function           string
+	function, why      string
 	raw, json          bool
 	top                int
 	oldPaths, newPaths []string
@@ -58,6 +58,7 @@ compared or hold too little for the condition.
 		Example: `  utrace diff monday.arrow tuesday.arrow
   utrace diff old1.arrow old2.arrow old3.arrow -- new1.arrow new2.arrow new3.arrow
   utrace diff --fail-if 'p50 > +10%' --fail-if 'handle_*: p99 > +1ms' old.arrow new.arrow
+  utrace diff --why handle old.arrow new.arrow
   utrace diff --pprof diff.pb.gz old.arrow new.arrow && go tool pprof -top diff.pb.gz`,
 		Annotations: map[string]string{moreKey: `
   man utrace-diff         how functions and traces are matched (docs/comparing.md)`},
@@ -86,6 +87,7 @@ compared or hold too little for the condition.
 	flags.BoolVar(&f.raw, "raw", false, "compare times as measured, without subtracting the cost of the probes")
 	flags.Var((*count)(&f.top), "top", "only the first `N` functions")
 	flags.BoolVar(&f.json, "json", false, "print the comparison as JSON")
+	flags.StringVar(&f.why, "why", "", "print where the change of the calls of `FUNC` is, instead of the table")
 	flags.StringVar(&f.pprof, "pprof", "", "write a profile of the differences for pprof to `FILE` (- is standard output, without the table)")
 	return cmd
 }
@@ -99,6 +101,8 @@ func (f *diffFlags) parse() (opts analyze.Options, minChange float64, conditions
 		err = fmt.Errorf("--min-change %s: want a percentage, such as 5%%", f.minChange)
 	case f.json && f.pprof == "-":
 		err = errors.New("--json and --pprof - exclude each other: both to standard output")
+	case f.why != "" && (f.pprof != "" || len(f.failIf) > 0 || f.function != ""):
+		err = errors.New("--why FUNC explains one function, without --pprof, --fail-if and --function")
 	case f.function != "":
 		opts.Function, err = analyze.ParsePattern(f.function)
 	}
@@ -125,6 +129,9 @@ func runDiff(out, errOut io.Writer, f *diffFlags) error {
 		if err := oneOfEach(side); err != nil {
 			return err
 		}
+	}
+	if f.why != "" {
+		return explainChange(out, errOut, f, opts)
 	}
 	c, err := comparison.Diff(f.oldPaths, f.newPaths, opts, minChange)
 	if err != nil {
@@ -167,6 +174,26 @@ func runDiff(out, errOut io.Writer, f *diffFlags) error {
 		fmt.Fprintf(errOut, "utrace: %s\n", analyze.Printable(text))
 	}
 	return exitError(1)
+}
+
+// explainChange prints where the change of a function's calls is.
+func explainChange(out, errOut io.Writer, f *diffFlags, opts analyze.Options) error {
+	function, err := analyze.ParsePattern(f.why)
+	if err != nil {
+		return usageError{fmt.Errorf("--why: %w", err)}
+	}
+	x, err := analyze.ExplainChange(f.oldPaths, f.newPaths, function, opts)
+	if err != nil {
+		return fmt.Errorf("could not compare: %w", err)
+	}
+	printWarnings(errOut, x.Warnings)
+	switch {
+	case x.Calls == 0:
+		return fmt.Errorf("--why %s: no function with a complete call matches", f.why)
+	case f.json:
+		return render.WhyJSON(out, x, words())
+	}
+	return render.Why(out, x, words())
 }
 
 func writeDiffProfile(out io.Writer, f *diffFlags, opts analyze.Options) error {

@@ -92,11 +92,28 @@ func (f *analyzeFlags) views(paths []string, opts analyze.Options, res *results)
 			return warnings, render(w, maps)
 		}
 	}
+	why := func(render func(io.Writer, *analyze.Explanation, render.Words) error) func(io.Writer) ([]analyze.Warning, error) {
+		return func(w io.Writer) ([]analyze.Warning, error) {
+			x, err := f.explain(paths, opts)
+			switch {
+			case err != nil:
+				return nil, err
+			case x.Calls == 0:
+				return x.Warnings, fmt.Errorf("--why %s: no function with a complete call matches", f.why)
+			}
+			return x.Warnings, render(w, x, words())
+		}
+	}
+	asJSON := report(func(w io.Writer, r *analyze.Result) error { return render.JSON(w, r, words()) })
+	if f.why != "" {
+		asJSON = why(render.WhyJSON)
+	}
 	list := []view{
 		{flag: "flow", shown: f.flow != "", write: func(w io.Writer) ([]analyze.Warning, error) { return render.Flow(w, paths, opts, f.flow == "arrows") }},
 		{flag: "tree", shown: f.tree, write: tree(render.Tree)},
 		{flag: "hist", shown: f.hist != "", write: func(w io.Writer) ([]analyze.Warning, error) { return f.writeHist(w, res) }},
 		{flag: "slowest", shown: f.slowest > 0, write: func(w io.Writer) ([]analyze.Warning, error) { return f.writeSlowest(w, paths, opts) }},
+		{flag: "why", shown: f.why != "" && !f.json, write: why(render.Why)},
 		{flag: "heatmap", shown: f.heatmap != "", write: heatmap(render.Heatmap)},
 		{flag: "heatmap-svg", file: f.heatmapSVG, write: heatmap(render.HeatmapSVG)},
 		{flag: "pprof", file: f.pprof, write: func(w io.Writer) ([]analyze.Warning, error) {
@@ -109,7 +126,7 @@ func (f *analyzeFlags) views(paths []string, opts analyze.Options, res *results)
 		{flag: "folded", file: f.folded, write: tree(render.Folded)},
 		{flag: "flame", file: f.flame, write: tree(render.Flame)},
 		{flag: "trace-event", file: f.traceEvent, write: func(w io.Writer) ([]analyze.Warning, error) { return f.writeTraceEvent(w, paths, opts, res) }},
-		{flag: "json", shown: f.json, write: report(func(w io.Writer, r *analyze.Result) error { return render.JSON(w, r, words()) })},
+		{flag: "json", shown: f.json, write: asJSON},
 		{flag: "csv", shown: f.csv, write: report(render.CSV)},
 		{flag: "info", shown: f.info, write: report(func(w io.Writer, r *analyze.Result) error { return render.Info(w, &r.Trace) })},
 	}
@@ -166,6 +183,19 @@ func (f *analyzeFlags) writeSlowest(w io.Writer, paths []string, opts analyze.Op
 		return nil, err
 	}
 	return slow.Warnings, render.Slowest(w, slow)
+}
+
+// explain explains the slow calls of the function that --why names.
+func (f *analyzeFlags) explain(paths []string, opts analyze.Options) (*analyze.Explanation, error) {
+	function, err := analyze.ParsePattern(f.why)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--why: %w", err)}
+	}
+	than, err := analyze.ParseThan(f.than)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--than: %w", err)}
+	}
+	return analyze.Explain(paths, function, than, opts)
 }
 
 func (f *analyzeFlags) writeTraceEvent(w io.Writer, paths []string, opts analyze.Options, res *results) ([]analyze.Warning, error) {

@@ -41,7 +41,9 @@ func conditionText(c analyze.Condition) string {
 }
 
 // words are the flags of the command line, for render.
-func words() render.Words { return render.Words{Warning: warningText, Condition: conditionText} }
+func words() render.Words {
+	return render.Words{Warning: warningText, Condition: conditionText, Hint: advice}
+}
 
 // errorText is an error that names the flags that would help.
 func errorText(err error) string {

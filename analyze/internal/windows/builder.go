@@ -76,7 +76,24 @@ func New(t *format.Tables, durationNs, fromNs, toNs int64) (*Coverage, error) {
 		c.funcs[fn] = built[key]
 	}
 	c.follow(t)
+	c.addWhole(t, whole)
 	return c, nil
+}
+
+// addWhole adds the whole windows of modules with functions that have windows.
+func (c *Coverage) addWhole(t *format.Tables, whole map[format.ModuleID]*Windows) {
+	partly := map[format.ModuleID]bool{}
+	for fn, w := range c.funcs {
+		partly[t.Funcs[fn].Module] = partly[t.Funcs[fn].Module] || w != nil
+	}
+	c.modules, c.whole = make([]bool, len(c.funcs)), make([][]window, len(c.funcs))
+	for fn := range c.funcs {
+		module := t.Funcs[fn].Module
+		c.modules[fn] = partly[module]
+		if all := whole[module]; all != nil {
+			c.whole[fn] = all.list
+		}
+	}
 }
 
 // Surveys returns the last survey of each module.

@@ -12,6 +12,9 @@ import (
 // functions were probed all the time.
 type Coverage struct {
 	funcs []*Windows // by function; nil: all the time
+	// modules are those with functions that have windows, by function. whole has their whole windows.
+	modules []bool
+	whole   [][]window
 }
 
 // Windows are those of functions that were probed at the same times.
@@ -95,6 +98,18 @@ func (c *Coverage) Place(fn format.FuncID, startNs int64) Place {
 		p.Whole = startNs <= of.whole[i].toNs
 	}
 	return p
+}
+
+// CalleesKnown reports whether all functions of its module were probed when a call at a place began.
+func (c *Coverage) CalleesKnown(fn format.FuncID, p Place, startNs int64) bool {
+	switch {
+	case p.Windowed:
+		return p.Whole
+	case c == nil || int(fn) >= len(c.modules) || !c.modules[fn]:
+		return true
+	}
+	i := last(c.whole[fn], startNs)
+	return i >= 0 && startNs <= c.whole[fn][i].toNs
 }
 
 // Stands is how many calls a call at a place stands for.

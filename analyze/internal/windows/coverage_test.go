@@ -135,6 +135,16 @@ func TestWindowsWithoutBreak(t *testing.T) {
 	if c := coverage(t, tb, 1000, 0, 0); c.Of(0) != nil {
 		t.Errorf("%+v", c.Of(0))
 	}
+	tb.Windows[2].All = true
+	known := coverage(t, tb, 1000, 0, 0)
+	for start, want := range map[int64]bool{4: false, 5: true, 6: true, 7: false} {
+		if got := known.CalleesKnown(0, known.Place(0, start), start); got != want {
+			t.Errorf("callees known at %d: %v", start, got)
+		}
+	}
+	if !known.CalleesKnown(3, known.Place(3, 7), 7) {
+		t.Error("a module without a survey lacks callees")
+	}
 	tb.Windows[1].FromNs++
 	if c := coverage(t, tb, 1000, 0, 0); c.Of(0) == nil {
 		t.Error("a break is none")
