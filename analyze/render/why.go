@@ -91,23 +91,27 @@ func Reason(x *analyze.Explanation) string {
 	case x.Difference == 0:
 		return fmt.Sprintf("No typical calls of %s to compare with: none are between P25 and P75 and faster than %s.", name, analyze.FormatDuration(x.Slow.From))
 	}
-	cause, where := "", ""
+	type part struct {
+		share float64
+		is    string
+	}
+	var parts []part
 	if len(x.Causes) > 0 {
-		c := &x.Causes[0]
-		cause = fmt.Sprintf("%s of that where %s", wholePercent(c.Share.Part), c)
+		parts = append(parts, part{x.Causes[0].Share.Part, "in calls where " + x.Causes[0].String()})
 	}
 	if x.Where != nil {
-		where = fmt.Sprintf("%s of that %s", wholePercent(x.Where.Share.Part), place(x))
+		parts = append(parts, part{x.Where.Share.Part, place(x)})
 	}
-	switch {
-	case cause+where == "":
+	if len(parts) == 2 && parts[0].share < parts[1].share/2 {
+		slices.Reverse(parts)
+	}
+	switch len(parts) {
+	case 0:
 		return text + "; nothing recorded says where."
-	case cause == "" || where == "":
-		return text + ": " + cause + where + "."
-	case x.Causes[0].Share.Part < x.Where.Share.Part/2:
-		cause, where = where, cause
+	case 1:
+		return fmt.Sprintf("%s. %s of that is %s.", text, wholePercent(parts[0].share), parts[0].is)
 	}
-	return text + ": " + cause + ", and " + where + "."
+	return fmt.Sprintf("%s. %s of that is %s; %s is %s.", text, wholePercent(parts[0].share), parts[0].is, wholePercent(parts[1].share), parts[1].is)
 }
 
 // place says where most of the difference is, and of which kind it is.

@@ -32,13 +32,13 @@ func TestReason(t *testing.T) {
 	weak := key
 	weak.Share.Part = 0.3
 	for want, x := range map[string]*analyze.Explanation{
-		"70% of that where key is 3 or 7, and 100% of that in more calls of attempt (4 for each slow call, 0.5 for each typical one).": whyExample(
+		"70% of that is in calls where key is 3 or 7; 100% is in more calls of attempt (4 for each slow call, 0.5 for each typical one).": whyExample(
 			analyze.PathShare{Path: path("handle", "attempt"), Share: all, MoreCalls: 0.8, SlowCalls: 4, TypicalCalls: 0.5, Unknown: 1}, key),
-		"100% of that in longer calls of lock, blocked until writer 7 woke it.": whyExample(analyze.PathShare{
+		"100% of that is in longer calls of lock, blocked until writer 7 woke it.": whyExample(analyze.PathShare{
 			Path: path("handle", "lock"), Share: all, LongerCalls: 1, Blocked: 0.9, CPU: 0.1, Wakers: []analyze.WakerShare{{Name: "writer 7", Part: 0.8}}}),
-		"100% of that in handle itself and what it called, waiting for a processor.": whyExample(
+		"100% of that is in handle itself and what it called, waiting for a processor.": whyExample(
 			analyze.PathShare{Path: path("handle"), Share: all, LongerCalls: 1, Runnable: 0.9}),
-		"100% of that in longer calls of compute, on a processor, and 30% of that where key is 3 or 7.": whyExample(
+		"100% of that is in longer calls of compute, on a processor; 30% is in calls where key is 3 or 7.": whyExample(
 			analyze.PathShare{Path: path("handle", "compute"), Share: all, LongerCalls: 1, CPU: 1}, weak),
 	} {
 		if got := Reason(x); got != "Slow calls of handle took 4 ms longer than typical ones: "+want {
@@ -48,8 +48,8 @@ func TestReason(t *testing.T) {
 	change := whyExample(analyze.PathShare{Path: path("handle", "attempt"), Share: all, MoreCalls: 1, SlowCalls: 4, TypicalCalls: 1})
 	change.Change = true
 	for faster, want := range map[bool]string{
-		false: "New calls of handle took 4 ms longer than old ones: 100% of that in more calls of attempt (4 for each new call, 1 for each old one).",
-		true:  "New calls of handle took 4 ms less than old ones: 100% of that in fewer calls of attempt (4 for each old call, 1 for each new one).",
+		false: "New calls of handle took 4 ms longer than old ones. 100% of that is in more calls of attempt (4 for each new call, 1 for each old one).",
+		true:  "New calls of handle took 4 ms less than old ones. 100% of that is in fewer calls of attempt (4 for each old call, 1 for each new one).",
 	} {
 		if change.Faster = faster; Reason(change) != want {
 			t.Errorf("%s, want %s", Reason(change), want)
