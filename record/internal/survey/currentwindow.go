@@ -106,7 +106,7 @@ func (sm *surveyedModule) follow(now time.Time) {
 		w.until = now.Add(waitLasts)
 	}
 	spent, openCalls := sm.spentIn(w)
-	if w.kind == fewWindow && openCalls > 0 && spent < 2*w.most && now.Before(w.until) {
+	if w.kind == fewWindow && openCalls > 0 && spent < w.most && now.Before(w.until) {
 		return
 	}
 	sm.close(w)

@@ -54,7 +54,8 @@ func (sm *surveyedModule) next(now time.Time) {
 	sm.current = w
 }
 
-// mostAllots is how many times its allotment a window with few functions may cost.
+// mostAllots is how many times its allotment a window with few functions may cost, including its
+// wait for open calls.
 const mostAllots = 4
 
 // planned is how long a window with few functions lasts, so that it costs about its allotment. If
