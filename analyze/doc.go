@@ -103,7 +103,7 @@
 //
 // A cost is the lower quartile of the latest five calibrations before a batch. The recorder makes
 // five when it begins, and then two a second. When one differs from the one before by a quarter, it
-// makes five in a row. So half a second after a machine has become slower, the cost is right again.
+// makes five in a row. So a second after a machine has become slower, the cost is right again.
 // Inner cost also has a part for interrupts, which the same calibrations measure: the more time a
 // program spends in probes, the more interrupts fall into them. A call's own cost has no such part,
 // since most calls have no interrupt.

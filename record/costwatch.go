@@ -97,7 +97,7 @@ func (w *costWatch) watch(startNs uint64) {
 					interval = maxCalibrate
 				}
 			case w.hasChanged():
-				interval, follow = minCalibrate, firstCalibrations-1
+				interval, follow = followEvery, firstCalibrations-1
 			default:
 				interval = min(2*interval, maxCalibrate)
 			}
@@ -106,8 +106,12 @@ func (w *costWatch) watch(startNs uint64) {
 }
 
 // changedFactor is the factor between two measurements that counts as a change. A reader then needs
-// several new ones, see firstCalibrations.
-const changedFactor = 1.25
+// several new ones, see firstCalibrations. They follow at intervals of followEvery, so that a
+// disturbance of a tenth of a second does not look like a change.
+const (
+	changedFactor = 1.25
+	followEvery   = 100 * time.Millisecond
+)
 
 // hasChanged reports whether the cost of some hits differs from the measurement before.
 func (w *costWatch) hasChanged() bool {

@@ -64,24 +64,12 @@ func testHandoffs(t *testing.T, program handoffs, hows ...string) {
 			if i > 0 {
 				harness.Long(t)
 			}
-			var truth, corrected []handoff
-			for range 5 {
-				truth = append(truth, program.untraced(t, how))
-				got := program.traced(t, how, "--sched")
-				corrected = append(corrected, got)
-				if got.marked {
-					t.Error("marked with --sched")
-				}
+			right := false
+			for try := 0; try < 2 && !right; try++ { // other work may disturb it for a while
+				right = program.isRight(t, how)
 			}
-			for name, figure := range map[string]func(*handoff) float64{
-				"mean":   func(h *handoff) float64 { return h.request.mean / h.serve.mean },
-				"median": func(h *handoff) float64 { return h.request.median / h.serve.median },
-			} {
-				want, got := middle(truth, figure), middle(corrected, figure)
-				t.Logf("%s: a request takes %.2f times as long as its calls, corrected %.2f", name, want, got)
-				if got < 0.8*want || got > 1.2*want {
-					t.Errorf("%s: a request takes %.2f times as long as its calls, corrected %.2f", name, want, got)
-				}
+			if !right {
+				t.Error("the corrected figures are more than 20% off, twice")
 			}
 			if got := program.traced(t, how); !got.marked {
 				t.Errorf("not marked without --sched: %+v", got)
@@ -95,6 +83,30 @@ func testHandoffs(t *testing.T, program handoffs, hows ...string) {
 			}
 		}
 	})
+}
+
+// isRight compares runs with and without a recorder.
+func (p *handoffs) isRight(t *testing.T, how string) bool {
+	t.Helper()
+	var truth, corrected []handoff
+	for range 5 {
+		truth = append(truth, p.untraced(t, how))
+		got := p.traced(t, how, "--sched")
+		corrected = append(corrected, got)
+		if got.marked {
+			t.Error("marked with --sched")
+		}
+	}
+	right := true
+	for name, figure := range map[string]func(*handoff) float64{
+		"mean":   func(h *handoff) float64 { return h.request.mean / h.serve.mean },
+		"median": func(h *handoff) float64 { return h.request.median / h.serve.median },
+	} {
+		want, got := middle(truth, figure), middle(corrected, figure)
+		t.Logf("%s: a request takes %.2f times as long as its calls, corrected %.2f", name, want, got)
+		right = right && got >= 0.8*want && got <= 1.2*want
+	}
+	return right
 }
 
 // run returns the command for some requests.
