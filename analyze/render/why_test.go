@@ -41,7 +41,7 @@ func TestReason(t *testing.T) {
 		"100% of that is in longer calls of compute, on a processor; 30% is in calls where key is 3 or 7.": whyExample(
 			analyze.PathShare{Path: path("handle", "compute"), Share: all, LongerCalls: 1, CPU: 1}, weak),
 	} {
-		if got := Reason(x); got != "Slow calls of handle took 4 ms longer than typical ones: "+want {
+		if got := Reason(x); got != "Slow calls of handle took 4 ms longer than typical ones. "+want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
