@@ -12,10 +12,10 @@ type Cause struct {
 	Name  string  // of an argument or a result; of the function that ran elsewhere
 	Share Share   // of the difference
 	P     float64 // probability of such a share by chance
-	// SlowPart and TypicalPart are the parts of the slow and the typical calls of which it is true; of
-	// a cause that is about time, the parts of their time.
+	// SlowPart and TypicalPart are how many of the slow and of the typical calls have it, from 0 to 1.
+	// If the cause is about time, they are parts of the time of these calls.
 	SlowPart, TypicalPart float64
-	// Values are those that slow calls have more often: the most frequent ones. More counts the others.
+	// Values are the most frequent ones that slow calls have more often. More counts the others.
 	Values []Value
 	More   int
 	// Threshold is where the slow calls are, if HasThreshold: at Threshold or above or, with Below,

@@ -290,7 +290,7 @@
 // divided into states. A part is n*m, calls on the path for each call of the function times their
 // mean. Its change is (n1-n2)*(m1+m2)/2 for more calls, and (m1-m2)*(n1+n2)/2 for longer ones. A
 // path that one group lacks is more calls. Where is the innermost path with 70% of what its caller
-// has, callees included, but not inside a path of which there are more calls. If several paths share
+// has, callees included, but not inside a path with more calls. If several paths share
 // that, it is a function that has 70% on all paths together.
 //
 // By cause: package contrast has the statistics. Candidates are tested one by one, largest share
@@ -308,9 +308,9 @@
 // What is not a plain call on one thread:
 //
 //   - Recursion: only calls that are outermost of their function are compared. Inner ones are paths.
-//   - Concurrency: paths are of one thread. What another thread did is known by who woke this one,
-//     and by the calls of other functions that went on meanwhile (periods): the long ones, outside
-//     of compared calls and of their callers.
+//   - Concurrency: paths are of one thread. Of other threads, Explain knows who woke this one, and
+//     which long calls of other functions went on meanwhile (periods), except compared calls and
+//     their callers.
 //   - Censoring: cut, open, unwound and uncertain calls have no duration. They are counted, and
 //     compared with nothing. The percentiles include those that are cut. A cut call is known to be
 //     slow if it took that long already. Without it, the mean of the slow group is a lower bound.

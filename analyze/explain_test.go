@@ -104,7 +104,7 @@ func pathsOf(x *Explanation) map[string]PathShare {
 }
 
 // 90 typical calls take 100: 40 in handle, 60 in one call of get. 10 slow calls take 500: 80 in
-// handle, and three calls of get that take 60 to 80, inside of which send takes 70.
+// handle, 60 to 80 in each of three calls of get, and 70 in each of three calls of send in these.
 func TestExplainPaths(t *testing.T) {
 	s := newStory("{}", 1, "handle", "get", "send")
 	for i := range 100 {
@@ -358,8 +358,8 @@ func TestExplainSeveral(t *testing.T) {
 	}
 }
 
-// The calls of a new trace take 300 longer: 200 in two more calls of get, 100 in handle. The other way
-// around, they take less.
+// The calls of a new trace take 300 longer: 200 in two more calls of get, 100 in handle. The other
+// way around, they take less.
 func TestExplainChange(t *testing.T) {
 	write := func(gets, own int) string {
 		s := newStory("{}", 1, "handle", "get")
@@ -426,7 +426,7 @@ survey {"module": 0, "funcs": 2, "cpu_ns": 100000, "cost_ns": 100}`)
 	near(t, "get", pathsOf(x)["handle>get"].Share.Part, 1)
 }
 
-// Calls that are nearly alike, of which P99 lies in the middle, are all slow.
+// Calls that are nearly alike are all slow if P99 lies in their middle.
 func TestExplainCluster(t *testing.T) {
 	s := newStory("{}", 1, "handle")
 	for i := range 1000 {

@@ -297,7 +297,7 @@ func (f *causeFinder) numbers(cause Cause, numbers []float64, onlyAbove bool) {
 	}})
 }
 
-// setParts counts of which calls a cause is true.
+// setParts counts the calls that a cause applies to.
 func (f *causeFinder) setParts(cause *Cause, applies []bool) {
 	slow, typical := 0, 0
 	for i, is := range applies {

@@ -198,8 +198,8 @@ func (e *explainer) pathShare(of *[otherCalls]pathSum, difference float64) PathS
 }
 
 // place is the innermost path that has most of the difference: from the function down, as long as
-// one callee has most of what its caller has. It ends at a path of which there are more calls, as these
-// explain the calls inside. moreCalls returns the part of a path's share that comes from them.
+// one callee has most of what its caller has. It ends at a path with more calls, as these explain
+// the calls inside. moreCalls returns the part of a path's share that comes from them.
 func (e *explainer) place(shares []float64, moreCalls func(at uint32) float64) (at uint32) {
 	for at == 0 || moreCalls(at) < shares[at]/2 {
 		next := at
@@ -264,7 +264,8 @@ func (e *explainer) setIntervals(paths []PathShare, places map[uint32]uint32, in
 	}
 }
 
-// wakers returns the wakers by the place of the node, if it has one. Interrupts of all threads are one.
+// wakers returns the wakers by the place of the node, if it has one. Interrupts of all threads are
+// one.
 func (e *explainer) wakers(difference float64, place func(node uint32) (uint32, bool)) map[uint32][]WakerShare {
 	type key struct {
 		node uint32

@@ -18,9 +18,9 @@ import (
 //	1500 0 return 3 sp=0x7ffc00 value=0x5 cpu=1
 //	flush
 //
-// An event, an exit, a sample, or a row of the scheduler has its time in ns since the start, thread, kind,
-// function, and the other columns that are not zero. Its JSON array of values comes last, after
-// args=. flush ends a batch. Empty lines and lines that begin with # are skipped.
+// An event, an exit, a sample, or a row of the scheduler has its time in ns since the start, thread,
+// kind, function, and the other columns that are not zero. Its JSON array of values comes last,
+// after args=. flush ends a batch. Empty lines and lines that begin with # are skipped.
 
 // maxTextLine is the longest line of text, in bytes.
 const maxTextLine = 1 << 20

@@ -114,7 +114,7 @@ func Reason(x *analyze.Explanation) string {
 	return fmt.Sprintf("%s. %s of that is %s; %s is %s.", text, wholePercent(parts[0].share), parts[0].is, wholePercent(parts[1].share), parts[1].is)
 }
 
-// place says where most of the difference is, and of which kind it is.
+// place says where most of the difference is, and of what kind.
 func place(x *analyze.Explanation) string {
 	p := x.Where
 	last, state := p.Path[len(p.Path)-1].Name, mainState(p)

@@ -244,8 +244,8 @@ func (c *Contrast) permutePieces(observed float64, of func(order []int) float64)
 	return float64(1+reached) / float64(1+pieceRuns)
 }
 
-// runs is the number of permutations, of which one may reach the observed value of a significant
-// share.
+// runs is the number of permutations. At most one of them may reach the observed value of a
+// significant share.
 func (c *Contrast) runs() int { return min(maxRuns, max(2*chanceRuns, int(2/alpha)*c.candidates)) }
 
 // interval adds the interval of a share: that of the marked calls, moved to the share.

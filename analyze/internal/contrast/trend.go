@@ -12,8 +12,9 @@ const trendBlocks = 16
 // minBlock is how many calls a block needs.
 const minBlock = 8
 
-// Trend tests whether durations grow, or shrink, over the recording. allAt and allNs are the times and durations of a sample of all calls. applies says of
-// which slow calls it explains at least half.
+// Trend tests whether durations grow, or shrink, over the recording. allAt and allNs are the times
+// and durations of a sample of all calls. applies marks the slow calls that the trend explains at
+// least half of.
 func (c *Contrast) Trend(allAt, allNs []float64) (share Share, grows bool, applies []bool) {
 	at := slices.Concat(c.slow.AtNs, c.typical.AtNs)
 	applies = make([]bool, len(at))

@@ -33,7 +33,8 @@ type lookedAt struct {
 // BenchmarkFirstLook records busy servers without naming a probe. Four clients, each on its own
 // connection, count the requests. Reported are
 //
-//   - kept: the throughput while recording, as a part of that before; worst: of the worst half second;
+//   - kept: the throughput while recording, as a part of that before;
+//   - worst: the same of the worst half second;
 //   - calls: the number of calls in the report, as a part of the clients' count;
 //   - p50, p99: durations in the report, as a part of those of a recording of that function alone;
 //   - used: what the survey says that its probes have used, in percent;

@@ -92,7 +92,7 @@ func TestCalibrationFollows(t *testing.T) {
 		_, stderr, _ := harness.Utrace(t, "record", "-o", trace, "-e", "turn", "-e", "leaf", target, "6")
 		ended <- stderr
 	}()
-	time.Sleep(3 * time.Second) // the first of which may pass before the command starts
+	time.Sleep(3 * time.Second) // the command may start a second late
 	slow := []link.Link{slowDown(t, program, target, []string{"turn", "leaf"}, nil), slowDown(t, program, harness.Binary(), nil, calibratedSites(t))}
 	stderr := <-ended
 	for _, l := range slow {
