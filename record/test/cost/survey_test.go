@@ -10,7 +10,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"utrace/record/internal/proc"
 	"utrace/record/test/harness"
 )
 
@@ -117,6 +119,34 @@ func TestSurvey(t *testing.T) {
 				t.Errorf("the report does not say so:\n%s", report)
 			}
 		})
+	}
+}
+
+// TestSurveyByIO: the calls of a server are estimated by how often it reads and writes, which is as
+// often as it handles a request. The kernel's count of its reads is that of its calls.
+func TestSurveyByIO(t *testing.T) {
+	harness.NeedKernel(t)
+	program := harness.Target(t, "requests.c", "-O1", "-fno-omit-frame-pointer")
+	cmd, _ := harness.Start(t, program, "60")
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	before, ok := proc.IOCalls(cmd.Process.Pid)
+	began := time.Now()
+	_, stderr, status := harness.Utrace(t, "record", "-o", trace, "-d", "4s", "-p", strconv.Itoa(cmd.Process.Pid))
+	after, stillOK := proc.IOCalls(cmd.Process.Pid)
+	elapsed := time.Since(began)
+	if status != 0 || !ok || !stillOK {
+		t.Fatalf("status %d, IO calls known: %v, %v\n%s", status, ok, stillOK, stderr)
+	}
+	r := analyzeSurvey(t, trace)
+	tables, _ := harness.Tables(t, trace)
+	if last := tables.Surveys[len(tables.Surveys)-1]; !last.ByIO || last.IOCalls == 0 {
+		t.Errorf("the measure is not IO calls: %+v", last)
+	}
+	want := uint64(float64(after-before) / 2 * float64(r.Trace.DurationNs) / float64(elapsed))
+	for _, name := range []string{"handle", "parse"} {
+		if f := r.row(name); f.Covered > 0.9 || !near(f.Calls, f.CallsError, want) {
+			t.Errorf("%s was called about %d times: %+v", name, want, f)
+		}
 	}
 }
 
