@@ -120,7 +120,8 @@ const maxSwitchLength = 32
 
 // loadsStackPointer searches the code of fn, in blocks as large as can be read. It continues after
 // bytes that cannot be decoded. Because data may follow them, the instruction must then lead to a
-// return or jump. Random bytes seldom do. Tables of libcrypto do not.
+// return or jump. Random bytes seldom do. Tables of libcrypto do not. Code without the bytes of such
+// an instruction is not decoded.
 func (f *File) loadsStackPointer(fn Func) (at abi.Addr, ok bool) {
 	sets := insn.StackSetter(f.Machine)
 	leaves := func(code []byte) bool {
@@ -142,6 +143,9 @@ func (f *File) loadsStackPointer(fn Func) (at abi.Addr, ok bool) {
 			return 0, false
 		}
 		isLast := at+abi.Addr(len(code)) == end
+		if isLast && !insn.MaySetStack(f.Machine, code) {
+			return 0, false
+		}
 		for len(code) >= (maxSwitchLength+1)*insn.MaxLen || isLast && len(code) > 0 {
 			in, decoded := insn.Decode(f.Machine, code, at)
 			switch {

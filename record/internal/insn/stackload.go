@@ -24,6 +24,20 @@ func StackSetter(machine elf.Machine) func(code []byte) bool {
 	return setsStackX86
 }
 
+// MaySetStack reports whether some bytes of code look like an instruction that StackSetter finds. It
+// saves decoding the code of most functions. For arm64 it is always true.
+func MaySetStack(machine elf.Machine, code []byte) bool {
+	if machine == elf.EM_AARCH64 {
+		return true
+	}
+	for i := range code {
+		if code[i]&0xf8 == 0x48 && setsStackX86(code[i:]) {
+			return true
+		}
+	}
+	return false
+}
+
 // sets takes the next instruction, and looks for add sp, xN, #imm, which is also mov sp, xN. It
 // returns true if a callee may overwrite register xN and its value does not come from the
 // function's own stack.
