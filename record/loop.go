@@ -4,12 +4,7 @@ package record
 
 import (
 	"context"
-	"os"
-	"runtime"
-	"strconv"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Reasons for the end of a recording.
@@ -31,10 +26,6 @@ const (
 	rankEvery     = 200 * time.Millisecond // the survey learns what samples have found, at first
 	rankPart      = 10                     // and later less often: after a tenth of the time so far
 )
-
-// drainNice is the nice value of the thread that drains the rings. It must get a CPU even if the
-// traced threads want them all: what does not fit into the rings is lost.
-const drainNice = -15
 
 // loop drains the rings until there is a reason to stop. ended is closed when all targets have
 // ended.
@@ -73,35 +64,6 @@ func (s *session) endReason() string {
 		return reasonCommand
 	}
 	return reasonTargets
-}
-
-// raisePriority gives the calling goroutine a thread of its own with drainNice, until restore is
-// called.
-func raisePriority() (restore func()) {
-	runtime.LockOSThread()
-	tid := unix.Gettid()
-	old, err := unix.Getpriority(unix.PRIO_PROCESS, tid)
-	if err == nil {
-		err = unix.Setpriority(unix.PRIO_PROCESS, tid, drainNice)
-	}
-	return func() {
-		if err == nil {
-			unix.Setpriority(unix.PRIO_PROCESS, tid, 20-old) // the system call returns 20 - nice
-		}
-		runtime.UnlockOSThread()
-	}
-}
-
-// raiseAll gives drainNice to all threads of this process, and so to those that they make. While a
-// survey changes breakpoints, each thread that has to wait for a processor costs the traced program
-// hits.
-func raiseAll() {
-	tasks, _ := os.ReadDir("/proc/self/task")
-	for _, task := range tasks {
-		if tid, err := strconv.Atoi(task.Name()); err == nil {
-			unix.Setpriority(unix.PRIO_PROCESS, tid, drainNice) // without the privilege it does without
-		}
-	}
 }
 
 // rounds are the rounds of the loop: when each of the less frequent tasks was last done.

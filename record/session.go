@@ -28,7 +28,12 @@ func Run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	if err := openfiles.ReserveStart(); err != nil {
 		return nil, err
 	}
+	restore := func() {}
+	if len(cfg.Command) == 0 { // otherwise nothing runs that could be slowed down
+		restore = lowerPriority()
+	}
 	planned, err := plan.New(cfg.Config)
+	restore()
 	if err != nil {
 		return nil, err
 	}

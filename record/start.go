@@ -345,7 +345,9 @@ func (s *session) activate() (ended <-chan struct{}, err error) {
 		return nil, err
 	}
 	if s.survey != nil {
-		raiseAll()
+		// While a survey changes breakpoints, each thread of ours that has to wait for a processor costs
+		// the traced program hits.
+		setPriority(drainNice)
 		s.survey.Watch()
 	}
 	s.costs.watch(uint64(s.start.MonoNs))
