@@ -25,17 +25,19 @@ type account struct {
 	credit time.Duration                          // what may be spent now; negative: overdrawn
 	grace  *time.Duration                         // shared: may be spent in addition, once
 
-	at       time.Time     // of the last update
-	used     time.Duration // CPU time by then
-	charged  time.Duration // cost of hits by then
-	useful   time.Duration // CPU time since the start without what the probes have cost
-	spent    time.Duration // what the probes have cost since the start
-	perSec   float64       // CPU time per second, of late
-	extra    time.Duration // costs other than hits since the last update
-	ioCalls  uint64        // since the start, when last read
-	ioSeen   uint64        // the same since the process began
-	raised   bool          // a semaphore is raised
-	hasEnded bool
+	at        time.Time     // of the last update
+	used      time.Duration // CPU time by then
+	charged   time.Duration // cost of hits by then
+	useful    time.Duration // CPU time since the start without what the probes have cost
+	spent     time.Duration // what the probes have cost since the start
+	perSec    float64       // CPU time per second, of late
+	extra     time.Duration // costs other than hits since the last update
+	factor    float64       // how many times their estimate the costs are, 0 is 1
+	estimated time.Duration // costs since the start, as estimated
+	ioCalls   uint64        // since the start, when last read
+	ioSeen    uint64        // the same since the process began
+	raised    bool          // a semaphore is raised
+	hasEnded  bool
 }
 
 // used is what a process had used at some time.
@@ -68,10 +70,12 @@ func (a *account) update(now time.Time) error {
 		return err
 	}
 	delta, elapsed := used-a.used, now.Sub(a.at)
-	cost := charged - a.charged + a.extra
+	estimated := charged - a.charged + a.extra
 	if a.raised {
-		cost += time.Duration(raisedShare * float64(delta))
+		estimated += time.Duration(raisedShare * float64(delta))
 	}
+	cost := time.Duration(max(1, a.factor) * float64(estimated))
+	a.estimated += estimated
 	a.at, a.used, a.charged, a.extra = now, used, charged, 0
 	a.useful += delta - cost
 	a.spent += cost

@@ -86,10 +86,11 @@ func (sm *surveyedModule) follow(now time.Time) {
 	case opening:
 		if isClosed(w.opened) && w.err != nil {
 			sm.giveUp(w)
+			sm.slowdown.close(now)
 			sm.current = nil
 		} else if isClosed(w.opened) {
 			sm.turnOn(w)
-			w.until = now.Add(w.lasts)
+			w.begun, w.until = now, now.Add(w.lasts)
 		}
 		return
 	case counting:
@@ -101,15 +102,17 @@ func (sm *surveyedModule) follow(now time.Time) {
 		sm.spentOn[w.kind] += spent + w.opening
 		sm.learn(w)
 		if w.kind == scanWindow && sm.settle(w) {
+			sm.slowdown.keep(sm.totals())
 			return
 		}
-		w.until = now.Add(waitLasts)
+		w.begun, w.until = now, now.Add(waitLasts)
 	}
 	spent, openCalls := sm.spentIn(w)
 	if w.kind == fewWindow && openCalls > 0 && spent < w.most && now.Before(w.until) {
 		return
 	}
 	sm.close(w)
+	sm.slowdown.close(now)
 	sm.current = nil
 }
 

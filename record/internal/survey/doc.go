@@ -39,6 +39,10 @@
 // bpf.Perf takes up to 125 ms to detach each probe. There, all functions are on from the beginning,
 // and those that cost too much are removed for good.
 //
+// The costs of hits are those of the calibrator. A program may pay more, as the kernel's code
+// displaces its own from caches. Of servers a survey measures how much more (slowdown.go): by how
+// much the CPU time for each read or write grows in windows. All charges are multiplied by that.
+//
 // Note: closing a link returns only after several grace periods, 5 to 60 ms. Its breakpoints are
 // removed in the first milliseconds. A function is attached again only once its former link is
 // closed, since both links would record its calls.

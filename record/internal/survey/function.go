@@ -63,8 +63,9 @@ func (sm *surveyedModule) importance(fn int) float64 {
 // code displaces a program's own from caches and predictors.
 //
 // Note: this is the least. Measured by CPU time per request, with and without probes, a call of one
-// function of redis-server every 7.7 us costs 1.8 to 2.4 times what was calibrated, and a handler of
-// net/http every 24 us 1.7 to 2.2 times. Four calls within 8 us cost what was calibrated.
+// function of redis-server every 7.7 us costs 1.0 to 2.4 times what was calibrated, depending on what
+// else runs, and a handler of net/http every 24 us 1.7 to 2.2 times. Four calls within 8 us cost what
+// was calibrated. See slowdown.
 const indirect = 150 * time.Nanosecond
 
 // see updates the rate by a new figure, which has a weight from 0 to 1. The first certain one

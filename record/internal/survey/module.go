@@ -46,7 +46,9 @@ type surveyedModule struct {
 	current *window // of the other kinds
 
 	useful, spent time.Duration // of its processes since the start
+	estimated     time.Duration // spent, by the costs of hits alone
 	io            ioMeasure
+	slowdown      slowdown
 	judged        time.Duration // useful when the steady functions were last judged
 	judgedAt      time.Time
 	alarmedAt     time.Time // when the costs of steady functions were last looked at
@@ -68,6 +70,7 @@ const manySlices = 128
 // member is a process of a module.
 type member struct {
 	useful, spent time.Duration // of the account, when last looked at
+	estimated     time.Duration // the same
 	ioCalls       uint64        // the same
 	part          float64       // of the module's costs, of late
 }
@@ -142,7 +145,7 @@ func (sm *surveyedModule) fits(fns []int, breakpoints int) (n int) {
 func (sm *surveyedModule) reset() {
 	sm.useful, sm.spent, sm.judged = 0, 0, 0
 	for a, m := range sm.accounts {
-		m.useful, m.spent, m.ioCalls = a.useful, a.spent, a.ioCalls
+		m.useful, m.spent, m.estimated, m.ioCalls = a.useful, a.spent, a.estimated, a.ioCalls
 	}
 }
 
@@ -159,7 +162,7 @@ func (sm *surveyedModule) leave(pids []int) {
 func (sm *surveyedModule) backlog(a *account) {
 	sm.useful += a.useful
 	sm.spent += a.spent
-	if w := sm.current; w != nil && w.state == counting {
+	if w := sm.current; w != nil && w.state != opening {
 		w.from += a.useful
 	}
 }
@@ -170,9 +173,13 @@ func (sm *surveyedModule) open(fns []int, kind windowKind) *window {
 	sm.chargeAttaching(w)
 	w.opening = sm.spent
 	sm.survey.closed.Go(func() {
-		defer close(w.opened)
 		w.err = sm.Probes.Open(w.set)
 		sm.survey.fail(w.err)
+		close(w.opened)
+		select {
+		case sm.survey.opened <- struct{}{}:
+		default: // it will look anyway
+		}
 	})
 	return w
 }
@@ -202,7 +209,7 @@ func attachingCost(funcs int) time.Duration { return setCost + time.Duration(fun
 // join notes a process with the module.
 func (sm *surveyedModule) join(a *account) {
 	if sm.accounts[a] == nil {
-		sm.accounts[a] = &member{useful: a.useful, spent: a.spent, ioCalls: a.ioCalls}
+		sm.accounts[a] = &member{useful: a.useful, spent: a.spent, estimated: a.estimated, ioCalls: a.ioCalls}
 	}
 }
 
@@ -212,8 +219,9 @@ func (sm *surveyedModule) update() {
 	var spent time.Duration
 	for a, m := range sm.accounts {
 		sm.useful += a.useful - m.useful
+		sm.estimated += a.estimated - m.estimated
 		spent += a.spent - m.spent
-		a.raised = a.raised || raises
+		a.raised, a.factor = a.raised || raises, max(a.factor, sm.costFactor())
 	}
 	sm.spent += spent
 	for a, m := range sm.accounts {
@@ -221,12 +229,29 @@ func (sm *surveyedModule) update() {
 			weight := min(1, spent.Seconds()/0.02)
 			m.part += weight * ((a.spent-m.spent).Seconds()/spent.Seconds() - m.part)
 		}
-		m.useful, m.spent = a.useful, a.spent
+		m.useful, m.spent, m.estimated = a.useful, a.spent, a.estimated
 		if a.hasEnded {
 			delete(sm.accounts, a)
 			sm.io.unknown = true
 		}
 	}
+}
+
+// costFactor is how many times its estimate the cost of hits is.
+func (sm *surveyedModule) costFactor() float64 {
+	if !sm.io.isBetter() {
+		return 1
+	}
+	return sm.slowdown.factor()
+}
+
+// limit is the overhead limit in terms of estimated costs.
+func (sm *surveyedModule) limit() float64 { return sm.survey.cfg.Limit / sm.costFactor() }
+
+// totals returns what the module's processes have done up to now.
+func (sm *surveyedModule) totals() totals {
+	sm.now()
+	return totals{sm.useful + sm.spent, sm.estimated, sm.io.calls}
 }
 
 // perSec is the processor time per second of the module's processes. If most of its costs are in a
@@ -253,8 +278,8 @@ func (sm *surveyedModule) shared(of func(*account) float64) float64 {
 	return min(sum, least)
 }
 
-// step does whatever is due. It reports whether to look again soon.
-func (sm *surveyedModule) step(now time.Time) (soon bool) {
+// step does whatever is due, and returns when to look again.
+func (sm *surveyedModule) step(now time.Time) (next time.Duration) {
 	for fn, done := range sm.busy {
 		select {
 		case <-done:
@@ -263,7 +288,7 @@ func (sm *surveyedModule) step(now time.Time) (soon bool) {
 		}
 	}
 	if !sm.ready {
-		return false
+		return idleTick
 	}
 	for _, w := range slices.Clone(sm.steady) {
 		switch {
@@ -284,10 +309,28 @@ func (sm *surveyedModule) step(now time.Time) (soon bool) {
 	if sm.current != nil {
 		sm.follow(now)
 	}
+	if sm.slowdown.hasClosed(now) {
+		sm.slowdown.end(sm.totals())
+	}
 	if sm.current == nil && sm.survey.windows {
 		sm.next(now)
 	}
-	return sm.current != nil || len(sm.reopen) > 0 || now.Sub(sm.startedAt) < time.Second
+	return sm.tick(now)
+}
+
+// startLasts is how long a command needs a close look at its functions.
+const startLasts = time.Second
+
+// tick returns when to look again. Each look wakes up several threads of the recorder, and a busy
+// machine has no processor to spare. How dear a window is shows in its first milliseconds.
+func (sm *surveyedModule) tick(now time.Time) time.Duration {
+	if sm.survey.cfg.Command && now.Sub(sm.startedAt) < startLasts {
+		return leastTick
+	}
+	if w := sm.current; w != nil && w.state == counting {
+		return min(max(now.Sub(w.begun)/2, leastTick), max(w.until.Sub(now), leastTick), openTick)
+	}
+	return idleTick
 }
 
 func isClosed(c <-chan struct{}) bool {

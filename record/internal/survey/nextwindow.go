@@ -45,6 +45,7 @@ func (sm *surveyedModule) next(now time.Time) {
 		return
 	}
 	sm.draw = rand.Float64()
+	sm.slowdown.begin(sm.totals())
 	w := sm.open(fns, kind)
 	w.allot, w.all = min(sm.allot(kind), sm.enough(kind, fns)), kind == allWindow && sm.allKnown(len(fns))
 	w.most, w.lasts = w.allot, kind.lasts()
@@ -220,7 +221,7 @@ func (sm *surveyedModule) few(hot []int) (fns []int) {
 	var sum float64
 	for _, fn := range hot {
 		share := sm.funcs[fn].share()
-		if len(fns) > 0 && sum+share > fewShare*sm.survey.cfg.Limit {
+		if len(fns) > 0 && sum+share > fewShare*sm.limit() {
 			continue
 		}
 		fns = append(fns, fn)

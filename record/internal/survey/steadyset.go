@@ -113,7 +113,7 @@ func (sm *surveyedModule) judge(now time.Time) {
 			f.see(float64(c.calls)/float64(c.used), min(1, c.used.Seconds()/0.5), used > certainTimes*sum)
 		}
 	}
-	most := sm.survey.cfg.Limit * sm.part() * float64(max(used, judgeUsed))
+	most := sm.limit() * sm.part() * float64(max(used, judgeUsed))
 	if sm.survey.grace > 0 || float64(sum) <= steadyMost*most {
 		return
 	}
@@ -258,7 +258,7 @@ func (sm *surveyedModule) promote(now time.Time) {
 	part := sm.part()
 	var fns []int
 	for _, fn := range hot {
-		if share := sm.funcs[fn].share(); sum+share <= steadyFill*sm.survey.cfg.Limit*part {
+		if share := sm.funcs[fn].share(); sum+share <= steadyFill*sm.limit()*part {
 			sum += share
 			fns = append(fns, fn)
 		}

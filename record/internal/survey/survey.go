@@ -20,8 +20,9 @@ import (
 
 // Intervals of a survey's work.
 const (
-	windowTick  = time.Millisecond       // while a window is open, or a recording has just begun
-	idleTick    = 5 * time.Millisecond   // otherwise
+	leastTick   = time.Millisecond       // while a window has just begun, or a command has
+	openTick    = 5 * time.Millisecond   // while a window is open, at most
+	idleTick    = 10 * time.Millisecond  // otherwise
 	sliceEvery  = 500 * time.Millisecond // the trace learns how far steady sets have come
 	updateEvery = 10 * time.Millisecond  // the accounts are brought up to date, and when windows begin or end
 	listEvery   = 250 * time.Millisecond // the processes of modules are listed, at first ten times as often
@@ -59,6 +60,7 @@ type Survey struct {
 	errMu sync.Mutex // protects err
 	err   error      // the first
 
+	opened   chan struct{} // the breakpoints of some set are there
 	quit     chan struct{}
 	stopOnce sync.Once
 	closed   sync.WaitGroup
@@ -76,7 +78,8 @@ type mappedFiles struct {
 func New(cfg Config) (s *Survey, err error) {
 	s = &Survey{
 		cfg: cfg, grace: graceOfRunning,
-		usedAtStart: map[int]used{}, accounts: map[int]*account{}, mapped: map[int]mappedFiles{}, quit: make(chan struct{}),
+		usedAtStart: map[int]used{}, accounts: map[int]*account{}, mapped: map[int]mappedFiles{},
+		opened: make(chan struct{}, 1), quit: make(chan struct{}),
 	}
 	for _, pid := range proc.All() {
 		if cpu, ok := proc.CPUTime(uint32(pid)); ok {
@@ -154,13 +157,16 @@ func (s *Survey) Begin(startNs uint64) {
 // Watch attaches and removes probes in a goroutine of its own, until Stop.
 func (s *Survey) Watch() {
 	s.closed.Go(func() {
-		for tick := windowTick; ; {
+		tick := time.NewTimer(leastTick)
+		defer tick.Stop()
+		for {
 			select {
-			case <-time.After(tick):
-				tick = s.step()
+			case <-tick.C:
+			case <-s.opened:
 			case <-s.quit:
 				return
 			}
+			tick.Reset(s.step())
 		}
 	})
 }
@@ -198,9 +204,7 @@ func (s *Survey) step() (next time.Duration) {
 	}
 	next = idleTick
 	for _, sm := range s.modules {
-		if sm.step(now) {
-			next = windowTick
-		}
+		next = min(next, sm.step(now))
 		if w := sm.current; w != nil && w.state != opening && s.warmer != nil {
 			s.warmer.warm(now)
 		}
@@ -241,7 +245,7 @@ func (s *Survey) update(now time.Time) {
 	}
 	for pid, a := range s.accounts {
 		s.fail(a.update(now))
-		a.raised = false // sm.update
+		a.raised, a.factor = false, 1 // sm.update
 		if a.hasEnded {
 			delete(s.accounts, pid)
 			s.fail(s.cfg.Objs.ForgetCost(pid))

@@ -64,6 +64,7 @@ type window struct {
 	allot   time.Duration // what it is to cost
 	most    time.Duration // what it may cost
 	lasts   time.Duration // how long it counts calls at most
+	begun   time.Time     // when counting began, then when waiting did
 	until   time.Time     // when counting ends, then when waiting does
 	hits    []hits        // of its functions when it began
 }
