@@ -147,7 +147,7 @@ func (d *discoverer) bystander(pid int) {
 // recorded, it probes them the first time.
 func (d *discoverer) loadedBy(pid int, sinceNs uint64) *loadedFiles {
 	recorded := d.machine || d.objs.HasProcess(pid)
-	files := image.NewSet()
+	files := d.plan.Files.NewSet()
 	defer files.Close()
 	var key image.Program
 	sc, err := plan.ExecScope(&files, pid, func(program image.Version, env []string) (seen bool) {
@@ -226,7 +226,7 @@ func (d *discoverer) search(pid int) uint64 {
 		d.processes.look(pid, d.sinceNs(held), &d.processes.lateMaps)
 		return sum
 	}
-	files := image.NewSet()
+	files := d.plan.Files.NewSet()
 	defer files.Close()
 	sc, err := plan.ProcessScope(&files, pid)
 	if err != nil {

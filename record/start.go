@@ -260,7 +260,7 @@ func (s *session) begin() (err error) {
 		s.drainer.threads.EndedNs = map[uint32]uint64{}
 	}
 	if s.cfg.Stacks || s.sampler != nil {
-		s.drainer.stacks, s.drainer.callers = stacks.NewSet(s.cfg.Stacks), s.cfg.Stacks
+		s.drainer.stacks, s.drainer.callers = stacks.NewSet(s.plan.Files, s.cfg.Stacks), s.cfg.Stacks
 	}
 	if s.sampler != nil {
 		s.drainer.sampler, s.sampler.stacks = s.sampler, s.drainer.stacks

@@ -62,7 +62,8 @@ type Plan struct {
 	Problems []string
 
 	PIDs   []int          // the processes, with their descendants if Follow; none: see Command
-	Images image.Set      // the open files
+	Files  *image.Files   // for all that opens files of processes
+	Images image.Set      // the files of the plan
 	Probes []*probe.Probe // asked for or chosen, those of presets included
 
 	program      *image.Image   // of the command, nil if there is none
@@ -99,8 +100,9 @@ type Plan struct {
 //  3. For each file, collect the probes that may name something in it.
 //  4. Match its functions and static probes, drop the excluded ones, and place the rest.
 func New(cfg Config) (*Plan, error) {
+	files := image.NewFiles()
 	p := &Plan{
-		Images: image.NewSet(), follow: cfg.Follow, slowerThan: cfg.SlowerThan, sched: cfg.Sched,
+		Files: files, Images: files.NewSet(), follow: cfg.Follow, slowerThan: cfg.SlowerThan, sched: cfg.Sched,
 		kernel: runningKernel(), placeAtEntry: cfg.PlaceAtEntry,
 		planned:   map[image.Version]*plannedFile{},
 		busy:      map[*probe.Probe]busyProgram{},
@@ -130,7 +132,10 @@ func runningKernel() insn.Kernel {
 }
 
 // Close closes the files of the plan.
-func (p *Plan) Close() { p.Images.Close() }
+func (p *Plan) Close() {
+	p.Images.Close()
+	p.Files.Close()
+}
 
 // Command reports whether the plan is for a command that has yet to be started.
 func (p *Plan) Command() bool { return p.program != nil }

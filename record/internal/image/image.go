@@ -27,7 +27,8 @@ type Image struct {
 	File     *elffile.File
 	Key      Key
 	Version  Version
-	PIDs     []int // the only processes to attach in; empty: all
+	PIDs     []int       // the only processes to attach in; empty: all
+	shared   *sharedFile // nil if the Set shares no files
 }
 
 type Key struct{ Dev, Ino uint64 }
@@ -38,10 +39,12 @@ type Version struct {
 	size, changedNs int64
 }
 
+// NewSet returns a Set that shares its files with no other. See Files.NewSet.
 func NewSet() Set { return Set{byKey: map[Key]*Image{}, Failed: map[Key]bool{}} }
 
 // Set opens files, each once.
 type Set struct {
+	files  *Files // nil: not shared
 	byKey  map[Key]*Image
 	Failed map[Key]bool // mapped files that cannot be opened as programs
 	held   []*os.File   // to be closed: Image.OpenPath leads through them
@@ -58,11 +61,17 @@ func (s *Set) Get(root string, pid int, path, open string) (*Image, error) {
 	key := version.Key
 	img := s.byKey[key]
 	if img == nil {
-		file, err := elffile.OpenAs(open, path, root)
+		img = &Image{Path: path, OpenPath: open, Key: key, Version: version}
+		if s.files != nil {
+			if img.shared, err = s.files.get(openedFrom{version, path, root}, open); err == nil {
+				img.File = img.shared.file
+			}
+		} else {
+			img.File, err = elffile.OpenAs(open, path, root)
+		}
 		if err != nil {
 			return nil, err
 		}
-		img = &Image{Path: path, OpenPath: open, File: file, Key: key, Version: version}
 		s.byKey[key] = img
 	}
 	if pid != 0 && !slices.Contains(img.PIDs, pid) {
@@ -74,10 +83,14 @@ func (s *Set) Get(root string, pid int, path, open string) (*Image, error) {
 // All returns the files that have been opened, in no particular order.
 func (s *Set) All() iter.Seq[*Image] { return maps.Values(s.byKey) }
 
-// Close closes all files.
+// Close closes all files, unless they are shared.
 func (s *Set) Close() {
 	for _, img := range s.byKey {
-		img.File.Close()
+		if s.files != nil {
+			s.files.release(img.shared)
+		} else {
+			img.File.Close()
+		}
 	}
 	for _, file := range s.held {
 		file.Close()

@@ -63,9 +63,9 @@ type mappedCode struct {
 	file *stackFile // nil until it is looked up
 }
 
-func newCodeMaps() CodeMaps {
+func newCodeMaps(files *image.Files) CodeMaps {
 	return CodeMaps{
-		images: image.NewSet(), files: map[image.Mapped]*stackFile{}, named: map[string]*stackFile{},
+		images: files.NewSet(), files: map[image.Mapped]*stackFile{}, named: map[string]*stackFile{},
 		processes: map[uint32]*processCode{}, ending: map[uint32]rememberedMaps{},
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"utrace/record/internal/image"
 	"utrace/record/internal/image/imagetest"
 	"utrace/record/internal/procmaps"
 	"utrace/record/list"
@@ -65,7 +66,7 @@ func TestSameInode(t *testing.T) {
 	if n := after.Searched - before.Searched; n != 2 {
 		t.Errorf("%d of 2 files were searched", n)
 	}
-	stacks := newCodeMaps()
+	stacks := newCodeMaps(image.NewFiles())
 	defer stacks.close()
 	maps, err := procmaps.Read(pid)
 	if err != nil {

@@ -57,11 +57,12 @@ type codeAddr struct {
 	addr uint64
 }
 
-// NewSet returns an empty set, of the stacks of entries and samples, or of samples only. Places of
-// samples have no lines: to read these takes long, and nobody has asked for the stacks.
-func NewSet(ofEntries bool) *Set {
+// NewSet returns an empty set, of the stacks of entries and samples, or of samples only. It opens
+// programs and libraries with files. Places of samples have no lines: to read these takes long, and
+// nobody has asked for the stacks.
+func NewSet(files *image.Files, ofEntries bool) *Set {
 	return &Set{
-		ofEntries: ofEntries, Code: newCodeMaps(), sent: map[uint32]map[uint64]sentStack{},
+		ofEntries: ofEntries, Code: newCodeMaps(files), sent: map[uint32]map[uint64]sentStack{},
 		index: map[stackFrame]format.StackID{}, calls: map[codeAddr]bool{},
 	}
 }
