@@ -23,6 +23,9 @@ func (p *Plan) Extend(files *image.Set, sc *Scope) (added []*Module) {
 		if len(probes) == 0 {
 			continue
 		}
+		if p.machine { // also in those that start later
+			img.PIDs = nil
+		}
 		hazards := sc.hazards()
 		if p.follow && img != sc.Program { // it is probed in every process that maps it
 			hazards.unknown = unknownProcess

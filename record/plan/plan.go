@@ -70,6 +70,7 @@ type Plan struct {
 	programs     []*image.Image // of the command and the processes
 	kernel       insn.Kernel
 	placeAtEntry bool          // see Config.PlaceAtEntry
+	machine      bool          // the processes are all of the machine
 	follow       bool          // see Config.Follow
 	slowerThan   time.Duration // see Config.SlowerThan
 	sched        bool          // see Config.Sched

@@ -82,7 +82,7 @@ func (p *Plan) collectProbes(cfg Config) (scopes []*Scope, targets bool, err err
 	for _, sc := range scopes {
 		p.programs = append(p.programs, sc.Program)
 	}
-	if len(scopes) == 0 {
+	if p.machine = len(scopes) == 0; p.machine {
 		return []*Scope{p.machineScope()}, false, nil
 	}
 	return scopes, true, nil

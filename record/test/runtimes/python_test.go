@@ -189,3 +189,43 @@ func TestPythonLoadedLater(t *testing.T) {
 		t.Errorf("it is not told that calls are missing\n%s", r.stderr)
 	}
 }
+
+// TestPythonStartedLater: in a recording of the machine that begins before any Python runs, all that
+// start later are probed. The library was first found in one of them.
+func TestPythonStartedLater(t *testing.T) {
+	harness.NeedPython(t)
+	script := writeScript(t, "later.py", pythonLoops)
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	done := make(chan string)
+	go func() {
+		_, stderr, _ := harness.Utrace(t, "record", "-o", trace, "--preset", "python", "--wait", "-d", "8s")
+		done <- stderr
+	}()
+	time.Sleep(2 * time.Second)
+	var pids []int
+	for range 3 { // the second and the third start when the first is probed
+		cmd, _ := harness.Start(t, harness.Python, script)
+		pids = append(pids, cmd.Process.Pid)
+		time.Sleep(1200 * time.Millisecond)
+	}
+	stderr := <-done
+	var r struct {
+		Functions []struct {
+			Name  string
+			Calls uint64
+			By    struct{ PID int }
+		}
+	}
+	harness.AnalyzeJSON(t, &r, "--by", "pid", trace)
+	calls := map[int]uint64{}
+	for _, f := range r.Functions {
+		if f.Name == "later.py.f" {
+			calls[f.By.PID] += f.Calls
+		}
+	}
+	for i, pid := range pids {
+		if n := calls[pid]; n == 0 || n > 20 || i > 0 && n < 10 {
+			t.Errorf("%d calls of f in process %d of 3, want 20\n%s", n, i+1, stderr)
+		}
+	}
+}
