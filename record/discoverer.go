@@ -50,8 +50,9 @@ type discoverer struct {
 	pids        []int          // processes to attach in; none: every process that runs a file
 	machine     bool           // the whole machine is recorded
 	searches    bool           // processes may map files with something to probe at any time
-	startNs     uint64         // CLOCK_MONOTONIC of the start; valid after watch
-	searchedNs  uint64         // CLOCK_MONOTONIC of the last search
+	notice      func(text string, args ...any)
+	startNs     uint64 // CLOCK_MONOTONIC of the start; valid after watch
+	searchedNs  uint64 // CLOCK_MONOTONIC of the last search
 
 	tasks  []bpf.Task // records of processes that have yet to be handled
 	forks  []bpf.Task // processes to be attached in, once it is likely that they execute no program
@@ -94,7 +95,7 @@ func newDiscoverer(p *plan.Plan, procs *processes, defs *definitions, machine bo
 func (d *discoverer) watch(startNs uint64) {
 	d.startNs, d.searchedNs, d.leftOut = startNs, startNs, len(d.plan.LeftOut)
 	d.closed.Go(func() {
-		defer raisePriority()() // a new process runs without probes meanwhile
+		defer changePriority(drainNice)() // a new process runs without probes meanwhile
 		for next := time.Now().Add(searchEveryPending); ; {
 			d.await(min(time.Until(next), awaitTimeout))
 			if d.isClosed() {
@@ -111,9 +112,60 @@ func (d *discoverer) watch(startNs uint64) {
 	})
 }
 
+// watchBusy probes the functions of programs that become busy, until close.
+//
+// Reading a program takes some tenths of a second of processor time, for which it gets no priority.
+// Probing it does, because the discoverer's other work waits for that.
+func (d *discoverer) watchBusy() {
+	if !d.plan.ChoosesBusy() || d.survey == nil {
+		return
+	}
+	busy := d.plan.WatchBusy()
+	d.closed.Go(func() {
+		for {
+			select {
+			case <-d.quit:
+				return
+			case <-time.After(busyEvery):
+			}
+			restore := changePriority(0)
+			found := busy.Look(d.quit)
+			restore()
+			if found != nil {
+				d.addBusy(found)
+			}
+		}
+	})
+}
+
+// busyEvery is how often busy programs are looked for.
+const busyEvery = time.Second
+
+// addBusy probes the functions of programs that have become busy.
+func (d *discoverer) addBusy(found *plan.LaterBusy) {
+	defer changePriority(drainNice)()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.isClosed() {
+		return
+	}
+	defer d.defineLeftOut()
+	funcs := d.plan.Funcs()
+	modules, texts := d.plan.ExtendBusy(found, d.quit)
+	for _, m := range d.add(newModules(modules), funcs, false) {
+		d.survey.Attached(m.Module)
+	}
+	for _, text := range texts {
+		d.notice("%s, %s", text, d.afterStart())
+	}
+}
+
 // close returns once the last search has ended.
 func (d *discoverer) close() {
 	d.stop.Do(func() { close(d.quit) })
+	if d.survey != nil && d.plan.ChoosesBusy() {
+		setPriority(drainNice) // watchBusy may be reading a program
+	}
 	d.closed.Wait()
 }
 
@@ -275,37 +327,52 @@ func (d *discoverer) addSeen(pid int) (fresh bool) {
 func (d *discoverer) extend(files *image.Set, sc *plan.Scope, late bool, held *image.Image) {
 	d.late = append(d.late, d.plan.AddProblems(sc, true)...)
 	funcs := d.plan.Funcs()
+	added := d.add(newModules(d.plan.Extend(files, sc)), funcs, held != nil || !late)
 	fresh := false
-	for _, m := range newModules(d.plan.Extend(files, sc)) {
-		m.ReadLines()
-		m.first = format.FuncID(funcs)
-		funcs += len(m.Funcs)
-		d.definitions.add(func(c *catalog) { c.add(m) })
-		if d.survey != nil {
-			m.joinSurvey(d.survey, d.probes, d.definitions, held != nil || !late)
-		}
-		d.splitFor(m)
-		if d.processes.takes(m) {
-			if err := d.processes.add(m); err != nil {
-				d.err = errors.Join(d.err, err)
-				continue
-			}
-			fresh = true
-		} else if err := d.attach(m); err != nil {
-			d.err = errors.Join(d.err, err)
-			continue
-		}
+	for _, m := range added {
+		fresh = fresh || d.processes.takes(m)
 		if d.survey != nil {
 			defer d.survey.Attached(m.Module) // once it is attached in all processes
 		}
 		if late && m.Image != held {
-			d.late = append(d.late, fmt.Sprintf("%s: %s attached %.1f s after the start, when it was found in process %d: its earlier calls are missing",
-				m.Path, english.Plural(len(m.Funcs), "function", ""), time.Duration(clock.MonotonicNs()-d.startNs).Seconds(), sc.PID))
+			d.late = append(d.late, fmt.Sprintf("%s: %s attached %s, when it was found in process %d: its earlier calls are missing",
+				m.Path, english.Plural(len(m.Funcs), "function", ""), d.afterStart(), sc.PID))
 		}
 	}
 	if fresh {
 		d.lookAtOthers(sc.PID)
 	}
+}
+
+// afterStart says when something happens now.
+func (d *discoverer) afterStart() string {
+	return fmt.Sprintf("%.1f s after the start", time.Duration(clock.MonotonicNs()-d.startNs).Seconds())
+}
+
+// add defines new modules, whose functions have numbers from first on, and attaches those that are
+// not attached process by process. It returns those that could be. held is set if their program
+// does not run yet.
+func (d *discoverer) add(modules []*module, first int, held bool) (added []*module) {
+	for _, m := range modules {
+		m.ReadLines()
+		m.first = format.FuncID(first)
+		first += len(m.Funcs)
+		d.definitions.add(func(c *catalog) { c.add(m) })
+		if d.survey != nil {
+			m.joinSurvey(d.survey, d.probes, d.definitions, held)
+		}
+		d.splitFor(m)
+		attach := d.attach
+		if d.processes.takes(m) {
+			attach = d.processes.add
+		}
+		if err := attach(m); err != nil {
+			d.err = errors.Join(d.err, err)
+			continue
+		}
+		added = append(added, m)
+	}
+	return added
 }
 
 // attachedModules returns the modules of each recorded process, none for the whole machine.
@@ -338,6 +405,9 @@ func (d *discoverer) splitFor(m *module) {
 // changes the module, because it may already know it.
 func (d *discoverer) attach(m *module) error {
 	pids := d.pids
+	if d.machine {
+		pids = m.PIDs
+	}
 	if len(pids) == 0 {
 		pids = []int{0} // every process
 	}

@@ -30,7 +30,7 @@ const (
 // loop drains the rings until there is a reason to stop. ended is closed when all targets have
 // ended.
 func (s *session) loop(ctx context.Context, ended <-chan struct{}) (reason string, err error) {
-	defer raisePriority()()
+	defer changePriority(drainNice)()
 	var over <-chan time.Time
 	if s.cfg.Duration > 0 {
 		timer := time.NewTimer(s.cfg.Duration)

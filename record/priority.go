@@ -6,6 +6,8 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,15 +15,19 @@ import (
 // Nice values of the recorder's threads.
 const (
 	// planNice is for planning, which takes some tenths of a second of CPU time. On a busy machine it
-	// leaves the programs that run five sixths of a processor.
+	// leaves the programs that run five sixths of a processor, for planPatience.
 	planNice = 7
 	// drainNice is for draining the rings. That needs a CPU even if the traced threads want them all:
 	// what does not fit into the rings is lost.
 	drainNice = -15
 )
 
-// lowerPriority gives planNice to all threads, until restore is called. Without the privilege to
-// raise it again, it does nothing.
+// planPatience is how long planning has a low priority. On a machine with many more busy threads
+// than processors it would hardly get on.
+const planPatience = 2 * time.Second
+
+// lowerPriority gives planNice to all threads, until restore is called or planPatience is over.
+// Without the privilege to raise it again, it does nothing.
 func lowerPriority() (restore func()) {
 	old, err := niceOf(unix.Gettid())
 	if err != nil || old >= planNice {
@@ -35,17 +41,19 @@ func lowerPriority() (restore func()) {
 	}
 	unix.Setpriority(unix.PRIO_PROCESS, tid, old)
 	setPriority(planNice)
-	return func() { setPriority(old) }
+	restore = sync.OnceFunc(func() { setPriority(old) })
+	time.AfterFunc(planPatience, restore)
+	return restore
 }
 
-// raisePriority gives the calling goroutine a thread of its own with drainNice, until restore is
+// changePriority gives the calling goroutine a thread of its own with a nice value, until restore is
 // called.
-func raisePriority() (restore func()) {
+func changePriority(nice int) (restore func()) {
 	runtime.LockOSThread()
 	tid := unix.Gettid()
 	old, err := niceOf(tid)
 	if err == nil {
-		err = unix.Setpriority(unix.PRIO_PROCESS, tid, drainNice)
+		err = unix.Setpriority(unix.PRIO_PROCESS, tid, nice)
 	}
 	return func() {
 		if err == nil {

@@ -53,7 +53,7 @@ func (s *session) prepare() (err error) {
 // processor time, are read at the same time.
 func (s *session) load() (err error) {
 	defer s.readingLines.Wait()
-	grows := s.plan.CanGrow() || s.plan.NeedsPerProcess()
+	grows := s.plan.CanGrow() || s.plan.NeedsPerProcess() || s.plan.ChoosesBusy()
 	funcs := s.plan.Funcs()
 	if grows {
 		funcs += maxDiscoveredFuncs
@@ -95,6 +95,7 @@ func (s *session) load() (err error) {
 	s.leaders = leaderWatch{pids: attachIn, perf: s.method == bpf.Perf, notice: s.notice}
 	if grows || machine || s.cfg.Follow {
 		s.discoverer = newDiscoverer(s.plan, s.processes, s.definitions, machine, attachIn)
+		s.discoverer.notice = s.notice
 	}
 	return nil
 }
@@ -349,6 +350,9 @@ func (s *session) activate() (ended <-chan struct{}, err error) {
 		// the traced program hits.
 		setPriority(drainNice)
 		s.survey.Watch()
+		if s.discoverer != nil {
+			s.discoverer.watchBusy()
+		}
 	}
 	s.costs.watch(uint64(s.start.MonoNs))
 	return ended, nil

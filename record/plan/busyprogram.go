@@ -38,15 +38,13 @@ func watchCPU() cpuWatch {
 	return w
 }
 
-// wait waits until busyLook is over. It returns by PID which share of one CPU a process used, and
-// omits those that used none.
-func (w cpuWatch) wait() map[int]float64 {
-	time.Sleep(busyLook - time.Since(w.began))
+// shares returns by PID which share of one CPU a process has used, and omits those that used none.
+func (w cpuWatch) shares() map[int]float64 {
 	elapsed := time.Since(w.began)
 	shares := map[int]float64{}
-	for pid, before := range w.spent {
-		if now, ok := proc.CPUTime(uint32(pid)); ok && now > before {
-			shares[pid] = (now - before).Seconds() / elapsed.Seconds()
+	for _, pid := range proc.All() {
+		if now, ok := proc.CPUTime(uint32(pid)); ok && now > w.spent[pid] {
+			shares[pid] = (now - w.spent[pid]).Seconds() / elapsed.Seconds()
 		}
 	}
 	return shares
@@ -93,6 +91,25 @@ func (b busyProgram) hazards() (h processHazards, ok bool) {
 	return h, true
 }
 
+// maxConfined is in how many processes a program is probed one by one: the links of each make every
+// hit in the others dearer.
+const maxConfined = 8
+
+// confined returns the hazards of the processes in which the program is probed: those that run now
+// if return probes are safe only there, or all. later are the hazards of all.
+func (b busyProgram) confined(later processHazards) processHazards {
+	file := b.program.File
+	if len(b.processes) > maxConfined || newFileHazards(file, later).why == "" {
+		return later
+	}
+	now, ok := b.hazards()
+	if !ok || newFileHazards(file, now).why != "" {
+		return later
+	}
+	b.program.PIDs = b.pids()
+	return now
+}
+
 // busyPrograms returns the programs that are busy, busiest first. shares says by PID which share of
 // one CPU a process used.
 func busyPrograms(list []runningProcess, shares map[int]float64) []busyProgram {
@@ -122,16 +139,16 @@ func busyPrograms(list []runningProcess, shares map[int]float64) []busyProgram {
 	return busy
 }
 
-// chooseBusy returns the programs whose functions are probed. Their files are held: some end soon,
-// such as a test in a temporary directory. passed are the others, each with the reason. Interpreters
-// are in neither if a preset shows the functions of their scripts.
-func chooseBusy(files *image.Set, busy []busyProgram) (chosen []busyProgram, passed []string) {
+// chooseBusy returns the programs whose functions are probed, most at most. Their files are held:
+// some end soon, such as a test in a temporary directory. passed are the others, each with the
+// reason. Interpreters are in neither if a preset shows the functions of their scripts.
+func chooseBusy(files *image.Set, busy []busyProgram, most int) (chosen []busyProgram, passed []string) {
 	var rest []string
 	for _, b := range busy {
 		if b.hasPreset() {
 			continue
 		}
-		if len(chosen) == maxBusyPrograms {
+		if len(chosen) >= most {
 			rest = append(rest, b.String())
 			continue
 		}

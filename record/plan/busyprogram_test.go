@@ -75,7 +75,7 @@ func TestChooseBusy(t *testing.T) {
 	list = append(list, python[0])
 	shares[noPID+100] = 0.99
 
-	chosen, passed := chooseBusy(&image.Set{}, busyPrograms(list, shares))
+	chosen, passed := chooseBusy(&image.Set{}, busyPrograms(list, shares), maxBusyPrograms)
 	if len(chosen) != maxBusyPrograms || chosen[0].program.Path != "/usr/bin/python3.12" || chosen[1].program.Path != "/usr/bin/p00" {
 		t.Errorf("%d programs are chosen, the first is %s", len(chosen), chosen[0])
 	}
@@ -100,7 +100,7 @@ func TestBusyInterpreter(t *testing.T) {
 	}
 	program := &image.Image{Path: path, File: file}
 	r := runningProcess{pid: noPID, name: "python3.11", program: program, files: []*image.Image{program}}
-	chosen, passed := chooseBusy(&image.Set{}, busyPrograms([]runningProcess{r}, map[int]float64{noPID: 1}))
+	chosen, passed := chooseBusy(&image.Set{}, busyPrograms([]runningProcess{r}, map[int]float64{noPID: 1}), maxBusyPrograms)
 	if len(chosen)+len(passed) > 0 {
 		t.Errorf("chosen %v, passed over %q, want neither", chosen, passed)
 	}
@@ -112,7 +112,7 @@ func TestBusyTextReader(t *testing.T) {
 	pid := startProcess(t, path, "60").Process.Pid
 	r := fakeProcess(t, pid, "valgrind", path)
 	r.program = r.files[0]
-	chosen, passed := chooseBusy(&image.Set{}, busyPrograms([]runningProcess{r}, map[int]float64{pid: 1}))
+	chosen, passed := chooseBusy(&image.Set{}, busyPrograms([]runningProcess{r}, map[int]float64{pid: 1}), maxBusyPrograms)
 	want := fmt.Sprintf("functions of valgrind (process %d, 100%% of a CPU): breakpoints may break it: process %d translates the code that it runs", pid, pid)
 	if len(chosen) > 0 || !slices.Equal(passed, []string{want}) {
 		t.Errorf("chosen %v, passed over %q, want %q", chosen, passed, want)

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/dustin/go-humanize/english"
 
+	"utrace/record/internal/image"
 	"utrace/record/internal/probe"
 	"utrace/record/internal/proc"
 )
@@ -73,8 +75,14 @@ func (p *Plan) chooseForMachine() (probes []*probe.Probe, err error) {
 	cpu := watchCPU()
 	list, denied := runningProcesses(&p.Images)
 	p.Chosen, p.Passed = choosePresets(list)
-	busy, passed := chooseBusy(&p.Images, busyPrograms(list, cpu.wait()))
+	time.Sleep(busyLook - time.Since(cpu.began))
+	seen := busyPrograms(list, cpu.shares())
+	busy, passed := chooseBusy(&p.Images, seen, maxBusyPrograms)
 	p.Passed = append(p.Passed, passed...)
+	p.seenBusy = map[image.Key]bool{}
+	for _, b := range seen {
+		p.seenBusy[b.program.Key] = true
+	}
 	if len(p.Chosen)+len(busy) == 0 {
 		return nil, noChoice(len(list), denied, p.Passed)
 	}
@@ -91,16 +99,25 @@ func (p *Plan) chooseForMachine() (probes []*probe.Probe, err error) {
 	}
 
 	for _, b := range busy {
-		all, err := probe.Parse("*")
+		all, err := p.addBusy(b)
 		if err != nil {
 			return nil, err
 		}
-		all.Path = proc.OtherRoot(b.processes[0].pid) + b.program.Path
-		p.busy[all] = b
-		p.Chosen = append(p.Chosen, Choice{Processes: []string{b.String()}})
 		probes = append(probes, all)
 	}
 	return probes, nil
+}
+
+// addBusy notes that the functions of a busy program are chosen, and returns the probe for them.
+func (p *Plan) addBusy(b busyProgram) (*probe.Probe, error) {
+	all, err := probe.Parse("*")
+	if err != nil {
+		return nil, err
+	}
+	all.Path = proc.OtherRoot(b.processes[0].pid) + b.program.Path
+	p.busy[all] = b
+	p.Chosen = append(p.Chosen, Choice{Processes: []string{b.String()}})
+	return all, nil
 }
 
 // noChoice is the error if nothing is chosen. denied is the number of processes that could not be

@@ -31,7 +31,10 @@
 //
 // A program is busy if its processes used more than 1% of a CPU in the second before the choice
 // (busyprogram.go). The second costs a system call for each process at its beginning and end.
-// Programs that become busy later are not chosen.
+//
+// Programs that become busy later are chosen when a process of theirs has been busy for two seconds
+// (laterbusy.go). Most programs that end sooner are compilers and the commands of scripts: to read
+// one costs more than it says. With a limit of 20 programs in all, each gets at most 1,500 functions.
 //
 // The functions of a busy program are probed in all processes that run it, idle ones included. It
 // may fork workers later, and each process with links of its own makes every hit of the others

@@ -80,6 +80,10 @@ type Plan struct {
 
 	// busy are, by probe, the programs whose functions utrace chose because they are busy.
 	busy map[*probe.Probe]busyProgram
+	// seenBusy are all programs that were busy, chosen or not. It is nil unless utrace chose for the
+	// machine.
+	seenBusy map[image.Key]bool
+	later    []*image.Set // the files of programs that have become busy later
 
 	// users are, by file, the scopes in whose processes it is probed.
 	users map[*image.Image][]*Scope
@@ -135,6 +139,9 @@ func runningKernel() insn.Kernel {
 // Close closes the files of the plan.
 func (p *Plan) Close() {
 	p.Images.Close()
+	for i := range p.later {
+		p.later[i].Close()
+	}
 	p.Files.Close()
 }
 

@@ -218,20 +218,12 @@ func (r *resolution) add(sc *Scope, img *image.Image, pr *probe.Probe, hazards p
 func (r *resolution) programHazards(sc *Scope, img *image.Image) processHazards {
 	later := programHazards(&r.p.Images, img, sc.finder)
 	for _, b := range r.p.busy {
-		if b.program != img || !r.onlyBusy(img) || len(b.processes) > maxConfined {
-			continue
-		}
-		if now, ok := b.hazards(); ok && newFileHazards(img.File, later).why != "" && newFileHazards(img.File, now).why == "" {
-			img.PIDs = b.pids()
-			return now
+		if b.program == img && r.onlyBusy(img) {
+			return b.confined(later)
 		}
 	}
 	return later
 }
-
-// maxConfined is in how many processes a program is probed one by one: the links of each make every
-// hit in the others dearer.
-const maxConfined = 8
 
 // onlyBusy reports whether a file is probed only because its program is busy.
 func (r *resolution) onlyBusy(img *image.Image) bool {

@@ -34,34 +34,40 @@ func runningProcesses(s *image.Set) (list []runningProcess, denied int) {
 		if err != nil || len(maps) == 0 { // it has ended, or is the kernel's
 			continue
 		}
-		r := runningProcess{pid: pid, name: proc.Comm(pid)}
-		root := proc.OtherRoot(pid)
-		program, _ := image.ProgramOf(pid)
-		for _, m := range maps {
-			key := image.Key{Dev: m.Dev, Ino: m.Inode}
-			if !m.Exec || s.Failed[key] {
-				continue
-			}
-			open := m.OpenPath(pid)
-			if open == "" {
-				continue
-			}
-			img, err := s.Get(root, 0, m.Path, open)
-			switch {
-			case err != nil:
-				s.Failed[key] = true
-			case !slices.Contains(r.files, img):
-				r.files = append(r.files, img)
-			}
-			if err == nil && img.Key == program {
-				r.program = img
-			}
-		}
+		r := newRunningProcess(s, pid, maps)
 		if len(r.files) > 0 {
 			list = append(list, r)
 		}
 	}
 	return list, denied
+}
+
+// newRunningProcess opens the files that a process has mapped.
+func newRunningProcess(s *image.Set, pid int, maps []procmaps.Mapping) runningProcess {
+	r := runningProcess{pid: pid, name: proc.Comm(pid)}
+	root := proc.OtherRoot(pid)
+	program, _ := image.ProgramOf(pid)
+	for _, m := range maps {
+		key := image.Key{Dev: m.Dev, Ino: m.Inode}
+		if !m.Exec || s.Failed[key] {
+			continue
+		}
+		open := m.OpenPath(pid)
+		if open == "" {
+			continue
+		}
+		img, err := s.Get(root, 0, m.Path, open)
+		switch {
+		case err != nil:
+			s.Failed[key] = true
+		case !slices.Contains(r.files, img):
+			r.files = append(r.files, img)
+		}
+		if err == nil && img.Key == program {
+			r.program = img
+		}
+	}
+	return r
 }
 
 // groupByName describes processes, those with the same name together: NAME (process PID), or NAME

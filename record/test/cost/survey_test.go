@@ -267,24 +267,47 @@ func TestSurveyEstimates(t *testing.T) {
 
 // TestSurveyMachine: without a target, utrace surveys a busy program of the machine.
 func TestSurveyMachine(t *testing.T) {
+	testSurveyMachine(t, 0, 15*time.Second, 6*time.Second)
+}
+
+// TestSurveyMachineLater: it also surveys a program that becomes busy while it records.
+func TestSurveyMachineLater(t *testing.T) {
+	testSurveyMachine(t, 3*time.Second, 8*time.Second, 13*time.Second)
+}
+
+// testSurveyMachine starts a program some time after the recording begins. The program ends after
+// some time, or the recording does before.
+func testSurveyMachine(t *testing.T, after, lasts, recorded time.Duration) {
 	harness.NeedKernel(t)
 	bin := harness.Target(t, "survey.c", "-O1", "-lm")
-	const lasts, recorded = 15.0, 6.0
-	cmd := exec.Command(bin, fmt.Sprint(lasts))
+	cmd := exec.Command(bin, fmt.Sprint(lasts.Seconds()))
 	var stdout strings.Builder
 	cmd.Stdout = &stdout
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	started := make(chan error)
+	go func() {
+		time.Sleep(after)
+		started <- cmd.Start()
+	}()
+	if after == 0 {
+		if err := <-started; err != nil {
+			t.Fatal(err)
+		}
 	}
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	_, stderr, status := harness.Utrace(t, "record", "-d", fmt.Sprintf("%gs", recorded), "-o", trace)
+	_, stderr, status := harness.Utrace(t, "record", "-d", recorded.String(), "-o", trace)
+	if after != 0 {
+		if err := <-started; err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if status != 0 || !strings.Contains(stderr, "chosen: functions of survey (process") {
+	if status != 0 || !strings.Contains(stderr, fmt.Sprintf("chosen: functions of survey (process %d, ", cmd.Process.Pid)) {
 		t.Fatalf("status %d\n%s", status, stderr)
 	}
 	r := analyzeSurvey(t, trace)
+	part := min(1, float64(r.Trace.DurationNs)/float64(lasts))
 	var off []string
 	for line := range strings.Lines(stdout.String()) {
 		var name string
@@ -292,7 +315,7 @@ func TestSurveyMachine(t *testing.T) {
 		if _, err := fmt.Sscan(line, &name, &calls); err != nil {
 			t.Fatal(err)
 		}
-		want := uint64(float64(calls) * float64(r.Trace.DurationNs) / (lasts * 1e9))
+		want := uint64(part * float64(calls))
 		if f := r.row(name); !near(f.Calls, f.CallsError+want/4, want) {
 			off = append(off, fmt.Sprintf("%s: %d ± %d calls, %d recorded, covered %.3f; there were about %d", name, f.Calls, f.CallsError, f.Recorded, f.Covered, want))
 		}
