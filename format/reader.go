@@ -95,7 +95,7 @@ func NewReader(src io.ReaderAt, size int64) (*Reader, error) {
 		return nil, err
 	} else if n == 0 {
 		return nil, fmt.Errorf("%w: the file is empty", ErrNotTrace)
-	} else if !bytes.HasPrefix(head[:n], []byte(magic)) {
+	} else if !IsTrace(head[:n]) {
 		return nil, fmt.Errorf("%w: it does not start like an Arrow file", ErrNotTrace)
 	}
 	r.pos = 8
@@ -112,6 +112,9 @@ func NewReader(src io.ReaderAt, size int64) (*Reader, error) {
 	}
 	return r, nil
 }
+
+// IsTrace reports whether a file may be a trace, by its first eight bytes.
+func IsTrace(head []byte) bool { return bytes.HasPrefix(head, []byte(magic)) }
 
 // Close closes the file that Open opened.
 func (r *Reader) Close() error { return r.close() }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"utrace/analyze"
+	"utrace/format/packed"
 )
 
 // analyzeFlags are the flags of analyze as they are on the command line.
@@ -147,7 +148,7 @@ func (f *analyzeFlags) histArgument(args []string) []string {
 	}
 	function := -1
 	for i, arg := range args {
-		if _, err := os.Stat(arg); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(arg); arg != packed.Stdin && errors.Is(err, fs.ErrNotExist) {
 			if function >= 0 {
 				return args
 			}

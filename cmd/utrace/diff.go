@@ -13,6 +13,7 @@ import (
 	"utrace/analyze"
 	comparison "utrace/analyze/compare"
 	"utrace/analyze/render"
+	"utrace/format/packed"
 )
 
 // diffFlags are the flags of the subcommand as they are on the command line.
@@ -31,7 +32,7 @@ func newDiffCommand() *cobra.Command {
 		Use:   "diff [flags] OLD NEW | OLD... -- NEW...",
 		Short: "Compare traces: which functions became slower or faster?",
 		Long: `Compare two traces, or several on each side, function by function. A change that is more than noise
-is marked with * and comes first.
+is marked with * and comes first. Traces may be compressed with zstd or gzip; - is standard input.
 
 One or two traces a side: the noise is estimated from how each trace varies in time and how the
 functions' changes differ. The change that all functions share is attributed to the machine. One run
@@ -76,7 +77,9 @@ compared or hold too little for the condition.
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runDiff(cmd.OutOrStdout(), cmd.ErrOrStderr(), &f)
+			traces := packed.NewOpener(cmd.InOrStdin())
+			defer traces.Close()
+			return runDiff(cmd.OutOrStdout(), cmd.ErrOrStderr(), traces, &f)
 		},
 	}
 	flags := cmd.Flags()
@@ -120,11 +123,12 @@ func (f *diffFlags) parse() (opts analyze.Options, minChange float64, conditions
 }
 
 // runDiff prints the comparison, and then the conditions that changes meet.
-func runDiff(out, errOut io.Writer, f *diffFlags) error {
+func runDiff(out, errOut io.Writer, traces *packed.Opener, f *diffFlags) error {
 	opts, minChange, conditions, err := f.parse()
 	if err != nil {
 		return err
 	}
+	opts.Open = traces.Open
 	for _, side := range [][]string{f.oldPaths, f.newPaths} {
 		if err := oneOfEach(side); err != nil {
 			return err
