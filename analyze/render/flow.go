@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"utrace/analyze"
 	"utrace/format"
 )
-
-// bracesTitle is the first line of uftrace's layout.
-const bracesTitle = "# DURATION     TID     FUNCTION"
 
 // Limits on the lines that wait until it is known whether a call has others inside. Beyond a limit,
 // a call is shown as if it had.
@@ -20,25 +18,36 @@ const (
 	maxHeldBytes = 64 << 20 // of their text
 )
 
-// Flow writes the calls of traces in order of time, in the layout of uftrace replay or, with
-// arrows, of uflow. It returns the warnings about the traces.
-func Flow(w io.Writer, paths []string, opts analyze.Options, arrows bool) (warnings []analyze.Warning, err error) {
+// Flow writes the calls of traces in order of time, in the layout of uftrace replay. It returns the
+// warnings about the traces.
+func Flow(w io.Writer, paths []string, opts analyze.Options, fields Fields) (warnings []analyze.Warning, err error) {
+	return flow(w, paths, opts, false, fields.title(), func(out *bufio.Writer) (func(*analyze.Step) error, func() error) {
+		f := newBraces(out, fields)
+		return f.step, f.flush
+	})
+}
+
+// FlowArrows writes the calls of traces in order of time, in the layout of uflow. It returns the
+// warnings about the traces.
+func FlowArrows(w io.Writer, paths []string, opts analyze.Options) (warnings []analyze.Warning, err error) {
+	title := fmt.Sprintf("%-3s %-6s %-6s %-12s %s\n", "CPU", "PID", "TID", "TIME(us)", "METHOD")
+	return flow(w, paths, opts, true, title, func(out *bufio.Writer) (func(*analyze.Step) error, func() error) {
+		return func(s *analyze.Step) error { return writeArrow(out, s) }, func() error { return nil }
+	})
+}
+
+// flow writes the steps of traces, below a title. layout returns what writes a step of a trace, and
+// its end.
+func flow(w io.Writer, paths []string, opts analyze.Options, cpu bool, title string,
+	layout func(*bufio.Writer) (visit func(*analyze.Step) error, flush func() error)) (warnings []analyze.Warning, err error) {
 	out := bufio.NewWriterSize(w, 1<<16)
-	title := bracesTitle
-	if arrows {
-		title = fmt.Sprintf("%-3s %-6s %-6s %-12s %s", "CPU", "PID", "TID", "TIME(us)", "METHOD")
-	}
-	fmt.Fprintln(out, title)
+	fmt.Fprint(out, title)
 	for _, path := range paths {
 		if len(paths) > 1 {
 			fmt.Fprintf(out, "# file %s\n", analyze.FileName(path))
 		}
-		f := &braces{out: out, waiting: map[format.ThreadID]int{}}
-		visit := f.step
-		if arrows {
-			visit = func(s *analyze.Step) error { return writeArrow(out, s) }
-		}
-		w, err := analyze.Flow(path, opts, arrows, visit)
+		visit, flush := layout(out)
+		w, err := analyze.Flow(path, opts, cpu, visit)
 		for _, warning := range w {
 			if len(paths) > 1 {
 				warning.Source = analyze.FileName(path)
@@ -46,7 +55,7 @@ func Flow(w io.Writer, paths []string, opts analyze.Options, arrows bool) (warni
 			warnings = append(warnings, warning)
 		}
 		if err == nil {
-			err = f.flush()
+			err = flush()
 		}
 		if err != nil {
 			out.Flush()
@@ -60,6 +69,10 @@ func Flow(w io.Writer, paths []string, opts analyze.Options, arrows bool) (warni
 // shows whether the call has others inside. Lines of other threads wait until it is written.
 type braces struct {
 	out     *bufio.Writer
+	fields  Fields
+	begun   bool
+	begin   time.Duration                     // time of the first step
+	last    map[format.ThreadID]time.Duration // time of the thread's last line
 	held    []heldLine
 	bytes   int                     // in held
 	first   int                     // number of held[0], counted from the start
@@ -72,7 +85,14 @@ type heldLine struct {
 	waiting bool
 }
 
+func newBraces(out *bufio.Writer, fields Fields) *braces {
+	return &braces{out: out, fields: fields, last: map[format.ThreadID]time.Duration{}, waiting: map[format.ThreadID]int{}}
+}
+
 func (f *braces) step(s *analyze.Step) error {
+	if !f.begun {
+		f.begun, f.begin = true, s.At
+	}
 	entered, waits := f.waiting[s.ThreadID]
 	if waits {
 		delete(f.waiting, s.ThreadID)
@@ -82,23 +102,23 @@ func (f *braces) step(s *analyze.Step) error {
 			if s.Uncertain {
 				text += " /* uncertain */"
 			}
-			f.decide(line, braceLine(s, text))
+			f.decide(line, f.line(s, line.step.At, text))
 			return f.release()
 		}
-		f.decide(line, braceLine(&line.step, opening(&line.step)))
+		f.decide(line, f.line(&line.step, line.step.At, opening(&line.step)))
 	}
 	switch s.Kind {
 	case analyze.Enter:
 		f.waiting[s.ThreadID] = f.first + len(f.held)
 		f.hold(heldLine{step: *s, waiting: true})
 	case analyze.Hit:
-		f.hold(heldLine{text: braceLine(s, call(s)+";")})
+		f.hold(heldLine{text: f.line(s, s.At, call(s)+";")})
 	case analyze.Waited:
-		f.hold(heldLine{text: braceLine(s, "/* linux:schedule"+waited(s.Wait)+" */")})
+		f.hold(heldLine{text: f.line(s, s.At, "/* linux:schedule"+waited(s.Wait)+" */")})
 	case analyze.Exec:
-		f.hold(heldLine{text: braceLine(s, "/* "+execText(s)+" */")})
+		f.hold(heldLine{text: f.line(s, s.At, "/* "+execText(s)+" */")})
 	case analyze.Leave:
-		f.hold(heldLine{text: braceLine(s, "}"+result(s)+" /* "+s.Func.Name+ending(s)+" */")})
+		f.hold(heldLine{text: f.line(s, s.At, "}"+result(s)+" /* "+s.Func.Name+ending(s)+" */")})
 	}
 	return f.release()
 }
@@ -182,7 +202,7 @@ func (f *braces) release() error {
 				break
 			}
 			delete(f.waiting, line.step.ThreadID)
-			f.decide(line, braceLine(&line.step, opening(&line.step)))
+			f.decide(line, f.line(&line.step, line.step.At, opening(&line.step)))
 		}
 		f.bytes -= line.bytes()
 		if _, err := f.out.WriteString(line.text); err != nil {
@@ -200,7 +220,7 @@ func (f *braces) flush() error {
 	for i := range f.held {
 		line := &f.held[i]
 		if line.waiting {
-			f.decide(line, braceLine(&line.step, opening(&line.step)))
+			f.decide(line, f.line(&line.step, line.step.At, opening(&line.step)))
 		}
 	}
 	return f.release()
@@ -211,12 +231,16 @@ const maxIndent = 512
 
 func indent(depth int) string { return strings.Repeat("  ", min(depth, maxIndent)) }
 
-func braceLine(s *analyze.Step, text string) string {
-	duration := ""
+// line is a line of the layout. at is its time.
+func (f *braces) line(s *analyze.Step, at time.Duration, text string) string {
+	l := flowLine{step: s, at: at, elapsed: at - f.begin}
 	if s.Kind == analyze.Leave && s.State.Returned() || s.Kind == analyze.Waited {
-		duration = aligned(s.Duration)
+		l.duration = aligned(s.Duration)
 	}
-	return fmt.Sprintf("%11s [%6s] | %s%s\n", duration, analyze.FlowName(s.Thread), indent(s.Depth), text)
+	before, follows := f.last[s.ThreadID]
+	l.delta, l.follows = at-before, follows
+	f.last[s.ThreadID] = at
+	return f.fields.before(&l) + indent(s.Depth) + text + "\n"
 }
 
 // writeArrow writes a line of uflow's layout. It shows no waits, and no end of a call without a

@@ -94,9 +94,9 @@ func threadName(t *format.Thread) string {
 
 func slowFlow(out *bufio.Writer, c *analyze.SlowCall) error {
 	if len(c.Flow) > 0 {
-		fmt.Fprintln(out, bracesTitle)
+		fmt.Fprint(out, DefaultFields().title())
 	}
-	f := &braces{out: out, waiting: map[format.ThreadID]int{}}
+	f := newBraces(out, DefaultFields())
 	for i := range c.Flow {
 		if err := f.step(&c.Flow[i]); err != nil {
 			return err

@@ -369,10 +369,10 @@ func TestSparklines(t *testing.T) {
 	for _, name := range traces() {
 		r := report(t, trace(t, name))
 		var plain, sparks strings.Builder
-		if err := Report(&plain, r, false); err != nil {
+		if err := Report(&plain, r, Style{}); err != nil {
 			t.Fatal(err)
 		}
-		if err := Report(&sparks, r, true); err != nil {
+		if err := Report(&sparks, r, Style{Sparks: true}); err != nil {
 			t.Fatal(err)
 		}
 		with := strings.Split(sparks.String(), "\n")
@@ -408,15 +408,15 @@ func TestFileNames(t *testing.T) {
 	}
 	opts := analyze.Options{TIDs: []int{100}} // it is unknown which threads made dropped calls, so the report also warns
 	for name, view := range map[string]func(io.Writer) ([]analyze.Warning, error){
-		"flow":        func(w io.Writer) ([]analyze.Warning, error) { return Flow(w, paths, opts, false) },
-		"arrows":      func(w io.Writer) ([]analyze.Warning, error) { return Flow(w, paths, opts, true) },
+		"flow":        func(w io.Writer) ([]analyze.Warning, error) { return Flow(w, paths, opts, DefaultFields()) },
+		"arrows":      func(w io.Writer) ([]analyze.Warning, error) { return FlowArrows(w, paths, opts) },
 		"trace event": func(w io.Writer) ([]analyze.Warning, error) { return TraceEvent(w, paths, opts, nil, nil) },
 		"report": func(w io.Writer) ([]analyze.Warning, error) {
 			r, err := analyze.Report(paths, opts)
 			if err != nil {
 				return nil, err
 			}
-			return r.Warnings, Report(w, r, false)
+			return r.Warnings, Report(w, r, Style{})
 		},
 		"slowest": func(w io.Writer) ([]analyze.Warning, error) {
 			s, err := analyze.Slowest(paths, 3, opts)
@@ -507,9 +507,12 @@ func TestUncertain(t *testing.T) {
 		"hist":    {func(w io.Writer) error { return Hist(w, report(t, path).Rows, "") }, []string{"\nFunction = main\n" + further, "\nFunction = f\n" + further, "count: 1\n"}},
 		"heatmap": {func(w io.Writer) error { return Heatmap(w, maps) }, []string{"# " + further, "# a character is"}},
 		"picture": {func(w io.Writer) error { return HeatmapSVG(w, maps) }, []string{">main: 0 complete calls by latency and when they began; 1 further call is uncertain:", ">g: 1 complete call by latency and when they began<"}},
-		"flow": {func(w io.Writer) error { _, err := Flow(w, paths, analyze.Options{}, false); return err },
+		"flow": {func(w io.Writer) error { _, err := Flow(w, paths, analyze.Options{}, DefaultFields()); return err },
 			[]string{"| } /* main: uncertain */\n", "|   f(); /* uncertain */\n", "|   g();\n", "|   } /* f: unwound */\n"}},
-		"long calls": {func(w io.Writer) error { _, err := Flow(w, paths, analyze.Options{Min: 100}, false); return err },
+		"long calls": {func(w io.Writer) error {
+			_, err := Flow(w, paths, analyze.Options{Min: 100}, DefaultFields())
+			return err
+		},
 			[]string{"| } /* main: uncertain */\n", "|   f(); /* uncertain */\n"}},
 	} {
 		var out strings.Builder

@@ -37,6 +37,7 @@ Marks in the report:
 		Example: `  utrace analyze trace.arrow
   utrace analyze --sort p99 --top 20 trace.arrow
   utrace analyze --flow --from 1.5s --to 1.6s --tid 4711 trace.arrow
+  utrace analyze --flow -f +time,module trace.arrow
   utrace analyze --slowest 5 --function 'handle_*' trace.arrow
   utrace analyze --by node --error 'ret != 0' trace.arrow
   utrace analyze --why handle_request --than P95 trace.arrow
@@ -52,6 +53,7 @@ Marks in the report:
 		Args: traceArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.sparkSet, f.toSet, f.thanSet = cmd.Flags().Changed("spark"), cmd.Flags().Changed("to"), cmd.Flags().Changed("than")
+			f.fieldsSet = cmd.Flags().Changed("fields")
 			args = f.histArgument(args)
 			traces := packed.NewOpener(cmd.InOrStdin())
 			defer traces.Close()
@@ -76,7 +78,7 @@ func runAnalyze(out, errOut io.Writer, paths []string, traces *packed.Opener, f 
 	if err != nil {
 		return usageError{fmt.Errorf("--heatmap: %w", err)}
 	}
-	views := f.views(paths, opts, newResults(paths, opts, key, heatmap))
+	views := f.views(paths, opts, key, newResults(paths, opts, key, heatmap))
 	if err := checkFiles(paths, views); err != nil {
 		return err
 	}

@@ -11,15 +11,17 @@ import (
 	"github.com/spf13/pflag"
 
 	"utrace/analyze"
+	"utrace/analyze/render"
 	"utrace/format/packed"
 )
 
 // analyzeFlags are the flags of analyze as they are on the command line.
 type analyzeFlags struct {
 	flow                   flowLayout
+	fields                 flowFields
 	hist, heatmap          string
 	why, than              string
-	thanSet                bool
+	thanSet, fieldsSet     bool
 	pprof, folded, flame   string
 	heatmapSVG, traceEvent string
 	tree, json, csv, info  bool
@@ -31,6 +33,7 @@ type analyzeFlags struct {
 	pids, tids             []int
 	flows                  []string
 	from, to, min          time.Duration
+	screen                 screenFlags
 }
 
 // maxSlowest limits how many slow calls are kept, and so how many enclosing slow calls each call is
@@ -42,11 +45,15 @@ func (f *analyzeFlags) add(flags *pflag.FlagSet) {
 	f.addFiles(flags)
 	f.addSelection(flags)
 	f.addFigures(flags)
+	f.screen.add(flags)
+	endGroup(flags, "Terminal")
 }
 
 func (f *analyzeFlags) addViews(flags *pflag.FlagSet) {
 	flags.Var(&f.flow, "flow", "print the calls in the order of time, in uftrace's layout; --flow=arrows: in uflow's")
 	flags.Lookup("flow").NoOptDefVal = "true"
+	f.fields = flowFields{fields: render.DefaultFields(), text: "duration,tid"}
+	flags.VarP(&f.fields, "fields", "f", "with --flow, print these `FIELDS` ahead of the functions: duration, tid, time, delta, elapsed, addr, task, module; +FIELDS adds to the default; or none")
 	flags.BoolVar(&f.tree, "tree", false, "print the calls summed by call path")
 	flags.Var((*count)(&f.slowest), "slowest", "print the `N` slowest calls (of the functions that --function names), each with its callees")
 	flags.Var((*histFunction)(&f.hist), "hist", "print latency distributions in bcc's layout; --hist FUNC: of matching functions")
@@ -106,6 +113,8 @@ func (f *analyzeFlags) options() (analyze.Options, analyze.SortKey, error) {
 		err = fmt.Errorf("--from %v --to %v: nothing is in between: --to must be later than --from", f.from, f.to)
 	case f.heatmapSVG != "" && f.heatmap == "":
 		err = errors.New("--heatmap-svg needs --heatmap FUNC, which names the functions")
+	case f.fieldsSet && f.flow != "braces":
+		err = errors.New("--fields needs --flow, and is not for --flow=arrows")
 	case f.thanSet && f.why == "":
 		err = errors.New("--than needs --why FUNC, which names the function")
 	case f.function != "":
@@ -180,4 +189,18 @@ func (l *flowLayout) Set(text string) error {
 		return errors.New("want --flow or --flow=arrows")
 	}
 	return nil
+}
+
+// flowFields is the flag --fields.
+type flowFields struct {
+	fields render.Fields
+	text   string
+}
+
+func (f *flowFields) String() string { return f.text }
+func (f *flowFields) Type() string   { return "FIELDS" }
+func (f *flowFields) Set(text string) (err error) {
+	f.text = text
+	f.fields, err = render.ParseFields(text)
+	return err
 }

@@ -13,6 +13,7 @@ import (
 	"utrace/analyze"
 	comparison "utrace/analyze/compare"
 	"utrace/analyze/render"
+	"utrace/analyze/render/terminal"
 	"utrace/format/packed"
 )
 
@@ -24,6 +25,7 @@ type diffFlags struct {
 	raw, json          bool
 	top                int
 	oldPaths, newPaths []string
+	screen             screenFlags
 }
 
 func newDiffCommand() *cobra.Command {
@@ -92,6 +94,7 @@ compared or hold too little for the condition.
 	flags.BoolVar(&f.json, "json", false, "print the comparison as JSON")
 	flags.StringVar(&f.why, "why", "", "print where the change of the calls of `FUNC` is, instead of the table")
 	flags.StringVar(&f.pprof, "pprof", "", "write a profile of the differences for pprof to `FILE` (- is standard output, without the table)")
+	f.screen.add(flags)
 	return cmd
 }
 
@@ -169,13 +172,14 @@ func runDiff(out, errOut io.Writer, traces *packed.Opener, f *diffFlags) error {
 		c.Changes = c.Changes[:top]
 		err = render.DiffJSON(out, c, verdicts, words())
 	case f.pprof != "-":
-		err = render.Diff(out, c, top)
+		err = render.Diff(out, c, top, f.screen.screen(out))
 	}
 	if err != nil || len(messages) == 0 {
 		return err
 	}
+	screen := f.screen.screen(errOut)
 	for _, text := range messages {
-		fmt.Fprintf(errOut, "utrace: %s\n", analyze.Printable(text))
+		fmt.Fprintln(errOut, screen.Paint("utrace: "+analyze.Printable(text), terminal.Bad))
 	}
 	return exitError(1)
 }
