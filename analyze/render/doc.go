@@ -3,7 +3,7 @@
 //
 //   - for a terminal: Report, Flow, FlowArrows, Tree, Hist, Heatmap, Slowest, Diff
 //   - for programs: JSON, CSV, DiffJSON, ParquetWriter
-//   - for viewers: Folded, Flame, HeatmapSVG, TraceEvent
+//   - for viewers: Folded, Flame, FlameDiff, HeatmapSVG, TraceEvent
 //
 // Report and Diff fit a terminal: they leave out columns by rank, and shorten names last. They say
 // what is missing. On a pipe, which has no width, they write everything.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,7 +21,8 @@ import (
 // diffFlags are the flags of the subcommand as they are on the command line.
 type diffFlags struct {
 	failIf             []string
-	minChange, pprof   string
+	minChange          string
+	pprof, flame       string
 	function, why      string
 	raw, json          bool
 	top                int
@@ -62,6 +64,7 @@ compared or hold too little for the condition.
   utrace diff old1.arrow old2.arrow old3.arrow -- new1.arrow new2.arrow new3.arrow
   utrace diff --fail-if 'p50 > +10%' --fail-if 'handle_*: p99 > +1ms' old.arrow new.arrow
   utrace diff --why handle old.arrow new.arrow
+  utrace diff --flame diff.svg old.arrow new.arrow
   utrace diff --pprof diff.pb.gz old.arrow new.arrow && go tool pprof -top diff.pb.gz`,
 		Annotations: map[string]string{moreKey: `
   man utrace-diff         how functions and traces are matched (docs/comparing.md)`},
@@ -94,6 +97,7 @@ compared or hold too little for the condition.
 	flags.BoolVar(&f.json, "json", false, "print the comparison as JSON")
 	flags.StringVar(&f.why, "why", "", "print where the change of the calls of `FUNC` is, instead of the table")
 	flags.StringVar(&f.pprof, "pprof", "", "write a profile of the differences for pprof to `FILE` (- is standard output, without the table)")
+	flags.StringVar(&f.flame, "flame", "", "write a flame graph of the differences to `FILE`, as SVG: red is more self time, blue is less")
 	f.screen.add(flags)
 	return cmd
 }
@@ -107,8 +111,14 @@ func (f *diffFlags) parse() (opts analyze.Options, minChange float64, conditions
 		err = fmt.Errorf("--min-change %s: want a percentage, such as 5%%", f.minChange)
 	case f.json && f.pprof == "-":
 		err = errors.New("--json and --pprof - exclude each other: both to standard output")
-	case f.why != "" && (f.pprof != "" || len(f.failIf) > 0 || f.function != ""):
-		err = errors.New("--why FUNC explains one function, without --pprof, --fail-if and --function")
+	case f.json && f.flame == "-":
+		err = errors.New("--json and --flame - exclude each other: both to standard output")
+	case f.pprof == "-" && f.flame == "-":
+		err = errors.New("--pprof - and --flame - exclude each other: both to standard output")
+	case f.pprof != "" && f.pprof != "-" && filepath.Clean(f.pprof) == filepath.Clean(f.flame):
+		err = fmt.Errorf("--pprof and --flame: both write to %s", f.flame)
+	case f.why != "" && (f.pprof != "" || f.flame != "" || len(f.failIf) > 0 || f.function != ""):
+		err = errors.New("--why FUNC explains one function, without --pprof, --flame, --fail-if and --function")
 	case f.function != "":
 		opts.Function, err = analyze.ParsePattern(f.function)
 	}
@@ -145,11 +155,9 @@ func runDiff(out, errOut io.Writer, traces *packed.Opener, f *diffFlags) error {
 		return fmt.Errorf("could not compare: %w", err)
 	}
 	printWarnings(errOut, c.Warnings)
-	if f.pprof != "" {
-		opts.Raw = c.Old.Probes.Raw
-		if err := writeDiffProfile(out, f, opts); err != nil {
-			return err
-		}
+	opts.Raw = c.Old.Probes.Raw
+	if err := f.writeFiles(out, opts); err != nil {
+		return err
 	}
 	var verdicts []render.Verdict
 	var messages []string
@@ -171,7 +179,7 @@ func runDiff(out, errOut io.Writer, traces *packed.Opener, f *diffFlags) error {
 	case f.json:
 		c.Changes = c.Changes[:top]
 		err = render.DiffJSON(out, c, verdicts, words())
-	case f.pprof != "-":
+	case !f.fileOnStdout():
 		err = render.Diff(out, c, top, f.screen.screen(out))
 	}
 	if err != nil || len(messages) == 0 {
@@ -204,16 +212,49 @@ func explainChange(out, errOut io.Writer, f *diffFlags, opts analyze.Options) er
 	return render.Why(out, x, words())
 }
 
-func writeDiffProfile(out io.Writer, f *diffFlags, opts analyze.Options) error {
-	if err := notATrace("pprof", f.pprof, slices.Concat(f.oldPaths, f.newPaths)); err != nil {
-		return err
+// fileOnStdout reports whether a file goes to standard output, instead of the table.
+func (f *diffFlags) fileOnStdout() bool { return f.pprof == "-" || f.flame == "-" }
+
+// writeFiles writes the files that flags name.
+func (f *diffFlags) writeFiles(out io.Writer, opts analyze.Options) error {
+	for _, file := range []struct {
+		flag, path string
+		write      func(io.Writer) error
+	}{
+		{"pprof", f.pprof, func(w io.Writer) error {
+			p, _, err := comparison.Profile(f.oldPaths, f.newPaths, opts)
+			if err != nil {
+				return err
+			}
+			return p.Write(w)
+		}},
+		{"flame", f.flame, func(w io.Writer) error {
+			before, err := analyze.CallTree(f.oldPaths, opts)
+			if err != nil {
+				return err
+			}
+			after, err := analyze.CallTree(f.newPaths, opts)
+			if err != nil {
+				return err
+			}
+			return render.FlameDiff(w, before, after)
+		}},
+	} {
+		if file.path == "" {
+			continue
+		}
+		if err := notATrace(file.flag, file.path, slices.Concat(f.oldPaths, f.newPaths)); err != nil {
+			return err
+		}
+		var err error
+		if file.path == "-" {
+			err = file.write(out)
+		} else {
+			err = intoFile(file.flag, file.path, file.write)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	p, _, err := comparison.Profile(f.oldPaths, f.newPaths, opts)
-	if err != nil {
-		return err
-	}
-	if f.pprof == "-" {
-		return p.Write(out)
-	}
-	return intoFile("pprof", f.pprof, p.Write)
+	return nil
 }

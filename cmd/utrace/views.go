@@ -208,7 +208,7 @@ func (f *analyzeFlags) writeTraceEvent(w io.Writer, paths []string, opts analyze
 	if f.top > 0 {
 		only = f.first(r.Rows)
 	}
-	return render.TraceEvent(w, paths, opts, only, r.Trace.Processes)
+	return render.TraceEvent(w, paths, opts, only, &r.Trace)
 }
 
 // show writes a view to standard output or its file. It returns the warnings about the traces.
