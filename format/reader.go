@@ -52,6 +52,7 @@ type Reader struct {
 	layout layout
 	done   bool
 	damage string
+	watch  func(offset, size int64)
 }
 
 // layout says in which buffers of a batch each column lies.
@@ -129,6 +130,9 @@ func (r *Reader) Damage() string { return r.damage }
 // Offset returns the position in the file after the last message that was read, or at damage.
 func (r *Reader) Offset() int64 { return r.pos }
 
+// Watch makes Next report how far it has read, in bytes of the file.
+func (r *Reader) Watch(progress func(offset, size int64)) { r.watch = progress }
+
 // Message is an undecoded Arrow message. Once its Decode has returned, it may be reused for another
 // Next.
 type Message struct {
@@ -149,6 +153,9 @@ func (r *Reader) Next(m *Message) error {
 		return io.EOF
 	}
 	err := r.next(m)
+	if r.watch != nil {
+		r.watch(r.pos, r.size)
+	}
 	if err == nil {
 		var ferr error
 		if flatRoot(m.meta, &ferr).byteField(1) != messageRecordBatch {

@@ -59,6 +59,16 @@ func table(w io.Writer, r *analyze.Result, named bool, style Style) {
 
 const distributionTitle = "Distribution"
 
+// ReportLines returns the lines of the report's table: two of titles, and one for each row. It
+// leaves out sparklines.
+func ReportLines(r *analyze.Result, style Style) []string {
+	t := newFigureTable(r, severalPrograms(r.Trace.Processes))
+	t.fit(style)
+	var out strings.Builder
+	t.write(&out, style.Screen)
+	return strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+}
+
 // ranked are the columns of the report, those first that a reader needs most.
 func ranked() []string {
 	return []string{"Total time", "Calls", "±", "P99", "Self time", "P50", "Errors", "Max", "Avg", "Blocked", "On CPU", "Covered",

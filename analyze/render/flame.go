@@ -89,7 +89,7 @@ func FlameDiff(w io.Writer, before, after *analyze.Tree) error {
 
 // newFlameNode copies a node and all below it. around is the value of its caller.
 func newFlameNode(n *analyze.Node, by, around string) *flameNode {
-	f := &flameNode{name: nodeName(n, by, around), now: flameSum{float64(n.Calls), n.Total, n.Self}}
+	f := &flameNode{name: NodeName(n, by, around), now: flameSum{float64(n.Calls), n.Total, n.Self}}
 	for _, child := range n.Children {
 		f.children = append(f.children, newFlameNode(child, by, n.Value.Text))
 	}
@@ -98,7 +98,7 @@ func newFlameNode(n *analyze.Node, by, around string) *flameNode {
 
 // merge adds a node and all below it to a side. around is the value of its caller.
 func (f *flameNode) merge(n *analyze.Node, by, around string, share float64, side func(*flameNode) *flameSum) {
-	name := nodeName(n, by, around)
+	name := NodeName(n, by, around)
 	to := f.index[name]
 	if to == nil {
 		to = &flameNode{name: name}

@@ -2,8 +2,11 @@ package render
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"time"
 
@@ -21,11 +24,38 @@ const (
 // Flow writes the calls of traces in order of time, in the layout of uftrace replay. It returns the
 // warnings about the traces.
 func Flow(w io.Writer, paths []string, opts analyze.Options, fields Fields) (warnings []analyze.Warning, err error) {
-	return flow(w, paths, opts, false, fields.title(), func(out *bufio.Writer) (func(*analyze.Step) error, func() error) {
+	return flow(w, paths, opts, false, fields.titleLine(), func(out *bufio.Writer) (func(*analyze.Step) error, func() error) {
 		f := newBraces(out, fields)
 		return f.step, f.flush
 	})
 }
+
+// FlowPart writes the lines from..to of the flow of a trace, counted from 0 and without the title. It
+// returns how many lines there are up to to. It ends early, with its error, when ctx ends.
+func FlowPart(ctx context.Context, w io.Writer, path string, opts analyze.Options, fields Fields, from, to int) (lines int, err error) {
+	out := bufio.NewWriterSize(w, 1<<16)
+	f := newBraces(out, fields)
+	f.from, f.to = from, to
+	_, err = analyze.Flow(path, opts, false, func(s *analyze.Step) error {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case f.first >= to:
+			return errPartDone
+		}
+		return f.step(s)
+	})
+	if err == nil {
+		err = f.flush()
+	}
+	if errors.Is(err, errPartDone) {
+		err = nil
+	}
+	return min(f.first, to), errors.Join(err, out.Flush())
+}
+
+// errPartDone ends a pass whose further lines are not needed.
+var errPartDone = errors.New("all lines of the part are written")
 
 // FlowArrows writes the calls of traces in order of time, in the layout of uflow. It returns the
 // warnings about the traces.
@@ -70,6 +100,8 @@ func flow(w io.Writer, paths []string, opts analyze.Options, cpu bool, title str
 type braces struct {
 	out     *bufio.Writer
 	fields  Fields
+	from    int // lines from..to are written
+	to      int
 	begun   bool
 	begin   time.Duration                     // time of the first step
 	last    map[format.ThreadID]time.Duration // time of the thread's last line
@@ -86,7 +118,7 @@ type heldLine struct {
 }
 
 func newBraces(out *bufio.Writer, fields Fields) *braces {
-	return &braces{out: out, fields: fields, last: map[format.ThreadID]time.Duration{}, waiting: map[format.ThreadID]int{}}
+	return &braces{out: out, fields: fields, to: math.MaxInt, last: map[format.ThreadID]time.Duration{}, waiting: map[format.ThreadID]int{}}
 }
 
 func (f *braces) step(s *analyze.Step) error {
@@ -98,29 +130,41 @@ func (f *braces) step(s *analyze.Step) error {
 		delete(f.waiting, s.ThreadID)
 		line := &f.held[entered-f.first]
 		if s.Kind == analyze.Leave && (s.State == analyze.Complete || s.State == analyze.NoReturn) {
-			text := call(&line.step) + result(s) + ";"
-			if s.Uncertain {
-				text += " /* uncertain */"
-			}
-			f.decide(line, f.line(s, line.step.At, text))
+			f.decide(line, f.line(entered, line.step.At, s, &line.step))
 			return f.release()
 		}
-		f.decide(line, f.line(&line.step, line.step.At, opening(&line.step)))
+		f.decide(line, f.line(entered, line.step.At, &line.step, nil))
 	}
-	switch s.Kind {
-	case analyze.Enter:
-		f.waiting[s.ThreadID] = f.first + len(f.held)
+	n := f.first + len(f.held)
+	if s.Kind == analyze.Enter {
+		f.waiting[s.ThreadID] = n
 		f.hold(heldLine{step: *s, waiting: true})
-	case analyze.Hit:
-		f.hold(heldLine{text: f.line(s, s.At, call(s)+";")})
-	case analyze.Waited:
-		f.hold(heldLine{text: f.line(s, s.At, "/* linux:schedule"+waited(s.Wait)+" */")})
-	case analyze.Exec:
-		f.hold(heldLine{text: f.line(s, s.At, "/* "+execText(s)+" */")})
-	case analyze.Leave:
-		f.hold(heldLine{text: f.line(s, s.At, "}"+result(s)+" /* "+s.Func.Name+ending(s)+" */")})
+	} else {
+		f.hold(heldLine{text: f.line(n, s.At, s, nil)})
 	}
 	return f.release()
+}
+
+// content is what a line says of a step. entered is the beginning of a call that fits on one line.
+func content(s, entered *analyze.Step) string {
+	switch s.Kind {
+	case analyze.Enter:
+		return call(s) + " {"
+	case analyze.Hit:
+		return call(s) + ";"
+	case analyze.Waited:
+		return "/* linux:schedule" + waited(s.Wait) + " */"
+	case analyze.Exec:
+		return "/* " + execText(s) + " */"
+	}
+	if entered == nil {
+		return "}" + result(s) + " /* " + s.Func.Name + ending(s) + " */"
+	}
+	text := call(entered) + result(s) + ";"
+	if s.Uncertain {
+		text += " /* uncertain */"
+	}
+	return text
 }
 
 func (f *braces) hold(line heldLine) {
@@ -135,8 +179,6 @@ func (f *braces) decide(line *heldLine, text string) {
 }
 
 func (l *heldLine) bytes() int { return len(l.text) + len(l.step.Args) }
-
-func opening(s *analyze.Step) string { return call(s) + " {" }
 
 // waited says why a thread was off the processor. uftrace also says "(pre-empted)".
 func waited(w *analyze.Wait) string {
@@ -202,7 +244,7 @@ func (f *braces) release() error {
 				break
 			}
 			delete(f.waiting, line.step.ThreadID)
-			f.decide(line, f.line(&line.step, line.step.At, opening(&line.step)))
+			f.decide(line, f.line(f.first+n, line.step.At, &line.step, nil))
 		}
 		f.bytes -= line.bytes()
 		if _, err := f.out.WriteString(line.text); err != nil {
@@ -220,7 +262,7 @@ func (f *braces) flush() error {
 	for i := range f.held {
 		line := &f.held[i]
 		if line.waiting {
-			f.decide(line, f.line(&line.step, line.step.At, opening(&line.step)))
+			f.decide(line, f.line(f.first+i, line.step.At, &line.step, nil))
 		}
 	}
 	return f.release()
@@ -231,16 +273,18 @@ const maxIndent = 512
 
 func indent(depth int) string { return strings.Repeat("  ", min(depth, maxIndent)) }
 
-// line is a line of the layout. at is its time.
-func (f *braces) line(s *analyze.Step, at time.Duration, text string) string {
-	l := flowLine{step: s, at: at, elapsed: at - f.begin}
+// line is the line with number n, which has the time at; "" if it is not to be written.
+func (f *braces) line(n int, at time.Duration, s, entered *analyze.Step) string {
+	before, follows := f.last[s.ThreadID]
+	f.last[s.ThreadID] = at
+	if n < f.from || n >= f.to {
+		return ""
+	}
+	l := flowLine{step: s, at: at, elapsed: at - f.begin, delta: at - before, follows: follows}
 	if s.Kind == analyze.Leave && s.State.Returned() || s.Kind == analyze.Waited {
 		l.duration = aligned(s.Duration)
 	}
-	before, follows := f.last[s.ThreadID]
-	l.delta, l.follows = at-before, follows
-	f.last[s.ThreadID] = at
-	return f.fields.before(&l) + indent(s.Depth) + text + "\n"
+	return f.fields.before(&l) + indent(s.Depth) + content(s, entered) + "\n"
 }
 
 // writeArrow writes a line of uflow's layout. It shows no waits, and no end of a call without a

@@ -32,7 +32,7 @@ type flowLine struct {
 func flowFields() []flowField {
 	return []flowField{
 		{"duration", " DURATION ", func(l *flowLine) string { return l.duration }},
-		{"tid", "   TID  ", func(l *flowLine) string { return fmt.Sprintf("[%6s]", analyze.FlowName(l.step.Thread)) }},
+		{"tid", "   TID  ", func(l *flowLine) string { return "[" + terminal.PadLeft(analyze.FlowName(l.step.Thread), 6) + "]" }},
 		{"time", "     TIMESTAMP    ", func(l *flowLine) string { return fmt.Sprintf("%d.%09d", l.at/time.Second, l.at%time.Second) }},
 		{"delta", " TIMEDELTA", func(l *flowLine) string {
 			if !l.follows {
@@ -61,7 +61,7 @@ func flowFields() []flowField {
 type Fields struct{ list []flowField }
 
 // DefaultFields are the duration and the thread.
-func DefaultFields() Fields { return Fields{flowFields()[:2]} }
+func DefaultFields() Fields { return Fields{list: flowFields()[:2]} }
 
 // ParseFields reads names of fields with commas between them, as uftrace replay -f does: duration,
 // tid, time, delta, elapsed, addr, task or module. A + ahead adds fields to the default ones; none is
@@ -89,8 +89,8 @@ func ParseFields(text string) (Fields, error) {
 	return f, nil
 }
 
-// title is the line above a flow; "" without a field.
-func (f Fields) title() string {
+// Title is the line above a flow; "" without a field.
+func (f Fields) Title() string {
 	if len(f.list) == 0 {
 		return ""
 	}
@@ -102,7 +102,15 @@ func (f Fields) title() string {
 		}
 		b.WriteString(field.title)
 	}
-	return b.String() + "   FUNCTION\n"
+	return b.String() + "   FUNCTION"
+}
+
+// titleLine is the title as a line, or nothing.
+func (f Fields) titleLine() string {
+	if title := f.Title(); title != "" {
+		return title + "\n"
+	}
+	return ""
 }
 
 // before is the part of a line ahead of the function.
@@ -112,11 +120,18 @@ func (f Fields) before(l *flowLine) string {
 	}
 	var b strings.Builder
 	for _, field := range f.list {
-		width := len(field.title)
-		b.WriteString(" " + terminal.PadLeft(terminal.Shorten(field.text(l), max(width, minNumber)), width))
+		text, width := field.text(l), len(field.title)
+		if terminal.Width(text) > max(width, maxField) {
+			text = terminal.Shorten(text, maxField)
+		}
+		for range 1 + width - terminal.Width(text) {
+			b.WriteByte(' ')
+		}
+		b.WriteString(text)
 	}
-	return b.String() + " | "
+	b.WriteString(" | ")
+	return b.String()
 }
 
-// minNumber is a width that no number or time exceeds.
-const minNumber = 16
+// maxField is the greatest width of a field: no number or time exceeds it.
+const maxField = 16

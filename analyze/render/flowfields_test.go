@@ -1,6 +1,10 @@
 package render
 
 import (
+	"context"
+	"errors"
+	"io"
+	"math"
 	"strings"
 	"testing"
 
@@ -65,5 +69,34 @@ main() {
 		if _, err := ParseFields(fields); err == nil || err.Error() != want {
 			t.Errorf("%q: %v, want %s", fields, err, want)
 		}
+	}
+}
+
+// TestFlowPart: any part of a flow is that part of the whole one, and all lines are counted.
+func TestFlowPart(t *testing.T) {
+	for _, name := range traces() {
+		path := trace(t, name)
+		var out strings.Builder
+		if _, err := Flow(&out, []string{path}, analyze.Options{}, DefaultFields()); err != nil {
+			t.Fatal(err)
+		}
+		all := strings.SplitAfter(out.String(), "\n")
+		all = all[1 : len(all)-1] // without the title, and what is after the last line
+		for _, part := range [][2]int{{0, math.MaxInt}, {math.MaxInt, math.MaxInt}, {0, 3}, {2, 5}, {3, 3}, {4, 1000}} {
+			var got strings.Builder
+			lines, err := FlowPart(t.Context(), &got, path, analyze.Options{}, DefaultFields(), part[0], part[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			from, to := min(part[0], len(all)), min(part[1], len(all))
+			if want := strings.Join(all[from:max(from, to)], ""); got.String() != want || lines != to {
+				t.Errorf("%s: lines %v of %d: %d lines:\n%s\nwant:\n%s", name, part, len(all), lines, got.String(), want)
+			}
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := FlowPart(ctx, io.Discard, trace(t, "nesting"), analyze.Options{}, DefaultFields(), 0, 1); !errors.Is(err, context.Canceled) {
+		t.Errorf("a pass that was cancelled: %v", err)
 	}
 }

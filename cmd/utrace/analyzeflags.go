@@ -44,7 +44,10 @@ func (f *analyzeFlags) add(flags *pflag.FlagSet) {
 	f.addViews(flags)
 	f.addFiles(flags)
 	f.addSelection(flags)
+	flags.Var((*count)(&f.top), "top", "only the first `N` functions of the report")
+	endGroup(flags, "Select calls")
 	f.addFigures(flags)
+	endGroup(flags, "Sort, group and count")
 	f.screen.add(flags)
 	endGroup(flags, "Terminal")
 }
@@ -52,8 +55,7 @@ func (f *analyzeFlags) add(flags *pflag.FlagSet) {
 func (f *analyzeFlags) addViews(flags *pflag.FlagSet) {
 	flags.Var(&f.flow, "flow", "print the calls in the order of time, in uftrace's layout; --flow=arrows: in uflow's")
 	flags.Lookup("flow").NoOptDefVal = "true"
-	f.fields = flowFields{fields: render.DefaultFields(), text: "duration,tid"}
-	flags.VarP(&f.fields, "fields", "f", "with --flow, print these `FIELDS` ahead of the functions: duration, tid, time, delta, elapsed, addr, task, module; +FIELDS adds to the default; or none")
+	f.addFields(flags, "with --flow, ")
 	flags.BoolVar(&f.tree, "tree", false, "print the calls summed by call path")
 	flags.Var((*count)(&f.slowest), "slowest", "print the `N` slowest calls (of the functions that --function names), each with its callees")
 	flags.Var((*histFunction)(&f.hist), "hist", "print latency distributions in bcc's layout; --hist FUNC: of matching functions")
@@ -66,6 +68,12 @@ func (f *analyzeFlags) addViews(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.info, "info", false, "print how each trace was recorded: command, processes, probes, limits, versions, functions left out")
 	flags.BoolVar(&f.spark, "spark", false, "draw each distribution in a column of the report (default on a terminal)")
 	endGroup(flags, "Views (default: the report)")
+}
+
+// addFields adds the flag for the columns of the flow. when says when it applies.
+func (f *analyzeFlags) addFields(flags *pflag.FlagSet, when string) {
+	f.fields = flowFields{fields: render.DefaultFields(), text: "duration,tid"}
+	flags.VarP(&f.fields, "fields", "f", when+"print these `FIELDS` ahead of the functions: duration, tid, time, delta, elapsed, addr, task, module; +FIELDS adds to the default; or none")
 }
 
 func (f *analyzeFlags) addFiles(flags *pflag.FlagSet) {
@@ -86,8 +94,6 @@ func (f *analyzeFlags) addSelection(flags *pflag.FlagSet) {
 	flags.Var((*duration)(&f.from), "from", "only calls that begin at `TIME` after the start, such as 1.5s, or later")
 	flags.Var((*duration)(&f.to), "to", "only calls that begin before `TIME` after the start")
 	flags.Var((*duration)(&f.min), "min", "only complete calls that took at least `DURATION`, such as 1ms")
-	flags.Var((*count)(&f.top), "top", "only the first `N` functions of the report")
-	endGroup(flags, "Select calls")
 }
 
 func (f *analyzeFlags) addFigures(flags *pflag.FlagSet) {
@@ -98,7 +104,6 @@ func (f *analyzeFlags) addFigures(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.errors, "error", nil,
 		"count calls as errors by `RULE`, a condition such as 'ret < 0' or 'malloc: ret == 0'; repeatable")
 	flags.BoolVar(&f.raw, "raw", false, "show times as measured, without subtracting the cost of the probes")
-	endGroup(flags, "Sort, group and count")
 }
 
 // options checks the flags.

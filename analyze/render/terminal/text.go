@@ -7,7 +7,14 @@ import (
 )
 
 // Width is the number of columns that a text takes.
-func Width(text string) int { return uniseg.StringWidth(text) }
+func Width(text string) int {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return uniseg.StringWidth(text)
+		}
+	}
+	return len(text)
+}
 
 // PadLeft adds spaces ahead of a text, up to a width.
 func PadLeft(text string, width int) string {
