@@ -9,5 +9,5 @@
 // A few bytes can decompress to terabytes. The copy ends at once if its first bytes are not those
 // of a trace. It also ends when it has more than 1 GiB and more than 100 times the bytes of its
 // source. No trace is like that: its batches are compressed already, so that a second compression
-// makes it 1.05 to 2 times smaller.
+// saves half of its size at most.
 package packed
