@@ -51,9 +51,9 @@ func Flame(w io.Writer, t *analyze.Tree) error {
 	return p.write(w, all)
 }
 
-// FlameDiff writes the difference of two trees as a flame graph. Frames are as wide as their time in
-// the new traces. They are red where the self time has grown, and blue where it has shrunk. Times
-// are per trace. Frames of all threads are merged by name. Those that are gone are not drawn.
+// FlameDiff writes the difference of two trees as a flame graph. Frames are as wide as their time
+// in the new traces. They are red where the self time has grown, and blue where it has shrunk.
+// Times are per trace. Frames of all threads are merged by name. Those that are gone are not drawn.
 func FlameDiff(w io.Writer, before, after *analyze.Tree) error {
 	all := &flameNode{name: "all"}
 	for _, side := range []struct {

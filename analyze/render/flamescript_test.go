@@ -16,8 +16,8 @@ import (
 	"utrace/analyze"
 )
 
-// inBrowser loads a flame graph in a window of 900 pixels, runs a script in it, and returns what the
-// picture has become.
+// inBrowser loads a flame graph in a window of 900 pixels, runs a script in it, and returns what
+// the picture has become.
 func inBrowser(t *testing.T, picture []byte, script string) string {
 	t.Helper()
 	chromium, err := exec.LookPath("chromium")
@@ -63,8 +63,8 @@ func framesOf(t *testing.T, dom string) (frames []frame) {
 	return frames
 }
 
-// TestFlameScript: the picture is as wide as the window. A click zooms, and a search marks frames and
-// sums up their time, in which calls inside of others that match do not count twice.
+// TestFlameScript: the picture is as wide as the window. A click zooms, and a search marks frames
+// and sums up their time, in which calls inside of others that match do not count twice.
 func TestFlameScript(t *testing.T) {
 	node := func(name string, self time.Duration, children ...*analyze.Node) *analyze.Node {
 		n := &analyze.Node{Function: &analyze.Function{Name: name}, Calls: 1, Self: self, Total: self, Children: children}

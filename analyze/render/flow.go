@@ -30,8 +30,8 @@ func Flow(w io.Writer, paths []string, opts analyze.Options, fields Fields) (war
 	})
 }
 
-// FlowPart writes the lines from..to of the flow of a trace, counted from 0 and without the title. It
-// returns how many lines there are up to to. It ends early, with its error, when ctx ends.
+// FlowPart writes the lines from..to of the flow of a trace, counted from 0 and without the title.
+// It returns how many lines there are up to to. It ends early, with its error, when ctx ends.
 func FlowPart(ctx context.Context, w io.Writer, path string, opts analyze.Options, fields Fields, from, to int) (lines int, err error) {
 	out := bufio.NewWriterSize(w, 1<<16)
 	f := newBraces(out, fields)

@@ -64,8 +64,8 @@ type Fields struct{ list []flowField }
 func DefaultFields() Fields { return Fields{list: flowFields()[:2]} }
 
 // ParseFields reads names of fields with commas between them, as uftrace replay -f does: duration,
-// tid, time, delta, elapsed, addr, task or module. A + ahead adds fields to the default ones; none is
-// no field.
+// tid, time, delta, elapsed, addr, task or module. A + ahead adds fields to the default ones; none
+// is no field.
 func ParseFields(text string) (Fields, error) {
 	var f Fields
 	if text == "none" {

@@ -25,8 +25,8 @@ const firstOwnTID = 1 << 22
 // TraceEvent writes calls as trace events for Perfetto and chrome://tracing (the JSON Object Format
 // of the Trace Event Format). A call is a complete event (X), a hit or an exec an instant event
 // (i). Threads and processes have metadata with their names, and processes their command line. Flow
-// events (s, f) lead from threads to those that they wake. Each of several traces starts at 0. about
-// describes the traces.
+// events (s, f) lead from threads to those that they wake. Each of several traces starts at 0.
+// about describes the traces.
 //
 // If only is not nil, it writes the functions of these rows only. Of more than a million calls, it
 // writes the longest. It returns the warnings. One says which calls it has written.

@@ -101,8 +101,8 @@ func checkFormat(t *testing.T, data []byte) (arrows []string) {
 	return arrows
 }
 
-// TestTraceFormat: files are as the description of the format says. Arrows lead from the thread that
-// wakes another, when it does, to the woken one, when it runs.
+// TestTraceFormat: files are as the description of the format says. Arrows lead from the thread
+// that wakes another, when it does, to the woken one, when it runs.
 func TestTraceFormat(t *testing.T) {
 	for _, name := range append(traces(), "../../docs/testdata/causes.arrow") {
 		path := name

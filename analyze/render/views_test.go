@@ -630,8 +630,8 @@ func TestUncertain(t *testing.T) {
 	}
 }
 
-// A heatmap and a histogram of a function that was probed in windows say that their counts are those
-// of recorded calls, and only these do.
+// A heatmap and a histogram of a function that was probed in windows say that their counts are
+// those of recorded calls, and only these do.
 func TestSampledCounts(t *testing.T) {
 	path := trace(t, "survey")
 	maps, _, err := analyze.Heatmaps([]string{path}, analyze.Options{})

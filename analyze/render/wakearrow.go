@@ -17,8 +17,8 @@ type outerCall struct {
 func (c *outerCall) around(at time.Duration) bool { return c.at <= at && (c.open || at <= c.end) }
 
 // wakeArrows are the arrows from threads that wake others to those that are woken: pairs of flow
-// events. Each end of an arrow belongs to a call, so there is none to or from a thread that is in no
-// call. Goroutines have none, since the scheduler does not know them.
+// events. Each end of an arrow belongs to a call, so there is none to or from a thread that is in
+// no call. Goroutines have none, since the scheduler does not know them.
 type wakeArrows struct {
 	outer map[int]*outerCall // by thread ID
 	next  uint64             // number of the last arrow

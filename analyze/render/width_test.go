@@ -93,7 +93,8 @@ func TestReportLeavesOut(t *testing.T) {
 	}
 }
 
-// TestReportColors: errors, the largest parts of self time and marks are coloured, and nothing else.
+// TestReportColors: errors, the largest parts of self time and marks are coloured, and nothing
+// else.
 func TestReportColors(t *testing.T) {
 	row := func(name string, self time.Duration, errors uint64) analyze.Row {
 		row := analyze.Row{Label: name, Covered: 1}

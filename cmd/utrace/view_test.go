@@ -116,7 +116,8 @@ func (p *pane) isClean(status int) {
 	}
 }
 
-// TestViewKeys drives utrace view with keys, resizes its terminal to 60x20, and ends it with Ctrl-C.
+// TestViewKeys drives utrace view with keys, resizes its terminal to 60x20, and ends it with
+// Ctrl-C.
 func TestViewKeys(t *testing.T) {
 	trace, err := filepath.Abs("../../testdata/traces/demo.arrow")
 	if err != nil {

@@ -317,8 +317,8 @@ func TestSlowest(t *testing.T) {
 	d.at(" a()")
 }
 
-// TestEveryView: each view of each trace is drawn at every size, with the cursor on it. No character
-// reaches the screen that a terminal would obey.
+// TestEveryView: each view of each trace is drawn at every size, with the cursor on it. No
+// character reaches the screen that a terminal would obey.
 func TestEveryView(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(testdata, "traces", "*.txt"))
 	if err != nil || len(files) == 0 {

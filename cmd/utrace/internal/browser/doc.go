@@ -18,8 +18,8 @@
 // # Keys
 //
 // Keys are those of less for moving and searching, and those of uftrace tui for folding the tree,
-// sorting and switching views. Where both use a key differently, less wins: g, G, f, d and ?. In the
-// tree, u goes to the caller, as in uftrace tui.
+// sorting and switching views. Where both use a key differently, less wins: g, G, f, d and ?. In
+// the tree, u goes to the caller, as in uftrace tui.
 //
 // # Terminal
 //

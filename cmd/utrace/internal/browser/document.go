@@ -14,8 +14,8 @@ type document interface {
 	line(i, width int) string
 }
 
-// finder is a document that searches by itself, after a line in steps of 1 or -1. found gets the line,
-// -1 if there is none, and may be called later.
+// finder is a document that searches by itself, after a line in steps of 1 or -1. found gets the
+// line, -1 if there is none, and may be called later.
 type finder interface {
 	find(pattern *regexp.Regexp, after, step int, found func(line int))
 }
@@ -45,7 +45,8 @@ func (t *text) head(int) []string {
 func (t *text) length() int          { return len(t.lines) }
 func (t *text) line(i, _ int) string { return t.lines[i] }
 
-// findLine returns the next line that matches, after a line in steps of 1 or -1, -1 if there is none.
+// findLine returns the next line that matches, after a line in steps of 1 or -1, -1 if there is
+// none.
 func findLine(d document, pattern *regexp.Regexp, after, step, width int) int {
 	for i := after + step; i >= 0 && i < d.length(); i += step {
 		if pattern.MatchString(d.line(i, width)) {
