@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -154,9 +153,10 @@ func runDiff(out, errOut io.Writer, traces *packed.Opener, f *diffFlags) error {
 	if err != nil {
 		return fmt.Errorf("could not compare: %w", err)
 	}
-	printWarnings(errOut, c.Warnings)
 	opts.Raw = c.Old.Probes.Raw
-	if err := f.writeFiles(out, opts); err != nil {
+	warnings, err := f.writeFiles(out, opts)
+	printWarnings(errOut, append(c.Warnings, warnings...))
+	if err != nil {
 		return err
 	}
 	var verdicts []render.Verdict
@@ -210,51 +210,4 @@ func explainChange(out, errOut io.Writer, f *diffFlags, opts analyze.Options) er
 		return render.WhyJSON(out, x, words())
 	}
 	return render.Why(out, x, words())
-}
-
-// fileOnStdout reports whether a file goes to standard output, instead of the table.
-func (f *diffFlags) fileOnStdout() bool { return f.pprof == "-" || f.flame == "-" }
-
-// writeFiles writes the files that flags name.
-func (f *diffFlags) writeFiles(out io.Writer, opts analyze.Options) error {
-	for _, file := range []struct {
-		flag, path string
-		write      func(io.Writer) error
-	}{
-		{"pprof", f.pprof, func(w io.Writer) error {
-			p, _, err := comparison.Profile(f.oldPaths, f.newPaths, opts)
-			if err != nil {
-				return err
-			}
-			return p.Write(w)
-		}},
-		{"flame", f.flame, func(w io.Writer) error {
-			before, err := analyze.CallTree(f.oldPaths, opts)
-			if err != nil {
-				return err
-			}
-			after, err := analyze.CallTree(f.newPaths, opts)
-			if err != nil {
-				return err
-			}
-			return render.FlameDiff(w, before, after)
-		}},
-	} {
-		if file.path == "" {
-			continue
-		}
-		if err := notATrace(file.flag, file.path, slices.Concat(f.oldPaths, f.newPaths)); err != nil {
-			return err
-		}
-		var err error
-		if file.path == "-" {
-			err = file.write(out)
-		} else {
-			err = intoFile(file.flag, file.path, file.write)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -24,6 +24,10 @@ func TestDiffFlame(t *testing.T) {
 	if out, _, _ := runWith(t, nil, "diff", "--flame", "-", trace, trace); out != string(picture) {
 		t.Errorf("standard output has %.500s", out)
 	}
+	survey := traceFile(t, "survey")
+	if _, stderr, _ := runWith(t, nil, "diff", "--flame", svg, trace, survey); !strings.Contains(stderr, "new: 2 functions were probed only in windows without all others") {
+		t.Errorf("no warning that callers are unknown: %s", stderr)
+	}
 	for want, args := range map[string][]string{
 		"exclude each other":     {"--flame", "-", "--json"},
 		"both write to":          {"--flame", svg, "--pprof", svg},
