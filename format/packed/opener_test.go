@@ -35,7 +35,7 @@ func gzipOf(data []byte) []byte {
 }
 
 // zstdOf has many blocks, like that of a large trace.
-func zstdOf(t *testing.T, data []byte) []byte {
+func zstdOf(t testing.TB, data []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	w, err := zstd.NewWriter(&out)

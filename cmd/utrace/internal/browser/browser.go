@@ -94,6 +94,10 @@ func (b *browser) run(ctx context.Context) {
 	b.open(tabFunctions)
 	for !b.quit {
 		b.draw()
+		progress := tick.C
+		if len(b.jobs) == 0 {
+			progress = nil
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -104,7 +108,7 @@ func (b *browser) run(ctx context.Context) {
 			b.handle(e)
 		case result := <-b.results:
 			result()
-		case <-tick.C:
+		case <-progress:
 		}
 	}
 }
