@@ -17,15 +17,9 @@ type Style struct {
 	Sort   analyze.SortKey // the column that is left out last
 }
 
-// tableCell is a figure in a table, or its title.
-type tableCell struct {
-	text  string
-	color terminal.Color
-}
-
 // figureTable has a column for each kind of figure. The first line is the titles.
 type figureTable struct {
-	lines  [][]tableCell
+	lines  [][]terminal.Span
 	labels []label
 }
 
@@ -42,9 +36,9 @@ func table(w io.Writer, r *analyze.Result, named bool, style Style) {
 	if style.Sparks {
 		var list []string
 		list, scale = sparklines(r.Rows)
-		t.lines[0] = append(t.lines[0], tableCell{text: fmt.Sprintf("%-*s", sparkWidth, distributionTitle)})
+		t.lines[0] = append(t.lines[0], terminal.Span{Text: fmt.Sprintf("%-*s", sparkWidth, distributionTitle)})
 		for i, line := range list {
-			t.lines[i+1] = append(t.lines[i+1], tableCell{text: line})
+			t.lines[i+1] = append(t.lines[i+1], terminal.Span{Text: line})
 		}
 	}
 	dropped := t.fit(style)
@@ -61,12 +55,10 @@ const distributionTitle = "Distribution"
 
 // ReportLines returns the lines of the report's table: two of titles, and one for each row. It
 // leaves out sparklines.
-func ReportLines(r *analyze.Result, style Style) []string {
+func ReportLines(r *analyze.Result, style Style) [][]terminal.Span {
 	t := newFigureTable(r, severalPrograms(r.Trace.Processes))
 	t.fit(style)
-	var out strings.Builder
-	t.write(&out, style.Screen)
-	return strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	return t.spans(style.Screen)
 }
 
 // ranked are the columns of the report, those first that a reader needs most.
@@ -102,8 +94,8 @@ func (t *figureTable) fit(style Style) (dropped []string) {
 	widths := t.widths()
 	list := make([]terminal.Column, len(widths))
 	for i, title := range t.lines[0] {
-		list[i] = terminal.Column{Width: widths[i] + 2, Rank: 1 + slices.Index(ranked(), strings.TrimSpace(title.text))}
-		if strings.TrimSpace(title.text) == titleOf(style.Sort) {
+		list[i] = terminal.Column{Width: widths[i] + 2, Rank: 1 + slices.Index(ranked(), strings.TrimSpace(title.Text))}
+		if strings.TrimSpace(title.Text) == titleOf(style.Sort) {
 			list[i].Rank = 0
 		}
 	}
@@ -112,11 +104,11 @@ func (t *figureTable) fit(style Style) (dropped []string) {
 		if keep[i] {
 			room -= list[i].Width
 		} else {
-			dropped = append(dropped, strings.TrimSpace(title.text))
+			dropped = append(dropped, strings.TrimSpace(title.Text))
 		}
 	}
 	for i, line := range t.lines {
-		var kept []tableCell
+		var kept []terminal.Span
 		for c, cell := range line {
 			if keep[c] {
 				kept = append(kept, cell)
@@ -152,30 +144,46 @@ func (t *figureTable) widths() []int {
 	widths := make([]int, len(t.lines[0]))
 	for _, cells := range t.lines {
 		for i, cell := range cells {
-			widths[i] = max(widths[i], terminal.Width(cell.text), 10)
+			widths[i] = max(widths[i], terminal.Width(cell.Text), 10)
 		}
 	}
 	return widths
 }
 
 func (t *figureTable) write(w io.Writer, screen terminal.Screen) {
+	for _, line := range t.spans(screen) {
+		for _, span := range line {
+			fmt.Fprint(w, screen.Paint(span.Text, span.Color))
+		}
+		fmt.Fprintln(w)
+	}
+}
+
+// spans are the lines of the table: titles, a line below them, and rows.
+func (t *figureTable) spans(screen terminal.Screen) [][]terminal.Span {
 	widths, labels := t.widths(), t.alignedLabels()
+	var lines [][]terminal.Span
 	for i, cells := range t.lines {
-		fmt.Fprint(w, "  ")
+		before := "  "
+		var line []terminal.Span
 		for c, cell := range cells {
-			fmt.Fprint(w, strings.Repeat(" ", widths[c]-terminal.Width(cell.text)), screen.Paint(cell.text, cell.color), "  ")
+			before += strings.Repeat(" ", widths[c]-terminal.Width(cell.Text))
+			line = append(line, terminal.Span{Text: before}, cell)
+			before = "  "
 		}
 		mark := t.labels[i].mark
-		fmt.Fprintln(w, screen.Paint(mark, terminal.Caution)+strings.TrimPrefix(labels[i], mark))
-		if i > 0 {
-			continue
+		line = append(line, terminal.Span{Text: before}, terminal.Span{Text: mark, Color: terminal.Caution},
+			terminal.Span{Text: strings.TrimPrefix(labels[i], mark)})
+		lines = append(lines, line)
+		if i == 0 {
+			below := "  "
+			for _, width := range widths {
+				below += strings.Repeat("=", width) + "  "
+			}
+			lines = append(lines, []terminal.Span{{Text: below + strings.Repeat("=", labelLine(labels, screen))}})
 		}
-		fmt.Fprint(w, "  ")
-		for _, width := range widths {
-			fmt.Fprint(w, strings.Repeat("=", width), "  ")
-		}
-		fmt.Fprintln(w, strings.Repeat("=", labelLine(labels, screen)))
 	}
+	return lines
 }
 
 // labelLine is the length of the line below the title of the names.

@@ -70,7 +70,7 @@ func newFigureTable(r *analyze.Result, named bool) *figureTable {
 	errors := slices.ContainsFunc(rows, func(r analyze.Row) bool { return r.Errors > 0 })
 	estimates := slices.ContainsFunc(rows, func(r analyze.Row) bool { return r.Covered < 1 || r.CallsError > 0 })
 	waits := waitColumns(r)
-	t.lines = [][]tableCell{plainCells(append(columns(estimates, errors), waits...))}
+	t.lines = [][]terminal.Span{plainCells(append(columns(estimates, errors), waits...))}
 	var self time.Duration
 	for i := range rows {
 		self += rows[i].Self
@@ -78,14 +78,14 @@ func newFigureTable(r *analyze.Result, named bool) *figureTable {
 	for i := range rows {
 		row := &rows[i]
 		line := plainCells(cells(&row.Stats))
-		line[1].color = selfColor(row.Self, self)
+		line[1].Color = selfColor(row.Self, self)
 		if estimates {
-			line = append(slices.Insert(line, 3, tableCell{text: margin(&row.Stats)}), tableCell{text: share(row.Covered)})
+			line = append(slices.Insert(line, 3, terminal.Span{Text: margin(&row.Stats)}), terminal.Span{Text: share(row.Covered)})
 		}
 		if errors {
-			cell := tableCell{text: fmt.Sprint(row.Errors)}
+			cell := terminal.Span{Text: fmt.Sprint(row.Errors)}
 			if row.Errors > 0 {
-				cell.color = terminal.Bad
+				cell.Color = terminal.Bad
 			}
 			line = append(line, cell)
 		}
@@ -94,10 +94,10 @@ func newFigureTable(r *analyze.Result, named bool) *figureTable {
 	return t
 }
 
-func plainCells(texts []string) []tableCell {
-	cells := make([]tableCell, len(texts))
+func plainCells(texts []string) []terminal.Span {
+	cells := make([]terminal.Span, len(texts))
 	for i, text := range texts {
-		cells[i].text = text
+		cells[i].Text = text
 	}
 	return cells
 }

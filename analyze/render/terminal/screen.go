@@ -24,6 +24,12 @@ const (
 	Caution Color = "33" // yellow: uncertain figures, much of the time
 )
 
+// Span is a part of a line, in one colour.
+type Span struct {
+	Text  string
+	Color Color
+}
+
 // Paint writes text in a colour, if the screen has colours.
 func (s Screen) Paint(text string, c Color) string {
 	if !s.Color || c == Plain || text == "" {

@@ -182,6 +182,33 @@ func TestFunctions(t *testing.T) {
 	}
 }
 
+// TestColors: the largest parts of self time are coloured as in the report, wherever the line is.
+func TestColors(t *testing.T) {
+	d := drive(t, traceFile(t, "nesting"), 120, 24)
+	d.settle()
+	colored := func() string {
+		var text strings.Builder
+		cells, width, _ := d.sim.GetContents()
+		for x := range width {
+			if color, _, _ := cells[3*width+x].Style.Decompose(); color == tcell.ColorMaroon {
+				text.WriteString(string(cells[3*width+x].Runes))
+			}
+		}
+		return text.String()
+	}
+	if got := colored(); got != "2.998  s" {
+		t.Errorf("%q is red, want the self time of main", got)
+	}
+	d.press(tcell.KeyRight)
+	if got := colored(); got != "2.998  s" {
+		t.Errorf("sideways: %q is red", got)
+	}
+	d.press(tcell.KeyRight)
+	if got := colored(); got != "" {
+		t.Errorf("scrolled out: %q is red", got)
+	}
+}
+
 // TestWarnings: the browser says that there are warnings, and where.
 func TestWarnings(t *testing.T) {
 	d := drive(t, traceFile(t, "lost"), 120, 60)

@@ -3,6 +3,8 @@ package browser
 import (
 	"regexp"
 	"strings"
+
+	"utrace/analyze/render/terminal"
 )
 
 // document is what a tab shows, line by line.
@@ -12,6 +14,11 @@ type document interface {
 	length() int
 	// line returns a line, for a screen of a width. Its text is fit for a terminal.
 	line(i, width int) string
+}
+
+// painter is a document whose lines have colours.
+type painter interface {
+	spans(i, width int) []terminal.Span
 }
 
 // finder is a document that searches by itself, after a line in steps of 1 or -1. found gets the

@@ -35,9 +35,12 @@ func (b *browser) draw() {
 		style := tcell.StyleDefault
 		if i == l.cursor {
 			style = style.Reverse(true)
-			line = terminal.PadRight(line, width+l.left)
+			b.put(0, y, width, 0, strings.Repeat(" ", width), style)
 		}
 		b.put(0, y, width, l.left, line, style)
+		if d, ok := l.doc.(painter); ok {
+			b.paint(y, width, l.left, d.spans(i, width), style)
+		}
 		b.drawMatches(y, width, l.left, line, style)
 		y++
 	}
@@ -92,6 +95,18 @@ func (b *browser) drawStatus(width, y int, l *layer) {
 		b.put(0, y, room, 0, terminal.Shorten("h help, / search, q quit", room), tcell.StyleDefault.Dim(true))
 	}
 	b.put(width-len(place), y, width, 0, place, tcell.StyleDefault)
+}
+
+// paint puts the parts of a line that have a colour over it.
+func (b *browser) paint(y, width, left int, spans []terminal.Span, style tcell.Style) {
+	colors := map[terminal.Color]tcell.Color{terminal.Bad: tcell.ColorMaroon, terminal.Good: tcell.ColorGreen, terminal.Caution: tcell.ColorOlive}
+	x := -left
+	for _, span := range spans {
+		if span.Color != terminal.Plain {
+			b.put(max(0, x), y, width, max(0, -x), span.Text, style.Foreground(colors[span.Color]))
+		}
+		x += terminal.Width(span.Text)
+	}
 }
 
 // drawMatches marks what the last search matches in a line.

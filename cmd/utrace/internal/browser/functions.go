@@ -13,7 +13,7 @@ type functions struct {
 	result *analyze.Result
 	sort   analyze.SortKey
 	width  int // of lines
-	lines  []string
+	lines  [][]terminal.Span
 }
 
 // sortKeys are the keys of the table, in the order in which they are offered.
@@ -31,14 +31,25 @@ func (f *functions) fit(width int) {
 
 func (f *functions) head(width int) []string {
 	f.fit(width)
-	return f.lines[:2]
+	return []string{plain(f.lines[0]), plain(f.lines[1])}
 }
 
 func (f *functions) length() int { return len(f.result.Rows) }
 
-func (f *functions) line(i, width int) string {
+func (f *functions) line(i, width int) string { return plain(f.spans(i, width)) }
+
+func (f *functions) spans(i, width int) []terminal.Span {
 	f.fit(width)
 	return f.lines[2+i]
+}
+
+// plain is a line without its colours.
+func plain(spans []terminal.Span) string {
+	var b strings.Builder
+	for _, span := range spans {
+		b.WriteString(span.Text)
+	}
+	return b.String()
 }
 
 // next sorts by the next key.
