@@ -59,7 +59,7 @@ function search(text) {
 	const found = frames.filter((f) => matches(f.name));
 	const marked = new Set(found);
 	for (const f of frames) f.g.classList.toggle("found", marked.has(f));
-	// Frames inside of another one that matches are a part of it.
+	// Frames above another one that matches are a part of it.
 	found.sort((a, b) => a.x - b.x || b.y - a.y);
 	let end = -1, sum = 0;
 	for (const f of found) {

@@ -64,7 +64,7 @@ func framesOf(t *testing.T, dom string) (frames []frame) {
 }
 
 // TestFlameScript: the picture is as wide as the window. A click zooms, and a search marks frames
-// and sums up their time, in which calls inside of others that match do not count twice.
+// and sums up their time, without counting calls below a match twice.
 func TestFlameScript(t *testing.T) {
 	node := func(name string, self time.Duration, children ...*analyze.Node) *analyze.Node {
 		n := &analyze.Node{Function: &analyze.Function{Name: name}, Calls: 1, Self: self, Total: self, Children: children}

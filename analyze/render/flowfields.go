@@ -20,7 +20,7 @@ type flowField struct {
 
 // flowLine is what the fields of a line are about.
 type flowLine struct {
-	step     *analyze.Step // of which thread and function
+	step     *analyze.Step // its thread and function
 	at       time.Duration // its time: of a call in one line when it began
 	duration string
 	elapsed  time.Duration // since the first line

@@ -24,9 +24,9 @@
 // # Terminal
 //
 // github.com/gdamore/tcell draws. It was compared with rivo/tview, which is built on it, and with
-// charmbracelet/bubbletea. All are well kept. A trace has long documents, of which a few lines are
-// visible: tview's and bubbletea's tables and viewports want all lines at once, so that their parts
-// would not be used. tcell brings 3 further modules, bubbletea 13. Its simulated screen takes keys
-// and shows cells in tests, without a terminal. And it draws cells, not text: what a trace contains
-// cannot reach the terminal as an escape sequence, even if analyze let one pass.
+// charmbracelet/bubbletea. All are well kept. Documents are long, and a few lines are visible, but
+// the tables and viewports of tview and bubbletea want all lines at once. tcell brings 3 further
+// modules, bubbletea 13. Its simulated screen takes keys and shows cells in tests, without a
+// terminal. And it draws cells, not text: a name in a trace cannot reach the terminal as an escape
+// sequence, even if analyze let one pass.
 package browser
