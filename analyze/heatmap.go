@@ -15,6 +15,7 @@ const HeatmapSlices = 64
 type Heatmap struct {
 	Function
 	Label     string        // as in a Row
+	Start     time.Time     // of the recording; the zero time if there are several
 	From      time.Duration // start of the first slice of time, since the start of the trace
 	Slice     time.Duration // length of a slice
 	Slices    int           // up to the last call
@@ -78,6 +79,9 @@ func Heatmaps(paths []string, opts Options) ([]Heatmap, []Warning, error) {
 	for i, grid := range grids {
 		maps[i] = grid.heatmap()
 		maps[i].Function, maps[i].Label = fns.list[i], r.Rows[i].Label
+		if len(paths) == 1 {
+			maps[i].Start = sum.trace.Start
+		}
 	}
 	slices.SortFunc(maps, func(a, b Heatmap) int {
 		return cmp.Or(cmp.Compare(a.Label, b.Label), a.Function.Compare(&b.Function))

@@ -35,6 +35,16 @@ type Options struct {
 	// around them. 0 for all.
 	Min time.Duration
 	Raw bool // durations as measured: the cost of probes is not subtracted
+	// Open opens a trace for one pass over it; nil is format.Open. Several may be open at once.
+	Open func(path string) (*format.Reader, error)
+}
+
+// open opens a trace.
+func (o *Options) open(path string) (*format.Reader, error) {
+	if o.Open == nil {
+		return format.Open(path)
+	}
+	return o.Open(path)
 }
 
 // views returns how many views share a trace. Values need a single view, which sees them in the

@@ -30,7 +30,7 @@ func (b *profileBuilder) addSamples(paths []string, opts *Options) error {
 	p.SampleType = append(p.SampleType, &profile.ValueType{Type: "samples", Unit: "count"})
 	fns := newFunctions()
 	for _, path := range paths {
-		src, err := openEvents(path)
+		src, err := openEvents(path, opts)
 		if err != nil {
 			return err
 		}

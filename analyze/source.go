@@ -103,7 +103,7 @@ func (b *batch) release() {
 // openSource opens a trace. In a trace with a limit on the overhead, it first reads all definitions:
 // windows may come after the events that they are of.
 func openSource(path string, opts *Options) (*source, error) {
-	s, err := openEvents(path)
+	s, err := openEvents(path, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -123,8 +123,8 @@ func openSource(path string, opts *Options) (*source, error) {
 	return s, nil
 }
 
-func openEvents(path string) (*source, error) {
-	r, err := format.Open(path)
+func openEvents(path string, opts *Options) (*source, error) {
+	r, err := opts.open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +133,7 @@ func openEvents(path string) (*source, error) {
 
 // readCoverage reads the definitions of a whole trace.
 func readCoverage(path string, opts *Options) (*windows.Coverage, error) {
-	s, err := openEvents(path)
+	s, err := openEvents(path, opts)
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,7 @@ type Step struct {
 	ThreadID  format.ThreadID
 	Thread    *format.Thread
 	Func      *format.Func
+	Module    string // path of the function's file
 	// Args are the values of an Enter or a Hit, Results those of a Leave that is Complete. Both are
 	// written as in C; "" for none.
 	Args, Results string
@@ -108,10 +109,11 @@ func Flow(path string, opts Options, cpu bool, visit func(*Step) error) (warning
 // steps is the view that passes each step to a visitor.
 type steps struct {
 	selection
-	funcs []format.Func
-	cpu   uint16
-	visit func(*Step) error
-	err   error // the first of visit, which is not called again
+	funcs   []format.Func
+	modules []format.Module
+	cpu     uint16
+	visit   func(*Step) error
+	err     error // the first of visit, which is not called again
 }
 
 func (s *steps) define(funcs []format.Func) {
@@ -182,6 +184,9 @@ func (s *steps) step(t *thread, st *Step) {
 		return
 	}
 	st.At, st.ThreadID, st.Thread, st.CPU = time.Duration(t.nowNs), t.id, &t.info, s.cpu
+	if st.Func != nil {
+		st.Module = s.modules[st.Func.Module].Path
+	}
 	s.err = s.visit(st)
 }
 
@@ -215,6 +220,7 @@ func (m *merger) batch(b *batch, src *source, opts *Options) {
 	}
 	m.queue.order()
 	v := m.pairer.view.(*steps)
+	v.modules = src.tables.Modules
 	for len(m.queue) > 0 {
 		c := &m.queue[0]
 		if m.cpu {

@@ -483,3 +483,31 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
+
+// TestWatch: a reader says how far it is, up to the end of its file.
+func TestWatch(t *testing.T) {
+	const path = "../testdata/traces/demo.arrow"
+	r, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, calls := int64(0), 0
+	r.Watch(func(offset, size int64) {
+		if offset < last || size != info.Size() {
+			t.Errorf("%d of %d after %d", offset, size, last)
+		}
+		last = offset
+		calls++
+	})
+	var m Message
+	for r.Next(&m) == nil {
+	}
+	if calls == 0 || last != r.Offset() {
+		t.Errorf("%d calls, the last at %d of %d", calls, last, r.Offset())
+	}
+}

@@ -52,6 +52,7 @@ type Reader struct {
 	layout layout
 	done   bool
 	damage string
+	watch  func(offset, size int64)
 }
 
 // layout says in which buffers of a batch each column lies.
@@ -95,7 +96,7 @@ func NewReader(src io.ReaderAt, size int64) (*Reader, error) {
 		return nil, err
 	} else if n == 0 {
 		return nil, fmt.Errorf("%w: the file is empty", ErrNotTrace)
-	} else if !bytes.HasPrefix(head[:n], []byte(magic)) {
+	} else if !IsTrace(head[:n]) {
 		return nil, fmt.Errorf("%w: it does not start like an Arrow file", ErrNotTrace)
 	}
 	r.pos = 8
@@ -113,6 +114,9 @@ func NewReader(src io.ReaderAt, size int64) (*Reader, error) {
 	return r, nil
 }
 
+// IsTrace reports whether a file may be a trace, by its first eight bytes.
+func IsTrace(head []byte) bool { return bytes.HasPrefix(head, []byte(magic)) }
+
 // Close closes the file that Open opened.
 func (r *Reader) Close() error { return r.close() }
 
@@ -125,6 +129,9 @@ func (r *Reader) Damage() string { return r.damage }
 
 // Offset returns the position in the file after the last message that was read, or at damage.
 func (r *Reader) Offset() int64 { return r.pos }
+
+// Watch makes Next report how far it has read, in bytes of the file.
+func (r *Reader) Watch(progress func(offset, size int64)) { r.watch = progress }
 
 // Message is an undecoded Arrow message. Once its Decode has returned, it may be reused for another
 // Next.
@@ -146,6 +153,9 @@ func (r *Reader) Next(m *Message) error {
 		return io.EOF
 	}
 	err := r.next(m)
+	if r.watch != nil {
+		r.watch(r.pos, r.size)
+	}
 	if err == nil {
 		var ferr error
 		if flatRoot(m.meta, &ferr).byteField(1) != messageRecordBatch {

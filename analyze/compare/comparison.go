@@ -234,20 +234,22 @@ func (c *Comparison) warn(text string, args ...any) {
 	c.Warnings = append(c.Warnings, analyze.Warning{Text: fmt.Sprintf(text, args...)})
 }
 
-// warnSides adds the warnings about each side, and warns of differences between them.
-func (c *Comparison) warnSides(before, after *side, minChange float64) {
-	add := func(side string, list []analyze.Warning) {
-		for _, w := range list {
-			if w.Source != "" {
-				w.Source = side + ": " + w.Source
-			} else {
-				w.Source = side
-			}
-			c.Warnings = append(c.Warnings, w)
+// sideWarnings says of warnings which side they are about.
+func sideWarnings(side string, list []analyze.Warning) []analyze.Warning {
+	list = slices.Clone(list)
+	for i, w := range list {
+		list[i].Source = side
+		if w.Source != "" {
+			list[i].Source += ": " + w.Source
 		}
 	}
-	add("old", before.Warnings)
-	add("new", after.Warnings)
+	return list
+}
+
+// warnSides adds the warnings about each side, and warns of differences between them.
+func (c *Comparison) warnSides(before, after *side, minChange float64) {
+	c.Warnings = append(c.Warnings, sideWarnings("old", before.Warnings)...)
+	c.Warnings = append(c.Warnings, sideWarnings("new", after.Warnings)...)
 	if text := keptDiffers(&c.Old, &c.New); text != "" {
 		c.warn("%s", text)
 	}

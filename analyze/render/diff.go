@@ -9,6 +9,7 @@ import (
 
 	"utrace/analyze"
 	"utrace/analyze/compare"
+	"utrace/analyze/render/terminal"
 )
 
 // Verdict is a threshold and the changes that meet it.
@@ -23,7 +24,7 @@ func diffMetrics() []compare.Metric {
 }
 
 // Diff writes a comparison: a header, and a table of the first top functions.
-func Diff(w io.Writer, c *compare.Comparison, top int) error {
+func Diff(w io.Writer, c *compare.Comparison, top int, screen terminal.Screen) error {
 	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, "# old     %s\n", diffSide(&c.Old))
 	fmt.Fprintf(out, "# new     %s\n", diffSide(&c.New))
@@ -51,7 +52,7 @@ func Diff(w io.Writer, c *compare.Comparison, top int) error {
 		}
 	}
 	fmt.Fprintf(out, "# result  %d of %d functions changed significantly: those with *\n\n", significant, len(c.Changes))
-	diffTable(out, c.Changes[:top])
+	diffTable(out, c.Changes[:top], screen)
 	return out.Flush()
 }
 
@@ -77,51 +78,6 @@ func diffSide(t *analyze.Trace) string {
 		text += ", process " + processText(&t.Processes[0])
 	}
 	return text + ", asked for " + cut(strings.Join(t.AskedFor(), ", "), maxAskedFor)
-}
-
-// diffTable writes three columns for each metric: old, new, and the change, with * if it is
-// significant.
-func diffTable(w io.Writer, changes []compare.Change) {
-	metrics := diffMetrics()
-	lines := [][]string{{}}
-	for range metrics {
-		lines[0] = append(lines[0], "old", "new", "change")
-	}
-	for i := range changes {
-		var line []string
-		for _, m := range metrics {
-			line = append(line, diffCells(&changes[i], m)...)
-		}
-		lines = append(lines, line)
-	}
-	widths := make([]int, 3*len(metrics))
-	for _, line := range lines {
-		for i, cell := range line {
-			widths[i] = max(widths[i], len(cell), 6)
-		}
-	}
-	titles := map[compare.Metric]string{
-		compare.Calls: "Calls", compare.Total: "Total time", compare.Self: "Self time", compare.P50: "P50", compare.P99: "P99",
-	}
-	for i, m := range metrics {
-		width := widths[3*i] + widths[3*i+1] + widths[3*i+2] + 2
-		left := (width - len(titles[m]) - 2) / 2
-		fmt.Fprintf(w, "  %s %s %s", strings.Repeat("=", left), titles[m], strings.Repeat("=", width-left-len(titles[m])-2))
-	}
-	fmt.Fprintln(w)
-	for i, line := range lines {
-		for c, cell := range line {
-			if c%3 == 0 {
-				fmt.Fprint(w, " ")
-			}
-			fmt.Fprintf(w, " %*s", widths[c], cell)
-		}
-		if i == 0 {
-			fmt.Fprintln(w, "  Function")
-		} else {
-			fmt.Fprintln(w, " ", diffLabel(&changes[i-1]))
-		}
-	}
 }
 
 // diffLabel is the name of a function with notes about its figures.

@@ -11,6 +11,7 @@ import (
 
 	"utrace/analyze"
 	"utrace/analyze/compare"
+	"utrace/analyze/render/terminal"
 )
 
 // diffed is the output for two traces: the lines of the table by their last word, and the JSON by
@@ -37,7 +38,7 @@ func diffOf(t *testing.T, before, after string) diffed {
 		t.Fatal(err)
 	}
 	var table, object bytes.Buffer
-	if err := Diff(&table, c, len(c.Changes)); err != nil {
+	if err := Diff(&table, c, len(c.Changes), terminal.Screen{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := DiffJSON(&object, c, nil, Words{}); err != nil {
@@ -165,7 +166,7 @@ func TestDiffSides(t *testing.T) {
 			t.Fatal(err)
 		}
 		var table, json bytes.Buffer
-		if err := Diff(&table, c, len(c.Changes)); err != nil {
+		if err := Diff(&table, c, len(c.Changes), terminal.Screen{}); err != nil {
 			t.Fatal(err)
 		}
 		if err := DiffJSON(&json, c, nil, Words{}); err != nil {

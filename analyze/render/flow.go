@@ -2,16 +2,17 @@ package render
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
+	"time"
 
 	"utrace/analyze"
 	"utrace/format"
 )
-
-// bracesTitle is the first line of uftrace's layout.
-const bracesTitle = "# DURATION     TID     FUNCTION"
 
 // Limits on the lines that wait until it is known whether a call has others inside. Beyond a limit,
 // a call is shown as if it had.
@@ -20,25 +21,63 @@ const (
 	maxHeldBytes = 64 << 20 // of their text
 )
 
-// Flow writes the calls of traces in order of time, in the layout of uftrace replay or, with
-// arrows, of uflow. It returns the warnings about the traces.
-func Flow(w io.Writer, paths []string, opts analyze.Options, arrows bool) (warnings []analyze.Warning, err error) {
+// Flow writes the calls of traces in order of time, in the layout of uftrace replay. It returns the
+// warnings about the traces.
+func Flow(w io.Writer, paths []string, opts analyze.Options, fields Fields) (warnings []analyze.Warning, err error) {
+	return flow(w, paths, opts, false, fields.titleLine(), func(out *bufio.Writer) (func(*analyze.Step) error, func() error) {
+		f := newBraces(out, fields)
+		return f.step, f.flush
+	})
+}
+
+// FlowPart writes the lines from..to of the flow of a trace, counted from 0 and without the title.
+// It returns how many lines there are up to to. It ends early, with its error, when ctx ends.
+func FlowPart(ctx context.Context, w io.Writer, path string, opts analyze.Options, fields Fields, from, to int) (lines int, err error) {
 	out := bufio.NewWriterSize(w, 1<<16)
-	title := bracesTitle
-	if arrows {
-		title = fmt.Sprintf("%-3s %-6s %-6s %-12s %s", "CPU", "PID", "TID", "TIME(us)", "METHOD")
+	f := newBraces(out, fields)
+	f.from, f.to = from, to
+	_, err = analyze.Flow(path, opts, false, func(s *analyze.Step) error {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case f.first >= to:
+			return errPartDone
+		}
+		return f.step(s)
+	})
+	if err == nil {
+		err = f.flush()
 	}
-	fmt.Fprintln(out, title)
+	if errors.Is(err, errPartDone) {
+		err = nil
+	}
+	return min(f.first, to), errors.Join(err, out.Flush())
+}
+
+// errPartDone ends a pass whose further lines are not needed.
+var errPartDone = errors.New("all lines of the part are written")
+
+// FlowArrows writes the calls of traces in order of time, in the layout of uflow. It returns the
+// warnings about the traces.
+func FlowArrows(w io.Writer, paths []string, opts analyze.Options) (warnings []analyze.Warning, err error) {
+	title := fmt.Sprintf("%-3s %-6s %-6s %-12s %s\n", "CPU", "PID", "TID", "TIME(us)", "METHOD")
+	return flow(w, paths, opts, true, title, func(out *bufio.Writer) (func(*analyze.Step) error, func() error) {
+		return func(s *analyze.Step) error { return writeArrow(out, s) }, func() error { return nil }
+	})
+}
+
+// flow writes the steps of traces, below a title. layout returns what writes a step of a trace, and
+// its end.
+func flow(w io.Writer, paths []string, opts analyze.Options, cpu bool, title string,
+	layout func(*bufio.Writer) (visit func(*analyze.Step) error, flush func() error)) (warnings []analyze.Warning, err error) {
+	out := bufio.NewWriterSize(w, 1<<16)
+	fmt.Fprint(out, title)
 	for _, path := range paths {
 		if len(paths) > 1 {
 			fmt.Fprintf(out, "# file %s\n", analyze.FileName(path))
 		}
-		f := &braces{out: out, waiting: map[format.ThreadID]int{}}
-		visit := f.step
-		if arrows {
-			visit = func(s *analyze.Step) error { return writeArrow(out, s) }
-		}
-		w, err := analyze.Flow(path, opts, arrows, visit)
+		visit, flush := layout(out)
+		w, err := analyze.Flow(path, opts, cpu, visit)
 		for _, warning := range w {
 			if len(paths) > 1 {
 				warning.Source = analyze.FileName(path)
@@ -46,7 +85,7 @@ func Flow(w io.Writer, paths []string, opts analyze.Options, arrows bool) (warni
 			warnings = append(warnings, warning)
 		}
 		if err == nil {
-			err = f.flush()
+			err = flush()
 		}
 		if err != nil {
 			out.Flush()
@@ -60,6 +99,12 @@ func Flow(w io.Writer, paths []string, opts analyze.Options, arrows bool) (warni
 // shows whether the call has others inside. Lines of other threads wait until it is written.
 type braces struct {
 	out     *bufio.Writer
+	fields  Fields
+	from    int // lines from..to are written
+	to      int
+	begun   bool
+	begin   time.Duration                     // time of the first step
+	last    map[format.ThreadID]time.Duration // time of the thread's last line
 	held    []heldLine
 	bytes   int                     // in held
 	first   int                     // number of held[0], counted from the start
@@ -72,35 +117,54 @@ type heldLine struct {
 	waiting bool
 }
 
+func newBraces(out *bufio.Writer, fields Fields) *braces {
+	return &braces{out: out, fields: fields, to: math.MaxInt, last: map[format.ThreadID]time.Duration{}, waiting: map[format.ThreadID]int{}}
+}
+
 func (f *braces) step(s *analyze.Step) error {
+	if !f.begun {
+		f.begun, f.begin = true, s.At
+	}
 	entered, waits := f.waiting[s.ThreadID]
 	if waits {
 		delete(f.waiting, s.ThreadID)
 		line := &f.held[entered-f.first]
 		if s.Kind == analyze.Leave && (s.State == analyze.Complete || s.State == analyze.NoReturn) {
-			text := call(&line.step) + result(s) + ";"
-			if s.Uncertain {
-				text += " /* uncertain */"
-			}
-			f.decide(line, braceLine(s, text))
+			f.decide(line, f.line(entered, line.step.At, s, &line.step))
 			return f.release()
 		}
-		f.decide(line, braceLine(&line.step, opening(&line.step)))
+		f.decide(line, f.line(entered, line.step.At, &line.step, nil))
 	}
-	switch s.Kind {
-	case analyze.Enter:
-		f.waiting[s.ThreadID] = f.first + len(f.held)
+	n := f.first + len(f.held)
+	if s.Kind == analyze.Enter {
+		f.waiting[s.ThreadID] = n
 		f.hold(heldLine{step: *s, waiting: true})
-	case analyze.Hit:
-		f.hold(heldLine{text: braceLine(s, call(s)+";")})
-	case analyze.Waited:
-		f.hold(heldLine{text: braceLine(s, "/* linux:schedule"+waited(s.Wait)+" */")})
-	case analyze.Exec:
-		f.hold(heldLine{text: braceLine(s, "/* "+execText(s)+" */")})
-	case analyze.Leave:
-		f.hold(heldLine{text: braceLine(s, "}"+result(s)+" /* "+s.Func.Name+ending(s)+" */")})
+	} else {
+		f.hold(heldLine{text: f.line(n, s.At, s, nil)})
 	}
 	return f.release()
+}
+
+// content is what a line says of a step. entered is the beginning of a call that fits on one line.
+func content(s, entered *analyze.Step) string {
+	switch s.Kind {
+	case analyze.Enter:
+		return call(s) + " {"
+	case analyze.Hit:
+		return call(s) + ";"
+	case analyze.Waited:
+		return "/* linux:schedule" + waited(s.Wait) + " */"
+	case analyze.Exec:
+		return "/* " + execText(s) + " */"
+	}
+	if entered == nil {
+		return "}" + result(s) + " /* " + s.Func.Name + ending(s) + " */"
+	}
+	text := call(entered) + result(s) + ";"
+	if s.Uncertain {
+		text += " /* uncertain */"
+	}
+	return text
 }
 
 func (f *braces) hold(line heldLine) {
@@ -115,8 +179,6 @@ func (f *braces) decide(line *heldLine, text string) {
 }
 
 func (l *heldLine) bytes() int { return len(l.text) + len(l.step.Args) }
-
-func opening(s *analyze.Step) string { return call(s) + " {" }
 
 // waited says why a thread was off the processor. uftrace also says "(pre-empted)".
 func waited(w *analyze.Wait) string {
@@ -182,7 +244,7 @@ func (f *braces) release() error {
 				break
 			}
 			delete(f.waiting, line.step.ThreadID)
-			f.decide(line, braceLine(&line.step, opening(&line.step)))
+			f.decide(line, f.line(f.first+n, line.step.At, &line.step, nil))
 		}
 		f.bytes -= line.bytes()
 		if _, err := f.out.WriteString(line.text); err != nil {
@@ -200,7 +262,7 @@ func (f *braces) flush() error {
 	for i := range f.held {
 		line := &f.held[i]
 		if line.waiting {
-			f.decide(line, braceLine(&line.step, opening(&line.step)))
+			f.decide(line, f.line(f.first+i, line.step.At, &line.step, nil))
 		}
 	}
 	return f.release()
@@ -211,12 +273,18 @@ const maxIndent = 512
 
 func indent(depth int) string { return strings.Repeat("  ", min(depth, maxIndent)) }
 
-func braceLine(s *analyze.Step, text string) string {
-	duration := ""
-	if s.Kind == analyze.Leave && s.State.Returned() || s.Kind == analyze.Waited {
-		duration = aligned(s.Duration)
+// line is the line with number n, which has the time at; "" if it is not to be written.
+func (f *braces) line(n int, at time.Duration, s, entered *analyze.Step) string {
+	before, follows := f.last[s.ThreadID]
+	f.last[s.ThreadID] = at
+	if n < f.from || n >= f.to {
+		return ""
 	}
-	return fmt.Sprintf("%11s [%6s] | %s%s\n", duration, analyze.FlowName(s.Thread), indent(s.Depth), text)
+	l := flowLine{step: s, at: at, elapsed: at - f.begin, delta: at - before, follows: follows}
+	if s.Kind == analyze.Leave && s.State.Returned() || s.Kind == analyze.Waited {
+		l.duration = aligned(s.Duration)
+	}
+	return f.fields.before(&l) + indent(s.Depth) + content(s, entered) + "\n"
 }
 
 // writeArrow writes a line of uflow's layout. It shows no waits, and no end of a call without a

@@ -12,7 +12,7 @@ import (
 
 // The bytes of lines that wait for a call have a limit, however long the values are.
 func TestFlowHoldsBytes(t *testing.T) {
-	f := &braces{out: bufio.NewWriter(io.Discard), waiting: map[format.ThreadID]int{}}
+	f := newBraces(bufio.NewWriter(io.Discard), DefaultFields())
 	fn, thread := &format.Func{Name: "f"}, &format.Thread{}
 	step := func(s analyze.Step) {
 		s.Func, s.Thread = fn, thread

@@ -12,16 +12,15 @@ import (
 	"utrace/analyze"
 )
 
-// Report writes the header, the function table, and lists of incomplete and uncertain calls. With
-// sparks, the table has a column with a sparkline of each function's distribution.
-func Report(w io.Writer, r *analyze.Result, sparks bool) error {
+// Report writes the header, the function table, and lists of incomplete and uncertain calls.
+func Report(w io.Writer, r *analyze.Result, style Style) error {
 	out := bufio.NewWriter(w)
 	header(out, r)
 	fmt.Fprintln(out)
 	if list := sentences(r); len(list) > 0 {
 		fmt.Fprintf(out, "%s\n\n", strings.Join(list, "\n"))
 	}
-	table(out, r, severalPrograms(r.Trace.Processes), sparks)
+	table(out, r, severalPrograms(r.Trace.Processes), style)
 	rough(out, r)
 	incomplete(out, r.Rows, r.By)
 	if n := r.Trace.UnmatchedReturns; n > 0 {

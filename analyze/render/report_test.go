@@ -38,7 +38,7 @@ func TestProbesBounded(t *testing.T) {
 func TestReportOfSamples(t *testing.T) {
 	for samples, want := range map[uint64]string{0: "", 1234: "# samples   1234 of CPU time (99 a second)\n"} {
 		var out strings.Builder
-		if err := Report(&out, &analyze.Result{Trace: analyze.Trace{Samples: samples, SampleHz: 99}}, false); err != nil {
+		if err := Report(&out, &analyze.Result{Trace: analyze.Trace{Samples: samples, SampleHz: 99}}, Style{}); err != nil {
 			t.Fatal(err)
 		}
 		got := ""

@@ -57,7 +57,7 @@ func TestSentences(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	var out strings.Builder
-	if err := Report(&out, r, false); err != nil {
+	if err := Report(&out, r, Style{}); err != nil {
 		t.Fatal(err)
 	}
 	if at := strings.Index(out.String(), "\n\n"+strings.Join(want, "\n")+"\n\n"); at < 0 || at > strings.Index(out.String(), "Total time") {

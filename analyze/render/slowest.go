@@ -27,13 +27,22 @@ func Slowest(w io.Writer, s *analyze.SlowCalls) error {
 	return out.Flush()
 }
 
+// SlowCall writes one slow call as Slowest does.
+func SlowCall(w io.Writer, c *analyze.SlowCall) error {
+	out := bufio.NewWriter(w)
+	if err := slowCalls(out, []analyze.SlowCall{*c}, false); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
 // slowCalls writes calls with their flows. files says that each has its trace.
 func slowCalls(out *bufio.Writer, list []analyze.SlowCall, files bool) error {
 	for i := range list {
 		c := &list[i]
 		fmt.Fprintln(out)
 		line := func(name, value string) { fmt.Fprintf(out, "# %-9s %s\n", name, value) }
-		line(fmt.Sprintf("%d of %d", i+1, len(list)), analyze.FormatDuration(c.Duration)+"  "+slowName(c))
+		line(fmt.Sprintf("%d of %d", i+1, len(list)), analyze.FormatDuration(c.Duration)+"  "+SlowName(c))
 		if files {
 			line("file", c.File)
 		}
@@ -75,8 +84,8 @@ func spent(c *analyze.SlowCall) string {
 	return text
 }
 
-// slowName is a call with its values.
-func slowName(c *analyze.SlowCall) string {
+// SlowName is a call with its values.
+func SlowName(c *analyze.SlowCall) string {
 	end := analyze.Step{Func: c.Function, Results: c.Results}
 	return c.Function.Name + "(" + c.Args + ")" + result(&end)
 }
@@ -94,9 +103,9 @@ func threadName(t *format.Thread) string {
 
 func slowFlow(out *bufio.Writer, c *analyze.SlowCall) error {
 	if len(c.Flow) > 0 {
-		fmt.Fprintln(out, bracesTitle)
+		fmt.Fprint(out, DefaultFields().titleLine())
 	}
-	f := &braces{out: out, waiting: map[format.ThreadID]int{}}
+	f := newBraces(out, DefaultFields())
 	for i := range c.Flow {
 		if err := f.step(&c.Flow[i]); err != nil {
 			return err

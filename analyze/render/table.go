@@ -3,13 +3,12 @@ package render
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"utrace/analyze"
+	"utrace/analyze/render/terminal"
 )
 
 // waitColumns are the titles for the parts of the total time; none if the scheduler was not
@@ -49,65 +48,74 @@ func waitCells(s *analyze.Stats, n int) []string {
 	return line[:n]
 }
 
-func table(w io.Writer, r *analyze.Result, named, sparks bool) {
+func newFigureTable(r *analyze.Result, named bool) *figureTable {
 	rows := r.Rows
-	labels := []string{"Function"}
+	t := &figureTable{labels: []label{{name: "Function"}}}
 	for i := range rows {
-		labels = append(labels, unresolved(&rows[i])+rows[i].Label)
+		l := label{mark: unresolved(&rows[i]), name: rows[i].Label}
+		if r.By != "" {
+			l.notes = append(l.notes, cut(cmp.Or(rows[i].Value.Text, "-"), maxValue))
+		}
+		if named {
+			l.notes = append(l.notes, programs(rows[i].Programs))
+		}
+		t.labels = append(t.labels, l)
 	}
 	if r.By != "" {
-		addColumn(labels, r.By, func(i int) string { return cut(cmp.Or(rows[i].Value.Text, "-"), maxValue) })
+		t.labels[0].notes = append(t.labels[0].notes, r.By)
 	}
 	if named {
-		addColumn(labels, "Process", func(i int) string { return programs(rows[i].Programs) })
+		t.labels[0].notes = append(t.labels[0].notes, "Process")
 	}
 	errors := slices.ContainsFunc(rows, func(r analyze.Row) bool { return r.Errors > 0 })
 	estimates := slices.ContainsFunc(rows, func(r analyze.Row) bool { return r.Covered < 1 || r.CallsError > 0 })
 	waits := waitColumns(r)
-	lines := [][]string{append(columns(estimates, errors), waits...)}
+	t.lines = [][]terminal.Span{plainCells(append(columns(estimates, errors), waits...))}
+	var self time.Duration
 	for i := range rows {
-		line := cells(&rows[i].Stats)
+		self += rows[i].Self
+	}
+	for i := range rows {
+		row := &rows[i]
+		line := plainCells(cells(&row.Stats))
+		line[1].Color = selfColor(row.Self, self)
 		if estimates {
-			line = append(slices.Insert(line, 3, margin(&rows[i].Stats)), share(rows[i].Covered))
+			line = append(slices.Insert(line, 3, terminal.Span{Text: margin(&row.Stats)}), terminal.Span{Text: share(row.Covered)})
 		}
 		if errors {
-			line = append(line, fmt.Sprint(rows[i].Errors))
+			cell := terminal.Span{Text: fmt.Sprint(row.Errors)}
+			if row.Errors > 0 {
+				cell.Color = terminal.Bad
+			}
+			line = append(line, cell)
 		}
-		lines = append(lines, append(line, waitCells(&rows[i].Stats, len(waits))...))
+		t.lines = append(t.lines, append(line, plainCells(waitCells(&row.Stats, len(waits)))...))
 	}
-	scale := ""
-	if sparks {
-		var list []string
-		list, scale = sparklines(rows)
-		lines[0] = append(lines[0], fmt.Sprintf("%-*s", sparkWidth, "Distribution"))
-		for i, line := range list {
-			lines[i+1] = append(lines[i+1], line)
-		}
+	return t
+}
+
+func plainCells(texts []string) []terminal.Span {
+	cells := make([]terminal.Span, len(texts))
+	for i, text := range texts {
+		cells[i].Text = text
 	}
-	widths := make([]int, len(lines[0]))
-	for _, cells := range lines {
-		for i, cell := range cells {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell), 10)
-		}
+	return cells
+}
+
+// Shares of all self time from which a function's is coloured.
+const (
+	muchSelf = 0.05
+	mostSelf = 0.25
+)
+
+func selfColor(self, all time.Duration) terminal.Color {
+	switch part := float64(self) / float64(max(1, all)); {
+	case part >= mostSelf:
+		return terminal.Bad
+	case part >= muchSelf:
+		return terminal.Caution
 	}
-	for i, cells := range lines {
-		fmt.Fprint(w, "  ")
-		for c, cell := range cells {
-			fmt.Fprintf(w, "%*s  ", widths[c], cell)
-		}
-		fmt.Fprintln(w, labels[i])
-		if i > 0 {
-			continue
-		}
-		fmt.Fprint(w, "  ")
-		for _, width := range widths {
-			fmt.Fprint(w, strings.Repeat("=", width), "  ")
-		}
-		fmt.Fprintln(w, strings.Repeat("=", 20))
-	}
-	if scale != "" {
-		fmt.Fprintf(w, "\ndistribution: %s\n", scale)
-	}
+	return terminal.Plain
 }
 
 // unresolved is the mark ahead of a function whose times are below the uncertainty of its probes'
@@ -203,24 +211,4 @@ func aligned(d time.Duration) string {
 		return number + "  s"
 	}
 	return text
-}
-
-// maxLabel is the longest label, in characters, that a following column makes room for.
-const maxLabel = 60
-
-// addColumn adds a column to the labels of a table's lines. The first line is the title.
-func addColumn(labels []string, title string, cell func(row int) string) {
-	width := 0
-	for _, label := range labels {
-		if w := utf8.RuneCountInString(label); w <= maxLabel {
-			width = max(width, w)
-		}
-	}
-	for i := range labels {
-		text := title
-		if i > 0 {
-			text = cell(i - 1)
-		}
-		labels[i] += strings.Repeat(" ", max(0, width-utf8.RuneCountInString(labels[i]))) + "  " + text
-	}
 }

@@ -3,9 +3,11 @@ package render
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
+	"strings"
 	"time"
 
 	"utrace/analyze"
@@ -22,22 +24,24 @@ const firstOwnTID = 1 << 22
 
 // TraceEvent writes calls as trace events for Perfetto and chrome://tracing (the JSON Object Format
 // of the Trace Event Format). A call is a complete event (X), a hit or an exec an instant event
-// (i), and threads and processes have metadata with their names. Each of several traces starts at
-// 0.
+// (i). Threads and processes have metadata with their names, and processes their command line. Flow
+// events (s, f) lead from threads to those that they wake. Each of several traces starts at 0.
+// about describes the traces.
 //
 // If only is not nil, it writes the functions of these rows only. Of more than a million calls, it
 // writes the longest. It returns the warnings. One says which calls it has written.
-func TraceEvent(w io.Writer, paths []string, opts analyze.Options, only []analyze.Row, processes []analyze.Process) (warnings []analyze.Warning, err error) {
-	return traceEvents(w, paths, opts, only, processes, maxTraceEvents)
+func TraceEvent(w io.Writer, paths []string, opts analyze.Options, only []analyze.Row, about *analyze.Trace) (warnings []analyze.Warning, err error) {
+	return traceEvents(w, paths, opts, only, about, maxTraceEvents)
 }
 
-func traceEvents(w io.Writer, paths []string, opts analyze.Options, only []analyze.Row, processes []analyze.Process, limit uint64) (warnings []analyze.Warning, err error) {
+func traceEvents(w io.Writer, paths []string, opts analyze.Options, only []analyze.Row, about *analyze.Trace, limit uint64) (warnings []analyze.Warning, err error) {
 	keep := keepRows(only)
 	durations, others, err := analyze.Durations(paths, opts, keep)
 	if err != nil {
 		return nil, err
 	}
-	e := &eventWriter{out: bufio.NewWriterSize(w, 1<<16), keep: keep, limit: limit, sure: math.MaxInt64, room: limit, processes: map[int]string{}}
+	e := &eventWriter{out: bufio.NewWriterSize(w, 1<<16), keep: keep, limit: limit, sure: math.MaxInt64, room: limit,
+		processes: map[int]string{}, commands: map[int]string{}}
 	if all := durations.Count() + others; all > limit {
 		var some time.Duration
 		e.rest = min(others, limit/10) // these include the calls around all others
@@ -51,7 +55,8 @@ func traceEvents(w io.Writer, paths []string, opts analyze.Options, only []analy
 		text := fmt.Sprintf("trace events: of %d calls only "+kept+" are written: viewers open no more than %d", all, e.room, limit)
 		warnings = append(warnings, analyze.Warning{Text: text, Hint: analyze.SelectFewerCalls})
 	}
-	for _, p := range processes {
+	for _, p := range about.Processes {
+		e.commands[p.PID] = cut(p.Command, maxCommand)
 		if before := e.processes[p.PID]; before != "" && before != p.Name && len(before) < maxCommand {
 			p.Name = before + ", " + p.Name
 		}
@@ -61,7 +66,7 @@ func traceEvents(w io.Writer, paths []string, opts analyze.Options, only []analy
 	for i, path := range paths {
 		e.file = i
 		e.open, e.held, e.threads = map[format.ThreadID][]openCall{}, 0, map[format.ThreadID]bool{}
-		e.named = map[int]bool{}
+		e.named, e.arrows.outer = map[int]bool{}, map[int]*outerCall{}
 		w, err := analyze.Flow(path, opts, false, e.step)
 		for _, warning := range w {
 			if len(paths) > 1 {
@@ -81,7 +86,14 @@ func traceEvents(w io.Writer, paths []string, opts analyze.Options, only []analy
 		text := fmt.Sprintf("trace events: %s left out after the first %d", analyze.Plural(e.dropped, "wait was", "waits were"), limit)
 		warnings = append(warnings, analyze.Warning{Text: text})
 	}
-	e.out.WriteString("\n]}\n")
+	other, err := json.Marshal(map[string]string{
+		"files": strings.Join(about.Files, ", "), "host": strings.Join(about.Hosts, ", "), "kernel": strings.Join(about.Kernels, ", "),
+		"command": strings.Join(recordedCommands(about), "; "), "started": about.Start.Format(time.RFC3339Nano),
+	})
+	if err != nil {
+		return warnings, err
+	}
+	fmt.Fprintf(e.out, "\n], \"otherData\": %s}\n", other)
 	return warnings, e.out.Flush()
 }
 
@@ -113,7 +125,9 @@ type openCall struct {
 type eventWriter struct {
 	out       *bufio.Writer
 	keep      func(*format.Func) bool
-	processes map[int]string
+	processes map[int]string // their names
+	commands  map[int]string // by process: its last command line
+	arrows    wakeArrows
 	file      int                            // number of the trace
 	open      map[format.ThreadID][]openCall // outermost first
 	held      int                            // bytes of their arguments
@@ -132,14 +146,17 @@ type eventWriter struct {
 
 // traceEvent is an event of the format.
 type traceEvent struct {
-	Name  string          `json:"name"`
-	Phase string          `json:"ph"`
-	TsUs  json.RawMessage `json:"ts,omitempty"`
-	DurUs json.RawMessage `json:"dur,omitempty"`
-	PID   int             `json:"pid"`
-	TID   int             `json:"tid"`
-	Scope string          `json:"s,omitempty"`
-	Args  map[string]any  `json:"args,omitempty"`
+	Name     string          `json:"name"`
+	Category string          `json:"cat,omitempty"`
+	Phase    string          `json:"ph"`
+	ID       uint64          `json:"id,omitempty"` // both ends of an arrow have the same
+	TsUs     json.RawMessage `json:"ts,omitempty"`
+	DurUs    json.RawMessage `json:"dur,omitempty"`
+	PID      int             `json:"pid"`
+	TID      int             `json:"tid"`
+	Scope    string          `json:"s,omitempty"`
+	Binding  string          `json:"bp,omitempty"` // e: the arrow ends at the call around it
+	Args     map[string]any  `json:"args,omitempty"`
 }
 
 func (e *eventWriter) step(s *analyze.Step) error {
@@ -149,6 +166,9 @@ func (e *eventWriter) step(s *analyze.Step) error {
 		if e.held += len(from.args); e.held > maxHeldArgs {
 			e.held -= len(from.args)
 			from.args = ""
+		}
+		if len(e.open[s.ThreadID]) == 0 {
+			e.arrows.enter(s, e.pid(s.Thread))
 		}
 		e.open[s.ThreadID] = append(e.open[s.ThreadID], from)
 		return nil
@@ -161,6 +181,9 @@ func (e *eventWriter) step(s *analyze.Step) error {
 		from = open[len(open)-1]
 		open[len(open)-1] = openCall{}
 		e.open[s.ThreadID] = open[:len(open)-1]
+		if len(open) == 1 {
+			e.arrows.leave(s)
+		}
 		e.held -= len(from.args)
 	}
 	if e.keep != nil && !e.keep(s.Func) {
@@ -191,6 +214,12 @@ func (e *eventWriter) step(s *analyze.Step) error {
 	if s.Kind == analyze.Leave && s.State == analyze.Complete && s.Duration != s.At-from.at {
 		event.Args["duration_ns"] = int64(s.Duration) // less the cost of probes: times like that would not nest
 	}
+	if s.Func.File != "" {
+		event.Args["file"] = s.Func.File
+		if s.Func.Line > 0 {
+			event.Args["line"] = s.Func.Line
+		}
+	}
 	if from.args != "" {
 		event.Args["arguments"] = from.args
 	}
@@ -218,10 +247,14 @@ func (e *eventWriter) waited(s *analyze.Step) error {
 	if err := e.metadata(s); err != nil {
 		return err
 	}
-	return e.write(&traceEvent{
+	err := e.write(&traceEvent{
 		Name: "linux:schedule", Phase: "X", TsUs: microseconds(s.At - s.Duration), DurUs: microseconds(s.Duration), PID: e.pid(s.Thread), TID: tid(s),
 		Args: map[string]any{"blocked_ns": int64(s.Wait.Blocked), "runnable_ns": int64(s.Wait.Runnable), "unknown_ns": int64(s.Wait.Unknown), "waker": s.Wait.Waker.String()},
 	})
+	for _, end := range e.arrows.events(s, e.pid(s.Thread)) {
+		err = errors.Join(err, e.write(&end))
+	}
+	return err
 }
 
 // exec writes a mark for its process.
@@ -251,6 +284,11 @@ func (e *eventWriter) metadata(s *analyze.Step) error {
 		e.named[pid] = true
 		if err := e.write(&traceEvent{Name: "process_name", Phase: "M", PID: pid, TID: tid(s), Args: map[string]any{"name": e.processes[s.Thread.PID]}}); err != nil {
 			return err
+		}
+		if command := e.commands[s.Thread.PID]; command != "" {
+			if err := e.write(&traceEvent{Name: "process_labels", Phase: "M", PID: pid, TID: tid(s), Args: map[string]any{"labels": command}}); err != nil {
+				return err
+			}
 		}
 	}
 	if e.threads[s.ThreadID] {

@@ -40,7 +40,7 @@ func (t *treeWriter) node(n *analyze.Node, around string, branch bool) {
 	if n.Total > 0 {
 		total = aligned(n.Total)
 	}
-	name := nodeName(n, t.by, around)
+	name := NodeName(n, t.by, around)
 	calls := ""
 	if n.Calls > 0 {
 		calls = fmt.Sprintf("(%d) ", n.Calls)
@@ -64,8 +64,8 @@ func (t *treeWriter) node(n *analyze.Node, around string, branch bool) {
 	t.bars = t.bars[:level]
 }
 
-// nodeName names a function, with its value if its caller has another one.
-func nodeName(n *analyze.Node, by, around string) string {
+// NodeName names a function, with its value if its caller has another one.
+func NodeName(n *analyze.Node, by, around string) string {
 	if n.Value.Text == around {
 		return n.Function.Name
 	}

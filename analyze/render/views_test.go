@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -342,6 +343,83 @@ func TestFlameValues(t *testing.T) {
 	}
 }
 
+// TestFlameOrigin: a flame graph says what was recorded, where and when.
+func TestFlameOrigin(t *testing.T) {
+	tree, err := analyze.CallTree([]string{trace(t, "nesting")}, analyze.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := Flame(&out, tree); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"./prog -x, on box, 2023-11-14 22:13:20 UTC", "3.000 s in complete calls; click a frame to zoom, press / to search"}
+	if got := texts(t, out.Bytes(), "text"); !slices.Equal(got[:2], want) {
+		t.Errorf("%q, want %q", got[:2], want)
+	}
+}
+
+// TestFlameDiff: frames are as wide as in the new trace, red where their self time has grown and
+// blue where it has shrunk. Times are means of the traces of a side.
+func TestFlameDiff(t *testing.T) {
+	node := func(name string, calls uint64, self time.Duration, children ...*analyze.Node) *analyze.Node {
+		n := &analyze.Node{Function: &analyze.Function{Name: name}, Calls: calls, Self: self, Total: self, Children: children}
+		for _, child := range children {
+			n.Total += child.Total
+		}
+		return n
+	}
+	tree := func(files int, roots ...*analyze.Node) *analyze.Tree {
+		return &analyze.Tree{Threads: []analyze.ThreadTree{{Roots: roots}}, Trace: analyze.Trace{Files: make([]string, files)}}
+	}
+	before := tree(2, node("main", 2, 200, node("faster", 4, 2000), node("gone", 2, 600), node("same", 2, 400)))
+	after := tree(1, node("main", 1, 100, node("faster", 2, 400), node("same", 1, 200), node("slower", 1, 100)))
+	var out bytes.Buffer
+	if err := FlameDiff(&out, before, after); err != nil {
+		t.Fatal(err)
+	}
+	titles := texts(t, out.Bytes(), "title")
+	want := []string{
+		"all: 0.800 us, 100.00%",
+		"main: 0.800 us, 100.00%, was 1.600 us; self 0.100 us, was 0.100 us; 1 calls, were 1",
+		"faster: 0.400 us, 50.00%, was 1.000 us; self 0.400 us, was 1.000 us; 2 calls, were 2",
+		"same: 0.200 us, 25.00%, was 0.200 us; self 0.200 us, was 0.200 us; 1 calls, were 1",
+		"slower: 0.100 us, 12.50%, was 0.000 us; self 0.100 us, was 0.000 us; 1 calls, were 0",
+	}
+	if !slices.Equal(titles, want) {
+		t.Errorf("%s\nwant:\n%s", strings.Join(titles, "\n"), strings.Join(want, "\n"))
+	}
+	for name, hue := range map[string]string{"faster": "hsl(215,", "slower": "hsl(5,", "same": "hsl(0,0%", "main": "hsl(0,0%"} {
+		frame := regexp.MustCompile(`data-name="` + name + `".*?fill="(.*?)"`).FindStringSubmatch(out.String())
+		if frame == nil || !strings.HasPrefix(frame[1], hue) {
+			t.Errorf("%s is %q, want %s", name, frame, hue)
+		}
+	}
+}
+
+// TestHeatmapAxis: the axis has the time since the start and by the clock, and a legend says how
+// many calls a colour is.
+func TestHeatmapAxis(t *testing.T) {
+	m := analyze.Heatmap{Label: "f", Slice: time.Second, Slices: 20, From: time.Second, Calls: 17, Rows: []analyze.HeatmapRow{{Low: 1, High: 2}}}
+	m.Rows[0].Calls[0], m.Rows[0].Calls[19] = 1, 16
+	m.Start = time.Date(2026, 11, 29, 10, 0, 0, 0, time.UTC)
+	svg := func() []string {
+		var out bytes.Buffer
+		if err := HeatmapSVG(&out, []analyze.Heatmap{m}); err != nil {
+			t.Fatal(err)
+		}
+		return texts(t, out.Bytes(), "text")[2:]
+	}
+	want := []string{"1.000 s", "2026-11-29 10:00:01.000 UTC", "17.000 s", "10:00:17.000", "calls in a cell:", "1", "2", "4", "8", "16"}
+	if got := svg(); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	m.Start = time.Time{}
+	if got := svg(); slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, ":0") }) {
+		t.Errorf("several recordings: %q", got)
+	}
+}
+
 func TestPictureNames(t *testing.T) {
 	name := `"/><script>alert(1)</script>]]>&'`
 	fn := analyze.Function{Name: name}
@@ -369,10 +447,10 @@ func TestSparklines(t *testing.T) {
 	for _, name := range traces() {
 		r := report(t, trace(t, name))
 		var plain, sparks strings.Builder
-		if err := Report(&plain, r, false); err != nil {
+		if err := Report(&plain, r, Style{}); err != nil {
 			t.Fatal(err)
 		}
-		if err := Report(&sparks, r, true); err != nil {
+		if err := Report(&sparks, r, Style{Sparks: true}); err != nil {
 			t.Fatal(err)
 		}
 		with := strings.Split(sparks.String(), "\n")
@@ -408,15 +486,15 @@ func TestFileNames(t *testing.T) {
 	}
 	opts := analyze.Options{TIDs: []int{100}} // it is unknown which threads made dropped calls, so the report also warns
 	for name, view := range map[string]func(io.Writer) ([]analyze.Warning, error){
-		"flow":        func(w io.Writer) ([]analyze.Warning, error) { return Flow(w, paths, opts, false) },
-		"arrows":      func(w io.Writer) ([]analyze.Warning, error) { return Flow(w, paths, opts, true) },
-		"trace event": func(w io.Writer) ([]analyze.Warning, error) { return TraceEvent(w, paths, opts, nil, nil) },
+		"flow":        func(w io.Writer) ([]analyze.Warning, error) { return Flow(w, paths, opts, DefaultFields()) },
+		"arrows":      func(w io.Writer) ([]analyze.Warning, error) { return FlowArrows(w, paths, opts) },
+		"trace event": func(w io.Writer) ([]analyze.Warning, error) { return TraceEvent(w, paths, opts, nil, &analyze.Trace{}) },
 		"report": func(w io.Writer) ([]analyze.Warning, error) {
 			r, err := analyze.Report(paths, opts)
 			if err != nil {
 				return nil, err
 			}
-			return r.Warnings, Report(w, r, false)
+			return r.Warnings, Report(w, r, Style{})
 		},
 		"slowest": func(w io.Writer) ([]analyze.Warning, error) {
 			s, err := analyze.Slowest(paths, 3, opts)
@@ -507,9 +585,12 @@ func TestUncertain(t *testing.T) {
 		"hist":    {func(w io.Writer) error { return Hist(w, report(t, path).Rows, "") }, []string{"\nFunction = main\n" + further, "\nFunction = f\n" + further, "count: 1\n"}},
 		"heatmap": {func(w io.Writer) error { return Heatmap(w, maps) }, []string{"# " + further, "# a character is"}},
 		"picture": {func(w io.Writer) error { return HeatmapSVG(w, maps) }, []string{">main: 0 complete calls by latency and when they began; 1 further call is uncertain:", ">g: 1 complete call by latency and when they began<"}},
-		"flow": {func(w io.Writer) error { _, err := Flow(w, paths, analyze.Options{}, false); return err },
+		"flow": {func(w io.Writer) error { _, err := Flow(w, paths, analyze.Options{}, DefaultFields()); return err },
 			[]string{"| } /* main: uncertain */\n", "|   f(); /* uncertain */\n", "|   g();\n", "|   } /* f: unwound */\n"}},
-		"long calls": {func(w io.Writer) error { _, err := Flow(w, paths, analyze.Options{Min: 100}, false); return err },
+		"long calls": {func(w io.Writer) error {
+			_, err := Flow(w, paths, analyze.Options{Min: 100}, DefaultFields())
+			return err
+		},
 			[]string{"| } /* main: uncertain */\n", "|   f(); /* uncertain */\n"}},
 	} {
 		var out strings.Builder
@@ -523,7 +604,7 @@ func TestUncertain(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	if _, err := TraceEvent(&out, paths, analyze.Options{}, nil, nil); err != nil {
+	if _, err := TraceEvent(&out, paths, analyze.Options{}, nil, &analyze.Trace{}); err != nil {
 		t.Fatal(err)
 	}
 	var events struct {
@@ -549,8 +630,8 @@ func TestUncertain(t *testing.T) {
 	}
 }
 
-// A heatmap and a histogram of a function that was probed in windows say that their counts are those
-// of recorded calls, and only these do.
+// A heatmap and a histogram of a function that was probed in windows say that their counts are
+// those of recorded calls, and only these do.
 func TestSampledCounts(t *testing.T) {
 	path := trace(t, "survey")
 	maps, _, err := analyze.Heatmaps([]string{path}, analyze.Options{})

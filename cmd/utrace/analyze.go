@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"utrace/analyze"
+	"utrace/format/packed"
 )
 
 func newAnalyzeCommand() *cobra.Command {
@@ -18,7 +19,8 @@ func newAnalyzeCommand() *cobra.Command {
 		Short: "Show what a trace holds: calls, latencies, call flow, profiles",
 		Long: `Read traces and show which functions were called, in which order, and where the time went. Without
 a view flag, print the report: a header and a table of functions with their latencies. Several traces
-give one report, and several view flags can be combined.
+give one report, and several view flags can be combined. A TRACE may be compressed with zstd or gzip;
+- is standard input.
 
 Total time counts a recursive function once per outermost call. Self time excludes traced callees.
 Only complete calls have a duration; calls whose return was not seen are counted, and listed as
@@ -35,6 +37,7 @@ Marks in the report:
 		Example: `  utrace analyze trace.arrow
   utrace analyze --sort p99 --top 20 trace.arrow
   utrace analyze --flow --from 1.5s --to 1.6s --tid 4711 trace.arrow
+  utrace analyze --flow -f +time,module trace.arrow
   utrace analyze --slowest 5 --function 'handle_*' trace.arrow
   utrace analyze --by node --error 'ret != 0' trace.arrow
   utrace analyze --why handle_request --than P95 trace.arrow
@@ -43,14 +46,18 @@ Marks in the report:
   utrace analyze --folded - trace.arrow | flamegraph.pl --countname ns > flame.svg
   utrace analyze --pprof out.pb.gz trace.arrow && go tool pprof -http=: out.pb.gz
   utrace analyze --json monday.arrow tuesday.arrow
-  utrace analyze --info trace.arrow`,
+  utrace analyze --info trace.arrow
+  ssh host cat trace.arrow.zst | utrace analyze -`,
 		Annotations: map[string]string{moreKey: `
   man utrace-analyze      corrected and uncertain times, waiting, grouping, errors (docs/results.md)`},
 		Args: traceArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.sparkSet, f.toSet, f.thanSet = cmd.Flags().Changed("spark"), cmd.Flags().Changed("to"), cmd.Flags().Changed("than")
+			f.fieldsSet = cmd.Flags().Changed("fields")
 			args = f.histArgument(args)
-			return runAnalyze(cmd.OutOrStdout(), cmd.ErrOrStderr(), args, &f)
+			traces := packed.NewOpener(cmd.InOrStdin())
+			defer traces.Close()
+			return runAnalyze(cmd.OutOrStdout(), cmd.ErrOrStderr(), args, traces, &f)
 		},
 	}
 	f.add(cmd.Flags())
@@ -58,11 +65,12 @@ Marks in the report:
 }
 
 // runAnalyze writes the views that were asked for, and then each warning once.
-func runAnalyze(out, errOut io.Writer, paths []string, f *analyzeFlags) error {
+func runAnalyze(out, errOut io.Writer, paths []string, traces *packed.Opener, f *analyzeFlags) error {
 	opts, key, err := f.options()
 	if err != nil {
 		return err
 	}
+	opts.Open = traces.Open
 	if err := oneOfEach(paths); err != nil {
 		return err
 	}
@@ -70,7 +78,7 @@ func runAnalyze(out, errOut io.Writer, paths []string, f *analyzeFlags) error {
 	if err != nil {
 		return usageError{fmt.Errorf("--heatmap: %w", err)}
 	}
-	views := f.views(paths, opts, newResults(paths, opts, key, heatmap))
+	views := f.views(paths, opts, key, newResults(paths, opts, key, heatmap))
 	if err := checkFiles(paths, views); err != nil {
 		return err
 	}

@@ -307,3 +307,21 @@ func TestWhy(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
+
+// TestFieldsFlag: -f chooses the columns of the flow, and of nothing else.
+func TestFieldsFlag(t *testing.T) {
+	trace := traceFile(t, "nesting")
+	out, _, err := analyzeCommand("--flow", "-f", "time,module", trace)
+	if want := "#     TIMESTAMP          MODULE NAME   FUNCTION\n        0.000000100             prog | main() {\n"; err != nil || !strings.HasPrefix(out, want) {
+		t.Errorf("%v: %s\nwant %s", err, out, want)
+	}
+	for want, args := range map[string][]string{
+		"want some of duration,tid,time,delta,elapsed,addr,task,module, or none": {"--flow", "-f", "times", trace},
+		"--fields needs --flow, and is not for --flow=arrows":                    {"--fields=time", trace},
+		"is not for --flow=arrows":                                               {"--flow=arrows", "-f", "time", trace},
+	} {
+		if _, stderr, status := runWith(t, nil, append([]string{"analyze"}, args...)...); status != statusUsage || !strings.Contains(stderr, want) {
+			t.Errorf("%q: status %d, %s, want %q", args, status, stderr, want)
+		}
+	}
+}

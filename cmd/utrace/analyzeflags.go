@@ -11,14 +11,17 @@ import (
 	"github.com/spf13/pflag"
 
 	"utrace/analyze"
+	"utrace/analyze/render"
+	"utrace/format/packed"
 )
 
 // analyzeFlags are the flags of analyze as they are on the command line.
 type analyzeFlags struct {
 	flow                   flowLayout
+	fields                 flowFields
 	hist, heatmap          string
 	why, than              string
-	thanSet                bool
+	thanSet, fieldsSet     bool
 	pprof, folded, flame   string
 	heatmapSVG, traceEvent string
 	tree, json, csv, info  bool
@@ -30,6 +33,7 @@ type analyzeFlags struct {
 	pids, tids             []int
 	flows                  []string
 	from, to, min          time.Duration
+	screen                 screenFlags
 }
 
 // maxSlowest limits how many slow calls are kept, and so how many enclosing slow calls each call is
@@ -40,12 +44,18 @@ func (f *analyzeFlags) add(flags *pflag.FlagSet) {
 	f.addViews(flags)
 	f.addFiles(flags)
 	f.addSelection(flags)
+	flags.Var((*count)(&f.top), "top", "only the first `N` functions of the report")
+	endGroup(flags, "Select calls")
 	f.addFigures(flags)
+	endGroup(flags, "Sort, group and count")
+	f.screen.add(flags)
+	endGroup(flags, "Terminal")
 }
 
 func (f *analyzeFlags) addViews(flags *pflag.FlagSet) {
 	flags.Var(&f.flow, "flow", "print the calls in the order of time, in uftrace's layout; --flow=arrows: in uflow's")
 	flags.Lookup("flow").NoOptDefVal = "true"
+	f.addFields(flags, "with --flow, ")
 	flags.BoolVar(&f.tree, "tree", false, "print the calls summed by call path")
 	flags.Var((*count)(&f.slowest), "slowest", "print the `N` slowest calls (of the functions that --function names), each with its callees")
 	flags.Var((*histFunction)(&f.hist), "hist", "print latency distributions in bcc's layout; --hist FUNC: of matching functions")
@@ -58,6 +68,12 @@ func (f *analyzeFlags) addViews(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.info, "info", false, "print how each trace was recorded: command, processes, probes, limits, versions, functions left out")
 	flags.BoolVar(&f.spark, "spark", false, "draw each distribution in a column of the report (default on a terminal)")
 	endGroup(flags, "Views (default: the report)")
+}
+
+// addFields adds the flag for the columns of the flow. when says when it applies.
+func (f *analyzeFlags) addFields(flags *pflag.FlagSet, when string) {
+	f.fields = flowFields{fields: render.DefaultFields(), text: "duration,tid"}
+	flags.VarP(&f.fields, "fields", "f", when+"print these `FIELDS` ahead of the functions: duration, tid, time, delta, elapsed, addr, task, module; +FIELDS adds to the default; or none")
 }
 
 func (f *analyzeFlags) addFiles(flags *pflag.FlagSet) {
@@ -78,8 +94,6 @@ func (f *analyzeFlags) addSelection(flags *pflag.FlagSet) {
 	flags.Var((*duration)(&f.from), "from", "only calls that begin at `TIME` after the start, such as 1.5s, or later")
 	flags.Var((*duration)(&f.to), "to", "only calls that begin before `TIME` after the start")
 	flags.Var((*duration)(&f.min), "min", "only complete calls that took at least `DURATION`, such as 1ms")
-	flags.Var((*count)(&f.top), "top", "only the first `N` functions of the report")
-	endGroup(flags, "Select calls")
 }
 
 func (f *analyzeFlags) addFigures(flags *pflag.FlagSet) {
@@ -90,7 +104,6 @@ func (f *analyzeFlags) addFigures(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.errors, "error", nil,
 		"count calls as errors by `RULE`, a condition such as 'ret < 0' or 'malloc: ret == 0'; repeatable")
 	flags.BoolVar(&f.raw, "raw", false, "show times as measured, without subtracting the cost of the probes")
-	endGroup(flags, "Sort, group and count")
 }
 
 // options checks the flags.
@@ -105,6 +118,8 @@ func (f *analyzeFlags) options() (analyze.Options, analyze.SortKey, error) {
 		err = fmt.Errorf("--from %v --to %v: nothing is in between: --to must be later than --from", f.from, f.to)
 	case f.heatmapSVG != "" && f.heatmap == "":
 		err = errors.New("--heatmap-svg needs --heatmap FUNC, which names the functions")
+	case f.fieldsSet && f.flow != "braces":
+		err = errors.New("--fields needs --flow, and is not for --flow=arrows")
 	case f.thanSet && f.why == "":
 		err = errors.New("--than needs --why FUNC, which names the function")
 	case f.function != "":
@@ -147,7 +162,7 @@ func (f *analyzeFlags) histArgument(args []string) []string {
 	}
 	function := -1
 	for i, arg := range args {
-		if _, err := os.Stat(arg); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(arg); arg != packed.Stdin && errors.Is(err, fs.ErrNotExist) {
 			if function >= 0 {
 				return args
 			}
@@ -179,4 +194,18 @@ func (l *flowLayout) Set(text string) error {
 		return errors.New("want --flow or --flow=arrows")
 	}
 	return nil
+}
+
+// flowFields is the flag --fields.
+type flowFields struct {
+	fields render.Fields
+	text   string
+}
+
+func (f *flowFields) String() string { return f.text }
+func (f *flowFields) Type() string   { return "FIELDS" }
+func (f *flowFields) Set(text string) (err error) {
+	f.text = text
+	f.fields, err = render.ParseFields(text)
+	return err
 }

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -13,16 +13,20 @@ import (
 	"utrace/analyze"
 	comparison "utrace/analyze/compare"
 	"utrace/analyze/render"
+	"utrace/analyze/render/terminal"
+	"utrace/format/packed"
 )
 
 // diffFlags are the flags of the subcommand as they are on the command line.
 type diffFlags struct {
 	failIf             []string
-	minChange, pprof   string
+	minChange          string
+	pprof, flame       string
 	function, why      string
 	raw, json          bool
 	top                int
 	oldPaths, newPaths []string
+	screen             screenFlags
 }
 
 func newDiffCommand() *cobra.Command {
@@ -31,7 +35,7 @@ func newDiffCommand() *cobra.Command {
 		Use:   "diff [flags] OLD NEW | OLD... -- NEW...",
 		Short: "Compare traces: which functions became slower or faster?",
 		Long: `Compare two traces, or several on each side, function by function. A change that is more than noise
-is marked with * and comes first.
+is marked with * and comes first. Traces may be compressed with zstd or gzip; - is standard input.
 
 One or two traces a side: the noise is estimated from how each trace varies in time and how the
 functions' changes differ. The change that all functions share is attributed to the machine. One run
@@ -59,6 +63,7 @@ compared or hold too little for the condition.
   utrace diff old1.arrow old2.arrow old3.arrow -- new1.arrow new2.arrow new3.arrow
   utrace diff --fail-if 'p50 > +10%' --fail-if 'handle_*: p99 > +1ms' old.arrow new.arrow
   utrace diff --why handle old.arrow new.arrow
+  utrace diff --flame diff.svg old.arrow new.arrow
   utrace diff --pprof diff.pb.gz old.arrow new.arrow && go tool pprof -top diff.pb.gz`,
 		Annotations: map[string]string{moreKey: `
   man utrace-diff         how functions and traces are matched (docs/comparing.md)`},
@@ -76,7 +81,9 @@ compared or hold too little for the condition.
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runDiff(cmd.OutOrStdout(), cmd.ErrOrStderr(), &f)
+			traces := packed.NewOpener(cmd.InOrStdin())
+			defer traces.Close()
+			return runDiff(cmd.OutOrStdout(), cmd.ErrOrStderr(), traces, &f)
 		},
 	}
 	flags := cmd.Flags()
@@ -89,6 +96,8 @@ compared or hold too little for the condition.
 	flags.BoolVar(&f.json, "json", false, "print the comparison as JSON")
 	flags.StringVar(&f.why, "why", "", "print where the change of the calls of `FUNC` is, instead of the table")
 	flags.StringVar(&f.pprof, "pprof", "", "write a profile of the differences for pprof to `FILE` (- is standard output, without the table)")
+	flags.StringVar(&f.flame, "flame", "", "write a flame graph of the differences to `FILE`, as SVG: red is more self time, blue is less")
+	f.screen.add(flags)
 	return cmd
 }
 
@@ -101,8 +110,14 @@ func (f *diffFlags) parse() (opts analyze.Options, minChange float64, conditions
 		err = fmt.Errorf("--min-change %s: want a percentage, such as 5%%", f.minChange)
 	case f.json && f.pprof == "-":
 		err = errors.New("--json and --pprof - exclude each other: both to standard output")
-	case f.why != "" && (f.pprof != "" || len(f.failIf) > 0 || f.function != ""):
-		err = errors.New("--why FUNC explains one function, without --pprof, --fail-if and --function")
+	case f.json && f.flame == "-":
+		err = errors.New("--json and --flame - exclude each other: both to standard output")
+	case f.pprof == "-" && f.flame == "-":
+		err = errors.New("--pprof - and --flame - exclude each other: both to standard output")
+	case f.pprof != "" && f.pprof != "-" && filepath.Clean(f.pprof) == filepath.Clean(f.flame):
+		err = fmt.Errorf("--pprof and --flame: both write to %s", f.flame)
+	case f.why != "" && (f.pprof != "" || f.flame != "" || len(f.failIf) > 0 || f.function != ""):
+		err = errors.New("--why FUNC explains one function, without --pprof, --flame, --fail-if and --function")
 	case f.function != "":
 		opts.Function, err = analyze.ParsePattern(f.function)
 	}
@@ -120,11 +135,12 @@ func (f *diffFlags) parse() (opts analyze.Options, minChange float64, conditions
 }
 
 // runDiff prints the comparison, and then the conditions that changes meet.
-func runDiff(out, errOut io.Writer, f *diffFlags) error {
+func runDiff(out, errOut io.Writer, traces *packed.Opener, f *diffFlags) error {
 	opts, minChange, conditions, err := f.parse()
 	if err != nil {
 		return err
 	}
+	opts.Open = traces.Open
 	for _, side := range [][]string{f.oldPaths, f.newPaths} {
 		if err := oneOfEach(side); err != nil {
 			return err
@@ -137,12 +153,11 @@ func runDiff(out, errOut io.Writer, f *diffFlags) error {
 	if err != nil {
 		return fmt.Errorf("could not compare: %w", err)
 	}
-	printWarnings(errOut, c.Warnings)
-	if f.pprof != "" {
-		opts.Raw = c.Old.Probes.Raw
-		if err := writeDiffProfile(out, f, opts); err != nil {
-			return err
-		}
+	opts.Raw = c.Old.Probes.Raw
+	warnings, err := f.writeFiles(out, opts)
+	printWarnings(errOut, append(c.Warnings, warnings...))
+	if err != nil {
+		return err
 	}
 	var verdicts []render.Verdict
 	var messages []string
@@ -164,14 +179,15 @@ func runDiff(out, errOut io.Writer, f *diffFlags) error {
 	case f.json:
 		c.Changes = c.Changes[:top]
 		err = render.DiffJSON(out, c, verdicts, words())
-	case f.pprof != "-":
-		err = render.Diff(out, c, top)
+	case !f.fileOnStdout():
+		err = render.Diff(out, c, top, f.screen.screen(out))
 	}
 	if err != nil || len(messages) == 0 {
 		return err
 	}
+	screen := f.screen.screen(errOut)
 	for _, text := range messages {
-		fmt.Fprintf(errOut, "utrace: %s\n", analyze.Printable(text))
+		fmt.Fprintln(errOut, screen.Paint("utrace: "+analyze.Printable(text), terminal.Bad))
 	}
 	return exitError(1)
 }
@@ -194,18 +210,4 @@ func explainChange(out, errOut io.Writer, f *diffFlags, opts analyze.Options) er
 		return render.WhyJSON(out, x, words())
 	}
 	return render.Why(out, x, words())
-}
-
-func writeDiffProfile(out io.Writer, f *diffFlags, opts analyze.Options) error {
-	if err := notATrace("pprof", f.pprof, slices.Concat(f.oldPaths, f.newPaths)); err != nil {
-		return err
-	}
-	p, _, err := comparison.Profile(f.oldPaths, f.newPaths, opts)
-	if err != nil {
-		return err
-	}
-	if f.pprof == "-" {
-		return p.Write(out)
-	}
-	return intoFile("pprof", f.pprof, p.Write)
 }

@@ -62,6 +62,7 @@ func TestDiffCommand(t *testing.T) {
 		{[]string{"--raw", one, two}, 0, "# probes  not subtracted: all times are as measured", ""},
 		{[]string{"--fail-if", "p50 > +10%", one, two}, 0, "# result", ""},
 		{[]string{"--fail-if", "second: p50 > +10%", one, slow}, 1, "# result", "utrace: failed: second: p50 from 20."},
+		{[]string{"--color=always", "--fail-if", "second: p50 > +10%", one, slow}, 1, "%*\x1b[0m", "\x1b[31mutrace: failed: second: p50 from 20."},
 		{[]string{"--fail-if", "third: p50 > +10%", one, slow}, 0, "# result", ""},
 		{[]string{"--fail-if", "nothing: p50 > +10%", one, slow}, 1, "# result", "utrace: could not compare: "},
 		{[]string{"--fail-if", "max > +10%", one, slow}, 1, "# result", "utrace: could not compare: "},

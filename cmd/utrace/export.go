@@ -8,6 +8,7 @@ import (
 
 	"utrace/analyze"
 	"utrace/analyze/render"
+	"utrace/format/packed"
 )
 
 func newExportCommand() *cobra.Command {
@@ -16,7 +17,8 @@ func newExportCommand() *cobra.Command {
 		Use:   "export [flags] --parquet FILE TRACE...",
 		Short: "Write the calls of traces as a table for DuckDB, ClickHouse or Spark",
 		Long: `Write a Parquet file with one row per call, for your own analyses and for querying many traces
-together. Rows are in the order in which calls end, thread by thread.
+together. Rows are in the order in which calls end, thread by thread. A TRACE may be compressed with
+zstd or gzip; - is standard input.
 
 Columns:
   trace, host            where the call was recorded
@@ -52,21 +54,23 @@ Sums over the rows give the figures of the report; docs/exporting.md has the que
   duckdb -c "select function, sum(weight), sum(weight * total_ns) from 'calls.parquet' group by all"`,
 		Args: traceArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runExport(cmd.OutOrStdout(), cmd.ErrOrStderr(), path, args)
+			traces := packed.NewOpener(cmd.InOrStdin())
+			defer traces.Close()
+			return runExport(cmd.OutOrStdout(), cmd.ErrOrStderr(), path, args, traces)
 		},
 	}
 	cmd.Flags().StringVar(&path, "parquet", "", "write the table to `FILE` (- is standard output)")
 	return cmd
 }
 
-func runExport(out, errOut io.Writer, path string, traces []string) error {
+func runExport(out, errOut io.Writer, path string, paths []string, traces *packed.Opener) error {
 	if path == "" {
 		return usageError{errors.New("want --parquet FILE")}
 	}
-	if err := oneOfEach(traces); err != nil {
+	if err := oneOfEach(paths); err != nil {
 		return err
 	}
-	if err := notATrace("parquet", path, traces); err != nil {
+	if err := notATrace("parquet", path, paths); err != nil {
 		return err
 	}
 	var warnings []analyze.Warning
@@ -75,7 +79,7 @@ func runExport(out, errOut io.Writer, path string, traces []string) error {
 		if err != nil {
 			return err
 		}
-		if warnings, err = analyze.EachCall(traces, analyze.Options{}, table.Write); err != nil {
+		if warnings, err = analyze.EachCall(paths, analyze.Options{Open: traces.Open}, table.Write); err != nil {
 			return err
 		}
 		return table.Close()

@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+
+	"utrace/format/packed"
 )
 
 // traceArgs refuses a command line without a trace.
@@ -21,7 +23,14 @@ func traceArgs(_ *cobra.Command, args []string) error {
 func oneOfEach(paths []string) error {
 	var before []os.FileInfo
 	var names []string
+	streams := 0
 	for _, path := range paths {
+		if path == packed.Stdin {
+			if streams++; streams > 1 {
+				return usageError{fmt.Errorf("%s is given twice: standard input can only be one trace", path)}
+			}
+			continue
+		}
 		info, err := os.Stat(path)
 		if err != nil {
 			continue
@@ -43,6 +52,9 @@ func notATrace(flag, path string, traces []string) error {
 		return nil
 	}
 	for _, trace := range traces {
+		if trace == packed.Stdin {
+			continue
+		}
 		if other, err := os.Stat(trace); err == nil && os.SameFile(info, other) {
 			return usageError{fmt.Errorf("--%s %s: this is one of the traces", flag, path)}
 		}

@@ -59,7 +59,7 @@ func newResults(paths []string, opts analyze.Options, key analyze.SortKey, heatm
 
 // views lists all views in the order in which they are written. The report as text comes last; it
 // is left out if another view goes to standard output.
-func (f *analyzeFlags) views(paths []string, opts analyze.Options, res *results) []view {
+func (f *analyzeFlags) views(paths []string, opts analyze.Options, key analyze.SortKey, res *results) []view {
 	report := func(render func(io.Writer, *analyze.Result) error) func(io.Writer) ([]analyze.Warning, error) {
 		return func(w io.Writer) ([]analyze.Warning, error) {
 			r, err := res.report()
@@ -109,7 +109,12 @@ func (f *analyzeFlags) views(paths []string, opts analyze.Options, res *results)
 		asJSON = why(render.WhyJSON)
 	}
 	list := []view{
-		{flag: "flow", shown: f.flow != "", write: func(w io.Writer) ([]analyze.Warning, error) { return render.Flow(w, paths, opts, f.flow == "arrows") }},
+		{flag: "flow", shown: f.flow != "", write: func(w io.Writer) ([]analyze.Warning, error) {
+			if f.flow == "arrows" {
+				return render.FlowArrows(w, paths, opts)
+			}
+			return render.Flow(w, paths, opts, f.fields.fields)
+		}},
 		{flag: "tree", shown: f.tree, write: tree(render.Tree)},
 		{flag: "hist", shown: f.hist != "", write: func(w io.Writer) ([]analyze.Warning, error) { return f.writeHist(w, res) }},
 		{flag: "slowest", shown: f.slowest > 0, write: func(w io.Writer) ([]analyze.Warning, error) { return f.writeSlowest(w, paths, opts) }},
@@ -136,13 +141,9 @@ func (f *analyzeFlags) views(paths []string, opts analyze.Options, res *results)
 		}
 	}
 	return append(list, view{shown: true, write: report(func(w io.Writer, r *analyze.Result) error {
-		return render.Report(w, r, f.spark || f.terminal(w))
+		sparks := f.spark || !f.sparkSet && isTerminal(w)
+		return render.Report(w, r, render.Style{Screen: f.screen.screen(w), Sparks: sparks, Sort: key})
 	})})
-}
-
-// terminal reports whether sparklines are shown by default.
-func (f *analyzeFlags) terminal(w io.Writer) bool {
-	return !f.sparkSet && isTerminal(w)
 }
 
 // first returns the rows that --top keeps.
@@ -207,7 +208,7 @@ func (f *analyzeFlags) writeTraceEvent(w io.Writer, paths []string, opts analyze
 	if f.top > 0 {
 		only = f.first(r.Rows)
 	}
-	return render.TraceEvent(w, paths, opts, only, r.Trace.Processes)
+	return render.TraceEvent(w, paths, opts, only, &r.Trace)
 }
 
 // show writes a view to standard output or its file. It returns the warnings about the traces.
