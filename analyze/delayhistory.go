@@ -8,7 +8,7 @@ import (
 
 // Limits of a delayHistory. Points closer than delayStepNs are merged. Once there are
 // maxDelayPoints, those are left out without which the delay is the same, within a part of their
-// age.
+// age: delayTolerance, or more if half of the points would stay.
 const (
 	delayStepNs    = 1000
 	maxDelayPoints = 512
@@ -65,7 +65,9 @@ func (h *delayHistory) put(atNs, sum int64, room *int) {
 	switch {
 	case n < cap(list):
 	case n >= maxDelayPoints:
-		list = list.thin(atNs)
+		for tolerance := delayTolerance; len(list) > maxDelayPoints/2; tolerance *= 2 {
+			list = list.thin(atNs, tolerance)
+		}
 	case *room >= max(16, n):
 		*room -= max(16, n)
 		list = append(make(delayHistory, 0, max(16, 2*n)), list...)
@@ -78,33 +80,30 @@ func (h *delayHistory) put(atNs, sum int64, room *int) {
 }
 
 // thin leaves out points. It goes from the newest to the oldest. A line from the last point that is
-// kept must pass by all points that are left out: lowest and highest limit its slope (a swinging
-// door, Bristol 1990). If that leaves out too little, it forgets the older half.
-func (h delayHistory) thin(nowNs int64) delayHistory {
+// kept must pass by all points that are left out, within a part of their age: lowest and highest
+// limit its slope (a swinging door, Bristol 1990).
+func (h delayHistory) thin(nowNs int64, tolerance float64) delayHistory {
 	to := len(h) - 1
 	lowest, highest := math.Inf(-1), math.Inf(1)
 	for i := to - 1; i >= 0; i-- {
-		slope, spread := h[i].line(h[to], nowNs)
+		slope, spread := h[i].line(h[to], nowNs, tolerance)
 		if slope < lowest || slope > highest {
 			to--
 			h[to] = h[i+1]
-			slope, spread = h[i].line(h[to], nowNs)
+			slope, spread = h[i].line(h[to], nowNs, tolerance)
 			lowest, highest = math.Inf(-1), math.Inf(1)
 		}
 		lowest, highest = max(lowest, slope-spread), min(highest, slope+spread)
 	}
 	to--
 	h[to] = h[0]
-	if to < len(h)/2 {
-		to = len(h) / 2
-	}
 	return append(h[:0], h[to:]...)
 }
 
 // line returns the slope of the line from a point to a newer one, and by how much it may differ.
-func (p delayPoint) line(newer delayPoint, nowNs int64) (slope, spread float64) {
+func (p delayPoint) line(newer delayPoint, nowNs int64, tolerance float64) (slope, spread float64) {
 	passed := float64(max(1, newer.atNs-p.atNs))
-	return float64(newer.sumNs-p.sumNs) / passed, delayTolerance * float64(nowNs-p.atNs) / passed
+	return float64(newer.sumNs-p.sumNs) / passed, tolerance * float64(nowNs-p.atNs) / passed
 }
 
 // follow makes the delay grow, from one time to another, as that of a thread that it waits for. It

@@ -5,38 +5,52 @@ import (
 	"testing"
 )
 
-// The delay at an earlier time is exact within a fiftieth of the time since then.
-// The memory for it is limited.
+// The delay at an earlier time is exact within a fiftieth of the time since then, and for dear hits
+// that follow each other within the cost of two. The memory for it is limited.
 func TestDelayHistory(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	room := maxAllDelayPoints
-	var h delayHistory
-	var exact []delayPoint
-	now, sum := int64(0), int64(0)
-	for range 200_000 {
-		now += 500 + rng.Int64N(20_000)
-		cost := int64(0)
-		if now/3_000_000%2 == 0 { // in between, it has no hits
-			cost = rng.Int64N(900)
+	for _, c := range []struct {
+		what string
+		next func(hit int) (afterNs, costNs int64)
+		off  int64
+	}{
+		{"cheap hits", func(int) (int64, int64) { return 500 + rng.Int64N(20_000), rng.Int64N(900) }, 1000},
+		{"dear hits", func(hit int) (int64, int64) {
+			if hit%2 == 0 {
+				return 9000 + rng.Int64N(5000), 2300
+			}
+			return 1100, 13_300 // of a return: it passes afterwards
+		}, 30_000},
+	} {
+		room := maxAllDelayPoints
+		var h delayHistory
+		var exact []delayPoint
+		now, sum := int64(0), int64(0)
+		for hit := range 200_000 {
+			after, cost := c.next(hit)
+			now += after
+			if now/3_000_000%2 != 0 { // it has no hits
+				cost = 0
+			}
+			sum += cost
+			h.add(now, cost, &room)
+			exact = append(exact, delayPoint{now, sum})
+			if len(h) > maxDelayPoints || cap(h) > 2*maxDelayPoints {
+				t.Fatalf("%s: %d points, room for %d", c.what, len(h), cap(h))
+			}
 		}
-		sum += cost
-		h.add(now, cost, &room)
-		exact = append(exact, delayPoint{now, sum})
-		if len(h) > maxDelayPoints || cap(h) > 2*maxDelayPoints {
-			t.Fatalf("%d points, room for %d", len(h), cap(h))
+		if h.sum() != sum {
+			t.Errorf("%s: sum %d, want %d", c.what, h.sum(), sum)
 		}
-	}
-	if h.sum() != sum {
-		t.Errorf("sum %d, want %d", h.sum(), sum)
-	}
-	for range 1000 {
-		p := exact[rng.IntN(len(exact))]
-		if d := h.at(p.atNs) - p.sumNs; max(d, -d) > (now-p.atNs)/50+1000 {
-			t.Errorf("%d ns ago: %d, want %d", now-p.atNs, h.at(p.atNs), p.sumNs)
+		for range 1000 {
+			p := exact[rng.IntN(len(exact))]
+			if d := h.at(p.atNs) - p.sumNs; max(d, -d) > (now-p.atNs)/50+c.off {
+				t.Errorf("%s: %d ns ago: %d, want %d", c.what, now-p.atNs, h.at(p.atNs), p.sumNs)
+			}
 		}
-	}
-	if used := maxAllDelayPoints - room; used > 2*maxDelayPoints {
-		t.Errorf("%d points taken", used)
+		if used := maxAllDelayPoints - room; used > 2*maxDelayPoints {
+			t.Errorf("%s: %d points taken", c.what, used)
+		}
 	}
 }
 

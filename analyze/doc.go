@@ -194,7 +194,8 @@
 // the processor of an event does not say whether the thread kept it.
 //
 // handoffs keeps D for each thread as points over time (delayHistory). It drops old points, so that
-// memory does not grow with events: D at the beginning of a wait is exact within 1/50 of the wait.
+// memory does not grow with events: D at the beginning of a wait is exact within 1/50 of the wait,
+// or within the cost of two hits.
 //
 // # Measured error of the cost
 //

@@ -8,6 +8,7 @@
  *	tcp     a connection on this machine, to another process
  *	epoll   a pair of sockets, and epoll on both sides
  *	chain   pipes, by way of a third thread that also calls step, 40 times
+ *	serverN as socket, with N clients that do not pause: requests wait in a queue
  *	none    nothing: request calls step itself
  *	sleep   nothing: request sleeps, while another thread calls step
  *
@@ -199,6 +200,84 @@ static void *answer_relayed(void *arg)
 	return arg;
 }
 
+static void check(int failed, const char *what)
+{
+	if (failed) {
+		perror(what);
+		exit(1);
+	}
+}
+
+static void thread(void *(*run)(void *))
+{
+	pthread_t t;
+
+	check(pthread_create(&t, NULL, run, NULL), "pthread_create");
+}
+
+/* A server with several clients, each of which asks again as soon as it has the answer. */
+enum { MAX_CLIENTS = 64 };
+static int clients, client_ends[MAX_CLIENTS];
+static long requests, *request_times;
+static long asked_for; /* atomic: how many requests there were */
+
+NOINLINE void request_queued(int fd)
+{
+	put(fd);
+	get(fd);
+	__asm__ volatile("");
+}
+
+static void *ask(void *arg)
+{
+	int fd = *(int *)arg;
+
+	for (;;) {
+		long i = __atomic_fetch_add(&asked_for, 1, __ATOMIC_RELAXED), start = now();
+
+		if (i >= requests)
+			return NULL;
+		request_queued(fd);
+		request_times[i] = now() - start;
+	}
+}
+
+static void *answer_all(void *arg)
+{
+	for (;;) {
+		struct epoll_event event;
+
+		if (epoll_wait(epoll_there, &event, 1, -1) == 1 && get(event.data.fd)) {
+			serve();
+			put(event.data.fd);
+		}
+	}
+	return arg;
+}
+
+static void serve_clients(long n, long *times)
+{
+	pthread_t threads[MAX_CLIENTS];
+
+	requests = n;
+	request_times = times;
+	epoll_there = epoll_create1(0);
+	for (int i = 0; i < clients; i++) {
+		struct epoll_event event = {.events = EPOLLIN};
+		int ends[2];
+
+		check(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), "socketpair");
+		client_ends[i] = ends[0];
+		event.data.fd = ends[1];
+		check(epoll_ctl(epoll_there, EPOLL_CTL_ADD, ends[1], &event), "epoll_ctl");
+	}
+	thread(answer_all);
+	for (int i = 0; i < clients; i++)
+		check(pthread_create(&threads[i], NULL, ask, &client_ends[i]), "pthread_create");
+	for (int i = 0; i < clients; i++)
+		pthread_join(threads[i], NULL);
+}
+
 /* Waits for nobody, while another thread calls step. */
 NOINLINE void request_sleep(void)
 {
@@ -217,21 +296,6 @@ NOINLINE void request_none(void)
 {
 	serve();
 	__asm__ volatile("");
-}
-
-static void check(int failed, const char *what)
-{
-	if (failed) {
-		perror(what);
-		exit(1);
-	}
-}
-
-static void thread(void *(*run)(void *))
-{
-	pthread_t t;
-
-	check(pthread_create(&t, NULL, run, NULL), "pthread_create");
 }
 
 static int watch(int fd)
@@ -356,6 +420,12 @@ int main(int argc, char **argv)
 	answers = mmap(NULL, sizeof(*answers), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (n < 1 || n > MAX_REQUESTS || !times || answers == MAP_FAILED)
 		return 1;
+	if (sscanf(argv[1], "server%d", &clients) == 1 && clients > 0 && clients <= MAX_CLIENTS) {
+		serve_clients(n, times);
+		print(times, n);
+		print(answers->times, answers->n);
+		return 0;
+	}
 	request = prepare(argv[1]);
 	for (long i = 0; i < n; i++) {
 		long start;

@@ -32,7 +32,7 @@ func BenchmarkHandoffs(b *testing.B) {
 		functions string
 		hows      []string
 	}{
-		{[]string{c}, "/^(request_.*|serve|step)$/", []string{"none", "cond", "mutex", "pipe", "socket", "tcp", "epoll", "chain"}},
+		{[]string{c}, "/^(request_.*|serve|step)$/", []string{"none", "cond", "mutex", "pipe", "socket", "tcp", "epoll", "chain", "server1", "server4", "server16"}},
 		{[]string{"chrt", "-f", "10", goProgram}, "/^main.(request[A-Za-z]*|serve|step)$/", []string{"none", "channel", "cond", "wait"}},
 	} {
 		for _, how := range program.hows {

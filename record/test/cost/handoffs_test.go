@@ -27,7 +27,7 @@ type handoff struct {
 // well the cost of a hit is known. Without --sched, the request is marked.
 func TestHandoffs(t *testing.T) {
 	harness.NeedKernel(t)
-	testHandoffs(t, handoffs{[]string{harness.Target(t, "handoffs.c")}, "/^(request_.*|serve|step)$/"}, "cond", "mutex", "pipe", "socket", "tcp", "epoll", "chain")
+	testHandoffs(t, handoffs{[]string{harness.Target(t, "handoffs.c")}, "/^(request_.*|serve|step)$/"}, "cond", "mutex", "pipe", "socket", "tcp", "epoll", "chain", "server4", "server16")
 }
 
 // TestSleepIsNoHandoff: a thread that sleeps while another one is in probes does not wait for it.
