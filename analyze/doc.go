@@ -234,7 +234,8 @@
 //
 // BenchmarkHandoffs has requests that wait for another thread, process or goroutine, which makes
 // 200 calls of 2.4 us before it answers (chain: by way of a third thread with 40 more). In none,
-// the request makes these calls itself. Times are in us, of the request, recorded with --sched. The
+// the request makes these calls itself. The clients of the server ask again as soon as they have an
+// answer, so that requests wait in a queue. Times are in us, of the request, recorded with --sched. The
 // machine had other work; the programs had a real-time priority. In Go every return is stepped.
 //
 //	                    mean: truth   raw  corr. ratio   median: truth   raw  corr. ratio
@@ -246,6 +247,9 @@
 //	TCP, two processes          579   912    583  1.01             551   897    578  1.05
 //	epoll                       546   890    563  1.03             543   881    553  1.02
 //	chain of pipes              677  1078    693  1.02             664  1073    684  1.03
+//	server, 1 client            555   921    589  1.06             547   905    578  1.06
+//	server, 4 clients          1997  3347   2055  1.03            2008  3359   2056  1.02
+//	server, 16 clients         7934 13046   7948  1.00            8151 13435   8225  1.01
 //	Go: none                    518  2819    662  1.28             486  2638    502  1.03
 //	Go: channel                 505  2735    619  1.22             495  2671    545  1.10
 //	Go: sync.Cond               508  2750    619  1.22             495  2671    553  1.12
