@@ -20,6 +20,40 @@ func (m *Moved) Factor() float64 {
 	return float64(max(m.FromNs, m.ToNs, 1)) / float64(max(min(m.FromNs, m.ToNs), 1))
 }
 
+// CostFactor returns how many times its first cost a hit costs now, in the class of sites where that
+// is most. Each cost is the median of five calibrations. It is 1 with fewer than ten.
+func CostFactor(list []Calibration) (factor float64) {
+	if len(list) < 2*recentCalibrations {
+		return 1
+	}
+	type class struct{ entry, ret string }
+	median := func(list []Calibration) map[class]float64 {
+		costs := map[class][]int64{}
+		for i := range list {
+			for _, s := range list[i].Sites {
+				key := class{s.Entry, s.Return}
+				costs[key] = append(costs[key], max(s.CallNs, s.EntryNs))
+			}
+		}
+		medians := map[class]float64{}
+		for key, list := range costs {
+			slices.Sort(list)
+			medians[key] = float64(list[len(list)/2])
+		}
+		return medians
+	}
+	first := median(list[:recentCalibrations])
+	for key, now := range median(list[len(list)-recentCalibrations:]) {
+		if before := first[key]; before > 0 {
+			factor = max(factor, now/before)
+		}
+	}
+	if factor == 0 {
+		return 1
+	}
+	return factor
+}
+
 // NewMoved finds the class of sites with the largest change of cost. Each cost is the median of
 // five calibrations in a row.
 func NewMoved(list []Calibration) Moved {

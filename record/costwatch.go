@@ -22,6 +22,11 @@ type costWatch struct {
 	notice      func(text string, args ...any)
 	startNs     uint64 // CLOCK_MONOTONIC of the trace's time 0
 
+	// scale, unless nil, is told by which factor hits have become dearer since the beginning, when
+	// that has changed by a tenth.
+	scale  func(factor float64)
+	scaled float64 // the last factor that it was told
+
 	calibrator *calibrator
 	list       []format.Calibration
 	quit       chan struct{}
@@ -78,7 +83,7 @@ func (w *costWatch) watch(startNs uint64) {
 	if w.calibrator == nil {
 		return
 	}
-	w.startNs = startNs
+	w.startNs, w.scaled = startNs, 1
 	w.quit = make(chan struct{})
 	w.running.Go(func() {
 		follow := 0 // measurements that are still to follow a change at once
@@ -135,8 +140,19 @@ func (w *costWatch) once() error {
 		w.list = append(w.list, c)
 		c.TimeNs = clock.SinceStart(clock.MonotonicNs(), w.startNs)
 		w.definitions.add(func(catalog *catalog) { catalog.w.AddCalibration(c) })
+		w.tellFactor()
 	}
 	return err
+}
+
+func (w *costWatch) tellFactor() {
+	if w.scale == nil {
+		return
+	}
+	if factor := format.CostFactor(w.list); max(factor/w.scaled, w.scaled/factor) > 1.1 {
+		w.scaled = factor
+		w.scale(factor)
+	}
 }
 
 // stop measures a last time.

@@ -349,6 +349,7 @@ func (s *session) activate() (ended <-chan struct{}, err error) {
 		// While a survey changes breakpoints, each thread of ours that has to wait for a processor costs
 		// the traced program hits.
 		setPriority(drainNice)
+		s.costs.scale = s.survey.Scale
 		s.survey.Watch()
 		if s.discoverer != nil {
 			s.discoverer.watchBusy()

@@ -39,7 +39,8 @@
 // bpf.Perf takes up to 125 ms to detach each probe. There, all functions are on from the beginning,
 // and those that cost too much are removed for good.
 //
-// The costs of hits are those of the calibrator. A program may pay more, as the kernel's code
+// The costs of hits are those of the calibrator, which measures them again twice a second: hits may
+// become dearer when the machine gets other work. A program may pay more, as the kernel's code
 // displaces its own from caches. Of servers a survey measures how much more (slowdown.go): by how
 // much the CPU time for each read or write grows in windows. All charges are multiplied by that.
 //

@@ -87,16 +87,28 @@ func newSurveyedModule(s *Survey, m Module) *surveyedModule {
 	}
 	for i := range m.Funcs {
 		fn := &m.Funcs[i]
-		entry, ret := s.cfg.Hits(fn)
-		entry += indirect
-		if ret > 0 {
-			ret += indirect
-		}
-		sm.funcs[i] = surveyedFunc{cost: entry + ret, entry: entry, raises: len(fn.Raised) > 0, ofRuntime: fn.OfRuntime(), ofMain: fn.OfMain()}
-		s.cfg.Objs.Limits.SetCost(sm.id(i), entry, ret)
+		sm.funcs[i] = surveyedFunc{raises: len(fn.Raised) > 0, ofRuntime: fn.OfRuntime(), ofMain: fn.OfMain()}
 		s.cfg.Objs.Limits.Turn(sm.id(i), false)
 	}
+	sm.setCosts()
 	return sm
+}
+
+// setCosts sets what hits of the functions cost now.
+func (sm *surveyedModule) setCosts() {
+	scaled := func(cost time.Duration) time.Duration {
+		if cost == 0 {
+			return 0
+		}
+		return time.Duration(sm.survey.scale*float64(cost)) + indirect
+	}
+	for i := range sm.funcs {
+		entry, ret := sm.survey.cfg.Hits(&sm.Funcs[i])
+		f := &sm.funcs[i]
+		f.entry = max(indirect, scaled(entry))
+		f.cost = f.entry + scaled(ret)
+		sm.survey.cfg.Objs.Limits.SetCost(sm.id(i), f.entry, f.cost-f.entry)
+	}
 }
 
 func (sm *surveyedModule) id(fn int) format.FuncID { return sm.First + format.FuncID(fn) }

@@ -42,6 +42,7 @@ type Survey struct {
 	windows bool          // functions can be attached again: bpf.Perf takes too long
 	warmer  *warmer       // nil without windows
 	grace   time.Duration // how much the probes may still cost beyond the limit
+	scale   float64       // how many times as much as at first hits cost
 
 	// lookFor is how long samples are taken before functions are scanned; 0 without samples.
 	lookFor     time.Duration
@@ -77,7 +78,7 @@ type mappedFiles struct {
 // Stop releases what it holds.
 func New(cfg Config) (s *Survey, err error) {
 	s = &Survey{
-		cfg: cfg, grace: graceOfRunning,
+		cfg: cfg, grace: graceOfRunning, scale: 1,
 		usedAtStart: map[int]used{}, accounts: map[int]*account{}, mapped: map[int]mappedFiles{},
 		opened: make(chan struct{}, 1), quit: make(chan struct{}),
 	}
@@ -151,6 +152,16 @@ func (s *Survey) Begin(startNs uint64) {
 			sm.turnOn(w)
 			w.fromNs, w.from = startNs, 0
 		}
+	}
+}
+
+// Scale sets how many times as much as at first hits cost.
+func (s *Survey) Scale(factor float64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.scale = factor
+	for _, sm := range s.modules {
+		sm.setCosts()
 	}
 }
 

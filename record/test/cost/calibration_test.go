@@ -65,42 +65,11 @@ func TestCalibrated(t *testing.T) {
 // TestCalibrationFollows: while a program is recorded, hits become up to three times as dear. What is
 // subtracted follows within a second or two.
 //
-// Another BPF program makes the hits dearer: the kernel runs it at the same breakpoints, those of
-// the calibrator included. The calibrator runs on another processor than the program, which may be a
+// The calibrator runs on another processor than the program, which may be a
 // sixth slower for seconds. So what is subtracted may be wrong by a quarter. What it was before is a
 // quarter of what it must become.
 func TestCalibrationFollows(t *testing.T) {
-	harness.NeedKernel(t)
-	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	target := harness.Target(t, "rounds.c", "-O1", "-fno-omit-frame-pointer")
-	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{
-		Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceUprobeMulti, License: "GPL",
-		Instructions: asm.Instructions{
-			asm.Mov.Imm(asm.R6, 150),
-			asm.FnKtimeGetNs.Call().WithSymbol("again"),
-			asm.Sub.Imm(asm.R6, 1),
-			asm.JNE.Imm(asm.R6, 0, "again"),
-			asm.Mov.Imm(asm.R0, 0),
-			asm.Return(),
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer program.Close()
-
-	ended := make(chan string)
-	go func() {
-		_, stderr, _ := harness.Utrace(t, "record", "-o", trace, "-e", "turn", "-e", "leaf", target, "6")
-		ended <- stderr
-	}()
-	time.Sleep(3 * time.Second) // the command may start a second late
-	slow := []link.Link{slowDown(t, program, target, []string{"turn", "leaf"}, nil), slowDown(t, program, harness.Binary(), nil, calibratedSites(t))}
-	stderr := <-ended
-	for _, l := range slow {
-		l.Close()
-	}
-
+	trace, stderr := recordDearHits(t, "-e", "turn", "-e", "leaf")
 	early, late := []string{"--from", "0.5s", "--to", "1.5s"}, []string{"--from", "5s"}
 	turn := func(flags ...string) float64 {
 		for _, f := range harness.Analyze(t, trace, flags...).Functions {
@@ -120,6 +89,66 @@ func TestCalibrationFollows(t *testing.T) {
 	if cost := (rawAfter - after) / (rawAfter - before); cost < 0.75 || cost > 1.25 {
 		t.Errorf("turn takes %.0f us, then %.0f us; raw %.0f, then %.0f us", before/1e3, after/1e3, rawBefore/1e3, rawAfter/1e3)
 	}
+}
+
+// TestSurveyFollows: so does what a survey charges. It records fewer calls once hits have become
+// dear, since these cost as much as more calls before.
+func TestSurveyFollows(t *testing.T) {
+	trace, stderr := recordDearHits(t, "--max-overhead", "5%")
+	recorded := func(from, to string) (calls uint64) {
+		var r surveyReport
+		harness.AnalyzeJSON(t, &r, "--from", from, "--to", to, trace)
+		for _, f := range r.Functions {
+			calls += f.Recorded
+		}
+		return calls
+	}
+	before, after := recorded("1s", "2.5s"), recorded("5s", "6.5s")
+	t.Logf("%d calls were recorded, then %d", before, after)
+	if before < 1000 || after > before/2 {
+		t.Errorf("%d calls were recorded, then %d\n%s", before, after, stderr)
+	}
+}
+
+// recordDearHits records rounds.c for 7 seconds. In the second half, hits are up to six times as
+// dear.
+//
+// Another BPF program makes the hits dearer: the kernel runs it at the same breakpoints, those of
+// the calibrator included.
+func recordDearHits(t *testing.T, flags ...string) (trace, stderr string) {
+	t.Helper()
+	harness.NeedKernel(t)
+	trace = filepath.Join(t.TempDir(), "trace.arrow")
+	target := harness.Target(t, "rounds.c", "-O1", "-fno-omit-frame-pointer")
+	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{
+		Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceUprobeMulti, License: "GPL",
+		Instructions: asm.Instructions{
+			asm.Mov.Imm(asm.R6, 150),
+			asm.FnKtimeGetNs.Call().WithSymbol("again"),
+			asm.Sub.Imm(asm.R6, 1),
+			asm.JNE.Imm(asm.R6, 0, "again"),
+			asm.Mov.Imm(asm.R0, 0),
+			asm.Return(),
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer program.Close()
+
+	ended := make(chan string)
+	go func() {
+		_, stderr, _ := harness.Utrace(t, append(append([]string{"record", "-o", trace}, flags...), "--", target, "7")...)
+		ended <- stderr
+	}()
+	time.Sleep(3 * time.Second) // the command may start a second late
+	slow := []link.Link{slowDown(t, program, target, []string{"turn", "leaf"}, nil), slowDown(t, program, harness.Binary(), nil, calibratedSites(t))}
+	stderr = <-ended
+	for _, l := range slow {
+		l.Close()
+	}
+
+	return trace, stderr
 }
 
 // slowDown runs a BPF program at functions of a file, or at offsets in it.
