@@ -67,7 +67,8 @@ func show(open []*heldStep) {
 }
 
 func (l *longCalls) hold(s *Step, shown bool) *heldStep {
-	h := &heldStep{Step: s, shown: shown}
+	held := *s
+	h := &heldStep{Step: &held, shown: shown}
 	h.at = l.held.PushBack(h)
 	l.bytes += h.bytes()
 	return h

@@ -47,20 +47,23 @@ const (
 
 // FlowName names a thread in a flow: a thread's ID, g and a goroutine's number, or s and a track's
 // number.
-func FlowName(t *format.Thread) string {
+func FlowName(t *format.Thread) string { return string(AppendFlowName(nil, t)) }
+
+// AppendFlowName appends what FlowName returns.
+func AppendFlowName(b []byte, t *format.Thread) []byte {
 	switch {
 	case t.Track != 0:
-		return "s" + strconv.Itoa(t.Track)
+		return strconv.AppendInt(append(b, 's'), int64(t.Track), 10)
 	case t.Goroutine != 0:
-		return "g" + strconv.FormatUint(t.Goroutine, 10)
+		return strconv.AppendUint(append(b, 'g'), t.Goroutine, 10)
 	}
-	return strconv.Itoa(t.TID)
+	return strconv.AppendInt(b, int64(t.TID), 10)
 }
 
 // Flow visits the steps of a trace in order of time, all threads together. Calls that are open at
 // the end leave there, thread by thread. With Options.Min there are no Hits and Execs, and a step
 // comes once it is known which calls before it took that long. An error of visit ends the flow and
-// is returned. The pointers of a Step stay valid. Flow returns the warnings about the trace.
+// is returned. A Step is valid during visit, its pointers also afterwards. Flow returns the warnings about the trace.
 func Flow(path string, opts Options, cpu bool, visit func(*Step) error) (warnings []Warning, err error) {
 	src, err := openSource(path, &opts)
 	if err != nil {
@@ -113,6 +116,7 @@ type steps struct {
 	modules []format.Module
 	cpu     uint16
 	visit   func(*Step) error
+	current Step  // that is visited
 	err     error // the first of visit, which is not called again
 }
 
@@ -131,7 +135,7 @@ func (s *steps) enter(t *thread, f, parent *frame) {
 		return
 	}
 	fn := &s.funcs[f.fn]
-	s.step(t, &Step{Kind: Enter, Func: fn, Depth: int(f.node), Args: formatValues(fn.Args, t.args())})
+	s.step(t, Step{Kind: Enter, Func: fn, Depth: int(f.node), Args: formatValues(fn.Args, t.args())})
 	f.node++
 }
 
@@ -139,7 +143,7 @@ func (s *steps) leave(t *thread, f *frame, state State) {
 	if f.hidden {
 		return
 	}
-	st := &Step{Kind: Leave, State: state, Func: &s.funcs[f.fn], Depth: int(f.node) - 1, Uncertain: f.uncertain}
+	st := Step{Kind: Leave, State: state, Func: &s.funcs[f.fn], Depth: int(f.node) - 1, Uncertain: f.uncertain}
 	if state.Returned() {
 		st.Duration = time.Duration(f.durationNs(t))
 	}
@@ -156,20 +160,20 @@ func (s *steps) hit(t *thread, f *frame) {
 	}
 	if s.selection.enter(f, parent); !f.hidden {
 		fn := &s.funcs[f.fn]
-		s.step(t, &Step{Kind: Hit, Func: fn, Depth: int(f.node), Args: formatValues(fn.Args, t.args())})
+		s.step(t, Step{Kind: Hit, Func: fn, Depth: int(f.node), Args: formatValues(fn.Args, t.args())})
 	}
 }
 
 // waited visits a wait in a shown call.
 func (s *steps) waited(t *thread, w *Wait) {
 	if n := len(t.frames); n > 0 && !t.frames[n-1].hidden {
-		s.step(t, &Step{Kind: Waited, Wait: w, Duration: w.Runnable + w.Blocked + w.Unknown, Depth: int(t.frames[n-1].node)})
+		s.step(t, Step{Kind: Waited, Wait: w, Duration: w.Runnable + w.Blocked + w.Unknown, Depth: int(t.frames[n-1].node)})
 	}
 }
 
 // executed visits an exec, unless functions are selected and none of them is running.
 func (s *steps) executed(t *thread, program string) {
-	st := &Step{Kind: Exec, Program: program}
+	st := Step{Kind: Exec, Program: program}
 	switch top := t.top(); {
 	case top != nil && !top.hidden:
 		st.Depth = int(top.node)
@@ -179,10 +183,12 @@ func (s *steps) executed(t *thread, program string) {
 	s.step(t, st)
 }
 
-func (s *steps) step(t *thread, st *Step) {
+func (s *steps) step(t *thread, step Step) {
 	if s.err != nil {
 		return
 	}
+	st := &s.current
+	*st = step
 	st.At, st.ThreadID, st.Thread, st.CPU = time.Duration(t.nowNs), t.id, &t.info, s.cpu
 	if st.Func != nil {
 		st.Module = s.modules[st.Func.Module].Path

@@ -89,13 +89,19 @@ func Plural(n uint64, one, many string) string {
 }
 
 // FormatDuration writes a duration in us, ms or s with three decimals.
-func FormatDuration(d time.Duration) string {
+func FormatDuration(d time.Duration) string { return string(AppendDuration(nil, d)) }
+
+// AppendDuration appends what FormatDuration returns.
+func AppendDuration(b []byte, d time.Duration) []byte {
+	unit, name := time.Second, " s"
 	switch {
 	case d < time.Millisecond:
-		return fmt.Sprintf("%d.%03d us", d/1e3, d%1e3)
+		unit, name = time.Microsecond, " us"
 	case d < time.Second:
-		return fmt.Sprintf("%d.%03d ms", d/1e6, d/1e3%1e3)
-	default:
-		return fmt.Sprintf("%d.%03d s", d/1e9, d/1e6%1e3)
+		unit, name = time.Millisecond, " ms"
 	}
+	b = strconv.AppendInt(b, int64(d/unit), 10)
+	part := d % unit / (unit / 1000)
+	b = append(b, '.', byte('0'+part/100), byte('0'+part/10%10), byte('0'+part%10))
+	return append(b, name...)
 }

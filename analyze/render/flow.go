@@ -2,6 +2,7 @@ package render
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -109,6 +110,7 @@ type braces struct {
 	bytes   int                     // in held
 	first   int                     // number of held[0], counted from the start
 	waiting map[format.ThreadID]int // number of the line that waits for the thread's next step
+	text    []byte                  // of a line, scratch
 }
 
 type heldLine struct {
@@ -130,41 +132,50 @@ func (f *braces) step(s *analyze.Step) error {
 		delete(f.waiting, s.ThreadID)
 		line := &f.held[entered-f.first]
 		if s.Kind == analyze.Leave && (s.State == analyze.Complete || s.State == analyze.NoReturn) {
-			f.decide(line, f.line(entered, line.step.At, s, &line.step))
-			return f.release()
+			return cmp.Or(f.decide(line, f.line(entered, line.step.At, s, &line.step)), f.release())
 		}
-		f.decide(line, f.line(entered, line.step.At, &line.step, nil))
+		if err := cmp.Or(f.decide(line, f.line(entered, line.step.At, &line.step, nil)), f.release()); err != nil {
+			return err
+		}
 	}
 	n := f.first + len(f.held)
-	if s.Kind == analyze.Enter {
+	switch {
+	case s.Kind == analyze.Enter:
 		f.waiting[s.ThreadID] = n
 		f.hold(heldLine{step: *s, waiting: true})
-	} else {
-		f.hold(heldLine{text: f.line(n, s.At, s, nil)})
+	case len(f.held) == 0:
+		f.first++
+		_, err := f.out.Write(f.line(n, s.At, s, nil))
+		return err
+	default:
+		f.hold(heldLine{text: string(f.line(n, s.At, s, nil))})
 	}
 	return f.release()
 }
 
-// content is what a line says of a step. entered is the beginning of a call that fits on one line.
-func content(s, entered *analyze.Step) string {
+// appendContent appends what a line says of a step. entered is the beginning of a call that fits on
+// one line.
+func appendContent(b []byte, s, entered *analyze.Step) []byte {
 	switch s.Kind {
 	case analyze.Enter:
-		return call(s) + " {"
+		return append(appendCall(b, s), " {"...)
 	case analyze.Hit:
-		return call(s) + ";"
+		return append(appendCall(b, s), ';')
 	case analyze.Waited:
-		return "/* linux:schedule" + waited(s.Wait) + " */"
+		return append(append(append(b, "/* linux:schedule"...), waited(s.Wait)...), " */"...)
 	case analyze.Exec:
-		return "/* " + execText(s) + " */"
+		return append(append(append(b, "/* "...), execText(s)...), " */"...)
 	}
 	if entered == nil {
-		return "}" + result(s) + " /* " + s.Func.Name + ending(s) + " */"
+		b = append(append(b, '}'), result(s)...)
+		b = append(append(b, " /* "...), s.Func.Name...)
+		return append(append(b, ending(s)...), " */"...)
 	}
-	text := call(entered) + result(s) + ";"
+	b = append(append(appendCall(b, entered), result(s)...), ';')
 	if s.Uncertain {
-		text += " /* uncertain */"
+		b = append(b, " /* uncertain */"...)
 	}
-	return text
+	return b
 }
 
 func (f *braces) hold(line heldLine) {
@@ -172,10 +183,17 @@ func (f *braces) hold(line heldLine) {
 	f.bytes += line.bytes()
 }
 
-// decide ends the waiting of a line.
-func (f *braces) decide(line *heldLine, text string) {
-	f.bytes += len(text) - line.bytes()
-	*line = heldLine{text: text}
+// decide ends the waiting of a line. The first one is written at once.
+func (f *braces) decide(line *heldLine, text []byte) error {
+	f.bytes -= line.bytes()
+	if line == &f.held[0] {
+		*line = heldLine{}
+		_, err := f.out.Write(text)
+		return err
+	}
+	*line = heldLine{text: string(text)}
+	f.bytes += len(text)
+	return nil
 }
 
 func (l *heldLine) bytes() int { return len(l.text) + len(l.step.Args) }
@@ -198,8 +216,11 @@ func waited(w *analyze.Wait) string {
 // execText says that a process executes another program.
 func execText(s *analyze.Step) string { return "linux:task-exec: " + s.Program }
 
-// call writes a call with its arguments.
-func call(s *analyze.Step) string { return s.Func.Name + "(" + s.Args + ")" }
+// appendCall appends a call with its arguments.
+func appendCall(b []byte, s *analyze.Step) []byte {
+	b = append(append(b, s.Func.Name...), '(')
+	return append(append(b, s.Args...), ')')
+}
 
 // result writes the results of a call, as uftrace does.
 func result(s *analyze.Step) string {
@@ -244,7 +265,9 @@ func (f *braces) release() error {
 				break
 			}
 			delete(f.waiting, line.step.ThreadID)
-			f.decide(line, f.line(f.first+n, line.step.At, &line.step, nil))
+			if err := f.decide(line, f.line(f.first+n, line.step.At, &line.step, nil)); err != nil {
+				return err
+			}
 		}
 		f.bytes -= line.bytes()
 		if _, err := f.out.WriteString(line.text); err != nil {
@@ -262,7 +285,9 @@ func (f *braces) flush() error {
 	for i := range f.held {
 		line := &f.held[i]
 		if line.waiting {
-			f.decide(line, f.line(f.first+i, line.step.At, &line.step, nil))
+			if err := f.decide(line, f.line(f.first+i, line.step.At, &line.step, nil)); err != nil {
+				return err
+			}
 		}
 	}
 	return f.release()
@@ -273,18 +298,22 @@ const maxIndent = 512
 
 func indent(depth int) string { return strings.Repeat("  ", min(depth, maxIndent)) }
 
-// line is the line with number n, which has the time at; "" if it is not to be written.
-func (f *braces) line(n int, at time.Duration, s, entered *analyze.Step) string {
+// line is the line with number n, which has the time at; empty if it is not to be written. It is
+// valid until the next call.
+func (f *braces) line(n int, at time.Duration, s, entered *analyze.Step) []byte {
 	before, follows := f.last[s.ThreadID]
 	f.last[s.ThreadID] = at
 	if n < f.from || n >= f.to {
-		return ""
+		return nil
 	}
 	l := flowLine{step: s, at: at, elapsed: at - f.begin, delta: at - before, follows: follows}
-	if s.Kind == analyze.Leave && s.State.Returned() || s.Kind == analyze.Waited {
-		l.duration = aligned(s.Duration)
+	l.took = s.Kind == analyze.Leave && s.State.Returned() || s.Kind == analyze.Waited
+	f.text = f.fields.before(f.text[:0], &l)
+	for range min(s.Depth, maxIndent) {
+		f.text = append(f.text, "  "...)
 	}
-	return f.fields.before(&l) + indent(s.Depth) + content(s, entered) + "\n"
+	f.text = append(appendContent(f.text, s, entered), '\n')
+	return f.text
 }
 
 // writeArrow writes a line of uflow's layout. It shows no waits, and no end of a call without a
@@ -315,5 +344,5 @@ func arrowName(s *analyze.Step) string {
 	case s.Args == "":
 		return s.Func.Name + result(s)
 	}
-	return call(s)
+	return string(appendCall(nil, s))
 }

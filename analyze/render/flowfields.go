@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,45 +15,57 @@ import (
 // flowField is a column of a flow, ahead of the functions.
 type flowField struct {
 	name  string
-	title string // as wide as the column
-	text  func(l *flowLine) string
+	title string                             // as wide as the column
+	text  func(b []byte, l *flowLine) []byte // appends the text
 }
 
 // flowLine is what the fields of a line are about.
 type flowLine struct {
-	step     *analyze.Step // its thread and function
-	at       time.Duration // its time: of a call in one line when it began
-	duration string
-	elapsed  time.Duration // since the first line
-	delta    time.Duration // since the thread's line before, if there is one
-	follows  bool          // there is one
+	step    *analyze.Step // its thread and function
+	at      time.Duration // its time: of a call in one line when it began
+	took    bool          // it has a duration: that of its step
+	elapsed time.Duration // since the first line
+	delta   time.Duration // since the thread's line before, if there is one
+	follows bool          // there is one
 }
 
 // flowFields are all fields, with the names, titles and widths of uftrace.
 func flowFields() []flowField {
 	return []flowField{
-		{"duration", " DURATION ", func(l *flowLine) string { return l.duration }},
-		{"tid", "   TID  ", func(l *flowLine) string { return "[" + terminal.PadLeft(analyze.FlowName(l.step.Thread), 6) + "]" }},
-		{"time", "     TIMESTAMP    ", func(l *flowLine) string { return fmt.Sprintf("%d.%09d", l.at/time.Second, l.at%time.Second) }},
-		{"delta", " TIMEDELTA", func(l *flowLine) string {
+		{"duration", " DURATION ", func(b []byte, l *flowLine) []byte {
+			if !l.took {
+				return b
+			}
+			return appendAligned(b, l.step.Duration)
+		}},
+		{"tid", "   TID  ", func(b []byte, l *flowLine) []byte {
+			b = append(b, '[')
+			from := len(b)
+			b = analyze.AppendFlowName(b, l.step.Thread)
+			return append(padLeft(b, from, 6), ']')
+		}},
+		{"time", "     TIMESTAMP    ", func(b []byte, l *flowLine) []byte {
+			return fmt.Appendf(b, "%d.%09d", l.at/time.Second, l.at%time.Second)
+		}},
+		{"delta", " TIMEDELTA", func(b []byte, l *flowLine) []byte {
 			if !l.follows {
-				return ""
+				return b
 			}
-			return aligned(l.delta)
+			return appendAligned(b, l.delta)
 		}},
-		{"elapsed", "  ELAPSED ", func(l *flowLine) string { return aligned(l.elapsed) }},
-		{"addr", "   ADDRESS  ", func(l *flowLine) string {
+		{"elapsed", "  ELAPSED ", func(b []byte, l *flowLine) []byte { return appendAligned(b, l.elapsed) }},
+		{"addr", "   ADDRESS  ", func(b []byte, l *flowLine) []byte {
 			if l.step.Func == nil || l.step.Func.Addr == 0 {
-				return ""
+				return b
 			}
-			return fmt.Sprintf("%x", l.step.Func.Addr)
+			return strconv.AppendUint(b, l.step.Func.Addr, 16)
 		}},
-		{"task", "      TASK NAME", func(l *flowLine) string { return l.step.Thread.Comm }},
-		{"module", "     MODULE NAME", func(l *flowLine) string {
+		{"task", "      TASK NAME", func(b []byte, l *flowLine) []byte { return appendField(b, l.step.Thread.Comm) }},
+		{"module", "     MODULE NAME", func(b []byte, l *flowLine) []byte {
 			if l.step.Module == "" {
-				return ""
+				return b
 			}
-			return filepath.Base(l.step.Module)
+			return appendField(b, filepath.Base(l.step.Module))
 		}},
 	}
 }
@@ -113,25 +126,38 @@ func (f Fields) titleLine() string {
 	return ""
 }
 
-// before is the part of a line ahead of the function.
-func (f Fields) before(l *flowLine) string {
+// before appends the part of a line ahead of the function.
+func (f Fields) before(b []byte, l *flowLine) []byte {
 	if len(f.list) == 0 {
-		return ""
+		return b
 	}
-	var b strings.Builder
 	for _, field := range f.list {
-		text, width := field.text(l), len(field.title)
-		if terminal.Width(text) > max(width, maxField) {
-			text = terminal.Shorten(text, maxField)
-		}
-		for range 1 + width - terminal.Width(text) {
-			b.WriteByte(' ')
-		}
-		b.WriteString(text)
+		b = append(b, ' ')
+		from := len(b)
+		b = padLeft(field.text(b, l), from, len(field.title))
 	}
-	b.WriteString(" | ")
-	return b.String()
+	return append(b, " | "...)
 }
 
 // maxField is the greatest width of a field: no number or time exceeds it.
 const maxField = 16
+
+// appendField appends a name, shortened to maxField.
+func appendField(b []byte, text string) []byte { return append(b, terminal.Shorten(text, maxField)...) }
+
+// padLeft inserts spaces at from, so that the text from there on has a width.
+func padLeft(b []byte, from, width int) []byte {
+	n := width - terminal.Width(b[from:])
+	if n <= 0 {
+		return b
+	}
+	end := len(b)
+	for range n {
+		b = append(b, ' ')
+	}
+	copy(b[from+n:], b[from:end])
+	for i := range n {
+		b[from+i] = ' '
+	}
+	return b
+}

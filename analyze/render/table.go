@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"utrace/analyze"
@@ -205,10 +204,12 @@ func bounded(d time.Duration, mark string, bound bool) string {
 
 // aligned writes a duration with its unit in two characters, as uftrace does, so that columns
 // align.
-func aligned(d time.Duration) string {
-	text := analyze.FormatDuration(d)
-	if number, ok := strings.CutSuffix(text, " s"); ok {
-		return number + "  s"
+func aligned(d time.Duration) string { return string(appendAligned(nil, d)) }
+
+func appendAligned(b []byte, d time.Duration) []byte {
+	b = analyze.AppendDuration(b, d)
+	if n := len(b) - 1; b[n-1] == ' ' {
+		b = append(b[:n], " s"...)
 	}
-	return text
+	return b
 }

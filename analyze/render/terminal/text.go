@@ -7,10 +7,10 @@ import (
 )
 
 // Width is the number of columns that a text takes.
-func Width(text string) int {
+func Width[T string | []byte](text T) int {
 	for i := range len(text) {
 		if text[i] < ' ' || text[i] > '~' {
-			return uniseg.StringWidth(text)
+			return uniseg.StringWidth(string(text))
 		}
 	}
 	return len(text)
