@@ -87,6 +87,9 @@ func (f *filePlan) selectFuncs(funcs []elffile.Func, probes []*probe.Probe) (lis
 // newPlacer returns the placer of the file's functions. It notes the file's hazards in the module.
 func (f *filePlan) newPlacer(funcs []elffile.Func) *placer {
 	h := newFileHazards(f.img.File, f.hazards)
+	if f.p.filtered {
+		h.why, h.leaves = cmp.Or(h.why, whyFiltered), true
+	}
 	f.m.Hazard, f.m.Goid = h.why, h.goid
 	isRecovered := func(fn elffile.Func) bool { return fn.Recovered }
 	if f.m.Hazard == "" && h.nameless != "" && slices.ContainsFunc(funcs, isRecovered) {

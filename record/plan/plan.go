@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/internal/image"
 	"utrace/record/internal/insn"
@@ -68,6 +69,7 @@ type Plan struct {
 	program      *image.Image   // of the command, nil if there is none
 	programs     []*image.Image // of the command and the processes
 	kernel       insn.Kernel
+	filtered     bool          // system call filters may kill programs at return probes: see bpf.FilteredReturns
 	placeAtEntry bool          // see Config.PlaceAtEntry
 	follow       bool          // see Config.Follow
 	slowerThan   time.Duration // see Config.SlowerThan
@@ -101,7 +103,7 @@ type Plan struct {
 func New(cfg Config) (*Plan, error) {
 	p := &Plan{
 		Images: image.NewSet(), follow: cfg.Follow, slowerThan: cfg.SlowerThan, sched: cfg.Sched,
-		kernel: runningKernel(), placeAtEntry: cfg.PlaceAtEntry,
+		kernel: runningKernel(), filtered: bpf.FilteredReturns.Probe() != nil, placeAtEntry: cfg.PlaceAtEntry,
 		planned:   map[image.Version]*plannedFile{},
 		busy:      map[*probe.Probe]busyProgram{},
 		users:     map[*image.Image][]*Scope{},
