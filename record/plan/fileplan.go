@@ -64,6 +64,8 @@ func (p *Plan) addFile(img *image.Image, probes []*probe.Probe, hazards processH
 		}
 	}
 
+	f.dropPatched()
+
 	modules := []*Module{m}
 	if p.probesUnknownProcesses() {
 		modules = append(modules, m.takePerProcess())

@@ -186,10 +186,19 @@ func refusedByKernel(file *elffile.File, a abi.Addr) string {
 	if file.IsWritable(a) {
 		return whyWritable
 	}
-	for n := uint64(insn.MaxLen); n > 0; n-- { // fewer at the end of the code
-		if code, err := file.Code(a, n); err == nil {
-			return insn.Refused(file.Machine, code)
-		}
+	if code := codeAt(file, a); code != nil {
+		return insn.Refused(file.Machine, code)
 	}
 	return ""
+}
+
+// codeAt returns as many bytes of code as an instruction may have, fewer at the end of the code,
+// nil if there are none.
+func codeAt(file *elffile.File, a abi.Addr) []byte {
+	for n := uint64(insn.MaxLen); n > 0; n-- {
+		if code, err := file.Code(a, n); err == nil {
+			return code
+		}
+	}
+	return nil
 }
