@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"utrace/bpf"
 	"utrace/record/internal/abi"
@@ -43,7 +44,7 @@ func (f *filePlan) addFuncs() error {
 
 	for _, fn := range f.img.File.IFuncs() {
 		if symbol, by := selectFunc(fn, probes, f.matched); by != nil {
-			f.leaveOut(symbol, fn.Addr, "an indirect function: the code there only chooses the implementation; probe that instead")
+			f.leaveOut(symbol, fn.Addr, "an indirect function: the code there only chooses the implementation; probe that instead"+implementations(symbol, funcs))
 		}
 	}
 
@@ -63,6 +64,18 @@ func (f *filePlan) addFuncs() error {
 	f.finishFuncs()
 	f.addHandoffs(pl, funcs)
 	return nil
+}
+
+// implementations names the functions among which an indirect one chooses, as a pattern in
+// parentheses: NAME.* of the compiler's target_clones, or __NAME_* of glibc. It is "" if there are
+// no such functions.
+func implementations(symbol string, funcs []elffile.Func) string {
+	for _, prefix := range []string{symbol + ".", "__" + strings.TrimPrefix(symbol, "__") + "_"} {
+		if slices.ContainsFunc(funcs, func(fn elffile.Func) bool { return strings.HasPrefix(fn.Name, prefix) }) {
+			return fmt.Sprintf(" (%s*)", prefix)
+		}
+	}
+	return ""
 }
 
 // selectFuncs returns the functions that the probes select and that are not planned yet. It leaves

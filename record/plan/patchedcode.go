@@ -8,7 +8,6 @@ import (
 
 	"utrace/record/internal/abi"
 	"utrace/record/internal/elffile"
-	"utrace/record/internal/insn"
 	"utrace/record/internal/patched"
 )
 
@@ -76,13 +75,4 @@ func (fn *Func) isPatched(code *patched.Code) bool {
 		return code.Changed(elffile.FileOff(fn.FileOff), fn.code) || slices.ContainsFunc(fn.Raised, changed)
 	}
 	return slices.ContainsFunc(fn.USDTSites, changed) || slices.ContainsFunc(fn.Raised, changed)
-}
-
-// instructionAt returns the bytes of an instruction in the file, nil if they cannot be read.
-func instructionAt(file *elffile.File, a abi.Addr) []byte {
-	code := codeAt(file, a)
-	if in, ok := insn.Decode(file.Machine, code, a); ok {
-		code = code[:in.Len]
-	}
-	return slices.Clone(code)
 }

@@ -181,16 +181,24 @@ func (pl *placer) returnHazard(fn elffile.Func, names []string) (why string, inL
 }
 
 // refusedByKernel says why there can be no breakpoint on an instruction, "" if there can: see
-// insn.Refused and whyWritable.
+// insn.Refused, whyWritable and whyRelocated.
 func refusedByKernel(file *elffile.File, a abi.Addr) string {
 	if file.IsWritable(a) {
 		return whyWritable
 	}
-	if code := codeAt(file, a); code != nil {
-		return insn.Refused(file.Machine, code)
+	code := codeAt(file, a)
+	switch {
+	case code == nil:
+		return ""
+	case file.IsRelocated(a, uint64(len(instructionAt(file, a)))):
+		return whyRelocated
 	}
-	return ""
+	return insn.Refused(file.Machine, code)
 }
+
+// whyRelocated is the reason to leave out an instruction that the dynamic linker changes: the kernel
+// executes the one of the file.
+const whyRelocated = "the dynamic linker changes this instruction (a text relocation), and the kernel would execute the unchanged one"
 
 // codeAt returns as many bytes of code as an instruction may have, fewer at the end of the code,
 // nil if there are none.
@@ -201,4 +209,13 @@ func codeAt(file *elffile.File, a abi.Addr) []byte {
 		}
 	}
 	return nil
+}
+
+// instructionAt returns the bytes of an instruction in the file, nil if they cannot be read.
+func instructionAt(file *elffile.File, a abi.Addr) []byte {
+	code := codeAt(file, a)
+	if in, ok := insn.Decode(file.Machine, code, a); ok {
+		code = code[:in.Len]
+	}
+	return slices.Clone(code)
 }

@@ -75,6 +75,7 @@ type File struct {
 	Segments []Segment   // executable ones, in the order of the file
 
 	NoDefaultLib bool // DF_1_NODEFLIB
+	textRelocs   textRelocs
 	r            io.ReaderAt
 	close        func() error
 	size         uint64
@@ -90,6 +91,8 @@ type File struct {
 	types   func() (*dwarf.Info, error)
 	goTypes func() (goTypes, error)
 	loadsSP func() (abi.Addr, bool) // see LoadsStackPointer
+
+	relocated func() ([]uint64, bool) // see IsRelocated
 
 	root     string // see OpenAs
 	debugDir string
@@ -202,6 +205,7 @@ func newFile(r io.ReaderAt, size uint64, path string) (*File, error) {
 	f.usdt = sync.OnceValues(f.readUSDT)
 	f.goTypes = sync.OnceValues(f.readGoTypes)
 	f.loadsSP = sync.OnceValues(f.findStackLoad)
+	f.relocated = sync.OnceValues(f.readRelocated)
 	f.types = sync.OnceValues(f.readDebugInfo)
 	f.debug = sync.OnceValue(f.openDebug)
 	f.embedded = sync.OnceValue(f.readEmbedded)

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -216,5 +217,25 @@ func TestPlacesInLoops(t *testing.T) {
 		if got := r.Calls(); !maps.Equal(got, want) || len(want) != 3 {
 			t.Errorf("%s: calls %v, want %v", flags, got, want)
 		}
+	}
+}
+
+// TestTextRelocations: an instruction that the dynamic linker changes is left out, since the kernel
+// would execute the one of the file. The other functions are counted, and the program behaves as it
+// does alone.
+func TestTextRelocations(t *testing.T) {
+	harness.NeedKernel(t)
+	if runtime.GOARCH != "amd64" {
+		t.Skip("the functions are assembly for x86-64")
+	}
+	bin := harness.Target(t, "textrelocs.c", "-O1", "-Wl,-z,notext")
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	stdout, stderr, status := harness.Utrace(t, "record", "-e", "/^(relocated|inside|plain)$/", "-o", trace, "--", bin)
+	if status != 0 || stdout != "27450\n" || !strings.Contains(stderr, "such as relocated: the dynamic linker changes this instruction") {
+		t.Errorf("status %d, %q\n%s", status, stdout, stderr)
+	}
+	want := map[string]uint64{"inside": 100, "plain": 100}
+	if got := harness.Analyze(t, trace).Calls(); !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
