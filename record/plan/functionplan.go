@@ -24,6 +24,7 @@ import (
 //     the probes, plan the most useful ones.
 //  3. Leave out indirect functions.
 //  4. Plan single instructions.
+//  5. Note the calls that the compiler has put elsewhere.
 func (f *filePlan) addFuncs() error {
 	funcs, err := f.img.File.Funcs()
 	if err != nil {
@@ -62,6 +63,7 @@ func (f *filePlan) addFuncs() error {
 		}
 	}
 	f.finishFuncs()
+	f.noteCopies(probes, funcs)
 	f.addHandoffs(pl, funcs)
 	return nil
 }

@@ -62,6 +62,9 @@ type Plan struct {
 	// Problems say which part of a preset, or which stacks, cannot be recorded, and why.
 	Problems []string
 
+	// Missing says which calls of probed functions are not recorded, see noteCopies.
+	Missing []string
+
 	PIDs   []int          // the processes, with their descendants if Follow; none: see Command
 	Images image.Set      // the open files
 	Probes []*probe.Probe // asked for or chosen, those of presets included

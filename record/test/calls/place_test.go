@@ -239,3 +239,44 @@ func TestTextRelocations(t *testing.T) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }
+
+// TestCopies: calls that the compiler has inlined, or has led to a copy of the function, are not
+// seen. Summary and analysis say so, and the copy can be named as well.
+func TestCopies(t *testing.T) {
+	harness.NeedKernel(t)
+	harness.NeedTool(t, "nm")
+	bin := harness.Target(t, "copies.c", "-O2", "-g", "-fipa-cp-clone")
+	const clone = "specialized.constprop.0"
+	if symbols, err := exec.Command("nm", bin).Output(); err != nil || !strings.Contains(string(symbols), clone) {
+		t.Skipf("needs a compiler that makes %s (%v)", clone, err)
+	}
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	record := func(probes ...string) (stderr string, calls map[string]uint64) {
+		args := []string{"record", "-o", trace}
+		for _, p := range probes {
+			args = append(args, "-e", p)
+		}
+		stdout, stderr, status := harness.Utrace(t, append(args, "--", bin)...)
+		if status != 0 || stdout != "helper 110, specialized 210\n" {
+			t.Fatalf("status %d, %q\n%s", status, stdout, stderr)
+		}
+		return stderr, harness.Analyze(t, trace).Calls()
+	}
+
+	const inlined, copied = "calls of helper that the compiler has inlined are missing: those in direct", "calls of " + clone + " are missing"
+	stderr, calls := record("helper", "specialized")
+	_, analysis, _ := harness.Utrace(t, "analyze", trace)
+	for _, want := range []string{inlined, copied} {
+		if !strings.Contains(stderr, want) || !strings.Contains(analysis, want) {
+			t.Errorf("no %q in\n%s%s", want, stderr, analysis)
+		}
+	}
+	if want := map[string]uint64{"helper": 10, "specialized": 10}; !maps.Equal(calls, want) {
+		t.Errorf("%v, want %v", calls, want)
+	}
+
+	stderr, calls = record("specialized", clone, "direct")
+	if calls["specialized"]+calls[clone] != 210 || strings.Contains(stderr, "missing") {
+		t.Errorf("%v\n%s", calls, stderr)
+	}
+}

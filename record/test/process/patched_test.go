@@ -69,6 +69,26 @@ func TestPatched(t *testing.T) {
 	}
 }
 
+// TestTwoRecordings: the breakpoints of another recording, and the calls that the kernel makes of
+// nops, are no changes of the program.
+func TestTwoRecordings(t *testing.T) {
+	harness.NeedKernel(t)
+	for _, flag := range []string{"-fpatchable-function-entry=0", "-fpatchable-function-entry=5"} {
+		bin := harness.Target(t, "ticks.c", "-O1", flag)
+		cmd, _ := harness.Start(t, bin, "1000000")
+		args := []string{"-e", "tick", "-p", strconv.Itoa(cmd.Process.Pid)}
+		first := harness.StartRecorder(t, args...)
+		first.Await(t)
+		second := harness.StartRecorder(t, args...)
+		second.Await(t)
+		for _, rec := range []*harness.Recorder{second, first} {
+			if stderr := rec.Stop(t); strings.Contains(stderr, "changed") || harness.Analyze(t, rec.Trace).Calls()["tick"] == 0 {
+				t.Errorf("%s: %s", flag, stderr)
+			}
+		}
+	}
+}
+
 // TestPatchedBeforeFound: a process maps a probed file and replaces a function, before a recording of
 // all processes finds that. The dynamic linker, as a program, maps a file that nobody expects. Its
 // process gets breakpoints of its own, because a debugger runs somewhere.
