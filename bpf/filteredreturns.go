@@ -21,11 +21,11 @@ var FilteredReturns = &Feature{
 
 func haveFilteredReturns() error {
 	const sysUretprobe = 335 // arch/x86/entry/syscalls/syscall_64.tbl
-	var major, minor int
-	if _, err := fmt.Sscanf(Release(), "%d.%d", &major, &minor); err != nil {
-		return fmt.Errorf("release %s: %w", Release(), err)
+	version, err := versionOf(Release())
+	if err != nil {
+		return err
 	}
-	if v := 1000*major + minor; runtime.GOARCH != "amd64" || v < 6011 || v >= 6014 {
+	if runtime.GOARCH != "amd64" || version < 6011 || version >= 6014 {
 		return nil
 	}
 	filtered, err := isFiltered(sysUretprobe)
