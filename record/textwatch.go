@@ -48,10 +48,12 @@ type textWatch struct {
 
 	mu       sync.Mutex // protects all below
 	watched  map[*module][]watchedSite
-	seen     map[textKey]bool // reported
-	mapped   map[textKey]bool // whose code was where the file's is
+	seen     map[textKey]bool  // reported
+	mapped   map[textKey]bool  // whose code was where the file's is
+	programs map[int]image.Key // by PID: of processes that are not followed, when the recording began
 	lost     []format.LeftOut
 	findings []textFinding
+	replaced []string // processes that have executed another program
 
 	quit     chan struct{}
 	stopOnce sync.Once
@@ -81,13 +83,19 @@ type textFinding struct {
 func newTextWatch(probes *attachedProbes, attached func() map[int][]*module) *textWatch {
 	return &textWatch{
 		probes: probes, attached: attached,
-		watched: map[*module][]watchedSite{}, seen: map[textKey]bool{}, mapped: map[textKey]bool{}, quit: make(chan struct{}),
+		watched: map[*module][]watchedSite{}, seen: map[textKey]bool{}, mapped: map[textKey]bool{}, programs: map[int]image.Key{}, quit: make(chan struct{}),
 	}
 }
 
-// watch looks at the code of processes until stop.
-func (w *textWatch) watch(startNs uint64) {
+// watch looks at the code of processes until stop. Those that are not followed are expected to
+// execute no other program.
+func (w *textWatch) watch(startNs uint64, follow bool) {
 	w.startNs = startNs
+	for pid := range w.attached() {
+		if program, err := image.ProgramOf(pid); err == nil && !follow {
+			w.programs[pid] = program
+		}
+	}
 	w.closed.Go(func() {
 		for pause := textEvery; ; {
 			select {
@@ -145,6 +153,10 @@ func (w *textWatch) compare(pid int, modules []*module, report bool) (found bool
 	}
 	defer mem.Close()
 	started := proc.StartTime(pid)
+	if program, err := image.ProgramOf(pid); err == nil && w.programs[pid] != (image.Key{}) && program != w.programs[pid] {
+		w.executed(pid)
+		return false
+	}
 	byFile := mappingsByFile(pid, mappings)
 	for _, m := range modules {
 		key := textKey{pid, started, m}
@@ -165,6 +177,13 @@ func (w *textWatch) compare(pid int, modules []*module, report bool) (found bool
 		}
 	}
 	return found
+}
+
+// executed notes that a process has executed another program, without the probes of the earlier one.
+func (w *textWatch) executed(pid int) {
+	delete(w.programs, pid)
+	now := time.Duration(clock.SinceStart(clock.MonotonicNs(), w.startNs))
+	w.replaced = append(w.replaced, fmt.Sprintf("%s has executed another program, whose functions are not probed (noticed %.1f s after the start): use --follow", describeProcess(pid), now.Seconds()))
 }
 
 // mappingsByFile returns the mappings of each file of a process.
@@ -246,6 +265,7 @@ func (w *textWatch) report(key textKey, fns []int, why string) {
 func (w *textWatch) warnings() (list []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	list = append(list, w.replaced...)
 	for _, f := range w.findings {
 		text := f.text
 		if n := f.processes.count; n > 1 {
