@@ -9,6 +9,7 @@ import (
 	"utrace/record/internal/abi"
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/patched"
+	"utrace/record/internal/proc"
 )
 
 // dropPatched leaves out the functions of the file whose code a running process has changed: see
@@ -19,7 +20,12 @@ func (f *filePlan) dropPatched() {
 	}
 	var pids []int
 	for _, sc := range f.p.users[f.img] {
-		pids = append(pids, sc.mapping(f.img)...)
+		switch {
+		case sc.PID != 0:
+			pids = append(pids, sc.PID)
+		case sc.Program == nil: // the machine
+			pids = append(pids, proc.All()...)
+		}
 	}
 	for _, pid := range pids {
 		code := patched.Open(pid, f.img.Key, f.img.File.Machine)

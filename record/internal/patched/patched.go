@@ -28,7 +28,13 @@ type Code struct {
 	machine     elf.Machine
 	maps        []procmaps.Mapping // of the file, executable
 	trampolines []procmaps.Mapping // of the kernel, for probes without a trap
+
+	page   [pageSize]byte // read last
+	pageAt uint64         // its address, 0 for none
 }
+
+// pageSize is how many bytes are read at once. Functions are mostly looked at by address.
+const pageSize = 4096
 
 // Open returns nil if the process has not mapped the file as code, or may not be read.
 func Open(pid int, file image.Key, machine elf.Machine) *Code {
@@ -68,11 +74,28 @@ func (c *Code) Changed(off elffile.FileOff, original []byte) bool {
 		return false
 	}
 	addr := c.maps[at].Start + uint64(off-c.maps[at].FileOff)
-	now := make([]byte, len(original))
-	if _, err := c.mem.ReadAt(now, int64(addr)); err != nil {
-		return false
+	now := c.read(addr, len(original))
+	return now != nil && !bytes.Equal(now, original) && !insn.IsBreakpoint(c.machine, now, original) && !c.callsTrampoline(addr, now, original)
+}
+
+// read returns n bytes, nil if they cannot be read. They are valid until the next read.
+func (c *Code) read(addr uint64, n int) []byte {
+	page, at := addr&^(pageSize-1), int(addr%pageSize)
+	if at+n > pageSize {
+		b := make([]byte, n)
+		if _, err := c.mem.ReadAt(b, int64(addr)); err != nil {
+			return nil
+		}
+		return b
 	}
-	return !bytes.Equal(now, original) && !insn.IsBreakpoint(c.machine, now, original) && !c.callsTrampoline(addr, now, original)
+	if page != c.pageAt {
+		if _, err := c.mem.ReadAt(c.page[:], int64(page)); err != nil {
+			c.pageAt = 0
+			return nil
+		}
+		c.pageAt = page
+	}
+	return c.page[at : at+n]
 }
 
 // callsTrampoline reports whether a nop of five bytes has become the call with which the kernel
