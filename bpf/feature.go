@@ -178,6 +178,15 @@ func Release() string {
 	return unix.ByteSliceToString(uts.Release[:])
 }
 
+// versionOf returns 1000 times the major number of a release, plus the minor one.
+func versionOf(release string) (int, error) {
+	var major, minor int
+	if _, err := fmt.Sscanf(release, "%d.%d", &major, &minor); err != nil {
+		return 0, fmt.Errorf("release %q: %w", release, err)
+	}
+	return 1000*major + minor, nil
+}
+
 // Check returns nil if probes can be attached. Otherwise the error is ErrUnsupported, and says what
 // is missing and what to do.
 func Check() error {

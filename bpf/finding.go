@@ -45,6 +45,7 @@ func Findings(perfRoom func() (probes int, err error)) []Finding {
 		perfFinding(method, perfRoom),
 		methodFinding(method, err),
 		fastNopsFinding(),
+		filteredReturnsFinding(),
 		lockdownFinding(),
 		namespaceFinding(),
 		ok("locked memory", "not limited: BPF memory counts for the memory cgroup since Linux 5.11"),
@@ -154,6 +155,19 @@ func fastNopsFinding() Finding {
 		return ok(name, "on functions that begin with a nop of five bytes")
 	case errors.Is(err, ErrUnsupported):
 		return ok(name, "none (Linux %s, x86-64): every probe costs a trap", FastNops.Since)
+	}
+	return unchecked(name, err)
+}
+
+func filteredReturnsFinding() Finding {
+	const name = "system call filters"
+	err := FilteredReturns.Probe()
+	switch {
+	case err == nil:
+		return ok(name, "let return probes pass")
+	case errors.Is(err, ErrUnsupported):
+		return Finding{name, Warn, "would kill programs at return probes: returns are seen by their instructions, which costs more",
+			fmt.Sprintf("use Linux %s, or a kernel with commit %s", FilteredReturns.Since, FilteredReturns.Commit)}
 	}
 	return unchecked(name, err)
 }

@@ -85,7 +85,7 @@ func TestFeatures(t *testing.T) {
 	if _, err := fmt.Sscanf(Release(), "%d.%d", &major, &minor); err != nil {
 		t.Fatalf("%s: %v", Release(), err)
 	}
-	for _, f := range []*Feature{RingBuffer, Atomics, Cookies, PerfUprobe, UprobeMulti, ThreadFilter} {
+	for _, f := range []*Feature{RingBuffer, Atomics, Cookies, PerfUprobe, UprobeMulti, ThreadFilter, FilteredReturns} {
 		var sinceMajor, sinceMinor int
 		fmt.Sscanf(f.Since, "%d.%d", &sinceMajor, &sinceMinor)
 		err := f.Probe()

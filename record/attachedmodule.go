@@ -19,6 +19,7 @@ type module struct {
 	surveyed  bool          // its functions are attached in sets, see joinSurvey
 	refused   map[int]bool  // functions that the kernel refuses to probe in some process, by index
 	noReturns map[int]bool  // functions whose return instructions it refuses
+	patched   map[int]bool  // functions whose code some process has changed: reported
 
 	// Made for the first process, and used for all: see open.
 	file  *os.File
@@ -28,7 +29,7 @@ type module struct {
 func newModules(planned []*plan.Module) []*module {
 	list := make([]*module, 0, len(planned))
 	for _, m := range planned {
-		list = append(list, &module{Module: m, refused: map[int]bool{}, noReturns: map[int]bool{}})
+		list = append(list, &module{Module: m, refused: map[int]bool{}, noReturns: map[int]bool{}, patched: map[int]bool{}})
 	}
 	return list
 }

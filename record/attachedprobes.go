@@ -18,6 +18,7 @@ import (
 	"utrace/record/internal/openfiles"
 	"utrace/record/internal/proc"
 	"utrace/record/internal/survey"
+	"utrace/record/plan"
 )
 
 // attachedProbes attaches modules, and owns the links of a recording. With an overhead limit it
@@ -214,6 +215,7 @@ func (p *attachedProbes) attachSites(a *attacher, maker linkMaker, m *module, no
 		return maker.uprobe(m.Image.OpenPath, p.objs.OnSite, list, a.pid)
 	}
 	unwanted := p.unwanted(m)
+	maps.Copy(unwanted, p.patchedAt(a))
 	p.mu.Lock()
 	noReturns := maps.Clone(m.noReturns)
 	p.mu.Unlock()
@@ -300,6 +302,26 @@ func (p *attachedProbes) unwanted(m *module) map[int]bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return maps.Clone(m.refused)
+}
+
+// patchedAt returns the functions, by index, whose code the process has changed. It reports each
+// once.
+func (p *attachedProbes) patchedAt(a *attacher) map[int]bool {
+	if a.pid == 0 {
+		return nil
+	}
+	m, fns := a.module, map[int]bool{}
+	for _, i := range m.PatchedIn(a.pid, func(fn int) bool { return a.set == nil || a.set.Has(fn) }) {
+		fns[i] = true
+		p.mu.Lock()
+		reported := m.patched[i]
+		m.patched[i] = true
+		p.mu.Unlock()
+		if fn := &m.Funcs[i]; !reported {
+			p.leftOut(format.LeftOut{Name: fn.Name, Module: m.Path, Addr: fn.Addr, Reason: plan.WhyPatched(a.pid)})
+		}
+	}
+	return fns
 }
 
 // probed returns a test of whether a function of a module, by index, is attached now.

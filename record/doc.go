@@ -111,6 +111,11 @@
 // instructions are compared with the file (textwatch.go). A breakpoint that is not there is
 // reported.
 //
+// A program can also overwrite the code of a function, to hook or patch it. A breakpoint placed after
+// that crashes the program or undoes the change (record/internal/patched). So the code is compared
+// before links for one process are made: functions that differ get none in that process
+// (attachedprobes.go). Of links for all processes, plan.New looks at the processes that run already.
+//
 // # Discovering programs and libraries
 //
 // FUNC and LIB:FUNC apply to each program that is executed (discoverer.go). Its first calls must

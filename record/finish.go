@@ -175,7 +175,7 @@ func (s *session) missing(uncounted uint64) (warnings []string, nothing, err err
 
 // unrecorded lists the calls that could not be recorded.
 func (s *session) unrecorded() []string {
-	list := slices.Concat(s.text.warnings(), s.traps.warnings())
+	list := slices.Concat(s.plan.Missing, s.text.warnings(), s.traps.warnings())
 	if s.survey != nil {
 		list = append(list, s.survey.Warnings()...)
 	}

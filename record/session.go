@@ -114,13 +114,25 @@ func (s *session) run(ctx context.Context) (sum *Summary, err error) {
 		err = s.output.Publish() // even without an event
 	}
 	if sum != nil {
-		sum.Kept = s.output.Published
+		err = errors.Join(err, s.locate(sum))
 	}
 	if loopErr != nil { // errors of finish follow from it
 		return sum, loopErr
 	}
 	s.awaitCommand(sum, reason)
 	return sum, err
+}
+
+// locate notes where the trace is, if it was kept.
+func (s *session) locate(sum *Summary) (err error) {
+	if !s.output.Published {
+		return nil
+	}
+	sum.Path, err = s.output.Locate()
+	if sum.Path != "" && sum.Path != s.cfg.Output {
+		sum.Warnings = append(sum.Warnings, fmt.Sprintf("%s was removed or replaced while recording: the trace is in %s", s.cfg.Output, sum.Path))
+	}
+	return err
 }
 
 // stopWatching releases the traced processes and ends the discoverer. From then on a single

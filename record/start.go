@@ -373,7 +373,7 @@ func (s *session) release() error {
 	}
 	s.drainer.onTask = s.onTask
 	s.text = newTextWatch(s.probes, s.attachedModules)
-	s.text.watch(uint64(s.start.MonoNs))
+	s.text.watch(uint64(s.start.MonoNs), s.cfg.Follow)
 	switch {
 	case s.command == nil:
 		return nil

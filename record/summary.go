@@ -32,7 +32,7 @@ type Summary struct {
 	Overhead    time.Duration // processor time that the probes took; 0 if it was not measured
 	Threads     int           // in the trace, goroutines included
 	Bytes       int64
-	Kept        bool // there is a trace; none is kept if an error ends a recording without events
+	Path        string // of the trace; "" without one: none is kept if an error ends a recording without events
 	Modules     int
 	Funcs       int
 	LeftOut     []format.LeftOut

@@ -17,6 +17,7 @@ import (
 	"utrace/format"
 	"utrace/record/internal/clock"
 	"utrace/record/internal/image"
+	"utrace/record/internal/insn"
 	"utrace/record/internal/proc"
 	"utrace/record/internal/procmaps"
 )
@@ -38,7 +39,7 @@ const maxLooked = 1024
 
 // textWatch notices functions of a process that have lost their breakpoints without a word of the
 // kernel. A program can discard its pages of a file (madvise with MADV_DONTNEED), map the file
-// anew, or move its code to other memory, where the kernel places none.
+// anew, move its code to other memory, where the kernel places none, or overwrite them.
 type textWatch struct {
 	probes *attachedProbes
 	// attached returns the modules of each recorded process.
@@ -47,10 +48,12 @@ type textWatch struct {
 
 	mu       sync.Mutex // protects all below
 	watched  map[*module][]watchedSite
-	seen     map[textKey]bool // reported
-	mapped   map[textKey]bool // whose code was where the file's is
+	seen     map[textKey]bool  // reported
+	mapped   map[textKey]bool  // whose code was where the file's is
+	programs map[int]image.Key // by PID: of processes that are not followed, when the recording began
 	lost     []format.LeftOut
 	findings []textFinding
+	replaced []string // processes that have executed another program
 
 	quit     chan struct{}
 	stopOnce sync.Once
@@ -80,13 +83,19 @@ type textFinding struct {
 func newTextWatch(probes *attachedProbes, attached func() map[int][]*module) *textWatch {
 	return &textWatch{
 		probes: probes, attached: attached,
-		watched: map[*module][]watchedSite{}, seen: map[textKey]bool{}, mapped: map[textKey]bool{}, quit: make(chan struct{}),
+		watched: map[*module][]watchedSite{}, seen: map[textKey]bool{}, mapped: map[textKey]bool{}, programs: map[int]image.Key{}, quit: make(chan struct{}),
 	}
 }
 
-// watch looks at the code of processes until stop.
-func (w *textWatch) watch(startNs uint64) {
+// watch looks at the code of processes until stop. Those that are not followed are expected to
+// execute no other program.
+func (w *textWatch) watch(startNs uint64, follow bool) {
 	w.startNs = startNs
+	for pid := range w.attached() {
+		if program, err := image.ProgramOf(pid); err == nil && !follow {
+			w.programs[pid] = program
+		}
+	}
 	w.closed.Go(func() {
 		for pause := textEvery; ; {
 			select {
@@ -144,25 +153,37 @@ func (w *textWatch) compare(pid int, modules []*module, report bool) (found bool
 	}
 	defer mem.Close()
 	started := proc.StartTime(pid)
+	if program, err := image.ProgramOf(pid); err == nil && w.programs[pid] != (image.Key{}) && program != w.programs[pid] {
+		w.executed(pid)
+		return false
+	}
 	byFile := mappingsByFile(pid, mappings)
 	for _, m := range modules {
 		key := textKey{pid, started, m}
 		if w.seen[key] || len(byFile[m.Image.Key]) == 0 { // not loaded, or not yet
 			continue
 		}
-		gone, moved := w.missing(m, byFile[m.Image.Key], mem)
+		gone, changed, moved := w.missing(m, byFile[m.Image.Key], mem)
 		if len(moved) == 0 {
 			w.mapped[key] = true
 		} else if program, err := image.ProgramOf(pid); !w.mapped[key] && (err != nil || program != m.Image.Key) {
 			continue // a library that is not mapped as code, or not yet
 		}
-		found = found || len(gone)+len(moved) > 0
+		found = found || len(gone)+len(changed)+len(moved) > 0
 		if report {
 			w.report(key, gone, "has discarded or newly mapped its code, and so the breakpoints in it")
+			w.report(key, changed, "has changed its code, and so overwritten the breakpoints in it")
 			w.report(key, moved, "has moved its code to other memory, where the kernel places no breakpoints")
 		}
 	}
 	return found
+}
+
+// executed notes that a process has executed another program, without the probes of the earlier one.
+func (w *textWatch) executed(pid int) {
+	delete(w.programs, pid)
+	now := time.Duration(clock.SinceStart(clock.MonotonicNs(), w.startNs))
+	w.replaced = append(w.replaced, fmt.Sprintf("%s has executed another program, whose functions are not probed (noticed %.1f s after the start): use --follow", describeProcess(pid), now.Seconds()))
 }
 
 // mappingsByFile returns the mappings of each file of a process.
@@ -183,8 +204,11 @@ func mappingsByFile(pid int, maps []procmaps.Mapping) map[image.Key][]procmaps.M
 }
 
 // missing returns the functions of a module, by index, without their breakpoint: those whose code
-// is that of the file, and those whose code is not mapped from the file.
-func (w *textWatch) missing(m *module, maps []procmaps.Mapping, mem io.ReaderAt) (gone, moved []int) {
+// is that of the file, those whose code the process has changed, and those whose code is not mapped
+// from the file.
+func (w *textWatch) missing(m *module, maps []procmaps.Mapping, mem io.ReaderAt) (gone, changed, moved []int) {
+	machine := m.Image.File.Machine
+	first := insn.MinLen(machine) // what follows may have breakpoints of its own
 	probed := w.probes.probed(m)
 	now := make([]byte, instructionStart)
 	for _, s := range w.sitesOf(m) {
@@ -198,11 +222,18 @@ func (w *textWatch) missing(m *module, maps []procmaps.Mapping, mem io.ReaderAt)
 			moved = append(moved, s.fn)
 			continue
 		}
-		if _, err := mem.ReadAt(now, int64(maps[at].Start+s.fileOff-uint64(maps[at].FileOff))); err == nil && bytes.Equal(now, s.original) {
+		if _, err := mem.ReadAt(now, int64(maps[at].Start+s.fileOff-uint64(maps[at].FileOff))); err != nil {
+			continue
+		}
+		switch {
+		case bytes.Equal(now, s.original):
 			gone = append(gone, s.fn)
+		case insn.IsNop(machine, s.original), now[0] == s.original[0]: // the kernel makes calls of nops
+		case !insn.IsBreakpoint(machine, now[:first], s.original[:first]):
+			changed = append(changed, s.fn)
 		}
 	}
-	return gone, moved
+	return gone, changed, moved
 }
 
 // report notes functions that have lost their breakpoints in a process.
@@ -234,6 +265,7 @@ func (w *textWatch) report(key textKey, fns []int, why string) {
 func (w *textWatch) warnings() (list []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	list = append(list, w.replaced...)
 	for _, f := range w.findings {
 		text := f.text
 		if n := f.processes.count; n > 1 {

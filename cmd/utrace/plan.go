@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize/english"
@@ -116,7 +117,7 @@ func printPlan(w *bufio.Writer, p *plan.Plan) {
 			fmt.Fprintf(w, "0x%016x %s (%s): %s\n", l.Addr, analyze.Printable(l.Name), analyze.Printable(l.Module), analyze.Printable(l.Reason))
 		}
 	}
-	for _, text := range p.Problems {
+	for _, text := range slices.Concat(p.Problems, p.Missing) {
 		fmt.Fprintf(w, "# %s\n", analyze.Printable(text))
 	}
 	for _, err := range p.Pending {

@@ -52,8 +52,8 @@ func printVolume(w io.Writer, cfg record.Config, s *record.Summary) {
 	}
 	rate := uint64(float64(s.Events) / max(seconds, 1e-9))
 	file := "no trace was written"
-	if s.Kept {
-		file = fmt.Sprintf("%s%s in %s", humanize.IBytes(uint64(s.Bytes)), perEvent, cfg.Output)
+	if s.Path != "" {
+		file = fmt.Sprintf("%s%s in %s", humanize.IBytes(uint64(s.Bytes)), perEvent, analyze.Printable(s.Path))
 	}
 	fmt.Fprintf(w, "utrace: %s events/s, %s lost, %s\n", comma(rate), comma(s.LostEntries+s.LostReturns), file)
 

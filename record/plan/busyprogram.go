@@ -185,6 +185,9 @@ func (b *busyProgram) whyNot(files *image.Set) string {
 	case len(funcs) == 0:
 		return "neither symbols nor unwind tables say where its functions are"
 	}
+	if sign, ok := b.program.File.MovesCode(); ok {
+		return whyMovesCode(sign)
+	}
 	for _, p := range b.processes {
 		if r := RunningTextReader(p.pid); r.Reads(b.program.Key, b.program.Key) {
 			return fmt.Sprintf("breakpoints may break it: process %d %s", p.pid, r.Why)

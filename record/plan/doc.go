@@ -108,6 +108,14 @@
 // (writablecode.go). Such code is left out: by the segments of a file for all processes, and by the
 // mappings of a running process for that process.
 //
+// # Filters of system calls
+//
+// From Linux 6.11 on, the trampoline of a return probe makes a system call on x86-64, which filters
+// (seccomp) could refuse: such programs died, for example in containers and in services of systemd
+// (systemd issue 34615). Linux 6.14 lets the call pass, and so do stable kernels. On other kernels
+// (bpf.FilteredReturns) every return is seen by its instructions, since any program may install a
+// filter.
+//
 // # Placement on arm64
 //
 // A function is probed at its first instruction. The kernel steps over most of them: it simulates

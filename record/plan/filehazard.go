@@ -65,6 +65,10 @@ func newFileHazards(file *elffile.File, s processHazards) fileHazards {
 	return h
 }
 
+// whyFiltered is the reason to keep all return addresses on kernels without bpf.FilteredReturns.
+// Any program may have a filter, or install one later.
+const whyFiltered = "this kernel lets system call filters (seccomp) kill programs at return probes"
+
 func whyThrows(sign string) string { return "exceptions may unwind through it (" + sign + ")" }
 
 func whySwitches(sign string) string { return "it may switch stacks (" + sign + ")" }

@@ -27,6 +27,7 @@ type filePlan struct {
 	img     *image.Image
 	probes  []*probe.Probe
 	hazards processHazards // of the processes that the file is probed in
+	moves   string         // see whyMoves
 	done    *plannedFile
 
 	// matched are the probes that name something. What is left out counts, as its reason is
@@ -48,7 +49,7 @@ func (p *Plan) addFile(img *image.Image, probes []*probe.Probe, hazards processH
 	if !p.follow {
 		m.PIDs = img.PIDs
 	}
-	f := &filePlan{p: p, m: m, img: img, probes: probes, hazards: hazards, done: done, matched: matched}
+	f := &filePlan{p: p, m: m, img: img, probes: probes, hazards: hazards, moves: p.whyMoves(img), done: done, matched: matched}
 
 	isUSDT := func(pr *probe.Probe) bool { return pr.USDT != nil }
 	isFunction := func(pr *probe.Probe) bool { return pr.USDT == nil }
@@ -62,6 +63,8 @@ func (p *Plan) addFile(img *image.Image, probes []*probe.Probe, hazards processH
 			return err
 		}
 	}
+
+	f.dropPatched()
 
 	modules := []*Module{m}
 	if p.probesUnknownProcesses() {

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"utrace/bpf"
 	"utrace/record/internal/abi"
@@ -23,6 +24,7 @@ import (
 //     the probes, plan the most useful ones.
 //  3. Leave out indirect functions.
 //  4. Plan single instructions.
+//  5. Note the calls that the compiler has put elsewhere.
 func (f *filePlan) addFuncs() error {
 	funcs, err := f.img.File.Funcs()
 	if err != nil {
@@ -43,7 +45,7 @@ func (f *filePlan) addFuncs() error {
 
 	for _, fn := range f.img.File.IFuncs() {
 		if symbol, by := selectFunc(fn, probes, f.matched); by != nil {
-			f.leaveOut(symbol, fn.Addr, "an indirect function: the code there only chooses the implementation; probe that instead")
+			f.leaveOut(symbol, fn.Addr, "an indirect function: the code there only chooses the implementation; probe that instead"+implementations(symbol, funcs))
 		}
 	}
 
@@ -61,8 +63,21 @@ func (f *filePlan) addFuncs() error {
 		}
 	}
 	f.finishFuncs()
+	f.noteCopies(probes, funcs)
 	f.addHandoffs(pl, funcs)
 	return nil
+}
+
+// implementations names the functions among which an indirect one chooses, as a pattern in
+// parentheses: NAME.* of the compiler's target_clones, or __NAME_* of glibc. It is "" if there are
+// no such functions.
+func implementations(symbol string, funcs []elffile.Func) string {
+	for _, prefix := range []string{symbol + ".", "__" + strings.TrimPrefix(symbol, "__") + "_"} {
+		if slices.ContainsFunc(funcs, func(fn elffile.Func) bool { return strings.HasPrefix(fn.Name, prefix) }) {
+			return fmt.Sprintf(" (%s*)", prefix)
+		}
+	}
+	return ""
 }
 
 // selectFuncs returns the functions that the probes select and that are not planned yet. It leaves
@@ -87,6 +102,9 @@ func (f *filePlan) selectFuncs(funcs []elffile.Func, probes []*probe.Probe) (lis
 // newPlacer returns the placer of the file's functions. It notes the file's hazards in the module.
 func (f *filePlan) newPlacer(funcs []elffile.Func) *placer {
 	h := newFileHazards(f.img.File, f.hazards)
+	if f.p.filtered {
+		h.why, h.leaves = cmp.Or(h.why, whyFiltered), true
+	}
 	f.m.Hazard, f.m.Goid = h.why, h.goid
 	isRecovered := func(fn elffile.Func) bool { return fn.Recovered }
 	if f.m.Hazard == "" && h.nameless != "" && slices.ContainsFunc(funcs, isRecovered) {

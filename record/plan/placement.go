@@ -181,15 +181,41 @@ func (pl *placer) returnHazard(fn elffile.Func, names []string) (why string, inL
 }
 
 // refusedByKernel says why there can be no breakpoint on an instruction, "" if there can: see
-// insn.Refused and whyWritable.
+// insn.Refused, whyWritable and whyRelocated.
 func refusedByKernel(file *elffile.File, a abi.Addr) string {
 	if file.IsWritable(a) {
 		return whyWritable
 	}
-	for n := uint64(insn.MaxLen); n > 0; n-- { // fewer at the end of the code
+	code := codeAt(file, a)
+	switch {
+	case code == nil:
+		return ""
+	case file.IsRelocated(a, uint64(len(instructionAt(file, a)))):
+		return whyRelocated
+	}
+	return insn.Refused(file.Machine, code)
+}
+
+// whyRelocated is the reason to leave out an instruction that the dynamic linker changes: the kernel
+// executes the one of the file.
+const whyRelocated = "the dynamic linker changes this instruction (a text relocation), and the kernel would execute the unchanged one"
+
+// codeAt returns as many bytes of code as an instruction may have, fewer at the end of the code,
+// nil if there are none.
+func codeAt(file *elffile.File, a abi.Addr) []byte {
+	for n := uint64(insn.MaxLen); n > 0; n-- {
 		if code, err := file.Code(a, n); err == nil {
-			return insn.Refused(file.Machine, code)
+			return code
 		}
 	}
-	return ""
+	return nil
+}
+
+// instructionAt returns the bytes of an instruction in the file, nil if they cannot be read.
+func instructionAt(file *elffile.File, a abi.Addr) []byte {
+	code := codeAt(file, a)
+	if in, ok := insn.Decode(file.Machine, code, a); ok {
+		code = code[:in.Len]
+	}
+	return slices.Clone(code)
 }

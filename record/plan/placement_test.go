@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/image"
 	"utrace/record/internal/insn"
 )
 
@@ -55,6 +56,25 @@ func TestPlaceC(t *testing.T) {
 	}
 	if !strings.Contains(leftOut["_start"], "entry point") {
 		t.Errorf("_start: %q", leftOut["_start"])
+	}
+}
+
+// TestPlaceFiltered checks that no return address is replaced on a kernel where that would kill
+// programs with a filter of system calls.
+func TestPlaceFiltered(t *testing.T) {
+	for _, name := range []string{"pie.elf", "cxx.elf", "cet.elf"} {
+		file := openFixture(t, name)
+		funcs, err := file.Funcs()
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := &filePlan{p: &Plan{filtered: true, kernel: insn.NewKernel(6, 12)}, m: &Module{}, img: &image.Image{File: file}}
+		pl := f.newPlacer(funcs)
+		for _, fn := range funcs {
+			if p, why := pl.place(fn, false); why == "" && p.by == ByTrampoline {
+				t.Errorf("%s: %s returns by the trampoline", name, fn.Name)
+			}
+		}
 	}
 }
 

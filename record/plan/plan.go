@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"utrace/bpf"
 	"utrace/format"
 	"utrace/record/internal/image"
 	"utrace/record/internal/insn"
@@ -61,6 +62,9 @@ type Plan struct {
 	// Problems say which part of a preset, or which stacks, cannot be recorded, and why.
 	Problems []string
 
+	// Missing says which calls of probed functions are not recorded, see noteCopies.
+	Missing []string
+
 	PIDs   []int          // the processes, with their descendants if Follow; none: see Command
 	Files  *image.Files   // for all that opens files of processes
 	Images image.Set      // the files of the plan
@@ -69,6 +73,7 @@ type Plan struct {
 	program      *image.Image   // of the command, nil if there is none
 	programs     []*image.Image // of the command and the processes
 	kernel       insn.Kernel
+	filtered     bool          // system call filters may kill programs at return probes: see bpf.FilteredReturns
 	placeAtEntry bool          // see Config.PlaceAtEntry
 	machine      bool          // the processes are all of the machine
 	follow       bool          // see Config.Follow
@@ -108,7 +113,7 @@ func New(cfg Config) (*Plan, error) {
 	files := image.NewFiles()
 	p := &Plan{
 		Files: files, Images: files.NewSet(), follow: cfg.Follow, slowerThan: cfg.SlowerThan, sched: cfg.Sched,
-		kernel: runningKernel(), placeAtEntry: cfg.PlaceAtEntry,
+		kernel: runningKernel(), filtered: bpf.FilteredReturns.Probe() != nil, placeAtEntry: cfg.PlaceAtEntry,
 		planned:   map[image.Version]*plannedFile{},
 		busy:      map[*probe.Probe]busyProgram{},
 		users:     map[*image.Image][]*Scope{},

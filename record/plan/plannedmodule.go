@@ -69,6 +69,7 @@ type Func struct {
 	Names   probe.NameStyle  // its values are the names of the functions it represents
 
 	usdtProbes []usdtName // of a static probe or span: all static probes that it attaches
+	code       []byte     // the instruction at Site
 }
 
 // takePerProcess moves the static probes that break some processes to a module of their own, for

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"utrace/bpf"
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/image"
 	"utrace/record/internal/ldso"
@@ -263,8 +264,11 @@ func (sc *Scope) hazards() processHazards {
 		files = append(files, lib.File)
 	}
 	h := newProcessHazards(files, sc.started)
-	if sc.partial {
+	switch {
+	case sc.partial:
 		h.unknown = unknownProcess
+	case h.unknown == "" && sc.hasShadowStack() && bpf.ShadowReturns.Probe() != nil:
+		h.unknown = "it has a shadow stack, which this kernel does not change at return probes"
 	}
 	sc.examined = &h
 	return h
@@ -275,4 +279,21 @@ func programHazards(s *image.Set, program *image.Image, finder *ldso.Search) pro
 	sc := &Scope{Program: program, finder: finder}
 	sc.addNeeded(s)
 	return sc.hazards()
+}
+
+// hasShadowStack reports whether the process has a shadow stack, or the command may get one: glibc
+// enables it if an environment variable asks for it (glibc.cpu.x86_shstk, glibc.cpu.hwcaps=SHSTK).
+func (sc *Scope) hasShadowStack() bool {
+	if sc.PID == 0 {
+		return sc.command != nil && strings.Contains(strings.ToLower(sc.command.Variable("GLIBC_TUNABLES")), "shstk")
+	}
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", sc.PID))
+	return statusHasShadowStack(string(status))
+}
+
+// statusHasShadowStack looks into /proc/PID/status (Documentation/arch/x86/shstk.rst).
+func statusHasShadowStack(status string) bool {
+	_, rest, _ := strings.Cut(status, "\nx86_Thread_features:\t")
+	features, _, _ := strings.Cut(rest, "\n")
+	return slices.Contains(strings.Fields(features), "shstk")
 }

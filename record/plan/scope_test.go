@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"utrace/record/internal/image"
+	"utrace/record/internal/proc"
 )
 
 // TestUnopenedLibrary checks that a mapped library which cannot be opened makes the hazards of its
@@ -68,5 +69,25 @@ func withoutCapabilities(t *testing.T) {
 	var none [2]unix.CapUserData
 	if err := unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &none[0]); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestShadowStack(t *testing.T) {
+	for status, want := range map[string]bool{
+		"Name:\tx\nx86_Thread_features:\tshstk wrss \nx86_Thread_features_locked:\t\n": true,
+		"Name:\tx\nx86_Thread_features:\t\nx86_Thread_features_locked:\tshstk wrss \n": false,
+		"Name:\tshstk\n": false,
+	} {
+		if got := statusHasShadowStack(status); got != want {
+			t.Errorf("%q: %v", status, got)
+		}
+	}
+	for value, want := range map[string]bool{
+		"glibc.cpu.x86_shstk=on": true, "glibc.cpu.hwcaps=SHSTK": true, "glibc.malloc.check=1": false,
+	} {
+		sc := &Scope{command: &proc.Invocation{Env: []string{"GLIBC_TUNABLES=" + value}}}
+		if got := sc.hasShadowStack(); got != want {
+			t.Errorf("%s: %v", value, got)
+		}
 	}
 }

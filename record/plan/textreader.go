@@ -74,7 +74,8 @@ func readerLibraries() map[string]TextReader {
 		"libdynamorio.so": {Why: "has %s, which translates its code"},
 		"librrpreload":    patches, "librrpage": patches, "libdyninstAPI_RT": patches, "libmcount": patches,
 		"frida-agent": patches, "frida-gadget": patches, "libfrida": patches, "libfunchook": patches, "libsubhook": patches,
-		"libhugetlbfs.so": moves, "liblppreload.so": moves, "liblarge_page": moves,
+		"libhugetlbfs.so": moves, "liblppreload.so": moves, "liblarge_page": moves, "libelfremapper.so": moves,
+		"libvespa_load_as_huge.so": {Why: "has %s, which moves all code to huge pages"},
 	}
 }
 

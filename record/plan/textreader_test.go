@@ -33,6 +33,8 @@ func TestTextReader(t *testing.T) {
 		{args: "php -d opcache.huge_code_pages=1 x.php /usr/bin/php8.2", want: "huge_code_pages", own: true},
 		{args: "prog /usr/bin/prog", env: "LD_PRELOAD=/x/libc.so:/usr/lib/libhugetlbfs.so.0", want: "libhugetlbfs.so.0", own: true},
 		{args: "prog /usr/bin/prog", libs: []string{"/usr/lib/libc.so.6", "/opt/frida-agent-64.so"}, want: "frida-agent-64.so", own: true, any: true},
+		{args: "prog /usr/bin/prog", env: "LD_PRELOAD=/opt/libelfremapper.so", want: "libelfremapper.so", own: true},
+		{args: "prog /usr/bin/prog", env: "LD_PRELOAD=/opt/vespa/lib64/vespa/malloc/libvespa_load_as_huge.so", want: "libvespa_load_as_huge.so", own: true, any: true},
 
 		{args: "ls valgrind /usr/bin/ls"},
 		{args: "man gdb /usr/bin/man"},

@@ -24,6 +24,7 @@ type USDTSite struct {
 	SemaphoreOff uint64     // file offset of its semaphore, 0 for none
 	Class        insn.Class // how the kernel treats the instruction
 	Site         bpf.Site   // complete except for Func
+	code         []byte     // the instruction
 }
 
 // usdtName is the name that all locations of a static probe share.

@@ -49,6 +49,9 @@ func (p *Plan) addUser(img *image.Image, sc *Scope) {
 // whyNoBreakpoint says why an address of the file gets no breakpoint, "" if it gets one in some
 // process. Processes that then lack it are added to Plan.Problems.
 func (f *filePlan) whyNoBreakpoint(a abi.Addr) string {
+	if f.moves != "" {
+		return f.moves
+	}
 	off, ok := f.img.File.FileOff(a)
 	if !ok {
 		return ""

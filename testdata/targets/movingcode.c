@@ -33,7 +33,7 @@ static long file_offset(char *page)
 	return -1;
 }
 
-static void treat(char *page, const char *how)
+__attribute__((noinline)) static void treat(char *page, const char *how)
 {
 	if (!strcmp(how, "discard")) {
 		madvise(page, PAGE, MADV_DONTNEED);

@@ -17,6 +17,15 @@ const maxDWARF = 1 << 30
 // at the first call. The error is dwarf.ErrNoDWARF, ErrMalformed or ErrTooLarge.
 func (f *File) DebugInfo() (*dwarf.Info, error) { return f.types() }
 
+// OwnDebugInfo returns the bytes of the debugging information about functions and types in the file
+// itself, decompressed.
+func (f *File) OwnDebugInfo() uint64 {
+	if s := f.elf.Section(".debug_info"); s != nil && s.Type != elf.SHT_NOBITS {
+		return s.Size
+	}
+	return 0
+}
+
 func (f *File) readDebugInfo() (*dwarf.Info, error) {
 	from := f
 	if !f.hasDWARF() {

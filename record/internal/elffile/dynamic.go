@@ -38,6 +38,14 @@ func (f *File) readDynamic() {
 			strtab = val
 		case elf.DT_STRSZ:
 			strsize = val
+		case elf.DT_TEXTREL:
+			f.textRelocs.used = true
+		case elf.DT_FLAGS:
+			f.textRelocs.used = f.textRelocs.used || elf.DynFlag(val)&elf.DF_TEXTREL != 0
+		case elf.DT_RELA:
+			f.textRelocs.addr = val
+		case elf.DT_RELASZ:
+			f.textRelocs.size = val
 		case elf.DT_FLAGS_1:
 			f.NoDefaultLib = elf.DynFlag1(val)&elf.DF_1_NODEFLIB != 0
 		case elf.DT_NEEDED, elf.DT_SONAME, elf.DT_RPATH, elf.DT_RUNPATH:

@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"slices"
 	"sort"
 	"sync"
-	"syscall"
 
 	"utrace/record/internal/abi"
 	"utrace/record/internal/dwarf"
@@ -75,6 +73,7 @@ type File struct {
 	Segments []Segment   // executable ones, in the order of the file
 
 	NoDefaultLib bool // DF_1_NODEFLIB
+	textRelocs   textRelocs
 	r            io.ReaderAt
 	close        func() error
 	size         uint64
@@ -90,6 +89,8 @@ type File struct {
 	types   func() (*dwarf.Info, error)
 	goTypes func() (goTypes, error)
 	loadsSP func() (abi.Addr, bool) // see LoadsStackPointer
+
+	relocated func() ([]uint64, bool) // see IsRelocated
 
 	root     string // see OpenAs
 	debugDir string
@@ -140,21 +141,14 @@ func OpenAs(path, name, root string) (*File, error) {
 
 // openFile opens a regular file and passes it to read, which is to give it the name.
 func openFile(path, name string, read func(r io.ReaderAt, size uint64, name string) (*File, error)) (*File, error) {
-	// O_NONBLOCK: opening a FIFO that somebody planted must not wait for a writer.
-	h, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	h, size, err := openRegular(path)
+	if errors.Is(err, ErrNotELF) {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
 	if err != nil {
 		return nil, err
 	}
-	f, err := func() (*File, error) {
-		st, err := h.Stat()
-		if err != nil {
-			return nil, err
-		}
-		if !st.Mode().IsRegular() {
-			return nil, fmt.Errorf("not a regular file: %w", ErrNotELF)
-		}
-		return read(h, uint64(st.Size()), name)
-	}()
+	f, err := read(h, size, name)
 	if err != nil {
 		h.Close()
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -202,6 +196,7 @@ func newFile(r io.ReaderAt, size uint64, path string) (*File, error) {
 	f.usdt = sync.OnceValues(f.readUSDT)
 	f.goTypes = sync.OnceValues(f.readGoTypes)
 	f.loadsSP = sync.OnceValues(f.findStackLoad)
+	f.relocated = sync.OnceValues(f.readRelocated)
 	f.types = sync.OnceValues(f.readDebugInfo)
 	f.debug = sync.OnceValue(f.openDebug)
 	f.embedded = sync.OnceValue(f.readEmbedded)
@@ -341,8 +336,15 @@ func (f *File) Code(a abi.Addr, n uint64) ([]byte, error) {
 	return blocks[0].at(off, n), nil
 }
 
+// Compressed debug information is 3 to 6 times as large when expanded. A section may expand to
+// maxExpansion times the bytes that it has in the file, or to minExpanded bytes if that is more.
+const (
+	maxExpansion = 64
+	minExpanded  = 1 << 20
+)
+
 // sectionData reads a whole section, decompressed. The error is ErrTooLarge if it has more than
-// limit bytes.
+// limit bytes, or if it expands too much.
 func (f *File) sectionData(s *elf.Section, limit uint64) (b []byte, err error) {
 	if s.Type == elf.SHT_NOBITS {
 		return nil, fmt.Errorf("section %s: no bytes in the file", s.Name)
@@ -360,6 +362,9 @@ func (f *File) sectionData(s *elf.Section, limit uint64) (b []byte, err error) {
 		return b, nil
 	}
 
+	if s.Size > max(minExpanded, maxExpansion*min(s.FileSize, f.size)) {
+		return nil, fmt.Errorf("compressed section %s of %d bytes: %w", s.Name, s.Size, ErrTooLarge)
+	}
 	err = catchPanic(func() (err error) {
 		b, err = s.Data()
 		return err

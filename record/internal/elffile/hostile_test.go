@@ -2,6 +2,7 @@ package elffile
 
 import (
 	"bytes"
+	"compress/zlib"
 	"debug/elf"
 	"encoding/binary"
 	"errors"
@@ -70,6 +71,38 @@ func TestLargeSectionsAreRefused(t *testing.T) {
 	}
 	if _, err := f.Lines(); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("compressed: %v", err)
+	}
+}
+
+// A section that has 100 KiB in the file and expands to 100 MiB is not expanded.
+func TestExpandingSection(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join(elftest.Dir, "pie.elf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	le := binary.LittleEndian
+	const expanded = 100 << 20
+	z := le.AppendUint32(nil, uint32(elf.COMPRESS_ZLIB))
+	z = le.AppendUint64(le.AppendUint64(le.AppendUint32(z, 0), expanded), 1)
+	packed := bytes.NewBuffer(z)
+	w := zlib.NewWriter(packed)
+	if _, err := w.Write(make([]byte, expanded)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	h := sectionHeader(t, b, ".debug_abbrev")
+	le.PutUint64(h[8:], uint64(elf.SHF_COMPRESSED))
+	le.PutUint64(h[24:], uint64(len(b)))
+	le.PutUint64(h[32:], uint64(packed.Len()))
+	b = append(b, packed.Bytes()...)
+	f, err := newFile(bytes.NewReader(b), uint64(len(b)), "bomb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Lines(); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("%v", err)
 	}
 }
 

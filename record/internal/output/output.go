@@ -45,12 +45,18 @@ func Create(path string, force bool) (*File, error) {
 	if err := o.create(); err != nil {
 		return nil, err
 	}
-	if uid, gid, ok := proc.SudoUser(); ok {
-		if err := o.File.Chown(uid, gid); err != nil {
-			return nil, errors.Join(err, o.Close())
-		}
+	if err := giveToUser(o.File); err != nil {
+		return nil, errors.Join(err, o.Close())
 	}
 	return o, nil
+}
+
+// giveToUser gives a file to the user who called sudo.
+func giveToUser(f *os.File) error {
+	if uid, gid, ok := proc.SudoUser(); ok {
+		return f.Chown(uid, gid)
+	}
+	return nil
 }
 
 // create creates the file, if possible without a name.

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -216,5 +217,66 @@ func TestPlacesInLoops(t *testing.T) {
 		if got := r.Calls(); !maps.Equal(got, want) || len(want) != 3 {
 			t.Errorf("%s: calls %v, want %v", flags, got, want)
 		}
+	}
+}
+
+// TestTextRelocations: an instruction that the dynamic linker changes is left out, since the kernel
+// would execute the one of the file. The other functions are counted, and the program behaves as it
+// does alone.
+func TestTextRelocations(t *testing.T) {
+	harness.NeedKernel(t)
+	if runtime.GOARCH != "amd64" {
+		t.Skip("the functions are assembly for x86-64")
+	}
+	bin := harness.Target(t, "textrelocs.c", "-O1", "-Wl,-z,notext")
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	stdout, stderr, status := harness.Utrace(t, "record", "-e", "/^(relocated|inside|plain)$/", "-o", trace, "--", bin)
+	if status != 0 || stdout != "27450\n" || !strings.Contains(stderr, "such as relocated: the dynamic linker changes this instruction") {
+		t.Errorf("status %d, %q\n%s", status, stdout, stderr)
+	}
+	want := map[string]uint64{"inside": 100, "plain": 100}
+	if got := harness.Analyze(t, trace).Calls(); !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// TestCopies: calls that the compiler has inlined, or has led to a copy of the function, are not
+// seen. Summary and analysis say so, and the copy can be named as well.
+func TestCopies(t *testing.T) {
+	harness.NeedKernel(t)
+	harness.NeedTool(t, "nm")
+	bin := harness.Target(t, "copies.c", "-O2", "-g", "-fipa-cp-clone")
+	const clone = "specialized.constprop.0"
+	if symbols, err := exec.Command("nm", bin).Output(); err != nil || !strings.Contains(string(symbols), clone) {
+		t.Skipf("needs a compiler that makes %s (%v)", clone, err)
+	}
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	record := func(probes ...string) (stderr string, calls map[string]uint64) {
+		args := []string{"record", "-o", trace}
+		for _, p := range probes {
+			args = append(args, "-e", p)
+		}
+		stdout, stderr, status := harness.Utrace(t, append(args, "--", bin)...)
+		if status != 0 || stdout != "helper 110, specialized 210\n" {
+			t.Fatalf("status %d, %q\n%s", status, stdout, stderr)
+		}
+		return stderr, harness.Analyze(t, trace).Calls()
+	}
+
+	const inlined, copied = "calls of helper that the compiler has inlined are missing: those in direct", "calls of " + clone + " are missing"
+	stderr, calls := record("helper", "specialized")
+	_, analysis, _ := harness.Utrace(t, "analyze", trace)
+	for _, want := range []string{inlined, copied} {
+		if !strings.Contains(stderr, want) || !strings.Contains(analysis, want) {
+			t.Errorf("no %q in\n%s%s", want, stderr, analysis)
+		}
+	}
+	if want := map[string]uint64{"helper": 10, "specialized": 10}; !maps.Equal(calls, want) {
+		t.Errorf("%v, want %v", calls, want)
+	}
+
+	stderr, calls = record("specialized", clone, "direct")
+	if calls["specialized"]+calls[clone] != 210 || strings.Contains(stderr, "missing") {
+		t.Errorf("%v\n%s", calls, stderr)
 	}
 }

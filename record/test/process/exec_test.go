@@ -4,6 +4,7 @@ package process
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -52,6 +53,27 @@ func TestExecInFlow(t *testing.T) {
 		isMark := func(line string) bool { return strings.Contains(line, "linux:task-exec: execs") }
 		if status != 0 || !slices.ContainsFunc(harness.Lines(out), isMark) {
 			t.Errorf("%s: status %d, no mark in:\n%s%s", flag, status, out, stderr)
+		}
+	}
+}
+
+// TestExecutesUnfollowed: a process that is not followed executes another program, as start scripts
+// do. Summary and analysis say that nothing of it is recorded.
+func TestExecutesUnfollowed(t *testing.T) {
+	harness.NeedKernel(t)
+	bin := harness.Target(t, "ticks.c", "-O0")
+	for _, follow := range []bool{false, true} {
+		shell, _ := harness.Start(t, "/bin/sh", "-c", "sleep 2; exec "+bin+" 1000")
+		args := []string{"-e", "c:getenv", "-e", "/bin/sh:*", "-d", "5s", "-p", strconv.Itoa(shell.Process.Pid)}
+		if follow {
+			args = append(args, "--follow")
+		}
+		rec := harness.StartRecorder(t, args...)
+		stderr := rec.Wait(t)
+		_, warnings, _ := harness.Utrace(t, "analyze", rec.Trace)
+		const want = "has executed another program, whose functions are not probed"
+		if strings.Contains(stderr, want) == follow || strings.Contains(warnings, want) == follow {
+			t.Errorf("--follow %v: %s%s", follow, stderr, warnings)
 		}
 	}
 }

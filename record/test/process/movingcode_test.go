@@ -65,3 +65,36 @@ func TestMovingCode(t *testing.T) {
 		}
 	})
 }
+
+// TestMovesAtStart: a program whose file says that it moves its code when it starts gets no
+// breakpoints, as the command, as a child, and beside a recording of all processes. It is recorded
+// once it runs.
+func TestMovesAtStart(t *testing.T) {
+	harness.NeedKernel(t)
+	bin := harness.Target(t, "movingcode.c", "-O1", "-Dtreat=hugifyText")
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	const why = "may move its code to huge pages when it starts (hugifyText)"
+	for _, c := range []struct {
+		args   []string
+		status int
+	}{
+		{[]string{"-e", "work", "--", bin, "move"}, 1},
+		{[]string{"-e", "work", "--no-follow", "--", bin, "move"}, 1},
+		{[]string{"-e", bin + ":work+0", "-d", "1s"}, 1},
+		{[]string{"-e", "work", "--", "sh", "-c", bin + " move; true"}, 0},
+	} {
+		stdout, stderr, status := harness.Utrace(t, append([]string{"record", "-o", trace}, c.args...)...)
+		if status != c.status || !strings.Contains(stderr, why) || strings.Contains(stderr, "SIGTRAP") {
+			t.Errorf("%s: status %d\n%s%s", c.args, status, stdout, stderr)
+		}
+	}
+
+	cmd := exec.Command(bin, "nothing", "2")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_, stderr, _ := harness.Utrace(t, "record", "-e", "work", "-o", trace, "-p", strconv.Itoa(cmd.Process.Pid))
+	if err := cmd.Wait(); err != nil || harness.Analyze(t, trace).Calls()["work"] != 11 {
+		t.Errorf("%v\n%s", err, stderr)
+	}
+}

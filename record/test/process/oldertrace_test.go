@@ -129,3 +129,47 @@ func TestOlderTraceInPlace(t *testing.T) {
 const idleProgram = `#include <unistd.h>
 __attribute__((noinline)) int work(int x) { return x + 1; }
 int main(int argc, char **argv) { for (;;) pause(); return work(argc); }`
+
+// TestTraceRemoved: the trace is removed while it is written, or other recordings to the same path
+// replace it. The summary says where it is.
+func TestTraceRemoved(t *testing.T) {
+	harness.NeedKernel(t)
+	bin := harness.Target(t, "ticks.c", "-O0")
+	ticks, _ := harness.Start(t, bin, "1000000")
+	path := filepath.Join(t.TempDir(), "trace.arrow")
+	record := func() *harness.Recorder {
+		rec := harness.StartRecorder(t, "-o", path, "-e", "tick", "-p", strconv.Itoa(ticks.Process.Pid))
+		deadline := time.Now().Add(20 * time.Second)
+		for !harness.Written(path) && time.Now().Before(deadline) {
+			time.Sleep(20 * time.Millisecond)
+		}
+		return rec
+	}
+	calls := func(file string) uint64 { return harness.Analyze(t, file).Calls()["tick"] }
+
+	rec := record()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if stderr := rec.Stop(t); calls(path) == 0 {
+		t.Errorf("removed: %s", stderr)
+	}
+
+	remove := func() {
+		t.Helper()
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remove() // Written waits for the next one
+	first := record()
+	remove()
+	second := record()
+	secondErr, firstErr := second.Stop(t), first.Stop(t)
+	if strings.Contains(secondErr, "warning") || calls(path) == 0 {
+		t.Errorf("second: %s", secondErr)
+	}
+	if want := "warning: " + path + " was removed or replaced while recording: the trace is in " + path + ".1\n"; !strings.Contains(firstErr, want) || calls(path+".1") == 0 {
+		t.Errorf("no %q in\n%s", want, firstErr)
+	}
+}
