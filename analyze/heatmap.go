@@ -76,7 +76,7 @@ func Heatmaps(paths []string, opts Options) ([]Heatmap, []Warning, error) {
 	r.setLabels()
 	maps := make([]Heatmap, len(grids))
 	for i, grid := range grids {
-		maps[i] = grid.heatmap()
+		maps[i] = grid.heatmap(1)
 		maps[i].Function, maps[i].Label = fns.list[i], r.Rows[i].Label
 	}
 	slices.SortFunc(maps, func(a, b Heatmap) int {
@@ -114,7 +114,22 @@ func (h *heat) leave(t *thread, f *frame, state State) {
 		h.grids[f.fn].uncertain++
 		return
 	}
-	h.grids[f.fn].add(f.startNs, octave(f.durationNs(t)), 1)
+	h.grids[f.fn].add(f.startNs, heatRow(f.durationNs(t)), 1)
+}
+
+// heatParts is the number of rows of a heatGrid to an octave.
+const heatParts = 4
+
+// heatRow returns the row of a duration in a heatGrid.
+func heatRow(ns int64) int {
+	o := octave(ns)
+	return o*heatParts + int(uint64(ns)*heatParts>>o)%heatParts
+}
+
+// heatRowStart returns the shortest duration of a row, of which an octave has parts.
+func heatRowStart(row, parts int) time.Duration {
+	start := OctaveStart(row / parts)
+	return start + time.Duration(uint64(start)*uint64(row%parts)/uint64(parts))
 }
 
 // heatGrid counts calls by when they began and how long they took. It does not know the end of the
@@ -122,8 +137,8 @@ func (h *heat) leave(t *thread, f *frame, state State) {
 type heatGrid struct {
 	fromNs    int64
 	sliceNs   int64
-	rows      [octaves]*[HeatmapSlices]uint64
-	uncertain uint64 // calls that are not in rows
+	rows      [octaves * heatParts]*[HeatmapSlices]uint64 // see heatRow
+	uncertain uint64                                      // calls that are not in rows
 	sampled   bool
 }
 
@@ -170,29 +185,33 @@ func (g *heatGrid) merge(other *heatGrid) {
 	}
 }
 
-// heatmap makes the grid for users.
-func (g *heatGrid) heatmap() Heatmap {
+// heatmap makes the grid for users, with that many rows to an octave: 1 to heatParts.
+func (g *heatGrid) heatmap(parts int) Heatmap {
 	m := Heatmap{From: time.Duration(g.fromNs), Slice: time.Duration(g.sliceNs), Uncertain: g.uncertain, Sampled: g.sampled}
-	for o, counts := range g.rows {
-		if counts == nil {
-			if len(m.Rows) > 0 {
-				m.Rows = append(m.Rows, HeatmapRow{})
+	filled := 0 // rows up to the last with calls
+	for i := range octaves * parts {
+		row := HeatmapRow{Low: heatRowStart(i, parts), High: heatRowStart(i+1, parts) - 1}
+		calls := m.Calls
+		for _, fine := range g.rows[i*heatParts/parts : (i+1)*heatParts/parts] {
+			if fine == nil {
+				continue
 			}
-		} else {
-			m.Rows = append(m.Rows, HeatmapRow{Calls: *counts})
-			for i, calls := range counts {
-				m.Calls += calls
-				if calls > 0 {
-					m.Slices = max(m.Slices, i+1)
+			for slice, n := range fine {
+				row.Calls[slice] += n
+				m.Calls += n
+				if n > 0 {
+					m.Slices = max(m.Slices, slice+1)
 				}
 			}
 		}
-		if n := len(m.Rows); n > 0 {
-			m.Rows[n-1].Low, m.Rows[n-1].High = OctaveStart(o), OctaveStart(o+1)-1
+		if row.High < row.Low || m.Calls == 0 {
+			continue
+		}
+		m.Rows = append(m.Rows, row)
+		if m.Calls > calls {
+			filled = len(m.Rows)
 		}
 	}
-	for n := len(m.Rows); n > 0 && m.Rows[n-1].Calls == [HeatmapSlices]uint64{}; n-- {
-		m.Rows = m.Rows[:n-1]
-	}
+	m.Rows = m.Rows[:filled]
 	return m
 }

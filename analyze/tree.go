@@ -65,21 +65,18 @@ func CallTree(paths []string, opts Options) (*Tree, error) {
 // and those between a call and the traced one around it.
 func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 	sum := newSummary(paths)
-	fns := newFunctions()
 	values := newValueTable(opts.By)
-	all := newCallPaths(opts, byThread, nil)
-	var list []rowKey
-	index := map[rowKey]uint32{}
+	b := newTreeBuilder(opts, byThread, newFunctions())
 	for _, path := range paths {
 		src, err := openSource(path, opts)
 		if err != nil {
 			return nil, err
 		}
-		views := make([]view, opts.views())
-		for i := range views {
-			part := newCallPaths(opts, byThread, newGrouping(values))
-			part.stacks = src.meta.Stacks
-			views[i] = part
+		parts := make([]*callPaths, opts.views())
+		views := make([]view, len(parts))
+		for i := range parts {
+			parts[i] = b.part(src, newGrouping(values))
+			views[i] = parts[i]
 		}
 		columns := opts.columns()
 		columns.Value = src.meta.Stacks
@@ -91,43 +88,75 @@ func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 		sum.add(path, src, t, opts)
 		sum.warnDropped(path, src, opts)
 		sum.warnCallers(path, src)
-		number := func(fn format.FuncID, value uint32) uint32 {
-			key := rowKey{fns.add(&src.tables.Funcs[fn], src.tables.Modules), value}
-			n, ok := index[key]
-			if !ok {
-				n = uint32(len(list))
-				index[key] = n
-				list = append(list, key)
-			}
-			return n
-		}
-		for _, v := range views {
-			part := v.(*callPaths)
-			numbers := make([]uint32, part.groups.count(len(src.tables.Funcs)))
-			weights := make([]float64, len(numbers))
-			for i := range numbers {
-				g := part.groups.of(i)
-				numbers[i], weights[i] = number(g.fn, g.value), src.cover.Weight(g.fn)
-			}
-			callers := func(parent, stack uint32) uint32 {
-				value := uint32(noValue)
-				if around := all.nodes[parent].fn; int(around) < len(list) {
-					value = list[around].value
-				}
-				return all.callers(parent, stack, src.tables.Stacks, func(fn format.FuncID) uint32 { return number(fn, value) })
-			}
-			all.merge(part, numbers, weights, callers, src.meta.Sched)
-		}
+		b.add(src, parts)
 	}
-	if all.crowded {
-		sum.warn("", "more than %d call paths: the calls of further ones are shown below %s", maxNodes, leftOutName)
-	}
+	threads := b.result(sum, values)
 	values.warn(sum)
-	threads := all.build(fns.list, list, values.list)
 	if len(threads) == 0 {
 		sum.warnNothing(opts)
 	}
 	return &Tree{Threads: threads, Trace: sum.result(), By: opts.By, Warnings: sum.warnings}, nil
+}
+
+// treeBuilder makes one tree of the call paths of several traces.
+type treeBuilder struct {
+	opts     *Options
+	byThread bool
+	fns      *functions
+	all      *callPaths
+	list     []rowKey // the numbers of all are those in list
+	index    map[rowKey]uint32
+}
+
+func newTreeBuilder(opts *Options, byThread bool, fns *functions) *treeBuilder {
+	return &treeBuilder{opts: opts, byThread: byThread, fns: fns, all: newCallPaths(opts, byThread, nil), index: map[rowKey]uint32{}}
+}
+
+// part returns a view for some threads of a trace.
+func (b *treeBuilder) part(src *source, groups *grouping) *callPaths {
+	part := newCallPaths(b.opts, b.byThread, groups)
+	part.stacks = src.meta.Stacks
+	return part
+}
+
+// number returns the number of a function of a trace with a value.
+func (b *treeBuilder) number(src *source, fn format.FuncID, value uint32) uint32 {
+	key := rowKey{b.fns.add(&src.tables.Funcs[fn], src.tables.Modules), value}
+	n, ok := b.index[key]
+	if !ok {
+		n = uint32(len(b.list))
+		b.index[key] = n
+		b.list = append(b.list, key)
+	}
+	return n
+}
+
+// add adds a trace, which was read to its end.
+func (b *treeBuilder) add(src *source, parts []*callPaths) {
+	for _, part := range parts {
+		numbers := make([]uint32, part.groups.count(len(src.tables.Funcs)))
+		weights := make([]float64, len(numbers))
+		for i := range numbers {
+			g := part.groups.of(i)
+			numbers[i], weights[i] = b.number(src, g.fn, g.value), src.cover.Weight(g.fn)
+		}
+		callers := func(parent, stack uint32) uint32 {
+			value := uint32(noValue)
+			if around := b.all.nodes[parent].fn; int(around) < len(b.list) {
+				value = b.list[around].value
+			}
+			return b.all.callers(parent, stack, src.tables.Stacks, func(fn format.FuncID) uint32 { return b.number(src, fn, value) })
+		}
+		b.all.merge(part, numbers, weights, callers, src.meta.Sched)
+	}
+}
+
+// result returns the tree.
+func (b *treeBuilder) result(sum *summary, values *valueTable) []ThreadTree {
+	if b.all.crowded {
+		sum.warn("", "more than %d call paths: the calls of further ones are shown below %s", maxNodes, leftOutName)
+	}
+	return b.all.build(b.fns.list, b.list, values.list)
 }
 
 // Numbers of nodes that are not functions.
@@ -240,19 +269,19 @@ func (c *callPaths) enter(t *thread, f, parent *frame) {
 	c.selection.enter(f, parent)
 	c.groups.enter(t, f, parent)
 	if parent != nil {
-		f.node = parent.node
+		f.path = parent.path
 	} else {
 		if t.root == 0 {
 			t.root = c.root(Label{PID: t.info.PID, TID: t.info.TID, Process: t.process, Thread: t.info.Comm})
 		}
-		f.node = t.root
+		f.path = t.root
 	}
 	if !f.hidden {
 		if c.stacks && t.stack != 0 && t.stack < maxDefinitions && len(c.nodes) < maxNodes {
-			f.node = c.child(f.node, fnStack+uint32(t.stack))
+			f.path = c.child(f.path, fnStack+uint32(t.stack))
 		}
 		c.groups.decide(t, f)
-		f.node = c.child(f.node, f.group)
+		f.path = c.child(f.path, f.group)
 	}
 }
 
@@ -267,10 +296,10 @@ func (c *callPaths) count(t *thread, f *frame, state State) {
 	if before := f.group; state == Complete {
 		if c.groups.result(t, f); f.group != before {
 			// The calls inside it ended before its result was known: they stay where they are.
-			f.node = c.child(c.nodes[f.node].parent, f.group)
+			f.path = c.child(c.nodes[f.path].parent, f.group)
 		}
 	}
-	n := &c.nodes[f.node]
+	n := &c.nodes[f.path]
 	n.calls++
 	if state != Complete {
 		n.incomplete++
@@ -290,7 +319,7 @@ func (c *callPaths) hit(t *thread, f *frame) {
 		return
 	}
 	if c.enter(t, f, t.top()); !f.hidden && f.callerKnown() {
-		c.nodes[f.node].calls++
+		c.nodes[f.path].calls++
 	}
 	c.groups.leave(f)
 }

@@ -1,0 +1,166 @@
+package analyze
+
+import (
+	"cmp"
+	"slices"
+
+	"utrace/format"
+)
+
+// Digest is a report with details of each function, and the tree of all calls.
+type Digest struct {
+	*Result
+	// Roots are the calls of all threads, summed up by path. They are not grouped by value.
+	Roots []*Node
+	// Details are those of each function with a complete call.
+	Details map[Function]*Detail
+}
+
+// Detail is what a Digest knows of one function.
+type Detail struct {
+	// Heatmap has four rows to an octave.
+	Heatmap Heatmap
+	// Slowest are its slowest calls, longest first: up to 10, fewer if there are many functions.
+	// Steps inside them have no values.
+	Slowest []SlowCall
+}
+
+// MakeDigest analyzes traces in one pass over each. Memory grows with functions, call paths,
+// threads and the depth of their stacks.
+func MakeDigest(paths []string, opts Options) (*Digest, error) {
+	b := newReportBuilder(paths, &opts)
+	d := &digestBuilder{opts: &opts, tree: newTreeBuilder(&opts, false, b.fns)}
+	b.digest = d
+	for _, path := range paths {
+		if err := b.read(path); err != nil {
+			return nil, err
+		}
+	}
+	threads := d.tree.result(b.sum, b.values)
+	digest := &Digest{Result: b.result(), Details: map[Function]*Detail{}}
+	for i := range threads {
+		digest.Roots = append(digest.Roots, threads[i].Roots...)
+	}
+	for fn, of := range d.details {
+		if of == nil {
+			continue
+		}
+		f := b.fns.list[fn]
+		slices.SortStableFunc(of.Slowest, func(a, b SlowCall) int { return cmp.Compare(b.Duration, a.Duration) })
+		of.Slowest = of.Slowest[:min(len(of.Slowest), perFunction(len(b.fns.list)))]
+		if of.grid != nil {
+			of.Heatmap = of.grid.heatmap(heatParts)
+		}
+		of.Heatmap.Function = f
+		digest.Details[f] = &of.Detail
+	}
+	digest.Sort("total")
+	return digest, nil
+}
+
+// digestBuilder collects what a Digest has in addition to a report.
+type digestBuilder struct {
+	opts    *Options
+	tree    *treeBuilder
+	details []*detailBuilder // by number of the function among those of all traces
+	parts   []*digestView    // of the current trace
+	files   int
+}
+
+type detailBuilder struct {
+	Detail
+	grid *heatGrid
+}
+
+// view returns a view for some threads of a trace, around that of the report.
+func (b *digestBuilder) view(src *source, report *latency) view {
+	v := &digestView{latency: report, paths: b.tree.part(src, nil), heat: heat{opts: b.opts}, log: newCallLog(b.opts, b.files)}
+	b.parts = append(b.parts, v)
+	return v
+}
+
+// add adds a trace, which was read to its end.
+func (b *digestBuilder) add(path string, src *source, sum *summary) error {
+	sum.warnCallers(path, src)
+	paths := make([]*callPaths, len(b.parts))
+	log := newCallLog(b.opts, b.files)
+	for i, part := range b.parts {
+		paths[i] = part.paths
+		log.merge(part.log)
+	}
+	b.tree.add(src, paths)
+	for fn := range log.slowest {
+		calls, err := log.slowCalls(src, format.FuncID(fn))
+		if err != nil {
+			return err
+		}
+		if len(calls) > 0 {
+			of := b.detail(src, format.FuncID(fn))
+			of.Slowest = append(of.Slowest, calls...)
+		}
+	}
+	for _, part := range b.parts {
+		for fn, grid := range part.heat.grids {
+			if grid == nil {
+				continue
+			}
+			of := b.detail(src, format.FuncID(fn))
+			if of.grid == nil {
+				of.grid = newHeatGrid(b.opts)
+			}
+			of.grid.merge(grid)
+			of.grid.sampled = of.grid.sampled || src.cover.Of(format.FuncID(fn)) != nil
+		}
+	}
+	b.parts = nil
+	b.files++
+	return nil
+}
+
+// detail returns the details of a function of a trace.
+func (b *digestBuilder) detail(src *source, fn format.FuncID) *detailBuilder {
+	n := b.tree.fns.add(&src.tables.Funcs[fn], src.tables.Modules)
+	for len(b.details) <= n {
+		b.details = append(b.details, nil)
+	}
+	if b.details[n] == nil {
+		b.details[n] = &detailBuilder{}
+	}
+	return b.details[n]
+}
+
+// digestView is the views of a digest together.
+type digestView struct {
+	*latency
+	paths *callPaths
+	heat  heat
+	log   *callLog
+}
+
+func (v *digestView) define(funcs []format.Func) {
+	v.latency.define(funcs)
+	v.paths.define(funcs)
+	v.heat.define(funcs)
+	v.log.define(funcs)
+}
+
+func (v *digestView) enter(t *thread, f, parent *frame) {
+	v.log.enter(t, f, parent)
+	v.paths.enter(t, f, parent)
+	v.latency.enter(t, f, parent)
+}
+
+func (v *digestView) leave(t *thread, f *frame, state State) {
+	v.log.leave(t, f, state)
+	v.heat.leave(t, f, state)
+	v.paths.leave(t, f, state)
+	v.latency.leave(t, f, state) // it decides the group of the call anew
+}
+
+func (v *digestView) hit(t *thread, f *frame) {
+	v.log.hit(t, f)
+	v.paths.hit(t, f)
+	v.latency.hit(t, f)
+}
+
+func (v *digestView) waited(t *thread, w *Wait) { v.log.waited(t, w) }
