@@ -76,7 +76,7 @@ func DiffJSON(w io.Writer, c *compare.Comparison, verdicts []Verdict, words Word
 	}
 	out := jsonDiff{
 		Old: side(&c.Old), New: side(&c.New), Shifts: map[string]float64{}, ByRuns: c.ByRuns, Raw: c.Old.Probes.Raw,
-		Functions: []jsonChange{}, Failed: []jsonFailure{}, Warnings: words.warnings(c.Warnings),
+		Functions: []jsonChange{}, Failed: []jsonFailure{}, Warnings: words.Warnings(c.Warnings),
 	}
 	for m, shift := range c.Shifts {
 		out.Shifts[m.String()] = 100 * shift

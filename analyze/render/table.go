@@ -59,7 +59,7 @@ func table(w io.Writer, r *analyze.Result, named, sparks bool) {
 		addColumn(labels, r.By, func(i int) string { return cut(cmp.Or(rows[i].Value.Text, "-"), maxValue) })
 	}
 	if named {
-		addColumn(labels, "Process", func(i int) string { return programs(rows[i].Programs) })
+		addColumn(labels, "Process", func(i int) string { return Programs(rows[i].Programs) })
 	}
 	errors := slices.ContainsFunc(rows, func(r analyze.Row) bool { return r.Errors > 0 })
 	estimates := slices.ContainsFunc(rows, func(r analyze.Row) bool { return r.Covered < 1 || r.CallsError > 0 })

@@ -1,0 +1,324 @@
+package page
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"utrace/analyze"
+	"utrace/analyze/render"
+)
+
+// data is what a page holds, see src/data.ts. Times are in nanoseconds.
+type data struct {
+	Kind      string      `json:"kind"` // analyze or diff
+	Title     string      `json:"title"`
+	Version   string      `json:"version"` // of utrace
+	Facts     [][2]string `json:"facts"`
+	Sentences []string    `json:"sentences"`
+	Notes     []string    `json:"notes"`
+	Warnings  []string    `json:"warnings"`
+	LeftOut   []string    `json:"left_out"` // of the page, to keep it small
+	Why       *why        `json:"why"`
+
+	Trace     any      `json:"trace"` // as in --json
+	By        string   `json:"by"`    // the rows are grouped by this
+	Names     []string `json:"names"` // of functions: other parts of the data have their numbers
+	Modules   []string `json:"modules"`
+	ModuleOf  []int    `json:"module_of"` // by function
+	Functions columns  `json:"functions"` // the rows of the report, as in --json
+	Rows      rows     `json:"rows"`      // more about each of them
+	Details   []detail `json:"details"`   // see rows.Detail
+	Edges     edges    `json:"edges"`     // who calls whom
+	Tree      *tree    `json:"tree"`      // call paths
+}
+
+// rows are what the page shows of rows of a report, besides the figures in JSON.
+type rows struct {
+	Function  []int       `json:"function"` // number of its name
+	Label     []string    `json:"label"`
+	Value     []string    `json:"value"` // "" for none
+	Programs  []string    `json:"programs"`
+	Mark      []bool      `json:"mark"`      // with ~
+	Histogram []histogram `json:"histogram"` // empty if it is left out
+	Detail    []int       `json:"detail"`    // index in details, -1 for none
+}
+
+// histogram is a distribution of durations: the lower bounds of buckets, and how many calls each has.
+type histogram struct {
+	Low   []int64  `json:"low"`
+	High  []int64  `json:"high"`
+	Calls []uint64 `json:"calls"`
+}
+
+func newHistogram(h *analyze.Histogram) (out histogram) {
+	for _, b := range h.Buckets() {
+		out.Low, out.High, out.Calls = append(out.Low, int64(b.Low)), append(out.High, int64(b.High)), append(out.Calls, b.Calls)
+	}
+	return out
+}
+
+// detail is what the page shows of one function when it is selected.
+type detail struct {
+	Heatmap heatmap `json:"heatmap"`
+	Slowest []call  `json:"slowest"`
+}
+
+type heatmap struct {
+	From      int64    `json:"from"`
+	Slice     int64    `json:"slice"`
+	Slices    int      `json:"slices"`
+	Uncertain uint64   `json:"uncertain"`
+	Sampled   bool     `json:"sampled"`
+	Low       []int64  `json:"low"`   // of the rows
+	High      []int64  `json:"high"`  // of the rows
+	Calls     []uint64 `json:"calls"` // by row and slice
+}
+
+func newHeatmap(m *analyze.Heatmap) heatmap {
+	out := heatmap{From: int64(m.From), Slice: int64(m.Slice), Slices: m.Slices, Uncertain: m.Uncertain, Sampled: m.Sampled}
+	for i := range m.Rows {
+		r := &m.Rows[i]
+		out.Low, out.High = append(out.Low, int64(r.Low)), append(out.High, int64(r.High))
+		out.Calls = append(out.Calls, r.Calls[:m.Slices]...)
+	}
+	return out
+}
+
+// call is one of the slowest calls of a function. The first of its spans is the call itself.
+type call struct {
+	File       string `json:"file,omitempty"` // if there are several
+	Start      int64  `json:"start"`          // since the start of the trace
+	Duration   int64  `json:"duration"`
+	Began      string `json:"began"` // RFC 3339, UTC
+	Thread     string `json:"thread"`
+	TID        int    `json:"tid"`
+	PID        int    `json:"pid"`
+	Process    string `json:"process"`
+	Arguments  string `json:"arguments,omitempty"`
+	Results    string `json:"results,omitempty"`
+	Spent      string `json:"spent,omitempty"` // in words, if the scheduler was recorded
+	Omitted    uint64 `json:"omitted,omitempty"`
+	OmittedMax int64  `json:"omitted_max,omitempty"`
+	Spans      spans  `json:"spans"`
+}
+
+// spans are calls, hits and waits inside a slow call, in order of their starts.
+type spans struct {
+	Function []int   `json:"function"` // -1: a wait
+	Depth    []int   `json:"depth"`
+	Start    []int64 `json:"start"` // since the start of the call
+	End      []int64 `json:"end"`
+	Duration []int64 `json:"duration"` // less the cost of probes; -1: it did not return, or is a hit or a wait
+	Waits    []wait  `json:"waits"`    // those with function -1, in order
+}
+
+type wait struct {
+	Blocked  int64  `json:"blocked"`
+	Runnable int64  `json:"runnable"`
+	Unknown  int64  `json:"unknown"`
+	Waker    string `json:"waker"`
+	TID      int    `json:"tid"` // of the thread that woke it up; 0 for none
+}
+
+// edges are callers and callees, with the numbers of their names. The caller is -1 for a call whose
+// caller is not in the traces.
+type edges struct {
+	Caller []int    `json:"caller"`
+	Callee []int    `json:"callee"`
+	Calls  []uint64 `json:"calls"`
+	Total  []int64  `json:"total"`
+}
+
+// names numbers functions.
+type names struct {
+	index     map[analyze.Function]int
+	names     []string
+	modules   []string
+	moduleOf  []int
+	moduleNum map[string]int
+}
+
+func newNames() *names {
+	return &names{index: map[analyze.Function]int{}, moduleNum: map[string]int{}}
+}
+
+func (n *names) of(f *analyze.Function) int {
+	if f == nil {
+		return -1
+	}
+	i, ok := n.index[*f]
+	if !ok {
+		i = len(n.names)
+		n.index[*f] = i
+		n.names = append(n.names, f.Name)
+		m, ok := n.moduleNum[f.Module]
+		if !ok {
+			m = len(n.modules)
+			n.moduleNum[f.Module] = m
+			n.modules = append(n.modules, f.Module)
+		}
+		n.moduleOf = append(n.moduleOf, m)
+	}
+	return i
+}
+
+// newData collects what a page shows of a digest within limits.
+func newData(in *Input, lim limits) (*data, error) {
+	r := in.Digest.Result
+	n := newNames()
+	d := &data{
+		Kind: "analyze", Title: title(&r.Trace), Version: in.Version, Sentences: render.Sentences(r), Notes: render.Notes(r),
+		Warnings: in.Words.Warnings(r.Warnings), Trace: render.JSONTrace(&r.Trace, in.Words), By: r.By, Why: newWhy(in),
+	}
+	for _, f := range render.Facts(r) {
+		d.Facts = append(d.Facts, [2]string{f.Name, f.Value})
+	}
+	shown := r.Rows[:min(len(r.Rows), lim.rows)]
+	var err error
+	if d.Functions, err = newColumns(render.JSONFunctions(r, shown)); err != nil {
+		return nil, err
+	}
+	several := len(r.Trace.Files) > 1
+	for i := range shown {
+		n.of(&shown[i].Function)
+	}
+	flow := &flowNames{names: n, of: map[flowKey]int{}}
+	flow.learn(shown)
+	detailOf := map[analyze.Function]int{}
+	for i := range shown {
+		row := &shown[i]
+		at := -1
+		if known, ok := detailOf[row.Function]; ok {
+			at = known
+		} else if of := in.Digest.Details[row.Function]; of != nil && len(d.Details) < lim.details {
+			at = len(d.Details)
+			detailOf[row.Function] = at
+			d.Details = append(d.Details, newDetail(of, flow, several, lim))
+		}
+		var h histogram
+		if i < lim.histograms {
+			h = newHistogram(&row.Durations)
+		}
+		d.Rows.add(row, n, h, at)
+	}
+	d.Tree = newTree(in.Digest.Roots, n, lim.nodes)
+	d.Edges.add(analyze.Edges(in.Digest.Roots), n, lim.edges)
+	d.Names, d.Modules, d.ModuleOf = n.names, n.modules, n.moduleOf
+	d.leaveOut(in, len(shown), lim)
+	return d, nil
+}
+
+// title says what was recorded.
+func title(t *analyze.Trace) string {
+	switch {
+	case len(t.Commands) > 0:
+		return strings.Join(t.Commands, "; ")
+	case len(t.Processes) > 0:
+		return cmp.Or(t.Processes[0].Command, t.Processes[0].Name, strings.Join(t.Files, ", "))
+	}
+	return strings.Join(t.Files, ", ")
+}
+
+func (r *rows) add(row *analyze.Row, n *names, h histogram, detail int) {
+	r.Function = append(r.Function, n.of(&row.Function))
+	r.Label = append(r.Label, row.Label)
+	r.Value = append(r.Value, row.Value.Text)
+	r.Programs = append(r.Programs, render.Programs(row.Programs))
+	r.Mark = append(r.Mark, row.BelowResolution || row.AwaitsProbes)
+	r.Histogram = append(r.Histogram, h)
+	r.Detail = append(r.Detail, detail)
+}
+
+func (e *edges) add(list []analyze.Edge, n *names, room int) {
+	for i := range list[:min(len(list), room)] {
+		e.Caller, e.Callee = append(e.Caller, n.of(list[i].Caller)), append(e.Callee, n.of(list[i].Callee))
+		e.Calls, e.Total = append(e.Calls, list[i].Calls), append(e.Total, int64(list[i].Total))
+	}
+}
+
+func newDetail(of *analyze.Detail, flow *flowNames, several bool, lim limits) detail {
+	d := detail{Heatmap: newHeatmap(&of.Heatmap)}
+	for i := range of.Slowest[:min(len(of.Slowest), lim.slowest)] {
+		d.Slowest = append(d.Slowest, newCall(&of.Slowest[i], flow, several))
+	}
+	return d
+}
+
+func newCall(c *analyze.SlowCall, flow *flowNames, several bool) call {
+	out := call{
+		Start: int64(c.Start), Duration: int64(c.Duration), Began: c.Began.Format(time.RFC3339Nano), Thread: threadName(c), TID: c.Thread.TID,
+		PID: c.Thread.PID, Process: c.Process, Arguments: c.Args, Results: c.Results, Omitted: c.Omitted, OmittedMax: int64(c.OmittedMax),
+	}
+	if several {
+		out.File = c.File
+	}
+	if c.Sched {
+		out.Spent = render.Spent(c)
+	}
+	out.Spans = newSpans(c, flow)
+	return out
+}
+
+func threadName(c *analyze.SlowCall) string {
+	return strings.TrimSpace(analyze.FlowName(&c.Thread) + " " + c.Thread.Comm)
+}
+
+// newSpans joins the beginnings and ends of calls.
+func newSpans(c *analyze.SlowCall, flow *flowNames) (s spans) {
+	add := func(function, depth int, start, end, duration time.Duration) {
+		s.Function, s.Depth, s.Start = append(s.Function, function), append(s.Depth, depth), append(s.Start, int64(start-c.Start))
+		s.End, s.Duration = append(s.End, int64(end-c.Start)), append(s.Duration, int64(duration))
+	}
+	var open []int
+	for i := range c.Flow {
+		step := &c.Flow[i]
+		switch step.Kind {
+		case analyze.Enter:
+			open = append(open, len(s.Function))
+			add(flow.number(step.Func), step.Depth, step.At, step.At, -1)
+		case analyze.Leave:
+			at := open[len(open)-1]
+			open = open[:len(open)-1]
+			s.End[at] = int64(step.At - c.Start)
+			if step.State.Returned() {
+				s.Duration[at] = int64(step.Duration)
+			}
+		case analyze.Hit:
+			add(flow.number(step.Func), step.Depth, step.At, step.At, -1)
+		case analyze.Waited:
+			w := step.Wait
+			s.Waits = append(s.Waits, wait{int64(w.Blocked), int64(w.Runnable), int64(w.Unknown), w.Waker.String(), w.Waker.TID})
+			add(-1, step.Depth, step.At-step.Duration, step.At, -1)
+		}
+	}
+	return s
+}
+
+// columns have a list for each key of rows.
+type columns map[string][]json.RawMessage
+
+// newColumns turns rows, which encoding/json writes as objects, into columns. A key that a row lacks
+// is null.
+func newColumns(rows []any) (columns, error) {
+	c := columns{}
+	for i, row := range rows {
+		text, err := json.Marshal(row)
+		if err != nil {
+			return nil, err
+		}
+		var object map[string]json.RawMessage
+		if err := json.Unmarshal(text, &object); err != nil {
+			return nil, err
+		}
+		for key, value := range object {
+			if c[key] == nil {
+				c[key] = slices.Repeat([]json.RawMessage{json.RawMessage("null")}, len(rows))
+			}
+			c[key][i] = value
+		}
+	}
+	return c, nil
+}

@@ -1,0 +1,51 @@
+package page
+
+import (
+	"fmt"
+	"time"
+
+	"utrace/analyze"
+)
+
+// limits is how much of each kind a page holds.
+type limits struct {
+	rows       int // of the report
+	histograms int // of rows
+	details    int // functions with heatmap and slowest calls
+	slowest    int // calls of each of these
+	nodes      int // call paths
+	edges      int // pairs of caller and callee
+}
+
+func mostData() limits {
+	return limits{rows: 20_000, histograms: 4000, details: 2000, slowest: 10, nodes: 20_000, edges: 20_000}
+}
+
+// less is about half.
+func (l limits) less() limits {
+	return limits{
+		rows: max(100, l.rows*3/4), histograms: max(10, l.histograms/2), details: max(10, l.details/2), slowest: max(1, l.slowest*3/4),
+		nodes: max(100, l.nodes*3/4), edges: max(100, l.edges*3/4),
+	}
+}
+
+// least reports whether there is no less.
+func (l limits) least() bool { return l == l.less() }
+
+// leaveOut says what the page does not hold.
+func (d *data) leaveOut(in *Input, shown int, lim limits) {
+	add := func(text string, args ...any) { d.LeftOut = append(d.LeftOut, fmt.Sprintf(text, args...)) }
+	all := in.Digest.Rows
+	if shown < len(all) {
+		add("%d of %d rows of the report, those with less total time", len(all)-shown, len(all))
+	}
+	if lim.histograms < shown {
+		add("the distributions of the functions after the first %d", lim.histograms)
+	}
+	if len(d.Details) < min(len(in.Digest.Details), shown) && len(d.Details) == lim.details {
+		add("heatmaps and slowest calls of functions after the first %d", lim.details)
+	}
+	if n := d.Tree.LeftOut; n > 0 {
+		add("%s of less than %s each", analyze.Plural(uint64(n), "call path", "call paths"), analyze.FormatDuration(time.Duration(d.Tree.MinNs)))
+	}
+}
