@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,12 +14,14 @@ import (
 	"utrace/analyze"
 	comparison "utrace/analyze/compare"
 	"utrace/analyze/render"
+	"utrace/analyze/render/page"
 )
 
 // diffFlags are the flags of the subcommand as they are on the command line.
 type diffFlags struct {
 	failIf             []string
 	minChange, pprof   string
+	html               string
 	function, why      string
 	raw, json          bool
 	top                int
@@ -59,6 +62,7 @@ compared or hold too little for the condition.
   utrace diff old1.arrow old2.arrow old3.arrow -- new1.arrow new2.arrow new3.arrow
   utrace diff --fail-if 'p50 > +10%' --fail-if 'handle_*: p99 > +1ms' old.arrow new.arrow
   utrace diff --why handle old.arrow new.arrow
+  utrace diff --html diff.html old.arrow new.arrow
   utrace diff --pprof diff.pb.gz old.arrow new.arrow && go tool pprof -top diff.pb.gz`,
 		Annotations: map[string]string{moreKey: `
   man utrace-diff         how functions and traces are matched (docs/comparing.md)`},
@@ -88,6 +92,7 @@ compared or hold too little for the condition.
 	flags.Var((*count)(&f.top), "top", "only the first `N` functions")
 	flags.BoolVar(&f.json, "json", false, "print the comparison as JSON")
 	flags.StringVar(&f.why, "why", "", "print where the change of the calls of `FUNC` is, instead of the table")
+	flags.StringVar(&f.html, "html", "", "write one page for a browser to `FILE` (- is standard output, without the table)")
 	flags.StringVar(&f.pprof, "pprof", "", "write a profile of the differences for pprof to `FILE` (- is standard output, without the table)")
 	return cmd
 }
@@ -101,8 +106,12 @@ func (f *diffFlags) parse() (opts analyze.Options, minChange float64, conditions
 		err = fmt.Errorf("--min-change %s: want a percentage, such as 5%%", f.minChange)
 	case f.json && f.pprof == "-":
 		err = errors.New("--json and --pprof - exclude each other: both to standard output")
-	case f.why != "" && (f.pprof != "" || len(f.failIf) > 0 || f.function != ""):
-		err = errors.New("--why FUNC explains one function, without --pprof, --fail-if and --function")
+	case f.html == "-" && (f.json || f.pprof == "-"):
+		err = errors.New("--html - excludes --json and --pprof -: all to standard output")
+	case f.html != "" && filepath.Clean(f.html) == filepath.Clean(f.pprof):
+		err = fmt.Errorf("--html and --pprof: both write to %s", f.html)
+	case f.why != "" && (f.pprof != "" || f.html != "" || len(f.failIf) > 0 || f.function != ""):
+		err = errors.New("--why FUNC explains one function, without --html, --pprof, --fail-if and --function")
 	case f.function != "":
 		opts.Function, err = analyze.ParsePattern(f.function)
 	}
@@ -144,6 +153,12 @@ func runDiff(out, errOut io.Writer, f *diffFlags) error {
 			return err
 		}
 	}
+	if f.html != "" {
+		opts.Raw = c.Old.Probes.Raw
+		if err := writeDiffPage(out, f, opts, c); err != nil {
+			return err
+		}
+	}
 	var verdicts []render.Verdict
 	var messages []string
 	for _, cond := range conditions {
@@ -164,7 +179,7 @@ func runDiff(out, errOut io.Writer, f *diffFlags) error {
 	case f.json:
 		c.Changes = c.Changes[:top]
 		err = render.DiffJSON(out, c, verdicts, words())
-	case f.pprof != "-":
+	case f.pprof != "-" && f.html != "-":
 		err = render.Diff(out, c, top)
 	}
 	if err != nil || len(messages) == 0 {
@@ -208,4 +223,29 @@ func writeDiffProfile(out io.Writer, f *diffFlags, opts analyze.Options) error {
 		return p.Write(out)
 	}
 	return intoFile("pprof", f.pprof, p.Write)
+}
+
+// writeDiffPage writes a page of the changes that --top keeps.
+func writeDiffPage(out io.Writer, f *diffFlags, opts analyze.Options, c *comparison.Comparison) error {
+	if err := notATrace("html", f.html, slices.Concat(f.oldPaths, f.newPaths)); err != nil {
+		return err
+	}
+	before, err := analyze.CallTree(f.oldPaths, opts)
+	if err != nil {
+		return err
+	}
+	after, err := analyze.CallTree(f.newPaths, opts)
+	if err != nil {
+		return err
+	}
+	cut := *c
+	if f.top > 0 {
+		cut.Changes = c.Changes[:min(f.top, len(c.Changes))]
+	}
+	in := page.DiffInput{Comparison: &cut, Old: before, New: after, Words: words(), Version: version()}
+	write := func(w io.Writer) error { return page.WriteDiff(w, &in) }
+	if f.html == "-" {
+		return write(out)
+	}
+	return intoFile("html", f.html, write)
 }

@@ -3,6 +3,7 @@ package page
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -27,12 +28,13 @@ type data struct {
 	By        string   `json:"by"`    // the rows are grouped by this
 	Names     []string `json:"names"` // of functions: other parts of the data have their numbers
 	Modules   []string `json:"modules"`
-	ModuleOf  []int    `json:"module_of"` // by function
-	Functions columns  `json:"functions"` // the rows of the report, as in --json
-	Rows      rows     `json:"rows"`      // more about each of them
-	Details   []detail `json:"details"`   // see rows.Detail
-	Edges     edges    `json:"edges"`     // who calls whom
-	Tree      *tree    `json:"tree"`      // call paths
+	ModuleOf  []int    `json:"module_of"`  // by function
+	Functions columns  `json:"functions"`  // the rows of the report, as in --json
+	Rows      rows     `json:"rows"`       // more about each of them
+	Details   []detail `json:"details"`    // see rows.Detail
+	Edges     edges    `json:"edges"`      // who calls whom
+	Tree      *tree    `json:"tree"`       // call paths
+	Diff      *diff    `json:"comparison"` // of a diff
 }
 
 // rows are what the page shows of rows of a report, besides the figures in JSON.
@@ -165,6 +167,9 @@ func (n *names) of(f *analyze.Function) int {
 	return i
 }
 
+// same gives a function the number of another one.
+func (n *names) same(f, as *analyze.Function) { n.index[*f] = n.of(as) }
+
 // newData collects what a page shows of a digest within limits.
 func newData(in *Input, lim limits) (*data, error) {
 	r := in.Digest.Result
@@ -206,10 +211,15 @@ func newData(in *Input, lim limits) (*data, error) {
 	}
 	d.Tree = newTree(in.Digest.Roots, n, lim.nodes)
 	d.Edges.add(analyze.Edges(in.Digest.Roots), n, lim.edges)
-	d.Names, d.Modules, d.ModuleOf = n.names, n.modules, n.moduleOf
-	d.leaveOut(in, len(shown), lim)
+	d.setNames(n)
+	if len(d.Details) == lim.details && lim.details < min(len(in.Digest.Details), len(shown)) {
+		d.LeftOut = append(d.LeftOut, fmt.Sprintf("heatmaps and slowest calls of functions after the first %d", lim.details))
+	}
+	d.leaveOut(len(r.Rows), lim, d.Tree)
 	return d, nil
 }
+
+func (d *data) setNames(n *names) { d.Names, d.Modules, d.ModuleOf = n.names, n.modules, n.moduleOf }
 
 // title says what was recorded.
 func title(t *analyze.Trace) string {

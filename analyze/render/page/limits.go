@@ -32,20 +32,19 @@ func (l limits) less() limits {
 // least reports whether there is no less.
 func (l limits) least() bool { return l == l.less() }
 
-// leaveOut says what the page does not hold.
-func (d *data) leaveOut(in *Input, shown int, lim limits) {
+// leaveOut says what the page does not hold of all rows and of call paths.
+func (d *data) leaveOut(all int, lim limits, trees ...*tree) {
 	add := func(text string, args ...any) { d.LeftOut = append(d.LeftOut, fmt.Sprintf(text, args...)) }
-	all := in.Digest.Rows
-	if shown < len(all) {
-		add("%d of %d rows of the report, those with less total time", len(all)-shown, len(all))
+	shown := len(d.Rows.Label)
+	if shown < all {
+		add("%d of %d rows of the table, the last ones", all-shown, all)
 	}
 	if lim.histograms < shown {
 		add("the distributions of the functions after the first %d", lim.histograms)
 	}
-	if len(d.Details) < min(len(in.Digest.Details), shown) && len(d.Details) == lim.details {
-		add("heatmaps and slowest calls of functions after the first %d", lim.details)
-	}
-	if n := d.Tree.LeftOut; n > 0 {
-		add("%s of less than %s each", analyze.Plural(uint64(n), "call path", "call paths"), analyze.FormatDuration(time.Duration(d.Tree.MinNs)))
+	for _, t := range trees {
+		if t.LeftOut > 0 {
+			add("%s of less than %s each", analyze.Plural(uint64(t.LeftOut), "call path", "call paths"), analyze.FormatDuration(time.Duration(t.MinNs)))
+		}
 	}
 }

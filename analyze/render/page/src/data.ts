@@ -43,16 +43,12 @@ export interface Rows {
 
 export interface Edges { caller: number[] | null; callee: number[]; calls: number[]; total: number[] }
 
+// A metric of a function on both sides of a comparison.
 export interface Metric {
-  old: number[]; new: number[]; comparable: boolean[]; change: (number | null)[]; beyond: (number | null)[]; p: number[]; significant: boolean[];
+  old: number; new: number; comparable: boolean; change_percent: number | null; beyond_percent: number | null; p: number; tested: boolean; significant: boolean;
 }
 
-export interface Diff {
-  metrics: Record<string, Metric>;
-  state: string[]; significant: boolean[];
-  old_histogram: Histogram[]; new_histogram: Histogram[];
-  old_tree: Tree; new_tree: Tree; old_traces: number; new_traces: number;
-}
+export interface Diff { old_histogram: Histogram[]; new_histogram: Histogram[]; old_tree: Tree; new_tree: Tree; old_traces: number; new_traces: number }
 
 export interface Data {
   kind: "analyze" | "diff"; title: string; version: string; facts: [string, string][] | null;

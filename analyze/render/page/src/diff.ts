@@ -1,11 +1,12 @@
 // What changed from one side of a comparison to the other.
-import type { Tree } from "./data";
+import type { Metric, Tree } from "./data";
 import { choice, el, exact, table } from "./dom";
 import { flame, frames, type Frame } from "./flame";
 import { matcher } from "./functions";
 import { histogram } from "./histogram";
 import type { Page } from "./state";
-import { calls, count, duration, nanoseconds, percent } from "./units";
+import { summary } from "./summary";
+import { calls, count, duration, nanoseconds } from "./units";
 
 const metrics: [string, string][] = [["calls", "Calls"], ["total", "Total time"], ["self", "Self time"], ["avg", "Avg"], ["p50", "P50"], ["p90", "P90"], ["p99", "P99"], ["max", "Max"]];
 const inTable = ["calls", "total", "self", "p50", "p99"];
@@ -13,40 +14,42 @@ const inTable = ["calls", "total", "self", "p50", "p99"];
 const write = (metric: string, v: number) => (metric === "calls" ? count(v) : duration(v));
 const writeExact = (metric: string, v: number) => (metric === "calls" ? calls(v) : nanoseconds(v));
 
+const metric = (page: Page, key: string, row: number) => (page.data.functions.metrics[row] as unknown as Record<string, Metric>)[key];
+const stateOf = (page: Page, row: number) => page.data.functions.state[row] as string;
+const significant = (page: Page, row: number) => page.data.functions.significant[row] as boolean;
+
 // change writes the change of a metric, with * if it is significant.
-function change(page: Page, metric: string, row: number): string {
-  const d = page.data.comparison!, m = d.metrics[metric];
-  if (d.state[row] === "new" || d.state[row] === "gone") return d.state[row];
-  if (!m.comparable[row] || (m.old[row] === 0 && m.new[row] === 0)) return "-";
-  const c = m.change[row];
-  return `${c === null ? "more" : `${c < 0 ? "" : "+"}${c.toFixed(1)}%`}${m.significant[row] ? "*" : ""}`;
+function change(page: Page, key: string, row: number): string {
+  const m = metric(page, key, row), state = stateOf(page, row);
+  if (state !== "both") return state;
+  if (!m.comparable || (m.old === 0 && m.new === 0)) return "-";
+  const c = m.change_percent;
+  return `${c === null ? "more" : `${c < 0 ? "" : "+"}${c.toFixed(1)}%`}${m.significant ? "*" : ""}`;
 }
 
-function changeCell(page: Page, metric: string, row: number): HTMLTableCellElement {
-  const m = page.data.comparison!.metrics[metric];
-  const c = m.change[row] ?? 0;
-  const tone = m.significant[row] ? (c > 0 ? " worse" : " better") : "";
-  const title = m.significant[row] ? `significant: chance alone does this in ${percent(m.p[row], 1)} of comparisons` : "not more than noise, or not tested";
-  return el("td", { class: `n${tone}`, title }, change(page, metric, row));
+function changeCell(page: Page, key: string, row: number): HTMLTableCellElement {
+  const m = metric(page, key, row);
+  const tone = m.significant ? (m.new > m.old ? " worse" : " better") : "";
+  const title = m.significant ? `significant: P ${m.p.toPrecision(2)}` : m.tested ? `not more than noise: P ${m.p.toPrecision(2)}` : "not tested";
+  return el("td", { class: `n${tone}`, title }, change(page, key, row));
 }
 
-function value(page: Page, metric: string, side: "old" | "new", row: number): HTMLTableCellElement {
-  const d = page.data.comparison!, m = d.metrics[metric];
-  if (d.state[row] === (side === "old" ? "new" : "gone")) return el("td", { class: "n dim" }, "-");
-  return exact(write(metric, m[side][row]), writeExact(metric, m[side][row]), { "data-value": m[side][row] });
+function value(page: Page, key: string, side: "old" | "new", row: number): HTMLTableCellElement {
+  const m = metric(page, key, row);
+  if (stateOf(page, row) === (side === "old" ? "new" : "gone")) return el("td", { class: "n dim" }, "-");
+  return exact(write(key, m[side]), writeExact(key, m[side]), { "data-value": m[side] });
 }
 
 export function diffTable(page: Page): HTMLElement {
   const { data, state: s } = page;
-  const d = data.comparison!;
   const search = el("input", { type: "search", id: "search", placeholder: "Search functions  ( / )", value: s.q, "aria-label": "search functions", spellcheck: "false" });
   search.addEventListener("input", () => { page.state.q = search.value; page.go({ q: search.value }); });
   const match = matcher(s.q);
-  let rows = data.rows.label.map((_, r) => r).filter((r) => match(data.rows.label[r]) && (!s.errors || d.significant[r]));
-  const [metric, side] = s.sort.split(".");
-  const m = d.metrics[metric];
-  if (m && side) {
-    const of = (r: number) => (side === "change" ? m.new[r] - m.old[r] : side === "old" ? m.old[r] : m.new[r]);
+  let rows = data.rows.label.map((_, r) => r).filter((r) => match(data.rows.label[r]) && (!s.errors || significant(page, r)));
+  const [key, side] = s.sort.split(".");
+  const sorted = inTable.includes(key) && !!side;
+  if (sorted) {
+    const of = (r: number) => { const m = metric(page, key, r); return side === "change" ? m.new - m.old : side === "old" ? m.old : m.new; };
     rows = rows.sort((a, b) => (s.up ? 1 : -1) * (of(a) - of(b)) || a - b);
   }
   const head = (key: string, title: string, help: string) => el("th", { scope: "col", class: "n", "aria-sort": s.sort === key ? (s.up ? "ascending" : "descending") : "none" },
@@ -54,14 +57,14 @@ export function diffTable(page: Page): HTMLElement {
   const titles = new Map(metrics);
   const t = el("table", { class: "functions diff" }, el("thead", {},
     el("tr", {}, el("th"), ...inTable.map((k) => el("th", { colspan: 3, class: "group" }, titles.get(k)!))),
-    el("tr", {}, el("th", { scope: "col" }, el("button", { type: "button", "data-sort": "total_ns", title: "significant changes first, then the larger change of self time", onclick: () => page.go({ sort: "total_ns", up: false }) }, `Function${m ? "" : " ▼"}`)),
+    el("tr", {}, el("th", { scope: "col" }, el("button", { type: "button", "data-sort": "total_ns", title: "significant changes first, then the larger change of self time", onclick: () => page.go({ sort: "total_ns", up: false }) }, `Function${sorted ? "" : " ▼"}`)),
       ...inTable.flatMap((k) => [head(`${k}.old`, "old", `${titles.get(k)} of the old side, per trace where it is a sum`), head(`${k}.new`, "new", `${titles.get(k)} of the new side`), head(`${k}.change`, "change", "sort by the difference")]))),
     el("tbody", {}, ...rows.slice(0, 1000).map((r) => el("tr", { "data-row": r, "aria-selected": r === s.row ? "true" : undefined, onclick: () => page.go({ view: "function", row: r }, true) },
       el("th", { scope: "row", class: "name", title: data.rows.label[r] }, el("a", { href: "#", onclick: (e) => e.preventDefault() }, data.rows.mark[r] ? "~" : "", data.rows.label[r])),
       ...inTable.flatMap((k) => [value(page, k, "old", r), value(page, k, "new", r), changeCell(page, k, r)])))));
   return el("section", { class: "view" }, el("div", { class: "tools" }, search,
     choice("changes", [["", "all"], ["1", "significant"]], s.errors ? "1" : "", (v) => page.go({ errors: v === "1" })),
-    el("span", { class: "dim" }, `${count(rows.length)} of ${count(data.rows.label.length)} functions; ${count(d.significant.filter((x) => x).length)} changed significantly (*)`)),
+    el("span", { class: "dim" }, `${count(rows.length)} of ${count(data.rows.label.length)} functions; ${count(data.rows.label.filter((_, r) => significant(page, r)).length)} changed significantly (*)`)),
     el("div", { class: "scroll" }, t), rows.length > 1000 ? el("p", { class: "dim" }, "The first 1,000 are shown: search for others.") : null);
 }
 
@@ -69,12 +72,12 @@ export function diffFunction(page: Page, width: number): HTMLElement {
   const { data, state: s } = page;
   const d = data.comparison!, r = s.row;
   if (r < 0 || r >= data.rows.label.length) return el("section", { class: "view" }, el("p", { class: "dim" }, "Choose a function in the table."));
-  const lines = metrics.filter(([k]) => d.metrics[k]).map(([k, title]) => {
-    const m = d.metrics[k];
-    const b = m.beyond[r];
-    return [title, value(page, k, "old", r), value(page, k, "new", r), changeCell(page, k, r), b === null ? "-" : `${b < 0 ? "" : "+"}${b.toFixed(1)}%`, m.p[r] >= 1 ? "-" : m.p[r].toPrecision(2), m.significant[r] ? "yes" : "no"];
+  const lines = metrics.map(([k, title]) => {
+    const m = metric(page, k, r);
+    const b = m.beyond_percent;
+    return [title, value(page, k, "old", r), value(page, k, "new", r), changeCell(page, k, r), b === null ? "-" : `${b < 0 ? "" : "+"}${b.toFixed(1)}%`, m.tested ? m.p.toPrecision(2) : "-", m.significant ? "yes" : "no"];
   });
-  const markers = (["old", "new"] as const).flatMap((side) => (d.state[r] === (side === "old" ? "new" : "gone") ? [] : [["p50", "P50"], ["p99", "P99"]].map(([k, n]) => ({ name: `${n} ${side}`, at: d.metrics[k][side][r], class: side })))).filter((m) => m.at > 0);
+  const markers = (["old", "new"] as const).flatMap((side) => (stateOf(page, r) === (side === "old" ? "new" : "gone") ? [] : [["p50", "P50"], ["p99", "P99"]].map(([k, n]) => ({ name: `${n} ${side}`, at: metric(page, k, r)[side], class: side })))).filter((m) => m.at > 0);
   return el("section", { class: "view", "data-function": data.rows.label[r] }, el("h2", { class: "name" }, data.rows.label[r]),
     el("p", { class: "dim" }, data.modules[data.module_of[data.rows.function[r]]]),
     el("h3", {}, "Distribution of durations, old and new ", choice("durations", [["log", "log"], ["linear", "linear"]], s.x, (v) => page.go({ x: v })), choice("calls", [["linear", "linear"], ["log", "log"]], s.y, (v) => page.go({ y: v }))),
@@ -104,19 +107,33 @@ function merge(now: Tree, before: Tree, news: number, olds: number): Frame {
 export function diffFlame(page: Page, width: number): HTMLElement {
   const d = page.data.comparison!;
   const root = merge(d.new_tree, d.old_tree, d.new_traces, d.old_traces);
-  const relative = (f: Frame) => {
-    const a = f.total, b = f.old?.total ?? 0;
-    return a + b === 0 ? 0 : (a - b) / Math.max(a, b);
-  };
   const classOf = (f: Frame) => {
-    const r = relative(f), size = Math.abs(r) < 0.02 ? 0 : Math.abs(r) < 0.1 ? 1 : Math.abs(r) < 0.35 ? 2 : 3;
-    return `d${size === 0 ? "" : r > 0 ? "r" : "b"}${size}`;
+    const before = f.old?.total ?? 0;
+    if (f.total === before) return "d0";
+    const size = Math.abs(Math.log(f.total / before)); // infinite if one is 0
+    const step = size < Math.log(1.02) ? 0 : size < Math.log(1.1) ? 1 : size < Math.log(1.5) ? 2 : 3;
+    return step === 0 ? "d0" : `${f.total > before ? "dr" : "db"}${step}`;
   };
-  const legend = el("p", { class: "legend" }, ...([["db3", "faster: 35% less or gone"], ["db2", "10% less"], ["db1", "2% less"], ["d0", "the same"], ["dr1", "2% more"], ["dr2", "10% more"], ["dr3", "slower: 54% more or new"]] as const)
-    .map(([cls, text]) => el("span", {}, el("i", { class: `swatch ${cls}` }), text)), el("span", { class: "dim" }, "Time per trace. This picture has no significance: the table has."));
+  const legend = el("p", { class: "legend" }, "Colour: change of the time.", ...([["db3", "more than 33% less, or gone"], ["db2", "9 to 33% less"], ["db1", "2 to 9% less"], ["d0", "nearly the same"],
+    ["dr1", "2 to 10% more"], ["dr2", "10 to 50% more"], ["dr3", "more than 50% more, or new"]] as const).map(([cls, text]) => el("span", {}, el("i", { class: `swatch ${cls}` }), text)),
+  el("span", { class: "dim" }, "Times are per trace, as measured. Which changes are significant is in the table."));
   return flame(page, root, width, {
     modes: [["time", "new time"], ["old", "old time"]], colour: classOf, legend,
-    lines: (f) => [`old ${duration(f.old?.total ?? 0)}, new ${duration(f.total)}: ${f.old?.total ? `${relative(f) > 0 ? "+" : ""}${((100 * (f.total - f.old.total)) / f.old.total).toFixed(1)}%` : "new"}`,
+    lines: (f) => [`old ${duration(f.old?.total ?? 0)}, new ${duration(f.total)}: ${f.old?.total ? `${f.total > f.old.total ? "+" : ""}${((100 * (f.total - f.old.total)) / f.old.total).toFixed(1)}%` : "new"}`,
       `old ${calls(Math.round(f.old?.calls ?? 0))}, new ${calls(Math.round(f.calls))}`],
   });
+}
+
+// diffSummary says what changed most.
+export function diffSummary(page: Page): HTMLElement {
+  const { data } = page;
+  const box = summary(page);
+  const rows = data.rows.label.map((_, r) => r).filter((r) => significant(page, r)).slice(0, 10);
+  if (rows.length === 0) return box;
+  const list = rows.map((r) => {
+    const changed = metrics.filter(([k]) => metric(page, k, r).significant).map(([k, title]) => `${title} ${write(k, metric(page, k, r).old)} → ${write(k, metric(page, k, r).new)} (${change(page, k, r)})`);
+    return [el("td", { class: "name" }, el("a", { href: "#", onclick: (e) => { e.preventDefault(); page.go({ view: "function", row: r }, true); } }, data.rows.label[r])), changed.join(", ")];
+  });
+  box.querySelector(".sentence")?.after(el("h3", {}, "Significant changes"), el("div", { class: "scroll" }, table(["Function", "What changed"], list, [])));
+  return box;
 }

@@ -4,6 +4,7 @@ import { Colours } from "./colour";
 import type { Data, Tree } from "./data";
 import { choice, el, svg, tips } from "./dom";
 import { matcher } from "./functions";
+import { active } from "./selection";
 import type { Page } from "./state";
 import { calls, duration, percent } from "./units";
 
@@ -155,12 +156,13 @@ export function flame(page: Page, root: Frame, width: number, options: FlameOpti
   };
   mark();
   box.append(el("div", { class: "picture" }, picture), options.legend ?? colours.legend(),
-    el("p", { class: "dim" }, `Width: ${widthOf(s.mode)}. ${s.icicle ? "Callees are below their callers." : "Callees are above their callers."} Click to zoom, or move with arrow keys and press Enter. All of the time, also if a part is selected: call paths are not kept by time.`));
+    el("p", { class: "dim" }, `Width: ${widthOf(s.mode)}. ${s.icicle ? "Callees are below their callers." : "Callees are above their callers."} Click to zoom, or move with arrow keys and press Enter.${active(s) ? " This is all of the time: the page does not have call paths of the selected part." : ""}`));
   return box;
 }
 
 function widthOf(mode: string): string {
   switch (mode) {
+    case "old": return "total time of complete calls of the old side";
     case "calls": return "number of calls, with those below";
     case "cpu": return "time on a processor";
     case "off": return "time blocked, or waiting for a processor";

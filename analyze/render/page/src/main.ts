@@ -1,6 +1,6 @@
 // The page: reads the data and the state, and draws a view.
 import { readData, type Data } from "./data";
-import { diffFlame, diffFunction, diffTable } from "./diff";
+import { diffFlame, diffFunction, diffSummary, diffTable } from "./diff";
 import { el, hideTip } from "./dom";
 import { flameView } from "./flame";
 import { functionView } from "./function";
@@ -17,7 +17,7 @@ type View = { key: string; title: string; draw(page: Page, width: number): HTMLE
 
 function viewsOf(data: Data): View[] {
   if (data.kind === "diff") {
-    return [{ key: "summary", title: "Summary", draw: summary }, { key: "functions", title: "Functions", draw: diffTable },
+    return [{ key: "summary", title: "Summary", draw: diffSummary }, { key: "functions", title: "Functions", draw: diffTable },
       { key: "function", title: "Function", draw: diffFunction }, { key: "flame", title: "Flame graph", draw: diffFlame }];
   }
   return [{ key: "summary", title: "Summary", draw: summary }, { key: "functions", title: "Functions", draw: functions },

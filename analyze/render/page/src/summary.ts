@@ -21,13 +21,13 @@ export function summary(page: Page): HTMLElement {
   box.append(el("div", { class: "cards" }, top("Most self time", "self_ns", "Self time", "time without the traced callees"),
     top("Highest P99, of functions with 100 calls", "p99_ns", "P99", "99 in 100 calls took at most this", 100),
     top("Longest call", "max_ns", "Max", "the longest complete call"), top("Most calls", "calls", "Calls", "of the whole recording"), top("Most errors", "errors", "Errors", "calls that have failed")));
-  if (rows.length === 0) box.append(el("p", { class: "sentence" }, "The trace has no calls of these functions."));
+  if (rows.length === 0 && data.kind === "analyze") box.append(el("p", { class: "sentence" }, "The trace has no calls of these functions."));
   const warnings = data.warnings ?? [];
   if (warnings.length) box.append(el("h3", {}, "Warnings"), el("ul", { class: "warnings" }, ...warnings.map((w) => el("li", {}, w))));
   const limits = [...(data.notes ?? []), ...(data.left_out ?? []).map((t) => `left out of this page, to keep it small: ${t}`)];
   if (rows.some((r) => data.rows.mark[r])) limits.push("~ marks functions that are too short for their probes, or that may have waited for other threads while these were in probes");
   if (limits.length) box.append(el("h3", {}, "Limits"), el("ul", {}, ...limits.map((t) => el("li", {}, t))));
-  box.append(el("h3", {}, "Recording"), el("dl", { class: "facts" }, ...(data.facts ?? []).flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])));
+  box.append(el("h3", {}, data.kind === "diff" ? "Compared" : "Recording"), el("dl", { class: "facts" }, ...(data.facts ?? []).flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])));
   return box;
 }
 
