@@ -126,10 +126,14 @@ func heatRow(ns int64) int {
 	return o*heatParts + int(uint64(ns)*heatParts>>o)%heatParts
 }
 
-// heatRowStart returns the shortest duration of a row, of which an octave has parts.
+// heatRowStart returns the shortest duration of a row, of which an octave has parts. Short octaves
+// have empty rows: the next one starts at the same duration.
 func heatRowStart(row, parts int) time.Duration {
-	start := OctaveStart(row / parts)
-	return start + time.Duration(uint64(start)*uint64(row%parts)/uint64(parts))
+	if row == 0 {
+		return 0
+	}
+	start, part := uint64(1)<<(row/parts), uint64(row%parts)
+	return time.Duration(start + (start*part+uint64(parts)-1)/uint64(parts))
 }
 
 // heatGrid counts calls by when they began and how long they took. It does not know the end of the

@@ -59,7 +59,7 @@ function values(page: Page, row: number): HTMLElement | null {
   if (!data.by) return null;
   const rows = data.rows.function.flatMap((f, r) => (f === data.rows.function[row] ? [r] : [])).sort((a, b) => num(data, "p99_ns", b) - num(data, "p99_ns", a));
   const numbers = [false, true, true, true, true, true];
-  return el("div", {}, el("h3", {}, `Calls by ${data.by}`), table([data.by, "Calls", "Total time", "P50", "P99", "Max"], rows.map((r) => [
+  return el("div", { class: "scroll" }, el("h3", {}, `Calls by ${data.by}`), table([data.by, "Calls", "Total time", "P50", "P99", "Max"], rows.map((r) => [
     el("td", {}, el("a", { href: "#", onclick: (e) => { e.preventDefault(); page.go({ row: r }, true); } }, data.rows.value[r] || "-")),
     count(num(data, "calls", r)), figure(data, "total_ns", r), figure(data, "p50_ns", r), figure(data, "p99_ns", r), figure(data, "max_ns", r)]), numbers));
 }
@@ -80,7 +80,7 @@ function neighbours(page: Page, fn: number, callers: boolean): HTMLElement[] {
     const cell = to < 0 ? el("span", {}, name) : el("a", { href: "#", onclick: (ev) => { ev.preventDefault(); page.go({ row: to, call: "" }, true); } }, name);
     return [el("td", { class: "name", title: name }, cell), exact(duration(e.total[i]), nanoseconds(e.total[i])), percent(e.total[i], all), count(e.calls[i])];
   };
-  return [title, table([callers ? "Caller" : "Callee", "Time of the calls", "Part", "Calls"], list.slice(0, 50).map(line), [false, true, true, true]),
+  return [title, el("div", { class: "scroll" }, table([callers ? "Caller" : "Callee", "Time of the calls", "Part", "Calls"], list.slice(0, 50).map(line), [false, true, true, true])),
     ...(list.length > 50 ? [el("p", { class: "dim" }, `and ${list.length - 50} more`)] : [])];
 }
 

@@ -34,7 +34,7 @@ function columns(data: Data): Column[] {
   const rows = Array.from({ length: n }, (_, i) => i);
   const any = (key: string, is: (v: number) => boolean) => rows.some((r) => is(num(data, key, r)));
   const time = (key: string, title: string, help: string): Column => ({
-    key, title, help, value: (r) => (timed(data, r) ? num(data, key, r) : -1),
+    key, title, help, value: (r) => num(data, key, r),
     cell: (r) => exact(figure(data, key, r), timed(data, r) ? nanoseconds(num(data, key, r)) : "no complete call", { "data-ns": num(data, key, r) }),
   });
   const whole = (key: string, title: string, help: string): Column => ({

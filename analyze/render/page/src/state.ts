@@ -33,7 +33,7 @@ export function parse(fragment: string): State {
     if (text === null) continue;
     const like = initial[key];
     let value: string | number | boolean = text;
-    if (typeof like === "number") value = Number.isFinite(Number(text)) ? Number(text) : like;
+    if (typeof like === "number") value = Number.isSafeInteger(Number(text)) ? Number(text) : like;
     else if (typeof like === "boolean") value = text === "1";
     (state as unknown as Record<string, unknown>)[key] = value;
   }
