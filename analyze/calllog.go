@@ -15,7 +15,7 @@ const (
 	leastSlow     = 3       // the same with many functions
 	allSlow       = 5000    // slowest calls of all functions, about
 	maxRegion     = 256     // calls directly or indirectly inside an open call, before all but the longest are dropped
-	maxLogCalls   = 1 << 12 // calls inside all open calls of a thread, about
+	maxLogCalls   = 1 << 14 // calls inside all open calls of a thread, about
 	maxKeptInside = 1 << 20 // calls inside slowest calls, of a view
 )
 
@@ -28,10 +28,13 @@ type callLog struct {
 	matches []bool // by function
 	file    int
 	threads map[format.ThreadID]*threadLog
+	thread  *thread    // the latest one
+	log     *threadLog // of that thread
 	slowest []slowList // by function
 	kept    int        // calls inside those in slowest
 	room    int        // bytes of values of open calls that it may still keep
-	lengths []int64    // scratch of longest
+	lengths []int64    // scratch of longest, as is the next
+	equal   []loggedCall
 }
 
 // threadLog is what is open in a thread.
@@ -101,11 +104,15 @@ func perFunction(functions int) int {
 }
 
 func (l *callLog) of(t *thread) *threadLog {
+	if t == l.thread {
+		return l.log
+	}
 	th := l.threads[t.id]
 	if th == nil {
 		th = &threadLog{}
 		l.threads[t.id] = th
 	}
+	l.thread, l.log = t, th
 	return th
 }
 
@@ -206,17 +213,17 @@ func (l *callLog) longest(list []loggedCall, from, room int, omit func(*loggedCa
 		l.lengths = append(l.lengths, list[i].length())
 	}
 	minNs = kthLargest(l.lengths, room)
-	var equal []loggedCall
+	equal := l.equal[:0]
 	to := from
-	for _, c := range list[from:] {
-		switch {
+	for i := from; i < len(list); i++ {
+		switch c := &list[i]; {
 		case c.length() > minNs:
-			list[to] = c
+			list[to] = *c
 			to++
 		case c.length() == minNs:
-			equal = append(equal, c)
+			equal = append(equal, *c)
 		default:
-			omit(&c)
+			omit(c)
 		}
 	}
 	slices.SortFunc(equal, func(a, b loggedCall) int {
@@ -231,6 +238,8 @@ func (l *callLog) longest(list []loggedCall, from, room int, omit func(*loggedCa
 		}
 	}
 	clear(list[to:])
+	clear(equal)
+	l.equal = equal
 	return list[:to], minNs
 }
 

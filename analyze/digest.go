@@ -7,6 +7,9 @@ import (
 	"utrace/format"
 )
 
+// digestNodes is the number of nodes of a Digest's tree: more than can be looked at.
+const digestNodes = 1 << 16
+
 // Digest is a report with details of each function, and the tree of all calls.
 type Digest struct {
 	*Result
@@ -29,7 +32,7 @@ type Detail struct {
 // threads and the depth of their stacks.
 func MakeDigest(paths []string, opts Options) (*Digest, error) {
 	b := newReportBuilder(paths, &opts)
-	d := &digestBuilder{opts: &opts, tree: newTreeBuilder(&opts, false, b.fns)}
+	d := &digestBuilder{opts: &opts, tree: newTreeBuilder(&opts, false, digestNodes, b.fns)}
 	b.digest = d
 	for _, path := range paths {
 		if err := b.read(path); err != nil {

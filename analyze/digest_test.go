@@ -132,3 +132,48 @@ func TestKthLargest(t *testing.T) {
 		}
 	}
 }
+
+// TestCrowdedTree: beyond the limit of nodes, calls and self times of each function still add up.
+func TestCrowdedTree(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "trace")
+	writeCalls(t, path, 100_000, 3)
+	opts := &Options{}
+	sums := func(room int) (map[string][2]int64, int, bool) {
+		b := newTreeBuilder(opts, false, room, newFunctions())
+		src, err := openSource(path, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer src.close()
+		parts := []*callPaths{b.part(src, nil), b.part(src, nil)}
+		if _, err := src.pair(opts, opts.columns(), []view{parts[0], parts[1]}); err != nil {
+			t.Fatal(err)
+		}
+		b.add(src, parts)
+		of := map[string][2]int64{}
+		var add func([]*Node)
+		add = func(nodes []*Node) {
+			for _, n := range nodes {
+				sum := of[n.Function.Name]
+				of[n.Function.Name] = [2]int64{sum[0] + int64(n.Calls), sum[1] + int64(n.Self)}
+				add(n.Children)
+			}
+		}
+		for _, thread := range b.result(newSummary(nil), newValueTable("")) {
+			add(thread.Roots)
+		}
+		delete(of, leftOutName)
+		return of, len(b.all.nodes), b.all.crowded
+	}
+	want, nodes, crowded := sums(maxNodes)
+	if crowded || nodes < 10_000 {
+		t.Fatal(nodes, crowded)
+	}
+	got, nodes, crowded := sums(500)
+	if !crowded || nodes > 500+2*300 {
+		t.Errorf("%d nodes, crowded: %v", nodes, crowded)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Error("calls or self times are lost")
+	}
+}

@@ -114,7 +114,7 @@ func (h *heat) leave(t *thread, f *frame, state State) {
 		h.grids[f.fn].uncertain++
 		return
 	}
-	h.grids[f.fn].add(f.startNs, heatRow(f.durationNs(t)), 1)
+	h.grids[f.fn].add(f.startNs, heatRow(f.durationNs(t)))
 }
 
 // heatParts is the number of rows of a heatGrid to an octave.
@@ -140,27 +140,55 @@ func heatRowStart(row, parts int) time.Duration {
 // trace, so slices begin at 1 ns, and it merges pairs of them when there would be too many.
 type heatGrid struct {
 	fromNs    int64
-	sliceNs   int64
-	rows      [octaves * heatParts]*[HeatmapSlices]uint64 // see heatRow
-	uncertain uint64                                      // calls that are not in rows
+	slice     int64  // of column
+	shift     uint   // a slice is 1<<shift ns long
+	uncertain uint64 // calls that are not in rows
 	sampled   bool
+	// column has the calls of the latest slice that are not in rows yet. It is small enough for the
+	// processor's caches, while the rows of all functions are not.
+	column [octaves * heatParts]uint64
+	rows   [octaves * heatParts]*[HeatmapSlices]uint64 // see heatRow
 }
 
-func newHeatGrid(opts *Options) *heatGrid { return &heatGrid{fromNs: int64(opts.From), sliceNs: 1} }
+func newHeatGrid(opts *Options) *heatGrid { return &heatGrid{fromNs: int64(opts.From)} }
 
-func (g *heatGrid) add(startNs int64, row int, calls uint64) {
-	for (startNs-g.fromNs)/g.sliceNs >= HeatmapSlices {
-		g.widen()
+func (g *heatGrid) add(startNs int64, row int) {
+	slice := (startNs - g.fromNs) >> g.shift
+	if slice > g.slice {
+		g.settle()
+		for (startNs-g.fromNs)>>g.shift >= HeatmapSlices {
+			g.widen()
+		}
+		slice = (startNs - g.fromNs) >> g.shift
+		g.slice = slice
 	}
+	if slice == g.slice {
+		g.column[row]++
+		return
+	}
+	g.insert(slice, row, 1)
+}
+
+// settle moves the column into the rows.
+func (g *heatGrid) settle() {
+	for row, calls := range g.column {
+		if calls > 0 {
+			g.insert(g.slice, row, calls)
+			g.column[row] = 0
+		}
+	}
+}
+
+func (g *heatGrid) insert(slice int64, row int, calls uint64) {
 	if g.rows[row] == nil {
 		g.rows[row] = new([HeatmapSlices]uint64)
 	}
-	g.rows[row][(startNs-g.fromNs)/g.sliceNs] += calls
+	g.rows[row][slice] += calls
 }
 
-// widen doubles the slices.
+// widen doubles the slices. The column must be settled.
 func (g *heatGrid) widen() {
-	g.sliceNs *= 2
+	g.shift++
 	for _, row := range g.rows {
 		if row == nil {
 			continue
@@ -172,18 +200,22 @@ func (g *heatGrid) widen() {
 	}
 }
 
+// merge adds the calls of another grid from the same time on.
 func (g *heatGrid) merge(other *heatGrid) {
+	g.settle()
+	other.settle()
 	g.uncertain += other.uncertain
-	for g.sliceNs < other.sliceNs {
+	for g.shift < other.shift {
 		g.widen()
 	}
+	g.slice = 0
 	for r, row := range other.rows {
 		if row == nil {
 			continue
 		}
 		for i, calls := range row {
 			if calls > 0 {
-				g.add(other.fromNs+int64(i)*other.sliceNs, r, calls)
+				g.insert(int64(i)<<other.shift>>g.shift, r, calls)
 			}
 		}
 	}
@@ -191,7 +223,8 @@ func (g *heatGrid) merge(other *heatGrid) {
 
 // heatmap makes the grid for users, with that many rows to an octave: 1 to heatParts.
 func (g *heatGrid) heatmap(parts int) Heatmap {
-	m := Heatmap{From: time.Duration(g.fromNs), Slice: time.Duration(g.sliceNs), Uncertain: g.uncertain, Sampled: g.sampled}
+	g.settle()
+	m := Heatmap{From: time.Duration(g.fromNs), Slice: 1 << g.shift, Uncertain: g.uncertain, Sampled: g.sampled}
 	filled := 0 // rows up to the last with calls
 	for i := range octaves * parts {
 		row := HeatmapRow{Low: heatRowStart(i, parts), High: heatRowStart(i+1, parts) - 1}

@@ -66,7 +66,7 @@ func CallTree(paths []string, opts Options) (*Tree, error) {
 func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 	sum := newSummary(paths)
 	values := newValueTable(opts.By)
-	b := newTreeBuilder(opts, byThread, newFunctions())
+	b := newTreeBuilder(opts, byThread, maxNodes, newFunctions())
 	for _, path := range paths {
 		src, err := openSource(path, opts)
 		if err != nil {
@@ -103,19 +103,23 @@ type treeBuilder struct {
 	opts     *Options
 	byThread bool
 	fns      *functions
+	room     int // for nodes
 	all      *callPaths
 	list     []rowKey // the numbers of all are those in list
 	index    map[rowKey]uint32
 }
 
-func newTreeBuilder(opts *Options, byThread bool, fns *functions) *treeBuilder {
-	return &treeBuilder{opts: opts, byThread: byThread, fns: fns, all: newCallPaths(opts, byThread, nil), index: map[rowKey]uint32{}}
+// newTreeBuilder returns a builder of a tree of at most room nodes.
+func newTreeBuilder(opts *Options, byThread bool, room int, fns *functions) *treeBuilder {
+	b := &treeBuilder{opts: opts, byThread: byThread, room: room, fns: fns, all: newCallPaths(opts, byThread, nil), index: map[rowKey]uint32{}}
+	b.all.room = room
+	return b
 }
 
 // part returns a view for some threads of a trace.
 func (b *treeBuilder) part(src *source, groups *grouping) *callPaths {
 	part := newCallPaths(b.opts, b.byThread, groups)
-	part.stacks = src.meta.Stacks
+	part.stacks, part.room = src.meta.Stacks, b.room
 	return part
 }
 
@@ -154,7 +158,7 @@ func (b *treeBuilder) add(src *source, parts []*callPaths) {
 // result returns the tree.
 func (b *treeBuilder) result(sum *summary, values *valueTable) []ThreadTree {
 	if b.all.crowded {
-		sum.warn("", "more than %d call paths: the calls of further ones are shown below %s", maxNodes, leftOutName)
+		sum.warn("", "more than %d call paths: the calls of further ones are shown below %s", b.all.room, leftOutName)
 	}
 	return b.all.build(b.fns.list, b.list, values.list)
 }
@@ -172,13 +176,16 @@ const (
 // callPaths is the view that sums up calls by path.
 type callPaths struct {
 	selection
-	groups   *grouping
-	byThread bool
-	stacks   bool       // entries have stacks
-	nodes    []pathNode // parents before their children; the first is not used
-	index    map[pathKey]uint32
-	roots    map[Label]uint32
-	crowded  bool // maxNodes was reached
+	groups    *grouping
+	byThread  bool
+	stacks    bool       // entries have stacks
+	nodes     []pathNode // parents before their children; the first is not used
+	index     map[pathKey]uint32
+	roots     map[Label]uint32
+	crowded   bool     // room was reached
+	room      int      // for nodes
+	leftOut   uint32   // the node for calls beyond that; 0 for none
+	leftOutOf []uint32 // by function: the node directly below leftOut; 0 for none
 }
 
 // pathNode has the figures of one path. They are whole numbers up to the end of a trace. Then each
@@ -186,6 +193,8 @@ type callPaths struct {
 type pathNode struct {
 	pathKey
 	depth           uint32
+	last            uint32 // the node of the latest call from it; 0 for none
+	next            uint32 // the node of the call that followed, from the same parent; 0 for none
 	calls           float64
 	incomplete      float64
 	totalNs, selfNs float64
@@ -200,7 +209,7 @@ type pathKey struct {
 
 func newCallPaths(opts *Options, byThread bool, groups *grouping) *callPaths {
 	return &callPaths{
-		selection: selection{opts: opts}, byThread: byThread, groups: groups,
+		selection: selection{opts: opts}, byThread: byThread, groups: groups, room: maxNodes,
 		nodes: make([]pathNode, 1), index: map[pathKey]uint32{}, roots: map[Label]uint32{},
 	}
 }
@@ -224,17 +233,43 @@ func (c *callPaths) root(l Label) uint32 {
 // A path that would become too long loses its outer half: the rest is below a node "[truncated]".
 // When there are too many nodes, or paths to them, it makes new ones only for functions directly
 // below a node "[left out]". So the figures of each function still add up.
+//
+// A function mostly calls what it has called before, in the same order. So it tries the latest child,
+// and the one that followed it the last time, before it looks into the index.
 func (c *callPaths) child(parent, fn uint32) uint32 {
+	last := c.nodes[parent].last
+	if last != 0 {
+		if c.nodes[last].fn == fn {
+			return last
+		}
+		if next := c.nodes[last].next; next != 0 && c.nodes[next].pathKey == (pathKey{parent, fn}) {
+			c.nodes[parent].last = next
+			return next
+		}
+	}
+	at := c.find(parent, fn)
+	c.nodes[parent].last = at
+	if last != 0 && c.nodes[last].parent == parent {
+		c.nodes[last].next = at
+	}
+	return at
+}
+
+// find is child without the shortcut.
+func (c *callPaths) find(parent, fn uint32) uint32 {
+	if c.leftOut != 0 && c.nodes[parent].parent == c.leftOut {
+		return c.findLeftOut(fn) // nodes below it have no children
+	}
 	key := pathKey{parent, fn}
 	if at, ok := c.index[key]; ok {
 		return at
 	}
 	var at uint32
 	switch p := &c.nodes[parent]; {
-	case max(len(c.nodes), len(c.index)) >= maxNodes && p.fn != fnLeftOut && fn != fnLeftOut:
+	case max(len(c.nodes), len(c.index)) >= c.room && p.fn != fnLeftOut && fn != fnLeftOut:
 		c.crowded = true
-		at = c.child(c.child(c.root(Label{}), fnLeftOut), fn)
-		return at // not in the index, which must not grow
+		c.leftOut = c.find(c.root(Label{}), fnLeftOut)
+		return c.findLeftOut(fn) // not in the index, which must not grow
 	case p.depth >= maxPath:
 		at = c.child(c.truncated(parent), fn)
 	default:
@@ -242,6 +277,19 @@ func (c *callPaths) child(parent, fn uint32) uint32 {
 		c.nodes = append(c.nodes, pathNode{pathKey: key, depth: p.depth + 1})
 	}
 	c.index[key] = at
+	return at
+}
+
+// findLeftOut returns the node of fn among those for calls beyond the limit.
+func (c *callPaths) findLeftOut(fn uint32) uint32 {
+	if int(fn) < len(c.leftOutOf) && c.leftOutOf[fn] != 0 {
+		return c.leftOutOf[fn]
+	}
+	at := c.find(c.leftOut, fn)
+	if fn < maxDefinitions {
+		c.leftOutOf = append(c.leftOutOf, make([]uint32, max(0, int(fn)+1-len(c.leftOutOf)))...)
+		c.leftOutOf[fn] = at
+	}
 	return at
 }
 
@@ -277,7 +325,7 @@ func (c *callPaths) enter(t *thread, f, parent *frame) {
 		f.path = t.root
 	}
 	if !f.hidden {
-		if c.stacks && t.stack != 0 && t.stack < maxDefinitions && len(c.nodes) < maxNodes {
+		if c.stacks && t.stack != 0 && t.stack < maxDefinitions && len(c.nodes) < c.room {
 			f.path = c.child(f.path, fnStack+uint32(t.stack))
 		}
 		c.groups.decide(t, f)

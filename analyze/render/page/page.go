@@ -2,7 +2,6 @@ package page
 
 import (
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -10,6 +9,8 @@ import (
 	"fmt"
 	"html"
 	"io"
+
+	"github.com/klauspost/compress/gzip"
 
 	"utrace/analyze"
 	"utrace/analyze/render"
