@@ -10,7 +10,7 @@ import { duration } from "./units";
 interface Span { fn: number; start: number; end: number; duration: number; wait: Wait | null; depth: number; call: Call }
 
 const rowHeight = 17;
-const maxSpans = 6000;
+const maxSpans = 12_000;
 
 // spansOf are the spans of calls by thread, each once. A slow call may be inside another one.
 function spansOf(calls: Call[]): Map<string, Span[]> {
@@ -45,7 +45,10 @@ function spansOf(calls: Call[]): Map<string, Span[]> {
 
 export function timeline(page: Page, calls: Call[], from: number, to: number, width: number, zoom?: (from: number, to: number) => void): HTMLElement {
   const { data } = page;
-  const threads = [...spansOf(calls)];
+  const threads = [...spansOf(calls)].sort(([, a], [, b]) => {
+    const [x, y] = [a[0].call, b[0].call];
+    return (x.file ?? "").localeCompare(y.file ?? "") || x.pid - y.pid || x.tid - y.tid || x.thread.localeCompare(y.thread, "en", { numeric: true });
+  });
   const left = Math.min(150, width / 5), right = width - 10;
   to = Math.max(to, from + 1);
   const sx = scaleLinear([from, to], [left, right]);
@@ -56,13 +59,24 @@ export function timeline(page: Page, calls: Call[], from: number, to: number, wi
   const ground = svg("g"), bars = svg("g"), arrows = svg("g", { class: "arrows" });
   root.append(ground, bars, arrows);
   let y = 8;
-  let drawn = 0, skipped = 0;
+  let skipped = 0;
   const woken: { x: number; y: number; tid: number; key: string }[] = [];
   const rowOf = new Map<string, number>();
   const kinds = new Set<string>();
   for (const [, spans] of threads) {
-    const visible = spans.filter((s) => s.end >= from && s.start <= to);
-    if (visible.length === 0) continue;
+    const all = spans.filter((s) => s.end >= from && s.start <= to);
+    if (all.length === 0) continue;
+    // Outer calls first: where there are too many, the innermost are left out.
+    const ends: number[] = []; // by depth: the right edge of what is drawn
+    const visible = all.sort((a, b) => a.depth - b.depth || a.start - b.start).filter((s) => {
+      const x0 = Math.max(left, sx(s.start)), x1 = Math.min(right, sx(s.end));
+      if (x1 < left || x0 > right || (x1 - x0 < 1 && x1 < (ends[s.depth] ?? 0) + 0.5)) return false; // another one has this pixel
+      ends[s.depth] = Math.max(x1, x0 + 0.7);
+      return true;
+    });
+    const room = Math.max(200, Math.floor(maxSpans / threads.length));
+    skipped += Math.max(0, visible.length - room);
+    visible.length = Math.min(visible.length, room);
     const deepest = Math.max(...visible.map((s) => s.depth));
     const c = visible[0].call;
     rowOf.set(`${c.file ?? ""}\0${c.tid}`, y);
@@ -70,10 +84,8 @@ export function timeline(page: Page, calls: Call[], from: number, to: number, wi
     if (c.process && deepest > 0) root.append(svg("text", { x: 4, y: y + 28, class: "dim" }, cut(`${c.pid} ${c.process}`, Math.floor(left / 7.3))));
     for (const s of visible) {
       const x0 = Math.max(left, sx(s.start)), x1 = Math.min(right, sx(s.end));
-      if (x1 < left || x0 > right) continue;
       const top = y + s.depth * rowHeight;
       const wide = Math.max(0.7, x1 - x0);
-      if (drawn++ > maxSpans) { skipped++; continue; }
       if (s.wait) {
         const w = s.wait;
         const wake = Math.min(right, Math.max(left, sx(s.end - w.runnable)));
@@ -86,9 +98,8 @@ export function timeline(page: Page, calls: Call[], from: number, to: number, wi
       }
       const lines = [data.names[s.fn], s.duration >= 0 ? `took ${duration(s.duration)}` : s.end === s.start ? "a hit of a point" : "its return was not seen", `${duration(s.start)} to ${duration(s.end)} after the start, as measured`];
       const g = svg("g", { class: `frame ${colours.of(s.fn)}`, "data-tip": tip(lines) }, svg("rect", { x: x0, y: top, width: Math.max(0.7, wide - 0.4), height: rowHeight - 2 }));
-      const room = Math.floor((wide - 6) / 7.3);
-      const chars = [...data.names[s.fn]];
-      if (room >= 3) g.append(svg("text", { x: x0 + 3, y: top + 12 }, chars.length > room ? `${chars.slice(0, room - 1).join("")}…` : data.names[s.fn]));
+      const letters = Math.floor((wide - 6) / 7.3);
+      if (letters >= 3) g.append(svg("text", { x: x0 + 3, y: top + 12 }, cut(data.names[s.fn], letters)));
       bars.append(g);
     }
     y += (deepest + 2) * rowHeight;
@@ -154,7 +165,7 @@ export function timeline(page: Page, calls: Call[], from: number, to: number, wi
   if (kinds.has("unknown")) legend.append(kind("wait unknown", "not known"));
   if (arrowed) legend.append(el("span", {}, "↓ from the waker to the woken thread"));
   if (lost) legend.append(kind("loss", "events were lost"));
-  if (skipped) legend.append(el("span", { class: "dim" }, `${skipped} calls are not drawn: zoom in`));
+  if (skipped) legend.append(el("span", { class: "dim" }, `${skipped} inner calls are not drawn: zoom in`));
   return el("div", {}, el("div", { class: "picture" }, root), legend);
 }
 
