@@ -14,8 +14,10 @@ const (
 	mostSlow      = 10      // slowest calls of a function
 	leastSlow     = 3       // the same with many functions
 	allSlow       = 5000    // slowest calls of all functions, about
-	maxRegion     = 256     // calls directly or indirectly inside an open call, before all but the longest are dropped
+	maxRegion     = 128     // calls directly or indirectly inside an open call, before all but the longest are dropped
 	maxLogCalls   = 1 << 14 // calls inside all open calls of a thread, about
+	maxHeldCalls  = 1 << 20 // the same of all threads of a view: beyond that, each open call keeps few
+	fewCalls      = 5       // that many
 	maxKeptInside = 1 << 20 // calls inside slowest calls, of a view
 )
 
@@ -32,6 +34,7 @@ type callLog struct {
 	log     *threadLog // of that thread
 	slowest []slowList // by function
 	kept    int        // calls inside those in slowest
+	held    int        // calls inside open calls
 	room    int        // bytes of values of open calls that it may still keep
 	lengths []int64    // scratch of longest, as is the next
 	equal   []loggedCall
@@ -149,8 +152,10 @@ func (l *callLog) leave(t *thread, f *frame, state State) {
 	}
 	l.room += len(o.args)
 	th.open = th.open[:last]
+	before := len(th.inside)
 	if last == 0 {
 		th.inside = th.inside[:0]
+		l.held -= before
 		return
 	}
 	around := &th.open[last-1]
@@ -160,6 +165,7 @@ func (l *callLog) leave(t *thread, f *frame, state State) {
 		th.inside = around.drop(th.inside, o.from)
 	}
 	l.add(th, around, c)
+	l.held += len(th.inside) - before
 }
 
 // drop drops the calls from an index on that are too short.
@@ -192,12 +198,17 @@ func (l *callLog) add(th *threadLog, around *openLogged, c loggedCall) {
 		return
 	}
 	th.inside = append(th.inside, c)
-	if n := len(th.inside); n-around.from < maxRegion && n < maxLogCalls {
+	n, limit := len(th.inside), maxLogCalls
+	room := maxBelow
+	if l.held > maxHeldCalls {
+		limit, room = 0, fewCalls
+	}
+	if n-around.from < maxRegion && n < limit {
 		return
 	}
 	// With many open calls, each keeps fewer.
-	room := max(1, min(maxBelow, maxLogCalls/2/len(th.open)))
-	if len(th.inside)-around.from > 2*room {
+	room = max(1, min(room, maxLogCalls/2/len(th.open)))
+	if n-around.from > 2*room {
 		th.inside, around.minNs = l.longest(th.inside, around.from, room, around.omit)
 	}
 }
@@ -335,8 +346,10 @@ func (l *callLog) waited(t *thread, w *Wait) {
 // inner notes a hit or a wait, if a call is open.
 func (l *callLog) inner(th *threadLog, c loggedCall) {
 	if n := len(th.open); n > 0 {
+		before := len(th.inside)
 		c.depth = int32(n)
 		l.add(th, &th.open[n-1], c)
+		l.held += len(th.inside) - before
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"utrace/format"
 )
 
 // TestDigest compares a digest, which is made in one pass, with the views that each need their own.
@@ -175,5 +177,39 @@ func TestCrowdedTree(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Error("calls or self times are lost")
+	}
+}
+
+// TestCallLogBounded: with many threads and open calls, a log keeps no more than its limit.
+func TestCallLogBounded(t *testing.T) {
+	log := newCallLog(&Options{}, 0)
+	log.define(make([]format.Func, 1))
+	const depth, wide = 40, 120
+	for id := range format.ThreadID(600) {
+		th := &thread{id: id}
+		begin := func() {
+			th.nowNs++
+			th.frames = append(th.frames, frame{startNs: th.nowNs})
+			log.enter(th, th.top(), nil)
+		}
+		end := func() {
+			th.nowNs++
+			log.leave(th, th.top(), Complete)
+			th.frames = th.frames[:len(th.frames)-1]
+		}
+		for range depth {
+			begin()
+			for range wide {
+				begin()
+				end()
+			}
+		}
+	}
+	held := 0
+	for _, th := range log.threads {
+		held += len(th.inside)
+	}
+	if held != log.held || held > maxHeldCalls+600*depth*2*fewCalls || held < maxHeldCalls/2 {
+		t.Errorf("%d calls are held, counted as %d", held, log.held)
 	}
 }

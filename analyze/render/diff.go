@@ -159,17 +159,18 @@ func diffLabel(ch *compare.Change) string {
 
 // hasMetric reports whether a function has calls for a metric.
 func hasMetric(s *analyze.Stats, m compare.Metric) bool {
-	switch m {
+	switch known := KnownFigures(s); m {
 	case compare.Calls:
 		return true
 	case compare.Total, compare.Self:
-		return timed(s)
+		return known.Total
 	case compare.Avg:
-		return s.Durations.Count()+s.Censored.Count()+s.Dropped > 0
+		return known.Mean
 	case compare.Max:
-		return s.Durations.Count() > 0
+		return known.Max
+	default:
+		return known.Quantiles
 	}
-	return s.Durations.Count()+s.Censored.Count() > 0
 }
 
 func diffCells(ch *compare.Change, m compare.Metric) []string {

@@ -43,9 +43,24 @@ type rows struct {
 	Label     []string    `json:"label"`
 	Value     []string    `json:"value"` // "" for none
 	Programs  []string    `json:"programs"`
-	Mark      []bool      `json:"mark"`      // with ~
+	Mark      []bool      `json:"mark"` // with ~
+	Known     known       `json:"known"`
 	Histogram []histogram `json:"histogram"` // empty if it is left out
 	Detail    []int       `json:"detail"`    // index in details, -1 for none
+}
+
+// known says which figures of each row are known: the others are shown as -.
+type known struct {
+	Total     []bool `json:"total"` // and self time
+	Mean      []bool `json:"mean"`
+	Quantiles []bool `json:"quantiles"`
+	Max       []bool `json:"max"`
+	Waits     []bool `json:"waits"`
+}
+
+func (k *known) add(is render.Known) {
+	k.Total, k.Mean, k.Quantiles = append(k.Total, is.Total), append(k.Mean, is.Mean), append(k.Quantiles, is.Quantiles)
+	k.Max, k.Waits = append(k.Max, is.Max), append(k.Waits, is.Waits)
 }
 
 // histogram is a distribution of durations: the lower bounds of buckets, and how many calls each has.
@@ -238,6 +253,7 @@ func (r *rows) add(row *analyze.Row, n *names, h histogram, detail int) {
 	r.Value = append(r.Value, row.Value.Text)
 	r.Programs = append(r.Programs, render.Programs(row.Programs))
 	r.Mark = append(r.Mark, row.BelowResolution || row.AwaitsProbes)
+	r.Known.add(render.KnownFigures(&row.Stats))
 	r.Histogram = append(r.Histogram, h)
 	r.Detail = append(r.Detail, detail)
 }

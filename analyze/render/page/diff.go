@@ -20,7 +20,7 @@ type DiffInput struct {
 
 // WriteDiff writes a page of at most MaxBytes.
 func WriteDiff(w io.Writer, in *DiffInput) error {
-	return writePage(w, func(lim limits) (*data, error) { return newDiffData(in, lim) })
+	return writePage(w, mostData(len(in.Comparison.Changes)), func(lim limits) (*data, error) { return newDiffData(in, lim) })
 }
 
 // diff is what a page of a comparison holds besides the changes in JSON.

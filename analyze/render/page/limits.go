@@ -17,8 +17,10 @@ type limits struct {
 	edges      int // pairs of caller and callee
 }
 
-func mostData() limits {
-	return limits{rows: 20_000, histograms: 4000, details: 2000, slowest: 10, nodes: 20_000, edges: 20_000}
+// mostData is what a page of that many functions holds at most. With fewer slow calls it mostly fits
+// at once: each try takes time.
+func mostData(functions int) limits {
+	return limits{rows: 20_000, histograms: 4000, details: 2000, slowest: min(10, max(3, 2000/max(1, functions))), nodes: 20_000, edges: 20_000}
 }
 
 // less is about half.

@@ -42,12 +42,12 @@ type Input struct {
 
 // Write writes a page of at most MaxBytes.
 func Write(w io.Writer, in *Input) error {
-	return writePage(w, func(lim limits) (*data, error) { return newData(in, lim) })
+	return writePage(w, mostData(len(in.Digest.Details)), func(lim limits) (*data, error) { return newData(in, lim) })
 }
 
-// writePage writes the page with the most data that is not too large.
-func writePage(w io.Writer, collect func(limits) (*data, error)) error {
-	for lim := mostData(); ; lim = lim.less() {
+// writePage writes a page within limits, or with less if that is too large.
+func writePage(w io.Writer, lim limits, collect func(limits) (*data, error)) error {
+	for ; ; lim = lim.less() {
 		d, err := collect(lim)
 		if err != nil {
 			return err

@@ -170,14 +170,34 @@ func checkFigures(t *testing.T, got *figure, row *analyze.Row, want map[string]a
 			if exact != fmt.Sprint(value) {
 				t.Errorf("%s: %s is %s, want %v", row.Label, key, exact, value)
 			}
-			ns, _ := value.(json.Number).Int64()
-			if text := strings.Trim(got.Text[key], "<>"); text != "-" && text != analyze.FormatDuration(time.Duration(ns)) {
-				t.Errorf("%s: %s is %q, want %q", row.Label, key, text, analyze.FormatDuration(time.Duration(ns)))
+			if text, want := got.Text[key], shown(row, key, value); text != want {
+				t.Errorf("%s: %s is %q, want %q", row.Label, key, text, want)
 			}
 		case strings.ReplaceAll(exact, ",", "") != fmt.Sprint(value):
 			t.Errorf("%s: %s is %s, want %v", row.Label, key, exact, value)
 		}
 	}
+}
+
+// shown is the text of a figure.
+func shown(row *analyze.Row, key string, value any) string {
+	ns, _ := value.(json.Number).Int64()
+	d, cut := &row.Durations, row.Censored.Count()
+	calls, mark := d.Count()+cut, ""
+	quantile := map[string]uint64{"p50_ns": 500, "p90_ns": 900, "p99_ns": 990, "p999_ns": 999}[key]
+	switch {
+	case key == "max_ns" && d.Count() == 0, quantile > 0 && calls == 0, key == "avg_ns" && calls+row.Dropped == 0, calls+row.Uncertain+row.Dropped == 0:
+		return "-"
+	case (key == "cpu_ns" || key == "runnable_ns" || key == "blocked_ns") && row.Waits.Unknown > 0 && row.Waits.Unknown >= row.Total:
+		return "-"
+	case key == "self_ns" && row.SelfAtMost && row.MeanAtLeast():
+		return "-"
+	case (key == "total_ns" || key == "self_ns" || key == "avg_ns") && row.MeanAtLeast(), quantile > 0 && row.QuantileAtLeast(quantile):
+		mark = ">"
+	case key == "self_ns" && row.SelfAtMost:
+		mark = "<"
+	}
+	return mark + analyze.FormatDuration(time.Duration(ns))
 }
 
 // sum adds up the numbers in attributes. A text may have several, of which the first counts.

@@ -37,8 +37,11 @@ export interface Why { reason: string; paths: string[][] | null; causes: string[
 // A figure of all rows.
 export type Column = (number | string | boolean | string[] | null)[];
 
+// Which figures of each row are known.
+export interface Known { total: boolean[]; mean: boolean[]; quantiles: boolean[]; max: boolean[]; waits: boolean[] }
+
 export interface Rows {
-  function: number[]; label: string[]; value: string[]; programs: string[]; mark: boolean[]; histogram: Histogram[]; detail: number[];
+  function: number[]; label: string[]; value: string[]; programs: string[]; mark: boolean[]; known: Known; histogram: Histogram[]; detail: number[];
 }
 
 export interface Edges { caller: number[] | null; callee: number[]; calls: number[]; total: number[] }

@@ -18,12 +18,19 @@ interface Column {
   cell(row: number): HTMLTableCellElement;
 }
 
-// timed reports whether a row has any time.
-export const timed = (data: Data, row: number) => num(data, "recorded", row) > num(data, "incomplete", row) || num(data, "dropped", row) > 0 || num(data, "cut", row) > 0;
+// isKnown reports whether a row has a figure.
+export function isKnown(data: Data, key: string, row: number): boolean {
+  const k = data.rows.known;
+  if (/^(total|self|unknown)_ns$/.test(key)) return k.total[row];
+  if (key === "avg_ns") return k.mean[row];
+  if (/^p[0-9]+_ns$/.test(key)) return k.quantiles[row];
+  if (key === "max_ns") return k.max[row];
+  return /^(cpu|runnable|blocked)_ns$/.test(key) ? k.waits[row] : true;
+}
 
 // figure writes a time of a row with its mark: > at least, < at most.
 export function figure(data: Data, key: string, row: number): string {
-  if (!timed(data, row)) return "-";
+  if (!isKnown(data, key, row)) return "-";
   const least = list(data, "lower_bounds", row).includes(key), most = list(data, "upper_bounds", row).includes(key);
   if (least && most) return "-";
   return `${least ? ">" : most ? "<" : ""}${duration(num(data, key, row))}`;
@@ -35,7 +42,7 @@ function columns(data: Data): Column[] {
   const any = (key: string, is: (v: number) => boolean) => rows.some((r) => is(num(data, key, r)));
   const time = (key: string, title: string, help: string): Column => ({
     key, title, help, value: (r) => num(data, key, r),
-    cell: (r) => exact(figure(data, key, r), timed(data, r) ? nanoseconds(num(data, key, r)) : "no complete call", { "data-ns": num(data, key, r) }),
+    cell: (r) => exact(figure(data, key, r), isKnown(data, key, r) ? nanoseconds(num(data, key, r)) : "not known", { "data-ns": num(data, key, r) }),
   });
   const whole = (key: string, title: string, help: string): Column => ({
     key, title, help, value: (r) => num(data, key, r),
@@ -66,6 +73,7 @@ function columns(data: Data): Column[] {
   if (data.trace.switches !== undefined || data.functions.cpu_ns) {
     all.push(time("cpu_ns", "On CPU", "part of the total time on a processor"), time("runnable_ns", "Runnable", "part of the total time waiting for a processor"),
       time("blocked_ns", "Blocked", "part of the total time asleep, or waiting for something else"));
+    if (any("unknown_ns", (v) => v > 0)) all.push(time("unknown_ns", "Not known", "part of the total time of which the rest is not known"));
   }
   return all;
 }
@@ -152,8 +160,8 @@ export function functions(page: Page): HTMLElement {
         modules.length > 1 ? el("span", { class: "dim" }, ` ${moduleName(module)}`) : null));
     if (data.by) tr.append(el("td", { class: "value" }, data.rows.value[r] || "-"));
     if (processes.length > 1) tr.append(el("td", { class: "value" }, data.rows.programs[r]));
-    for (const c of cols) tr.append(c.cell(r));
     tr.append(el("td", {}, sparkline(data.rows.histogram[r], lowest, highest)));
+    for (const c of cols) tr.append(c.cell(r));
     return tr;
   };
   const head = (key: string, title: string, help: string, cls = "n") => el("th", { scope: "col", class: cls, "aria-sort": s.sort === key ? (s.up ? "ascending" : "descending") : "none" },
@@ -171,7 +179,7 @@ export function functions(page: Page): HTMLElement {
     anyErrors ? choice("calls", [["", "all"], ["1", "with errors"]], s.errors ? "1" : "", (v) => page.go({ errors: v === "1" })) : null, note);
   const table = el("table", { class: "functions" },
     el("thead", {}, el("tr", {}, head("name", "Function", "by name", ""), data.by ? el("th", { scope: "col" }, data.by) : null, processes.length > 1 ? el("th", { scope: "col" }, "Process") : null,
-      ...cols.map((c) => head(c.key, c.title, c.help)), el("th", { scope: "col" }, "Distribution"))), body);
+      el("th", { scope: "col" }, "Distribution"), ...cols.map((c) => head(c.key, c.title, c.help)))), body);
   draw();
   const legend = highest >= lowest ? el("p", { class: "dim" }, `Distribution: complete calls by duration, ${duration(2 ** lowest)} to ${duration(2 ** (highest + 1))}, a power of two a bar. Hover over a figure for nanoseconds.`) : null;
   return el("section", { class: "view" }, bar, el("div", { class: "scroll", tabindex: -1 }, table), more, legend);
