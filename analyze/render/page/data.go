@@ -81,6 +81,8 @@ func newHistogram(h *analyze.Histogram) (out histogram) {
 type detail struct {
 	Heatmap heatmap `json:"heatmap"`
 	Slowest []call  `json:"slowest"`
+	// Arguments are their names, as in call.Arguments.
+	Arguments []string `json:"arguments"`
 }
 
 type heatmap struct {
@@ -269,6 +271,11 @@ func newDetail(of *analyze.Detail, flow *flowNames, several bool, lim limits) de
 	d := detail{Heatmap: newHeatmap(&of.Heatmap)}
 	for i := range of.Slowest[:min(len(of.Slowest), lim.slowest)] {
 		d.Slowest = append(d.Slowest, newCall(&of.Slowest[i], flow, several))
+	}
+	if len(of.Slowest) > 0 {
+		for _, a := range of.Slowest[0].Function.Args {
+			d.Arguments = append(d.Arguments, analyze.Printable(a.Name))
+		}
 	}
 	return d
 }

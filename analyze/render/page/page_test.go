@@ -46,7 +46,7 @@ func fixtures(t *testing.T) (paths []string) {
 }
 
 // writeText makes a trace of its text.
-func writeText(t *testing.T, path, text string) string {
+func writeText(t testing.TB, path, text string) string {
 	t.Helper()
 	f, err := os.Create(path)
 	if err != nil {

@@ -38,6 +38,7 @@ export function functionView(page: Page, width: number): HTMLElement {
   if ((data.rows.histogram[row].calls ?? []).length) for (const [key, name] of [["p50_ns", "P50"], ["p90_ns", "P90"], ["p99_ns", "P99"], ["p999_ns", "P99.9"]]) markers.push({ name, at: num(data, key, row) });
   const two = width >= 1100;
   const chart = two ? Math.floor((width - 28) / 2) : width;
+  const all = data.by ? ` of all calls of ${data.rows.label[row]}` : "";
   const section = el("section", { class: "view", "data-function": functionName(data, row) },
     el("h2", { class: "name" }, functionName(data, row)),
     el("p", { class: "dim" }, [module, file ? `${file}${at ? `:${at}` : ""}` : "", data.rows.programs[row]].filter((t) => t).join("  ·  "),
@@ -46,7 +47,7 @@ export function functionView(page: Page, width: number): HTMLElement {
     el("div", { class: two ? "two" : "" },
       el("div", {}, el("h3", {}, "Distribution of durations ", choice("durations", [["log", "log"], ["linear", "linear"]], s.x, (v) => page.go({ x: v })), choice("calls", [["linear", "linear"], ["log", "log"]], s.y, (v) => page.go({ y: v }))),
         histogram([{ name: "", class: "s0", data: data.rows.histogram[row] }], markers, s.x, s.y, chart)),
-      el("div", {}, el("h3", {}, "Latency over time"), detail ? heatmap(page, row, detail.heatmap, chart) : el("p", { class: "dim" }, "Left out, to keep the page small."))),
+      el("div", {}, el("h3", {}, `Latency over time${all}`), detail ? heatmap(page, row, detail.heatmap, chart) : el("p", { class: "dim" }, "Left out, to keep the page small."))),
     slowest(page, row, detail?.slowest ?? [], d, width),
     el("div", { class: two ? "two" : "" }, el("div", {}, ...neighbours(page, fn, true)), el("div", {}, ...neighbours(page, fn, false))),
     values(page, row));
@@ -93,14 +94,16 @@ function others(page: Page, call: Call): Call[] {
 
 function slowest(page: Page, row: number, list: Call[], d: number, width: number): HTMLElement {
   const { data, state: s } = page;
+  const same = data.rows.function.flatMap((f, r) => (f === data.rows.function[row] ? [r] : []));
   const shown = list.map((c, i) => ({ c, i })).filter(({ c }) => holds(s, row, c.start, c.duration));
-  const box = el("div", { class: "slowest" }, el("h3", {}, "Slowest calls ", el("span", { class: "dim" }, `${shown.length} of ${calls(num(data, "calls", row))}${active(s) ? ", in the selection" : ""}`)));
+  const box = el("div", { class: "slowest" }, el("h3", {}, "Slowest calls ", el("span", { class: "dim" }, `${shown.length} of ${calls(same.reduce((n, r) => n + num(data, "calls", r), 0))}${data.by ? " of the function" : ""}${active(s) ? ", in the selection" : ""}`)));
   if (shown.length === 0) {
     box.append(el("p", { class: "dim" }, list.length ? "None of the slowest calls is in the selection." : d < 0 ? "Left out, to keep the page small." : "No complete call has a known duration."));
     return box;
   }
+  const names = data.details![d].arguments ?? [];
   const args = shown.some(({ c }) => c.arguments), results = shown.some(({ c }) => c.results), spent = shown.some(({ c }) => c.spent), files = shown.some(({ c }) => c.file);
-  const head = ["Duration", "Began", ...(files ? ["Trace"] : []), "Thread", ...(args ? ["Arguments"] : []), ...(results ? ["Result"] : []), ...(spent ? ["Spent"] : []), ""];
+  const head = ["Duration", "Began", ...(files ? ["Trace"] : []), "Thread", ...(args ? [names.length ? `Arguments: ${names.join(", ")}` : "Arguments"] : []), ...(results ? ["Result"] : []), ...(spent ? ["Spent"] : []), ""];
   const open = shown.some(({ i }) => s.call === `${d}.${i}`) ? s.call : `${d}.${shown[0].i}`;
   const t = table(head, shown.map(({ c, i }) => {
     const key = `${d}.${i}`;
@@ -113,7 +116,7 @@ function slowest(page: Page, row: number, list: Call[], d: number, width: number
   box.append(el("div", { class: "scroll" }, t));
   const c = data.details![d].slowest![Number(open.split(".")[1])];
   box.append(el("h3", {}, `Inside the call of ${duration(c.duration)} `, el("span", { class: "dim" }, `${c.thread}, began ${duration(c.start)} after the start, ${c.began}`)),
-    timeline(page, [c, ...others(page, c)], c.start, c.start + c.spans.end[0], width));
+    timeline(page, [c, ...others(page, c)], c.start, c.start + c.spans.end[0], { at: c.start, name: "since the call began" }, width));
   if (c.omitted) box.append(el("p", { class: "dim" }, `Not shown: ${calls(c.omitted)} below it; the longest took ${duration(c.omitted_max ?? 0)}.`));
   return box;
 }

@@ -91,7 +91,13 @@ export function histogram(series: Series[], markers: Marker[], x: string, y: str
   root.append(hover);
 
   const ends = [-Infinity, -Infinity, -Infinity];
+  const joined: Marker[] = [];
   for (const m of markers) {
+    const last = joined[joined.length - 1];
+    if (last && last.at === m.at && last.class === m.class) last.name += `, ${m.name}`;
+    else joined.push({ ...m });
+  }
+  for (const m of joined) {
     const at = sx(Math.max(m.at, x === "log" ? first : 0));
     if (!(at >= left - 1 && at <= right + 1)) continue;
     const text = m.name;

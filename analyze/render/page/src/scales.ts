@@ -15,11 +15,12 @@ export function bottomAxis(scale: Scale, left: number, right: number, y: number,
     const keep = [[1, 2, 5], [1]].map((digits) => ticks.filter((t) => digits.includes(digit(t))));
     ticks = keep[0].length <= want * 1.5 || keep[1].length < 2 ? keep[0] : keep[1];
   }
+  const step = log || ticks.length < 2 ? 0 : ticks[1] - ticks[0];
   for (const t of ticks) {
     const x = scale(t);
     if (x < left - 1 || x > right + 1) continue;
     g.append(svg("path", { d: `M${x} ${y}v5` }));
-    const text = short(t);
+    const text = short(t, step);
     const wide = text.length * 7;
     if (x - wide / 2 < end + 6 || x + wide / 2 > right + 10) continue;
     g.append(svg("text", { x, y: y + 17, "text-anchor": "middle" }, text));

@@ -43,7 +43,8 @@ function spansOf(calls: Call[]): Map<string, Span[]> {
   return out;
 }
 
-export function timeline(page: Page, calls: Call[], from: number, to: number, width: number, zoom?: (from: number, to: number) => void): HTMLElement {
+// timeline draws calls from one time to another. Times are written from an origin on.
+export function timeline(page: Page, calls: Call[], from: number, to: number, origin: { at: number; name: string }, width: number, zoom?: (from: number, to: number) => void): HTMLElement {
   const { data } = page;
   const threads = [...spansOf(calls)].sort(([, a], [, b]) => {
     const [x, y] = [a[0].call, b[0].call];
@@ -121,7 +122,7 @@ export function timeline(page: Page, calls: Call[], from: number, to: number, wi
     const end = by < w.y ? w.y : w.y + rowHeight - 2;
     arrows.append(svg("path", { d: `M${w.x} ${by + rowHeight / 2}V${end}` }), svg("path", { class: "head", d: by < w.y ? `M${w.x - 3.5} ${end - 6}h7l-3.5 6z` : `M${w.x - 3.5} ${end + 6}h7l-3.5 -6z` }));
   }
-  root.append(bottomAxis(sx as never, left, right, bottom, "after the start of the trace"));
+  root.append(bottomAxis(scaleLinear([from - origin.at, to - origin.at], [left, right]) as never, left, right, bottom, origin.name));
   root.setAttribute("height", String(bottom + 42));
   tips(root, (key) => tipLines[Number(key)]);
 
@@ -197,6 +198,6 @@ export function timelineView(page: Page, width: number): HTMLElement {
     el("span", { class: "dim" }, `${duration(from)} to ${duration(to)} after the start`));
   return el("section", { class: "view" }, tools,
     el("p", {}, `A selection: the slowest calls of each function, ${all.length} in ${threads} thread${threads === 1 ? "" : "s"}, each with the longest calls and waits inside it. Where nothing is drawn, calls may have run that were faster.`),
-    timeline(page, all, from, to, width, (a, b) => page.go({ t0: Math.round(a), t1: Math.round(b) })),
+    timeline(page, all, from, to, { at: 0, name: "after the start of the trace" }, width, (a, b) => page.go({ t0: Math.round(a), t1: Math.round(b) })),
     el("p", { class: "dim" }, "Drag to zoom in; Ctrl and the wheel, or + − ← → after a click, zoom and move."));
 }

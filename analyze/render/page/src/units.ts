@@ -8,11 +8,14 @@ export function duration(ns: number): string {
   return `${(Math.trunc(ns / 1e6) / 1e3).toFixed(3)} s`;
 }
 
-// short writes a round number of nanoseconds for an axis.
-export function short(ns: number): string {
-  const units: [number, string][] = [[1e9, "s"], [1e6, "ms"], [1e3, "us"], [1, "ns"]];
-  for (const [size, unit] of units) if (Math.abs(ns) >= size) return `${+(ns / size).toPrecision(4)} ${unit}`;
-  return `${+ns.toPrecision(4)} ns`;
+const units: [number, string][] = [[1e9, "s"], [1e6, "ms"], [1e3, "us"], [1, "ns"]];
+
+// short writes a round number of nanoseconds for an axis, with the digits that tell apart ticks at
+// a distance of step.
+export function short(ns: number, step = 0): string {
+  const [size, unit] = units.find(([size]) => Math.abs(ns) >= size) ?? [1, "ns"];
+  const digits = step > 0 ? Math.max(0, Math.ceil(Math.log10(size / step) - 1e-9)) : 0;
+  return `${digits > 3 ? (ns / size).toFixed(digits) : +(ns / size).toPrecision(4)} ${unit}`;
 }
 
 const whole = new Intl.NumberFormat("en-US");
