@@ -326,6 +326,16 @@ func TestSelect(t *testing.T) {
 			t.Errorf("%s: %s calls selected, want %s", want.Rows[i].Name, got[want.Rows[i].Name], n)
 		}
 	}
+	selected := 0
+	p.click(`nav [data-view="function"]`)
+	for _, calls := range p.attributes(".histogram [data-calls]", "data-calls") {
+		n, _ := strconv.Atoi(strings.Fields(calls)[1]) // of all, and of those selected
+		selected += n
+	}
+	if fmt.Sprint(selected) != got["handle_request"] {
+		t.Errorf("%d selected calls in the distribution, want %s", selected, got["handle_request"])
+	}
+	p.click(`nav [data-view="functions"]`)
 	fragment := eval[string](p, `location.hash.slice(1)`)
 	p.load(fragment)
 	again := map[string]string{}

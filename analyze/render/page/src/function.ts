@@ -3,8 +3,8 @@ import type { Call } from "./data";
 import { choice, el, exact, table } from "./dom";
 import { figure, functionName, num } from "./functions";
 import { heatmap } from "./heatmap";
-import { histogram, type Marker } from "./histogram";
-import { active, holds } from "./selection";
+import { histogram, type Marker, type Series } from "./histogram";
+import { active, holds, selectedHistogram } from "./selection";
 import type { Page } from "./state";
 import { timeline } from "./timeline";
 import { calls, count, duration, nanoseconds, percent } from "./units";
@@ -36,6 +36,11 @@ export function functionView(page: Page, width: number): HTMLElement {
 
   const markers: Marker[] = [];
   if ((data.rows.histogram[row].calls ?? []).length) for (const [key, name] of [["p50_ns", "P50"], ["p90_ns", "P90"], ["p99_ns", "P99"], ["p999_ns", "P99.9"]]) markers.push({ name, at: num(data, key, row) });
+  const series: Series[] = [{ name: "", class: "s0", data: data.rows.histogram[row] }];
+  if (active(s) && detail && !data.by) {
+    series[0] = { name: "all", class: "s-old", data: data.rows.histogram[row] };
+    series.push({ name: "selected", class: "s-new", data: selectedHistogram(detail.heatmap, row, s), coarse: true });
+  }
   const two = width >= 1100;
   const chart = two ? Math.floor((width - 28) / 2) : width;
   const all = data.by ? ` of all calls of ${data.rows.label[row]}` : "";
@@ -46,11 +51,12 @@ export function functionView(page: Page, width: number): HTMLElement {
     el("dl", { class: "figures" }, ...figures.map(([name, text, title]) => el("div", { title }, el("dt", {}, name), el("dd", {}, text)))),
     el("div", { class: two ? "two" : "" },
       el("div", {}, el("h3", {}, "Distribution of durations ", choice("durations", [["log", "log"], ["linear", "linear"]], s.x, (v) => page.go({ x: v })), choice("calls", [["linear", "linear"], ["log", "log"]], s.y, (v) => page.go({ y: v }))),
-        histogram([{ name: "", class: "s0", data: data.rows.histogram[row] }], markers, s.x, s.y, chart)),
+        histogram(series, markers, s.x, s.y, chart)),
       el("div", {}, el("h3", {}, `Latency over time${all}`), detail ? heatmap(page, row, detail.heatmap, chart) : el("p", { class: "dim" }, "Left out, to keep the page small."))),
     slowest(page, row, detail?.slowest ?? [], d, width),
     el("div", { class: two ? "two" : "" }, el("div", {}, ...neighbours(page, fn, true)), el("div", {}, ...neighbours(page, fn, false))),
     values(page, row));
+  if (active(s)) section.querySelector(".figures")!.after(el("p", { class: "dim" }, "These figures, and the marks in the distribution, are of all calls."));
   return section;
 }
 

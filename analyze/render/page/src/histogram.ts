@@ -5,16 +5,16 @@ import { el, svg, tips } from "./dom";
 import { bottomAxis, leftAxis } from "./scales";
 import { calls, count, duration, percent } from "./units";
 
-export interface Series { name: string; class: string; data: Histogram }
+export interface Series { name: string; class: string; data: Histogram; coarse?: boolean }
 export interface Marker { name: string; at: number; class?: string }
 
 interface Bin { low: number; high: number; calls: number[]; below: number[] }
 
-// parts is how many bars an octave has on a logarithmic axis.
-const parts = 8;
+// How many bars an octave has on a logarithmic axis; coarse: as many as rows in a heatmap.
+const fine = 8, coarse = 4;
 
 // bins sums up buckets. On a linear axis, durations beyond limit are in the last one.
-function bins(series: Series[], x: string, limit: number): Bin[] {
+function bins(series: Series[], x: string, limit: number, parts: number): Bin[] {
   const lows = series.flatMap((s) => s.data.low ?? []);
   if (lows.length === 0) return [];
   const least = Math.max(1, Math.min(...lows));
@@ -54,7 +54,7 @@ export function histogram(series: Series[], markers: Marker[], x: string, y: str
   const longest = Math.max(0, ...series.flatMap((s) => (s.data.high ?? []).slice(-1)));
   const shown = markers.length ? Math.max(...markers.map((m) => m.at)) : longest;
   const limit = x === "linear" ? Math.min(longest, shown * 1.1) : longest;
-  const list = bins(series, x, limit);
+  const list = bins(series, x, limit, series.some((s) => s.coarse) ? coarse : fine);
   if (list.length === 0) return el("p", { class: "dim" }, "No complete call has a known duration.");
 
   const [left, right, top, bottom] = [58, width - 14, 62, 262];
@@ -68,7 +68,7 @@ export function histogram(series: Series[], markers: Marker[], x: string, y: str
   let ticks = sy.ticks(5);
   if (y === "log") ticks = ticks.filter((t) => Math.abs(Math.log10(t) - Math.round(Math.log10(t))) < 1e-9);
   if (series.length === 1) ticks = ticks.filter((t) => Number.isInteger(t));
-  const label = series.length > 1 ? "share of the side's calls" : "calls";
+  const label = series.length > 1 ? "share of the calls of each" : "calls";
   const root = svg("svg", { class: "chart histogram", width, height: 304, role: "img", "aria-label": "distribution of durations" });
   root.append(leftAxis(ticks.map((t) => [scaleY(t), series.length > 1 ? percent(t, 1) : count(t)]), left, top, bottom, label));
   root.append(bottomAxis(sx as never, left, right, bottom, `duration (${x} axis)`, x === "log"));

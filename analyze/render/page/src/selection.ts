@@ -1,5 +1,5 @@
 // A time that is selected in a heatmap, and what the heatmaps of functions say about it.
-import type { Data, Heatmap } from "./data";
+import type { Data, Heatmap, Histogram } from "./data";
 import type { State } from "./state";
 
 export interface Selected { calls: number; p50: number; p90: number; p99: number; max: number }
@@ -36,6 +36,21 @@ export function selected(data: Data, row: number, s: State): Selected | null {
     return 0;
   };
   return { calls: Math.round(all), p50: quantile(0.5), p90: quantile(0.9), p99: quantile(0.99), max: quantile(1) };
+}
+
+// selectedHistogram is the distribution of the selected calls of a row, as coarse as its heatmap.
+export function selectedHistogram(m: Heatmap, row: number, s: State): Histogram {
+  const out = { low: [] as number[], high: [] as number[], calls: [] as number[] };
+  (m.low ?? []).forEach((low, r) => {
+    if (row === s.of && s.high > 0 && (m.high![r] < s.low || low > s.high)) return;
+    let n = 0;
+    for (let i = 0; i < m.slices; i++) n += m.calls![r * m.slices + i] * inTime(m, i, s);
+    if (Math.round(n) === 0) return;
+    out.low.push(low);
+    out.high.push(m.high![r]);
+    out.calls.push(Math.round(n));
+  });
+  return out;
 }
 
 // holds reports whether a call of a row is in the selection.
