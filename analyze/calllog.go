@@ -14,7 +14,7 @@ const (
 	mostSlow      = 10      // slowest calls of a function
 	leastSlow     = 3       // the same with many functions
 	allSlow       = 5000    // slowest calls of all functions, about
-	maxRegion     = 256     // calls directly or indirectly inside an open call, before all but the longest are dropped
+	maxRegion     = 128     // calls directly or indirectly inside an open call, before all but the longest are dropped
 	maxLogCalls   = 1 << 14 // calls inside all open calls of a thread, about
 	maxHeldCalls  = 1 << 20 // the same of all threads of a view: beyond that, each open call keeps few
 	fewCalls      = 5       // that many
