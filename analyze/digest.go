@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"utrace/analyze/internal/windows"
 	"utrace/format"
 )
 
@@ -23,6 +24,9 @@ type Digest struct {
 type Detail struct {
 	// Heatmap has four rows to an octave.
 	Heatmap Heatmap
+	// Covered is the part of each slice of the Heatmap in which the function was probed, 0 to 1. It is
+	// nil if that was all the time.
+	Covered []float64
 	// Slowest are its slowest calls, longest first: up to 10, fewer if there are many functions.
 	// Steps inside them have no values.
 	Slowest []SlowCall
@@ -53,6 +57,7 @@ func MakeDigest(paths []string, opts Options) (*Digest, error) {
 		of.Slowest = of.Slowest[:min(len(of.Slowest), perFunction(len(b.fns.list)))]
 		if of.grid != nil {
 			of.Heatmap = of.grid.heatmap(heatParts)
+			of.setCovered()
 		}
 		of.Heatmap.Function = f
 		digest.Details[f] = &of.Detail
@@ -72,7 +77,27 @@ type digestBuilder struct {
 
 type detailBuilder struct {
 	Detail
-	grid *heatGrid
+	grid   *heatGrid
+	covers []*windows.Windows // of each trace with complete calls of it; nil: it was probed all the time
+	latest int                // number of the latest of these traces, from 1
+}
+
+// setCovered sets Covered, as the mean of the traces.
+func (d *detailBuilder) setCovered() {
+	if !d.Heatmap.Sampled {
+		return
+	}
+	d.Covered = make([]float64, d.Heatmap.Slices)
+	for _, w := range d.covers {
+		for i := range d.Covered {
+			part := 1.0
+			if w != nil {
+				from := int64(d.Heatmap.From) + int64(i)*int64(d.Heatmap.Slice)
+				part = w.Within(from, from+int64(d.Heatmap.Slice))
+			}
+			d.Covered[i] += part / float64(len(d.covers))
+		}
+	}
 }
 
 // view returns a view for some threads of a trace, around that of the report.
@@ -112,7 +137,12 @@ func (b *digestBuilder) add(path string, src *source, sum *summary) error {
 				of.grid = newHeatGrid(b.opts)
 			}
 			of.grid.merge(grid)
-			of.grid.sampled = of.grid.sampled || src.cover.Of(format.FuncID(fn)) != nil
+			cover := src.cover.Of(format.FuncID(fn))
+			of.grid.sampled = of.grid.sampled || cover != nil
+			if of.latest != b.files+1 {
+				of.latest = b.files + 1
+				of.covers = append(of.covers, cover)
+			}
 		}
 	}
 	b.parts = nil

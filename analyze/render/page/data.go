@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -80,6 +81,7 @@ func newHistogram(h *analyze.Histogram) (out histogram) {
 // detail is what the page shows of one function when it is selected.
 type detail struct {
 	Heatmap heatmap `json:"heatmap"`
+	Covered []int   `json:"covered"` // thousandths of each slice in which the function was probed; null: all the time
 	Slowest []call  `json:"slowest"`
 	// Arguments are their names, as in call.Arguments.
 	Arguments []string `json:"arguments"`
@@ -269,6 +271,9 @@ func (e *edges) add(list []analyze.Edge, n *names, room int) {
 
 func newDetail(of *analyze.Detail, flow *flowNames, several bool, lim limits) detail {
 	d := detail{Heatmap: newHeatmap(&of.Heatmap)}
+	for _, part := range of.Covered {
+		d.Covered = append(d.Covered, int(math.Round(1000*part)))
+	}
 	for i := range of.Slowest[:min(len(of.Slowest), lim.slowest)] {
 		d.Slowest = append(d.Slowest, newCall(&of.Slowest[i], flow, several))
 	}

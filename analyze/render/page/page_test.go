@@ -506,6 +506,34 @@ func TestWaits(t *testing.T) {
 	p.quiet()
 }
 
+// TestSurveyed: a heatmap shows when the function was probed.
+func TestSurveyed(t *testing.T) {
+	b := newBrowser(t)
+	text, err := os.ReadFile("../../../testdata/traces/survey.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := digestOf(t, analyze.Options{}, writeText(t, filepath.Join(t.TempDir(), "survey"), string(text)))
+	row := slices.IndexFunc(d.Rows, func(r analyze.Row) bool {
+		of := d.Details[r.Function]
+		return of != nil && of.Covered != nil
+	})
+	if row < 0 {
+		t.Fatal("no function with windows has a complete call")
+	}
+	p := b.open(t, write(t, &Input{Digest: d}), fmt.Sprintf("view=function&row=%d", row))
+	want := 0
+	for _, part := range d.Details[d.Rows[row].Function].Covered {
+		if part >= 0.0005 {
+			want++
+		}
+	}
+	if got := p.count(".heatmap [data-covered]"); got != want || want == 0 {
+		t.Errorf("%d slices are covered, want %d", got, want)
+	}
+	p.quiet()
+}
+
 // hostile is a trace whose names try to be markup, to run, and to be unreadable.
 func hostile() string {
 	name := func(text string) string {

@@ -18,7 +18,7 @@ export interface Call {
   arguments?: string; results?: string; spent?: string; omitted?: number; omitted_max?: number; spans: Spans;
 }
 
-export interface Detail { heatmap: Heatmap; slowest: Call[] | null; arguments: string[] | null }
+export interface Detail { heatmap: Heatmap; slowest: Call[] | null; arguments: string[] | null; covered: number[] | null }
 
 export interface Tree {
   function: number[] | null; depth: number[]; calls: number[]; total: number[]; self: number[];

@@ -52,7 +52,7 @@ export function functionView(page: Page, width: number): HTMLElement {
     el("div", { class: two ? "two" : "" },
       el("div", {}, el("h3", {}, "Distribution of durations ", choice("durations", [["log", "log"], ["linear", "linear"]], s.x, (v) => page.go({ x: v })), choice("calls", [["linear", "linear"], ["log", "log"]], s.y, (v) => page.go({ y: v }))),
         histogram(series, markers, s.x, s.y, chart)),
-      el("div", {}, el("h3", {}, `Latency over time${all}`), detail ? heatmap(page, row, detail.heatmap, chart) : el("p", { class: "dim" }, "Left out, to keep the page small."))),
+      el("div", {}, el("h3", {}, `Latency over time${all}`), detail ? heatmap(page, row, detail.heatmap, detail.covered, chart) : el("p", { class: "dim" }, "Left out, to keep the page small."))),
     slowest(page, row, detail?.slowest ?? [], d, width),
     el("div", { class: two ? "two" : "" }, el("div", {}, ...neighbours(page, fn, true)), el("div", {}, ...neighbours(page, fn, false))),
     values(page, row));

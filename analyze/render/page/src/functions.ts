@@ -79,7 +79,7 @@ function columns(data: Data): Column[] {
 }
 
 // selectedColumns are the figures of the calls in the selected time.
-function selectedColumns(data: Data, of: Map<number, Selected | null>): Column[] {
+function selectedColumns(of: Map<number, Selected | null>): Column[] {
   const value = (key: keyof Selected) => (r: number) => of.get(r)?.[key] ?? -1;
   const time = (key: keyof Selected, title: string): Column => ({
     key, title: `≈${title}`, help: "in the selected time, from the heatmap: within about 10%", value: value(key),
@@ -87,7 +87,7 @@ function selectedColumns(data: Data, of: Map<number, Selected | null>): Column[]
   });
   return [
     { key: "calls", title: "Calls selected", help: "complete calls that began in the selected time", value: value("calls"), cell: (r) => el("td", { class: "n" }, of.get(r) ? count(of.get(r)!.calls) : "-") },
-    { key: "part", title: "Of all", help: "part of the function's complete calls", value: (r) => value("calls")(r) / Math.max(1, num(data, "calls", r)), cell: (r) => el("td", { class: "n" }, of.get(r) ? percent(of.get(r)!.calls, num(data, "calls", r)) : "-") },
+    { key: "part", title: "Of all", help: "part of the function's complete calls", value: (r) => value("calls")(r) / Math.max(1, value("all")(r)), cell: (r) => el("td", { class: "n" }, of.get(r) ? percent(of.get(r)!.calls, of.get(r)!.all) : "-") },
     time("p50", "P50"), time("p90", "P90"), time("p99", "P99"), time("max", "Max"),
   ];
 }
@@ -135,7 +135,7 @@ export function functions(page: Page): HTMLElement {
   const sel = active(s);
   const of = new Map<number, Selected | null>();
   if (sel) data.rows.label.forEach((_, r) => of.set(r, selected(data, r, s)));
-  const cols = sel ? selectedColumns(data, of) : columns(data);
+  const cols = sel ? selectedColumns(of) : columns(data);
   const processes = [...new Set(data.rows.programs)].sort();
   const modules = [...new Set(data.rows.function.map((f) => data.modules[data.module_of[f]]))].sort();
   const anyErrors = data.functions.errors?.some((e) => (e as number) > 0);

@@ -4,12 +4,13 @@ import type { Heatmap } from "./data";
 import { el, hideTip, showTip, svg } from "./dom";
 import { bottomAxis, leftAxis } from "./scales";
 import type { Page } from "./state";
-import { calls, count, duration, short } from "./units";
+import { calls, count, duration, percent, short } from "./units";
 
 // shades is the number of colours for more and more calls, on a logarithmic scale.
 const shades = 9;
 
-export function heatmap(page: Page, row: number, m: Heatmap, width: number): HTMLElement {
+// heatmap draws a heatmap. covered has the thousandths of each slice in which the function was probed.
+export function heatmap(page: Page, row: number, m: Heatmap, covered: number[] | null, width: number): HTMLElement {
   if (!m.low || m.low.length === 0) return el("p", { class: "dim" }, "No complete call has a known duration.");
   const rows = m.low.length;
   const cell = Math.max(5, Math.min(18, Math.floor(236 / rows)));
@@ -28,6 +29,9 @@ export function heatmap(page: Page, row: number, m: Heatmap, width: number): HTM
     }
   });
   root.append(cells);
+  covered?.forEach((part, i) => {
+    if (part > 0) root.append(svg("rect", { class: "covered", x: left + i * wide, y: bottom + 1, width: wide, height: 4, "fill-opacity": part / 1000, "data-covered": part }));
+  });
   const marks: [number, string][] = m.low.map((low, r) => [bottom - r * cell, short(low)] as [number, string]);
   root.append(leftAxis(marks.filter((_, r) => r % Math.max(1, Math.ceil(16 / cell)) === 0), left, top, bottom, "duration (log axis)"));
   const end = m.from + m.slices * m.slice;
@@ -70,7 +74,7 @@ export function heatmap(page: Page, row: number, m: Heatmap, width: number): HTM
     }
     const n = m.calls![now.r * m.slices + now.slice];
     const from = m.from + now.slice * m.slice;
-    showTip(event, [`${calls(n)} of ${duration(m.low![now.r])} to ${duration(m.high![now.r])}`, `began ${duration(from)} to ${duration(from + m.slice)} after the start`]);
+    showTip(event, [`${calls(n)} of ${duration(m.low![now.r])} to ${duration(m.high![now.r])}`, `began ${duration(from)} to ${duration(from + m.slice)} after the start`, covered ? `the function was probed for ${percent(covered[now.slice] ?? 0, 1000)} of this time` : ""]);
   });
   root.addEventListener("pointerleave", hideTip);
   root.addEventListener("pointerup", (event) => {
@@ -94,7 +98,7 @@ export function heatmap(page: Page, row: number, m: Heatmap, width: number): HTM
   const legend = el("p", { class: "legend" }, el("span", {}, "1 call ", ...Array.from({ length: shades }, (_, i) => el("i", { class: `swatch h${i}` })), ` ${count(highest)} calls a cell (log scale)`),
     el("span", { class: "dim" }, `A cell is ${duration(m.slice)} wide. Drag to select.`));
   const box = el("div", {}, root, legend);
-  if (m.sampled) box.append(el("p", { class: "dim" }, "A sample: the calls in the times when utrace probed the function."));
+  if (m.sampled) box.append(el("p", { class: "legend" }, el("span", {}, el("i", { class: "swatch covered" }), "when utrace probed the function: its calls at other times are not in the trace")));
   if (m.uncertain > 0) box.append(el("p", { class: "dim" }, `${calls(m.uncertain)} during which events were lost are not here.`));
   return box;
 }

@@ -49,8 +49,11 @@ async function start(): Promise<void> {
     go(change, step = false) {
       page.state = { ...page.state, ...change };
       const address = format(page.state);
-      if (step) history.pushState(null, "", address);
-      else history.replaceState(null, "", address);
+      try {
+        if (step) history.pushState(null, "", address);
+        else history.replaceState(null, "", address);
+      } catch { // a browser may refuse it for files, or if there are too many: the view changes all the same
+      }
       draw(step && ("view" in change || "row" in change));
     },
   };

@@ -2,7 +2,8 @@
 import type { Data, Heatmap, Histogram } from "./data";
 import type { State } from "./state";
 
-export interface Selected { calls: number; p50: number; p90: number; p99: number; max: number }
+// calls of all that the heatmap has, and their quantiles.
+export interface Selected { calls: number; all: number; p50: number; p90: number; p99: number; max: number }
 
 export function active(s: State): boolean { return s.to > 0; }
 
@@ -35,7 +36,7 @@ export function selected(data: Data, row: number, s: State): Selected | null {
     for (const [at, n] of sums) if ((seen += n) >= q * all && n > 0) return at;
     return 0;
   };
-  return { calls: Math.round(all), p50: quantile(0.5), p90: quantile(0.9), p99: quantile(0.99), max: quantile(1) };
+  return { calls: Math.round(all), all: (m.calls ?? []).reduce((a, b) => a + b, 0), p50: quantile(0.5), p90: quantile(0.9), p99: quantile(0.99), max: quantile(1) };
 }
 
 // selectedHistogram is the distribution of the selected calls of a row, as coarse as its heatmap.
