@@ -119,6 +119,15 @@ func (l *callLog) of(t *thread) *threadLog {
 	return th
 }
 
+// args are the arguments of the innermost open call, as in the file; none if they are too long.
+func (l *callLog) args(t *thread) []byte {
+	th := l.of(t)
+	if args := th.open[len(th.open)-1].args; string(args) != notKept {
+		return args
+	}
+	return nil
+}
+
 func (l *callLog) enter(t *thread, _, _ *frame) {
 	th := l.of(t)
 	th.calls++

@@ -27,6 +27,8 @@ type Detail struct {
 	// Covered is the part of each slice of the Heatmap in which the function was probed, 0 to 1. It is
 	// nil if that was all the time.
 	Covered []float64
+	// Arguments are its complete calls by the values of each recorded argument.
+	Arguments []ArgumentValues
 	// Slowest are its slowest calls, longest first: up to 10, fewer if there are many functions.
 	// Steps inside them have no values.
 	Slowest []SlowCall
@@ -60,6 +62,9 @@ func MakeDigest(paths []string, opts Options) (*Digest, error) {
 			of.setCovered()
 		}
 		of.Heatmap.Function = f
+		for i := range of.args {
+			of.Arguments = append(of.Arguments, of.args[i].values())
+		}
 		digest.Details[f] = &of.Detail
 	}
 	digest.Sort("total")
@@ -78,6 +83,7 @@ type digestBuilder struct {
 type detailBuilder struct {
 	Detail
 	grid   *heatGrid
+	args   []argument
 	covers []*windows.Windows // of each trace with complete calls of it; nil: it was probed all the time
 	latest int                // number of the latest of these traces, from 1
 }
@@ -102,7 +108,7 @@ func (d *detailBuilder) setCovered() {
 
 // view returns a view for some threads of a trace, around that of the report.
 func (b *digestBuilder) view(src *source, report *latency) view {
-	v := &digestView{latency: report, paths: b.tree.part(src, nil), heat: heat{opts: b.opts}, log: newCallLog(b.opts, b.files)}
+	v := &digestView{latency: report, paths: b.tree.part(src, nil), heat: heat{opts: b.opts}, log: newCallLog(b.opts, b.files), args: newArgValues(b.opts)}
 	b.parts = append(b.parts, v)
 	return v
 }
@@ -145,6 +151,14 @@ func (b *digestBuilder) add(path string, src *source, sum *summary) error {
 			}
 		}
 	}
+	for _, part := range b.parts {
+		for fn, args := range part.args.of {
+			if merged := mergeArguments(nil, args); len(merged) > 0 {
+				of := b.detail(src, format.FuncID(fn))
+				of.args = mergeArguments(of.args, merged)
+			}
+		}
+	}
 	b.parts = nil
 	b.files++
 	return nil
@@ -168,6 +182,7 @@ type digestView struct {
 	paths *callPaths
 	heat  heat
 	log   *callLog
+	args  *argValues
 }
 
 func (v *digestView) define(funcs []format.Func) {
@@ -175,6 +190,7 @@ func (v *digestView) define(funcs []format.Func) {
 	v.paths.define(funcs)
 	v.heat.define(funcs)
 	v.log.define(funcs)
+	v.args.define(funcs)
 }
 
 func (v *digestView) enter(t *thread, f, parent *frame) {
@@ -184,6 +200,7 @@ func (v *digestView) enter(t *thread, f, parent *frame) {
 }
 
 func (v *digestView) leave(t *thread, f *frame, state State) {
+	v.args.leave(t, f, state, v.log.args(t))
 	v.log.leave(t, f, state)
 	v.heat.leave(t, f, state)
 	v.paths.leave(t, f, state)

@@ -43,7 +43,8 @@
 // takes one pass: of a large trace, each pass takes seconds. digestView passes what happens on to the
 // views of all these. callLog finds the slowest calls with what is inside them: each open call keeps
 // the 50 longest calls and waits inside it. When it ends, the call around it takes them over. The 50
-// longest of a call are among the 50 longest of each of its callees, so none is missed.
+// longest of a call are among the 50 longest of each of its callees, so none is missed. argValues
+// counts calls by the values of their arguments.
 //
 // EachCall reads a trace on one goroutine, thread by thread within a batch. That gives the same
 // order everywhere. It needs no more memory than a report, except for the arguments of open calls.

@@ -19,7 +19,7 @@ import (
 // pageData is the data of a page.
 func pageData(t *testing.T, page string) (data struct {
 	Kind, By string
-	Rows     map[string][]any
+	Rows     struct{ Label []string }
 	Why      map[string]any
 }) {
 	t.Helper()
@@ -54,10 +54,10 @@ func TestHTML(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := pageData(t, string(text))
-	if data.Kind != "analyze" || data.By != "path" || data.Why["reason"] == "" || !slices.Equal(data.Rows["label"], []any{"serve", "serve"}) {
+	if data.Kind != "analyze" || data.By != "path" || data.Why["reason"] == "" || !slices.Equal(data.Rows.Label, []string{"serve", "serve"}) {
 		t.Errorf("the page has %+v", data)
 	}
-	if out, _, err = analyzeCommand("--html", "-", trace); err != nil || !strings.HasPrefix(out, "<!DOCTYPE html>") || len(pageData(t, out).Rows["label"]) != 4 {
+	if out, _, err = analyzeCommand("--html", "-", trace); err != nil || !strings.HasPrefix(out, "<!DOCTYPE html>") || len(pageData(t, out).Rows.Label) != 4 {
 		t.Errorf("no page on standard output: %v", err)
 	}
 	if out, _, err = analyzeCommand("--html", file, trace); err != nil || !strings.HasPrefix(out, "# file") {
@@ -90,14 +90,14 @@ func TestDiffHTML(t *testing.T) {
 	if out, err := run("--html", file, "--top", "2"); err != nil || !strings.HasPrefix(out, "# old") {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if out, err := run("--html", "-"); err != nil || len(pageData(t, out).Rows["label"]) != 4 {
+	if out, err := run("--html", "-"); err != nil || len(pageData(t, out).Rows.Label) != 4 {
 		t.Errorf("no page on standard output: %v", err)
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if data := pageData(t, string(text)); data.Kind != "diff" || len(data.Rows["label"]) != 2 {
+	if data := pageData(t, string(text)); data.Kind != "diff" || len(data.Rows.Label) != 2 {
 		t.Errorf("the page has %+v", data)
 	}
 	for _, args := range [][]string{{"--html", one}, {"--html", "-", "--json"}, {"--html", file, "--pprof", file}, {"--html", file, "--why", "outer"}} {

@@ -80,11 +80,33 @@ func newHistogram(h *analyze.Histogram) (out histogram) {
 
 // detail is what the page shows of one function when it is selected.
 type detail struct {
-	Heatmap heatmap `json:"heatmap"`
-	Covered []int   `json:"covered"` // thousandths of each slice in which the function was probed; null: all the time
-	Slowest []call  `json:"slowest"`
+	Heatmap heatmap  `json:"heatmap"`
+	Covered []int    `json:"covered"` // thousandths of each slice in which the function was probed; null: all the time
+	Slowest []call   `json:"slowest"`
+	Values  []values `json:"values"` // of the arguments
 	// Arguments are their names, as in call.Arguments.
 	Arguments []string `json:"arguments"`
+}
+
+// values are the complete calls by the value of an argument.
+type values struct {
+	Name   string   `json:"name"`
+	Text   []string `json:"text"` // of the values
+	Calls  []uint64 `json:"calls"`
+	P50    []int64  `json:"p50"`
+	P99    []int64  `json:"p99"`
+	Max    []int64  `json:"max"`
+	Others uint64   `json:"others"` // calls with further values
+}
+
+func newValues(of *analyze.ArgumentValues) values {
+	out := values{Name: of.Name, Others: of.Others}
+	for i := range of.Values {
+		d := &of.Values[i].Durations
+		out.Text, out.Calls = append(out.Text, of.Values[i].Text), append(out.Calls, d.Count())
+		out.P50, out.P99, out.Max = append(out.P50, int64(d.Quantile(500))), append(out.P99, int64(d.Quantile(990))), append(out.Max, int64(d.Max()))
+	}
+	return out
 }
 
 type heatmap struct {
@@ -271,6 +293,9 @@ func (e *edges) add(list []analyze.Edge, n *names, room int) {
 
 func newDetail(of *analyze.Detail, flow *flowNames, several bool, lim limits) detail {
 	d := detail{Heatmap: newHeatmap(&of.Heatmap)}
+	for i := range of.Arguments {
+		d.Values = append(d.Values, newValues(&of.Arguments[i]))
+	}
 	for _, part := range of.Covered {
 		d.Covered = append(d.Covered, int(math.Round(1000*part)))
 	}

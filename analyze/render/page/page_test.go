@@ -506,6 +506,31 @@ func TestWaits(t *testing.T) {
 	p.quiet()
 }
 
+// TestArguments: the page of a function has its calls by the values of each argument.
+func TestArguments(t *testing.T) {
+	b := newBrowser(t)
+	text, err := os.ReadFile("../../../testdata/traces/values.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := digestOf(t, analyze.Options{}, writeText(t, filepath.Join(t.TempDir(), "values"), string(text)))
+	row := slices.IndexFunc(d.Rows, func(r analyze.Row) bool { return r.Name == "serve" })
+	p := b.open(t, write(t, &Input{Digest: d}), fmt.Sprintf("view=function&row=%d", row))
+	of := d.Details[d.Rows[row].Function]
+	if names := p.attributes("[data-argument]", "data-argument"); !slices.Equal(names, []string{"path", "flags"}) {
+		t.Errorf("arguments %v", names)
+	}
+	var want, got []string
+	for i := range of.Arguments[0].Values {
+		v := &of.Arguments[0].Values[i]
+		want = append(want, v.Text, fmt.Sprint(v.Durations.Count()), analyze.FormatDuration(v.Durations.Quantile(500)), analyze.FormatDuration(v.Durations.Quantile(990)), analyze.FormatDuration(v.Durations.Max()))
+	}
+	if got = p.list(`[data-argument="path"] tbody td`); !slices.Equal(got, want) || len(want) < 10 {
+		t.Errorf("values %q, want %q", got, want)
+	}
+	p.quiet()
+}
+
 // TestSurveyed: a heatmap shows when the function was probed.
 func TestSurveyed(t *testing.T) {
 	b := newBrowser(t)

@@ -18,7 +18,12 @@ export interface Call {
   arguments?: string; results?: string; spent?: string; omitted?: number; omitted_max?: number; spans: Spans;
 }
 
-export interface Detail { heatmap: Heatmap; slowest: Call[] | null; arguments: string[] | null; covered: number[] | null }
+// Complete calls by the value of an argument.
+export interface Values { name: string; text: string[] | null; calls: number[]; p50: number[]; p99: number[]; max: number[]; others: number }
+
+export interface Detail {
+  values: Values[] | null;
+  heatmap: Heatmap; slowest: Call[] | null; arguments: string[] | null; covered: number[] | null }
 
 export interface Tree {
   function: number[] | null; depth: number[]; calls: number[]; total: number[]; self: number[];

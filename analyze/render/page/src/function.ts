@@ -1,5 +1,5 @@
 // All about one function.
-import type { Call } from "./data";
+import type { Call, Values } from "./data";
 import { choice, el, exact, table } from "./dom";
 import { figure, functionName, num } from "./functions";
 import { heatmap } from "./heatmap";
@@ -53,11 +53,29 @@ export function functionView(page: Page, width: number): HTMLElement {
       el("div", {}, el("h3", {}, "Distribution of durations ", choice("durations", [["log", "log"], ["linear", "linear"]], s.x, (v) => page.go({ x: v })), choice("calls", [["linear", "linear"], ["log", "log"]], s.y, (v) => page.go({ y: v }))),
         histogram(series, markers, s.x, s.y, chart)),
       el("div", {}, el("h3", {}, `Latency over time${all}`), detail ? heatmap(page, row, detail.heatmap, detail.covered, chart) : el("p", { class: "dim" }, "Left out, to keep the page small."))),
-    slowest(page, row, detail?.slowest ?? [], d, width),
+    slowest(page, row, detail?.slowest ?? [], d, width), ...byArgument(detail?.values ?? [], data.by),
     el("div", { class: two ? "two" : "" }, el("div", {}, ...neighbours(page, fn, true)), el("div", {}, ...neighbours(page, fn, false))),
     values(page, row));
   if (active(s)) section.querySelector(".figures")!.after(el("p", { class: "dim" }, "These figures, and the marks in the distribution, are of all calls."));
   return section;
+}
+
+// byArgument shows the calls of a function by the values of each argument.
+function byArgument(list: Values[], by: string): HTMLElement[] {
+  if (list.length === 0) return [];
+  const tables = list.filter((v) => v.name !== by && v.text?.length).map((v) => {
+    const longest = Math.max(...v.p99);
+    const bar = (ns: number) => {
+      const td = exact(duration(ns), nanoseconds(ns), { "data-ns": ns });
+      td.classList.add("bar");
+      td.style.setProperty("--part", `${(100 * ns) / Math.max(1, longest)}%`);
+      return td;
+    };
+    const lines = v.text!.map((text, i) => [el("td", { class: "value", title: text }, text), count(v.calls[i]), bar(v.p50[i]), bar(v.p99[i]), exact(duration(v.max[i]), nanoseconds(v.max[i]))]);
+    if (v.others > 0) lines.push([el("td", { class: "dim" }, "other values"), count(v.others), el("td"), el("td"), el("td")]);
+    return el("div", { class: "scroll", "data-argument": v.name }, table([v.name || "argument", "Calls", "P50", "P99", "Max"], lines, [false, true, true, true, true]));
+  });
+  return [el("h3", {}, "Complete calls by argument"), el("div", { class: "cards" }, ...tables)];
 }
 
 // values are the rows of the same function with other values.

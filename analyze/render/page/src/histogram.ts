@@ -101,13 +101,13 @@ export function histogram(series: Series[], markers: Marker[], x: string, y: str
     const at = sx(Math.max(m.at, x === "log" ? first : 0));
     if (!(at >= left - 1 && at <= right + 1)) continue;
     const text = m.name;
-    const level = ends.findIndex((e) => at > e + 4);
+    const before = at + text.length * 6.8 > right;
+    const level = ends.findIndex((e) => (before ? at - text.length * 6.8 : at) > e + 4);
     const line = level < 0 ? 2 : level;
     const y0 = 14 + line * 13;
-    const before = at + text.length * 6.6 > right;
     root.append(svg("path", { class: `marker ${m.class ?? ""}`, d: `M${at} ${y0 - 9}V${bottom}` }));
     root.append(svg("text", { x: before ? at - 3 : at + 3, y: y0, class: "marker-name", "text-anchor": before ? "end" : "start" }, text));
-    ends[line] = at + (before ? 0 : text.length * 6.6);
+    ends[line] = at + (before ? 0 : text.length * 6.8);
   }
   tips(root, (key) => {
     const b = list[Number(key)];
