@@ -2,12 +2,9 @@ package page
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
-	"time"
 
 	"utrace/analyze"
 	"utrace/analyze/render"
@@ -130,42 +127,6 @@ func newHeatmap(m *analyze.Heatmap) heatmap {
 	return out
 }
 
-// call is one of the slowest calls of a function. The first of its spans is the call itself.
-type call struct {
-	File       string `json:"file,omitempty"` // if there are several
-	Start      int64  `json:"start"`          // since the start of the trace
-	Duration   int64  `json:"duration"`
-	Began      string `json:"began"` // RFC 3339, UTC
-	Thread     string `json:"thread"`
-	TID        int    `json:"tid"`
-	PID        int    `json:"pid"`
-	Process    string `json:"process"`
-	Arguments  string `json:"arguments,omitempty"`
-	Results    string `json:"results,omitempty"`
-	Spent      string `json:"spent,omitempty"` // in words, if the scheduler was recorded
-	Omitted    uint64 `json:"omitted,omitempty"`
-	OmittedMax int64  `json:"omitted_max,omitempty"`
-	Spans      spans  `json:"spans"`
-}
-
-// spans are calls, hits and waits inside a slow call, in order of their starts.
-type spans struct {
-	Function []int   `json:"function"` // -1: a wait
-	Depth    []int   `json:"depth"`
-	Start    []int64 `json:"start"` // since the start of the call
-	End      []int64 `json:"end"`
-	Duration []int64 `json:"duration"` // less the cost of probes; -1: it did not return, or is a hit or a wait
-	Waits    []wait  `json:"waits"`    // those with function -1, in order
-}
-
-type wait struct {
-	Blocked  int64  `json:"blocked"`
-	Runnable int64  `json:"runnable"`
-	Unknown  int64  `json:"unknown"`
-	Waker    string `json:"waker"`
-	TID      int    `json:"tid"` // of the thread that woke it up; 0 for none
-}
-
 // edges are callers and callees, with the numbers of their names. The caller is -1 for a call whose
 // caller is not in the traces.
 type edges struct {
@@ -174,42 +135,6 @@ type edges struct {
 	Calls  []uint64 `json:"calls"`
 	Total  []int64  `json:"total"`
 }
-
-// names numbers functions.
-type names struct {
-	index     map[analyze.Function]int
-	names     []string
-	modules   []string
-	moduleOf  []int
-	moduleNum map[string]int
-}
-
-func newNames() *names {
-	return &names{index: map[analyze.Function]int{}, moduleNum: map[string]int{}}
-}
-
-func (n *names) of(f *analyze.Function) int {
-	if f == nil {
-		return -1
-	}
-	i, ok := n.index[*f]
-	if !ok {
-		i = len(n.names)
-		n.index[*f] = i
-		n.names = append(n.names, f.Name)
-		m, ok := n.moduleNum[f.Module]
-		if !ok {
-			m = len(n.modules)
-			n.moduleNum[f.Module] = m
-			n.modules = append(n.modules, f.Module)
-		}
-		n.moduleOf = append(n.moduleOf, m)
-	}
-	return i
-}
-
-// same gives a function the number of another one.
-func (n *names) same(f, as *analyze.Function) { n.index[*f] = n.of(as) }
 
 // newData collects what a page shows of a digest within limits.
 func newData(in *Input, lim limits) (*data, error) {
@@ -308,80 +233,4 @@ func newDetail(of *analyze.Detail, flow *flowNames, several bool, lim limits) de
 		}
 	}
 	return d
-}
-
-func newCall(c *analyze.SlowCall, flow *flowNames, several bool) call {
-	out := call{
-		Start: int64(c.Start), Duration: int64(c.Duration), Began: c.Began.Format(time.RFC3339Nano), Thread: threadName(c), TID: c.Thread.TID,
-		PID: c.Thread.PID, Process: c.Process, Arguments: c.Args, Results: c.Results, Omitted: c.Omitted, OmittedMax: int64(c.OmittedMax),
-	}
-	if several {
-		out.File = c.File
-	}
-	if c.Sched {
-		out.Spent = render.Spent(c)
-	}
-	out.Spans = newSpans(c, flow)
-	return out
-}
-
-func threadName(c *analyze.SlowCall) string {
-	return strings.TrimSpace(analyze.FlowName(&c.Thread) + " " + c.Thread.Comm)
-}
-
-// newSpans joins the beginnings and ends of calls.
-func newSpans(c *analyze.SlowCall, flow *flowNames) (s spans) {
-	add := func(function, depth int, start, end, duration time.Duration) {
-		s.Function, s.Depth, s.Start = append(s.Function, function), append(s.Depth, depth), append(s.Start, int64(start-c.Start))
-		s.End, s.Duration = append(s.End, int64(end-c.Start)), append(s.Duration, int64(duration))
-	}
-	var open []int
-	for i := range c.Flow {
-		step := &c.Flow[i]
-		switch step.Kind {
-		case analyze.Enter:
-			open = append(open, len(s.Function))
-			add(flow.number(step.Func), step.Depth, step.At, step.At, -1)
-		case analyze.Leave:
-			at := open[len(open)-1]
-			open = open[:len(open)-1]
-			s.End[at] = int64(step.At - c.Start)
-			if step.State.Returned() {
-				s.Duration[at] = int64(step.Duration)
-			}
-		case analyze.Hit:
-			add(flow.number(step.Func), step.Depth, step.At, step.At, -1)
-		case analyze.Waited:
-			w := step.Wait
-			s.Waits = append(s.Waits, wait{int64(w.Blocked), int64(w.Runnable), int64(w.Unknown), w.Waker.String(), w.Waker.TID})
-			add(-1, step.Depth, step.At-step.Duration, step.At, -1)
-		}
-	}
-	return s
-}
-
-// columns have a list for each key of rows.
-type columns map[string][]json.RawMessage
-
-// newColumns turns rows, which encoding/json writes as objects, into columns. A key that a row lacks
-// is null.
-func newColumns(rows []any) (columns, error) {
-	c := columns{}
-	for i, row := range rows {
-		text, err := json.Marshal(row)
-		if err != nil {
-			return nil, err
-		}
-		var object map[string]json.RawMessage
-		if err := json.Unmarshal(text, &object); err != nil {
-			return nil, err
-		}
-		for key, value := range object {
-			if c[key] == nil {
-				c[key] = slices.Repeat([]json.RawMessage{json.RawMessage("null")}, len(rows))
-			}
-			c[key][i] = value
-		}
-	}
-	return c, nil
 }
