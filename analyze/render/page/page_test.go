@@ -813,7 +813,7 @@ func TestSize(t *testing.T) {
 	}
 	p := newBrowser(t).open(t, writeFile(t, out.Bytes()), "view=summary")
 	text := strings.Join(p.list(".summary li"), "\n")
-	for _, part := range []string{"of 30000 rows", "the distributions of the functions after", "heatmaps and slowest calls of functions after", "call paths of less than"} {
+	for _, part := range []string{"of 30000 rows", "the distributions of the functions after", "heatmaps and slowest calls of functions after", "call paths of less than", "callers and callees after"} {
 		if !strings.Contains(text, part) {
 			t.Errorf("it does not say %q: %s", part, text)
 		}
