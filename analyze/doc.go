@@ -358,9 +358,9 @@
 // passes: 109 ns an event for 100 M events, where a report took 72 ns, since other programs kept the
 // machine busy. It had up to 140 MiB.
 //
-// A digest (BenchmarkDigest) takes 1.8 times the processor time of a report. For 100 M events, the
-// report took 69 ns an event, and the page 120 to 127 ns, in up to 350 MiB. That is 2.5 to 3 s more on
-// two processors. The trace is a bad case, since nearly each of its call paths is new.
+// A digest (BenchmarkDigest) takes 1.7 to 2 times the processor time of a report. Of 100 M events,
+// the report took 69 to 75 ns an event, and the page 118 to 141 ns, in up to 350 MiB. Other programs
+// kept the machine busy. The trace is a bad case, since nearly each of its call paths is new.
 //
 // A third of the time is zstd, mostly for the noise of times. Durations go into the buckets of
 // their histograms fourteen at a time, since each is a cache miss. Before that, the same machine
