@@ -10,6 +10,7 @@
 #                is said, amd64-6.12 and arm64-6.1 beside them; testdata/kernels/run.sh says what each is for
 # make lint      formatting, go vet, staticcheck
 # make generate  the BPF objects again (needs clang-19, llvm-19, libbpf-dev)
+# make page      the program of HTML pages again (needs npm, and the network for its packages)
 # make fuzz      every fuzz target for FUZZTIME each
 # make soak      a Go server under load, five times for SOAK; and programs beside recordings of every kind,
 #                each BYSTANDERS times
@@ -25,7 +26,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS  := $(if $(VERSION),-X main.buildVersion=$(VERSION))
 SUDO     := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: build demo man install uninstall test test-long test-kernels lint generate fuzz soak bench bench-probes
+.PHONY: build demo man install uninstall test test-long test-kernels lint generate page fuzz soak bench bench-probes
 
 build: | have-go
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o utrace ./cmd/utrace
@@ -87,6 +88,10 @@ generate: | have-go
 	@for tool in clang-19 llvm-strip-19; do command -v $$tool >/dev/null || \
 		{ echo "make generate: no $$tool: apt-get install clang-19 llvm-19 libbpf-dev"; exit 1; }; done
 	$(GO) generate ./bpf
+
+page: | have-go
+	@command -v npm >/dev/null || { echo "make page: no npm: apt-get install npm"; exit 1; }
+	$(GO) generate ./analyze/render/page
 
 # A fuzz run that is cut off by its own end at a bad moment says "context deadline
 # exceeded"; one that has found something says where it wrote the input.

@@ -387,6 +387,15 @@ func FuzzAnalyze(f *testing.F) {
 		if _, err := Slowest([]string{path}, 10, Options{}); unexpected(err) {
 			t.Error(err)
 		}
+		for _, by := range []string{"", "ret"} {
+			d, err := MakeDigest([]string{path}, Options{By: by})
+			if unexpected(err) {
+				t.Error(err)
+			}
+			if err == nil {
+				Edges(d.Roots)
+			}
+		}
 		if _, err := Explain([]string{path}, nil, Than{duration: 1}, Options{}); unexpected(err) {
 			t.Error(err)
 		}

@@ -66,6 +66,29 @@ func BenchmarkReport(b *testing.B) {
 	}
 }
 
+// BenchmarkDigest measures a digest over the trace of BenchmarkReport with 8 threads.
+func BenchmarkDigest(b *testing.B) {
+	for _, sched := range []bool{false, true} {
+		n := benchEvents(b)
+		path := filepath.Join(b.TempDir(), fmt.Sprintf("%v.arrow", sched))
+		writeTraceOfCalls(b, path, n, 8, sched, benchCosts())
+		b.Run(fmt.Sprintf("sched=%v", sched), func(b *testing.B) {
+			forgetPeak()
+			before := cpuSeconds()
+			for b.Loop() {
+				d, err := MakeDigest([]string{path}, Options{})
+				if err != nil || d.Trace.Events != uint64(n) || len(d.Roots) == 0 {
+					b.Fatal(err, d)
+				}
+			}
+			events := float64(n) * float64(b.N)
+			b.ReportMetric(events/b.Elapsed().Seconds()/1e6, "Mevents/s")
+			b.ReportMetric((cpuSeconds()-before)*1e9/events, "cpu-ns/event")
+			b.ReportMetric(peakMiB(), "peak-MiB")
+		})
+	}
+}
+
 // BenchmarkExplain measures the explanation of a function that is called often. In a trace of
 // writeCalls, its calls have hundreds of different paths.
 func BenchmarkExplain(b *testing.B) {

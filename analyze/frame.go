@@ -51,7 +51,8 @@ type frame struct {
 	returns     uint32 // nested return probes up to this frame, its own included
 	value       uint32 // see grouping, as is the next
 	group       uint32
-	node        uint32 // of the views, as are the next two
+	node        uint32 // of the views, as are the next three
+	path        uint32 // see callPaths
 	matched     bool   // it, or a frame around it, is of a selected function
 	hidden      bool
 	noReturn    bool

@@ -77,7 +77,7 @@ func Heatmaps(paths []string, opts Options) ([]Heatmap, []Warning, error) {
 	r.setLabels()
 	maps := make([]Heatmap, len(grids))
 	for i, grid := range grids {
-		maps[i] = grid.heatmap()
+		maps[i] = grid.heatmap(1)
 		maps[i].Function, maps[i].Label = fns.list[i], r.Rows[i].Label
 		if len(paths) == 1 {
 			maps[i].Start = sum.trace.Start
@@ -118,34 +118,81 @@ func (h *heat) leave(t *thread, f *frame, state State) {
 		h.grids[f.fn].uncertain++
 		return
 	}
-	h.grids[f.fn].add(f.startNs, octave(f.durationNs(t)), 1)
+	h.grids[f.fn].add(f.startNs, heatRow(f.durationNs(t)))
+}
+
+// heatParts is the number of rows of a heatGrid to an octave.
+const heatParts = 4
+
+// heatRow returns the row of a duration in a heatGrid.
+func heatRow(ns int64) int {
+	o := octave(ns)
+	return o*heatParts + int(uint64(ns)*heatParts>>o)%heatParts
+}
+
+// heatRowStart returns the shortest duration of a row, of which an octave has parts. Short octaves
+// have empty rows: the next one starts at the same duration.
+func heatRowStart(row, parts int) time.Duration {
+	if row == 0 {
+		return 0
+	}
+	start, part := uint64(1)<<(row/parts), uint64(row%parts)
+	return time.Duration(start + (start*part+uint64(parts)-1)/uint64(parts))
 }
 
 // heatGrid counts calls by when they began and how long they took. It does not know the end of the
 // trace, so slices begin at 1 ns, and it merges pairs of them when there would be too many.
 type heatGrid struct {
 	fromNs    int64
-	sliceNs   int64
-	rows      [octaves]*[HeatmapSlices]uint64
+	slice     int64  // of column
+	shift     uint   // a slice is 1<<shift ns long
 	uncertain uint64 // calls that are not in rows
 	sampled   bool
+	// column has the calls of the latest slice that are not in rows yet. It is small enough for the
+	// processor's caches, while the rows of all functions are not.
+	column [octaves * heatParts]uint64
+	rows   [octaves * heatParts]*[HeatmapSlices]uint64 // see heatRow
 }
 
-func newHeatGrid(opts *Options) *heatGrid { return &heatGrid{fromNs: int64(opts.From), sliceNs: 1} }
+func newHeatGrid(opts *Options) *heatGrid { return &heatGrid{fromNs: int64(opts.From)} }
 
-func (g *heatGrid) add(startNs int64, row int, calls uint64) {
-	for (startNs-g.fromNs)/g.sliceNs >= HeatmapSlices {
-		g.widen()
+func (g *heatGrid) add(startNs int64, row int) {
+	slice := (startNs - g.fromNs) >> g.shift
+	if slice > g.slice {
+		g.settle()
+		for (startNs-g.fromNs)>>g.shift >= HeatmapSlices {
+			g.widen()
+		}
+		slice = (startNs - g.fromNs) >> g.shift
+		g.slice = slice
 	}
+	if slice == g.slice {
+		g.column[row]++
+		return
+	}
+	g.insert(slice, row, 1)
+}
+
+// settle moves the column into the rows.
+func (g *heatGrid) settle() {
+	for row, calls := range g.column {
+		if calls > 0 {
+			g.insert(g.slice, row, calls)
+			g.column[row] = 0
+		}
+	}
+}
+
+func (g *heatGrid) insert(slice int64, row int, calls uint64) {
 	if g.rows[row] == nil {
 		g.rows[row] = new([HeatmapSlices]uint64)
 	}
-	g.rows[row][(startNs-g.fromNs)/g.sliceNs] += calls
+	g.rows[row][slice] += calls
 }
 
-// widen doubles the slices.
+// widen doubles the slices. The column must be settled.
 func (g *heatGrid) widen() {
-	g.sliceNs *= 2
+	g.shift++
 	for _, row := range g.rows {
 		if row == nil {
 			continue
@@ -157,46 +204,55 @@ func (g *heatGrid) widen() {
 	}
 }
 
+// merge adds the calls of another grid from the same time on.
 func (g *heatGrid) merge(other *heatGrid) {
+	g.settle()
+	other.settle()
 	g.uncertain += other.uncertain
-	for g.sliceNs < other.sliceNs {
+	for g.shift < other.shift {
 		g.widen()
 	}
+	g.slice = 0
 	for r, row := range other.rows {
 		if row == nil {
 			continue
 		}
 		for i, calls := range row {
 			if calls > 0 {
-				g.add(other.fromNs+int64(i)*other.sliceNs, r, calls)
+				g.insert(int64(i)<<other.shift>>g.shift, r, calls)
 			}
 		}
 	}
 }
 
-// heatmap makes the grid for users.
-func (g *heatGrid) heatmap() Heatmap {
-	m := Heatmap{From: time.Duration(g.fromNs), Slice: time.Duration(g.sliceNs), Uncertain: g.uncertain, Sampled: g.sampled}
-	for o, counts := range g.rows {
-		if counts == nil {
-			if len(m.Rows) > 0 {
-				m.Rows = append(m.Rows, HeatmapRow{})
+// heatmap makes the grid for users, with that many rows to an octave: 1 to heatParts.
+func (g *heatGrid) heatmap(parts int) Heatmap {
+	g.settle()
+	m := Heatmap{From: time.Duration(g.fromNs), Slice: 1 << g.shift, Uncertain: g.uncertain, Sampled: g.sampled}
+	filled := 0 // rows up to the last with calls
+	for i := range octaves * parts {
+		row := HeatmapRow{Low: heatRowStart(i, parts), High: heatRowStart(i+1, parts) - 1}
+		calls := m.Calls
+		for _, fine := range g.rows[i*heatParts/parts : (i+1)*heatParts/parts] {
+			if fine == nil {
+				continue
 			}
-		} else {
-			m.Rows = append(m.Rows, HeatmapRow{Calls: *counts})
-			for i, calls := range counts {
-				m.Calls += calls
-				if calls > 0 {
-					m.Slices = max(m.Slices, i+1)
+			for slice, n := range fine {
+				row.Calls[slice] += n
+				m.Calls += n
+				if n > 0 {
+					m.Slices = max(m.Slices, slice+1)
 				}
 			}
 		}
-		if n := len(m.Rows); n > 0 {
-			m.Rows[n-1].Low, m.Rows[n-1].High = OctaveStart(o), OctaveStart(o+1)-1
+		if row.High < row.Low || m.Calls == 0 {
+			continue
+		}
+		m.Rows = append(m.Rows, row)
+		if m.Calls > calls {
+			filled = len(m.Rows)
 		}
 	}
-	for n := len(m.Rows); n > 0 && m.Rows[n-1].Calls == [HeatmapSlices]uint64{}; n-- {
-		m.Rows = m.Rows[:n-1]
-	}
+	m.Rows = m.Rows[:filled]
 	return m
 }

@@ -136,6 +136,28 @@ func (h *Histogram) Rank(rank uint64) time.Duration {
 	return h.Max()
 }
 
+// Bucket counts the durations in Low..High.
+type Bucket struct {
+	Low, High time.Duration
+	Calls     uint64
+}
+
+// Buckets returns the buckets that are not empty, shortest first. None is wider than BucketWidth of
+// its lower bound, or than 1 ns.
+func (h *Histogram) Buckets() (list []Bucket) {
+	for page, counts := range h.pages {
+		if counts == nil {
+			continue
+		}
+		for b, n := range counts {
+			if n > 0 {
+				list = append(list, Bucket{time.Duration(bucketFloor(page, b)), time.Duration(bucketFloor(page, b+1) - 1), n})
+			}
+		}
+	}
+	return list
+}
+
 // points are the durations of complete calls, and of calls that were cut off, in order.
 func points(complete, cut *Histogram) (list []estimate.Point) {
 	for page := range histogramPages {

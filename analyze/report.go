@@ -28,10 +28,7 @@ type part struct {
 
 // report is Report without the sorting. It also returns the parts, by trace.
 func report(paths []string, opts Options) (*Result, []part, error) {
-	b := &reportBuilder{
-		opts: &opts, sum: newSummary(paths), fns: newFunctions(), values: newValueTable(opts.By),
-		index: map[rowKey]int{}, applied: make([]bool, len(opts.Errors)),
-	}
+	b := newReportBuilder(paths, &opts)
 	for _, path := range paths {
 		if err := b.read(path); err != nil {
 			return nil, nil, err
@@ -50,8 +47,16 @@ type reportBuilder struct {
 	spans   []float64      // by row: duration of the traces with calls of it
 	index   map[rowKey]int // in rows
 	parts   []part
-	applied []bool // by error rule: it applies to a function
-	tooDeep uint64 // see latency
+	applied []bool         // by error rule: it applies to a function
+	tooDeep uint64         // see latency
+	digest  *digestBuilder // nil for the report alone
+}
+
+func newReportBuilder(paths []string, opts *Options) *reportBuilder {
+	return &reportBuilder{
+		opts: opts, sum: newSummary(paths), fns: newFunctions(), values: newValueTable(opts.By),
+		index: map[rowKey]int{}, applied: make([]bool, len(opts.Errors)),
+	}
 }
 
 // rowKey chooses the row of a figure: the function's number among those of all traces, and the
@@ -84,11 +89,18 @@ func (b *reportBuilder) read(path string) error {
 	if err != nil {
 		return err
 	}
-	views := make([]view, b.opts.views())
-	for i := range views {
-		views[i] = &latency{opts: b.opts, groups: newGrouping(b.values)}
+	columns := format.Columns{Args: true, Value: needsValue(b.opts.Errors)}
+	parts := make([]*latency, b.opts.views())
+	views := make([]view, len(parts))
+	for i := range parts {
+		parts[i] = &latency{opts: b.opts, groups: newGrouping(b.values)}
+		views[i] = parts[i]
+		if b.digest != nil {
+			views[i] = b.digest.view(src, parts[i])
+			columns.Value = columns.Value || src.meta.Stacks
+		}
 	}
-	t, err := src.pair(b.opts, format.Columns{Args: true, Value: needsValue(b.opts.Errors)}, views)
+	t, err := src.pair(b.opts, columns, views)
 	src.close()
 	if err != nil {
 		return err
@@ -97,8 +109,13 @@ func (b *reportBuilder) read(path string) error {
 	b.checkRules(path, src)
 
 	p := part{slices.Repeat([]int32{none}, len(src.tables.Funcs)), t.lastNs}
-	b.addStats(src, views, &p)
+	b.addStats(src, parts, &p)
 	b.parts = append(b.parts, p)
+	if b.digest != nil {
+		if err := b.digest.add(path, src, b.sum); err != nil {
+			return err
+		}
+	}
 
 	row := func(fn format.FuncID, value uint32) *Row { return b.rows[b.row(src, fn, value)] }
 	for _, l := range lostCalls(&src.tables) {
@@ -123,11 +140,10 @@ func (b *reportBuilder) checkRules(path string, src *source) {
 
 // addStats adds the figures of the views of a trace to the rows, and notes in p which rows these
 // are.
-func (b *reportBuilder) addStats(src *source, views []view, p *part) {
+func (b *reportBuilder) addStats(src *source, views []*latency, p *part) {
 	uncertainty := unresolved(src.tables.Calibrations)
 	parts := newTraceStats()
-	for _, v := range views {
-		l := v.(*latency)
+	for _, l := range views {
 		b.tooDeep += l.tooDeep
 		for n, s := range l.stats {
 			if s == nil {

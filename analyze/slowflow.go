@@ -50,6 +50,7 @@ type flowCall struct {
 	fn             format.FuncID
 	state          State
 	hit            bool
+	wait           *Wait // it is a wait
 	args, results  []byte
 }
 
@@ -204,9 +205,14 @@ func (c *callFlow) steps(id format.ThreadID, tables format.Tables) []Step {
 		call := &c.calls[i]
 		leave(call.depth)
 		kind := Enter
-		if call.hit {
+		switch {
+		case call.wait != nil:
+			s := step(Waited, call, call.endNs)
+			s.Wait, s.Duration, s.Func = call.wait, call.wait.sum(), nil
+			continue
+		case call.hit:
 			kind = Hit
-		} else {
+		default:
 			open = append(open, call)
 		}
 		s := step(kind, call, call.startNs)

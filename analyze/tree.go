@@ -65,21 +65,18 @@ func CallTree(paths []string, opts Options) (*Tree, error) {
 // and those between a call and the traced one around it.
 func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 	sum := newSummary(paths)
-	fns := newFunctions()
 	values := newValueTable(opts.By)
-	all := newCallPaths(opts, byThread, nil)
-	var list []rowKey
-	index := map[rowKey]uint32{}
+	b := newTreeBuilder(opts, byThread, maxNodes, newFunctions())
 	for _, path := range paths {
 		src, err := openSource(path, opts)
 		if err != nil {
 			return nil, err
 		}
-		views := make([]view, opts.views())
-		for i := range views {
-			part := newCallPaths(opts, byThread, newGrouping(values))
-			part.stacks = src.meta.Stacks
-			views[i] = part
+		parts := make([]*callPaths, opts.views())
+		views := make([]view, len(parts))
+		for i := range parts {
+			parts[i] = b.part(src, newGrouping(values))
+			views[i] = parts[i]
 		}
 		columns := opts.columns()
 		columns.Value = src.meta.Stacks
@@ -91,43 +88,79 @@ func buildTree(paths []string, opts *Options, byThread bool) (*Tree, error) {
 		sum.add(path, src, t, opts)
 		sum.warnDropped(path, src, opts)
 		sum.warnCallers(path, src)
-		number := func(fn format.FuncID, value uint32) uint32 {
-			key := rowKey{fns.add(&src.tables.Funcs[fn], src.tables.Modules), value}
-			n, ok := index[key]
-			if !ok {
-				n = uint32(len(list))
-				index[key] = n
-				list = append(list, key)
-			}
-			return n
-		}
-		for _, v := range views {
-			part := v.(*callPaths)
-			numbers := make([]uint32, part.groups.count(len(src.tables.Funcs)))
-			weights := make([]float64, len(numbers))
-			for i := range numbers {
-				g := part.groups.of(i)
-				numbers[i], weights[i] = number(g.fn, g.value), src.cover.Weight(g.fn)
-			}
-			callers := func(parent, stack uint32) uint32 {
-				value := uint32(noValue)
-				if around := all.nodes[parent].fn; int(around) < len(list) {
-					value = list[around].value
-				}
-				return all.callers(parent, stack, src.tables.Stacks, func(fn format.FuncID) uint32 { return number(fn, value) })
-			}
-			all.merge(part, numbers, weights, callers, src.meta.Sched)
-		}
+		b.add(src, parts)
 	}
-	if all.crowded {
-		sum.warn("", "more than %d call paths: the calls of further ones are shown below %s", maxNodes, leftOutName)
-	}
+	threads := b.result(sum, values)
 	values.warn(sum)
-	threads := all.build(fns.list, list, values.list)
 	if len(threads) == 0 {
 		sum.warnNothing(opts)
 	}
 	return &Tree{Threads: threads, Trace: sum.result(), By: opts.By, Warnings: sum.warnings}, nil
+}
+
+// treeBuilder makes one tree of the call paths of several traces.
+type treeBuilder struct {
+	opts     *Options
+	byThread bool
+	fns      *functions
+	room     int // for nodes
+	all      *callPaths
+	list     []rowKey // the numbers of all are those in list
+	index    map[rowKey]uint32
+}
+
+// newTreeBuilder returns a builder of a tree of at most room nodes.
+func newTreeBuilder(opts *Options, byThread bool, room int, fns *functions) *treeBuilder {
+	b := &treeBuilder{opts: opts, byThread: byThread, room: room, fns: fns, all: newCallPaths(opts, byThread, nil), index: map[rowKey]uint32{}}
+	b.all.room = room
+	return b
+}
+
+// part returns a view for some threads of a trace.
+func (b *treeBuilder) part(src *source, groups *grouping) *callPaths {
+	part := newCallPaths(b.opts, b.byThread, groups)
+	part.stacks, part.room = src.meta.Stacks, b.room
+	return part
+}
+
+// number returns the number of a function of a trace with a value.
+func (b *treeBuilder) number(src *source, fn format.FuncID, value uint32) uint32 {
+	key := rowKey{b.fns.add(&src.tables.Funcs[fn], src.tables.Modules), value}
+	n, ok := b.index[key]
+	if !ok {
+		n = uint32(len(b.list))
+		b.index[key] = n
+		b.list = append(b.list, key)
+	}
+	return n
+}
+
+// add adds a trace, which was read to its end.
+func (b *treeBuilder) add(src *source, parts []*callPaths) {
+	for _, part := range parts {
+		numbers := make([]uint32, part.groups.count(len(src.tables.Funcs)))
+		weights := make([]float64, len(numbers))
+		for i := range numbers {
+			g := part.groups.of(i)
+			numbers[i], weights[i] = b.number(src, g.fn, g.value), src.cover.Weight(g.fn)
+		}
+		callers := func(parent, stack uint32) uint32 {
+			value := uint32(noValue)
+			if around := b.all.nodes[parent].fn; int(around) < len(b.list) {
+				value = b.list[around].value
+			}
+			return b.all.callers(parent, stack, src.tables.Stacks, func(fn format.FuncID) uint32 { return b.number(src, fn, value) })
+		}
+		b.all.merge(part, numbers, weights, callers, src.meta.Sched)
+	}
+}
+
+// result returns the tree.
+func (b *treeBuilder) result(sum *summary, values *valueTable) []ThreadTree {
+	if b.all.crowded {
+		sum.warn("", "more than %d call paths: the calls of further ones are shown below %s", b.all.room, leftOutName)
+	}
+	return b.all.build(b.fns.list, b.list, values.list)
 }
 
 // Numbers of nodes that are not functions.
@@ -143,13 +176,16 @@ const (
 // callPaths is the view that sums up calls by path.
 type callPaths struct {
 	selection
-	groups   *grouping
-	byThread bool
-	stacks   bool       // entries have stacks
-	nodes    []pathNode // parents before their children; the first is not used
-	index    map[pathKey]uint32
-	roots    map[Label]uint32
-	crowded  bool // maxNodes was reached
+	groups    *grouping
+	byThread  bool
+	stacks    bool       // entries have stacks
+	nodes     []pathNode // parents before their children; the first is not used
+	index     map[pathKey]uint32
+	roots     map[Label]uint32
+	crowded   bool     // room was reached
+	room      int      // for nodes
+	leftOut   uint32   // the node for calls beyond that; 0 for none
+	leftOutOf []uint32 // by function: the node directly below leftOut; 0 for none
 }
 
 // pathNode has the figures of one path. They are whole numbers up to the end of a trace. Then each
@@ -157,6 +193,8 @@ type callPaths struct {
 type pathNode struct {
 	pathKey
 	depth           uint32
+	last            uint32 // the node of the latest call from it; 0 for none
+	next            uint32 // the node of the call that followed, from the same parent; 0 for none
 	calls           float64
 	incomplete      float64
 	totalNs, selfNs float64
@@ -171,7 +209,7 @@ type pathKey struct {
 
 func newCallPaths(opts *Options, byThread bool, groups *grouping) *callPaths {
 	return &callPaths{
-		selection: selection{opts: opts}, byThread: byThread, groups: groups,
+		selection: selection{opts: opts}, byThread: byThread, groups: groups, room: maxNodes,
 		nodes: make([]pathNode, 1), index: map[pathKey]uint32{}, roots: map[Label]uint32{},
 	}
 }
@@ -195,17 +233,43 @@ func (c *callPaths) root(l Label) uint32 {
 // A path that would become too long loses its outer half: the rest is below a node "[truncated]".
 // When there are too many nodes, or paths to them, it makes new ones only for functions directly
 // below a node "[left out]". So the figures of each function still add up.
+//
+// A function mostly calls what it has called before, in the same order. So it tries the latest child,
+// and the one that followed it the last time, before it looks into the index.
 func (c *callPaths) child(parent, fn uint32) uint32 {
+	last := c.nodes[parent].last
+	if last != 0 {
+		if c.nodes[last].fn == fn {
+			return last
+		}
+		if next := c.nodes[last].next; next != 0 && c.nodes[next].pathKey == (pathKey{parent, fn}) {
+			c.nodes[parent].last = next
+			return next
+		}
+	}
+	at := c.find(parent, fn)
+	c.nodes[parent].last = at
+	if last != 0 && c.nodes[last].parent == parent {
+		c.nodes[last].next = at
+	}
+	return at
+}
+
+// find is child without the shortcut.
+func (c *callPaths) find(parent, fn uint32) uint32 {
+	if c.leftOut != 0 && c.nodes[parent].parent == c.leftOut {
+		return c.findLeftOut(fn) // nodes below it have no children
+	}
 	key := pathKey{parent, fn}
 	if at, ok := c.index[key]; ok {
 		return at
 	}
 	var at uint32
 	switch p := &c.nodes[parent]; {
-	case max(len(c.nodes), len(c.index)) >= maxNodes && p.fn != fnLeftOut && fn != fnLeftOut:
+	case max(len(c.nodes), len(c.index)) >= c.room && p.fn != fnLeftOut && fn != fnLeftOut:
 		c.crowded = true
-		at = c.child(c.child(c.root(Label{}), fnLeftOut), fn)
-		return at // not in the index, which must not grow
+		c.leftOut = c.find(c.root(Label{}), fnLeftOut)
+		return c.findLeftOut(fn) // not in the index, which must not grow
 	case p.depth >= maxPath:
 		at = c.child(c.truncated(parent), fn)
 	default:
@@ -213,6 +277,19 @@ func (c *callPaths) child(parent, fn uint32) uint32 {
 		c.nodes = append(c.nodes, pathNode{pathKey: key, depth: p.depth + 1})
 	}
 	c.index[key] = at
+	return at
+}
+
+// findLeftOut returns the node of fn among those for calls beyond the limit.
+func (c *callPaths) findLeftOut(fn uint32) uint32 {
+	if int(fn) < len(c.leftOutOf) && c.leftOutOf[fn] != 0 {
+		return c.leftOutOf[fn]
+	}
+	at := c.find(c.leftOut, fn)
+	if fn < maxDefinitions {
+		c.leftOutOf = append(c.leftOutOf, make([]uint32, max(0, int(fn)+1-len(c.leftOutOf)))...)
+		c.leftOutOf[fn] = at
+	}
 	return at
 }
 
@@ -240,19 +317,19 @@ func (c *callPaths) enter(t *thread, f, parent *frame) {
 	c.selection.enter(f, parent)
 	c.groups.enter(t, f, parent)
 	if parent != nil {
-		f.node = parent.node
+		f.path = parent.path
 	} else {
 		if t.root == 0 {
 			t.root = c.root(Label{PID: t.info.PID, TID: t.info.TID, Process: t.process, Thread: t.info.Comm})
 		}
-		f.node = t.root
+		f.path = t.root
 	}
 	if !f.hidden {
-		if c.stacks && t.stack != 0 && t.stack < maxDefinitions && len(c.nodes) < maxNodes {
-			f.node = c.child(f.node, fnStack+uint32(t.stack))
+		if c.stacks && t.stack != 0 && t.stack < maxDefinitions && len(c.nodes) < c.room {
+			f.path = c.child(f.path, fnStack+uint32(t.stack))
 		}
 		c.groups.decide(t, f)
-		f.node = c.child(f.node, f.group)
+		f.path = c.child(f.path, f.group)
 	}
 }
 
@@ -267,10 +344,10 @@ func (c *callPaths) count(t *thread, f *frame, state State) {
 	if before := f.group; state == Complete {
 		if c.groups.result(t, f); f.group != before {
 			// The calls inside it ended before its result was known: they stay where they are.
-			f.node = c.child(c.nodes[f.node].parent, f.group)
+			f.path = c.child(c.nodes[f.path].parent, f.group)
 		}
 	}
-	n := &c.nodes[f.node]
+	n := &c.nodes[f.path]
 	n.calls++
 	if state != Complete {
 		n.incomplete++
@@ -290,7 +367,7 @@ func (c *callPaths) hit(t *thread, f *frame) {
 		return
 	}
 	if c.enter(t, f, t.top()); !f.hidden && f.callerKnown() {
-		c.nodes[f.node].calls++
+		c.nodes[f.path].calls++
 	}
 	c.groups.leave(f)
 }

@@ -26,8 +26,19 @@ func diffMetrics() []compare.Metric {
 // Diff writes a comparison: a header, and a table of the first top functions.
 func Diff(w io.Writer, c *compare.Comparison, top int, screen terminal.Screen) error {
 	out := bufio.NewWriter(w)
-	fmt.Fprintf(out, "# old     %s\n", diffSide(&c.Old))
-	fmt.Fprintf(out, "# new     %s\n", diffSide(&c.New))
+	for _, f := range DiffFacts(c) {
+		fmt.Fprintf(out, "# %-7s %s\n", f.Name, f.Value)
+	}
+	fmt.Fprintln(out)
+	diffTable(out, c.Changes[:top], screen)
+	return out.Flush()
+}
+
+// DiffFacts are the header of a comparison: what was compared, and how.
+func DiffFacts(c *compare.Comparison) (facts []Fact) {
+	add := func(name, value string) { facts = append(facts, Fact{name, value}) }
+	add("old", diffSide(&c.Old))
+	add("new", diffSide(&c.New))
 	if len(c.Shifts) > 0 {
 		var shifts []string
 		for m := compare.Calls; m <= compare.P99; m++ {
@@ -35,15 +46,15 @@ func Diff(w io.Writer, c *compare.Comparison, top int, screen terminal.Screen) e
 				shifts = append(shifts, fmt.Sprintf("%s %+.1f%%", m, 100*shift))
 			}
 		}
-		fmt.Fprintf(out, "# shift   %s: the median of all functions, which counts as the machine's\n", strings.Join(shifts, ", "))
+		add("shift", strings.Join(shifts, ", ")+": the median of all functions, which counts as the machine's")
 	}
 	if c.Old.Probes.Raw {
-		fmt.Fprintf(out, "# probes  %s\n", probes(&c.Old))
+		add("probes", probes(&c.Old))
 	}
 	if c.ByRuns {
-		fmt.Fprintln(out, "# noise   from the differences between the traces of a side")
+		add("noise", "from the differences between the traces of a side")
 	} else {
-		fmt.Fprintln(out, "# noise   from how each trace varies in time, and how functions differ; three or more traces a side show more")
+		add("noise", "from how each trace varies in time, and how functions differ; three or more traces a side show more")
 	}
 	significant := 0
 	for i := range c.Changes {
@@ -51,9 +62,8 @@ func Diff(w io.Writer, c *compare.Comparison, top int, screen terminal.Screen) e
 			significant++
 		}
 	}
-	fmt.Fprintf(out, "# result  %d of %d functions changed significantly: those with *\n\n", significant, len(c.Changes))
-	diffTable(out, c.Changes[:top], screen)
-	return out.Flush()
+	add("result", fmt.Sprintf("%d of %d functions changed significantly: those with *", significant, len(c.Changes)))
+	return facts
 }
 
 func diffSide(t *analyze.Trace) string {
@@ -105,17 +115,18 @@ func diffLabel(ch *compare.Change) string {
 
 // hasMetric reports whether a function has calls for a metric.
 func hasMetric(s *analyze.Stats, m compare.Metric) bool {
-	switch m {
+	switch known := KnownFigures(s); m {
 	case compare.Calls:
 		return true
 	case compare.Total, compare.Self:
-		return timed(s)
+		return known.Total
 	case compare.Avg:
-		return s.Durations.Count()+s.Censored.Count()+s.Dropped > 0
+		return known.Mean
 	case compare.Max:
-		return s.Durations.Count() > 0
+		return known.Max
+	default:
+		return known.Quantiles
 	}
-	return s.Durations.Count()+s.Censored.Count() > 0
 }
 
 func diffCells(ch *compare.Change, m compare.Metric) []string {

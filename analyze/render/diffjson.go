@@ -76,37 +76,13 @@ func DiffJSON(w io.Writer, c *compare.Comparison, verdicts []Verdict, words Word
 	}
 	out := jsonDiff{
 		Old: side(&c.Old), New: side(&c.New), Shifts: map[string]float64{}, ByRuns: c.ByRuns, Raw: c.Old.Probes.Raw,
-		Functions: []jsonChange{}, Failed: []jsonFailure{}, Warnings: words.warnings(c.Warnings),
+		Functions: []jsonChange{}, Failed: []jsonFailure{}, Warnings: words.Warnings(c.Warnings),
 	}
 	for m, shift := range c.Shifts {
 		out.Shifts[m.String()] = 100 * shift
 	}
-	percent := func(v float64) *float64 {
-		if v *= 100; !math.IsInf(v, 0) && !math.IsNaN(v) {
-			return &v
-		}
-		return nil
-	}
 	for i := range c.Changes {
-		ch := &c.Changes[i]
-		f := jsonChange{
-			Name: ch.Name, Module: ch.Module, File: ch.File, Line: ch.Line, Provider: ch.Provider(), State: "both",
-			Significant: ch.Significant(), BelowResolution: ch.BelowResolution(), Metrics: map[string]jsonDelta{},
-		}
-		if ch.Old == nil {
-			f.State = "new"
-		} else if ch.New == nil {
-			f.State = "gone"
-		}
-		for m := range ch.Deltas {
-			d, metric := &ch.Deltas[m], compare.Metric(m)
-			j := jsonDelta{Old: d.Old, New: d.New, Comparable: hasChange(ch, metric), P: d.P, Tested: d.Tested, Significant: d.Significant}
-			if j.Comparable {
-				j.ChangePercent, j.BeyondPercent = percent(float64(d.New)/float64(d.Old)-1), percent(d.Relative())
-			}
-			f.Metrics[metric.String()] = j
-		}
-		out.Functions = append(out.Functions, f)
+		out.Functions = append(out.Functions, newJSONChange(&c.Changes[i]))
 	}
 	for _, v := range verdicts {
 		if len(v.Met) == 0 {
@@ -122,4 +98,40 @@ func DiffJSON(w io.Writer, c *compare.Comparison, verdicts []Verdict, words Word
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(out)
+}
+
+// JSONChanges returns changes as JSON has them, for encoding/json.
+func JSONChanges(changes []compare.Change) []any {
+	list := make([]any, len(changes))
+	for i := range changes {
+		list[i] = newJSONChange(&changes[i])
+	}
+	return list
+}
+
+func newJSONChange(ch *compare.Change) jsonChange {
+	f := jsonChange{
+		Name: ch.Name, Module: ch.Module, File: ch.File, Line: ch.Line, Provider: ch.Provider(), State: "both",
+		Significant: ch.Significant(), BelowResolution: ch.BelowResolution(), Metrics: map[string]jsonDelta{},
+	}
+	if ch.Old == nil {
+		f.State = "new"
+	} else if ch.New == nil {
+		f.State = "gone"
+	}
+	percent := func(v float64) *float64 {
+		if v *= 100; !math.IsInf(v, 0) && !math.IsNaN(v) {
+			return &v
+		}
+		return nil
+	}
+	for m := range ch.Deltas {
+		d, metric := &ch.Deltas[m], compare.Metric(m)
+		j := jsonDelta{Old: d.Old, New: d.New, Comparable: hasChange(ch, metric), P: d.P, Tested: d.Tested, Significant: d.Significant}
+		if j.Comparable {
+			j.ChangePercent, j.BeyondPercent = percent(float64(d.New)/float64(d.Old)-1), percent(d.Relative())
+		}
+		f.Metrics[metric.String()] = j
+	}
+	return f
 }

@@ -4,6 +4,7 @@
 //   - for a terminal: Report, Flow, FlowArrows, Tree, Hist, Heatmap, Slowest, Diff
 //   - for programs: JSON, CSV, DiffJSON, ParquetWriter
 //   - for viewers: Folded, Flame, FlameDiff, HeatmapSVG, TraceEvent
+//   - for package page: Facts, Sentences, Notes, WhyTables, JSONFunctions and others
 //
 // Report and Diff fit a terminal: they leave out columns by rank, and shorten names last. They say
 // what is missing. On a pipe, which has no width, they write everything.

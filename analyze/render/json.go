@@ -169,25 +169,7 @@ const jsonTime = "2006-01-02T15:04:05.000000000Z"
 
 // JSON writes the report as one object, with warnings and conditions in the caller's words.
 func JSON(w io.Writer, r *analyze.Result, words Words) error {
-	t := &r.Trace
-	out := jsonReport{
-		Trace: jsonTrace{
-			File: strings.Join(t.Files, ", "), Host: strings.Join(t.Hosts, ", "), Kernel: strings.Join(t.Kernels, ", "),
-			Command: strings.Join(recordedCommands(t), "; "), Start: t.Start.Format(jsonTime),
-			DurationNs: int64(t.Duration), Events: t.Events, Lost: t.Lost, Unmatched: t.UnmatchedReturns, Switches: t.Switches, PIDs: append([]int{}, t.PIDs...),
-			SlowerThanNs: int64(t.SlowerThan), Conditions: words.conditions(t.Conditions), LeftOut: t.LeftOut,
-			Survey: newJSONSurvey(t.Survey), Losses: []jsonLoss{}, Touched: []jsonTouched{},
-			Probes: newJSONProbes(&t.Probes), Processes: newJSONProcesses(t.Processes), Recordings: newJSONRecordings(t.Recordings),
-		},
-		Functions: []jsonFunction{},
-		Warnings:  words.warnings(r.Warnings),
-	}
-	for _, l := range t.Losses {
-		out.Trace.Losses = append(out.Trace.Losses, jsonLoss{int64(l.From), int64(l.To), l.Entries, l.Returns})
-	}
-	for _, th := range t.Touched {
-		out.Trace.Touched = append(out.Trace.Touched, jsonTouched(th))
-	}
+	out := jsonReport{Trace: newJSONTrace(&r.Trace, words), Functions: []jsonFunction{}, Warnings: words.Warnings(r.Warnings)}
 	for i := range r.Rows {
 		out.Functions = append(out.Functions, newJSONFunction(&r.Rows[i], r))
 	}
@@ -195,6 +177,36 @@ func JSON(w io.Writer, r *analyze.Result, words Words) error {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(out)
+}
+
+// JSONFunctions returns rows of a report as JSON has them, for encoding/json.
+func JSONFunctions(r *analyze.Result, rows []analyze.Row) []any {
+	list := make([]any, len(rows))
+	for i := range rows {
+		list[i] = newJSONFunction(&rows[i], r)
+	}
+	return list
+}
+
+// JSONTrace returns the description of traces as JSON has it, for encoding/json.
+func JSONTrace(t *analyze.Trace, words Words) any { return newJSONTrace(t, words) }
+
+func newJSONTrace(t *analyze.Trace, words Words) jsonTrace {
+	out := jsonTrace{
+		File: strings.Join(t.Files, ", "), Host: strings.Join(t.Hosts, ", "), Kernel: strings.Join(t.Kernels, ", "),
+		Command: strings.Join(recordedCommands(t), "; "), Start: t.Start.Format(jsonTime),
+		DurationNs: int64(t.Duration), Events: t.Events, Lost: t.Lost, Unmatched: t.UnmatchedReturns, Switches: t.Switches, PIDs: append([]int{}, t.PIDs...),
+		SlowerThanNs: int64(t.SlowerThan), Conditions: words.conditions(t.Conditions), LeftOut: t.LeftOut,
+		Survey: newJSONSurvey(t.Survey), Losses: []jsonLoss{}, Touched: []jsonTouched{},
+		Probes: newJSONProbes(&t.Probes), Processes: newJSONProcesses(t.Processes), Recordings: newJSONRecordings(t.Recordings),
+	}
+	for _, l := range t.Losses {
+		out.Losses = append(out.Losses, jsonLoss{int64(l.From), int64(l.To), l.Entries, l.Returns})
+	}
+	for _, th := range t.Touched {
+		out.Touched = append(out.Touched, jsonTouched(th))
+	}
+	return out
 }
 
 // newJSONFunction returns a row of a report.

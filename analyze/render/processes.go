@@ -49,8 +49,8 @@ func severalPrograms(list []analyze.Process) bool {
 	return slices.ContainsFunc(list, func(p analyze.Process) bool { return p.Called && p.Name != list[first].Name })
 }
 
-// programs names programs, and in how many processes each ran.
-func programs(list []analyze.Program) string {
+// Programs names programs, and in how many processes each ran.
+func Programs(list []analyze.Program) string {
 	count := map[string]int{}
 	var order, texts []string
 	for _, p := range list {

@@ -15,52 +15,73 @@ import (
 // Report writes the header, the function table, and lists of incomplete and uncertain calls.
 func Report(w io.Writer, r *analyze.Result, style Style) error {
 	out := bufio.NewWriter(w)
-	header(out, r)
+	for _, f := range Facts(r) {
+		fmt.Fprintf(out, "# %-9s %s\n", f.Name, f.Value)
+	}
 	fmt.Fprintln(out)
-	if list := sentences(r); len(list) > 0 {
+	if list := Sentences(r); len(list) > 0 {
 		fmt.Fprintf(out, "%s\n\n", strings.Join(list, "\n"))
 	}
 	table(out, r, severalPrograms(r.Trace.Processes), style)
-	rough(out, r)
-	incomplete(out, r.Rows, r.By)
-	if n := r.Trace.UnmatchedReturns; n > 0 {
-		fmt.Fprintf(out, "\n%s without an entry (not in the table): calls from before the recording or before a fork, calls suspended by a switch of stacks (coroutines), or lost entries\n",
-			analyze.Plural(n, "return", "returns"))
+	for _, note := range Notes(r) {
+		fmt.Fprintf(out, "\n%s\n", note)
 	}
-	uncertain(out, r)
 	return out.Flush()
 }
 
-// header writes the facts about the recording, one a line.
-func header(w io.Writer, r *analyze.Result) {
-	t := &r.Trace
-	line := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(w, "# %-9s %s\n", name, value)
+// Notes say which calls are not in the table, or only in parts of it, and which figures are rough.
+// Each is one line, or two.
+func Notes(r *analyze.Result) (notes []string) {
+	add := func(note string) {
+		if note != "" {
+			notes = append(notes, note)
 		}
 	}
-	line("file", strings.Join(t.Files, ", "))
-	line("host", strings.Join(t.Hosts, ", "))
-	line("kernel", strings.Join(t.Kernels, ", "))
-	line("command", strings.Join(t.Commands, "; "))
-	line("asked for", cut(strings.Join(t.AskedFor(), ", "), maxAskedFor))
-	line("started", t.Start.Format(time.RFC3339Nano))
-	line("duration", analyze.FormatDuration(t.Duration))
-	line("events", fmt.Sprint(t.Events))
-	line("lost", fmt.Sprint(t.Lost))
+	add(rough(r))
+	add(incomplete(r.Rows, r.By))
+	if n := r.Trace.UnmatchedReturns; n > 0 {
+		add(fmt.Sprintf("%s without an entry (not in the table): calls from before the recording or before a fork, calls suspended by a switch of stacks (coroutines), or lost entries",
+			analyze.Plural(n, "return", "returns")))
+	}
+	add(uncertain(r))
+	add(losses(r))
+	return notes
+}
+
+// Fact is a line of the header of a report.
+type Fact struct{ Name, Value string }
+
+// Facts are the header of a report: where the traces are from, and what they hold.
+func Facts(r *analyze.Result) (facts []Fact) {
+	t := &r.Trace
+	add := func(name, value string) {
+		if value != "" {
+			facts = append(facts, Fact{name, value})
+		}
+	}
+	add("file", strings.Join(t.Files, ", "))
+	add("host", strings.Join(t.Hosts, ", "))
+	add("kernel", strings.Join(t.Kernels, ", "))
+	add("command", strings.Join(t.Commands, "; "))
+	add("asked for", cut(strings.Join(t.AskedFor(), ", "), maxAskedFor))
+	add("started", t.Start.Format(time.RFC3339Nano))
+	add("duration", analyze.FormatDuration(t.Duration))
+	add("events", fmt.Sprint(t.Events))
+	add("lost", fmt.Sprint(t.Lost))
 	if t.Sched {
-		line("switches", fmt.Sprint(t.Switches))
+		add("switches", fmt.Sprint(t.Switches))
 	}
 	if t.Samples > 0 {
-		line("samples", fmt.Sprintf("%d of CPU time (%d a second)", t.Samples, t.SampleHz))
+		add("samples", fmt.Sprintf("%d of CPU time (%d a second)", t.Samples, t.SampleHz))
 	}
-	line("kept", t.Kept())
-	line("left out", fmt.Sprint(t.LeftOut))
-	line("survey", survey(t.Survey))
-	line("probes", probes(t))
-	line("waits", waits(r))
-	line("threads", fmt.Sprint(t.Threads))
-	processes(line, t)
+	add("kept", t.Kept())
+	add("left out", fmt.Sprint(t.LeftOut))
+	add("survey", survey(t.Survey))
+	add("probes", probes(t))
+	add("waits", waits(r))
+	add("threads", fmt.Sprint(t.Threads))
+	processes(add, t)
+	return facts
 }
 
 // survey says what was probed in windows, and what that has cost.
@@ -75,7 +96,7 @@ func survey(s *analyze.Survey) string {
 const fewCalls = 30
 
 // rough says how many functions have few recorded calls, and how many were never probed.
-func rough(w io.Writer, r *analyze.Result) {
+func rough(r *analyze.Result) string {
 	few := uint64(0)
 	for i := range r.Rows {
 		if row := &r.Rows[i]; row.Covered < 1 && row.Recorded < fewCalls {
@@ -89,9 +110,10 @@ func rough(w io.Writer, r *analyze.Result) {
 	if s := r.Trace.Survey; s != nil && s.Unprobed > 0 {
 		texts = append(texts, analyze.Plural(uint64(s.Unprobed), "function was never probed", "functions were never probed"))
 	}
-	if len(texts) > 0 {
-		fmt.Fprintf(w, "\nsurvey: %s\n", strings.Join(texts, "; "))
+	if len(texts) == 0 {
+		return ""
 	}
+	return "survey: " + strings.Join(texts, "; ")
 }
 
 // nearlyAll is the percentage of a time from which a share that was bounded is not written as a
@@ -161,12 +183,9 @@ func percent(part, all time.Duration) string {
 // maxWindows is how many times of losses the report names.
 const maxWindows = 10
 
-// uncertain lists the calls that a loss of events may have touched, and the times of losses.
-func uncertain(w io.Writer, r *analyze.Result) {
-	if len(r.Trace.Losses) == 0 {
-		return
-	}
-	var names, threads, windows []string
+// uncertain lists the calls that a loss of events may have touched.
+func uncertain(r *analyze.Result) string {
+	var names, threads []string
 	list := slices.Collect(func(yield func(*analyze.Row) bool) {
 		for i := range r.Rows {
 			if row := &r.Rows[i]; row.Uncertain > 0 && !yield(row) {
@@ -174,6 +193,9 @@ func uncertain(w io.Writer, r *analyze.Result) {
 			}
 		}
 	})
+	if len(list) == 0 || len(r.Trace.Losses) == 0 {
+		return ""
+	}
 	slices.SortStableFunc(list, func(a, b *analyze.Row) int { return cmp.Compare(b.Uncertain, a.Uncertain) })
 	for _, row := range list {
 		names = append(names, fmt.Sprintf("%s %d (%s of %s)", rowName(row, r.By), row.Uncertain, analyze.FormatDuration(row.UncertainTotal), analyze.FormatDuration(row.Total)))
@@ -181,16 +203,22 @@ func uncertain(w io.Writer, r *analyze.Result) {
 	for _, t := range r.Trace.Touched {
 		threads = append(threads, fmt.Sprintf("%s %d (%d)", t.Name, t.TID, t.Uncertain))
 	}
+	return fmt.Sprintf("uncertain calls, during which events were lost (only in Calls, Errors, Total and Self time): %s\nuncertain calls by thread: %s",
+		some(names, maxNamed), some(threads, maxNamed))
+}
+
+// losses lists the times in which events were lost.
+func losses(r *analyze.Result) string {
+	if len(r.Trace.Losses) == 0 {
+		return ""
+	}
 	var all time.Duration
+	var windows []string
 	for _, l := range r.Trace.Losses {
 		all += l.To - l.From
 		windows = append(windows, fmt.Sprintf("%s to %s (%d)", analyze.FormatDuration(l.From), analyze.FormatDuration(l.To), l.Entries+l.Returns))
 	}
-	if len(names) > 0 {
-		fmt.Fprintf(w, "\nuncertain calls, during which events were lost (only in Calls, Errors, Total and Self time): %s\n", some(names, maxNamed))
-		fmt.Fprintf(w, "uncertain calls by thread: %s\n", some(threads, maxNamed))
-	}
-	fmt.Fprintf(w, "\nevents were lost in %s, %s in total (no thread lost more than that). Period (events): %s\n",
+	return fmt.Sprintf("events were lost in %s, %s in total (no thread lost more than that). Period (events): %s",
 		analyze.Plural(uint64(len(windows)), "period", "periods"), analyze.FormatDuration(all), some(windows, maxWindows))
 }
 
@@ -207,7 +235,7 @@ const maxNamed = 20
 
 // incomplete lists the functions with incomplete calls, highest number first. Calls whose window
 // ended are in the estimates of the times.
-func incomplete(w io.Writer, rows []analyze.Row, by string) {
+func incomplete(rows []analyze.Row, by string) string {
 	var list []*analyze.Row
 	for i := range rows {
 		if rows[i].Incomplete > rows[i].Cut {
@@ -215,7 +243,7 @@ func incomplete(w io.Writer, rows []analyze.Row, by string) {
 		}
 	}
 	if len(list) == 0 {
-		return
+		return ""
 	}
 	slices.SortStableFunc(list, func(a, b *analyze.Row) int { return cmp.Compare(b.Incomplete-b.Cut, a.Incomplete-a.Cut) })
 	var names []string
@@ -226,7 +254,7 @@ func incomplete(w io.Writer, rows []analyze.Row, by string) {
 	if more := len(list) - len(names); more > 0 {
 		rest = ", and of " + analyze.Plural(uint64(more), "more function", "more functions")
 	}
-	fmt.Fprintf(w, "\nincomplete calls (not in the times): %s%s\n", strings.Join(names, ", "), rest)
+	return fmt.Sprintf("incomplete calls (not in the times): %s%s", strings.Join(names, ", "), rest)
 }
 
 // rowName is the label of a row, with its value if it is grouped.

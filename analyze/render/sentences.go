@@ -20,10 +20,10 @@ const (
 	minPart       = 0.25 // of the time from which a function is named for its self time
 )
 
-// sentences say in plain words what the figures show, for somebody who did not choose the
+// Sentences say in plain words what the figures show, for somebody who did not choose the
 // functions: which function of each program took most of the time, and where that was spent. They
 // are empty if utrace did not choose, or if calls are grouped.
-func sentences(r *analyze.Result) (list []string) {
+func Sentences(r *analyze.Result) (list []string) {
 	chosen := slices.ContainsFunc(r.Trace.Recordings, func(rec analyze.Recording) bool { return rec.Meta.Chosen })
 	if !chosen || r.By != "" {
 		return nil
@@ -38,7 +38,7 @@ func sentences(r *analyze.Result) (list []string) {
 	slices.SortStableFunc(rows, func(a, b *analyze.Row) int { return cmp.Compare(b.Total, a.Total) })
 	named := map[string]bool{}
 	for _, row := range rows {
-		program := programs(row.Programs)
+		program := Programs(row.Programs)
 		if len(named) < maxSubjects && !named[program] && !row.QuantileAtLeast(500) {
 			named[program] = true
 			list = append(list, busiest(row, program))

@@ -41,7 +41,7 @@ func TestSentences(t *testing.T) {
 		cut.Censored.Add(time.Second)
 	}
 	r := &analyze.Result{Rows: []analyze.Row{loop, wait, request, small, query, short, cut}}
-	if got := sentences(r); got != nil {
+	if got := Sentences(r); got != nil {
 		t.Errorf("utrace has not chosen: %q", got)
 	}
 	r.Trace.Survey = &analyze.Survey{ByCPU: true}
@@ -53,7 +53,7 @@ func TestSentences(t *testing.T) {
 		"84% of the 2.4 s in these functions was spent in main itself, waiting included.",
 		"Figures with ± are estimates: utrace probed these functions at times, and recorded 12,000 of about 412,000 calls. Some rely on the cost of the probes: if all CPUs were busy, they may be off by more.",
 	}
-	if got := sentences(r); !slices.Equal(got, want) {
+	if got := Sentences(r); !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	var out strings.Builder
@@ -64,11 +64,11 @@ func TestSentences(t *testing.T) {
 		t.Errorf("not between header and table:\n%s", &out)
 	}
 	r.Rows[0].SelfAtMost = true
-	if got := sentences(r); slices.Contains(got, want[2]) {
+	if got := Sentences(r); slices.Contains(got, want[2]) {
 		t.Errorf("the callees of main are unknown: %q", got)
 	}
 	r.By = "pid"
-	if got := sentences(r); got != nil {
+	if got := Sentences(r); got != nil {
 		t.Errorf("grouped: %q", got)
 	}
 }

@@ -50,7 +50,7 @@ func slowCalls(out *bufio.Writer, list []analyze.SlowCall, files bool) error {
 		line("process", strings.TrimRight(fmt.Sprintf("%d %s", c.Thread.PID, c.Process), " "))
 		line("thread", strings.TrimRight(threadName(&c.Thread)+" "+c.Thread.Comm, " "))
 		if c.Sched {
-			line("spent", spent(c))
+			line("spent", Spent(c))
 		}
 		if err := slowFlow(out, c); err != nil {
 			return err
@@ -59,8 +59,8 @@ func slowCalls(out *bufio.Writer, list []analyze.SlowCall, files bool) error {
 	return nil
 }
 
-// spent says how a call spent its time, longest part first, and who ended its longest wait.
-func spent(c *analyze.SlowCall) string {
+// Spent says how a call spent its time, longest part first, and who ended its longest wait.
+func Spent(c *analyze.SlowCall) string {
 	w := &c.Waits
 	type part struct {
 		name string

@@ -37,9 +37,9 @@ func columns(estimates, errors bool) []string {
 // waitCells are the cells of the first n wait columns.
 func waitCells(s *analyze.Stats, n int) []string {
 	line := []string{"-", "-", "-", "-"}
-	if timed(s) {
+	if known := KnownFigures(s); known.Total {
 		for i, v := range []time.Duration{s.CPU(), s.Waits.Runnable, s.Waits.Blocked, s.Waits.Unknown} {
-			if i == 3 || s.Waits.Unknown == 0 || s.Waits.Unknown < s.Total { // otherwise no part is known
+			if i == 3 || known.Waits {
 				line[i] = aligned(v)
 			}
 		}
@@ -56,7 +56,7 @@ func newFigureTable(r *analyze.Result, named bool) *figureTable {
 			l.notes = append(l.notes, cut(cmp.Or(rows[i].Value.Text, "-"), maxValue))
 		}
 		if named {
-			l.notes = append(l.notes, programs(rows[i].Programs))
+			l.notes = append(l.notes, Programs(rows[i].Programs))
 		}
 		t.labels = append(t.labels, l)
 	}
@@ -153,6 +153,20 @@ func share(part float64) string {
 	}
 }
 
+// Known says which figures of a row are known: the others are shown as -.
+type Known struct {
+	Total, Mean, Quantiles, Max bool
+	Waits                       bool // the parts of the total time, if the scheduler was recorded
+}
+
+// KnownFigures returns which figures of a row the report shows.
+func KnownFigures(s *analyze.Stats) Known {
+	return Known{
+		Total: timed(s), Mean: s.Durations.Count()+s.Censored.Count()+s.Dropped > 0, Quantiles: s.Durations.Count()+s.Censored.Count() > 0,
+		Max: s.Durations.Count() > 0, Waits: timed(s) && (s.Waits.Unknown == 0 || s.Waits.Unknown < s.Total),
+	}
+}
+
 // timed reports whether any call is in the total time.
 func timed(s *analyze.Stats) bool {
 	return s.Durations.Count()+s.Censored.Count()+s.Uncertain+s.Dropped > 0
@@ -160,21 +174,21 @@ func timed(s *analyze.Stats) bool {
 
 // cells are the figures of a row, "-" if no call is complete.
 func cells(s *analyze.Stats) []string {
-	d := &s.Durations
 	line := []string{"-", "-", fmt.Sprint(s.Calls), "-", "-", "-", "-", "-", "-"}
-	if timed(s) {
+	known := KnownFigures(s)
+	if known.Total {
 		line[0], line[1] = bounded(s.Total, ">", s.MeanAtLeast()), selfCell(s)
 	}
-	if d.Count()+s.Censored.Count()+s.Dropped > 0 {
+	if known.Mean {
 		line[3] = bounded(s.Mean(), ">", s.MeanAtLeast())
 	}
-	if d.Count()+s.Censored.Count() > 0 {
+	if known.Quantiles {
 		for i, q := range quantiles() {
 			line[4+i] = bounded(s.Quantile(q), ">", s.QuantileAtLeast(q))
 		}
 	}
-	if d.Count() > 0 {
-		line[8] = aligned(d.Max())
+	if known.Max {
+		line[8] = aligned(s.Durations.Max())
 	}
 	return line
 }

@@ -60,7 +60,7 @@ func writeEvents(t *testing.T, paths []string, opts analyze.Options, only []anal
 	if err != nil {
 		t.Fatal(err)
 	}
-	return parseEvents(t, out.Bytes()), Words{}.warnings(w)
+	return parseEvents(t, out.Bytes()), Words{}.Warnings(w)
 }
 
 // TestTraceEvents: events have the fields that the format requires, and nest within each thread.

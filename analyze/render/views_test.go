@@ -516,7 +516,7 @@ func TestFileNames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text := out.String() + strings.Join(Words{}.warnings(warnings), "\n")
+		text := out.String() + strings.Join(Words{}.Warnings(warnings), "\n")
 		if strings.Contains(text, "\x1b") || !strings.Contains(text, `a\x1b[31m: `) {
 			t.Errorf("%s: %q", name, text)
 		}
@@ -574,7 +574,7 @@ func TestUncertain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if slices.Contains(Words{}.warnings(warnings), "no calls were recorded") {
+	if slices.Contains(Words{}.Warnings(warnings), "no calls were recorded") {
 		t.Errorf("%q", warnings)
 	}
 	for name, c := range map[string]struct {

@@ -56,6 +56,21 @@ func Why(w io.Writer, x *analyze.Explanation, words Words) error {
 	return out.Flush()
 }
 
+// WhyTables returns the tables of an explanation, each with its titles, and what it does not explain.
+// A table without lines is nil.
+func WhyTables(x *analyze.Explanation, words Words) (paths, causes [][]string, rest string) {
+	if x.Difference == 0 {
+		return nil, nil, ""
+	}
+	if len(x.Paths) > 0 {
+		paths = pathLines(x)
+	}
+	if len(x.Causes) > 0 {
+		causes = causeLines(x)
+	}
+	return paths, causes, unexplained(x, words)
+}
+
 // sides names both groups of calls.
 func sides(x *analyze.Explanation) (slow, typical string) {
 	switch {

@@ -108,7 +108,7 @@ func WhyJSON(w io.Writer, x *analyze.Explanation, words Words) error {
 		Slow: newJSONGroup(&x.Slow), Typical: newJSONGroup(&x.Typical), DifferenceNs: int64(x.Difference),
 		SlowCompared: x.SlowCompared, TypicalCompared: x.TypicalCompared,
 		Paths: []jsonWhyPath{}, Causes: []jsonCause{}, Candidates: x.Candidates, Unexplained: x.Unexplained,
-		Examples: []jsonExample{}, Warnings: words.warnings(x.Warnings),
+		Examples: []jsonExample{}, Warnings: words.Warnings(x.Warnings),
 	}
 	if x.Where != nil {
 		where := newJSONWhyPath(x.Where)

@@ -10,8 +10,8 @@ type Words struct {
 	Hint      func(analyze.Hint) string // nil: no hints
 }
 
-// warnings returns warnings in words, never nil.
-func (w Words) warnings(list []analyze.Warning) []string {
+// Warnings returns warnings in words, never nil.
+func (w Words) Warnings(list []analyze.Warning) []string {
 	say := w.Warning
 	if say == nil {
 		say = analyze.Warning.String

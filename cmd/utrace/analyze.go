@@ -45,6 +45,7 @@ Marks in the report:
   utrace analyze --heatmap handle_request --heatmap-svg heat.svg trace.arrow
   utrace analyze --folded - trace.arrow | flamegraph.pl --countname ns > flame.svg
   utrace analyze --pprof out.pb.gz trace.arrow && go tool pprof -http=: out.pb.gz
+  utrace analyze --html page.html trace.arrow
   utrace analyze --json monday.arrow tuesday.arrow
   utrace analyze --info trace.arrow
   ssh host cat trace.arrow.zst | utrace analyze -`,
@@ -78,7 +79,7 @@ func runAnalyze(out, errOut io.Writer, paths []string, traces *packed.Opener, f 
 	if err != nil {
 		return usageError{fmt.Errorf("--heatmap: %w", err)}
 	}
-	views := f.views(paths, opts, key, newResults(paths, opts, key, heatmap))
+	views := f.views(paths, opts, key, newResults(paths, opts, key, heatmap, f))
 	if err := checkFiles(paths, views); err != nil {
 		return err
 	}

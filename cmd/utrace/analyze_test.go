@@ -105,7 +105,7 @@ func TestAnalyzeFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, flag := range []string{"pprof", "folded", "flame", "trace-event"} {
+	for _, flag := range []string{"html", "pprof", "folded", "flame", "trace-event"} {
 		path := filepath.Join(dir, flag)
 		out, _, err := analyzeCommand("--"+flag, path, trace)
 		if err != nil || out != table {

@@ -23,6 +23,7 @@ type analyzeFlags struct {
 	why, than              string
 	thanSet, fieldsSet     bool
 	pprof, folded, flame   string
+	html                   string
 	heatmapSVG, traceEvent string
 	tree, json, csv, info  bool
 	spark, sparkSet, raw   bool
@@ -77,6 +78,7 @@ func (f *analyzeFlags) addFields(flags *pflag.FlagSet, when string) {
 }
 
 func (f *analyzeFlags) addFiles(flags *pflag.FlagSet) {
+	flags.StringVar(&f.html, "html", "", "write one page for a browser to `FILE`: report, distributions, flame graph, slowest calls; with --why its result")
 	flags.StringVar(&f.pprof, "pprof", "", "write a profile for pprof to `FILE`")
 	flags.StringVar(&f.flame, "flame", "", "write a flame graph to `FILE`, as SVG")
 	flags.StringVar(&f.folded, "folded", "", "write folded stacks with self times in ns to `FILE`, for flamegraph.pl and speedscope")

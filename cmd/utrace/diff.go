@@ -1,10 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -21,7 +21,7 @@ import (
 type diffFlags struct {
 	failIf             []string
 	minChange          string
-	pprof, flame       string
+	pprof, flame, html string
 	function, why      string
 	raw, json          bool
 	top                int
@@ -64,6 +64,7 @@ compared or hold too little for the condition.
   utrace diff --fail-if 'p50 > +10%' --fail-if 'handle_*: p99 > +1ms' old.arrow new.arrow
   utrace diff --why handle old.arrow new.arrow
   utrace diff --flame diff.svg old.arrow new.arrow
+  utrace diff --html diff.html old.arrow new.arrow
   utrace diff --pprof diff.pb.gz old.arrow new.arrow && go tool pprof -top diff.pb.gz`,
 		Annotations: map[string]string{moreKey: `
   man utrace-diff         how functions and traces are matched (docs/comparing.md)`},
@@ -95,6 +96,7 @@ compared or hold too little for the condition.
 	flags.Var((*count)(&f.top), "top", "only the first `N` functions")
 	flags.BoolVar(&f.json, "json", false, "print the comparison as JSON")
 	flags.StringVar(&f.why, "why", "", "print where the change of the calls of `FUNC` is, instead of the table")
+	flags.StringVar(&f.html, "html", "", "write one page for a browser to `FILE` (- is standard output, without the table)")
 	flags.StringVar(&f.pprof, "pprof", "", "write a profile of the differences for pprof to `FILE` (- is standard output, without the table)")
 	flags.StringVar(&f.flame, "flame", "", "write a flame graph of the differences to `FILE`, as SVG: red is more self time, blue is less")
 	f.screen.add(flags)
@@ -108,19 +110,12 @@ func (f *diffFlags) parse() (opts analyze.Options, minChange float64, conditions
 	switch {
 	case err != nil || !(minChange >= 0 && minChange <= 1e6):
 		err = fmt.Errorf("--min-change %s: want a percentage, such as 5%%", f.minChange)
-	case f.json && f.pprof == "-":
-		err = errors.New("--json and --pprof - exclude each other: both to standard output")
-	case f.json && f.flame == "-":
-		err = errors.New("--json and --flame - exclude each other: both to standard output")
-	case f.pprof == "-" && f.flame == "-":
-		err = errors.New("--pprof - and --flame - exclude each other: both to standard output")
-	case f.pprof != "" && f.pprof != "-" && filepath.Clean(f.pprof) == filepath.Clean(f.flame):
-		err = fmt.Errorf("--pprof and --flame: both write to %s", f.flame)
-	case f.why != "" && (f.pprof != "" || f.flame != "" || len(f.failIf) > 0 || f.function != ""):
-		err = errors.New("--why FUNC explains one function, without --pprof, --flame, --fail-if and --function")
+	case f.why != "" && (f.pprof != "" || f.flame != "" || f.html != "" || len(f.failIf) > 0 || f.function != ""):
+		err = errors.New("--why FUNC explains one function, without --html, --pprof, --flame, --fail-if and --function")
 	case f.function != "":
 		opts.Function, err = analyze.ParsePattern(f.function)
 	}
+	err = cmp.Or(err, f.checkFiles())
 	if err != nil {
 		return opts, 0, nil, usageError{err}
 	}
@@ -154,7 +149,7 @@ func runDiff(out, errOut io.Writer, traces *packed.Opener, f *diffFlags) error {
 		return fmt.Errorf("could not compare: %w", err)
 	}
 	opts.Raw = c.Old.Probes.Raw
-	warnings, err := f.writeFiles(out, opts)
+	warnings, err := f.writeFiles(out, opts, c)
 	printWarnings(errOut, append(c.Warnings, warnings...))
 	if err != nil {
 		return err

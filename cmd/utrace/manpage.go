@@ -19,31 +19,31 @@ import (
 //go:embed manual
 var manual embed.FS
 
-// page is a manual page.
-type page struct {
+// manPage is a manual page.
+type manPage struct {
 	name    string // utrace-record
 	section int
 	cmd     *cobra.Command
 }
 
 // pages lists the pages of the commands (section 1) and topics (section 7).
-func pages(root *cobra.Command) []page {
-	list := []page{{"utrace", 1, root}}
+func pages(root *cobra.Command) []manPage {
+	list := []manPage{{"utrace", 1, root}}
 	for _, cmd := range root.Commands() {
 		switch {
 		case cmd.IsAdditionalHelpTopicCommand():
-			list = append(list, page{"utrace-" + cmd.Name(), 7, cmd})
+			list = append(list, manPage{"utrace-" + cmd.Name(), 7, cmd})
 		case cmd.IsAvailableCommand():
-			list = append(list, page{"utrace-" + cmd.Name(), 1, cmd})
+			list = append(list, manPage{"utrace-" + cmd.Name(), 1, cmd})
 		}
 	}
 	return list
 }
 
-func (p page) file() string { return fmt.Sprintf("%s.%d", p.name, p.section) }
+func (p manPage) file() string { return fmt.Sprintf("%s.%d", p.name, p.section) }
 
 // write writes a page as roff, with the macros of man(7).
-func (p page) write(out io.Writer, all []page) error {
+func (p manPage) write(out io.Writer, all []manPage) error {
 	w := bufio.NewWriter(out)
 	fmt.Fprintf(w, ".TH %s %d \"\" \"utrace %s\" \"utrace manual\"\n", strings.ToUpper(p.name), p.section, roff(version()))
 	fmt.Fprintln(w, ".nh\n.ad l")
@@ -147,7 +147,7 @@ func writeExitStatus(w io.Writer, command string) {
 	}
 }
 
-func writeSeeAlso(w io.Writer, p page, all []page) {
+func writeSeeAlso(w io.Writer, p manPage, all []manPage) {
 	var others []string
 	for _, other := range all {
 		if other.name != p.name {

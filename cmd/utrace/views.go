@@ -12,6 +12,7 @@ import (
 
 	"utrace/analyze"
 	"utrace/analyze/render"
+	"utrace/analyze/render/page"
 )
 
 // view is one way to show traces. write returns warnings about the traces.
@@ -26,11 +27,14 @@ type view struct {
 // view first asks for it.
 type results struct {
 	report func() (*analyze.Result, error) // sorted
+	digest func() (*analyze.Digest, error) // with the same report
+	why    func() (*analyze.Explanation, error)
 	tree   func() (*analyze.Tree, error)
 	maps   func() ([]analyze.Heatmap, []analyze.Warning, error)
 }
 
-func newResults(paths []string, opts analyze.Options, key analyze.SortKey, heatmap *analyze.Pattern) *results {
+// newResults makes a digest, if one is needed, in the same pass as the report.
+func newResults(paths []string, opts analyze.Options, key analyze.SortKey, heatmap *analyze.Pattern, f *analyzeFlags) *results {
 	type heatmaps struct {
 		maps     []analyze.Heatmap
 		warnings []analyze.Warning
@@ -41,15 +45,31 @@ func newResults(paths []string, opts analyze.Options, key analyze.SortKey, heatm
 		m, w, err := analyze.Heatmaps(paths, of)
 		return heatmaps{m, w}, err
 	})
+	digest := sync.OnceValues(func() (*analyze.Digest, error) {
+		d, err := analyze.MakeDigest(paths, opts)
+		if err == nil {
+			d.Sort(key)
+		}
+		return d, err
+	})
 	return &results{
 		report: sync.OnceValues(func() (*analyze.Result, error) {
+			if f.html != "" {
+				d, err := digest()
+				if err != nil {
+					return nil, err
+				}
+				return d.Result, nil
+			}
 			r, err := analyze.Report(paths, opts)
 			if err == nil {
 				r.Sort(key)
 			}
 			return r, err
 		}),
-		tree: sync.OnceValues(func() (*analyze.Tree, error) { return analyze.CallTree(paths, opts) }),
+		digest: digest,
+		why:    sync.OnceValues(func() (*analyze.Explanation, error) { return f.explain(paths, opts) }),
+		tree:   sync.OnceValues(func() (*analyze.Tree, error) { return analyze.CallTree(paths, opts) }),
 		maps: func() ([]analyze.Heatmap, []analyze.Warning, error) {
 			m, err := maps()
 			return m.maps, m.warnings, err
@@ -94,12 +114,12 @@ func (f *analyzeFlags) views(paths []string, opts analyze.Options, key analyze.S
 	}
 	why := func(render func(io.Writer, *analyze.Explanation, render.Words) error) func(io.Writer) ([]analyze.Warning, error) {
 		return func(w io.Writer) ([]analyze.Warning, error) {
-			x, err := f.explain(paths, opts)
+			x, err := res.why()
 			switch {
-			case err != nil:
+			case x == nil:
 				return nil, err
-			case x.Calls == 0:
-				return x.Warnings, fmt.Errorf("--why %s: no function with a complete call matches", f.why)
+			case err != nil:
+				return x.Warnings, err
 			}
 			return x.Warnings, render(w, x, words())
 		}
@@ -121,6 +141,7 @@ func (f *analyzeFlags) views(paths []string, opts analyze.Options, key analyze.S
 		{flag: "why", shown: f.why != "" && !f.json, write: why(render.Why)},
 		{flag: "heatmap", shown: f.heatmap != "", write: heatmap(render.Heatmap)},
 		{flag: "heatmap-svg", file: f.heatmapSVG, write: heatmap(render.HeatmapSVG)},
+		{flag: "html", file: f.html, write: func(w io.Writer) ([]analyze.Warning, error) { return f.writePage(w, res) }},
 		{flag: "pprof", file: f.pprof, write: func(w io.Writer) ([]analyze.Warning, error) {
 			p, warnings, err := analyze.Profile(paths, opts)
 			if err != nil {
@@ -196,7 +217,29 @@ func (f *analyzeFlags) explain(paths []string, opts analyze.Options) (*analyze.E
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--than: %w", err)}
 	}
-	return analyze.Explain(paths, function, than, opts)
+	x, err := analyze.Explain(paths, function, than, opts)
+	if err == nil && x.Calls == 0 {
+		err = fmt.Errorf("--why %s: no function with a complete call matches", f.why)
+	}
+	return x, err
+}
+
+// writePage writes a page with the rows that --top keeps.
+func (f *analyzeFlags) writePage(w io.Writer, res *results) ([]analyze.Warning, error) {
+	d, err := res.digest()
+	if err != nil {
+		return nil, err
+	}
+	in := page.Input{Digest: d, Words: words(), Version: version()}
+	if f.why != "" {
+		if in.Why, err = res.why(); err != nil {
+			return d.Warnings, err
+		}
+	}
+	cut, report := *d, *d.Result
+	report.Rows = f.first(report.Rows)
+	cut.Result, in.Digest = &report, &cut
+	return d.Warnings, page.Write(w, &in)
 }
 
 func (f *analyzeFlags) writeTraceEvent(w io.Writer, paths []string, opts analyze.Options, res *results) ([]analyze.Warning, error) {

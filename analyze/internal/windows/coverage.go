@@ -60,6 +60,15 @@ func (w *Windows) Scale() float64 {
 	return w.All / w.Size
 }
 
+// Within is the part of a time in which calls that begin are part of the sample, 0 to 1.
+func (w *Windows) Within(fromNs, toNs int64) float64 {
+	inside := int64(0)
+	for i := max(0, last(w.list, fromNs)); i < len(w.list) && w.list[i].fromNs < toNs; i++ {
+		inside += max(0, min(toNs, w.list[i].toNs)-max(fromNs, w.list[i].fromNs))
+	}
+	return float64(inside) / float64(max(1, toNs-fromNs))
+}
+
 // Of returns the windows of a function, nil if it was probed all the time.
 func (c *Coverage) Of(fn format.FuncID) *Windows {
 	if c == nil || int(fn) >= len(c.funcs) {

@@ -45,6 +45,14 @@ func TestWindows(t *testing.T) {
 	if a.Scale() != 1000.0/150 || b.Scale() != 10 || a.WholeScale != 10 || len(a.Sizes) != 2 || a.Size != 150 {
 		t.Errorf("scales %v and %v, whole %v, sizes %v", a.Scale(), b.Scale(), a.WholeScale, a.Sizes)
 	}
+	for _, c := range []struct {
+		from, to int64
+		want     float64
+	}{{0, 100, 0}, {0, 200, 0.5}, {150, 160, 1}, {150, 650, (50 + 50) / 500.0}, {650, 750, 0.5}, {800, 900, 0}} {
+		if got := a.Within(c.from, c.to); got != c.want {
+			t.Errorf("from %d to %d, %v is covered, want %v", c.from, c.to, got, c.want)
+		}
+	}
 	if a.Share != (170+110)/1000.0 || b.Share != 0.11 {
 		t.Errorf("shares %v and %v", a.Share, b.Share)
 	}
