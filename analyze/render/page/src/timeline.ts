@@ -98,7 +98,9 @@ export function timeline(page: Page, calls: Call[], from: number, to: number, or
         continue;
       }
       const lines = [data.names[s.fn], s.duration >= 0 ? `took ${duration(s.duration)}` : s.end === s.start ? "a hit of a point" : "its return was not seen", `${duration(s.start)} to ${duration(s.end)} after the start, as measured`];
-      const g = svg("g", { class: `frame ${colours.of(s.fn)}`, "data-tip": tip(lines) }, svg("rect", { x: x0, y: top, width: Math.max(0.7, wide - 0.4), height: rowHeight - 2 }));
+      const unended = s.duration < 0 && s.end > s.start;
+      if (unended) kinds.add("unended");
+      const g = svg("g", { class: `frame ${colours.of(s.fn)}${unended ? " unended" : ""}`, "data-tip": tip(lines) }, svg("rect", { x: x0, y: top, width: Math.max(0.7, wide - 0.4), height: rowHeight - 2 }));
       const letters = Math.floor((wide - 6) / 7.3);
       if (letters >= 3) g.append(svg("text", { x: x0 + 3, y: top + 12 }, cut(data.names[s.fn], letters)));
       bars.append(g);
@@ -164,6 +166,7 @@ export function timeline(page: Page, calls: Call[], from: number, to: number, or
   if (kinds.has("blocked")) legend.append(kind("wait blocked", "blocked"));
   if (kinds.has("runnable")) legend.append(kind("wait runnable", "waiting for a processor"));
   if (kinds.has("unknown")) legend.append(kind("wait unknown", "not known"));
+  if (kinds.has("unended")) legend.append(kind("unended", "return not seen: drawn to the last known time"));
   if (arrowed) legend.append(el("span", {}, "↓ from the waker to the woken thread"));
   if (lost) legend.append(kind("loss", "events were lost"));
   if (skipped) legend.append(el("span", { class: "dim" }, `${skipped} inner calls are not drawn: zoom in`));
