@@ -122,7 +122,7 @@ func (d *discoverer) watchBusy() {
 	}
 	busy := d.plan.WatchBusy()
 	d.closed.Go(func() {
-		for {
+		for d.plan.ChoosesBusy() {
 			select {
 			case <-d.quit:
 				return
@@ -163,7 +163,7 @@ func (d *discoverer) addBusy(found *plan.LaterBusy) {
 // close returns once the last search has ended.
 func (d *discoverer) close() {
 	d.stop.Do(func() { close(d.quit) })
-	if d.survey != nil && d.plan.ChoosesBusy() {
+	if d.survey != nil {
 		setPriority(drainNice) // watchBusy may be reading a program
 	}
 	d.closed.Wait()

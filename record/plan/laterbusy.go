@@ -22,8 +22,8 @@ type BusyWatch struct {
 }
 
 // ChoosesBusy reports whether programs that become busy are to be probed: utrace chose the probes,
-// and for the machine.
-func (p *Plan) ChoosesBusy() bool { return p.seenBusy != nil }
+// for the machine, and has not yet chosen as many programs as it may.
+func (p *Plan) ChoosesBusy() bool { return p.seenBusy != nil && len(p.busy) < maxBusyPrograms }
 
 // WatchBusy begins to watch.
 func (p *Plan) WatchBusy() *BusyWatch {

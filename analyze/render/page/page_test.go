@@ -394,7 +394,11 @@ func TestKeyboard(t *testing.T) {
 	if zoom := eval[*string](p, `new URLSearchParams(location.hash.slice(1)).get("zoom")`); zoom == nil || *zoom != "1" {
 		t.Errorf("zoomed to frame %v, want 1", zoom)
 	}
-	for _, theme := range []string{"light", "dark", ""} {
+	themes := []string{"dark", "light", ""} // the first differs from the system's
+	if eval[bool](p, `matchMedia("(prefers-color-scheme: dark)").matches`) {
+		themes[0], themes[1] = themes[1], themes[0]
+	}
+	for _, theme := range themes {
 		p.keys("t")
 		if got := p.attributes("html", "data-theme"); got[0] != theme {
 			t.Errorf("theme %q, want %q", got, theme)

@@ -143,6 +143,7 @@ func TestTraceRemoved(t *testing.T) {
 		for !harness.Written(path) && time.Now().Before(deadline) {
 			time.Sleep(20 * time.Millisecond)
 		}
+		time.Sleep(300 * time.Millisecond) // for some calls
 		return rec
 	}
 	calls := func(file string) uint64 { return harness.Analyze(t, file).Calls()["tick"] }

@@ -82,8 +82,8 @@ export function diffFunction(page: Page, width: number): HTMLElement {
     el("p", { class: "dim" }, data.modules[data.module_of[data.rows.function[r]]]),
     el("h3", {}, "Distribution of durations, old and new ", choice("durations", [["log", "log"], ["linear", "linear"]], s.x, (v) => page.go({ x: v })), choice("calls", [["linear", "linear"], ["log", "log"]], s.y, (v) => page.go({ y: v }))),
     histogram([{ name: "old", class: "s-old", data: d.old_histogram[r] }, { name: "new", class: "s-new", data: d.new_histogram[r] }], markers, s.x, s.y, width),
-    el("h3", {}, "Figures"), el("div", { class: "scroll" }, table(["", "Old", "New", "Change", "Beyond the shift", "P", "Significant"], lines, [false, true, true, true, true, true, false])),
-    el("p", { class: "dim" }, "Calls and sums are per trace. Beyond the shift: without the change that all functions share. P: the probability that chance alone makes any function show as clear a change."));
+    el("h3", {}, "Figures"), el("div", { class: "scroll" }, table(["", "Old", "New", "Change", "Without the shift", "By chance", "Significant"], lines, [false, true, true, true, true, true, false])),
+    el("p", { class: "dim" }, "Calls and sums are per trace. The shift is the change that all functions share: it counts as the machine's. By chance: the probability that noise alone makes any function show as clear a change."));
 }
 
 // merge makes one tree of both. Times are per trace.

@@ -66,7 +66,7 @@ export function flame(page: Page, root: Frame, width: number, options: FlameOpti
   search.addEventListener("input", () => { page.state.q = search.value; mark(); page.go({ q: search.value }); });
   tools.append(search, choice("width", options.modes, s.mode, (mode) => page.go({ mode })),
     choice("callers", [["0", "below"], ["1", "above"]], s.icicle ? "1" : "0", (v) => page.go({ icicle: v === "1" })),
-    el("button", { type: "button", id: "reset", onclick: () => page.go({ zoom: -1, q: "" }) }, "Reset"), found);
+    el("button", { type: "button", id: "reset", title: "zoom out and end the search (Esc)", onclick: () => page.go({ zoom: -1, q: "" }) }, "Show all"), found);
   if (all === 0) {
     box.append(el("p", { class: "dim" }, s.mode === "off" || s.mode === "cpu" ? "No such time: record with --sched." : "No complete call."));
     return box;

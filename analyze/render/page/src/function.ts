@@ -53,7 +53,7 @@ export function functionView(page: Page, width: number): HTMLElement {
       el("div", {}, el("h3", {}, "Distribution of durations ", choice("durations", [["log", "log"], ["linear", "linear"]], s.x, (v) => page.go({ x: v })), choice("calls", [["linear", "linear"], ["log", "log"]], s.y, (v) => page.go({ y: v }))),
         histogram(series, markers, s.x, s.y, chart)),
       el("div", {}, el("h3", {}, `Latency over time${all}`), detail ? heatmap(page, row, detail.heatmap, detail.covered, chart) : el("p", { class: "dim" }, "Left out, to keep the page small."))),
-    slowest(page, row, detail?.slowest ?? [], d, width), ...byArgument(detail?.values ?? [], data.by),
+    slowest(page, row, detail?.slowest ?? [], d, width), ...byArgument(detail?.values ?? [], data.by, active(s)),
     el("div", { class: two ? "two" : "" }, el("div", {}, ...neighbours(page, fn, true)), el("div", {}, ...neighbours(page, fn, false))),
     values(page, row));
   if (active(s)) section.querySelector(".figures")!.after(el("p", { class: "dim" }, "These figures, and the marks in the distribution, are of all calls."));
@@ -61,7 +61,7 @@ export function functionView(page: Page, width: number): HTMLElement {
 }
 
 // byArgument shows the calls of a function by the values of each argument.
-function byArgument(list: Values[], by: string): HTMLElement[] {
+function byArgument(list: Values[], by: string, selection: boolean): HTMLElement[] {
   if (list.length === 0) return [];
   const tables = list.filter((v) => v.name !== by && v.text?.length).map((v) => {
     const longest = Math.max(...v.p99);
@@ -75,7 +75,7 @@ function byArgument(list: Values[], by: string): HTMLElement[] {
     if (v.others > 0) lines.push([el("td", { class: "dim" }, "other values"), count(v.others), el("td"), el("td"), el("td")]);
     return el("div", { class: "scroll", "data-argument": v.name }, table([v.name || "argument", "Calls", "P50", "P99", "Max"], lines, [false, true, true, true, true]));
   });
-  return [el("h3", {}, "Complete calls by argument"), el("div", { class: "cards" }, ...tables)];
+  return [el("h3", {}, "Complete calls by argument", selection ? el("span", { class: "dim" }, " all, not only selected ones") : null), el("div", { class: "cards" }, ...tables)];
 }
 
 // values are the rows of the same function with other values.
@@ -122,7 +122,7 @@ function slowest(page: Page, row: number, list: Call[], d: number, width: number
   const shown = list.map((c, i) => ({ c, i })).filter(({ c }) => holds(s, row, c.start, c.duration));
   const box = el("div", { class: "slowest" }, el("h3", {}, "Slowest calls ", el("span", { class: "dim" }, `${shown.length} of ${calls(same.reduce((n, r) => n + num(data, "calls", r), 0))}${data.by ? " of the function" : ""}${active(s) ? ", in the selection" : ""}`)));
   if (shown.length === 0) {
-    box.append(el("p", { class: "dim" }, list.length ? "None of the slowest calls is in the selection." : d < 0 ? "Left out, to keep the page small." : "No complete call has a known duration."));
+    box.append(el("p", { class: "dim" }, list.length ? `The selection has none of the slowest ${list.length} calls. The page holds no other single calls.` : d < 0 ? "Left out, to keep the page small." : "No complete call has a known duration."));
     return box;
   }
   const names = data.details![d].arguments ?? [];
@@ -135,11 +135,11 @@ function slowest(page: Page, row: number, list: Call[], d: number, width: number
       ...(files ? [c.file ?? ""] : []), el("td", { title: `process ${c.pid} ${c.process}` }, c.thread),
       ...(args ? [el("td", { class: "value", title: c.arguments ?? "" }, c.arguments ?? "")] : []), ...(results ? [el("td", { class: "value" }, c.results ?? "")] : []),
       ...(spent ? [el("td", {}, c.spent ?? "")] : []),
-      el("td", {}, el("button", { type: "button", "aria-pressed": String(key === open), "data-call": key, onclick: () => page.go({ call: key }) }, "inside"))];
+      el("td", {}, el("button", { type: "button", "aria-pressed": String(key === open), "data-call": key, title: "what is inside the call", onclick: () => { page.go({ call: key }); document.querySelector(".slowest .inside")?.scrollIntoView({ block: "center" }); } }, "inside"))];
   }), [true, true]);
   box.append(el("div", { class: "scroll" }, t));
   const c = data.details![d].slowest![Number(open.split(".")[1])];
-  box.append(el("h3", {}, `Inside the call of ${duration(c.duration)} `, el("span", { class: "dim" }, `${c.thread}, began ${duration(c.start)} after the start, ${c.began}`)),
+  box.append(el("h3", { class: "inside" }, `Inside the call of ${duration(c.duration)} `, el("span", { class: "dim" }, `${c.thread}, began ${duration(c.start)} after the start, ${c.began}`)),
     timeline(page, [c, ...others(page, c)], c.start, c.start + c.spans.end[0], { at: c.start, name: "since the call began" }, width));
   if (c.omitted) box.append(el("p", { class: "dim" }, `Not shown: ${calls(c.omitted)} below it; the longest took ${duration(c.omitted_max ?? 0)}.`));
   return box;

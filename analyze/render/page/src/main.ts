@@ -25,8 +25,8 @@ function viewsOf(data: Data): View[] {
 }
 
 const help: [string, string][] = [
-  ["1 … 5", "views"], ["/", "search"], ["j  k", "next and previous function"], ["Enter", "open the function, or zoom into the frame"],
-  ["Esc", "clear the search, the zoom or the selection; back to the table"], ["t", "light, dark, or as the system is"], ["?", "this help"],
+  ["1  2  …", "views, from the left"], ["/", "search"], ["j  k", "next and previous function"], ["Enter", "open the function, or zoom into the frame"],
+  ["Esc", "clear the search, the zoom or the selection; back to the table"], ["t", "dark or light, then as the system is again"], ["?", "this help"],
 ];
 
 async function start(): Promise<void> {
@@ -60,7 +60,8 @@ async function start(): Promise<void> {
   const known = () => { if (!views.some((v) => v.key === page.state.view)) page.state.view = "summary"; };
 
   function nextTheme(): void {
-    const order = ["", "light", "dark"];
+    const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+    const order = ["", dark ? "light" : "dark", dark ? "dark" : "light"]; // the first press changes something
     page.go({ theme: order[(order.indexOf(page.state.theme) + 1) % 3] });
   }
 
@@ -116,7 +117,11 @@ async function start(): Promise<void> {
     const digit = Number(e.key) - 1;
     if (digit >= 0 && digit < shown.length) return page.go({ view: shown[digit].key, q: "" }, true);
     switch (e.key) {
-      case "/": { const field = document.getElementById("search"); if (field) { e.preventDefault(); field.focus(); } break; }
+      case "/":
+        e.preventDefault();
+        if (!document.getElementById("search")) page.go({ view: "functions" }, true);
+        document.getElementById("search")?.focus();
+        break;
       case "?": about.showModal(); break;
       case "t": nextTheme(); break;
       case "j": case "k": move(e.key === "j" ? 1 : -1); break;

@@ -19,7 +19,7 @@ export function summary(page: Page): HTMLElement {
       best.map((r) => [el("td", { class: "name" }, link(r)), write(r), ...(key === "calls" ? [] : [count(num(data, "calls", r))])]), [false, true, true]));
   };
   box.append(el("div", { class: "cards" }, top("Most self time", "self_ns", "Self time", "time without the traced callees"),
-    top("Highest P99, of functions with 100 calls", "p99_ns", "P99", "99 in 100 calls took at most this", 100),
+    top("Highest P99, of functions with at least 100 calls", "p99_ns", "P99", "99 in 100 calls took at most this", 100),
     top("Longest call", "max_ns", "Max", "the longest complete call"), top("Most calls", "calls", "Calls", "of the whole recording"), top("Most errors", "errors", "Errors", "calls that have failed")));
   if (rows.length === 0 && data.kind === "analyze") box.append(el("p", { class: "sentence" }, "The trace has no calls of these functions."));
   const warnings = data.warnings ?? [];

@@ -82,7 +82,7 @@ export function timeline(page: Page, calls: Call[], from: number, to: number, or
     const c = visible[0].call;
     rowOf.set(`${c.file ?? ""}\0${c.tid}`, y);
     root.append(svg("text", { x: 4, y: y + 13, class: "thread" }, cut(c.thread, Math.floor(left / 7.3))));
-    if (c.process && deepest > 0) root.append(svg("text", { x: 4, y: y + 28, class: "dim" }, cut(`${c.pid} ${c.process}`, Math.floor(left / 7.3))));
+    if (c.process && deepest > 0) root.append(svg("text", { x: 4, y: y + 28, class: "dim" }, cut(`process ${c.pid}`, Math.floor(left / 7.3))));
     for (const s of visible) {
       const x0 = Math.max(left, sx(s.start)), x1 = Math.min(right, sx(s.end));
       const top = y + s.depth * rowHeight;
@@ -167,9 +167,10 @@ export function timeline(page: Page, calls: Call[], from: number, to: number, or
   if (kinds.has("runnable")) legend.append(kind("wait runnable", "waiting for a processor"));
   if (kinds.has("unknown")) legend.append(kind("wait unknown", "not known"));
   if (kinds.has("unended")) legend.append(kind("unended", "return not seen: drawn to the last known time"));
-  if (arrowed) legend.append(el("span", {}, "↓ from the waker to the woken thread"));
+  if (arrowed) legend.append(el("span", {}, "↕ from the waker to the woken thread"));
   if (lost) legend.append(kind("loss", "events were lost"));
   if (skipped) legend.append(el("span", { class: "dim" }, `${skipped} inner calls are not drawn: zoom in`));
+  if (rowOf.size === 0) legend.append(el("span", {}, "None of these calls is in this stretch of time: zoom out."));
   return el("div", {}, el("div", { class: "picture" }, root), legend);
 }
 
@@ -188,7 +189,7 @@ export function timelineView(page: Page, width: number): HTMLElement {
     if (wanted && !data.rows.label[r].toLowerCase().includes(wanted)) return;
     all.push(...(data.details![d].slowest ?? []));
   });
-  const search = el("input", { type: "search", id: "search", placeholder: "Calls of functions  ( / )", value: s.q, "aria-label": "search functions", spellcheck: "false" });
+  const search = el("input", { type: "search", id: "search", placeholder: "Search functions  ( / )", value: s.q, "aria-label": "search functions", spellcheck: "false" });
   search.addEventListener("input", () => { page.state.q = search.value; page.go({ q: search.value }); });
   if (all.length === 0) return el("section", { class: "view" }, el("div", { class: "tools" }, search), el("p", { class: "dim" }, "No complete call to show."));
   const first = Math.min(...all.map((c) => c.start)), last = Math.max(...all.map((c) => c.start + c.spans.end[0]));
