@@ -118,7 +118,10 @@ func (p *Plan) extendBusy(files *image.Set, b busyProgram) error {
 			probes = append(probes, pr)
 		}
 	}
-	hazards := b.confined(programHazards(files, b.program, ldso.New(nil)))
+	finder := ldso.New(nil)
+	hazards := b.confined(programHazards(files, b.program, finder))
+	p.addUser(b.program, &Scope{finder: finder}) // any process of the machine
+	defer delete(p.users, b.program)
 	return p.addFile(b.program, probes, hazards, map[*probe.Probe]bool{})
 }
 
