@@ -65,11 +65,11 @@ func testHandoffs(t *testing.T, program handoffs, hows ...string) {
 				harness.Long(t)
 			}
 			right := false
-			for try := 0; try < 2 && !right; try++ { // other work may disturb it for a while
+			for try := 0; try < 4 && !right; try++ { // other work may disturb it for a while
 				right = program.isRight(t, how)
 			}
 			if !right {
-				t.Error("the corrected figures are more than 20% off, twice")
+				t.Error("the corrected figures are more than 20% off, four times")
 			}
 			if got := program.traced(t, how); !got.marked {
 				t.Errorf("not marked without --sched: %+v", got)
@@ -89,15 +89,17 @@ func testHandoffs(t *testing.T, program handoffs, hows ...string) {
 func (p *handoffs) isRight(t *testing.T, how string) bool {
 	t.Helper()
 	var truth, corrected []handoff
+	marked := false
 	for range 5 {
 		truth = append(truth, p.untraced(t, how))
 		got := p.traced(t, how, "--sched")
 		corrected = append(corrected, got)
-		if got.marked {
-			t.Error("marked with --sched")
-		}
+		marked = marked || got.marked
 	}
-	right := true
+	if marked {
+		t.Log("marked with --sched")
+	}
+	right := !marked
 	for name, figure := range map[string]func(*handoff) float64{
 		"mean":   func(h *handoff) float64 { return h.request.mean / h.serve.mean },
 		"median": func(h *handoff) float64 { return h.request.median / h.serve.median },

@@ -107,8 +107,10 @@ func TestSurvey(t *testing.T) {
 					t.Errorf("%d calls of %s: %+v", calls, name, f)
 				}
 			}
+			// A hit costs eight times what hot takes: if hits are a tenth dearer than they were for the
+			// calibrator, because of other work on the machine, the estimate is off by a half.
 			hot := r.row("hot")
-			if hot.Covered <= 0 || hot.Covered > 0.9 || hot.Recorded == 0 || hot.Recorded >= want.hot || !near(hot.Calls, hot.CallsError, want.hot) {
+			if hot.Covered <= 0 || hot.Covered > 0.9 || hot.Recorded == 0 || hot.Recorded >= want.hot || !near(hot.Calls, hot.CallsError+want.hot/4, want.hot) {
 				t.Errorf("hot was called %d times: %+v", want.hot, hot)
 			}
 			if !strings.Contains(stderr, "utrace: survey: 3 functions probed all the time, 1 at times") {

@@ -100,17 +100,21 @@ func TestPatchedBeforeFound(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	harness.Start(t, gdb, "60")
-	rec := harness.StartRecorder(t, "-e", bin+":work", "-e", bin+":replacement")
-	rec.Await(t)
-	_, rest := startPatches(t, interpreter(t, bin), bin, "start", "3000")
-	if got := rest(); got != "1499500 1000" {
-		t.Errorf("%s", got)
+	// The program may change its code while the probes are attached: a documented limit.
+	why := ""
+	for range 3 {
+		rec := harness.StartRecorder(t, "-e", bin+":work", "-e", bin+":replacement")
+		rec.Await(t)
+		_, rest := startPatches(t, interpreter(t, bin), bin, "start", "3000")
+		printed := rest()
+		stderr := rec.Stop(t)
+		calls := harness.Analyze(t, rec.Trace).Calls()
+		if printed == "1499500 1000" && strings.Contains(stderr, "has changed its code in memory") && calls["work"] == 0 && calls["replacement"] > 0 {
+			return
+		}
+		why += fmt.Sprintf("%s, %v\n%s", printed, calls, stderr)
 	}
-	stderr := rec.Stop(t)
-	calls := harness.Analyze(t, rec.Trace).Calls()
-	if !strings.Contains(stderr, "has changed its code in memory") || calls["work"] != 0 || calls["replacement"] == 0 {
-		t.Errorf("%v\n%s", calls, stderr)
-	}
+	t.Error(why)
 }
 
 // interpreter returns the dynamic linker of a program.
