@@ -242,8 +242,8 @@
 // BenchmarkHandoffs has requests that wait for another thread, process or goroutine, which makes
 // 200 calls of 2.4 us before it answers (chain: by way of a third thread with 40 more). In none,
 // the request makes these calls itself. The clients of the server ask again as soon as they have an
-// answer, so that requests wait in a queue. Times are in us, of the request, recorded with --sched. The
-// machine had other work; the programs had a real-time priority. In Go every return is stepped.
+// answer, so that requests wait in a queue. Times are in us, of the request, recorded with --sched.
+// The machine had other work; the programs had a real-time priority. In Go every return is stepped.
 //
 //	                    mean: truth   raw  corr. ratio   median: truth   raw  corr. ratio
 //	none                        522   842    521  1.00             488   823    498  1.02

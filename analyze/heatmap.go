@@ -130,7 +130,7 @@ func heatRow(ns int64) int {
 	return o*heatParts + int(uint64(ns)*heatParts>>o)%heatParts
 }
 
-// heatRowStart returns the shortest duration of a row, of which an octave has parts. Short octaves
+// heatRowStart returns the shortest duration of a row. An octave has several rows. Short octaves
 // have empty rows: the next one starts at the same duration.
 func heatRowStart(row, parts int) time.Duration {
 	if row == 0 {

@@ -22,10 +22,10 @@ type costWatch struct {
 	notice      func(text string, args ...any)
 	startNs     uint64 // CLOCK_MONOTONIC of the trace's time 0
 
-	// scale, unless nil, is told by which factor hits have become dearer since the beginning, when
-	// that has changed by a tenth.
+	// scale, unless nil, gets the cost of hits as a multiple of that at the beginning, each time it
+	// has changed by a tenth.
 	scale  func(factor float64)
-	scaled float64 // the last factor that it was told
+	scaled float64 // the last multiple that it got
 
 	calibrator *calibrator
 	list       []format.Calibration

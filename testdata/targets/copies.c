@@ -1,4 +1,4 @@
-// Two functions of which the compiler makes copies (-O2 -g -fipa-cp-clone). It prints how often each
+// The compiler makes copies of two functions (-O2 -g -fipa-cp-clone). It prints how often each
 // was called in the source.
 //
 //	helper       is inlined into direct, and called through a pointer 10 times

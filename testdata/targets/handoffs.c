@@ -215,7 +215,7 @@ static void thread(void *(*run)(void *))
 	check(pthread_create(&t, NULL, run, NULL), "pthread_create");
 }
 
-/* A server with several clients, each of which asks again as soon as it has the answer. */
+/* A server with several clients. A client asks again as soon as it has the answer. */
 enum { MAX_CLIENTS = 64 };
 static int clients, client_ends[MAX_CLIENTS];
 static long requests, *request_times;

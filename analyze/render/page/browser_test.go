@@ -54,7 +54,7 @@ type tab struct {
 	problems []string // messages of the console, exceptions, and requests that are not for the page
 }
 
-// open opens a page of which the fragment is the state, and waits until it is drawn.
+// open opens a page, whose fragment is its state, and waits until it is drawn.
 func (b *browser) open(t *testing.T, path, fragment string) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(b.ctx)

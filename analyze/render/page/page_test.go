@@ -200,7 +200,7 @@ func shown(row *analyze.Row, key string, value any) string {
 	return mark + analyze.FormatDuration(time.Duration(ns))
 }
 
-// sum adds up the numbers in attributes. A text may have several, of which the first counts.
+// sum adds up the numbers in attributes. Of several in one text, the first counts.
 func sum(texts []string) (sum uint64) {
 	for _, text := range texts {
 		n, _ := strconv.ParseUint(strings.Fields(text)[0], 10, 64)

@@ -174,7 +174,7 @@ func (sm *surveyedModule) leave(pids []int) {
 func (sm *surveyedModule) backlog(a *account) {
 	sm.useful += a.useful
 	sm.spent += a.spent
-	if w := sm.current; w != nil && w.state != opening {
+	if w := sm.current; w != nil && w.state == counting {
 		w.from += a.useful
 	}
 }
@@ -339,7 +339,7 @@ func (sm *surveyedModule) tick(now time.Time) time.Duration {
 	if sm.survey.cfg.Command && now.Sub(sm.startedAt) < startLasts {
 		return leastTick
 	}
-	if w := sm.current; w != nil && w.state == counting {
+	if w := sm.current; w != nil && w.state != opening {
 		return min(max(now.Sub(w.begun)/2, leastTick), max(w.until.Sub(now), leastTick), openTick)
 	}
 	return idleTick

@@ -34,7 +34,7 @@ func (l *layer) end() {
 	l.move(l.doc.length() - 1)
 }
 
-// settle moves to the end, if it is known by now and was asked for.
+// settle moves to the end if the user has asked for it, and it is known by now.
 func (l *layer) settle() {
 	if l.toEnd {
 		l.end()
