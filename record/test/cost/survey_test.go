@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"utrace/record/internal/clock"
 	"utrace/record/internal/proc"
 	"utrace/record/test/harness"
 )
@@ -131,20 +132,48 @@ func TestSurveyByIO(t *testing.T) {
 	program := harness.Target(t, "requests.c", "-O1", "-fno-omit-frame-pointer")
 	cmd, _ := harness.Start(t, program, "60")
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
-	before, ok := proc.IOCalls(cmd.Process.Pid)
-	began := time.Now()
-	_, stderr, status := harness.Utrace(t, "record", "-o", trace, "-d", "4s", "-p", strconv.Itoa(cmd.Process.Pid))
-	after, stillOK := proc.IOCalls(cmd.Process.Pid)
-	elapsed := time.Since(began)
-	if status != 0 || !ok || !stillOK {
-		t.Fatalf("status %d, IO calls known: %v, %v\n%s", status, ok, stillOK, stderr)
+	type stderrAndStatus struct {
+		text   string
+		status int
+	}
+	done := make(chan stderrAndStatus)
+	go func() {
+		_, stderr, status := harness.Utrace(t, "record", "-o", trace, "-d", "4s", "-p", strconv.Itoa(cmd.Process.Pid))
+		done <- stderrAndStatus{stderr, status}
+	}()
+	calls := map[uint64]uint64{} // so far, by CLOCK_MONOTONIC
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	var ended *stderrAndStatus
+	for ended == nil {
+		select {
+		case <-tick.C:
+			if n, ok := proc.IOCalls(cmd.Process.Pid); ok {
+				calls[clock.MonotonicNs()] = n
+			}
+		case e := <-done:
+			ended = &e
+		}
+	}
+	stderr := ended.text
+	if ended.status != 0 {
+		t.Fatalf("status %d\n%s", ended.status, stderr)
 	}
 	r := analyzeSurvey(t, trace)
-	tables, _ := harness.Tables(t, trace)
-	if last := tables.Surveys[len(tables.Surveys)-1]; !last.ByIO || last.IOCalls == 0 {
-		t.Errorf("the measure is not IO calls: %+v", last)
+	tables, meta := harness.Tables(t, trace)
+	first, last := uint64(0), uint64(0)
+	for ns, n := range calls {
+		switch {
+		case ns <= uint64(meta.Start.MonoNs):
+			first = max(first, n)
+		case ns <= uint64(tables.End.Stop.MonoNs):
+			last = max(last, n)
+		}
 	}
-	want := uint64(float64(after-before) / 2 * float64(r.Trace.DurationNs) / float64(elapsed))
+	want := (last - first) / 2
+	if last := tables.Surveys[len(tables.Surveys)-1]; !last.ByIO || last.IOCalls == 0 {
+		t.Errorf("the measure is not IO calls: %+v\n%s", last, stderr)
+	}
 	for _, name := range []string{"handle", "parse"} {
 		if f := r.row(name); f.Covered > 0.9 || !near(f.Calls, f.CallsError, want) {
 			t.Errorf("%s was called about %d times: %+v", name, want, f)
