@@ -100,7 +100,9 @@ func (s *summary) addDropped(path string, src *source, opts *Options, values *va
 // their errors.
 func (s *Stats) estimateDropped(d *format.Dropped, w *windows.Windows) format.Dropped {
 	calls := float64(d.Complete + d.Incomplete)
-	_, margin := estimate.Sum([]float64{calls}, []float64{w.Size}, []float64{w.All}, estimate.CountVariance(calls))
+	y, x, span := []float64{calls}, []float64{w.Size}, []float64{w.All}
+	_, margin := estimate.Sum(y, x, span, estimate.CountVariance(calls))
+	margin = math.Hypot(margin, estimate.SizeError(y, x, span, []float64{w.SizeError()}))
 	s.CallsError = whole(math.Ceil(math.Hypot(float64(s.CallsError), margin)))
 	s.TotalError = nanoseconds(math.Hypot(float64(s.TotalError), margin/max(1, calls)*float64(min(d.TotalNs, maxTimeNs))))
 	all := func(v uint64) uint64 { return whole(w.Scale() * float64(v)) }

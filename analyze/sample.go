@@ -71,6 +71,7 @@ func (s *callStats) estimate(w *windows.Windows) {
 	}
 	s.makeSample()
 	calls, margin := estimate.Sum(s.sample.calls[:len(w.Sizes)], w.Sizes, w.Spans, estimate.CountVariance(float64(s.Calls)))
+	margin = math.Hypot(margin, estimate.SizeError(s.sample.calls[:len(w.Sizes)], w.Sizes, w.Spans, w.SizeErrors))
 	s.Calls, s.CallsError = whole(calls), whole(math.Ceil(margin))
 	s.Errors = whole(w.Scale() * float64(s.Errors))
 	s.estimateTimes(w, calls, margin)
@@ -95,6 +96,7 @@ func (s *callStats) estimateTimes(w *windows.Windows, calls, callsMargin float64
 		seen += s.sample.ns[i]
 	}
 	sum, margin := estimate.Sum(s.sample.ns[:len(w.Sizes)], w.Sizes, w.Spans, known*curve.Square())
+	margin = math.Hypot(margin, estimate.SizeError(s.sample.ns[:len(w.Sizes)], w.Sizes, w.Spans, w.SizeErrors))
 	if seen > 0 { // calls that were cut off have taken longer than was seen
 		longer := (known*mean + float64(s.UncertainTime)) / seen
 		sum, margin = sum*longer, margin*longer

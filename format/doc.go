@@ -98,7 +98,8 @@
 // window of its function, and complete if it also returns before OffNs. How many calls there were
 // outside of the windows is an estimate: a window stands for the processor time around it, up to
 // half of the way to the windows of the function before and after. The Surveys of the module say how
-// much its processes have used up to when.
+// much its processes have used up to when. That processor time excludes the cost of the probes, which
+// is an estimate: CostNs says how much was subtracted.
 //
 // Stacks. An entry may have in value the number of a Stack, counted from 1. A Stack is the place
 // from which the function was called; it names the Stack of its own caller, and so on. Stacks that

@@ -172,6 +172,9 @@ type Window struct {
 	// CPUNs is the processor time that the processes with the module have used between FromNs and
 	// ToNs, less the cost of their probes. 0 if it is unknown.
 	CPUNs uint64 `json:"cpu_ns"`
+	// CostNs is the processor time that the probes of the module have taken between FromNs and ToNs,
+	// as estimated while recording: CPUNs is off by as much as that is.
+	CostNs uint64 `json:"cost_ns,omitempty"`
 	// IOCalls is how often the processes have called read(2), write(2) and their like between FromNs
 	// and ToNs.
 	IOCalls uint64 `json:"io_calls,omitempty"`

@@ -50,6 +50,17 @@ func Sum(y, x, span []float64, independent float64) (sum, margin float64) {
 	return sum, studentMargin(pairs) * math.Sqrt(scatter*variance)
 }
 
+// SizeError is how far a sum of Sum is off if the sizes x are off by the parts off of them, all in the
+// same direction.
+func SizeError(y, x, span, off []float64) (margin float64) {
+	for i := range off {
+		if x[i] > 0 {
+			margin += y[i] * max(0, span[i]/x[i]-1) * off[i]
+		}
+	}
+	return margin
+}
+
 // scatterOf returns how much more neighbouring strata differ than if calls came independently of
 // each other, when each unit of y has a variance of unit; and the degrees of freedom.
 func scatterOf(y, x []float64, unit float64) (scatter, freedom float64) {

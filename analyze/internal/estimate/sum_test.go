@@ -29,6 +29,17 @@ func TestSum(t *testing.T) {
 	}
 }
 
+// Sizes that are off by a tenth make the calls outside of the windows off by as much.
+func TestSizeError(t *testing.T) {
+	y, x, span := []float64{80, 120, 7}, []float64{10, 10, 0}, []float64{100, 10, 0}
+	if margin := SizeError(y, x, span, []float64{0.1, 0.5, 0.5}); math.Abs(margin-80*9*0.1) > 1e-9 {
+		t.Errorf("%v, want %v", margin, 80*9*0.1)
+	}
+	if margin := SizeError(y, x, span, nil); margin != 0 {
+		t.Errorf("%v with exact sizes", margin)
+	}
+}
+
 // The 95% interval of calls that come at random has the truth in about 95% of the cases, also of
 // rare ones.
 func TestSumOfRareCalls(t *testing.T) {

@@ -116,7 +116,7 @@ func (b *builder) collect() map[format.ModuleID]*Windows {
 			continue
 		}
 		module, ok := b.moduleOf(w.Set)
-		win := window{fromNs: int64(w.FromNs), toNs: int64(w.ToNs), offNs: int64(w.OffNs), work: min(w.CPUNs, maxTimeNs), derived: w.All && w.Rough}
+		win := window{fromNs: int64(w.FromNs), toNs: int64(w.ToNs), offNs: int64(w.OffNs), work: min(w.CPUNs, maxTimeNs), costNs: min(w.CostNs, maxTimeNs), derived: w.All && w.Rough}
 		if s := b.surveys[module]; ok && s != nil && s.ByIO {
 			win.work = min(w.IOCalls, maxTimeNs)
 		}
@@ -260,7 +260,28 @@ func (b *builder) measure(w *Windows, module format.ModuleID) {
 		b.divide(w, func(ns int64) float64 { return b.inside(b.fromNs, ns) }, size, float64(b.selectedNs))
 	} else {
 		b.divide(w, grew.at, func(win *window) float64 { return float64(win.work) }, work)
+		if s := b.surveys[module]; s != nil && !s.ByIO {
+			w.SizeErrors = b.sizeErrors(w)
+		}
 	}
+}
+
+// costError is the least part of the cost of hits that may be wrong. The recorder assumes as much.
+const costError = 0.2
+
+// sizeErrors returns how wrong the processor time in the windows may be: by a part of the cost of
+// the probes, which was subtracted.
+func (b *builder) sizeErrors(w *Windows) []float64 {
+	moved := format.NewMoved(b.tables.Calibrations)
+	part := min(1, max(costError, moved.Factor()-1))
+	errors := make([]float64, len(w.Sizes))
+	for i := range w.list {
+		win := &w.list[i]
+		if size := w.Sizes[win.stratum]; size > 0 && !win.unmeasured {
+			errors[win.stratum] += part * float64(win.costNs) / size
+		}
+	}
+	return errors
 }
 
 // stratify numbers the strata of windows, and returns how many there are. A stratum ends once it has

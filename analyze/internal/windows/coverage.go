@@ -22,6 +22,8 @@ type Windows struct {
 	Sizes []float64 // of the windows of each stratum, in order of time
 	Spans []float64 // size of the part of the recording that each stratum stands for
 	Size  float64   // of all windows
+	// SizeErrors are the parts of Sizes that may be wrong, all in the same direction; nil if none is.
+	SizeErrors []float64
 	All   float64   // size of the whole recording
 	Share float64   // of the time of the recording, 0 to 1
 	// WholeScale is how many calls a call in a whole window stands for; 0 if there are no such
@@ -38,6 +40,7 @@ type window struct {
 	fromNs, toNs, offNs int64
 	endNs               int64  // offNs of the last window that follows without a break
 	work                uint64 // processor time in ns, or IO calls: see format.Survey
+	costNs              uint64 // of the probes, which is not in work
 	stratum             uint8
 	derived             bool // work comes from the calls
 	unmeasured          bool // its calls are no part of the sample, since their share is unknown
@@ -58,6 +61,14 @@ func (w *Windows) Scale() float64 {
 		return 1
 	}
 	return w.All / w.Size
+}
+
+// SizeError is the part of Size that may be wrong.
+func (w *Windows) SizeError() (part float64) {
+	for s, off := range w.SizeErrors {
+		part += off * w.Sizes[s] / max(1, w.Size)
+	}
+	return part
 }
 
 // Within is the part of a time in which calls that begin are part of the sample, 0 to 1.

@@ -31,6 +31,29 @@ func coverage(t *testing.T, tables *format.Tables, durationNs, fromNs, toNs int6
 	return c
 }
 
+// The processor time in a window may be wrong by a fifth of the cost of the probes in it, or by as
+// much as hits became dearer. IO calls are exact.
+func TestSizeErrors(t *testing.T) {
+	tb := tables()
+	tb.Windows = []format.Window{
+		{Set: 0, FromNs: 100, ToNs: 200, OffNs: 250, CPUNs: 100, CostNs: 50, IOCalls: 1},
+		{Set: 0, FromNs: 800, ToNs: 900, OffNs: 900, CPUNs: 100, CostNs: 200, IOCalls: 1},
+	}
+	if w := coverage(t, tb, 1000, 0, 0).Of(0); len(w.SizeErrors) != 2 || w.SizeErrors[0] != 0.2*50/100 || w.SizeErrors[1] != 0.2*200/100 || math.Abs(w.SizeError()-0.25) > 1e-9 {
+		t.Errorf("%+v, %v", w, w.SizeError())
+	}
+	for i := range 20 {
+		tb.Calibrations = append(tb.Calibrations, format.Calibration{Sites: []format.SiteCost{{Entry: "nop", EntryNs: int64(1000 + i/10*500)}}})
+	}
+	if w := coverage(t, tb, 1000, 0, 0).Of(0); w.SizeErrors[0] != 0.5*50/100 {
+		t.Errorf("%+v", w)
+	}
+	tb.Surveys[1].IOCalls, tb.Surveys[1].ByIO = 10, true
+	if w := coverage(t, tb, 1000, 0, 0).Of(0); w.SizeErrors != nil || w.SizeError() != 0 {
+		t.Errorf("%+v", w)
+	}
+}
+
 // The last survey counts, sets add up, windows may be in any order, and backwards ones are skipped.
 func TestWindows(t *testing.T) {
 	tb := tables()

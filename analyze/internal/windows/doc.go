@@ -19,7 +19,8 @@
 // The measure of windows is the work of the processes with the module. A busy second has more calls
 // than an idle one, so shares of work vary less than shares of time. Work is either
 //
-//   - processor time, less the cost of the probes, which is an estimate;
+//   - processor time, less the cost of the probes, which is an estimate. SizeErrors says how wrong
+//     the rest may be;
 //   - or how often the processes read and wrote. A server that is slowed down by probes still does
 //     so as often per request. The recorder says which of the two varies less (format.Survey.ByIO).
 //

@@ -18,10 +18,10 @@ const maxLooks = 3
 
 // endCount ends the counting of a window.
 func (sm *surveyedModule) endCount(w *window) {
-	toNs, useful := sm.now()
-	w.toNs, w.used, w.usedIO = toNs, useful-w.from, sm.io.calls-w.fromIO
+	w.toNs = sm.now()
+	w.used = sm.work().since(w.from)
 	spent, _ := sm.spentIn(w)
-	w.told, w.rough = w.used, w.used < certainTimes*spent
+	w.told, w.rough = w.used.useful, w.used.useful < certainTimes*spent
 	w.told = max(w.told, spent/roughTimes)
 	if w.kind == allWindow {
 		w.told, w.rough = 0, true
@@ -73,7 +73,7 @@ func (sm *surveyedModule) spentIn(w *window) (spent time.Duration, openCalls uin
 		}
 	}
 	if w.set.raises {
-		spent += time.Duration(raisedShare * float64(sm.useful-w.from))
+		spent += time.Duration(raisedShare * float64(sm.useful-w.from.useful))
 	}
 	return spent, openCalls
 }
@@ -124,8 +124,8 @@ func (sm *surveyedModule) learn(w *window) {
 		calls := e - w.hits[i].entries
 		f.calls += calls
 		sm.io.compare(f, calls, w)
-		if w.kind != allWindow && w.used > 0 {
-			f.see(float64(calls)/float64(w.used), min(1, w.used.Seconds()/0.02), !w.rough)
+		if w.kind != allWindow && w.used.useful > 0 {
+			f.see(float64(calls)/float64(w.used.useful), min(1, w.used.useful.Seconds()/0.02), !w.rough)
 		}
 	}
 }
@@ -165,7 +165,7 @@ func (sm *surveyedModule) settle(w *window) (stays bool) {
 		if f.state != steadyFunc {
 			continue
 		}
-		if f.rate == 0 && w.used < scanned*f.cost && f.looks < maxLooks {
+		if f.rate == 0 && w.used.useful < scanned*f.cost && f.looks < maxLooks {
 			f.state, f.looks = unknownFunc, f.looks+1
 			sm.unknown = append(sm.unknown, fn)
 			continue

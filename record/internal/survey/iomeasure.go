@@ -49,10 +49,10 @@ const (
 
 // compare compares the calls of a function in a window with those in its last one.
 func (io *ioMeasure) compare(f *surveyedFunc, calls uint64, w *window) {
-	if w.kind == allWindow || calls < comparedCalls || w.used <= 0 || w.usedIO == 0 {
+	if w.kind == allWindow || calls < comparedCalls || w.used.useful <= 0 || w.used.ioCalls == 0 {
 		return
 	}
-	now := logRates{true, math.Log(float64(calls) / float64(w.used)), math.Log(float64(calls) / float64(w.usedIO))}
+	now := logRates{true, math.Log(float64(calls) / float64(w.used.useful)), math.Log(float64(calls) / float64(w.used.ioCalls))}
 	if last := f.last; last.known {
 		io.pairs++
 		io.byCPU += (now.byCPU - last.byCPU) * (now.byCPU - last.byCPU)

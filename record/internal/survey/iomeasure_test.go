@@ -10,7 +10,7 @@ import (
 // TestIOMeasure: IO calls are the measure if functions differ less by them from window to window.
 func TestIOMeasure(t *testing.T) {
 	of := func(used, io int) *window {
-		return &window{kind: fewWindow, used: time.Duration(used), usedIO: uint64(io)}
+		return &window{kind: fewWindow, used: work{useful: time.Duration(used), ioCalls: uint64(io)}}
 	}
 	for _, c := range []struct {
 		what    string

@@ -49,12 +49,10 @@ type surveyedModule struct {
 	estimated     time.Duration // spent, by the costs of hits alone
 	io            ioMeasure
 	slowdown      slowdown
-	judged        time.Duration // useful when the steady functions were last judged
+	judged        mark // when the steady functions were last judged
 	judgedAt      time.Time
 	alarmedAt     time.Time // when the costs of steady functions were last looked at
 	costs         []costly  // scratch
-	judgedNs      uint64    // the same, CLOCK_MONOTONIC
-	judgedIO      uint64    // io.calls then
 	slicedAt      time.Time
 	slices        int
 	promotedAt    time.Time
@@ -155,7 +153,7 @@ func (sm *surveyedModule) fits(fns []int, breakpoints int) (n int) {
 
 // reset forgets what the processes have done before the start.
 func (sm *surveyedModule) reset() {
-	sm.useful, sm.spent, sm.judged = 0, 0, 0
+	sm.useful, sm.spent, sm.judged = 0, 0, mark{}
 	for a, m := range sm.accounts {
 		m.useful, m.spent, m.estimated, m.ioCalls = a.useful, a.spent, a.estimated, a.ioCalls
 	}
@@ -175,7 +173,8 @@ func (sm *surveyedModule) backlog(a *account) {
 	sm.useful += a.useful
 	sm.spent += a.spent
 	if w := sm.current; w != nil && w.state == counting {
-		w.from += a.useful
+		w.from.useful += a.useful
+		w.from.spent += a.spent
 	}
 }
 
@@ -359,9 +358,9 @@ func (sm *surveyedModule) turnOn(w *window) {
 	for _, fn := range w.set.fns {
 		sm.survey.cfg.Objs.Limits.Turn(sm.id(fn), true)
 	}
-	w.fromNs, w.from = sm.now()
-	w.fromIO = sm.io.calls
-	w.sinceNs, w.on, w.opening = w.fromNs, w.from, sm.spent-w.opening
+	w.fromNs = sm.now()
+	w.from = sm.work()
+	w.sinceNs, w.on, w.opening = w.fromNs, sm.useful, sm.spent-w.opening
 	w.state = counting
 	w.hits = make([]hits, len(w.set.fns))
 	for i, fn := range w.set.fns {
@@ -378,8 +377,11 @@ const (
 	stampTries = 3
 )
 
-// now returns the time (CLOCK_MONOTONIC) and the useful processor time of the module at that time.
-func (sm *surveyedModule) now() (nowNs uint64, useful time.Duration) {
+// work is what the processes have done up to the last update.
+func (sm *surveyedModule) work() work { return work{sm.useful, sm.spent, sm.io.calls} }
+
+// now brings the work up to date, and returns the time (CLOCK_MONOTONIC).
+func (sm *surveyedModule) now() (nowNs uint64) {
 	for range stampTries {
 		nowNs = clock.MonotonicNs()
 		for a := range sm.accounts {
@@ -391,7 +393,7 @@ func (sm *surveyedModule) now() (nowNs uint64, useful time.Duration) {
 			break
 		}
 	}
-	return nowNs, sm.useful
+	return nowNs
 }
 
 // close ends a window, whose counting has ended, and removes its set.
@@ -401,7 +403,7 @@ func (sm *surveyedModule) close(w *window) {
 	}
 	offNs := clock.MonotonicNs()
 	if w.state != opening {
-		sm.survey.write(w, w.toNs, offNs, w.told, w.usedIO)
+		sm.survey.write(w, w.toNs, offNs, w.told, w.used)
 	}
 	done := sm.Probes.Close(w.set)
 	sm.chargeAttaching(w)
@@ -420,7 +422,8 @@ func (sm *surveyedModule) finish(stopNs uint64) {
 	sm.now()
 	for _, w := range sm.steady {
 		if w.state != opening && w.fromNs < stopNs {
-			sm.survey.write(w, stopNs, stopNs, sm.useful-w.from, sm.io.calls-w.fromIO)
+			done := sm.work().since(w.from)
+			sm.survey.write(w, stopNs, stopNs, done.useful, done)
 		}
 	}
 	if w := sm.current; w != nil && w.state != opening && w.fromNs < stopNs {
@@ -428,7 +431,7 @@ func (sm *surveyedModule) finish(stopNs uint64) {
 			sm.endCount(w)
 			w.toNs = min(w.toNs, stopNs)
 		}
-		sm.survey.write(w, w.toNs, stopNs, w.told, w.usedIO)
+		sm.survey.write(w, w.toNs, stopNs, w.told, w.used)
 	}
 }
 

@@ -57,7 +57,7 @@ func (sm *surveyedModule) steadyCosts(used time.Duration) (list []costly, sum ti
 			if f.raises {
 				c.spent += time.Duration(raisedShare * float64(used))
 			}
-			c.used = sm.useful - max(sm.judged, w.on)
+			c.used = sm.useful - max(sm.judged.useful, w.on)
 			list = append(list, c)
 			sum += c.spent
 		}
@@ -89,7 +89,7 @@ func (sm *surveyedModule) surprised() bool {
 // judge compares what the steady functions cost with the limit, and gives the costliest windows
 // instead until the others fit.
 func (sm *surveyedModule) judge(now time.Time) {
-	used := sm.useful - sm.judged
+	used := sm.useful - sm.judged.useful
 	due := now.Sub(sm.judgedAt) >= judgeEvery && used >= judgeUsed
 	surprised := sm.surprised()
 	if !due && !surprised && (sm.credit() >= 0 || now.Sub(sm.alarmedAt) < alarmEvery) {
@@ -101,10 +101,10 @@ func (sm *surveyedModule) judge(now time.Time) {
 	if !due && !alarm && !surprised {
 		return
 	}
-	before := mark{sm.judgedNs, sm.judged, sm.judgedIO}
-	sm.judgedAt, sm.judged, sm.judgedNs = now, sm.useful, clock.MonotonicNs()
+	before := sm.judged
+	sm.judgedAt = now
 	sm.updateIO()
-	sm.judgedIO = sm.io.calls
+	sm.judged = mark{clock.MonotonicNs(), sm.work()}
 	for _, c := range list {
 		f := &sm.funcs[c.fn]
 		f.entries, f.returns = sm.survey.cfg.Objs.Limits.Hits(sm.id(c.fn))
@@ -148,11 +148,10 @@ func (sm *surveyedModule) part() float64 {
 	return 1 / float64(sharing)
 }
 
-// mark is a moment, CLOCK_MONOTONIC, with the useful processor time and the IO calls up to then.
+// mark is a moment, CLOCK_MONOTONIC, with the work up to then.
 type mark struct {
-	ns      uint64
-	useful  time.Duration
-	ioCalls uint64
+	ns uint64
+	work
 }
 
 // pauseAfter is how long a function has windows at least once it has become too expensive, doubled
@@ -175,8 +174,9 @@ func (sm *surveyedModule) takeOff(off map[int]bool, before mark) {
 		}
 		sm.endCount(w)
 		if w.fromNs < before.ns {
-			sm.survey.write(w, before.ns, before.ns, before.useful-w.from, before.ioCalls-w.fromIO)
-			w.fromNs, w.told, w.usedIO = before.ns, max(0, w.told-(before.useful-w.from)), w.usedIO-(before.ioCalls-w.fromIO)
+			done := before.since(w.from)
+			sm.survey.write(w, before.ns, before.ns, done.useful, done)
+			w.fromNs, w.told, w.used = before.ns, max(0, w.told-done.useful), w.used.since(done)
 		}
 		sm.close(w)
 		for _, fn := range w.set.fns {
@@ -198,15 +198,16 @@ func (sm *surveyedModule) takeOff(off map[int]bool, before mark) {
 // slice ends the intervals of steady sets in the trace, and begins the next: so the trace knows how
 // much processor time was used when.
 func (sm *surveyedModule) slice() (nowNs uint64) {
-	nowNs, _ = sm.now()
+	nowNs = sm.now()
 	all := sm.current == nil && sm.allKnown(0)
 	for _, w := range sm.steady {
 		if w.state == opening || w.fromNs == nowNs {
 			continue
 		}
 		w.all = w.all && all // at its beginning and at its end
-		sm.survey.write(w, nowNs, nowNs, sm.useful-w.from, sm.io.calls-w.fromIO)
-		w.fromNs, w.from, w.fromIO, w.all = nowNs, sm.useful, sm.io.calls, all
+		done := sm.work().since(w.from)
+		sm.survey.write(w, nowNs, nowNs, done.useful, done)
+		w.fromNs, w.from, w.all = nowNs, sm.work(), all
 	}
 	return nowNs
 }

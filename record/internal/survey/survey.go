@@ -150,7 +150,7 @@ func (s *Survey) Begin(startNs uint64) {
 		sm.ready = true
 		for _, w := range sm.steady {
 			sm.turnOn(w)
-			w.fromNs, w.from = startNs, 0
+			w.fromNs, w.from = startNs, work{ioCalls: w.from.ioCalls}
 		}
 	}
 }
@@ -343,10 +343,13 @@ func (s *Survey) maps(pid int, key image.Key) bool {
 // sinceStart returns a time (CLOCK_MONOTONIC) as the trace has it.
 func (s *Survey) sinceStart(ns uint64) uint64 { return clock.SinceStart(ns, s.startNs) }
 
-// write queues a window for the trace.
-func (s *Survey) write(w *window, toNs, offNs uint64, used time.Duration, ioCalls uint64) {
+// write queues a window for the trace. told is the useful processor time in it, done all that the
+// processes did.
+func (s *Survey) write(w *window, toNs, offNs uint64, told time.Duration, done work) {
 	s.cfg.Trace.AddWindow(w.set, format.Window{
-		FromNs: s.sinceStart(w.fromNs), ToNs: s.sinceStart(toNs), OffNs: s.sinceStart(offNs), CPUNs: uint64(max(0, used)), IOCalls: ioCalls, Rough: w.rough || w.set.raises, All: w.all,
+		FromNs: s.sinceStart(w.fromNs), ToNs: s.sinceStart(toNs), OffNs: s.sinceStart(offNs),
+		CPUNs: uint64(max(0, told)), CostNs: uint64(max(0, done.spent)), IOCalls: done.ioCalls,
+		Rough: w.rough || w.set.raises, All: w.all,
 	})
 }
 

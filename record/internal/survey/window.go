@@ -53,11 +53,9 @@ type window struct {
 	fromNs  uint64        // CLOCK_MONOTONIC
 	toNs    uint64        // when counting ended
 	opening time.Duration // what its breakpoints have cost before it was turned on
-	from    time.Duration // useful processor time of the module at fromNs
-	used    time.Duration // the same between fromNs and toNs
-	fromIO  uint64        // ioCalls of the module at fromNs
-	usedIO  uint64        // the same between fromNs and toNs
-	told    time.Duration // the same for the trace, see format.Window
+	from    work          // of the module at fromNs
+	used    work          // the same between fromNs and toNs
+	told    time.Duration // useful processor time in used, for the trace: see format.Window
 	rough   bool
 	err     error         // of attaching, once opened is closed
 	opened  chan struct{} // closed once the breakpoints are there
@@ -70,6 +68,17 @@ type window struct {
 }
 
 type hits struct{ entries, returns uint64 }
+
+// work is what the processes of a module have done.
+type work struct {
+	useful  time.Duration // processor time, less the cost of their probes
+	spent   time.Duration // the cost of their probes
+	ioCalls uint64
+}
+
+func (w work) since(earlier work) work {
+	return work{w.useful - earlier.useful, w.spent - earlier.spent, w.ioCalls - earlier.ioCalls}
+}
 
 // weight is the part of a kind of windows in what is spent on windows.
 func (k windowKind) weight() time.Duration {

@@ -87,42 +87,47 @@ func near(got, interval, want uint64) bool {
 func TestSurvey(t *testing.T) {
 	harness.NeedKernel(t)
 	bin := harness.Target(t, "hot.c", "-O1")
-	const steps = "3000"
 	for _, flags := range [][]string{nil, {"--max-overhead=5%", "-e", "*"}, {"--no-follow"}} {
 		t.Run(strings.Join(flags, " "), func(t *testing.T) {
-			trace := filepath.Join(t.TempDir(), "trace.arrow")
-			stdout, stderr, status := harness.Utrace(t, append(append([]string{"record", "-o", trace}, flags...), "--", bin, steps)...)
-			if status != 0 {
-				t.Fatalf("status %d\n%s", status, stderr)
-			}
-			want := readHotCounts(t, stdout)
-			r := analyzeSurvey(t, trace)
-			if s := r.Trace.Survey; s.Functions != 4 || s.LimitPercent != 5 {
-				t.Errorf("%+v", s)
-			}
-			if r.Trace.Lost > 0 {
-				t.Fatalf("%d events lost", r.Trace.Lost)
-			}
-			for name, calls := range map[string]uint64{"step": want.step, "run": 2, "main": 1} {
-				if f := r.row(name); f.Calls != calls || f.CallsError != 0 || f.Recorded != calls || f.Covered != 1 || f.Incomplete != 0 {
-					t.Errorf("%d calls of %s: %+v", calls, name, f)
-				}
-			}
-			// A hit costs eight times what hot takes: if hits are a tenth dearer than they were for the
-			// calibrator, because of other work on the machine, the estimate is off by a half.
-			hot := r.row("hot")
-			if hot.Covered <= 0 || hot.Covered > 0.9 || hot.Recorded == 0 || hot.Recorded >= want.hot || !near(hot.Calls, hot.CallsError+want.hot/4, want.hot) {
-				t.Errorf("hot was called %d times: %+v", want.hot, hot)
-			}
-			if !strings.Contains(stderr, "utrace: survey: 3 functions probed all the time, 1 at times") {
-				t.Errorf("the summary does not say so:\n%s", stderr)
-			}
-			report, _, _ := harness.Utrace(t, "analyze", trace)
-			if !strings.Contains(report, "# survey ") || !strings.Contains(report, "Covered") {
-				t.Errorf("the report does not say so:\n%s", report)
-			}
+			harness.Retry(t, 3, func() string { return surveyHot(t, bin, flags) })
 		})
 	}
+}
+
+// surveyHot records hot.c. It returns what is off.
+func surveyHot(t *testing.T, bin string, flags []string) (off string) {
+	t.Helper()
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	stdout, stderr, status := harness.Utrace(t, append(append([]string{"record", "-o", trace}, flags...), "--", bin, "3000")...)
+	if status != 0 {
+		t.Fatalf("status %d\n%s", status, stderr)
+	}
+	want := readHotCounts(t, stdout)
+	r := analyzeSurvey(t, trace)
+	if s := r.Trace.Survey; s.Functions != 4 || s.LimitPercent != 5 {
+		t.Errorf("%+v", s)
+	}
+	if r.Trace.Lost > 0 {
+		t.Fatalf("%d events lost", r.Trace.Lost)
+	}
+	report, _, _ := harness.Utrace(t, "analyze", trace)
+	if !strings.Contains(report, "# survey ") || !strings.Contains(report, "Covered") {
+		t.Errorf("the report does not say so:\n%s", report)
+	}
+	if !strings.Contains(stderr, "utrace: survey: 3 functions probed all the time, 1 at times") {
+		return stderr
+	}
+	for name, calls := range map[string]uint64{"step": want.step, "run": 2, "main": 1} {
+		if f := r.row(name); f.Calls != calls || f.CallsError != 0 || f.Recorded != calls || f.Covered != 1 || f.Incomplete != 0 {
+			t.Errorf("%d calls of %s: %+v", calls, name, f)
+		}
+	}
+	// A hit costs eight times what hot takes, so the interval is wide.
+	hot := r.row("hot")
+	if hot.Covered <= 0 || hot.Covered > 0.9 || hot.Recorded == 0 || hot.Recorded >= want.hot || hot.CallsError < hot.Calls/10 || !near(hot.Calls, hot.CallsError, want.hot) {
+		return fmt.Sprintf("hot was called %d times: %+v", want.hot, hot)
+	}
+	return ""
 }
 
 // TestSurveyByIO: the calls of a server are estimated by how often it reads and writes, which is as
@@ -131,6 +136,12 @@ func TestSurveyByIO(t *testing.T) {
 	harness.NeedKernel(t)
 	program := harness.Target(t, "requests.c", "-O1", "-fno-omit-frame-pointer")
 	cmd, _ := harness.Start(t, program, "60")
+	harness.Retry(t, 3, func() string { return surveyRequests(t, cmd.Process.Pid) })
+}
+
+// surveyRequests records requests.c for some seconds. It returns what is off.
+func surveyRequests(t *testing.T, pid int) (off string) {
+	t.Helper()
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
 	type stderrAndStatus struct {
 		text   string
@@ -138,7 +149,7 @@ func TestSurveyByIO(t *testing.T) {
 	}
 	done := make(chan stderrAndStatus)
 	go func() {
-		_, stderr, status := harness.Utrace(t, "record", "-o", trace, "-d", "4s", "-p", strconv.Itoa(cmd.Process.Pid))
+		_, stderr, status := harness.Utrace(t, "record", "-o", trace, "-d", "4s", "-p", strconv.Itoa(pid))
 		done <- stderrAndStatus{stderr, status}
 	}()
 	calls := map[uint64]uint64{} // so far, by CLOCK_MONOTONIC
@@ -148,7 +159,7 @@ func TestSurveyByIO(t *testing.T) {
 	for ended == nil {
 		select {
 		case <-tick.C:
-			if n, ok := proc.IOCalls(cmd.Process.Pid); ok {
+			if n, ok := proc.IOCalls(pid); ok {
 				calls[clock.MonotonicNs()] = n
 			}
 		case e := <-done:
@@ -172,13 +183,14 @@ func TestSurveyByIO(t *testing.T) {
 	}
 	want := (last - first) / 2
 	if last := tables.Surveys[len(tables.Surveys)-1]; !last.ByIO || last.IOCalls == 0 {
-		t.Errorf("the measure is not IO calls: %+v\n%s", last, stderr)
+		return fmt.Sprintf("the measure is not IO calls: %+v\n%s", last, stderr)
 	}
 	for _, name := range []string{"handle", "parse"} {
 		if f := r.row(name); f.Covered > 0.9 || !near(f.Calls, f.CallsError, want) {
-			t.Errorf("%s was called about %d times: %+v", name, want, f)
+			off += fmt.Sprintf("%s was called about %d times: %+v\n", name, want, f)
 		}
 	}
+	return off
 }
 
 // TestNoSurvey: probes that are named see every call, whatever they cost, and all probes do with
@@ -262,53 +274,62 @@ func TestSurveyEstimates(t *testing.T) {
 	bin := harness.Target(t, "survey.c", "-O1", "-lm")
 	for _, mode := range []string{"steady", "phases"} {
 		t.Run(mode, func(t *testing.T) {
-			trace := filepath.Join(t.TempDir(), "trace.arrow")
-			stdout, stderr, status := harness.Utrace(t, "record", "-o", trace, "--", bin, "12", mode)
-			if status != 0 {
-				t.Fatalf("status %d\n%s", status, stderr)
-			}
-			r := analyzeSurvey(t, trace)
-			var calls, totals, percentiles, off []string
-			for line := range strings.Lines(stdout) {
-				var name string
-				var want surveyRow
-				if _, err := fmt.Sscan(line, &name, &want.Calls, &want.TotalNs, &want.P50Ns, &want.P90Ns, &want.P99Ns); err != nil {
-					t.Fatal(err)
-				}
-				f := r.row(name)
-				calls = append(calls, name)
-				if !near(f.Calls, f.CallsError, want.Calls) {
-					off = append(off, fmt.Sprintf("%s: %d ± %d calls, %d recorded, covered %.3f; there were %d", name, f.Calls, f.CallsError, f.Recorded, f.Covered, want.Calls))
-				}
-				if !near(f.TotalNs, f.TotalErrorNs, want.TotalNs) {
-					totals = append(totals, fmt.Sprintf("%s: %d ± %d ns, %d recorded, covered %.3f; it took %d", name, f.TotalNs, f.TotalErrorNs, f.Recorded, f.Covered, want.TotalNs))
-				}
-				if dev := math.Abs(float64(f.P50Ns)/float64(want.P50Ns) - 1); f.Recorded >= 200 && dev > 0.15 {
-					percentiles = append(percentiles, fmt.Sprintf("%s: median %d ns instead of %d", name, f.P50Ns, want.P50Ns))
-				}
-			}
-			for what, list := range map[string][]string{"calls": off, "totals": totals, "percentiles": percentiles} {
-				if len(list) > len(calls)/10 {
-					t.Errorf("%s of %d of %d functions:\n%s\n%s", what, len(list), len(calls), strings.Join(list, "\n"), stderr)
-				}
-			}
+			harness.Retry(t, 3, func() string { return surveyDistributions(t, bin, mode) })
 		})
 	}
 }
 
+// surveyDistributions records survey.c. It returns what is off.
+func surveyDistributions(t *testing.T, bin, mode string) (off string) {
+	t.Helper()
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	stdout, stderr, status := harness.Utrace(t, "record", "-o", trace, "--", bin, "12", mode)
+	if status != 0 {
+		t.Fatalf("status %d\n%s", status, stderr)
+	}
+	r := analyzeSurvey(t, trace)
+	functions := 0
+	wrong := map[string][]string{}
+	for line := range strings.Lines(stdout) {
+		var name string
+		var want surveyRow
+		if _, err := fmt.Sscan(line, &name, &want.Calls, &want.TotalNs, &want.P50Ns, &want.P90Ns, &want.P99Ns); err != nil {
+			t.Fatal(err)
+		}
+		f := r.row(name)
+		functions++
+		if !near(f.Calls, f.CallsError, want.Calls) {
+			wrong["calls"] = append(wrong["calls"], fmt.Sprintf("%s: %d ± %d calls, %d recorded, covered %.3f; there were %d", name, f.Calls, f.CallsError, f.Recorded, f.Covered, want.Calls))
+		}
+		if !near(f.TotalNs, f.TotalErrorNs, want.TotalNs) {
+			wrong["totals"] = append(wrong["totals"], fmt.Sprintf("%s: %d ± %d ns, %d recorded, covered %.3f; it took %d", name, f.TotalNs, f.TotalErrorNs, f.Recorded, f.Covered, want.TotalNs))
+		}
+		// What a hit costs is uncertain by some hundred ns where its site is cold.
+		if dev := math.Abs(float64(f.P50Ns) - float64(want.P50Ns)); f.Recorded >= 200 && dev > 300+0.15*float64(want.P50Ns) {
+			wrong["medians"] = append(wrong["medians"], fmt.Sprintf("%s: %d ns instead of %d", name, f.P50Ns, want.P50Ns))
+		}
+	}
+	for what, list := range wrong {
+		if len(list) > functions/10 {
+			off += fmt.Sprintf("%s of %d of %d functions:\n%s\n%s", what, len(list), functions, strings.Join(list, "\n"), stderr)
+		}
+	}
+	return off
+}
+
 // TestSurveyMachine: without a target, utrace surveys a busy program of the machine.
 func TestSurveyMachine(t *testing.T) {
-	testSurveyMachine(t, 0, 15*time.Second, 6*time.Second)
+	harness.Retry(t, 3, func() string { return surveyMachine(t, 0, 15*time.Second, 6*time.Second) })
 }
 
 // TestSurveyMachineLater: it also surveys a program that becomes busy while it records.
 func TestSurveyMachineLater(t *testing.T) {
-	testSurveyMachine(t, 3*time.Second, 8*time.Second, 13*time.Second)
+	harness.Retry(t, 3, func() string { return surveyMachine(t, 3*time.Second, 8*time.Second, 13*time.Second) })
 }
 
-// testSurveyMachine starts a program some time after the recording begins. The program ends after
-// some time, or the recording does before.
-func testSurveyMachine(t *testing.T, after, lasts, recorded time.Duration) {
+// surveyMachine starts a program some time after the recording begins. The program ends after some
+// time, or the recording does before. It returns what is off.
+func surveyMachine(t *testing.T, after, lasts, recorded time.Duration) string {
 	harness.NeedKernel(t)
 	bin := harness.Target(t, "survey.c", "-O1", "-lm")
 	cmd := exec.Command(bin, fmt.Sprint(lasts.Seconds()))
@@ -335,7 +356,7 @@ func testSurveyMachine(t *testing.T, after, lasts, recorded time.Duration) {
 		t.Fatal(err)
 	}
 	if status != 0 || !strings.Contains(stderr, fmt.Sprintf("chosen: functions of survey (process %d, ", cmd.Process.Pid)) {
-		t.Fatalf("status %d\n%s", status, stderr)
+		return fmt.Sprintf("status %d\n%s", status, stderr)
 	}
 	r := analyzeSurvey(t, trace)
 	part := min(1, float64(r.Trace.DurationNs)/float64(lasts))
@@ -352,6 +373,7 @@ func testSurveyMachine(t *testing.T, after, lasts, recorded time.Duration) {
 		}
 	}
 	if len(off) > 10 {
-		t.Errorf("%d of 50 functions:\n%s\n%s", len(off), strings.Join(off, "\n"), stderr)
+		return fmt.Sprintf("%d of 50 functions:\n%s\n%s", len(off), strings.Join(off, "\n"), stderr)
 	}
+	return ""
 }
