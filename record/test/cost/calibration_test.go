@@ -4,6 +4,7 @@ package cost
 
 import (
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -69,6 +70,12 @@ func TestCalibrated(t *testing.T) {
 // sixth slower for seconds. So what is subtracted may be wrong by a quarter. What it was before is a
 // quarter of what it must become.
 func TestCalibrationFollows(t *testing.T) {
+	harness.Retry(t, 3, func() string { return dearTurns(t) })
+}
+
+// dearTurns returns what is off in the corrected times of hits that become dear.
+func dearTurns(t *testing.T) (off string) {
+	t.Helper()
 	trace, stderr := recordDearHits(t, "-e", "turn", "-e", "leaf")
 	early, late := []string{"--from", "0.5s", "--to", "1.5s"}, []string{"--from", "5s"}
 	turn := func(flags ...string) float64 {
@@ -84,16 +91,23 @@ func TestCalibrationFollows(t *testing.T) {
 	rawBefore, rawAfter := turn(append(early, "--raw")...), turn(append(late, "--raw")...)
 	t.Logf("corrected %.0f, then %.0f us; raw %.0f, then %.0f us", before/1e3, after/1e3, rawBefore/1e3, rawAfter/1e3)
 	if rawAfter-rawBefore < 0.3*(rawBefore-before) {
-		t.Fatalf("hits have not become dear: raw %.0f, then %.0f us\n%s", rawBefore/1e3, rawAfter/1e3, stderr)
+		return fmt.Sprintf("hits have not become dear: raw %.0f, then %.0f us\n%s", rawBefore/1e3, rawAfter/1e3, stderr)
 	}
 	if cost := (rawAfter - after) / (rawAfter - before); cost < 0.75 || cost > 1.25 {
-		t.Errorf("turn takes %.0f us, then %.0f us; raw %.0f, then %.0f us", before/1e3, after/1e3, rawBefore/1e3, rawAfter/1e3)
+		return fmt.Sprintf("turn takes %.0f us, then %.0f us; raw %.0f, then %.0f us", before/1e3, after/1e3, rawBefore/1e3, rawAfter/1e3)
 	}
+	return ""
 }
 
 // TestSurveyFollows: so does what a survey charges. It records fewer calls once hits have become
 // dear, since these cost as much as more calls before.
 func TestSurveyFollows(t *testing.T) {
+	harness.Retry(t, 3, func() string { return dearCalls(t) })
+}
+
+// dearCalls returns what is off in the number of recorded calls whose hits become dear.
+func dearCalls(t *testing.T) (off string) {
+	t.Helper()
 	trace, stderr := recordDearHits(t, "--max-overhead", "5%")
 	recorded := func(from, to string) (calls uint64) {
 		var r surveyReport
@@ -106,8 +120,9 @@ func TestSurveyFollows(t *testing.T) {
 	before, after := recorded("1s", "2.5s"), recorded("5s", "6.5s")
 	t.Logf("%d calls were recorded, then %d", before, after)
 	if before < 1000 || after > before/2 {
-		t.Errorf("%d calls were recorded, then %d\n%s", before, after, stderr)
+		return fmt.Sprintf("%d calls were recorded, then %d\n%s", before, after, stderr)
 	}
+	return ""
 }
 
 // recordDearHits records rounds.c for 7 seconds. In the second half, hits are up to six times as

@@ -64,13 +64,7 @@ func testHandoffs(t *testing.T, program handoffs, hows ...string) {
 			if i > 0 {
 				harness.Long(t)
 			}
-			right := false
-			for try := 0; try < 4 && !right; try++ { // other work may disturb it for a while
-				right = program.isRight(t, how)
-			}
-			if !right {
-				t.Error("the corrected figures are more than 20% off, four times")
-			}
+			harness.Retry(t, 4, func() string { return program.compare(t, how) })
 			if got := program.traced(t, how); !got.marked {
 				t.Errorf("not marked without --sched: %+v", got)
 			}
@@ -85,30 +79,30 @@ func testHandoffs(t *testing.T, program handoffs, hows ...string) {
 	})
 }
 
-// isRight compares runs with and without a recorder.
-func (p *handoffs) isRight(t *testing.T, how string) bool {
+// compare compares runs with and without a recorder. It returns what is off.
+func (p *handoffs) compare(t *testing.T, how string) (off string) {
 	t.Helper()
 	var truth, corrected []handoff
-	marked := false
 	for range 5 {
 		truth = append(truth, p.untraced(t, how))
 		got := p.traced(t, how, "--sched")
 		corrected = append(corrected, got)
-		marked = marked || got.marked
+		if got.marked {
+			off = "marked with --sched\n"
+		}
 	}
-	if marked {
-		t.Log("marked with --sched")
-	}
-	right := !marked
 	for name, figure := range map[string]func(*handoff) float64{
 		"mean":   func(h *handoff) float64 { return h.request.mean / h.serve.mean },
 		"median": func(h *handoff) float64 { return h.request.median / h.serve.median },
 	} {
 		want, got := middle(truth, figure), middle(corrected, figure)
-		t.Logf("%s: a request takes %.2f times as long as its calls, corrected %.2f", name, want, got)
-		right = right && got >= 0.8*want && got <= 1.2*want
+		text := fmt.Sprintf("%s: a request takes %.2f times as long as its calls, corrected %.2f\n", name, want, got)
+		t.Log(text)
+		if got < 0.8*want || got > 1.2*want {
+			off += text
+		}
 	}
-	return right
+	return off
 }
 
 // run returns the command for some requests.

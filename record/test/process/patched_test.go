@@ -101,20 +101,18 @@ func TestPatchedBeforeFound(t *testing.T) {
 	}
 	harness.Start(t, gdb, "60")
 	// The program may change its code while the probes are attached: a documented limit.
-	why := ""
-	for range 3 {
+	harness.Retry(t, 3, func() (off string) {
 		rec := harness.StartRecorder(t, "-e", bin+":work", "-e", bin+":replacement")
 		rec.Await(t)
 		_, rest := startPatches(t, interpreter(t, bin), bin, "start", "3000")
 		printed := rest()
 		stderr := rec.Stop(t)
 		calls := harness.Analyze(t, rec.Trace).Calls()
-		if printed == "1499500 1000" && strings.Contains(stderr, "has changed its code in memory") && calls["work"] == 0 && calls["replacement"] > 0 {
-			return
+		if printed != "1499500 1000" || !strings.Contains(stderr, "has changed its code in memory") || calls["work"] != 0 || calls["replacement"] == 0 {
+			return fmt.Sprintf("%s, %v\n%s", printed, calls, stderr)
 		}
-		why += fmt.Sprintf("%s, %v\n%s", printed, calls, stderr)
-	}
-	t.Error(why)
+		return ""
+	})
 }
 
 // interpreter returns the dynamic linker of a program.
