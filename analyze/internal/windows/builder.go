@@ -29,6 +29,7 @@ type builder struct {
 	fromNs     int64 // the selected time
 	selectedNs int64
 	byTime     bool       // a part of the time is selected
+	costError  float64    // the part of the cost of hits that may be wrong
 	bySet      [][]window // by set of probes
 	count      int        // windows of all classes
 }
@@ -46,6 +47,8 @@ func New(t *format.Tables, durationNs, fromNs, toNs int64) (*Coverage, error) {
 	if len(b.surveys) == 0 || len(t.Windows) == 0 {
 		return nil, nil
 	}
+	moved := format.NewMoved(t.Calibrations)
+	b.costError = min(1, max(leastCostError, moved.Factor()-1))
 	b.selectedNs = max(0, durationNs-fromNs)
 	if toNs != 0 {
 		b.selectedNs = max(0, min(durationNs, toNs)-fromNs)
@@ -266,19 +269,18 @@ func (b *builder) measure(w *Windows, module format.ModuleID) {
 	}
 }
 
-// costError is the least part of the cost of hits that may be wrong. The recorder assumes as much.
-const costError = 0.2
+// leastCostError is the least part of the cost of hits that may be wrong. The recorder assumes as
+// much.
+const leastCostError = 0.2
 
 // sizeErrors returns how wrong the processor time in the windows may be: by a part of the cost of
 // the probes, which was subtracted.
 func (b *builder) sizeErrors(w *Windows) []float64 {
-	moved := format.NewMoved(b.tables.Calibrations)
-	part := min(1, max(costError, moved.Factor()-1))
 	errors := make([]float64, len(w.Sizes))
 	for i := range w.list {
 		win := &w.list[i]
 		if size := w.Sizes[win.stratum]; size > 0 && !win.unmeasured {
-			errors[win.stratum] += part * float64(win.costNs) / size
+			errors[win.stratum] += b.costError * float64(win.costNs) / size
 		}
 	}
 	return errors

@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
-	"time"
 
 	"utrace/format"
 )
@@ -257,7 +256,8 @@ func TestSmallWindows(t *testing.T) {
 	}
 }
 
-// A trace from a stranger takes neither long nor too much memory.
+// A trace from a stranger takes neither long nor too much memory: without a limit, this would not end
+// before the time for tests is over.
 func TestManyWindows(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	tb := &format.Tables{Modules: make([]format.Module, 1), Surveys: []format.Survey{{CPUNs: 1 << 63}}}
@@ -275,7 +275,6 @@ func TestManyWindows(t *testing.T) {
 		from := rng.Uint64()
 		tb.Windows = append(tb.Windows, format.Window{Set: format.SetID(rng.IntN(funcs)), FromNs: from, ToNs: from + 1, OffNs: rng.Uint64(), CPUNs: rng.Uint64()})
 	}
-	start := time.Now()
 	if _, err := New(tb, 1e9, 0, 0); err != nil {
 		t.Log(err)
 	}
@@ -284,8 +283,5 @@ func TestManyWindows(t *testing.T) {
 	}
 	if _, err := New(tb, 1e9, 0, 0); err == nil {
 		t.Error("no limit")
-	}
-	if took := time.Since(start); took > 20*time.Second {
-		t.Errorf("took %v", took)
 	}
 }
