@@ -92,7 +92,7 @@ func TestConstants(t *testing.T) {
 			"WAKEUP_SLEPT_BIT":        uint64(bits.TrailingZeros64(format.WakeupSlept)),
 			"WAKEUP_GOROUTINE_BIT":    uint64(bits.TrailingZeros64(format.WakeupGoroutine)),
 			"GO_STACK_TOP_BIT":        uint64(bits.TrailingZeros64(goStackTop)),
-			"COOKIE_KIND_BIT":         cookieKindBit, "COOKIE_GOID_BIT": cookieGoidBit, "LAP_BIT": lapBit,
+			"COOKIE_KIND_BIT":         cookieKindBit, "COOKIE_GOID_BIT": cookieGoidBit, "SESSION_RETURN_BIT": sessionReturnBit, "LAP_BIT": lapBit,
 		},
 		"record_kind": {
 			"KIND_ENTRY": uint64(format.Entry), "KIND_RETURN": uint64(format.Return),

@@ -45,6 +45,12 @@
 // other on a CPU, so each takes a scratch of its own. An event without arguments goes into the
 // lane, others go into the ring.
 //
+// A condition on arguments is decided at the entry. A session (Sessions, since Linux 6.13) is one
+// program for entry and return that tells the kernel to leave the return alone: a dropped call then
+// costs an entry, which is 0.6 times as much as both on a push and half as much on a nop of five
+// bytes (empty programs). Other functions have two programs: where both entry and return are wanted,
+// a session was 0.94 to 0.99 times as dear, which is within the noise.
+//
 // Loops over memory are functions that the verifier looks at once. They keep their state in memory,
 // which the verifier does not follow. Otherwise it would have to follow more than a million
 // instructions.

@@ -45,6 +45,7 @@ func Findings(perfRoom func() (probes int, err error)) []Finding {
 		perfFinding(method, perfRoom),
 		methodFinding(method, err),
 		fastNopsFinding(),
+		sessionsFinding(),
 		filteredReturnsFinding(),
 		lockdownFinding(),
 		namespaceFinding(),
@@ -155,6 +156,18 @@ func fastNopsFinding() Finding {
 		return ok(name, "on functions that begin with a nop of five bytes")
 	case errors.Is(err, ErrUnsupported):
 		return ok(name, "none (Linux %s, x86-64): every probe costs a trap", FastNops.Since)
+	}
+	return unchecked(name, err)
+}
+
+func sessionsFinding() Finding {
+	const name = "dropped calls"
+	err := Sessions.Probe()
+	switch {
+	case err == nil:
+		return ok(name, "no trap at the return if a condition on arguments drops them")
+	case errors.Is(err, ErrUnsupported):
+		return ok(name, "a trap at the return like others (Linux %s: none)", Sessions.Since)
 	}
 	return unchecked(name, err)
 }

@@ -37,6 +37,9 @@ struct bpf_raw_tracepoint_args {
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 
+/* From kernel/trace/bpf_trace.c: whether a session's program runs at the return. */
+extern _Bool bpf_session_is_return(void) __ksym;
+
 /* From include/linux/sched.h and include/linux/sched/signal.h. */
 struct signal_struct {
 	struct {

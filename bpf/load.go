@@ -26,11 +26,14 @@ type Options struct {
 	// Conditions is set if sites have conditions: hits that do not meet them are counted, see
 	// Unmet.
 	Conditions bool
-	Stacks     bool // record the stack of callers at entries, see Stack
-	Samples    bool // make it possible to take samples, see Sample
-	Limited    bool // functions can be turned off, and the cost of their hits is counted, see Limits
-	NoTasks    bool // do not watch tasks; not with Follow or Sched
-	Sched      bool // record when threads that have had an event leave a CPU, run again and are woken
+	// Sessions is set if calls can be dropped at their entry: then the kernel leaves their return
+	// alone. It needs the feature Sessions, Sites, and the method Multi.
+	Sessions bool
+	Stacks   bool // record the stack of callers at entries, see Stack
+	Samples  bool // make it possible to take samples, see Sample
+	Limited  bool // functions can be turned off, and the cost of their hits is counted, see Limits
+	NoTasks  bool // do not watch tasks; not with Follow or Sched
+	Sched    bool // record when threads that have had an event leave a CPU, run again and are woken
 	// DeferCalls lets conditions be decided at the return: the record of an entry is then written
 	// late. All sites of functions must be SiteDeferred. Displaced is off: its rows would come
 	// before the entries of the calls around them.
@@ -152,14 +155,18 @@ func (l *loader) load() (*ebpf.Collection, error) {
 	return coll, nil
 }
 
-// loadSleeping loads the program for sites as a sleepable one if the kernel supports that for
-// uprobes (Linux 6.0), and otherwise as a plain one.
+// loadSleeping loads the programs for sites as sleepable ones if the kernel supports that for
+// uprobes (Linux 6.0), and otherwise as plain ones.
 func loadSleeping(spec *ebpf.CollectionSpec) (*ebpf.Collection, error) {
 	if spec.Programs[utraceProgOnSite] == nil {
 		return ebpf.NewCollection(spec)
 	}
 	sleeping := spec.Copy()
-	sleeping.Programs[utraceProgOnSite].Flags |= unix.BPF_F_SLEEPABLE
+	for _, name := range []string{utraceProgOnSite, utraceProgOnCall} {
+		if prog := sleeping.Programs[name]; prog != nil {
+			prog.Flags |= unix.BPF_F_SLEEPABLE
+		}
+	}
 	if err := sleeping.Variables[utraceVarMayFault].Set(uint8(1)); err != nil {
 		return nil, err
 	}

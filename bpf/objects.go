@@ -14,6 +14,7 @@ type Objects struct {
 	OnInstruction *ebpf.Program // for probes on an instruction; see Cookie
 	OnReturn      *ebpf.Program // for return probes
 	OnSite        *ebpf.Program // for sites with arguments, see AddSite; nil without Options.Sites
+	OnCall        *ebpf.Program // for sessions, see SessionCookie; nil without Options.Sessions
 	onSample      *ebpf.Program // nil without Options.Samples
 
 	Lanes  []*Lane // events, by CPU
@@ -53,6 +54,7 @@ func newObjects(coll *ebpf.Collection, o Options) *Objects {
 		OnInstruction: coll.Programs[utraceProgOnInstruction],
 		OnReturn:      coll.Programs[utraceProgOnReturn],
 		OnSite:        coll.Programs[utraceProgOnSite],
+		OnCall:        coll.Programs[utraceProgOnCall],
 		onSample:      coll.Programs[utraceProgOnSample],
 		sites:         coll.Maps[utraceMapSites],
 		funcLosses:    coll.Maps[utraceMapFuncLosses],

@@ -164,6 +164,12 @@ func (o *Objects) AddSite(s *Site) (cookie uint64, err error) {
 	return uint64(at), nil
 }
 
+// sessionReturnBit is SESSION_RETURN_BIT of types.h.
+const sessionReturnBit = 32
+
+// SessionCookie is the cookie of a session, from those of the sites of a function's entry and return.
+func SessionCookie(entry, exit uint64) uint64 { return exit<<sessionReturnBit | entry }
+
 // QuietCookie is the cookie of a probe that records nothing: it only raises a semaphore.
 const QuietCookie = 0xffffffff
 
@@ -178,6 +184,9 @@ const maxUnmet = 1 << 12
 func prepareSites(spec *ebpf.CollectionSpec, o Options, cpus int, tlsOffset uint32) error {
 	if err := spec.Variables[utraceVarTlsOffset].Set(tlsOffset); err != nil {
 		return err
+	}
+	if !o.Sessions {
+		delete(spec.Programs, utraceProgOnCall)
 	}
 	if o.Sites == 0 {
 		delete(spec.Programs, utraceProgOnSite)

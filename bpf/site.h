@@ -131,9 +131,9 @@ static __always_inline void finish_deferred(struct pt_regs *regs, struct scratch
 		count_loss(cpu, site->func, kind, now);
 }
 
-/* Writes the event of any other site, which is in s, if it is kept. late: its time is still to be
- * taken. */
-static __always_inline void finish_event(struct pt_regs *regs, struct scratch *s, const struct site *site, __u64 id,
+/* Writes the event of any other site, which is in s, if it is kept, and returns whether it is. late:
+ * its time is still to be taken. */
+static __always_inline int finish_event(struct pt_regs *regs, struct scratch *s, const struct site *site, __u64 id,
 	__u32 cpu, __u64 now, int late, struct kept_key *key)
 {
 	__u32 kind = site->kind;
@@ -142,7 +142,7 @@ static __always_inline void finish_event(struct pt_regs *regs, struct scratch *s
 	if (kind == KIND_ENTRY && site->flags & SITE_FUNCTION) {
 		if (!keep && site->flags & SITE_PAIRED && !bpf_map_lookup_elem(&kept_calls, key)) { /* nearly always */
 			count_unmet(site->func, kind);
-			return;
+			return 0;
 		}
 		s->event.event.kind = kind = entry_kind(regs);
 	}
@@ -162,9 +162,10 @@ static __always_inline void finish_event(struct pt_regs *regs, struct scratch *s
 		s->event.event.time_ns = now = bpf_ktime_get_ns();
 	if (keep && put_site(cpu, s, site))
 		count_loss(cpu, site->func, kind, now);
+	return keep;
 }
 
-/* What happens at a site:
+/* What happens at a site. It returns whether the return of a call is wanted:
  *
  *  1. Find the site, and leave if nothing is to be recorded.
  *  2. Leave if it is a return whose entry was not kept.
@@ -173,19 +174,17 @@ static __always_inline void finish_event(struct pt_regs *regs, struct scratch *s
  *
  * If most calls may be dropped (late), the time is taken in step 4: taking it is what costs a
  * dropped call most. */
-SEC("uprobe.multi")
-int on_site(struct pt_regs *regs)
+static __always_inline int visit(struct pt_regs *regs, __u32 at)
 {
 	__u64 id = bpf_get_current_pid_tgid(), now = 0, sp = 0, value = 0, goid = 0;
 	struct kept_key key;
-	__u32 at, cpu, kind;
+	__u32 cpu, kind;
 	struct site *site;
 	struct scratch *s;
-	int late;
+	int late, keep = 1;
 
 	if (!enabled || !is_recorded(id >> 32))
 		return 0;
-	at = bpf_get_attach_cookie(regs);
 	site = bpf_map_lookup_elem(&sites, &at);
 	if (!site)
 		return 0;
@@ -230,9 +229,31 @@ int on_site(struct pt_regs *regs)
 	if (defer_calls && site->flags & SITE_DEFERRED)
 		finish_deferred(regs, s, site, at, id, cpu, now, &key);
 	else
-		finish_event(regs, s, site, id, cpu, now, late, &key);
+		keep = finish_event(regs, s, site, id, cpu, now, late, &key);
 	s->busy = 0;
+	return keep;
+}
+
+SEC("uprobe.multi")
+int on_site(struct pt_regs *regs)
+{
+	visit(regs, bpf_get_attach_cookie(regs));
 	return 0;
+}
+
+/* A function's entry and its return in one program (a session). The result of the entry says whether
+ * the kernel leaves the return alone: a call that is dropped has no trap there. The cookie has both
+ * sites, see SESSION_RETURN. */
+SEC("uprobe.session")
+int on_call(struct pt_regs *regs)
+{
+	__u64 cookie = bpf_get_attach_cookie(regs);
+
+	if (bpf_session_is_return()) {
+		visit(regs, SESSION_RETURN(cookie));
+		return 0;
+	}
+	return !visit(regs, cookie);
 }
 
 #endif

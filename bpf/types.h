@@ -33,6 +33,7 @@ enum limit {
 	WAKEUP_SLEPT_BIT = 35,
 	GO_STACK_TOP_BIT = 40,       /* see GO_STACK_TOP */
 	COOKIE_KIND_BIT = 32,        /* see COOKIE_KIND */
+	SESSION_RETURN_BIT = 32,     /* see SESSION_RETURN */
 	COOKIE_GOID_BIT = 48,        /* see COOKIE_GOID */
 	LAP_BIT = 8,                 /* see LAP */
 };
@@ -162,6 +163,9 @@ struct func_loss {
  * code, the offset of goid in the runtime's struct g. */
 #define COOKIE_KIND(cookie) ((__u32)((cookie) >> COOKIE_KIND_BIT) & 0xffff)
 #define COOKIE_GOID(cookie) ((__u32)((cookie) >> COOKIE_GOID_BIT))
+
+/* The cookie of a session: the site of the entry in the lower half, that of the return in the upper. */
+#define SESSION_RETURN(cookie) ((__u32)((cookie) >> SESSION_RETURN_BIT))
 
 /* A function under an overhead limit. The recorder sets the costs and turns the function on and
  * off; the programs count. */

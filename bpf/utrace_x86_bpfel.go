@@ -43,6 +43,7 @@ const (
 	utraceMapTgids            = "tgids"
 	utraceMapThreadCalls      = "thread_calls"
 	utraceMapUnmet            = "unmet"
+	utraceProgOnCall          = "on_call"
 	utraceProgOnDisplacing    = "on_displacing"
 	utraceProgOnExec          = "on_exec"
 	utraceProgOnExecCalls     = "on_exec_calls"
@@ -128,6 +129,7 @@ type utraceSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type utraceProgramSpecs struct {
+	OnCall        *ebpf.ProgramSpec `ebpf:"on_call"`
 	OnDisplacing  *ebpf.ProgramSpec `ebpf:"on_displacing"`
 	OnExec        *ebpf.ProgramSpec `ebpf:"on_exec"`
 	OnExecCalls   *ebpf.ProgramSpec `ebpf:"on_exec_calls"`
@@ -330,6 +332,7 @@ type utraceVariables struct {
 //
 // It can be passed to loadUtraceObjects or ebpf.CollectionSpec.LoadAndAssign.
 type utracePrograms struct {
+	OnCall        *ebpf.Program `ebpf:"on_call"`
 	OnDisplacing  *ebpf.Program `ebpf:"on_displacing"`
 	OnExec        *ebpf.Program `ebpf:"on_exec"`
 	OnExecCalls   *ebpf.Program `ebpf:"on_exec_calls"`
@@ -346,6 +349,7 @@ type utracePrograms struct {
 
 func (p *utracePrograms) Close() error {
 	return _UtraceClose(
+		p.OnCall,
 		p.OnDisplacing,
 		p.OnExec,
 		p.OnExecCalls,

@@ -211,6 +211,9 @@ func (p *attachedProbes) attachSites(a *attacher, maker linkMaker, m *module, no
 	onReturn := func(list []site) pendingLink {
 		return maker.uretprobe(m.Image.OpenPath, program(p.objs, p.objs.OnReturn, list), list, a.pid)
 	}
+	onCall := func(list []site) pendingLink {
+		return maker.session(m.Image.OpenPath, p.objs.OnCall, list, a.pid)
+	}
 	onUSDT := func(list []site) pendingLink {
 		return maker.uprobe(m.Image.OpenPath, p.objs.OnSite, list, a.pid)
 	}
@@ -225,6 +228,7 @@ func (p *attachedProbes) attachSites(a *attacher, maker linkMaker, m *module, no
 		asked.ask(a, wanted(m.sites.early), onInstruction)
 		asked.ask(a, wanted(m.sites.entries), onInstruction)
 		asked.ask(a, wanted(m.sites.trampolines), onReturn)
+		asked.ask(a, wanted(m.sites.sessions), onCall)
 		asked.ask(a, wanted(m.sites.usdt), onUSDT)
 		asked.ask(a, wanted(m.sites.raised), onUSDT)
 		asked.ask(a, without(wanted(m.sites.returns), noReturns), onInstruction)
@@ -237,6 +241,7 @@ func (p *attachedProbes) attachSites(a *attacher, maker linkMaker, m *module, no
 	attach(m.sites.early, &a.links.others, onInstruction)
 	attach(m.sites.entries, &a.links.others, onInstruction)
 	attach(m.sites.trampolines, &a.links.returns, onReturn)
+	attach(m.sites.sessions, &a.links.returns, onCall)
 	attach(m.sites.usdt, &a.links.others, onUSDT)
 
 	entries := a.refused

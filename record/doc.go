@@ -57,6 +57,9 @@
 //   - Deferred calls (Config.SlowerThan, conditions on ret or duration): their cost depends on the
 //     calls around them.
 //
+// A call that a condition on arguments drops counts with the cost of an entry that is followed by a
+// return. Where it has no trap at its return (bpf.Sessions), that is some hundred ns too much.
+//
 // The cost of arguments is the cost of two texts, at a static probe. The overhead limit also uses
 // it for arguments and results of functions; an analysis does not. Without an overhead limit, the
 // time is taken after a condition decided at the entry, so its cost is outside the duration. With a

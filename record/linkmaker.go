@@ -30,7 +30,12 @@ func (m linkMaker) uprobe(path string, prog *ebpf.Program, sites []site, pid int
 
 // uretprobe does the same for the return of functions.
 func (m linkMaker) uretprobe(path string, prog *ebpf.Program, sites []site, pid int) (wait func() (io.Closer, error)) {
-	return m.linker.Attach(linker.Probes{Program: prog, Path: path, Return: true, Sites: linkerSites(sites), PID: pid})
+	return m.linker.Attach(linker.Probes{Program: prog, Path: path, When: linker.AtReturns, Sites: linkerSites(sites), PID: pid})
+}
+
+// session does the same for the entry and the return of functions.
+func (m linkMaker) session(path string, prog *ebpf.Program, sites []site, pid int) (wait func() (io.Closer, error)) {
+	return m.linker.Attach(linker.Probes{Program: prog, Path: path, When: linker.AtBoth, Sites: linkerSites(sites), PID: pid})
 }
 
 func linkerSites(sites []site) []linker.Site {

@@ -32,11 +32,15 @@ type moduleSites struct {
 	early       []site // returns at the entry's instruction
 	entries     []site
 	trampolines []site // returns that go through the kernel's trampoline
+	sessions    []site // entries together with such returns
 	usdt        []site
 	raised      []site // probes that only raise a semaphore
 	returns     []site // return instructions, and jumps to other functions
 	handoffs    []site // of goroutines; they belong to no function
 }
+
+// first returns a site of each call: that of its entry, or that of a static probe.
+func (s *moduleSites) first() []site { return slices.Concat(s.entries, s.sessions, s.usdt) }
 
 // newModuleSites creates the sites of a module. It adds those with values or conditions to the
 // programs' table.
@@ -87,6 +91,11 @@ func (s *moduleSites) addFunc(objs *bpf.Objects, m *module, i int) error {
 
 	entry.fn, exit.fn, jump.fn = i, i, i
 	entry.fileOff, exit.fileOff = fn.FileOff, fn.FileOff
+	if objs.OnCall != nil && dropsAtEntry(fn) {
+		entry.cookie = bpf.SessionCookie(entry.cookie, exit.cookie)
+		s.sessions = append(s.sessions, entry)
+		return nil
+	}
 	s.entries = append(s.entries, entry)
 	switch fn.ReturnBy {
 	case plan.ByTrampoline:
@@ -96,6 +105,12 @@ func (s *moduleSites) addFunc(objs *bpf.Objects, m *module, i int) error {
 		s.addReturns(jump, fn.TailCalls, fn.FileOff)
 	}
 	return nil
+}
+
+// dropsAtEntry reports whether calls of a function may be dropped at their entry, and would return
+// through the kernel's trampoline.
+func dropsAtEntry(fn *plan.Func) bool {
+	return fn.ReturnBy == plan.ByTrampoline && fn.Entry != nil && fn.Exit != nil && fn.Entry.Flags&bpf.SitePaired != 0 && fn.Entry.NumConds > 0
 }
 
 // addUSDT adds the locations of a static probe.

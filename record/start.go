@@ -55,13 +55,14 @@ func (s *session) load() (err error) {
 	defer s.readingLines.Wait()
 	grows := s.plan.CanGrow() || s.plan.NeedsPerProcess() || s.plan.ChoosesBusy()
 	funcs := s.plan.Funcs()
+	conditions := slices.ContainsFunc(s.plan.Probes, func(p *probe.Probe) bool { return p.Values.Condition != nil })
 	if grows {
 		funcs += maxDiscoveredFuncs
 	}
 	s.objs, err = bpf.Load(bpf.Options{
 		RingBytes: s.cfg.RingBytes, Funcs: funcs, Sites: s.plan.CountTableSites(grows), TGIDs: s.targets, Method: s.method,
 		Follow: s.cfg.Follow, DeferCalls: s.plan.DefersCalls(), Limited: s.cfg.MaxOverhead > 0, Sched: s.cfg.Sched, Stacks: s.cfg.Stacks, Samples: s.takesSamples(),
-		Conditions: slices.ContainsFunc(s.plan.Probes, func(p *probe.Probe) bool { return p.Values.Condition != nil }),
+		Conditions: conditions, Sessions: conditions && !s.plan.DefersCalls() && s.method == bpf.Multi && bpf.Sessions.Probe() == nil,
 	})
 	if err != nil {
 		return err
@@ -117,7 +118,7 @@ func (s *session) newLinker() (_ linker.Linker, err error) {
 	if len(s.cfg.LinkHolder) == 0 {
 		return linker.Local(s.method), nil
 	}
-	if s.holder, err = linker.NewHolder(s.cfg.LinkHolder, s.method, s.objs.OnInstruction, s.objs.OnReturn, s.objs.OnSite); err != nil {
+	if s.holder, err = linker.NewHolder(s.cfg.LinkHolder, s.method, s.objs.OnInstruction, s.objs.OnReturn, s.objs.OnSite, s.objs.OnCall); err != nil {
 		return nil, fmt.Errorf("start the process that holds the probes: %w", err)
 	}
 	return s.holder, nil

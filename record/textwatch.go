@@ -249,7 +249,7 @@ func (w *textWatch) report(key textKey, fns []int, why string) {
 	now := time.Duration(clock.SinceStart(clock.MonotonicNs(), w.startNs))
 	text := fmt.Sprintf("%s %s. Noticed %.1f s after the start: later calls are missing, perhaps also those of a second before", describeProcess(key.pid), why, now.Seconds())
 	number := english.Plural(len(fns), "function", "")
-	if len(w.sitesOf(key.m)) < len(key.m.sites.entries)+len(key.m.sites.usdt) {
+	if len(w.sitesOf(key.m)) < len(key.m.sites.first()) {
 		number = "at least " + number
 	}
 	f := textFinding{m: key.m, why: why, text: fmt.Sprintf("%s of %s: %s", number, key.m.Path, text)}
@@ -281,7 +281,7 @@ func (w *textWatch) sitesOf(m *module) []watchedSite {
 	if list, ok := w.watched[m]; ok {
 		return list
 	}
-	all := slices.Concat(m.sites.entries, m.sites.usdt)
+	all := m.sites.first()
 	step := max(1, (len(all)+maxLooked-1)/maxLooked)
 	var list []watchedSite
 	for i := 0; i < len(all); i += step {

@@ -24,8 +24,8 @@ type Windows struct {
 	Size  float64   // of all windows
 	// SizeErrors are the parts of Sizes that may be wrong, all in the same direction; nil if none is.
 	SizeErrors []float64
-	All   float64   // size of the whole recording
-	Share float64   // of the time of the recording, 0 to 1
+	All        float64 // size of the whole recording
+	Share      float64 // of the time of the recording, 0 to 1
 	// WholeScale is how many calls a call in a whole window stands for; 0 if there are no such
 	// windows.
 	WholeScale float64

@@ -144,7 +144,7 @@ func (h *Holder) Attach(p Probes) (wait func() (io.Closer, error)) {
 	if rest, ok := strings.CutPrefix(p.Path, "/proc/self/"); ok {
 		p.Path = fmt.Sprintf("/proc/%d/%s", os.Getpid(), rest)
 	}
-	id, replied := h.ask(request{Program: slices.Index(h.programs, p.Program), Path: p.Path, Return: p.Return, Sites: p.Sites, PID: p.PID})
+	id, replied := h.ask(request{Program: slices.Index(h.programs, p.Program), Path: p.Path, When: p.When, Sites: p.Sites, PID: p.PID})
 	return func() (io.Closer, error) {
 		if err := replied(); err != nil {
 			return nil, err

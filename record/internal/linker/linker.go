@@ -43,10 +43,19 @@ type Site struct {
 type Probes struct {
 	Program *ebpf.Program
 	Path    string
-	Return  bool // the program runs when the functions at the sites return
+	When    When
 	Sites   []Site
 	PID     int // the only process; 0: all
 }
+
+// When says when the program runs.
+type When uint8
+
+const (
+	AtSites   When = iota // at the instructions
+	AtReturns             // when the functions that begin there return
+	AtBoth                // a session: at both, see bpf.Sessions; only with bpf.Multi
+)
 
 // Linker attaches probes with a single link. Closing the link removes them.
 type Linker interface {
@@ -74,16 +83,23 @@ func (l Local) Attach(p Probes) (wait func() (io.Closer, error)) {
 }
 
 func (l Local) attach(p Probes) (io.Closer, error) {
+	if p.When == AtBoth {
+		var offsets, cookies []uint64
+		for _, s := range p.Sites {
+			offsets, cookies = append(offsets, s.Off), append(cookies, s.Cookie)
+		}
+		return bpf.AttachSessions(p.Path, p.Program, offsets, cookies, p.PID)
+	}
 	ex, err := link.OpenExecutable(p.Path)
 	if err != nil {
 		return nil, err
 	}
 	switch {
-	case bpf.Method(l) == bpf.Perf && p.Return:
+	case bpf.Method(l) == bpf.Perf && p.When == AtReturns:
 		return ex.Uretprobe("", p.Program, perfOptions(p.Sites[0], p.PID))
 	case bpf.Method(l) == bpf.Perf:
 		return ex.Uprobe("", p.Program, perfOptions(p.Sites[0], p.PID))
-	case p.Return:
+	case p.When == AtReturns:
 		return ex.UretprobeMulti(nil, p.Program, multiOptions(p.Sites, p.PID))
 	}
 	return ex.UprobeMulti(nil, p.Program, multiOptions(p.Sites, p.PID))

@@ -73,7 +73,7 @@ func TestHolder(t *testing.T) {
 	sites := []Site{{Off: 1, Cookie: 2}}
 	var waits []func() (io.Closer, error)
 	for _, path := range []string{"a", "bad", "b", "c"} {
-		waits = append(waits, h.Attach(Probes{Program: prog, Path: path, Return: path == "c", Sites: sites}))
+		waits = append(waits, h.Attach(Probes{Program: prog, Path: path, When: map[bool]When{true: AtReturns}[path == "c"], Sites: sites}))
 	}
 	made := map[int]io.Closer{}
 	for i, wait := range waits {

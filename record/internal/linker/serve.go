@@ -32,7 +32,7 @@ type request struct {
 
 	Program int // otherwise as in Probes
 	Path    string
-	Return  bool
+	When    When
 	Sites   []Site
 	PID     int
 }
@@ -57,7 +57,7 @@ type server struct {
 // heldLink is a link that is not closed.
 type heldLink struct {
 	io.Closer
-	isReturn bool
+	when When
 }
 
 // Serve runs the process of a Holder: it reads requests from r and writes replies to w until r
@@ -102,7 +102,7 @@ func (s *server) serve(in *gob.Decoder) error {
 	running.Wait()
 	var returns, others []heldLink
 	for _, l := range s.links {
-		if l.isReturn {
+		if l.when != AtSites {
 			returns = append(returns, l)
 		} else {
 			others = append(others, l)
@@ -141,12 +141,12 @@ func (s *server) do(req *request) error {
 	if req.Program < 0 || req.Program >= len(s.programs) || len(req.Sites) == 0 {
 		return fmt.Errorf("cannot attach program %d to %d sites", req.Program, len(req.Sites))
 	}
-	l, err := s.linker.Attach(Probes{s.programs[req.Program], req.Path, req.Return, req.Sites, req.PID})()
+	l, err := s.linker.Attach(Probes{s.programs[req.Program], req.Path, req.When, req.Sites, req.PID})()
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.links[req.ID] = heldLink{l, req.Return}
+	s.links[req.ID] = heldLink{l, req.When}
 	return nil
 }
