@@ -12,15 +12,15 @@ import (
 
 // data is what a page holds, see src/data.ts. Times are in nanoseconds.
 type data struct {
-	Kind      string      `json:"kind"` // analyze or diff
-	Title     string      `json:"title"`
-	Version   string      `json:"version"` // of utrace
-	Facts     [][2]string `json:"facts"`
-	Sentences []string    `json:"sentences"`
-	Notes     []string    `json:"notes"`
-	Warnings  []string    `json:"warnings"`
-	LeftOut   []string    `json:"left_out"` // of the page, to keep it small
-	Why       *why        `json:"why"`
+	Kind      string       `json:"kind"` // analyze or diff
+	Title     string       `json:"title"`
+	Version   string       `json:"version"` // of utrace
+	Facts     [][2]string  `json:"facts"`
+	Sentences []string     `json:"sentences"`
+	Notes     []string     `json:"notes"`
+	Warnings  []string     `json:"warnings"`
+	LeftOut   []string     `json:"left_out"` // of the page, to keep it small
+	Why       *explanation `json:"why"`
 
 	Trace     any      `json:"trace"` // as in --json
 	By        string   `json:"by"`    // the rows are grouped by this

@@ -1,9 +1,11 @@
-package analyze
+package why
 
 import (
 	"fmt"
 	"strings"
 	"time"
+
+	"utrace/analyze"
 )
 
 // Cause is something that distinguishes slow calls from typical ones.
@@ -16,7 +18,7 @@ type Cause struct {
 	// If the cause is about time, they are parts of the time of these calls.
 	SlowPart, TypicalPart float64
 	// Values are the most frequent ones that slow calls have more often. More counts the others.
-	Values []Value
+	Values []analyze.Value
 	More   int
 	// Threshold is where the slow calls are, if HasThreshold: at Threshold or above or, with Below,
 	// below it.
@@ -75,7 +77,7 @@ func (c *Cause) String() string {
 	case CauseElsewhere:
 		return c.Name + " ran on another thread"
 	case CauseBurst:
-		return fmt.Sprintf("%s calls of it began in the same %s", c.bound(fmt.Sprintf("%.0f", c.Threshold)), FormatDuration(c.Within))
+		return fmt.Sprintf("%s calls of it began in the same %s", c.bound(fmt.Sprintf("%.0f", c.Threshold)), analyze.FormatDuration(c.Within))
 	case CauseRecorder:
 		return "the recorder of the trace ran instead"
 	case CauseTrend:
