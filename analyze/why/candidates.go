@@ -19,11 +19,12 @@ import (
 // Limits of the causes of an Explanation.
 const (
 	minCauseShare  = 0.2
-	maxLevels      = 200 // values of a candidate: the most frequent ones
-	maxCauseValues = 5   // of a Cause
-	minDistinct    = 8   // numbers from which a threshold is looked for
-	minSlow        = 5   // slow calls from which causes are looked for
-	maxElsewhere   = 200 // functions
+	minCPUOdds     = 10.0 // of slow calls to be on a processor, as against typical ones
+	maxLevels      = 200  // values of a candidate: the most frequent ones
+	maxCauseValues = 5    // of a Cause
+	minDistinct    = 8    // numbers from which a threshold is looked for
+	minSlow        = 5    // slow calls from which causes are looked for
+	maxElsewhere   = 200  // functions
 )
 
 // candidate is a possible cause. test completes it, with the calls that it is true of.
@@ -78,7 +79,7 @@ func (f *causeFinder) find(c *contrast.Contrast) (found []foundCause) {
 	for i := range f.list {
 		of := &f.list[i]
 		share, applies := of.test(c, &of.cause)
-		if share.Part >= minCauseShare && c.Significant(share) {
+		if share.Part >= minCauseShare && !of.cause.usual() && c.Significant(share) {
 			of.cause.Share, of.cause.P = Share{share.Part, share.Low, share.High}, share.P
 			list = append(list, foundCause{of, applies})
 		}

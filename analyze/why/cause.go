@@ -89,6 +89,12 @@ func (c *Cause) String() string {
 	return string(c.Kind)
 }
 
+// usual reports whether it may be so in any program: one processor often has more interrupts, and
+// more of the other programs, than the next one.
+func (c *Cause) usual() bool {
+	return c.Kind == CauseCPU && c.SlowPart*(1-c.TypicalPart) < minCPUOdds*c.TypicalPart*(1-c.SlowPart)
+}
+
 // HasThreshold reports whether the cause is about a number of each call.
 func (c *Cause) HasThreshold() bool {
 	switch c.Kind {

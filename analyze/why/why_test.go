@@ -308,6 +308,31 @@ func TestExplainCauses(t *testing.T) {
 	}
 }
 
+// One of two processors has four in five of the slow calls, and half of the others: its interrupts
+// may be why. With all of the slow calls, it is a cause.
+func TestExplainProcessor(t *testing.T) {
+	for _, c := range []struct {
+		slow   [2]int // of a hundred calls on each processor
+		causes int
+	}{{[2]int{1, 4}, 0}, {[2]int{0, 4}, 1}} {
+		rng := rand.New(rand.NewPCG(1, 1))
+		s := newStory("{}", 1, "handle")
+		for range 10_000 {
+			s.now += 1_000_000
+			cpu, ns := rng.IntN(2), 1000+rng.IntN(100)
+			if rng.IntN(100) < c.slow[cpu] {
+				ns += 300_000
+			}
+			s.enter(0, "handle", fmt.Sprintf(" cpu=%d", cpu))
+			s.now += ns
+			s.leave(0, "handle", fmt.Sprintf(" cpu=%d", cpu))
+		}
+		if x := explain(t, "200us", analyze.Options{}, s.trace(t)); len(x.Causes) != c.causes || c.causes > 0 && x.Causes[0].Kind != CauseCPU {
+			t.Errorf("%v: %+v", c.slow, x.Causes)
+		}
+	}
+}
+
 // Calls that take longer and longer are slow at the end.
 func TestExplainTrend(t *testing.T) {
 	s := newStory("{}", 1, "handle")
