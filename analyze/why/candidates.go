@@ -19,7 +19,8 @@ import (
 // Limits of the causes of an Explanation.
 const (
 	minCauseShare  = 0.2
-	minCPUOdds     = 10.0 // of slow calls to be on a processor, as against typical ones
+	minOdds        = 3.0  // of slow calls to have a cause, as against typical ones
+	minCPUOdds     = 10.0 // the same of a processor
 	maxLevels      = 200  // values of a candidate: the most frequent ones
 	maxCauseValues = 5    // of a Cause
 	minDistinct    = 8    // numbers from which a threshold is looked for
@@ -79,7 +80,7 @@ func (f *causeFinder) find(c *contrast.Contrast) (found []foundCause) {
 	for i := range f.list {
 		of := &f.list[i]
 		share, applies := of.test(c, &of.cause)
-		if share.Part >= minCauseShare && !of.cause.usual() && c.Significant(share) {
+		if share.Part >= minCauseShare && of.cause.distinguishes() && c.Significant(share) {
 			of.cause.Share, of.cause.P = Share{share.Part, share.Low, share.High}, share.P
 			list = append(list, foundCause{of, applies})
 		}

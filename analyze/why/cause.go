@@ -89,10 +89,14 @@ func (c *Cause) String() string {
 	return string(c.Kind)
 }
 
-// usual reports whether it may be so in any program: one processor often has more interrupts, and
-// more of the other programs, than the next one.
-func (c *Cause) usual() bool {
-	return c.Kind == CauseCPU && c.SlowPart*(1-c.TypicalPart) < minCPUOdds*c.TypicalPart*(1-c.SlowPart)
+// distinguishes reports whether slow calls have much better odds to have the cause than typical
+// ones. One processor often has more interrupts, and more of the other programs, than the next one.
+func (c *Cause) distinguishes() bool {
+	least := minOdds
+	if c.Kind == CauseCPU {
+		least = minCPUOdds
+	}
+	return c.SlowPart*(1-c.TypicalPart) >= least*c.TypicalPart*(1-c.SlowPart)
 }
 
 // HasThreshold reports whether the cause is about a number of each call.

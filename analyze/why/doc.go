@@ -21,10 +21,13 @@
 // that, it is a function that has 70% on all paths together.
 //
 // By cause: package contrast has the statistics. Candidates are tested one by one, largest share
-// first. One that has no share in the calls that are left by those before it repeats them. A
-// processor is a cause only if slow calls have ten times the odds of typical calls to be on it: of two
-// processors, one usually has more interrupts, and so more slow calls. Time in which a slow
-// call waited for a processor belongs to no candidate: other programs cause it.
+// first. One that has no share in the calls that are left by those before it repeats them.
+// The odds of slow calls to have a cause must be three times those of typical calls. Smaller
+// differences are often real, but come with something else: calls that run at the same time share the
+// caches. For a processor, the odds must be ten times as good: of two processors, one usually has more
+// interrupts, and so more slow calls.
+//
+// Time in which a slow call waited for a processor belongs to no candidate: other programs cause it.
 //
 // VProfiler (Huang, Mozafari, Wenisch: Statistical analysis of latency through semantic profiling,
 // EuroSys 2017) decomposes the variance of a request along its call tree: Var(sum of X) is the sum

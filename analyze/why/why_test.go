@@ -308,27 +308,34 @@ func TestExplainCauses(t *testing.T) {
 	}
 }
 
-// One of two processors has four in five of the slow calls, and half of the others: its interrupts
-// may be why. With all of the slow calls, it is a cause.
-func TestExplainProcessor(t *testing.T) {
+// One of two threads, or processors, has more of the slow calls, and half of the others. A processor
+// needs nearly all of them to be a cause.
+func TestExplainOdds(t *testing.T) {
 	for _, c := range []struct {
-		slow   [2]int // of a hundred calls on each processor
-		causes int
-	}{{[2]int{1, 4}, 0}, {[2]int{0, 4}, 1}} {
+		cause CauseKind
+		slow  [2]int // of a hundred calls on each
+		want  bool
+	}{{CauseThread, [2]int{5, 14}, false}, {CauseThread, [2]int{1, 5}, true}, {CauseCPU, [2]int{1, 5}, false}, {CauseCPU, [2]int{0, 5}, true}} {
 		rng := rand.New(rand.NewPCG(1, 1))
-		s := newStory("{}", 1, "handle")
-		for range 10_000 {
+		s := newStory("{}", 2, "handle")
+		for range 5000 {
 			s.now += 1_000_000
-			cpu, ns := rng.IntN(2), 1000+rng.IntN(100)
-			if rng.IntN(100) < c.slow[cpu] {
+			at, thread, cpu, ns := rng.IntN(2), 0, 0, 1000+rng.IntN(100)
+			if rng.IntN(100) < c.slow[at] {
 				ns += 300_000
 			}
-			s.enter(0, "handle", fmt.Sprintf(" cpu=%d", cpu))
+			if c.cause == CauseCPU {
+				cpu = at
+			} else {
+				thread = at
+			}
+			s.enter(thread, "handle", fmt.Sprintf(" cpu=%d", cpu))
 			s.now += ns
-			s.leave(0, "handle", fmt.Sprintf(" cpu=%d", cpu))
+			s.leave(thread, "handle", fmt.Sprintf(" cpu=%d", cpu))
 		}
-		if x := explain(t, "200us", analyze.Options{}, s.trace(t)); len(x.Causes) != c.causes || c.causes > 0 && x.Causes[0].Kind != CauseCPU {
-			t.Errorf("%v: %+v", c.slow, x.Causes)
+		x := explain(t, "200us", analyze.Options{}, s.trace(t))
+		if found := len(x.Causes) == 1 && x.Causes[0].Kind == c.cause; found != c.want {
+			t.Errorf("%s %v: %+v", c.cause, c.slow, x.Causes)
 		}
 	}
 }
