@@ -85,11 +85,8 @@ func (c *Contrast) Difference() float64 {
 	return mean(c.slow.DurationNs) - mean(c.typical.DurationNs)
 }
 
-// Significant reports whether chance is no explanation of a share. An interval from 0 on means that
-// the share comes from a few calls that happen to be very long.
-func (c *Contrast) Significant(s Share) bool {
-	return s.Low > 0 && c.rare(s.P) && s.PInTime <= maxPOfPieces
-}
+// Significant reports whether chance is no explanation of a share.
+func (c *Contrast) Significant(s Share) bool { return c.rare(s.P) && s.PInTime <= maxPOfPieces }
 
 // rare reports whether a probability is so low that no candidate may be expected to have it.
 func (c *Contrast) rare(p float64) bool { return p <= alpha/float64(c.candidates) }

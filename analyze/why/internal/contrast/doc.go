@@ -31,9 +31,6 @@
 // into eight pieces at random, and permutes these. At most 2% of them may reach the share. For a
 // Trend, the blocks are permuted.
 //
-// A share may also come from a few calls that are very long. Then its interval begins at 0, and it does
-// not count.
-//
 // The intervals are of bootstrap resamples of both groups of calls (Efron 1979), percentiles 2.5 and
 // 97.5. The generator has a fixed seed: the same calls give the same result.
 package contrast
