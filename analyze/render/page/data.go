@@ -178,9 +178,7 @@ func newData(in *Input, lim limits) (*data, error) {
 	d.Tree = newTree(in.Digest.Roots, n, lim.nodes)
 	pairs := analyze.Edges(in.Digest.Roots)
 	d.Edges.add(pairs, n, lim.edges)
-	if len(pairs) > lim.edges {
-		d.LeftOut = append(d.LeftOut, fmt.Sprintf("callers and callees after the first %d pairs, by time", lim.edges))
-	}
+	d.leaveOutEdges(len(pairs), lim.edges)
 	d.setNames(n)
 	if len(d.Details) == lim.details && lim.details < min(len(in.Digest.Details), len(shown)) {
 		d.LeftOut = append(d.LeftOut, fmt.Sprintf("heatmaps and slowest calls of functions after the first %d", lim.details))

@@ -117,14 +117,34 @@ func TestDiff(t *testing.T) {
 	if n := sum(p.attributes(".histogram [data-calls]", "data-calls")); n != 4000 || p.count(".bars.s-old rect") == 0 || p.count(".bars.s-new rect") == 0 {
 		t.Errorf("%d old calls in the distributions", n)
 	}
+	if got := p.list("table.callers tbody td"); !slices.Equal(got[:4], []string{"serve", "4,000", "4,000", "="}) {
+		t.Errorf("callers of reply: %v", got)
+	}
+	serve := slices.IndexFunc(c.Changes, func(ch compare.Change) bool { return ch.Name == "serve" })
+	p.load(fmt.Sprintf("view=function&row=%d", serve))
+	callees := map[string][]string{}
+	for cells := range slices.Chunk(p.list("table.callees tbody td"), 7) {
+		callees[cells[0]] = cells[1:]
+	}
+	if len(callees) != 2 || callees["parse"][5] != "=" || !strings.HasPrefix(callees["reply"][5], "+49.") || callees["reply"][2] != "=" {
+		t.Errorf("callees of serve: %v", callees)
+	}
+	onlyNew := slices.IndexFunc(c.Changes, func(ch compare.Change) bool { return ch.Name == "only_new" })
+	p.load(fmt.Sprintf("view=function&row=%d", onlyNew))
+	if got := p.list("table.callers tbody td"); !slices.Equal(got[:4], []string{"(no traced caller)", "0", "1", "new"}) {
+		t.Errorf("callers of only_new: %v", got)
+	}
 	p.load("view=flame")
 	colours := eval[map[string]string](p, `Object.fromEntries([...document.querySelectorAll(".frame")].map((f) => [f.getAttribute("aria-label").split(",")[0], f.getAttribute("class").split(" ")[1]]))`)
 	if colours["reply"] != "dr2" && colours["reply"] != "dr3" || colours["parse"] != "d0" || colours["only_new"] != "dr3" {
 		t.Errorf("colours: %v", colours)
 	}
 	p.load("view=summary")
-	if text := p.text("main"); !strings.Contains(text, "reply") || !strings.Contains(text, "→") {
-		t.Errorf("the summary does not name the change: %s", text)
+	d := &c.Changes[reply].Deltas[compare.P50]
+	want = [][]string{{"P50", fmt.Sprint(d.Old), fmt.Sprint(d.New), fmt.Sprintf("%+.1f%%*", 100*(float64(d.New)/float64(d.Old)-1))}}
+	lines := eval[[][]string](p, `[...document.querySelectorAll("table.changes tbody tr")].map((tr) => [...tr.querySelectorAll("td")].slice(1).map((td) => td.dataset.value ?? td.textContent))`)
+	if names := p.list("table.changes a"); !slices.Contains(names, "reply") || !slices.ContainsFunc(lines, func(line []string) bool { return slices.Equal(line, want[0]) }) {
+		t.Errorf("the summary has %v of %v, want %v", lines, names, want[0])
 	}
 	p.quiet()
 }

@@ -46,6 +46,9 @@ func TestSelect(t *testing.T) {
 			t.Errorf("%s: %s calls selected, want %s", want.Rows[i].Name, got[want.Rows[i].Name], n)
 		}
 	}
+	if text := p.text(".chips"); !strings.Contains(text, "callers and callees are of all calls") {
+		t.Errorf("the page does not say what it does not select: %s", text)
+	}
 	selected := 0
 	p.click(`nav [data-view="function"]`)
 	for _, calls := range p.attributes(".histogram [data-calls]", "data-calls") {
