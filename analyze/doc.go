@@ -239,6 +239,22 @@
 // medians are within 15% except one (0.81). Without subtracting displacements, 28 of 50 figures
 // were within 15% with two threads. On a machine with other work, fewer are: see above.
 //
+// Two other shapes, measured later with other work on the machine (one thread). Recursion: the
+// function calls one that computes for 1 us and calls itself, so deep. Tiny: it calls two functions in
+// turns, so often together, and both call a third one that does nothing.
+//
+//	                       nop5                           emulated
+//	own  calls             truth     raw    corr. ratio   truth     raw    corr. ratio
+//	 10    10  recursion   20.09   33.86   19.60 0.98     20.03   32.71   16.70 0.83
+//	 10   100  recursion  110.96  230.58  116.69 1.05    110.51  251.11  109.80 0.99
+//	100   100  recursion  201.10  322.05  208.51 1.04    200.91  340.85  201.37 1.00
+//	 10    10  tiny        10.15   37.38    9.55 0.94     10.09   37.78    6.09 0.60~
+//	 10   100  tiny        10.59  277.36    8.59 0.81~    10.61  285.51    3.83 0.36~
+//	100   100  tiny       101.11  367.99   95.60 0.95    100.98  382.55   65.31 0.65~
+//
+// Hits in a row that nothing separates cost less than those of the calibration. So too much is
+// subtracted from callers of tiny functions, and the report marks them.
+//
 // BenchmarkHandoffs has requests that wait for another thread, process or goroutine, which makes
 // 200 calls of 2.4 us before it answers (chain: by way of a third thread with 40 more). In none,
 // the request makes these calls itself. The clients of the server ask again as soon as they have an
