@@ -43,7 +43,6 @@ const (
 	CauseBurst     CauseKind = "burst"     // Threshold calls of the function began within Within
 	CauseRecorder  CauseKind = "recorder"  // the recorder ran instead
 	CauseTrend     CauseKind = "trend"     // calls became slower or, with Below, faster
-	CausePeriod    CauseKind = "period"    // they come every Threshold nanoseconds
 )
 
 // String says it of the slow calls, such as `key is "a" or "b"`.

@@ -33,8 +33,8 @@ type Explanation struct {
 	// Paths are where the difference is, largest share first. Shares below 2% are left out, as are those
 	// that may be chance, except of a change.
 	Paths []PathShare
-	// Causes are what distinguishes slow calls, largest share first. Those below 10%, and those that
-	// may be chance, are left out.
+	// Causes are what distinguishes slow calls, largest share first. Those below 20%, those that may
+	// be chance, and those that typical calls have nearly as often are left out.
 	Causes      []Cause
 	Candidates  int     // that were tested
 	Unexplained float64 // part of the difference in calls that none of Causes is about
@@ -63,7 +63,7 @@ func Explain(paths []string, function *analyze.Pattern, than Than, opts analyze.
 		return nil, err
 	}
 	e := newExplainer(c, &opts)
-	if x := e.x; x.Difference > 0 {
+	if e.x.Difference > 0 {
 		e.setPaths()
 		e.setCauses()
 	}
