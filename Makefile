@@ -14,19 +14,21 @@
 # make fuzz      every fuzz target for FUZZTIME each
 # make soak      a Go server under load, five times for SOAK; and programs beside recordings of every kind,
 #                each BYSTANDERS times
+# make causes    programs with a planted cause of slow calls, each CAUSES times: how often --why names it
 # make bench     every benchmark; make bench-probes what a probe costs, by site, with bpftrace beside it
 
 GO       ?= go
 FUZZTIME ?= 20s
 SOAK     ?= 10m
 BYSTANDERS ?= 20
+CAUSES   ?= 20
 KERNELS  ?= amd64-6.1 arm64-6.12 running
 PREFIX   ?= /usr/local
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS  := $(if $(VERSION),-X main.buildVersion=$(VERSION))
 SUDO     := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: build demo man install uninstall test test-long test-kernels lint generate page fuzz soak bench bench-probes
+.PHONY: build demo man install uninstall test test-long test-kernels lint generate page fuzz soak causes bench bench-probes
 
 build: | have-go
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o utrace ./cmd/utrace
@@ -106,6 +108,9 @@ fuzz: | have-go
 soak: | have-go
 	$(AS_ROOT) env UTRACE_SOAK=$(SOAK) $(GO) test -timeout 3h -v -run TestGoServer ./record/test/process
 	$(AS_ROOT) env UTRACE_BYSTANDERS=$(BYSTANDERS) $(GO) test -count=1 -timeout 3h -v -run TestBystanders ./record/test/bystander
+
+causes: | have-go
+	$(AS_ROOT) env UTRACE_CAUSES=$(CAUSES) $(GO) test -count=1 -timeout 3h -v -run TestRounds ./record/test/causes
 
 bench-probes: | have-go
 	$(AS_ROOT) $(GO) test -run '^$$' -bench BenchmarkProbes -benchtime 1x ./record/test/bench

@@ -396,7 +396,7 @@ func FuzzAnalyze(f *testing.F) {
 				Edges(d.Roots)
 			}
 		}
-		if _, err := Explain([]string{path}, nil, Than{duration: 1}, Options{}); unexpected(err) {
+		if _, err := CompareCalls([]string{path}, nil, Options{}, slowestTenth); unexpected(err) {
 			t.Error(err)
 		}
 		if _, err := Flow(path, Options{}, true, func(*Step) error { return nil }); unexpected(err) {

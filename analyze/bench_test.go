@@ -89,9 +89,9 @@ func BenchmarkDigest(b *testing.B) {
 	}
 }
 
-// BenchmarkExplain measures the explanation of a function that is called often. In a trace of
+// BenchmarkCompareCalls measures the comparison of the calls of a function that is called often. In a trace of
 // writeCalls, its calls have hundreds of different paths.
-func BenchmarkExplain(b *testing.B) {
+func BenchmarkCompareCalls(b *testing.B) {
 	n := benchEvents(b)
 	path := filepath.Join(b.TempDir(), "trace.arrow")
 	writeCalls(b, path, n, 8, benchCosts())
@@ -104,11 +104,11 @@ func BenchmarkExplain(b *testing.B) {
 	before := cpuSeconds()
 	calls, paths := uint64(0), 0
 	for b.Loop() {
-		x, err := Explain([]string{path}, pattern, Than{}, Options{})
-		if err != nil || x.Trace.Events != uint64(n) || x.Difference == 0 {
-			b.Fatal(err, x)
+		c, err := CompareCalls([]string{path}, pattern, Options{}, slowestTenth)
+		if err != nil || c.Trace.Events != uint64(n) || c.Groups[SlowClass].Calls == 0 {
+			b.Fatal(err, c)
 		}
-		calls, paths = x.Calls, len(x.Paths)
+		calls, paths = c.Stats.Durations.Count(), len(c.Sums.Nodes)
 	}
 	events := float64(n) * float64(b.N)
 	b.ReportMetric(events/b.Elapsed().Seconds()/1e6, "Mevents/s")

@@ -222,8 +222,8 @@ func (l *callLog) add(th *threadLog, around *openLogged, c loggedCall) {
 	}
 }
 
-// longest keeps the longest calls of a list from an index on, as many as there is room for. It returns
-// the length of the shortest that is left. Of equal length, callers are longer than callees.
+// longest keeps the longest calls of a list from an index on, as many as there is room for. It
+// returns the length of the shortest that is left. Of equal length, callers are longer than callees.
 func (l *callLog) longest(list []loggedCall, from, room int, omit func(*loggedCall)) (left []loggedCall, minNs int64) {
 	if len(list)-from <= room {
 		return list, 0

@@ -3,6 +3,7 @@ package analyze
 import (
 	"time"
 
+	"utrace/analyze/internal/timeline"
 	"utrace/analyze/internal/windows"
 	"utrace/format"
 )
@@ -13,38 +14,8 @@ const (
 	maxBranches = 256     // of a call path: further callees count as its own time
 	maxWakes    = 16      // of an open call, by call path and waker
 	maxFirsts   = 1 << 16 // threads whose first calls are known
+	periodPart  = 8       // other calls are noted that take at least this part of what makes a call slow
 )
-
-// class is a kind of compared calls.
-type class uint8
-
-const (
-	slowCalls class = iota
-	typicalCalls
-	otherCalls // neither
-)
-
-// limits decide the class of a call.
-type limits struct {
-	than, low, high time.Duration
-	// oldFiles is how many traces are old, if old and new traces are compared. Then the calls of old
-	// ones are typical, and those of new ones are slow.
-	oldFiles int
-}
-
-func (l *limits) class(file int, d time.Duration) class {
-	switch {
-	case l.oldFiles > file:
-		return typicalCalls
-	case l.oldFiles > 0:
-		return slowCalls
-	case d > l.than:
-		return slowCalls
-	case d >= l.low && d <= l.high:
-		return typicalCalls
-	}
-	return otherCalls
-}
 
 // comparedCalls is the view that compares slow calls of a function with typical ones. A recursive
 // function counts with its outermost calls.
@@ -58,7 +29,7 @@ func (l *limits) class(file int, d time.Duration) class {
 // explain why other threads are slow.
 type comparedCalls struct {
 	opts    *Options
-	limits  limits
+	limits  Limits
 	file    int
 	of      map[format.FuncID]bool // the compared function
 	target  []bool                 // the same by function
@@ -73,23 +44,15 @@ type comparedCalls struct {
 	cells int         // of all openCalls
 	room  int         // bytes of values that open calls may still keep
 
-	groups   [otherCalls]callTotals
-	sums     pathSums
-	samples  [otherCalls]callSample
+	groups   [Classes]CallTotals
+	sums     PathSums
+	samples  [Classes]callSample
 	all      callSample // of all classes
-	others   periods
-	arrivals arrivals
+	others   timeline.Periods
+	arrivals timeline.Arrivals
 	// incomplete counts calls whose end is unknown, cut those of them that were slow already.
 	incomplete, cut uint64
 }
-
-// callTotals is the number and the time of calls.
-type callTotals struct {
-	calls uint64
-	time  time.Duration
-}
-
-func (t *callTotals) mean() time.Duration { return t.time / time.Duration(max(1, t.calls)) }
 
 // openCall is a call of the compared function that has not ended.
 type openCall struct {
@@ -107,7 +70,7 @@ type openCall struct {
 
 // cell is the figures of a path of calls inside an openCall.
 type cell struct {
-	pathSum
+	PathSum
 	fn     format.FuncID
 	parent uint32
 	child  uint32 // the first one; 0 for none
@@ -125,10 +88,10 @@ type wake struct {
 
 // newComparedCalls makes a view of a trace. of is the compared function in it, wanted the slow calls
 // whose flows are collected.
-func newComparedCalls(opts *Options, l limits, file int, cover *windows.Coverage, of map[format.FuncID]bool, wanted map[callKey]*callFlow) *comparedCalls {
+func newComparedCalls(opts *Options, l Limits, file int, cover *windows.Coverage, of map[format.FuncID]bool, wanted map[callKey]*callFlow) *comparedCalls {
 	return &comparedCalls{
 		opts: opts, limits: l, file: file, cover: cover, of: of, flows: newSlowFlows(wanted), firsts: map[format.ThreadID]bool{},
-		room: maxOpenBytes, sums: newPathSums(), others: newPeriods((l.than - l.low) / periodPart), arrivals: newArrivals(),
+		room: maxOpenBytes, sums: newPathSums(), others: timeline.NewPeriods((l.Than - l.Low) / periodPart), arrivals: timeline.NewArrivals(),
 	}
 }
 
@@ -179,7 +142,7 @@ func (c *comparedCalls) begin(t *thread, f *frame) {
 	}
 	t.slot = c.free[len(c.free)-1]
 	c.free = c.free[:len(c.free)-1]
-	c.arrivals.add(f.startNs)
+	c.arrivals.Add(f.startNs)
 	open := c.list[t.slot-1]
 	open.epoch++
 	open.touched, open.wakes, open.args = open.touched[:0], open.wakes[:0], nil
@@ -215,7 +178,7 @@ func (c *comparedCalls) noteCallers(t *thread) {
 func (o *openCall) touch(at uint32) {
 	of := &o.cells[at]
 	if of.epoch != o.epoch {
-		of.epoch, of.pathSum = o.epoch, pathSum{}
+		of.epoch, of.PathSum = o.epoch, PathSum{}
 		o.touched = append(o.touched, at)
 	}
 }
@@ -271,20 +234,20 @@ func (c *comparedCalls) waited(t *thread, w *Wait) {
 func (c *comparedCalls) leave(t *thread, f *frame, state State) {
 	if t.slot == 0 {
 		if state == Complete && !c.callers[f.fn] {
-			c.others.add(period{f.fn, f.startNs, f.startNs + f.measuredNs(t)})
+			c.others.Add(timeline.Period{Func: f.fn, From: f.startNs, To: f.startNs + f.measuredNs(t)})
 		}
 		return
 	}
 	open := c.list[t.slot-1]
 	of := &open.cells[f.group]
 	if !f.hidden {
-		of.calls++
+		of.Calls++
 	}
 	if state.Returned() {
-		of.self += time.Duration(f.selfNs(t))
+		of.Self += time.Duration(f.selfNs(t))
 		if t.sched != nil {
 			_, self := t.sched.waits()
-			of.waits.Add(self.within(time.Duration(f.selfNs(t))))
+			of.Waits.Add(self.within(time.Duration(f.selfNs(t))))
 		}
 	}
 	if open.wanted {
@@ -311,22 +274,22 @@ func (c *comparedCalls) compare(t *thread, f *frame, open *openCall, state State
 		return
 	case state != Complete || f.uncertain:
 		c.incomplete++
-		if state == Cut && d > c.limits.than {
+		if state == Cut && d > c.limits.Than {
 			c.cut++
 		}
 		return
 	}
 	of := c.limits.class(c.file, d)
-	key := callKey{t.id, f.node, f.startNs}
-	hash := key.hash(c.file)
+	id := CallID{c.file, callKey{t.id, f.node, f.startNs}}
+	hash := id.hash()
 	if c.all.takes(hash) {
-		c.all.add(sampledCall{hash: hash, callKey: key, file: c.file, duration: d})
+		c.all.add(SampledCall{ID: id, Duration: d, hash: hash})
 	}
-	if of == otherCalls {
+	if of == neitherClass {
 		return
 	}
-	c.groups[of].calls++
-	c.groups[of].time += d
+	c.groups[of].Calls++
+	c.groups[of].Time += d
 	known := c.cover.CalleesKnown(f.fn, f.place, f.startNs)
 	if known {
 		c.sums.add(of, open, d)
@@ -334,19 +297,20 @@ func (c *comparedCalls) compare(t *thread, f *frame, open *openCall, state State
 	if !c.samples[of].takes(hash) {
 		return
 	}
-	s := sampledCall{
-		hash: hash, callKey: key, file: c.file, fn: f.fn, duration: d, elapsedNs: f.measuredNs(t), calleesKnown: known,
-		cpu: open.cpu, first: open.first, args: open.args, preemptedNs: min(t.preemptedNs-open.preemptedNs, f.measuredNs(t)),
+	s := SampledCall{
+		ID: id, Duration: d, Elapsed: time.Duration(f.measuredNs(t)), CalleesKnown: known, CPU: open.cpu, First: open.first,
+		Preempted: time.Duration(min(t.preemptedNs-open.preemptedNs, f.measuredNs(t))),
+		hash:      hash, fn: f.fn, args: open.args,
 	}
 	if results := t.args(); len(results) <= maxSampledBytes {
 		s.results = append([]byte(nil), results...)
 	}
 	if check := c.checks[f.fn]; check != nil {
-		s.failed = check.failed(t, open.bits)
+		s.Failed = check.failed(t, open.bits)
 	}
 	if t.sched != nil {
 		waits, _ := t.sched.waits()
-		s.runnable = waits.within(d).Runnable
+		s.Runnable = waits.within(d).Runnable
 	}
 	if known {
 		s.takeParts(open)

@@ -1,5 +1,5 @@
 // Package analyze turns traces into reports, call flows, call trees and profiles. Package compare
-// compares traces, and package render writes all results.
+// compares traces, package why explains slow calls, and package render writes all results.
 //
 // # Pipeline
 //
@@ -239,6 +239,22 @@
 // medians are within 15% except one (0.81). Without subtracting displacements, 28 of 50 figures
 // were within 15% with two threads. On a machine with other work, fewer are: see above.
 //
+// Two other shapes, measured later with other work on the machine (one thread). Recursion: the
+// function calls one that computes for 1 us and calls itself, so deep. Tiny: it calls two functions in
+// turns, so often together, and both call a third one that does nothing.
+//
+//	                       nop5                           emulated
+//	own  calls             truth     raw    corr. ratio   truth     raw    corr. ratio
+//	 10    10  recursion   20.09   33.86   19.60 0.98     20.03   32.71   16.70 0.83
+//	 10   100  recursion  110.96  230.58  116.69 1.05    110.51  251.11  109.80 0.99
+//	100   100  recursion  201.10  322.05  208.51 1.04    200.91  340.85  201.37 1.00
+//	 10    10  tiny        10.15   37.38    9.55 0.94     10.09   37.78    6.09 0.60~
+//	 10   100  tiny        10.59  277.36    8.59 0.81~    10.61  285.51    3.83 0.36~
+//	100   100  tiny       101.11  367.99   95.60 0.95    100.98  382.55   65.31 0.65~
+//
+// Hits in a row that nothing separates cost less than those of the calibration. So too much is
+// subtracted from callers of tiny functions, and the report marks them.
+//
 // BenchmarkHandoffs has requests that wait for another thread, process or goroutine, which makes
 // 200 calls of 2.4 us before it answers (chain: by way of a third thread with 40 more). In none,
 // the request makes these calls itself. The clients of the server ask again as soon as they have an
@@ -284,54 +300,20 @@
 // Goroutines, and spans that may overlap, are not threads: their waits are unknown. A report may
 // have traces with a scheduler and traces without: the waits of calls in the latter are unknown.
 //
-// # Why calls are slow
+// # Compared calls
 //
-// Explain compares the slow calls of a function with its typical ones (P25 to P75). Its two passes
-// over a trace are:
+// CompareCalls divides the calls of a function into slow and typical ones, for package why. Its two
+// passes over a trace are:
 //
-//  1. tails: the durations of the function's calls, which give the limits of both groups, and the
+//  1. tails: the durations of the function's calls, which give the limits of both classes, and the
 //     slowest calls.
 //  2. comparedCalls: for each call, its self times and waits by path. They go to the sums of its
-//     group (pathSums) when it ends. A uniform sample of each group, and of all calls, keeps single
+//     class (PathSums) when it ends. A uniform sample of each class, and of all calls, keeps single
 //     calls with their values (callSample). The flows below the slowest calls become the examples.
-//
-// The difference of the means of both groups is divided twice.
-//
-// By place: the self times on all paths below a call, its own included, add up to its duration. So
-// the differences of their means add up to the difference. With the scheduler recorded, each part is
-// divided into states. A part is n*m, calls on the path for each call of the function times their
-// mean. Its change is (n1-n2)*(m1+m2)/2 for more calls, and (m1-m2)*(n1+n2)/2 for longer ones. A
-// path that one group lacks is more calls. Where is the innermost path with 70% of what its caller
-// has, callees included, but not inside a path with more calls. If several paths share
-// that, it is a function that has 70% on all paths together.
-//
-// By cause: package contrast has the statistics. Candidates are tested one by one, largest share
-// first. One that has no share in the calls that are left by those before it repeats them. Time in
-// which a slow call waited for a processor belongs to no candidate: other programs cause it.
-//
-// VProfiler (Huang, Mozafari, Wenisch: Statistical analysis of latency through semantic profiling,
-// EuroSys 2017) decomposes the variance of a request along its call tree: Var(sum of X) is the sum
-// of all Var(Xi) and 2 Cov(Xi,Xk). The difference of means between two groups was chosen instead.
-// It needs no covariances, since means add up. It has the unit of time, and says what a slow call
-// would gain. Variance counts a fast call like a slow one. The share of a path in the difference
-// corresponds to its covariance with the whole, Cov(Xi, sum of X)/Var(sum of X), for groups at both
-// ends of the distribution.
-//
-// What is not a plain call on one thread:
-//
-//   - Recursion: only calls that are outermost of their function are compared. Inner ones are paths.
-//   - Concurrency: paths are of one thread. Of other threads, Explain knows who woke this one, and
-//     which long calls of other functions went on meanwhile (periods), except compared calls and
-//     their callers.
-//   - Censoring: cut, open, unwound and uncertain calls have no duration. They are counted, and
-//     compared with nothing. The percentiles include those that are cut. A cut call is known to be
-//     slow if it took that long already. Without it, the mean of the slow group is a lower bound.
-//   - Surveys: only fair calls count, each as one: weights would differ by window, but hardly between
-//     the groups. Paths are of calls in whole windows.
 //
 // Samples are the calls with the smallest hashes of their places in the trace. So they are the same
 // for any number of goroutines, and so are sums, which are of integers. Memory is limited by the
-// number of paths (64 Ki), sampled calls (1,500 a group and goroutine), and periods (64 Ki).
+// number of paths (64 Ki), sampled calls (1,500 a class and goroutine), and periods (64 Ki).
 //
 // # Untrusted traces
 //
@@ -359,7 +341,7 @@
 // Waits for other threads cost nothing measurable in a trace without rows of the scheduler. With
 // them, they take 15 to 20 ns more per event, on the goroutine that reads the batches in order.
 //
-// An explanation (BenchmarkExplain) takes 1.5 times the processor time of a report, for both of its
+// A comparison of calls (BenchmarkCompareCalls) takes 1.5 times the processor time of a report, for both of its
 // passes: 109 ns an event for 100 M events, where a report took 72 ns, since other programs kept the
 // machine busy. It had up to 140 MiB.
 //

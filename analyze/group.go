@@ -10,7 +10,7 @@ import (
 	"utrace/format"
 )
 
-// Limits of a grouping. The calls of further values count for otherValues.
+// Limits of a grouping. The calls of further values count for OtherValues.
 const (
 	maxValues      = 10_000
 	maxValueBytes  = 64 << 20
@@ -19,8 +19,8 @@ const (
 	maxOuter       = 64     // open calls of a function that are searched for one of the same value
 )
 
-// otherValues is the name of the values beyond the limits.
-const otherValues = "[other values]"
+// OtherValues is the name of the values beyond the limits.
+const OtherValues = "[other values]"
 
 // Numbers of values in a valueTable.
 const (
@@ -42,7 +42,7 @@ type valueTable struct {
 
 func newValueTable(by string) *valueTable {
 	return &valueTable{
-		by: by, list: []Value{noValue: {}, otherValue: {otherValues, otherValues}},
+		by: by, list: []Value{noValue: {}, otherValue: {OtherValues, OtherValues}},
 		index: map[string]uint32{}, names: map[string]bool{},
 	}
 }
@@ -66,7 +66,7 @@ func (v *valueTable) add(value Value) uint32 {
 // warn warns of limits that were reached, and of a name that no argument or result has.
 func (v *valueTable) warn(s *summary) {
 	if v.crowded {
-		s.addWarning("", v.warning("too many different values: the calls of further ones are shown as "+otherValues))
+		s.addWarning("", v.warning("too many different values: the calls of further ones are shown as "+OtherValues))
 	}
 	if v.by == "" || v.found || isThreadKey(v.by) {
 		return

@@ -311,14 +311,14 @@ func TestManyValues(t *testing.T) {
 	}
 	others := 0
 	for i := range one.Rows {
-		if one.Rows[i].Value.Text == otherValues {
+		if one.Rows[i].Value.Text == OtherValues {
 			others++
 		}
 	}
 	if others != 5 || len(one.Rows) > maxGroups+2*5 || calls(one) != calls(plain) {
 		t.Errorf("%d rows, %d of other values, %d calls of %d", len(one.Rows), others, calls(one), calls(plain))
 	}
-	if len(one.Warnings) == 0 || !strings.Contains(strings.Join(texts(one.Warnings), "\n"), otherValues) {
+	if len(one.Warnings) == 0 || !strings.Contains(strings.Join(texts(one.Warnings), "\n"), OtherValues) {
 		t.Errorf("no warning: %q", one.Warnings)
 	}
 }
@@ -468,8 +468,8 @@ thread {"pid": 7, "tid": 7, "comm": "prog"}
 	if err != nil {
 		t.Fatal(err)
 	}
-	others := slices.ContainsFunc(r.Rows, func(row Row) bool { return row.Value.Text == otherValues })
-	if warned := strings.Contains(strings.Join(texts(r.Warnings), "\n"), otherValues); !others || !warned {
+	others := slices.ContainsFunc(r.Rows, func(row Row) bool { return row.Value.Text == OtherValues })
+	if warned := strings.Contains(strings.Join(texts(r.Warnings), "\n"), OtherValues); !others || !warned {
 		t.Errorf("other values: %v, warnings %q", others, r.Warnings)
 	}
 }

@@ -119,7 +119,7 @@ func (r *Result) Sort(key SortKey) {
 		list[i] = ranked{r.Rows[i], value(&r.Rows[i])}
 	}
 	slices.SortFunc(list, func(a, b ranked) int {
-		return cmp.Or(cmp.Compare(b.value, a.value), a.row.Function.Compare(&b.row.Function), compareValues(&a.row.Value, &b.row.Value))
+		return cmp.Or(cmp.Compare(b.value, a.value), a.row.Function.Compare(&b.row.Function), a.row.Value.Compare(&b.row.Value))
 	})
 	for i := range list {
 		r.Rows[i] = list[i].row

@@ -487,5 +487,5 @@ func childrenTotal(n *Node) (sum time.Duration) {
 }
 
 func compareNodes(a, b *Node) int {
-	return cmp.Or(cmp.Compare(b.Total, a.Total), a.Function.Compare(b.Function), compareValues(&a.Value, &b.Value))
+	return cmp.Or(cmp.Compare(b.Total, a.Total), a.Function.Compare(b.Function), a.Value.Compare(&b.Value))
 }

@@ -21,10 +21,10 @@ type Value struct {
 	Plain any
 }
 
-// compareValues orders numbers by size, and everything else by its text.
-func compareValues(a, b *Value) int {
-	x, xok := a.Plain.(json.Number)
-	y, yok := b.Plain.(json.Number)
+// Compare orders numbers by size, and everything else by its text.
+func (v *Value) Compare(other *Value) int {
+	x, xok := v.Plain.(json.Number)
+	y, yok := other.Plain.(json.Number)
 	if xok && yok {
 		m, _ := x.Float64()
 		n, _ := y.Float64()
@@ -32,7 +32,7 @@ func compareValues(a, b *Value) int {
 			return c
 		}
 	}
-	return strings.Compare(a.Text, b.Text)
+	return strings.Compare(v.Text, other.Text)
 }
 
 // formatValues writes the values of an event as in a call in C: numbers and "texts" in quotes. A

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"utrace/analyze"
+	"utrace/analyze/why"
 )
 
 // trace writes a trace of testdata/traces, and returns its path.
@@ -504,7 +505,7 @@ func TestFileNames(t *testing.T) {
 			return s.Warnings, Slowest(w, s)
 		},
 		"why": func(w io.Writer) ([]analyze.Warning, error) {
-			x, err := analyze.Explain(paths, nil, analyze.Than{}, opts)
+			x, err := why.Explain(paths, nil, why.Than{}, opts)
 			if err != nil {
 				return nil, err
 			}

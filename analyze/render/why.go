@@ -10,11 +10,12 @@ import (
 	"unicode/utf8"
 
 	"utrace/analyze"
+	"utrace/analyze/why"
 )
 
 // Why writes an explanation of slow calls: a sentence, where the additional time is, what
 // distinguishes the slow calls, and some of them.
-func Why(w io.Writer, x *analyze.Explanation, words Words) error {
+func Why(w io.Writer, x *why.Explanation, words Words) error {
 	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, "# function  %s: %s\n", x.Function.Name, analyze.Plural(x.Calls, "complete call", "complete calls"))
 	slow, typical := sides(x)
@@ -58,7 +59,7 @@ func Why(w io.Writer, x *analyze.Explanation, words Words) error {
 
 // WhyTables returns the tables of an explanation, each with its titles, and what it does not explain.
 // A table without lines is nil.
-func WhyTables(x *analyze.Explanation, words Words) (paths, causes [][]string, rest string) {
+func WhyTables(x *why.Explanation, words Words) (paths, causes [][]string, rest string) {
 	if x.Difference == 0 {
 		return nil, nil, ""
 	}
@@ -72,7 +73,7 @@ func WhyTables(x *analyze.Explanation, words Words) (paths, causes [][]string, r
 }
 
 // sides names both groups of calls.
-func sides(x *analyze.Explanation) (slow, typical string) {
+func sides(x *why.Explanation) (slow, typical string) {
 	switch {
 	case x.Faster:
 		return "old", "new"
@@ -82,7 +83,7 @@ func sides(x *analyze.Explanation) (slow, typical string) {
 	return "slow", "typical"
 }
 
-func callGroup(g *analyze.CallGroup) string {
+func callGroup(g *why.CallGroup) string {
 	text := analyze.Plural(g.Calls, "call", "calls")
 	if g.Calls > 0 {
 		text += ", " + analyze.FormatDuration(g.Mean) + " on average"
@@ -91,7 +92,7 @@ func callGroup(g *analyze.CallGroup) string {
 }
 
 // Reason says in a sentence why the slow calls are slow, or new calls slower or faster than old ones.
-func Reason(x *analyze.Explanation) string {
+func Reason(x *why.Explanation) string {
 	name := x.Function.Name
 	text := fmt.Sprintf("Slow calls of %s took %s longer than typical ones", name, roughTime(x.Difference))
 	switch {
@@ -130,7 +131,7 @@ func Reason(x *analyze.Explanation) string {
 }
 
 // place says where most of the difference is, and of what kind.
-func place(x *analyze.Explanation) string {
+func place(x *why.Explanation) string {
 	p := x.Where
 	last, state := p.Path[len(p.Path)-1].Name, mainState(p)
 	more, longer := "more", "longer"
@@ -148,7 +149,7 @@ func place(x *analyze.Explanation) string {
 }
 
 // mainState says what the thread did most, as far as it is known.
-func mainState(p *analyze.PathShare) string {
+func mainState(p *why.PathShare) string {
 	half := p.Share.Part / 2
 	switch {
 	case p.Blocked >= half:
@@ -182,14 +183,14 @@ func rate(n float64) string {
 func wholePercent(part float64) string { return fmt.Sprintf("%d%%", int(math.Round(100*part))) }
 
 // intervalText writes a 95% interval.
-func intervalText(s *analyze.Share) string {
+func intervalText(s *why.Share) string {
 	return wholePercent(s.Low) + " to " + wholePercent(s.High)
 }
 
 // pathLines are the lines of the table of paths.
-func pathLines(x *analyze.Explanation) [][]string {
+func pathLines(x *why.Explanation) [][]string {
 	sched := x.Trace.Sched
-	unknown := slices.ContainsFunc(x.Paths, func(p analyze.PathShare) bool { return p.Unknown >= 0.01 })
+	unknown := slices.ContainsFunc(x.Paths, func(p why.PathShare) bool { return p.Unknown >= 0.01 })
 	title := []string{"Share", "95% interval"}
 	if sched {
 		title = append(title, "On CPU", "Runnable", "Blocked")
@@ -222,7 +223,7 @@ func pathLines(x *analyze.Explanation) [][]string {
 const maxPathNames = 5
 
 // pathName writes a path, and who ended its waits.
-func pathName(p *analyze.PathShare) string {
+func pathName(p *why.PathShare) string {
 	var names []string
 	for i, f := range p.Path {
 		switch hidden := len(p.Path) - maxPathNames; {
@@ -245,12 +246,12 @@ func pathName(p *analyze.PathShare) string {
 }
 
 // causeLines are the lines of the table of causes.
-func causeLines(x *analyze.Explanation) [][]string {
+func causeLines(x *why.Explanation) [][]string {
 	lines := [][]string{{"Share", "95% interval", "Of slow", "Of typical", "Cause"}}
 	for i := range x.Causes {
 		c := &x.Causes[i]
 		of, typical := wholePercent(c.SlowPart), wholePercent(c.TypicalPart)
-		if c.Kind == analyze.CauseTrend {
+		if c.Kind == why.CauseTrend {
 			of, typical = "-", "-"
 		}
 		lines = append(lines, []string{wholePercent(c.Share.Part), intervalText(&c.Share), of, typical, c.String()})
@@ -259,7 +260,7 @@ func causeLines(x *analyze.Explanation) [][]string {
 }
 
 // unexplained says which part of the difference has no cause, and what would help.
-func unexplained(x *analyze.Explanation, words Words) string {
+func unexplained(x *why.Explanation, words Words) string {
 	text := wholePercent(x.Unexplained) + " is not explained by what was recorded"
 	if len(x.Causes) == 0 {
 		text = fmt.Sprintf("None of %s (arguments, results, threads, times, other functions) distinguishes slow calls beyond chance", analyze.Plural(uint64(x.Candidates), "candidate", "candidates"))

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"io"
 
-	"utrace/analyze"
+	"utrace/analyze/why"
 )
 
 // jsonWhy is an explanation for programs. Its keys are a contract, like those of jsonReport. Shares
@@ -40,7 +40,7 @@ type jsonGroup struct {
 	MeanNs int64  `json:"mean_ns"`
 }
 
-func newJSONGroup(g *analyze.CallGroup) jsonGroup {
+func newJSONGroup(g *why.CallGroup) jsonGroup {
 	return jsonGroup{int64(g.From), int64(g.To), g.Calls, int64(g.Mean)}
 }
 
@@ -76,9 +76,9 @@ type jsonWaker struct {
 }
 
 type jsonCause struct {
-	Kind analyze.CauseKind `json:"kind"`
-	Name string            `json:"name"`
-	Text string            `json:"text"`
+	Kind why.CauseKind `json:"kind"`
+	Name string        `json:"name"`
+	Text string        `json:"text"`
 	jsonShare
 	P         float64  `json:"p"`
 	Slow      float64  `json:"slow"` // part of the slow calls that it is true of, or of their time
@@ -102,7 +102,7 @@ type jsonExample struct {
 }
 
 // WhyJSON writes an explanation as one object, with warnings in the caller's words.
-func WhyJSON(w io.Writer, x *analyze.Explanation, words Words) error {
+func WhyJSON(w io.Writer, x *why.Explanation, words Words) error {
 	out := jsonWhy{
 		Function: x.Function.Name, Module: x.Function.Module, Reason: Reason(x), Calls: x.Calls, Change: x.Change, Faster: x.Faster, Incomplete: x.Incomplete, Cut: x.Cut,
 		Slow: newJSONGroup(&x.Slow), Typical: newJSONGroup(&x.Typical), DifferenceNs: int64(x.Difference),
@@ -132,9 +132,9 @@ func WhyJSON(w io.Writer, x *analyze.Explanation, words Words) error {
 	return enc.Encode(out)
 }
 
-func newJSONShare(s *analyze.Share) jsonShare { return jsonShare{s.Part, s.Low, s.High} }
+func newJSONShare(s *why.Share) jsonShare { return jsonShare{s.Part, s.Low, s.High} }
 
-func newJSONWhyPath(p *analyze.PathShare) jsonWhyPath {
+func newJSONWhyPath(p *why.PathShare) jsonWhyPath {
 	of := jsonWhyPath{
 		Scattered: p.Scattered, jsonShare: newJSONShare(&p.Share), CPU: p.CPU, Runnable: p.Runnable, Blocked: p.Blocked, Unknown: p.Unknown,
 		MoreCalls: p.MoreCalls, LongerCalls: p.LongerCalls, SlowCalls: p.SlowCalls, TypicalCalls: p.TypicalCalls,
@@ -149,7 +149,7 @@ func newJSONWhyPath(p *analyze.PathShare) jsonWhyPath {
 	return of
 }
 
-func newJSONCause(c *analyze.Cause) jsonCause {
+func newJSONCause(c *why.Cause) jsonCause {
 	of := jsonCause{
 		Kind: c.Kind, Name: c.Name, Text: c.String(), jsonShare: newJSONShare(&c.Share), P: c.P, Slow: c.SlowPart, Typical: c.TypicalPart,
 		Values: []any{}, More: c.More, Below: c.Below,

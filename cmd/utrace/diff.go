@@ -14,6 +14,7 @@ import (
 	comparison "utrace/analyze/compare"
 	"utrace/analyze/render"
 	"utrace/analyze/render/terminal"
+	"utrace/analyze/why"
 	"utrace/format/packed"
 )
 
@@ -193,7 +194,7 @@ func explainChange(out, errOut io.Writer, f *diffFlags, opts analyze.Options) er
 	if err != nil {
 		return usageError{fmt.Errorf("--why: %w", err)}
 	}
-	x, err := analyze.ExplainChange(f.oldPaths, f.newPaths, function, opts)
+	x, err := why.ExplainChange(f.oldPaths, f.newPaths, function, opts)
 	if err != nil {
 		return fmt.Errorf("could not compare: %w", err)
 	}

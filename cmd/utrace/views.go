@@ -13,6 +13,7 @@ import (
 	"utrace/analyze"
 	"utrace/analyze/render"
 	"utrace/analyze/render/page"
+	"utrace/analyze/why"
 )
 
 // view is one way to show traces. write returns warnings about the traces.
@@ -28,7 +29,7 @@ type view struct {
 type results struct {
 	report func() (*analyze.Result, error) // sorted
 	digest func() (*analyze.Digest, error) // with the same report
-	why    func() (*analyze.Explanation, error)
+	why    func() (*why.Explanation, error)
 	tree   func() (*analyze.Tree, error)
 	maps   func() ([]analyze.Heatmap, []analyze.Warning, error)
 }
@@ -68,7 +69,7 @@ func newResults(paths []string, opts analyze.Options, key analyze.SortKey, heatm
 			return r, err
 		}),
 		digest: digest,
-		why:    sync.OnceValues(func() (*analyze.Explanation, error) { return f.explain(paths, opts) }),
+		why:    sync.OnceValues(func() (*why.Explanation, error) { return f.explain(paths, opts) }),
 		tree:   sync.OnceValues(func() (*analyze.Tree, error) { return analyze.CallTree(paths, opts) }),
 		maps: func() ([]analyze.Heatmap, []analyze.Warning, error) {
 			m, err := maps()
@@ -112,7 +113,7 @@ func (f *analyzeFlags) views(paths []string, opts analyze.Options, key analyze.S
 			return warnings, render(w, maps)
 		}
 	}
-	why := func(render func(io.Writer, *analyze.Explanation, render.Words) error) func(io.Writer) ([]analyze.Warning, error) {
+	explanation := func(render func(io.Writer, *why.Explanation, render.Words) error) func(io.Writer) ([]analyze.Warning, error) {
 		return func(w io.Writer) ([]analyze.Warning, error) {
 			x, err := res.why()
 			switch {
@@ -126,7 +127,7 @@ func (f *analyzeFlags) views(paths []string, opts analyze.Options, key analyze.S
 	}
 	asJSON := report(func(w io.Writer, r *analyze.Result) error { return render.JSON(w, r, words()) })
 	if f.why != "" {
-		asJSON = why(render.WhyJSON)
+		asJSON = explanation(render.WhyJSON)
 	}
 	list := []view{
 		{flag: "flow", shown: f.flow != "", write: func(w io.Writer) ([]analyze.Warning, error) {
@@ -138,7 +139,7 @@ func (f *analyzeFlags) views(paths []string, opts analyze.Options, key analyze.S
 		{flag: "tree", shown: f.tree, write: tree(render.Tree)},
 		{flag: "hist", shown: f.hist != "", write: func(w io.Writer) ([]analyze.Warning, error) { return f.writeHist(w, res) }},
 		{flag: "slowest", shown: f.slowest > 0, write: func(w io.Writer) ([]analyze.Warning, error) { return f.writeSlowest(w, paths, opts) }},
-		{flag: "why", shown: f.why != "" && !f.json, write: why(render.Why)},
+		{flag: "why", shown: f.why != "" && !f.json, write: explanation(render.Why)},
 		{flag: "heatmap", shown: f.heatmap != "", write: heatmap(render.Heatmap)},
 		{flag: "heatmap-svg", file: f.heatmapSVG, write: heatmap(render.HeatmapSVG)},
 		{flag: "html", file: f.html, write: func(w io.Writer) ([]analyze.Warning, error) { return f.writePage(w, res) }},
@@ -208,16 +209,16 @@ func (f *analyzeFlags) writeSlowest(w io.Writer, paths []string, opts analyze.Op
 }
 
 // explain explains the slow calls of the function that --why names.
-func (f *analyzeFlags) explain(paths []string, opts analyze.Options) (*analyze.Explanation, error) {
+func (f *analyzeFlags) explain(paths []string, opts analyze.Options) (*why.Explanation, error) {
 	function, err := analyze.ParsePattern(f.why)
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--why: %w", err)}
 	}
-	than, err := analyze.ParseThan(f.than)
+	than, err := why.ParseThan(f.than)
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--than: %w", err)}
 	}
-	x, err := analyze.Explain(paths, function, than, opts)
+	x, err := why.Explain(paths, function, than, opts)
 	if err == nil && x.Calls == 0 {
 		err = fmt.Errorf("--why %s: no function with a complete call matches", f.why)
 	}

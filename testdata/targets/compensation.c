@@ -1,5 +1,7 @@
 /* Functions that compute for known times, on sites of one class, with other functions of the same class inside:
- * oTIME_CALLS computes for about TIME us and calls iTIME_CALLS, which computes for 1 us, CALLS times. The first argument is the
+ * oTIME_CALLS computes for about TIME us and calls iTIME_CALLS, which computes for 1 us, CALLS times;
+ * rTIME_CALLS calls recurse, which computes for 1 us and calls itself, CALLS deep;
+ * pTIME_CALLS calls callera and callerb in turns, CALLS times together: each calls tiny, which does nothing. The first argument is the
  * class (nop5, push, mov), the second how many threads do so, the third for how long each function is tried, in ms, the fourth
  * how many steps take a us. Prints for each outer function its name, and mean and median of a call's duration by the program's
  * own clock, in ns. Without arguments it prints how many steps take a us. */
@@ -10,7 +12,8 @@
 #include <time.h>
 
 typedef void inner_fn(long work);
-typedef void outer_fn(long work, long calls, inner_fn *inner);
+typedef void outer_fn(long work, long calls, const void *inside);
+typedef void nested_fn(long work, long calls, const void *self);
 
 /* One step depends on the one before: nothing is gained by doing several at once. */
 static void compute(long steps)
@@ -28,11 +31,49 @@ __attribute__((used)) static void inner_body(long work)
 
 static long inner_work;
 
-__attribute__((used)) static void outer_body(long work, long calls, inner_fn *inner)
+__attribute__((used)) static void outer_body(long work, long calls, const void *inside)
 {
+	inner_fn *inner = (inner_fn *)inside;
+
 	compute(work);
 	while (calls-- > 0)
 		inner(inner_work);
+}
+
+__attribute__((used)) static void nested_body(long work, long calls, const void *self)
+{
+	compute(work);
+	if (calls > 1)
+		((nested_fn *)self)(work, calls - 1, self);
+}
+
+__attribute__((used)) static void deep_body(long work, long calls, const void *inside)
+{
+	compute(work);
+	((nested_fn *)inside)(inner_work, calls, inside);
+}
+
+struct pair {
+	inner_fn *callers[2], *tiny;
+};
+
+__attribute__((used)) static void tiny_body(long unused)
+{
+	(void)unused;
+}
+
+__attribute__((used)) static void caller_body(long tiny)
+{
+	((inner_fn *)tiny)(0);
+}
+
+__attribute__((used)) static void pair_body(long work, long calls, const void *inside)
+{
+	const struct pair *pair = inside;
+
+	compute(work);
+	while (calls-- > 0)
+		pair->callers[calls % 2]((long)pair->tiny);
 }
 
 #define WRAP(name, enter, body, leave) \
@@ -52,17 +93,39 @@ __attribute__((used)) static void outer_body(long work, long calls, inner_fn *in
 	inner_fn push_i##us##_##n, nop5_i##us##_##n, mov_i##us##_##n;
 EACH(DEFINE)
 
+#define SHARED(CLASS, class) \
+	CLASS("recurse", "nested_body") CLASS("callera", "caller_body") CLASS("callerb", "caller_body") CLASS("tiny", "tiny_body") \
+	nested_fn class##_recurse; \
+	inner_fn class##_callera, class##_callerb, class##_tiny; \
+	static const struct pair class##_pair = {{class##_callera, class##_callerb}, class##_tiny};
+SHARED(PUSH, push)
+SHARED(NOP5, nop5)
+SHARED(MOV, mov)
+
+#define FEW(X) X(10, 10) X(10, 100) X(100, 100)
+
+#define DEFINE_FEW(us, n) \
+	PUSH("r" #us "_" #n, "deep_body") NOP5("r" #us "_" #n, "deep_body") MOV("r" #us "_" #n, "deep_body") \
+	PUSH("p" #us "_" #n, "pair_body") NOP5("p" #us "_" #n, "pair_body") MOV("p" #us "_" #n, "pair_body") \
+	outer_fn push_r##us##_##n, nop5_r##us##_##n, mov_r##us##_##n, push_p##us##_##n, nop5_p##us##_##n, mov_p##us##_##n;
+FEW(DEFINE_FEW)
+
 static const struct {
 	long us, calls;
 	const char *class, *name;
 	outer_fn *outer;
-	inner_fn *inner;
+	const void *inside;
 } functions[] = {
 #define ENTRY(us, n) \
 	{us, n, "push", "o" #us "_" #n, push_o##us##_##n, push_i##us##_##n}, \
 	{us, n, "nop5", "o" #us "_" #n, nop5_o##us##_##n, nop5_i##us##_##n}, \
 	{us, n, "mov", "o" #us "_" #n, mov_o##us##_##n, mov_i##us##_##n},
 	EACH(ENTRY)
+#define ENTRY_FEW(us, n) \
+	{us, n, "push", "r" #us "_" #n, push_r##us##_##n, push_recurse}, {us, n, "push", "p" #us "_" #n, push_p##us##_##n, &push_pair}, \
+	{us, n, "nop5", "r" #us "_" #n, nop5_r##us##_##n, nop5_recurse}, {us, n, "nop5", "p" #us "_" #n, nop5_p##us##_##n, &nop5_pair}, \
+	{us, n, "mov", "r" #us "_" #n, mov_r##us##_##n, mov_recurse}, {us, n, "mov", "p" #us "_" #n, mov_p##us##_##n, &mov_pair},
+	FEW(ENTRY_FEW)
 };
 
 static long now(void)
@@ -99,7 +162,7 @@ static void *work(void *unused)
 		for (long i = 0; i < n; i++) {
 			long start = now();
 
-			functions[f].outer(functions[f].us * steps_per_us, functions[f].calls, functions[f].inner);
+			functions[f].outer(functions[f].us * steps_per_us, functions[f].calls, functions[f].inside);
 			times[i] = now() - start - clock_ns;
 			sum += times[i];
 		}

@@ -12,15 +12,15 @@ import (
 
 // data is what a page holds, see src/data.ts. Times are in nanoseconds.
 type data struct {
-	Kind      string      `json:"kind"` // analyze or diff
-	Title     string      `json:"title"`
-	Version   string      `json:"version"` // of utrace
-	Facts     [][2]string `json:"facts"`
-	Sentences []string    `json:"sentences"`
-	Notes     []string    `json:"notes"`
-	Warnings  []string    `json:"warnings"`
-	LeftOut   []string    `json:"left_out"` // of the page, to keep it small
-	Why       *why        `json:"why"`
+	Kind      string       `json:"kind"` // analyze or diff
+	Title     string       `json:"title"`
+	Version   string       `json:"version"` // of utrace
+	Facts     [][2]string  `json:"facts"`
+	Sentences []string     `json:"sentences"`
+	Notes     []string     `json:"notes"`
+	Warnings  []string     `json:"warnings"`
+	LeftOut   []string     `json:"left_out"` // of the page, to keep it small
+	Why       *explanation `json:"why"`
 
 	Trace     any      `json:"trace"` // as in --json
 	By        string   `json:"by"`    // the rows are grouped by this
@@ -178,9 +178,7 @@ func newData(in *Input, lim limits) (*data, error) {
 	d.Tree = newTree(in.Digest.Roots, n, lim.nodes)
 	pairs := analyze.Edges(in.Digest.Roots)
 	d.Edges.add(pairs, n, lim.edges)
-	if len(pairs) > lim.edges {
-		d.LeftOut = append(d.LeftOut, fmt.Sprintf("callers and callees after the first %d pairs, by time", lim.edges))
-	}
+	d.leaveOutEdges(len(pairs), lim.edges)
 	d.setNames(n)
 	if len(d.Details) == lim.details && lim.details < min(len(in.Digest.Details), len(shown)) {
 		d.LeftOut = append(d.LeftOut, fmt.Sprintf("heatmaps and slowest calls of functions after the first %d", lim.details))

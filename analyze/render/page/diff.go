@@ -29,6 +29,8 @@ type diff struct {
 	NewHistogram []histogram `json:"new_histogram"`
 	OldTree      *tree       `json:"old_tree"`
 	NewTree      *tree       `json:"new_tree"`
+	OldEdges     edges       `json:"old_edges"` // who calls whom
+	NewEdges     edges       `json:"new_edges"`
 	OldTraces    int         `json:"old_traces"`
 	NewTraces    int         `json:"new_traces"`
 }
@@ -74,6 +76,14 @@ func newDiffData(in *DiffInput, lim limits) (*data, error) {
 		d.Diff.OldHistogram, d.Diff.NewHistogram = append(d.Diff.OldHistogram, before), append(d.Diff.NewHistogram, after)
 	}
 	d.Diff.OldTree, d.Diff.NewTree = newTree(rootsOf(in.Old), n, lim.nodes/2), newTree(rootsOf(in.New), n, lim.nodes/2)
+	for _, side := range []struct {
+		edges *edges
+		tree  *analyze.Tree
+	}{{&d.Diff.OldEdges, in.Old}, {&d.Diff.NewEdges, in.New}} {
+		pairs := analyze.Edges(rootsOf(side.tree))
+		side.edges.add(pairs, n, lim.edges/2)
+		d.leaveOutEdges(len(pairs), lim.edges/2)
+	}
 	d.setNames(n)
 	d.leaveOut(len(c.Changes), lim, d.Diff.OldTree, d.Diff.NewTree)
 	return d, nil

@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"utrace/analyze"
@@ -33,6 +34,14 @@ func (l limits) less() limits {
 
 // least reports whether there is no less.
 func (l limits) least() bool { return l == l.less() }
+
+// leaveOutEdges says how many pairs of callers and callees the page holds, if not all.
+func (d *data) leaveOutEdges(all, room int) {
+	text := fmt.Sprintf("callers and callees after the first %d pairs, by time", room)
+	if all > room && !slices.Contains(d.LeftOut, text) {
+		d.LeftOut = append(d.LeftOut, text)
+	}
+}
 
 // leaveOut says what the page does not hold of all rows and of call paths.
 func (d *data) leaveOut(all int, lim limits, trees ...*tree) {

@@ -14,6 +14,7 @@ import (
 
 	"utrace/analyze"
 	"utrace/analyze/render"
+	"utrace/analyze/why"
 )
 
 //go:generate npm ci --ignore-scripts --no-audit --no-fund
@@ -35,7 +36,7 @@ const MaxBytes = 4 << 20
 // Input is what a page of traces shows.
 type Input struct {
 	Digest  *analyze.Digest
-	Why     *analyze.Explanation // nil for none
+	Why     *why.Explanation // nil for none
 	Words   render.Words
 	Version string // of utrace
 }

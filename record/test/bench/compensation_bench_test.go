@@ -121,24 +121,28 @@ func compensate(b *testing.B, functions map[string]*compensated, trace, probe st
 // reportCompensation prints the table. It counts functions that are marked, and others whose mean
 // is within 15% of the truth.
 func reportCompensation(b *testing.B, functions map[string]*compensated) {
-	type key struct{ us, calls int }
+	type key struct {
+		kind      byte // o, r or p: see compensation.c
+		us, calls int
+	}
+	inside := map[byte]string{'o': "in a row", 'r': "nested", 'p': "tiny, of two callers"}
 	keys := map[string]key{}
 	var names []string
 	for name := range functions {
-		_, shape, _ := strings.Cut(name, "_o")
+		_, shape, _ := strings.Cut(name, "_")
 		var k key
-		if _, err := fmt.Sscanf(shape, "%d_%d", &k.us, &k.calls); err != nil {
+		if _, err := fmt.Sscanf(shape, "%c%d_%d", &k.kind, &k.us, &k.calls); err != nil {
 			b.Fatalf("%s: %v", name, err)
 		}
 		keys[name] = k
 		names = append(names, name)
 	}
 	slices.SortFunc(names, func(x, y string) int {
-		return cmp.Or(cmp.Compare(keys[x].us, keys[y].us), cmp.Compare(keys[x].calls, keys[y].calls))
+		return cmp.Or(cmp.Compare(keys[x].kind, keys[y].kind), cmp.Compare(keys[x].us, keys[y].us), cmp.Compare(keys[x].calls, keys[y].calls))
 	})
 	var text bytes.Buffer
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "own us\tcalls inside\ttruth\traw\tcorrected\tratio\tmedian truth\traw\tcorrected\tratio\t\t")
+	fmt.Fprintln(w, "own us\tcalls inside\ttruth\traw\tcorrected\tratio\tmedian truth\traw\tcorrected\tratio\t\tthese\t")
 	good, marked := 0, 0
 	us := func(ns float64) string { return fmt.Sprintf("%.2f", ns/1e3) }
 	for _, name := range names {
@@ -153,9 +157,9 @@ func reportCompensation(b *testing.B, functions map[string]*compensated) {
 		default:
 			mark = "!"
 		}
-		fmt.Fprintf(w, "%d\t%d\t%s\t%s\t%s\t%.2f\t%s\t%s\t%s\t%.2f\t%s\t\n", keys[name].us, keys[name].calls,
+		fmt.Fprintf(w, "%d\t%d\t%s\t%s\t%s\t%.2f\t%s\t%s\t%s\t%.2f\t%s\t%s\t\n", keys[name].us, keys[name].calls,
 			us(median(f.mean.truth)), us(median(f.mean.raw)), us(median(f.mean.corrected)), mean,
-			us(median(f.median.truth)), us(median(f.median.raw)), us(median(f.median.corrected)), median50, mark)
+			us(median(f.median.truth)), us(median(f.median.raw)), us(median(f.median.corrected)), median50, mark, inside[keys[name].kind])
 	}
 	w.Flush()
 	fmt.Fprintf(os.Stdout, "\n%s: us a call; ~ marked as not resolved, ! mean not within 15%%\n%s", b.Name(), text.String()) // b.Log cuts it off

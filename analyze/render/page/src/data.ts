@@ -56,7 +56,7 @@ export interface Metric {
   old: number; new: number; comparable: boolean; change_percent: number | null; beyond_percent: number | null; p: number; tested: boolean; significant: boolean;
 }
 
-export interface Diff { old_histogram: Histogram[]; new_histogram: Histogram[]; old_tree: Tree; new_tree: Tree; old_traces: number; new_traces: number }
+export interface Diff { old_histogram: Histogram[]; new_histogram: Histogram[]; old_tree: Tree; new_tree: Tree; old_edges: Edges; new_edges: Edges; old_traces: number; new_traces: number }
 
 export interface Data {
   kind: "analyze" | "diff"; title: string; version: string; facts: [string, string][] | null;

@@ -1,5 +1,5 @@
 // What changed from one side of a comparison to the other.
-import type { Metric, Tree } from "./data";
+import type { Edges, Metric, Tree } from "./data";
 import { choice, el, exact, table } from "./dom";
 import { flame, frames, type Frame } from "./flame";
 import { matcher } from "./functions";
@@ -78,12 +78,55 @@ export function diffFunction(page: Page, width: number): HTMLElement {
     return [title, value(page, k, "old", r), value(page, k, "new", r), changeCell(page, k, r), b === null ? "-" : `${b < 0 ? "" : "+"}${b.toFixed(1)}%`, m.tested ? m.p.toPrecision(2) : "-", m.significant ? "yes" : "no"];
   });
   const markers = (["old", "new"] as const).flatMap((side) => (stateOf(page, r) === (side === "old" ? "new" : "gone") ? [] : [["p50", "P50"], ["p99", "P99"]].map(([k, n]) => ({ name: `${n} ${side}`, at: metric(page, k, r)[side], class: side })))).filter((m) => m.at > 0);
+  const two = width >= 1300;
+  const chart = two ? Math.floor((width - 28) / 2) : width;
+  const fn = data.rows.function[r];
   return el("section", { class: "view", "data-function": data.rows.label[r] }, el("h2", { class: "name" }, data.rows.label[r]),
-    el("p", { class: "dim" }, data.modules[data.module_of[data.rows.function[r]]]),
-    el("h3", {}, "Distribution of durations, old and new ", choice("durations", [["log", "log"], ["linear", "linear"]], s.x, (v) => page.go({ x: v })), choice("calls", [["linear", "linear"], ["log", "log"]], s.y, (v) => page.go({ y: v }))),
-    histogram([{ name: "old", class: "s-old", data: d.old_histogram[r] }, { name: "new", class: "s-new", data: d.new_histogram[r] }], markers, s.x, s.y, width),
-    el("h3", {}, "Figures"), el("div", { class: "scroll" }, table(["", "Old", "New", "Change", "Without the shift", "By chance", "Significant"], lines, [false, true, true, true, true, true, false])),
-    el("p", { class: "dim" }, "Calls and sums are per trace. The shift is the change that all functions share: it counts as the machine's. By chance: the probability that noise alone makes any function show as clear a change."));
+    el("p", { class: "dim" }, data.modules[data.module_of[fn]]),
+    el("div", { class: two ? "two" : "" },
+      el("div", {}, el("h3", {}, "Distribution of durations, old and new ", choice("durations", [["log", "log"], ["linear", "linear"]], s.x, (v) => page.go({ x: v })), choice("calls", [["linear", "linear"], ["log", "log"]], s.y, (v) => page.go({ y: v }))),
+        histogram([{ name: "old", class: "s-old", data: d.old_histogram[r] }, { name: "new", class: "s-new", data: d.new_histogram[r] }], markers, s.x, s.y, chart)),
+      el("div", {}, el("h3", {}, "Figures"), el("div", { class: "scroll" }, table(["", "Old", "New", "Change", "Without the shift", "By chance", "Significant"], lines, [false, true, true, true, true, true, false])),
+        el("p", { class: "dim" }, "Calls and sums are per trace. The shift is the change that all functions share: it counts as the machine's. By chance: the probability that noise alone makes any function show as clear a change."))),
+    el("div", { class: width >= 1100 ? "two" : "" }, el("div", {}, ...neighbours(page, fn, true)), el("div", {}, ...neighbours(page, fn, false))));
+}
+
+// Calls of one function by another, per trace, on both sides.
+interface Pair { other: number; calls: [number, number]; total: [number, number] }
+
+// pairs are the callers or the callees of a function, most time first.
+function pairs(page: Page, fn: number, callers: boolean): Pair[] {
+  const d = page.data.comparison!;
+  const by = new Map<number, Pair>();
+  const add = (e: Edges, side: 0 | 1, traces: number) => (callers ? e.callee : e.caller)?.forEach((f, i) => {
+    if (f !== fn) return;
+    const other = callers ? e.caller![i] : e.callee[i];
+    const p = by.get(other) ?? { other, calls: [0, 0], total: [0, 0] };
+    p.calls[side] += e.calls[i] / traces;
+    p.total[side] += e.total[i] / traces;
+    by.set(other, p);
+  });
+  add(d.old_edges, 0, d.old_traces);
+  add(d.new_edges, 1, d.new_traces);
+  return [...by.values()].sort((a, b) => Math.max(...b.total) - Math.max(...a.total) || Math.max(...b.calls) - Math.max(...a.calls) || a.other - b.other);
+}
+
+function neighbours(page: Page, fn: number, callers: boolean): HTMLElement[] {
+  const { data } = page;
+  const list = pairs(page, fn, callers);
+  const title = el("h3", {}, callers ? "Callers" : "Callees", el("span", { class: "dim" }, " per trace, not tested for significance"));
+  if (list.length === 0) return [title, el("p", { class: "dim" }, callers ? "None in the traces." : "No traced callee.")];
+  const changed = ([before, now]: [number, number]) => (before === now ? "=" : before === 0 ? "new" : now === 0 ? "gone" : `${now > before ? "+" : ""}${((100 * (now - before)) / before).toFixed(1)}%`);
+  const lines = list.slice(0, 50).map((p) => {
+    const to = data.rows.function.indexOf(p.other);
+    const name = p.other < 0 ? "(no traced caller)" : data.names[p.other];
+    const link = to < 0 ? el("span", {}, name) : el("a", { href: "#", onclick: (e) => { e.preventDefault(); page.go({ row: to }, true); } }, name);
+    const number = (n: number) => exact(count(Math.round(n)), calls(Math.round(n)), { "data-value": n });
+    const time = (ns: number) => exact(duration(ns), nanoseconds(Math.round(ns)));
+    return [el("td", { class: "name", title: name }, link), ...p.calls.map(number), changed(p.calls), ...p.total.map(time), changed(p.total)];
+  });
+  return [title, el("div", { class: "scroll" }, table([callers ? "Caller" : "Callee", "Old calls", "New calls", "Change", "Old time", "New time", "Change"], lines, [false, true, true, true, true, true, true], { class: callers ? "callers" : "callees" })),
+    ...(list.length > 50 ? [el("p", { class: "dim" }, `and ${list.length - 50} more`)] : [])];
 }
 
 // merge makes one tree of both. Times are per trace.
@@ -128,12 +171,15 @@ export function diffFlame(page: Page, width: number): HTMLElement {
 export function diffSummary(page: Page): HTMLElement {
   const { data } = page;
   const box = summary(page);
-  const rows = data.rows.label.map((_, r) => r).filter((r) => significant(page, r)).slice(0, 10);
-  if (rows.length === 0) return box;
-  const list = rows.map((r) => {
-    const changed = metrics.filter(([k]) => metric(page, k, r).significant).map(([k, title]) => `${title} ${write(k, metric(page, k, r).old)} → ${write(k, metric(page, k, r).new)} (${change(page, k, r)})`);
-    return [el("td", { class: "name" }, el("a", { href: "#", onclick: (e) => { e.preventDefault(); page.go({ view: "function", row: r }, true); } }, data.rows.label[r])), changed.join(", ")];
-  });
-  box.querySelector(".sentence")?.after(el("h3", {}, "Significant changes"), el("div", { class: "scroll" }, table(["Function", "What changed"], list, [])));
+  const changed = data.rows.label.map((_, r) => r).filter((r) => significant(page, r));
+  const all = changed.length, rows = changed.slice(0, 10);
+  if (all === 0) return box;
+  const list = rows.flatMap((r) => metrics.filter(([k]) => metric(page, k, r).significant).map(([k, title], i) => {
+    const link = el("a", { href: "#", onclick: (e) => { e.preventDefault(); page.go({ view: "function", row: r }, true); } }, data.rows.label[r]);
+    return [el("td", { class: "name", title: data.rows.label[r] }, i === 0 ? link : ""), title, value(page, k, "old", r), value(page, k, "new", r), changeCell(page, k, r)];
+  }));
+  box.querySelector(".sentence")?.after(el("h3", {}, "Significant changes"),
+    el("div", { class: "scroll" }, table(["Function", "What", "Old", "New", "Change"], list, [false, false, true, true, true], { class: "changes" })),
+    ...(all > rows.length ? [el("p", { class: "dim" }, `and ${count(all - rows.length)} more functions, see the table`)] : []));
   return box;
 }

@@ -75,7 +75,7 @@ function byArgument(list: Values[], by: string, selection: boolean): HTMLElement
     if (v.others > 0) lines.push([el("td", { class: "dim" }, "other values"), count(v.others), el("td"), el("td"), el("td")]);
     return el("div", { class: "scroll", "data-argument": v.name }, table([v.name || "argument", "Calls", "P50", "P99", "Max"], lines, [false, true, true, true, true]));
   });
-  return [el("h3", {}, "Complete calls by argument", selection ? el("span", { class: "dim" }, " all, not only selected ones") : null), el("div", { class: "cards" }, ...tables)];
+  return [el("h3", {}, "Complete calls by argument", selection ? el("span", { class: "dim" }, " of all calls, not only selected ones") : null), el("div", { class: "cards" }, ...tables)];
 }
 
 // values are the rows of the same function with other values.
@@ -95,7 +95,7 @@ function neighbours(page: Page, fn: number, callers: boolean): HTMLElement[] {
   const e = data.edges;
   const list: number[] = [];
   (callers ? e.callee : e.caller)?.forEach((f, i) => { if (f === fn) list.push(i); });
-  const title = el("h3", {}, callers ? "Callers" : "Callees");
+  const title = el("h3", {}, callers ? "Callers" : "Callees", active(page.state) ? el("span", { class: "dim" }, " of all calls, not only selected ones") : null);
   const all = list.reduce((sum, i) => sum + e.total[i], 0);
   if (list.length === 0) return [title, el("p", { class: "dim" }, callers ? "None in the trace." : "No traced callee.")];
   const line = (i: number) => {

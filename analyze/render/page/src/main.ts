@@ -57,6 +57,7 @@ async function start(): Promise<void> {
       draw(step && ("view" in change || "row" in change));
     },
   };
+  const viewOf = (key: string) => views.find((v) => v.key === key)!;
   const known = () => { if (!views.some((v) => v.key === page.state.view)) page.state.view = "summary"; };
 
   function nextTheme(): void {
@@ -79,12 +80,12 @@ async function start(): Promise<void> {
     const [id, caret] = focus && main.contains(focus) ? [focus.id || focusKey(focus), focus.id === "search" ? focus.selectionStart : null] : ["", null];
     const y = scrollY;
     const width = Math.max(320, main.clientWidth - 32);
-    const pair = data.kind === "analyze" && width >= wide && s.row >= 0 && (s.view === "function" || s.view === "functions");
+    const pair = width >= wide && s.row >= 0 && (s.view === "function" || s.view === "functions");
     if (pair) {
       const half = Math.floor(width * 0.5) - 12;
-      main.replaceChildren(el("div", { class: "pair" }, functions(page), functionView(page, half)));
+      main.replaceChildren(el("div", { class: "pair" }, viewOf("functions").draw(page, half), viewOf("function").draw(page, half)));
     } else {
-      main.replaceChildren(views.find((v) => v.key === s.view)!.draw(page, width));
+      main.replaceChildren(viewOf(s.view).draw(page, width));
     }
     if (id) {
       const again = document.getElementById(id) ?? [...main.querySelectorAll<HTMLElement>("button, [tabindex]")].find((e) => focusKey(e) === id);
@@ -153,7 +154,8 @@ function selectionChips(page: Page): HTMLElement[] {
   if (!active(s)) return [];
   let text = `Selected: calls that began ${duration(s.from)} to ${duration(s.to)} after the start`;
   if (s.high > 0 && s.of >= 0) text += `; of ${page.data.rows.label[s.of]}, those that took ${duration(s.low)} to ${duration(s.high)}`;
-  return [el("span", { class: "chip" }, text, " ", el("button", { type: "button", id: "clear", onclick: () => page.go({ from: 0, to: 0, low: 0, high: 0, of: -1 }) }, "Clear"))];
+  const other = el("p", { class: "dim" }, "Tables of functions, distributions, slowest calls and the timeline show the selection. The flame graph, arguments, callers and callees are of all calls.");
+  return [el("span", { class: "chip" }, text, " ", el("button", { type: "button", id: "clear", onclick: () => page.go({ from: 0, to: 0, low: 0, high: 0, of: -1 }) }, "Clear")), other];
 }
 
 start().catch((error: unknown) => {

@@ -1,4 +1,4 @@
-package analyze
+package why
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"utrace/analyze"
 )
 
 // Than says which calls are slow: those that take longer than a percentile of all calls, or than a
@@ -33,17 +35,23 @@ func ParseThan(text string) (Than, error) {
 	return Than{duration: d}, nil
 }
 
-// of returns the duration above which a call is slow. Of a percentile, it is where its bucket begins:
-// calls that are nearly alike should all be slow.
-func (t Than) of(s *Stats) time.Duration {
+// limits returns the limits of slow and typical calls. Of a percentile, slow calls begin where its
+// bucket begins: calls that are nearly alike should all be slow.
+func (t Than) limits(s *analyze.Stats) analyze.Limits {
+	l := analyze.Limits{Low: bucketBegin(s.Quantile(250)), High: nanoseconds((1 + analyze.BucketWidth/2) * float64(s.Quantile(750)))}
 	switch {
 	case t.duration > 0:
-		return t.duration
+		l.Than = t.duration
+		l.High = min(l.High, l.Than)
 	case t.perMille > 0:
-		return bucketBegin(s.Quantile(t.perMille))
+		l.Than = max(l.High, bucketBegin(s.Quantile(t.perMille))) // most calls may be alike
+	default:
+		l.Than = max(l.High, bucketBegin(s.Quantile(990)))
 	}
-	return bucketBegin(s.Quantile(990))
+	return l
 }
 
 // bucketBegin returns about where the bucket around a percentile begins.
-func bucketBegin(d time.Duration) time.Duration { return nanoseconds((1 - BucketWidth/2) * float64(d)) }
+func bucketBegin(d time.Duration) time.Duration {
+	return nanoseconds((1 - analyze.BucketWidth/2) * float64(d))
+}

@@ -1,4 +1,4 @@
-package analyze
+package why
 
 import (
 	"cmp"
@@ -10,18 +10,22 @@ import (
 	"strings"
 	"time"
 
-	"utrace/analyze/internal/contrast"
+	"utrace/analyze"
+	"utrace/analyze/internal/timeline"
+	"utrace/analyze/why/internal/contrast"
 	"utrace/format"
 )
 
 // Limits of the causes of an Explanation.
 const (
 	minCauseShare  = 0.2
-	maxLevels      = 200 // values of a candidate: the most frequent ones
-	maxCauseValues = 5   // of a Cause
-	minDistinct    = 8   // numbers from which a threshold is looked for
-	minSlow        = 5   // slow calls from which causes are looked for
-	maxElsewhere   = 200 // functions
+	minOdds        = 3.0  // of slow calls to have a cause, as against typical ones
+	minCPUOdds     = 10.0 // the same of a processor
+	maxLevels      = 200  // values of a candidate: the most frequent ones
+	maxCauseValues = 5    // of a Cause
+	minDistinct    = 8    // numbers from which a threshold is looked for
+	minSlow        = 5    // slow calls from which causes are looked for
+	maxElsewhere   = 200  // functions
 )
 
 // candidate is a possible cause. test completes it, with the calls that it is true of.
@@ -33,17 +37,18 @@ type candidate struct {
 // causeFinder looks for causes among the sampled calls.
 type causeFinder struct {
 	e     *explainer
-	calls []*sampledCall // the slow ones first
+	calls []*analyze.SampledCall // the slow ones first
 	slow  int
 	list  []candidate
 }
 
 // setCauses completes Causes, Unexplained and Examples.
-func (e *explainer) setCauses(x *Explanation) {
-	f := &causeFinder{e: e, slow: len(e.samples[slowCalls].calls)}
-	for of := range e.samples {
-		for i := range e.samples[of].calls {
-			f.calls = append(f.calls, &e.samples[of].calls[i])
+func (e *explainer) setCauses() {
+	x := e.x
+	f := &causeFinder{e: e, slow: len(e.Samples[analyze.SlowClass])}
+	for of := range e.Samples {
+		for i := range e.Samples[of] {
+			f.calls = append(f.calls, &e.Samples[of][i])
 		}
 	}
 	x.Unexplained = 1
@@ -51,7 +56,7 @@ func (e *explainer) setCauses(x *Explanation) {
 	if f.slow >= minSlow {
 		f.collect()
 		x.Candidates = len(f.list)
-		c := contrastOf(e.samples[slowCalls].calls, e.samples[typicalCalls].calls, len(f.list))
+		c := contrastOf(e.Samples[analyze.SlowClass], e.Samples[analyze.TypicalClass], len(f.list))
 		if found = f.find(c); len(found) > 0 {
 			x.Unexplained = max(0, 1-max(found[0].cause.Share.Part, c.Extra(union(found))))
 		}
@@ -75,7 +80,7 @@ func (f *causeFinder) find(c *contrast.Contrast) (found []foundCause) {
 	for i := range f.list {
 		of := &f.list[i]
 		share, applies := of.test(c, &of.cause)
-		if share.Part >= minCauseShare && c.Significant(share) {
+		if share.Part >= minCauseShare && of.cause.distinguishes() && c.Significant(share) {
 			of.cause.Share, of.cause.P = Share{share.Part, share.Low, share.High}, share.P
 			list = append(list, foundCause{of, applies})
 		}
@@ -110,22 +115,15 @@ func union(list []foundCause) []bool {
 const maxShown = 3
 
 // examples returns the slowest calls, those that the first cause is true of first.
-func (f *causeFinder) examples(found []foundCause) (list []SlowCall) {
-	type key struct {
-		file int
-		callKey
-	}
-	ranks := map[key]int{}
+func (f *causeFinder) examples(found []foundCause) (list []analyze.SlowCall) {
+	ranks := map[analyze.CallID]int{}
 	for i, c := range f.calls[:f.slow] {
 		if len(found) > 0 && found[0].applies[i] {
-			ranks[key{c.file, c.callKey}] = -1
+			ranks[c.ID] = -1
 		}
 	}
-	rank := func(c *exampleCall) int { return ranks[key{c.file, c.callKey}] }
-	slices.SortStableFunc(f.e.examples, func(a, b exampleCall) int {
-		return cmp.Or(cmp.Compare(rank(&a), rank(&b)), compareSlowness(a.rankedCall, b.rankedCall))
-	})
-	for _, c := range f.e.examples[:min(maxShown, len(f.e.examples))] {
+	slices.SortStableFunc(f.e.Examples, func(a, b analyze.ExampleCall) int { return cmp.Compare(ranks[a.ID], ranks[b.ID]) })
+	for _, c := range f.e.Examples[:min(maxShown, len(f.e.Examples))] {
 		list = append(list, c.SlowCall)
 	}
 	return list
@@ -133,21 +131,23 @@ func (f *causeFinder) examples(found []foundCause) (list []SlowCall) {
 
 // collect makes the candidates. Those that are alike in all calls are none.
 func (f *causeFinder) collect() {
-	f.values(func(c *sampledCall) ([]format.Arg, []byte) { return c.def.Args, c.args }, CauseArgument)
-	f.values(func(c *sampledCall) ([]format.Arg, []byte) { return c.def.Results, c.results }, CauseResult)
-	flag := func(is bool) Value { return Value{strconv.FormatBool(is), is} }
-	number := func(n int) Value { return Value{strconv.Itoa(n), json.Number(strconv.Itoa(n))} }
-	f.levels(Cause{Kind: CauseFailed}, func(c *sampledCall) Value { return flag(c.failed) })
-	f.levels(Cause{Kind: CauseFirst}, func(c *sampledCall) Value { return flag(c.first) })
-	f.levels(Cause{Kind: CauseThread}, func(c *sampledCall) Value {
-		text := strings.TrimSpace(c.info.Comm + " " + FlowName(&c.info))
-		return Value{text, text}
+	f.values((*analyze.SampledCall).Args, CauseArgument)
+	f.values((*analyze.SampledCall).Results, CauseResult)
+	flag := func(is bool) analyze.Value { return analyze.Value{Text: strconv.FormatBool(is), Plain: is} }
+	number := func(n int) analyze.Value {
+		return analyze.Value{Text: strconv.Itoa(n), Plain: json.Number(strconv.Itoa(n))}
+	}
+	f.levels(Cause{Kind: CauseFailed}, func(c *analyze.SampledCall) analyze.Value { return flag(c.Failed) })
+	f.levels(Cause{Kind: CauseFirst}, func(c *analyze.SampledCall) analyze.Value { return flag(c.First) })
+	f.levels(Cause{Kind: CauseThread}, func(c *analyze.SampledCall) analyze.Value {
+		text := strings.TrimSpace(c.Thread.Comm + " " + analyze.FlowName(&c.Thread))
+		return analyze.Value{Text: text, Plain: text}
 	})
-	f.levels(Cause{Kind: CauseProcess}, func(c *sampledCall) Value {
-		text := strings.TrimSpace(c.process + " " + strconv.Itoa(c.info.PID))
-		return Value{text, text}
+	f.levels(Cause{Kind: CauseProcess}, func(c *analyze.SampledCall) analyze.Value {
+		text := strings.TrimSpace(c.Process + " " + strconv.Itoa(c.Thread.PID))
+		return analyze.Value{Text: text, Plain: text}
 	})
-	f.levels(Cause{Kind: CauseCPU}, func(c *sampledCall) Value { return number(int(c.cpu)) })
+	f.levels(Cause{Kind: CauseCPU}, func(c *analyze.SampledCall) analyze.Value { return number(int(c.CPU)) })
 	f.recorder()
 	f.burst()
 	f.elsewhere()
@@ -155,8 +155,8 @@ func (f *causeFinder) collect() {
 }
 
 // levels adds a candidate with a value for each call.
-func (f *causeFinder) levels(cause Cause, of func(*sampledCall) Value) {
-	values := make([]Value, len(f.calls))
+func (f *causeFinder) levels(cause Cause, of func(*analyze.SampledCall) analyze.Value) {
+	values := make([]analyze.Value, len(f.calls))
 	for i, c := range f.calls {
 		values[i] = of(c)
 	}
@@ -164,44 +164,32 @@ func (f *causeFinder) levels(cause Cause, of func(*sampledCall) Value) {
 }
 
 // values adds the candidates of arguments or results, by name.
-func (f *causeFinder) values(of func(*sampledCall) ([]format.Arg, []byte), kind CauseKind) {
+func (f *causeFinder) values(of func(*analyze.SampledCall) []analyze.NamedValue, kind CauseKind) {
+	all := make([][]analyze.NamedValue, len(f.calls))
 	var names []string
-	for _, c := range f.calls {
-		defs, _ := of(c)
-		for _, a := range defs {
-			names = appendNew(names, a.Name)
+	for i, c := range f.calls {
+		all[i] = of(c)
+		for k := range all[i] {
+			if name := all[i][k].Name; name != "" && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
 		}
 	}
 	for _, name := range names {
-		values := make([]Value, len(f.calls))
-		for i, c := range f.calls {
-			defs, raw := of(c)
-			at := slices.IndexFunc(defs, func(a format.Arg) bool { return a.Name == name })
-			if at < 0 {
-				continue
-			}
-			if v, ok := element(raw, at); ok {
-				values[i] = Value{cutText(formatValue(defs[at].Type, v)), plainValue(v)}
+		values := make([]analyze.Value, len(f.calls))
+		for i, list := range all {
+			if at := slices.IndexFunc(list, func(v analyze.NamedValue) bool { return v.Name == name }); at >= 0 {
+				values[i] = list[at].Value
 			}
 		}
-		cause := Cause{Kind: kind, Name: Printable(name)}
+		cause := Cause{Kind: kind, Name: analyze.Printable(name)}
 		f.valueLevels(cause, values)
 		f.threshold(cause, values)
 	}
 }
 
-// maxLevelText is how many bytes of a value are kept.
-const maxLevelText = 200
-
-func cutText(text string) string {
-	if len(text) <= maxLevelText {
-		return text
-	}
-	return strings.ToValidUTF8(text[:maxLevelText], "") + cutMark
-}
-
 // valueLevels adds a candidate with values that repeat.
-func (f *causeFinder) valueLevels(cause Cause, values []Value) {
+func (f *causeFinder) valueLevels(cause Cause, values []analyze.Value) {
 	counts := map[string]int{}
 	for i := range values {
 		counts[values[i].Text]++
@@ -214,13 +202,13 @@ func (f *causeFinder) valueLevels(cause Cause, values []Value) {
 		texts = append(texts, text)
 	}
 	slices.SortFunc(texts, func(a, b string) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b)) })
-	index, list := map[string]int{}, []Value{}
+	index, list := map[string]int{}, []analyze.Value{}
 	for _, text := range texts[:min(maxLevels, len(texts))] {
 		index[text] = len(list)
-		list = append(list, Value{Text: text})
+		list = append(list, analyze.Value{Text: text})
 	}
 	if len(texts) > len(list) {
-		list = append(list, Value{otherValues, otherValues})
+		list = append(list, analyze.Value{Text: analyze.OtherValues, Plain: analyze.OtherValues})
 	}
 	levels := make([]int, len(values))
 	for i := range values {
@@ -248,7 +236,7 @@ func (f *causeFinder) valueLevels(cause Cause, values []Value) {
 				order = append(order, l)
 			}
 		}
-		slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(in[b], in[a]), compareValues(&list[a], &list[b])) })
+		slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(in[b], in[a]), list[a].Compare(&list[b])) })
 		if once := slices.IndexFunc(order, func(l int) bool { return in[l] == 1 }); once > 0 { // probably by chance
 			order = order[:once]
 		}
@@ -257,14 +245,14 @@ func (f *causeFinder) valueLevels(cause Cause, values []Value) {
 			v.Text = cmp.Or(v.Text, "not recorded")
 			cause.Values = append(cause.Values, v)
 		}
-		slices.SortStableFunc(cause.Values, func(a, b Value) int { return compareValues(&a, &b) })
+		slices.SortStableFunc(cause.Values, func(a, b analyze.Value) int { return a.Compare(&b) })
 		cause.More = len(order) - len(cause.Values)
 		return share, applies
 	}})
 }
 
 // threshold adds a candidate with a number for each call.
-func (f *causeFinder) threshold(cause Cause, values []Value) {
+func (f *causeFinder) threshold(cause Cause, values []analyze.Value) {
 	numbers := make([]float64, len(values))
 	distinct := map[float64]bool{}
 	for i := range values {
@@ -322,7 +310,7 @@ func (f *causeFinder) overlap(cause Cause, ns []float64) {
 		applies := make([]bool, len(ns))
 		slow, typical, slowNs, typicalNs := 0.0, 0.0, 0.0, 0.0
 		for i, call := range f.calls {
-			d := float64(call.elapsedNs)
+			d := float64(call.Elapsed)
 			applies[i] = ns[i] >= d/2
 			if i < f.slow {
 				slow, slowNs = slow+ns[i], slowNs+d
@@ -340,11 +328,11 @@ func (f *causeFinder) recorder() {
 	if !f.e.opts.Raw {
 		return
 	}
-	f.overlap(Cause{Kind: CauseRecorder}, f.each(func(c *sampledCall) float64 { return float64(c.preemptedNs) }))
+	f.overlap(Cause{Kind: CauseRecorder}, f.each(func(c *analyze.SampledCall) float64 { return float64(c.Preempted) }))
 }
 
 // each returns a number of each call.
-func (f *causeFinder) each(of func(*sampledCall) float64) []float64 {
+func (f *causeFinder) each(of func(*analyze.SampledCall) float64) []float64 {
 	list := make([]float64, len(f.calls))
 	for i, c := range f.calls {
 		list[i] = of(c)
@@ -355,62 +343,62 @@ func (f *causeFinder) each(of func(*sampledCall) float64) []float64 {
 // burst adds how many calls of the function began at about the same time. A queue need not be served
 // in order, so calls that began a little later count as well.
 func (f *causeFinder) burst() {
-	within := f.e.limits.than
-	sums := make([][]float64, len(f.e.traces))
+	within := f.e.Limits.Than
+	sums := make([][]float64, len(f.e.Traces))
 	for i := range sums {
-		a := &f.e.traces[i].arrivals
-		sums[i] = a.sums()
-		within = max(within, time.Duration(burstSlots*a.slotNs))
+		a := &f.e.Traces[i].Arrivals
+		sums[i] = a.Sums()
+		within = max(within, time.Duration(a.ResolutionNs()))
 	}
-	f.numbers(Cause{Kind: CauseBurst, Within: within}, f.each(func(c *sampledCall) float64 {
-		a := &f.e.traces[c.file].arrivals
-		from := c.startNs - int64(within)/2
-		return math.Round(a.before(sums[c.file], from+int64(within)) - a.before(sums[c.file], from))
+	f.numbers(Cause{Kind: CauseBurst, Within: within}, f.each(func(c *analyze.SampledCall) float64 {
+		a := &f.e.Traces[c.ID.File].Arrivals
+		from := int64(c.ID.Start() - within/2)
+		return math.Round(a.Before(sums[c.ID.File], from+int64(within)) - a.Before(sums[c.ID.File], from))
 	}), true)
 }
 
 // elsewhere adds the functions that ran on other threads meanwhile. The callers of the function
 // itself are no candidates.
 func (f *causeFinder) elsewhere() {
-	lists, times := map[format.FuncID][][]period{}, map[format.FuncID]int64{} // by function, and file
-	for file := range f.e.traces {
-		t := &f.e.traces[file]
-		for _, p := range t.others.list {
-			if t.callers[p.fn] {
+	lists, times := map[format.FuncID][][]timeline.Period{}, map[format.FuncID]int64{} // by function, and file
+	for file := range f.e.Traces {
+		t := &f.e.Traces[file]
+		for _, p := range t.Others.List {
+			if t.Callers[p.Func] {
 				continue
 			}
-			if lists[p.fn] == nil {
-				lists[p.fn] = make([][]period, len(f.e.traces))
+			if lists[p.Func] == nil {
+				lists[p.Func] = make([][]timeline.Period, len(f.e.Traces))
 			}
-			lists[p.fn][file] = append(lists[p.fn][file], p)
-			times[p.fn] += p.to - p.from
+			lists[p.Func][file] = append(lists[p.Func][file], p)
+			times[p.Func] += p.To - p.From
 		}
 	}
-	name := func(fn format.FuncID) *Function { return &f.e.fns.list[f.e.list[fn]] }
+	name := func(fn format.FuncID) *analyze.Function { return &f.e.Functions[fn] }
 	order := slices.SortedFunc(maps.Keys(lists), func(a, b format.FuncID) int {
 		return cmp.Or(cmp.Compare(times[b], times[a]), name(a).Compare(name(b)))
 	})
 	order = order[:min(maxElsewhere, len(order))]
 	for _, fn := range order {
-		covers := make([]*cover, len(f.e.traces))
+		covers := make([]*timeline.Cover, len(f.e.Traces))
 		for file := range covers {
-			covers[file] = coverOf(lists[fn][file])
+			covers[file] = timeline.CoverOf(lists[fn][file])
 		}
-		f.overlap(Cause{Kind: CauseElsewhere, Name: name(fn).Name}, f.each(func(c *sampledCall) float64 {
-			return covers[c.file].during(c.startNs, c.startNs+c.elapsedNs)
+		f.overlap(Cause{Kind: CauseElsewhere, Name: name(fn).Name}, f.each(func(c *analyze.SampledCall) float64 {
+			return covers[c.ID.File].During(int64(c.ID.Start()), int64(c.ID.Start()+c.Elapsed))
 		}))
 	}
 }
 
 // trend adds a slow change over the recording. Several traces have different times.
 func (f *causeFinder) trend() {
-	if len(f.e.traces) > 1 {
+	if len(f.e.Traces) > 1 {
 		return
 	}
 	var at, ns []float64
-	for i := range f.e.all.calls {
-		c := &f.e.all.calls[i]
-		at, ns = append(at, float64(c.startNs)), append(ns, float64(c.duration))
+	for i := range f.e.All {
+		c := &f.e.All[i]
+		at, ns = append(at, float64(c.ID.Start())), append(ns, float64(c.Duration))
 	}
 	f.list = append(f.list, candidate{Cause{Kind: CauseTrend}, func(c *contrast.Contrast, cause *Cause) (contrast.Share, []bool) {
 		share, grows, applies := c.Trend(at, ns)

@@ -1,15 +1,18 @@
-package analyze
+package why
 
 import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"reflect"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"utrace/analyze"
+	"utrace/format"
 )
 
 // story writes a trace of threads that call functions one after the other. Times are in ns.
@@ -61,13 +64,20 @@ func (s *story) call(thread int, name string, ns int) {
 func (s *story) trace(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "trace")
-	writeText(t, path, s.String()+"end {}\n")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := format.ReadText(strings.NewReader(s.String()+"end {}\n"), f); err != nil {
+		t.Fatal(err)
+	}
 	return path
 }
 
-func explain(t *testing.T, than string, opts Options, paths ...string) *Explanation {
+func explain(t *testing.T, than string, opts analyze.Options, paths ...string) *Explanation {
 	t.Helper()
-	pattern, err := ParsePattern("handle")
+	pattern, err := analyze.ParsePattern("handle")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +134,7 @@ func TestExplainPaths(t *testing.T) {
 		s.now += 40
 		s.leave(0, "handle", "")
 	}
-	x := explain(t, "200ns", Options{}, s.trace(t))
+	x := explain(t, "200ns", analyze.Options{}, s.trace(t))
 	if x.Calls != 100 || x.Slow.Calls != 10 || x.Typical.Calls != 90 || x.Slow.Mean != 500 || x.Typical.Mean != 100 || x.Difference != 400 {
 		t.Fatalf("%d calls, %+v, %+v, difference %v", x.Calls, x.Slow, x.Typical, x.Difference)
 	}
@@ -168,7 +178,7 @@ func TestExplainWhere(t *testing.T) {
 		}
 		s.leave(0, "handle", "")
 	}
-	if w := explain(t, "100ns", Options{}, s.trace(t)).Where; len(w.Path) != 2 || w.Path[1].Name != "recover" || w.SlowCalls != 1 || w.TypicalCalls != 0 {
+	if w := explain(t, "100ns", analyze.Options{}, s.trace(t)).Where; len(w.Path) != 2 || w.Path[1].Name != "recover" || w.SlowCalls != 1 || w.TypicalCalls != 0 {
 		t.Errorf("%+v", w)
 	}
 }
@@ -189,7 +199,7 @@ func TestExplainRecursion(t *testing.T) {
 	s.enter(0, "handle", "")
 	s.now += 5000
 	s.row(0, "entry", "handle", "")
-	x := explain(t, "100ns", Options{}, s.trace(t))
+	x := explain(t, "100ns", analyze.Options{}, s.trace(t))
 	if x.Calls != 40 || x.Slow.Calls != 4 || x.Slow.Mean != 350 || x.Incomplete != 2 && x.Incomplete != 1 {
 		t.Fatalf("%d calls, %+v, %d incomplete", x.Calls, x.Slow, x.Incomplete)
 	}
@@ -214,7 +224,7 @@ func TestExplainWaits(t *testing.T) {
 		s.leave(1, "handle", "")
 	}
 	s.call(0, "lock", 1)
-	x := explain(t, "100ns", Options{}, s.trace(t))
+	x := explain(t, "100ns", analyze.Options{}, s.trace(t))
 	p := pathsOf(x)["handle>lock"]
 	near(t, "blocked", p.Blocked, 100.0/160)
 	near(t, "runnable", p.Runnable, 50.0/160)
@@ -282,7 +292,11 @@ func TestExplainCauses(t *testing.T) {
 				s.leave(59, "collect", "")
 			}
 		}
-		x := explain(t, "200us", Options{}, s.trace(t))
+		path := s.trace(t)
+		x := explain(t, "200us", analyze.Options{}, path)
+		if again := explain(t, "200us", analyze.Options{}, path); !reflect.DeepEqual(x.Causes, again.Causes) || !reflect.DeepEqual(x.Paths, again.Paths) {
+			t.Errorf("%s: %+v, the second time %+v", name, x.Causes, again.Causes)
+		}
 		switch {
 		case c.want == "" && len(x.Causes) > 0:
 			t.Errorf("%s: %+v", name, x.Causes)
@@ -294,6 +308,38 @@ func TestExplainCauses(t *testing.T) {
 	}
 }
 
+// One of two threads, or processors, has more of the slow calls, and half of the others. A processor
+// needs nearly all of them to be a cause.
+func TestExplainOdds(t *testing.T) {
+	for _, c := range []struct {
+		cause CauseKind
+		slow  [2]int // of a hundred calls on each
+		want  bool
+	}{{CauseThread, [2]int{5, 14}, false}, {CauseThread, [2]int{1, 5}, true}, {CauseCPU, [2]int{1, 5}, false}, {CauseCPU, [2]int{0, 5}, true}} {
+		rng := rand.New(rand.NewPCG(1, 1))
+		s := newStory("{}", 2, "handle")
+		for range 5000 {
+			s.now += 1_000_000
+			at, thread, cpu, ns := rng.IntN(2), 0, 0, 1000+rng.IntN(100)
+			if rng.IntN(100) < c.slow[at] {
+				ns += 300_000
+			}
+			if c.cause == CauseCPU {
+				cpu = at
+			} else {
+				thread = at
+			}
+			s.enter(thread, "handle", fmt.Sprintf(" cpu=%d", cpu))
+			s.now += ns
+			s.leave(thread, "handle", fmt.Sprintf(" cpu=%d", cpu))
+		}
+		x := explain(t, "200us", analyze.Options{}, s.trace(t))
+		if found := len(x.Causes) == 1 && x.Causes[0].Kind == c.cause; found != c.want {
+			t.Errorf("%s %v: %+v", c.cause, c.slow, x.Causes)
+		}
+	}
+}
+
 // Calls that take longer and longer are slow at the end.
 func TestExplainTrend(t *testing.T) {
 	s := newStory("{}", 1, "handle")
@@ -301,60 +347,9 @@ func TestExplainTrend(t *testing.T) {
 		s.now += 1000
 		s.call(0, "handle", 1000+100*i)
 	}
-	x := explain(t, "P95", Options{}, s.trace(t))
+	x := explain(t, "P95", analyze.Options{}, s.trace(t))
 	if len(x.Causes) != 1 || x.Causes[0].Kind != CauseTrend || x.Causes[0].Below || x.Causes[0].Share.Part < 0.8 {
 		t.Errorf("%+v", x.Causes)
-	}
-}
-
-// The explanation of two traces has the calls of both. It does not depend on the number of
-// processors.
-func TestExplainSeveral(t *testing.T) {
-	dir := t.TempDir()
-	var paths []string
-	for _, name := range []string{"a", "b"} {
-		path := filepath.Join(dir, name)
-		writeCalls(t, path, 60_000, 5)
-		paths = append(paths, path)
-	}
-	pattern, err := ParsePattern("f1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	of := func(processors int, opts Options, paths ...string) *Explanation {
-		t.Helper()
-		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
-		x, err := Explain(paths, pattern, Than{}, opts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return x
-	}
-	one, two := of(2, Options{}, paths[0]), of(2, Options{}, paths...)
-	if one.Calls == 0 || two.Calls != 2*one.Calls || two.Slow.Calls != 2*one.Slow.Calls || two.Slow.Mean != one.Slow.Mean || two.Difference != one.Difference {
-		t.Errorf("%d, %+v; two traces %d, %+v", one.Calls, one.Slow, two.Calls, two.Slow)
-	}
-	for _, processors := range []int{1, 4, 8} {
-		if x := of(processors, Options{}, paths...); !reflect.DeepEqual(x.Paths, two.Paths) || !reflect.DeepEqual(x.Causes, two.Causes) || !reflect.DeepEqual(x.Where, two.Where) {
-			t.Errorf("with %d processors it differs", processors)
-		}
-	}
-	slow, all := CallGroup{}, uint64(0)
-	_, err = EachCall(paths[:1], Options{Function: pattern}, func(c *Call) error {
-		if c.State == Complete && c.Total > 0 { // outermost
-			if all++; c.Duration > one.Slow.From {
-				slow.Calls++
-				slow.Mean += c.Duration
-			}
-		}
-		return nil
-	})
-	if err != nil || one.Calls != all || one.Slow.Calls != slow.Calls || one.Slow.Mean != slow.Mean/time.Duration(max(1, slow.Calls)) {
-		t.Errorf("%d calls, %+v; want %d, %+v, %v", one.Calls, one.Slow, all, slow, err)
-	}
-	some := of(2, Options{TIDs: []int{2}, From: time.Millisecond}, paths[0])
-	if some.Calls == 0 || some.Calls >= one.Calls {
-		t.Errorf("%d calls of one thread, of %d", some.Calls, one.Calls)
 	}
 }
 
@@ -375,7 +370,7 @@ func TestExplainChange(t *testing.T) {
 		return s.trace(t)
 	}
 	old, changed := write(1, 100), write(3, 200)
-	pattern, err := ParsePattern("handle")
+	pattern, err := analyze.ParsePattern("handle")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -384,7 +379,7 @@ func TestExplainChange(t *testing.T) {
 		if faster {
 			before, after = after, before
 		}
-		x, err := ExplainChange(before, after, pattern, Options{})
+		x, err := ExplainChange(before, after, pattern, analyze.Options{})
 		if err != nil || !x.Change || x.Faster != faster || x.Difference != 300 || x.Slow.Calls != 100 || x.Typical.Calls != 50 || len(x.Causes) > 0 {
 			t.Fatalf("%v, %+v", err, x)
 		}
@@ -419,7 +414,7 @@ survey {"module": 0, "funcs": 2, "cpu_ns": 100000, "cost_ns": 100}`)
 		window(0, false, at, at+9_999)
 		window(1, true, at+9_999, at+20_000)
 	}
-	x := explain(t, "200ns", Options{}, s.trace(t))
+	x := explain(t, "200ns", analyze.Options{}, s.trace(t))
 	if x.Calls != 100 || x.Slow.Calls != 10 || x.SlowCompared != 5 || x.TypicalCompared != 45 {
 		t.Fatalf("%d calls, %d slow; %d and %d compared", x.Calls, x.Slow.Calls, x.SlowCompared, x.TypicalCompared)
 	}
@@ -437,7 +432,7 @@ func TestExplainCluster(t *testing.T) {
 			s.call(0, "handle", ns+i)
 		}
 	}
-	if x := explain(t, "P99", Options{}, s.trace(t)); x.Slow.Calls != 20 {
+	if x := explain(t, "P99", analyze.Options{}, s.trace(t)); x.Slow.Calls != 20 {
 		t.Errorf("%+v", x.Slow)
 	}
 }
@@ -446,17 +441,17 @@ func TestExplainCluster(t *testing.T) {
 func TestExplainNothing(t *testing.T) {
 	s := newStory("{}", 1, "handle", "other")
 	s.call(0, "other", 5)
-	if x := explain(t, "P99", Options{}, s.trace(t)); x.Calls != 0 || len(x.Warnings) == 0 {
+	if x := explain(t, "P99", analyze.Options{}, s.trace(t)); x.Calls != 0 || len(x.Warnings) == 0 {
 		t.Errorf("%+v", x)
 	}
 	for range 10 {
 		s.now += 10
 		s.call(0, "handle", 100)
 	}
-	if x := explain(t, "P99", Options{}, s.trace(t)); x.Calls != 10 || x.Slow.Calls != 0 || x.Typical.Calls != 10 {
+	if x := explain(t, "P99", analyze.Options{}, s.trace(t)); x.Calls != 10 || x.Slow.Calls != 0 || x.Typical.Calls != 10 {
 		t.Errorf("all calls are alike: %+v", x)
 	}
-	if x := explain(t, "1ms", Options{}, s.trace(t)); x.Calls != 10 || x.Slow.Calls != 0 || x.Difference != 0 || len(x.Causes) != 0 {
+	if x := explain(t, "1ms", analyze.Options{}, s.trace(t)); x.Calls != 10 || x.Slow.Calls != 0 || x.Difference != 0 || len(x.Causes) != 0 {
 		t.Errorf("%+v", x)
 	}
 }

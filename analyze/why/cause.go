@@ -1,9 +1,11 @@
-package analyze
+package why
 
 import (
 	"fmt"
 	"strings"
 	"time"
+
+	"utrace/analyze"
 )
 
 // Cause is something that distinguishes slow calls from typical ones.
@@ -16,7 +18,7 @@ type Cause struct {
 	// If the cause is about time, they are parts of the time of these calls.
 	SlowPart, TypicalPart float64
 	// Values are the most frequent ones that slow calls have more often. More counts the others.
-	Values []Value
+	Values []analyze.Value
 	More   int
 	// Threshold is where the slow calls are, if HasThreshold: at Threshold or above or, with Below,
 	// below it.
@@ -41,7 +43,6 @@ const (
 	CauseBurst     CauseKind = "burst"     // Threshold calls of the function began within Within
 	CauseRecorder  CauseKind = "recorder"  // the recorder ran instead
 	CauseTrend     CauseKind = "trend"     // calls became slower or, with Below, faster
-	CausePeriod    CauseKind = "period"    // they come every Threshold nanoseconds
 )
 
 // String says it of the slow calls, such as `key is "a" or "b"`.
@@ -75,7 +76,7 @@ func (c *Cause) String() string {
 	case CauseElsewhere:
 		return c.Name + " ran on another thread"
 	case CauseBurst:
-		return fmt.Sprintf("%s calls of it began in the same %s", c.bound(fmt.Sprintf("%.0f", c.Threshold)), FormatDuration(c.Within))
+		return fmt.Sprintf("%s calls of it began in the same %s", c.bound(fmt.Sprintf("%.0f", c.Threshold)), analyze.FormatDuration(c.Within))
 	case CauseRecorder:
 		return "the recorder of the trace ran instead"
 	case CauseTrend:
@@ -85,6 +86,16 @@ func (c *Cause) String() string {
 		return "it was late in the recording: calls became slower"
 	}
 	return string(c.Kind)
+}
+
+// distinguishes reports whether slow calls have much better odds to have the cause than typical
+// ones. One processor often has more interrupts, and more of the other programs, than the next one.
+func (c *Cause) distinguishes() bool {
+	least := minOdds
+	if c.Kind == CauseCPU {
+		least = minCPUOdds
+	}
+	return c.SlowPart*(1-c.TypicalPart) >= least*c.TypicalPart*(1-c.SlowPart)
 }
 
 // HasThreshold reports whether the cause is about a number of each call.

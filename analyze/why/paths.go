@@ -1,4 +1,4 @@
-package analyze
+package why
 
 import (
 	"cmp"
@@ -6,7 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"utrace/analyze/internal/contrast"
+	"utrace/analyze"
+	"utrace/analyze/why/internal/contrast"
 )
 
 // Limits of the paths of an Explanation.
@@ -19,7 +20,7 @@ const (
 
 // PathShare is a path of calls from the explained function down, with its part of the difference.
 type PathShare struct {
-	Path []*Function
+	Path []*analyze.Function
 	// Scattered, of Explanation.Where: the last function of Path was called on several paths, which
 	// count together.
 	Scattered bool
@@ -36,7 +37,7 @@ type PathShare struct {
 
 // WakerShare is the part of the difference in which a thread was blocked until somebody woke it.
 type WakerShare struct {
-	Waker Waker
+	Waker analyze.Waker
 	Name  string // of the thread that woke it and its ID; "" if it is not in the trace
 	Part  float64
 }
@@ -55,33 +56,34 @@ func (w *WakerShare) String() string {
 // perCall is the figures of a path for each call of a class.
 type perCall struct{ calls, time, runnable, blocked, unknown float64 }
 
-func (e *explainer) perCall(s *pathSum, of class) perCall {
-	n := float64(max(1, e.sums.calls[of]))
+func (e *explainer) perCall(s *analyze.PathSum, of analyze.Class) perCall {
+	n := float64(max(1, e.Sums.Calls[of]))
 	return perCall{
-		float64(s.calls) / n, float64(s.self) / n, float64(s.waits.Runnable) / n, float64(s.waits.Blocked) / n, float64(s.waits.Unknown) / n,
+		float64(s.Calls) / n, float64(s.Self) / n, float64(s.Waits.Runnable) / n, float64(s.Waits.Blocked) / n, float64(s.Waits.Unknown) / n,
 	}
 }
 
 // setPaths completes Where and Paths.
-func (e *explainer) setPaths(x *Explanation) {
-	x.SlowCompared, x.TypicalCompared = e.sums.calls[slowCalls], e.sums.calls[typicalCalls]
+func (e *explainer) setPaths() {
+	x := e.x
+	x.SlowCompared, x.TypicalCompared = e.Sums.Calls[analyze.SlowClass], e.Sums.Calls[analyze.TypicalClass]
 	if x.SlowCompared == 0 || x.TypicalCompared == 0 {
 		return
 	}
-	difference := float64(e.sums.total[slowCalls])/float64(x.SlowCompared) - float64(e.sums.total[typicalCalls])/float64(x.TypicalCompared)
+	difference := float64(e.Sums.Total[analyze.SlowClass])/float64(x.SlowCompared) - float64(e.Sums.Total[analyze.TypicalClass])/float64(x.TypicalCompared)
 	if difference <= 0 {
 		return
 	}
-	inside := make([][otherCalls]pathSum, len(e.sums.nodes)) // with callees
+	inside := make([][analyze.Classes]analyze.PathSum, len(e.Sums.Nodes)) // with callees
 	for i := len(inside) - 1; i >= 0; i-- {
-		n := &e.sums.nodes[i]
-		for of := range n.of {
-			inside[i][of].add(&n.of[of])
-			inside[i][of].calls = n.of[of].calls
+		n := &e.Sums.Nodes[i]
+		for of := range n.Of {
+			inside[i][of].Add(&n.Of[of])
+			inside[i][of].Calls = n.Of[of].Calls
 			if i > 0 {
 				callees := inside[i][of]
-				callees.calls = 0
-				inside[n.parent][of].add(&callees)
+				callees.Calls = 0
+				inside[n.Parent][of].Add(&callees)
 			}
 		}
 	}
@@ -91,7 +93,7 @@ func (e *explainer) setPaths(x *Explanation) {
 	shares := make([]float64, len(inside))
 	for i := range inside {
 		shares[i] = e.pathShare(&inside[i], difference).Share.Part
-		p := e.pathShare(&e.sums.nodes[i].of, difference)
+		p := e.pathShare(&e.Sums.Nodes[i].Of, difference)
 		if p.Share.Part >= minPathShare && len(own) < maxPaths {
 			p.Path, p.Wakers = e.path(uint32(i)), wakers[uint32(i)]
 			own, nodes = append(own, p), append(nodes, uint32(i))
@@ -111,31 +113,31 @@ func (e *explainer) setPaths(x *Explanation) {
 
 // where describes the place of most of the difference: a path or, if that has several with much of
 // it, a function that is called on many.
-func (e *explainer) where(inside [][otherCalls]pathSum, shares []float64, difference float64) *PathShare {
+func (e *explainer) where(inside [][analyze.Classes]analyze.PathSum, shares []float64, difference float64) *PathShare {
 	at := e.place(shares, func(at uint32) float64 { return e.pathShare(&inside[at], difference).MoreCalls })
 	nodes, scattered := []uint32{at}, false
 	if list := e.scattered(at, shares); list != nil {
 		nodes, scattered = list, true
 	}
-	var sum [otherCalls]pathSum
+	var sum [analyze.Classes]analyze.PathSum
 	places := map[uint32]uint32{}
 	for _, n := range nodes {
 		places[n] = 0
 		for of := range sum {
-			sum[of].add(&inside[n][of])
+			sum[of].Add(&inside[n][of])
 		}
 	}
 	where := []PathShare{e.pathShare(&sum, difference)}
 	w := &where[0]
 	if w.Path, w.Scattered = e.path(nodes[0]), scattered; scattered {
-		w.Path = []*Function{w.Path[0], w.Path[len(w.Path)-1]}
+		w.Path = []*analyze.Function{w.Path[0], w.Path[len(w.Path)-1]}
 	}
 	w.Wakers = e.wakers(difference, func(node uint32) (uint32, bool) {
 		for {
 			if _, ok := places[node]; ok || node == 0 {
 				return 0, ok
 			}
-			node = e.sums.nodes[node].parent
+			node = e.Sums.Nodes[node].Parent
 		}
 	})[0]
 	e.setIntervals(where, places, true)
@@ -146,15 +148,15 @@ func (e *explainer) where(inside [][otherCalls]pathSum, shares []float64, differ
 // several paths below at; nil if there is none. Of nested calls it returns the outermost.
 func (e *explainer) scattered(at uint32, shares []float64) (best []uint32) {
 	nodes, sums := map[uint32][]uint32{}, map[uint32]float64{}
-	for i := range e.sums.nodes {
+	for i := range e.Sums.Nodes {
 		n := uint32(i)
-		if fn := e.sums.nodes[n].fn; n != 0 && e.outermost(n, at) {
+		if fn := e.Sums.Nodes[n].Func; n != 0 && e.outermost(n, at) {
 			nodes[fn] = append(nodes[fn], n)
 			sums[fn] += shares[n]
 		}
 	}
 	most := minStep * shares[at]
-	for fn := range uint32(len(e.list)) {
+	for fn := range uint32(len(e.Functions)) {
 		if len(nodes[fn]) > 1 && sums[fn] > most {
 			best, most = nodes[fn], sums[fn]
 		}
@@ -164,12 +166,12 @@ func (e *explainer) scattered(at uint32, shares []float64) (best []uint32) {
 
 // outermost reports whether a node is below at, and none between them is of its function.
 func (e *explainer) outermost(node, at uint32) bool {
-	fn := e.sums.nodes[node].fn
+	fn := e.Sums.Nodes[node].Func
 	for node != 0 {
-		if node = e.sums.nodes[node].parent; node == at {
+		if node = e.Sums.Nodes[node].Parent; node == at {
 			return true
 		}
-		if e.sums.nodes[node].fn == fn {
+		if e.Sums.Nodes[node].Func == fn {
 			return false
 		}
 	}
@@ -178,8 +180,8 @@ func (e *explainer) outermost(node, at uint32) bool {
 
 // pathShare is the part of a path in the difference. The effects of more and of longer calls are
 // those of a product of two factors, with the means of both sides as weights.
-func (e *explainer) pathShare(of *[otherCalls]pathSum, difference float64) PathShare {
-	s, t := e.perCall(&of[slowCalls], slowCalls), e.perCall(&of[typicalCalls], typicalCalls)
+func (e *explainer) pathShare(of *[analyze.Classes]analyze.PathSum, difference float64) PathShare {
+	s, t := e.perCall(&of[analyze.SlowClass], analyze.SlowClass), e.perCall(&of[analyze.TypicalClass], analyze.TypicalClass)
 	p := PathShare{
 		Share: Share{Part: (s.time - t.time) / difference}, SlowCalls: s.calls, TypicalCalls: t.calls,
 		SlowTime: nanoseconds(s.time), TypicalTime: nanoseconds(t.time),
@@ -204,7 +206,7 @@ func (e *explainer) place(shares []float64, moreCalls func(at uint32) float64) (
 	for at == 0 || moreCalls(at) < shares[at]/2 {
 		next := at
 		for i := int(at) + 1; i < len(shares); i++ {
-			if e.sums.nodes[i].parent == at && shares[i] >= minStep*shares[at] && (next == at || shares[i] > shares[next]) {
+			if e.Sums.Nodes[i].Parent == at && shares[i] >= minStep*shares[at] && (next == at || shares[i] > shares[next]) {
 				next = uint32(i)
 			}
 		}
@@ -217,17 +219,17 @@ func (e *explainer) place(shares []float64, moreCalls func(at uint32) float64) (
 }
 
 // path is the functions of a node, the explained one first.
-func (e *explainer) path(at uint32) (list []*Function) {
-	for ; at != 0; at = e.sums.nodes[at].parent {
-		list = append(list, &e.fns.list[e.list[e.sums.nodes[at].fn]])
+func (e *explainer) path(at uint32) (list []*analyze.Function) {
+	for ; at != 0; at = e.Sums.Nodes[at].Parent {
+		list = append(list, &e.Functions[e.Sums.Nodes[at].Func])
 	}
-	list = append(list, &e.fns.list[e.target])
+	list = append(list, &e.Function)
 	slices.Reverse(list)
 	return list
 }
 
-func comparePaths(a, b []*Function) int {
-	return slices.CompareFunc(a, b, func(a, b *Function) int { return a.Compare(b) })
+func comparePaths(a, b []*analyze.Function) int {
+	return slices.CompareFunc(a, b, func(a, b *analyze.Function) int { return a.Compare(b) })
 }
 
 // setIntervals sets the intervals of shares, by places of nodes. With inside, a node's time has that
@@ -237,16 +239,16 @@ func (e *explainer) setIntervals(paths []PathShare, places map[uint32]uint32, in
 	for i := range paths {
 		shares[i] = paths[i].Share.Part
 	}
-	parts := func(calls []sampledCall) (known []sampledCall, list [][]contrast.Part) {
+	parts := func(calls []analyze.SampledCall) (known []analyze.SampledCall, list [][]contrast.Part) {
 		for i := range calls {
-			if !calls[i].calleesKnown {
+			if !calls[i].CalleesKnown {
 				continue
 			}
 			var of []contrast.Part
-			for _, p := range calls[i].parts {
-				for at := p.node; ; at = e.sums.nodes[at].parent {
+			for _, p := range calls[i].Parts {
+				for at := p.Node; ; at = e.Sums.Nodes[at].Parent {
 					if n, ok := places[at]; ok {
-						of = append(of, contrast.Part{Place: n, Ns: float64(p.self)})
+						of = append(of, contrast.Part{Place: n, Ns: float64(p.Self)})
 					}
 					if at == 0 || !inside {
 						break
@@ -257,8 +259,8 @@ func (e *explainer) setIntervals(paths []PathShare, places map[uint32]uint32, in
 		}
 		return known, list
 	}
-	slow, slowParts := parts(e.samples[slowCalls].calls)
-	typical, typicalParts := parts(e.samples[typicalCalls].calls)
+	slow, slowParts := parts(e.Samples[analyze.SlowClass])
+	typical, typicalParts := parts(e.Samples[analyze.TypicalClass])
 	for i, s := range contrastOf(slow, typical, 1).Places(shares, slowParts, typicalParts) {
 		paths[i].Share = Share{s.Part, s.Low, s.High}
 	}
@@ -269,21 +271,21 @@ func (e *explainer) setIntervals(paths []PathShare, places map[uint32]uint32, in
 func (e *explainer) wakers(difference float64, place func(node uint32) (uint32, bool)) map[uint32][]WakerShare {
 	type key struct {
 		node uint32
-		by   Waker
+		by   analyze.Waker
 		name string
 	}
-	sums := map[key]*[otherCalls]time.Duration{}
-	for k, d := range e.sums.wakings {
-		at, ok := place(k.node)
-		if !k.by.Known || !ok {
+	sums := map[key]*[analyze.Classes]time.Duration{}
+	for k, d := range e.Sums.Wakings {
+		at, ok := place(k.Node)
+		if !k.By.Known || !ok {
 			continue
 		}
-		by := key{at, k.by, e.traces[k.file].names[k.by.TID]}
-		if k.by.Interrupt {
-			by = key{by.node, Waker{Known: true, Interrupt: true}, ""}
+		by := key{at, k.By, e.Traces[k.File].Threads[k.By.TID]}
+		if k.By.Interrupt {
+			by = key{by.node, analyze.Waker{Known: true, Interrupt: true}, ""}
 		}
 		if sums[by] == nil {
-			sums[by] = new([otherCalls]time.Duration)
+			sums[by] = new([analyze.Classes]time.Duration)
 		}
 		for of := range d {
 			sums[by][of] += d[of]
@@ -291,7 +293,7 @@ func (e *explainer) wakers(difference float64, place func(node uint32) (uint32, 
 	}
 	list := map[uint32][]WakerShare{}
 	for k, d := range sums {
-		more := float64(d[slowCalls])/float64(e.sums.calls[slowCalls]) - float64(d[typicalCalls])/float64(e.sums.calls[typicalCalls])
+		more := float64(d[analyze.SlowClass])/float64(e.Sums.Calls[analyze.SlowClass]) - float64(d[analyze.TypicalClass])/float64(e.Sums.Calls[analyze.TypicalClass])
 		if part := more / difference; part >= minPathShare {
 			list[k.node] = append(list[k.node], WakerShare{k.by, k.name, part})
 		}
