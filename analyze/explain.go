@@ -282,7 +282,7 @@ func (e *explainer) addCalls(file int, src *source, views []view) {
 					def := src.tables.Funcs[c.fn]
 					defs[c.fn] = &def
 				}
-				c.def, c.info, c.process = defs[c.fn], src.tables.Threads[c.thread], src.processes[c.thread]
+				c.def, c.info, c.process = defs[c.fn], src.tables.Threads[c.thread], src.processes[c.thread].Comm
 				for i := range c.parts {
 					c.parts[i].node = here[c.parts[i].node]
 				}
