@@ -94,7 +94,7 @@ func (d *discoverer) handle(task *bpf.Task) {
 		d.forks = append(d.forks, *task)
 	case task.Kind == bpf.TaskExec && d.selects() && !d.objs.HasProcess(pid):
 		d.execedOther(pid, int(task.Other), task.TimeNs)
-	case !d.stays(pid):
+	case !d.stays(task):
 	case task.Kind == bpf.TaskFork:
 		d.forked(pid, int(task.Other), task.TimeNs)
 	case !d.machine && !d.objs.HasProcess(pid):

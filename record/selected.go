@@ -42,9 +42,17 @@ func (d *discoverer) execedOther(pid, tid int, timeNs uint64) {
 }
 
 // stays reports whether a recorded process that was forked or has executed a program is recorded
-// further. Otherwise its probes are removed.
-func (d *discoverer) stays(pid int) bool {
-	if !d.selects() || d.newcomers.children || d.newcomers.plan.Selector.Matches(pid) {
+// further. Otherwise its probes are removed. Most forked processes execute a program at once: one
+// that does not is announced later.
+func (d *discoverer) stays(task *bpf.Task) bool {
+	pid := int(task.PID)
+	switch {
+	case !d.selects() || d.newcomers.children:
+		return true
+	case d.newcomers.plan.Selector.Matches(pid):
+		if task.Kind == bpf.TaskExec {
+			d.announce(pid)
+		}
 		return true
 	}
 	if err := d.objs.RemoveProcess(pid); err != nil {

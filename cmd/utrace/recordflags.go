@@ -37,7 +37,6 @@ type targetFlags struct {
 func (f *targetFlags) addWhat(flags *pflag.FlagSet) {
 	flags.VarP(&idList{&f.pids, "process"}, "pid", "p", "record the running process `PID` with all its threads; repeatable")
 	addSelection(flags, &f.selected)
-	endGroup(flags, "Which processes (default: all)")
 	flags.StringArrayVarP(&f.probes, "probe", "e", nil,
 		"record the functions that `PROBE` names; repeatable (default: all)")
 	flags.StringSliceVar(&f.presets, "preset", nil, "record the functions of preset `NAME`: python, postgres, dns …; repeatable")
@@ -110,7 +109,7 @@ func (f *recordFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.sched, "sched", false, "record when threads run, wait and are blocked, and who wakes them")
 	endGroup(flags, "What to record")
 
-	flags.VarP((*seconds)(&f.duration), "duration", "d", "stop after `TIME`, such as 30s (default: when the processes end, or Ctrl-C)")
+	flags.VarP((*seconds)(&f.duration), "duration", "d", "stop after `TIME`, such as 30s (default: with the processes, or Ctrl-C)")
 	flags.Var(&f.maxSize, "max-size", "stop when the file reaches `SIZE`, such as 1GiB (default: no limit)")
 	f.limit = defaultOverhead
 	flags.Var(&f.limit, "max-overhead", "let probes use at most this `PART` of the CPU time of a process, by probing hot functions at times: 5%, 0.05 or none"+

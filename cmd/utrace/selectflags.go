@@ -13,12 +13,12 @@ import (
 // addSelection adds the flags that choose processes by what they are.
 func addSelection(flags *pflag.FlagSet, s *plan.Selection) {
 	add := func(values *[]string, name, usage string) { flags.StringArrayVar(values, name, nil, usage) }
-	add(&s.Names, "name", "record processes whose program, process or thread name is `PATTERN`: a glob or /regex/")
+	add(&s.Names, "name", "record processes with a program or thread named `PATTERN`: glob, /regex/")
 	add(&s.Exes, "exe", "record processes that run the program at `PATH`")
 	add(&s.Users, "user", "record processes of the user `NAME` (or number)")
-	add(&s.Cgroups, "cgroup", "record processes in the control group at `PATH`, and in groups below it")
+	add(&s.Cgroups, "cgroup", "record processes in the control group `PATH`, or in one below it")
 	add(&s.Units, "unit", "record processes of the systemd unit `NAME`, such as web.service")
-	add(&s.Containers, "container", "record processes in the container `NAME` (or ID); -p then takes the container's PIDs")
+	add(&s.Containers, "container", "record processes in the container `NAME` (or ID); -p takes its own PIDs")
 	add(&s.Pods, "pod", "record processes in the Kubernetes pod `NAMESPACE/NAME`")
 }
 
