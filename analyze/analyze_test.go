@@ -275,7 +275,7 @@ func TestTreeOfDeepRecursion(t *testing.T) {
 	c := newCallPaths(&Options{}, true, nil)
 	p := newPairer(c)
 	p.define(make([]format.Func, 2))
-	th := &thread{}
+	th := &thread{process: &format.Process{}}
 	const n = 20_000
 	var b format.Batch
 	for i := range 2 * n {

@@ -20,8 +20,8 @@ type Call struct {
 	Host      string
 	Function  *Function
 	Thread    *format.Thread
-	Process   string // the program that it ran when the thread was first seen
-	Hit       bool   // it is a hit of a point: State means nothing
+	Process   *format.Process // as it was when the thread was first seen
+	Hit       bool            // it is a hit of a point: State means nothing
 	State     State
 	Uncertain bool          // events were lost meanwhile: its duration is unknown
 	Begin     time.Time     // by the wall clock

@@ -259,7 +259,7 @@ func (c *comparer) addCalls(file int, src *source, views []view) {
 					def := src.tables.Funcs[call.fn]
 					defs[call.fn] = &def
 				}
-				call.def, call.Thread, call.Process = defs[call.fn], src.tables.Threads[call.ID.thread], src.processes[call.ID.thread]
+				call.def, call.Thread, call.Process = defs[call.fn], src.tables.Threads[call.ID.thread], src.processes[call.ID.thread].Comm
 				for i := range call.Parts {
 					call.Parts[i].Node = here[call.Parts[i].Node]
 				}

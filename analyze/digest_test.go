@@ -186,7 +186,7 @@ func TestCallLogBounded(t *testing.T) {
 	log.define(make([]format.Func, 1))
 	const depth, wide = 40, 120
 	for id := range format.ThreadID(600) {
-		th := &thread{id: id}
+		th := &thread{id: id, process: &format.Process{}}
 		begin := func() {
 			th.nowNs++
 			th.frames = append(th.frames, frame{startNs: th.nowNs})

@@ -69,7 +69,7 @@ func (s *summary) addDropped(path string, src *source, opts *Options, values *va
 	inside := false
 	for i := range list {
 		d := &list[i]
-		if opts.By != "" && opts.By != "pid" && d.InsideNs > 0 { // the calls around them are unknown
+		if opts.By != "" && !isProcessKey(opts.By) && d.InsideNs > 0 { // the calls around them are unknown
 			inside, d.InsideNs = true, 0
 		}
 		if *d == (format.Dropped{Func: d.Func, PID: d.PID}) {
@@ -79,15 +79,15 @@ func (s *summary) addDropped(path string, src *source, opts *Options, values *va
 			continue
 		}
 		value := uint32(noValue) // only the process of a dropped call is known
-		if opts.By == "pid" {
-			value = values.add(threadValue(&format.Thread{PID: d.PID}, opts.By))
+		if isProcessKey(opts.By) {
+			value = values.of(&format.Thread{PID: d.PID}, src.process(d.PID))
 		}
 		r := row(d.Func, value)
 		if cover := src.cover.Of(d.Func); cover != nil {
 			*d = r.estimateDropped(d, cover)
 		}
 		r.drop(d)
-		r.dropped = append(r.dropped, Program{d.PID, src.program(d.PID)})
+		r.dropped = append(r.dropped, Program{d.PID, src.process(d.PID).Comm})
 		s.trace.Dropped += d.Complete
 		s.trace.DroppedIncomplete += d.Incomplete
 	}

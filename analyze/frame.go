@@ -107,8 +107,8 @@ func (f *frame) estimatedSelfNs(t *thread) int64 {
 type thread struct {
 	id      format.ThreadID
 	info    format.Thread
-	process string        // name of the program that its process ran when the thread was first seen
-	batch   *format.Batch // of the current row, nil if there is none
+	process *format.Process // as it was when the thread was first seen
+	batch   *format.Batch   // of the current row, nil if there is none
 	row     int
 	firstNs int64 // time of the first event, since the start of the trace; 0 before it
 	nowNs   int64 // time of the current row

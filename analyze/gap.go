@@ -90,7 +90,7 @@ func (s *source) fillThreads(n int) error {
 	}
 	for len(s.tables.Threads) < n {
 		s.tables.Threads = append(s.tables.Threads, format.Thread{Comm: "[lost]"})
-		s.processes = append(s.processes, "[lost]")
+		s.processes = append(s.processes, &format.Process{Comm: "[lost]"})
 		s.lives = append(s.lives, life{process: none})
 		s.lostThreads++
 	}

@@ -90,7 +90,13 @@ func (v *valueTable) warning(text string) Warning {
 	return Warning{Option: OptionBy, Value: Printable(v.by), Text: text}
 }
 
-func isThreadKey(by string) bool { return by == "pid" || by == "tid" || by == "comm" }
+// isThreadKey reports whether calls are grouped by their thread, not by their values.
+func isThreadKey(by string) bool { return by == "tid" || by == "comm" || isProcessKey(by) }
+
+// isProcessKey reports whether calls are grouped by their process.
+func isProcessKey(by string) bool {
+	return slices.Contains([]string{"pid", "cgroup", "unit", "container", "pod"}, by)
+}
 
 // group is a function, with a value where calls are grouped.
 type group struct {
@@ -311,10 +317,32 @@ func (g *grouping) count(funcs int) int {
 func (g *grouping) thread(t *thread) uint32 {
 	n, ok := g.threads[t.id]
 	if !ok {
-		n = g.values.add(threadValue(&t.info, g.values.by))
+		n = g.values.of(&t.info, t.process)
 		g.threads[t.id] = n
 	}
 	return n
+}
+
+// of returns the number of the value of a thread of a process, noValue if it has none: for example
+// if it is in no container.
+func (v *valueTable) of(t *format.Thread, p *format.Process) uint32 {
+	text := ""
+	switch v.by {
+	case "cgroup":
+		text = p.Cgroup
+	case "unit":
+		text = p.Unit
+	case "container":
+		text = p.Container
+	case "pod":
+		text = p.Pod
+	default:
+		return v.add(threadValue(t, v.by))
+	}
+	if text == "" {
+		return noValue
+	}
+	return v.add(Value{text, text})
 }
 
 func threadValue(t *format.Thread, by string) Value {

@@ -172,7 +172,7 @@ func (l *latency) of(t *thread, group uint32) *callStats {
 
 // programOf returns the program of a thread: the same pointer for the same program.
 func (l *latency) programOf(t *thread) *Program {
-	p := Program{t.info.PID, t.process}
+	p := Program{t.info.PID, t.process.Comm}
 	program := l.programs[p]
 	if program == nil {
 		if l.programs == nil {

@@ -22,8 +22,9 @@ type Options struct {
 	// From and To select calls that begin at From or later, and before To, since the start of the
 	// trace. They count with all of their duration. To 0 is no limit.
 	From, To time.Duration
-	// By groups the calls of each function: "pid", "tid", "comm", or the name of an argument or a
-	// result, where "ret" is the first result; "" does not group. A call that lacks the argument
+	// By groups the calls of each function: "pid", "tid", "comm", "cgroup", "unit", "container",
+	// "pod", or the name of an argument or a result, where "ret" is the first result; "" does not
+	// group. A call that lacks the argument
 	// belongs to the value of the nearest call around it that has it. A result belongs to its own
 	// call only.
 	By string

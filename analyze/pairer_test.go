@@ -262,7 +262,7 @@ func FuzzPairing(f *testing.F) {
 		p := newPairer(l)
 		p.define(funcs)
 		p.costs.calibrate([]format.Calibration{{Sites: m.costs[:], DisplacedNs: modelDisplacedNs}})
-		th := &thread{}
+		th := &thread{process: &format.Process{}}
 		var b format.Batch
 		now, displaced := int64(0), int64(0)
 		for i := 0; i+1 < len(data); i += 2 {
@@ -306,7 +306,7 @@ func FuzzPairing(f *testing.F) {
 		p.process(th, &b, half, len(b.Kind))
 		p.finish(th)
 		for fn, want := range m.stats() {
-			s := l.of(new(thread), uint32(fn))
+			s := l.of(&thread{process: &format.Process{}}, uint32(fn))
 			s.settle()
 			got := s.Stats
 			if !reflect.DeepEqual(got, want) {
@@ -316,7 +316,7 @@ func FuzzPairing(f *testing.F) {
 		measured, corrected := m.inCalls()
 		self := time.Duration(0)
 		for fn := range funcs {
-			self += l.of(new(thread), uint32(fn)).Self
+			self += l.of(&thread{process: &format.Process{}}, uint32(fn)).Self
 		}
 		if th.preemptedNs != m.displaced {
 			t.Errorf("displaced for %d ns, want %d", th.preemptedNs, m.displaced)
@@ -343,7 +343,7 @@ func TestTooDeep(t *testing.T) {
 		p := newPairer(l)
 		p.room = 1000
 		p.define(make([]format.Func, 1))
-		th := &thread{}
+		th := &thread{process: &format.Process{}}
 		const n = 5000
 		var b format.Batch
 		for i := range 2 * n {
@@ -359,7 +359,7 @@ func TestTooDeep(t *testing.T) {
 		}
 		p.process(th, &b, 0, 2*n)
 		p.finish(th)
-		s := l.of(new(thread), 0)
+		s := l.of(&thread{process: &format.Process{}}, 0)
 		kept := s.Durations.Count()
 		if s.Calls != n || s.Calls-s.Incomplete != kept || p.skipped != n-kept || kept == 0 || kept > 1000 {
 			t.Errorf("known %v: calls %d, incomplete %d, kept %d, skipped %d", known, s.Calls, s.Incomplete, kept, p.skipped)

@@ -40,7 +40,10 @@ func (s *summary) addRecording(path string, src *source) {
 func (s *source) listProcesses() []Process {
 	list := make([]Process, len(s.tables.Processes))
 	for i, p := range s.tables.Processes {
-		list[i] = Process{PID: p.PID, Name: p.Comm, Command: strings.Join(p.Args, " "), Exe: p.Exe, Called: s.called[i]}
+		list[i] = Process{
+			PID: p.PID, Name: p.Comm, Command: strings.Join(p.Args, " "), Exe: p.Exe,
+			Cgroup: p.Cgroup, Unit: p.Unit, Container: p.Container, Pod: p.Pod, Called: s.called[i],
+		}
 	}
 	return list
 }

@@ -62,7 +62,7 @@ func (s *source) countSamples(opts *Options) (map[sampleKey]int64, error) {
 			if !opts.thread(*t) {
 				continue
 			}
-			label := Label{PID: t.PID, TID: t.TID, Process: s.processes[r.thread], Thread: t.Comm}
+			label := Label{PID: t.PID, TID: t.TID, Process: s.processes[r.thread].Comm, Thread: t.Comm}
 			ns := s.clocks[r.thread] - r.tookNs
 			for row := r.from; row < r.to; row++ {
 				ns += int64(b.DeltaNs[row])

@@ -135,7 +135,7 @@ func TestSchedAgainstCount(t *testing.T) {
 		p := newPairer(l)
 		p.sched = true
 		p.define(make([]format.Func, 3))
-		th := &thread{base: 1 << 40}
+		th := &thread{base: 1 << 40, process: &format.Process{}}
 		p.process(th, &m.batch, 0, len(m.batch.Kind))
 		for fn := range uint32(3) {
 			s := l.of(th, fn)

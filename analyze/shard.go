@@ -28,7 +28,7 @@ type share struct {
 	runs    []run
 	defs    definitions
 	threads []format.Thread
-	process []string // by thread
+	process []*format.Process // by thread
 }
 
 // tally is what a run over a trace counts besides its views.

@@ -123,7 +123,7 @@ func (s *source) slowCall(c *rankedCall, flow *callFlow) (SlowCall, error) {
 	fn := &s.tables.Funcs[c.fn]
 	call := SlowCall{
 		File: FileName(s.path), Function: fn, Module: s.tables.Modules[fn.Module].Path,
-		Process: s.processes[c.thread], Thread: s.tables.Threads[c.thread],
+		Process: s.processes[c.thread].Comm, Thread: s.tables.Threads[c.thread],
 		Start: time.Duration(c.startNs), Duration: time.Duration(c.durationNs),
 		Sched: s.meta.Sched, Waits: flow.waits, Longest: flow.longest,
 		Began: time.Unix(0, s.meta.Start.WallNs).UTC().Add(time.Duration(c.startNs)),

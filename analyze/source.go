@@ -42,11 +42,11 @@ type source struct {
 
 	switches  uint64 // so far, as is the next
 	samples   uint64
-	running   map[int]int // by PID: the process that it is at this point of the file
-	processes []string    // by thread: the program of its process
-	called    []bool      // by process: it has events
-	lives     []life      // by thread
-	threads   int         // with events
+	running   map[int]int       // by PID: the process that it is at this point of the file
+	processes []*format.Process // by thread: its process
+	called    []bool            // by process: it has events
+	lives     []life            // by thread
+	threads   int               // with events
 
 	gaps      []gap   // damaged parts that were skipped
 	gapTimes  []int64 // their afterNs
@@ -400,6 +400,8 @@ func (s *source) define(def format.Definition) error {
 	case format.KindProcess:
 		p := &t.Processes[len(t.Processes)-1]
 		p.Comm, p.Args, p.Exe = Printable(p.Comm), printables(p.Args), printableName(p.Exe)
+		p.Cgroup, p.Unit = printableName(p.Cgroup), printableName(p.Unit)
+		p.Container, p.Pod = printableName(p.Container), printableName(p.Pod)
 		s.running[p.PID] = len(t.Processes) - 1
 		s.called = append(s.called, false)
 	case format.KindThread:
@@ -410,7 +412,7 @@ func (s *source) define(def format.Definition) error {
 			process = none
 		}
 		s.lives = append(s.lives, life{process: process})
-		s.processes = append(s.processes, s.program(th.PID))
+		s.processes = append(s.processes, s.process(th.PID))
 	case format.KindLeftOut:
 		l := &t.LeftOut[len(t.LeftOut)-1]
 		l.Name, l.Module, l.Reason = Printable(l.Name), Printable(l.Module), Printable(l.Reason)
@@ -420,12 +422,12 @@ func (s *source) define(def format.Definition) error {
 	return nil
 }
 
-// program names the program that a process runs at this point of the file, "" if it is unknown.
-func (s *source) program(pid int) string {
+// process returns a process as it is at this point of the file. It has no name if it is unknown.
+func (s *source) process(pid int) *format.Process {
 	if i, ok := s.running[pid]; ok {
-		return s.tables.Processes[i].Comm
+		return &s.tables.Processes[i]
 	}
-	return ""
+	return &format.Process{PID: pid}
 }
 
 // tooManyArgs reports whether an event has more arguments than the limit, or longer names.

@@ -54,7 +54,12 @@ type Process struct {
 	Name    string
 	Command string // its command line, "" if unknown
 	Exe     string // path of its program, "" if unknown
-	Called  bool   // it has events
+
+	Cgroup    string // path of its control group, "" for the root or if unknown
+	Unit      string // of systemd, "" for none
+	Container string // name, or the first digits of its ID; "" for none
+	Pod       string // NAMESPACE/NAME, "" for none
+	Called    bool   // it has events
 }
 
 // Recorded returns the duration of all recordings together.

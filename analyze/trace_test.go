@@ -25,7 +25,7 @@ process {"pid": 99, "comm": "other"}
 end {}`)
 	var calls []string
 	if _, err := EachCall([]string{path}, Options{}, func(c *Call) error {
-		calls = append(calls, c.Function.Name+" "+c.Process)
+		calls = append(calls, c.Function.Name+" "+c.Process.Comm)
 		return nil
 	}); err != nil {
 		t.Fatal(err)

@@ -320,7 +320,7 @@ func (c *callPaths) enter(t *thread, f, parent *frame) {
 		f.path = parent.path
 	} else {
 		if t.root == 0 {
-			t.root = c.root(Label{PID: t.info.PID, TID: t.info.TID, Process: t.process, Thread: t.info.Comm})
+			t.root = c.root(Label{PID: t.info.PID, TID: t.info.TID, Process: t.process.Comm, Thread: t.info.Comm})
 		}
 		f.path = t.root
 	}

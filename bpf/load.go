@@ -19,8 +19,8 @@ type Options struct {
 	// the page size.
 	RingBytes int
 	Funcs     int    // how many functions there can be; losses of further ones have no function
-	TGIDs     []int  // record only these processes; empty: all but this one
-	Follow    bool   // also record the children of TGIDs, from their first instruction
+	TGIDs     []int  // record only these processes; empty: all but this one, or with Follow none yet
+	Follow    bool   // also record the children of recorded processes, from their first instruction
 	Method    Method // how the programs will be attached; not Auto
 	Sites     int    // how many sites with arguments there can be
 	// Conditions is set if sites have conditions: hits that do not meet them are counted, see
@@ -235,13 +235,16 @@ func prepareLanes(spec *ebpf.CollectionSpec, o Options, cpus int) error {
 
 // prepareProcesses sets which processes are recorded. A single one needs no look at the set.
 func prepareProcesses(spec *ebpf.CollectionSpec, o Options) error {
-	only := 0
+	only, filter := 0, uint8(0)
 	if len(o.TGIDs) == 1 && !o.Follow {
 		only = o.TGIDs[0]
+	}
+	if len(o.TGIDs) > 0 || o.Follow {
+		filter = 1
 	}
 	return errors.Join(
 		spec.Variables[utraceVarOnlyTgid].Set(uint32(only)),
 		spec.Variables[utraceVarOwnTgid].Set(uint32(os.Getpid())),
-		spec.Variables[utraceVarFilterTgids].Set(uint8(min(1, len(o.TGIDs)))),
+		spec.Variables[utraceVarFilterTgids].Set(filter),
 	)
 }

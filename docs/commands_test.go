@@ -58,6 +58,7 @@ var programs = map[string][]string{
 	"stages":     {"stages.c", "-O1", "-g", "-fno-omit-frame-pointer"},
 	"bursts":     {"bursts.c", "-O1", "-g"},
 	"spans":      {"spans.c", "-O1", "-g"},
+	"clockwork":  {"ticks.c", "-O1", "-g"},
 	"simplehttp": {"provider.c", "-O1", "-g", "-ldl"},
 }
 

@@ -77,7 +77,8 @@
 // Definitions. A Thread or Func defines a number in the columns thread or func, in an earlier
 // batch. The number is in that column and in value. Modules and Stacks have their number in value
 // alone. A function belongs to a Module. A thread belongs to the last Process defined before it
-// with its PID. An End is the last row of a complete trace.
+// with its PID. A Process may say where it runs: its control group, and the unit of systemd, the
+// container and the pod that this group belongs to. An End is the last row of a complete trace.
 //
 // Calls that are not kept. A condition that is decided at the return (duration > 1ms,
 // Meta.SlowerThanNs) drops calls and keeps their counters. A Dropped has the counters of a function

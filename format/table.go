@@ -97,6 +97,12 @@ type Process struct {
 	Comm string   `json:"comm"`
 	Args []string `json:"args,omitempty"` // its command line
 	Exe  string   `json:"exe,omitempty"`  // path of its program
+
+	// Where it runs, as far as that is known. Traces of older versions have none of it.
+	Cgroup    string `json:"cgroup,omitempty"`    // path of its control group; "": the root, or unknown
+	Unit      string `json:"unit,omitempty"`      // of systemd, such as web.service
+	Container string `json:"container,omitempty"` // name, or the first digits of the ID
+	Pod       string `json:"pod,omitempty"`       // NAMESPACE/NAME
 }
 
 // Thread is a thread with events, or a goroutine of a Go program.

@@ -56,6 +56,9 @@ func (v *validator) definitions(b *Batch, tables *Tables) error {
 		}
 	}
 	for _, p := range tables.Processes {
+		if p.Cgroup == "" && p.Unit+p.Container+p.Pod != "" {
+			return fmt.Errorf("process %d is in a unit, container or pod, but in no control group", p.PID)
+		}
 		v.processes[p.PID] = true
 	}
 	for _, t := range tables.Threads[v.threads:] {

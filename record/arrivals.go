@@ -67,6 +67,9 @@ func (d *discoverer) drain() {
 		if task.Kind != bpf.TaskExec || d.held[int(task.PID)] > task.TimeNs {
 			return
 		}
+		if d.selects() && !d.objs.HasProcess(int(task.PID)) {
+			return
+		}
 		if traced, _ := tracedByUs(int(task.PID)); !traced {
 			d.processes.beginExec(int(task.PID), false)
 		}
@@ -89,6 +92,9 @@ func (d *discoverer) handle(task *bpf.Task) {
 	case d.wasHeld(task):
 	case task.Kind == bpf.TaskFork && d.machine:
 		d.forks = append(d.forks, *task)
+	case task.Kind == bpf.TaskExec && d.selects() && !d.objs.HasProcess(pid):
+		d.execedOther(pid, int(task.Other), task.TimeNs)
+	case !d.stays(task):
 	case task.Kind == bpf.TaskFork:
 		d.forked(pid, int(task.Other), task.TimeNs)
 	case !d.machine && !d.objs.HasProcess(pid):

@@ -18,20 +18,25 @@ import (
 // choose decides whether every module is attached process by process:
 //
 //   - for a command, whose children are held until they have their probes;
+//   - for processes that a selection chooses, since others are expected to run the same programs;
 //   - if a process runs that must not get the breakpoints. One that starts later has the same
 //     effect, see split.
 //
 // Otherwise links for all processes miss no call of a new process, and cost less: the kernel calls
 // the programs of all links of an instruction, whichever process hits it.
-func (ps *processes) choose(modules []*module, command, machine bool) (err error) {
+func (ps *processes) choose(modules []*module, command, machine, selects bool) (err error) {
 	ps.splittable = (ps.follow || machine) && canSplit(ps.probes.method)
-	if !ps.splittable {
-		return nil
-	}
-	if ps.follow && !command {
+	if ps.follow && !command && (ps.splittable || selects) {
 		if err := ps.objs.ReportExecs(true); err != nil { // before the look at those that run already
 			return err
 		}
+	}
+	if !ps.splittable {
+		return nil
+	}
+	if ps.selects = selects; selects {
+		ps.each = true
+		return ps.objs.ReportForks()
 	}
 	if command || ps.anyObjection(modules) != "" {
 		ps.each = true

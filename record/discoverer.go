@@ -50,6 +50,7 @@ type discoverer struct {
 	pids        []int          // processes to attach in; none: every process that runs a file
 	machine     bool           // the whole machine is recorded
 	searches    bool           // processes may map files with something to probe at any time
+	newcomers   *newcomers     // nil without a selection
 	notice      func(text string, args ...any)
 	startNs     uint64 // CLOCK_MONOTONIC of the start; valid after watch
 	searchedNs  uint64 // CLOCK_MONOTONIC of the last search
@@ -103,6 +104,9 @@ func (d *discoverer) watch(startNs uint64) {
 			}
 			if start := time.Now(); start.After(next) {
 				every := searchEvery
+				if d.selects() {
+					d.joinMatching()
+				}
 				if d.searchAll() {
 					every = searchEveryPending
 				}

@@ -172,7 +172,10 @@ func (d *drainer) takeLarge(cpu int) func(rec []byte) {
 }
 
 func (d *drainer) takeTask(rec []byte) {
-	task := bpf.DecodeTask(rec)
+	d.addTask(bpf.DecodeTask(rec))
+}
+
+func (d *drainer) addTask(task bpf.Task) {
 	d.processEnded = d.processEnded || task.Kind == bpf.TaskProcessExit
 	if d.stacks != nil {
 		d.stacks.Code.Task(&task)

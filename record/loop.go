@@ -100,7 +100,7 @@ func (r *rounds) next(now time.Time) (reason string, err error) {
 		lost := s.drainer.lost
 		s.cfg.Progress(Progress{Elapsed: now.Sub(r.started), Events: events, Lost: lost.entries + lost.returns, Bytes: s.w.Size()})
 	}
-	if s.cfg.Follow && (s.drainer.processEnded || now.Sub(r.counted) >= countEvery) {
+	if s.cfg.Follow && s.plan.Selector == nil && (s.drainer.processEnded || now.Sub(r.counted) >= countEvery) {
 		s.drainer.processEnded, r.counted = false, now
 		if left, err := s.objs.AnyProcess(); err != nil {
 			return reasonUnknown, err

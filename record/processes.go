@@ -36,7 +36,8 @@ type processes struct {
 	splittable bool // it may become so later
 	// follow is set if the processes are known: some initial ones and their children. Otherwise
 	// they are all processes of the machine.
-	follow bool
+	follow  bool
+	selects bool // they are chosen by a selection, each when it begins to match
 	// dropReturns notes the functions of a module whose return probes the kernel refuses. It is
 	// replaced once the trace has begun.
 	dropReturns func(m *module, fns map[int]bool)
@@ -123,7 +124,7 @@ func (ps *processes) start(pids []int, command int) error {
 			continue
 		}
 		wanted := ps.modules
-		if !ps.follow || !ps.each {
+		if !ps.follow || !ps.each || ps.selects {
 			wanted = ps.mapped(pid, ps.loads(pid, pid == command))
 		}
 		ps.attach(pid, p, wanted, 0, &ps.late)

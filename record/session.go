@@ -38,8 +38,9 @@ func Run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 		return nil, err
 	}
 	defer planned.Close()
-	cfg.PIDs = planned.PIDs
-	s := &session{cfg: cfg, plan: planned, modules: newModules(planned.Modules), free: untraceable.New()}
+	children := cfg.Follow
+	cfg.PIDs, cfg.Follow = planned.PIDs, planned.Follow()
+	s := &session{cfg: cfg, children: children, plan: planned, modules: newModules(planned.Modules), free: untraceable.New()}
 	for _, text := range planned.Choices() {
 		s.notice("%s", text)
 	}
@@ -48,11 +49,12 @@ func Run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 
 // session is a recording from its preparation to its end.
 type session struct {
-	cfg     Config
-	plan    *plan.Plan
-	modules []*module // of the plan
-	method  bpf.Method
-	targets []int // processes to begin with; none: the whole machine
+	cfg      Config // Follow is set for a selection as well
+	plan     *plan.Plan
+	modules  []*module // of the plan
+	method   bpf.Method
+	children bool  // of recorded processes are recorded: Config.Follow as it was given
+	targets  []int // processes to begin with; none: see machine
 
 	readingLines sync.WaitGroup
 

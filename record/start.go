@@ -25,7 +25,7 @@ import (
 
 // prepare checks what the kernel allows, creates the file and starts the command, held.
 func (s *session) prepare() (err error) {
-	single := len(s.cfg.PIDs)+len(s.cfg.Command) > 0
+	single := !s.machine()
 	if s.method, err = s.cfg.Attach.Choose(single || s.plan.NeedsPerProcess()); err != nil {
 		return err
 	}
@@ -47,6 +47,11 @@ func (s *session) prepare() (err error) {
 		s.cfg.Started()
 	}
 	return nil
+}
+
+// machine reports whether all processes of the machine are recorded.
+func (s *session) machine() bool {
+	return len(s.cfg.PIDs)+len(s.cfg.Command) == 0 && s.plan.Selector == nil
 }
 
 // load loads the BPF programs, and creates what depends on them. Source lines, which take as much
@@ -73,7 +78,7 @@ func (s *session) load() (err error) {
 	if s.takesSamples() {
 		s.sampler = newSampler(s.objs, s.cfg.Samples, s.notice)
 	}
-	if s.cfg.Follow {
+	if s.children {
 		if err := s.addNewChildren(); err != nil {
 			return err
 		}
@@ -88,15 +93,18 @@ func (s *session) load() (err error) {
 	if s.cfg.Follow {
 		attachIn = nil
 	}
-	machine := len(s.targets) == 0
+	machine, selects := s.machine(), s.plan.Selector != nil
 	s.processes = newProcesses(s.objs, s.probes, s.cfg.Follow)
-	if err := s.processes.choose(s.modules, s.command != nil, machine); err != nil {
+	if err := s.processes.choose(s.modules, s.command != nil, machine, selects); err != nil {
 		return err
 	}
 	s.leaders = leaderWatch{pids: attachIn, perf: s.method == bpf.Perf, notice: s.notice}
 	if grows || machine || s.cfg.Follow {
 		s.discoverer = newDiscoverer(s.plan, s.processes, s.definitions, machine, attachIn)
 		s.discoverer.notice = s.notice
+		if selects {
+			s.discoverer.newcomers = newNewcomers(s.plan, s.children)
+		}
 	}
 	return nil
 }
@@ -236,7 +244,7 @@ func (s *session) calibrate() error {
 func (s *session) newSurvey(costs Costs) (err error) {
 	cfg := survey.Config{
 		Limit: s.cfg.MaxOverhead, Objs: s.objs, Method: s.method, Trace: s.definitions, Hits: costs.Hits,
-		Machine: len(s.targets) == 0, Command: s.command != nil, Samples: s.sampler != nil, Duration: s.cfg.Duration,
+		Machine: s.machine(), Command: s.command != nil, Samples: s.sampler != nil, Duration: s.cfg.Duration,
 	}
 	if s.cfg.Follow {
 		cfg.Recorded = s.objs.Processes
@@ -305,7 +313,7 @@ func (s *session) meta() format.Meta {
 		Recorder: s.cfg.Version, Host: host, Kernel: unix.ByteSliceToString(uts.Release[:]), Arch: runtime.GOARCH,
 		Args: s.cfg.Args, Command: s.cfg.Command, PIDs: s.cfg.PIDs, Presets: s.plan.PresetNames(s.cfg.Config),
 		CPUs: runtime.NumCPU(), RingBytes: s.cfg.RingBytes, Start: s.start, Stacks: s.cfg.Stacks,
-		Chosen: !s.cfg.NamesProbes(), Follow: s.cfg.Follow, DurationNs: int64(s.cfg.Duration), MaxBytes: s.cfg.MaxBytes,
+		Chosen: !s.cfg.NamesProbes(), Follow: s.children, DurationNs: int64(s.cfg.Duration), MaxBytes: s.cfg.MaxBytes,
 		Sched: s.cfg.Sched, SlowerThanNs: int64(s.cfg.SlowerThan), MaxOverheadPercent: 100 * s.cfg.MaxOverhead, Costs: s.limitCosts.describe(),
 	}
 	for _, p := range s.cfg.Probes {
@@ -370,6 +378,9 @@ func (s *session) release() error {
 		}
 	}
 	if s.discoverer != nil {
+		if s.discoverer.selects() {
+			s.discoverer.newcomers.ended = s.drainer.endRecorded
+		}
 		s.discoverer.watch(uint64(s.start.MonoNs))
 	}
 	s.drainer.onTask = s.onTask

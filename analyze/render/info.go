@@ -70,12 +70,32 @@ func processTexts(list []analyze.Process) (texts []string) {
 		if p.Exe != "" && p.Command != p.Exe && !strings.HasPrefix(p.Command, p.Exe+" ") {
 			text += " (" + p.Exe + ")"
 		}
+		text += placeText(&p)
 		if !p.Called {
 			text += " (no events)"
 		}
 		texts = append(texts, text)
 	}
 	return texts
+}
+
+// placeText says in which pod, container or unit a process was, or else in which control group.
+func placeText(p *analyze.Process) string {
+	text := ""
+	add := func(what, name string) {
+		if name != "" {
+			text += ", " + what + " " + name
+		}
+	}
+	add("container", p.Container)
+	add("pod", p.Pod)
+	if text == "" {
+		add("unit", p.Unit)
+	}
+	if text == "" {
+		add("control group", p.Cgroup)
+	}
+	return text
 }
 
 // alsoTexts says what was recorded besides the calls of the processes.

@@ -12,7 +12,12 @@ type jsonProcess struct {
 	Name    string `json:"name"`
 	Command string `json:"command"` // its command line; "": unknown
 	Exe     string `json:"exe"`     // path of its program; "": unknown
-	Called  bool   `json:"called"`  // it has events
+
+	Cgroup    string `json:"cgroup,omitempty"`    // path of its control group, unless that is the root or unknown
+	Unit      string `json:"unit,omitempty"`      // of systemd, if it is in one
+	Container string `json:"container,omitempty"` // name, or the first digits of its ID
+	Pod       string `json:"pod,omitempty"`       // NAMESPACE/NAME
+	Called    bool   `json:"called"`              // it has events
 }
 
 // jsonRecording says how a trace was recorded. A limit of 0 is none.

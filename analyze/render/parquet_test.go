@@ -15,7 +15,7 @@ import (
 // A file of several row groups must hold every call. A write error must be returned.
 func TestParquetWriter(t *testing.T) {
 	write := func(w *ParquetWriter, calls int) error {
-		c := analyze.Call{Function: &analyze.Function{Name: "f"}, Thread: &format.Thread{PID: 1}, State: analyze.Complete}
+		c := analyze.Call{Function: &analyze.Function{Name: "f"}, Thread: &format.Thread{PID: 1}, Process: &format.Process{PID: 1}, State: analyze.Complete}
 		for i := range calls {
 			c.Arguments = ""
 			if i%3 == 0 {

@@ -102,7 +102,7 @@ func (f *analyzeFlags) addFigures(flags *pflag.FlagSet) {
 	flags.StringVar(&f.sort, "sort", "total",
 		"sort the report by `KEY`: total, self, calls, avg, p50, p90, p99, max, errors, cpu, runnable, blocked or name")
 	flags.StringVar(&f.by, "by", "",
-		"group the report, --tree, --flame and --pprof by `KEY`: pid, tid, comm, or the name of a recorded argument or result (ret)")
+		"group the report, --tree, --flame and --pprof by `KEY`: pid, tid, comm, unit, container, pod, cgroup, or the name of a recorded argument or result (ret)")
 	flags.StringArrayVar(&f.errors, "error", nil,
 		"count calls as errors by `RULE`, a condition such as 'ret < 0' or 'malloc: ret == 0'; repeatable")
 	flags.BoolVar(&f.raw, "raw", false, "show times as measured, without subtracting the cost of the probes")

@@ -135,7 +135,10 @@ func printPlannedModule(w io.Writer, p *plan.Plan, m *plan.Module) {
 	} else if p.Command() {
 		where = "the command"
 	}
-	if p.Follow() {
+	switch {
+	case p.Selector != nil:
+		where = "the processes that match"
+	case p.Follow():
 		where += " and its children"
 	}
 	if m.PerProcess {

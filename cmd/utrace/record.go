@@ -82,7 +82,7 @@ func recordError(err error) error {
 	if hint := recordAdvice(err); hint != "" {
 		err = fmt.Errorf("%w: %s", err, hint)
 	}
-	if errors.Is(err, record.ErrSyntax) || errors.Is(err, record.ErrPreset) || errors.Is(err, plan.ErrLate) {
+	if errors.Is(err, record.ErrSyntax) || errors.Is(err, record.ErrPreset) || errors.Is(err, plan.ErrSelection) || errors.Is(err, plan.ErrLate) {
 		return usageError{err}
 	}
 	return err

@@ -22,6 +22,8 @@ func recordAdvice(err error) string {
 			advice += "; " + listAdvice
 		}
 		return advice
+	case errors.Is(err, plan.ErrNobody):
+		return "add --wait to wait for one"
 	case errors.Is(err, plan.ErrLate):
 		return "leave out --slower-than and conditions on ret or duration (utrace analyze --slowest and --min select long calls later), or else --sched and probes on instructions"
 	case errors.Is(err, plan.ErrNoChoice):

@@ -21,6 +21,7 @@ const defaultRingBytes = 8 << 20
 // targetFlags say what to record and how to attach: record and plan have them in common.
 type targetFlags struct {
 	pids     []int
+	selected plan.Selection
 	probes   []string
 	presets  []string
 	place    string
@@ -35,12 +36,13 @@ type targetFlags struct {
 // addWhat adds the flags that say what to record.
 func (f *targetFlags) addWhat(flags *pflag.FlagSet) {
 	flags.VarP(&idList{&f.pids, "process"}, "pid", "p", "record the running process `PID` with all its threads; repeatable")
+	addSelection(flags, &f.selected)
 	flags.StringArrayVarP(&f.probes, "probe", "e", nil,
 		"record the functions that `PROBE` names; repeatable (default: all)")
 	flags.StringSliceVar(&f.presets, "preset", nil, "record the functions of preset `NAME`: python, postgres, dns …; repeatable")
 	flags.BoolVar(&f.follow, "follow", false, "record children as well, over fork and exec (default with a COMMAND)")
 	flags.BoolVar(&f.noFollow, "no-follow", false, "do not record the children of a COMMAND")
-	flags.BoolVar(&f.wait, "wait", false, "if no probe matches, wait for programs and libraries that appear later")
+	flags.BoolVar(&f.wait, "wait", false, "if no process or probe matches, wait for those that appear later")
 	flags.Var((*duration)(&f.slower), "slower-than", "keep only calls of at least `TIME`, such as 1ms; count and sum the others")
 	flags.BoolVar(&f.stacks, "stack", false, "record the stack of callers at each entry, by frame pointers")
 	flags.SetInterspersed(false) // arguments after the COMMAND belong to it
@@ -64,8 +66,11 @@ func (f *targetFlags) config(command []string) (record.Config, error) {
 	switch {
 	case f.follow && f.noFollow:
 		return record.Config{}, usageError{errors.New("--follow and --no-follow exclude each other")}
-	case f.follow && len(f.pids) == 0 && len(command) == 0:
+	case f.follow && len(f.pids) == 0 && len(command) == 0 && !f.selected.Any():
 		return record.Config{}, usageError{errors.New("--follow needs a process to start from: -p PID or a COMMAND (without one, utrace records every process)")}
+	}
+	if err := checkSelection(&f.selected, command); err != nil {
+		return record.Config{}, err
 	}
 
 	probes, err := record.ParseProbes(f.probes...)
@@ -75,6 +80,7 @@ func (f *targetFlags) config(command []string) (record.Config, error) {
 
 	return record.Config{Attach: method, Config: plan.Config{
 		PIDs:         f.pids,
+		Select:       f.selected,
 		Command:      command,
 		Follow:       f.follow || len(command) > 0 && !f.noFollow,
 		Wait:         f.wait,
@@ -103,7 +109,7 @@ func (f *recordFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.sched, "sched", false, "record when threads run, wait and are blocked, and who wakes them")
 	endGroup(flags, "What to record")
 
-	flags.VarP((*seconds)(&f.duration), "duration", "d", "stop after `TIME`, such as 30s (default: when the processes end, or Ctrl-C)")
+	flags.VarP((*seconds)(&f.duration), "duration", "d", "stop after `TIME`, such as 30s (default: with the processes, or Ctrl-C)")
 	flags.Var(&f.maxSize, "max-size", "stop when the file reaches `SIZE`, such as 1GiB (default: no limit)")
 	f.limit = defaultOverhead
 	flags.Var(&f.limit, "max-overhead", "let probes use at most this `PART` of the CPU time of a process, by probing hot functions at times: 5%, 0.05 or none"+

@@ -30,7 +30,7 @@ type Choice struct {
 //     script's functions;
 //   - for any other program all its functions.
 func (p *Plan) chooseProbes(scopes []*Scope) ([]*probe.Probe, error) {
-	if len(scopes) == 0 {
+	if len(scopes) == 0 && p.Selector == nil {
 		return p.chooseForMachine()
 	}
 
@@ -46,7 +46,9 @@ func (p *Plan) chooseProbes(scopes []*Scope) ([]*probe.Probe, error) {
 				return nil, err
 			}
 			all.Path = sc.Program.Path
-			programs = append(programs, all)
+			if !slices.ContainsFunc(programs, func(pr *probe.Probe) bool { return pr.Path == all.Path }) {
+				programs = append(programs, all)
+			}
 			continue
 		}
 
@@ -171,6 +173,9 @@ func (p *Plan) PresetNames(cfg Config) []string {
 // a line.
 func (p *Plan) Choices() []string {
 	var lines []string
+	if text := p.selectedText(); text != "" {
+		lines = append(lines, text)
+	}
 	for _, c := range p.Chosen {
 		if c.Preset == "" {
 			lines = append(lines, "chosen: functions of "+strings.Join(c.Processes, ", "))

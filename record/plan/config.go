@@ -9,11 +9,12 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// Config says what to probe, and in which processes. Without PIDs and Command that is every process
-// of the machine. Its zero value is useful: it chooses the presets that fit the running processes,
+// Config says what to probe, and in which processes. Without PIDs, Select and Command that is
+// every process of the machine. Its zero value is useful: it chooses the presets that fit the running processes,
 // and the programs that are busy.
 type Config struct {
 	PIDs         []int          // running processes
+	Select       Selection      // or processes by what they are, those that start later included; both: PIDs that match
 	Command      []string       // to start, with its arguments; may be empty
 	Follow       bool           // probe the children of these processes as well, and what they execute
 	Wait         bool           // if nothing has what is named, wait for programs and libraries: see ErrNotYet

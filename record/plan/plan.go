@@ -16,6 +16,7 @@ import (
 	"utrace/record/internal/image"
 	"utrace/record/internal/insn"
 	"utrace/record/internal/probe"
+	"utrace/record/internal/selector"
 )
 
 // Errors that callers check for.
@@ -65,10 +66,15 @@ type Plan struct {
 	// Missing says which calls of probed functions are not recorded, see noteCopies.
 	Missing []string
 
-	PIDs   []int          // the processes, with their descendants if Follow; none: see Command
+	PIDs   []int          // the processes, with their descendants if Config.Follow; none: see Command
 	Files  *image.Files   // for all that opens files of processes
 	Images image.Set      // the files of the plan
 	Probes []*probe.Probe // asked for or chosen, those of presets included
+
+	// Selected are the processes that Config.Select has chosen. Selector is nil unless processes that
+	// start later can match as well.
+	Selected []int
+	Selector *selector.Selector
 
 	program      *image.Image   // of the command, nil if there is none
 	programs     []*image.Image // of the command and the processes
@@ -76,7 +82,7 @@ type Plan struct {
 	filtered     bool          // system call filters may kill programs at return probes: see bpf.FilteredReturns
 	placeAtEntry bool          // see Config.PlaceAtEntry
 	machine      bool          // the processes are all of the machine
-	follow       bool          // see Config.Follow
+	follow       bool          // other processes are recorded later: see Config.Follow and Selector
 	slowerThan   time.Duration // see Config.SlowerThan
 	sched        bool          // see Config.Sched
 	maxFuncs     int           // of each file; 0 for no limit: see keepMost
@@ -103,7 +109,7 @@ type Plan struct {
 
 // New resolves the probes of a Config. It attaches nothing and runs nothing. Errors wrap
 // probe.ErrProbe if the text of a probe is at fault, ErrNothing if everything that it matches is
-// left out, ErrNotYet, or ErrLate.
+// left out, ErrNotYet, ErrLate, ErrSelection, or ErrNobody.
 //
 //  1. Open the files of each target: its program and its libraries.
 //  2. If the Config names no probe, choose probes.
@@ -153,7 +159,8 @@ func (p *Plan) Close() {
 // Command reports whether the plan is for a command that has yet to be started.
 func (p *Plan) Command() bool { return p.program != nil }
 
-// Follow reports whether the children of the processes are recorded as well.
+// Follow reports whether processes that the plan does not know are recorded as well: children, or
+// those that match Config.Select later.
 func (p *Plan) Follow() bool { return p.follow }
 
 // DefersCalls reports whether calls are written only when they return, because only then it is
@@ -214,7 +221,7 @@ func (p *Plan) CountTableSites(later bool) int {
 // CanGrow reports whether a probe may name something in a file that appears while recording: a
 // program that is executed, or a library that is loaded.
 func (p *Plan) CanGrow() bool {
-	return slices.ContainsFunc(p.Probes, func(pr *probe.Probe) bool {
+	return p.Selector != nil || slices.ContainsFunc(p.Probes, func(pr *probe.Probe) bool {
 		return !pr.Exclude && pr.Path == "" && (pr.Lib != "" || pr.USDT != nil || p.follow)
 	})
 }

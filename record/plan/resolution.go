@@ -29,6 +29,11 @@ func (p *Plan) resolve(cfg Config) error {
 		return fmt.Errorf("scheduler events: %w", ErrLate)
 	}
 
+	if p.selectsNobody() {
+		p.await()
+		return nil
+	}
+
 	r := resolution{
 		p: p, scopes: scopes, wait: cfg.Wait, targets: targets,
 		wanted:  map[*image.Image][]*probe.Probe{},
@@ -56,6 +61,9 @@ func (p *Plan) resolve(cfg Config) error {
 	if err := p.checkEmpty(cfg.Wait || p.follow && slices.ContainsFunc(scopes, (*Scope).executes)); err != nil {
 		return err
 	}
+	if cfg.Select.Any() && p.Selector == nil {
+		cfg.PIDs = p.Selected
+	}
 	return p.refuseTextReaders(scopes, cfg.PIDs)
 }
 
@@ -75,14 +83,14 @@ func (p *Plan) collectProbes(cfg Config) (scopes []*Scope, targets bool, err err
 			return nil, false, err
 		}
 		probes = append(probes, chosen...)
-		p.maxFuncs = chosenLimit(len(p.busy))
+		p.maxFuncs = chosenLimit(max(len(p.busy), countPrograms(scopes)))
 	}
 	p.Probes = probes
 
 	for _, sc := range scopes {
 		p.programs = append(p.programs, sc.Program)
 	}
-	if p.machine = len(scopes) == 0; p.machine {
+	if p.machine = len(scopes) == 0 && p.Selector == nil; p.machine {
 		return []*Scope{p.machineScope()}, false, nil
 	}
 	return scopes, true, nil
@@ -184,7 +192,7 @@ func (r *resolution) find() error {
 func (r *resolution) notFound(pr *probe.Probe, err error) error {
 	switch {
 	case pr.Exclude: // there is nothing to exclude
-	case pr.Preset != "", errors.Is(err, errNoLibrary), errors.Is(err, ErrNoUSDT):
+	case pr.Preset != "", errors.Is(err, errNoLibrary), errors.Is(err, ErrNoUSDT), r.p.Selector != nil:
 		r.missing[pr] = err
 	default:
 		return err

@@ -167,9 +167,13 @@ func (p *Plan) machineScope() *Scope {
 
 // targetScopes returns the scopes of the processes and of the command, none for the whole machine.
 func (p *Plan) targetScopes(cfg Config) ([]*Scope, error) {
-	p.PIDs = cfg.PIDs
+	asked, err := p.selectPIDs(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	p.PIDs = asked
 	if cfg.Follow {
-		p.PIDs = proc.WithDescendants(cfg.PIDs)
+		p.PIDs = proc.WithDescendants(asked)
 	}
 
 	var list []*Scope
@@ -184,7 +188,7 @@ func (p *Plan) targetScopes(cfg Config) ([]*Scope, error) {
 		case err == nil:
 			sc.started = true
 			list = append(list, sc)
-		case i >= len(cfg.PIDs) && proc.HasNoProgram(pid): // a descendant that is ending
+		case (i >= len(asked) || p.Selector != nil) && proc.HasNoProgram(pid): // it is ending
 		default:
 			return nil, err
 		}
@@ -199,6 +203,15 @@ func (p *Plan) targetScopes(cfg Config) ([]*Scope, error) {
 		list = append(list, sc)
 	}
 	return list, nil
+}
+
+// countPrograms returns how many programs the processes of some scopes run.
+func countPrograms(scopes []*Scope) int {
+	programs := map[*image.Image]bool{}
+	for _, sc := range scopes {
+		programs[sc.Program] = true
+	}
+	return len(programs)
 }
 
 // all returns the program and the libraries.

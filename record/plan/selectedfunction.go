@@ -17,12 +17,12 @@ import (
 // for each, and a command waits meanwhile.
 const (
 	maxChosenFuncs  = 10_000 // of a program
-	maxMachineFuncs = 30_000 // of all busy programs of the machine, which share them equally
+	maxMachineFuncs = 30_000 // of all busy or selected programs of the machine, which share them equally
 )
 
-// chosenLimit returns how many functions of a program are planned if this many busy programs were
-// chosen, 0 for none.
-func chosenLimit(busy int) int { return min(maxChosenFuncs, maxMachineFuncs/max(1, busy)) }
+// chosenLimit returns how many functions of a program are planned if this many busy or selected
+// programs were chosen, 0 for none.
+func chosenLimit(programs int) int { return min(maxChosenFuncs, maxMachineFuncs/max(1, programs)) }
 
 // selectedFunc is a function that a probe selects by one of its symbols.
 type selectedFunc struct {

@@ -17,6 +17,7 @@ import (
 
 	"utrace/format"
 	"utrace/record/internal/elffile"
+	"utrace/record/internal/proc"
 	"utrace/record/internal/procmaps"
 )
 
@@ -115,18 +116,12 @@ func (s *Set) InRoot(root, path string) string {
 	if root == "" {
 		return path
 	}
-	dir, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	file, err := proc.OpenInRoot(root, path, unix.O_PATH)
 	if err != nil {
 		return path
 	}
-	defer unix.Close(dir)
-	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT} // Linux 5.6
-	fd, err := unix.Openat2(dir, path, &how)
-	if err != nil {
-		return path
-	}
-	s.held = append(s.held, os.NewFile(uintptr(fd), path))
-	return fmt.Sprintf("/proc/self/fd/%d", fd)
+	s.held = append(s.held, file)
+	return fmt.Sprintf("/proc/self/fd/%d", file.Fd())
 }
 
 // Hold keeps the file of an image accessible when its last process ends and its path disappears.

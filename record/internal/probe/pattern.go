@@ -85,6 +85,19 @@ func isOperator(text string, i int) bool {
 	return ok && (before == "" || !isWordByte(before[len(before)-1]))
 }
 
+// ProcessNames parses a name of processes, a glob or a /regular expression/. Unlike in a Pattern, all
+// blanks count.
+func ProcessNames(text string) (*regexp.Regexp, error) {
+	if !isRegexp(text) {
+		return globRegexp(text)
+	}
+	re, err := regexp.Compile(text[1 : len(text)-1])
+	if err != nil {
+		return nil, fmt.Errorf("regular expression: %w", err)
+	}
+	return re, nil
+}
+
 // globRegexp translates a glob: * any text, ? any character, [a-z] [!a-z] sets. A '[' that is not
 // closed, as in "operator[", matches itself, and so does the * of "operator*".
 func globRegexp(glob string) (*regexp.Regexp, error) {

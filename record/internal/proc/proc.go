@@ -173,6 +173,44 @@ func Comm(pid int) string { return readComm(fmt.Sprintf("/proc/%d/comm", pid)) }
 // ThreadComm returns the name of a thread of a process, "" if it has ended.
 func ThreadComm(pid, tid int) string { return readComm(fmt.Sprintf("/proc/%d/task/%d/comm", pid, tid)) }
 
+// ThreadComms returns the names of the threads of a process.
+func ThreadComms(pid int) (names []string) {
+	tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	for _, t := range tasks {
+		names = append(names, readComm(fmt.Sprintf("/proc/%d/task/%s/comm", pid, t.Name())))
+	}
+	return names
+}
+
+// User returns the effective user of a process, in our user namespace. It reports false for a
+// process that has ended.
+func User(pid int) (uid int, ok bool) {
+	ids := strings.Fields(statusField(pid, "Uid")) // real, effective, saved, of the file system
+	if len(ids) < 2 {
+		return 0, false
+	}
+	uid, err := strconv.Atoi(ids[1])
+	return uid, err == nil
+}
+
+// InnerPID returns the ID of a process in its own PID namespace, 0 if it has ended.
+func InnerPID(pid int) int {
+	ids := strings.Fields(statusField(pid, "NSpid")) // from our namespace inwards
+	if len(ids) == 0 {
+		return 0
+	}
+	inner, _ := strconv.Atoi(ids[len(ids)-1])
+	return inner
+}
+
+// statusField returns a field of /proc/PID/status (proc(5)), "" if the process has ended.
+func statusField(pid int, name string) string {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	_, rest, _ := strings.Cut(string(text), "\n"+name+":\t")
+	value, _, _ := strings.Cut(rest, "\n")
+	return value
+}
+
 func readComm(path string) string {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -255,6 +293,22 @@ func OtherRoot(pid int) string {
 		return ""
 	}
 	return root
+}
+
+// OpenInRoot opens the file that a process with the root directory root would open as path. Symbolic
+// links stay inside that root directory; through /proc/PID/root they would leave it.
+func OpenInRoot(root, path string, flags int) (*os.File, error) {
+	dir, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(dir)
+	how := unix.OpenHow{Flags: uint64(flags | unix.O_CLOEXEC), Resolve: unix.RESOLVE_IN_ROOT} // Linux 5.6
+	fd, err := unix.Openat2(dir, path, &how)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), path), nil
 }
 
 // ExePath returns a path that opens the program of a process: exe, the target of the link in /proc,

@@ -13,6 +13,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/container"
 	"utrace/record/internal/proc"
 )
 
@@ -29,6 +30,7 @@ import (
 //  3. Settle ends the pass.
 type Set struct {
 	w         *format.Writer
+	places    *container.State
 	lives     map[uint32]*life     // by TID: threads that have not ended
 	routines  map[routineKey]*life // goroutines and tracks
 	ended     map[uint32][]*life   // by TID: threads that end in this pass, in order
@@ -55,13 +57,14 @@ type life struct {
 type process struct {
 	pid     uint32
 	comm    string // as the kernel reported it, "" if not yet
+	place   place  // of its parent, or where it was before an exec, until it is defined
 	defined bool
 	tids    map[uint32]bool // with lives
 }
 
 // NewSet returns an empty set, which defines threads and processes in w.
 func NewSet(w *format.Writer) *Set {
-	return &Set{w: w, lives: map[uint32]*life{}, routines: map[routineKey]*life{}, Gone: map[uint32][]uint64{}, ended: map[uint32][]*life{}, processes: map[uint32]*process{}}
+	return &Set{w: w, places: container.NewState("/"), lives: map[uint32]*life{}, routines: map[routineKey]*life{}, Gone: map[uint32][]uint64{}, ended: map[uint32][]*life{}, processes: map[uint32]*process{}}
 }
 
 // Task notes what happened to a task.
@@ -70,14 +73,18 @@ func (t *Set) Task(rec *bpf.Task) {
 	switch rec.Kind {
 	case bpf.TaskFork:
 		t.endProcess(rec.PID, rec.TimeNs) // an earlier process whose end was not reported
-		t.processes[rec.PID] = &process{pid: rec.PID, comm: rec.Comm, tids: map[uint32]bool{}}
+		p := &process{pid: rec.PID, comm: rec.Comm, tids: map[uint32]bool{}}
+		if parent := t.processes[rec.Other]; parent != nil {
+			p.place = parent.place
+		}
+		t.processes[rec.PID] = p
 	case bpf.TaskExec:
-		t.process(rec.PID) // it ends, even if it has had no event yet
+		before := t.process(rec.PID).place // it ends, even if it has had no event yet
 		t.execs = append(t.execs, exec{rec.PID, rec.Other, rec.TimeNs, rec.Comm})
 		t.end(rec.PID, rec.Other, rec.TimeNs, "")
 		t.end(rec.PID, rec.TID, rec.TimeNs, "")
 		t.endProcess(rec.PID, rec.TimeNs)
-		t.processes[rec.PID] = &process{pid: rec.PID, comm: rec.Comm, tids: map[uint32]bool{}}
+		t.processes[rec.PID] = &process{pid: rec.PID, comm: rec.Comm, place: before, tids: map[uint32]bool{}}
 	case bpf.TaskThreadExit:
 		t.end(rec.PID, rec.TID, rec.TimeNs, rec.Comm)
 	case bpf.TaskProcessExit:
@@ -247,6 +254,10 @@ func (t *Set) defineProcess(p *process, pid uint32) {
 		def.Args, def.Exe = nil, ""
 	}
 	def.Comm = p.comm
+	if now, ok := readPlace(int(pid), t.places); ok {
+		p.place = now
+	}
+	p.place.addTo(&def)
 	t.w.AddProcess(def)
 	p.defined = true
 }
