@@ -2,17 +2,18 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
 	"utrace/analyze"
-	"utrace/analyze/render"
+	"utrace/analyze/render/fleet"
 	"utrace/format/packed"
 )
 
 func newExportCommand() *cobra.Command {
-	var path string
+	var f exportFlags
 	cmd := &cobra.Command{
 		Use:   "export [flags] --parquet FILE TRACE...",
 		Short: "Write the calls of traces as a table for DuckDB, ClickHouse or Spark",
@@ -37,6 +38,11 @@ Columns:
   arguments, results     JSON objects, null if none were recorded
   state                  see below
   weight                 how many calls it stands for: 1 unless the trace is a survey
+  recording              the same for each copy of a trace
+  command                the command line of the process
+  version, labels        the label version, and all labels as a JSON object
+  path                   the functions of the calls around it and its own, with ; between
+  failed                 whether it is an error of its function
 
 States:
   complete               entry and return were seen
@@ -48,48 +54,91 @@ States:
   noreturn               the returns of the function are not probed
   hit                    an instruction or static probe, without a duration
 
-Sums over the rows give the figures of the report; docs/exporting.md has the query.`,
+Sums over the rows give the figures of the report; docs/exporting.md has the query.
+
+With --partition, FILE is a directory in the layout of Hive, for the traces of many machines. It has
+the calls, and histograms of durations by function and minute. Exporting a trace again replaces its
+files. docs/fleet.md has queries for DuckDB and ClickHouse.`,
 		Example: `  utrace export --parquet calls.parquet trace.arrow
   utrace export --parquet week.parquet monday.arrow tuesday.arrow
+  utrace export --parquet fleet/ --partition host,date web1.arrow web2.arrow
   duckdb -c "select function, sum(weight), sum(weight * total_ns) from 'calls.parquet' group by all"`,
 		Args: traceArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			traces := packed.NewOpener(cmd.InOrStdin())
 			defer traces.Close()
-			return runExport(cmd.OutOrStdout(), cmd.ErrOrStderr(), path, args, traces)
+			return f.run(cmd.OutOrStdout(), cmd.ErrOrStderr(), args, traces)
 		},
 	}
-	cmd.Flags().StringVar(&path, "parquet", "", "write the table to `FILE` (- is standard output)")
+	cmd.Flags().StringVar(&f.parquet, "parquet", "", "write the table to `FILE` (- is standard output), or with --partition to a directory")
+	cmd.Flags().StringVar(&f.partition, "partition", "", "write calls and histograms to a directory, partitioned by `KEYS`: host, date, or host,date")
 	return cmd
 }
 
-func runExport(out, errOut io.Writer, path string, paths []string, traces *packed.Opener) error {
-	if path == "" {
+// exportFlags are the flags of export.
+type exportFlags struct {
+	parquet   string
+	partition string
+}
+
+func (f *exportFlags) run(out, errOut io.Writer, paths []string, traces *packed.Opener) error {
+	if f.parquet == "" {
 		return usageError{errors.New("want --parquet FILE")}
 	}
 	if err := oneOfEach(paths); err != nil {
 		return err
 	}
-	if err := notATrace("parquet", path, paths); err != nil {
+	if err := notATrace("parquet", f.parquet, paths); err != nil {
 		return err
 	}
+
+	opts := analyze.Options{Open: traces.Open}
 	var warnings []analyze.Warning
-	write := func(w io.Writer) error {
-		table, err := render.NewParquetWriter(w)
-		if err != nil {
-			return err
-		}
-		if warnings, err = analyze.EachCall(paths, analyze.Options{Open: traces.Open}, table.Write); err != nil {
-			return err
-		}
-		return table.Close()
-	}
 	var err error
-	if path == "-" {
-		err = write(out)
-	} else {
-		err = intoFile("parquet", path, write)
+	switch {
+	case f.partition != "":
+		warnings, err = f.writeDataset(paths, opts)
+	case f.parquet == "-":
+		warnings, err = writeCalls(out, paths, opts)
+	default:
+		err = intoFile("parquet", f.parquet, func(w io.Writer) error {
+			warnings, err = writeCalls(w, paths, opts)
+			return err
+		})
 	}
 	printWarnings(errOut, warnings)
 	return err
+}
+
+// writeCalls writes the calls of traces as one file.
+func writeCalls(w io.Writer, paths []string, opts analyze.Options) ([]analyze.Warning, error) {
+	table, err := fleet.NewCallWriter(w)
+	if err != nil {
+		return nil, err
+	}
+	warnings, err := analyze.EachCall(paths, opts, table.Write)
+	if err != nil {
+		return nil, err
+	}
+	return warnings, table.Close()
+}
+
+// writeDataset writes the calls of traces into a directory.
+func (f *exportFlags) writeDataset(paths []string, opts analyze.Options) ([]analyze.Warning, error) {
+	keys, err := fleet.ParseKeys(f.partition)
+	switch {
+	case err != nil:
+		return nil, usageError{fmt.Errorf("--partition: %w", err)}
+	case f.parquet == "-":
+		return nil, usageError{errors.New("--partition writes a directory: want --parquet DIR")}
+	}
+	dataset, err := fleet.NewDataset(f.parquet, keys)
+	if err != nil {
+		return nil, fmt.Errorf("--parquet %s: %w", f.parquet, err)
+	}
+	warnings, err := analyze.EachCall(paths, opts, dataset.Write)
+	if err != nil {
+		return nil, errors.Join(err, dataset.Abort())
+	}
+	return warnings, dataset.Close()
 }
