@@ -82,3 +82,12 @@ func recordingID(m *format.Meta) string {
 	fmt.Fprintf(h, "%q %d %d %q %d", m.Host, m.Start.WallNs, m.Start.MonoNs, m.Args, m.PIDs)
 	return time.Unix(0, m.Start.WallNs).UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(h.Sum(nil)[:6])
 }
+
+// ReadMeta returns the facts that a trace begins with. All text is fit for a terminal.
+func ReadMeta(path string, opts Options) (format.Meta, error) {
+	r, err := opts.open(path)
+	if err != nil {
+		return format.Meta{}, err
+	}
+	return printableMeta(r.Meta()), r.Close()
+}

@@ -187,7 +187,10 @@ func TestAnalyzeUsage(t *testing.T) {
 
 func TestExportUsage(t *testing.T) {
 	trace := traceFile(t, "nesting")
-	for _, args := range [][]string{{}, {trace}, {"--parquet", "x"}, {"--parquet", trace, trace}, {"--parquet", "-", trace, trace}} {
+	for _, args := range [][]string{{}, {trace}, {"--parquet", "x"}, {"--parquet", trace, trace}, {"--parquet", "-", trace, trace},
+		{"--partition", "host", trace}, {"--partition", "host,version", "--parquet", "x", trace}, {"--partition", "host", "--parquet", "-", trace},
+		{"--pyroscope", "localhost:4040", trace}, {"--otlp", "-", "--parquet", "-", trace}, {"--otlp", "x", "--slowest", "100001", trace}, {"--otlp", trace, trace},
+	} {
 		wantStatus(t, 2, append([]string{"export"}, args...))
 	}
 }
