@@ -179,6 +179,10 @@ func (s *Spans) Warnings() (list []analyze.Warning) {
 	if s.leftOut > 0 {
 		warn("only the slowest %d calls are spans: %s are left out", len(s.calls), analyze.Plural(s.leftOut, "call", "calls"))
 	}
+	if s.valueless > 0 {
+		warn("the arguments and results of %s were left out: those of all spans take more than %d MiB",
+			analyze.Plural(s.valueless, "slow call", "slow calls"), maxHeldBytes>>20)
+	}
 	if s.uncertain > 0 {
 		warn("%s no spans: events were lost during them", analyze.Plural(s.uncertain, "call is", "calls are"))
 	}

@@ -11,13 +11,18 @@ import (
 	"utrace/format"
 )
 
+// maxHeldBytes limits the arguments and results of the calls that are kept.
+const maxHeldBytes = 64 << 20
+
 // Spans keeps the slowest calls. Use NewSpans.
 type Spans struct {
 	maxCount  int
 	min       time.Duration
 	calls     slowest
+	held      int // bytes of arguments and results in calls
 	leftOut   uint64
 	uncertain uint64 // calls of unknown duration, during which events were lost
+	valueless uint64 // calls without arguments and results, for which there was no room
 }
 
 // NewSpans makes an empty Spans for at most maxCount calls of at least min.
@@ -73,12 +78,21 @@ func (s *Spans) Add(c *analyze.Call) error {
 			return nil
 		}
 	}
-	heap.Push(&s.calls, &slowCall{*c, *c.Thread})
+	slow := &slowCall{*c, *c.Thread}
+	if s.held+slow.valueBytes() > maxHeldBytes {
+		slow.Arguments, slow.Results = "", ""
+		s.valueless++
+	}
+	s.held += slow.valueBytes()
+	heap.Push(&s.calls, slow)
 	if len(s.calls) > s.maxCount {
+		s.held -= s.calls[0].valueBytes()
 		heap.Pop(&s.calls)
 	}
 	return nil
 }
+
+func (c *slowCall) valueBytes() int { return len(c.Arguments) + len(c.Results) }
 
 // Len returns the number of calls that are kept.
 func (s *Spans) Len() int { return len(s.calls) }

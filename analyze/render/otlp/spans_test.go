@@ -133,6 +133,34 @@ func TestManySpans(t *testing.T) {
 	}
 }
 
+// The arguments of kept calls are limited. Those of calls that are dropped again do not count.
+func TestValuesAreLimited(t *testing.T) {
+	s := NewSpans(4, 0)
+	for i := range 40 {
+		c := call("f", 1, 0, time.Duration(1000*i), time.Duration(i+1))
+		c.Arguments = `{"x":"` + strings.Repeat("x", maxHeldBytes/4) + `"}`
+		if i < 30 {
+			c.Arguments = `{"x":"short"}`
+		}
+		if err := s.Add(c); err != nil {
+			t.Fatal(err)
+		}
+		if s.held > maxHeldBytes {
+			t.Fatalf("%d bytes are held", s.held)
+		}
+	}
+	spans, _ := decode(t, s)
+	with := 0
+	for _, span := range spans {
+		if strings.HasPrefix(span.Attributes[len(span.Attributes)-1].Key, "utrace.argument.") {
+			with++
+		}
+	}
+	if text := fmt.Sprint(s.Warnings()); with == 0 || with == 4 || !strings.Contains(text, "arguments and results of") {
+		t.Errorf("%d of 4 spans have arguments; %s", with, text)
+	}
+}
+
 // shown writes a value with its type.
 func shown(v *common.AnyValue) string {
 	switch v := v.Value.(type) {
