@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -17,10 +18,13 @@ const maxHeldBytes = 256 << 20
 // Call is one call, or one hit, with all its facts.
 type Call struct {
 	Trace     string // file
+	Recording string // the same for each copy of the trace, see recordingID
 	Host      string
+	Labels    map[string]string // of the recording
 	Function  *Function
 	Thread    *format.Thread
 	Process   *format.Process // as it was when the thread was first seen
+	Command   string          // command line of that program, "" if unknown
 	Hit       bool            // it is a hit of a point: State means nothing
 	State     State
 	Uncertain bool          // events were lost meanwhile: its duration is unknown
@@ -29,15 +33,18 @@ type Call struct {
 	Duration  time.Duration // of a Complete call
 	Self      time.Duration // of a Complete call
 	Total     time.Duration // its part of the total time of its function, see EachCall
+	Elapsed   time.Duration // of a Complete call, as measured: the cost of probes is not subtracted
+	Failed    bool          // a Complete call that counts in Stats.Errors
 	Depth     int           // calls around it
+	Path      string        // the functions of the calls around it and its own, with ; between, see callerPath
 	Weight    float64       // how many calls it stands for; 1 if all calls of its function were recorded
 	Arguments string        // JSON object, "" for none
 	Results   string        // the same, of a Complete call
 }
 
 // EachCall visits every call of traces when it ends, batch by batch and thread by thread. Calls
-// that are open at the end come last. An error of visit ends it and is returned. The Call is only
-// valid during the visit. EachCall returns the warnings about the traces.
+// that are open at the end come last. An error of visit ends it and is returned. The Call is used
+// again for the next visit; a copy of it stays valid. EachCall returns the warnings about the traces.
 //
 // The figures of a Report are sums over the calls, each times its Weight. For functions with windows
 // this leaves out what calls were cut off from, and self time contains callees that were not probed.
@@ -66,7 +73,9 @@ func visitCalls(path string, opts *Options, fns *functions, sum *summary, visit 
 		return err
 	}
 	defer src.close()
-	v := &calls{latency: latency{opts: opts}, src: src, fns: fns, visit: visit, call: Call{Trace: FileName(path), Host: src.meta.Host}}
+	v := &calls{latency: latency{opts: opts}, src: src, fns: fns, visit: visit, commands: map[int]string{}, call: Call{
+		Trace: FileName(path), Recording: recordingID(&src.meta), Host: src.meta.Host, Labels: src.meta.Labels,
+	}}
 	p := newPairer(v)
 	var threads []*thread
 	err = src.each(format.Columns{Args: true}, func(b *batch) error {
@@ -111,16 +120,24 @@ func visitCalls(path string, opts *Options, fns *functions, sum *summary, visit 
 // calls is the view that passes each call to a visitor. latency decides which calls count, and how.
 type calls struct {
 	latency
-	src     *source
-	fns     *functions
-	numbers []int      // by function: its number in fns
-	open    [][]string // by thread: the arguments of its open calls
-	held    int        // bytes in open
-	dropped uint64
-	args    []byte // of the row in hand
-	call    Call
-	visit   func(*Call) error
-	err     error // the first of visit; it is not called again
+	src      *source
+	fns      *functions
+	numbers  []int             // by function: its number in fns
+	open     [][]openArguments // by thread: its open calls
+	commands map[int]string    // by process: its command line
+	paths    callerPaths
+	held     int // bytes of arguments in open
+	dropped  uint64
+	args     []byte // of the row in hand
+	call     Call
+	visit    func(*Call) error
+	err      error // the first of visit; it is not called again
+}
+
+// openArguments is what is kept of an open call.
+type openArguments struct {
+	text string // JSON
+	path *callerPath
 }
 
 func (v *calls) define(funcs []format.Func) {
@@ -141,25 +158,26 @@ func (v *calls) enter(t *thread, f, parent *frame) {
 		}
 		v.held += len(text)
 	}
-	v.open[t.id] = append(v.open[t.id], text)
+	v.open[t.id] = append(v.open[t.id], openArguments{text, v.pathOf(t, f.fn)})
 }
 
 func (v *calls) leave(t *thread, f *frame, state State) {
 	open := v.open[t.id]
 	depth := len(open) - 1
-	arguments := open[depth]
+	call := open[depth]
 	v.open[t.id] = open[:depth]
-	v.held -= len(arguments)
+	v.held -= len(call.text)
 
 	s := v.of(t, uint32(f.fn))
-	total, self := s.Total, s.Self
+	total, self, errors := s.Total, s.Self, s.Errors
 	v.latency.leave(t, f, state)
 	c := &v.call
-	c.Hit, c.State, c.Depth, c.Arguments = false, state, depth, arguments
-	c.Duration, c.Self, c.Total, c.Results = 0, s.Self-self, s.Total-total, ""
+	c.Hit, c.State, c.Depth, c.Arguments, c.Path = false, state, depth, call.text, call.path.text
+	c.Duration, c.Self, c.Total, c.Elapsed, c.Results = 0, s.Self-self, s.Total-total, 0, ""
+	c.Failed = s.Errors > errors
 	c.Uncertain, c.Weight = f.uncertain, v.src.cover.Stands(f.fn, f.place)
 	if state == Complete {
-		c.Duration = time.Duration(f.durationNs(t))
+		c.Duration, c.Elapsed = time.Duration(f.durationNs(t)), time.Duration(t.nowNs-f.startNs)
 		if f.place.Unfair { // it is in no figure of its function
 			c.Self = time.Duration(f.selfNs(t))
 		}
@@ -174,8 +192,32 @@ func (v *calls) hit(t *thread, f *frame) {
 	c, fn := &v.call, f.fn
 	c.Hit, c.Uncertain, c.State, c.Depth = true, false, Complete, len(v.open[t.id])
 	c.Arguments, c.Results = jsonValues(v.src.tables.Funcs[fn].Args, v.args), ""
-	c.Duration, c.Self, c.Total, c.Weight = 0, 0, 0, v.src.cover.Stands(fn, f.place)
+	c.Duration, c.Self, c.Total, c.Elapsed, c.Weight = 0, 0, 0, 0, v.src.cover.Stands(fn, f.place)
+	c.Failed, c.Path = false, v.pathOf(t, fn).text
 	v.tell(t, fn, t.nowNs)
+}
+
+// commandOf returns the command line of a thread's process, "" if it is unknown.
+func (v *calls) commandOf(t *thread) string {
+	process := v.src.lives[t.id].process
+	if process == none {
+		return ""
+	}
+	command, ok := v.commands[process]
+	if !ok {
+		command = strings.Join(v.src.tables.Processes[process].Args, " ")
+		v.commands[process] = command
+	}
+	return command
+}
+
+// pathOf returns the path of a call or hit inside the open calls of a thread.
+func (v *calls) pathOf(t *thread, fn format.FuncID) *callerPath {
+	var caller *callerPath
+	if open := v.open[t.id]; len(open) > 0 {
+		caller = open[len(open)-1].path
+	}
+	return v.paths.of(caller, fn, v.src.tables.Funcs[fn].Name)
 }
 
 func (v *calls) tell(t *thread, fn format.FuncID, startNs int64) {
@@ -183,7 +225,7 @@ func (v *calls) tell(t *thread, fn format.FuncID, startNs int64) {
 		return
 	}
 	c := &v.call
-	c.Function, c.Thread, c.Process = &v.fns.list[v.numbers[fn]], &t.info, t.process
+	c.Function, c.Thread, c.Process, c.Command = &v.fns.list[v.numbers[fn]], &t.info, t.process, v.commandOf(t)
 	c.Start = time.Duration(startNs)
 	c.Begin = time.Unix(0, v.src.meta.Start.WallNs).UTC().Add(c.Start)
 	v.err = v.visit(c)

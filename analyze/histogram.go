@@ -45,19 +45,31 @@ func (h *Histogram) note(d time.Duration) int64 {
 
 // insert counts a duration in its bucket.
 func (h *Histogram) insert(v int64) {
-	// Pages 0 and 1 are exact (0..63 and 64..127). Page p holds the values of 6+p bits; the upper 7
-	// bits select the bucket.
-	page, bucket := 0, uint64(v)
-	if bucket >= subBuckets {
-		page = bits.Len64(bucket) - 6
-		bucket >>= uint(page - 1)
-	}
+	page, bucket := bucketOf(v)
 	p := h.pages[page]
 	if p == nil {
 		p = new([subBuckets]uint64)
 		h.pages[page] = p
 	}
-	p[bucket%subBuckets]++
+	p[bucket]++
+}
+
+// bucketOf returns the bucket of a value. Pages 0 and 1 are exact (0..63 and 64..127). Page p holds
+// the values of 6+p bits; the upper 7 bits select the bucket.
+func bucketOf(v int64) (page int, bucket uint64) {
+	bucket = uint64(v)
+	if bucket >= subBuckets {
+		page = bits.Len64(bucket) - 6
+		bucket >>= uint(page - 1)
+	}
+	return page, bucket % subBuckets
+}
+
+// BucketMiddle returns the duration that represents all durations in the bucket of d, in every
+// Histogram. Negative durations count as 0.
+func BucketMiddle(d time.Duration) time.Duration {
+	page, bucket := bucketOf(max(int64(d), 0))
+	return time.Duration(bucketMiddle(page, int(bucket)))
 }
 
 // Merge adds all durations of other.

@@ -1,6 +1,9 @@
 package analyze
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -73,4 +76,21 @@ func (t *Trace) AskedFor() (list []string) {
 		}
 	}
 	return list
+}
+
+// recordingID identifies a recording, wherever its file lies: the second in which it started, and a
+// hash of where, when and how it was started.
+func recordingID(m *format.Meta) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q %d %d %q %d", m.Host, m.Start.WallNs, m.Start.MonoNs, m.Args, m.PIDs)
+	return time.Unix(0, m.Start.WallNs).UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(h.Sum(nil)[:6])
+}
+
+// ReadMeta returns the facts that a trace begins with. All text is fit for a terminal.
+func ReadMeta(path string, opts Options) (format.Meta, error) {
+	r, err := opts.open(path)
+	if err != nil {
+		return format.Meta{}, err
+	}
+	return printableMeta(r.Meta()), r.Close()
 }

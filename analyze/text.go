@@ -69,6 +69,9 @@ func isPrintable(s string) bool {
 func printableMeta(m format.Meta) format.Meta {
 	m.Host, m.Kernel, m.Recorder, m.Arch = Printable(m.Host), Printable(m.Kernel), Printable(m.Recorder), Printable(m.Arch)
 	m.Command, m.Args, m.Probes, m.Presets = printables(m.Command), printables(m.Args), printables(m.Probes), printables(m.Presets)
+	if format.CheckLabels(m.Labels) != nil { // not by utrace
+		m.Labels = nil
+	}
 	return m
 }
 

@@ -115,10 +115,10 @@
 // instead of a string is {"null":true}.
 //
 // The metadata of the schema has under "utrace.version" the version of the format. Under "utrace"
-// it has the JSON of Meta: the facts that were available at the start. Within a version, columns of
-// integers or utf8 may be added at the end, as well as kinds of rows and members of the JSON.
-// Readers skip what they do not understand, but count the time of such rows. Any other change makes
-// a new version.
+// it has the JSON of Meta: the facts that were available at the start, and Meta.Labels, which the
+// user gave; older traces have no labels. Within a version, columns of integers or utf8 may be added
+// at the end, as well as kinds of rows and members of the JSON. Readers skip what they do not
+// understand, but count the time of such rows. Any other change makes a new version.
 //
 // The end-of-stream marker is before the footer. A Reader goes from front to back and needs no
 // footer: after a kill -9 or on a full disk it reads the file up to the last complete batch. To

@@ -32,6 +32,10 @@ type Meta struct {
 	MaxOverheadPercent float64 `json:"max_overhead_percent,omitempty"` // of the CPU time of each process; 0: no limit
 	Costs              *Costs  `json:"costs,omitempty"`                // nil if they were not needed
 
+	// Labels are what the user says about the recording, such as the version of a program. A key has
+	// letters, digits, and _ . - /, and begins with a letter. See CheckLabels for the limits.
+	Labels map[string]string `json:"labels,omitempty"`
+
 	// SampleHz is how often a second the clock of each processor ticked for samples. 0: there are
 	// none.
 	SampleHz int `json:"sample_hz,omitempty"`

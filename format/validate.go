@@ -8,6 +8,9 @@ import (
 // Validate reads a trace to its end and checks every rule of the format, including rules that a
 // reader does not depend on. It is for tests of writers.
 func Validate(r *Reader) error {
+	if err := CheckLabels(r.Meta().Labels); err != nil {
+		return err
+	}
 	v := validator{processes: map[int]bool{}}
 	err := eachBatch(r, func(b *Batch, tables *Tables, clocks []clock) error {
 		if v.ended {

@@ -32,6 +32,8 @@ type Config struct {
 	LinkHolder []string
 	Version    string
 	Args       []string // the recorder's own command line, for the trace
+	// Labels are kept in the trace. They must pass format.CheckLabels.
+	Labels map[string]string
 
 	// Started, unless nil, is called once the command has been started, or at once without a
 	// command.

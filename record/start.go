@@ -314,7 +314,7 @@ func (s *session) meta() format.Meta {
 		Args: s.cfg.Args, Command: s.cfg.Command, PIDs: s.cfg.PIDs, Presets: s.plan.PresetNames(s.cfg.Config),
 		CPUs: runtime.NumCPU(), RingBytes: s.cfg.RingBytes, Start: s.start, Stacks: s.cfg.Stacks,
 		Chosen: !s.cfg.NamesProbes(), Follow: s.children, DurationNs: int64(s.cfg.Duration), MaxBytes: s.cfg.MaxBytes,
-		Sched: s.cfg.Sched, SlowerThanNs: int64(s.cfg.SlowerThan), MaxOverheadPercent: 100 * s.cfg.MaxOverhead, Costs: s.limitCosts.describe(),
+		Labels: s.cfg.Labels, Sched: s.cfg.Sched, SlowerThanNs: int64(s.cfg.SlowerThan), MaxOverheadPercent: 100 * s.cfg.MaxOverhead, Costs: s.limitCosts.describe(),
 	}
 	for _, p := range s.cfg.Probes {
 		m.Probes = append(m.Probes, p.Text)

@@ -2,7 +2,7 @@
 // other programs.
 //
 //   - for a terminal: Report, Flow, FlowArrows, Tree, Hist, Heatmap, Slowest, Diff
-//   - for programs: JSON, CSV, DiffJSON, ParquetWriter
+//   - for programs: JSON, CSV, DiffJSON; package fleet has tables of calls
 //   - for viewers: Folded, Flame, FlameDiff, HeatmapSVG, TraceEvent
 //   - for package page: Facts, Sentences, Notes, WhyTables, JSONFunctions and others
 //

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,6 +46,7 @@ func info(w io.Writer, r *analyze.Recording) {
 	facts("recorder", "utrace "+m.Recorder)
 	facts("started as", shellWords(m.Args))
 	facts("command", shellWords(m.Command))
+	facts("label", labelTexts(m.Labels)...)
 	facts("process", processTexts(r.Processes)...)
 	facts("asked for", r.AskedFor()...)
 	facts("also", alsoTexts(r)...)
@@ -58,6 +61,14 @@ func endText(r *analyze.Recording) string {
 		return "the trace was not completed"
 	}
 	return r.Reason
+}
+
+// labelTexts has a line for each label.
+func labelTexts(labels map[string]string) (texts []string) {
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		texts = append(texts, key+"="+labels[key])
+	}
+	return texts
 }
 
 // processTexts has a line for each process, with the path of its program if the line lacks it.

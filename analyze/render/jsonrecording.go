@@ -48,6 +48,8 @@ type jsonRecording struct {
 	Events             uint64   `json:"events"`
 	Lost               uint64   `json:"lost"`
 	LeftOut            int      `json:"left_out"`
+
+	Labels map[string]string `json:"labels,omitempty"` // that the user gave
 }
 
 func newJSONProcesses(list []analyze.Process) []jsonProcess {
@@ -64,7 +66,7 @@ func newJSONRecordings(list []analyze.Recording) []jsonRecording {
 		r := &list[i]
 		m := &r.Meta
 		out = append(out, jsonRecording{
-			File: r.File, Host: m.Host, Kernel: m.Kernel, Arch: m.Arch, CPUs: m.CPUs, Recorder: m.Recorder, Args: m.Args, Command: m.Command,
+			File: r.File, Host: m.Host, Kernel: m.Kernel, Arch: m.Arch, CPUs: m.CPUs, Recorder: m.Recorder, Args: m.Args, Command: m.Command, Labels: m.Labels,
 			PIDs: append([]int{}, m.PIDs...), Probes: m.Probes, Presets: m.Presets, Chosen: m.Chosen, Follow: m.Follow, Sched: m.Sched, Stacks: m.Stacks,
 			MaxDurationNs: m.DurationNs, MaxBytes: m.MaxBytes, MaxOverheadPercent: m.MaxOverheadPercent, SlowerThanNs: m.SlowerThanNs,
 			RingBytes: m.RingBytes, Start: startOf(r).Format(jsonTime), DurationNs: int64(r.Duration), Reason: r.Reason,

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -30,22 +29,7 @@ func duckDB(t *testing.T) func(query string) []map[string]any {
 	}
 	return func(query string) []map[string]any {
 		t.Helper()
-		var errs bytes.Buffer
-		cmd := exec.Command(bin, query)
-		cmd.Stderr = &errs
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatalf("%v\n%s", err, errs.String())
-		}
-		var rows []map[string]any
-		for dec := json.NewDecoder(bytes.NewReader(out)); dec.More(); {
-			var row map[string]any
-			if err := dec.Decode(&row); err != nil {
-				t.Fatal(err)
-			}
-			rows = append(rows, row)
-		}
-		return rows
+		return jsonRows(t, exec.Command(bin, query))
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"utrace/format"
 )
 
 // flagError makes the errors of flags usage errors. The flag values of this package say what they
@@ -114,6 +116,26 @@ func (l *idList) Set(text string) error {
 		*l.ids = append(*l.ids, id)
 	}
 	return nil
+}
+
+// labels is a flag such as version=1.4.2 that may be repeated.
+type labels map[string]string
+
+func (l *labels) String() string { return "" }
+func (l *labels) Type() string   { return "KEY=VALUE" }
+func (l *labels) Set(text string) error {
+	key, value, ok := strings.Cut(text, "=")
+	if !ok {
+		return errors.New("want KEY=VALUE, such as version=1.4.2")
+	}
+	if _, twice := (*l)[key]; twice {
+		return fmt.Errorf("label %s is given twice", key)
+	}
+	if *l == nil {
+		*l = labels{}
+	}
+	(*l)[key] = value
+	return format.CheckLabels(*l)
 }
 
 // threadList is a list of thread IDs, and of goroutines and tracks as analyze.FlowName writes them.

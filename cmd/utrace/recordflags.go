@@ -97,6 +97,7 @@ type recordFlags struct {
 	targetFlags
 	duration time.Duration
 	output   string
+	labels   labels
 	force    bool
 	sched    bool
 	maxSize  byteSize
@@ -118,6 +119,7 @@ func (f *recordFlags) add(flags *pflag.FlagSet) {
 	endGroup(flags, "When to stop")
 
 	flags.StringVarP(&f.output, "output", "o", "trace.arrow", "write the trace to `FILE`; an older trace is kept as FILE.old")
+	flags.Var(&f.labels, "label", "keep `KEY=VALUE` in the trace, such as version=1.4.2, for exports and analyze --info; repeatable")
 	flags.BoolVar(&f.force, "force", false, "replace an output file that is not a trace")
 	endGroup(flags, "Output")
 
@@ -145,7 +147,7 @@ func (f *recordFlags) config(command []string, limited bool) (record.Config, err
 	}
 
 	cfg.Duration, cfg.Output, cfg.Force, cfg.Sched = f.duration, f.output, f.force, f.sched
-	cfg.MaxBytes, cfg.RingBytes = int64(f.maxSize), ring
+	cfg.MaxBytes, cfg.RingBytes, cfg.Labels = int64(f.maxSize), ring, f.labels
 	if cfg.MaxOverhead = float64(f.limit); cfg.NamesProbes() && !limited {
 		cfg.MaxOverhead = 0
 	}

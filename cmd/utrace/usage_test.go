@@ -65,6 +65,9 @@ func TestUsage(t *testing.T) {
 		{[]string{"record", "-o", "", "true"}, 2, "-o: the name of the trace is empty"},
 		{[]string{"record", "--max-overhead", "5", "true"}, 2, "not a part of the CPU time"},
 		{[]string{"record", "-p", "-3"}, 2, "not a process ID"},
+		{[]string{"record", "--label", "version", "true"}, 2, "want KEY=VALUE, such as version=1.4.2"},
+		{[]string{"record", "--label", "a=1", "--label", "a=2", "true"}, 2, "label a is given twice"},
+		{[]string{"record", "--label", "9=1", "true"}, 2, "a key begins with a letter"},
 		{[]string{"record", "-p", "999999999"}, 1, "no process"},
 		{[]string{"record", "--ring-size", "5000", "true"}, 2, "power of two"},
 		{[]string{"record", "-e", "/(/", "true"}, 2, "regular expression"},
@@ -184,7 +187,10 @@ func TestAnalyzeUsage(t *testing.T) {
 
 func TestExportUsage(t *testing.T) {
 	trace := traceFile(t, "nesting")
-	for _, args := range [][]string{{}, {trace}, {"--parquet", "x"}, {"--parquet", trace, trace}, {"--parquet", "-", trace, trace}} {
+	for _, args := range [][]string{{}, {trace}, {"--parquet", "x"}, {"--parquet", trace, trace}, {"--parquet", "-", trace, trace},
+		{"--partition", "host", trace}, {"--partition", "host,version", "--parquet", "x", trace}, {"--partition", "host", "--parquet", "-", trace},
+		{"--pyroscope", "localhost:4040", trace}, {"--otlp", "-", "--parquet", "-", trace}, {"--otlp", "x", "--slowest", "100001", trace}, {"--otlp", trace, trace},
+	} {
 		wantStatus(t, 2, append([]string{"export"}, args...))
 	}
 }

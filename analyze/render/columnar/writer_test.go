@@ -1,35 +1,44 @@
-package render
+package columnar
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"testing"
 
 	"github.com/apache/arrow/go/v15/parquet/file"
-
-	"utrace/analyze"
-	"utrace/format"
 )
 
+type row struct {
+	n    int
+	text string // "" is null
+}
+
+func newRows(w io.Writer) (*Writer[row], error) {
+	return NewWriter(w, "row", []Column[row]{
+		Int64("n", func(r *row) int64 { return int64(r.n) }),
+		OptionalText("text", func(r *row) string { return r.text }),
+	})
+}
+
 // A file of several row groups must hold every call. A write error must be returned.
-func TestParquetWriter(t *testing.T) {
-	write := func(w *ParquetWriter, calls int) error {
-		c := analyze.Call{Function: &analyze.Function{Name: "f"}, Thread: &format.Thread{PID: 1}, Process: &format.Process{PID: 1}, State: analyze.Complete}
+func TestWriter(t *testing.T) {
+	write := func(w *Writer[row], calls int) error {
 		for i := range calls {
-			c.Arguments = ""
+			r := row{n: i}
 			if i%3 == 0 {
-				c.Arguments = fmt.Sprintf(`{"n":%d}`, i)
+				r.text = fmt.Sprintf(`{"n":%d}`, i)
 			}
-			if err := w.Write(&c); err != nil {
+			if err := w.Write(&r); err != nil {
 				return err
 			}
 		}
 		return w.Close()
 	}
-	for _, calls := range []int{0, 1, batchRows, rowGroupRows, 2*rowGroupRows + batchRows + 1} {
+	for _, calls := range []int{0, 1, batchRows, GroupRows, 2*GroupRows + batchRows + 1} {
 		var out bytes.Buffer
-		w, err := NewParquetWriter(&out)
+		w, err := newRows(&out)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -40,7 +49,7 @@ func TestParquetWriter(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := (calls + rowGroupRows - 1) / rowGroupRows
+		want := (calls + GroupRows - 1) / GroupRows
 		if r.NumRows() != int64(calls) || r.NumRowGroups() != want {
 			t.Errorf("%d rows in %d groups, want %d in %d", r.NumRows(), r.NumRowGroups(), calls, want)
 		}
@@ -50,9 +59,9 @@ func TestParquetWriter(t *testing.T) {
 	}
 	full := errors.New("disk is full")
 	for _, room := range []int{0, 3, 100, 10_000} {
-		w, err := NewParquetWriter(&smallDisk{room, full})
+		w, err := newRows(&smallDisk{room, full})
 		if err == nil {
-			err = write(w, 2*rowGroupRows)
+			err = write(w, 2*GroupRows)
 		}
 		if err != full {
 			t.Errorf("room for %d bytes: %v", room, err)
