@@ -32,6 +32,17 @@ type Slot struct {
 // Slot returns the slot of fn, which stays valid until the next call of Slot.
 func (o *Table) Slot(fn format.FuncID) *Slot {
 	key := uint32(fn) + 1
+	if len(o.slots) > 0 {
+		at := uint64(key) * o.multiplier >> o.shift
+		if s := &o.slots[at&uint64(len(o.slots)-1)]; s.key == key { // nearly always
+			return s
+		}
+	}
+	return o.search(key)
+}
+
+// search returns the slot of a key that may not be where its hash is.
+func (o *Table) search(key uint32) *Slot {
 	if s := o.find(key); s != nil && s.key == key {
 		return s
 	}
