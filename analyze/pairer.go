@@ -311,12 +311,12 @@ func (p *pairer) enter(t *thread, fn format.FuncID, sp, gone uint64) {
 		return
 	}
 	parent := t.top()
-	slot := t.open.Slot(fn)
+	top := t.open.Top(fn)
 	t.frames = t.frames[:n+1]
 	f := &t.frames[n]
 	p.open(f, t, parent, fn, sp)
-	f.outer = slot.Top
-	slot.Top = int32(n)
+	f.outer = *top
+	*top = int32(n)
 	if t.sched != nil {
 		t.sched.push()
 	}
@@ -373,7 +373,7 @@ func (p *pairer) leave(t *thread, fn format.FuncID, sp uint64, state State) {
 		p.orphan(t, fn)
 		return
 	}
-	open := t.open.Slot(fn).Top
+	open := *t.open.Top(fn)
 	if open == none || sp != 0 && t.frames[open].sp != sp || of.noReturn {
 		p.orphan(t, fn)
 		return
@@ -407,7 +407,7 @@ func (p *pairer) end(t *thread, state State) {
 		state = Cut
 	}
 	f.cut = state == Cut
-	t.open.Slot(f.fn).Top = f.outer
+	*t.open.Top(f.fn) = f.outer
 	if t.sched != nil {
 		p.reach(t)
 	}
