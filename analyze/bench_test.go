@@ -1,6 +1,9 @@
 package analyze
 
 import (
+	"bufio"
+	"bytes"
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -63,6 +66,80 @@ func BenchmarkReport(b *testing.B) {
 				b.ReportMetric(peakMiB(), "peak-MiB")
 			})
 		}
+	}
+}
+
+// BenchmarkRepeated measures the report over the trace of BenchmarkReport with 8 threads, repeated
+// UTRACE_BENCH_REPEAT times. Speed and memory must not depend on that.
+func BenchmarkRepeated(b *testing.B) {
+	times, err := strconv.Atoi(cmp.Or(os.Getenv("UTRACE_BENCH_REPEAT"), "2"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	n := benchEvents(b)
+	dir := b.TempDir()
+	once, path := filepath.Join(dir, "once.arrow"), filepath.Join(dir, "trace.arrow")
+	writeCalls(b, once, n, 8, benchCosts())
+	repeatTrace(b, once, path, times)
+	b.ResetTimer()
+	forgetPeak()
+	before := cpuSeconds()
+	for b.Loop() {
+		r, err := Report([]string{path}, Options{})
+		if err != nil || r.Trace.Events != uint64(n*times) {
+			b.Fatal(err, r.Trace, r.Warnings)
+		}
+	}
+	events := float64(n) * float64(times) * float64(b.N)
+	b.ReportMetric(events/b.Elapsed().Seconds()/1e6, "Mevents/s")
+	b.ReportMetric((cpuSeconds()-before)*1e9/events, "cpu-ns/event")
+	b.ReportMetric(peakMiB(), "peak-MiB")
+}
+
+// repeatTrace copies a trace with its batches of events several times over. Threads continue where
+// they were. The footer is wrong: only this module can read the copy.
+func repeatTrace(tb testing.TB, from, to string, times int) {
+	data, err := os.ReadFile(from)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	r, err := format.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	last := r.Offset() // the end of the last batch of events
+	decoder, err := format.NewDecoder()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer decoder.Close()
+	var events [][]byte
+	var m format.Message
+	var b format.Batch
+	for r.Next(&m) == nil {
+		if err := decoder.Decode(&m, format.Columns{None: true}, &b); err != nil {
+			tb.Fatal(err)
+		}
+		if len(b.Defs) == 0 {
+			start, end := m.Range()
+			events, last = append(events, data[start:end]), end
+		}
+	}
+	f, err := os.Create(to)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer f.Close()
+	w := bufio.NewWriterSize(f, 1<<20)
+	w.Write(data[:last])
+	for range times - 1 {
+		for _, batch := range events {
+			w.Write(batch)
+		}
+	}
+	w.Write(data[last:])
+	if err := w.Flush(); err != nil {
+		tb.Fatal(err)
 	}
 }
 

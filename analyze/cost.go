@@ -53,7 +53,6 @@ type costs struct {
 	recent   [][]format.SiteCost // by class: of the latest calibrations
 	quartile []format.SiteCost   // by class: lower quartiles of recent, without interrupts
 	index    map[costClass]int   // the first class holds all functions without a known cost
-	used     []bool              // by function: it has an event
 	seen     int                 // calibrations applied
 
 	quietNs, interruptNs []int64 // of the latest interruptCalibrations
@@ -80,7 +79,6 @@ func (c *costs) row(kind format.Kind, fn format.FuncID) int64 {
 func (c *costs) define(funcs []format.Func) {
 	for i := len(c.funcs); i < len(funcs); i++ {
 		c.funcs = append(c.funcs, c.class(costClass{funcs[i].EntryClass, funcs[i].ReturnClass}))
-		c.used = append(c.used, false)
 	}
 }
 

@@ -37,12 +37,13 @@ func (p *pairer) learn(d *definitions) {
 
 // define adds all functions. It skips known ones.
 func (p *pairer) define(funcs []format.Func) {
-	for _, f := range funcs[len(p.noReturn):] {
-		p.noReturn = append(p.noReturn, f.NoReturn)
-		p.trampoline = append(p.trampoline, f.USDT == "" && !f.NoReturn && (f.ReturnClass == "trampoline" || f.ReturnClass == ""))
-		p.usdt = append(p.usdt, p.usdtID(f.USDT))
-	}
-	p.funcs = funcs
 	p.costs.define(funcs)
+	for i := len(p.funcs); i < len(funcs); i++ {
+		f := &funcs[i]
+		p.funcs = append(p.funcs, pairedFunc{
+			class: uint32(p.costs.funcs[i]), usdt: p.usdtID(f.USDT), noReturn: f.NoReturn,
+			trampoline: f.USDT == "" && !f.NoReturn && (f.ReturnClass == "trampoline" || f.ReturnClass == ""),
+		})
+	}
 	p.view.define(funcs)
 }

@@ -120,7 +120,6 @@ type thread struct {
 	awaitedNs   int64   // the same in waits: see run.awaited
 	awaited     []int64 // of the current run: those that are still to come
 	gaps        int     // damaged parts of the trace up to here
-	stack       uint64  // of the current entry, if the columns have it; see format.Stack
 	base        uint64  // stack base in force
 	frames      []frame
 	open        opencalls.Table
@@ -182,6 +181,15 @@ func (t *thread) value() (uint64, bool) {
 		return 0, false
 	}
 	return t.batch.Value[t.row], true
+}
+
+// stack returns the number of the stack of the current entry, 0 if there is none; see format.Stack.
+func (t *thread) stack() uint64 {
+	v, ok := t.value()
+	if !ok || !format.Kind(t.batch.Kind[t.row]).IsEntry() {
+		return 0
+	}
+	return v
 }
 
 // startRun begins the rows of a run.

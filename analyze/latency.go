@@ -186,7 +186,9 @@ func (l *latency) programOf(t *thread) *Program {
 
 // enter decides the part of an errorCheck that is about arguments, and keeps it in node.
 func (l *latency) enter(t *thread, f, parent *frame) {
-	l.groups.enter(t, f, parent)
+	if l.groups != nil {
+		l.groups.enter(t, f, parent)
+	}
 	if check := l.checks[f.fn]; check != nil {
 		f.node = check.enter(t)
 	}
@@ -214,7 +216,9 @@ func (l *latency) leave(t *thread, f *frame, state State) {
 	if l.matches[f.fn] {
 		l.count(t, f, state)
 	}
-	l.groups.leave(f)
+	if l.groups != nil {
+		l.groups.leave(f)
+	}
 }
 
 // count counts a call. A recursive function's total counts its outermost call if that is complete
@@ -224,16 +228,25 @@ func (l *latency) count(t *thread, f *frame, state State) {
 	if state == Dropped && l.opts.countsDropped() {
 		return // the total of dropped calls contains the calls inside them
 	}
-	selected := state != Dropped && l.opts.selects(t, f, state)
+	selected := state != Dropped && (l.opts.selectsAll() || l.opts.selects(t, f, state))
 	if !selected && f.innerNs == 0 {
 		return
 	}
-	outer := l.groups.outer(t, f)
-	if selected || outer == none {
-		l.groups.decide(t, f)
-		if state == Complete {
-			l.groups.result(t, f)
+	outer := f.outer
+	if l.groups == nil {
+		f.group = uint32(f.fn)
+	} else {
+		outer = l.groups.outer(t, f)
+		if selected || outer == none {
+			l.groups.decide(t, f)
+			if state == Complete {
+				l.groups.result(t, f)
+			}
 		}
+	}
+	var s *callStats
+	if selected || outer == none {
+		s = l.of(t, f.group)
 	}
 	inner := f.innerNs
 	if t.sched != nil {
@@ -241,7 +254,6 @@ func (l *latency) count(t *thread, f *frame, state State) {
 	}
 	fair := selected && !f.place.Unfair
 	if selected {
-		s := l.of(t, f.group)
 		s.Recorded++
 		if state != Complete {
 			s.Incomplete++
@@ -271,7 +283,6 @@ func (l *latency) count(t *thread, f *frame, state State) {
 		}
 	}
 	if outer == none {
-		s := l.of(t, f.group)
 		s.Total += time.Duration(inner)
 		s.UncertainTotal += time.Duration(uncertain)
 	} else {

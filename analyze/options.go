@@ -87,6 +87,9 @@ func (o *Options) short(t *thread, f *frame, state State) bool {
 	return o.Min > 0 && (state != Complete || f.durationNs(t) < int64(o.Min))
 }
 
+// selectsAll reports whether all calls are selected by their times.
+func (o *Options) selectsAll() bool { return o.From == 0 && o.To == 0 && o.Min == 0 }
+
 // selects reports whether a call that ends is selected by its time.
 func (o *Options) selects(t *thread, f *frame, state State) bool {
 	return !o.outside(f.startNs) && !o.short(t, f, state)

@@ -66,11 +66,8 @@ type pairer struct {
 	losses      lossWindows
 	waited      func(*thread, *Wait)            // called when a thread runs again; may be nil
 	executed    func(t *thread, program string) // called when a process executes one; may be nil
-	funcs       []format.Func
-	noReturn    []bool            // by function
-	trampoline  []bool            // by function: its returns are seen by return probes
-	usdt        []uint32          // by function: the static probe (USDT) that begins it, from 1; 0 for none
-	usdts       map[string]uint32 // those numbers, by name
+	funcs       []pairedFunc
+	usdts       map[string]uint32 // numbers of static probes (USDT), by name
 	cover       *windows.Coverage // nil if all functions were probed all the time
 	sched       bool              // the scheduler was recorded
 	schedLosses lossWindows
@@ -82,6 +79,15 @@ type pairer struct {
 	// insideNs is the time of the outermost complete calls as measured, correctedNs the same less
 	// the cost of probes.
 	insideNs, correctedNs int64
+}
+
+// pairedFunc is what each event of a function needs of it.
+type pairedFunc struct {
+	class      uint32 // of its cost
+	usdt       uint32 // the static probe (USDT) that begins it, from 1; 0 for none
+	noReturn   bool
+	trampoline bool // its returns are seen by return probes
+	used       bool // it has an event
 }
 
 func newPairer(v view) *pairer {
@@ -125,13 +131,9 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 			sp = t.base - uint64(depths[i])
 		}
 		fn := format.FuncID(funcs[i])
-		t.stack = 0
-		if len(b.Value) > 0 && kind.IsEntry() {
-			t.stack = b.Value[from+i]
-		}
 		switch kind {
 		case format.Entry:
-			if p.usdt[fn] != 0 && sp != 0 {
+			if sp != 0 && p.funcs[fn].usdt != 0 {
 				p.enterSpan(t, fn, sp)
 			} else {
 				p.enter(t, fn, sp, sp)
@@ -143,7 +145,7 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 		case format.DroppedReturn:
 			p.leave(t, fn, sp, Dropped)
 		case format.Hit:
-			p.costs.used[fn] = true
+			p.funcs[fn].used = true
 			p.view.hit(t, &frame{fn: fn, startNs: t.nowNs, place: p.cover.Place(fn, t.nowNs)})
 			p.spend(t, p.costs.of(fn).hit())
 		case format.StackBase:
@@ -187,14 +189,11 @@ func (p *pairer) spend(t *thread, ns int64) {
 	}
 }
 
-// returning corrects the cost of the latest return of t, if a return probe now sees another return
-// at the same depth, without an entry in between. After a tail call, one instruction returns from
+// returning handles a return that a return probe sees. It corrects the cost of the latest return of
+// t, if this is another one at the same depth, without an entry in between. After a tail call, one instruction returns from
 // all calls of the chain. The kernel handles their return probes in a single trap, one after
 // another, so the earlier return has cost no more than the time up to this one.
 func (p *pairer) returning(t *thread, fn format.FuncID, sp uint64) {
-	if !p.trampoline[fn] {
-		return
-	}
 	if last := &t.lastReturn; sp != 0 && last.sp == sp {
 		p.spend(t, min(0, t.nowNs-last.atNs-last.costNs))
 	}
@@ -250,12 +249,8 @@ func (p *pairer) switched(t *thread, kind format.Kind, value uint64) {
 	}
 }
 
-// reach notes that a thread is on a processor now.
-func (p *pairer) reach(t *thread) {
-	if t.sched != nil {
-		p.await(t, t.sched.reach(t.nowNs))
-	}
-}
+// reach notes that a thread is on a processor now. The scheduler must have been recorded.
+func (p *pairer) reach(t *thread) { p.await(t, t.sched.reach(t.nowNs)) }
 
 // await adds the cost of others' probes to the call around a wait.
 func (p *pairer) await(t *thread, probes time.Duration) {
@@ -289,7 +284,7 @@ func (p *pairer) enterSpan(t *thread, fn format.FuncID, sp uint64) {
 	n := len(t.frames)
 	keep := n
 	for i := n - 1; i >= max(0, n-maxShared) && t.frames[i].sp == sp; i-- {
-		if p.usdt[t.frames[i].fn] == p.usdt[fn] {
+		if p.funcs[t.frames[i].fn].usdt == p.funcs[fn].usdt {
 			keep = i
 		}
 	}
@@ -306,21 +301,22 @@ func (p *pairer) enter(t *thread, fn format.FuncID, sp, gone uint64) {
 			p.end(t, Unwound)
 		}
 	}
-	p.costs.used[fn] = true
 	t.lastReturn.sp = 0
-	p.reach(t)
+	if t.sched != nil {
+		p.reach(t)
+	}
 	n := len(t.frames)
 	if n == cap(t.frames) && !p.grow(t) {
 		p.skip(t, fn, sp)
 		return
 	}
 	parent := t.top()
-	slot := t.open.Slot(fn)
+	top := t.open.Top(fn)
 	t.frames = t.frames[:n+1]
-	f := &t.frames[n] // filled in place: it is too large to copy for each call
+	f := &t.frames[n]
 	p.open(f, t, parent, fn, sp)
-	f.outer = slot.Top
-	slot.Top = int32(n)
+	f.outer = *top
+	*top = int32(n)
 	if t.sched != nil {
 		t.sched.push()
 	}
@@ -329,7 +325,12 @@ func (p *pairer) enter(t *thread, fn format.FuncID, sp, gone uint64) {
 
 // open makes f the frame of a call inside parent, which may be nil.
 func (p *pairer) open(f *frame, t *thread, parent *frame, fn format.FuncID, sp uint64) {
-	*f = frame{sp: sp, startNs: t.nowNs, exposedNs: t.exposedNs, costNs: int64(p.costs.of(fn).inside), fn: fn, outer: none, hasSP: sp != 0}
+	of := &p.funcs[fn]
+	of.used = true
+	*f = frame{} // a literal with values would be made elsewhere, and copied
+	f.sp, f.hasSP = sp, sp != 0
+	f.startNs, f.exposedNs, f.costNs = t.nowNs, t.exposedNs, int64(p.costs.list[of.class].inside)
+	f.fn, f.outer = fn, none
 	f.place.OffNs = math.MaxInt64
 	if p.cover != nil {
 		f.place = p.cover.Place(fn, t.nowNs)
@@ -343,8 +344,8 @@ func (p *pairer) open(f *frame, t *thread, parent *frame, fn format.FuncID, sp u
 	case sp == 0:
 		f.sp = math.MaxUint64
 	}
-	f.noReturn = p.noReturn[fn]
-	if p.trampoline[fn] {
+	f.noReturn = of.noReturn
+	if of.trampoline {
 		f.returns++
 		f.tooDeep = f.returns > maxReturnProbes
 	}
@@ -352,7 +353,10 @@ func (p *pairer) open(f *frame, t *thread, parent *frame, fn format.FuncID, sp u
 
 // leave is rules 2 and 3; state is Complete or Dropped.
 func (p *pairer) leave(t *thread, fn format.FuncID, sp uint64, state State) {
-	p.returning(t, fn, sp)
+	of := &p.funcs[fn]
+	if of.trampoline {
+		p.returning(t, fn, sp)
+	}
 	if n := len(t.frames); n > 0 && sp != 0 {
 		// Nearly always the top frame returns.
 		if top := &t.frames[n-1]; top.sp == sp && top.fn == fn && !top.noReturn && !top.tooDeep {
@@ -369,8 +373,8 @@ func (p *pairer) leave(t *thread, fn format.FuncID, sp uint64, state State) {
 		p.orphan(t, fn)
 		return
 	}
-	open := t.open.Slot(fn).Top
-	if open == none || sp != 0 && t.frames[open].sp != sp || p.noReturn[fn] {
+	open := *t.open.Top(fn)
+	if open == none || sp != 0 && t.frames[open].sp != sp || of.noReturn {
 		p.orphan(t, fn)
 		return
 	}
@@ -388,7 +392,7 @@ func (p *pairer) orphan(t *thread, fn format.FuncID) {
 	if p.cover.Of(fn) == nil {
 		p.orphans++
 	}
-	p.costs.used[fn] = true
+	p.funcs[fn].used = true
 	p.spend(t, int64(p.costs.of(fn).orphan))
 }
 
@@ -403,9 +407,11 @@ func (p *pairer) end(t *thread, state State) {
 		state = Cut
 	}
 	f.cut = state == Cut
-	t.open.Slot(f.fn).Top = f.outer
-	p.reach(t)
-	cost := p.costs.of(f.fn)
+	*t.open.Top(f.fn) = f.outer
+	if t.sched != nil {
+		p.reach(t)
+	}
+	cost := &p.costs.list[p.funcs[f.fn].class]
 	inside, raw, spent := f.childNs, f.rawNs, f.costNs+int64(cost.gone)
 	if state.Returned() || f.cut {
 		inside, raw = f.durationNs(t), f.measuredNs(t)

@@ -21,6 +21,17 @@ func (q queue) order() {
 	}
 }
 
+// second returns the earliest cursor but the one at the front, nil if there is none.
+func (q queue) second() *cursor {
+	switch {
+	case len(q) < 2:
+		return nil
+	case len(q) > 2 && q[2].before(&q[1]):
+		return &q[2]
+	}
+	return &q[1]
+}
+
 // moved restores the order after the front was moved. It removes the front if that is at its end.
 func (q *queue) moved(more bool) {
 	if !more {

@@ -46,7 +46,7 @@ type tally struct {
 	bounded     bool
 	preemptedNs int64  // in displacements, in addition to hitNs
 	awaitedNs   int64  // in the probes of threads that were waited for, in addition to hitNs
-	used        []bool // see costs
+	used        []bool // by function: it has an event
 	touched     []TouchedThread
 }
 
@@ -77,9 +77,9 @@ func (t *tally) pairer(p *pairer) {
 	t.skipped += p.skipped
 	t.insideNs += p.insideNs
 	t.correctedNs += p.correctedNs
-	t.used = append(t.used, make([]bool, max(0, len(p.costs.used)-len(t.used)))...)
-	for fn, used := range p.costs.used {
-		t.used[fn] = t.used[fn] || used
+	t.used = append(t.used, make([]bool, max(0, len(p.funcs)-len(t.used)))...)
+	for fn := range p.funcs {
+		t.used[fn] = t.used[fn] || p.funcs[fn].used
 	}
 }
 

@@ -307,12 +307,18 @@ func (s *source) damage() string { return Printable(s.reader.Damage()) }
 // inspect finds the runs of a decoded batch, and its largest function number.
 func (b *batch) inspect() error {
 	b.runs, b.funcs, b.events, b.switches, b.samples = b.runs[:0], 0, 0, 0, 0
-	threads := b.Thread
+	threads, onlyCalls := b.Thread, b.OnlyCalls()
 	for from := 0; from < len(threads); {
-		to, took, active := from, int64(0), false
-		for ; to < len(threads) && threads[to] == threads[from]; to++ {
-			took += int64(b.DeltaNs[to])
-			active = active || format.Kind(b.Kind[to]).IsEvent()
+		to := from + 1
+		for to < len(threads) && threads[to] == threads[from] {
+			to++
+		}
+		took, active := int64(0), onlyCalls
+		for _, delta := range b.DeltaNs[from:to] {
+			took += int64(delta)
+		}
+		for row := from; row < to && !active; row++ {
+			active = format.Kind(b.Kind[row]).IsEvent()
 		}
 		if from > 0 && threads[from] < threads[from-1] {
 			return errors.New("its rows are not sorted by thread")
@@ -328,6 +334,10 @@ func (b *batch) inspect() error {
 		return fmt.Errorf("function %d is not defined", last)
 	}
 	b.funcs = last + 1
+	if onlyCalls {
+		b.events = uint64(len(b.Kind))
+		return nil
+	}
 	for _, k := range b.Kind {
 		switch kind := format.Kind(k); {
 		case kind.IsEvent():

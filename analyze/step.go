@@ -79,7 +79,7 @@ func Flow(path string, opts Options, cpu bool, visit func(*Step) error) (warning
 	if opts.Min > 0 {
 		v.visit = long.step
 	}
-	m := &merger{pairer: newPairer(v), cpu: cpu}
+	m := &merger{pairer: newPairer(v)}
 	m.pairer.sched, m.pairer.waited, m.pairer.executed = src.meta.Sched, v.waited, v.executed
 	err = src.each(format.Columns{CPU: cpu, Args: true}, func(b *batch) error {
 		m.batch(b, src, &opts)
@@ -114,7 +114,6 @@ type steps struct {
 	selection
 	funcs   []format.Func
 	modules []format.Module
-	cpu     uint16
 	visit   func(*Step) error
 	current Step  // that is visited
 	err     error // the first of visit, which is not called again
@@ -134,8 +133,10 @@ func (s *steps) enter(t *thread, f, parent *frame) {
 	if f.hidden {
 		return
 	}
-	fn := &s.funcs[f.fn]
-	s.step(t, Step{Kind: Enter, Func: fn, Depth: int(f.node), Args: formatValues(fn.Args, t.args())})
+	st := s.begin(t, Enter, int(f.node))
+	s.setFunc(st, f.fn)
+	st.Args = formatValues(st.Func.Args, t.args())
+	s.end(st)
 	f.node++
 }
 
@@ -143,14 +144,16 @@ func (s *steps) leave(t *thread, f *frame, state State) {
 	if f.hidden {
 		return
 	}
-	st := Step{Kind: Leave, State: state, Func: &s.funcs[f.fn], Depth: int(f.node) - 1, Uncertain: f.uncertain}
+	st := s.begin(t, Leave, int(f.node)-1)
+	s.setFunc(st, f.fn)
+	st.State, st.Uncertain = state, f.uncertain
 	if state.Returned() {
 		st.Duration = time.Duration(f.durationNs(t))
 	}
 	if state == Complete {
 		st.Results = formatValues(st.Func.Results, t.args())
 	}
-	s.step(t, st)
+	s.end(st)
 }
 
 func (s *steps) hit(t *thread, f *frame) {
@@ -159,48 +162,61 @@ func (s *steps) hit(t *thread, f *frame) {
 		f.node = parent.node
 	}
 	if s.selection.enter(f, parent); !f.hidden {
-		fn := &s.funcs[f.fn]
-		s.step(t, Step{Kind: Hit, Func: fn, Depth: int(f.node), Args: formatValues(fn.Args, t.args())})
+		st := s.begin(t, Hit, int(f.node))
+		s.setFunc(st, f.fn)
+		st.Args = formatValues(st.Func.Args, t.args())
+		s.end(st)
 	}
 }
 
 // waited visits a wait in a shown call.
 func (s *steps) waited(t *thread, w *Wait) {
 	if n := len(t.frames); n > 0 && !t.frames[n-1].hidden {
-		s.step(t, Step{Kind: Waited, Wait: w, Duration: w.Runnable + w.Blocked + w.Unknown, Depth: int(t.frames[n-1].node)})
+		st := s.begin(t, Waited, int(t.frames[n-1].node))
+		st.Wait, st.Duration = w, w.Runnable+w.Blocked+w.Unknown
+		s.end(st)
 	}
 }
 
 // executed visits an exec, unless functions are selected and none of them is running.
 func (s *steps) executed(t *thread, program string) {
-	st := Step{Kind: Exec, Program: program}
+	depth := 0
 	switch top := t.top(); {
 	case top != nil && !top.hidden:
-		st.Depth = int(top.node)
+		depth = int(top.node)
 	case s.opts.Function != nil || s.opts.outside(t.nowNs):
 		return
 	}
-	s.step(t, st)
+	st := s.begin(t, Exec, depth)
+	st.Program = program
+	s.end(st)
 }
 
-func (s *steps) step(t *thread, step Step) {
-	if s.err != nil {
-		return
-	}
+// begin returns the step of a thread that end is to visit.
+func (s *steps) begin(t *thread, kind StepKind, depth int) *Step {
 	st := &s.current
-	*st = step
-	st.At, st.ThreadID, st.Thread, st.CPU = time.Duration(t.nowNs), t.id, &t.info, s.cpu
-	if st.Func != nil {
-		st.Module = s.modules[st.Func.Module].Path
+	*st = Step{}
+	st.Kind, st.Depth, st.CPU = kind, depth, t.cpu()
+	st.At, st.ThreadID, st.Thread = time.Duration(t.nowNs), t.id, &t.info
+	return st
+}
+
+func (s *steps) setFunc(st *Step, fn format.FuncID) {
+	st.Func = &s.funcs[fn]
+	st.Module = s.modules[st.Func.Module].Path
+}
+
+func (s *steps) end(st *Step) {
+	if s.err == nil {
+		s.err = s.visit(st)
 	}
-	s.err = s.visit(st)
 }
 
 // merger pairs the events of all threads in order of time. Batches are in that order already.
-// Within a batch, it repeatedly takes the earliest of the threads' next rows.
+// Within a batch, it repeatedly takes the earliest of the threads' next rows, and all rows of that
+// thread up to the next row of another one.
 type merger struct {
 	pairer  *pairer
-	cpu     bool // steps have it
 	threads []*thread
 	queue   queue
 }
@@ -229,15 +245,13 @@ func (m *merger) batch(b *batch, src *source, opts *Options) {
 	v.modules = src.tables.Modules
 	for len(m.queue) > 0 {
 		c := &m.queue[0]
-		if m.cpu {
-			v.cpu = b.CPU[c.row]
+		from := c.row
+		for next, ok := m.queue.second(), true; ok; ok = c.row < c.run.to && (next == nil || c.before(next)) {
+			if c.row++; c.row < c.run.to {
+				c.nextNs += int64(b.DeltaNs[c.row])
+			}
 		}
-		t := m.threads[c.run.thread]
-		m.pairer.process(t, &b.Batch, c.row, c.row+1)
-		c.row++
-		if c.row < c.run.to {
-			c.nextNs = t.nowNs + int64(b.DeltaNs[c.row])
-		}
+		m.pairer.process(m.threads[c.run.thread], &b.Batch, from, c.row)
 		m.queue.moved(c.row < c.run.to)
 	}
 }

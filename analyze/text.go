@@ -96,15 +96,15 @@ func FormatDuration(d time.Duration) string { return string(AppendDuration(nil, 
 
 // AppendDuration appends what FormatDuration returns.
 func AppendDuration(b []byte, d time.Duration) []byte {
-	unit, name := time.Second, " s"
+	v, name := int64(d/1e6), " s" // in thousandths of the unit
 	switch {
 	case d < time.Millisecond:
-		unit, name = time.Microsecond, " us"
+		v, name = int64(d), " us"
 	case d < time.Second:
-		unit, name = time.Millisecond, " ms"
+		v, name = int64(d/1e3), " ms"
 	}
-	b = strconv.AppendInt(b, int64(d/unit), 10)
-	part := d % unit / (unit / 1000)
+	b = strconv.AppendInt(b, v/1000, 10)
+	part := v % 1000
 	b = append(b, '.', byte('0'+part/100), byte('0'+part/10%10), byte('0'+part%10))
 	return append(b, name...)
 }

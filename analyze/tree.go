@@ -325,8 +325,10 @@ func (c *callPaths) enter(t *thread, f, parent *frame) {
 		f.path = t.root
 	}
 	if !f.hidden {
-		if c.stacks && t.stack != 0 && t.stack < maxDefinitions && len(c.nodes) < c.room {
-			f.path = c.child(f.path, fnStack+uint32(t.stack))
+		if c.stacks && len(c.nodes) < c.room {
+			if stack := t.stack(); stack != 0 && stack < maxDefinitions {
+				f.path = c.child(f.path, fnStack+uint32(stack))
+			}
 		}
 		c.groups.decide(t, f)
 		f.path = c.child(f.path, f.group)

@@ -163,12 +163,29 @@ func (d *Decoder) Decode(m *Message, cols Columns, b *Batch) error {
 // needsValue reports whether the other columns of the batch depend on values. Columns are decoded
 // in order: the value comes after the kind.
 func (b *Batch) needsValue() bool {
+	if b.OnlyCalls() {
+		return false
+	}
 	for _, k := range b.Kind {
 		if Kind(k) > Pause {
 			return true
 		}
 	}
 	return false
+}
+
+// OnlyCalls reports whether all rows are of the kinds Entry, Return, TailEntry and Hit. It looks at
+// eight rows at a time.
+func (b *Batch) OnlyCalls() bool {
+	kinds, all := b.Kind, uint64(0)
+	for ; len(kinds) >= 8; kinds = kinds[8:] {
+		all |= binary.LittleEndian.Uint64(kinds)
+	}
+	for _, k := range kinds {
+		all |= uint64(k)
+	}
+	const others = 0xff &^ uint64(Entry|Return|TailEntry|Hit)
+	return all&(others*0x0101010101010101) == 0
 }
 
 func (b *Batch) setColumn(c column, data []byte) {

@@ -173,6 +173,16 @@
 // from a base is as small as the difference and needs no running sum. A uint16 for func would save
 // little, and break at 65,536 functions, which a Go or C++ program has.
 //
+// Note: time by bytes. The low and the second byte of the difference could be columns of 8 bits.
+// BenchmarkEncoding and recordings of four programs say what that would change:
+//
+//   - 0.9 to 1.4 bytes an event instead of 1.1 to 1.6
+//   - 1.2 to 3 ns to decode instead of 4 to 6
+//   - 6 to 17 ns to encode instead of 31 to 48
+//
+// A report would take 5 to 8% less time. That was not worth a second version, with other times for
+// every reader. It would be if the recorder's time mattered more.
+//
 // Note: growing tables. Threads appear during a recording, but a file has one schema. Four places
 // for them were considered:
 //

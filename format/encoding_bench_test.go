@@ -91,6 +91,12 @@ func BenchmarkEncoding(b *testing.B) {
 		{"time/uint32-delta", func(ev []benchEvent) []byte {
 			return encode(ev, func(p, e benchEvent) uint32 { return uint32(e.timeNs - p.timeNs) })
 		}},
+		{"time/low-byte", func(ev []benchEvent) []byte {
+			return encode(ev, func(p, e benchEvent) uint8 { return uint8(e.timeNs - p.timeNs) })
+		}},
+		{"time/second-byte", func(ev []benchEvent) []byte {
+			return encode(ev, func(p, e benchEvent) uint8 { return uint8((e.timeNs - p.timeNs) >> 8) })
+		}},
 		{"stack/uint64-pointer", func(ev []benchEvent) []byte { return encode(ev, func(_, e benchEvent) uint64 { return e.sp }) }},
 		{"stack/int32-delta", func(ev []benchEvent) []byte {
 			return encode(ev, func(p, e benchEvent) int32 { return int32(e.sp - p.sp) })

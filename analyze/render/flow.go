@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"strings"
+	"strconv"
 	"time"
 
 	"utrace/analyze"
@@ -63,7 +63,8 @@ var errPartDone = errors.New("all lines of the part are written")
 func FlowArrows(w io.Writer, paths []string, opts analyze.Options) (warnings []analyze.Warning, err error) {
 	title := fmt.Sprintf("%-3s %-6s %-6s %-12s %s\n", "CPU", "PID", "TID", "TIME(us)", "METHOD")
 	return flow(w, paths, opts, true, title, func(out *bufio.Writer) (func(*analyze.Step) error, func() error) {
-		return func(s *analyze.Step) error { return writeArrow(out, s) }, func() error { return nil }
+		a := arrows{out: out}
+		return a.step, func() error { return nil }
 	})
 }
 
@@ -78,14 +79,15 @@ func flow(w io.Writer, paths []string, opts analyze.Options, cpu bool, title str
 			fmt.Fprintf(out, "# file %s\n", analyze.FileName(path))
 		}
 		visit, flush := layout(out)
-		w, err := analyze.Flow(path, opts, cpu, visit)
+		steps := newStepPipe(visit)
+		w, err := analyze.Flow(path, opts, cpu, steps.add)
 		for _, warning := range w {
 			if len(paths) > 1 {
 				warning.Source = analyze.FileName(path)
 			}
 			warnings = append(warnings, warning)
 		}
-		if err == nil {
+		if err = cmp.Or(err, steps.close()); err == nil {
 			err = flush()
 		}
 		if err != nil {
@@ -104,33 +106,42 @@ type braces struct {
 	from    int // lines from..to are written
 	to      int
 	begun   bool
-	begin   time.Duration                     // time of the first step
-	last    map[format.ThreadID]time.Duration // time of the thread's last line
-	held    []heldLine
-	bytes   int                     // in held
-	first   int                     // number of held[0], counted from the start
-	waiting map[format.ThreadID]int // number of the line that waits for the thread's next step
-	text    []byte                  // of a line, scratch
+	begin   time.Duration // time of the first step
+	threads []flowThread  // by number
+	held    heldLines
+	bytes   int      // in held
+	first   int      // number of the first of held, counted from the start
+	current flowLine // scratch, as is its text
+	text    []byte
 }
 
-type heldLine struct {
-	step    analyze.Step // for a waiting line
-	text    string
-	waiting bool
+// flowThread is the state of a thread in a flow.
+type flowThread struct {
+	last    time.Duration // time of its last line
+	follows bool          // it has had a line
+	waiting int           // number of the line that waits for its next step, from 1; 0 for none
 }
 
 func newBraces(out *bufio.Writer, fields Fields) *braces {
-	return &braces{out: out, fields: fields, to: math.MaxInt, last: map[format.ThreadID]time.Duration{}, waiting: map[format.ThreadID]int{}}
+	return &braces{out: out, fields: fields, to: math.MaxInt}
+}
+
+func (f *braces) thread(id format.ThreadID) *flowThread {
+	if int(id) >= len(f.threads) {
+		f.threads = append(f.threads, make([]flowThread, int(id)+1-len(f.threads))...)
+	}
+	return &f.threads[id]
 }
 
 func (f *braces) step(s *analyze.Step) error {
 	if !f.begun {
 		f.begun, f.begin = true, s.At
 	}
-	entered, waits := f.waiting[s.ThreadID]
-	if waits {
-		delete(f.waiting, s.ThreadID)
-		line := &f.held[entered-f.first]
+	t := f.thread(s.ThreadID)
+	if t.waiting > 0 {
+		entered := t.waiting - 1
+		t.waiting = 0
+		line := f.held.at(entered - f.first)
 		if s.Kind == analyze.Leave && (s.State == analyze.Complete || s.State == analyze.NoReturn) {
 			return cmp.Or(f.decide(line, f.line(entered, line.step.At, s, &line.step)), f.release())
 		}
@@ -138,17 +149,21 @@ func (f *braces) step(s *analyze.Step) error {
 			return err
 		}
 	}
-	n := f.first + len(f.held)
+	n := f.first + f.held.count
 	switch {
 	case s.Kind == analyze.Enter:
-		f.waiting[s.ThreadID] = n
-		f.hold(heldLine{step: *s, waiting: true})
-	case len(f.held) == 0:
+		t.waiting = n + 1
+		line := f.held.push()
+		line.step, line.waiting = *s, true
+		f.bytes += line.bytes()
+	case f.held.count == 0:
 		f.first++
 		_, err := f.out.Write(f.line(n, s.At, s, nil))
 		return err
 	default:
-		f.hold(heldLine{text: string(f.line(n, s.At, s, nil))})
+		line := f.held.push()
+		line.text = append(line.text, f.line(n, s.At, s, nil)...)
+		f.bytes += line.bytes()
 	}
 	return f.release()
 }
@@ -178,25 +193,18 @@ func appendContent(b []byte, s, entered *analyze.Step) []byte {
 	return b
 }
 
-func (f *braces) hold(line heldLine) {
-	f.held = append(f.held, line)
-	f.bytes += line.bytes()
-}
-
 // decide ends the waiting of a line. The first one is written at once.
 func (f *braces) decide(line *heldLine, text []byte) error {
 	f.bytes -= line.bytes()
-	if line == &f.held[0] {
-		*line = heldLine{}
+	line.step.Args, line.waiting = "", false
+	if line == f.held.at(0) {
 		_, err := f.out.Write(text)
 		return err
 	}
-	*line = heldLine{text: string(text)}
+	line.text = append(line.text, text...)
 	f.bytes += len(text)
 	return nil
 }
-
-func (l *heldLine) bytes() int { return len(l.text) + len(l.step.Args) }
 
 // waited says why a thread was off the processor. uftrace also says "(pre-empted)".
 func waited(w *analyze.Wait) string {
@@ -257,33 +265,31 @@ func ending(s *analyze.Step) string {
 
 // release writes the lines up to the first that waits.
 func (f *braces) release() error {
-	n := 0
-	for ; n < len(f.held); n++ {
-		line := &f.held[n]
+	for f.held.count > 0 {
+		line := f.held.at(0)
 		if line.waiting {
-			if len(f.held)-n <= maxHeld && f.bytes <= maxHeldBytes {
-				break
+			if f.held.count <= maxHeld && f.bytes <= maxHeldBytes {
+				return nil
 			}
-			delete(f.waiting, line.step.ThreadID)
-			if err := f.decide(line, f.line(f.first+n, line.step.At, &line.step, nil)); err != nil {
+			f.thread(line.step.ThreadID).waiting = 0
+			if err := f.decide(line, f.line(f.first, line.step.At, &line.step, nil)); err != nil {
 				return err
 			}
 		}
 		f.bytes -= line.bytes()
-		if _, err := f.out.WriteString(line.text); err != nil {
+		if _, err := f.out.Write(line.text); err != nil {
 			return err
 		}
+		f.first++
+		f.held.pop()
 	}
-	f.first += n
-	clear(f.held[:n]) // the array may stay for long
-	f.held = f.held[n:]
 	return nil
 }
 
 // flush writes what is left.
 func (f *braces) flush() error {
-	for i := range f.held {
-		line := &f.held[i]
+	for i := range f.held.count {
+		line := f.held.at(i)
 		if line.waiting {
 			if err := f.decide(line, f.line(f.first+i, line.step.At, &line.step, nil)); err != nil {
 				return err
@@ -296,29 +302,36 @@ func (f *braces) flush() error {
 // maxIndent keeps lines of deep recursions from growing without limit.
 const maxIndent = 512
 
-func indent(depth int) string { return strings.Repeat("  ", min(depth, maxIndent)) }
+func appendIndent(b []byte, depth int) []byte {
+	for range min(depth, maxIndent) {
+		b = append(b, "  "...)
+	}
+	return b
+}
 
 // line is the line with number n, which has the time at; empty if it is not to be written. It is
 // valid until the next call.
 func (f *braces) line(n int, at time.Duration, s, entered *analyze.Step) []byte {
-	before, follows := f.last[s.ThreadID]
-	f.last[s.ThreadID] = at
+	t := f.thread(s.ThreadID)
+	l := &f.current
+	l.step, l.at, l.elapsed, l.delta, l.follows = s, at, at-f.begin, at-t.last, t.follows
+	t.last, t.follows = at, true
 	if n < f.from || n >= f.to {
 		return nil
 	}
-	l := flowLine{step: s, at: at, elapsed: at - f.begin, delta: at - before, follows: follows}
 	l.took = s.Kind == analyze.Leave && s.State.Returned() || s.Kind == analyze.Waited
-	f.text = f.fields.before(f.text[:0], &l)
-	for range min(s.Depth, maxIndent) {
-		f.text = append(f.text, "  "...)
-	}
-	f.text = append(appendContent(f.text, s, entered), '\n')
+	f.text = f.fields.before(f.text[:0], l)
+	f.text = append(appendContent(appendIndent(f.text, s.Depth), s, entered), '\n')
 	return f.text
 }
 
-// writeArrow writes a line of uflow's layout. It shows no waits, and no end of a call without a
-// return.
-func writeArrow(out *bufio.Writer, s *analyze.Step) error {
+// arrows writes uflow's layout. It shows no waits, and no end of a call without a return.
+type arrows struct {
+	out  *bufio.Writer
+	text []byte // of a line, scratch
+}
+
+func (a *arrows) step(s *analyze.Step) error {
 	arrow := "->"
 	switch s.Kind {
 	case analyze.Waited:
@@ -331,18 +344,36 @@ func writeArrow(out *bufio.Writer, s *analyze.Step) error {
 			return nil
 		}
 	}
-	_, err := fmt.Fprintf(out, "%-3d %-6d %-6s %-12s %s%s %s\n", s.CPU, s.Thread.PID, analyze.FlowName(s.Thread),
-		fmt.Sprintf("%d.%03d", s.At.Microseconds(), s.At.Nanoseconds()%1000), indent(s.Depth), arrow, arrowName(s))
+	b := padRight(strconv.AppendUint(a.text[:0], uint64(s.CPU), 10), 0, 3)
+	from := len(b)
+	b = padRight(strconv.AppendInt(b, int64(s.Thread.PID), 10), from, 6)
+	from = len(b)
+	b = padRight(analyze.AppendFlowName(b, s.Thread), from, 6)
+	from = len(b)
+	ns := s.At.Nanoseconds() % 1000
+	b = append(strconv.AppendInt(b, s.At.Microseconds(), 10), '.', byte('0'+ns/100), byte('0'+ns/10%10), byte('0'+ns%10))
+	b = padRight(b, from, 12)
+	b = append(append(appendIndent(b, s.Depth), arrow...), ' ')
+	a.text = append(appendArrowName(b, s), '\n')
+	_, err := a.out.Write(a.text)
 	return err
 }
 
-// arrowName is a function's name with the values of the call, or an exec.
-func arrowName(s *analyze.Step) string {
+// padRight appends spaces, so that the ASCII text from there on has a width and a space follows.
+func padRight(b []byte, from, width int) []byte {
+	for len(b)-from < width {
+		b = append(b, ' ')
+	}
+	return append(b, ' ')
+}
+
+// appendArrowName appends a function's name with the values of the call, or an exec.
+func appendArrowName(b []byte, s *analyze.Step) []byte {
 	switch {
 	case s.Kind == analyze.Exec:
-		return execText(s)
+		return append(b, execText(s)...)
 	case s.Args == "":
-		return s.Func.Name + result(s)
+		return append(append(b, s.Func.Name...), result(s)...)
 	}
-	return string(appendCall(nil, s))
+	return appendCall(b, s)
 }

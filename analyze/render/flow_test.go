@@ -25,21 +25,21 @@ func TestFlowHoldsBytes(t *testing.T) {
 	for range 6 {
 		step(analyze.Step{Kind: analyze.Hit, ThreadID: 2, Args: text})
 	}
-	if len(f.held) != 7 {
-		t.Errorf("%d lines are held", len(f.held))
+	if f.held.count != 7 {
+		t.Errorf("%d lines are held", f.held.count)
 	}
 	for range 3 {
 		step(analyze.Step{Kind: analyze.Enter, ThreadID: 2, Args: text})
 		step(analyze.Step{Kind: analyze.Leave, ThreadID: 2, Results: text})
 		held := 0
-		for i := range f.held {
-			held += f.held[i].bytes()
+		for i := range f.held.count {
+			held += f.held.at(i).bytes()
 		}
 		if held != f.bytes || held > maxHeldBytes {
 			t.Fatalf("%d bytes are held, %d counted", held, f.bytes)
 		}
 	}
-	if err := f.flush(); err != nil || f.bytes != 0 || len(f.held) != 0 {
-		t.Errorf("%v: %d bytes, %d lines are left", err, f.bytes, len(f.held))
+	if err := f.flush(); err != nil || f.bytes != 0 || f.held.count != 0 {
+		t.Errorf("%v: %d bytes, %d lines are left", err, f.bytes, f.held.count)
 	}
 }

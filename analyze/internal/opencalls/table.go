@@ -10,42 +10,66 @@ import (
 // None is the index of no frame.
 const None = -1
 
-// maxIdleSlots is the size up to which a Table grows for functions that are not open.
+// maxDirect is the number of functions that have a place by their number.
+const maxDirect = 2048
+
+// maxIdleSlots is the size up to which the hash table grows for functions that are not open.
 const maxIdleSlots = 1024
 
-// Table finds a thread's topmost open frame of a function. It is a hash table that grows with the
-// functions open at the same time, not with all functions. Each thread has one, so it is small
-// while empty: the zero value is ready. A trace chooses its function numbers, so the hash is random.
+// Table finds a thread's topmost open frame of a function. The first functions of a trace have a
+// place by their number. The others are in a hash table, which grows with the functions open at the
+// same time, not with all functions. Each thread has a Table, so it is small while empty: the zero
+// value is ready. A trace chooses its function numbers, so the hash is random.
 type Table struct {
-	slots      []Slot // a power of two of them
-	used       int    // slots that hold a function, open or not
+	direct     []int32 // by function
+	slots      []slot  // a power of two of them
+	used       int     // slots that hold a function, open or not
 	multiplier uint64
 	shift      uint8
 }
 
-// Slot is the place of a function in a Table.
-type Slot struct {
+// slot is the place of a function in the hash table.
+type slot struct {
 	key uint32 // function + 1, 0 where the slot is free
-	Top int32  // index of the topmost open frame, None if there is none
+	top int32
 }
 
-// Slot returns the slot of fn, which stays valid until the next call of Slot.
-func (o *Table) Slot(fn format.FuncID) *Slot {
+// Top returns where the index of the topmost open frame of fn is kept, None if there is none. It is
+// valid until the next call of Top.
+func (o *Table) Top(fn format.FuncID) *int32 {
+	if int(fn) < len(o.direct) {
+		return &o.direct[fn]
+	}
+	return o.distant(fn)
+}
+
+// distant is Top for functions that are not in direct, perhaps not yet.
+func (o *Table) distant(fn format.FuncID) *int32 {
+	if fn < maxDirect {
+		size := 16
+		for size <= int(fn) {
+			size *= 2
+		}
+		for len(o.direct) < size {
+			o.direct = append(o.direct, None)
+		}
+		return &o.direct[fn]
+	}
 	key := uint32(fn) + 1
 	if s := o.find(key); s != nil && s.key == key {
-		return s
+		return &s.top
 	}
 	if 2*o.used >= len(o.slots) {
 		o.rebuild()
 	}
 	s := o.find(key)
-	*s = Slot{key: key, Top: None}
+	*s = slot{key: key, top: None}
 	o.used++
-	return s
+	return &s.top
 }
 
 // find returns the slot that holds key, else the free slot where it belongs.
-func (o *Table) find(key uint32) *Slot {
+func (o *Table) find(key uint32) *slot {
 	if len(o.slots) == 0 {
 		return nil
 	}
@@ -63,7 +87,7 @@ func (o *Table) rebuild() {
 	old := o.slots
 	open := 0
 	for _, s := range old {
-		if s.Top != None && s.key != 0 {
+		if s.top != None && s.key != 0 {
 			open++
 		}
 	}
@@ -71,9 +95,9 @@ func (o *Table) rebuild() {
 	for size < 4*(open+1) || size < min(2*len(old), maxIdleSlots) {
 		size, shift = size*2, shift-1
 	}
-	*o = Table{slots: make([]Slot, size), used: open, shift: uint8(shift), multiplier: rand.Uint64() | 1}
+	o.slots, o.used, o.shift, o.multiplier = make([]slot, size), open, uint8(shift), rand.Uint64()|1
 	for _, s := range old {
-		if s.Top != None && s.key != 0 {
+		if s.top != None && s.key != 0 {
 			*o.find(s.key) = s
 		}
 	}

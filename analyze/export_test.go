@@ -1,0 +1,8 @@
+package analyze
+
+// Helpers of tests, for those outside of this package.
+var (
+	WriteCalls  = writeCalls
+	BenchEvents = benchEvents
+	CPUSeconds  = cpuSeconds
+)
