@@ -94,9 +94,6 @@ func (s *Source) hasSymtab(buildID string) bool {
 	return f.HasSymtab()
 }
 
-// Has reports whether there is a file with this build ID.
-func (s *Source) Has(buildID string) bool { return s.paths[buildID] != "" }
-
 // Used reports whether any function got a name.
 func (s *Source) Used() bool {
 	s.mu.Lock()
