@@ -3,12 +3,14 @@ package debuginfod
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -36,11 +38,17 @@ func (c cache) find(buildID string) (path string, missed bool) {
 
 // rememberMiss is how long a miss is remembered: elfutils has a file for that.
 func (c cache) rememberMiss() time.Duration {
-	text, err := os.ReadFile(filepath.Join(c.dir, "cache_miss_s"))
+	// O_NONBLOCK: opening a FIFO that somebody planted must not wait for a writer.
+	f, err := os.OpenFile(filepath.Join(c.dir, "cache_miss_s"), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return defaultMiss
 	}
-	n, err := strconv.ParseInt(strings.TrimSpace(string(text[:min(len(text), 32)])), 10, 64)
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return defaultMiss
+	}
+	text, _ := io.ReadAll(io.LimitReader(f, 32))
+	n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
 	if err != nil {
 		return defaultMiss
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -149,6 +150,20 @@ func TestMiss(t *testing.T) {
 	}
 	if c.Fetch(id, "/bin/prog"); *requests != 2 {
 		t.Errorf("%d requests, want 2: the miss is older than a minute", *requests)
+	}
+}
+
+// A FIFO in the cache does not stop a client.
+func TestFIFOInCache(t *testing.T) {
+	_, id := fixture(t)
+	url, requests := server(t, http.NotFound)
+	c, _ := client(t, url)
+	c.Fetch(id, "/bin/prog")
+	if err := syscall.Mkfifo(filepath.Join(c.cache.dir, "cache_miss_s"), 0o600); err != nil {
+		t.Skip(err)
+	}
+	if c.Fetch(id, "/bin/prog"); *requests != 1 {
+		t.Errorf("%d requests, want 1: a miss is remembered", *requests)
 	}
 }
 
