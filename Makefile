@@ -3,6 +3,8 @@
 # make install   program, manual pages and completions below PREFIX (/usr/local); DESTDIR is put in front.
 #                make uninstall removes them
 # make man       the manual pages, in out/man
+# make dist      packages, archives, checksums and bills of materials for amd64 and arm64, in dist;
+#                make dist-check makes them twice, and compares
 # make test      the tests, in at most 12 minutes; those that need the kernel run as root. Each package in
 #                record/test says which end-to-end tests it has, and after which changes to run them
 # make test-long all tests, in full
@@ -28,7 +30,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS  := $(if $(VERSION),-X main.buildVersion=$(VERSION))
 SUDO     := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: build demo man install uninstall test test-long test-kernels lint generate page fuzz soak causes bench bench-probes
+.PHONY: build demo man install uninstall dist dist-check test test-long test-kernels lint generate page fuzz soak causes bench bench-probes
 
 build: | have-go
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o utrace ./cmd/utrace
@@ -61,6 +63,13 @@ uninstall:
 	rm -f $(BINDIR)/utrace $(MANDIR)/man1/utrace.1.gz $(MANDIR)/man1/utrace-*.1.gz $(MANDIR)/man7/utrace-*.7.gz
 	rm -f $(BASHDIR)/utrace $(FISHDIR)/utrace.fish $(ZSHDIR)/_utrace
 
+dist: | have-go
+	@packaging/dist.sh
+
+dist-check: | have-go
+	@packaging/dist.sh >/dev/null && cp dist/SHA256SUMS out/SHA256SUMS.first
+	@packaging/dist.sh >/dev/null && diff out/SHA256SUMS.first dist/SHA256SUMS && echo "both are the same"
+
 # testsummary says at the end which tests were skipped, and why: without root, BPF or one of the programs
 # that results are compared with. End-to-end tests run last, one package at a time: many measure time.
 # -count=1: go does not see that the program they build has changed, and would show older results.
@@ -85,6 +94,7 @@ lint: | have-go
 	$(GO) vet -tags man ./cmd/utrace
 	GOOS=darwin GOARCH=arm64 $(GO) vet ./cmd/utrace ./record ./record/list ./format/... ./analyze/...
 	$(GO) tool staticcheck ./... ./testdata/kernels/check ./testdata/testsummary
+	$(GO) vet -C packaging ./...
 
 generate: | have-go
 	@for tool in clang-19 llvm-strip-19; do command -v $$tool >/dev/null || \

@@ -36,6 +36,9 @@ type Options struct {
 	// around them. 0 for all.
 	Min time.Duration
 	Raw bool // durations as measured: the cost of probes is not subtracted
+	// Name, unless nil, is called for each function of a trace. It may set the Name, Symbol, File and
+	// Line of one that is Unnamed.
+	Name func(m *format.Module, f *format.Func)
 	// Open opens a trace for one pass over it; nil is format.Open. Several may be open at once.
 	Open func(path string) (*format.Reader, error)
 }

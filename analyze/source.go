@@ -28,6 +28,7 @@ var ErrUnreadable = errors.New("nothing of this trace can be read")
 // source reads the events of one trace in the order of the file. Several goroutines decode them.
 type source struct {
 	path   string
+	name   func(*format.Module, *format.Func) // see Options.Name
 	reader *format.Reader
 	meta   format.Meta
 	tables format.Tables
@@ -128,7 +129,7 @@ func openEvents(path string, opts *Options) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &source{path: path, reader: r, meta: printableMeta(r.Meta()), running: map[int]int{}}, nil
+	return &source{path: path, name: opts.Name, reader: r, meta: printableMeta(r.Meta()), running: map[int]int{}}, nil
 }
 
 // readCoverage reads the definitions of a whole trace.
@@ -401,6 +402,9 @@ func (s *source) define(def format.Definition) error {
 		f := &t.Funcs[len(t.Funcs)-1]
 		if tooManyArgs(f.Args) || tooManyArgs(f.Results) {
 			return errors.New("a function with too many arguments or results")
+		}
+		if s.name != nil {
+			s.name(&t.Modules[f.Module], f)
 		}
 		f.Name, f.Symbol, f.File = printableName(f.Name), Printable(f.Symbol), printableName(f.File)
 		f.USDT = Printable(f.USDT)

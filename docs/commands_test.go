@@ -319,7 +319,7 @@ func TestFlags(t *testing.T) {
 	for _, p := range readPages(t) {
 		manual.WriteString(strings.Join(p.lines, "\n"))
 	}
-	for _, name := range []string{"record", "plan", "list", "analyze", "view", "diff", "export", "doctor"} {
+	for _, name := range []string{"record", "plan", "list", "analyze", "view", "diff", "export", "symbols", "doctor"} {
 		help, err := exec.Command(filepath.Join(l.bin, "utrace"), name, "--help").Output()
 		if err != nil {
 			t.Fatal(err)

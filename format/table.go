@@ -1,5 +1,10 @@
 package format
 
+import (
+	"strconv"
+	"strings"
+)
+
 // Anchor ties the trace's clock to the wall clock at one moment.
 type Anchor struct {
 	MonoNs int64 `json:"mono_ns"` // CLOCK_MONOTONIC
@@ -86,6 +91,16 @@ type Func struct {
 	// the function. Empty: unknown.
 	EntryClass  string `json:"entry_class,omitempty"`
 	ReturnClass string `json:"return_class,omitempty"`
+}
+
+// Unnamed reports whether nothing named the function when it was recorded. Then its name is its
+// address, as sub_4a10 or, of a place on a stack, 0x4a10.
+func (f *Func) Unnamed() bool {
+	address, ok := strings.CutPrefix(f.Name, "sub_")
+	if !ok {
+		address, ok = strings.CutPrefix(f.Name, "0x")
+	}
+	return f.Addr != 0 && (f.Name == "" || ok && address == strconv.FormatUint(f.Addr, 16))
 }
 
 // Arg describes a value of the events of a function.

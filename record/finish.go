@@ -54,8 +54,26 @@ func (s *session) finish(reason string) (*Summary, error) {
 	if text := s.costs.moved(); text != "" {
 		warnings = append(warnings, text)
 	}
-	sum.Warnings = append(warnings, stackWarnings...)
+	sum.Warnings = slices.Concat(warnings, stackWarnings, s.skippedDebug())
 	return sum, errors.Join(drainErr, closeErr, err, nothing)
+}
+
+// skippedDebug names the files that appeared while recording, and whose debug files were therefore
+// not downloaded.
+func (s *session) skippedDebug() []string {
+	const most = 5
+	var skipped []string
+	if s.cfg.Debuginfod != nil {
+		skipped = s.cfg.Debuginfod.Skipped()
+	}
+	if len(skipped) == 0 {
+		return nil
+	}
+	text := "not downloaded, because they appeared while recording: debug files of " + strings.Join(skipped[:min(len(skipped), most)], ", ")
+	if n := len(skipped) - most; n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
+	}
+	return []string{text}
 }
 
 // drainRest drains what the probes left, and decides on deferred calls that are still open.

@@ -46,7 +46,7 @@ func TestSeen(t *testing.T) {
 		m.Funcs = append(m.Funcs, plan.Func{Name: fn.Name, Addr: uint64(fn.Addr), Size: fn.Size})
 		m.Funcs = append(m.Funcs, plan.Func{Name: "a static probe", Addr: uint64(fn.Addr)})
 	}
-	s := &sampler{stacks: stacks.NewSet(image.NewFiles(), false), counts: map[format.StackID]int{}}
+	s := &sampler{stacks: stacks.NewSet(image.NewFiles(nil), false), counts: map[format.StackID]int{}}
 	defer s.stacks.Close()
 	add := func(id uint64, count int, pcs []uintptr) {
 		rec := bpf.Stack{ID: id, TimeNs: clock.MonotonicNs(), PID: uint32(os.Getpid()), Sampled: true}

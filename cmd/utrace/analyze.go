@@ -75,6 +75,11 @@ func runAnalyze(out, errOut io.Writer, paths []string, traces *packed.Opener, f 
 	if err := oneOfEach(paths); err != nil {
 		return err
 	}
+	source, err := f.symbols.open(&opts)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
 	heatmap, err := analyze.ParsePattern(f.heatmap)
 	if err != nil {
 		return usageError{fmt.Errorf("--heatmap: %w", err)}
@@ -93,6 +98,7 @@ func runAnalyze(out, errOut io.Writer, paths []string, traces *packed.Opener, f 
 			return err
 		}
 	}
+	warnings = append(warnings, f.symbols.unused(source)...)
 	return nil
 }
 

@@ -34,6 +34,7 @@ type analyzeFlags struct {
 	pids, tids             []int
 	flows                  []string
 	from, to, min          time.Duration
+	symbols                symbolFiles
 	screen                 screenFlags
 }
 
@@ -49,6 +50,8 @@ func (f *analyzeFlags) add(flags *pflag.FlagSet) {
 	endGroup(flags, "Select calls")
 	f.addFigures(flags)
 	endGroup(flags, "Sort, group and count")
+	f.symbols.add(flags)
+	endGroup(flags, "Names")
 	f.screen.add(flags)
 	endGroup(flags, "Terminal")
 }

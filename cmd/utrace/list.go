@@ -66,7 +66,9 @@ in assembler syntax.`,
 			if err != nil {
 				return err
 			}
-			cfg.Functions = functions
+			if cfg.Functions = functions; functions && (cfg.Path != "" || cfg.PID != 0) {
+				cfg.Debuginfod = newDebuginfod(cmd.Context(), cmd.ErrOrStderr())
+			}
 			return runList(cmd.OutOrStdout(), cmd.ErrOrStderr(), cfg, verbose)
 		},
 	}

@@ -53,6 +53,7 @@ RETURN is how utrace sees the function return:
 			if err != nil {
 				return err
 			}
+			cfg.Debuginfod = newDebuginfod(cmd.Context(), cmd.ErrOrStderr())
 			return runPlan(cmd.OutOrStdout(), cfg)
 		},
 	}

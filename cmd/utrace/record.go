@@ -43,6 +43,7 @@ CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE) and Linux ` + bpf.Floor + `: utrace doc
 			if err != nil {
 				return err
 			}
+			cfg.Debuginfod = newDebuginfod(cmd.Context(), cmd.ErrOrStderr())
 			return runRecord(cmd.Context(), cmd.ErrOrStderr(), cfg)
 		},
 	}

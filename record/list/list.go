@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"utrace/record/debuginfod"
 	"utrace/record/internal/demangle"
 	"utrace/record/internal/elffile"
 	"utrace/record/internal/ldso"
@@ -22,6 +23,8 @@ type Config struct {
 	PID       int
 	Functions bool   // find functions instead of static probes
 	Pattern   string // name, glob or /regular expression/; "": all
+	// Debuginfod, unless nil, downloads debug files, for the names of functions.
+	Debuginfod *debuginfod.Client
 }
 
 // Listing is the result of Find.
@@ -68,7 +71,7 @@ type Func struct {
 // mappings of the processes. Errors wrap probe.ErrSyntax if the pattern is wrong. A file among many
 // that cannot be read is a warning.
 func Find(cfg Config) (*Listing, error) {
-	l := lister{functions: cfg.Functions}
+	l := lister{functions: cfg.Functions, debug: cfg.Debuginfod}
 	var err error
 	if l.pattern, err = probe.NewPattern(cmp.Or(cfg.Pattern, "*")); err != nil {
 		return nil, fmt.Errorf("pattern %q: %w: %w", cfg.Pattern, probe.ErrSyntax, err)
@@ -91,6 +94,7 @@ func Find(cfg Config) (*Listing, error) {
 type lister struct {
 	Listing
 	functions bool
+	debug     *debuginfod.Client
 	pattern   *probe.Pattern
 }
 
@@ -106,6 +110,7 @@ func (l *lister) addFile(open, path, root string) error {
 	l.Searched++
 	out := File{Path: path}
 	if l.functions {
+		l.fetchDebug(f)
 		out.Funcs, err = l.funcs(f)
 	} else {
 		out.Probes, err = l.probes(f)
@@ -117,6 +122,14 @@ func (l *lister) addFile(open, path, root string) error {
 		l.Files = append(l.Files, out)
 	}
 	return nil
+}
+
+// fetchDebug downloads the debug file of a file that lacks one.
+func (l *lister) fetchDebug(f *elffile.File) {
+	if l.debug != nil && f.LacksDebug() {
+		l.debug.Fetch(f.BuildID, f.Path)
+		f.CachedDebug = l.debug.Cached
+	}
 }
 
 func (l *lister) probes(f *elffile.File) (out []USDTProbe, err error) {

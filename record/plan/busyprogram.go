@@ -178,6 +178,7 @@ func (b *busyProgram) whyNot(files *image.Set) string {
 	if own, err := image.ProgramOf(os.Getpid()); err == nil && own == b.program.Key {
 		return "utrace itself runs this program"
 	}
+	files.FetchDebug(b.program)
 	funcs, err := b.program.File.Funcs()
 	switch {
 	case err != nil:

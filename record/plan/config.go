@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"utrace/record/debuginfod"
 	"utrace/record/internal/probe"
 )
 
@@ -24,6 +25,10 @@ type Config struct {
 	SlowerThan   time.Duration  // keep only calls that take at least this long; 0 keeps all
 	Stacks       bool           // record the stack of callers at each entry, by frame pointers
 	Sched        bool           // record when the threads that make calls run, wait to run, and are blocked
+
+	// Debuginfod, unless nil, downloads debug files of what is probed. New ends that: afterwards only
+	// those in its cache are used.
+	Debuginfod *debuginfod.Client
 }
 
 // NamesProbes reports whether the Config says what to probe. Otherwise utrace chooses.

@@ -4,6 +4,8 @@
 //  1. The files of the target are opened (scope.go). These are the files that a process maps, the
 //     files that the dynamic linker would load for a command, or a file by its path.
 //  2. Without any probe, utrace chooses (choice.go), see "Choosing".
+//     Then missing debug files are downloaded, with Config.Debuginfod: until New returns, no process
+//     is held (resolution.go: fetchDebug).
 //  3. The functions and static probes of each file are matched (selection.go, usdtplan.go).
 //  4. Each function is placed (placement.go): which instructions get a breakpoint, how its return
 //     is seen, or why it is left out.

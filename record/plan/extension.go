@@ -26,6 +26,9 @@ func (p *Plan) Extend(files *image.Set, sc *Scope) (added []*Module) {
 		if p.machine { // also in those that start later
 			img.PIDs = nil
 		}
+		if slices.ContainsFunc(probes, func(pr *probe.Probe) bool { return pr.USDT == nil }) {
+			files.FetchDebug(img)
+		}
 		hazards := sc.hazards()
 		if p.follow && img != sc.Program { // it is probed in every process that maps it
 			hazards.unknown = unknownProcess

@@ -113,10 +113,11 @@ type Plan struct {
 //
 //  1. Open the files of each target: its program and its libraries.
 //  2. If the Config names no probe, choose probes.
-//  3. For each file, collect the probes that may name something in it.
+//  3. For each file, collect the probes that may name something in it. Download its debug file, if
+//     that is wanted.
 //  4. Match its functions and static probes, drop the excluded ones, and place the rest.
 func New(cfg Config) (*Plan, error) {
-	files := image.NewFiles()
+	files := image.NewFiles(cfg.Debuginfod)
 	p := &Plan{
 		Files: files, Images: files.NewSet(), follow: cfg.Follow, slowerThan: cfg.SlowerThan, sched: cfg.Sched,
 		kernel: runningKernel(), filtered: bpf.FilteredReturns.Probe() != nil, placeAtEntry: cfg.PlaceAtEntry,
@@ -133,6 +134,9 @@ func New(cfg Config) (*Plan, error) {
 
 	if cfg.Stacks {
 		p.addStackProblems()
+	}
+	if cfg.Debuginfod != nil { // from now on processes may be held
+		cfg.Debuginfod.Stop()
 	}
 	return p, nil
 }

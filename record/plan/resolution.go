@@ -165,6 +165,7 @@ type resolution struct {
 // find looks up each probe in each scope.
 func (r *resolution) find() error {
 	for _, sc := range r.scopes {
+		r.fetchDebug(sc)
 		hazards := sc.hazards()
 		checked := map[*image.Image]bool{}
 		for _, pr := range r.p.Probes {
@@ -185,6 +186,20 @@ func (r *resolution) find() error {
 		}
 	}
 	return nil
+}
+
+// fetchDebug downloads the debug files of the files in which probes may name functions. The hazards
+// depend on their symbols.
+func (r *resolution) fetchDebug(sc *Scope) {
+	for _, pr := range r.p.Probes {
+		if pr.USDT != nil || pr.Exclude {
+			continue
+		}
+		list, _ := find(&r.p.Images, sc, pr)
+		for _, img := range list {
+			r.p.Images.FetchDebug(img)
+		}
+	}
 }
 
 // notFound notes that no file of a probe was found. It returns an error if nothing that appears

@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"io"
+	"math"
 	"path/filepath"
 	"strings"
+
+	"utrace/record/internal/abi"
 )
 
 // debugDir is where distributions install separate debug files (GDB manual, "Debugging Information
@@ -26,14 +30,33 @@ func (f *File) DebugPath() string {
 	return ""
 }
 
-// openDebug finds the separate debug file of a file that lacks its symbols or DWARF:
+// LacksDebug reports whether the file lacks its symbols or DWARF, and no installed debug file has
+// them. It does not look at CachedDebug.
+func (f *File) LacksDebug() bool {
+	return !(f.HasSymtab() && f.hasDWARF()) && f.installed() == nil
+}
+
+// openDebug finds the separate debug file: an installed one, or the cached one.
+func (f *File) openDebug() *File {
+	d := f.installed()
+	if d != nil || f.CachedDebug == nil || f.BuildID == "" || !f.LacksDebug() {
+		return d
+	}
+	path := f.CachedDebug(f.BuildID)
+	if path == "" {
+		return nil
+	}
+	return f.openCandidate(path)
+}
+
+// openInstalled finds the installed debug file of a file that lacks its symbols or DWARF:
 //
 //  1. DIR/.build-id/xx/yyyy.debug, where xxyyyy is the build ID.
 //  2. The name in .gnu_debuglink: in the directory of the file, in its subdirectory .debug/, and in
 //     DIR followed by the path of the file. The checksum in that section must match the debug file.
 //
 // A candidate must be a debug file with the same build ID, machine and layout.
-func (f *File) openDebug() *File {
+func (f *File) openInstalled() *File {
 	if f.HasSymtab() && f.hasDWARF() {
 		return nil
 	}
@@ -110,6 +133,28 @@ func newDebugFile(r io.ReaderAt, size uint64, path string) (*File, error) {
 	}
 	f.readNoteSections()
 	return f, nil
+}
+
+// OpenNames opens a program, library or separate debug file for the names and lines of its
+// functions: Funcs, FuncAt and Lines. There may be no code. The errors are those of Open, except
+// ErrDebugFile.
+func OpenNames(path string) (*File, error) {
+	return openFile(path, path, func(r io.ReaderAt, size uint64, name string) (*File, error) {
+		f, err := newFile(r, size, name)
+		if !errors.Is(err, ErrDebugFile) {
+			return f, err
+		}
+		if f, err = newDebugFile(r, size, name); err != nil {
+			return nil, err
+		}
+		for _, p := range f.elf.Progs {
+			if p.Type == elf.PT_LOAD && p.Flags&elf.PF_X != 0 && p.Vaddr <= math.MaxUint64-p.Memsz {
+				f.Segments = append(f.Segments, Segment{Addr: abi.Addr(p.Vaddr), FileSize: p.Memsz, MemSize: p.Memsz})
+			}
+		}
+		f.readWhenNeeded()
+		return f, nil
+	})
 }
 
 // lacksCode reports whether this is a debug file: it has executable sections, and none of them has

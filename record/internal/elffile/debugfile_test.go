@@ -182,3 +182,71 @@ func packedFixture(t testing.TB) ([]byte, error) {
 	f := open(t, filepath.Join(elftest.SplitDir, "mini.elf"))
 	return f.sectionData(f.elf.Section(".gnu_debugdata"), maxEmbedded)
 }
+
+// A cached debug file is used if none is installed, and if it is of the same build.
+func TestCachedDebugFile(t *testing.T) {
+	cached := func(name string) func(string) string {
+		return func(string) string { return filepath.Join(elftest.SplitDir, name) }
+	}
+	for _, c := range []struct {
+		cached, debugPath string
+		used              bool
+	}{
+		{"pie.debug", "elsewhere", true},
+		{"nopie.debug", "elsewhere", false},
+		{"pie.elf", "elsewhere", false}, // as stripped as the file itself
+		{"missing", "elsewhere", false},
+	} {
+		f := installed(t, "pie", "bin/prog", c.debugPath, "lib/debug")
+		if !f.LacksDebug() {
+			t.Fatalf("%s: has the debug file %q", c.cached, f.DebugPath())
+		}
+		f.CachedDebug = cached(c.cached)
+		if f.Stripped() == c.used {
+			t.Errorf("%s: stripped %v, debug file %q", c.cached, f.Stripped(), f.DebugPath())
+		}
+		if _, err := f.Lines(); (err == nil) != c.used {
+			t.Errorf("%s: lines: %v", c.cached, err)
+		}
+	}
+
+	f := installed(t, "pie", "bin/prog", "bin/pie.debug", "lib/debug")
+	f.CachedDebug = func(string) string { t.Error("a debug file is installed, and the cache was asked"); return "" }
+	if f.LacksDebug() || f.Stripped() {
+		t.Error("the installed debug file is not used")
+	}
+}
+
+// OpenNames gives the names and lines of debug files and of programs, as nm has them.
+func TestOpenNames(t *testing.T) {
+	for _, name := range []string{"pie", "nopie", "arm64"} {
+		f, err := OpenNames(filepath.Join(elftest.SplitDir, name+".debug"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		want := nmSymbols(t, filepath.Join(elftest.SplitDir, name+".nm"))
+		fn := find(t, f, "by_tail_call")[0]
+		if s := want[fn.Addr]; len(s) != 1 || s[0].size != fn.Size {
+			t.Errorf("%s: %+v, nm has %v", name, fn, s)
+		}
+		if at, ok := f.FuncAt(fn.Addr + 1); !ok || at.Name != "by_tail_call" {
+			t.Errorf("%s: at %#x is %+v", name, fn.Addr+1, at)
+		}
+		lines, err := f.Lines()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if file, line, ok := lines.Func(fn.Addr); !ok || file != "/fixture/src/split.c" || line != 12 {
+			t.Errorf("%s: line %s:%d", name, file, line)
+		}
+	}
+	f, err := OpenNames(filepath.Join(elftest.SplitDir, "pie.elf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.Code(f.Entry, 4); err != nil {
+		t.Errorf("the code of a program: %v", err)
+	}
+}

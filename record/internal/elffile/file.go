@@ -92,11 +92,16 @@ type File struct {
 
 	relocated func() ([]uint64, bool) // see IsRelocated
 
-	root     string // see OpenAs
-	debugDir string
-	debug    func() *File // separate debug file, or nil
-	embedded func() *File // embedded symbol table, or nil
-	opened   []*File      // by debug, to be closed
+	// CachedDebug, unless nil, returns the path of a debug file that may have this build ID, "" if
+	// there is none. It is called at most once, after the installed debug files have been looked at.
+	CachedDebug func(buildID string) (path string)
+
+	root      string // see OpenAs
+	debugDir  string
+	installed func() *File // installed debug file, or nil
+	debug     func() *File // separate debug file, installed or cached, or nil
+	embedded  func() *File // embedded symbol table, or nil
+	opened    []*File      // by installed and debug, to be closed
 
 	read struct { // the code that was read last, the newest first
 		sync.Mutex
@@ -189,6 +194,12 @@ func newFile(r io.ReaderAt, size uint64, path string) (*File, error) {
 	f.readSections()
 	f.readNotes()
 	f.readDynamic()
+	f.readWhenNeeded()
+	return f, nil
+}
+
+// readWhenNeeded prepares what is read at the first use.
+func (f *File) readWhenNeeded() {
 	f.symbols = sync.OnceValues(f.readSymbols)
 	f.imports = sync.OnceValue(f.readImports)
 	f.funcs = sync.OnceValues(f.readFuncs)
@@ -198,9 +209,9 @@ func newFile(r io.ReaderAt, size uint64, path string) (*File, error) {
 	f.loadsSP = sync.OnceValues(f.findStackLoad)
 	f.relocated = sync.OnceValues(f.readRelocated)
 	f.types = sync.OnceValues(f.readDebugInfo)
+	f.installed = sync.OnceValue(f.openInstalled)
 	f.debug = sync.OnceValue(f.openDebug)
 	f.embedded = sync.OnceValue(f.readEmbedded)
-	return f, nil
 }
 
 // Close closes the file. Everything that was returned before stays valid.

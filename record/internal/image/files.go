@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"utrace/record/debuginfod"
 	"utrace/record/internal/elffile"
 )
 
@@ -16,6 +17,8 @@ const maxIdle = 16
 // Files opens files for several Sets, each file once. Its methods, and those of different Sets, may
 // be called from several goroutines.
 type Files struct {
+	debug *debuginfod.Client // nil: no debug files are downloaded
+
 	mu   sync.Mutex
 	open map[openedFrom]*sharedFile
 	idle []*sharedFile // the latest last
@@ -34,8 +37,19 @@ type sharedFile struct {
 	users int
 }
 
-// NewFiles returns a Files without any files.
-func NewFiles() *Files { return &Files{open: map[openedFrom]*sharedFile{}} }
+// NewFiles returns a Files without any files. Their debug files come from debug as well, unless that
+// is nil.
+func NewFiles(debug *debuginfod.Client) *Files {
+	return &Files{debug: debug, open: map[openedFrom]*sharedFile{}}
+}
+
+// FetchDebug downloads the debug file of a program or library that lacks one, if the Set's Files
+// have a client for that. Call it before anything reads the symbols.
+func (s *Set) FetchDebug(img *Image) {
+	if s.files != nil && s.files.debug != nil && img.File.LacksDebug() {
+		s.files.debug.Fetch(img.File.BuildID, img.Path)
+	}
+}
 
 // NewSet returns a Set that shares its files with others.
 func (f *Files) NewSet() Set {
@@ -51,6 +65,9 @@ func (f *Files) get(from openedFrom, open string) (*sharedFile, error) {
 		file, err := elffile.OpenAs(open, from.path, from.root)
 		if err != nil {
 			return nil, err
+		}
+		if f.debug != nil {
+			file.CachedDebug = f.debug.Cached
 		}
 		s = &sharedFile{from: from, file: file}
 		f.open[from] = s

@@ -24,7 +24,7 @@ func TestFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	files := NewFiles()
+	files := NewFiles(nil)
 	get := func(s *Set, path string) *Image {
 		t.Helper()
 		img, err := s.Get("", 0, path, path)

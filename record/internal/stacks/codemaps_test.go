@@ -66,7 +66,7 @@ func TestSameInode(t *testing.T) {
 	if n := after.Searched - before.Searched; n != 2 {
 		t.Errorf("%d of 2 files were searched", n)
 	}
-	stacks := newCodeMaps(image.NewFiles())
+	stacks := newCodeMaps(image.NewFiles(nil))
 	defer stacks.close()
 	maps, err := procmaps.Read(pid)
 	if err != nil {
