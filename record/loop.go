@@ -15,6 +15,7 @@ const (
 	reasonCommand   = "the command has ended"
 	reasonError     = "the trace could not be written"
 	reasonUnknown   = "it cannot be told whether the recorded processes have ended"
+	reasonTimes     = "all traces were written"
 	reasonSize      = "the file has reached its maximum size"
 )
 
@@ -84,6 +85,9 @@ func (r *rounds) next(now time.Time) (reason string, err error) {
 		r.ranked = now
 		s.survey.Rank(s.sampler.seen)
 	}
+	if s.flight != nil {
+		s.flight.look()
+	}
 	if now.Sub(r.flushed) >= flushEvery {
 		if err := s.w.Flush(); err != nil {
 			return reasonError, err
@@ -93,6 +97,11 @@ func (r *rounds) next(now time.Time) (reason string, err error) {
 		}
 		r.flushed = now
 		s.leaders.check()
+		if s.flight != nil {
+			if reason, err := s.flight.next(); reason != "" || err != nil {
+				return reason, err
+			}
+		}
 	}
 	if s.cfg.Progress != nil && now.Sub(r.shown) >= progressEvery {
 		r.shown = now

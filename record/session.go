@@ -28,6 +28,7 @@ func Run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	if err := openfiles.ReserveStart(); err != nil {
 		return nil, err
 	}
+	cfg.Probes = cfg.withRules()
 	restore := func() {}
 	if len(cfg.Command) == 0 { // otherwise nothing runs that could be slowed down
 		restore = lowerPriority()
@@ -56,7 +57,8 @@ type session struct {
 
 	readingLines sync.WaitGroup
 
-	output      *output.File
+	output      *output.File     // nil for a flight recorder
+	flight      *flightRecorder  // nil without Config.Flight
 	command     *command.Command // nil without one
 	free        *untraceable.Processes
 	objs        *bpf.Objects
@@ -74,7 +76,7 @@ type session struct {
 	surveying   atomic.Bool      // the survey has begun
 	refused     []format.LeftOut // by the kernel, since then; the drainer\'s
 	leaders     leaderWatch
-	w           *format.Writer
+	w           sink
 	drainer     *drainer
 	start       format.Anchor
 }
@@ -110,7 +112,7 @@ func (s *session) run(ctx context.Context) (sum *Summary, err error) {
 	}
 	reason, loopErr := s.loop(ctx, ended)
 	sum, err = s.finish(reason)
-	if loopErr == nil && err == nil {
+	if loopErr == nil && err == nil && s.output != nil {
 		err = s.output.Publish() // even without an event
 	}
 	if sum != nil {
@@ -125,7 +127,7 @@ func (s *session) run(ctx context.Context) (sum *Summary, err error) {
 
 // locate notes where the trace is, if it was kept.
 func (s *session) locate(sum *Summary) (err error) {
-	if !s.output.Published {
+	if s.output == nil || !s.output.Published {
 		return nil
 	}
 	sum.Path, err = s.output.Locate()
@@ -194,6 +196,9 @@ func (s *session) close() error {
 	}
 	if s.drainer != nil && s.drainer.stacks != nil {
 		s.drainer.stacks.Close()
+	}
+	if s.flight != nil {
+		errs = append(errs, s.flight.close())
 	}
 	if s.output != nil {
 		errs = append(errs, s.publish(), s.output.Close())

@@ -48,8 +48,8 @@ func (f *targetFlags) addWhat(flags *pflag.FlagSet) {
 
 // addHow adds the flags that say how to attach.
 func (f *targetFlags) addHow(flags *pflag.FlagSet) {
-	flags.StringVar(&f.place, "place", "cheapest", "probe at `WHERE`: the cheapest safe instruction, or entry")
-	flags.StringVar(&f.attach, "attach", "auto", "attach by `HOW`: multi (Linux 6.6), perf (perf events) or auto")
+	flags.StringVar(&f.place, "place", "cheapest", "probe at `WHERE`: the cheapest instruction, or entry")
+	flags.StringVar(&f.attach, "attach", "auto", "attach by `HOW`: multi (Linux 6.6), perf (events), auto")
 }
 
 // config checks the flags.
@@ -96,6 +96,7 @@ type recordFlags struct {
 	maxSize  byteSize
 	ringSize byteSize
 	limit    overhead
+	flight   flightFlags
 }
 
 func (f *recordFlags) add(flags *pflag.FlagSet) {
@@ -111,9 +112,11 @@ func (f *recordFlags) add(flags *pflag.FlagSet) {
 	flags.Lookup("max-overhead").DefValue = ""
 	endGroup(flags, "When to stop")
 
-	flags.StringVarP(&f.output, "output", "o", "trace.arrow", "write the trace to `FILE`; an older trace is kept as FILE.old")
+	flags.StringVarP(&f.output, "output", "o", "trace.arrow", "write the trace to `FILE`; an older one becomes FILE.old")
 	flags.BoolVar(&f.force, "force", false, "replace an output file that is not a trace")
 	endGroup(flags, "Output")
+
+	f.flight.add(flags)
 
 	f.addHow(flags)
 	f.ringSize = defaultRingBytes
@@ -121,8 +124,8 @@ func (f *recordFlags) add(flags *pflag.FlagSet) {
 	endGroup(flags, "How to attach")
 }
 
-// config checks the flags. limited reports whether --max-overhead was given.
-func (f *recordFlags) config(command []string, limited bool) (record.Config, error) {
+// config checks the flags.
+func (f *recordFlags) config(command []string, flags *pflag.FlagSet) (record.Config, error) {
 	cfg, err := f.targetFlags.config(command)
 	if err != nil {
 		return cfg, err
@@ -140,8 +143,11 @@ func (f *recordFlags) config(command []string, limited bool) (record.Config, err
 
 	cfg.Duration, cfg.Output, cfg.Force, cfg.Sched = f.duration, f.output, f.force, f.sched
 	cfg.MaxBytes, cfg.RingBytes = int64(f.maxSize), ring
-	if cfg.MaxOverhead = float64(f.limit); cfg.NamesProbes() && !limited {
+	if cfg.MaxOverhead = float64(f.limit); cfg.NamesProbes() && !flags.Changed("max-overhead") {
 		cfg.MaxOverhead = 0
+	}
+	if cfg.Flight, err = f.flight.config(flags); err != nil {
+		return cfg, err
 	}
 	if cfg.MaxOverhead > 0 {
 		cfg.Samples = sampleHz
