@@ -103,7 +103,7 @@ func (s *session) complete(stop format.Anchor, sum *Summary, drainErr error) (st
 	if s.flight != nil && drainErr == nil {
 		drainErr = s.flight.finish()
 	}
-	if st := s.drainer.stacks; st != nil && drainErr == nil && s.flight == nil {
+	if st := s.drainer.stacks; st != nil && drainErr == nil && s.output != nil {
 		stackWarnings = st.Define(s.w, s.drainer.catalog.probed())
 	}
 	lost, unplaced, err := s.objs.SampleLosses()

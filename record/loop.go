@@ -23,6 +23,7 @@ const (
 const (
 	flushEvery    = 500 * time.Millisecond // an event reaches the file at most this late
 	progressEvery = 250 * time.Millisecond // Config.Progress is called
+	sweepEvery    = time.Second            // with an observer, threads without calls are forgotten
 	countEvery    = time.Second            // processes are counted, to notice that the last one has ended
 	rankEvery     = 200 * time.Millisecond // the survey learns what samples have found, at first
 	rankPart      = 10                     // and later less often: after a tenth of the time so far
@@ -71,7 +72,7 @@ func (s *session) endReason() string {
 type rounds struct {
 	s                                *session
 	started, flushed, shown, counted time.Time
-	ranked                           time.Time
+	ranked, swept                    time.Time
 }
 
 // next drains once, and does whatever else is due. It returns a reason to stop, "" if there is
@@ -88,7 +89,11 @@ func (r *rounds) next(now time.Time) (reason string, err error) {
 	if s.flight != nil {
 		s.flight.look()
 	}
-	if now.Sub(r.flushed) >= flushEvery {
+	if s.live != nil {
+		if err := r.passOn(now); err != nil {
+			return reasonError, err
+		}
+	} else if now.Sub(r.flushed) >= flushEvery {
 		if err := s.w.Flush(); err != nil {
 			return reasonError, err
 		}
@@ -121,4 +126,15 @@ func (r *rounds) next(now time.Time) (reason string, err error) {
 		return reasonSize, nil
 	}
 	return "", nil
+}
+
+// passOn passes the calls that have been read to the observer.
+func (r *rounds) passOn(now time.Time) error {
+	if now.Sub(r.swept) >= sweepEvery {
+		r.swept = now
+		r.s.drainer.threads.Forget(r.s.live.Keeps)
+		r.s.live.Sweep()
+		r.s.leaders.check()
+	}
+	return r.s.w.Flush()
 }

@@ -13,6 +13,7 @@ import (
 	"utrace/format"
 	"utrace/record/internal/command"
 	"utrace/record/internal/linker"
+	"utrace/record/internal/live"
 	"utrace/record/internal/openfiles"
 	"utrace/record/internal/output"
 	"utrace/record/internal/proc"
@@ -57,8 +58,9 @@ type session struct {
 
 	readingLines sync.WaitGroup
 
-	output      *output.File     // nil for a flight recorder
+	output      *output.File     // nil with Config.Flight or Config.Observer
 	flight      *flightRecorder  // nil without Config.Flight
+	live        *live.Sink       // nil without Config.Observer
 	command     *command.Command // nil without one
 	free        *untraceable.Processes
 	objs        *bpf.Objects

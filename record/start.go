@@ -15,6 +15,7 @@ import (
 	"utrace/record/internal/clock"
 	"utrace/record/internal/command"
 	"utrace/record/internal/linker"
+	"utrace/record/internal/live"
 	"utrace/record/internal/output"
 	"utrace/record/internal/probe"
 	"utrace/record/internal/proc"
@@ -49,9 +50,13 @@ func (s *session) prepare() (err error) {
 	return nil
 }
 
-// createOutput creates the file. A flight recorder only finds out whether it could.
+// createOutput creates the file, unless there will be none. A flight recorder only finds out whether
+// it could.
 func (s *session) createOutput() (err error) {
-	if s.cfg.Flight == nil {
+	switch {
+	case s.cfg.Observer != nil:
+		return nil
+	case s.cfg.Flight == nil:
 		s.output, err = output.Create(s.cfg.Output, s.cfg.Force)
 		return err
 	}
@@ -299,6 +304,11 @@ func (s *session) begin() (err error) {
 
 // newSink creates what takes the definitions and events.
 func (s *session) newSink() (err error) {
+	if s.cfg.Observer != nil {
+		s.live = live.NewSink(s.cfg.Observer)
+		s.w = s.live
+		return nil
+	}
 	if s.cfg.Flight != nil {
 		if s.flight, err = newFlightRecorder(s); err == nil {
 			s.w = s.flight.memory

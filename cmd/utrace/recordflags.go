@@ -106,10 +106,7 @@ func (f *recordFlags) add(flags *pflag.FlagSet) {
 
 	flags.VarP((*seconds)(&f.duration), "duration", "d", "stop after `TIME`, such as 30s (default: when the processes end, or Ctrl-C)")
 	flags.Var(&f.maxSize, "max-size", "stop when the file reaches `SIZE`, such as 1GiB (default: no limit)")
-	f.limit = defaultOverhead
-	flags.Var(&f.limit, "max-overhead", "let probes use at most this `PART` of the CPU time of a process, by probing hot functions at times: 5%, 0.05 or none"+
-		"\n(default: 5% if utrace chooses the functions, none if you name them)")
-	flags.Lookup("max-overhead").DefValue = ""
+	f.addLimit(flags)
 	endGroup(flags, "When to stop")
 
 	flags.StringVarP(&f.output, "output", "o", "trace.arrow", "write the trace to `FILE`; an older one becomes FILE.old")
@@ -119,9 +116,20 @@ func (f *recordFlags) add(flags *pflag.FlagSet) {
 	f.flight.add(flags)
 
 	f.addHow(flags)
+	f.addRingSize(flags)
+	endGroup(flags, "How to attach")
+}
+
+func (f *recordFlags) addLimit(flags *pflag.FlagSet) {
+	f.limit = defaultOverhead
+	flags.Var(&f.limit, "max-overhead", "let probes use at most this `PART` of the CPU time of a process, by probing hot functions at times: 5%, 0.05 or none"+
+		"\n(default: 5% if utrace chooses the functions, none if you name them)")
+	flags.Lookup("max-overhead").DefValue = ""
+}
+
+func (f *recordFlags) addRingSize(flags *pflag.FlagSet) {
 	f.ringSize = defaultRingBytes
 	flags.Var(&f.ringSize, "ring-size", "`SIZE` of each ring buffer, two per CPU: a power of two")
-	endGroup(flags, "How to attach")
 }
 
 // config checks the flags.

@@ -1,13 +1,13 @@
 package flight
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
 	"utrace/format"
 	"utrace/format/condition"
+	"utrace/record/internal/calls"
 	"utrace/record/internal/probe"
 )
 
@@ -98,41 +98,15 @@ func (b *bound) value(name string, v *callValues) any {
 		if len(b.fn.Results) == 0 {
 			return condition.Signed(int64(v.value))
 		}
-		return element(v.results, 0)
+		return calls.Value(v.results, 0)
 	}
 	at := func(args []format.Arg) int {
 		return slices.IndexFunc(args, func(a format.Arg) bool { return a.Name == name })
 	}
 	if i := at(b.fn.Args); i >= 0 {
-		return element(v.args, i)
+		return calls.Value(v.args, i)
 	}
-	return element(v.results, at(b.fn.Results))
-}
-
-// element returns an element of a JSON array of values.
-func element(array string, i int) any {
-	var list []json.RawMessage
-	if json.Unmarshal([]byte(array), &list) != nil || i < 0 || i >= len(list) {
-		return nil
-	}
-	raw := list[i]
-	var text string
-	if json.Unmarshal(raw, &text) == nil && raw[0] == '"' {
-		return text
-	}
-	var cut struct{ Text *string }
-	switch {
-	case string(raw) == "true":
-		return condition.Signed(1)
-	case string(raw) == "false":
-		return condition.Signed(0)
-	case json.Unmarshal(raw, &cut) == nil && cut.Text != nil:
-		return *cut.Text
-	}
-	if n, ok := condition.ParseNumber(string(raw)); ok {
-		return n
-	}
-	return nil
+	return calls.Value(v.results, at(b.fn.Results))
 }
 
 // holds reports whether a comparison holds. order is negative, zero or positive if its left side is
@@ -159,16 +133,12 @@ func holds(op condition.Op, order int) bool {
 // include/linux/err.h).
 const maxErrno = 4095
 
-// failed reports whether a call has failed: its recorded result is negative, or a null pointer. Of
-// an unrecorded result it is an error if it is from -4095 to -1, with 32 or 64 bits.
+// failed reports whether a call has failed. Of an unrecorded result it is an error if it is from
+// -4095 to -1, with 32 or 64 bits.
 func failed(fn *format.Func, v *callValues) bool {
-	if len(fn.Results) == 0 {
-		wide, narrow := int64(v.value), int64(int32(v.value))
-		return wide < 0 && wide >= -maxErrno || v.value>>32 == 0 && narrow < 0 && narrow >= -maxErrno
+	if len(fn.Results) > 0 {
+		return calls.Failed(fn, v.results)
 	}
-	n, ok := element(v.results, 0).(condition.Number)
-	if fn.Results[0].Type == "ptr" {
-		return ok && n == condition.Number{}
-	}
-	return ok && n.Negative
+	wide, narrow := int64(v.value), int64(int32(v.value))
+	return wide < 0 && wide >= -maxErrno || v.value>>32 == 0 && narrow < 0 && narrow >= -maxErrno
 }
