@@ -25,7 +25,11 @@ func printSummary(w io.Writer, cfg record.Config, s *record.Summary) {
 	printLoss(w, s)
 	if s.Dropped > 0 {
 		calls := english.PluralWord(int(s.Dropped), "further call did not meet its condition", "further calls did not meet their condition")
-		fmt.Fprintf(w, "utrace: %s %s: the trace has only their number and times\n", comma(s.Dropped), calls)
+		has := "the trace has only their number and times"
+		if s.Flight != nil {
+			has = "the traces have nothing of them"
+		}
+		fmt.Fprintf(w, "utrace: %s %s: %s\n", comma(s.Dropped), calls, has)
 	}
 	if cfg.Sched {
 		fmt.Fprintf(w, "utrace: %s switches and wakeups of threads, %s lost\n", comma(s.Sched), comma(s.LostSched))

@@ -258,8 +258,9 @@ func TestBounded(t *testing.T) {
 	if n := strings.Count(text, "\nwindow "); n != 100 && n != 101 {
 		t.Errorf("%d windows, want one for each call", n)
 	}
-	if last := text[strings.LastIndex(text, "\nsurvey "):]; !strings.Contains(strings.SplitN(last, "\n", 3)[1], `"cpu_ns":`) {
-		t.Errorf("no counters of the survey: %s", last)
+	// The processes used all the time, so the counters of the trace are its times.
+	if first, last := `survey {"module":0,"time_ns":0,"funcs":2,"cpu_ns":0,`, `survey {"module":0,"time_ns":1000000000,"funcs":2,"cpu_ns":999999993,`; !strings.Contains(text, first) || !strings.Contains(text, last) {
+		t.Errorf("no counters %s and %s:\n%.3000s", first, last, text)
 	}
 }
 

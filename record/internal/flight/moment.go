@@ -88,8 +88,8 @@ func (m *Memory) returned(c *calls.Call) {
 // leave memory.
 func (m *Memory) findOverdue() {
 	oldestNs := m.nowNs - min(m.nowNs, uint64(m.cfg.Last-m.cfg.Last/8))
-	if len(m.segments) > partsOfBytes/2 || m.Size() > m.cfg.Bytes-m.cfg.Bytes/8 {
-		oldestNs = max(oldestNs, m.segments[min(1, len(m.segments)-1)].fromNs)
+	if m.Size() > m.cfg.Bytes-m.cfg.Bytes/8 && len(m.segments) > 1 {
+		oldestNs = max(oldestNs, m.segments[1].fromNs)
 	}
 	for id := range m.follower.Threads() {
 		frames := m.follower.Open(id)

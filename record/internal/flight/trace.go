@@ -4,6 +4,7 @@ package flight
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -19,7 +20,7 @@ type Trace struct {
 	fromNs, toNs uint64 // since the start of the recording
 	segments     []*segment
 	sets         map[format.SetID]format.ProbeSet
-	surveyed     map[format.ModuleID]format.Survey
+	counters     map[format.ModuleID]counters
 	calibrations []format.Calibration
 	end          format.End
 	newSets      map[format.SetID]format.SetID
@@ -39,7 +40,7 @@ func (m *Memory) NewTrace(f format.File, moment *Moment, now format.Anchor, stac
 	t := &Trace{
 		Moment: moment, m: m, fromNs: moment.TimeNs - min(moment.TimeNs, uint64(m.cfg.Last)), toNs: min(m.nowNs, moment.TimeNs+uint64(m.cfg.After)),
 		segments: slices.Clone(m.segments[:len(m.segments)-1]),
-		sets:     map[format.SetID]format.ProbeSet{}, surveyed: map[format.ModuleID]format.Survey{}, calibrations: slices.Clone(m.calibrations),
+		sets:     map[format.SetID]format.ProbeSet{}, counters: map[format.ModuleID]counters{}, calibrations: slices.Clone(m.calibrations),
 		newSets: map[format.SetID]format.SetID{}, threads: map[*thread]format.ThreadID{}, lastProcess: map[int]*format.Process{},
 	}
 	t.toNs = max(t.toNs, t.fromNs)
@@ -48,10 +49,13 @@ func (m *Memory) NewTrace(f format.File, moment *Moment, now format.Anchor, stac
 		t.fromNs = min(oldest, t.toNs)
 	}
 	for id, c := range m.surveyed {
-		t.surveyed[id] = c
+		t.counters[id] = counters{c}
 	}
 	for _, s := range t.segments {
 		s.traces++
+		for _, c := range s.surveys {
+			t.counters[c.Module] = append(t.counters[c.Module], c)
+		}
 		for _, w := range s.windows {
 			if set, ok := m.sets[w.Set]; ok {
 				t.sets[w.Set] = set
@@ -113,8 +117,11 @@ func (m *Memory) Release(t *Trace) (err error) {
 // Write writes the events and completes the file. It may run in another goroutine than the Memory.
 func (t *Trace) Write() error {
 	t.addCosts()
-	for _, s := range t.segments {
+	for i, s := range t.segments {
 		t.addDefinitions(s)
+		if i == len(t.segments)-1 {
+			t.addCounters(t.toNs)
+		}
 		r, err := format.NewReader(s.file, s.size)
 		if err != nil {
 			return err
@@ -170,9 +177,51 @@ func (t *Trace) addCosts() {
 		c.TimeNs = 0
 		t.w.AddCalibration(c)
 	}
-	for _, c := range t.surveyed { // a module without counters was probed all the time
-		t.w.AddSurvey(format.Survey{Module: c.Module, Funcs: c.Funcs, ByIO: c.ByIO})
+	t.addCounters(t.fromNs)
+}
+
+// addCounters writes the counters of all surveyed modules at a time. A module without counters would
+// count as probed all the time.
+func (t *Trace) addCounters(ns uint64) {
+	for _, id := range slices.Sorted(maps.Keys(t.counters)) {
+		t.addCounter(t.counters[id].at(ns))
 	}
+}
+
+// addCounter writes the counters of a module since the beginning of the trace.
+func (t *Trace) addCounter(c format.Survey) {
+	begin := t.counters[c.Module].at(t.fromNs)
+	c.CPUNs -= min(begin.CPUNs, c.CPUNs)
+	c.CostNs -= min(begin.CostNs, c.CostNs)
+	c.IOCalls -= min(begin.IOCalls, c.IOCalls)
+	c.TimeNs = t.time(c.TimeNs)
+	t.w.AddSurvey(c)
+}
+
+// counters are those of a module, in order of time.
+type counters []format.Survey
+
+// at returns the counters at a time, interpolated. They are 0 at the start of the recording, and stay
+// as they are after the last ones.
+func (list counters) at(ns uint64) format.Survey {
+	i := slices.IndexFunc(list, func(c format.Survey) bool { return c.TimeNs >= ns })
+	if i < 0 {
+		last := list[len(list)-1]
+		last.TimeNs = ns
+		return last
+	}
+	var from format.Survey
+	if i > 0 {
+		from = list[i-1]
+	}
+	c := list[i]
+	part := 1.0
+	if c.TimeNs > from.TimeNs {
+		part = float64(ns-min(from.TimeNs, ns)) / float64(c.TimeNs-from.TimeNs)
+	}
+	between := func(a, b uint64) uint64 { return a + uint64(part*float64(b-min(a, b))) }
+	c.TimeNs, c.CPUNs, c.CostNs, c.IOCalls = ns, between(from.CPUNs, c.CPUNs), between(from.CostNs, c.CostNs), between(from.IOCalls, c.IOCalls)
+	return c
 }
 
 // addDefinitions writes what arrived in the time of a segment.
@@ -189,12 +238,9 @@ func (t *Trace) addDefinitions(s *segment) {
 		}
 	}
 	for _, c := range s.surveys {
-		before := t.surveyed[c.Module]
-		c.CPUNs -= min(before.CPUNs, c.CPUNs)
-		c.CostNs -= min(before.CostNs, c.CostNs)
-		c.IOCalls -= min(before.IOCalls, c.IOCalls)
-		c.TimeNs = t.time(c.TimeNs)
-		t.w.AddSurvey(c)
+		if c.TimeNs > t.fromNs && c.TimeNs < t.toNs {
+			t.addCounter(c)
+		}
 	}
 	for _, w := range s.windows {
 		t.addWindow(w)
