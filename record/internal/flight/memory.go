@@ -64,6 +64,7 @@ type Memory struct {
 	follower calls.Follower
 	bound    [][]bound // by FuncID: the rules for its calls
 	moments  moments
+	matched  map[*Rule]bool
 	problems []string // rules that a function cannot meet
 }
 
@@ -81,7 +82,7 @@ type thread struct {
 func NewMemory(cfg Config, meta format.Meta) (*Memory, error) {
 	m := &Memory{
 		cfg: cfg, meta: meta, processes: map[int]*format.Process{},
-		sets: map[format.SetID]format.ProbeSet{}, surveyed: map[format.ModuleID]format.Survey{},
+		sets: map[format.SetID]format.ProbeSet{}, surveyed: map[format.ModuleID]format.Survey{}, matched: map[*Rule]bool{},
 	}
 	m.moments = moments{waitNs: uint64(cfg.After + cfg.Lag), everyNs: uint64(cfg.Every)}
 	m.follower = calls.Follower{
@@ -117,6 +118,7 @@ func (m *Memory) AddFunc(fn format.Func) format.FuncID {
 		if !r.matches(&fn, m.modules[fn.Module].Path) {
 			continue
 		}
+		m.matched[r] = true
 		b, problem := r.bind(&fn)
 		if problem != "" {
 			m.problems = append(m.problems, problem)
@@ -364,10 +366,7 @@ func (m *Memory) Problems() []string {
 // Unmatched returns the rules about calls for which no function has been defined.
 func (m *Memory) Unmatched() (texts []string) {
 	for _, r := range m.cfg.Rules {
-		matched := slices.ContainsFunc(m.bound, func(list []bound) bool {
-			return slices.ContainsFunc(list, func(b bound) bool { return b.rule == r })
-		})
-		if r.Probe != nil && !matched {
+		if r.Probe != nil && !m.matched[r] {
 			texts = append(texts, fmt.Sprintf("--until '%s': no such function is probed yet", r.Text))
 		}
 	}

@@ -321,3 +321,14 @@ func TestThreadNumbers(t *testing.T) {
 		t.Error("the forgotten thread is in the trace")
 	}
 }
+
+// TestUnmatched: a rule without a function is reported, and so is one that no call can meet.
+func TestUnmatched(t *testing.T) {
+	f := newFixture(t, Config{Last: time.Second, Bytes: 1 << 30}, "slow > 1ms", "other > 1ms", "fast if n > 3", "signal:USR1")
+	if got := f.Unmatched(); len(got) != 1 || !strings.Contains(got[0], "other > 1ms") {
+		t.Errorf("without a function: %q", got)
+	}
+	if got := f.Problems(); len(got) != 1 || !strings.Contains(got[0], "n is no recorded value of fast") {
+		t.Errorf("never met: %q", got)
+	}
+}
