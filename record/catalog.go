@@ -19,7 +19,7 @@ const maxNames = 1 << 18
 // catalog maps the function numbers in the kernel's records to those in the trace. They differ,
 // because an interpreter's functions get a number only when their name is first seen.
 type catalog struct {
-	w     *format.Writer
+	w     sink
 	funcs []probedFunc // by number in records
 	named map[nameKey]format.FuncID
 	files map[image.Version]format.ModuleID
@@ -44,7 +44,7 @@ type nameKey struct {
 	hash uint64
 }
 
-func newCatalog(w *format.Writer) *catalog {
+func newCatalog(w sink) *catalog {
 	return &catalog{w: w, named: map[nameKey]format.FuncID{}, files: map[image.Version]format.ModuleID{}}
 }
 

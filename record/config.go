@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"utrace/bpf"
+	"utrace/record/internal/live"
 	"utrace/record/internal/output"
 	"utrace/record/plan"
 )
@@ -15,9 +16,11 @@ type Config struct {
 	plan.Config
 	Duration  time.Duration // 0: until the targets end or the context is done
 	Output    string
-	Force     bool  // replace an output file that is not a trace
-	MaxBytes  int64 // stop when the file reaches this size; 0: no limit
-	RingBytes int   // of each of two buffers per CPU: a power of two and a multiple of the page size
+	Flight    *Flight  // a trace is written only of the time around a moment; nil: of all the time
+	Observer  Observer // gets the calls instead of a trace; nil: there is a trace
+	Force     bool     // replace an output file that is not a trace
+	MaxBytes  int64    // stop when the file reaches this size; 0: no limit
+	RingBytes int      // of each of two buffers per CPU: a power of two and a multiple of the page size
 	Attach    bpf.Method
 	// MaxOverhead is the share of a process's CPU time that its probes may use before functions are
 	// removed: 1 is all of it, 0 means no limit.
@@ -46,6 +49,9 @@ type Config struct {
 	// Notice, unless nil, is called with events worth knowing while they happen.
 	Notice func(text string)
 }
+
+// Observer gets the calls of a recording while they happen.
+type Observer = live.Observer
 
 // Errors about Config.Output.
 var (

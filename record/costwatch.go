@@ -137,12 +137,23 @@ func (w *costWatch) hasChanged() bool {
 func (w *costWatch) once() error {
 	c, err := w.calibrator.measure()
 	if err == nil {
-		w.list = append(w.list, c)
+		w.keep(c)
 		c.TimeNs = clock.SinceStart(clock.MonotonicNs(), w.startNs)
 		w.definitions.add(func(catalog *catalog) { catalog.w.AddCalibration(c) })
 		w.tellFactor()
 	}
 	return err
+}
+
+// maxKept limits the calibrations in memory: the first ones, and those of the last quarter of an
+// hour or more.
+const maxKept = 2000
+
+func (w *costWatch) keep(c format.Calibration) {
+	w.list = append(w.list, c)
+	if len(w.list) > maxKept {
+		w.list = slices.Delete(w.list, firstCalibrations, firstCalibrations+1)
+	}
 }
 
 func (w *costWatch) tellFactor() {

@@ -61,7 +61,7 @@ type heldEvent struct {
 type drainer struct {
 	buffers []buffer
 	losses  *bpf.Losses
-	w       *format.Writer
+	w       sink
 	threads *threads.Set
 	catalog *catalog
 	tracks  tracks
@@ -75,6 +75,7 @@ type drainer struct {
 	heldTasks     []bpf.Task
 	lost          lostCount
 	interval      time.Duration
+	completeNs    uint64 // everything before has been released, CLOCK_MONOTONIC
 
 	stacks    *stacks.Set // nil if neither entries nor samples have stacks
 	callers   bool        // entries have stacks
@@ -100,7 +101,7 @@ const goStackTop = 1 << 40
 
 type lostCount struct{ entries, returns, sched uint64 }
 
-func newDrainer(objs *bpf.Objects, w *format.Writer, defs *definitions, startNs uint64) *drainer {
+func newDrainer(objs *bpf.Objects, w sink, defs *definitions, startNs uint64) *drainer {
 	d := &drainer{losses: objs.Losses, definitions: defs, w: w, threads: threads.NewSet(w), catalog: newCatalog(w), tracks: tracks{}, startNs: startNs, interval: minDrain}
 	for cpu, lane := range objs.Lanes {
 		d.buffers = append(d.buffers, buffer{drain: lane.Drain, take: d.take(cpu)})
@@ -140,6 +141,7 @@ func (d *drainer) round() error {
 	case load < 0.25:
 		d.interval = min(d.interval*2, maxDrain)
 	}
+	d.completeNs = complete
 	if len(d.held) > maxHeld {
 		return d.release(untilEnd)
 	}

@@ -118,7 +118,10 @@ func (s *session) complete(stop format.Anchor, sum *Summary, drainErr error) (st
 	if s.survey != nil {
 		sum.Survey = s.survey.Figures()
 	}
-	if st := s.drainer.stacks; st != nil && drainErr == nil {
+	if s.flight != nil && drainErr == nil {
+		drainErr = s.flight.finish()
+	}
+	if st := s.drainer.stacks; st != nil && drainErr == nil && s.output != nil {
 		stackWarnings = st.Define(s.w, s.drainer.catalog.probed())
 	}
 	lost, unplaced, err := s.objs.SampleLosses()
@@ -148,6 +151,9 @@ func (s *session) summarize(sum *Summary, commandEnded bool) {
 	sum.Overhead = spent(s.drainer.catalog, s.costs.list)
 	sum.Threads = s.w.Threads()
 	sum.Bytes = s.w.Size()
+	if s.flight != nil {
+		sum.Flight, sum.Bytes = s.flight.figures(), s.flight.bytes
+	}
 	sum.Modules, sum.Funcs, sum.LeftOut = len(s.plan.Modules), s.plan.Funcs(), slices.Concat(s.plan.LeftOut, s.refused)
 	if s.command != nil {
 		sum.CommandPID = s.command.PID

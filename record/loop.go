@@ -15,6 +15,7 @@ const (
 	reasonCommand   = "the command has ended"
 	reasonError     = "the trace could not be written"
 	reasonUnknown   = "it cannot be told whether the recorded processes have ended"
+	reasonTimes     = "all traces were written"
 	reasonSize      = "the file has reached its maximum size"
 )
 
@@ -22,6 +23,7 @@ const (
 const (
 	flushEvery    = 500 * time.Millisecond // an event reaches the file at most this late
 	progressEvery = 250 * time.Millisecond // Config.Progress is called
+	sweepEvery    = time.Second            // with an observer, threads without calls are forgotten
 	countEvery    = time.Second            // processes are counted, to notice that the last one has ended
 	rankEvery     = 200 * time.Millisecond // the survey learns what samples have found, at first
 	rankPart      = 10                     // and later less often: after a tenth of the time so far
@@ -70,7 +72,7 @@ func (s *session) endReason() string {
 type rounds struct {
 	s                                *session
 	started, flushed, shown, counted time.Time
-	ranked                           time.Time
+	ranked, swept                    time.Time
 }
 
 // next drains once, and does whatever else is due. It returns a reason to stop, "" if there is
@@ -84,7 +86,14 @@ func (r *rounds) next(now time.Time) (reason string, err error) {
 		r.ranked = now
 		s.survey.Rank(s.sampler.seen)
 	}
-	if now.Sub(r.flushed) >= flushEvery {
+	if s.flight != nil {
+		s.flight.look()
+	}
+	if s.live != nil {
+		if err := r.passOn(now); err != nil {
+			return reasonError, err
+		}
+	} else if now.Sub(r.flushed) >= flushEvery {
 		if err := s.w.Flush(); err != nil {
 			return reasonError, err
 		}
@@ -93,6 +102,11 @@ func (r *rounds) next(now time.Time) (reason string, err error) {
 		}
 		r.flushed = now
 		s.leaders.check()
+		if s.flight != nil {
+			if reason, err := s.flight.next(); reason != "" || err != nil {
+				return reason, err
+			}
+		}
 	}
 	if s.cfg.Progress != nil && now.Sub(r.shown) >= progressEvery {
 		r.shown = now
@@ -112,4 +126,15 @@ func (r *rounds) next(now time.Time) (reason string, err error) {
 		return reasonSize, nil
 	}
 	return "", nil
+}
+
+// passOn passes the calls that have been read to the observer.
+func (r *rounds) passOn(now time.Time) error {
+	if now.Sub(r.swept) >= sweepEvery {
+		r.swept = now
+		r.s.drainer.threads.Forget(r.s.live.Keeps)
+		r.s.live.Sweep()
+		r.s.leaders.check()
+	}
+	return r.s.w.Flush()
 }

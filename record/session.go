@@ -13,6 +13,7 @@ import (
 	"utrace/format"
 	"utrace/record/internal/command"
 	"utrace/record/internal/linker"
+	"utrace/record/internal/live"
 	"utrace/record/internal/openfiles"
 	"utrace/record/internal/output"
 	"utrace/record/internal/proc"
@@ -28,6 +29,7 @@ func Run(ctx context.Context, cfg Config) (sum *Summary, err error) {
 	if err := openfiles.ReserveStart(); err != nil {
 		return nil, err
 	}
+	cfg.Probes = cfg.withRules()
 	restore := func() {}
 	if len(cfg.Command) == 0 { // otherwise nothing runs that could be slowed down
 		restore = lowerPriority()
@@ -58,7 +60,9 @@ type session struct {
 
 	readingLines sync.WaitGroup
 
-	output      *output.File
+	output      *output.File     // nil with Config.Flight or Config.Observer
+	flight      *flightRecorder  // nil without Config.Flight
+	live        *live.Sink       // nil without Config.Observer
 	command     *command.Command // nil without one
 	free        *untraceable.Processes
 	objs        *bpf.Objects
@@ -76,7 +80,7 @@ type session struct {
 	surveying   atomic.Bool      // the survey has begun
 	refused     []format.LeftOut // by the kernel, since then; the drainer\'s
 	leaders     leaderWatch
-	w           *format.Writer
+	w           sink
 	drainer     *drainer
 	start       format.Anchor
 }
@@ -112,7 +116,7 @@ func (s *session) run(ctx context.Context) (sum *Summary, err error) {
 	}
 	reason, loopErr := s.loop(ctx, ended)
 	sum, err = s.finish(reason)
-	if loopErr == nil && err == nil {
+	if loopErr == nil && err == nil && s.output != nil {
 		err = s.output.Publish() // even without an event
 	}
 	if sum != nil {
@@ -127,7 +131,7 @@ func (s *session) run(ctx context.Context) (sum *Summary, err error) {
 
 // locate notes where the trace is, if it was kept.
 func (s *session) locate(sum *Summary) (err error) {
-	if !s.output.Published {
+	if s.output == nil || !s.output.Published {
 		return nil
 	}
 	sum.Path, err = s.output.Locate()
@@ -196,6 +200,9 @@ func (s *session) close() error {
 	}
 	if s.drainer != nil && s.drainer.stacks != nil {
 		s.drainer.stacks.Close()
+	}
+	if s.flight != nil {
+		errs = append(errs, s.flight.close())
 	}
 	if s.output != nil {
 		errs = append(errs, s.publish(), s.output.Close())

@@ -15,6 +15,7 @@ import (
 	"utrace/record/internal/clock"
 	"utrace/record/internal/command"
 	"utrace/record/internal/linker"
+	"utrace/record/internal/live"
 	"utrace/record/internal/output"
 	"utrace/record/internal/probe"
 	"utrace/record/internal/proc"
@@ -33,7 +34,7 @@ func (s *session) prepare() (err error) {
 		return err
 	}
 	s.readingLines.Go(s.plan.ReadLines)
-	if s.output, err = output.Create(s.cfg.Output, s.cfg.Force); err != nil {
+	if err := s.createOutput(); err != nil {
 		return fmt.Errorf("output: %w", err)
 	}
 	s.targets = s.cfg.PIDs
@@ -52,6 +53,23 @@ func (s *session) prepare() (err error) {
 // machine reports whether all processes of the machine are recorded.
 func (s *session) machine() bool {
 	return len(s.cfg.PIDs)+len(s.cfg.Command) == 0 && s.plan.Selector == nil
+}
+
+// createOutput creates the file, unless there will be none. A flight recorder only finds out whether
+// it could.
+func (s *session) createOutput() (err error) {
+	switch {
+	case s.cfg.Observer != nil:
+		return nil
+	case s.cfg.Flight == nil:
+		s.output, err = output.Create(s.cfg.Output, s.cfg.Force)
+		return err
+	}
+	first, err := output.Create(flightPath(s.cfg.Output, s.cfg.Flight.Times, 1), s.cfg.Force)
+	if err != nil {
+		return err
+	}
+	return first.Close()
 }
 
 // load loads the BPF programs, and creates what depends on them. Source lines, which take as much
@@ -259,7 +277,7 @@ func (s *session) newSurvey(costs Costs) (err error) {
 func (s *session) begin() (err error) {
 	s.start = clock.Now()
 	startNs := uint64(s.start.MonoNs)
-	if s.w, err = format.NewWriter(s.output.File, s.meta()); err != nil {
+	if err := s.newSink(); err != nil {
 		return err
 	}
 	s.drainer = newDrainer(s.objs, s.w, s.definitions, startNs)
@@ -287,12 +305,35 @@ func (s *session) begin() (err error) {
 	if err := s.w.Flush(); err != nil {
 		return err
 	}
+	if s.output == nil {
+		return nil
+	}
 	return s.output.PublishNew()
+}
+
+// newSink creates what takes the definitions and events.
+func (s *session) newSink() (err error) {
+	if s.cfg.Observer != nil {
+		s.live = live.NewSink(s.cfg.Observer)
+		s.w = s.live
+		return nil
+	}
+	if s.cfg.Flight != nil {
+		if s.flight, err = newFlightRecorder(s); err == nil {
+			s.w = s.flight.memory
+		}
+		return err
+	}
+	w, err := format.NewWriter(s.output.File, s.meta())
+	if err == nil {
+		s.w = w
+	}
+	return err
 }
 
 // publish gives the file its name once an event has been written.
 func (s *session) publish() error {
-	if s.output.Published || s.w == nil {
+	if s.output == nil || s.output.Published || s.w == nil {
 		return nil
 	}
 	if events, _ := s.w.Events(); events+s.w.Sched() == 0 || !s.output.HoldsEvent(s.w.Size()) {
@@ -384,6 +425,9 @@ func (s *session) release() error {
 		s.discoverer.watch(uint64(s.start.MonoNs))
 	}
 	s.drainer.onTask = s.onTask
+	if s.flight != nil {
+		s.flight.announce()
+	}
 	s.text = newTextWatch(s.probes, s.attachedModules)
 	s.text.watch(uint64(s.start.MonoNs), s.cfg.Follow)
 	switch {
@@ -399,6 +443,9 @@ func (s *session) release() error {
 func (s *session) onTask(rec *bpf.Task) {
 	s.leaders.task(rec)
 	s.traps.task(rec)
+	if s.flight != nil {
+		s.flight.onTask(rec)
+	}
 	switch rec.Kind {
 	case bpf.TaskExec:
 		s.free.Ran(int(rec.PID), rec.TimeNs)

@@ -36,6 +36,7 @@ type Summary struct {
 	Modules     int
 	Funcs       int
 	LeftOut     []format.LeftOut
+	Flight      *FlightFigures // nil without Config.Flight
 	Survey      *SurveyFigures // nil without an overhead limit
 	Warnings    []string       // what the trace lacks
 	CommandPID  int

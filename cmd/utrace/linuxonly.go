@@ -12,6 +12,10 @@ func newRecordCommand() *cobra.Command {
 	return newLinuxCommand("record", "Record function calls into a trace (Linux only)")
 }
 
+func newTopCommand() *cobra.Command {
+	return newLinuxCommand("top", "Show a live table of the calls of functions (Linux only)")
+}
+
 func newPlanCommand() *cobra.Command {
 	return newLinuxCommand("plan", "Show what record would attach, and what it would leave out and why (Linux only)")
 }

@@ -35,11 +35,11 @@ CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE) and Linux ` + bpf.Floor + `: utrace doc
   sudo utrace record -d 30s -p 1234 --slower-than 10ms       # its slow calls
   sudo utrace record -e 'parse_*' -e 'db_*' -- ./server --port 8080
   sudo utrace record -d 30s -e 'c:getaddrinfo(node:str) -> s32 if ret != 0 || duration > 100ms'
-  sudo utrace record -d 10s -e /usr/lib/x86_64-linux-gnu/libc.so.6:getaddrinfo`,
+  sudo utrace record -p 1234 -e 'handle_*' --until 'handle_request > 200ms'  # see docs/waiting.md`,
 		Annotations: map[string]string{moreKey: probeTopics + `
   man utrace-record       cost, children, slow calls, stacks, scheduling (docs/recording.md)`},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := f.config(args, cmd.Flags().Changed("max-overhead"))
+			cfg, err := f.config(args, cmd.Flags())
 			if err != nil {
 				return err
 			}
@@ -55,6 +55,9 @@ CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE) and Linux ` + bpf.Floor + `: utrace doc
 func runRecord(ctx context.Context, stderr io.Writer, cfg record.Config) error {
 	signals := signalsOf(ctx)
 	defer signals.release()
+	if cfg.Flight != nil {
+		defer watchSignals(cfg.Flight)()
+	}
 	cfg.Started = signals.catch
 	cfg.AwaitCommand = func(ended <-chan struct{}) bool {
 		return awaitCommand(stderr, endedBy(ctx), signals.again(), ended)

@@ -50,8 +50,8 @@ func (f *targetFlags) addWhat(flags *pflag.FlagSet) {
 
 // addHow adds the flags that say how to attach.
 func (f *targetFlags) addHow(flags *pflag.FlagSet) {
-	flags.StringVar(&f.place, "place", "cheapest", "probe at `WHERE`: the cheapest safe instruction, or entry")
-	flags.StringVar(&f.attach, "attach", "auto", "attach by `HOW`: multi (Linux 6.6), perf (perf events) or auto")
+	flags.StringVar(&f.place, "place", "cheapest", "probe at `WHERE`: the cheapest instruction, or entry")
+	flags.StringVar(&f.attach, "attach", "auto", "attach by `HOW`: multi (Linux 6.6), perf (events), auto")
 }
 
 // config checks the flags.
@@ -103,6 +103,7 @@ type recordFlags struct {
 	maxSize  byteSize
 	ringSize byteSize
 	limit    overhead
+	flight   flightFlags
 }
 
 func (f *recordFlags) add(flags *pflag.FlagSet) {
@@ -112,25 +113,35 @@ func (f *recordFlags) add(flags *pflag.FlagSet) {
 
 	flags.VarP((*seconds)(&f.duration), "duration", "d", "stop after `TIME`, such as 30s (default: with the processes, or Ctrl-C)")
 	flags.Var(&f.maxSize, "max-size", "stop when the file reaches `SIZE`, such as 1GiB (default: no limit)")
-	f.limit = defaultOverhead
-	flags.Var(&f.limit, "max-overhead", "let probes use at most this `PART` of the CPU time of a process, by probing hot functions at times: 5%, 0.05 or none"+
-		"\n(default: 5% if utrace chooses the functions, none if you name them)")
-	flags.Lookup("max-overhead").DefValue = ""
+	f.addLimit(flags)
 	endGroup(flags, "When to stop")
 
-	flags.StringVarP(&f.output, "output", "o", "trace.arrow", "write the trace to `FILE`; an older trace is kept as FILE.old")
+	flags.StringVarP(&f.output, "output", "o", "trace.arrow", "write the trace to `FILE`; an older one becomes FILE.old")
 	flags.Var(&f.labels, "label", "keep `KEY=VALUE` in the trace, such as version=1.4.2, for exports and analyze --info; repeatable")
 	flags.BoolVar(&f.force, "force", false, "replace an output file that is not a trace")
 	endGroup(flags, "Output")
 
+	f.flight.add(flags)
+
 	f.addHow(flags)
-	f.ringSize = defaultRingBytes
-	flags.Var(&f.ringSize, "ring-size", "`SIZE` of each ring buffer, two per CPU: a power of two")
+	f.addRingSize(flags)
 	endGroup(flags, "How to attach")
 }
 
-// config checks the flags. limited reports whether --max-overhead was given.
-func (f *recordFlags) config(command []string, limited bool) (record.Config, error) {
+func (f *recordFlags) addLimit(flags *pflag.FlagSet) {
+	f.limit = defaultOverhead
+	flags.Var(&f.limit, "max-overhead", "let probes use at most this `PART` of the CPU time of a process, by probing hot functions at times: 5%, 0.05 or none"+
+		"\n(default: 5% if utrace chooses the functions, none if you name them)")
+	flags.Lookup("max-overhead").DefValue = ""
+}
+
+func (f *recordFlags) addRingSize(flags *pflag.FlagSet) {
+	f.ringSize = defaultRingBytes
+	flags.Var(&f.ringSize, "ring-size", "`SIZE` of each ring buffer, two per CPU: a power of two")
+}
+
+// config checks the flags.
+func (f *recordFlags) config(command []string, flags *pflag.FlagSet) (record.Config, error) {
 	cfg, err := f.targetFlags.config(command)
 	if err != nil {
 		return cfg, err
@@ -148,8 +159,11 @@ func (f *recordFlags) config(command []string, limited bool) (record.Config, err
 
 	cfg.Duration, cfg.Output, cfg.Force, cfg.Sched = f.duration, f.output, f.force, f.sched
 	cfg.MaxBytes, cfg.RingBytes, cfg.Labels = int64(f.maxSize), ring, f.labels
-	if cfg.MaxOverhead = float64(f.limit); cfg.NamesProbes() && !limited {
+	if cfg.MaxOverhead = float64(f.limit); cfg.NamesProbes() && !flags.Changed("max-overhead") {
 		cfg.MaxOverhead = 0
+	}
+	if cfg.Flight, err = f.flight.config(flags); err != nil {
+		return cfg, err
 	}
 	if cfg.MaxOverhead > 0 {
 		cfg.Samples = sampleHz

@@ -33,7 +33,7 @@ records every call into a file, and rebuilds from the file the flow of calls and
 	root.SetHelpFunc(printHelp)
 	root.SuggestionsMinimumDistance = 2
 
-	addGroup(root, "Record", newRecordCommand(), newPlanCommand(), newListCommand(), newDoctorCommand())
+	addGroup(root, "Record", newRecordCommand(), newTopCommand(), newPlanCommand(), newListCommand(), newDoctorCommand())
 	addGroup(root, "Read traces", newAnalyzeCommand(), newViewCommand(), newDiffCommand(), newExportCommand(), newSymbolsCommand())
 	addGroup(root, "Other", newVersionCommand())
 	root.SetHelpCommandGroupID("Other")

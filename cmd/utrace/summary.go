@@ -17,11 +17,19 @@ import (
 
 // printSummary says what was recorded, at what cost, and what is missing.
 func printSummary(w io.Writer, cfg record.Config, s *record.Summary) {
-	printVolume(w, cfg, s)
+	if s.Flight != nil {
+		printFlight(w, cfg, s)
+	} else {
+		printVolume(w, cfg, s)
+	}
 	printLoss(w, s)
 	if s.Dropped > 0 {
 		calls := english.PluralWord(int(s.Dropped), "further call did not meet its condition", "further calls did not meet their condition")
-		fmt.Fprintf(w, "utrace: %s %s: the trace has only their number and times\n", comma(s.Dropped), calls)
+		has := "the trace has only their number and times"
+		if s.Flight != nil {
+			has = "the traces have nothing of them"
+		}
+		fmt.Fprintf(w, "utrace: %s %s: %s\n", comma(s.Dropped), calls, has)
 	}
 	if cfg.Sched {
 		fmt.Fprintf(w, "utrace: %s switches and wakeups of threads, %s lost\n", comma(s.Sched), comma(s.LostSched))
@@ -57,6 +65,21 @@ func printVolume(w io.Writer, cfg record.Config, s *record.Summary) {
 	}
 	fmt.Fprintf(w, "utrace: %s events/s, %s lost, %s\n", comma(rate), comma(s.LostEntries+s.LostReturns), file)
 
+	printOverhead(w, cfg, s)
+}
+
+// printFlight says how often a flight recorder has written a trace.
+func printFlight(w io.Writer, cfg record.Config, s *record.Summary) {
+	f := s.Flight
+	fmt.Fprintf(w, "utrace: saw %s (%s) of %s in %.1f s: %s\n", english.Plural(int(s.Events), "event", ""),
+		english.Plural(int(s.Calls), "call", ""), english.Plural(s.Funcs, "function", ""), s.Duration.Seconds(), s.Reason)
+	fmt.Fprintf(w, "utrace: a condition of --until was met %s; %s, %s\n", english.Plural(int(f.Moments), "time", ""),
+		english.Plural(len(f.Traces), "trace was written", "traces were written"), humanize.IBytes(uint64(s.Bytes)))
+	fmt.Fprintf(w, "utrace: %s of memory had the last %s, %s events lost\n", humanize.IBytes(uint64(f.Bytes)), f.Kept.Round(100*time.Millisecond), comma(s.LostEntries+s.LostReturns))
+	printOverhead(w, cfg, s)
+}
+
+func printOverhead(w io.Writer, cfg record.Config, s *record.Summary) {
 	if s.Overhead > 0 {
 		fmt.Fprintf(w, "utrace: the probes took %s\n", probeTime(cfg, s, runtime.NumCPU()))
 	}

@@ -16,7 +16,7 @@ import (
 
 // callers are the functions on stacks.
 type callers struct {
-	w       *format.Writer
+	w       Definer
 	modules map[*stackFile]format.ModuleID
 	probed  map[image.Version]format.ModuleID
 	funcs   map[FuncKey]format.FuncID
@@ -24,6 +24,13 @@ type callers struct {
 	frames  map[*stackFile]*frameCount
 
 	withLines bool // of the source
+}
+
+// Definer takes the definitions of stacks. A *format.Writer is one.
+type Definer interface {
+	AddModule(format.Module) format.ModuleID
+	AddFunc(format.Func) format.FuncID
+	AddStack(format.Stack) format.StackID
 }
 
 // Probed are the modules and functions that the trace has already, because they are probed.
@@ -44,7 +51,7 @@ type frameCount struct {
 	all, without int
 }
 
-func newCallers(w *format.Writer, probed Probed, withLines bool) *callers {
+func newCallers(w Definer, probed Probed, withLines bool) *callers {
 	return &callers{
 		w: w, withLines: withLines, modules: map[*stackFile]format.ModuleID{}, probed: probed.Modules, funcs: probed.Funcs,
 		lines: map[*stackFile]*dwarf.Lines{}, frames: map[*stackFile]*frameCount{},

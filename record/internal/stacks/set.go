@@ -197,7 +197,7 @@ func (s *Set) Forget(pid uint32, endNs uint64) {
 
 // Define names the frames and writes the stacks. It returns warnings about the stacks of entries. It
 // adds to probed.
-func (s *Set) Define(w *format.Writer, probed Probed) []string {
+func (s *Set) Define(w Definer, probed Probed) []string {
 	funcs := newCallers(w, probed, s.ofEntries)
 	for i, p := range s.frames {
 		fn, line := funcs.at(p.codeAddr, s.called[i])

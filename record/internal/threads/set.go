@@ -29,7 +29,7 @@ import (
 //     that ends after it.
 //  3. Settle ends the pass.
 type Set struct {
-	w         *format.Writer
+	w         Definer
 	places    *container.State
 	lives     map[uint32]*life     // by TID: threads that have not ended
 	routines  map[routineKey]*life // goroutines and tracks
@@ -62,8 +62,14 @@ type process struct {
 	tids    map[uint32]bool // with lives
 }
 
+// Definer takes the definitions of a Set. A *format.Writer is one.
+type Definer interface {
+	AddProcess(format.Process)
+	AddThread(format.Thread) format.ThreadID
+}
+
 // NewSet returns an empty set, which defines threads and processes in w.
-func NewSet(w *format.Writer) *Set {
+func NewSet(w Definer) *Set {
 	return &Set{w: w, places: container.NewState("/"), lives: map[uint32]*life{}, routines: map[routineKey]*life{}, Gone: map[uint32][]uint64{}, ended: map[uint32][]*life{}, processes: map[uint32]*process{}}
 }
 
@@ -216,6 +222,29 @@ func (t *Set) Settle() {
 	clear(t.Gone)
 	t.execs = t.execs[:0]
 	clear(t.ended)
+}
+
+// Forget forgets the numbers of threads that keep denies, and processes without numbered threads.
+// They get new definitions with their next event. It must not be called within a pass.
+func (t *Set) Forget(keep func(format.ThreadID) bool) {
+	t.last = 0
+	used := map[*process]bool{}
+	for _, l := range t.lives {
+		l.defined = l.defined && keep(l.id)
+		if l.defined {
+			used[l.process] = true
+		}
+	}
+	maps.DeleteFunc(t.routines, func(_ routineKey, l *life) bool {
+		if !l.defined || !keep(l.id) {
+			return true
+		}
+		used[l.process] = true
+		return false
+	})
+	for _, p := range t.processes {
+		p.defined = p.defined && used[p]
+	}
 }
 
 // define returns the number of a life. Names are as the kernel reported them. For whatever is still
