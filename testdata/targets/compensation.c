@@ -1,10 +1,13 @@
 /* Functions that compute for known times, on sites of one class, with other functions of the same class inside:
- * oTIME_CALLS computes for about TIME us and calls iTIME_CALLS, which computes for 1 us, CALLS times;
- * rTIME_CALLS calls recurse, which computes for 1 us and calls itself, CALLS deep;
- * pTIME_CALLS calls callera and callerb in turns, CALLS times together: each calls tiny, which does nothing. The first argument is the
- * class (nop5, push, mov), the second how many threads do so, the third for how long each function is tried, in ms, the fourth
- * how many steps take a us. Prints for each outer function its name, and mean and median of a call's duration by the program's
- * own clock, in ns. Without arguments it prints how many steps take a us. */
+ *
+ *	oTIME_CALLS	computes for about TIME us and calls iTIME_CALLS, which computes for 1 us, CALLS times
+ *	rTIME_CALLS	calls recurse, which computes for 1 us and calls itself, CALLS deep
+ *	pTIME_CALLS	calls callera and callerb in turns, CALLS times together: each calls tiny, which does nothing
+ *
+ * The first argument is the class (nop5, push, mov), the second how many threads do so, the third for how long each
+ * function is tried, in ms, the fourth how many steps take a us. With a fifth argument, r and p are tried as well as o.
+ * Prints for each outer function its name, and mean and median of a call's duration by the program's own clock, in ns.
+ * Without arguments it prints how many steps take a us. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,6 +149,7 @@ static int compare(const void *a, const void *b)
 static double steps_per_us;
 static long clock_ns, tried_ns;
 static const char *class;
+static int all_shapes;
 static pthread_mutex_t printing = PTHREAD_MUTEX_INITIALIZER;
 
 static void *work(void *unused)
@@ -155,7 +159,7 @@ static void *work(void *unused)
 		long expected = (functions[f].us + functions[f].calls) * 1000, n = tried_ns / expected, sum = 0;
 		long *times;
 
-		if (strcmp(functions[f].class, class))
+		if (strcmp(functions[f].class, class) || (functions[f].name[0] != 'o' && !all_shapes))
 			continue;
 		n = n < 20 ? 20 : n;
 		times = calloc(n, sizeof(long));
@@ -198,6 +202,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	class = argv[1];
+	all_shapes = argc > 5;
 	threads = atoi(argv[2]);
 	tried_ns = atol(argv[3]) * 1000000;
 	steps_per_us = inner_work = atof(argv[4]);

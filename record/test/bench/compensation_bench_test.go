@@ -42,7 +42,7 @@ func BenchmarkCompensation(b *testing.B) {
 	for _, class := range []struct{ prefix, name string }{{"nop5", "nop5"}, {"push", "emulated"}, {"mov", "stepped"}} {
 		for _, threads := range []int{1, 2} {
 			b.Run(fmt.Sprintf("%s/threads=%d", class.name, threads), func(b *testing.B) {
-				command := []string{bin, class.prefix, strconv.Itoa(threads), "20", strings.TrimSpace(string(steps))}
+				command := []string{bin, class.prefix, strconv.Itoa(threads), "20", strings.TrimSpace(string(steps)), "all"}
 				if threads == 1 {
 					command = append([]string{"chrt", "-f", "10"}, command...)
 				}

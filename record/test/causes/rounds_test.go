@@ -3,8 +3,10 @@
 package causes
 
 import (
+	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 
 	"utrace/record/test/harness"
@@ -19,6 +21,7 @@ func TestRounds(t *testing.T) {
 	}
 	harness.NeedKernel(t)
 	program := harness.Target(t, "causes.c", "-O2", "-pthread")
+	var table strings.Builder
 	for _, p := range planted {
 		for _, kind := range []struct {
 			name   string
@@ -43,11 +46,12 @@ func TestRounds(t *testing.T) {
 					}
 					t.Logf("wrong: %s %+v", x.Reason, x.Causes)
 				}
-				t.Logf("%s, %s: %d of %d right", p.mode, kind.name, right, rounds)
+				fmt.Fprintf(&table, "%-10s%-8s%d of %d\n", p.mode, kind.name, right, rounds)
 				if float64(right) < wanted*float64(rounds) {
 					t.Errorf("want %.0f%% of the rounds", 100*wanted)
 				}
 			})
 		}
 	}
+	t.Logf("the cause is named first in:\n%s", table.String())
 }
