@@ -168,10 +168,27 @@ func (s *Selector) Matches(pid int) bool {
 		return false
 	}
 	exe = strings.TrimSuffix(exe, " (deleted)")
-	if len(s.exes) > 0 && !slices.Contains(s.exes, exe) {
+	if len(s.exes) > 0 && !slices.Contains(s.exes, exe) && !slices.Contains(s.exes, ownPath(pid, exe)) {
 		return false
 	}
 	return s.named(pid, filepath.Base(exe)) && proc.Parent(pid) != s.own
+}
+
+// ownPath returns the path of a program as its process sees it: after chroot, the kernel shows us a
+// longer one.
+func ownPath(pid int, exe string) string {
+	root, err := os.Readlink(fmt.Sprintf("/proc/%d/root", pid))
+	if err != nil {
+		return exe
+	}
+	return belowRoot(exe, root)
+}
+
+func belowRoot(exe, root string) string {
+	if below, ok := strings.CutPrefix(exe, root); ok && strings.HasPrefix(below, "/") {
+		return below
+	}
+	return exe
 }
 
 // inGroups reports whether a process is in the groups, units, containers and pods.
