@@ -136,7 +136,7 @@ func TestProcesses(t *testing.T) {
 		t.Errorf("%v, %v", pids, err)
 	}
 	_, err = s.Processes([]int{pid, 1})
-	if !errors.Is(err, ErrNobody) || !strings.Contains(err.Error(), "-p 1 --name utrace-ids") {
+	if !errors.Is(err, ErrNoPID) || !strings.Contains(err.Error(), "-p 1 --name utrace-ids") {
 		t.Errorf("process 1: %v", err)
 	}
 }
