@@ -88,6 +88,15 @@ func sortKeys() map[SortKey]func(*Row) int64 {
 	}
 }
 
+// SortKeys returns all keys, in order.
+func SortKeys() (keys []string) {
+	for key := range sortKeys() {
+		keys = append(keys, string(key))
+	}
+	slices.Sort(keys)
+	return keys
+}
+
 // ParseSortKey reads a key: total, self, calls, avg, p50, p90, p99, max, errors, cpu, runnable,
 // blocked or name. It fails for any other text.
 func ParseSortKey(text string) (SortKey, error) {

@@ -46,7 +46,7 @@ module {"path":"/bin/prog","build_id":"abcd","segments":[{"addr":4096,"file_off"
 func {"name":"main","module":0,"addr":4096,"file":"main.c","line":3}
 func {"name":"ns::work","symbol":"_ZN2ns4workEi","module":0,"addr":4112}
 func {"name":"main+0x4","module":0,"addr":4100,"hit":true}
-process {"pid":10,"comm":"prog","args":["prog","-x"]}
+process {"pid":10,"comm":"prog","args":["prog","-x"],"cgroup":"/system.slice/web.service","unit":"web.service","container":"web","pod":"prod/shop"}
 thread {"pid":10,"tid":10,"comm":"prog"}
 thread {"pid":10,"tid":11,"comm":"worker"}
 left-out {"name":"_start","module":"/bin/prog","addr":4000,"reason":"entry point"}
@@ -154,6 +154,7 @@ func TestValidate(t *testing.T) {
 		"value of a hit":    {"hit 2 sp=0x7ffe00001000", "hit 2 sp=0x7ffe00001000 value=1"},
 		"stack too deep":    {"stack {", chain(MaxStack+1) + "stack {"},
 		"unknown process":   {`thread {"pid":10,"tid":11`, `thread {"pid":12,"tid":11`},
+		"unit of no group":  {`"cgroup":"/system.slice/web.service",`, ``},
 		"loss of nothing":   {`"entries":3,"returns":2,"sched":4}`, `"entries":0,"returns":0}`},
 		"switch of a call":  {"sched-out 0 ", "sched-out 1 "},
 		"stack of a switch": {"250 0 sched-in 0 ", "250 0 sched-in 0 sp=0x7ffe00000f00 "},

@@ -75,6 +75,26 @@
 //
 // A recording with Config.Follow ends with the last process, not with the command.
 //
+// # Processes that a selection chooses
+//
+// With Config.Select, a process is recorded because of what it is (internal/selector), and any
+// process may come to match. This is Config.Follow with another rule for who joins and leaves the
+// kernel side's set (selected.go):
+//
+//   - A child of a recorded process joins before it runs. It leaves if it does not match, also when
+//     it has executed a program. In the trace it then ends.
+//   - The kernel side reports the execs of all other processes. One that matches joins, some
+//     milliseconds after its program began to run.
+//   - Once a second all processes are looked at, for those that match because of a new name, user or
+//     control group. That takes 15 to 80 us for each process, most for names of threads. So it
+//     happens less often on large machines, to use a hundredth of a processor at most.
+//   - A process that does not match any more stays until its next exec: names of threads come and
+//     go.
+//
+// Others are expected to run the same programs. So each process has links of its own from the
+// beginning. A child that executes a program which does not match can carry breakpoints in libraries
+// until it has left. The recording has no last process: another one may match later.
+//
 // # Links for one process, or for all
 //
 // A uprobe_multi link with a process ID puts breakpoints into that process only. A link without one

@@ -3,11 +3,17 @@
 package record
 
 import (
+	"time"
+
 	"utrace/bpf"
 	"utrace/record/internal/clock"
 	"utrace/record/internal/proc"
 	"utrace/record/plan"
 )
+
+// The look at all processes uses at most a hundredth of a processor: the pause before the next one
+// is lookPause times its processor time.
+const lookPause = 100
 
 // maxAnnounced limits how many processes that match later are announced.
 const maxAnnounced = 20
@@ -19,6 +25,7 @@ type newcomers struct {
 	children  bool                         // children of recorded processes need not match: plan.Config.Follow
 	ended     func(pid int, timeNs uint64) // notes that a process is not recorded any more
 	announced map[int]string               // by PID: start times of processes that were announced
+	nextLook  time.Time                    // at all processes
 	count     int                          // that were announced
 }
 
@@ -91,6 +98,11 @@ func (d *discoverer) fail(err error) {
 // that were forked or executed before the kernel reported it. It announces all that were not.
 func (d *discoverer) joinMatching() {
 	n := d.newcomers
+	if time.Now().Before(n.nextLook) {
+		return
+	}
+	used := proc.ThreadCPUTime() // the discoverer stays on its thread, see changePriority
+	defer func() { n.nextLook = time.Now().Add(lookPause * (proc.ThreadCPUTime() - used)) }()
 	for pid, started := range n.announced {
 		if proc.StartTime(pid) != started {
 			delete(n.announced, pid)

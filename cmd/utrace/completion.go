@@ -11,7 +11,7 @@ import (
 func completeCompletion(cmd *cobra.Command) {
 	cmd.Use = "completion bash|zsh|fish|powershell"
 	cmd.Short = "Print the completion script of a shell"
-	cmd.Long = "Print a script that completes utrace's commands and flags in a shell. \"make install\" installs them."
+	cmd.Long = "Print a script that completes utrace's commands, flags and their values in a shell. \"make install\" installs them."
 	cmd.Example = `  source <(utrace completion bash)                                    # this shell
   utrace completion fish > ~/.config/fish/completions/utrace.fish     # every new shell`
 	cmd.Args = knownCommand

@@ -24,6 +24,8 @@ func newDoctorCommand() *cobra.Command {
 	return newLinuxCommand("doctor", "Show what this kernel, these privileges and this machine allow (Linux only)")
 }
 
+func completePIDs(*cobra.Command) {}
+
 // newLinuxCommand replaces a command that needs Linux. It accepts any arguments.
 func newLinuxCommand(name, short string) *cobra.Command {
 	return &cobra.Command{

@@ -78,6 +78,7 @@ in assembler syntax.`,
 	flags.BoolVarP(&functions, "functions", "l", false, "list functions instead of static probes")
 	flags.BoolVar(&presets, "presets", false, "list the presets of record --preset; with -v also their probes")
 	flags.BoolVarP(&verbose, "verbose", "v", false, "print locations, semaphores and operands; with -l, addresses and sizes")
+	completePIDs(cmd)
 	return cmd
 }
 

@@ -63,6 +63,7 @@ RETURN is how utrace sees the function return:
 	f.addHow(flags)
 	endGroup(flags, "How to attach")
 	addIgnored(flags)
+	completeTargets(cmd, &f)
 	return cmd
 }
 

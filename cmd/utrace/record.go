@@ -48,6 +48,7 @@ CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE) and Linux ` + bpf.Floor + `: utrace doc
 		},
 	}
 	f.add(cmd.Flags())
+	completeTargets(cmd, &f.targetFlags)
 	return cmd
 }
 

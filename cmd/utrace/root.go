@@ -34,7 +34,8 @@ records every call into a file, and rebuilds from the file the flow of calls and
 	root.SuggestionsMinimumDistance = 2
 
 	addGroup(root, "Record", newRecordCommand(), newTopCommand(), newPlanCommand(), newListCommand(), newDoctorCommand())
-	addGroup(root, "Read traces", newAnalyzeCommand(), newViewCommand(), newDiffCommand(), newExportCommand(), newSymbolsCommand())
+	addGroup(root, "Read traces", completeTraces(newAnalyzeCommand()), completeTraces(newViewCommand()),
+		completeTraces(newDiffCommand()), completeTraces(newExportCommand()), completeTraces(newSymbolsCommand()))
 	addGroup(root, "Other", newVersionCommand())
 	root.SetHelpCommandGroupID("Other")
 	root.SetCompletionCommandGroupID("Other")

@@ -231,6 +231,15 @@ func CPUTime(pid uint32) (time.Duration, bool) {
 	return time.Duration(ts.Nano()), true
 }
 
+// ThreadCPUTime returns the CPU time of the calling thread.
+func ThreadCPUTime() time.Duration {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts); err != nil {
+		return 0
+	}
+	return time.Duration(ts.Nano())
+}
+
 // IOCalls returns how often all threads of a process, including ended ones, have called read(2),
 // write(2) and their like (syscr and syscw of /proc/PID/io, proc(5)). Calls for sockets only, such as
 // recv(2), do not count. It reports false if the process has ended, or the kernel does not count.

@@ -7,8 +7,8 @@
 // through /proc, and through the state files of container runtimes (record/internal/container). So
 // the answer is that of the moment:
 //
-//   - All is asked when a recording begins, and once a second for processes that became what they
-//     are without a fork or exec: by a new name of a thread, another user, another group.
+//   - All is asked when a recording begins, and once a second. This finds processes that changed
+//     without a fork or exec: a new name of a thread, another user, another group.
 //   - Matches is asked when a recorded process forks, and when any process executes a program.
 //
 // Cheap criteria come first. Names of threads come last, since reading them takes a file for each

@@ -25,6 +25,8 @@ var (
 	ErrValue = errors.New("cannot choose processes")
 	// ErrNobody is wrapped if no process matches.
 	ErrNobody = errors.New("no process matches")
+	// ErrNoPID is wrapped if none with a given ID matches. One that starts later does not count.
+	ErrNoPID = errors.New("no process matches")
 )
 
 // Config has the criteria. Its zero value chooses nothing: see Any.
@@ -168,10 +170,27 @@ func (s *Selector) Matches(pid int) bool {
 		return false
 	}
 	exe = strings.TrimSuffix(exe, " (deleted)")
-	if len(s.exes) > 0 && !slices.Contains(s.exes, exe) {
+	if len(s.exes) > 0 && !slices.Contains(s.exes, exe) && !slices.Contains(s.exes, ownPath(pid, exe)) {
 		return false
 	}
 	return s.named(pid, filepath.Base(exe)) && proc.Parent(pid) != s.own
+}
+
+// ownPath returns the path of a program as its process sees it: after chroot, the kernel shows us a
+// longer one.
+func ownPath(pid int, exe string) string {
+	root, err := os.Readlink(fmt.Sprintf("/proc/%d/root", pid))
+	if err != nil {
+		return exe
+	}
+	return belowRoot(exe, root)
+}
+
+func belowRoot(exe, root string) string {
+	if below, ok := strings.CutPrefix(exe, root); ok && strings.HasPrefix(below, "/") {
+		return below
+	}
+	return exe
 }
 
 // inGroups reports whether a process is in the groups, units, containers and pods.
@@ -218,7 +237,7 @@ func (s *Selector) named(pid int, program string) bool {
 
 // Processes returns the chosen ones of some process IDs. With a container or pod, these are the IDs
 // that the container's own processes see. Otherwise they must be those of processes that match.
-// Errors wrap ErrNobody.
+// Errors wrap ErrNoPID.
 func (s *Selector) Processes(ids []int) (pids []int, err error) {
 	for _, id := range ids {
 		found := []int{id}
@@ -227,7 +246,7 @@ func (s *Selector) Processes(ids []int) (pids []int, err error) {
 		}
 		found = slices.DeleteFunc(found, func(pid int) bool { return !s.Matches(pid) })
 		if len(found) == 0 {
-			return nil, fmt.Errorf("%w -p %d %s", ErrNobody, id, s.cfg.String())
+			return nil, fmt.Errorf("%w -p %d %s", ErrNoPID, id, s.cfg.String())
 		}
 		pids = append(pids, found...)
 	}

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"utrace/record/internal/proc"
 )
 
 // sleeper starts a process that sleeps until the test ends: a copy of sleep with its own name.
@@ -134,8 +136,36 @@ func TestProcesses(t *testing.T) {
 		t.Errorf("%v, %v", pids, err)
 	}
 	_, err = s.Processes([]int{pid, 1})
-	if !errors.Is(err, ErrNobody) || !strings.Contains(err.Error(), "-p 1 --name utrace-ids") {
+	if !errors.Is(err, ErrNoPID) || !strings.Contains(err.Error(), "-p 1 --name utrace-ids") {
 		t.Errorf("process 1: %v", err)
+	}
+}
+
+// TestBelowRoot: a program is known by its path in the root directory of its process.
+func TestBelowRoot(t *testing.T) {
+	for _, c := range [][3]string{
+		{"/srv/root/bin/web", "/srv/root", "/bin/web"}, {"/bin/web", "/", "/bin/web"},
+		{"/srv/rooted/web", "/srv/root", "/srv/rooted/web"}, {"/other/web", "/srv/root", "/other/web"},
+	} {
+		if got := belowRoot(c[0], c[1]); got != c[2] {
+			t.Errorf("%s below %s: %s, want %s", c[0], c[1], got, c[2])
+		}
+	}
+}
+
+// BenchmarkAll: what the look at all processes costs, which a recording has once a second.
+func BenchmarkAll(b *testing.B) {
+	for _, c := range []Config{{Names: []string{"no-such-program"}}, {Users: []string{"65533"}}, {Cgroups: []string{"/no/such"}}, {Containers: []string{"no-such"}}} {
+		b.Run(c.kinds()[slices.IndexFunc(c.kinds(), func(k kind) bool { return len(k.values) > 0 })].flag, func(b *testing.B) {
+			s, err := New(c, "/")
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				s.All()
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(len(proc.All())), "us/process")
+		})
 	}
 }
 

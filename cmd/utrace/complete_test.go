@@ -1,0 +1,39 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// TestCompleteValues: shells complete values of flags: words, presets, and what runs.
+func TestCompleteValues(t *testing.T) {
+	parent := fmt.Sprint(os.Getppid()) // the test itself is left out, as utrace is
+	for _, c := range []struct {
+		args []string
+		want string // a line begins so
+	}{
+		{[]string{"record", "--preset", "pos"}, "postgres\t"},
+		{[]string{"record", "--preset="}, "python\t"},
+		{[]string{"record", "--attach", ""}, "multi"},
+		{[]string{"record", "-p", parent}, parent},
+		{[]string{"list", "-p", parent}, parent},
+		{[]string{"plan", "-p", fmt.Sprint(os.Getpid()), "-e", "utrace/cmd/utrace.TestComp"}, "utrace/cmd/utrace.TestCompleteValues"},
+		{[]string{"analyze", "--sort", "p9"}, "p99"},
+		{[]string{"analyze", "--by", "co"}, "container"},
+		{[]string{"view", "--sort", "se"}, "self"},
+		{[]string{"analyze", ""}, "arrow"}, // the ending of traces
+		{[]string{"diff", ""}, "arrow"},
+	} {
+		out, _, _ := inProcess(t, append([]string{cobra.ShellCompRequestCmd}, c.args...)...)
+		if !slices.ContainsFunc(strings.Split(out, "\n"), func(line string) bool { return strings.HasPrefix(line, c.want) }) {
+			t.Errorf("%q: no line %q in %.500q", c.args, c.want, out)
+		}
+	}
+}
