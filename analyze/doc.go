@@ -47,7 +47,8 @@
 // counts calls by the values of their arguments.
 //
 // EachCall reads a trace on one goroutine, thread by thread within a batch. That gives the same
-// order everywhere. It needs no more memory than a report, except for the arguments of open calls.
+// order everywhere. It needs no more memory than a report, except for the arguments of open calls
+// and 64 MiB of call paths (callerPaths).
 //
 // Only complete calls have durations. A call whose return was not seen is counted. The time of
 // complete calls inside it does not count as its caller's own.

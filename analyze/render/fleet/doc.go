@@ -22,5 +22,6 @@
 // Buckets are those of analyze.Histogram, the same in every trace. Adding up rows gives the same as
 // one histogram of all calls, and percentiles of the sum are those of utrace analyze. A call counts
 // with its weight, in the minute in which it began. A histogram that grows too large is written out
-// early: then a function has several rows for one minute, which add up.
+// early: then a function has several rows for one minute, which add up. Command lines are not part
+// of the key: programs that are started with ever new arguments would have a row for each.
 package fleet

@@ -34,7 +34,6 @@ type histogramKey struct {
 	function  analyze.Function
 	process   string
 	container string
-	command   string
 	minute    int64 // Unix time, in minutes
 }
 
@@ -47,7 +46,6 @@ func histogramColumns() []columnar.Column[histogram] {
 		columnar.Text("host", func(h *histogram) string { return h.recording.Host }),
 		columnar.Text("process", func(h *histogram) string { return h.process }),
 		columnar.Text("container", func(h *histogram) string { return h.container }),
-		columnar.Text("command", func(h *histogram) string { return h.command }),
 		columnar.Text("version", func(h *histogram) string { return h.recording.Labels[versionLabel] }),
 		columnar.Text("labels", func(h *histogram) string { return h.labels }),
 		columnar.Time("minute", (*histogram).time),
@@ -87,7 +85,7 @@ type histograms struct {
 
 // add counts a call.
 func (hs *histograms) add(c *analyze.Call) {
-	key := histogramKey{*c.Function, c.Process.Comm, c.Process.Container, c.Command, c.Begin.Unix() / 60}
+	key := histogramKey{*c.Function, c.Process.Comm, c.Process.Container, c.Begin.Unix() / 60}
 	h := hs.byKey[key]
 	if h == nil {
 		h = &histogram{histogramKey: key, recording: *c, labels: hs.labels.of(c), buckets: map[int64]float64{}}
@@ -132,7 +130,7 @@ func (hs *histograms) full() bool { return len(hs.byKey) >= maxHistograms || hs.
 func (hs *histograms) take() []*histogram {
 	list := slices.Collect(maps.Values(hs.byKey))
 	slices.SortFunc(list, func(a, b *histogram) int {
-		return cmp.Or(a.function.Compare(&b.function), cmp.Compare(a.minute, b.minute), strings.Compare(a.process, b.process), strings.Compare(a.command, b.command))
+		return cmp.Or(a.function.Compare(&b.function), cmp.Compare(a.minute, b.minute), strings.Compare(a.process, b.process))
 	})
 	*hs = histograms{}
 	return list

@@ -3,6 +3,7 @@
 package process
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,13 +33,14 @@ int main(int argc, char **argv)
 `
 
 // TestTraceSaysWhatItIsOf: a trace names its processes with their command lines and programs, those
-// without events as well, the probes as typed, and the limits.
+// without events as well, the probes as typed, the limits, and the labels.
 func TestTraceSaysWhatItIsOf(t *testing.T) {
 	harness.NeedKernel(t)
 	bin := harness.Program(t, "worker", worker)
 	busy, _ := harness.Start(t, bin, "busy", "two words")
 	idle, _ := harness.Start(t, bin, "idle")
-	flags := []string{"-e", "work if pid > 0", "--preset", "dns", "-d", "4s", "--max-size", "64MiB", "--max-overhead", "60%", "--follow"}
+	flags := []string{"-e", "work if pid > 0", "--preset", "dns", "-d", "4s", "--max-size", "64MiB", "--max-overhead", "60%", "--follow",
+		"--label", "version=1.4.2", "--label", "role=a b=c"}
 	pids := []string{"-p", strconv.Itoa(busy.Process.Pid), "-p", strconv.Itoa(idle.Process.Pid)}
 	r := harness.StartRecorder(t, append(flags, pids...)...)
 	r.Wait(t)
@@ -57,6 +59,7 @@ func TestTraceSaysWhatItIsOf(t *testing.T) {
 				PIDs                  []int
 				Chosen, Follow        bool
 				Recorder, Kernel      string
+				Labels                map[string]string
 				MaxDurationNs         int64   `json:"max_duration_ns"`
 				MaxBytes              int64   `json:"max_bytes"`
 				MaxOverheadPercent    float64 `json:"max_overhead_percent"`
@@ -88,6 +91,9 @@ func TestTraceSaysWhatItIsOf(t *testing.T) {
 	}
 	if m.MaxDurationNs != 4e9 || m.MaxBytes != 64<<20 || m.MaxOverheadPercent != 60 {
 		t.Errorf("limits %+v", m)
+	}
+	if want := map[string]string{"version": "1.4.2", "role": "a b=c"}; !maps.Equal(m.Labels, want) {
+		t.Errorf("labels %v, want %v", m.Labels, want)
 	}
 	kernel, err := os.ReadFile("/proc/sys/kernel/osrelease")
 	if err != nil || m.Kernel != strings.TrimSpace(string(kernel)) || m.Recorder == "" || len(m.Args) == 0 {
