@@ -291,7 +291,7 @@ func (b *boundCondition) holds(t *thread) bool {
 
 // compareNumber compares a number. It is false if the condition has a text.
 func (b *boundCondition) compareNumber(n condition.Number) bool {
-	return b.Value.Kind != condition.IsText && b.ordered(n.Compare(b.Value.Number))
+	return b.Value.Kind != condition.IsText && b.Op.Holds(n.Compare(b.Value.Number))
 }
 
 // compareText compares a text. A char is also a number.
@@ -300,7 +300,7 @@ func (b *boundCondition) compareText(text string) bool {
 	case b.pattern != nil:
 		return b.pattern.Match(text) == (b.Op == condition.Glob)
 	case b.Value.Kind == condition.IsText:
-		return b.ordered(strings.Compare(text, b.Value.Text))
+		return b.Op.Holds(strings.Compare(text, b.Value.Text))
 	case b.typ == eaiType && b.Value.Number == condition.Number{}:
 		return b.compareNumber(condition.Signed(-1))
 	case b.typ == "char" && len(text) > 0:
@@ -309,24 +309,4 @@ func (b *boundCondition) compareText(text string) bool {
 		return false
 	}
 	return b.Op == condition.NotEqual && text != "" || b.Op == condition.Equal && text == "" // a NAME by itself
-}
-
-// ordered evaluates the comparison. order is negative, zero or positive if the value in the row is less
-// than, equal to or greater than the condition's.
-func (b *boundCondition) ordered(order int) bool {
-	switch b.Op {
-	case condition.Equal:
-		return order == 0
-	case condition.NotEqual:
-		return order != 0
-	case condition.Less:
-		return order < 0
-	case condition.LessOrEqual:
-		return order <= 0
-	case condition.Greater:
-		return order > 0
-	case condition.GreaterOrEqual:
-		return order >= 0
-	}
-	return false
 }

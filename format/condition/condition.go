@@ -47,6 +47,26 @@ func (o Op) Not() Op { return o ^ 1 }
 // Compares reports whether o is a comparison.
 func (o Op) Compares() bool { return o >= Equal }
 
+// Holds reports whether a comparison holds. order is negative, zero or positive if its left side is
+// less than, equal to or greater than its right side. Glob never holds.
+func (o Op) Holds(order int) bool {
+	switch o {
+	case Equal:
+		return order == 0
+	case NotEqual:
+		return order != 0
+	case Less:
+		return order < 0
+	case LessOrEqual:
+		return order <= 0
+	case Greater:
+		return order > 0
+	case GreaterOrEqual:
+		return order >= 0
+	}
+	return false
+}
+
 // Condition is a comparison, or joins two conditions.
 type Condition struct {
 	Op   Op

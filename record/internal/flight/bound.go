@@ -73,12 +73,12 @@ func (b *bound) decide(c *condition.Condition, v *callValues) bool {
 	}
 	switch value := b.value(c.Name, v).(type) {
 	case condition.Number:
-		return c.Value.Kind != condition.IsText && holds(c.Op, value.Compare(c.Value.Number))
+		return c.Value.Kind != condition.IsText && c.Op.Holds(value.Compare(c.Value.Number))
 	case string:
 		if glob := b.globs[c.Value.Text]; glob != nil && c.Value.Kind == condition.IsText && (c.Op == condition.Glob || c.Op == condition.NotGlob) {
 			return glob.Match(value) == (c.Op == condition.Glob)
 		}
-		return c.Value.Kind == condition.IsText && holds(c.Op, strings.Compare(value, c.Value.Text))
+		return c.Value.Kind == condition.IsText && c.Op.Holds(strings.Compare(value, c.Value.Text))
 	}
 	return false // it could not be read
 }
@@ -107,26 +107,6 @@ func (b *bound) value(name string, v *callValues) any {
 		return calls.Value(v.args, i)
 	}
 	return calls.Value(v.results, at(b.fn.Results))
-}
-
-// holds reports whether a comparison holds. order is negative, zero or positive if its left side is
-// less than, equal to or greater than its right side.
-func holds(op condition.Op, order int) bool {
-	switch op {
-	case condition.Equal:
-		return order == 0
-	case condition.NotEqual:
-		return order != 0
-	case condition.Less:
-		return order < 0
-	case condition.LessOrEqual:
-		return order <= 0
-	case condition.Greater:
-		return order > 0
-	case condition.GreaterOrEqual:
-		return order >= 0
-	}
-	return false
 }
 
 // maxErrno is the largest number of an error of the Linux kernel (MAX_ERRNO in
