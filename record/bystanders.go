@@ -25,6 +25,7 @@ import (
 // Otherwise links for all processes miss no call of a new process, and cost less: the kernel calls
 // the programs of all links of an instruction, whichever process hits it.
 func (ps *processes) choose(modules []*module, command, machine, selects bool) (err error) {
+	ps.machine = machine
 	ps.splittable = (ps.follow || machine) && canSplit(ps.probes.method)
 	if ps.follow && !command && (ps.splittable || selects) {
 		if err := ps.objs.ReportExecs(true); err != nil { // before the look at those that run already

@@ -34,9 +34,10 @@ type processes struct {
 	// probes break some processes (plan.Module.PerProcess).
 	each       bool
 	splittable bool // it may become so later
-	// follow is set if the processes are known: some initial ones and their children. Otherwise
-	// they are all processes of the machine.
+	// follow is set if children of the first processes are recorded, too, or those that match a
+	// selection.
 	follow  bool
+	machine bool // all processes are recorded
 	selects bool // they are chosen by a selection, each when it begins to match
 	// dropReturns notes the functions of a module whose return probes the kernel refuses. It is
 	// replaced once the trace has begun.
@@ -336,10 +337,10 @@ func describeProcess(pid int) string { return fmt.Sprintf("process %d (%s)", pid
 
 // recorded returns all recorded processes.
 func (ps *processes) recorded() ([]int, error) {
-	if ps.follow {
-		return ps.objs.Processes()
+	if ps.machine {
+		return proc.All(), nil
 	}
-	return proc.All(), nil
+	return ps.objs.Processes()
 }
 
 // noteTarget notes a module that is attached in a process that is not followed, or (PID 0) in all.

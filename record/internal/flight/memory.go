@@ -274,11 +274,16 @@ func (m *Memory) rotate() error {
 
 // neededNs is the time from which on events are kept.
 func (m *Memory) neededNs() uint64 {
-	ns := m.nowNs
-	if m.moments.pending != nil {
-		ns = min(ns, m.moments.pending.TimeNs)
+	if p := m.moments.pending; p != nil {
+		return m.traceFromNs(p)
 	}
-	return ns - min(ns, uint64(m.cfg.Last))
+	return m.nowNs - min(m.nowNs, uint64(m.cfg.Last))
+}
+
+// traceFromNs is the time from which on a moment's trace has events. The call that met the rule may
+// have begun earlier than the time to keep.
+func (m *Memory) traceFromNs(p *Moment) uint64 {
+	return min(p.TimeNs-min(p.TimeNs, uint64(m.cfg.Last)), p.BeginNs)
 }
 
 // evict drops the oldest segment.

@@ -177,6 +177,35 @@ func TestTrace(t *testing.T) {
 	}
 }
 
+// TestLongCall: a trace has the beginning of the call that met its rule, even if the call took longer
+// than what is to be kept. If the memory has lost it, the moment says so.
+func TestLongCall(t *testing.T) {
+	const ms = time.Millisecond
+	for _, seen := range [][]time.Duration{nil, {1300 * ms, 1850 * ms}, {1300 * ms, 1950 * ms}} { // when memory looked, while the call was open
+		f := newFixture(t, Config{Last: time.Second, Bytes: 1 << 30}, "slow > 200ms")
+		f.settle(900 * ms)
+		f.event(f.thread(11), format.Entry, f.slow, 0x1000, time.Second)
+		for _, at := range seen {
+			f.settle(at)
+		}
+		f.event(0, format.Return, f.slow, 0x1000, 2500*ms)
+		f.settle(2510 * ms)
+		moment := f.Due(true)
+		if moment == nil {
+			t.Fatal("no moment")
+		}
+		got := events(f.write(moment))
+		if begin := len(got) > 0 && strings.HasSuffix(got[0], "entry 0 sp=0x1000"); !begin || strings.Contains(moment.Text, "has left the memory") {
+			t.Errorf("looked at %v: moment %q, events %q", seen, moment.Text, got)
+		}
+	}
+	f := newFixture(t, Config{Last: time.Second, Bytes: 1 << 30}, "slow > 200ms")
+	f.segments[0].fromNs = uint64(5 * time.Second) // as if the memory had been full
+	if text := f.beginning(uint64(4 * time.Second)); !strings.Contains(text, "has left the memory") {
+		t.Errorf("%q", text)
+	}
+}
+
 // TestEvery: moments in the time of another one, or too soon, get no trace and are counted.
 func TestEvery(t *testing.T) {
 	f := newFixture(t, Config{Last: time.Second, Every: 5 * time.Second, Bytes: 1 << 30}, "slow")

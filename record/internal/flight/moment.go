@@ -12,8 +12,9 @@ import (
 
 // Moment is when a rule was met.
 type Moment struct {
-	TimeNs uint64 // since the start of the recording
-	Text   string // for people: what happened
+	TimeNs  uint64 // since the start of the recording
+	BeginNs uint64 // of the call that met the rule; TimeNs for anything else
+	Text    string // for people: what happened
 }
 
 // moments decides which moments get a trace. Those while one is awaited, or too soon after the last
@@ -26,19 +27,19 @@ type moments struct {
 	count           uint64
 }
 
-func (m *moments) add(ns uint64, text string) {
+func (m *moments) add(ns, beginNs uint64, text string) {
 	m.count++
 	if m.pending != nil || m.any && ns < m.lastNs+m.everyNs {
 		return
 	}
-	m.pending, m.lastNs, m.any = &Moment{ns, text}, ns, true
+	m.pending, m.lastNs, m.any = &Moment{ns, beginNs, text}, ns, true
 }
 
 // Moments returns how often a rule was met.
 func (m *Memory) Moments() uint64 { return m.moments.count }
 
 // Happened notes a moment that is no call.
-func (m *Memory) Happened(ns uint64, text string) { m.moments.add(ns, text) }
+func (m *Memory) Happened(ns uint64, text string) { m.moments.add(ns, ns, text) }
 
 // Due returns the moment whose trace is to be written now: the time after it has been read, or now
 // is set. It returns nil if there is none.
@@ -58,7 +59,7 @@ func (m *Memory) entered(e *format.Event, args string) {
 	for i := range m.bound[e.Func] {
 		b := &m.bound[e.Func][i]
 		if !b.atReturn && b.met(&callValues{thread: &t.Thread, args: args}) {
-			m.moments.add(e.TimeNs, fmt.Sprintf("%s in %s", m.funcs[e.Func].Name, describe(&t.Thread)))
+			m.moments.add(e.TimeNs, e.TimeNs, fmt.Sprintf("%s in %s", m.funcs[e.Func].Name, describe(&t.Thread)))
 		}
 	}
 }
@@ -79,7 +80,7 @@ func (m *Memory) returned(c *calls.Call) {
 		if m.lossNs > c.EntryNs {
 			text += "; events were lost meanwhile"
 		}
-		m.moments.add(c.ReturnNs, text)
+		m.moments.add(c.ReturnNs, c.EntryNs, text+m.beginning(c.EntryNs))
 		return
 	}
 }
@@ -102,12 +103,21 @@ func (m *Memory) findOverdue() {
 			for j := range m.bound[f.Func] {
 				if limit := m.bound[f.Func][j].rule.longerThan; limit > 0 && lasted > uint64(limit) {
 					f.Marked = true
-					m.moments.add(m.nowNs, fmt.Sprintf("%s has not returned for %s in %s", m.funcs[f.Func].Name, rounded(lasted), describe(&m.threads[id].Thread)))
+					text := fmt.Sprintf("%s has not returned for %s in %s", m.funcs[f.Func].Name, rounded(lasted), describe(&m.threads[id].Thread))
+					m.moments.add(m.nowNs, f.EntryNs, text+m.beginning(f.EntryNs))
 					break
 				}
 			}
 		}
 	}
+}
+
+// beginning says if the beginning of a call has left the memory.
+func (m *Memory) beginning(entryNs uint64) string {
+	if m.segments[0].fromNs <= entryNs {
+		return ""
+	}
+	return "; its beginning has left the memory: use a larger --last"
 }
 
 func describe(t *format.Thread) string {

@@ -38,7 +38,7 @@ func (m *Memory) NewTrace(f format.File, moment *Moment, now format.Anchor, stac
 		return nil, err
 	}
 	t := &Trace{
-		Moment: moment, m: m, fromNs: moment.TimeNs - min(moment.TimeNs, uint64(m.cfg.Last)), toNs: min(m.nowNs, moment.TimeNs+uint64(m.cfg.After)),
+		Moment: moment, m: m, fromNs: m.traceFromNs(moment), toNs: min(m.nowNs, moment.TimeNs+uint64(m.cfg.After)),
 		segments: slices.Clone(m.segments[:len(m.segments)-1]),
 		sets:     map[format.SetID]format.ProbeSet{}, counters: map[format.ModuleID]counters{}, calibrations: slices.Clone(m.calibrations),
 		newSets: map[format.SetID]format.SetID{}, threads: map[*thread]format.ThreadID{}, lastProcess: map[int]*format.Process{},

@@ -101,3 +101,21 @@ func TestTextReaderLeftAlone(t *testing.T) {
 		t.Errorf("the process that started later was not held, and the summary does not say so:\n%s", stderr)
 	}
 }
+
+// TestOtherProcess: while a probe of a process waits for a library, utrace looks for it in that
+// process only. Another program has a function of the same name.
+func TestOtherProcess(t *testing.T) {
+	harness.NeedKernel(t)
+	bin := harness.Target(t, "ticks.c", "-O0")
+	other := filepath.Join(t.TempDir(), "other")
+	if out, err := exec.Command("cp", bin, other).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	harness.Start(t, other, "1000000")
+	cmd, _ := harness.Start(t, bin, "1000000")
+	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	_, stderr, status := harness.Utrace(t, "record", "-d", "1s", "-o", trace, "-p", strconv.Itoa(cmd.Process.Pid), "-e", "tick", "-e", "nosuchlibrary:f")
+	if status != 0 || !strings.Contains(stderr, " of 1 function in") || strings.Contains(stderr, other) {
+		t.Errorf("status %d\n%s", status, stderr)
+	}
+}
