@@ -25,6 +25,8 @@ func TestCompleteValues(t *testing.T) {
 		{[]string{"record", "-p", parent}, parent},
 		{[]string{"list", "-p", parent}, parent},
 		{[]string{"plan", "-p", fmt.Sprint(os.Getpid()), "-e", "utrace/cmd/utrace.TestComp"}, "utrace/cmd/utrace.TestCompleteValues"},
+		{[]string{"top", "--preset", "pos"}, "postgres\t"},
+		{[]string{"top", "--sort", "na"}, "name"},
 		{[]string{"analyze", "--sort", "p9"}, "p99"},
 		{[]string{"analyze", "--by", "co"}, "container"},
 		{[]string{"view", "--sort", "se"}, "self"},

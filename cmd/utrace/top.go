@@ -60,6 +60,8 @@ at times: Covered is the part of the time, and calls are those seen.`,
 		},
 	}
 	f.add(cmd.Flags())
+	completeTargets(cmd, &f.targetFlags)
+	completeWords(cmd, "sort", livetable.Keys()...)
 	return cmd
 }
 
