@@ -109,8 +109,12 @@ func printSurvey(w io.Writer, s *record.SurveyFigures) {
 	if s == nil || s.Windows+s.Skipped == 0 {
 		return
 	}
-	fmt.Fprintf(w, "utrace: survey: %s probed all the time, %s at times, %s never; the probes used %.1f%% of the processor time (limit %.4g%%)\n",
-		english.Plural(s.Always, "function", ""), comma(uint64(s.Windows)), comma(uint64(s.Skipped)), 100*s.Used, 100*s.Limit)
+	limit := fmt.Sprintf("limit %.4g%%", 100*s.Limit)
+	if s.Used > 1.2*s.Limit {
+		limit += ", or 0.5% of a processor for a process that uses little"
+	}
+	fmt.Fprintf(w, "utrace: survey: %s probed all the time, %s at times, %s never; the probes used %.1f%% of the processor time (%s)\n",
+		english.Plural(s.Always, "function", ""), comma(uint64(s.Windows)), comma(uint64(s.Skipped)), 100*s.Used, limit)
 	fmt.Fprintln(w, "utrace: a larger --max-overhead covers more; --max-overhead none records every call at any cost")
 }
 
