@@ -361,3 +361,18 @@ func TestUnmatched(t *testing.T) {
 		t.Errorf("never met: %q", got)
 	}
 }
+
+// TestFailed: the moment of a call that failed says so.
+func TestFailed(t *testing.T) {
+	f := newFixture(t, Config{Last: time.Second, Bytes: 1 << 30}, "error slow")
+	thread := f.thread(11)
+	f.event(thread, format.Entry, f.slow, 0x1000, time.Second)
+	failure := -2
+	if err := f.Append(&format.Event{TimeNs: uint64(time.Second + 5), Thread: thread, Kind: format.Return, Func: f.slow, SP: 0x1000, Value: uint64(failure)}); err != nil {
+		t.Fatal(err)
+	}
+	f.settle(2 * time.Second)
+	if m := f.Due(true); m == nil || m.Text != "slow failed after 5ns in process 10 (p), thread 11" {
+		t.Errorf("%+v", m)
+	}
+}

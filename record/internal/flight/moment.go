@@ -76,7 +76,11 @@ func (m *Memory) returned(c *calls.Call) {
 		if !b.atReturn || !b.met(&callValues{thread: &t.Thread, args: c.Args, results: c.Results, value: c.Value, durationNs: c.DurationNs()}) {
 			continue
 		}
-		text := fmt.Sprintf("%s took %s in %s", m.funcs[c.Func].Name, rounded(c.DurationNs()), describe(&t.Thread))
+		what := "took"
+		if b.rule.failed {
+			what = "failed after"
+		}
+		text := fmt.Sprintf("%s %s %s in %s", m.funcs[c.Func].Name, what, rounded(c.DurationNs()), describe(&t.Thread))
 		if m.lossNs > c.EntryNs {
 			text += "; events were lost meanwhile"
 		}
