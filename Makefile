@@ -64,11 +64,11 @@ uninstall:
 	rm -f $(BASHDIR)/utrace $(FISHDIR)/utrace.fish $(ZSHDIR)/_utrace
 
 dist: | have-go
-	@packaging/dist.sh
+	@cmd/packaging/dist.sh
 
 dist-check: | have-go
-	@packaging/dist.sh >/dev/null && cp dist/SHA256SUMS out/SHA256SUMS.first
-	@packaging/dist.sh >/dev/null && diff out/SHA256SUMS.first dist/SHA256SUMS && echo "both are the same"
+	@cmd/packaging/dist.sh >/dev/null && cp dist/SHA256SUMS out/SHA256SUMS.first
+	@cmd/packaging/dist.sh >/dev/null && diff out/SHA256SUMS.first dist/SHA256SUMS && echo "both are the same"
 
 # testsummary says at the end which tests were skipped, and why: without root, BPF or one of the programs
 # that results are compared with. End-to-end tests run last, one package at a time: many measure time.
@@ -94,7 +94,7 @@ lint: | have-go
 	$(GO) vet -tags man ./cmd/utrace
 	GOOS=darwin GOARCH=arm64 $(GO) vet ./cmd/utrace ./record ./record/list ./format/... ./analyze/...
 	$(GO) tool staticcheck ./... ./testdata/kernels/check ./testdata/testsummary
-	$(GO) vet -C packaging ./...
+	$(GO) vet -C cmd/packaging ./...
 
 generate: | have-go
 	@for tool in clang-19 llvm-strip-19; do command -v $$tool >/dev/null || \

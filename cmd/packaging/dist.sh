@@ -2,7 +2,7 @@
 # make dist: what a release consists of, in dist/. Two runs on one commit with one version of Go give
 # the same bytes: make dist-check compares them.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 if tag=$(git describe --tags --match 'v[0-9]*' --dirty=-dirty 2>/dev/null); then
@@ -15,13 +15,13 @@ umask 022
 
 rm -rf dist out/package
 mkdir -p dist out/tools
-(cd packaging && go build -o ../out/tools/ github.com/goreleaser/nfpm/v2/cmd/nfpm ./sbom)
+(cd cmd/packaging && go build -o ../../out/tools/ github.com/goreleaser/nfpm/v2/cmd/nfpm ./sbom)
 
 # The same for all architectures: manual pages, completions, licences.
 make --no-print-directory install PREFIX=/usr DESTDIR=out/package VERSION="$VERSION" >/dev/null
 doc=out/package/usr/share/doc/utrace
 install -d $doc
-install -m 644 README.md CHANGELOG.md packaging/utrace-flight-recorder.service $doc
+install -m 644 README.md CHANGELOG.md cmd/packaging/utrace-flight-recorder.service $doc
 {
 	echo "utrace, and the libraries that are linked into it. First the licence of utrace."
 	cat LICENSE
@@ -48,7 +48,7 @@ for ARCH in amd64 arm64; do
 	tar --sort=name --owner=0 --group=0 --numeric-owner --format=gnu --transform "s,^usr,utrace-$VERSION," \
 		-C out/package -cf - usr | gzip -9n >"$binary.tar.gz"
 	for packager in deb rpm; do
-		out/tools/nfpm package --config packaging/nfpm.yaml --packager $packager --target dist/ >/dev/null
+		out/tools/nfpm package --config cmd/packaging/nfpm.yaml --packager $packager --target dist/ >/dev/null
 	done
 done
 
