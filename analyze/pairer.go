@@ -190,9 +190,10 @@ func (p *pairer) spend(t *thread, ns int64) {
 }
 
 // returning handles a return that a return probe sees. It corrects the cost of the latest return of
-// t, if this is another one at the same depth, without an entry in between. After a tail call, one instruction returns from
-// all calls of the chain. The kernel handles their return probes in a single trap, one after
-// another, so the earlier return has cost no more than the time up to this one.
+// t, if this is another one at the same depth, without an entry in between. After a tail call, one
+// instruction returns from all calls of the chain. The kernel handles their return probes in a
+// single trap, one after another, so the earlier return has cost no more than the time up to this
+// one.
 func (p *pairer) returning(t *thread, fn format.FuncID, sp uint64) {
 	if last := &t.lastReturn; sp != 0 && last.sp == sp {
 		p.spend(t, min(0, t.nowNs-last.atNs-last.costNs))

@@ -128,8 +128,8 @@ func (c *Client) Fetch(buildID, name string) {
 	}
 }
 
-// Skipped names the programs and libraries of which Fetch was to download a debug file after Stop,
-// the first 1,000.
+// Skipped names the programs and libraries whose debug files Fetch was asked for after Stop, the
+// first 1,000.
 func (c *Client) Skipped() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -10,9 +10,9 @@ import (
 	"utrace/record/internal/probe"
 )
 
-// Config says what to probe, and in which processes. Without PIDs, Select and Command that is
-// every process of the machine. Its zero value is useful: it chooses the presets that fit the running processes,
-// and the programs that are busy.
+// Config says what to probe, and in which processes. Without PIDs, Select and Command that is every
+// process of the machine. Its zero value is useful: it chooses the presets that fit the running
+// processes, and the programs that are busy.
 type Config struct {
 	PIDs         []int          // running processes
 	Select       Selection      // or processes by what they are, those that start later included; both: PIDs that match

@@ -50,12 +50,12 @@ func Sum(y, x, span []float64, independent float64) (sum, margin float64) {
 	return sum, studentMargin(pairs) * math.Sqrt(scatter*variance)
 }
 
-// SizeError is how far a sum of Sum is off if the sizes x are off by the parts off of them, all in the
-// same direction.
-func SizeError(y, x, span, off []float64) (margin float64) {
-	for i := range off {
+// SizeError is how wrong the result of Sum is if each size is wrong by a part of it, all in the same
+// direction. wrong has the parts.
+func SizeError(y, x, span, wrong []float64) (margin float64) {
+	for i := range wrong {
 		if x[i] > 0 {
-			margin += y[i] * max(0, span[i]/x[i]-1) * off[i]
+			margin += y[i] * max(0, span[i]/x[i]-1) * wrong[i]
 		}
 	}
 	return margin

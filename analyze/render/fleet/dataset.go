@@ -41,8 +41,8 @@ type Dataset struct {
 }
 
 // NewDataset opens a dataset in a directory, which is made if it is missing. The dataset is
-// partitioned by keys, of which there is at least one. It fails if the directory is partitioned by
-// others. It must be closed.
+// partitioned by keys: at least one. It fails if the directory is partitioned by others. It must be
+// closed.
 func NewDataset(dir string, keys []Key) (*Dataset, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err

@@ -33,7 +33,7 @@ const (
 // ShortID is how many digits of an ID identify a container, as docker ps prints them.
 const ShortID = 12
 
-// Container is a container of which a runtime has files, or at least the control group.
+// Container is a container that has files of a runtime, or at least a control group.
 type Container struct {
 	ID    string
 	Names []string // the runtime's own name first; may be empty

@@ -13,8 +13,8 @@
 //
 //  1. .symtab of the file.
 //  2. .symtab of its separate debug file (debugfile.go). An installed one is found by build ID or
-//     debug link, a downloaded one by File.CachedDebug. It must be of the same build. The debug file also has the DWARF. It cannot be probed itself, since
-//     it has addresses but no code.
+//     debug link, a downloaded one by File.CachedDebug. It must be of the same build. The debug
+//     file also has the DWARF. It cannot be probed itself, since it has addresses but no code.
 //  3. A compressed symbol table embedded in the file (.gnu_debugdata, embedded.go).
 //  4. Go's table for stack traces, which survives any stripping and has source lines (pclntab.go),
 //     and the unwind tables of exceptions, debuggers and profilers (unwindtable.go, recovered.go).

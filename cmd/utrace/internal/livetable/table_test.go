@@ -80,7 +80,7 @@ func TestCovered(t *testing.T) {
 	}
 }
 
-// TestShow: rows are sorted as asked, names are told apart, and JSON has one line.
+// TestShow: rows are sorted by the key, equal names have their module, and JSON has one line.
 func TestShow(t *testing.T) {
 	s := &Snapshot{Time: time.Unix(0, 0).UTC(), Took: time.Second, Calls: 12348, Lost: 1000, Rows: []Row{
 		{Name: "a", Module: "one", Calls: 1, Rate: 1, Max: time.Second, Total: time.Second, P50: time.Second, P99: time.Second},
