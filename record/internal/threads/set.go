@@ -56,10 +56,17 @@ type life struct {
 // process is a process from its start or exec to its next exec or its end.
 type process struct {
 	pid     uint32
-	comm    string // as the kernel reported it, "" if not yet
-	place   place  // of its parent, or where it was before an exec, until it is defined
+	comm    string  // as the kernel reported it, "" if not yet
+	place   place   // of its parent, or where it was before an exec, until it is defined
+	program program // of its parent, until it is defined
 	defined bool
 	tids    map[uint32]bool // with lives
+}
+
+// program is what a process runs.
+type program struct {
+	args []string
+	exe  string
 }
 
 // Definer takes the definitions of a Set. A *format.Writer is one.
@@ -81,7 +88,7 @@ func (t *Set) Task(rec *bpf.Task) {
 		t.endProcess(rec.PID, rec.TimeNs) // an earlier process whose end was not reported
 		p := &process{pid: rec.PID, comm: rec.Comm, tids: map[uint32]bool{}}
 		if parent := t.processes[rec.Other]; parent != nil {
-			p.place = parent.place
+			p.place, p.program = parent.place, parent.program
 		}
 		t.processes[rec.PID] = p
 	case bpf.TaskExec:
@@ -273,19 +280,19 @@ func (t *Set) define(l *life, pid, tid uint32) format.ThreadID {
 // DefineProcess defines a process that has had no event yet.
 func (t *Set) DefineProcess(pid uint32) { t.defineProcess(t.process(pid), pid) }
 
-// defineProcess adds what /proc says, as far as that is about the same program.
+// defineProcess adds what /proc says, as far as that is about the same program. A process that has
+// executed another one since its fork ran the program of its parent.
 func (t *Set) defineProcess(p *process, pid uint32) {
-	def := readProcess(int(pid))
-	switch {
-	case p.comm == "":
-		p.comm = def.Comm
-	case p.comm != def.Comm:
-		def.Args, def.Exe = nil, ""
+	if t.processes[pid] == p {
+		comm, now := readProgram(int(pid))
+		if p.comm == "" || p.comm == comm {
+			p.comm, p.program = comm, now
+		}
 	}
-	def.Comm = p.comm
 	if now, ok := readPlace(int(pid), t.places); ok {
 		p.place = now
 	}
+	def := format.Process{PID: int(pid), Comm: p.comm, Args: p.program.args, Exe: p.program.exe}
 	p.place.addTo(&def)
 	t.w.AddProcess(def)
 	p.defined = true
@@ -294,12 +301,12 @@ func (t *Set) defineProcess(p *process, pid uint32) {
 // maxArgs limits the bytes of a command line that are kept.
 const maxArgs = 4096
 
-func readProcess(pid int) format.Process {
-	p := format.Process{PID: pid, Comm: proc.Comm(pid)}
+// readProgram returns the name of a process and its program, as far as /proc has them.
+func readProgram(pid int) (comm string, p program) {
 	if args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil && len(args) > 0 {
 		args = args[:min(len(args), maxArgs)]
-		p.Args = strings.Split(string(bytes.TrimRight(args, "\x00")), "\x00")
+		p.args = strings.Split(string(bytes.TrimRight(args, "\x00")), "\x00")
 	}
-	p.Exe, _ = os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)) // kernel threads have none
-	return p
+	p.exe, _ = os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)) // kernel threads have none
+	return proc.Comm(pid), p
 }

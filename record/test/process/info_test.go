@@ -3,6 +3,7 @@
 package process
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -79,8 +80,15 @@ func TestTraceSaysWhatItIsOf(t *testing.T) {
 	isChild := func(p process) bool {
 		return p.Name == "worker" && p.Command == "renamed child --of two words" && p.Exe == bin && p.Called
 	}
-	if !slices.ContainsFunc(list, isChild) {
-		t.Errorf("no child in %+v", list)
+	child := slices.IndexFunc(list, isChild)
+	if child < 0 {
+		t.Fatalf("no child in %+v", list)
+	}
+	forked := process{list[child].PID, "worker", bin + " busy two words", bin, false} // there if it was sampled before its exec
+	for _, p := range list {
+		if p.PID == forked.PID && p != forked && !isChild(p) {
+			t.Errorf("the child was %+v before its exec, want %+v", p, forked)
+		}
 	}
 	if len(report.Trace.Recordings) != 1 {
 		t.Fatalf("%d recordings", len(report.Trace.Recordings))
@@ -110,7 +118,7 @@ func TestTraceSaysWhatItIsOf(t *testing.T) {
 		}
 	}
 	diff, _, _ := harness.Utrace(t, "diff", r.Trace, r.Trace)
-	if want := filepath.Base(bin) + " busy two words, and 2 more, asked for work if pid > 0, preset dns\n"; !strings.Contains(diff, want) {
+	if want := fmt.Sprintf("%s busy two words, and %d more, asked for work if pid > 0, preset dns\n", filepath.Base(bin), len(list)-1); !strings.Contains(diff, want) {
 		t.Errorf("no %q in the header:\n%s", want, diff)
 	}
 }
