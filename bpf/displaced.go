@@ -41,7 +41,11 @@ func (o *Objects) SetGoidOffset(goid uint16) error {
 	return o.displacedGoid.Set(uint32(goid))
 }
 
-// SetCalibrator sets which other process belongs to the recorder; 0 for none.
+// SetHolder sets which process makes and holds the probes. It belongs to the recorder.
+func (o *Objects) SetHolder(tgid int) error { return o.holder.Set(uint32(tgid)) }
+
+// SetCalibrator sets which process measures the cost of probes, 0 for none. It belongs to the
+// recorder.
 func (o *Objects) SetCalibrator(tgid int) error {
 	return o.calibrator.Set(uint32(tgid))
 }

@@ -8,14 +8,6 @@
 #include "process.h"
 #include "sched.h"
 
-/* Whether the task belongs to the recorder. */
-static __always_inline int is_ours(struct task_struct *task)
-{
-	__u32 tgid = task->tgid;
-
-	return tgid && (tgid == own_tgid || tgid == calibrator_tgid);
-}
-
 /* Notes that the recorder pre-empts a thread. In a Go program for which displaced_goid is wrong,
  * the number found there belongs to no goroutine of the trace. */
 static __always_inline void begin_displaced(struct task_struct *task)
@@ -85,12 +77,12 @@ int on_displacing(__u64 *args)
 
 	if (!enabled)
 		return 0;
-	if (is_ours(next)) {
-		if (!is_ours(prev) && (preempted || !prev->__state) && !(prev->flags & PF_KTHREAD) && is_recorded(prev->tgid))
+	if (is_ours(next->tgid)) {
+		if (!is_ours(prev->tgid) && (preempted || !prev->__state) && !(prev->flags & PF_KTHREAD) && is_recorded(prev->tgid))
 			begin_displaced(prev);
 		return 0;
 	}
-	if (is_ours(prev)) {
+	if (is_ours(prev->tgid)) {
 		here = bpf_map_lookup_elem(&displaced_here, &zero);
 		if (here && *here) {
 			end_displaced(*here, 1);

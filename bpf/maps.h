@@ -25,6 +25,7 @@ const volatile __u8 task_regs;     /* the kernel has BTF, so it shows a task's u
 volatile __u8 enabled;          /* all probes are attached, and the recording is not over */
 volatile __u8 sampling;         /* take samples, whether or not enabled */
 volatile __u32 calibrator_tgid; /* the process that measures the probe cost; 0 for none */
+volatile __u32 holder_tgid;     /* the process that makes and holds the probes; 0 for none */
 volatile __u32 displaced_goid;  /* offset of goid in struct g of recorded Go programs; 0: none */
 volatile __u8 report_forks;     /* with every process recorded: report all forks */
 volatile __u8 report_execs;     /* report the execs of processes that are not recorded */

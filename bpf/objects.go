@@ -28,20 +28,20 @@ type Objects struct {
 	// DisplacedErr says why displaced threads are not recorded, nil if they are or should not be.
 	DisplacedErr error
 
-	tgids                     *ebpf.Map
-	funcLosses                *ebpf.Map
-	unmet                     *ebpf.Map // nil without Options.Sites and Conditions
-	enabled                   *ebpf.Variable
-	unfollowed                *ebpf.Variable
-	lostTasks, lostArrivals   *ebpf.Variable
-	sites                     *ebpf.Map
-	numSites                  uint32
-	processCosts              *ebpf.Map
-	uncountedHits             *ebpf.Variable
-	calibrator, displacedGoid *ebpf.Variable
-	reportForks, reportExecs  *ebpf.Variable
-	sampling                  *ebpf.Variable
-	lostSamples, unplaced     *ebpf.Variable
+	tgids                             *ebpf.Map
+	funcLosses                        *ebpf.Map
+	unmet                             *ebpf.Map // nil without Options.Sites and Conditions
+	enabled                           *ebpf.Variable
+	unfollowed                        *ebpf.Variable
+	lostTasks, lostArrivals           *ebpf.Variable
+	sites                             *ebpf.Map
+	numSites                          uint32
+	processCosts                      *ebpf.Map
+	uncountedHits                     *ebpf.Variable
+	calibrator, holder, displacedGoid *ebpf.Variable
+	reportForks, reportExecs          *ebpf.Variable
+	sampling                          *ebpf.Variable
+	lostSamples, unplaced             *ebpf.Variable
 
 	threadCalls, openCalls, openArgs, droppedCalls *ebpf.Map // nil without Options.DeferCalls
 	uncountedDrops                                 *ebpf.Variable
@@ -66,6 +66,7 @@ func newObjects(coll *ebpf.Collection, o Options) *Objects {
 		processCosts:  coll.Maps[utraceMapProcessCosts],
 		uncountedHits: coll.Variables[utraceVarUncountedHits],
 		calibrator:    coll.Variables[utraceVarCalibratorTgid],
+		holder:        coll.Variables[utraceVarHolderTgid],
 		displacedGoid: coll.Variables[utraceVarDisplacedGoid],
 		reportForks:   coll.Variables[utraceVarReportForks],
 		reportExecs:   coll.Variables[utraceVarReportExecs],

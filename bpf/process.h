@@ -5,6 +5,12 @@
 
 #include "maps.h"
 
+/* Whether the process belongs to the recorder. */
+static __always_inline int is_ours(__u32 tgid)
+{
+	return tgid && (tgid == own_tgid || tgid == calibrator_tgid || tgid == holder_tgid);
+}
+
 /* Whether events of the process are recorded. */
 static __always_inline int is_recorded(__u32 tgid)
 {

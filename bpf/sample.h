@@ -47,7 +47,7 @@ int on_sample(struct pt_regs *regs)
 	struct place place = {};
 	struct event *event;
 
-	if (!sampling || !tgid || tgid == calibrator_tgid || !is_recorded(tgid))
+	if (!sampling || !tgid || is_ours(tgid) || !is_recorded(tgid))
 		return 0;
 	if (IN_USER_MODE(regs))
 		set_place(&place, regs);

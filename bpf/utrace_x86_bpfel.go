@@ -63,6 +63,7 @@ const (
 	utraceVarDisplacedGoid    = "displaced_goid"
 	utraceVarEnabled          = "enabled"
 	utraceVarFilterTgids      = "filter_tgids"
+	utraceVarHolderTgid       = "holder_tgid"
 	utraceVarLaneEvents       = "lane_events"
 	utraceVarLimited          = "limited"
 	utraceVarLostArrivals     = "lost_arrivals"
@@ -188,6 +189,7 @@ type utraceVariableSpecs struct {
 	DisplacedGoid   *ebpf.VariableSpec `ebpf:"displaced_goid"`
 	Enabled         *ebpf.VariableSpec `ebpf:"enabled"`
 	FilterTgids     *ebpf.VariableSpec `ebpf:"filter_tgids"`
+	HolderTgid      *ebpf.VariableSpec `ebpf:"holder_tgid"`
 	LaneEvents      *ebpf.VariableSpec `ebpf:"lane_events"`
 	Limited         *ebpf.VariableSpec `ebpf:"limited"`
 	LostArrivals    *ebpf.VariableSpec `ebpf:"lost_arrivals"`
@@ -304,6 +306,7 @@ type utraceVariables struct {
 	DisplacedGoid   *ebpf.Variable `ebpf:"displaced_goid"`
 	Enabled         *ebpf.Variable `ebpf:"enabled"`
 	FilterTgids     *ebpf.Variable `ebpf:"filter_tgids"`
+	HolderTgid      *ebpf.Variable `ebpf:"holder_tgid"`
 	LaneEvents      *ebpf.Variable `ebpf:"lane_events"`
 	Limited         *ebpf.Variable `ebpf:"limited"`
 	LostArrivals    *ebpf.Variable `ebpf:"lost_arrivals"`

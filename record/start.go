@@ -147,7 +147,7 @@ func (s *session) newLinker() (_ linker.Linker, err error) {
 	if s.holder, err = linker.NewHolder(s.cfg.LinkHolder, s.method, s.objs.OnInstruction, s.objs.OnReturn, s.objs.OnSite, s.objs.OnCall); err != nil {
 		return nil, fmt.Errorf("start the process that holds the probes: %w", err)
 	}
-	return s.holder, nil
+	return s.holder, s.objs.SetHolder(s.holder.PID())
 }
 
 // addNewChildren adds the children that the processes forked after they were listed. It ends,

@@ -70,6 +70,9 @@ func NewHolder(command []string, method bpf.Method, programs ...*ebpf.Program) (
 	return h, h.out.Encode(hello{method, len(h.programs)})
 }
 
+// PID returns the ID of the process.
+func (h *Holder) PID() int { return h.cmd.Process.Pid }
+
 // receive passes replies on to those who wait for them.
 func (h *Holder) receive(r io.Reader) {
 	defer close(h.replied)
