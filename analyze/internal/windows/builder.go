@@ -119,7 +119,7 @@ func (b *builder) collect() map[format.ModuleID]*Windows {
 			continue
 		}
 		module, ok := b.moduleOf(w.Set)
-		win := window{fromNs: int64(w.FromNs), toNs: int64(w.ToNs), offNs: int64(w.OffNs), work: min(w.CPUNs, maxTimeNs), costNs: min(w.CostNs, maxTimeNs), derived: w.All && w.Rough}
+		win := window{fromNs: int64(w.FromNs), toNs: int64(w.ToNs), offNs: int64(w.OffNs), work: min(w.CPUNs, maxTimeNs), costNs: min(w.CostNs, maxTimeNs), derived: w.Rough && (w.All || w.CPUNs == 0)}
 		if s := b.surveys[module]; ok && s != nil && s.ByIO {
 			win.work = min(w.IOCalls, maxTimeNs)
 		}
@@ -198,7 +198,7 @@ func (c *classes) windows(at int, bySet [][]window) (list []window) {
 	return list
 }
 
-// measured marks windows whose size was derived, if there are others.
+// measured marks windows whose size was derived or is unknown, if there are others.
 func measured(list []window) []window {
 	if !slices.ContainsFunc(list, func(w window) bool { return !w.derived && w.work > 0 }) {
 		return list

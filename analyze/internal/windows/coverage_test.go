@@ -114,7 +114,8 @@ func TestDerivedWindow(t *testing.T) {
 	tb.Windows = []format.Window{
 		{Set: 0, FromNs: 100, ToNs: 200, OffNs: 200, CPUNs: 50},
 		{Set: 1, FromNs: 600, ToNs: 700, OffNs: 700, CPUNs: 100, All: true, Rough: true},
-		{Set: 0, FromNs: 800, ToNs: 900, OffNs: 900}, // of unknown size: it shares a stratum
+		{Set: 0, FromNs: 800, ToNs: 900, OffNs: 900},              // of unknown size: it shares a stratum
+		{Set: 1, FromNs: 920, ToNs: 940, OffNs: 940, Rough: true}, // with many functions, but not all
 	}
 	c := coverage(t, tb, 1000, 0, 0)
 	a, b := c.Of(0), c.Of(1)
@@ -125,6 +126,7 @@ func TestDerivedWindow(t *testing.T) {
 		150: {OffNs: 200, Windowed: true},
 		650: {OffNs: 700, Windowed: true, Unfair: true, Whole: true},
 		850: {OffNs: 900, Windowed: true},
+		930: {OffNs: 940, Windowed: true, Unfair: true},
 	} {
 		if got := c.Place(0, start); got != want {
 			t.Errorf("at %d: %+v, want %+v", start, got, want)

@@ -29,7 +29,8 @@
 // Calls in windows with all functions are no part of the sample, if the function has other windows:
 // there the probes take most of the processor time, so the measure is derived from the calls. A
 // program that is slowed down as much also works differently, such as handling several requests at
-// once. Counts from such windows were four times too low.
+// once. Counts from such windows were four times too low, and durations a hundred times too long. The
+// same goes for rough windows without a measure: these have many functions, but not all.
 //
 // # Strata
 //
