@@ -17,7 +17,7 @@
 //     the others stay on.
 //  5. Hot functions get windows at random times. Windows with a few functions measure their
 //     durations, because these disturb each other little. Windows with all hot functions show who
-//     calls whom.
+//     calls whom, and nothing else. They wait until all can be attached.
 //
 // The trace has each window (format.Window). Calls that begin in it are a fair sample. How many
 // there were in all is an estimate by work, not by time, since the probes slow down a busy program in

@@ -333,13 +333,13 @@ func (sm *surveyedModule) step(now time.Time) (next time.Duration) {
 const startLasts = time.Second
 
 // tick returns when to look again. Each look wakes up several threads of the recorder, and a busy
-// machine has no processor to spare. How dear a window is shows in its first milliseconds.
+// machine has no processor to spare.
 func (sm *surveyedModule) tick(now time.Time) time.Duration {
 	if sm.survey.cfg.Command && now.Sub(sm.startedAt) < startLasts {
 		return leastTick
 	}
 	if w := sm.current; w != nil && w.state != opening {
-		return min(max(now.Sub(w.begun)/2, leastTick), max(w.until.Sub(now), leastTick), openTick)
+		return w.tick(now)
 	}
 	return idleTick
 }

@@ -47,7 +47,7 @@ func (sm *surveyedModule) next(now time.Time) {
 	sm.draw = rand.Float64()
 	sm.slowdown.begin(sm.totals())
 	w := sm.open(fns, kind)
-	w.allot, w.all = min(sm.allot(kind), sm.enough(kind, fns)), kind == allWindow && sm.allKnown(len(fns))
+	w.allot, w.all = min(sm.allot(kind), sm.enough(kind, fns)), kind == allWindow
 	w.most, w.lasts = w.allot, kind.lasts()
 	if kind == fewWindow {
 		w.most, w.lasts = mostAllots*w.allot, sm.planned(w.allot, fns)
@@ -102,17 +102,22 @@ func (sm *surveyedModule) enough(kind windowKind, fns []int) time.Duration {
 	return sum
 }
 
-// allKnown reports whether all functions that are known to be called are probed, if so many hot ones
-// are.
-func (sm *surveyedModule) allKnown(hot int) bool {
-	isHot := 0
+// allKnown reports whether a window with all hot functions has all functions that are known to be
+// called.
+func (sm *surveyedModule) allKnown() bool {
+	attaching := slices.ContainsFunc(sm.steady, func(w *window) bool { return w.state == opening })
+	given := slices.ContainsFunc(sm.funcs, func(f surveyedFunc) bool { return f.state == doneFunc })
+	return !given && len(sm.reopen) == 0 && !attaching && !sm.hasSuspects()
+}
+
+// hot returns how many hot functions there are.
+func (sm *surveyedModule) hot() (n int) {
 	for i := range sm.funcs {
-		if s := sm.funcs[i].state; s == hotFunc || s == doneFunc {
-			isHot++
+		if sm.funcs[i].state == hotFunc {
+			n++
 		}
 	}
-	attaching := slices.ContainsFunc(sm.steady, func(w *window) bool { return w.state == opening })
-	return hot == isHot && len(sm.reopen) == 0 && !attaching && !sm.hasSuspects()
+	return n
 }
 
 // hasSuspects reports whether functions are unknown that samples have found.
@@ -133,14 +138,23 @@ func (sm *surveyedModule) choose() (windowKind, []int) {
 		kinds = append(kinds, scanWindow)
 	}
 	if len(hot) > 0 {
-		kinds = append(kinds, fewWindow, allWindow)
+		kinds = append(kinds, fewWindow)
 	}
 	if len(kinds) == 0 {
 		return scanWindow, nil
 	}
-	kind := slices.MinFunc(kinds, func(a, b windowKind) int {
-		return cmp.Compare(sm.spentOn[a]/a.weight(), sm.spentOn[b]/b.weight())
-	})
+	spent := func(k windowKind) time.Duration { return sm.spentOn[k] / k.weight() }
+	kind := slices.MinFunc(kinds, func(a, b windowKind) int { return cmp.Compare(spent(a), spent(b)) })
+	switch {
+	case spent(allWindow) >= spent(kind) || len(hot) == 0:
+	case sm.allKnown():
+		kind = allWindow
+		if len(hot) < sm.hot() { // it needs all of them
+			return kind, nil
+		}
+	default: // it has no claim to this later
+		sm.spentOn[allWindow] = spent(kind) * allWindow.weight()
+	}
 	switch kind {
 	case scanWindow:
 		return kind, sm.takeUnknown()

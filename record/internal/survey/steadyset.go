@@ -199,7 +199,7 @@ func (sm *surveyedModule) takeOff(off map[int]bool, before mark) {
 // much processor time was used when.
 func (sm *surveyedModule) slice() (nowNs uint64) {
 	nowNs = sm.now()
-	all := sm.current == nil && sm.allKnown(0)
+	all := sm.current == nil && sm.hot() == 0 && sm.allKnown()
 	for _, w := range sm.steady {
 		if w.state == opening || w.fromNs == nowNs {
 			continue

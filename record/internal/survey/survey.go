@@ -216,7 +216,11 @@ func (s *Survey) step() (next time.Duration) {
 	next = idleTick
 	for _, sm := range s.modules {
 		next = min(next, sm.step(now))
-		if w := sm.current; w != nil && w.state != opening && s.warmer != nil {
+		switch w := sm.current; {
+		case w == nil || s.warmer == nil:
+		case w.state == opening:
+			s.warmer.last = now // this changes breakpoints, too
+		case w.endsWithin(warmAhead, now):
 			s.warmer.warm(now)
 		}
 	}

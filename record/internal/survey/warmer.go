@@ -23,6 +23,9 @@ import (
 // warmEvery is how often the kernel is kept warm.
 const warmEvery = 6 * time.Millisecond
 
+// warmAhead is how long before the end of a window the kernel is to become warm.
+const warmAhead = 20 * time.Millisecond
+
 // anyOff is where the warmer's breakpoint would be, if anybody mapped the file.
 const anyOff = 0x100
 

@@ -14,6 +14,9 @@ const (
 	waitLasts = 500 * time.Millisecond
 )
 
+// closeEnough is how far from its planned end a window may end.
+const closeEnough = 100 * time.Microsecond
+
 // windowKind says what a window is for.
 type windowKind uint8
 
@@ -65,6 +68,25 @@ type window struct {
 	begun   time.Time     // when counting began, then when waiting did
 	until   time.Time     // when counting ends, then when waiting does
 	hits    []hits        // of its functions when it began
+}
+
+// endsWithin reports whether a window that counts or waits may end within a time. Only those with few
+// functions last as long as planned.
+func (w *window) endsWithin(d time.Duration, now time.Time) bool {
+	return w.state == waiting || w.kind != fewWindow || w.until.Sub(now) < d
+}
+
+// tick returns when to look again at a window that counts or waits. How dear one is shows in its
+// first milliseconds. What one with few functions costs is known before.
+func (w *window) tick(now time.Time) time.Duration {
+	lasted, left := now.Sub(w.begun), max(w.until.Sub(now), closeEnough)
+	switch {
+	case w.kind != fewWindow || w.state == waiting:
+		return min(max(lasted/2, leastTick), max(left, leastTick), openTick)
+	case left > warmAhead:
+		return min(max(lasted, openTick), left-warmAhead+closeEnough)
+	}
+	return min(left, warmEvery)
 }
 
 type hits struct{ entries, returns uint64 }
