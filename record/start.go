@@ -261,7 +261,7 @@ func (s *session) calibrate() error {
 // newSurvey makes the survey of a recording with an overhead limit.
 func (s *session) newSurvey(costs Costs) (err error) {
 	cfg := survey.Config{
-		Limit: s.cfg.MaxOverhead, Objs: s.objs, Method: s.method, Trace: s.definitions, Hits: costs.Hits,
+		Limit: s.cfg.MaxOverhead, Objs: s.objs, Method: s.method, Linker: s.probes.linker, Trace: s.definitions, Hits: costs.Hits,
 		Machine: s.machine(), Command: s.command != nil, Samples: s.sampler != nil, Duration: s.cfg.Duration,
 	}
 	if s.cfg.Follow {

@@ -7,6 +7,7 @@ import (
 
 	"utrace/bpf"
 	"utrace/format"
+	"utrace/record/internal/linker"
 	"utrace/record/plan"
 )
 
@@ -15,6 +16,7 @@ type Config struct {
 	Limit  float64 // share of the CPU time of a process that its probes may use, 1 is all of it
 	Objs   *bpf.Objects
 	Method bpf.Method
+	Linker linker.Linker // makes the links
 	Trace  Trace
 	// Hits returns the costs of an entry (or hit) and of a return of a function, 0 without one.
 	Hits func(fn *plan.Func) (entry, ret time.Duration)

@@ -100,7 +100,7 @@ func New(cfg Config) (s *Survey, err error) {
 		return s, nil
 	}
 	s.windows = true
-	if s.warmer, err = newWarmer(cfg.Objs.OnInstruction); err != nil {
+	if s.warmer, err = newWarmer(cfg.Linker, cfg.Objs.OnInstruction); err != nil {
 		return nil, err
 	}
 	return s, nil

@@ -16,7 +16,6 @@ import (
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
-	"utrace/bpf"
 	"utrace/record/internal/linker"
 )
 
@@ -50,12 +49,12 @@ type warmer struct {
 }
 
 // newWarmer returns a warmer, which uses a program that it never runs.
-func newWarmer(program *ebpf.Program) (*warmer, error) {
+func newWarmer(l linker.Linker, program *ebpf.Program) (*warmer, error) {
 	fd, err := unix.MemfdCreate("breakpoints", unix.MFD_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("file for breakpoints: %w", err)
 	}
-	w := &warmer{linker: linker.Local(bpf.Multi), program: program, file: os.NewFile(uintptr(fd), "breakpoints"), room: make(chan struct{}, maxWarming)}
+	w := &warmer{linker: l, program: program, file: os.NewFile(uintptr(fd), "breakpoints"), room: make(chan struct{}, maxWarming)}
 	if err := writeELF(w.file); err != nil {
 		w.file.Close()
 		return nil, fmt.Errorf("file for breakpoints: %w", err)
