@@ -22,7 +22,7 @@ func diffTable(w io.Writer, changes []compare.Change, screen terminal.Screen) {
 		names = max(names, terminal.Width(labels[i]))
 	}
 	if screen.Width > 0 {
-		metrics, left = fitMetrics(changes, metrics, widths, screen.Width-2-min(names, minName))
+		metrics, left = fitMetrics(changes, metrics, widths, screen.Width-2-min(names, terminal.MinName))
 		room := screen.Width - 2
 		for _, m := range metrics {
 			room -= groupWidth(widths[m])
@@ -56,13 +56,11 @@ func diffTable(w io.Writer, changes []compare.Change, screen terminal.Screen) {
 		}
 		fmt.Fprintln(w, " ", label)
 	}
-	if len(left) > 0 {
-		var names []string
-		for _, m := range left {
-			names = append(names, titles[m])
-		}
-		fmt.Fprintf(w, "\nleft out to fit the width (--wide shows all): %s\n", strings.Join(names, ", "))
+	dropped := make([]string, len(left))
+	for i, m := range left {
+		dropped[i] = titles[m]
 	}
+	leftOut(w, dropped)
 }
 
 // diffWidths are the widths of the three columns of each metric.

@@ -46,8 +46,13 @@ func table(w io.Writer, r *analyze.Result, named bool, style Style) {
 	if scale != "" && !slices.Contains(dropped, distributionTitle) {
 		fmt.Fprintf(w, "\ndistribution: %s\n", scale)
 	}
-	if len(dropped) > 0 {
-		fmt.Fprintf(w, "\nleft out to fit the width (--wide shows all): %s\n", strings.Join(dropped, ", "))
+	leftOut(w, dropped)
+}
+
+// leftOut writes which columns have no room, if any.
+func leftOut(w io.Writer, titles []string) {
+	if len(titles) > 0 {
+		fmt.Fprintf(w, "\nleft out to fit the width (--wide shows all): %s\n", strings.Join(titles, ", "))
 	}
 }
 
@@ -75,10 +80,7 @@ func titleOf(key analyze.SortKey) string {
 	}[key]
 }
 
-// minName is the room that names keep while columns can be left out instead.
-const minName = 32
-
-// fit leaves out columns until there is room for the names, or at least for minName columns of
+// fit leaves out columns until there is room for the names, or at least for terminal.MinName columns of
 // them. Then it shortens names. It returns the titles of the columns that are left out.
 func (t *figureTable) fit(style Style) (dropped []string) {
 	room := style.Screen.Width
@@ -99,7 +101,7 @@ func (t *figureTable) fit(style Style) (dropped []string) {
 			list[i].Rank = 0
 		}
 	}
-	keep := terminal.Fit(list, room-min(names, minName)-notes)
+	keep := terminal.Fit(list, room-min(names, terminal.MinName)-notes)
 	for i, title := range t.lines[0] {
 		if keep[i] {
 			room -= list[i].Width

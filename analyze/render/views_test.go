@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"utrace/analyze"
+	"utrace/analyze/render/terminal"
 	"utrace/analyze/why"
 )
 
@@ -509,7 +510,7 @@ func TestFileNames(t *testing.T) {
 			if err != nil {
 				return nil, err
 			}
-			return x.Warnings, Why(w, x, Words{})
+			return x.Warnings, Why(w, x, Words{}, terminal.Screen{})
 		},
 	} {
 		var out strings.Builder

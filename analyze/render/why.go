@@ -7,15 +7,15 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"utrace/analyze"
+	"utrace/analyze/render/terminal"
 	"utrace/analyze/why"
 )
 
 // Why writes an explanation of slow calls: a sentence, where the additional time is, what
-// distinguishes the slow calls, and some of them.
-func Why(w io.Writer, x *why.Explanation, words Words) error {
+// distinguishes the slow calls, and some of them. Its tables fit the screen.
+func Why(w io.Writer, x *why.Explanation, words Words, screen terminal.Screen) error {
 	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, "# function  %s: %s\n", x.Function.Name, analyze.Plural(x.Calls, "complete call", "complete calls"))
 	slow, typical := sides(x)
@@ -41,11 +41,11 @@ func Why(w io.Writer, x *why.Explanation, words Words) error {
 	}
 	if len(x.Paths) > 0 {
 		fmt.Fprintf(out, "\nWhere the additional time of %s calls is:\n\n", slow)
-		whyTable(out, pathLines(x))
+		whyTable(out, pathLines(x), terminal.MinName, screen)
 	}
 	if len(x.Causes) > 0 {
 		fmt.Fprintf(out, "\nWhat distinguishes slow calls:\n\n")
-		whyTable(out, causeLines(x))
+		whyTable(out, causeLines(x), minCause, screen)
 	}
 	if x.Change {
 		return out.Flush()
@@ -271,19 +271,34 @@ func unexplained(x *why.Explanation, words Words) string {
 	return text + "."
 }
 
+// whyRanked are the columns of the tables, those first that a reader needs most.
+func whyRanked() []string {
+	return []string{"Share", "95% interval", "Blocked", "On CPU", "Runnable", "More calls", "Longer", "Self time", "Calls", "Of slow", "Of typical", "Not known"}
+}
+
+// whyRanks are the ranks of columns. A column of another title compares with the one before it, and
+// is left out before that.
+func whyRanks(titles []string) []int {
+	ranks := make([]int, len(titles))
+	for i, title := range titles {
+		at := slices.IndexFunc(whyRanked(), func(ranked string) bool { return strings.HasPrefix(title, ranked) })
+		if ranks[i] = 2 * at; at < 0 && i > 0 {
+			ranks[i] = ranks[i-1] + 1
+		}
+	}
+	return ranks
+}
+
+// minCause is the room that causes keep while columns can be left out instead: they are sentences.
+const minCause = 56
+
 // whyTable writes a table. Its last column is text, the others are numbers.
-func whyTable(w io.Writer, lines [][]string) {
-	widths := make([]int, len(lines[0]))
-	for _, cells := range lines {
-		for i, cell := range cells {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
+func whyTable(w io.Writer, lines [][]string, minText int, screen terminal.Screen) {
+	titles := lines[0]
+	t := terminal.Figures{Lines: lines, Ranks: whyRanks(titles[:len(titles)-1]), MinText: minText, Indent: 2}
+	dropped := t.Fit(screen.Width)
+	for _, line := range t.Text() {
+		fmt.Fprintln(w, line)
 	}
-	last := len(widths) - 1
-	for _, cells := range lines {
-		for i, cell := range cells[:last] {
-			fmt.Fprintf(w, "  %*s", widths[i], cell)
-		}
-		fmt.Fprintf(w, "  %s\n", cells[last])
-	}
+	leftOut(w, dropped)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"utrace/analyze"
+	"utrace/analyze/render/terminal"
 	"utrace/analyze/why"
 )
 
@@ -71,7 +72,7 @@ func TestWhyStates(t *testing.T) {
 	for _, sched := range []bool{false, true} {
 		x.Trace.Sched = sched
 		var out strings.Builder
-		if err := Why(&out, x, words); err != nil {
+		if err := Why(&out, x, words, terminal.Screen{}); err != nil {
 			t.Fatal(err)
 		}
 		text := out.String()
@@ -82,6 +83,36 @@ func TestWhyStates(t *testing.T) {
 			if !strings.Contains(text, want) {
 				t.Errorf("no %q in\n%s", want, text)
 			}
+		}
+	}
+}
+
+// TestWhyFits: no line of the tables is wider than the terminal. A column never stays without the
+// one that it compares with, and a line says which are left out.
+func TestWhyFits(t *testing.T) {
+	where := why.PathShare{Path: path("handle", strings.Repeat("a", 50), "last"), Share: why.Share{Part: 0.9, Low: 0.8, High: 1}, Unknown: 0.9}
+	x := whyExample(where, why.Cause{Kind: why.CauseFirst, Share: why.Share{Part: 0.7, Low: 0.6, High: 0.8}, SlowPart: 1, Values: []analyze.Value{{Text: "true", Plain: true}}})
+	x.Trace.Sched = true
+	for width := 30; width < 200; width++ {
+		var out strings.Builder
+		if err := Why(&out, x, Words{}, terminal.Screen{Width: width}); err != nil {
+			t.Fatal(err)
+		}
+		rows := 0
+		for line := range strings.Lines(out.String()) {
+			if !strings.HasPrefix(line, "  ") {
+				continue
+			}
+			rows++
+			if w := terminal.Width(strings.TrimSuffix(line, "\n")); w > width {
+				t.Errorf("%d columns of %d: %q", w, width, line)
+			}
+			if strings.HasSuffix(line, "  Path\n") && strings.Count(line, "Typical") > strings.Count(line, "Calls")+strings.Count(line, "Self time") {
+				t.Errorf("%d columns: %q", width, line)
+			}
+		}
+		if full := !strings.Contains(out.String(), "left out to fit the width"); rows != 4 || full && width < 100 {
+			t.Errorf("%d columns, %d rows:\n%s", width, rows, out.String())
 		}
 	}
 }

@@ -205,5 +205,5 @@ func explainChange(out, errOut io.Writer, f *diffFlags, opts analyze.Options) er
 	case f.json:
 		return render.WhyJSON(out, x, words())
 	}
-	return render.Why(out, x, words())
+	return render.Why(out, x, words(), f.screen.screen(out))
 }

@@ -103,3 +103,14 @@ func TestTerminal(t *testing.T) {
 		t.Errorf("status %d: %s", status, stderr)
 	}
 }
+
+// TestTerminalWhy: the tables of --why fit the terminal, and --wide shows all columns.
+func TestTerminalWhy(t *testing.T) {
+	const trace = "../../testdata/traces/demo.arrow"
+	for flag, want := range map[string]bool{"--wide=false": true, "--wide": false} {
+		text := onTerminal(t, 80, nil, "analyze", "--why", "handle_request", flag, trace)
+		if fits := strings.Contains(text, "left out to fit the width"); fits != want || strings.Contains(text, "  Self time   Typical  Path") == want {
+			t.Errorf("%s:\n%s", flag, text)
+		}
+	}
+}

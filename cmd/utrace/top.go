@@ -30,6 +30,7 @@ type topFlags struct {
 	json     bool
 	sort     string
 	top      int
+	screen   screenFlags
 }
 
 func newTopCommand() *cobra.Command {
@@ -77,6 +78,7 @@ func (f *topFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.json, "json", false, "print one line of JSON for each interval")
 	flags.StringVar(&f.sort, "sort", f.sort, "sort by `KEY`: "+strings.Join(livetable.Keys(), ", "))
 	flags.IntVar(&f.top, "top", 0, "show at most `N` functions (default: what fits the terminal, or all)")
+	flags.BoolVar(&f.screen.wide, "wide", false, "show all columns on a narrow terminal too, and cut off what is right of it")
 	endGroup(flags, "Output")
 
 	flags.VarP((*seconds)(&f.duration), "duration", "d", "stop after `TIME`, such as 30s (default: when the processes end, or Ctrl-C)")
@@ -190,7 +192,7 @@ func (f *topFlags) write(w io.Writer, screen *livetable.Screen, s *livetable.Sna
 	if f.json {
 		return s.WriteJSON(w)
 	}
-	lines := s.Text()
+	lines := s.Text(f.sort, f.screen.screen(w).Width)
 	if room := screen.Room(); room > 0 {
 		lines = lines[:min(room, len(lines))]
 	}

@@ -113,7 +113,7 @@ func (f *analyzeFlags) views(paths []string, opts analyze.Options, key analyze.S
 			return warnings, render(w, maps)
 		}
 	}
-	explanation := func(render func(io.Writer, *why.Explanation, render.Words) error) func(io.Writer) ([]analyze.Warning, error) {
+	explanation := func(render func(io.Writer, *why.Explanation) error) func(io.Writer) ([]analyze.Warning, error) {
 		return func(w io.Writer) ([]analyze.Warning, error) {
 			x, err := res.why()
 			switch {
@@ -122,12 +122,12 @@ func (f *analyzeFlags) views(paths []string, opts analyze.Options, key analyze.S
 			case err != nil:
 				return x.Warnings, err
 			}
-			return x.Warnings, render(w, x, words())
+			return x.Warnings, render(w, x)
 		}
 	}
 	asJSON := report(func(w io.Writer, r *analyze.Result) error { return render.JSON(w, r, words()) })
 	if f.why != "" {
-		asJSON = explanation(render.WhyJSON)
+		asJSON = explanation(func(w io.Writer, x *why.Explanation) error { return render.WhyJSON(w, x, words()) })
 	}
 	list := []view{
 		{flag: "flow", shown: f.flow != "", write: func(w io.Writer) ([]analyze.Warning, error) {
@@ -139,7 +139,9 @@ func (f *analyzeFlags) views(paths []string, opts analyze.Options, key analyze.S
 		{flag: "tree", shown: f.tree, write: tree(render.Tree)},
 		{flag: "hist", shown: f.hist != "", write: func(w io.Writer) ([]analyze.Warning, error) { return f.writeHist(w, res) }},
 		{flag: "slowest", shown: f.slowest > 0, write: func(w io.Writer) ([]analyze.Warning, error) { return f.writeSlowest(w, paths, opts) }},
-		{flag: "why", shown: f.why != "" && !f.json, write: explanation(render.Why)},
+		{flag: "why", shown: f.why != "" && !f.json, write: explanation(func(w io.Writer, x *why.Explanation) error {
+			return render.Why(w, x, words(), f.screen.screen(w))
+		})},
 		{flag: "heatmap", shown: f.heatmap != "", write: heatmap(render.Heatmap)},
 		{flag: "heatmap-svg", file: f.heatmapSVG, write: heatmap(render.HeatmapSVG)},
 		{flag: "html", file: f.html, write: func(w io.Writer) ([]analyze.Warning, error) { return f.writePage(w, res) }},

@@ -2,6 +2,9 @@ package terminal
 
 import "slices"
 
+// MinName is the room that names keep while columns can be left out instead.
+const MinName = 32
+
 // Column is a column of a table that may be left out.
 type Column struct {
 	Width int // with the space around it

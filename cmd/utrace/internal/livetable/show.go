@@ -45,8 +45,12 @@ func (s *Snapshot) Sort(key string, most int) {
 	}
 }
 
-// Text returns the lines of a table: a header, titles, and a line for each row.
-func (s *Snapshot) Text() []string {
+// ranked are the titles of figures, those first that a reader needs most.
+func ranked() []string { return []string{"Calls", "P99", "P50", "Errors", "Calls/s", "Max", "Covered"} }
+
+// Text returns the lines of a table: a header, titles, and a line for each row. To fit a width (0 is
+// any), it leaves out columns, last that of the sort key, and then shortens names.
+func (s *Snapshot) Text(key string, width int) []string {
 	names := map[string]int{}
 	for i := range s.Rows {
 		names[s.Rows[i].Name]++
@@ -59,8 +63,13 @@ func (s *Snapshot) Text() []string {
 	if s.Windows {
 		cells[0] = append(cells[0], "Covered")
 	}
-	titles := len(cells[0])
-	functions := []string{"Function"}
+	ranks := make([]int, len(cells[0]))
+	for i, title := range cells[0] {
+		if !strings.EqualFold(title, key) {
+			ranks[i] = 1 + slices.Index(ranked(), title)
+		}
+	}
+	cells[0] = append(cells[0], "Function")
 	for i := range s.Rows {
 		r := &s.Rows[i]
 		row := []string{humanize.Comma(int64(r.Calls)), humanize.CommafWithDigits(r.Rate, 1), "-", "-", "-", humanize.Comma(int64(r.Errors))}
@@ -74,22 +83,12 @@ func (s *Snapshot) Text() []string {
 		if names[name] > 1 {
 			name += " [" + r.Module + "]"
 		}
-		cells, functions = append(cells, row), append(functions, name)
+		cells = append(cells, append(row, name))
 	}
 
-	lines := []string{header}
-	for i, row := range cells {
-		var line strings.Builder
-		for c := range titles {
-			width := 10
-			for j := range cells {
-				width = max(width, terminal.Width(cells[j][c]))
-			}
-			line.WriteString(terminal.PadLeft(row[c], width) + "  ")
-		}
-		lines = append(lines, line.String()+functions[i])
-	}
-	return lines
+	table := terminal.Figures{Lines: cells, Ranks: ranks, MinWidth: 10, MinText: terminal.MinName}
+	table.Fit(width)
+	return append([]string{header}, table.Text()...)
 }
 
 // jsonSnapshot is a Snapshot as JSON.

@@ -109,7 +109,7 @@ func TestShow(t *testing.T) {
 		"         2         2.0           -           -           -           1  a [two]",
 		"         1         1.0     1.000 s     1.000 s     1.000 s           0  a [one]",
 	}
-	if got := s.Text(); !slices.Equal(got, want) {
+	if got := s.Text("total", 0); !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	var b bytes.Buffer
@@ -147,5 +147,24 @@ func TestScreen(t *testing.T) {
 	s.Show([]string{"c"})
 	if want := "123456\nb\n\nc\n"; b.String() != want || s.Room() != 0 {
 		t.Errorf("pipe: %q, want %q", b.String(), want)
+	}
+}
+
+// TestTextFits: the names keep their room, the column of the sort key stays longest, and names are
+// shortened in the middle.
+func TestTextFits(t *testing.T) {
+	s := &Snapshot{Windows: true, Rows: []Row{{Name: "server::handle_request_of_a_client_that_waits", Calls: 7, Max: time.Second, P50: time.Second, P99: time.Second}}}
+	for _, c := range []struct {
+		key   string
+		width int
+		want  []string
+	}{
+		{"total", 80, []string{"     Calls         P50         P99      Errors  Function", "         7     1.000 s     1.000 s           0  server::handle_…lient_that_waits"}},
+		{"max", 60, []string{"     Calls         Max  Function", "         7     1.000 s  server::handle_re…_client_that_waits"}},
+		{"errors", 20, []string{"    Errors  Function", "         0  ser…aits"}},
+	} {
+		if got := s.Text(c.key, c.width)[1:]; !slices.Equal(got, c.want) {
+			t.Errorf("--sort %s, %d columns:\n%s\nwant\n%s", c.key, c.width, strings.Join(got, "\n"), strings.Join(c.want, "\n"))
+		}
 	}
 }
