@@ -374,6 +374,11 @@ func (s *session) activate() (ended <-chan struct{}, err error) {
 			return nil, err
 		}
 	}
+	if s.flight != nil {
+		if err := s.flight.memory.Check(); err != nil {
+			return nil, err
+		}
+	}
 	for _, text := range s.plan.Problems {
 		s.notice("warning: %s", text)
 	}

@@ -87,7 +87,7 @@ func recordError(err error) error {
 	if hint := recordAdvice(err); hint != "" {
 		err = fmt.Errorf("%w: %s", err, hint)
 	}
-	if errors.Is(err, record.ErrSyntax) || errors.Is(err, record.ErrPreset) || errors.Is(err, plan.ErrSelection) || errors.Is(err, plan.ErrLate) {
+	if errors.Is(err, record.ErrSyntax) || errors.Is(err, record.ErrPreset) || errors.Is(err, plan.ErrSelection) || errors.Is(err, plan.ErrLate) || errors.Is(err, record.ErrRule) {
 		return usageError{err}
 	}
 	return err

@@ -64,8 +64,9 @@ type Memory struct {
 	follower calls.Follower
 	bound    [][]bound // by FuncID: the rules for its calls
 	moments  moments
-	matched  map[*Rule]bool
-	problems []string // rules that a function cannot meet
+	matched  map[*Rule]bool // a function is defined that the rule names
+	possible map[*Rule]bool // and its calls can meet the rule
+	problems []string       // rules that a function cannot meet
 }
 
 // thread is a thread of events that are kept.
@@ -82,7 +83,7 @@ type thread struct {
 func NewMemory(cfg Config, meta format.Meta) (*Memory, error) {
 	m := &Memory{
 		cfg: cfg, meta: meta, processes: map[int]*format.Process{},
-		sets: map[format.SetID]format.ProbeSet{}, surveyed: map[format.ModuleID]format.Survey{}, matched: map[*Rule]bool{},
+		sets: map[format.SetID]format.ProbeSet{}, surveyed: map[format.ModuleID]format.Survey{}, matched: map[*Rule]bool{}, possible: map[*Rule]bool{},
 	}
 	m.moments = moments{waitNs: uint64(cfg.After + cfg.Lag), everyNs: uint64(cfg.Every)}
 	m.follower = calls.Follower{
@@ -124,6 +125,7 @@ func (m *Memory) AddFunc(fn format.Func) format.FuncID {
 			m.problems = append(m.problems, problem)
 			continue
 		}
+		m.possible[r] = true
 		list = append(list, b)
 	}
 	m.bound = append(m.bound, list)
@@ -366,6 +368,17 @@ func (m *Memory) Problems() []string {
 	list := m.problems
 	m.problems = nil
 	return list
+}
+
+// Check returns an error for rules that match functions, if no call of any of them can meet the
+// rule. It wraps ErrRule.
+func (m *Memory) Check() error {
+	for _, r := range m.cfg.Rules {
+		if m.matched[r] && !m.possible[r] {
+			return fmt.Errorf("%w can never be met: %s", ErrRule, m.problems[0])
+		}
+	}
+	return nil
 }
 
 // Unmatched returns the rules about calls for which no function has been defined.

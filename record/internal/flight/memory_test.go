@@ -3,6 +3,7 @@
 package flight
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -359,6 +360,21 @@ func TestUnmatched(t *testing.T) {
 	}
 	if got := f.Problems(); len(got) != 1 || !strings.Contains(got[0], "n is no recorded value of fast") {
 		t.Errorf("never met: %q", got)
+	}
+}
+
+// TestCheck: a rule that no call can meet is an error. It is none if one of its functions can meet
+// it, or if no function is known yet.
+func TestCheck(t *testing.T) {
+	cfg := Config{Last: time.Second, Bytes: 1 << 30}
+	err := newFixture(t, cfg, "slow > 1ms", "fast if n > 3").Check()
+	if !errors.Is(err, ErrRule) || !strings.Contains(err.Error(), "n is no recorded value of fast") {
+		t.Errorf("never met: %v", err)
+	}
+	f := newFixture(t, cfg, "other > 1ms", "*low* if n > 3", "fast > 1ms")
+	f.AddFunc(format.Func{Name: "lower", Args: []format.Arg{{Name: "n"}}})
+	if err := f.Check(); err != nil {
+		t.Error(err)
 	}
 }
 
