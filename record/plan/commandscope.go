@@ -53,7 +53,7 @@ func commandScope(s *image.Set, command, env []string) (*Scope, error) {
 		return nil, fmt.Errorf("command: %w", err)
 	}
 
-	sc := &Scope{finder: ldso.New(env), command: &proc.Invocation{Args: append(slices.Clone(command), path), Env: env, Dir: dir}}
+	sc := &Scope{finder: ldso.New(env), command: &proc.Invocation{Args: append(slices.Clone(command), path), Env: env, Dir: dir, Root: "/"}}
 	if sc.Program, err = s.Get(sc.root, sc.PID, path, path); err != nil {
 		return nil, fmt.Errorf("command: %w", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"utrace/record/internal/image"
+	"utrace/record/internal/phpini"
 	"utrace/record/internal/proc"
 	"utrace/record/internal/procmaps"
 )
@@ -179,9 +180,9 @@ func translates(program string) bool {
 	return strings.Contains(filepath.Dir(program)+"/", "/valgrind/")
 }
 
-// largePages says whether the options of a program have it move its code to huge pages. It knows
-// Node.js (src/large_pages/node_large_page.cc), PHP (accel_remap_huge_pages in ext/opcache) and
-// libhugetlbfs.
+// largePages says whether options, variables or settings of a program have it move its code to huge pages. It knows
+// Node.js (src/large_pages/node_large_page.cc), PHP (accel_move_code_to_huge_pages in ext/opcache)
+// and libhugetlbfs.
 func largePages(in *proc.Invocation) *TextReader {
 	moves := func(option string) *TextReader {
 		return &TextReader{Why: fmt.Sprintf("moves its code to huge pages (%s)", option), Scope: ReadsProgram}
@@ -190,9 +191,9 @@ func largePages(in *proc.Invocation) *TextReader {
 		if value, ok := strings.CutPrefix(option, "--use-largepages="); ok && value != "off" {
 			return moves(option)
 		}
-		if _, value, ok := strings.Cut(option, "opcache.huge_code_pages="); ok && strings.Trim(value, `"'`) != "0" && value != "" {
-			return moves(option)
-		}
+	}
+	if source := phpini.Enabled(in, "opcache.huge_code_pages"); source != "" {
+		return moves("opcache.huge_code_pages, " + source)
 	}
 	if in.Variable("HUGETLB_ELFMAP") != "" && in.Variable("HUGETLB_ELFMAP") != "no" {
 		return moves("HUGETLB_ELFMAP")

@@ -41,6 +41,8 @@ func TestTextReader(t *testing.T) {
 		{args: "qemu-system-x86_64 -m 1 /usr/bin/qemu-system-x86_64"},
 		{args: "node --use-largepages=off x.js /usr/bin/node"},
 		{args: "php -d opcache.huge_code_pages=0 x.php /usr/bin/php8.2"},
+		{args: "php -d opcache.huge_code_pages=off x.php /usr/bin/php8.2"},
+		{args: "grep opcache.huge_code_pages=1 /usr/bin/grep"},
 		{args: "prog /usr/bin/prog", libs: []string{"/usr/lib/libc.so.6", "/usr/lib/libm.so.6"}},
 	} {
 		in := &proc.Invocation{Args: strings.Fields(c.args), Env: []string{c.env}}

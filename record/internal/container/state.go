@@ -4,9 +4,7 @@ package container
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -282,7 +280,7 @@ func podOfEnvironment(pid int) string {
 		return ""
 	}
 	defer f.Close()
-	text, err := readRegular(f)
+	text, err := proc.ReadRegular(f, maxFile)
 	namespace := strings.TrimSpace(string(text))
 	if err != nil || name == "" || namespace == "" || len(name)+len(namespace) > maxName {
 		return ""
@@ -310,8 +308,6 @@ func (s *State) read(into any, path ...string) error {
 	return json.Unmarshal(text, into)
 }
 
-var errUnusual = errors.New("not a regular file, or too large")
-
 // readFile reads a regular file of at most maxFile bytes.
 func readFile(path string) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // a FIFO has perhaps no writer
@@ -319,16 +315,5 @@ func readFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return readRegular(f)
-}
-
-func readRegular(f *os.File) ([]byte, error) {
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, errUnusual
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if len(text) > maxFile {
-		return nil, errUnusual
-	}
-	return text, err
+	return proc.ReadRegular(f, maxFile)
 }

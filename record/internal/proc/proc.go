@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -268,14 +269,15 @@ func Exists(pid int) bool { return unix.Kill(pid, 0) != unix.ESRCH }
 type Invocation struct {
 	Args, Env []string // Args include the path of the program
 	Dir       string
+	Root      string // a path that opens the root directory
 }
 
-// InvocationOf returns how a process was started, and its current directory.
+// InvocationOf returns how a process was started, and its current and root directories.
 func InvocationOf(pid int) *Invocation {
 	args, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 	exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
 	dir, _ := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
-	return &Invocation{Args: append(strings.Split(string(args), "\x00"), exe), Env: Environ(pid), Dir: dir}
+	return &Invocation{Args: append(strings.Split(string(args), "\x00"), exe), Env: Environ(pid), Dir: dir, Root: fmt.Sprintf("/proc/%d/root", pid)}
 }
 
 // Variable returns the value of an environment variable, "" if it is not set.
@@ -318,6 +320,22 @@ func OpenInRoot(root, path string, flags int) (*os.File, error) {
 		return nil, err
 	}
 	return os.NewFile(uintptr(fd), path), nil
+}
+
+// ReadRegular reads a regular file. Other kinds of files, and files of more than maxBytes, are errors.
+func ReadRegular(f *os.File, maxBytes int) ([]byte, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("not a regular file")
+	}
+	text, err := io.ReadAll(io.LimitReader(f, int64(maxBytes)+1))
+	if len(text) > maxBytes {
+		return nil, errors.New("the file is too large")
+	}
+	return text, err
 }
 
 // ExePath returns a path that opens the program of a process: exe, the target of the link in /proc,

@@ -3,6 +3,7 @@
 package process
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -52,6 +53,10 @@ func TestTextReaderRefused(t *testing.T) {
 	harness.NeedKernel(t)
 	bin := harness.Target(t, "calls.c", "-O0")
 	trace := filepath.Join(t.TempDir(), "trace.arrow")
+	ini := filepath.Join(t.TempDir(), "huge.ini")
+	if err := os.WriteFile(ini, []byte("opcache.huge_code_pages = On"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		tool string
 		args []string
@@ -61,6 +66,7 @@ func TestTextReaderRefused(t *testing.T) {
 		{"node", []string{"-e", "uv_*", "--", "node", "--use-largepages=on", "-e", "1"}, "moves its code to huge pages"},
 		{"node", []string{"-e", "c:getaddrinfo", "--", "node", "--use-largepages=on", "-e", "1"}, ""},
 		{"node", []string{"-e", "uv_run", "--", "node", "-e", "1"}, ""},
+		{"php", []string{"-e", "php_*", "--", "php", "-c", ini, "-r", "1;"}, "moves its code to huge pages (opcache.huge_code_pages, " + ini + ")"},
 	} {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
 			harness.NeedTool(t, c.tool)
