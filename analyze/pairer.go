@@ -1,9 +1,6 @@
 package analyze
 
 import (
-	"math"
-	"time"
-
 	"utrace/analyze/internal/windows"
 	"utrace/format"
 )
@@ -57,6 +54,8 @@ type waiter interface {
 //  5. Frames that are left at the end of their thread, or of the trace, are open. At a damaged part
 //     of the trace, all frames are unwound.
 //
+// Rules 1 to 3 are in this file, rules 4 and 5 in callend.go.
+//
 // costs knows the cost of probes: see frame.durationNs and the package's documentation. A complete
 // call is uncertain if events were lost between its entry and its return.
 type pairer struct {
@@ -92,13 +91,6 @@ type pairedFunc struct {
 
 func newPairer(v view) *pairer {
 	return &pairer{view: v, room: maxFrames, losses: lossWindows{of: ofEvents}, schedLosses: lossWindows{of: ofSwitches}}
-}
-
-// cut is rule 4.
-func (p *pairer) cut(t *thread) {
-	for len(t.frames) > 0 && t.frames[len(t.frames)-1].place.OffNs < t.nowNs {
-		p.end(t, Cut)
-	}
 }
 
 // process handles the rows from..to of b. All must be of thread t, and of functions that were
@@ -168,99 +160,6 @@ func (p *pairer) process(t *thread, b *format.Batch, from, to int) {
 	t.nowNs = min(t.nowNs, maxTimeNs)
 }
 
-// cross is rule 5 for damaged parts of the trace that t has not seen. The stack base is probably
-// the same after them.
-func (p *pairer) cross(t *thread) {
-	for ; t.gaps < len(p.gaps); t.gaps++ {
-		for len(t.frames) > 0 {
-			p.end(t, Unwound)
-		}
-		t.nowNs = max(t.nowNs, p.gaps[t.gaps])
-		t.lastReturn.sp, t.sched = 0, nil
-	}
-}
-
-// spend adds the cost of a hit to the call around it.
-func (p *pairer) spend(t *thread, ns int64) {
-	if n := len(t.frames); n > 0 {
-		t.frames[n-1].costNs += ns
-	} else {
-		t.hitNs += ns
-	}
-}
-
-// returning handles a return that a return probe sees. It corrects the cost of the latest return of
-// t, if this is another one at the same depth, without an entry in between. After a tail call, one
-// instruction returns from all calls of the chain. The kernel handles their return probes in a
-// single trap, one after another, so the earlier return has cost no more than the time up to this
-// one.
-func (p *pairer) returning(t *thread, fn format.FuncID, sp uint64) {
-	if last := &t.lastReturn; sp != 0 && last.sp == sp {
-		p.spend(t, min(0, t.nowNs-last.atNs-last.costNs))
-	}
-	t.lastReturn = returned{sp, t.nowNs, int64(p.costs.of(fn).orphan)}
-}
-
-// displace adds the cost of a displacement: the recorder had pre-empted the thread for ns up to
-// now.
-func (p *pairer) displace(t *thread, ns uint64) {
-	if p.raw {
-		return
-	}
-	ran := int64(min(ns, maxTimeNs))
-	took := max(0, min(ran+p.costs.displacedNs, t.nowNs-t.displacedNs))
-	t.displacedNs = t.nowNs
-	t.preemptedNs += took
-	p.spend(t, took)
-	if t.sched != nil {
-		t.sched.displace(t.nowNs, ran)
-	}
-}
-
-// switched handles a row of the scheduler.
-func (p *pairer) switched(t *thread, kind format.Kind, value uint64) {
-	if t.sched == nil {
-		return
-	}
-	switch kind {
-	case format.Wakeup:
-		ns := t.nextAwaited()
-		if ns == unknownWaker && t.sched.off && t.sched.blocked {
-			t.expose(t.nowNs - t.sched.sinceNs)
-		}
-		t.sched.blockedProbesNs = max(0, ns)
-		if t.sched.unknown { // a goroutine, which has no SchedIn
-			p.await(t, time.Duration(max(0, ns)))
-			p.reach(t)
-		}
-	case format.SchedOut:
-		if t.sched.off {
-			p.reach(t)
-		}
-	case format.SchedIn:
-		t.sched.runnableProbesNs = max(0, t.nextAwaited())
-	}
-	w := t.sched.row(t.nowNs, kind, value)
-	if w == nil {
-		return
-	}
-	p.await(t, w.Probes)
-	if p.waited != nil {
-		p.waited(t, w)
-	}
-}
-
-// reach notes that a thread is on a processor now. The scheduler must have been recorded.
-func (p *pairer) reach(t *thread) { p.await(t, t.sched.reach(t.nowNs)) }
-
-// await adds the cost of others' probes to the call around a wait.
-func (p *pairer) await(t *thread, probes time.Duration) {
-	if probes > 0 {
-		t.awaitedNs += int64(probes)
-		p.spend(t, int64(probes))
-	}
-}
-
 // usdtID numbers the static probes (USDT) that begin spans.
 func (p *pairer) usdtID(name string) uint32 {
 	if name == "" {
@@ -324,34 +223,6 @@ func (p *pairer) enter(t *thread, fn format.FuncID, sp, gone uint64) {
 	p.view.enter(t, f, parent)
 }
 
-// open makes f the frame of a call inside parent, which may be nil.
-func (p *pairer) open(f *frame, t *thread, parent *frame, fn format.FuncID, sp uint64) {
-	of := &p.funcs[fn]
-	of.used = true
-	*f = frame{} // a literal with values would be made elsewhere, and copied
-	f.sp, f.hasSP = sp, sp != 0
-	f.startNs, f.exposedNs, f.costNs = t.nowNs, t.exposedNs, int64(p.costs.list[of.class].inside)
-	f.fn, f.outer = fn, none
-	f.place.OffNs = math.MaxInt64
-	if p.cover != nil {
-		f.place = p.cover.Place(fn, t.nowNs)
-	}
-	switch {
-	case parent != nil:
-		f.returns = parent.returns
-		if sp == 0 {
-			f.sp = parent.sp
-		}
-	case sp == 0:
-		f.sp = math.MaxUint64
-	}
-	f.noReturn = of.noReturn
-	if of.trampoline {
-		f.returns++
-		f.tooDeep = f.returns > maxReturnProbes
-	}
-}
-
 // leave is rules 2 and 3; state is Complete or Dropped.
 func (p *pairer) leave(t *thread, fn format.FuncID, sp uint64, state State) {
 	of := &p.funcs[fn]
@@ -395,125 +266,4 @@ func (p *pairer) orphan(t *thread, fn format.FuncID) {
 	}
 	p.funcs[fn].used = true
 	p.spend(t, int64(p.costs.of(fn).orphan))
-}
-
-// end ends the top frame.
-func (p *pairer) end(t *thread, state State) {
-	n := len(t.frames) - 1
-	f := &t.frames[n]
-	switch {
-	case f.noReturn && (state == Unwound || state == Replaced || state == Cut):
-		state = NoReturn
-	case f.place.OffNs < t.nowNs:
-		state = Cut
-	}
-	f.cut = state == Cut
-	*t.open.Top(f.fn) = f.outer
-	if t.sched != nil {
-		p.reach(t)
-	}
-	cost := &p.costs.list[p.funcs[f.fn].class]
-	inside, raw, spent := f.childNs, f.rawNs, f.costNs+int64(cost.gone)
-	if state.Returned() || f.cut {
-		inside, raw = f.durationNs(t), f.measuredNs(t)
-		if p.losses.list != nil && p.losses.touch(f.startNs, min(t.nowNs, f.place.OffNs)) {
-			f.uncertain = true
-		}
-	}
-	if state.Returned() {
-		spent = f.costNs + int64(cost.complete)
-	}
-	p.view.leave(t, f, state)
-	if t.sched != nil {
-		t.sched.pop(state)
-	}
-	if n > 0 {
-		parent := &t.frames[n-1]
-		parent.childNs += inside
-		if p.cover != nil {
-			p.addMissed(parent, f, state, inside)
-		}
-		parent.rawNs += raw
-		parent.costNs += spent
-	} else {
-		p.correctedNs += inside
-		p.insideNs += raw
-		t.hitNs += spent
-	}
-	t.frames = t.frames[:n]
-	t.skipped = 0
-}
-
-// addMissed adds what a call says about those of its function that were not recorded. ns is the time
-// of the call. If the function was not probed all the time, only its calls in whole windows count,
-// each for as many as it stands for. Without such windows this is unknown.
-func (p *pairer) addMissed(caller, f *frame, state State, ns int64) {
-	weight := p.cover.Weight(f.fn)
-	switch {
-	case !state.Returned() && state != Cut:
-		caller.missedNs += f.missedNs
-		caller.calleesUnknown = caller.calleesUnknown || f.calleesUnknown
-	case !f.place.Windowed:
-	case f.place.Whole:
-		caller.missedNs += int64(nanoseconds(float64(ns)*weight)) - ns
-	case weight > 0:
-		caller.missedNs -= ns
-	default:
-		caller.calleesUnknown = true
-	}
-}
-
-// finish is rule 5. Until the end of its windows, the return of a call would have been seen.
-func (p *pairer) finish(t *thread) {
-	for len(t.frames) > 0 {
-		state := Open
-		if t.top().place.Windowed && t.top().place.OffNs != math.MaxInt64 {
-			state = Cut
-		}
-		p.end(t, state)
-	}
-}
-
-// exit ends a thread. replaced says that its process executes another program.
-func (p *pairer) exit(t *thread, replaced bool) {
-	state := Open
-	if replaced {
-		state = Replaced
-	}
-	if program, ok := element(t.args(), 0); ok && p.executed != nil {
-		name, _ := plainValue(program).(string)
-		p.executed(t, name)
-	}
-	for len(t.frames) > 0 {
-		p.end(t, state)
-	}
-}
-
-// grow makes room for more frames of t if the limits allow.
-func (p *pairer) grow(t *thread) bool {
-	have := cap(t.frames)
-	want := max(16, 2*have)
-	if want > maxDepth || want-have > p.room {
-		return false
-	}
-	frames := make([]frame, have, want)
-	copy(frames, t.frames)
-	t.frames = frames
-	p.room -= want - have
-	return true
-}
-
-// skip counts a call that has no room for a frame, as if it ended at once.
-func (p *pairer) skip(t *thread, fn format.FuncID, sp uint64) {
-	p.skipped++
-	t.skipped++
-	parent, f := t.top(), new(frame)
-	p.open(f, t, parent, fn, sp)
-	p.view.enter(t, f, parent)
-	state := Unwound
-	if f.noReturn {
-		state = NoReturn
-	}
-	p.view.leave(t, f, state)
-	p.spend(t, p.costs.of(f.fn).hit())
 }

@@ -18,86 +18,6 @@ import (
 	"utrace/format"
 )
 
-// workload makes traces of a program that calls each of its functions in turn.
-type workload struct {
-	funcs  int
-	rounds int
-	factor func(fn int) float64 // of a function's duration; nil for 1
-	seed   uint64
-	keep   time.Duration // shorter calls are dropped
-	lasts  []float64     // minimum ns of a call, by function; nil for 10 us, 20 us and so on
-	inside int64         // calibrated ns of the probes in each call; 0 for no calibration
-	probes float64       // true ns of the probes in each call
-	stop   time.Duration // when the recording ends; 0 for with the last call
-}
-
-func (wl *workload) write(t *testing.T, name string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	w, err := format.NewWriter(f, format.Meta{SlowerThanNs: int64(wl.keep)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := w.AddModule(format.Module{Path: "/bin/app"})
-	for i := range wl.funcs {
-		w.AddFunc(format.Func{Name: fmt.Sprint("f", i), Module: m, Addr: uint64(i), EntryClass: "nop5", ReturnClass: "trampoline"})
-	}
-	if wl.inside > 0 {
-		w.AddCalibration(format.Calibration{Sites: []format.SiteCost{
-			{Entry: "nop5", Return: "trampoline", EntryNs: wl.inside, InsideNs: wl.inside, CallNs: wl.inside},
-		}})
-	}
-	w.AddThread(format.Thread{PID: 1, TID: 1})
-	rng := rand.New(rand.NewPCG(wl.seed, 1))
-	now := 0.0
-	append := func(kind format.Kind, fn int) {
-		e := format.Event{TimeNs: uint64(now), SP: 0x7000, Func: format.FuncID(fn), Kind: kind}
-		if err := w.Append(&e); err != nil {
-			t.Fatal(err)
-		}
-	}
-	dropped := make([]format.Dropped, wl.funcs)
-	for range wl.rounds {
-		for fn := range wl.funcs {
-			d := float64(10_000 * (fn + 1))
-			if wl.lasts != nil {
-				d = wl.lasts[fn]
-			}
-			d *= 1 + 0.1*rng.ExpFloat64()
-			if wl.factor != nil {
-				d *= wl.factor(fn)
-			}
-			d += wl.probes
-			if d < float64(wl.keep) {
-				now += d
-				sum := &dropped[fn]
-				sum.Complete++
-				sum.SumNs += uint64(d)
-				continue
-			}
-			append(format.Entry, fn)
-			now += d
-			append(format.Return, fn)
-		}
-	}
-	for fn, d := range dropped {
-		if d.Complete > 0 {
-			d.Func, d.PID, d.TotalNs, d.SelfNs = format.FuncID(fn), 1, d.SumNs, d.SumNs
-			w.AddDropped(d)
-		}
-	}
-	stop := max(int64(now), int64(wl.stop))
-	if err := w.Close(format.End{Stop: format.Anchor{MonoNs: stop}}); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
 func diff(t *testing.T, before, after []string) *Comparison {
 	t.Helper()
 	c, err := Diff(before, after, analyze.Options{}, 0.05)
@@ -121,15 +41,6 @@ func significantNames(c *Comparison) (names []string) {
 		}
 	}
 	return names
-}
-
-func slower(fn int, factor float64) func(int) float64 {
-	return func(f int) float64 {
-		if f == fn {
-			return factor
-		}
-		return 1
-	}
 }
 
 func TestDiffFindsWhatChanged(t *testing.T) {
@@ -509,122 +420,7 @@ thread {"pid":1,"tid":1}
 	}
 }
 
-func TestMatch(t *testing.T) {
-	row := func(name, module, file string, addr uint64) analyze.Row {
-		return analyze.Row{Function: analyze.Function{Name: name, Module: module, File: file, Addr: addr}}
-	}
-	before := []analyze.Row{
-		row("main", "/old/server-1", "main.c", 10),
-		row("init", "/old/libx.so.1", "", 1),
-		row("step", "/old/app", "/build/1/a.c", 5),
-		row("step", "/old/app", "/build/1/b.c", 6),
-		row("twin", "/old/app", "", 7),
-		row("twin", "/old/app", "", 8),
-	}
-	after := []analyze.Row{
-		row("step", "/new/app", "/build/2/b.c", 50),
-		row("step", "/new/app", "/build/2/a.c", 60),
-		row("twin", "/new/app", "", 8),
-		row("twin", "/new/app", "", 9),
-		row("init", "/new/libx.so.2", "", 2),
-		row("main", "/new/server-2", "main.c", 20),
-	}
-	got := map[pair]bool{}
-	for _, p := range match(before, after) {
-		got[p] = true
-	}
-	// One twin has the same address. The other is then the only one of its name on either side.
-	want := map[pair]bool{{0, 5}: true, {1, 4}: true, {2, 1}: true, {3, 0}: true, {5, 2}: true, {4, 3}: true}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("%v, want %v", got, want)
-	}
-}
-
-// Two traces with hardly a function in common are probably of different programs.
-func TestDiffOfStrangers(t *testing.T) {
-	trace := func(names ...string) string {
-		text := "meta {}\n" + `module {"path":"/bin/` + names[0] + `"}` + "\n"
-		events := ""
-		for i, name := range names {
-			text += fmt.Sprintf("func {\"name\":%q,\"module\":0,\"addr\":%d}\n", name, i)
-			events += fmt.Sprintf("%d 0 entry %d sp=0x1000\n%d 0 return %d sp=0x1000\n", 10*i, i, 10*i+5, i)
-		}
-		return wholeTrace(t, text+"thread {\"pid\":1,\"tid\":1}\n"+events+"end {}")
-	}
-	const warning = "old and new have hardly anything in common: "
-	for _, c := range []struct {
-		old, new []string
-		want     string
-	}{
-		{[]string{"main", "a", "b"}, []string{"main", "a", "b"}, ""},
-		{[]string{"main", "a", "b"}, []string{"a"}, ""},        // fewer probes
-		{[]string{"a", "b", "c", "d"}, []string{"a", "x"}, ""}, // half of the smaller side
-		{[]string{"main"}, []string{"main"}, ""},               // only that was probed
-		{[]string{"main", "a"}, []string{"main", "x", "y"}, "1 of their 2 and 3 functions are the same"},
-		{[]string{"a"}, []string{"x"}, "0 of their 1 and 1 functions are the same"},
-		{[]string{"a", "b", "c", "d", "e"}, []string{"a", "v", "w", "x", "y", "z"}, "1 of their 5 and 6 functions are the same"},
-	} {
-		got := strings.Join(texts(diff(t, []string{trace(c.old...)}, []string{trace(c.new...)})), "\n")
-		if c.want == "" && strings.Contains(got, warning) || !strings.Contains(got, c.want) || c.want != "" && !strings.Contains(got, warning) {
-			t.Errorf("%v and %v: %q, want %q", c.old, c.new, got, c.want)
-		}
-	}
-}
-
 // wholeTrace makes a trace of its text.
-// writeSurvey writes a trace of five functions that are called at random, and that utrace probes in
-// a tenth of the time. A factor changes the duration of calls of one function, another their number.
-func writeSurvey(t *testing.T, seed uint64, slower, more func(fn int) float64) string {
-	t.Helper()
-	const duration = 4_000_000_000
-	rng := rand.New(rand.NewPCG(seed, 3))
-	var b strings.Builder
-	b.WriteString("meta {\"max_overhead_percent\":5}\nmodule {\"path\":\"/bin/app\"}\n")
-	for fn := range 5 {
-		fmt.Fprintf(&b, "func {\"name\":\"f%d\",\"module\":0,\"addr\":%d}\nthread {\"pid\":1,\"tid\":%d}\nprobe-set {\"funcs\":[%d]}\n", fn, fn+1, fn+1, fn)
-	}
-	windows := ""
-	for fn := range 5 {
-		from, to := 0, 0
-		for now := 0.0; now < duration; {
-			took := 20_000 * (0.5 + rng.Float64()) * slower(fn)
-			if int(now) > to {
-				from = int(now) + rng.IntN(90_000_000)
-				to = from + 5_000_000
-				windows += fmt.Sprintf("window {\"set\":%d,\"from_ns\":%d,\"to_ns\":%d,\"off_ns\":%d,\"cpu_ns\":%d,\"all\":true}\n", fn, from, to-500_000, to, to-500_000-from)
-			}
-			if int(now) >= from && int(now+took) <= to {
-				fmt.Fprintf(&b, "%d %d entry %d sp=0x7000\n%d %d return %d sp=0x7000\n", int(now), fn, fn, int(now+took), fn, fn)
-			}
-			now += took + rng.ExpFloat64()*50_000/more(fn)
-		}
-		b.WriteString("flush\n")
-	}
-	fmt.Fprintf(&b, "%ssurvey {\"module\":0,\"funcs\":5,\"cpu_ns\":%d}\nend {\"stop\":{\"mono_ns\":%d}}\n", windows, duration, duration)
-	return wholeTrace(t, b.String())
-}
-
-// Surveys of the same program differ by chance only. A function that takes twice as long, or is
-// called three times as often, has changed.
-func TestDiffOfSurveys(t *testing.T) {
-	same := func(int) float64 { return 1 }
-	for seed := range uint64(5) {
-		before := writeSurvey(t, seed, same, same)
-		if names := significantNames(diff(t, []string{before}, []string{writeSurvey(t, 100+seed, same, same)})); len(names) > 0 {
-			t.Errorf("seed %d: significant: %v", seed, names)
-		}
-		c := diff(t, []string{before}, []string{writeSurvey(t, 200+seed, slower(2, 2), slower(3, 3))})
-		i := slices.IndexFunc(c.Changes, func(ch Change) bool { return ch.Name == "f2" })
-		if d := &c.Changes[i].Deltas[P50]; !d.Significant || math.Abs(d.Relative()-1) > 0.2 {
-			t.Errorf("seed %d: P50 of f2: %+v", seed, d)
-		}
-		i = slices.IndexFunc(c.Changes, func(ch Change) bool { return ch.Name == "f3" })
-		if d := &c.Changes[i].Deltas[Calls]; !d.Significant {
-			t.Errorf("seed %d: calls of f3: %+v", seed, d)
-		}
-	}
-}
-
 func wholeTrace(t testing.TB, text string) string {
 	t.Helper()
 	out, err := os.Create(filepath.Join(t.TempDir(), "trace"))
@@ -636,32 +432,4 @@ func wholeTrace(t testing.TB, text string) string {
 		t.Fatal(err)
 	}
 	return out.Name()
-}
-
-// FuzzDiff compares damaged traces with themselves.
-func FuzzDiff(f *testing.F) {
-	for _, name := range []string{"sched", "dropped", "nesting"} {
-		text, err := os.ReadFile("../../testdata/traces/" + name + ".txt")
-		if err != nil {
-			f.Fatal(err)
-		}
-		data, err := os.ReadFile(wholeTrace(f, string(text)))
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
-		f.Add(data[:len(data)*2/3])
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		path := filepath.Join(t.TempDir(), "trace")
-		if err := os.WriteFile(path, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := analyze.Report([]string{path}, analyze.Options{}); err != nil {
-			return
-		}
-		if _, err := Diff([]string{path}, []string{path}, analyze.Options{}, 0); err != nil && !errors.Is(err, analyze.ErrUnreadable) {
-			t.Error(err)
-		}
-	})
 }
