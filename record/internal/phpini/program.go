@@ -3,6 +3,7 @@
 package phpini
 
 import (
+	"cmp"
 	"iter"
 	"path"
 	"regexp"
@@ -25,17 +26,14 @@ func programOf(in *proc.Invocation) *program {
 		return nil
 	}
 	dir, name := path.Split(in.Args[len(in.Args)-1])
-	if !strings.HasPrefix(name, "php") {
+	if !strings.Contains(name, "php") {
 		return nil
 	}
-	// Names such as php, php8.2, php-fpm8.2, php-cgi, php82 and php-fpm82.
-	m := regexp.MustCompile(`^php(?:-(cgi|fpm))?-?([0-9][0-9.]*)?$`).FindStringSubmatch(name)
-	if m == nil {
-		return nil
-	}
-	p := &program{in, path.Clean(dir), m[1], m[2]}
-	if p.sapi == "" {
-		p.sapi = "cli"
+	p := &program{in, path.Clean(dir), "cli", ""}
+	// Names such as php, php8.2, php-fpm8.2, php-cgi, php82 and php-fpm82. Others are lsphp, phpdbg and
+	// renamed copies.
+	if m := regexp.MustCompile(`^php(?:-(cgi|fpm))?-?([0-9][0-9.]*)?$`).FindStringSubmatch(name); m != nil {
+		p.sapi, p.version = cmp.Or(m[1], p.sapi), m[2]
 	}
 	return p
 }
@@ -50,7 +48,7 @@ type options struct {
 // options parses the command line up to the script, as php_getopt of main/getopt.c does.
 func (p *program) options() (o options) {
 	args := p.Args[:len(p.Args)-1]
-	if len(args) == 0 || !strings.HasPrefix(path.Base(args[0]), "php") {
+	if len(args) == 0 || !strings.Contains(path.Base(args[0]), "php") {
 		return o // a script with the name of its interpreter
 	}
 	// Options with a value, of sapi/cli/php_cli.c, sapi/cgi/cgi_main.c and sapi/fpm/fpm/fpm_main.c.
