@@ -180,9 +180,9 @@ func translates(program string) bool {
 	return strings.Contains(filepath.Dir(program)+"/", "/valgrind/")
 }
 
-// largePages says whether options, variables or settings of a program have it move its code to huge pages. It knows
-// Node.js (src/large_pages/node_large_page.cc), PHP (accel_move_code_to_huge_pages in ext/opcache)
-// and libhugetlbfs.
+// largePages says whether options, variables or settings of a program have it move its code to huge
+// pages. It knows Node.js (src/large_pages/node_large_page.cc), PHP (accel_move_code_to_huge_pages
+// in ext/opcache) and libhugetlbfs.
 func largePages(in *proc.Invocation) *TextReader {
 	moves := func(option string) *TextReader {
 		return &TextReader{Why: fmt.Sprintf("moves its code to huge pages (%s)", option), Scope: ReadsProgram}

@@ -64,9 +64,9 @@ type Memory struct {
 	follower calls.Follower
 	bound    [][]bound // by FuncID: the rules for its calls
 	moments  moments
-	matched  map[*Rule]bool // a function is defined that the rule names
-	possible map[*Rule]bool // and its calls can meet the rule
-	problems []string       // rules that a function cannot meet
+	matched  map[*Rule]bool   // a function is defined that the rule names
+	unmet    map[*Rule]string // why none of these can meet it
+	problems []string         // rules that a function cannot meet
 }
 
 // thread is a thread of events that are kept.
@@ -83,7 +83,7 @@ type thread struct {
 func NewMemory(cfg Config, meta format.Meta) (*Memory, error) {
 	m := &Memory{
 		cfg: cfg, meta: meta, processes: map[int]*format.Process{},
-		sets: map[format.SetID]format.ProbeSet{}, surveyed: map[format.ModuleID]format.Survey{}, matched: map[*Rule]bool{}, possible: map[*Rule]bool{},
+		sets: map[format.SetID]format.ProbeSet{}, surveyed: map[format.ModuleID]format.Survey{}, matched: map[*Rule]bool{}, unmet: map[*Rule]string{},
 	}
 	m.moments = moments{waitNs: uint64(cfg.After + cfg.Lag), everyNs: uint64(cfg.Every)}
 	m.follower = calls.Follower{
@@ -119,13 +119,17 @@ func (m *Memory) AddFunc(fn format.Func) format.FuncID {
 		if !r.matches(&fn, m.modules[fn.Module].Path) {
 			continue
 		}
+		first := !m.matched[r]
 		m.matched[r] = true
 		b, problem := r.bind(&fn)
 		if problem != "" {
 			m.problems = append(m.problems, problem)
+			if first {
+				m.unmet[r] = problem
+			}
 			continue
 		}
-		m.possible[r] = true
+		delete(m.unmet, r)
 		list = append(list, b)
 	}
 	m.bound = append(m.bound, list)
@@ -374,8 +378,8 @@ func (m *Memory) Problems() []string {
 // rule. It wraps ErrRule.
 func (m *Memory) Check() error {
 	for _, r := range m.cfg.Rules {
-		if m.matched[r] && !m.possible[r] {
-			return fmt.Errorf("%w can never be met: %s", ErrRule, m.problems[0])
+		if problem, ok := m.unmet[r]; ok {
+			return fmt.Errorf("%w can never be met: %s", ErrRule, problem)
 		}
 	}
 	return nil

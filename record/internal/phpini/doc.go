@@ -18,6 +18,5 @@
 // device, and ignores large files.
 //
 // Not known: a php.ini in the current directory, which php-cgi reads, and variables in ini files
-// that are settings themselves. A program that does not have php at the beginning of its name is
-// not taken for PHP.
+// that are settings themselves. A program without php in its name is not taken for PHP.
 package phpini
