@@ -352,8 +352,8 @@
 // them, they take 15 to 20 ns more per event, on the goroutine that reads the batches in order.
 //
 // A comparison of calls (BenchmarkCompareCalls) takes 1.5 times the processor time of a report, for
-// both of its passes: 109 ns an event for 100 M events, where a report took 72 ns, since other programs kept the
-// machine busy. It had up to 140 MiB.
+// both of its passes: 109 ns an event for 100 M events, where a report took 72 ns, since other
+// programs kept the machine busy. It had up to 140 MiB.
 //
 // A digest (BenchmarkDigest) takes 1.7 to 2 times the processor time of a report. Of 100 M events,
 // the report took 69 to 75 ns an event, and the page 118 to 141 ns, in up to 350 MiB. Other programs

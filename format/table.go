@@ -205,8 +205,8 @@ type Window struct {
 	IOCalls uint64 `json:"io_calls,omitempty"`
 	// Rough is set if so much of the processor time went to the probes that CPUNs is rough. With All,
 	// CPUNs then comes from the calls in the window, and from how often these functions are called
-	// in other windows: it is no measure for their number. A rough window with a CPUNs of 0 had too many
-	// probes for any figure but the number of recorded calls.
+	// in other windows: it is no measure for their number. A rough window with a CPUNs of 0 had too
+	// many probes for any figure but the number of recorded calls.
 	Rough bool `json:"rough,omitempty"`
 	// All is set if all functions of the module that were known to be called were probed, from
 	// FromNs to OffNs. Only then are callers known.

@@ -42,7 +42,7 @@ type window struct {
 	work                uint64 // processor time in ns, or IO calls: see format.Survey
 	costNs              uint64 // of the probes, which is not in work
 	stratum             uint8
-	derived             bool // all hot functions were probed: work comes from the calls, or is unknown
+	derived             bool // too many functions were probed: work comes from the calls, or is unknown
 	unmeasured          bool // its calls are no part of the sample, since their share is unknown
 }
 

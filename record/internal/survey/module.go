@@ -57,6 +57,7 @@ type surveyedModule struct {
 	slices        int
 	promotedAt    time.Time
 	startedAt     time.Time
+	awaitedAt     time.Time // since then a window with all functions waits; zero if none does
 	spentOn       [windowKinds]time.Duration
 	draw          float64 // random: when the next window opens
 }

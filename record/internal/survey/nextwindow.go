@@ -40,7 +40,7 @@ func (sm *surveyedModule) next(now time.Time) {
 	if sm.credit() < time.Duration((0.5+sm.draw)*float64(sm.allot(fewWindow))) {
 		return
 	}
-	kind, fns := sm.choose()
+	kind, fns := sm.choose(now)
 	if len(fns) == 0 {
 		return
 	}
@@ -110,6 +110,18 @@ func (sm *surveyedModule) allKnown() bool {
 	return !given && len(sm.reopen) == 0 && !attaching && !sm.hasSuspects()
 }
 
+// awaitClosed is how long a window with all hot functions waits for links that are being closed.
+// Closing takes 5 to 60 ms, but one that never ends must not end the survey.
+const awaitClosed = 200 * time.Millisecond
+
+// awaits reports whether such a window may still wait.
+func (sm *surveyedModule) awaits(now time.Time) bool {
+	if sm.awaitedAt.IsZero() {
+		sm.awaitedAt = now
+	}
+	return now.Sub(sm.awaitedAt) < awaitClosed
+}
+
 // hot returns how many hot functions there are.
 func (sm *surveyedModule) hot() (n int) {
 	for i := range sm.funcs {
@@ -126,7 +138,7 @@ func (sm *surveyedModule) hasSuspects() bool {
 }
 
 // choose returns the functions of the next window: of the kind that has had the least so far.
-func (sm *surveyedModule) choose() (windowKind, []int) {
+func (sm *surveyedModule) choose(now time.Time) (windowKind, []int) {
 	var hot []int
 	for fn := range sm.funcs {
 		if sm.funcs[fn].state == hotFunc && sm.idle(fn) {
@@ -147,13 +159,12 @@ func (sm *surveyedModule) choose() (windowKind, []int) {
 	kind := slices.MinFunc(kinds, func(a, b windowKind) int { return cmp.Compare(spent(a), spent(b)) })
 	switch {
 	case spent(allWindow) >= spent(kind) || len(hot) == 0:
-	case sm.allKnown():
-		kind = allWindow
-		if len(hot) < sm.hot() { // it needs all of them
-			return kind, nil
-		}
+	case sm.allKnown() && len(hot) == sm.hot():
+		kind, sm.awaitedAt = allWindow, time.Time{}
+	case sm.allKnown() && sm.awaits(now): // until the links of all hot functions are closed
+		return allWindow, nil
 	default: // it has no claim to this later
-		sm.spentOn[allWindow] = spent(kind) * allWindow.weight()
+		sm.spentOn[allWindow], sm.awaitedAt = spent(kind)*allWindow.weight(), time.Time{}
 	}
 	switch kind {
 	case scanWindow:
