@@ -166,8 +166,8 @@ func BenchmarkDigest(b *testing.B) {
 	}
 }
 
-// BenchmarkCompareCalls measures the comparison of the calls of a function that is called often. In a
-// trace of writeCalls, its calls have hundreds of different paths.
+// BenchmarkCompareCalls measures the comparison of the calls of a function that is called often. In
+// a trace of writeCalls, its calls have hundreds of different paths.
 func BenchmarkCompareCalls(b *testing.B) {
 	n := benchEvents(b)
 	path := filepath.Join(b.TempDir(), "trace.arrow")

@@ -70,9 +70,9 @@ func (p *pairer) end(t *thread, state State) {
 	t.skipped = 0
 }
 
-// addMissed adds what a call says about those of its function that were not recorded. ns is the time
-// of the call. If the function was not probed all the time, only its calls in whole windows count,
-// each for as many as it stands for. Without such windows this is unknown.
+// addMissed adds what a call says about those of its function that were not recorded. ns is the
+// time of the call. If the function was not probed all the time, only its calls in whole windows
+// count, each for as many as it stands for. Without such windows this is unknown.
 func (p *pairer) addMissed(caller, f *frame, state State, ns int64) {
 	weight := p.cover.Weight(f.fn)
 	switch {

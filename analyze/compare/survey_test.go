@@ -10,7 +10,8 @@ import (
 )
 
 // writeSurvey writes a trace of five functions that are called at random, and that utrace probes in
-// a tenth of the time. A factor changes the duration of calls of one function, another their number.
+// a tenth of the time. A factor changes the duration of calls of one function, another their
+// number.
 func writeSurvey(t *testing.T, seed uint64, slower, more func(fn int) float64) string {
 	t.Helper()
 	const duration = 4_000_000_000

@@ -80,8 +80,8 @@ func titleOf(key analyze.SortKey) string {
 	}[key]
 }
 
-// fit leaves out columns until there is room for the names, or at least for terminal.MinName columns of
-// them. Then it shortens names. It returns the titles of the columns that are left out.
+// fit leaves out columns until there is room for the names, or at least for terminal.MinName
+// columns of them. Then it shortens names. It returns the titles of the columns that are left out.
 func (t *figureTable) fit(style Style) (dropped []string) {
 	room := style.Screen.Width
 	if room == 0 {

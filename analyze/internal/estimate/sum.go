@@ -6,18 +6,18 @@ import (
 	"gonum.org/v1/gonum/mathext"
 )
 
-// What is assumed of the scatter before it is seen: it weighs as much as that of priorPairs pairs of
-// strata.
+// What is assumed of the scatter before it is seen: it weighs as much as that of priorPairs pairs
+// of strata.
 const (
 	priorScatter = 2
 	priorPairs   = 3
 )
 
 // Sum estimates a sum over a recording, from the sums y in strata of it, in order of time. Of a
-// stratum, windows of size x were seen; it stands for a part of size span. A stratum of unknown size,
-// 0, stands for itself. independent is the
-// variance of the sum of y if calls came independently of each other. margin is half of the 95%
-// interval, 0 if the windows are all of the recording.
+// stratum, windows of size x were seen; it stands for a part of size span. A stratum of unknown
+// size, 0, stands for itself. independent is the variance of the sum of y if calls came
+// independently of each other. margin is half of the 95% interval, 0 if the windows are all of the
+// recording.
 func Sum(y, x, span []float64, independent float64) (sum, margin float64) {
 	seen, variance := 0.0, 0.0
 	for i := range y {
@@ -50,8 +50,8 @@ func Sum(y, x, span []float64, independent float64) (sum, margin float64) {
 	return sum, studentMargin(pairs) * math.Sqrt(scatter*variance)
 }
 
-// SizeError is how wrong the result of Sum is if each size is wrong by a part of it, all in the same
-// direction. wrong has the parts.
+// SizeError is how wrong the result of Sum is if each size is wrong by a part of it, all in the
+// same direction. wrong has the parts.
 func SizeError(y, x, span, wrong []float64) (margin float64) {
 	for i := range wrong {
 		if x[i] > 0 {

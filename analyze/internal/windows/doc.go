@@ -29,21 +29,21 @@
 // Calls in windows with all functions are no part of the sample, if the function has other windows:
 // there the probes take most of the processor time, so the measure is derived from the calls. A
 // program that is slowed down as much also works differently, such as handling several requests at
-// once. Counts from such windows were four times too low, and durations a hundred times too long. The
-// same goes for rough windows without a measure: these have many functions, but not all.
+// once. Counts from such windows were four times too low, and durations a hundred times too long.
+// The same goes for rough windows without a measure: these have many functions, but not all.
 //
 // # Strata
 //
-// A stratum is a window, or a few neighbouring ones, in order of time. There are two reasons to share
-// one: each row of a report needs its sums in each stratum, and a recording may have thousands of
-// windows; and the calls of a small window over its size are a rough figure. So strata have about the
-// same size, and there are at most NumStrata.
+// A stratum is a window, or a few neighbouring ones, in order of time. There are two reasons to
+// share one: each row of a report needs its sums in each stratum, and a recording may have
+// thousands of windows; and the calls of a small window over its size are a rough figure. So strata
+// have about the same size, and there are at most NumStrata.
 //
-// Neighbours see the same phase of a program: how they differ shows the variance of a figure (package
-// estimate).
+// Neighbours see the same phase of a program: how they differ shows the variance of a figure
+// (package estimate).
 //
 // # Whole windows
 //
-// In some windows, all functions of a module were probed. Only there are callers known: figures that
-// need them count calls of these windows.
+// In some windows, all functions of a module were probed. Only there are callers known: figures
+// that need them count calls of these windows.
 package windows

@@ -178,8 +178,8 @@ func TestTrace(t *testing.T) {
 	}
 }
 
-// TestLongCall: a trace has the beginning of the call that met its rule, even if the call took longer
-// than what is to be kept. If the memory has lost it, the moment says so.
+// TestLongCall: a trace has the beginning of the call that met its rule, even if the call took
+// longer than what is to be kept. If the memory has lost it, the moment says so.
 func TestLongCall(t *testing.T) {
 	const ms = time.Millisecond
 	for _, seen := range [][]time.Duration{nil, {1300 * ms, 1850 * ms}, {1300 * ms, 1950 * ms}} { // when memory looked, while the call was open

@@ -64,9 +64,9 @@ type heldLink struct {
 // Serve runs the process of a Holder: it reads requests from r and writes replies to w until r
 // ends. Then it closes all links. Signals do not end it.
 func Serve(r io.Reader, w io.Writer) error {
-	// While a system call takes longer than 20 us, Go's sysmon looks for a processor to take away from
-	// it, 60 times until it has been 10 ms. If there is only one, it takes that at once, and sleeps.
-	// Closing takes 5 to 60 ms, and each look pre-empts somebody.
+	// While a system call takes longer than 20 us, Go's sysmon looks for a processor to take away
+	// from it, 60 times until it has been 10 ms. If there is only one, it takes that at once, and
+	// sleeps. Closing takes 5 to 60 ms, and each look pre-empts somebody.
 	runtime.GOMAXPROCS(1)
 	signal.Ignore(unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGPIPE)
 	in := gob.NewDecoder(r)

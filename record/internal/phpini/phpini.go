@@ -8,9 +8,9 @@ import (
 	"utrace/record/internal/proc"
 )
 
-// Enabled returns where a setting of PHP is turned on for a process or command: a file, or an option
-// of the command line. It returns "" if the setting is off, or the program is not PHP. The last of
-// in.Args is the path of the program.
+// Enabled returns where a setting of PHP is turned on for a process or command: a file, or an
+// option of the command line. It returns "" if the setting is off, or the program is not PHP. The
+// last of in.Args is the path of the program.
 func Enabled(in *proc.Invocation, setting string) (source string) {
 	php := programOf(in)
 	if php == nil {

@@ -30,8 +30,8 @@ func programOf(in *proc.Invocation) *program {
 		return nil
 	}
 	p := &program{in, path.Clean(dir), "cli", ""}
-	// Names such as php, php8.2, php-fpm8.2, php-cgi, php82 and php-fpm82. Others are lsphp, phpdbg and
-	// renamed copies.
+	// Names such as php, php8.2, php-fpm8.2, php-cgi, php82 and php-fpm82. Others are lsphp, phpdbg
+	// and renamed copies.
 	if m := regexp.MustCompile(`^php(?:-(cgi|fpm))?-?([0-9][0-9.]*)?$`).FindStringSubmatch(name); m != nil {
 		p.sapi, p.version = cmp.Or(m[1], p.sapi), m[2]
 	}

@@ -242,8 +242,9 @@ func ThreadCPUTime() time.Duration {
 }
 
 // IOCalls returns how often all threads of a process, including ended ones, have called read(2),
-// write(2) and their like (syscr and syscw of /proc/PID/io, proc(5)). Calls for sockets only, such as
-// recv(2), do not count. It reports false if the process has ended, or the kernel does not count.
+// write(2) and their like (syscr and syscw of /proc/PID/io, proc(5)). Calls for sockets only, such
+// as recv(2), do not count. It reports false if the process has ended, or the kernel does not
+// count.
 func IOCalls(pid int) (calls uint64, ok bool) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid))
 	if err != nil {
@@ -306,8 +307,8 @@ func OtherRoot(pid int) string {
 	return root
 }
 
-// OpenInRoot opens the file that a process with the root directory root would open as path. Symbolic
-// links stay inside that root directory; through /proc/PID/root they would leave it.
+// OpenInRoot opens the file that a process with the root directory root would open as path.
+// Symbolic links stay inside that root directory; through /proc/PID/root they would leave it.
 func OpenInRoot(root, path string, flags int) (*os.File, error) {
 	dir, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -322,7 +323,8 @@ func OpenInRoot(root, path string, flags int) (*os.File, error) {
 	return os.NewFile(uintptr(fd), path), nil
 }
 
-// ReadRegular reads a regular file. Other kinds of files, and files of more than maxBytes, are errors.
+// ReadRegular reads a regular file. Other kinds of files, and files of more than maxBytes, are
+// errors.
 func ReadRegular(f *os.File, maxBytes int) ([]byte, error) {
 	info, err := f.Stat()
 	if err != nil {

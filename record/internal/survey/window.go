@@ -70,8 +70,8 @@ type window struct {
 	hits    []hits        // of its functions when it began
 }
 
-// endsWithin reports whether a window that counts or waits may end within a time. Only those with few
-// functions last as long as planned.
+// endsWithin reports whether a window that counts or waits may end within a time. Only those with
+// few functions last as long as planned.
 func (w *window) endsWithin(d time.Duration, now time.Time) bool {
 	return w.state == waiting || w.kind != fewWindow || w.until.Sub(now) < d
 }

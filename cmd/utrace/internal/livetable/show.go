@@ -48,8 +48,8 @@ func (s *Snapshot) Sort(key string, most int) {
 // ranked are the titles of figures, those first that a reader needs most.
 func ranked() []string { return []string{"Calls", "P99", "P50", "Errors", "Calls/s", "Max", "Covered"} }
 
-// Text returns the lines of a table: a header, titles, and a line for each row. To fit a width (0 is
-// any), it leaves out columns, last that of the sort key, and then shortens names.
+// Text returns the lines of a table: a header, titles, and a line for each row. To fit a width (0
+// is any), it leaves out columns, last that of the sort key, and then shortens names.
 func (s *Snapshot) Text(key string, width int) []string {
 	names := map[string]int{}
 	for i := range s.Rows {
