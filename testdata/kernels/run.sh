@@ -4,6 +4,8 @@
 #
 #	run.sh DIR [KERNEL]...    the kernels are kept, and everything built, in DIR
 #
+# Several may run at a time, each for another processor.
+#
 # "running" is the kernel that runs, and needs root. The others, by what differs:
 #
 #	amd64-6.1     perf-event uprobes only
@@ -70,15 +72,17 @@ compile() {
 
 # build ROOT ARCH builds the program, the check as init, and the targets, all static.
 build() {
-	rm -rf "$1"
-	mkdir -p "$1"/{proc,sys,dev,tmp}
+	rm -rf "$1" "$1.include"
+	mkdir -p "$1"/{proc,sys,dev,tmp} "$1.include/sys"
+	# shellcheck disable=SC2086
+	cp $sdt "$1.include/sys"
 	CGO_ENABLED=0 GOARCH=$2 go build -trimpath -o "$1/utrace" ./cmd/utrace
 	CGO_ENABLED=0 GOARCH=$2 go build -trimpath -o "$1/init" ./testdata/kernels/check
 	CGO_ENABLED=0 GOARCH=$2 go build -trimpath -o "$1/goroutines" ./testdata/targets/goroutines
 	CGO_ENABLED=0 GOARCH=$2 go build -o "$1/go-arguments" ./testdata/targets/arguments
 	for opt in -O0 -O2; do
 		for source in calls threads jumps values waits hostile slow; do
-			compile "$1/$source$opt" $source.c $opt -isystem "$dir/include"
+			compile "$1/$source$opt" $source.c $opt -isystem "$1.include"
 		done
 		compile "$1/arguments$opt" arguments.c $opt -g
 		compile "$1/bare$opt" arguments.c $opt
@@ -110,9 +114,6 @@ need cpio cpio
 need gcc gcc libc6-dev
 # sys/sdt.h is that of this machine, which is good for all.
 sdt=$(echo '#include <sys/sdt.h>' | gcc -E -M - 2>/dev/null | grep -o '[^ ]*/sys/sdt[^ ]*\.h') || { echo "$0: no sys/sdt.h: apt-get install systemtap-sdt-dev"; exit 1; }
-mkdir -p "$dir/include/sys"
-# shellcheck disable=SC2086
-cp $sdt "$dir/include/sys"
 
 declare -A built=()
 status=0
