@@ -167,7 +167,7 @@ func TestLayouts(t *testing.T) {
 	}
 	eachContract(t, func(c contract) {
 		for name, v := range map[string]any{
-			"arg": Arg{}, "cond": Cond{}, "site": Site{}, "func_limit": funcLimit{}, "func_loss": funcLoss{},
+			"arg": Arg{}, "cond": Cond{}, "site": Site{}, "func_limit": funcLimit{}, "process_use": ProcessUse{}, "func_loss": funcLoss{},
 			"dropped_key": droppedKey{}, "dropped_calls": droppedCalls{}, "call_key": callKey{}, "open_call": openCall{},
 			"thread_key": threadKey{}, "thread_calls": threadCalls{},
 		} {

@@ -19,12 +19,12 @@ const maxCharged = 1 << 14
 
 // prepareLimit makes room for the counters of Options.Limited, or leaves it out.
 func prepareLimit(spec *ebpf.CollectionSpec, o Options) error {
-	limits, costs := spec.Maps[utraceMapFuncLimits], spec.Maps[utraceMapProcessCosts]
+	limits, uses := spec.Maps[utraceMapFuncLimits], spec.Maps[utraceMapProcessUses]
 	if !o.Limited {
-		limits.MaxEntries, costs.MaxEntries = 1, 1
+		limits.MaxEntries, uses.MaxEntries = 1, 1
 		return nil
 	}
-	limits.MaxEntries, costs.MaxEntries = uint32(max(1, o.Funcs)), maxCharged
+	limits.MaxEntries, uses.MaxEntries = uint32(max(1, o.Funcs)), maxCharged
 	return spec.Variables[utraceVarLimited].Set(uint8(1))
 }
 
@@ -86,26 +86,52 @@ func (o *Objects) mapLimits(coll *ebpf.Collection, limited bool) error {
 	return nil
 }
 
-// ProcessCost returns what the executions of all probes have cost a process so far.
-func (o *Objects) ProcessCost(pid int) (time.Duration, error) {
-	var perCPU []uint64
-	err := o.processCosts.Lookup(uint32(pid), &perCPU)
-	if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
-		return 0, fmt.Errorf("read costs: %w", err)
-	}
-	var sum uint64
-	for _, ns := range perCPU {
-		sum += ns
-	}
-	return time.Duration(sum), nil
+// ProcessUse is what a process has had to bear from probes, and what it has done. It is struct
+// process_use of types.h.
+type ProcessUse struct {
+	CostNs uint64 // of the executions of all probes
+	// SocketCalls is how often it has sent to or received from sockets since CountSockets: 0 without
+	// Objects.CountsSockets.
+	SocketCalls uint64
 }
 
-// ChargedProcesses returns the processes whose probes have cost them something.
+// ProcessUse returns the use of a process so far.
+func (o *Objects) ProcessUse(pid int) (sum ProcessUse, err error) {
+	var perCPU []ProcessUse
+	err = o.processUses.Lookup(uint32(pid), &perCPU)
+	if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+		return sum, fmt.Errorf("read costs: %w", err)
+	}
+	for _, use := range perCPU {
+		sum.CostNs += use.CostNs
+		sum.SocketCalls += use.SocketCalls
+	}
+	return sum, nil
+}
+
+// CountSockets begins to count a process' calls on sockets.
+func (o *Objects) CountSockets(pid int) error {
+	if !o.CountsSockets {
+		return nil
+	}
+	cpus, err := ebpf.PossibleCPU()
+	if err != nil {
+		return fmt.Errorf("count CPUs: %w", err)
+	}
+	err = o.processUses.Update(uint32(pid), make([]ProcessUse, cpus), ebpf.UpdateNoExist)
+	if err != nil && !errors.Is(err, ebpf.ErrKeyExist) {
+		return fmt.Errorf("count calls on sockets: %w", err)
+	}
+	return nil
+}
+
+// ChargedProcesses returns the processes whose probes have cost them something, and those of
+// CountSockets.
 func (o *Objects) ChargedProcesses() ([]int, error) {
 	var list []int
 	var pid uint32
-	var perCPU []uint64
-	it := o.processCosts.Iterate()
+	var perCPU []ProcessUse
+	it := o.processUses.Iterate()
 	for it.Next(&pid, &perCPU) {
 		list = append(list, int(pid))
 	}
@@ -117,7 +143,7 @@ func (o *Objects) ChargedProcesses() ([]int, error) {
 
 // ForgetCost forgets a process that has ended, to make room.
 func (o *Objects) ForgetCost(pid int) error {
-	if err := o.processCosts.Delete(uint32(pid)); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+	if err := o.processUses.Delete(uint32(pid)); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 		return fmt.Errorf("forget costs: %w", err)
 	}
 	return nil

@@ -9,14 +9,14 @@
 /* Adds the cost of a hit to its process. */
 static __always_inline void charge(__u32 tgid, __u32 ns)
 {
-	__u64 *sum = bpf_map_lookup_elem(&process_costs, &tgid), none = 0;
+	struct process_use *use = bpf_map_lookup_elem(&process_uses, &tgid), none = {};
 
-	if (!sum) {
-		bpf_map_update_elem(&process_costs, &tgid, &none, BPF_NOEXIST);
-		sum = bpf_map_lookup_elem(&process_costs, &tgid);
+	if (!use) {
+		bpf_map_update_elem(&process_uses, &tgid, &none, BPF_NOEXIST);
+		use = bpf_map_lookup_elem(&process_uses, &tgid);
 	}
-	if (sum)
-		__sync_fetch_and_add(sum, ns);
+	if (use)
+		__sync_fetch_and_add(&use->cost_ns, ns);
 	else
 		__sync_fetch_and_add(&uncounted_hits, 1);
 }

@@ -85,6 +85,7 @@ type loader struct {
 	tasks        bool // watch tasks
 	displaced    bool // watch for displaced threads
 	displacedErr error
+	sockets      bool // count calls on sockets
 }
 
 func newLoader(o Options) (*loader, error) {
@@ -111,6 +112,7 @@ func newLoader(o Options) (*loader, error) {
 	l.btf = err == nil
 	l.tasks = l.btf && !o.NoTasks
 	l.displaced = l.tasks && !o.DeferCalls
+	l.sockets = l.tasks && o.Limited && hasSocketTracepoints(kernel)
 	return l, nil
 }
 
@@ -127,6 +129,7 @@ func (l *loader) prepare() error {
 		leaveOutTasks(l.spec)
 	}
 	prepareDisplaced(l.spec, l.displaced, l.cpus)
+	prepareSockets(l.spec, l.sockets)
 	return errors.Join(
 		prepareLanes(l.spec, l.Options, l.cpus),
 		prepareProcesses(l.spec, l.Options),
@@ -192,6 +195,11 @@ func (l *loader) attach(objs *Objects, coll *ebpf.Collection) error {
 	}
 	if l.displaced {
 		objs.DisplacedErr = objs.watchDisplaced(coll)
+	}
+	if l.sockets {
+		if err := objs.watchSockets(coll); err != nil {
+			return err
+		}
 	}
 	if l.Sched {
 		return objs.watchSched(coll)

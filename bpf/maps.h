@@ -34,7 +34,7 @@ volatile __u8 report_execs;     /* report the execs of processes that are not re
 volatile __u64 unfollowed;      /* children that found no room in tgids */
 volatile __u64 lost_tasks;      /* records that found no room in tasks */
 volatile __u64 lost_arrivals;   /* records that found no room in arrivals */
-volatile __u64 uncounted_hits;  /* hits that found no room in process_costs */
+volatile __u64 uncounted_hits;  /* hits that found no room in process_uses */
 volatile __u64 uncounted_drops; /* calls that found no room in dropped_calls */
 volatile __u64 lost_samples;    /* samples that found no room */
 volatile __u64 unplaced_samples; /* samples in the kernel, without task_regs */
@@ -115,14 +115,13 @@ struct {
 	__type(value, struct func_limit);
 } func_limits SEC(".maps");
 
-/* What the executions of all probes have cost each process, in ns, those of functions that are off
- * included. */
+/* By process. The recorder makes the value of a process whose calls on sockets are to count. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(max_entries, 1); /* sized at load */
 	__type(key, __u32);
-	__type(value, __u64);
-} process_costs SEC(".maps");
+	__type(value, struct process_use);
+} process_uses SEC(".maps");
 
 /* The stacks that were sent to the recorder. A stack that is evicted is sent again. */
 struct {

@@ -27,6 +27,8 @@ type Objects struct {
 	Arrivals *Ring
 	// DisplacedErr says why displaced threads are not recorded, nil if they are or should not be.
 	DisplacedErr error
+	// CountsSockets is set if calls on sockets are counted, see CountSockets.
+	CountsSockets bool
 
 	tgids                             *ebpf.Map
 	funcLosses                        *ebpf.Map
@@ -36,7 +38,7 @@ type Objects struct {
 	lostTasks, lostArrivals           *ebpf.Variable
 	sites                             *ebpf.Map
 	numSites                          uint32
-	processCosts                      *ebpf.Map
+	processUses                       *ebpf.Map
 	uncountedHits                     *ebpf.Variable
 	calibrator, holder, displacedGoid *ebpf.Variable
 	reportForks, reportExecs          *ebpf.Variable
@@ -63,7 +65,7 @@ func newObjects(coll *ebpf.Collection, o Options) *Objects {
 		unfollowed:    coll.Variables[utraceVarUnfollowed],
 		lostTasks:     coll.Variables[utraceVarLostTasks],
 		lostArrivals:  coll.Variables[utraceVarLostArrivals],
-		processCosts:  coll.Maps[utraceMapProcessCosts],
+		processUses:   coll.Maps[utraceMapProcessUses],
 		uncountedHits: coll.Variables[utraceVarUncountedHits],
 		calibrator:    coll.Variables[utraceVarCalibratorTgid],
 		holder:        coll.Variables[utraceVarHolderTgid],

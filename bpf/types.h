@@ -177,6 +177,12 @@ struct func_limit {
 	__u32 reserved;
 };
 
+/* What a process has had to bear from probes, and what it has done, on one CPU. */
+struct process_use {
+	__u64 cost_ns;      /* executions of all probes, those of functions that are off included */
+	__u64 socket_calls; /* since there is a value; 0 before Linux 6.3 */
+};
+
 /* How to read an argument. */
 enum arg_from {
 	ARG_CONSTANT = 0, /* disp */

@@ -8,6 +8,7 @@
 #include "sample.h"
 #include "sched.h"
 #include "site.h"
+#include "socket.h"
 #include "task.h"
 #include "threadend.h"
 

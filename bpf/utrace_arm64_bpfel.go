@@ -32,7 +32,7 @@ const (
 	utraceMapNoNestedCalls    = "no_nested_calls"
 	utraceMapOpenArgs         = "open_args"
 	utraceMapOpenCalls        = "open_calls"
-	utraceMapProcessCosts     = "process_costs"
+	utraceMapProcessUses      = "process_uses"
 	utraceMapRings            = "rings"
 	utraceMapScratches        = "scratches"
 	utraceMapSeen             = "seen"
@@ -51,8 +51,10 @@ const (
 	utraceProgOnExitCalls     = "on_exit_calls"
 	utraceProgOnFork          = "on_fork"
 	utraceProgOnInstruction   = "on_instruction"
+	utraceProgOnReceive       = "on_receive"
 	utraceProgOnReturn        = "on_return"
 	utraceProgOnSample        = "on_sample"
+	utraceProgOnSend          = "on_send"
 	utraceProgOnSite          = "on_site"
 	utraceProgOnSwitch        = "on_switch"
 	utraceProgOnWaking        = "on_waking"
@@ -138,8 +140,10 @@ type utraceProgramSpecs struct {
 	OnExitCalls   *ebpf.ProgramSpec `ebpf:"on_exit_calls"`
 	OnFork        *ebpf.ProgramSpec `ebpf:"on_fork"`
 	OnInstruction *ebpf.ProgramSpec `ebpf:"on_instruction"`
+	OnReceive     *ebpf.ProgramSpec `ebpf:"on_receive"`
 	OnReturn      *ebpf.ProgramSpec `ebpf:"on_return"`
 	OnSample      *ebpf.ProgramSpec `ebpf:"on_sample"`
+	OnSend        *ebpf.ProgramSpec `ebpf:"on_send"`
 	OnSite        *ebpf.ProgramSpec `ebpf:"on_site"`
 	OnSwitch      *ebpf.ProgramSpec `ebpf:"on_switch"`
 	OnWaking      *ebpf.ProgramSpec `ebpf:"on_waking"`
@@ -165,7 +169,7 @@ type utraceMapSpecs struct {
 	NoNestedCalls    *ebpf.MapSpec `ebpf:"no_nested_calls"`
 	OpenArgs         *ebpf.MapSpec `ebpf:"open_args"`
 	OpenCalls        *ebpf.MapSpec `ebpf:"open_calls"`
-	ProcessCosts     *ebpf.MapSpec `ebpf:"process_costs"`
+	ProcessUses      *ebpf.MapSpec `ebpf:"process_uses"`
 	Rings            *ebpf.MapSpec `ebpf:"rings"`
 	Scratches        *ebpf.MapSpec `ebpf:"scratches"`
 	Seen             *ebpf.MapSpec `ebpf:"seen"`
@@ -250,7 +254,7 @@ type utraceMaps struct {
 	NoNestedCalls    *ebpf.Map `ebpf:"no_nested_calls"`
 	OpenArgs         *ebpf.Map `ebpf:"open_args"`
 	OpenCalls        *ebpf.Map `ebpf:"open_calls"`
-	ProcessCosts     *ebpf.Map `ebpf:"process_costs"`
+	ProcessUses      *ebpf.Map `ebpf:"process_uses"`
 	Rings            *ebpf.Map `ebpf:"rings"`
 	Scratches        *ebpf.Map `ebpf:"scratches"`
 	Seen             *ebpf.Map `ebpf:"seen"`
@@ -281,7 +285,7 @@ func (m *utraceMaps) Close() error {
 		m.NoNestedCalls,
 		m.OpenArgs,
 		m.OpenCalls,
-		m.ProcessCosts,
+		m.ProcessUses,
 		m.Rings,
 		m.Scratches,
 		m.Seen,
@@ -343,8 +347,10 @@ type utracePrograms struct {
 	OnExitCalls   *ebpf.Program `ebpf:"on_exit_calls"`
 	OnFork        *ebpf.Program `ebpf:"on_fork"`
 	OnInstruction *ebpf.Program `ebpf:"on_instruction"`
+	OnReceive     *ebpf.Program `ebpf:"on_receive"`
 	OnReturn      *ebpf.Program `ebpf:"on_return"`
 	OnSample      *ebpf.Program `ebpf:"on_sample"`
+	OnSend        *ebpf.Program `ebpf:"on_send"`
 	OnSite        *ebpf.Program `ebpf:"on_site"`
 	OnSwitch      *ebpf.Program `ebpf:"on_switch"`
 	OnWaking      *ebpf.Program `ebpf:"on_waking"`
@@ -360,8 +366,10 @@ func (p *utracePrograms) Close() error {
 		p.OnExitCalls,
 		p.OnFork,
 		p.OnInstruction,
+		p.OnReceive,
 		p.OnReturn,
 		p.OnSample,
+		p.OnSend,
 		p.OnSite,
 		p.OnSwitch,
 		p.OnWaking,

@@ -167,8 +167,9 @@ type Survey struct {
 	CPUNs uint64 `json:"cpu_ns"`
 	// CostNs is the processor time that the probes have taken, as estimated while recording.
 	CostNs uint64 `json:"cost_ns"`
-	// IOCalls is how often the processes have called read(2), write(2) and their like since the
-	// start; 0 if it is unknown. The unit of the windows' IOCalls.
+	// IOCalls is how often the processes have read, written, sent or received since the start; 0 if it
+	// is unknown. Of processes that work with sockets, only calls on these may count. The unit of the
+	// windows' IOCalls.
 	IOCalls uint64 `json:"io_calls,omitempty"`
 	// ByIO is set if the calls of functions vary less by IOCalls than by CPUNs: then IOCalls is the
 	// measure of windows.
@@ -200,8 +201,7 @@ type Window struct {
 	// CostNs is the processor time that the probes of the module have taken between FromNs and ToNs,
 	// as estimated while recording: CPUNs is off by as much as that is.
 	CostNs uint64 `json:"cost_ns,omitempty"`
-	// IOCalls is how often the processes have called read(2), write(2) and their like between FromNs
-	// and ToNs.
+	// IOCalls is how often the processes have done so, see Survey, between FromNs and ToNs.
 	IOCalls uint64 `json:"io_calls,omitempty"`
 	// Rough is set if so much of the processor time went to the probes that CPUNs is rough. With All,
 	// CPUNs then comes from the calls in the window, and from how often these functions are called

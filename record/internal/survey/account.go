@@ -21,7 +21,7 @@ type account struct {
 	pid    int
 	limit  float64                                // share of the CPU time
 	cpu    func(pid uint32) (time.Duration, bool) // CPU time that a process has used; false: it has ended
-	cost   func(pid int) (time.Duration, error)   // of its hits so far
+	use    func(pid int) (bpf.ProcessUse, error)  // what its hits have cost, and what it has done
 	credit time.Duration                          // what may be spent now; negative: overdrawn
 	grace  *time.Duration                         // shared: may be spent in addition, once
 
@@ -34,20 +34,23 @@ type account struct {
 	extra     time.Duration // costs other than hits since the last update
 	factor    float64       // how many times their estimate the costs are, 0 is 1
 	estimated time.Duration // costs since the start, as estimated
-	ioCalls   uint64        // since the start, when last read
-	ioSeen    uint64        // the same since the process began
+	fileCalls ioCounter     // reads and writes, by /proc/PID/io
+	sockCalls ioCounter     // calls on sockets
 	raised    bool          // a semaphore is raised
 	hasEnded  bool
 }
 
 // used is what a process had used at some time.
 type used struct {
-	cpu     time.Duration
-	ioCalls uint64
+	cpu       time.Duration
+	fileCalls uint64
 }
 
 func newAccount(pid int, limit float64, objs *bpf.Objects, usedBefore used, grace *time.Duration, now time.Time) *account {
-	return &account{pid: pid, limit: limit, cpu: proc.CPUTime, cost: objs.ProcessCost, used: usedBefore.cpu, ioSeen: usedBefore.ioCalls, grace: grace, at: now}
+	return &account{
+		pid: pid, limit: limit, cpu: proc.CPUTime, use: objs.ProcessUse, used: usedBefore.cpu,
+		fileCalls: ioCounter{seen: usedBefore.fileCalls}, grace: grace, at: now,
+	}
 }
 
 // raisedShare is the share of its CPU time that a raised semaphore costs CPython 3.11, which then
@@ -58,6 +61,11 @@ const raisedShare = 0.3
 // update brings the account up to date.
 func (a *account) update(now time.Time) error {
 	used, running := a.cpu(uint32(a.pid))
+	use, err := a.use(a.pid)
+	if err != nil {
+		return err
+	}
+	a.sockCalls.read(use.SocketCalls)
 	if !running {
 		a.hasEnded = true
 		return nil
@@ -65,10 +73,7 @@ func (a *account) update(now time.Time) error {
 	if used < a.used { // another process has got its ID
 		a.used = 0
 	}
-	charged, err := a.cost(a.pid)
-	if err != nil {
-		return err
-	}
+	charged := time.Duration(use.CostNs)
 	delta, elapsed := used-a.used, now.Sub(a.at)
 	estimated := charged - a.charged + a.extra
 	if a.raised {
@@ -93,14 +98,25 @@ func (a *account) update(now time.Time) error {
 	return nil
 }
 
-// updateIO brings ioCalls up to date. It reports false if these are not known.
-func (a *account) updateIO() bool {
+// updateFileCalls brings fileCalls up to date. It reports false if these are not known.
+func (a *account) updateFileCalls() bool {
 	seen, ok := proc.IOCalls(a.pid)
-	if !ok || seen < a.ioSeen {
+	return ok && a.fileCalls.read(seen)
+}
+
+// ioCounter counts IO calls of a process.
+type ioCounter struct {
+	calls uint64 // since the start, when last read
+	seen  uint64 // what was read then
+}
+
+// read takes what the counter is now. It reports false if that is less than before.
+func (c *ioCounter) read(seen uint64) bool {
+	if seen < c.seen {
 		return false
 	}
-	a.ioCalls += seen - a.ioSeen
-	a.ioSeen = seen
+	c.calls += seen - c.seen
+	c.seen = seen
 	return true
 }
 

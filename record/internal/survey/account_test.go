@@ -5,6 +5,8 @@ package survey
 import (
 	"testing"
 	"time"
+
+	"utrace/bpf"
 )
 
 // TestAccount: the limit's share of the CPU time is credited, hits and other costs are charged.
@@ -14,8 +16,8 @@ func TestAccount(t *testing.T) {
 	running := true
 	a := &account{
 		pid: 1, limit: 0.05, grace: &grace, at: time.Unix(0, 0),
-		cpu:  func(uint32) (time.Duration, bool) { return used, running },
-		cost: func(int) (time.Duration, error) { return cost, nil },
+		cpu: func(uint32) (time.Duration, bool) { return used, running },
+		use: func(int) (bpf.ProcessUse, error) { return bpf.ProcessUse{CostNs: uint64(cost)}, nil },
 	}
 	at := func(second float64) time.Time { return time.Unix(0, int64(second*1e9)) }
 	check := func(what string, now time.Time, credit, useful, spent time.Duration) {

@@ -21,8 +21,8 @@
 //
 // The trace has each window (format.Window). Calls that begin in it are a fair sample. How many
 // there were in all is an estimate by work, not by time, since the probes slow down a busy program in
-// the windows. Work is either the CPU time that is left to the program, or its calls of read and
-// write, whichever its functions follow more closely (iomeasure.go).
+// the windows. Work is either the CPU time that is left to the program, or how often it reads, writes,
+// sends and receives, whichever its functions follow more closely (iomeasure.go).
 //
 // Windows with a few functions last as long as was planned. If the cost of their calls ended them,
 // they would end in bursts, and see too many. A window waits for calls that are still open, while

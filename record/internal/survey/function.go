@@ -20,7 +20,7 @@ type surveyedFunc struct {
 	entries   uint64  // hits when last looked at, as is returns
 	returns   uint64
 	looks     int // scans without a result
-	last      logRates
+	rates     callRates
 	seen      Sampled
 }
 

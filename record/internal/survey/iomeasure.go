@@ -7,62 +7,124 @@ import "math"
 // ioMeasure compares two measures of a window: processor time and IO calls. A server makes as many
 // IO calls a request however slow it is, while its processor time contains the cost of probes, which
 // is an estimate. Other programs do something else in each of their IO calls.
+//
+// IO calls are reads and writes, by /proc/PID/io, and calls on sockets, by BPF. A read or write of a
+// socket counts as both. Of a module that works with sockets, only these count: they cost nothing to
+// read, and are known of processes that have ended.
 type ioMeasure struct {
 	calls   uint64 // of the module's processes since the start
+	sockets bool   // those on sockets only
 	unknown bool   // of some process
+	// By kind, until sockets is decided.
+	fileCalls, sockCalls uint64
+	decided              bool
 
 	// The sums of squares show how much functions differ from one window to the next, by each
 	// measure.
 	pairs       int
 	byCPU, byIO float64
+	noise       float64 // the part of byIO that counts of so few IO calls have in any case
 }
 
-// logRates are logarithms of how often a function was called in a window, by each measure.
-type logRates struct {
+// callRates are how often a function was called, by each measure.
+type callRates struct {
+	calls uint64 // in the latest windows, until these are enough to be compared
+	work  work   // in these
+
 	known       bool
-	byCPU, byIO float64
+	byCPU, byIO float64 // logarithms, of the windows before
+	ioCalls     uint64  // in these
 }
 
-// maxIOProcesses is the number of processes from which reading their IO calls takes too long.
-const maxIOProcesses = 8
+// maxFileProcesses is the number of processes from which reading their /proc/PID/io takes too long.
+const maxFileProcesses = 8
 
-// updateIO adds up the IO calls of the module's processes.
+// decidingCalls is after how many IO calls it is decided which of them count. These few may count
+// in another way.
+const decidingCalls = 100
+
+// updateIO adds up the IO calls of the module's processes. Their accounts are up to date.
 func (sm *surveyedModule) updateIO() {
-	if sm.io.unknown = sm.io.unknown || len(sm.accounts) > maxIOProcesses; sm.io.unknown {
+	io := &sm.io
+	if io.unknown {
+		return
+	}
+	// Too many processes: as long as nothing is decided, they may work with sockets.
+	files := !io.sockets && len(sm.accounts) <= maxFileProcesses
+	if io.decided && !io.sockets && !files {
+		io.unknown = true
 		return
 	}
 	for a, m := range sm.accounts {
-		if !a.updateIO() {
-			sm.io.unknown = true
+		sm.addSocketCalls(a, m)
+		if !files {
+			continue
+		}
+		if !a.updateFileCalls() {
+			io.unknown = true
 			return
 		}
-		sm.io.calls += a.ioCalls - m.ioCalls
-		m.ioCalls = a.ioCalls
+		io.addFileCalls(a.fileCalls.calls - m.fileCalls)
+		m.fileCalls = a.fileCalls.calls
+	}
+	if !io.decided && io.fileCalls+io.sockCalls >= decidingCalls {
+		io.decide()
 	}
 }
 
-// Comparisons need so many calls in a window, and so many pairs of windows.
+// addSocketCalls adds the latest calls of a process on sockets.
+func (sm *surveyedModule) addSocketCalls(a *account, m *member) {
+	n := a.sockCalls.calls - m.sockCalls
+	m.sockCalls = a.sockCalls.calls
+	sm.io.sockCalls += n
+	sm.io.calls += n
+}
+
+func (io *ioMeasure) addFileCalls(n uint64) {
+	io.fileCalls += n
+	io.calls += n
+}
+
+// decide decides whether only calls on sockets count: where other reads and writes are fewer.
+func (io *ioMeasure) decide() {
+	io.decided = true
+	if io.sockets = 2*io.sockCalls >= io.fileCalls; io.sockets {
+		io.calls = io.sockCalls
+	}
+}
+
+// leave notes that a process has ended, or has the module no longer.
+func (io *ioMeasure) leave() { io.unknown = io.unknown || !io.sockets && io.fileCalls > 0 }
+
+// Comparisons need so many calls and IO calls, in one window or several, and so many pairs of these.
 const (
 	comparedCalls = 20
 	comparedPairs = 3
 )
 
-// compare compares the calls of a function in a window with those in its last one.
+// compare compares the calls of a function in a window with those in the windows before.
 func (io *ioMeasure) compare(f *surveyedFunc, calls uint64, w *window) {
-	if w.kind == allWindow || calls < comparedCalls || w.used.useful <= 0 || w.used.ioCalls == 0 {
+	if w.kind == allWindow {
 		return
 	}
-	now := logRates{true, math.Log(float64(calls) / float64(w.used.useful)), math.Log(float64(calls) / float64(w.used.ioCalls))}
-	if last := f.last; last.known {
-		io.pairs++
-		io.byCPU += (now.byCPU - last.byCPU) * (now.byCPU - last.byCPU)
-		io.byIO += (now.byIO - last.byIO) * (now.byIO - last.byIO)
+	r := &f.rates
+	r.calls += calls
+	r.work = r.work.plus(w.used)
+	if r.calls < comparedCalls || r.work.ioCalls < comparedCalls || r.work.useful <= 0 {
+		return
 	}
-	f.last = now
+	byCPU, byIO := math.Log(float64(r.calls)/float64(r.work.useful)), math.Log(float64(r.calls)/float64(r.work.ioCalls))
+	if r.known {
+		io.pairs++
+		io.byCPU += (byCPU - r.byCPU) * (byCPU - r.byCPU)
+		io.byIO += (byIO - r.byIO) * (byIO - r.byIO)
+		io.noise += 1/float64(r.work.ioCalls) + 1/float64(r.ioCalls)
+	}
+	*r = callRates{known: true, byCPU: byCPU, byIO: byIO, ioCalls: r.work.ioCalls}
 }
 
 // isBetter reports whether functions differ less by IO calls. If both are about the same, IO calls
 // are better, since they contain no estimate.
 func (io *ioMeasure) isBetter() bool {
-	return !io.unknown && io.pairs >= comparedPairs && io.byIO < 1.5*io.byCPU
+	return !io.unknown && io.pairs >= comparedPairs && io.byIO-io.noise < 1.5*io.byCPU
 }

@@ -3,6 +3,7 @@
 package survey
 
 import (
+	"os"
 	"testing"
 	"time"
 )
@@ -23,6 +24,7 @@ func TestIOMeasure(t *testing.T) {
 		{"so, but of some process they are unknown", []*window{of(100, 80), of(200, 80), of(80, 100), of(300, 200)}, []uint64{40, 40, 50, 100}, true, false},
 		{"a loop, and IO at times", []*window{of(100, 3), of(200, 900), of(150, 20), of(300, 1)}, []uint64{100, 200, 150, 300}, false, false},
 		{"too few windows", []*window{of(100, 80), of(200, 80)}, []uint64{40, 40}, false, false},
+		{"a server of few requests a window", []*window{of(20, 5), of(20, 5), of(20, 5), of(20, 5), of(80, 24), of(40, 20), of(100, 16), of(60, 20)}, []uint64{10, 10, 10, 10, 48, 42, 38, 40}, false, true},
 		{"too few calls", []*window{of(100, 8), of(200, 8), of(80, 10), of(300, 20)}, []uint64{4, 4, 5, 10}, false, false},
 		{"no IO", []*window{of(100, 0), of(200, 0), of(150, 0), of(300, 0)}, []uint64{100, 200, 150, 300}, false, false},
 	} {
@@ -33,6 +35,38 @@ func TestIOMeasure(t *testing.T) {
 		}
 		if got := io.isBetter(); got != c.want {
 			t.Errorf("%s: %v, want %v", c.what, got, c.want)
+		}
+	}
+}
+
+// TestIOOfSockets: where other reads and writes are fewer, only calls on sockets count, of any
+// number of processes, and of those that have ended.
+func TestIOOfSockets(t *testing.T) {
+	for _, c := range []struct {
+		what                 string
+		processes            int
+		socketCalls          uint64 // of each
+		sockets, unknown     bool
+		unknownAfterItsEnded bool
+	}{
+		{"a server", 2, 300_000_000, true, false, false},
+		{"in many processes", 20, 300_000_000, true, false, false},
+		{"one that reads files", 2, 10, false, false, true},
+		{"in many processes, of which nothing is known yet", 20, 3, false, false, false},
+	} {
+		sm := &surveyedModule{accounts: map[*account]*member{}}
+		for range c.processes {
+			sm.accounts[&account{pid: os.Getpid(), sockCalls: ioCounter{calls: c.socketCalls}}] = &member{}
+		}
+		sm.updateIO()
+		if sm.io.sockets != c.sockets || sm.io.unknown != c.unknown {
+			t.Errorf("%s: %+v", c.what, sm.io)
+		}
+		if want := uint64(c.processes) * c.socketCalls; c.sockets && sm.io.calls != want {
+			t.Errorf("%s: %d calls, want %d", c.what, sm.io.calls, want)
+		}
+		if sm.io.leave(); sm.io.unknown != c.unknownAfterItsEnded {
+			t.Errorf("%s, one has ended: %+v", c.what, sm.io)
 		}
 	}
 }

@@ -70,8 +70,17 @@ const manySlices = 128
 type member struct {
 	useful, spent time.Duration // of the account, when last looked at
 	estimated     time.Duration // the same
-	ioCalls       uint64        // the same
+	fileCalls     uint64        // the same
+	sockCalls     uint64        // the same
 	part          float64       // of the module's costs, of late
+}
+
+// newMember returns a member whose past does not count.
+func newMember(a *account) member {
+	return member{
+		useful: a.useful, spent: a.spent, estimated: a.estimated,
+		fileCalls: a.fileCalls.calls, sockCalls: a.sockCalls.calls,
+	}
 }
 
 // newSurveyedModule returns nil if there is no room for so many functions.
@@ -156,16 +165,18 @@ func (sm *surveyedModule) fits(fns []int, breakpoints int) (n int) {
 func (sm *surveyedModule) reset() {
 	sm.useful, sm.spent, sm.judged = 0, 0, mark{}
 	for a, m := range sm.accounts {
-		m.useful, m.spent, m.estimated, m.ioCalls = a.useful, a.spent, a.estimated, a.ioCalls
+		*m = newMember(a)
 	}
 }
 
 // leave forgets the processes that have the module no longer.
 func (sm *surveyedModule) leave(pids []int) {
 	maps.DeleteFunc(sm.accounts, func(a *account, _ *member) bool {
-		left := !slices.Contains(pids, a.pid)
-		sm.io.unknown = sm.io.unknown || left
-		return left
+		if slices.Contains(pids, a.pid) {
+			return false
+		}
+		sm.io.leave()
+		return true
 	})
 }
 
@@ -221,7 +232,8 @@ func attachingCost(funcs int) time.Duration { return setCost + time.Duration(fun
 // join notes a process with the module.
 func (sm *surveyedModule) join(a *account) {
 	if sm.accounts[a] == nil {
-		sm.accounts[a] = &member{useful: a.useful, spent: a.spent, estimated: a.estimated, ioCalls: a.ioCalls}
+		m := newMember(a)
+		sm.accounts[a] = &m
 	}
 }
 
@@ -243,8 +255,9 @@ func (sm *surveyedModule) update() {
 		}
 		m.useful, m.spent, m.estimated = a.useful, a.spent, a.estimated
 		if a.hasEnded {
+			sm.addSocketCalls(a, m)
 			delete(sm.accounts, a)
-			sm.io.unknown = true
+			sm.io.leave()
 		}
 	}
 }

@@ -142,8 +142,8 @@ func (s *Survey) Begin(startNs uint64) {
 	s.update(now)
 	for _, a := range s.accounts { // the time before the start does not count
 		a.useful, a.spent = 0, 0
-		a.updateIO()
-		a.ioCalls = 0
+		a.updateFileCalls()
+		a.fileCalls.calls, a.sockCalls.calls = 0, 0
 	}
 	for _, sm := range s.modules {
 		sm.reset()
@@ -302,6 +302,7 @@ func (s *Survey) list(now time.Time) {
 			if a == nil {
 				a = newAccount(pid, s.cfg.Limit, s.cfg.Objs, s.usedAtStart[pid], &s.grace, now)
 				s.accounts[pid] = a
+				s.fail(s.cfg.Objs.CountSockets(pid))
 				s.fail(a.update(now))
 				sm.backlog(a)
 			}

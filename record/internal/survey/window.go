@@ -102,6 +102,10 @@ func (w work) since(earlier work) work {
 	return work{w.useful - earlier.useful, w.spent - earlier.spent, w.ioCalls - earlier.ioCalls}
 }
 
+func (w work) plus(o work) work {
+	return work{w.useful + o.useful, w.spent + o.spent, w.ioCalls + o.ioCalls}
+}
+
 // weight is the part of a kind of windows in what is spent on windows.
 func (k windowKind) weight() time.Duration {
 	switch k {

@@ -193,6 +193,37 @@ func surveyRequests(t *testing.T, pid int) (off string) {
 	return off
 }
 
+// TestSurveySockets: the calls of a server in many processes are estimated by how often these send
+// and receive. A request is sent and received twice.
+func TestSurveySockets(t *testing.T) {
+	harness.NeedKernel(t)
+	harness.NeedTracepoint(t, "sock_send_length")
+	program := harness.Target(t, "sockets.c", "-O1")
+	harness.Retry(t, 3, func() (off string) {
+		trace := filepath.Join(t.TempDir(), "trace.arrow")
+		stdout, stderr, status := harness.Utrace(t, "record", "-o", trace, "--", program, "6")
+		if status != 0 {
+			t.Fatalf("status %d\n%s", status, stderr)
+		}
+		var requests uint64
+		if _, err := fmt.Sscanf(stdout, "requests %d", &requests); err != nil {
+			t.Fatalf("%q: %v", stdout, err)
+		}
+		r := analyzeSurvey(t, trace)
+		tables, _ := harness.Tables(t, trace)
+		last := tables.Surveys[len(tables.Surveys)-1]
+		if each := float64(last.IOCalls) / float64(requests); !last.ByIO || each < 3.8 || each > 4.01 {
+			return fmt.Sprintf("%d requests: %+v\n%s", requests, last, stderr)
+		}
+		for name, want := range map[string]uint64{"handle": requests, "step": 20 * requests} {
+			if f := r.row(name); f.Covered > 0.9 || f.CallsError > f.Calls/2 || !near(f.Calls, f.CallsError, want) {
+				off += fmt.Sprintf("%s was called %d times: %+v\n", name, want, f)
+			}
+		}
+		return off
+	})
+}
+
 // TestNoSurvey: probes that are named see every call, whatever they cost, and all probes do with
 // --max-overhead=none.
 func TestNoSurvey(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"testing"
 
+	"github.com/cilium/ebpf/btf"
+
 	"utrace/bpf"
 )
 
@@ -15,6 +17,18 @@ func NeedKernel(t testing.TB) {
 	t.Helper()
 	if err := bpf.Check(); err != nil {
 		t.Skipf("needs root and BPF: %v", err)
+	}
+}
+
+// NeedTracepoint skips the test on a kernel without a tracepoint for BPF programs.
+func NeedTracepoint(t testing.TB, name string) {
+	t.Helper()
+	kernel, err := btf.LoadKernelSpec()
+	if err != nil {
+		t.Skipf("needs BTF of the kernel: %v", err)
+	}
+	if types, err := kernel.AnyTypesByName("btf_trace_" + name); err != nil || len(types) == 0 {
+		t.Skipf("the kernel has no tracepoint %s", name)
 	}
 }
 
