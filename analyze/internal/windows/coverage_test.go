@@ -258,6 +258,21 @@ func TestSmallWindows(t *testing.T) {
 	}
 }
 
+// Windows of few IO calls share strata, each of as many windows. These have 96 IO calls: strata of 50
+// would be 2, and 8 are the least.
+func TestWindowsOfFewIOCalls(t *testing.T) {
+	tb := tables()
+	for i := range uint64(24) {
+		from := 100 * i
+		tb.Windows = append(tb.Windows, format.Window{Set: 0, FromNs: from, ToNs: from + 10, OffNs: from + 10, CPUNs: 10, IOCalls: 1 + 6*(i%2)})
+	}
+	tb.Surveys = []format.Survey{{CPUNs: 2400, IOCalls: 9600, ByIO: true}}
+	w := coverage(t, tb, 2400, 0, 0).Of(0)
+	if want := []float64{9, 15, 9, 15, 9, 15, 9, 15}; !slices.Equal(w.Sizes, want) {
+		t.Errorf("strata of %v, want %v", w.Sizes, want)
+	}
+}
+
 // A trace from a stranger takes neither long nor too much memory: without a limit, this would not end
 // before the time for tests is over.
 func TestManyWindows(t *testing.T) {

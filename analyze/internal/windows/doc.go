@@ -21,8 +21,9 @@
 //
 //   - processor time, less the cost of the probes, which is an estimate. SizeErrors says how wrong
 //     the rest may be;
-//   - or how often the processes read and wrote. A server that is slowed down by probes still does
-//     so as often per request. The recorder says which of the two varies less (format.Survey.ByIO).
+//   - or how often the processes read and wrote, or sent and received. A server that is slowed down by
+//     probes still does so as often per request. The recorder says which of the two varies less
+//     (format.Survey.ByIO).
 //
 // If a trace lacks it, or if only some of its time is selected, the measure is time.
 //
@@ -37,7 +38,8 @@
 // A stratum is a window, or a few neighbouring ones, in order of time. There are two reasons to
 // share one: each row of a report needs its sums in each stratum, and a recording may have
 // thousands of windows; and the calls of a small window over its size are a rough figure. So strata
-// have about the same size, and there are at most NumStrata.
+// have about the same size, and there are at most NumStrata. If a window has few IO calls, strata have
+// the same number of windows instead: see leastIO.
 //
 // Neighbours see the same phase of a program: how they differ shows the variance of a figure
 // (package estimate).
