@@ -3,17 +3,12 @@
 package bench
 
 import (
-	"bufio"
 	"fmt"
-	"io"
 	"math"
-	"net"
-	"net/http"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -21,14 +16,6 @@ import (
 
 	"utrace/record/test/harness"
 )
-
-// lookedAt is a server under load.
-type lookedAt struct {
-	pid      int
-	function string                        // called once a request
-	probe    []string                      // the flags that record it alone
-	client   func() (request func() error) // of one connection
-}
 
 // BenchmarkFirstLook records busy servers without naming a probe. Four clients, each on its own
 // connection, count the requests. Reported are
@@ -41,69 +28,20 @@ type lookedAt struct {
 //   - perf: kept while perf record -g samples the server, where there is perf.
 func BenchmarkFirstLook(b *testing.B) {
 	harness.NeedKernel(b)
-	b.Run("redis", func(b *testing.B) {
-		harness.NeedTool(b, "redis-server")
-		s := startRedis(b)
-		firstLook(b, lookedAt{s.pid, "processCommand", []string{"-e", "processCommand"}, func() func() error { return redisClient(b, s.port) }})
-	})
-	b.Run("go", func(b *testing.B) {
-		pid, url := startWeb(b)
-		firstLook(b, lookedAt{pid, "main.plain", []string{"-e", "main.plain"}, func() func() error { return httpClient(url + "/plain") }})
-	})
-	b.Run("python", func(b *testing.B) {
-		harness.NeedPython(b)
-		s := harness.StartPythonServer(b)
-		firstLook(b, lookedAt{s.PID, "server.py.do_GET", []string{"--preset", "python"}, func() func() error { return httpClient(s.URL) }})
-	})
-}
-
-func redisClient(b *testing.B, port string) func() error {
-	conn, err := net.Dial("tcp", "127.0.0.1:"+port)
-	if err != nil {
-		b.Fatal(err)
+	for _, server := range []struct {
+		name  string
+		start func(b *testing.B) lookedAt
+	}{
+		{"redis", lookAtRedis},
+		{"go", lookAtGo},
+		{"python", lookAtPython},
+		{"postgres", lookAtPostgres},
+		{"cpp", lookAtCPP},
+		{"java", lookAtJava},
+		{"php", lookAtPHP},
+	} {
+		b.Run(server.name, func(b *testing.B) { firstLook(b, server.start(b)) })
 	}
-	r := bufio.NewReader(conn)
-	return func() error {
-		if _, err := io.WriteString(conn, "*2\r\n$3\r\nGET\r\n$1\r\nx\r\n"); err != nil {
-			return err
-		}
-		_, err := r.ReadString('\n')
-		return err
-	}
-}
-
-func httpClient(url string) func() error {
-	c := &http.Client{Transport: &http.Transport{}}
-	return func() error {
-		resp, err := c.Get(url)
-		if err != nil {
-			return err
-		}
-		defer resp.Body.Close()
-		_, err = io.Copy(io.Discard, resp.Body)
-		return err
-	}
-}
-
-// startWeb starts the target web, and returns its process and URL.
-func startWeb(b *testing.B) (pid int, url string) {
-	cmd := exec.Command(harness.GoTarget(b, "web"))
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		b.Fatal(err)
-	}
-	return cmd.Process.Pid, "http://" + strings.TrimPrefix(strings.TrimSpace(line), "http://")
 }
 
 // load lets clients of a server ask until stop, and counts their requests.
@@ -171,22 +109,22 @@ func (l *load) during(b *testing.B, name string, args ...string) (rates []float6
 }
 
 func firstLook(b *testing.B, s lookedAt) {
-	pid := strconv.Itoa(s.pid)
+	target := append([]string{"-p", strconv.Itoa(s.pid)}, s.flags...)
 	l := startLoad(b, s)
 	for b.Loop() {
 		alone, _ := l.during(b, "sleep", "5")
 		trace := filepath.Join(b.TempDir(), "trace.arrow")
-		kept, requests := l.during(b, harness.Binary(), "record", "-d", "20s", "-o", trace, "-p", pid)
+		kept, requests := l.during(b, harness.Binary(), append([]string{"record", "-d", "20s", "-o", trace}, target...)...)
 		var r surveyed
 		harness.AnalyzeJSON(b, &r, trace)
 		only := filepath.Join(b.TempDir(), "only.arrow")
-		args := []string{"record", "-d", "3s", "-o", only, "-p", pid}
+		args := append([]string{"record", "-d", "3s", "-o", only}, target...)
 		l.during(b, harness.Binary(), append(args, s.probe...)...)
 		var truth surveyed
 		harness.AnalyzeJSON(b, &truth, only)
 		perf := math.NaN()
 		if _, err := exec.LookPath("perf"); err == nil {
-			rates, _ := l.during(b, "perf", "record", "-q", "-g", "-o", filepath.Join(b.TempDir(), "perf.data"), "-p", pid, "sleep", "5")
+			rates, _ := l.during(b, "perf", "record", "-q", "-g", "-o", filepath.Join(b.TempDir(), "perf.data"), "-p", strconv.Itoa(s.pid), "sleep", "5")
 			perf = mean(rates) / mean(alone)
 		}
 		got, want := r.row(s.function), truth.row(s.function)
