@@ -187,8 +187,10 @@ func (s *session) missing(uncounted uint64) (warnings []string, nothing, err err
 	}
 	warnings = append(warnings, s.unrecorded()...)
 	absent := s.plan.Absent() // activate has said why
-	switch {
+	switch nobody := s.plan.Nobody(); {
 	case len(absent) == 0:
+	case len(s.plan.Modules) == 0 && nobody != nil:
+		nothing = fmt.Errorf("%w: %v, or none with functions to probe", plan.ErrNothing, nobody)
 	case len(s.plan.Modules) == 0:
 		nothing = fmt.Errorf("%w: no program or library that appeared later has %s", plan.ErrNothing, strings.Join(absent, ", "))
 	default:

@@ -382,8 +382,12 @@ func (s *session) activate() (ended <-chan struct{}, err error) {
 	for _, text := range s.plan.Problems {
 		s.notice("warning: %s", text)
 	}
-	for _, err := range s.plan.Pending {
-		s.notice("%v: waiting for programs and libraries that appear later", err)
+	if err := s.plan.Nobody(); err != nil {
+		s.notice("%v yet: waiting for one that starts", err)
+	} else {
+		for _, err := range s.plan.Pending {
+			s.notice("%v: waiting for programs and libraries that appear later", err)
+		}
 	}
 	if s.survey != nil {
 		s.survey.Begin(uint64(s.start.MonoNs))

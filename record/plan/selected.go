@@ -47,6 +47,15 @@ func (p *Plan) selectPIDs(cfg *Config) ([]int, error) {
 	return p.Selected, nil
 }
 
+// Nobody returns an error that wraps ErrNobody if a selection matched no process when the plan was
+// made, nil otherwise.
+func (p *Plan) Nobody() error {
+	if !p.selectsNobody() {
+		return nil
+	}
+	return p.Selector.Nobody()
+}
+
 // selectsNobody reports whether a selection waits for the first process that matches.
 func (p *Plan) selectsNobody() bool { return p.Selector != nil && len(p.PIDs) == 0 }
 

@@ -38,7 +38,7 @@ func (vf *Finder) appendDescribed(list []Value, wanted probe.Argument, v dwarf.V
 	case v.Kind == dwarf.Slice && !typed:
 		a.op = *v.Length
 	case a.Type.Kind == probe.KindFloat && v.Kind != dwarf.Float && a.op.Kind == abi.InRegister:
-		return nil, fmt.Errorf("%s: it is a %s, not a floating-point number", a.Name, v.TypeName)
+		return nil, fmt.Errorf("%s: its type is %s, not a floating-point type", a.Name, v.TypeName)
 	case a.Type.HasBytes() && counted && a.Type.Length == "":
 		return appendLength(appendValue(list, a), len(list), *v.Length), nil
 	case a.Type.Kind == probe.KindText && v.Kind == dwarf.CString && v.Length != nil && v.Length.Kind == abi.Constant: // an array

@@ -341,3 +341,17 @@ func TestSelectNobody(t *testing.T) {
 		}
 	}
 }
+
+// TestSelectNobodyLater: it is said whom a recording waits for, and that nobody has come.
+func TestSelectNobodyLater(t *testing.T) {
+	harness.NeedKernel(t)
+	_, stderr, status := harness.Utrace(t, "record", "-o", filepath.Join(t.TempDir(), "trace.arrow"), "-d", "200ms", "--name", "no-such-utrace-program", "--wait")
+	for _, want := range []string{
+		"utrace: no process matches --name no-such-utrace-program yet: waiting for one that starts\n",
+		"utrace: nothing to probe: no process matches --name no-such-utrace-program, or none with functions to probe\n",
+	} {
+		if status != 1 || !strings.Contains(stderr, want) {
+			t.Errorf("status %d\n%s", status, stderr)
+		}
+	}
+}
