@@ -23,7 +23,8 @@ import (
 //   - kept: the throughput while recording, as a part of that before;
 //   - worst: the same of the worst half second;
 //   - calls: the number of calls in the report, as a part of the clients' count;
-//   - p50, p99: durations in the report, as a part of those of a recording of that function alone;
+//   - p50, p99: durations in the report, as a part of those of a recording of that function alone.
+//     Of Java, PHP and Python it is one of all functions, which takes much longer itself;
 //   - used: what the survey says that its probes have used, in percent;
 //   - perf: kept while perf record -g samples the server, where there is perf.
 func BenchmarkFirstLook(b *testing.B) {
