@@ -18,6 +18,7 @@ type ioMeasure struct {
 	// By kind, until sockets is decided.
 	fileCalls, sockCalls uint64
 	decided              bool
+	filesMissed          bool // there were too many processes to read fileCalls
 
 	// The sums of squares show how much functions differ from one window to the next, by each
 	// measure.
@@ -49,12 +50,12 @@ func (sm *surveyedModule) updateIO() {
 	if io.unknown {
 		return
 	}
-	// Too many processes: as long as nothing is decided, they may work with sockets.
-	files := !io.sockets && len(sm.accounts) <= maxFileProcesses
-	if io.decided && !io.sockets && !files {
+	io.filesMissed = io.filesMissed || !io.sockets && len(sm.accounts) > maxFileProcesses
+	if io.decided && !io.sockets && io.filesMissed {
 		io.unknown = true
 		return
 	}
+	files := !io.sockets && !io.filesMissed
 	for a, m := range sm.accounts {
 		sm.addSocketCalls(a, m)
 		if !files {
@@ -85,12 +86,12 @@ func (io *ioMeasure) addFileCalls(n uint64) {
 	io.calls += n
 }
 
-// decide decides whether only calls on sockets count: where other reads and writes are fewer.
+// decide decides whether only calls on sockets count from now on: where other reads and writes are
+// fewer.
 func (io *ioMeasure) decide() {
 	io.decided = true
-	if io.sockets = 2*io.sockCalls >= io.fileCalls; io.sockets {
-		io.calls = io.sockCalls
-	}
+	io.sockets = 2*io.sockCalls >= io.fileCalls
+	io.unknown = !io.sockets && io.filesMissed
 }
 
 // leave notes that a process has ended, or has the module no longer.
