@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
 )
 
 // prepareDisplaced makes room for displaced threads, or leaves out the program that watches for
@@ -21,12 +20,9 @@ func prepareDisplaced(spec *ebpf.CollectionSpec, on bool, cpus int) {
 
 // watchDisplaced attaches to the scheduler.
 func (o *Objects) watchDisplaced(coll *ebpf.Collection) error {
-	l, err := link.AttachTracing(link.TracingOptions{
-		Program: coll.Programs[utraceProgOnDisplacing], AttachType: ebpf.AttachTraceRawTp})
-	if err != nil {
+	if err := o.attachTracepoint(coll.Programs[utraceProgOnDisplacing]); err != nil {
 		return fmt.Errorf("attach to the scheduler: %w", err)
 	}
-	o.closers = append(o.closers, l)
 	return nil
 }
 

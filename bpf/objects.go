@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
 )
 
 // Objects are the loaded programs and maps.
@@ -93,6 +94,15 @@ func newObjects(coll *ebpf.Collection, o Options) *Objects {
 		objs.closers = append(objs.closers, prog)
 	}
 	return objs
+}
+
+// attachTracepoint attaches a program to the tracepoint of its section, until Close.
+func (o *Objects) attachTracepoint(prog *ebpf.Program) error {
+	l, err := link.AttachTracing(link.TracingOptions{Program: prog, AttachType: ebpf.AttachTraceRawTp})
+	if err == nil {
+		o.closers = append(o.closers, l)
+	}
+	return err
 }
 
 // Enable turns recording on or off.

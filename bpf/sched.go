@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
 )
 
 // schedPrograms watch the scheduler, see sched.h.
@@ -27,12 +26,9 @@ func prepareSched(spec *ebpf.CollectionSpec, on bool) error {
 // watchSched attaches to the scheduler.
 func (o *Objects) watchSched(coll *ebpf.Collection) error {
 	for _, name := range schedPrograms() {
-		l, err := link.AttachTracing(link.TracingOptions{
-			Program: coll.Programs[name], AttachType: ebpf.AttachTraceRawTp})
-		if err != nil {
+		if err := o.attachTracepoint(coll.Programs[name]); err != nil {
 			return fmt.Errorf("attach %s to the scheduler: %w", name, err)
 		}
-		o.closers = append(o.closers, l)
 	}
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
-	"github.com/cilium/ebpf/link"
 )
 
 // socketPrograms are the programs that count calls on sockets, by their tracepoints, see socket.h.
@@ -37,12 +36,9 @@ func prepareSockets(spec *ebpf.CollectionSpec, on bool) {
 // watchSockets attaches to the tracepoints of sockets.
 func (o *Objects) watchSockets(coll *ebpf.Collection) error {
 	for name, tracepoint := range socketPrograms() {
-		l, err := link.AttachTracing(link.TracingOptions{
-			Program: coll.Programs[name], AttachType: ebpf.AttachTraceRawTp})
-		if err != nil {
+		if err := o.attachTracepoint(coll.Programs[name]); err != nil {
 			return fmt.Errorf("attach to the tracepoint %s: %w", tracepoint, err)
 		}
-		o.closers = append(o.closers, l)
 	}
 	o.CountsSockets = true
 	return nil

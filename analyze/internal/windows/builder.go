@@ -340,8 +340,8 @@ func stratify(list []window, size func(*window) float64, together int) (n int) {
 }
 
 // divide divides windows into strata, in order of time. Each stands for its own size, and half of
-// the gaps before and after it. together is how many windows a stratum has at least, at the size of the
-// recording up to a time, all that of the whole.
+// the gaps before and after it. together is how many windows a stratum has at least, at the size of
+// the recording up to a time, all that of the whole.
 func (b *builder) divide(w *Windows, at func(ns int64) float64, size func(*window) float64, together int, all float64) {
 	n := stratify(w.list, size, together)
 	w.Sizes, w.Spans = make([]float64, n), make([]float64, n)

@@ -243,8 +243,8 @@ func ThreadCPUTime() time.Duration {
 
 // IOCalls returns how often all threads of a process, including ended ones, have called read(2),
 // write(2) and their like (syscr and syscw of /proc/PID/io, proc(5)). Calls for sockets only, such
-// as recv(2), do not count: see bpf.ProcessUse. It reports false if the process has ended, or the kernel does not
-// count.
+// as recv(2), do not count: see bpf.ProcessUse. It reports false if the process has ended, or the
+// kernel does not count.
 func IOCalls(pid int) (calls uint64, ok bool) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid))
 	if err != nil {
