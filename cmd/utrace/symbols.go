@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -73,6 +74,9 @@ func printNameless(out io.Writer, list []analyze.NamelessModule, client *debugin
 		if path := debugFile(m, client); path != "" {
 			fmt.Fprintf(w, "%35s--symbols %s\n", "", path)
 		}
+	}
+	if !slices.ContainsFunc(list, func(m analyze.NamelessModule) bool { return m.BuildID != "" }) {
+		return w.Flush() // no debug file can be found for these
 	}
 	fmt.Fprintln(w, "# utrace analyze --symbols FILE names functions by a debug file, or by the program before it was stripped.")
 	if client == nil {
