@@ -30,7 +30,7 @@ func (f *filePlan) noteCopies(probes []*probe.Probe, funcs []elffile.Func) {
 	anyOf := func(name string) bool {
 		return slices.ContainsFunc(named, func(pr *probe.Probe) bool { return selects(pr, name) })
 	}
-	if len(named) == 0 || f.img.File.OwnDebugInfo() > maxSearchedDWARF {
+	if len(named) == 0 || f.img.File.DebugInfoSize() > maxSearchedDWARF {
 		return
 	}
 	if _, ok, err := f.img.File.Inlined(anyOf); !ok || err != nil {

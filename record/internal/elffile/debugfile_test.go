@@ -2,6 +2,7 @@ package elffile
 
 import (
 	"bytes"
+	"debug/elf"
 	"errors"
 	"os"
 	"os/exec"
@@ -36,6 +37,21 @@ func installed(t *testing.T, name, elfPath, debugPath, debugDir string) *File {
 	return f
 }
 
+// debugInfoSize unpacks the debug information of a file.
+func debugInfoSize(t *testing.T, path string) uint64 {
+	t.Helper()
+	f, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	data, err := f.Section(".debug_info").Data()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return uint64(len(data))
+}
+
 func TestDebugFileIsFound(t *testing.T) {
 	for _, name := range []string{"pie", "nopie", "arm64"} {
 		id := open(t, filepath.Join(elftest.SplitDir, name+".elf")).BuildID
@@ -57,6 +73,9 @@ func TestDebugFileIsFound(t *testing.T) {
 			}
 			if e, err := f.Exits(fn); err != nil || len(e.Returns)+len(e.TailCalls) == 0 {
 				t.Errorf("%s: its code cannot be read: %+v, %v", name, e, err)
+			}
+			if got, want := f.DebugInfoSize(), debugInfoSize(t, filepath.Join(elftest.SplitDir, name+".debug")); got == 0 || got != want {
+				t.Errorf("%s: %s: %d bytes of debug information, want %d", name, c.how, got, want)
 			}
 			lines, err := f.Lines()
 			if err != nil {

@@ -17,13 +17,17 @@ const maxDWARF = 1 << 30
 // at the first call. The error is dwarf.ErrNoDWARF, ErrMalformed or ErrTooLarge.
 func (f *File) DebugInfo() (*dwarf.Info, error) { return f.types() }
 
-// OwnDebugInfo returns the bytes of the debugging information about functions and types in the file
-// itself, decompressed.
-func (f *File) OwnDebugInfo() uint64 {
-	if s := f.elf.Section(".debug_info"); s != nil && s.Type != elf.SHT_NOBITS {
-		return s.Size
+// DebugInfoSize returns the bytes of the debugging information about functions and types, in the file
+// or in its separate debug file, decompressed.
+func (f *File) DebugInfoSize() uint64 {
+	from := f
+	if !f.hasDWARF() {
+		from = f.debug()
 	}
-	return 0
+	if from == nil || !from.hasDWARF() {
+		return 0
+	}
+	return from.elf.Section(".debug_info").Size
 }
 
 func (f *File) readDebugInfo() (*dwarf.Info, error) {
