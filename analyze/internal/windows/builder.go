@@ -313,8 +313,8 @@ func (b *builder) sizeErrors(w *Windows) []float64 {
 }
 
 // stratify numbers the strata of windows, and returns how many there are. A stratum ends once it has
-// so many windows together, and half of the mean size of a window: a ratio of two small numbers would
-// be too rough.
+// a number of windows, together, and half of the mean size of a window: a ratio of two small numbers
+// would be too rough.
 func stratify(list []window, size func(*window) float64, together int) (n int) {
 	least := 0.0
 	for i := range list {
