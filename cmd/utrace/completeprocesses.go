@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,7 +36,37 @@ func completeTargets(cmd *cobra.Command, f *targetFlags) {
 	completePresets(cmd)
 	completeWords(cmd, "place", "cheapest", "entry")
 	completeWords(cmd, "attach", "auto", "multi", "perf")
-	completeFlag(cmd, "probe", func(prefix string) []string { return probesOf(f.pids, prefix) })
+	probes := func(prefix string) []string { return probesOf(f.running(), prefix) }
+	completeFlag(cmd, "probe", probes)
+	if cmd.Flags().Lookup("until") != nil {
+		completeFlag(cmd, "until", probes)
+	}
+}
+
+// running returns the processes that are given or, one for each program, those that meet all
+// criteria literally.
+func (f *targetFlags) running() (pids []int) {
+	if len(f.pids) > 0 || !f.selected.Any() {
+		return f.pids
+	}
+	seen := map[string]bool{}
+	for _, p := range running.Processes() {
+		meets := !seen[p.Exe]
+		for _, c := range []struct {
+			wanted []string
+			value  string
+		}{
+			{f.selected.Names, p.Name}, {f.selected.Exes, p.Exe}, {f.selected.Users, p.User}, {f.selected.Cgroups, p.Cgroup},
+			{f.selected.Units, p.Unit}, {f.selected.Containers, p.Container}, {f.selected.Pods, p.Pod},
+		} {
+			meets = meets && (len(c.wanted) == 0 || slices.Contains(c.wanted, c.value))
+		}
+		if meets {
+			seen[p.Exe] = true
+			pids = append(pids, p.PID)
+		}
+	}
+	return pids
 }
 
 // completePIDs has a shell complete IDs of processes.

@@ -47,7 +47,7 @@ func completePresets(cmd *cobra.Command) {
 }
 
 // completeTraces has a shell complete the arguments of a command with traces, and the flags that
-// sort and group.
+// sort, group and partition.
 func completeTraces(cmd *cobra.Command) *cobra.Command {
 	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return []string{"arrow", "arrow.zst", "arrow.gz"}, cobra.ShellCompDirectiveFilterFileExt
@@ -57,6 +57,9 @@ func completeTraces(cmd *cobra.Command) *cobra.Command {
 	}
 	if cmd.Flags().Lookup("by") != nil {
 		completeWords(cmd, "by", "pid", "tid", "comm", "unit", "container", "pod", "cgroup", "ret")
+	}
+	if cmd.Flags().Lookup("partition") != nil {
+		completeWords(cmd, "partition", "host", "date", "host,date")
 	}
 	return cmd
 }
