@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,6 +28,7 @@ type diffFlags struct {
 	raw, json          bool
 	top                int
 	oldPaths, newPaths []string
+	symbols            symbolFiles
 	screen             screenFlags
 }
 
@@ -93,6 +95,7 @@ compared or hold too little for the condition.
 	flags.StringArrayVar(&f.failIf, "fail-if", nil, "exit with status 1 if a significant change meets `CONDITION`, such as 'p99 > +10%'; repeatable")
 	flags.StringVar(&f.minChange, "min-change", "5%", "never mark changes smaller than `PERCENT`")
 	flags.StringVar(&f.function, "function", "", "only functions that match `PATTERN`, a glob or a /regular expression/")
+	f.symbols.add(flags)
 	flags.BoolVar(&f.raw, "raw", false, "compare times as measured, without subtracting the cost of the probes")
 	flags.Var((*count)(&f.top), "top", "only the first `N` functions")
 	flags.BoolVar(&f.json, "json", false, "print the comparison as JSON")
@@ -142,6 +145,11 @@ func runDiff(out, errOut io.Writer, traces *packed.Opener, f *diffFlags) error {
 			return err
 		}
 	}
+	source, err := f.symbols.open(&opts)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
 	if f.why != "" {
 		return explainChange(out, errOut, f, opts)
 	}
@@ -151,7 +159,7 @@ func runDiff(out, errOut io.Writer, traces *packed.Opener, f *diffFlags) error {
 	}
 	opts.Raw = c.Old.Probes.Raw
 	warnings, err := f.writeFiles(out, opts, c)
-	printWarnings(errOut, append(c.Warnings, warnings...))
+	printWarnings(errOut, slices.Concat(c.Warnings, warnings, f.symbols.unused(source)))
 	if err != nil {
 		return err
 	}

@@ -93,6 +93,8 @@ and labels. What is sent includes command lines, arguments and names of function
 	cmd.Flags().StringVar(&f.pyroscope, "pyroscope", "", "send a profile of each trace to the Pyroscope server at `URL`")
 	cmd.Flags().StringVar(&f.parca, "parca", "", "send a profile of each trace to the gateway of the Parca server at `URL`")
 	endGroup(cmd.Flags(), "Profiles")
+	f.symbols.add(cmd.Flags())
+	endGroup(cmd.Flags(), "Names")
 	return cmd
 }
 
@@ -109,6 +111,8 @@ type exportFlags struct {
 	slower  time.Duration
 
 	pyroscope, parca string
+
+	symbols symbolFiles
 }
 
 // check checks the flags.
@@ -140,6 +144,11 @@ func (f *exportFlags) run(ctx context.Context, out, errOut io.Writer, paths []st
 		return usageError{err}
 	}
 	opts := analyze.Options{Open: traces.Open}
+	source, err := f.symbols.open(&opts)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
 	var warnings []analyze.Warning
 	warn := func(list []analyze.Warning) {
 		for _, w := range list {
@@ -148,14 +157,14 @@ func (f *exportFlags) run(ctx context.Context, out, errOut io.Writer, paths []st
 			}
 		}
 	}
-	err := f.writeTable(out, paths, opts, warn)
+	err = f.writeTable(out, paths, opts, warn)
 	if err == nil && f.otlp != "" {
 		err = f.writeSpans(ctx, out, paths, opts, warn)
 	}
 	if err == nil && f.pyroscope+f.parca != "" {
 		err = f.sendProfiles(ctx, paths, opts, warn)
 	}
-	printWarnings(errOut, warnings)
+	printWarnings(errOut, append(warnings, f.symbols.unused(source)...))
 	return err
 }
 

@@ -133,6 +133,21 @@ func TestSymbols(t *testing.T) {
 	}
 }
 
+// TestSymbolsOfOthers: other commands that read traces take names from files, too.
+func TestSymbolsOfOthers(t *testing.T) {
+	trace := namelessTrace(t)
+	spans := filepath.Join(t.TempDir(), "spans.json")
+	for _, args := range [][]string{{"diff", "--json", trace, trace}, {"export", "--otlp", spans, trace}} {
+		for symbols, named := range map[string]bool{split: true, "../../testdata/elf/cet.elf": false} {
+			out, errOut, err := runCommand(append([]string{args[0], "--symbols", symbols}, args[1:]...)...)
+			text, _ := os.ReadFile(spans)
+			if err != nil || strings.Contains(out+string(text), "by_tail_call") != named || strings.Contains(errOut, "no function got a name") == named {
+				t.Errorf("%s --symbols %s: %v\n%s%s%s", args[0], symbols, err, out, text, errOut)
+			}
+		}
+	}
+}
+
 // The missing debug file is downloaded, and then gives the names.
 func TestSymbolsAreDownloaded(t *testing.T) {
 	trace := namelessTrace(t)

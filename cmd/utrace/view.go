@@ -47,6 +47,11 @@ h shows all keys. / searches for a regular expression, in the tree in folded nod
 			traces := packed.NewOpener(cmd.InOrStdin())
 			defer traces.Close()
 			opts.Open = traces.Open
+			source, err := f.symbols.open(&opts)
+			if err != nil {
+				return err
+			}
+			defer source.Close()
 			signals := signalsOf(cmd.Context())
 			signals.catch() // else they would leave the terminal as the browser needs it
 			defer signals.release()
@@ -66,6 +71,8 @@ h shows all keys. / searches for a regular expression, in the tree in folded nod
 	endGroup(flags, "Select calls")
 	f.addFigures(flags)
 	endGroup(flags, "Sort, group and count")
+	f.symbols.add(flags)
+	endGroup(flags, "Names")
 	f.addFields(flags, "in the flow, ")
 	endGroup(flags, "Show")
 	return cmd
