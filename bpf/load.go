@@ -197,9 +197,7 @@ func (l *loader) attach(objs *Objects, coll *ebpf.Collection) error {
 		objs.DisplacedErr = objs.watchDisplaced(coll)
 	}
 	if l.sockets {
-		if err := objs.watchSockets(coll); err != nil {
-			return err
-		}
+		objs.watchSockets(coll)
 	}
 	if l.Sched {
 		return objs.watchSched(coll)

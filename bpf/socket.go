@@ -3,8 +3,6 @@
 package bpf
 
 import (
-	"fmt"
-
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 )
@@ -33,13 +31,13 @@ func prepareSockets(spec *ebpf.CollectionSpec, on bool) {
 	}
 }
 
-// watchSockets attaches to the tracepoints of sockets.
-func (o *Objects) watchSockets(coll *ebpf.Collection) error {
-	for name, tracepoint := range socketPrograms() {
+// watchSockets attaches to the tracepoints of sockets. If it cannot, calls on sockets are not counted,
+// and a recording can do without.
+func (o *Objects) watchSockets(coll *ebpf.Collection) {
+	o.CountsSockets = true
+	for name := range socketPrograms() {
 		if err := o.attachTracepoint(coll.Programs[name]); err != nil {
-			return fmt.Errorf("attach to the tracepoint %s: %w", tracepoint, err)
+			o.CountsSockets = false
 		}
 	}
-	o.CountsSockets = true
-	return nil
 }
