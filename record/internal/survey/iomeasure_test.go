@@ -52,7 +52,7 @@ func TestIOOfSockets(t *testing.T) {
 		{"a server", 2, 300_000_000, true, false, false},
 		{"in many processes", 20, 300_000_000, true, false, false},
 		{"one that reads files", 2, 10, false, false, true},
-		{"in many processes, of which nothing is known yet", 20, 3, false, false, false},
+		{"in many processes that have done little yet", 20, 3, false, false, false},
 	} {
 		sm := &surveyedModule{accounts: map[*account]*member{}}
 		for range c.processes {

@@ -63,13 +63,8 @@ func lookAtCPP(b *testing.B) lookedAt {
 }
 
 func lookAtJava(b *testing.B) lookedAt {
-	found, err := filepath.Glob("/usr/lib/jvm/java-17-openjdk-*/bin/javac")
-	if err != nil || len(found) == 0 {
-		b.Skip("needs Debian's openjdk-17-jdk-headless")
-	}
-	dir := b.TempDir()
-	harness.Run(b, found[0], "-d", dir, harness.Testdata(b, "targets/runtimes/Web.java"))
-	pid, address := startServer(b, exec.Command(filepath.Join(filepath.Dir(found[0]), "java"), "-XX:+DTraceMethodProbes", "-Dsun.net.httpserver.nodelay=true", "-cp", dir, "Web"))
+	java, dir := harness.Javac(b, "Web.java")
+	pid, address := startServer(b, exec.Command(java, "-XX:+DTraceMethodProbes", "-Dsun.net.httpserver.nodelay=true", "-cp", dir, "Web"))
 	return lookedAt{pid, nil, "Web.handle", []string{"--preset", "java"}, func() func() error { return httpClient("http://" + address + "/") }}
 }
 

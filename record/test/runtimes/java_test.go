@@ -3,34 +3,17 @@
 package runtimes
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"utrace/record/test/harness"
 )
 
-// javac compiles a class of testdata/targets/runtimes with Debian's OpenJDK, which has static
-// probes. Others may come first in PATH. It returns the path of that JDK's java, and the directory
-// of the class.
-func javac(t *testing.T, source string) (java, dir string) {
-	t.Helper()
-	harness.NeedKernel(t)
-	const programs = "/usr/lib/jvm/java-17-openjdk-*/bin"
-	found, err := filepath.Glob(programs + "/javac")
-	if err != nil || len(found) == 0 {
-		t.Skipf("needs Debian's openjdk-17-jdk-headless: no %s", programs)
-	}
-	dir = t.TempDir()
-	harness.Run(t, found[0], "-d", dir, runtimeFile(t, source))
-	return filepath.Join(filepath.Dir(found[0]), "java"), dir
-}
-
 // TestJava: recursion, methods, constructors, lambdas, exceptions, threads and compiled methods
 // have the calls that the program counts. The command is the launcher, which loads the JVM with
 // dlopen.
 func TestJava(t *testing.T) {
-	java, dir := javac(t, "Calls.java")
+	java, dir := harness.Javac(t, "Calls.java")
 	r := recordRuntime(t, "java", nil, java, "-XX:+DTraceMethodProbes", "-cp", dir, "Calls", "20000")
 	if strings.Contains(r.stderr, "warning: preset") {
 		t.Error(r.stderr)
@@ -55,7 +38,7 @@ func TestJava(t *testing.T) {
 // TestJavaWithoutFlag: one line says which flag is missing. utrace reads the flags in the memory of
 // the JVM.
 func TestJavaWithoutFlag(t *testing.T) {
-	java, dir := javac(t, "Sleeper.java")
+	java, dir := harness.Javac(t, "Sleeper.java")
 	const want = "methods need -XX:+DTraceMethodProbes on the command line of the JVM, or in JAVA_TOOL_OPTIONS when it starts"
 	r := recordRuntime(t, "java", nil, java, "-version")
 	if strings.Count(r.stderr, want) != 1 {
