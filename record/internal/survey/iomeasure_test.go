@@ -77,3 +77,17 @@ func TestIOOfSockets(t *testing.T) {
 		}
 	}
 }
+
+// TestPreferredIO: of Java, IO calls are the measure as soon as it is decided which count.
+func TestPreferredIO(t *testing.T) {
+	io := ioMeasure{preferred: true}
+	if io.isBetter() {
+		t.Error("nothing is known yet")
+	}
+	if io.addFileCalls(decidingCalls); io.isBetter() {
+		t.Error("nothing is decided yet")
+	}
+	if io.decide(); !io.isBetter() {
+		t.Errorf("%+v", io)
+	}
+}

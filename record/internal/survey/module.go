@@ -9,6 +9,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"utrace/format"
@@ -95,6 +96,7 @@ func newSurveyedModule(s *Survey, m Module) *surveyedModule {
 	}
 	for i := range m.Funcs {
 		fn := &m.Funcs[i]
+		sm.io.preferred = sm.io.preferred || strings.HasPrefix(fn.USDT, slowedDownMost)
 		sm.funcs[i] = surveyedFunc{raises: len(fn.Raised) > 0, ofRuntime: fn.OfRuntime(), ofMain: fn.OfMain()}
 		s.cfg.Objs.Limits.Turn(sm.id(i), false)
 	}
